@@ -17,7 +17,7 @@ const SHORT: Readonly<Record<string, string>> = {
   'src/dns/name.ts /-+$/': 'a label, in which a run is one hyphen by then',
   'src/doctor/dhcp-probe.ts /\\0+$/': 'a field of 64 or 128 bytes',
   'src/lab/dhcp-client.ts /\\0+$/': 'a field of 64 or 128 bytes',
-  'src/lab/simulated-system.ts /^[\\s-]+/': 'a text of the lab itself',
+  'src/lab/simulated-machine.ts /^[\\s-]+/': 'a text of the lab itself',
   'src/net/linux/notify-socket.ts /\\ufffd+$/': 'our own status, cut in the middle of a character',
   'src/region/http/preseed-routes.ts /\\/+$/': 'a URL of 1024 characters that an administrator sent',
   'src/region/identity/hostname.ts /-+$/': 'a label of a hostname',

@@ -2,6 +2,7 @@
 // the rack's sockets are open, so that no machine waits for it.
 
 import type { Clock } from '../clock.ts';
+import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control/requests.ts';
 import type { HostInterface } from '../net/host-interface.ts';
 import type { EventStream } from '../observe/event-stream.ts';
@@ -9,9 +10,10 @@ import type { LogLevels } from '../observe/log-levels.ts';
 import type { Timeline } from '../observe/timeline.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import type { WorkerLeaseJournal } from '../store/leases/lease-journal.ts';
-import { configurationAnswers } from './answers/configuration-answer.ts';
+import type { OutboxRefusal } from '../uplink/messages.ts';
+import type { OutboxCommand } from '../uplink/outbox-store.ts';
+import type { RackUplink } from '../uplink/rack-uplink.ts';
 import { logLevelAnswers } from './answers/log-level.ts';
-import { outboxAnswers } from './answers/outbox-answers.ts';
 import { controlAnswers } from './answers/status.ts';
 import { traceAnswers } from './answers/trace.ts';
 import { whyAnswers } from './answers/why.ts';
@@ -22,6 +24,59 @@ import { EVENT_KINDS } from './rack/event-kinds.ts';
 import type { InterfaceState } from './rack/interface-states.ts';
 import type { Rack } from './rack/rack.ts';
 import type { RegionSide } from './rack/region-side.ts';
+
+// The control socket's access to the outbox of a rack with a remote region, for `rackboot outbox`.
+//
+// 1. Neither the body nor the boot token of a machine's post is shown: both may hold secrets.
+
+/** `GET /outbox` lists; `POST /outbox?retry=ID` and `?drop=ID` handle one dead letter and list the remaining ones. */
+function outboxAnswers(uplink: () => RackUplink | undefined): ControlAnswers {
+  return {
+    '/outbox': () => handle(uplink(), { action: 'list' }),
+    'POST /outbox': ({ query }) => handle(uplink(), commandOf(query)),
+  };
+}
+
+function commandOf(query: URLSearchParams): OutboxCommand {
+  for (const action of ['retry', 'drop'] as const) {
+    const text = query.get(action);
+    if (text === null) continue;
+    if (!/^\d{1,15}$/.test(text)) throw new RackError('bad-argument', `${text} is not the number of a dead letter`);
+    return { action, deadLetter: Number(text) };
+  }
+  throw new RackError('bad-argument', 'use retry=ID or drop=ID');
+}
+
+async function handle(uplink: RackUplink | undefined, command: OutboxCommand): Promise<unknown> {
+  if (uplink?.status().mode !== 'remote')
+    throw new RackError('not-found', "this rack's region is embedded: there is no outbox");
+  const answer = await uplink.handleOutbox(command);
+  if (answer === undefined)
+    throw new RackError('store-unavailable', 'the outbox did not answer: see rackboot status, and try again');
+  if (answer.refusal !== undefined) throw refused(answer.refusal);
+  return answer;
+}
+
+const refused = (refusal: OutboxRefusal): RackError =>
+  refusal.kind === 'failed'
+    ? new RackError('not-found', refusal.said)
+    : new RackError('not-found', `there is no dead letter ${refusal.deadLetter}; rackboot outbox --dead shows all`);
+
+// The control socket's answer about the configuration in force, for `rackboot config` and `rackboot check --diff`.
+
+/** The path and its handler. */
+function configurationAnswers(
+  configuration: Configuration,
+  uuid: () => string,
+): Readonly<Record<string, () => unknown>> {
+  return {
+    '/config': () => {
+      const { file, stored } = configuration.usable;
+      const { path, refused } = configuration;
+      return { uuid: uuid(), file: path, values: file.values, stored, refused: refused ?? null };
+    },
+  };
+}
 
 interface AnsweringParts {
   readonly clock: Clock;

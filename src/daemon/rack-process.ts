@@ -12,10 +12,16 @@ import { flushCompileCache } from 'node:module';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
-import type { Instant } from '../clock.ts';
+import type { Clock, Instant } from '../clock.ts';
+import { formatProblems } from '../config/config-file.ts';
+import { findHostOverlaps } from '../config/host-check.ts';
 import { pinnedKeys } from '../config/merge.ts';
 import type { RackConfig } from '../config/rack-config.ts';
+import type { UsableConfig } from '../config/resolve-file.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
+import type { LeaseTable } from '../dhcp/leases/lease-table.ts';
+import { RackError } from '../errors.ts';
+import type { Publish } from '../event.ts';
 import { ControlServer } from '../http/control/server.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { HostInterface } from '../net/host-interface.ts';
@@ -29,7 +35,6 @@ import type { RackDescription } from '../region/records/rack-description.ts';
 import { type RackNote, spoken } from '../region/reports/notes.ts';
 import type { WorkerLeaseJournal } from '../store/leases/lease-journal.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
-import { attributeEvents } from './observing/attribution.ts';
 import { HostEvents } from './observing/host-events.ts';
 import { watchClock } from './rack/clock-watch.ts';
 import type { Configuration, ConfigurationPorts } from './rack/configuration.ts';
@@ -38,7 +43,7 @@ import { EVENT_KINDS } from './rack/event-kinds.ts';
 import type { DaemonEvent } from './rack/events.ts';
 import { InterfaceStates } from './rack/interface-states.ts';
 import { loadLeases } from './rack/lease-loading.ts';
-import type { LiveTree } from './rack/live-tree.ts';
+import { LiveTree } from './rack/live-tree.ts';
 import { Rack } from './rack/rack.ts';
 import { reconfigurationPorts } from './rack/reconfigure.ts';
 import { acquaintanceOf, RegionSide } from './rack/region-side.ts';
@@ -47,12 +52,77 @@ import type { RackAnswers } from './rack-answers.ts';
 import type { Daemon, DaemonOptions } from './service.ts';
 import type { BegunStart } from './start/begin-start.ts';
 import type { DamagedLeases } from './start/damaged-leases.ts';
-import { returnMemoryLater } from './start/freed-memory.ts';
-import { checkHost } from './start/host-check.ts';
-import { reportLostLeases } from './start/lost-leases.ts';
-import { openParts } from './start/open-parts.ts';
 import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
 import { closeAll, finishWork, startWhole } from './start/shutdown.ts';
+
+// Attributes events to machines: an event that knows only an IP address gets the hardware address that leases it at that moment. So a
+// machine's timeline also has its requests to the region, and files that were served without looking up the machine.
+//
+// 1. Only a lease of this rack binds an address to a machine; an event about any other address stays unchanged.
+
+/** Publishes each event; an event without a hardware address gets that of the bound lease of its IP address, if there is one. */
+export function attributeEvents(leases: Pick<LeaseTable, 'find'>, publish: Publish): Publish {
+  return (event) => {
+    const lease = event.mac !== undefined || event.address === undefined ? undefined : leases.find(event.address);
+    publish(lease?.state === 'bound' ? { ...event, mac: lease.mac } : event);
+  };
+}
+
+// Opens the independent parts of a rack in parallel: the start takes as long as the slowest of them.
+
+type TreePorts = Parameters<typeof LiveTree.open>[1];
+
+/**
+ * Awaits the parts that `beginStart` began to open, and opens the tree. Each opened part is closed with the others, even if another one
+ * cannot be opened.
+ * @param ready a further check that must succeed; it is awaited as well
+ * @throws RackError the error of the first part that cannot be opened
+ */
+async function openParts(
+  { opening: begun, open }: BegunStart,
+  { boot }: RackConfig,
+  ports: TreePorts,
+  ready: Promise<void>,
+) {
+  const opening = [...begun, open(LiveTree.open(boot.tree, ports), (tree) => tree.close()), ready] as const;
+  // Wait for all of them, so that parts that did open are closed when another failed.
+  await Promise.allSettled(opening);
+  return await Promise.all(opening);
+}
+
+// Reports at startup that the rack's leases are gone.
+
+/** Reports missing leases, if any. @returns the notes for `rackboot status` and `rackboot doctor` */
+function reportLostLeases(
+  note: RackNote | undefined,
+  { clock, publish }: { readonly clock: Clock; readonly publish: (event: DaemonEvent) => void },
+): readonly RackNote[] {
+  if (note === undefined) return [];
+  publish({ kind: 'daemon.leases-lost', at: clock.now(), ...spoken(note) });
+  return [note];
+}
+
+// Checks at startup that the configuration fits the host.
+
+/** @throws RackError `config-invalid`, naming each key of `file` that does not fit the host's interfaces */
+function checkHost(file: string, usable: UsableConfig, host: readonly HostInterface[]): void {
+  const problems = findHostOverlaps(usable, host);
+  if (problems.length > 0) throw new RackError('config-invalid', formatProblems(file, problems));
+}
+
+// Returns to the system the memory that only the start needed: some 30 MiB, used while source files and compiled code were loaded into V8.
+// The region's thread returns its own (region-thread/start-memory.ts).
+
+/** The delay, in milliseconds: by then the region's thread has started and collected its garbage. */
+const FREED_AFTER_MS = 8000;
+
+/** Call when the rack answers requests. Without glibc or koffi, the process keeps the memory. */
+export function returnMemoryLater(clock: Clock): void {
+  clock.schedule(FREED_AFTER_MS, () => {
+    // Import it here, because it fails on such a host; on all others it has long been loaded.
+    void import('../net/linux/libc.ts').then(({ returnFreedMemory }) => returnFreedMemory()).catch(() => undefined);
+  });
+}
 
 /** Starts the rack and resolves when it answers requests. If it fails, the caller closes everything that was opened. @throws RackError */
 export async function startRackProcess(options: DaemonOptions, begun: BegunStart, startedAt: Instant): Promise<Daemon> {

@@ -5,15 +5,15 @@
 // 2. Its queries use their own hardware addresses (`own-probes.ts`): the rack reports them only in its log at DEBUG.
 // 3. Without a daemon it sends no queries: each silence would count as a separate fault.
 
+import dns2 from 'dns2';
 import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
 import { isBuiltInLoader } from '../config/absent-loaders.ts';
 import { counted } from '../counted.ts';
 import { RCODE } from '../dns/message.ts';
 import { errorText } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
-import { probeDns, type SeenAnswer } from './dns-probe.ts';
 import type { DoctorOptions } from './doctor-options.ts';
-import type { Finding, Tell } from './finding.ts';
+import { type Finding, type Tell, within } from './finding.ts';
 import { judgeHost, judgeListeners } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
 import { buildCommand, examineLoader } from './loader-check.ts';
@@ -21,15 +21,37 @@ import { judgeNotes } from './note-judgement.ts';
 import { examineOffers, type OfferedFile } from './offers-check.ts';
 import { examineImages, examineStore, examineTree } from './tree-check.ts';
 
+// Queries the running DNS server with the `dns2` package.
+
+const ANSWER_MS_MAX = 5000;
+
+interface SeenAnswer {
+  /** RFC 1035 §4.1.1: 0 no error, 2 server failure, 3 no such name, 5 refused. */
+  readonly rcode: number;
+  readonly authoritative: boolean;
+  readonly addresses: readonly string[];
+}
+
+/** The addresses of `name`. Rejects if no answer comes. */
+async function probeDns(host: string, port: number, name: string): Promise<SeenAnswer> {
+  const resolve = dns2.UDPClient({ dns: host, port, timeout: ANSWER_MS_MAX });
+  const answer = await within(ANSWER_MS_MAX + 500, `${name} from ${host}:${port}`, resolve(name, 'A'));
+  const addresses = answer.answers.flatMap((record) =>
+    'address' in record && typeof record.address === 'string' ? [record.address] : [],
+  );
+  const { aa, rcode } = answer.header;
+  return { rcode, authoritative: aa === 1, addresses };
+}
+
 // Judges the upstream name servers by their answer to a public name. Pure.
 
 const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(RCODE).map(([name, code]) => [code, name]));
 
 /** The name of an answer's code, such as `NXDOMAIN`, with the number if it has none. */
-export const codeName = (rcode: number): string => NAMES.get(rcode) ?? `code ${rcode}`;
+const codeName = (rcode: number): string => NAMES.get(rcode) ?? `code ${rcode}`;
 
 /** The remedy for upstream servers that do not answer as they should. */
-export const upstreamFix = (upstream: readonly { readonly address: Ipv4 }[], name: string): string =>
+const upstreamFix = (upstream: readonly { readonly address: Ipv4 }[], name: string): string =>
   upstream.map(({ address }) => `dig @${formatIpv4(address)} ${name}`).join('; ') +
   ' asks them; `sudo rackboot config set dns.upstream [ADDRESS]` names others';
 
@@ -56,7 +78,7 @@ export function judgeOutside(
 const OUTSIDE_NAME = 'debian.org';
 
 /** Looks up the name of the rack, and a public name. */
-export async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
+async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
   const { config, commands } = options;
   const { dns } = config;
   const server = dns.listen[0];

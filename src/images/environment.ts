@@ -46,10 +46,10 @@ import { makeToolArchive, type ToolArchive, toolPackages } from './tool-archive.
 const PACKAGE = 'dropbear-bin';
 
 /** The names of the packages that contain the server and its libraries. */
-export const loginToolPackages = (apt: Apt): Promise<string[]> => toolPackages(apt, [PACKAGE]);
+const loginToolPackages = (apt: Apt): Promise<string[]> => toolPackages(apt, [PACKAGE]);
 
 /** True if the packages contain the server. */
-export const hasLoginTools = (names: readonly string[]): boolean => names.includes(PACKAGE);
+const hasLoginTools = (names: readonly string[]): boolean => names.includes(PACKAGE);
 
 /**
  * Makes the archive, and the initrd entry that names it.
@@ -58,7 +58,7 @@ export const hasLoginTools = (names: readonly string[]): boolean => names.includ
  * @param directory where the archive will be, relative to the boot tree
  * @throws RackError `bad-argument` naming a program or library that no package contains
  */
-export const makeLoginTools = (unpacked: string, directory: string): Promise<ToolArchive> =>
+const makeLoginTools = (unpacked: string, directory: string): Promise<ToolArchive> =>
   makeToolArchive({ unpacked, directory, name: 'login', programs: ['dropbear', 'dropbearkey'] });
 
 /** The environment to build, and its place. */

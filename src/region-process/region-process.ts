@@ -64,7 +64,7 @@ interface RegionInstrumentParts {
 }
 
 /** The instruments of a region's process. */
-export const regionInstruments = (parts: RegionInstrumentParts): ProcessInstruments =>
+const regionInstruments = (parts: RegionInstrumentParts): ProcessInstruments =>
   new ProcessInstruments({
     clock: parts.clock,
     stream: parts.stream,

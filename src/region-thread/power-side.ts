@@ -42,7 +42,7 @@ interface OwnKeyParts {
   readonly store: Pick<RegionStore, 'sshKey'>;
 }
 
-export class OwnKey {
+class OwnKey {
   readonly #parts: OwnKeyParts;
   #identity: Promise<SshIdentity> | undefined;
 
@@ -85,7 +85,7 @@ interface InterruptedStartsParts {
   readonly again: (systemIds: readonly string[]) => void;
 }
 
-export class InterruptedStarts {
+class InterruptedStarts {
   readonly #parts: InterruptedStartsParts;
   #waiting = new Set<string>();
 

@@ -38,7 +38,7 @@ import { StatusKeeper, totalOf } from './status-keeper.ts';
 /** Copies of one report; the others follow with the next. */
 const COPIES_MAX = 16;
 
-export class ReportedCopies {
+class ReportedCopies {
   readonly #list: () => readonly CopyProgress[];
   /** The last reported state of each, as JSON. */
   readonly #known = new Map<string, string>();
@@ -81,7 +81,7 @@ export function registrationText(interfaces: readonly RackInterface[]): string {
 }
 
 /** A rack's description as form fields. */
-export const registrationFields = ({ uuid, name, version, interfaces }: RackDescription) => ({
+const registrationFields = ({ uuid, name, version, interfaces }: RackDescription) => ({
   uuid,
   name,
   version,

@@ -28,7 +28,7 @@ interface LinkChange {
 }
 
 /** The event for a change; undefined if it needs none. */
-export function noticeOf({
+function noticeOf({
   before,
   state,
   note,

@@ -23,7 +23,7 @@ import { PAGES } from '../../src/region/page/routes.ts';
 import { PENDING_RACKS_MAX } from '../../src/region/records/rack.ts';
 import { NO_MARKS } from '../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
-import { UPDATED_AT_ONCE } from '../../src/store/operations/machine-updates.ts';
+import { UPDATED_AT_ONCE } from '../../src/store/operations/machine-changes.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { fillRegion } from '../contract/region-operations.ts';
 import { countStatements, sumOf, type Taken, takeTexts } from '../support/counted-statements.ts';

@@ -16,7 +16,7 @@ import type { RegionRequest } from './region-request.ts';
 // Sources: RFC 7578 §4.2 and §4.4; RFC 2046 §5.1.1 (a boundary); RFC 2045 §6.8 (76 characters a line).
 
 /** A parameter: its name, and its value or the bytes of a file. */
-export interface Part {
+interface Part {
   readonly name: string;
   readonly value: string | Uint8Array;
 }

@@ -44,7 +44,7 @@ import { withStoredSettings } from './settings-store.ts';
 // The end of `rackboot init`: the commands to run next. Pure.
 
 /** The facts on which the next commands depend. */
-export interface InitPlace {
+interface InitPlace {
   /** The file that `init` wrote. */
   readonly file: string;
   /** True if commands and the service read this file by default. */

@@ -40,7 +40,7 @@ import { findShownConfig, type ShownConfig } from './shown-config.ts';
  * The command, with the keys that it removes; undefined if the key was not a network's `mode`, or the refusal names no other key of the network.
  * @param refused the text of the refusal, with a line for each key @param stored the settings of the store
  */
-export function proxyCommand(key: string, value: unknown, refused: string, stored: Settings): string | undefined {
+function proxyCommand(key: string, value: unknown, refused: string, stored: Settings): string | undefined {
   const name = key.startsWith(`${INTERFACES_KEY}.`) ? key.slice(INTERFACES_KEY.length + 1).replace(/\.mode$/, '') : '';
   const place = `${INTERFACES_KEY}.${name}`;
   const entry = findSetting(stored, place);

@@ -2,27 +2,8 @@
 
 import type { Argv } from 'yargs';
 import { BUILT_CPUS, CPUS } from '../../boot/architectures.ts';
-import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
-import { print, printJson } from '../terminal/output.ts';
 import type { SharedOptions } from '../terminal/shared-options.ts';
 import { bootSourceCommands } from './boot-source-commands.ts';
-
-// `rackboot images key`: prints the public key with which this host's region signs its images for other hosts.
-
-/** Prints the key in armor. @returns 0 @throws RackError as `askDaemon` */
-export async function printStreamKey({
-  config,
-  json,
-}: {
-  readonly config: string;
-  readonly json: boolean;
-}): Promise<number> {
-  const key = String(await askDaemon(loadPlace(config).stateDir, '/MAAS/images-stream/key.asc'));
-  if (json) printJson({ key });
-  else print(key.trimEnd());
-  return 0;
-}
 
 type Finish = (code: number) => void;
 
@@ -299,7 +280,7 @@ function storeCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finis
       'Print the OpenPGP key with which the region signs its images for other hosts',
       { config, json },
       async (argv) => {
-        const { printStreamKey } = await import('./commands.ts');
+        const { printStreamKey } = await import('./stream-key.ts');
         finish(await printStreamKey(argv));
       },
     )

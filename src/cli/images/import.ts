@@ -56,7 +56,7 @@ interface DiscFlags {
 }
 
 /** Imports the installer of a disc, and prints its files. @param file the open disc, which the caller closes @returns 0 */
-export async function importDiscFile(file: FileHandle, flags: DiscFlags): Promise<number> {
+async function importDiscFile(file: FileHandle, flags: DiscFlags): Promise<number> {
   const { tree } = await enterImageTree(flags);
   const bytes = await bytesOfFile(file, flags.file);
   const { directory, files, title, arch, release } = await importDisc({
@@ -90,11 +90,11 @@ interface ImportFileFlags {
 }
 
 /** True for a path, or a name with the ending of a file: images of sources have neither. */
-export const isFileName = (name: string): boolean =>
+const isFileName = (name: string): boolean =>
   /^[./]|\.(?:tar|tgz|txz|tbz|gz|xz|zst|bz2|iso|img|raw|qcow2|squashfs|sqfs)$/i.test(name);
 
 /** Imports a file or a directory, and prints the result. @returns 0 @throws RackError `bad-argument` with the right command */
-export async function importFile(flags: ImportFileFlags): Promise<number> {
+async function importFile(flags: ImportFileFlags): Promise<number> {
   // Opened before switching users: the owner of the state directory may have no right to read it.
   const given = await openGivenPath(flags.file);
   try {

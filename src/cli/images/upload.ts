@@ -36,7 +36,7 @@ import { pause, StopSignals } from './stop-signals.ts';
 // The region to which a command uploads: the one of this host, over the control socket, or any other by its URL and an API key.
 
 /** A region. */
-export interface UploadTarget {
+interface UploadTarget {
   /** For people. */
   readonly name: string;
   /** The largest piece that it accepts, in bytes. */
@@ -45,7 +45,7 @@ export interface UploadTarget {
 }
 
 /** The region of this host. */
-export function localTarget(stateDir: string): UploadTarget {
+function localTarget(stateDir: string): UploadTarget {
   const socketPath = join(stateDir, CONTROL_SOCKET);
   return { name: 'the region of this host', pieceBytes: CONTROL_BODY_BYTES_MAX, ask: askSocket(socketPath) };
 }
@@ -56,7 +56,7 @@ export function localTarget(stateDir: string): UploadTarget {
  * @param caFile PEM certificates to trust instead of the system's; undefined to trust the system's
  * @throws RackError `bad-argument`, and as `readGivenFile`
  */
-export function webTarget(url: string, key: string, caFile: string | undefined): UploadTarget {
+function webTarget(url: string, key: string, caFile: string | undefined): UploadTarget {
   const parsed = parseRegionUrl(url.replace(/\/api\/\d\.\d\/?$/, ''));
   if (parsed === undefined)
     throw new RackError(

@@ -1,91 +1,7 @@
 // The table of the commands about the running rack: `run`, `backup`, `restore`, `status`, `doctor`, `outbox`, `lab`, `trace`, `why`, `log-level`, `neighbours`.
 
-import { flushCompileCache } from 'node:module';
-import { systemClock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
-import { runGuidedLab } from '../../lab/guided-lab.ts';
-import { HALL_MACHINES_MAX, HALL_RACKS_MAX } from '../../lab/hall-plan.ts';
-import { Narrator } from '../../lab/narrator.ts';
-import { whenParentEnds } from '../../lab/parent-end.ts';
-import { runVirtualLab } from '../../lab/virtual-lab.ts';
 import { type Row, row } from '../terminal/command-table.ts';
 import { config, json, named, rackConfig, text } from '../terminal/shared-options.ts';
-
-// `rackboot lab` (`npm start`): the safe lab on loopback, or a virtual machine in a private network.
-
-/** The flags of the command line. */
-interface LabFlags {
-  readonly vm: boolean;
-  readonly machines: number;
-  readonly racks: number;
-}
-
-/** Runs until Ctrl-C, or until the program that started it ends. @returns 0, or 1 if the virtual machine failed @throws RackError `bad-argument` for an unusable size */
-export async function runLab(flags: LabFlags): Promise<number> {
-  const { vm, machines, racks } = flags;
-  judgeSize('machines', machines, HALL_MACHINES_MAX);
-  judgeSize('racks', racks, HALL_RACKS_MAX);
-  if (racks > machines)
-    throw new RackError(
-      'bad-argument',
-      `--racks ${racks} needs a machine on each rack: add --machines ${racks} or more`,
-    );
-  if (vm && machines * racks > 1)
-    throw new RackError('bad-argument', '--vm runs one virtual machine on one rack: omit --machines and --racks');
-  const interrupted = new Promise<void>((resolve) => {
-    // SIGHUP: the terminal was closed, which must leave as little behind as Ctrl-C does. npm passes on a Ctrl-C that the terminal has
-    // already sent here, so the second one must not interrupt the shutdown.
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
-    whenParentEnds(resolve);
-  });
-  const narrator = new Narrator(systemClock);
-  if (!vm) {
-    await runGuidedLab({ machines, racks }, narrator, interrupted);
-    return 0;
-  }
-  const outcome = await runVirtualLab(narrator, interrupted);
-  // A build of its environment may still be under way.
-  if (outcome === undefined) process.exit(0);
-  return outcome.kind === 'failed' ? 1 : 0;
-}
-
-/** @throws RackError `bad-argument` */
-function judgeSize(name: string, value: number, max: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return;
-  const given = Number.isNaN(value) ? 'needs' : `is ${value}, but must be`;
-  throw new RackError('bad-argument', `--${name} ${given} a whole number from 1 to ${max}`);
-}
-
-// `rackboot warm`: compiles everything the daemon runs into the compile cache, without starting it. The first start after an
-// installation is then as fast and as small as any other: the daemon itself strips no TypeScript, except the page's script when a browser
-// first requests it.
-
-/** Loads every module of the daemon and of its threads. @returns 0 */
-export async function warmCache(): Promise<number> {
-  await Promise.all([
-    import('./run.ts'),
-    import('../region/run.ts'),
-    import('./commands.ts'),
-    import('./status.ts'),
-    import('../machines/list.ts'),
-    import('../leases/list.ts'),
-    import('../../region/http/server.ts'),
-    import('../../region/region.ts'),
-    import('../../store/sqlite/region-sqlite.ts'),
-    import('../../store/leases/lease-database.ts'),
-    import('../../net/netlink.ts'),
-    import('../../net/datagrams/udp-linux.ts'),
-    import('../../uplink/desired-state-cache.ts'),
-  ]);
-  // Without a parent thread to talk to, the threads' entries end at once; by then they are compiled.
-  await Promise.allSettled([
-    import('../../region-thread/thread.ts'),
-    import('../../store/leases/lease-worker.ts'),
-    import('../../net/watch/net-worker.ts'),
-  ]);
-  flushCompileCache();
-  return 0;
-}
 
 export const RACK_COMMANDS: readonly Row[] = [
   row('run', 'Run the rack (what the service runs)', { config: rackConfig }, async (argv) =>
@@ -143,7 +59,7 @@ export const RACK_COMMANDS: readonly Row[] = [
     },
     async (argv) => (await import('./outbox.ts')).runOutbox(argv),
   ),
-  row('warm', false, {}, async () => (await import('./commands.ts')).warmCache()),
+  row('warm', false, {}, async () => (await import('./warm.ts')).warmCache()),
   row(
     'lab',
     'A safe lab: simulated machines that you accept, deploy, release',
@@ -152,7 +68,7 @@ export const RACK_COMMANDS: readonly Row[] = [
       racks: { type: 'number', requiresArg: true, default: 1, describe: 'Racks that report to one region (1 to 4)' },
       vm: { type: 'boolean', default: false, describe: 'A real virtual machine in a private network (root, QEMU)' },
     },
-    async (argv) => (await import('./commands.ts')).runLab(argv),
+    async (argv) => (await import('./lab.ts')).runLab(argv),
   ),
   row(
     'neighbours',

@@ -20,7 +20,7 @@ interface Sources {
 }
 
 /** `GET /neighbours`: every host seen, by interface and address. */
-export function neighbourAnswers(sources: Sources): ControlAnswers {
+function neighbourAnswers(sources: Sources): ControlAnswers {
   return { '/neighbours': () => listNeighbours(sources) };
 }
 

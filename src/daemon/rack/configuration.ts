@@ -33,7 +33,7 @@ import { NAMED_MAX } from './status-line.ts';
 // has none for it. Pure.
 
 /** The networks that a change of the store removed. */
-export interface LostNetworks {
+interface LostNetworks {
   readonly sinceWallMs: number;
   /** Each with its name. */
   readonly networks: string;
@@ -42,7 +42,7 @@ export interface LostNetworks {
 }
 
 /** Finds the networks lost when `after` replaced `before`; undefined if a network is still served, or none was before. */
-export function findLost(
+function findLost(
   before: { readonly config: RackConfig; readonly merged: Settings },
   after: RackConfig,
   sinceWallMs: number,
@@ -64,7 +64,7 @@ const setCommand = (name: string, value: string, rack: string): string =>
   `rackboot config set ${INTERFACES_KEY}.${name} '${value.replaceAll("'", "'\\''")}' --rack ${rack}`;
 
 /** A sentence with the fault and its remedy; undefined if there is none. @param file the rack's configuration file */
-export function unservedProblem(
+function unservedProblem(
   { clusterInterfaces, uplink, name }: Pick<RackConfig, 'clusterInterfaces' | 'uplink' | 'name'>,
   file: string,
   lost: LostNetworks | undefined,

@@ -7,7 +7,6 @@ import { identifyBootClient } from '../../boot/client.ts';
 import type { BootConfig, HttpEndpoint } from '../../boot/config.ts';
 import { LoaderLoops } from '../../boot/loader-loops.ts';
 import { type BootPlan, type BootQuery, planBoot } from '../../boot/plan.ts';
-import { ShownUuids } from '../../boot/shown-uuids.ts';
 import type { Clock, Instant } from '../../clock.ts';
 import { configRemarks } from '../../config/notes.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
@@ -37,6 +36,7 @@ import type { DesiredState, RackMachine, ReservedHost } from '../../machines/mac
 import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
 import type { HostNetwork } from '../../net/datagrams/datagram.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
+import { KeptApart, type Owner } from '../../net/shares/kept-apart.ts';
 import type { Wire } from '../../net/watch/wire.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import type { TftpEventKind } from '../../tftp/events.ts';
@@ -51,6 +51,31 @@ import type { LiveTree } from './live-tree.ts';
 import { sightingAsLease } from './naming.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import { WAITED_FOR } from './readiness.ts';
+
+// The UUIDs that boot clients sent in their DHCP requests. Most loaders ask for their configuration only by hardware address; the UUID still
+// identifies a machine in use that boots from a new card.
+//
+// 1. UUIDs of the region's machines, of other known clients and of unknown clients are kept separately (`net/shares/kept-apart.ts`).
+
+/**
+ * UUIDs of each rank. Unknown clients fill theirs by inventing hardware addresses, but evict only each other's, which nothing looks up: a
+ * UUID that the region knows has a higher rank. The next boot sends it again.
+ */
+export const UUIDS_MAX = 4096;
+
+export class ShownUuids {
+  readonly #byMac = new KeptApart<MacAddress, string>(UUIDS_MAX);
+
+  /** Remembers a boot client's UUID; a client without one is forgotten. */
+  remember(mac: MacAddress, uuid: string | undefined, owner: Owner): void {
+    if (uuid === undefined) this.#byMac.delete(mac);
+    else this.#byMac.set(mac, uuid, owner);
+  }
+
+  find(mac: MacAddress): string | undefined {
+    return this.#byMac.get(mac);
+  }
+}
 
 // The changes of single machines in a new desired state, as events for their timelines.
 //

@@ -5,7 +5,7 @@ import type { EventKind, RackEvent } from '../../event.ts';
 // The events of the service itself: its store, its sockets, and replies that could not be sent.
 
 /** Some of the kinds of DHCP events. */
-export const DHCP_SERVICE_EVENTS = {
+const DHCP_SERVICE_EVENTS = {
   'dhcp.store-unavailable': {
     level: 'error',
     message: 'DHCP leases cannot be written',

@@ -61,7 +61,7 @@ const nameOf = (offer: ImageOffer): string => `${offer.source} ${offerName(offer
 const hashOf = (content: string): string => createHash('sha256').update(content).digest('hex');
 
 /** Remembers that the files of an offer were delivered last. @throws RackError `store-unwritable` */
-export async function noteDelivered(tree: string, offer: ImageOffer): Promise<void> {
+async function noteDelivered(tree: string, offer: ImageOffer): Promise<void> {
   const name = nameOf(offer);
   const own = hashOf(offeredContent(offer));
   try {
@@ -78,7 +78,7 @@ export async function noteDelivered(tree: string, offer: ImageOffer): Promise<vo
  * @param content of those others, as of `offeredContent`
  * @throws the system's error
  */
-export function wasDeliveredBefore(tree: string, offer: ImageOffer, content: string): boolean {
+function wasDeliveredBefore(tree: string, offer: ImageOffer, content: string): boolean {
   const files = readDelivered(tree, nameOf(offer));
   const at = files.indexOf(hashOf(offeredContent(offer)));
   return at !== -1 && files.indexOf(hashOf(content)) > at;

@@ -36,11 +36,11 @@ export const PARTING_MAX = 256;
 
 const END = 'Connection: close\r\nContent-Length: 0\r\n\r\n';
 /** The beginnings of answers. */
-export const UNAVAILABLE = 'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n';
-export const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\n';
+const UNAVAILABLE = 'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n';
+const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\n';
 
 /** The refused connections of one door. */
-export class Partings {
+class Partings {
   readonly #clock: Clock;
   readonly #fields: string;
   readonly #parting = new Set<Socket>();
@@ -84,7 +84,7 @@ const BODY_WINDOW_BYTES_MIN = 1024;
 export const BODY_WINDOW_MS = 10_000;
 
 /** A body that is arriving. */
-export class ArrivingBody {
+class ArrivingBody {
   readonly request: IncomingMessage;
   readonly #socket: Socket;
   /** When the current window began, and the bytes read by then. */

@@ -43,7 +43,7 @@ import { hasBegun, hasPlace, IMPORTS_MAX, type Item, needSame, progressOf, sende
 // The progress and the pauses of an import, as the state of its download shows them.
 
 /** The changes of the progress; `undefined`: the state shows nothing. */
-export function shownDownload(
+function shownDownload(
   state: DownloadState,
   clock: Clock,
 ): (Pick<ImportProgress, 'state'> & Partial<ImportProgress>) | undefined {
@@ -73,7 +73,7 @@ export function shownDownload(
 }
 
 /** A wait without a place. */
-export interface Wait {
+interface Wait {
   readonly reason: ImportReason;
   readonly until: Instant;
 }
@@ -82,7 +82,7 @@ export interface Wait {
 const PAUSE_MS_MAX = DEFAULT_SETTINGS.pauseMsMax;
 
 /** The pause for which an import gives up its place. @returns undefined: it keeps the place */
-export function longPause(state: DownloadState, clock: Clock): Wait | undefined {
+function longPause(state: DownloadState, clock: Clock): Wait | undefined {
   if (state.kind !== 'waiting' || state.nextAt === undefined || state.reason === undefined) return undefined;
   if (state.nextAt - clock.now() <= PAUSE_MS_MAX) return undefined;
   return { reason: downloadReason(state.reason), until: state.nextAt };
@@ -90,7 +90,7 @@ export function longPause(state: DownloadState, clock: Clock): Wait | undefined 
 
 // The items and sources that a run leaves out, with the reasons: at most SKIPPED_MAX are listed, further ones counted.
 
-export class LeftOut {
+class LeftOut {
   /** Those that the plan leaves out; they come first. */
   #planned: readonly Skipped[] = [];
   #plannedMore = 0;
@@ -134,7 +134,7 @@ interface AskMeans {
 }
 
 /** Asks a source. An error of our own becomes a problem of its answer. */
-export async function askSelected(
+async function askSelected(
   selected: SelectedSource,
   signal: AbortSignal,
   { tree, configured }: RunOrder,

@@ -6,7 +6,7 @@
 // 3. The target is a new file of this user, which no other user can read or has put there. A log that an earlier database of its name left
 //    behind would change it: such a target is refused.
 
-import { accessSync, constants, existsSync, renameSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { counted } from '../../counted.ts';
@@ -14,8 +14,16 @@ import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { foundStats, linkTarget } from '../../files/found-stats.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
-import { checkRegularFile } from '../../files/regular-file.ts';
-import { COMPANIONS, isFullDisk, makeStateDirectory } from '../database-file.ts';
+import { checkRegularFile, openRegularFile } from '../../files/regular-file.ts';
+import {
+  COMPANIONS,
+  isFullDisk,
+  makeStateDirectory,
+  openDatabaseFile,
+  SQLITE_BUSY,
+  sqliteCode,
+  writeRefused,
+} from '../database-file.ts';
 import { UNFINISHED } from '../region/lost-region.ts';
 import { REGION_DATABASE } from '../region/region-schema.ts';
 import { insertInto } from '../rows.ts';
@@ -27,7 +35,57 @@ import {
   type CopySource,
   type CopyTarget,
 } from './region-copy.ts';
-import { makePrivateFile, openLocked, removeFiles } from './unfinished-file.ts';
+
+// The unfinished file of a copy or a backup: made for this user alone, open in one process at a time, and removed if a killed process left it.
+
+/**
+ * Makes the file, readable by this user alone, unless it is there.
+ * @throws RackError `store-unwritable` if it is there but is a link, belongs to another user, or others may use it
+ */
+function makePrivateFile(path: string): 'made' | 'found' {
+  try {
+    closeSync(openRegularFile(path, 'new'));
+    return 'made';
+  } catch (cause) {
+    if (osErrorCode(cause) !== 'EEXIST') throw writeRefused(path, cause);
+  }
+  if (isPrivate(path)) return 'found';
+  throw new RackError(
+    'store-unwritable',
+    `${path} is not a private file of ${ownUserName()}: remove it, and repeat the command`,
+  );
+}
+
+function isPrivate(path: string): boolean {
+  const found = lstatSync(path);
+  return found.isFile() && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0;
+}
+
+/**
+ * Opens the file, which no other process can then open.
+ * @param elsewhere how to use another place, for the error about another program's file @throws RackError `already-running` if another one has it
+ */
+function openLocked(path: string, elsewhere: string): DatabaseSync {
+  // A copy may go where another region was: leave out the check for a lost file.
+  const { findLoss: _unasked, ...region } = REGION_DATABASE;
+  const kind = { ...region, elsewhere };
+  let database: DatabaseSync | undefined;
+  try {
+    database = openDatabaseFile(path, kind);
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT');
+    return database;
+  } catch (cause) {
+    if (database?.isOpen) database.close();
+    const error = cause instanceof RackError ? cause.cause : cause;
+    if (sqliteCode(error) !== SQLITE_BUSY) throw cause;
+    throw new RackError('already-running', `another process writes ${path}: wait until it has ended`, { cause });
+  }
+}
+
+/** Removes the file, and those that SQLite writes next to it, if they exist. */
+function removeFiles(path: string): void {
+  for (const companion of ['', ...COMPANIONS]) rmSync(`${path}${companion}`, { force: true });
+}
 
 /** Reads a file as it is at this moment. */
 export class SqliteSource implements CopySource {

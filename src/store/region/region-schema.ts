@@ -5,11 +5,24 @@
 // 3. Ids are never reused: an event keeps the id of a deleted machine.
 
 import type { DatabaseKind } from '../database-file.ts';
-import { AREAS } from './area-schema.ts';
 import { BOOT_IMAGES, SOURCE_TRUST } from './boot-schema.ts';
 import { findLostRegion } from './lost-region.ts';
 import { HOST_LEASES, NETWORKS } from './network-schema.ts';
 import { FILES, PEOPLE } from './people-schema.ts';
+
+// The table of zones and pools (`region/records/area.ts`).
+//
+// 1. The default zone and the default pool have no row: NULL stands for them. So a new database is empty, and a copy can begin with it.
+
+const AREAS = `
+CREATE TABLE area (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  description TEXT NOT NULL,
+  UNIQUE (kind, name)
+) STRICT;
+`;
 
 /** Machines, their interfaces, tags and identifying values, and the pairs that may be one machine or are known to be two. */
 const MACHINES = `

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
-import { returnMemoryLater } from '../../../src/daemon/start/freed-memory.ts';
+import { returnMemoryLater } from '../../../src/daemon/rack-process.ts';
 import { returnMemory } from '../../../src/region-thread/after-start.ts';
 import { until } from '../../support/own-network.ts';
 

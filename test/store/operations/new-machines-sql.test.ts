@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { NEW_MACHINES_SQL, UNBOOTED_SQL, UNTOUCHED_SQL } from '../../../src/store/operations/new-machines-sql.ts';
+import { NEW_MACHINES_SQL, UNBOOTED_SQL, UNTOUCHED_SQL } from '../../../src/store/operations/region-decisions.ts';
 import { withRegion } from '../../region/place.ts';
 
 const QUERIES: readonly (readonly [name: string, sql: string, order: RegExp])[] = [
