@@ -212,3 +212,13 @@ test(
       assert.match(await createApiKey(store, clock, 'bob'), /:/);
     }),
 );
+
+test('a reopened region has the same desired state and version', () =>
+  withRegion(async ({ region, config, clock, stateDir }) => {
+    await enlistReport(region, [A]);
+    const store = openRegionStore({ stateDir });
+    const again = await openRegion({ config, store, clock, onDesiredState: () => {} });
+    assert.deepEqual(await again.desiredState(), await region.desiredState());
+    again.close();
+    await store.close();
+  }));

@@ -20,7 +20,7 @@ import { sentenceOf } from '../support/sentences.ts';
 import { addAdmin } from './accounts/administrator.ts';
 import { ADMIN, viewOf } from './page/view.ts';
 import { makeRegion, type RegionPlace } from './place.ts';
-import { acceptRack } from './racks/rack-place.ts';
+import { acceptRack, rackInterface } from './racks/rack-place.ts';
 
 const UUID = '11111111-2222-3333-4444-555555555555';
 const LAB = {
@@ -521,3 +521,15 @@ test('entries are added to a list and removed from it in the transaction of the 
     assert.equal(await change({ key: 'boot.release', add: ['x'] }), 400);
   });
 });
+
+test('another DHCP server that the rack has seen is returned as foreign_dhcp_ip while it is there', () =>
+  withSettings({}, async (call, { region }) => {
+    await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
+    const own = { uuid: UUID, name: 'rack', version: '1.0.0', pinned: [] };
+    const seen = { ...rackInterface('10.20.0.0/24'), name: 'eth0', foreign_dhcp_ip: '10.20.0.66' };
+    await region.racks.putOwn({ ...own, interfaces: [seen] });
+    assert.match((await call('GET', `${INTERFACES}eth0/`)).text, /"foreign_dhcp_ip":\s*"10\.20\.0\.66"/);
+    assert.match((await call('GET', `${INTERFACES}?op=list`)).text, /"foreign_dhcp_ip":\s*"10\.20\.0\.66"/);
+    await region.racks.putOwn({ ...own, interfaces: [{ ...seen, foreign_dhcp_ip: undefined }] });
+    assert.doesNotMatch((await call('GET', `${INTERFACES}eth0/`)).text, /foreign/);
+  }));

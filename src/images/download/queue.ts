@@ -2,7 +2,7 @@
 //
 // 1. At most `filesOfHostMax` files are fetched from one host at a time. All share one bandwidth limit.
 // 2. The failures of servers are remembered as long as the queue.
-// 3. A download that is not at rest keeps the process alive, even during a pause before its next attempt.
+// 3. A download that is not at rest, and a document that is awaited, keep the process alive, even during a pause before the next attempt.
 
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
@@ -34,6 +34,8 @@ export class DownloadQueue implements Downloads {
   readonly #documents: { readonly web: WebClient; readonly health: SourceHealth };
   readonly #open = new Map<string, FileDownload>();
   readonly #closing = new AbortController();
+  /** Downloads that are not at rest, and awaited documents. */
+  #awaited = 0;
   #keepsAlive: MessagePort | undefined;
 
   /** @throws RackError `bad-argument` for an unusable proxy */
@@ -55,14 +57,13 @@ export class DownloadQueue implements Downloads {
       throw new RackError('already-exists', `${place} is being downloaded: wait for it, or cancel it first`);
     const download = new FileDownload(request, this.#means);
     this.#open.set(place, download);
-    this.#keepAlive();
-    void this.#forget(place, download);
+    void this.#keepAlive(download.settled()).then(() => this.#open.delete(place));
     return download;
   }
 
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<DocumentResult> {
     const either = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
-    return fetchDocument(request, { ...this.#means, ...this.#documents }, either);
+    return this.#keepAlive(fetchDocument(request, { ...this.#means, ...this.#documents }, either));
   }
 
   /** Changes the bandwidth of all downloads together, in bytes per second; undefined: unlimited. */
@@ -84,18 +85,18 @@ export class DownloadQueue implements Downloads {
     await Promise.all(all.map((download) => download.settled()));
   }
 
-  async #forget(place: string, download: FileDownload): Promise<void> {
-    await download.settled();
-    this.#open.delete(place);
-    this.#keepAlive();
-  }
-
-  /** An open port with a listener keeps a process alive. */
-  #keepAlive(): void {
-    if (this.#open.size > 0) this.#keepsAlive ??= new MessageChannel().port1.on('message', () => undefined);
-    else {
-      this.#keepsAlive?.close();
-      this.#keepsAlive = undefined;
+  /** Keeps the process alive until the work is done: an open port with a listener does. */
+  async #keepAlive<T>(work: Promise<T>): Promise<T> {
+    this.#awaited += 1;
+    this.#keepsAlive ??= new MessageChannel().port1.on('message', () => undefined);
+    try {
+      return await work;
+    } finally {
+      this.#awaited -= 1;
+      if (this.#awaited === 0) {
+        this.#keepsAlive.close();
+        this.#keepsAlive = undefined;
+      }
     }
   }
 }

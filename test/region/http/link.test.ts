@@ -9,6 +9,7 @@ import type { DesiredState } from '../../../src/machines/machine.ts';
 import { mac } from '../../../src/net/address.ts';
 import { renderRacks } from '../../../src/region/page/racks-part.ts';
 import { CHANGES_KEPT_MAX } from '../../../src/region/racks/machine-mirror.ts';
+import { ENTRIES_MAX } from '../../../src/region/racks/rack-news.ts';
 import { REFUSED_KEPT_MAX } from '../../../src/region/records/rack.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
@@ -29,6 +30,16 @@ import {
   SOURCE,
 } from '../racks/rack-place.ts';
 import { adminHeader, RACK, withLink } from './link-place.ts';
+
+const BAD_BATCHES: readonly (readonly [name: string, body: unknown])[] = [
+  ['no JSON object', []],
+  ["another rack's source", batchOf([], { source: `${OTHER_UUID}/x` })],
+  ['sequences that go back', batchOf([reportEntry(2), reportEntry(1)])],
+  ['one sequence twice', batchOf([reportEntry(2), reportEntry(2)])],
+  ['an invalid sequence', batchOf([reportEntry(-1)])],
+  ['too many entries', batchOf(Array.from({ length: ENTRIES_MAX + 1 }, (_, index) => reportEntry(index)))],
+  ['no count of what was lost', { source: SOURCE, entries: [] }],
+];
 
 test(
   'a rack without a key waits until an administrator accepts it, and is served from then on',
@@ -494,3 +505,16 @@ test('machines of a remote rack enlist through it, from the networks that it has
     }
     assert.equal(await store.countMachines({}), 1);
   }));
+
+for (const [name, body] of BAD_BATCHES) {
+  test(`a batch with ${name} is refused as a whole`, () =>
+    withLink(async ({ region, rack, store }) => {
+      await acceptRack(region);
+      const answer = await rack('events', body);
+      assert.equal(answer.status, 400, answer.text);
+      assert.equal(
+        (await store.listEvents({ limit: 10 })).some(({ kind }) => kind !== undefined),
+        false,
+      );
+    }));
+}

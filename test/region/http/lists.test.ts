@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { systemClock } from '../../../src/clock.ts';
 import { LIST_PIECE_BYTES, LISTS_MAX, Lists, type SentList } from '../../../src/region/http/lists.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
@@ -137,4 +138,25 @@ test('a list whose client has left ends, even while it leaves out every entry', 
   sent.release();
   while (!hasEnded) await nextTurn();
   assert.ok(read < 1000, `${read} entries were read`);
+});
+
+test('the event loop runs between pieces, even for a list that finds nothing', async () => {
+  let rounds = 0;
+  let isDone = false;
+  const count = (): void => {
+    rounds += 1;
+    if (!isDone) setImmediate(count);
+  };
+  async function* slow(): AsyncGenerator<unknown, void> {
+    for (let entry = 0; entry < 40; entry += 1) {
+      const until = systemClock.now() + 2;
+      while (systemClock.now() < until);
+      yield undefined;
+    }
+  }
+  setImmediate(count);
+  const lists = new Lists(systemClock);
+  assert.equal(await textOf(await lists.send({ holder: 'joe 1', entries: slow() }, false)), '[]');
+  isDone = true;
+  assert.ok(rounds >= 10, `${rounds} rounds while 80 ms of work were done`);
 });

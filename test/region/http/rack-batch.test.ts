@@ -2,10 +2,20 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { RackError } from '../../../src/errors.ts';
 import { BATCH_MS_MAX, type BatchOutcome, TURN_MS_MAX, takeBatch } from '../../../src/region/http/rack-batch.ts';
 import { ENTRIES_MAX, type KeptPost, parseBatch } from '../../../src/region/racks/rack-news.ts';
 import { type RegionPlace, withRegion } from '../place.ts';
-import { acceptRack, batchOf, OTHER_UUID, postEntry, RACK_UUID, rackInterface } from '../racks/rack-place.ts';
+import {
+  acceptRack,
+  batchOf,
+  OTHER_UUID,
+  postEntry,
+  RACK_UUID,
+  rackInterface,
+  reportEntry,
+  SOURCE,
+} from '../racks/rack-place.ts';
 import { type LinkPlace, withLink } from './link-place.ts';
 
 const POST_MS = TURN_MS_MAX / 2;
@@ -101,4 +111,43 @@ test('the answer to a batch that takes longer than BATCH_MS_MAX says how much is
     assert.equal(outcome?.stored, BATCH_MS_MAX / POST_MS / 2 + 1);
     assert.equal(outcome?.refused.length, outcome?.stored);
     assert.equal((await store.listEvents({ limit: 5000 })).filter(({ type }) => type === 'RACK_EVENTS_LOST').length, 1);
+  }));
+
+test('a batch of reports is stored in turns, too', () =>
+  withRegion(async (place) => {
+    const { region, store, clock } = place;
+    await acceptRack(region);
+    const now = clock.now.bind(clock);
+    // Each reading of the clock is a millisecond later.
+    clock.now = () => {
+      clock.advance(1);
+      return now();
+    };
+    const taking = take(
+      place,
+      Array.from({ length: ENTRIES_MAX }, (_, index) => reportEntry(index + 1)),
+    );
+    assert.ok((await store.highestSequence(SOURCE)) < ENTRIES_MAX / 2);
+    assert.equal((await taking)?.stored, ENTRIES_MAX);
+    assert.equal(await store.highestSequence(SOURCE), ENTRIES_MAX);
+  }));
+
+test('entries stored before the store fails are acknowledged and stay; the rest comes again, and is stored once', () =>
+  withRegion(async (place) => {
+    const { region, store } = place;
+    await acceptRack(region);
+    let runs = 0;
+    const failing = take(place, posts(1, 6), () => {
+      runs += 1;
+      if (runs === 5) throw new RackError('store-unavailable', 'region.db cannot be used now');
+    });
+    assert.deepEqual(await failing, { stored: 4, refused: [] });
+    assert.equal(await store.highestSequence(SOURCE), 4);
+    await assert.rejects(
+      take(place, posts(5, 6), () => assert.fail(new RackError('store-unavailable', 'still not'))),
+      RackError,
+    );
+    const ran: number[] = [];
+    assert.deepEqual(await take(place, posts(3, 6), () => ran.push(1)), { stored: 6, refused: [] });
+    assert.equal(ran.length, 2);
   }));

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
+import { formOf } from '../../../src/region/http/request-form.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin } from '../accounts/administrator.ts';
@@ -33,5 +34,20 @@ test('an operation with a compressed body is answered 415, and changes nothing',
   } finally {
     await app.close();
     await place.remove();
+  }
+});
+
+test('a compressed body is refused, and one that is not is read', () => {
+  for (const [encoding, body, expected] of [
+    [undefined, TEXT, 'fields'],
+    ['identity', TEXT, 'fields'],
+    [' Identity', TEXT, 'fields'],
+    ['gzip', Buffer.alloc(0), 'fields'],
+    ['gzip', gzipSync(TEXT), 'fault'],
+    ['GZIP', TEXT, 'fault'],
+    ['identity, br', TEXT, 'fault'],
+  ] as const) {
+    const headers = { 'content-type': FORM, ...(encoding === undefined ? {} : { 'content-encoding': encoding }) };
+    assert.equal(formOf({ headers, body }).kind, expected, encoding);
   }
 });

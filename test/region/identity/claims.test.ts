@@ -397,3 +397,48 @@ test('two hundred machines that boot at once through one relay agent are all enl
     },
     { newMachinesMax: 200 },
   ));
+
+test('repeated reports of a machine do not fill the event log, and the logged ones have a count', () =>
+  withRegion(async ({ region, clock }) => {
+    await enlist(region, report([V], from(OWNER)));
+    const before = (await region.store.eventRange()).newest;
+    for (let index = 0; index < 300; index += 1) {
+      await region.enlist(report([V], from(index % 2 === 0 ? STRANGER : OWNER)));
+      await clock.pass(100);
+    }
+    assert.ok(
+      (await region.store.eventRange()).newest - before <= 12,
+      `${(await region.store.eventRange()).newest - before} events`,
+    );
+    await clock.pass(60_000);
+    await region.enlist(report([V], from(STRANGER)));
+    assert.match(
+      sentenceOf((await region.store.listEvents({ limit: 1 }))[0]),
+      /\(145 times since the last such event\)$/,
+    );
+  }));
+
+test('the same holds if the claiming machine is in Commissioning, or was accepted with the address by hearsay', () =>
+  withRegion(async ({ region }) => {
+    const attacker = await enlist(region, vouched(ATT, V));
+    await go(region, attacker, 'commissioning');
+    const token = (await region.desiredState()).machines[0]?.bootToken;
+    const machine = await enlist(region, { ...victim(), token });
+    assert.deepEqual([macsOf(await region.store.findMachine(attacker.systemId)), macsOf(machine)], [[ATT], [V]]);
+    const accepted = await enlist(region, report([C, V2]));
+    await go(region, accepted, 'ready');
+    assert.deepEqual((await region.desiredState()).machines.at(-1)?.macs, [C]);
+    const other = await enlist(region, vouched(V2));
+    assert.deepEqual([macsOf(await region.store.findMachine(accepted.systemId)), macsOf(other)], [[C], [V2]]);
+  }));
+
+test('machines made by a person take no places from reported ones', () =>
+  withRegion(
+    async ({ region }) => {
+      for (let index = 0; index <= NEW_MAX; index += 1)
+        await enlist(region, report([0x525400100000 + index], { username: 'bob' }));
+      assert.equal((await enlist(region, report([V], from(STRANGER)))).status, 'new');
+      assert.equal((await enlist(region, { ...vouched(V2), ...from(OWNER) })).status, 'new');
+    },
+    { newMachinesMax: NEW_MAX },
+  ));

@@ -169,3 +169,24 @@ test('of two simultaneous commands one wins, and the refusal of the other names 
       ),
     );
   }));
+
+test('an erasure is possible in the states with an owner, and refused during a rescue', () => {
+  const terms = { atMs: 5, clock: new VirtualClock(), by: ADMIN, switches: true };
+  for (const [status, isPossible] of [
+    ['deployed', true],
+    ['allocated', true],
+    ['failed-deployment', true],
+    ['broken', true],
+    ['rescue-mode', false],
+    ['failed-testing', false],
+  ] as const) {
+    const decision = decideCommand(machineIn(status), { name: 'release', erase: 'all' }, terms);
+    assert.equal(decision.kind === 'change', isPossible, status);
+    if (decision.kind !== 'change') continue;
+    assert.equal(decision.fields.status, 'disk-erasing');
+    assert.equal(decision.fields.work?.erase, 'all');
+    assert.equal(decision.fields.powerTask, 'cycle');
+    assert.equal(decision.fields.owner, undefined);
+    assert.equal('owner' in decision.fields, false);
+  }
+});

@@ -151,6 +151,9 @@ async function assertHistory(world: World, { systemId, status }: Machine): Promi
   assert.equal(at, status);
 }
 
+/** Machines of the crowd; the long suite has a thousand. */
+const COUNT = 200;
+
 test('after any events in any order, with crashes in between, the records are consistent', {
   timeout: 120_000,
 }, async () => {
@@ -262,6 +265,64 @@ test('after any events in any order, with crashes in between, the records are co
       for (const machine of await world.machines()) reached.add(machine.status);
     }
     assert.ok(reached.size >= STATES_MIN, `only ${[...reached].join(', ')} were reached`);
+  } finally {
+    await world.close();
+    await place.remove();
+  }
+});
+
+test('two hundred machines at once go through the whole life cycle and end Ready without leftovers', {
+  timeout: 120_000,
+}, async () => {
+  const place = await makeRegion({ newMachinesMax: 400 });
+  const world = await World.make(place);
+  const { region } = world;
+  const all = (work: (systemId: string) => Promise<void>): Promise<void> =>
+    region.store.transact(async () => {
+      for (const { systemId } of await world.machines()) await work(systemId);
+    });
+  const order = async (systemId: string, name: CommandName, more = {}): Promise<void> => {
+    const outcome = await region.life.command(systemId, { name, ...more }, BOB);
+    if (outcome.kind !== 'changed') assert.fail(outcome.kind === 'refuse' ? outcome.refusal.text : systemId);
+  };
+  const tell = async (systemId: string, stage: string): Promise<void> => {
+    await region.life.signal(systemId, { status: 'OK', stage, message: '' });
+  };
+  const powered = async (systemId: string): Promise<void> => {
+    const machine = await region.store.findMachine(systemId);
+    if (machine?.powerTask !== undefined) await region.life.powerSwitched(systemId, powerEnd(machine));
+  };
+  const assertAll = async (expected: MachineStatus): Promise<void> =>
+    assert.equal(await region.store.countMachines({ statuses: [expected] }), COUNT, expected);
+  try {
+    await greetRack(region, '10.20.4.255');
+    await region.store.life.addSshKey({ username: 'bob', key: KEY, createdMs: 1 }, 4, WORD);
+    await region.store.transact(async () => {
+      for (let index = 0; index < COUNT; index += 1) await region.enlist(report([0x525400010000 + index]));
+    });
+    await all((systemId) => order(systemId, 'accept'));
+    await all(powered);
+    await all((systemId) => tell(systemId, 'measured'));
+    await assertAll('ready');
+    const deployment = { osystem: 'debian', release: 'trixie', deployBy: 'image', userData: Buffer.from('x') };
+    await all((systemId) => order(systemId, 'deploy', { deployment }));
+    await all(powered);
+    await all((systemId) => tell(systemId, 'written'));
+    await all((systemId) => tell(systemId, 'installed'));
+    await assertAll('deployed');
+    const given = new Set((await world.machines()).flatMap(({ addresses }) => addresses.map(({ address }) => address)));
+    assert.equal(given.size, COUNT);
+    await all((systemId) => order(systemId, 'release', { erase: 'signatures' }));
+    await all(powered);
+    await all((systemId) => tell(systemId, 'erased'));
+    await all(powered);
+    await assertAll('ready');
+    for (const machine of await world.machines()) {
+      assert.deepEqual(
+        [machine.owner, machine.addresses, machine.release, machine.powerTask],
+        [undefined, [], '', undefined],
+      );
+    }
   } finally {
     await world.close();
     await place.remove();

@@ -658,3 +658,67 @@ test('accepting a machine accepts its proposed power settings, and it is switche
     const begun = await order(region, outcome.machine.systemId, { name: 'accept' });
     assert.deepEqual([begun.powerTask, begun.work?.waitsForBoot, begun.powerIsProposed], ['cycle', false, false]);
   }));
+
+test('a power cycle is logged as switching on for a machine that was off, and as off and on otherwise', async () => {
+  for (const [wasOff, words] of [
+    [true, 'it was switched on'],
+    [false, 'it was switched off and on'],
+  ] as const) {
+    await withRegion(async (place) => {
+      const region = await reopen(place, heldPower());
+      const systemId = await enlist(region);
+      await order(region, systemId, { name: 'accept' });
+      await region.life.powerSwitched(systemId, { ...powerEnd(await get(region, systemId)), wasOff });
+      const [event] = await region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 });
+      assert.equal(sentenceOf(event), words);
+      region.close();
+    });
+  }
+});
+
+test('kernel arguments come from the machine, else from the first tag by name that has some, else from the configuration', () =>
+  withRegion(async ({ region, store }) => {
+    const systemId = await enlist(region);
+    const event = { type: 'TAG', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'bob' } as const;
+    const reported = async (): Promise<string | undefined> => (await region.desiredState()).machines[0]?.kernelParams;
+    for (const [name, kernelParams] of [
+      ['b-serial', 'console=ttyS0'],
+      ['a-empty', ''],
+      ['c-late', 'quiet'],
+    ] as const) {
+      assert.equal(await store.life.addTag({ name, comment: '', kernelParams }, 10, event), 'added');
+      await store.life.tagMachines(name, [systemId, 'zzzzzz'], [], event);
+    }
+    await region.machinesChanged();
+    assert.equal(await reported(), 'console=ttyS0');
+    await region.editMachine(systemId, { kernelParams: 'single' }, 'bob');
+    assert.equal(await reported(), 'single');
+    await region.editMachine(systemId, { kernelParams: undefined }, 'bob');
+    assert.equal(await reported(), 'console=ttyS0');
+    assert.deepEqual(
+      (await store.listMachines({ tags: ['c-late'] }, 0, 5)).map((machine) => machine.systemId),
+      [systemId],
+    );
+    await store.life.removeTag('b-serial', event);
+    await region.machinesChanged();
+    assert.equal(await reported(), 'quiet');
+  }));
+
+test('a machine whose system runs waits to be restarted, not to be switched on', () =>
+  withRegion(async (place) => {
+    const { region, clock } = place;
+    const waits = async (fields: Partial<Machine>, command: MachineCommand): Promise<string | undefined> => {
+      const systemId = await ready(region, 0x525400000100 + (await region.store.countMachines({})));
+      await region.store.changeMachine<never>(systemId, clock.wallTimeMs(), () => ({
+        kind: 'change',
+        fields: { owner: 'bob', ...fields },
+        events: [],
+      }));
+      return (await order(region, systemId, command)).statusReason?.code;
+    };
+    const erase = { name: 'release', erase: 'signatures' } as const;
+    assert.equal(await waits({ status: 'deployed' }, erase), 'waits-for-restart');
+    assert.equal(await waits({ status: 'deployed', powerState: 'off' }, erase), 'waits-for-hand');
+    assert.equal(await waits({ status: 'ready', powerState: 'on' }, { name: 'commission' }), 'waits-for-restart');
+    assert.equal(await waits({ status: 'ready' }, { name: 'commission' }), 'waits-for-hand');
+  }));

@@ -140,3 +140,39 @@ test('an address that a host had before it became a machine is shown until the e
       assert.deepEqual((await shown(region, card)).addresses, [], kind);
     }
   }));
+
+test('a host whose lease had ended before it became a machine is shown with no address', () =>
+  withRegion(async ({ region }) => {
+    await makeRacks(region);
+    await take(region, '10.20.0.150');
+    await take(region, '10.20.0.150', 'dhcp.expired');
+    await region.enlist(report([MAC]));
+    assert.deepEqual((await shown(region)).addresses, []);
+  }));
+
+test('an address that was only offered is not shown: neither of a machine, nor of a host that becomes one', () =>
+  withRegion(async ({ region }) => {
+    await makeRacks(region);
+    await take(region, '10.20.0.150', 'dhcp.offer');
+    await region.enlist(report([MAC]));
+    assert.deepEqual((await shown(region)).addresses, []);
+    for (const kind of ['dhcp.offer', 'dhcp.declined-back']) {
+      await take(region, '10.20.0.151', kind);
+      assert.deepEqual((await shown(region)).addresses, [], kind);
+    }
+    await take(region, '10.20.0.152');
+    await take(region, '10.20.0.153', 'dhcp.offer');
+    assert.deepEqual((await shown(region)).addresses, ['10.20.0.152'], 'its lease runs until it takes the other');
+    await take(region, '10.20.0.152', 'dhcp.expired');
+    await take(region, '10.20.0.152', 'dhcp.offer');
+    assert.deepEqual((await shown(region)).addresses, [], 'an offer does not renew what has ended');
+  }));
+
+test('a host that became a machine while its lease runs is shown with its address', () =>
+  withRegion(async ({ region }) => {
+    await makeRacks(region);
+    await take(region, '10.20.0.150', 'dhcp.expired');
+    await take(region, '10.20.0.150');
+    await region.enlist(report([MAC]));
+    assert.deepEqual((await shown(region)).addresses, ['10.20.0.150']);
+  }));

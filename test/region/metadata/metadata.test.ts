@@ -685,3 +685,16 @@ test('guesses at keys and secrets are limited by address', () =>
     }
     assert.deepEqual([...seen].sort(), [401, 403, 429]);
   }));
+
+test('a template that is wrong fails the deployment, with file and line', () =>
+  withService(async (service) => {
+    const id = await service.deploying(A, HERE);
+    const directory = join(service.place.stateDir, 'preseeds');
+    writeFileSync(join(directory, 'debian'), '# one\n# {{hostnam}}\n');
+    const answer = await service.get(await service.preseedPath(id));
+    assert.deepEqual([answer.status, answer.refusal], [409, 'preseed-faulty']);
+    const machine = await service.machine(id);
+    const { status } = machine;
+    assert.equal(status, 'failed-deployment');
+    assert.match(reasonOf(machine), /^\/.*\/preseeds\/debian:2: hostnam is not defined here/);
+  }));

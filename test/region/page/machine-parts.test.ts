@@ -7,7 +7,7 @@ import { COMMAND_NAMES, commandsFrom } from '../../../src/region/life/commands.t
 import { actionsFor, MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/routes.ts';
-import { faultsOf, type Viewer } from '../../../src/region/page/view.ts';
+import { faultsOf, refusalText, type Viewer } from '../../../src/region/page/view.ts';
 import { words } from '../../../src/region/page/words.ts';
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
@@ -147,4 +147,64 @@ test('script output is shown only to people with an account, results to every vi
       endedMs: startedMs + 2500,
     }));
     assert.match(await pageOf(region, machine, USER), /<details id="result-\d+" open>.*exit 3 · 2\.5 s/s);
+  }));
+
+test('a script comes from the text field or as a file; an invalid one is refused at its field', () =>
+  withPower(async (region) => {
+    const page = PAGES.find(({ path }) => path === '/MAAS/scripts/');
+    const send = (fields: Readonly<Record<string, string>>) => {
+      const given = new Map(Object.entries(fields).map(([name, value]) => [name, [value]] as const));
+      return page?.act?.(viewOf(region, { viewer: ADMIN, given }));
+    };
+    const form = { type: 'testing', description: '', timeout: '10m', position: '7', file: '' };
+    assert.equal((await send({ ...form, name: 'one', script: '\r\n#!/bin/sh\r\ntrue\r\n' }))?.kind, 'done');
+    assert.equal((await send({ ...form, name: 'two', script: '', file: '#!/bin/sh\nfalse\n' }))?.kind, 'done');
+    const [one, two] = await Promise.all(['one', 'two'].map((name) => region.store.scripts.findScript(name)));
+    assert.deepEqual([one?.content, one?.timeoutSeconds, one?.position], ['#!/bin/sh\ntrue\n', 600, 7]);
+    assert.equal(two?.content, '#!/bin/sh\nfalse\n');
+    const noted = { ...form, name: 'two', description: 'Fans\r\nof <row> 2', script: '#!/bin/sh\n' };
+    const single = PAGES.find(({ path }) => path === '/MAAS/scripts/:script/');
+    const given = new Map(Object.entries(noted).map(([name, value]) => [name, [value]] as const));
+    assert.equal(
+      (await single?.act?.(viewOf(region, { viewer: ADMIN, given, path: { script: 'two' } })))?.kind,
+      'done',
+    );
+    const shown = async (viewer: Viewer) =>
+      String(await single?.render(viewOf(region, { viewer, path: { script: 'two' } })));
+    assert.match(await shown(ADMIN), /<textarea [^>]*name="description"[^>]*>\nFans\nof &lt;row&gt; 2<\/textarea>/);
+    assert.match(await shown(USER), /<p class="lead lines">Fans\nof &lt;row&gt; 2<\/p>/);
+    assert.match(String(await page?.render(viewOf(region, { viewer: USER }))), /<div class="lines">Fans\nof /);
+    const tagged =
+      '#!/bin/sh\n# --- Start MAAS 1.0 script metadata ---\n# tags: [hot]\n# --- End MAAS 1.0 script metadata ---\n';
+    await send({ ...form, name: 'four', script: tagged, tags: '' });
+    const four = async () => (await region.store.scripts.findScript('four'))?.tags;
+    assert.deepEqual(await four(), ['hot'], 'an empty field leaves them to the text');
+    const edit = async (fields: Readonly<Record<string, string>>) => {
+      const given = new Map(Object.entries({ ...form, name: 'four', ...fields }).map(([name, one]) => [name, [one]]));
+      const editing = PAGES.find(({ path }) => path === '/MAAS/scripts/:script/');
+      await editing?.act?.(viewOf(region, { viewer: ADMIN, given, path: { script: 'four' } }));
+      return await four();
+    };
+    assert.deepEqual(await edit({ script: tagged, tags: 'hot, noauto' }), ['hot', 'noauto']);
+    assert.deepEqual(
+      await edit({ script: tagged, tags: 'hot, noauto' }),
+      ['hot', 'noauto'],
+      'its text has not changed',
+    );
+    const listed = `${await page?.render(viewOf(region, { viewer: ADMIN }))}`;
+    assert.match(listed, /runs only where it is chosen · tags: hot, noauto/);
+    assert.deepEqual(await edit({ script: tagged, tags: '' }), []);
+    const refused = await send({ ...form, name: 'three', script: 'no interpreter' });
+    assert.ok(refused?.kind === 'refusal');
+    assert.match(refusalText(refused), /^script: The first line must name an interpreter/);
+    assert.equal(
+      (
+        await PAGES.find(({ path }) => path === '/MAAS/scripts/:script/')?.render(
+          viewOf(region, { viewer: ADMIN, path: { script: 'one' } }),
+        )
+      )
+        ?.toString()
+        .includes('enctype="multipart/form-data"'),
+      true,
+    );
   }));

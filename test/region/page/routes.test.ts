@@ -566,3 +566,14 @@ test('an unknown path shows a browser a link back and a program one line; the ic
   }));
 
 import { VirtualClock } from '../../support/virtual-clock.ts';
+
+test('a session is over if the wall clock was set back far', () =>
+  withBrowser(async ({ place }) => {
+    const { clock, store } = place;
+    const sessions = new Sessions(store.sessions, clock);
+    const token = await sessions.open(await userIn(place, 'alice'));
+    clock.stepWall(-SESSION_IDLE_MS / 2);
+    assert.ok((await sessions.find(token, false)) !== undefined);
+    clock.stepWall(-SESSION_IDLE_MS);
+    assert.equal(await sessions.find(token), undefined);
+  }));

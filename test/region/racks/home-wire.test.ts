@@ -221,3 +221,17 @@ test('a redundant rack that sees a machine in another of its networks does not m
     await place.region.observe([{ ...report, sequence: 1 }], 'rack-2', RACK_UUID);
     assert.equal((await machineOf(place, systemId)).home, at('10.30.0.9'));
   }));
+
+test('networks of one interface, and of one shared wire, are one home', () =>
+  withLink(async (place) => {
+    const systemId = await atWork(place);
+    for (const more of [{ interface: 'far' }, { interface: '', shared: 'hall' }]) {
+      await greet(place, [network('far', '10.30.0.0/24', more), network('far-too', '10.31.0.0/24', more)]);
+      assert.equal(await job(place, systemId, '10.31.0.9'), 200, JSON.stringify(more));
+    }
+    await greet(place, [
+      network('far', '10.30.0.0/24', { interface: '' }),
+      network('far-too', '10.31.0.0/24', { interface: '' }),
+    ]);
+    assert.equal(await job(place, systemId, '10.31.0.9'), 403, 'each relayed network is a wire of its own');
+  }));

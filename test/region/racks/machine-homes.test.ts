@@ -77,3 +77,19 @@ test('of all racks together DISPUTES_IN_TOTAL such changes are logged at once', 
     );
     assert.equal(events.length, DISPUTES_IN_TOTAL.burst);
   }));
+
+test('a rack that keeps changing its claims to others’ networks is logged a few times', () =>
+  withRegion(async ({ region, store }) => {
+    const own = { name: 'lab', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
+    await region.racks.putOwn({ ...own, uuid: OTHER_UUID });
+    await acceptRack(region);
+    const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
+    for (let round = 0; round < 50; round += 1) {
+      const interfaces = [rackInterface(`10.20.0.${(round % 2) * 128}/25`)];
+      await region.racks.hear(RACK_UUID, { version: '0.1.0', uplink: 1, interfaces, pulse });
+    }
+    const events = (await store.listEvents({ limit: 100 })).filter((event) =>
+      /that a person must agree to/.test(sentenceOf(event)),
+    );
+    assert.equal(events.length, DISPUTES_PER_RACK.burst);
+  }));

@@ -435,3 +435,11 @@ test('a rack cannot hand out another’s addresses, by a range outside its netwo
     assert.equal(networkOfAddress(racks, parseIpv4('10.20.0.9') ?? ipv4(0))?.prefix, 24);
     assert.equal(networkOfAddress(racks, parseIpv4('10.99.0.9') ?? ipv4(0)), undefined);
   }));
+
+test('an address of another rack’s network is not believed, not even of the rack’s own machine', () =>
+  withRacks(async (place) => {
+    const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
+    await place.rack('events', batchOf([lease(1, FAR_MAC, '10.50.0.9'), lease(2, FAR_MAC, '10.20.0.9')]));
+    assert.equal((await place.store.findMachine(far))?.interfaces[0]?.address, parseIpv4('10.50.0.9'));
+    assert.equal((await typesOf(place, far)).filter((type) => type === 'NODE_DHCP_EVENT').length, 2);
+  }));

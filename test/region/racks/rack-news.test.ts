@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { check, heartbeat } from '../../../src/region/racks/rack-news.ts';
+import { check, heartbeat, parseBatch, rackInterfaces, readEntry } from '../../../src/region/racks/rack-news.ts';
 import { HOST_ADDRESSES_MAX } from '../../../src/region/records/rack-description.ts';
-import { heartbeatOf } from './rack-place.ts';
+import { batchOf, heartbeatOf, RACK_UUID, rackInterface, reportEntry } from './rack-place.ts';
 
 const HOSTILE = '\u001b[2J\u009b\u202e';
 const SHOWN = '\\x1b[2J\\x9b\\u202e';
@@ -30,4 +30,27 @@ test('the addresses of a host are stored with cleaned names; anything else than 
   }));
   assert.ok(!check(heartbeat, heartbeatOf({ addresses })).ok);
   assert.ok(check(heartbeat, heartbeatOf({ addresses: addresses.slice(1) })).ok);
+});
+
+test('an address of a host may have the hardware address of its interface, and no other text', () => {
+  const said = (mac: unknown) =>
+    check(heartbeat, heartbeatOf({ addresses: [{ interface: 'eth0', address: '10.20.0.1/24', mac }] }));
+  const checked = said('52:54:00:00:00:01');
+  assert.ok(checked.ok);
+  assert.equal(checked.value.addresses?.[0]?.mac, '52:54:00:00:00:01');
+  for (const wrong of ['', HOSTILE, '52:54:00:00:00', 7]) assert.ok(!said(wrong).ok, String(wrong));
+});
+
+test('the name of an interface is stored cleaned', () => {
+  const checked = check(rackInterfaces, [{ ...rackInterface(), interface: HOSTILE }]);
+  assert.ok(checked.ok);
+  assert.equal(checked.value[0]?.interface, SHOWN);
+});
+
+test('a report’s kind and text are stored cleaned', () => {
+  const batch = parseBatch(RACK_UUID, batchOf([reportEntry(1, HOSTILE, { kind: HOSTILE })]));
+  assert.ok(batch.ok);
+  const [entry] = batch.value.entries.map(readEntry);
+  assert.ok(entry?.kind === 'report');
+  assert.deepEqual([entry.report.kind, entry.report.text], [SHOWN, SHOWN]);
 });

@@ -10,7 +10,7 @@ import { makeContext } from '../../../src/region/http/server.ts';
 import { UNASKED_ADDRESSES_MAX } from '../../../src/region/racks/rack-networks.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { addAdmin } from '../accounts/administrator.ts';
-import { type LinkPlace, withLink } from '../http/link-place.ts';
+import { adminHeader, type LinkPlace, withLink } from '../http/link-place.ts';
 import { withRegion } from '../place.ts';
 import { waysInto } from '../ways.ts';
 import {
@@ -267,4 +267,26 @@ test('a rack that claims as much as it may leaves networks for the next rack', (
     } as const;
     await acceptRack(place.region, { ...other, interfaces: [rackInterface('10.200.0.0/24')] });
     assert.deepEqual(racks.find(OTHER_UUID)?.disputed, []);
+  }));
+
+test('a rack is accepted with four /16 that no person names, and may have four more later', () =>
+  withLink(async (place) => {
+    const { racks } = place.region;
+    await acceptRack(place.region, { interfaces: wides(50, 56) });
+    assert.deepEqual([racks.find(RACK_UUID)?.agreed.length, racks.find(RACK_UUID)?.disputed.length], [4, 42]);
+    return Promise.resolve();
+  }));
+
+test('the answer to an acceptance and the list name a rack’s wide network; with an administrator’s key it is believed', () =>
+  withLink(async (place) => {
+    const admin = await adminHeader(place);
+    const interfaces = JSON.stringify([rackInterface(OFFICE)]);
+    await place.register({ interfaces });
+    const body = new URLSearchParams({ uuid: RACK_UUID });
+    const accepted = await place.ask('POST', 'api/2.0/nodegroups/?op=accept', { headers: admin, body });
+    assert.match(accepted.text, WIDE_REMEDY);
+    const listed = await place.ask('GET', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin });
+    assert.match(JSON.parse(listed.text).network_conflict, WIDE_REMEDY);
+    await place.register({ interfaces }, admin);
+    assert.deepEqual(place.region.racks.find(RACK_UUID)?.disputed, []);
   }));

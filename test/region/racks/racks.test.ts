@@ -399,3 +399,37 @@ test('unknown racks register within the rates of an address, a network and the t
     await clock.pass(1000 / REGISTRATIONS_IN_TOTAL.perSecond);
     assert.ok(await come('10.99.0.1'), 'with time');
   }));
+
+test('a silent rack is logged once, and once as back, whichever process of the region is on duty', () =>
+  withRegion(async ({ region, clock, store, config }) => {
+    await acceptRack(region);
+    const reported = async (): Promise<readonly string[]> =>
+      (await store.listEvents({ limit: 50 })).map(({ type }) => type).filter((type) => /^RACK_(AWAY|BACK)$/.test(type));
+    await clock.pass(AWAY_AFTER_MS + 60_000);
+    assert.deepEqual(await reported(), ['RACK_AWAY']);
+    region.close();
+    const second = await openRegion({ config, store, clock, onDesiredState: () => {} });
+    await clock.pass(AWAY_AFTER_MS + 60_000);
+    assert.deepEqual(await reported(), ['RACK_AWAY']);
+    second.close();
+    const third = await openRegion({ config, store, clock, onDesiredState: () => {} });
+    const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
+    await third.racks.hear(RACK_UUID, { version: '0.1.0', uplink: 1, interfaces: [rackInterface()], pulse });
+    await clock.pass(10_000);
+    assert.deepEqual(await reported(), ['RACK_BACK', 'RACK_AWAY']);
+    third.close();
+  }));
+
+test('after a start, the region gives its racks time to report', () =>
+  withRegion(async ({ region, clock, store, config }) => {
+    await acceptRack(region);
+    region.close();
+    await clock.leap(3_600_000);
+    const again = await openRegion({ config, store, clock, onDesiredState: () => {} });
+    await clock.pass(10_000);
+    assert.equal(
+      (await store.listEvents({ limit: 50 })).some(({ type }) => type === 'RACK_AWAY'),
+      false,
+    );
+    again.close();
+  }));

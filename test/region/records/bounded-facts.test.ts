@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { machineJson } from '../../../src/region/api/json/machine-json.ts';
 import { whereabouts } from '../../../src/region/life/whereabouts.ts';
+import { DISKS_KEPT_MAX, FACTS_BYTES_MAX } from '../../../src/region/records/bounded-facts.ts';
 import {
   boundFacts,
   DISKS_MAX,
@@ -106,3 +107,24 @@ test('a machine’s timeline names the facts that were not stored, and its API a
       texts.join('\n'),
     );
   }));
+
+test('many small disks are cut by their number', () => {
+  const { value, leftOut } = parsed({ version: 1, disks: Array.from({ length: DISKS_MAX }, () => ({ bytes: 1 })) });
+  assert.equal(value.disks.length, DISKS_KEPT_MAX);
+  assert.deepEqual(leftOut, [{ list: 'disks', left: DISKS_MAX - DISKS_KEPT_MAX, given: DISKS_MAX }]);
+});
+
+test('facts beyond the bound keep the first elements of each list, and the rest is counted', () => {
+  const { value, leftOut } = parsed(LARGEST);
+  assert.ok(bytesOf(value) <= FACTS_BYTES_MAX, `${bytesOf(value)} bytes`);
+  assert.ok(bytesOf(value) > FACTS_BYTES_MAX - 2048, 'no more than need be goes');
+  assert.ok(value.disks.length > 8 && value.nics.length > 8);
+  assert.deepEqual(
+    value.disks.map(({ bytes }) => bytes),
+    value.disks.map((_, place) => place),
+  );
+  assert.deepEqual(leftOut, [
+    { list: 'disks', left: DISKS_MAX - value.disks.length, given: DISKS_MAX },
+    { list: 'nics', left: NICS_MAX - value.nics.length, given: NICS_MAX },
+  ]);
+});

@@ -45,3 +45,9 @@ test('of many racks, the one with the most reports gives a place (REPORTED_DOWNL
     assert.equal(own.at(-1), `${rack} f${REPORTED_OF_RACK_MAX - 1}`, 'the newest stay');
   }
 });
+
+test('with as many racks as places, each further rack takes the place of the oldest report', () => {
+  const racks = Array.from({ length: REPORTED_DOWNLOADS_MAX + 3 }, (_, at) => report(`r${at}`, 'only'));
+  const left = after(racks);
+  assert.deepEqual([left.length, left[0]], [REPORTED_DOWNLOADS_MAX, 'r3 only']);
+});

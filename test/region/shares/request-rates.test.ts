@@ -88,3 +88,10 @@ test('mirrors of the image stream have a rate for an address, one for a network,
   assert.equal(passed(hosts(0)), STREAM_PER_NETWORK.burst);
   assert.equal(passed([1, 2].flatMap(hosts)), STREAM_IN_TOTAL.burst - STREAM_PER_NETWORK.burst);
 });
+
+test('a clock that goes back has no effect', () => {
+  const limiter = new RateLimiter({ perSecond: 1, burst: 1 }, { perSecond: 1000, burst: 1000 });
+  assert.equal(allowed(limiter, 'a', 2), 1);
+  assert.equal(allowed(limiter, 'a', 2, later(START, -5000)), 0);
+  assert.equal(allowed(limiter, 'a', 2, later(START, -4000)), 1);
+});
