@@ -10,7 +10,6 @@ import { tryDecoders } from './tried-decoders.ts';
 /** Functions with such a name that are not tried, and the reason. */
 const NOT_TRIED: Readonly<Record<string, string>> = {
   readInt: 'reads what the kernel wrote into a buffer of ours that has the length',
-  readNumber: 'reads a field of a block that was read whole; test/images/packed.test.ts bends the archives',
   readRest: 'is handed the pieces of a body that it passes on, and looks at none',
   'Forwarder.receive': 'hands its bytes to decodeMessage; test/dns/forward.test.ts bends them',
   'Forwarder.receiveStream': 'the same',

@@ -227,7 +227,7 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     test: 'fair-sampler.test.ts',
   },
   {
-    at: 'dhcp/conflicts/probe-turns.ts PROBES_RUNNING_MAX',
+    at: 'dhcp/conflicts/conflict-check.ts PROBES_RUNNING_MAX',
     what: 'ARP probes for new clients that run at a time',
     whoCanFill: 'new clients, as many as NEW_CLIENTS_PER_SECOND lets through: each probe takes 400 ms',
     whatOthersNotice:
@@ -238,7 +238,7 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     test: 'dhcp/conflicts/probe-turns.test.ts',
   },
   {
-    at: 'dhcp/conflicts/probe-turns.ts PROBES_WAITING_MAX',
+    at: 'dhcp/conflicts/conflict-check.ts PROBES_WAITING_MAX',
     what: 'new clients of one shared network that wait for a probe',
     whoCanFill: 'a host that invents clients twice as fast as the rates of new clients allow',
     whatOthersNotice: 'newcomers of that shared network get no offer (`probes-waiting`) until they ask again',
@@ -257,7 +257,7 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     test: 'dhcp/conflicts/conflict-check.test.ts',
   },
   {
-    at: 'dhcp/conflicts/probe-book.ts PROBES_REMEMBERED_MAX',
+    at: 'dhcp/conflicts/conflict-check.ts PROBES_REMEMBERED_MAX',
     what: 'remembered results of probes',
     whoCanFill: 'new clients',
     whatOthersNotice: 'an address is probed once more, which delays one offer by 400 ms',
@@ -391,7 +391,7 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     test: 'boot/loader-loops.test.ts',
   },
   {
-    at: 'boot/shown-uuids.ts UUIDS_MAX',
+    at: 'daemon/rack/rack.ts UUIDS_MAX',
     what: 'UUIDs shown by boot clients of each rank (of the region, otherwise known, strangers)',
     whoCanFill:
       'strangers fill their own: with addresses, at the rates of new clients; in proxy mode, with DISCOVERs under invented hardware addresses',

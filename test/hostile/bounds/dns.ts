@@ -191,7 +191,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     test: 'dns/large-replies.test.ts',
   },
   {
-    at: 'dns/large-answers.ts LARGE_ANSWERS',
+    at: 'dns/service.ts LARGE_ANSWERS',
     what: 'large UDP answers of one address',
     whoCanFill: 'a host that forges that address',
     whatOthersNotice: 'that address gets large answers over TCP',
@@ -201,7 +201,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     test: 'dns/amplification.test.ts',
   },
   {
-    at: 'dns/large-answers.ts NETWORK_LARGE_ANSWERS',
+    at: 'dns/service.ts NETWORK_LARGE_ANSWERS',
     what: 'large UDP answers of one /24',
     whoCanFill: 'a host that forges its addresses',
     whatOthersNotice: 'hosts of that network get large answers over TCP',
@@ -211,7 +211,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     test: 'dns/amplification.test.ts',
   },
   {
-    at: 'dns/large-answers.ts NETWORKS_MAX',
+    at: 'dns/service.ts NETWORKS_MAX',
     what: 'networks whose large answers are counted separately',
     whoCanFill: 'forged sources, if dns.allow_recursion names more networks than this',
     whatOthersNotice: 'further networks share one allowance and use TCP beyond it',
@@ -221,7 +221,7 @@ export const DNS_BOUNDS: readonly HeldBound[] = [
     test: 'dns/amplification.test.ts',
   },
   {
-    at: 'dns/large-answers.ts ADDRESSES_MAX',
+    at: 'dns/service.ts ADDRESSES_MAX',
     what: 'addresses whose large answers are counted separately',
     whoCanFill: 'forged sources in served networks',
     whatOthersNotice: 'further addresses share one allowance and use TCP beyond it',

@@ -25,7 +25,7 @@ export const HTTP_BOUNDS: readonly HeldBound[] = [
     test: 'http/crowded.test.ts',
   },
   {
-    at: 'net/shares/partings.ts PARTING_MAX',
+    at: 'net/shares/connection-shares.ts PARTING_MAX',
     what: 'closed connections of one listener that may still read the reason',
     whoCanFill: 'hosts whose connections are refused',
     whatOthersNotice: 'a refused connection that sends meanwhile may lose the reason',

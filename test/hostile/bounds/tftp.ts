@@ -136,7 +136,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     test: 'tftp/hostile.test.ts',
   },
   {
-    at: 'tftp/blind-blocks.ts BLIND_BLOCKS',
+    at: 'tftp/transfers.ts BLIND_BLOCKS',
     what: 'transfers without options to one address that it has not acknowledged',
     whoCanFill: 'a host that forges that address',
     whatOthersNotice:
@@ -147,7 +147,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     test: 'tftp/blind-blocks.test.ts',
   },
   {
-    at: 'tftp/blind-blocks.ts NETWORK_BLIND_BLOCKS',
+    at: 'tftp/transfers.ts NETWORK_BLIND_BLOCKS',
     what: 'transfers without options to one /24 that it has not acknowledged',
     whoCanFill: 'a host that forges its addresses',
     whatOthersNotice: 'clients of that network that ask without options wait, and retry; with options they are served',
@@ -157,7 +157,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     test: 'tftp/blind-blocks.test.ts',
   },
   {
-    at: 'tftp/blind-blocks.ts BLIND_ADDRESSES_MAX',
+    at: 'tftp/transfers.ts BLIND_ADDRESSES_MAX',
     what: 'addresses whose unacknowledged transfers without options are counted separately',
     whoCanFill: 'forged sources in served networks',
     whatOthersNotice: 'further addresses share one rate',
@@ -167,7 +167,7 @@ export const TFTP_BOUNDS: readonly HeldBound[] = [
     test: 'tftp/blind-blocks.test.ts',
   },
   {
-    at: 'tftp/blind-blocks.ts BLIND_NETWORKS_MAX',
+    at: 'tftp/transfers.ts BLIND_NETWORKS_MAX',
     what: 'networks whose unacknowledged transfers without options are counted separately',
     whoCanFill: 'forged sources, if tftp.allow names more networks than this',
     whatOthersNotice: 'further networks share one rate',

@@ -9,6 +9,9 @@ const SUBNET = '10.20.0.0/24';
 /** The first address of the static range. */
 const GATEWAY = '10.20.0.10';
 const NEXT = '10.20.0.11';
+/** The first addresses that users may have: outside the static range. */
+const FREE = '10.20.0.2';
+const NEXT_FREE = '10.20.0.3';
 const RESERVE = '2.0/ipaddresses/?op=reserve';
 
 /** Routes to a new network by the router. @returns the answer */
@@ -58,20 +61,20 @@ test('a machine that has the address of the router keeps it', () =>
 
 test('a user reserves another address, and cannot reserve the router of a route', () =>
   withSite(async (site) => {
-    assert.equal((await route(site)).status, 200);
-    const asked = await site.ask('POST', RESERVE, { ip: GATEWAY }, 'bob');
+    assert.equal((await route(site, FREE)).status, 200);
+    const asked = await site.ask('POST', RESERVE, { ip: FREE }, 'bob');
     assert.equal(asked.status, 409, asked.text);
     assert.match(asked.text, /gateway-ip/);
-    assert.equal((await site.ask('POST', RESERVE, { subnet: SUBNET }, 'bob')).json.ip, NEXT);
+    assert.equal((await site.ask('POST', RESERVE, { subnet: SUBNET }, 'bob')).json.ip, NEXT_FREE);
   }));
 
 test('a device is linked to another address, and cannot be linked to the router of a route', () =>
   withSite(async (site) => {
-    assert.equal((await route(site)).status, 200);
+    assert.equal((await route(site, FREE)).status, 200);
     const link = await device(site);
-    assert.notEqual((await link({ ip_address: GATEWAY })).status, 200);
+    assert.notEqual((await link({ ip_address: FREE })).status, 200);
     const linked = await link({});
-    assert.equal(linked.json.links?.[0]?.ip_address, NEXT, linked.text);
+    assert.equal(linked.json.links?.[0]?.ip_address, NEXT_FREE, linked.text);
   }));
 
 test('no range becomes dynamic around the router of a route', () =>
@@ -94,8 +97,8 @@ test('a route leads through no dynamic address and none that a user has reserved
     const dynamic = await route(site, '10.20.0.150');
     assert.equal(dynamic.status, 400, dynamic.text);
     assert.match(dynamic.json.gateway_ip[0], /in the dynamic range/);
-    await site.ask('POST', RESERVE, { ip: GATEWAY }, 'bob');
-    const reserved = await route(site);
+    await site.ask('POST', RESERVE, { ip: FREE }, 'bob');
+    const reserved = await route(site, FREE);
     assert.equal(reserved.status, 400, reserved.text);
     assert.match(reserved.json.gateway_ip[0], /is reserved by bob/);
   }));
