@@ -82,7 +82,7 @@ function memberOf(line: string): TarMember | undefined {
   const [, type, size, said = ''] = LINE.exec(line) ?? [];
   if (type === undefined) return undefined;
   const rawName = type === 'l' || type === 'h' ? said.replace(TARGET, '') : said;
-  const name = rawName.replace(/^(?:\.?\/)+/, '').replace(/\/+$/, '');
+  const name = rawName.replace(/^(?:\.?\/)+/, '').replace(/(?<!\/)\/+$/, '');
   return { name: name === '.' ? '' : name, rawName, isFile: type === '-', bytes: Number(size) };
 }
 

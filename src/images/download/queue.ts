@@ -57,7 +57,7 @@ export class DownloadQueue implements Downloads {
       throw new RackError('already-exists', `${place} is being downloaded: wait for it, or cancel it first`);
     const download = new FileDownload(request, this.#means);
     this.#open.set(place, download);
-    void this.#keepAlive(download.settled()).then(() => this.#open.delete(place));
+    void this.#keepAlive(download.settled().finally(() => this.#open.delete(place)));
     return download;
   }
 
