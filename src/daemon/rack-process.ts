@@ -19,9 +19,7 @@ import { pinnedKeys } from '../config/merge.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import type { UsableConfig } from '../config/resolve-file.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
-import type { LeaseTable } from '../dhcp/leases/lease-table.ts';
 import { RackError } from '../errors.ts';
-import type { Publish } from '../event.ts';
 import { ControlServer } from '../http/control/server.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { HostInterface } from '../net/host-interface.ts';
@@ -35,6 +33,7 @@ import type { RackDescription } from '../region/records/rack-description.ts';
 import { type RackNote, spoken } from '../region/reports/notes.ts';
 import type { WorkerLeaseJournal } from '../store/leases/lease-journal.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
+import { attributeEvents } from './observing/attribution.ts';
 import { HostEvents } from './observing/host-events.ts';
 import { watchClock } from './rack/clock-watch.ts';
 import type { Configuration, ConfigurationPorts } from './rack/configuration.ts';
@@ -55,25 +54,10 @@ import type { DamagedLeases } from './start/damaged-leases.ts';
 import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
 import { closeAll, finishWork, startWhole } from './start/shutdown.ts';
 
-// Attributes events to machines: an event that knows only an IP address gets the hardware address that leases it at that moment. So a
-// machine's timeline also has its requests to the region, and files that were served without looking up the machine.
-//
-// 1. Only a lease of this rack binds an address to a machine; an event about any other address stays unchanged.
-
-/** Publishes each event; an event without a hardware address gets that of the bound lease of its IP address, if there is one. */
-export function attributeEvents(leases: Pick<LeaseTable, 'find'>, publish: Publish): Publish {
-  return (event) => {
-    const lease = event.mac !== undefined || event.address === undefined ? undefined : leases.find(event.address);
-    publish(lease?.state === 'bound' ? { ...event, mac: lease.mac } : event);
-  };
-}
-
-// Opens the independent parts of a rack in parallel: the start takes as long as the slowest of them.
-
 type TreePorts = Parameters<typeof LiveTree.open>[1];
 
 /**
- * Awaits the parts that `beginStart` began to open, and opens the tree. Each opened part is closed with the others, even if another one
+ * Awaits the parts that `beginStart` began to open, and opens the tree meanwhile: the start takes as long as the slowest. Each opened part is closed with the others, even if another one
  * cannot be opened.
  * @param ready a further check that must succeed; it is awaited as well
  * @throws RackError the error of the first part that cannot be opened
@@ -90,8 +74,6 @@ async function openParts(
   return await Promise.all(opening);
 }
 
-// Reports at startup that the rack's leases are gone.
-
 /** Reports missing leases, if any. @returns the notes for `rackboot status` and `rackboot doctor` */
 function reportLostLeases(
   note: RackNote | undefined,
@@ -102,8 +84,6 @@ function reportLostLeases(
   return [note];
 }
 
-// Checks at startup that the configuration fits the host.
-
 /** @throws RackError `config-invalid`, naming each key of `file` that does not fit the host's interfaces */
 function checkHost(file: string, usable: UsableConfig, host: readonly HostInterface[]): void {
   const problems = findHostOverlaps(usable, host);
@@ -111,7 +91,7 @@ function checkHost(file: string, usable: UsableConfig, host: readonly HostInterf
 }
 
 // Returns to the system the memory that only the start needed: some 30 MiB, used while source files and compiled code were loaded into V8.
-// The region's thread returns its own (region-thread/start-memory.ts).
+// The region's thread returns its own (region-thread/after-start.ts).
 
 /** The delay, in milliseconds: by then the region's thread has started and collected its garbage. */
 const FREED_AFTER_MS = 8000;

@@ -40,7 +40,7 @@ interface AgentParts {
   readonly url: string;
   /** The form body that reports its hardware. */
   readonly report: string;
-  /** True if the system that it writes has cloud-init (`simulated-system.ts`). */
+  /** True if the system that it writes has cloud-init (`simulated-machine.ts`). */
   readonly cloudInit: boolean;
   /** Why its memory test fails; undefined if every test passes. */
   readonly fault: string | undefined;

@@ -19,32 +19,12 @@
 // restart a machine, a driver must be able to query its power and to switch it off. A machine without a BMC is switched by hand (`manual`), or by a
 // power socket with an API (`webhook`).
 
-import { z } from 'zod';
 import { POWER_DRIVER_NAMES, type PowerDriverName } from '../machines/power-drivers.ts';
-import type { PowerDetailParams } from './detail.ts';
-import { defineDriver, type PowerDriver } from './driver.ts';
+import type { PowerDriver } from './driver.ts';
 import { ipmi } from './ipmi.ts';
-import { outcome } from './outcome.ts';
+import { manual } from './manual.ts';
 import { virsh } from './virsh.ts';
 import { webhook } from './webhook.ts';
-
-// The driver for machines that a person switches: it does nothing and knows nothing.
-
-const by = (act: PowerDetailParams['person-must']['act']) => async () =>
-  outcome('unknown', { code: 'person-must', params: { act } });
-
-/** The driver `manual`. */
-export const manual = defineDriver({
-  name: 'manual',
-  byHand: true,
-  parameters: z.strictObject({}),
-  connect: ({ machine }) => ({
-    controller: `manual ${machine}`,
-    on: by('on'),
-    off: (manner) => by(manner === 'soft' ? 'soft-off' : 'off')(),
-    query: by('query'),
-  }),
-});
 
 const DRIVERS: Readonly<Record<PowerDriverName, PowerDriver>> = { manual, ipmi, virsh, webhook };
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ShownUuids, UUIDS_MAX } from '../../src/daemon/rack/rack.ts';
+import { ShownUuids, UUIDS_MAX } from '../../src/boot/shown-uuids.ts';
 import { mac } from '../../src/net/address.ts';
 
 const numbers = Array.from({ length: UUIDS_MAX + 1 }, (_, index) => mac(0x0200_0000_0000 + index));

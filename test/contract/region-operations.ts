@@ -15,7 +15,7 @@ import { sessionTable } from '../../src/store/operations/region-sessions.ts';
 import type { Steps } from '../../src/store/operations/region-steps.ts';
 import { desiredVersion, listGone, settledVersion } from '../../src/store/operations/region-versions.ts';
 import type { RegionTables } from '../../src/store/region/stored-region.ts';
-import { sshKeyTable } from '../../src/store/region/stored-region.ts';
+import { sshKeyTable } from '../../src/store/operations/region-ssh-key.ts';
 import { spoken } from '../support/sentences.ts';
 import { fullNetworks } from './network-store.ts';
 import { FIELDS } from './region-store.ts';

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { UUIDS_MAX } from '../../src/boot/shown-uuids.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { Rack, UUIDS_MAX } from '../../src/daemon/rack/rack.ts';
+import { Rack } from '../../src/daemon/rack/rack.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { type MacAddress, mac } from '../../src/net/address.ts';

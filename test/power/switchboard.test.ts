@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
-import { manual } from '../../src/power/drivers.ts';
 import type { LedgerEntry, PowerLedger } from '../../src/power/ledger.ts';
+import { manual } from '../../src/power/manual.ts';
 import type { PowerOutcome } from '../../src/power/outcome.ts';
 import { QUESTION_EVERY_MS } from '../../src/power/readings.ts';
 import { type EndedCommand, PowerSwitchboard, type PowerTarget, type Submission } from '../../src/power/switchboard.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
-import { manual } from '../../src/power/drivers.ts';
+import { manual } from '../../src/power/manual.ts';
 import { QUESTION_EVERY_MS } from '../../src/power/readings.ts';
 import type { Actor } from '../../src/region/life/commands.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';

@@ -1,21 +1,21 @@
 // The servers of the rack loop and their connections. Everything here answers from memory and never waits for a disk or the region.
 
 import { isDeepStrictEqual } from 'node:util';
-import { type AssetContext, type ResolveAsset, resolveBootAsset } from '../../boot/asset.ts';
+import type { ResolveAsset } from '../../boot/asset.ts';
+import { type AssetContext, resolveBootAsset } from '../../boot/asset.ts';
 import { BootTokens } from '../../boot/boot-tokens.ts';
 import { identifyBootClient } from '../../boot/client.ts';
 import type { BootConfig, HttpEndpoint } from '../../boot/config.ts';
 import { LoaderLoops } from '../../boot/loader-loops.ts';
 import { type BootPlan, type BootQuery, planBoot } from '../../boot/plan.ts';
+import { ShownUuids } from '../../boot/shown-uuids.ts';
 import type { Clock, Instant } from '../../clock.ts';
 import { configRemarks } from '../../config/notes.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { AddressClaim } from '../../dhcp/answers/decision.ts';
-import { mayRunOn } from '../../dhcp/answers/running-on.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { LeaseJournal } from '../../dhcp/leases/lease-journal.ts';
 import { isActive, type LeaseTable } from '../../dhcp/leases/lease-table.ts';
-import { LoadingLeases, type VisitLoading } from '../../dhcp/leases/loading-leases.ts';
 import { SettledJournal } from '../../dhcp/leases/settled-journal.ts';
 import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
 import { awayFrom, subnetOf } from '../../dhcp/networks/machine-home.ts';
@@ -29,147 +29,26 @@ import { DnsServer } from '../../dns/server.ts';
 import { joinFailures, RackError } from '../../errors.ts';
 import type { Publish, RackEvent } from '../../event.ts';
 import type { FileTree } from '../../files/opened-file.ts';
-import type { HttpEvent, HttpEventKind } from '../../http/events.ts';
 import { BootHttpServer, type RegionPassing } from '../../http/server.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
-import type { DesiredState, RackMachine, ReservedHost } from '../../machines/machine.ts';
+import type { DesiredState, ReservedHost } from '../../machines/machine.ts';
 import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
 import type { HostNetwork } from '../../net/datagrams/datagram.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
-import { KeptApart, type Owner } from '../../net/shares/kept-apart.ts';
 import type { Wire } from '../../net/watch/wire.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
-import type { TftpEventKind } from '../../tftp/events.ts';
 import { TftpServer } from '../../tftp/server.ts';
 import type { Foresight } from '../foresight/foresight.ts';
 import { Elsewhere } from './elsewhere.ts';
-import type { DaemonEvent } from './events.ts';
 import { linksOf } from './interface-states.ts';
 import { LeaseCommands } from './lease-commands.ts';
 import { LeaseNaming } from './lease-naming.ts';
 import type { LiveTree } from './live-tree.ts';
+import { Loading } from './loading.ts';
+import { machineChanges } from './machine-changes.ts';
 import { sightingAsLease } from './naming.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import { WAITED_FOR } from './readiness.ts';
-
-// The UUIDs that boot clients sent in their DHCP requests. Most loaders ask for their configuration only by hardware address; the UUID still
-// identifies a machine in use that boots from a new card.
-//
-// 1. UUIDs of the region's machines, of other known clients and of unknown clients are kept separately (`net/shares/kept-apart.ts`).
-
-/**
- * UUIDs of each rank. Unknown clients fill theirs by inventing hardware addresses, but evict only each other's, which nothing looks up: a
- * UUID that the region knows has a higher rank. The next boot sends it again.
- */
-export const UUIDS_MAX = 4096;
-
-export class ShownUuids {
-  readonly #byMac = new KeptApart<MacAddress, string>(UUIDS_MAX);
-
-  /** Remembers a boot client's UUID; a client without one is forgotten. */
-  remember(mac: MacAddress, uuid: string | undefined, owner: Owner): void {
-    if (uuid === undefined) this.#byMac.delete(mac);
-    else this.#byMac.set(mac, uuid, owner);
-  }
-
-  find(mac: MacAddress): string | undefined {
-    return this.#byMac.get(mac);
-  }
-}
-
-// The changes of single machines in a new desired state, as events for their timelines.
-//
-// 1. More than CHANGES_REPORTED_MAX changes at once mean that the whole state was replaced: then none is reported.
-
-/** The most changes of one desired state that are reported. */
-const CHANGES_REPORTED_MAX = 64;
-
-const nameOf = ({ hostname, domain }: RackMachine): string => (domain === '' ? hostname : `${hostname}.${domain}`);
-
-/** The facts of which a change is reported. */
-const factsOf = (machine: RackMachine) =>
-  ({ name: nameOf(machine), status: machine.statusName, purpose: machine.purpose }) as const;
-
-/** True if both have the same facts. Racks have many machines, so it makes no objects. */
-const hasSameFacts = (was: RackMachine, now: RackMachine): boolean =>
-  was === now ||
-  (was.hostname === now.hostname &&
-    was.domain === now.domain &&
-    was.statusName === now.statusName &&
-    was.purpose === now.purpose);
-
-/** The events for the differences, under the boot interface of each machine. */
-export function machineChanges(before: MachineDirectory, after: MachineDirectory, at: Instant): readonly DaemonEvent[] {
-  const events: DaemonEvent[] = [];
-  const old = new Map(before.all.map((machine) => [machine.systemId, machine]));
-  for (const machine of after.all) {
-    const was = old.get(machine.systemId);
-    old.delete(machine.systemId);
-    if (was !== undefined && hasSameFacts(was, machine)) continue;
-    const kind = was === undefined ? 'machine.known' : 'machine.changed';
-    events.push({ kind, at, mac: machine.macs[0], ...factsOf(machine) });
-    if (events.length > CHANGES_REPORTED_MAX) return [];
-  }
-  for (const machine of old.values()) {
-    const [mac] = machine.macs;
-    // After a merge, another machine has the interface.
-    const holder = mac === undefined ? undefined : after.findByMac(mac);
-    if (holder === undefined) events.push({ kind: 'machine.forgotten', at, mac, name: nameOf(machine) });
-    else events.push({ kind: 'machine.changed', at, mac, ...factsOf(holder) });
-    if (events.length > CHANGES_REPORTED_MAX) return [];
-  }
-  return events;
-}
-
-// Keeps the leases of machines that load from this rack (`loading-leases.ts`): recognises them by the events of TFTP and HTTP.
-
-/** Events of a machine that got a file or its configuration. */
-const LOADED: ReadonlySet<string> = new Set<TftpEventKind | HttpEventKind>([
-  'tftp.sent',
-  'http.file-sent',
-  'http.rendered',
-]);
-/** Events of a machine that the region answered, with the paths that only a booting or working machine reads and posts to. */
-const OF_REGION: ReadonlyMap<string, RegExp> = new Map<HttpEventKind, RegExp>([
-  ['http.forwarded', /^\/MAAS\/(?:metadata|rackboot)\//],
-  ['http.posted', /^\/MAAS\/(?:metadata|rackboot|api)\//],
-]);
-
-interface LoadingParts {
-  readonly clock: Clock;
-  readonly table: LeaseTable;
-  readonly dhcp: Pick<DhcpServer, 'state' | 'adopt'>;
-  /** The servers that machines load files from. */
-  readonly servers: () => readonly { readonly visitLoading: (visit: VisitLoading) => number }[];
-}
-
-/** The leases of loading machines, updated from the servers' events. */
-export class Loading extends LoadingLeases {
-  constructor({ clock, table, dhcp, servers }: LoadingParts) {
-    super({
-      clock,
-      leases: table,
-      visitLoading: (visit) => servers().reduce((count, server) => count + server.visitLoading(visit), 0),
-      mayRunOn: (lease, now) => mayRunOn(lease, dhcp.state(), now),
-      store: (leases) => void dhcp.adopt(leases),
-    });
-  }
-
-  /** Takes an event of a server. */
-  note(event: RackEvent): void {
-    const { address, at } = event;
-    if (address !== undefined && (LOADED.has(event.kind) || isOfBoot(event))) this.heard(address, at);
-  }
-}
-
-const isOfRegion = (event: RackEvent): event is HttpEvent => OF_REGION.has(event.kind);
-
-/** True for a successful exchange between the region and a booting or working machine. */
-function isOfBoot(event: RackEvent): boolean {
-  if (!isOfRegion(event)) return false;
-  const { kind, file = '', status = 0 } = event;
-  return status >= 200 && status < 300 && OF_REGION.get(kind)?.test(file) === true;
-}
 
 interface RackParts {
   readonly clock: Clock;

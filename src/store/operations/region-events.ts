@@ -65,7 +65,7 @@ function eventConditions(filter: EventFilter): EventConditions {
 }
 
 /** A query for the events that pass all of these conditions. */
-export const listed = (
+const listed = (
   conditions: readonly string[],
   isForward: boolean,
   values: readonly (string | number)[],

@@ -7,7 +7,6 @@ import type { AreaStore } from '../../region/records/area-store.ts';
 import type { BootStore } from '../../region/records/boot-store.ts';
 import type { DutyStore } from '../../region/records/duty-store.ts';
 import type { FileStore } from '../../region/records/file-store.ts';
-import type { MachineFilter } from '../../region/records/filters.ts';
 import type { HostImageStore } from '../../region/records/host-image-store.ts';
 import type { LifeStore } from '../../region/records/life-store.ts';
 import type { LoginStore } from '../../region/records/login-store.ts';
@@ -16,7 +15,7 @@ import type { RackStore } from '../../region/records/rack-store.ts';
 import type { RateStore } from '../../region/records/rate-store.ts';
 import type { ScriptStore } from '../../region/records/script-store.ts';
 import type { SessionStore } from '../../region/records/session-store.ts';
-import type { IsKnownMachine, RegionStore, StampedMachine, StampedMachines } from '../../region/records/store.ts';
+import type { RegionStore } from '../../region/records/store.ts';
 import type { StoreAvailability, StoreConfirmation, StoreNeighbours } from '../../region/records/store-state.ts';
 import type { UploadStore } from '../../region/records/upload-store.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
@@ -33,7 +32,7 @@ import { listConflicts, sharedValues } from '../operations/region-identity.ts';
 import { LifeTables } from '../operations/region-life.ts';
 import { LoginTable } from '../operations/region-logins.ts';
 import * as machineReads from '../operations/region-machine-reads.ts';
-import { machineQuery, readMachines } from '../operations/region-machine-reads.ts';
+import { listStamped } from '../operations/region-machine-stamps.ts';
 import { MachineTable } from '../operations/region-machines.ts';
 import { NetworkTables } from '../operations/region-networks.ts';
 import { PowerTable } from '../operations/region-power.ts';
@@ -41,82 +40,12 @@ import { RackTable } from '../operations/region-racks.ts';
 import { ScriptTables } from '../operations/region-scripts.ts';
 import { sessionTable } from '../operations/region-sessions.ts';
 import { SettingTable } from '../operations/region-settings.ts';
-import { all, one, run, type Steps } from '../operations/region-steps.ts';
+import { sshKeyTable } from '../operations/region-ssh-key.ts';
+import type { Steps } from '../operations/region-steps.ts';
 import { UploadTable } from '../operations/region-uploads.ts';
 import { desiredVersion, listGone, settledVersion } from '../operations/region-versions.ts';
-import { codec, number, text } from '../rows.ts';
 import type { RegionDriver } from './region-driver.ts';
 import { ReportingDriver } from './reporting-driver.ts';
-
-// Operations that list machines with stamps, for callers that keep what they made of each machine (`region-steps.ts`). A machine is read
-// only if the caller does not know it with the same stamp.
-//
-// 1. A stamp changes with every change of a row that `readMachines` reads for the machine, whichever process changed it.
-// 2. The stamps are read before the machines, in the same transaction, so a machine is never older than its stamp.
-
-/** Machines read at a time, each with at most 32 KiB of facts. */
-const READ_AT_ONCE = 50;
-/** Stamps read at a time while the caller knows the machines. */
-const STAMPED_AT_ONCE = 500;
-
-/** On SQLite, `machine_stamp` is a function of the connection (`machine-stamps.ts`); `postgres-form.ts` has the form for PostgreSQL. */
-const STAMPED = 'machine.id, machine_stamp(machine.id) AS stamp';
-const READ_SQL = 'SELECT * FROM machine WHERE id IN numbers(?) ORDER BY id';
-
-function* listStamped(filter: MachineFilter, afterId: number, isKnown: IsKnownMachine): Steps<StampedMachines> {
-  const stamps = [...(yield* readStamps(filter, afterId, READ_AT_ONCE))];
-  const last = stamps.at(-1);
-  let isWhole = stamps.length < READ_AT_ONCE;
-  // A caller that knows these probably knows the next ones, too.
-  if (!isWhole && last !== undefined && stamps.every(({ id, stamp }) => isKnown(id, stamp))) {
-    const more = yield* readStamps(filter, last.id, STAMPED_AT_ONCE);
-    stamps.push(...more);
-    isWhole = more.length < STAMPED_AT_ONCE;
-  }
-  const unknown = stamps.filter(({ id, stamp }) => !isKnown(id, stamp));
-  const end = unknown[READ_AT_ONCE]?.id ?? Number.POSITIVE_INFINITY;
-  const listed = stamps.filter(({ id }) => id < end);
-  const wanted = unknown.slice(0, READ_AT_ONCE).map(({ id }) => id);
-  const read = wanted.length === 0 ? [] : yield* readMachines(READ_SQL, JSON.stringify(wanted));
-  const machines = new Map(read.map((machine) => [machine.id, machine]));
-  const asked = new Set(wanted);
-  const found = listed
-    .filter(({ id }) => !asked.has(id) || machines.has(id))
-    .map((one): StampedMachine => ({ ...one, machine: machines.get(one.id) }));
-  const isLast = isWhole && listed.length === stamps.length;
-  return { machines: found, lastId: isLast ? undefined : listed.at(-1)?.id };
-}
-
-function* readStamps(filter: MachineFilter, afterId: number, limit: number): Steps<readonly StampedRow[]> {
-  const { sql, values } = machineQuery(filter, STAMPED, ['machine.id > ?'], [afterId]);
-  return (yield all(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit)).rows.map(readStamp);
-}
-
-type StampedRow = Pick<StampedMachine, 'id' | 'stamp'>;
-
-const readStamp = codec({ id: number('id'), stamp: text('stamp') }).read;
-
-// Operations on the SSH key with which all processes of a region log in to hypervisors (`region-steps.ts`). Table `region_ssh_key`.
-//
-// 1. There is at most one key, and it is never replaced. If two processes store a key at the same time, the first wins: the transaction of
-//    the other runs again, and finds the key.
-
-/** The table `region_ssh_key`. */
-export const sshKeyTable = {
-  *find(): Steps<string | undefined> {
-    const { row } = yield one('SELECT private_key FROM region_ssh_key WHERE id = 1');
-    return row && readPrivateKey(row);
-  },
-
-  *keep(privateKey: string, atMs: number): Steps<string> {
-    const stored = yield* sshKeyTable.find();
-    if (stored !== undefined) return stored;
-    yield run('INSERT INTO region_ssh_key (id, private_key, created_ms) VALUES (1, ?, ?)', privateKey, atMs);
-    return privateKey;
-  },
-};
-
-const readPrivateKey = text('private_key').read;
 
 /** The parts of a store that several processes share. */
 interface SharedStore {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { later, seconds } from '../../../src/clock.ts';
-import { Loading } from '../../../src/daemon/rack/rack.ts';
+import { Loading } from '../../../src/daemon/rack/loading.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { isActive } from '../../../src/dhcp/leases/lease-table.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';

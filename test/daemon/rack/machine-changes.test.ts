@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant } from '../../../src/clock.ts';
-import { machineChanges } from '../../../src/daemon/rack/rack.ts';
+import { machineChanges } from '../../../src/daemon/rack/machine-changes.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { type MacAddress, mac } from '../../../src/net/address.ts';

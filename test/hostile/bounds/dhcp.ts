@@ -391,7 +391,7 @@ export const DHCP_BOUNDS: readonly HeldBound[] = [
     test: 'boot/loader-loops.test.ts',
   },
   {
-    at: 'daemon/rack/rack.ts UUIDS_MAX',
+    at: 'boot/shown-uuids.ts UUIDS_MAX',
     what: 'UUIDs shown by boot clients of each rank (of the region, otherwise known, strangers)',
     whoCanFill:
       'strangers fill their own: with addresses, at the rates of new clients; in proxy mode, with DISCOVERs under invented hardware addresses',

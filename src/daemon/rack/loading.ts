@@ -1,0 +1,58 @@
+// Keeps the leases of machines that load from this rack (`loading-leases.ts`): recognises them by the events of TFTP and HTTP.
+
+import type { Clock } from '../../clock.ts';
+import { mayRunOn } from '../../dhcp/answers/running-on.ts';
+import type { LeaseTable } from '../../dhcp/leases/lease-table.ts';
+import { LoadingLeases, type VisitLoading } from '../../dhcp/leases/loading-leases.ts';
+import type { DhcpServer } from '../../dhcp/server.ts';
+import type { RackEvent } from '../../event.ts';
+import type { HttpEvent, HttpEventKind } from '../../http/events.ts';
+import type { TftpEventKind } from '../../tftp/events.ts';
+
+/** Events of a machine that got a file or its configuration. */
+const LOADED: ReadonlySet<string> = new Set<TftpEventKind | HttpEventKind>([
+  'tftp.sent',
+  'http.file-sent',
+  'http.rendered',
+]);
+/** Events of a machine that the region answered, with the paths that only a booting or working machine reads and posts to. */
+const OF_REGION: ReadonlyMap<string, RegExp> = new Map<HttpEventKind, RegExp>([
+  ['http.forwarded', /^\/MAAS\/(?:metadata|rackboot)\//],
+  ['http.posted', /^\/MAAS\/(?:metadata|rackboot|api)\//],
+]);
+
+interface LoadingParts {
+  readonly clock: Clock;
+  readonly table: LeaseTable;
+  readonly dhcp: Pick<DhcpServer, 'state' | 'adopt'>;
+  /** The servers that machines load files from. */
+  readonly servers: () => readonly { readonly visitLoading: (visit: VisitLoading) => number }[];
+}
+
+/** The leases of loading machines, updated from the servers' events. */
+export class Loading extends LoadingLeases {
+  constructor({ clock, table, dhcp, servers }: LoadingParts) {
+    super({
+      clock,
+      leases: table,
+      visitLoading: (visit) => servers().reduce((count, server) => count + server.visitLoading(visit), 0),
+      mayRunOn: (lease, now) => mayRunOn(lease, dhcp.state(), now),
+      store: (leases) => void dhcp.adopt(leases),
+    });
+  }
+
+  /** Takes an event of a server. */
+  note(event: RackEvent): void {
+    const { address, at } = event;
+    if (address !== undefined && (LOADED.has(event.kind) || isOfBoot(event))) this.heard(address, at);
+  }
+}
+
+const isOfRegion = (event: RackEvent): event is HttpEvent => OF_REGION.has(event.kind);
+
+/** True for a successful exchange between the region and a booting or working machine. */
+function isOfBoot(event: RackEvent): boolean {
+  if (!isOfRegion(event)) return false;
+  const { kind, file = '', status = 0 } = event;
+  return status >= 200 && status < 300 && OF_REGION.get(kind)?.test(file) === true;
+}

@@ -1,0 +1,48 @@
+// The changes of single machines in a new desired state, as events for their timelines.
+//
+// 1. More than CHANGES_REPORTED_MAX changes at once mean that the whole state was replaced: then none is reported.
+
+import type { Instant } from '../../clock.ts';
+import type { MachineDirectory } from '../../machines/directory.ts';
+import type { RackMachine } from '../../machines/machine.ts';
+import type { DaemonEvent } from './events.ts';
+
+/** The most changes of one desired state that are reported. */
+const CHANGES_REPORTED_MAX = 64;
+
+const nameOf = ({ hostname, domain }: RackMachine): string => (domain === '' ? hostname : `${hostname}.${domain}`);
+
+/** The facts of which a change is reported. */
+const factsOf = (machine: RackMachine) =>
+  ({ name: nameOf(machine), status: machine.statusName, purpose: machine.purpose }) as const;
+
+/** True if both have the same facts. Racks have many machines, so it makes no objects. */
+const hasSameFacts = (was: RackMachine, now: RackMachine): boolean =>
+  was === now ||
+  (was.hostname === now.hostname &&
+    was.domain === now.domain &&
+    was.statusName === now.statusName &&
+    was.purpose === now.purpose);
+
+/** The events for the differences, under the boot interface of each machine. */
+export function machineChanges(before: MachineDirectory, after: MachineDirectory, at: Instant): readonly DaemonEvent[] {
+  const events: DaemonEvent[] = [];
+  const old = new Map(before.all.map((machine) => [machine.systemId, machine]));
+  for (const machine of after.all) {
+    const was = old.get(machine.systemId);
+    old.delete(machine.systemId);
+    if (was !== undefined && hasSameFacts(was, machine)) continue;
+    const kind = was === undefined ? 'machine.known' : 'machine.changed';
+    events.push({ kind, at, mac: machine.macs[0], ...factsOf(machine) });
+    if (events.length > CHANGES_REPORTED_MAX) return [];
+  }
+  for (const machine of old.values()) {
+    const [mac] = machine.macs;
+    // After a merge, another machine has the interface.
+    const holder = mac === undefined ? undefined : after.findByMac(mac);
+    if (holder === undefined) events.push({ kind: 'machine.forgotten', at, mac, name: nameOf(machine) });
+    else events.push({ kind: 'machine.changed', at, mac, ...factsOf(holder) });
+    if (events.length > CHANGES_REPORTED_MAX) return [];
+  }
+  return events;
+}

@@ -1,0 +1,22 @@
+// The driver for machines that a person switches: it does nothing and knows nothing.
+
+import { z } from 'zod';
+import type { PowerDetailParams } from './detail.ts';
+import { defineDriver } from './driver.ts';
+import { outcome } from './outcome.ts';
+
+const by = (act: PowerDetailParams['person-must']['act']) => async () =>
+  outcome('unknown', { code: 'person-must', params: { act } });
+
+/** The driver `manual`. */
+export const manual = defineDriver({
+  name: 'manual',
+  byHand: true,
+  parameters: z.strictObject({}),
+  connect: ({ machine }) => ({
+    controller: `manual ${machine}`,
+    on: by('on'),
+    off: (manner) => by(manner === 'soft' ? 'soft-off' : 'off')(),
+    query: by('query'),
+  }),
+});

@@ -1,0 +1,53 @@
+// Operations that list machines with stamps, for callers that keep what they made of each machine (`region-steps.ts`). A machine is read
+// only if the caller does not know it with the same stamp.
+//
+// 1. A stamp changes with every change of a row that `readMachines` reads for the machine, whichever process changed it.
+// 2. The stamps are read before the machines, in the same transaction, so a machine is never older than its stamp.
+
+import type { MachineFilter } from '../../region/records/filters.ts';
+import type { IsKnownMachine, StampedMachine, StampedMachines } from '../../region/records/store.ts';
+import { codec, number, text } from '../rows.ts';
+import { machineQuery, readMachines } from './region-machine-reads.ts';
+import { all, type Steps } from './region-steps.ts';
+
+/** Machines read at a time, each with at most 32 KiB of facts. */
+const READ_AT_ONCE = 50;
+/** Stamps read at a time while the caller knows the machines. */
+const STAMPED_AT_ONCE = 500;
+
+/** On SQLite, `machine_stamp` is a function of the connection (`machine-stamps.ts`); `postgres-form.ts` has the form for PostgreSQL. */
+const STAMPED = 'machine.id, machine_stamp(machine.id) AS stamp';
+const READ_SQL = 'SELECT * FROM machine WHERE id IN numbers(?) ORDER BY id';
+
+export function* listStamped(filter: MachineFilter, afterId: number, isKnown: IsKnownMachine): Steps<StampedMachines> {
+  const stamps = [...(yield* readStamps(filter, afterId, READ_AT_ONCE))];
+  const last = stamps.at(-1);
+  let isWhole = stamps.length < READ_AT_ONCE;
+  // A caller that knows these probably knows the next ones, too.
+  if (!isWhole && last !== undefined && stamps.every(({ id, stamp }) => isKnown(id, stamp))) {
+    const more = yield* readStamps(filter, last.id, STAMPED_AT_ONCE);
+    stamps.push(...more);
+    isWhole = more.length < STAMPED_AT_ONCE;
+  }
+  const unknown = stamps.filter(({ id, stamp }) => !isKnown(id, stamp));
+  const end = unknown[READ_AT_ONCE]?.id ?? Number.POSITIVE_INFINITY;
+  const listed = stamps.filter(({ id }) => id < end);
+  const wanted = unknown.slice(0, READ_AT_ONCE).map(({ id }) => id);
+  const read = wanted.length === 0 ? [] : yield* readMachines(READ_SQL, JSON.stringify(wanted));
+  const machines = new Map(read.map((machine) => [machine.id, machine]));
+  const asked = new Set(wanted);
+  const found = listed
+    .filter(({ id }) => !asked.has(id) || machines.has(id))
+    .map((one): StampedMachine => ({ ...one, machine: machines.get(one.id) }));
+  const isLast = isWhole && listed.length === stamps.length;
+  return { machines: found, lastId: isLast ? undefined : listed.at(-1)?.id };
+}
+
+function* readStamps(filter: MachineFilter, afterId: number, limit: number): Steps<readonly StampedRow[]> {
+  const { sql, values } = machineQuery(filter, STAMPED, ['machine.id > ?'], [afterId]);
+  return (yield all(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit)).rows.map(readStamp);
+}
+
+type StampedRow = Pick<StampedMachine, 'id' | 'stamp'>;
+
+const readStamp = codec({ id: number('id'), stamp: text('stamp') }).read;
