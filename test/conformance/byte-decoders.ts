@@ -6,13 +6,13 @@ import { readCapture } from '../../src/capture/pcap.ts';
 import { readRelayInformation } from '../../src/dhcp/wire/relay-agent.ts';
 import { readName, unpackName } from '../../src/dns/name.ts';
 import { readRdata, TYPE } from '../../src/dns/record.ts';
-import { decodeTarHeader, encodeTarHeader } from '../../src/images/carry/tar.ts';
 import { encodeCpio } from '../../src/images/cpio.ts';
 import { findPartitionTable, recogniseFormat } from '../../src/images/disk-image.ts';
 import { decodeElfNeeds, findElfSection } from '../../src/images/elf.ts';
 import { decodeModuleInfo } from '../../src/images/kernel-module.ts';
 import { decodeLoaderTar } from '../../src/images/run/loader-archive.ts';
 import { decodeText } from '../../src/images/sources/stream-text.ts';
+import { decodeTarHeader, encodeTarHeader, readTarBlock } from '../../src/images/tar-header.ts';
 import { ByteReader } from '../../src/net/byte-reader.ts';
 import { splitNetlink } from '../../src/net/netlink.ts';
 import { parseBody } from '../../src/region/api/call/form-body.ts';
@@ -104,6 +104,13 @@ export const DECODERS: Readonly<Record<string, Tried>> = {
   decodeTarHeader: {
     decode: decodeTarHeader,
     samples: [encodeTarHeader({ name: 'rackboot-images-1', bytes: 9 * 1024 ** 3 })],
+  },
+  readTarBlock: {
+    decode: (bytes) => {
+      const block = readTarBlock(bytes);
+      return block.kind === 'header' ? { ...block, text: block.text(0, 512) } : block;
+    },
+    samples: [encodeTarHeader({ name: 'grubx64.efi', bytes: 3 })],
   },
   decodeLoaderTar: {
     decode: decodeLoaderTar,

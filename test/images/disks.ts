@@ -1,7 +1,7 @@
 // Small disk images, and roots of systems, for tests: only what makes them recognisable.
 
-import { encodeTarHeader, paddedBytes } from '../../src/images/carry/tar.ts';
 import type { ImageBytes } from '../../src/images/disk-image.ts';
+import { encodeTarHeader, paddedBytes } from '../../src/images/tar-header.ts';
 import { copyBytes } from '../../src/net/borrowed-bytes.ts';
 
 /** Bytes in memory. */

@@ -46,8 +46,8 @@ import { describeStore } from '../sources/own-stream.ts';
 import { compareSerials } from '../sources/serial.ts';
 import { decodeStreamIndex } from '../sources/stream-index.ts';
 import { openStored } from '../stored-blob.ts';
+import { decodeTarHeader, encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES } from '../tar-header.ts';
 import { streamCopyOf } from './region-copy.ts';
-import { decodeTarHeader, encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES } from './tar.ts';
 
 const FIRST = 'rackboot-images-1';
 const INDEX = 'streams/v1/index.json';

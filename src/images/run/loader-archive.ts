@@ -12,6 +12,7 @@ import { RackError } from '../../errors.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { beginExpansion } from '../image-expansion.ts';
 import { isContainedPath } from '../sources/contained-path.ts';
+import { paddedBytes, readTarBlock, TAR_BLOCK_BYTES } from '../tar-header.ts';
 
 /** A file of a boot loader. */
 export interface LoaderFile {
@@ -21,7 +22,6 @@ export interface LoaderFile {
 
 const EXPANDED_BYTES_MAX = 256 * 1024 * 1024;
 const FILES_MAX = 256;
-const BLOCK_BYTES = 512;
 const DIRECTORY = '5';
 /** Regular files: POSIX, old. */
 const PLAIN: ReadonlySet<string> = new Set(['0', '']);
@@ -50,13 +50,13 @@ export async function unpackLoader(archive: Uint8Array, title: string): Promise<
 export function decodeLoaderTar(tar: Uint8Array): LoaderDecoded {
   const files = new Map<string, LoaderFile>();
   for (let at = 0; ; ) {
-    const head = decodeHeader(Buffer.from(viewBytes(tar, at, at + BLOCK_BYTES)));
+    const head = decodeHeader(viewBytes(tar, at, at + TAR_BLOCK_BYTES));
     if (typeof head === 'string') return { ok: false, problem: head };
     if (head.kind === 'end') return { ok: true, files: [...files.values()] };
-    const start = at + BLOCK_BYTES;
+    const start = at + TAR_BLOCK_BYTES;
     const data = Buffer.from(viewBytes(tar, start, start + head.bytes));
     if (data.length < head.bytes) return { ok: false, problem: CUT_SHORT };
-    at = start + Math.ceil(head.bytes / BLOCK_BYTES) * BLOCK_BYTES;
+    at = start + paddedBytes(head.bytes);
     const name = PAX.has(head.type) ? judgePax(data) : judgeName(head);
     if (typeof name === 'object') return { ok: false, problem: name.problem };
     if (name === undefined) continue;
@@ -116,13 +116,11 @@ interface Member {
 }
 
 /** @returns the header, or the problem as a text */
-function decodeHeader(head: Buffer): Member | { readonly kind: 'end' } | string {
-  if (head.length < BLOCK_BYTES) return CUT_SHORT;
-  if (head.every((byte) => byte === 0)) return { kind: 'end' };
-  const text = (at: number, length: number): string => head.toString('latin1', at, at + length).split('\0', 1)[0] ?? '';
-  const sum = head.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);
-  if (text(257, 5) !== 'ustar') return 'it is not a tar archive';
-  if (Number.parseInt(text(148, 8), 8) !== sum) return 'a header has a wrong checksum';
+function decodeHeader(head: Uint8Array): Member | { readonly kind: 'end' } | string {
+  const block = readTarBlock(head);
+  if (block.kind === 'fault') return block.problem;
+  if (block.kind === 'end') return block;
+  const { text } = block;
   const size = text(124, 12).trim();
   if (!/^[0-7]{1,11}$/.test(size)) return 'a file has no readable size';
   // GNU tar stores times where ustar has the prefix.

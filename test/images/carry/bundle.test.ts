@@ -9,7 +9,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
-import { encodeTarHeader, paddedBytes } from '../../../src/images/carry/tar.ts';
 import { addImage } from '../../../src/images/image-adding.ts';
 import {
   blobPath,
@@ -24,6 +23,7 @@ import { SystemInspector } from '../../../src/images/image-system.ts';
 import { rootDiskBytes } from '../../../src/images/run/root-format.ts';
 import { listTreeParts } from '../../../src/images/run/tree-parts.ts';
 import { refreshTree } from '../../../src/images/system-tree.ts';
+import { encodeTarHeader, paddedBytes } from '../../../src/images/tar-header.ts';
 import { viewBytes } from '../../../src/net/borrowed-bytes.ts';
 import { printedBy } from '../../support/printed.ts';
 import { putPart } from '../../support/tree-part.ts';

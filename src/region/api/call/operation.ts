@@ -159,7 +159,7 @@ export function values(countMax: number) {
     .pipe(z.array(z.string().max(300)).max(countMax));
 }
 
-/** Parameters of which those that are refused are absent. */
+/** Parameters of which any may be absent. */
 export type Passed<P extends z.ZodObject> = {
   readonly [Name in keyof z.output<P>]?: z.output<P>[Name] | undefined;
 };

@@ -1,11 +1,13 @@
-// Encodes and decodes the headers of a tar archive of plain files, which is the form of a bundle.
+// The headers of a tar archive, as bundles and archives of boot loaders have them.
 //
 // Source: POSIX.1-2017, pax, "ustar Interchange Format"; the size in base 256 is GNU tar's, for files of 8 GiB and more.
+//
+// A bundle (`encodeTarHeader`, `decodeTarHeader`):
 //
 // 1. Only regular files are read. A link, a directory or a device is a fault: nothing in a bundle can point out of it.
 // 2. Names are only compared with expected names; a name never becomes a path.
 
-import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { viewBytes } from '../net/borrowed-bytes.ts';
 
 /** The first four of the twelve bytes of a size in base 256: the mark, and the highest three, which no file needs. */
 const BASE_256 = 0x80_00_00_00;
@@ -49,15 +51,31 @@ export function encodeTarHeader({ name, bytes }: TarFile): Uint8Array {
   return header;
 }
 
-/** Decodes a header of 512 bytes; fewer are a fault. */
-export function decodeTarHeader(bytes: Uint8Array): TarHeader {
+/** A field of a header: its text up to the first NUL. */
+type TarText = (at: number, length: number) => string;
+
+/** A header whose checksum is right, in a copy; the end of the archive, or the problem. */
+type TarBlock =
+  | { readonly kind: 'header'; readonly header: Buffer; readonly text: TarText }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'fault'; readonly problem: string };
+
+/** Checks the block of a header; fewer bytes are a fault. */
+export function readTarBlock(bytes: Uint8Array): TarBlock {
   if (bytes.length < TAR_BLOCK_BYTES) return fault('it is cut short');
   const header = Buffer.from(viewBytes(bytes, 0, TAR_BLOCK_BYTES));
   if (header.every((byte) => byte === 0)) return { kind: 'end' };
-  const text = (at: number, length: number): string =>
-    header.toString('latin1', at, at + length).split('\0', 1)[0] ?? '';
+  const text: TarText = (at, length) => header.toString('latin1', at, at + length).split('\0', 1)[0] ?? '';
   if (text(257, 5) !== 'ustar') return fault('it is not a tar archive');
   if (Number.parseInt(text(148, 8), 8) !== sumOf(header)) return fault('a header has a wrong checksum');
+  return { kind: 'header', header, text };
+}
+
+/** Decodes a header of a bundle; fewer than 512 bytes are a fault. */
+export function decodeTarHeader(bytes: Uint8Array): TarHeader {
+  const block = readTarBlock(bytes);
+  if (block.kind !== 'header') return block;
+  const { header, text } = block;
   const name = text(0, NAME_BYTES_MAX);
   const type = text(156, 1);
   if (type !== '0' && type !== '') return fault(`${JSON.stringify(name)} is not a plain file`);
@@ -68,7 +86,7 @@ export function decodeTarHeader(bytes: Uint8Array): TarHeader {
     : { kind: 'file', file: { name, bytes: size } };
 }
 
-const fault = (problem: string): TarHeader => ({ kind: 'fault', problem });
+const fault = (problem: string) => ({ kind: 'fault', problem }) as const;
 
 function sizeOf(header: Buffer, octal: string): number | undefined {
   if (header.readUInt32BE(124) !== BASE_256)
