@@ -65,11 +65,7 @@ function eventConditions(filter: EventFilter): EventConditions {
 }
 
 /** A query for the events that pass all of these conditions. */
-const listed = (
-  conditions: readonly string[],
-  isForward: boolean,
-  values: readonly (string | number)[],
-): Statement =>
+const listed = (conditions: readonly string[], isForward: boolean, values: readonly (string | number)[]): Statement =>
   all(
     'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM event ' +
       'LEFT JOIN machine ON machine.id = event.machine_id LEFT JOIN rack ON rack.id = event.rack_id ' +
