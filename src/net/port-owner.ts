@@ -2,6 +2,7 @@
 //
 // 1. Best effort: without the necessary rights, or without /proc, the answer is undefined, never an exception.
 // 2. /proc/net/udp does not show the device a socket is bound to, so the named owner may be one of several.
+// 3. Only root sees the owner of another user's socket. To others a program that usually has the port is named as the probable owner.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -16,6 +17,14 @@ const WORDS_MAX = 64;
 
 /** The state of a listening TCP socket in /proc/net/tcp. */
 const LISTENING = '0A';
+
+/** The programs that usually have a port of a rack, on Debian and Fedora. */
+const USUAL_OWNERS: ReadonlyMap<number, readonly string[]> = new Map([
+  [53, ['systemd-resolved', 'dnsmasq', 'named', 'unbound']],
+  [67, ['dnsmasq', 'dhcpd', 'kea-dhcp4', 'systemd-networkd']],
+  [69, ['dnsmasq', 'in.tftpd', 'atftpd']],
+  [80, ['nginx', 'apache2', 'httpd', 'haproxy']],
+]);
 
 /** A process that owns a port. */
 export interface PortProcess {
@@ -86,14 +95,17 @@ export function findPortOwners(protocol: 'UDP' | 'TCP', address: Ipv4, port: num
 
 /**
  * The program that owns `port` at `address` or at every address: `name (process 12)`, `this process itself`, or, if only root
- * could see it, `a process of user 33`.
+ * could see it, `a process of user 33, probably name (process 12)`.
  */
 export function findPortOwner(protocol: 'UDP' | 'TCP', address: Ipv4, port: number): string | undefined {
   const owners = findPortOwners(protocol, address, port);
   const other = owners.find((owner) => owner.process !== undefined && owner.process.pid !== process.pid)?.process;
   if (other !== undefined) return `${other.name} (process ${other.pid})`;
   const hidden = owners.find((owner) => owner.process === undefined);
-  if (hidden !== undefined) return `a process of user ${hidden.uid}`;
+  if (hidden !== undefined) {
+    const usual = findUsualOwner(port);
+    return `a process of user ${hidden.uid}${usual === undefined ? '' : `, probably ${usual.name} (process ${usual.pid})`}`;
+  }
   return owners.length > 0 ? 'this process itself' : undefined;
 }
 
@@ -120,6 +132,14 @@ function findProcess(inode: number): PortProcess | undefined {
     }
   }
   return undefined;
+}
+
+/** The first running program that usually has the port. The command lines of other users' processes can be read. */
+function findUsualOwner(port: number): PortProcess | undefined {
+  const usual = USUAL_OWNERS.get(port);
+  if (usual === undefined) return undefined;
+  const pids = names('/proc', PROCESSES_MAX).filter((pid) => /^\d+$/.test(pid));
+  return pids.map(describeProcess).find(({ name }) => usual.includes(name));
 }
 
 /** The process that started a process; undefined if there is none or it cannot be seen. */
