@@ -1,6 +1,22 @@
-// Short words for the rows of the table of demands, and the tests that show them, each named once.
+// The rows of the table of demands of the RFCs of DHCP, and the tests that show how this server stands to them, each named once.
 
-import type { Must, Proof, Verdict } from './must.ts';
+/** A test: its file, from the root of the tree, and its name as it is written there. */
+interface Proof {
+  readonly file: string;
+  readonly name: string;
+}
+
+/** One demand. */
+export interface Must {
+  readonly rfc: number;
+  /** As the RFC numbers it, without the sign. */
+  readonly section: string;
+  readonly level: 'MUST' | 'MUST NOT' | 'SHOULD' | 'SHOULD NOT';
+  readonly demand: string;
+  /** Why this server departs from it; undefined: it meets it. */
+  readonly because: string | undefined;
+  readonly tests: readonly Proof[];
+}
 
 const inFile =
   (file: string) =>
@@ -223,24 +239,21 @@ export const SHOWN = {
   ),
 } as const satisfies Readonly<Record<string, Proof>>;
 
-type Level = Must['level'];
-
 /** Rows of one RFC. */
-export function rowsOf(rfc: number) {
-  const row =
-    (verdict: Verdict) =>
-    (section: string, level: Level, demand: string): Must => ({ rfc, section, level, demand, verdict });
-  return {
-    met: (section: string, level: Level, demand: string, ...tests: readonly Proof[]): Must =>
-      row({ kind: 'met', tests })(section, level, demand),
-    departs: (section: string, level: Level, demand: string, because: string, ...tests: readonly Proof[]): Must =>
-      row({ kind: 'departs', because, tests })(section, level, demand),
-    notOurs: (section: string, level: Level, demand: string, because: string): Must =>
-      row({ kind: 'not-ours', because })(section, level, demand),
-  };
-}
-
-/** Why a demand on clients has no test of this server. */
-export const A_CLIENTS = 'This is a duty of clients; Rackboot is a server.';
-/** Why a demand on relay agents has no test of this server. */
-export const A_RELAYS = 'This is a duty of relay agents; Rackboot is a server.';
+export const rowsOf = (rfc: number) => ({
+  met: (section: string, level: Must['level'], demand: string, ...tests: readonly Proof[]): Must => ({
+    rfc,
+    section,
+    level,
+    demand,
+    because: undefined,
+    tests,
+  }),
+  departs: (
+    section: string,
+    level: Must['level'],
+    demand: string,
+    because: string,
+    ...tests: readonly Proof[]
+  ): Must => ({ rfc, section, level, demand, because, tests }),
+});

@@ -1,7 +1,6 @@
 // The demands of the RFCs of relay agents on servers: 1542, 3011, 3046, 3527, 5107.
 
-import type { Must } from './must.ts';
-import { A_CLIENTS, A_RELAYS, rowsOf, SHOWN } from './must-rows.ts';
+import { type Must, rowsOf, SHOWN } from './must-rows.ts';
 
 const bootp = rowsOf(1542);
 const selection = rowsOf(3011);
@@ -12,7 +11,6 @@ const override = rowsOf(5107);
 /** In the order of the RFCs and sections. */
 export const RELAY_MUSTS: readonly Must[] = [
   bootp.met('5.4', 'MUST', 'A reply to a relayed request goes to giaddr, port 67.', SHOWN.toRelay),
-  bootp.notOurs('4.1', 'MUST', 'hops is counted, and a message that was relayed too often is dropped.', A_RELAYS),
   selection.met('2', 'MUST', 'The network that option 118 names is used, before giaddr.', SHOWN.subnetSelection),
   selection.departs(
     '2',
@@ -24,15 +22,7 @@ export const RELAY_MUSTS: readonly Must[] = [
   ),
   selection.met('2', 'MUST', 'Option 118 goes back as it came, asked for or not.', SHOWN.subnetSelection),
   selection.met('2', 'MUST', 'A network that cannot be served gives no address of another one.', SHOWN.unserved),
-  selection.notOurs('2', 'MUST', 'A client drops an answer without its option 118.', A_CLIENTS),
   agent.met('2.0', 'MUST', 'Sub-options are code, length, value, in any order, perhaps empty.', SHOWN.subOptions),
-  agent.notOurs(
-    '2.1',
-    'MUST',
-    'A relay adds its option last, trusts no downstream one, and takes it out of replies.',
-    A_RELAYS,
-  ),
-  agent.notOurs('2.1.1', 'MUST', 'A message with giaddr is passed on without a second option.', A_RELAYS),
   agent.met('2.2', 'MUST', 'The whole option goes back in every reply.', SHOWN.agentEchoed, SHOWN.agentOnTop),
   agent.met('2.2', 'SHOULD', 'It is the last option.', SHOWN.agentEchoed),
   agent.met('2.2', 'MUST NOT', 'The option is never in file or sname.', SHOWN.agentPlace),
@@ -51,7 +41,6 @@ export const RELAY_MUSTS: readonly Must[] = [
     'A switch with 48 ports has one remote id. The rack limits the rate of new clients of one circuit instead.',
     SHOWN.circuitLimit,
   ),
-  agent.notOurs('5.0', 'MUST', 'Relays drop agent information of untrusted clients.', A_RELAYS),
   link.met('3', 'MUST', 'The network that link selection names is used, before giaddr and 118.', SHOWN.linkSelection),
   link.departs(
     '3',
@@ -68,10 +57,4 @@ export const RELAY_MUSTS: readonly Must[] = [
   override.met('4', 'MUST', 'A message that names the override names this server.', SHOWN.override),
   override.met('4', 'MUST', 'Renewals that come through the relay are answered through it.', SHOWN.override),
   override.met('4', 'MUST', 'A sub-option of a wrong length is ignored.', SHOWN.overrideWrong),
-  override.notOurs(
-    '4',
-    'MUST',
-    'A relay that overrides adds link selection where giaddr is not the client’s network.',
-    A_RELAYS,
-  ),
 ];

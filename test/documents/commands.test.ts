@@ -7,7 +7,7 @@ import { commandParser } from '../../src/cli/commands.ts';
 import { COMMAND_GROUPS } from '../../src/cli/help.ts';
 import { UsageError } from '../../src/cli/usage-error.ts';
 import { tabledCommands } from '../support/command-table.ts';
-import { goesOn, NOT_RUN, notRun, statusThatCounts } from './commands.ts';
+import { goesOn, isNotRun } from './commands.ts';
 import { commandsOf, documentPaths, inlineCodeOf, partsOf, readDocument } from './markdown.ts';
 
 /** Thrown in place of running a command that was understood. */
@@ -80,17 +80,6 @@ test('the command line takes every command that is shown', async () => {
   assert.deepEqual(wrong, []);
 });
 
-test('a command that does not exist is found: misspelt, with a flag too many, without a word', async () => {
-  assert.equal(await refusal(['machines', 'accept', 'calm-ibis']), undefined);
-  for (const words of ['machines acept calm-ibis', 'machines accept calm-ibis --forse', 'machines accept', 'statu']) {
-    assert.notEqual(await refusal(words.split(' ')), undefined, words);
-  }
-  assert.deepEqual(rackbootCommands("x=$(sudo rackboot config set a '[1, 2]' | tail) && rackboot status"), [
-    ['config', 'set', 'a', '[1, 2]'],
-    ['status'],
-  ]);
-});
-
 test('every visible command stands in a document', () => {
   const text = documentPaths()
     .filter((path) => path !== 'CHANGELOG.md')
@@ -112,51 +101,13 @@ test('every visible command stands in a document', () => {
   assert.deepEqual(left, [], 'say in a page of docs/ what it is for');
 });
 
-test('every NOT_RUN row matches a command of the documents', () => {
-  const commands = shown.filter(({ isWhole }) => isWhole).map(({ command }) => command);
-  for (const { pattern } of NOT_RUN) {
-    assert.ok(
-      commands.some((command) => NOT_RUN.find((row) => row.pattern.test(command))?.pattern === pattern),
-      `${pattern}: nothing that is shown`,
-    );
-  }
-});
-
-const LAB = 'npm start -- --machines 40';
-const ENDS: readonly (readonly [
-  name: string,
-  command: string,
-  code: number | null,
-  text: string,
-  wasInterrupted: boolean,
-  isWell: boolean,
-])[] = [
-  ['a lab that begins and is ended by SIGINT', LAB, 0, '0.9 s  lab  The region answers at http://x', true, true],
-  ['a lab that finds no package.json', LAB, 254, 'npm error enoent Could not read package.json', false, false],
-  ['a lab that ends on its own', LAB, 0, '0.9 s  lab  The region answers at http://x', false, false],
-  ['a follower that is killed by SIGINT', 'rackboot events --follow', null, 'one event\n', true, true],
-  ['a follower that says nothing', 'rackboot events --follow', 0, '', false, false],
-  ['a follower that fails', 'rackboot events --follow', 1, 'rackboot: no rack\n', false, false],
-  ['a follower that fails at its end', 'rackboot events --follow', 1, 'one event\n', true, false],
-  ['results of scripts that have ended', 'rackboot scripts results ibis --follow', 0, 'fan\n', false, true],
-  ['results of a script that failed', 'rackboot scripts results ibis --follow', 1, 'fan\n', false, false],
-  ['a command that ends on its own', 'rackboot doctor', 0, '', false, true],
-  ['a command that fails on its own', 'rackboot doctor', 1, '', false, false],
-];
-
-for (const [name, command, code, text, wasInterrupted, isWell] of ENDS) {
-  test(`${name} has ${isWell ? 'gone well' : 'failed'}`, () => {
-    assert.equal(statusThatCounts(command, code, text, wasInterrupted) === 0, isWell);
-  });
-}
-
 test('every command that is run and continues is held to how it begins', () => {
-  const going = shown.filter(({ isWhole, command }) => isWhole && notRun(command) === undefined && goesOn(command));
+  const going = shown.filter(({ isWhole, command }) => isWhole && !isNotRun(command) && goesOn(command));
   assert.ok(going.length > 3, `${going.length} commands`);
   assert.deepEqual(
     shown
       .filter(({ command }) => /npm start|--follow|(tail|journalctl) .*-f\b/.test(command))
-      .filter(({ isWhole, command }) => isWhole && !notRun(command) && !goesOn(command)),
+      .filter(({ isWhole, command }) => isWhole && !isNotRun(command) && !goesOn(command)),
     [],
   );
 });

@@ -5,7 +5,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { notRun } from './commands.ts';
+import { isNotRun } from './commands.ts';
 import {
   type Block,
   commandsOf,
@@ -33,7 +33,7 @@ export function shownPages(): string[] {
   const isRun = (part: Block | Direction): boolean =>
     part.kind === 'block' &&
     (part.language === 'bash' ||
-      (/^(console|sh)$/.test(part.language) && commandsOf(part).some(({ command }) => notRun(command) === undefined)));
+      (/^(console|sh)$/.test(part.language) && commandsOf(part).some(({ command }) => !isNotRun(command))));
   return documentPaths().filter((path) => partsOf(readDocument(path)).some(isRun));
 }
 
@@ -81,7 +81,7 @@ export async function runPage(rack: ShownRack, path: string): Promise<RunCommand
     }
     if (!/^(bash|console|sh)$/.test(part.language)) continue;
     for (const shown of part.language === 'bash' ? [wholeOf(part)] : commandsOf(part)) {
-      if (notRun(shown.command) !== undefined) continue;
+      if (isNotRun(shown.command)) continue;
       if (!isPrepared) await rack.direct('prepared');
       isPrepared = true;
       const { code, lines } = await rack.run(shown.command);

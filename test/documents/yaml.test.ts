@@ -9,26 +9,25 @@ import { resolveRegionFile } from '../../src/config/region-file.ts';
 import { decodeSources } from '../../src/images/sources/decode-sources.ts';
 import { documentPaths, partsOf, readDocument } from './markdown.ts';
 
-/** The page whose example is a part of a cluster interface, and has a test of its own. */
-const APART = 'docs/reference/dhcp-options.md';
+/** What the example of the options of a cluster interface leaves out of that. */
+const PLACE =
+  '    interface: eth1\n    ip: 10.20.0.1\n    network: 10.20.0.0/24\n    ip_range_low: 10.20.0.100\n    ip_range_high: 10.20.0.199\n';
 
-const examples = documentPaths()
-  .filter((path) => path !== APART)
-  .flatMap((path) =>
-    partsOf(readDocument(path)).flatMap((part) =>
-      part.kind === 'block' && part.language === 'yaml'
-        ? [{ place: `${path}:${part.line}`, text: part.lines.join('\n') }]
-        : [],
-    ),
-  );
+const withPlace = (text: string): string => text.replace('  - name: lab\n', `  - name: lab\n${PLACE}`);
+
+const examples = documentPaths().flatMap((path) =>
+  partsOf(readDocument(path)).flatMap((part) => {
+    if (part.kind !== 'block' || part.language !== 'yaml') return [];
+    const text = part.lines.join('\n');
+    return [{ place: `${path}:${part.line}`, text: path.endsWith('/dhcp-options.md') ? withPlace(text) : text }];
+  }),
+);
 
 /** The file of a region apart from its racks names a store. */
 function parseRegionFile(text: string) {
   const read = readConfigFile(text);
   return read.ok ? resolveRegionFile(read.file, {}) : read;
 }
-
-test('the documents show configuration', () => assert.ok(examples.length >= 8, String(examples.length)));
 
 /** True for a part of `image-sources.yaml`, which has none of the configuration's keys. */
 const isOfSources = (text: string): boolean => /^(?:sources|releases|selections):/m.test(text);

@@ -21,12 +21,10 @@ interface FoundBound {
   readonly expression: string;
 }
 
-const CONSTANT = /^\s*(?:export )?const ([A-Z][A-Z0-9_]*)(?:: ([^=\n]+?))? =\s*([\s\S]*?);\n/gm;
+const CONSTANT = /^\s*(?:export )?const ([A-Z][A-Z0-9_]*)(?:: [^=\n]+?)? =\s*([\s\S]*?);\n/gm;
 const FIELD_RATE = /^\s*readonly (#\w+) = new (?:RateLimit|EventSampler)(?:<\w+>)?\(\s*(\{[^}]*perSecond[^}]*\})/gm;
 /** A key of the configuration; one whose default is a constant is that constant's bound. */
 const KEY = /^\s*([a-z_]+_(?:max|per_second)): z\s*\.[^,]*?(?:,[^,]*?)*?\.default\(([\d_]+)\),$/gm;
-const IS_BOUND = /(?:^|_)(?:MAX|BOUNDS|LIMIT|CAPACITY|SOCKETS)$/;
-
 const sources = new Map<string, string>();
 
 function sourceOf(file: string): string {
@@ -35,31 +33,18 @@ function sourceOf(file: string): string {
   return known;
 }
 
-/** The bounds of one file. */
-function boundsIn(file: string, source: string): readonly FoundBound[] {
-  const found: FoundBound[] = [];
-  for (const [, name = '', type = '', expression = ''] of source.matchAll(CONSTANT)) {
-    const isRate = /\bRate\b/.test(type) || (expression.startsWith('{') && expression.includes('perSecond'));
-    if (IS_BOUND.test(name) || isRate) found.push({ at: `${file} ${name}`, name, expression });
-  }
-  for (const [, name = '', expression = ''] of source.matchAll(FIELD_RATE)) {
-    found.push({ at: `${file} ${name}`, name, expression });
-  }
-  if (file.startsWith('config/')) {
-    for (const [, name = '', expression = ''] of source.matchAll(KEY))
-      found.push({ at: `${file} ${name}`, name, expression });
-  }
-  return found;
-}
-
-/** A constant that acts as a bound without the name of one; undefined: it no longer exists. */
+/** A bound, by its file and its name; undefined: it no longer exists. */
 export function findConstant(at: string): FoundBound | undefined {
   const [file = '', wanted = ''] = at.split(' ');
   if (globSync(file, { cwd: SRC }).length === 0) return undefined;
-  for (const [, name = '', , expression = ''] of sourceOf(file).matchAll(CONSTANT)) {
+  const source = sourceOf(file);
+  for (const [, name = '', expression = ''] of [
+    ...source.matchAll(CONSTANT),
+    ...source.matchAll(FIELD_RATE),
+    ...source.matchAll(KEY),
+  ])
     if (name === wanted) return { at, name, expression };
-  }
-  return boundsIn(file, sourceOf(file)).find((bound) => bound.at === at);
+  return undefined;
 }
 
 /** The value of a bound for people: with its unit, and a rate as so many a second. */

@@ -17,7 +17,7 @@ import { CONNECTIONS_MAX as REGION_CONNECTIONS_MAX } from '../../src/region/http
 import { TRANSFERS_MAX, UNANSWERED_MAX } from '../../src/tftp/places.ts';
 import { portOf } from '../support/listening-port.ts';
 import { missing } from '../support/needs.ts';
-import { FILES_OF_UNIT, KERNEL_BOUNDS, LISTEN_BACKLOG } from './bounds/kernel.ts';
+import { FILES_OF_UNIT, LISTEN_BACKLOG } from './bounds/kernel.ts';
 
 const UNIT = join(import.meta.dirname, '..', '..', 'systemd', 'rackboot.service');
 const LOOPBACK: Ipv4 = parseIpv4('127.0.0.1') ?? assert.fail();
@@ -26,13 +26,6 @@ const setting = (name: string): number => Number(readFileSync(`/proc/sys/${name}
 const sockets = (...words: readonly string[]): string => execFileSync('ss', ['-Hn', ...words], { encoding: 'utf8' });
 
 describe('the bounds of the host', () => {
-  it('each have a row of their own', () => {
-    assert.deepEqual(
-      KERNEL_BOUNDS.map(({ name }) => name),
-      ['`LimitNOFILE`', 'listen backlog', '`net.core.rmem_default`', '`net.ipv4.udp_mem`'],
-    );
-  });
-
   it('LimitNOFILE of the unit is more than all clients together can hold', () => {
     assert.match(readFileSync(UNIT, 'utf8'), new RegExp(`^LimitNOFILE=${FILES_OF_UNIT}$`, 'm'));
     // A request that is passed on to the region holds two.

@@ -1,5 +1,5 @@
 // Checks the options of a Debian image and builds its disk for BIOS and UEFI. The system here is a few small files;
-// test/long/deploy-debian.test.ts boots a complete one.
+// test/long/whole-life.test.ts boots a complete one.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,4 +1,4 @@
-// Imports an installer from small packages made here; test/long/first-boot-installer.test.ts imports and boots the real one.
+// Imports an installer from small packages made here; test/long/firmware.test.ts imports and boots the real one.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,13 +1,10 @@
 // Bounds that the code does not name: of the kernel, of the service's unit and of Node. The scan of the code finds none of them, so these
 // rows are kept by hand. Sources: listen(2), udp(7), socket(7), systemd.exec(5).
 
-import type { HeldBound } from './row.ts';
+import type { BoundFacts } from './row.ts';
 
 /** A bound of the host; its name and value are given, where those of the other rows are read from the code. */
-interface KernelBound extends Omit<HeldBound, 'at'> {
-  readonly name: string;
-  readonly value: string;
-}
+type KernelBound = BoundFacts & { readonly name: string; readonly value: string };
 
 /** The queue of a listener, when none is asked for (node:net, `server.listen`). */
 export const LISTEN_BACKLOG = 511;
@@ -23,7 +20,8 @@ export const KERNEL_BOUNDS: readonly KernelBound[] = [
       'clients of a rack with a lower limit; not those of the service, to whom the other bounds allow some 15000 together',
     whatOthersNotice:
       'new connections are refused (`http.refused`, not-accepted), and transfers and files, too; leases and names continue',
-    harm: { kind: 'refused', stoppedBy: 'a larger limit: LimitNOFILE of the unit, or `ulimit -n`' },
+    harm: 'refused',
+    stoppedBy: 'a larger limit: LimitNOFILE of the unit, or `ulimit -n`',
     howItEmpties: 'as connections and transfers end',
     share: 'that of connections and transfers, by address and network',
     test: 'e2e/descriptors.test.ts',
@@ -35,20 +33,10 @@ export const KERNEL_BOUNDS: readonly KernelBound[] = [
     whoCanFill: 'hosts that connect faster than the event loop turns, under their own addresses',
     whatOthersNotice:
       'a connection opens one to three seconds later: its first packet is dropped, and the client sends it again',
-    harm: { kind: 'waits' },
+    harm: 'waits',
     howItEmpties: 'with every turn of the event loop, which accepts all that wait',
     share:
       'none: the kernel does not tell hosts apart; each listener has its own, and accepted connections have their shares at once',
-    test: 'hostile/kernel-bounds.test.ts',
-  },
-  {
-    name: '`net.core.rmem_default`',
-    value: '208 KiB by default',
-    what: 'datagrams of one transfer that the kernel keeps until they are read',
-    whoCanFill: 'the client of that transfer: its socket hears no other',
-    whatOthersNotice: 'nothing',
-    howItEmpties: 'as the process reads, and when the transfer ends',
-    share: 'by transfer',
     test: 'hostile/kernel-bounds.test.ts',
   },
   {
@@ -58,7 +46,8 @@ export const KERNEL_BOUNDS: readonly KernelBound[] = [
     whoCanFill:
       'hosts that flood thousands of transfers which they hold: 3072 sockets hold some 650 MB, more than the bound of a host with 3 GB',
     whatOthersNotice: 'datagrams for any program of the host are dropped; their clients retry',
-    harm: { kind: 'refused', stoppedBy: 'storm control on the switch; a larger `net.ipv4.udp_mem`' },
+    harm: 'refused',
+    stoppedBy: 'storm control on the switch; a larger `net.ipv4.udp_mem`',
     howItEmpties:
       'as the process reads; a transfer whose client sends too much ends, and its buffer with it (SPARE_PACKETS_MAX)',
     share: 'none in the kernel; of the transfers, TRANSFERS_OF_ADDRESS_MAX for each address',

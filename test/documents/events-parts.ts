@@ -1,5 +1,5 @@
-// docs/reference/events.md, made from the tables of the code and from the types of the fields: every published event, and every name of a
-// refusal.
+// The parts of docs/reference/events.md, made from the tables of the code and from the types of the fields: every published event, and every name
+// of a refusal.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,13 +15,24 @@ import {
   REGION_REASONS,
   TFTP_REASONS,
 } from '../../src/region/reports/files.ts';
-import { HINT_PATTERNS } from './hint-patterns.ts';
+import type { HintName } from '../../src/region/reports/hints.ts';
+import { ROOT } from './markdown.ts';
 import { table } from './markdown-table.ts';
 
-const ROOT = join(import.meta.dirname, '..', '..');
-
-/** Where the document lies. */
-export const EVENTS_DOCUMENT = join(ROOT, 'docs', 'reference', 'events.md');
+/** How each hint is recognised (`src/observe/hints.ts`). */
+const HINT_PATTERNS = {
+  'asked-before-heard': 'The first DISCOVER to arrive says that the machine has been asking for a while.',
+  'offer-not-taken': 'Addresses are offered again and again, and never requested.',
+  'other-server': 'The machine takes the offer of another DHCP server.',
+  'no-loader': 'There is no loader for the architecture of the firmware.',
+  'loader-loop': 'The same loader is loaded again and again without a configuration or kernel.',
+  'file-missing': 'A file that the boot needs is not in the boot tree.',
+  'cannot-start': 'The configuration for the machine can only explain why there is nothing to start.',
+  'transfer-stalled': 'The machine falls silent in the middle of a TFTP transfer.',
+  'transfer-unheard': 'TFTP transfers start, but no block is ever acknowledged.',
+  'packets-lost': 'A tenth or more of the blocks of a file had to be sent again.',
+  'report-refused': "The region refuses the machine's report.",
+} as const satisfies Readonly<Record<HintName, string>>;
 
 /** A field of an event. */
 interface Field {
@@ -98,54 +109,6 @@ const ROOMS: Readonly<Record<string, string>> = {
   tftp: 'TFTP',
 };
 
-/** The lines of a deployment at INFO: second, user, and description. */
-const DEPLOYMENT: readonly (readonly [second: string, user: string, text: string])[] = [
-  ['02', 'admin', "From 'Ready' to 'Allocated'"],
-  ['02', 'admin', "From 'Allocated' to 'Deploying'"],
-  ['03', '', 'it was switched on'],
-  ['04', '', 'Was told to run the ephemeral environment'],
-  ['05', '', 'partitioning'],
-  ['06', '', 'writing'],
-  ['06', '', 'the disk is written: from now on it boots its own disk'],
-  ['06', '', 'Was told to boot its own disk'],
-  ['06', '', "From 'Deploying' to 'Deployed'"],
-];
-
-function consoleLine([second, user, text]: (typeof DEPLOYMENT)[number]): string {
-  const said = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
-  return `2026-11-22 13:37:${second}Z  INFO      calm-ibis         ${said}${user === '' ? '' : `  (${user})`}`;
-}
-
-const INTRODUCTION = `# Events
-
-Everything that a rack sees is an event with a stable name: \`room.what-happened\`. An event is one line of the log, a step in
-\`rackboot trace\`, and an entry of the region's log and of a machine's page. This document is made from the code by \`npm run docs\`.
-
-A line of the log is JSON, pretty on a terminal: \`time\`, \`level\` (20 debug, 30 info, 40 warning, 50 error), \`event\` (the name),
-\`msg\` (a few words), and the fields of the event. Any event may have \`mac\` and \`address\`, which name the machine, and
-\`count\`: events that unknown hosts can cause at will are published only now and then, and \`count\` says how many one represents.
-
-\`log.level\` sets what the log shows, \`log.levels\` sets it for single rooms, and \`rackboot log-level\` for a while. The timeline has
-every event of a machine at any log level.
-
-## One deployment, line by line
-
-<!-- lab: prepared -->
-<!-- lab: run rackboot machines deploy calm-ibis debian/bookworm -->
-<!-- lab: is Deployed -->
-
-The region's log shows the past lines of a machine, and new ones as they come, until Ctrl-C. A deployment by image looks like this:
-
-\`\`\`console 40
-$ sudo rackboot events --machine calm-ibis --follow
-…
-${DEPLOYMENT.map(consoleLine).join('\n')}
-\`\`\`
-
-These nine lines have the level INFO. \`--level debug\` also shows addresses and downloads: three offers, three acknowledgements, two files by TFTP and two by HTTP. The rack's own log
-shows these, and the two configurations, at its level \`info\`.
-`;
-
 const named = (entries: Readonly<Record<string, string>>): string =>
   table(
     ['name', 'meaning, and what to do'],
@@ -193,21 +156,19 @@ const OTHER_TABLES: readonly (readonly [string, string])[] = [
   ['Failures of commands and of the start', named(RACK_ERROR_CODES)],
 ];
 
-/** The whole document. */
-export function renderEventsDocument(): string {
+/** `events`: a section a room. `names`: the tables of other names. */
+export function eventsParts() {
   const kinds = [...EVENT_KINDS.keys()];
   const fields = new Map(
     SOURCES.flatMap((path) => {
       const source = readFileSync(join(ROOT, 'src', path), 'utf8');
-      return [
-        ...fieldsByKind(
-          source,
-          kinds.filter((kind) => source.includes(`'${kind}'`)),
-        ),
-      ];
+      const own = kinds.filter((kind) => source.includes(`'${kind}'`));
+      return [...fieldsByKind(source, own)];
     }),
   );
   const rooms = [...new Set(kinds.map((kind) => kind.slice(0, kind.indexOf('.'))))].sort();
-  const tables = OTHER_TABLES.map(([title, text]) => `## ${title}\n\n${text}`);
-  return `${[INTRODUCTION.trimEnd(), ...rooms.map((room) => roomText(room, fields)), ...tables].join('\n\n')}\n`;
+  return {
+    events: rooms.map((room) => roomText(room, fields)).join('\n\n'),
+    names: OTHER_TABLES.map(([title, text]) => `## ${title}\n\n${text}`).join('\n\n'),
+  };
 }
