@@ -84,5 +84,5 @@ test('no other file names a place among the packages', () => {
   const files = globSync(['bin/*.js', 'src/**/*.ts', 'test/**/*.ts'], { cwd: ROOT });
   const naming = files.filter((file) => /node_modules['/", ]+\.c[a]che/.test(readFileSync(join(ROOT, file), 'utf8')));
   // It removes what it made, and the owner can remove an empty directory.
-  assert.deepEqual(naming, ['test/support/typed-sample.ts']);
+  assert.deepEqual(naming, ['test/support/typed-source.ts']);
 });

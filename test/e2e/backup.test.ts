@@ -11,7 +11,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { leasesShape } from '../support/answer-shapes.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, DhcpProbes } from '../support/probes.ts';
-import { RunningRack, runRackboot } from '../support/running-rack.ts';
+import { RunningRack, well } from '../support/running-rack.ts';
 
 const PLACE = labPlace(41);
 const MAC = '52:54:00:97:00:01';
@@ -23,19 +23,8 @@ test('a backup of a running rack is restored into an empty state directory', {
   after(() => rack.remove());
   const config = readFileSync(rack.configFile, 'utf8');
   const backup = join(rack.directory, 'backup.tar');
-  const password = join(rack.directory, 'password');
-  writeFileSync(password, 'correct horse battery\n', { mode: 0o600 });
   await rack.startWhole();
-  const made = await runRackboot([
-    'createadmin',
-    '--username',
-    'ann',
-    '--password-file',
-    password,
-    '--config',
-    rack.configFile,
-  ]);
-  assert.equal(made.code, 0, made.complaints.join('\n'));
+  await rack.administrator();
   const form = new URLSearchParams({ hostname: 'm1', mac_addresses: MAC, architecture: 'amd64' });
   await askDaemon(rack.stateDir, '/MAAS/api/2.0/machines/', 'POST', form.toString());
 
@@ -48,20 +37,19 @@ test('a backup of a running rack is restored into an empty state directory', {
   try {
     for (let count = 0; count < 20; count += 1) await takeLease();
     let isDone = false;
-    const taken = runRackboot(['backup', backup, '--config', rack.configFile]).finally(() => {
+    const taken = rack.rackboot('backup', backup).finally(() => {
       isDone = true;
     });
     const before = leased.length;
     do await takeLease();
     while (!isDone && leased.length < 90);
-    const { code, complaints } = await taken;
-    assert.equal(code, 0, complaints.join('\n'));
+    await well(taken);
     leased.length = before;
   } finally {
     await probes.close();
   }
   assert.equal(statSync(backup).mode & 0o777, 0o600, 'it has passwords');
-  const running = await runRackboot(['restore', backup, '--force', '--config', rack.configFile]);
+  const running = await rack.rackboot('restore', backup, '--force');
   assert.equal(running.code, 1);
   assert.match(running.complaints.join(), /already runs here/);
   const uuid = readFileSync(join(rack.stateDir, 'rack.json'), 'utf8');
@@ -73,8 +61,7 @@ test('a backup of a running rack is restored into an empty state directory', {
   for (const name of ['leases.db-wal', 'region.db-wal', 'desired-state.json', 'lease-mark.json', 'rack.lock'])
     writeFileSync(join(second, name), '');
   rack.configure(config.replaceAll(rack.stateDir, second));
-  const restored = await runRackboot(['restore', backup, '--state-only', '--config', rack.configFile]);
-  assert.equal(restored.code, 0, restored.complaints.join('\n'));
+  await rack.well('restore', backup, '--state-only');
   assert.equal(existsSync(join(second, 'lease-mark.json')), false, 'the leases are a copy');
   const from = rack.lines.length;
   await rack.startWhole();

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { Resolver } from 'node:dns/promises';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TREE_ENTRIES_MAX } from '../../src/files/tree-index.ts';
@@ -69,7 +69,7 @@ describe('a rack with an unreadable boot tree', { skip: missing('linux') }, () =
     await eventually('it is scanned', async () => TOO_LARGE.test(await reason()), 90_000);
   };
   const rackboot = async (...words: readonly string[]): Promise<string> => {
-    const { code, output, complaints } = await runRackboot([...words, '--config', rack.configFile]);
+    const { code, output, complaints } = await rack.rackboot(...words);
     return `${code}: ${[...output, ...complaints].join('\n')}`;
   };
 
@@ -107,34 +107,5 @@ describe('a rack with an unreadable boot tree', { skip: missing('linux') }, () =
       assert.match(await rackboot('events', '--level', 'error'), /The boot tree is unreadable: boot\.tree/);
       assert.equal(await rack.stop(), 0);
       renameSync(join(tree, 'many'), join(place, 'many'));
-    });
-
-  if (HAS_MANY_ROUNDS)
-    test('starts at once with a tree of circular links, which it detects', async () => {
-      const names = ['a', 'b', 'c', 'd'];
-      for (const name of names) mkdirSync(join(tree, name));
-      for (const name of names) {
-        const others = names.filter((other) => other !== name);
-        for (let link = 0; link < 12; link += 1) symlinkSync(`../${others[link % 3]}`, join(tree, name, `to${link}`));
-      }
-      await start();
-      await assertServed();
-      await assertLoads();
-      assert.deepEqual(rack.events('tree.problem', from), []);
-      assert.equal(await rack.stop(), 0);
-    });
-
-  if (HAS_MANY_ROUNDS)
-    test('starts with a file in the tree’s place, and serves the directory that replaces it', async () => {
-      renameSync(tree, `${tree}-aside`);
-      writeFileSync(tree, 'no directory');
-      await start();
-      assert.match(String((await reported('tree.problem')).reason), /boot\.tree \S+ is not a directory: name/);
-      await assertServed();
-      rmSync(tree);
-      renameSync(`${tree}-aside`, tree);
-      await reported('tree.served');
-      await assertLoads();
-      assert.equal(await rack.stop(), 0);
     });
 });

@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { missing } from '../support/needs.ts';
-import { eventually, RackNetwork } from './rack-network.ts';
+import { eventually, well } from '../support/running-rack.ts';
+import { RackNetwork } from './rack-network.ts';
 
 const replayedShape = z.object({
   queries: z.array(
@@ -48,20 +49,10 @@ test('a capture of tcpdump is replayed to the same answers', {
     writeFileSync(script, '#!/bin/sh\n[ "$1" = bound ] && ip address add "$ip/$mask" dev "$interface"; exit 0\n', {
       mode: 0o755,
     });
-    const leased = await network.run(host, 'udhcpc', '-f', '-q', '-n', '-i', 'eth0', '-s', script, '-t', '5');
-    assert.equal(leased.code, 0, leased.err);
-    const loaded = await network.run(
-      host,
-      'tftp',
-      '-m',
-      'octet',
-      '10.86.0.1',
-      '-c',
-      'get',
-      'lpxelinux.0',
-      join(network.directory, 'got'),
+    await well(network.run(host, 'udhcpc', '-f', '-q', '-n', '-i', 'eth0', '-s', script, '-t', '5'));
+    await well(
+      network.run(host, 'tftp', '-m', 'octet', '10.86.0.1', '-c', 'get', 'lpxelinux.0', join(network.directory, 'got')),
     );
-    assert.equal(loaded.code, 0, loaded.err);
     await network.run(host, 'tftp', '-m', 'octet', '10.86.0.1', '-c', 'get', 'absent', join(network.directory, 'none'));
     const named = await network.run(host, 'dig', '+short', '+tries=1', '@10.86.0.1', 'rack.maas');
     assert.match(named.out, /10\.86\.0\.1/);
@@ -73,9 +64,8 @@ test('a capture of tcpdump is replayed to the same answers', {
     await dump.end('SIGINT');
 
     const before = network.lines.length;
-    const replayed = await network.rackboot('replay', file, '--json');
-    assert.equal(replayed.code, 0, replayed.err);
-    const { queries, verdicts, notes } = replayedShape.parse(JSON.parse(replayed.out));
+    const replayed = await network.well('replay', file, '--json');
+    const { queries, verdicts, notes } = replayedShape.parse(JSON.parse(replayed));
     assert.deepEqual(notes, []);
     const reported = JSON.stringify(queries, null, 1);
     assert.deepEqual(

@@ -10,7 +10,8 @@ import { EVENT_RATE } from '../../src/rate-limit.ts';
 import { leasesShape } from '../support/answer-shapes.ts';
 import { clientScript } from '../support/client-script.ts';
 import { missing } from '../support/needs.ts';
-import { eventually, RackNetwork, type Running } from './rack-network.ts';
+import { eventually, well } from '../support/running-rack.ts';
+import { RackNetwork, type Running } from './rack-network.ts';
 
 const skip = missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dhclient');
 
@@ -114,9 +115,8 @@ describe('identification of DHCP clients', { skip }, () => {
     return code === 0 ? turn(host, ['bound']) : undefined;
   };
   const running = async (): Promise<readonly string[]> => {
-    const listed = await rack.rackboot('leases', 'list', '--json');
-    assert.equal(listed.code, 0, listed.err);
-    const leases = leasesShape.parse(JSON.parse(listed.out));
+    const listed = await rack.well('leases', 'list', '--json');
+    const leases = leasesShape.parse(JSON.parse(listed));
     return leases.filter(({ mac, state }) => mac === SHARED && state === 'bound').map(({ address }) => address);
   };
   const reload = async (identity: string): Promise<void> => {
@@ -128,8 +128,7 @@ describe('identification of DHCP clients', { skip }, () => {
     rack.events('dhcp.offer', from).filter(({ mac }) => String(mac).startsWith(prefix)).length;
   const flood = async (...words: readonly string[]): Promise<void> => {
     const program = join(import.meta.dirname, 'dhcp-flood.ts');
-    const { code, err } = await rack.run(hosts.flooder, process.execPath, program, ...words);
-    assert.equal(code, 0, err);
+    await well(rack.run(hosts.flooder, process.execPath, program, ...words));
   };
 
   test('two hosts with one hardware address have an address each, and keep it when identifiers cease to count', async () => {
@@ -157,8 +156,7 @@ describe('identification of DHCP clients', { skip }, () => {
     await reload('mac');
     await two.end('SIGKILL');
     const released = rack.lines.length;
-    const given = await rack.run(hosts.two, 'dhclient', '-r', ...words, 'eth0');
-    assert.equal(given.code, 0, given.err);
+    await well(rack.run(hosts.two, 'dhclient', '-r', ...words, 'eth0'));
     assert.equal((await rack.reported('dhcp.release', () => true, released)).address, second);
     assert.deepEqual(await running(), [first]);
     await reload('client-id');

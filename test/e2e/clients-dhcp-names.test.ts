@@ -10,7 +10,8 @@ import { readCapture } from '../../src/capture/pcap.ts';
 import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { OPTION } from '../../src/dhcp/wire/options.ts';
 import { missing } from '../support/needs.ts';
-import { eventually, RackNetwork } from './rack-network.ts';
+import { eventually, well } from '../support/running-rack.ts';
+import { RackNetwork } from './rack-network.ts';
 
 const skip = missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dhclient', 'dhcpcd', 'tcpdump', 'dig', 'unshare');
 
@@ -141,8 +142,7 @@ describe('DHCP clients that name themselves in full', { skip }, () => {
       const host = addHost(label, mac);
       const words = ['busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', scratch(label), '-t', '4', '-T', '1'];
       const reported = await watched(host, async () => {
-        const { code, err } = await rack.run(host, ...words, '-F', label);
-        assert.equal(code, 0, err);
+        await well(rack.run(host, ...words, '-F', label));
       });
       const [, address = ''] = await bound(label);
       assert.ok(
@@ -165,8 +165,7 @@ describe('DHCP clients that name themselves in full', { skip }, () => {
       writeFileSync(scratch('dhcpcd.conf'), `hostname shy\nfqdn ${mode}\nduid\nipv4only\nnoarp\n`);
       const own = `mount -t tmpfs none /run && mount --bind ${scratch(`dhcpcd-${mode}`)} /var/lib/dhcpcd && exec dhcpcd -B -1 -d -t 20 -f ${scratch('dhcpcd.conf')} -c ${scratch('shy')} eth0`;
       const reported = await watched(host, async () => {
-        const { code, err, out } = await rack.run(host, 'unshare', '-m', 'sh', '-c', own);
-        assert.equal(code, 0, `${out}${err}`);
+        await well(rack.run(host, 'unshare', '-m', 'sh', '-c', own));
       });
       assert.ok(
         reported.some((text) => text.includes(`(${flags})`) && text.includes('lab.example')),

@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { clientScript } from '../support/client-script.ts';
 import { missing } from '../support/needs.ts';
-import { eventually, RackNetwork } from './rack-network.ts';
+import { eventually, well } from '../support/running-rack.ts';
+import { RackNetwork } from './rack-network.ts';
 
 const skip = missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dhclient', 'dhcpcd', 'dhcrelay', 'unshare');
 
@@ -108,8 +109,7 @@ describe('DHCP clients with a reservation of another kind', { skip }, () => {
     writeFileSync(scratch('dhcpcd/duid'), `${DUID}\n`);
     writeFileSync(scratch('dhcpcd.conf'), 'duid\niaid 7\nipv4only\nnoarp\n');
     const own = `mount -t tmpfs none /run && mount --bind ${scratch('dhcpcd')} /var/lib/dhcpcd && exec dhcpcd -B -1 -d -t 20 -f ${scratch('dhcpcd.conf')} -c ${script('node')} eth0`;
-    const { code, err, out } = await rack.run(host, 'unshare', '-m', 'sh', '-c', own);
-    assert.equal(code, 0, `${out}${err}`);
+    await well(rack.run(host, 'unshare', '-m', 'sh', '-c', own));
     assert.match(await turn('node', /^BOUND/), /^BOUND 10\.98\.1\.21$/);
     const ack = await rack.reported('dhcp.ack', ({ address }) => address === '10.98.1.21');
     assert.equal(ack.hostname, 'noded');

@@ -9,7 +9,8 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { leasesShape } from '../support/answer-shapes.ts';
 import { missing } from '../support/needs.ts';
-import { eventually, RackNetwork, type Running } from './rack-network.ts';
+import { eventually, well } from '../support/running-rack.ts';
+import { RackNetwork, type Running } from './rack-network.ts';
 
 const skip = missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dhclient', 'dhcpcd', 'tcpdump', 'unshare');
 
@@ -113,9 +114,8 @@ describe('DHCP clients of a running rack', { skip }, () => {
       turns().find((one) => names.includes(one.turn ?? '')),
     );
   const leases = async () => {
-    const listed = await rack.rackboot('leases', 'list', '--json');
-    assert.equal(listed.code, 0, listed.err);
-    return leasesShape.parse(JSON.parse(listed.out));
+    const listed = await rack.well('leases', 'list', '--json');
+    return leasesShape.parse(JSON.parse(listed));
   };
   const leaseOf = async (mac: string) =>
     (await leases()).filter((lease) => lease.mac === mac && lease.state === 'bound');
@@ -152,8 +152,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     writeFileSync(scratch('ntp-script'), script, { mode: 0o755 });
     const words = ['busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', scratch('ntp-script'), '-O', 'ntpsrv'];
     await rack.reported('daemon.note', ({ note }) => note === 'ntp-name-unresolved');
-    const { code, err } = await rack.run(client, ...words, '-t', '4', '-T', '1');
-    assert.equal(code, 0, err);
+    await well(rack.run(client, ...words, '-t', '4', '-T', '1'));
     assert.equal(readFileSync(scratch('ntp'), 'utf8').trim(), '10.77.1.9 10.77.1.8');
     const said =
       /The NTP server nowhere\.maas cannot be looked up \(.*nowhere\.maas\), .*: it does not offer this server\./;
@@ -197,8 +196,7 @@ describe('DHCP clients of a running rack', { skip }, () => {
     assert.deepEqual(rack.events('dhcp.offer', restarted), []);
     await second.end('SIGKILL');
 
-    const given = await rack.run(client, 'dhclient', '-4', '-r', ...dhclientFiles(), 'eth0');
-    assert.equal(given.code, 0, given.err);
+    await well(rack.run(client, 'dhclient', '-4', '-r', ...dhclientFiles(), 'eth0'));
     await rack.reported('dhcp.release', () => true, restarted);
     assert.deepEqual(await leaseOf(CLIENT), []);
     assert.equal(await addressOf(client), undefined);

@@ -14,7 +14,8 @@ import { leasesShape } from '../support/answer-shapes.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
 import { HAS_MANY_ROUNDS } from '../support/rounds.ts';
-import { type Ended, eventually, RackNetwork } from './rack-network.ts';
+import { type Ended, eventually } from '../support/running-rack.ts';
+import { RackNetwork } from './rack-network.ts';
 
 const skip = missing('linux', 'root', 'ip', 'curl', 'busybox');
 const RACK = '10.77.5.1';
@@ -246,22 +247,6 @@ describe('the commands on the host of a running rack', { skip }, () => {
     const absent = await rack.rackboot('check', '/nowhere.yaml');
     assert.equal(absent.code, 1);
     assert.match(absent.err, /^rackboot: .*\/nowhere\.yaml/);
-  });
-
-  test('an unknown or incomplete command ends with 2 and points to the help', async () => {
-    const misspelt = [
-      [['statu'], /Did you mean status\?/],
-      [['images', 'lsit'], /Did you mean list\?/],
-      [['events', '--level', 'infoo'], /not a value of --level, .* Did you mean info\?/],
-      [['status', '--jsn'], /Did you mean --json\?\nSee .*rackboot(?:\.js)? status --help/],
-    ] as const;
-    for (const [words, expected] of HAS_MANY_ROUNDS ? misspelt : misspelt.slice(0, 1)) {
-      const ended = await rack.rackboot(...words);
-      assert.equal(ended.code, 2, words.join(' '));
-      assert.match(ended.err, expected);
-      assert.match(ended.err, /See .*rackboot.* --help/);
-    }
-    assert.match(well(await rack.rackboot('--help')), /doctor +Query the running rack/);
   });
 
   test('commands say that the rack does not run', async () => {

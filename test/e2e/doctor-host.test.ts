@@ -39,12 +39,6 @@ describe('the doctor with hints', { skip: missing('linux', 'root', 'setpriv') },
     execFileSync('chown', ['-R', '0:0', rack.directory]);
   });
 
-  test('names a state directory that may not be written, and the command that gives it', async () => {
-    const reported = await doctor(AS_NOBODY);
-    assert.match(reported, new RegExp(`^BAD {2}state directory: this user may not write ${rack.stateDir}$`, 'm'));
-    assert.match(reported, new RegExp(`^ {7}fix: sudo chown -R rackboot:rackboot ${rack.stateDir}$`, 'm'));
-  });
-
   test('names the other programs that have its ports, by UDP and by TCP', async () => {
     const udp = createSocket('udp4');
     udp.bind({ address: ADDRESS, port: PLACE.tftpPort, exclusive: true });

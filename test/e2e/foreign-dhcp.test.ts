@@ -10,7 +10,8 @@ import { statusShape } from '../../src/cli/terminal/shapes.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import type { LogLine } from '../../src/lab/daemon-process.ts';
 import { missing } from '../support/needs.ts';
-import { eventually, RackNetwork, type Running } from './rack-network.ts';
+import { eventually, well } from '../support/running-rack.ts';
+import { RackNetwork, type Running } from './rack-network.ts';
 
 const skip = missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dnsmasq', 'dhclient', 'setpriv', 'curl');
 
@@ -87,8 +88,7 @@ describe('another DHCP server on the wire', { skip }, () => {
   });
 
   test('takes no client from this rack', async () => {
-    const { code, err } = await rack.run(client, ...UDHCPC);
-    assert.equal(code, 0, err);
+    await well(rack.run(client, ...UDHCPC));
     await eventually('an offer of this rack', () => rack.events('dhcp.offer').length > 0);
   });
 
@@ -99,8 +99,7 @@ describe('another DHCP server on the wire', { skip }, () => {
     await rack.start('setpriv', '--bounding-set=-net_raw', '--inh-caps=-net_raw');
     const isNote = ({ text }: LogLine): boolean => /^Replies .* are broadcast, .*CAP_NET_RAW/.test(String(text));
     // udhcpc asks without the broadcast flag, but accepts broadcasts.
-    const { code, err } = await rack.run(client, ...UDHCPC);
-    assert.equal(code, 0, err);
+    await well(rack.run(client, ...UDHCPC));
     theirs = await serve();
     writeFileSync(join(rack.directory, 'dhclient.conf'), `reject ${RACK};\ninitial-interval 1;\n`);
     const files = ['-cf', 'dhclient.conf', '-lf', 'dhclient.leases', '-pf', 'dhclient.pid', '-sf', '/bin/true'];

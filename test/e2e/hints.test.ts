@@ -11,7 +11,7 @@ import { ANY, formatIpv4, formatMac, type MacAddress, mac as macOf } from '../..
 import { missing } from '../support/needs.ts';
 import { DhcpProbes } from '../support/probes.ts';
 import { postForm } from '../support/rack-form.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
 
 const PLACE = labPlace(46);
 
@@ -45,7 +45,7 @@ describe('a boot broken', { skip: missing('linux') }, () => {
   async function isNamed(mac: MacAddress, hint: string, words: RegExp): Promise<void> {
     const line = await rack.reported('boot.hint', { match: (one) => one.mac === formatMac(mac) && one.hint === hint });
     assert.match(String(line.text), words);
-    const { output } = await runRackboot(['trace', formatMac(mac), '--config', rack.configFile]);
+    const { output } = await rack.rackboot('trace', formatMac(mac));
     assert.ok(
       output.some((text) => / boot\.hint .*! /.test(text) && words.test(text)),
       output.join('\n'),

@@ -3,8 +3,8 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WITHOUT_WARNING } from '../../bin/daemon-flags.js';
+import { eventually } from '../support/running-rack.ts';
 import { CLIENT_MAC, command, HOSTILE, OTHER, type Source, type Strangers, say } from './hostile-sources.ts';
-import { eventually } from './rack-network.ts';
 
 const REGION_PORT = 8098;
 

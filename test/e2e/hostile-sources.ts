@@ -15,7 +15,8 @@ import {
   registrationFields,
   reportEntry,
 } from '../region/racks/rack-place.ts';
-import { type Ended, eventually, type RackNetwork } from './rack-network.ts';
+import { type Ended, eventually } from '../support/running-rack.ts';
+import type { RackNetwork } from './rack-network.ts';
 
 export const RACK = '10.77.19.1';
 export const CLIENT_MAC = '52:54:00:77:19:02';

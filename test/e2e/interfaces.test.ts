@@ -13,7 +13,7 @@ import { systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer } from '../support/own-network.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
 
 const SKIP = missing('linux', 'root', 'ip', 'unshare', 'busybox', 'curl', 'dig');
 if (SKIP === false) enterOwnNetwork();
@@ -104,7 +104,7 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
       limitMs: SERVED_MS_MAX,
       match: (line) => reason.test(String(line.reason)),
     });
-    const { code, output } = await runRackboot(['status', '--json', '--config', rack.configFile]);
+    const { code, output } = await rack.rackboot('status', '--json');
     const status = statusShape.parse(JSON.parse(output.join('\n')));
     assert.equal(code, 1);
     const [coming, staying] = status.interfaces;

@@ -10,7 +10,8 @@ import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
-import { eventually, RackNetwork } from './rack-network.ts';
+import { eventually } from '../support/running-rack.ts';
+import { RackNetwork } from './rack-network.ts';
 
 const skip = missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dig', 'curl', 'unshare');
 const RACK = '10.98.3.1';
@@ -50,10 +51,7 @@ describe('an address that a client leases', { skip }, () => {
       clients.push(rack.namespace.addHost(`client${index}`, mac));
     rack.configure(configOf('10.98.3.100', ['10.98.3.10', '10.98.3.19']));
     await rack.start();
-    const password = join(rack.directory, 'password');
-    writeFileSync(password, 'long enough\n', { mode: 0o600 });
-    assert.equal((await rack.rackboot('createadmin', '--username', 'ann', '--password-file', password)).code, 0);
-    key = (await rack.rackboot('apikey', '--username', 'ann')).out.trim();
+    key = await rack.administrator();
   });
   after(() => rack?.remove());
 

@@ -15,7 +15,7 @@ import { asPrinted } from '../support/as-printed.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, DhcpProbes, type Leased } from '../support/probes.ts';
 import { HAS_MANY_ROUNDS } from '../support/rounds.ts';
-import { type Ended, eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { type Ended, eventually, RunningRack } from '../support/running-rack.ts';
 
 const PLACE = labPlace(87);
 const NET = PLACE.octets;
@@ -25,8 +25,7 @@ describe('rackboot leases', { skip: missing('linux') }, () => {
   const rack = new RunningRack(PLACE);
   let probes: DhcpProbes | undefined;
   let first: Leased | undefined;
-  const leases = (...words: readonly string[]): Promise<Ended> =>
-    runRackboot(['leases', ...words, '--config', rack.configFile]);
+  const leases = (...words: readonly string[]): Promise<Ended> => rack.rackboot('leases', ...words);
   const ask = async (mac: number): Promise<string | undefined> => {
     const lease = await probes?.leaseWithin(10_000, macOf(mac));
     return lease && addressOf(lease);
@@ -114,83 +113,56 @@ describe('rackboot leases', { skip: missing('linux') }, () => {
   });
 
   if (HAS_MANY_ROUNDS)
-    test('a running and a stopped rack import entries with a vendor class of any length, or a time before 1970', async () => {
-      const file = join(rack.directory, 'odd.leases');
-      const entry = (host: number, starts: string, vendorClass: string): string =>
-        `lease ${NET}.1${host} {\n starts ${starts};\n ends 6 2099/11/28 01:00:00;\n binding state active;\n` +
-        ` hardware ethernet 52:54:00:bb:00:${host};\n set vendor-class-identifier = "${vendorClass}";\n}\n`;
-      const good = '0 2026/11/15 01:00:00';
-      const odd = [entry(80, good, 'v'.repeat(1100)), entry(81, '3 1969/12/31 23:00:00', 'ok'), entry(82, good, 'ok')];
-      writeFileSync(file, `${odd.join('')}lease ${NET}.183 {\n starts soon;\n}\n`);
-      const reported = [/^\S+odd\.leases:22: lease \S+: starts: not a date: /, /^3 leases would be imported into /];
-      const running = await leases('import', file, '--dry-run');
-      await rack.stop();
-      const stopped = await leases('import', file, '--dry-run');
-      await rack.start();
-      for (const { code, output, complaints } of [running, stopped]) {
-        assert.equal(code, 1, complaints.join('\n'));
-        for (const [at, words] of reported.entries()) assert.match(output[at] ?? '', words);
-      }
-    });
+    if (HAS_MANY_ROUNDS)
+      test('IPv6 leases are counted and named without a failure; an unreadable file is a failure', async () => {
+        const file = join(rack.directory, 'both.leases');
+        const end = seconds() + 3000;
+        const six = (host: number): string => `${end} ${host} 2001:db8::${host} * 00:01:00:01\n`;
+        writeFileSync(file, `${end} 52:54:00:aa:00:09 ${NET}.170 * *\nduid 00:01:00:01:2c\n${six(1)}${six(2)}`);
+        const done = await leases('import', file, '--dry-run');
+        assert.deepEqual(done.output, [
+          '1 lease would be imported into the running rack.',
+          '2 skipped: The entry is for IPv6; this server gives IPv4 addresses only. (not-ipv4)',
+        ]);
+        assert.equal(done.code, 0);
+        const unread = await Promise.all([leases('import', '/nosuch'), leases('import', rack.directory)]);
+        assert.deepEqual(
+          unread.map(({ code, complaints }) => [code, ...complaints]),
+          [
+            [1, 'rackboot: there is no file /nosuch; `ls /` lists the files there'],
+            [2, `rackboot: ${rack.directory} is a directory: name a file in it`],
+          ],
+        );
+      });
 
   if (HAS_MANY_ROUNDS)
-    test('IPv6 leases are counted and named without a failure; an unreadable file is a failure', async () => {
-      const file = join(rack.directory, 'both.leases');
-      const end = seconds() + 3000;
-      const six = (host: number): string => `${end} ${host} 2001:db8::${host} * 00:01:00:01\n`;
-      writeFileSync(file, `${end} 52:54:00:aa:00:09 ${NET}.170 * *\nduid 00:01:00:01:2c\n${six(1)}${six(2)}`);
-      const done = await leases('import', file, '--dry-run');
-      assert.deepEqual(done.output, [
-        '1 lease would be imported into the running rack.',
-        '2 skipped: The entry is for IPv6; this server gives IPv4 addresses only. (not-ipv4)',
+    test('a lease that the operator ends stays ended after a restart, and no other lease ends', async () => {
+      const file = join(rack.directory, 'endless.leases');
+      writeFileSync(file, `0 52:54:00:aa:00:07 ${NET}.180 * *\n`);
+      assert.equal((await leases('import', file)).code, 0);
+      const ended = await leases('end', `${NET}.180`);
+      assert.deepEqual([ended.code, ended.output], [0, [`The lease of ${NET}.180 to 52:54:00:aa:00:07 has ended.`]]);
+      await rack.reported('dhcp.ended', {
+        match: ({ address, mac }) => `${address} ${mac}` === `${NET}.180 52:54:00:aa:00:07`,
+      });
+      const list = asPrinted('rackboot leases list', rack.configFile);
+      const refused = await Promise.all([
+        leases('end', `${NET}.180`),
+        leases('end', `${NET}.181`),
+        leases('end', 'web'),
       ]);
-      assert.equal(done.code, 0);
-      const unread = await Promise.all([leases('import', '/nosuch'), leases('import', rack.directory)]);
       assert.deepEqual(
-        unread.map(({ code, complaints }) => [code, ...complaints]),
+        refused.map(({ code, complaints }) => [code, ...complaints]),
         [
-          [1, 'rackboot: there is no file /nosuch; `ls /` lists the files there'],
-          [2, `rackboot: ${rack.directory} is a directory: name a file in it`],
+          [1, `rackboot: ${NET}.180 has no running lease: see \`${list}\``],
+          [1, `rackboot: ${NET}.181 has no running lease: see \`${list}\``],
+          [2, `rackboot: web is not an address: ${list} shows the addresses of all clients`],
         ],
       );
+      await rack.kill();
+      await rack.start();
+      assert.match((await leases('show', `${NET}.180`)).output.join('\n'), /^State +released$/m);
     });
-
-  if (HAS_MANY_ROUNDS)
-    test('a command with both JSON and CSV, or with an unknown interface, is refused', async () => {
-      const both = await leases('list', '--json', '--csv');
-      assert.deepEqual([both.code, both.output, both.complaints], [2, [], ['rackboot: use --json or --csv, not both']]);
-      const neighbours = (name: string): Promise<Ended> =>
-        runRackboot(['neighbours', '--interface', name, '--config', rack.configFile]);
-      const nobody = await neighbours('lo');
-      assert.deepEqual([nobody.code, nobody.output], [0, ['No hosts seen yet.']], nobody.complaints.join('\n'));
-      const nowhere = await neighbours('nope');
-      assert.deepEqual([nowhere.code, nowhere.output], [2, []]);
-      assert.deepEqual(nowhere.complaints, ['rackboot: nope belongs to no cluster interface; those have lo']);
-    });
-
-  test('a lease that the operator ends stays ended after a restart, and no other lease ends', async () => {
-    const file = join(rack.directory, 'endless.leases');
-    writeFileSync(file, `0 52:54:00:aa:00:07 ${NET}.180 * *\n`);
-    assert.equal((await leases('import', file)).code, 0);
-    const ended = await leases('end', `${NET}.180`);
-    assert.deepEqual([ended.code, ended.output], [0, [`The lease of ${NET}.180 to 52:54:00:aa:00:07 has ended.`]]);
-    await rack.reported('dhcp.ended', {
-      match: ({ address, mac }) => `${address} ${mac}` === `${NET}.180 52:54:00:aa:00:07`,
-    });
-    const list = asPrinted('rackboot leases list', rack.configFile);
-    const refused = await Promise.all([leases('end', `${NET}.180`), leases('end', `${NET}.181`), leases('end', 'web')]);
-    assert.deepEqual(
-      refused.map(({ code, complaints }) => [code, ...complaints]),
-      [
-        [1, `rackboot: ${NET}.180 has no running lease: see \`${list}\``],
-        [1, `rackboot: ${NET}.181 has no running lease: see \`${list}\``],
-        [2, `rackboot: web is not an address: ${list} shows the addresses of all clients`],
-      ],
-    );
-    await rack.kill();
-    await rack.start();
-    assert.match((await leases('show', `${NET}.180`)).output.join('\n'), /^State +released$/m);
-  });
 
   test('the leases of a stopped rack are listed from its file and imported into it, unless another process uses the file', async () => {
     assert.ok(first !== undefined);
@@ -235,7 +207,7 @@ if (HAS_MANY_ROUNDS)
         lease(115, 'abandoned', -1200, 'never', 'four'),
       ];
       writeFileSync(file, `# dhcpd.leases\n${entries.join('\n')}\n`);
-      const command = (...words: readonly string[]) => runRackboot(['leases', ...words, '--config', rack.configFile]);
+      const command = (...words: readonly string[]) => rack.rackboot('leases', ...words);
       const taken = async (): Promise<{ shown: readonly unknown[]; output: readonly string[] }> => {
         const dry = await command('import', file, '--dry-run', '--json');
         const done = await command('import', file, '--json');
@@ -272,13 +244,12 @@ if (HAS_MANY_ROUNDS)
     try {
       const file = join(rack.directory, 'first.leases');
       writeFileSync(file, `0 52:54:00:aa:00:09 ${NET}.182 * *\n`);
-      const done = await runRackboot(['leases', 'import', file, '--config', rack.configFile]);
-      assert.equal(done.code, 0, done.complaints.join('\n'));
+      await rack.well('leases', 'import', file);
       await rack.start();
-      const { output } = await runRackboot(['status', '--config', rack.configFile]);
+      const { output } = await rack.rackboot('status');
       assert.doesNotMatch(output.join('\n'), /restored from a copy/);
       assert.ok(!rack.lines.some(({ event }) => event === 'daemon.leases-restored'));
-      const shown = await runRackboot(['leases', 'show', `${NET}.182`, '--config', rack.configFile]);
+      const shown = await rack.rackboot('leases', 'show', `${NET}.182`);
       assert.match(shown.output.join('\n'), /^State +bound$/m);
     } finally {
       await rack.remove();
@@ -306,9 +277,7 @@ if (HAS_MANY_ROUNDS)
       const from = rack.lines.length;
       await rack.start();
       assert.match(String((await rack.reported('daemon.leases-lost', { from })).text), /leases\.db-wal was damaged/);
-      const [list, status] = await Promise.all(
-        ['leases', 'status'].map((word) => runRackboot([word, '--config', rack.configFile])),
-      );
+      const [list, status] = await Promise.all(['leases', 'status'].map((word) => rack.rackboot(word)));
       assert.ok(!list?.output.join('\n').includes(addressOf(leased)), 'the lease is lost indeed');
       assert.match(status?.output.join('\n') ?? '', /^Note +.*leases\.db holds no leases/m);
     } finally {

@@ -13,7 +13,7 @@ import { mac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, askName, DhcpProbes } from '../support/probes.ts';
 import { HAS_MANY_ROUNDS } from '../support/rounds.ts';
-import { type Ended, eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
+import { type Ended, eventually, type RunningRack, well } from '../support/running-rack.ts';
 import { rackWithStaticRange } from '../support/switched-rack.ts';
 
 const PLACE = labPlace(70);
@@ -40,12 +40,10 @@ describe('the command line through the life of a machine', { skip: missing('linu
     await rack.remove();
   });
 
-  const machines = (...words: readonly string[]): Promise<Ended> =>
-    runRackboot(['machines', ...words, '--config', rack.configFile]);
+  const machines = (...words: readonly string[]): Promise<Ended> => rack.rackboot('machines', ...words);
   const said = async (asked: Promise<Ended>): Promise<string> => {
-    const { code, output, complaints } = await asked;
-    assert.equal(code, 0, complaints.join('\n'));
-    return output.join('\n');
+    const output = await well(asked);
+    return output;
   };
   const refused = async (asked: Promise<Ended>): Promise<string> => {
     const { code, complaints } = await asked;
@@ -103,8 +101,7 @@ describe('the command line through the life of a machine', { skip: missing('linu
     const key = join(rack.stateDir, 'key.pub');
     const bytes = Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 7)]);
     writeFileSync(key, `# mine\nssh-ed25519 ${bytes.toString('base64')} me@here\n`);
-    const keys = (...words: readonly string[]): Promise<Ended> =>
-      runRackboot(['sshkeys', ...words, '--config', rack.configFile]);
+    const keys = (...words: readonly string[]): Promise<Ended> => rack.rackboot('sshkeys', ...words);
     assert.match(await said(keys('add', key)), /The key is added/);
     assert.match(await said(keys('list')), /ssh-ed25519 +….* me@here/);
     assert.match(await refused(keys('add', key)), /already been added/);

@@ -12,7 +12,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { AS_NOBODY, readableCheckout } from '../support/another-user.ts';
 import { endProgram } from '../support/child.ts';
 import { missing } from '../support/needs.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const PLACE = labPlace(53);
@@ -177,7 +177,7 @@ describe('another user of the rack’s host', { skip: missing('linux', 'root', '
     try {
       await rack.reported('region.up', { from, limitMs: 60_000 });
       await proxy.prints(`holds ${PROXY}`);
-      const { output } = await runRackboot(['preseed', 'render', hostname, '--config', rack.configFile]);
+      const { output } = await rack.rackboot('preseed', 'render', hostname);
       assert.ok(output.includes('d-i mirror/http/proxy string '), output.join('\n'));
     } finally {
       seen = [...seen, ...(await proxy.end())];

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { z } from 'zod';
 import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
 import type { LabNamespace } from '../../src/lab/namespace.ts';
-import type { Ended } from './rack-network.ts';
+import { type Ended, endedWith } from '../support/running-rack.ts';
 
 const COMMAND_MS_MAX = 120_000;
 
@@ -42,7 +42,8 @@ export class ManyCommands {
     const [ended] = await answer.catch((cause: unknown) => {
       throw new Error(`rackboot ${words.join(' ')} has not ended`, { cause });
     });
-    return endedShape.parse(ended);
+    const { code, out, err } = endedShape.parse(ended);
+    return endedWith(code, out, err);
   }
 
   async end(): Promise<void> {
@@ -54,7 +55,7 @@ export class ManyCommands {
 }
 
 /** Runs a command in this process, and keeps what it prints. */
-async function runHere(words: readonly string[]): Promise<Ended> {
+async function runHere(words: readonly string[]) {
   const { runCommandLine } = await import('../../src/cli/command-line.ts');
   const text = { out: '', err: '' };
   const streams = [

@@ -4,13 +4,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { NotifyReceiver } from '../support/notify-receiver.ts';
-import { DhcpProbes } from '../support/probes.ts';
 import { eventually, RunningRack } from '../support/running-rack.ts';
 
 const PLACE = labPlace(60);
@@ -81,41 +78,6 @@ test('ready, status, watchdog, reload and stop are sent in order', {
     assert.match(manager.all('STATUS').at(-1)?.fields.STATUS ?? '', /^stopping: delivering/);
   } finally {
     manager.close();
-    await rack.remove();
-  }
-});
-
-test('the watchdog gets no sign of life while the journal does not answer, and gets it again once the journal answers', {
-  skip: missing('linux'),
-}, async () => {
-  const rack = new RunningRack(PLACE);
-  const socket = `@rackboot-service-${process.pid}`;
-  const manager = new NotifyReceiver(socket);
-  const probes = await DhcpProbes.open(PLACE);
-  try {
-    await asService(socket, () => rack.startWhole());
-    await eventually('fed', () => manager.all('WATCHDOG').length > 0);
-    const other = new DatabaseSync(join(rack.stateDir, 'leases.db'));
-    other.exec('BEGIN IMMEDIATE');
-    const asking = probes.lease();
-    await rack.reported('daemon.note', { match: ({ text }) => /journal has not answered/.test(String(text)) });
-    const from = manager.received.length;
-    await sleep(WATCHDOG_MS * 1.5);
-    assert.equal(manager.all('WATCHDOG', from).length, 0);
-    await eventually('the status tells', () =>
-      /cannot grant leases: .*leases\.db/.test(manager.all('STATUS').at(-1)?.fields.STATUS ?? ''),
-    );
-    other.exec('COMMIT');
-    other.close();
-    await eventually('fed again', () => manager.all('WATCHDOG', from).length > 0);
-    await asking;
-    await eventually(
-      'the status tells',
-      () => manager.all('STATUS').at(-1)?.fields.STATUS === `serving ${PLACE.octets}.0/24`,
-    );
-  } finally {
-    manager.close();
-    await probes.close();
     await rack.remove();
   }
 });

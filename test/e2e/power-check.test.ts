@@ -9,7 +9,7 @@ import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { portOf } from '../support/listening-port.ts';
 import { missing } from '../support/needs.ts';
-import { RunningRack, runRackboot } from '../support/running-rack.ts';
+import { RunningRack, well } from '../support/running-rack.ts';
 
 test('a machine is queried by its name, and its secrets are not shown', {
   skip: missing('linux'),
@@ -43,12 +43,10 @@ test('a machine is queried by its name, and its secrets are not shown', {
   });
   await enlist('wrong', '52:54:00:95:00:02', { power_type: 'ipmi', power_pass: 'hunter2', power_adress: '10.0.0.5' });
   await enlist('waker', '52:54:00:95:00:03', { power_type: 'ether_wake' });
-  const check = (what: string, ...more: readonly string[]) =>
-    runRackboot(['power', 'check', what, ...more, '--config', rack.configFile]);
+  const check = (what: string, ...more: readonly string[]) => rack.rackboot('power', 'check', what, ...more);
 
-  const good = await check('hooked', '--json');
-  assert.equal(good.code, 0, good.complaints.join('\n'));
-  const { system_id: _, ...answer } = JSON.parse(good.output.join('\n'));
+  const good = await well(check('hooked', '--json'));
+  const { system_id: _, ...answer } = JSON.parse(good);
   assert.deepEqual(answer, {
     power_type: 'webhook',
     controller: `webhook ${origin.slice(7)}`,

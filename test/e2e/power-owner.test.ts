@@ -10,7 +10,7 @@ import { after, before, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { AS_NOBODY, NOBODY } from '../support/another-user.ts';
 import { missing } from '../support/needs.ts';
-import { RunningRack, readableMain, runRackboot } from '../support/running-rack.ts';
+import { RunningRack, readableMain, runRackboot, well } from '../support/running-rack.ts';
 
 const PLACE = labPlace(94);
 
@@ -18,7 +18,7 @@ describe('the commands of power by root', {
   skip: missing('linux', 'root', 'setpriv', 'ssh'),
 }, () => {
   let rack: RunningRack;
-  const rackboot = (...words: string[]) => runRackboot([...words, '--config', rack.configFile]);
+  const rackboot = (...words: string[]) => rack.rackboot(...words);
 
   /** Everything in the state directory that is not of the daemon's user. */
   const foreign = (): string[] =>
@@ -53,9 +53,8 @@ describe('the commands of power by root', {
   });
 
   test('power check asks a hypervisor', { skip: missing('virsh') }, async () => {
-    const { code, output, complaints } = await rackboot('power', 'check', 'test:///default');
-    assert.equal(code, 0, complaints.join('\n'));
-    assert.match(output.join('\n'), /^test +running +on$/m);
+    const output = await well(rackboot('power', 'check', 'test:///default'));
+    assert.match(output, /^test +running +on$/m);
     assert.deepEqual(foreign(), []);
   });
 

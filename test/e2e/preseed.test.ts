@@ -13,7 +13,7 @@ import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { HAS_MANY_ROUNDS } from '../support/rounds.ts';
-import { type Ended, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { type Ended, RunningRack } from '../support/running-rack.ts';
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const PLACE = labPlace(97);
@@ -24,8 +24,7 @@ describe('rackboot preseed', { skip: missing('linux') }, () => {
   let connections = 0;
   let templates = '';
   let hostname = '';
-  const preseed = (...args: readonly string[]): Promise<Ended> =>
-    runRackboot(['preseed', ...args, '--config', rack.configFile]);
+  const preseed = (...args: readonly string[]): Promise<Ended> => rack.rackboot('preseed', ...args);
 
   /** Next to the state directory. */
   const directoryOf = (text: string): string => join(/state_dir: "(.*)\/state"/.exec(text)?.[1] ?? '', 'preseeds');
@@ -64,8 +63,7 @@ describe('rackboot preseed', { skip: missing('linux') }, () => {
       (await preseed('render', hostname)).output.filter((line) => line.includes('/proxy string'));
     assert.deepEqual([await proxies(), connections], [['d-i mirror/http/proxy string '], 0]);
     const url = `http://${PLACE.octets}.1:8000/`;
-    const set = await runRackboot(['config', 'set', 'http_proxy', url, '--config', rack.configFile]);
-    assert.equal(set.code, 0, set.complaints.join('\n'));
+    await rack.well('config', 'set', 'http_proxy', url);
     assert.deepEqual([await proxies(), connections], [[`d-i mirror/http/proxy string ${url}`], 0]);
   });
 

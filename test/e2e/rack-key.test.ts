@@ -13,7 +13,7 @@ import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { heartbeatOf, rackAuthorization, rackInterface } from '../region/racks/rack-place.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
 
 const REGION = labPlace(68);
 const FAR = labPlace(69);
@@ -47,7 +47,7 @@ describe('the key of a remote rack', () => {
   let uuid = '';
   let key = { token: '', secret: '' };
 
-  const rackboot = (...args: string[]) => runRackboot([...args, '--config', region.configFile]);
+  const rackboot = (...args: string[]) => region.rackboot(...args);
   const machineOf = async (index: number) => {
     const machines = machinesShape.parse(await region.ask('/MAAS/api/2.0/machines/'));
     return machines.find(({ interface_set: nics }) => nics.some(({ mac_address: mac }) => mac === macOf(index)));

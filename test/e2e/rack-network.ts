@@ -13,20 +13,13 @@ import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
 import { systemClock } from '../../src/clock.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
-import { eventuallyWithin } from '../support/eventually.ts';
+import { type Ended, endedWith, eventually, PASSWORD, well } from '../support/running-rack.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const RUN_MS_MAX = 120_000;
 /** A client that gives its lease back as it ends. */
 const END_MS_MAX = 15_000;
 const UP_MS_MAX = 60_000;
-
-/** The end of a program. */
-export interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
 
 /** A program that continues. */
 export interface Running {
@@ -163,7 +156,7 @@ export class RackNetwork {
     const [out, err] = [collect(child.stdout), collect(child.stderr)];
     const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
     late.cancel();
-    return { code, out: await out, err: await err };
+    return endedWith(code, await out, await err);
   }
 
   /** The command line with this rack's configuration, as words to run or launch. */
@@ -174,6 +167,17 @@ export class RackNetwork {
   /** Runs the command line on the rack, with this rack's configuration. */
   rackboot(...args: readonly string[]): Promise<Ended> {
     return this.run(undefined, ...this.words(...args));
+  }
+
+  /** Runs a command that must succeed. @returns its output */
+  well(...args: readonly string[]): Promise<string> {
+    return well(this.rackboot(...args));
+  }
+
+  /** Makes an administrator of its region. @returns the API key */
+  async administrator(name = 'ann'): Promise<string> {
+    await this.well('createadmin', '--username', name, '--password', PASSWORD);
+    return (await this.well('apikey', '--username', name)).trim();
   }
 
   /** Starts the command line on a terminal, with this rack's configuration; it ends with the network. */
@@ -258,13 +262,4 @@ async function collect(stream: NodeJS.ReadableStream | null): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of stream ?? []) parts.push(Buffer.from(part));
   return Buffer.concat(parts).toString('utf8');
-}
-
-/** Waits until `condition` gives something; fails after `limitMs`. */
-export function eventually<T>(
-  what: string,
-  condition: () => T | undefined | false | Promise<T | undefined | false>,
-  limitMs = 30_000,
-): Promise<T> {
-  return eventuallyWithin(limitMs, what, condition);
 }

@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { REGION_FIELD } from '../../src/net/region-http.ts';
 import { portOf } from '../support/listening-port.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
 
 const FAR = labPlace(52);
 
@@ -49,8 +49,7 @@ describe('a rack whose region.url names a foreign server and a port at which not
     }
   });
 
-  const run = async (...words: readonly string[]): Promise<string> =>
-    (await runRackboot([...words, '--config', rack.configFile])).output.join('\n');
+  const run = async (...words: readonly string[]): Promise<string> => (await rack.rackboot(...words)).output.join('\n');
 
   test('status and doctor say so, while the rack is linked', async () => {
     const [good, wrong, dead] = urls;

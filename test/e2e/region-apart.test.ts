@@ -13,7 +13,7 @@ import { apartFile } from '../support/apart-file.ts';
 import { missing } from '../support/needs.ts';
 import { NotifyReceiver } from '../support/notify-receiver.ts';
 import { authorizationOf } from '../support/oauth.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, PASSWORD, RunningRack, well } from '../support/running-rack.ts';
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const PLACE = labPlace(54);
@@ -22,7 +22,6 @@ const METRICS = `${PLACE.octets}.2:5249`;
 const MAC = '52:54:00:00:54:01';
 /** The simulated machine that boots from the rack. */
 const MACHINE = 1540;
-const PASSWORD = 'correct horse battery';
 const SERVICE = ['region', 'run'];
 
 const regionText = apartFile(PLACE);
@@ -33,7 +32,7 @@ describe('a region apart from its racks', { skip: missing('linux') }, () => {
     text.replace(/^name: .*$/m, 'name: far').replace(/^region: .*$/m, `region: { mode: remote, url: "${BASE}" }`),
   );
   const manager = new NotifyReceiver(join(region.directory, 'notify'));
-  const run = (...args: string[]) => runRackboot([...args, '--config', region.configFile]);
+  const run = (...args: string[]) => region.rackboot(...args);
   const machines = async () => machinesShape.parse(await region.ask('/MAAS/api/2.0/machines/'));
 
   async function start(): Promise<void> {
@@ -83,12 +82,8 @@ describe('a region apart from its racks', { skip: missing('linux') }, () => {
   });
 
   test('a person signs in and sees a machine that was enlisted through the API', async () => {
-    const password = join(region.directory, 'password');
-    writeFileSync(password, `${PASSWORD}\n`, { mode: 0o600 });
-    const made = await run('createadmin', '--username', 'ann', '--password-file', password);
-    assert.equal(made.code, 0, made.complaints.join('\n'));
     const form = new URLSearchParams({ hostname: 'calm-ibis', mac_addresses: MAC, architecture: 'amd64/generic' });
-    const key = (await run('apikey', '--username', 'ann')).output.join('');
+    const key = await region.administrator();
     const signed = authorizationOf(key);
     const answer = await fetch(`${BASE}/api/2.0/machines/`, {
       method: 'POST',
@@ -105,7 +100,7 @@ describe('a region apart from its racks', { skip: missing('linux') }, () => {
     await eventually('the status line', () =>
       /racks to accept: far$/.test(manager.all('STATUS').at(-1)?.fields.STATUS ?? ''),
     );
-    const doctor = await runRackboot(['doctor', '--config', rack.configFile]);
+    const doctor = await rack.rackboot('doctor');
     assert.equal(doctor.code, 1);
     assert.match(
       doctor.output.join('\n'),
@@ -140,9 +135,8 @@ describe('a region apart from its racks', { skip: missing('linux') }, () => {
       '--power',
       one,
     ]);
-    const added = await run(...add, '--power-type', 'ipmi', ...power);
-    assert.equal(added.code, 0, added.complaints.join('\n'));
-    assert.match(added.output.join('\n'), /^by-hand\.maas \(\w{6}\) is New\. To commission it: .*machines accept/);
+    const added = await well(run(...add, '--power-type', 'ipmi', ...power));
+    assert.match(added, /^by-hand\.maas \(\w{6}\) is New\. To commission it: .*machines accept/);
     const machine = (await machines()).find(({ hostname }) => hostname === 'by-hand');
     assert.deepEqual(
       machine?.interface_set.map(({ mac_address: address }) => address),
@@ -167,8 +161,7 @@ describe('a region apart from its racks', { skip: missing('linux') }, () => {
 
   test('settings reach the racks and the region; networks belong to a rack', async () => {
     const from = rack.lines.length;
-    const set = await run('config', 'set', 'boot.kernel_params', 'console=ttyS9');
-    assert.equal(set.code, 0, set.complaints.join('\n'));
+    await well(run('config', 'set', 'boot.kernel_params', 'console=ttyS9'));
     await rack.reported('config.applied', { from, match: ({ source }) => source === 'store' });
     await region.reported('config.changed', { match: ({ key }) => key === 'boot.kernel_params' });
     const network = await run('config', 'set', 'cluster_interfaces.two', '{ relayed: true }');

@@ -8,7 +8,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { withStateDirectory } from '../support/apart-file.ts';
 import { missing } from '../support/needs.ts';
 import { enterOwnNetwork } from '../support/own-network.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack, well } from '../support/running-rack.ts';
 
 const PLACE = labPlace(120);
 const SERVICE = ['region', 'run'];
@@ -24,7 +24,7 @@ const isReady = (port: number): Promise<boolean> =>
 describe('a rack and a region apart on one host', { skip: missing('linux', 'root', 'ip') }, () => {
   let region: RunningRack;
   let rack: RunningRack;
-  const command = (...words: string[]) => runRackboot([...words, '--config', region.configFile]);
+  const command = (...words: string[]) => region.rackboot(...words);
 
   before(async () => {
     enterOwnNetwork();
@@ -40,9 +40,8 @@ describe('a rack and a region apart on one host', { skip: missing('linux', 'root
 
   test('both run with the default ports, and neither misses one', async () => {
     await rack.start();
-    const check = await command('region', 'check');
-    assert.equal(check.code, 0, check.complaints.join('\n'));
-    assert.doesNotMatch(check.output.join('\n'), /Beware/);
+    const check = await well(command('region', 'check'));
+    assert.doesNotMatch(check, /Beware/);
     await region.start({ command: SERVICE });
     await rack.reported('region.pending');
     for (const one of [rack, region]) assert.deepEqual(one.events('metrics.failed'), []);

@@ -8,11 +8,53 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { labPlace } from '../../src/lab/safe-lab.ts';
-import { assertShownAsDown, enlistMachine, withWholeRack } from '../support/damaged-region.ts';
-import { machineNames } from '../support/machine-names.ts';
+import { machinesShape } from '../../src/cli/terminal/shapes.ts';
+import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
-import { askName, loadByTftp } from '../support/probes.ts';
+import { askName, DhcpProbes, loadByTftp } from '../support/probes.ts';
+import { RunningRack } from '../support/running-rack.ts';
+import { bootSimulatedMachine } from '../support/simulated-boot.ts';
+
+/** Runs the work with a rack that has started, and has a whole region. */
+async function withWholeRack(
+  place: LabPlace,
+  work: (rack: RunningRack, openProbes: () => Promise<DhcpProbes>) => Promise<void>,
+): Promise<void> {
+  const rack = new RunningRack(place);
+  let probes: DhcpProbes | undefined;
+  try {
+    await rack.startWhole();
+    await work(rack, async () => {
+      probes ??= await DhcpProbes.open(place);
+      return probes;
+    });
+  } finally {
+    await probes?.close();
+    await rack.remove();
+  }
+}
+
+/** Boots a machine of the place, which the region then knows. */
+async function enlistMachine(place: LabPlace): Promise<void> {
+  const outcome = await bootSimulatedMachine(place, 300, () => undefined);
+  assert.equal(outcome.kind, 'enlisted', JSON.stringify(outcome));
+}
+
+const shown = (rack: RunningRack, words: string) => rack.rackboot(words);
+
+/** `status` and `doctor` show that the region cannot run, and the remedy. */
+async function assertShownAsDown(rack: RunningRack): Promise<void> {
+  for (const words of ['status', 'doctor']) {
+    const { code, output } = await shown(rack, words);
+    assert.equal(code, 1);
+    assert.match(output.join('\n'), /^BAD .*region.*region\.db .*restore a backup/m, words);
+  }
+}
+
+async function machineNames(rack: RunningRack): Promise<readonly string[]> {
+  const machines = machinesShape.parse(await rack.ask('/MAAS/api/2.0/machines/'));
+  return machines.map(({ hostname }) => hostname);
+}
 
 const PLACE = labPlace(38);
 const ADDRESS = `${PLACE.octets}.1`;

@@ -3,7 +3,8 @@
 // @host waits, 100 s
 
 import assert from 'node:assert/strict';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -12,14 +13,64 @@ import { sleep } from '../../src/clock.ts';
 import { readImages } from '../../src/images/image-store.ts';
 import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { STEP_MS_MAX } from '../../src/power/driver.ts';
+import { makeSystemDisk } from '../images/disks.ts';
 import { missing } from '../support/needs.ts';
-import { deleteImage, findImage, listedImages, manifestsOf, uploadDisk } from '../support/pair-images.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { machineShape, RegionPair, succeeds } from '../support/region-pair.ts';
-import { REGION_SERVICE } from '../support/region-process.ts';
+import { askRegion, REGION_SERVICE } from '../support/region-process.ts';
 import { remoteRack } from '../support/remote-rack.ts';
-import { eventually } from '../support/running-rack.ts';
+import { eventually, type RunningRack } from '../support/running-rack.ts';
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
+
+const MIB = 1024 * 1024;
+const file = z.object({ complete: z.boolean(), upload_uri: z.string().optional(), sha256: z.string() });
+const resource = z.object({
+  id: z.number(),
+  name: z.string(),
+  complete: z.boolean(),
+  progress: z.number(),
+  sets: z.record(z.string(), z.object({ complete: z.boolean(), files: z.record(z.string(), file) })).optional(),
+});
+type PairResource = z.infer<typeof resource>;
+
+/** Uploads a disk image to a process. @param seed of its content */
+async function uploadDisk(place: LabPlace, key: string, name: string, seed: number): Promise<void> {
+  const disk = makeSystemDisk(2 * MIB, seed);
+  const sha256 = createHash('sha256').update(disk).digest('hex');
+  const wish = { name, architecture: 'amd64/generic', filetype: 'ddraw', sha256, size: String(disk.length) };
+  const { sets = {} } = resource.parse(await askRegion(place, key, 'boot-resources/', wish));
+  const uris = Object.values(sets).flatMap(({ files }) => Object.values(files).flatMap((one) => one.upload_uri ?? []));
+  const answer = await fetch(`http://127.0.0.1:${place.regionPort}${uris[0]}`, {
+    method: 'PUT',
+    headers: { Authorization: authorizationOf(key), 'Content-Type': 'application/octet-stream' },
+    body: new Uint8Array(disk),
+  });
+  assert.ok(answer.ok, `${answer.status} ${await answer.text()}`);
+}
+
+/** All resources, by name. */
+const listedImages = async (place: LabPlace, key: string): Promise<readonly PairResource[]> =>
+  z.array(resource).parse(await askRegion(place, key, 'boot-resources/'));
+
+/** One resource with its sets. */
+const findImage = async (place: LabPlace, key: string, id: number): Promise<PairResource> =>
+  resource.parse(await askRegion(place, key, `boot-resources/${id}/`));
+
+/** Deletes a resource. @returns the status of the answer */
+async function deleteImage(place: LabPlace, key: string, id: number): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${place.regionPort}/MAAS/api/2.0/boot-resources/${id}/`, {
+    method: 'DELETE',
+    headers: { Authorization: authorizationOf(key) },
+  });
+  return answer.status;
+}
+
+/** The manifests in the store of a process's host. */
+function manifestsOf({ stateDir }: RunningRack): readonly string[] {
+  const manifests = join(stateDir, 'boot', 'images', '.manifests');
+  return existsSync(manifests) ? readdirSync(manifests) : [];
+}
 
 const PLACES = [labPlace(55), labPlace(56)] as const;
 const RACK = labPlace(57);
@@ -53,7 +104,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
     );
 
   before(async () => {
-    pair = await RegionPair.start(...PLACES);
+    pair = await RegionPair.start(PLACES);
     power = await WebhookPower.start();
     socket = power.add('one');
   });

@@ -26,7 +26,7 @@ import {
 } from '../region/racks/rack-place.ts';
 import { type Authority, makeAuthority } from '../support/authority.ts';
 import { missing } from '../support/needs.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack, well } from '../support/running-rack.ts';
 
 const run = promisify(execFile);
 const PLACE = labPlace(29);
@@ -82,7 +82,7 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
   let authority: Authority;
   let files = { cert: '', key: '' };
   const listeners: Listening[] = [];
-  const rackboot = (...args: string[]) => runRackboot([...args, '--config', rack.configFile]);
+  const rackboot = (...args: string[]) => rack.rackboot(...args);
   const listen = (command: string, ...args: string[]): Listening => {
     const one = new Listening(command, args);
     listeners.push(one);
@@ -116,9 +116,8 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
 
   test('a rack registers, waits, is listed with the command to accept it, and is served once it is accepted', async () => {
     assert.match(await register(), /"pending".* 202$/);
-    const waiting = await rackboot('racks');
-    assert.equal(waiting.code, 0, waiting.complaints.join('\n'));
-    const table = waiting.output.join('\n');
+    const waiting = await well(rackboot('racks'));
+    const table = waiting;
     assert.match(table, /^lab +this host +now /m);
     assert.match(table, /^rack-2 +pending /m);
     assert.match(table, /rackboot(?:\.js)? racks accept (?:--config \S+ )?rack-2$/m);
@@ -209,8 +208,7 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
   test('over the API the log is a stream that continues after an id, for users only', async () => {
     const refused = await curl('-H', 'Accept: text/event-stream', '-w', ' %{http_code}', `${BASE}/api/2.0/events/`);
     assert.match(refused, / 401$/);
-    assert.equal((await rackboot('createadmin', '--username', 'admin', '--password', 'long enough')).code, 0);
-    const key = (await rackboot('apikey', '--username', 'admin')).output.join('').trim();
+    const key = await rack.administrator();
     const [consumer = '', token = '', secret = ''] = key.split(':');
     const as = ['-H', `Authorization: ${rackAuthorization(token, secret).replace('"rack"', `"${consumer}"`)}`];
     const page = JSON.parse(await curl(...as, `${BASE}/api/2.0/events/?op=query&level=DEBUG&limit=1000`));

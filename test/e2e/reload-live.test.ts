@@ -3,20 +3,163 @@
 // @host waits
 
 import assert from 'node:assert/strict';
+import { createSocket, type Socket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
+import { sleep, systemClock, type Timer } from '../../src/clock.ts';
+import { BOOT_REQUEST, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
+import { MESSAGE_TYPE, OPTION, optionU8, u8Bytes } from '../../src/dhcp/wire/options.ts';
 import { labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
-import { formatIpv4, formatMac, parseIpv4 } from '../../src/net/address.ts';
+import {
+  ANY,
+  formatIpv4,
+  formatMac,
+  type Ipv4,
+  type MacAddress,
+  macToBytes,
+  parseIpv4,
+} from '../../src/net/address.ts';
 import { leasesShape } from '../support/answer-shapes.ts';
 import { ChangingRack, KERNEL, KERNEL_BYTES } from '../support/changing-rack.ts';
 import { missing } from '../support/needs.ts';
-import { addressOf, isOpen, loadByHttp, loadByTftp, loadSlowly } from '../support/probes.ts';
+import { addressOf, type DhcpProbes, isOpen, loadByHttp, loadByTftp, loadSlowly } from '../support/probes.ts';
 import { eventually } from '../support/running-rack.ts';
-import { SteadyQuestions } from '../support/steady-questions.ts';
-import { SteadyRenewals } from '../support/steady-renewals.ts';
+
+/** A client and its address. */
+interface Holder {
+  readonly mac: MacAddress;
+  readonly address: Ipv4;
+}
+
+/** Renews one lease every PAUSE_MS, alternating between RENEWING (unicast) and REBINDING (broadcast). */
+class SteadyRenewals {
+  readonly #probes: DhcpProbes;
+  readonly #rack: Ipv4;
+  readonly #holders: readonly Holder[];
+  readonly #wrong: string[] = [];
+  /** Addresses by the xid of the message that waits for its reply. */
+  readonly #waiting = new Map<number, Ipv4>();
+  #asked = 0;
+  #timer: Timer | undefined;
+
+  constructor(probes: DhcpProbes, rack: Ipv4, holders: readonly Holder[]) {
+    this.#probes = probes;
+    this.#rack = rack;
+    this.#holders = holders;
+    probes.onOther = (bytes) => this.#receive(bytes);
+    this.#ask();
+  }
+
+  /** Ends, and waits for the last replies. `wrong` names each reply that was not an ACK of the right address. */
+  async close(): Promise<{ readonly asked: number; readonly lost: number; readonly wrong: readonly string[] }> {
+    this.#timer?.cancel();
+    for (let waited = 0; waited < LAST_MS && this.#waiting.size > 0; waited += PAUSE_MS) await sleep(PAUSE_MS);
+    this.#probes.onOther = () => undefined;
+    return { asked: this.#asked, lost: this.#waiting.size, wrong: this.#wrong };
+  }
+
+  #ask(): void {
+    const holder = this.#holders[this.#asked % this.#holders.length];
+    if (holder === undefined) return;
+    this.#asked += 1;
+    this.#waiting.set(this.#asked, holder.address);
+    const bytes = request(this.#asked, holder);
+    // A client's renewals alternate, for any number of clients.
+    const isUnicast = Math.floor(this.#asked / this.#holders.length) % 2 === 0;
+    if (isUnicast) this.#probes.unicast(bytes, this.#rack, holder.address);
+    else this.#probes.broadcast(bytes);
+    this.#timer = systemClock.schedule(PAUSE_MS, () => this.#ask());
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const decoded = decodeDhcpMessage(bytes);
+    const address = decoded.ok ? this.#waiting.get(decoded.value.xid) : undefined;
+    if (!decoded.ok || address === undefined) return;
+    const { xid, yiaddr, options } = decoded.value;
+    this.#waiting.delete(xid);
+    const type = optionU8(options, OPTION.messageType);
+    if (type !== MESSAGE_TYPE.ack || yiaddr !== address) {
+      this.#wrong.push(`${formatIpv4(address)}: type ${type}, ${formatIpv4(yiaddr)}`);
+    }
+  }
+}
+
+function request(xid: number, { mac, address }: Holder): Uint8Array {
+  const chaddr = new Uint8Array(16);
+  chaddr.set(macToBytes(mac));
+  return encodeDhcpMessage(
+    {
+      op: BOOT_REQUEST,
+      htype: 1,
+      hlen: 6,
+      hops: 0,
+      xid,
+      secs: 0,
+      flags: 0,
+      chaddr,
+      sname: '',
+      file: '',
+      ciaddr: address,
+      yiaddr: ANY,
+      siaddr: ANY,
+      giaddr: ANY,
+      options: new Map([[OPTION.messageType, u8Bytes(MESSAGE_TYPE.request)]]),
+    },
+    548,
+  ).bytes;
+}
+
+const PAUSE_MS = 4;
+/** How long the answers to the last queries may take. */
+const LAST_MS = 2000;
+/** RFC 1035 §4.1.1: recursion desired, one question; then `localhost`, type A, class IN. */
+const QUESTION = Buffer.from(`00000100000100000000000009${Buffer.from('localhost').toString('hex')}0000010001`, 'hex');
+
+/** Queries `address:port` every PAUSE_MS from `open` to `close`. */
+class SteadyQuestions {
+  readonly #address: string;
+  readonly #port: number;
+  readonly #socket: Socket = createSocket('udp4');
+  readonly #answered = new Set<number>();
+  #asked = 0;
+  #timer: Timer | undefined;
+
+  constructor(address: string, port: number) {
+    this.#address = address;
+    this.#port = port;
+  }
+
+  async open(): Promise<void> {
+    this.#socket.on('message', (bytes) => void this.#answered.add(bytes.readUInt16BE(0)));
+    this.#socket.on('error', () => undefined);
+    await new Promise<void>((resolve) => this.#socket.bind(0, '127.0.0.1', resolve));
+    this.#ask();
+  }
+
+  /** The number of queries so far. */
+  count(): number {
+    return this.#asked;
+  }
+
+  /** Ends, and waits for the last answers. */
+  async close(): Promise<{ readonly asked: number; readonly answered: number }> {
+    this.#timer?.cancel();
+    for (let waited = 0; waited < LAST_MS && this.#answered.size < this.#asked; waited += PAUSE_MS)
+      await new Promise<void>((resolve) => systemClock.schedule(PAUSE_MS, resolve));
+    this.#socket.close();
+    return { asked: this.#asked, answered: this.#answered.size };
+  }
+
+  #ask(): void {
+    const bytes = Buffer.from(QUESTION);
+    this.#asked += 1;
+    bytes.writeUInt16BE(this.#asked & 0xffff, 0);
+    this.#socket.send(bytes, this.#port, this.#address);
+    this.#timer = systemClock.schedule(PAUSE_MS, () => this.#ask());
+  }
+}
 
 const PLACE = labPlace(30);
 const ADDRESS = `${PLACE.octets}.1`;
@@ -53,18 +196,6 @@ describe('a rack that changes while it serves', { skip: missing('linux') }, () =
     await lab.goBack();
     assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0')).value.length, 44_000);
     assert.equal(readFileSync(log, 'utf8').includes('"after":"lab"'), false, 'the log is where it was');
-  });
-
-  test('refuses an impossible boot tree and log file, and stays unchanged', async () => {
-    for (const [text, problem] of [
-      [lab.changed(JSON.stringify(lab.rack.tree), '/dev/null/tree'), /boot\.tree|boot tree/],
-      [lab.good.concat('log: { file: /dev/null/log }\n'), /log\.file/],
-    ] as const) {
-      lab.mark();
-      lab.configure(text);
-      assert.match(String((await lab.reported('config.refused')).problems), problem);
-      assert.equal((await loadByTftp(ADDRESS, PLACE.tftpPort, 'lpxelinux.0')).value.length, 44_000);
-    }
   });
 
   test('moves the listener of the region while machines use it, and loses no request', async () => {

@@ -15,7 +15,6 @@ import { ChangingRack, KERNEL, KERNEL_BYTES } from '../support/changing-rack.ts'
 import { missing } from '../support/needs.ts';
 import { enterOwnNetwork, ip } from '../support/own-network.ts';
 import { addressOf, DhcpProbes, isOpen, loadByHttp, loadByTftp, loadSlowly } from '../support/probes.ts';
-import { eventually, runRackboot } from '../support/running-rack.ts';
 
 const NO_CABLE = missing('linux', 'root', 'ip');
 if (NO_CABLE === false) enterOwnNetwork();
@@ -30,69 +29,11 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     Buffer.from((await loadByTftp(ADDRESS, PLACE.tftpPort, 'pxelinux.cfg/default')).value).toString('latin1');
   const LOW = `ip_range_low: ${PLACE.octets}.100`;
 
-  test('gives new machines the new range, keeps leases and downloads', async () => {
-    const mac = lab.probes.newMac();
-    const first = addressOf(await lab.probes.lease(mac));
-    const download = loadSlowly(ADDRESS, PLACE.httpPort, KERNEL);
-    lab.configure(lab.changed(LOW, `ip_range_low: ${PLACE.octets}.150`));
-    await lab.applied();
-    assert.ok(Number((await lab.leasedAddress()).split('.')[3]) >= 150);
-    assert.equal((await download).length, KERNEL_BYTES);
-    assert.equal(lab.events('dhcp.socket-open').length, 0, 'no socket was opened again');
-    await lab.goBack();
-    assert.equal(addressOf(await lab.probes.lease(mac)), first);
-  });
-
   test('gives loaders the new kernel parameters', async () => {
     assert.doesNotMatch(await pxelinuxConfig(), /console=ttyS4/);
     lab.configure(lab.changed('boot: {', 'boot: { kernel_params: "console=ttyS4,115200 quiet",'));
     await lab.applied();
     assert.match(await pxelinuxConfig(), /console=ttyS4,115200 quiet/);
-  });
-
-  test('moves one listener and leaves the others', async () => {
-    const port = PLACE.tftpPort + 1000;
-    lab.configure(
-      lab
-        .changed(`listen_port: ${PLACE.tftpPort}`, `listen_port: ${port}`)
-        .replace(
-          `["${ADDRESS}:${PLACE.httpPort}"]`,
-          `["${ADDRESS}:${PLACE.httpPort}", "${ADDRESS}:${PLACE.httpPort + 1000}"]`,
-        ),
-    );
-    await lab.applied();
-    assert.equal((await loadByTftp(ADDRESS, port, 'lpxelinux.0')).value.length, 44_000);
-    assert.equal((await loadByHttp(ADDRESS, PLACE.httpPort + 1000, '/lpxelinux.0')).value.status, 200);
-    const { tftp } = await lab.rack.status();
-    assert.deepEqual(tftp?.listening, [`${ADDRESS}:${port}`]);
-    await lab.goBack();
-    await eventually('the further listener is closed', async () => !(await isOpen(ADDRESS, PLACE.httpPort + 1000)));
-  });
-
-  test('gives the region a further listener, and takes it away', async (t) => {
-    const port = PLACE.regionPort + 1000;
-    const further = lab.changed(
-      `["127.0.0.1:${PLACE.regionPort}"]`,
-      `["127.0.0.1:${PLACE.regionPort}", "${ADDRESS}:${port}"]`,
-    );
-    lab.configure(further);
-    await lab.reported('region.up', ({ addresses }) => String(addresses).includes(`:${port}`));
-    assert.equal((await loadByHttp(ADDRESS, port, '/MAAS/api/version/')).value.status, 200);
-    assert.deepEqual(lab.events('config.needs-restart'), []);
-    await lab.goBack();
-    await eventually('the further listener is closed', async () => !(await isOpen(ADDRESS, port)));
-    lab.mark();
-    const holder = createServer((socket) => socket.destroy()).listen(port, ADDRESS);
-    t.after(() => holder.close());
-    await once(holder, 'listening');
-    lab.configure(further);
-    const refused = await lab.reported('config.refused');
-    assert.match(String(refused.problems), new RegExp(`:${port} \\(TCP\\) is in use.*region\\.listen`));
-    assert.deepEqual(lab.events('config.applied'), [], 'a configuration that a start would refuse is not applied');
-    await lab.goBack();
-    assert.equal((await loadByHttp('127.0.0.1', PLACE.regionPort, '/MAAS/api/version/')).value.status, 200);
-    assert.equal((await lab.rack.status()).region?.state, 'up');
-    assert.deepEqual(lab.rack.events('region.down'), []);
   });
 
   test('with problems is refused whole, with each problem reported; the last good one stays', async () => {
@@ -107,7 +48,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     assert.equal(problems.length, 2);
     assert.match(problems.join('\n'), /rackboot\.yaml:6: cluster_interfaces\[0\]\.management: /);
     assert.match(problems.join('\n'), /rackboot\.yaml:\d+: colour: unknown key/);
-    const { output } = await runRackboot(['status', '--config', lab.rack.configFile]);
+    const { output } = await lab.rack.rackboot('status');
     assert.match(
       output.join('\n'),
       /^BAD +the configuration file is refused since 20\S+; .*management: .*\(and 1 more\)/m,

@@ -18,7 +18,7 @@ import { missing } from '../support/needs.ts';
 import { askName } from '../support/probes.ts';
 import { postForm } from '../support/rack-form.ts';
 import { networkOf, remoteRack } from '../support/remote-rack.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack, runRackboot, well } from '../support/running-rack.ts';
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const REGION = labPlace(10);
@@ -48,7 +48,7 @@ async function machineOf(region: RunningRack, index: number) {
 }
 
 async function accept(region: RunningRack, name: string): Promise<void> {
-  const { code, complaints } = await runRackboot(['racks', 'accept', name, '--config', region.configFile]);
+  const { code, complaints } = await region.rackboot('racks', 'accept', name);
   assert.deepEqual([code, complaints], [0, []]);
 }
 
@@ -76,17 +76,17 @@ describe('a rack with its region in another process', { skip: missing('openssl')
     const reported = await far.reported('region.pending');
     assert.match(String(reported.text), /rackboot racks accept far/);
     assert.equal((await statusOf(far)).state, 'pending');
-    const shown = await runRackboot(['status', '--config', far.configFile]);
+    const shown = await far.rackboot('status');
     assert.equal(shown.code, 1);
     assert.match(shown.output.join('\n'), /pending .*\n.*on the region: sudo rackboot racks accept far/);
     assert.equal(statSync(join(far.stateDir, 'region.key')).mode & 0o777, 0o600);
     await accept(region, 'far');
     await isUp(far);
-    assert.equal((await runRackboot(['status', '--config', far.configFile])).code, 0);
+    await far.well('status');
   });
 
   test('answers commands about machines with the place of the region', async () => {
-    const { code, complaints } = await runRackboot(['machines', 'list', '--config', far.configFile]);
+    const { code, complaints } = await far.rackboot('machines', 'list');
     assert.equal(code, 1);
     assert.match(complaints.join('\n'), new RegExp(`http://127\\.0\\.0\\.1:${REGION.regionPort}/MAAS`));
   });
@@ -104,8 +104,7 @@ describe('a rack with its region in another process', { skip: missing('openssl')
   test('the network of a rack is set at the region by its name, and served as soon as the rack receives it', async () => {
     const from = further.lines.length;
     const words = ['cluster_interfaces.yard', networkOf(FURTHER), '--rack', 'further', '--config', region.configFile];
-    const set = await runRackboot(['config', 'set', ...words]);
-    assert.equal(set.code, 0, set.complaints.join('\n'));
+    await well(runRackboot(['config', 'set', ...words]));
     await further.reported('config.applied', { from, match: ({ source }) => source === 'store' });
   });
 
@@ -131,15 +130,7 @@ describe('a rack with its region in another process', { skip: missing('openssl')
 
   test('settings of the region’s store reach the rack, except those that only a restart changes', async () => {
     const from = far.lines.length;
-    const set = await runRackboot([
-      'config',
-      'set',
-      'boot.kernel_params',
-      'console=ttyS9',
-      '--config',
-      region.configFile,
-    ]);
-    assert.equal(set.code, 0, set.complaints.join('\n'));
+    await region.well('config', 'set', 'boot.kernel_params', 'console=ttyS9');
     await far.reported('config.applied', { from, match: ({ source }) => source === 'store' });
     const written = readFileSync(far.configFile, 'utf8');
     far.configure(written.replace(/url: "http:[^"]*"/, 'url: "http://127.0.0.1:9/MAAS"'));
@@ -184,7 +175,7 @@ describe('a rack with its region in another process', { skip: missing('openssl')
     assert.equal((await boot(FAR, 0)).kind, 'queued', 'a machine it knows');
     assert.equal((await boot(FAR, 3)).kind, 'queued', 'a machine that nobody knows');
     assert.notEqual(await askName(`${FAR.octets}.1`, FAR.dnsPort, `${known}.maas`), undefined);
-    const shown = await runRackboot(['status', '--config', far.configFile]);
+    const shown = await far.rackboot('status');
     assert.match(shown.output.join('\n'), /Region {2}away at .* since 20/);
     const form = new URLSearchParams({ architecture: 'amd64', mac_addresses: 'none' }).toString();
     assert.equal(await postForm(FAR, `${FAR.octets}.77`, '/MAAS/api/2.0/machines/', form), 202);
@@ -200,7 +191,7 @@ describe('a rack with its region in another process', { skip: missing('openssl')
 
   test('entries that the region refuses are listed with their reasons, sent again, and removed', async () => {
     await far.reported('outbox.dead-letter', { limitMs: 90_000 });
-    const outbox = (...args: string[]) => runRackboot(['outbox', ...args, '--config', far.configFile]);
+    const outbox = (...args: string[]) => far.rackboot('outbox', ...args);
     const listed = await outbox('--dead');
     assert.match(listed.output.join('\n'), /mac_addresses/);
     assert.match((await outbox()).output.join('\n'), /Refused for good: 1 /);

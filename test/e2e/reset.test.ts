@@ -30,7 +30,7 @@ function describeFiles(directory: string, manifest: string): void {
 const rack = new RunningRack(labPlace(131));
 const caches = mkdtempSync(join(tmpdir(), 'rackboot-caches-'));
 process.env.XDG_CACHE_HOME = caches;
-const call = (...words: readonly string[]) => runRackboot([...words, '--config', rack.configFile]);
+const call = (...words: readonly string[]) => rack.rackboot(...words);
 
 before(async () => {
   for (const name of ['debian-bookworm-amd64', 'compiled'])
@@ -88,19 +88,6 @@ test('the rack then starts as on its first day, and after a whole reset nothing 
   assert.deepEqual([below(rack.stateDir), below(rack.tree)], [['notes.txt'], []]);
   assert.deepEqual(below(join(caches, 'rackboot')), ['compiled']);
   assert.match((await call('reset')).output.join('\n'), /There is nothing to remove/);
-});
-
-test('the files of another server in the boot tree stay, and are named', async () => {
-  mkdirSync(join(rack.tree, 'photos'));
-  for (const name of ['photos/a.jpg', 'lpxelinux.0', '.loaders-amd64.json'])
-    writeFileSync(join(rack.tree, name), name === '.loaders-amd64.json' ? '{}' : name);
-  mkdirSync(join(rack.tree, 'images/.seen'), { recursive: true });
-  const { code, output, complaints } = await call('reset', '--yes');
-  assert.equal(code, 0, complaints.join());
-  assert.match(output.join('\n'), /images and boot environments in .*: images$/m);
-  assert.match(output.join('\n'), /^Left, because they are not Rackboot's: .*\/lpxelinux\.0, .*\/photos$/m);
-  assert.deepEqual(below(rack.tree).toSorted(), ['.loaders-amd64.json', 'lpxelinux.0', 'photos']);
-  rmSync(rack.tree, { recursive: true });
 });
 
 test('a boot tree that holds more than images is refused', async () => {

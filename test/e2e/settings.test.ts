@@ -11,7 +11,8 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
 import { addressOf, loadByTftp } from '../support/probes.ts';
-import { fine, StoredNetwork } from '../support/stored-network.ts';
+import { well } from '../support/running-rack.ts';
+import { StoredNetwork } from '../support/stored-network.ts';
 
 const PLACE = labPlace(32);
 const ADDRESS = `${PLACE.octets}.1`;
@@ -40,7 +41,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
   test('is given its network by one command, and serves it at once', async () => {
     assert.equal(await on.probes.leaseWithin(1000), undefined, 'a rack without a network serves nobody');
     assert.match(
-      await fine(on.config('set', 'cluster_interfaces.lab', on.network)),
+      await well(on.config('set', 'cluster_interfaces.lab', on.network)),
       /^cluster_interfaces\.lab: in force\.$/,
     );
     assert.ok((await lastOctet()) >= 100);
@@ -50,8 +51,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
   });
 
   test('is changed as in the guide for MAAS 1.7, with MAAS’s answers', async () => {
-    await fine(on.rackboot('createadmin', '--username', 'ann', '--password', 'long enough'));
-    const key = await fine(on.rackboot('apikey', '--username', 'ann'));
+    const key = await on.rack.administrator();
     const [cluster] = JSON.parse(maas(key, 'GET', 'nodegroups/?op=list', {}));
     on.from = on.rack.lines.length;
     const answer = JSON.parse(
@@ -89,18 +89,18 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
   });
 
   test('shows the owner of each value, prints one, and exports the store’s part', async () => {
-    const shown = await fine(on.config('show'));
+    const shown = await well(on.config('show'));
     assert.match(shown, /^name +lab +\S+rackboot\.yaml:1$/m);
     assert.match(shown, /^cluster_interfaces\.lab\.router_ip +\S+\.254 +store$/m);
     assert.match(shown, /^boot\.kernel_params +console=ttyS4 +store$/m);
     assert.match(shown, /^log\.level +info +default$/m);
-    assert.equal(await fine(on.config('get', 'cluster_interfaces.lab.ip_range_low')), `${PLACE.octets}.150`);
-    assert.equal(await fine(on.config('get', 'boot.release')), 'bookworm');
+    assert.equal(await well(on.config('get', 'cluster_interfaces.lab.ip_range_low')), `${PLACE.octets}.150`);
+    assert.equal(await well(on.config('get', 'boot.release')), 'bookworm');
     assert.match(
-      await fine(on.config('export')),
+      await well(on.config('export')),
       /^boot:\n {2}kernel_params: console=ttyS4\ncluster_interfaces:\n {2}- name: lab$/m,
     );
-    const [first] = JSON.parse(await fine(on.config('show', 'boot.kernel_params', '--json')));
+    const [first] = JSON.parse(await well(on.config('show', 'boot.kernel_params', '--json')));
     assert.deepEqual(first, { key: 'boot.kernel_params', value: 'console=ttyS4', owner: 'store' });
   });
 
@@ -150,7 +150,7 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
 
   test('is changed without a daemon, for its next start', async () => {
     await on.rack.stop();
-    assert.match(await fine(on.config('set', 'boot.kernel_params', 'quiet splash')), /no daemon runs here/i);
+    assert.match(await well(on.config('set', 'boot.kernel_params', 'quiet splash')), /no daemon runs here/i);
     const shown = await on.config('show', 'boot.kernel_params');
     assert.match(shown.output.join('\n'), /quiet splash +store/);
     assert.match(shown.complaints.join('\n'), /no daemon runs here/i);

@@ -7,7 +7,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { missing } from '../support/needs.ts';
-import { eventually, RackNetwork } from './rack-network.ts';
+import { eventually } from '../support/running-rack.ts';
+import { RackNetwork } from './rack-network.ts';
 
 const RACK = '10.97.1.1';
 const FIRST = '52:54:00:97:02:01';

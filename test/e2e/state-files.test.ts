@@ -23,7 +23,7 @@ import { errorText } from '../../src/errors.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { HAS_MANY_ROUNDS } from '../support/rounds.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
 
 const START_MS_MAX = 120_000;
 
@@ -152,7 +152,7 @@ function declareStarts(isShort: boolean): void {
       String((await rack.reported('daemon.leases-lost', { from })).text),
       /leases\.db holds no leases.* backup/,
     );
-    const { output } = await runRackboot(['status', '--config', rack.configFile]);
+    const { output } = await rack.rackboot('status');
     assert.match(output.join('\n'), /^Note +.*leases\.db holds no leases/m);
     await rack.stop();
     const again = rack.lines.length;

@@ -9,7 +9,8 @@ import { after, before, describe, test } from 'node:test';
 import { clientScript } from '../support/client-script.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
-import { eventually, RackNetwork } from './rack-network.ts';
+import { eventually } from '../support/running-rack.ts';
+import { RackNetwork } from './rack-network.ts';
 
 const RACK = '10.77.30.1';
 
@@ -24,9 +25,7 @@ describe('a rack without a network', { skip: missing('linux', 'root', 'ip', 'bus
     writeFileSync(join(rack.directory, 'script'), clientScript(24), { mode: 0o755 });
     rack.configure('');
     await rack.start();
-    const made = await rack.rackboot('createadmin', '--username', 'ann', '--password', 'long enough');
-    assert.equal(made.code, 0, made.err);
-    key = (await rack.rackboot('apikey', '--username', 'ann')).out.trim();
+    key = await rack.administrator();
   });
   after(() => rack?.remove());
 

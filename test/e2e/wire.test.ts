@@ -14,7 +14,7 @@ import type { LogLine } from '../../src/lab/daemon-process.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer } from '../support/own-network.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
 
 const SKIP = missing('linux', 'root', 'ip', 'unshare', 'busybox');
 if (SKIP === false) enterOwnNetwork();
@@ -135,7 +135,7 @@ describe('hosts heard on the wires', { skip: SKIP }, () => {
       [moved.address, moved.mac, moved.previous, moved.interface],
       ['10.63.0.50', '52:54:00:63:00:98', HOST_MAC, 'wire0'],
     );
-    const { code, output } = await runRackboot(['neighbours', '--interface', 'wire0', '--config', rack.configFile]);
+    const { code, output } = await rack.rackboot('neighbours', '--interface', 'wire0');
     assert.equal(code, 0);
     const line = output.find((text) => text.includes(' 10.63.0.50 ')) ?? assert.fail(output.join('\n'));
     assert.match(line, /^wire0 +10\.63\.0\.50 +52:54:00:63:00:98 +\S+Z +.* ago +52:54:00:63:00:99 +\S+Z$/);
@@ -205,12 +205,12 @@ describe('hosts heard on the wires', { skip: SKIP }, () => {
       [reported.address, reported.mac, reported.interface, reported.level],
       ['10.63.0.1', HOST_MAC, 'wire0', 50],
     );
-    const { output } = await runRackboot(['status', '--config', rack.configFile]);
+    const { output } = await rack.rackboot('status');
     assert.ok(
       output.some((line) => line.includes('10.63.0.1') && line.includes(HOST_MAC)),
       output.join('\n'),
     );
-    const doctor = await runRackboot(['doctor', '--config', rack.configFile]);
+    const doctor = await rack.rackboot('doctor');
     assert.notEqual(doctor.code, 0);
     assert.ok(
       doctor.output.some((line) => line.includes('own address') && line.includes(HOST_MAC)),

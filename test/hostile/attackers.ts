@@ -1,35 +1,339 @@
 // The attacks of hostile hosts. `attackers.ts NAME RACK SECONDS ADDRESS… [WORD]` attacks the rack from the addresses, which are this host's,
 // for the given seconds, and prints `attacking` once it is at full force. It runs in a namespace of a test and reaches nothing else.
 
+import { execFileSync } from 'node:child_process';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { request } from 'node:http';
+import { connect, createServer, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { sleep, systemClock } from '../../src/clock.ts';
+import { addressBytes, OPTION } from '../../src/dhcp/wire/options.ts';
 import { frame } from '../../src/dns/stream.ts';
-import { ANY, ipv4, mac } from '../../src/net/address.ts';
+import { ANY, formatIpv4, formatMac, type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
 import type { DatagramSocket } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/open-network.ts';
-import { clientBytes } from '../dhcp/lab.ts';
+import { INTERFACES_MAX } from '../../src/region/identity/interface-source.ts';
+import { ENTRIES_MAX } from '../../src/region/racks/rack-news.ts';
+import { DISKS_MAX, FACT_TEXT_MAX } from '../../src/region/records/hardware-facts.ts';
+import { RESERVATIONS_REPORTED_MAX } from '../../src/region/records/rack-description.ts';
+import { type ClientWords, clientBytes } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
+import {
+  batchOf,
+  heartbeatOf,
+  postEntry,
+  RACK_KEY_SECRET,
+  RACK_TOKEN,
+  RACK_UUID,
+  rackAuthorization,
+  rackInterface,
+  reportEntry,
+} from '../region/racks/rack-place.ts';
 import { hw, ip } from '../support/lab-facts.ts';
+import { portOf } from '../support/listening-port.ts';
 import { authorizationOf } from '../support/oauth.ts';
 import { tellSmallPath } from '../support/small-path.ts';
 import { Booter } from './boot-as-new.ts';
 import { BLIND_PORTS, bootServerRequest, HEADERS_OCTETS, SHORTEST_NAME } from './bystanders.ts';
 import { floodHeld } from './held-flood.ts';
-import { listLargeMachines } from './large-machines.ts';
-import {
-  endlessReport,
-  enlistment,
-  LINK_SAYS,
-  linkRequest,
-  loudInterfaces,
-  manyMachines,
-  registration,
-} from './link-words.ts';
-import { speakForOtherWire } from './other-wire.ts';
-import { stealBoot } from './stolen-boot.ts';
-import { helloBytes, holdShaken, renegotiateOn } from './tls-words.ts';
+
+const LEASE_TRIES = 20;
+const ANSWER_MS = 1000;
+const PAUSE_MS = 200;
+/** As long as a token, and none. */
+const NO_TOKEN = 'x'.repeat(32);
+
+interface StolenBoot {
+  readonly rack: string;
+  readonly broadcast: string;
+  readonly mac: MacAddress;
+  readonly isOver: () => boolean;
+  /** Called once reports are on their way. */
+  readonly tell: () => void;
+}
+
+async function stealBoot({ rack, broadcast, mac, isOver, tell }: StolenBoot): Promise<void> {
+  const address = formatIpv4(await leaseAs(mac, rack, broadcast));
+  execFileSync('ip', ['address', 'replace', `${address}/22`, 'dev', 'eth0']);
+  for (let round = 0; !isOver(); round += 1) {
+    const configuration = await ask(rack, address, '/ipxe.cfg');
+    const token = /(?:token|boot)=([\w-]{22,64})/.exec(configuration)?.[1] ?? NO_TOKEN;
+    await ask(rack, address, '/MAAS/rackboot/1/signal', token);
+    if (round > 5) tell();
+    await sleep(PAUSE_MS);
+  }
+}
+
+/** An ordinary exchange under this hardware address. */
+async function leaseAs(mac: MacAddress, rack: string, broadcast: string): Promise<Ipv4> {
+  const socket = createSocket('udp4');
+  let isBound = false;
+  let offered: Ipv4 | undefined;
+  socket.on('message', (bytes) => {
+    const view = Buffer.from(bytes);
+    if (view.readUIntBE(28, 6) !== mac) return;
+    isBound = view.readUIntBE(16, 4) === offered;
+    offered = ipv4(view.readUInt32BE(16));
+  });
+  socket.bind(68);
+  await once(socket, 'listening');
+  socket.setBroadcast(true);
+  const say = (words: ClientWords): void =>
+    void socket.send(clientBytes({ ...words, mac, xid: systemClock.now() >>> 0, broadcast: true }), 67, broadcast);
+  for (let tries = 0; tries < LEASE_TRIES && !isBound; tries += 1) {
+    if (offered === undefined) say({ type: 'discover' });
+    else say({ type: 'request', requested: offered, server: ip(rack) });
+    await sleep(ANSWER_MS);
+  }
+  socket.close();
+  if (offered === undefined || !isBound) throw new Error('the rack leased nothing');
+  return offered;
+}
+
+/** The answer's text; a report of failure when there is a token. */
+function ask(rack: string, from: string, path: string, token?: string): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const form = { 'Content-Type': 'application/x-www-form-urlencoded', 'X-Rackboot-Token': token ?? '' };
+  const asked = request(
+    {
+      host: rack,
+      port: BOOT_PORT,
+      localAddress: from,
+      path,
+      agent: false,
+      ...(token === undefined ? { method: 'GET' } : { method: 'POST', headers: form }),
+    },
+    (answer) => {
+      const pieces: Buffer[] = [];
+      answer.on('data', (piece: Buffer) => void pieces.push(piece));
+      answer.on('close', () => resolve(Buffer.concat(pieces).toString()));
+    },
+  );
+  asked.on('error', () => resolve(''));
+  asked.end(token === undefined ? undefined : 'status=FAILED&stage=x&message=by+another+host');
+  return promise;
+}
+
+const PER_SECOND = 600;
+const RANGE_ADDRESSES = 200;
+
+/** The place of the host, and the client in whose name it speaks. */
+interface OtherWire {
+  readonly socket: UdpSocket;
+  /** The rack's address on the host's own shared network, and the broadcast address there. */
+  readonly rack: string;
+  readonly broadcast: string;
+  /** Of the other wire: the rack's address, its network, the first address of the range, and a holder of one. */
+  readonly server: Ipv4;
+  readonly network: Ipv4;
+  readonly range: Ipv4;
+  readonly holder: MacAddress;
+  readonly isOver: () => boolean;
+  readonly tell: () => void;
+}
+
+/** Speaks for the other shared network until it is over. */
+async function speakForOtherWire({ socket, rack, broadcast, isOver, tell, ...other }: OtherWire): Promise<void> {
+  socket.setBroadcast(true);
+  const startedAt = systemClock.now();
+  for (let sent = 0; !isOver(); await sleep(TICK_MS)) {
+    const due = ((systemClock.now() - startedAt) * PER_SECOND) / 1000;
+    for (; sent < due; sent += 1) socket.send(message(other, sent), 67, sent % 3 === 2 ? rack : broadcast);
+    if (due > PER_SECOND / 2) tell();
+  }
+}
+
+function message(
+  { server, network, range, holder }: Omit<OtherWire, 'socket' | 'rack' | 'broadcast' | 'isOver' | 'tell'>,
+  index: number,
+) {
+  const address = ipv4(range + (Math.floor(index / 3) % RANGE_ADDRESSES));
+  const client = { mac: mac(0x020000000000 + index), xid: index };
+  const selected = { requested: address, server, options: [[OPTION.subnetSelection, addressBytes(network)]] as const };
+  if (index % 3 === 0) return clientBytes({ ...client, ...selected, type: 'decline', mac: holder });
+  if (index % 3 === 1) return clientBytes({ ...client, ...selected, type: 'request' });
+  return clientBytes({ ...client, type: 'request', ciaddr: address });
+}
+
+const REPORTS = 100;
+
+/** The holder of a key sends all of these in turn, mostly events. */
+const LINK_SAYS = ['changes', 'events', 'heartbeat', 'events', 'state', 'events'] as const;
+
+function bodyOf(what: (typeof LINK_SAYS)[number], turn: number): object {
+  if (what === 'heartbeat') return heartbeatOf();
+  const sequences = Array.from({ length: REPORTS }, (_, index) => turn * REPORTS + index);
+  return batchOf(sequences.map((sequence) => reportEntry(sequence, `lie ${sequence}`, { kind: 'dhcp.ack' })));
+}
+
+/** The largest batch of machines that do not exist, each with the most cards, that a rack claims were reported to it. */
+function manyMachines(turn: number): object {
+  const macs = (from: number): string =>
+    Array.from({ length: INTERFACES_MAX }, (_, index) => formatMac(mac(0x0600_0000_0000 + from + index))).join(',');
+  const entries = Array.from({ length: ENTRIES_MAX }, (_, index) => {
+    const sequence = turn * ENTRIES_MAX + index;
+    const form = new URLSearchParams({ architecture: 'amd64', mac_addresses: macs(sequence * INTERFACES_MAX) });
+    const body = Buffer.from(form.toString()).toString('base64');
+    return postEntry(sequence, '', { body, peer: `10.50.0.${1 + (index % 250)}` });
+  });
+  return batchOf(entries);
+}
+
+const pathOf = (what: string): string => `/MAAS/uplink/1/racks/${RACK_UUID}/${what}`;
+const fieldsOf = (host: string, secret: string): readonly string[] => [
+  `Host: ${host}`,
+  `Authorization: ${rackAuthorization(RACK_TOKEN, secret)}`,
+];
+
+/** @param turn by which the numbers of reports grow @param said replaces the usual report */
+function linkRequest(host: string, what: (typeof LINK_SAYS)[number], turn: number, said?: object): string {
+  const isAsking = what === 'changes' || what === 'state';
+  const body = isAsking ? '' : JSON.stringify(said ?? bodyOf(what, turn));
+  const fields = [
+    `${isAsking ? 'GET' : 'POST'} ${pathOf(what)} HTTP/1.1`,
+    ...fieldsOf(host, RACK_KEY_SECRET),
+    ...(isAsking ? [] : ['Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`]),
+    ...(what === 'changes' ? [] : ['Connection: close']),
+  ];
+  return `${fields.join('\r\n')}\r\n\r\n${body}`;
+}
+
+/** A report whose body does not come. @param secret left out: that of the rack */
+const endlessReport = (host: string, secret = RACK_KEY_SECRET): string =>
+  [
+    `POST ${pathOf('events')} HTTP/1.1`,
+    ...fieldsOf(host, secret),
+    'Content-Type: application/json',
+    'Content-Length: 2000',
+    '',
+    '',
+  ].join('\r\n');
+
+/** Interfaces in a quarter of a megabyte of JSON, others each time. */
+function loudInterfaces(turn: number): string {
+  const reservations = Array.from({ length: RESERVATIONS_REPORTED_MAX }, (_, index) => ({
+    mac: formatMac(mac(0x0600_0000_0000 + index)),
+    ip: `10.50.0.${index % 250}`,
+  }));
+  return JSON.stringify([{ ...rackInterface(`10.${turn % 250}.0.0/24`), reservations }]);
+}
+
+const hex = (octets: number): string => Buffer.from(systemClock.randomBytes(octets)).toString('hex');
+
+/** An unknown machine. */
+function enlistment(): string {
+  const octets = hex(5).match(/../g) ?? [];
+  return `architecture=amd64%2Fgeneric&mac_addresses=02:${octets.join(':')}`.replaceAll(':', '%3A');
+}
+
+/** An unknown rack that asks to be accepted. */
+function registration(): string {
+  const fields = {
+    op: 'register',
+    uuid: [hex(4), hex(2), hex(2), hex(2), hex(6)].join('-'),
+    name: `rack-${hex(4)}`,
+    interfaces: '[]',
+    version: '1',
+    uplink: '1',
+    token: hex(16),
+    secret_digest: hex(32),
+  };
+  return new URLSearchParams(fields).toString();
+}
+
+const ODD = '<&"\u00e9'.repeat(FACT_TEXT_MAX / 4);
+
+const disk = (place: number) => ({ name: `d${place}`, bytes: place, model: ODD, serial: ODD, bus: ODD, firmware: ODD });
+const FACTS = JSON.stringify({ version: 1, disks: Array.from({ length: DISKS_MAX }, (_, place) => disk(place)) });
+
+/** The body that makes a machine of which the region knows nothing yet. */
+function largeMachine(): string {
+  const octets = Buffer.from(systemClock.randomBytes(4)).toString('hex').replace(/../g, '$&:');
+  const macs = Array.from(
+    { length: INTERFACES_MAX },
+    (_, place) => `0a:${octets}${place.toString(16).padStart(2, '0')}`,
+  );
+  return new URLSearchParams({
+    architecture: 'amd64',
+    mac_addresses: macs.join(','),
+    hardware_facts: FACTS,
+  }).toString();
+}
+
+/** Machines that one connection makes before it lists. */
+const MADE = 12;
+
+/** Makes machines over this connection, one after the other, and lists all of them from then on. */
+function listLargeMachines(socket: Socket, rack: string, apiKey: string, isOver: () => boolean): void {
+  const head = (method: string, more: readonly string[]): string =>
+    [
+      `${method} /MAAS/api/2.0/machines/ HTTP/1.1`,
+      `Host: ${rack}`,
+      `Authorization: ${authorizationOf(apiKey)}`,
+      ...more,
+      '',
+      '',
+    ].join('\r\n');
+  let made = 0;
+  let isListing = false;
+  let tail = '';
+  const ask = (): void => {
+    if (isOver() || socket.destroyed) return;
+    tail = '';
+    if (made >= MADE) {
+      isListing = true;
+      socket.write(head('GET', []));
+      return;
+    }
+    made += 1;
+    const body = largeMachine();
+    socket.write(
+      `${head('POST', ['Content-Type: application/x-www-form-urlencoded', `Content-Length: ${body.length}`])}${body}`,
+    );
+  };
+  socket.on('data', (bytes: Buffer) => {
+    tail = (tail + bytes.toString('latin1')).slice(-8);
+    // A list ends with its last chunk, a machine with the end of its text.
+    if (tail.endsWith(isListing ? '0\r\n\r\n' : '}')) ask();
+  });
+  ask();
+}
+
+/** A ClientHello as Node's client sends it; whoever gets it has all the work of a handshake. */
+async function helloBytes(): Promise<Uint8Array> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const port = portOf(server);
+  const accepted = once(server, 'connection');
+  const client = connectTls({ socket: connect({ port, host: '127.0.0.1' }) });
+  client.on('error', () => undefined);
+  const [socket] = await accepted;
+  const [hello] = await once(socket, 'data');
+  socket.destroy();
+  client.destroy();
+  server.close();
+  return hello;
+}
+
+/** Shakes hands over a connection, and says nothing more. */
+function holdShaken(socket: Socket): void {
+  connectTls({ socket, rejectUnauthorized: false }).on('error', () => socket.destroy());
+}
+
+/** Shakes hands over a connection again and again, as TLS 1.2 allows. */
+function renegotiateOn(socket: Socket, isOver: () => boolean): void {
+  const secure = connectTls({ socket, rejectUnauthorized: false, maxVersion: 'TLSv1.2' });
+  const again = (): void => {
+    if (!isOver() && !secure.destroyed)
+      secure.renegotiate({ rejectUnauthorized: false }, (error) => {
+        if (error === null) again();
+      });
+  };
+  secure.on('error', () => socket.destroy());
+  secure.on('secureConnect', again);
+}
 
 const PASSWORD = 'correct horse battery';
 const BOOT_PORT = 5248;

@@ -17,7 +17,7 @@ const openAtMost = (count: number) => ({
   isTrue: (now: Readings): boolean => now.sum('rackboot_dns_tcp_connections_open') <= count,
 });
 
-/** Attacks from the wire on the services of a rack; `every-case.ts` has all others, too. */
+/** Attacks from the wire on the services of a rack; stand.ts has all others, too. */
 export const CASES: readonly HostileCase[] = [
   {
     door: 'DHCP',

@@ -22,7 +22,7 @@ import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { createApiKey, hashPassword } from '../../src/region/accounts/accounts.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
-import { eventually, RackNetwork, type Running } from '../e2e/rack-network.ts';
+import { RackNetwork, type Running } from '../e2e/rack-network.ts';
 import {
   heartbeatOf,
   OTHER_UUID,
@@ -32,6 +32,7 @@ import {
 } from '../region/racks/rack-place.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { authorizationOf } from '../support/oauth.ts';
+import { eventually } from '../support/running-rack.ts';
 import { SHORTEST_NAME } from './bystanders.ts';
 import { Readings } from './readings.ts';
 

@@ -7,11 +7,71 @@ import { sleep, systemClock } from '../../src/clock.ts';
 import type { Running } from '../e2e/rack-network.ts';
 import { missing } from '../support/needs.ts';
 import { HAS_MANY_ROUNDS } from '../support/rounds.ts';
-import type { HostileCase } from './case.ts';
-import { EVERY_CASE } from './every-case.ts';
+import { type Bites, grown, type HostileCase } from './case.ts';
+import { CASES } from './cases.ts';
+import { FURTHER_CASES } from './further-cases.ts';
 import type { Readings } from './readings.ts';
+import { REGION_CASES } from './region-cases.ts';
 import { HostileSite } from './site.ts';
 import { WANTS, type Want } from './wants.ts';
+
+/** The differences there. */
+interface Routed {
+  /** The sign that these hosts are refused; left out: they are served. */
+  readonly refused?: Bites;
+}
+
+const BY_TFTP: Routed = {
+  refused: grown(2000, 'rackboot_tftp_refusals_total', { reason: 'network' }),
+};
+const BY_DNS: Routed = {
+  refused: grown(3000, 'rackboot_dns_refusals_total', { reason: 'stranger' }),
+};
+const BY_THE_REGION: Routed = {
+  refused: grown(100, 'rackboot_region_api_answers_total', { class: '4xx' }),
+};
+
+/** By the attack; `attacker` has all others. */
+const ROUTED: Readonly<Record<string, Routed>> = {
+  'tftp-hold': BY_TFTP,
+  'tftp-netascii': BY_TFTP,
+  'dns-silent-zones': BY_DNS,
+  'dns-random-names': BY_DNS,
+  'dns-alongside': BY_DNS,
+  'dns-tcp-idle': {},
+  'boot-idle': {},
+  'boot-slow-headers': {},
+  'boot-slow-posts': {},
+  'boot-pipelining': {},
+  'boot-slow-readers': {},
+  'metrics-idle': {},
+  'amend-others': BY_THE_REGION,
+  'api-connections': {},
+  'api-slow-posts': {},
+  'tls-slow-hello': {},
+  'api-pipelining': {},
+  'api-followers': {},
+  'api-passwords': {},
+  'api-sessions': {},
+  'api-ordinary': {},
+  'link-guesses': {},
+  'enlist-flood': BY_THE_REGION,
+};
+
+/** Those of the cases that can be tried from there. */
+function routed(cases: readonly HostileCase[]): readonly HostileCase[] {
+  return cases.flatMap((one): readonly HostileCase[] => {
+    const routed = ROUTED[one.attack];
+    if (routed === undefined || one.from !== 'attacker') return [];
+    const { refused } = routed;
+    const bites: Bites = (now, before) => refused?.(now, before) === true || one.bites(now, before);
+    return [{ ...one, short: false, bites, from: 'far', attacker: `from behind a router ${one.attacker}` }];
+  });
+}
+
+const NEAR = [...CASES, ...REGION_CASES, ...FURTHER_CASES];
+
+const EVERY_CASE: readonly HostileCase[] = [...NEAR, ...routed(NEAR)];
 
 /** Why no case can run here; false: it can. */
 const SKIP = missing('linux', 'root', 'ip', 'curl', 'dig', 'udhcpc', 'ss', 'sysctl', 'openssl');

@@ -9,9 +9,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { LogLine } from '../../src/lab/daemon-process.ts';
-import { eventually, RackNetwork, type Running } from '../e2e/rack-network.ts';
+import { RackNetwork, type Running } from '../e2e/rack-network.ts';
 import { leasesShape } from '../support/answer-shapes.ts';
 import { missing, NO_MIRROR } from '../support/needs.ts';
+import { eventually } from '../support/running-rack.ts';
 
 const NETWORKD = '/lib/systemd/systemd-networkd';
 const skip = missing('linux', 'root', 'ip', 'unshare', 'mount', 'busybox', 'dhclient', 'dhcpcd', NETWORKD);
@@ -88,9 +89,8 @@ describe('further DHCP clients of a running rack', { skip, concurrency: true }, 
   const addressOf = async (host: string): Promise<string | undefined> =>
     /inet ([\d.]+)\/24/.exec((await rack.run(host, 'ip', '-4', 'address', 'show', 'dev', 'eth0')).out)?.[1];
   const leaseOf = async (address: string) => {
-    const listed = await rack.rackboot('leases', 'list', '--json');
-    assert.equal(listed.code, 0, listed.err);
-    return leasesShape.parse(JSON.parse(listed.out)).find((lease) => lease.address === address);
+    const listed = await rack.well('leases', 'list', '--json');
+    return leasesShape.parse(JSON.parse(listed)).find((lease) => lease.address === address);
   };
 
   test('systemd-networkd gets a lease, renews it at T1 and releases it', async () => {

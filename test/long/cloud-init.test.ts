@@ -23,7 +23,7 @@ import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const PLACE = labPlace(35);
@@ -156,9 +156,8 @@ describe("Debian's cloud-init", { skip: missing(...NEEDS) }, () => {
   });
 
   const run = async (...words: readonly string[]): Promise<string> => {
-    const { code, output, complaints } = await runRackboot([...words, '--config', rack.configFile]);
-    assert.equal(code, 0, complaints.join('\n'));
-    return output.join('\n');
+    const output = await rack.well(...words);
+    return output;
   };
 
   const post = (path: string, fields: Readonly<Record<string, string>>): Promise<unknown> =>

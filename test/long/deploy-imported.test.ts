@@ -16,7 +16,7 @@ import { DeployedSystem, type ImageFile, missingFor, PLATFORMS } from '../suppor
 import { GpgHome } from '../support/gpg-home.ts';
 import { FileSite } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
-import { runRackboot } from '../support/running-rack.ts';
+import { runRackboot, well } from '../support/running-rack.ts';
 import { type SiteProduct, writeStreamSite } from '../support/stream-site.ts';
 
 const TEST_MS_MAX = 1_700_000;
@@ -125,10 +125,11 @@ describe('Debian as a cloud image', { skip: missing(...DEBIAN_IMAGE_NEEDS, 'qemu
   });
 
   async function imported(name: string): Promise<ImageFile> {
-    const { code, complaints } = await runRackboot(['images', 'import', name, '--sources', sources, '--tree', tree], {
-      endMsMax: 300_000,
-    });
-    assert.equal(code, 0, complaints.join('\n'));
+    await well(
+      runRackboot(['images', 'import', name, '--sources', sources, '--tree', tree], {
+        endMsMax: 300_000,
+      }),
+    );
     const image = readImages(tree).images.find(({ os, release }) => `${os}/${release}` === name) ?? assert.fail(name);
     return { ...image, path: join(tree, blobPath(image.sha256, image.format)) };
   }

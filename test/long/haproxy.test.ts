@@ -21,12 +21,11 @@ import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { REGION_SERVICE, regionProcess } from '../support/region-process.ts';
-import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, PASSWORD, type RunningRack } from '../support/running-rack.ts';
 
 const PLACES = [labPlace(81), labPlace(82)] as const;
 const BALANCER = `${PLACES[0].octets}.9`;
 const PORT = 5240;
-const PASSWORD = 'long enough to be one';
 /** How long a crowd's requests may be on the way. */
 const SETTLED_MS = 2000;
 /** How long a client of the balancer waits; a process ends the requests of the crowd after ten seconds. */
@@ -95,6 +94,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
   const balancers: ChildProcess[] = [];
   /** The configuration that the document prints, with the addresses of this test. */
   let config: string;
+  let key = '';
   let processes: readonly RunningRack[] = [];
 
   before(async () => {
@@ -107,11 +107,8 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
       await each.start({ command: REGION_SERVICE });
     }
     const [first] = processes;
-    const secret = join(directory, 'password');
-    writeFileSync(secret, `${PASSWORD}\n`);
-    const account = ['createadmin', '--username', 'ann', '--password-file', secret];
-    const made = await runRackboot([...account, '--config', first?.configFile ?? '']);
-    assert.equal(made.code, 0, made.complaints.join('\n'));
+    assert.ok(first !== undefined);
+    key = await first.administrator();
 
     const [, printed = ''] = /```text\n(defaults\n.*?)```/s.exec(readFileSync(DOCUMENT, 'utf8')) ?? [];
     // On loopback a process has its instruments at an address of its own, and the balancer needs one to be told apart.
@@ -145,9 +142,7 @@ describe('a region behind HAProxy', { skip: missing('linux', 'haproxy', '/usr/li
   });
 
   test('takes all pieces of an upload by one process', async () => {
-    const [first] = processes;
-    const made = await runRackboot(['apikey', '--username', 'ann', '--config', first?.configFile ?? '']);
-    const headers = { Authorization: authorizationOf(made.output.join('').trim()) };
+    const headers = { Authorization: authorizationOf(key) };
     const origin = `http://${BALANCER}:${PORT}`;
     const disk = makeSystemDisk(PIECES * PIECE_BYTES);
     for (const name of ['one', 'two', 'three']) {

@@ -24,10 +24,11 @@ import {
   sourcesOf,
 } from '../e2e/hostile-sources.ts';
 import { ManyCommands } from '../e2e/many-commands.ts';
-import { type Ended, eventually, RackNetwork } from '../e2e/rack-network.ts';
+import { RackNetwork } from '../e2e/rack-network.ts';
 import { rackAuthorization } from '../region/racks/rack-place.ts';
 import { type TabledCommand, tabledCommands } from '../support/command-table.ts';
 import { missing } from '../support/needs.ts';
+import { type Ended, eventually } from '../support/running-rack.ts';
 
 const skip = missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dnsmasq', 'dig', 'curl', 'tcpdump');
 const PASSWORD = 'correct horse battery';
@@ -336,12 +337,6 @@ describe('text from outside', { skip }, () => {
       assert.notEqual(out + err, '');
     });
   }
-
-  test('every line of changing-commands.ts and every command that is not run is in the table', () => {
-    const all = tabledCommands().map(({ words }) => words);
-    const known = [...LEFT, ...CHANGING_LINES].filter((line) => all.some((words) => isOf(words, line)));
-    assert.deepEqual(known, [...LEFT, ...CHANGING_LINES]);
-  });
 
   test('a command whose error quotes hostile text shows it as escapes', () => {
     assert.match(shown.get(`power on ${CLIENT_MAC} --wait`) ?? '', ESCAPE);

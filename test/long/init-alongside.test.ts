@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, rmSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { eventually, RackNetwork } from '../e2e/rack-network.ts';
+import { RackNetwork } from '../e2e/rack-network.ts';
 import { missing } from '../support/needs.ts';
+import { eventually, well } from '../support/running-rack.ts';
 
 const skip = missing('linux', 'root', 'ip', 'dnsmasq', 'script');
 const DNSMASQ = ['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--log-facility=-'];
@@ -45,12 +46,11 @@ describe('rackboot init alongside another DHCP server', { skip }, () => {
     assert.equal(proxy.code, 0, proxy.err);
     assert.match(await stored(), /^ {4}mode: proxy$/m);
     assert.doesNotMatch(await stored(), /range/);
-    assert.equal((await rack.rackboot('check')).code, 0);
+    await rack.well('check');
     const both = await init('--yes', '--interface', 'br0', '--mode', 'proxy', '--force', '--low', '10.77.7.50');
     assert.equal(both.code, 2);
     assert.match(both.err, /--low: in proxy mode another DHCP server gives the addresses/);
-    const server = await init('--yes', '--interface', 'br0', '--mode', 'server', '--force');
-    assert.equal(server.code, 0, server.err);
+    await well(init('--yes', '--interface', 'br0', '--mode', 'server', '--force'));
     assert.match(await stored(), /^ {4}ip_range_low: /m);
     assert.doesNotMatch(await stored(), /proxy/);
   });
@@ -73,8 +73,7 @@ describe('rackboot init alongside another DHCP server', { skip }, () => {
     for (const words of ['link set quiet1 up', 'link set quiet up', 'address add 10.98.0.7/24 dev quiet'])
       await ip(words);
     await ip('route add default via 10.98.0.1');
-    const { code, out, err } = await init('--yes', '--interface', 'quiet');
-    assert.equal(code, 0, err);
+    const out = await well(init('--yes', '--interface', 'quiet'));
     assert.match(
       out,
       /^Beware {2}quiet \(10\.98\.0\.7\) leads to the default router.*No DHCP server answered.*--mode proxy/m,

@@ -3,20 +3,19 @@
 // @host alone
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { DhcpProbes } from '../support/probes.ts';
-import { eventually, RunningRack, runRackboot, startQuietly } from '../support/running-rack.ts';
+import { RunningRack } from '../support/running-rack.ts';
 
 describe('the log', { skip: missing('linux') }, () => {
   test('sets the level of one room: for a while by command, or in the file after a reload', async () => {
     const place = labPlace(42);
     const rack = new RunningRack(place);
     const probes = await DhcpProbes.open(place);
-    const level = (...args: string[]) => runRackboot(['log-level', ...args, '--config', rack.configFile]);
+    const level = (...args: string[]) => rack.rackboot('log-level', ...args);
     try {
       await rack.startWhole();
       const shown = await level();
@@ -52,37 +51,5 @@ describe('the log', { skip: missing('linux') }, () => {
       await probes.close();
       await rack.remove();
     }
-  });
-
-  test('loses no line when its file is renamed and the daemon gets SIGHUP, while machines ask', async () => {
-    const place = labPlace(43);
-    const rack = new RunningRack(place);
-    const file = join(rack.directory, 'rackboot.log');
-    rack.configure(`${readFileSync(rack.configFile, 'utf8')}log: { file: ${JSON.stringify(file)} }\n`);
-    const probes = await DhcpProbes.open(place);
-    const daemon = await startQuietly(rack);
-    const files = [file];
-    try {
-      for (let turn = 1; turn <= 3; turn += 1) {
-        for (let count = 0; count < 15; count += 1) assert.ok(await probes.leaseWithin(5000));
-        renameSync(file, `${file}.${turn}`);
-        files.push(`${file}.${turn}`);
-        const leases = probes.leaseWithin(5000);
-        process.kill(daemon.pid, 'SIGHUP');
-        assert.ok(await leases);
-        await eventually('the file is there again', () => existsSync(file));
-      }
-    } finally {
-      await daemon.stop();
-      await probes.close();
-    }
-    const lines = files.flatMap((path) => readFileSync(path, 'utf8').split('\n')).filter((line) => line !== '');
-    const acks = lines.map((line) => JSON.parse(line)).filter(({ event }) => event === 'dhcp.ack');
-    assert.equal(new Set(acks.map(({ mac }) => mac)).size, 48);
-    assert.ok(
-      files.every((path) => readFileSync(path, 'utf8').includes('"event"')),
-      'each file has its part',
-    );
-    await rack.remove();
   });
 });

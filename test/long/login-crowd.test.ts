@@ -4,16 +4,14 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { RegionDatabases } from '../support/postgres-server.ts';
 import { askRegion, REGION_SERVICE, regionProcess } from '../support/region-process.ts';
-import { type RunningRack, runRackboot } from '../support/running-rack.ts';
+import type { RunningRack } from '../support/running-rack.ts';
 
 const PLACES = [labPlace(58), labPlace(59)] as const;
 const GUESSES = 600;
@@ -57,11 +55,7 @@ describe('strangers who guess passwords', { skip: missing('linux', '/usr/lib/pos
     for (const one of processes) await one.start({ command: REGION_SERVICE, onExit: (code) => exits.push(code) });
     const [first] = processes;
     assert.ok(first !== undefined);
-    const run = (...words: readonly string[]) => runRackboot([...words, '--config', first.configFile]);
-    const file = join(first.directory, 'password');
-    writeFileSync(file, 'correct horse battery\n', { mode: 0o600 });
-    assert.equal((await run('createadmin', '--username', 'ann', '--password-file', file)).code, 0);
-    const key = (await run('apikey', '--username', 'ann')).output.join('').trim();
+    const key = await first.administrator();
     const rolledBack = async (): Promise<number> => {
       const sql = 'SELECT xact_rollback::int AS count FROM pg_stat_database WHERE datname = current_database()';
       return Number((await databases.server.query(sql, name))[0]?.count);

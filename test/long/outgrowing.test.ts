@@ -25,7 +25,7 @@ import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { systemClock } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
-import { notRun } from '../documents/commands.ts';
+import { isNotRun } from '../documents/commands.ts';
 import { commandsOf, partsOf, ROOT, readDocument } from '../documents/markdown.ts';
 import { NOBODY } from '../support/another-user.ts';
 import { endProgram } from '../support/child.ts';
@@ -353,7 +353,7 @@ describe('the page about outgrowing one host', {
     const left = commands.filter((command) => !ran.has(command));
     for (const command of left) {
       assert.match(command, LEFT_OUT);
-      assert.ok(notRun(command) !== undefined, command);
+      assert.ok(isNotRun(command), command);
     }
     assert.ok(ran.size >= 13, `${[...ran]}`);
   });

@@ -13,7 +13,7 @@ import { formatMac } from '../../src/net/address.ts';
 import { diskImage } from '../support/disk-image.ts';
 import { isShownMachine, type ShownMachine } from '../support/life-under-fire.ts';
 import { missing } from '../support/needs.ts';
-import { eventually, runRackboot } from '../support/running-rack.ts';
+import { eventually } from '../support/running-rack.ts';
 import { makeSwitchedRack } from '../support/switched-rack.ts';
 
 const OFF_MS = 4000;
@@ -29,8 +29,7 @@ test('a machine whose daemon is killed in the middle of its power cycles becomes
   try {
     await rack.startWhole();
     const run = async (...words: string[]): Promise<void> => {
-      const { code, complaints } = await runRackboot([...words, '--config', rack.configFile]);
-      assert.equal(code, 0, complaints.join('\n'));
+      await rack.well(...words);
     };
     const image = join(rack.directory, 'image.raw');
     writeFileSync(image, diskImage());

@@ -3,17 +3,15 @@
 // @host alone
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
 import { z } from 'zod';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
-import { PostgresServer } from '../support/postgres-server.ts';
 import { kill } from '../support/process-tree.ts';
-import { askRegion, REGION_SERVICE, regionProcess } from '../support/region-process.ts';
+import { RegionPair } from '../support/region-pair.ts';
+import { askRegion } from '../support/region-process.ts';
 import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 
@@ -30,31 +28,20 @@ const shown = z.object({ system_id: z.string() });
 describe('a process of a region that is stopped within a power command', {
   skip: missing('linux', '/usr/lib/postgresql'),
 }, () => {
-  let server: PostgresServer;
+  let pair: RegionPair;
   let power: WebhookPower;
-  let key = '';
   let made = 0;
   let processes: readonly [RunningRack, RunningRack];
 
   before(async () => {
     power = await WebhookPower.start();
-    server = await PostgresServer.start();
-    await server.query('CREATE DATABASE region');
-    const [one, two] = PLACES.map((place) => regionProcess(place, server.urlOf('region')));
-    assert.ok(one !== undefined && two !== undefined);
-    processes = [one, two];
-    for (const each of processes) await each.start({ command: REGION_SERVICE });
-    const password = join(one.directory, 'password');
-    writeFileSync(password, 'correct horse battery\n', { mode: 0o600 });
-    const run = (...args: string[]) => runRackboot([...args, '--config', one.configFile]);
-    assert.equal((await run('createadmin', '--username', 'ann', '--password-file', password)).code, 0);
-    key = (await run('apikey', '--username', 'ann')).output.join('').trim();
+    pair = await RegionPair.start(PLACES);
+    processes = [pair.one, pair.two];
   });
   after(async () => {
     for (const each of processes ?? []) kill(each.pid, 'SIGCONT');
-    await Promise.all((processes ?? []).map((each) => each.remove()));
+    await pair?.close();
     power?.close();
-    await server?.close();
   });
 
   /** A machine that the webhook switches, off at first. */
@@ -63,7 +50,7 @@ describe('a process of a region that is stopped within a power command', {
     const name = `m${made}`;
     const socket = power.add(name);
     socket.offMs = OFF_MS;
-    const machine = await askRegion(PLACES[0], key, 'machines/', {
+    const machine = await askRegion(PLACES[0], pair.key, 'machines/', {
       hostname: name,
       mac_addresses: `52:54:00:00:91:0${made}`,
       architecture: 'amd64/generic',
@@ -104,7 +91,7 @@ describe('a process of a region that is stopped within a power command', {
   for (const [title, isEarly] of returns)
     test(`a cycle that it continues ${title} switches the machine off once and on once`, async () => {
       const { socket, id } = await addMachine();
-      const { pid } = await moveAmidOff(socket, (place) => askRegion(place, key, `machines/${id}/?op=accept`, {}));
+      const { pid } = await moveAmidOff(socket, (place) => askRegion(place, pair.key, `machines/${id}/?op=accept`, {}));
       if (isEarly) kill(pid, 'SIGCONT');
       await socket.became('on', SETTLED_MS_MAX);
       kill(pid, 'SIGCONT');
@@ -117,14 +104,14 @@ describe('a process of a region that is stopped within a power command', {
     const [duty, other] = await holder();
     const from = processes[other].lines.length;
     // The begin of the command waits for this lock, and so is under way when its process is stopped.
-    const locker = new pg.Client({ connectionString: server.urlOf('region') });
+    const locker = new pg.Client({ connectionString: pair.server.urlOf('region') });
     await locker.connect();
     await locker.query('BEGIN; LOCK TABLE power_command IN EXCLUSIVE MODE');
     try {
-      await askRegion(PLACES[duty], key, `machines/${id}/?op=power_on`, {});
+      await askRegion(PLACES[duty], pair.key, `machines/${id}/?op=power_on`, {});
       await eventually('the begin waits', async () => {
         const waiting = "SELECT count(*) AS n FROM pg_locks WHERE NOT granted AND relation = 'power_command'::regclass";
-        return (await server.query(waiting, 'region'))[0]?.n !== '0';
+        return (await pair.server.query(waiting, 'region'))[0]?.n !== '0';
       });
       kill(processes[duty].pid, 'SIGSTOP');
     } finally {
@@ -141,13 +128,16 @@ describe('a process of a region that is stopped within a power command', {
     const { socket, id } = await addMachine();
     socket.isOn = true;
     const { pid, duty } = await moveAmidOff(socket, (place) =>
-      askRegion(place, key, `machines/${id}/?op=power_off`, { stop_mode: 'hard' }),
+      askRegion(place, pair.key, `machines/${id}/?op=power_off`, { stop_mode: 'hard' }),
     );
     kill(pid, 'SIGCONT');
     await processes[duty].reported('region.duties-lost');
     await sleep(SETTLED_MS_MAX / 2 + STEP_MS);
     assert.deepEqual([socket.asked, socket.isOn], [['off'], false]);
-    const ledger = await server.query('SELECT count(*) AS unended FROM power_command WHERE ended_ms IS NULL', 'region');
+    const ledger = await pair.server.query(
+      'SELECT count(*) AS unended FROM power_command WHERE ended_ms IS NULL',
+      'region',
+    );
     assert.deepEqual(ledger, [{ unended: '0' }], 'each command has an end');
   });
 });

@@ -10,32 +10,20 @@ import { after, before, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { apartFile } from '../support/apart-file.ts';
 import { missing } from '../support/needs.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
 
 const PLACE = labPlace(16);
 const BASE = `http://127.0.0.1:${PLACE.regionPort}/MAAS`;
-const MAC = '52:54:00:00:54:01';
 const SERVICE = ['region', 'run'];
 const SET = ['config', 'set', 'boot.kernel_params', 'quiet'];
 const regionText = apartFile(PLACE);
 
 describe('a region apart from its racks', { skip: missing('linux') }, () => {
   const region = new RunningRack(PLACE, (text) => regionText(text));
-  const run = (...args: string[]) => runRackboot([...args, '--config', region.configFile]);
+  const run = (...args: string[]) => region.rackboot(...args);
 
   before(() => region.start({ command: SERVICE }));
   after(() => region.remove());
-
-  test('a machine that cannot be added is refused by what is wrong with it', async () => {
-    assert.equal((await run('machines', 'add', '52:54:00:00:54:0b')).code, 0);
-    const again = await run('machines', 'add', '52:54:00:00:54:0b');
-    assert.equal(again.code, 1);
-    assert.match(again.complaints.join('\n'), /a machine with the address 52:54:00:00:54:0b already exists/);
-    const headless = await run('machines', 'add', '52:54:00:00:54:0c', '--power', 'power_user=maas');
-    assert.match(headless.complaints.join('\n'), /name the driver with --power-type/);
-    const odd = await run('machines', 'add', 'no-address');
-    assert.match(odd.complaints.join('\n'), /no-address is not a hardware address: write one as /);
-  });
 
   test('a region has no key of a rack among its values, and a backup says more with --verbose and --json', async () => {
     const shown = await run('config', 'show', 'region');
@@ -51,15 +39,6 @@ describe('a region apart from its racks', { skip: missing('linux') }, () => {
       [file, bytes],
       [join(region.stateDir, 'three.backup'), statSync(join(region.stateDir, 'three.backup')).size],
     );
-  });
-
-  test('a setting of racks is stored, shown and removed, and is in no file of a region', async () => {
-    const ofRacks = await run('config', 'set', 'dns.upstream', '192.0.2.53');
-    assert.deepEqual([ofRacks.code, ofRacks.output.join('\n')], [0, 'dns.upstream: in force.'], 'only racks use it');
-    assert.match((await run('config', 'show', 'dns')).output.join('\n'), /^dns\.upstream +192\.0\.2\.53 +store$/m);
-    assert.equal((await run('config', 'get', 'dns.upstream')).output.join(), '192.0.2.53');
-    assert.doesNotMatch((await run('config', 'export')).output.join('\n'), /upstream/, 'no file of a region has it');
-    assert.equal((await run('config', 'unset', 'dns.upstream')).code, 0);
   });
 
   test('a key that the file writes is read-only, and a refused file is in the status', async () => {
@@ -87,15 +66,6 @@ describe('a region apart from its racks', { skip: missing('linux') }, () => {
     await region.reported('config.applied', { from });
   });
 
-  test('commands that only a rack can answer say so', async () => {
-    for (const command of [['trace'], ['why', MAC], ['neighbours'], ['doctor']]) {
-      const { code, complaints } = await run(...command);
-      assert.notEqual(code, 0, command.join(' '));
-      assert.match(complaints.join('\n'), /region without a rack: .*on the host of (?:a|that) rack/, command.join(' '));
-      assert.doesNotMatch(complaints.join('\n'), /start it first/);
-    }
-  });
-
   test('the systems to deploy are those that the racks report', async () => {
     const { code, output, complaints } = await run('images', 'list');
     assert.deepEqual([code, complaints], [0, []]);
@@ -111,28 +81,14 @@ test('a region whose file names PostgreSQL gets no region.db, and no command abo
   const store = ', store: { kind: postgresql, url: "postgresql://127.0.0.1:9/rackboot" }';
   const region = new RunningRack(PLACE, (text) => regionText(text).replace(', store: { kind: sqlite }', store));
   try {
-    const check = await runRackboot(['region', 'check', '--config', region.configFile]);
+    const check = await region.rackboot('region', 'check');
     assert.match(check.output.join(), /is fine: the region serves 127\.0\.0\.1:\d+, on PostgreSQL\.$/);
-    const { code, complaints } = await runRackboot([...SET, '--config', region.configFile]);
+    const { code, complaints } = await region.rackboot(...SET);
     assert.equal(code, 2);
     assert.match(complaints.join('\n'), /is the file of a region without a rack: .*start it first/);
-    const status = await runRackboot(['status', '--config', region.configFile]);
+    const status = await region.rackboot('status');
     assert.match(status.complaints.join('\n'), / region run --config \S+. starts it/);
     assert.equal(existsSync(join(region.stateDir, 'region.db')), false);
-  } finally {
-    await region.remove();
-  }
-});
-
-test('each fault of the file is named with its remedy, by the start and by the check', async () => {
-  const region = new RunningRack(PLACE, (text) => regionText(text, ', mode: embedded'));
-  const expected = /rackboot\.yaml:3: region\.mode: belongs in the file of a rack: .*; remove it/;
-  try {
-    for (const words of [['region'], SERVICE, ['region', 'check']]) {
-      const { code, complaints } = await runRackboot([...words, '--config', region.configFile]);
-      assert.equal(code, 1, words.join(' '));
-      assert.match(complaints.join('\n'), expected);
-    }
   } finally {
     await region.remove();
   }
@@ -152,8 +108,7 @@ test("it continues with the data of a rack's region, and that rack registers lik
   try {
     await rack.startWhole();
     const set = ['config', 'set', 'cluster_interfaces.lab', `{ ${fields.trim().replaceAll(/\n +/g, ', ')} }`];
-    const stored = await runRackboot([...set, '--config', rack.configFile]);
-    assert.equal(stored.code, 0, stored.complaints.join('\n'));
+    await rack.well(...set);
     await rack.stop();
     copyFileSync(join(rack.stateDir, 'region.db'), join(region.stateDir, 'region.db'));
     await region.start({ command: SERVICE });
@@ -162,7 +117,7 @@ test("it continues with the data of a rack's region, and that rack registers lik
     const from = rack.lines.length;
     await rack.start();
     await rack.reported('region.pending', { from });
-    const accepted = await runRackboot(['racks', 'accept', 'lab', '--config', region.configFile]);
+    const accepted = await region.rackboot('racks', 'accept', 'lab');
     assert.deepEqual([accepted.code, accepted.complaints], [0, []]);
     await eventually('its network', async () => {
       const { interfaces, region: link } = await rack.status();
@@ -180,7 +135,7 @@ test('the key for hypervisors that its directory had before the first start stay
   const region = new RunningRack(PLACE, (text) => regionText(text));
   const file = join(region.stateDir, 'ssh', 'id_ed25519');
   const key = async (): Promise<string> => {
-    const { code, output, complaints } = await runRackboot(['power', 'key', '--config', region.configFile]);
+    const { code, output, complaints } = await region.rackboot('power', 'key');
     assert.deepEqual([code, complaints], [0, []]);
     return output.join('\n');
   };

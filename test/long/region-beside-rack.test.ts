@@ -10,7 +10,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { withStateDirectory } from '../support/apart-file.ts';
 import { missing } from '../support/needs.ts';
 import { enterOwnNetwork } from '../support/own-network.ts';
-import { RunningRack, runRackboot } from '../support/running-rack.ts';
+import { RunningRack } from '../support/running-rack.ts';
 
 const PLACE = labPlace(108);
 const SERVICE = ['region', 'run'];
@@ -19,7 +19,7 @@ const OF_REGION = 5250;
 
 describe('a region whose port somebody else has', { skip: missing('linux', 'root', 'ip') }, () => {
   let region: RunningRack;
-  const command = (...words: string[]) => runRackboot([...words, '--config', region.configFile]);
+  const command = (...words: string[]) => region.rackboot(...words);
 
   before(async () => {
     enterOwnNetwork();

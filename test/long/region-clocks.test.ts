@@ -5,7 +5,7 @@
 // @host alone
 
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -19,12 +19,11 @@ import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { askRegion, REGION_SERVICE, regionProcess } from '../support/region-process.ts';
-import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, type RunningRack } from '../support/running-rack.ts';
 import { type PowerSocket, WebhookPower } from '../support/webhook-power.ts';
 
 const PLACES = [labPlace(102), labPlace(103)] as const;
 const HOUR_MS = 3_600_000;
-const PASSWORD = 'correct horse battery';
 /** A process takes the duties of one that has died within this, in milliseconds. */
 const TAKEN_MS_MAX = 20_000;
 /** Its first step may wait for this long, if the duties went from one process to another and back, in milliseconds. */
@@ -100,11 +99,7 @@ describe('clocks that jump, and a database without a connection', {
     [one, two] = [regionProcess(PLACES[0], url), regionProcess(PLACES[1], url)];
     await withClock(ownClock, () => start(one));
     await start(two);
-    const password = join(one.directory, 'password');
-    writeFileSync(password, `${PASSWORD}\n`, { mode: 0o600 });
-    const run = (...args: string[]) => runRackboot([...args, '--config', one.configFile]);
-    assert.equal((await run('createadmin', '--username', 'ann', '--password-file', password)).code, 0);
-    key = (await run('apikey', '--username', 'ann')).output.join('').trim();
+    key = await one.administrator();
     const form = { hostname: 'calm-ibis', mac_addresses: '52:54:00:44:00:01', architecture: 'amd64/generic' };
     systemId = machine.parse(await ask(0, 'machines/', form)).system_id;
     const parameters = JSON.stringify(power.parameters('one'));
@@ -189,7 +184,7 @@ describe('clocks that jump, and a database without a connection', {
         const ready = await fetch(`http://${PLACES[0].octets}.2:5249/readyz`);
         assert.equal(ready.status, 503, await ready.text());
         const late = regionProcess(labPlace(104), server.urlOf('region').replace('user=rackboot', `user=${LIMITED}`));
-        const { code, complaints } = await runRackboot(['region', 'run', '--config', late.configFile]);
+        const { code, complaints } = await late.rackboot('region', 'run');
         assert.notEqual(code, 0);
         assert.match(complaints.join('\n'), /no connection left: raise its max_connections/);
         await late.remove();

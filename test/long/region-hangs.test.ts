@@ -3,18 +3,17 @@
 // @host alone
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
-import { PostgresServer } from '../support/postgres-server.ts';
+import type { PostgresServer } from '../support/postgres-server.ts';
 import { kill } from '../support/process-tree.ts';
-import { askRegion, REGION_SERVICE, regionProcess } from '../support/region-process.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { RegionPair } from '../support/region-pair.ts';
+import { askRegion, REGION_SERVICE } from '../support/region-process.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
 
 const PLACES = [labPlace(39), labPlace(83)] as const;
 const RACK = labPlace(45);
@@ -32,9 +31,10 @@ const MOVED_MS_MAX = 15_000;
 describe('a region whose database or process hangs', {
   skip: missing('linux', '/usr/lib/postgresql'),
 }, () => {
+  let pair: RegionPair;
   let server: PostgresServer;
   let key = '';
-  let processes: [RunningRack, RunningRack];
+  let processes: readonly [RunningRack, RunningRack];
 
   const request = async (which: 0 | 1, path: string, accept = '*/*', method = 'GET') => {
     const from = performance.now();
@@ -68,31 +68,21 @@ describe('a region whose database or process hangs', {
     );
 
   before(async () => {
-    server = await PostgresServer.start({ settings: [] });
-    await server.query('CREATE DATABASE region');
-    const [one, two] = PLACES.map((place) => regionProcess(place, server.urlOf('region')));
-    assert.ok(one !== undefined && two !== undefined);
-    processes = [one, two];
-    await one.start({ command: REGION_SERVICE });
-    await two.start({ command: REGION_SERVICE });
-    const password = join(one.directory, 'password');
-    writeFileSync(password, 'correct horse battery\n', { mode: 0o600 });
-    const run = (...args: string[]) => runRackboot([...args, '--config', one.configFile]);
-    assert.equal((await run('createadmin', '--username', 'ann', '--password-file', password)).code, 0);
-    key = (await run('apikey', '--username', 'ann')).output.join('').trim();
+    pair = await RegionPair.start(PLACES);
+    ({ server, key } = pair);
+    processes = [pair.one, pair.two];
   });
   after(async () => {
     server?.goOn();
     for (const one of processes ?? []) kill(one.pid, 'SIGCONT');
-    await Promise.all((processes ?? []).map((one) => one.remove()));
-    await server?.close();
+    await pair?.close();
   });
 
   test('status, metrics and the log say which process has the duties', async () => {
     const [duty, other] = await holder();
     const name = `hall-${PLACES[duty].regionPort}`;
     for (const which of [duty, other]) {
-      const said = await runRackboot(['status', '--config', processes[which].configFile]);
+      const said = await processes[which].rackboot('status');
       const where = which === duty ? 'this process' : `the process ${name}`;
       assert.match(said.output.join('\n'), new RegExp(`^Duties {2}${where}$`, 'm'));
     }
@@ -180,7 +170,7 @@ describe('a region whose database or process hangs', {
     try {
       await rack.start();
       await rack.reported('region.pending');
-      assert.equal((await runRackboot(['racks', 'accept', 'far', '--config', processes[0].configFile])).code, 0);
+      await processes[0].well('racks', 'accept', 'far');
       await eventually('it is linked', async () => (await rack.status()).region?.state === 'up');
       const from = rack.lines.length;
       kill(processes[0].pid, 'SIGSTOP');

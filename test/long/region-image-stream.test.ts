@@ -27,7 +27,7 @@ import { makeAuthority } from '../support/authority.ts';
 import { GpgHome } from '../support/gpg-home.ts';
 import { FileSite } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
-import { eventually, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, RunningRack, runRackboot, well } from '../support/running-rack.ts';
 import { putPart } from '../support/tree-part.ts';
 
 const MIB = 1024 * 1024;
@@ -51,8 +51,7 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
     const file = join(scratch, `${release}.img`);
     writeFileSync(file, makeSystemDisk(mebibytes * MIB, seed));
     const flags = ['--os', 'debian', '--release', release, '--tree', rack.tree, ...more];
-    const { code, complaints } = await runRackboot(['images', 'add', file, ...flags]);
-    assert.equal(code, 0, complaints.join('\n'));
+    await well(runRackboot(['images', 'add', file, ...flags]));
   };
   const textOf = async (path: string): Promise<string> => {
     const answer = await fetch(`${site}${path}`);
@@ -72,9 +71,8 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
     putPart(rack.tree, LOADER, UEFI, { ...facts, label: 'stable', fetched: [] });
     putPart(rack.tree, INSTALLER, TRIXIE, { ...facts, os: 'debian', fetched: [] });
     image = readImages(rack.tree).images.find(({ release }) => release === 'bookworm');
-    const { code, output, complaints } = await runRackboot(['images', 'key', '--config', rack.configFile]);
-    assert.equal(code, 0, complaints.join('\n'));
-    writeFileSync(keyring, `${output.join('\n').replace('BLOCK-----', 'BLOCK-----\n')}\n`);
+    const output = await rack.well('images', 'key');
+    writeFileSync(keyring, `${output.replace('BLOCK-----', 'BLOCK-----\n')}\n`);
   });
   after(async () => {
     await rack.remove();
@@ -130,9 +128,10 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
 
   test('are mirrored, and imported with the same bytes and serial by another store', async () => {
     const [mirror, tree, sources] = [join(scratch, 'mirror'), join(scratch, 'tree'), join(scratch, 'sources.yaml')];
-    const mirrored = await runRackboot(['images', 'mirror', '--keyring', keyring, site, mirror, 'release=bookworm']);
-    assert.equal(mirrored.code, 0, mirrored.complaints.join('\n'));
-    assert.match(mirrored.output.join('\n'), /^Mirrored: 1 new file of 1, 0 removed\.$/m);
+    const mirrored = await well(
+      runRackboot(['images', 'mirror', '--keyring', keyring, site, mirror, 'release=bookworm']),
+    );
+    assert.match(mirrored, /^Mirrored: 1 new file of 1, 0 removed\.$/m);
     mkdirSync(tree);
     writeFileSync(
       sources,
@@ -150,8 +149,7 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
       ['installer/debian/trixie', '--source', 'installers'],
       ['bootloader/uefi'],
     ]) {
-      const { code, complaints } = await runRackboot(['images', 'import', ...words, ...flags]);
-      assert.equal(code, 0, complaints.join('\n'));
+      await well(runRackboot(['images', 'import', ...words, ...flags]));
     }
     for (const [directory, files] of [[LOADER, UEFI] as const, [INSTALLER, TRIXIE] as const])
       for (const [name, text] of Object.entries(files))
@@ -167,8 +165,7 @@ describe("a region's own images", { skip: missing('linux', 'gpg') }, () => {
 
   test('are no longer offered when they are removed, and a region imports them from the mirror', async () => {
     for (const name of ['debian/trixie', 'debian/bookworm']) {
-      const removed = await runRackboot(['images', 'remove', name, '--config', rack.configFile]);
-      assert.equal(removed.code, 0, removed.complaints.join('\n'));
+      await rack.well('images', 'remove', name);
     }
     await eventually('they are gone', async () => !/trixie|bookworm/.test(await products()));
     const url = await mirrorSite.open();
@@ -233,8 +230,7 @@ describe('a rack apart from its region', { skip: missing('linux', 'openssl') }, 
     const file = join(scratch, 'disk.img');
     writeFileSync(file, disk);
     const flags = ['--os', 'debian', '--release', release, '--tree', rack.tree];
-    const { code, complaints } = await runRackboot(['images', 'add', file, ...flags]);
-    assert.equal(code, 0, complaints.join('\n'));
+    await well(runRackboot(['images', 'add', file, ...flags]));
   };
 
   before(async () => {
@@ -265,8 +261,7 @@ describe('a rack apart from its region', { skip: missing('linux', 'openssl') }, 
   });
 
   test('has all of them then, continued after a kill, and its own', async () => {
-    const accepted = await runRackboot(['racks', 'accept', 'far', '--config', region.configFile]);
-    assert.equal(accepted.code, 0, accepted.complaints.join('\n'));
+    await region.well('racks', 'accept', 'far');
     const own = namesIn(far);
     await eventually('a copy is under way or done', () => existsSync(join(far.tree, 'images', '.downloads')), 30_000);
     await far.kill();
@@ -314,32 +309,7 @@ describe('a rack apart from its region', { skip: missing('linux', 'openssl') }, 
     far.configure(text);
     process.kill(far.pid, 'SIGHUP');
     await eventually('the new one is there', () => namesIn(far).length === 4, 60_000);
-    const { code } = await runRackboot(['images', 'remove', 'debian/forky', '--config', region.configFile]);
+    const { code } = await region.rackboot('images', 'remove', 'debian/forky');
     assert.equal(code, 0);
-  });
-
-  test('loses the images that the region removes, whose bytes stay for a while, and keeps its own', async () => {
-    const gone = readImages(far.tree).images.find(({ release }) => release === 'bookworm');
-    const blob = join(far.tree, 'images', gone?.sha256.slice(0, 2) ?? '', `${gone?.sha256}.img`);
-    const { code } = await runRackboot(['images', 'remove', 'debian/bookworm', '--config', region.configFile]);
-    assert.equal(code, 0);
-    // The documents of the site are as old as two seconds.
-    const products = '/MAAS/images-stream/streams/v1/io.rackboot:images:download.json';
-    const isNamed = async () => /bookworm|forky/.test(JSON.stringify(await region.ask(products)));
-    await eventually('the site names neither', async () => !(await isNamed()), 10_000);
-    // Nothing is removed while an address of the list does not answer.
-    far.configure(readFileSync(far.configFile, 'utf8').replace('"https://127.0.0.1:9/MAAS", ', ''));
-    // The rack looks every five minutes, and when it starts.
-    await far.kill();
-    await far.start();
-    const isRemoved = (name: string): boolean => /bookworm|forky/.test(name);
-    await eventually('both are gone', () => !namesIn(far).some(isRemoved), 60_000);
-    assert.ok(statSync(existsSync(blob) ? blob : `${blob}.zst`).size > 0);
-    assert.deepEqual(
-      readImages(far.tree)
-        .images.map(({ release }) => release)
-        .sort(),
-      ['own', 'trixie'],
-    );
   });
 });

@@ -2,7 +2,7 @@
 // @host alone
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -13,9 +13,8 @@ import { makeSystemDisk } from '../images/disks.ts';
 import { ImageSite } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
-import { PostgresServer } from '../support/postgres-server.ts';
-import { REGION_SERVICE, regionProcess } from '../support/region-process.ts';
-import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
+import { RegionPair } from '../support/region-pair.ts';
+import { eventually, type RunningRack } from '../support/running-rack.ts';
 
 const MIB = 1024 * 1024;
 const PLACES = [labPlace(8), labPlace(9)] as const;
@@ -33,10 +32,9 @@ describe('two processes of a region that imports', {
 }, () => {
   const scratch = mkdtempSync(join(tmpdir(), 'rackboot-import-duties-'));
   const site = new ImageSite(join(scratch, 'site'));
-  let server: PostgresServer;
+  let pair: RegionPair;
   let one: RunningRack;
   let two: RunningRack;
-  let key = '';
 
   const ask = async (
     method: string,
@@ -45,7 +43,7 @@ describe('two processes of a region that imports', {
     { regionPort }: LabPlace = PLACES[0],
   ): Promise<unknown> => {
     const answer = await fetch(`http://127.0.0.1:${regionPort}/MAAS/api/2.0/${path}`, {
-      headers: { Authorization: authorizationOf(key) },
+      headers: { Authorization: authorizationOf(pair.key) },
       method,
       ...(method === 'GET' ? {} : { body: new URLSearchParams(fields) }),
     });
@@ -65,26 +63,14 @@ describe('two processes of a region that imports', {
   before(async () => {
     site.write([{ release: 'noble', serial: '20261015', content: makeSystemDisk(24 * MIB, 3) }]);
     const url = await site.open();
-    server = await PostgresServer.start();
-    await server.query('CREATE DATABASE region');
-    [one, two] = PLACES.map((place) => regionProcess(place, server.urlOf('region'), ', import_every: no')) as [
-      RunningRack,
-      RunningRack,
-    ];
-    await one.start({ command: REGION_SERVICE });
-    await two.start({ command: REGION_SERVICE });
-    const password = join(one.directory, 'password');
-    writeFileSync(password, 'correct horse battery\n', { mode: 0o600 });
-    const run = (...args: string[]) => runRackboot([...args, '--config', one.configFile]);
-    assert.equal((await run('createadmin', '--username', 'ann', '--password-file', password)).code, 0);
-    key = (await run('apikey', '--username', 'ann')).output.join('').trim();
+    pair = await RegionPair.start(PLACES, ', import_every: no');
+    ({ one, two } = pair);
     const keys = Buffer.from(site.keyring).toString('base64');
     const { id } = (await ask('POST', 'boot-sources/', { url, keyring_data: keys })) as { readonly id: number };
     await ask('POST', `boot-sources/${id}/selections/`, { os: 'ubuntu', release: 'noble' });
   });
   after(async () => {
-    await Promise.all([one?.remove(), two?.remove()]);
-    await server?.close();
+    await pair?.close();
     site.close();
     rmSync(scratch, { recursive: true, force: true });
   });

@@ -29,3 +29,28 @@ test(
       pauseMsMax: 20_000,
     }),
 );
+
+// Fewer kills: each step of a few machines happens once.
+test(
+  'machines end Deployed though their region is killed, each change of power happens once, each event is reported once',
+  {
+    skip: missing('linux', '/usr/lib/postgresql'),
+  },
+  () =>
+    deployUnderFire({
+      name: 'region-kill-deployment',
+      places: [labPlace(2), labPlace(3)],
+      rack: labPlace(4),
+      hasStandby: false,
+      // The kernel keeps what a killed server has written, so the disk need not be waited for.
+      settings: ['fsync = off'],
+      machines: 2,
+      livesMax: 1,
+      paceMs: 250,
+      writers: 2,
+      followers: 1,
+      kills: [3, 0],
+      killsPerCrash: 3,
+      pauseMsMax: 6000,
+    }),
+);

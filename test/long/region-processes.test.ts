@@ -9,7 +9,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
 import { RegionPair } from '../support/region-pair.ts';
-import { eventually, type RunningRack, runRackboot } from '../support/running-rack.ts';
+import { eventually, type RunningRack } from '../support/running-rack.ts';
 
 const PLACES = [labPlace(105), labPlace(106)] as const;
 /** /readyz waits for the database for 2 s; the rest is for a busy host, in milliseconds. */
@@ -23,7 +23,7 @@ describe('two processes of one region, and their database', {
   let pair: RegionPair;
 
   before(async () => {
-    pair = await RegionPair.start(...PLACES);
+    pair = await RegionPair.start(PLACES);
     await pair.addMachine('last-owl', '52:54:00:00:55:01');
   });
   after(() => pair?.close());
@@ -32,7 +32,7 @@ describe('two processes of one region, and their database', {
     skip: missing('ssh'),
   }, async () => {
     const keyOf = async (process: RunningRack): Promise<string> => {
-      const { code, output, complaints } = await runRackboot(['power', 'key', '--config', process.configFile]);
+      const { code, output, complaints } = await process.rackboot('power', 'key');
       assert.deepEqual([code, complaints], [0, []]);
       return output.join('\n');
     };

@@ -12,7 +12,7 @@ import { labPlace } from '../../src/lab/safe-lab.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { missing } from '../support/needs.ts';
 import { remoteRack } from '../support/remote-rack.ts';
-import { RunningRack, runRackboot } from '../support/running-rack.ts';
+import { RunningRack } from '../support/running-rack.ts';
 
 const PLACE = labPlace(14);
 const SECURE = labPlace(13);
@@ -21,7 +21,7 @@ test('a foreign outbox keeps the rack from starting, by name and before a machin
   const other = remoteRack(PLACE, 'other', 'url: "http://127.0.0.1:1/MAAS"');
   try {
     writeFileSync(join(other.stateDir, 'outbox.db'), 'no database '.repeat(100));
-    const { code, complaints } = await runRackboot(['run', '--config', other.configFile]);
+    const { code, complaints } = await other.rackboot('run');
     assert.equal(code, 1);
     assert.match(complaints.join('\n'), /outbox\.db is a damaged outbox database/);
   } finally {
@@ -32,7 +32,7 @@ test('a foreign outbox keeps the rack from starting, by name and before a machin
 test('a key that others may read, and invalid certificates, keep the rack from starting, by name', async () => {
   const other = remoteRack(PLACE, 'other', 'url: "https://127.0.0.1:1/MAAS", ca_file: "/etc/passwd"');
   try {
-    const run = () => runRackboot(['run', '--config', other.configFile]);
+    const run = () => other.rackboot('run');
     assert.match((await run()).complaints.join('\n'), /region\.ca_file: \/etc\/passwd holds no certificate/);
     const key = join(other.stateDir, 'region.key');
     assert.ok(existsSync(key));

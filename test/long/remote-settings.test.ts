@@ -37,9 +37,8 @@ describe('the network of a remote rack', { skip: missing('linux') }, () => {
   });
 
   async function atRegion(...words: readonly string[]): Promise<string> {
-    const { code, output, complaints } = await runRackboot([...words, '--config', region.configFile]);
-    assert.equal(code, 0, complaints.join('\n'));
-    return output.join('\n');
+    const output = await region.well(...words);
+    return output;
   }
   const lastOctet = async (): Promise<number> =>
     Number(addressOf((await probes.leaseWithin(10_000)) ?? assert.fail('no lease')).split('.')[3]);
@@ -53,7 +52,7 @@ describe('the network of a remote rack', { skip: missing('linux') }, () => {
     assert.ok((await lastOctet()) >= 100);
     assert.match(await atRegion('config', 'export', '--rack', 'far'), /^cluster_interfaces:\n {2}- name: yard$/m);
     assert.doesNotMatch(await atRegion('config', 'export'), /yard/, 'it is not the region’s own');
-    const shown = await runRackboot(['config', 'show', '--config', far.configFile]);
+    const shown = await far.rackboot('config', 'show');
     assert.match(shown.output.join('\n'), /^boot\.kernel_params +quiet +store$/m);
   });
 
@@ -76,7 +75,7 @@ describe('the network of a remote rack', { skip: missing('linux') }, () => {
       'the region has heard of it',
       async () => {
         const words = ['config', 'set', 'cluster_interfaces.yard.management', '1', '--rack', 'far'];
-        const { code, complaints } = await runRackboot([...words, '--config', region.configFile]);
+        const { code, complaints } = await region.rackboot(...words);
         return code === 2 && /written in the configuration file of the rack far as/.test(complaints.join());
       },
       60_000,

@@ -8,7 +8,8 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
-import { fine, StoredNetwork } from '../support/stored-network.ts';
+import { well } from '../support/running-rack.ts';
+import { StoredNetwork } from '../support/stored-network.ts';
 
 const PLACE = labPlace(111);
 
@@ -17,71 +18,25 @@ describe('a configuration in the store and in the file', { skip: missing('linux'
 
   before(async () => {
     on = await StoredNetwork.start(PLACE);
-    await fine(on.config('set', 'cluster_interfaces.lab', on.network));
-    await fine(on.config('set', 'boot.kernel_params', 'console=ttyS4'));
+    await well(on.config('set', 'cluster_interfaces.lab', on.network));
+    await well(on.config('set', 'boot.kernel_params', 'console=ttyS4'));
     await on.probes.lease();
   });
   after(() => on?.remove());
 
-  test('names the leases that a narrowed range leaves outside', async () => {
-    const low = 'cluster_interfaces.lab.ip_range_low';
-    const narrowed = await fine(on.config('set', low, `${PLACE.octets}.199`));
-    assert.match(
-      narrowed,
-      /in force\.\nLeases: \d+ (?:is|are) outside the ranges in force; .*\n(?: {2}\S+ {2}\S+\n)+`.*rackboot(?:\.js)? leases/,
-    );
-    assert.match(await fine(on.config('set', low, `${PLACE.octets}.100`)), /in force\.$/);
-  });
-
-  test('refuses an unknown key and a value that no loader accepts, and names what else to set with a mode', async () => {
-    for (const [words, problem] of [
-      [['set', 'dns.upstreem', 'x'], /unknown key/],
-      [['set', 'boot.kernel_params', 'a || b'], /not every loader accepts this/],
-      [
-        ['set', 'boot.release', 'forky'],
-        /no environment of forky.* the tree has the environment of bookworm\. First: .*rackboot(?:\.js)? images build/,
-      ],
-      [['set', 'dns.upstream', '[1'], /is not YAML/],
-      [['unset', 'boot.release'], /nothing to remove/],
-      [['get', 'nothing.here'], /no such key/],
-      [['show', 'nothing.here'], /no such key/],
-    ] as const) {
-      const { code, complaints } = await on.config(...words);
-      assert.equal(code, 2, words.join(' '));
-      assert.match(complaints.join('\n'), problem);
-      assert.doesNotMatch(complaints.join('\n'), /[{}]"|a bug/);
-    }
-    assert.deepEqual(on.rack.events('config.refused'), []);
-    const proxied = await on.config('set', 'cluster_interfaces.lab.mode', 'proxy');
-    assert.equal(proxied.code, 2);
-    const [, command = ''] =
-      /^Without .*, in one command: .*(config set .*)$/m.exec(proxied.complaints.join('\n')) ?? [];
-    assert.match(
-      command,
-      /^config set (?:--config \S+ )?--replace cluster_interfaces\.lab '\{.*"mode":"proxy"\}'$/,
-      proxied.complaints.join(),
-    );
-    const warned = await fine(on.config('set', 'boot.loaders', '{ 0: nothere.0 }'));
-    assert.match(
-      warned,
-      /boot\.loaders: in force\.\nBeware {2}boot\.loaders gives nothere\.0 to architecture 0 \(BIOS\), .*put it there/,
-    );
-    await fine(on.config('unset', 'boot.loaders'));
-  });
-
   test('is pinned by the file, and then read-only in the store', async () => {
     const before = readFileSync(on.rack.configFile, 'utf8');
-    const pinned = `${before}${(await fine(on.config('export'))).replace(/^boot:\n.*\n/m, '')}\n`;
+    const pinned = `${before}${(await well(on.config('export'))).replace(/^boot:\n.*\n/m, '')}\n`;
     const next = `${on.rack.configFile}.next`;
     writeFileSync(next, pinned.replace(`${PLACE.octets}.100`, `${PLACE.octets}.199`));
-    const shown = await fine(on.rackboot('check', '--diff', next));
+    const shown = await well(on.rackboot('check', '--diff', next));
     assert.match(shown, /^cluster_interfaces\.lab\.ip_range_low: \S+\.100 → \S+\.199$/m);
     assert.match(shown, /^Leases: \d+ (?:is|are) outside the new ranges/m);
     assert.match(shown, /^Store: cluster_interfaces\.lab is also in the store; the file wins$/m);
     on.from = on.rack.lines.length;
     on.rack.configure(pinned);
     assert.equal((await on.rack.reported('config.applied', { from: on.from })).changes, 0);
-    assert.match(await fine(on.rackboot('check', '--diff')), /changes nothing that is in force/);
+    assert.match(await well(on.rackboot('check', '--diff')), /changes nothing that is in force/);
     const refused = await on.config('set', 'cluster_interfaces.lab.management', '1');
     assert.equal(refused.code, 2);
     assert.match(refused.complaints.join(), /read-only: written in \S+rackboot\.yaml as cluster_interfaces\.lab/);

@@ -1,9 +1,11 @@
-// Five seeds of everything that can happen between a rack and its region; `test/long/chaos.test.ts` has thousands.
+// Everything that can happen between a rack and its region: five seeds, and thousands with many rounds.
+// @long more
 
 import { test } from 'node:test';
+import { HAS_MANY_ROUNDS } from '../support/rounds.ts';
 import { liveThroughSeeds } from './chaos.ts';
 
-const SEEDS = 5;
+const SEEDS = HAS_MANY_ROUNDS ? 4000 : 5;
 
 test(`rack and region agree whatever happens between them, and every event arrives once in its order: ${SEEDS} seeds`, () =>
   liveThroughSeeds(1, SEEDS));

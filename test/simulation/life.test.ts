@@ -1,4 +1,4 @@
-// Whole lives in virtual time; `test/long/simulation.test.ts` runs many seeds.
+// Whole lives in virtual time; boot.test.ts runs many seeds.
 
 import { test } from 'node:test';
 import { printedRandom } from '../support/printed-random.ts';

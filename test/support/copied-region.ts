@@ -1,13 +1,12 @@
 // A region's data to copy, save and restore, and what came of it: what the tests of `store/copying` and of the long suite share.
 
-import assert from 'node:assert/strict';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { EVENT, fillRegion } from '../contract/region-operations.ts';
-import { runRackboot } from './running-rack.ts';
+import { runRackboot, well } from './running-rack.ts';
 
 /** More than are copied at a time. */
 export const MACHINES = 600;
@@ -57,9 +56,8 @@ export async function readStore(store: RegionStore | Promise<RegionStore>): Prom
 
 /** Runs a command of `region`, which must succeed. @returns its output */
 export async function runRegion(...args: string[]): Promise<string> {
-  const { code, output, complaints } = await runRackboot(['region', ...args]);
-  assert.equal(code, 0, complaints.join('\n'));
-  return output.join('\n');
+  const output = await well(runRackboot(['region', ...args]));
+  return output;
 }
 
 /** Writes the configuration file of a region below `directory`. @param store in YAML @returns its path */

@@ -10,7 +10,7 @@ import { formatMac } from '../../src/net/address.ts';
 import { BALLAST_BYTES, BALLAST_FILE } from '../../src/store/leases/ballast.ts';
 import { leasesShape } from './answer-shapes.ts';
 import { addressOf, askName, DhcpProbes, type Leased, loadByHttp, loadByTftp } from './probes.ts';
-import { eventually, RunningRack, runRackboot } from './running-rack.ts';
+import { eventually, RunningRack } from './running-rack.ts';
 
 const LOADER = 'lpxelinux.0';
 const LOADER_BYTES = 44_000;
@@ -48,7 +48,7 @@ export async function stopsOnlyLeases(place: LabPlace, rounds: number): Promise<
       fillDisk(ballast);
       const from = rack.lines.length;
       // Before any client has asked for a lease.
-      const shown = await runRackboot(['status', '--config', rack.configFile]);
+      const shown = await rack.rackboot('status');
       assert.equal(shown.code, 1);
       assert.match(
         shown.output.join('\n'),

@@ -10,14 +10,114 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
+import type { MachineOutcome, MachineStep } from '../../src/lab/machine-actions.ts';
+import { MachineRunner } from '../../src/lab/machine-runner.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
+import {
+  enlistmentForm,
+  type SimulatedHardware,
+  simulatedHardware,
+  uuidBytes,
+} from '../../src/lab/simulated-hardware.ts';
+import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
+import type { Switched } from '../../src/lab/webhook-power.ts';
 import { formatMac } from '../../src/net/address.ts';
+import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
+import { openNetwork } from '../../src/net/datagrams/open-network.ts';
 import { diskImage } from './disk-image.ts';
-import { LivingMachine } from './living-machine.ts';
-import { eventually, RunningRack, runRackboot } from './running-rack.ts';
+import { DhcpProbes } from './probes.ts';
+import { eventually, RunningRack } from './running-rack.ts';
 import { type PowerSocket, WebhookPower } from './webhook-power.ts';
+
+/** How often its system renews its address. */
+const ASKS_EVERY_MS = 10_000;
+
+interface Running {
+  readonly machine: SimulatedMachine;
+  readonly runner: MachineRunner;
+  readonly network: HostNetwork;
+}
+
+class LivingMachine implements Switched {
+  readonly hardware: SimulatedHardware;
+  /** Everything it did, over all its boots, as text. */
+  readonly steps: string[] = [];
+  /** How each of its boots ended. */
+  readonly outcomes: MachineOutcome[] = [];
+  /** Called when it powers itself off. */
+  onOff: () => void = () => undefined;
+  readonly #place: LabPlace;
+  #disk: 'blank' | 'system' = 'blank';
+  #running: Running | undefined;
+  #unplugged = Promise.withResolvers<void>();
+  /** Ends its system. */
+  #kept: Promise<void> = Promise.resolve();
+
+  constructor(place: LabPlace, index: number) {
+    this.#place = place;
+    this.hardware = simulatedHardware(index);
+  }
+
+  get disk(): 'blank' | 'system' {
+    return this.#running?.machine.disk ?? this.#disk;
+  }
+
+  async on(): Promise<void> {
+    if (this.#running !== undefined) return;
+    const { hardware } = this;
+    const machine = new SimulatedMachine({
+      mac: hardware.mac,
+      uuid: uuidBytes(hardware.uuid),
+      architecture: 0,
+      enlistmentForm: (bootMac) => enlistmentForm(hardware, bootMac),
+      seed: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
+      works: true,
+      disk: this.#disk,
+    });
+    const network = await openNetwork();
+    const onStep = ({ name, text }: MachineStep): void => void this.steps.push(`${name}: ${text}`);
+    const runner = new MachineRunner(machine, { ...this.#place, network, clock: systemClock, device: 'lo', onStep });
+    this.#running = { machine, runner, network };
+    void runner.run().then(async (outcome) => {
+      this.outcomes.push(outcome);
+      await network.close();
+      if (outcome.kind === 'system-up') {
+        this.#kept = this.#keepAddress(runner);
+        return;
+      }
+      if (this.#running?.runner !== runner) return;
+      this.#disk = machine.disk;
+      this.#running = undefined;
+      this.onOff();
+    });
+  }
+
+  /** Runs while it has power. */
+  async #keepAddress(runner: MachineRunner): Promise<void> {
+    while (this.#running?.runner === runner) {
+      const probes = await DhcpProbes.open(this.#place);
+      // A lost answer is requested again the next time.
+      void probes.lease(this.hardware.mac, 'system');
+      await Promise.race([sleep(ASKS_EVERY_MS), this.#unplugged.promise]);
+      await probes.close();
+    }
+  }
+
+  /** Cuts its power. */
+  async off(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    if (running === undefined) return;
+    this.#disk = running.machine.disk;
+    this.#unplugged.resolve();
+    this.#unplugged = Promise.withResolvers();
+    await this.#kept;
+    await running.runner.close();
+    await running.network.close();
+  }
+}
 
 /** How long a step may take: a machine without an answer asks again after seconds. */
 const STEP_MS_MAX = 90_000;
@@ -266,7 +366,6 @@ export class LifeUnderFire {
   }
 
   async #run(...words: readonly string[]): Promise<void> {
-    const { code, complaints } = await runRackboot([...words, '--config', this.rack.configFile]);
-    assert.equal(code, 0, complaints.join('\n'));
+    await this.rack.well(...words);
   }
 }

@@ -1,16 +1,11 @@
 // Two processes of one region on one PostgreSQL server, and a client of either: what `e2e/region-processes.test.ts` and the long suite
 // share.
 
-import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { z } from 'zod';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { askRegion, REGION_SERVICE, regionProcess } from './region-process.ts';
-import { type Ended, eventually, type RunningRack, runRackboot } from './running-rack.ts';
-
-const PASSWORD = 'correct horse battery';
+import { type Ended, eventually, type RunningRack } from './running-rack.ts';
 
 export const succeeds = (work: () => Promise<unknown>): Promise<boolean> =>
   work().then(
@@ -36,27 +31,24 @@ export class RegionPair {
   /** The machine that `addMachine` made. */
   systemId = '';
 
-  private constructor(places: readonly [LabPlace, LabPlace], server: PostgresServer) {
+  private constructor(places: readonly [LabPlace, LabPlace], server: PostgresServer, more: string) {
     this.#places = places;
     this.server = server;
     [this.one, this.two] = [
-      regionProcess(places[0], server.urlOf('region')),
-      regionProcess(places[1], server.urlOf('region')),
+      regionProcess(places[0], server.urlOf('region'), more),
+      regionProcess(places[1], server.urlOf('region'), more),
     ];
   }
 
-  /** Starts both processes on a server of their own, and makes an administrator. */
-  static async start(...places: readonly [LabPlace, LabPlace]): Promise<RegionPair> {
+  /** Starts both processes on a server of their own, and makes an administrator. @param more further values of `region`, in YAML */
+  static async start(places: readonly [LabPlace, LabPlace], more = ''): Promise<RegionPair> {
     const server = await PostgresServer.start({ settings: [] });
     await server.query('CREATE DATABASE region');
-    const pair = new RegionPair(places, server);
+    const pair = new RegionPair(places, server, more);
     try {
       await pair.one.start({ command: REGION_SERVICE });
       await pair.two.start({ command: REGION_SERVICE });
-      const password = join(pair.one.directory, 'password');
-      writeFileSync(password, `${PASSWORD}\n`, { mode: 0o600 });
-      assert.equal((await pair.run('createadmin', '--username', 'ann', '--password-file', password)).code, 0);
-      pair.key = (await pair.run('apikey', '--username', 'ann')).output.join('').trim();
+      pair.key = await pair.one.administrator();
     } catch (error) {
       await pair.close();
       throw error;
@@ -66,7 +58,7 @@ export class RegionPair {
 
   /** Runs a command at the first process. */
   run(...args: string[]): Promise<Ended> {
-    return runRackboot([...args, '--config', this.one.configFile]);
+    return this.one.rackboot(...args);
   }
 
   /** Asks one of the processes, as an administrator. */

@@ -20,7 +20,7 @@ import { authorizationOf } from './oauth.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { printedRandom } from './printed-random.ts';
 import { askRegion, REGION_SERVICE, regionProcess } from './region-process.ts';
-import { eventually, RunningRack, runRackboot } from './running-rack.ts';
+import { eventually, RunningRack } from './running-rack.ts';
 import { type PowerSocket, WebhookPower } from './webhook-power.ts';
 
 const DATABASE = 'region';
@@ -44,7 +44,6 @@ const RENDERED_EVERY_MS = 100;
 /** A writer pauses for this after each change, in milliseconds: the log keeps 50 000 events of one person, and none of these may be cut. */
 const WRITTEN_EVERY_MS = 150;
 const SWITCHED_MAC = '52:54:00:ff:00:01';
-const PASSWORD = 'correct horse battery';
 const SSH_KEY = Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 7)]);
 
 const stored = z.array(z.object({ system_id: z.string(), hostname: z.string(), description: z.string() }));
@@ -145,24 +144,15 @@ export class RegionUnderFire {
       this.#keepers.push(this.#keep(one));
       await eventually('the process answers', () => one.status().catch(() => undefined), AWAY_MS_MAX);
     }
-    const password = join(first.directory, 'password');
-    writeFileSync(password, `${PASSWORD}\n`, { mode: 0o600 });
-    const run = async (...words: string[]): Promise<string> => {
-      const { code, output, complaints } = await runRackboot(words);
-      assert.equal(code, 0, complaints.join('\n'));
-      return output.join('').trim();
-    };
-    const config = ['--config', first.configFile];
-    await run('createadmin', '--username', 'ann', '--password-file', password, ...config);
-    this.#key = await run('apikey', '--username', 'ann', ...config);
+    this.#key = await first.administrator();
     await this.ask('account/prefs/sshkeys/', { key: `ssh-ed25519 ${SSH_KEY.toString('base64')} me@here` });
     await this.rack.start();
     await this.rack.reported('region.pending');
     const image = join(this.rack.directory, 'image.raw');
     writeFileSync(image, diskImage());
     const system = ['--os', 'debian', '--release', 'trixie'];
-    await run('images', 'add', image, ...system, '--config', this.rack.configFile);
-    await run('racks', 'accept', 'far', ...config);
+    await this.rack.well('images', 'add', image, ...system);
+    await first.well('racks', 'accept', 'far');
     await eventually('the rack is linked', async () => (await this.rack.status()).region?.state === 'up');
   }
 

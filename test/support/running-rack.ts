@@ -1,5 +1,6 @@
 // A rack for an end-to-end test: a directory of its own, a configuration, and the real daemon over it, whose log is kept.
 
+import assert from 'node:assert/strict';
 import { type SpawnOptions, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +19,8 @@ import { eventuallyWithin } from './eventually.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 export const MAIN = join(ROOT, 'src', 'main.ts');
 const END_MS_MAX = 60_000;
+/** Of the administrators that are made for a test. */
+export const PASSWORD = 'correct horse battery';
 /** The longest wait for something that comes without a command, on a busy host. */
 const WAIT_MS_MAX = 30_000;
 
@@ -26,10 +29,31 @@ type Status = z.infer<typeof statusShape>;
 /** The result of a command. */
 export interface Ended {
   readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
   /** Lines of standard error. */
   readonly complaints: readonly string[];
   /** Lines of standard output. */
   readonly output: readonly string[];
+}
+
+export function endedWith(code: number | null, out: string, err: string): Ended {
+  const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+  return { code, out, err, complaints: lines(err), output: lines(out) };
+}
+
+/** Waits for a command that must succeed. @returns its output */
+export async function well(ended: Ended | Promise<Ended>): Promise<string> {
+  const { code, out, err } = await ended;
+  assert.equal(code, 0, `${out}${err}`);
+  return out;
+}
+
+/** Waits for a command that must fail. @returns its complaints */
+export async function refused(ended: Ended | Promise<Ended>): Promise<string> {
+  const { code, out, err } = await ended;
+  assert.notEqual(code, 0, out);
+  return err;
 }
 
 /** Runs the command line to its end; after END_MS_MAX it is killed. `as` is put before the program (`setpriv …`). */
@@ -57,8 +81,7 @@ export async function runRackboot(
   const late = systemClock.schedule(options.endMsMax ?? END_MS_MAX, () => child.kill('SIGKILL'));
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
   late.cancel();
-  const lines = (all: string): string[] => all.split('\n').filter((line) => line !== '');
-  return { code, complaints: lines(text.err), output: lines(text.out) };
+  return endedWith(code, text.out, text.err);
 }
 
 /** The program and its flags, which name files of the same checkout, as another user can run them. */
@@ -211,6 +234,22 @@ export class RunningRack {
 
   ask(path: string): Promise<unknown> {
     return askDaemon(this.stateDir, path);
+  }
+
+  /** Runs the command line with its configuration. */
+  rackboot(...words: readonly string[]): Promise<Ended> {
+    return runRackboot([...words, '--config', this.configFile]);
+  }
+
+  /** Runs a command that must succeed. @returns its output */
+  well(...words: readonly string[]): Promise<string> {
+    return well(this.rackboot(...words));
+  }
+
+  /** Makes an administrator of its region. @returns the API key */
+  async administrator(name = 'ann', password = PASSWORD): Promise<string> {
+    await this.well('createadmin', '--username', name, '--password', password);
+    return (await this.well('apikey', '--username', name)).trim();
   }
 
   async status(): Promise<Status> {

@@ -1,9 +1,8 @@
 // A rack whose file says only where it lives: its network comes from the store, by commands.
 
-import assert from 'node:assert/strict';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { DhcpProbes } from './probes.ts';
-import { type Ended, RunningRack, runRackboot } from './running-rack.ts';
+import { type Ended, RunningRack } from './running-rack.ts';
 
 export class StoredNetwork {
   readonly rack: RunningRack;
@@ -28,8 +27,7 @@ export class StoredNetwork {
     return new StoredNetwork(rack, probes, place);
   }
 
-  readonly rackboot = (...words: readonly string[]): Promise<Ended> =>
-    runRackboot([...words, '--config', this.rack.configFile]);
+  readonly rackboot = (...words: readonly string[]): Promise<Ended> => this.rack.rackboot(...words);
 
   readonly config = (...words: readonly string[]): Promise<Ended> => {
     this.from = this.rack.lines.length;
@@ -40,11 +38,4 @@ export class StoredNetwork {
     await this.probes.close();
     await this.rack.remove();
   }
-}
-
-/** The output of a command that must succeed. */
-export async function fine(asked: Promise<Ended>): Promise<string> {
-  const { code, output, complaints } = await asked;
-  assert.equal(code, 0, complaints.join('\n'));
-  return output.join('\n');
 }

@@ -1,7 +1,7 @@
 // The source of the product as the compiler sees it: its syntax with the types of its expressions.
 
-import { dirname, join, relative } from 'node:path';
-import { after, before } from 'node:test';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import {
   isArrowFunction,
   isAsExpression,
@@ -10,17 +10,17 @@ import {
   isClassDeclaration,
   isConstructorDeclaration,
   isElementAccessExpression,
-  isExpression,
   isFunctionDeclaration,
   isFunctionExpression,
   isIdentifier,
+  isInterfaceDeclaration,
   isMethodDeclaration,
   isObjectBindingPattern,
   isParameterDeclaration,
   isPropertyAccessExpression,
   isPropertyAssignment,
   isPropertyDeclaration,
-  isSourceFile,
+  isPropertySignatureDeclaration,
   isStringLiteral,
   isTypeAssertion,
   isTypePredicateNode,
@@ -31,15 +31,13 @@ import {
   SyntaxKind,
 } from 'typescript/unstable/ast';
 import { API, type Checker, type Project, type Type } from 'typescript/unstable/sync';
-import { BORROWED } from './borrowed-types.ts';
-import { findKeepings } from './kept-borrowed.ts';
-import { writeTypedProject } from './typed-sample.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const PROJECT = join(ROOT, 'tsconfig.json');
 const SOURCE = join(ROOT, 'src');
-/** The project of the product, and the folder with its source. */
-export const PRODUCT = { project: PROJECT, folder: SOURCE } as const;
+const CACHE = join(ROOT, 'node_modules', '.cache');
+
+/** The types that lie in memory of a socket. */
+export const BORROWED = /\b(?:BorrowedBytes|BorrowedView|ReceivedDatagram|HeardFrame|ByteReader|NetlinkPart)\b/;
 
 /** A type that the compiler takes on trust: `x as T`, `<T>x`, `x instanceof T`, or a function that says `x is T`. */
 interface TrustedType {
@@ -69,10 +67,18 @@ interface PartTaken {
   readonly from: string;
 }
 
+/** A field of a class, an interface or an object type, or a variable of a file. */
+interface Field {
+  readonly place: string;
+  readonly text: string;
+  readonly type: string;
+}
+
 export interface TypedSource {
   readonly trusted: readonly TrustedType[];
   readonly parts: readonly PartTaken[];
   readonly functions: readonly OpenFunction[];
+  readonly fields: readonly Field[];
 }
 
 /** Where a thing stands whose type is asked for later, all of them at once. */
@@ -83,116 +89,41 @@ interface Found<T> {
 
 let product: TypedSource | undefined;
 
-/** The product's source, read once for all tests of a process: the compiler takes seconds. */
+/** The product's source, read once for all tests of a process: the compiler takes seconds. Tests are left out, so that it reads half as many files. */
 export function readProduct(): TypedSource {
-  product ??= readTypedSource(PROJECT, SOURCE);
-  return product;
-}
-
-/** Reads the files of a project below a folder. The compiler has ended when this returns. */
-export const readTypedSource = (project: string, folder: string): TypedSource =>
-  withProject(project, folder, (opened, files) => {
-    const trusted: Found<TrustedType>[] = [];
-    const parts: Found<PartTaken>[] = [];
-    const parameters: Found<OpenFunction>[] = [];
-    for (const file of files)
-      visit(file, [], { file, name: relative(ROOT, file.fileName), trusted, parts, parameters });
-    const { checker } = opened;
-    return {
-      trusted: typed(checker, trusted),
-      parts: typed(checker, parts, (type) => [...namesOf(checker, type), checker.typeToString(type)].join(' ')),
-      functions: joined(typed(checker, parameters)),
-    };
-  });
-
-/**
- * Where borrowed bytes are, or could be, kept beyond the call that lent them. `src/net/borrowed-bytes.ts`, which is the way to keep them,
- * alone may do so.
- */
-export const findKeepers = (
-  project = PROJECT,
-  folder = SOURCE,
-  judged = (files: readonly SourceFile[]): readonly SourceFile[] => files,
-): readonly string[] =>
-  withProject(project, folder, (opened, files) => {
-    const isOurs = (path: string): boolean => path.startsWith(`${folder}/`) || path.startsWith(`${SOURCE}/`);
-    return findKeepings(opened, judged(files), isOurs)
-      .map(({ node, how, type }) => ({ ...placed(node), how, type }))
-      .filter(({ place }) => !place.startsWith('src/net/borrowed-bytes.ts:'))
-      .map(({ place, text, how, type }) => `${place}: ${text}, which is ${type} (${how})`);
-  });
-
-/** The files that name a borrowed type, and those that import one of them. */
-export function nearBorrowed(files: readonly SourceFile[]): readonly SourceFile[] {
-  const naming = new Set(files.filter(({ text }) => BORROWED.test(text)).map(({ fileName }) => fileName));
-  const isNear = ({ fileName, text }: SourceFile): boolean =>
-    naming.has(fileName) ||
-    [...text.matchAll(/\bfrom '(\.[^']+)'/g)].some(([, target = '']) => naming.has(join(dirname(fileName), target)));
-  return files.filter(isNear);
-}
-
-interface OpenedProject {
-  readonly opened: Project;
-  readonly files: readonly SourceFile[];
-  close(): void;
-}
-
-function openProject(project: string, folder: string): OpenedProject {
+  if (product !== undefined) return product;
+  mkdirSync(CACHE, { recursive: true });
+  const folder = mkdtempSync(join(CACHE, 'product-'));
+  const project = join(folder, 'tsconfig.json');
+  const options = { extends: '../../../tsconfig.json', include: ['../../../src'], exclude: ['../../../src/web'] };
+  writeFileSync(project, JSON.stringify(options));
   const api = new API({ cwd: ROOT });
   try {
     const [opened] = api.updateSnapshot({ openProjects: [project] }).getProjects();
     if (opened === undefined) throw new Error(`${project} is not a project`);
-    const names = opened.program.getSourceFileNames().filter((name) => name.startsWith(`${folder}/`));
-    const files = names.flatMap((name) => opened.program.getSourceFile(name) ?? []);
-    return { opened, files, close: () => api.close() };
-  } catch (error) {
+    product = readTypes(opened);
+    return product;
+  } finally {
     api.close();
-    throw error;
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** The product without its tests: the compiler reads half as many files. */
-function openProduct(): OpenedProject {
-  const own = writeTypedProject({ include: ['../../../src'], exclude: ['../../../src/web'] });
-  try {
-    return openProject(own.project, SOURCE);
-  } finally {
-    own.remove();
+function readTypes({ program, checker }: Project): TypedSource {
+  const trusted: Found<TrustedType>[] = [];
+  const parts: Found<PartTaken>[] = [];
+  const parameters: Found<OpenFunction>[] = [];
+  const fields: Found<Field>[] = [];
+  for (const path of program.getSourceFileNames().filter((name) => name.startsWith(`${SOURCE}/`))) {
+    const file = program.getSourceFile(path);
+    if (file !== undefined) visit(file, [], { file, name: relative(ROOT, path), trusted, parts, parameters, fields });
   }
-}
-
-let shared: OpenedProject | undefined;
-
-/** For a file with several guards over the product, which then share one compiler with those of other such files of the process. */
-export function shareProduct(): void {
-  before(() => {
-    shared ??= openProduct();
-  });
-  after(() => {
-    shared?.close();
-    shared = undefined;
-  });
-}
-
-/** Opens a project, and gives its files below a folder to `use`. The compiler has ended when this returns, unless the product is shared. */
-function withProject<T>(project: string, folder: string, use: (opened: Project, files: readonly SourceFile[]) => T): T {
-  if (project === PROJECT && shared !== undefined) return use(shared.opened, shared.files);
-  const one = project === PROJECT ? openProduct() : openProject(project, folder);
-  try {
-    return use(one.opened, one.files);
-  } finally {
-    one.close();
-  }
-}
-
-/** The place of a node, and its text. */
-function placed(node: Node): { readonly place: string; readonly text: string } {
-  let file = node;
-  while (!isSourceFile(file)) file = file.parent;
-  const { line } = file.getLineAndCharacterOfPosition(node.getStart(file));
-  const around = isExpression(node) ? node.parent : node;
-  const text = around.getText(file).replace(/\s+/g, ' ').slice(0, 100);
-  return { place: `${relative(ROOT, file.fileName)}:${line + 1}`, text };
+  return {
+    trusted: typed(checker, trusted),
+    parts: typed(checker, parts, (type) => [...namesOf(checker, type), checker.typeToString(type)].join(' ')),
+    functions: joined(typed(checker, parameters)),
+    fields: typed(checker, fields),
+  };
 }
 
 interface Visit {
@@ -201,6 +132,7 @@ interface Visit {
   readonly trusted: Found<TrustedType>[];
   readonly parts: Found<PartTaken>[];
   readonly parameters: Found<OpenFunction>[];
+  readonly fields: Found<Field>[];
 }
 
 function visit(node: Node, above: readonly Node[], seen: Visit): void {
@@ -222,6 +154,9 @@ function visit(node: Node, above: readonly Node[], seen: Visit): void {
     const at = place();
     if (open !== undefined)
       seen.parameters.push({ node, make: (type) => ({ place: at, name: open, parameters: [type] }) });
+  } else if (isField(node, above)) {
+    const [at, text] = [place(), node.getText(file)];
+    seen.fields.push({ node, make: (type) => ({ place: at, text, type }) });
   }
   const taken = partTaken(node);
   if (taken !== undefined) {
@@ -232,6 +167,18 @@ function visit(node: Node, above: readonly Node[], seen: Visit): void {
   }
   const inside = [...above, node];
   node.forEachChild((child) => visit(child, inside, seen));
+}
+
+/** Not a field of a borrowed type, whose parts are how it is declared. */
+function isField(node: Node, above: readonly Node[]): boolean {
+  if (isVariableDeclaration(node)) return above.length <= 3;
+  if (!isPropertyDeclaration(node) && !isPropertySignatureDeclaration(node)) return false;
+  const owner = above.at(-1);
+  return !(
+    owner !== undefined &&
+    (isClassDeclaration(owner) || isInterfaceDeclaration(owner)) &&
+    BORROWED.test(owner.name?.text ?? '')
+  );
 }
 
 const isPartMethod = (name: string): name is PartTaken['method'] => /^(?:slice|subarray|buffer)$/.test(name);
@@ -347,6 +294,12 @@ export const findAmbiguousParts = ({ parts }: TypedSource): readonly string[] =>
       return /^\s*any$|\bBuffer\b/.test(from) || (method === 'slice' && /\bUint8Array\b/.test(from));
     })
     .map(({ place, text, from }) => `${place}: ${text}, of ${from}`);
+
+/** Fields, and variables of a file, that could keep borrowed bytes beyond the call that lent them. */
+export const findKeepers = ({ fields }: TypedSource): readonly string[] =>
+  fields
+    .filter(({ type }) => BORROWED.test(type) && !type.includes('=>'))
+    .map(({ place, text }) => `${place}: ${text}`);
 
 /** The functions that other files can call with something borrowed, by name; a function passed as argument lends nothing. */
 export const borrowers = ({ functions }: TypedSource): readonly OpenFunction[] =>
