@@ -8,7 +8,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { missing } from '../support/needs.ts';
-import { eventually, RackNetwork, type Running } from './rack-network.ts';
+import { eventually } from '../support/running-rack.ts';
+import { RackNetwork, type Running } from './rack-network.ts';
 
 const skip = missing('linux', 'root', 'ip', 'dnsmasq', 'script', 'busybox', 'udhcpc');
 const RACK = '10.77.11.1';
