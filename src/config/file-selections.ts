@@ -35,7 +35,7 @@ export function decodeSelections(value: unknown, report: Report): readonly Added
   if (value === undefined) return [];
   const parsed = writtenSelections.safeParse(value);
   if (!parsed.success) {
-    for (const issue of parsed.error.issues) reportIssue(issue, 'selections', report, (key) => nearestHint(key, KEYS));
+    for (const issue of parsed.error.issues) reportIssue(issue, 'selections', report, KEYS);
     return [];
   }
   const first = new Map<string, number>();

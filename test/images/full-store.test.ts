@@ -26,6 +26,7 @@ import { checkRootName } from '../../src/images/make/root-adding.ts';
 import { partPath } from '../../src/images/make/upload-part.ts';
 import { importImage } from '../../src/images/run/image-import.ts';
 import type { ImageOffer } from '../../src/images/sources/offer.ts';
+import { imageOffer, offeredFile } from '../support/offers.ts';
 import { makeDisk } from './disks.ts';
 import { sha256 } from './download/download-place.ts';
 
@@ -75,22 +76,8 @@ async function add(name: Partial<typeof NAME> & { readonly serial?: string }, se
   );
 }
 
-function offerOf(system: ImageOffer['system']): ImageOffer {
-  const url = 'http://127.0.0.1:9/file';
-  return {
-    ...NAME,
-    serial: '20261101',
-    source: 'site',
-    title: 'New',
-    aliases: [],
-    supportEnds: undefined,
-    mirrors: [],
-    url,
-    bytes: undefined,
-    digest: { algorithm: 'sha256', hex: 'ef'.repeat(32) },
-    system,
-  };
-}
+const offerOf = (system: ImageOffer['system']): ImageOffer =>
+  imageOffer([offeredFile('new', 'http://127.0.0.1:9/file')], { ...NAME, system });
 
 describe('a store with more images than it may have', () => {
   test('says so, lists the same ones each time, and keeps the bytes of all', async () => {
@@ -119,8 +106,7 @@ describe('a full store', () => {
     try {
       const terms = { tree, downloads, nowMs: 0, onProgress: () => undefined };
       await assert.rejects(importImage(offerOf(undefined), terms), FULL);
-      const system = { subarch: 'ga', kind: 'squashfs', rootName: 'squashfs', rootBytes: 4, files: [] } as const;
-      await assert.rejects(importImage(offerOf(system), terms), FULL);
+      await assert.rejects(importImage(offerOf({ subarch: 'ga', kind: 'squashfs' }), terms), FULL);
     } finally {
       await downloads.close();
     }

@@ -136,7 +136,7 @@ describe('a run of imports', () => {
     const spoil = (downloads: Downloads): Downloads => ({
       add: (one) => downloads.add(one),
       fetchDocument: async (request, signal) => {
-        if (request.urls.some((url) => url.startsWith(odd.source.kind === 'simplestreams' ? odd.source.url : '')))
+        if (request.url.startsWith(odd.source.kind === 'simplestreams' ? odd.source.url : ''))
           throw new TypeError('x is not a function');
         return downloads.fetchDocument(request, signal);
       },

@@ -3,43 +3,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
-import { namesOfItem } from '../../src/images/sources/item-offer.ts';
 import type { ImageOffer, InstallerOffer, LoaderOffer } from '../../src/images/sources/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { WrittenBootSelection } from '../../src/region/records/boot-store.ts';
 import { importText as importReasonText } from '../../src/region/records/import-reason.ts';
 import { planImports } from '../../src/region-thread/imports/plan.ts';
+import { imageOffer, installerOffer, loaderOffer, offeredFile, unsignedStream } from '../support/offers.ts';
 
-const source = (name: string): ImageSource => ({
-  kind: 'simplestreams',
-  name,
-  title: '',
-  os: '*',
-  url: `http://${name}/`,
-  index: 'x',
-  contentIds: [],
-  ftypes: [],
-  isByName: false,
-  arches: new Map([['amd64', 'amd64']]),
-  trust: { kind: 'unsigned', why: '' },
-});
-const offer = (from: string, release: string, more: Partial<ImageOffer> = {}): ImageOffer => ({
-  source: from,
-  os: 'ubuntu',
-  release,
-  architecture: 'amd64',
-  subarchitecture: 'generic',
-  label: 'release',
-  serial: '20260101',
-  title: release,
-  aliases: [],
-  supportEnds: undefined,
-  url: `http://${from}/${release}`,
-  mirrors: [],
-  bytes: 1,
-  digest: { algorithm: 'sha256', hex: 'a' },
-  ...more,
-});
+const source = (name: string): ImageSource => unsignedStream({ name, url: `http://${name}/` });
+const fileOf = (from: string, name: string) => offeredFile('x', `http://${from}/${name}`);
+const offer = (from: string, release: string, more: Partial<ImageOffer> = {}): ImageOffer =>
+  imageOffer([fileOf(from, release)], { source: from, os: 'ubuntu', release, title: release, ...more });
 const selection = (more: Partial<WrittenBootSelection> = {}): WrittenBootSelection => ({
   os: '*',
   release: '*',
@@ -60,11 +34,11 @@ const plan = (
   planImports(
     sources.map(([name, selections, offers, problems = []]) => [
       { source: source(name), selections },
-      { source: name, offers, installers: [], loaders: [], problems },
+      { source: name, offers, problems },
     ]),
   );
 const names = ({ offers }: ReturnType<typeof plan>): readonly string[] =>
-  [...offers].map(([name, ofImage]) => `${name} of ${ofImage.map(({ offer: { source: from } }) => from).join(', ')}`);
+  [...offers].map(([name, ofImage]) => `${name} of ${ofImage.map(({ source: from }) => from).join(', ')}`);
 
 const OFFERS = [
   offer('a', 'noble', { aliases: ['24.04', 'lts'] }),
@@ -92,10 +66,7 @@ for (const [what, wanted, expected] of CASES) {
   test(`${what} is selected, and nothing else`, () => {
     const { offers, skipped } = plan(['a', [selection(wanted)], OFFERS]);
     assert.deepEqual(
-      [...offers.values()].map(([one]) => {
-        const { release, architecture } = namesOfItem(one);
-        return `${release}/${architecture}`;
-      }),
+      [...offers.values()].map(([{ release, architecture }]) => `${release}/${architecture}`),
       expected,
     );
     assert.deepEqual(skipped, []);
@@ -132,7 +103,7 @@ test('a source that has not answered keeps the images that it may have, until it
   const selections = [selection()];
   const [a, b] = ['a', 'b'].map((name) => ({ source: source(name), selections }));
   assert.ok(a !== undefined && b !== undefined);
-  const answer = { source: 'b', offers: [offer('b', 'noble')], installers: [], loaders: [], problems: [] };
+  const answer = { source: 'b', offers: [offer('b', 'noble')], problems: [] };
   const planWith = (first: 'late' | undefined) =>
     planImports([
       [a, first],
@@ -159,7 +130,7 @@ test('a version and an alias select a release as its name does', () => {
   const noble = { ...offer('a', 'noble'), aliases: ['24.04', 'lts'] };
   for (const release of ['noble', '24.04', 'lts']) {
     const found = plan(['a', [selection({ release })], [noble, offer('a', 'jammy')]]);
-    assert.deepEqual([...found.offers.values()].flat(), [{ kind: 'image', offer: noble }], release);
+    assert.deepEqual([...found.offers.values()].flat(), [noble], release);
     assert.deepEqual(found.skipped, []);
   }
 });
@@ -214,15 +185,8 @@ test('a problem of one image hides neither the images of the source nor the sele
   ]);
 });
 
-const loader = (type: string, architecture: string, label = 'stable', from = 'a'): LoaderOffer => ({
-  source: from,
-  type,
-  architecture,
-  label,
-  title: 'grub',
-  serial: '20260101',
-  files: [],
-});
+const loader = (type: string, architecture: string, label = 'stable', from = 'a'): LoaderOffer =>
+  loaderOffer([fileOf(from, type)], { source: from, release: type, architecture, label });
 const planLoaders = (
   ...sources: readonly (readonly [string, WrittenBootSelection, readonly LoaderOffer[] | undefined])[]
 ) =>
@@ -230,7 +194,7 @@ const planLoaders = (
     ([name, wanted, loaders]) =>
       [
         { source: source(name), selections: [wanted] },
-        loaders && { source: name, offers: OFFERS, installers: [], loaders, problems: [] },
+        loaders && { source: name, offers: [...OFFERS, ...loaders], problems: [] },
       ] as const,
   );
 
@@ -254,7 +218,7 @@ test('of two labels of a boot loader, which have one directory, one is imported:
   );
   const first = planImports(answers);
   assert.deepEqual(
-    [...first.offers].map(([name, offers]) => [name, offers.map(({ offer: { source: from } }) => from)]),
+    [...first.offers].map(([name, offers]) => [name, offers.map(({ source: from }) => from)]),
     [[stable, ['a', 'b']]],
   );
   assert.deepEqual(first.skipped[0], {
@@ -264,11 +228,8 @@ test('of two labels of a boot loader, which have one directory, one is imported:
   assert.deepEqual([...planImports(answers, new Set([candidate ?? ''])).offers.keys()], [candidate]);
 });
 
-const installer = (from: string, os: string, release = 'bookworm'): InstallerOffer => {
-  const file = { url: `http://${from}/x`, mirrors: [], bytes: 1, digest: { algorithm: 'sha256', hex: 'a' } } as const;
-  const names = { source: from, os, release, base: release, architecture: 'amd64', title: release };
-  return { ...names, kernel: file, initrd: file, leftOut: undefined };
-};
+const installer = (from: string, os: string, release = 'bookworm'): InstallerOffer =>
+  installerOffer([fileOf(from, 'x')], { source: from, os, release });
 const packageMirror = (name: string, releases: readonly string[]): ImageSource => ({
   kind: 'installer',
   name,
@@ -288,7 +249,7 @@ const asked = (
   wanted: Partial<WrittenBootSelection> = {},
 ): Asked => [
   { source: of, selections: [selection(wanted)] },
-  installers && { source: of.name, offers: [], installers, loaders: [], problems: [] },
+  installers && { source: of.name, offers: installers, problems: [] },
 ];
 const DEBIAN = 'debian/bookworm/amd64/generic/installer';
 const EVIL = 'evil/bookworm/amd64/generic/installer';
@@ -301,8 +262,6 @@ const failed = (of: ImageSource, wanted: Partial<WrittenBootSelection> = {}): As
   {
     source: of.name,
     offers: [],
-    installers: [],
-    loaders: [],
     isUnread: true,
     problems: [new RackError('source-failed', 'it is away')],
   },
@@ -383,7 +342,7 @@ test('the list names the source that delivers an image, even if an earlier one a
   const answers = ['a', 'b', 'c'].map(
     (name): Asked => [
       { source: source(name), selections: [selection()] },
-      { source: name, offers: [offer(name, 'noble')], installers: [], loaders: [], problems: [] },
+      { source: name, offers: [offer(name, 'noble')], problems: [] },
     ],
   );
   const name = 'ubuntu/noble/amd64/generic/release';
@@ -406,7 +365,7 @@ test('a run has a bound, and each image beyond it a reason', () => {
 test('the reason of a selection with a typo names what was probably meant, but nothing that is there', () => {
   const releases = ['debian/bookworm', 'debian/trixie', 'ubuntu/noble'];
   const nearest = (os: string, release: string): string | undefined => {
-    const answer = { source: 'a', offers: [], installers: [], loaders: [], problems: [], releases };
+    const answer = { source: 'a', offers: [], problems: [], releases };
     const wanted = [selection({ os, release })];
     const [skipped] = planImports([[{ source: source('a'), selections: wanted }, answer]]).skipped;
     return skipped?.reason.code === 'not-offered' ? skipped.reason.params.nearest : assert.fail('it is offered');

@@ -24,6 +24,7 @@ import type { Hold, SkippedList } from '../../src/region-thread/imports/message.
 import { AWAITED_MS, type SelectedSource } from '../../src/region-thread/imports/plan.ts';
 import { makeDisk, makeSquashfsHead, makeSystemDisk } from '../images/disks.ts';
 import { FileSite } from '../support/image-site.ts';
+import { unsignedStream } from '../support/offers.ts';
 import { eventually } from '../support/running-rack.ts';
 import { type SiteFile, type SiteProduct, writeStreamSite } from '../support/stream-site.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -41,19 +42,7 @@ const disk = (release: string, content: Uint8Array, label = 'release'): SiteProd
   product(release, label, { 'disk1.img': { ftype: 'disk1.img', path: `${release}-${label}.img`, content } });
 
 function selected(name: string, url: string, selections: readonly WrittenBootSelection[] = [ALL]): SelectedSource {
-  const source: ImageSource = {
-    kind: 'simplestreams',
-    name,
-    title: '',
-    os: '*',
-    url,
-    index: 'streams/v1/index.json',
-    isByName: false,
-    contentIds: [],
-    ftypes: [],
-    arches: new Map([['amd64', 'amd64']]),
-    trust: { kind: 'unsigned', why: 'a test' },
-  };
+  const source: ImageSource = unsignedStream({ name, url });
   return { source, selections };
 }
 

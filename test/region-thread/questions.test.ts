@@ -7,25 +7,14 @@ import type { SourceAnswer } from '../../src/images/sources/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import { AWAITED_MS, type SelectedSource } from '../../src/region-thread/imports/plan.ts';
 import { Questions } from '../../src/region-thread/imports/questions.ts';
+import { unsignedStream } from '../support/offers.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 function selected(name: string, release = '*'): SelectedSource {
-  const source: ImageSource = {
-    kind: 'simplestreams',
-    name,
-    title: '',
-    os: '*',
-    url: `http://${name}/`,
-    index: 'x',
-    isByName: false,
-    contentIds: [],
-    ftypes: [],
-    arches: new Map(),
-    trust: { kind: 'unsigned', why: '' },
-  };
+  const source: ImageSource = unsignedStream({ name, url: `http://${name}/` });
   return { source, selections: [{ os: '*', release, arches: ['*'], subarches: ['*'], labels: ['*'] }] };
 }
-const answerOf = (source: string): SourceAnswer => ({ source, offers: [], installers: [], loaders: [], problems: [] });
+const answerOf = (source: string): SourceAnswer => ({ source, offers: [], problems: [] });
 
 /** Questions that the test answers. */
 function place() {

@@ -17,6 +17,7 @@ import { ImportRun } from '../../src/region-thread/imports/import-run.ts';
 import type { SkippedList } from '../../src/region-thread/imports/message.ts';
 import type { SelectedSource } from '../../src/region-thread/imports/plan.ts';
 import { makeSystemDisk } from '../images/disks.ts';
+import { unsignedStream } from './offers.ts';
 import { eventually } from './running-rack.ts';
 import { type SiteProduct, writeStreamSite } from './stream-site.ts';
 
@@ -100,19 +101,7 @@ export class ItemSites {
       server.close();
     });
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    const source: ImageSource = {
-      kind: 'simplestreams',
-      name,
-      title: '',
-      os: '*',
-      url,
-      index: 'streams/v1/index.json',
-      isByName: false,
-      contentIds: [],
-      ftypes: [],
-      arches: new Map([['amd64', 'amd64']]),
-      trust: { kind: 'unsigned', why: 'a test' },
-    };
+    const source: ImageSource = unsignedStream({ name, url });
     return { source, selections: [ALL] };
   }
 

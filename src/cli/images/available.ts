@@ -12,18 +12,15 @@ import { WebClient } from '../../images/download/web-client.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import {
   ANY,
-  type ImageOffer,
-  type InstallerOffer,
-  installerName,
-  type LoaderOffer,
+  bytesOf,
   leftOutNote,
-  loaderName,
-  loaderNames,
   NAMED_MAX,
+  type Offer,
   type OfferNames,
   type OfferWish,
   offerName,
   type SourceAnswer,
+  sumOfSizes,
 } from '../../images/sources/offer.ts';
 import { askSource, sourceNamed, sourcesOf } from '../../images/sources/offers.ts';
 import { readServedFacts, type ServedFacts } from '../../images/sources/served-facts.ts';
@@ -51,7 +48,7 @@ interface AvailableFlags extends SourceFlags {
 }
 
 /** An offer, with what its server says of its files where its source says nothing. */
-type Dated<T> = T & { readonly bytes?: number | undefined; readonly modified?: string | undefined };
+type Dated = Offer & { readonly bytes: number | undefined; readonly modified?: string | undefined };
 
 /** Prints the offers of all sources, or of those with one system. @returns 0, or 1 if a source had a problem */
 export async function listAvailable(flags: AvailableFlags): Promise<number> {
@@ -76,27 +73,28 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const wish = { os, release, architectures: flags.arch === undefined ? [] : [flags.arch], choices: [isWanted] };
   const answers = await asking.ask(os === ANY ? all : sourcesOf(all, os), wish);
   const today = new Date(systemClock.wallTimeMs()).toISOString().slice(0, 10);
-  const offers = answers.flatMap((answer) => answer.offers).filter((offer) => isWanted(offer));
-  const kept = answers
-    .flatMap((answer) => answer.installers)
-    .filter((offer) => filters.every(({ matches }) => matches([tagsOfInstaller(offer)])));
-  const loaders = answers.flatMap((answer) => answer.loaders).filter((loader) => isWanted(loaderNames(loader)));
-  const current = offers.filter(({ supportEnds }) => flags.all || supportEnds === undefined || supportEnds >= today);
-  const { shown, installers } = await asking.date(current, kept);
+  const offers = answers.flatMap((answer) => answer.offers).filter(isWanted);
+  const isCurrent = (offer: Offer): boolean =>
+    flags.all || offer.kind !== 'image' || offer.supportEnds === undefined || offer.supportEnds >= today;
+  const shown = await asking.date(offers.filter(isCurrent));
+  const ofKind = (kind: Offer['kind']): readonly Dated[] => shown.filter((offer) => offer.kind === kind);
+  const [images, installers, loaders] = [ofKind('image'), ofKind('installer'), ofKind('loader')];
   const problems = answers.flatMap(problemsOf);
   const isOffered = answers.some((answer) => countOf(answer) > 0);
   if (flags.os !== undefined && filters.length === 0 && problems.length === 0 && !isOffered)
     throw nothingOffered(flags, all);
-  if (flags.json) printJson({ offers: shown, installers, loaders, problems });
-  else {
+  if (flags.json) {
+    const [ofImages, ofInstallers, ofLoaders] = [images, installers, loaders].map((ones) => ones.map(jsonOf));
+    printJson({ offers: ofImages, installers: ofInstallers, loaders: ofLoaders, problems });
+  } else {
     printTable(
       ['IMAGE', 'DATE', 'SIZE', 'TITLE', 'SOURCE'],
-      [...shown.toSorted(byName).map(rowOf), ...installers.map(rowOfInstaller), ...loaders.map(rowOfLoader)],
+      [...images.toSorted(byName), ...installers, ...loaders].map(rowOf),
       problems.length > 0 && !isOffered ? 'No image can be listed.' : 'No source offers an image.',
     );
     const hidden = offers.length - shown.length;
     if (hidden > 0) print(`Not listed: ${counted(hidden, 'image')} whose support has ended (--all lists them).`);
-    for (const note of installers.flatMap(notesOn)) printError(note);
+    for (const note of shown.flatMap(notesOn)) printError(note);
     for (const line of problemLines(answers)) printError(line);
   }
   return problems.length > 0 ? 1 : 0;
@@ -138,19 +136,17 @@ class Asking {
   }
 
   /** Adds the sizes and dates that the sources do not say. */
-  async date(offers: readonly ImageOffer[], installers: readonly InstallerOffer[]) {
-    const filesOf = ({ kernel, initrd }: InstallerOffer): readonly string[] => [kernel.url, initrd.url];
-    const isUnknown = ({ bytes, serial }: ImageOffer): boolean => bytes === undefined || serial === undefined;
-    const urls = [...offers.filter(isUnknown).map(({ url }) => url), ...installers.flatMap(filesOf)];
+  async date(offers: readonly Offer[]): Promise<readonly Dated[]> {
+    const isUnknown = (offer: Offer): boolean =>
+      offer.kind !== 'loader' && (bytesOf(offer) === undefined || offer.serial === undefined);
+    const urlsOf = ({ files }: Offer): readonly string[] => files.map(({ url }) => url);
+    const urls = offers.filter(isUnknown).flatMap(urlsOf);
     const web = new WebClient(this.#settings);
     const facts = urls.length === 0 ? new Map() : await readServedFacts(urls, web, systemClock);
-    return {
-      shown: offers.map((offer): Dated<ImageOffer> => {
-        const { bytes, ...found } = factsOf([offer.url], facts);
-        return { ...found, ...offer, bytes: offer.bytes ?? bytes };
-      }),
-      installers: installers.map((one): Dated<InstallerOffer> => ({ ...one, ...factsOf(filesOf(one), facts) })),
-    };
+    return offers.map((offer) => {
+      const { bytes, ...found } = isUnknown(offer) ? factsOf(urlsOf(offer), facts) : { bytes: undefined };
+      return { ...found, ...offer, bytes: bytesOf(offer) ?? bytes };
+    });
   }
 }
 
@@ -160,14 +156,10 @@ function factsOf(urls: readonly string[], facts: ReadonlyMap<string, ServedFacts
   const times = found.flatMap((one) => one?.modifiedMs ?? []);
   const isDated = times.length === urls.length;
   return {
-    bytes: sumOf(found.map((one) => one?.bytes)),
+    bytes: sumOfSizes(found.map((one) => one?.bytes)),
     ...(isDated ? { modified: new Date(Math.max(...times)).toISOString() } : {}),
   };
 }
-
-/** Undefined if one is. */
-const sumOf = (sizes: readonly (number | undefined)[]): number | undefined =>
-  sizes.every((one) => one !== undefined) ? sizes.reduce((sum, one) => sum + one, 0) : undefined;
 
 /** The day of a time in ISO 8601, as serials name it. */
 const dayOf = (modified: string | undefined): string => modified?.slice(0, 10).replaceAll('-', '') ?? '–';
@@ -179,9 +171,9 @@ const TAGS = ['os', 'release', 'arch', 'subarch', 'label', 'source'];
 const tagsOf = ({ os, release, architecture: arch, subarchitecture: subarch, label, source }: OfferNames) =>
   new Map(Object.entries({ os, release, arch, subarch, label, source }));
 
-const byName = (a: ImageOffer, b: ImageOffer): number => (offerName(a) < offerName(b) ? -1 : 1);
+const byName = (a: Offer, b: Offer): number => (offerName(a) < offerName(b) ? -1 : 1);
 
-const rowOf = (offer: Dated<ImageOffer>): readonly string[] => [
+const rowOf = (offer: Dated): readonly string[] => [
   offerName(offer),
   offer.serial ?? dayOf(offer.modified),
   sizeOf(offer.bytes),
@@ -189,24 +181,14 @@ const rowOf = (offer: Dated<ImageOffer>): readonly string[] => [
   offer.source,
 ];
 
-const tagsOfInstaller = ({ os, release, architecture: arch, source }: InstallerOffer) =>
-  new Map(Object.entries({ os, release, arch, subarch: 'generic', label: 'release', source }));
-
-const rowOfInstaller = (offer: Dated<InstallerOffer>): readonly string[] => [
-  installerName(offer),
-  offer.finished?.serial ?? dayOf(offer.modified),
-  sizeOf(offer.bytes),
-  offer.title,
-  offer.source,
-];
-
-const rowOfLoader = (offer: LoaderOffer): readonly string[] => [
-  loaderName(offer),
-  offer.serial ?? '–',
-  sizeOf(sumOf(offer.files.map(({ bytes }) => bytes))),
-  offer.title,
-  offer.source,
-];
+/** An offer as `--json` prints it: an image with its first file, an installer with its files by their use, a boot loader with its type. */
+function jsonOf(offer: Dated): object {
+  const [first, second] = offer.files;
+  if (offer.kind === 'loader') return { ...offer, type: offer.release };
+  if (offer.kind === 'installer') return { ...offer, kernel: first, initrd: second };
+  const { url, mirrors, digest } = first;
+  return { ...offer, url, mirrors, digest };
+}
 
 interface CheckFlags extends SourceFlags, Pick<AvailableFlags, 'source'> {
   /** Give each further problem of a source a line of its own. */
@@ -227,15 +209,14 @@ export async function checkSources(flags: CheckFlags): Promise<number> {
   return answers.some(({ problems }) => problems.length > 0) ? 1 : 0;
 }
 
-const notesOn = (offer: InstallerOffer): readonly string[] => {
-  const note = leftOutNote(offer);
+const notesOn = (offer: Offer): readonly string[] => {
+  const note = offer.kind === 'installer' ? leftOutNote(offer) : undefined;
   return note === undefined ? [] : [`Note: ${note}`];
 };
 
 const problemsOf = ({ problems }: SourceAnswer): readonly string[] => problems.map(({ message }) => message);
 
-const countOf = ({ offers, installers, loaders }: SourceAnswer): number =>
-  offers.length + installers.length + loaders.length;
+const countOf = ({ offers }: SourceAnswer): number => offers.length;
 
 const inOneLine = (text: string): string =>
   text
@@ -287,10 +268,10 @@ function unreachedLine(answers: readonly SourceAnswer[]): string {
 
 /** The line of a source. @param isVerbose true: each further problem has a line, too */
 function linesOf(answer: SourceAnswer, isVerbose: boolean): readonly string[] {
-  const { source, installers } = answer;
-  const offered = counted(countOf(answer), installers.length > 0 ? 'installer' : 'image');
+  const { source, offers } = answer;
+  const offered = counted(offers.length, offers.some(({ kind }) => kind === 'installer') ? 'installer' : 'image');
   const [first, ...others] = distinctOf(answer);
-  const [note] = installers.flatMap(notesOn);
+  const [note] = offers.flatMap(notesOn);
   if (first === undefined) return [`ok   ${source}: ${offered}${note === undefined ? '' : `. ${note}`}`];
   const said = ({ message }: Error): string => inOneLine(message).replace(`the source ${source} cannot be used: `, '');
   if (others.length === 0 || isVerbose)

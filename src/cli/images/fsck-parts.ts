@@ -8,8 +8,8 @@ import { errorText, RackError } from '../../errors.ts';
 import { COPY_SOURCE } from '../../images/image-store.ts';
 import { requireInstallerPrograms } from '../../images/installer.ts';
 import { type CheckedPart, originOf, partName } from '../../images/run/part-check.ts';
-import { LOADER, type OfferWish } from '../../images/sources/offer.ts';
-import { installerAgain, loaderAgain } from '../../images/sources/offers.ts';
+import { INSTALLER, joinOffers, LOADER, type OfferWish } from '../../images/sources/offer.ts';
+import { offersAgain } from '../../images/sources/offers.ts';
 import { print, printError } from '../terminal/output.ts';
 import type { KnownSources } from './boot-sources.ts';
 import { openWorkDirectory } from './build.ts';
@@ -113,16 +113,19 @@ export function unimported(error: unknown, source: string, { sources, problem }:
   return `its source ${source} is unknown here${unasked}`;
 }
 
-const againOf = ({ manifest: { serial, fetched = [] } }: CheckedPart, source: string) => ({ source, serial, fetched });
+const againOf = ({ architecture, release, manifest }: CheckedPart, source: string) => {
+  const { serial, fetched = [] } = manifest;
+  return { architecture, release, subarchitecture: 'generic', source, serial, fetched };
+};
 
 async function importLoader(part: CheckedPart, source: string, { run, sources }: RepairTerms): Promise<void> {
-  const { architecture, release: type, manifest } = part;
+  const { architecture, manifest } = part;
   const { label = 'stable' } = manifest;
   const asked = sources.filter(({ name, os }) => name === source || os === LOADER);
   // A loader has no release: its type takes that place in its name.
   const wish = { os: LOADER, release: undefined, architectures: [architecture], isEveryVersion: true };
-  const lost = { ...againOf(part, source), type, architecture, label };
-  await run.importLoader(asked, wish, { choose: (answers) => loaderAgain(answers, lost) });
+  const lost = { ...againOf(part, source), kind: 'loader', os: LOADER, label } as const;
+  await run.importLoader(asked, wish, { choose: (answers) => joinOffers(offersAgain(answers, lost))[0] });
 }
 
 async function importInstaller(part: CheckedPart, source: string, terms: RepairTerms): Promise<void> {
@@ -134,9 +137,9 @@ async function importInstaller(part: CheckedPart, source: string, terms: RepairT
   const work = openWorkDirectory(stateDir);
   try {
     const wish: OfferWish = { os, release, architectures: [architecture], isEveryVersion: true };
-    const lost = { ...againOf(part, source), os, release, architecture };
+    const lost = { ...againOf(part, source), kind: 'installer', os, label: INSTALLER } as const;
     const place = { workDir: work.path, packages: undefined };
-    await run.importInstaller(asked, wish, { choose: (answers) => installerAgain(answers, lost) }, place);
+    await run.importInstaller(asked, wish, { choose: (answers) => joinOffers(offersAgain(answers, lost))[0] }, place);
   } finally {
     work.close();
   }

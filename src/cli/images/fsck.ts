@@ -237,6 +237,7 @@ async function importOne(
   const { os, release, architecture, subarchitecture, label, origin } = image;
   if (origin?.source === COPY_SOURCE) return { image, problem: copiedAgain('it is a copy of an image of the region') };
   if (origin === undefined) return { image, problem: notes.get(image) ?? '' };
+  const fetched = [origin.hex, ...(image.system?.files ?? []).map(({ sha256 }) => sha256)];
   try {
     const asked = known.sources.filter((source) => source.os === os || source.name === origin.source);
     const isSame = (names: OfferNames): boolean => names.label === label && names.subarchitecture === subarchitecture;
@@ -248,7 +249,9 @@ async function importOne(
       choices: [isSame],
       isEveryVersion: true,
     };
-    const { image: imported } = await run.import(asked, wish, { choose: (answers) => offersAgain(answers, image) });
+    const { image: imported } = await run.import(asked, wish, {
+      choose: (answers) => offersAgain(answers, { ...image, kind: 'image', source: origin.source, fetched }),
+    });
     // The source has a newer image, which replaces this one.
     if (imported.serial !== image.serial) await removeImages(run.tree, [image], run.nowMs, { isKnown: true });
     return { image, imported };

@@ -5,7 +5,7 @@
 
 import { Presets, SingleBar } from 'cli-progress';
 import { type Instant, systemClock } from '../../clock.ts';
-import { describeAttemptFault } from '../../images/download/fault-words.ts';
+import { describeAttemptFault } from '../../images/download/fault.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
 import { followTenths } from '../../images/tenths.ts';
 import { formatBytes, formatDuration, print } from '../terminal/output.ts';

@@ -13,14 +13,15 @@ import { type InstallerTerms, importOfferedInstaller } from '../../images/run/in
 import { importLoader } from '../../images/run/loader-import.ts';
 import { KEPT_VERSIONS, removeOlder } from '../../images/run/older-images.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
-import type { OffersOfImage } from '../../images/sources/joined-offers.ts';
 import {
+  bytesOf,
+  contentOf,
   type ImageOffer,
   type InstallerOffer,
   type LoaderOffer,
   leftOutNote,
   type OfferWish,
-  offeredContent,
+  type Preferred,
   type SourceAnswer,
 } from '../../images/sources/offer.ts';
 import { askSource } from '../../images/sources/offers.ts';
@@ -101,15 +102,18 @@ export class ImportRun {
   async import(
     sources: readonly ImageSource[],
     wish: OfferWish,
-    choice: Choice<OffersOfImage>,
+    choice: Choice<Preferred<ImageOffer>>,
   ): Promise<FirstImport & { readonly removed: readonly StoredImage[] }> {
     const { tree, nowMs } = this;
     const images = sources.filter(({ kind }) => kind !== 'installer');
     // The servers of a tried offer may have what those of another source, with the same files, lack.
-    const untried = (offers: OffersOfImage, tried: readonly SourceAnswer[]): OffersOfImage | undefined => {
+    const untried = (
+      offers: Preferred<ImageOffer>,
+      tried: readonly SourceAnswer[],
+    ): Preferred<ImageOffer> | undefined => {
       const added = offers.filter((offer) => !tried.some((answer) => answer.offers.includes(offer)));
-      const contents = new Set(added.map(offeredContent));
-      const [first, ...others] = offers.filter((offer) => contents.has(offeredContent(offer)));
+      const contents = new Set(added.map(contentOf));
+      const [first, ...others] = offers.filter((offer) => contents.has(contentOf(offer)));
       return first === undefined ? undefined : [first, ...others];
     };
     return this.#deliver(images, wish, { ...choice, untried }, async (offers, { signal, show, restart }) => {
@@ -143,7 +147,7 @@ export class ImportRun {
       };
       const note = leftOutNote(offer);
       if (note !== undefined) printError(`Note: ${note}`);
-      say(`${offer.title}: ${offer.initrd.url}`);
+      say(`${offer.title}: ${offer.files[1]?.url}`);
       const published = await importOfferedInstaller(offer, {
         ...place,
         tree: this.tree,
@@ -234,7 +238,10 @@ export class ImportRun {
   }
 }
 
-function describeOffer({ title, serial, url, bytes, digest, source }: ImageOffer): string {
+function describeOffer(offer: ImageOffer): string {
+  const { title, serial, source } = offer;
+  const [{ url, digest }] = offer.files;
+  const bytes = bytesOf(offer);
   const size = bytes === undefined ? undefined : formatBytes(bytes);
   const facts = [serial, size, `source ${source}`, `${digest.algorithm} ${digest.hex.slice(0, 16)}…`];
   return `${title}: ${facts.filter((fact) => fact !== undefined).join(', ')}\n${url}`;

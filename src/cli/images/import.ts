@@ -14,17 +14,15 @@ import { requireInstallerPrograms } from '../../images/installer.ts';
 import { importDisc } from '../../images/make/disc-installer.ts';
 import { describeRoot } from '../../images/run/root-check.ts';
 import { readAptMirrors } from '../../images/sources/apt-sources.ts';
-import { hasSubarchitecture, INSTALLER, LOADER, type OfferNames, type OfferWish } from '../../images/sources/offer.ts';
 import {
-  chooseInstaller,
-  chooseLoader,
-  chooseOffers,
-  hasImage,
-  hasInstaller,
-  hasLoader,
-  sourceNamed,
-  sourcesOf,
-} from '../../images/sources/offers.ts';
+  hasSubarchitecture,
+  INSTALLER,
+  joinOffers,
+  LOADER,
+  type OfferNames,
+  type OfferWish,
+} from '../../images/sources/offer.ts';
+import { chooseOffers, hasOffer, sourceNamed, sourcesOf } from '../../images/sources/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
@@ -189,8 +187,8 @@ async function importImage(
   isSilent: boolean,
 ): Promise<unknown> {
   const { offer, ...result } = await run.import(sources, wish, {
-    choose: (answers) => chooseOffers(answers, wish),
-    isHit: (answer) => hasImage(answer, wish),
+    choose: (answers) => chooseOffers(answers, 'image', wish),
+    isHit: (answer) => hasOffer(answer, 'image', wish),
   });
   if (!isSilent) {
     const name = formatImageName(result.image);
@@ -200,7 +198,7 @@ async function importImage(
       print(`Judging by its content, ${describeRoot(result.root, startsOf(result.image).starts !== undefined)}.`);
     for (const image of result.removed) print(`Removed the older ${formatImageName(image)}`);
   }
-  return { ...result, source: offer.source, url: offer.url };
+  return { ...result, source: offer.source, url: offer.files[0].url };
 }
 
 async function importInstaller(
@@ -217,7 +215,10 @@ async function importInstaller(
   const { offer, directory, files } = await run.importInstaller(
     sources,
     wish,
-    { choose: (answers) => chooseInstaller(answers, wish), isHit: hasInstaller },
+    {
+      choose: (answers) => joinOffers(chooseOffers(answers, 'installer', wish))[0],
+      isHit: (answer) => hasOffer(answer, 'installer', wish),
+    },
     { workDir: work.path, packages },
   );
   if (!json) printFiles(directory, files);
@@ -233,8 +234,8 @@ async function importLoader(
   // A loader has no release: its type takes that place in its name.
   const all = { ...wish, release: undefined };
   const { offer, directory, files } = await run.importLoader(sources, all, {
-    choose: (answers) => chooseLoader(answers, wish),
-    isHit: (answer) => hasLoader(answer, wish),
+    choose: (answers) => joinOffers(chooseOffers(answers, 'loader', wish))[0],
+    isHit: (answer) => hasOffer(answer, 'loader', wish),
   });
   if (!isSilent) printFiles(directory, files);
   return { directory, files, source: offer.source };

@@ -37,10 +37,9 @@ import {
   type StoredImage,
 } from '../image-store.ts';
 import { importFirstItem } from '../run/import-item.ts';
-import { findPart, hasFiles, installerDirectory, nameOfPart, presentPart, type TreePart } from '../run/tree-parts.ts';
+import { findPart, hasFiles, nameOfPart, partDirectory, presentPart, type TreePart } from '../run/tree-parts.ts';
 import { decodeStreamProducts } from '../sources/decode-products.ts';
-import { bytesOfItem, digestsOfItem, type ItemOffer, itemName, itemSerial, itemsOf } from '../sources/item-offer.ts';
-import { loaderName } from '../sources/offer.ts';
+import { bytesOf, digestsOf, type Offer, offerName } from '../sources/offer.ts';
 import { askSources } from '../sources/offers.ts';
 import { describeStore } from '../sources/own-stream.ts';
 import { compareSerials } from '../sources/serial.ts';
@@ -194,10 +193,10 @@ export async function addBundle({ tree, file, fileName, onResult, ...terms }: Bu
     const wish = { os: '*', release: undefined, architectures: [], isEveryVersion: true };
     const [answer] = await askSources([source], wish, { downloads, clock, mirrors: [], signal });
     for (const { message } of answer?.problems ?? []) onResult({ name: fileName, kind: 'refused', why: message });
-    for (const item of answer === undefined ? [] : itemsOf(answer)) {
-      const name =
-        item.kind === 'image' ? formatImageName({ ...item.offer, serial: itemSerial(item) }) : itemName(item);
-      const kept = await judgePresent(item, tree);
+    for (const offer of answer?.offers ?? []) {
+      const { serial = '' } = offer;
+      const name = offer.kind === 'image' ? formatImageName({ ...offer, serial }) : offerName(offer);
+      const kept = await judgePresent(offer, tree);
       if (kept !== undefined) {
         onResult({ name, ...kept });
         continue;
@@ -206,7 +205,7 @@ export async function addBundle({ tree, file, fileName, onResult, ...terms }: Bu
         const workDir = join(tree, 'images', '.downloads');
         const done = { tree, downloads, signal, workDir, nowMs: clock.wallTimeMs(), isCopy: true, bundle };
         const { added, ...facts } = await importFirstItem(
-          [item],
+          [offer],
           { ...done, onProgress: () => undefined },
           () => undefined,
         );
@@ -214,7 +213,7 @@ export async function addBundle({ tree, file, fileName, onResult, ...terms }: Bu
           name,
           kind: added ? 'added' : 'there',
           serial: facts.serial,
-          bytes: bytesOfItem(item) ?? facts.bytes,
+          bytes: bytesOf(offer) ?? facts.bytes,
         });
       } catch (error) {
         if (!(error instanceof RackError) || error.code === 'cancelled') throw error;
@@ -228,20 +227,20 @@ export async function addBundle({ tree, file, fileName, onResult, ...terms }: Bu
 
 /** Why the boot loader or the installer of this host stays; undefined: it may be replaced. */
 async function judgePresent(
-  item: ItemOffer,
+  offer: Offer,
   tree: string,
 ): Promise<{ readonly kind: 'newer' | 'refused'; readonly why: string } | undefined> {
-  if (item.kind === 'image') return undefined;
-  const directory = join(tree, item.kind === 'loader' ? loaderName(item.offer) : installerDirectory(item.offer));
-  const present = presentPart(directory, item.kind);
-  if (present === undefined || (await findPart(directory, digestsOfItem(item))) !== undefined) return undefined;
+  if (offer.kind === 'image') return undefined;
+  const directory = join(tree, partDirectory(offer));
+  const present = presentPart(directory, offer.kind);
+  if (present === undefined || (await findPart(directory, digestsOf(offer))) !== undefined) return undefined;
   const { isBundled, source, serial } = present;
-  const remedy = `to replace it, remove it first: sudo rackboot images remove ${itemName(item)}`;
+  const remedy = `to replace it, remove it first: sudo rackboot images remove ${offerName(offer)}`;
   // The serial of one that a person made is only the day on which it was made.
   if (!isBundled && source === undefined)
     return { kind: 'refused', why: `this host has one that was made here: ${remedy}` };
-  const serials = `the bundle has the serial ${itemSerial(item)}, and this host has`;
-  if (compareSerials(serial, itemSerial(item)) > 0) return { kind: 'newer', why: `${serials} the newer ${serial}` };
+  const serials = `the bundle has the serial ${offer.serial ?? ''}, and this host has`;
+  if (compareSerials(serial, offer.serial ?? '') > 0) return { kind: 'newer', why: `${serials} the newer ${serial}` };
   return isBundled
     ? undefined
     : { kind: 'refused', why: `${serials} that of the source ${source} with the serial ${serial}: ${remedy}` };

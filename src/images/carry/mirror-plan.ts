@@ -4,21 +4,19 @@
 //
 // 1. The plan contains only what the site's signature covers. A file without SHA-256 or SHA-512 is a problem, and is not mirrored.
 // 2. No file may have the path of a document, or a hidden name: the name of the mirror's own directory is hidden.
-// 3. No file may have a path through which that of another file or of a document leads, or that leads through a document.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import type { Digest } from '../download/digest.ts';
 import type { Downloads } from '../download/queue.ts';
+import type { Digest } from '../download/request.ts';
 import { parseWebUrl } from '../download/web-client.ts';
-import { decodeStreamProducts } from '../sources/decode-products.ts';
-import { describeDocumentFault } from '../sources/document-fault.ts';
 import { chooseImages } from '../sources/selection.ts';
-import type { StreamSource } from '../sources/source.ts';
-import { type KeyPlace, SourceDocuments } from '../sources/source-documents.ts';
-import { decodeStreamIndex, judgeDocument } from '../sources/stream-index.ts';
+import { type StreamSource, streamSource } from '../sources/source.ts';
+import { SourceDocuments } from '../sources/source-documents.ts';
+import { digestOf } from '../sources/stream-offer.ts';
 import type { StreamFile, StreamImage } from '../sources/stream-products.ts';
+import { readStream } from '../sources/stream-reader.ts';
 import type { TagFilter } from '../sources/tag-filter.ts';
 import { tagOf } from '../sources/tags.ts';
 
@@ -63,7 +61,6 @@ export interface MirrorPlan {
 const VALUES_MAX = 1000;
 const VALUES_SHOWN = 20;
 const INDEX = 'streams/v1/index.sjson';
-const KEYS: KeyPlace = { keyUrl: undefined, fingerprints: undefined };
 
 /** Lets the signals of the process arrive during long work. @throws RackError `cancelled` */
 export async function heedStop(signal: AbortSignal): Promise<void> {
@@ -80,32 +77,30 @@ export async function planMirror(
   clock: Pick<Clock, 'wallTimeMs'>,
   signal: AbortSignal,
 ): Promise<MirrorPlan> {
+  const { filters, versions } = request;
   const source = sourceOf(request);
-  const reader = new DocumentReader(source, new SourceDocuments(source, downloads, clock, signal));
-  const index = decodeStreamIndex(await reader.read(source.index));
-  if (!index.ok) throw reader.failure(source.index, describeDocumentFault(index.fault));
-  const indexDocuments = reader.taken();
+  const documents = new SourceDocuments(source, downloads, clock, signal);
   const images: StreamImage[] = [];
-  const tried = request.filters.map((filter) => new TriedFilter(filter));
-  // Entries may share a document.
-  for (const [path, entries] of Map.groupBy(index.value.entries, (entry) => entry.path)) {
-    const products = decodeStreamProducts(await reader.read(path));
+  const tried = filters.map((filter) => new TriedFilter(filter));
+  const taken: (readonly MirrorDocument[])[] = [];
+  const stream = readStream(source, documents, (path, { bytes, signature }) => {
+    if (path.startsWith('.')) throw documents.failure(`${path}: a document may not have a hidden name`);
+    // Publish the signature first, so that a reader who finds the document also finds its signature.
+    taken.push([...(signature === undefined ? [] : [{ path: `${path}.gpg`, bytes: signature }]), { path, bytes }]);
+  });
+  for await (const { products } of stream) {
     await heedStop(signal);
-    if (!products.ok) throw reader.failure(path, describeDocumentFault(products.fault));
-    const wrong = judgeDocument(products.value, entries);
-    if (wrong !== undefined) throw reader.failure(path, wrong);
-    const wishes = { selections: [], filters: request.filters, ftypes: [], versions: request.versions };
-    images.push(...chooseImages(products.value.products, wishes));
-    const files = products.value.products.flatMap((product) => product.images.flatMap((image) => image.files));
+    images.push(...chooseImages(products, { selections: [], filters, ftypes: [], versions }));
+    const files = products.flatMap((product) => product.images.flatMap((image) => image.files));
     if (images.length === 0) for (const one of tried) one.note(files);
   }
-  const unmatched = images.length > 0 ? [] : tried.flatMap((one) => one.describe() ?? []);
-  const documents = [...reader.taken(), ...indexDocuments];
+  const [index = [], ...others] = taken;
+  const ordered = [...others.flat(), ...index];
   return {
-    ...planFiles(source, images, new Set(documents.map(({ path }) => path))),
-    documents,
+    ...planFiles(source, images, new Set(ordered.map(({ path }) => path))),
+    documents: ordered,
     images: images.length,
-    unmatched,
+    unmatched: images.length > 0 ? [] : tried.flatMap((one) => one.describe() ?? []),
   };
 }
 
@@ -138,60 +133,18 @@ class TriedFilter {
   }
 }
 
-/** The documents of a site, with their signatures next to them. */
-class DocumentReader {
-  readonly #source: StreamSource;
-  readonly #documents: SourceDocuments;
-  #taken: MirrorDocument[] = [];
-
-  constructor(source: StreamSource, documents: SourceDocuments) {
-    this.#source = source;
-    this.#documents = documents;
-  }
-
-  /** `.sjson` is clear-signed; `.json` has a detached signature next to it. */
-  async read(path: string): Promise<Uint8Array | string> {
-    if (path.startsWith('.')) throw this.failure(path, 'a document may not have a hidden name');
-    const url = `${this.#source.url}${path}`;
-    const isClear = path.endsWith('.sjson');
-    const sent = await this.#documents.readSent(url, isClear ? undefined : `${url}.gpg`, KEYS);
-    // Publish the signature first, so that a reader who finds the document also finds its signature.
-    if (sent.signature !== undefined) this.#taken.push({ path: `${path}.gpg`, bytes: sent.signature });
-    this.#taken.push({ path, bytes: sent.bytes });
-    return sent.content;
-  }
-
-  /** The documents that were read since the last call. */
-  taken(): readonly MirrorDocument[] {
-    const taken = this.#taken;
-    this.#taken = [];
-    return taken;
-  }
-
-  failure(path: string, why: string): Error {
-    return this.#documents.failure(`${this.#source.url}${path}: ${why}`);
-  }
-}
-
 /** @throws RackError `bad-argument` for a URL with user name, password, query or fragment: paths are appended to it, and errors show it */
 function sourceOf({ url, keyring }: MirrorRequest): StreamSource {
   const { username, password } = parseWebUrl(url);
   if (username + password !== '' || /[?#]/.test(url))
     throw new RackError('bad-argument', 'the URL of a site has neither user name and password, nor query or fragment');
   const [, site = '', index] = /^(.*\/)(streams\/v1\/[^/]+\.s?json)$/.exec(url) ?? [];
-  return {
-    kind: 'simplestreams',
+  return streamSource({
     name: url,
-    title: '',
-    os: '*',
-    arches: new Map(),
-    contentIds: [],
-    ftypes: [],
-    isByName: false,
     trust: { kind: 'signed', keyrings: [keyring], keyUrl: undefined, fingerprints: undefined },
     url: index === undefined ? (url.endsWith('/') ? url : `${url}/`) : site,
     index: index ?? INDEX,
-  };
+  });
 }
 
 function planFiles(
@@ -201,7 +154,8 @@ function planFiles(
 ): Pick<MirrorPlan, 'files' | 'problems'> {
   const files = new Map<string, MirrorFile>();
   const problems = new Set<string>();
-  for (const { path, bytes, ...file } of images.flatMap((image) => image.files)) {
+  for (const file of images.flatMap((image) => image.files)) {
+    const { path, bytes } = file;
     const digest = digestOf(file);
     const known = files.get(path);
     if (digest === undefined) problems.add(`${path} has neither SHA-256 nor SHA-512, so it cannot be verified`);
@@ -209,29 +163,5 @@ function planFiles(
     else if (known !== undefined && known.digest.hex !== digest.hex) problems.add(`${path} has two checksums`);
     else files.set(path, { path, url: `${url}${path}`, bytes, digest });
   }
-  const sorted = sortPaths([...documents, ...files.keys()]);
-  let document: string | undefined;
-  for (const [index, path] of sorted.entries()) {
-    const isThrough = document !== undefined && path.startsWith(`${document}/`);
-    if (!isThrough && documents.has(path)) document = path;
-    if (documents.has(path)) continue;
-    if (isThrough) problems.add(`${document} is a document of the site, so no file may be below it, such as ${path}`);
-    else if (sorted[index + 1]?.startsWith(`${path}/`) === true)
-      problems.add(`${path} is not allowed as the path of a file: the site has files below it`);
-    else continue;
-    files.delete(path);
-  }
   return { files: [...files.values()], problems: [...problems] };
-}
-
-/** Sorts paths so that all those below a path follow it directly: `a`, `a/b`, `a-b`. */
-function sortPaths(paths: readonly string[]): readonly string[] {
-  // No other character of a path may come before the separator (contained-path.ts).
-  const keys = paths.map((path) => path.replaceAll('/', '\0')).toSorted();
-  return keys.map((key) => key.replaceAll('\0', '/'));
-}
-
-function digestOf({ sha256, sha512 }: Pick<StreamFile, 'sha256' | 'sha512'>): Digest | undefined {
-  if (sha256 !== undefined) return { algorithm: 'sha256', hex: sha256 };
-  return sha512 === undefined ? undefined : { algorithm: 'sha512', hex: sha512 };
 }

@@ -9,38 +9,32 @@
 // 3. If a file cannot be fetched, the others are, but the previous documents stay, and so do all files that they name. A file whose path is
 //    taken by an earlier one is kept apart until every file has been fetched.
 // 4. A long run stops at a signal of the process at any time.
-// 5. Every path is recorded before the mirror writes there. It replaces and removes no other file, and nothing through a link. A file with the
-//    right content is used, whoever put it there.
+// 5. Every path is recorded before the mirror writes there. It replaces and removes no other file. A file with the right content is used,
+//    whoever put it there.
 //
 //   DIR/.rackboot-mirror/record.json   the paths, with the checksums of their files; and next to it the downloads, and the lock of a run
 
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir, rename, rm, rmdir } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
-import { osErrorCode, RackError } from '../../errors.ts';
-import { ownershipRemedy } from '../../files/ownership.ts';
-import { readRegularFile } from '../../files/regular-file.ts';
+import { RackError } from '../../errors.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
-import type { Digest, DigestAlgorithm } from '../download/digest.ts';
-import { AttemptFailure, prospectOf } from '../download/fault.ts';
-import { describeLastFault } from '../download/fault-words.ts';
+import { AttemptFailure, describeLastFault, prospectOf } from '../download/fault.ts';
 import type { Downloads } from '../download/queue.ts';
-import type { Download } from '../download/request.ts';
+import type { Digest, Download } from '../download/request.ts';
 import { tryLock } from '../file-lock.ts';
-import { makeDirectories, publishFile, syncDirectory } from '../publication.ts';
+import { makeDirectories, publishFile, removeEmpty, syncDirectory } from '../publication.ts';
 import { fetchFile as fetchWhole } from '../run/file-fetch.ts';
-import { isContainedPath } from '../sources/contained-path.ts';
+import { asStoreError } from '../store-error.ts';
 import { heedStop, type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror, stopped } from './mirror-plan.ts';
 
 const WORK = '.rackboot-mirror';
 /** Bound on the files of a mirror. */
 const FILES_MAX = 200_000;
-/** The longest record that is read, in bytes. */
-const RECORD_BYTES_MAX = 128 * 1024 * 1024;
 const PIECE_BYTES = 1024 * 1024;
 /** How many files are requested at a time; the downloads also have their own bound. */
 const FILES_AT_A_TIME = 4;
@@ -93,105 +87,39 @@ interface MirrorResult {
  */
 export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Promise<MirrorResult> {
   const { directory, downloads, clock, signal } = terms;
-  const own = workDirectory(directory);
-  const missing = missingAbove(own);
+  const plan = await planMirror(request, downloads, clock, signal);
+  terms.onPlan(plan);
+  if (plan.images === 0) throw new RackError('not-found', nothingChosen(plan, existsSync(recordPath(directory))));
   try {
-    if (findObstacle(directory, `${WORK}/record.json`) !== undefined) throw inTheWay(own);
+    const own = join(directory, WORK);
     await makeDirectories(own);
     const lock = tryLock(join(own, 'lock'), LOCK_WAIT_MS);
     if (lock === undefined)
       throw new RackError('already-running', `another process is importing into ${directory}: wait for it, or stop it`);
     try {
-      const plan = await planMirror(request, downloads, clock, signal);
-      terms.onPlan(plan);
       return await fulfil(plan, terms);
     } finally {
       lock.release();
     }
   } catch (error) {
-    const isOthers = error instanceof RackError && error.code === 'already-running';
-    if (!isOthers && !hasRecord(directory)) await removeMade(missing);
-    const code = osErrorCode(error);
-    if (error instanceof RackError || code === undefined) throw error;
-    const remedy = code === 'ENOSPC' ? 'free space on its disk' : ownershipRemedy(directory, directory);
-    throw new RackError('store-unwritable', `${directory} cannot be written (${code}): ${remedy}`, { cause: error });
+    throw asStoreError(error, directory);
   }
-}
-
-/** A directory and those above it, as far as they are missing; the lowest one comes first. */
-function missingAbove(directory: string): readonly string[] {
-  return seenEntry(directory) === undefined ? [directory, ...missingAbove(dirname(directory))] : [];
-}
-
-/** Removes the directories that a run made before it failed, and which have nothing of a mirror. */
-async function removeMade([own, ...above]: readonly string[]): Promise<void> {
-  if (own === undefined) return;
-  await rm(own, { recursive: true, force: true });
-  // One that has other entries stays.
-  for (const path of above) await rmdir(path).catch(() => undefined);
 }
 
 /** By the path of a file that a mirror wrote, or is about to write: the checksum of what it wrote last; empty: nothing yet. */
 type Record = Map<string, string>;
 
-const recordShape = z.object({
-  schema: z.literal(2),
-  files: z.array(z.tuple([z.string().refine(isContainedPath), z.string()])).max(FILES_MAX),
-});
+const recordShape = z.object({ schema: z.literal(2), files: z.array(z.tuple([z.string(), z.string()])) });
 
-const workDirectory = (directory: string): string => join(directory, WORK);
-const recordPath = (directory: string): string => join(workDirectory(directory), 'record.json');
-const hasRecord = (directory: string): boolean => seenEntry(recordPath(directory)) !== undefined;
+const recordPath = (directory: string): string => join(directory, WORK, 'record.json');
 
-/** @throws RackError `store-broken` for a record that cannot be read */
 function readRecord(directory: string): Record {
   const path = recordPath(directory);
-  try {
-    return new Map(recordShape.parse(JSON.parse(readRegularFile(path, RECORD_BYTES_MAX))).files);
-  } catch (cause) {
-    if (osErrorCode(cause) === 'ENOENT') return new Map();
-    const remedy = 'remove it, and mirror into an empty directory';
-    throw new RackError('store-broken', `${path} is not a record of a mirror: ${remedy}`, { cause });
-  }
+  return existsSync(path) ? new Map(recordShape.parse(JSON.parse(readFileSync(path, 'utf8'))).files) : new Map();
 }
 
 const saveRecord = (directory: string, record: Record): Promise<void> =>
   publishFile(recordPath(directory), Buffer.from(`${JSON.stringify({ schema: 2, files: [...record] })}\n`));
-
-/** What has the place of a directory above a path, or is a directory, or no plain file, at the path itself; undefined: there is nothing such. */
-function findObstacle(directory: string, path: string): string | undefined {
-  for (let end = path.indexOf('/'); end !== -1; end = path.indexOf('/', end + 1)) {
-    const facts = seenEntry(join(directory, path.slice(0, end)));
-    if (facts === undefined) return undefined;
-    if (!facts.isDirectory()) return path.slice(0, end);
-  }
-  return (seenEntry(join(directory, path))?.isFile() ?? true) ? undefined : path;
-}
-
-/** True for a file that a mirror wrote, and for a directory with no others. */
-async function isOwn(directory: string, path: string, record: Record): Promise<boolean> {
-  const at = join(directory, path);
-  if (seenEntry(at)?.isDirectory() !== true) return record.has(path) && seenEntry(at)?.isFile() === true;
-  const below = [...record.keys()].filter((one) => one.startsWith(`${path}/`));
-  // A killed run may have left a directory without the file that belongs there.
-  const made = new Set(
-    below.flatMap((one) => one.split('/').map((_, index, parts) => parts.slice(0, index).join('/'))),
-  );
-  const entries = await readdir(at, { recursive: true, withFileTypes: true });
-  return (
-    made.has(path) &&
-    entries.every((one) => {
-      const name = relative(directory, join(one.parentPath, one.name));
-      return one.isDirectory() ? made.has(name) : one.isFile() && record.has(name);
-    })
-  );
-}
-
-const inTheWay = (path: string): RackError =>
-  new RackError(
-    'already-exists',
-    `${path} is in the way: no mirror wrote it, or it is a link; move it away, or choose another directory`,
-  );
 
 /** A path and the content that belongs there. */
 interface Wanted {
@@ -207,23 +135,27 @@ async function findMissing(
   { directory, signal }: MirrorTerms,
 ): Promise<ReadonlySet<string>> {
   const missing = new Set<string>();
-  for (const { path, bytes, digest } of files) {
+  for (const file of files) {
     await heedStop(signal);
-    const obstacle = findObstacle(directory, path);
+    const { path, digest } = file;
     const at = join(directory, path);
-    if (obstacle !== undefined && !(await isOwn(directory, obstacle, record)))
-      throw inTheWay(join(directory, obstacle));
-    const found = obstacle === undefined ? seenEntry(at) : undefined;
-    const isSized = found !== undefined && (bytes ?? found.size) === found.size;
-    if (isSized && (record.get(path) === digest.hex || (await hashFile(at, digest.algorithm, signal)) === digest.hex))
-      continue;
-    if (found !== undefined && !record.has(path)) throw inTheWay(at);
+    const found = seenEntry(at);
+    const isRecorded = record.has(path) && found?.isFile() === true;
+    const isRight =
+      found?.isFile() === true &&
+      (file.bytes ?? found.size) === found.size &&
+      (record.get(path) === digest.hex || (await hashFile(at, digest, signal)) === digest.hex);
+    if (isRight) continue;
+    if (found !== undefined && !isRecorded) {
+      const remedy = 'no mirror wrote it, or it is a link; move it away, or choose another directory';
+      throw new RackError('already-exists', `${at} is in the way: ${remedy}`);
+    }
     missing.add(path);
   }
   return missing;
 }
 
-async function hashFile(path: string, algorithm: DigestAlgorithm, signal: AbortSignal): Promise<string> {
+async function hashFile(path: string, { algorithm }: Digest, signal: AbortSignal): Promise<string> {
   const hash = createHash(algorithm);
   for await (const piece of createReadStream(path, { highWaterMark: PIECE_BYTES })) {
     hash.update(piece);
@@ -243,7 +175,6 @@ function nothingChosen({ unmatched }: MirrorPlan, isMirror: boolean): string {
 
 async function fulfil(plan: MirrorPlan, terms: MirrorTerms): Promise<MirrorResult> {
   const { directory, signal } = terms;
-  if (plan.images === 0) throw new RackError('not-found', nothingChosen(plan, hasRecord(directory)));
   const record = readRecord(directory);
   const documents = plan.documents.map(({ path, bytes }) => {
     const hex = createHash('sha256').update(bytes).digest('hex');
@@ -266,18 +197,17 @@ async function fulfil(plan: MirrorPlan, terms: MirrorTerms): Promise<MirrorResul
     const late = await fetchFiles(files, record, terms);
     for (const file of late) await place(file, record, terms);
     for (const { path, content, digest } of documents.filter(({ path }) => missing.has(path))) {
-      await makeWay(directory, path, record);
       await publishFile(join(directory, path), content);
       record.set(path, digest.hex);
     }
     const wanted = new Set([...plan.files, ...documents].map(({ path }) => path));
     for (const path of [...record.keys()].filter((one) => !wanted.has(one)).reverse()) {
       await heedStop(signal);
-      if (findObstacle(directory, path) === undefined && seenEntry(join(directory, path)) !== undefined) {
+      if (seenEntry(join(directory, path))?.isFile() === true) {
         await rm(join(directory, path));
         removed.push(path);
       }
-      await removeEmptyAbove(directory, path);
+      await removeEmpty(directoriesAbove(path).map((above) => join(directory, above)));
       record.delete(path);
     }
   } finally {
@@ -288,26 +218,11 @@ async function fulfil(plan: MirrorPlan, terms: MirrorTerms): Promise<MirrorResul
   return { images, files: plan.files.length, fetched: files.length, removed, problems };
 }
 
-/** Removes what a mirror wrote in the place of a directory above a path, or below the path. */
-async function makeWay(directory: string, path: string, record: Record): Promise<void> {
-  const obstacle = findObstacle(directory, path);
-  if (obstacle === undefined) return;
-  if (!(await isOwn(directory, obstacle, record))) throw inTheWay(join(directory, obstacle));
-  await rm(join(directory, obstacle), { recursive: true });
-  for (const other of [...record.keys()])
-    if (other !== path && (other === obstacle || other.startsWith(`${obstacle}/`))) record.delete(other);
-}
-
-async function removeEmptyAbove(directory: string, path: string): Promise<void> {
-  for (let at = dirname(path); at !== '.'; at = dirname(at)) {
-    try {
-      await rmdir(join(directory, at));
-    } catch (error) {
-      // The directory has other files.
-      if (osErrorCode(error) !== 'ENOENT') return;
-    }
-  }
-}
+/** The directories of a path, the innermost first: `a/b`, `a` of `a/b/c`. */
+const directoriesAbove = (path: string): readonly string[] => {
+  const above = dirname(path);
+  return above === '.' ? [] : [above, ...directoriesAbove(above)];
+};
 
 /**
  * Fetches all files that can be fetched, and puts those at their paths whose paths are free.
@@ -332,7 +247,8 @@ async function fetchFiles(
       const failure = await fetchFile(file, { ...terms, signal }, counter);
       if (failure === undefined) fetched += 1;
       else failures.push(failure.text);
-      if (failure === undefined && isFree(terms.directory, file.path)) await place(file, record, terms);
+      const isFree = seenEntry(join(terms.directory, file.path)) === undefined;
+      if (failure === undefined && isFree) await place(file, record, terms);
       else if (failure === undefined) late.push(file);
       failuresInARow = failure === undefined || failure.isOfFile ? 0 : failuresInARow + 1;
       if (failuresInARow >= FAILURES_IN_A_ROW_MAX) return;
@@ -376,7 +292,7 @@ async function fetchFile(
   counter: ProgressCounter,
 ): Promise<Failure | undefined> {
   const { path, url, bytes, digest } = file;
-  const own = workDirectory(directory);
+  const own = join(directory, WORK);
   const request = {
     urls: [url],
     bytes,
@@ -405,16 +321,12 @@ async function fetchFile(
   }
 }
 
-const isFree = (directory: string, path: string): boolean =>
-  findObstacle(directory, path) === undefined && seenEntry(join(directory, path)) === undefined;
-
-/** Puts a fetched file at its path. @throws RackError `already-exists`, `cancelled` */
+/** Puts a fetched file at its path. @throws RackError `cancelled` */
 async function place(file: MirrorFile, record: Record, { directory, signal }: MirrorTerms): Promise<void> {
   const at = join(directory, file.path);
   await heedStop(signal);
-  await makeWay(directory, file.path, record);
   await makeDirectories(dirname(at));
-  await rename(join(workDirectory(directory), downloadName(file)), at);
+  await rename(join(directory, WORK, downloadName(file)), at);
   await syncDirectory(dirname(at));
   record.set(file.path, file.digest.hex);
 }
@@ -453,7 +365,7 @@ class ProgressCounter {
 
 /** Removes partial downloads of files that are no longer wanted. */
 async function removeParts(directory: string): Promise<void> {
-  const own = workDirectory(directory);
+  const own = join(directory, WORK);
   for (const name of await readdir(own)) {
     if (/^[0-9a-f]{64,128}-[0-9a-f]{16}(?:(?:-\d+)?\.part.*)?$/.test(name)) await rm(join(own, name), { force: true });
   }

@@ -24,25 +24,24 @@ import { sweepDownloads } from '../run/left-downloads.ts';
 import {
   assertNoOthers,
   findPart,
-  installerDirectory,
   listTreeParts,
+  partDirectory,
   removePart,
   type TreePart,
 } from '../run/tree-parts.ts';
 import {
-  bytesOfItem,
-  contentOfItem,
-  digestsOfItem,
-  type ItemOffer,
-  itemName,
-  itemSerial,
-  itemsOf,
-  type OffersOfItem,
-} from '../sources/item-offer.ts';
-import { importedContent, loaderName } from '../sources/offer.ts';
+  bytesOf,
+  contentOf,
+  contentOfFiles,
+  digestsOf,
+  importedContent,
+  type Offer,
+  offerName,
+  type Preferred,
+} from '../sources/offer.ts';
 import { askSources } from '../sources/offers.ts';
 import { compareSerials } from '../sources/serial.ts';
-import type { StreamSource } from '../sources/source.ts';
+import { type StreamSource, streamSource } from '../sources/source.ts';
 
 /** The progress of one copy. */
 export interface CopyProgress {
@@ -81,7 +80,7 @@ interface OwnCopy {
   /** As of `placeOf`. */
   readonly place: string;
   readonly serial: string;
-  /** As of `contentOfItem`. */
+  /** As of `contentOf`. */
   readonly content: string | undefined;
   readonly has: StoredImage | TreePart;
 }
@@ -98,7 +97,7 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
   const whole = answers.filter(({ problems }) => problems.length === 0);
   if (whole.length === 0) throw new RackError('source-failed', answers.at(-1)?.problems[0]?.message ?? '');
   const isComplete = whole.length === answers.length;
-  const offered = whole.flatMap(itemsOf);
+  const offered = whole.flatMap(({ offers }) => offers);
   const problems: string[] = [];
   const bugs: unknown[] = [];
   let added = 0;
@@ -109,7 +108,7 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
       // The others are copied nevertheless.
       if (!isOutside(error)) bugs.push(error);
       problems.push(errorText(error));
-      onProgress({ file: itemName(offers[0]), bytes: 0, total: bytesOfItem(offers[0]), error: errorText(error) });
+      onProgress({ file: offerName(offers[0]), bytes: 0, total: bytesOf(offers[0]), error: errorText(error) });
     }
   }
   const attempt = async (work: () => Promise<unknown>): Promise<boolean> => {
@@ -135,12 +134,12 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
 }
 
 /** An image is gone if its files are not offered under its name, a boot loader or an installer if nothing is offered for its directory. */
-function goneCopies(copies: readonly OwnCopy[], offered: readonly ItemOffer[]): readonly OwnCopy[] {
+function goneCopies(copies: readonly OwnCopy[], offered: readonly Offer[]): readonly OwnCopy[] {
   const isOffered = ({ has, place, serial, content }: OwnCopy): boolean =>
     offered.some(
-      (item) =>
-        placeOf(item) === place &&
-        ('directory' in has || (itemSerial(item) === serial && contentOfItem(item) === content)),
+      (offer) =>
+        placeOf(offer) === place &&
+        ('directory' in has || (serialOf(offer) === serial && contentOf(offer) === content)),
     );
   return copies.filter((copy) => !isOffered(copy));
 }
@@ -152,7 +151,7 @@ function copiesIn(tree: string): readonly OwnCopy[] {
   const parts = listTreeParts(tree).filter(isCopy);
   return [
     ...parts.map((has) => {
-      const content = JSON.stringify([has.kind, has.origin?.digests.toSorted()]);
+      const content = contentOfFiles(has.origin?.digests ?? []);
       return { place: has.directory, serial: has.serial, content, has };
     }),
     ...images.map((has) => ({ place: productOf(has), serial: has.serial, content: importedContent(has), has })),
@@ -160,10 +159,10 @@ function copiesIn(tree: string): readonly OwnCopy[] {
 }
 
 /** The directory of a boot loader or an installer, relative to the tree; the name of an image, and its kernel if it has one: two systems may have the same name. */
-function placeOf(item: ItemOffer): string {
-  if (item.kind === 'image') return productOf(item.offer);
-  return item.kind === 'loader' ? loaderName(item.offer) : installerDirectory(item.offer);
-}
+const placeOf = (offer: Offer): string => (offer.kind === 'image' ? productOf(offer) : partDirectory(offer));
+
+/** Empty if the region names none. */
+const serialOf = ({ serial = '' }: Offer): string => serial;
 
 const productOf = (image: Omit<ImageName, 'serial'> & { readonly system?: { readonly subarch: string } | undefined }) =>
   JSON.stringify([
@@ -180,51 +179,40 @@ const productOf = (image: Omit<ImageName, 'serial'> & { readonly system?: { read
  * a place if the rack should keep its copy instead. Boot loaders and installers, without which no machine starts, come first.
  */
 function chooseNewest(
-  offered: readonly ItemOffer[],
+  offered: readonly Offer[],
   isComplete: boolean,
   copies: readonly OwnCopy[],
-): readonly OffersOfItem[] {
+): readonly Preferred<Offer>[] {
   const inOrder = offered.toSorted((a, b) => Number(a.kind === 'image') - Number(b.kind === 'image'));
   return [...Map.groupBy(inOrder, placeOf)].flatMap(([place, same]) => {
     const own = copies.filter((copy) => copy.place === place);
-    const isOwn = (item: ItemOffer): boolean =>
-      own.some(({ serial, content }) => serial === itemSerial(item) && content === contentOfItem(item));
+    const isOwn = (offer: Offer): boolean =>
+      own.some(({ serial, content }) => serial === serialOf(offer) && content === contentOf(offer));
     const [best] = same.toSorted(
       (a, b) =>
-        compareSerials(itemSerial(b), itemSerial(a)) ||
+        compareSerials(serialOf(b), serialOf(a)) ||
         Number(isOwn(b)) - Number(isOwn(a)) ||
-        contentOfItem(a).localeCompare(contentOfItem(b)),
+        contentOf(a).localeCompare(contentOf(b)),
     );
     if (best === undefined) return [];
     // Its own copy, if that is damaged, is repaired. Another one is probably from an address that did not answer.
-    const isKept = own.some(({ serial }) => compareSerials(serial, itemSerial(best)) >= 0);
+    const isKept = own.some(({ serial }) => compareSerials(serial, serialOf(best)) >= 0);
     if (!isComplete && !isOwn(best) && isKept) return [];
-    return [[best, ...same.filter((other) => other !== best && contentOfItem(other) === contentOfItem(best))] as const];
+    return [[best, ...same.filter((other) => other !== best && contentOf(other) === contentOf(best))] as const];
   });
 }
 
 const sourceAt = (url: string): StreamSource => streamCopyOf(url, COPY_SOURCE, STREAM_ARCHITECTURES);
 
 /** The stream of another Rackboot at a trusted place. */
-export const streamCopyOf = (url: string, name: string, arches: StreamSource['arches']): StreamSource => ({
-  kind: 'simplestreams',
-  isByName: false,
-  name,
-  title: '',
-  os: '*',
-  contentIds: [],
-  ftypes: [],
-  url,
-  index: 'streams/v1/index.json',
-  arches,
-  trust: { kind: 'unsigned', why: 'its place is trusted' },
-});
+export const streamCopyOf = (url: string, name: string, arches: StreamSource['arches']): StreamSource =>
+  streamSource({ url, name, arches, trust: { kind: 'unsigned', why: 'its place is trusted' } });
 
 /** @returns false if the rack already has it, or something else in its place that is not a copy */
-async function copyOne(offers: OffersOfItem, { tree, downloads, clock, onProgress }: CopyTerms): Promise<boolean> {
+async function copyOne(offers: Preferred<Offer>, { tree, downloads, clock, onProgress }: CopyTerms): Promise<boolean> {
   const [first] = offers;
   if (await isHere(first, tree)) return false;
-  const file = itemName(first);
+  const file = offerName(first);
   const { added, bytes } = await importFirstItem(
     offers,
     {
@@ -239,22 +227,21 @@ async function copyOne(offers: OffersOfItem, { tree, downloads, clock, onProgres
     },
     () => undefined,
   );
-  const total = bytesOfItem(first) ?? bytes;
+  const total = bytesOf(first) ?? bytes;
   if (added) onProgress({ file, bytes: total, total, error: '' });
   return added;
 }
 
 /** @throws RackError `bad-argument` if the directory of a copy has files of a person */
-async function isHere(item: ItemOffer, tree: string): Promise<boolean> {
-  if (item.kind === 'image') {
-    const { offer } = item;
+async function isHere(offer: Offer, tree: string): Promise<boolean> {
+  if (offer.kind === 'image') {
     const own = readImages(tree).images.find(
       (image) => image.origin?.source !== COPY_SOURCE && isSameName(image, offer) && image.serial === offer.serial,
     );
     return own !== undefined && hasBlob(tree, own);
   }
-  const directory = placeOf(item);
-  if ((await findPart(join(tree, directory), digestsOfItem(item))) !== undefined) return true;
+  const directory = placeOf(offer);
+  if ((await findPart(join(tree, directory), digestsOf(offer))) !== undefined) return true;
   const present = copiesIn(tree).find(({ place }) => place === directory)?.has;
   if (present !== undefined && 'directory' in present) assertNoOthers(tree, present);
   return present === undefined && isTaken(join(tree, directory));

@@ -1,14 +1,17 @@
-// The ways in which one attempt to fetch a file can fail: a code with its parameters. `fault-words.ts` turns them into a sentence.
+// The ways in which one attempt to fetch a file can fail: a code with its parameters, what follows, and a sentence for people: what happened,
+// with its values, and what to do, or what Rackboot does next.
 //
 // 1. Never change the meaning of a code or parameter: other threads and stored states contain them, not the sentence.
 // 2. Every text of an AttemptFailure is clean and bounded: a server chooses the host that it redirects to, and fields of its answer.
 // 3. No parameter contains the password of a URL.
 
 import { cleanText } from '../../clean-text.ts';
+import { counted, mebibytes } from '../../counted.ts';
 import { errorText } from '../../errors.ts';
-import type { DigestAlgorithm } from './digest.ts';
 
 const SAID_CHARACTERS_MAX = 200;
+/** The attempts of a download that are remembered. */
+export const ATTEMPTS_KEPT_MAX = 16;
 
 type OfHost = { readonly host: string };
 type Said = { readonly said: string };
@@ -17,74 +20,6 @@ type ViaProxy = OfHost & { readonly proxy: string };
 
 /** The reason why a TLS connection was refused. */
 export type TlsTrouble = 'expired' | 'name' | 'authority' | 'other';
-
-/** The codes, each with its parameters. */
-export interface AttemptFaultParams {
-  /** The name of the host has no address. */
-  'no-host': OfHost & Said;
-  /** `said` is the code of the system, if it has one: `ECONNREFUSED` if nothing listens at the port. */
-  unreachable: ViaProxy & Said;
-  /** No connection within the timeout, which includes TLS and the proxy's tunnel. */
-  'connect-late': ViaProxy & { readonly seconds: number };
-  tls: OfHost & Said & { readonly trouble: TlsTrouble };
-  /** The proxy refused the request. */
-  proxy: Said & { readonly proxy: string };
-  /** The proxy requires a password (407). */
-  'proxy-password': { readonly proxy: string };
-
-  /** Connected, but no response header arrived within the timeout. */
-  silent: OfHost & { readonly seconds: number };
-  /**
-   * 4xx: the server does not have the file, or refuses to send it.
-   * @param url the requested URL, without query and password; undefined: the caller names it
-   * @param mirrorKey the key of the configuration that chooses another mirror; undefined: none does
-   */
-  'http-refused': OfHost & {
-    readonly status: number;
-    readonly url?: string | undefined;
-    readonly mirrorKey?: string | undefined;
-  };
-  /** 5xx, or another status that is not an answer to GET. */
-  'http-failed': OfHost & { readonly status: number };
-  /** 429 or 503. @param seconds the server's Retry-After; undefined if it gives none */
-  busy: OfHost & { readonly status: number; readonly seconds: number | undefined };
-  /** From https to http. */
-  'redirect-insecure': OfHost & { readonly to: string };
-  /** @param to a URL that is not http or https */
-  'redirect-unusable': OfHost & { readonly to: string };
-  'redirect-endless': OfHost & { readonly max: number };
-  /** Not HTTP, a header that is too large, or a connection closed before the answer. */
-  'bad-answer': OfHost & Said;
-  /** The body is compressed, although the request asked for it unencoded. */
-  encoded: OfHost & { readonly encoding: string };
-  /** @param range the Content-Range; empty: missing */
-  'range-wrong': OfHost & { readonly from: number; readonly range: string };
-  /** The end of the body cannot be verified: no length, no chunks, no published size, no digest. */
-  'length-unknown': OfHost;
-  'size-wrong': OfHost & { readonly expectedBytes: number; readonly bytes: number };
-  'too-large': OfHost & { readonly bytesMax: number };
-
-  /** No byte of the body arrived for `seconds`. */
-  stalled: OfHost & { readonly seconds: number };
-  /** Bytes arrived, but too slowly. */
-  slow: OfHost & { readonly bytesPerSecond: number; readonly bytesPerSecondMin: number; readonly seconds: number };
-  /** A document was not whole after the longest time that this host reads one. @param bytes that arrived */
-  late: OfHost & { readonly seconds: number; readonly bytes: number };
-  /** The connection ended early. @param total undefined: unknown */
-  cut: OfHost & Said & { readonly bytes: number; readonly total: number | undefined };
-  'digest-wrong': OfHost & { readonly algorithm: DigestAlgorithm; readonly expected: string; readonly found: string };
-
-  /** Too little free space. @param freeBytes excluding the space that other downloads have reserved */
-  'no-room': { readonly directory: string; readonly freeBytes: number; readonly neededBytes: number };
-  'disk-failed': Said & { readonly path: string };
-}
-
-type Code = keyof AttemptFaultParams;
-
-/** A fault of one attempt. */
-export type AttemptFault<Of extends Code = Code> = {
-  readonly [C in Of]: { readonly code: C; readonly params: AttemptFaultParams[C] };
-}[Of];
 
 /**
  * The next step after a fault.
@@ -95,37 +30,240 @@ export type AttemptFault<Of extends Code = Code> = {
  */
 type Prospect = 'later' | 'elsewhere' | 'never';
 
-const PROSPECTS: Readonly<Record<Code, Prospect>> = {
-  'no-host': 'later',
-  unreachable: 'later',
-  'connect-late': 'later',
-  tls: 'elsewhere',
-  proxy: 'later',
-  'proxy-password': 'elsewhere',
-  silent: 'later',
-  'http-refused': 'elsewhere',
-  'http-failed': 'later',
-  busy: 'later',
-  'redirect-insecure': 'elsewhere',
-  'redirect-unusable': 'elsewhere',
-  'redirect-endless': 'elsewhere',
-  'bad-answer': 'later',
-  encoded: 'elsewhere',
-  'range-wrong': 'later',
-  'length-unknown': 'elsewhere',
-  'size-wrong': 'elsewhere',
-  'too-large': 'elsewhere',
-  stalled: 'later',
-  slow: 'later',
-  late: 'elsewhere',
-  cut: 'later',
-  'digest-wrong': 'later',
-  'no-room': 'never',
-  'disk-failed': 'never',
+const CHECK_URL = 'check the URL, or use another mirror';
+const OTHER_MIRROR = 'use another mirror';
+
+/** What Rackboot does after a fault, by the fault's kind; after the last attempt, that it gave up. */
+interface NextStep {
+  readonly again: string;
+  readonly fromThere: string;
+  readonly whole: string;
+  readonly discarded: string;
+}
+
+const GOES_ON: NextStep = {
+  again: 'Rackboot tries again',
+  fromThere: 'the download continues from there',
+  whole: 'Rackboot requests the whole file',
+  discarded: 'Rackboot discarded it and downloads it again',
 };
 
+const TLS: Readonly<Record<TlsTrouble, string>> = {
+  expired: 'its certificate has expired or is not valid yet: check the clock of this host, or use another mirror',
+  name: 'its certificate is for another name: check the URL',
+  authority:
+    'its certificate is from an unknown authority: if a proxy inspects TLS here, install its certificate authority on this host (update-ca-certificates)',
+  other: CHECK_URL,
+};
+
+const through = (proxy: string): string => (proxy === '' ? '' : ` through the proxy ${proxy}`);
+
+/** A kind of fault. @param words the sentence without its first capital and full stop */
+const fault = <Params>(prospect: Prospect, words: (params: Params, next: NextStep) => string) => ({ prospect, words });
+
+/** The faults by their codes. */
+const FAULTS = {
+  /** The name of the host has no address. */
+  'no-host': fault(
+    'later',
+    ({ host, said }: OfHost & Said) =>
+      `the name ${host} has no address (${said}): check the name, and the DNS of this host`,
+  ),
+  /** `said` is the code of the system, if it has one: `ECONNREFUSED` if nothing listens at the port. */
+  unreachable: fault('later', ({ host, proxy, said }: ViaProxy & Said, next) => {
+    if (!said.includes('ECONNREFUSED'))
+      return `${host} cannot be reached${through(proxy)} (${said}): check the network and the firewall; ${next.again}`;
+    return proxy === ''
+      ? `${host} refused the connection (ECONNREFUSED): check the port, and that its server runs; ${next.again}`
+      : `${host} cannot be reached${through(proxy)} (ECONNREFUSED): check the port of the proxy, and that the proxy runs; ${next.again}`;
+  }),
+  /** No connection within the timeout, which includes TLS and the proxy's tunnel. */
+  'connect-late': fault(
+    'later',
+    ({ host, proxy, seconds }: ViaProxy & { readonly seconds: number }, next) =>
+      `no connection to ${host}${through(proxy)} within ${seconds} s: check the network and the firewall; ${next.again}`,
+  ),
+  tls: fault(
+    'elsewhere',
+    ({ host, said, trouble }: OfHost & Said & { readonly trouble: TlsTrouble }) =>
+      `no secure connection to ${host} (${said}): ${TLS[trouble]}`,
+  ),
+  /** The proxy refused the request. */
+  proxy: fault(
+    'later',
+    ({ proxy, said }: Said & { readonly proxy: string }) =>
+      `the proxy ${proxy} refused the request (${said}): check http_proxy, https_proxy and no_proxy`,
+  ),
+  /** The proxy requires a password (407). */
+  'proxy-password': fault(
+    'elsewhere',
+    ({ proxy }: { readonly proxy: string }) =>
+      `the proxy ${proxy} asked for a password: write http://USER:PASSWORD@HOST:PORT in http_proxy and https_proxy`,
+  ),
+  /** Connected, but no response header arrived within the timeout. */
+  silent: fault(
+    'later',
+    ({ host, seconds }: OfHost & { readonly seconds: number }, next) =>
+      `${host} did not answer within ${seconds} s: ${next.again}`,
+  ),
+  /**
+   * 4xx: the server does not have the file, or refuses to send it.
+   * @param url the requested URL, without query and password; undefined: the caller names it
+   * @param mirrorKey the key of the configuration that chooses another mirror; undefined: none does
+   */
+  'http-refused': fault(
+    'elsewhere',
+    ({
+      host,
+      status,
+      url = 'the file',
+      mirrorKey,
+    }: OfHost & {
+      readonly status: number;
+      readonly url?: string | undefined;
+      readonly mirrorKey?: string | undefined;
+    }) =>
+      `${host} did not deliver ${url} (HTTP ${status}): ${CHECK_URL}${mirrorKey === undefined ? '' : `: sudo rackboot config set ${mirrorKey} URL`}`,
+  ),
+  /** 5xx, or another status that is not an answer to GET. */
+  'http-failed': fault(
+    'later',
+    ({ host, status }: OfHost & { readonly status: number }, next) => `${host} failed (HTTP ${status}): ${next.again}`,
+  ),
+  /** 429 or 503. @param seconds the server's Retry-After; undefined if it gives none */
+  busy: fault(
+    'later',
+    ({ host, status, seconds }: OfHost & { readonly status: number; readonly seconds: number | undefined }, next) =>
+      `${host} is busy (HTTP ${status}${seconds === undefined ? '' : `; it asked for a pause of ${seconds} s`}): ${next.again}`,
+  ),
+  /** From https to http. */
+  'redirect-insecure': fault(
+    'elsewhere',
+    ({ host, to }: OfHost & { readonly to: string }) =>
+      `${host} redirects from https to ${to}, which is insecure and not followed: ${OTHER_MIRROR}, or name the http URL on purpose`,
+  ),
+  /** @param to a URL that is not http or https */
+  'redirect-unusable': fault(
+    'elsewhere',
+    ({ host, to }: OfHost & { readonly to: string }) =>
+      `${host} redirects to ${to}, which is not an http or https URL: ${OTHER_MIRROR}`,
+  ),
+  'redirect-endless': fault(
+    'elsewhere',
+    ({ host, max }: OfHost & { readonly max: number }) => `${host} redirects more than ${max} times: ${CHECK_URL}`,
+  ),
+  /** Not HTTP, a header that is too large, or a connection closed before the answer. */
+  'bad-answer': fault(
+    'later',
+    ({ host, said }: OfHost & Said, next) => `${host} gave no usable answer (${said}): ${next.again}`,
+  ),
+  /** The body is compressed, although the request asked for it unencoded. */
+  encoded: fault(
+    'elsewhere',
+    ({ host, encoding }: OfHost & { readonly encoding: string }) =>
+      `${host} sent the file encoded (${encoding}), although the request excluded encodings: ${OTHER_MIRROR}`,
+  ),
+  /** @param range the Content-Range; empty: missing */
+  'range-wrong': fault(
+    'later',
+    ({ host, from, range }: OfHost & { readonly from: number; readonly range: string }, next) =>
+      `${host} sent ${range || 'a range without Content-Range'} instead of the bytes from ${from} on: ${next.whole}`,
+  ),
+  /** The end of the body cannot be verified: no length, no chunks, no published size, no digest. */
+  'length-unknown': fault(
+    'elsewhere',
+    ({ host }: OfHost) =>
+      `${host} does not announce the size of the file, so a missing end would go unnoticed: ${OTHER_MIRROR}, or give a checksum`,
+  ),
+  'size-wrong': fault(
+    'elsewhere',
+    ({ host, expectedBytes, bytes }: OfHost & { readonly expectedBytes: number; readonly bytes: number }) =>
+      `the file from ${host} has ${counted(bytes, 'byte')} instead of ${expectedBytes}: the site may be replacing it; ${OTHER_MIRROR}`,
+  ),
+  'too-large': fault(
+    'elsewhere',
+    ({ host, bytesMax }: OfHost & { readonly bytesMax: number }) =>
+      `the file from ${host} has more than ${bytesMax} bytes: ${CHECK_URL}`,
+  ),
+  /** No byte of the body arrived for `seconds`. */
+  stalled: fault(
+    'later',
+    ({ host, seconds }: OfHost & { readonly seconds: number }, next) =>
+      `${host} sent nothing for ${seconds} s: ${next.fromThere}`,
+  ),
+  /** Bytes arrived, but too slowly. */
+  slow: fault(
+    'later',
+    (
+      {
+        host,
+        bytesPerSecond,
+        bytesPerSecondMin,
+        seconds,
+      }: OfHost & { readonly bytesPerSecond: number; readonly bytesPerSecondMin: number; readonly seconds: number },
+      next,
+    ) =>
+      `${host} sent only ${counted(bytesPerSecond, 'byte')} a second over ${seconds} s, fewer than ${bytesPerSecondMin}: ${next.fromThere}`,
+  ),
+  /** A document was not whole after the longest time that this host reads one. @param bytes that arrived */
+  late: fault(
+    'elsewhere',
+    ({ host, seconds, bytes }: OfHost & { readonly seconds: number; readonly bytes: number }) =>
+      `${host} had sent only ${counted(bytes, 'byte')} of the document after ${seconds} s: ${OTHER_MIRROR}`,
+  ),
+  /** The connection ended early. @param total undefined: unknown */
+  cut: fault(
+    'later',
+    (
+      { host, bytes, total, said }: OfHost & Said & { readonly bytes: number; readonly total: number | undefined },
+      next,
+    ) =>
+      `${host} ended the connection after ${bytes}${total === undefined ? '' : ` of ${total}`} bytes (${said}): ${next.fromThere}`,
+  ),
+  'digest-wrong': fault(
+    'later',
+    (
+      {
+        host,
+        algorithm,
+        expected,
+        found,
+      }: OfHost & { readonly algorithm: string; readonly expected: string; readonly found: string },
+      next,
+    ) => `the file from ${host} has the ${algorithm} ${found} instead of ${expected}: ${next.discarded}`,
+  ),
+  /** Too little free space. @param freeBytes excluding the space that other downloads have reserved */
+  'no-room': fault(
+    'never',
+    ({
+      directory,
+      freeBytes,
+      neededBytes,
+    }: {
+      readonly directory: string;
+      readonly freeBytes: number;
+      readonly neededBytes: number;
+    }) =>
+      `${directory} has ${mebibytes(freeBytes)} left, but needs ${mebibytes(neededBytes)}: free space, or remove unneeded images; then resume`,
+  ),
+  'disk-failed': fault(
+    'never',
+    ({ path, said }: Said & { readonly path: string }) =>
+      `${path} cannot be written (${said}): check the disk and its permissions; then resume`,
+  ),
+};
+
+type Code = keyof typeof FAULTS;
+type FaultParams = { readonly [C in Code]: Parameters<(typeof FAULTS)[C]['words']>[0] };
+const WORDS: { readonly [C in Code]: { readonly words: (params: FaultParams[C], next: NextStep) => string } } = FAULTS;
+
+/** A fault of one attempt. */
+export type AttemptFault<Of extends Code = Code> = {
+  readonly [C in Of]: { readonly code: C; readonly params: FaultParams[C] };
+}[Of];
+
 /** Decides the next step after a fault. */
-export const prospectOf = ({ code }: AttemptFault): Prospect => PROSPECTS[code];
+export const prospectOf = ({ code }: AttemptFault): Prospect => FAULTS[code].prospect;
 
 /** Cleans the text of a server, a proxy or the system for a parameter. */
 export const cleanSaid = (words: unknown): string => cleanText(errorText(words), SAID_CHARACTERS_MAX);
@@ -162,3 +300,38 @@ export class AttemptFailure extends Error {
     this.fault = cleanFault(fault);
   }
 }
+
+/** True if this version knows the code of a stored fault. Another version may have stored it. */
+export const isAttemptFault = (stored: { readonly code: string; readonly params: unknown }): stored is AttemptFault =>
+  Object.hasOwn(FAULTS, stored.code);
+
+/** A fault as a sentence without its first capital and full stop. */
+export function describeAttemptFault<Of extends Code>({ code, params }: AttemptFault<Of>): string {
+  return WORDS[code].words(params, GOES_ON);
+}
+
+/** A download that has failed: how many of its attempts are remembered, and how many bytes are kept. */
+interface FailedDownload {
+  readonly attempts: readonly unknown[];
+  readonly growth: { readonly bytes: number };
+}
+
+/**
+ * The fault that ended a download, as a sentence without its first capital and full stop.
+ * @param failed undefined: a document, of which nothing is kept
+ */
+export function describeLastFault<Of extends Code>(
+  { code, params }: AttemptFault<Of>,
+  failed?: FailedDownload,
+): string {
+  const gaveUp = `Rackboot gave up${failed === undefined ? '' : ` after ${attempts(failed.attempts.length)}`}`;
+  const bytes = failed?.growth.bytes ?? 0;
+  const kept =
+    bytes === 0 ? 'repeat the command later' : `it keeps ${mebibytes(bytes)}: repeat the command to continue`;
+  const stops = `${gaveUp}; ${kept}`;
+  const discarded = `the site's file does not match its list. ${gaveUp}; repeat the command later, or use another source`;
+  return WORDS[code].words(params, { again: stops, fromThere: stops, whole: stops, discarded });
+}
+
+const attempts = (kept: number): string =>
+  kept >= ATTEMPTS_KEPT_MAX ? `${counted(kept, 'attempt')} or more` : counted(Math.max(1, kept), 'attempt');

@@ -13,7 +13,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { constants, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { osErrorCode } from '../../errors.ts';
+import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { isFields, parseJson } from '../../fields.ts';
 import { readRegularFile, replaceFile, UnfitFile } from '../../files/regular-file.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
@@ -201,5 +201,22 @@ export async function isFinished({ directory, name, digest, bytes }: DownloadReq
     return hash.digest('hex') === digest.hex ? size : undefined;
   } finally {
     await file.close();
+  }
+}
+
+/** Removes the part and the finished file, if they exist. @throws RackError `store-unwritable` */
+export const removeDownload = (request: DownloadRequest): Promise<void> =>
+  removeFiles([...partFiles(request), join(request.directory, request.name)]);
+
+/** Removes these files, if they exist. @throws RackError `store-unwritable` */
+export async function removeFiles(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    try {
+      await rm(path, { force: true });
+    } catch (cause) {
+      const code = osErrorCode(cause) ?? errorText(cause);
+      const remedy = 'check the permissions of its directory';
+      throw new RackError('store-unwritable', `${path} cannot be removed (${code}): ${remedy}`, { cause });
+    }
   }
 }

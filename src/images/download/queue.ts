@@ -10,7 +10,7 @@ import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { Bandwidth } from './body.ts';
 import { DiskRoom, type ReadDisk, readHostDisk } from './disk-room.ts';
-import { type DocumentRequest, type DocumentResult, fetchDocument } from './document.ts';
+import { type DocumentRequest, fetchDocument } from './document.ts';
 import { type DownloadMeans, FileDownload } from './download.ts';
 import type { Download, DownloadRequest } from './request.ts';
 import type { DownloadSettings, ProxySettings } from './settings.ts';
@@ -24,8 +24,8 @@ const DOCUMENTS_OF_HOST_MAX = 4;
 export interface Downloads {
   /** Begins a download. @throws RackError `bad-argument`; `already-exists` if another download has this directory and name */
   add(request: DownloadRequest): Download;
-  /** Fetches a small document. Rejects with RackError `bad-argument` for an invalid URL. */
-  fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<DocumentResult>;
+  /** As `fetchDocument`. */
+  fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<Uint8Array | undefined>;
 }
 
 /** The downloads of this thread. */
@@ -61,7 +61,7 @@ export class DownloadQueue implements Downloads {
     return download;
   }
 
-  fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<DocumentResult> {
+  fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<Uint8Array | undefined> {
     const either = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
     return this.#keepAlive(fetchDocument(request, { ...this.#means, ...this.#documents }, either));
   }

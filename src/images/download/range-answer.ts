@@ -18,7 +18,7 @@ import type { AnswerHeaders } from './web-client.ts';
 const STRONG_AFTER_MS = 1000;
 
 /** Distinguishes the versions of a file. */
-export interface Validator {
+interface Validator {
   readonly kind: 'etag' | 'date';
   readonly value: string;
 }

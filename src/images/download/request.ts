@@ -8,8 +8,17 @@
 // `verifying` also comes first, while the kept part of an earlier run is read.
 
 import type { Instant } from '../../clock.ts';
-import type { Digest } from './digest.ts';
 import type { AttemptFault } from './fault.ts';
+
+/** A hash algorithm that publishers use. */
+type DigestAlgorithm = 'sha256' | 'sha512' | 'md5';
+
+/** The digest of a file, as its publisher states it. */
+export interface Digest {
+  readonly algorithm: DigestAlgorithm;
+  /** Lower case. */
+  readonly hex: string;
+}
 
 /** A file to fetch. */
 export interface DownloadRequest {

@@ -2,15 +2,14 @@
 
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
-import { AttemptFailure } from '../download/fault.ts';
-import { describeLastFault } from '../download/fault-words.ts';
+import { AttemptFailure, describeLastFault } from '../download/fault.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type Download, type DownloadRequest, isAtRest } from '../download/request.ts';
-import type { NamedFile } from '../sources/offer.ts';
+import type { OfferedFile } from '../sources/offer.ts';
 
 /** The download of a published file under the name of its digest. Its own URL comes before those of other sites. */
 export const downloadOf = (
-  { url, mirrors, bytes, digest }: Omit<NamedFile, 'name'>,
+  { url, mirrors, bytes, digest }: OfferedFile,
   directory: string,
   bytesMax: number,
 ): DownloadRequest => ({

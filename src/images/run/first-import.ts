@@ -5,8 +5,7 @@
 //                                  └───────────────────────────────────────────┘
 
 import { RackError } from '../../errors.ts';
-import { joinOffers, type OffersOfImage, type Preferred, withMirrors } from '../sources/joined-offers.ts';
-import { type ImageOffer, offeredContent } from '../sources/offer.ts';
+import { type ImageOffer, joinOffers, type Preferred } from '../sources/offer.ts';
 import { type ImportResult, importImage } from './image-import.ts';
 import type { ImportTerms } from './import-terms.ts';
 
@@ -22,12 +21,11 @@ export interface FirstImport extends ImportResult {
  * @throws RackError as `importImage`; if no offer can be downloaded, the error of the last one
  */
 export async function importFirst(
-  offers: OffersOfImage,
+  offers: Preferred<ImageOffer>,
   terms: ImportTerms,
   onOffer: (offer: ImageOffer) => void,
 ): Promise<FirstImport> {
-  const joined = joinOffers(offers, offeredContent, withMirrors);
-  const { result, ...tried } = await deliverFirst(joined, (offer) => importImage(offer, terms), onOffer);
+  const { result, ...tried } = await deliverFirst(joinOffers(offers), (offer) => importImage(offer, terms), onOffer);
   return { ...result, ...tried };
 }
 

@@ -21,7 +21,7 @@ import { basename, join } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 import { isFields, parseJson } from '../../fields.ts';
-import { removeDownload } from '../download/removal.ts';
+import { removeDownload } from '../download/part-file.ts';
 import type { Download, DownloadRequest } from '../download/request.ts';
 import { lockImport } from '../file-lock.ts';
 import { type AddResult, addImage, checkPlace, publishStored } from '../image-adding.ts';
@@ -38,7 +38,7 @@ import {
 } from '../image-store.ts';
 import { judgeSystem, type SystemFacts, SystemInspector } from '../image-system.ts';
 import { makeDirectories, publishFile } from '../publication.ts';
-import { type ImageOffer, importedContent, isImportOf, offeredContent, offerName } from '../sources/offer.ts';
+import { contentOf, type ImageOffer, importedContent, isImportOf, offerName } from '../sources/offer.ts';
 import { prepareSeen, readSeenText } from '../sources/seen-documents.ts';
 import { asStoreError } from '../store-error.ts';
 import { judgeBlob, openStored } from '../stored-blob.ts';
@@ -63,7 +63,7 @@ const hashOf = (content: string): string => createHash('sha256').update(content)
 /** Remembers that the files of an offer were delivered last. @throws RackError `store-unwritable` */
 async function noteDelivered(tree: string, offer: ImageOffer): Promise<void> {
   const name = nameOf(offer);
-  const own = hashOf(offeredContent(offer));
+  const own = hashOf(contentOf(offer));
   try {
     const files = [...readDelivered(tree, name).filter((file) => file !== own), own].slice(-FILES_MAX);
     const path = await prepareSeen(tree, name);
@@ -75,12 +75,12 @@ async function noteDelivered(tree: string, offer: ImageOffer): Promise<void> {
 
 /**
  * True if the source delivered the files of an offer, and then others.
- * @param content of those others, as of `offeredContent`
+ * @param content of those others, as of `contentOf`
  * @throws the system's error
  */
 function wasDeliveredBefore(tree: string, offer: ImageOffer, content: string): boolean {
   const files = readDelivered(tree, nameOf(offer));
-  const at = files.indexOf(hashOf(offeredContent(offer)));
+  const at = files.indexOf(hashOf(contentOf(offer)));
   return at !== -1 && files.indexOf(hashOf(content)) > at;
 }
 
@@ -161,7 +161,7 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   checkPlace(tree, { os, release, architecture, subarchitecture, label, serial });
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
-  const request: DownloadRequest = { ...downloadOf(offer, directory, FILE_BYTES_MAX), isConverted: true };
+  const request: DownloadRequest = { ...downloadOf(offer.files[0], directory, FILE_BYTES_MAX), isConverted: true };
   const lock = await lockImport(lockOf(request), offerName(offer));
   try {
     const twin = await publishTwin(offer, terms);
@@ -189,18 +189,19 @@ function refuseTaken(offer: ImageOffer, request: DownloadRequest, tree: string):
 }
 
 /** True if a person added the published file under the offered name. One under another name was never checked as a system (`judgeSystem`). */
-const isAddedAsPublished = (image: StoredImage, offer: ImageOffer): boolean =>
-  isSameName(image, offer) &&
-  image.serial === offer.serial &&
-  offer.digest.algorithm === 'sha256' &&
-  image.sha256 === offer.digest.hex;
+function isAddedAsPublished(image: StoredImage, offer: ImageOffer): boolean {
+  const [{ digest }] = offer.files;
+  const isSerial = isSameName(image, offer) && image.serial === offer.serial;
+  return isSerial && digest.algorithm === 'sha256' && image.sha256 === digest.hex;
+}
 
 /** Publishes the offered image if the same file was imported under another name. @returns undefined if it was not */
 async function publishTwin(
   offer: ImageOffer,
   { tree, nowMs, isCopy = false }: ImportTerms,
 ): Promise<Pick<ImportResult, 'image' | 'added'> | undefined> {
-  const { os, release, architecture, subarchitecture, label, serial, title, source, digest } = offer;
+  const { os, release, architecture, subarchitecture, label, serial, title, source } = offer;
+  const [{ digest }] = offer.files;
   // A copy is stored unchanged, so its bytes are others than those of an import of the same file.
   const twin = isCopy
     ? undefined
@@ -229,12 +230,13 @@ async function addDownloaded(offer: ImageOffer, request: DownloadRequest, terms:
   const { tree, nowMs, isCopy, bundle, downloads, signal, onProgress } = terms;
   const onDownload = (download: Download): void => onProgress(download, download.state);
   await fetchFile(request, offerName(offer), { downloads, signal, onDownload });
-  const { os, release, architecture, subarchitecture, label, serial, title, source, digest } = offer;
+  const { os, release, architecture, subarchitecture, label, serial, title, source } = offer;
+  const [{ digest, url }] = offer.files;
   const inspector = new SystemInspector(architecture);
   let refused: RackError | undefined;
   const file = await openStored(join(request.directory, request.name));
   try {
-    const fileName = basename(new URL(offer.url).pathname);
+    const fileName = basename(new URL(url).pathname);
     const added = await addImage({
       tree,
       file: { ...(await bytesOfFile(file, fileName)), own: file },
@@ -279,7 +281,7 @@ async function refuse(offer: ImageOffer, request: DownloadRequest, why: string):
   return refusedError(offer, why);
 }
 
-function addRemedy({ url, os, release, architecture }: ImageOffer): string {
+function addRemedy({ files: [{ url }], os, release, architecture }: ImageOffer): string {
   const words = ['--os', os, '--release', release, '--arch', architecture].map(shellWord).join(' ');
   return `to add it nevertheless, fetch ${url}, then: rackboot images add ${shellWord(basename(new URL(url).pathname))} ${words}`;
 }

@@ -3,15 +3,14 @@
 import { RackError, unreachable } from '../../errors.ts';
 import { readImages, type StoredImage } from '../image-store.ts';
 import {
-  bytesOfItem,
-  contentOfItem,
-  digestsOfItem,
-  type ItemOffer,
-  type OffersOfItem,
-  withItemMirrors,
-} from '../sources/item-offer.ts';
-import { joinOffers } from '../sources/joined-offers.ts';
-import { isImportOf, leftOutNote } from '../sources/offer.ts';
+  bytesOf,
+  digestsOf,
+  isImportOf,
+  joinOffers,
+  leftOutNote,
+  type Offer,
+  type Preferred,
+} from '../sources/offer.ts';
 import { FilesProgress } from './files-progress.ts';
 import { deliverFirst } from './first-import.ts';
 import { importImage } from './image-import.ts';
@@ -41,8 +40,8 @@ export function installersIn(tree: string): readonly TreePart[] {
 }
 
 /** True if the store has the image. @param images those of the store */
-export const isStoredItem = (item: ItemOffer, images: readonly StoredImage[]): boolean =>
-  item.kind === 'image' && images.some((image) => isImportOf(image, item.offer));
+export const isStoredItem = (offer: Offer, images: readonly StoredImage[]): boolean =>
+  offer.kind === 'image' && images.some((image) => isImportOf(image, offer));
 
 /** An imported item. */
 interface ImportedItem {
@@ -74,26 +73,25 @@ export interface FirstItem extends ImportedItem {
  * @throws RackError as `importImage`, `importLoader` and `importOfferedInstaller`; if no offer can be downloaded, the error of the last one
  */
 export async function importFirstItem(
-  offers: OffersOfItem,
+  offers: Preferred<Offer>,
   terms: ItemTerms,
-  onOffer: (item: ItemOffer) => void,
+  onOffer: (offer: Offer) => void,
 ): Promise<FirstItem> {
-  const joined = joinOffers(offers, contentOfItem, withItemMirrors);
-  const { result, failures } = await deliverFirst(joined, (item) => importItem(item, terms), onOffer);
+  const { result, failures } = await deliverFirst(joinOffers(offers), (offer) => importItem(offer, terms), onOffer);
   return { ...result, failures };
 }
 
-async function importItem(item: ItemOffer, terms: ItemTerms): Promise<ImportedItem> {
-  switch (item.kind) {
+async function importItem(offer: Offer, terms: ItemTerms): Promise<ImportedItem> {
+  switch (offer.kind) {
     case 'image': {
-      const { image, added } = await importImage(item.offer, terms);
+      const { image, added } = await importImage(offer, terms);
       const { serial, bytes, system } = image;
       return { serial, bytes: sumOf([{ bytes }, ...(system?.files ?? [])]), added };
     }
     case 'loader': {
       const { tree, downloads, signal, bundle, onProgress } = terms;
-      const progress = new FilesProgress(bytesOfItem(item));
-      const { files, serial, added } = await importLoader(item.offer, {
+      const progress = new FilesProgress(bytesOf(offer));
+      const { files, serial, added } = await importLoader(offer, {
         tree,
         downloads,
         signal,
@@ -104,8 +102,8 @@ async function importItem(item: ItemOffer, terms: ItemTerms): Promise<ImportedIt
     }
     case 'installer': {
       const { tree, workDir, downloads, signal, bundle, onProgress, onTurn } = terms;
-      const progress = new FilesProgress(bytesOfItem(item), new Set(digestsOfItem(item)).size);
-      const { files, serial, added } = await importOfferedInstaller(item.offer, {
+      const progress = new FilesProgress(bytesOf(offer), new Set(digestsOf(offer)).size);
+      const { files, serial, added } = await importOfferedInstaller(offer, {
         tree,
         workDir,
         packages: undefined,
@@ -117,10 +115,10 @@ async function importItem(item: ItemOffer, terms: ItemTerms): Promise<ImportedIt
         onProgress: () => undefined,
         onDownload: (download) => onProgress(download, progress.stateOf(download.request.name, download.state)),
       });
-      return { serial, bytes: sumOf(files), added, note: leftOutNote(item.offer) };
+      return { serial, bytes: sumOf(files), added, note: leftOutNote(offer) };
     }
     default:
-      return unreachable(item);
+      return unreachable(offer);
   }
 }
 

@@ -11,7 +11,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import type { ReplacementCheck } from '../directory-publication.ts';
-import { removeDownload } from '../download/removal.ts';
+import { removeDownload } from '../download/part-file.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
 import { lockImports } from '../file-lock.ts';
 import { assertOwnStore } from '../image-store.ts';
@@ -19,7 +19,7 @@ import { type InstallerFiles, publishInstaller } from '../installer.ts';
 import { publishInstallerFiles } from '../installer-files.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
 import { describeFile, encodeManifest, makeDirectories } from '../publication.ts';
-import { type InstallerOffer, installerName } from '../sources/offer.ts';
+import { digestsOf, type InstallerOffer, offerName } from '../sources/offer.ts';
 import { asStoreError } from '../store-error.ts';
 import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 import { assertReplaceable, findPart, installerDirectory, replaceable } from './tree-parts.ts';
@@ -71,10 +71,9 @@ export async function importOfferedInstaller(offer: InstallerOffer, terms: Insta
 
 async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Promise<InstallerImport> {
   const { tree, signal } = terms;
-  const { os, release, architecture: arch, kernel, initrd, disc } = offer;
+  const { os, release, architecture: arch } = offer;
   checkNames({ arch, release });
-  const further = disc === undefined ? [] : [disc];
-  const fetched = [kernel, initrd, ...further].map(({ digest }) => digest.hex);
+  const fetched = digestsOf(offer);
   const place = join(tree, installerDirectory(offer));
   const present = terms.mayStay === true ? await checks.do(() => findPart(place, fetched), signal) : undefined;
   if (present !== undefined) return { directory: place, ...present, added: false };
@@ -83,19 +82,18 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
   // The initrd is written once more, with the drivers.
-  const isConverted = offer.finished === undefined && (os === WITH_PACKAGES || terms.packages !== undefined);
-  const both = [
-    downloadOf(kernel, directory, FILE_BYTES_MAX),
-    { ...downloadOf(initrd, directory, FILE_BYTES_MAX), isConverted },
-    ...further.map((file) => downloadOf(file, directory, DISC_BYTES_MAX)),
-  ];
+  const isConverted = offer.isFinished !== true && (os === WITH_PACKAGES || terms.packages !== undefined);
+  const all = offer.files.map((file) => ({
+    ...downloadOf(file, directory, file.name === DISC ? DISC_BYTES_MAX : FILE_BYTES_MAX),
+    isConverted: isConverted && file.name === 'initrd.gz',
+  }));
   // One file may be both.
-  const requests = [...new Map(both.map((request) => [request.name, request])).values()];
-  const lock = await lockImports(requests.map(lockOf), installerName(offer));
+  const requests = [...new Map(all.map((request) => [request.name, request])).values()];
+  const lock = await lockImports(requests.map(lockOf), offerName(offer));
   try {
     // At once: then the bytes of both are known early. The locks are held until neither is written any more.
     const ends = await Promise.allSettled(
-      requests.map((request) => fetchFile(request, installerName(offer), { ...terms, mirrorKey: offer.mirrorKey })),
+      requests.map((request) => fetchFile(request, offerName(offer), { ...terms, mirrorKey: offer.mirrorKey })),
     );
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
     terms.onTurn?.();
@@ -106,7 +104,7 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
       return found === undefined ? undefined : { ...published, serial: found.serial };
     }, signal);
     if (made === undefined)
-      throw new RackError('not-found', `${installerName(offer)} was removed while it was imported: import it again`);
+      throw new RackError('not-found', `${offerName(offer)} was removed while it was imported: import it again`);
     return { ...made, added: true };
   } finally {
     lock.release();
@@ -129,21 +127,17 @@ async function publishFetched(
   { tree, workDir, packages, onProgress, signal, bundle }: InstallerTerms,
   { place, directory, fetched }: FetchedFiles,
 ): Promise<Publication> {
-  const { os, release, base, title, architecture: arch, source, kernel, initrd, disc, finished } = offer;
+  const { os, release, base, title, architecture: arch, source, serial } = offer;
+  const [kernel, initrd, disc] = offer.files;
+  if (initrd === undefined) throw new Error('an installer has a kernel and an initrd');
   const stored = { kernel: join(directory, kernel.digest.hex), initrd: join(directory, initrd.digest.hex) };
   const files = { kernel: await readFile(stored.kernel), initrd: await readFile(stored.initrd), stored };
   const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url, fetched };
   const mayReplace = replaceable(tree, os);
-  if (finished !== undefined) {
+  if (offer.isFinished === true) {
     const isBundled = bundle === undefined ? {} : { isBundled: true };
     const further = disc === undefined ? undefined : { hex: disc.digest.hex, path: join(directory, disc.digest.hex) };
-    return await publishFinished(
-      place,
-      files,
-      further,
-      { ...facts, serial: finished.serial, ...isBundled },
-      mayReplace,
-    );
+    return await publishFinished(place, files, further, { ...facts, serial, ...isBundled }, mayReplace);
   }
   const request = { tree, arch, release, workDir, packages, onProgress, signal, mayReplace };
   return await publishInstaller(request, { ...files, base, hasPackages: os === WITH_PACKAGES, facts });

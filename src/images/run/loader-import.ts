@@ -12,12 +12,12 @@ import { join } from 'node:path';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { publishDirectory } from '../directory-publication.ts';
-import { removeDownload } from '../download/removal.ts';
+import { removeDownload } from '../download/part-file.ts';
 import type { Publication } from '../environment.ts';
 import { lockImports } from '../file-lock.ts';
 import { assertOwnStore } from '../image-store.ts';
 import { describeFile, encodeManifest, makeDirectories } from '../publication.ts';
-import { type LoaderOffer, loaderName } from '../sources/offer.ts';
+import { digestsOf, type LoaderOffer, offerName } from '../sources/offer.ts';
 import { asStoreError } from '../store-error.ts';
 import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
@@ -58,16 +58,15 @@ export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Prom
 
 async function importMissing(offer: LoaderOffer, terms: LoaderTerms): Promise<LoaderImport> {
   const { tree } = terms;
-  const name = loaderName(offer);
+  const name = offerName(offer);
   const directory = join(tree, name);
-  const digests = [...new Set(offer.files.map(({ digest }) => digest.hex))];
+  const digests = [...new Set(digestsOf(offer))];
   const present = await findPart(directory, digests);
   if (present !== undefined) return { directory, ...present, added: false };
   assertOwnStore(tree);
   assertReplaceable(tree, name);
   const downloads = join(tree, 'images', '.downloads');
   await makeDirectories(downloads);
-  if (offer.files.length === 0) throw new RackError('bad-argument', `${name} has no file`);
   const wanted = offer.files.map((file) => ({ file, request: downloadOf(file, downloads, FILE_BYTES_MAX) }));
   const paths = wanted.map(({ request }) => lockOf(request));
   const lock = await lockImports(paths, name);
@@ -77,7 +76,8 @@ async function importMissing(offer: LoaderOffer, terms: LoaderTerms): Promise<Lo
     for (const { file, request } of wanted) {
       await fetchFile(request, name, terms);
       const data = await readFile(join(downloads, request.name));
-      const found = file.isArchive ? await unpackLoader(data, `${file.name} of ${name}`) : [{ name: file.name, data }];
+      const found =
+        file.isArchive === true ? await unpackLoader(data, `${file.name} of ${name}`) : [{ name: file.name, data }];
       bytes += found.reduce((sum, one) => sum + one.data.length, 0);
       if (bytes > LOADER_BYTES_MAX)
         throw new RackError(

@@ -14,15 +14,14 @@ import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
-import type { Digest } from '../download/digest.ts';
-import { removeDownload } from '../download/removal.ts';
-import type { Download, DownloadRequest } from '../download/request.ts';
+import { removeDownload } from '../download/part-file.ts';
+import type { Digest, Download, DownloadRequest } from '../download/request.ts';
 import { lockImport } from '../file-lock.ts';
 import { checkPlace, chooseSerial, publishImage } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { blobPath, hasBlob, isSameName, judgeImageName, readImages, type StoredImage } from '../image-store.ts';
 import { makeDirectories } from '../publication.ts';
-import { type ImageOffer, type NamedFile, type OfferedSystem, offerName } from '../sources/offer.ts';
+import { bytesOf, type ImageOffer, type OfferedFile, type OfferedSystem, offerName } from '../sources/offer.ts';
 import { judgeBlob, replaceBlob } from '../stored-blob.ts';
 import { judgeSystemName, type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
 import { checkSystemPlace, refreshTree } from '../system-tree.ts';
@@ -47,12 +46,13 @@ export async function importSystem(
   terms: ImportTerms,
 ): Promise<{ readonly image: StoredImage; readonly added: boolean; readonly root: RootFacts | undefined }> {
   const { tree, nowMs, bundle } = terms;
-  const { os, release, architecture, subarchitecture, label, title, source, digest } = offer;
+  const { os, release, architecture, subarchitecture, label, title, source } = offer;
+  const [{ digest, name: rootName }, ...further] = offer.files;
   const name = { os, release, architecture, subarchitecture, label, serial: offer.serial };
   const wrong = judgeImageName(name) ?? judgeSystemName(os);
   if (wrong !== undefined) throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${wrong}`);
   const from = bundle === undefined ? { origin: { source, ...digest } } : { bundle };
-  const files = system.files.map((file) => ({ name: file.name, sha256: file.digest.hex }));
+  const files = further.map((file) => ({ name: file.name, sha256: file.digest.hex }));
   const { images } = readImages(tree);
   const present = images.find((image) => isSame(image, name, digest.hex, files));
   // The facts of one without an origin, as of a bundle, are those that somebody wrote: its files are verified, and its manifest is replaced.
@@ -71,8 +71,8 @@ export async function importSystem(
   checkSystemPlace(tree, { ...name, system });
   await makeDirectories(join(tree, 'images', '.downloads'));
   const root = rootOf(offer, system, terms);
-  const others = system.files.map((file) => fileOf(file, tree));
-  const progress = new FilesProgress(offer.bytes);
+  const others = further.map((file) => fileOf(file, tree));
+  const progress = new FilesProgress(bytesOf(offer));
   for (const file of [...others, root]) {
     const bytes = storedBytes(file, tree);
     if (bytes !== undefined) progress.present(file.name, bytes);
@@ -93,7 +93,7 @@ export async function importSystem(
     system: {
       subarch: system.subarch,
       subarches: subarchesIn(offer.subarches ?? [system.subarch]),
-      rootName: system.rootName,
+      rootName,
       files: stored,
     },
     ...from,
@@ -141,7 +141,7 @@ interface WantedFile {
   readonly check?: (downloaded: string) => Promise<void>;
 }
 
-function fileOf(file: NamedFile, tree: string): WantedFile {
+function fileOf(file: OfferedFile, tree: string): WantedFile {
   const { name, digest } = file;
   const request = downloadOf(file, join(tree, 'images', '.downloads'), FILE_BYTES_MAX);
   return { name, digest, request, path: blobPath(digest.hex, 'file') };
@@ -150,17 +150,18 @@ function fileOf(file: NamedFile, tree: string): WantedFile {
 /** @throws RackError `bad-argument` if an earlier import refused it */
 function rootOf(
   offer: ImageOffer,
-  { kind, rootName, rootBytes }: OfferedSystem,
+  { kind }: OfferedSystem,
   { tree, isCopy }: ImportTerms,
 ): WantedFile & { readonly format: RootFormat; readonly facts: () => RootFacts | undefined } {
   const format: RootFormat = kind === 'squashfs' ? 'squashfs' : kind === 'root-image' ? 'root.gz' : 'root.tar';
-  const { url, mirrors, digest } = offer;
+  const [file] = offer.files;
+  const { name: rootName, digest } = file;
   const refuse = (why: string): never => {
     const remedy = 'report it to the operators of its source';
     throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
   };
   const directory = join(tree, 'images', '.downloads');
-  const request = downloadOf({ url, mirrors, bytes: rootBytes, digest }, directory, ROOT_BYTES_MAX);
+  const request = downloadOf(file, directory, ROOT_BYTES_MAX);
   const refused = readRefusal(request, format);
   if (refused !== undefined) refuse(refused);
   let facts: RootFacts | undefined;

@@ -25,7 +25,7 @@ import { seenEntry } from '../../files/seen-stats.ts';
 import { type ReplacementCheck, removeDirectory, settleLeftovers } from '../directory-publication.ts';
 import { formatImageName, type ImageName, storedTitle } from '../image-store.ts';
 import { type FileContent, isWhole, type PublishedFile } from '../publication.ts';
-import { INSTALLER, installerName, LOADER, PART_FILES_MAX } from '../sources/offer.ts';
+import { INSTALLER, LOADER, offerName, PART_FILES_MAX } from '../sources/offer.ts';
 import { asStoreError, storeRemedy } from '../store-error.ts';
 import { assertNotLinked } from '../tree-place.ts';
 
@@ -104,7 +104,11 @@ export const installerDirectory = ({ architecture, release }: Pick<ImageName, 'a
   join(architecture, GENERIC, release, 'install');
 
 /** The directory of a part, relative to the tree. */
-const partDirectory = ({ kind, release, architecture }: Pick<TreePart, 'kind' | 'release' | 'architecture'>): string =>
+export const partDirectory = ({
+  kind,
+  release,
+  architecture,
+}: Pick<TreePart, 'kind' | 'release' | 'architecture'>): string =>
   kind === 'loader' ? join(LOADER, release, architecture) : installerDirectory({ architecture, release });
 
 function listLoaders(tree: string): readonly TreePart[] {
@@ -143,7 +147,7 @@ export function hasFiles(tree: string, { directory, files }: Pick<TreePart, 'dir
 
 /** The name by which a person removes a part: a boot loader as the list shows it, an installer as it is imported, `installer/debian/trixie/amd64`. */
 export const nameOfPart = (part: Pick<TreePart, 'kind' | keyof ImageName>): string =>
-  part.kind === 'installer' ? installerName(part) : formatImageName(part);
+  part.kind === 'installer' ? offerName(part) : formatImageName(part);
 
 /**
  * Removes a part from the tree, and the directory of its type or release if nothing else is in it. A machine that reads one of its files

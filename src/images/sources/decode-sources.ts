@@ -7,6 +7,7 @@ import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import { errorText } from '../../errors.ts';
 import { isFields } from '../../fields.ts';
+import { nearestHint } from '../../nearest-name.ts';
 import { lineOfValue, parseYamlDocument } from '../../yaml-parser.ts';
 import { COPY_SOURCE } from '../image-store.ts';
 import { placeholdersIn } from './placeholders.ts';
@@ -19,7 +20,7 @@ import type {
   SourceProblem,
   SourceTrust,
 } from './source.ts';
-import { sourceKeyHint, type WrittenSource, writtenReleases, writtenSource } from './written-source.ts';
+import { SOURCE_KEYS, type WrittenSource, writtenReleases, writtenSource } from './written-source.ts';
 
 /** The sources of a file, the releases that it adds to sources of installers, and its selections; or all its problems. */
 type DecodedSources =
@@ -239,12 +240,12 @@ function decodeFiles(written: WrittenFiles, path: string, report: Report): Files
   };
 }
 
-/** Reports an issue that a schema found; each unknown key is reported separately. @param hintFor the key that it may have meant, in words */
+/** Reports an issue that a schema found; each unknown key is reported separately. @param known the keys that an unknown one may have meant */
 export function reportIssue(
   issue: z.core.$ZodIssue,
   path: string,
   report: Report,
-  hintFor: (key: string, at: string) => string = sourceKeyHint,
+  known: readonly string[] = SOURCE_KEYS,
 ): void {
   const at = issue.path.reduce<string>(
     (text, part) => (typeof part === 'number' ? `${text}[${part}]` : `${text}.${cleanText(String(part))}`),
@@ -252,7 +253,7 @@ export function reportIssue(
   );
   if (issue.code === 'unrecognized_keys') {
     for (const key of issue.keys)
-      report(`${at}.${cleanText(key)}`, `unknown key; ${hintFor(key, at)}config/image-sources.yaml shows all`);
+      report(`${at}.${cleanText(key)}`, `unknown key; ${nearestHint(key, known)}config/image-sources.yaml shows all`);
   } else if (issue.code === 'invalid_key') report(at, issue.issues[0]?.message ?? issue.message);
   else report(at, issue.message);
 }

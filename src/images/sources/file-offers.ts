@@ -1,9 +1,8 @@
 // Reads the images that a site offers as plain files: for each release and architecture, the file that the list of checksums names.
 
 import { RackError } from '../../errors.ts';
-import type { Digest } from '../download/digest.ts';
+import type { Digest } from '../download/request.ts';
 import { type Checksum, decodeChecksumList, findChecksum, LIST_BYTES_MAX } from './checksum-list.ts';
-import { describeDocumentFault } from './document-fault.ts';
 import { chooseListedFile, type FilesPlan, findListedSerial, findRelease, planFiles } from './files-plan.ts';
 import {
   areUnread,
@@ -43,8 +42,6 @@ export async function readFileOffers(
   return {
     source: source.name,
     offers: answers.flatMap((answer) => (answer instanceof RackError ? [] : [answer])),
-    installers: [],
-    loaders: [],
     releases: knownReleases(source.releases.map(({ name }) => `${source.os}/${name}`)),
     problems: distinctProblems(answers),
     isUnread: areUnread(answers),
@@ -60,7 +57,10 @@ async function readOffer(
   const plan = planFiles(source, release, architecture);
   if (plan === undefined) throw documents.failure(`it has no architecture ${architecture}`);
   const { file, checksum, serial } = await findFile(source, plan, documents);
+  const digest = digestOf(checksum) ?? refuseWeak(plan, checksum, documents);
+  const url = `${plan.directoryUrl}${file}`;
   return {
+    kind: 'image',
     source: source.name,
     os: source.os,
     release: release.name,
@@ -71,28 +71,22 @@ async function readOffer(
     title: release.title,
     aliases: release.version === release.name ? [] : [release.version],
     supportEnds: undefined,
-    url: `${plan.directoryUrl}${file}`,
-    mirrors: [],
-    bytes: checksum.bytes,
-    digest: digestOf(checksum) ?? refuseWeak(plan, checksum, documents),
+    files: [{ name: 'disk', url, mirrors: [], bytes: checksum.bytes, digest }],
   };
 }
 
 async function findFile(source: FilesSource, plan: FilesPlan, documents: SourceDocuments) {
-  const { keyUrl, fingerprints } = plan;
+  const { checksumsUrl: url, signatureUrl, keys } = plan;
   // Clear-signed, it has its signature in it.
   const bytesMax = LIST_BYTES_MAX + SIGNATURE_BYTES_MAX;
-  const document = await documents.readList(plan.checksumsUrl, plan.signatureUrl, { keyUrl, fingerprints }, bytesMax);
-  const list = decodeChecksumList(document);
-  if (!list.ok) throw documents.failure(`${plan.checksumsUrl}: ${describeDocumentFault(list.fault)}`);
-  const { sums, unread } = list.value;
+  const { content, signedMs } = await documents.read({ url, signatureUrl, keys, bytesMax });
+  await documents.refuseOlder(url, signedMs);
+  const { sums, unread } = documents.decoded(url, decodeChecksumList(content));
   const file = chooseListedFile(sums, plan.file);
   const checksum = file === undefined ? undefined : findChecksum(sums, file, source.isListOfOne);
   if (file === undefined || checksum === undefined) {
     const left = unread.length === 0 ? '' : `; it has lines that are no checksums: ${unread.join('; ')}`;
-    throw documents.failure(
-      `${plan.checksumsUrl} does not name ${plan.file}: the site may have changed; correct \`file\`${left}`,
-    );
+    throw documents.failure(`${url} does not name ${plan.file}: the site may have changed; correct \`file\`${left}`);
   }
   return { file, checksum, serial: storedSerial(findListedSerial(sums, checksum) ?? file) };
 }

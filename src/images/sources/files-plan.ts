@@ -7,6 +7,7 @@ import type { Checksum, ChecksumList } from './checksum-list.ts';
 import { fillPlaceholders } from './placeholders.ts';
 import { compareSerials, dayOfSerial } from './serial.ts';
 import type { FilesSource, SourceRelease } from './source.ts';
+import type { KeyPlace } from './source-documents.ts';
 
 /** The files of one image. */
 export interface FilesPlan {
@@ -17,10 +18,8 @@ export interface FilesPlan {
   readonly checksumsUrl: string;
   /** The detached signature of the list; undefined: the list is clear-signed, or the source is unsigned. */
   readonly signatureUrl: string | undefined;
-  /** The URL of the keys; undefined: there is none. */
-  readonly keyUrl: string | undefined;
-  /** The accepted keys of this release; undefined: every key of the keyring file. */
-  readonly fingerprints: readonly string[] | undefined;
+  /** The keys of this release; undefined: the source is unsigned. */
+  readonly keys: KeyPlace | undefined;
 }
 
 /** The release with a name or a version; undefined: the source has none. */
@@ -39,14 +38,16 @@ export function planFiles(source: FilesSource, release: SourceRelease, arch: str
   const fill = (text: string): string => fillPlaceholders(text, values);
   const directoryUrl = fill(source.directory);
   const { trust, signature } = source;
-  const keyUrl = trust.kind === 'signed' ? trust.keyUrl : undefined;
+  const keysOf = ({ keyUrl, fingerprints }: KeyPlace): KeyPlace => ({
+    keyUrl: keyUrl === undefined ? undefined : fill(keyUrl),
+    fingerprints: release.fingerprints ?? fingerprints,
+  });
   return {
     directoryUrl,
     file: fill(source.file),
     checksumsUrl: `${directoryUrl}${fill(source.checksums)}`,
     signatureUrl: signature === undefined ? undefined : `${directoryUrl}${fill(signature)}`,
-    keyUrl: keyUrl === undefined ? undefined : fill(keyUrl),
-    fingerprints: trust.kind === 'signed' ? (release.fingerprints ?? trust.fingerprints) : undefined,
+    keys: trust.kind === 'signed' ? keysOf(trust) : undefined,
   };
 }
 

@@ -15,16 +15,16 @@
 
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import type { Digest } from '../download/digest.ts';
 import { networkFault } from '../download/fault.ts';
+import type { Digest } from '../download/request.ts';
 import { type ChecksumList, decodeChecksumList } from './checksum-list.ts';
-import { describeDocumentFault } from './document-fault.ts';
 import {
   areUnread,
   distinctProblems,
   type InstallerOffer,
   installerNames,
   knownReleases,
+  type OfferedFile,
   type OfferWish,
   type SourceAnswer,
 } from './offer.ts';
@@ -32,7 +32,7 @@ import { type ConfiguredMirrors, findMirror, mirrorKeyOf } from './package-mirro
 import { decodeReleaseFile, type ReleaseFile } from './release-file.ts';
 import { findThere, noteThere, type SeenPlace } from './seen-documents.ts';
 import type { InstallerRelease, InstallerSource } from './source.ts';
-import type { KeyPlace, SourceDocuments, TrustedDocument } from './source-documents.ts';
+import type { SourceDocuments, TrustedDocument } from './source-documents.ts';
 
 const LISTS = ['SHA256SUMS', 'MD5SUMS'] as const;
 
@@ -88,10 +88,8 @@ export async function readInstallerOffers(
   );
   return {
     source: source.name,
-    offers: [],
     // `undefined` is not a problem: not every release exists for every architecture.
-    installers: answers.flatMap((answer) => (answer === undefined || answer instanceof RackError ? [] : [answer])),
-    loaders: [],
+    offers: answers.flatMap((answer) => (answer === undefined || answer instanceof RackError ? [] : [answer])),
     releases: knownReleases(source.releases.map(({ name }) => `${source.os}/${name}`)),
     problems: distinctProblems(answers),
     isUnread: areUnread(answers),
@@ -190,8 +188,15 @@ class Mirror {
     const [kernel, initrd] = ['linux', 'initrd.gz'].map((file) => listedFile(list, url, `${images}/`, arch, file));
     // The architecture has no image for network boot, or the release's updates have other images.
     if (kernel === undefined || initrd === undefined) return undefined;
-    const mirrorKey = mirrorKeyOf(this.#source, architecture);
-    return { source, os, release: name, base, architecture, title, kernel, initrd, leftOut: undefined, mirrorKey };
+    return {
+      ...installerNames({ source, os, release: name, architecture }),
+      kind: 'installer',
+      base,
+      title,
+      serial: undefined,
+      files: [kernel, initrd],
+      mirrorKey: mirrorKeyOf(this.#source, architecture),
+    };
   }
 
   /** The list of the installer's files; undefined: the suite has none. */
@@ -214,44 +219,39 @@ class Mirror {
           ? await this.#findSigned(url, name)
           : await this.#documents.readListed(`${url}${name}`, listed);
       if (document === undefined) continue;
-      const list = decodeChecksumList(document);
-      if (!list.ok) throw this.#documents.failure(`${url}${name}: ${describeDocumentFault(list.fault)}`);
-      return { url, list: list.value.sums };
+      return { url, list: this.#documents.decoded(`${url}${name}`, decodeChecksumList(document)).sums };
     }
     return undefined;
   }
 
   /** Finds a list that has its own signature. An unsigned source has only the list that its release names. */
-  #findSigned(directory: string, name: string): Promise<TrustedDocument | undefined> | undefined {
+  async #findSigned(directory: string, name: string): Promise<TrustedDocument | undefined> {
     if (this.#source.trust.kind !== 'signed') return undefined;
+    const url = `${directory}${name}`;
+    const list = await this.#documents.find({ url, signatureUrl: `${url}.gpg` });
     // The lists of a directory have one age: otherwise a mirror could leave out the one, and serve an old one of the other name.
-    return this.#documents.findList(directory, name, this.#keys);
+    await this.#documents.refuseOlder(directory, list?.signedMs);
+    return list?.content;
   }
 
   async #findRelease(directory: string, suite: string, base: string): Promise<ReleaseFile | undefined> {
+    const url = `${directory}Release`;
     const isSigned = this.#source.trust.kind === 'signed';
-    const clear = isSigned ? await this.#documents.find(`${directory}InRelease`, undefined, this.#keys) : undefined;
-    const document =
-      clear ?? (await this.#documents.find(`${directory}Release`, `${directory}Release.gpg`, this.#keys));
+    const clear = isSigned ? await this.#documents.find({ url: `${directory}InRelease` }) : undefined;
+    const document = clear ?? (await this.#documents.find({ url, signatureUrl: `${url}.gpg` }));
     if (document === undefined) return undefined;
-    const text = typeof document === 'string' ? document : Buffer.from(document).toString('utf8');
-    const decoded = decodeReleaseFile(text);
-    if (!decoded.ok) throw this.#documents.failure(`${directory}Release: ${describeDocumentFault(decoded.fault)}`);
-    const { codename, suite: named, dateMs, validUntilMs } = decoded.value;
+    const { content } = document;
+    const text = typeof content === 'string' ? content : Buffer.from(content).toString('utf8');
+    const release = this.#documents.decoded(url, decodeReleaseFile(text));
+    const { codename, suite: named, dateMs, validUntilMs } = release;
     if (![codename, named].some((one) => one === suite || one === base))
       throw this.#documents.failure(`${directory} is signed as ${codename}, not as ${suite}: use another mirror`);
     if (validUntilMs !== undefined && validUntilMs < this.#terms.clock.wallTimeMs()) {
       const ended = new Date(validUntilMs).toISOString().slice(0, 10);
       throw this.#documents.failure(`${directory} was valid until ${ended}: use a mirror that is up to date`);
     }
-    await this.#documents.refuseOlder(`${directory}Release`, dateMs);
-    return decoded.value;
-  }
-
-  get #keys(): KeyPlace {
-    const { trust } = this.#source;
-    if (trust.kind === 'unsigned') return { keyUrl: undefined, fingerprints: undefined };
-    return { keyUrl: trust.keyUrl, fingerprints: trust.fingerprints };
+    await this.#documents.refuseOlder(url, dateMs);
+    return release;
   }
 }
 
@@ -265,13 +265,13 @@ function listedFile(
   images: string,
   arch: string,
   file: string,
-): InstallerOffer['kernel'] | undefined {
+): OfferedFile | undefined {
   for (const [name, { algorithm, hex }] of list) {
     if (!name.startsWith(images) || !name.endsWith(`-installer/${arch}/${file}`)) continue;
     if (name.slice(images.length).split('/').length !== 3) continue;
     if (algorithm !== 'sha256' && algorithm !== 'sha512' && algorithm !== 'md5') continue;
     const digest: Digest = { algorithm, hex };
-    return { url: `${directoryUrl}${name}`, mirrors: [], bytes: undefined, digest };
+    return { name: file, url: `${directoryUrl}${name}`, mirrors: [], bytes: undefined, digest };
   }
   return undefined;
 }

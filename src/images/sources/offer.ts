@@ -2,73 +2,82 @@
 
 import { RackError } from '../../errors.ts';
 import { nearestName } from '../../nearest-name.ts';
-import type { Digest } from '../download/digest.ts';
+import type { Digest } from '../download/request.ts';
 import { type ImageName, isSameName, type StoredImage } from '../image-store.ts';
 import type { ImageOrigin } from '../stored-system.ts';
 
 /** How many names a message lists; further ones are counted. */
 export const NAMED_MAX = 8;
 
-/** One image of a source, with everything that its download needs. */
-export interface ImageOffer extends Omit<ImageName, 'serial'> {
+/** What every offer has. */
+interface OfferBase extends Omit<ImageName, 'serial'> {
   /** The name of its source. */
   readonly source: string;
-  /** For people: `Debian 12 (bookworm)`. */
+  /** For people: `Debian 12 (bookworm)`; of a boot loader as the site names it: `grub-efi-signed`. */
   readonly title: string;
   /** In the store's form, `20240131` or `20240131.2`; undefined if the source names none. */
   readonly serial: string | undefined;
   /** Other names of the release: `24.04`, `lts`. */
   readonly aliases: readonly string[];
+  /** Every subarchitecture that it supports, by the site's names, its own one first; undefined: only its own. */
+  readonly subarches?: readonly string[] | undefined;
+  readonly files: readonly [OfferedFile, ...(readonly OfferedFile[])];
+}
+
+/** An image. The first file is the disk, or the root of a system, which is followed by its kernel, initrd … */
+export interface ImageOffer extends OfferBase {
+  readonly kind: 'image';
   /** The last day of its support, `2029-05-31`; undefined: the source does not say. */
   readonly supportEnds: string | undefined;
+  /** Undefined for a disk. */
+  readonly system?: OfferedSystem | undefined;
+}
+
+export interface OfferedSystem {
+  /** The site's name of the subarchitecture: `ga-24.04`. */
+  readonly subarch: string;
+  readonly kind: 'squashfs' | 'root-archive' | 'root-image';
+}
+
+/** A boot loader for one architecture. Its system is LOADER; its release is its type, a directory of the boot tree: `uefi`, `pxe`, `open-firmware`. */
+export interface LoaderOffer extends OfferBase {
+  readonly kind: 'loader';
+}
+
+/** The installer of a release, for one architecture: its kernel, its initrd and, if the initrd loads one, its disc. */
+export interface InstallerOffer extends OfferBase {
+  readonly kind: 'installer';
+  /** The release that it installs, by the mirror's name. */
+  readonly base: string;
+  /** Why the updates of the release, which may have a newer installer, were left out; undefined: they were not. */
+  readonly leftOut?: string | undefined;
+  /** The key of the configuration that chooses its mirror; undefined: none does. */
+  readonly mirrorKey?: string | undefined;
+  /** True for that of another Rackboot, which has added the drivers, so the files are used as they are. */
+  readonly isFinished?: boolean | undefined;
+}
+
+export type Offer = ImageOffer | LoaderOffer | InstallerOffer;
+/** The offers of a kind. */
+export type OfferOf<Kind extends Offer['kind']> = Extract<Offer, { readonly kind: Kind }>;
+
+/** A file and its checksum from a trusted list. */
+export interface OfferedFile {
+  /** The name that it gets in the boot tree. */
+  readonly name: string;
   readonly url: string;
   /** The same file at other sources. */
   readonly mirrors: readonly string[];
   /** As published; undefined: the source does not say. */
   readonly bytes: number | undefined;
   readonly digest: Digest;
-  /** Every subarchitecture that it supports, by the site's names, its own one first; undefined: only its own. */
-  readonly subarches?: readonly string[] | undefined;
-  /** The further files if the offer is the root of a system; undefined for a disk image. */
-  readonly system?: OfferedSystem | undefined;
-}
-
-/** The root of a system. The offer's `url` and `digest` are those of the root file; its `bytes` are the sum of all files. */
-export interface OfferedSystem {
-  /** The site's name of the subarchitecture: `ga-24.04`. */
-  readonly subarch: string;
-  readonly kind: 'squashfs' | 'root-archive' | 'root-image';
-  /** The name of the root in the boot tree. */
-  readonly rootName: string;
-  /** As published; undefined: the source does not say. */
-  readonly rootBytes: number | undefined;
-  readonly files: readonly NamedFile[];
-}
-
-/** A file, with the name that it gets in the boot tree. */
-export interface NamedFile extends PlacedFile {
-  readonly name: string;
-}
-
-/** A boot loader that a source offers, for one architecture. */
-export interface LoaderOffer {
-  /** The name of its source. */
-  readonly source: string;
-  /** `uefi`, `pxe`, `open-firmware`: a directory of the boot tree. */
-  readonly type: string;
-  readonly architecture: string;
-  /** `stable`, `candidate`. */
-  readonly label: string;
-  /** As the site names it: `grub-efi-signed`. */
-  readonly title: string;
-  readonly serial: string | undefined;
-  /** Archives are unpacked; other files are used as they are. */
-  readonly files: readonly (NamedFile & { readonly isArchive: boolean })[];
+  /** True for an archive of the files of a boot loader, which is unpacked. */
+  readonly isArchive?: boolean | undefined;
 }
 
 /** The names of an offer, by which it is selected. */
 export type OfferNames = Pick<
-  ImageOffer,
+  OfferBase,
   'source' | 'os' | 'release' | 'architecture' | 'subarchitecture' | 'subarches' | 'label' | 'aliases'
 >;
 
@@ -95,46 +104,11 @@ export interface OfferWish {
   readonly isEveryVersion?: boolean | undefined;
 }
 
-/** The installer of a release, for one architecture. */
-export interface InstallerOffer {
-  /** The name of its source. */
-  readonly source: string;
-  readonly os: string;
-  /** Its name in the boot tree. */
-  readonly release: string;
-  /** The release that it installs, by the mirror's name. */
-  readonly base: string;
-  readonly architecture: string;
-  /** For people. */
-  readonly title: string;
-  readonly kernel: PlacedFile;
-  readonly initrd: PlacedFile;
-  /** The disc that the initrd loads; undefined: it loads none. */
-  readonly disc?: PlacedFile | undefined;
-  /** Why the updates of the release, which may have a newer installer, were left out; undefined: they were not. */
-  readonly leftOut: string | undefined;
-  /** The key of the configuration that chooses its mirror; undefined: none does. */
-  readonly mirrorKey?: string | undefined;
-  /** Another Rackboot's: it has added the drivers, so the files are used as they are. Undefined for one of a mirror. */
-  readonly finished?: { readonly serial: string | undefined } | undefined;
-}
-
-/** A file and its checksum from a signed list. */
-interface PlacedFile {
-  readonly url: string;
-  /** The same file at other sources. */
-  readonly mirrors: readonly string[];
-  /** As published; undefined: the source does not say. */
-  readonly bytes: number | undefined;
-  readonly digest: Digest;
-}
-
 /** The offers of a source, and the reasons why others are missing. */
 export interface SourceAnswer {
   readonly source: string;
-  readonly offers: readonly ImageOffer[];
-  readonly installers: readonly InstallerOffer[];
-  readonly loaders: readonly LoaderOffer[];
+  /** Images, then boot loaders, then installers. */
+  readonly offers: readonly Offer[];
   /** All releases that the source is known to have, as `ubuntu/noble`, whatever was requested; undefined: unknown. */
   readonly releases?: readonly string[] | undefined;
   /** Each with its remedy; `source-failed`. The cause of a failed download is an `AttemptFailure`. */
@@ -174,20 +148,53 @@ export const distinctProblems = (answers: readonly unknown[]): readonly RackErro
   ...new Map(answers.flatMap((one) => (one instanceof RackError ? [[one.message, one] as const] : []))).values(),
 ];
 
-/** The name shown to people, which is the store's without the serial: `ubuntu/noble/amd64`. */
-export const offerName = ({ os, release, architecture, subarchitecture }: ImageOffer): string =>
-  [os, release, architecture, ...(subarchitecture === GENERIC ? [] : [subarchitecture])].join('/');
+/** The offers of a kind among any. */
+export const offersOf = <Kind extends Offer['kind']>(offers: readonly Offer[], kind: Kind): readonly OfferOf<Kind>[] =>
+  offers.filter((offer): offer is OfferOf<Kind> => offer.kind === kind);
+
+/**
+ * The name shown to people: `ubuntu/noble/amd64`, the store's without the serial; `installer/debian/bookworm/amd64`; `bootloader/uefi/amd64`,
+ * which is also the directory in the boot tree.
+ */
+export const offerName = ({
+  kind,
+  os,
+  release,
+  architecture,
+  subarchitecture = GENERIC,
+}: Pick<Offer, 'kind' | 'os' | 'release' | 'architecture'> & { readonly subarchitecture?: string }): string =>
+  [
+    ...(kind === 'installer' ? [INSTALLER] : []),
+    ...[os, release, architecture],
+    ...(subarchitecture === GENERIC ? [] : [subarchitecture]),
+  ].join('/');
 
 const GENERIC = 'generic';
 
-/** Differs for offers of different files. A system has several: another kernel with the same root is another system. */
-export const offeredContent = ({ digest, system }: ImageOffer): string =>
-  contentKey(
-    digest,
-    system?.files.map(({ name, digest: { hex } }) => [name, hex]),
-  );
+/** The digests of all files of an offer. */
+export const digestsOf = ({ files }: Offer): readonly string[] => files.map(({ digest }) => digest.hex);
 
-/** The `offeredContent` of the offer from which an image was imported; undefined: it was added by hand. */
+/** The bytes of all its files, as published; undefined: the source does not say. */
+export const bytesOf = ({ files }: Offer): number | undefined => sumOfSizes(files.map(({ bytes }) => bytes));
+
+/** Undefined if a size is. */
+export const sumOfSizes = (sizes: readonly (number | undefined)[]): number | undefined =>
+  sizes.reduce((sum, bytes) => (sum === undefined || bytes === undefined ? undefined : sum + bytes), 0);
+
+/** Differs for offers of different files. A system has several: another kernel with the same root is another system. */
+export function contentOf(offer: Offer): string {
+  if (offer.kind !== 'image') return contentOfFiles(digestsOf(offer));
+  const [{ digest }, ...others] = offer.files;
+  return contentKey(
+    digest,
+    others.map((file) => [file.name, file.digest.hex]),
+  );
+}
+
+/** The `contentOf` of a boot loader or an installer whose files have these digests. */
+export const contentOfFiles = (digests: readonly string[]): string => JSON.stringify([...new Set(digests)].sort());
+
+/** The `contentOf` of the offer from which an image was imported; undefined: it was added by hand. */
 export const importedContent = ({ origin, system }: StoredImage): string | undefined =>
   origin === undefined
     ? undefined
@@ -205,39 +212,21 @@ const contentKey = (
 export const isImportOf = (image: StoredImage, offer: ImageOffer): boolean =>
   isSameName(image, offer) &&
   (offer.serial === undefined || offer.serial === image.serial) &&
-  importedContent(image) === offeredContent(offer);
+  importedContent(image) === contentOf(offer);
 
 /** The first part of the name by which a person requests an installer, and its label among the resources of a region. */
 export const INSTALLER = 'installer';
 
-/** The name of an installer for people: `installer/debian/bookworm/amd64`. */
-export const installerName = ({
-  os,
-  release,
-  architecture,
-}: Pick<InstallerOffer, 'os' | 'release' | 'architecture'>): string => `${INSTALLER}/${os}/${release}/${architecture}`;
-
 /** The names by which an installer is selected. */
-export const installerNames = ({
-  source,
-  os,
-  release,
-  architecture,
-}: Pick<InstallerOffer, 'source' | 'os' | 'release' | 'architecture'>): OfferNames => ({
-  source,
-  os,
-  release,
-  architecture,
-  subarchitecture: GENERIC,
-  label: INSTALLER,
-  aliases: [],
-});
+export const installerNames = (
+  names: Pick<OfferNames, 'source' | 'os' | 'release' | 'architecture'>,
+): Omit<OfferNames, 'subarches'> => ({ ...names, subarchitecture: GENERIC, label: INSTALLER, aliases: [] });
 
 /** Tells that an installer is not from the updates of its release, and why; undefined if nothing was left out. */
 export const leftOutNote = (offer: InstallerOffer): string | undefined =>
   offer.leftOut === undefined
     ? undefined
-    : `${installerName(offer)} is that of ${offer.base} itself, without ${offer.base}-updates, which may have a newer one: ${offer.leftOut}`;
+    : `${offerName(offer)} is that of ${offer.base} itself, without ${offer.base}-updates, which may have a newer one: ${offer.leftOut}`;
 
 /** The first part of the name of a boot loader, and its directory in the boot tree. */
 export const LOADER = 'bootloader';
@@ -245,23 +234,37 @@ export const LOADER = 'bootloader';
 /** The most files of a boot loader or an installer. */
 export const PART_FILES_MAX = 256;
 
-/** The names by which a boot loader is selected. */
-export const loaderNames = ({ source, type, architecture, label }: LoaderOffer): OfferNames => ({
-  source,
-  os: LOADER,
-  release: type,
-  architecture,
-  subarchitecture: GENERIC,
-  label,
-  aliases: [],
-});
-
-/** The name of a boot loader for people, and its directory in the boot tree: `bootloader/uefi/amd64`. */
-export const loaderName = ({ type, architecture }: LoaderOffer): string => `${LOADER}/${type}/${architecture}`;
-
 /** Converts a site's serial into the store's form; undefined if it contains no date. */
 export function storedSerial(serial: string): string | undefined {
   const [, day = '', number] = /(?<!\d)(20\d{6})(?:[._](\d{1,4}))?(?!\d)/.exec(serial) ?? [];
   if (day === '') return undefined;
   return number === undefined ? day : `${day}.${Number(number)}`;
+}
+
+// Joins the offers of the same files, so that their servers are mirrors of each other.
+//
+// 1. If a server fails or has other bytes, the download of each file asks the next one that has the same checksum.
+// 2. An offer with another checksum, of whichever file, is another image. It is tried only if no server delivered the one before it.
+
+/** The offers of one thing, the preferred one first. */
+export type Preferred<T> = readonly [T, ...(readonly T[])];
+
+/** Joins the offers of the same files into one, whose mirrors are the URLs of the others. */
+export function joinOffers<T extends Offer>([first, ...others]: Preferred<T>): Preferred<T> {
+  const same = others.filter((offer) => contentOf(offer) === contentOf(first));
+  const joined = withMirrors(first, same);
+  const [next, ...rest] = others.filter((offer) => !same.includes(offer));
+  return next === undefined ? [joined] : [joined, ...joinOffers([next, ...rest])];
+}
+
+/** The offer, with the URLs of the same files in others as mirrors. */
+function withMirrors<T extends Offer>(offer: T, others: readonly Offer[]): T {
+  const found = others.flatMap(({ files }) => files);
+  const join = (file: OfferedFile): OfferedFile => {
+    const same = found.filter(({ digest }) => digest.hex === file.digest.hex);
+    const urls = new Set([...file.mirrors, ...same.flatMap(({ url, mirrors }) => [url, ...mirrors])]);
+    return { ...file, mirrors: [...urls].filter((url) => url !== file.url) };
+  };
+  const [first, ...rest] = offer.files;
+  return { ...offer, files: [join(first), ...rest.map(join)] };
 }

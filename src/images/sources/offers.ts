@@ -5,23 +5,22 @@ import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import type { Downloads } from '../download/queue.ts';
-import { compareImages, isSameName, type StoredImage } from '../image-store.ts';
+import { type ImageName, isSameName } from '../image-store.ts';
 import { readFileOffers } from './file-offers.ts';
 import { readInstallerOffers } from './installer-offers.ts';
-import { type OffersOfImage, withInstallerMirrors, withLoaderMirrors } from './joined-offers.ts';
 import {
   ANY,
+  contentOfFiles,
+  digestsOf,
   hasSubarchitecture,
-  type ImageOffer,
-  type InstallerOffer,
-  importedContent,
-  type LoaderOffer,
   NAMED_MAX,
-  type NamedFile,
   nearestRelease,
+  type Offer,
+  type OfferOf,
   type OfferWish,
-  offeredContent,
   offerName,
+  offersOf,
+  type Preferred,
   type SourceAnswer,
 } from './offer.ts';
 import type { ConfiguredMirrors } from './package-mirrors.ts';
@@ -66,7 +65,7 @@ export async function askSource(
     return await readStreamOffers(source, wish, documents);
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'source-failed')) throw error;
-    return { source: source.name, offers: [], installers: [], loaders: [], problems: [error], isUnread: true };
+    return { source: source.name, offers: [], problems: [error], isUnread: true };
   }
 }
 
@@ -100,30 +99,33 @@ export function sourcesOf(sources: readonly ImageSource[], os: string): readonly
   );
 }
 
-/** The images of an answer that a person may mean by a wish with a release and one architecture. */
-const wishedImages = ({ offers }: SourceAnswer, { subarchitecture: wanted }: OfferWish): readonly ImageOffer[] =>
-  offers.filter((offer) => wanted === undefined || hasSubarchitecture(offer, wanted));
+/** The offers of a kind that a person may mean by a wish with a release and one architecture. */
+const wishedOffers = <Kind extends Offer['kind']>(
+  { offers }: SourceAnswer,
+  kind: Kind,
+  { release, subarchitecture: wanted }: OfferWish,
+): readonly OfferOf<Kind>[] =>
+  offersOf(offers, kind).filter(
+    // The type of a boot loader is the release of the wish; images and installers may have it as an alias.
+    (offer) =>
+      (kind !== 'loader' || offer.release === release) && (wanted === undefined || hasSubarchitecture(offer, wanted)),
+  );
 
-/** The boot loaders of an answer that a person means: the type is the release of the wish. */
-const wishedLoaders = ({ loaders }: SourceAnswer, { release }: OfferWish): readonly LoaderOffer[] =>
-  loaders.filter(({ type }) => type === release);
-
-/** True if a source has the image that `chooseOffers` chooses from its answer. */
-export const hasImage = (answer: SourceAnswer, wish: OfferWish): boolean => wishedImages(answer, wish).length > 0;
-
-/** As `hasImage`, for `chooseLoader`. */
-export const hasLoader = (answer: SourceAnswer, wish: OfferWish): boolean => wishedLoaders(answer, wish).length > 0;
-
-/** As `hasImage`, for `chooseInstaller`. */
-export const hasInstaller = ({ installers }: SourceAnswer): boolean => installers.length > 0;
+/** True if a source has what `chooseOffers` chooses from its answer. */
+export const hasOffer = (answer: SourceAnswer, kind: Offer['kind'], wish: OfferWish): boolean =>
+  wishedOffers(answer, kind, wish).length > 0;
 
 /**
- * The offers that match a wish with a release and one architecture. Those of the first source that has the image come first.
- * @throws RackError `source-failed` if a source had a problem, `not-found` if all answered and none has the image
+ * The offers of a kind that match a wish with a release and one architecture. Those of the first source that has it come first.
+ * @throws RackError `source-failed` if a source had a problem, `not-found` if all answered and none has it
  */
-export function chooseOffers(answers: readonly SourceAnswer[], wish: OfferWish): OffersOfImage {
-  const offers = answers.flatMap((answer) => wishedImages(answer, wish));
-  const isFirst = ({ source }: ImageOffer): boolean => source === offers[0]?.source;
+export function chooseOffers<Kind extends Offer['kind']>(
+  answers: readonly SourceAnswer[],
+  kind: Kind,
+  wish: OfferWish,
+): Preferred<OfferOf<Kind>> {
+  const offers = answers.flatMap((answer) => wishedOffers(answer, kind, wish));
+  const isFirst = ({ source }: Offer): boolean => source === offers[0]?.source;
   const own = offers.filter(isFirst);
   const named = own.filter(({ release }) => release === wish.release);
   // Several releases have the alias `lts`; the newest one is meant.
@@ -133,24 +135,6 @@ export function chooseOffers(answers: readonly SourceAnswer[], wish: OfferWish):
   ];
   if (offer === undefined) return refuseAll(answers, wish);
   return [offer, ...others.filter((other) => isSameName(other, offer))];
-}
-
-/**
- * The installer that matches a wish with a release and one architecture, from the first source that has it.
- * @throws RackError as `chooseOffers`
- */
-export function chooseInstaller(answers: readonly SourceAnswer[], wish: OfferWish): InstallerOffer {
-  return answers.flatMap((answer) => answer.installers)[0] ?? refuseAll(answers, wish);
-}
-
-/**
- * The boot loader of a type for one architecture, from the first source that has it. The same files at other sources are its mirrors.
- * @throws RackError as `chooseOffers`
- */
-export function chooseLoader(answers: readonly SourceAnswer[], wish: OfferWish): LoaderOffer {
-  const [first, ...others] = answers.flatMap((answer) => wishedLoaders(answer, wish));
-  if (first === undefined) return refuseAll(answers, wish);
-  return withLoaderMirrors(first, others);
 }
 
 /**
@@ -180,40 +164,10 @@ function refuseAll(answers: readonly SourceAnswer[], { os, release = '', archite
   throw new RackError('not-found', lacking);
 }
 
-/**
- * The offers from which an image can be imported again: those of its own files, at any source, of which its own comes first. If no source has
- * these files any more, the newer offers of its name at its own source: another source may mean another image by this name.
- * @throws RackError `source-failed` if its own source had a problem, `not-found` if it has no such offer
- */
-export function offersAgain(answers: readonly SourceAnswer[], image: StoredImage): OffersOfImage {
-  const { origin, serial } = image;
-  const isOwn = (one: { readonly source: string }): boolean => one.source === origin?.source;
-  const named = answers.flatMap(({ offers }) => offers).filter((offer) => isSameName(offer, image));
-  const content = importedContent(image);
-  const [same, ...others] = named
-    .filter((offer) => offeredContent(offer) === content)
-    .toSorted((a, b) => Number(isOwn(b)) - Number(isOwn(a)))
-    // They have the same bytes, whatever day the source names.
-    .map((offer) => ({ ...offer, serial }));
-  if (same !== undefined) return [same, ...others];
-  const isNewer = (offer: ImageOffer): boolean =>
-    offer.serial === undefined || compareImages({ ...image, serial: offer.serial }, image) <= 0;
-  const [newer, ...more] = named.filter((offer) => isOwn(offer) && isNewer(offer));
-  if (newer !== undefined) return [newer, ...more];
-  return refuseAgain(answers, origin?.source, 'remove it, and import another version of the system');
-}
-
-/** The remedy for a boot loader or an installer, whose directory an import replaces. */
-const OTHER_PART = 'import another one in its place, which `rackboot images available` lists';
-
-/** @throws RackError that says why nothing can take the place of what came from a source */
-function refuseAgain(answers: readonly SourceAnswer[], source = '', remedy = OTHER_PART): never {
-  refuseProblems(answers.filter((one) => one.source === source));
-  throw new RackError('not-found', `no source has its files, and its source ${source} has no newer ones: ${remedy}`);
-}
-
-/** A boot loader or an installer of a tree, to import again. */
-interface LostPart {
+/** Something to import again. */
+interface LostItem<Kind extends Offer['kind']> extends Omit<ImageName, 'serial'> {
+  readonly kind: Kind;
+  /** The name of its source. */
   readonly source: string;
   /** Undefined: unknown. */
   readonly serial: string | undefined;
@@ -221,67 +175,43 @@ interface LostPart {
   readonly fetched: readonly string[];
 }
 
-/** As `offersAgain`, for a boot loader of this type, architecture and label. */
-export function loaderAgain(
+/**
+ * The offers from which it can be imported again: those of its own files, at any source, of which its own comes first. If no source has
+ * these files any more, the newer offers of its name at its own source: another source may mean something else by this name.
+ * @throws RackError `source-failed` if its own source had a problem, `not-found` if it has no such offer
+ */
+export function offersAgain<Kind extends Offer['kind']>(
   answers: readonly SourceAnswer[],
-  part: LostPart & Pick<LoaderOffer, 'type' | 'architecture' | 'label'>,
-): LoaderOffer {
-  const named = answers
-    .flatMap(({ loaders }) => loaders)
-    .filter(
-      ({ type, architecture, label }) =>
-        type === part.type && architecture === part.architecture && label === part.label,
-    );
-  const [first, ...others] = partsAgain(named, part, (offer) => [offer.serial, offer.files]);
-  return first === undefined ? refuseAgain(answers, part.source) : withLoaderMirrors(first, others);
+  lost: LostItem<Kind>,
+): Preferred<OfferOf<Kind>> {
+  const { kind, source, serial, fetched } = lost;
+  const isOwn = (offer: Offer): boolean => offer.source === source;
+  const named = answers.flatMap(({ offers }) => offersOf(offers, kind)).filter((offer) => isSameName(offer, lost));
+  const wanted = contentOfFiles(fetched);
+  const [same, ...others] = named
+    .filter((offer) => contentOfFiles(digestsOf(offer)) === wanted)
+    .toSorted((a, b) => Number(isOwn(b)) - Number(isOwn(a)))
+    // They have the same bytes, whatever day the source names.
+    .map((offer) => ({ ...offer, serial: serial ?? offer.serial }));
+  if (same !== undefined) return [same, ...others];
+  const isOlder = (offer: Offer): boolean =>
+    offer.serial !== undefined && serial !== undefined && compareSerials(offer.serial, serial) < 0;
+  const [newer, ...more] = named
+    .filter((offer) => isOwn(offer) && !isOlder(offer))
+    .toSorted((a, b) => compareSerials(b.serial ?? '', a.serial ?? ''));
+  if (newer !== undefined) return [newer, ...more];
+  refuseProblems(answers.filter((one) => one.source === source));
+  const remedy =
+    kind === 'image'
+      ? 'remove it, and import another version of the system'
+      : 'import another one in its place, which `rackboot images available` lists';
+  throw new RackError('not-found', `no source has its files, and its source ${source} has no newer ones: ${remedy}`);
 }
 
-/** As `offersAgain`, for the installer of a system with this name in the boot tree. */
-export function installerAgain(
-  answers: readonly SourceAnswer[],
-  part: LostPart & Pick<InstallerOffer, 'os' | 'release' | 'architecture'>,
-): InstallerOffer {
-  const named = answers
-    .flatMap(({ installers }) => installers)
-    .filter(
-      ({ os, release, architecture }) =>
-        os === part.os && release === part.release && architecture === part.architecture,
-    );
-  const [first, ...others] = partsAgain(named, part, ({ finished, kernel, initrd }) => [
-    finished?.serial,
-    [kernel, initrd],
-  ]);
-  return first === undefined ? refuseAgain(answers, part.source) : withInstallerMirrors(first, others);
-}
+const newestFirst = (a: Offer, b: Offer): number =>
+  endOf(b).localeCompare(endOf(a)) || orderOf(a).localeCompare(orderOf(b));
 
-/** The offers of the same files, of which that of its own source comes first; or the newest of its own source, unless that is older. */
-function partsAgain<T extends { readonly source: string }>(
-  named: readonly T[],
-  { source, serial, fetched }: LostPart,
-  factsOf: (offer: T) => readonly [serial: string | undefined, files: readonly Pick<NamedFile, 'digest'>[]],
-): readonly T[] {
-  const isOwn = (offer: T): boolean => offer.source === source;
-  const wanted = new Set(fetched);
-  const same = named
-    .filter((offer) => {
-      const [, files] = factsOf(offer);
-      const digests = new Set(files.map(({ digest }) => digest.hex));
-      return digests.size === wanted.size && digests.isSubsetOf(wanted);
-    })
-    .toSorted((a, b) => Number(isOwn(b)) - Number(isOwn(a)));
-  if (same.length > 0) return same;
-  return named
-    .filter((offer) => {
-      const [offered] = factsOf(offer);
-      const isOlder = offered !== undefined && serial !== undefined && compareSerials(offered, serial) < 0;
-      return isOwn(offer) && !isOlder;
-    })
-    .toSorted((a, b) => compareSerials(factsOf(b)[0] ?? '', factsOf(a)[0] ?? ''))
-    .slice(0, 1);
-}
-
-const newestFirst = (a: ImageOffer, b: ImageOffer): number =>
-  (b.supportEnds ?? '').localeCompare(a.supportEnds ?? '') || orderOf(a).localeCompare(orderOf(b));
+const endOf = (offer: Offer): string => (offer.kind === 'image' ? offer.supportEnds : undefined) ?? '';
 
 /** Sorts the generic subarchitecture first. */
-const orderOf = (offer: ImageOffer): string => `${Number(offer.subarchitecture !== 'generic')} ${offerName(offer)}`;
+const orderOf = (offer: Offer): string => `${Number(offer.subarchitecture !== 'generic')} ${offerName(offer)}`;

@@ -6,7 +6,6 @@
 // 2. The newest versions are chosen among the matching versions of a product, not among all, and for each choice of the caller on its own.
 // 3. A version is chosen only if at least one of its files is.
 
-import { compareSerials } from './serial.ts';
 import type { StreamFile, StreamImage, StreamProduct } from './stream-products.ts';
 import type { TagFilter } from './tag-filter.ts';
 
@@ -81,13 +80,4 @@ function isMatch(image: StreamImage, { os, release, arches, subarches, labels }:
 /** True if one of the texts is wanted. @param wanted undefined: every text is wanted */
 function isAmong(texts: readonly string[], wanted: readonly string[] | undefined): boolean {
   return wanted === undefined || wanted.includes('*') || texts.some((text) => wanted.includes(text));
-}
-
-/** Orders images for people: by system, release, architecture and label, then newest first. */
-export function compareImages(a: StreamImage, b: StreamImage): number {
-  const words = (image: StreamImage): string =>
-    [image.os, image.version, image.release, image.arch, image.subarch, image.label, image.product].join('\0');
-  const [first, second] = [words(a), words(b)];
-  if (first === second) return compareSerials(b.serial, a.serial);
-  return first < second ? -1 : 1;
 }

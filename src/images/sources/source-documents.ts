@@ -13,18 +13,17 @@ import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { readRegularBytes, UnfitFile } from '../../files/regular-file.ts';
-import type { DocumentResult } from '../download/document.ts';
-import { AttemptFailure } from '../download/fault.ts';
-import { describeLastFault } from '../download/fault-words.ts';
+import { AttemptFailure, describeLastFault } from '../download/fault.ts';
 import type { Downloads } from '../download/queue.ts';
 import { installLine } from '../needed-programs.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
 import type { Checksum } from './checksum-list.ts';
+import { type DocumentDecoded, describeDocumentFault } from './document-fault.ts';
 import { Keyring } from './keyring.ts';
 import { noteSeen, type SeenPlace } from './seen-documents.ts';
 import { describeSignatureFault } from './signature-fault.ts';
 import type { ImageSource } from './source.ts';
-import { SIGNATURE_BYTES_MAX, type Verified, verifyClearSigned, verifyDetached } from './verification.ts';
+import { SIGNATURE_BYTES_MAX, verifyClearSigned, verifyDetached } from './verification.ts';
 
 /** The largest document, in bytes; the decoders of simplestreams have the same bound. */
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
@@ -53,18 +52,26 @@ interface NamedKeyring {
   readonly keyring: Keyring;
 }
 
-/** A document that a signature or HTTPS covers. */
+/** A document that a signature or HTTPS covers: its bytes, or its text without the clear signature. */
 export type TrustedDocument = Uint8Array | string;
 
-/** A document, and when its signature was made, in milliseconds since 1970; undefined: HTTPS covers it. */
-interface VerifiedDocument {
-  readonly content: TrustedDocument;
-  readonly signedMs: number | undefined;
+/** A document to fetch. */
+interface DocumentPlace {
+  readonly url: string;
+  /** The detached signature; undefined if the document is clear-signed or the source unsigned. */
+  readonly signatureUrl?: string | undefined;
+  /** Undefined: the keys of the source. */
+  readonly keys?: KeyPlace | undefined;
+  /** Its largest size. */
+  readonly bytesMax?: number | undefined;
 }
 
-/** A document with the bytes that were verified, as the server sent them. */
-interface SentDocument {
+/** A verified document. */
+export interface SourceDocument {
   readonly content: TrustedDocument;
+  /** When its signature was made, in milliseconds since 1970; undefined: HTTPS covers it. */
+  readonly signedMs: number | undefined;
+  /** The verified bytes, as the server sent them: a second download may bring others. */
   readonly bytes: Uint8Array;
   /** The detached signature; undefined if there is none. */
   readonly signature: Uint8Array | undefined;
@@ -103,48 +110,18 @@ export class SourceDocuments {
     this.#seen = seen;
   }
 
-  /**
-   * Fetches a document and verifies its signature.
-   * @param signatureUrl the detached signature; undefined if the document is clear-signed or the source unsigned
-   * @param bytesMax its largest size
-   * @throws RackError `source-failed`
-   */
-  async read(
-    url: string,
-    signatureUrl: string | undefined,
-    place: KeyPlace,
-    bytesMax = DOCUMENT_BYTES_MAX,
-  ): Promise<TrustedDocument> {
-    return (await this.#verify(await this.#fetch(url, bytesMax), url, signatureUrl, place)).content;
-  }
-
-  /** As `read`, for a list of checksums, which is as old as its signature. @param bytesMax its largest size */
-  async readList(
-    url: string,
-    signatureUrl: string | undefined,
-    place: KeyPlace,
-    bytesMax = DOCUMENT_BYTES_MAX,
-  ): Promise<TrustedDocument> {
-    const bytes = await this.#fetch(url, bytesMax);
-    const { content, signedMs } = await this.#verify(bytes, url, signatureUrl, place);
-    await this.refuseOlder(url, signedMs);
-    return content;
+  /** Fetches a document and verifies its signature. @throws RackError `source-failed` */
+  async read({ url, bytesMax = DOCUMENT_BYTES_MAX, ...signed }: DocumentPlace): Promise<SourceDocument> {
+    return this.#verify(await this.#fetch(url, bytesMax), url, signed);
   }
 
   /** As `read`; undefined if the server answers that it has no such document. */
-  async find(url: string, signatureUrl: string | undefined, place: KeyPlace): Promise<TrustedDocument | undefined> {
-    const bytes = await this.#fetchIfThere(url);
-    return bytes === undefined ? undefined : (await this.#verify(bytes, url, signatureUrl, place)).content;
-  }
-
-  /** As `readList`, for any list `name` of a directory, with the signature `name`.gpg; undefined if the server answers that it has no such list. */
-  async findList(directory: string, name: string, place: KeyPlace): Promise<TrustedDocument | undefined> {
-    const url = `${directory}${name}`;
-    const bytes = await this.#fetchIfThere(url);
-    if (bytes === undefined) return undefined;
-    const { content, signedMs } = await this.#verify(bytes, url, `${url}.gpg`, place);
-    await this.refuseOlder(directory, signedMs);
-    return content;
+  async find(place: DocumentPlace): Promise<SourceDocument | undefined> {
+    const bytes = await this.#fetch(place.url, DOCUMENT_BYTES_MAX).catch((error: unknown) => {
+      if (error instanceof RackError && isAbsence(error.cause)) return undefined;
+      throw error;
+    });
+    return bytes === undefined ? undefined : this.#verify(bytes, place.url, place);
   }
 
   /** @throws RackError `source-failed` if this host has seen a newer document at the URL. @param updatedMs as for `noteSeen` */
@@ -164,13 +141,10 @@ export class SourceDocuments {
     );
   }
 
-  /** As `read`, with the verified bytes themselves: a second download may bring others. */
-  async readSent(url: string, signatureUrl: string | undefined, place: KeyPlace): Promise<SentDocument> {
-    const bytes = await this.#fetch(url, DOCUMENT_BYTES_MAX);
-    const { content } = await this.#verify(bytes, url, signatureUrl, place);
-    // A signature is small enough to be kept, so these are the bytes that `#verify` used.
-    const signature = signatureUrl === undefined ? undefined : await this.#fetch(signatureUrl, SIGNATURE_BYTES_MAX);
-    return { content, bytes, signature };
+  /** The value of a document. @throws RackError `source-failed` with its fault */
+  decoded<T>(url: string, decoded: DocumentDecoded<T>): T {
+    if (decoded.ok) return decoded.value;
+    throw this.failure(`${url}: ${describeDocumentFault(decoded.fault)}`);
   }
 
   /** An error that names this source. */
@@ -181,23 +155,31 @@ export class SourceDocuments {
   async #verify(
     bytes: Uint8Array,
     url: string,
-    signatureUrl: string | undefined,
-    place: KeyPlace,
-  ): Promise<VerifiedDocument> {
-    if (this.#source.trust.kind === 'unsigned') return { content: bytes, signedMs: undefined };
-    const keys = await this.#keyring(place);
-    const { keyring } = keys;
+    { signatureUrl, keys = this.#place() }: Omit<DocumentPlace, 'url'>,
+  ): Promise<SourceDocument> {
+    if (this.#source.trust.kind === 'unsigned')
+      return { content: bytes, bytes, signature: undefined, signedMs: undefined };
+    const { name, keyring } = await this.#keyring(keys);
     const signature = signatureUrl === undefined ? undefined : await this.#fetchSignature(url, signatureUrl);
-    return verifications.do(async () => {
+    const verified = await verifications.do(async () => {
       if (this.#signal?.aborted === true) throw cancelled();
       const request = { file: signatureUrl ?? url, keyring, nowMs: this.#clock.wallTimeMs() };
-      if (signature === undefined) {
-        const { text, madeMs } = this.#accept(await verifyClearSigned(bytes, request), keys, place);
-        return { content: text, signedMs: madeMs };
-      }
-      const { madeMs } = this.#accept(await verifyDetached(bytes, signature, request), keys, place);
-      return { content: bytes, signedMs: madeMs };
+      return signature === undefined
+        ? await verifyClearSigned(bytes, request)
+        : await verifyDetached(bytes, signature, request);
     });
+    if (!verified.ok) {
+      const only = keys.fingerprints === undefined ? '' : ', of which only those with its fingerprints count';
+      throw this.failure(`${describeSignatureFault(verified.fault)}; its keys are in ${name}${only}`);
+    }
+    const { madeMs, text = bytes } = verified.value;
+    return { content: text, bytes, signature, signedMs: madeMs };
+  }
+
+  /** The keys of the source. */
+  #place(): KeyPlace {
+    const { trust } = this.#source;
+    return trust.kind === 'signed' ? trust : { keyUrl: undefined, fingerprints: undefined };
   }
 
   /** @throws RackError `source-failed`; if there is no signature, it says how a site without one is used */
@@ -209,12 +191,6 @@ export class SourceDocuments {
       const fault = { code: 'no-signature', file, keyId: undefined, detail: `there is no ${url}` } as const;
       throw this.failure(describeSignatureFault(fault), error.cause);
     }
-  }
-
-  #accept<T>(verified: Verified<T>, { name }: NamedKeyring, { fingerprints }: KeyPlace): T {
-    if (verified.ok) return verified.value;
-    const only = fingerprints === undefined ? '' : ', of which only those with its fingerprints count';
-    throw this.failure(`${describeSignatureFault(verified.fault)}; its keys are in ${name}${only}`);
   }
 
   #keyring(place: KeyPlace): Promise<NamedKeyring> {
@@ -251,23 +227,23 @@ export class SourceDocuments {
     }
   }
 
-  /** @returns undefined if the server answers that it has no such document */
-  async #fetchIfThere(url: string): Promise<Uint8Array | undefined> {
-    try {
-      return await this.#fetch(url, DOCUMENT_BYTES_MAX);
-    } catch (error) {
-      if (error instanceof RackError && isAbsence(error.cause)) return undefined;
-      throw error;
-    }
-  }
-
   #fetch(url: string, bytesMax: number): Promise<Uint8Array> {
     const known = this.#fetched.get(url);
     if (known !== undefined) return known;
-    const fetching = this.#downloads.fetchDocument({ urls: [url], bytesMax, known: undefined }, this.#signal);
-    const bytes = fetching.then((result) => this.#keep(url, this.#bytesOf(url, result)));
+    const bytes = this.#download(url, bytesMax).then((found) => this.#keep(url, found));
     this.#fetched.set(url, bytes);
     return bytes;
+  }
+
+  async #download(url: string, bytesMax: number): Promise<Uint8Array> {
+    try {
+      const bytes = await this.#downloads.fetchDocument({ url, bytesMax }, this.#signal);
+      if (bytes !== undefined) return bytes;
+    } catch (error) {
+      if (!(error instanceof AttemptFailure)) throw error;
+      throw this.failure(`${url}: ${describeLastFault(error.fault)}`, error);
+    }
+    throw cancelled();
   }
 
   /** Adds a document to the total, and drops a large one from memory. */
@@ -277,18 +253,10 @@ export class SourceDocuments {
     if (bytes.length > KEPT_BYTES_MAX) this.#fetched.delete(url);
     return bytes;
   }
-
-  #bytesOf(url: string, result: DocumentResult): Uint8Array {
-    if (result.kind === 'document') return result.bytes;
-    if (result.kind === 'failed')
-      throw this.failure(`${url}: ${describeLastFault(result.reason)}`, new AttemptFailure(result.reason));
-    throw cancelled();
-  }
 }
 
 const cancelled = (): RackError => new RackError('cancelled', 'the download was cancelled');
 
-/** True if the server answered that the file does not exist. */
 /** The keyring that a package of Debian and of Ubuntu has. */
 const PACKAGED = /^\/usr\/share\/keyrings\/(debian-archive-keyring)\.gpg$/;
 
@@ -298,6 +266,7 @@ export function keysRemedy(files: readonly string[]): string {
   return name === undefined ? `copy ${files.join(' or ')} from a host that has it` : installLine([name]);
 }
 
+/** True if the server answered that the file does not exist. */
 const isAbsence = (cause: unknown): boolean =>
   cause instanceof AttemptFailure &&
   cause.fault.code === 'http-refused' &&

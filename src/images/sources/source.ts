@@ -50,6 +50,21 @@ export interface StreamSource extends SourceBase {
   readonly ftypes: readonly string[];
 }
 
+/** A site with every image that it has, of which all but these facts are usual. */
+export const streamSource = (
+  facts: Pick<StreamSource, 'name' | 'url' | 'trust'> & Partial<StreamSource>,
+): StreamSource => ({
+  kind: 'simplestreams',
+  title: '',
+  os: '*',
+  arches: new Map(),
+  index: 'streams/v1/index.json',
+  contentIds: [],
+  ftypes: [],
+  isByName: false,
+  ...facts,
+});
+
 /** A site with plain files and a list of their checksums. Its texts have placeholders, which `files-plan.ts` replaces. */
 export interface FilesSource extends SourceBase {
   readonly kind: 'files';

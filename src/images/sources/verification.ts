@@ -35,17 +35,13 @@ interface VerificationRequest {
 interface Accepted {
   /** When it was made, as its signer says; milliseconds since 1970. */
   readonly madeMs: number;
+  /** The text of a clear-signed file. Each line ends in one character. Spaces at the ends of lines are removed, because they are not signed. */
+  readonly text?: string;
 }
 
-/** The signed text. */
-interface SignedText extends Accepted {
-  /** Each line ends in one character. Spaces at the ends of lines are removed, because they are not signed. */
-  readonly text: string;
-}
-
-/** A verified value, or why the signature is not accepted. */
-export type Verified<T> =
-  | { readonly ok: true; readonly value: T }
+/** An accepted signature, or why none is accepted. */
+type Verified =
+  | { readonly ok: true; readonly value: Accepted }
   | { readonly ok: false; readonly fault: SignatureFault };
 
 /** The largest signed text, in bytes. The largest known one has 12 MB. */
@@ -92,10 +88,7 @@ type ProblemAt = (at: Date, candidate: Candidate) => Promise<string>;
 const CONFIG = { allowInsecureVerificationWithReformattedKeys: true, allowMissingKeyFlags: true };
 
 /** Verifies clear-signed text. */
-export async function verifyClearSigned(
-  bytes: Uint8Array,
-  request: VerificationRequest,
-): Promise<Verified<SignedText>> {
+export async function verifyClearSigned(bytes: Uint8Array, request: VerificationRequest): Promise<Verified> {
   const refuse = refuser(request);
   if (bytes.length > SIGNED_BYTES_MAX) return refuse('too-large', undefined, `at most ${SIGNED_BYTES_MAX} bytes`);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
@@ -132,7 +125,7 @@ export async function verifyDetached(
   signed: Uint8Array,
   signature: Uint8Array,
   request: VerificationRequest,
-): Promise<Verified<Accepted>> {
+): Promise<Verified> {
   const refuse = refuser(request);
   if (signed.length > SIGNED_BYTES_MAX) return refuse('too-large', undefined, `at most ${SIGNED_BYTES_MAX} bytes`);
   if (signature.length > SIGNATURE_BYTES_MAX)
@@ -162,8 +155,8 @@ async function findAccepted(
   signatures: readonly Signature[],
   keys: SigningKeys,
   request: VerificationRequest,
-): Promise<Verified<Accepted>> {
-  let verified: Verified<Accepted> = refuser(request)('no-signature');
+): Promise<Verified> {
+  let verified: Verified = refuser(request)('no-signature');
   const packets = signatures.flatMap((one) => [...one.packets.filterByTag(openpgp.enums.packet.signature)]);
   for (const packet of packets.slice(0, SIGNATURES_MAX)) {
     // `verify` hashes the message for each signature that it gets, all at once.
@@ -189,14 +182,14 @@ async function judgeSignature(
   request: VerificationRequest,
   config: Config,
   problemAt: ProblemAt,
-): Promise<Verified<Accepted>> {
+): Promise<Verified> {
   const keyId = packet.issuerKeyID.toHex().toUpperCase();
   const refuse = refuser(request);
   const candidate = findCandidate(keys, packet.issuerKeyID);
   if (candidate === undefined) return refuse('unknown-key', keyId);
   const weakness = weaknessOf(candidate, packet.hashAlgorithm);
   if (weakness !== undefined) return refuse('weak-algorithm', keyId, weakness);
-  const judgeAt = async (now: Date): Promise<Verified<Accepted>> => {
+  const judgeAt = async (now: Date): Promise<Verified> => {
     const unusable = await judgeKey(candidate, packet.issuerKeyID, now, config);
     if (unusable !== undefined) return refuse(unusable, keyId);
     const problem = await problemAt(now, candidate);
@@ -213,14 +206,14 @@ async function judgeSignature(
   return later.ok ? later : judged;
 }
 
-type Refuse = (code: SignatureFaultCode, keyId?: string, detail?: string) => Verified<never>;
+type Refuse = (code: SignatureFaultCode, keyId?: string, detail?: string) => Verified;
 
 const refuser =
   ({ file }: VerificationRequest): Refuse =>
   (code, keyId, detail = '') => ({ ok: false, fault: { code, file, keyId, detail: cleanText(detail) } });
 
 /** An accepted signature, else the fault that comes later in FURTHEST. */
-function furthest(one: Verified<Accepted>, other: Verified<Accepted>): Verified<Accepted> {
+function furthest(one: Verified, other: Verified): Verified {
   if (one.ok || other.ok) return one.ok ? one : other;
   return FURTHEST.indexOf(one.fault.code) > FURTHEST.indexOf(other.fault.code) ? one : other;
 }

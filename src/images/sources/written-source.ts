@@ -5,7 +5,6 @@
 import { z } from 'zod';
 import { cleanText, withoutUsersIn } from '../../clean-text.ts';
 import { isFields } from '../../fields.ts';
-import { nearestHint, nearestName } from '../../nearest-name.ts';
 import { TITLE_CHARACTERS_MAX } from '../image-store.ts';
 import { isContainedPath } from './contained-path.ts';
 import { fillPlaceholders, PLACEHOLDERS, placeholdersIn } from './placeholders.ts';
@@ -217,32 +216,7 @@ export const writtenSource = z.discriminatedUnion('kind', [streams, files, insta
 });
 export type WrittenSource = z.infer<typeof writtenSource>;
 
-const KINDS = { simplestreams: streams, files, installer };
-const keysOf = (...shapes: readonly { readonly shape: object }[]): readonly string[] => [
-  ...new Set(shapes.flatMap(({ shape }) => Object.keys(shape))),
+/** The keys of sources, and of what is in them. */
+export const SOURCE_KEYS: readonly string[] = [
+  ...new Set([streams, files, installer, signed, release, installerRelease].flatMap(({ shape }) => Object.keys(shape))),
 ];
-/** The keys of a source and of its nested values. */
-const LEVELS = {
-  source: { keys: keysOf(streams, files, installer), place: 'in the source itself' },
-  signed: { keys: keysOf(signed), place: 'below signed' },
-  release: { keys: keysOf(release, installerRelease), place: 'in a release' },
-};
-
-/** The key that an unknown one may have meant, or the place where it belongs, to put before a remedy. @param at its place: `sources[0].signed` */
-export function sourceKeyHint(key: string, at: string): string {
-  const nested = /(?:^|\.)releases[.[]/.test(at) ? LEVELS.release : LEVELS.source;
-  const own = at.endsWith('.signed') ? LEVELS.signed : nested;
-  const kinds = Object.entries(KINDS).filter(([, { shape }]) => Object.hasOwn(shape, key));
-  if (own === LEVELS.source && kinds.length > 0)
-    return `it belongs in a source of the kind ${kinds.map(([kind]) => kind).join(' or ')}; `;
-  const others = Object.values(LEVELS).filter((level) => level !== own);
-  const right = others.find(({ keys }) => keys.includes(key));
-  if (right !== undefined) return `it belongs ${right.place}; `;
-  const near = nearestHint(key, own.keys);
-  if (near !== '') return near;
-  const found = others.flatMap(({ keys, place }) => {
-    const meant = nearestName(key, keys);
-    return meant === undefined ? [] : [`did you mean ${meant}, which belongs ${place}? `];
-  });
-  return found[0] ?? '';
-}

@@ -28,8 +28,7 @@ import type { StoredImage } from '../../images/image-store.ts';
 import { type FirstItem, imagesIn, importFirstItem, installersIn, isStoredItem } from '../../images/run/import-item.ts';
 import { arrivedBytes } from '../../images/run/left-downloads.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
-import { digestsOfItem, type OffersOfItem } from '../../images/sources/item-offer.ts';
-import type { SourceAnswer } from '../../images/sources/offer.ts';
+import { digestsOf, type Offer, type Preferred, type SourceAnswer } from '../../images/sources/offer.ts';
 import { askSources } from '../../images/sources/offers.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import { type ImportProgress, SKIPPED_MAX } from '../../region/records/boot-store.ts';
@@ -143,7 +142,7 @@ async function askSelected(
   const { source } = selected;
   const mirrors = source.kind === 'installer' ? readHostMirrors() : [];
   const means = { downloads, clock, mirrors, configured, tree, signal };
-  const none: SourceAnswer = { source: source.name, offers: [], installers: [], loaders: [], problems: [] };
+  const none: SourceAnswer = { source: source.name, offers: [], problems: [] };
   try {
     const [answer = none] = await askSources([source], wishOf(selected), means);
     return answer;
@@ -326,7 +325,7 @@ export class ImportRun {
     for (const [name, offers] of plan.offers) if (!this.#items.has(name)) this.#add(name, offers, stored);
   }
 
-  #add(name: string, offers: OffersOfItem, stored: readonly StoredImage[]): void {
+  #add(name: string, offers: Preferred<Offer>, stored: readonly StoredImage[]): void {
     const hold = this.#held.get(name);
     if (hold === 'removed') return;
     const progress = this.#progressAtStart(offers, hold ?? 'queued');
@@ -348,9 +347,9 @@ export class ImportRun {
   }
 
   /** @param tried the offer that is tried first, or now */
-  #progressAtStart(offers: OffersOfItem, state: ImportProgress['state'], tried = offers[0]): ImportProgress {
+  #progressAtStart(offers: Preferred<Offer>, state: ImportProgress['state'], tried = offers[0]): ImportProgress {
     const begun = progressOf(tried, state, offers);
-    return { ...begun, bytes: arrivedBytes(this.#order.tree, digestsOfItem(tried), begun.total) };
+    return { ...begun, bytes: arrivedBytes(this.#order.tree, digestsOf(tried), begun.total) };
   }
 
   /** Gives the items the offers that they have now. */
@@ -360,8 +359,7 @@ export class ImportRun {
       const now = first === undefined ? undefined : ([first, ...others] as const);
       item.isOffered = now !== undefined;
       if (now !== undefined && !isDeepStrictEqual(now, before)) item.offers = now;
-      if (before.some(({ offer }) => now?.every((one) => one.offer.source !== offer.source) ?? true))
-        item.stop?.abort();
+      if (before.some(({ source }) => now?.every((one) => one.source !== source) ?? true)) item.stop?.abort();
       if (now === undefined && item.stop === undefined) this.#items.delete(item.name);
       if (item.offers !== before && item.progress.state === 'failed' && item.isUndelivered)
         this.#show(item, { state: 'queued' });
@@ -424,7 +422,7 @@ export class ImportRun {
       const result = await importFirstItem(offers, { ...terms, onProgress, onTurn }, (tried) => {
         const { source, state } = item.progress;
         item.progress = this.#progressAtStart(offers, state, tried);
-        if (tried.offer.source === source) return;
+        if (tried.source === source) return;
         // The list names the source that delivers an item.
         this.#plan();
         this.#reportLeft();

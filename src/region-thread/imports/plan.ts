@@ -13,14 +13,15 @@
 // Source: MAAS's boot sources, of which the first that has an image delivers it.
 
 import { installerDirectory } from '../../images/run/tree-parts.ts';
-import { type ItemOffer, itemsOf, namesOfItem, type OffersOfItem } from '../../images/sources/item-offer.ts';
 import {
   INSTALLER,
   installerNames,
   LOADER,
   nearestRelease,
+  type Offer,
   type OfferNames,
   type OfferWish,
+  type Preferred,
   type SourceAnswer,
 } from '../../images/sources/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
@@ -52,7 +53,7 @@ export type Asked = readonly [SelectedSource, SourceAnswer | 'late' | undefined]
 
 interface ImportPlan {
   /** By name, such as `ubuntu/noble/amd64/generic/release`. */
-  readonly offers: ReadonlyMap<string, OffersOfItem>;
+  readonly offers: ReadonlyMap<string, Preferred<Offer>>;
   readonly skipped: readonly Skipped[];
 }
 
@@ -108,7 +109,7 @@ export function planImports(
   begun: ReadonlySet<string> = new Set(),
   { delivered = new Map(), installed = [], only = [] }: PlanFacts = {},
 ): ImportPlan {
-  const offers = new Map<string, OffersOfItem>();
+  const offers = new Map<string, Preferred<Offer>>();
   const skipped: Skipped[] = [];
   for (const [{ source }, answer] of answers) {
     const reason = answer === 'late' ? AWAITED : answer === undefined ? UNANSWERED : undefined;
@@ -126,14 +127,14 @@ export function planImports(
     if (answer === undefined || answer === 'late') continue;
     skipped.push(...answer.problems.map((problem) => ({ name: source.name, reason: failureReason(problem) })));
     for (const selection of selections) {
-      const wanted = itemsOf(answer).filter((item) => matches(selection, namesOfItem(item)));
+      const wanted = answer.offers.filter((item) => matches(selection, item));
       if (wanted.length === 0 && answer.isUnread !== true)
         skipped.push({ name: `${selection.os}/${selection.release}`, reason: missingReason(answer, selection) });
       for (const item of wanted) {
-        const name = itemName(item);
+        const name = resourceName(item);
         const isSimilar = item.kind === 'installer' ? { os: '*' } : {};
         const earlier = awaited.find((one) =>
-          one.selections.some((chosen) => matches({ ...chosen, ...isSimilar }, namesOfItem(item))),
+          one.selections.some((chosen) => matches({ ...chosen, ...isSimilar }, item)),
         );
         if (earlier !== undefined) {
           if (!begun.has(name) && !waiting.has(name)) skipped.push({ name, reason: waitReason(earlier) });
@@ -152,9 +153,9 @@ export function planImports(
           if (place !== '') places.set(place, name);
         } else if (before === undefined) {
           skipped.push({ name, reason: { code: 'run-full', params: { max: IMAGES_OF_RUN_MAX } } });
-        } else if (before.every(({ offer }) => offer.source !== item.offer.source)) {
+        } else if (before.every(({ source }) => source !== item.source)) {
           offers.set(name, [...before, item]);
-          const params = { first: before[0].offer.source, source: item.offer.source };
+          const params = { first: before[0].source, source: item.source };
           const code = delivered.get(name) === params.source ? 'later-source' : 'earlier-source';
           skipped.push({ name, reason: { code, params } });
         }
@@ -176,28 +177,27 @@ export function planImports(
  * @param answers as for `planImports`, without the sources that do not count
  * @returns for each item; none if nobody offers it any more
  */
-export function offersNow<Item extends { readonly name: string; readonly offers: OffersOfItem }>(
+export function offersNow<Item extends { readonly name: string; readonly offers: Preferred<Offer> }>(
   items: readonly Item[],
   answers: readonly Asked[],
-): ReadonlyMap<Item, readonly ItemOffer[]> {
-  const found = new Map<Item, ItemOffer[]>(items.map((item) => [item, []]));
+): ReadonlyMap<Item, readonly Offer[]> {
+  const found = new Map<Item, Offer[]>(items.map((item) => [item, []]));
   const awaited: WrittenBootSelection[] = [];
   const byName = new Map(items.map((item) => [item.name, item]));
   for (const [{ source, selections }, answer] of answers) {
-    const isSelected = (one: ItemOffer): boolean =>
-      selections.some((selection) => matches(selection, namesOfItem(one)));
-    const offered = new Map<Item, ItemOffer>();
+    const isSelected = (offer: Offer): boolean => selections.some((selection) => matches(selection, offer));
+    const offered = new Map<Item, Offer>();
     const isAnswered = answer !== undefined && answer !== 'late';
-    for (const one of isAnswered ? itemsOf(answer) : []) {
-      const item = byName.get(itemName(one));
+    for (const one of isAnswered ? answer.offers : []) {
+      const item = byName.get(resourceName(one));
       if (item !== undefined && !offered.has(item) && isSelected(one)) offered.set(item, one);
     }
     const isInPart = !isAnswered || answer.problems.length > 0;
     for (const [item, offers] of found) {
-      const before = item.offers.filter((one) => one.offer.source === source.name && isSelected(one));
+      const before = item.offers.filter((one) => one.source === source.name && isSelected(one));
       const one = offered.get(item);
       if (one === undefined) offers.push(...(isInPart ? before : []));
-      else if (before.length > 0 || !awaited.some((earlier) => matches(earlier, namesOfItem(one)))) offers.push(one);
+      else if (before.length > 0 || !awaited.some((earlier) => matches(earlier, one))) offers.push(one);
     }
     if (answer === undefined) awaited.push(...selections);
   }
@@ -223,9 +223,6 @@ const claimedBy = (source: ImageSource, selections: readonly WrittenBootSelectio
         )
         .filter((names) => selections.some((selection) => matches(selection, names)))
         .map(resourceName);
-
-/** The name of an item: that of its resource. */
-const itemName = (item: ItemOffer): string => resourceName(namesOfItem(item));
 
 /** Limits the question to the selected releases and architectures: on a site with plain files, each of them costs a document. */
 export function wishOf({ selections }: SelectedSource): OfferWish {

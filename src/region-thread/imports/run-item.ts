@@ -1,12 +1,6 @@
 // An item of a run, and the rules of which items are imported at the same time.
 
-import {
-  bytesOfItem,
-  digestsOfItem,
-  type ItemOffer,
-  type OffersOfItem,
-  urlOfItem,
-} from '../../images/sources/item-offer.ts';
+import { bytesOf, digestsOf, type Offer, type Preferred } from '../../images/sources/offer.ts';
 import { type ImportProgress, PROGRESS_FILES_MAX } from '../../region/records/boot-store.ts';
 import type { Hold } from './message.ts';
 
@@ -17,7 +11,7 @@ const IMPORTS_OF_SOURCE_MAX = 2;
 export interface Item {
   readonly name: string;
   /** Each answer of a source may change them. */
-  offers: OffersOfItem;
+  offers: Preferred<Offer>;
   /** The source whose server sends the files; undefined: none does yet, or it is not one of the offers. */
   sender: string | undefined;
   /** False if no source offers it any more: then it leaves the run when its import has ended. */
@@ -40,26 +34,26 @@ export interface Item {
 export const hasBegun = ({ stop, progress }: Item): boolean => stop !== undefined || progress.state === 'done';
 
 /** The progress with which an import starts. */
-export function progressOf(item: ItemOffer, state: ImportProgress['state'], offers: OffersOfItem): ImportProgress {
-  const { source, title } = item.offer;
+export function progressOf(offer: Offer, state: ImportProgress['state'], offers: Preferred<Offer>): ImportProgress {
+  const { source, title } = offer;
   // An installer has none before it is in the tree.
-  const serial = item.kind === 'installer' ? undefined : item.offer.serial;
-  const bytes = bytesOfItem(item);
+  const serial = offer.kind === 'installer' ? undefined : offer.serial;
+  const bytes = bytesOf(offer);
   const facts = { ...(serial === undefined ? {} : { serial }), ...(bytes === undefined ? {} : { total: bytes }) };
   return { state, source, title, bytes: 0, files: filesOf(offers).slice(0, PROGRESS_FILES_MAX), ...facts };
 }
 
 /** The digests of all files that the offers name. */
-const filesOf = (offers: OffersOfItem): readonly string[] => [...new Set(offers.flatMap(digestsOfItem))];
+const filesOf = (offers: Preferred<Offer>): readonly string[] => [...new Set(offers.flatMap(digestsOf))];
 
 /** True if two imports may need the same file. */
-export const needSame = (one: OffersOfItem, other: OffersOfItem): boolean =>
+export const needSame = (one: Preferred<Offer>, other: Preferred<Offer>): boolean =>
   filesOf(one).some((file) => filesOf(other).includes(file));
 
 /** The source whose server has a URL. */
-export function senderOf(offers: OffersOfItem, url: string): string | undefined {
+export function senderOf(offers: Preferred<Offer>, url: string): string | undefined {
   const origin = URL.parse(url)?.origin;
-  return offers.find((item) => URL.parse(urlOfItem(item))?.origin === origin)?.offer.source;
+  return offers.find(({ files: [{ url: own }] }) => URL.parse(own)?.origin === origin)?.source;
 }
 
 /** True if there is a place for an import of its source. The place of another import is that of the source that sends it. */

@@ -5,7 +5,7 @@
 // 1. The host is fixed by the source, and a name has no character that could change the path: a caller chooses neither.
 
 import type { AttemptFault } from '../../images/download/fault.ts';
-import { describeAttemptFault } from '../../images/download/fault-words.ts';
+import { describeAttemptFault } from '../../images/download/fault.ts';
 
 /** The fault of a list of published keys. */
 type KeysFault =

@@ -6,7 +6,7 @@
 
 import { z } from 'zod';
 import { counted, listed } from '../../counted.ts';
-import { describeAttemptFault, isAttemptFault } from '../../images/download/fault-words.ts';
+import { describeAttemptFault, isAttemptFault } from '../../images/download/fault.ts';
 import { formatBytes } from '../../quantity.ts';
 import type { Writers } from '../reports/forms.ts';
 

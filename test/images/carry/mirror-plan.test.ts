@@ -12,17 +12,13 @@ import { systemClock } from '../../../src/clock.ts';
 import { planMirror } from '../../../src/images/carry/mirror-plan.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { missing } from '../../support/needs.ts';
-import { productsDocument, writeStreamSite } from '../../support/stream-site.ts';
+import { writeStreamSite } from '../../support/stream-site.ts';
 import { DownloadPlace } from '../download/download-place.ts';
 
 const CONTENT_ID = 'com.example:released:download';
 /** More than is kept in memory for later readers, in bytes. */
 const PADDING = 4096;
 const PRODUCTS = 400;
-/** Files, each in as many directories of its own. */
-const DEEP = { files: 3000, directories: 500 };
-/** The processor time for planning them, in microseconds. */
-const PLAN_MICROSECONDS_MAX = 6_000_000;
 
 test('a URL of a site with a secret is refused without showing it', async () => {
   const place = new DownloadPlace();
@@ -79,53 +75,6 @@ test('a large document is published with the bytes that were verified', { skip: 
         assert.ok(readFileSync(join(scratch, 'site', path)).equals(bytes), `${path} is as it was signed`);
       assert.ok(documents.some(({ bytes }) => bytes.length > 1024 * 1024));
     }
-  } finally {
-    await place.close();
-    server.closeAllConnections();
-    server.close();
-    gpg.remove();
-    rmSync(scratch, { recursive: true, force: true });
-  }
-});
-
-test('paths of many directories cost time in proportion to their length', {
-  skip: missing('linux', 'gpg'),
-}, async () => {
-  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-mirror-plan-'));
-  const gpg = new GpgHome();
-  const server = createServer(({ url = '' }, response) => response.end(readFileSync(join(scratch, 'site', url))));
-  const place = new DownloadPlace();
-  try {
-    const key = gpg.makeKey('site');
-    const keyring = join(scratch, 'keys.gpg');
-    writeFileSync(keyring, gpg.export());
-    const below = '/a'.repeat(DEEP.directories);
-    const items = Array.from({ length: DEEP.files }, (_, number) => {
-      const path = number % 2 === 0 ? `${number}${below}/f` : `${number - 1}${below}`;
-      return [`${number}`, { ftype: `f${number}`, path, content: 'x' }] as const;
-    });
-    const versions = Object.fromEntries(
-      [0, 1, 2].map((part) => {
-        const some = items.filter((_, number) => number % 3 === part);
-        return [`2026110${part}`, { files: Object.fromEntries(some) }];
-      }),
-    );
-    const tags = { arch: 'amd64', os: 'tiny', release: 'one' };
-    writeStreamSite(join(scratch, 'site'), { [CONTENT_ID]: {} }, { home: gpg, key });
-    // gpg cuts longer lines than about 20000 characters.
-    const document = JSON.stringify(productsDocument(CONTENT_ID, { one: { tags, versions } }), undefined, 1);
-    const signed = gpg.sign(`${document}\n`, { key, form: 'clear' });
-    writeFileSync(join(scratch, `site/streams/v1/${CONTENT_ID}.sjson`), signed);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    const before = process.cpuUsage();
-    const { files, problems } = await planMirror(
-      { url, keyring, filters: [], versions: 3 },
-      ...([place.queue(), systemClock, new AbortController().signal] as const),
-    );
-    const { user } = process.cpuUsage(before);
-    assert.deepEqual([files.length, problems.length], [DEEP.files / 2, DEEP.files / 2]);
-    assert.ok(user < PLAN_MICROSECONDS_MAX, `it took ${user} µs`);
   } finally {
     await place.close();
     server.closeAllConnections();

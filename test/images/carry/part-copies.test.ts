@@ -15,6 +15,7 @@ import { askSources } from '../../../src/images/sources/offers.ts';
 import type { StreamSource } from '../../../src/images/sources/source.ts';
 import { OwnImageStream } from '../../../src/region-thread/image-stream.ts';
 import { FileSite } from '../../support/image-site.ts';
+import { unsignedStream } from '../../support/offers.ts';
 import { type SiteFile, type SiteProduct, writeStreamSite } from '../../support/stream-site.ts';
 import { putPart } from '../../support/tree-part.ts';
 import { placeForEach } from '../download/download-place.ts';
@@ -110,19 +111,7 @@ describe('a rack copies the boot loaders and installers of its region', () => {
       title,
       directory,
     }));
-  const sourceAt = (url: string): StreamSource => ({
-    kind: 'simplestreams',
-    name: 'lab',
-    title: '',
-    os: '*',
-    contentIds: [],
-    ftypes: [],
-    isByName: false,
-    url,
-    index: 'streams/v1/index.json',
-    arches: new Map([['amd64', 'amd64']]),
-    trust: { kind: 'unsigned', why: 'a test' },
-  });
+  const sourceAt = (url: string): StreamSource => unsignedStream({ name: 'lab', url });
   const ask = (url: string) =>
     askSources(
       [sourceAt(url)],
@@ -259,10 +248,7 @@ describe('a rack copies the boot loaders and installers of its region', () => {
     const [answer] = await ask(`${url}images-stream/`);
     assert.deepEqual(answer?.problems, []);
     const terms = { tree, downloads: place.queue(), nowMs: 0, workDir: scratch, onProgress: () => undefined };
-    for (const offer of answer?.loaders ?? [])
-      await importFirstItem([{ kind: 'loader', offer }], terms, () => undefined);
-    for (const offer of answer?.installers ?? [])
-      await importFirstItem([{ kind: 'installer', offer }], terms, () => undefined);
+    for (const offer of answer?.offers ?? []) await importFirstItem([offer], terms, () => undefined);
     assert.deepEqual(facts(tree), facts(region));
     assert.deepEqual([filesIn(LOADER), filesIn(INSTALLER)], [UEFI, BOOKWORM]);
     assert.deepEqual(
@@ -313,9 +299,8 @@ describe('a rack copies the boot loaders and installers of its region', () => {
         "would have 9007199254740991 bytes, more than 2199023255552: the site's sizes are wrong",
       ],
     );
-    assert.deepEqual(answer?.installers, []);
-    const [offer, ...others] = answer?.loaders ?? [];
-    assert.ok(offer !== undefined && others.length === 0);
+    const [offer, ...others] = answer?.offers ?? [];
+    assert.ok(offer?.kind === 'loader' && others.length === 0);
     await assert.rejects(importLoader(offer, { tree, downloads: place.queue(), onDownload: () => undefined }), {
       code: 'bad-argument',
     });

@@ -13,7 +13,7 @@ import { createServer as createTlsServer, getCACertificates, setDefaultCACertifi
 import { systemClock } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
 import type { AttemptFault } from '../../../src/images/download/fault.ts';
-import { describeAttemptFault } from '../../../src/images/download/fault-words.ts';
+import { describeAttemptFault } from '../../../src/images/download/fault.ts';
 import { NO_PROXY, type ProxySettings, proxyOf, proxyOfEnvironment } from '../../../src/images/download/settings.ts';
 import { WebClient } from '../../../src/images/download/web-client.ts';
 import { makeAuthority } from '../../support/authority.ts';

@@ -12,11 +12,12 @@ import { gzipSync } from 'node:zlib';
 import { readImages } from '../../../src/images/image-store.ts';
 import { importImage } from '../../../src/images/run/image-import.ts';
 import { describeRoot } from '../../../src/images/run/root-check.ts';
-import type { ImageOffer, OfferedSystem } from '../../../src/images/sources/offer.ts';
+import type { OfferedSystem } from '../../../src/images/sources/offer.ts';
 import { viewBytes } from '../../../src/net/borrowed-bytes.ts';
 import { missing } from '../../support/needs.ts';
+import { imageOffer, offeredFile } from '../../support/offers.ts';
 import { makeExtHead, makeRootTar, makeSquashfs } from '../disks.ts';
-import { DownloadPlace, sha256 } from '../download/download-place.ts';
+import { DownloadPlace } from '../download/download-place.ts';
 
 type Kind = OfferedSystem['kind'];
 
@@ -52,23 +53,8 @@ describe('the root of a system that a site publishes', { skip: missing('xz') }, 
 
   async function importOf(kind: Kind, root: Uint8Array, isCopy = false) {
     const { url } = await place.serve(root);
-    const offer: ImageOffer = {
-      os: 'centos',
-      release: 'c1',
-      architecture: 'amd64',
-      subarchitecture: 'generic',
-      label: 'stable',
-      url,
-      serial: '20261101',
-      source: 'site',
-      title: 'C',
-      aliases: [],
-      supportEnds: undefined,
-      mirrors: [],
-      bytes: undefined,
-      digest: { algorithm: 'sha256', hex: sha256(root) },
-      system: { subarch: 'generic', kind, rootName: 'the-root', rootBytes: root.length, files: [] },
-    };
+    const file = offeredFile(root, url, { name: 'the-root' });
+    const offer = imageOffer([file], { os: 'centos', release: 'c1', system: { subarch: 'generic', kind } });
     const terms = { tree, downloads: place.queue(), nowMs: 0, onProgress: () => undefined, isCopy };
     return await importImage(offer, terms);
   }

@@ -20,7 +20,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
-import type { Downloads } from '../../../src/images/download/queue.ts';
 import { judgeImageName, readImages } from '../../../src/images/image-store.ts';
 import { importFirst } from '../../../src/images/run/first-import.ts';
 import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
@@ -28,6 +27,7 @@ import { askSources, chooseOffers } from '../../../src/images/sources/offers.ts'
 import { SourceDocuments } from '../../../src/images/sources/source-documents.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { missing } from '../../support/needs.ts';
+import { documentsAt } from '../../support/offers.ts';
 import { indexDocument, productsDocument, type SiteContent, writeStreamSite } from '../../support/stream-site.ts';
 import { makeSystemDisk } from '../disks.ts';
 import { DownloadPlace } from '../download/download-place.ts';
@@ -204,7 +204,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       const problems = answers.flatMap((answer) => answer.problems.map(({ message }) => message));
       try {
         const terms = { tree, downloads, nowMs, onProgress: () => undefined };
-        const { image } = await importFirst(chooseOffers(answers, WISH), terms, () => undefined);
+        const { image } = await importFirst(chooseOffers(answers, 'image', WISH), terms, () => undefined);
         return { problems, serial: image.serial };
       } catch (error) {
         return { problems: [...problems, String(error)], serial: undefined };
@@ -362,8 +362,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
     try {
       const unsigned = { ...source, trust: { kind: 'unsigned', why: 'a test' } } as const;
       const documents = new SourceDocuments(unsigned, place.queue(), systemClock, undefined);
-      const read = (name: string) =>
-        documents.read(`${base}${name}`, undefined, { keyUrl: undefined, fingerprints: undefined });
+      const read = (name: string) => documents.read({ url: `${base}${name}` });
       for (const name of ['small', 'small', 'large', 'large']) await read(name);
       assert.deepEqual(asked, ['/small', '/large', '/large']);
       for (let number = 3; number <= 8; number += 1) await read(`${number}`);
@@ -384,19 +383,13 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       },
     };
     const signed = sign(`${'x'.repeat(MIB)}\n`);
-    const downloads: Downloads = {
-      add: () => assert.fail('only documents are read'),
-      fetchDocument: async ({ urls: [url = ''] }) => {
-        return { kind: 'document', bytes: Uint8Array.from(signed), source: url, validator: undefined };
-      },
-    };
+    const downloads = documentsAt(() => Uint8Array.from(signed));
     const stop = new AbortController();
     const [one, other] = sourcesAt(['http://one.example/', 'http://other.example/']).map(
       (source) => new SourceDocuments(source, downloads, clock, stop.signal),
     );
-    const place = { keyUrl: undefined, fingerprints: undefined };
     const reads = [one, one, other].map(async (documents, at) => {
-      await documents?.read(`http://site.example/${at}`, undefined, place);
+      await documents?.read({ url: `http://site.example/${at}` });
       order.push('ended');
     });
     await Promise.all(reads);
@@ -404,7 +397,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       order,
       reads.flatMap(() => ['begins', 'ended']),
     );
-    const last = one?.read('http://site.example/last', undefined, place);
+    const last = one?.read({ url: 'http://site.example/last' });
     stop.abort();
     await assert.rejects(last ?? assert.fail(), { code: 'cancelled' });
   });
@@ -452,7 +445,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       const documents = new SourceDocuments(signed, place.queue(), systemClock, undefined);
       const names = ['1', '2', '3'];
       for (const name of names) {
-        await documents.read(`${base}${name}`, undefined, at);
+        await documents.read({ url: `${base}${name}` });
       }
       assert.deepEqual(asked.toSorted(), [...names.map((name) => `/${name}`), '/keys']);
     } finally {

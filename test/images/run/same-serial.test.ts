@@ -13,6 +13,7 @@ import { importImage } from '../../../src/images/run/image-import.ts';
 import { sweepDownloads } from '../../../src/images/run/left-downloads.ts';
 import type { ImageOffer } from '../../../src/images/sources/offer.ts';
 import { viewBytes } from '../../../src/net/borrowed-bytes.ts';
+import { imageOffer, offeredFile } from '../../support/offers.ts';
 import { makeDisk, makeRootTar, makeSystemDisk } from '../disks.ts';
 import { DownloadPlace, sha256 } from '../download/download-place.ts';
 
@@ -40,19 +41,8 @@ type Change = Partial<ImageOffer> & { readonly isCopy?: boolean };
 async function importIt(bytes: Uint8Array, more: Change = {}) {
   const { url } = await place.serve(bytes);
   const { isCopy = false, ...change } = more;
-  const offer: ImageOffer = {
-    ...NAME,
-    serial: SERIAL,
-    source: 'site',
-    title: 'Y',
-    aliases: [],
-    supportEnds: undefined,
-    mirrors: [],
-    url,
-    bytes: bytes.length,
-    digest: digestOf(bytes),
-    ...change,
-  };
+  const name = change.system === undefined ? 'disk' : 'root-tgz';
+  const offer = imageOffer([offeredFile(bytes, url, { name })], { ...NAME, serial: SERIAL, ...change });
   const terms = { tree, downloads: place.queue(), nowMs: DAY, onProgress: () => undefined, isCopy };
   return await importImage(offer, terms);
 }
@@ -72,10 +62,8 @@ const addByHand = (bytes: Uint8Array, os = NAME.os) =>
     onProgress: () => undefined,
   });
 /** Imports a system as MAAS's streams have it. */
-const importSystem = (root: Uint8Array, more: Change = {}) => {
-  const system = { subarch: 'generic', kind: 'root-archive', rootName: 'root-tgz', rootBytes: root.length } as const;
-  return importIt(root, { system: { ...system, files: [] }, ...more });
-};
+const importSystem = (root: Uint8Array, more: Change = {}) =>
+  importIt(root, { system: { subarch: 'generic', kind: 'root-archive' }, ...more });
 const rootOf = (file: string): Uint8Array => gzipSync(makeRootTar({ './etc/os-release': 'ID=x', './usr/x': file }));
 const requests = (): readonly number[] => place.servers.map((server) => server.requests.length);
 

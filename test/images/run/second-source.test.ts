@@ -9,9 +9,11 @@ import { systemClock } from '../../../src/clock.ts';
 import { hasBlob, readImages } from '../../../src/images/image-store.ts';
 import { importFirst } from '../../../src/images/run/first-import.ts';
 import { importLoader } from '../../../src/images/run/loader-import.ts';
-import { askSources, chooseLoader, chooseOffers } from '../../../src/images/sources/offers.ts';
+import { joinOffers } from '../../../src/images/sources/offer.ts';
+import { askSources, chooseOffers } from '../../../src/images/sources/offers.ts';
 import type { StreamSource } from '../../../src/images/sources/source.ts';
 import { FileSite } from '../../support/image-site.ts';
+import { unsignedStream } from '../../support/offers.ts';
 import { type SiteContent, writeStreamSite } from '../../support/stream-site.ts';
 import { startFile, twoKernels } from '../../support/two-kernels.ts';
 import { placeForEach } from '../download/download-place.ts';
@@ -48,19 +50,7 @@ describe('a system of two sources', () => {
     writeStreamSite(directory, content, undefined);
     const site = new FileSite(directory);
     sites.push(site);
-    return {
-      kind: 'simplestreams',
-      name,
-      title: '',
-      os: '*',
-      contentIds: [],
-      ftypes: [],
-      isByName: false,
-      url: await site.open(),
-      index: 'streams/v1/index.json',
-      arches: new Map([['amd64', 'amd64']]),
-      trust: { kind: 'unsigned', why: 'a test' },
-    };
+    return unsignedStream({ name, url: await site.open() });
   }
 
   const importFrom = async (sources: readonly StreamSource[]): Promise<void> => {
@@ -68,7 +58,7 @@ describe('a system of two sources', () => {
     const answers = await askSources(sources, WISH, { downloads, clock: systemClock, mirrors: [] });
     const onProgress = (): void => undefined;
     await importFirst(
-      chooseOffers(answers, WISH),
+      chooseOffers(answers, 'image', WISH),
       { downloads, nowMs: systemClock.wallTimeMs(), tree, onProgress },
       () => undefined,
     );
@@ -122,7 +112,7 @@ describe('a system of two sources', () => {
     const terms = { downloads: place.queue(), clock: systemClock };
     const wish = { os: 'bootloader', release: undefined, architectures: ['amd64'] };
     const answers = await askSources(sources, wish, { ...terms, mirrors: [] });
-    const offer = chooseLoader(answers, { ...wish, release: 'pxe' });
+    const [offer] = joinOffers(chooseOffers(answers, 'loader', { ...wish, release: 'pxe' }));
     await importLoader(offer, { ...terms, tree, onDownload: () => undefined });
     for (const name of ['one.0', 'two.0'])
       assert.equal(readFileSync(join(tree, 'bootloader/pxe/amd64', name), 'utf8'), name);

@@ -25,6 +25,7 @@ import { importLoader } from '../../../src/images/run/loader-import.ts';
 import type { ImageOffer } from '../../../src/images/sources/offer.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import type { Behaviour } from '../../support/hostile-file-server.ts';
+import { imageOffer, loaderOffer, offeredFile } from '../../support/offers.ts';
 import { makeSquashfs } from '../disks.ts';
 import { DownloadPlace, makeContent, sha256 } from '../download/download-place.ts';
 
@@ -43,29 +44,15 @@ afterEach(async () => {
   rmSync(tree, { recursive: true, force: true });
 });
 
-const digestOf = (bytes: Uint8Array) => ({ algorithm: 'sha256', hex: sha256(bytes) }) as const;
 const kernelPath = (): string => join(tree, blobPath(sha256(KERNEL), 'file'));
 
 async function offerOf(kernelUrl: string): Promise<ImageOffer> {
   const root = await place.serve(ROOT);
-  const kernel = { name: 'boot-kernel', url: kernelUrl, mirrors: [], bytes: KERNEL.length, digest: digestOf(KERNEL) };
-  return {
-    os: 'ubuntu',
-    release: 'noble',
-    architecture: 'amd64',
-    subarchitecture: 'generic',
-    label: 'stable',
-    serial: '20261101',
-    source: 'site',
-    title: 'Noble',
-    aliases: [],
-    supportEnds: undefined,
-    mirrors: [],
-    url: root.url,
-    bytes: undefined,
-    digest: digestOf(ROOT),
-    system: { subarch: 'ga', kind: 'squashfs', rootName: 'squashfs', rootBytes: ROOT.length, files: [kernel] },
-  };
+  const files = [
+    offeredFile(ROOT, root.url, { name: 'squashfs' }),
+    offeredFile(KERNEL, kernelUrl, { name: 'boot-kernel' }),
+  ] as const;
+  return imageOffer(files, { os: 'ubuntu', release: 'noble', system: { subarch: 'ga', kind: 'squashfs' } });
 }
 
 async function importSystem(kernelUrl: string): Promise<StoredImage> {
@@ -88,10 +75,7 @@ describe('a file that two imports need', () => {
     const server = await place.serve(KERNEL, behave);
     const first = importSystem(server.url);
     await eventuallyWithin(8000, 'the first import has begun', () => (server.requests[0]?.sent ?? 0) >= 2 * MIB);
-    const facts = { bytes: KERNEL.length, digest: digestOf(KERNEL), isArchive: false };
-    const file = { name: 'kernel', url: server.url, mirrors: [], ...facts };
-    const names = { source: 'site', type: 'uefi', architecture: 'amd64', label: 'stable', title: '' };
-    const loader = { ...names, serial: undefined, files: [file] };
+    const loader = loaderOffer([offeredFile(KERNEL, server.url, { name: 'kernel' })]);
     const second = () => importLoader(loader, { tree, downloads: place.queue(), onDownload: () => undefined });
     await assert.rejects(second, { code: 'already-running' });
     release();

@@ -11,10 +11,10 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { sleep, systemClock } from '../../../src/clock.ts';
 import { importImage } from '../../../src/images/run/image-import.ts';
-import type { ImageOffer } from '../../../src/images/sources/offer.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { missing } from '../../support/needs.ts';
-import { DownloadPlace, sha256 } from '../download/download-place.ts';
+import { imageOffer, offeredFile } from '../../support/offers.ts';
+import { DownloadPlace } from '../download/download-place.ts';
 
 const BLOCK_BYTES = 128 * 1024;
 const CASE_MS_MAX = 60_000;
@@ -34,22 +34,7 @@ function repeated(byte: number, gibibytes: number): Buffer {
 /** Packed twice. */
 const packed = (byte: number, frames: number): Buffer => gzipSync(Buffer.concat(Array(frames).fill(repeated(byte, 1))));
 
-const offerOf = (content: Uint8Array, url: string): ImageOffer => ({
-  source: 'site',
-  title: 'Tiny',
-  os: 'tiny',
-  release: 'one',
-  architecture: 'amd64',
-  subarchitecture: 'generic',
-  label: 'release',
-  serial: '20261101',
-  aliases: [],
-  supportEnds: undefined,
-  mirrors: [],
-  url: `${url}disk1.img`,
-  bytes: content.length,
-  digest: { algorithm: 'sha256', hex: sha256(content) },
-});
+const offerOf = (content: Uint8Array, url: string) => imageOffer([offeredFile(content, `${url}disk1.img`)]);
 
 async function importing(
   content: Buffer,

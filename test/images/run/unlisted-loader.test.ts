@@ -10,8 +10,9 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { importLoader } from '../../../src/images/run/loader-import.ts';
 import { listTreeParts } from '../../../src/images/run/tree-parts.ts';
 import { missing } from '../../support/needs.ts';
+import { loaderOffer, offeredFile } from '../../support/offers.ts';
 import { putPart } from '../../support/tree-part.ts';
-import { DownloadPlace, sha256 } from '../download/download-place.ts';
+import { DownloadPlace } from '../download/download-place.ts';
 
 const LOADER = 'bootloader/uefi/amd64';
 
@@ -50,12 +51,11 @@ describe('a new version of a boot loader', { skip: missing('linux', 'tar', 'xz')
         counts.map(async (count, index) => {
           const content = archiveOf(`part${index}`, count);
           const { url } = await place.serve(content);
-          const digest = { algorithm: 'sha256', hex: sha256(content) } as const;
-          return { name: `part${index}`, url, mirrors: [], bytes: content.length, digest, isArchive: true };
+          return offeredFile(content, url, { name: `part${index}`, isArchive: true });
         }),
       );
-      const names = { source: 'site', type: 'uefi', architecture: 'amd64', label: 'stable' };
-      const offer = { ...names, title: 'new', serial: '20260102', files };
+      const [first, ...others] = files;
+      const offer = loaderOffer([first ?? assert.fail(), ...others], { title: 'new', serial: '20260102' });
       await assert.rejects(importLoader(offer, { tree, downloads: place.queue(), onDownload: () => undefined }), {
         code: 'bad-argument',
         message: 'bootloader/uefi/amd64 was not imported: it must have 1 to 256 files',

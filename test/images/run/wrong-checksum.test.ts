@@ -8,8 +8,9 @@ import { RackError } from '../../../src/errors.ts';
 import { readImages } from '../../../src/images/image-store.ts';
 import { importImage } from '../../../src/images/run/image-import.ts';
 import type { ImageOffer } from '../../../src/images/sources/offer.ts';
+import { imageOffer, offeredFile } from '../../support/offers.ts';
 import { makeDisk } from '../disks.ts';
-import { type DownloadPlace, placeForEach, sha256 } from '../download/download-place.ts';
+import { type DownloadPlace, placeForEach } from '../download/download-place.ts';
 
 const IMAGE = makeDisk(64 * 1024, 'gpt');
 /** Not even a disk any more. */
@@ -21,22 +22,7 @@ describe('a file whose checksum is wrong', () => {
     place = made;
   });
 
-  const offerOf = (url: string, content: Buffer): ImageOffer => ({
-    os: 'tiny',
-    release: 'one',
-    architecture: 'amd64',
-    subarchitecture: 'generic',
-    label: 'release',
-    source: 'site',
-    title: 'Tiny',
-    serial: '20261101',
-    aliases: [],
-    supportEnds: undefined,
-    url,
-    mirrors: [],
-    bytes: content.length,
-    digest: { algorithm: 'sha256', hex: sha256(content) },
-  });
+  const offerOf = (url: string, content: Buffer) => imageOffer([offeredFile(content, url)]);
 
   const imported = (offer: ImageOffer, isCopy = true) =>
     importImage(offer, {

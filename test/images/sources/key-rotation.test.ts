@@ -3,17 +3,14 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { writeFileSync } from 'node:fs';
+import { before, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
-import { askSources } from '../../../src/images/sources/offers.ts';
 import type { ImageSource } from '../../../src/images/sources/source.ts';
-import { GpgHome } from '../../support/gpg-home.ts';
-import { FileSite } from '../../support/image-site.ts';
 import { missing } from '../../support/needs.ts';
+import { answerOf } from '../../support/offers.ts';
+import { SignedSite } from '../../support/signed-site.ts';
 import { writeStreamSite } from '../../support/stream-site.ts';
 import { makeSystemDisk } from '../disks.ts';
 import { DownloadPlace } from '../download/download-place.ts';
@@ -24,22 +21,13 @@ const CASE_MS_MAX = 30_000;
 const DAY_MS = 86_400_000;
 
 describe('a site that changes its key', { skip: missing('linux', 'gpg') }, () => {
-  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-key-rotation-'));
-  const keyring = join(scratch, 'keys.gpg');
-  const gpg = new GpgHome();
-  const site = new FileSite(join(scratch, 'site'));
+  const signed = new SignedSite();
+  const { root, gpg, keyring } = signed;
   const keys = { old: '', new: '' };
-  let url = '';
 
-  before(async () => {
+  before(() => {
     keys.old = gpg.makeKey('old', 'ed25519', '30d');
     keys.new = gpg.makeKey('new');
-    url = await site.open();
-  });
-  after(() => {
-    site.close();
-    gpg.remove();
-    rmSync(scratch, { recursive: true, force: true });
   });
 
   function signWith(key: string): void {
@@ -47,18 +35,18 @@ describe('a site that changes its key', { skip: missing('linux', 'gpg') }, () =>
     const files = { 'disk1.img': { ftype: 'disk1.img', path: 'disk.img', content } };
     const tags = { arch: 'amd64', os: 'tiny', release: 'one', version: '1', label: 'release' };
     writeStreamSite(
-      join(scratch, 'site'),
+      root,
       { [CONTENT_ID]: { 'com.example:one:amd64': { tags, versions: { '20261101': { files } } } } },
       { home: gpg, key },
     );
   }
 
-  /** The source. @param signed further fields of its `signed` */
-  function sourceWith(signed = ''): ImageSource {
+  /** The source. @param more further fields of its `signed` */
+  function sourceWith(more = ''): ImageSource {
     const decoded = decodeSources(
       `sources:
-  - { name: site, title: Site, os: tiny, kind: simplestreams, url: "${url}", content_ids: ["${CONTENT_ID}"],
-      arches: { amd64: amd64 }, signed: { keyrings: [${keyring}]${signed} } }
+  - { name: site, title: Site, os: tiny, kind: simplestreams, url: "${signed.url}", content_ids: ["${CONTENT_ID}"],
+      arches: { amd64: amd64 }, signed: { keyrings: [${keyring}]${more} } }
 `,
       () => [],
     );
@@ -67,15 +55,9 @@ describe('a site that changes its key', { skip: missing('linux', 'gpg') }, () =>
 
   /** @returns the number of offers, and why there are no more @param days from now */
   async function ask(source: ImageSource, days = 0): Promise<readonly [number, string]> {
-    const place = new DownloadPlace();
-    try {
-      const clock = { wallTimeMs: () => systemClock.wallTimeMs() + days * DAY_MS };
-      const means = { downloads: place.queue(), clock, mirrors: [] };
-      const [answer] = await askSources([source], WISH, means);
-      return [answer?.offers.length ?? 0, (answer?.problems ?? []).map(({ message }) => message).join()];
-    } finally {
-      await place.close();
-    }
+    const clock = { wallTimeMs: () => systemClock.wallTimeMs() + days * DAY_MS };
+    const { offers, problems } = await answerOf(source, WISH, { clock });
+    return [offers.length, problems.map(({ message }) => message).join()];
   }
 
   async function refused(source: ImageSource, days = 0): Promise<string> {
@@ -100,9 +82,8 @@ describe('a site that changes its key', { skip: missing('linux', 'gpg') }, () =>
         isSigned = true;
         return fetchDocument(...asked);
       };
-      const [answer] = await askSources([sourceWith()], WISH, { downloads, clock, mirrors: [] });
-      assert.deepEqual(answer?.problems, []);
-      assert.equal(answer?.offers.length, 1);
+      const { offers, problems } = await answerOf(sourceWith(), WISH, { downloads, clock });
+      assert.deepEqual([offers.length, problems], [1, []]);
     } finally {
       await place.close();
     }

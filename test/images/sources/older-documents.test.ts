@@ -6,30 +6,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
-import type { Downloads } from '../../../src/images/download/queue.ts';
 import { removeImages } from '../../../src/images/image-removal.ts';
 import { importImage } from '../../../src/images/run/image-import.ts';
 import type { ImageOffer, SourceAnswer } from '../../../src/images/sources/offer.ts';
-import { askSources } from '../../../src/images/sources/offers.ts';
 import type { StreamSource } from '../../../src/images/sources/source.ts';
+import { answerOf, documentsAt, imageOffer, offeredFile, unsignedStream } from '../../support/offers.ts';
 import { indexDocument, productsDocument, type SiteContent } from '../../support/stream-site.ts';
 import { makeSquashfs } from '../disks.ts';
-import { DownloadPlace, sha256 } from '../download/download-place.ts';
+import { DownloadPlace } from '../download/download-place.ts';
 
 const CONTENT_ID = 'com.ubuntu.cloud:released:download';
-const SOURCE: StreamSource = {
-  kind: 'simplestreams',
-  name: 'ubuntu',
-  title: 'Ubuntu',
-  os: 'ubuntu',
-  url: 'http://site.example/',
-  index: 'streams/v1/index.json',
-  contentIds: [],
-  ftypes: ['disk1.img'],
-  isByName: false,
-  arches: new Map([['amd64', 'amd64']]),
-  trust: { kind: 'unsigned', why: 'a test' },
-};
+const SOURCE: StreamSource = unsignedStream({ name: 'ubuntu', title: 'Ubuntu', os: 'ubuntu', ftypes: ['disk1.img'] });
 const SITE: SiteContent = {
   [CONTENT_ID]: {
     'com.ubuntu.cloud:server:24.04:amd64': {
@@ -48,23 +35,17 @@ beforeEach(() => {
 afterEach(() => rmSync(tree, { recursive: true, force: true }));
 
 /** Serves the documents, each with its own time. */
-const serving = (index: string, products: string): Downloads => ({
-  add: () => assert.fail('only documents are read'),
-  fetchDocument: async ({ urls: [url = ''] }) => {
-    const isIndex = url.includes('index');
-    const document = isIndex ? indexDocument(SITE, false) : productsDocument(CONTENT_ID, SITE[CONTENT_ID] ?? {});
-    const bytes = Buffer.from(JSON.stringify({ ...document, updated: isIndex ? index : products }));
-    return { kind: 'document', bytes, source: url, validator: undefined };
-  },
-});
+const serving = (index: string, products: string) =>
+  documentsAt((url) =>
+    url.includes('index')
+      ? { ...indexDocument(SITE, false), updated: index }
+      : { ...productsDocument(CONTENT_ID, SITE[CONTENT_ID] ?? {}), updated: products },
+  );
 
 async function ask(index: string, products: string, isRemembered = true): Promise<SourceAnswer> {
-  const wish = { os: 'ubuntu', release: undefined, architectures: ['amd64'] };
   const clock = { ...systemClock, wallTimeMs: () => Date.parse('2026-11-25T00:00:00Z') };
-  const terms = { downloads: serving(index, products), clock, mirrors: [], ...(isRemembered ? { tree } : {}) };
-  const [answer] = await askSources([SOURCE], wish, terms);
-  assert.ok(answer);
-  return answer;
+  const means = { downloads: serving(index, products), clock, ...(isRemembered ? { tree } : {}) };
+  return answerOf(SOURCE, { os: 'ubuntu', architectures: ['amd64'] }, means);
 }
 
 describe('a document that is older than the one that this host has seen', () => {
@@ -104,23 +85,9 @@ describe('a version that is older than the one of the same source that is there'
   async function offerOf(serial: string | undefined, source: string, content = serial): Promise<ImageOffer> {
     const root = makeSquashfs(String(content));
     const { url } = await place.serve(root);
-    return {
-      os: 'ubuntu',
-      release: 'noble',
-      architecture: 'amd64',
-      subarchitecture: 'generic',
-      label: 'stable',
-      serial,
-      source,
-      title: 'Noble',
-      aliases: [],
-      supportEnds: undefined,
-      mirrors: [],
-      url,
-      bytes: undefined,
-      digest: { algorithm: 'sha256', hex: sha256(root) },
-      system: { subarch: 'ga', kind: 'squashfs', rootName: 'squashfs', rootBytes: root.length, files: [] },
-    };
+    const system = { subarch: 'ga', kind: 'squashfs' } as const;
+    const names = { os: 'ubuntu', release: 'noble', label: 'stable', serial, source };
+    return imageOffer([offeredFile(root, url, { name: 'squashfs' })], { ...names, system });
   }
   const importOf = async (serial: string, source: string, isCopy = false): Promise<boolean> => {
     const terms = { tree, downloads: place.queue(), nowMs: 0, onProgress: () => undefined, isCopy };

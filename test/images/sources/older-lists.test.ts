@@ -5,18 +5,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
-import type { SourceAnswer } from '../../../src/images/sources/offer.ts';
-import { askSources } from '../../../src/images/sources/offers.ts';
-import type { FilesSource, ImageSource, InstallerSource } from '../../../src/images/sources/source.ts';
-import { GpgHome } from '../../support/gpg-home.ts';
-import { FileSite } from '../../support/image-site.ts';
+import { afterEach, before, beforeEach, describe, it } from 'node:test';
+import type { ImageSource } from '../../../src/images/sources/source.ts';
 import { type InstallerSuite, installerFiles, writeInstallerSuite } from '../../support/installer-site.ts';
 import { missing } from '../../support/needs.ts';
-import { DownloadPlace } from '../download/download-place.ts';
+import { answerOf, filesSource, installerSource } from '../../support/offers.ts';
+import { SignedSite } from '../../support/signed-site.ts';
 
 const ARCH = 'amd64';
 const CASE_MS_MAX = 30_000;
@@ -28,56 +23,24 @@ const OLDER =
   /it is of 2018-04-26T00:00:00Z, but this host has seen that of 2025-04-26T00:00:00Z: .*remove images\/\.seen\//;
 
 describe('a list that was signed before one that this host has seen', { skip: missing('linux', 'gpg') }, () => {
-  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-older-lists-'));
-  const keyring = join(scratch, 'keys.gpg');
-  const root = join(scratch, 'site');
-  const gpg = new GpgHome();
-  const site = new FileSite(root);
-  let url = '';
+  const signed = new SignedSite();
+  const { scratch, root, gpg } = signed;
   let tree = '';
 
-  before(async () => {
+  before(() => {
     gpg.makeKey('archive', 'ed25519', 'never', BORN);
-    writeFileSync(keyring, gpg.export(['archive']));
-    url = await site.open();
+    signed.accept('archive');
   });
   beforeEach(() => {
     tree = mkdtempSync(join(scratch, 'tree-'));
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
-  after(() => {
-    site.close();
-    gpg.remove();
-    rmSync(scratch, { recursive: true, force: true });
-  });
 
-  const trust = () => ({ kind: 'signed', keyrings: [keyring], keyUrl: undefined, fingerprints: undefined }) as const;
-  const installerSource = (): InstallerSource => ({
-    kind: 'installer',
-    name: 'ubuntu-installer',
-    title: 'Installer',
-    os: 'ubuntu',
-    trust: trust(),
-    arches: new Map([[ARCH, ARCH]]),
-    mirror: url,
-    defaultMirror: undefined,
-    defaultPortsMirror: undefined,
-    releases: [{ name: 'bionic', base: 'bionic', images: 'netboot', title: 'Ubuntu 18.04' }],
-  });
-  const filesSource = (): FilesSource => ({
-    kind: 'files',
-    name: 'files',
-    title: 'Files',
-    os: 'debian',
-    trust: trust(),
-    directory: url,
-    arches: new Map([[ARCH, ARCH]]),
-    file: 'disk.img',
-    checksums: 'SHA256SUMS',
-    isListOfOne: false,
-    signature: 'SHA256SUMS.gpg',
-    releases: [{ name: 'one', version: 'one', title: 'One', serial: undefined, fingerprints: undefined }],
-  });
+  const installers = () => {
+    const { url, trust } = signed;
+    return installerSource('bionic', { name: 'ubuntu-installer', os: 'ubuntu', trust, mirror: url });
+  };
+  const files = () => filesSource({ trust: signed.trust, directory: signed.url });
 
   function write(suite: string, { at, date }: Age, form: Pick<InstallerSuite, 'form' | 'list'>, isEmpty = false): void {
     rmSync(join(root, 'dists', suite), { recursive: true, force: true });
@@ -95,22 +58,12 @@ describe('a list that was signed before one that this host has seen', { skip: mi
     writeFileSync(join(root, 'SHA256SUMS.gpg'), signature);
   }
 
-  async function ask(source: ImageSource, isRemembered = true): Promise<SourceAnswer> {
-    const place = new DownloadPlace();
-    try {
-      const wish = { os: source.os, release: undefined, architectures: [ARCH] };
-      const means = { downloads: place.queue(), clock: systemClock, mirrors: [], ...(isRemembered ? { tree } : {}) };
-      const [answer] = await askSources([source], wish, means);
-      return answer ?? assert.fail('no answer');
-    } finally {
-      await place.close();
-    }
-  }
+  const ask = (source: ImageSource, isRemembered = true) => answerOf(source, {}, isRemembered ? { tree } : {});
 
   /** @returns the suite of the offered installer, and the problems */
   async function suiteOf(isRemembered = true): Promise<readonly [suite: string | undefined, problem: string]> {
-    const { installers, problems } = await ask(installerSource(), isRemembered);
-    const suite = /dists\/([^/]+)\//.exec(installers[0]?.kernel.url ?? '')?.[1];
+    const { offers, problems } = await ask(installers(), isRemembered);
+    const suite = /dists\/([^/]+)\//.exec(offers[0]?.files[0].url ?? '')?.[1];
     return [suite, problems.map(({ message }) => message).join()];
   }
 
@@ -172,11 +125,11 @@ describe('a list that was signed before one that this host has seen', { skip: mi
 
   it('of checksums offers no image', { timeout: CASE_MS_MAX }, async () => {
     writeFiles(NEW);
-    assert.equal((await ask(filesSource())).offers.length, 1);
+    assert.equal((await ask(files())).offers.length, 1);
     writeFiles(OLD);
-    const { offers, problems } = await ask(filesSource());
+    const { offers, problems } = await ask(files());
     assert.deepEqual(offers, []);
     assert.match(problems[0]?.message ?? '', OLDER);
-    assert.equal((await ask(filesSource(), false)).offers.length, 1);
+    assert.equal((await ask(files(), false)).offers.length, 1);
   });
 });

@@ -5,7 +5,6 @@ import { describe, it } from 'node:test';
 import { decodeStreamProducts } from '../../../src/images/sources/decode-products.ts';
 import { chooseImages, type ImageSelection, type ImageWishes } from '../../../src/images/sources/selection.ts';
 import { compareSerials, dayOfSerial } from '../../../src/images/sources/serial.ts';
-import { listImages } from '../../../src/images/sources/stream-offer.ts';
 import type { StreamImage, StreamProduct } from '../../../src/images/sources/stream-products.ts';
 import { parseTagFilters, type TagFilter } from '../../../src/images/sources/tag-filter.ts';
 import { productsDocument, type SiteProduct, WHOLE_SITE } from '../../support/stream-site.ts';
@@ -189,59 +188,4 @@ describe('a serial', () => {
   ];
   for (const [serial, day] of days)
     it(`${serial || 'that is empty'} names ${day ?? 'no day'}`, () => assert.equal(dayOfSerial(serial), day));
-});
-
-describe('a listing', () => {
-  it('has each image with its size and its files, sorted', () => {
-    const listed = listImages(chooseImages(cloud, wishing({ ftypes: ['disk1.img'], versions: 2 })));
-    assert.deepEqual(
-      listed.map(({ release, arch, serial }) => `${release} ${arch} ${serial}`),
-      [
-        'trusty amd64 20261015',
-        'trusty amd64 20260901',
-        'noble amd64 20261015',
-        'noble amd64 20260901',
-        'noble arm64 20261015',
-        'noble arm64 20260901',
-      ],
-    );
-    const path = 'server/releases/trusty/release-20261015/ubuntu-14.04-server-cloudimg-amd64.img';
-    const { files, ...fields } = listed[0] ?? assert.fail();
-    assert.deepEqual(files, [{ name: 'disk1.img', ftype: 'disk1.img', bytes: path.length + 1 }]);
-    assert.deepEqual(fields, {
-      os: 'ubuntu',
-      release: 'trusty',
-      title: '14.04',
-      arch: 'amd64',
-      subarch: 'generic',
-      label: 'release',
-      serial: '20261015',
-      bytes: path.length + 1,
-    });
-  });
-
-  it('counts a shared file once, and has no size if one is missing', () => {
-    const site = (tags: object) => {
-      const shared = { path: 'shared', ftype: 'squashfs', content: 'abc' };
-      const other = { path: 'other', ftype: 'manifest', content: 'de', tags: { ...tags } };
-      return productsOf('c', {
-        p: { tags: { os: 'x' }, versions: { '20260101': { files: { a: shared, b: shared, c: other } } } },
-      });
-    };
-    assert.equal(listImages(site({})[0]?.images ?? [])[0]?.bytes, 5);
-    const images = (site({})[0]?.images ?? []).map((image) => ({
-      ...image,
-      files: image.files.map((file) => ({ ...file, bytes: file.name === 'c' ? undefined : file.bytes })),
-    }));
-    assert.equal(listImages(images)[0]?.bytes, undefined);
-  });
-
-  it('shows no character that acts on a terminal', () => {
-    const tags = { os: 'x\u001b[31m', release: 'y\n', arch: 'z'.repeat(500) };
-    const files = { 'f\u202e': { path: 'a', ftype: 't\u0007', content: '' } };
-    const [listed] = listImages(productsOf('c', { p: { tags, versions: { '20260101': { files } } } })[0]?.images ?? []);
-    assert.equal(listed?.os, 'x\\x1b[31m');
-    assert.equal(listed?.arch.length, 64);
-    assert.doesNotMatch(JSON.stringify(listed), /\\u001b|\\n|\\u0007|\u202e/);
-  });
 });

@@ -6,6 +6,7 @@ import { RackError } from '../../../src/errors.ts';
 import type { SourceAnswer } from '../../../src/images/sources/offer.ts';
 import type { ImageSource } from '../../../src/images/sources/source.ts';
 import { SourceQuestions } from '../../../src/images/sources/source-questions.ts';
+import { unsignedStream } from '../../support/offers.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const SECOND = 1000;
@@ -15,21 +16,7 @@ function ask() {
   const clock = new VirtualClock();
   const notices: string[] = [];
   const open = new Map(['a', 'b', 'c'].map((name) => [name, Promise.withResolvers<SourceAnswer>()]));
-  const sources = [...open.keys()].map(
-    (name): ImageSource => ({
-      kind: 'simplestreams',
-      name,
-      title: '',
-      os: '*',
-      arches: new Map(),
-      contentIds: [],
-      ftypes: [],
-      isByName: false,
-      trust: { kind: 'unsigned', why: '' },
-      url: '',
-      index: '',
-    }),
-  );
+  const sources = [...open.keys()].map((name): ImageSource => unsignedStream({ name }));
   const questions = new SourceQuestions(
     sources,
     async ({ name }) => await (open.get(name)?.promise ?? assert.fail()),
@@ -44,7 +31,7 @@ function ask() {
     notices,
     /** @param has true: it has the image */
     answer: (source: string, has: boolean) =>
-      open.get(source)?.resolve({ source, offers: [], installers: [], loaders: [], problems: [], isUnread: has }),
+      open.get(source)?.resolve({ source, offers: [], problems: [], isUnread: has }),
     fail: (source: string, error: Error) => open.get(source)?.reject(error),
     pass: (seconds: number) => clock.pass(seconds * SECOND),
     /** Begins to wait. @returns the sources whose answers it got; undefined: it still waits */

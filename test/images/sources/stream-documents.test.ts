@@ -25,8 +25,9 @@ function decodedOf<T>(decoded: DocumentDecoded<T>): T {
   return decoded.value;
 }
 
+/** The code of a fault, and its path. */
 const faultOf = (decoded: DocumentDecoded<unknown>): string =>
-  decoded.ok ? 'none' : `${decoded.fault.code}: ${describeDocumentFault(decoded.fault)}`;
+  decoded.ok ? 'none' : `${decoded.fault.code} ${decoded.fault.path}`;
 
 const decodeProducts = (document: unknown): DocumentDecoded<StreamProducts> => decodeStreamProducts(bytesOf(document));
 
@@ -138,87 +139,55 @@ describe('a document of products', () => {
 
   const deep = `${'{"a":'.repeat(20)}1${'}'.repeat(20)}`;
   const many = `[${'[],'.repeat(2_000_001)}[]]`;
-  const rows: readonly (readonly [name: string, document: Uint8Array | string, fault: RegExp])[] = [
-    ['33 MiB', new Uint8Array(32 * 1024 * 1024 + 1), /^too-large: expected at most 33554432 bytes/],
-    ['33 MiB of text', ' '.repeat(32 * 1024 * 1024 + 1), /^too-large: expected at most/],
-    ['nothing', '', /^not-readable: expected JSON/],
-    ['other bytes', new Uint8Array([0xff, 0xfe]), /^not-readable: expected text in UTF-8/],
-    ['deep nesting', deep, /^too-deep: expected at most 16 levels, found 17$/],
-    ['two million lists', many, /^too-large: expected at most 2000000 values/],
-    ['a list', '[]', /^wrong-type: expected an object, found a list$/],
-    ['another format', '{"format":"index:1.0"}', /^bad-value: format: expected "products:1.0", found "index:1.0"$/],
-    ['no format', '{"__proto__":{"format":"products:1.0"}}', /^missing: format: /],
-    [
-      'no products',
-      '{"format":"products:1.0","content_id":"a"}',
-      /^missing: products: expected an object, found nothing$/,
-    ],
-    ['no content id', '{"format":"products:1.0","products":{}}', /^missing: content_id: expected a text/],
+  const rows: readonly (readonly [name: string, document: Uint8Array | string, fault: string])[] = [
+    ['33 MiB', new Uint8Array(32 * 1024 * 1024 + 1), 'too-large '],
+    ['33 MiB of text', ' '.repeat(32 * 1024 * 1024 + 1), 'too-large '],
+    ['nothing', '', 'not-readable '],
+    ['other bytes', new Uint8Array([0xff, 0xfe]), 'not-readable '],
+    ['deep nesting', deep, 'too-deep '],
+    ['two million lists', many, 'too-large '],
+    ['a list', '[]', 'wrong-type '],
+    ['another format', '{"format":"index:1.0"}', 'bad-value format'],
+    ['no format', '{"__proto__":{"format":"products:1.0"}}', 'missing format'],
+    ['no products', '{"format":"products:1.0","content_id":"a"}', 'missing products'],
+    ['no content id', '{"format":"products:1.0","products":{}}', 'missing content_id'],
   ];
   for (const [name, document, fault] of rows)
-    it(`of ${name} is refused`, () => assert.match(faultOf(decodeStreamProducts(document)), fault));
+    it(`of ${name} is refused`, () => assert.equal(faultOf(decodeStreamProducts(document)), fault));
 
-  const ITEM = String.raw`products\.p\.versions\.20260101\.items\.i`;
-  const items: readonly (readonly [name: string, item: unknown, fault: RegExp])[] = [
-    ...[
-      '../a',
-      '/a',
-      'a/../b',
-      'http://x/a',
-      'a\\b',
-      'a\0b',
-      'a//b',
-      './a',
-      'a/',
-      '',
-      '%2e%2e/a',
-      'a?b',
-      'a#b',
-      'javascript:x',
-      'a b',
-      'ä',
-    ].map(
-      (path) =>
-        [
-          `the path ${JSON.stringify(path)}`,
-          { path },
-          new RegExp(`^bad-value: ${ITEM}\\.path: expected a relative path`),
-        ] as const,
+  const paths = '../a|/a|a/../b|http://x/a|a\\b|a\0b|a//b|./a|a/||%2e%2e/a|a?b|a#b|javascript:x|a b|ä'.split('|');
+  const items: readonly (readonly [name: string, item: unknown, fault: string])[] = [
+    ...[...paths, 'a'.repeat(2000)].map(
+      (path) => [`the path ${JSON.stringify(path.slice(0, 20))}`, { path }, 'bad-value .path'] as const,
     ),
-    ['a path of 2000 characters', { path: 'a'.repeat(2000) }, /^bad-value: /],
-    ['a list as path', { path: ['a'] }, new RegExp(`^wrong-type: ${ITEM}\\.path: expected a text, found a list$`)],
-    ['a negative size', { path: 'a', size: -1 }, new RegExp(`^bad-value: ${ITEM}\\.size: expected a number of bytes`)],
-    ['a size of 1e30', { path: 'a', size: 1e30 }, /^bad-value: .*size/],
-    ['half a byte', { path: 'a', size: 0.5 }, /^bad-value: .*size/],
-    ['a size of 2^53', { path: 'a', size: '9007199254740992' }, /^bad-value: .*size/],
-    ['a true size', { path: 'a', size: true }, /^bad-value: .*size/],
-    ['an object as size', { path: 'a', size: {} }, /^wrong-type: .*size/],
-    [
-      'a short sha256',
-      { path: 'a', sha256: 'ab' },
-      new RegExp(`^bad-value: ${ITEM}\\.sha256: expected 64 hexadecimal`),
-    ],
-    ['a sha256 of other letters', { path: 'a', sha256: 'x'.repeat(64) }, /^bad-value: /],
-    ['a long tag', { path: 'a', note: 'x'.repeat(5000) }, /^too-large: .*note/],
-    ['201 tags', { ...Object.fromEntries(Array.from({ length: 201 }, (_, n) => [`t${n}`, 'x'])) }, /^too-large: /],
-    ['a text in its place', 'text', new RegExp(`^wrong-type: ${ITEM}: expected an object, found "text"$`)],
-    ['nothing in its place', null, /^wrong-type: .*found null$/],
+    ['a list as path', { path: ['a'] }, 'wrong-type .path'],
+    ...[-1, 1e30, 0.5, '9007199254740992', true].map(
+      (size) => [`the size ${size}`, { path: 'a', size }, 'bad-value .size'] as const,
+    ),
+    ['an object as size', { path: 'a', size: {} }, 'wrong-type .size'],
+    ['a short sha256', { path: 'a', sha256: 'ab' }, 'bad-value .sha256'],
+    ['a sha256 of other letters', { path: 'a', sha256: 'x'.repeat(64) }, 'bad-value .sha256'],
+    ['a long tag', { path: 'a', note: 'x'.repeat(5000) }, 'too-large .note'],
+    ['201 tags', { ...Object.fromEntries(Array.from({ length: 201 }, (_, n) => [`t${n}`, 'x'])) }, 'too-large '],
+    ['a text in its place', 'text', 'wrong-type '],
+    ['nothing in its place', null, 'wrong-type '],
   ];
   for (const [name, item, fault] of items)
-    it(`with an item that has ${name} is refused`, () => assert.match(faultOf(decodeProducts(withItem(item))), fault));
+    it(`with an item that has ${name} is refused`, () => {
+      const found = faultOf(decodeProducts(withItem(item)));
+      assert.equal(found.replace('products.p.versions.20260101.items.i', ''), fault);
+    });
 
   it('with wrong levels is refused by its path, in which keys are clean and short', () => {
     const product = (value: unknown) => ({ ...products(), products: { 'a\u001b[31m.b': value } });
-    assert.equal(
-      faultOf(decodeProducts(product(7))),
-      'wrong-type: products."a\\\\x1b[31m.b": expected an object, found 7',
-    );
-    assert.match(faultOf(decodeProducts(product({}))), /^missing: products\."a.*"\.versions: expected an object/);
-    assert.match(faultOf(decodeProducts({ ...products(), products: [] })), /^wrong-type: products: .*found a list$/);
-    const long = 'x'.repeat(100_000);
-    assert.ok(faultOf(decodeProducts({ ...products(), products: { [long]: {} } })).length < 300);
+    const at = 'products."a\\\\x1b[31m.b"';
+    assert.equal(faultOf(decodeProducts(product(7))), `wrong-type ${at}`);
+    assert.equal(faultOf(decodeProducts(product({}))), `missing ${at}.versions`);
+    assert.equal(faultOf(decodeProducts({ ...products(), products: [] })), 'wrong-type products');
+    const long = decodeProducts({ ...products(), products: { ['x'.repeat(100_000)]: {} } });
+    assert.ok(!long.ok && describeDocumentFault(long.fault).length < 300);
     const versions = Object.fromEntries(Array.from({ length: 2001 }, (_, n) => [String(n), { items: {} }]));
-    assert.match(faultOf(decodeProducts(product({ versions }))), /^too-large: .*at most 2000 versions, found 2001$/);
+    assert.equal(faultOf(decodeProducts(product({ versions }))), `too-large ${at}.versions`);
   });
 
   const several = <T>(count: number, make: (at: number) => T): Record<string, T> =>
@@ -228,14 +197,14 @@ describe('a document of products', () => {
     products: { p: { versions: { '20260101': { ...tags, items } } } },
   });
   const names = Array(1900).fill('a').join();
-  const growing: readonly (readonly [name: string, document: object, fault: RegExp])[] = [
+  const growing: readonly (readonly [name: string, document: object, expected: string])[] = [
     [
       'shared files for each of many subarchitectures',
       version(
         {},
         several(2000, (at) => (at % 2 === 0 ? { path: 'a' } : { path: 'a', subarch: `s${at}` })),
       ),
-      /^too-large: products\.p\.versions\.20260101: expected at most 250000 files/,
+      'at most 250000 files',
     ],
     [
       'a list of subarchitectures for each of many',
@@ -243,7 +212,7 @@ describe('a document of products', () => {
         { subarches: names },
         several(1000, (at) => ({ path: 'a', subarch: `s${at}` })),
       ),
-      /^too-large: products\.p\.versions\.20260101: expected at most 1000000 names in the lists of all images/,
+      'at most 1000000 names in the lists of all images',
     ],
     [
       'a list of subarchitectures for each of many files',
@@ -251,12 +220,12 @@ describe('a document of products', () => {
         {},
         several(2000, (at) => ({ path: 'a', subarches: `${at},${names}` })),
       ),
-      /^too-large: .* at most 1000000 names/,
+      'at most 1000000 names in the lists of all images',
     ],
     [
       'a list of other names for each of many versions',
       { ...products(), products: { p: { aliases: names, versions: several(1000, () => ({ items: {} })) } } },
-      /^too-large: .* at most 1000000 names/,
+      'at most 1000000 names in the lists of all images',
     ],
     [
       'a level with tags of many aliases',
@@ -267,7 +236,7 @@ describe('a document of products', () => {
         })),
         products: { p: { ...several(199, () => 'x'), versions: {} } },
       },
-      /^too-large: products\.p: expected at most 200 tags, found \d+$/,
+      'at most 200 tags',
     ],
     [
       'levels with tags of one alias',
@@ -276,12 +245,13 @@ describe('a document of products', () => {
         _aliases: { a: { x: several(190, () => '') } },
         products: several(6, () => ({ versions: { '20260101': { items: several(1000, () => ({ a: 'x' })) } } })),
       },
-      /^too-large: .* at most 1000000 tags in all levels/,
+      'at most 1000000 tags in all levels',
     ],
   ];
-  for (const [name, document, fault] of growing)
+  for (const [name, document, expected] of growing)
     it(`with ${name}, which is far larger once decoded, is refused`, () => {
-      assert.match(faultOf(decodeProducts(document)), fault);
+      const decoded = decodeProducts(document);
+      assert.partialDeepStrictEqual(decoded, { ok: false, fault: { code: 'too-large', expected } });
     });
 
   it('with __proto__ and constructor as names has them as names, and changes no object', () => {
@@ -354,22 +324,18 @@ describe('an index', () => {
   });
 
   const entry = { path: 'a', format: 'products:1.0' };
-  const rows: readonly (readonly [name: string, index: unknown, fault: RegExp])[] = [
-    ['no path', { a: {} }, /^missing: index\.a\.path/],
-    ['a path to another site', { a: { ...entry, path: 'https://x/a' } }, /^bad-value: index\.a\.path/],
-    ['a path above the site', { a: { ...entry, path: '../../x' } }, /^bad-value: index\.a\.path/],
-    ['a number as format', { a: { ...entry, format: 1 } }, /^wrong-type: index\.a\.format: expected a text, found 1$/],
-    ['an object as products', { a: { ...entry, products: {} } }, /^wrong-type: index\.a\.products: expected a list/],
-    ['a number among its products', { a: { ...entry, products: ['a', 7] } }, /^wrong-type: .*found 7$/],
-    ['a long id', { ['a'.repeat(300)]: entry }, /^too-large: index\./],
-    [
-      '1001 entries',
-      Object.fromEntries(Array.from({ length: 1001 }, (_, n) => [`e${n}`, entry])),
-      /^too-large: index: /,
-    ],
-    ['a text in its place', 'x', /^wrong-type: index: expected an object/],
+  const rows: readonly (readonly [name: string, index: unknown, fault: string])[] = [
+    ['no path', { a: {} }, 'missing index.a.path'],
+    ['a path to another site', { a: { ...entry, path: 'https://x/a' } }, 'bad-value index.a.path'],
+    ['a path above the site', { a: { ...entry, path: '../../x' } }, 'bad-value index.a.path'],
+    ['a number as format', { a: { ...entry, format: 1 } }, 'wrong-type index.a.format'],
+    ['an object as products', { a: { ...entry, products: {} } }, 'wrong-type index.a.products'],
+    ['a number among its products', { a: { ...entry, products: ['a', 7] } }, 'wrong-type index.a.products'],
+    ['a long id', { ['a'.repeat(300)]: entry }, `too-large index."${'a'.repeat(79)}…"`],
+    ['1001 entries', Object.fromEntries(Array.from({ length: 1001 }, (_, n) => [`e${n}`, entry])), 'too-large index'],
+    ['a text in its place', 'x', 'wrong-type index'],
   ];
   for (const [name, index, fault] of rows)
     it(`with ${name} is refused`, () =>
-      assert.match(faultOf(decodeStreamIndex(bytesOf({ format: 'index:1.0', index }))), fault));
+      assert.equal(faultOf(decodeStreamIndex(bytesOf({ format: 'index:1.0', index }))), fault));
 });

@@ -2,29 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
-import type { Downloads } from '../../../src/images/download/queue.ts';
 import type { OfferWish } from '../../../src/images/sources/offer.ts';
-import { askSources } from '../../../src/images/sources/offers.ts';
 import type { StreamSource } from '../../../src/images/sources/source.ts';
 import type { WrittenBootSelection } from '../../../src/region/records/boot-store.ts';
 import { matches } from '../../../src/region-thread/imports/plan.ts';
+import { answerOf, documentsAt, unsignedStream } from '../../support/offers.ts';
 import { indexDocument, productsDocument, type SiteContent, type SiteVersion } from '../../support/stream-site.ts';
 
 const CONTENT_ID = 'com.ubuntu.cloud:released:download';
-const SOURCE: StreamSource = {
-  kind: 'simplestreams',
-  name: 'ubuntu',
-  title: 'Ubuntu',
-  os: 'ubuntu',
-  url: 'https://site.example/',
-  index: 'streams/v1/index.json',
-  contentIds: [],
-  ftypes: ['disk1.img'],
-  isByName: false,
-  arches: new Map([['amd64', 'amd64']]),
-  trust: { kind: 'unsigned', why: 'a test' },
-};
+const SOURCE: StreamSource = unsignedStream({ name: 'ubuntu', title: 'Ubuntu', os: 'ubuntu', ftypes: ['disk1.img'] });
 
 const version = (label: string, subarch = 'generic'): SiteVersion => ({
   tags: { label },
@@ -45,22 +31,15 @@ const SITE: SiteContent = {
   },
 };
 
-const downloads: Downloads = {
-  add: () => assert.fail('only documents are read'),
-  fetchDocument: async ({ urls: [url = ''] }) => {
-    const document = url.includes('index')
-      ? indexDocument(SITE, false)
-      : productsDocument(CONTENT_ID, SITE[CONTENT_ID] ?? {});
-    const bytes = Buffer.from(JSON.stringify(document));
-    return { kind: 'document', bytes, source: url, validator: undefined };
-  },
-};
+const downloads = documentsAt((url) =>
+  url.includes('index') ? indexDocument(SITE, false) : productsDocument(CONTENT_ID, SITE[CONTENT_ID] ?? {}),
+);
 
 async function serialsFor(choices: OfferWish['choices']): Promise<readonly (string | undefined)[]> {
-  const wish = { os: 'ubuntu', release: undefined, architectures: ['amd64'], choices };
-  const [answer] = await askSources([SOURCE], wish, { downloads, clock: systemClock, mirrors: [] });
-  assert.deepEqual(answer?.problems, []);
-  return answer?.offers.map(({ serial }) => serial) ?? [];
+  const wish = { os: 'ubuntu', architectures: ['amd64'], choices };
+  const { offers, problems } = await answerOf(SOURCE, wish, { downloads });
+  assert.deepEqual(problems, []);
+  return offers.map(({ serial }) => serial);
 }
 
 describe('of a product, the newest version is offered', () => {

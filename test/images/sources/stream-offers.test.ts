@@ -2,25 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
-import type { Downloads } from '../../../src/images/download/queue.ts';
-import { askSources } from '../../../src/images/sources/offers.ts';
-import type { ImageSource } from '../../../src/images/sources/source.ts';
+import { answerOf, documentsAt, unsignedStream } from '../../support/offers.ts';
 import { indexDocument } from '../../support/stream-site.ts';
-
-const SOURCE: ImageSource = {
-  kind: 'simplestreams',
-  name: 'site',
-  title: '',
-  os: '*',
-  url: 'https://site/',
-  index: 'streams/v1/index.json',
-  isByName: false,
-  contentIds: [],
-  ftypes: [],
-  arches: new Map([['amd64', 'amd64']]),
-  trust: { kind: 'unsigned', why: 'a test' },
-};
 
 /** Asks a site with so many documents of 500 images each. @param aliases of each image */
 async function ask(documents: number, aliases: number) {
@@ -42,16 +25,11 @@ async function ask(documents: number, aliases: number) {
     products: Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`p${at}`, product(id, at)])),
   });
   const index = indexDocument(Object.fromEntries(ids.map((id) => [id, {}])), false);
-  const fetchDocument: Downloads['fetchDocument'] = ({ urls: [url = ''] }) => {
+  const downloads = documentsAt((url) => {
     const id = /(c\d+)\.json$/.exec(url)?.[1];
-    const bytes = Buffer.from(JSON.stringify(id === undefined ? index : productsOf(id)));
-    return Promise.resolve({ kind: 'document', bytes, source: url, validator: undefined });
-  };
-  const none = (): never => assert.fail('only documents are fetched');
-  const downloads: Downloads = { add: none, fetchDocument };
-  const wish = { os: '*', release: undefined, architectures: [] };
-  const [answer] = await askSources([SOURCE], wish, { downloads, clock: systemClock, mirrors: [] });
-  return answer ?? assert.fail('there is no answer');
+    return id === undefined ? index : productsOf(id);
+  });
+  return answerOf(unsignedStream(), {}, { downloads });
 }
 
 test('a site whose documents together have too many names is refused, with the remedy (OFFERS_BYTES_MAX)', async () => {

@@ -8,7 +8,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { after, before, describe, it, mock } from 'node:test';
 import { Keyring } from '../../../src/images/sources/keyring.ts';
 import { describeSignatureFault } from '../../../src/images/sources/signature-fault.ts';
-import { type Verified, verifyClearSigned, verifyDetached } from '../../../src/images/sources/verification.ts';
+import { verifyClearSigned, verifyDetached } from '../../../src/images/sources/verification.ts';
 import { GpgHome, type SignOptions } from '../../support/gpg-home.ts';
 import { missing } from '../../support/needs.ts';
 import { printedRandom } from '../../support/printed-random.ts';
@@ -50,7 +50,8 @@ function isOutsideHash(signature: Uint8Array, at: number): boolean {
   return at >= begin && at < begin + 2 + packet.readUInt16BE(begin);
 }
 
-const codeOf = (verified: Verified<unknown>): string => (verified.ok ? 'accepted' : verified.fault.code);
+type Verified = Awaited<ReturnType<typeof verifyDetached>>;
+const codeOf = (verified: Verified): string => (verified.ok ? 'accepted' : verified.fault.code);
 
 describe('a signature', { skip: missing('gpg', 'gpgv') }, () => {
   let home: GpgHome;
@@ -132,12 +133,7 @@ describe('a signature', { skip: missing('gpg', 'gpgv') }, () => {
   });
 
   it('is refused by name, with its key', async () => {
-    const rows: readonly (readonly [
-      name: string,
-      code: string,
-      verified: Promise<Verified<unknown>>,
-      keyId?: string,
-    ])[] = [
+    const rows: readonly (readonly [name: string, code: string, verified: Promise<Verified>, keyId?: string])[] = [
       ['of a key that is not in the keyring', 'unknown-key', verify(signed({ key: 'stranger' })), keyOf('stranger')],
       ['by DSA', 'weak-algorithm', verify(signed({ key: 'dsa' })), keyOf('dsa')],
       ['by RSA with 1024 bits', 'weak-algorithm', verify(signed({ key: 'short' })), keyOf('short')],
