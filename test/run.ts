@@ -19,7 +19,7 @@ import type { FileLine } from './support/line-reporter.ts';
 import { hasRoomInMemory, MEMORY_ROOT } from './support/memory-place.ts';
 import { NO_MIRROR, reachesMirror, withoutMirrorText } from './support/needs.ts';
 import { RUN_VARIABLE } from './support/process-tree.ts';
-import { endDeadRuns, endRun, guardRun, nameOwner, PLACE_PREFIX } from './support/run-end.ts';
+import { endRun, guardRun, PLACE_PREFIX } from './support/run-end.ts';
 import { type Limits, runTests } from './support/test-process.ts';
 
 interface Suite extends Limits {
@@ -257,7 +257,6 @@ function printList(title: string, list: readonly string[]): void {
 /** The temporary directories of this run, on disk and in memory, which go with it, however it ends. */
 function makeScratch(): void {
   const parents = [tmpdir(), ...(existsSync(MEMORY_ROOT) ? [MEMORY_ROOT] : [])];
-  for (const parent of parents) endDeadRuns(parent);
   const places: string[] = [];
   // Before the first directory is made: a signal would leave it.
   process.on('exit', () => {
@@ -268,7 +267,6 @@ function makeScratch(): void {
   for (const parent of parents) {
     const place = mkdtempSync(join(parent, PLACE_PREFIX));
     places.push(place);
-    nameOwner(place, places[0] ?? place);
     // Some tests drop root.
     chmodSync(place, 0o1777);
   }
