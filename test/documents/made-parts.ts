@@ -14,7 +14,6 @@ import { VARIABLES } from '../../src/region/preseed/variables.ts';
 import { QUIRK_FIRMWARE } from '../../src/region/reports/dhcp.ts';
 import { DHCP_MUSTS } from '../conformance/dhcp-musts.ts';
 import type { Must } from '../conformance/must-rows.ts';
-import { boundsParts } from './bounds-parts.ts';
 import { eventsParts } from './events-parts.ts';
 import { readDocument } from './markdown.ts';
 import { table } from './markdown-table.ts';
@@ -122,7 +121,6 @@ function conformanceParts() {
 export const MADE_PARTS: Readonly<Record<string, () => Readonly<Record<string, string>>>> = {
   'docs/firmware.md': firmwareParts,
   'docs/preseeds.md': preseedsParts,
-  'docs/reference/bounds.md': boundsParts,
   'docs/reference/dhcp-conformance.md': conformanceParts,
   'docs/reference/dhcp-options.md': optionsParts,
   'docs/reference/events.md': eventsParts,

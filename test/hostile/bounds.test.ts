@@ -1,20 +1,16 @@
-// Every bound that an outside client can fill is named, with a test that fills it; one that others notice has a row of facts, for the document.
+// Every bound that an outside client can fill is named, with a test that fills it: in docs/reference/bounds.md if others notice it, with the value of
+// the code, and otherwise in quiet-bounds.ts.
 // @host rests
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { readDocument } from '../documents/markdown.ts';
 import { findConstant, valueText } from './bound-scan.ts';
-import { QUIET_BOUNDS } from './bounds/quiet.ts';
-import { HELD } from './bounds.ts';
+import { QUIET_BOUNDS } from './quiet-bounds.ts';
 
 const TEST = join(import.meta.dirname, '..');
-const NOTICED = Object.values(HELD).flat();
-const TESTED: readonly (readonly [at: string, test: string])[] = [
-  ...NOTICED.flatMap(({ at, test }) => (test === undefined ? [] : [[at, test] as const])),
-  ...Object.entries(QUIET_BOUNDS).flatMap(([test, bounds]) => bounds.map((at) => [at, test] as const)),
-];
 
 /** Rows without a test of their own. Never add a new row: this list only becomes shorter. */
 const UNTESTED: readonly string[] = [
@@ -28,6 +24,20 @@ const BY_EFFECT: readonly string[] = [
   'net/datagrams/udp-dgram-socket.ts SEND_QUEUE_MAX',
   'net/linux/ear-socket.ts FRAMES_MAX',
   'observe/log-writer.ts WAITING_BYTES_MAX',
+];
+
+/** The rows of the document, except those of the host: the bound, its value, and its test. */
+const NOTICED = readDocument('docs/reference/bounds.md')
+  .split('\n')
+  .flatMap((line) => {
+    const cells = line.split(' | ').map((cell) => cell.replace(/^\| | \|$/g, ''));
+    const [, name, file] = /`([#\w]+)` in `([\w/.-]+)`$/.exec(cells[0] ?? '') ?? [];
+    const [, test] = /^`(.*)`$/.exec(cells.at(-1) ?? '') ?? [];
+    return file === undefined ? [] : [{ at: `${file} ${name}`, value: cells[1], test, cells: cells.length }];
+  });
+const TESTED: readonly (readonly [at: string, test: string])[] = [
+  ...NOTICED.flatMap(({ at, test }) => (test === undefined ? [] : [[at, test] as const])),
+  ...Object.entries(QUIET_BOUNDS).flatMap(([test, bounds]) => bounds.map((at) => [at, test] as const)),
 ];
 
 /** Whether a test names a bound; a rate without a name of its own is named by the class that holds it. */
@@ -54,11 +64,12 @@ describe('the table of bounds', () => {
     assert.deepEqual(untested.sort(), UNTESTED, 'write the test that fills it, and name it in the row');
   });
 
-  it('every row has a value', () => {
-    for (const { at } of NOTICED) {
+  it('every row has seven cells, and the value of the code', () => {
+    assert.ok(NOTICED.length > 150, `${NOTICED.length} rows`);
+    for (const { at, value, cells } of NOTICED) {
       const found = findConstant(at);
-      assert.ok(found !== undefined, at);
-      assert.match(valueText(found), /\d/, at);
+      assert.equal(value, found && valueText(found), at);
+      assert.equal(cells, 7, at);
     }
   });
 });

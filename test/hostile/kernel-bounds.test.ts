@@ -1,4 +1,4 @@
-// The rows of the bounds that the code does not name (`bounds/kernel.ts`) say what the unit, Node and the kernel do.
+// The rows of the bounds that the code does not name (docs/reference/bounds.md#of-the-host) say what the unit, Node and the kernel do.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -17,8 +17,11 @@ import { CONNECTIONS_MAX as REGION_CONNECTIONS_MAX } from '../../src/region/http
 import { TRANSFERS_MAX, UNANSWERED_MAX } from '../../src/tftp/places.ts';
 import { portOf } from '../support/listening-port.ts';
 import { missing } from '../support/needs.ts';
-import { FILES_OF_UNIT, LISTEN_BACKLOG } from './bounds/kernel.ts';
 
+/** The queue of a listener, when none is asked for (node:net, `server.listen`). */
+const LISTEN_BACKLOG = 511;
+/** In systemd/rackboot.service. */
+const FILES_OF_UNIT = 65_536;
 const UNIT = join(import.meta.dirname, '..', '..', 'systemd', 'rackboot.service');
 const LOOPBACK: Ipv4 = parseIpv4('127.0.0.1') ?? assert.fail();
 
