@@ -94,7 +94,7 @@ async function* contenders(directory: string, server: PostgresServer, filledDir:
   rmSync(stateDir, { recursive: true });
   const template = await server.makeDatabase();
   await toPostgres(server.placeOf(template), async (target) => {
-    const source = SqliteSource.open(join(filledDir, REGION_FILE));
+    const source = new SqliteSource(join(filledDir, REGION_FILE));
     try {
       await copyRegion(source, target, () => undefined);
     } finally {

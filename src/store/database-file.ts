@@ -19,9 +19,9 @@ import { foundStats, linkedFile, linkTarget, statsFault } from '../files/found-s
 import { isOwnershipError, ownershipRemedy, ownUserName } from '../files/ownership.ts';
 import { checkRegularFile, openRegularFile, UnfitFile } from '../files/regular-file.ts';
 
-/** How long a statement waits for another process that holds the file (a backup, an operator's shell), in milliseconds. */
+/** How long a statement waits for another process that holds the file, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;
-/** The next checkpoint cuts a write-ahead log that grew in a burst back to this size. */
+/** A checkpoint cuts a write-ahead log that grew in a burst back to this size. */
 const WAL_BYTES_KEPT_MAX = 16 * 1024 * 1024;
 /** With less free space, an I/O error means a full disk: the shared-memory file could not grow. */
 const FREE_BYTES_MIN = 1024 * 1024;
@@ -40,7 +40,6 @@ const SQLITE_NOTADB = 26;
 /** Result codes of a damaged file. */
 export const BROKEN_CODES: ReadonlySet<number> = new Set([SQLITE_CORRUPT, SQLITE_NOTADB]);
 
-/** Evidence that an empty database once held data. */
 export interface Loss {
   readonly shownBy: string;
   /** The file to move away in order to begin with an empty database. */
@@ -54,9 +53,9 @@ export interface DatabaseKind {
   readonly applicationId: number;
   /** How to use another place for it; default: another state directory. */
   readonly elsewhere?: string;
-  /** Finds evidence that an empty database in this directory once held data; absent if an empty database always counts as new. */
+  /** Finds evidence that an empty database in this directory once held data; absent: it always counts as new. */
   readonly findLoss?: (directory: string) => Loss | undefined;
-  /** SQL steps: the first makes version 1 in an empty file, each further one makes the next version. */
+  /** SQL steps: the first makes version 1 in an empty file, each further one the next version. */
   readonly migrations: readonly string[];
 }
 
@@ -66,9 +65,9 @@ export function sqliteCode(error: unknown): number | undefined {
   return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
 }
 
-/** How errors speak of a directory that the user named. */
+/** How errors speak of a directory. */
 export interface DirectoryWords {
-  /** The noun for it, without an article: `state directory`. */
+  /** Its noun, without an article: `state directory`. */
   readonly title: string;
   /** How to use another one. */
   readonly elsewhere: string;
@@ -76,10 +75,7 @@ export interface DirectoryWords {
 
 const STATE_WORDS: DirectoryWords = { title: 'state directory', elsewhere: 'set state_dir to another directory' };
 
-/**
- * Creates a directory and its parents durably.
- * @throws RackError `store-unwritable`
- */
+/** Creates a directory and its parents durably. @throws RackError `store-unwritable` */
 export function makeStateDirectory(path: string, words = STATE_WORDS): void {
   try {
     makeDirectories(path, 0o750);
@@ -88,7 +84,7 @@ export function makeStateDirectory(path: string, words = STATE_WORDS): void {
   }
 }
 
-/** Why this user cannot create a missing state directory; undefined: it can, or the directory exists. Creates nothing. */
+/** Why this user cannot create a missing state directory; undefined: it can, or the directory exists. */
 export function findUncreatable(path: string): RackError | undefined {
   if (existsSync(path)) return undefined;
   let parent = dirname(resolve(path));
@@ -112,8 +108,8 @@ const uncreatable = (path: string, { title, elsewhere }: DirectoryWords, cause: 
 /**
  * Opens or creates a database and migrates it to the newest version.
  * @param around runs the migration of older tables; it may throw instead
- * @throws RackError `store-newer`, `store-broken`, `store-unwritable`; `store-unavailable` if the disk is full or
- * another process holds the file
+ * @throws RackError `store-newer`, `store-broken`, `store-unwritable`; `store-unavailable` if the disk is full or the
+ *   file is held
  */
 export function openDatabaseFile(
   path: string,
@@ -132,7 +128,7 @@ export function openDatabaseFile(
     const opened = database;
     const version = versionOf(database, path, kind);
     if (version === 0) checkNotLost(path, kind);
-    // Reading every page before serving is only worthwhile after a process was killed.
+    // Reading every page is only worthwhile after a process was killed.
     if (wasCut) checkPages(database, path, kind);
     database.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT_MAX}`,
@@ -147,7 +143,7 @@ export function openDatabaseFile(
   }
 }
 
-/** Creates the file readable by its owner only; SQLite itself would make it readable for all users. Its companions get the same mode. */
+/** SQLite itself would make the file readable for all users. Its companions get the same mode. */
 export function makePrivate(path: string): void {
   try {
     closeSync(openRegularFile(path, 'append'));
@@ -157,7 +153,7 @@ export function makePrivate(path: string): void {
   }
 }
 
-/** The error for a file that the system does not let this user write, with the remedy. */
+/** The error for a file that this user may not write. */
 export function writeRefused(path: string, cause: unknown): RackError {
   const code = osErrorCode(cause);
   if (code === 'ENOSPC') return full(path, cause);
@@ -186,25 +182,25 @@ function unfit(path: string, cause: UnfitFile): RackError {
   });
 }
 
-/** @throws RackError `store-broken` if the path is not a regular file, `store-unwritable` if this user has no permission; as `foundStats` */
+/** @throws RackError `store-broken` if the path is not a regular file, `store-unwritable` without permission */
 export function checkRegular(database: string, companion: string): void {
   const path = companion === '' ? database : companionOf(database, companion);
   try {
-    // Do not open the file: closing it would release this process's locks on it (sqlite.org/howtocorrupt.html §2.2).
+    // Opening the file and closing it would release this process's locks on it (sqlite.org/howtocorrupt.html §2.2).
     checkRegularFile(path);
   } catch (cause) {
     if (cause instanceof UnfitFile) throw unfit(path, cause);
     if (!isOwnershipError(cause)) throw statsFault(path, cause);
     if (linkTarget(database) !== undefined) throw statsFault(database, cause);
-    // This is the first access to the directory; a user without permission fails here.
+    // A user without permission fails here first.
     throw unwritable(database, osErrorCode(cause) ?? errorText(cause), cause);
   }
 }
 
 /**
- * Call it before SQLite opens the file, even for reading: SQLite deletes the write-ahead log of an empty database.
- * (A new file has its first page before it has a write-ahead log.)
- * @throws RackError `store-broken` if the file is empty or missing, but its write-ahead log is not empty; as `foundStats`
+ * Call it before SQLite opens the file, even for reading: SQLite deletes the write-ahead log of an empty database. (A
+ * new file has its first page before it has a write-ahead log.)
+ * @throws RackError `store-broken` if the file is empty or missing, but its write-ahead log is not empty
  */
 export function checkNotCut(path: string): void {
   const wal = companionOf(path, '-wal');
@@ -219,7 +215,6 @@ export function checkNotCut(path: string): void {
 
 const companionOf = (database: string, companion: string): string => `${linkedFile(database)}${companion}`;
 
-/** @throws RackError `store-broken` if the database is empty but once held data */
 function checkNotLost(path: string, kind: DatabaseKind): void {
   const loss = kind.findLoss?.(dirname(path));
   if (loss === undefined) return;
@@ -242,7 +237,7 @@ function fileSize(path: string): number {
 
 /**
  * The version of a file that must be of this kind; 0 if it is still empty.
- * @throws RackError `store-broken` for another program's file or an impossible version, `store-newer`
+ * @throws RackError `store-broken`, `store-newer`
  */
 export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKind): number {
   const { elsewhere = STATE_WORDS.elsewhere } = kind;
@@ -267,51 +262,48 @@ export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKi
   return version;
 }
 
+/** Reads every page. */
 function checkPages(database: DatabaseSync, path: string, kind: DatabaseKind): void {
-  const fault = pageFault(database);
-  if (fault !== undefined) throw broken(path, kind, fault, undefined);
-}
-
-/** Reads every page. @returns the first fault */
-function pageFault(database: DatabaseSync): string | undefined {
-  const row = database.prepare('PRAGMA quick_check(1)').get();
-  const verdict = row === undefined ? 'no answer' : String(Object.values(row)[0]);
-  return verdict === 'ok' ? undefined : verdict;
+  const [verdict] = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {});
+  if (verdict !== 'ok') throw broken(path, kind, String(verdict), undefined);
 }
 
 /**
- * Writes a copy of a database as it is at this moment, readable by this user alone, even while another process writes to it.
- * @returns false if it is missing or empty: there is no copy @throws RackError as `openDatabaseFile`
+ * Writes a copy of a database as of this moment, readable by this user alone. A missing or empty one has no copy.
+ * @throws RackError as `openDatabaseFile`
  */
-export function copyDatabase(path: string, kind: DatabaseKind, target: string): boolean {
+export function copyDatabase(path: string, kind: DatabaseKind, target: string): void {
   checkNotCut(path);
-  if (isEmpty(path)) return false;
-  return reading(path, kind, (database, version) => {
-    if (version === 0) return false;
+  if (isEmpty(path)) return;
+  openToRead(path, kind, (database, version) => {
+    if (version === 0) return;
     makePrivate(target);
     database.prepare('VACUUM INTO ?').run(target);
-    return true;
-  });
+  }).close();
 }
 
 /** Reads every page of a copy. @throws RackError `store-broken`, `store-newer` */
-export function checkCopy(path: string, kind: DatabaseKind): void {
-  reading(path, kind, (database, version) => {
+export const checkCopy = (path: string, kind: DatabaseKind): void =>
+  openToRead(path, kind, (database, version) => {
     if (version === 0) throw broken(path, kind, 'it is empty', undefined);
     checkPages(database, path, kind);
-  });
-}
+  }).close();
 
-function reading<T>(path: string, kind: DatabaseKind, work: (database: DatabaseSync, version: number) => T): T {
+/** Opens a file for reading; closes it if `work` with it fails. */
+export function openToRead(
+  path: string,
+  kind: DatabaseKind,
+  work: (database: DatabaseSync, version: number) => void,
+): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
     database.exec('PRAGMA trusted_schema = OFF');
-    return work(database, versionOf(database, path, kind));
+    work(database, versionOf(database, path, kind));
+    return database;
   } catch (cause) {
-    throw cause instanceof RackError ? cause : explain(path, kind, cause);
-  } finally {
     database?.close();
+    throw cause instanceof RackError ? cause : explain(path, kind, cause);
   }
 }
 
@@ -329,7 +321,7 @@ function migrate(database: DatabaseSync, path: string, kind: DatabaseKind, versi
   }
 }
 
-/** Writes a copy atomically, as private as the file; replaces an earlier copy of the same name. */
+/** Writes a copy atomically, as private as the file. */
 function copyFile(database: DatabaseSync, target: string): void {
   const part = `${target}.part`;
   rmSync(part, { force: true });
@@ -370,7 +362,6 @@ function readOnly(path: string, cause: unknown): RackError {
   );
 }
 
-/** The free bytes of a directory's disk. */
 export function freeBytes(directory: string): number {
   const { bavail, bsize } = statfsSync(directory);
   return bavail * bsize;
@@ -382,7 +373,6 @@ export function isFullDisk(path: string, error: unknown): boolean {
   return code === SQLITE_FULL || (code === SQLITE_IOERR && freeBytes(dirname(path)) < FREE_BYTES_MIN);
 }
 
-/** Explains a failure to open to the operator. */
 export function explain(path: string, kind: DatabaseKind, cause: unknown): RackError {
   const detail = errorText(cause);
   if (isFullDisk(path, cause)) return full(path, cause);

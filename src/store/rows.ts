@@ -6,12 +6,11 @@ import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
-/** A column, and how a value stands in it. */
 export interface Column<T> {
   readonly name: string;
   /** PostgreSQL's type, where JSON carries the value. */
   readonly type: 'BIGINT' | 'TEXT' | 'BYTEA';
-  /** @throws Error if it holds no such value: our own bug */
+  /** Any other value is our own bug, and throws. */
   read(row: Row): T;
   write(value: T): SQLInputValue;
 }
@@ -49,7 +48,6 @@ export const mapped = <S, T>(stored: Column<S>, read: (value: S) => T, write: (v
   write: (value) => stored.write(write(value)),
 });
 
-/** A column that may be NULL. */
 export const optional = <T>(stored: Column<T>): Column<T | undefined> => ({
   ...stored,
   read: (row) => (row[stored.name] === null ? undefined : stored.read(row)),
@@ -63,7 +61,6 @@ export const ipv4In = (name: string): Column<Ipv4> => mapped(number(name), ipv4,
 export const json = <T>(name: string): Column<T> =>
   mapped<string, T>(text(name), (stored) => JSON.parse(stored), JSON.stringify);
 
-/** One of these words. */
 export const oneOf = <T extends string>(name: string, words: readonly T[]): Column<T> =>
   mapped<string, T>(
     text(name),
@@ -75,7 +72,7 @@ export const oneOf = <T extends string>(name: string, words: readonly T[]): Colu
     (word) => word,
   );
 
-/** The column of each field; one that is left out does not compile. */
+/** One that is left out does not compile. */
 type Columns<T> = { readonly [Field in keyof Required<T>]: Column<T[Field]> };
 
 /** How a record stands in a row. */
@@ -107,6 +104,8 @@ export const insertInto = (table: string, names: readonly string[]): string =>
   `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
 /** The columns of an UPDATE, each with a value of its own. */
 export const assigned = (names: readonly string[]): string => names.map((name) => `${name} = ?`).join(', ');
+/** A column's value of one row of `FROM rows(?) AS one`. @param index of the value in the row */
+export const fromRow = ({ type }: Column<unknown>, index: number): string => `CAST(one.value ->> ${index} AS ${type})`;
 /** Replaces these columns of the row with the same key. */
 export const orReplace = (key: string, names: readonly string[]): string =>
   ` ON CONFLICT (${key}) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(', ')}`;
@@ -151,7 +150,7 @@ export class Statements {
     return Number(this.prepare(sql).run(...values).changes);
   }
 
-  /** The first column of the first row; 0 if there is no row or it is not a number. */
+  /** The first column of the first row; 0 if there is none. */
   number(sql: string, ...values: SQLInputValue[]): number {
     const row = this.one(sql, ...values);
     const value = row === undefined ? 0 : Object.values(row)[0];

@@ -11,7 +11,7 @@
 import type { RackReport } from '../region/records/machine-event.ts';
 
 /** A report without its sequence. */
-export type OutboxReport = Omit<RackReport, 'sequence'>;
+type OutboxReport = Omit<RackReport, 'sequence'>;
 
 /** An enlistment that a machine posted while the region was away. */
 export interface QueuedPost {

@@ -224,7 +224,7 @@ describe('a region whose data is moved', { skip: missing('linux', '/usr/lib/post
 
   test('of two copies into one database at once, one is refused, and the other is whole', async () => {
     const place = server.placeOf(await server.makeDatabase());
-    const source = SqliteSource.open(join(stateDir, REGION_FILE));
+    const source = new SqliteSource(join(stateDir, REGION_FILE));
     const copy = () => toPostgres(place, (target) => copyRegion(source, target, () => undefined));
     await toPostgres(place, async (target) => {
       await assert.rejects(openPostgresRegion(place), /^RackError: the region's database is being copied: wait/);

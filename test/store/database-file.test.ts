@@ -13,6 +13,7 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -21,7 +22,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import { type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';
 import { LEASE_DATABASE } from '../../src/store/leases/lease-schema.ts';
-import { OUTBOX_DATABASE } from '../../src/store/outbox/outbox-schema.ts';
+import { OUTBOX_DATABASE } from '../../src/store/outbox/outbox-database.ts';
 import { REGION_DATABASE } from '../../src/store/region/region-schema.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'state');
@@ -124,6 +125,25 @@ test('a later version is refused with both remedies, and its copy can be opened'
   renameSync(`${path}.version-1`, path);
   openDatabaseFile(path, FIRST).close();
   assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept' }]);
+});
+
+test('a file of another program, and one that is no database, are refused with the remedy', () => {
+  const database = new DatabaseSync(path);
+  database.exec('CREATE TABLE theirs (a); PRAGMA application_id = 7');
+  database.close();
+  assert.equal(refusal(path, () => openDatabaseFile(path, FIRST)).code, 'store-broken');
+  writeFileSync(path, 'once upon a time '.repeat(500));
+  const { code, message } = refusal(path, () => openDatabaseFile(path, FIRST));
+  assert.equal(code, 'store-broken');
+  assert.match(message, /restore a backup, or move it/);
+});
+
+test('an impossible directory is named with the remedy', () => {
+  writeFileSync(path, '');
+  assert.throws(() => openDatabaseFile(join(path, 'state', 'notes.db'), FIRST), {
+    code: 'store-unwritable',
+    message: /state_dir/,
+  });
 });
 
 test('a link to an emptied file is refused, and the write-ahead log next to that file is left untouched', () => {

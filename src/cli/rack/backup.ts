@@ -46,15 +46,14 @@ import { RACK_CONFIG } from '../../region/config.ts';
 import { checkCopy, copyDatabase, type DatabaseKind, writeRefused } from '../../store/database-file.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import { LEASE_DATABASE } from '../../store/leases/lease-schema.ts';
-import { OUTBOX_FILE } from '../../store/outbox/outbox-database.ts';
-import { OUTBOX_DATABASE } from '../../store/outbox/outbox-schema.ts';
+import { OUTBOX_DATABASE, OUTBOX_FILE } from '../../store/outbox/outbox-database.ts';
 import { commitRestore, MANIFEST_BYTES_MAX, MANIFEST_FILE, STATE_PART } from '../../store/pending-restore.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { withStoredSettings } from '../config/settings-store.ts';
 import { confirmOnTerminal } from '../terminal/confirmation.ts';
 import { formatBytes, print, printAside, printJson } from '../terminal/output.ts';
-import { asOwnerOf, makeForService } from '../terminal/state-owner.ts';
+import { asOwnerOf, makeForService, type Owner } from '../terminal/state-owner.ts';
 
 const FORMAT = 1;
 const CONFIG_PART = 'config';
@@ -94,7 +93,7 @@ interface BackupFlags {
   readonly json: boolean;
 }
 
-/** Writes a backup into a new file. @returns 0 @throws RackError `already-exists`, `bad-argument`, `store-…`, `tool-…` */
+/** Writes a backup into a new file. @throws RackError `already-exists`, `bad-argument`, `store-…`, `tool-…` */
 export function backUpRack({ config: given, file: named, json }: BackupFlags): number {
   const [config, file] = [resolve(given), resolve(named)];
   if (isRegionFile(config))
@@ -159,16 +158,19 @@ export function backUpRack({ config: given, file: named, json }: BackupFlags): n
 
 const shortName = (path: string): string => path.slice(path.indexOf('/') + 1);
 
-/** Root's file, or this user's, readable by nobody else. */
-function openNew(path: string): number {
+/** Runs `work` with a file; its error says what to do. */
+function attempt<T>(path: string, explain: (path: string, cause: unknown) => RackError, work: () => T): T {
   try {
-    return openSync(path, 'wx', 0o600);
+    return work();
   } catch (error) {
-    throw writeRefused(path, error);
+    throw error instanceof RackError ? error : explain(path, error);
   }
 }
 
-/** Removes what killed commands left: names that begin with `prefix` and have the number of a process that has ended. */
+/** Readable by this user alone. */
+const openNew = (path: string): number => attempt(path, writeRefused, () => openSync(path, 'wx', 0o600));
+
+/** Removes what killed commands left: names of `prefix` and the number of an ended process. */
 function removeLeft(directory: string, prefix: string): void {
   if (!existsSync(directory)) return;
   for (const name of readdirSync(directory)) {
@@ -179,8 +181,8 @@ function removeLeft(directory: string, prefix: string): void {
 }
 
 /**
- * The files of the configuration: for the default file, which has a directory of its own, all in that; for another file itself, and those in
- * its directory that it names.
+ * The default file has a directory of its own, which is in the backup; of another, the file itself and those in its
+ * directory that it names.
  */
 function configFiles(config: string): readonly string[] {
   if (config === RACK_CONFIG) return filesBelow(dirname(config));
@@ -195,14 +197,7 @@ function configFiles(config: string): readonly string[] {
   return [...new Set([config, siteSourcesFile(config) ?? config, ...named])];
 }
 
-interface ConfiguredFile {
-  readonly path: string;
-  readonly bytes: Buffer;
-  readonly mode: number;
-  readonly isOfService: boolean;
-}
-
-function readConfigured(path: string, serviceUid: number): ConfiguredFile {
+function readConfigured(path: string, serviceUid: number) {
   const { size, mode, uid } = statSync(path);
   if (size > CONFIG_BYTES_MAX)
     throw new RackError(
@@ -212,7 +207,6 @@ function readConfigured(path: string, serviceUid: number): ConfiguredFile {
   return { path, bytes: read(path), mode: mode & 0o777, isOfService: uid !== 0 && uid === serviceUid };
 }
 
-/** The regular files at or below a path; none if it does not exist. */
 function filesBelow(path: string): readonly string[] {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats?.isDirectory() === true)
@@ -222,29 +216,14 @@ function filesBelow(path: string): readonly string[] {
   return stats?.isFile() === true ? [path] : [];
 }
 
-function read(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw fileFault(path, error);
-  }
-}
+const read = (path: string): Buffer => attempt(path, fileFault, () => readFileSync(path));
 
-function makePart(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw writeRefused(path, error);
-  }
-}
+const makePart = (path: string): string | undefined =>
+  attempt(path, writeRefused, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
 
 function put(path: string, bytes: Buffer | string): void {
   makePart(dirname(path));
-  try {
-    writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });
-  } catch (error) {
-    throw writeRefused(path, error);
-  }
+  attempt(path, writeRefused, () => writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' }));
 }
 
 function digest(path: string): string {
@@ -262,11 +241,11 @@ function digest(path: string): string {
   }
 }
 
-/** Runs tar(1). @returns its output @throws RackError `tool-missing`, `tool-failed` */
+/** @throws RackError `tool-missing`, `tool-failed` */
 function tar(
   words: readonly string[],
   stdio: readonly ('ignore' | 'pipe' | number)[],
-  owner: { readonly uid: number; readonly gid: number } | undefined,
+  owner: Owner | undefined,
 ): Buffer {
   const mask = process.umask(0o077);
   try {
@@ -284,13 +263,12 @@ function tar(
 }
 
 interface RestoreFlags extends BackupFlags {
-  /** Replace what is there. */
   readonly force: boolean;
   /** Leave the configuration of this host as it is. */
   readonly stateOnly: boolean;
 }
 
-/** Puts a backup back. @returns 0 @throws RackError `already-running`, `already-exists`, `store-broken`, `store-newer`, `cancelled`, … */
+/** Puts a backup back. @throws RackError `already-running`, `already-exists`, `store-broken`, `store-newer`, `cancelled`, … */
 export async function restoreRack({
   config: given,
   file: named,
@@ -356,7 +334,7 @@ export async function restoreRack({
   return 0;
 }
 
-/** Writes the cache of the restored settings, by which commands know the networks before the rack has started. */
+/** By this cache commands know the networks before the rack has started. */
 async function cacheSettings(config: string): Promise<void> {
   const read = readConfigFile(readConfigText(config));
   if (!read.ok) return;
@@ -365,7 +343,7 @@ async function cacheSettings(config: string): Promise<void> {
   await withStoredSettings({ stateDir: loadPlace(config).stateDir, name, file: config, values }, async () => undefined);
 }
 
-/** A directory that a rack can have as its own: new, empty, or with a state. @throws RackError `bad-argument` */
+/** Accepts a directory that is new, empty, or has a state. */
 function checkPlace(stateDir: string): void {
   const names = existsSync(stateDir) ? readdirSync(stateDir) : [];
   const isOurs = names.some((name) => ['rack.lock', 'rack.json', ...DATABASES.map(([one]) => one)].includes(name));
@@ -381,12 +359,7 @@ const damaged = (file: string, why: string, cause?: unknown): RackError =>
   new RackError('store-broken', `${file} is no backup of a rack, or is damaged (${why}): use another one`, { cause });
 
 function withFile<T>(file: string, work: (descriptor: number) => T): T {
-  let descriptor: number;
-  try {
-    descriptor = openSync(file, 'r');
-  } catch (error) {
-    throw fileFault(file, error);
-  }
+  const descriptor = attempt(file, fileFault, () => openSync(file, 'r'));
   try {
     return work(descriptor);
   } catch (error) {
@@ -397,7 +370,6 @@ function withFile<T>(file: string, work: (descriptor: number) => T): T {
   }
 }
 
-/** @throws RackError `not-found`, `store-broken`, `store-newer` */
 function readManifest(file: string): Manifest {
   const text = withFile(file, (descriptor) =>
     tar(['--extract', '--to-stdout', '--file=-', MANIFEST_FILE], [descriptor, 'pipe', 'pipe'], undefined),
@@ -419,12 +391,7 @@ function readManifest(file: string): Manifest {
   return manifest.data;
 }
 
-function unpack(
-  file: string,
-  { files }: Manifest,
-  work: string,
-  owner: { readonly uid: number; readonly gid: number } | undefined,
-): void {
+function unpack(file: string, { files }: Manifest, work: string, owner: Owner | undefined): void {
   const names = [MANIFEST_FILE, ...files.map(({ path }) => path)];
   const options = ['--no-same-owner', '--no-same-permissions', '--directory', work];
   withFile(file, (descriptor) =>
@@ -432,7 +399,6 @@ function unpack(
   );
 }
 
-/** @throws RackError `store-broken`, `store-newer` */
 function check(file: string, { files }: Manifest, work: string): void {
   for (const { path, bytes, sha256 } of files) {
     const at = join(work, path);
@@ -445,7 +411,6 @@ function check(file: string, { files }: Manifest, work: string): void {
   }
 }
 
-/** The files of the state that a restore would replace by others. */
 const stateInTheWay = (stateDir: string, { files }: Manifest): readonly string[] =>
   [...DATABASES.map(([name]) => name), ...OTHER_STATE]
     .map((name) => join(stateDir, name))
@@ -456,13 +421,8 @@ const stateInTheWay = (stateDir: string, { files }: Manifest): readonly string[]
 
 const isOther = (path: string, { sha256 }: Entry): boolean => existsSync(path) && digest(path) !== sha256;
 
-interface ConfigTarget {
-  readonly path: string;
-  readonly entry: Entry;
-}
-
 /** The places of the configuration's files: the file itself is the one that `--config` names. */
-const configTargets = ({ files, configFile }: Manifest, config: string): readonly ConfigTarget[] =>
+const configTargets = ({ files, configFile }: Manifest, config: string) =>
   files.flatMap((entry) => {
     const [part, ...rest] = entry.path.split('/');
     if (part !== CONFIG_PART) return [];
@@ -470,15 +430,14 @@ const configTargets = ({ files, configFile }: Manifest, config: string): readonl
     return [{ entry, path: name === basename(configFile) ? config : join(dirname(config), name) }];
   });
 
-/** Writes a file of the configuration next to its place, with its former mode and owner. */
 function writeBeside(
   path: string,
   { mode, isOfService }: Entry,
   from: string,
-  owner: { readonly uid: number; readonly gid: number } | undefined,
+  owner: Owner | undefined,
 ): { readonly from: string; readonly to: string } {
   const beside = `${path}.${process.pid}.unfinished`;
-  try {
+  return attempt(path, writeRefused, () => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
     removeLeft(dirname(path), `${basename(path)}.`);
     const file = openNew(beside);
@@ -487,8 +446,6 @@ function writeBeside(
     closeSync(file);
     chmodSync(beside, mode);
     if (isOfService && owner !== undefined) chownSync(beside, owner.uid, owner.gid);
-  } catch (error) {
-    throw error instanceof RackError ? error : writeRefused(path, error);
-  }
-  return { from: beside, to: path };
+    return { from: beside, to: path };
+  });
 }

@@ -19,50 +19,59 @@ import { lockState } from '../../store/state-lock.ts';
 import { formatBytes, print, printAside, printJson } from '../terminal/output.ts';
 import { becomeMakerOf, becomeOwnerOf, makeForService } from '../terminal/state-owner.ts';
 
-/** Options for a PostgreSQL database that is named by its URL. */
 interface DatabaseOptions {
   readonly passwordFile: string | undefined;
   readonly caFile: string | undefined;
 }
 
-/** One end that an option of `copy` names. */
-interface NamedPlace extends StorePlace {
-  readonly option: '--from' | '--to';
-}
+type Option = '--from' | '--to';
 
-/** The store of a configuration file, or an end that an option names. */
-type AnyPlace = StorePlace & Partial<NamedPlace>;
+interface Place extends StorePlace {
+  readonly option?: Option;
+}
+type NamedPlace = Place & { readonly option: Option };
 
 /** Opens one end of a copy, lends it to `work`, and closes it. */
 type Lend<End> = (work: (end: End) => Promise<CopiedTables>) => Promise<CopiedTables>;
 
-/** How a command reports. */
 interface Report {
   readonly json: boolean;
-  /** True to list each table with its number of rows, even an empty one. */
+  /** Lists each table with its number of rows. */
   readonly verbose: boolean;
 }
 
-/** Moves a region's data. @param from, to `sqlite:DIRECTORY` or the URL of a PostgreSQL @returns 0 */
+/** Moves a region's data. @param from, to `sqlite:DIRECTORY` or the URL of a PostgreSQL */
 export async function copyStores(from: string, to: string, options: DatabaseOptions, report: Report): Promise<number> {
-  const [source, target] = [
-    placeOf(from, '--from', optionsFor(from, to, options)),
-    placeOf(to, '--to', optionsFor(to, from, options)),
-  ];
+  try {
+    const source = placeOf(from, '--from', optionsFor(from, to, options));
+    return await copyNamed(source, placeOf(to, '--to', optionsFor(to, from, options)), report);
+  } catch (error) {
+    // The values of these keys come from options.
+    const text =
+      error instanceof RackError
+        ? error.message.replaceAll(/(?<=^| )(?:region\.store\.)?(password|ca)_file/g, '--$1-file')
+        : '';
+    throw error instanceof RackError && text !== error.message
+      ? new RackError(error.code, text, { cause: error })
+      : error;
+  }
+}
+
+async function copyNamed(source: NamedPlace, target: NamedPlace, report: Report): Promise<number> {
   checkDifferent(source, target);
   await loadPostgres(source, target);
-  // Read the files that the options name before this process switches users: perhaps only root may read them.
-  const one = inOptions(() => sourceAt(source, true), '--from');
-  const other = inOptions(() => targetAt(target), '--to');
+  // Perhaps only root may read the files that the options name; this process then switches users.
+  const [one, other] = [sourceAt(source, true), targetAt(target)];
   makeTarget(source, target);
-  // Write into a state directory as its owner, so that the service there can open the files.
-  for (const { stateDir, store, option } of [source, target])
-    if (store.kind === 'sqlite') becomeOwnerOf(stateDir, option);
-  const release = holdNamed(source, target);
+  // As the owner of the state, so that the service there can open the files.
+  const ends = [source, target].filter(({ store }) => store.kind === 'sqlite');
+  for (const { stateDir, option } of ends) becomeOwnerOf(stateDir, option);
+  // Keeps processes of a region from starting in these directories.
+  const locks = ends.map(({ stateDir, option }) => atOption(option, () => lockState(stateDir, NAMED[option])));
   try {
     return await copy(one, other, { ...report, next: nextAfterCopy(target) });
   } finally {
-    release();
+    for (const lock of locks) lock.release();
   }
 }
 
@@ -71,7 +80,7 @@ function nextAfterCopy({ stateDir, store }: NamedPlace): string {
   return `${what} in the region's file (${REGION_CONFIG}), and start its service`;
 }
 
-/** @throws RackError `bad-argument` if both are one directory, or have one URL; a database may have several (`toPostgres`) */
+/** Refuses one directory, or one URL; a database may have several (`toPostgres`). */
 function checkDifferent({ stateDir, store }: NamedPlace, target: NamedPlace): void {
   const isSameUrl = store.kind === 'postgresql' && target.store.kind === 'postgresql' && store.url === target.store.url;
   if (isSameUrl) throw new RackError('bad-argument', '--from and --to name the same database: name another one');
@@ -83,17 +92,19 @@ function checkDifferent({ stateDir, store }: NamedPlace, target: NamedPlace): vo
   throw new RackError('bad-argument', `--from and --to name the same directory, ${names}: name another one`);
 }
 
-/** Makes the directory of the target for the user that will run the region, unless the source has no data. */
+/**
+ * The directory of the target, for the user that will run the region, unless the source has no data: locking would make
+ * the directory of a mistyped one.
+ */
 function makeTarget(source: NamedPlace, target: NamedPlace): void {
   const from = source.store.kind === 'sqlite' ? source.stateDir : undefined;
-  if (target.store.kind !== 'sqlite') return;
   if (from !== undefined) atOption('--from', () => checkReadable(join(from, REGION_FILE)));
-  atOption('--to', () => makeForService(target.stateDir, NAMED['--to'], from));
+  if (target.store.kind === 'sqlite') atOption('--to', () => makeForService(target.stateDir, NAMED['--to'], from));
 }
 
-/** Writes the store of a configuration file into a new file, even while its region runs. @returns 0 */
+/** Writes the store of a configuration file into a new file, even while its region runs. */
 export async function backUp(config: string, given: string, { json, verbose }: Report): Promise<number> {
-  // An absolute path, because the error for a directory that the state's owner may not write names the directory.
+  // The error for a directory that the state's owner may not write names the directory.
   const file = resolve(given);
   const place = loadStorePlace(config);
   await loadPostgres(place);
@@ -110,7 +121,7 @@ export async function backUp(config: string, given: string, { json, verbose }: R
   return 0;
 }
 
-/** Fills the empty store of a configuration file from a backup. @returns 0 */
+/** Fills the empty store of a configuration file from a backup. */
 export async function restore(config: string, given: string, report: Report): Promise<number> {
   const file = resolve(given);
   // Perhaps the owner of the store may not read the configuration.
@@ -139,7 +150,6 @@ const tellFilled: TellTable = (table, rows) => {
 const run = (source: Lend<CopySource>, target: Lend<CopyTarget>, tell: TellTable): Promise<CopiedTables> =>
   source((one) => target((other) => copyRegion(one, other, tell)));
 
-/** @param next the next step of the operator */
 async function copy(
   source: Lend<CopySource>,
   target: Lend<CopyTarget>,
@@ -155,14 +165,13 @@ async function copy(
   return 0;
 }
 
-/** The options for one end: if only the other end is reached by TLS, --ca-file belongs to that one. */
+/** If only the other end is reached by TLS, --ca-file belongs to that one. */
 const optionsFor = (end: string, other: string, options: DatabaseOptions): DatabaseOptions =>
   isSocketUrl(end) && isDatabase(other) && !isSocketUrl(other) ? { ...options, caFile: undefined } : options;
 
 const isDatabase = (text: string): boolean => /^postgres(?:ql)?:/.test(text);
 
-/** @throws RackError `bad-argument` */
-function placeOf(text: string, option: NamedPlace['option'], { passwordFile, caFile }: DatabaseOptions): NamedPlace {
+function placeOf(text: string, option: Option, { passwordFile, caFile }: DatabaseOptions): NamedPlace {
   const directory = /^sqlite:(.+)$/.exec(text)?.[1];
   if (directory?.startsWith('/') === true) return { option, stateDir: resolve(directory), store: { kind: 'sqlite' } };
   if (directory !== undefined)
@@ -175,74 +184,26 @@ function placeOf(text: string, option: NamedPlace['option'], { passwordFile, caF
     throw new RackError('bad-argument', `${option}: ${help}`);
   }
   const given = { kind: 'postgresql', url: text, password_file: passwordFile, ca_file: caFile };
-  return {
-    option,
-    stateDir: '',
-    store: parseStore(
-      given,
-      (problem, key) => new RackError('bad-argument', optionNames(`${key}: ${problem}`, option)),
-    ),
-  };
+  const store = parseStore(given, (problem, key) => {
+    const what = `${key}: ${problem}`.replaceAll('region.store.url', option).replace('region.store.pool', 'pool');
+    return new RackError('bad-argument', what);
+  });
+  return { option, stateDir: '', store };
 }
 
-/** Replaces the keys of a configuration file in an error: here the values come from options. */
-const optionNames = (text: string, option: string): string =>
-  text
-    .replaceAll('region.store.url', option)
-    .replaceAll('region.store.', '')
-    .replace(/(?<=^| )(password|ca)_file/g, '--$1-file');
-
-/** One end of a copy; its errors name options instead of keys. */
-function inOptions<End>(place: () => Lend<End>, option: string): Lend<End> {
-  const renamed = (error: unknown): unknown =>
-    error instanceof RackError
-      ? new RackError(error.code, optionNames(error.message, option), { cause: error })
-      : error;
-  try {
-    const lend = place();
-    return (work) =>
-      lend(work).catch((error: unknown) => {
-        throw renamed(error);
-      });
-  } catch (error) {
-    throw renamed(error);
-  }
-}
-
-/** Loads the driver now: the owner of the data may not be able to read its files. */
+/** The owner of the data may not be able to read the driver's files. */
 async function loadPostgres(...places: readonly StorePlace[]): Promise<void> {
   if (places.some(({ store }) => store.kind === 'postgresql')) await import('../../store/copying/copy-postgres.ts');
 }
 
-/** How errors speak of the directory that is restored into. */
 const RESTORED = { title: 'state directory', elsewhere: TARGET_WORDS.restore.elsewhere };
-/** How errors speak of a directory that an option names. */
 const NAMED = {
   '--from': { title: 'directory', elsewhere: 'correct the path' },
   '--to': { title: 'directory', elsewhere: TARGET_WORDS.copy.elsewhere },
 } as const;
 
-/**
- * Keeps processes of a region from starting in these directories.
- * @throws RackError `already-running`, `not-found` for a source without data, and those of `lockState`; each begins with the option
- */
-function holdNamed(...places: readonly NamedPlace[]): () => void {
-  const locks = places.flatMap(({ stateDir, store, option }) =>
-    store.kind !== 'sqlite'
-      ? []
-      : atOption(option, () => {
-          // Locking would make the directory of a mistyped source.
-          if (option === '--from') checkReadable(join(stateDir, REGION_FILE));
-          return [lockState(stateDir, NAMED[option])];
-        }),
-  );
-  return () => {
-    for (const lock of locks) lock.release();
-  };
-}
-
-/** @param option undefined: a configuration file names the place @throws RackError whose text begins with the option that it is about */
-function atOption<T>(option: NamedPlace['option'] | undefined, work: () => T): T {
+/** An error begins with the option that it is about. @param option undefined: a configuration file names the place */
+function atOption<T>(option: Option | undefined, work: () => T): T {
   try {
     return work();
   } catch (error) {
@@ -251,8 +212,8 @@ function atOption<T>(option: NamedPlace['option'] | undefined, work: () => T): T
   }
 }
 
-/** Reads the files that the place names. @param isStopped true to refuse a source on which a region runs */
-function sourceAt({ stateDir, store, option }: AnyPlace, isStopped: boolean): Lend<CopySource> {
+/** @param isStopped true to refuse a source on which a region runs */
+function sourceAt({ stateDir, store, option }: Place, isStopped: boolean): Lend<CopySource> {
   if (store.kind === 'sqlite') return (work) => fromFile(join(stateDir, REGION_FILE), work, option);
   const place = postgresPlace(store);
   return async (work) => {
@@ -261,8 +222,7 @@ function sourceAt({ stateDir, store, option }: AnyPlace, isStopped: boolean): Le
   };
 }
 
-/** Reads the files that the place names. */
-function targetAt({ stateDir, store, option }: AnyPlace): Lend<CopyTarget> {
+function targetAt({ stateDir, store, option }: Place): Lend<CopyTarget> {
   if (store.kind === 'sqlite') {
     const words = option === undefined ? TARGET_WORDS.restore : TARGET_WORDS.copy;
     const open = (): SqliteTarget => SqliteTarget.open(join(stateDir, REGION_FILE), words);
@@ -278,9 +238,9 @@ function targetAt({ stateDir, store, option }: AnyPlace): Lend<CopyTarget> {
 async function fromFile(
   path: string,
   work: (source: CopySource) => Promise<CopiedTables>,
-  option?: NamedPlace['option'],
+  option?: Option,
 ): Promise<CopiedTables> {
-  const source = atOption(option, () => SqliteSource.open(path));
+  const source = atOption(option, () => new SqliteSource(path));
   try {
     return await work(source);
   } finally {

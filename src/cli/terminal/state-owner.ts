@@ -1,4 +1,5 @@
-// Every command and the daemon write below the state directory as its owner: a file made by root would lock the service out.
+// Every command and the daemon write below the state directory as its owner: a file made by root would lock the service
+// out.
 
 import { spawnSync } from 'node:child_process';
 import { chownSync, existsSync, type Stats, statSync } from 'node:fs';
@@ -9,12 +10,15 @@ import { becomeUser, findGroup, findUid, groupOf, readUserName } from '../../fil
 import { type DirectoryWords, makeStateDirectory } from '../../store/database-file.ts';
 import { printError } from './output.ts';
 
-/** The privileges of root that a process needs, as granted by its unit: ports below 1024 and, for a rack, frames to machines without an address. */
+/**
+ * What a process needs of root's privileges, as granted by its unit: ports below 1024 and, for a rack, frames to
+ * machines without an address.
+ */
 const CAPABILITIES = { rack: '+net_bind_service,+net_raw', region: '+net_bind_service' } as const;
 
 const SETPRIV = '/usr/bin/setpriv';
 
-interface Owner {
+export interface Owner {
   readonly uid: number;
   readonly gid: number;
 }
@@ -22,12 +26,12 @@ interface Owner {
 /** The owner of `stateDir` if this process is root and the owner is not. */
 function findOtherOwner(stateDir: string, key = 'state_dir'): Owner | undefined {
   const found = foundDirectory(stateDir, key);
-  // A directory that does not exist yet will be made; systemd-tmpfiles makes the service's before the start.
+  // Not made yet: systemd-tmpfiles makes the service's before the start.
   if (found === undefined || found.uid === 0 || process.getuid?.() !== 0) return undefined;
   return { uid: found.uid, gid: found.gid };
 }
 
-/** @throws RackError as `foundStats`; `config-invalid` for a link that leads to itself: there is nothing to restore */
+/** @throws RackError `config-invalid` for a link that leads to itself */
 function foundDirectory(stateDir: string, key: string): Stats | undefined {
   try {
     return foundStats(stateDir);
@@ -39,8 +43,8 @@ function foundDirectory(stateDir: string, key: string): Stats | undefined {
 }
 
 /**
- * If this process is root and the owner of `stateDir` is not, restarts it as that owner, with the capabilities of a rack or a region and
- * no other rights of root. Otherwise returns.
+ * If this process is root and the owner of `stateDir` is not, restarts it as that owner, with the capabilities of a
+ * rack or a region and no other rights of root.
  *
  * @throws RackError `permission-denied` if the owner cannot read this program, `tool-missing` without setpriv(1)
  */
@@ -49,7 +53,7 @@ export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILIT
   if (owner === undefined || process.execve === undefined) return;
   const name = readUserName(owner.uid);
   const [program = '', ...words] = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  // The user's own groups, as the service has them; a user without an entry in passwd(5) has none.
+  // The user's own groups, as the service has them, if passwd(5) has the user.
   const groups = findGroup(owner.uid) === undefined ? '--clear-groups' : '--init-groups';
   const who = ['--reuid', String(owner.uid), '--regid', String(groupOf(owner.uid, owner.gid)), groups];
   const capabilities = CAPABILITIES[kind];
@@ -90,10 +94,10 @@ export function asOwnerOf<T>(stateDir: string, work: (owner: Owner | undefined) 
   }
 }
 
-/** The user of the service units, who owns the state directories that they make. */
+/** The user of the service units. */
 const SERVICE_USER = 'rackboot';
 
-/** Switches to the user who will run the service: the owner of `stateDir` or, before the first start has made it, the user of the units. */
+/** Switches to the user who will run the service: the owner of `stateDir` or, if it is missing, the user of the units. */
 export function becomeRunnerOf(stateDir: string): void {
   const uid = process.getuid?.() === 0 && !existsSync(stateDir) ? findUid(SERVICE_USER) : undefined;
   if (uid === undefined) becomeOwnerOf(stateDir);
@@ -101,8 +105,8 @@ export function becomeRunnerOf(stateDir: string): void {
 }
 
 /**
- * Makes a missing `stateDir` for its service before this process, which is root, writes into it: the service could not use one of root. It
- * belongs to the owner of the directory in which it is made or, if that is root's, to the user of the units. Then as `becomeOwnerOf`.
+ * Makes a missing `stateDir` for its service, which could not use one of root. It belongs to the owner of the directory
+ * in which it is made or, if that is root's, to the user of the units. Then as `becomeOwnerOf`.
  * @param words of the directory in errors @throws RackError `store-unwritable`
  */
 export function becomeMakerOf(stateDir: string, key?: string, words?: DirectoryWords): void {
@@ -112,11 +116,11 @@ export function becomeMakerOf(stateDir: string, key?: string, words?: DirectoryW
 
 /**
  * As `becomeMakerOf`, but remains root.
- * @param source the directory of the data to copy, whose owner, unless that is root, gets the new one; undefined: there is none
+ * @param source a directory whose owner, unless that is root, gets the new one
  */
 export function makeForService(stateDir: string, words?: DirectoryWords, source?: string): void {
   const parent = dirname(stateDir);
-  // The service could not reach a directory below further new ones; they remain root's, and its start says so.
+  // Further new directories would remain root's, and the service's start says so.
   if (process.getuid?.() !== 0 || existsSync(stateDir) || !existsSync(parent)) return;
   const { uid, gid } = statSync(source ?? parent);
   const owner = uid === 0 && source === undefined ? findUid(SERVICE_USER) : uid;
@@ -133,6 +137,6 @@ export function becomeOwnerOf(stateDir: string, key?: string): void {
   const owner = findOtherOwner(stateDir, key);
   if (owner === undefined) return;
   becomeUser(owner.uid, owner.gid);
-  // Programs started from now on keep their files there, not below root's home.
+  // Programs started from now on keep their files there.
   process.env.HOME = stateDir;
 }

@@ -17,8 +17,8 @@ import { number, type Row } from '../rows.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 /**
- * Events of a class between two cuts: a tenth of the bound, but at most this many, because one transaction deletes them all. A cut takes
- * 5 ms for 10 000 events, and 10 ms for the 200 000 of machines.
+ * Events of a class between two cuts: a tenth of the bound, at most this many. One transaction deletes them: 5 ms for
+ * 10 000 events, 10 ms for the 200 000 of machines.
  */
 const CUT_EVERY = 2000;
 const cutEvery = (bound: number): number => Math.min(CUT_EVERY, Math.ceil(bound / 10));
@@ -31,11 +31,11 @@ export interface EventBounds {
 }
 
 /**
- * Event types that only an accepted rack causes. RACK_REGISTERED is not among them, because any host can register: without a person's name
- * it belongs to the strangers.
+ * Event types that only an accepted rack causes. Any host can register: without a person's name RACK_REGISTERED belongs
+ * to the strangers.
  */
 const RACK_TYPES: readonly MachineEventType[] = ['RACK_CHANGED', 'RACK_AWAY', 'RACK_BACK', 'RACK_EVENTS_LOST'];
-/** Event types that record a change of a machine's state. A machine cannot cause them at will. */
+/** A change of a machine's state, which a machine cannot cause at will. */
 const STATE_TYPES: readonly MachineEventType[] = ['NODE_CHANGED_STATUS', 'NODE_POWERED_ON', 'NODE_POWERED_OFF'];
 
 const literals = (types: readonly MachineEventType[]): string => types.map((type) => `'${type}'`).join(', ');
@@ -57,7 +57,7 @@ const RANKED: Readonly<Record<Exclude<Class, 'machines'>, { readonly where: stri
 /** Counts added events, and cuts a class when a cut is due. */
 export class EventCuts {
   readonly #bounds: Readonly<Record<Class, number>>;
-  /** Events of each class since its last cut. The first event after a start causes a cut, because the previous process may have missed one. */
+  /** Events since the last cut. The first event after a start causes one, because the previous process may have missed one. */
   readonly #uncut: Record<Class, number> = {
     deeds: CUT_EVERY,
     machines: CUT_EVERY,
@@ -76,7 +76,7 @@ export class EventCuts {
     };
   }
 
-  /** Counts an added event. @returns the operation that cuts its class, if a cut is due */
+  /** Counts an added event. @returns the cut of its class, if one is due */
   added({ type, username }: NewMachineEvent, machineId: number | undefined): Steps<void> | undefined {
     const isDeed = username !== '' || STATE_TYPES.includes(type);
     if (isDeed && machineId !== undefined) this.#deeds?.set(machineId, (this.#deeds.get(machineId) ?? 0) + 1);
@@ -85,7 +85,7 @@ export class EventCuts {
     return this.#count(RACK_TYPES.includes(type) ? 'racks' : 'strangers');
   }
 
-  /** Call after events moved from one machine to another. */
+  /** Call after events moved between machines. */
   moved(): void {
     this.#deeds = undefined;
   }
@@ -129,9 +129,8 @@ const COUNTED_PART = 'SELECT machine_id, count(*) AS events FROM event WHERE mac
 const COUNTED = `${COUNTED_PART} GROUP BY machine_id`;
 
 /**
- * How many events each share must lose so that `max` remain: the largest shares shrink to the same size.
- *
- * @returns only the shares that lose events
+ * How many events each share must lose so that `max` remain: the largest shares shrink to the same size. Shares that
+ * lose none are left out.
  */
 export function fairCut<Key>(counts: ReadonlyMap<Key, number>, max: number): ReadonlyMap<Key, number> {
   const sizes = [...counts.values()];
@@ -139,7 +138,7 @@ export function fairCut<Key>(counts: ReadonlyMap<Key, number>, max: number): Rea
   let excess = above(0) - max;
   const cut = new Map<Key, number>();
   if (excess <= 0) return cut;
-  // Find the highest level that removes enough.
+  // The highest level that removes enough.
   let level = 0;
   for (let beyond = Math.max(...sizes); beyond - level > 1; ) {
     const middle = Math.floor((level + beyond) / 2);

@@ -1,6 +1,6 @@
 // Writes and reads the rows of the table `event`.
 
-import { type Ipv4, type MacAddress, mac as macAddress } from '../../net/address.ts';
+import type { Ipv4, MacAddress } from '../../net/address.ts';
 import {
   EVENT_LEVELS,
   EVENT_TYPES,
@@ -10,46 +10,40 @@ import {
   type MachineEventType,
   type NewMachineEvent,
 } from '../../region/records/machine-event.ts';
-import { number, optional, type Row, text } from '../rows.ts';
+import { codec, fromRow, insertInto, ipv4In, macIn, number, optional, type Row, text } from '../rows.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
-/** The host that an event concerns while the region knows no machine for it. */
+/** Whom an event concerns while the region knows no machine for it. */
 interface Stranger {
   readonly mac: MacAddress;
   readonly address: Ipv4 | undefined;
 }
 
-/** The details of an event that a rack reported. */
 interface RackOrigin {
   /** The rack's name for the kind of event. */
   readonly kind: string;
-  /** Identifies a machine that is not known yet. */
   readonly stranger: Stranger | undefined;
   /** Undefined for the region's own rack. */
   readonly rackId: number | undefined;
 }
 
-/** The columns of an event in the order of `eventValues`, and which of them are texts. */
-const COLUMNS = [
-  'machine_id',
-  'at_ms',
-  'type',
-  'level',
-  'kind',
-  'code',
-  'params',
-  'username',
-  'mac',
-  'address',
-  'rack_id',
-];
-const TEXTS: ReadonlySet<string> = new Set(['type', 'kind', 'code', 'params', 'username']);
-export const INSERT_SQL = `INSERT INTO event (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;
-export const INSERT_ALL_SQL = `INSERT INTO event (${COLUMNS.join(', ')}) SELECT ${COLUMNS.map((column, index) =>
-  TEXTS.has(column) ? `one.value ->> ${index}` : `CAST(one.value ->> ${index} AS BIGINT)`,
-).join(', ')} FROM rows(?) AS one`;
+const EVENT = codec({
+  machineId: optional(number('machine_id')),
+  atMs: number('at_ms'),
+  type: text('type'),
+  level: number('level'),
+  kind: optional(text('kind')),
+  code: text('code'),
+  params: text('params'),
+  username: text('username'),
+  mac: optional(macIn('mac')),
+  address: optional(ipv4In('address')),
+  rackId: optional(number('rack_id')),
+});
+export const INSERT_SQL = insertInto('event', EVENT.names);
+export const INSERT_ALL_SQL = `INSERT INTO event (${EVENT.names.join(', ')}) SELECT ${EVENT.columns.map(fromRow).join(', ')} FROM rows(?) AS one`;
 
-/** An event to add. `machineId` is undefined if the event concerns no known machine. */
+/** `machineId` is undefined if it concerns no known machine. */
 export interface AddedEvent {
   readonly event: NewMachineEvent;
   readonly machineId: number | undefined;
@@ -57,38 +51,40 @@ export interface AddedEvent {
   readonly origin?: RackOrigin | undefined;
 }
 
-export const eventValues = ({ event, machineId, origin }: AddedEvent): (string | number | null)[] => [
-  machineId ?? null,
-  event.atMs,
-  event.type,
-  EVENT_LEVELS[event.level ?? EVENT_TYPES[event.type].level],
-  origin?.kind ?? null,
-  event.code,
-  packParams(event),
-  event.username,
-  origin?.stranger?.mac ?? null,
-  origin?.stranger?.address ?? null,
-  origin?.rackId ?? null,
-];
+export const eventValues = ({ event, machineId, origin }: AddedEvent) =>
+  EVENT.values({
+    machineId,
+    atMs: event.atMs,
+    type: event.type,
+    level: EVENT_LEVELS[event.level ?? EVENT_TYPES[event.type].level],
+    kind: origin?.kind,
+    code: event.code,
+    params: packParams(event),
+    username: event.username,
+    mac: origin?.stranger?.mac,
+    address: origin?.stranger?.address,
+    rackId: origin?.rackId,
+  });
+
+const SHOWN = codec({
+  systemId: optional(text('system_id')),
+  hostname: optional(text('hostname')),
+  id: number('id'),
+});
 
 export const readEvent = (row: Row): MachineEvent => {
-  const systemId = optional(text('system_id')).read(row);
-  const mac = optional(number('mac')).read(row);
-  const stranger = systemId !== undefined || mac === undefined ? undefined : macAddress(mac);
+  const { code, params, atMs, type, level, username, kind, mac, rackId } = EVENT.read(row);
+  const shown = SHOWN.read(row);
   return {
-    ...unpackHappening(text('code').read(row), text('params').read(row)),
-    id: number('id').read(row),
-    atMs: number('at_ms').read(row),
-    type: typeOf(text('type').read(row)),
-    level: levelOf(number('level').read(row)),
-    username: text('username').read(row),
-    systemId,
-    hostname: optional(text('hostname')).read(row),
-    stranger,
-    kind: optional(text('kind')).read(row),
-    ...(optional(number('rack_id')).read(row) === undefined
-      ? {}
-      : { rack: optional(text('rack_name')).read(row) ?? '' }),
+    ...unpackHappening(code, params),
+    ...shown,
+    atMs,
+    type: typeOf(type),
+    level: levelOf(level),
+    username,
+    stranger: shown.systemId === undefined ? mac : undefined,
+    kind,
+    ...(rackId === undefined ? {} : { rack: optional(text('rack_name')).read(row) ?? '' }),
   };
 };
 
@@ -103,5 +99,4 @@ function levelOf(value: number): MachineEventLevel {
   return name !== undefined && isEventLevel(name) ? name : 'info';
 }
 
-/** Reads the hardware address of the host behind an event. */
-export const readMac = (row: Row) => macAddress(number('mac').read(row));
+export const readMac = macIn('mac').read;

@@ -11,7 +11,7 @@ import { toRackMachine } from '../../region/racks/desired-machine.ts';
 import type { MachineChange, ReportedInterface } from '../../region/records/decisions.ts';
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import { isUnfinished } from '../../region/records/script-store.ts';
-import { assigned } from '../rows.ts';
+import { assigned, fromRow } from '../rows.ts';
 import { claimAddresses } from './claims.ts';
 import type { EventTable } from './region-events.ts';
 import { setIdentity } from './region-identity.ts';
@@ -21,27 +21,23 @@ import { noteRuns } from './region-scripts.ts';
 import { needingRoom, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
-// Writes changed machines to the table `machine` (`region-steps.ts`): a single machine with bound values, several from rows of one JSON
-// text.
+// A single machine is written with bound values, several from rows of one JSON text.
 
-/** A machine and its changed fields. */
 interface MachineUpdate {
   readonly machine: Machine;
   readonly fields: Partial<MachineFields>;
 }
 
-/** The ids of new power tasks, by the machine's id. Null removes the task; a machine without an entry keeps its task. */
+/** By the machine's id. Null removes the task; a machine without an entry keeps its task. */
 type PowerTaskIds = ReadonlyMap<number, string | null>;
 
 const SET = `UPDATE machine SET updated_ms = ?, ${assigned(MACHINE_FIELDS.names)}`;
 const UPDATE_SQL = `${SET} WHERE id = ?`;
 const UPDATE_WITH_TASK_SQL = `${SET}, power_task_id = ? WHERE id = ?`;
 
-/** The first values of a row: the id, the time, whether the id of the power task changes, and that id. */
+/** The id, the time, whether the id of the power task changes, and that id. */
 const LEADING = 4;
-const SET_ALL = MACHINE_FIELDS.columns.map(
-  ({ name, type }, index) => `${name} = CAST(one.value ->> ${LEADING + index} AS ${type})`,
-);
+const SET_ALL = MACHINE_FIELDS.columns.map((column, index) => `${column.name} = ${fromRow(column, LEADING + index)}`);
 const UPDATE_ALL_SQL =
   'UPDATE machine SET updated_ms = CAST(one.value ->> 1 AS BIGINT), ' +
   "power_task_id = CASE one.value ->> 2 WHEN 'new' THEN one.value ->> 3 ELSE power_task_id END, " +
@@ -75,24 +71,22 @@ const ALLOCATE_SQL =
   'INSERT INTO allocation (address, machine_id, mac) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
   'CAST(one.value ->> 2 AS BIGINT) FROM rows(?) AS one';
 
-/** Draws numbers for a given count of power tasks; the answer is the last of them. */
+/** Draws numbers for a count of power tasks; the answer is the last of them. */
 const DRAW_TASKS_SQL =
   "INSERT INTO counter (name, value) VALUES ('power-task', ?) " +
   'ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value RETURNING value';
 
 const NO_TASKS: PowerTaskIds = new Map();
 
-/** The decided change of a machine. */
 interface DecidedChange {
   readonly machine: Machine;
   readonly change: Extract<MachineChange<unknown>, { kind: 'change' }>;
 }
 
-/** True if the change gives the machine an additional address. */
 const gainsAddress = ({ machine, change: { addresses = [] } }: DecidedChange): boolean =>
   addresses.some(({ address }) => machine.addresses.every((one) => one.address !== address));
 
-/** Applies these changes. @returns the changed machines, in the order of `changes` */
+/** @returns the changed machines, in the order of `changes` */
 export function* applyChanges(
   changes: readonly DecidedChange[],
   atMs: number,
@@ -123,7 +117,7 @@ export function* applyChanges(
     (change.addresses ?? []).map(({ address, mac }) => [address, machine.id, mac]),
   );
   if (changes.some(gainsAddress)) yield claimAddresses();
-  // Throws if another machine has the address, which would be our own bug; the transaction is then rolled back.
+  // Another machine that has the address would be our own bug; the transaction is rolled back.
   if (given.length > 0) yield run(ALLOCATE_SQL, JSON.stringify(given));
   const happened = changes.flatMap(({ machine, change }) =>
     change.events.map((event) => ({ event, machineId: machine.id })),
@@ -143,7 +137,7 @@ export function* applyChanges(
 }
 
 /**
- * Gives each new power task a unique id, even if the machine had a task of the same kind: the id shows in the ledger whether the task was
+ * Gives each new power task a unique id, even after one of the same kind: the id shows in the ledger whether it was
  * started.
  * @returns the id for each machine whose task changes; null: its task is removed
  */
@@ -157,7 +151,7 @@ function* nameTasks(changes: readonly DecidedChange[]): Steps<PowerTaskIds> {
   ]);
 }
 
-/** Replaces the interfaces of a machine; those that stay keep their ids. */
+/** Interfaces that stay keep their ids. */
 export function* setInterfaces(machine: Machine, interfaces: readonly ReportedInterface[]): Steps<void> {
   const kept = new Set(interfaces.flatMap(({ mac, formerMac }) => [mac, formerMac]));
   for (const { mac, formerMac } of interfaces) {
@@ -183,7 +177,6 @@ export function* setInterfaces(machine: Machine, interfaces: readonly ReportedIn
   }
 }
 
-/** Stores changed fields of a machine. */
 export function* updateMachine(machine: Machine, fields: Partial<MachineFields>, atMs: number): Steps<void> {
   yield* updateAll([{ machine, fields }], atMs, NO_TASKS);
 }
@@ -192,21 +185,20 @@ function* updateAll(updates: readonly MachineUpdate[], atMs: number, tasks: Powe
   yield* updateMachines(updates, atMs, tasks);
   for (const { machine, fields } of updates) {
     yield* identify(machine, { ...machine, ...fields });
-    // The change of its state has aborted its unfinished scripts.
+    // The change of state has aborted its unfinished scripts.
     const isAborted = Object.values(machine.runs ?? {}).some(({ status }) => isUnfinished(status));
     if (isAborted && fields.status !== undefined) yield* noteRuns(machine.id);
   }
 }
 
-/** Stores a machine's identifying values if they have changed. */
 function* identify(machine: Machine, after: Machine): Steps<void> {
   const shown = (of: Machine): string => identityKeys(machineEvidence(of)).join('\n');
   if (shown(machine) !== shown(after)) yield* setIdentity(after);
 }
 
 /**
- * True if the machine's record for racks or its power settings changed. Power settings count because another process may switch the
- * machine, and learns of the change only by the new version.
+ * Whether its record for racks or its power settings changed: another process that may switch the machine learns of it
+ * only by the new version.
  */
 export function differsForRacks(before: Machine, after: Machine): boolean {
   const isSame =

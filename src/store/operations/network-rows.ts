@@ -33,13 +33,12 @@ import {
 
 type Table<T> = Pick<Codec<T>, 'names' | 'read' | 'values'> & { readonly name: string };
 
-/** The kinds of ranges in the database. */
 const RANGE_KINDS = ['reserved', 'dynamic', 'static'] as const;
 
 const id = number('id');
 const named = { id, name: text('name'), description: text('description') };
 
-/** The columns of a range of any kind; a dynamic one with bounds is kept. */
+/** Of any kind; a dynamic one with bounds is kept. */
 const RANGE = codec({
   id,
   subnetId: number('subnet_id'),
@@ -59,7 +58,6 @@ function readRange(row: Row): StoredRange {
   return { ...both, kind: kind === 'reserved' ? 'static' : kind, rack, clusterInterface };
 }
 
-/** The table of each kind. */
 export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords[K][number]> } = {
   spaces: { name: 'network_space', ...codec<Space>(named) },
   fabrics: {
@@ -129,7 +127,7 @@ export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords
   },
 };
 
-/** Reads a column that may be NULL as another value. */
+/** Reads NULL as another value. */
 const orElse = <T>(column: Column<T>, otherwise: T): Column<T> =>
   mapped(
     optional(column),
@@ -161,14 +159,14 @@ export const readLinked = codec<NetworkRecords['linked'][number]>({
   username: orElse(text('owner'), ''),
 }).read;
 
-/** The VLANs and subnets that a stored layout names. Most name none that is asked for, so this does not parse the layout. */
+/** The VLANs and subnets that a stored layout names, without parsing it: most name none that is asked for. */
 export const readNamed = (row: Row): readonly string[] =>
   text('layout')
     .read(row)
     .match(/"(?:vlan|subnet)Id":\d+/g) ?? [];
 
 /**
- * The first interface in the layout of a machine that is in one of these VLANs, or linked to one of these subnets; `undefined`: none.
+ * The first interface in a machine's layout that is in one of these VLANs, or linked to one of these subnets.
  * @param present the ids of the machine's physical interfaces: the layout may still have others, which nobody sees
  */
 export function readLayoutUse(

@@ -6,10 +6,10 @@
 import type { ApiKey, OwnedKey } from '../../region/records/account-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
-import { codec, flag, text } from '../rows.ts';
+import { codec, flag, insertInto, text } from '../rows.ts';
 import { claimAccount } from './claims.ts';
-import type { EventTable } from './region-events.ts';
-import { readKey, readUser } from './region-rows.ts';
+import { LoggedTable } from './region-events.ts';
+import { readKey, readUser, USER } from './region-rows.ts';
 import { ALONE, all, one, run, type Steps } from './region-steps.ts';
 import { drawVersion } from './region-versions.ts';
 
@@ -21,23 +21,10 @@ const FIND_KEY_SQL =
   'LEFT JOIN machine ON machine.id = api_key.machine_id WHERE api_key.token_key = ?';
 
 /** The tables `account` and `api_key`. */
-export class AccountTables {
-  readonly #events: EventTable;
-
-  constructor(events: EventTable) {
-    this.#events = events;
-  }
-
+export class AccountTables extends LoggedTable {
   *addUser(user: Omit<User, 'id'>): Steps<User | undefined> {
-    const { changes: added } = yield run(
-      'INSERT INTO account (username, email, password_hash, is_admin, created_ms) VALUES (?, ?, ?, ?, ?) ' +
-        'ON CONFLICT (username) DO NOTHING',
-      user.username,
-      user.email,
-      user.passwordHash,
-      user.isAdmin ? 1 : 0,
-      user.createdMs,
-    );
+    const sql = `${insertInto('account', USER.names)} ON CONFLICT (username) DO NOTHING`;
+    const { changes: added } = yield run(sql, ...USER.values(user));
     return added === 0 ? undefined : yield* this.findUser(user.username);
   }
 
@@ -54,15 +41,13 @@ export class AccountTables {
     const sql =
       'UPDATE account SET password_hash = coalesce(?, password_hash), is_admin = coalesce(?, is_admin), email = coalesce(?, email) ' +
       'WHERE username = ?';
-    const { changes: changed } = yield run(
-      sql,
-      passwordHash ?? null,
-      isAdmin === undefined ? null : isAdmin ? 1 : 0,
-      email ?? null,
-      username,
-    );
-    if (changed === 0) return false;
-    yield* this.#events.add(event, undefined);
+    if (
+      !(yield* this.changed(
+        run(sql, passwordHash ?? null, isAdmin === undefined ? null : isAdmin ? 1 : 0, email ?? null, username),
+        event,
+      ))
+    )
+      return false;
     if (isAdmin !== undefined) yield drawVersion('racks-version');
     return true;
   }
@@ -71,9 +56,7 @@ export class AccountTables {
   *removeUser(username: string, event: NewMachineEvent): Steps<boolean> {
     yield ALONE;
     yield run('DELETE FROM ssh_key WHERE username = ?', username);
-    const { changes: removed } = yield run('DELETE FROM account WHERE username = ?', username);
-    if (removed === 0) return false;
-    yield* this.#events.add(event, undefined);
+    if (!(yield* this.changed(run('DELETE FROM account WHERE username = ?', username), event))) return false;
     yield drawVersion('racks-version');
     return true;
   }

@@ -1,25 +1,17 @@
 // Operations on zones and pools in region.db (`region-steps.ts`).
 
-import { randomBytes } from 'node:crypto';
 import { AREAS_MAX, type Area, type AreaKind, DEFAULT_AREA, type WrittenArea } from '../../region/records/area.ts';
 import type { ZoneMembers } from '../../region/records/area-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { codec, number, text } from '../rows.ts';
-import { type EventTable, readSystemId } from './region-events.ts';
+import { LoggedTable, readSystemId } from './region-events.ts';
 import { ALONE, all, numberIn, one, run, type Steps } from './region-steps.ts';
-import { drawVersion } from './region-versions.ts';
+import { drawVersion, newRevision } from './region-versions.ts';
 
-const REVISION_BYTES = 8;
 const COLUMNS: Readonly<Record<AreaKind, 'zone_id' | 'pool_id'>> = { zone: 'zone_id', pool: 'pool_id' };
 
 /** The table `area`, and the columns of other tables that refer to it. */
-export class AreaTable {
-  readonly #events: EventTable;
-
-  constructor(events: EventTable) {
-    this.#events = events;
-  }
-
+export class AreaTable extends LoggedTable {
   *list(kind: AreaKind): Steps<readonly Area[]> {
     return (yield all('SELECT id, name, description FROM area WHERE kind = ? ORDER BY id', kind)).rows.map(readArea);
   }
@@ -29,7 +21,7 @@ export class AreaTable {
     if (numberIn(yield one('SELECT count(*) FROM area WHERE kind = ?', kind)) >= AREAS_MAX) return 'limit';
     const sql = 'INSERT INTO area (kind, name, description) VALUES (?, ?, ?) RETURNING id';
     const id = numberIn(yield one(sql, kind, area.name, area.description));
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     return { ...area, id };
   }
 
@@ -40,9 +32,7 @@ export class AreaTable {
   ): Steps<'changed' | 'exists' | 'not-found'> {
     if (yield* this.#isTaken(kind, name, id)) return 'exists';
     const sql = 'UPDATE area SET name = ?, description = ? WHERE kind = ? AND id = ?';
-    if ((yield run(sql, name, description, kind, id)).changes === 0) return 'not-found';
-    yield* this.#events.add(event, undefined);
-    return 'changed';
+    return (yield* this.changed(run(sql, name, description, kind, id), event)) ? 'changed' : 'not-found';
   }
 
   /** Removes an area; its machines and racks move to the default one. */
@@ -55,7 +45,7 @@ export class AreaTable {
       yield run('UPDATE rack SET zone_id = NULL, revision = ? WHERE zone_id = ?', newRevision(), id);
       yield drawVersion('racks-version');
     }
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     return true;
   }
 
@@ -65,13 +55,13 @@ export class AreaTable {
       // A machine may have been deleted meanwhile: nothing happened to it.
       const sql = 'UPDATE machine SET zone_id = ?, updated_ms = ? WHERE system_id IN texts(?) RETURNING system_id';
       const { rows } = yield all(sql, zone, event.atMs, JSON.stringify(systemIds));
-      yield* this.#events.recordEvents(rows.map((row) => ({ systemId: readSystemId(row), event })));
+      yield* this.events.recordEvents(rows.map((row) => ({ systemId: readSystemId(row), event })));
     }
     if (rackUuids.length === 0) return;
     const sql = 'UPDATE rack SET zone_id = ?, revision = ? WHERE uuid IN texts(?)';
     if ((yield run(sql, zone, newRevision(), JSON.stringify(rackUuids))).changes === 0) return;
     yield drawVersion('racks-version');
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
   }
 
   *#isTaken(kind: AreaKind, name: string, otherThan: number): Steps<boolean> {
@@ -80,7 +70,5 @@ export class AreaTable {
     return numberIn(yield one(sql, kind, name, otherThan)) > 0;
   }
 }
-
-const newRevision = (): string => randomBytes(REVISION_BYTES).toString('hex');
 
 const readArea = codec<Area>({ id: number('id'), name: text('name'), description: text('description') }).read;

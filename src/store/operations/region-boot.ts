@@ -20,17 +20,11 @@ import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { type ReportedDownload, withReport } from '../../region/records/reported-download.ts';
 import { RESOURCE_WISHES, type ResourceWish } from '../../region/records/resource-wish.ts';
 import { assigned, bytes, codec, insertInto, json, mapped, number, oneOf, optional, text } from '../rows.ts';
-import type { EventTable } from './region-events.ts';
+import { LoggedTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 /** The tables `boot_source`, `boot_selection`, `boot_resource` and `boot_run`. */
-export class BootTables {
-  readonly #events: EventTable;
-
-  constructor(events: EventTable) {
-    this.#events = events;
-  }
-
+export class BootTables extends LoggedTable {
   *listSources(): Steps<readonly BootSource[]> {
     return (yield all('SELECT * FROM boot_source ORDER BY id')).rows.map(SOURCE.read);
   }
@@ -59,7 +53,7 @@ export class BootTables {
       ...WRITTEN_SOURCE.values(source),
       source.updatedMs,
     );
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     return row === undefined ? 'limit' : SOURCE.read(row);
   }
 
@@ -75,14 +69,12 @@ export class BootTables {
       id,
     );
     if (row === undefined) return 'not-found';
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     return SOURCE.read(row);
   }
 
   *removeSource(id: number, event: NewMachineEvent): Steps<boolean> {
-    if ((yield run('DELETE FROM boot_source WHERE id = ? AND name IS NULL', id)).changes === 0) return false;
-    yield* this.#events.add(event, undefined);
-    return true;
+    return yield* this.changed(run('DELETE FROM boot_source WHERE id = ? AND name IS NULL', id), event);
   }
 
   *listSelections(sourceId?: number): Steps<readonly BootSelection[]> {
@@ -107,7 +99,7 @@ export class BootTables {
       ...WRITTEN_SELECTION.values(selection),
       sourceId,
     );
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     return row === undefined ? 'not-found' : readSelection(row);
   }
 
@@ -125,15 +117,12 @@ export class BootTables {
       id,
     );
     if (row === undefined) return 'not-found';
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     return readSelection(row);
   }
 
   *removeSelection(sourceId: number, id: number, event: NewMachineEvent): Steps<boolean> {
-    const { changes } = yield run('DELETE FROM boot_selection WHERE source_id = ? AND id = ?', sourceId, id);
-    if (changes === 0) return false;
-    yield* this.#events.add(event, undefined);
-    return true;
+    return yield* this.changed(run('DELETE FROM boot_selection WHERE source_id = ? AND id = ?', sourceId, id), event);
   }
 
   *listResources(): Steps<readonly BootResource[]> {
@@ -170,9 +159,7 @@ export class BootTables {
 
   *wish(id: number, wish: ResourceWish, event: NewMachineEvent): Steps<boolean> {
     const sql = "UPDATE boot_resource SET wish = ?, changed_ms = ? WHERE id = ? AND wish <> 'delete'";
-    if ((yield run(sql, wish, event.atMs, id)).changes === 0) return false;
-    yield* this.#events.add(event, undefined);
-    return true;
+    return yield* this.changed(run(sql, wish, event.atMs, id), event);
   }
 
   *wishCancelled(): Steps<void> {
@@ -207,7 +194,7 @@ export class BootTables {
       'INSERT INTO boot_run (id, run) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET run = excluded.run',
       JSON.stringify(next),
     );
-    if (event !== undefined) yield* this.#events.add(event, undefined);
+    if (event !== undefined) yield* this.events.add(event);
   }
 
   *noteDownload(download: ReportedDownload, event: NewMachineEvent): Steps<void> {

@@ -29,27 +29,26 @@ import { readMachines } from './region-machine-reads.ts';
 import { readUntouched } from './region-rows.ts';
 import { all, numberIn, one, type Steps } from './region-steps.ts';
 
-// The queries with which an enlistment finds how many machines are New, which of them may give way, and how many a user has added. They run
-// for every report, even a refused one, so they read by an index, the first two nothing else: with 1000 New machines of 64 interfaces each,
-// a scan took 5 ms per query.
+// How many machines are New, which of them may give way, and how many a user has added: read for every report of an
+// enlistment, even a refused one, so by an index (with 1000 New machines of 64 interfaces each, a scan took 5 ms).
 
 const UNTOUCHED = `machine INDEXED BY machine_untouched WHERE status = ${statusRow('new').number} AND is_touched = 0`;
 
 /** Counts the New machines that no person added, changed or tagged. */
 export const NEW_MACHINES_SQL = `SELECT count(*) FROM ${UNTOUCHED}`;
 
-/** Lists these machines, the least recently updated first. One parameter: the limit. */
+/** These machines, the least recently updated first. One parameter: the limit. */
 export const UNTOUCHED_SQL = `SELECT system_id, hostname, enlisted_from, vouched_mac, updated_ms FROM ${UNTOUCHED} ORDER BY updated_ms, id LIMIT ?`;
 
 /** Counts the machines that a user without administrator's rights added, and that no rack has booted. One parameter: the user. */
 export const UNBOOTED_SQL =
   'SELECT count(*) FROM machine INDEXED BY machine_unbooted WHERE added_by = ? AND vouched_mac IS NULL AND device IS NULL';
 
-/** Bound on the questions of one decision. Each draw doubles the names asked for so far, so decisions stay far below this bound. */
+/** Questions of one decision; each draw doubles the names asked for, so decisions stay far below. */
 const QUESTIONS_MAX = 16;
 
 const MACHINES_SQL = 'SELECT count(*) FROM machine';
-/** The count is read from the database again after a number of uses that is this fraction of it. */
+/** The count is read again after a number of uses that is this fraction of it. */
 const COUNTED_SHARE = 0.01;
 const ownerDataBytesSql = (hasOwner: boolean): string =>
   `SELECT sum(octet_length(owner_data)) FROM machine WHERE id <> ? AND owner ${hasOwner ? '= ?' : 'IS NULL'}`;
@@ -63,8 +62,9 @@ export const NOTHING_ASKED: ChangeKnowledge = {
 };
 
 /**
- * The number of machines, kept so that a new machine seldom causes a count. Between two counts it misses the machines that other processes
- * add: at most one hundredth of all. It never causes a wrong refusal, because `read` counts again before it returns a number at the bound.
+ * The number of machines, so that a new machine seldom causes a count. Between two counts it misses those that other
+ * processes add: at most one hundredth. It never causes a wrong refusal: `read` counts again before it returns a number
+ * at the bound.
  */
 export class MachineCount {
   #known = 0;
@@ -79,13 +79,13 @@ export class MachineCount {
     return this.#known;
   }
 
-  /** Counts a machine that this process adds. If its transaction fails, the number is too high until the next count. */
+  /** If its transaction fails, the number is too high until the next count. */
   add(): void {
     this.#known += 1;
   }
 }
 
-/** Calls `decide`, and answers its questions until it has all the facts that it needs and returns a decision. */
+/** Answers the questions of `decide` until it returns a decision. */
 export function* decideWith<
   Known,
   Decision extends { readonly kind: string },
@@ -208,9 +208,9 @@ function* answerTaken(
 }
 
 /**
- * The addresses of a range that other machines or users have (allocated or reserved), those seen on other machines' interfaces, and those that other
- * hosts lease at `atMs`.
- * @param username the user who, besides administrators, may have reserved an address for the machine; `undefined`: any user
+ * The addresses of a range that other machines or users have (allocated or reserved), those seen on other machines'
+ * interfaces, and those that other hosts lease at `atMs`.
+ * @param username who, besides administrators, may have reserved an address for the machine; `undefined`: any user
  */
 function* addressesIn(
   [low, high]: AddressRange,
@@ -246,9 +246,9 @@ const COUNTS_SQL =
   "(SELECT username FROM account WHERE is_admin = 1 UNION ALL SELECT 'local-administrator'))";
 
 /**
- * Selects the addresses of other machines and those seen on their interfaces, the ranges and single addresses that users have reserved, and the
- * routers of static routes, except for addresses that are reserved for an interface of the machine or that it has. @param more a further condition
- * on reserved addresses
+ * The addresses of other machines and those seen on their interfaces, reserved ranges and addresses, and the routers of
+ * static routes, without those that the machine has or that are reserved for its interfaces. @param more a further
+ * condition on reserved addresses
  */
 const usedSql = (more: '' | typeof COUNTS_SQL): string =>
   'SELECT address AS low, address AS high, 1 AS is_seen FROM interface WHERE address BETWEEN ?1 AND ?2 AND machine_id <> ?3 UNION ALL ' +

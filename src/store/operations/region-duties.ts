@@ -1,11 +1,12 @@
-// Operations on the duties of a region's processes in PostgreSQL (`region-steps.ts`). All times come from the database's clock, because the
-// clocks of the hosts differ.
+// Operations on the duties of a region's processes in PostgreSQL (`region-steps.ts`). All times come from the
+// database's clock: those of the hosts differ.
 //
-// 1. A process whose term is over keeps the duties until another process takes them, so a pause of the database changes nothing.
-// 2. A term may end later than any new term could: the database's clock was set back, or a standby with a slower clock took over. Such a
-//    term is shortened to the length of a new one. Its holder, if it still runs, renews the term within that time.
-// 3. A transaction calls `checkDuties` before it begins work that must happen only once. If another process takes the duties in the
-//    meantime, one of the two transactions fails.
+// 1. A process whose term is over keeps the duties until another takes them, so a pause of the database changes
+//    nothing.
+// 2. A term may end later than any new one could: the database's clock was set back, or a standby with a slower clock
+//    took over. It is shortened to the length of a new one; its holder, if it still runs, renews it within that time.
+// 3. A transaction calls `checkDuties` before work that must happen only once. If another process takes the duties
+//    meanwhile, one of the two transactions fails.
 
 import type { DutyHolder } from '../../region/records/duty-store.ts';
 import { type Row, text } from '../rows.ts';
@@ -21,7 +22,7 @@ const readDuty = (row: Row) => ({
 const SHORTEN_SQL =
   "UPDATE duty SET ends_at = clock_timestamp() + ?2 * interval '1 millisecond' WHERE name = 'region' AND holder = ?1";
 
-/** The process's name in a holder's id, which is the name followed by a UUID. */
+/** A holder's id is the process's name and a UUID. */
 const nameOf = (holder: string): string => holder.replace(/ \S+$/, '');
 
 export function* holdDuties(holder: string, forMs: number): Steps<DutyHolder> {
@@ -55,7 +56,7 @@ export function* leaveDuties(holder: string): Steps<void> {
   yield run("UPDATE duty SET ends_at = '-infinity' WHERE name = 'region' AND holder = ?", holder);
 }
 
-/** True if this process has the duties, and keeps them until its transaction ends. */
+/** Whether this process has the duties, and keeps them until its transaction ends. */
 export function* checkDuties(holder: string): Steps<boolean> {
   const { row } = yield one("SELECT holder FROM duty WHERE name = 'region' AND holder = ? FOR SHARE", holder);
   return row !== undefined;

@@ -34,9 +34,6 @@ import { machineIdOf, machineQuery } from './region-machine-reads.ts';
 import { all, numberIn, one, run, SETTLED_EVENT, type Statement, type Steps } from './region-steps.ts';
 import { readReportedInterfaces, signOf } from './reported-interfaces.ts';
 
-// Queries for lists of events in region.db.
-
-/** The conditions of a filter, and their values. */
 function eventConditions(filter: EventFilter): EventConditions {
   const machines = filter.machines === undefined ? undefined : machineQuery(filter.machines, 'machine.id', [], []);
   const conditions: string[] = [];
@@ -51,7 +48,7 @@ function eventConditions(filter: EventFilter): EventConditions {
     const asStranger = 'event.machine_id IS NULL AND event.mac IN numbers(?)';
     where(`(event.machine_id IN (${machines.sql}) OR (${asStranger}))`, ...machines.values, JSON.stringify(macs));
   } else if (machines !== undefined) where(`event.machine_id IN (${machines.sql})`, ...machines.values);
-  // As in MAAS, audit events are a separate list: a filter for `audit` finds only them, and a filter for another level excludes them.
+  // As in MAAS, audit events are a list of their own: only a filter for `audit` finds them.
   if (filter.level === 'audit') where('event.level = ?', EVENT_LEVELS.audit);
   else if (filter.level !== undefined) where('event.level >= ?', EVENT_LEVELS[filter.level]);
   if (filter.isQuiet === true) where('event.level <> ?', EVENT_LEVELS.debug);
@@ -64,7 +61,6 @@ function eventConditions(filter: EventFilter): EventConditions {
   return { conditions, values };
 }
 
-/** A query for the events that pass all of these conditions. */
 const listed = (conditions: readonly string[], isForward: boolean, values: readonly (string | number)[]): Statement =>
   all(
     'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM event ' +
@@ -79,14 +75,14 @@ interface EventConditions {
   readonly values: readonly (string | number)[];
 }
 
-/** Former sources whose sequences are remembered, besides the current sources of known racks. */
+/** Former sources whose sequences are remembered, besides the current ones of known racks. */
 export const SOURCES_MAX = 64;
 const KIND_MAX = 64;
 
 /**
- * Matches events that only a machine booting from the network causes; a host that only requests an address may be anything. It searches the
- * text of the parameters, which is safe because quotes within values are escaped. A JSON operator would fail the whole query because of one
- * text that is not JSON.
+ * Events that only a machine booting from the network causes; a host that only requests an address may be anything.
+ * Searches the text of the parameters (quotes within values are escaped): one text that is not JSON would fail a query
+ * by a JSON operator.
  */
 const BOOTING_SQL =
   "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR " +
@@ -101,14 +97,13 @@ export class EventTable {
     this.#cuts = new EventCuts(bounds);
   }
 
-  *add(event: NewMachineEvent, machineId: number | undefined): Steps<void> {
+  *add(event: NewMachineEvent, machineId?: number): Steps<void> {
     yield* beginHistory();
     yield run(INSERT_SQL, ...eventValues({ event, machineId }));
     const cut = this.#cuts.added(event, machineId);
     if (cut !== undefined) yield* cut;
   }
 
-  /** Adds events in this order. */
   *addAll(events: readonly AddedEvent[]): Steps<void> {
     if (events.length === 0) return;
     yield* beginHistory();
@@ -117,12 +112,10 @@ export class EventTable {
     for (const cut of cuts) yield* cut;
   }
 
-  /** Adds an event alone. */
   *recordEvent(event: NewMachineEvent, systemId: string | undefined): Steps<void> {
     yield* this.add(event, systemId === undefined ? undefined : yield* machineIdOf(systemId));
   }
 
-  /** Adds events of machines. */
   *recordEvents(events: readonly EventOf[]): Steps<void> {
     if (events.length === 0) return;
     const { rows } = yield all(
@@ -137,7 +130,7 @@ export class EventTable {
   *adopt(machineId: number, macs: readonly MacAddress[]): Steps<void> {
     const own = 'FROM event WHERE machine_id IS NULL AND mac = interface.mac';
     const seen = (column: string): string => `SELECT ${column} ${own} AND address IS NOT NULL ORDER BY id DESC LIMIT 1`;
-    // Without the time at which the address was seen, a late report of an older lease's end would end it.
+    // Without it, a late report of an older lease's end would end it.
     const ended = `SELECT at_ms ${own} AND kind IN texts(?2) AND id > (${seen('id')}) LIMIT 1`;
     yield run(
       `UPDATE interface SET address = (${seen('address')}), seen_ms = (${seen('at_ms')}), ended_ms = (${ended}) ` +
@@ -214,7 +207,7 @@ export class EventTable {
     return known === undefined ? -1 : readSequence(known);
   }
 
-  /** Keeps the most recently seen sources, and always the current source of each rack. */
+  /** Always keeps the current source of each rack. */
   *#setSequence(source: string, sequence: number, seenMs: number): Steps<void> {
     yield run(
       'INSERT INTO event_source (source, sequence, seen_ms) VALUES (?, ?, ?) ' +
@@ -240,7 +233,6 @@ export class EventTable {
     };
   }
 
-  /** The id of the nearest event on one side of an id; undefined: there is none. */
   *nearestEvent(side: 'after' | 'before', id: number): Steps<number | undefined> {
     const { row } = yield side === 'after'
       ? one('SELECT id FROM event WHERE id > ? ORDER BY id LIMIT 1', id)
@@ -255,7 +247,7 @@ export class EventTable {
   }
 
   *listEvents(filter: EventFilter): Steps<readonly MachineEvent[]> {
-    // A page forward holds the oldest of the newer events, but is still returned newest first.
+    // A page forward holds the oldest of the newer events, newest first.
     const isForward = filter.after !== undefined && filter.before === undefined;
     const { conditions, values } = eventConditions(filter);
     const events = (yield listed(conditions, isForward, [...values, filter.limit])).rows.map(readEvent);
@@ -263,8 +255,8 @@ export class EventTable {
   }
 
   /**
-   * The newest events of each machine, at most `limit` per machine. The query first finds the oldest of these in the index: with the
-   * condition `event.id IN (SELECT … LIMIT …)`, PostgreSQL would read the whole log once for each machine.
+   * The newest events of each machine, at most `limit` each. The query first finds the oldest of these in the index:
+   * with `event.id IN (SELECT … LIMIT …)` PostgreSQL would read the whole log for each machine.
    */
   *recentEvents(systemIds: readonly string[], limit: number): Steps<ReadonlyMap<string, readonly MachineEvent[]>> {
     const { rows } = yield all(
@@ -279,7 +271,7 @@ export class EventTable {
   }
 
   *newestEvents(systemIds: readonly string[], isQuiet = false): Steps<ReadonlyMap<string, MachineEvent>> {
-    // The level is a literal, because SQLite reads the index `event_said` only if the query repeats its condition.
+    // A literal: SQLite reads the index `event_said` only if the query repeats its condition.
     const above = isQuiet ? ` AND newest.level > ${EVENT_LEVELS.debug}` : '';
     const { rows } = yield all(
       'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM machine JOIN event ON event.id = ' +
@@ -301,6 +293,22 @@ export class EventTable {
       mac: readMac(row),
       event: readEvent({ ...row, mac: null, system_id: null, hostname: null }),
     }));
+  }
+}
+
+/** A table whose changes are events. */
+export class LoggedTable {
+  protected readonly events: EventTable;
+
+  constructor(events: EventTable) {
+    this.events = events;
+  }
+
+  /** Adds the event if the change changed a row. @returns whether it did */
+  protected *changed(change: Statement, event: NewMachineEvent): Steps<boolean> {
+    if ((yield change).changes === 0) return false;
+    yield* this.events.add(event);
+    return true;
   }
 }
 

@@ -2,24 +2,20 @@
 //
 // 1. A lease is kept until it ends, even if its machine or device is removed meanwhile: its host still uses the address.
 
-import { type Ipv4, ipv4, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
+import { type Ipv4, type MacAddress, parseMac } from '../../net/address.ts';
 import { statusRow } from '../../region/records/lifecycle.ts';
 import { ADDRESS_ENDS, HEARD_KINDS, type RackReport } from '../../region/records/machine-event.ts';
 import type { HostLease } from '../../region/records/network-store.ts';
 import type { HeardHost } from '../../region/records/store.ts';
-import { number, type Row } from '../rows.ts';
+import { codec, ipv4In, macIn, number } from '../rows.ts';
 import { readEvent, readMac } from './event-rows.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
-/** The id of the newest event at the time when the hosts were last cleared; 0: never. */
+/** The newest event at the time when the hosts were last cleared; 0: never. */
 const CLEARED_SQL = "SELECT coalesce(max(value), 0) FROM counter WHERE name = 'heard-cleared'";
-const CLEAR_SQL =
-  "INSERT INTO counter (name, value) SELECT 'heard-cleared', coalesce(max(id), 0) FROM event WHERE 1 = 1 " +
-  'ON CONFLICT (name) DO UPDATE SET value = excluded.value';
-
-/** The same for one hardware address; its name ends with the address as a number. An entry that is older than the log has no effect. */
+/** The same for one hardware address, with which the name ends. An entry that is older than the log has no effect. */
 const CLEARED_ONE = 'heard-cleared ';
-const CLEAR_ONE_SQL =
+const CLEAR_SQL =
   'INSERT INTO counter (name, value) SELECT ?, coalesce(max(id), 0) FROM event WHERE 1 = 1 ' +
   'ON CONFLICT (name) DO UPDATE SET value = excluded.value';
 const FORGET_SQL = `DELETE FROM counter WHERE name LIKE '${CLEARED_ONE}%' AND value <= `;
@@ -30,7 +26,7 @@ const HEARD_SQL =
   `AND id > coalesce((SELECT value FROM counter WHERE name = '${CLEARED_ONE}' || event.mac), 0) GROUP BY mac) AS newest ON newest.id = event.id ` +
   'LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ?2 ORDER BY event.id DESC LIMIT ?3';
 
-/** The hosts heard since a time, the latest first. */
+/** The latest first. */
 export function* listHeard(sinceMs: number, limit: number): Steps<readonly HeardHost[]> {
   return (yield all(HEARD_SQL, JSON.stringify(HEARD_KINDS), sinceMs, limit)).rows.map((row) => ({
     mac: readMac(row),
@@ -39,26 +35,26 @@ export function* listHeard(sinceMs: number, limit: number): Steps<readonly Heard
   }));
 }
 
-/** Forgets the hosts heard so far. @param mac only the one with this hardware address */
+/** @param mac only the one with this hardware address */
 export function* clearHeard(mac?: MacAddress): Steps<void> {
   if (mac !== undefined) {
     yield run(`${FORGET_SQL}(SELECT coalesce(min(id), 0) FROM event)`);
-    yield run(CLEAR_ONE_SQL, `${CLEARED_ONE}${mac}`);
+    yield run(CLEAR_SQL, `${CLEARED_ONE}${mac}`);
     return;
   }
-  yield run(CLEAR_SQL);
+  yield run(CLEAR_SQL, 'heard-cleared');
   yield run(`${FORGET_SQL}(${CLEARED_SQL})`);
 }
 
 const readFirst = number('first_ms').read;
 
-/** Leases that are kept of one rack. At the bound those that end first are forgotten: their addresses are free soonest. */
+/** Leases that are kept of one rack. Beyond, those that end first are forgotten: their addresses are free soonest. */
 export const HOST_LEASES_MAX = 16_384;
 
-/** The duration of a lease without end (RFC 2131 §3.3). */
+/** A lease without end (RFC 2131 §3.3). */
 const ENDLESS_SECONDS = 0xffff_ffff;
 
-/** A lease counts for the user who released the reservation of its address for its host, which may have been before the report of the lease. */
+/** A lease counts for the user who released its address's reservation for the host, perhaps before the report. */
 const KEEP_SQL =
   'INSERT INTO host_lease (address, mac, ends_ms, rack, released_by) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
   'CAST(one.value ->> 2 AS BIGINT), CAST(one.value ->> 3 AS BIGINT), (SELECT max(known.released_by) FROM host_lease AS known ' +
@@ -71,7 +67,7 @@ const TRIM_SQL =
   'DELETE FROM host_lease WHERE rack = ?1 AND (ends_ms <= ?2 OR address IN (SELECT address FROM host_lease WHERE rack = ?1 ' +
   'ORDER BY ends_ms DESC, address LIMIT 9223372036854775807 OFFSET ?3))';
 
-/** Keeps the leases in a rack's reports that the region believes. @param rackId `undefined`: the region's own rack */
+/** Keeps the reported leases that the region believes. @param rackId `undefined`: the region's own rack */
 export function* keepLeases(reports: readonly RackReport[], rackId = 0): Steps<void> {
   const leases = new Map<Ipv4, HostLease>();
   const ended: { readonly address: Ipv4; readonly mac: MacAddress }[] = [];
@@ -99,8 +95,8 @@ export function* keepLeases(reports: readonly RackReport[], rackId = 0): Steps<v
 }
 
 /**
- * The leases from `low` to `high` that run, except for those of accepted machines that nobody owns: the region has released them, and their last
- * addresses are known by their interfaces.
+ * The running leases from `low` to `high`, except those of accepted machines that nobody owns: the region has released
+ * them.
  * @param machineId the machine or device that may have an address that it leases; 0: none
  */
 export function* leasedBetween(low: Ipv4, high: Ipv4, nowMs: number, machineId = 0): Steps<readonly HostLease[]> {
@@ -108,15 +104,15 @@ export function* leasedBetween(low: Ipv4, high: Ipv4, nowMs: number, machineId =
   return rows.map(readLease);
 }
 
-/** For how long the host of a released reservation counts as leasing its address: a rack may yet report such a lease. */
+/** How long the host of a released reservation counts as leasing its address: a rack may yet report that. */
 const RELEASED_MS = 30_000;
 
-/** The rack of holds: their rows neither replace those of leases nor are replaced by them. */
+/** Their rows neither replace those of leases nor are replaced by them. */
 const HOLDS = -1;
 
 /**
- * A condition on a row: its lease runs at the time in the parameter and its rack is accepted, or it is a hold of that time. A hold that was made
- * while the clock was ahead ends later than any hold may.
+ * A lease that runs at the time in the parameter and whose rack is accepted, or a hold of that time. A hold made while
+ * the clock was ahead ends later than any hold may.
  */
 const runsAt = (parameter: string): string =>
   `ends_ms > ${parameter} AND (rack = 0 OR rack = ${HOLDS} AND ends_ms - ${RELEASED_MS} <= ${parameter} ` +
@@ -127,11 +123,7 @@ const LEASED_SQL =
   'SELECT 1 FROM interface JOIN machine ' +
   'ON machine.id = interface.machine_id WHERE interface.mac = host_lease.mac AND (machine.id = ?4 OR ' +
   `machine.device IS NULL AND machine.owner IS NULL AND machine.status <> ${statusRow('new').number})) ORDER BY address, ends_ms DESC`;
-const readLease = (row: Row): HostLease => ({
-  address: ipv4(number('address').read(row)),
-  mac: macAddress(number('mac').read(row)),
-  endsMs: number('ends_ms').read(row),
-});
+const readLease = codec<HostLease>({ address: ipv4In('address'), mac: macIn('mac'), endsMs: number('ends_ms') }).read;
 
 const HOLD_SQL =
   'INSERT INTO host_lease (address, mac, ends_ms, rack, released_by) ' +
@@ -142,7 +134,7 @@ const RELEASED_SQL =
   'WHERE reserved_address.id IN numbers(?1) AND host_lease.address = reserved_address.address AND host_lease.mac = reserved_address.mac';
 const CUT_SQL = `DELETE FROM host_lease WHERE rack = ${HOLDS} AND ends_ms > ?`;
 
-/** Holds the addresses of reservations for their hosts; call it before they are released. @param ids theirs */
+/** Holds the addresses of reservations for their hosts, before they are released. @param ids theirs */
 export function* holdReleased(ids: readonly number[], nowMs: number): Steps<void> {
   const endsMs = nowMs + RELEASED_MS;
   yield run(CUT_SQL, endsMs);
@@ -155,7 +147,7 @@ const HELD_SQL =
   `SELECT count(DISTINCT address) FROM host_lease WHERE released_by = ?1 AND ${runsAt('?2')} ` +
   'AND NOT EXISTS (SELECT 1 FROM reserved_address WHERE reserved_address.address = host_lease.address)';
 
-/** Counts the addresses that the user's released reservations still keep from others. */
+/** The addresses that the user's released reservations still keep from others. */
 export function* heldBy(username: string, nowMs: number): Steps<number> {
   return numberIn(yield one(HELD_SQL, username, nowMs));
 }

@@ -14,7 +14,7 @@
 import { codec, number, optional, text } from '../rows.ts';
 import { all, numberIn, OWN_HISTORY, one, run, type Steps } from './region-steps.ts';
 
-/** Bound on the remembered histories. Restarts of the region or its database add them; the oldest is forgotten. */
+/** Each restart of the region or its database adds one; the oldest is forgotten. */
 export const HISTORIES_MAX = 100;
 
 /** Call before the first event of a transaction. */
@@ -33,14 +33,14 @@ export function* beginHistory(): Steps<void> {
   );
 }
 
-/** The name of the newest history; 0: none has begun. */
+/** 0: none has begun. */
 export function* newestHistory(): Steps<number> {
   return numberIn(yield one('SELECT max(begun_ms) FROM event_history'));
 }
 
-/** The last event that the log shares with a history; undefined if the log contains all of that history. */
+/** The last event that the log shares with a history; undefined if it contains all of that. */
 export function* historyEnd(history: number): Steps<number | undefined> {
-  // If the clock was set back, a lost history may seem newer than every history of the log.
+  // If the clock was set back, a lost history may seem newer than those of the log.
   const { row } = yield one(
     'SELECT min(after_id) AS after_id FROM event_history WHERE begun_ms > ?1 OR (begun_ms = (SELECT max(begun_ms) FROM event_history) ' +
       'AND NOT EXISTS (SELECT 1 FROM event_history WHERE begun_ms = ?1))',

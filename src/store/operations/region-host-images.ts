@@ -1,10 +1,10 @@
-// Operations on the images of each host of a region with several processes, in PostgreSQL (`region-steps.ts`). All times come from the
-// database's clock, because the clocks of the hosts differ.
+// Operations on the images of each host of a region with several processes, in PostgreSQL (`region-steps.ts`), by the
+// database's clock: those of the hosts differ.
 //
 // 1. A time in the future counts as now: the database's clock was set back.
-// 2. A list reads and parses only the rows that have changed since the last one. The stamp of a row has the transaction that wrote it
-//    (postgresql.org/docs/15/ddl-system-columns.html, xmin). A server that takes over may give its number again, so the stamp also has the time
-//    of the report and a digest of the condemned images.
+// 2. A list reads and parses only the rows that have changed since the last one. The stamp of a row has the transaction
+//    that wrote it (postgresql.org/docs/15/ddl-system-columns.html, xmin), whose number a server that takes over may give
+//    again; so also the time of the report and a digest of the condemned images.
 
 import { createHash } from 'node:crypto';
 import { IMAGES_MAX } from '../../images/image-store.ts';
@@ -39,18 +39,15 @@ const condemnedOf = (image: HostImage): CondemnedImage => ({
 
 const STAMP = "concat_ws(' ', xmin, seen_at, md5(condemned)) AS stamp";
 
-/** A place as it was last read. */
 interface ReadPlace extends Omit<PlaceImages, 'isPresent'> {
   readonly stamp: string;
-  /** The digest of its reported images as text. */
+  /** Of its reported images as text. */
   readonly digest: string;
-  /** The reported images, condemned ones included. */
+  /** Condemned ones included. */
   readonly reported: readonly HostImage[];
 }
 
-/** The table `host_images`. */
 export class HostImageTable {
-  /** The places as they were last read. */
   #known: readonly ReadPlace[] = [];
 
   *report(place: string, images: readonly HostImage[], removed: readonly CondemnedImage[]): Steps<void> {
@@ -90,7 +87,7 @@ export class HostImageTable {
     }
   }
 
-  /** All places, ordered by name. */
+  /** Ordered by name. */
   *list(): Steps<readonly PlaceImages[]> {
     const { rows } = yield all(
       `SELECT place, ${STAMP}, CASE WHEN seen_at > clock_timestamp() - ?1 * interval '1 millisecond' THEN 'present' ` +
@@ -118,7 +115,7 @@ export class HostImageTable {
   }
 }
 
-/** A place from its row. Most reports only say that the place is there, so images that have not changed are not parsed again. */
+/** Most reports only say that the place is there: images that have not changed are not parsed again. */
 function placeIn(row: Row, before: ReadonlyMap<string, ReadPlace>): ReadPlace {
   const [place, condemned] = [text('place').read(row), readCondemned(row)];
   const digest = createHash('sha256').update(text('images').read(row)).digest('base64url');

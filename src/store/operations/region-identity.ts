@@ -1,9 +1,9 @@
-// Operations on the evidence in region.db that distinguishes machines (`region-steps.ts`): the values that each machine shows, the values
-// that several share, and pairs of machines that may be one or are known to be two. Tables `identity`, `shared_identity` and
-// `machine_pair`.
+// Operations on the evidence in region.db that distinguishes machines (`region-steps.ts`): the values that each machine
+// shows, those that several share, and pairs of machines that may be one or are known to be two.
 //
 // 1. `identity` is derived from the machines' own rows, and written with them.
-// 2. Rows that strangers can cause are bounded: the oldest shared values and conflicts are deleted. A person's verdicts stay.
+// 2. Rows that strangers can cause are bounded: the oldest shared values and conflicts are deleted. A person's verdicts
+//    stay.
 
 import { identityKeys } from '../../region/identity/evidence.ts';
 import { machineEvidence } from '../../region/identity/recognition.ts';
@@ -16,35 +16,30 @@ import { number, type Row, text } from '../rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
-/** Bound on the remembered shared values. */
 export const SHARED_VALUES_MAX = 10_000;
-/** Bound on the conflicts that wait for a person's decision. */
+/** Conflicts that wait for a person's decision. */
 export const CONFLICTS_MAX = 1000;
-/** Machines considered for one value: a value that more machines show proves nothing. */
+/** A value that more machines show proves nothing. */
 const HOLDERS_MAX = 8;
 
-/** Finds the established machines (`interface-source.ts`) that show a value; at most two, which are enough to decide. */
+/** The established machines (`interface-source.ts`) that show a value; two are enough to decide. */
 const ESTABLISHED_HOLDERS =
   'SELECT 1 FROM identity JOIN machine ON machine.id = identity.machine_id WHERE identity.value = key.value AND ' +
   `(machine.status <> ${statusRow('new').number} OR EXISTS (SELECT 1 FROM interface ` +
   "WHERE interface.machine_id = machine.id AND interface.source IN ('person', 'vouched'))) LIMIT 2";
 const HOLDERS = 'SELECT 1 FROM identity WHERE identity.value = key.value LIMIT 2';
 
-/** Selects the given values that several machines show or have shown. */
+/** The given values that several machines show or have shown. */
 const SHARED =
   'SELECT key.value FROM texts(?) AS key WHERE EXISTS (SELECT 1 FROM shared_identity WHERE value = key.value) OR ' +
   `((SELECT count(*) FROM (${HOLDERS}) AS holder) = 2 AND (SELECT count(*) FROM (${ESTABLISHED_HOLDERS}) AS holder) <> 1)`;
 
-/**
- * A query for the ids of machines that show one of `count` values; undefined if `count` is 0. It finds at most HOLDERS_MAX machines per
- * value.
- */
+/** The ids of machines that show one of `count` values, at most HOLDERS_MAX per value; undefined if `count` is 0. */
 export function holdersQuery(count: number): string | undefined {
   const holders = `SELECT machine_id FROM (SELECT machine_id FROM identity WHERE value = ? ORDER BY machine_id LIMIT ${HOLDERS_MAX}) AS holder`;
   return count === 0 ? undefined : Array.from({ length: count }, () => holders).join(' UNION ');
 }
 
-/** Stores the values that a machine shows now. */
 export function* setIdentity(machine: Machine): Steps<void> {
   yield run('DELETE FROM identity WHERE machine_id = ?', machine.id);
   const keys = identityKeys(machineEvidence(machine));
@@ -52,16 +47,14 @@ export function* setIdentity(machine: Machine): Steps<void> {
   yield run('INSERT INTO identity (value, machine_id) SELECT value, ? FROM texts(?)', machine.id, JSON.stringify(keys));
 }
 
-/**
- * Returns the values that several machines show or have shown. A mere claim to a value does not make an established machine's value shared.
- */
+/** The values that several machines show or have shown. A mere claim does not make an established machine's value shared. */
 export function* sharedValues(keys: readonly string[]): Steps<ReadonlySet<string>> {
   if (keys.length === 0) return new Set();
   const { rows } = yield all(SHARED, JSON.stringify(keys));
   return new Set(rows.map(readValue));
 }
 
-/** Remembers values as shared, even if the machines stop showing them. */
+/** Even if the machines stop showing them. */
 export function* addShared(keys: readonly string[], atMs: number): Steps<void> {
   if (keys.length === 0) return;
   // An upsert from a query needs a WHERE, or its ON would begin a join.
@@ -76,7 +69,7 @@ export function* addShared(keys: readonly string[], atMs: number): Steps<void> {
   );
 }
 
-/** Makes values count as evidence again, unless several machines show them now. */
+/** They count as evidence again, unless several machines show them now. */
 export function* forgetShared(keys: readonly string[]): Steps<void> {
   yield run(
     'DELETE FROM shared_identity WHERE value IN ' +
@@ -85,7 +78,7 @@ export function* forgetShared(keys: readonly string[]): Steps<void> {
   );
 }
 
-/** The verdicts on pairs of these machines, and on each of them alone. */
+/** Of pairs of these machines, and of each of them alone. */
 export function* verdictsAmong(ids: readonly number[]): Steps<readonly StoredVerdict[]> {
   if (ids.length === 0) return [];
   const among = 'IN numbers(?1)';
@@ -93,7 +86,7 @@ export function* verdictsAmong(ids: readonly number[]): Steps<readonly StoredVer
   return (yield all(query, JSON.stringify(ids))).rows.map(readVerdict);
 }
 
-/** Stores a verdict on a pair. A conflict never overwrites a person's `apart`. */
+/** A conflict never overwrites a person's `apart`. */
 export function* setVerdict(
   a: number,
   b: number,
@@ -121,12 +114,12 @@ export function* setVerdict(
   );
 }
 
-/** Removes the doubt that a machine may be two. Call when a person has split it. */
+/** Removes the doubt that a machine may be two, once a person has split it. */
 export function* forgetDoubt(id: number): Steps<void> {
   yield run('DELETE FROM machine_pair WHERE low_id = ?1 AND high_id = ?1', id);
 }
 
-/** The newest conflicts, of all machines or of one. */
+/** The newest, of all machines or of one. */
 export function* listConflicts(limit: number, systemId?: string): Steps<readonly Conflict[]> {
   const query =
     'SELECT one.system_id AS one_id, two.system_id AS two_id, pair.low_id, pair.code, pair.params, pair.at_ms FROM machine_pair AS pair ' +

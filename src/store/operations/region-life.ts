@@ -7,18 +7,12 @@ import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { codec, number, type Row, text } from '../rows.ts';
 import { claimAccount } from './claims.ts';
-import type { EventTable } from './region-events.ts';
+import { LoggedTable } from './region-events.ts';
 import { type Answer, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
 /** The tables `ssh_key`, `tag`, `machine_tag`, `machine_key` and `user_data`. */
-export class LifeTables {
-  readonly #events: EventTable;
-
-  constructor(events: EventTable) {
-    this.#events = events;
-  }
-
+export class LifeTables extends LoggedTable {
   *addSshKey(key: Omit<SshKey, 'id'>, keysMax: number, event: NewMachineEvent): Steps<SshKey | 'exists' | 'limit'> {
     yield claimAccount(key.username);
     const held = yield* this.#keys(key.username);
@@ -27,7 +21,7 @@ export class LifeTables {
     const sql = 'INSERT INTO ssh_key (username, key, digest, source, created_ms) VALUES (?, ?, ?, ?, ?) RETURNING id';
     const { username, source = null, createdMs } = key;
     const id = numberIn(yield one(sql, username, key.key, digestOf(key.key), source, createdMs));
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     return { ...key, id };
   }
 
@@ -48,9 +42,7 @@ export class LifeTables {
   }
 
   *removeSshKey(username: string, id: number, event: NewMachineEvent): Steps<boolean> {
-    if ((yield run('DELETE FROM ssh_key WHERE username = ? AND id = ?', username, id)).changes === 0) return false;
-    yield* this.#events.add(event, undefined);
-    return true;
+    return yield* this.changed(run('DELETE FROM ssh_key WHERE username = ? AND id = ?', username, id), event);
   }
 
   *listTags(): Steps<readonly Tag[]> {
@@ -62,7 +54,7 @@ export class LifeTables {
     if (numberIn(yield one('SELECT count(*) FROM tag')) >= tagsMax) return 'limit';
     const sql = 'INSERT INTO tag (name, comment, kernel_params, definition) VALUES (?, ?, ?, ?)';
     yield run(sql, tag.name, tag.comment, tag.kernelParams, tag.definition ?? '');
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     return 'added';
   }
 
@@ -72,7 +64,7 @@ export class LifeTables {
     if (tag.name !== name && (yield* this.#tagId(tag.name)) !== undefined) return 'exists';
     const sql = 'UPDATE tag SET name = ?, comment = ?, kernel_params = ?, definition = ? WHERE id = ?';
     yield run(sql, tag.name, tag.comment, tag.kernelParams, tag.definition ?? '', id);
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     yield* countVersion(yield* this.#tagged(id));
     return 'changed';
   }
@@ -82,7 +74,7 @@ export class LifeTables {
     if (id === undefined) return false;
     const machines = yield* this.#tagged(id);
     yield run('DELETE FROM tag WHERE id = ?', id);
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     yield* countVersion(machines);
     return true;
   }
@@ -107,7 +99,7 @@ export class LifeTables {
       id,
       JSON.stringify(remove),
     );
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     const { rows } = yield all(machines, JSON.stringify([...add, ...remove]));
     yield* countVersion(rows.map(readMachineId));
     return { added, removed };

@@ -2,35 +2,18 @@
 
 import type { DebugLogin } from '../../region/records/login-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import { codec, number, optional, text } from '../rows.ts';
-import type { EventTable } from './region-events.ts';
+import { codec, insertInto, number, optional, orReplace, text } from '../rows.ts';
+import { LoggedTable } from './region-events.ts';
 import { machineIdOf } from './region-machine-reads.ts';
 import { one, run, type Steps } from './region-steps.ts';
 
 /** The table `debug_login`. */
-export class LoginTable {
-  readonly #events: EventTable;
-
-  constructor(events: EventTable) {
-    this.#events = events;
-  }
-
+export class LoginTable extends LoggedTable {
   *openDebug(systemId: string, login: DebugLogin, event: NewMachineEvent): Steps<boolean> {
     const id = yield* machineIdOf(systemId);
     if (id === undefined) return false;
-    const { username, openedMs, expiresMs, tokenDigest, hostKey } = login;
-    yield run(
-      'INSERT INTO debug_login (machine_id, username, opened_ms, expires_ms, token_digest, host_key) VALUES (?, ?, ?, ?, ?, ?) ' +
-        'ON CONFLICT (machine_id) DO UPDATE SET username = excluded.username, opened_ms = excluded.opened_ms, ' +
-        'expires_ms = excluded.expires_ms, token_digest = excluded.token_digest, host_key = excluded.host_key',
-      id,
-      username,
-      openedMs,
-      expiresMs,
-      tokenDigest ?? null,
-      hostKey,
-    );
-    yield* this.#events.add(event, id);
+    yield run(OPEN_SQL, id, ...DEBUG.values(login));
+    yield* this.events.add(event, id);
     return true;
   }
 
@@ -38,14 +21,14 @@ export class LoginTable {
     const id = yield* machineIdOf(systemId);
     if (id === undefined) return false;
     if ((yield run('DELETE FROM debug_login WHERE machine_id = ?', id)).changes === 0) return false;
-    yield* this.#events.add(event, id);
+    yield* this.events.add(event, id);
     return true;
   }
 
   *findDebug(systemId: string): Steps<DebugLogin | undefined> {
     const sql = 'SELECT * FROM debug_login WHERE machine_id = (SELECT id FROM machine WHERE system_id = ?)';
     const { row } = yield one(sql, systemId);
-    return row === undefined ? undefined : readDebug(row);
+    return row === undefined ? undefined : DEBUG.read(row);
   }
 
   *noteDebug(systemId: string, { tokenDigest, hostKey }: Partial<DebugLogin>): Steps<void> {
@@ -60,10 +43,11 @@ export class LoginTable {
   }
 }
 
-const readDebug = codec<DebugLogin>({
+const DEBUG = codec<DebugLogin>({
   username: text('username'),
   openedMs: number('opened_ms'),
   expiresMs: number('expires_ms'),
   tokenDigest: optional(text('token_digest')),
   hostKey: text('host_key'),
-}).read;
+});
+const OPEN_SQL = insertInto('debug_login', ['machine_id', ...DEBUG.names]) + orReplace('machine_id', DEBUG.names);

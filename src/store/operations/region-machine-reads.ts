@@ -18,9 +18,9 @@ import {
 } from './region-rows.ts';
 import { all, numberIn, one, type Steps } from './region-steps.ts';
 
-// The texts of frequent statements are built once: building one takes as long as finding its prepared statement.
+// Built once: building a text takes as long as finding its prepared statement.
 /**
- * The parts of these machines: their interfaces, addresses and tags, and their zone and pool. One query instead of four; where a part has no such
+ * Interfaces, addresses and tags, zone and pool of these machines: one query instead of four. Where a part has no such
  * column, it has NULL.
  */
 const PARTS_SQL = `SELECT machine_id, 'interface' AS part, position, id, name, mac, source, address, ended_ms, NULL AS words FROM interface
@@ -31,7 +31,7 @@ const PARTS_SQL = `SELECT machine_id, 'interface' AS part, position, id, name, m
   SELECT machine.id, 'area', 0, area.id, area.name, NULL, NULL, NULL, NULL, area.description FROM machine
   JOIN area ON area.id IN (zone_id, pool_id) WHERE machine.id IN numbers(?1) ORDER BY machine_id, position, address, name`;
 
-/** Up to this many changed machines are found by version and then sorted; more are read in the order of their ids. */
+/** So many changed machines are found by version and then sorted; more are read in the order of their ids. */
 const FEW_CHANGED_MAX = 500;
 const CHANGED_SQL =
   'SELECT count(*) FROM (SELECT desired_version FROM machine WHERE desired_version > ? LIMIT ?) AS changed';
@@ -40,7 +40,6 @@ const MACHINES_SINCE_SQL = `${SINCE_SQL} id > ? ORDER BY id LIMIT ?`;
 // The `+` keeps the planner from walking through all machines in the order of their ids.
 const FEW_MACHINES_SINCE_SQL = `${SINCE_SQL} +id > ? ORDER BY +id LIMIT ?`;
 
-/** A query for machines, and its values. */
 interface MachineQuery {
   readonly sql: string;
   readonly values: readonly (string | number)[];
@@ -60,7 +59,6 @@ export function* getMachine(systemId: string): Steps<Machine> {
   return machine;
 }
 
-/** Runs a query for machines. */
 export function* readMachines(sql: string, ...values: (string | number)[]): Steps<readonly Machine[]> {
   const { rows } = yield all(sql, ...values);
   const partsOf = yield* readParts(rows);
@@ -105,7 +103,7 @@ export function* listMachinesForRacks(
 ): Steps<readonly MachineForRacks[]> {
   const changed = since === 0 ? Infinity : numberIn(yield one(CHANGED_SQL, since, FEW_CHANGED_MAX + 1));
   const sql = changed > FEW_CHANGED_MAX ? MACHINES_SINCE_SQL : FEW_MACHINES_SINCE_SQL;
-  // The rows of an older database may have the version 0.
+  // Rows of an older database may have the version 0.
   const { rows } = yield all(sql, since === 0 ? -1 : since, afterId, limit);
   const partsOf = yield* readParts(rows);
   return rows.map((row) => {
@@ -140,7 +138,7 @@ export function* listPowerTasks(afterId: number, limit: number): Steps<readonly 
   return yield* readMachines(query, afterId, limit);
 }
 
-/** Builds a query for machines; each given list of the filter narrows it. */
+/** Each given list of the filter narrows the query. */
 export function machineQuery(
   filter: MachineFilter,
   columns: string,
@@ -172,7 +170,7 @@ export function machineQuery(
   const statuses = filter.statuses?.map((status) => statusRow(status).number);
   const [status, ...others] = statuses ?? [];
   if (status !== undefined && others.length === 0) {
-    // With one status, the index gives the order of ids. With a list, every page would sort all machines.
+    // With one status, the index gives the order of ids; with a list, every page would sort all machines.
     all.push('machine.status = ?');
     given.push(status);
   } else oneOf(`machine.status ${numbers}`, statuses);

@@ -1,8 +1,8 @@
-// Operations that list machines with stamps, for callers that keep what they made of each machine (`region-steps.ts`). A machine is read
-// only if the caller does not know it with the same stamp.
+// Operations that list machines with stamps, for callers that keep what they made of each machine (`region-steps.ts`).
+// A machine is read only if the caller does not know it with the same stamp.
 //
-// 1. A stamp changes with every change of a row that `readMachines` reads for the machine, whichever process changed it.
-// 2. The stamps are read before the machines, in the same transaction, so a machine is never older than its stamp.
+// 1. A stamp changes with every row that `readMachines` reads for the machine, whichever process changed it.
+// 2. The stamps are read before the machines, in the same transaction: a machine is never older than its stamp.
 
 import type { MachineFilter } from '../../region/records/filters.ts';
 import type { IsKnownMachine, StampedMachine, StampedMachines } from '../../region/records/store.ts';
@@ -10,12 +10,12 @@ import { codec, number, text } from '../rows.ts';
 import { machineQuery, readMachines } from './region-machine-reads.ts';
 import { all, type Steps } from './region-steps.ts';
 
-/** Machines read at a time, each with at most 32 KiB of facts. */
+/** Each with at most 32 KiB of facts. */
 const READ_AT_ONCE = 50;
-/** Stamps read at a time while the caller knows the machines. */
+/** While the caller knows the machines. */
 const STAMPED_AT_ONCE = 500;
 
-/** On SQLite, `machine_stamp` is a function of the connection (`machine-stamps.ts`); `postgres-form.ts` has the form for PostgreSQL. */
+/** A function of the connection on SQLite (`machine-stamps.ts`); `postgres-form.ts` has the form for PostgreSQL. */
 const STAMPED = 'machine.id, machine_stamp(machine.id) AS stamp';
 const READ_SQL = 'SELECT * FROM machine WHERE id IN numbers(?) ORDER BY id';
 

@@ -39,7 +39,7 @@ import {
   MachineCount,
   NOTHING_ASKED,
 } from './region-decisions.ts';
-import type { EventTable } from './region-events.ts';
+import { LoggedTable } from './region-events.ts';
 import { addShared, forgetDoubt, forgetShared, setIdentity, setVerdict } from './region-identity.ts';
 import { findMachine, getMachine, machineIdOf, readMachines } from './region-machine-reads.ts';
 import { MACHINE_FIELDS } from './region-rows.ts';
@@ -50,14 +50,8 @@ const MINUTE_MS = 60_000;
 
 const CREATE_SQL = insertInto('machine', ['system_id', 'created_ms', 'updated_ms', ...MACHINE_FIELDS.names]);
 
-/** The tables `machine` and `interface`. */
-export class MachineTable {
-  readonly #events: EventTable;
+export class MachineTable extends LoggedTable {
   readonly #count = new MachineCount();
-
-  constructor(events: EventTable) {
-    this.#events = events;
-  }
 
   *enlist<R>(
     evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[]; readonly atMs: number },
@@ -79,14 +73,14 @@ export class MachineTable {
       if (decision.kind === 'amend') yield* updateMachine(before, decision.fields, atMs);
       others = yield* this.#take(before.id, decision.taken ?? []);
       yield* setInterfaces(before, decision.interfaces);
-      yield* this.#events.adopt(before.id, evidence.macs);
+      yield* this.events.adopt(before.id, evidence.macs);
       yield* addShared(decision.shared ?? [], atMs);
       for (const conflict of decision.conflicts ?? []) {
         const other = yield* machineIdOf(conflict.with);
         if (other !== undefined) yield* setVerdict(before.id, other, 'conflict', conflict.why, atMs);
       }
     }
-    for (const event of decision.events) yield* this.#events.add(event, before.id);
+    for (const event of decision.events) yield* this.events.add(event, before.id);
     const machine = yield* getMachine(decision.systemId);
     if (decision.kind === 'create' || others.length > 0) yield* setIdentity(machine);
     if (gone !== undefined || others.length > 0 || differsForRacks(before, machine)) {
@@ -108,11 +102,11 @@ export class MachineTable {
       (question, known) => answerChange(machine, question, known, atMs),
     );
     if (change.kind === 'refuse') return change;
-    const [after] = yield* applyChanges([{ machine, change }], atMs, this.#events);
+    const [after] = yield* applyChanges([{ machine, change }], atMs, this.events);
     return after === undefined ? { kind: 'not-found' } : { kind: 'changed', machine: after };
   }
 
-  /** Changes several machines; each statement handles many of them. */
+  /** Each statement handles many machines. */
   *changeMachines<R>(
     systemIds: readonly string[],
     atMs: number,
@@ -124,7 +118,7 @@ export class MachineTable {
     const decided = machines.map((machine) => ({ machine, change: decide(machine) }));
     const changes = decided.flatMap(({ machine, change }) => (change.kind === 'change' ? [{ machine, change }] : []));
     const changed = new Map(
-      (yield* applyChanges(changes, atMs, this.#events)).map((machine) => [machine.systemId, machine]),
+      (yield* applyChanges(changes, atMs, this.events)).map((machine) => [machine.systemId, machine]),
     );
     const refused = new Map(
       decided.flatMap(({ machine, change }) => (change.kind === 'refuse' ? [[machine.systemId, change] as const] : [])),
@@ -145,7 +139,7 @@ export class MachineTable {
     const id = yield* machineIdOf(systemId);
     if (id === undefined) return false;
     yield run('DELETE FROM machine WHERE id = ?', id);
-    yield* this.#events.add(event, id);
+    yield* this.events.add(event, id);
     return true;
   }
 
@@ -169,12 +163,12 @@ export class MachineTable {
       keep.id,
       JSON.stringify(macs),
     );
-    yield* this.#events.move(other.id, keep.id);
+    yield* this.events.move(other.id, keep.id);
     yield run('DELETE FROM machine WHERE id = ?', other.id);
     yield* updateMachine(yield* getMachine(keepId), decision.fields, atMs);
     yield* setIdentity(yield* getMachine(keepId));
     yield* forgetShared(shown);
-    for (const event of decision.events) yield* this.#events.add(event, keep.id);
+    for (const event of decision.events) yield* this.events.add(event, keep.id);
     yield* countVersion([keep.id], otherId);
     return { kind: 'changed', machine: yield* getMachine(keepId) };
   }
@@ -201,8 +195,8 @@ export class MachineTable {
     yield* addShared(decision.shared, atMs);
     yield* setVerdict(machine.id, made.id, 'apart', undefined, atMs);
     yield* forgetDoubt(machine.id);
-    for (const event of decision.events) yield* this.#events.add(event, machine.id);
-    for (const event of decision.newEvents) yield* this.#events.add(event, made.id);
+    for (const event of decision.events) yield* this.events.add(event, machine.id);
+    for (const event of decision.newEvents) yield* this.events.add(event, made.id);
     yield* countVersion([machine.id, made.id]);
     return { kind: 'changed', machine: yield* getMachine(systemId), made: yield* getMachine(decision.systemId) };
   }
@@ -221,12 +215,11 @@ export class MachineTable {
     }
   }
 
-  /** Stores that two machines are distinct. */
   *keepApart(systemId: string, otherId: string, event: NewMachineEvent): Steps<boolean> {
     const [one, other] = [yield* machineIdOf(systemId), yield* machineIdOf(otherId)];
     if (one === undefined || other === undefined || one === other) return false;
     yield* setVerdict(one, other, 'apart', undefined, event.atMs);
-    yield* this.#events.add(event, one);
+    yield* this.events.add(event, one);
     return true;
   }
 
@@ -235,7 +228,7 @@ export class MachineTable {
     this.#count.add();
   }
 
-  /** Moves the interfaces with these hardware addresses to this machine. @returns their former machines, without them */
+  /** Moves interfaces to this machine. @returns their former machines, without them */
   *#take(machineId: number, macs: readonly MacAddress[]): Steps<readonly Machine[]> {
     if (macs.length === 0) return [];
     const list = JSON.stringify(macs);
@@ -246,7 +239,7 @@ export class MachineTable {
     return yield* readMachines('SELECT * FROM machine WHERE id IN numbers(?) ORDER BY id', ids);
   }
 
-  /** Records that a person assigned these interfaces. */
+  /** A person assigned these interfaces. */
   *#accept(macs: readonly MacAddress[]): Steps<void> {
     const query = "UPDATE interface SET source = 'person' WHERE mac IN numbers(?)";
     yield run(query, JSON.stringify(macs));

@@ -1,8 +1,9 @@
 // Operations on networks as objects in region.db (`region-steps.ts`).
 //
-// 1. Ids come from their own counter. Transactions that give ids write its row, so PostgreSQL runs one of two simultaneous ones again.
-// 2. A change with an event makes a new version of the desired state, by which other processes learn of it. A change without an event only
-//    stores objects that every process also derives in memory.
+// 1. Ids come from their own counter. Transactions that give ids write its row, so PostgreSQL runs one of two
+//    simultaneous ones again.
+// 2. A change with an event makes a new version of the desired state. One without only stores objects that every
+//    process also derives in memory.
 
 import type { Ipv4 } from '../../net/address.ts';
 import {
@@ -20,7 +21,7 @@ import {
 import { insertInto, number, orReplace } from '../rows.ts';
 import { claimAddresses } from './claims.ts';
 import { NETWORK_TABLES, readGivenUse, readLayoutUse, readLinked, readNamed, readUsed } from './network-rows.ts';
-import type { EventTable } from './region-events.ts';
+import { LoggedTable } from './region-events.ts';
 import { heldBy, holdReleased, leasedBetween } from './region-heard.ts';
 import { ALONE, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion, drawnVersion, drawVersion } from './region-versions.ts';
@@ -29,7 +30,7 @@ const IS_DEVICE = 'CASE WHEN machine.device IS NULL THEN 0 ELSE 1 END AS is_devi
 /** Only static links of a layout have an address. */
 const inLayout = (end: string): string =>
   `machine.layout LIKE '%"address":' || CAST(allocation.address AS TEXT) || '${end}%'`;
-/** Selects allocated addresses and addresses seen on interfaces. */
+/** Allocated, or seen on interfaces. */
 const USED_SQL =
   'SELECT allocation.address, allocation.mac, 0 AS is_seen, machine.system_id, machine.hostname, machine.domain, machine.owner, ' +
   '(SELECT name FROM interface WHERE interface.mac = allocation.mac) AS interface_name, NULL AS ended_ms, machine.created_ms AS at_ms, ' +
@@ -61,16 +62,10 @@ const NEXT_ID_SQL = "SELECT value FROM counter WHERE name = 'network-object'";
 const CONTINUE_SQL = insertInto('counter', ['value', 'name']) + orReplace('name', ['value']);
 
 /** The tables of `network-schema.ts`. */
-export class NetworkTables {
-  readonly #events: EventTable;
-  /** The objects as they were last read. */
+export class NetworkTables extends LoggedTable {
   #known: { readonly version: number; readonly records: NetworkRecords } | undefined;
 
-  constructor(events: EventTable) {
-    this.#events = events;
-  }
-
-  /** Reads the objects again only if they have changed. */
+  /** Only if they have changed. */
   *list(): Steps<NetworkRecords> {
     const version = yield* drawnVersion('networks-version');
     if (this.#known?.version !== version) this.#known = { version, records: yield* this.#read() };
@@ -92,7 +87,7 @@ export class NetworkTables {
     const change = decide(records, nextId);
     const { put = {}, remove = {}, nextId: given = nextId, events = [], result } = change;
     if (change.isClaim === true || reserves(put)) yield claimAddresses();
-    // Names of machines and of reserved addresses are in different tables, so no unique key prevents two of one name.
+    // Names of machines and of reserved addresses are in different tables: no unique key keeps them apart.
     if (put.reserved?.some(({ hostname }) => hostname !== undefined) === true) yield ALONE;
     const released = remove.reserved ?? [];
     const [said] = events;
@@ -104,7 +99,7 @@ export class NetworkTables {
     }
     for (const kind of NETWORK_KINDS) yield* putAll(kind, put);
     if (given > nextId) yield run(CONTINUE_SQL, given, 'network-object');
-    for (const event of events) yield* this.#events.add(event, undefined);
+    for (const event of events) yield* this.events.add(event);
     if (hasObjects(put) || hasObjects(remove)) {
       yield drawVersion('networks-version');
       if (events.length > 0) yield* countVersion([]);

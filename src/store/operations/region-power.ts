@@ -10,14 +10,12 @@ import { codec, json, number, type Row, text } from '../rows.ts';
 import { checkDuties } from './region-duties.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
 
-/** Bound on the remembered ended commands. */
 export const ENDED_MAX = 10_000;
 const ENDED_DAYS_MAX = 30;
 const DAY_MS = 86_400_000;
 /** Old commands are deleted with the first command of a process, and then with every FORGET_EVERY-th. */
 const FORGET_EVERY = 100;
 
-/** The table `power_command`. */
 export class PowerTable {
   readonly #holder: string | undefined;
   readonly #endedMax: number;

@@ -1,10 +1,10 @@
 // Operations on the racks in region.db (`region-steps.ts`).
 //
-// 1. Each change of the table draws a new `racks-version`, so a process sees from one number that another process changed the racks.
-// 2. Each change of a row draws a random revision, so an unchanged row is not read again, and a rollback causes no confusion.
+// 1. Each change of the table draws a new `racks-version`, by which a process sees that another changed the racks.
+// 2. Each change of a row draws a random revision, so an unchanged row is not read again, and a rollback causes no
+//    confusion.
 // 3. A rack's own reports leave its zone and its description alone.
 
-import { randomBytes } from 'node:crypto';
 import { broadcastOf, formatNetwork, type Ipv4Network } from '../../net/address.ts';
 import { ownNetworks } from '../../region/racks/rack-networks.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
@@ -31,30 +31,21 @@ import {
   type Row,
   text,
 } from '../rows.ts';
-import type { EventTable } from './region-events.ts';
+import { LoggedTable } from './region-events.ts';
 import { all, one, run, type Statement, type Steps } from './region-steps.ts';
-import { countVersion, drawnVersion, drawVersion } from './region-versions.ts';
+import { countVersion, drawnVersion, drawVersion, newRevision } from './region-versions.ts';
 
-const REVISION_BYTES = 8;
-const newRevision = (): string => randomBytes(REVISION_BYTES).toString('hex');
-
-/** A rack, and the revision of its row when it was read. */
+/** The revision when it was read. */
 interface KnownRow {
   readonly revision: string;
   readonly rack: Rack;
 }
 
-/** The table `rack`. */
-export class RackTable {
-  readonly #events: EventTable;
-  /** Racks as last read, by UUID. */
+export class RackTable extends LoggedTable {
+  /** By UUID. */
   #known: ReadonlyMap<string, KnownRow> = new Map();
 
-  constructor(events: EventTable) {
-    this.#events = events;
-  }
-
-  /** Reads only the rows that have changed since the last read. */
+  /** Reads only the rows that have changed. */
   *list(): Steps<readonly Rack[]> {
     const known = this.#known;
     const { rows } = yield all('SELECT id, uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id');
@@ -97,9 +88,8 @@ export class RackTable {
 
   *describe(uuid: string, description: string, event: NewMachineEvent): Steps<boolean> {
     const sql = 'UPDATE rack SET description = ?, revision = ? WHERE uuid = ?';
-    if ((yield run(sql, description || null, newRevision(), uuid)).changes === 0) return false;
+    if (!(yield* this.changed(run(sql, description || null, newRevision(), uuid), event))) return false;
     yield drawVersion('racks-version');
-    yield* this.#events.add(event, undefined);
     return true;
   }
 
@@ -136,12 +126,12 @@ export class RackTable {
       yield forgetLeases(uuid);
       yield run('DELETE FROM rack WHERE uuid = ?', uuid);
     }
-    for (const event of events) yield* this.#events.add(event, undefined);
+    for (const event of events) yield* this.events.add(event);
     if (put.length > 0 || remove.length > 0) yield drawVersion('racks-version');
     return result;
   }
 
-  /** True if one of these racks gains a network that is the home of machines with a boot token. */
+  /** Whether one of these racks gains a network that is the home of machines with a boot token. */
   *#gainsWork(racks: readonly Rack[], before: readonly Rack[]): Steps<boolean> {
     const gained = racks.flatMap((rack) => gainedNetworks(rack, before));
     if (gained.length === 0) return false;
@@ -163,11 +153,11 @@ export class RackTable {
   }
 }
 
-/** Forgets the leases of a rack that leaves the accepted ones. */
+/** Of a rack that leaves the accepted ones. */
 const forgetLeases = (uuid: string): Statement =>
   run('DELETE FROM host_lease WHERE rack IN (SELECT id FROM rack WHERE uuid = ?)', uuid);
 
-/** The networks that an accepted rack did not have before. */
+/** Networks that an accepted rack did not have before. */
 function gainedNetworks(rack: Rack, racks: readonly Rack[]): readonly Ipv4Network[] {
   if (rack.state !== 'accepted') return [];
   const known = racks.find(({ uuid, state }) => uuid === rack.uuid && state === 'accepted');

@@ -178,7 +178,7 @@ export const readInterface = (row: Row): MachineInterface => ({
   ...(row.ended_ms === null ? {} : { isEnded: true }),
 });
 
-const USER = codec<Omit<User, 'id'>>({
+export const USER = codec<Omit<User, 'id'>>({
   username: text('username'),
   email: text('email'),
   passwordHash: text('password_hash'),

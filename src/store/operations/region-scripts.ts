@@ -36,7 +36,7 @@ import {
   type Row,
   text,
 } from '../rows.ts';
-import type { EventTable } from './region-events.ts';
+import { LoggedTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 const shownScript = {
@@ -63,14 +63,7 @@ const RESULT = (
 const MACHINE = 'SELECT id FROM machine WHERE system_id = ?';
 const NEWEST_RUN = 'SELECT coalesce(max(id), 0) FROM script_run WHERE machine_id = ?';
 
-/** The tables `script`, `script_run` and `script_result`. */
-export class ScriptTables {
-  readonly #events: EventTable;
-
-  constructor(events: EventTable) {
-    this.#events = events;
-  }
-
+export class ScriptTables extends LoggedTable {
   *listScripts(kind?: ScriptKind): Steps<readonly Script[]> {
     const scripts = (yield all(`${SCRIPT} ORDER BY position, name`)).rows.map(readScript);
     return kind === undefined ? scripts : scripts.filter((script) => script.kind === kind);
@@ -85,7 +78,7 @@ export class ScriptTables {
     if ((yield* this.#find(script.name)) !== undefined) return 'exists';
     if (numberIn(yield one('SELECT count(*) FROM script')) >= scriptsMax) return 'limit';
     yield run(insertInto('script', WRITTEN.names), ...WRITTEN.values(script));
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     return (yield* this.#find(script.name)) ?? 'limit';
   }
 
@@ -93,7 +86,7 @@ export class ScriptTables {
     if ((yield* this.#find(name)) === undefined) return 'not-found';
     if (script.name !== name && (yield* this.#find(script.name)) !== undefined) return 'exists';
     yield run(`UPDATE script SET ${assigned(WRITTEN.names)} WHERE name = ?`, ...WRITTEN.values(script), name);
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     return (yield* this.#find(script.name)) ?? 'not-found';
   }
 
@@ -110,14 +103,12 @@ export class ScriptTables {
     if (isThere && script.tags.length >= tagsMax) return 'limit';
     const tags = isThere ? [...script.tags, tag] : script.tags.filter((one) => one !== tag);
     yield run('UPDATE script SET tags = ? WHERE name = ?', JSON.stringify(tags), name);
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     return { ...script, tags };
   }
 
   *removeScript(name: string, event: NewMachineEvent): Steps<boolean> {
-    if ((yield run('DELETE FROM script WHERE name = ?', name)).changes === 0) return false;
-    yield* this.#events.add(event, undefined);
-    return true;
+    return yield* this.changed(run('DELETE FROM script WHERE name = ?', name), event);
   }
 
   *beginRun(
@@ -175,7 +166,7 @@ export class ScriptTables {
     return next;
   }
 
-  /** Deletes a machine's newest run if none of its scripts has started; otherwise aborts the unfinished ones. */
+  /** If none of the run's scripts has started; otherwise aborts the unfinished ones. */
   *#endNewest(machine: number, atMs: number): Steps<void> {
     const runId = numberIn(yield one(NEWEST_RUN, machine));
     const query = "SELECT count(*) FROM script_result WHERE run_id = ? AND status <> 'pending'";
@@ -207,7 +198,7 @@ const NEWEST_SQL = `SELECT run_id, purpose, status FROM script_result JOIN scrip
   WHERE run_id IN (SELECT max(id) FROM script_run WHERE machine_id = ? GROUP BY purpose) ORDER BY run_id`;
 const NOTE_SQL = 'UPDATE machine SET runs = ?1 WHERE id = ?2 AND runs IS DISTINCT FROM ?1';
 
-/** Stores in the row of a machine how its newest runs stand. */
+/** In the row of the machine. */
 export function* noteRuns(machine: number): Steps<void> {
   const rows = (yield all(NEWEST_SQL, machine)).rows.map(readRunRow);
   const newest = SCRIPT_KINDS.flatMap((kind): readonly (readonly [ScriptKind, NewestRuns[ScriptKind]])[] => {

@@ -2,7 +2,7 @@
 
 import type { StoredSession } from '../../region/records/session-store.ts';
 import type { User } from '../../region/records/user.ts';
-import { codec, number, text } from '../rows.ts';
+import { codec, insertInto, number, text } from '../rows.ts';
 import { readUser } from './region-rows.ts';
 import { numberIn, one, run, type Steps } from './region-steps.ts';
 
@@ -20,16 +20,7 @@ export const sessionTable = {
     // Two processes that add a session at the same time may have exceeded the bound.
     const count = numberIn(yield one('SELECT count(*) FROM session'));
     for (let held = count; held >= max; held -= 1) yield run(GIVE_WAY_SQL, account);
-    const { digest, passwordDigest, begunMs, usedMs, notice } = session;
-    yield run(
-      'INSERT INTO session (digest, account_id, password_digest, begun_ms, used_ms, notice) VALUES (?, ?, ?, ?, ?, ?)',
-      digest,
-      account,
-      passwordDigest,
-      begunMs,
-      usedMs,
-      notice,
-    );
+    yield run(insertInto('session', ['account_id', ...SESSION.names]), account, ...SESSION.values(session));
   },
 
   *find(digest: string): Steps<{ session: StoredSession; user: User } | undefined> {
@@ -38,7 +29,7 @@ export const sessionTable = {
       digest,
     );
     if (row === undefined) return undefined;
-    return { session: readSession(row), user: readUser(row) };
+    return { session: SESSION.read(row), user: readUser(row) };
   },
 
   *note(digest: string, { usedMs, notice }: Partial<StoredSession>): Steps<void> {
@@ -56,10 +47,10 @@ export const sessionTable = {
   },
 };
 
-const readSession = codec<StoredSession>({
+const SESSION = codec<StoredSession>({
   digest: text('digest'),
   passwordDigest: text('password_digest'),
   begunMs: number('begun_ms'),
   usedMs: number('used_ms'),
   notice: text('notice'),
-}).read;
+});

@@ -11,21 +11,14 @@ import type {
   StoredSetting,
 } from '../../region/records/stored-setting.ts';
 import { codec, json, text } from '../rows.ts';
-import type { EventTable } from './region-events.ts';
+import { LoggedTable } from './region-events.ts';
 import { ALONE, all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
-/** The keys on which names depend. */
+/** On which names depend. */
 const NAME_KEYS: ReadonlySet<string> = new Set(['dns.domain', 'dns.domains', 'dns.records']);
 
-/** Reads all settings, and stores changes of them together with their events. */
-export class SettingTable {
-  readonly #events: EventTable;
-
-  constructor(events: EventTable) {
-    this.#events = events;
-  }
-
+export class SettingTable extends LoggedTable {
   *listSettings(): Steps<readonly StoredSetting[]> {
     return (yield all('SELECT rack, key, value FROM setting ORDER BY position, rack, key')).rows.map(readSetting);
   }
@@ -38,12 +31,12 @@ export class SettingTable {
     if (decision.kind === 'refuse') return decision;
     if (decision.changes.some(({ key }) => NAME_KEYS.has(key))) yield ALONE;
     for (const change of decision.changes) yield* this.#apply(change, atMs);
-    for (const event of decision.events) yield* this.#events.add(event, undefined);
+    for (const event of decision.events) yield* this.events.add(event);
     if (decision.changes.length > 0) yield* countVersion([]);
     return { kind: 'changed', settings: yield* this.listSettings() };
   }
 
-  /** Writes or removes one key; an existing key keeps its position. */
+  /** An existing key keeps its position. */
   *#apply({ rack, key, value }: SettingChange, atMs: number): Steps<void> {
     if (value === undefined) {
       yield run('DELETE FROM setting WHERE rack = ? AND key = ?', rack, key);

@@ -4,17 +4,11 @@ import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { type ImageUpload, type NewUpload, UPLOADS_MAX, type UploadStep } from '../../region/records/upload-store.ts';
 import { codec, json, number, optional, text } from '../rows.ts';
-import type { EventTable } from './region-events.ts';
+import { LoggedTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 /** The table `boot_upload`. */
-export class UploadTable {
-  readonly #events: EventTable;
-
-  constructor(events: EventTable) {
-    this.#events = events;
-  }
-
+export class UploadTable extends LoggedTable {
   *list(): Steps<readonly ImageUpload[]> {
     return (yield all('SELECT * FROM boot_upload ORDER BY id')).rows.map(readUpload);
   }
@@ -35,7 +29,7 @@ export class UploadTable {
       createdMs,
       createdMs,
     );
-    yield* this.#events.add(event, undefined);
+    yield* this.events.add(event);
     return row === undefined ? 'limit' : readUpload(row);
   }
 
@@ -47,14 +41,12 @@ export class UploadTable {
 
   *fail(id: number, reason: ImportReason, event: NewMachineEvent): Steps<boolean> {
     const sql = 'UPDATE boot_upload SET reason = ?, changed_ms = ? WHERE id = ?';
-    if ((yield run(sql, JSON.stringify(reason), event.atMs, id)).changes === 0) return false;
-    yield* this.#events.add(event, undefined);
-    return true;
+    return yield* this.changed(run(sql, JSON.stringify(reason), event.atMs, id), event);
   }
 
   *remove(id: number, event?: NewMachineEvent): Steps<boolean> {
     if ((yield run('DELETE FROM boot_upload WHERE id = ?', id)).changes === 0) return false;
-    if (event !== undefined) yield* this.#events.add(event, undefined);
+    if (event !== undefined) yield* this.events.add(event);
     return true;
   }
 }

@@ -1,11 +1,12 @@
-// Operations on the versions by which processes notice changes in region.db (`region-steps.ts`): one version of the racks' desired
-// state, and one of the racks themselves.
+// Operations on the versions by which processes notice changes in region.db (`region-steps.ts`): one of the racks'
+// desired state, and one of the racks themselves.
 //
-// 1. A machine's row carries the version of its last change for racks, so a process reads only the machines that changed since its last
+// 1. A machine's row carries the version of its last change for racks: a process reads only what changed since its last
 //    read.
-// 2. Deleted machines are remembered for GONE_VERSIONS versions. A process whose last read is older reads everything again.
+// 2. Deleted machines are remembered for GONE_VERSIONS versions. A process whose last read is older reads everything
+//    again.
 
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import type { SettledVersion } from '../../region/records/store.ts';
 import { insertInto, orReplace, text } from '../rows.ts';
 import {
@@ -20,16 +21,16 @@ import {
   usedVersions,
 } from './region-steps.ts';
 
+const REVISION_BYTES = 8;
 /** The bound of `randomInt`. */
 const DRAWN_END = 2 ** 48 - 1;
 
-/** How long deleted machines are remembered, in versions; each version deletes one machine at most. */
+/** Each version deletes one machine at most. */
 export const GONE_VERSIONS = 10_000;
 
 const VERSION_SQL = `SELECT max(value) FROM (${usedVersions()}) AS used`;
 
 /**
- * Makes a new version of the racks' desired state.
  * @param ids the machines whose records for racks changed
  * @param gone a deleted machine
  */
@@ -48,36 +49,41 @@ export function* countVersion(ids: readonly number[], gone?: string): Steps<void
   }
 }
 
-/** The version of the newest change in the store. */
+/** Of the newest change in the store. */
 export function* desiredVersion(): Steps<number> {
   return numberIn(yield one(VERSION_SQL));
 }
 
-/** The version up to which every change is in the store. */
+/** Up to which every change is in the store. */
 export function* settledVersion(): Steps<SettledVersion> {
   const settled = yield SETTLED_VERSION;
   const history = settled.row === undefined ? '' : readHistory(settled.row);
   return { version: Math.min(numberIn(settled), yield* desiredVersion()), history };
 }
 
-/** The machines deleted after a version; undefined if they are no longer known. */
+/** Undefined if they are no longer known. */
 export function* listGone(since: number): Steps<readonly string[] | undefined> {
   if (since < (yield* desiredVersion()) - GONE_VERSIONS) return undefined;
   const { rows } = yield all('SELECT system_id FROM gone_machine WHERE version > ?', since);
   return rows.map(readGone);
 }
 
-/** What is read again only when its version has changed: the racks, with the accounts whose keys they may use; and the objects of networks. */
+/**
+ * What is read again only when its version has changed: the racks, with the accounts whose keys they may use; and the
+ * objects of networks.
+ */
 type Kept = 'racks-version' | 'networks-version';
 
 const DRAW_SQL = insertInto('counter', ['name', 'value']) + orReplace('name', ['value']);
 
-/** Gives a new version; use it with every change. It is random, so it differs in every history of the database and after a rollback. */
+/** For every change. It is random, so it differs in every history of the database and after a rollback. */
 export const drawVersion = (of: Kept): Statement => run(DRAW_SQL, of, randomInt(1, DRAWN_END));
 
 export function* drawnVersion(of: Kept): Steps<number> {
   return numberIn(yield one('SELECT value FROM counter WHERE name = ?', of));
 }
+
+export const newRevision = (): string => randomBytes(REVISION_BYTES).toString('hex');
 
 const readHistory = text('history').read;
 const readGone = text('system_id').read;

@@ -10,7 +10,7 @@ import { number, optional, type Row } from '../rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 
 const BY_MAC_SQL = 'SELECT mac, machine_id, address, seen_ms, ended_ms FROM interface WHERE mac IN numbers(?)';
-/** Finds for each address the interface last seen with it, among the interfaces whose hardware address is not in the list. */
+/** For each address the interface last seen with it, among those whose hardware address is not in the list. */
 const BY_ADDRESS_SQL =
   'SELECT one.machine_id, one.address, one.seen_ms FROM texts(?2) AS asked JOIN interface AS one ON one.id = ' +
   '(SELECT id FROM interface WHERE address = CAST(asked.value AS BIGINT) AND NOT (mac IN numbers(?1)) ORDER BY seen_ms DESC NULLS LAST LIMIT 1)';
@@ -21,8 +21,8 @@ const WRITE_SQL =
   'WHERE interface.mac IN numbers(?2) AND interface.mac = CAST(one.value ->> 0 AS BIGINT)';
 
 /**
- * The addresses by which a report identifies its machine. `leased` is set only for a lease, which alone assigns an address to a machine:
- * any host may request a file with the machine's hardware address.
+ * How a report identifies its machine. Only a lease assigns an address to a machine: any host may request a file with
+ * its hardware address.
  */
 export function signOf({ kind, mac, address }: RackReport): {
   readonly mac: MacAddress | undefined;
@@ -43,13 +43,11 @@ interface Seen {
   readonly seenMs: number | undefined;
 }
 
-/** An interface of the batch. */
 interface Reported extends Seen {
   readonly endedMs: number | undefined;
   readonly isChanged?: boolean;
 }
 
-/** Reads the interfaces for these reports. */
 export function* readReportedInterfaces(reports: readonly RackReport[]): Steps<ReportedInterfaces> {
   const signs = reports.map(signOf);
   const macs = JSON.stringify([...new Set(signs.flatMap(({ mac }) => mac ?? []))]);
@@ -79,7 +77,7 @@ const readSeen = (row: Row): [number, Seen] => {
 
 class ReportedInterfaces {
   readonly #own: Map<MacAddress, Reported>;
-  /** The newest other interface seen with an address, by that address. */
+  /** The newest other interface seen with an address. */
   readonly #others: ReadonlyMap<number, Seen>;
 
   constructor(own: Map<MacAddress, Reported>, others: ReadonlyMap<number, Seen>) {
@@ -87,7 +85,7 @@ class ReportedInterfaces {
     this.#others = others;
   }
 
-  /** Applies the next report. @returns the id of its machine; undefined: the machine is unknown */
+  /** @returns the id of the report's machine; undefined: it is unknown */
   see(report: RackReport): number | undefined {
     const { mac, address, leased } = signOf(report);
     if (mac === undefined) return address === undefined ? undefined : this.#newestAt(address)?.machineId;
@@ -97,14 +95,13 @@ class ReportedInterfaces {
     if (leased !== undefined) {
       now = { ...now, address: leased, seenMs: report.at, endedMs: undefined, isChanged: true };
     }
-    // The end of an older lease, reported late, must not end a newer one. Without a time (older databases) any end counts.
+    // A late report of an older lease's end must not end a newer one. Without a time (older databases) any end counts.
     const isEnd = address !== undefined && ADDRESS_ENDS.includes(report.kind) && now.address === address;
     if (isEnd && (now.seenMs ?? 0) <= report.at) now = { ...now, endedMs: report.at, isChanged: true };
     this.#own.set(mac, now);
     return now.machineId;
   }
 
-  /** Stores the changed interfaces. */
   *write(): Steps<void> {
     const changed = [...this.#own].filter(([, { isChanged }]) => isChanged === true);
     if (changed.length === 0) return;

@@ -10,24 +10,23 @@ import { cleanWords } from '../../region/records/text-json.ts';
 
 /** Characters of one text, as many as a sentence has. */
 const TEXT_MAX = 500;
-/** Characters of all texts of one event; beyond them a text keeps its first SHORT_MAX. A sentence shows no more than 500. */
+/** Characters of all texts of one event; beyond them a text keeps its first SHORT_MAX. */
 const TEXTS_MAX = 1000;
 const SHORT_MAX = 64;
-/** Entries of one list, more than a sentence shows. */
+/** More than a sentence shows. */
 const LIST_MAX = 64;
 
-/** True for a short text that `cleanWords` would not change. This holds for almost all texts, and `cleanWords` takes four times as long. */
+/** A short text that `cleanWords` would not change, as almost all: `cleanWords` takes four times as long. */
 const isPlain = (text: string, max: number): boolean =>
   text.length <= max && isPrintable(text) && !text.includes('  ') && !text.startsWith(' ') && !text.endsWith(' ');
 
-/** The parameters as JSON. */
 export const packParams = ({ params }: Happening): string => pack(params);
 
-/** A remark as JSON; empty: none. */
+/** Empty: none. */
 export const packRemark = (remark: Remark | undefined): string =>
   remark === undefined ? '' : pack({ code: remark.code, params: remark.params });
 
-/** A stored remark. @throws SyntaxError, TypeError if the text holds no remark */
+/** @throws SyntaxError, TypeError if the text holds no remark */
 export function unpackRemark(json: string): Remark | undefined {
   if (json === '') return undefined;
   const { code, params } = fieldsOf(json);
@@ -39,7 +38,6 @@ export function unpackRemark(json: string): Remark | undefined {
 
 const NO_REMARK = 'it is not a remark';
 
-/** @throws SyntaxError, TypeError */
 function fieldsOf(json: string): Fields {
   const fields: unknown = JSON.parse(json);
   if (!isFields(fields)) throw new TypeError('it is not a record of fields');
@@ -64,7 +62,10 @@ function pack(whole: unknown): string {
   return JSON.stringify(packed(whole));
 }
 
-/** Events with values of the configuration, and sentences of racks of other versions, in which earlier versions stored URLs with passwords. */
+/**
+ * Events with values of the configuration, and sentences of racks of other versions, in which earlier versions stored
+ * URLs with passwords.
+ */
 const CONFIG_CODES = /^(?:config\..*|rack)$/;
 
 const shownFields = (fields: Fields): Fields =>
@@ -72,14 +73,14 @@ const shownFields = (fields: Fields): Fields =>
     Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? withoutUsers(value) : value]),
   );
 
-/** Reads the code and the parameters of a stored event; an unknown code becomes the event's text. @throws SyntaxError, TypeError */
+/** An unknown code becomes the event's text. @throws SyntaxError, TypeError */
 export function unpackHappening(code: string, params: string): Happening {
   const fields = fieldsOf(params);
   const stored = { code, params: CONFIG_CODES.test(code) ? shownFields(fields) : fields };
   return isHappening(stored) && hasSentence(stored) ? stored : { code: 'rack', params: { text: code } };
 }
 
-/** False for parameters that a rack of another version, or a hostile one, made: a time that no date has, for example. */
+/** False for parameters of a rack of another version, or a hostile one: a time that no date has, for example. */
 function hasSentence(stored: Happening): boolean {
   try {
     eventSentence(stored);

@@ -4,15 +4,15 @@
 //
 // 1. One method is one transaction. The size is kept in memory and updated only after the commit.
 // 2. `place` is the order of arrival. `sequence` is empty until the entry is taken, then never changes.
-// 3. An opened file may be a restored copy. Its next sequences may then have been used before, and the region would skip those entries as
-//    repeats. So already numbered entries are sent first, without others; then a new id is drawn, with sequences from 1. A new id is also
-//    drawn when the region knows a higher sequence.
+// 3. An opened file may be a restored copy: its next sequences may have been used before, and the region would skip
+//    those entries as repeats. So already numbered entries are sent first and alone; then a new id is drawn, with
+//    sequences from 1, as also when the region knows a higher sequence.
 
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { newUuid } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import type { RackReport } from '../../region/records/machine-event.ts';
+import { EVENT_LEVELS, type RackReport } from '../../region/records/machine-event.ts';
 import {
   type Admission,
   type DeadLetter,
@@ -23,24 +23,15 @@ import {
   type OutboxStore,
   type QueuedPost,
 } from '../../uplink/outbox-store.ts';
-import { openDatabaseFile, sqliteCode } from '../database-file.ts';
-import { number, type Row, Statements, text } from '../rows.ts';
-import {
-  type PackedItem,
-  packOutboxItem,
-  unpackOutboxItem,
-  WEIGHT_NOTICE,
-  WEIGHT_POST,
-  WEIGHT_WARNING,
-} from './outbox-item.ts';
-import { OUTBOX_DATABASE } from './outbox-schema.ts';
+import { type DatabaseKind, openDatabaseFile, sqliteCode } from '../database-file.ts';
+import { codec, json, number, optional, type Row, Statements, text } from '../rows.ts';
 
-// Shares the outbox's room for machines' posts by address, so that a machine that posts without end leaves room for others. Source:
-// Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches" (1998).
+// Shares the outbox's room for machines' posts by address, so that one that posts without end leaves room for others.
+// Source: Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches" (1998).
 //
 // 1. At most `roomBytes` of posts wait.
-// 2. One address may not hold more than is left to the others. So the first gets at most half of the room, the next one half of the rest,
-//    and so on: a few addresses can never block a small post of another. Machines behind one router share.
+// 2. One address may not hold more than is left to the others: the first gets at most half of the room, the next half
+//    of the rest, so a few addresses never block a small post of another. Machines behind one router share.
 
 /** Bytes of waiting posts, by the address of their machine. */
 class PostShares {
@@ -48,12 +39,10 @@ class PostShares {
   readonly #bytesOf = new Map<string, number>();
   #total = 0;
 
-  /** @param roomBytes for all posts together */
   constructor(roomBytes: number) {
     this.#roomBytes = roomBytes;
   }
 
-  /** True if a further post of `bytes` from this address may wait. */
   admits(address: string, bytes: number): boolean {
     const left = this.#roomBytes - this.#total - bytes;
     return (this.#bytesOf.get(address) ?? 0) + bytes <= left;
@@ -81,11 +70,95 @@ class PostShares {
 /** The file's name below the state directory. */
 export const OUTBOX_FILE = 'outbox.db';
 
-/** The kinds under which events lost before they reached the outbox, and dead letters beyond their bound, are counted. */
+// A released step is never edited: a change is a further step of `migrations`.
+const TABLES = `
+CREATE TABLE outbox (
+  id TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  missed INTEGER NOT NULL,
+  life TEXT NOT NULL,
+  life_sequence INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE entry (
+  place INTEGER PRIMARY KEY AUTOINCREMENT,
+  sequence INTEGER UNIQUE,
+  weight INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  item TEXT NOT NULL
+) STRICT;
+CREATE INDEX entry_weight ON entry (weight, place) WHERE sequence IS NULL;
+
+CREATE TABLE dropped (
+  kind TEXT PRIMARY KEY,
+  count INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE dead_letter (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  sequence INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  item TEXT NOT NULL
+) STRICT;
+`;
+
+/** `outbox.db`. */
+export const OUTBOX_DATABASE: DatabaseKind = {
+  title: 'outbox database',
+  applicationId: 0x52_42_4f_42,
+  migrations: [TABLES],
+};
+
+/** The weights of entries: the lightest are dropped first. */
+const WEIGHT_NOTICE = 0;
+const WEIGHT_WARNING = 1;
+const WEIGHT_POST = 2;
+
+/** @param weight overrides the item's own weight */
+function pack(item: OutboxItem, weight = weightOf(item)) {
+  const text = JSON.stringify(item);
+  const kind = item.kind === 'post' ? 'post' : item.report.kind;
+  return { weight, kind, bytes: Buffer.byteLength(text), item: text };
+}
+type PackedItem = ReturnType<typeof pack>;
+
+function weightOf(item: OutboxItem): number {
+  if (item.kind === 'post') return WEIGHT_POST;
+  return EVENT_LEVELS[item.report.level ?? 'info'] >= EVENT_LEVELS.warning ? WEIGHT_WARNING : WEIGHT_NOTICE;
+}
+
+const itemIn = json<OutboxItem>('item');
+const selfIn = codec({
+  id: text('id'),
+  sequence: number('sequence'),
+  missed: number('missed'),
+  life: text('life'),
+  lifeSequence: number('life_sequence'),
+});
+const sizeIn = codec<Size>({ entries: number('entries'), bytes: number('bytes') });
+const SIZE_SQL = 'SELECT count(*) AS entries, coalesce(sum(bytes), 0) AS bytes FROM entry';
+const placed = { place: number('place'), bytes: number('bytes') };
+const entryIn = codec({ ...placed, sequence: optional(number('sequence')) });
+type Entry = ReturnType<typeof entryIn.read>;
+const droppableIn = codec({ ...placed, kind: text('kind') });
+const postIn = codec({ peer: text('peer'), bytes: number('bytes') });
+const droppedIn = codec({ kind: text('kind'), count: number('count') });
+const letterIn = codec<DeadLetter>({
+  id: number('id'),
+  sequence: number('sequence'),
+  atMs: number('at_ms'),
+  reason: text('reason'),
+  item: itemIn,
+});
+
+/** The kinds under which events lost before the outbox, and dead letters beyond their bound, are counted. */
 const LOST_KIND = 'lost-before-the-outbox';
 const LETTER_KIND = 'dead-letter';
 /** Entries dropped by one statement. */
 const DROP_CHUNK = 256;
+const LETTERS_SQL = 'SELECT count(*) FROM dead_letter';
 const DEAD_LETTERS_LISTED_MAX = 500;
 const REASON_MAX = 500;
 /** The address of the machine that sent a post; empty for other entries. */
@@ -123,7 +196,7 @@ class SqliteOutbox implements OutboxStore {
   readonly #sql: Statements;
   #size: Size;
   readonly #dropped = new Map<string, number>();
-  /** Any host in a managed network can send posts, so they get at most half of the room. */
+  /** Any host in a managed network can send posts: at most half of the room. */
   readonly #posts: PostShares;
   #id: string;
   #missed: number;
@@ -140,15 +213,14 @@ class SqliteOutbox implements OutboxStore {
     if (this.#sql.one('SELECT id FROM outbox') === undefined) {
       this.#write(() => this.#sql.run("INSERT INTO outbox VALUES (?, 0, 0, '', 0)", newUuid()));
     }
-    const self = this.#self();
-    this.#id = text('id').read(self);
-    this.#missed = number('missed').read(self);
-    this.#isFromEarlierProcess = number('sequence').read(self) > 0;
-    const size = this.#get('SELECT count(*) AS entries, coalesce(sum(bytes), 0) AS bytes FROM entry');
-    this.#size = { entries: number('entries').read(size), bytes: number('bytes').read(size) };
-    this.#deadLetters = number('count').read(this.#get('SELECT count(*) AS count FROM dead_letter'));
-    for (const row of this.#sql.all('SELECT kind, count FROM dropped'))
-      this.#dropped.set(text('kind').read(row), number('count').read(row));
+    const { id, missed, sequence } = this.#self();
+    this.#id = id;
+    this.#missed = missed;
+    this.#isFromEarlierProcess = sequence > 0;
+    this.#size = sizeIn.read(this.#get(SIZE_SQL));
+    this.#deadLetters = this.#sql.number(LETTERS_SQL);
+    for (const { kind, count } of this.#sql.all('SELECT kind, count FROM dropped').map(droppedIn.read))
+      this.#dropped.set(kind, count);
     this.#countPosts();
   }
 
@@ -170,7 +242,7 @@ class SqliteOutbox implements OutboxStore {
 
   storedOf(life: string): number {
     const self = this.#self();
-    return text('life').read(self) === life ? number('life_sequence').read(self) : 0;
+    return self.life === life ? self.lifeSequence : 0;
   }
 
   addReports(life: string, reports: readonly RackReport[], lost: number): Admission {
@@ -182,66 +254,62 @@ class SqliteOutbox implements OutboxStore {
       const size = { ...this.#size };
       if (last !== undefined) this.#sql.run('UPDATE outbox SET life = ?, life_sequence = ?', life, last.sequence);
       if (lost > 0) drops.set(LOST_KIND, lost);
-      for (const { sequence: _own, ...report } of fresh)
-        this.#admit(packOutboxItem({ kind: 'report', report }), size, drops);
+      for (const { sequence: _own, ...report } of fresh) this.#admit(pack({ kind: 'report', report }), size, drops);
       return size;
     });
   }
 
   addPost(post: QueuedPost): Admission {
-    return this.#addPacked(packOutboxItem({ kind: 'post', post }), post.peer, () => undefined);
+    return this.#addPacked(pack({ kind: 'post', post }), post.peer, () => undefined);
   }
 
   take(entriesMax: number, bytesMax: number): readonly OutboxEntry[] {
-    // Read the sizes first: posts are large, and most would be read in vain.
-    let rows = this.#sql.all('SELECT place, sequence, bytes FROM entry ORDER BY place LIMIT ?', entriesMax);
+    // The sizes first: posts are large, and most would be read in vain.
+    const sql = 'SELECT place, sequence, bytes FROM entry ORDER BY place LIMIT ?';
+    let waiting = this.#sql.all(sql, entriesMax).map(entryIn.read);
     if (this.#isFromEarlierProcess) {
-      const numbered = rows.filter((row) => row.sequence !== null);
-      if (numbered.length > 0) rows = numbered;
+      const numbered = waiting.filter(({ sequence }) => sequence !== undefined);
+      if (numbered.length > 0) waiting = numbered;
       else this.renumber();
     }
-    const chosen: Row[] = [];
+    const chosen: Entry[] = [];
     let bytes = 0;
-    for (const row of rows) {
-      bytes += number('bytes').read(row);
+    for (const entry of waiting) {
+      bytes += entry.bytes;
       if (chosen.length > 0 && bytes > bytesMax) break;
-      chosen.push(row);
+      chosen.push(entry);
     }
-    if (chosen.some((row) => row.sequence === null)) this.#assignSequences(chosen);
-    return chosen.map((row) => {
-      const entry = this.#get('SELECT sequence, item FROM entry WHERE place = ?', number('place').read(row));
-      return { ...unpackOutboxItem(text('item').read(entry)), sequence: number('sequence').read(entry) };
+    if (chosen.some(({ sequence }) => sequence === undefined)) this.#assignSequences(chosen);
+    return chosen.map(({ place }) => {
+      const row = this.#get('SELECT sequence, item FROM entry WHERE place = ?', place);
+      return { ...itemIn.read(row), sequence: number('sequence').read(row) };
     });
   }
 
-  /** Numbers entries; posts among them no longer count towards their address's share. */
-  #assignSequences(rows: readonly Row[]): void {
+  /** Numbered posts no longer count towards their address's share. */
+  #assignSequences(entries: readonly Entry[]): void {
     const query = `SELECT ${PEER_SQL} AS peer, bytes FROM entry WHERE place = ? AND sequence IS NULL AND weight = ?`;
-    const posts = rows.map((row) => this.#sql.one(query, number('place').read(row), WEIGHT_POST));
+    const posts = entries.flatMap(({ place }) => this.#sql.all(query, place, WEIGHT_POST)).map(postIn.read);
     this.#write(() => {
-      let next = number('sequence').read(this.#self());
-      for (const row of rows) {
-        if (row.sequence !== null) continue;
+      let next = this.#self().sequence;
+      for (const { place, sequence } of entries) {
+        if (sequence !== undefined) continue;
         next += 1;
-        this.#sql.run('UPDATE entry SET sequence = ? WHERE place = ?', next, number('place').read(row));
+        this.#sql.run('UPDATE entry SET sequence = ? WHERE place = ?', next, place);
       }
       this.#sql.run('UPDATE outbox SET sequence = ?', next);
     });
-    for (const row of posts)
-      if (row !== undefined) this.#posts.remove(text('peer').read(row), number('bytes').read(row));
+    for (const { peer, bytes } of posts) this.#posts.remove(peer, bytes);
   }
-
   acknowledge(sequence: number, missed: number): void {
-    const done = this.#get(
-      'SELECT count(*) AS entries, coalesce(sum(bytes), 0) AS bytes FROM entry WHERE sequence <= ?',
-      sequence,
-    );
-    if (number('entries').read(done) === 0 && missed === 0) return;
+    const done = sizeIn.read(this.#get(`${SIZE_SQL} WHERE sequence <= ?`, sequence));
+    if (done.entries === 0 && missed === 0) return;
     this.#write(() => {
       this.#sql.run('DELETE FROM entry WHERE sequence <= ?', sequence);
       this.#sql.run('UPDATE outbox SET missed = max(0, missed - ?)', missed);
     });
-    this.#shrink(done);
+    this.#size.entries -= done.entries;
+    this.#size.bytes -= done.bytes;
     this.#missed = Math.max(0, this.#missed - missed);
   }
 
@@ -266,21 +334,15 @@ class SqliteOutbox implements OutboxStore {
 
   listDeadLetters(): readonly DeadLetter[] {
     const rows = this.#sql.all('SELECT * FROM dead_letter ORDER BY id LIMIT ?', DEAD_LETTERS_LISTED_MAX);
-    return rows.map((row) => ({
-      id: number('id').read(row),
-      sequence: number('sequence').read(row),
-      atMs: number('at_ms').read(row),
-      reason: text('reason').read(row),
-      item: unpackOutboxItem(text('item').read(row)),
-    }));
+    return rows.map(letterIn.read);
   }
 
   retry(deadLetter: number): boolean {
     const row = this.#sql.one('SELECT item FROM dead_letter WHERE id = ?', deadLetter);
     if (row === undefined) return false;
-    const item = unpackOutboxItem(text('item').read(row));
-    // It weighs as much as a post, because an operator wants it delivered.
-    const { refused } = this.#addPacked(packOutboxItem(item, WEIGHT_POST), peerOf(item), () =>
+    const item = itemIn.read(row);
+    // It weighs as a post, because an operator wants it delivered.
+    const { refused } = this.#addPacked(pack(item, WEIGHT_POST), peerOf(item), () =>
       this.#sql.run('DELETE FROM dead_letter WHERE id = ?', deadLetter),
     );
     this.#countDeadLetters();
@@ -310,7 +372,7 @@ class SqliteOutbox implements OutboxStore {
     if (this.#database.isOpen) this.#database.close();
   }
 
-  /** Adds an item with the weight of a post, for an address; `more` runs in the same transaction. */
+  /** `more` runs in the same transaction. */
   #addPacked(packed: PackedItem, peer: string, more: () => void): Admission {
     if (!this.#posts.admits(peer, packed.bytes)) return { dropped: 0, refused: true };
     const admission = this.#change((drops) => {
@@ -323,7 +385,7 @@ class SqliteOutbox implements OutboxStore {
     return admission;
   }
 
-  /** Stores an item, after making room for it, and counts dropped entries in `drops`. @returns false if there is no room */
+  /** Makes room for an item, and stores it. @returns false if there is no room */
   #admit(packed: PackedItem, size: Size, drops: Map<string, number>): boolean {
     const { entriesMax, bytesMax } = this.#bounds;
     const fits = (): boolean => size.entries < entriesMax && size.bytes + packed.bytes <= bytesMax;
@@ -341,35 +403,29 @@ class SqliteOutbox implements OutboxStore {
     return true;
   }
 
-  /** Recounts the waiting posts. */
   #countPosts(): void {
     this.#posts.clear();
     const posts = `SELECT ${PEER_SQL} AS peer, bytes FROM entry WHERE sequence IS NULL AND weight = ?`;
-    for (const row of this.#sql.all(posts, WEIGHT_POST))
-      this.#posts.add(text('peer').read(row), number('bytes').read(row));
+    for (const { peer, bytes } of this.#sql.all(posts, WEIGHT_POST).map(postIn.read)) this.#posts.add(peer, bytes);
   }
 
   /** Drops entries of one weight, oldest first, until `fits` or none is left. */
   #makeRoom(weight: number, fits: () => boolean, size: Size, drops: Map<string, number>): void {
     for (;;) {
-      const rows = this.#sql.all(
-        'SELECT place, kind, bytes FROM entry WHERE sequence IS NULL AND weight = ? ORDER BY place LIMIT ?',
-        weight,
-        DROP_CHUNK,
-      );
-      for (const row of rows) {
+      const sql = 'SELECT place, kind, bytes FROM entry WHERE sequence IS NULL AND weight = ? ORDER BY place LIMIT ?';
+      const rows = this.#sql.all(sql, weight, DROP_CHUNK);
+      for (const { place, kind, bytes } of rows.map(droppableIn.read)) {
         if (fits()) return;
-        this.#sql.run('DELETE FROM entry WHERE place = ?', number('place').read(row));
-        const kind = text('kind').read(row);
+        this.#sql.run('DELETE FROM entry WHERE place = ?', place);
         drops.set(kind, (drops.get(kind) ?? 0) + 1);
         size.entries -= 1;
-        size.bytes -= number('bytes').read(row);
+        size.bytes -= bytes;
       }
       if (rows.length < DROP_CHUNK) return;
     }
   }
 
-  /** Runs a transaction that adds and drops entries, then updates the counts. `work` returns the new size; undefined rolls it back. */
+  /** Adds and drops entries, then updates the counts. `work` returns the new size; undefined rolls it back. */
   #change(work: (drops: Map<string, number>) => Size | undefined): Admission {
     const drops = new Map<string, number>();
     let dropped = 0;
@@ -397,17 +453,12 @@ class SqliteOutbox implements OutboxStore {
     return { dropped, refused: false };
   }
 
-  #shrink(row: Row): void {
-    this.#size.entries -= number('entries').read(row);
-    this.#size.bytes -= number('bytes').read(row);
-  }
-
   #countDeadLetters(): void {
-    this.#deadLetters = number('count').read(this.#get('SELECT count(*) AS count FROM dead_letter'));
+    this.#deadLetters = this.#sql.number(LETTERS_SQL);
   }
 
-  #self(): Row {
-    return this.#get('SELECT id, sequence, missed, life, life_sequence FROM outbox');
+  #self() {
+    return selfIn.read(this.#get('SELECT id, sequence, missed, life, life_sequence FROM outbox'));
   }
 
   #get(sql: string, ...values: number[]): Row {

@@ -1,20 +1,20 @@
-// A connection to PostgreSQL, and its end, even if the server is gone. The driver waits for the server to close its side, which a lost host
-// never does.
+// A connection to PostgreSQL, and its end, even if the server is gone: the driver waits for the server to close its
+// side, which a lost host never does.
 
 import pg from 'pg';
 import { systemClock } from '../../clock.ts';
 
-/** How long the server may take to close its side, in milliseconds. Then the connection is dropped. */
+/** How long the server may take to close its side, in milliseconds. */
 const END_MS_MAX = 1000;
 
-/** Ends a connection within END_MS_MAX. Never throws. */
+/** Within END_MS_MAX. Never throws. */
 export async function endConnection(client: pg.Client): Promise<void> {
   const late = systemClock.schedule(END_MS_MAX, () => client.connection.stream.destroy());
   await client.end().catch(() => undefined);
   late.cancel();
 }
 
-/** The answers to at least two statements, of which the types of the driver show only one. */
+/** To at least two statements; the types of the driver show only one. */
 export async function answersTo<R extends pg.QueryResultRow>(
   client: pg.ClientBase,
   statements: readonly string[],
@@ -23,7 +23,7 @@ export async function answersTo<R extends pg.QueryResultRow>(
   return Array.isArray(answers) ? answers : [];
 }
 
-/** A connection, which ends if its log-in fails: the driver leaves one open if the server asks for a password and none is configured. */
+/** Ends if its log-in fails: the driver leaves a connection open if the server asks for a password and none is configured. */
 export class PostgresClient extends pg.Client {
   constructor(config: pg.ClientConfig = {}) {
     super(config);

@@ -1,17 +1,18 @@
-// Tracks whether PostgreSQL confirms commits. With synchronous replication, it answers a COMMIT only once its standby has the transaction, too.
-// While the standby is missing, the COMMIT waits without limit.
+// Tracks whether PostgreSQL confirms commits. With synchronous replication, it answers a COMMIT only once its standby
+// has the transaction; while the standby is missing, the COMMIT waits without limit.
 //
 //   confirming ── a COMMIT has waited for a standby for CONFIRMED_MS_MAX ──▶ unconfirmed: every change is refused
 //       ▲                                                                        │
 //       └──────── no transaction waits any more; checked every ASK_MS ───────────┘
 //
-// Sources: postgresql.org/docs/15/warm-standby.html#SYNCHRONOUS-REPLICATION, /monitoring-stats.html (pg_stat_activity, wait event SyncRep).
+// Sources: postgresql.org/docs/15/warm-standby.html#SYNCHRONOUS-REPLICATION, /monitoring-stats.html (pg_stat_activity,
+// wait event SyncRep).
 //
-// 1. A waiting transaction is on the server's disk, but no other transaction sees it. It becomes visible when the wait ends. It is lost if a
+// 1. A waiting transaction is on the server's disk, but no other sees it until the wait ends, and it is lost if a
 //    standby without it takes over. So its caller gets `Unconfirmed`, and it is never repeated.
 // 2. The process gives up its connection, so that reads can use the pool. The server keeps the transaction's locks.
 // 3. While unconfirmed, a transaction fails at its first change, before it waits for such a lock.
-// 4. Only an answer of the database ends the unconfirmed state. The state lasts while the database cannot be reached.
+// 4. Only an answer of the database ends the unconfirmed state.
 
 import { type Instant, systemClock, type Timer } from '../../clock.ts';
 import type { RefusedChange, StoreConfirmation } from '../../region/records/store-state.ts';
@@ -20,20 +21,19 @@ import { endConnection, PostgresClient } from './postgres-client.ts';
 import { Unconfirmed } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 
-/** How long a COMMIT may wait for a standby, in milliseconds: shorter than the timeouts of callers that wait for its connection or its locks. */
+/** How long a COMMIT may wait for a standby, in milliseconds: less than those who wait for its connection or its locks. */
 const CONFIRMED_MS_MAX = 4000;
-/** The interval of the checks while unconfirmed, and of those of a COMMIT that waits long, in milliseconds. */
+/** The interval of the checks, in milliseconds. */
 const ASK_MS = 1000;
 
-/** Finds transactions of any process that have waited for at least half of CONFIRMED_MS_MAX; a shorter wait may be normal. */
+/** Transactions of any process that have waited for at least half of CONFIRMED_MS_MAX; a shorter wait may be normal. */
 const WAITING_SQL =
   "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rackboot' " +
   `AND wait_event = 'SyncRep' AND query_start < clock_timestamp() - interval '${CONFIRMED_MS_MAX / 2} milliseconds' LIMIT 1`;
 
-/** While a disk is full, reads still work, so only changes show it. */
+/** While a disk is full, reads still work. */
 const isOfFullDisk = (outage: Outage): boolean => outage.note === 'database-unusable' && outage.fault === 'disk-full';
 
-/** Tracks for one process whether its database confirms changes. */
 export class PostgresConfirmation implements StoreConfirmation {
   readonly #place: PostgresPlace;
   #onChange: (problem: Outage | undefined) => void = () => undefined;
@@ -42,7 +42,6 @@ export class PostgresConfirmation implements StoreConfirmation {
   /** When the first of them was refused. */
   #refusedAt: Instant | undefined;
   #isMissing = false;
-  /** The check under way. */
   #question: Promise<boolean> | undefined;
   #again: Timer | undefined;
   #isClosed = false;
@@ -59,7 +58,7 @@ export class PostgresConfirmation implements StoreConfirmation {
     return this.#refused;
   }
 
-  /** Called after each change: with its error, and with undefined once it is stored. */
+  /** Called after each change: with its error, or undefined once it is stored. */
   noteChange(error: unknown): void {
     if (error instanceof StoreOutage && isOfFullDisk(error.outage)) {
       this.#refusedAt ??= systemClock.now();
@@ -85,12 +84,11 @@ export class PostgresConfirmation implements StoreConfirmation {
     if (this.#isMissing) throw new StoreOutage({ note: 'change-not-made' });
   }
 
-  /** The error for a transaction whose COMMIT is unconfirmed. */
   unknown(): Unconfirmed {
     return new Unconfirmed({ note: 'change-unconfirmed' });
   }
 
-  /** Waits for a COMMIT. @throws Unconfirmed if it waits for a missing standby, and the COMMIT's own errors */
+  /** Waits for a COMMIT. @throws Unconfirmed if it waits for a missing standby */
   async of<T>(commit: Promise<T>): Promise<T> {
     const given = Promise.withResolvers<never>();
     let isOver = false;
@@ -108,7 +106,7 @@ export class PostgresConfirmation implements StoreConfirmation {
     }
   }
 
-  /** Checks whether a transaction waits for a standby. If so, every change is refused until none waits. */
+  /** Whether a transaction waits for a standby; then every change is refused until none waits. */
   async isMissing(): Promise<boolean> {
     this.#question ??= this.#ask().finally(() => {
       this.#question = undefined;
@@ -130,7 +128,7 @@ export class PostgresConfirmation implements StoreConfirmation {
     return this.#isMissing;
   }
 
-  /** Uses a connection of its own, because all connections of the pool may be waiting. @returns undefined if the database cannot be reached */
+  /** On a connection of its own: those of the pool may all be waiting. @returns undefined if the database cannot be reached */
   async #isOneWaiting(): Promise<boolean | undefined> {
     const client = new PostgresClient(connectionOf(this.#place));
     try {

@@ -1,20 +1,21 @@
-// The connections of one process to the region's PostgreSQL: a pool in which each connection has its own row of commit marks.
+// The connections of one process to the region's PostgreSQL: a pool in which each connection has its own row of commit
+// marks.
 //
-// Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts), /functions-admin.html
-// (pg_is_in_recovery), /runtime-config-wal.html (synchronous_commit).
+// Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts),
+// /functions-admin.html (pg_is_in_recovery), /runtime-config-wal.html (synchronous_commit).
 //
-// 1. A connection is closed if it is lost, if its server process changes, if an answer is damaged, if its prepared statements no longer fit
-//    the schema, if its COMMIT is not confirmed, or if its rollback fails. After any other failure it is rolled back and reused.
-// 2. Each connection of a region's process shares an advisory lock. A copy takes the lock exclusively (`holdStopped`): it gets the lock
+// 1. A connection is closed if it is lost, its server process changes, an answer is damaged, its prepared statements no
+//    longer fit the schema, its COMMIT is not confirmed, or its rollback fails. After any other failure it is rolled back
+//    and reused.
+// 2. Each connection of a region's process shares an advisory lock. A copy takes the lock exclusively (`holdStopped`):
 //    only while no process runs, and then no process can start.
-// 3. Every wait for a connection, a statement or a lock is bounded. The server bounds its own wait for a process that hangs within a
-//    transaction.
-// 4. A process uses no standby, not even to read: the horizon of a standby knows nothing of the primary's transactions
-//    (`postgres-horizon.ts`). A connection to a server that writes never becomes one to a standby, because a server becomes a standby only
-//    by a restart.
-// 5. A connection through a pooler is refused. A pooler spreads the transactions of one connection over several connections of the server,
-//    which loses locks and LISTEN, and it keeps the connection open when the server ends. Settings that do not reach the server, or a
-//    connection whose server process changes (`postgres-version.ts`), show that there is one.
+// 3. Every wait for a connection, a statement or a lock is bounded. The server bounds its own wait for a process that
+//    hangs within a transaction.
+// 4. A process uses no standby, not even to read: its horizon knows nothing of the primary's transactions
+//    (`postgres-horizon.ts`). A server becomes a standby only by a restart, which ends its connections.
+// 5. A connection through a pooler is refused: a pooler spreads its transactions over several connections of the
+//    server, which loses locks and LISTEN, and keeps it open when the server ends. Settings that do not reach the server,
+//    or a server process that changes (`postgres-version.ts`), show a pooler.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -33,15 +34,15 @@ const MARK_DAYS = 7;
 
 /** The advisory lock that the connections of running processes share. */
 const RUNNING_LOCK = 0x5242_5255;
-/** How many times `holdStopped` tries: the server notices the end of a process with a short delay. */
+/** How many times `holdStopped` tries: the server notices the end of a process a little later. */
 const STOPPED_TRIES = 20;
 const STOPPED_PAUSE_MS = 100;
-/** Hosts of running processes that the refusal names; further ones are counted. */
+/** Hosts of running processes that the refusal names. */
 const HOSTS_NAMED_MAX = 4;
 /** Type numbers of pg_type. */
 const INT8 = 20;
 const NUMERIC = 1700;
-/** A number that JavaScript cannot hold, which no region writes, stays a bigint: the reader of its column names the row (`readLarge`). */
+/** A number that JavaScript cannot hold, which no region writes, stays a bigint: `readLarge` names its row. */
 const exact = (text: string): number | bigint => (Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text));
 const PARSERS: ReadonlyMap<number, unknown> = new Map<number, unknown>([
   [INT8, exact],
@@ -52,14 +53,14 @@ const types = {
 };
 
 /**
- * Makes the COMMIT of this transaction, or each of this session, wait for the server's disk at least. With `off`, which a role, a
- * database or a server may have as its default, a crash loses changes that the server has acknowledged. Each other value stays, as the
- * operator chose it.
+ * Makes the COMMIT of this transaction, or each of this session, wait for the server's disk. With `off`, which may be
+ * the default of a role, a database or a server, a crash loses acknowledged changes. Other values stay, as the operator
+ * chose.
  */
 const durableSql = (which: 'transaction' | 'session'): string =>
   `SELECT set_config('synchronous_commit', 'on', ${which === 'transaction'}) WHERE current_setting('synchronous_commit') = 'off'`;
 
-/** @throws StoreOutage if the settings with which the connection began have not reached the server: there is a pooler in between */
+/** @throws StoreOutage if the settings of the connection have not reached the server: there is a pooler in between */
 async function checkIsDirect(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ readonly direct: boolean }>(
     `SELECT current_setting('lock_timeout')::interval = interval '${LOCK_MS_MAX} milliseconds' AS direct`,
@@ -67,7 +68,7 @@ async function checkIsDirect(client: pg.ClientBase): Promise<void> {
   if (rows[0]?.direct !== true) throw new StoreOutage({ note: 'database-pooled' });
 }
 
-/** @throws StoreOutage if the server or the database only reads, while a copy holds the lock alone, and through a pooler */
+/** @throws StoreOutage if the server or the database only reads, a copy holds the lock alone, or through a pooler */
 async function beginUse(client: pg.ClientBase): Promise<void> {
   await checkIsDirect(client);
   const { rows } = await client.query<{ readonly standby: boolean; readonly reading: string }>(
@@ -115,7 +116,6 @@ export interface CommitMark {
   readonly statements: readonly string[];
 }
 
-/** A connection while one transaction has it. */
 export class StoreConnection {
   readonly client: pg.PoolClient;
   readonly #id = randomUUID();
@@ -141,7 +141,6 @@ export class StoreConnection {
   }
 }
 
-/** The connections of one process. */
 export class PostgresConnections {
   readonly #openPool: () => pg.Pool;
   #pool: pg.Pool;
@@ -149,9 +148,9 @@ export class PostgresConnections {
   readonly #known = new WeakMap<pg.PoolClient, StoreConnection>();
   readonly #watch: PostgresWatch | undefined;
 
-  /** @param use by a region's process, or by a copy @param watch says when the server is silent; undefined: each use finds out */
-  constructor(place: PostgresPlace, use: 'region' | 'copy' = 'region', watch?: PostgresWatch) {
-    this.#openPool = () => openPool(place, use);
+  /** @param watch says when the server is silent; undefined: each use finds out @param bounds other timeouts than usual */
+  constructor(place: PostgresPlace, use: 'region' | 'copy' = 'region', watch?: PostgresWatch, bounds?: pg.PoolConfig) {
+    this.#openPool = () => openPool({ ...connectionOf(place), ...bounds, max: place.pool }, use);
     this.#pool = this.#openPool();
     this.#watch = watch;
     watch?.onSilent(() => this.#giveUp());
@@ -190,7 +189,7 @@ export class PostgresConnections {
     }
   }
 
-  /** Gives up all connections, because the server is silent. Their users fail now; idle connections may be dead, too. */
+  /** Gives up all connections, because the server is silent: idle ones may be dead, too. */
   #giveUp(): void {
     const former = this.#pool;
     this.#pool = this.#openPool();
@@ -215,7 +214,10 @@ export class PostgresConnections {
     return result;
   }
 
-  /** Removes the marks of processes that are gone, without waiting for a synchronous standby: a missing one must not keep a process from starting. */
+  /**
+   * Removes the marks of gone processes, without waiting for a synchronous standby: a missing one must not keep a
+   * process from starting.
+   */
   async forgetOldMarks(): Promise<void> {
     const sql = `DELETE FROM commit_mark WHERE seen_at < now() - interval '${MARK_DAYS} days'`;
     await this.use(({ client }) => client.query(`BEGIN; SET LOCAL synchronous_commit = local; ${sql}; COMMIT`));
@@ -226,15 +228,14 @@ export class PostgresConnections {
   }
 }
 
-function openPool(place: PostgresPlace, use: 'region' | 'copy'): pg.Pool {
+function openPool(settings: pg.PoolConfig, use: 'region' | 'copy'): pg.Pool {
   const pool = new pg.Pool({
-    ...connectionOf(place),
+    ...settings,
     types,
     Client: PostgresClient,
-    max: place.pool,
     onConnect: use === 'region' ? beginUse : beginCopy,
   });
-  // The user of a lost connection gets the error. An idle connection has no user, so nobody needs to know.
+  // Of a connection in use, its user gets the error.
   pool.on('error', () => undefined);
   return pool;
 }

@@ -11,21 +11,20 @@ import {
   StoreOutage,
 } from '../../region/reports/notes.ts';
 
-/** The driver's error for bytes that do not begin a message of PostgreSQL (pg-protocol's parser.js). */
+/** The driver's error for bytes that are no message of PostgreSQL (pg-protocol's parser.js). */
 const NO_MESSAGE = 'received invalid response';
 /** The code of a violated protocol, by which a connection counts as lost. */
 const PROTOCOL_VIOLATION = '08P01';
 
-/** True if the bytes from the server did not begin a message of PostgreSQL. */
 const isNoMessage = (error: unknown): boolean => error instanceof Error && error.message.startsWith(NO_MESSAGE);
 
-/** An answer that no server gives to its question. Its connection counts as lost, because later answers may belong to other questions. */
+/** An answer that no server gives to its question. Later answers may belong to other questions, so the connection counts as lost. */
 export const damagedAnswer = (cause?: unknown, text = 'a message of the server is damaged'): Error =>
   Object.assign(new Error(text, { cause }), { code: PROTOCOL_VIOLATION });
 
 /**
- * Serialisation failure, deadlock, a key that exists although the transaction did not see it, and a reference to a row, or from one, that another
- * transaction has meanwhile removed or added.
+ * Serialisation failure, deadlock, a key that the transaction did not see, and a reference to or from a row that
+ * another transaction removed or added.
  */
 const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505', '23503']);
 
@@ -34,7 +33,7 @@ const UNIQUE_VIOLATION = '23505';
 /** A COMMIT that the database does not confirm: its connection must not be used again. */
 export class Unconfirmed extends StoreOutage {}
 
-/** Prefixes of error codes, with their meanings. These faults may pass without help, or once an operator repairs the database. */
+/** Prefixes of error codes of faults that may pass without help, or once an operator repairs the database. */
 const PASSING: readonly (readonly [code: string, fault: DatabaseFault])[] = [
   ['53100', 'disk-full'],
   ['53300', 'connections-taken'],
@@ -53,7 +52,7 @@ const PASSING: readonly (readonly [code: string, fault: DatabaseFault])[] = [
   ['XX', 'damaged'],
 ];
 
-/** Prefixes of error codes, with their meanings. These need an operator: a process does not start, and a running one waits. */
+/** Prefixes of error codes of faults that need an operator: a process does not start, and a running one waits. */
 const REFUSALS: readonly (readonly [code: string, fault: DatabaseRefusal])[] = [
   ['28P01', 'wrong-password'],
   ['28', 'not-admitted'],
@@ -63,19 +62,19 @@ const REFUSALS: readonly (readonly [code: string, fault: DatabaseRefusal])[] = [
   ['42703', 'column-missing'],
 ];
 
-/** A NUL in a text, and as an escape in a list: no text of PostgreSQL may have one. */
+/** A NUL in a text, and as an escape in a list. */
 const NUL_CODES: ReadonlySet<string> = new Set(['22021', '22P05']);
 
 /**
- * The codes of the errors of the system and of its resolver, as Node names them (nodejs.org/api/errors.html, "Common system errors";
- * getaddrinfo(3): EAI_AGAIN). PostgreSQL has none like them.
+ * The errors of the system and its resolver, as Node names them (nodejs.org/api/errors.html, "Common system errors").
+ * PostgreSQL has none like them.
  */
 const SYSTEM_CODE = /^E(?!RR_)[A-Z0-9_]+$/;
 /** The driver gives these errors no code (pg 8.23, client.js and pg-pool's index.js). */
 const LOST_TEXTS =
   /^(?:Connection terminated|Query read timeout|timeout expired|Client has encountered a connection error|Client was closed)/;
 const POOL_TEXT = /^timeout exceeded when trying to connect/;
-/** The server gives this error the code of every missing feature, 0A000, and a text in its own language. */
+/** The server gives this error the code of every missing feature, 0A000. */
 const CACHED_PLAN_ROUTINE = 'RevalidateCachedQuery';
 /** The refusal of pgbouncer if a connection begins with settings (1.18, client.c; code 08P01). */
 const POOLER_TEXT = /^unsupported startup parameter: /;
@@ -85,23 +84,21 @@ const NO_TLS_TEXT = /^The server does not support SSL connections/;
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 
-/** True if the transaction may succeed when it runs again. */
 export const isRepeatable = (error: unknown): boolean => REPEATED.has(codeOf(error)) || isStale(error);
 
-/** True if another transaction held a lock for too long. */
 export const isLockTimeout = (error: unknown): boolean => codeOf(error) === '55P03';
 
-/** True if the database refuses the values of a statement: their form or range, a rule of the table, or a limit (classes 22, 23, 54). */
+/** True if the database refuses the values of a statement (classes 22, 23, 54). */
 export const isOfData = (error: unknown): boolean => /^(?:2[23]|54)/.test(codeOf(error));
 
-/** True if the prepared statements of a connection no longer fit: a table was altered, or somebody removed them. A new connection has none yet. */
+/** True if prepared statements no longer fit: a table was altered, or somebody removed them. */
 function isStale(error: unknown): boolean {
   const code = codeOf(error);
   const isPlan = error instanceof Error && 'routine' in error && error.routine === CACHED_PLAN_ROUTINE;
   return code === '26000' || (code === '0A000' && isPlan);
 }
 
-/** True if the connection is gone, so that nobody knows what became of a statement under way. */
+/** True if the connection is gone: nobody knows what became of a statement under way. */
 export function isLost(error: unknown): boolean {
   const code = codeOf(error);
   if (/^(?:08|57P)/.test(code) || SYSTEM_CODE.test(code) || isNoMessage(error)) return true;
@@ -146,11 +143,10 @@ function unstorable(error: unknown): RackError | undefined {
   return new RackError('text-unstorable', text, { cause: error });
 }
 
-/** True if the server is there, and refuses a connection. */
 export const isRefusedConnection = (error: unknown): boolean =>
   !isLost(error) && !POOL_TEXT.test(errorText(error)) && meaningOf(error) !== undefined;
 
-/** The RackError that an error of the database means; errors that the database has not reported stay as they are. */
+/** Errors that the database has not reported stay as they are. */
 export function explainPostgres(error: unknown): unknown {
   if (error instanceof RackError) return error;
   const meaning = meaningOf(error);
@@ -159,8 +155,8 @@ export function explainPostgres(error: unknown): unknown {
 }
 
 /**
- * As `explainPostgres`, for a process that runs. The database accepted the process at its start, so a refusal passes once an operator has
- * dealt with it: the process answers that its store is unavailable until then, and does not end.
+ * As `explainPostgres`, for a process that runs. The database accepted it at its start, so a refusal passes once an
+ * operator has dealt with it; until then the store is unavailable.
  */
 export function explainWhileRunning(error: unknown): unknown {
   const explained = explainPostgres(error);

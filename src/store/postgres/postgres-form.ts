@@ -7,7 +7,6 @@ import { NEW_NUMBER, OWN_HISTORY } from '../operations/region-steps.ts';
 import { REGION_DATABASE } from '../region/region-schema.ts';
 import { HISTORY, OWN_HISTORY_SQL } from './postgres-horizon.ts';
 
-/** A statement as the server gets it, and its name as a prepared statement. */
 interface PreparedForm {
   readonly name: string;
   readonly text: string;
@@ -19,8 +18,8 @@ const written = (of: string, where: string, columns: string): string =>
   `(SELECT string_agg(concat_ws(' ', ${columns}), ',') FROM ${of} WHERE ${where})`;
 
 /**
- * The stamp of a machine: the transactions that wrote its rows (postgresql.org/docs/15/ddl-system-columns.html, xmin). A server that takes over
- * may give their numbers again, so it has the history, too.
+ * The transactions that wrote a machine's rows (postgresql.org/docs/15/ddl-system-columns.html, xmin). A server that
+ * takes over may give their numbers again, so the stamp has the history, too.
  */
 const STAMP = `concat_ws(';', machine.xmin, ${[
   written('interface AS nic', 'nic.machine_id = machine.id', 'nic.id, nic.xmin'),
@@ -36,8 +35,9 @@ const STAMP = `concat_ws(';', machine.xmin, ${[
 const ELEMENTS = 'jsonb_array_elements_text($1::jsonb)';
 
 /**
- * Translates a statement: numbers its parameters, reads lists from JSON, draws new numbers from the sequence, and drops index hints. A list
- * becomes an array, for which the planner uses an index. For a subquery of elements it would assume a hundred rows, and read the whole table.
+ * Numbers the parameters, reads lists from JSON, draws new numbers from the sequence, and drops index hints. A list
+ * becomes an array, for which the planner uses an index; for a subquery it would assume a hundred rows, and read the
+ * whole table.
  */
 function postgresForm(sql: string): string {
   if (sql === NEW_NUMBER) return "SELECT nextval('change_number') AS value";
@@ -57,7 +57,7 @@ function postgresForm(sql: string): string {
     .replace(/\bFROM texts\((\$\d+)\)/g, `FROM ${ELEMENTS} AS one(value)`);
 }
 
-/** The statements of a process, each translated once. Their texts come from a fixed set in the code. */
+/** Each translated once. The texts come from a fixed set in the code. */
 export class PreparedForms {
   readonly #forms = new Map<string, PreparedForm>();
 
@@ -73,7 +73,7 @@ export class PreparedForms {
   }
 }
 
-/** The tables that only PostgreSQL needs: for the order of changes, for decisions that exclude each other, and for the work of several processes. */
+/** What only PostgreSQL needs: for the order of changes, for decisions that exclude each other, and for the work of several processes. */
 const OWN_TABLES = `
 -- Numbers events and versions, from 2: a transaction locks the last number before its own (postgres-horizon.ts).
 CREATE SEQUENCE change_number;
@@ -106,7 +106,7 @@ CREATE INDEX rate_full ON rate (full_ms);
 CREATE TABLE commit_mark (connection TEXT PRIMARY KEY, transactions BIGINT NOT NULL, seen_at TIMESTAMPTZ NOT NULL DEFAULT now());
 `;
 
-/** The triggers of `region-schema.ts`, in PostgreSQL's language. */
+/** As in `region-schema.ts`. */
 const TRIGGERS = `
 CREATE FUNCTION machine_touched() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN UPDATE machine SET is_touched = 1 WHERE id = NEW.machine_id AND is_touched = 0; RETURN NULL; END $$;
@@ -131,7 +131,7 @@ const tablesOf = (sqlite: string): string =>
     .replaceAll('BLOB', 'BYTEA')
     .replaceAll(/\) STRICT(, WITHOUT ROWID)?;/g, ');');
 
-/** The steps that make the schema; the number of a step is the version that it makes. */
+/** The number of a step is the version that it makes. */
 export const POSTGRES_MIGRATIONS: readonly string[] = REGION_DATABASE.migrations.map(
   (step, index) => `${tablesOf(step)}${index === 0 ? `${TRIGGERS}${OWN_TABLES}` : ''}`,
 );

@@ -21,14 +21,14 @@ import { damagedAnswer } from './postgres-faults.ts';
 /** The advisory locks of transactions are this plus a number, which is below 2^48. */
 const LOCKS_FROM = 0x5242n << 48n;
 
-/** Takes the lock. As the transaction's first query it also fixes the snapshot of the data that the transaction sees. */
+/** As the transaction's first query it also fixes the snapshot that the transaction sees. */
 export const LOCK_SQL = `SELECT pg_advisory_xact_lock_shared(${LOCKS_FROM} + last_value) FROM change_number`;
 
-/** The name of the history. A copy of a database keeps the oids of its tables, but has another database oid. */
+/** A copy of a database keeps the oids of its tables, but has another database oid. */
 export const HISTORY =
   "concat(extract(epoch FROM pg_postmaster_start_time()), ' ', " +
   "(SELECT oid FROM pg_database WHERE datname = current_database()), ' ', 'machine'::regclass::oid)";
-/** The answer to `OWN_HISTORY`, by the server's clock. */
+/** By the server's clock. */
 export const OWN_HISTORY_SQL = `SELECT ${HISTORY} AS name, floor(extract(epoch FROM clock_timestamp()) * 1000) AS now_ms`;
 
 const LOWEST_SQL = [
@@ -43,7 +43,6 @@ interface LowestRow {
   readonly history?: string;
 }
 
-/** How far the changes of one history may be read. */
 export interface Horizon {
   readonly number: number;
   readonly history: string;

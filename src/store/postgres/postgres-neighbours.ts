@@ -1,13 +1,14 @@
-// Notifies the other processes on the same PostgreSQL that something has changed, by NOTIFY. Each process has a connection for it.
+// Notifies the other processes on the same PostgreSQL that something has changed, by NOTIFY. Each process has a
+// connection for it.
 //
 //   connecting ──LISTEN──▶ listening ──lost──▶ pause ──▶ connecting
 //   tell ──▶ pg_notify ──▶ `onChange` of the other processes
 //
 // Sources: postgresql.org/docs/15/sql-notify.html; node-postgres.com/apis/client.
 //
-// 1. These are only hints. They are lost while the connection is, but every process also polls, so it finds each change.
-// 2. A hint is sent after the transaction of the change, not within it: the server lets only one transaction with a NOTIFY commit at a time, so
-//    the commits of all processes would wait for each other.
+// 1. These are hints, lost while the connection is; every process also polls, so it finds each change.
+// 2. A hint is sent after the transaction of the change: the server lets only one transaction with a NOTIFY commit at a
+//    time.
 // 3. A hint does not wait for a synchronous standby: it changes no data, and all other hints would wait behind it.
 // 4. One hint is sent at a time; hints requested meanwhile are merged into one.
 

@@ -6,41 +6,39 @@
 import { getCACertificates } from 'node:tls';
 import type pg from 'pg';
 
-/** Timeouts, in milliseconds. The server ends a late statement before the driver would, so that the connection stays usable. */
+/** In milliseconds. The server ends a late statement before the driver would, so that the connection stays usable. */
 const CONNECT_MS_MAX = 5000;
 const STATEMENT_MS_MAX = 20_000;
 export const LOCK_MS_MAX = 5000;
 /** A process that hangs within a transaction blocks the duties and events of all others for at most this long. */
 const IDLE_IN_TRANSACTION_MS_MAX = 5000;
 const QUERY_MS_MAX = 25_000;
-/** With these settings the server notices after a minute, not two hours, that the host of a connection is gone. */
+/** The server notices after a minute, not two hours, that the host of a connection is gone. */
 const KEEP_ALIVE = '-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3';
 
-/** The isolation of transactions that name none: shared counts, and the start of processes at the same time, need it. */
+/** Of transactions that name none: shared counts, and the start of processes at the same time, need it. */
 const ISOLATION = String.raw`-c default_transaction_isolation=read\ committed`;
-/** The connection that listens may be idle for any time; while another is opened, changes of other processes are heard late. */
+/** The connection that listens may be idle; while another is opened, changes of other processes are heard late. */
 const NO_IDLE_END = '-c idle_session_timeout=0';
 
-/** Where the database is, and how to log in. */
 export interface PostgresPlace {
   /** `postgresql://user@host:port/database?sslmode=…`, without a password. */
   readonly url: string;
-  /** Reads the password, for each new connection. @throws StoreOutage */
+  /** Read for each new connection. @throws StoreOutage */
   readonly password?: (() => string) | undefined;
-  /** Reads the authority that must have signed the server's certificate, in PEM, for each new connection; undefined: any that this host or Node knows. */
+  /** The authority that must have signed the server's certificate, in PEM, for each new connection; undefined: any known one. */
   readonly ca?: (() => string) | undefined;
-  /** Connections at a time. */
   readonly pool: number;
 }
 
-/** The settings of every connection: TLS with a checked certificate, unless the database is on this host or the URL says otherwise. */
+/** TLS with a checked certificate, unless the database is on this host or the URL says otherwise. */
 export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfig {
   const place = new URL(url);
   const mode = place.searchParams.get('sslmode');
   place.searchParams.delete('sslmode');
   const host = hostOf(place);
   const isPlain = mode === 'disable' || (mode === null && ca === undefined && isOnThisHost(host));
-  // Name the host here: the driver does not pass an address on to TLS.
+  // The driver does not pass an address on to TLS.
   const known = ca === undefined && !isPlain ? knownAuthorities() : undefined;
   // The driver copies these settings for each connection, and so reads `ca` again.
   const ssl = isPlain
@@ -68,15 +66,12 @@ export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfi
   };
 }
 
-/** The authorities of this host, which Node leaves out by default, and those that Node brings. */
+/** Node leaves out those of this host by default. */
 const knownAuthorities = (): string[] => [...getCACertificates('system'), ...getCACertificates('default')];
 
-/**
- * The host to which the driver connects: the one in the option `host`, if there is one, even if another stands before the name of the
- * database.
- */
+/** The option `host` comes first, even if another host stands before the name of the database. */
 const hostOf = (place: URL): string =>
   place.searchParams.get('host') || decodeURIComponent(place.hostname).replace(/^\[|\]$/g, '');
 
-/** True for loopback, and for the directory of a Unix-domain socket (`postgresql:///database?host=/run/postgresql`). */
+/** Also the directory of a Unix-domain socket (`postgresql:///database?host=/run/postgresql`). */
 const isOnThisHost = (host: string): boolean => /^(?:\/.*|localhost|127\.[\d.]+|::1)$/.test(host);

@@ -19,26 +19,31 @@ import { systemClock } from '../../clock.ts';
 import type { Rate } from '../../rate-limit.ts';
 import type { RateStore } from '../../region/records/rate-store.ts';
 import { StoreOutage } from '../../region/reports/notes.ts';
-import { endConnection, PostgresClient } from './postgres-client.ts';
+import { PostgresConnections } from './postgres-connections.ts';
 import { explainWhileRunning } from './postgres-faults.ts';
-import { connectionOf, type PostgresPlace } from './postgres-place.ts';
-import { beginWithVersion, versionProblem } from './postgres-version.ts';
+import type { PostgresPlace } from './postgres-place.ts';
+import { beginWithVersion } from './postgres-version.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 
 /** Takes that wait, of all callers together. */
 const TAKES_MAX = 2000;
 /** Names of one transaction. */
 const BATCH_MAX = 200;
-/** How long a statement may take, in milliseconds; then its callers are told that the store is unavailable. */
+/** How long a statement may take, in milliseconds. */
 const STATEMENT_MS_MAX = 3000;
-/** How long a caller waits, in milliseconds, whatever others ask for. */
+const BOUNDS = {
+  connectionTimeoutMillis: STATEMENT_MS_MAX,
+  statement_timeout: STATEMENT_MS_MAX,
+  query_timeout: STATEMENT_MS_MAX,
+};
+/** How long a caller waits, in milliseconds. */
 const ANSWER_MS_MAX = 5000;
 /** How often full buckets are removed, in milliseconds, and how many at a time. */
 const CLEAN_MS = 5000;
 const CLEANED_MAX = 5000;
 
 const NOW = 'extract(epoch FROM statement_timestamp()) * 1000';
-/** When the bucket is full again if nothing is taken. A time beyond that of an empty bucket means that the clock was set back. */
+/** When the bucket is full again if nothing is taken. More than an empty bucket's time means that the clock was set back. */
 const FULL = `greatest(least(rate.full_ms, ${NOW} + asked.room), ${NOW})`;
 /** Inserts missing rows, and locks all of them. */
 const LOCK_SQL =
@@ -65,21 +70,13 @@ interface Take {
 const refillMs = ({ perSecond }: Rate): number => 1000 / perSecond;
 
 export class PostgresRates implements RateStore {
-  readonly #place: PostgresPlace;
-  readonly #watch: PostgresWatch;
-  #client: Promise<pg.Client> | undefined;
+  readonly #connections: PostgresConnections;
   readonly #waiting = new Set<Take>();
-  /** The transactions and statements of this connection, one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
   #isRunning = false;
   #cleanedAt = systemClock.now();
-  #isClosed = false;
 
   constructor(place: PostgresPlace, watch: PostgresWatch) {
-    this.#place = place;
-    this.#watch = watch;
-    // After a network outage, a connection can look open although nothing arrives on it.
-    watch.onSilent(() => void this.#giveUp());
+    this.#connections = new PostgresConnections({ ...place, pool: 1 }, 'region', watch, BOUNDS);
   }
 
   take(name: string, rate: Rate): Promise<boolean> {
@@ -91,19 +88,12 @@ export class PostgresRates implements RateStore {
     return inTime(promise, () => this.#waiting.delete(take));
   }
 
-  giveBack(name: string, rate: Rate): Promise<void> {
-    return inTime(
-      this.#alone(async (client) => {
-        await begin(client);
-        await client.query(GIVE_BACK_SQL, [name, refillMs(rate)]);
-        await client.query('COMMIT');
-      }),
-    );
+  async giveBack(name: string, rate: Rate): Promise<void> {
+    await inTime(this.#transact((client) => client.query(GIVE_BACK_SQL, [name, refillMs(rate)])));
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    await this.#giveUp();
+  close(): Promise<void> {
+    return this.#connections.close();
   }
 
   async #run(): Promise<void> {
@@ -112,7 +102,7 @@ export class PostgresRates implements RateStore {
     while (this.#waiting.size > 0) {
       const batch = this.#nextBatch();
       try {
-        const taken = await this.#alone((client) => takeAll(client, [...batch.values()]));
+        const taken = await this.#transact((client) => takeAll(client, [...batch.values()]));
         for (const { name, resolve } of batch.values()) resolve(taken.has(name));
       } catch (error) {
         for (const { reject } of batch.values()) reject(error);
@@ -122,7 +112,7 @@ export class PostgresRates implements RateStore {
     this.#isRunning = false;
   }
 
-  /** The first take of each name; a further take of the same name must see its effect. */
+  /** The first take of each name; a further take of a name must see its effect. */
   #nextBatch(): ReadonlyMap<string, Take> {
     const batch = new Map<string, Take>();
     for (const take of this.#waiting) {
@@ -133,74 +123,30 @@ export class PostgresRates implements RateStore {
     return batch;
   }
 
-  /** Removes full buckets. They harm nobody, so a failure may wait for the next time. */
+  /** Removes full buckets. They harm nobody, so a failure may wait. */
   async #clean(): Promise<void> {
     const now = systemClock.now();
     if (now - this.#cleanedAt < CLEAN_MS) return;
     this.#cleanedAt = now;
-    await this.#alone(async (client) => {
-      await begin(client);
-      await client.query(CLEAN_SQL);
-      await client.query('COMMIT');
-    }).catch(() => undefined);
+    await this.#transact((client) => client.query(CLEAN_SQL)).catch(() => undefined);
   }
 
-  /** Runs work when the connection is free. @throws RackError `store-unavailable` */
-  #alone<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-    const result = this.#last.then(() => this.#withClient(work));
-    this.#last = result.catch(() => undefined);
-    return result;
-  }
-
-  async #withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-    this.#client ??= this.#open();
-    const client = this.#client;
+  /** Runs a transaction, one at a time. A newer process may count in another form. */
+  async #transact<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
     try {
-      return await this.#watch.unlessSilent(async () => work(await client));
+      return await this.#connections.use(async ({ client }) => {
+        this.#connections.see(await beginWithVersion(client, ['BEGIN']));
+        const result = await work(client);
+        await client.query('COMMIT');
+        return result;
+      });
     } catch (error) {
-      if (this.#client === client) void this.#giveUp();
       throw explainWhileRunning(error);
     }
   }
-
-  /** Opens a connection that is forgotten when the server ends it, so that the next take opens another. */
-  #open(): Promise<pg.Client> {
-    const opened = this.#connect();
-    const forget = (): void => {
-      if (this.#client === opened) this.#client = undefined;
-    };
-    opened.then(
-      (client) => client.once('end', forget),
-      () => undefined,
-    );
-    return opened;
-  }
-
-  async #connect(): Promise<pg.Client> {
-    if (this.#isClosed) throw new Error('the rates are closed');
-    const bounds = {
-      connectionTimeoutMillis: STATEMENT_MS_MAX,
-      statement_timeout: STATEMENT_MS_MAX,
-      query_timeout: STATEMENT_MS_MAX,
-    };
-    const client = new PostgresClient({ ...connectionOf(this.#place), ...bounds });
-    try {
-      await client.connect();
-    } catch (error) {
-      void endConnection(client);
-      throw error;
-    }
-    return client;
-  }
-
-  async #giveUp(): Promise<void> {
-    const client = this.#client;
-    this.#client = undefined;
-    await client?.then(endConnection, () => undefined);
-  }
 }
 
-/** @throws StoreOutage after ANSWER_MS_MAX, and the errors of `work` */
+/** @throws StoreOutage after ANSWER_MS_MAX */
 async function inTime<T>(work: Promise<T>, onLate: () => void = () => undefined): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = systemClock.schedule(ANSWER_MS_MAX, () => {
@@ -214,24 +160,16 @@ async function inTime<T>(work: Promise<T>, onLate: () => void = () => undefined)
   }
 }
 
-/** Begins a transaction. @throws StoreOutage if the tables have another version: a newer process may count in another form */
-async function begin(client: pg.Client): Promise<void> {
-  const problem = versionProblem(await beginWithVersion(client, ['BEGIN']));
-  if (problem !== undefined) throw new StoreOutage(problem);
-}
-
 /** @returns the names of which one permission was taken */
-async function takeAll(client: pg.Client, takes: readonly Take[]): Promise<ReadonlySet<string>> {
+async function takeAll(client: pg.ClientBase, takes: readonly Take[]): Promise<ReadonlySet<string>> {
   const names = takes.map(({ name }) => name);
   const refills = takes.map(({ rate }) => refillMs(rate));
   const rooms = takes.map(({ rate }) => rate.burst * refillMs(rate));
-  await begin(client);
   await client.query(LOCK_SQL, [names]);
   const { rows } = await client.query<{ readonly name: string; readonly is_taken: boolean }>(TAKE_SQL, [
     names,
     refills,
     rooms,
   ]);
-  await client.query('COMMIT');
   return new Set(rows.flatMap(({ name, is_taken: isTaken }) => (isTaken ? [name] : [])));
 }

@@ -52,16 +52,16 @@ import { PreparedForms } from './postgres-form.ts';
 import { type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
 import { ALONE_SQL, beginWithVersion, TOGETHER_SQL } from './postgres-version.ts';
 
-/** How long a transaction is repeated, in milliseconds. Dozens of writers of one row take turns within it. */
+/** How long a transaction is repeated, in milliseconds: dozens of writers of one row take turns within it. */
 const REPEATED_MS_MAX = 10_000;
-/** The part of that time in which other transactions may run too, in milliseconds. */
+/** The part of that time in which other transactions run too, in milliseconds. */
 const TOGETHER_MS_MAX = 1000;
 /** The maximum pause before the second run, in milliseconds. Each further maximum grows by this, at most PAUSES times. */
 const PAUSE_MS_MAX = 20;
 const PAUSES = 10;
 /** Lost connections per transaction before the database counts as unavailable. */
 const LOSSES_MAX = 4;
-/** How many times the outcome of a transaction is queried, and the pause between two queries, in milliseconds. */
+/** How often the outcome of a transaction is queried, and the pause between, in milliseconds. */
 const ASKS_MAX = 10;
 const ASK_PAUSE_MS = 500;
 
@@ -69,7 +69,6 @@ const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
 /** Also the server's answer to it. */
 const COMMIT = 'COMMIT';
 
-/** A transaction on a connection. */
 class ConnectedTransaction extends OpenTransaction {
   readonly connection: StoreConnection;
   /** The number up to which all changes were visible before it began. */
@@ -86,7 +85,6 @@ class ConnectedTransaction extends OpenTransaction {
   }
 }
 
-/** The outcome of one run of a transaction. */
 interface Run<T> {
   readonly result: T;
   readonly transaction: ConnectedTransaction;
@@ -146,7 +144,7 @@ export class PostgresTransactions implements RegionDriver {
     return this.#connections.close();
   }
 
-  /** Notes whether a change was stored. The row of the duties needs no room on a disk, so it says nothing of other changes. */
+  /** The row of the duties needs no room on a disk, so it says nothing of other changes. */
   async #noted<T>(run: Promise<Run<T>>): Promise<Run<T>> {
     if (this.#isOfDuties) return await run;
     try {
@@ -159,7 +157,7 @@ export class PostgresTransactions implements RegionDriver {
     }
   }
 
-  /** Runs a transaction, and retries it if that is safe. @throws RackError `store-unavailable`, `text-unstorable` */
+  /** Runs a transaction, and again if that is safe. @throws RackError `store-unavailable`, `text-unstorable` */
   async #repeated<T>(work: (isAlone: boolean) => Promise<T>): Promise<T> {
     const begunAt = systemClock.now();
     const passedMs = (): number => systemClock.now() - begunAt;
@@ -221,7 +219,7 @@ export class PostgresTransactions implements RegionDriver {
     } catch (error) {
       const { run, mark } = atCommit;
       if (run === undefined || mark === undefined || !isLost(error)) throw error;
-      // The lost connection is already released. If the pool's connections were all held here, none would be left for the check.
+      // The lost connection is released: if these held all of the pool, none would be left to ask.
       if (await this.#wasStored(mark, error)) return run;
       throw new NotStored('the transaction was not stored', { cause: error });
     }
@@ -241,13 +239,14 @@ export class PostgresTransactions implements RegionDriver {
     }
   }
 
-  /** Whether the transaction of a lost connection was stored. @throws RackError `store-unavailable` if that cannot be found out */
+  /** Whether the transaction of a lost connection was stored. @throws RackError `store-unavailable` if that stays unknown */
   async #wasStored(mark: CommitMark, cause: unknown): Promise<boolean> {
     for (let asks = 0; asks < ASKS_MAX; asks += 1) {
       if (this.#confirmation.problem !== undefined) throw this.#confirmation.unknown();
       try {
         return await this.#connections.use(async ({ client }) => {
-          // Waits for the transaction if the server does not yet know that the connection is lost, and keeps it from being stored later.
+          // Waits for the transaction if the server does not know yet that the connection is lost, and keeps it from
+          // being stored later.
           const asked = client.query<{ transactions: number }>(
             'INSERT INTO commit_mark (connection, transactions) VALUES ($1, 0) ' +
               'ON CONFLICT (connection) DO UPDATE SET seen_at = now() RETURNING transactions',

@@ -26,8 +26,9 @@ interface VersionRow {
 const processes = new WeakMap<pg.ClientBase, number>();
 
 /**
- * Begins a transaction in one round trip. @param statements its other statements @returns the version of the tables that it sees; undefined: somebody
- * deleted it @throws StoreOutage if the connection's server process has changed: there is a pooler in between
+ * Begins a transaction in one round trip. @returns the version of the tables that it sees; undefined: somebody deleted
+ * it
+ * @throws StoreOutage if the connection's server process has changed: there is a pooler in between
  */
 export async function beginWithVersion(
   client: pg.ClientBase,
@@ -36,7 +37,7 @@ export async function beginWithVersion(
   const answers = await answersTo<VersionRow>(client, [...statements, VERSION_SQL]);
   const [row] = answers.at(-1)?.rows ?? [];
   if (row === undefined) return undefined;
-  // A bigint, which only connections of the store read as a number.
+  // Only connections of the store read a bigint as a number.
   const version = Number(row.version);
   const { process } = row;
   if ((processes.get(client) ?? process) !== process) throw new StoreOutage({ note: 'database-pooled' });
@@ -44,7 +45,7 @@ export async function beginWithVersion(
   return version;
 }
 
-/** Why a running process must not use tables of this version; undefined if it may. */
+/** Why a running process must not use tables of this version. */
 export function versionProblem(version = 0): Outage | undefined {
   if (version === KNOWN) return undefined;
   return { note: version > KNOWN ? 'database-newer' : 'database-older', ownVersion: KNOWN, otherVersion: version };

@@ -28,12 +28,12 @@ import { endConnection, PostgresClient } from './postgres-client.ts';
 import { explainWhileRunning, isLost, isRefusedConnection } from './postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from './postgres-place.ts';
 
-/** How long the server may take to answer, in milliseconds: much longer than a busy host needs, or the retransmission of a lost packet. */
+/** How long the server may take to answer, in milliseconds: far longer than a busy host or a lost packet needs. */
 const ANSWER_MS_MAX = 3000;
 /** The pause between two questions while the server is there, and while it is away, in milliseconds. */
 const ASK_MS = 1000;
 const AGAIN_MS = 500;
-/** The driver's own timeouts, in milliseconds. They are longer, because they count a pause of this process, which ANSWER_MS_MAX does not. */
+/** The driver's own timeouts, in milliseconds, are longer: they count a pause of this process, which ANSWER_MS_MAX does not. */
 const QUERY_MS_MAX = 2 * ANSWER_MS_MAX;
 const READ_ONLY: Outage = { note: 'database-read-only' };
 const SILENT: Outage = { note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 };
@@ -46,7 +46,7 @@ export class PostgresWatch implements StoreAvailability {
   readonly #closing = new AbortController();
   #onChange: (problem: Outage | undefined) => void = () => undefined;
   #onRefusalsEnd: (refusedMs: number) => void = () => undefined;
-  /** When the server refused the first connection since it last admitted one. */
+  /** When the server refused a connection first since it last admitted one. */
   #refusedAt: Instant | undefined;
   #client: pg.Client | undefined;
   #problem: Outage | undefined;
@@ -71,7 +71,7 @@ export class PostgresWatch implements StoreAvailability {
     this.#onSilent.push(giveUp);
   }
 
-  /** Called by each transaction with the problem of the tables that it sees; undefined if this process can use them. */
+  /** Called by each transaction with the problem of the tables that it sees; undefined: none. */
   noteTables(problem: Outage | undefined): void {
     this.#tables = problem;
   }
@@ -85,14 +85,14 @@ export class PostgresWatch implements StoreAvailability {
     if (isRefusedConnection(error)) this.#refusedAt ??= systemClock.now();
   }
 
-  /** Starts the queries. */
   begin(): void {
     void this.#run();
   }
 
   /**
-   * Runs work unless the server is silent. @param onLate called with a result that arrives after the server became silent
-   * @throws RackError `store-unavailable` once it is silent, and the errors of `work`
+   * Runs work unless the server is silent. @param onLate called with a result that arrives after the server became
+   * silent
+   * @throws RackError `store-unavailable` once it is silent
    */
   async unlessSilent<T>(work: () => Promise<T>, onLate: (result: T) => void = () => undefined): Promise<T> {
     if (this.#isSilent) throw new StoreOutage(this.#problem ?? SILENT);

@@ -25,19 +25,19 @@ import { PostgresWatch } from './postgres-watch.ts';
 /** The oldest supported server, as `server_version_num`. */
 const OLDEST_SERVER = 150_000;
 const SCHEMA_LOCK = 0x5242_5342;
-/** How long the tables may take on a slow disk, and how long a second process waits for them; in milliseconds. */
+/** How long the tables may take on a slow disk, and how long a second process waits for them, in milliseconds. */
 const TABLES_MS_MAX = 120_000;
 
 const MARK_SQL =
   'CREATE TABLE rackboot (version BIGINT NOT NULL, the_only BOOLEAN PRIMARY KEY DEFAULT true CHECK (the_only)); ' +
   'INSERT INTO rackboot (version) VALUES (0)';
 
-/** A process of the region, a command that works on its data, or an end of a copy: its source must hold a region, its target may be unfinished. */
+/** The source of a copy must hold a region, its target may be unfinished. */
 type TablesUse = 'region' | 'command' | 'source' | 'target';
 
 /**
  * Opens the region's database, and makes its tables if it is empty.
- * @param name of this process, by which others know it when it has the duties; undefined: a command, which leaves older tables as they are
+ * @param name of this process, while it has the duties; undefined: a command, which leaves older tables as they are
  * @throws RackError `store-unavailable`, `store-refused`, `store-newer`, `store-broken`
  */
 export async function openPostgresRegion(place: PostgresPlace, name?: string): Promise<RegionStore> {
@@ -65,8 +65,8 @@ export async function openPostgresRegion(place: PostgresPlace, name?: string): P
 }
 
 /**
- * Makes the tables of an empty database; for the target of a copy they are unfinished ones. Only a process of the region brings older ones up to date: those that run on them end their work then.
- * @throws RackError, and errors of the database
+ * Makes the tables of an empty database; for the target of a copy they are unfinished ones. Only a process of the
+ * region brings older ones up to date: those that run on them end their work then.
  */
 export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise<void> {
   const number = numberOf(client);
@@ -89,7 +89,7 @@ export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise
   const version = await ownVersion(number, isOurs);
   if (!isOurs) await client.query(MARK_SQL);
   checkVersion(version, use, isOurs);
-  // Waits for what older processes write; they write nothing afterwards.
+  // Older processes write nothing afterwards.
   if (version !== POSTGRES_MIGRATIONS.length) await patient(ALONE_SQL);
   for (const step of POSTGRES_MIGRATIONS.slice(Math.abs(version))) await patient(step);
   if (Math.abs(version) < POSTGRES_MIGRATIONS.length) {
@@ -107,13 +107,13 @@ const numberOf =
     return Number(Object.values(rows[0] ?? {})[0] ?? 0);
   };
 
-/** The version of the tables; 0: the database has none. @param isOurs true if it has our mark */
+/** The version of the tables; 0: the database has none. */
 const ownVersion = async (number: ReturnType<typeof numberOf>, isOurs: boolean): Promise<number> =>
   isOurs ? await number('SELECT version FROM rackboot') : 0;
 
 /**
- * Reads whether a process of the region can use the tables of a database, and changes nothing. An empty database is fine: the start makes them.
- * @throws RackError `store-broken` if a copy into them was interrupted, or they are not ours, `store-newer`; others if the database cannot be asked
+ * Whether a process of the region can use the tables of a database. An empty one is fine: the start makes them.
+ * @throws RackError `store-broken` if a copy into them was interrupted, or they are not ours, `store-newer`
  */
 export async function checkPostgresTables(place: PostgresPlace): Promise<void> {
   const client = new PostgresClient(connectionOf(place));
@@ -135,7 +135,7 @@ const MARKS_SQL =
   'AND 2 = (SELECT count(*) FROM pg_attribute WHERE attrelid = pg_class.oid AND NOT attisdropped AND ' +
   "(attname, atttypid) IN (('version', 'bigint'::regtype), ('the_only', 'boolean'::regtype)))";
 
-/** A database of another encoding can be the source of a copy: that is its way out. @throws RackError `store-refused` */
+/** A database of another encoding can be the source of a copy: that is its way out. */
 async function checkServer(client: pg.ClientBase, use: TablesUse): Promise<void> {
   const { rows } = await client.query<{ readonly version: number; readonly encoding: string; readonly name: string }>(
     "SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding, current_database() AS name",

@@ -1,11 +1,12 @@
-// Detects that a region has lost its database: `region.db` holds nothing, or less than the rack's cache of the desired state shows that the
-// region had. A region that began with nothing would replace that cache, the last copy, by an empty one. And detects that the copy of a region
-// into this file was interrupted.
+// Detects that a region has lost its database: `region.db` holds nothing, or less than the rack's cache of the desired
+// state shows that it had. A region that began with nothing would replace that cache, the last copy, by an empty one.
+// Also detects an interrupted copy of a region into this file.
 //
-// 1. Every command that writes settings into the cache writes them into `region.db` first, so a new state directory is never taken for a
-//    loss.
-// 2. The version of the desired state only grows. A cache of a later version than the database shows that changes are gone: an older copy was put
-//    back, or SQLite dropped the end of a damaged write-ahead log, which it does without an error (sqlite.org/wal.html, "checksum").
+// 1. Every command that writes settings into the cache writes them into `region.db` first, so a new state directory is
+//    never taken for a loss.
+// 2. The version of the desired state only grows. A cache of a later version shows that changes are gone: an older copy
+//    was put back, or SQLite dropped the end of a damaged write-ahead log, which it does without an error
+//    (sqlite.org/wal.html, "checksum").
 // 3. A cache of a remote region proves nothing: a rack that comes back from there begins its own region.
 
 import { existsSync } from 'node:fs';
@@ -16,11 +17,11 @@ import type { RackNote } from '../../region/reports/notes.ts';
 import { desiredStateFile, readCachedState } from '../../uplink/desired-state-cache.ts';
 import type { Loss } from '../database-file.ts';
 
-/** Added to the name of the file into which a copy or a backup writes, until it is finished. */
+/** The end of the name of the file into which a copy or a backup writes. */
 export const UNFINISHED = '.unfinished';
 
 /**
- * Does nothing in a directory that this user may not enter: opening the file then reports why.
+ * Does nothing in a directory that this user may not enter: opening the file reports why.
  * @param path of `region.db` @throws RackError `store-broken` if a copy or a restore into this file was interrupted
  */
 export function checkNotInterrupted(path: string): void {
@@ -33,7 +34,7 @@ export function checkNotInterrupted(path: string): void {
   throw new RackError('store-broken', text);
 }
 
-/** Says which cache shows that a region was here; undefined if none does. */
+/** The cache that shows that a region was here. */
 export function findLostRegion(stateDir: string): Loss | undefined {
   const cached = readCachedState(stateDir);
   if (cached === undefined || cached.origin === 'remote') return undefined;
@@ -44,7 +45,7 @@ export function findLostRegion(stateDir: string): Loss | undefined {
   return { shownBy: `${witness} (version ${version}, ${had})`, witness };
 }
 
-/** The note that the database is older than the cache; undefined if it is not. Call it before the cache is replaced. @param version of the database */
+/** The note that the database is older than the cache, before the cache is replaced. @param version of the database */
 export function findOlderRegion(stateDir: string, version: number): RackNote | undefined {
   const cached = readCachedState(stateDir);
   if (cached === undefined || cached.origin === 'remote' || cached.state.version <= version) return undefined;

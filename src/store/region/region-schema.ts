@@ -10,10 +10,6 @@ import { findLostRegion } from './lost-region.ts';
 import { HOST_LEASES, NETWORKS } from './network-schema.ts';
 import { FILES, PEOPLE } from './people-schema.ts';
 
-// The table of zones and pools (`region/records/area.ts`).
-//
-// 1. The default zone and the default pool have no row: NULL stands for them. So a new database is empty, and a copy can begin with it.
-
 const AREAS = `
 CREATE TABLE area (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -24,7 +20,6 @@ CREATE TABLE area (
 ) STRICT;
 `;
 
-/** Machines, their interfaces, tags and identifying values, and the pairs that may be one machine or are known to be two. */
 const MACHINES = `
 -- home: the address at which the machine is at home. enlisted_from: the address that reported a New machine; it alone may amend the
 -- machine until a boot proves which machine it is. is_touched: a person made, changed or tagged it, so that it gives way to no other.
@@ -156,10 +151,7 @@ BEGIN
 END;
 `;
 
-/**
- * Tables for the work of machines: addresses, user data, keys, debug logins; the ledger of power commands, so that none runs twice; and the
- * region's own key for hypervisors.
- */
+/** The ledger of power commands keeps each from running twice. */
 const WORK = `
 CREATE TABLE allocation (
   address INTEGER PRIMARY KEY,
@@ -208,7 +200,6 @@ CREATE TABLE region_ssh_key (
 ) STRICT;
 `;
 
-/** Operators' scripts, and their results on each machine. */
 const SCRIPTS = `
 CREATE TABLE script (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -253,7 +244,6 @@ BEGIN
 END;
 `;
 
-/** Events, the histories of their log, and the highest sequence of each source. */
 const EVENTS = `
 -- code and params (JSON): the content of the event (region/records/event-params.ts). mac, address: the host that it is about while the
 -- machine is not known; an enlistment adopts it. rack_id: the rack that reported it; null: it is the region's own, or no rack is known.
@@ -294,7 +284,7 @@ CREATE TABLE event_source (
 ) STRICT, WITHOUT ROWID;
 `;
 
-/** Racks and the networks that each may speak for; settings: the configuration that the store owns. */
+/** The networks that each rack may speak for; the settings that the store owns. */
 const RACKS = `
 -- agreed: the networks with which the rack was accepted; disputed: those for which it is not believed. away_ms: when its
 -- silence was logged. A rack is read again only when its row has another revision.
@@ -346,18 +336,15 @@ CREATE INDEX gone_machine_version ON gone_machine (version);
 `;
 
 /**
- * kernel: the kernel of the deployed system, by its subarchitecture; null: that of its image, or no system. oldest_kernel: the oldest kernel with
- * which the machine may be deployed; null: any.
+ * kernel: of the deployed system, by its subarchitecture; null: that of its image. oldest_kernel: with which the
+ * machine may be deployed; null: any.
  */
 const KERNELS = `
 ALTER TABLE machine ADD COLUMN kernel TEXT;
 ALTER TABLE machine ADD COLUMN oldest_kernel TEXT;
 `;
 
-/**
- * mac: the host that gets the address by DHCP; null: none. hostname, domain: the name of the address; null: none. description: what people say of the
- * rack; null: nothing.
- */
+/** mac: the host that gets the address by DHCP. hostname, domain: the name of the address. description: what people say of the rack. */
 const RESERVED_HOSTS = `
 ALTER TABLE reserved_address ADD COLUMN mac INTEGER;
 ALTER TABLE reserved_address ADD COLUMN hostname TEXT;
@@ -365,10 +352,7 @@ ALTER TABLE reserved_address ADD COLUMN domain TEXT;
 ALTER TABLE rack ADD COLUMN description TEXT;
 `;
 
-/**
- * is_dns_allowed: false if racks name other DNS servers than themselves in the subnet. runs: the newest run of scripts of each purpose and how it
- * stands, as JSON; null: none was begun since this column is there.
- */
+/** is_dns_allowed: false if racks name other DNS servers than themselves. runs: the newest run of scripts of each purpose, as JSON. */
 const SUBNET_DNS_AND_RUNS = `
 ALTER TABLE subnet ADD COLUMN is_dns_allowed INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE machine ADD COLUMN runs TEXT;
@@ -382,16 +366,12 @@ ALTER TABLE script ADD COLUMN parallel TEXT NOT NULL DEFAULT 'disabled';
 ALTER TABLE script ADD COLUMN is_destructive INTEGER NOT NULL DEFAULT 0;
 `;
 
-/** The last table: a copy of it is written afresh when an interrupted copy continues (`copy-sqlite.ts`). */
 const COUNTERS = `
 CREATE TABLE counter (
   name TEXT PRIMARY KEY,
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 `;
-
-/** A table that only backups have (`copying/copy-sqlite.ts`). */
-export const MARKS = 'backup_mark';
 
 /** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';

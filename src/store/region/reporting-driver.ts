@@ -64,13 +64,12 @@ export class ReportingDriver implements RegionDriver {
     }
   }
 
-  /** Reports an outage, unless it or too many others were reported just before. */
   report(error: RackError): void {
     const cause = error.message;
     const now = this.#clock.now();
     const isRecent = (at: Instant | undefined): boolean => at !== undefined && now - at < REPEATED_MS;
     if (isRecent(this.#reportedAt.get(cause))) return;
-    // A further cause would displace the oldest, which could then be reported again at once.
+    // It would displace the oldest, which could then be reported again at once.
     if (this.#reportedAt.size === CAUSES_MAX && isRecent(this.#reportedAt.oldest)) return;
     this.#reportedAt.set(cause, now);
     this.#onTrouble(outageOf(error));

@@ -31,7 +31,16 @@ import { HostImageTable } from '../operations/region-host-images.ts';
 import { listConflicts, sharedValues } from '../operations/region-identity.ts';
 import { LifeTables } from '../operations/region-life.ts';
 import { LoginTable } from '../operations/region-logins.ts';
-import * as machineReads from '../operations/region-machine-reads.ts';
+import {
+  countMachines,
+  countStatuses,
+  findMachine,
+  listMachines,
+  listMachinesForRacks,
+  listOverdue,
+  listPowerTasks,
+  outlineMachines,
+} from '../operations/region-machine-reads.ts';
 import { listStamped } from '../operations/region-machine-stamps.ts';
 import { MachineTable } from '../operations/region-machines.ts';
 import { NetworkTables } from '../operations/region-networks.ts';
@@ -47,7 +56,6 @@ import { desiredVersion, listGone, settledVersion } from '../operations/region-v
 import type { RegionDriver } from './region-driver.ts';
 import { ReportingDriver } from './reporting-driver.ts';
 
-/** The parts of a store that several processes share. */
 interface SharedStore {
   /** Names this process. */
   readonly holder: string;
@@ -58,62 +66,52 @@ interface SharedStore {
   readonly confirmation: StoreConfirmation;
   /** Closed with the store. */
   readonly rates: RateStore & { close(): Promise<void> };
-  /** Runs the operations on duties, which must not wait for those of clients; closed with the store. */
+  /** For the duties, which must not wait for operations of clients; closed with the store. */
   readonly dutyDriver: RegionDriver;
 }
 
-/** The tables of one process. A process needs exactly one of these, because some tables keep state in memory. */
-export class RegionTables {
-  readonly events: EventTable;
-  readonly accounts: AccountTables;
-  readonly settings: SettingTable;
-  readonly machines: MachineTable;
-  readonly racks: RackTable;
-  readonly life: LifeTables;
-  readonly logins: LoginTable;
-  readonly scripts: ScriptTables;
-  readonly boot: BootTables;
-  readonly uploads: UploadTable;
-  readonly areas: AreaTable;
-  readonly networks: NetworkTables;
-  readonly power: PowerTable;
-
-  /** @param holder begins power commands only while it has the duties */
-  constructor(bounds: EventBounds, holder?: string) {
-    this.events = new EventTable(bounds);
-    this.accounts = new AccountTables(this.events);
-    this.settings = new SettingTable(this.events);
-    this.machines = new MachineTable(this.events);
-    this.racks = new RackTable(this.events);
-    this.life = new LifeTables(this.events);
-    this.logins = new LoginTable(this.events);
-    this.scripts = new ScriptTables(this.events);
-    this.boot = new BootTables(this.events);
-    this.uploads = new UploadTable(this.events);
-    this.areas = new AreaTable(this.events);
-    this.networks = new NetworkTables(this.events);
-    this.power = new PowerTable(holder);
-  }
+/**
+ * The tables of one process, which needs exactly one set: some keep state in memory. @param holder begins power
+ * commands only while it has the duties
+ */
+export function regionTables(bounds: EventBounds, holder?: string) {
+  const events = new EventTable(bounds);
+  return {
+    events,
+    accounts: new AccountTables(events),
+    settings: new SettingTable(events),
+    machines: new MachineTable(events),
+    racks: new RackTable(events),
+    life: new LifeTables(events),
+    logins: new LoginTable(events),
+    scripts: new ScriptTables(events),
+    boot: new BootTables(events),
+    uploads: new UploadTable(events),
+    areas: new AreaTable(events),
+    networks: new NetworkTables(events),
+    power: new PowerTable(holder),
+  };
 }
+export type RegionTables = ReturnType<typeof regionTables>;
 
-type Access = 'read' | 'write';
-
-/** The operations behind a port's methods. */
 type Operations<Port> = {
   readonly [Method in keyof Port]: Port[Method] extends (...values: infer Values) => Promise<infer Result>
     ? (...values: Values) => Steps<Result>
     : never;
 };
 
-/** A port whose methods run these operations, each in a transaction of its own. @param access of each operation to the database */
+/** A port whose methods run the operations of a table, each in a transaction. @param reads change nothing; all others write */
 function bind<Port>(
   driver: RegionDriver,
   table: Operations<Port> & object,
-  access: { readonly [Method in keyof Port]: Access },
+  reads: readonly (keyof NoInfer<Port>)[] | 'all',
 ): Port {
-  const methods = Object.entries<Access>(access).map(([name, kind]) => {
+  const kind = Object.getPrototypeOf(table);
+  const reading: ReadonlySet<unknown> = new Set(reads === 'all' ? [] : reads);
+  const methods = Object.getOwnPropertyNames(kind === Object.prototype ? table : kind).map((name) => {
     const operation = Reflect.get(table, name);
-    return [name, (...values: unknown[]) => driver[kind](() => Reflect.apply(operation, table, values))];
+    const access = reads === 'all' || reading.has(name) ? 'read' : 'write';
+    return [name, (...values: unknown[]) => driver[access](() => Reflect.apply(operation, table, values))];
   });
   return Object.fromEntries(methods);
 }
@@ -122,201 +120,87 @@ function bind<Port>(
 export function storedRegion(inner: RegionDriver, bounds: EventBounds, shared?: SharedStore): RegionStore {
   const driver = new ReportingDriver(inner);
   const holder = shared?.holder;
-  const tables = new RegionTables(bounds, holder);
-  const own = <Method extends keyof RegionStore>(
-    table: NoInfer<Operations<Pick<RegionStore, Method>>> & object,
-    access: { readonly [M in Method]: Access },
-  ): Pick<RegionStore, Method> => bind<Pick<RegionStore, Method>>(driver, table, access);
+  const tables = regionTables(bounds, holder);
+  type Own<T> = Pick<RegionStore, keyof RegionStore & keyof T>;
+  const own = <T extends object>(table: T & Operations<Own<T>>, reads: readonly (keyof Own<T>)[] | 'all'): Own<T> =>
+    bind<Own<T>>(driver, table, reads);
+  const reading = {
+    findMachine,
+    outlineMachines,
+    listMachines,
+    listMachinesForRacks,
+    countMachines,
+    countStatuses,
+    listOverdue,
+    listPowerTasks,
+    listConflicts,
+    sharedValues,
+    listStamped,
+    desiredVersion,
+    settledVersion,
+    listGone,
+    historyEnd,
+    listHeard,
+  };
   const duties = shared && {
     hold: (forMs: number) => holdDuties(shared.holder, forMs),
     leave: () => leaveDuties(shared.holder),
     timeMs,
   };
   return {
-    accounts: bind<AccountStore>(driver, tables.accounts, {
-      addUser: 'write',
-      changeUser: 'write',
-      removeUser: 'write',
-      findUser: 'read',
-      listUsers: 'read',
-      addKey: 'write',
-      findKey: 'read',
-      listKeys: 'read',
-      markKeyUsed: 'write',
-      renameKey: 'write',
-      removeKey: 'write',
-    }),
-    racks: bind<RackStore>(driver, tables.racks, {
-      look: 'read',
-      images: 'read',
-      putImages: 'write',
-      describe: 'write',
-      homesOf: 'read',
-      change: 'write',
-    }),
-    life: bind<LifeStore>(driver, tables.life, {
-      addSshKey: 'write',
-      countSshKeys: 'read',
-      countTagged: 'read',
-      listSshKeys: 'read',
-      removeSshKey: 'write',
-      listTags: 'read',
-      addTag: 'write',
-      changeTag: 'write',
-      removeTag: 'write',
-      tagMachines: 'write',
-      userData: 'read',
-      machineKey: 'read',
-      findMachineKey: 'read',
-      keepMachineKey: 'write',
-    }),
-    logins: bind<LoginStore>(driver, tables.logins, {
-      openDebug: 'write',
-      closeDebug: 'write',
-      findDebug: 'read',
-      noteDebug: 'write',
-    }),
-    scripts: bind<ScriptStore>(driver, tables.scripts, {
-      listScripts: 'read',
-      findScript: 'read',
-      addScript: 'write',
-      changeScript: 'write',
-      tagScript: 'write',
-      removeScript: 'write',
-      beginRun: 'write',
-      listResults: 'read',
-      changeResult: 'write',
-    }),
-    boot: bind<BootStore>(driver, tables.boot, {
-      listSources: 'read',
-      addFileSources: 'write',
-      addSource: 'write',
-      changeSource: 'write',
-      removeSource: 'write',
-      listSelections: 'read',
-      addSelection: 'write',
-      changeSelection: 'write',
-      removeSelection: 'write',
-      listResources: 'read',
-      addResources: 'write',
-      noteProgress: 'write',
-      wish: 'write',
-      wishCancelled: 'write',
-      forget: 'write',
-      listUses: 'read',
-      findRun: 'read',
-      changeRun: 'write',
-      noteDownload: 'write',
-    }),
-    networks: bind<NetworkStore>(driver, tables.networks, {
-      list: 'read',
-      change: 'write',
-      usedBetween: 'read',
-      leasedBetween: 'read',
-      heldBy: 'read',
-      firstUse: 'write',
-    }),
-    uploads: bind<UploadStore>(driver, tables.uploads, {
-      list: 'read',
-      begin: 'write',
-      advance: 'write',
-      fail: 'write',
-      remove: 'write',
-    }),
-    areas: bind<AreaStore>(driver, tables.areas, {
-      list: 'read',
-      add: 'write',
-      change: 'write',
-      remove: 'write',
-      moveToZone: 'write',
-    }),
-    files: bind<FileStore>(driver, fileTable, {
-      put: 'write',
-      find: 'read',
-      findByKey: 'read',
-      list: 'read',
-      remove: 'write',
-    }),
-    sessions: bind<SessionStore>(driver, sessionTable, {
-      open: 'write',
-      find: 'read',
-      note: 'write',
-      close: 'write',
-    }),
+    accounts: bind<AccountStore>(driver, tables.accounts, ['findUser', 'listUsers', 'findKey', 'listKeys']),
+    racks: bind<RackStore>(driver, tables.racks, ['look', 'images', 'homesOf']),
+    life: bind<LifeStore>(driver, tables.life, [
+      'countSshKeys',
+      'countTagged',
+      'listSshKeys',
+      'listTags',
+      'userData',
+      'machineKey',
+      'findMachineKey',
+    ]),
+    logins: bind<LoginStore>(driver, tables.logins, ['findDebug']),
+    scripts: bind<ScriptStore>(driver, tables.scripts, ['listScripts', 'findScript', 'listResults']),
+    boot: bind<BootStore>(driver, tables.boot, [
+      'listSources',
+      'listSelections',
+      'listResources',
+      'listUses',
+      'findRun',
+    ]),
+    networks: bind<NetworkStore>(driver, tables.networks, ['list', 'usedBetween', 'leasedBetween', 'heldBy']),
+    uploads: bind<UploadStore>(driver, tables.uploads, ['list']),
+    areas: bind<AreaStore>(driver, tables.areas, ['list']),
+    files: bind<FileStore>(driver, fileTable, ['find', 'findByKey', 'list']),
+    sessions: bind<SessionStore>(driver, sessionTable, ['find']),
     power: {
-      ...bind<Omit<PowerLedger, 'whileOnDuty'>>(driver, tables.power, {
-        begin: 'write',
-        end: 'write',
-        listUnended: 'read',
-      }),
+      ...bind<Omit<PowerLedger, 'whileOnDuty'>>(driver, tables.power, ['listUnended']),
       whileOnDuty: async (report) => {
         if (holder === undefined) await report();
         else await driver.transact(async () => (await driver.write(() => checkDuties(holder))) && (await report()));
       },
     },
-    sshKey: bind<SshKeyStore>(driver, sshKeyTable, { find: 'read', keep: 'write' }),
-    duties: duties && bind<DutyStore>(shared.dutyDriver, duties, { hold: 'write', leave: 'write', timeMs: 'read' }),
-    hostImages:
-      shared &&
-      bind<HostImageStore>(driver, new HostImageTable(), {
-        report: 'write',
-        condemned: 'read',
-        condemn: 'write',
-        list: 'read',
-      }),
+    sshKey: bind<SshKeyStore>(driver, sshKeyTable, ['find']),
+    duties: duties && bind<DutyStore>(shared.dutyDriver, duties, ['timeMs']),
+    hostImages: shared && bind<HostImageStore>(driver, new HostImageTable(), ['condemned', 'list']),
     rates: shared?.rates,
     neighbours: shared?.neighbours,
     availability: shared?.availability,
     confirmation: shared?.confirmation,
     troubles: driver,
-    ...own(tables.machines, {
-      enlist: 'write',
-      changeMachine: 'write',
-      changeMachines: 'write',
-      mergeMachines: 'write',
-      splitMachine: 'write',
-      keepApart: 'write',
-      removeMachine: 'write',
-      shiftDeadlines: 'write',
-    }),
-    ...own(machineReads, {
-      findMachine: 'read',
-      outlineMachines: 'read',
-      listMachines: 'read',
-      listMachinesForRacks: 'read',
-      countMachines: 'read',
-      countStatuses: 'read',
-      listOverdue: 'read',
-      listPowerTasks: 'read',
-    }),
-    ...own(tables.settings, { listSettings: 'read', changeSettings: 'write' }),
-    ...own(tables.events, {
-      highestSequence: 'read',
-      acceptSequence: 'write',
-      recordReports: 'write',
-      recordEvent: 'write',
-      recordEvents: 'write',
-      listEvents: 'read',
-      eventRange: 'read',
-      nearestEvent: 'read',
-      listStrangers: 'read',
-      recentEvents: 'read',
-      newestEvents: 'read',
-    }),
-    ...own(
-      { listConflicts, sharedValues, listStamped, desiredVersion, settledVersion, listGone, historyEnd, listHeard },
-      {
-        listConflicts: 'read',
-        sharedValues: 'read',
-        listStamped: 'read',
-        desiredVersion: 'read',
-        settledVersion: 'read',
-        listGone: 'read',
-        historyEnd: 'read',
-        listHeard: 'read',
-      },
-    ),
-    ...own({ clearHeard }, { clearHeard: 'write' }),
+    ...own(tables.machines, []),
+    ...own(tables.settings, ['listSettings']),
+    ...own(tables.events, [
+      'highestSequence',
+      'listEvents',
+      'eventRange',
+      'nearestEvent',
+      'listStrangers',
+      'recentEvents',
+      'newestEvents',
+    ]),
+    ...own(reading, 'all'),
+    ...own({ clearHeard }, []),
     transact: (work) => driver.transact(work),
     afterCommit: (effect) => driver.afterCommit(effect),
     isInTransaction: () => driver.isInTransaction(),

@@ -10,12 +10,12 @@
 
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 
-/** Machines whose changes are remembered one by one; beyond them every machine gets another stamp. */
+/** Beyond so many changed machines every one gets another stamp. */
 export const CHANGED_MAX = 50_000;
 
 /** The tables whose rows belong to one machine, and the column that names it. */
 const OF_MACHINES = { machine: 'id', interface: 'machine_id', allocation: 'machine_id', machine_tag: 'machine_id' };
-/** The tables whose rows may belong to many. */
+/** Tables whose rows may belong to many. */
 const OF_MANY = ['tag', 'area'];
 
 const EVENTS = { insert: ['NEW'], update: ['OLD', 'NEW'], delete: ['OLD'] } as const;
@@ -25,7 +25,6 @@ export class MachineStamps {
   readonly #changedMax: number;
   #version: StatementSync | undefined;
   #dataVersion: SQLOutputValue | undefined;
-  /** Counts the changes. */
   #changes = 0;
   /** The last change that gave every machine another stamp. */
   #ofAll = 0;
@@ -46,12 +45,11 @@ export class MachineStamps {
     this.#dataVersion = version;
   }
 
-  /** Counts the changes so far. */
   get changes(): number {
     return this.#changes;
   }
 
-  /** Gives every machine another stamp. @returns the number of changes */
+  /** @returns the number of changes */
   changeAll(): number {
     this.#changes += 1;
     this.#ofAll = this.#changes;

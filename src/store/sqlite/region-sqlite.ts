@@ -1,8 +1,7 @@
 // The region's store in SQLite: `region.db` in the state directory.
 //
 // 1. The file is readable by its owner only: it holds the passwords of power controllers.
-// 2. A backup may have been put in the file's place: what only backups have is removed, because the region's changes make it untrue.
-// 3. A region never starts empty next to an interrupted copy: the copy could not be continued any more, and its data would seem lost.
+// 2. A region never starts empty next to an interrupted copy: the copy could not be continued any more, and its data would seem lost.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +9,7 @@ import type { RegionStore } from '../../region/records/store.ts';
 import { type DatabaseKind, openDatabaseFile } from '../database-file.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
 import { checkNotInterrupted } from '../region/lost-region.ts';
-import { MARKS, REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
+import { REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
 import { storedRegion } from '../region/stored-region.ts';
 import { Transactions } from './region-transactions.ts';
 
@@ -36,11 +35,11 @@ export function openRegionStore(options: {
   const path = join(options.stateDir, REGION_FILE);
   checkNotInterrupted(path);
   const database = openDatabaseFile(path, options.kind ?? REGION_DATABASE, options.around);
-  database.exec(`PRAGMA foreign_keys = ON; DROP TABLE IF EXISTS ${MARKS}`);
+  database.exec('PRAGMA foreign_keys = ON');
   return storedRegion(new Transactions(database, path), options.bounds ?? EVENT_BOUNDS);
 }
 
-/** Whether `region.db` exists. Also true if this user may not read the directory: opening the file then reports why. */
+/** Also if this user may not read the directory: opening the file reports why. */
 export function hasRegionStore(stateDir: string): boolean {
   try {
     return statSync(join(stateDir, REGION_FILE), { throwIfNoEntry: false }) !== undefined;

@@ -26,7 +26,7 @@ import type { RegionDriver } from '../region/region-driver.ts';
 import { type Row, Statements } from '../rows.ts';
 import { MachineStamps } from './machine-stamps.ts';
 
-/** SQLite result codes of conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
+/** Conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
 const PASSING_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 13, 14]);
 
 /** Room on the disk that users' files and user data leave: several times that of leases (`leases/ballast.ts`). */
@@ -34,7 +34,6 @@ export const ROOM_BYTES = 64 * 1024 * 1024;
 
 const NO_ROWS: readonly Row[] = [];
 
-/** A transaction of several methods. */
 class WaitedTransaction extends OpenTransaction {
   readonly ended: Promise<void>;
   #end: () => void = () => undefined;
@@ -52,7 +51,6 @@ class WaitedTransaction extends OpenTransaction {
   }
 }
 
-/** The transactions of one connection. */
 export class Transactions implements RegionDriver {
   readonly #database: DatabaseSync;
   readonly #path: string;
@@ -60,10 +58,8 @@ export class Transactions implements RegionDriver {
   readonly #stamps: MachineStamps;
   /** The changes of machines before the open transaction. */
   #before = 0;
-  /** The transaction of the methods that run in it. */
   readonly #context = new TransactionContext<WaitedTransaction>();
   #open: WaitedTransaction | undefined;
-  /** Names this process's run on the file. */
   readonly #name = newUuid();
   /** Whether its history has begun in the event log, and is stored. */
   #history: 'none' | 'begun' | 'stored' = 'none';

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
-  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -85,26 +84,9 @@ test('while one process writes a file, no other does; what a killed one left is 
   target.close();
   assert.deepEqual(readdirSync(directory), ['region.db.kept']);
   renameSync(`${path}.kept`, `${path}.unfinished`);
-  chmodSync(`${path}.unfinished`, 0o600);
   open().close();
   assert.deepEqual(readdirSync(directory), []);
 });
-
-const PLANTED: readonly (readonly [title: string, plant: (unfinished: string) => void])[] = [
-  ['a link to a file', (unfinished) => symlinkSync(join(directory, 'elsewhere'), unfinished)],
-  ['a file that others may read', (unfinished) => writeFileSync(unfinished, '', { mode: 0o600 })],
-  ['a directory', (unfinished) => mkdirSync(unfinished)],
-];
-
-for (const [title, plant] of PLANTED) {
-  test(`${title} under the name of the unfinished copy is refused, and gets nothing`, () => {
-    writeFileSync(join(directory, 'elsewhere'), '');
-    plant(`${path}.unfinished`);
-    if (title.startsWith('a file')) chmodSync(`${path}.unfinished`, 0o640);
-    refused('store-unwritable', /region\.db\.unfinished is not a private file of .*: remove it/);
-    assert.equal(statSync(join(directory, 'elsewhere')).size, 0);
-  });
-}
 
 describe('a full disk', { skip: missing('linux', 'root') }, () => {
   const run = (...words: readonly string[]) => spawnSync(words[0] ?? '', words.slice(1));
@@ -129,7 +111,7 @@ describe('a full disk', { skip: missing('linux', 'root') }, () => {
   test('is named with its remedy, and what is left is removed', async () => {
     const target = open(join(small, 'backup'));
     const columns = ['name', 'value'].map((name) => ({ name, type: 'TEXT' }));
-    const table = { name: 'counter', columns, order: columns, givesIds: false };
+    const table = { name: 'counter', columns, key: ['name'], givesIds: false, rowsAtOnce: 100 };
     const rows = Array.from({ length: 500 }, (_, index) => [`${index}${'x'.repeat(4000)}`, 1] as const);
     await assert.rejects(target.write(table, rows), {
       code: 'store-unavailable',

@@ -98,7 +98,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
 
   test('a copy that is cut leaves nothing on which a region starts, and is begun again', async () => {
     const place = server.placeOf(await server.makeDatabase());
-    const source = SqliteSource.open(join(stateDir, REGION_FILE));
+    const source = new SqliteSource(join(stateDir, REGION_FILE));
     for (const stopAt of ['account', 'machine', 'counter']) {
       const cut = toPostgres(place, (target) => {
         const write = target.write.bind(target);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
-import { RegionTables } from '../../../src/store/region/stored-region.ts';
+import { regionTables } from '../../../src/store/region/stored-region.ts';
 import { sqliteForm } from '../../../src/store/rows.ts';
 import { EVENT_BOUNDS } from '../../../src/store/sqlite/region-sqlite.ts';
 import { withRegion } from '../../region/place.ts';
@@ -16,7 +16,7 @@ for (const [isQuiet, index] of [
 ] as const) {
   test(`the newest event of each machine${isQuiet ? ' above DEBUG' : ''} is the first entry of an index, past any number of others`, () =>
     withRegion(({ stateDir }) => {
-      const { value } = new RegionTables(EVENT_BOUNDS).events.newestEvents(['aaaaaa'], isQuiet).next();
+      const { value } = regionTables(EVENT_BOUNDS).events.newestEvents(['aaaaaa'], isQuiet).next();
       assert.ok(value !== undefined && 'sql' in value);
       const database = new DatabaseSync(join(stateDir, REGION_FILE), { readOnly: true });
       try {

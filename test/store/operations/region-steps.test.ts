@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Answer, Statement, Steps } from '../../../src/store/operations/region-steps.ts';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
-import { RegionTables } from '../../../src/store/region/stored-region.ts';
+import { regionTables } from '../../../src/store/region/stored-region.ts';
 import { sqliteForm } from '../../../src/store/rows.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { fillRegion, OPERATIONS } from '../../contract/region-operations.ts';
@@ -18,7 +18,7 @@ import { fillRegion, OPERATIONS } from '../../contract/region-operations.ts';
 class Place {
   readonly #stateDir: string;
   readonly #database: DatabaseSync;
-  readonly tables = new RegionTables(EVENT_BOUNDS);
+  readonly tables = regionTables(EVENT_BOUNDS);
   readonly machines: number;
   #statements = 0;
 
@@ -140,7 +140,7 @@ test('an operation takes as many statements for 60 machines as for 12, and also 
 });
 
 test('every operation of every table is counted', () => {
-  const names = Object.entries(new RegionTables(EVENT_BOUNDS)).flatMap(([table, whole]) =>
+  const names = Object.entries(regionTables(EVENT_BOUNDS)).flatMap(([table, whole]) =>
     Object.getOwnPropertyNames(Object.getPrototypeOf(whole))
       .filter((name) => name !== 'constructor')
       .map((name) => `${table}.${name}`),

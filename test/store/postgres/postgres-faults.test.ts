@@ -246,11 +246,9 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
       do await store.accounts.listUsers();
       while (!(await isOver()));
     });
-    await assert.rejects(store.accounts.listUsers(), (error) => {
-      assert.ok(error instanceof RackError);
-      assert.equal(error.code, 'store-unavailable');
-      assert.match(error.message, /all connections of region\.store\.pool are in use/);
-      return true;
+    await assert.rejects(store.accounts.listUsers(), {
+      code: 'store-unavailable',
+      message: /all connections of region\.store\.pool are in use/,
     });
     held.resolve();
     await holder;
