@@ -257,16 +257,8 @@ export class Uploads {
     await store.afterCommit(() => this.#parts.files()?.look());
   }
 
-  /**
-   * Accepts the next piece. @returns why it was refused; undefined if it was accepted
-   * @param refuse asked when the piece has arrived, in the transaction that counts it: a refusal leaves the piece uncounted
-   */
-  async take(
-    id: number,
-    piece: UploadPiece,
-    place?: PiecePlace,
-    refuse: () => Promise<RefusalWord | undefined> = async () => undefined,
-  ): Promise<RefusalWord | undefined> {
+  /** Accepts the next piece. @returns why it was refused; undefined if it was accepted */
+  async take(id: number, piece: UploadPiece, place?: PiecePlace): Promise<RefusalWord | undefined> {
     const files = this.#parts.files();
     if (files === undefined) return refusal('uploads-limit', NO_STORE);
     const found = await this.#find(id);
@@ -284,15 +276,9 @@ export class Uploads {
       const { store, clock } = this.#parts;
       const to = received + piece.bytes;
       const step = { from: found.received, to, place: files.place };
-      let lost: RefusalWord | undefined;
-      const count = (): Promise<boolean> =>
-        store.transact(async () => {
-          lost = await refuse();
-          return lost === undefined && (await store.uploads.advance(id, { ...step, atMs: clock.wallTimeMs() }));
-        });
+      const count = (): Promise<boolean> => store.uploads.advance(id, { ...step, atMs: clock.wallTimeMs() });
       const isNext = async (): Promise<boolean> => (await this.#find(id))?.received === found.received;
       const written = await files.write(upload, { ...piece, at: received, isNext, count });
-      if (lost !== undefined) return lost;
       if (written === 'short')
         return refusal(
           'bad-request',

@@ -14,7 +14,6 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { RackError } from '../../../src/errors.ts';
@@ -52,8 +51,6 @@ interface Client {
   readonly problems: readonly string[];
   readonly create: (fields: Readonly<Record<string, string>>, as?: 'admin' | 'user') => Promise<Answered>;
   readonly put: (uri: string, piece: Uint8Array, headers?: Readonly<Record<string, string>>) => Promise<Answered>;
-  /** Sends the first half, waits until it is being written, then for `midway`, and sends the rest. */
-  readonly putSlowly: (uri: string, piece: Uint8Array, midway: () => Promise<unknown>) => Promise<Answered>;
   readonly form: (body: Uint8Array, as?: 'admin' | 'user', path?: string) => Promise<Answered>;
   readonly ask: (method: 'GET' | 'DELETE' | 'POST', path: string) => Promise<Answered>;
   readonly images: () => readonly StoredImage[];
@@ -90,7 +87,7 @@ async function withClient(
       url: string,
       as: 'admin' | 'user' = 'admin',
       headers: Readonly<Record<string, string>> = {},
-      payload?: Buffer | Readable,
+      payload?: Buffer,
     ): Promise<Answered> => {
       const answer = await app.inject({
         method,
@@ -114,17 +111,6 @@ async function withClient(
         send('POST', '/MAAS/api/2.0/boot-resources/', as, FORM, Buffer.from(new URLSearchParams(fields).toString())),
       put: (uri, piece, headers) =>
         send('PUT', uri, 'admin', { 'content-type': 'application/octet-stream', ...headers }, Buffer.from(piece)),
-      putSlowly: (uri, piece, midway) => {
-        const content = async function* () {
-          yield piece.subarray(0, piece.length / 2);
-          const isWritten = async () => readdirSync(join(tree, 'images/.uploads')).some((name) => /part$/.test(name));
-          await eventuallyWithin(GONE_MS_MAX, 'the piece is being written', isWritten);
-          await midway();
-          yield piece.subarray(piece.length / 2);
-        };
-        const headers = { 'content-type': 'application/octet-stream', 'content-length': String(piece.length) };
-        return send('PUT', uri, 'admin', headers, Readable.from(content()));
-      },
       form: (body, as, path = '1.0/boot-resources/') =>
         send(
           'POST',
@@ -220,37 +206,6 @@ test('an image comes in pieces, with its progress, and is one that can be deploy
     ]);
     assert.equal((await put(uri, DISK)).status, 404);
   }));
-
-const EVENT = {
-  type: 'AUTHORISATION',
-  code: 'password-changed',
-  params: { user: 'admin' },
-  atMs: 1,
-  username: '',
-} as const;
-const LOST: readonly (readonly [string, number, (store: RegionStore) => Promise<unknown>])[] = [
-  ['account was deleted', 401, (store) => store.accounts.removeUser('admin', EVENT)],
-  [
-    'API key was revoked',
-    401,
-    async ({ accounts }) => {
-      for (const { tokenKey } of await accounts.listKeys('admin')) await accounts.removeKey('admin', tokenKey);
-    },
-  ],
-  ['administrator was demoted', 403, (store) => store.accounts.changeUser('admin', { isAdmin: false }, EVENT)],
-];
-
-for (const [what, status, lose] of LOST)
-  test(`the last piece does not count if the caller's ${what} while it came`, () =>
-    withClient(async ({ create, putSlowly, images, place: { store } }) => {
-      const answer = await putSlowly(uriOf(await create(wish(DISK))), DISK, () => lose(store));
-      assert.equal(answer.status, status, answer.text);
-      assert.deepEqual(images(), []);
-      assert.deepEqual(
-        (await store.uploads.list()).map(({ received }) => received),
-        [0],
-      );
-    }));
 
 test('the whole content comes in one form, in Base64 of the maas command line or plain, with the parts in any order', () =>
   withClient(async ({ form: post, images }) => {

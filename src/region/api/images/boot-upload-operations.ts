@@ -12,7 +12,6 @@ import { counted } from '../../../counted.ts';
 import { noUploadText, UPLOAD_EMPTY } from '../../images/uploads.ts';
 import { UPLOAD_BYTES_MAX } from '../../records/upload-store.ts';
 import { type Answer, allOf, isRefusal, json, refuse, refuseField, refuseFor } from '../call/answer.ts';
-import { watchRights, wordOfLost } from '../call/lost-rights.ts';
 import { type ApiCall, defineOperation, numberText, type Operation, usernameOf, value } from '../call/operation.ts';
 import { ARCHITECTURES } from '../machines/enlistment-operations.ts';
 import { wholeJson } from './boot-resource-operations.ts';
@@ -131,11 +130,7 @@ async function take(call: ApiCall): Promise<Answer> {
       'bad-request',
       'Give Content-Range as bytes FIRST-LAST/SIZE, with the place of this piece in the file.',
     );
-  // The piece may take minutes to arrive.
-  const lostRights = await watchRights(call);
-  const refused = await region.bootImages.uploads.take(Number(id), piece, piece.place, async () =>
-    wordOfLost(await lostRights()),
-  );
+  const refused = await region.bootImages.uploads.take(Number(id), piece, piece.place);
   return refused === undefined
     ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' }
     : refuseFor([refused]);

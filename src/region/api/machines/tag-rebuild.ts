@@ -6,9 +6,8 @@ import { changeFor } from '../../life/tagging.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { TAGGED_MAX } from '../../records/tags.ts';
 import { parseXpath } from '../../records/xpath-parser.ts';
-import { type Answer, refuse } from '../call/answer.ts';
+import type { Answer } from '../call/answer.ts';
 import { searchFor } from '../call/long-answers.ts';
-import { RIGHTS_CHANGED, watchRights } from '../call/lost-rights.ts';
 import type { ApiCall } from '../call/operation.ts';
 
 /** Machines that are evaluated in one step. */
@@ -24,7 +23,6 @@ export async function rebuildTag(
   const parsed = parseXpath(tag.definition ?? '');
   if (parsed.kind === 'fault') return done();
   const { store } = call.region;
-  const lostRights = await watchRights(call);
   return await searchFor(call, steps());
 
   async function* steps(): AsyncGenerator<undefined, Answer> {
@@ -39,7 +37,6 @@ export async function rebuildTag(
       if (last === undefined || machines.length < EVALUATED_AT_ONCE) break;
       afterId = last.id;
     }
-    if ((await lostRights()) !== undefined) return refuse('not-allowed', RIGHTS_CHANGED);
     while (changes.add.length + changes.remove.length > 0) {
       const [add, remove] = [changes.add.splice(0, TAGGED_MAX), changes.remove.splice(0, TAGGED_MAX)];
       const isCurrent = await store.transact(async () => {

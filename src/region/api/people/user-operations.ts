@@ -24,16 +24,7 @@ import { ownerLostEvent } from '../../racks/rack-owners.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import type { NetworkRecords } from '../../records/network-store.ts';
 import type { User } from '../../records/user.ts';
-import {
-  type Answer,
-  json,
-  ONLY_ADMINISTRATORS,
-  type Refusal,
-  refuse,
-  refuseField,
-  refuseFields,
-} from '../call/answer.ts';
-import { ACCOUNT_ENDED, type LostRights, watchRights } from '../call/lost-rights.ts';
+import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -69,34 +60,21 @@ const noUser = (): Refusal => refuse('not-found', 'No account has this name.');
 const findUser = async (call: ApiCall): Promise<User | undefined> =>
   await call.region.store.accounts.findUser(call.path.username ?? '');
 
-const refusalOf = (lost: LostRights | undefined, needsAdmin: boolean): Refusal | undefined => {
-  if (lost === 'ended') return refuse('not-authenticated', ACCOUNT_ENDED);
-  return lost === 'demoted' && needsAdmin ? refuse('not-allowed', ONLY_ADMINISTRATORS) : undefined;
-};
-
-/**
- * Hashes a password, then answers with `then`. Refuses if the caller sets too many, if too many are being hashed, or if the caller has lost
- * the rights meanwhile.
- * @param needsAdmin true if only an administrator may do this
- */
+/** Hashes a password, then answers with `then`. Refuses if the caller sets too many, or if too many are being hashed. */
 async function withHash(
   call: ApiCall,
   password: string,
-  needsAdmin: boolean,
   then: (passwordHash: string) => Promise<Answer>,
 ): Promise<Answer> {
   const { caller, peer } = call;
   const setter = caller.kind === 'user' && !peer.isOperator ? caller : undefined;
-  const lostRights = await watchRights(call);
   try {
     const hash = await call.region.passwords.hash(setter, password);
     if (hash === 'too-many')
       return refuse('rate-limit', 'You have set too many new passwords: wait a little.', { 'Retry-After': '10' });
     if (hash === 'busy')
       return refuse('rate-limit', 'Other passwords are being hashed: try again in a moment.', { 'Retry-After': '5' });
-    return await call.region.store.transact(
-      async () => refusalOf(await lostRights(), needsAdmin) ?? (await then(hash)),
-    );
+    return await call.region.store.transact(async () => await then(hash));
   } catch (error) {
     if (error instanceof RackError) throw error;
     return refuse('internal-error', 'The password could not be stored.');
@@ -130,7 +108,7 @@ async function create(call: ApiCall, given: z.output<typeof newUser>): Promise<A
   const emailTaken = await refuseEmail(call, email, username);
   if (emailTaken !== undefined) return emailTaken;
   const isAdmin = isTrue(given.is_superuser);
-  return withHash(call, password, true, async (passwordHash) => {
+  return withHash(call, password, async (passwordHash) => {
     const takenMeanwhile = await refuseEmail(call, email, username);
     if (takenMeanwhile !== undefined) return takenMeanwhile;
     const user = await store.accounts.addUser({
@@ -303,7 +281,7 @@ async function changePassword(call: ApiCall, { password }: z.output<typeof passw
   if ((await findUser(call)) === undefined) return noUser();
   const problems = passwordProblems(password);
   if (problems !== undefined) return refuseFields({ password: problems });
-  return await withHash(call, password, !isOwn, async (passwordHash) => {
+  return await withHash(call, password, async (passwordHash) => {
     const event = eventBy(call, 'AUTHORISATION', { code: 'password-changed', params: { user: username } });
     return (await region.store.accounts.changeUser(username, { passwordHash }, event)) ? { kind: 'empty' } : noUser();
   });

@@ -10,7 +10,6 @@ import { machineFilter } from '../areas/chosen-areas.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '../call/answer.ts';
 import { EVENT_PLACE, type EventPlace, formatEventPlace, idAt, parseEventPlace } from '../call/event-place.ts';
 import { searchFor } from '../call/long-answers.ts';
-import { watchRights } from '../call/lost-rights.ts';
 import { type ApiCall, defineOperation, NOT_A_NUMBER, type Operation, value, values } from '../call/operation.ts';
 import { filterParameters } from '../machines/machine-operations.ts';
 import { readEvents } from './event-pieces.ts';
@@ -103,6 +102,22 @@ async function chosen(
   };
 }
 
+/**
+ * Whether the account and the API key of a stream are still there; without a key also the password, whose change ends sessions. An operator
+ * of this host always has both.
+ */
+async function watchAccount({ caller, peer, region }: ApiCall): Promise<() => Promise<boolean>> {
+  if (peer.isOperator || caller.kind !== 'user') return async () => peer.isOperator;
+  const { accounts } = region.store;
+  const { username, tokenKey } = caller;
+  const before = await accounts.findUser(username);
+  return async () => {
+    const now = await accounts.findUser(username);
+    if (tokenKey === undefined) return now !== undefined && now.passwordHash === before?.passwordHash;
+    return now !== undefined && (await accounts.findKey(tokenKey))?.username === username;
+  };
+}
+
 /** Streams the log as it grows: the chosen events, starting after `after` or now. */
 async function follow(call: ApiCall, given: z.output<typeof following>): Promise<Answer> {
   const { caller, peer } = call;
@@ -111,8 +126,7 @@ async function follow(call: ApiCall, given: z.output<typeof following>): Promise
   const after = given.after === undefined ? undefined : parseEventPlace(given.after);
   const username = caller.kind === 'user' ? caller.username : caller.kind;
   const render = eventWriter(call);
-  const lostRights = await watchRights(call);
-  const isAllowed = async (): Promise<boolean> => (await lostRights()) !== 'ended';
+  const isAllowed = await watchAccount(call);
   return {
     kind: 'follow',
     following: { username, address: peer.share, filter: which.choice, after, render, isAllowed },
