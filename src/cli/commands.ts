@@ -7,7 +7,7 @@ import { clientCommands } from './clients/commands.ts';
 import { COMPLETION_COMMAND } from './completion/commands.ts';
 import { CONFIG_COMMANDS } from './config/commands.ts';
 import { HOST_COMMANDS } from './config/hosts-commands.ts';
-import { asksForHelp, COMMAND_GROUPS, groupedHelp } from './help.ts';
+import { asksForHelp, groupedHelp } from './help.ts';
 import { imageCommands } from './images/commands.ts';
 import { LEASE_COMMANDS } from './leases/commands.ts';
 import {
@@ -26,7 +26,7 @@ import { print, printError } from './terminal/output.ts';
 import { config, json } from './terminal/shared-options.ts';
 import { explainUsage, UsageError } from './usage-error.ts';
 
-// `npm start --machines 4`: npm keeps every option before `--` for itself and passes the rest on. Pure.
+// `npm start --machines 4`: npm keeps every option before `--` for itself and passes the rest on.
 
 /** The options of `npm start`, and whether each takes a value. */
 const OPTIONS: readonly (readonly [name: string, hasValue: boolean])[] = [
@@ -36,7 +36,7 @@ const OPTIONS: readonly (readonly [name: string, hasValue: boolean])[] = [
 ];
 
 /**
- * The hint for a person who left out npm's `--`; undefined: it is not missing.
+ * The hint for a person who left out npm's `--`.
  * @param args the words of the command line @param environment holds the options that npm kept
  */
 export function forgottenDashes(
@@ -57,11 +57,11 @@ export function forgottenDashes(
   return `rackboot: npm kept ${names} for itself. Put -- before the options: npm start -- ${[...words, ...also].join(' ')}`;
 }
 
-/** The option by which the shell's script asks, before the name of the program and the words of the line. */
+/** The shell's script puts it before the name of the program and the words of the line. */
 const COMPLETION_OPTION = '--get-yargs-completions';
 const shared = { config, json };
 
-/** Runs the command of these arguments. @returns the exit code */
+/** @returns the exit code */
 export async function runCommand(written: readonly string[]): Promise<number> {
   const args = withOwnNoun(written);
   const forgotten = forgottenDashes(args, process.env);
@@ -86,7 +86,7 @@ async function runTyped(args: readonly string[]): Promise<number> {
     else await parser.parseAsync();
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    printError(await explainUsage(error, { args, groupHelps }));
+    printError(await explainUsage(error, args));
     return 2;
   }
   return code;
@@ -94,19 +94,9 @@ async function runTyped(args: readonly string[]): Promise<number> {
 
 type Finish = (code: number) => void;
 
-/** The help of each visible command; the help of a group lists its commands. */
-async function groupHelps(): Promise<readonly string[]> {
-  const helps: string[] = [];
-  for (const command of COMMAND_GROUPS.flatMap(({ commands }) => commands)) {
-    const parser = await commandParser([command], () => undefined);
-    helps.push(await parser.getHelp());
-  }
-  return helps;
-}
-
 /**
- * Makes a parser with every command or, if `args` name an operation of the API, with the operations of that noun only. It calls `finish`
- * with the exit code of the command that ran.
+ * With every command or, if `args` name an operation of the API, with the operations of that noun only. `finish` gets
+ * the exit code of the command that ran.
  */
 export async function commandParser(args: readonly string[], finish: Finish): Promise<Parser> {
   const { default: yargs } = await import('yargs');
@@ -118,7 +108,6 @@ export async function commandParser(args: readonly string[], finish: Finish): Pr
   return addCommands(yargs([...nameStandardInput(args)]), finish);
 }
 
-/** Adds all commands to a parser that has none. */
 export function addCommands(parser: Argv, finish: Finish): Parser {
   const all = base(parser);
   addRows(all, [COMPLETION_COMMAND, ...RACK_COMMANDS, ...CONFIG_COMMANDS], finish);
@@ -140,7 +129,7 @@ function base(parser: Argv) {
     .alias('h', 'help')
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .fail((message, error) => {
-      // The parser complains about mistakes of the user, not about bugs.
+      // Mistakes of the user, not bugs.
       throw error === undefined || error.name === 'YError' ? new UsageError(message, parser.getHelp()) : error;
     });
 }

@@ -1,10 +1,10 @@
 // Explains unusable arguments: the mistake, the name that was probably meant, and where to read on.
 
+import { NAMED_COMMANDS } from '../named-commands.ts';
 import { nearestName } from '../nearest-name.ts';
 
-/** Thrown for unusable arguments. */
 export class UsageError extends Error {
-  /** The help of the command being parsed. */
+  /** Of the command being parsed. */
   readonly help: Promise<string>;
 
   constructor(message: string, help: Promise<string>) {
@@ -13,7 +13,7 @@ export class UsageError extends Error {
   }
 }
 
-/** Options that every command has: before a misspelt command the parser does not know them, yet they are right. */
+/** Before a misspelt command the parser does not know them. */
 const OF_ALL_COMMANDS: ReadonlySet<string> = new Set(['config', 'json']);
 
 /** Words from other tools, too different for the spelling check. */
@@ -29,46 +29,35 @@ const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
   ['start', 'run'],
 ]);
 
-/** The most commands suggested to a person who left out the group. */
+/** Commands suggested to a person who left out the group. */
 const GROUPS_SHOWN_MAX = 8;
 
-/** The typed arguments, and the help texts to search for other commands. */
-interface Typed {
-  readonly args: readonly string[];
-  /** The help of each group of commands; called only if a word is not a command. */
-  readonly groupHelps: () => Promise<readonly string[]>;
-}
-
 /** The lines to print for mistyped arguments. */
-export async function explainUsage({ message, help }: UsageError, typed: Typed): Promise<string> {
+export async function explainUsage({ message, help }: UsageError, args: readonly string[]): Promise<string> {
   const text = await help;
   const choice = explainChoice(message, text);
   if (choice !== undefined) return choice;
   const [, unknown = ''] = /^Unknown arguments?: (.*)$/.exec(message) ?? [];
   const names = unknown.split(', ').filter((name) => name !== '' && !OF_ALL_COMMANDS.has(name));
   const { options, commands } = namesIn(text);
-  const isCommand = (name: string): boolean => typed.args.includes(name) && !typed.args.includes(`--${name}`);
-  // After a misspelt command its arguments and options are unknown, too: report only the command.
+  const isCommand = (name: string): boolean => args.includes(name) && !args.includes(`--${name}`);
+  // After a misspelt command its arguments and options are unknown, too.
   const word = commands.length === 0 ? undefined : names.find(isCommand);
   if (word !== undefined && commands.includes(word)) return complain(text, `write the options after ${word}`, []);
-  if (word !== undefined) return complain(text, `there is no "${word}" here`, await commandsFor(word, text, typed));
+  if (word !== undefined) return complain(text, `there is no "${word}" here`, commandsFor(word, text));
   const nearest = (name: string): string | undefined => nearestName(name, options);
   const written = names.find((name) => nearest(name) !== undefined) ?? names[0];
   if (written === undefined) return complain(text, missingText(message, text) ?? message, []);
   const meant = nearest(written);
-  return complain(
-    text,
-    `there is no "${asTyped(written, typed.args)}" here`,
-    meant === undefined ? [] : [`--${meant}`],
-  );
+  return complain(text, `there is no "${asTyped(written, args)}" here`, meant === undefined ? [] : [`--${meant}`]);
 }
 
-/** The unknown word with the dashes of an option, if it was typed as one. */
+/** The unknown word, with the dashes of an option if it was typed as one. */
 const asTyped = (word: string, args: readonly string[]): string =>
   ['--', '-'].map((dashes) => `${dashes}${word}`).find((one) => args.some((arg) => arg.split('=', 1)[0] === one)) ??
   word;
 
-/** The lines for a value that an option or argument does not accept; undefined if the parser complained about something else. */
+/** For a value that an option or argument does not accept. */
 function explainChoice(message: string, help: string): string | undefined {
   const [, name = '', given, list = ''] =
     /^Invalid values:\s+Argument: ([\w-]+), Given: "([^"]*)", Choices: (.*)$/m.exec(message) ?? [];
@@ -90,25 +79,27 @@ function complain(help: string, said: string, meant: readonly string[]): string 
 }
 
 /** The commands that an unknown word may mean, as typed after the correct words. */
-async function commandsFor(word: string, help: string, { groupHelps }: Typed): Promise<readonly string[]> {
+function commandsFor(word: string, help: string): readonly string[] {
   const { commands } = namesIn(help);
   const other = OTHER_WORDS.get(word) ?? '';
   if (commands.includes(other)) return [other];
   const isAtTop = commandOf(help) === 'rackboot';
-  const grouped = isAtTop ? (await groupHelps()).map((text) => [text, namesIn(text).commands] as const) : [];
-  const inGroups = (wanted: string | undefined): readonly string[] =>
-    grouped
-      .filter(([, names]) => names.some((name) => name === wanted))
-      .map(([text]) => `${commandOf(text).slice('rackboot '.length)} ${wanted}`)
+  const groups = isAtTop
+    ? Object.entries(NAMED_COMMANDS).map(([group, names]) => ({ group, names: names.split(' ') }))
+    : [];
+  const inGroups = (wanted = ''): readonly string[] =>
+    groups
+      .filter(({ names }) => wanted !== '' && names.includes(wanted))
+      .map(({ group }) => `${group} ${wanted}`)
       .slice(0, GROUPS_SHOWN_MAX);
   const moved = [word, other].map(inGroups).find((list) => list.length > 0);
   if (moved !== undefined) return moved;
   const near = nearestName(word, isAtTop ? [...commands, 'help'] : commands);
   if (near !== undefined) return [near];
-  return inGroups(nearestName(word, [...new Set(grouped.flatMap(([, names]) => names))]));
+  return inGroups(nearestName(word, [...new Set(groups.flatMap(({ names }) => names))]));
 }
 
-/** The complaint about a missing word, or about words that exclude each other; undefined: something else is wrong. */
+/** The complaint about a missing word, or about words that exclude each other. */
 function missingText(message: string, help: string): string | undefined {
   const options = /^Missing required arguments?: (.*)$/.exec(message)?.[1]?.split(', ');
   if (options !== undefined)
@@ -128,7 +119,6 @@ function missingText(message: string, help: string): string | undefined {
   return `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing${look}`;
 }
 
-/** The options and the commands that a help text lists. */
 function namesIn(help: string): { readonly options: readonly string[]; readonly commands: readonly string[] } {
   const command = commandOf(help);
   const options: string[] = [];
@@ -143,7 +133,7 @@ function namesIn(help: string): { readonly options: readonly string[]; readonly 
   return { options, commands };
 }
 
-/** The command that a help text describes, from its first line: `rackboot leases list`. */
+/** From the first line of its help: `rackboot leases list`. */
 function commandOf(help: string): string {
   const words = help.split('\n', 1)[0]?.split(' ') ?? [];
   const end = words.findIndex((word) => !/^[a-z][a-z-]*$/.test(word));

@@ -33,11 +33,7 @@ Commands:
   rackboot machines remove <machine>   Forget one
 `;
 const explain = (message: string, typed = '', help = HELP): Promise<string> =>
-  explainUsage(new UsageError(message, Promise.resolve(help)), {
-    args: typed.split(' '),
-    groupHelps: async () => [MACHINES, HELP],
-  });
-
+  explainUsage(new UsageError(message, Promise.resolve(help)), typed.split(' '));
 test('a misspelt command or option is answered with the most similar one, and the help of its group', async () => {
   assert.equal(
     await explain('Unknown argument: ned', 'leases ned'),
@@ -67,8 +63,9 @@ test('an unknown command is reported before the options after it, and no option 
 test('a command without its group is answered with the group, and a synonym with our word', async () => {
   const cases: readonly (readonly [string, string])[] = [
     ['deploy M', 'machines deploy'],
-    ['list', 'machines list or leases list'],
-    ['delete M', 'machines remove'],
+    ['release M', 'machines release'],
+    ['show', 'config show, leases show, machines show, preseed show or scripts show'],
+    ['delete M', '.* machines remove, .* or tags remove'],
     ['deplyo M', 'machines deploy'],
     ['logs', 'events'],
     ['repaly', 'replay'],
