@@ -7,10 +7,10 @@ import { RackError, type RackErrorCode } from '../errors.ts';
 import { nameHelp } from './help.ts';
 import { callCommands, printFailure } from './terminal/output.ts';
 
-/** Failures that repeating the same words does not help against. */
+/** The same words fail again. */
 const REFUSED: ReadonlySet<RackErrorCode> = new Set(['bad-argument', 'already-exists']);
 
-/** Runs one command. @returns the exit code. */
+/** @returns the exit code */
 export async function runCommandLine(written: readonly string[]): Promise<number> {
   const args = nameHelp(written);
   callCommands({ program: ownProgram(), config: configWords(typedConfig(args)), isRoot: process.getuid?.() === 0 });
@@ -22,7 +22,7 @@ export async function runCommandLine(written: readonly string[]): Promise<number
   }
 }
 
-/** Runs a rack or a region if `args` are the call of a service unit; undefined: they are not. */
+/** Undefined: these are not the call of a service unit. */
 async function runAsService(args: readonly string[]): Promise<number | undefined> {
   const [flag, file] = args.slice(-2);
   const command = args.slice(0, -2).join(' ');
@@ -39,7 +39,7 @@ async function runAsService(args: readonly string[]): Promise<number | undefined
 }
 
 async function runAny(args: readonly string[]): Promise<number> {
-  // These words follow another program's syntax: the parser would turn some into options and numbers.
+  // The parser would turn some words of another program's syntax into options and numbers.
   if (args[0] === 'maas') {
     const { runMaas } = await import('./clients/maas.ts');
     return await runMaas(args.slice(1), runAny);

@@ -23,24 +23,24 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'Captured datagrams', commands: ['replay'] },
 ];
 
-/** Wide enough that the parser breaks no line. */
+/** The parser breaks no line. */
 const UNBROKEN = 1000;
-/** Columns of a line if the terminal's width is unknown, and the most columns. */
+/** Columns of a line if the terminal's width is unknown, and the most. */
 const WIDTH = 100;
 const WIDTH_MAX = 110;
 const MARGIN = 2;
 /** Columns between a command and its description. */
 const GAP = 2;
 
-/** True if these arguments ask for the overall help, not for the help of one command. */
+/** Not for the help of one command. */
 export const asksForHelp = (args: readonly string[]): boolean =>
   args.some((word) => word === '--help' || word === '-h') && args.every((word) => word.startsWith('-'));
 
-/** Turns `help machines` into `machines --help`. */
+/** `help machines` is `machines --help`. */
 export const nameHelp = ([first, ...rest]: readonly string[]): readonly string[] =>
   first === 'help' ? [...rest, '--help'] : first === undefined ? [] : [first, ...rest];
 
-/** The description of each command, by its first word. */
+/** By the first word of each command. */
 function describedIn(help: string): ReadonlyMap<string, string> {
   const found = help.matchAll(/^ {2}rackboot ([a-z][a-z-]*)(?: \S+)* {2,}(.+)$/gm);
   return new Map([...found].map(([, command = '', text = '']) => [command, text.trim()]));
@@ -56,7 +56,7 @@ function wrapped(text: string, width: number): readonly string[] {
   return lines;
 }
 
-/** The help of all commands. @param width columns of the terminal; undefined: unknown */
+/** @param width columns of the terminal */
 export async function groupedHelp(parser: Argv, width: number = WIDTH): Promise<string> {
   const described = describedIn(await parser.wrap(UNBROKEN).getHelp());
   const column = Math.max(...[...described.keys()].map(({ length }) => length)) + MARGIN + GAP;

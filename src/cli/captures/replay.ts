@@ -32,7 +32,7 @@ interface ReplayOptions {
   readonly json: boolean;
 }
 
-/** Prints a decision for each query. @returns 0, or 1 if the file ended in a fault */
+/** Prints a decision for each query. @returns 1 if the file ended in a fault */
 export async function replayFile(options: ReplayOptions): Promise<number> {
   const { config } = loadMerged(options.config);
   const capture = readCapture(readGivenFile(options.file, CAPTURE_BYTES_MAX));
@@ -61,7 +61,7 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
   return fault === undefined ? 0 : 1;
 }
 
-/** The daemon's state. Notes name the parts that are not readable. */
+/** Notes name the parts of the daemon's state that are not readable. */
 function readState(config: RackConfig, leftOut: string | undefined, notes: string[]) {
   const { machines } = readDesiredState(config.stateDir, (note) => {
     if (leftOut === undefined) notes.push(noteText(note));
@@ -73,7 +73,7 @@ function readState(config: RackConfig, leftOut: string | undefined, notes: strin
       return { machines, leases: [] };
     }
     const moment = readHostMoment(systemClock);
-    // These leases may result from the captured queries. Backdate them; otherwise each query would look like a retransmission.
+    // These leases may result from the captured queries, each of which would look like a retransmission.
     const leases = datedLeases(config.stateDir, { ...moment, now: instant(moment.wallMs) }).map((lease) => ({
       ...lease,
       grantedAt: later(lease.grantedAt, -REPEATED_MS),
@@ -90,7 +90,7 @@ function readState(config: RackConfig, leftOut: string | undefined, notes: strin
   }
 }
 
-/** The sizes of a tree's files. Files that this user may not read count as missing; one note says so. */
+/** Files that this user may not read count as missing; one note says so. */
 function treeSizes(tree: string, notes: string[]): (path: string) => number | undefined {
   let isNoted = false;
   return (path) => {
@@ -106,7 +106,7 @@ function treeSizes(tree: string, notes: string[]): (path: string) => number | un
   };
 }
 
-/** The size of a regular file of the tree; no path can leave the tree. @throws if this user may not read the directory */
+/** Of a regular file of the tree; no path can leave the tree. */
 function sizeOf(tree: string, path: string): number | undefined {
   const names = splitPath(path);
   if (names === undefined) return undefined;

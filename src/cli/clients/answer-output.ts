@@ -9,10 +9,10 @@ const INDENT = 4;
 
 const isSuccess = ({ status }: RegionAnswer): boolean => status >= 200 && status < 300;
 
-/** The exit code of MAAS's command for a refusal. */
+/** Of MAAS's command. */
 const REFUSED = 2;
 
-/** The value of an answer in JSON; undefined for another media type. @throws RackError `not-running` if it is damaged */
+/** Undefined for another media type. @throws RackError `not-running` if it is damaged */
 export function jsonOf({ type, body }: RegionAnswer): { readonly value: unknown } | undefined {
   if (type !== 'application/json') return undefined;
   try {
@@ -22,7 +22,7 @@ export function jsonOf({ type, body }: RegionAnswer): { readonly value: unknown 
   }
 }
 
-/** Prints an answer; scripts read a refusal where they read any other. @returns 0, or REFUSED */
+/** Scripts read a refusal where they read any other answer. @returns 0, or REFUSED */
 export function printAnswer(answer: RegionAnswer): number {
   const isDone = isSuccess(answer);
   if (!isDone && answer.body.length === 0) printError(`rackboot: the region answered ${answer.status}`);
@@ -36,7 +36,7 @@ export function printAnswer(answer: RegionAnswer): number {
   return isDone ? 0 : REFUSED;
 }
 
-/** Prints an answer that is not JSON: a text, with a line end on a terminal, or the bytes of a file. */
+/** A text gets a line end on a terminal. */
 function printContent({ body }: RegionAnswer): void {
   if (body.length === 0) return;
   if (!isUtf8(body)) printBytes(body);

@@ -11,11 +11,10 @@ import { readGivenFile } from '../terminal/given-file.ts';
 import type { Action } from './description.ts';
 import type { RegionRequest } from './region-request.ts';
 
-// Parameters as a body of `multipart/form-data`, each part in Base64: the form in which MAAS's command line sends them. Pure.
+// Parameters as a body of `multipart/form-data`, each part in Base64, as MAAS's command line sends them.
 //
 // Sources: RFC 7578 §4.2 and §4.4; RFC 2046 §5.1.1 (a boundary); RFC 2045 §6.8 (76 characters a line).
 
-/** A parameter: its name, and its value or the bytes of a file. */
 interface Part {
   readonly name: string;
   readonly value: string | Uint8Array;
@@ -24,7 +23,7 @@ interface Part {
 const LINE_END = '\r\n';
 const LINE_CHARACTERS = 76;
 
-/** @param boundary any text: it cannot occur in a part, because no line of Base64 begins with `--` */
+/** @param boundary any text: no line of Base64 begins with `--` */
 export function encodeMultipart(parts: readonly Part[], boundary: string): Buffer {
   const pieces = parts.flatMap(({ name, value }) => {
     const isFile = typeof value !== 'string';
@@ -50,7 +49,7 @@ const quoteName = (name: string): string => name.replaceAll('\r', '%0D').replace
 const ASSIGNMENT = /^([^=@]+)(@?)=(.*)$/s;
 const BOUNDARY_BYTES = 16;
 
-/** Reads a file of any size: the operation bounds it. */
+/** The operation bounds it. */
 const readWhole = (path: string): Buffer => readGivenFile(path, Number.POSITIVE_INFINITY);
 
 /** @throws RackError `bad-argument` for missing or unusable words; as `readGivenFile` */

@@ -1,14 +1,14 @@
 // Finds a region's operations by the words of a command line, in the region's own description of its API.
 //
-// Source: the description and the naming of the maas command line: a handler `NodeGroupInterfaceHandler` is called `node-group-interface`, an
-// operation `import_boot_images` is called `import-boot-images`, and the words of a path come before the parameters, in its order. Consecutive
-// capitals belong to the following word: `SSHKeysHandler` is `sshkeys`. An operation takes parameters if its text has `:param`.
+// Source: the description and the naming of the maas command line: a handler `NodeGroupInterfaceHandler` is
+// `node-group-interface`, an operation `import_boot_images` is `import-boot-images`, and the words of a path come
+// before the parameters, in its order. Consecutive capitals belong to the following word: `SSHKeysHandler` is
+// `sshkeys`. An operation takes parameters if its text has `:param`.
 //
 // 1. Hyphens do not matter: `ssh-keys` and `sshkeys` are the same word.
 
 import type { Description } from './description-shape.ts';
 
-/** An operation of a noun. */
 export interface Action {
   /** `import-boot-images`. */
   readonly name: string;
@@ -17,13 +17,12 @@ export interface Action {
   readonly op: string | null;
   /** `/MAAS/api/1.0/nodegroups/{uuid}/`. */
   readonly path: string;
-  /** The names of the placeholders in the path, in order. */
+  /** Of the placeholders in the path, in order. */
   readonly places: readonly string[];
   /** The effect, then a line for each parameter. */
   readonly doc: string;
 }
 
-/** A handler of the API, as a word. */
 export interface Noun {
   /** `node-groups`. */
   readonly name: string;
@@ -34,7 +33,7 @@ export interface Noun {
 export const nounOf = (handler: string): string =>
   (handler.replace(/Handler$/, '').match(/[A-Z]*[a-z0-9]+|[A-Z]+/g) ?? []).join('-').toLowerCase();
 
-/** The nouns of a description, sorted by name. */
+/** Sorted by name. */
 export function nounsOf({ resources }: Description): readonly Noun[] {
   const nouns = resources.flatMap(({ name, anon, auth }): readonly Noun[] => {
     const handler = auth ?? anon;
@@ -54,11 +53,10 @@ export function nounsOf({ resources }: Description): readonly Noun[] {
 
 const bare = (word: string): string => word.replace(/[-_]/g, '').toLowerCase();
 
-/** The entry that a word names. */
 export const findNamed = <T extends { readonly name: string }>(entries: readonly T[], word: string): T | undefined =>
   entries.find(({ name }) => name === word) ?? entries.find(({ name }) => bare(name) === bare(word));
 
-/** Merges the nouns of two API versions. If both have an operation of the same name, the first version's is used. */
+/** If both versions have an operation of the same name, the first one's is used. */
 export function withOther(first: readonly Noun[], second: readonly Noun[]): readonly Noun[] {
   const names = [...new Set([...first, ...second].map(({ name }) => name))].toSorted();
   return names.map((name) => {
@@ -69,17 +67,16 @@ export function withOther(first: readonly Noun[], second: readonly Noun[]): read
   });
 }
 
-/** The names of an operation's parameters, in the order of its description; empty if it takes none. */
+/** In the order of its description. */
 export const parametersOf = ({ doc }: Action): readonly string[] =>
   [...doc.matchAll(/^ {0,16}[:@]param (?:\([^()\n]{1,40}\) )?"?([\w.-]+)/gm)].map(([, name = '']) => name);
 
-/** True if an operation takes parameters of any name, which its description writes as `<key>`. */
+/** Parameters of any name, written as `<key>`. */
 export const takesAny = ({ doc }: Action): boolean => /^ {0,16}[:@]param <[\w-]{1,40}>/m.test(doc);
 
-/** The effect of an operation, in one line. */
 export const summaryOf = ({ doc }: Action): string => doc.trim().split('\n', 1)[0] ?? '';
 
-/** The usage of an operation after its noun: `update UUID NAME [KEY=VALUE …]`. */
+/** After its noun: `update UUID NAME [KEY=VALUE …]`. */
 export function usageOf(action: Action): string {
   const places = action.places.map((place) => place.toUpperCase());
   const takesWords = takesAny(action) || parametersOf(action).length > 0;

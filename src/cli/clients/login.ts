@@ -15,7 +15,7 @@ import { openPrompt } from '../terminal/prompt.ts';
 import { checkProfileName, listProfiles, type Profile, readProfile, removeProfile, writeProfile } from './profiles.ts';
 import { type AskTerms, askAs, unavailable } from './region-request.ts';
 
-// Parses the address of a region that a person gives for a login: with or without `/MAAS`, `/api/1.0` or `/api/2.0`. Pure.
+// The address of a region that a person gives: with or without `/MAAS`, `/api/1.0` or `/api/2.0`.
 
 interface RegionAddress {
   /** `http://rack:5240/MAAS`. */
@@ -25,13 +25,13 @@ interface RegionAddress {
 
 const PATH = /^(?:\/+MAAS)?(?:\/+api(?:\/+(1\.0|2\.0))?)?\/*$/i;
 
-/** The host, with its port, in a text that is not an address; `rack:5240` if it has none. */
+/** The host, with its port, in a text that is not an address. */
 function hostIn(text: string): string {
   const host = /^(?:[a-z][a-z0-9+.-]*:?\/\/)?(?:[^@/]*@)?([\w.:-]{1,100})(?:\/|$)/i.exec(text)?.[1];
   return host !== undefined && URL.canParse(`http://${host}/MAAS`) ? host : 'rack:5240';
 }
 
-/** @throws RackError `bad-argument` for a text that is not an address of a region */
+/** @throws RackError `bad-argument` */
 export function parseRegionAddress(text: string): RegionAddress {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
@@ -59,7 +59,7 @@ interface LoginWords {
   readonly cacerts?: string | undefined;
 }
 
-/** Logs in to a region, and keeps its address and the key as a profile. @returns 0 @throws RackError `bad-argument`, `not-running` */
+/** Keeps the address of a region and the key as a profile. @throws RackError `bad-argument`, `not-running` */
 export async function logIn(
   { profile: name, url: written, apikey, cacerts }: LoginWords,
   terms?: AskTerms,
@@ -77,7 +77,7 @@ export async function logIn(
   return 0;
 }
 
-/** The part of a profile's key that names it; empty without a key, `KEY` if the profile cannot be read. */
+/** The part of a profile's key that names it; `KEY` if the profile cannot be read. */
 function tokenIn(name: string): string {
   try {
     return readProfile(name).key.split(':')[1] ?? '';
@@ -87,7 +87,7 @@ function tokenIn(name: string): string {
   }
 }
 
-/** Forgets profiles. Their keys stay valid. @returns 0 @throws RackError `not-found` */
+/** The keys stay valid. */
 export function logOut(name: string): number {
   const token = tokenIn(name);
   removeProfile(name);
@@ -96,7 +96,7 @@ export function logOut(name: string): number {
   return 0;
 }
 
-/** Prints the profiles, without their keys. @returns 0 */
+/** Without their keys. */
 export function showProfiles(): number {
   const rows = listProfiles().map((name) => {
     const { url, api, key } = readProfile(name);
@@ -139,10 +139,7 @@ async function askForKey(): Promise<string> {
 
 const whoShape = z.looseObject({ username: z.string() });
 
-/**
- * Asks the region whether it accepts the key. API 1.0 has no `whoami`, and a region of MAAS 1 no API 2.0.
- * @returns the name of the key's owner; undefined if the region does not say
- */
+/** API 1.0 has no `whoami`, and a region of MAAS 1 no API 2.0. @returns the key's owner, if the region says */
 async function checkKey(profile: Profile, terms?: AskTerms): Promise<string | undefined> {
   const { url, api, key } = profile;
   const ask = (path: string, op?: string) =>

@@ -41,7 +41,6 @@ const HELP_OPTIONS: ReadonlySet<string> = new Set(['--help', '-h']);
 const DEBUG_OPTIONS: ReadonlySet<string> = new Set(['--debug', '-d']);
 const INSECURE_OPTIONS: ReadonlySet<string> = new Set(['--insecure', '-k']);
 
-/** The options of MAAS's client in these words, and the other words. */
 function optionsIn(words: readonly string[]): { readonly terms: AskTerms; readonly rest: readonly string[] } {
   const isInsecure = words.some((word) => INSECURE_OPTIONS.has(word));
   const isDebugging = words.some((word) => DEBUG_OPTIONS.has(word));
@@ -53,13 +52,13 @@ function optionsIn(words: readonly string[]): { readonly terms: AskTerms; readon
 
 const isOption = (word: string): boolean => INSECURE_OPTIONS.has(word) || DEBUG_OPTIONS.has(word);
 
-/** The words with the options of MAAS's client that come first moved behind the first other word; none: they have only options. */
+/** Moves the options that come first behind the first other word; none: there is no other. */
 function withOptionsLater(words: readonly string[]): readonly string[] {
   const at = words.findIndex((word) => !isOption(word));
   return at === -1 ? [] : [...words.slice(at, at + 1), ...words.slice(0, at), ...words.slice(at + 1)];
 }
 
-/** Shows the head of an answer, which has no secrets. */
+/** An answer's head has no secrets. */
 function printHead(status: number, headers: readonly (readonly [string, string])[]): void {
   printError(
     [`Status: ${status}`, ...headers.map(([name, text]) => `${name}: ${text}`)]
@@ -68,7 +67,7 @@ function printHead(status: number, headers: readonly (readonly [string, string])
   );
 }
 
-/** Runs the words after `rackboot maas`. @param runOther runs a command of Rackboot @returns the exit code @throws RackError */
+/** Runs the words after `rackboot maas`. @param runOther runs a command of Rackboot */
 export async function runMaas(
   words: readonly string[],
   runOther: (args: readonly string[]) => Promise<number>,
@@ -86,7 +85,7 @@ export async function runMaas(
     case 'list':
       return showProfiles();
     case 'refresh':
-      // Nothing to refresh: each command reads the region's current description.
+      // Each command reads the region's current description.
       return 0;
     case 'init':
       throw new RackError('bad-argument', '`rackboot init` sets up a rack');
@@ -112,7 +111,7 @@ function only(name: string, [word, ...more]: readonly string[]): string {
   return word;
 }
 
-/** Uses the profile that the words name; here a name that does not exist is a wrong word. @throws RackError `bad-argument` */
+/** A name that does not exist is a wrong word. */
 function namedProfile<T>(use: () => T): T {
   try {
     return use();
@@ -150,7 +149,7 @@ async function runNoun(name: string, written: readonly string[]): Promise<number
   return printAnswer((await uploadNamed(operation, rest, ask)) ?? (await ask(requestOf(operation, rest))));
 }
 
-/** @returns 0 if the person asked for help, else 2 because words are missing */
+/** @returns 0 if the person asked for help, 2 because words are missing */
 function help(lines: readonly string[], wanted: boolean): number {
   print(lines.join('\n'));
   return wanted ? 0 : 2;
@@ -167,7 +166,7 @@ const actionLines = (profile: string, { name, actions }: Noun): readonly string[
   ...actions.flatMap((action) => ['', `  ${usageOf(action)}`, `      ${summaryOf(action)}`]),
 ];
 
-/** The nouns of the profile's API version. If it lacks the wanted operation, the other version's nouns are merged in. */
+/** Of the profile's API version; if it lacks the wanted operation, with those of the other. */
 async function readNouns(
   ask: AskRegion,
   profile: Profile,
@@ -181,7 +180,7 @@ async function readNouns(
   return withOther(first, second ?? []);
 }
 
-/** @param url for messages @returns undefined if the address has no such API @throws RackError `not-running` if it answers "not now" */
+/** @returns undefined if the address has no such API @throws RackError `not-running` if it answers "not now" */
 async function readVersion(ask: AskRegion, version: '1.0' | '2.0', url: string): Promise<readonly Noun[] | undefined> {
   const answer = await ask({ method: 'GET', path: `/MAAS/api/${version}/describe/` });
   const { status, body } = answer;

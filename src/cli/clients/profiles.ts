@@ -20,22 +20,21 @@ const PROFILE_BYTES_MAX = 16 * 1024;
 const NAME = /^[A-Za-z0-9][\w.@+-]{0,63}$/;
 const ENDING = '.json';
 
-/** Words that `rackboot maas` reads as commands in the place of a profile's name. */
+/** `rackboot maas` reads these as commands in the place of a profile's name. */
 const RESERVED_NAMES = ['login', 'logout', 'list', 'refresh', 'init', 'status', 'config', 'createadmin', 'apikey'];
 
 const profileShape = z.object({
-  /** The address of the region, `http://rack:5240/MAAS`. */
+  /** `http://rack:5240/MAAS`. */
   url: z.string().max(1024),
   /** The API version to search first. */
   api: z.enum(['1.0', '2.0']),
-  /** The API key; empty for a caller without one. */
+  /** Empty for a caller without a key. */
   key: z.string().max(1024),
   /** A file with the certificates to trust instead of the system's. */
   ca_file: z.string().max(4096).optional(),
 });
 export type Profile = z.output<typeof profileShape>;
 
-/** The directory of this user's profiles. */
 export function profileDirectory(environment: Readonly<Record<string, string | undefined>> = process.env): string {
   const { XDG_CONFIG_HOME: given = '' } = environment;
   const base = isAbsolute(given) ? given : join(environment.HOME || homedir(), '.config');
@@ -55,7 +54,7 @@ export function checkProfileName(name: string): void {
     );
 }
 
-/** The names of all profiles, sorted. @throws RackError `store-unwritable` */
+/** Sorted. */
 export function listProfiles(): readonly string[] {
   try {
     const names = readdirSync(profileDirectory()).filter((file) => file.endsWith(ENDING));
@@ -97,7 +96,7 @@ function parseText(text: string): unknown {
   }
 }
 
-/** Writes a profile, and replaces an existing one of the same name. @throws RackError `bad-argument`, `store-unwritable` */
+/** Replaces an existing profile of the same name. @throws RackError `bad-argument`, `store-unwritable` */
 export function writeProfile(name: string, profile: Profile): void {
   checkProfileName(name);
   const file = fileOf(name);
@@ -111,7 +110,7 @@ export function writeProfile(name: string, profile: Profile): void {
   }
 }
 
-/** Forgets a profile. @throws RackError `not-found`, `store-unwritable` */
+/** @throws RackError `not-found`, `store-unwritable` */
 export function removeProfile(name: string): void {
   checkProfileName(name);
   const file = fileOf(name);
@@ -131,7 +130,6 @@ function absent(name: string, cause: unknown): RackError {
   });
 }
 
-/** The error for a profile, or the directory of profiles, that cannot be read or written. */
 function failure(place: string, cause: unknown): RackError {
   if (cause instanceof RackError) return cause;
   const why = cause instanceof UnfitFile ? cause.message : errorText(cause);

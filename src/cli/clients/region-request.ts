@@ -2,8 +2,8 @@
 //
 // Sources: RFC 9110; RFC 5849 §3.5.1 (authorization).
 //
-// 1. Every request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer larger than ANSWER_BYTES_MAX. It has its
-//    own connection, like every request of a command (`control/ask-daemon.ts`).
+// 1. Every request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer larger than
+//    ANSWER_BYTES_MAX. It has its own connection (`control/ask-daemon.ts`).
 // 2. Redirections are not followed: the key goes to the profile's address and nowhere else.
 // 3. No message names the key.
 
@@ -23,41 +23,37 @@ import type { Profile } from './profiles.ts';
 const SILENCE_MS_MAX = 120_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 
-/** A request, with its path on the region's host: `/MAAS/api/2.0/machines/`. */
+/** The path is that on the region's host: `/MAAS/api/2.0/machines/`. */
 export interface RegionRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly query?: URLSearchParams | undefined;
   readonly body?: { readonly type: string; readonly bytes: Uint8Array } | undefined;
-  /** Further headers. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Ends the request, which then fails. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface RegionAnswer {
   readonly status: number;
-  /** The media type without its parameters, in lower case; empty if the answer names none. */
+  /** Without its parameters, in lower case; empty if the answer names none. */
   readonly type: string;
   readonly body: Buffer;
-  /** False if a web server or a proxy answered, not the region. */
+  /** False if a web server or a proxy answered. */
   readonly isRegions: boolean;
-  /** The seconds of Retry-After; undefined if the answer has none. */
+  /** Of Retry-After; undefined if the answer has none. */
   readonly retrySeconds: number | undefined;
 }
 
-/** Sends requests to a region, in the name of a profile or of this host's operator. */
+/** Sends requests in the name of a profile or of this host's operator. */
 export type AskRegion = (request: RegionRequest) => Promise<RegionAnswer>;
 
-/** How the requests of one command are sent. */
 export interface AskTerms {
-  /** True: any certificate is accepted, because the person said so. */
+  /** Any certificate is accepted, because the person said so. */
   readonly isInsecure?: boolean;
-  /** Called with the status and the headers of each answer. */
   readonly onAnswer?: (status: number, headers: readonly (readonly [string, string])[]) => void;
 }
 
-/** @returns a function that sends requests with a profile's key @throws RackError `bad-argument` if the key is malformed */
+/** Sends requests with a profile's key. @throws RackError `bad-argument` if the key is malformed */
 export function askAs(profile: Omit<Profile, 'api'>, { isInsecure = false, onAnswer }: AskTerms = {}): AskRegion {
   const key = profile.key === '' ? undefined : parseRegionKey(profile.key);
   if (key === undefined && profile.key !== '')
@@ -74,13 +70,12 @@ export function askAs(profile: Omit<Profile, 'api'>, { isInsecure = false, onAns
   };
 }
 
-/** @returns a function that sends requests in the name of this host's operator @param socketPath the control socket */
+/** Sends requests in the name of this host's operator. @param socketPath the control socket */
 export const askSocket =
   (socketPath: string): AskRegion =>
   (request) =>
     send({ name: socketPath, host: 'localhost', isTls: false, options: { socketPath } }, request, {});
 
-/** Where and how to connect to a region. */
 interface Door {
   /** For people. */
   readonly name: string;
@@ -91,7 +86,7 @@ interface Door {
   readonly onAnswer?: AskTerms['onAnswer'];
 }
 
-/** @param ca certificates to trust instead of the system's; undefined to trust the system's */
+/** @param ca certificates to trust; undefined: the system's */
 function doorOf(url: string, ca: Buffer | undefined, isInsecure: boolean): Door {
   const { hostname, host, port, protocol } = new URL(url);
   const options = {
@@ -166,11 +161,11 @@ function collect(answer: IncomingMessage, resolve: (answer: RegionAnswer) => voi
 const secondsOf = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,5}$/.test(text) ? Number(text) : undefined;
 
-/** The error for an answer that says "not now", of a region without its database or of a proxy without a region; undefined for any other. */
+/** The error for an answer that says "not now", of a region without its database or of a proxy without a region. */
 export function unavailable(url: string, answer: RegionAnswer): RackError | undefined {
   const { status, type, body, isRegions, retrySeconds } = answer;
   if (!NOT_NOW.has(status)) return undefined;
-  // A proxy's page for a browser says nothing more than its status.
+  // A page for a browser says nothing more than its status.
   const said = type === 'text/html' ? '' : textOf(body.toString('utf8'));
   const again = retrySeconds === undefined ? 'try again' : `try again in ${retrySeconds} s`;
   const answers = `${url} answers ${status}${said === '' ? '' : `: ${said}`}`;

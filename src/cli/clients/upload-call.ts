@@ -25,7 +25,7 @@ const createdShape = z.looseObject({
   ),
 });
 
-/** Uploads the file that the words name. @returns the answer to show, to the creation or to a refused piece; undefined: not an upload */
+/** @returns the answer to show, to the creation or to a refused piece; undefined: not an upload */
 export async function uploadNamed(
   action: Action,
   words: readonly string[],
@@ -55,11 +55,10 @@ function uploadedFile({ method, op, path }: Action, words: readonly string[]): s
   return words.map((word) => CONTENT.exec(word)?.[1]).find((found) => found !== undefined);
 }
 
-/** True if these words upload a file to a new boot resource. */
 export const isUpload = (action: Action, words: readonly string[]): boolean =>
   uploadedFile(action, words) !== undefined;
 
-/** Where the content goes, and how much of it the region has. MAAS, which does not say, gets the file from its beginning. */
+/** MAAS, which does not say how much it has, gets the file from its beginning. */
 function uploadIn({ status, body }: RegionAnswer): { readonly uri: string; readonly received: number } | undefined {
   if (status >= 300) return undefined;
   try {

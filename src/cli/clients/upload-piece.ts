@@ -8,19 +8,18 @@
 import { type HashedFile, readPiece } from '../terminal/hashed-file.ts';
 import type { AskRegion, RegionAnswer } from './region-request.ts';
 
-/** The size of the pieces that MAAS accepts, in bytes. */
+/** In bytes, as MAAS accepts. */
 export const PIECE_BYTES = 4 * 1024 * 1024;
 
-/** A file that is being uploaded. */
 interface SentFile {
   readonly file: HashedFile;
-  /** Its name, for errors. */
+  /** For errors. */
   readonly name: string;
   readonly uri: string;
 }
 
 /**
- * Sends the piece that begins at `at`.
+ * @param at where the piece begins
  * @returns the answer, and where the next piece begins
  * @throws RackError as `readPiece` and `ask`
  */

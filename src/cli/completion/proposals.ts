@@ -9,7 +9,7 @@ import { isOwnCommand, mayBeOperation, OPERATION_OPTIONS, untaken, withOwnNoun }
 
 interface Proposals {
   readonly words: readonly string[];
-  /** The words after `rackboot` about which the parser may know more; undefined: it knows nothing. */
+  /** Words about which the parser may know more. */
   readonly parserLine?: readonly string[];
 }
 
@@ -18,7 +18,7 @@ const MAAS_WORDS = ['list', 'login', 'logout', 'refresh'];
 /** Commands for this host, which `rackboot maas` has as well. */
 const OF_THIS_HOST = ['status', 'config', 'createadmin', 'apikey'];
 
-/** The words after `rackboot` of a line in a shell. @param typed the line; `maas` is an alias of `rackboot maas` */
+/** The words after `rackboot`, or after its alias `maas`. */
 export const lineOf = (typed: readonly string[]): readonly string[] =>
   basename(typed[0] ?? '') === 'rackboot' ? typed.slice(1) : typed;
 
@@ -38,7 +38,6 @@ export async function proposalsFor(typed: readonly string[]): Promise<Proposals>
   return isOwn && line.length === 2 ? { words, parserLine: line } : { words };
 }
 
-/** Proposals for the words after `rackboot maas`. */
 async function proposeAsMaas(line: readonly string[]): Promise<Proposals> {
   const [first = ''] = line;
   if (line.length === 1) return { words: [...listProfiles(), ...MAAS_WORDS, ...OF_THIS_HOST] };
@@ -51,7 +50,7 @@ async function proposeAsMaas(line: readonly string[]): Promise<Proposals> {
 const proposeProfile = (line: readonly string[]): Proposals =>
   line.length === 2 ? { words: listProfiles() } : NOTHING;
 
-/** The nouns and their actions that a line may have: a command of the same name is in the place of an action. */
+/** A command of the same name is in the place of an action. */
 interface Offer {
   readonly isOffered: (noun: string) => boolean;
   readonly actionsOf: (noun: Noun) => Noun['actions'];
@@ -62,7 +61,7 @@ const ALL: Offer = { isOffered: () => true, actionsOf: ({ actions }) => actions,
 const OF_MAAS: Offer = { ...ALL, options: ['--debug', '--help', '--insecure'] };
 const TYPED: Offer = { ...ALL, isOffered: (noun) => mayBeOperation([noun]), actionsOf: untaken };
 
-/** Proposals for `NOUN ACTION WORD …`, whose last word is being typed. */
+/** `NOUN ACTION WORD …`, whose last word is being typed. */
 async function proposeOperations(line: readonly string[], offer: Offer): Promise<readonly string[]> {
   const { ownNouns } = await import('../operations/own-nouns.ts');
   const nouns = ownNouns();

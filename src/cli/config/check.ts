@@ -1,5 +1,5 @@
-// `rackboot check`: lists every problem of a configuration file, in the file itself and on this host; `--diff` shows what it
-// would change in the running daemon.
+// `rackboot check`: lists every problem of a configuration file, in the file itself and on this host; `--diff` shows
+// what it would change in the running daemon.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ import { askConfig, cachedSettings, hiddenStoreText } from '../terminal/config-i
 import { print, printError, printJson } from '../terminal/output.ts';
 import { findLocalServers, localText, SERVER_PORT } from './local-dhcp.ts';
 
-/** Checks `file`, merged with the cached settings of the store. @returns 0 if this host can serve all of it, else 1. */
+/** With the cached settings of the store. @returns 0 if this host can serve all of it, else 1 */
 export async function checkFile(file: string, json: boolean): Promise<number> {
   const parsed = parseMerged(file);
   const tree = parsed.ok ? await judgeTree(parsed.config.boot.tree) : undefined;
@@ -79,7 +79,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   return problems.length === 0 ? 0 : 1;
 }
 
-/** True if the file has no value: a running rack refuses a file that was emptied. */
+/** A running rack refuses a file that was emptied. */
 const saysNothing = ({ file }: UsableConfig): boolean => Object.keys(file.values).length === 0;
 
 const NOTHING: ConfigProblem = {
@@ -89,7 +89,7 @@ const NOTHING: ConfigProblem = {
     'it is empty: it names no rack, no state directory and no network to serve. Next: `sudo rackboot init --force`, which asks for them',
 };
 
-/** Why the networks and settings in the region's store are unknown here; undefined: they are known, or there is no store. */
+/** Why the networks and settings in the region's store are unknown here. */
 function unseenText({ stateDir, uplink }: RackConfig): string | undefined {
   const isAbsent = uplink.mode === 'embedded' && desiredStateTime(stateDir) === undefined;
   if (isAbsent && existsSync(join(stateDir, REGION_FILE)) && hiddenStoreText(stateDir) === undefined)
@@ -97,13 +97,13 @@ function unseenText({ stateDir, uplink }: RackConfig): string | undefined {
   return hiddenStoreText(stateDir);
 }
 
-/** Lines about networks that this host cannot serve now. The file is not at fault: the rack waits for the missing interface or address. */
+/** The file is not at fault: the rack waits for the missing interface or address. */
 const waitingLines = ({ clusterInterfaces }: RackConfig): readonly string[] =>
   interfaceStates(clusterInterfaces, readInterfaces())
     .filter(({ serving }) => !serving)
     .map(({ name, network, reason }) => `${name} ${network} is not served as long as ${reason}`);
 
-/** Lines about other DHCP servers on this host, if a network needs their port. */
+/** Other DHCP servers on this host, if a network needs their port. */
 const localServerLines = ({ stateDir, dhcp }: RackConfig): readonly string[] =>
   dhcp.subnets.length === 0 || dhcp.serverPort !== SERVER_PORT ? [] : findLocalServers(stateDir).map(localText);
 
@@ -119,7 +119,7 @@ const problemsOf = (parsed: ParsedConfig) =>
       ]
     : parsed.problems;
 
-/** The problem of a rack's own region with an interrupted copy. */
+/** Of a rack's own region with an interrupted copy. */
 const findOwnCopyProblems = ({ config, file }: UsableConfig): readonly ConfigProblem[] =>
   config.uplink.mode === 'embedded' ? findCopyProblems(config.stateDir, file.lineOf) : [];
 
@@ -130,9 +130,7 @@ function parseMerged(file: string): ParsedConfig {
 }
 
 /**
- * Shows what `file` would change in the daemon's configuration.
- *
- * @param config the running daemon's own file, which says where to reach the daemon
+ * @param config the running daemon's own file, which says where to reach it
  * @returns 0 if this host can serve it, else 1
  * @throws RackError `not-running`
  */
@@ -160,7 +158,7 @@ export async function showDifference(file: string, config: string, json: boolean
   return 0;
 }
 
-/** Lists the stored values that the file would override. */
+/** Stored values that the file would override. */
 function printHidden(stored: Settings, values: Settings): void {
   const hidden = pinnedKeys(values).filter((key) => findSetting(stored, key) !== undefined);
   for (const key of hidden) print(`Store: ${key} is also in the store; the file wins`);

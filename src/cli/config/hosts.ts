@@ -1,5 +1,5 @@
-// `rackboot hosts`: the reservations of the networks, which are the entries of `hosts` of their cluster interfaces. The address says which
-// network a reservation belongs to.
+// `rackboot hosts`: the reservations of the networks, entries of `hosts` of their cluster interfaces. The address says
+// which network a reservation belongs to.
 
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -29,7 +29,7 @@ import { print, printJson, printTable } from '../terminal/output.ts';
 import { awaitApplied, editConfig, refuseElsewhere, submitEdits } from './store.ts';
 
 interface Reserved {
-  /** The name of the cluster interface. */
+  /** The cluster interface. */
   readonly network: string;
   readonly host: Settings;
 }
@@ -43,7 +43,7 @@ const reservedIn = ({ file, stored }: FoundConfig): readonly Reserved[] =>
 
 const CLIENT_FIELDS = ['mac', 'client_id', 'duid', 'circuit_id', 'remote_id'] as const;
 
-/** Lists the reservations by address. @returns 0 */
+/** By address. */
 export async function listHosts(config: string, json: boolean): Promise<number> {
   const numberOf = ({ host }: Reserved): number => parseIpv4(String(host.ip)) ?? 0;
   const all = reservedIn(await findConfig(config)).toSorted((one, other) => numberOf(one) - numberOf(other));
@@ -64,7 +64,7 @@ export async function listHosts(config: string, json: boolean): Promise<number> 
   return 0;
 }
 
-/** Reserves an address. @param client a hardware address or a client identifier @returns 0 */
+/** @param client a hardware address or a client identifier */
 export async function reserveHost(
   config: string,
   { client, ip, hostname }: { readonly client: string; readonly ip: string; readonly hostname: string | undefined },
@@ -76,7 +76,7 @@ export async function reserveHost(
   return await editConfig({ config }, 'add', key, [{ ...who, ip, ...(hostname === undefined ? {} : { hostname }) }]);
 }
 
-/** Removes the reservation of an address, a client or a host name. @returns 0 */
+/** Of an address, a client or a host name. */
 export async function removeHost(config: string, name: string): Promise<number> {
   const found = reservedIn(await findConfig(config)).filter(({ host }) => isNamedBy(host, name));
   const [first] = found;
@@ -95,7 +95,7 @@ export async function removeHost(config: string, name: string): Promise<number> 
   return await editConfig({ config }, 'remove', `${INTERFACES_KEY}.${first.network}.hosts`, [first.host]);
 }
 
-/** The key of the reservations of the network that an address is in. @throws RackError `bad-argument` */
+/** Of the network that an address is in. */
 function hostsKey(found: FoundConfig, ip: string): string {
   const name = networkAt(found, ip);
   if (name !== undefined) return `${INTERFACES_KEY}.${name}.hosts`;
@@ -119,7 +119,7 @@ interface ImportFlags {
   readonly json: boolean;
 }
 
-/** Takes over the reservations of another DHCP server's configuration. @returns 0, or 1 if one could not be taken */
+/** From another DHCP server's configuration. @returns 1 if one could not be taken */
 export async function importHosts({ config, files, format, dryRun, json }: ImportFlags): Promise<number> {
   const left: string[] = [];
   const reservations: ForeignReservation[] = [];
@@ -157,7 +157,7 @@ function readText(file: string): string {
   }
 }
 
-/** Stores reservations with those of their networks: all together or, if one does not fit, each that does. @returns how many are stored */
+/** With those of their networks: all together or, if one does not fit, each that does. @returns how many are stored */
 export async function takeReservations(
   config: string,
   reservations: readonly ForeignReservation[],

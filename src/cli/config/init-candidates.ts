@@ -11,11 +11,10 @@ import type { InterfaceProposal } from './init-proposal.ts';
 /** Larger networks belong to a provider; smaller ones have no room for two ranges. */
 const [SHORTEST_PREFIX, LONGEST_PREFIX] = [8, 28];
 
-/** An interface that can serve machines. */
 export interface Candidate extends InterfaceProposal {
   /** The default route uses it. */
   readonly isDefaultRoute: boolean;
-  /** The range of another DHCP server on this host, whose leases lie in it; undefined: none. */
+  /** Of another DHCP server on this host, whose leases lie in it. */
   readonly formerRange?: { readonly low: Ipv4; readonly high: Ipv4 } | undefined;
 }
 
@@ -23,7 +22,6 @@ export interface Candidate extends InterfaceProposal {
 export const describeCandidate = ({ name, network, isDefaultRoute }: Candidate): string =>
   `${name} ${formatNetwork(network)}${isDefaultRoute ? ' (leads to the default router)' : ''}`;
 
-/** Why the interface that a person named is not a candidate. */
 export function unknownInterfaceText(candidates: readonly Candidate[], name: string): string {
   const list = candidates.map(describeCandidate).join(', ');
   if (name === '') return `name the interface of your machines' network with --interface: ${list}`;
@@ -35,7 +33,7 @@ export function unknownInterfaceText(candidates: readonly Candidate[], name: str
   return unfitText(name, interfaces) ?? `${name} is not an interface of this host; ${meant}choose from ${list}`;
 }
 
-/** Why an interface cannot serve machines now, with the command that fixes it; undefined: no interface has that name. Pure. */
+/** Why an interface cannot serve machines now, with the command that fixes it. */
 function unfitText(name: string, interfaces: readonly HostInterface[]): string | undefined {
   const found = interfaces.find((one) => one.name === name);
   if (found === undefined) return undefined;
@@ -77,7 +75,7 @@ export function findCandidates(wanted: string | undefined): readonly Candidate[]
   return found.sort((a, b) => Number(a.isDefaultRoute) - Number(b.isDefaultRoute));
 }
 
-/** proc(5): the columns of /proc/net/route are interface, destination, gateway, flags … mask (the eighth). */
+/** proc(5): interface, destination, gateway, flags … mask (the eighth). */
 function readDefaultRouteInterfaces(): ReadonlySet<string> {
   let text = '';
   try {

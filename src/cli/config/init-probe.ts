@@ -14,14 +14,13 @@ import type { InterfaceProposal } from './init-proposal.ts';
 const [SERVER_PORT, CLIENT_PORT] = [67, 68];
 /** Option 93 of UEFI on x86-64. */
 const UEFI = 7;
-/** The xid has 32 bits. */
+/** Of 32 bits. */
 const XIDS = 2 ** 32;
 
-/** The result of asking a network. */
 export interface WireAnswer {
-  /** The other servers, such as `192.0.2.1 (offers 192.0.2.50)`; empty: none answered. */
+  /** Such as `192.0.2.1 (offers 192.0.2.50)`. */
   readonly servers: readonly string[];
-  /** Why the network could not be asked; undefined: it was. */
+  /** Why the network could not be asked. */
   readonly unasked?: string | undefined;
 }
 
@@ -49,7 +48,7 @@ export async function askForServers(
   }
 }
 
-/** The warning if no other server answered; undefined: none. */
+/** If no other server answered. */
 export function bewareText(
   { name, address }: InterfaceProposal,
   { unasked }: WireAnswer,
@@ -62,11 +61,10 @@ export function bewareText(
   return `${where}, and other hosts are there. No DHCP server answered within ${OFFERS_MS / 1000} s; ${remedy}`;
 }
 
-/** A sentence that names the servers that answered, without its full stop. */
+/** Without its full stop. */
 export const answeredText = ({ name }: InterfaceProposal, { servers }: WireAnswer): string =>
   `another DHCP server answers on ${name}: ${servers.join(', ')}`;
 
-/** The refusal to choose a mode when another server answers. */
 export const chooseText = (answered: string): string =>
   `${answered}. Two servers that give addresses on one network disturb every host there. Run this again with --mode proxy: that server keeps giving ` +
   'addresses, and this rack only says what to boot. Or stop that server and use --mode server. Nothing was written';

@@ -1,4 +1,4 @@
-// The proposals of `rackboot init` for a network, and the answers in the form of the file and of the store. Pure.
+// The proposals of `rackboot init` for a network, and the answers in the form of the file and of the store.
 
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import type { Ipv4, Ipv4Network } from '../../net/address.ts';
@@ -19,12 +19,13 @@ interface ProposedRanges {
   readonly staticHigh: string;
 }
 
-/** The largest proposed dynamic range, in addresses. */
+/** In addresses. */
 const DYNAMIC_ADDRESSES_MAX = 4096;
 
 /**
- * Proposes ranges in the largest gap between the taken addresses (the rack, the router): its upper half for unknown machines, its lower
- * half for deployed ones. In a gap of 64 addresses or more the lowest quarter stays free for hosts that are already there.
+ * In the largest gap between the taken addresses (the rack, the router): its upper half for unknown machines, its lower
+ * half for deployed ones. In a gap of 64 addresses or more the lowest quarter stays free for hosts that are already
+ * there.
  */
 function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined): ProposedRanges {
   const first = place.network.address + 1;
@@ -49,10 +50,10 @@ function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined): Prop
   };
 }
 
-/** The range limits that a person has typed so far. */
+/** What a person has typed so far. */
 export type TypedRanges = Readonly<Partial<Record<keyof ProposedRanges, string | undefined>>>;
 
-/** Proposes the limits that the person has not typed, without overlap between the two ranges. */
+/** Proposes the limits that the person has not typed, without overlap. */
 export function proposeAlongside(
   place: InterfaceProposal,
   router: Ipv4 | undefined,
@@ -101,7 +102,7 @@ function largestGap(
 
 export interface InitAnswers {
   readonly name: string;
-  /** URL of the remote region; undefined: this rack has its own. */
+  /** Undefined: this rack has its own region. */
   readonly region?: string | undefined;
   readonly stateDir: string;
   readonly domain: string;
@@ -118,7 +119,7 @@ export interface InitAnswers {
   readonly upstream?: string | undefined;
 }
 
-/** The file of a rack with a remote region: name, state directory, and the network, which the remote region does not store. */
+/** A remote region does not store the network. */
 function renderRemoteConfig(answers: InitAnswers, region: string): string {
   const { name, stateDir, upstream, domain } = answers;
   const dns = { ...(domain === 'maas' ? {} : { domain }), ...(isGiven(upstream) ? { upstream } : {}) };
@@ -136,13 +137,12 @@ function renderRemoteConfig(answers: InitAnswers, region: string): string {
   ].join('\n')}\n${yamlParser().stringify(values)}`;
 }
 
-/** The configuration file for these answers. */
 export function renderConfig(answers: InitAnswers): string {
   const { name, stateDir, region } = answers;
   return region === undefined ? renderFile({ name, stateDir }) : renderRemoteConfig(answers, region);
 }
 
-/** The file of a rack with its own region: name and state directory. */
+/** Of a rack with its own region. */
 export function renderFile({ name, stateDir }: { readonly name: string; readonly stateDir: string }): string {
   return `${[
     '# Rackboot. Every key is explained in config/rackboot.yaml; check a change with `rackboot check --diff`.',
@@ -155,7 +155,7 @@ export function renderFile({ name, stateDir }: { readonly name: string; readonly
   ].join('\n')}\n`;
 }
 
-/** The settings to store for these answers. The caller checks them before storing. */
+/** The caller checks them before storing. */
 export function settingsOf(answers: InitAnswers): readonly SettingEdit[] {
   const { proposal, upstream, domain } = answers;
   return [
@@ -165,10 +165,9 @@ export function settingsOf(answers: InitAnswers): readonly SettingEdit[] {
   ];
 }
 
-/** A dash or an empty answer means none. */
 const isGiven = (value: string | undefined): value is string => value !== undefined && value !== '-' && value !== '';
 
-/** The network as a cluster interface, without its name. */
+/** Without its name. */
 function networkOf({ proposal, mode, router, low, high, staticLow, staticHigh }: InitAnswers): Settings {
   const named = { router_ip: router, ip_range_low: low, ip_range_high: high };
   const statics = { static_ip_range_low: staticLow, static_ip_range_high: staticHigh };

@@ -8,39 +8,33 @@
 
 import { RackError } from '../../errors.ts';
 
-/** The questions, in this order. */
+/** In this order. */
 export const FIELDS = ['interface', 'mode', 'router', 'low', 'high', 'staticLow', 'staticHigh', 'upstream'] as const;
 export type Field = (typeof FIELDS)[number];
 
-/** The answers so far. */
 export type Answers = Readonly<Partial<Record<Field, string>>>;
 
-/** A problem of one or several answers. */
 export interface Mistake {
-  /** The answers concerned. */
   readonly fields: readonly Field[];
   readonly text: string;
 }
 
-/** Asks a person. @param proposal what Enter accepts  @param wrong the text already in the line, to be corrected */
+/** @param proposal what Enter accepts @param wrong the text already in the line, to be corrected */
 type Ask = (question: string, proposal: string, wrong?: string) => Promise<string>;
 
-/** The parts of the interview. */
 export interface Interview {
   /** Answers given as options; they are not asked. */
   readonly given: Answers;
   readonly questionOf: (field: Field) => string;
-  /** The proposal for a field without a typed answer. */
   readonly proposalOf: (field: Field, answers: Answers) => string;
-  /** An answer that needs no question; undefined: it must be asked. */
+  /** An answer that needs no question. */
   readonly settle?: (field: Field, answers: Answers) => Promise<string | undefined>;
-  /** The problems of the answers so far. */
   readonly judge: (answers: Answers) => readonly Mistake[];
   readonly ask: Ask;
   readonly tell: (text: string) => void;
 }
 
-/** More mistakes than any person makes. */
+/** More than any person makes. */
 const MISTAKES_MAX = 50;
 /** Answers that can contradict each other. */
 const RELATED: readonly Field[] = ['router', 'low', 'high', 'staticLow', 'staticHigh'];
@@ -50,7 +44,7 @@ const inOrder = (fields: Iterable<Field>): Field[] => {
   return FIELDS.filter((field) => wanted.has(field));
 };
 
-/** Completes the answers by asking. @throws RackError `bad-argument` for wrong options or after too many mistakes, `cancelled` */
+/** @throws RackError `bad-argument` for wrong options or after too many mistakes, `cancelled` */
 export async function interview(terms: Interview): Promise<Answers> {
   const { given, judge, ask, tell, questionOf, proposalOf } = terms;
   const asked = FIELDS.filter((field) => given[field] === undefined);
@@ -58,7 +52,7 @@ export async function interview(terms: Interview): Promise<Answers> {
   let answers: Answers = given;
   let wrong: readonly Field[] = [];
   let mistakes = 0;
-  /** Valid answers, proposed again when another answer was wrong. */
+  /** Valid answers, proposed again when another was wrong. */
   let kept: Answers = {};
   for (let open = asked; open.length > 0; ) {
     const [field, ...rest] = open;
@@ -71,14 +65,14 @@ export async function interview(terms: Interview): Promise<Answers> {
     }
     const typed = answers[field];
     const isWrong = wrong.includes(field);
-    // The mode is typed again from scratch: it is one of two words. In a name or an address, mostly one character is wrong.
+    // The mode is one of two words; in a name or an address, mostly one character is wrong.
     const isMended = isWrong && field !== 'mode';
     if (field === 'interface') kept = {};
     else if (!isWrong && typed !== undefined) kept = { ...kept, [field]: typed };
     const proposal = isWrong || typed === undefined ? (kept[field] ?? proposalOf(field, answers)) : typed;
     answers = { ...answers, [field]: await ask(questionOf(field), proposal, isMended ? typed : undefined) };
     open = rest;
-    // Open questions are not judged, whether asked for the first time or again.
+    // Open questions are not judged.
     const settled = only(answers, (one) => !rest.includes(one));
     const found = judge(settled);
     if (found.length === 0) continue;
@@ -89,7 +83,7 @@ export async function interview(terms: Interview): Promise<Answers> {
     const again = wrong.length > 0 ? wrong : relatedOf(named, settled, asked);
     if (again.length === 0) refuseOptions(found);
     tell(`That does not work:\n${found.map(({ text }) => `  ${text}`).join('\n')}\nNothing is written yet.`);
-    // Another network may have another DHCP server, so the mode is asked again.
+    // Another network may have another DHCP server.
     const repeated = again.includes('interface') && asked.includes('mode') ? (['mode'] as const) : [];
     open = inOrder([...again, ...repeated, ...rest]);
   }
@@ -101,13 +95,13 @@ const only = (answers: Answers, test: (field: Field) => boolean): Answers =>
     FIELDS.filter((field) => answers[field] !== undefined && test(field)).map((field) => [field, answers[field]]),
   );
 
-/** True if an answer would be refused even with the interface as the only other answer. */
+/** With the interface as the only other answer. */
 function isWrongAlone(field: Field, answers: Answers, judge: Interview['judge']): boolean {
   const alone = only(answers, (one) => one === field || one === 'interface');
   return judge(alone).some(({ fields }) => fields.includes(field));
 }
 
-/** Typed answers that contradict each other or an option; any of them may be the mistake. */
+/** Typed answers that contradict each other or an option. */
 function relatedOf(named: readonly Field[], answers: Answers, asked: readonly Field[]): readonly Field[] {
   const isTyped = (field: Field): boolean => asked.includes(field) && answers[field] !== undefined;
   const related = inOrder([...named, ...RELATED]).filter(isTyped);

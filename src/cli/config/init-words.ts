@@ -1,12 +1,12 @@
-// The names that `rackboot init` uses for answers in its error messages: an option by its flag, a typed answer by its
-// question. `check` names the keys of a file that does not exist yet. Pure.
+// The names of answers in the error messages of `rackboot init`: an option by its flag, a typed answer by its question.
+// `check` names the keys of a file that does not exist yet.
 
 import { FIELDS, type Field } from './init-questions.ts';
 
-/** Names an answer: `--low`, or `first address for unknown machines`. */
+/** `--low`, or `first address for unknown machines`. */
 export type NameAnswer = (field: Field) => string;
 
-/** The path at which `check` reports a problem of an answer: relative to its network, except for DNS. */
+/** At which `check` reports a problem: relative to the answer's network, except for DNS. */
 const PATHS: Readonly<Record<Field, string>> = {
   interface: 'interface',
   mode: 'mode',
@@ -18,7 +18,7 @@ const PATHS: Readonly<Record<Field, string>> = {
   upstream: 'dns.upstream',
 };
 
-/** The flags that answer no question, by path. */
+/** Those that answer no question, by path. */
 const OTHER_FLAGS: ReadonlyMap<string, string> = new Map([
   ['name', '--name'],
   ['state_dir', '--state-dir'],
@@ -26,7 +26,7 @@ const OTHER_FLAGS: ReadonlyMap<string, string> = new Map([
   ['region.url', '--region'],
 ]);
 
-/** The flag of an answer: `staticLow` is `--static-low`. */
+/** `staticLow` is `--static-low`. */
 export const flagOf: NameAnswer = (field) => `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 const TYPED: Readonly<Record<Field, string>> = {
@@ -40,14 +40,13 @@ const TYPED: Readonly<Record<Field, string>> = {
   upstream: 'upstream DNS servers',
 };
 
-/** The name of a typed answer. */
 export const questionName: NameAnswer = (field) => TYPED[field];
 
-/** The answers that a problem concerns. @param place its path, without that of the network */
+/** @param place the path of a problem, without that of the network */
 export const fieldsAt = (place: string): readonly Field[] =>
   FIELDS.filter((field) => place === PATHS[field] || place.startsWith(`${PATHS[field]}[`));
 
-/** A problem, with keys replaced by the names of the answers. @param path its whole path @param place its path without that of the network */
+/** Keys become the names of answers. @param path its whole path @param place its path without that of the network */
 export function mistakeText(problem: { path: string; place: string; message: string }, nameOf: NameAnswer): string {
   const { path, place, message } = problem;
   const [field] = fieldsAt(place);
@@ -55,7 +54,7 @@ export function mistakeText(problem: { path: string; place: string; message: str
   return `${name}: ${inWords(message, nameOf)}`;
 }
 
-/** `interface` and `mode` stay, because they are also ordinary words in messages. */
+/** `interface` and `mode` are also ordinary words in messages. */
 function inWords(message: string, nameOf: NameAnswer): string {
   let text = message.replace(/\bip (?=\d)/g, "the rack's address ");
   for (const field of FIELDS) {

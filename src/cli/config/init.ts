@@ -41,11 +41,9 @@ import { fieldsAt, flagOf, mistakeText, type NameAnswer, questionName } from './
 import { findLocalServers, type LocalServer, localText } from './local-dhcp.ts';
 import { withStoredSettings } from './settings-store.ts';
 
-// The end of `rackboot init`: the commands to run next. Pure.
+// The end of `rackboot init`: the commands to run next.
 
-/** The facts on which the next commands depend. */
 interface InitPlace {
-  /** The file that `init` wrote. */
   readonly file: string;
   /** True if commands and the service read this file by default. */
   readonly isDefaultFile: boolean;
@@ -122,7 +120,7 @@ interface InitFlags {
   readonly force: boolean;
 }
 
-/** Writes the configuration and stores the network. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled`. */
+/** Writes the configuration and stores the network. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled` */
 export async function initConfig(given: InitFlags): Promise<void> {
   const servers = findLocalServers(given.stateDir);
   const ranges = servers.flatMap((server) => server.ranges);
@@ -130,14 +128,14 @@ export async function initConfig(given: InitFlags): Promise<void> {
     const formerRange = ranges.find(({ low, high }) => [low, high].every((end) => networkContains(one.network, end)));
     return { ...one, formerRange };
   });
-  // Before the questions, because answers that cannot be written are wasted.
+  // Answers that cannot be written would be wasted.
   const flags = repeatOwn(given);
   refuseUnwritable(flags);
   refuseRegion(flags);
   for (const server of servers) print(`Beware  ${localText(server)}`);
   const isAsked = !flags.yes && process.stdin.isTTY === true;
   const drafted = isAsked ? await askPerson(flags, candidates) : await takeProposals(flags, candidates);
-  // Before storing, which may switch to the owner of the state directory: the next steps are for the user who started `init`.
+  // Storing may switch to the owner of the state directory; the next steps are for the user who started `init`.
   const place = findPlace(flags, drafted.answers);
   try {
     writeConfig(flags, drafted.text);
@@ -196,13 +194,13 @@ const optionsOf = (flags: InitFlags): Answers => ({
   ...Object.fromEntries(FIELDS.flatMap((field) => (flags[field] === undefined ? [] : [[field, flags[field]]]))),
 });
 
-/** Fills every answer without an option with its proposal. @throws RackError `bad-argument` with every problem. */
+/** Fills every answer without an option with its proposal, or reports every problem. */
 async function takeProposals(flags: InitFlags, candidates: readonly Candidate[]): Promise<Draft> {
   let answers = optionsOf(flags);
   answers = { ...answers, interface: answers.interface ?? propose(candidates, 'interface', answers) };
   if (answers.mode === undefined) {
     answers = { ...answers, mode: 'server' };
-    // Report mistakes first: they do not depend on the network.
+    // Mistakes first: they do not depend on the network.
     const { proposal } = draft(flags, candidates, proposeRest(candidates, answers)).answers;
     const answer = await askWire(candidates, proposal.name);
     if (answer.servers.length > 0) throw new RackError('bad-argument', chooseText(answeredText(proposal, answer)));
@@ -293,15 +291,12 @@ function propose(candidates: readonly Candidate[], field: Field, answers: Answer
   return place === undefined ? '' : proposeAlongside(place, parseIpv4(answers.router ?? ''), answers)[field];
 }
 
-/** A configuration ready to be written. */
 interface Draft {
   readonly answers: InitAnswers;
-  /** The file's text. */
   readonly text: string;
   readonly values: Settings;
 }
 
-/** @throws RackError `bad-argument` with every problem of the answers. */
 function draft(flags: InitFlags, candidates: readonly Candidate[], known: Answers): Draft {
   const { mistakes, draft: found } = judge(flags, candidates, known);
   if (found === undefined) throw new RackError('bad-argument', mistakes.map(({ text }) => text).join('\n'));
@@ -314,7 +309,7 @@ interface Judgement {
   readonly draft?: Draft;
 }
 
-/** The mistakes that `check` would report in these answers. A missing answer is not a mistake. @param nameOf the name of an answer */
+/** The mistakes that `check` would report in these answers. A missing answer is none. */
 function judge(
   flags: InitFlags,
   candidates: readonly Candidate[],
@@ -352,7 +347,6 @@ function judge(
   return { mistakes };
 }
 
-/** @throws RackError `bad-argument` for an unusable region URL */
 function refuseRegion({ region }: InitFlags): void {
   if (region === undefined || parseRegionUrl(region) !== undefined) return;
   throw new RackError(
@@ -361,13 +355,12 @@ function refuseRegion({ region }: InitFlags): void {
   );
 }
 
-/** The answers of a person, and the replacements that they allow. */
 interface Prepared extends InitFlags {
-  /** True: the file is that of an earlier `init`, and the store has lost its network, as after `reset`. No stored network is replaced. */
+  /** The file is that of an earlier `init`, and the store has lost its network, as after `reset`. No stored network is replaced. */
   readonly repeats: boolean;
 }
 
-/** The name of a repeated file stays. @throws RackError `already-exists` */
+/** The name of a repeated file stays. */
 function repeatOwn(flags: InitFlags): Prepared {
   const { config, stateDir, name, region } = flags;
   if (flags.force || !existsSync(config)) return { ...flags, repeats: false };
@@ -377,7 +370,6 @@ function repeatOwn(flags: InitFlags): Prepared {
   return { ...flags, name: name ?? former.name, repeats: true };
 }
 
-/** @throws RackError `store-unwritable` */
 function refuseUnwritable(flags: InitFlags): void {
   for (const place of [flags.config, flags.stateDir]) {
     const found = nearestExisting(place);
@@ -397,7 +389,7 @@ const nearestExisting = (path: string): string =>
 const existsAlready = (file: string, cause?: unknown): RackError =>
   new RackError('already-exists', `${file} exists; edit it, or replace it with --force`, { cause });
 
-/** Writes the file with mode 644, and new directories with 755, whatever root's umask, because the service's user reads the file. */
+/** The service's user reads the file: mode 644, and new directories 755, whatever root's umask. */
 function writeConfig(flags: Prepared, text: string): void {
   const mask = process.umask(0o022);
   try {
@@ -414,7 +406,7 @@ function writeConfig(flags: Prepared, text: string): void {
   print(`Wrote ${flags.config}.`);
 }
 
-/** Stores the network; with --force it replaces the stored networks. */
+/** With --force it replaces the stored networks. */
 async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promise<void> {
   const place = { stateDir: flags.stateDir, name: answers.name, file: flags.config, values };
   await withStoredSettings(place, async (settings, by) => {
@@ -458,7 +450,6 @@ function commandOf(flags: InitFlags, answers: InitAnswers): string {
   return `rackboot init --force ${words.join(' ')}`;
 }
 
-/** The facts on which the next steps depend. */
 function findPlace({ config, stateDir, region }: InitFlags, { proposal, name }: InitAnswers): InitPlace {
   return {
     remote: region === undefined ? undefined : { url: region, rack: name },

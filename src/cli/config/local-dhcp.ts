@@ -15,7 +15,7 @@ import { ANY } from '../../net/address.ts';
 import { findPortOwners } from '../../net/port-owner.ts';
 import { stateHolder } from '../../store/state-lock.ts';
 
-/** The port of DHCP servers (RFC 2131 §4.1). */
+/** RFC 2131 §4.1. */
 export const SERVER_PORT = 67;
 /** The most files of one configuration, and the most bytes of one. */
 const FILES_MAX = 256;
@@ -30,7 +30,7 @@ interface Program {
   readonly leases: readonly string[];
 }
 
-/** By the name of the program. The paths are those of Debian and Fedora. */
+/** By the name of the program; the paths of Debian and Fedora. */
 const PROGRAMS: Readonly<Record<string, Program>> = {
   dnsmasq: {
     format: 'dnsmasq',
@@ -62,13 +62,12 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   },
 };
 
-/** A DHCP server on this host. */
 export interface LocalServer {
   /** `dnsmasq (process 12)`, or whose process it is. */
   readonly name: string;
   readonly reservations: readonly ForeignReservation[];
   readonly ranges: readonly ForeignRange[];
-  /** The files of its configuration that have reservations, and its lease file. */
+  /** The files with reservations, and the lease file. */
   readonly configFiles: readonly string[];
   readonly leaseFiles: readonly string[];
 }
@@ -88,7 +87,6 @@ export function findLocalServers(stateDir: string): readonly LocalServer[] {
   return [...found.values()];
 }
 
-/** A sentence about it, without its full stop. */
 export const localText = ({ name }: LocalServer): string =>
   `${name} on this host has the DHCP port (UDP ${SERVER_PORT}): a rack cannot give addresses while it runs`;
 
@@ -123,7 +121,7 @@ function filesOf(program: Program, words: readonly string[]): Files {
   return { reservations, ranges, configFiles, leaseFiles };
 }
 
-/** The values of options, written `-C FILE`, `-CFILE`, `--conf-file=FILE` or `--conf-file FILE`. */
+/** Of options written `-C FILE`, `-CFILE`, `--conf-file=FILE` or `--conf-file FILE`. */
 function optionValues(words: readonly string[], options: readonly string[]): readonly string[] {
   return words.flatMap((word, index) => {
     for (const option of options) {
@@ -137,18 +135,18 @@ function optionValues(words: readonly string[], options: readonly string[]): rea
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
-/** The text of a regular file; undefined: it is none, or too large, or not readable. */
+/** Undefined: it is no regular file, too large, or not readable. */
 function readText(path: string): string | undefined {
   try {
     const stats = statSync(path);
     return stats.isFile() && stats.size <= BYTES_MAX ? readFileSync(path, 'latin1') : undefined;
   } catch {
-    // The other server's file: without it, there is only less to offer.
+    // There is only less to offer.
     return undefined;
   }
 }
 
-/** The files of a directory, without those that package managers and editors leave. */
+/** Without those that package managers and editors leave. */
 function filesIn(path: string): readonly string[] {
   if (!existsSync(path) || !statSync(path).isDirectory()) return [];
   try {

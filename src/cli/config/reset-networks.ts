@@ -9,23 +9,23 @@ import { formatNetwork, networkOf, parseIpv4, prefixOf } from '../../net/address
 import { cachedSettings } from '../terminal/config-in-force.ts';
 import { findInitFile } from './init-file.ts';
 
-/** A network that only the store has. */
+/** That only the store has. */
 interface StoredNetwork {
   readonly name: string;
-  /** Its fields, as `config set` takes them. */
+  /** As `config set` takes them. */
   readonly fields: Settings;
   /** For people: `eth1 10.20.0.0/24`. */
   readonly text: string;
 }
 
-/** The networks of a rack before its store is removed. */
+/** Before the store is removed. */
 export interface NetworksOfRack {
   readonly stored: readonly StoredNetwork[];
-  /** The state directory in a file of `init`, which has no networks; undefined: another file. */
+  /** The state directory in a file of `init`, which has no networks. */
   readonly initStateDir: string | undefined;
 }
 
-/** The network of an interface, which its address and mask may give; empty: neither does. */
+/** The address and mask of an interface may give its network. */
 function networkText({ network, ip, subnet_mask: mask }: Settings): string {
   if (typeof network === 'string') return network;
   const address = typeof ip === 'string' ? parseIpv4(ip) : undefined;
@@ -34,7 +34,7 @@ function networkText({ network, ip, subnet_mask: mask }: Settings): string {
   return address === undefined || prefix === undefined ? '' : formatNetwork(networkOf(address, prefix));
 }
 
-/** The store of a remote region stays. @throws RackError `config-unreadable` */
+/** The store of a remote region stays. */
 export function findNetworks(file: string, stateDir: string): NetworksOfRack {
   const initStateDir = findInitFile(file)?.stateDir;
   const alone = parseConfig(readConfigText(file));
@@ -50,7 +50,7 @@ export function findNetworks(file: string, stateDir: string): NetworksOfRack {
   return { stored, initStateDir };
 }
 
-/** The lines that say how the rack starts again. */
+/** How the rack starts again. */
 export function afterReset({ stored, initStateDir }: NetworksOfRack): readonly string[] {
   const [network, ...further] = stored;
   if (initStateDir !== undefined && further.length === 0) {

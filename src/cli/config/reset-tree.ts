@@ -23,7 +23,6 @@ import { kindOfFile } from '../../images/sources/file-kind.ts';
 import { LOADER } from '../../images/sources/offer.ts';
 import { SYSTEM_NAME } from '../../images/system-tree.ts';
 
-/** The files of a tree, by whose they are. */
 export interface TreeShares {
   /** Rackboot's, by the highest paths that have nothing else; absolute. */
   readonly own: readonly string[];
@@ -39,28 +38,28 @@ const STORED_FILE = new RegExp(
 );
 /** Its directories: manifests, downloads, uploads, damaged copies, and dates of documents. */
 const STORED_DIRECTORY = /^images\/\.(?:manifests|downloads|uploads|damaged|seen)$/;
-/** Directories that Rackboot makes, and that are Rackboot's even if they are empty: of the store, of its links, of boot loaders, and of installers. */
+/** Rackboot's even if they are empty: of the store, of its links, of boot loaders, and of installers. */
 const OWN_LEVELS = [
   /^images(?:\/(?:[0-9a-f]{2}|systems(?:\/[^./][^/]*-[0-9a-f]{12})?))?$/,
   new RegExp(`^[^/]+/${CPU}/[^/]+/[^/]+$`),
   new RegExp(`^${LOADER}(?:/[^/]+)?$`),
   new RegExp(`^${CPU}(?:/generic(?:/[^/]+)?)?$`),
 ];
-/** A file of a system, even of one whose directory is unfinished. */
+/** Even of an unfinished directory. */
 const SYSTEM_FILE = new RegExp(`^images/systems/${SYSTEM_NAME}/(?<file>[^/]+)$`);
 /** A directory that is not in its place, where Rackboot publishes one. */
 const UNFINISHED_DIRECTORY = new RegExp(
   `^(?:images/systems/\\.[^/]+-[0-9a-f]{12}|${LOADER}/[^/]+/\\.[^/]+|${CPU}/generic/[^/]+/\\.(?:install|commissioning))${UNFINISHED_END}$`,
 );
-/** A damaged file that a check took out (`images/run/part-check.ts`), or an unfinished one (`images/directory-publication.ts`). */
+/** Taken out by a check (`images/run/part-check.ts`), or unfinished (`images/directory-publication.ts`). */
 const HIDDEN_COPY = new RegExp(`^(?<above>(?:.*/)?)\\.(?<name>[^/]+)\\.(?:damaged|${UUID})$`);
-/** A link to a system, even an unfinished one, and where it leads. */
+/** Where a link leads, even an unfinished one. */
 const LINK = /^(?:[^/]+\/){4}[^/]+$/;
 const LINKED = /^(?:\.\.\/){4}images\/systems\/[^/]+$/;
 
 /**
  * Tells Rackboot's files in a tree from all others; both are empty if there is no tree.
- * @param tree not a link: that counts as a file that is not Rackboot's @throws the system's error
+ * @param tree not a link: that counts as a file that is not Rackboot's
  */
 export function sharesOf(tree: string): TreeShares {
   const facts = lstatSync(tree, { throwIfNoEntry: false });
@@ -80,13 +79,12 @@ export function sharesOf(tree: string): TreeShares {
   };
 }
 
-/** A file that a manifest names. */
 interface Named {
   /** Undefined: a file of another size is Rackboot's, too. */
   readonly bytes?: number;
 }
 
-/** The same for one entry; paths are relative to the tree. */
+/** Paths are relative to the tree. */
 function judge(tree: string, path: string, named: ReadonlyMap<string, Named>): TreeShares {
   const facts = lstatSync(join(tree, path), { throwIfNoEntry: false });
   if (facts === undefined) return { own: [], others: [] };

@@ -1,13 +1,16 @@
-// `rackboot reset`: removes everything that a rack or a region keeps on this host, so that it starts as on its first day.
+// `rackboot reset`: removes everything that a rack or a region keeps on this host, so that it starts as on its first
+// day.
 //
-// 1. It refuses while a daemon runs on the state directory, or a region on its database, and holds both locked until it ends.
-// 2. It removes only files that Rackboot made. Other files in the state directory and in the boot tree, which another server may share, stay,
-//    and the output names them. A boot tree that is a link is the directory behind it. In the state directory of another user, root follows it
-//    only to a directory of that user.
-// 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes. If any of it has changed after that, it removes nothing.
-// 4. The packages that commands keep for further images belong to the host, not to a configuration. They go with the images, and the
-//    question says who else uses them.
-// 5. The networks that only the store has go with it: the output names them, and the commands that set them up again.
+// 1. It refuses while a daemon runs on the state directory, or a region on its database, and holds both locked until it
+//    ends.
+// 2. It removes only files that Rackboot made, and names the others in the state directory and in the boot tree, which
+//    another server may share. A boot tree that is a link is the directory behind it. In the state directory of another
+//    user, root follows it only to a directory of that user.
+// 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes. If any of it has changed
+//    after that, it removes nothing.
+// 4. The packages kept for further images belong to the host. They go with the images, and the question says who else
+//    uses them.
+// 5. The networks that only the store has go with it: the output has the commands that set them up again.
 // 6. If it is killed halfway, a second call continues: the lock's file is removed last.
 
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
@@ -35,16 +38,15 @@ interface ResetFlags {
   readonly keepImages: boolean;
 }
 
-/** A file or directory to remove. */
 interface Doomed {
   readonly what: string;
   readonly path: string;
   readonly bytes: number;
 }
 
-/** The ends of a database's names: copies before a migration, unfinished copies, and SQLite's companions. */
+/** Also copies before a migration, unfinished copies, and SQLite's companions. */
 const DATABASE = String.raw`\.db(?:\.version-\d+|\.unfinished)?(?:\.part)?(?:-wal|-shm|-journal)?`;
-/** The files that Rackboot writes in a state directory. A copy that a person made there has another name. */
+/** A copy that a person made in the state directory has another name. */
 const FILES: readonly (readonly [what: string, name: RegExp])[] = [
   ['the region: machines, accounts, keys, networks, settings, events', new RegExp(`^region(?:${DATABASE}|\\.sock)$`)],
   ['leases', new RegExp(`^(?:leases${DATABASE}|lease-[a-z]+\\.json(?:\\.part)?)$`)],
@@ -55,18 +57,17 @@ const FILES: readonly (readonly [what: string, name: RegExp])[] = [
     /^(?:(?:desired-state\.json|leases\.ballast)(?:\.part)?|(?:rack|rackboot)\.sock)$/,
   ],
 ];
-/** The directories that it makes there. */
 const DIRECTORIES: typeof FILES = [
   ['the identity and the keys of the rack', /^ssh$/],
   ['files that the next start makes again', /^(?:cache|images-work)$/],
   ['an unfinished backup or restore', /^(?:(?:backup|restore)\.\d+\.unfinished|restore\.ready)$/],
 ];
-/** All configurations of a host share these: `packageCache` is not a place of the configuration that is reset. */
+/** All configurations of a host share these. */
 const PACKAGES = 'packages for further images, which every Rackboot of this host uses,';
-/** SQLite's lock on it keeps a daemon from starting, so it is removed last. */
+/** SQLite's lock on it keeps a daemon from starting. */
 const LOCK = /^rack\.lock(?:-journal)?$/;
 
-/** Removes everything. @returns 0 @throws RackError `already-running`, `cancelled`, `bad-argument`, `store-unwritable` */
+/** Removes everything. @throws RackError `already-running`, `cancelled`, `bad-argument`, `store-unwritable` */
 export async function reset(flags: ResetFlags): Promise<number> {
   const { stateDir, store, tree } = placesOf(flags.config);
   const networks = findNetworks(flags.config, stateDir);
@@ -88,7 +89,6 @@ export async function reset(flags: ResetFlags): Promise<number> {
   return 0;
 }
 
-/** Lists the files to remove now, and those that stay. @throws RackError as `sharesIn` */
 function look({ keepImages }: ResetFlags, stateDir: string, tree: string): Found {
   const shares = keepImages ? undefined : sharesIn(tree, stateDir);
   return { doomed: findDoomed(stateDir, shares), others: [...othersIn(stateDir, tree), ...(shares?.others ?? [])] };
@@ -99,7 +99,7 @@ interface Found {
   readonly others: readonly string[];
 }
 
-/** @throws RackError `cancelled` if a person or a command added, changed or removed files after the question */
+/** Refuses if anything was added, changed or removed after the question. */
 function assertSame(listed: readonly Doomed[], now: readonly Doomed[]): void {
   const lacks = (list: readonly Doomed[], { path, bytes }: Doomed): boolean =>
     !list.some((one) => one.path === path && one.bytes === bytes);
@@ -112,11 +112,10 @@ function assertSame(listed: readonly Doomed[], now: readonly Doomed[]): void {
 interface Places {
   readonly stateDir: string;
   readonly store: RegionStorePlace;
-  /** The boot tree with the images. */
   readonly tree: string;
 }
 
-/** The rest of the file may be invalid. @throws RackError `config-unreadable`, `config-invalid` */
+/** The rest of the file may be invalid. */
 function placesOf(file: string): Places {
   const { stateDir } = loadPlace(file);
   const read = readConfigFile(readConfigText(file));
@@ -130,7 +129,7 @@ function placesOf(file: string): Places {
 const namesIn = (directory: string): readonly string[] =>
   existsSync(directory) ? readdirSync(directory).toSorted() : [];
 
-/** The purpose of a file or directory in the state directory; undefined: it is not Rackboot's. */
+/** What a file or directory in the state directory is for; undefined: it is not Rackboot's. */
 function purposeOf(path: string): string | undefined {
   const ours = lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? DIRECTORIES : FILES;
   return ours.find(([, pattern]) => pattern.test(basename(path)))?.[0];
@@ -148,13 +147,13 @@ function findDoomed(stateDir: string, shares: TreeShares | undefined): readonly 
   return [...images, ...packages.map((path) => doom(PACKAGES, path)), ...found];
 }
 
-/** The packages that `images make-debian` keeps. Root's place also has code that commands compiled, and files of the lab. */
+/** What `images make-debian` keeps. Root's place also has code that commands compiled, and files of the lab. */
 const packagesKept = (): readonly string[] =>
   namesIn(packageCache())
     .filter((name) => /^debian-[a-z0-9.-]+$/.test(name))
     .map((name) => join(packageCache(), name));
 
-/** @throws RackError `bad-argument` for a tree that contains a directory that must stay; `store-unwritable` if it cannot be read */
+/** Refuses a tree that contains a directory that must stay. */
 function sharesIn(written: string, stateDir: string): TreeShares {
   const tree = realPath(written);
   const isAbove = [realPath(stateDir), import.meta.dirname, process.cwd()].some((path) =>
@@ -192,7 +191,6 @@ function sizeOf(path: string): number {
   }
 }
 
-/** Files in the state directory that are not Rackboot's. */
 const othersIn = (stateDir: string, tree: string): readonly string[] =>
   namesIn(stateDir)
     .filter((name) => !LOCK.test(name))
@@ -226,7 +224,6 @@ function announce(
   );
 }
 
-/** @throws RackError `cancelled`; `bad-argument` without a terminal */
 async function ask(isMeant: boolean): Promise<void> {
   if (!isMeant && process.stdin.isTTY !== true)
     throw new RackError(
@@ -244,7 +241,7 @@ async function emptyDatabase(store: RegionStorePlace): Promise<void> {
 
 async function remove(path: string): Promise<void> {
   try {
-    // The error of rmSync has no code for a file system that is read-only.
+    // The error of rmSync has no code for a read-only file system.
     await rm(path, { recursive: true, force: true });
   } catch (error) {
     throw unremovable(path, error);

@@ -40,20 +40,18 @@ interface ShownValue {
   readonly owner: ValueOwner;
 }
 
-/** A configuration for people to read. */
 export interface ShownConfig {
-  /** The configuration file. */
   readonly path: string;
   readonly values: readonly ShownValue[];
-  /** The value in force at a key, in the form of the file; undefined: there is none. */
+  /** The value in force at a key, in the form of the file. */
   readonly find: (key: string) => SettingValue | undefined;
   /** A remark on these values; undefined: a daemon has them in force. */
   readonly note: string | undefined;
-  /** Why the latest configuration is refused; undefined: it is not. */
+  /** Why the latest configuration is refused. */
   readonly refused: string | undefined;
 }
 
-/** The configuration of the daemon of this file, or without a daemon the one it would start with. @throws RackError as `findConfig` */
+/** Of the daemon of this file, or without a daemon what it would start with. @throws RackError as `findConfig` */
 export async function findShownConfig(file: string): Promise<ShownConfig> {
   const answer = await askValues(file).catch((error: unknown) => {
     if (error instanceof RackError && error.code === 'not-running') return undefined;
@@ -93,7 +91,7 @@ function stoppedRegion(file: string): ShownConfig {
   };
 }
 
-/** @param stored the store's values, including those that only racks use */
+/** @param stored also values that only racks use */
 function regionValues(region: UsableRegionFile, stored: Settings): Pick<ShownConfig, 'values' | 'find'> {
   const { written, merged } = region;
   const computed = new Map(computedDefaults(region.config).filter(([key]) => valueAt(merged, key) === undefined));
@@ -143,7 +141,7 @@ function computedDefaults({
   ];
 }
 
-/** The value at a key, unless it is a map or a list with entries: these look different as written and as used. */
+/** Maps and lists with entries look different as written and as used. */
 function scalarAt(value: unknown, key: string): unknown {
   let found = value;
   for (const part of key.split('.'))

@@ -33,12 +33,12 @@ import { print, printError, printJson, printTable } from '../terminal/output.ts'
 import { withStoredSettings } from './settings-store.ts';
 import { findShownConfig, type ShownConfig } from './shown-config.ts';
 
-// Builds the one command that puts a served network into proxy mode. Setting only its `mode` is refused, because keys without effect in proxy
-// mode must be removed at the same time. Pure.
+// Builds the one command that puts a served network into proxy mode: keys without effect in that mode must be removed
+// at the same time.
 
 /**
- * The command, with the keys that it removes; undefined if the key was not a network's `mode`, or the refusal names no other key of the network.
- * @param refused the text of the refusal, with a line for each key @param stored the settings of the store
+ * @returns undefined if the key was not a network's `mode`, or the refusal names no other key of the network
+ * @param refused has a line for each key
  */
 function proxyCommand(key: string, value: unknown, refused: string, stored: Settings): string | undefined {
   const name = key.startsWith(`${INTERFACES_KEY}.`) ? key.slice(INTERFACES_KEY.length + 1).replace(/\.mode$/, '') : '';
@@ -63,10 +63,7 @@ const rowsShape = z.array(
   z.object({ key: z.string(), value: z.unknown(), rack: z.string().nullable(), rack_name: z.string().nullable() }),
 );
 
-/**
- * `config show` and `config get` accept `--rack` only to say where the values of another rack are.
- * @throws RackError `bad-argument` if it is given
- */
+/** `config show` and `config get` accept `--rack` only to say where the values of another rack are. */
 function refuseRack(rack: string | undefined): void {
   if (rack === undefined) return;
   const text =
@@ -83,7 +80,7 @@ interface ShowFlags {
   readonly rack?: string | undefined;
 }
 
-/** Lists every key with its value and owner; with `key`, only that key and those below it. @returns 0 */
+/** Lists every key with its value and owner; with `key`, only that key and those below it. */
 export async function showConfig({ config, key: prefix, json, rack }: ShowFlags): Promise<number> {
   refuseRack(rack);
   const found = await findShownConfig(config);
@@ -103,7 +100,7 @@ export async function showConfig({ config, key: prefix, json, rack }: ShowFlags)
   return 0;
 }
 
-/** Prints one value as YAML; a scalar without quotes. @returns 0 */
+/** Prints one value as YAML; a scalar without quotes. */
 export async function getConfig({ config, key, json, rack }: ShowFlags & { readonly key: string }): Promise<number> {
   refuseRack(rack);
   const found = await findShownConfig(config);
@@ -121,7 +118,7 @@ interface SettingFlags {
   readonly rack?: string | undefined;
 }
 
-/** The pairs of `KEY VALUE` and `KEY=VALUE` words. @throws RackError `bad-argument` for a key without a value */
+/** The pairs of `KEY VALUE` and `KEY=VALUE` words. */
 export function pairsOf(words: readonly string[]): readonly (readonly [key: string, text: string])[] {
   const pairs: [string, string][] = [];
   for (let at = 0; at < words.length; at += 1) {
@@ -140,7 +137,7 @@ export function pairsOf(words: readonly string[]): readonly (readonly [key: stri
   return pairs;
 }
 
-/** Sets keys in the store, all or none. @param words as for `pairsOf` @returns 0 */
+/** Sets keys in the store, all or none. @param words as for `pairsOf` */
 export async function setConfig(
   flags: SettingFlags & { readonly replace: boolean },
   words: readonly string[],
@@ -163,7 +160,7 @@ export async function setConfig(
   return 0;
 }
 
-/** Removes keys from the store, all or none. @returns 0 */
+/** Removes keys from the store, all or none. */
 export async function unsetConfig(flags: SettingFlags, keys: readonly string[]): Promise<number> {
   const edits = keys.map((key) => ({ key, value: undefined }));
   const before = await findConfig(flags.config);
@@ -172,11 +169,11 @@ export async function unsetConfig(flags: SettingFlags, keys: readonly string[]):
   return 0;
 }
 
-/** Entries of a list, each written as YAML; a list counts as its entries. */
+/** Each text is YAML; a list counts as its entries. */
 export const entriesIn = (key: string, texts: readonly string[]): readonly SettingValue[] =>
   texts.flatMap((text) => parseYaml(key, text));
 
-/** Adds entries to a list of the store, or removes some. @returns 0 */
+/** Adds entries to a list of the store, or removes some. */
 export async function editConfig(
   flags: SettingFlags,
   kind: EntriesEdit['kind'],
@@ -192,10 +189,9 @@ export async function editConfig(
   return 0;
 }
 
-/** The entries shown of those that a change would drop. */
 const LOSSES_SHOWN_MAX = 20;
 
-/** @throws RackError `bad-argument` if a new value lacks entries of a list, or keys of a mapping, that the stored value has */
+/** Refuses a new value without entries of a list, or keys of a mapping, that the stored value has. */
 function refuseLosses(edits: readonly SettingEdit[], stored: Settings): void {
   for (const { key, value } of edits) {
     const lost = lossesOf(key, findSetting(stored, key), value);
@@ -238,7 +234,7 @@ export function lossesOf(
   return lost.map((entry) => `${key}: ${withoutUsers(JSON.stringify(entry))}`);
 }
 
-/** Prints the stored part of one rack's configuration as YAML, fit for the configuration file. @returns 0 */
+/** Prints the stored part of one rack's configuration as YAML, fit for the configuration file. */
 export async function exportConfig(flags: SettingFlags): Promise<number> {
   const found = await findConfig(flags.config);
   // A region's file cannot contain settings that only racks use.
@@ -252,7 +248,7 @@ export async function exportConfig(flags: SettingFlags): Promise<number> {
 /** What the store has for the changed keys; `null`: nothing. */
 type Changed = z.output<typeof changedShape>;
 
-/** Makes the changes, all or none. @returns the changes that a running region made; undefined: no daemon runs here */
+/** Makes the changes, all or none. @returns what a running region made of them; undefined: no daemon runs here */
 export async function submitEdits(
   before: FoundConfig,
   flags: SettingFlags,
@@ -271,7 +267,6 @@ export async function submitEdits(
   return changedShape.parse(await askDaemon(before.config.stateDir, path, 'POST', form.toString()));
 }
 
-/** Makes the changes, all or none, and waits until they are in force. */
 async function change(before: FoundConfig, flags: SettingFlags, edits: readonly SettingEdit[]): Promise<void> {
   const names = edits.map(({ key }) => key);
   const answer = await submitEdits(before, flags, edits);
@@ -295,7 +290,6 @@ async function change(before: FoundConfig, flags: SettingFlags, edits: readonly 
   for (const line of await strandedBy(before.config, now.config)) print(line);
 }
 
-/** Warns if a value just stored gives everybody access, or names missing loaders. */
 function printWarnings({ config }: FoundConfig, edits: readonly SettingEdit[]): void {
   for (const line of [...wideDoors(config).map(noteText), ...absentLoaders(config.boot)])
     if (edits.some(({ key }) => line.startsWith(`${key} `))) print(`Beware  ${line}`);
@@ -305,7 +299,8 @@ const notApplied = (key: string): string =>
   `${key}: stored, but the rack has not applied it within ${APPLY_MS_MAX / 1000} s: rackboot config show says why.`;
 
 /**
- * Waits until the rack applies stored values; `null`: the key is not stored any more. @returns the configuration then in force; undefined if it took too long
+ * Waits until the rack applies stored values; `null`: the key is not stored any more. @returns undefined if it took too
+ * long
  * @throws RackError `config-invalid` if the rack refuses the value
  */
 export async function awaitApplied(
@@ -327,7 +322,7 @@ export async function awaitApplied(
   return undefined;
 }
 
-/** @throws RackError `bad-argument` on a rack that is linked to a region elsewhere; the text has the command to run there */
+/** Refuses on a rack that is linked to a region elsewhere; the text has the command to run there. */
 export function refuseElsewhere(
   found: FoundConfig,
   flags: SettingFlags,
@@ -396,14 +391,12 @@ function unknownKey(key: string, found: ShownConfig): RackError {
       'bad-argument',
       `${key}: it is not set, and has no fixed default; rackboot config show lists all`,
     );
-  // The names of networks are known only from the configuration itself.
   const meant = nearestKey(key) ?? nearestName(key, networkKeys(found));
   const what = meant === undefined ? 'there is no such key, or it has no value' : 'there is no such key';
   const hint = meant === undefined ? '' : `did you mean ${meant}? `;
   return new RackError('bad-argument', `${key}: ${what}; ${hint}rackboot config show lists all`);
 }
 
-/** The keys of the networks, and of their fields. */
 const networkKeys = ({ values }: ShownConfig): readonly string[] =>
   values.flatMap(({ key }) => {
     const [section, name] = key.split('.');

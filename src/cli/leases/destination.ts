@@ -29,9 +29,7 @@ import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../terminal/config-in-force.ts';
 import { becomeMakerOf } from '../terminal/state-owner.ts';
 
-/** Accepts leases of another server. */
 interface LeaseDestination {
-  /** Its name in the summary. */
   readonly name: string;
   /** Imports a batch, with one answer for each part, given when that part is on disk. @param dryRun true: change nothing */
   take(batch: readonly ForeignLease[], dryRun: boolean): AsyncIterable<ImportAnswer>;
@@ -43,7 +41,7 @@ const answerShape = z.object({
   left: z.array(z.object({ line: z.number(), reason: z.string().refine(isImportRefusal) })),
 });
 
-/** Finds the destination. @throws RackError `already-running` while a daemon starts or ends, `store-…` */
+/** @throws RackError `already-running` while a daemon starts or ends, `store-…` */
 export async function openImport(config: string): Promise<LeaseDestination> {
   const { stateDir } = loadPlace(config);
   try {
@@ -64,7 +62,7 @@ export async function openImport(config: string): Promise<LeaseDestination> {
   };
 }
 
-/** The leases as request bodies: as few as possible, none larger than the daemon reads. */
+/** As few request bodies as possible, none larger than the daemon reads. */
 export function* requestBodies(leases: readonly ForeignLease[], dryRun: boolean): Generator<string> {
   const bodyOf = (texts: readonly string[]): string => `{"dryRun":${dryRun},"leases":[${texts.join(',')}]}`;
   let texts: string[] = [];
@@ -132,7 +130,7 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
   };
 }
 
-/** Marks a file that held no leases before as new; otherwise the next start of the daemon would treat it as a restored copy. */
+/** Otherwise the next start of the daemon would treat a file that held no leases before as a restored copy. */
 async function markAsNew(stateDir: string, sequence: number): Promise<void> {
   const { doubtedUpTo } = readLeaseMark(stateDir, () => undefined);
   const onProblem = (): void => undefined;

@@ -33,13 +33,11 @@ import { formatIpv4, type Ipv4 } from '../../net/address.ts';
 import { print, printJson } from '../terminal/output.ts';
 import { openImport } from './destination.ts';
 
-// The lines of a file of any size, read piece by piece on demand.
-
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * The lines of a file, one character a byte, without their ends (LF or CR LF). A line longer than `lineMax` is cut to `lineMax` + 1
- * characters, by which the caller recognises it.
+ * The lines of a file of any size, one character a byte, without their ends (LF or CR LF). A line longer than `lineMax`
+ * is cut to `lineMax` + 1 characters, by which the caller recognises it.
  * @throws RackError as `fileFault`
  */
 export function* linesOfFile(path: string, lineMax: number): Generator<string, void> {
@@ -54,7 +52,7 @@ export function* linesOfFile(path: string, lineMax: number): Generator<string, v
       const lines = (rest + piece.toString('latin1', 0, bytes)).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) yield withoutReturn(line).slice(0, cut);
-      // Keep one more than the cut: the line may end in a CR, which does not count.
+      // One more than the cut: the line may end in a CR.
       rest = rest.slice(0, cut + 1);
     }
     if (rest !== '') yield withoutReturn(rest).slice(0, cut);
@@ -94,7 +92,7 @@ interface ImportArguments {
 const PROBLEMS_SHOWN_MAX = 1000;
 /** Leases handed over at a time. */
 const BATCH_LEASES = 500;
-/** Reasons that are counted but not printed: they are common in lease files, or the entry is not a lease that this server could give. */
+/** Counted but not printed: common in lease files, or no lease that this server could give. */
 const QUIET: ReadonlySet<string> = new Set<ImportRefusal | FileProblem>([
   'already-there',
   'newer-here',
@@ -103,7 +101,6 @@ const QUIET: ReadonlySet<string> = new Set<ImportRefusal | FileProblem>([
   'not-ipv4',
 ]);
 
-/** The result of an import. */
 interface Tally {
   taken: number;
   readonly left: Map<string, number>;
@@ -111,7 +108,7 @@ interface Tally {
   problemCount: number;
 }
 
-/** Imports the leases. @returns 0, or 1 if an entry was skipped for a reason that a person can fix */
+/** @returns 1 if an entry was skipped for a reason that a person can fix */
 export async function importLeases(args: ImportArguments): Promise<number> {
   const { config, files, dryRun, json } = args;
   loadPlace(config);
@@ -150,7 +147,7 @@ interface Place {
   readonly line: number;
 }
 
-/** Reads all files. Entries are numbered across files, so that each has its own number; an address has the place of its last entry. */
+/** Entries are numbered across files; an address has the place of its last entry. */
 function readFiles({ files, format }: ImportArguments, tally: Tally) {
   const leases = new ForeignLeases();
   const places = new Map<Ipv4, Place>();
@@ -185,7 +182,7 @@ function detect(file: string): LeaseFileFormat {
   );
 }
 
-/** Sorts by time of grant. A lease without that time counts as granted now. */
+/** A lease without a time of grant counts as granted now. */
 const newestFirst = (leases: Iterable<ForeignLease>): readonly ForeignLease[] => {
   const grantedMs = ({ grantedWallMs }: ForeignLease): number => grantedWallMs ?? Number.MAX_SAFE_INTEGER;
   return [...leases].sort((a, b) => grantedMs(b) - grantedMs(a));

@@ -20,7 +20,7 @@ import {
 } from '../terminal/output.ts';
 import { findLeases, type GivenCriteria } from './source.ts';
 
-/** The format of a list: for people, JSON, or CSV (RFC 4180). */
+/** CSV: RFC 4180. */
 type LeaseFormat = 'table' | 'json' | 'csv';
 
 const CSV_COLUMNS = [
@@ -40,7 +40,7 @@ const CSV_COLUMNS = [
   ['reserved_name', 'reservedName'],
 ] as const satisfies readonly (readonly [string, keyof LeaseReport])[];
 
-/** Prints the leases that match every criterion, by address. @returns 0 */
+/** That match every criterion, by address. */
 export async function listLeases(config: string, criteria: GivenCriteria, format: LeaseFormat): Promise<number> {
   const { leases, file } = await findLeases(config, criteria);
   if (file !== undefined) noteFile(file);
@@ -62,11 +62,11 @@ export async function listLeases(config: string, criteria: GivenCriteria, format
   return 0;
 }
 
-/** The region's name for a client, else the operator's, else its own; empty: none. */
+/** The region's name for a client, else the operator's, else its own. */
 export const nameOf = ({ machine, reservedName, hostname }: LeaseReport): string =>
   machine ?? reservedName ?? hostname ?? '';
 
-/** Names the file on standard error: standard output holds only the list. */
+/** Standard output holds only the list. */
 const noteFile = (file: string): void => printError(`rackboot: no daemon answers; read from ${file}`);
 
 function* csvLines(leases: readonly LeaseReport[]): Generator<string> {
@@ -76,7 +76,7 @@ function* csvLines(leases: readonly LeaseReport[]): Generator<string> {
 
 const csvCell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
-/** Prints everything about an address's lease, or about every lease of a client. @throws RackError `not-found` */
+/** About an address's lease, or every lease of a client. @throws RackError `not-found` */
 export async function showLease(config: string, wanted: string, json: boolean): Promise<number> {
   const address = parseIpv4(wanted);
   if (address === undefined && parseMac(wanted) === undefined)
@@ -102,7 +102,7 @@ export async function showLease(config: string, wanted: string, json: boolean): 
 
 const endedShape = z.object({ mac: z.string() });
 
-/** Returns an address that was set aside to its range. @returns 0 @throws RackError as `endLease` */
+/** Returns an address that was set aside to its range. */
 export async function clearAddress(config: string, wanted: string): Promise<number> {
   const address = formatIpv4(addressOf(wanted));
   await askDaemon(loadPlace(config).stateDir, `/leases/clear?address=${address}`, 'POST');
@@ -110,7 +110,7 @@ export async function clearAddress(config: string, wanted: string): Promise<numb
   return 0;
 }
 
-/** Ends a running lease. @returns 0 @throws RackError `bad-argument`, `not-found` if the address has none, as `askDaemon` */
+/** @throws RackError `bad-argument`, `not-found` if the address has none, as `askDaemon` */
 export async function endLease(config: string, wanted: string): Promise<number> {
   const address = formatIpv4(addressOf(wanted));
   const path = `/leases/end?address=${address}`;
@@ -128,7 +128,6 @@ function addressOf(wanted: string): Ipv4 {
   );
 }
 
-/** Everything about a lease, as names and values. */
 export function fieldsOf(lease: LeaseReport): readonly (readonly [string, string])[] {
   const fields: readonly (readonly [string, string | undefined])[] = [
     ['Address', lease.address],

@@ -32,13 +32,13 @@ import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../terminal/config-in-force.ts';
 import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
-/** Criteria as given on the command line. */
+/** As given on the command line. */
 export type GivenCriteria = Readonly<Partial<Record<LeaseCriterion, string | undefined>>>;
 
 /** Leases by address. */
 interface FoundLeases {
   readonly leases: readonly LeaseReport[];
-  /** The file that was read because no daemon answers; undefined: a daemon answered. */
+  /** What was read because no daemon answers. */
   readonly file: string | undefined;
 }
 
@@ -59,7 +59,7 @@ const reportShape = z.object({
   reservedName: z.string().optional(),
 });
 
-/** The leases that match every criterion. @throws RackError as `followDaemon`, `bad-argument` for an unusable criterion */
+/** Leases that match every criterion. @throws RackError as `followDaemon`, `bad-argument` for an unusable criterion */
 export async function findLeases(config: string, criteria: GivenCriteria): Promise<FoundLeases> {
   const { stateDir } = loadPlace(config);
   try {
@@ -70,7 +70,7 @@ export async function findLeases(config: string, criteria: GivenCriteria): Promi
   }
 }
 
-/** The leases of the running daemon, in no particular order. @throws RackError as `followDaemon` */
+/** In no particular order. @throws RackError as `followDaemon` */
 export async function askLeases(stateDir: string, criteria: GivenCriteria): Promise<LeaseReport[]> {
   const query = new URLSearchParams();
   for (const name of LEASE_CRITERIA) {
@@ -125,7 +125,7 @@ function readLeases(config: string, criteria: GivenCriteria): LeaseReport[] {
 }
 
 /**
- * The leases that a daemon left on disk, dated as the daemon's next start would date them.
+ * What a daemon left on disk, dated as its next start would date it.
  * @param moment of this host; the leases' instants relate to its `now`
  * @throws RackError as `copyLeases`
  */

@@ -1,5 +1,5 @@
-// `rackboot machines merge`, `split`, `keep-apart` and `move`: correct which records belong to one machine, and a machine's home rack. Also
-// the part of `machines show` that lists a machine's identifying values.
+// `rackboot machines merge`, `split`, `keep-apart` and `move`: correct which records belong to one machine, and its
+// home rack; and the lines of `machines show` with its identifying values.
 
 import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
@@ -10,7 +10,7 @@ import { ask, tell, type Where } from '../terminal/asking.ts';
 import { devicesShape, findMachineShape, type MachineShape, machineShape, machinesShape } from '../terminal/shapes.ts';
 
 const identityShape = z.object({
-  /** The machine's home racks. An older region does not send them. */
+  /** An older region does not send them. */
   home: z.array(z.string()).default([]),
   is_vouched: z.boolean(),
   power_is_proposed: z.boolean(),
@@ -26,7 +26,7 @@ const identityShape = z.object({
   conflicts: z.array(z.object({ system_id: z.string(), other: z.string(), text: z.string() })),
 });
 
-/** Titles of the kinds of evidence; other kinds keep their API name. */
+/** Other kinds of evidence keep their API name. */
 const TITLES: Readonly<Record<string, string>> = {
   mac: 'Hardware address',
   uuid: 'UUID',
@@ -40,7 +40,7 @@ const TITLES: Readonly<Record<string, string>> = {
 const DEVICES_PATH = '/MAAS/api/2.0/devices/';
 const pathOf = ({ system_id: id }: MachineShape, op: string): string => `${MACHINES_PATH}${id}/?op=${op}`;
 
-/** Finds a machine by system id, hostname, FQDN or hardware address. @throws RackError `not-found` */
+/** By system id, hostname, FQDN or hardware address. @throws RackError `not-found` */
 export async function findMachine(where: Where, wanted: string): Promise<MachineShape> {
   const machines = machinesShape.parse(await ask(where, MACHINES_PATH));
   const found = findMachineShape(machines, wanted);
@@ -57,7 +57,6 @@ export async function findMachine(where: Where, wanted: string): Promise<Machine
   return found;
 }
 
-/** The identifying values of a machine, as lines of `machines show`. */
 export async function identityFields(
   where: Where,
   machine: MachineShape,
@@ -88,20 +87,19 @@ export async function identityFields(
   ];
 }
 
-/** Merges two machines into one. @throws RackError `not-found`, `bad-argument` if the region refuses */
+/** @throws RackError `not-found`, `bad-argument` if the region refuses */
 export async function mergeMachines(argv: Where & { readonly keep: string; readonly other: string }): Promise<number> {
   const [kept, gone] = [await findMachine(argv, argv.keep), await findMachine(argv, argv.other)];
   const raw = await ask(argv, pathOf(kept, 'merge'), 'POST', { other: gone.system_id });
   return tell(argv, raw, `${gone.fqdn} (${gone.system_id}) is now part of ${kept.fqdn} (${kept.system_id}).`);
 }
 
-/** The arguments of a command on one machine. */
 export interface OnMachine extends Where {
   readonly machine: string;
   readonly comment?: string | undefined;
 }
 
-/** Splits interfaces of a machine off into a New machine. @throws RackError as `mergeMachines` */
+/** Splits interfaces off into a New machine. */
 export async function splitMachine(argv: OnMachine & { readonly mac: readonly string[] }): Promise<number> {
   const addresses = argv.mac
     .flatMap((text) => text.split(','))
@@ -117,14 +115,12 @@ export async function splitMachine(argv: OnMachine & { readonly mac: readonly st
   return tell(argv, raw, `${made.fqdn} (${made.system_id}) is a New machine with ${addresses.join(', ')}.`);
 }
 
-/** Records that two machines are not the same. @throws RackError as `mergeMachines` */
 export async function keepApart(argv: OnMachine & { readonly other: string }): Promise<number> {
   const [first, second] = [await findMachine(argv, argv.machine), await findMachine(argv, argv.other)];
   const raw = await ask(argv, pathOf(first, 'keep_apart'), 'POST', { other: second.system_id });
   return tell(argv, raw, `${first.fqdn} and ${second.fqdn} stay two machines, even if they look the same.`);
 }
 
-/** Sets a machine's home rack and network. @throws RackError as `mergeMachines` */
 export async function moveMachine(
   argv: OnMachine & { readonly rack: string; readonly network?: string | undefined },
 ): Promise<number> {

@@ -13,7 +13,7 @@ import { machineShape } from '../terminal/shapes.ts';
 import { findMachine, type OnMachine } from './identity.ts';
 import { parametersOf } from './machine-power.ts';
 
-/** The options and arguments of these commands, by the field that each sets; `power_parameters` name the parameter. */
+/** By the field that each option or argument sets; `power_parameters` name the parameter. */
 const NAMES: OptionNames = {
   arch: '--arch',
   architecture: '--arch',
@@ -34,7 +34,7 @@ const NAMES: OptionNames = {
   user_data: '--user-data',
 };
 
-/** Operations that leave a machine in its state, by the word for what they did. */
+/** Operations that leave a machine in its state, and what they did. */
 const DONE: Readonly<Record<string, string>> = { lock: 'locked', unlock: 'unlocked' };
 
 function changed(where: Where, raw: unknown, op = ''): number {
@@ -47,7 +47,7 @@ function changed(where: Where, raw: unknown, op = ''): number {
   });
 }
 
-/** Adds a New machine. @throws RackError `already-exists` for a machine with one of the addresses, `bad-argument` if the region refuses */
+/** @throws RackError `already-exists` for a machine with one of the addresses, `bad-argument` if the region refuses */
 export async function addMachine(
   argv: Where & {
     readonly macs: readonly string[];
@@ -63,7 +63,7 @@ export async function addMachine(
   const odd = argv.macs.find((text) => parseMac(text) === undefined);
   if (odd !== undefined)
     throw new RackError('bad-argument', `${odd} is not a hardware address: write one as 52:54:00:12:34:56`);
-  // The region would treat a known machine as one that enlists again, and answer with its record.
+  // The region would take a known machine for one that enlists again.
   for (const mac of argv.macs) {
     const query = new URLSearchParams({ op: 'is_registered', mac_address: mac });
     if (z.boolean().parse(await ask(argv, `${MACHINES_PATH}?${query}`)))
@@ -87,10 +87,10 @@ export async function addMachine(
   });
 }
 
-/** States in which a machine is off, or has no work from Rackboot. */
+/** A machine is off, or has no work from Rackboot. */
 const IDLE: ReadonlySet<string> = new Set(['New', 'Ready', 'Allocated']);
 
-/** Asks the person to switch off a machine whose work ended and which no power driver can switch off; empty if unnecessary. */
+/** A person must switch off a machine whose work ended and which no power driver can switch off. */
 export function stillOnNote(before: PoweredMachine, after: PoweredMachine): string {
   const isManual = after.power_type === '' || after.power_type === 'manual';
   if (!isManual || IDLE.has(before.status_name) || !IDLE.has(after.status_name)) return '';
@@ -115,7 +115,6 @@ export async function commandMachine(argv: OnMachine, op: string, fields: Fields
   return 0;
 }
 
-/** Allocates a Ready machine. @throws RackError as `commandMachine` */
 export async function allocateMachine(
   argv: Omit<OnMachine, 'machine'> & {
     readonly machine?: string | undefined;
@@ -138,7 +137,6 @@ export async function allocateMachine(
   return changed(argv, await ask(argv, `${MACHINES_PATH}?op=allocate`, 'POST', fields, NAMES));
 }
 
-/** Deploys a system to a machine. @throws RackError as `commandMachine`, `bad-argument` for an unreadable file */
 export const deployMachine = (
   argv: OnMachine & {
     readonly system: string;
@@ -158,14 +156,13 @@ export const deployMachine = (
     user_data: argv.userData === undefined ? undefined : readGivenFile(argv.userData).toString('base64'),
   });
 
-/** Gives a machine another hostname. @throws RackError as `commandMachine` */
 export async function renameMachine(argv: OnMachine & { readonly name: string }): Promise<number> {
   const { system_id: id } = await findMachine(argv, argv.machine);
   const names = { ...NAMES, hostname: 'NAME' };
   return changed(argv, await ask(argv, `${MACHINES_PATH}${id}/`, 'PUT', { hostname: argv.name }, names));
 }
 
-/** Removes a machine after asking for confirmation. @throws RackError as `commandMachine`, `cancelled` */
+/** Asks before. */
 export async function removeMachine(
   argv: OnMachine & { readonly force: boolean; readonly yes: boolean },
 ): Promise<number> {

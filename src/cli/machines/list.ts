@@ -11,7 +11,7 @@ import { findMachine, identityFields } from './identity.ts';
 import { progressText } from './progress.ts';
 
 const MIB = 1024 * 1024;
-/** Characters of a machine's step, or of the reason of its failure, that the list shows, so that its lines stay short. */
+/** Characters of a machine's step, or of the reason of its failure, in the list. */
 const STEP_CHARACTERS_MAX = 60;
 
 /** The newest audit events of a machine among which its lock is sought. */
@@ -27,7 +27,6 @@ const lockEventsShape = z.object({
   ),
 });
 
-/** The filters of the list. */
 interface ListArguments extends Where {
   readonly search?: string | undefined;
   readonly status?: readonly string[] | undefined;
@@ -35,7 +34,7 @@ interface ListArguments extends Where {
   readonly rack?: readonly string[] | undefined;
 }
 
-/** Prints all machines, or those that match. @throws RackError `bad-argument` for an unknown state or rack */
+/** @throws RackError `bad-argument` for an unknown state or rack */
 export async function listMachines(argv: ListArguments): Promise<number> {
   const { search: q, status, owner, rack } = argv;
   const filters = formOf({ q, status, owner, rack });
@@ -53,7 +52,6 @@ export async function listMachines(argv: ListArguments): Promise<number> {
   });
 }
 
-/** A column of the list. */
 interface Column {
   readonly title: string;
   readonly text: (machine: MachineShape) => string;
@@ -62,13 +60,12 @@ interface Column {
 const RACK: Column = { title: 'RACK', text: ({ rack_names: racks }) => racks.join(' ') };
 const OWNER: Column = { title: 'OWNER', text: ({ owner }) => owner ?? '' };
 
-/** Stands for a value that the machine has not reported. */
 const NOT_KNOWN = '-';
 
 const cpusText = ({ cpu_count: count }: MachineShape): string => (count === 0 ? NOT_KNOWN : String(count));
 const memoryText = ({ memory }: MachineShape): string => (memory === 0 ? NOT_KNOWN : formatBytes(memory * MIB));
 
-/** The columns: RACK only if the machines have several racks, OWNER only if one has an owner. */
+/** RACK only if the machines have several, OWNER only if one has an owner. */
 function columnsFor(machines: readonly MachineShape[]): readonly Column[] {
   const hasOwners = machines.some(({ owner }) => owner !== null);
   const hasRacks = new Set(machines.flatMap(({ rack_names: racks }) => racks)).size > 1;
@@ -86,7 +83,6 @@ function columnsFor(machines: readonly MachineShape[]): readonly Column[] {
   ];
 }
 
-/** The parts of a machine that its firmware reports. */
 function partLines({ hardware_parts: parts }: MachineShape): [string, string][] {
   if (parts === undefined) return [];
   const banks = parts.memory_banks.map(({ locator, size_mib: size, type, speed }) =>
@@ -113,11 +109,11 @@ function partLines({ hardware_parts: parts }: MachineShape): [string, string][] 
   return lines.filter(([, value]) => value !== '');
 }
 
-/** A key of the firmware's words for people: `system_sku` is "System SKU". */
+/** `system_sku` is "System SKU". */
 const labelOf = (key: string): string =>
   asSentence(key.replaceAll('_', ' ')).replace(/\b(?:cpu|sku)\b/gi, (word) => word.toUpperCase());
 
-/** Prints one machine, named by system id, hostname, FQDN or hardware address. @returns 0 @throws RackError `not-found` */
+/** Named by system id, hostname, FQDN or hardware address. @throws RackError `not-found` */
 export async function showMachine(argv: Where & { readonly machine: string }): Promise<number> {
   const found = await findMachine(argv, argv.machine);
   if (argv.json === true) return tell(argv, found, '');
@@ -145,13 +141,13 @@ export async function showMachine(argv: Where & { readonly machine: string }): P
   return 0;
 }
 
-/** The zone and the pool, unless they are the default. */
+/** Unless they are the default. */
 const areaLines = ({ zone, pool }: MachineShape): readonly (readonly [string, string])[] =>
   [['Zone', zone?.name ?? DEFAULT_AREA] as const, ['Pool', pool?.name ?? DEFAULT_AREA] as const].filter(
     ([, name]) => name !== DEFAULT_AREA,
   );
 
-/** The user who locked the machine with the comment, and how to unlock it. The log keeps events for a time only. */
+/** Who locked the machine with which comment, and how to unlock it. The log keeps events for a time only. */
 async function lockText(where: Where, { system_id: id, hostname }: MachineShape): Promise<string> {
   const filter = new URLSearchParams({ level: 'AUDIT', id, limit: String(LOCK_EVENTS_MAX) });
   const { events } = lockEventsShape.parse(await ask(where, `/MAAS/api/2.0/events/?op=query&${filter}`));
@@ -161,7 +157,7 @@ async function lockText(where: Where, { system_id: id, hostname }: MachineShape)
   return `${by}\`rackboot machines unlock ${hostname}\` unlocks it`;
 }
 
-/** The power driver, and the last known state. An older region does not send them. */
+/** An older region does not send them. */
 function powerText(machine: MachineShape): string {
   const { power_type: type, power_state: state, power_state_age: age, power_task: task } = machine;
   if (typeof type !== 'string' || type === '' || type === 'manual') return 'switched by hand';

@@ -28,7 +28,7 @@ const loginsShape = z.array(
 );
 type Login = z.output<typeof loginsShape>[number];
 
-/** Boots a machine into rescue mode, and prints how to log in. @throws RackError if the region refuses */
+/** Prints how to log in, once it may be done. @throws RackError if the region refuses */
 export async function rescueMachine(argv: OnMachine & { readonly wait: boolean }): Promise<number> {
   const { system_id: id } = await findMachine(argv, argv.machine);
   const path = `${MACHINES_PATH}${id}/`;
@@ -45,7 +45,6 @@ export async function rescueMachine(argv: OnMachine & { readonly wait: boolean }
   });
 }
 
-/** Shows how to log in to a machine. @throws RackError `not-found` */
 export async function listLogins(argv: OnMachine): Promise<number> {
   const machine = await findMachine(argv, argv.machine);
   const raw = await ask(argv, `${MACHINES_PATH}${machine.system_id}/?op=logins`);
@@ -53,7 +52,7 @@ export async function listLogins(argv: OnMachine): Promise<number> {
   return tell(argv, raw, lines.join('\n') || `${machine.fqdn} is not in rescue mode and has no debug login.`);
 }
 
-/** Waits until a machine is in rescue mode. @throws RackError `bad-argument` if it failed or took too long */
+/** @throws RackError `bad-argument` if the machine failed or took too long */
 async function waitForLogin(where: Where, path: string): Promise<unknown> {
   const began = systemClock.now();
   let said = '';
@@ -71,7 +70,6 @@ async function waitForLogin(where: Where, path: string): Promise<unknown> {
   }
 }
 
-/** Starts or ends a debug login. @throws RackError if the region refuses */
 export async function debugLogin(
   argv: OnMachine & { readonly for?: string | undefined; readonly off: boolean },
 ): Promise<number> {

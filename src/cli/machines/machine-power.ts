@@ -17,7 +17,7 @@ import { findMachine, type OnMachine } from './identity.ts';
 import { missingProgramLines } from './power-programs.ts';
 import { handNote } from './switched-by-hand.ts';
 
-/** How many of a machine's events, from the start of a switch, are searched for its end. */
+/** A machine's events from the start of a switch that are searched for its end. */
 const EVENTS_MAX = 1000;
 const POLL_MS = 500;
 /** The longest that a switch may take, with the wait for its controller. */
@@ -31,7 +31,7 @@ const powerShape = machineShape.extend({
   power_task: z.string(),
 });
 type PowerShape = z.infer<typeof powerShape>;
-/** The region's answer to a switch. `event_id` is the machine's newest event at that time. */
+/** `event_id` is the machine's newest event at that time. */
 const switchedShape = powerShape.extend({
   event_id: z.number(),
   /** An older region does not send it. */
@@ -40,12 +40,12 @@ const switchedShape = powerShape.extend({
 const stateShape = z.object({ state: z.string(), age: z.number().nullable(), text: z.string() });
 const eventsShape = z.object({ events: z.array(z.object({ type: z.string(), description: z.string() })) });
 
-/** Omits a controller's success response, which adds nothing to the state. */
+/** A controller's success response adds nothing to the state. */
 const plainText = (text: string): string => (/^HTTP 2\d\d\b/.test(text) ? '' : plainWords(text));
 
 const ageText = (seconds: number | null): string => (seconds === null ? '-' : `${formatDuration(seconds * 1000)} ago`);
 
-/** Queries the power of one machine, or prints the last known power of all. @returns 0, or 1 if the query failed */
+/** Queries the power of one machine, or prints the last known power of all. @returns 1 if the query failed */
 export async function showPower(argv: Where & { readonly machine?: string | undefined }): Promise<number> {
   if (argv.machine === undefined) return await showAll(argv);
   const { system_id: id, fqdn } = await findMachine(argv, argv.machine);
@@ -87,8 +87,8 @@ function noteOf(machine: PowerShape): string {
 }
 
 /**
- * Switches a machine. @returns 0; with `wait`, 1 if that failed
- * @throws RackError `not-found`, `bad-argument` if the region refuses, `not-running` while the machine is already being switched
+ * Switches a machine. @returns 1 if `wait`, and that failed
+ * @throws RackError `not-found`, `bad-argument` if the region refuses, `not-running` while it is already being switched
  */
 export async function switchMachine(
   argv: OnMachine & { readonly wait: boolean },
@@ -115,7 +115,7 @@ export async function switchMachine(
   return isDone ? 0 : 1;
 }
 
-/** Explains, after switching on, that a machine with nothing to do switches itself off again. */
+/** A machine with nothing to do switches itself off again. */
 function printWhatFollows({
   status_name: status,
   hostname,
@@ -128,7 +128,7 @@ function printWhatFollows({
   );
 }
 
-/** Waits until the machine's switch is over. @returns false if that takes longer than WAIT_MS_MAX */
+/** @returns false if the switch takes longer than WAIT_MS_MAX */
 async function awaitTask(where: Where, { system_id: id }: PowerShape): Promise<boolean> {
   const path = `${MACHINES_PATH}${id}/`;
   for (let waitedMs = 0; waitedMs < WAIT_MS_MAX; waitedMs += POLL_MS) {
@@ -139,8 +139,8 @@ async function awaitTask(where: Where, { system_id: id }: PowerShape): Promise<b
 }
 
 /**
- * The event that reports the end of a switch in this direction that began at the event `after`. It is the first such event: later ones
- * belong to other commands. Undefined: another command replaced the switch, or it has not ended.
+ * The first event after `after` that reports the end of a switch in this direction; later ones belong to other
+ * commands. Undefined: another command replaced the switch, or it has not ended.
  */
 async function findEnd(where: Where, { system_id: id }: PowerShape, after: number, way: 'on' | 'off') {
   const query = new URLSearchParams({ id, after: String(after), limit: String(EVENTS_MAX), level: 'DEBUG' });
@@ -149,7 +149,6 @@ async function findEnd(where: Where, { system_id: id }: PowerShape, after: numbe
   return events.findLast(({ type }) => ends.includes(type));
 }
 
-/** Sets a machine's power driver and parameters. @throws RackError `not-found`, `bad-argument` */
 export async function setPower(
   argv: OnMachine & {
     readonly type: string;
@@ -165,17 +164,16 @@ export async function setPower(
   });
   const { fqdn, power_type: type } = powerShape.parse(raw);
   tell(argv, raw, `${fqdn} (${id}) is now switched by ${type === '' || type === 'manual' ? 'hand' : type}.`);
-  // A remote region switches it with its own programs, which are not visible here. Imported late, because the other commands need no schemas.
+  // A remote region switches it with its own programs. Imported late: the other commands need no schemas.
   const { isRegionElsewhere } = await import('../../config/load.ts');
   if (!isRegionElsewhere(argv.config)) for (const line of missingProgramLines([type])) printError(line);
   return 0;
 }
 
-/** The parameters of a driver, as typed. @throws RackError `bad-argument` */
 export const parametersOf = (typed: readonly string[]): Readonly<Record<string, string>> =>
   Object.fromEntries(typed.map(parseParameter));
 
-/** `name=value`, or `name@file` for the first line of a file. @throws RackError `bad-argument` */
+/** `name=value`, or `name@file` for the first line of a file. */
 function parseParameter(text: string): readonly [string, string] {
   const [, name, mark, rest = ''] = /^([a-z0-9_]{1,64})([=@])(.*)$/is.exec(text) ?? [];
   if (name === undefined) {

@@ -1,5 +1,5 @@
-// `rackboot power check` queries a machine's power controller from this host, with the region's drivers. `rackboot power key` prints the key
-// with which Rackboot logs in to hypervisors.
+// `rackboot power check` queries a machine's power controller from this host, with the region's drivers. `rackboot
+// power key` prints the key with which Rackboot logs in to hypervisors.
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
@@ -29,7 +29,7 @@ const surroundingsOf = (config: string): PowerSurroundings => ({
   sshIdentity: () => regionSshIdentity(config),
 });
 
-/** The region's key; it may be read while the region runs. Before the region's first start, makes a key that the store adopts later. */
+/** May be read while the region runs. Before its first start, makes a key that the store adopts later. */
 async function regionSshIdentity(config: string): Promise<SshIdentity> {
   const place = loadStorePlace(config);
   const { stateDir } = place;
@@ -42,7 +42,7 @@ async function regionSshIdentity(config: string): Promise<SshIdentity> {
   }
 }
 
-/** A signal for one query, aborted when the query takes too long. */
+/** Aborted when a query takes too long. */
 function questionSignal(): AbortSignal {
   const controller = new AbortController();
   systemClock.schedule(COMMAND_MS_MAX.query, () => controller.abort());
@@ -130,7 +130,7 @@ function printOutcome(controller: string, { kind, state, detail, said }: PowerOu
   ]);
 }
 
-/** Prints the line for a hypervisor's authorized_keys, creating the key if there is none. @returns 0 */
+/** The line for a hypervisor's authorized_keys; creates the key if there is none. */
 export async function printPowerKey(config: string): Promise<number> {
   const { stateDir } = loadPlace(config);
   becomeMakerOf(stateDir);

@@ -53,7 +53,6 @@ interface RenderFlags {
 const sourceOf = ({ preseeds }: RackConfig): TemplateSource =>
   new TemplateSource(new TextDirectory(preseeds.directory), new TextDirectory(SHIPPED_DIRECTORY));
 
-/** Lists all templates. @returns 0 */
 export async function listPreseeds(file: string, json: boolean): Promise<number> {
   const { config } = await loadServed(file);
   const templates = sourceOf(config).list();
@@ -69,7 +68,7 @@ export async function listPreseeds(file: string, json: boolean): Promise<number>
   return 0;
 }
 
-/** Prints one template unchanged. @returns 0 @throws RackError `not-found`, `bad-argument` if it cannot be read */
+/** Unchanged. @throws RackError `not-found`, `bad-argument` if it cannot be read */
 export async function showPreseed(file: string, name: string): Promise<number> {
   const { config } = await loadServed(file);
   const leftOut = leftOutNote(config.stateDir);
@@ -83,9 +82,9 @@ export async function showPreseed(file: string, name: string): Promise<number> {
 }
 
 /**
- * Prints a machine's preseed. The region renders it, as it would for the machine.
+ * As the region would render it for the machine.
  *
- * @returns 0, or 1 if the template has an error
+ * @returns 1 if the template has an error
  * @throws RackError `not-found`, `not-running`, `bad-argument`
  */
 export async function renderForMachine(flags: RenderFlags): Promise<number> {
@@ -108,7 +107,6 @@ export async function renderForMachine(flags: RenderFlags): Promise<number> {
   return 0;
 }
 
-/** @returns the exit code */
 function printPreseed(result: z.output<typeof resultShape>, json: boolean): number {
   if (json) printJson(result);
   else if (!result.ok) printError(`rackboot: ${result.file}:${result.line}: ${result.reason}`);
@@ -121,7 +119,7 @@ function printPreseed(result: z.output<typeof resultShape>, json: boolean): numb
   return result.ok ? 0 : 1;
 }
 
-/** The base URL at which this machine reaches the rack: in the machine's network, else in any network. */
+/** At which this machine reaches the rack: in its network, else in any. */
 function baseUrl(machine: MachineShape, config: RackConfig): string {
   const seen = machine.interface_set.flatMap(({ discovered = [] }) =>
     discovered.map(({ ip_address: address }) => address),

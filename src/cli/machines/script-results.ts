@@ -13,9 +13,9 @@ import { machineShape } from '../terminal/shapes.ts';
 import { findMachine } from './identity.ts';
 
 const POLL_MS = 1000;
-/** States in which scripts run. */
+/** In which scripts run. */
 const AT_WORK: ReadonlySet<string> = new Set(['Commissioning', 'Testing']);
-/** How many of the last printed characters are searched for in the next output, to continue after them. */
+/** The last printed characters, after which the next output continues. */
 const OVERLAP = 256;
 
 const resultShape = z.looseObject({
@@ -47,7 +47,7 @@ interface ResultArguments extends Where {
 
 const decode = (base64: string | undefined): string => Buffer.from(base64 ?? '', 'base64').toString('utf8');
 
-/** Prints results. @returns 0, or 1 if the followed run did not pass @throws RackError `not-found` */
+/** @returns 1 if the followed run did not pass @throws RackError `not-found` */
 export async function showResults(argv: ResultArguments): Promise<number> {
   const found = await findMachine(argv, argv.machine);
   const path = `/MAAS/api/2.0/nodes/${found.system_id}/results/`;
@@ -96,7 +96,7 @@ async function printOutput(
   return 0;
 }
 
-/** Prints the results of a machine's run until the machine has finished. */
+/** Until the machine has finished. */
 class Follower {
   readonly #where: Where;
   readonly #systemId: string;
@@ -151,7 +151,7 @@ class Follower {
   }
 }
 
-/** The part of `now` that is new since `before`. If the beginning has been dropped, the part after the last characters of `before`. */
+/** What is new since `before`. If the beginning has been dropped, the part after the last characters of `before`. */
 export function newPart(before: string, now: string): string {
   if (now.startsWith(before)) return now.slice(before.length);
   const last = before.slice(-OVERLAP);

@@ -7,17 +7,15 @@ import { NAMED_COMMANDS } from '../../named-commands.ts';
 import { findNamed, type Noun, parametersOf, summaryOf } from '../clients/description.ts';
 import type { SharedOptions } from '../terminal/shared-options.ts';
 
-/** Rackboot's own commands with neither subcommands nor arguments: a word after them can only name an operation. */
+/** Without subcommands and arguments: a word after them can only name an operation. */
 const WITHOUT_ARGUMENTS: ReadonlySet<string> = new Set(['events']);
 
-/** The subcommands of Rackboot's own command for a noun, between spaces; empty: it has none; undefined: there is no such command. */
+/** Of Rackboot's own command for a noun, between spaces; undefined: there is no such command. */
 const ownSubcommands = (noun: string): string | undefined =>
   Object.hasOwn(NAMED_COMMANDS, noun) ? NAMED_COMMANDS[noun] : undefined;
 
-/** True if Rackboot has a command of its own with this name. */
 export const isOwnCommand = (name: string): boolean => ownSubcommands(name) !== undefined;
 
-/** The options of every generated command. */
 export const OPERATION_OPTIONS = ['--api', '--config', '--help', '--json', '--profile'];
 
 /** The arguments with Rackboot's own spelling of the noun: `ssh-keys` is `sshkeys`. */
@@ -31,7 +29,7 @@ export function withOwnNoun(args: readonly string[]): readonly string[] {
   return own === undefined ? args : [own.name, ...rest];
 }
 
-/** True if these words are not a command of Rackboot's own, so that the table of operations may have them. */
+/** True if the table of operations may have these words. */
 export function mayBeOperation([noun = '-', action = '-']: readonly string[]): boolean {
   if (noun.startsWith('-')) return false;
   const own = ownSubcommands(noun);
@@ -50,11 +48,10 @@ export function findOperationNoun(
   return isNamed ? noun : undefined;
 }
 
-/** The operations of a noun that are not subcommands of Rackboot's own command. */
+/** Those that are not subcommands of Rackboot's own command. */
 export const untaken = ({ name, actions }: Noun): Noun['actions'] =>
   actions.filter((action) => !(ownSubcommands(name) ?? '').split(' ').includes(action.name));
 
-/** Adds the commands of a noun to a command line. */
 export function operationCommands<T>(
   parser: Argv<T>,
   noun: Noun,
@@ -100,7 +97,7 @@ export function operationCommands<T>(
   });
 }
 
-/** The same operation of version 1.0; `action` if that version has none. */
+/** The same operation of version 1.0, if that version has it. */
 async function preferVersion1(noun: Noun, action: Noun['actions'][number]): Promise<Noun['actions'][number]> {
   const { ownNouns } = await import('./own-nouns.ts');
   const other = findNamed(ownNouns('1.0'), noun.name);

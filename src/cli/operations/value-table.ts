@@ -1,11 +1,12 @@
-// Any answer of the API as text for people: lists as tables, objects as fields. Pure.
+// Any answer of the API as text for people: lists as tables, objects as fields.
 //
 // 1. A table has as many columns as fit into the width, those that name an entry first. `--json` shows everything.
-// 2. An object around one list, such as a page of events, is shown as the table of the list, then as the fields that it has besides.
+// 2. An object around one list, such as a page of events, is shown as the table of the list, then as the fields that it
+//    has besides.
 
 import { isFields } from '../../fields.ts';
 
-/** The columns that a person looks for first, in this order. */
+/** What a person looks for first, in this order. */
 const FIRST = [
   'id',
   'system_id',
@@ -36,7 +37,7 @@ interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** A value in a few words; empty if it contains nothing to show. */
+/** Empty if it contains nothing to show. */
 export function wordsOf(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (Array.isArray(value))
@@ -61,7 +62,7 @@ const cellOf = (value: unknown): string => {
 
 const rankOf = (key: string): number => (FIRST.includes(key) ? FIRST.indexOf(key) : FIRST.length);
 
-/** A list as a table. @param width columns of the terminal */
+/** @param width columns of the terminal */
 export function tableOf(list: readonly unknown[], width: number): Table {
   if (!list.every(isFields)) return { headings: ['VALUE'], rows: list.map((value) => [cellOf(value)]) };
   const keys = [...new Set(list.flatMap((entry) => Object.keys(entry)))].filter((key) => !LEFT_OUT.has(key));
@@ -94,7 +95,7 @@ export function listIn(
   return isPage ? { list, others: Object.fromEntries(entries.filter(([key]) => key !== name)) } : undefined;
 }
 
-/** An object as fields, with nested objects and lists in a few words. */
+/** Nested objects and lists are in a few words. */
 export const fieldsOf = (value: object): readonly (readonly [string, string])[] =>
   Object.entries(value).flatMap(([key, one]): readonly (readonly [string, string])[] => {
     const text = wordsOf(one);

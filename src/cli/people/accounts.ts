@@ -1,5 +1,5 @@
-// `rackboot createadmin`, `rackboot password` and `rackboot apikey`: change the region's store directly, so they work before the daemon's
-// first start and alongside a running one.
+// `rackboot createadmin`, `rackboot password` and `rackboot apikey`: change the region's store directly, before the
+// daemon's first start and alongside a running one.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { shellWord } from '../../clean-text.ts';
@@ -24,10 +24,8 @@ import { formatDuration, print, printError, printTable } from '../terminal/outpu
 import { openPrompt } from '../terminal/prompt.ts';
 import { becomeMakerOf, becomeOwnerOf } from '../terminal/state-owner.ts';
 
-/** More mistakes than any person makes. */
 const MISTAKES_MAX = 50;
 
-/** The account whose password to read, and the source of the password. */
 export interface PasswordFlags {
   readonly username: string;
   /** `-`: standard input; undefined: ask on the terminal. */
@@ -36,18 +34,17 @@ export interface PasswordFlags {
 
 interface AdministratorFlags extends Omit<PasswordFlags, 'username'> {
   readonly config: string;
-  /** Undefined: ask for it on the terminal, and for the e-mail address as well. */
+  /** Undefined: ask for it and for the e-mail address on the terminal. */
   readonly username?: string | undefined;
   readonly email?: string | undefined;
   readonly password?: string | undefined;
 }
 
-/** @throws RackError `already-exists` */
 export function refuseTaken(username: string, names: readonly string[]): void {
   if (names.includes(username)) throw nameTaken(username);
 }
 
-/** Makes an administrator. @returns 0 */
+/** Makes an administrator. */
 export async function createAdministrator(written: AdministratorFlags): Promise<number> {
   const place = loadStorePlace(written.config);
   const { username, email } = await nameOnTerminal(written);
@@ -60,8 +57,8 @@ export async function createAdministrator(written: AdministratorFlags): Promise<
     });
   }
   const account = { username, email, password: given ?? (await readPassword(flags)) };
-  // Checked before `withStore`, which would create a store.
-  // MAAS's command takes any password on its command line, and scripts rely on that. Prompts and files have the minimum.
+  // Before `withStore`, which would create a store. MAAS's command takes any password on its command line, and scripts
+  // rely on that; prompts and files have the minimum.
   const isShort = flags.password !== undefined && flags.password.length < PASSWORD_MIN;
   const problem = newUserProblem(account, isShort);
   if (problem !== undefined) throw new RackError('bad-argument', problem);
@@ -74,7 +71,7 @@ export async function createAdministrator(written: AdministratorFlags): Promise<
   return 0;
 }
 
-/** The name and the e-mail address from the flags. If the name is missing, asks for it, and for the address unless the flags have one. */
+/** Asks for a missing name, and then for the e-mail address unless the flags have one. */
 export async function nameAdministrator(
   { username, email }: Pick<AdministratorFlags, 'username' | 'email'>,
   ask: (question: string) => Promise<string>,
@@ -84,7 +81,6 @@ export async function nameAdministrator(
   return { username: name, email: email ?? (await ask('E-mail address, or nothing: ')).trim() };
 }
 
-/** @throws RackError `bad-argument` if there is no terminal to ask on */
 async function nameOnTerminal(
   flags: AdministratorFlags,
 ): Promise<{ readonly username: string; readonly email: string }> {
@@ -100,9 +96,7 @@ async function nameOnTerminal(
 }
 
 /**
- * Sets a new password for an account. This takes write access to the state directory, which root and the service's user have.
- *
- * @returns 0
+ * Sets a new password for an account: whoever may write the state directory can.
  * @throws RackError `not-found`, `bad-argument`, `store-unwritable`
  */
 export async function resetPassword(flags: PasswordFlags & { readonly config: string }): Promise<number> {
@@ -110,7 +104,7 @@ export async function resetPassword(flags: PasswordFlags & { readonly config: st
   const { username } = flags;
   checkHasAccounts(place, username);
   const given = await givenPassword(flags);
-  // Refuse an unknown name before a person types a password. The store is closed while the person types.
+  // Before a person types a password, and closed while the person types.
   if (given === undefined) await withStore(place, (store) => checkUser(store, username));
   const password = given ?? (await readPassword(flags));
   await withStore(place, async (store) => {
@@ -121,7 +115,6 @@ export async function resetPassword(flags: PasswordFlags & { readonly config: st
   return 0;
 }
 
-/** @throws RackError `not-found` */
 async function checkUser(store: RegionStore, username: string): Promise<void> {
   if ((await store.accounts.findUser(username)) !== undefined) return;
   const remedy = `${await didYouMeanUser(store, username)}\`rackboot users list\` shows all`;
@@ -138,7 +131,7 @@ interface ApiKeyFlags {
   readonly remove?: string | undefined;
 }
 
-/** Makes an API key and prints only the key; or shows or removes keys. @returns 0 */
+/** Makes an API key and prints only the key; or shows or removes keys. */
 export async function printApiKey(flags: ApiKeyFlags): Promise<number> {
   const place = loadStorePlace(flags.config);
   checkHasAccounts(place, flags.username);
@@ -170,7 +163,7 @@ async function removeApiKey(store: RegionStore, username: string, given: string)
   print(`${username}'s API key ${tokenKey} is removed: requests with it are refused from now on.`);
 }
 
-/** Requires a store: opening would create an empty one, which changing an account must not leave behind. @throws RackError `not-found` */
+/** Opening would create an empty store. */
 function checkHasAccounts(place: StorePlace, username: string): void {
   if (hasStore(place)) return;
   const { stateDir } = place;
@@ -180,15 +173,15 @@ function checkHasAccounts(place: StorePlace, username: string): void {
   );
 }
 
-/** @throws RackError as `openStore`, and `permission-denied` with the remedy if this user may not enter the state directory */
+/** As `openStore`, but with the remedy for a user who may not enter the state directory. */
 async function openAccounts(place: StorePlace): Promise<RegionStore> {
   const { stateDir } = place;
   try {
     return await openStore(place);
   } catch (error) {
-    // `config-invalid` is about a file that the configuration names, and has its own remedy.
+    // `config-invalid` is about a file that the configuration names.
     const isForbidden = error instanceof RackError && error.code !== 'config-invalid' && isOwnershipError(error.cause);
-    // Without the directory, the error of `openStore` says how to make it.
+    // The error of `openStore` says how to make the directory.
     if (!isForbidden || !existsSync(stateDir)) throw error;
     const text = `${ownUserName()} may not change the accounts of ${stateDir}: ${readerRemedy(stateDir)}`;
     throw new RackError('permission-denied', text, { cause: error });
@@ -206,7 +199,7 @@ async function withStore<T>(place: StorePlace, action: (store: RegionStore) => T
   }
 }
 
-/** Asks for a password twice, and starts over after a mistake. @throws RackError `bad-argument` after MISTAKES_MAX mistakes */
+/** Asks for a password twice, and again after a mistake. */
 export async function askPassword(
   username: string,
   ask: (question: string) => Promise<string>,
@@ -214,7 +207,6 @@ export async function askPassword(
 ): Promise<string> {
   for (let mistakes = 0; mistakes < MISTAKES_MAX; mistakes += 1) {
     const password = await ask(`Password for ${username} (at least ${PASSWORD_MIN} characters): `);
-    // A short password is refused before it is typed twice.
     if (password.length < PASSWORD_MIN) tell(`A password has at least ${PASSWORD_MIN} characters.`);
     else if (password !== (await ask('Once more: '))) tell('The two passwords differ.');
     else return password;
@@ -222,12 +214,12 @@ export async function askPassword(
   throw new RackError('bad-argument', 'no usable password; nothing was changed');
 }
 
-/** Reads the password before this process switches users, as perhaps only root may read the file; undefined: no file is named. */
+/** Before this process switches users: perhaps only root may read the file. */
 const givenPassword = async (flags: PasswordFlags): Promise<string | undefined> =>
   flags.passwordFile === undefined ? undefined : await readPassword(flags);
 
 /**
- * Reads a password: the first line of the file, or without a file from the terminal, which does not show it.
+ * The first line of the file, or without a file from the terminal, which does not show it.
  * @throws RackError as `fileFault`, `bad-argument`, `cancelled`
  */
 export async function readPassword(flags: PasswordFlags): Promise<string> {
@@ -249,7 +241,6 @@ export async function readPassword(flags: PasswordFlags): Promise<string> {
   }
 }
 
-/** True for a file that every user of this host can read. */
 function isReadableByOthers(path: string): boolean {
   if (path === '-') return false;
   const found = statSync(path, { throwIfNoEntry: false });

@@ -28,7 +28,7 @@ const linkShape = z.object({ username: z.string(), url: z.string() });
 
 const tagPath = (name: string): string => `${TAGS}${encodeURIComponent(name)}/`;
 
-/** Prints a link that signs a browser in. Only its URL goes to standard output. @returns 0 */
+/** Only the URL goes to standard output. */
 export async function printPageLink(argv: Where & { readonly username?: string | undefined }): Promise<number> {
   const raw = await ask(argv, '/MAAS/login/link/', 'POST', { username: argv.username });
   const { username, url } = linkShape.parse(raw);
@@ -40,7 +40,7 @@ export async function printPageLink(argv: Where & { readonly username?: string |
 const usernames = async (where: Where): Promise<readonly string[]> =>
   usersShape.parse(await ask(where, USERS)).map(({ username }) => username);
 
-/** @throws RackError `not-found` with the nearest name and the command that lists all */
+/** The error has the nearest name and the command that lists all. */
 function requireIn(names: readonly string[], what: 'user' | 'tag', wanted: string): void {
   if (!names.includes(wanted))
     throw new RackError(
@@ -66,14 +66,13 @@ export async function listUsers(where: Where): Promise<number> {
   });
 }
 
-/** Makes an account. @throws RackError `bad-argument` */
 export async function addUser(
   argv: Where & PasswordFlags & { readonly email: string; readonly admin: boolean },
 ): Promise<number> {
   const { username, email } = argv;
-  // Loaded here: the module that reads passwords also loads the region's store, which most commands do not need.
+  // The module that reads passwords also loads the region's store, which most commands do not need.
   const { readPassword, refuseTaken } = await import('./accounts.ts');
-  // Refuse a taken name before a person types a password.
+  // Before a person types a password.
   if (argv.passwordFile === undefined) refuseTaken(username, await usernames(argv));
   const password = await readPassword(argv);
   const fields = { username, email, password, is_superuser: String(argv.admin) };
@@ -81,7 +80,7 @@ export async function addUser(
   return tell(argv, raw, `${username} is ${argv.admin ? 'an administrator' : 'a user'}.`);
 }
 
-/** Removes an account and its keys, after a confirmation. @throws RackError `not-found`, `cancelled`, `bad-argument` if it owns machines or is the last one */
+/** Removes an account and its keys, after a confirmation. The region refuses one that owns machines, and the last one. */
 export async function removeUser(argv: Where & { readonly username: string; readonly yes: boolean }): Promise<number> {
   const { username } = argv;
   requireIn(await usernames(argv), 'user', username);
@@ -90,7 +89,7 @@ export async function removeUser(argv: Where & { readonly username: string; read
   return tell(argv, { username }, `The account ${username} is removed.`);
 }
 
-/** Prints the tags with their numbers of machines, and their definitions if one has any. */
+/** With their numbers of machines, and their definitions if one has any. */
 export async function listTags(where: Where): Promise<number> {
   const raw = await ask(where, TAGS);
   const tags = tagsShape.parse(raw);
@@ -116,7 +115,6 @@ interface TagArguments extends Where {
 
 const TAG_NAMES = { comment: '--comment', kernel_opts: '--kernel-opts', definition: '--definition' };
 
-/** Makes a tag. @throws RackError `bad-argument` */
 export async function addTag(argv: TagArguments): Promise<number> {
   const { name, comment = '', kernelOpts = '' } = argv;
   const fields = { name, comment, kernel_opts: kernelOpts };
@@ -125,7 +123,7 @@ export async function addTag(argv: TagArguments): Promise<number> {
   return tell(argv, raw, `The tag ${name} is created. ${next}.`);
 }
 
-/** Changes what is given of a tag. @throws RackError `not-found`, `bad-argument` */
+/** Changes what is given of a tag. */
 export async function changeTag(
   argv: TagArguments & { readonly rename?: string | undefined; readonly definition?: string | undefined },
 ): Promise<number> {
@@ -138,7 +136,6 @@ export async function changeTag(
   return tell(argv, raw, `The tag ${name} is changed${rename === undefined ? '' : `, and now called ${rename}`}.`);
 }
 
-/** Removes a tag. @throws RackError `not-found` */
 export async function removeTag(argv: Where & { readonly name: string }): Promise<number> {
   const { name } = argv;
   await requireTag(argv, name);
@@ -146,7 +143,7 @@ export async function removeTag(argv: Where & { readonly name: string }): Promis
   return tell(argv, { name }, `The tag ${name} is removed.`);
 }
 
-/** Adds a tag to machines, and removes it from others. @throws RackError `not-found`, `bad-argument` */
+/** Adds a tag to machines, and removes it from others. */
 export async function tagMachines(
   argv: Where & {
     readonly name: string;

@@ -43,8 +43,8 @@ const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
 
 /**
  * Prints each finding as it arrives. @returns 0 if all is well, else 1
- * @throws RackError `bad-argument` on a region without a rack; `permission-denied` if this user may not read the rack's state or enter its
- * network, without which its services cannot be judged
+ * @throws RackError `bad-argument` on a region without a rack; `permission-denied` if this user may not read the rack's
+ *   state or enter its network
  */
 export async function runDoctor(file: string, { outsideName, fixHint, json }: DoctorArguments): Promise<number> {
   const findings: Finding[] = [];
@@ -96,7 +96,7 @@ export async function runDoctor(file: string, { outsideName, fixHint, json }: Do
   return healthy ? 0 : 1;
 }
 
-/** How the rack gets its first network. `init` stores it without the daemon, which would not learn of it. */
+/** `init` stores a network without the daemon, which would not learn of it. */
 function networkWords(file: string, { uplink }: RackConfig): string {
   if (uplink.mode === 'remote')
     return `write one into ${file} (cluster_interfaces), or store it on the host of the region`;
@@ -104,16 +104,15 @@ function networkWords(file: string, { uplink }: RackConfig): string {
   return `\`sudo rackboot config set ${INTERFACES_KEY}.NAME VALUE\` stores one: docs/networks.md`;
 }
 
-/** The command that starts the rack, and for a unit the command that shows why it stopped. */
+/** For a unit also the command that shows why it stopped. */
 function startWords(file: string): string {
   const start = startCommand(file);
   return start.includes('systemctl') ? `${start}; sudo journalctl -u rackboot -n 20` : start;
 }
 
 /**
- * Moves this command into the network namespace of the running rack: from another, each of the rack's networks would look dead.
+ * From another namespace, each of the rack's networks would look dead.
  * @returns where the rack is; undefined: in this command's own namespace
- * @throws RackError `permission-denied`
  */
 async function enterNetworkOf(pid: number): Promise<string | undefined> {
   const entry = await enterNamespaceOf(pid);
@@ -132,7 +131,7 @@ function printFinding({ check, ok, isNote, text, fix }: Finding): void {
   for (const line of fix?.split('\n') ?? []) print(`       fix: ${line}`);
 }
 
-/** The running rack's status; `none`: no rack runs; `silent`: one runs but gave no usable answer. */
+/** `none`: no rack runs; `silent`: one runs but gave no usable answer. */
 async function askRunning(stateDir: string): Promise<z.output<typeof runningShape> | 'none' | 'silent'> {
   try {
     return runningShape.parse(await askDaemon(stateDir, '/status'));
@@ -147,7 +146,7 @@ const UNACCEPTED: Readonly<Record<string, string>> = {
   incompatible: 'its region cannot work with this rack',
 };
 
-/** Why a remote region does not accept this rack, and the remedy; undefined: it does, or it does not answer. */
+/** Why a remote region does not accept this rack, if it answers. */
 function unacceptedText(region: z.output<typeof runningShape>['region']): string | undefined {
   const what = UNACCEPTED[region?.state ?? ''];
   return what === undefined
@@ -155,7 +154,6 @@ function unacceptedText(region: z.output<typeof runningShape>['region']): string
     : `${what}: ${region?.link?.text || 'on the host of its region, see rackboot racks'}`;
 }
 
-/** Why leases cannot be stored; undefined: they can. */
 const journalProblem = ({ journal }: z.output<typeof runningShape>): string | undefined =>
   journal.available ? undefined : `leases cannot be stored: ${journal.reason ?? 'too many wait for the disk'}`;
 
@@ -166,7 +164,7 @@ async function runningFacts(
   return typeof running === 'string' ? undefined : { ...running, powerTypes: await askPowerTypes(stateDir) };
 }
 
-/** The power types of all machines; undefined: the region does not answer. */
+/** Undefined: the region does not answer. */
 async function askPowerTypes(stateDir: string): Promise<readonly string[] | undefined> {
   try {
     return machinesShape.parse(await askDaemon(stateDir, MACHINES_PATH)).map((one) => one.power_type);

@@ -8,14 +8,16 @@ import { Narrator } from '../../lab/narrator.ts';
 import { whenParentEnds } from '../../lab/parent-end.ts';
 import { runVirtualLab } from '../../lab/virtual-lab.ts';
 
-/** The flags of the command line. */
 interface LabFlags {
   readonly vm: boolean;
   readonly machines: number;
   readonly racks: number;
 }
 
-/** Runs until Ctrl-C, or until the program that started it ends. @returns 0, or 1 if the virtual machine failed @throws RackError `bad-argument` for an unusable size */
+/**
+ * Until Ctrl-C, or until the program that started it ends. @returns 1 if the virtual machine failed @throws RackError
+ * `bad-argument` for an unusable size
+ */
 export async function runLab(flags: LabFlags): Promise<number> {
   const { vm, machines, racks } = flags;
   judgeSize('machines', machines, HALL_MACHINES_MAX);
@@ -28,8 +30,8 @@ export async function runLab(flags: LabFlags): Promise<number> {
   if (vm && machines * racks > 1)
     throw new RackError('bad-argument', '--vm runs one virtual machine on one rack: omit --machines and --racks');
   const interrupted = new Promise<void>((resolve) => {
-    // SIGHUP: the terminal was closed, which must leave as little behind as Ctrl-C does. npm passes on a Ctrl-C that the terminal has
-    // already sent here, so the second one must not interrupt the shutdown.
+    // SIGHUP: the terminal was closed, which must leave as little behind as Ctrl-C does. npm passes on a Ctrl-C that
+    // the terminal has already sent here, so the second one must not interrupt the shutdown.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
     whenParentEnds(resolve);
   });
@@ -44,7 +46,6 @@ export async function runLab(flags: LabFlags): Promise<number> {
   return outcome.kind === 'failed' ? 1 : 0;
 }
 
-/** @throws RackError `bad-argument` */
 function judgeSize(name: string, value: number, max: number): void {
   if (Number.isInteger(value) && value >= 1 && value <= max) return;
   const given = Number.isNaN(value) ? 'needs' : `is ${value}, but must be`;

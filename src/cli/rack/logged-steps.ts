@@ -17,33 +17,31 @@ export const stepShape = z.looseObject({
   fields: z.record(z.string(), z.unknown()),
 });
 
-/** One step of a machine. */
 export type Step = z.infer<typeof stepShape> & {
-  /** The other rack that reported it; undefined: this host's. */
+  /** Undefined: this host's. */
   readonly rack?: string | undefined;
 };
 
-/** An event of the region's log. */
 export const loggedEventShape = z.looseObject({
   level: z.string(),
   description: z.string(),
   time: z.string(),
   /** Null: the region's own event. */
   kind: z.string().nullish(),
-  /** The rack that reported it; null: none, or a removed one. */
+  /** Null: none, or a removed rack. */
   rack: z.string().nullish(),
 });
 
-/** Replaces the number of the boot for steps from the region's log that are older than the rack's start. */
+/** The boot of steps from the region's log that are older than the rack's start. */
 const BEFORE_START = -1;
-/** The same for later steps that this network card's timeline lacks: they may come from another card of the machine. */
+/** Of later steps that this network card's timeline lacks: they may come from another card of the machine. */
 const SINCE_START = -2;
 
 /**
- * The steps that the log adds to the timeline: first those of this rack, then those of each other rack.
+ * First those of this rack, then those of each other.
  *
  * @param events newest first
- * @param firstMs wall time of the timeline's first step; undefined: it is empty
+ * @param firstMs wall time of the timeline's first step
  * @param startedMs wall time of the rack's start; undefined: the rack does not report it
  */
 export function loggedSteps(
@@ -75,7 +73,7 @@ export function loggedSteps(
   return [...byRack.values()].flat();
 }
 
-/** The heading of the steps of one boot or one rack. @param isElsewhere the machine's home is another rack */
+/** @param isElsewhere the machine's home is another rack */
 export function headOf({ boot, rack }: Pick<Step, 'boot' | 'rack'>, isElsewhere: boolean): string {
   if (rack !== undefined) return `reported by rack ${rack}`;
   if (boot === BEFORE_START) return 'before the rack started';

@@ -9,7 +9,7 @@ type RegionStatus = z.infer<typeof statusShape>['region'];
 
 type Addresses = NonNullable<NonNullable<RegionStatus>['link']>['addresses'];
 
-/** A line about each of several addresses of the region. @param nowMs wall time */
+/** @param nowMs wall time */
 function addressLines(addresses: Addresses, nowMs: number): readonly string[] {
   if (addresses.length < 2) return [];
   const failed = failedAddresses(addresses, nowMs);
@@ -23,7 +23,7 @@ function addressLines(addresses: Addresses, nowMs: number): readonly string[] {
   return [...working, ...failed.map((text) => `Beware  ${text}`)];
 }
 
-/** For each of several addresses of the region at which none answers: why, and for how long. @param nowMs wall time */
+/** Addresses at which no region answers: why, and for how long. @param nowMs wall time */
 export function failedAddresses(addresses: Addresses, nowMs: number): readonly string[] {
   if (addresses.length < 2) return [];
   return addresses.flatMap(({ failure }) =>
@@ -41,7 +41,7 @@ export function awayText(region: RegionStatus): string | undefined {
     : `serves this rack at none of its ${counted(link.addresses.length, 'address', 'addresses')} (${since})`;
 }
 
-/** The lines about the region. @param nowMs wall time */
+/** @param nowMs wall time */
 export function regionLines(region: RegionStatus, machines: number, nowMs: number): readonly string[] {
   if (region === undefined) return ['Region  not started'];
   const ago = (atMs: number): string => `${formatDuration(nowMs - atMs)} ago`;

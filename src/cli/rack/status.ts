@@ -17,7 +17,6 @@ const KEYS_SHOWN_MAX = 8;
 type Status = z.output<typeof statusShape>;
 type ForeignServer = NonNullable<NonNullable<Status['dhcp']>['foreign']>[number];
 
-/** A line for each foreign DHCP server. */
 function foreignLines(servers: readonly ForeignServer[], nowMs: number): readonly string[] {
   return servers.map((server) => {
     const {
@@ -48,7 +47,7 @@ function foreignLines(servers: readonly ForeignServer[], nowMs: number): readonl
   });
 }
 
-/** How full a network's dynamic range is; empty without a range. */
+/** How full a network's dynamic range is. */
 function rangeInUse({ dhcp }: Status, network: string): string {
   const range = dhcp?.ranges.find((one) => one.network === network);
   if (range === undefined) return '';
@@ -56,7 +55,7 @@ function rangeInUse({ dhcp }: Status, network: string): string {
   return `${range.used} of ${range.usable}${note}`;
 }
 
-/** The state of a served network, by DHCP mode. */
+/** By DHCP mode. */
 const SERVED: Readonly<Record<string, string>> = {
   server: 'served',
   proxy: 'served: boot only (proxy)',
@@ -80,8 +79,8 @@ export function stateOf(entry: Status['interfaces'][number], status: Pick<Status
 }
 
 /**
- * Why listeners of the region are not open, each with the remedy. Those at an address of a waiting network are left out, because the
- * network's own line names the cause.
+ * Why listeners of the region are not open. Those at an address of a waiting network are left out: the network's own
+ * line names the cause.
  */
 export const unopenedListeners = ({ region, interfaces }: Pick<Status, 'region' | 'interfaces'>): readonly string[] =>
   (region?.unopened ?? []).flatMap(({ host, text }) => {
@@ -94,8 +93,8 @@ export const unopenedListeners = ({ region, interfaces }: Pick<Status, 'region' 
   });
 
 /**
- * True if every interface is served, DHCP's ports and the region's listeners are open, the boot tree and the disk have no problem, leases can
- * be written, and the region answers. A rack with a remote region must also serve a network.
+ * Every interface is served, DHCP's ports and the region's listeners are open, the boot tree and the disk have no
+ * problem, leases can be written, and the region answers. A rack with a remote region must also serve a network.
  */
 export const isHealthy = (
   status: Pick<Status, 'interfaces' | 'dhcp' | 'tree' | 'region' | 'journal' | 'unserved' | 'diskProblem'>,
@@ -110,20 +109,18 @@ export const isHealthy = (
   unopenedListeners(status).length === 0 &&
   status.journal.available;
 
-/** Whether leases reach the disk. A full disk counts even before the first write fails. */
+/** A full disk counts even before the first write fails. */
 function leasesLine({ journal, diskProblem }: Pick<Status, 'journal' | 'diskProblem'>): string {
   if (!journal.available) return `Leases  cannot be written: ${journal.reason}`;
   return diskProblem === undefined ? 'Leases  are written to disk' : `BAD     ${diskProblem}`;
 }
 
-/** A line about the problem of the boot tree; empty: none. */
 export function treeLines({ tree }: Pick<Status, 'tree'>): readonly string[] {
   if (tree?.problem === undefined) return [];
   const { reason, since } = tree.problem;
   return [`BAD     ${reason} (since ${since}; the rack rereads it automatically)`];
 }
 
-/** A line about the refused configuration; empty: none. */
 export function refusedLines({ refused }: Pick<Status, 'refused'>): readonly string[] {
   if (refused === undefined) return [];
   const [first = '', ...more] = refused.problems;
@@ -135,13 +132,12 @@ export function refusedLines({ refused }: Pick<Status, 'refused'>): readonly str
   return [`BAD     ${what} is refused since ${refused.since}; the last good one stays: ${first}${others}; ${where}`];
 }
 
-/** A line about changed keys that are not in force yet; empty: none. */
 const restartLines = (keys: readonly string[]): readonly string[] =>
   keys.length === 0
     ? []
     : [`Note    changed in the configuration, and in force when the service restarts: ${listed(keys, KEYS_SHOWN_MAX)}`];
 
-/** Prints the status. @returns 0 if it is healthy, else 1 */
+/** @returns 0 if it is healthy, else 1 */
 export async function showStatus(file: string, json: boolean): Promise<number> {
   const raw = await askDaemon(loadPlace(file).stateDir, '/status');
   const status = statusShape.parse(raw);
@@ -170,7 +166,6 @@ export async function showStatus(file: string, json: boolean): Promise<number> {
   return healthy ? 0 : 1;
 }
 
-/** Prints the networks, the servers and the link to the region. */
 function printServed(status: Status, now: number): void {
   printTable(
     ['NETWORK', 'INTERFACE', 'STATE', 'RANGE IN USE'],

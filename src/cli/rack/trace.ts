@@ -56,7 +56,7 @@ interface TraceRequest {
   readonly since: string | undefined;
 }
 
-/** Prints a machine's steps. @returns 0 @throws RackError `not-found` with similar names */
+/** @throws RackError `not-found` with similar names */
 export async function traceMachine(request: TraceRequest, nowMs: () => number): Promise<number> {
   const { stateDir } = loadPlace(request.config);
   const oldestMs = request.since === undefined ? 0 : nowMs() - parseDuration(request.since, '--since') * 1000;
@@ -84,11 +84,11 @@ export async function traceMachine(request: TraceRequest, nowMs: () => number): 
   return 0;
 }
 
-/** The last line: what the machine waits for, or the rack to ask. */
+/** What the machine waits for, or the rack to ask. */
 const lastLine = ({ home, waiting }: Pick<Trace, 'home' | 'waiting'>): string =>
   home.length > 0 && waiting !== HAND_WAIT ? askThere(home, 'trace') : `Waiting for ${waiting}.`;
 
-/** The steps so far, from the rack. The region adds the home racks, and whether the machine waits for a person. */
+/** From the rack; the region adds the home racks, and whether the machine waits for a person. */
 async function askTrace(stateDir: string, query: string): Promise<Trace> {
   const trace = { ...traceShape.parse(await askDaemon(stateDir, `/trace?${query}`)), home: [] };
   const { machine } = trace;
@@ -98,7 +98,7 @@ async function askTrace(stateDir: string, query: string): Promise<Trace> {
     const home = otherRacks(known, await ownRackName(stateDir));
     return waitsForHand(messageShape.parse(known)) ? { ...trace, home, waiting: HAND_WAIT } : { ...trace, home };
   } catch (error) {
-    // Without the region, only the rack's own knowledge is shown.
+    // The rack's own knowledge.
     if (error instanceof RackError) return trace;
     throw error;
   }
@@ -139,7 +139,7 @@ async function follow(stateDir: string, query: string, json: boolean, oldestMs: 
 
 const seenShape = z.array(z.object({ mac: z.string(), machine: z.string().optional(), step: stepShape }));
 
-/** Prints the machines heard since the daemon started, latest first. @returns 0 */
+/** Prints the machines heard since the daemon started, latest first. */
 export async function listSeen(config: string, json: boolean): Promise<number> {
   const raw = await askDaemon(loadPlace(config).stateDir, '/seen');
   if (json) {
@@ -161,7 +161,7 @@ export async function listSeen(config: string, json: boolean): Promise<number> {
   return 0;
 }
 
-/** The steps in the region's log from before the daemon started, and from other racks. */
+/** From before the daemon started, and from other racks. */
 async function askOlder(stateDir: string, trace: Trace): Promise<{ readonly steps: readonly Step[]; note: string }> {
   const path = `/MAAS/api/2.0/events/?op=query&level=DEBUG&limit=${OLDER_MAX}&mac_address=${encodeURIComponent(trace.mac)}`;
   try {
@@ -189,7 +189,7 @@ const SIZE_WIDTH = 10;
 const SPAN_WIDTH = 9;
 const KIND_WIDTH = 16;
 
-/** Prints steps under the boot they belong to, with the time since that boot began. */
+/** Prints steps under their boot, with the time since that began. */
 class StepPrinter {
   #head = '';
   #startedMs = 0;
@@ -226,7 +226,7 @@ class StepPrinter {
   }
 }
 
-/** The longest text of a step that is shown, in characters. */
+/** Characters of a step that are shown. */
 const STEP_CHARACTERS_MAX = 2048;
 
 /** Local time of day. */

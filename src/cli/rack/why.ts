@@ -52,7 +52,7 @@ interface WhyRequest {
   readonly json: boolean;
 }
 
-/** Prints what a machine would get. @returns 0, or 1 if something stands in its way */
+/** @returns 1 if something stands in the machine's way */
 export async function explainMachine(request: WhyRequest): Promise<number> {
   parseClient(request.arch);
   const { answer, note } = await ask(request);
@@ -65,7 +65,7 @@ export async function explainMachine(request: WhyRequest): Promise<number> {
   return isFree ? 0 : 1;
 }
 
-/** The answer with what the region knows of the machine: why it failed, and whether another rack boots it. */
+/** With what the region knows of the machine: why it failed, and whether another rack boots it. */
 async function withRegion(stateDir: string, answer: WhyAnswer): Promise<Asked> {
   const { machine } = answer;
   if (machine === undefined) return { answer, note: '' };
@@ -75,7 +75,7 @@ async function withRegion(stateDir: string, answer: WhyAnswer): Promise<Asked> {
     const note = racks.length === 0 ? '' : `${askThere(racks, 'why')}\nThis rack would answer as follows.`;
     return { answer: { ...answer, machine: { ...machine, status: progressText(sent) } }, note };
   } catch (error) {
-    // Without the region, only the rack's own knowledge is shown.
+    // The rack's own knowledge.
     if (error instanceof RackError) return { answer, note: '' };
     throw error;
   }
@@ -83,7 +83,7 @@ async function withRegion(stateDir: string, answer: WhyAnswer): Promise<Asked> {
 
 interface Asked {
   readonly answer: WhyAnswer;
-  /** The limits of the answer; empty: it has none. */
+  /** The limits of the answer. */
   readonly note: string;
 }
 

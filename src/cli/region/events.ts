@@ -14,7 +14,7 @@ import { print, printError, printJson, printJsonLine } from '../terminal/output.
 const EVENTS_PATH = '/MAAS/api/2.0/events/';
 const RACKS_PATH = '/MAAS/api/2.0/nodegroups/';
 const LIMIT_MAX = 1000;
-/** The column of names has room for `local-administrator`. */
+/** Room for `local-administrator`. */
 const WHO_CHARACTERS = 19;
 
 const eventShape = z.looseObject({
@@ -36,13 +36,13 @@ const gapShape = z.object({ after: z.number(), oldest: z.number() });
 interface EventsRequest extends Where {
   readonly json: boolean;
   readonly follow: boolean;
-  /** System id, hostname or hardware address; undefined: every event, including those without a machine. */
+  /** System id, hostname or hardware address. */
   readonly machine?: string | undefined;
   readonly level: string;
   readonly limit: number;
 }
 
-/** Prints events. @returns 0 @throws RackError `not-found`, `bad-argument` */
+/** @throws RackError `not-found`, `bad-argument` */
 export async function showEvents(request: EventsRequest): Promise<number> {
   const { json, limit } = request;
   if (!Number.isInteger(limit) || limit < 0 || limit > LIMIT_MAX) {
@@ -51,7 +51,7 @@ export async function showEvents(request: EventsRequest): Promise<number> {
   const { stateDir } = loadPlace(request.config);
   const filter = new URLSearchParams({ level: request.level.toUpperCase() });
   if (request.machine !== undefined) filter.set('id', (await findMachine(request, request.machine)).system_id);
-  // Always fetch the newest event: the stream continues after it.
+  // The stream continues after the newest event.
   const raw = await ask(request, `${EVENTS_PATH}?op=query&limit=${Math.max(1, limit)}&${filter}`);
   const { events, next_uri: next } = pageShape.parse(raw);
   const shown = events.slice(0, limit).toReversed();
@@ -65,22 +65,22 @@ export async function showEvents(request: EventsRequest): Promise<number> {
   return 0;
 }
 
-/** Whether events name the rack that reported them: only if there are several racks. */
+/** Events name the rack that reported them only if there are several. */
 async function hasManyRacks(where: Where): Promise<boolean> {
   const racks = racksShape.parse(await ask(where, RACKS_PATH));
   return racks.filter(({ status_name: status }) => status === undefined || status === 'accepted').length > 1;
 }
 
 /**
- * An event's text. A power controller's raw answer appears only with `--json`. A plain first word gets a capital, except in a rack's event,
- * which may start with the name of an interface, and in a change of the configuration, which starts with its key.
+ * A power controller's raw answer appears only with `--json`. A plain first word gets a capital, except in a rack's
+ * event, which may start with an interface, and in a change of the configuration, which starts with its key.
  */
 function eventWords({ kind, type, description }: Pick<ShownEvent, 'kind' | 'type' | 'description'>): string {
   const words = plainWords(description);
   return (kind ?? undefined) !== undefined || type === EVENT_TYPES.SETTINGS.title ? words : asSentence(words);
 }
 
-/** One line: time, level, the machine (else the person or the rack), the text, and in brackets the person and the rack not yet named. */
+/** Time, level, the machine (else the person or the rack), the text, and in brackets the person and the rack not yet named. */
 function eventLine(event: ShownEvent, manyRacks: boolean): string {
   const { hostname, username, level } = event;
   const time = event.time.replace('T', ' ').replace(/\.\d+Z$/, 'Z');

@@ -33,9 +33,8 @@ const rackShape = z.looseObject({
 type RackShape = z.infer<typeof rackShape>;
 
 /**
- * Prints all racks.
- * @returns 1 if a rack is away, serves no network, refuses its settings or claims another rack's network, or if two racks hand out the same
- * addresses; else 0
+ * @returns 1 if a rack is away, serves no network, refuses its settings or claims another rack's network, or if two
+ *   racks hand out the same addresses
  */
 export async function listRacks(where: Where): Promise<number> {
   const raw = await ask(where, RACKS_PATH);
@@ -70,7 +69,7 @@ export async function listRacks(where: Where): Promise<number> {
   return racks.some(isBad) ? 1 : 0;
 }
 
-/** True for an accepted remote rack that has reported but names no network. */
+/** An accepted remote rack that has reported, but names no network. */
 const isUnserving = (rack: RackShape): boolean =>
   !rack.is_embedded && rack.status_name === 'accepted' && rack.last_seen !== null && rack.interfaces.length === 0;
 
@@ -101,10 +100,7 @@ interface OnRack extends Where {
   readonly rack: string;
 }
 
-/**
- * Accepts or rejects the rack of this name or UUID; `share` has networks of other racks that it may also serve.
- * @throws RackError `not-found`, `bad-argument`
- */
+/** @param share networks of other racks that it may also serve @throws RackError `not-found`, `bad-argument` */
 export async function judgeRack(
   argv: OnRack & { readonly share?: readonly string[] | undefined },
   verdict: 'accept' | 'reject',
@@ -117,7 +113,6 @@ export async function judgeRack(
   return tell(argv, raw, `${name} is ${verdict}ed.${conflict === null ? '' : ` But ${conflict}`}`);
 }
 
-/** @throws RackError `not-found`, `bad-argument`, `cancelled` */
 export async function removeRack(argv: OnRack & { readonly yes: boolean }): Promise<number> {
   const { uuid, name, status_name: status } = await findRack(argv, argv.rack);
   if (status === 'accepted')
@@ -129,7 +124,7 @@ export async function removeRack(argv: OnRack & { readonly yes: boolean }): Prom
 const findRack = async (where: Where, wanted: string): Promise<RackShape> =>
   rackIn(z.array(rackShape).parse(await ask(where, RACKS_PATH)), wanted);
 
-/** The rack of this name or UUID. @throws RackError `not-found`; `bad-argument` for a name of several racks */
+/** By name or UUID. @throws RackError `not-found`; `bad-argument` for a name of several racks */
 export const askRack = async (stateDir: string, wanted: string): Promise<RackShape> =>
   rackIn(z.array(rackShape).parse(await askDaemon(stateDir, RACKS_PATH)), wanted);
 

@@ -17,7 +17,7 @@ import { print, printError, printJson } from '../terminal/output.ts';
 import { becomeRunnerOf } from '../terminal/state-owner.ts';
 import { runUntilStopped } from '../terminal/until-stopped.ts';
 
-/** Runs until a signal stops it. @returns 0, or 1 if it could not serve */
+/** @returns 0, or 1 if it could not serve */
 export const runRegion = (configFile: string): Promise<number> =>
   runUntilStopped(configFile, { kind: 'region', start: startRegionProcess });
 
@@ -35,7 +35,7 @@ export async function checkRegionFile(file: string, json: boolean, isDifference:
   const parsed = read.ok ? resolveRegionFile(read.file, NO_SETTINGS) : read;
   // Before this process switches users: only root sees which process holds a port.
   const closed = parsed.ok ? await closedLines(parsed.config.stateDir, parsed.config) : [];
-  // Before the switch as well: perhaps only root may read it.
+  // Also before: perhaps only root may read it.
   const { sourcesProblems } = await import('../../config/image-sources.ts');
   const ofSources = sourcesProblems(file);
   const { problems: others, unasked }: FileCheck = parsed.ok ? await findFileProblems(parsed) : parsed;
@@ -60,7 +60,7 @@ interface FileCheck {
   readonly unasked?: string | undefined;
 }
 
-/** The problems of the files that the configuration names, and of the store, for the user that runs the region. */
+/** Of the files that the configuration names, and of the store, for the user that runs the region. */
 async function findFileProblems({ config, file }: UsableRegionFile): Promise<FileCheck> {
   // Perhaps only root may read the files of the driver.
   if (config.store.kind === 'postgresql') await import('../../store/postgres/region-postgres.ts');

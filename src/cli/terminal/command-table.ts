@@ -4,7 +4,7 @@ import type { ArgumentsCamelCase, Argv, InferredOptionTypes, Options, Positional
 
 type Takes = Readonly<Record<string, Options & PositionalOptions>>;
 
-/** Adds a command to a command line; `finish` gets the exit code of what ran. */
+/** `finish` gets the exit code of what ran. */
 export type Row = (parser: Argv, finish: (code: number) => void) => void;
 
 /**

@@ -27,42 +27,38 @@ const answerShape = z.object({
   file: z.string(),
   values: z.unknown(),
   stored: z.unknown(),
-  /** `region.store` of a region apart from its racks. A rack, and an older region, do not send it. */
+  /** Of a region apart from its racks; an older one does not send it. */
   store: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
   refused: z.string().nullable(),
 });
 
-/** A configuration, and where it was found. */
 export interface FoundConfig extends UsableConfig {
-  /** The daemon's configuration file. */
   readonly path: string;
   /** The rack's UUID; undefined: no daemon runs. */
   readonly uuid: string | undefined;
-  /** Why the daemon refuses the latest configuration; undefined: it does not. */
+  /** Why the daemon refuses the latest configuration. */
   readonly refused: string | undefined;
 }
 
-/** The running daemon's answer about its configuration. */
 interface AnsweredConfig {
-  /** The daemon's configuration file. */
   readonly path: string;
   /** The rack's UUID; empty: it is a region apart from its racks. */
   readonly uuid: string;
-  /** The values in force from the file, without `region.store`; the line numbers are those of the present file. */
+  /** The values in force from the file, without `region.store`, with the line numbers of the present file. */
   readonly file: ConfigFile;
-  /** The store's values; a region apart also has those that only racks use. */
+  /** A region apart also has those that only racks use. */
   readonly stored: Settings;
-  /** `region.store` as written; empty for a rack. */
+  /** Empty for a rack. */
   readonly store: Settings;
-  /** Why the daemon refuses the latest configuration; undefined: it does not. */
+  /** Why the daemon refuses the latest configuration. */
   readonly refused: string | undefined;
 }
 
-/** The settings of the region's store, as cached for this rack. */
+/** As cached for this rack. */
 export const cachedSettings = (stateDir: string): Settings =>
   readDesiredState(stateDir, () => undefined).settings ?? NO_SETTINGS;
 
-/** Why this user cannot read the cached store, with the remedy; undefined: it is readable, or absent. */
+/** Why this user cannot read the cached store; undefined: it is readable, or absent. */
 export function hiddenStoreText(stateDir: string): string | undefined {
   const path = desiredStateFile(stateDir);
   try {
@@ -74,15 +70,15 @@ export function hiddenStoreText(stateDir: string): string | undefined {
   }
 }
 
-/** The note of a command that continues without the store because this user cannot read it; undefined if no note is needed. */
+/** The note of a command that continues without the store. */
 export function leftOutNote(stateDir: string): string | undefined {
   const hidden = hiddenStoreText(stateDir);
   return hidden === undefined ? undefined : `the region's store is ignored: ${hidden}`;
 }
 
 /**
- * The configuration that a daemon would start with. If the settings of the store do not fit the file, it uses the file alone and warns on
- * standard error.
+ * The configuration that a daemon would start with: the file alone, with a warning, if the store's settings do not fit
+ * it.
  *
  * @throws RackError as `loadFitting`, `bad-argument` for the file of a region apart from its racks
  */
@@ -95,7 +91,7 @@ export function loadMerged(file: string): UsableConfig {
   return usable;
 }
 
-/** Asks the daemon of this file for its configuration. @param isTold as for `loadPlace` @throws RackError as `askDaemon` */
+/** Asks the daemon of this file. @param isTold as for `loadPlace` @throws RackError as `askDaemon` */
 export async function askValues(file: string, isTold?: boolean): Promise<AnsweredConfig> {
   const answer = answerShape.parse(await askDaemon(loadPlace(file, isTold).stateDir, '/config'));
   const onDisk = readConfigFile(readConfigText(file));
@@ -106,7 +102,7 @@ export async function askValues(file: string, isTold?: boolean): Promise<Answere
 }
 
 /**
- * The configuration in force in the daemon of this file. Even that of a region apart from its racks has the form of a rack's.
+ * The configuration in force in the daemon of this file, in the form of a rack's even if it is a region's.
  * @throws RackError as `askDaemon`
  */
 export async function askConfig(file: string, isTold?: boolean): Promise<FoundConfig> {
@@ -116,11 +112,7 @@ export async function askConfig(file: string, isTold?: boolean): Promise<FoundCo
   return { ...parsed, stored, path, uuid, refused };
 }
 
-/**
- * As `loadMerged`. If the file is refused, and a daemon runs on with its former configuration, that one, which standard error says.
- *
- * @throws RackError as `loadMerged`
- */
+/** As `loadMerged`; if the file is refused and a daemon runs on with its former configuration, that one, with a warning. */
 export async function loadServed(file: string): Promise<UsableConfig> {
   try {
     return loadMerged(file);
@@ -136,7 +128,7 @@ export async function loadServed(file: string): Promise<UsableConfig> {
 }
 
 /**
- * Like `askConfig`; without a daemon, the configuration that one would start with.
+ * As `askConfig`; without a daemon, the configuration that one would start with.
  * @param instead the failures after which the file is read
  */
 export async function findConfig(
@@ -156,7 +148,6 @@ export async function findConfig(
   }
 }
 
-/** @throws RackError `bad-argument` for the file of a region apart from its racks */
 function refuseRegionFile(file: string, remedy: string): void {
   if (isRegionFile(file))
     throw new RackError('bad-argument', `${file} is the file of a region without a rack: ${remedy}`);

@@ -6,14 +6,11 @@ import { fileFault } from '../../files/read-fault.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { formatBytes } from '../../quantity.ts';
 
-/** The longest file that a command takes as a text or as keys, in bytes, unless it has a bound of its own. */
+/** Of a file that a command takes as a text or as keys, unless it has a bound of its own. */
 const GIVEN_BYTES_MAX = 64 * 1024 * 1024;
 const PIECE_BYTES = 64 * 1024;
 
-/**
- * Reads a file.
- * @param bytesMax Infinity: any size @throws RackError as `fileFault`: with the path, the reason and the remedy; `bad-argument` for a longer file
- */
+/** @param bytesMax Infinity: any size @throws RackError as `fileFault`; `bad-argument` for a longer file */
 export function readGivenFile(path: string, bytesMax = GIVEN_BYTES_MAX): Buffer {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
@@ -36,7 +33,7 @@ export function readGivenFile(path: string, bytesMax = GIVEN_BYTES_MAX): Buffer 
   throw new RackError('bad-argument', `${path} has more than ${formatBytes(bytesMax)}, the maximum: name another file`);
 }
 
-/** Checks that this user can read a file, on behalf of the program that will read it. @throws RackError as `fileFault` */
+/** For the program that will read it. @throws RackError as `fileFault` */
 export function checkGivenFile(path: string): void {
   try {
     const file = openSync(path, 'r');

@@ -1,11 +1,11 @@
 // Output: tables for people, JSON for scripts, one line for an error.
 //
-// 1. Every command prints through this file (test/clean-text.test.ts refuses any other way). Its output has no control characters except line
-//    ends, tabs and the colours given to `print`, so text from machines and strangers can neither control a terminal nor reverse a line. A row of
-//    a table is one line, whatever its cells have.
-//    Stored documents go into a file or a pipe unchanged.
-// 2. Commands in a sentence are printed as this user must type them here (`callCommands`). JSON, documents and lists of leases and
-//    datagrams are not changed.
+// 1. Every command prints through this file (test/clean-text.test.ts refuses any other way). Its output has no control
+//    characters except line ends, tabs and the colours given to `print`, so text from machines and strangers can neither
+//    control a terminal nor reverse a line. A row of a table is one line. Stored documents go into a file or a pipe
+//    unchanged.
+// 2. Commands in a sentence are printed as this user must type them here (`callCommands`). JSON, documents and lists of
+//    leases and datagrams are not changed.
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
@@ -27,33 +27,31 @@ export function callCommands(called: CommandNaming): void {
 
 const shown = (text: string): string => cleanLines(nameCommands(text, naming));
 
-/** Prints one or more lines, in `colour` if given and standard output shows colours. */
+/** @param colour if standard output shows colours */
 export function print(text: string, colour?: 'yellow'): void {
   const clean = shown(text);
   console.log(colour === undefined ? clean : styleText(colour, clean));
 }
 
-/** The same on standard error. */
 export const printError = (text: string): void => console.error(complaintLines(shown(text)));
 
-/** Prints text without adding a line end. */
 export const printPart = (text: string): boolean => process.stdout.write(shown(text));
 
-/** The same on standard error, for a question whose answer is not shown. */
+/** For a question whose answer is not shown. */
 export const printAside = (text: string): boolean => process.stderr.write(shown(text));
 
-/** Prints a stored document (a preseed, a script): unchanged into a file or a pipe, cleaned on a terminal. */
+/** A preseed or a script: unchanged into a file or a pipe, cleaned on a terminal. */
 export const printDocument = (text: string): boolean =>
   process.stdout.write(process.stdout.isTTY ? cleanLines(text) : text);
 
-/** Prints rows as aligned columns under their headings, or only the sentence `empty` if there are no rows. */
+/** Prints rows as aligned columns under their headings; without rows only the sentence `empty`. */
 export function printTable(headings: readonly string[], rows: readonly (readonly string[])[], empty: string): void {
   for (const line of tableLines(headings, rows, empty)) print(line);
 }
 
 const inLine = (cell: string): string => cleanText(cell, Number.POSITIVE_INFINITY);
 
-/** The lines of the same table, for `printLines` if there may be very many. */
+/** For `printLines`, if there may be very many. */
 export function* tableLines(
   headings: readonly string[],
   rows: readonly (readonly string[])[],
@@ -87,7 +85,7 @@ export function printFields(fields: readonly (readonly [string, string])[]): voi
 /** The fewest characters of a write, except the last one. */
 const WRITE_CHARACTERS = 65_536;
 
-/** Prints any number of lines at the reader's pace, so memory stays bounded. */
+/** At the reader's pace, so memory stays bounded. */
 export async function printLines(lines: Iterable<string>, to: Writable = process.stdout): Promise<void> {
   let waiting = '';
   const write = async (): Promise<void> => {
@@ -102,7 +100,7 @@ export async function printLines(lines: Iterable<string>, to: Writable = process
   if (waiting !== '') await write();
 }
 
-/** Formats an array as lines of JSON between `before` and `after`, one element at a time. */
+/** An array as lines of JSON between `before` and `after`. */
 export function* jsonListLines(before: string, elements: Iterable<unknown>, after: string): Generator<string> {
   let line = `${before}[`;
   let separator = '';
@@ -119,17 +117,17 @@ export function* jsonListLines(before: string, elements: Iterable<unknown>, afte
 export const printJson = (value: unknown, indent = 2): void =>
   console.log(cleanJson(JSON.stringify(value, null, indent)));
 
-/** Prints the bytes of a file unchanged into a file or a pipe. On a terminal prints only their number. */
+/** Unchanged into a file or a pipe; on a terminal only their number. */
 export function printBytes(bytes: Uint8Array): void {
   if (process.stdout.isTTY)
     print(`The answer is ${formatBytes(bytes.length)} of binary data: add > FILE to write it into a file`);
   else process.stdout.write(bytes);
 }
 
-/** Prints a value as one line of a stream of JSON. */
+/** One line of a stream of JSON. */
 export const printJsonLine = (value: unknown): void => console.log(cleanJson(JSON.stringify(value)));
 
-/** Prints a `RackError` as one line (configuration problems as one line each) and a bug with its stack. */
+/** A `RackError` is one line (or one for each problem), a bug has its stack. */
 export function printFailure(error: unknown): void {
   if (error instanceof RackError) printError(`rackboot: ${error.message}`);
   else if (error instanceof Error && error.stack !== undefined) printError(`rackboot: a bug: ${error.stack}`);

@@ -1,4 +1,5 @@
-// Schemas of the daemon's answers to commands. A command may be newer or older than the daemon.
+// Schemas of the daemon's answers to commands. A daemon or region of another version leaves out what has a default
+// here.
 
 import { z } from 'zod';
 import { formatMac, parseMac } from '../../net/address.ts';
@@ -23,7 +24,7 @@ export const statusShape = z.object({
   ),
   dhcp: z
     .object({
-      // An older daemon does not say which problems only wait for an interface or address, so none of them counts as a failure.
+      // Without `waitedFor` no problem counts as a failure.
       problems: z.array(z.object({ name: z.string(), text: z.string(), waitedFor: z.boolean().default(true) })),
       ranges: z
         .array(z.object({ network: z.string(), usable: z.number(), used: z.number(), level: z.string() }))
@@ -56,21 +57,21 @@ export const statusShape = z.object({
       mode: z.string(),
       state: z.string(),
       addresses: z.array(z.string()),
-      /** Listeners that cannot be opened yet. An older daemon does not send them. */
+      /** Listeners that cannot be opened yet. */
       unopened: z.array(z.object({ host: z.string(), text: z.string() })).default([]),
       eventsWaiting: z.number(),
       eventsDropped: z.number(),
       desiredVersion: z.number(),
       desiredSince: z.number().optional(),
       problem: z.string().optional(),
-      /** Where the data is. Only a region apart from its racks sends it. */
+      /** Only of a region apart from its racks. */
       store: z.string().optional(),
       damage: z.string().optional(),
-      /** The process that has the duties. Only a region on PostgreSQL sends it. */
+      /** Only of a region on PostgreSQL. */
       duties: z.object({ holder: z.string(), isHere: z.boolean() }).optional(),
       link: z
         .object({
-          /** The addresses of region.url. An older daemon does not send them. */
+          /** Of region.url. */
           addresses: z
             .array(
               z.object({
@@ -95,44 +96,39 @@ export const statusShape = z.object({
     .optional(),
   journal: z.object({ available: z.boolean(), reason: z.string().optional() }),
   refused: z.object({ source: z.enum(['file', 'store']), since: z.string(), problems: z.array(z.string()) }).optional(),
-  /** Changed keys that wait for a restart. An older daemon does not send them. */
+  /** Changed keys that wait for a restart. */
   restartKeys: z.array(z.string()).default([]),
-  /** Why no network is served although one should be. An older daemon does not send it. */
+  /** Why no network is served although one should be. */
   unserved: z.string().optional(),
-  /** Set while the disk with the state is full. An older daemon does not send it. */
+  /** While the disk with the state is full. */
   diskProblem: z.string().optional(),
-  /** Why metrics are not served. An older daemon does not send it. */
   metricsProblems: z.array(z.string()).default([]),
   notes: z.array(z.string()),
-  /** The notes with their codes. An older daemon does not send them. */
   noted: z.array(z.looseObject({ note: z.string(), text: z.string() })).default([]),
 });
 
-/** The part of a machine's JSON that the commands show. */
 export const machineShape = z.looseObject({
   system_id: z.string(),
   hostname: z.string(),
   fqdn: z.string(),
   status_name: z.string(),
-  /** The reason of its state. An older region does not send it. */
+  /** The reason of its state. */
   status_message: z.string().default(''),
-  /** The present step of the machine's work. An older region does not send it. */
+  /** The present step of its work. */
   work_text: z.string().default(''),
   work_percent: z.number().nullable().default(null),
   work_age: z.number().nullable().default(null),
   architecture: z.string().nullable(),
   cpu_count: z.number(),
   memory: z.number(),
-  /** Null: the machine has no owner. */
   owner: z.string().nullable().default(null),
-  /** True if no command changes the machine's state until it is unlocked. */
+  /** No command changes the machine's state until it is unlocked. */
   locked: z.boolean().default(false),
   zone: z.looseObject({ name: z.string() }).optional(),
   pool: z.looseObject({ name: z.string() }).optional(),
-  /** The machine's home racks. An older region does not send them. */
+  /** Its home racks. */
   rack_names: z.array(z.string()).default([]),
   ip_addresses: z.array(z.string()),
-  /** An older region does not send them. */
   allocated_ip_addresses: z.array(z.string()).optional(),
   interface_set: z.array(
     z.looseObject({
@@ -157,7 +153,6 @@ export const machineShape = z.looseObject({
     .optional(),
 });
 export const machinesShape = z.array(machineShape);
-/** The part from which a machine's state is written. */
 export const progressShape = machineShape.pick({
   status_name: true,
   status_message: true,
@@ -169,10 +164,9 @@ export const progressShape = machineShape.pick({
 export type MachineShape = z.infer<typeof machineShape>;
 
 const namedShape = machineShape.pick({ system_id: true, hostname: true, fqdn: true, interface_set: true });
-/** The names and interfaces of devices. */
 export const devicesShape = z.array(namedShape);
 
-/** Finds a machine or device by system id, hostname, FQDN or hardware address. */
+/** By system id, hostname, FQDN or hardware address. */
 export function findMachineShape<M extends z.infer<typeof namedShape>>(
   machines: readonly M[],
   wanted: string,

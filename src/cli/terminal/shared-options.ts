@@ -3,7 +3,6 @@
 import { defaultConfig, defaultRackConfig } from '../../control/default-config.ts';
 import { RackError } from '../../errors.ts';
 
-/** The configuration that a command works on. */
 export const config = {
   type: 'string',
   default: defaultConfig(),
@@ -12,36 +11,30 @@ export const config = {
 } as const;
 export const json = { type: 'boolean', default: false, describe: 'Print JSON' } as const;
 
-/** Both, for the tables that are functions of them. */
+/** For the tables that are functions of them. */
 export interface SharedOptions {
   readonly config: { readonly type: 'string'; readonly default: string; readonly describe: string };
   readonly json: { readonly type: 'boolean'; readonly default: boolean; readonly describe: string };
 }
 
 export const text = { type: 'string', requiresArg: true } as const;
-/** An argument that must be given. */
 export const named = (describe?: string) => ({ type: 'string', demandOption: true, describe }) as const;
-/** Machines, each by an option of its own. */
+/** Each by an option of its own. */
 export const machineList = { type: 'string', array: true, requiresArg: true } as const;
 export const comment = { ...text, describe: 'Why, for the event log' } as const;
 
-/** The option for commands about a rack only: the default is never a region's file. */
+/** For commands about a rack only: the default is never a region's file. */
 export const rackConfig = { ...config, default: defaultRackConfig() };
 
-/** The help text for an argument that names a machine. */
 export const ANY_NAME = 'Its system id, hostname or hardware address';
 
-/** The argument that names a machine. */
 export const machine = named(ANY_NAME);
 
-/** How many MiB a size with one of these units has. */
+/** MiB in a size with one of these units. */
 const MEBIBYTES: Readonly<Record<string, number>> = { M: 1, G: 1024, T: 1024 * 1024 };
 const SIZE = /^(\d{1,6})\s?([MGT])(?:i?B)?$/i;
 
-/**
- * An option or argument that takes a number.
- * @param name as a person types it @param unit what it counts; undefined: nothing
- */
+/** @param name as a person types it @param unit what it counts */
 export const numberNamed = (name: string, unit?: string) =>
   ({
     coerce(given: unknown): number {
@@ -56,7 +49,6 @@ export const numberNamed = (name: string, unit?: string) =>
     },
   }) as const;
 
-/** The option that skips the confirmation. */
 export const yes = {
   type: 'boolean',
   alias: 'y',

@@ -18,17 +18,17 @@ import { continueAsOwnerOf } from './state-owner.ts';
 
 interface Service {
   readonly kind: 'rack' | 'region';
-  /** Resolves when it answers. @throws RackError */
+  /** Resolves when it answers. */
   readonly start: (options: DaemonOptions) => Promise<Daemon>;
 }
 
-/** Runs until a signal stops it. @returns 0, or 1 if it could not serve */
+/** @returns 0, or 1 if it could not serve */
 export async function runUntilStopped(configFile: string, { kind, start }: Service): Promise<number> {
   continueAsOwner(configFile, kind);
   markCrashes();
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   let service: Daemon | undefined;
-  // A SIGHUP before the service exists needs no reload: the start reads the newest configuration.
+  // Before the service exists: the start reads the newest configuration.
   process.on('SIGHUP', () => service?.reload());
   service = await start({
     configFile,
@@ -51,7 +51,7 @@ export async function runUntilStopped(configFile: string, { kind, start }: Servi
   process.on('SIGINT', stop);
   if (process.env[ENDS_WITH_INPUT] === '1') whenInputCloses(() => stop('SIGTERM'));
   const code = await ended;
-  // Rackboot has closed all it opened, but a library's workers may keep the process alive.
+  // A library's workers may keep the process alive.
   process.exit(code);
 }
 
