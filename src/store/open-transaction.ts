@@ -7,30 +7,25 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 export type Effect = () => void | Promise<void>;
 
-/** A transaction under way. */
 export class OpenTransaction {
   readonly effects: Effect[] = [];
   isOver = false;
-  /** The first failure in it. */
   failure: { readonly error: unknown } | undefined;
 }
 
-/** The transactions of one driver. */
 export class TransactionContext<T extends OpenTransaction> {
   readonly #context = new AsyncLocalStorage<T>();
 
-  /** The transaction of the caller; undefined: none. */
+  /** Of the caller. */
   within(): T | undefined {
     const transaction = this.#context.getStore();
     return transaction === undefined || transaction.isOver ? undefined : transaction;
   }
 
-  /** Runs `work` as a part of a transaction. */
   run<R>(transaction: T, work: () => R): R {
     return this.#context.run(transaction, work);
   }
 
-  /** Runs `work` outside of any transaction. */
   exit<R>(work: () => R): R {
     return this.#context.exit(work);
   }
@@ -45,14 +40,13 @@ export class TransactionContext<T extends OpenTransaction> {
     }
   }
 
-  /** As the store's `afterCommit`. */
   async afterCommit(effect: Effect): Promise<void> {
     const within = this.within();
     if (within === undefined) await effect();
     else within.effects.push(effect);
   }
 
-  /** Runs the effects of a transaction that is stored, in order. */
+  /** Of a stored transaction, in order. */
   async end({ effects }: T): Promise<void> {
     for (const effect of effects) await this.exit(effect);
   }

@@ -14,11 +14,11 @@ import { z } from 'zod';
 import { syncPath } from '../files/durable-directory.ts';
 import { readRegularFile } from '../files/regular-file.ts';
 
-/** Files and directories in which a rack keeps its state, all of which a restore replaces. */
+/** What a restore replaces. */
 const STATE =
   /^(?:(?:leases|region|outbox)\.db(?:-wal|-shm|-journal)?|(?:rack\.json|region\.key)(?:\.copy)?|ssh|desired-state\.json|lease-[a-z]+\.json)$/;
 
-/** It has a line for each file of the configuration and of the state. */
+/** A line for each file of the configuration and of the state. */
 export const MANIFEST_BYTES_MAX = 16 * 1024 * 1024;
 export const MANIFEST_FILE = 'manifest.json';
 /** The directory of the state in a backup. */
@@ -27,7 +27,7 @@ const READY = 'restore.ready';
 
 const namesShape = z.object({ files: z.array(z.object({ path: z.string() })) });
 
-/** Replaces the state of a directory by that in `complete`, a directory in it. Call it with the directory locked. */
+/** `complete` is a directory in the state directory, which is locked. */
 export function commitRestore(stateDir: string, complete: string): void {
   for (const entry of readdirSync(complete, { recursive: true, withFileTypes: true }))
     syncPath(join(entry.parentPath, entry.name));
@@ -37,7 +37,7 @@ export function commitRestore(stateDir: string, complete: string): void {
   finishRestore(stateDir);
 }
 
-/** Finishes a restore that was interrupted after its files were complete. Does nothing if there is none. */
+/** Finishes a restore that was interrupted after its files were complete. */
 export function finishRestore(stateDir: string): void {
   const ready = join(stateDir, READY);
   if (!existsSync(ready)) return;

@@ -27,31 +27,30 @@ import { finishRestore } from './pending-restore.ts';
 
 const FILE = 'rack.lock';
 const KIND = { title: 'lock', applicationId: 0, migrations: [] };
-/** How long two processes that start at once try, in milliseconds: then one of them has the lock. */
+/** How long two processes that start at once try, in milliseconds. */
 const WAIT_MS = 250;
 const LOCKS = '/proc/locks';
-/** The most bytes of the kernel's list of locks that are searched: any user can lengthen it. */
+/** Any user can lengthen the kernel's list of locks: at most this much of it is searched. */
 const LOCKS_BYTES_MAX = 1024 * 1024;
 
-/** How errors of a command speak of the state directory that its configuration file names. */
+/** How errors of a command speak of its configuration's state directory. */
 export const CONFIGURED: DirectoryWords = {
   title: 'state directory',
   elsewhere: 'name another configuration file with --config',
 };
 
-/** A lock held until `release`. */
 interface StateLock {
   release(): void;
 }
 
-/** Keeps the databases of held locks referenced: the garbage collector would close an unreferenced one, which releases its lock. */
+/** The garbage collector would close an unreferenced database, which releases its lock. */
 const held = new Set<DatabaseSync>();
 
 /**
- * Creates the directory if it is missing, locks it, and finishes an interrupted restore of it.
+ * Creates a missing directory, locks it, and finishes an interrupted restore of it.
  * @param words of the directory in errors; default: it is the state directory of the process that starts
- * @throws RackError `already-running` if another process holds it, which is named if the kernel shows it; `store-unwritable`, and the others of
- * `openDatabaseFile`, if there can be no lock
+ * @throws RackError `already-running`, with the other process's number if the kernel shows it; as `openDatabaseFile` if
+ *   there can be no lock
  */
 export function lockState(stateDir: string, words?: DirectoryWords): StateLock {
   makeStateDirectory(stateDir, words);
@@ -63,7 +62,7 @@ export function lockState(stateDir: string, words?: DirectoryWords): StateLock {
     if (stats === undefined) makePrivate(path);
     else keepPrivate(path, stats.mode);
     database = new DatabaseSync(path, { timeout: WAIT_MS });
-    // Nothing is ever written, so it needs no journal on disk.
+    // Nothing is ever written.
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (cause) {
     if (database?.isOpen) database.close();
@@ -88,8 +87,8 @@ export function lockState(stateDir: string, words?: DirectoryWords): StateLock {
 }
 
 /**
- * Takes the rights of all other users from an existing file: a reader could lock it. SQLite opens a file that it may not write for reading,
- * and its lock would then keep nobody out. The file is not opened for that (rule 3).
+ * Takes the rights of all other users from an existing file: a reader could lock it. SQLite would open a file that it
+ * may not write for reading, and its lock would keep nobody out. The file is not opened here (rule 3).
  */
 function keepPrivate(path: string, mode: number): void {
   try {
@@ -111,7 +110,7 @@ function alreadyRunning(stateDir: string, path: string, elsewhere: string, cause
   );
 }
 
-/** The number of the process that locked a directory; undefined if the kernel does not show it, as for a process of another container. */
+/** The number of the process that locked a directory; undefined if the kernel does not show it, as for another container. */
 export function stateHolder(stateDir: string): number | undefined {
   try {
     const { dev, ino } = statSync(join(stateDir, FILE), { bigint: true });
@@ -123,7 +122,7 @@ export function stateHolder(stateDir: string): number | undefined {
     const found = line.exec(readLocks())?.[1];
     return found === undefined ? undefined : Number(found);
   } catch {
-    // The number is only for messages: without /proc, they do not name the process.
+    // Without /proc, messages do not name the process.
     return undefined;
   }
 }

@@ -16,10 +16,9 @@ import { undoFlippedBit } from './row-checksum.ts';
 
 /** Addresses that a report names; further ones are counted. */
 const NAMED_MAX = 8;
-/** The most damaged rows that are reported; long before that many, the file is beyond repair. */
+/** With so many damaged rows, the file is beyond repair. */
 export const DAMAGE_REPORTED_MAX = 64;
 
-/** A row of one of the two tables. */
 export interface StoredRow {
   readonly table: 'log' | 'lease_block';
   /** The last sequence of a batch, or the number of a block. */
@@ -28,27 +27,25 @@ export interface StoredRow {
   readonly checksum: number;
 }
 
-/** A damaged row. */
 export interface LeaseDamage {
   readonly table: StoredRow['table'];
   readonly key: number;
-  /** True if a single flipped bit was undone. */
+  /** A single flipped bit was undone. */
   readonly isUndone: boolean;
-  /** The addresses of the records that were kept; if a bit was undone, the address of its record. */
+  /** The addresses of the records that were kept; if a bit was undone, that of its record. */
   readonly kept: readonly Ipv4[];
   /** Addresses that may have had a record. */
   readonly lost: readonly Ipv4[];
-  /** True for a batch with records that do not decode: their addresses are unknown. */
+  /** A batch with records that do not decode: their addresses are unknown. */
   readonly isCut: boolean;
 }
 
-/** A damaged row's usable records. */
 interface SalvagedRow {
   readonly records: Uint8Array;
   readonly damage: LeaseDamage;
 }
 
-/** Undoes a single flipped bit, or keeps the records that still decode. Call it for a row with a wrong checksum. */
+/** Undoes a single flipped bit, or keeps the records that still decode. The row has a wrong checksum. */
 export function salvage({ table, key, records, checksum }: StoredRow): SalvagedRow {
   const mended = undoFlippedBit(key, records, checksum);
   const places = placesOf(mended?.records ?? records);
@@ -72,7 +69,7 @@ interface Place {
   readonly address: Ipv4;
 }
 
-/** The records up to the first that does not decode. */
+/** Up to the first that does not decode. */
 function placesOf(records: Uint8Array): readonly Place[] {
   const bytes = Buffer.from(records.buffer, records.byteOffset, records.byteLength);
   const places: Place[] = [];
@@ -85,7 +82,7 @@ function placesOf(records: Uint8Array): readonly Place[] {
   return places;
 }
 
-/** The note of a damaged row. @param file its path */
+/** @param file its path */
 export function damageNote(file: string, { table, key, isUndone, kept, lost }: LeaseDamage): RackNote {
   const named = { kept: namesOf(kept), keptMore: moreOf(kept), lost: namesOf(lost), lostMore: moreOf(lost) };
   return { note: 'leases-damaged', file, table, row: key, isUndone, ...named };

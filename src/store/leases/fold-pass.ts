@@ -19,13 +19,11 @@ export const PASS_BLOCKS_MAX = 65_536;
 const BLOCK_BITS = 6;
 export const BLOCK_ADDRESSES = 1 << BLOCK_BITS;
 
-/** The number of an address's block. */
 export const blockOf = (address: number): number => address >>> BLOCK_BITS;
-/** At this many records of a block, all but the newest of each address are dropped. Bounds the time to write a block. */
+/** At this many records of a block, all but the newest of each address are dropped. */
 const BLOCK_RECORDS_MAX = 2 * BLOCK_ADDRESSES;
 const placeOf = (address: number): number => address & (BLOCK_ADDRESSES - 1);
 
-/** An encoded record within a buffer. */
 interface Place {
   readonly bytes: Buffer;
   readonly from: number;
@@ -52,21 +50,17 @@ export class FoldPass {
     return this.#sequence;
   }
 
-  /** Whether batches may still be added; false after the first `nextBlock`. */
   get isGathering(): boolean {
     return this.#ordered === undefined;
   }
 
-  /** Whether another batch of this size fits. */
   hasRoom(bytes: number): boolean {
     if (this.#length === 0) return true;
     return this.#length + bytes <= this.#bytes.length && this.#records.size < PASS_BLOCKS_MAX;
   }
 
   /**
-   * Adds the next batch of the log, which must fit.
-   * @param sequence of its last record
-   * @returns the number of its records
+   * Adds the next batch, which must fit. @param sequence of its last record @returns the number of its records
    * @throws Error if it is cut off
    */
   add(sequence: number, batch: Uint8Array): number {
@@ -90,23 +84,19 @@ export class FoldPass {
     return count;
   }
 
-  /** The number of the next block to write, in ascending order; undefined when none is left. */
+  /** The next block to write, in ascending order; undefined when none is left. */
   nextBlock(): number | undefined {
     this.#ordered ??= Float64Array.from(this.#records.keys()).sort();
     this.#written += 1;
     return this.#ordered[this.#written - 1];
   }
 
-  /** Frees the memory at once, which an idle thread would keep for long. The pass must not be used afterwards. */
+  /** Frees the memory at once, which an idle thread would keep. The pass must not be used afterwards. */
   free(): void {
     if (this.#length > 0) this.#bytes.buffer.transfer(0);
   }
 
-  /**
-   * Returns the new contents of a block.
-   * @param held its present contents; undefined if it is new
-   * @throws Error if they are cut off
-   */
+  /** The new contents of a block. @param held its present ones; undefined if it is new @throws Error if they are cut off */
   merge(block: number, held: Uint8Array | undefined): Uint8Array {
     const places: (Place | undefined)[] = new Array(BLOCK_ADDRESSES).fill(undefined);
     if (held !== undefined) {

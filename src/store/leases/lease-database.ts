@@ -27,18 +27,18 @@ import { LEASE_DATABASE } from './lease-schema.ts';
 import { checksumOf } from './row-checksum.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 
-/** The most blocks that one fold step writes, and their bytes plus one block: a batch waits behind a step for some milliseconds at most. */
+/** The most blocks that one fold step writes, and their bytes plus one block: a batch waits for a step some milliseconds at most. */
 export const FOLD_BLOCKS_MAX = 64;
 const FOLD_BYTES_MAX = 128 * 1024;
-/** Log records that one fold step gathers or deletes, plus at most one batch; this takes as long as FOLD_BLOCKS_MAX blocks. */
+/** Log records that one fold step gathers or deletes, plus at most one batch. */
 const FOLD_RECORDS_MAX = 2048;
 /** Folded records that stay in the log, plus the rest of their batch. */
 export const LOG_HISTORY_MAX = 16_384;
-/** When loading, blocks and batches are delivered together in pieces of about this size. */
+/** Blocks and batches are delivered together in pieces of about this size. */
 const LOAD_BYTES_MAX = 256 * 1024;
-/** How long a reader waits for a process that briefly locks the file, in milliseconds. */
+/** How long a reader waits for a process that holds the file, in milliseconds. */
 const COPY_WAIT_MS = 2000;
-/** Bounds of the size of a probe, which writes as many bytes as the failed batch. */
+/** A probe writes as many bytes as the failed batch, within these bounds. */
 const PROBE_BYTES_MIN = 64 * 1024;
 const PROBE_BYTES_MAX = 1024 * 1024;
 
@@ -58,7 +58,7 @@ export class LeaseDatabase {
 
   /**
    * @param onDamage called for each damaged row, even after the start
-   * @throws RackError as `openDatabaseFile`; `store-broken` if its log ends before the folded sequence
+   * @throws RackError as `openDatabaseFile`; `store-broken` if the log ends before the folded sequence
    */
   constructor(path: string, onDamage: (damage: LeaseDamage) => void = () => undefined) {
     this.#onDamage = onDamage;
@@ -85,14 +85,14 @@ export class LeaseDatabase {
     return this.#last;
   }
 
-  /** The number of records in the log that are not folded yet. */
+  /** The records of the log that are not folded yet. */
   get unfolded(): number {
     return this.#last - this.#folded;
   }
 
-  /** Delivers every record in force in encoded pieces, an address's older records before its newer ones. */
+  /** Delivers every record in force, an address's older records before its newer ones. */
   load(deliver: (bytes: Uint8Array<ArrayBuffer>) => void): void {
-    // Neither blocks nor batches have a header, so small ones, of which there may be very many, are joined.
+    // There may be very many small ones, and none has a header, so they are joined.
     let [pieces, bytes]: [Uint8Array[], number] = [[], 0];
     for (const row of storedRows(this.#database, this.#folded)) {
       const records = this.#check(row);
@@ -105,18 +105,15 @@ export class LeaseDatabase {
     if (bytes > 0) deliver(joined(pieces, bytes));
   }
 
-  /**
-   * Writes a batch atomically and waits for the disk.
-   * @param sequence of its last record
-   */
+  /** Writes a batch atomically. @param sequence of its last record */
   write(sequence: number, records: Uint8Array): void {
     this.#append.run(sequence, checksumOf(sequence, records), records);
     this.#last = sequence;
   }
 
   /**
-   * Runs one step of moving the next log records into `lease_block`, which cannot be undone.
-   * @param upTo the last sequence that may be moved; never more than the last one written
+   * Runs one step of moving the next log records into `lease_block`.
+   * @param upTo the last sequence that may be moved
    * @returns whether there is more to do
    */
   fold(upTo = this.#last): boolean {
@@ -130,8 +127,8 @@ export class LeaseDatabase {
   }
 
   /**
-   * Tests whether a whole batch can be written again, by writing `size` bytes and deleting them. Also deletes what a failed write may have
-   * left behind: records above the last one reported durable.
+   * Tests whether a batch of `size` bytes can be written. Also deletes what a failed write left behind: records above
+   * the last one reported durable.
    */
   probe(size: number): void {
     const filler = Math.min(Math.max(Math.floor(size), PROBE_BYTES_MIN), PROBE_BYTES_MAX);
@@ -142,8 +139,8 @@ export class LeaseDatabase {
   }
 
   /**
-   * Deletes records above `sequence`, whose durability the rack loop never learned. For a worker that replaces a dead one, which folded
-   * nothing above `sequence` (`LeaseFolder`).
+   * Deletes records above `sequence`, whose durability the rack loop never learned: for the successor of a dead worker,
+   * which folded none of them (`LeaseFolder`).
    */
   discardAbove(sequence: number): void {
     this.#transaction(() => this.#database.exec(`DELETE FROM log WHERE seq > ${sequence}`));
@@ -159,7 +156,6 @@ export class LeaseDatabase {
     this.#pass ??= new FoldPass(this.#folded);
     const pass = this.#pass;
     if (pass.isGathering && this.#gather(pass, end)) return true;
-    // If no batch ends by `end`, there is nothing to write.
     if (pass.sequence > this.#folded) {
       if (!this.#writeSlice(pass)) return true;
       this.#folded = pass.sequence;
@@ -173,7 +169,6 @@ export class LeaseDatabase {
     this.#pass = undefined;
   }
 
-  /** Folded records up to this sequence may be deleted from the log. */
   get #historyEnd(): number {
     return this.#folded - LOG_HISTORY_MAX;
   }
@@ -202,7 +197,7 @@ export class LeaseDatabase {
     return true;
   }
 
-  /** Writes the next blocks; the last ones and the end of the pass share one transaction. @returns whether they were the last */
+  /** Writes the next blocks; the last ones and the end of the pass share a transaction. @returns whether they were the last */
   #writeSlice(pass: FoldPass): boolean {
     let isLast = false;
     this.#transaction(() => {
@@ -231,7 +226,7 @@ export class LeaseDatabase {
       : { sequence: readInteger(row.key), records: this.#check(readRow('log', row)) };
   }
 
-  /** The records of a row; of a damaged row the usable ones. @throws Error for a cut batch (`LeaseDamage.isCut`) */
+  /** The records of a row; of a damaged row the usable ones. */
   #check(row: StoredRow): Uint8Array {
     if (isWhole(row)) return row.records;
     const { records, damage } = salvage(row);
@@ -250,7 +245,7 @@ export class LeaseDatabase {
       action();
       this.#database.exec('COMMIT');
     } catch (error) {
-      // On a full disk SQLite has already rolled back, and a second ROLLBACK would hide the cause.
+      // On a full disk SQLite has already rolled back; a second ROLLBACK would hide the cause.
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw error;
     }
@@ -284,7 +279,7 @@ function salvagedOf(row: StoredRow): Uint8Array {
 const cutBatch = ({ key }: StoredRow): Error =>
   new Error(`the batch of leases that ends with ${key} is damaged and does not decode`);
 
-/** All blocks, then the log's batches above a sequence, in order. */
+/** All blocks, then the log's batches above a sequence. */
 function* storedRows(database: DatabaseSync, folded: number): Generator<StoredRow> {
   const blocks = database.prepare('SELECT block AS key, checksum, records FROM lease_block');
   for (const row of blocks.iterate()) yield readRow('lease_block', row);
@@ -297,7 +292,7 @@ function readRow(table: StoredRow['table'], { key, checksum, records }: Record<s
 }
 
 /**
- * Reads the leases in force from a file that another process may be writing. Changes nothing.
+ * Reads the leases in force from a file that another process may be writing.
  * @throws RackError `store-unavailable` if it cannot be read, `store-newer`, `store-broken`
  */
 export function copyLeases(path: string): LeaseFileContents {
@@ -306,7 +301,7 @@ export function copyLeases(path: string): LeaseFileContents {
   checkNotCut(path);
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: COPY_WAIT_MS });
-    // One transaction, so that all reads see the same state.
+    // All reads see the same state.
     database.exec('BEGIN');
     if (versionOf(database, path, LEASE_DATABASE) === 0) return stored.contents();
     const folded = readInteger(Object.values(database.prepare('SELECT sequence FROM fold').get() ?? {})[0]);

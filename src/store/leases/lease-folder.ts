@@ -1,5 +1,5 @@
-// Decides when to fold the log of `leases.db`. Updating the blocks by address takes time, no client waits for it, and the more records are
-// folded at once, the less each one costs.
+// Decides when to fold the log of `leases.db`. No client waits for the update of the blocks by address, and the more
+// records are folded at once, the less each one costs.
 //
 //   afterWrite ─▶ (no write for FOLD_IDLE_MS, and FOLD_IDLE_RECORDS_MIN unfolded) ─▶ step ─▶ step ─▶ … nothing left
 //        └─ more than `backlogMax` unfolded: as many steps as keep the log from growing
@@ -7,19 +7,19 @@
 // 1. Under load nothing is folded until `backlogMax`. Beyond it the log does not grow, whatever the load.
 // 2. Idle steps run in separate turns of the event loop, so a batch that arrives in between goes first.
 // 3. A failed step is tried again after FOLD_RETRY_MS. It loses nothing.
-// 4. Only records that the rack loop knows to be durable are folded. The rack loop takes back the rest, at most one batch, if this thread
-//    dies now, and a folded record cannot be removed from the file.
+// 4. Only records that the rack loop knows to be durable are folded: it takes back the rest, at most one batch, if this
+//    thread dies now, and a folded record cannot be removed.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { type LeaseDatabase, LOG_HISTORY_MAX } from './lease-database.ts';
 
-/** How long the journal must be idle before the log is folded, in milliseconds. */
+/** How long the journal is idle before the log is folded, in milliseconds. */
 export const FOLD_IDLE_MS = 100;
-/** Fewer unfolded records are left in the log: it keeps as many folded ones anyway, and a start reads them quickly. */
+/** Fewer unfolded records stay in the log: it keeps as many folded ones anyway. */
 export const FOLD_IDLE_RECORDS_MIN = LOG_HISTORY_MAX;
-/** Beyond `backlogMax`, the records written per step. A step folds more than these even if each is in a block of its own. */
+/** Records written beyond `backlogMax` per step, which folds more even if each is in a block of its own. */
 const RECORDS_PER_STEP = 32;
-/** The wait after a failed step, in milliseconds. */
+/** In milliseconds. */
 export const FOLD_RETRY_MS = 5000;
 
 interface LeaseFolderOptions {
@@ -37,18 +37,17 @@ export class LeaseFolder {
   #restUntil: Instant | undefined;
   /** Records written beyond `backlogMax` for which no step has run yet. */
   #due = 0;
-  /** Whether idle folding is under way. */
   #isFolding = false;
   /** The last sequence that the rack loop knows to be durable. */
   #acknowledged: number;
 
-  /** Assumes that the rack loop knows of everything in the database. */
+  /** The rack loop knows of everything in the database. */
   constructor(options: LeaseFolderOptions) {
     this.#options = options;
     this.#acknowledged = options.database.lastSequence;
   }
 
-  /** Call when the rack loop knows that everything up to `sequence` is durable. */
+  /** The rack loop knows that everything up to `sequence` is durable. */
   acknowledge(sequence: number): void {
     this.#acknowledged = sequence;
   }
@@ -60,11 +59,10 @@ export class LeaseFolder {
     this.#wroteAt = now;
     this.#due = database.unfolded > backlogMax && !this.#rests(now) ? this.#due + written : 0;
     for (; this.#due >= RECORDS_PER_STEP; this.#due -= RECORDS_PER_STEP) if (!this.#step()) this.#due = 0;
-    // One timer serves many writes: when it fires, it checks the time since the last one.
+    // One timer serves many writes: it checks the time since the last one.
     this.#timer ??= this.#wait(FOLD_IDLE_MS);
   }
 
-  /** Ends idle folding. */
   stop(): void {
     this.#timer?.cancel();
   }
@@ -77,7 +75,7 @@ export class LeaseFolder {
     });
   }
 
-  /** @returns the next timer; undefined if there is nothing to do until the next write */
+  /** @returns the next timer; undefined until the next write */
   #onTime(): Timer | undefined {
     const now = this.#options.clock.now();
     if (this.#rests(now)) return this.#wait(FOLD_RETRY_MS);

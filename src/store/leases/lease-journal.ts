@@ -46,16 +46,16 @@ export const LEASE_FILE = 'leases.db';
 /** The wait before the disk is tried again, in milliseconds. */
 export const JOURNAL_RETRY_MS = 1000;
 /**
- * The time of a write after which the disk counts as unavailable, and the time within which a probe makes it available again, in
+ * A write that takes longer makes the disk unavailable, and a probe that takes less than the other available again:
  * milliseconds of a running rack loop.
  */
 export const JOURNAL_SLOW_MS = 2000;
 export const JOURNAL_PROMPT_MS = 500;
 /** Records of one batch: keeps a commit to a few milliseconds. */
 const BATCH_RECORDS_MAX = 4096;
-/** The largest batch memory that is reused; larger memory is dropped. */
+/** Larger memory of a batch is not reused. */
 const SPARE_BYTES_MAX = 256 * 1024;
-/** How long closing waits for the disk, in milliseconds. Records not written by then were never acknowledged. */
+/** How long closing waits for the disk, in milliseconds. Later records were never acknowledged. */
 const CLOSE_TIMEOUT_MS = 10_000;
 /** Messages of the worker that answer none. */
 const UNASKED: ReadonlySet<string> = new Set(['fold-failed', 'damaged', 'ballast'] satisfies FromLeaseWorker['kind'][]);
@@ -66,7 +66,7 @@ interface LeaseJournalOptions {
   /** The directory of `leases.db`; created if missing. */
   readonly stateDir: string;
   readonly clock: Clock;
-  /** Called for each damaged row that is found, at the start or later. */
+  /** Called for each damaged row, at the start or later. */
   readonly onDamage?: ((damage: LeaseDamage) => void) | undefined;
 }
 
@@ -75,7 +75,6 @@ export interface LeaseJournalStatus {
   readonly available: boolean;
   /** Why it is unavailable, in one line; undefined if it is available. */
   readonly reason: string | undefined;
-  /** Appended records that are not settled yet. */
   readonly pending: number;
   /** The last sequence on disk. */
   readonly durableSequence: number;
@@ -88,7 +87,6 @@ export interface LeaseJournalStatus {
   readonly writes: DurationCounts;
 }
 
-/** The journal, and the leases in force when the file was last written. */
 interface OpenedLeaseJournal extends LeaseFileContents {
   readonly journal: WorkerLeaseJournal;
 }
@@ -126,7 +124,6 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #fault: JournalFault | undefined;
   #retry: Timer | undefined;
   readonly #watch: WriteWatch;
-  /** The worker's current database call. */
   #work: DiskWork;
   /** Since when the worker has owed an answer; undefined if it owes none. */
   #owedSince: Instant | undefined;
@@ -179,7 +176,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#listener = listener;
   }
 
-  /** @throws RackError `store-unavailable` if the journal is unavailable */
+  /** @throws RackError `store-unavailable` */
   append(lease: Lease): number {
     if (!this.available) {
       throw new RackError(
@@ -243,7 +240,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#owedSince = undefined;
     this.#outstanding = false;
     worker.on('message', (message: FromLeaseWorker) => this.#onMessage(message));
-    // Act on a failure only when the thread ends: by then all its messages, `durable` included, have arrived.
+    // Only now have all messages of the thread arrived, `durable` included.
     let failure: string | undefined;
     worker.on('error', (error) => {
       failure = errorText(error);
@@ -341,7 +338,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#counts.batches += 1;
     this.#durable = sequence;
     this.#settled = sequence;
-    // Send this batch's replies first: on a busy processor the worker, woken for the next batch, would run before them.
+    // This batch's replies go first: on a busy processor the worker, woken for the next batch, would run before them.
     if (this.#last > this.#settled) this.#turnEnd ??= setImmediate(() => this.#send());
     const settled = this.#last === this.#settled;
     if (this.#state === 'closing' && settled) this.#post({ kind: 'close' });
@@ -388,7 +385,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     }
   }
 
-  /** Handles a probe that took `tookMs`. A disk that was slow is probed again. */
+  /** A disk that was slow is probed again. */
   #onProbed(tookMs: number): void {
     if (this.#state !== 'failing' && this.#state !== 'slow') return;
     if (tookMs > JOURNAL_PROMPT_MS) {

@@ -22,7 +22,6 @@ import { readRegularFile, replaceFile } from '../../files/regular-file.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { LEASE_FILE } from './lease-journal.ts';
 
-/** The file's name in the state directory. */
 export const LEASE_MARK_FILE = 'lease-mark.json';
 /** How often the mark is written while leases are, in milliseconds. */
 export const MARK_MS = 5000;
@@ -39,11 +38,9 @@ const shape = z.object({
   doubtedUpTo: z.number().min(0),
 });
 
-/** The contents of the mark. */
 interface LeaseMarkReading {
-  /** True if both files are the ones that the last run wrote. */
   readonly isOurs: boolean;
-  /** The last sequence of leases.db when the mark was written. */
+  /** Of leases.db when the mark was written. */
   readonly sequence: number;
   /** Records up to this sequence come from a copy. */
   readonly doubtedUpTo: number;
@@ -51,7 +48,7 @@ interface LeaseMarkReading {
 
 const NOTHING: LeaseMarkReading = { isOurs: false, sequence: 0, doubtedUpTo: 0 };
 
-/** Reads the mark of the last run. An unreadable file is reported to `onProblem`, a missing one is not. */
+/** Reads the mark of the last run. An unreadable file is reported, a missing one is not. */
 export function readLeaseMark(stateDir: string, onProblem: (note: RackNote) => void): LeaseMarkReading {
   const path = join(stateDir, LEASE_MARK_FILE);
   try {
@@ -64,11 +61,10 @@ export function readLeaseMark(stateDir: string, onProblem: (note: RackNote) => v
   }
 }
 
-/** Whether the opened file was restored from a copy. @param lastSequence of the opened file */
+/** @param lastSequence of the opened file */
 export const isPutBack = ({ isOurs, sequence }: LeaseMarkReading, lastSequence: number): boolean =>
   !isOurs || lastSequence < sequence;
 
-/** The note that leases.db was restored. */
 export const leasesRestored = (stateDir: string): RackNote => ({
   note: 'leases-restored',
   file: join(stateDir, LEASE_FILE),
@@ -76,7 +72,7 @@ export const leasesRestored = (stateDir: string): RackNote => ({
 
 const isSame = (a: FileIdentity, b: FileIdentity): boolean => a.inode === b.inode && a.born === b.born;
 
-/** A file's inode and time of birth, which is 0 where the file system knows none. */
+/** Inode and time of birth, which is 0 where the file system knows none. */
 const identify = (path: string): FileIdentity => identityOf(statSync(path, { bigint: true }));
 
 const identityOf = ({ ino, birthtimeNs }: BigIntStats): FileIdentity => ({
@@ -99,7 +95,6 @@ export class LeaseMark {
   readonly #options: LeaseMarkOptions;
   readonly #path: string;
   readonly #database: string;
-  /** The opened leases.db. */
   readonly #opened: FileIdentity;
   #isMissed = false;
   #written: number | undefined;
@@ -115,7 +110,7 @@ export class LeaseMark {
     this.#write();
   }
 
-  /** Writes the last sequence; call it when the journal is closed. */
+  /** Writes the last sequence, once the journal is closed. */
   async close(): Promise<void> {
     this.#timer?.cancel();
     this.#writing = this.#writing.then(() => this.#replace());
@@ -127,7 +122,7 @@ export class LeaseMark {
     this.#timer = this.#options.clock.schedule(MARK_MS, () => this.#write());
   }
 
-  /** Reports once that leases.db is not where it was opened. Asks in the background: the disk may stand still. */
+  /** Reports once that leases.db is not where it was opened; in the background, because the disk may stand still. */
   async #checkFile(): Promise<void> {
     const isMissed = !(await this.#isInPlace());
     if (isMissed && !this.#isMissed) this.#options.onProblem({ note: 'leases-moved', file: this.#database });

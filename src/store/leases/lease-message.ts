@@ -11,17 +11,16 @@
 import type { RackErrorCode } from '../../errors.ts';
 import type { LeaseDamage } from './damaged-row.ts';
 
-/** The start parameters of a worker. */
 export interface LeaseWorkerData {
   readonly path: string;
-  /** For a worker that replaces a dead one: the last sequence reported durable. Higher ones were never acknowledged. */
+  /** For the successor of a dead worker: the last sequence reported durable. */
   readonly discardAbove: number | undefined;
   /** Shows the worker's current database call (`disk-work.ts`). */
   readonly work: SharedArrayBuffer;
 }
 
 export type ToLeaseWorker =
-  /** `sequence` is that of its last record; the memory of `bytes` is transferred. */
+  /** The sequence of the last record; the memory of `bytes` is transferred. */
   | { readonly kind: 'write'; readonly sequence: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'probe'; readonly sizeBytes: number }
   /** Answered by `pong`: the worker is alive and not blocked by its disk. */
@@ -32,17 +31,16 @@ export type FromLeaseWorker =
   /** Some of the leases in force, encoded; any number of these precede `opened`. */
   | { readonly kind: 'leases'; readonly bytes: Uint8Array }
   | { readonly kind: 'opened'; readonly lastSequence: number }
-  /** A row of the file is damaged: found at the start, before `opened`, or later. */
+  /** Found at the start, before `opened`, or later. */
   | { readonly kind: 'damaged'; readonly damage: LeaseDamage }
   /** The file cannot be used; the worker ends. */
   | { readonly kind: 'refused'; readonly code: RackErrorCode; readonly message: string }
-  /** Returns the memory of the batch for reuse. */
+  /** Returns the memory of the batch. */
   | { readonly kind: 'durable'; readonly sequence: number; readonly memory: ArrayBuffer }
   | { readonly kind: 'failed'; readonly reason: string }
-  /** A probe was written, in `tookMs`. */
   | { readonly kind: 'writable'; readonly tookMs: number }
   | { readonly kind: 'pong' }
   /** The disk is full, and the ballast was freed for the leases; or it is there again. */
   | { readonly kind: 'ballast'; readonly isFreed: boolean }
-  /** Updating the blocks by address failed. Nothing is lost, and it is tried again. */
+  /** Nothing is lost, and it is tried again. */
   | { readonly kind: 'fold-failed'; readonly reason: string };

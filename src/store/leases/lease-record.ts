@@ -17,7 +17,7 @@ import { ipv4, mac } from '../../net/address.ts';
 import { type BorrowedBytes, borrowedText } from '../../net/borrowed-bytes.ts';
 import { ByteReader, type Decoded } from '../../net/byte-reader.ts';
 
-/** The most bytes of one text. A longer one is truncated, because no lease may be lost over its option 82. */
+/** A longer text is truncated, because no lease may be lost over its option 82. */
 export const RECORD_TEXT_MAX = 1024;
 
 const UINT48_MAX = 0xffff_ffff_ffff;
@@ -30,7 +30,7 @@ const FIRST_CAPACITY = 16_384;
 const STATES: readonly LeaseState[] = ['bound', 'released', 'declined'];
 const BY_IDENTIFIER = 0x80;
 
-/** A lease and its sequence, 1 to 2^48 - 1. */
+/** The sequence is 1 to 2^48 - 1. */
 export interface LeaseRecord {
   readonly sequence: number;
   readonly lease: StoredLease;
@@ -43,13 +43,12 @@ export class LeaseBatch {
   #records = 0;
   #lastSequence = 0;
 
-  /** @param memory from an earlier batch, to reuse; undefined: allocate new memory */
+  /** @param memory of an earlier batch, to reuse */
   constructor(memory?: ArrayBuffer) {
-    // Not from Node's pool: a pooled buffer's memory cannot be transferred to another thread.
+    // A pooled buffer's memory cannot be transferred to another thread.
     this.#buffer = memory === undefined ? Buffer.allocUnsafeSlow(FIRST_CAPACITY) : Buffer.from(memory);
   }
 
-  /** The number of records. */
   get records(): number {
     return this.#records;
   }
@@ -95,7 +94,7 @@ function writeRecord(to: Buffer, start: number, sequence: number, lease: StoredL
   return writeText(to, at, lease.remoteId, 'latin1');
 }
 
-// A time before 1970 or after the year 10 000 is clamped to the nearest value that fits.
+// A time before 1970 or after the year 10 000 is clamped.
 function writeUint48(to: Buffer, at: number, value: number): number {
   return to.writeUIntBE(Math.min(Math.max(Math.round(value), 0), UINT48_MAX), at, 6);
 }
@@ -110,7 +109,6 @@ function writeText(to: Buffer, at: number, text: string | undefined, encoding: '
 
 const readUint48 = (reader: ByteReader, field: string): number => reader.u16(field) * 0x1_0000_0000 + reader.u32(field);
 
-/** A text's bytes in the batch; undefined if absent. */
 function readText(reader: ByteReader, field: string): BorrowedBytes | undefined {
   const length = reader.u16(field);
   return length === 0 ? undefined : reader.borrow(length - 1, field);
@@ -121,7 +119,6 @@ const latin1 = (bytes: BorrowedBytes | undefined): string | undefined => decodeT
 const decodeText = (bytes: BorrowedBytes | undefined, encoding: 'utf8' | 'latin1'): string | undefined =>
   bytes && borrowedText(bytes, encoding);
 
-/** The address in the record that starts at `at`. */
 export const recordAddress = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at + ADDRESS_AT);
 
 /** The end of the record that starts at `at`; undefined if it is truncated. */
@@ -134,9 +131,9 @@ export function recordEnd(bytes: Uint8Array, at: number): number | undefined {
   return end <= bytes.length ? end : undefined;
 }
 
-/** Decodes every record of a batch, in order, or returns the first fault. */
+/** Decodes a batch, or returns the first fault. */
 export function decodeLeases(bytes: Uint8Array): Decoded<readonly LeaseRecord[]> {
-  // Nearly all leases of a batch come from one boot and a few kinds of clients, so they share these strings.
+  // Nearly all leases of a batch share these strings.
   const shared = new Map<string, string>();
   const intern = (text: string): string => {
     const known = shared.get(text);

@@ -20,8 +20,8 @@ import { LeaseFolder } from './lease-folder.ts';
 import type { FromLeaseWorker, LeaseWorkerData, ToLeaseWorker } from './lease-message.ts';
 
 /**
- * Unfolded records beyond which the log is folded under load too. They take 90 to 160 MB, and a start 2 to 3 s of processor time; folding
- * them takes 0.5 s for adjacent addresses, 2 s if a quarter of a wide range is leased.
+ * Unfolded records beyond which the log is folded under load too: 90 to 160 MB, and 2 to 3 s of processor time at a
+ * start; folding them takes 0.5 s for adjacent addresses, 2 s if a quarter of a wide range is leased.
  */
 const FOLD_BACKLOG_MAX = 1_000_000;
 
@@ -57,16 +57,16 @@ function open(data: LeaseWorkerData): LeaseDatabase | undefined {
   }
 }
 
-/** How often a missing ballast is made again if there is room, in milliseconds. */
+/** How often a missing ballast is made again, in milliseconds. */
 const BALLAST_EVERY_MS = 10_000;
 
-/** Keeps the ballast. @returns a function that runs a write, and once more if that made room */
+/** @returns a function that runs a write, and once more if freeing the ballast made room */
 function keepBallast(path: string): (write: () => void) => void {
   const ballast = new Ballast(path);
   let wasFreed = false;
   const keep = (): void => {
     systemClock.schedule(BALLAST_EVERY_MS, keep);
-    // A disk without room for it is no fault: the ballast is a precaution.
+    // A disk without room for it is no fault.
     const made = ballast.keep().catch(() => false);
     void made.then((isMade) => {
       if (isMade && wasFreed) send({ kind: 'ballast', isFreed: false });

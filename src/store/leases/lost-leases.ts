@@ -1,10 +1,11 @@
-// Detects that a rack has lost its leases. It would start without leases and offer addresses that machines still use, and nothing else would
+// Detects that a rack has lost its leases: it would offer addresses that machines still use, and nothing else would
 // report it.
 //
-// 1. `leases.db` is missing or empty, but `lease-ends.json` exists, which only a running rack writes. Check this before `leases.db` is
-//    opened: opening creates an empty one.
-// 2. `leases.db` has no leases and ends before the record that the mark names (`lease-mark.ts`): its -wal file held all of them. SQLite
-//    ignores a -wal file with a damaged header without an error (sqlite.org/fileformat2.html, section 4.1).
+// 1. `leases.db` is missing or empty, but `lease-ends.json` exists, which only a running rack writes. Checked before
+//    `leases.db` is opened, which creates an empty one.
+// 2. `leases.db` has no leases and ends before the record that the mark names (`lease-mark.ts`): its -wal file held all
+//    of them. SQLite ignores a -wal file with a damaged header without an error (sqlite.org/fileformat2.html, section
+//    4.1).
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,22 +14,20 @@ import type { RackNote } from '../../region/reports/notes.ts';
 import { LEASE_FILE } from './lease-journal.ts';
 import { REPORTED_ENDS_FILE } from './reported-ends.ts';
 
-/** The note that the leases are lost; undefined if they are not. */
 export function findLostLeases(stateDir: string): RackNote | undefined {
   const path = join(stateDir, LEASE_FILE);
   const hasRun = sizeOf(join(stateDir, REPORTED_ENDS_FILE)) > 0;
-  // A -wal file without its database is damage, which is refused as it is opened.
+  // A -wal file without its database is refused as it is opened.
   if (!hasRun || sizeOf(path) > 0 || sizeOf(`${path}-wal`) > 0) return undefined;
   return { note: 'leases-lost', file: path };
 }
 
-/** The note that an opened `leases.db` has lost all of its leases. */
 export const leasesEmptied = (stateDir: string): RackNote => ({
   note: 'leases-emptied',
   file: join(stateDir, LEASE_FILE),
 });
 
-/** A file's size in bytes; 0 if it does not exist. An unreadable file counts as existing: opening it will report the problem. */
+/** 0 if the file does not exist. Opening an unreadable one will report the problem. */
 function sizeOf(path: string): number {
   try {
     return statSync(path).size;

@@ -16,16 +16,15 @@ import { readRegularFile, replaceFile } from '../../files/regular-file.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { readHostMoment } from './host-clocks.ts';
 
-/** The file's name in the state directory. */
 export const REPORTED_ENDS_FILE = 'lease-ends.json';
-/** The delay between a note and its write, in milliseconds; many ends share one write. */
+/** The delay between a note and its write, in milliseconds. */
 export const REPORTED_ENDS_WRITE_MS = 1000;
 
 const FILE_BYTES_MAX = 4096;
 
 const shape = z.object({ version: z.literal(1), wallMs: z.number(), bootId: z.string(), uptimeS: z.number().min(0) });
 
-/** Reads the stored time; undefined if there is none. An unreadable file is reported to `onProblem`, a missing one is not. */
+/** An unreadable file is reported to `onProblem`, a missing one is not. */
 export function readReportedEnds(stateDir: string, onProblem: (note: RackNote) => void): StoredMoment | undefined {
   const path = join(stateDir, REPORTED_ENDS_FILE);
   try {
@@ -53,13 +52,12 @@ export class ReportedEnds {
     this.#onProblem = onProblem;
   }
 
-  /** Call when every lease that ended before `until` has been reported. */
+  /** Every lease that ended before `until` has been reported. */
   note(until: Instant): void {
     this.#until = until;
     this.#timer ??= this.#clock.schedule(REPORTED_ENDS_WRITE_MS, () => this.#write());
   }
 
-  /** Writes the last note. */
   async close(): Promise<void> {
     this.#timer?.cancel();
     this.#write();

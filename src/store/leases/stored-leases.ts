@@ -6,19 +6,19 @@ import type { Ipv4 } from '../../net/address.ts';
 import type { LeaseDamage } from './damaged-row.ts';
 import type { LeaseRecord } from './lease-record.ts';
 
-/** The leases and clocks of one state of the file. */
+/** Of one state of the file. */
 export interface LeaseFileContents {
-  /** One lease per address, in no particular order. */
+  /** One per address, in no particular order. */
   readonly leases: readonly StoredLease[];
   /** The last known time on the clock of each boot of the host. */
   readonly clocks: BootClocks;
-  /** The sequence of an address's lease; undefined if sequences are unknown. */
+  /** Of an address's lease. */
   readonly sequenceOf?: (address: Ipv4) => number;
-  /** The damaged rows that were found; undefined: none. */
+  /** The damaged rows that were found. */
   readonly damage?: readonly LeaseDamage[];
 }
 
-/** Gathers records; those of one address must be added in the order in which they were written. */
+/** Records of one address are added in the order in which they were written. */
 export class StoredLeases {
   readonly #records = new Map<Ipv4, LeaseRecord>();
   readonly #newest = new Map<string, { readonly sequence: number; readonly clock: number }>();

@@ -11,30 +11,28 @@
 
 import type { Clock, Instant, Timer } from '../../clock.ts';
 
-/** The interval of checks, in milliseconds; a verdict may be late by as much. */
+/** In milliseconds; a verdict may be late by as much. */
 const CHECK_MS = 250;
 /** How much longer a write may take if the disk is not the cause. */
 export const STARVED_FACTOR = 2;
 
-/** The cause of a slow write: the disk, or the host, which gives the journal's thread too little processor time. */
+/** The host gives the journal's thread too little processor time. */
 export type SlowCause = 'disk' | 'host';
 
 interface WriteWatchOptions {
   readonly clock: Pick<Clock, 'now' | 'schedule'>;
-  /** The number of the current disk call; undefined if there is none. */
   readonly findCall: () => number | undefined;
   readonly slowMs: number;
   readonly onSlow: (cause: SlowCause) => void;
 }
 
-/** Watches one write at a time. */
 export class WriteWatch {
   readonly #options: WriteWatchOptions;
   #timer: Timer | undefined;
   #isUnderWay = false;
   #checkedAt: Instant | undefined;
   #waitedMs = 0;
-  /** The disk call that the last check saw, and for how long it has been seen. */
+  /** What the last check saw, and for how long it has been seen. */
   #call: number | undefined;
   #heldMs = 0;
 
@@ -42,7 +40,6 @@ export class WriteWatch {
     this.#options = options;
   }
 
-  /** Call when a write starts. */
   begin(): void {
     this.#isUnderWay = true;
     this.#checkedAt = this.#options.clock.now();
@@ -52,12 +49,11 @@ export class WriteWatch {
     this.#checkLater();
   }
 
-  /** Call when the write is over. The timer stays for the next write. */
+  /** The timer stays for the next write. */
   end(): void {
     this.#isUnderWay = false;
   }
 
-  /** Ends the watch. */
   close(): void {
     this.#isUnderWay = false;
     this.#timer?.cancel();
