@@ -2,10 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -33,14 +31,17 @@ test('a state directory has one holder at a time, and is made if it is missing',
   lockState(state).release();
 });
 
-test('a lock file of another mode becomes private, as a reader could lock it', () => {
-  mkdirSync(state, { recursive: true });
+test('a lock file is empty and private, even one of another mode, as a reader could lock it', () => {
+  mkdirSync(state, { mode: 0o777 });
   const path = join(state, 'rack.lock');
-  writeFileSync(path, '', { mode: 0o644 });
-  const lock = lockState(state);
-  assert.equal(statSync(path).mode & 0o777, 0o600);
-  assert.throws(() => lockState(state), { code: 'already-running' });
-  lock.release();
+  for (const prepare of [() => undefined, () => chmodSync(path, 0o644)]) {
+    prepare();
+    const lock = lockState(state);
+    const { mode, size } = statSync(path);
+    assert.deepEqual([mode & 0o777, size, existsSync(`${path}-journal`)], [0o600, 0, false]);
+    assert.throws(() => lockState(state), { code: 'already-running' });
+    lock.release();
+  }
 });
 
 test('a user who may not write the lock file holds no lock', { skip: missing('linux', 'root') }, () => {
@@ -86,32 +87,6 @@ test('the lock is kept when nobody refers to it any more', { skip: missing('linu
   await whileRunning(holder, once(holder.stdout, 'data'));
   assert.throws(() => lockState(state), { code: 'already-running' });
   await endProgram(holder, 'SIGKILL');
-});
-
-test('only the owner may lock: the file is closed to others, even in a directory that is open', () => {
-  mkdirSync(state, { mode: 0o777 });
-  const lock = lockState(state);
-  const { mode, size } = statSync(join(state, 'rack.lock'));
-  assert.equal(mode & 0o777, 0o600);
-  assert.equal(size, 0);
-  assert.equal(existsSync(join(state, 'rack.lock-journal')), false);
-  lock.release();
-});
-
-test('a program that takes names for itself, and answers the number of a process, stops no start', {
-  skip: missing('linux'),
-}, async () => {
-  // Any user may bind any name of the abstract namespace: these would be named after the directory.
-  const digest = createHash('sha256').update(state).digest('hex').slice(0, 32);
-  const squatters = [digest, state].map((name) =>
-    createServer((peer) => void peer.end('1\n')).listen(`\0rackboot-${name}`),
-  );
-  try {
-    await Promise.all(squatters.map((server) => once(server, 'listening')));
-    assert.doesNotThrow(() => lockState(state).release());
-  } finally {
-    for (const server of squatters) server.close();
-  }
 });
 
 for (const [what, make, complaint] of [

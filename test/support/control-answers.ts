@@ -11,12 +11,12 @@ import { CONTROL_SOCKET } from '../../src/http/config.ts';
 
 /**
  * Answers until the test ends; DELETE succeeds without an answer.
- * @param answers by path and query @param region of the configuration file
+ * @param answers by path and query, or for each request @param region of the configuration file
  * @returns the configuration file, the paths that were deleted, and the bodies that were sent
  */
 export async function answerControl(
   t: TestContext,
-  answers: Readonly<Record<string, unknown>>,
+  answers: Readonly<Record<string, unknown>> | ((url: URL, method: string) => unknown),
   region = '{ mode: embedded }',
 ): Promise<{ readonly config: string; readonly deleted: readonly string[]; readonly bodies: readonly string[] }> {
   const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-control-'));
@@ -26,12 +26,13 @@ export async function answerControl(
   const deleted: string[] = [];
   const bodies: string[] = [];
   const server = createServer(async (request, response) => {
-    const { method, url = '' } = request;
+    const { method = '', url = '' } = request;
+    const answer = typeof answers === 'function' ? answers(new URL(url, 'http://localhost'), method) : answers[url];
     if (method === 'DELETE') deleted.push(url);
     const body = await text(request);
     if (body !== '') bodies.push(body);
     if (method === 'DELETE') response.writeHead(204).end();
-    else response.setHeader('Content-Type', 'application/json').end(JSON.stringify(answers[url]));
+    else response.setHeader('Content-Type', 'application/json').end(JSON.stringify(answer));
   });
   server.listen(join(stateDir, CONTROL_SOCKET));
   await once(server, 'listening');

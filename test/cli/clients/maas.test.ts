@@ -3,14 +3,15 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runMaas } from '../../../src/cli/clients/maas.ts';
-import { profileDirectory, writeProfile } from '../../../src/cli/clients/profiles.ts';
+import { writeProfile } from '../../../src/cli/clients/profiles.ts';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
@@ -56,6 +57,17 @@ function shell(line: string): Promise<string> {
   });
 }
 
+/** Runs `work` with the port of a server. */
+async function whileServing(server: Server, work: (port: number) => Promise<void>): Promise<void> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    await work(portOf(server));
+  } finally {
+    server.close();
+  }
+}
+
 test('a login takes the key as argument, from a file and from standard input, and shows it nowhere', async () => {
   const file = join(home, 'api-key-file');
   writeFileSync(file, `${key}\n`);
@@ -92,14 +104,11 @@ test('a region that has only API 1.0 does not say whose key it is', async () => 
     response.writeHead(isOld ? 200 : 404, { 'Content-Type': isOld ? 'application/json' : 'text/plain' });
     response.end(isOld ? '[]' : 'Unknown API version: 2.0');
   });
-  await new Promise<void>((resolve) => old.listen(0, '127.0.0.1', resolve));
-  try {
-    const text = await said('login', 'old', `http://127.0.0.1:${portOf(old)}/MAAS/api/1.0/`, key);
+  await whileServing(old, async (port) => {
+    const text = await said('login', 'old', `http://127.0.0.1:${port}/MAAS/api/1.0/`, key);
     assert.match(text, /^You are logged in to http:\S+\/MAAS\/api\/1\.0\/; the profile is called old\.$/m);
     await said('logout', 'old');
-  } finally {
-    old.close();
-  }
+  });
 });
 
 test('the name of a profile that does not exist is a wrong word for maas', async () => {
@@ -150,9 +159,8 @@ for (const [title, fields, body, said] of [
 ] as const)
   test(`an answer 503 of ${title} is shown with its text, and does not count as another server`, async () => {
     const server = createServer((_request, response) => response.writeHead(503, fields).end(body));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    try {
-      const url = `http://127.0.0.1:${portOf(server)}/MAAS`;
+    await whileServing(server, async (port) => {
+      const url = `http://127.0.0.1:${port}/MAAS`;
       writeProfile('away', { url, api: '2.0', key });
       for (const words of [
         ['login', 'new', url, key],
@@ -163,9 +171,7 @@ for (const [title, fields, body, said] of [
         assert.match(complaint, said);
         assert.doesNotMatch(complaint, /not a region/);
       }
-    } finally {
-      server.close();
-    }
+    });
   });
 
 test('a false server whose description has a path with line ends is not a region, and gets no further request', async () => {
@@ -182,16 +188,13 @@ test('a false server whose description has a path with line ends is not a region
     asked.push(url);
     response.writeHead(200, { 'Content-Type': 'application/json' }).end(description);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  try {
-    writeProfile('evil', { url: `http://127.0.0.1:${portOf(server)}/MAAS`, api: '2.0', key });
+  await whileServing(server, async (port) => {
+    writeProfile('evil', { url: `http://127.0.0.1:${port}/MAAS`, api: '2.0', key });
     const { result, complaint } = await run('maas', 'evil', 'evil', 'read', 'zz');
     assert.notEqual(result, 0);
     assert.doesNotMatch(complaint, /a bug|TypeError/);
     assert.ok(asked.length > 0 && asked.every((url) => url.endsWith('/describe/')), String(asked));
-  } finally {
-    server.close();
-  }
+  });
 });
 
 test('--debug shows the head of each answer on standard error, wherever it stands', async () => {
@@ -217,9 +220,8 @@ test('--insecure accepts a certificate that nobody vouches for, in one command o
   const server = createSecureServer(pair, (_request, response) =>
     response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"username":"ann"}'),
   );
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  try {
-    const url = `https://127.0.0.1:${portOf(server)}/MAAS`;
+  await whileServing(server, async (port) => {
+    const url = `https://127.0.0.1:${port}/MAAS`;
     const refused = await run('maas', 'login', 'unsure', url, key);
     assert.equal(refused.result, 1);
     assert.match(refused.complaint, /--cacerts/);
@@ -228,9 +230,7 @@ test('--insecure accepts a certificate that nobody vouches for, in one command o
       assert.match(await said('maas', 'login', option, 'unsure', url, key), /logged in .* as ann/);
     assert.equal((await run('maas', 'unsure', 'users', 'whoami')).result, 1);
     assert.doesNotMatch((await run('maas', 'unsure', 'users', 'whoami', '-k')).complaint, /certificate/);
-  } finally {
-    server.close();
-  }
+  });
 });
 
 test('the answers are JSON with one key a line, from which scripts cut what they need', async () => {
@@ -306,9 +306,4 @@ test("commands that MAAS's client has for its own host are Rackboot's", async ()
   for (const words of ['status', 'config', 'createadmin', 'apikey --username=admin'])
     await runMaas(words.split(' '), runOther);
   assert.deepEqual(ran, ['status', 'config show', 'createadmin', 'apikey --username=admin']);
-});
-
-test('a profile file holds the key for its user alone', () => {
-  const file = join(profileDirectory(), 'root.json');
-  assert.equal(JSON.parse(readFileSync(file, 'utf8')).key, key);
 });

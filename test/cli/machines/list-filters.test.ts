@@ -1,18 +1,13 @@
 // `rackboot machines list` takes the filters of the page, and sends them by the names that the page uses.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { test } from 'node:test';
-import { commandParser } from '../../../src/cli/commands.ts';
-import { CONTROL_SOCKET } from '../../../src/http/config.ts';
+import { type TestContext, test } from 'node:test';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { ADMIN, viewOf } from '../../region/page/view.ts';
 import { report, withRegion } from '../../region/place.ts';
 import { acceptRack, OTHER_UUID, rackInterface } from '../../region/racks/rack-place.ts';
+import { answerControl } from '../../support/control-answers.ts';
 import { printedBy } from '../../support/printed.ts';
 
 /** The names of the page's filters, where there are several racks. */
@@ -31,47 +26,40 @@ async function pageFilters(): Promise<readonly string[]> {
 }
 
 /** The queries that a command sends to the list of machines. */
-async function queriesOf(...words: readonly string[]): Promise<readonly string[]> {
-  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-filters-'));
-  const config = join(stateDir, 'rackboot.yaml');
-  writeFileSync(config, `state_dir: ${stateDir}\n`);
+async function queriesOf(t: TestContext, ...words: readonly string[]): Promise<readonly string[]> {
   const queries: string[] = [];
-  const server = createServer((request, response) => {
-    queries.push(new URL(request.url ?? '', 'http://localhost').search);
-    response.setHeader('Content-Type', 'application/json').end('[]');
+  const { config } = await answerControl(t, ({ search }) => {
+    queries.push(search);
+    return [];
   });
-  server.listen(join(stateDir, CONTROL_SOCKET));
-  await once(server, 'listening');
-  try {
-    const { result } = await printedBy(async () => {
-      let code = -1;
-      const parser = await commandParser([...words, '--json', '--config', config], (ended) => {
-        code = ended;
-      });
-      await parser.parseAsync();
-      return code;
-    });
-    assert.equal(result, 0);
-    return queries;
-  } finally {
-    server.close();
-    rmSync(stateDir, { recursive: true });
-  }
+  const { result } = await printedBy(() => runCommandLine([...words, '--json', '--config', config]));
+  assert.equal(result, 0);
+  return queries;
 }
 
-test('machines list has each filter of the page', async () => {
+test('machines list has each filter of the page', async (t) => {
   const filters = await pageFilters();
   assert.deepEqual(filters.toSorted(), ['owner', 'q', 'rack', 'status']);
   const words = filters.flatMap((name) => [name === 'q' ? '-q' : `--${name}`, `a-${name}`]);
-  const [query = ''] = await queriesOf('machines', 'list', ...words);
+  const [query = ''] = await queriesOf(t, 'machines', 'list', ...words);
   const sent = new URLSearchParams(query);
   assert.deepEqual([...sent.keys()].sort(), filters.toSorted());
   for (const name of filters) assert.deepEqual(sent.getAll(name), [`a-${name}`]);
 });
 
-test('states, owners and racks can be repeated, and without filters there is no query', async () => {
-  assert.deepEqual(await queriesOf('machines', 'list'), ['']);
-  const [query = ''] = await queriesOf('machines', 'list', '--status', 'new', '--status', 'ready', '--search', 'a b');
+test('states, owners and racks can be repeated, and without filters there is no query', async (t) => {
+  assert.deepEqual(await queriesOf(t, 'machines', 'list'), ['']);
+  const [query = ''] = await queriesOf(
+    t,
+    'machines',
+    'list',
+    '--status',
+    'new',
+    '--status',
+    'ready',
+    '--search',
+    'a b',
+  );
   const sent = new URLSearchParams(query);
   assert.deepEqual([sent.getAll('status'), sent.getAll('q')], [['new', 'ready'], ['a b']]);
 });

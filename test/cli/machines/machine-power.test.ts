@@ -1,15 +1,10 @@
 // Which event `rackboot power … --wait` accepts as the end of its own switch, against a daemon that answers from a table.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { showPower, switchMachine } from '../../../src/cli/machines/machine-power.ts';
 import { traceMachine } from '../../../src/cli/rack/trace.ts';
-import { CONTROL_SOCKET } from '../../../src/http/config.ts';
+import { answerControl } from '../../support/control-answers.ts';
 import { printedBy } from '../../support/printed.ts';
 
 interface LoggedEvent {
@@ -59,46 +54,33 @@ function queryEvents(events: readonly LoggedEvent[], query: URLSearchParams): re
 }
 
 /** The output and exit code of the command with these events in the log. */
-const waitFor = (op: 'power_on' | 'power_off' | 'power_cycle', events: readonly LoggedEvent[], json = true) =>
-  withDaemon(MACHINE, events, json, (config) => switchMachine({ config, json, machine: 'm1', wait: true }, op, {}));
-
+const waitFor = (
+  t: TestContext,
+  op: 'power_on' | 'power_off' | 'power_cycle',
+  events: readonly LoggedEvent[],
+  json = true,
+) =>
+  withDaemon(t, MACHINE, events, json, (config) => switchMachine({ config, json, machine: 'm1', wait: true }, op, {}));
 /** The same for any command, with one machine. */
 async function withDaemon(
+  t: TestContext,
   machine: Readonly<Record<string, unknown>>,
   events: readonly LoggedEvent[],
   json: boolean,
   action: (config: string) => Promise<number>,
 ) {
-  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-power-'));
-  const config = join(stateDir, 'rackboot.yaml');
-  writeFileSync(config, `state_dir: ${stateDir}\n`);
-  const server = createServer((request, response) => {
-    const url = new URL(request.url ?? '', 'http://localhost');
-    const value = url.pathname.endsWith('/events/')
-      ? { events: queryEvents(events, url.searchParams) }
-      : url.pathname === '/trace'
-        ? { mac: '52:54:00:00:00:01', machine: TRACED, missed: 0, steps: [], waiting: 'its first message' }
-        : url.pathname === '/status'
-          ? { name: 'rack-1' }
-          : url.pathname.endsWith('/machines/')
-            ? [machine]
-            : {
-                ...machine,
-                ...(request.method === 'POST'
-                  ? { power_task: 'on', event_id: BEGUN.id, switches_itself_off: true }
-                  : {}),
-              };
-    response.setHeader('Content-Type', 'application/json').end(JSON.stringify(value));
+  const { config } = await answerControl(t, ({ pathname, searchParams }, method) => {
+    if (pathname.endsWith('/events/')) return { events: queryEvents(events, searchParams) };
+    if (pathname === '/trace')
+      return { mac: '52:54:00:00:00:01', machine: TRACED, missed: 0, steps: [], waiting: 'its first message' };
+    if (pathname === '/status') return { name: 'rack-1' };
+    if (pathname.endsWith('/machines/')) return [machine];
+    return method === 'POST'
+      ? { ...machine, power_task: 'on', event_id: BEGUN.id, switches_itself_off: true }
+      : machine;
   });
-  server.listen(join(stateDir, CONTROL_SOCKET));
-  await once(server, 'listening');
-  try {
-    const { result: code, text } = await printedBy(() => action(config));
-    return { code, answer: json ? JSON.parse(text) : text };
-  } finally {
-    server.close();
-    rmSync(stateDir, { recursive: true });
-  }
+  const { result: code, text } = await printedBy(() => action(config));
+  return { code, answer: json ? JSON.parse(text) : text };
 }
 
 const CASES = [
@@ -117,32 +99,32 @@ const CASES = [
 ] as const;
 
 for (const [what, op, events, done, text] of CASES) {
-  test(`${op} --wait reports ${what}`, async () => {
-    const { code, answer } = await waitFor(op, events);
+  test(`${op} --wait reports ${what}`, async (t) => {
+    const { code, answer } = await waitFor(t, op, events);
     assert.equal(answer.done, done);
     assert.match(answer.text, new RegExp(`^${text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}`));
     assert.equal(code, done ? 0 : 1);
   });
 }
 
-test('after switching on a machine with nothing to do, the command explains why it goes off again, and how to keep it on', async () => {
-  const { code, answer } = await waitFor('power_cycle', [BEGUN, DONE], false);
+test('after switching on a machine with nothing to do, the command explains why it goes off again, and how to keep it on', async (t) => {
+  const { code, answer } = await waitFor(t, 'power_cycle', [BEGUN, DONE], false);
   assert.equal(code, 0);
   assert.match(
     answer,
     /^m1\.maas \(abc\): it was switched on\.\nIt is Ready and has nothing to do: .*: rackboot machines rescue m1\n$/,
   );
-  const off = await waitFor('power_off', [BEGUN, OFF], false);
+  const off = await waitFor(t, 'power_off', [BEGUN, OFF], false);
   assert.equal(off.answer, 'm1.maas (abc): it was switched off.\n');
 });
 
-test('power status and trace say that a machine waits for a person to switch it on', async () => {
+test('power status and trace say that a machine waits for a person to switch it on', async (t) => {
   const waiting = { ...MACHINE, power_type: 'manual', status_message_code: 'waits-for-hand' };
-  const power = await withDaemon(waiting, [], false, (config) => showPower({ config, json: false }));
+  const power = await withDaemon(t, waiting, [], false, (config) => showPower({ config, json: false }));
   assert.match(power.answer, /m1\.maas +manual .* waiting to be switched on\n$/);
   const request = { machine: 'm1', follow: false, json: false, since: undefined };
   const trace = (machine: typeof MACHINE): Promise<{ answer: string }> =>
-    withDaemon(machine, [], false, (config) => traceMachine({ config, ...request }, () => 0));
+    withDaemon(t, machine, [], false, (config) => traceMachine({ config, ...request }, () => 0));
   assert.match((await trace(waiting)).answer, /\nWaiting for a person to switch it on\.\n$/);
   assert.match((await trace(MACHINE)).answer, /\nWaiting for its first message\.\n$/);
 });

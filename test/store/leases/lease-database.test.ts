@@ -7,7 +7,6 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { instant, later, seconds } from '../../../src/clock.ts';
 import { restoreLeases } from '../../../src/dhcp/leases/lease-clock.ts';
 import type { StoredLease } from '../../../src/dhcp/leases/stored-lease.ts';
-import { RackError, type RackErrorCode } from '../../../src/errors.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
 import { BLOCK_ADDRESSES } from '../../../src/store/leases/fold-pass.ts';
 import {
@@ -78,16 +77,6 @@ function count(sql: string): unknown {
   const row = database.prepare(sql).get();
   database.close();
   return row === undefined ? undefined : Object.values(row)[0];
-}
-
-function refusal(action: () => unknown): { code: RackErrorCode; message: string } {
-  try {
-    action();
-  } catch (error) {
-    assert.ok(error instanceof RackError, String(error));
-    return error;
-  }
-  assert.fail('nothing was refused');
 }
 
 test('leases are read back, byte for byte, after reopening', () => {
@@ -276,34 +265,6 @@ test('records whose durability is not acknowledged are not folded, so that they 
   database.close();
 });
 
-test('a newer file is refused and left unchanged', () => {
-  new LeaseDatabase(path).close();
-  const database = new DatabaseSync(path);
-  database.exec('PRAGMA user_version = 99');
-  database.close();
-  const before = readFileSync(path);
-  const { code, message } = refusal(() => new LeaseDatabase(path));
-  assert.equal(code, 'store-newer');
-  assert.match(message, /version 99.*reads only up to 1/);
-  assert.deepEqual(readFileSync(path), before);
-});
-
-test('a file of another program is refused and left unchanged', () => {
-  const database = new DatabaseSync(path);
-  database.exec('CREATE TABLE theirs (a)');
-  database.close();
-  const before = readFileSync(path);
-  assert.equal(refusal(() => new LeaseDatabase(path)).code, 'store-broken');
-  assert.deepEqual(readFileSync(path), before);
-});
-
-test('a file that is not a database is refused with the remedy', () => {
-  writeFileSync(path, 'once upon a time '.repeat(500));
-  const { code, message } = refusal(() => new LeaseDatabase(path));
-  assert.equal(code, 'store-broken');
-  assert.match(message, /restore a backup, or move it/);
-});
-
 test('a file folded further than its log reaches is refused, because leases may be missing', () => {
   const database = new LeaseDatabase(path);
   write(database, 1, many(10, 1));
@@ -312,13 +273,13 @@ test('a file folded further than its log reaches is refused, because leases may 
   const raw = new DatabaseSync(path);
   raw.exec('UPDATE fold SET sequence = sequence + 5');
   raw.close();
-  const { code, message } = refusal(() => new LeaseDatabase(path));
-  assert.equal(code, 'store-broken');
-  assert.match(message, /folded up to 15.*log ends at 10.*restore a backup/);
+  const refused = (message: RegExp): void =>
+    assert.throws(() => new LeaseDatabase(path), { code: 'store-broken', message });
+  refused(/folded up to 15.*log ends at 10.*restore a backup/);
   const emptied = new DatabaseSync(path);
   emptied.exec('DELETE FROM log');
   emptied.close();
-  assert.match(refusal(() => new LeaseDatabase(path)).message, /folded up to 15.*log ends at 0.*restore a backup/);
+  refused(/folded up to 15.*log ends at 0.*restore a backup/);
 });
 
 test('a file with torn pages is refused after a process was killed', () => {
@@ -329,14 +290,7 @@ test('a file with torn pages is refused after a process was killed', () => {
   bytes.fill(0x5a, 8192, bytes.length);
   writeFileSync(path, bytes);
   writeFileSync(`${path}-wal`, Buffer.alloc(64));
-  assert.equal(refusal(() => new LeaseDatabase(path)).code, 'store-broken');
-});
-
-test('an impossible directory is named with the remedy', () => {
-  writeFileSync(join(directory, 'file'), '');
-  const { code, message } = refusal(() => new LeaseDatabase(join(directory, 'file', 'state', 'leases.db')));
-  assert.equal(code, 'store-unwritable');
-  assert.match(message, /state_dir/);
+  assert.throws(() => new LeaseDatabase(path), { code: 'store-broken' });
 });
 
 test('version 1 of the file is read unchanged', () => {
@@ -383,14 +337,9 @@ test('an emptied leases.db with a write-ahead log is refused by every reader, an
     else rmSync(path);
     writeFileSync(`${path}-wal`, log);
     for (const open of [() => new LeaseDatabase(path), () => copyLeases(path)]) {
-      assert.throws(open, (error) => {
-        assert.ok(error instanceof RackError);
-        assert.equal(error.code, 'store-broken');
-        assert.match(
-          error.message,
-          /leases\.db is empty or missing, but its write-ahead log is not: .*-wal has \d+ bytes/,
-        );
-        return true;
+      assert.throws(open, {
+        code: 'store-broken',
+        message: /leases\.db is empty or missing, but its write-ahead log is not: .*-wal has \d+ bytes/,
       });
     }
     assert.deepEqual(readFileSync(`${path}-wal`), log, cut);

@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import { RackError } from '../../../src/errors.ts';
-import { formatIpv4, formatMac, ipv4 } from '../../../src/net/address.ts';
+import { ipv4 } from '../../../src/net/address.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import { NO_MARKS } from '../../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
@@ -78,22 +78,6 @@ test('region.db and its companions are readable by their owner only', () =>
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.equal(statSync(`${file}-wal`).mode & 0o777, 0o600);
     await store.close();
-  }));
-
-test('a file of a newer version, of another program or without a database is refused, and left unchanged', () =>
-  withDirectory(async (stateDir, file) => {
-    await openRegionStore({ stateDir }).close();
-    const newer = new DatabaseSync(file);
-    newer.exec('PRAGMA user_version = 99');
-    newer.close();
-    assert.throws(() => openRegionStore({ stateDir }), hasCode('store-newer'));
-    rmSync(file);
-    const foreign = new DatabaseSync(file);
-    foreign.exec('CREATE TABLE t (x); PRAGMA application_id = 7');
-    foreign.close();
-    assert.throws(() => openRegionStore({ stateDir }), hasCode('store-broken'));
-    writeFileSync(file, 'these are not the pages of a database, but they are long enough to be read as such'.repeat(9));
-    assert.throws(() => openRegionStore({ stateDir }), hasCode('store-broken'));
   }));
 
 test('somebody may make the file smaller by VACUUM while the region runs', () =>
@@ -193,32 +177,6 @@ for (const [what, elsewhere] of WAITS) {
     }));
 }
 
-test('events are kept up to their bounds, and strangers cannot push out those of machines and people', () =>
-  withDirectory(async (stateDir) => {
-    const store = openRegionStore({
-      stateDir,
-      bounds: { machineEventsMax: 1200, deedEventsMax: 1200, strangerEventsMax: 100, rackEventsMax: 100 },
-    });
-    const reports = Array.from({ length: 3000 }, (_, sequence) => ({ sequence, kind: 'dhcp.ack', at: 1, text: 'x' }));
-    await store.recordEvent(
-      { type: 'NEW', code: 'rack', params: { text: 'a stranger came' }, atMs: 1, username: '' },
-      undefined,
-    );
-    await store.recordEvent(
-      { type: 'NEW', code: 'rack', params: { text: 'made a key' }, atMs: 1, username: 'ann' },
-      undefined,
-    );
-    await store.recordReports('rack', reports);
-    const events = await store.listEvents({ limit: 10_000 });
-    assert.deepEqual(
-      events.flatMap((event) => (event.username === 'ann' ? [sentenceOf(event)] : [])),
-      ['made a key'],
-    );
-    const count = events.length;
-    assert.ok(count >= 100 && count < 100 + 500, `${count} events`);
-    await store.close();
-  }));
-
 test('by default EVENT_BOUNDS applies to strangers’ events', () =>
   withDirectory(async (stateDir) => {
     const store = openRegionStore({ stateDir });
@@ -270,104 +228,166 @@ test('strangers cannot push out the events of the region’s racks, nor one rack
     await store.close();
   }));
 
-/** Opens a copy of the fixture of version 1. */
-const withVersion1 = async (look: (store: RegionStore) => Promise<void>): Promise<void> =>
-  await withDirectory(async (stateDir, file) => {
-    copyFileSync(new URL('../../../fixtures/state/region-1.db', import.meta.url), file);
-    const store = openRegionStore({ stateDir });
-    await look(store);
-    await store.close();
-  });
-
-test('version 2 of the file is read unchanged: the kernels of a machine', () =>
-  withDirectory(async (stateDir, file) => {
-    copyFileSync(new URL('../../../fixtures/state/region-2.db', import.meta.url), file);
-    const store = openRegionStore({ stateDir });
-    const [machine] = await store.listMachines({ hostnames: ['web3'] }, 0, 2);
-    assert.deepEqual([machine?.kernel, machine?.oldestKernel], ['hwe-24.04', 'ga-24.04']);
-    await store.close();
-  }));
-
-test('version 3 of the file is read unchanged: a source without signature, and its index', () =>
-  withDirectory(async (stateDir, file) => {
-    copyFileSync(new URL('../../../fixtures/state/region-3.db', import.meta.url), file);
-    const store = openRegionStore({ stateDir });
-    assert.deepEqual(
-      (await store.boot.listSources()).map(({ url, index, why }) => [url, index, why]),
+/** What each version of the file added, and how it is read from the fixture. */
+const STORED: readonly (readonly [
+  version: number,
+  what: string,
+  read: (store: RegionStore) => Promise<unknown>,
+  expected: unknown,
+])[] = [
+  [
+    1,
+    'an upload of which half has come',
+    async ({ uploads }) => (await uploads.list()).map(({ received, bytes, place }) => [received, bytes, place]),
+    [[4_194_304, 8_388_608, 'rack-1:/var/lib/rackboot/boot']],
+  ],
+  [1, 'events', async (store) => (await store.listEvents({ limit: 20 })).length, 12],
+  [
+    1,
+    'the sources of images',
+    async ({ boot }) => (await boot.listSources()).map(({ name, url, keyring }) => [name, url, [...keyring]]),
+    [
+      ['ubuntu', '', []],
+      [undefined, 'http://images.example/', [0x99, 0, 0xff]],
+    ],
+  ],
+  [
+    1,
+    'a selection',
+    async ({ boot }) => {
+      const [selection] = await boot.listSelections();
+      const isOfSecond = selection?.sourceId === (await boot.listSources())[1]?.id;
+      return { ...selection, sourceId: isOfSecond };
+    },
+    { id: 1, sourceId: true, os: 'ubuntu', release: 'noble', arches: ['amd64'], subarches: ['*'], labels: ['*'] },
+  ],
+  [
+    1,
+    'an import',
+    async ({ boot }) => [
+      (await boot.listResources()).map(({ name, wish, progress }) => [name, wish, progress?.state]),
+      (await boot.findRun()).skipped[0]?.reason,
+    ],
+    [
       [
-        ['', undefined, undefined],
-        ['http://images.example/', undefined, undefined],
-        ['https://lab.example/', 'other/index.json', 'a mirror in the lab'],
+        ['custom/site/amd64/generic/uploaded', 'import', undefined],
+        ['ubuntu/noble/amd64/generic/release', 'import', 'failed'],
       ],
-    );
-    await store.close();
-  }));
-
-test('version 4 of the file is read unchanged: the host and the name of a reserved address, and the note about a rack', () =>
-  withDirectory(async (stateDir, file) => {
-    copyFileSync(new URL('../../../fixtures/state/region-4.db', import.meta.url), file);
-    const store = openRegionStore({ stateDir });
-    const [rack] = await storedRacks(store);
-    assert.equal(rack?.description, 'in the hall');
-    assert.deepEqual(
-      (await store.networks.list()).reserved.map(({ address, mac: host, hostname, domain }) => [
-        formatIpv4(address),
-        host,
-        hostname,
-        domain,
-      ]),
+      { code: 'said', params: { said: 'cut' } },
+    ],
+  ],
+  [
+    1,
+    'a machine’s owner, address and tags',
+    async (store) => {
+      const [machine] = await store.listMachines({ hostnames: ['web3'] }, 0, 2);
+      return [machine?.status, machine?.owner, machine?.addresses, machine?.tags];
+    },
+    [
+      'allocated',
+      'admin',
+      [{ mac: 0x525400000031, address: 0x0a14000a }],
+      [{ name: 'serial', kernelParams: 'console=ttyS1' }],
+    ],
+  ],
+  [
+    1,
+    'an account with its keys, and a rack',
+    async (store) => [
+      (await store.accounts.findUser('admin'))?.isAdmin,
+      (await store.accounts.listKeys('admin')).length,
+      (await store.life.listSshKeys('admin')).length,
+      (await storedRacks(store)).map(({ name }) => name),
+    ],
+    [true, 1, 1, ['rack-1']],
+  ],
+  [
+    2,
+    'the kernels of a machine',
+    async (store) => {
+      const [machine] = await store.listMachines({ hostnames: ['web3'] }, 0, 2);
+      return [machine?.kernel, machine?.oldestKernel];
+    },
+    ['hwe-24.04', 'ga-24.04'],
+  ],
+  [
+    3,
+    'a source without signature, and its index',
+    async ({ boot }) => (await boot.listSources()).map(({ url, index, why }) => [url, index, why]),
+    [
+      ['', undefined, undefined],
+      ['http://images.example/', undefined, undefined],
+      ['https://lab.example/', 'other/index.json', 'a mirror in the lab'],
+    ],
+  ],
+  [
+    4,
+    'the host and the name of a reserved address, and the note about a rack',
+    async (store) => [
+      (await storedRacks(store))[0]?.description,
+      (await store.networks.list()).reserved.map((one) => [one.address, one.mac, one.hostname, one.domain]),
+    ],
+    [
+      'in the hall',
       [
-        ['10.20.0.50', 0x525400000077, 'printer', 'maas'],
-        ['10.20.0.51', undefined, undefined, undefined],
+        [0x0a140032, 0x525400000077, 'printer', 'maas'],
+        [0x0a140033, undefined, undefined, undefined],
       ],
-    );
-    await store.close();
-  }));
-
-test('version 5 of the file is read unchanged: a subnet in which racks name other DNS servers, and the newest runs of a machine', () =>
-  withDirectory(async (stateDir, file) => {
-    copyFileSync(new URL('../../../fixtures/state/region-5.db', import.meta.url), file);
-    const store = openRegionStore({ stateDir });
-    assert.deepEqual(
+    ],
+  ],
+  [
+    5,
+    'a subnet in which racks name other DNS servers, and the newest runs of a machine',
+    async (store) => [
       (await store.networks.list()).subnets.map(({ cidr, allowsDns }) => [cidr, allowsDns]),
+      (await store.listMachines({ hostnames: ['web3'] }, 0, 2))[0]?.runs,
+    ],
+    [
       [
         ['10.20.0.0/24', true],
         ['10.21.0.0/24', false],
       ],
-    );
-    const [machine] = await store.listMachines({ hostnames: ['web3'] }, 0, 2);
-    assert.deepEqual(machine?.runs, { testing: { id: 1, status: 'passed' } });
-    await store.close();
-  }));
-
-test('version 6 of the file is read unchanged: the tags and marks of a script', () =>
-  withDirectory(async (stateDir, file) => {
-    copyFileSync(new URL('../../../fixtures/state/region-7.db', import.meta.url), file);
-    const store = openRegionStore({ stateDir });
-    const [script] = await store.scripts.listScripts();
-    assert.deepEqual(
-      [script?.name, script?.tags, script?.hardware, script?.parallel, script?.isDestructive],
-      ['wipe', ['slow', 'disks'], 'storage', 'instance', true],
-    );
-    await store.close();
-  }));
-
-test('version 7 of the file is read unchanged: the leases of hosts, and who released their addresses', () =>
-  withDirectory(async (stateDir, file) => {
-    copyFileSync(new URL('../../../fixtures/state/region-7.db', import.meta.url), file);
-    const store = openRegionStore({ stateDir });
-    const nowMs = Date.UTC(2025, 11, 31);
-    const leases = await store.networks.leasedBetween(ipv4(0x0a140000), ipv4(0x0a1400ff), nowMs);
-    assert.deepEqual(
-      leases.map(({ address, mac: host, endsMs }) => [formatIpv4(address), formatMac(host), endsMs]),
+      { testing: { id: 1, status: 'passed' } },
+    ],
+  ],
+  [
+    7,
+    'the tags and marks of a script',
+    async ({ scripts }) => {
+      const [script] = await scripts.listScripts();
+      return [script?.name, script?.tags, script?.hardware, script?.parallel, script?.isDestructive];
+    },
+    ['wipe', ['slow', 'disks'], 'storage', 'instance', true],
+  ],
+  [
+    7,
+    'the leases of hosts, and who released their addresses',
+    async ({ networks }) => {
+      const nowMs = Date.UTC(2025, 11, 31);
+      const leases = await networks.leasedBetween(ipv4(0x0a140000), ipv4(0x0a1400ff), nowMs);
+      return [leases.map(({ address, mac, endsMs }) => [address, mac, endsMs]), await networks.heldBy('admin', nowMs)];
+    },
+    [
       [
-        ['10.20.0.50', '52:54:00:00:00:77', Date.UTC(2026, 0)],
-        ['10.20.0.52', '52:54:00:00:00:78', Date.UTC(2026, 0)],
+        [0x0a140032, 0x525400000077, Date.UTC(2026, 0)],
+        [0x0a140034, 0x525400000078, Date.UTC(2026, 0)],
       ],
-    );
-    assert.equal(await store.networks.heldBy('admin', nowMs), 1);
+      1,
+    ],
+  ],
+];
+
+const withVersion = async (version: number, work: (store: RegionStore) => Promise<void>): Promise<void> =>
+  await withDirectory(async (stateDir, file) => {
+    copyFileSync(new URL(`../../../fixtures/state/region-${version}.db`, import.meta.url), file);
+    const store = openRegionStore({ stateDir });
+    await work(store);
     await store.close();
-  }));
+  });
+
+for (const [version, what, read, expected] of STORED)
+  test(`version ${version} of the file is read unchanged: ${what}`, () =>
+    withVersion(version, async (store) => assert.deepEqual(await read(store), expected)));
 
 test('a script of version 5 of the file has no tags and no marks, and can get them', () =>
   withDirectory(async (stateDir, file) => {
@@ -394,63 +414,4 @@ test('a script of version 5 of the file has no tags and no marks, and can get th
     const tagged = await store.scripts.tagScript('fan', 'hot', true, 9, event);
     assert.deepEqual(typeof tagged === 'object' ? tagged.tags : tagged, ['hot']);
     await store.close();
-  }));
-
-test('version 1 of the file is read unchanged: an upload of which half has come', () =>
-  withVersion1(async (store) => {
-    const [upload] = await store.uploads.list();
-    assert.deepEqual(
-      [upload?.received, upload?.bytes, upload?.place],
-      [4_194_304, 8_388_608, 'rack-1:/var/lib/rackboot/boot'],
-    );
-    assert.equal((await store.listEvents({ limit: 20 })).length, 12);
-  }));
-
-test('version 1 of the file is read unchanged: the sources of images, a selection, an import', () =>
-  withVersion1(async (store) => {
-    const sources = await store.boot.listSources();
-    assert.deepEqual(
-      sources.map(({ name, url, keyring }) => [name, url, [...keyring]]),
-      [
-        ['ubuntu', '', []],
-        [undefined, 'http://images.example/', [0x99, 0, 0xff]],
-      ],
-    );
-    assert.deepEqual(await store.boot.listSelections(), [
-      {
-        id: 1,
-        sourceId: sources[1]?.id,
-        os: 'ubuntu',
-        release: 'noble',
-        arches: ['amd64'],
-        subarches: ['*'],
-        labels: ['*'],
-      },
-    ]);
-    const resources = await store.boot.listResources();
-    assert.deepEqual(
-      resources.map(({ name, wish, progress }) => [name, wish, progress?.state]),
-      [
-        ['custom/site/amd64/generic/uploaded', 'import', undefined],
-        ['ubuntu/noble/amd64/generic/release', 'import', 'failed'],
-      ],
-    );
-    const [skipped] = (await store.boot.findRun()).skipped;
-    assert.deepEqual(skipped?.reason, { code: 'said', params: { said: 'cut' } });
-  }));
-
-test('version 1 of the file is read unchanged: a machine’s owner, address and tags, the racks and their sources', () =>
-  withVersion1(async (store) => {
-    const machine = (await store.listMachines({ hostnames: ['web3'] }, 0, 2))[0];
-    assert.equal(machine?.status, 'allocated');
-    assert.equal(machine?.owner, 'admin');
-    assert.deepEqual(machine?.addresses, [{ mac: 0x525400000031, address: 0x0a14000a }]);
-    assert.deepEqual(machine?.tags, [{ name: 'serial', kernelParams: 'console=ttyS1' }]);
-    assert.equal((await store.accounts.findUser('admin'))?.isAdmin, true);
-    assert.equal((await store.accounts.listKeys('admin')).length, 1);
-    assert.equal((await store.life.listSshKeys('admin')).length, 1);
-    assert.deepEqual(
-      (await storedRacks(store)).map(({ name }) => name),
-      ['rack-1'],
-    );
   }));
