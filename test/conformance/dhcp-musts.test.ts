@@ -1,12 +1,11 @@
-// The table of demands is whole: each row names tests that exist by file and name, and run on some host. A test begins its line, and its name
+// The table of demands of the RFCs (docs/reference/dhcp-conformance.md) is whole: each row names tests that exist by file and name, and run on some host. A test begins its line, and its name
 // is written out.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { DHCP_MUSTS } from './dhcp-musts.ts';
-import type { Must } from './must-rows.ts';
+import { readDocument } from '../documents/markdown.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const COMMENT_BLOCK = /^[ \t]*\/\*[\s\S]*?\*\//gm;
@@ -35,14 +34,24 @@ function testsOf(file: string): ReadonlySet<string> {
   return names;
 }
 
-const rowName = ({ rfc, section, level, demand }: Must): string => `RFC ${rfc} §${section} ${level}: ${demand}`;
+/** The rows of the document: what is demanded, and the tests that show how this server stands to it. */
+const DEMANDS = readDocument('docs/reference/dhcp-conformance.md')
+  .split('\n')
+  .filter((line) => /^\| RFC \d+ §/.test(line))
+  .map((line) => {
+    const cells = line.split(' | ').map((cell) => cell.replace(/^\| | \|$/g, ''));
+    const tests = (cells.at(-1) ?? '').split('<br>').flatMap((text) => {
+      const [, file, name] = /^`([\w/-]+)` (.+)$/.exec(text) ?? [];
+      return file === undefined || name === undefined ? [] : [{ file: `test/${file}.test.ts`, name }];
+    });
+    return { row: cells.slice(0, 3).join(' '), tests };
+  });
 
 test('each demand is met or departed from, once, and says by which test', () => {
   const problems: string[] = [];
-  const names = DHCP_MUSTS.map(rowName);
-  for (const [index, { tests }] of DHCP_MUSTS.entries()) {
-    const row = names[index] ?? '';
-    if (names.indexOf(row) !== index) problems.push(`${row}: twice`);
+  const rows = DEMANDS.map(({ row }) => row);
+  for (const [index, { row, tests }] of DEMANDS.entries()) {
+    if (rows.indexOf(row) !== index) problems.push(`${row}: twice`);
     if (tests.length === 0) problems.push(`${row}: no test shows it`);
     for (const { file, name } of tests)
       if (!testsOf(file).has(name)) problems.push(`${row}: ${file} has no test '${name}'`);
@@ -51,7 +60,7 @@ test('each demand is met or departed from, once, and says by which test', () => 
 });
 
 test('every test of the conformance files is named by some row', () => {
-  const named = new Set(DHCP_MUSTS.flatMap(({ tests }) => tests.map(({ name }) => name)));
+  const named = new Set(DEMANDS.flatMap(({ tests }) => tests.map(({ name }) => name)));
   for (const file of ['rfc2131-messages', 'rfc2131-exchanges', 'dhcp-options', 'dhcp-relays']) {
     const names = [...testsOf(`test/conformance/${file}.test.ts`)];
     assert.ok(names.length > 10, file);

@@ -1,5 +1,5 @@
 // Options, by RFC: 2132, 3004 (user class), 3396 (long options), 4361 and 6842 (client identifier), 4578 (PXE). Byte for byte on a
-// virtual wire; the table of demands is dhcp-musts.ts.
+// virtual wire; the table of demands is docs/reference/dhcp-conformance.md.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
 // Relay agents, by RFC: 1542 (relaying), 3046 (agent information, 82), 3527 (link selection, 82.5), 3011 (subnet selection, 118),
-// 5107 (server identifier override, 82.11). Byte for byte on a virtual wire; the table of demands is dhcp-musts.ts.
+// 5107 (server identifier override, 82.11). Byte for byte on a virtual wire; the table of demands is docs/reference/dhcp-conformance.md.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
 // RFC 2131 §3, §4.2, §4.3 and §4.4: each exchange of a client, message after message. The table of
-// demands is dhcp-musts.ts.
+// demands is docs/reference/dhcp-conformance.md.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// RFC 2131 §2, §3 and §4.1: how messages are built, read and addressed, byte for byte. The table of demands is dhcp-musts.ts.
+// RFC 2131 §2, §3 and §4.1: how messages are built, read and addressed, byte for byte. The table of demands is docs/reference/dhcp-conformance.md.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

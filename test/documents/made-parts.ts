@@ -12,8 +12,6 @@ import { templateNames } from '../../src/region/preseed/names.ts';
 import { PURPOSES, type PurposeDescription } from '../../src/region/preseed/request.ts';
 import { VARIABLES } from '../../src/region/preseed/variables.ts';
 import { QUIRK_FIRMWARE } from '../../src/region/reports/dhcp.ts';
-import { DHCP_MUSTS } from '../conformance/dhcp-musts.ts';
-import type { Must } from '../conformance/must-rows.ts';
 import { eventsParts } from './events-parts.ts';
 import { readDocument } from './markdown.ts';
 import { table } from './markdown-table.ts';
@@ -96,32 +94,10 @@ const preseedsParts = () => ({
   ),
 });
 
-const placeOf = ({ rfc, section }: Must): string => `RFC ${rfc} §${section}`;
-
-function conformanceParts() {
-  const rows = DHCP_MUSTS.toSorted(
-    (a, b) => a.rfc - b.rfc || a.section.localeCompare(b.section, 'en', { numeric: true }),
-  );
-  const met = rows.filter(({ because }) => because === undefined);
-  const departed = rows.filter(({ because }) => because !== undefined);
-  const sections = [...Map.groupBy(met, placeOf)].map(([place, demands]) => [
-    place,
-    demands.map(({ level, demand }) => `${level}: ${demand}`).join(' '),
-  ]);
-  return {
-    departures: table(
-      ['where', 'level', 'demand', 'why not'],
-      departed.map((row) => [placeOf(row), row.level, row.demand, row.because ?? '']),
-    ),
-    met: table(['where', 'demands'], sections),
-  };
-}
-
 /** The parts of each document, by their names. */
 export const MADE_PARTS: Readonly<Record<string, () => Readonly<Record<string, string>>>> = {
   'docs/firmware.md': firmwareParts,
   'docs/preseeds.md': preseedsParts,
-  'docs/reference/dhcp-conformance.md': conformanceParts,
   'docs/reference/dhcp-options.md': optionsParts,
   'docs/reference/events.md': eventsParts,
 };
