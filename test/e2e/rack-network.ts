@@ -177,7 +177,7 @@ export class RackNetwork {
   /** Makes an administrator of its region. @returns the API key */
   async administrator(name = 'ann'): Promise<string> {
     await this.well('createadmin', '--username', name, '--password', PASSWORD);
-    return (await this.well('apikey', '--username', name)).trim();
+    return await this.well('apikey', '--username', name);
   }
 
   /** Starts the command line on a terminal, with this rack's configuration; it ends with the network. */

@@ -46,14 +46,14 @@ export function endedWith(code: number | null, out: string, err: string): Ended 
 export async function well(ended: Ended | Promise<Ended>): Promise<string> {
   const { code, out, err } = await ended;
   assert.equal(code, 0, `${out}${err}`);
-  return out;
+  return out.trimEnd();
 }
 
 /** Waits for a command that must fail. @returns its complaints */
 export async function refused(ended: Ended | Promise<Ended>): Promise<string> {
   const { code, out, err } = await ended;
   assert.notEqual(code, 0, out);
-  return err;
+  return err.trimEnd();
 }
 
 /** Runs the command line to its end; after END_MS_MAX it is killed. `as` is put before the program (`setpriv …`). */
@@ -249,7 +249,7 @@ export class RunningRack {
   /** Makes an administrator of its region. @returns the API key */
   async administrator(name = 'ann', password = PASSWORD): Promise<string> {
     await this.well('createadmin', '--username', name, '--password', password);
-    return (await this.well('apikey', '--username', name)).trim();
+    return await this.well('apikey', '--username', name);
   }
 
   async status(): Promise<Status> {
