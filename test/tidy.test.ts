@@ -192,8 +192,8 @@ test('imports go downwards only, and protocol rooms never import each other', ()
       if (other === own && (own === 2 || own === 3 || own === 7)) {
         problems.push(`${source.path} imports its neighbour ${path}`);
       }
-      // The reasons of a NAK are in dhcp/events/refusals.ts, the faults of a download in images/download/fault.ts: tables only.
-      const isOfWords = /^(?:refusals|fault)\.ts$/.test(basename(path));
+      // Tables only: events, the reasons of a NAK, the faults of a download.
+      const isOfWords = /(?:^|\/)(?:refusals|fault|events)\.ts$/.test(path);
       if (own === 3 && other === 2 && !typeOnly && !isOfWords) {
         problems.push(`${source.path} imports more than types of ${path}`);
       }

@@ -26,6 +26,7 @@ import type { MachineDirectory } from '../machines/directory.ts';
 import type { RackMachine } from '../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { BootTokenSource } from './boot-tokens.ts';
+import type { AssetRefusal } from './boot-words.ts';
 import type { BootConfig } from './config.ts';
 import { type Decision, decideStep } from './decision.ts';
 import { answersOnPort80, findEndpointFor, formatBaseUrl } from './endpoint.ts';
@@ -45,14 +46,6 @@ interface AssetRequest {
   /** The rack's address that received the request. */
   readonly local: Ipv4;
 }
-
-export type AssetRefusal =
-  /** The path leaves the tree, is too long, or holds a zero byte. */
-  | 'path-not-allowed'
-  /** A configuration for an unknown machine: the loader continues with its default. */
-  | 'machine-unknown'
-  /** The kernel or initrd for this architecture and release was never imported. */
-  | 'image-missing';
 
 export type BootAsset =
   /** A file of the tree, as normalised relative path. */

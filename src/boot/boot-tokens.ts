@@ -123,16 +123,11 @@ export class BootTokens implements BootTokenSource {
     const kind = away === undefined ? 'boot.token-withheld' : 'boot.not-at-home';
     const sample = this.#sampler.take(kind, at);
     if (sample === undefined) return;
-    const where = away === undefined ? {} : { ...away, rack: this.#deps.rackName?.() ?? '' };
-    const event: BootEvent = {
-      kind,
-      at,
-      address: peer,
-      mac: mac ?? machine.macs[0],
-      machine: machine.hostname,
-      ...where,
-      ...sample,
-    };
+    const about = { at, address: peer, mac: mac ?? machine.macs[0], machine: machine.hostname, ...sample };
+    const event: BootEvent =
+      away === undefined
+        ? { kind: 'boot.token-withheld', ...about }
+        : { kind: 'boot.not-at-home', ...about, ...away, rack: this.#deps.rackName?.() ?? '' };
     this.#deps.publish(event);
   }
 }

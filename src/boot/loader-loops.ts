@@ -109,7 +109,8 @@ export class LoaderLoops {
   }
 
   #report(mac: MacAddress, { loads }: Watched, plan: BootPlan, instead: BootPlan, at: Instant): void {
-    const event: BootEvent = { kind: 'boot.loader-loop', at, mac, file: plan.file, instead: instead.file, loads };
+    const [file = '', other = ''] = [plan.file, instead.file];
+    const event: BootEvent = { kind: 'boot.loader-loop', at, mac, file, instead: other, loads };
     this.#publish(event);
   }
 }

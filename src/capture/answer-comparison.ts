@@ -13,7 +13,6 @@ export interface Difference {
   readonly what: string;
   /** The answer now; `none` if there is none. */
   readonly now: string;
-  /** The captured answer. */
   readonly captured: string;
 }
 
@@ -22,13 +21,11 @@ export type Verdict = 'same' | 'differs' | 'only-now' | 'only-captured' | 'unans
 
 /** One replayed query of the capture. */
 export interface Replayed {
-  /** The packet's number. */
   readonly number: number;
   readonly atMs: number;
   readonly protocol: 'dhcp' | 'tftp' | 'dns';
   readonly from: string;
   readonly to: string;
-  /** The query in one line. */
   readonly query: string;
   /** The decision now: a stable word. */
   readonly decision: string;

@@ -18,7 +18,6 @@ export const PACKETS_MAX = 1_000_000;
 
 /** A captured UDP datagram of IPv4. */
 export interface CapturedDatagram {
-  /** Of its packet, from 1, as in Wireshark. */
   readonly number: number;
   /** Wall time in milliseconds since 1970, with fraction. */
   readonly atMs: number;

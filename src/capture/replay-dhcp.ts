@@ -10,11 +10,11 @@ import { type BootQuery, planBoot } from '../boot/plan.ts';
 import { BoundedMap } from '../bounded-map.ts';
 import { instant } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
-import { EVENT_KINDS } from '../daemon/rack/event-kinds.ts';
 import { decide } from '../dhcp/answers/decide.ts';
 import type { DhcpDecision } from '../dhcp/answers/decision.ts';
 import type { DhcpState } from '../dhcp/answers/inquiry.ts';
 import { encodeReply } from '../dhcp/answers/reply.ts';
+import { DHCP_REFUSALS } from '../dhcp/events/refusals.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import { LeaseTable } from '../dhcp/leases/lease-table.ts';
 import { Offers } from '../dhcp/leases/offers.ts';
@@ -32,7 +32,6 @@ import {
   networkContains,
 } from '../net/address.ts';
 import { eventText } from '../observe/event-text.ts';
-import { DHCP_REASONS } from '../region/reports/dhcp.ts';
 import { compareDhcp, judge, type Replayed } from './answer-comparison.ts';
 import type { CapturedDatagram } from './pcap.ts';
 
@@ -72,7 +71,6 @@ export class DhcpReplay {
     this.table.serve(this.#subnets.served, facts.machines);
   }
 
-  /** Takes one datagram: a query gives a result, and an answer is added to its query's result. */
   take(datagram: CapturedDatagram, atMs: number): Replayed | undefined {
     const decoded = decodeDhcpMessage(datagram.bytes);
     if (decoded.ok && decoded.value.op === BOOT_REPLY) {
@@ -117,9 +115,9 @@ export class DhcpReplay {
     const decision = decide(message, this.#arrivalOf(message, datagram), state, instant(atMs), datagram.from);
     this.#apply(decision, atMs);
     if (decision.kind === 'pass') {
-      return { decision: `silence: ${decision.reason}`, text: DHCP_REASONS[decision.reason], reply: undefined };
+      return { decision: `silence: ${decision.reason}`, text: DHCP_REFUSALS[decision.reason], reply: undefined };
     }
-    const text = eventText(decision.event, EVENT_KINDS.get(decision.event.kind));
+    const text = eventText(decision.event);
     if (decision.kind !== 'reply') {
       const word =
         decision.kind === 'ignore' ? `silence: ${decision.reason}` : decision.event.kind.slice('dhcp.'.length);

@@ -37,7 +37,6 @@ export class DnsReplay {
     nameMachines(names, machines, leases, config);
   }
 
-  /** Takes one datagram: a query gives a result, and an answer is added to its query's result. */
   take(datagram: CapturedDatagram): Replayed | undefined {
     const { number, atMs, bytes, from, fromPort, to, toPort } = datagram;
     if (bytes.length < HEADER_OCTETS) return undefined;

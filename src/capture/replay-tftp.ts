@@ -35,7 +35,6 @@ export class TftpReplay {
     this.#sizeOf = sizeOf;
   }
 
-  /** Takes one datagram: a request gives a result, and the first packet in answer is added to it. */
   take(datagram: CapturedDatagram): Replayed | undefined {
     const { number, atMs, bytes, from, fromPort, to, toPort } = datagram;
     const decoded = decodePacket(bytes);

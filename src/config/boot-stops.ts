@@ -17,7 +17,6 @@ export type JudgedBoot = Pick<BootConfig, 'tree' | 'commissioningRelease' | 'enl
 interface BootStop {
   /** `boot.release` */
   readonly key: string;
-  /** With the remedy. */
   readonly message: string;
 }
 

@@ -25,7 +25,6 @@ import type { NetworkTerms } from './dhcp-terms.ts';
 import { type AddressesOf, serverAddresses } from './option-list.ts';
 import type { WrittenClusterInterface } from './written.ts';
 
-/** Reports a problem at a key below the cluster interface. */
 type Report = (key: string, message: string) => void;
 
 export interface ResolvedInterface {
@@ -209,7 +208,6 @@ function resolveRange(
 }
 
 function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, report: Report): void {
-  /** The first entry for each reserved address or client. */
   const first = new Map<string, string>();
   const once = (at: string, key: string, what: string): void => {
     const other = first.get(what);

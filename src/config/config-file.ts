@@ -11,7 +11,6 @@ import { type ConfigProblem, PROBLEMS_MAX } from './rack-config.ts';
 import type { ProblemPath } from './resolve.ts';
 import { stateDirOf } from './state-dir.ts';
 
-/** The largest configuration file, in bytes. */
 const CONFIG_BYTES_MAX = 8 * 1024 * 1024;
 
 /** A parsed configuration file; its values are not checked yet. */

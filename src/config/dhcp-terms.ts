@@ -10,7 +10,6 @@ import { type LeaseTimes, resolveLeaseTimes, type WrittenLeaseTimes } from './le
 import { type AddressesOf, hostOptions, networkOptions, resolveOptions } from './option-list.ts';
 import type { WrittenClusterInterface, WrittenConfig } from './written.ts';
 
-/** Reports a problem at a key below the place being resolved. */
 type Report = (key: string, message: string) => void;
 
 /** The terms that `dhcp` sets for every network. */

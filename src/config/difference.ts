@@ -9,7 +9,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { withoutUsers } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
-import { RackError } from '../errors.ts';
 import { isFields } from '../fields.ts';
 import {
   INTERFACES_KEY,
@@ -19,33 +18,28 @@ import {
   type Settings,
   type SettingValue,
   valueAt,
-  withValue,
 } from '../machines/settings.ts';
 import { formatIpv4, formatMac, type Ipv4, rangeContains } from '../net/address.ts';
 import { findKeyRule, isSecretKey } from './keys.ts';
-import type { ConfigProblem, RackConfig } from './rack-config.ts';
+import type { RackConfig } from './rack-config.ts';
 import type { UsableConfig } from './resolve-file.ts';
 import type { WrittenConfig } from './written.ts';
 
-/** The most characters shown of a value. */
 const SHOWN_MAX = 160;
 const DIGEST_LENGTH = 8;
 /** The most entries of a list that are shown one by one; of a longer list only the number is shown. */
 const SHOWN_ENTRIES_MAX = 8;
 
-/** A configuration, as written and as used. */
 interface ComparedConfig extends Pick<UsableConfig, 'merged'> {
   /** A rack's or a region's; only a rack has cluster interfaces. */
   readonly written: Readonly<Record<string, unknown>> & Partial<Pick<WrittenConfig, 'cluster_interfaces'>>;
 }
 
-/** One changed key. */
 interface KeyChange {
   /** `dns.upstream`; for a field of a cluster interface with the interface's name: `cluster_interfaces.lab.router_ip`. */
   readonly key: string;
   readonly before: string;
   readonly after: string;
-  /** Why the change waits for the next start; undefined: it applies at once. */
   readonly restart?: string | undefined;
 }
 
@@ -72,35 +66,6 @@ export function compareConfigs(before: ComparedConfig, after: ComparedConfig): r
   return changes;
 }
 
-interface HeldKeys<C extends Pick<UsableConfig, 'file' | 'stored'>> {
-  /** The changed keys that wait, as people see them. */
-  readonly keys: readonly string[];
-  /** The written keys that contain them. */
-  readonly written: Iterable<string>;
-  readonly resolve: (
-    file: UsableConfig['file'],
-    stored: Settings,
-  ) => ({ readonly ok: true } & C) | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
-}
-
-/** The new configuration with the running values of the keys that wait. @throws RackError `config-invalid` if they do not fit together */
-export function holdKeys<C extends Pick<UsableConfig, 'file' | 'stored'>>(
-  running: C,
-  next: C,
-  { keys, written, resolve }: HeldKeys<C>,
-): C {
-  if (keys.length === 0) return next;
-  let values = next.file.values;
-  for (const key of written) values = withValue(values, key, valueAt(running.file.values, key));
-  const held = resolve({ ...next.file, values }, next.stored);
-  if (held.ok) return held;
-  const problems = held.problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
-  throw new RackError(
-    'config-invalid',
-    `with the running values of ${keys.join(', ')}, which need a restart: ${problems}`,
-  );
-}
-
 const namesOf = ({ merged }: ComparedConfig): ReadonlySet<string> => new Set(interfacesOf(merged).map(nameOf));
 
 /** True if the key is a field of one of these cluster interfaces, or not a field of any cluster interface. */
@@ -109,7 +74,6 @@ function isOneOf(key: string, names: ReadonlySet<string>): boolean {
   return names.has(key.slice(INTERFACES_KEY.length + 1, key.lastIndexOf('.')));
 }
 
-/** A whole cluster interface on one line. */
 function showInterface({ merged }: ComparedConfig, name: string): string {
   const entry = interfacesOf(merged).find((one) => nameOf(one) === name);
   if (entry === undefined || !isSettings(entry)) return '(none)';
@@ -154,7 +118,6 @@ function textOf(key: string, value: SettingValue): string {
 const cut = (text: string): string => (text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX - 1)}…` : text);
 
 interface Leaf {
-  /** For comparison. */
   readonly used: string;
   readonly shown: string;
 }
@@ -213,7 +176,6 @@ export interface RunningLease {
   readonly mac: string;
 }
 
-/** The effects of a change on clients. */
 interface ChangeEffects {
   /** `opens TFTP 10.20.0.1:1069`, `closes …`. */
   readonly listeners: readonly string[];

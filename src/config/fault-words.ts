@@ -7,10 +7,8 @@ import { counted } from '../counted.ts';
 import { unreachable } from '../errors.ts';
 import type { SettingsFault } from '../machines/settings.ts';
 
-/** The most characters shown of a wrong text. */
 const SHOWN_CHARACTERS_MAX = 60;
 
-/** The kinds of value in words. */
 const KINDS: Readonly<Record<string, string>> = {
   string: 'text',
   number: 'a number',
@@ -92,7 +90,6 @@ function foundText(input: unknown, message: string): string {
 /** The beginning of a text that was found; of a URL without user name and password. @param expected what was expected, in words */
 export const foundShown = (text: string, expected: string): string => shown(withoutUsersIn(text, expected));
 
-/** The beginning of a text. */
 const shown = (text: string): string =>
   text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;
 

@@ -47,7 +47,6 @@ export function inFileOrder(problems: readonly ConfigProblem[]): readonly Config
   return problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
 }
 
-/** A path in messages: `cluster_interfaces[0].ip_range_low`. */
 function formatPath(path: ProblemPath): string {
   return path.reduce<string>(
     (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),

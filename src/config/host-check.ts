@@ -23,7 +23,6 @@ export function hostAddresses(): readonly HostAddresses[] {
   return readInterfaces();
 }
 
-/** A served network and its interface. */
 type PlacedNetwork = Pick<ClusterInterface, 'interfaceName' | 'network'>;
 
 /** The remedy for a network of the host; undefined: it does not conflict with the cluster interface. */

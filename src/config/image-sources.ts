@@ -18,7 +18,6 @@ import { type FileSource, type FileSources, SITE_SOURCES } from '../region/image
 import { decodeSelections, lostSelections } from './file-selections.ts';
 import type { ConfigProblem } from './rack-config.ts';
 
-/** The largest file, in bytes. */
 const FILE_BYTES_MAX = 4 * 1024 * 1024;
 const SHIPPED = fileURLToPath(new URL(`../../config/${SITE_SOURCES}`, import.meta.url));
 
@@ -180,7 +179,6 @@ interface DecodedFile {
   readonly problems: readonly SourceProblem[];
 }
 
-/** @throws RackError `config-invalid` */
 function decode(path: string, text: string): DecodedFile {
   const whole = decodeSources(text, decodeSelections);
   const problems = whole.ok ? [] : whole.problems;

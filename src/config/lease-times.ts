@@ -33,7 +33,6 @@ export const LEASE_SECONDS_MIN = 30;
 const PXE_LEASE_SECONDS_MIN = 10;
 export const LEASE_SECONDS_MAX = 31_536_000;
 
-/** The keys, each with its minimum in seconds. */
 const KEYS = {
   lease_time: LEASE_SECONDS_MIN,
   pxe_lease_time: PXE_LEASE_SECONDS_MIN,

@@ -37,9 +37,7 @@ import { clientCondition, resolveCondition } from './client-condition.ts';
 import { faultText, OWN_WORDS } from './fault-words.ts';
 import { parseServer } from './written-values.ts';
 
-/** The most options in one list. */
 const OPTIONS_MAX = 256;
-/** The pointer to the documentation. */
 const LIST = 'docs/reference/dhcp-options.md lists names and types';
 
 const CODE_PROBLEM = { error: 'expected the code of an option, 1 to 254' };

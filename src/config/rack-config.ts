@@ -53,10 +53,8 @@ export interface RackConfig {
 export interface ConfigProblem {
   /** The place in the file: `cluster_interfaces[0].ip_range_low`; empty for the file as a whole. */
   readonly path: string;
-  /** The line of the file, from 1; undefined if the value is missing. */
   readonly line: number | undefined;
   /** The owner of the value; undefined: the file. */
   readonly owner?: 'store' | undefined;
-  /** The problem and the remedy. */
   readonly message: string;
 }

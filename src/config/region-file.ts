@@ -10,15 +10,12 @@ import { RackError } from '../errors.ts';
 import { NO_SETTINGS, type Settings, valueAt, withValue } from '../machines/settings.ts';
 import { formatIpv4, LOOPBACK } from '../net/address.ts';
 import { type ConfigFile, formatProblems, readConfigFile, readConfigText } from './config-file.ts';
-import { OWN_WORDS } from './fault-words.ts';
-import { type FileKind, inFileOrder, problemAt, reportIssues } from './file-problems.ts';
 import { STORE_KEYS } from './keys.ts';
-import { mergeSettings } from './merge.ts';
-import { type ConfigProblem, PROBLEMS_MAX, type RackConfig } from './rack-config.ts';
+import type { RackConfig } from './rack-config.ts';
 import { REGION_PORT, resolveTls } from './region-place.ts';
 import { type RegionStorePlace, resolveStore, storeSchema } from './region-store.ts';
 import { defaultName, type ProblemPath, type ReportProblem, resolvePreseeds, roomLevels } from './resolve.ts';
-import { salvage } from './salvage.ts';
+import { type ParsedFile, resolveForm, type UsableFile } from './resolve-file.ts';
 import { keysAt } from './sibling-keys.ts';
 import { proxyOf, writtenConfigSchema } from './written.ts';
 
@@ -63,20 +60,8 @@ export interface RegionFileConfig extends Pick<RackConfig, 'name' | 'stateDir' |
   readonly store: RegionStorePlace;
 }
 
-/** A configuration that a region can run with, in all its forms. */
-export interface UsableRegionFile {
-  readonly config: RegionFileConfig;
-  readonly written: WrittenRegionFile;
-  /** File and store together, as written, without defaults. */
-  readonly merged: Settings;
-  readonly file: ConfigFile;
-  /** The store's values that concern the region. */
-  readonly stored: Settings;
-}
-
-type ParsedRegionFile =
-  | ({ readonly ok: true } & UsableRegionFile)
-  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+/** The configuration of a region's process, in all its forms. */
+export type UsableRegionFile = UsableFile<RegionFileConfig, WrittenRegionFile>;
 
 /** Keys below `region` that only a rack's file has, each with the remedy. */
 const ONLY_OF_RACKS: ReadonlyMap<string, string> = new Map([
@@ -95,8 +80,6 @@ function ofRacks(path: ProblemPath, key: string): string | undefined {
     : undefined;
 }
 
-const REGION_FILE: FileKind = { schema: regionFileSchema, example: 'config/region.yaml', elsewhere: ofRacks };
-
 /** The stored values of the keys that a region's file has, too. */
 export function storedForRegion(stored: Settings): Settings {
   let own = NO_SETTINGS;
@@ -109,26 +92,21 @@ export function storedForRegion(stored: Settings): Settings {
 }
 
 /** Checks a region's file and the store together. @param stored as `storedForRegion` returns it */
-export function resolveRegionFile(file: ConfigFile, stored: Settings): ParsedRegionFile {
-  const merge = mergeSettings(file.values, stored);
-  const problems: ConfigProblem[] = [];
-  const report: ReportProblem = (path, message) => {
-    if (problems.length < PROBLEMS_MAX) problems.push(problemAt(path, message, merge, file));
-  };
-  const { merged } = merge;
-  const written = regionFileSchema.safeParse(merged, OWN_WORDS);
-  if (!written.success) {
-    reportIssues(REGION_FILE, written.error, report);
-    const rest = salvage(salvagedSchema, structuredClone(merged));
-    if (rest !== undefined)
-      resolveWritten(rest.written, (path, message) => rest.isTouched(path) || report(path, message));
-    return { ok: false, problems: inFileOrder(problems) };
-  }
-  const config = resolveWritten(written.data, report);
-  return problems.length === 0
-    ? { ok: true, config, written: written.data, merged, file, stored }
-    : { ok: false, problems: inFileOrder(problems) };
-}
+export const resolveRegionFile = (
+  file: ConfigFile,
+  stored: Settings,
+): ParsedFile<RegionFileConfig, WrittenRegionFile> =>
+  resolveForm(
+    {
+      schema: regionFileSchema,
+      salvaged: salvagedSchema,
+      example: 'config/region.yaml',
+      elsewhere: ofRacks,
+      resolve: resolveWritten,
+    },
+    file,
+    stored,
+  );
 
 function resolveWritten(written: WrittenRegionFile, report: ReportProblem): RegionFileConfig {
   const { region } = written;

@@ -11,7 +11,6 @@ export const REGION_PORT = 5240;
 const REGION_TLS_PORT = 5443;
 const HTTPS_PORT = 443;
 const HTTP_PORT = 80;
-/** The file of the rack's key in the state directory. */
 const KEY_FILE = 'region.key';
 
 /** How the rack reaches its region. */

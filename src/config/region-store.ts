@@ -25,7 +25,6 @@ export interface PostgresStorePlace {
   readonly passwordFile: string | undefined;
   /** PEM certificates that verify the database's certificate; undefined: the system's. A database on this host needs no TLS. */
   readonly caFile: string | undefined;
-  /** The most connections, 1 to 100. */
   readonly pool: number;
 }
 

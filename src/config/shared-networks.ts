@@ -8,7 +8,6 @@
 
 import type { WrittenClusterInterface } from './written.ts';
 
-/** A cluster interface and its index in the list. */
 interface PlacedInterface {
   readonly written: WrittenClusterInterface;
   readonly index: number;

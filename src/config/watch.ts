@@ -22,11 +22,8 @@ export interface ConfigWatch {
   close(): Promise<void>;
 }
 
-/** The receiver of changes. */
 interface ConfigListener {
-  /** The file may have changed. */
   readonly onChange: () => void;
-  /** The file cannot be watched. */
   readonly onProblem: (note: RackNote) => void;
 }
 

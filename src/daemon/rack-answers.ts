@@ -20,7 +20,6 @@ import { whyAnswers } from './answers/why.ts';
 import { rackInstruments } from './observing/instruments.ts';
 import type { ProcessInstruments } from './observing/process-instruments.ts';
 import type { Configuration } from './rack/configuration.ts';
-import { EVENT_KINDS } from './rack/event-kinds.ts';
 import type { InterfaceState } from './rack/interface-states.ts';
 import type { Rack } from './rack/rack.ts';
 import type { RegionSide } from './rack/region-side.ts';
@@ -64,7 +63,6 @@ const refused = (refusal: OutboxRefusal): RackError =>
 
 // The control socket's answer about the configuration in force, for `rackboot config` and `rackboot check --diff`.
 
-/** The path and its handler. */
 function configurationAnswers(
   configuration: Configuration,
   uuid: () => string,
@@ -72,8 +70,8 @@ function configurationAnswers(
   return {
     '/config': () => {
       const { file, stored } = configuration.usable;
-      const { path, refused } = configuration;
-      return { uuid: uuid(), file: path, values: file.values, stored, refused: refused ?? null };
+      const { path, refusal } = configuration;
+      return { uuid: uuid(), file: path, values: file.values, stored, refused: refusal?.problems ?? null };
     },
   };
 }
@@ -92,7 +90,6 @@ interface AnsweringParts {
   readonly journal: () => WorkerLeaseJournal | undefined;
   readonly interfaces: () => readonly InterfaceState[];
   readonly notes: () => readonly RackNote[];
-  /** How many events of hosts were withheld. */
   readonly withheld: () => number;
 }
 
@@ -107,7 +104,6 @@ export function rackAnswers(parts: AnsweringParts): RackAnswers {
   const { configuration, region } = parts;
   const sources = {
     ...parts,
-    kinds: EVENT_KINDS,
     config: () => configuration.config,
     configuration: () => configuration,
     uplink: () => region.status(),

@@ -30,6 +30,7 @@ import { LogLevels } from '../observe/log-levels.ts';
 import { Timeline } from '../observe/timeline.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
+import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 import { type RackNote, spoken } from '../region/reports/notes.ts';
 import type { WorkerLeaseJournal } from '../store/leases/lease-journal.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
@@ -38,8 +39,6 @@ import { HostEvents } from './observing/host-events.ts';
 import { watchClock } from './rack/clock-watch.ts';
 import type { Configuration, ConfigurationPorts } from './rack/configuration.ts';
 import { describeHost, describeRack } from './rack/description.ts';
-import { EVENT_KINDS } from './rack/event-kinds.ts';
-import type { DaemonEvent } from './rack/events.ts';
 import { InterfaceStates } from './rack/interface-states.ts';
 import { loadLeases } from './rack/lease-loading.ts';
 import { LiveTree } from './rack/live-tree.ts';
@@ -74,7 +73,6 @@ async function openParts(
   return await Promise.all(opening);
 }
 
-/** Reports missing leases, if any. @returns the notes for `rackboot status` and `rackboot doctor` */
 function reportLostLeases(
   note: RackNote | undefined,
   { clock, publish }: { readonly clock: Clock; readonly publish: (event: DaemonEvent) => void },
@@ -184,7 +182,7 @@ class RackProcess implements Daemon {
         void this.#lookUpServers();
       },
     });
-    logEvents(this.#log, this.#stream, EVENT_KINDS, levels);
+    logEvents(this.#log, this.#stream, levels);
     this.#timeline = new Timeline(this.#stream.publish);
     this.#timeline.read(this.#stream);
     this.#notices = openServiceNotices({
@@ -268,7 +266,6 @@ class RackProcess implements Daemon {
     ends.reportMissed(rack.dhcp);
   }
 
-  /** Announces that the rack answers requests. */
   announce(startedAt: number): void {
     const { clock, version } = this.#options;
     for (const note of [...this.#notes, ...(this.#rack?.notes ?? [])]) this.#note(note);
@@ -306,7 +303,6 @@ class RackProcess implements Daemon {
     });
   }
 
-  /** Closes everything that was opened, last first. */
   close(): Promise<void> {
     this.#stopping ??= this.#closeAll();
     return this.#stopping;

@@ -15,7 +15,6 @@ export interface DaemonOptions {
 }
 
 export interface Daemon {
-  /** Reads the configuration file again and reopens the log file (SIGHUP). */
   reload(): void;
   /** Stops the daemon; `signal` is logged. */
   stop(signal: string): Promise<void>;

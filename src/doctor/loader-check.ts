@@ -18,7 +18,6 @@ interface LoaderToCheck {
   readonly config: RackConfig;
   /** As offered: a name of the tree, or a URL. */
   readonly file: string;
-  /** The address of the rack that offered it. */
   readonly server: Ipv4;
   /** The command that puts it into the tree; undefined for a loader that a person named. */
   readonly build: string | undefined;

@@ -5,7 +5,6 @@ import type { Finding } from './finding.ts';
 
 /** A note as the running rack answers it. */
 export interface NotedText {
-  /** Its code, of this version or another. */
   readonly note: string;
   readonly text: string;
 }

@@ -19,7 +19,6 @@ export interface BrowserFile {
   /** `page-0123456789ab.css` */
   readonly name: string;
   readonly mediaType: string;
-  /** The text that a browser gets. */
   text(): string;
 }
 

@@ -72,13 +72,11 @@ export function splitPath(path: string): readonly string[] | undefined {
 
 /** The files of one directory tree, with an index. */
 export class BootTree implements FileTree {
-  /** The tree's directory as configured. */
   readonly directory: string;
   /** The tree's directory with every link resolved: by `refresh`, and again if a path seems to lead outside. */
   #root: string;
   readonly #slices: SliceCache;
   readonly #lookups = new Map<string, Lookup>();
-  /** Callers that wait for look-ups. */
   #waiting = 0;
   /** By real path, least recently opened first. */
   readonly #files = new Map<string, SharedFile>();
@@ -133,7 +131,6 @@ export class BootTree implements FileTree {
     return this.#index.entries;
   }
 
-  /** The depth below the root of the lowest directory that the last `refresh` read. */
   get depth(): number {
     return this.#index.depth;
   }
@@ -175,7 +172,6 @@ export class BootTree implements FileTree {
     for (const [real, file] of this.#files) this.#forget(real, file);
   }
 
-  /** The counters of open files and cached slices. */
   counters(): {
     readonly filesOpen: number;
     readonly cachedBytes: number;

@@ -45,9 +45,7 @@ export interface OwnershipFacts {
   readonly owner: number | undefined;
   /** The owner of the whole directory; undefined if it is missing or cannot be read. */
   readonly directoryOwner: number | undefined;
-  /** The user of this process. */
   readonly own: number;
-  /** The name of a user. */
   readonly nameOf: (uid: number) => string;
 }
 

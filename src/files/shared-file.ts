@@ -68,7 +68,6 @@ export class SharedFile implements SliceSource {
     this.#closeIfDone();
   }
 
-  /** Turns one reservation into a reader. */
   reader(): OpenedFile {
     this.#reserved -= 1;
     this.#readers += 1;

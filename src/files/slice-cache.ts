@@ -34,7 +34,6 @@ interface Load {
   readonly source: SliceSource;
   readonly offset: number;
   readonly length: number;
-  /** Waiting readers. */
   readers: number;
   /** True if the file was closed meanwhile: the slice goes to its waiting readers, not into the cache. */
   forgotten: boolean;
@@ -54,7 +53,6 @@ export class SliceCache {
   readonly #loads = new Map<number, Load>();
   readonly #waiting: Load[] = [];
   #inFlight = 0;
-  /** Waiting readers of all slices. */
   #readers = 0;
   #bytes = 0;
   #read = 0;
@@ -85,7 +83,6 @@ export class SliceCache {
     this.#load(source, index).promise.catch(() => undefined);
   }
 
-  /** Drops every slice of a file. */
   forget(source: SliceSource): void {
     const first = keyOf(source, 0);
     for (const [key, slice] of this.#slices) {

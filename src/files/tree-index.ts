@@ -36,7 +36,6 @@ interface Directory {
 /** The files of a tree at one moment. */
 export class TreeIndex {
   readonly #root: Directory | undefined;
-  /** The number of entries read. */
   readonly entries: number;
   /** The real depth below the root of the lowest directory that was read; links can make it exceed TREE_DEPTH_MAX. */
   readonly depth: number;
@@ -48,7 +47,6 @@ export class TreeIndex {
     this.depth = depth;
   }
 
-  /** True if this relative path leads to a file. */
   hasFile(path: string): boolean {
     return this.realOf(path) !== undefined;
   }

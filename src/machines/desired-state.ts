@@ -49,7 +49,6 @@ export type StateFault = {
   readonly place: string;
   /** The value there: a short one as JSON, otherwise its type. */
   readonly found: string;
-  /** The allowed number; 0: there is none. */
   readonly max: number;
 };
 

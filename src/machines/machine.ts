@@ -32,7 +32,6 @@ export interface RackMachine {
   /** The life-cycle state's name as people read it: `New`, `Ready`, `Deployed`; `DEVICE_STATE` for a device. */
   readonly statusName: string;
   readonly purpose: BootPurpose;
-  /** `amd64`, `arm64` … and the sub-architecture, `generic` unless it needs another kernel. */
   readonly architecture: string;
   readonly subarchitecture: string;
   /** The release it boots or installs; `undefined` for the rack's default environment. */
@@ -43,7 +42,6 @@ export interface RackMachine {
   readonly uuid?: string | undefined;
   /** Addresses the region gave it (allocations). */
   readonly addresses: readonly MachineAddress[];
-  /** Kernel arguments instead of the global ones. */
   readonly kernelParams?: string | undefined;
   /** True if only its own report names it; the name then counts no more than one that a DHCP client gives itself. */
   readonly isSelfNamed?: true | undefined;
@@ -77,7 +75,6 @@ export interface ReservedHost {
 
 /** The region's desired state of the rack: replaced whole, with a version that only grows. */
 export interface DesiredState {
-  /** The version of this message's format; a rack refuses an unknown one. */
   readonly schema: 2;
   readonly version: number;
   readonly machines: readonly RackMachine[];

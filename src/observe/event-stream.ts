@@ -37,7 +37,6 @@ interface EventBatch {
   readonly missed: number;
 }
 
-/** A consumer's place in the stream. */
 interface EventCursor {
   /** The events published since the last call, the oldest first; at most `limit` if given. */
   drain(limit?: number): EventBatch;
@@ -87,7 +86,6 @@ export class EventStream {
     this.#clock = clock;
   }
 
-  /** Appends an event. */
   readonly publish = (event: RackEvent): void => {
     const isBehind = this.#consumers.length > 0 && this.#next - this.#furthest >= BYSTANDERS_WAITING_MAX;
     if (isBehind && isOfBystander(event)) {

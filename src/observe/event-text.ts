@@ -1,20 +1,15 @@
 // Renders events for people: one sentence that says what happened, with sizes, times, decisions and reasons. The region writes the same
 // sentence from the event's parameters (`region/reports/`).
 //
-// 1. An event that has no sentence, or not the fields of one, is shown as its message and its fields, so every event has a text.
-// 2. The fields of a log line stay structured: addresses become text, text from outside is cleaned, and nothing else changes.
+// 1. The fields of a log line stay structured: addresses become text, text from outside is cleaned, and nothing else changes.
 
 import { cleanLines, cleanText } from '../clean-text.ts';
-import { asSentence } from '../counted.ts';
-import type { EventKind, RackEvent } from '../event.ts';
+import type { RackEvent } from '../event.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
 import { reportedEvent, reportedSentence } from '../region/reports/reported.ts';
 
 /** The longest text of an event, in characters: a sentence, or the problems of a configuration. */
 const EVENT_CHARACTERS_MAX = 2048;
-
-/** Every kind of event of the daemon's rooms, by name. */
-export type EventKinds = ReadonlyMap<string, EventKind>;
 
 /** An event's fields for a log line: hardware and IP addresses as text, without `at` and `kind`. */
 export function eventFields(event: RackEvent): Record<string, unknown> {
@@ -36,24 +31,13 @@ const cleanField = (name: string, value: string): string =>
 const LOGGED = { each: EVENT_CHARACTERS_MAX, all: 2 * EVENT_CHARACTERS_MAX };
 
 /** One sentence without a full stop: what happened, with the facts that a person needs to act on it. */
-export function eventText(event: RackEvent, kind: EventKind | undefined): string {
+export function eventText(event: RackEvent): string {
   const known = reportedEvent(event.kind, event, addressesOf(event), LOGGED);
-  const text = known === undefined ? plainText(event, kind) : reportedSentence(known);
+  const text = known === undefined ? event.kind : reportedSentence(known);
   return cleanText(text.replaceAll('\n', '; '), EVENT_CHARACTERS_MAX);
 }
 
-/** An event's addresses as text. */
 const addressesOf = ({ mac, address }: RackEvent) => ({
   mac: mac === undefined ? undefined : formatMac(mac),
   address: address === undefined ? undefined : formatIpv4(address),
 });
-
-/** The message, then the fields by name; fields with a sentence (`reason`, `text`) come last and without their name. */
-function plainText(event: RackEvent, kind: EventKind | undefined): string {
-  const { mac: _mac, count, reason, text, ...rest } = eventFields(event);
-  const words = Object.entries(rest).map(([name, value]) => `${name} ${String(value)}`);
-  const said = [reason, text].filter((value) => value !== undefined).map(String);
-  const message = asSentence(kind?.message ?? event.kind);
-  const sentence = [words.length === 0 ? message : `${message}: ${words.join(', ')}`, ...said].join('; ');
-  return typeof count === 'number' && count > 1 ? `${sentence} (1 of ${count} similar events)` : sentence;
-}

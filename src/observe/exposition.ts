@@ -10,7 +10,6 @@ import type { DurationCounts } from '../counters.ts';
 /** The content type of the text. */
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** Label names and values of a sample. */
 type Labels = Readonly<Record<string, string>>;
 
 export interface Sample {
@@ -29,7 +28,6 @@ export class Exposition {
     this.#family(name, 'counter', help, samples);
   }
 
-  /** Adds a number that can grow and shrink. */
   gauge(name: string, help: string, samples: number | undefined | readonly Sample[]): void {
     this.#family(name, 'gauge', help, samples);
   }

@@ -8,12 +8,11 @@
 // 2. Normal firmware behaviour gives no hint: asking for a size and aborting the transfer, or requesting optional files.
 // 3. The state of a machine is a few numbers, and does not grow with its activity.
 
+import { PURPOSE_PROBLEMS } from '../boot/boot-words.ts';
 import { baseName, isKernelFile } from '../boot/paths.ts';
 import type { DhcpEvent } from '../dhcp/events/events.ts';
 import type { RackEvent } from '../event.ts';
-import type { HintParams } from '../region/reports/fields.ts';
-import { PURPOSE_PROBLEMS } from '../region/reports/files.ts';
-import type { HintName } from '../region/reports/hints.ts';
+import type { HintName, HintParams } from '../region/reports/hints.ts';
 import type { TftpEvent } from '../tftp/events.ts';
 import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
 
@@ -48,7 +47,6 @@ export class BootWatch {
   #offers = 0;
   #offeredAt = 0;
   #unacknowledged = 0;
-  /** The boot file of the last offer. */
   #offered: string | undefined;
   #loads = 0;
   #firstLoadAt = 0;

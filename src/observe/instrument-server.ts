@@ -50,7 +50,6 @@ const REQUEST_MS_MAX = 10_000;
 const KEEP_ALIVE_MS = 65_000;
 const HEADER_BYTES_MAX = 8 * 1024;
 
-/** An address and port to listen on. */
 interface InstrumentEndpoint {
   readonly address: Ipv4;
   readonly port: number;
@@ -59,13 +58,11 @@ interface InstrumentEndpoint {
 /** The content of /readyz. */
 export interface Readiness {
   readonly ready: boolean;
-  /** The parts that are not ready, and why; empty if everything is ready. */
   readonly notReady: readonly { readonly what: string; readonly reason: string }[];
 }
 
 interface InstrumentServerDeps {
   readonly clock: Clock;
-  /** Renders the text of /metrics. */
   readonly metrics: () => Promise<string>;
   /** Judged for each request to /readyz; if that takes time, it must be bounded, and shared by requests. */
   readonly readiness: () => Readiness | Promise<Readiness>;
@@ -91,9 +88,7 @@ export class InstrumentServer {
   readonly #connections: ConnectionShares;
   readonly #scrapes = new RateLimit(SCRAPE_RATE);
   readonly #rates = new RateLimits<string>(ADDRESS_RATE, ADDRESSES_MAX);
-  /** The scrape in progress. */
   #scrape: Promise<Buffer> | undefined;
-  /** The last scrape. */
   #scraped: Buffer | undefined;
 
   constructor(deps: InstrumentServerDeps) {
@@ -109,7 +104,6 @@ export class InstrumentServer {
     });
   }
 
-  /** Why configured addresses are not open, each with the remedy. */
   get problems(): readonly string[] {
     return [...this.#doors.values()].flatMap(({ endpoint, reason }) =>
       reason === undefined

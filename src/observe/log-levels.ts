@@ -7,7 +7,7 @@
 
 import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import type { EventLevel, Publish } from '../event.ts';
-import type { ObserveEvent } from './events.ts';
+import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 
 /** The rooms: the part of an event's kind before the dot. */
 export const LOG_ROOMS = [
@@ -44,7 +44,6 @@ export interface LogLevelSettings {
   readonly levels: ReadonlyMap<LogRoom, EventLevel>;
 }
 
-/** A temporary change. */
 interface TemporaryLevel {
   readonly level: EventLevel;
   readonly until: Instant;
@@ -101,7 +100,6 @@ export class LogLevels {
     this.#report({ kind: 'log.level-changed', at: this.#clock.now(), room, logLevel: level, seconds });
   }
 
-  /** Restores the configured level. */
   restore(room: LogRoom | ''): void {
     const changed = this.#temporary.get(room);
     if (changed === undefined) return;
@@ -128,7 +126,7 @@ export class LogLevels {
     return own ?? this.#settings.level;
   }
 
-  #report(event: ObserveEvent): void {
+  #report(event: DaemonEvent): void {
     this.#publish(event);
   }
 }

@@ -52,7 +52,6 @@ export class LogWriter {
   readonly #clock: Clock = systemClock;
   #descriptor: number;
   #lines: string[] = [];
-  /** The rest of the write in progress. */
   #writing: Uint8Array = new Uint8Array(0);
   #waitingBytes = 0;
   #busy = false;
@@ -70,7 +69,6 @@ export class LogWriter {
     this.#descriptor = file === undefined ? openStandardOutput() : openFile(file);
   }
 
-  /** Writes whole lines. */
   write(text: string): void {
     const bytes = Buffer.byteLength(text);
     if (this.#missed > 0 || this.#waitingBytes + bytes > WAITING_BYTES_MAX) {

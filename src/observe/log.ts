@@ -10,8 +10,9 @@ import { errorText, RackError } from '../errors.ts';
 import type { EventLevel } from '../event.ts';
 import { isOfProbe } from '../own-probes.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
+import { EVENT_KINDS } from '../region/reports/reported.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
-import { type EventKinds, eventFields } from './event-text.ts';
+import { eventFields } from './event-text.ts';
 import { complaintLines, isJournal, withPriority } from './journal.ts';
 import type { LogLevels } from './log-levels.ts';
 import { type LogTrouble, LogWriter } from './log-writer.ts';
@@ -23,7 +24,6 @@ const PINO_LEVELS: Readonly<Record<EventLevel, 'debug' | 'info' | 'warn' | 'erro
   error: 'error',
 };
 
-/** The levels by pino's numbers. */
 const LEVELS: ReadonlyMap<string, EventLevel> = new Map([
   ['20', 'debug'],
   ['30', 'info'],
@@ -33,7 +33,6 @@ const LEVELS: ReadonlyMap<string, EventLevel> = new Map([
 
 interface LogSettings {
   readonly level: EventLevel;
-  /** Undefined for standard output. */
   readonly file: string | undefined;
 }
 
@@ -86,7 +85,6 @@ function formatFor(file: string | undefined): (line: string) => string {
 
 const complain = (text: string): void => console.error(complaintLines(`rackboot: ${text}`));
 
-/** pino writes the level first. */
 const journalFormat = (line: string): string =>
   withPriority(cleanJson(line), LEVELS.get(/^\{"level":(\d+)/.exec(line)?.[1] ?? '') ?? 'info');
 
@@ -128,7 +126,6 @@ const lineShape = z.looseObject({
   msg: z.string().default(''),
 });
 
-/** The fields of every log line. */
 const OWN_FIELDS = ['level', 'time', 'event', 'msg'];
 
 /** Prefixes a field of an event with `event_` if it would replace a field of every log line. */
@@ -152,7 +149,7 @@ const LEFT_OUT_EVERY_MS = 60_000;
 const WIRE_ROOMS: ReadonlySet<string> = new Set(['boot', 'dhcp', 'dns', 'http', 'net', 'tftp']);
 
 /** Starts logging the events that `levels` shows. */
-export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds, levels: LogLevels): void {
+export function logEvents(log: Logger, stream: EventStream, levels: LogLevels): void {
   // `levels` decides per kind what is shown.
   log.level = PINO_LEVELS.debug;
   const wire = new RateLimit(WIRE_RATE);
@@ -162,7 +159,7 @@ export function logEvents(log: Logger, stream: EventStream, kinds: EventKinds, l
     const { events, missed } = cursor.drain(EVENTS_PER_TURN_MAX);
     if (missed > 0) log.warn({ event: 'log.gap', missed }, 'events were published faster than the log could take them');
     for (const event of events) {
-      const kind = kinds.get(event.kind);
+      const kind = EVENT_KINDS.get(event.kind);
       const level = isOfProbe(event) ? 'debug' : (kind?.level ?? 'info');
       if (!levels.shows(event.kind, level)) continue;
       const room = event.kind.slice(0, event.kind.indexOf('.'));

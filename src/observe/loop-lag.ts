@@ -20,7 +20,6 @@ export class LoopLag {
     this.#expect();
   }
 
-  /** The lags so far. */
   read(): DurationCounts {
     return this.#lags.read();
   }

@@ -23,9 +23,9 @@ import type { Publish, RackEvent } from '../event.ts';
 import type { MacAddress } from '../net/address.ts';
 import { isOfProbe } from '../own-probes.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
+import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 import { hintText } from '../region/reports/hints.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
-import type { ObserveEvent } from './events.ts';
 import { BootWatch } from './hints.ts';
 import { isDhcpEvent } from './protocol-events.ts';
 
@@ -49,9 +49,7 @@ export interface TimelineStep {
   /** The number of the machine's boot since the process started, from 1; 0 before its first boot. */
   readonly boot: number;
   readonly event: RackEvent;
-  /** How many times in a row it happened. */
   readonly times: number;
-  /** When it last happened. */
   readonly lastAt: Instant;
 }
 
@@ -77,14 +75,11 @@ interface Story {
   kernel: boolean;
 }
 
-/** Kinds of events that do not concern machines. */
 const OTHER_KINDS = /^(?:dns|log|config|region|daemon|interface)\.|^boot\.hint$|^net\.router-/;
 /** Kinds of a machine's own actions: no other kind, such as a sighting or a change in the region, starts a boot or ends a silence. */
 const OWN_ACTION =
   /^dhcp\.(?:offer|ack|elsewhere|boot-server|nak|release|decline|inform|refused)$|^(?:tftp|http)\.(?!stalled$|timed-out$|gave-way$)/;
-/** Kinds of DHCP answers to a machine. */
 const ANSWERS: ReadonlySet<string> = new Set<DhcpEventKind>(['dhcp.offer', 'dhcp.ack', 'dhcp.elsewhere']);
-/** Kinds of files that a machine got. */
 const FILES: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
 
 /** True for an action of the machine itself, as far as the rack can tell. */
@@ -114,12 +109,10 @@ export class Timeline {
   #steps = 0;
   #missed = 0;
 
-  /** @param publish receives the hints */
   constructor(publish: Publish) {
     this.#publish = publish;
   }
 
-  /** Starts reading a stream. */
   read(stream: EventStream): void {
     const cursor = stream.subscribe(() => {
       const { events, missed } = cursor.drain(EVENTS_PER_TURN_MAX);
@@ -128,7 +121,6 @@ export class Timeline {
     }, 'timeline');
   }
 
-  /** Events missed because they came too fast. */
   get missed(): number {
     return this.#missed;
   }
@@ -159,7 +151,6 @@ export class Timeline {
     return () => this.#followers.delete(follower);
   }
 
-  /** Takes one event. */
   take(event: RackEvent): void {
     if (event.mac === undefined || !this.#concernsMachines(event.kind) || isOfProbe(event)) return;
     const known = this.#storyOf(event.mac);
@@ -180,7 +171,7 @@ export class Timeline {
     this.#append(story, event);
     const { at, mac, address } = event;
     for (const found of story.watch.observe(event)) {
-      const hint: ObserveEvent = { ...found, text: hintText(found), kind: 'boot.hint', at, mac, address };
+      const hint: DaemonEvent = { ...found, text: hintText(found), kind: 'boot.hint', at, mac, address };
       this.#append(story, hint);
       this.#publish(hint);
     }
@@ -223,7 +214,6 @@ export class Timeline {
     };
   }
 
-  /** Updates the state of the boot from an event. */
   #note(story: Story, event: RackEvent): void {
     story.lastAt = event.at;
     if (isOwnAction(event)) story.heardAt = event.at;
@@ -274,7 +264,6 @@ export class Timeline {
 
 const isFirmware = (client: string | undefined): boolean => client !== undefined && client !== 'ipxe';
 
-/** The file that a machine got with this event. */
 function fileOf(event: RackEvent): string | undefined {
   if (!FILES.has(event.kind)) return undefined;
   return 'file' in event && typeof event.file === 'string' ? event.file : '';

@@ -56,7 +56,6 @@ export interface Waiting {
   readonly expected: ExpectedStep;
   /** How long the machine has been silent, in milliseconds; undefined: it was never seen. */
   readonly quietMs: number | undefined;
-  /** True if that is long for the expected step. */
   readonly isLong: boolean;
   /** True if its lease has ended since its last step. */
   readonly hasLeaseEnded: boolean;
@@ -96,7 +95,6 @@ export function findWaiting(
 /** True for an event that looks like a failure of the machine, but that the end of its work also causes. */
 const isCutOff = (event: RackEvent): boolean => endedEarly(event) || (isHttpEvent(event) && isRefusedReport(event));
 
-/** True for a download that failed or ended early. */
 const endedEarly = (event: RackEvent): boolean =>
   (isTftpEvent(event) || isHttpEvent(event)) && event.file !== undefined && !WHOLE.has(event.kind);
 
@@ -109,7 +107,6 @@ const saysWhatIsNext = ({ kind }: RackEvent): boolean =>
 /** True for the rack's events at the end of a lease, which are not steps of the machine. */
 const isEnd = ({ kind }: RackEvent): boolean => kind === 'dhcp.expired' || kind === 'dhcp.ended';
 
-/** True if the machine's lease has ended since the machine's latest step. */
 function hasEnded(steps: readonly TimelineStep[], latest: TimelineStep): boolean {
   const end = steps.findLast(({ event }) => isEnd(event));
   return end !== undefined && end.lastAt >= latest.lastAt && end !== latest;

@@ -21,7 +21,6 @@ export interface AnswerExpressions {
   readonly power_off_regex: string;
 }
 
-/** The state found, or the name of the expression that takes too long. */
 type AnswerSearch =
   | { readonly kind: 'searched'; readonly state: 'on' | 'off' | undefined }
   | { readonly kind: 'too-slow'; readonly name: keyof AnswerExpressions };

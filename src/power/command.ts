@@ -37,7 +37,6 @@ const QUERY_EVERY_MS = 1_000;
 interface Means {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** True while this process may switch the machine; asked before each step that switches. Undefined: always. */
   readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
 }
 

@@ -33,7 +33,6 @@ export type Complaint =
 
 /** The codes, each with its parameters. */
 export interface PowerDetailParams {
-  /** The action or query was acknowledged. @param said empty if the controller said nothing */
   acknowledged: Said;
   /** @param command installs the program */
   'program-missing': OfProgram & { readonly command: string };

@@ -31,7 +31,6 @@ export interface PowerPort {
   on(signal: AbortSignal): Promise<PowerOutcome>;
   /** Switches the machine off. The outcome is `done` even if it is already off, and for a soft off as soon as the system has been asked. */
   off(manner: OffManner, signal: AbortSignal): Promise<PowerOutcome>;
-  /** Reads whether the machine has power. */
   query(signal: AbortSignal): Promise<PowerOutcome>;
   /** Makes the network the next boot device; the outcome says whether that worked. Undefined if the driver cannot. */
   readonly netboot?: (signal: AbortSignal) => Promise<PowerOutcome>;
@@ -44,7 +43,6 @@ export interface PowerSurroundings {
   readonly sshIdentity: () => Promise<SshIdentity>;
 }
 
-/** A port, or what is wrong with the parameters. */
 type OpenedPort =
   | { readonly kind: 'open'; readonly port: PowerPort }
   | { readonly kind: 'bad-parameters'; readonly problems: readonly ParameterProblem[] };

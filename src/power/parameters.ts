@@ -26,7 +26,6 @@ export interface PowerParameter {
   readonly secret: boolean;
   /** The valid values; undefined if there are too many to list. */
   readonly choices?: readonly string[];
-  /** The default value. */
   readonly default?: string;
   /** True if only an empty value is valid. */
   readonly isUnused?: true;
@@ -62,11 +61,9 @@ function isSecret(schema: z.ZodObject, name: string): boolean {
   return parameter instanceof z.ZodType && secrets.has(parameter);
 }
 
-/** A parameter's fault. */
 type ParameterFault =
   | {
       readonly kind: 'missing' | 'invalid';
-      /** The valid values; undefined if there are too many to list. */
       readonly choices?: readonly string[];
     }
   /** The driver has no such parameter. */
@@ -79,7 +76,6 @@ export type ParameterProblem = {
   readonly fault: ParameterFault;
 };
 
-/** Valid parameters, or their problems. */
 type ParameterCheck<T> =
   | { readonly kind: 'good'; readonly values: T; readonly secrets: readonly string[] }
   | { readonly kind: 'bad'; readonly problems: readonly ParameterProblem[] };

@@ -29,7 +29,6 @@ export interface PowerTask {
   readonly isQuestion: boolean;
 }
 
-/** The answer to `submit`. */
 type Admission<T> =
   /** `dropped`: the query that it replaced. */
   | { readonly kind: 'waiting'; readonly dropped?: T }

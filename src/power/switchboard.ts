@@ -53,7 +53,6 @@ export interface EndedCommand {
   readonly isRecorded?: boolean;
 }
 
-/** The parts of a switchboard. */
 interface SwitchboardParts extends PowerSurroundings {
   readonly findDriver: (name: string) => PowerDriver | undefined;
   readonly ledger: PowerLedger;

@@ -38,7 +38,6 @@ export const virsh = defineDriver({
   connect: ({ settings, surroundings }) => openPort(settings.power_address, settings.power_id, surroundings),
 });
 
-/** A libvirt host. */
 interface Hypervisor {
   /** Its URI without parameters, normalised. */
   readonly address: string;
@@ -124,7 +123,6 @@ function openPort(host: Hypervisor, guest: string, surroundings: PowerSurroundin
   };
 }
 
-/** The virtual machines of a host, or why they cannot be listed. */
 type GuestList =
   | { readonly kind: 'guests'; readonly guests: readonly HypervisorGuest[] }
   | { readonly kind: 'failed'; readonly outcome: PowerOutcome };

@@ -16,7 +16,6 @@ const { request: httpRequest } = process.getBuiltinModule('node:http');
 const BODY_BYTES_MAX = 16 * 1024;
 const LOCATION_CHARACTERS_MAX = 1024;
 
-/** A request. */
 interface WebRequest {
   readonly clock: Clock;
   readonly method: 'GET' | 'POST';

@@ -26,9 +26,7 @@ import type { RegionConfiguration } from './configuration.ts';
 const SAY_MS = 20_000;
 /** After this silence a process no longer counts, in milliseconds. */
 const SILENT_MS = 60_000;
-/** Other processes that are remembered. */
 const OTHERS_MAX = 32;
-/** The characters that a note shows of another process's place. */
 const PLACE_CHARACTERS_MAX = 120;
 /** Keys that a note names; further ones are counted. */
 const KEYS_NAMED_MAX = 8;

@@ -17,7 +17,6 @@ import { logLevelAnswers } from '../daemon/answers/log-level.ts';
 import { type Measured, ProcessInstruments } from '../daemon/observing/process-instruments.ts';
 import { addProcess } from '../daemon/observing/process-metrics.ts';
 import { addEvents, addRegion } from '../daemon/observing/shared-metrics.ts';
-import { DAEMON_EVENTS, type DaemonEvent } from '../daemon/rack/events.ts';
 import type { Daemon } from '../daemon/service.ts';
 import { ServiceNotices } from '../daemon/start/service-notices.ts';
 import { closeAll, startWhole } from '../daemon/start/shutdown.ts';
@@ -27,7 +26,6 @@ import { withValue } from '../machines/settings.ts';
 import { isLoopback, parseIpv4 } from '../net/address.ts';
 import type { NotifyTerms } from '../net/linux/notify-socket.ts';
 import { EventStream } from '../observe/event-stream.ts';
-import { OBSERVE_EVENTS } from '../observe/events.ts';
 import { Exposition } from '../observe/exposition.ts';
 import type { Readiness } from '../observe/instrument-server.ts';
 import { type Log, logEvents, openLog } from '../observe/log.ts';
@@ -38,6 +36,7 @@ import { pageUrl } from '../region/page-url.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import type { Region } from '../region/region.ts';
+import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 import { type Outage, type RackNote, spoken } from '../region/reports/notes.ts';
 import { settleAfterStart } from '../region-thread/after-start.ts';
 import { type ServedRegion, serveRegion } from '../region-thread/served-region.ts';
@@ -63,7 +62,6 @@ interface RegionInstrumentParts {
   readonly dutyHolder: () => DutyHolder | undefined;
 }
 
-/** The instruments of a region's process. */
 const regionInstruments = (parts: RegionInstrumentParts): ProcessInstruments =>
   new ProcessInstruments({
     clock: parts.clock,
@@ -90,7 +88,6 @@ const NO_STORE: Partial<Pick<RegionStore, 'availability' | 'confirmation'>> = {}
 /** How long closing may take, in milliseconds: a database that hangs must not hold the process. */
 const CLOSE_MS_MAX = 10_000;
 const ACCEPTS = { kind: 'region.database-accepts' } as const;
-const EVENT_KINDS = new Map(Object.entries({ ...DAEMON_EVENTS, ...OBSERVE_EVENTS }));
 /** The control socket's answer for a path that only a rack has. */
 const NO_RACK = 'this is a region without a rack: run the command on the host of a rack';
 
@@ -126,7 +123,6 @@ class RegionProcess implements Daemon {
   /** Set before `#served`: the region opens before its listeners do. */
   #region: Region | undefined;
   #served: ServedRegion | undefined;
-  /** When its database went away. */
   #awaySince = 0;
   #unopened: readonly UnopenedListener[] = [];
   readonly #notes: RackNote[] = [];
@@ -144,7 +140,7 @@ class RegionProcess implements Daemon {
     this.#log = openLog(settings);
     this.#logger = this.#log.logger;
     this.#levels = new LogLevels(settings, { clock, publish });
-    logEvents(this.#logger, this.#stream, EVENT_KINDS, this.#levels);
+    logEvents(this.#logger, this.#stream, this.#levels);
     this.#ports = { clock, publish, apply: (next, before) => this.#apply(next, before) };
     const draw = (): string => Buffer.from(clock.randomBytes(SECRET_BYTES)).toString('base64url');
     this.#secrets = { rackSecret: draw(), controlSecret: draw() };
@@ -235,7 +231,6 @@ class RegionProcess implements Daemon {
     });
   }
 
-  /** Announces that the region answers requests. */
   announce(startedAt: number): void {
     const { version } = this.#options;
     const { name, region } = this.#config;
@@ -276,7 +271,6 @@ class RegionProcess implements Daemon {
     return this.#stopping;
   }
 
-  /** Closes everything that was opened, last first. */
   close(): Promise<void> {
     this.#stopping ??= this.#closeAll();
     return this.#stopping;

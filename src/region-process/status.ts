@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { RegionFileConfig } from '../config/region-file.ts';
 import { listed } from '../counted.ts';
 import { diskProblem } from '../daemon/answers/full-disk.ts';
-import { notesNow } from '../daemon/answers/status.ts';
+import { notesNow, refusedNow } from '../daemon/answers/status.ts';
 import { NAMED_MAX } from '../daemon/rack/status-line.ts';
 import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control/requests.ts';
@@ -30,10 +30,8 @@ export interface RegionStatusSources {
   /** Which process has the duties; undefined while unknown, or if this one alone has the store. */
   readonly dutyHolder: () => DutyHolder | undefined;
   readonly addresses: () => readonly string[];
-  /** The configured listeners that cannot be opened yet. */
   readonly unopened: () => readonly UnopenedListener[];
   readonly notes: () => readonly RackNote[];
-  /** Why metrics are not served where they should be. */
   readonly metricsProblems: () => readonly string[];
 }
 
@@ -73,11 +71,7 @@ async function status(sources: RegionStatusSources) {
     },
     // A region grants no leases, so none waits for the disk.
     journal: { available: true },
-    refused: refusal && {
-      source: refusal.source,
-      since: new Date(refusal.sinceMs).toISOString(),
-      problems: refusal.problems.split('\n'),
-    },
+    refused: refusedNow(refusal, clock),
     restartKeys: configuration.restartKeys,
     diskProblem:
       refusedText(region?.store.confirmation?.refused) ??

@@ -19,7 +19,6 @@ const LATE: Outage = { note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 };
 export class StoreProbe {
   readonly #clock: Clock;
   readonly #ask: () => Promise<unknown>;
-  /** The question under way. */
   #question: Promise<Outage | undefined> | undefined;
   /** The bounded wait for it. */
   #wait: Promise<Outage | undefined> | undefined;

@@ -34,7 +34,6 @@ const TIME_ANSWER_MS_MAX = 200;
 export interface DutiesParts {
   readonly store: DutyStore;
   readonly clock: Clock;
-  /** Called when this process gets the duties: it does their work from now on. */
   readonly onTaken: () => void;
   /** Called when another process has taken the duties from this one, which ends that work. */
   readonly onLost: () => void;
@@ -62,7 +61,6 @@ export class Duties {
     return this.#holder?.isHere === true;
   }
 
-  /** Which process has the duties, as far as this one knows; undefined until it has asked. */
   get holder(): DutyHolder | undefined {
     return this.#holder;
   }
@@ -100,7 +98,6 @@ export class Duties {
     if (!isPossible || answeredAt - askedAt <= TIME_ANSWER_MS_MAX) this.#offsetMs = (least + most) / 2;
   }
 
-  /** Begins to take the duties. */
   begin(): void {
     this.#asking = this.#ask().finally(() => {
       if (this.#isClosed) return;

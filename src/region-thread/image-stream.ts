@@ -19,7 +19,6 @@ import type { ImageStream, StreamedFile } from '../region/images/boot-images.ts'
 
 /** How long the documents are served before the tree is checked again, in milliseconds: the check reads each manifest. */
 const LOOK_MS = 2000;
-/** The path of the public key. */
 const KEY_PATH = 'key.asc';
 
 interface Signed {

@@ -9,7 +9,6 @@
 import type { Clock, Timer } from '../clock.ts';
 import type { PowerLedger } from '../power/ledger.ts';
 
-/** The wait before the ends are reported again if the store could not take them, in milliseconds. */
 const RETRY_MS = 2000;
 
 interface InterruptedParts {

@@ -19,7 +19,6 @@ export class PowerAskers {
   readonly #rates = new RateLimits<string>(ASK_RATE, ASKERS_MAX);
   readonly #underWay = new Map<string, number>();
 
-  /** Runs the query; returns `undefined` if this person is at a limit. */
   ask<T>(by: string, now: Instant, question: () => Promise<T>): Promise<T> | undefined {
     const underWay = this.#underWay.get(by) ?? 0;
     if (underWay >= ASKED_MAX || !this.#rates.allows(by, now)) return undefined;

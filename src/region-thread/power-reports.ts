@@ -49,7 +49,6 @@ export class PowerReports {
     return this.#ends.has(id);
   }
 
-  /** Reports the end of a command. */
   async ended(ended: EndedCommand): Promise<void> {
     const { id, machine, command, outcome: end, wasOff, isKnown } = ended;
     const { ledger, life } = this.#parts;
@@ -74,7 +73,6 @@ export class PowerReports {
     if (isTaken) this.#parts.onTaken(machine);
   }
 
-  /** Reports the last reading of a machine. */
   async read(systemId: string): Promise<void> {
     if (this.#isClosed) return;
     this.#undelivered.add(systemId);
@@ -86,7 +84,6 @@ export class PowerReports {
     if (isTaken) this.#undelivered.delete(systemId);
   }
 
-  /** Repeats reports that were not taken. */
   async repeat(): Promise<void> {
     // A report under way may still be taken, and a second one would report the end twice.
     for (const { ended, isUnderWay } of [...this.#ends.values()]) if (!isUnderWay) await this.ended(ended);
@@ -101,7 +98,6 @@ export class PowerReports {
     for (const { ended } of ends) await reachesStore(() => this.#keep(ended));
   }
 
-  /** Stops reporting. */
   close(): void {
     this.#isClosed = true;
   }

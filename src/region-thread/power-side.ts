@@ -79,9 +79,7 @@ interface InterruptedStartsParts {
   readonly clock: Clock;
   /** Queries a machine soon, if it is watched. */
   readonly look: (systemId: string) => void;
-  /** Reports a machine's last reading. */
   readonly report: (systemId: string) => Promise<void>;
-  /** Checks these machines again. */
   readonly again: (systemIds: readonly string[]) => void;
 }
 
@@ -93,7 +91,6 @@ class InterruptedStarts {
     this.#parts = parts;
   }
 
-  /** Call with each record that was read. */
   check(machine: Machine): void {
     const { systemId, powerTask } = machine;
     const waiting = this.#waiting;
@@ -138,12 +135,10 @@ interface PowerSideParts {
   readonly drivers?: readonly PowerDriver[] | undefined;
 }
 
-/** A task on record. */
 interface Wanted {
   readonly task: PowerTask;
   readonly id: string;
   readonly target: PowerTarget | undefined;
-  /** Reads the version of the stored desired state. */
   readonly version: () => Promise<number>;
 }
 

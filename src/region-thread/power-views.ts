@@ -11,7 +11,6 @@ import { BY_HAND } from './power-commands.ts';
 
 interface PowerViewsParts {
   readonly clock: Clock;
-  /** The switchboard in use. */
   readonly switchboard: () => PowerSwitchboard;
   /** Undefined if no driver may switch the machine. */
   readonly targetOf: (machine: Machine) => PowerTarget | undefined;

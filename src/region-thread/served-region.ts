@@ -45,11 +45,9 @@ interface ServedRegionParts {
   readonly store: RegionStore;
   /** True if a rack in this process will report which state it has applied. */
   readonly hasRack: boolean;
-  /** Called with each new desired state. */
   readonly onDesiredState: (state: DesiredState) => void;
   /** Asks the rack of this process to scan networks; `undefined`: it has none. */
   readonly scan?: ((scan: NetworkScan) => Promise<ScanOutcome>) | undefined;
-  /** Called with problems for the operator; `id` is also in the answer to the failed request. */
   readonly onProblem: (id: string, note: RackNote) => void;
   /** Called when the duties of the region's processes have another holder. `fromHere`: this process had them. */
   readonly onDuties?: ((holder: DutyHolder, fromHere: boolean) => void) | undefined;
@@ -145,7 +143,6 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
   }
 }
 
-/** The reports on the images of this host to the other processes of the region; undefined if there are none. */
 async function hostImagesOf(
   region: Region,
   clock: Clock,
@@ -203,7 +200,6 @@ async function openOn(
 /** The tree into which this host imports images; undefined if it has none. */
 const storeTree = ({ imageStore, imageTree }: RegionConfig): string | undefined => imageStore ?? imageTree;
 
-/** Loads the image stream at its first use. */
 function lazyStream(stateDir: string, clock: Clock, config: () => RegionConfig): () => Promise<ImageStream> {
   let opened: Promise<ImageStream> | undefined;
   const open = async (): Promise<ImageStream> => {
@@ -216,7 +212,6 @@ function lazyStream(stateDir: string, clock: Clock, config: () => RegionConfig):
   };
 }
 
-/** Loads the HTTP client at its first use. */
 function lazyKeys(clock: Clock): FetchKeys {
   let fetcher: Promise<FetchKeys> | undefined;
   return async (source, proxy) => {
@@ -225,7 +220,6 @@ function lazyKeys(clock: Clock): FetchKeys {
   };
 }
 
-/** Loads the YAML reader at its first use. */
 function lazySources(file: string | undefined): () => Promise<FileSources> {
   let read: (() => Promise<FileSources>) | undefined;
   return async () => {
@@ -234,7 +228,6 @@ function lazySources(file: string | undefined): () => Promise<FileSources> {
   };
 }
 
-/** The mirror for the first architecture of a source of installers. */
 async function packageMirror(source: InstallerSource, { install }: RegionConfig): Promise<string | undefined> {
   const [{ findMirror }, { readHostMirrors }, { configuredMirrors }] = await Promise.all([
     import('../images/sources/package-mirrors.ts'),
@@ -271,7 +264,6 @@ async function listStoredImages(region: Region, all: HostImages | undefined): Pr
   return onceEach([...(await reportedImages(region)), ...stored]);
 }
 
-/** The images, boot loaders and installers of a tree of this host. */
 async function contentOf(tree: string | undefined): Promise<readonly ListedImage[]> {
   if (tree === undefined) return [];
   const { hasFiles, listTreeParts } = await import('../images/run/tree-parts.ts');
@@ -305,6 +297,5 @@ async function reportedImages(region: Region): Promise<readonly ListedImage[]> {
 /** The names in MAAS's streams of the roots that racks report. */
 const ROOT_NAMES = { squashfs: 'squashfs', 'root.tar': 'root-tgz', 'root.gz': 'root-image.gz' } as const;
 
-/** Each name once, as its last image. */
 const onceEach = (images: readonly ListedImage[]): readonly ListedImage[] =>
   [...new Map(images.map((image) => [formatImageName(image), image])).values()].sort(compareImages);

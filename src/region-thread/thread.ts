@@ -28,7 +28,6 @@ const STORE_RETRY_MS = 1000;
 /** How long the rack may take to answer a request for a scan, in milliseconds: its loop only starts it. */
 const SCAN_ANSWER_MS = 4000;
 
-/** Takes the rack's answer to a request for a scan; undefined: none is open. */
 let takeScanAnswer: ((outcome: ScanOutcome) => void) | undefined;
 
 /** Identifies one run of the rack; each run numbers its events separately. Undefined until a rack of our uplink version has said hello. */
@@ -131,7 +130,6 @@ function inOrder(work: () => Promise<void>): void {
   said = said.then(work);
 }
 
-/** Closes the region and ends the thread. */
 function end(close: () => Promise<void>): void {
   isEnding = true;
   void close().finally(() => {
@@ -150,7 +148,6 @@ async function greet(rack: RackDescription, region: Region): Promise<void> {
   }
 }
 
-/** Opens the listeners of a new configuration. If one cannot be opened, it reports a problem and the old ones stay. */
 function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
   api.configure(next).catch((error: unknown) => {
     send({ kind: 'problem', id: newUuid(), note: { note: 'listener-waits', reason: errorText(error) } });

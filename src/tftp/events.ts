@@ -3,10 +3,22 @@
 // 1. Kinds are stable strings.
 // 2. Events that a single forged datagram can cause are sampled: `count` says how many occurrences an event represents.
 
-import type { EventKind, RackEvent } from '../event.ts';
+import {
+  detailsText,
+  FILE_REASONS,
+  fileText,
+  listenerText,
+  reasonsOf,
+  sizeText,
+  speedText,
+  toldText,
+} from '../boot/boot-words.ts';
+import { counted } from '../counted.ts';
+import { type CommonParams, eventsWith, type Forms, type ParamsOf, type RackEvent } from '../event.ts';
+import type { TftpPacket } from './packet.ts';
 
 /** Why a request is refused. */
-export type TftpRefusal =
+type TftpRefusal =
   | 'path-not-allowed'
   | 'write'
   | 'mode'
@@ -15,130 +27,201 @@ export type TftpRefusal =
   | 'network-not-served'
   | 'blind';
 
+export const TFTP_REASONS: Readonly<Record<TftpRefusal, string>> = {
+  'path-not-allowed': 'The name leads out of the boot tree, is too long, or holds a control character.',
+  write: 'This server is read-only.',
+  mode: 'The transfer mode is neither octet nor netascii.',
+  'netascii-too-large': 'The file is too large for netascii; the client must request it in octet mode.',
+  busy: 'Too many transfers at once, in all or from this address; the client retries.',
+  'network-not-served': 'The client is in no network of cluster_interfaces or tftp.allow.',
+  blind:
+    'Too many requests without options from this address were never acknowledged; it may be forged. The client retries.',
+};
+
+/** The fields of this room's events. */
+const FIELDS = {
+  /** The requested path, cleaned and cut to FILE_CHARACTERS_MAX. */
+  file: 'text?',
+  /** The client's port, or the local one (listening). */
+  port: 'number?',
+  /** Payload that the client acknowledged. */
+  bytes: 'number?',
+  /** From the request to the end. */
+  milliseconds: 'number?',
+  /** The payload of each block but the last. */
+  blockBytes: 'number?',
+  /** How many blocks are sent before the client must acknowledge them. */
+  windowBlocks: 'number?',
+  /** Blocks that were sent more than once. */
+  repeatedBlocks: 'number?',
+  /** The purpose of rendered text: what it tells the machine to do. */
+  purpose: 'text?',
+  /** The client's error code. */
+  code: 'number?',
+  /** A stable word, or the cleaned text of the operating system or the client. */
+  reason: 'text?',
+} as const satisfies Forms;
+type Params = CommonParams & ParamsOf<typeof FIELDS>;
+const event = eventsWith(FIELDS);
+
+const TERMS = ['blockBytes', 'windowBlocks', 'repeatedBlocks'] as const;
+const reasonText = reasonsOf(TFTP_REASONS, FILE_REASONS);
+
+function termsOf({ blockBytes, windowBlocks, repeatedBlocks }: Params): string {
+  if (blockBytes === undefined) return '';
+  const windows = windowBlocks === undefined || windowBlocks < 2 ? '' : ` in windows of ${windowBlocks}`;
+  const repeated =
+    repeatedBlocks === undefined || repeatedBlocks === 0 ? '' : `, ${counted(repeatedBlocks, 'block')} sent again`;
+  return `blocks of ${blockBytes}${windows}${repeated}`;
+}
+
+/** Packets that are not requests, by their kind (`tftp/packet.ts`). */
+const PACKETS: ReadonlySet<string> = new Set<TftpPacket['kind']>(['read', 'write', 'data', 'ack', 'error', 'options']);
+
+/** The client's TFTP error; empty if it sent none. */
+function errorOf({ code, reason }: Params): string {
+  const words = reason === undefined || reason === '' ? '' : `"${reason}"`;
+  return code === undefined ? words : `error ${code} ${words}`.trim();
+}
+
 /** Every kind of event of this room, for the operator. */
 export const TFTP_EVENTS = {
-  'tftp.listening': {
+  'tftp.listening': event({
     level: 'info',
     message: 'TFTP listens',
+    fields: ['port'],
+    text: (event) => `TFTP listens on ${listenerText(event)}`,
     explanation: 'The TFTP server has opened this address. Nothing to do.',
-  },
-  'tftp.sent': {
+  }),
+  'tftp.sent': event({
     level: 'info',
     message: 'File sent by TFTP',
+    fields: ['file', 'purpose', 'bytes', 'milliseconds', ...TERMS],
+    text: (event) =>
+      event.purpose === undefined
+        ? `Loaded ${fileText(event)} by TFTP${detailsText(speedText(event), termsOf(event))}`
+        : toldText(event.purpose),
     explanation:
       'A machine has loaded this file and acknowledged its last block. If repeatedBlocks is above a few per cent of the file, the network loses ' +
       'packets. With blockBytes 512 and windowBlocks 1 a transfer is slow on any server; the loader chose these values.',
-  },
-  'tftp.probed': {
+  }),
+  'tftp.probed': event({
     level: 'debug',
     message: 'File size requested by TFTP',
+    fields: ['file'],
+    text: (event) => `Asked for the size of ${fileText(event)} by TFTP`,
     explanation:
       'A client asked for the size of the file and ended the transfer before the first block. UEFI firmware does so before each ' +
       'download. Nothing to do.',
-  },
-  'tftp.missing': {
+  }),
+  'tftp.missing': event({
     level: 'info',
     message: 'File requested by TFTP does not exist',
+    fields: ['file', 'reason'],
+    text: (event) => `Requested ${fileText(event)} by TFTP: ${reasonText(event.reason)}`,
     explanation:
       'The boot tree has no such file, and none is rendered under this name; the server told the client so at once. Loaders try ' +
       'several names (pxelinux.cfg/…, revocations.efi, *.lst) and continue. If a machine stops here, put the file into boot.tree, or ' +
       'import the image that reason names.',
-  },
-  'tftp.refused': {
+  }),
+  'tftp.refused': event({
     level: 'warning',
     message: 'TFTP request refused',
+    fields: ['file', 'reason'],
+    text: (event) => `Was refused ${fileText(event)} by TFTP: ${reasonText(event.reason)}`,
     explanation:
       'reason says why: path-not-allowed (the name leads out of the tree), write (this server is read-only), mode (neither octet nor ' +
       'netascii), netascii-too-large (request octet mode), busy (too many transfers at once, in all or from this address; the client retries), ' +
       'blind (too many requests without options from this address, or its /24, were never acknowledged: another host probably sends them), ' +
       'network-not-served (the client is in no network of cluster_interfaces and was not answered; if it should load from here, add its ' +
       'network to tftp.allow: for instance a machine behind a router that gets its address from another DHCP server).',
-  },
-  'tftp.gave-way': {
+  }),
+  'tftp.gave-way': event({
     level: 'warning',
     message: 'TFTP transfer gave way to another',
+    fields: ['file', 'bytes'],
+    text: (event) =>
+      `Was displaced by another client while loading ${fileText(event)} by TFTP, after ${sizeText(event)}`,
     explanation:
       'All places for transfers, or all of one address, were taken, so the address with the most transfers lost one to a newcomer; its ' +
       'client retries. If bytes is above 0, that address had more transfers than its share: check what runs there. If bytes is 0 or absent, the ' +
       'client had never answered, and a host sends requests in great numbers, perhaps with forged addresses. Only a few such events are ' +
       'published; count says how many transfers each represents.',
-  },
-  'tftp.aborted': {
+  }),
+  'tftp.aborted': event({
     level: 'warning',
     message: 'TFTP transfer ended by the client',
+    fields: ['file', 'bytes', 'code', 'reason'],
+    text: (event) =>
+      `Aborted the transfer of ${fileText(event)} after ${sizeText(event)}${detailsText(errorOf(event))}`,
     explanation:
       'The client sent an error; code and reason are its own. Common causes: the client ran out of memory, its disk is full, or a person ' +
       'pressed a key.',
-  },
-  'tftp.timed-out': {
+  }),
+  'tftp.timed-out': event({
     level: 'warning',
     message: 'TFTP client stopped answering',
+    fields: ['file', 'bytes', ...TERMS],
+    text: (event) =>
+      `Stopped answering while loading ${fileText(event)} by TFTP, after ${sizeText(event)}${detailsText(termsOf(event))}`,
     explanation:
       'The client did not answer although the packet was sent several times. bytes says how far it came. Usually the machine was ' +
       'switched off or continued without the rest. If bytes is 0 every time, a firewall drops packets from ports above 1023, or ' +
       'blockBytes does not fit the path.',
-  },
-  'tftp.flooded': {
+  }),
+  'tftp.flooded': event({
     level: 'warning',
     message: 'TFTP transfer ended because its client floods it',
+    fields: ['file', 'bytes'],
+    text: (event) =>
+      `Sent far more packets than it received while loading ${fileText(event)} by TFTP, after ${sizeText(event)}`,
     explanation:
       'The client sent far more packets than it received: it may send two for each of ours, five a second, and at least 64 besides. The ' +
       'transfer ended, so that the rest of the flood meets a closed port. Check what runs on this host: no loader does so. Only a few such ' +
       'events are published; count says how many transfers each represents.',
-  },
-  'tftp.unreachable': {
+  }),
+  'tftp.unreachable': event({
     level: 'info',
     message: 'TFTP client is not listening',
+    fields: ['file', 'bytes'],
+    text: (event) => `Closed its port while loading ${fileText(event)} by TFTP, after ${sizeText(event)}`,
     explanation:
       "The client's host reported by ICMP that its port is closed, so the transfer ended at once. If bytes is above 0, the client went away " +
       'during the transfer. Otherwise it never asked: another host sent the request with its address.',
-  },
-  'tftp.restarted': {
+  }),
+  'tftp.restarted': event({
     level: 'info',
     message: 'TFTP transfer restarted by the client',
+    fields: ['file', 'bytes'],
+    text: (event) => `Restarted the transfer of ${fileText(event)} after ${sizeText(event)}`,
     explanation:
       'The client sent another request from the same port before the earlier transfer was over, and acknowledged the new transfer. ' +
       'That ended the earlier one.',
-  },
-  'tftp.failed': {
+  }),
+  'tftp.failed': event({
     level: 'error',
     message: 'File could not be read for TFTP',
+    fields: ['file', 'reason'],
+    text: (event) => `${fileText(event)} could not be read for TFTP: ${event.reason ?? 'unknown'}; check the disk`,
     explanation:
       "The file exists but could not be opened or read to its end; reason is the operating system's text. Check the disk and the " +
       'permissions of boot.tree. To replace a file that may be in use, rename a new file into place; do not overwrite it.',
-  },
-  'tftp.malformed': {
+  }),
+  'tftp.malformed': event({
     level: 'debug',
     message: 'Datagram is not a TFTP request',
+    fields: ['reason'],
+    text: ({ reason = 'unknown' }) =>
+      `Sent an invalid request to the TFTP port: ${PACKETS.has(reason) ? `${reason} packet` : reason}`,
     explanation: 'A datagram to the TFTP port was not a TFTP request and was ignored: a scanner, or another program.',
-  },
-} as const satisfies Record<string, EventKind>;
+  }),
+};
 
 export type TftpEventKind = keyof typeof TFTP_EVENTS;
 
 /** An event of this room. */
-export interface TftpEvent extends RackEvent {
+export interface TftpEvent extends RackEvent, ParamsOf<typeof FIELDS> {
   readonly kind: TftpEventKind;
-  /** The requested path, cleaned and cut to FILE_CHARACTERS_MAX. */
-  readonly file?: string | undefined;
-  /** The client's port, or the local one (listening). */
-  readonly port?: number | undefined;
-  /** Payload that the client acknowledged. */
-  readonly bytes?: number | undefined;
-  /** From the request to the end. */
-  readonly milliseconds?: number | undefined;
-  /** The payload of each block but the last. */
-  readonly blockBytes?: number | undefined;
-  /** How many blocks are sent before the client must acknowledge them. */
-  readonly windowBlocks?: number | undefined;
-  /** Blocks that were sent more than once. */
-  readonly repeatedBlocks?: number | undefined;
-  /** The purpose of rendered text: what it tells the machine to do. */
-  readonly purpose?: string | undefined;
-  /** The client's error code. */
-  readonly code?: number | undefined;
-  /** A stable word, or the cleaned text of the operating system or the client. */
-  readonly reason?: string | undefined;
 }
 
 /** The longest file name in an event. */

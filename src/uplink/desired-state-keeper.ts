@@ -30,7 +30,6 @@ export class DesiredStateKeeper {
     else this.#waiting = state;
   }
 
-  /** Writes the waiting state. */
   close(): void {
     this.#pause?.cancel();
     this.#pause = undefined;

@@ -26,9 +26,7 @@ const UNREADABLE: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 interface EventCarrierOptions {
   readonly clock: Clock;
   readonly outbox: OutboxStore;
-  /** The path of the link's events. */
   readonly path: () => string;
-  /** The rack's UUID. */
   readonly rack: () => string;
   /** Undefined if there was no answer, or one about the link, which the link has handled. */
   readonly ask: (request: LinkRequest) => Promise<LinkAnswer | undefined>;
@@ -114,7 +112,6 @@ export class EventCarrier {
   }
 }
 
-/** The body of a batch. */
 function encodeBatch(source: string, missed: number, entries: readonly OutboxEntry[]): string {
   return JSON.stringify({ source, missed, entries });
 }

@@ -83,7 +83,6 @@ interface HttpTransportOptions {
   /** PEM certificates to trust instead of the system's; undefined to trust the system's. */
   readonly ca?: string | undefined;
   readonly clock: Clock;
-  /** `Rackboot/1.2.3`. */
   readonly userAgent: string;
 }
 
@@ -280,7 +279,6 @@ class HttpTransport implements RegionAddress {
   }
 }
 
-/** Reads a whole answer. */
 function collect(
   answer: IncomingMessage,
   bytesMax: number,

@@ -22,12 +22,10 @@ export interface AddressStatus {
 }
 
 export interface LinkStatus {
-  /** The addresses of region.url, in its order. */
   readonly addresses: readonly AddressStatus[];
   readonly state: LinkState;
   /** When the state began or, if it is up, when the rack moved to another address in it; wall time in milliseconds. */
   readonly since: number;
-  /** The cause and the remedy; empty when the link is up. */
   readonly text: string;
   /**
    * Since when no address has served a request, wall time in milliseconds, and why not that in use; undefined: one does. The link itself is `away`
@@ -42,7 +40,6 @@ export interface LinkStatus {
   readonly heartbeatMs: number | undefined;
   /** The region's version of Rackboot; empty if not known yet. */
   readonly regionVersion: string;
-  /** Entries waiting on disk. */
   readonly waiting: number;
   /** Events dropped at the outbox's bounds since its file was created. */
   readonly dropped: number;

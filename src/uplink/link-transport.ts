@@ -58,7 +58,6 @@ export interface LinkListener {
 }
 
 export interface LinkTransport {
-  /** The URL of the region that is asked now, for messages. */
   readonly url: string;
   /** Rejects with a `LinkFailure` if there is no whole answer of the region. */
   ask(request: LinkRequest): Promise<LinkAnswer>;

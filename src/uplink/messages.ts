@@ -28,7 +28,6 @@ export type RackMessage =
   /** The first message, sent again when the rack's description has changed. */
   | {
       readonly kind: 'hello';
-      /** The protocol's version. */
       readonly uplink: number;
       /** Identifies this life of the rack's process. */
       readonly life: string;
@@ -48,7 +47,6 @@ export type RackMessage =
   | { readonly kind: 'post'; readonly id: number; readonly post: QueuedPost }
   /** Remote only: a command from the command line. */
   | { readonly kind: 'outbox'; readonly id: number; readonly command: OutboxCommand }
-  /** Store everything received, and end. */
   | { readonly kind: 'close' };
 
 /** A message to the rack. */
@@ -73,7 +71,6 @@ export type RegionMessage =
   | { readonly kind: 'notice'; readonly event: RackEvent }
   /** Remote only: the post is on disk, or `refusal` says why not. */
   | { readonly kind: 'post-stored'; readonly id: number; readonly refusal: NotKept | undefined }
-  /** Remote only: the answer to a command. */
   | { readonly kind: 'outbox-answer'; readonly id: number; readonly answer: OutboxAnswer };
 
 /** Why a command on the outbox failed: no such dead letter, or a failure of the store with its words. */

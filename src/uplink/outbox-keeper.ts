@@ -9,7 +9,7 @@ import { errorText, isStoreUnavailable, RackError } from '../errors.ts';
 import type { NotKept } from '../http/events.ts';
 import { parseIpv4 } from '../net/address.ts';
 import { splitTarget } from '../net/region-http.ts';
-import type { NoticeBody } from './events.ts';
+import type { NoticeBody } from '../region/reports/uplink-events.ts';
 import type { OutboxAnswer, OutboxRefusal, RackMessage, RegionMessage } from './messages.ts';
 import type { DeadLetter, ListedLetter, OutboxCommand, OutboxStore, QueuedPost } from './outbox-store.ts';
 
@@ -20,7 +20,6 @@ interface OutboxKeeperOptions {
   readonly outbox: OutboxStore;
   readonly send: (message: RegionMessage) => void;
   readonly notice: (body: NoticeBody) => void;
-  /** Called when new entries wait. */
   readonly onAdded: () => void;
 }
 
@@ -94,7 +93,6 @@ export class OutboxKeeper {
     }
   }
 
-  /** Carries out an operator's command. */
   handle(command: OutboxCommand): OutboxAnswer {
     const { outbox, onAdded } = this.#options;
     let refusal: OutboxRefusal | undefined;
@@ -117,7 +115,6 @@ export class OutboxKeeper {
     };
   }
 
-  /** Sets whether the outbox can be used, and reports each change once. */
   storeIs(problem: string | undefined): void {
     const before = this.#problem;
     this.#problem = problem ?? '';

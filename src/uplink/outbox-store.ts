@@ -17,12 +17,10 @@ type OutboxReport = Omit<RackReport, 'sequence'>;
 export interface QueuedPost {
   /** Wall time in milliseconds. */
   readonly at: number;
-  /** The machine's address, dotted decimal. */
   readonly peer: string;
   readonly contentType: string;
   /** The request target in origin form, query included. */
   readonly path: string;
-  /** Base64. */
   readonly body: string;
   /** The token of the machine's boot, shown only to the region. */
   readonly token?: string | undefined;
@@ -41,7 +39,6 @@ export type OutboxEntry = OutboxItem & { readonly sequence: number };
 export interface DeadLetter {
   readonly id: number;
   readonly sequence: number;
-  /** When it was refused, wall time in milliseconds. */
   readonly atMs: number;
   readonly reason: string;
   readonly item: OutboxItem;
@@ -87,7 +84,6 @@ export const OUTBOX_BOUNDS: OutboxBounds = { entriesMax: 200_000, bytesMax: 256 
 export interface OutboxStore {
   /** Drawn with the store; the region counts the sequences of each id separately. */
   readonly id: string;
-  /** The number of waiting entries. */
   readonly length: number;
   /** Events dropped since the store was created, by kind. */
   readonly dropped: Readonly<Record<string, number>>;

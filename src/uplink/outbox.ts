@@ -28,7 +28,6 @@ export class Outbox {
   /** The dropped events that the batch in flight reports. */
   #missed = 0;
 
-  /** Events waiting or in flight. */
   get length(): number {
     this.#trim();
     return this.#waiting.length + this.#sent.length;
@@ -37,7 +36,6 @@ export class Outbox {
   get hasFullBatch(): boolean {
     return this.#waiting.length >= OUTBOX_BATCH_MAX;
   }
-  /** Events dropped at the bound since the start. */
   get dropped(): number {
     this.#trim();
     return this.#dropped;
@@ -82,7 +80,6 @@ export class Outbox {
     if (this.#sent.length === 0) this.#droppedReported += this.#missed;
   }
 
-  /** Drops the excess over the bound. */
   #trim(): void {
     let excess = this.#waiting.length - OUTBOX_EVENTS_MAX;
     if (excess <= 0) return;

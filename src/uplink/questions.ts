@@ -26,7 +26,6 @@ export class Questions<Value> {
     this.#answerMsMax = answerMsMax;
   }
 
-  /** Sends a question by `send`, and waits for `answer` with the same id. Never rejects. */
   ask(send: (id: number) => void): Promise<Asked<Value>> {
     if (this.#open.size + this.#abandoned.size >= QUESTIONS_MAX) return Promise.resolve({ kind: 'too-many-waiting' });
     const id = this.#next;

@@ -51,7 +51,6 @@ function readIdentity(path: string, stateDir: string): string | 'damaged' | unde
   }
 }
 
-/** The error for a path that is not a regular file. */
 const broken = (path: string, cause: UnfitFile): RackError =>
   new RackError('store-broken', `${path} is not used: ${cause.message}; move it away, and restore a backup`, {
     cause,

@@ -13,13 +13,12 @@ import type { NotKept } from '../http/events.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from '../observe/event-stream.ts';
-import { type EventKinds, eventText } from '../observe/event-text.ts';
+import { eventText } from '../observe/event-text.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
-import type { RackFields } from '../region/reports/fields.ts';
 import { noteText, type RackNote } from '../region/reports/notes.ts';
-import { reportedEvent } from '../region/reports/reported.ts';
+import { EVENT_KINDS, type RackFields, reportedEvent } from '../region/reports/reported.ts';
 import type { LinkStatus, UplinkStatus } from './link-status.ts';
 import { type OutboxAnswer, type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
 import { OUTBOX_BATCH_MAX, Outbox } from './outbox.ts';
@@ -60,11 +59,8 @@ export interface UplinkThread {
 export interface RackUplinkOptions {
   /** `embedded`: the thread is the region; `remote`: it is the link to one. */
   readonly mode: 'embedded' | 'remote';
-  /** Starts the thread. */
   readonly startThread: () => UplinkThread;
-  /** This rack's current description. */
   readonly rack: () => RackDescription;
-  /** The current directory of its disk images. */
   readonly imageTree: () => string;
   /** Whether it copies the region's images there. Default: no. */
   readonly copiesImages?: (() => boolean) | undefined;
@@ -72,10 +68,7 @@ export interface RackUplinkOptions {
   readonly life: string;
   readonly clock: Clock;
   readonly stream: EventStream;
-  readonly kinds: EventKinds;
-  /** Known machines, whose lease events are all sent to the region. */
   readonly acquaintance: Acquaintance;
-  /** Publishes events from the thread. */
   readonly publish: Publish;
   /** The desired state applied from the cache, and when it was cached. */
   readonly cached: { readonly version: number; readonly sinceMs: number | undefined };
@@ -86,7 +79,6 @@ export interface RackUplinkOptions {
   readonly onDesiredState: (state: DesiredState) => Promise<void>;
   /** Starts a scan of networks for an embedded region. */
   readonly onScan?: ((scan: NetworkScan) => ScanOutcome) | undefined;
-  /** Called with the addresses on which the region listens. */
   readonly onListening: (addresses: readonly string[]) => void;
   /** Called on a failure inside the region, for the operator. */
   readonly onProblem: (id: string, note: RackNote) => void;
@@ -135,7 +127,6 @@ export class RackUplink {
     this.#cursor = options.stream.subscribe(() => this.#collect(EVENTS_PER_TURN_MAX), 'uplink');
   }
 
-  /** Starts the thread and returns at once. */
   start(): void {
     this.#state = 'starting';
     this.#link = undefined;
@@ -183,7 +174,6 @@ export class RackUplink {
     };
   }
 
-  /** See `UplinkStatus.damage`. */
   get damage(): RackNote | undefined {
     return this.#damage;
   }
@@ -276,7 +266,7 @@ export class RackUplink {
     // Use the current wall time: the clock may have been set since the start.
     const wallOffsetMs = this.#options.clock.wallTimeMs() - this.#options.clock.now();
     for (const event of events) {
-      const kind = this.#options.kinds.get(event.kind);
+      const kind = EVENT_KINDS.get(event.kind);
       if (kind === undefined || kind.level === 'debug') continue;
       this.#outbox.add({
         kind: event.kind,
@@ -284,7 +274,7 @@ export class RackUplink {
         at: Math.round(event.at + wallOffsetMs),
         mac: event.mac === undefined ? undefined : formatMac(event.mac),
         address: event.address === undefined ? undefined : formatIpv4(event.address),
-        text: eventText(event, kind),
+        text: eventText(event),
         params: reportParams(event),
       });
     }

@@ -16,7 +16,6 @@ import { openRegularFile, UnfitFile } from '../files/regular-file.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import { writePrivateFile } from './rack-identity.ts';
 
-/** The first part of a key that a rack has drawn. */
 const DRAWN = 'rack';
 const TOKEN_BYTES = 12;
 const SECRET_BYTES = 24;

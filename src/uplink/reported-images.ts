@@ -13,7 +13,6 @@ import type { RegionMessage } from './messages.ts';
 /** Heartbeats between repeated reports: ten minutes. */
 const REPEAT_BEATS = 20;
 
-/** The parts of the link that are used here. */
 interface ReportedImagesParts {
   /** @throws if the images cannot be read */
   readonly listImages: (tree: string) => readonly RackImage[];

@@ -4,7 +4,7 @@
 import type { Clock, Timer } from '../clock.ts';
 import { EventSampler } from '../rate-limit.ts';
 import { noteText, type RackNote, spoken } from '../region/reports/notes.ts';
-import type { NoticeBody } from './events.ts';
+import type { NoticeBody } from '../region/reports/uplink-events.ts';
 import type { AddressStatus, LinkState, LinkStatus } from './link-status.ts';
 import type { RegionMessage } from './messages.ts';
 import type { OutboxStore } from './outbox-store.ts';

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { QUIRK_FIRMWARE } from '../../src/boot/boot-words.ts';
 import type { BootClient } from '../../src/boot/client.ts';
 import { type BootPlan, planBoot } from '../../src/boot/plan.ts';
 import { findQuirk, QUIRK_NAMES, QUIRKS, type QuirkQuery, type QuirkRule } from '../../src/boot/quirks.ts';
 import { formatProblems } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { QUIRK_FIRMWARE } from '../../src/region/reports/dhcp.ts';
 import { hw, RACK } from '../support/lab-facts.ts';
 import { bootConfig } from './rack.ts';
 

@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { addDhcp } from '../../src/daemon/observing/metrics.ts';
-import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { PROBES_RUNNING_MAX, PROBES_WAITING_MAX } from '../../src/dhcp/conflicts/conflict-check.ts';
 import { DHCP_REFUSAL_NAMES, DHCP_REFUSALS, type DhcpRefusal } from '../../src/dhcp/events/refusals.ts';
 import { IMPORT_REFUSALS } from '../../src/dhcp/import/lease-import.ts';
@@ -290,7 +289,7 @@ async function loggedReasons(rack: WireRack): Promise<readonly unknown[]> {
   const lines: string[] = [];
   const clock = rack.clock;
   const levels = new LogLevels({ level: 'info', levels: new Map() }, { clock, publish: () => undefined });
-  logEvents(pino({ base: null }, { write: (line: string) => void lines.push(line) }), stream, EVENT_KINDS, levels);
+  logEvents(pino({ base: null }, { write: (line: string) => void lines.push(line) }), stream, levels);
   for (const event of rack.events) stream.publish(event);
   await stream.rest();
   return lines

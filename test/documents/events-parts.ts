@@ -1,21 +1,19 @@
-// The parts of docs/reference/events.md, made from the tables of the code and from the types of the fields: every published event, and every name
+// The parts of docs/reference/events.md, made from the definitions of events, their fields and the comments of these: every published event, and every name
 // of a refusal.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
+import { FILE_REASONS, PURPOSE_SENTENCES } from '../../src/boot/boot-words.ts';
 import { DHCP_REFUSALS } from '../../src/dhcp/events/refusals.ts';
+import { ALLOCATION_REASONS } from '../../src/dhcp/events/sentences.ts';
 import { RACK_ERROR_CODES } from '../../src/errors.ts';
+import type { Form, Forms } from '../../src/event.ts';
+import { HTTP_REASONS, REGION_REASONS } from '../../src/http/events.ts';
 import { REFUSALS } from '../../src/region/records/refusal.ts';
-import { ALLOCATION_REASONS } from '../../src/region/reports/dhcp.ts';
-import {
-  FILE_REASONS,
-  HTTP_REASONS,
-  PURPOSE_SENTENCES,
-  REGION_REASONS,
-  TFTP_REASONS,
-} from '../../src/region/reports/files.ts';
 import type { HintName } from '../../src/region/reports/hints.ts';
+import { NOTED } from '../../src/region/reports/notes.ts';
+import { EVENT_KINDS } from '../../src/region/reports/reported.ts';
+import { TFTP_REASONS } from '../../src/tftp/events.ts';
 import { ROOT } from './markdown.ts';
 import { table } from './markdown-table.ts';
 
@@ -34,62 +32,33 @@ const HINT_PATTERNS = {
   'report-refused': "The region refuses the machine's report.",
 } as const satisfies Readonly<Record<HintName, string>>;
 
-/** A field of an event. */
-interface Field {
-  readonly name: string;
-  readonly type: string;
-  /** Empty: its name says it. */
-  readonly meaning: string;
-}
+/** Files that define fields with a comment each. */
+const SOURCES: Readonly<Record<string, string>> = {
+  boot: 'boot/events.ts',
+  dhcp: 'dhcp/events/fields.ts',
+  dns: 'dns/events.ts',
+  http: 'http/events.ts',
+  tftp: 'tftp/events.ts',
+};
+const OTHER_SOURCES = 'region/reports/daemon-events.ts';
+const FIELD = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(\w+): (?:'(?:text|number|flag)\??'|\[|OWNERS)/g;
 
-const FIELD = /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?readonly (\w+)\??: ([^;]+);/g;
-
-function fieldsOf(body: string): readonly Field[] {
-  return [...body.matchAll(FIELD)]
-    .map(([, comment = '', name = '', type = '']) => ({
+/** The comments of the fields of a room, by name. */
+function meaningsOf(room: string): ReadonlyMap<string, string> {
+  const source = readFileSync(join(ROOT, 'src', SOURCES[room] ?? OTHER_SOURCES), 'utf8');
+  const found = source.matchAll(FIELD);
+  return new Map(
+    [...found].map(([, comment = '', name = '']) => [
       name,
-      type: type
-        .replace(/\s+/g, ' ')
-        .replace(/ \| undefined$/, '')
-        .trim(),
-      meaning: comment.replace(/\s*\n\s*\* ?/g, ' ').trim(),
-    }))
-    .filter(({ name }) => name !== 'kind');
-}
-
-/** The fields of each kind that a room's `events.ts` declares, besides those that every event may have. */
-function fieldsByKind(source: string, kinds: readonly string[]): ReadonlyMap<string, readonly Field[]> {
-  const found = new Map<string, readonly Field[]>();
-  const named = new Map(
-    [...source.matchAll(/interface (\w+)(?: extends RackEvent)? \{([\s\S]*?)\n\}/g)].map(([, name = '', body = '']) => [
-      name,
-      body,
+      comment
+        .replace(/\s*\n\s*\* ?/g, ' ')
+        .trim()
+        .replace(/\.$/, ''),
     ]),
   );
-  for (const [, text = '', body = '', more] of source.matchAll(
-    /\{\s*readonly kind:([^;]+);?([^{}]*)\}(?:\s*& (\w+))?/g,
-  )) {
-    const fields = fieldsOf(`${body};${more === undefined ? '' : (named.get(more) ?? '')}`.replace(/(\w)\s*;$/, '$1;'));
-    for (const [, kind = ''] of text.matchAll(/'([^']+)'/g)) found.set(kind, fields);
-  }
-  // A room with one shape for all of its events: any of them may have any of the fields.
-  const shared = /interface \w+ extends RackEvent \{([\s\S]*?)\n\}/.exec(source)?.[1];
-  if (shared !== undefined) for (const kind of kinds) if (!found.has(kind)) found.set(kind, fieldsOf(shared));
-  return found;
 }
 
-/** Files that declare events. */
-const SOURCES = [
-  'boot/events.ts',
-  'daemon/rack/events.ts',
-  'dhcp/events/events.ts',
-  'dns/events.ts',
-  'http/events.ts',
-  'daemon/rack/wire-events.ts',
-  'observe/events.ts',
-  'tftp/events.ts',
-  'uplink/events.ts',
-];
+const typeOf = (form: Form): string => (typeof form === 'string' ? form.replace('?', '') : form.join(', '));
 
 const ROOMS: Readonly<Record<string, string>> = {
   boot: 'What machines boot, and why a boot fails',
@@ -115,24 +84,34 @@ const named = (entries: Readonly<Record<string, string>>): string =>
     Object.entries(entries).map(([name, text]) => [`\`${name}\``, text]),
   );
 
-const fieldText = (fields: readonly Field[]): string =>
-  fields
-    .map(({ name, type, meaning }) => `\`${name}\` (${type}${meaning === '' ? '' : `: ${meaning.replace(/\.$/, '')}`})`)
-    .join('; ');
+/** A kind's fields; the values of a note are many, and named in its sentence. */
+function fieldsOf(fields: Readonly<Partial<Forms>>): readonly (readonly [name: string, form: Form])[] {
+  const hasNote = 'note' in fields;
+  return Object.entries(fields).flatMap(([name, form]) =>
+    form === undefined || (hasNote && name !== 'note' && name in NOTED) ? [] : [[name, form] as const],
+  );
+}
 
-/** A row an event; the fields of a room that has one shape for all of its events come once, before its table. */
-function roomText(room: string, fields: ReadonlyMap<string, readonly Field[]>): string {
+/** The fields of the room, then a row an event with the names of its own. */
+function roomText(room: string): string {
   const kinds = [...EVENT_KINDS].filter(([name]) => name.startsWith(`${room}.`));
-  const shapes = Map.groupBy(kinds, ([name]) => fieldText(fields.get(name) ?? []));
-  const shared = [...shapes].find(([text, { length }]) => text !== '' && length > 2)?.[0];
-  const rows = kinds.map(([name, { level, message, explanation }]) => {
-    const own = fieldText(fields.get(name) ?? []);
-    return [`\`${name}\``, level, `*${message}*. ${explanation}`, own === shared ? '' : own || 'none'];
+  const meanings = meaningsOf(room);
+  const all = new Map(kinds.flatMap(([, { fields, logged }]) => fieldsOf({ ...fields, ...logged })));
+  const described = [...all].map(([name, form]) => {
+    const meaning = meanings.get(name);
+    return `\`${name}\` (${typeOf(form)}${meaning === undefined ? '' : `: ${meaning}`})`;
   });
-  const head = shared === undefined ? [] : [`Fields, unless a row names its own: ${shared}.`];
+  const rows = kinds.map(([name, { level, message, fields, logged, explanation }]) => [
+    `\`${name}\``,
+    level,
+    `*${message}*. ${explanation}`,
+    fieldsOf({ ...fields, ...logged })
+      .map(([field]) => `\`${field}\``)
+      .join(', '),
+  ]);
   return [
     `## ${ROOMS[room] ?? room}`,
-    ...head,
+    ...(described.length === 0 ? [] : [`Fields: ${described.join('; ')}.`]),
     table(['event', 'level', 'meaning, and what to do', 'fields'], rows),
   ].join('\n\n');
 }
@@ -159,16 +138,9 @@ const OTHER_TABLES: readonly (readonly [string, string])[] = [
 /** `events`: a section a room. `names`: the tables of other names. */
 export function eventsParts() {
   const kinds = [...EVENT_KINDS.keys()];
-  const fields = new Map(
-    SOURCES.flatMap((path) => {
-      const source = readFileSync(join(ROOT, 'src', path), 'utf8');
-      const own = kinds.filter((kind) => source.includes(`'${kind}'`));
-      return [...fieldsByKind(source, own)];
-    }),
-  );
   const rooms = [...new Set(kinds.map((kind) => kind.slice(0, kind.indexOf('.'))))].sort();
   return {
-    events: rooms.map((room) => roomText(room, fields)).join('\n\n'),
+    events: rooms.map(roomText).join('\n\n'),
     names: OTHER_TABLES.map(([title, text]) => `## ${title}\n\n${text}`).join('\n\n'),
   };
 }

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { LOG_ROOMS } from '../../src/observe/log-levels.ts';
+import { EVENT_KINDS } from '../../src/region/reports/reported.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 

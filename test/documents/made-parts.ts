@@ -2,6 +2,7 @@
 // around it is written there. `npm run docs` writes the parts.
 
 import { bootsFromHttp, FIRMWARE_ARCHITECTURES } from '../../src/boot/architectures.ts';
+import { QUIRK_FIRMWARE } from '../../src/boot/boot-words.ts';
 import { LOOP_LOADS_MAX, LOOP_MS_MAX } from '../../src/boot/loader-loops.ts';
 import { QUIRK_NAMES, QUIRKS } from '../../src/boot/quirks.ts';
 import { ADDRESSES_MAX, REFRESH_MS, RETRY_MS } from '../../src/daemon/rack/server-names.ts';
@@ -11,7 +12,6 @@ import { FILTERS, METHODS } from '../../src/region/preseed/evaluation.ts';
 import { templateNames } from '../../src/region/preseed/names.ts';
 import { PURPOSES, type PurposeDescription } from '../../src/region/preseed/request.ts';
 import { VARIABLES } from '../../src/region/preseed/variables.ts';
-import { QUIRK_FIRMWARE } from '../../src/region/reports/dhcp.ts';
 import { eventsParts } from './events-parts.ts';
 import { readDocument } from './markdown.ts';
 import { table } from './markdown-table.ts';

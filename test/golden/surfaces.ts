@@ -15,7 +15,6 @@ import { planBoot } from '../../src/boot/plan.ts';
 import { instant } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { writtenConfigSchema } from '../../src/config/written.ts';
-import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { decide } from '../../src/dhcp/answers/decide.ts';
 import { encodeReply } from '../../src/dhcp/answers/reply.ts';
 import { DHCP_REFUSALS } from '../../src/dhcp/events/refusals.ts';
@@ -28,6 +27,7 @@ import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { ANY } from '../../src/net/address.ts';
 import { REFUSALS } from '../../src/region/records/refusal.ts';
+import { EVENT_KINDS } from '../../src/region/reports/reported.ts';
 import { RunningRack } from '../support/running-rack.ts';
 
 /** The place on loopback of the rack whose surfaces are taken. */

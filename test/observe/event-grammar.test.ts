@@ -3,11 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { eventText } from '../../src/observe/event-text.ts';
 import { eventText as pageText } from '../../src/region/page/values.ts';
 import { levelOfReport } from '../../src/region/records/machine-event.ts';
+import { EVENT_KINDS } from '../../src/region/reports/reported.ts';
 import { reportParams } from '../../src/uplink/rack-uplink.ts';
 import { reportedSample } from '../support/reported-samples.ts';
 
@@ -38,12 +38,10 @@ const UNITS = new Set(['s', 'ms', 'min', 'h', 'd', 'B', 'KiB', 'of', 'is', 'was'
 
 function reported(kind: string, count: number): string {
   const numbers = Object.fromEntries([...COUNTS, ...QUANTITIES].map((name) => [name, count]));
-  const known = EVENT_KINDS.get(kind);
-  const source = kind.startsWith('dhcp.') ? 'own' : 'file';
   const isRelease = kind === 'daemon.ready' ? { version: '1.2.3' } : {};
-  const event = reportedSample(kind, { ...NAMES, ...numbers, source, ...isRelease });
+  const event = reportedSample(kind, { ...NAMES, ...numbers, ...isRelease });
   assert.notEqual(reportParams(event), undefined, `${kind} has its own sentence`);
-  return eventText({ ...event, mac: mac(1), address: ipv4(0x0a140001) }, known);
+  return eventText({ ...event, mac: mac(1), address: ipv4(0x0a140001) });
 }
 
 /** The word after each such number: `1 change` → `change`. */

@@ -231,19 +231,19 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
 test('an event is a sentence with its sizes, times, decision and reason', () => {
   for (const [fields, sentence] of SENTENCES) {
     const event: RackEvent = { ...base, ...fields };
-    assert.equal(eventText(event, undefined), sentence);
+    assert.equal(eventText(event), sentence);
   }
 });
 
 test('the problems of a refused configuration are joined, without an escaped line break', () => {
   const refused = { kind: 'config.refused', at, file: 'f', source: 'file', problems: 'f:3: one\nf:4: two' };
-  assert.equal(eventText(refused, undefined), 'Refused f, keeping the previous configuration: f:3: one; f:4: two');
+  assert.equal(eventText(refused), 'Refused f, keeping the previous configuration: f:3: one; f:4: two');
   assert.equal(eventFields(refused).problems, 'f:3: one\nf:4: two');
 });
 
 test('a client without a known hardware address is named by its IP address', () => {
   const reported = (fields: Omit<RackEvent, 'at'> & Record<string, unknown>): string =>
-    eventText({ at, address: ADDRESS, ...fields }, undefined);
+    eventText({ at, address: ADDRESS, ...fields });
   assert.match(
     reported({ kind: 'tftp.refused', reason: 'network-not-served' }),
     /^10\.20\.0\.100 was refused a file by TFTP: /,
@@ -251,13 +251,6 @@ test('a client without a known hardware address is named by its IP address', () 
   assert.match(reported({ kind: 'http.missing', file: '/x' }), /^10\.20\.0\.100 requested \/x by HTTP/);
   assert.equal(reported({ kind: 'tftp.listening', port: 69 }), 'TFTP listens on 10.20.0.100:69');
   assert.match(reported({ kind: 'tftp.failed', file: 'x' }), /^x could not be read for TFTP/);
-});
-
-test('a kind without its own sentence is shown as its message, its fields and its text', () => {
-  const event = { kind: 'store.slow', at, milliseconds: 900, address: ADDRESS, reason: 'the disk hangs' };
-  const kind = { level: 'warning', message: 'store is slow', explanation: '' } as const;
-  assert.equal(eventText(event, kind), 'Store is slow: milliseconds 900, address 10.20.0.100; the disk hangs');
-  assert.equal(eventText({ kind: 'store.slow', at }, undefined), 'store.slow', 'a name keeps its spelling');
 });
 
 test('a log line keeps its fields as values; addresses become text', () => {

@@ -130,7 +130,7 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
 ];
 
 const textOf = (hint: Hint | undefined): string =>
-  hint === undefined ? '' : eventText({ ...hint, kind: 'boot.hint', at: instant(0) }, undefined);
+  hint === undefined ? '' : eventText({ ...hint, kind: 'boot.hint', at: instant(0) });
 
 test('each pattern gives its hint once per boot', async (t) => {
   for (const [name, events, hint, text] of HINTS) {

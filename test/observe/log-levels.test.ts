@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import type { RackEvent } from '../../src/event.ts';
 import { LOG_ROOMS, type LogLevelSettings, LogLevels } from '../../src/observe/log-levels.ts';
+import { EVENT_KINDS } from '../../src/region/reports/reported.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 function make() {

@@ -141,15 +141,19 @@ const withPower = (names: readonly string[], work: (powered: Powered, place: Reg
     }
   });
 
-test('the page is shown the drivers that switch the machines', () =>
-  withPower(['a'], async ({ side }) => {
-    const names = side.drivers.map(({ name }) => name);
-    assert.deepEqual(names, ['memory', 'manual']);
-    for (const name of names) assert.ok(!side.problemsOf(name, {}).some(({ part }) => part === undefined));
-  }));
+/** A test with one machine's controller, a. */
+const powerTest = (name: string, work: Parameters<typeof withPower>[1]): void =>
+  void test(name, () => withPower(['a'], work));
 
-test('an accepted machine is power-cycled and boots from the network; its command and its state are known', () =>
-  withPower(['a'], async (powered, { clock }) => {
+powerTest('the page is shown the drivers that switch the machines', async ({ side }) => {
+  const names = side.drivers.map(({ name }) => name);
+  assert.deepEqual(names, ['memory', 'manual']);
+  for (const name of names) assert.ok(!side.problemsOf(name, {}).some(({ part }) => part === undefined));
+});
+
+powerTest(
+  'an accepted machine is power-cycled and boots from the network; its command and its state are known',
+  async (powered, { clock }) => {
     const id = await powered.enlist('a');
     await powered.order(id, 'accept');
     assert.deepEqual([(await powered.machine(id)).powerTask, powered.changes('a')], ['cycle', []]);
@@ -170,10 +174,12 @@ test('an accepted machine is power-cycled and boots from the network; its comman
     assert.deepEqual(powered.changes('a').slice(4), ['off hard', 'netboot', 'on']);
     const last = (await powered.region.store.listEvents({ limit: 3 })).map(sentenceOf);
     assert.ok(last.includes('it was switched on: switched on'), last.join('; '));
-  }));
+  },
+);
 
-test('a machine whose controller cannot be reached fails at once, with its driver’s message', () =>
-  withPower(['a'], async (powered, { clock }) => {
+powerTest(
+  'a machine whose controller cannot be reached fails at once, with its driver’s message',
+  async (powered, { clock }) => {
     powered.controller('a').behaviour = 'is-away';
     powered.controller('a').away = { code: 'complaint', params: { meaning: 'no-answer', said: 'at 10.9.0.1' } };
     const id = await powered.enlist('a');
@@ -183,20 +189,21 @@ test('a machine whose controller cannot be reached fails at once, with its drive
     const { status, powerTask } = machine;
     assert.deepEqual([status, powerTask], ['failed-commissioning', undefined]);
     assert.equal(reasonOf(machine), 'power cycle failed: no answer');
-  }));
+  },
+);
 
-test('invalid parameters fail it too, and no controller is contacted', () =>
-  withPower(['a'], async (powered, { clock }) => {
-    const id = await powered.enlist('a');
-    await powered.region.editMachine(id, { powerParameters: { power_address: 'elsewhere' } }, 'bob');
-    await powered.order(id, 'accept');
-    await pass(clock, 500);
-    assert.match(reasonOf(await powered.machine(id)), /power_address: is invalid; give power_address/);
-    assert.deepEqual(powered.controller('a').asked, []);
-  }));
+powerTest('invalid parameters fail it too, and no controller is contacted', async (powered, { clock }) => {
+  const id = await powered.enlist('a');
+  await powered.region.editMachine(id, { powerParameters: { power_address: 'elsewhere' } }, 'bob');
+  await powered.order(id, 'accept');
+  await pass(clock, 500);
+  assert.match(reasonOf(await powered.machine(id)), /power_address: is invalid; give power_address/);
+  assert.deepEqual(powered.controller('a').asked, []);
+});
 
-test('power parameters that a machine reported are never used before it is accepted', () =>
-  withPower(['a'], async (powered, { clock, store }) => {
+powerTest(
+  'power parameters that a machine reported are never used before it is accepted',
+  async (powered, { clock, store }) => {
     const id = await powered.enlist('a');
     const fields = { powerIsProposed: true, powerTask: 'on' } as const;
     await store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields, events: [] }));
@@ -206,10 +213,12 @@ test('power parameters that a machine reported are never used before it is accep
     assert.equal(powered.side.reading(id), undefined);
     assert.equal((await powered.side.ask(await powered.machine(id), 'bob'))?.state, 'unknown');
     assert.equal((await powered.machine(id)).powerTask, undefined);
-  }));
+  },
+);
 
-test('a command waits for the end of a running one, and replaces one that has not started', () =>
-  withPower(['a'], async (powered, { clock }) => {
+powerTest(
+  'a command waits for the end of a running one, and replaces one that has not started',
+  async (powered, { clock }) => {
     const id = await powered.enlist('a');
     await powered.order(id, 'accept');
     await pass(clock, 150);
@@ -219,7 +228,8 @@ test('a command waits for the end of a running one, and replaces one that has no
     await pass(clock, 5_000);
     assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on', 'off hard']);
     assert.deepEqual([(await powered.machine(id)).status, (await powered.machine(id)).powerState], ['new', 'off']);
-  }));
+  },
+);
 
 const UNWANTED: readonly (readonly [why: string, (powered: Powered, id: string) => Promise<unknown>])[] = [
   ['the machine is marked broken', (powered, id) => powered.order(id, 'mark-broken')],
@@ -248,30 +258,30 @@ for (const [why, change] of UNWANTED) {
     }));
 }
 
-test('a person has one switch at a time, and only of their own machine', () =>
-  withPower(['a'], async (powered, { clock }) => {
-    const id = await powered.enlist('a');
-    const { life } = powered.region;
-    const reasonOf = async (switched: ReturnType<typeof life.switchPower>): Promise<string> => {
-      const outcome = await switched;
-      return outcome.kind === 'refuse' ? outcome.refusal.name : outcome.kind;
-    };
-    assert.equal(await reasonOf(life.switchPower(id, 'on', { ...BOB, isAdmin: false })), 'not-owner');
-    assert.equal(await reasonOf(life.switchPower(id, 'on', BOB)), 'changed');
-    assert.equal(await reasonOf(life.switchPower(id, 'off', BOB)), 'power-busy');
-    await pass(clock, 1_000);
-    assert.equal((await powered.machine(id)).powerState, 'on');
-    assert.equal(await reasonOf(life.switchPower(id, 'soft-off', BOB)), 'changed');
-    await pass(clock, 1_000);
-    assert.deepEqual(powered.changes('a'), ['netboot', 'on', 'off soft']);
-    await powered.region.editMachine(id, { powerType: 'manual', powerParameters: {} }, 'bob');
-    assert.equal(await reasonOf(life.switchPower(id, 'on', BOB)), 'power-by-hand');
-    await pass(clock, 100);
-    assert.deepEqual([powered.side.reading(id), (await powered.machine(id)).powerState], [undefined, 'unknown']);
-  }));
+powerTest('a person has one switch at a time, and only of their own machine', async (powered, { clock }) => {
+  const id = await powered.enlist('a');
+  const { life } = powered.region;
+  const reasonOf = async (switched: ReturnType<typeof life.switchPower>): Promise<string> => {
+    const outcome = await switched;
+    return outcome.kind === 'refuse' ? outcome.refusal.name : outcome.kind;
+  };
+  assert.equal(await reasonOf(life.switchPower(id, 'on', { ...BOB, isAdmin: false })), 'not-owner');
+  assert.equal(await reasonOf(life.switchPower(id, 'on', BOB)), 'changed');
+  assert.equal(await reasonOf(life.switchPower(id, 'off', BOB)), 'power-busy');
+  await pass(clock, 1_000);
+  assert.equal((await powered.machine(id)).powerState, 'on');
+  assert.equal(await reasonOf(life.switchPower(id, 'soft-off', BOB)), 'changed');
+  await pass(clock, 1_000);
+  assert.deepEqual(powered.changes('a'), ['netboot', 'on', 'off soft']);
+  await powered.region.editMachine(id, { powerType: 'manual', powerParameters: {} }, 'bob');
+  assert.equal(await reasonOf(life.switchPower(id, 'on', BOB)), 'power-by-hand');
+  await pass(clock, 100);
+  assert.deepEqual([powered.side.reading(id), (await powered.machine(id)).powerState], [undefined, 'unknown']);
+});
 
-test('states have an age, are stored when they change, and are reported when Rackboot did not switch', () =>
-  withPower(['a'], async (powered, { clock }) => {
+powerTest(
+  'states have an age, are stored when they change, and are reported when Rackboot did not switch',
+  async (powered, { clock }) => {
     const id = await powered.enlist('a');
     await pass(clock, QUESTION_EVERY_MS + 1_000, 500);
     assert.deepEqual([(await powered.machine(id)).powerState, powered.side.reading(id)?.state], ['off', 'off']);
@@ -294,10 +304,12 @@ test('states have an age, are stored when they change, and are reported when Rac
     await powered.region.removeMachine(id, 'bob');
     await pass(clock, 100);
     assert.equal(powered.side.reading(id), undefined);
-  }));
+  },
+);
 
-test('an end that the store cannot take at the moment is delivered again, and nothing is done twice', () =>
-  withPower(['a'], async (powered, { clock }) => {
+powerTest(
+  'an end that the store cannot take at the moment is delivered again, and nothing is done twice',
+  async (powered, { clock }) => {
     const id = await powered.enlist('a');
     await powered.order(id, 'accept');
     await pass(clock, 150);
@@ -315,30 +327,29 @@ test('an end that the store cannot take at the moment is delivered again, and no
       code.startsWith('power-'),
     );
     assert.deepEqual(events.map(sentenceOf), ['it was switched off and on: switched on']);
-  }));
+  },
+);
 
-test('an end is reported once, even if the record was read before it had the end', () =>
-  withPower(['a'], async (powered, { clock }) => {
-    const id = await powered.enlist('a');
-    await powered.order(id, 'accept');
-    await pass(clock, 150);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    powered.heldUp = promise;
-    powered.side.follow([id]);
-    await pass(clock, 3_000);
-    assert.equal((await powered.machine(id)).powerTask, undefined);
-    powered.heldUp = undefined;
-    resolve();
-    await pass(clock, 3_000);
-    const events = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) =>
-      code.startsWith('power-'),
-    );
-    assert.deepEqual(events.map(sentenceOf), ['it was switched off and on: switched on']);
-    assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
-  }));
+powerTest('an end is reported once, even if the record was read before it had the end', async (powered, { clock }) => {
+  const id = await powered.enlist('a');
+  await powered.order(id, 'accept');
+  await pass(clock, 150);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  powered.heldUp = promise;
+  powered.side.follow([id]);
+  await pass(clock, 3_000);
+  assert.equal((await powered.machine(id)).powerTask, undefined);
+  powered.heldUp = undefined;
+  resolve();
+  await pass(clock, 3_000);
+  const events = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) => code.startsWith('power-'));
+  assert.deepEqual(events.map(sentenceOf), ['it was switched off and on: switched on']);
+  assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
+});
 
-test('an end at which the region failed is reported again, and the machine takes its next command', () =>
-  withPower(['a'], async (powered, { clock }) => {
+powerTest(
+  'an end at which the region failed is reported again, and the machine takes its next command',
+  async (powered, { clock }) => {
     const id = await powered.enlist('a');
     powered.controller('a').behaviour = 'hangs';
     await powered.order(id, 'accept');
@@ -358,23 +369,21 @@ test('an end at which the region failed is reported again, and the machine takes
     assert.equal((await powered.region.life.switchPower(id, 'on', BOB)).kind, 'changed');
     await pass(clock, 3_000);
     assert.equal((await powered.machine(id)).powerState, 'on');
-  }));
+  },
+);
 
-test('an end that the store takes slowly is reported once', () =>
-  withPower(['a'], async (powered, { clock }) => {
-    const id = await powered.enlist('a');
-    await powered.order(id, 'accept');
-    const { promise, resolve } = Promise.withResolvers<void>();
-    powered.slowed = promise;
-    await pass(clock, 10_000);
-    assert.equal((await powered.machine(id)).powerTask, 'cycle');
-    resolve();
-    await pass(clock, 3_000);
-    const events = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) =>
-      code.startsWith('power-'),
-    );
-    assert.deepEqual(events.map(sentenceOf), ['it was switched off and on: switched on']);
-  }));
+powerTest('an end that the store takes slowly is reported once', async (powered, { clock }) => {
+  const id = await powered.enlist('a');
+  await powered.order(id, 'accept');
+  const { promise, resolve } = Promise.withResolvers<void>();
+  powered.slowed = promise;
+  await pass(clock, 10_000);
+  assert.equal((await powered.machine(id)).powerTask, 'cycle');
+  resolve();
+  await pass(clock, 3_000);
+  const events = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) => code.startsWith('power-'));
+  assert.deepEqual(events.map(sentenceOf), ['it was switched off and on: switched on']);
+});
 
 /** Whether the ledger has a command. */
 function hasBegun({ stateDir }: RegionPlace, id: string): boolean {
@@ -433,8 +442,9 @@ test('a machine whose power cycle is killed at any moment is on soon, switched o
   }
 });
 
-test('a power-on given again is killed as well, and given again; then the machine has the whole time of its state', () =>
-  withPower(['a'], async (powered, { clock }) => {
+powerTest(
+  'a power-on given again is killed as well, and given again; then the machine has the whole time of its state',
+  async (powered, { clock }) => {
     const controller = powered.controller('a');
     const id = await powered.enlist('a');
     await powered.order(id, 'accept');
@@ -457,10 +467,12 @@ test('a power-on given again is killed as well, and given again; then the machin
       ['commissioning', 0, undefined, 'on'],
     );
     assert.ok(statusDeadlineMs - clock.wallTimeMs() > 10 * 60_000, String(statusDeadlineMs - clock.wallTimeMs()));
-  }));
+  },
+);
 
-test('a machine that is seen on after an interrupted power cycle is left alone, and cycled when its doubt ends, without counting', () =>
-  withPower(['a'], async (powered, { clock }) => {
+powerTest(
+  'a machine that is seen on after an interrupted power cycle is left alone, and cycled when its doubt ends, without counting',
+  async (powered, { clock }) => {
     const controller = powered.controller('a');
     controller.state = 'on';
     controller.behaviour = 'hangs';
@@ -475,11 +487,13 @@ test('a machine that is seen on after an interrupted power cycle is left alone, 
     assert.deepEqual(powered.changes('a'), ['off hard', 'off hard', 'netboot', 'on']);
     const { status, work } = await powered.machine(id);
     assert.deepEqual([status, work?.attempts], ['commissioning', 0]);
-  }));
+  },
+);
 
 for (const task of ['off', 'cycle'] as const)
-  test(`a machine that a person’s ${task} has reached since the interruption is not switched on again`, () =>
-    withPower(['a'], async (powered, { clock }) => {
+  powerTest(
+    `a machine that a person’s ${task} has reached since the interruption is not switched on again`,
+    async (powered, { clock }) => {
       const controller = powered.controller('a');
       controller.state = 'on';
       controller.behaviour = 'hangs';
@@ -495,10 +509,12 @@ for (const task of ['off', 'cycle'] as const)
       const changes = powered.changes('a');
       await pass(clock, 120_000, 500);
       assert.deepEqual([powered.changes('a'), controller.state], [changes, 'off']);
-    }));
+    },
+  );
 
-test('a cycle that a stopping process has ended in the middle continues after its restart', () =>
-  withPower(['a'], async (powered, { clock }) => {
+powerTest(
+  'a cycle that a stopping process has ended in the middle continues after its restart',
+  async (powered, { clock }) => {
     const controller = powered.controller('a');
     const id = await powered.enlist('a');
     await powered.order(id, 'accept');
@@ -511,7 +527,8 @@ test('a cycle that a stopping process has ended in the middle continues after it
     await powered.restart();
     await pass(clock, 20_000, 100);
     assert.deepEqual([(await powered.machine(id)).status, controller.state], ['commissioning', 'on']);
-  }));
+  },
+);
 
 /** A machine that is being deployed, on the controller `a`. @returns its system id */
 async function deploying(powered: Powered): Promise<string> {
@@ -522,23 +539,23 @@ async function deploying(powered: Powered): Promise<string> {
   return id;
 }
 
-test('a release whose power-off was lost ends when the machine is seen off', () =>
-  withPower(['a'], async (powered, { clock }) => {
-    const id = await deploying(powered);
-    powered.controller('a').state = 'on';
-    await powered.order(id, 'release');
-    await pass(clock, 150);
-    assert.equal((await powered.machine(id)).status, 'releasing');
-    await powered.restart();
-    await pass(clock, 500);
-    assert.equal((await powered.machine(id)).powerTask, undefined);
-    await pass(clock, QUESTION_EVERY_MS + 1_000, 500);
-    assert.deepEqual([(await powered.machine(id)).status, powered.controller('a').state], ['ready', 'off']);
-    assert.deepEqual(powered.changes('a'), ['off hard']);
-  }));
+powerTest('a release whose power-off was lost ends when the machine is seen off', async (powered, { clock }) => {
+  const id = await deploying(powered);
+  powered.controller('a').state = 'on';
+  await powered.order(id, 'release');
+  await pass(clock, 150);
+  assert.equal((await powered.machine(id)).status, 'releasing');
+  await powered.restart();
+  await pass(clock, 500);
+  assert.equal((await powered.machine(id)).powerTask, undefined);
+  await pass(clock, QUESTION_EVERY_MS + 1_000, 500);
+  assert.deepEqual([(await powered.machine(id)).status, powered.controller('a').state], ['ready', 'off']);
+  assert.deepEqual(powered.changes('a'), ['off hard']);
+});
 
-test('a power-off of a release that did not take effect before its process died is given again', () =>
-  withPower(['a'], async (powered, { clock }) => {
+powerTest(
+  'a power-off of a release that did not take effect before its process died is given again',
+  async (powered, { clock }) => {
     const id = await deploying(powered);
     powered.controller('a').state = 'on';
     powered.controller('a').behaviour = 'hangs';
@@ -550,10 +567,12 @@ test('a power-off of a release that did not take effect before its process died 
     assert.deepEqual([(await powered.machine(id)).status, powered.controller('a').state], ['ready', 'off']);
     // The first one hung, and never took effect.
     assert.deepEqual(powered.changes('a'), ['off hard', 'off hard']);
-  }));
+  },
+);
 
-test('a release that waits long for a busy controller does not fail before its turn', () =>
-  withPower(['a'], async (powered, { clock }) => {
+powerTest(
+  'a release that waits long for a busy controller does not fail before its turn',
+  async (powered, { clock }) => {
     const others = [await powered.enlist('a', 0x525400000011), await powered.enlist('a', 0x525400000012)];
     const id = await deploying(powered);
     powered.controller('a').behaviour = 'hangs';
@@ -565,7 +584,8 @@ test('a release that waits long for a busy controller does not fail before its t
     powered.controller('a').behaviour = 'obeys';
     await pass(clock, 40_000, 1_000);
     assert.deepEqual([(await powered.machine(id)).status, (await powered.machine(id)).powerTask], ['ready', undefined]);
-  }));
+  },
+);
 
 test('at shutdown running commands may end, their ends are recorded, and nothing more starts', () =>
   withPower(['a', 'b'], async (powered, { clock }) => {
@@ -587,8 +607,9 @@ test('at shutdown running commands may end, their ends are recorded, and nothing
     assert.equal((await powered.machine(one)).powerTask, 'off');
   }));
 
-test('a machine is switched on once its racks know its state or HOLD_MS_MAX is over, and off at once', () =>
-  withPower(['a'], async (powered, { clock }) => {
+powerTest(
+  'a machine is switched on once its racks know its state or HOLD_MS_MAX is over, and off at once',
+  async (powered, { clock }) => {
     let missing: readonly string[] = ['far'];
     let tell = (): void => undefined;
     const said: RackNote[] = [];
@@ -621,4 +642,5 @@ test('a machine is switched on once its racks know its state or HOLD_MS_MAX is o
       said.map(noteText).join('\n'),
       /^\S+ \(\w+\) is switched on although far did not acknowledge its state within \d+ s: .*$/,
     );
-  }));
+  },
+);

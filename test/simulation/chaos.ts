@@ -165,7 +165,7 @@ class World {
   tick(): void {
     if (this.rack.running === undefined) return;
     this.#ticks += 1;
-    const event = { kind: TICK_KIND, at: this.rackClock.now(), number: this.#ticks };
+    const event = { kind: TICK_KIND, at: this.rackClock.now(), keys: `tick ${this.#ticks}` };
     this.rack.publish(event);
   }
 

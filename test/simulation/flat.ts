@@ -12,7 +12,6 @@ import { pino } from 'pino';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { attributeEvents } from '../../src/daemon/observing/attribution.ts';
-import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { Rack } from '../../src/daemon/rack/rack.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
@@ -54,7 +53,7 @@ export async function bootMany(count: number, readings: number): Promise<readonl
   const { config } = parsed;
   const stream = new EventStream(clock);
   const levels = new LogLevels({ level: 'info', levels: new Map() }, { clock, publish: stream.publish });
-  logEvents(pino({ level: 'info' }, { write: () => undefined }), stream, EVENT_KINDS, levels);
+  logEvents(pino({ level: 'info' }, { write: () => undefined }), stream, levels);
   new Timeline(stream.publish).read(stream);
   const table = new LeaseTable();
   const rack = new Rack(

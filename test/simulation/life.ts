@@ -10,7 +10,6 @@ import { resolveBootAsset } from '../../src/boot/asset.ts';
 import { BootTokens } from '../../src/boot/boot-tokens.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { describeRack } from '../../src/daemon/rack/description.ts';
-import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import { Rack } from '../../src/daemon/rack/rack.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import type { RackEvent } from '../../src/event.ts';
@@ -26,6 +25,7 @@ import type { Machine } from '../../src/region/records/machine.ts';
 import type { RackReport } from '../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
+import { EVENT_KINDS } from '../../src/region/reports/reported.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { reportParams } from '../../src/uplink/rack-uplink.ts';
 import { MEMORY_PLACE } from '../support/memory-place.ts';
@@ -238,7 +238,7 @@ class SimulatedSite {
       sequence: this.#sequence,
       kind: event.kind,
       at: this.clock.wallTimeMs(),
-      text: eventText(event, kind),
+      text: eventText(event),
       params: reportParams(event),
       ...(event.mac === undefined ? {} : { mac: formatMac(event.mac) }),
       ...(event.address === undefined ? {} : { address: formatIpv4(event.address) }),

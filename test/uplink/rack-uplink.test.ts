@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EVENT_KINDS } from '../../src/daemon/rack/event-kinds.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
@@ -60,7 +59,6 @@ function uplinkTo(thread: Thread, stream: EventStream, changes: Partial<RackUpli
     life: 'life',
     clock: new VirtualClock(),
     stream,
-    kinds: EVENT_KINDS,
     acquaintance: unknown,
     publish: stream.publish,
     cached: { version: 0, sinceMs: undefined },
@@ -122,7 +120,6 @@ test('a state is acknowledged once its settings are in force, after the rack’s
     life: 'life',
     clock,
     stream,
-    kinds: new Map(),
     acquaintance: unknown,
     publish: stream.publish,
     cached: { version: 0, sinceMs: undefined },

@@ -134,6 +134,12 @@ class Place {
     }
   }
 
+  /** Says hello, and passes some time. */
+  async greet(ms: number): Promise<void> {
+    this.link.receive(HELLO);
+    await this.pass(ms);
+  }
+
   report(texts: readonly string[], level: RackReport['level'] = 'info', missed = 0, kind = 'test.event'): void {
     const events = texts.map((text) => {
       this.#reports += 1;
@@ -172,47 +178,45 @@ async function withPlace(place: Place, work: (place: Place) => Promise<void>): P
   }
 }
 
-test('a heartbeat says which addresses the host has', () =>
-  withPlace(new Place(), async (place) => {
-    const rack = HELLO.kind === 'hello' ? HELLO.rack : assert.fail();
-    const addresses = [{ interface: 'eth1', address: '10.20.0.1/24' }];
-    place.link.receive({ ...HELLO, rack: { ...rack, addresses } });
-    await place.pass(1000);
-    const said: unknown = JSON.parse(place.named('heartbeat').at(-1)?.body?.text ?? '{}');
-    assert.deepEqual(Object(said).addresses, addresses);
-  }));
+/** A test with a link of its own. */
+const linkTest = (name: string, work: (place: Place) => Promise<void>): void =>
+  void test(name, () => withPlace(new Place(), work));
 
-test('a heartbeat says why the region’s settings are not in force, while they are not', () =>
-  withPlace(new Place(), async (place) => {
-    const rack = HELLO.kind === 'hello' ? HELLO.rack : assert.fail();
-    const said = () => Object(JSON.parse(place.named('heartbeat').at(-1)?.body?.text ?? '{}')).settingsRefused;
-    place.link.receive({ ...HELLO, rack: { ...rack, settingsRefused: 'the port is taken' } });
-    await place.pass(1000);
-    assert.equal(said(), 'the port is taken');
-    place.link.receive(HELLO);
-    await place.pass(1000);
-    assert.equal(said(), undefined);
-  }));
+linkTest('a heartbeat says which addresses the host has', async (place) => {
+  const rack = HELLO.kind === 'hello' ? HELLO.rack : assert.fail();
+  const addresses = [{ interface: 'eth1', address: '10.20.0.1/24' }];
+  place.link.receive({ ...HELLO, rack: { ...rack, addresses } });
+  await place.pass(1000);
+  const said: unknown = JSON.parse(place.named('heartbeat').at(-1)?.body?.text ?? '{}');
+  assert.deepEqual(Object(said).addresses, addresses);
+});
 
-test('a region that redirects is not up; the status names the location and the remedy', () =>
-  withPlace(new Place(), async (place) => {
-    place.link.receive(HELLO);
-    await place.pass(1000);
-    assert.equal(place.link.status().state, 'up');
-    place.script = () => ({ status: 302, location: 'https://other/MAAS' });
-    await place.pass(40_000);
-    const { state, text } = place.link.status();
-    assert.equal(state, 'away');
-    assert.match(text, /^http:\/\/region\/MAAS answers 302 and redirects to https:\/\/other\/MAAS, .*region\.url/);
-    assert.deepEqual(place.named('state')[0]?.answerBytesMax, 256 * 1024 * 1024);
-  }));
+linkTest('a heartbeat says why the region’s settings are not in force, while they are not', async (place) => {
+  const rack = HELLO.kind === 'hello' ? HELLO.rack : assert.fail();
+  const said = () => Object(JSON.parse(place.named('heartbeat').at(-1)?.body?.text ?? '{}')).settingsRefused;
+  place.link.receive({ ...HELLO, rack: { ...rack, settingsRefused: 'the port is taken' } });
+  await place.pass(1000);
+  assert.equal(said(), 'the port is taken');
+  await place.greet(1000);
+  assert.equal(said(), undefined);
+});
+
+linkTest('a region that redirects is not up; the status names the location and the remedy', async (place) => {
+  await place.greet(1000);
+  assert.equal(place.link.status().state, 'up');
+  place.script = () => ({ status: 302, location: 'https://other/MAAS' });
+  await place.pass(40_000);
+  const { state, text } = place.link.status();
+  assert.equal(state, 'away');
+  assert.match(text, /^http:\/\/region\/MAAS answers 302 and redirects to https:\/\/other\/MAAS, .*region\.url/);
+  assert.deepEqual(place.named('state')[0]?.answerBytesMax, 256 * 1024 * 1024);
+});
 
 test('a rack with a drawn key registers without it, waits, and is up once accepted', () =>
   withPlace(new Place(DRAWN), async (place) => {
     place.script = (request, name) =>
       name === 'register' ? { status: 202, body: '{"text":"accept me"}' } : oblige(request, name);
-    place.link.receive(HELLO);
-    await place.pass(12_000);
+    await place.greet(12_000);
     const [first] = place.named('register');
     const form = new URLSearchParams(first?.body?.text);
     assert.equal(first?.authorized, false);
@@ -234,8 +238,7 @@ test('a rack with a drawn key registers without it, waits, and is up once accept
 
 test('a rack with a given key registers with it, and draws none', () =>
   withPlace(new Place(GIVEN), async (place) => {
-    place.link.receive(HELLO);
-    await place.pass(100);
+    await place.greet(100);
     const [first] = place.named('register');
     assert.equal(first?.authorized, true);
     assert.equal(new URLSearchParams(first?.body?.text).has('token'), false);
@@ -247,167 +250,155 @@ for (const [status, state, notice] of [
   [403, 'rejected', 'region.rejected'],
   [409, 'incompatible', 'region.incompatible'],
 ] as const) {
-  test(`a registration answered ${status} is reported once, with the remedy, and repeated after a minute`, () =>
-    withPlace(new Place(), async (place) => {
+  linkTest(
+    `a registration answered ${status} is reported once, with the remedy, and repeated after a minute`,
+    async (place) => {
       place.script = () => ({ status, body: 'update the rack\nnot this line' });
-      place.link.receive(HELLO);
-      await place.pass(59_000);
+      await place.greet(59_000);
       assert.equal(place.named('register').length, 1);
       assert.equal(place.link.status().state, state);
       assert.match(place.link.status().text, /update the rack$/);
       await place.pass(62_000);
       assert.equal(place.named('register').length, 3);
       assert.deepEqual(place.notices(), [notice]);
-    }));
+    },
+  );
 }
 
-test('a rack that the region no longer knows registers again, after a pause', () =>
-  withPlace(new Place(), async (place) => {
-    place.script = (request, name) => (name === 'register' ? oblige(request, name) : { status: 401 });
-    place.link.receive(HELLO);
-    await place.pass(30_000);
-    const registrations = place.named('register').length;
-    assert.ok(registrations >= 4 && registrations <= 7, `${registrations} registrations`);
-  }));
+linkTest('a rack that the region no longer knows registers again, after a pause', async (place) => {
+  place.script = (request, name) => (name === 'register' ? oblige(request, name) : { status: 401 });
+  await place.greet(30_000);
+  const registrations = place.named('register').length;
+  assert.ok(registrations >= 4 && registrations <= 7, `${registrations} registrations`);
+});
 
-test('events are acknowledged once they are on disk, and sent in order once the region answers', () =>
-  withPlace(new Place(), async (place) => {
-    place.script = () => new Error('refused');
-    place.link.receive(HELLO);
-    place.report(['a', 'b']);
-    place.report(['c']);
-    assert.deepEqual(
-      place.sent.flatMap((message) => (message.kind === 'stored' ? [message.sequence] : [])),
-      [2, 3],
-    );
-    await place.pass(5000);
-    assert.deepEqual(place.notices(), ['region.away']);
-    assert.equal(place.link.status().waiting, 3);
-    place.script = oblige;
-    await place.pass(60_000);
-    assert.deepEqual(place.carried(), [
-      { sequence: 1, text: 'a' },
-      { sequence: 2, text: 'b' },
-      { sequence: 3, text: 'c' },
-    ]);
-    assert.deepEqual(place.notices(), ['region.away', 'region.back']);
-    assert.equal(place.link.status().waiting, 0);
-  }));
+linkTest('events are acknowledged once they are on disk, and sent in order once the region answers', async (place) => {
+  place.script = () => new Error('refused');
+  place.link.receive(HELLO);
+  place.report(['a', 'b']);
+  place.report(['c']);
+  assert.deepEqual(
+    place.sent.flatMap((message) => (message.kind === 'stored' ? [message.sequence] : [])),
+    [2, 3],
+  );
+  await place.pass(5000);
+  assert.deepEqual(place.notices(), ['region.away']);
+  assert.equal(place.link.status().waiting, 3);
+  place.script = oblige;
+  await place.pass(60_000);
+  assert.deepEqual(place.carried(), [
+    { sequence: 1, text: 'a' },
+    { sequence: 2, text: 'b' },
+    { sequence: 3, text: 'c' },
+  ]);
+  assert.deepEqual(place.notices(), ['region.away', 'region.back']);
+  assert.equal(place.link.status().waiting, 0);
+});
 
-test('no entry is buried for a problem of the region, the key or the network', () =>
-  withPlace(new Place(), async (place) => {
-    place.link.receive(HELLO);
-    await place.pass(200);
-    for (const status of [401, 403, 404, 408, 409, 425, 429, 500, 502, 503, 504, 507]) {
-      place.script = (request, name) => (name === 'events' ? { status } : oblige(request, name));
-      place.report([`at ${status}`]);
-      await place.pass(3000);
-    }
-    assert.equal(place.outbox.deadLetterCount, 0);
-    assert.equal(place.outbox.length, 12);
-    place.script = oblige;
-    await place.pass(120_000);
-    assert.equal(place.outbox.length, 0);
-  }));
+linkTest('no entry is buried for a problem of the region, the key or the network', async (place) => {
+  await place.greet(200);
+  for (const status of [401, 403, 404, 408, 409, 425, 429, 500, 502, 503, 504, 507]) {
+    place.script = (request, name) => (name === 'events' ? { status } : oblige(request, name));
+    place.report([`at ${status}`]);
+    await place.pass(3000);
+  }
+  assert.equal(place.outbox.deadLetterCount, 0);
+  assert.equal(place.outbox.length, 12);
+  place.script = oblige;
+  await place.pass(120_000);
+  assert.equal(place.outbox.length, 0);
+});
 
-test('an unreadable batch is halved until the faulty entry is found; the others arrive in order', () =>
-  withPlace(new Place(), async (place) => {
-    const taken: string[] = [];
-    place.script = (request, name) => {
-      if (name !== 'events') return oblige(request, name);
-      const entries = entriesOf(JSON.parse(request.body?.text ?? 'null'));
-      if (entries.some(({ text }) => text === 'bad')) return { status: 400, body: 'cannot be read' };
-      taken.push(...entries.map(({ text }) => text));
-      return oblige(request, name);
-    };
-    place.report([...Array.from({ length: 20 }, (_, index) => `a${index}`), 'bad', 'z1', 'z2']);
-    place.link.receive(HELLO);
-    await place.pass(2000);
-    assert.deepEqual(taken, [...Array.from({ length: 20 }, (_, index) => `a${index}`), 'z1', 'z2']);
-    assert.deepEqual(
-      place.outbox.listDeadLetters().map(({ sequence, reason }) => [sequence, reason]),
-      [[21, '400: cannot be read']],
-    );
-    assert.deepEqual(place.notices(), ['outbox.dead-letter']);
-  }));
+linkTest('an unreadable batch is halved until the faulty entry is found; the others arrive in order', async (place) => {
+  const taken: string[] = [];
+  place.script = (request, name) => {
+    if (name !== 'events') return oblige(request, name);
+    const entries = entriesOf(JSON.parse(request.body?.text ?? 'null'));
+    if (entries.some(({ text }) => text === 'bad')) return { status: 400, body: 'cannot be read' };
+    taken.push(...entries.map(({ text }) => text));
+    return oblige(request, name);
+  };
+  place.report([...Array.from({ length: 20 }, (_, index) => `a${index}`), 'bad', 'z1', 'z2']);
+  await place.greet(2000);
+  assert.deepEqual(taken, [...Array.from({ length: 20 }, (_, index) => `a${index}`), 'z1', 'z2']);
+  assert.deepEqual(
+    place.outbox.listDeadLetters().map(({ sequence, reason }) => [sequence, reason]),
+    [[21, '400: cannot be read']],
+  );
+  assert.deepEqual(place.notices(), ['outbox.dead-letter']);
+});
 
-test('an entry that the region refuses is kept with its reason, and can be sent again', () =>
-  withPlace(new Place(), async (place) => {
-    let refuses = true;
-    place.script = (request, name) => {
-      const sequence = name === 'events' ? entriesOf(JSON.parse(request.body?.text ?? 'null'))[0]?.sequence : undefined;
-      if (sequence === undefined || !refuses) return oblige(request, name);
-      return { body: JSON.stringify({ stored: sequence, refused: [{ sequence, reason: 'no such thing' }] }) };
-    };
-    place.link.receive(HELLO);
-    place.report(['a']);
+linkTest('an entry that the region refuses is kept with its reason, and can be sent again', async (place) => {
+  let refuses = true;
+  place.script = (request, name) => {
+    const sequence = name === 'events' ? entriesOf(JSON.parse(request.body?.text ?? 'null'))[0]?.sequence : undefined;
+    if (sequence === undefined || !refuses) return oblige(request, name);
+    return { body: JSON.stringify({ stored: sequence, refused: [{ sequence, reason: 'no such thing' }] }) };
+  };
+  place.link.receive(HELLO);
+  place.report(['a']);
+  await place.pass(1000);
+  const [letter] = place.outbox.listDeadLetters();
+  assert.equal(letter?.reason, 'no such thing');
+  assert.equal(place.link.status().deadLetters, 1);
+  refuses = false;
+  place.link.receive({ kind: 'outbox', id: 5, command: { action: 'retry', deadLetter: letter?.id ?? 0 } });
+  place.link.receive({ kind: 'outbox', id: 6, command: { action: 'drop', deadLetter: 99 } });
+  await place.pass(1000);
+  assert.equal(place.outbox.length, 0);
+  const answers = place.sent.filter((message) => message.kind === 'outbox-answer');
+  assert.deepEqual(
+    answers.map(({ id, answer }) => [id, answer.refusal]),
+    [
+      [5, undefined],
+      [6, { kind: 'no-dead-letter', deadLetter: 99 }],
+    ],
+  );
+});
+
+linkTest('refusals of reports of refusals are not reported, even if the region refuses everything', async (place) => {
+  place.script = (request, name) => {
+    if (name !== 'events') return oblige(request, name);
+    const refused = entriesOf(JSON.parse(request.body?.text ?? 'null')).map(({ sequence }) => ({
+      sequence,
+      reason: 'no',
+    }));
+    return { body: JSON.stringify({ stored: refused.at(-1)?.sequence, refused }) };
+  };
+  place.link.receive(HELLO);
+  place.report(['a']);
+  // The report of a refusal becomes an event for the region in turn, as in the rack's stream of events.
+  let reported = 0;
+  for (let turn = 0; turn < 20; turn += 1) {
     await place.pass(1000);
-    const [letter] = place.outbox.listDeadLetters();
-    assert.equal(letter?.reason, 'no such thing');
-    assert.equal(place.link.status().deadLetters, 1);
-    refuses = false;
-    place.link.receive({ kind: 'outbox', id: 5, command: { action: 'retry', deadLetter: letter?.id ?? 0 } });
-    place.link.receive({ kind: 'outbox', id: 6, command: { action: 'drop', deadLetter: 99 } });
-    await place.pass(1000);
-    assert.equal(place.outbox.length, 0);
-    const answers = place.sent.filter((message) => message.kind === 'outbox-answer');
-    assert.deepEqual(
-      answers.map(({ id, answer }) => [id, answer.refusal]),
-      [
-        [5, undefined],
-        [6, { kind: 'no-dead-letter', deadLetter: 99 }],
-      ],
-    );
-  }));
+    const letters = place.notices().filter((kind) => kind === 'outbox.dead-letter').length;
+    for (; reported < letters; reported += 1) place.report(['refused'], 'error', 0, 'outbox.dead-letter');
+  }
+  assert.equal(reported, 1);
+  assert.equal(place.link.status().deadLetters, 2);
+});
 
-test('refusals of reports of refusals are not reported, even if the region refuses everything', () =>
-  withPlace(new Place(), async (place) => {
-    place.script = (request, name) => {
-      if (name !== 'events') return oblige(request, name);
-      const refused = entriesOf(JSON.parse(request.body?.text ?? 'null')).map(({ sequence }) => ({
-        sequence,
-        reason: 'no',
-      }));
-      return { body: JSON.stringify({ stored: refused.at(-1)?.sequence, refused }) };
-    };
-    place.link.receive(HELLO);
-    place.report(['a']);
-    // The report of a refusal becomes an event for the region in turn, as in the rack's stream of events.
-    let reported = 0;
-    for (let turn = 0; turn < 20; turn += 1) {
-      await place.pass(1000);
-      const letters = place.notices().filter((kind) => kind === 'outbox.dead-letter').length;
-      for (; reported < letters; reported += 1) place.report(['refused'], 'error', 0, 'outbox.dead-letter');
-    }
-    assert.equal(reported, 1);
-    assert.equal(place.link.status().deadLetters, 2);
-  }));
+linkTest('a region that knows more of the outbox than its file does makes the rack renumber it', async (place) => {
+  const { id } = place.outbox;
+  place.script = (request, name) =>
+    name === 'events' && request.body?.text.includes(id)
+      ? { body: '{"stored":500,"refused":[]}' }
+      : oblige(request, name);
+  place.report(['a']);
+  await place.greet(1000);
+  assert.notEqual(place.outbox.id, id);
+  assert.equal(place.outbox.length, 0);
+  assert.deepEqual(place.notices(), ['outbox.renumbered']);
+});
 
-test('a region that knows more of the outbox than its file does makes the rack renumber it', () =>
-  withPlace(new Place(), async (place) => {
-    const { id } = place.outbox;
-    place.script = (request, name) =>
-      name === 'events' && request.body?.text.includes(id)
-        ? { body: '{"stored":500,"refused":[]}' }
-        : oblige(request, name);
-    place.report(['a']);
-    place.link.receive(HELLO);
-    await place.pass(1000);
-    assert.notEqual(place.outbox.id, id);
-    assert.equal(place.outbox.length, 0);
-    assert.deepEqual(place.notices(), ['outbox.renumbered']);
-  }));
-
-test('a server that claims to know more of every outbox is asked ever more rarely', () =>
-  withPlace(new Place(), async (place) => {
-    place.script = (request, name) =>
-      name === 'events' ? { body: '{"stored":500,"refused":[]}' } : oblige(request, name);
-    place.report(['a']);
-    place.link.receive(HELLO);
-    await place.pass(120_000);
-    assert.ok(place.named('events').length < 15, String(place.named('events').length));
-    assert.equal(place.outbox.length, 1);
-  }));
+linkTest('a server that claims to know more of every outbox is asked ever more rarely', async (place) => {
+  place.script = (request, name) =>
+    name === 'events' ? { body: '{"stored":500,"refused":[]}' } : oblige(request, name);
+  place.report(['a']);
+  await place.greet(120_000);
+  assert.ok(place.named('events').length < 15, String(place.named('events').length));
+  assert.equal(place.outbox.length, 1);
+});
 
 test('losses at the bound raise an alarm and are reported to the region, once', () =>
   withPlace(new Place(GIVEN, { entriesMax: 5, bytesMax: 1e6, deadLettersMax: 5 }), async (place) => {
@@ -475,27 +466,26 @@ test('while the disk fails nothing is acknowledged and posts are refused with a 
   });
 });
 
-test('the query of a machine’s post is sent to the region, and shown nowhere else', () =>
-  withPlace(new Place(), async (place) => {
-    place.script = (request, name) =>
-      name === 'events'
-        ? { body: JSON.stringify({ stored: 1, refused: [{ sequence: 1, reason: 'no' }] }) }
-        : oblige(request, name);
-    place.link.receive(HELLO);
-    const path = '/MAAS/api/1.0/nodes/?op=new&power_parameters=hunter2';
-    place.link.receive({ kind: 'post', id: 1, post: { at: 1, peer: '10.0.0.1', contentType: '', path, body: '' } });
-    await place.pass(1000);
-    place.link.receive({ kind: 'outbox', id: 2, command: { action: 'list' } });
-    assert.ok(place.notices().includes('region.post-queued'));
-    assert.ok(place.requests.some(({ request }) => request.body?.text.includes('hunter2')));
-    assert.doesNotMatch(JSON.stringify(place.sent), /hunter2/);
-    assert.match(JSON.stringify(place.sent), /"path":"\/MAAS\/api\/1\.0\/nodes\/"/);
-  }));
+linkTest('the query of a machine’s post is sent to the region, and shown nowhere else', async (place) => {
+  place.script = (request, name) =>
+    name === 'events'
+      ? { body: JSON.stringify({ stored: 1, refused: [{ sequence: 1, reason: 'no' }] }) }
+      : oblige(request, name);
+  place.link.receive(HELLO);
+  const path = '/MAAS/api/1.0/nodes/?op=new&power_parameters=hunter2';
+  place.link.receive({ kind: 'post', id: 1, post: { at: 1, peer: '10.0.0.1', contentType: '', path, body: '' } });
+  await place.pass(1000);
+  place.link.receive({ kind: 'outbox', id: 2, command: { action: 'list' } });
+  assert.ok(place.notices().includes('region.post-queued'));
+  assert.ok(place.requests.some(({ request }) => request.body?.text.includes('hunter2')));
+  assert.doesNotMatch(JSON.stringify(place.sent), /hunter2/);
+  assert.match(JSON.stringify(place.sent), /"path":"\/MAAS\/api\/1\.0\/nodes\/"/);
+});
 
-test('the first state is fetched unconditionally, later ones by their tag, at each change and once a minute', () =>
-  withPlace(new Place(), async (place) => {
-    place.link.receive(HELLO);
-    await place.pass(1000);
+linkTest(
+  'the first state is fetched unconditionally, later ones by their tag, at each change and once a minute',
+  async (place) => {
+    await place.greet(1000);
     assert.deepEqual(
       place.named('state').map(({ ifNoneMatch }) => ifNoneMatch),
       [undefined],
@@ -522,10 +512,12 @@ test('the first state is fetched unconditionally, later ones by their tag, at ea
       await place.pass(30_000);
     }
     assert.equal(place.named('state').length, 6);
-  }));
+  },
+);
 
-test('changes apply to the last state; if they are invalid, the next fetch is of the whole state', () =>
-  withPlace(new Place(), async (place) => {
+linkTest(
+  'changes apply to the last state; if they are invalid, the next fetch is of the whole state',
+  async (place) => {
     let version = 7;
     const machine = (systemId: string) => ({
       systemId,
@@ -557,8 +549,7 @@ test('changes apply to the last state; if they are invalid, the next fetch is of
       place.sent.flatMap((message) =>
         message.kind === 'desired-state' ? [message.state.machines.map(({ systemId }) => systemId)] : [],
       );
-    place.link.receive(HELLO);
-    await place.pass(1000);
+    await place.greet(1000);
     change = { machines: [machine('cccccc')], gone: ['aaaaaa'] };
     await announce();
     assert.deepEqual(states(), [
@@ -575,10 +566,12 @@ test('changes apply to the last state; if they are invalid, the next fetch is of
     await place.pass(10_000);
     assert.deepEqual(states().at(-1), ['aaaaaa', 'bbbbbb']);
     assert.deepEqual([place.named('state').at(-1)?.ifNoneMatch, states().length], [undefined, 3]);
-  }));
+  },
+);
 
-test('a state of a region that started, or has another history, says so; a newer one of the same history does not', () =>
-  withPlace(new Place(), async (place) => {
+linkTest(
+  'a state of a region that started, or has another history, says so; a newer one of the same history does not',
+  async (place) => {
     let version = 7;
     let tail = '3.start';
     place.script = (request, name) => {
@@ -602,24 +595,23 @@ test('a state of a region that started, or has another history, says so; a newer
     assert.deepEqual(await askState(10, '4.restart'), [true], 'the region started again');
     assert.deepEqual(await askState(6, '4.restart'), [true], 'an older version');
     assert.deepEqual(await askState(7, '4.restart'), [false]);
-  }));
+  },
+);
 
-test('an invalid desired state is reported and changes nothing', () =>
-  withPlace(new Place(), async (place) => {
-    place.script = (request, name) => (name === 'state' ? { body: '{"schema":99}' } : oblige(request, name));
-    place.link.receive(HELLO);
-    await place.pass(1000);
-    assert.ok(place.sent.some((message) => message.kind === 'problem' && /schema/.test(noteText(message.note))));
-    assert.equal(
-      place.sent.some(({ kind }) => kind === 'desired-state'),
-      false,
-    );
-  }));
+linkTest('an invalid desired state is reported and changes nothing', async (place) => {
+  place.script = (request, name) => (name === 'state' ? { body: '{"schema":99}' } : oblige(request, name));
+  await place.greet(1000);
+  assert.ok(place.sent.some((message) => message.kind === 'problem' && /schema/.test(noteText(message.note))));
+  assert.equal(
+    place.sent.some(({ kind }) => kind === 'desired-state'),
+    false,
+  );
+});
 
-test('a heartbeat reports the applied state as soon as it changes, and otherwise every half minute', () =>
-  withPlace(new Place(), async (place) => {
-    place.link.receive(HELLO);
-    await place.pass(1000);
+linkTest(
+  'a heartbeat reports the applied state as soon as it changes, and otherwise every half minute',
+  async (place) => {
+    await place.greet(1000);
     place.link.receive({ kind: 'applied', version: 7 });
     await place.pass(1000);
     const beats = place.named('heartbeat').map(({ body }): unknown => JSON.parse(body?.text ?? 'null'));
@@ -641,31 +633,30 @@ test('a heartbeat reports the applied state as soon as it changes, and otherwise
     ]);
     await place.pass(60_000);
     assert.equal(place.named('heartbeat').length, 4);
-  }));
+  },
+);
 
-test('a region that answers heartbeats in another version is reported, with the side to update', () =>
-  withPlace(new Place(), async (place) => {
-    place.script = (request, name) =>
-      name === 'heartbeat'
-        ? { body: '{"version":"9","uplink":2,"now":0}' }
-        : name === 'register'
-          ? oblige(request, name)
-          : undefined;
-    place.link.receive(HELLO);
-    await place.pass(1000);
-    assert.deepEqual(place.notices(), ['region.incompatible']);
-    assert.match(place.link.status().text, /version 2 .* version 1: update the rack$/);
-  }));
+linkTest('a region that answers heartbeats in another version is reported, with the side to update', async (place) => {
+  place.script = (request, name) =>
+    name === 'heartbeat'
+      ? { body: '{"version":"9","uplink":2,"now":0}' }
+      : name === 'register'
+        ? oblige(request, name)
+        : undefined;
+  await place.greet(1000);
+  assert.deepEqual(place.notices(), ['region.incompatible']);
+  assert.match(place.link.status().text, /version 2 .* version 1: update the rack$/);
+});
 
-test('a region of another version is reported once, and only heartbeats continue until it uses ours', () =>
-  withPlace(new Place(), async (place) => {
+linkTest(
+  'a region of another version is reported once, and only heartbeats continue until it uses ours',
+  async (place) => {
     let version = 2;
     place.script = (request, name) =>
       name === 'heartbeat'
         ? { body: JSON.stringify({ version: '9', uplink: version, now: 0 }) }
         : oblige(request, name);
-    place.link.receive(HELLO);
-    await place.pass(1000);
+    await place.greet(1000);
     const greetings = (): number =>
       place.sent.filter((message) => message.kind === 'notice' && message.event.kind === 'region.linked').length;
     const taken = (): number => place.sent.filter(({ kind }) => kind === 'desired-state').length;
@@ -684,88 +675,80 @@ test('a region of another version is reported once, and only heartbeats continue
       place.carried().map(({ text }) => text),
       ['seen meanwhile'],
     );
-  }));
+  },
+);
 
-test('a region of another version that no longer knows the rack makes it register again', () =>
-  withPlace(new Place(), async (place) => {
-    let isKnown = true;
-    place.script = (request, name) =>
-      name !== 'heartbeat'
-        ? oblige(request, name)
-        : isKnown
-          ? { body: JSON.stringify({ version: '9', uplink: 2, now: 0 }) }
-          : { status: 401 };
-    place.link.receive(HELLO);
-    await place.pass(1000);
-    const registered = place.named('register').length;
-    isKnown = false;
-    await place.pass(60_000);
-    assert.ok(place.named('register').length > registered);
-  }));
+linkTest('a region of another version that no longer knows the rack makes it register again', async (place) => {
+  let isKnown = true;
+  place.script = (request, name) =>
+    name !== 'heartbeat'
+      ? oblige(request, name)
+      : isKnown
+        ? { body: JSON.stringify({ version: '9', uplink: 2, now: 0 }) }
+        : { status: 401 };
+  await place.greet(1000);
+  const registered = place.named('register').length;
+  isKnown = false;
+  await place.pass(60_000);
+  assert.ok(place.named('register').length > registered);
+});
 
-test('a stream that ends or falls silent is opened again, after an immediate heartbeat', () =>
-  withPlace(new Place(), async (place) => {
-    place.link.receive(HELLO);
-    await place.pass(1000);
-    const first = place.stream;
-    const beats = place.named('heartbeat').length;
-    first?.onEnd(undefined);
-    await place.pass(1500);
-    assert.notEqual(place.stream, first);
-    assert.equal(place.named('heartbeat').length, beats + 1);
-    const second = place.stream;
-    await place.pass(48_000);
-    assert.notEqual(place.stream, second);
-  }));
+linkTest('a stream that ends or falls silent is opened again, after an immediate heartbeat', async (place) => {
+  await place.greet(1000);
+  const first = place.stream;
+  const beats = place.named('heartbeat').length;
+  first?.onEnd(undefined);
+  await place.pass(1500);
+  assert.notEqual(place.stream, first);
+  assert.equal(place.named('heartbeat').length, beats + 1);
+  const second = place.stream;
+  await place.pass(48_000);
+  assert.notEqual(place.stream, second);
+});
 
-test('a rack with another version of the messages is refused', () =>
-  withPlace(new Place(), async (place) => {
-    place.link.receive({ ...HELLO, kind: 'hello', uplink: 2 });
-    place.report(['in words of another version']);
-    place.link.receive(HELLO);
-    await place.pass(5000);
-    assert.deepEqual(place.sent, [
-      { kind: 'refused', note: { note: 'link-versions', ownVersion: 2, otherVersion: 1 } },
-    ]);
-    assert.deepEqual(place.requests, []);
-    assert.equal(place.outbox.length, 0);
-  }));
+linkTest('a rack with another version of the messages is refused', async (place) => {
+  place.link.receive({ ...HELLO, kind: 'hello', uplink: 2 });
+  place.report(['in words of another version']);
+  await place.greet(5000);
+  assert.deepEqual(place.sent, [{ kind: 'refused', note: { note: 'link-versions', ownVersion: 2, otherVersion: 1 } }]);
+  assert.deepEqual(place.requests, []);
+  assert.equal(place.outbox.length, 0);
+});
 
 /** The images in each heartbeat. */
 const imagesSent = (place: Place): readonly unknown[] =>
   place.named('heartbeat').map(({ body }) => JSON.parse(body?.text ?? '{}').images);
 
-test('the rack’s images are reported once, again after a change, and at long intervals anyway', () =>
-  withPlace(new Place(), async (place) => {
-    const trees: string[] = [];
-    let images = [IMAGE];
-    place.imagesOf = (tree) => {
-      trees.push(tree);
-      return images;
-    };
-    place.link.receive({ ...HELLO, imageTree: '/tree' });
-    await place.pass(61_000);
-    assert.deepEqual(imagesSent(place), [[IMAGE], undefined, undefined]);
-    assert.deepEqual([...new Set(trees)], ['/tree']);
-    images = [];
-    await place.pass(30_000);
-    assert.deepEqual(imagesSent(place).at(-1), []);
-    await place.pass(20 * 30_000);
-    assert.equal(
-      imagesSent(place)
-        .slice(4)
-        .filter((images) => images !== undefined).length,
-      1,
-    );
-  }));
+linkTest('the rack’s images are reported once, again after a change, and at long intervals anyway', async (place) => {
+  const trees: string[] = [];
+  let images = [IMAGE];
+  place.imagesOf = (tree) => {
+    trees.push(tree);
+    return images;
+  };
+  place.link.receive({ ...HELLO, imageTree: '/tree' });
+  await place.pass(61_000);
+  assert.deepEqual(imagesSent(place), [[IMAGE], undefined, undefined]);
+  assert.deepEqual([...new Set(trees)], ['/tree']);
+  images = [];
+  await place.pass(30_000);
+  assert.deepEqual(imagesSent(place).at(-1), []);
+  await place.pass(20 * 30_000);
+  assert.equal(
+    imagesSent(place)
+      .slice(4)
+      .filter((images) => images !== undefined).length,
+    1,
+  );
+});
 
-test('a region that refuses three heartbeats in a row with 503 is away, though it answers, and is back with the next good one', () =>
-  withPlace(new Place(), async (place) => {
+linkTest(
+  'a region that refuses three heartbeats in a row with 503 is away, though it answers, and is back with the next good one',
+  async (place) => {
     let status = 200;
     place.script = (request, name) =>
       status === 200 ? oblige(request, name) : { status, body: 'its database is away' };
-    place.link.receive(HELLO);
-    await place.pass(200);
+    await place.greet(200);
     status = 503;
     await place.pass(30_000);
     assert.deepEqual(place.notices(), [], 'a place may have been taken');
@@ -774,12 +757,13 @@ test('a region that refuses three heartbeats in a row with 503 is away, though i
     status = 200;
     await place.pass(90_000);
     assert.deepEqual(place.notices(), ['region.away', 'region.back']);
-  }));
+  },
+);
 
-test('while no address serves a request, the status says since when; the first refusal of any request hastens the heartbeats', () =>
-  withPlace(new Place(), async (place) => {
-    place.link.receive(HELLO);
-    await place.pass(10_000);
+linkTest(
+  'while no address serves a request, the status says since when; the first refusal of any request hastens the heartbeats',
+  async (place) => {
+    await place.greet(10_000);
     assert.deepEqual([place.link.status().state, place.link.status().unserved], ['up', undefined]);
     const startMs = place.clock.wallTimeMs();
     place.script = () => ({ status: 503, body: 'its database is away' });
@@ -802,19 +786,19 @@ test('while no address serves a request, the status says since when; the first r
     const [one] = place.addresses;
     place.addresses = one === undefined ? [] : [one, { url: 'b', isInUse: true }];
     assert.equal(place.link.status().unserved, undefined);
-  }));
+  },
+);
 
-test('a link that is up and moves to another address is up there since then', () =>
-  withPlace(new Place(), async (place) => {
-    place.link.receive(HELLO);
-    await place.pass(10_000);
-    place.link.moved('b', 'a');
-    const { state, since } = place.link.status();
-    assert.deepEqual([state, since], ['up', place.clock.wallTimeMs()]);
-  }));
+linkTest('a link that is up and moves to another address is up there since then', async (place) => {
+  await place.greet(10_000);
+  place.link.moved('b', 'a');
+  const { state, since } = place.link.status();
+  assert.deepEqual([state, since], ['up', place.clock.wallTimeMs()]);
+});
 
-test('copies of images are reported when they have advanced, until the region has received the report, and again after a new link', () =>
-  withPlace(new Place(), async (place) => {
+linkTest(
+  'copies of images are reported when they have advanced, until the region has received the report, and again after a new link',
+  async (place) => {
     const copiesSent = (): readonly unknown[] =>
       place.named('heartbeat').map(({ body }) => JSON.parse(body?.text ?? '{}').copies);
     const [one, other] = ['ubuntu/noble/amd64', 'debian/bookworm/amd64'].map((file) => {
@@ -823,8 +807,7 @@ test('copies of images are reported when they have advanced, until the region ha
     assert.ok(one !== undefined && other !== undefined);
     let isAway = false;
     place.script = (request, name) => (name === 'heartbeat' && isAway ? { status: 503 } : oblige(request, name));
-    place.link.receive(HELLO);
-    await place.pass(1000);
+    await place.greet(1000);
     assert.deepEqual(copiesSent(), [undefined], 'there is none');
     place.copies = [one, other];
     await place.pass(60_000);
@@ -845,10 +828,12 @@ test('copies of images are reported when they have advanced, until the region ha
         .map((copies) => Array.isArray(copies) && copies.length),
       [16, 4],
     );
-  }));
+  },
+);
 
-test('images are reported until the region has received them, and an unreadable store changes nothing', () =>
-  withPlace(new Place(), async (place) => {
+linkTest(
+  'images are reported until the region has received them, and an unreadable store changes nothing',
+  async (place) => {
     let isAway = true;
     place.script = (request, name) => (name === 'heartbeat' && isAway ? { status: 503 } : oblige(request, name));
     place.imagesOf = () => [IMAGE];
@@ -868,4 +853,5 @@ test('images are reported until the region has received them, and an unreadable 
     assert.deepEqual(problems, [
       { kind: 'problem', id: 'images', note: { note: 'images-unread', reason: 'the tree cannot be read' } },
     ]);
-  }));
+  },
+);

@@ -20,7 +20,6 @@ export class Feed<T> implements AsyncIterableIterator<T> {
     this.#onEnd = onEnd;
   }
 
-  /** The number of values dropped since the last call. */
   takeDropped(): number {
     const dropped = this.#dropped;
     this.#dropped = 0;

@@ -1,7 +1,15 @@
 // Checks on request whether the state directory's disk is full: otherwise a rack notices a full disk only when it grants a lease.
 
 import { statfsSync } from 'node:fs';
-import { type DiskData, fullDiskText } from '../../region/reports/service.ts';
+import { formatBytes } from '../../quantity.ts';
+
+/** The data that a full disk keeps from being written. */
+const DISK_DATA = {
+  'leases-and-region': "neither leases nor the region's data can be written",
+  'leases-and-events': 'neither leases nor events for the region can be written',
+  region: "the region's data cannot be written",
+  'hypervisor-keys': "the region's data is in its database, but the keys for hypervisors cannot be written",
+};
 
 /** Free bytes below which the disk counts as full: one more database write may not fit. */
 const FULL_BYTES = 64 * 1024;
@@ -10,7 +18,7 @@ const FULL_BYTES = 64 * 1024;
  * A sentence with the fault and its remedy; undefined if there is room, or the system does not report it.
  * @param data the data that the process keeps in this directory
  */
-export function diskProblem(directory: string, data: DiskData): string | undefined {
+export function diskProblem(directory: string, data: keyof typeof DISK_DATA): string | undefined {
   let free: number;
   try {
     const { bavail, bfree, bsize } = statfsSync(directory);
@@ -19,5 +27,5 @@ export function diskProblem(directory: string, data: DiskData): string | undefin
     return undefined;
   }
   if (free >= FULL_BYTES) return undefined;
-  return fullDiskText(directory, free, data);
+  return `the disk of ${directory} is full (${formatBytes(free)} left): ${DISK_DATA[data]}; free some space there`;
 }

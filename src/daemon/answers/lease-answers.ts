@@ -39,7 +39,6 @@ const text = z.string().max(FOREIGN_TEXT_MAX).optional();
 const wallMs = z.number().min(0).max(FOREIGN_WALL_MS_MAX).optional();
 /** Identifies an entry even if the rest of it cannot be read. */
 const lineShape = z.object({ line: z.int().min(0) });
-/** A lease of another server, as the command sends it. */
 const foreignShape = z.strictObject({
   ...lineShape.shape,
   address: z.int().min(0).max(0xffff_ffff).transform(ipv4),
@@ -205,7 +204,6 @@ function addressed({ rack }: Sources, { query }: ControlAsk): { readonly rack: A
 interface Batch {
   readonly dryRun: boolean;
   readonly leases: readonly ForeignLease[];
-  /** Entries that cannot be read. */
   readonly unread: ImportAnswer['left'];
 }
 

@@ -27,7 +27,6 @@ export function logLevelAnswers(levels: LogLevels): ControlAnswers {
   };
 }
 
-/** @throws RackError `bad-argument` */
 function change(levels: LogLevels, { query }: ControlAsk): void {
   const room = roomOf(query.get('room') ?? '');
   const level = query.get('level') ?? '';

@@ -2,10 +2,10 @@
 
 import type { Clock } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
+import type { Refusal } from '../../config/running-config.ts';
 import type { ControlAnswers } from '../../http/control/requests.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
-import type { Refusal } from '../rack/configuration.ts';
 import type { InterfaceState } from '../rack/interface-states.ts';
 import type { Rack } from '../rack/rack.ts';
 import { WAITED_FOR } from '../rack/readiness.ts';
@@ -61,7 +61,6 @@ interface StatusSources {
   readonly configuration: () => { readonly refusal: Refusal | undefined; readonly restartKeys: readonly string[] };
   /** Says that no network is served although one should be; undefined otherwise. */
   readonly unserved: () => string | undefined;
-  /** Why metrics are not served where they should be. */
   readonly metricsProblems: () => readonly string[];
 }
 
@@ -70,9 +69,8 @@ export function controlAnswers(sources: StatusSources): ControlAnswers {
   return { '/status': () => status(sources), ...leaseAnswers(sources), ...neighbourAnswers(sources) };
 }
 
-/** The refused configuration; undefined if none is refused. */
-function refusedNow({ configuration, clock }: StatusSources) {
-  const refused = configuration().refusal;
+/** The last refused configuration. */
+export function refusedNow(refused: Refusal | undefined, clock: Clock) {
   if (refused === undefined) return undefined;
   const since = new Date(clock.wallTimeMs() - clock.now() + refused.since).toISOString();
   return { source: refused.source, since, problems: refused.problems.split('\n') };
@@ -114,7 +112,7 @@ function status(sources: StatusSources) {
     machinesKnown: rack?.machines.machineCount ?? 0,
     region: sources.uplink(),
     journal: sources.journal(),
-    refused: refusedNow(sources),
+    refused: refusedNow(sources.configuration().refusal, sources.clock),
     restartKeys: sources.configuration().restartKeys,
     diskProblem: ownDiskProblem(sources.config()),
     unserved: sources.unserved(),
@@ -138,14 +136,12 @@ export function notesNow(notes: readonly RackNote[]) {
   return { notes: noted.map(({ text }) => text), noted };
 }
 
-/** The problem of the boot tree, if it has one. */
 function treeNow({ tree: { problem } }: Rack, clock: Clock) {
   if (problem === undefined) return {};
   const since = new Date(clock.wallTimeMs() - clock.now() + problem.since).toISOString();
   return { problem: { reason: problem.reason, since } };
 }
 
-/** The other known DHCP servers. */
 function foreignServers({ dhcp }: Rack, clock: Clock) {
   const offset = clock.wallTimeMs() - clock.now();
   return dhcp.foreignServers().map((server) => ({

@@ -8,16 +8,16 @@ import { RackError } from '../../errors.ts';
 import type { RackEvent } from '../../event.ts';
 import type { ControlAnswers } from '../../http/control/requests.ts';
 import { formatIpv4, formatMac, type MacAddress } from '../../net/address.ts';
-import { type EventKinds, eventFields, eventText } from '../../observe/event-text.ts';
+import { eventFields, eventText } from '../../observe/event-text.ts';
 import { isHttpEvent, isTftpEvent } from '../../observe/protocol-events.ts';
 import type { Timeline, TimelineStep } from '../../observe/timeline.ts';
 import { findWaiting } from '../../observe/waiting.ts';
 import { describeWaiting } from '../../observe/waiting-words.ts';
+import { EVENT_KINDS } from '../../region/reports/reported.ts';
 import type { Rack } from '../rack/rack.ts';
 import { Feed } from './feed.ts';
 import { findNamed, type NamedMachine } from './who.ts';
 
-/** The most machines that `/seen` lists. */
 const SEEN_MAX = 200;
 /** How far the offset of the wall time may differ between a report and a trace, because the wall time is in whole milliseconds. */
 const CLOCK_ERROR_MS = 2;
@@ -25,7 +25,6 @@ const CLOCK_ERROR_MS = 2;
 interface TraceSources {
   readonly clock: Clock;
   readonly timeline: Timeline;
-  readonly kinds: EventKinds;
   readonly rack: () => Rack | undefined;
 }
 
@@ -48,7 +47,6 @@ function configurationOf(event: RackEvent): string {
 
 function stepJson(step: TimelineStep, sources: TraceSources) {
   const offset = sources.clock.wallTimeMs() - sources.clock.now();
-  const kind = sources.kinds.get(step.event.kind);
   return {
     number: step.number,
     boot: step.boot,
@@ -56,8 +54,8 @@ function stepJson(step: TimelineStep, sources: TraceSources) {
     lastAt: new Date(step.lastAt + offset).toISOString(),
     times: step.times,
     kind: step.event.kind,
-    level: kind?.level ?? 'info',
-    text: `${eventText(step.event, kind)}${configurationOf(step.event)}`,
+    level: EVENT_KINDS.get(step.event.kind)?.level ?? 'info',
+    text: `${eventText(step.event)}${configurationOf(step.event)}`,
     fields: eventFields(step.event),
   };
 }
@@ -123,7 +121,6 @@ function follow(sources: TraceSources, who: NamedMachine): Feed<unknown> {
   return feed;
 }
 
-/** The machines seen, the most recent first. */
 function seen(sources: TraceSources) {
   const rack = sources.rack();
   return sources.timeline.latest(SEEN_MAX).map(({ mac, step }) => ({

@@ -12,9 +12,7 @@ import { nearestHint } from '../../nearest-name.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import type { Timeline } from '../../observe/timeline.ts';
 
-/** The most machines that are suggested. */
 const NEAR_MAX = 5;
-/** The most machines that suggestions are chosen from. */
 const NEAR_AMONG_MAX = 4096;
 const SEEN = { allowUnseen: false } as const;
 
@@ -23,7 +21,6 @@ export interface WhoSources {
   readonly rack: () => AskedRack | undefined;
 }
 
-/** The parts of a running rack that are used here. */
 interface AskedRack {
   readonly machines: MachineDirectory;
   readonly served: readonly ServedSubnet[];

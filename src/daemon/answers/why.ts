@@ -1,11 +1,12 @@
 // The control socket's data for `rackboot why`: what a machine would get now, and what prevents it from booting.
 
+import { PURPOSE_PROBLEMS } from '../../boot/boot-words.ts';
 import { RackError } from '../../errors.ts';
 import type { ControlAnswers } from '../../http/control/requests.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { formatMac, type MacAddress } from '../../net/address.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
-import { type Obstacle, obstacleText, titlesText } from '../../region/reports/service.ts';
+import { noteText } from '../../region/reports/notes.ts';
 import { CLIENT_NAMES, type ClientName, isClientName } from '../foresight/clients.ts';
 import { type ForeseenBoot, type Foresight, foreseeBoot } from '../foresight/foresight.ts';
 import { findLastRefusal, type LastRefusal } from '../foresight/last-refusal.ts';
@@ -16,7 +17,6 @@ import { findNamed, type WhoSources } from './who.ts';
 
 interface WhySources extends WhoSources {
   readonly rack: () => Rack | undefined;
-  /** Says whether leases can be written. */
   readonly journal: () => { readonly available: boolean; readonly reason?: string | undefined } | undefined;
   readonly interfaces: () => readonly InterfaceState[];
 }
@@ -28,13 +28,10 @@ export interface WhyAnswer {
   readonly machine?:
     | { readonly name: string; readonly systemId: string; readonly status: string; readonly purpose: string }
     | undefined;
-  /** How the kinds of client in `boots` were determined. */
   readonly basis: Basis;
   /** Kinds of client with the same result in a network share one entry, whose title names them all. */
   readonly boots: readonly ForeseenBoot[];
-  /** The last refusal; undefined if the machine was not refused, or was answered since. */
   readonly refused?: LastRefusal | undefined;
-  /** Problems that affect every machine. */
   readonly obstacles: readonly string[];
 }
 
@@ -68,7 +65,6 @@ export interface Asked {
   readonly machine: RackMachine | undefined;
   /** Undefined for the likely ones. */
   readonly client: ClientName | undefined;
-  /** Its recorded steps, the oldest first. */
   readonly steps: readonly TimelineStep[];
 }
 
@@ -76,7 +72,7 @@ export interface Asked {
 export function explain(
   { mac, machine, client, steps }: Asked,
   foresight: Foresight,
-  obstacles: readonly Obstacle[],
+  obstacles: readonly string[],
 ): WhyAnswer {
   const { basis, clients, signs }: LikelyClients =
     client === undefined ? likelyClients(mac, foresight, steps) : { basis: 'asked', clients: [client] };
@@ -90,32 +86,32 @@ export function explain(
     },
     basis,
     boots: joinEqual(clients.flatMap((name) => foreseeBoot(mac, name, foresight, signs))),
-    obstacles: [...obstacles, ...lastObstacle(steps)].map(obstacleText),
+    obstacles: [...obstacles, ...lastObstacle(steps)],
   };
 }
 
 /** The one obstacle that no kind of client implies and only the machine's last boot shows: a 32-bit processor. */
-function lastObstacle(steps: readonly TimelineStep[]): readonly Obstacle[] {
+function lastObstacle(steps: readonly TimelineStep[]): readonly string[] {
   const configured = steps.findLast(
     ({ event }) => 'purpose' in event && event.purpose !== undefined && event.purpose !== 'chain',
   );
   const purpose = configured !== undefined && 'purpose' in configured.event ? configured.event.purpose : undefined;
-  return purpose === 'no-environment' ? [{ kind: 'last-boot', purpose }] : [];
+  return purpose === 'no-environment' ? [`at its last boot: ${PURPOSE_PROBLEMS[purpose] ?? purpose}`] : [];
 }
 
-/** Joins boots in one network that are the same for different clients. */
 function joinEqual(boots: readonly ForeseenBoot[]): readonly ForeseenBoot[] {
   const joined = Map.groupBy(boots, ({ network, lines }) => JSON.stringify([network, lines]));
   return [...joined.values()].flatMap((same) => {
     const [first] = same;
-    return first === undefined ? [] : [{ ...first, title: titlesText(same.map(({ title }) => title)) }];
+    return first === undefined ? [] : [{ ...first, title: same.map(({ title }) => title).join(' or as ') }];
   });
 }
 
-function obstaclesOf({ journal, interfaces }: WhySources): readonly Obstacle[] {
+function obstaclesOf({ journal, interfaces }: WhySources): readonly string[] {
   const status = journal();
   const waiting = interfaces()
     .filter(({ serving }) => !serving)
-    .map(({ name, waits }): Obstacle => ({ kind: 'interface-unserved', interface: name, note: waits }));
-  return status?.available === false ? [{ kind: 'leases-unwritable', reason: status.reason }, ...waiting] : waiting;
+    .map(({ name, waits }) => `${name} is not served: ${waits === undefined ? 'unknown' : noteText(waits)}`);
+  const leases = `leases cannot be written (${status?.reason ?? 'unknown'}): none is granted until they can be`;
+  return status?.available === false ? [leases, ...waiting] : waiting;
 }

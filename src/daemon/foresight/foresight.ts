@@ -6,18 +6,21 @@
 // 1. Each line says what the machine would get and why; an obstacle also names its remedy.
 // 2. Files on another server are not checked, and the line says so.
 
-import { findArchitecture } from '../../boot/architectures.ts';
+import { archFlag, type Cpu, findArchitecture, isBuiltFor } from '../../boot/architectures.ts';
 import type { AssetContext } from '../../boot/asset.ts';
 import { resolveBootAsset } from '../../boot/asset.ts';
+import { homeText, PURPOSE_SENTENCES, planText } from '../../boot/boot-words.ts';
 import { decideStep } from '../../boot/decision.ts';
 import { findEndpointFor, findHttpBootEndpoint, formatBaseUrl } from '../../boot/endpoint.ts';
 import { formatConfigPath } from '../../boot/paths.ts';
 import type { Instant } from '../../clock.ts';
 import { isBuiltInLoader } from '../../config/absent-loaders.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
+import { counted } from '../../counted.ts';
 import { decide } from '../../dhcp/answers/decide.ts';
 import type { DhcpState } from '../../dhcp/answers/inquiry.ts';
 import type { DhcpEvent } from '../../dhcp/events/events.ts';
+import { ALLOCATION_REASONS, dhcpReason, doubtText } from '../../dhcp/events/sentences.ts';
 import { findReservation } from '../../dhcp/leases/allocate.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { ClientCondition } from '../../dhcp/networks/conditions.ts';
@@ -29,8 +32,7 @@ import type { DhcpMessage } from '../../dhcp/wire/message.ts';
 import { findNamedOption } from '../../dhcp/wire/option-table.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { ANY, formatIpv4, formatNetwork, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
-import { type ForeseenCode, type ForeseenParams, foreseenText, networkPlaceText } from '../../region/reports/hints.ts';
-
+import { formatSpan } from '../../quantity.ts';
 import { CLIENT_KINDS, type ClientKind, type ClientName, discover, type ShownSigns } from './clients.ts';
 
 /** The inputs of a prediction. */
@@ -45,9 +47,7 @@ export interface Foresight {
 interface ForesightLine {
   readonly topic: string;
   readonly text: string;
-  /** The remedy; undefined if nothing is wrong. */
   readonly remedy?: string | undefined;
-  /** False if the boot stops here. */
   readonly ok: boolean;
 }
 
@@ -77,7 +77,7 @@ export function foreseeBoot(
   const kind = { ...CLIENT_KINDS[client], ...signs };
   return networksOf(mac, foresight).map((served) => {
     const { name, network, interfaceName } = served.subnet;
-    const place = networkPlaceText(name, formatNetwork(network), interfaceName);
+    const place = `${name}, ${formatNetwork(network)}${interfaceName === undefined ? ', relayed' : ` on ${interfaceName}`}`;
     return {
       client,
       title: kind.title,
@@ -105,6 +105,24 @@ const reservationNeedsMessage = ({ clientId, duid, circuitId, remoteId }: Reserv
 
 const conditionNeedsMessage = ({ hostnames, circuitId, userClass }: ClientCondition): boolean =>
   hostnames !== undefined || circuitId !== undefined || userClass !== undefined;
+
+const fetchLoaders = (cpu: Cpu): string =>
+  isBuiltFor(cpu)
+    ? `\`sudo rackboot images build${archFlag(cpu)}\` puts the loaders there`
+    : 'Rackboot fetches no loaders for 32-bit UEFI; if the processor is 64-bit, put the file there yourself';
+
+/** Why a boot file was chosen. */
+function choiceText(event: DhcpEvent): string {
+  if (event.fileServer !== undefined) return ', set by configured options';
+  const why = planText(event);
+  return why === '' ? '' : ` (${why})`;
+}
+
+/** Divides a sentence that ends with its remedy, after a semicolon. */
+function divided(sentence: string): readonly [problem: string, remedy: string] {
+  const [problem = '', remedy = ''] = sentence.split('; ');
+  return [problem, remedy];
+}
 
 class Explanation {
   readonly #mac: MacAddress;
@@ -142,15 +160,12 @@ class Explanation {
     return this.#lines;
   }
 
-  /** Adds a line: an obstacle if its code has a remedy. */
-  #add<C extends ForeseenCode>(topic: string, code: C, params: ForeseenParams[C]): void {
-    const { text, remedy } = foreseenText(code, params);
-    this.#lines.push({ topic, text, ...(remedy === undefined ? { ok: true } : { remedy, ok: false }) });
+  #add(topic: string, text: string): void {
+    this.#lines.push({ topic, text, ok: true });
   }
 
-  /** Adds a line with this text. */
-  #addText(topic: string, text: string): void {
-    this.#lines.push({ topic, text, ok: true });
+  #stop(topic: string, text: string, remedy: string): void {
+    this.#lines.push({ topic, text, remedy, ok: false });
   }
 
   /** The rack's address given to the machine; behind a relay, the first address of the rack. */
@@ -170,24 +185,29 @@ class Explanation {
     const { event } = decision;
     if (decision.kind !== 'reply' || event === undefined) {
       const reason = decision.kind === 'pass' ? decision.reason : event?.reason;
-      this.#add('address', 'address-refused', { reason, classes: event?.classes });
+      const [problem, remedy] = divided(dhcpReason(reason));
+      this.#stop(
+        'address',
+        `none: ${problem}${event?.classes === undefined ? '' : `: ${event.classes}`}`,
+        remedy === '' ? 'look up this reason in docs/reference/events.md' : remedy,
+      );
       return undefined;
     }
-    if (event.contradiction !== undefined) this.#add('note', 'doubt', event);
-    if (event.classes !== undefined) this.#addText('classes', event.classes);
+    const { address, source, leaseSeconds, contradiction, client, architecture } = event;
+    if (contradiction !== undefined) this.#add('note', doubtText({ contradiction, client, architecture }));
+    if (event.classes !== undefined) this.#add('classes', event.classes);
     if (event.proxied === true) {
-      this.#add('address', 'address-elsewhere', {});
+      this.#add('address', 'from another DHCP server: this network is in proxy mode');
       return event;
     }
-    const { address, source, leaseSeconds } = event;
-    const given = address === undefined ? undefined : formatIpv4(address);
-    this.#add('address', 'address', { address: given, source, leaseSeconds });
+    const why = source === undefined ? '' : ` (${ALLOCATION_REASONS[source]})`;
+    const term = leaseSeconds === undefined ? '' : ` for ${formatSpan(leaseSeconds * 1000)}`;
+    this.#add('address', `${address === undefined ? '' : formatIpv4(address)}${why}${term}`);
     this.#options(decision.message);
     if (this.#shown === undefined) this.#unseen();
     return event;
   }
 
-  /** Adds a line if this is not the machine's home network. */
   #home(): void {
     const machine = this.#machine;
     const { config } = this.#foresight;
@@ -195,8 +215,10 @@ class Explanation {
     const away = machine && awayFrom(machine, network.address, config.dhcp);
     if (machine === undefined || away === undefined || machine.statusName === 'New') return;
     const { hostname, bootToken } = machine;
-    const code = bootToken === undefined ? 'home-work' : 'home-token';
-    this.#add('home', code, { network: name, away, hostname, rack: config.name });
+    const where = `this network is ${name}, its home is ${homeText(away)}`;
+    const move = `if it was moved, run: rackboot machines move ${hostname} ${config.name} --network ${name}`;
+    if (bootToken === undefined) this.#add('home', `${where}: new work must start there; ${move}`);
+    else this.#stop('home', `${where}: it gets no boot token here`, move);
   }
 
   /**
@@ -205,11 +227,13 @@ class Explanation {
    */
   #unseen(): void {
     const { reservations, classes = [] } = this.#served.subnet;
-    const unseen = {
-      reservation: reservations.some(reservationNeedsMessage),
-      class: classes.some(({ when }) => conditionNeedsMessage(when)),
-    };
-    if (unseen.reservation || unseen.class) this.#add('not known', 'unseen', unseen);
+    const unseen = [
+      ...(reservations.some(reservationNeedsMessage) ? ['a reservation by client_id, duid or port'] : []),
+      ...(classes.some(({ when }) => conditionNeedsMessage(when))
+        ? ['a class by its hostname, port or user class']
+        : []),
+    ];
+    if (unseen.length > 0) this.#add('not known', `before its first lease: whether it has ${unseen.join(' or ')}`);
   }
 
   /** Names the configured options that apply to it. The DISCOVER requests none, so all of them are named. */
@@ -217,7 +241,7 @@ class Explanation {
     const ofClasses = (this.#served.subnet.classes ?? []).map((one) => one.options);
     const codes = codesFrom([this.#reservation?.options, ...ofClasses, this.#served.subnet.options], options);
     const named = codes.map((code) => `${code} ${findNamedOption(code)?.name ?? ''}`.trim());
-    if (named.length > 0) this.#add('options', 'options', { options: named });
+    if (named.length > 0) this.#add('options', `${named.join(', ')} (if requested or forced)`);
   }
 
   /** @returns false when the boot cannot continue */
@@ -225,41 +249,45 @@ class Explanation {
     const { file, fileServer } = event;
     const { config, assets } = this.#foresight;
     if (file === undefined) {
-      const isNeeded = event.client !== 'u-boot';
-      if (isNeeded) this.#noLoader(local);
-      else this.#add('loader', 'no-loader-needed', { architecture: this.#client.code });
-      return !isNeeded;
+      if (event.client !== 'u-boot') {
+        this.#noLoader(local);
+        return false;
+      }
+      const asks = 'so it asks for pxelinux.cfg/… itself (pxe get)';
+      this.#add('loader', `none is set in boot.loaders as ${this.#client.code}: FILE, ${asks}`);
+      return true;
     }
     const isElsewhere = fileServer !== undefined && fileServer !== formatIpv4(local) && !file.includes('://');
     if (isElsewhere) {
-      this.#add('loader', 'loader-configured', { file, server: fileServer });
+      this.#add('loader', `${file} by TFTP from ${fileServer}, set by configured options; not checked there`);
       return true;
     }
     const name = this.#nameInTree(file, local);
-    const boot = { event };
+    const why = choiceText(event);
     if (name === undefined) {
-      this.#add('loader', 'loader-elsewhere', boot);
+      this.#add('loader', `${file}${why}; on another server, not checked`);
       return true;
     }
     const byTftp = !file.includes('://');
     if (byTftp && !config.tftp.listen.includes(local)) {
-      this.#add('loader', 'loader-unserved', { ...boot, local: formatIpv4(local) });
+      this.#stop('loader', `${file}${why}: TFTP does not listen on ${formatIpv4(local)}`, 'add it to tftp.listen');
       return false;
     }
     const asset = resolveBootAsset({ path: name, peer: ANY, local }, assets);
     if (asset.kind === 'file' && !assets.hasFile(asset.path)) {
       const { code, cpu } = this.#client;
       const isOurs = isBuiltInLoader(name) || findArchitecture(code)?.loader === name;
-      this.#add('loader', 'loader-absent', { ...boot, cpu: isOurs ? cpu : undefined });
+      this.#stop('loader', `${file}${why}: it is not in the boot tree`, isOurs ? fetchLoaders(cpu) : 'put it there');
       return false;
     }
-    const from = byTftp ? formatIpv4(local) : undefined;
-    this.#add('loader', 'loader', { ...boot, local: from, isInTree: asset.kind === 'file' });
+    const from = byTftp ? ` by TFTP from ${formatIpv4(local)}` : '';
+    this.#add('loader', `${file}${from}${why}${asset.kind === 'file' ? '; it is in the boot tree' : ''}`);
     const architecture = findArchitecture(this.#client.code);
-    if (architecture?.remark !== undefined && architecture.loader === name) this.#addText('note', architecture.remark);
+    if (architecture?.remark !== undefined && architecture.loader === name) this.#add('note', architecture.remark);
     const companion = COMPANIONS[name];
     if (companion !== undefined && !assets.hasFile(companion)) {
-      this.#add('loader', 'companion-absent', { file: name, companion, cpu: this.#client.cpu });
+      const text = `${name} needs ${companion} next to it, which is not in the boot tree`;
+      this.#stop('loader', text, fetchLoaders(this.#client.cpu));
     }
     return true;
   }
@@ -267,9 +295,14 @@ class Explanation {
   #noLoader(local: Ipv4): void {
     const { code, vendorClass } = this.#client;
     const byHttp = vendorClass.startsWith('HTTPClient');
-    if (byHttp && findEndpointFor(this.#foresight.config.boot.http, local) === undefined)
-      this.#add('loader', 'no-http', {});
-    else this.#add('loader', 'no-loader', { architecture: code });
+    if (byHttp && findEndpointFor(this.#foresight.config.boot.http, local) === undefined) {
+      this.#stop('loader', 'none: it boots by HTTP, and boot.http.listen has no address here', 'add one');
+      return;
+    }
+    const remark = findArchitecture(code)?.remark;
+    const [problem, remedy] =
+      remark === undefined ? [`none for architecture ${code}`, 'set one in boot.loaders'] : divided(`none: ${remark}`);
+    this.#stop('loader', problem, `${remedy} as ${code}: FILE`);
   }
 
   #nameInTree(file: string, local: Ipv4): string | undefined {
@@ -291,17 +324,20 @@ class Explanation {
     );
     if (path === undefined) return;
     if (assets.hasFile(path)) {
-      this.#add('configuration', 'configuration-in-tree', { path });
+      this.#add('configuration', `${path}: the file of that name in the boot tree overrides the region`);
       return;
     }
     const asset = resolveBootAsset({ path, peer: address, local }, assets);
     const purpose = asset.kind === 'rendered' ? asset.purpose : asset.kind;
-    this.#add('configuration', 'configuration', { path, purpose, machine: this.#machine });
-    if (purpose === 'enlist' && this.#machine === undefined) this.#enlistment();
+    const machine = this.#machine;
+    const because =
+      machine === undefined ? 'the region does not know it' : `${machine.hostname} is ${machine.statusName}`;
+    this.#add('configuration', `${path}: told ${PURPOSE_SENTENCES[purpose] ?? purpose}, because ${because}`);
+    if (purpose === 'enlist' && machine === undefined) this.#enlistment();
     const endpoint = findEndpointFor(config.boot.http, local);
     const { step } = decideStep(
       {
-        machine: this.#machine,
+        machine,
         architecture: cpu,
         subarchitecture: undefined,
         baseUrl: endpoint === undefined ? undefined : formatBaseUrl(endpoint),
@@ -309,13 +345,13 @@ class Explanation {
       assets,
     );
     if (step.kind === 'kernel') {
-      this.#add('kernel', 'in-tree', { path: step.image.kernel });
-      this.#add('initrd', 'in-tree', { path: step.image.initrd });
-      this.#addText('arguments', step.words.join(' '));
+      this.#add('kernel', `${step.image.kernel}, in the boot tree`);
+      this.#add('initrd', `${step.image.initrd}, in the boot tree`);
+      this.#add('arguments', step.words.join(' '));
     } else if (step.kind === 'explain') {
       const [text = '', remedy = ''] = step.lines.map((line) => line.replace(/\.$/, ''));
-      this.#lines.push({ topic: 'kernel', text, remedy, ok: false });
-    } else this.#add('then', step.kind === 'local' ? 'boots-disk' : 'powers-off', {});
+      this.#stop('kernel', text, remedy);
+    } else this.#add('then', step.kind === 'local' ? 'it boots its own disk' : 'it powers off');
   }
 
   /** Adds an obstacle if the region may refuse the machine's report. The limit of a remote region is not known here. */
@@ -324,13 +360,18 @@ class Explanation {
     const fresh = dhcp.machines.all.filter(({ statusName }) => statusName === 'New').length;
     const { newMachinesMax } = config.region;
     if (config.uplink.mode !== 'embedded' || fresh < newMachinesMax) return;
-    this.#add('enlistment', 'newcomers-limit', { count: fresh, max: newMachinesMax });
+    this.#stop(
+      'enlistment',
+      `its report may be refused: ${counted(fresh, 'machine is', 'machines are')} New, and the limit is ${newMachinesMax}`,
+      'accept or delete some, or raise region.new_machines_max',
+    );
   }
 
   #name(): void {
     const { subnet } = this.#served;
     const hostname = this.#machine?.hostname ?? this.#reservation?.hostname;
     const domain = this.#machine?.domain ?? subnet.domain;
-    this.#add('name', 'name', { hostname, domain });
+    const full = `${hostname}${domain === '' ? '' : `.${domain}`}`;
+    this.#add('name', hostname === undefined ? `the name it reports, under ${domain}` : full);
   }
 }

@@ -3,17 +3,15 @@
 // 1. A refusal counts only if it is newer than every offer and lease.
 
 import type { Instant } from '../../clock.ts';
+import { dhcpReason } from '../../dhcp/events/sentences.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
-import { dhcpReason } from '../../region/reports/dhcp.ts';
-import { lastRefusalText } from '../../region/reports/service.ts';
+import { formatSpan } from '../../quantity.ts';
 
 /** The last refusal of a machine's request for an address. */
 export interface LastRefusal {
-  /** When and why, with the hostname and port that the machine's message named. */
   readonly text: string;
-  /** The reason in a sentence, with its remedy. */
   readonly remedy: string;
 }
 
@@ -26,8 +24,13 @@ export function findLastRefusal(
   const last = steps.findLast(({ event: { kind } }) => isAnswer(kind) || isRefusal(kind));
   if (last === undefined || !isRefusal(last.event.kind) || !isDhcpEvent(last.event)) return undefined;
   if (leases.some(({ grantedAt }) => grantedAt > last.lastAt)) return undefined;
-  const text = lastRefusalText({ ...last.event, agoMs: now - last.lastAt });
-  return { text, remedy: dhcpReason(last.event.reason) };
+  const { reason, classes, hostname, circuitId, remoteId } = last.event;
+  const who = hostname === undefined ? '' : `, as ${hostname}`;
+  const at = circuitId === undefined ? '' : `, at port ${circuitId}`;
+  const behind = remoteId === undefined ? '' : `, behind ${remoteId}`;
+  const why = `${reason ?? 'no reason was given'}${classes === undefined ? '' : ` (${classes})`}`;
+  const text = `was refused ${formatSpan(now - last.lastAt)} ago: ${why}${who}${at}${behind}`;
+  return { text, remedy: dhcpReason(reason) };
 }
 
 const isAnswer = (kind: string): boolean => kind === 'dhcp.offer' || kind === 'dhcp.ack';

@@ -18,7 +18,7 @@ import type { Publish, RackEvent } from '../../event.ts';
 import { FairSampler } from '../../fair-sampler.ts';
 import type { MacAddress } from '../../net/address.ts';
 import { EventSampler, type Rate } from '../../rate-limit.ts';
-import { EVENT_KINDS } from '../rack/event-kinds.ts';
+import { EVENT_KINDS } from '../../region/reports/reported.ts';
 
 /** Events of one host and kind that are published singly. */
 export const HOST_RATE: Rate = { perSecond: 1, burst: 2000 };
@@ -26,11 +26,8 @@ export const HOST_RATE: Rate = { perSecond: 1, burst: 2000 };
 export const HOSTS_RATE: Rate = { perSecond: 50, burst: 20_000 };
 const RATES = { ofKey: HOST_RATE, together: HOSTS_RATE };
 
-/** The rooms whose events hosts cause. */
 const ROOMS = /^(?:boot|dhcp|dns|http|net|tftp)\./;
-/** Events of these rooms that a person causes. */
 const CAUSED_BY_PERSON: ReadonlySet<string> = new Set(['dhcp.cleared', 'dhcp.ended', 'dhcp.imported']);
-/** The kinds of events that hosts cause, numbered. */
 const KINDS: ReadonlyMap<string, number> = new Map(
   [...EVENT_KINDS.keys()]
     .filter((kind) => ROOMS.test(kind) && !CAUSED_BY_PERSON.has(kind))
@@ -57,7 +54,6 @@ export class HostEvents {
     return this.#withheld;
   }
 
-  /** The event to publish; `undefined` if it is withheld. */
   take(event: RackEvent): RackEvent | undefined {
     const kind = KINDS.get(event.kind);
     if (kind === undefined) return event;

@@ -12,7 +12,6 @@ import { judgeReadiness } from '../rack/readiness.ts';
 import { renderMetrics } from './metrics.ts';
 import { ProcessInstruments } from './process-instruments.ts';
 
-/** The observed parts; undefined until they are open. */
 interface InstrumentParts {
   readonly clock: Clock;
   readonly version: string;
@@ -23,7 +22,6 @@ interface InstrumentParts {
   readonly rack: () => Rack | undefined;
   readonly journal: () => LeaseJournalStatus | undefined;
   readonly uplink: () => UplinkStatus | undefined;
-  /** How many events of hosts were withheld. */
   readonly withheld: () => number;
 }
 

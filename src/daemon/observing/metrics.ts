@@ -18,10 +18,8 @@ import type { Rack } from '../rack/rack.ts';
 import { addProcess, type ProcessFacts } from './process-metrics.ts';
 import { addEvents, addRegion } from './shared-metrics.ts';
 
-/** Leases examined in one turn of the event loop. */
 const LEASES_PER_TURN_MAX = 4096;
 
-/** The sources of the numbers; undefined until they are open. */
 interface MetricsSources extends ProcessFacts {
   readonly rack: () => Rack | undefined;
   readonly subnets: () => readonly DhcpSubnet[];

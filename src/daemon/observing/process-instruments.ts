@@ -7,7 +7,7 @@ import type { EventStream } from '../../observe/event-stream.ts';
 import { InstrumentServer, type Readiness } from '../../observe/instrument-server.ts';
 import { LoopLag } from '../../observe/loop-lag.ts';
 import { RegionCounters, regionCounterMemory } from '../../region/http/counters.ts';
-import type { DaemonEvent } from '../rack/events.ts';
+import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 
 /** The measurements of every process. */
 export interface Measured {
@@ -18,7 +18,6 @@ export interface Measured {
 interface InstrumentOptions {
   readonly clock: Clock;
   readonly stream: EventStream;
-  /** Renders a scrape. */
   readonly metrics: (measured: Measured) => Promise<string>;
   readonly readiness: () => Readiness | Promise<Readiness>;
 }
@@ -50,7 +49,6 @@ export class ProcessInstruments {
     return this.#server.configure(metrics.listen);
   }
 
-  /** Why configured addresses are not open, each with the remedy. */
   get problems(): readonly string[] {
     return this.#server.problems;
   }

@@ -6,7 +6,7 @@
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import type { HostMoment } from '../../dhcp/leases/lease-clock.ts';
 import type { Publish } from '../../event.ts';
-import type { DaemonEvent } from './events.ts';
+import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 
 const STEP_MS_MIN = 1000;
 const LOOK_MS = 1000;

@@ -55,7 +55,6 @@ export const describeHost = (host: readonly HostInterface[]): readonly HostAddre
     )
     .slice(0, HOST_ADDRESSES_MAX);
 
-/** The first other server seen on the wire of a network. */
 function foreignOf(subnet: DhcpSubnet | undefined, foreign: readonly ForeignServer[]) {
   const place = subnet === undefined ? undefined : sharedNetworkKey(subnet);
   const seen = foreign.find((server) => server.place === place);

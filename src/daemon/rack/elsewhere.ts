@@ -21,9 +21,7 @@ export const SILENT_MS = 24 * 3600 * 1000;
 
 interface ElsewhereParts {
   readonly clock: Clock;
-  /** The host last seen with an address; undefined if none was. */
   readonly findNeighbour: (address: Ipv4) => { readonly mac: MacAddress; readonly lastSeen: Instant } | undefined;
-  /** Called when a machine no longer has an address. */
   readonly onGone: (address: Ipv4) => void;
 }
 
@@ -47,12 +45,10 @@ export class Elsewhere {
     }
   }
 
-  /** True for an address of a network in proxy mode. */
   isElsewhere(address: Ipv4): boolean {
     return this.#networks.some((network) => networkContains(network, address));
   }
 
-  /** Records that a machine requests an address of another server. */
   claim({ mac, address, at }: AddressClaim): void {
     this.#forgetSilent(at);
     const before = this.#seen.claim(mac, address, at);
@@ -82,7 +78,6 @@ export class Elsewhere {
     }
   }
 
-  /** The machine's most recent address; undefined if none was seen. */
   addressOf(mac: MacAddress): Ipv4 | undefined {
     return this.#seen.addressOf(mac);
   }

@@ -6,8 +6,8 @@ import type { LocalInterface } from '../../dhcp/networks/subnet.ts';
 import type { Publish } from '../../event.ts';
 import { formatIpv4, formatNetwork, type Ipv4, isLoopback } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
+import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { noteText, type RackNote } from '../../region/reports/notes.ts';
-import type { DaemonEvent } from './events.ts';
 
 export interface InterfaceState {
   readonly name: string;
@@ -17,7 +17,6 @@ export interface InterfaceState {
   /** The part of DHCP there: it gives addresses, only boot information, or nothing (management 0). */
   readonly mode: 'server' | 'proxy' | 'none';
   readonly serving: boolean;
-  /** Why it is not served; empty if it is. */
   readonly reason: string;
   /** The reason as a note with its code; undefined if it is served. */
   readonly waits?: RackNote | undefined;

@@ -21,9 +21,7 @@ interface LeaseCommandParts {
   readonly table: Pick<LeaseTable, 'find'>;
   readonly journal: Pick<SettledJournal, 'settled'>;
   readonly dhcp: Pick<DhcpServer, 'adopt' | 'state'>;
-  /** The configuration in force. */
   readonly config: () => DhcpConfig;
-  /** True once the rack is stopping. */
   readonly isDraining: () => boolean;
   /** Called with imported leases once they are on disk. */
   readonly onImported?: ((leases: readonly Lease[]) => void) | undefined;

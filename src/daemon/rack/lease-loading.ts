@@ -15,6 +15,7 @@ import { isActive, LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { NOBODY, setAside } from '../../dhcp/leases/set-aside.ts';
 import { EXPIRED_PER_TURN_MAX } from '../../dhcp/responder.ts';
 import type { Publish } from '../../event.ts';
+import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
 import type { LeaseDamage } from '../../store/leases/damaged-row.ts';
 import { readHostMoment } from '../../store/leases/host-clocks.ts';
@@ -22,33 +23,27 @@ import { isPutBack, LeaseMark, leasesRestored, readLeaseMark } from '../../store
 import { leasesEmptied } from '../../store/leases/lost-leases.ts';
 import { ReportedEnds, readReportedEnds } from '../../store/leases/reported-ends.ts';
 import type { LeaseFileContents } from '../../store/leases/stored-leases.ts';
-import type { DaemonEvent } from './events.ts';
 
 /** The precision of comparing two stored moments, in milliseconds: uptimes count in hundredths of a second. */
 const SAME_MS = 50;
 /** The pause between two portions of reports, so that consumers can read each. */
 const REPORT_PAUSE_MS = 20;
 
-/** Where the stored leases are, and the callback for problems. */
 interface LeaseLoading {
   readonly stateDir: string;
   readonly clock: Clock;
   readonly onProblem: (note: RackNote) => void;
   readonly publish: Publish;
-  /** The last sequence of leases.db on disk. */
   readonly sequence: () => number;
   /** True if the loss of all leases has been reported already. */
   readonly isLossReported?: boolean | undefined;
 }
 
-/** The leases at startup. */
 interface LoadedLeases {
   readonly table: LeaseTable;
   readonly moment: HostMoment;
   readonly ends: LeaseEnds;
-  /** The notes for `rackboot status`. */
   readonly notes: readonly RackNote[];
-  /** Writes what the next start needs. */
   readonly close: () => Promise<void>;
 }
 
@@ -118,7 +113,6 @@ class LeaseEnds {
     if (this.#isAllReported) this.#reportedEnds.note(until);
   };
 
-  /** Starts reporting the leases that expired while no rack ran. */
   reportMissed(dhcp: { reportEnded(leases: readonly Lease[]): void; readonly endsReported: boolean }): void {
     if (this.#closed) return;
     dhcp.reportEnded(this.#missed.slice(0, EXPIRED_PER_TURN_MAX));

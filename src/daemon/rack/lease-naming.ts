@@ -67,7 +67,6 @@ export class LeaseNaming {
     await this.#nameInTurns(this.#changes);
   }
 
-  /** Names a bound, running lease. */
   lease(lease: Lease): void {
     if (this.#config === undefined) return;
     // A lease that loses the name must give it up before this one takes it.
@@ -98,7 +97,6 @@ export class LeaseNaming {
     return (machine) => isAmongHome(this.#leases.of(new Set(machine.macs)), machine, config);
   }
 
-  /** Replaces the machines. */
   setMachines(machines: MachineDirectory): void {
     const [before, config] = [this.#machines, this.#config];
     this.#machines = machines;
@@ -148,7 +146,6 @@ export class LeaseNaming {
 const byName = (one: Lease, other: Lease): number =>
   (one.namedAt ?? one.grantedAt) - (other.namedAt ?? other.grantedAt) || one.address - other.address;
 
-/** The parts of a configuration that determine the names of leases. */
 const namingOf = ({ clusterInterfaces, dhcp, region }: RackConfig): unknown => [
   region.domain,
   clusterInterfaces.map(({ management, network }) => [management, network]),

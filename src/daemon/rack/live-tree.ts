@@ -22,8 +22,8 @@ import { BootTree, type TreeRoot } from '../../files/file-tree.ts';
 import type { FileTree, OpenedFile } from '../../files/opened-file.ts';
 import { isOwnershipError, ownershipRemedy } from '../../files/ownership.ts';
 import { TREE_DEPTH_MAX } from '../../files/tree-index.ts';
+import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { spoken } from '../../region/reports/notes.ts';
-import type { DaemonEvent } from './events.ts';
 import { type TreeWatch, watchTree } from './tree-watch.ts';
 
 /**
@@ -47,7 +47,6 @@ interface LiveTreeOptions {
 
 /** Why the contents of the tree are unknown or outdated. */
 interface TreeProblem {
-  /** Names the tree and the remedy. */
   readonly reason: string;
   readonly since: Instant;
 }
@@ -59,14 +58,12 @@ export class LiveTree implements FileTree {
   #following = false;
   #closed = false;
   #watch: TreeWatch | undefined;
-  /** The tree that `#watch` watches. */
   #watched: TreeRoot | undefined;
   /** A watch failed: the host allows no more watches. */
   #unwatchable = false;
   #timer: Timer | undefined;
   #scanning: Promise<void> | undefined;
   #scanAgain = false;
-  /** The duration of the last scan. */
   #scanMs = 0;
 
   private constructor(tree: BootTree, options: LiveTreeOptions) {
@@ -106,7 +103,6 @@ export class LiveTree implements FileTree {
     return this.#tree.counters();
   }
 
-  /** Starts following changes of the tree. */
   watch(): void {
     this.#following = true;
     this.#follow();
@@ -146,7 +142,6 @@ export class LiveTree implements FileTree {
     this.#tree.close();
   }
 
-  /** Continues waiting for a tree that was not read in time. */
   #wait(): void {
     const late = `was not read within ${FIRST_LOOK_MS_MAX / 1000} s and is still being read: check its disk`;
     this.#settle(errorText(new RackError('tree-unreadable', `boot.tree ${this.directory} ${late}`)));
@@ -191,7 +186,6 @@ export class LiveTree implements FileTree {
     if (tree === this.#tree && !this.#closed) this.#settle(reason);
   }
 
-  /** Records the result of a scan. @param reason undefined if it succeeded */
   #settle(reason: string | undefined): void {
     const at = this.#options.clock.now();
     const before = this.#problem;

@@ -9,7 +9,6 @@ import type { RackEvent } from '../../event.ts';
 import type { HttpEvent, HttpEventKind } from '../../http/events.ts';
 import type { TftpEventKind } from '../../tftp/events.ts';
 
-/** Events of a machine that got a file or its configuration. */
 const LOADED: ReadonlySet<string> = new Set<TftpEventKind | HttpEventKind>([
   'tftp.sent',
   'http.file-sent',
@@ -50,7 +49,6 @@ export class Loading extends LoadingLeases {
 
 const isOfRegion = (event: RackEvent): event is HttpEvent => OF_REGION.has(event.kind);
 
-/** True for a successful exchange between the region and a booting or working machine. */
 function isOfBoot(event: RackEvent): boolean {
   if (!isOfRegion(event)) return false;
   const { kind, file = '', status = 0 } = event;

@@ -5,14 +5,12 @@
 import type { Instant } from '../../clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
-import type { DaemonEvent } from './events.ts';
+import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 
-/** The most changes of one desired state that are reported. */
 const CHANGES_REPORTED_MAX = 64;
 
 const nameOf = ({ hostname, domain }: RackMachine): string => (domain === '' ? hostname : `${hostname}.${domain}`);
 
-/** The facts of which a change is reported. */
 const factsOf = (machine: RackMachine) =>
   ({ name: nameOf(machine), status: machine.statusName, purpose: machine.purpose }) as const;
 

@@ -71,7 +71,6 @@ const leasedAtHome =
       config,
     );
 
-/** The DNS name of a lease's address. */
 function nameOfLease(
   lease: Lease,
   machines: MachineDirectory,
@@ -107,7 +106,6 @@ export function nameReservations(names: Names, config: RackConfig, reserved: rea
   names.setReservations([...configured, ...given]);
 }
 
-/** The reserved addresses that have a name, by that name. */
 function namedHosts(reserved: readonly ReservedHost[]): ReadonlyMap<string, ReservedHost> {
   return new Map(
     reserved.flatMap((one) =>

@@ -29,9 +29,9 @@ import { BOOTING_STRANGERS_RATE } from '../../net/watch/solicitation-gate.ts';
 import type { Wire } from '../../net/watch/wire.ts';
 import { EventSampler, type Rate, RateLimit } from '../../rate-limit.ts';
 import type { NetworkScan, ScanOutcome } from '../../region/records/network-scan.ts';
+import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { OwnAddresses } from './own-addresses.ts';
-import type { NetEvent } from './wire-events.ts';
 
 /** The rate of events: as many as a person can read when two hosts keep taking turns at one address. */
 export const REPORT_RATE: Rate = { perSecond: 1, burst: 50 };
@@ -49,7 +49,6 @@ interface ScannedAddress {
   readonly interfaceName: string;
 }
 
-/** The running scan. */
 interface RunningScan {
   readonly addresses: Iterator<ScannedAddress>;
   readonly atOnce: number;
@@ -224,16 +223,19 @@ export class Neighbourhood {
     const kind = code === '' ? 'net.router-answered' : 'net.router-answer-failed';
     const sample = this.#sampler.take(kind, now);
     if (sample === undefined) return;
-    const reason = code === '' ? undefined : code;
-    this.#publish({ kind, at: now, mac, interface: interfaceName, reason, ...sample });
+    const about = { at: now, mac, interface: interfaceName, ...sample };
+    this.#publish(
+      code === ''
+        ? { kind: 'net.router-answered', ...about }
+        : { kind: 'net.router-answer-failed', ...about, reason: code },
+    );
   }
 
-  #publish(event: NetEvent): void {
+  #publish(event: DaemonEvent): void {
     this.#parts.publish(event);
   }
 }
 
-/** The part of a configuration that a scan depends on. */
 const scannedKey = (clusterInterfaces: readonly ClusterInterface[]): string =>
   clusterInterfaces
     .map(({ interfaceName, management, network }) => `${interfaceName} ${management} ${formatNetwork(network)}`)
@@ -245,7 +247,6 @@ const isScanned = (network: Ipv4Network, served: ClusterInterface): boolean =>
   networkContains(served.network, network.address) &&
   broadcastOf(network) - network.address - 1 <= SCANNED_MAX;
 
-/** The addresses of hosts in these networks, without the rack's own. */
 function* addressesIn(
   targets: readonly { readonly network: Ipv4Network; readonly interfaceName: string; readonly ip: Ipv4 | undefined }[],
 ): Generator<ScannedAddress, undefined> {

@@ -16,8 +16,8 @@ import { formatIpv4, formatMac, type Ipv4, isLoopback, type MacAddress } from '.
 import type { Sighting } from '../../net/watch/neighbours.ts';
 import type { Wire } from '../../net/watch/wire.ts';
 import { EventSampler, type Rate } from '../../rate-limit.ts';
+import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
-import type { NetEvent } from './wire-events.ts';
 
 /** How often the rack probes its own addresses, in milliseconds. */
 export const LOOK_MS = 60_000;
@@ -44,7 +44,7 @@ interface User extends OwnAddress {
 interface OwnAddressParts {
   readonly clock: Clock;
   readonly wire: Pick<Wire, 'canProbe' | 'findUser'>;
-  readonly publish: (event: NetEvent) => void;
+  readonly publish: (event: DaemonEvent) => void;
 }
 
 /** The addresses of this rack, and the other hosts that use them. */

@@ -60,9 +60,7 @@ interface RackParts {
   readonly tree: FileTree & Pick<LiveTree, 'hasFile'> & Partial<Pick<LiveTree, 'realOf' | 'problem' | 'counters'>>;
   readonly publish: Publish;
   readonly passing: RegionPassing;
-  /** Called when the known other DHCP servers change. */
   readonly onForeignChange?: (() => void) | undefined;
-  /** Called when leases of another server were imported. */
   readonly onImported?: ((leases: readonly Lease[]) => void) | undefined;
   /** Called when every lease that expired before `until` has been reported. */
   readonly onEndsReported?: ((until: Instant) => void) | undefined;
@@ -84,7 +82,6 @@ export class Rack {
   /** The commands of an operator that change leases. */
   readonly leaseCommands: LeaseCommands;
   readonly #loops: LoaderLoops;
-  /** Machines with an address of another DHCP server. */
   readonly elsewhere: Elsewhere;
   readonly #naming: LeaseNaming;
   readonly #loading: Loading;
@@ -97,7 +94,6 @@ export class Rack {
   #reserved: readonly ReservedHost[] = [];
   #isOpen = false;
   #machines = new MachineDirectory([]);
-  /** A server waits for an address of this host. */
   #waiting = false;
   #draining = false;
 
@@ -177,17 +173,14 @@ export class Rack {
     return this.#machines;
   }
 
-  /** Notes on settings that open a door to everybody or have no effect, and on other hosts that use this rack's addresses. */
   get notes(): readonly RackNote[] {
     return [...configRemarks(this.#config), ...forgoneNotes(this.http.forgone), ...(this.neighbourhood?.notes ?? [])];
   }
 
-  /** The networks of the configuration. */
   get networks(): readonly DhcpSubnet[] {
     return this.#config.dhcp.subnets;
   }
 
-  /** The networks that DHCP serves now. */
   get served(): readonly ServedSubnet[] {
     return this.dhcp.state().subnets.served;
   }
@@ -202,7 +195,6 @@ export class Rack {
     };
   }
 
-  /** Opens everything. @throws RackError for a failure that no later change of the interfaces can cure */
   async open(host: readonly HostInterface[]): Promise<void> {
     await this.configure(this.#given, host);
   }
@@ -228,7 +220,6 @@ export class Rack {
     if (failed !== undefined) throw failed;
   }
 
-  /** Replaces the host's interfaces after a change. */
   async setInterfaces(host: readonly HostInterface[]): Promise<void> {
     if (this.#draining) return;
     this.#parts.network.interfacesChanged(host);
@@ -266,7 +257,6 @@ export class Rack {
     return this.#config;
   }
 
-  /** Applies the region's desired state. */
   setDesiredState(state: DesiredState): void {
     const { clock, publish } = this.#parts;
     const before = this.#machines;
@@ -285,12 +275,10 @@ export class Rack {
     return this.#parts.table.records();
   }
 
-  /** The lease record of an address. */
   findLease(address: Ipv4): Lease | undefined {
     return this.#parts.table.find(address);
   }
 
-  /** The running leases of these interfaces. */
   leasesOf(macs: ReadonlySet<MacAddress>): readonly Lease[] {
     return this.#parts.table.findRunning(macs, this.#parts.clock.now());
   }

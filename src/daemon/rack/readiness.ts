@@ -9,7 +9,6 @@ import type { HostInterface } from '../../net/host-interface.ts';
 import type { Readiness } from '../../observe/instrument-server.ts';
 import type { UplinkStatus } from '../../uplink/link-status.ts';
 
-/** An address and port of a listener. */
 interface Place {
   readonly address: Ipv4;
   readonly port: number;
@@ -26,11 +25,9 @@ export interface ReadinessFacts {
         readonly tftp: readonly Place[];
         readonly http: readonly Place[];
         readonly dns: readonly Place[];
-        /** The problem of the boot tree; undefined if it has none. */
         readonly treeProblem?: string | undefined;
       }
     | undefined;
-  /** Why leases cannot be written; undefined if they can. */
   readonly journalProblem: string | undefined;
   /** Undefined until the rack has started. */
   readonly region: Pick<UplinkStatus, 'mode' | 'state' | 'damage'> | undefined;

@@ -17,10 +17,10 @@ import { formatMac, type Ipv4 } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { Log } from '../../observe/log.ts';
 import type { RegionConfig } from '../../region/config.ts';
+import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { spoken } from '../../region/reports/notes.ts';
 import type { RackUplink } from '../../uplink/rack-uplink.ts';
 import type { ConfigurationPorts } from './configuration.ts';
-import type { DaemonEvent } from './events.ts';
 import type { LiveTree } from './live-tree.ts';
 import type { Rack } from './rack.ts';
 import { checkNewListeners } from './region-preflight.ts';
@@ -30,7 +30,6 @@ import { leasesLeft } from './region-side.ts';
 const DOOR_MS_MAX = 5000;
 const DOOR_LOOK_MS = 20;
 
-/** The running parts; undefined until they are open. */
 interface RunningParts {
   readonly clock: Clock;
   readonly publish: (event: DaemonEvent) => void;
@@ -40,7 +39,6 @@ interface RunningParts {
   readonly log: Pick<Log, 'moveTo'>;
   readonly uplink: () => RackUplink | undefined;
   readonly regionConfig: (config: RackConfig) => RegionConfig;
-  /** Called when a configuration is in force, for parts that read it themselves. */
   readonly applied: (config: RackConfig) => void;
 }
 
@@ -52,7 +50,7 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
     publish: parts.publish,
     host: parts.host,
     leases: () => runningLeases(parts),
-    async apply(next, before) {
+    async apply({ config: next }, { config: before }) {
       // Refuse now, before any change, what the next start would refuse; a remote region has no listener here.
       if (next.uplink.mode === 'embedded') await checkNewListeners(next.region, before.region);
       try {

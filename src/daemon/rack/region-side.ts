@@ -29,6 +29,7 @@ import { OPERATOR_SOCKET, type RegionConfig } from '../../region/config.ts';
 import { pageUrl } from '../../region/page-url.ts';
 import type { NetworkScan, ScanOutcome } from '../../region/records/network-scan.ts';
 import type { RackDescription } from '../../region/records/rack-description.ts';
+import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { noteText, type RackNote, spoken } from '../../region/reports/notes.ts';
 import { RateLimiter } from '../../region/shares/request-rates.ts';
 import { startRegionThread } from '../../region-thread/worker.ts';
@@ -40,8 +41,6 @@ import { RackUplink } from '../../uplink/rack-uplink.ts';
 import { type RegionKey, readRegionKey } from '../../uplink/region-key.ts';
 import type { Acquaintance } from '../../uplink/stranger-events.ts';
 import type { UplinkThreadData } from '../../uplink/thread-data.ts';
-import { EVENT_KINDS } from './event-kinds.ts';
-import type { DaemonEvent } from './events.ts';
 import type { Rack } from './rack.ts';
 import { checkRegion, doorsOf } from './region-preflight.ts';
 
@@ -74,7 +73,6 @@ interface RegionSideParts {
   readonly describe: (uuid: string) => RackDescription;
   /** The machines whose every lease event is sent to the region. */
   readonly acquaintance: Acquaintance;
-  /** Applies a desired state. */
   readonly apply: (state: DesiredState) => Promise<void>;
   /** Starts a scan of networks for an embedded region. */
   readonly scan: (scan: NetworkScan) => ScanOutcome;
@@ -184,14 +182,12 @@ export class RegionSide {
   get uuid(): string {
     return this.#access?.uuid ?? '';
   }
-  /** Undefined until `gather` was called. */
   get uplink(): RackUplink | undefined {
     return this.#uplink;
   }
   status(): UplinkStatus | undefined {
     return this.#uplink?.status();
   }
-  /** The notes of `rackboot status` and `rackboot doctor` about a running region. */
   get notes(): readonly RackNote[] {
     const damage = this.#uplink?.damage;
     return damage === undefined ? [] : [damage];
@@ -278,7 +274,6 @@ export class RegionSide {
       life: newUuid(),
       clock,
       stream,
-      kinds: EVENT_KINDS,
       acquaintance,
       publish: stream.publish,
       cached: { version, sinceMs: desiredStateTime(config().stateDir) },
@@ -300,7 +295,6 @@ export class RegionSide {
     });
   }
 
-  /** Starts the thread and returns at once. */
   start(): void {
     this.#uplink?.start();
   }

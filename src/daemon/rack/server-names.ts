@@ -31,9 +31,7 @@ type LookUp = (name: string, signal: AbortSignal) => Promise<readonly Ipv4[]>;
 interface ServerNamesParts {
   readonly clock: Clock;
   readonly lookUp: LookUp;
-  /** The names in the configuration in force. */
   readonly names: () => readonly string[];
-  /** Puts the addresses in force. */
   readonly use: (addressesOf: AddressesOf) => Promise<void>;
   readonly report: (note: RackNote) => void;
 }
@@ -50,7 +48,6 @@ export class ServerNames {
     this.#parts = parts;
   }
 
-  /** The names that cannot be looked up at present. */
   get notes(): readonly RackNote[] {
     return [...this.#failed.values()];
   }

@@ -13,7 +13,6 @@ interface LineSources {
   readonly interfaces: readonly InterfaceState[];
   /** Undefined until the link to the region exists. */
   readonly region: UplinkStatus | undefined;
-  /** When the region stopped answering, wall time in milliseconds; undefined if it answers. */
   readonly regionAwaySinceMs: number | undefined;
   readonly journal: { readonly available: boolean; readonly reason: string | undefined };
 }

@@ -20,9 +20,7 @@ const CHANGES_MAX = 5000;
 interface WatchEvents {
   /** Something changed, or may have changed before the watch began. */
   readonly onChange: () => void;
-  /** There were more than CHANGES_MAX changes; the watch has ended. */
   readonly onFlood: () => void;
-  /** The system refused the watch, which has ended. */
   readonly onFailed: (reason: string) => void;
 }
 

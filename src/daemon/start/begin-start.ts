@@ -18,7 +18,6 @@ type Close = () => Promise<void> | void;
 export interface BegunStart extends ReturnType<typeof beginOpening> {
   readonly configuration: Configuration;
   readonly damaged: DamagedLeases;
-  /** Says that the rack's leases are gone; undefined if they are there. */
   readonly lost: RackNote | undefined;
 }
 

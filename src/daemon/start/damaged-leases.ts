@@ -5,10 +5,10 @@
 
 import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
+import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
 import { DAMAGE_REPORTED_MAX, damageNote, type LeaseDamage } from '../../store/leases/damaged-row.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
-import type { DaemonEvent } from '../rack/events.ts';
 
 /** The damaged rows of one run. */
 export class DamagedLeases {
@@ -29,12 +29,10 @@ export class DamagedLeases {
     for (const note of this.#notes.values()) this.#announceOne(note);
   }
 
-  /** The notes for `rackboot status` and `rackboot doctor`. */
   get notes(): readonly RackNote[] {
     return [...this.#notes.values()];
   }
 
-  /** Reports a damaged row. */
   readonly report = (damage: LeaseDamage): void => {
     const note = spoken(damageNote(this.#path, damage));
     if (this.#notes.has(note.text) || this.#notes.size >= DAMAGE_REPORTED_MAX) return;

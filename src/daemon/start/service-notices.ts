@@ -12,8 +12,8 @@
 import { type Clock, type Instant, monotonicMicroseconds, type Timer } from '../../clock.ts';
 import type { Publish } from '../../event.ts';
 import { type NotifySocket, type NotifyTerms, openNotifySocket } from '../../net/linux/notify-socket.ts';
+import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
-import type { DaemonEvent } from '../rack/events.ts';
 import { followStatus, type StatusLineSources } from '../rack/status-line.ts';
 
 /** How often the status line is checked; it is sent when it changed. */
@@ -28,7 +28,6 @@ interface ServiceNoticesParts {
   readonly clock: Clock;
   /** Undefined without a service manager: nothing is sent. */
   readonly terms: NotifyTerms | undefined;
-  /** One line about served and waiting networks. */
   readonly statusLine: () => string;
   /** How long the lease journal's worker has owed an answer, in milliseconds. */
   readonly journalSilentMs: () => number;
@@ -65,7 +64,6 @@ export class ServiceNotices {
     this.#check();
   }
 
-  /** Call when the rack answers requests. */
   ready(): void {
     if (this.#state !== 'starting') return;
     this.#state = 'serving';

@@ -11,7 +11,7 @@ import { counted } from '../../counted.ts';
 import { errorText } from '../../errors.ts';
 import type { Publish } from '../../event.ts';
 import type { EventStream } from '../../observe/event-stream.ts';
-import type { DaemonEvent } from '../rack/events.ts';
+import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import type { Rack } from '../rack/rack.ts';
 import type { ServiceNotices } from './service-notices.ts';
 
@@ -60,7 +60,6 @@ export async function finishWork(
 interface Startable {
   start(): Promise<void>;
   close(): Promise<void>;
-  /** Announces that it answers. */
   announce(startedAt: Instant): void;
 }
 
@@ -76,7 +75,6 @@ export async function startWhole<Process extends Startable>(process: Process, st
   return process;
 }
 
-/** The parts that report the end. */
 interface LastParts {
   readonly logger: Logger;
   readonly notices: ServiceNotices;

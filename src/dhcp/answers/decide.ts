@@ -13,7 +13,8 @@
 
 import type { Instant } from '../../clock.ts';
 import { ANY, type Ipv4, networkContains } from '../../net/address.ts';
-import type { AllocationSource, DhcpEvent } from '../events/events.ts';
+import type { DhcpEvent } from '../events/events.ts';
+import type { AllocationSource } from '../events/fields.ts';
 import {
   type AllocatedAddress,
   type Allocation,

@@ -72,7 +72,7 @@ export type DhcpRefusal =
 
 /**
  * A sentence for each reason, with the remedy if there is one. A NAK carries it to its client (RFC 2132 §9.9), and the English words take
- * it from here (`region/reports/dhcp.ts`).
+ * it from here (`sentences.ts`).
  */
 export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'network-unknown': 'No served network holds the relay, client or selected address; add it to the cluster interfaces.',

@@ -23,7 +23,7 @@ import type { Instant } from '../../clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../../net/address.ts';
-import type { AllocationSource } from '../events/events.ts';
+import type { AllocationSource } from '../events/fields.ts';
 import type { AddressObjection, AllocationRefusal } from '../events/refusals.ts';
 import {
   type ClientIdentity,

@@ -5,6 +5,7 @@
 // 2. A failed write takes back every record that was not yet durable: the listener gets their sequences, and the table rolls them back. The
 //    journal then refuses (`available` is false) until a whole write succeeds again.
 
+import type { JOURNAL_FAULTS } from '../events/sentences.ts';
 import type { Lease } from './lease.ts';
 
 /** How many records may wait for the disk; beyond this `append` refuses. */
@@ -12,7 +13,7 @@ export const JOURNAL_PENDING_MAX = 65_536;
 
 /** Why leases cannot be written. */
 export interface JournalFault {
-  readonly reason: 'write-failed' | 'thread-ended' | 'disk-slow' | 'host-busy' | 'probe-slow';
+  readonly reason: keyof typeof JOURNAL_FAULTS;
   readonly database: string;
   /** How long a write lasts, or lasted. */
   readonly milliseconds?: number;

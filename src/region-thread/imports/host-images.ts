@@ -87,7 +87,6 @@ export class HostImages {
     return new HostImages(parts, `${hostname()}:${tree === undefined ? '' : await idOf(tree)}`);
   }
 
-  /** Looks now, and then at intervals. */
   begin(): void {
     void this.look().finally(() => {
       if (!this.#isClosed) this.#timer = this.#parts.clock.schedule(LOOK_MS, () => this.begin());

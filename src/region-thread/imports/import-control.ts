@@ -41,7 +41,6 @@ interface ImportControlParts {
   readonly onImages?: (() => Promise<void>) | undefined;
   /** Called once for each failure of the file system, with its text. */
   readonly onProblem: (reason: string) => void;
-  /** Another thread, for tests. */
   readonly threadFile?: URL | undefined;
 }
 
@@ -100,7 +99,6 @@ export class ImportControl {
     void this.#thread.close();
   }
 
-  /** Checks the stored requests now. */
   look(): void {
     if (!this.#isActive) return;
     this.#lookAgain = true;
@@ -284,7 +282,6 @@ export class ImportControl {
     await boot.noteProgress(ended, this.#parts.clock.wallTimeMs());
   }
 
-  /** Removes what imports have left for too long. */
   async #sweepDownloads(): Promise<void> {
     const { tree } = this.#terms();
     if (tree === undefined) return;

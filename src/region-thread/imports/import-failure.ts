@@ -113,7 +113,6 @@ export class FailureReports {
     this.#onProblem(reason);
   }
 
-  /** Call it when the work has succeeded. */
   end(): void {
     this.#reported = '';
   }

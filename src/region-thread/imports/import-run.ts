@@ -95,10 +95,8 @@ class LeftOut {
   #plannedMore = 0;
   readonly #skipped: Skipped[] = [];
   #more = 0;
-  /** The list that was reported last. */
   #reported: SkippedList | undefined;
 
-  /** Replaces those that the plan leaves out. */
   plan(planned: readonly Skipped[]): void {
     this.#planned = planned.slice(0, SKIPPED_MAX);
     this.#plannedMore = planned.length - this.#planned.length;
@@ -251,7 +249,6 @@ export class ImportRun {
     );
   }
 
-  /** Begins what has a place now, or ends the run. */
   #advance(): void {
     this.#startNext();
     this.#reportLeft();
@@ -313,7 +310,6 @@ export class ImportRun {
     if (!this.#isEnded) this.#startNext();
   }
 
-  /** Adds the items that the answers allow now. */
   #plan(): void {
     const stored = imagesIn(this.#order.tree);
     const installed = installersIn(this.#order.tree).map(resourceName);
@@ -352,7 +348,6 @@ export class ImportRun {
     return { ...begun, bytes: arrivedBytes(this.#order.tree, digestsOf(tried), begun.total) };
   }
 
-  /** Gives the items the offers that they have now. */
   #changeOffers(answers: readonly Asked[]): void {
     for (const [item, [first, ...others]] of offersNow([...this.#items.values()], answers)) {
       const before = item.offers;
@@ -483,7 +478,6 @@ export class ImportRun {
     }
   }
 
-  /** Reports an import as cancelled because the whole run was stopped. */
   #end(item: Item): void {
     this.#show(item, { state: 'cancelled', reason: { code: 'stopped', params: {} } });
   }

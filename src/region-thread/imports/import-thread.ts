@@ -32,9 +32,7 @@ interface ImportThreadParts {
   readonly onBroken: (reason: ImportReason) => void;
   /** Called instead of `onEnded` if the thread was ended because an import did not stop. */
   readonly onGivenUp: (reason: ImportReason) => void;
-  /** Default: the clock of the system. */
   readonly clock?: Clock | undefined;
-  /** Another thread, for tests. */
   readonly file?: URL | undefined;
 }
 
@@ -59,7 +57,6 @@ export class ImportThread {
     return this.#worker !== undefined;
   }
 
-  /** Begins a run, or renews the one under way. */
   run(order: RunOrder): void {
     this.#orders += 1;
     this.#order = order;
@@ -123,7 +120,6 @@ export class ImportThread {
     return this.#askForRest({ kind: 'hold', name, hold });
   }
 
-  /** Removes an image from the run; resolves when its import has ended. */
   remove(name: string): Promise<void> {
     return this.#askForRest({ kind: 'remove', name });
   }

@@ -10,7 +10,6 @@ export type Hold = 'paused' | 'cancelled';
 
 /** The input of one run. */
 export interface RunOrder {
-  /** The boot tree into which the images are imported. */
   readonly tree: string;
   /** The directory for packages and unpacked files of installers. */
   readonly workDir: string;
@@ -31,7 +30,6 @@ export type ToImportThread =
   /** Begins the run, or renews it. */
   | { readonly kind: 'run'; readonly order: RunOrder }
   | { readonly kind: 'hold'; readonly name: string; readonly hold: Hold }
-  /** Removes an image from the run. */
   | { readonly kind: 'remove'; readonly name: string }
   | { readonly kind: 'resume'; readonly name: string }
   | { readonly kind: 'limit'; readonly bytesPerSecondMax: number | undefined }

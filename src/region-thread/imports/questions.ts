@@ -25,7 +25,6 @@ interface Question {
 interface QuestionParts {
   readonly clock: Clock;
   readonly ask: (selected: SelectedSource, signal: AbortSignal) => Promise<SourceAnswer>;
-  /** Called after each change of `answers`. */
   readonly onAnswer: () => void;
   /** Called when a question is closed or dropped. */
   readonly onEnd: () => void;
@@ -43,7 +42,6 @@ export class Questions {
     this.#parts = parts;
   }
 
-  /** In the order of the sources. */
   get answers(): readonly Asked[] {
     return this.#questions.map(({ selected, answer }) => [selected, answer]);
   }
@@ -53,7 +51,6 @@ export class Questions {
     return this.#questions.every(({ answer }) => answer !== undefined);
   }
 
-  /** True if each has ended. */
   get areOver(): boolean {
     return this.#open === 0;
   }

@@ -61,7 +61,6 @@ export class UploadWork implements UploadFiles {
   readonly #failures: FailureReports;
   /** Uploads that are becoming images, by id. */
   readonly #running = new Map<number, { readonly name: string; readonly turn: Promise<boolean> }>();
-  /** By the id of the upload. */
   readonly #workers = new Map<number, Worker>();
   #timer: Timer | undefined;
   #looking: Promise<void> | undefined;

@@ -9,12 +9,11 @@
 
 import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
+import type { Writers } from '../../event.ts';
 import { formatMac, type MacAddress } from '../../net/address.ts';
 import type { PowerDetail } from '../../power/detail.ts';
 import { formatBytes } from '../../quantity.ts';
-import type { RackEventParams } from '../reports/fields.ts';
-import type { Writers } from '../reports/forms.ts';
-import { isReported, ofReport, RACK_EVENTS } from '../reports/reported.ts';
+import { isReported, type RackEventParams, reportedSentence } from '../reports/reported.ts';
 import type { AreaKind } from './area.ts';
 import type { LeftOut } from './bounded-facts.ts';
 import type { IdentityKind } from './identity-kind.ts';
@@ -159,9 +158,10 @@ interface QuotingParams {
 }
 
 type Params<F extends (...args: never) => string> = Parameters<F> extends [infer P] ? Readonly<P> : None;
-/** The event codes, each with its parameters. The code of a rack's event is its kind. */
-export type EventParams = RackEventParams &
-  QuotingParams & { readonly [C in keyof typeof OWN_EVENTS]: Params<(typeof OWN_EVENTS)[C]> };
+/** The codes of the region's own events, each with its parameters. */
+type OwnParams = QuotingParams & { readonly [C in keyof typeof OWN_EVENTS]: Params<(typeof OWN_EVENTS)[C]> };
+/** The codes of all events. The code of a rack's event is its kind. */
+export type EventParams = RackEventParams & OwnParams;
 
 /** A step in the life of an upload. */
 type UploadStage = 'begun' | 'added' | 'abandoned';
@@ -422,7 +422,7 @@ const OWN_EVENTS = {
     text,
   }: {
     text: string;
-    /** As for the known kinds (`region/reports/fields.ts`). */
+    /** As for the known kinds (`region/reports/reported.ts`). */
     isAway?: boolean | undefined;
   }) => text,
 
@@ -669,10 +669,10 @@ const QUOTING_EVENTS: Writers<QuotingParams> = {
   'work-restarted': ({ why }) => `${happeningWords(why)}; restarting it`,
 };
 
-const EVENTS: Writers<EventParams> = { ...RACK_EVENTS, ...OWN_EVENTS, ...QUOTING_EVENTS };
+const EVENTS: Writers<OwnParams> = { ...OWN_EVENTS, ...QUOTING_EVENTS };
 
 /** Words that continue a sentence about the machine or rack in doubt, by code. */
-const DOUBTS: Pick<Writers<EventParams>, Doubt['code']> = {
+const DOUBTS: Pick<Writers<OwnParams>, Doubt['code']> = {
   'maybe-one': maybeOneWords,
   'maybe-two': maybeTwoWords,
   'interface-claimed': ({ machine, macs }) =>
@@ -681,10 +681,8 @@ const DOUBTS: Pick<Writers<EventParams>, Doubt['code']> = {
 };
 
 /** A sentence within a sentence. */
-function happeningWords(happening: Happening): string {
-  const sentence = withinWords(EVENTS, happening);
-  return isReported(happening) ? ofReport(sentence, happening) : sentence;
-}
+const happeningWords = (happening: Happening): string =>
+  isReported(happening) ? reportedSentence(happening) : withinWords(EVENTS, happening);
 
 /** The same for any table; an unknown code, which a later version may have stored, is shown as it is. */
 function withinWords<Params, Code extends keyof Params>(
@@ -695,7 +693,8 @@ function withinWords<Params, Code extends keyof Params>(
 }
 
 /** The codes with their parameters: those of events, and of remarks that are not events. */
-type RemarkParams = EventParams & { readonly [C in keyof typeof REMARKS]: Params<(typeof REMARKS)[C]> };
+type OwnRemarks = OwnParams & { readonly [C in keyof typeof REMARKS]: Params<(typeof REMARKS)[C]> };
+type RemarkParams = RackEventParams & OwnRemarks;
 
 /** Why a machine is in its state, or what it does. */
 export type Remark<Code extends keyof RemarkParams = keyof RemarkParams> = {
@@ -724,25 +723,23 @@ const REMARKS = {
 /** The longest sentence, in characters. */
 const SENTENCE_CHARACTERS_MAX = 500;
 
-const WRITERS: Writers<RemarkParams> = { ...EVENTS, ...REMARKS };
+const WRITERS: Writers<OwnRemarks> = { ...EVENTS, ...REMARKS };
 /** For doubts that are still open; other codes keep their usual sentence. */
-const DOUBT_WRITERS: Writers<RemarkParams> = { ...WRITERS, ...DOUBTS };
+const DOUBT_WRITERS: Writers<OwnRemarks> = { ...WRITERS, ...DOUBTS };
 
 /** True if this version knows the code; its parameters were stored with it. */
 export const isHappening = (kept: { readonly code: string; readonly params: unknown }): kept is Happening =>
-  Object.hasOwn(EVENTS, kept.code);
+  isReported(kept) || Object.hasOwn(EVENTS, kept.code);
 
 /** True if this version knows the remark's code. */
 export const isRemark = (kept: { readonly code: string; readonly params: unknown }): kept is Remark =>
-  Object.hasOwn(WRITERS, kept.code);
+  isReported(kept) || Object.hasOwn(WRITERS, kept.code);
 
-const ready = <Code extends keyof RemarkParams>(words: Writers<RemarkParams>, { code, params }: Remark<Code>): string =>
+const ready = <Code extends keyof OwnRemarks>(words: Writers<OwnRemarks>, { code, params }: Remark<Code>): string =>
   words[code](params);
 
-function written(words: Writers<RemarkParams>, remark: Remark): string {
-  const sentence = ready(words, remark);
-  return cleanText(isReported(remark) ? ofReport(sentence, remark) : sentence, SENTENCE_CHARACTERS_MAX);
-}
+const written = (words: Writers<OwnRemarks>, remark: Remark): string =>
+  cleanText(isReported(remark) ? reportedSentence(remark) : ready(words, remark), SENTENCE_CHARACTERS_MAX);
 
 /** The sentence of an event, cleaned and at most SENTENCE_CHARACTERS_MAX characters long. */
 export const eventSentence = (happening: Happening): string => written(WRITERS, happening);

@@ -6,9 +6,9 @@
 
 import { z } from 'zod';
 import { counted, listed } from '../../counted.ts';
+import type { Writers } from '../../event.ts';
 import { describeAttemptFault, isAttemptFault } from '../../images/download/fault.ts';
 import { formatBytes } from '../../quantity.ts';
-import type { Writers } from '../reports/forms.ts';
 
 const text = z.string().max(2048);
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);

@@ -9,7 +9,7 @@
 // 4. AUDIT events record who did what, and form a separate list: `rackboot events` shows them only with `--level audit`.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
-import type { RackFields } from '../reports/fields.ts';
+import type { RackFields } from '../reports/reported.ts';
 import { reportedEvent } from '../reports/reported.ts';
 import type { Happening, ReportFields } from './events.ts';
 import { isBootDecision, isOfferWithFile } from './report-fields.ts';

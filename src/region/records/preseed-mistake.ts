@@ -2,7 +2,7 @@
 // because that may be a secret.
 
 import { counted } from '../../counted.ts';
-import type { Writers } from '../reports/forms.ts';
+import type { Writers } from '../../event.ts';
 
 /** The kind of a template's value. */
 export type ValueKind = {

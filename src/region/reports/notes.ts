@@ -8,14 +8,15 @@
 //    system or of an error, `said` a text of another host.
 
 import { counted } from '../../counted.ts';
+import { PROBES_BLIND } from '../../dhcp/events/events.ts';
 import { RackError } from '../../errors.ts';
+import type { Forms, ValueOf } from '../../event.ts';
 import type { StateFault, StateFaultCode } from '../../machines/desired-state.ts';
 import type { ConnectionRefusal } from '../../net/shares/connection-shares.ts';
 import { formatBytes } from '../../quantity.ts';
-import type { Forms, ValueOf, Writers } from './forms.ts';
 
 /** Every parameter. Each note has a fixed subset of them, and always all of its subset. */
-export const NOTE_FIELDS = {
+const NOTE_FIELDS = {
   reason: 'text?',
   said: 'text?',
   file: 'text?',
@@ -74,203 +75,14 @@ const STATE_FAULT = ['fault', 'place', 'found', 'max'] as const;
  */
 export type LinkFault = 'failed' | 'untrusted' | 'late' | 'silent' | 'cut' | 'too-large' | 'hanging' | 'interim';
 
-/** The parameters of each note, by its code. */
-const NOTES = {
-  // Sockets, interfaces and the service manager (`net/host-note.ts`). Buffers are in bytes.
-  'sockets-chosen': [],
-  'sockets-of-system': ['system', 'processor'],
-  'sockets-without-libc': ['reason'],
-  'replies-broadcast': [],
-  'frames-refused': ['reason'],
-  'mtu-reports-believed': ['setting'],
-  'receive-buffer-small': ['granted', 'asked'],
-  'send-buffer-small': ['granted', 'asked'],
-  'port-shared': ['port', 'interface'],
-  'arp-unheard': ['reason'],
-  'routers-unanswered': ['reason'],
-  'polling-chosen': [],
-  'polling-needed': ['reason'],
-  'manager-socket-invalid': ['name'],
-  'manager-without-libc': ['reason'],
-  'manager-unreached': ['reason'],
-  'manager-refuses': ['reason'],
-  // The configuration.
-  'files-open-to-all': ['networks'],
-  'recursion-open-to-all': ['networks'],
-  'proxy-options-idle': ['network', 'options'],
-  'proxy-classes-idle': ['network', 'classes'],
-  'config-unwatched': ['file', 'reason'],
-  // The rack.
-  'tree-unwatched': ['tree', 'reason'],
-  'journal-silent': ['seconds'],
-  // `where`: its addresses and ports.
-  'listener-forgone': ['where', 'reason'],
-  'interface-absent': ['interface'],
-  'interface-down': ['interface'],
-  'interface-unlinked': ['interface'],
-  'interface-unaddressed': ['interface', 'ip'],
-  'own-address-used': ['ip', 'interface', 'host', 'seconds'],
-  'probes-blind': [],
-  // `kept`: the addresses of its last good answer.
-  'ntp-name-unresolved': ['name', 'reason', 'kept'],
-  'ntp-addresses-unused': ['reason'],
-  // Its leases. `table` is `log` or `lease_block`, `row` the key of its row; `kept` and `lost` are addresses, `keptMore` and `lostMore` how
-  // many more there are.
-  'leases-lost': ['file'],
-  'leases-emptied': ['file'],
-  'leases-restored': ['file'],
-  'leases-moved': ['file'],
-  'leases-damaged': ['file', 'table', 'row', 'isUndone', 'kept', 'keptMore', 'lost', 'lostMore'],
-  'ends-unread': ['file', 'reason'],
-  'ends-unwritten': ['file', 'reason'],
-  'mark-unread': ['file', 'reason'],
-  'mark-unwritten': ['file', 'reason'],
-  // The region. `more`: how many similar ones there were.
-  'request-failed': ['more', 'reason'],
-  'connection-ended': ['client', 'more', 'why'],
-  'listener-waits': ['reason'],
-  // `kept`: a `FilesInForce` of `boot-store.ts`.
-  'sources-unusable': ['reason', 'kept'],
-  'certificate-expired': ['file', 'until'],
-  'certificate-early': ['file', 'from'],
-  'certificate-expiring': ['file', 'until'],
-  'key-readable': ['file'],
-  'state-unacknowledged': ['machine', 'racks', 'seconds'],
-  'state-unkept': ['file', 'reason'],
-  'state-invalid': STATE_FAULT,
-  'images-unread': ['reason'],
-  'images-uncopied': ['reason'],
-  'images-unkept': ['reason'],
-  // `name`: of an image or a source.
-  'import-bug': ['name', 'reason'],
-  // `rack`: the UUID that the rack has now.
-  'identity-restored': ['file', 'rack'],
-  'identity-lost': ['file', 'rack'],
-  'key-lost': ['file'],
-  'cache-unread': ['file', 'reason'],
-  'cache-invalid': ['file', ...STATE_FAULT],
-  'region-older': ['ownVersion', 'otherVersion', 'file'],
-  'loopback-only': [],
-  'configurations-differ': ['name', 'setting', 'more'],
-  'name-shared': ['name', 'where'],
-  'database-slow': ['seconds'],
-  // Its store (`store-outage.ts`).
-  'database-unusable': ['fault', 'said'],
-  'database-refuses': ['fault', 'said'],
-  'database-asks-password': [],
-  'database-untrusted': ['said'],
-  'database-silent': ['seconds'],
-  'database-read-only': [],
-  'database-standby': [],
-  'database-copied': [],
-  'database-pooled': [],
-  'database-newer': ['ownVersion', 'otherVersion'],
-  'database-older': ['ownVersion', 'otherVersion'],
-  'changes-unconfirmed': [],
-  'change-not-made': [],
-  'change-unconfirmed': [],
-  'change-unknown': ['said'],
-  'file-full': ['file', 'said'],
-  'file-unusable': ['file', 'said'],
-  'store-trouble': ['reason'],
-  // Why the region stopped.
-  'region-failed': ['reason'],
-  'region-ended': [],
-  // The link to a remote region. `fault` is a `LinkFault`; `max` its seconds, bytes or number; `more`: how many further addresses do not answer as
-  // a region. `link-foreign`: something else answers there; `where` it redirects to, or empty.
-  'link-failed': ['reason'],
-  'link-unanswered': ['url', 'fault', 'said', 'max', 'more'],
-  'link-foreign': ['url', 'status', 'where', 'more'],
-  'link-answers': ['url', 'status', 'said'],
-  'link-redirected': ['url', 'status', 'where'],
-  'link-refused': ['url', 'status', 'said'],
-  'link-ended': ['status', 'said'],
-  'link-versions': ['ownVersion', 'otherVersion'],
-  'rack-unaccepted': ['rack'],
-  'key-unknown': ['file', 'said'],
-  'region-said': ['said'],
-} as const satisfies Readonly<Record<string, readonly (keyof Fields)[]>>;
-export type NoteCode = keyof typeof NOTES;
-
-/** The parameters by code. */
-type NoteParams = { readonly [C in NoteCode]: Pick<Fields, (typeof NOTES)[C][number]> };
-
-/** A note. */
-export type RackNote<C extends NoteCode = NoteCode> = {
-  readonly [K in C]: { readonly note: K } & NoteParams[K];
-}[C];
-
-const isCode = (name: string): name is NoteCode => Object.hasOwn(NOTES, name);
-
-/** True if this version knows an event's note and none of its parameters is missing. The caller has checked their types. */
-export function isNote(fields: { readonly note?: unknown }): fields is RackNote {
-  const { note } = fields;
-  return (
-    typeof note === 'string' && isCode(note) && NOTES[note].every((name) => Reflect.get(fields, name) !== undefined)
-  );
-}
-
-/** Why a database cannot be used for now. It may recover without help, or after an operator repairs it. */
-export type DatabaseFault =
-  | 'disk-full'
-  | 'connections-taken'
-  | 'short-of-resources'
-  | 'read-only'
-  | 'not-ready'
-  | 'in-use'
-  | 'configuration'
-  | 'stopping'
-  | 'slow'
-  | 'locked'
-  | 'transaction-held'
-  | 'changes-collide'
-  | 'connection-lost'
-  | 'files-failing'
-  | 'damaged'
-  | 'pool-taken'
-  | 'unreached';
-
-/** Why a database refuses this user, until an operator changes the database or the configuration. */
-export type DatabaseRefusal =
-  | 'wrong-password'
-  | 'not-admitted'
-  | 'no-such-database'
-  | 'not-owner'
-  | 'table-missing'
-  | 'column-missing'
-  | 'another-server';
-
-type OutageCode =
-  | 'database-unusable'
-  | 'database-refuses'
-  | 'database-asks-password'
-  | 'database-untrusted'
-  | 'database-silent'
-  | 'database-read-only'
-  | 'database-standby'
-  | 'database-copied'
-  | 'database-pooled'
-  | 'database-newer'
-  | 'database-older'
-  | 'changes-unconfirmed'
-  | 'change-not-made'
-  | 'change-unconfirmed'
-  | 'change-unknown'
-  | 'file-full'
-  | 'file-unusable'
-  | 'store-trouble';
-
-/** An outage of the region's store. */
-export type Outage = RackNote<OutageCode>;
-
-/**
- * True if the change may have been stored. Such a refusal must not ask for a retry: gomaasapi repeats a request after a 503 with
- * `Retry-After`, and would make the change twice.
- */
-export const mayBeStored = ({ note }: Outage): boolean => note === 'change-unconfirmed' || note === 'change-unknown';
+/** A note with some of the parameters. */
+const note = <N extends keyof Fields>(fields: readonly N[], text: (params: Pick<Fields, N>) => string) => ({
+  fields,
+  text,
+});
 
 /** Remedies for a database that cannot be used now. */
-const FAULTS: Readonly<Record<DatabaseFault, string>> = {
+const FAULTS = {
   'disk-full': "make room on the database's disk",
   'connections-taken': 'the database has no connection left: raise its max_connections, or lower region.store.pool',
   'short-of-resources': 'the database has too little memory or disk: see its log',
@@ -292,7 +104,7 @@ const FAULTS: Readonly<Record<DatabaseFault, string>> = {
 };
 
 /** Remedies for a database that refuses. */
-const REFUSALS: Readonly<Record<DatabaseRefusal, string>> = {
+const REFUSALS = {
   'wrong-password': 'the password is wrong: write the right one to the file region.store.password_file',
   'not-admitted': 'see its pg_hba.conf, and the user and the name of the database in region.store.url',
   'no-such-database': 'create the database with createdb(1), or correct its name in region.store.url',
@@ -302,16 +114,21 @@ const REFUSALS: Readonly<Record<DatabaseRefusal, string>> = {
   'another-server': 'it does not speak the protocol of PostgreSQL: see the host and the port in region.store.url',
 };
 
+/** Why a database cannot be used for now. It may recover without help, or after an operator repairs it. */
+export type DatabaseFault = keyof typeof FAULTS;
+/** Why a database refuses this user, until an operator changes the database or the configuration. */
+export type DatabaseRefusal = keyof typeof REFUSALS;
+
 /** A process that runs reads a corrected file without help; a start or a command that is refused ends. */
 const READ_AGAIN = ', which is read again for each connection';
 
 /** @param isRunning true: in a process that runs */
-function refusesText({ fault, said }: NoteParams['database-refuses'], isRunning: boolean): string {
+function refusesText({ fault, said }: Pick<Fields, 'fault' | 'said'>, isRunning: boolean): string {
   const again = isRunning && fault === 'wrong-password' ? `${READ_AGAIN}, without a restart` : '';
   return `the region's database refuses${quoted(said)}: ${textOf(REFUSALS, fault)}${again}`;
 }
 
-function untrustedText({ said }: NoteParams['database-untrusted'], isRunning: boolean): string {
+function untrustedText({ said }: Pick<Fields, 'said'>, isRunning: boolean): string {
   const again = isRunning ? READ_AGAIN : '';
   return `the region's database cannot be trusted${quoted(said)}: see region.store.ca_file${again}, and the certificate of the database`;
 }
@@ -326,37 +143,75 @@ const STANDBY = 'start the standby, or take it out of synchronous_standby_names'
 /** A text of the database or the system; it is empty for a person who may not see it. */
 const quoted = (said: string): string => (said === '' ? '' : ` (${said})`);
 
-const OUTAGES: Pick<Writers<NoteParams>, Outage['note']> = {
-  'database-unusable': ({ fault, said }) =>
-    `the region's database cannot be used now${quoted(said)}: ${textOf(FAULTS, fault)}`,
-  'database-refuses': (params) => refusesText(params, true),
-  'database-asks-password': () =>
-    "the region's database asks for a password: write it to a file, and name that in region.store.password_file",
-  'database-untrusted': (params) => untrustedText(params, true),
-  'database-silent': ({ seconds }) =>
-    `the region's database cannot be used now (it has not answered for ${seconds} s): see whether it runs, its load, and the network to it`,
-  'database-read-only': () =>
-    "the region's database cannot be used now: default_transaction_read_only is on; turn it off",
-  'database-standby': () =>
-    "the region's database cannot be used now (it is a standby, which only reads): promote it, or name the primary in region.store.url",
-  'database-copied': () =>
-    "the region's database is being copied: wait until `rackboot region copy` or `restore` has ended",
-  'database-pooled': () =>
-    "the region's database cannot be used now (a connection pooler is in front of it, which does not pass on settings, locks and messages): name the server itself in region.store.url; region.store.pool limits its connections",
-  'database-newer': ({ ownVersion, otherVersion }) =>
-    `the region's database cannot be used now (a newer Rackboot gave it version ${otherVersion}; this process knows ${ownVersion}): upgrade this process`,
-  'database-older': ({ ownVersion, otherVersion }) =>
-    `the region's database cannot be used now (it has version ${otherVersion} now; this process knows ${ownVersion}): restart this process`,
-  'changes-unconfirmed': () => `${UNCONFIRMED}: ${STANDBY}`,
-  'change-not-made': () => `${UNCONFIRMED}: this change was not made; repeat it later (${STANDBY})`,
-  'change-unconfirmed': () =>
-    `${UNCONFIRMED}: whether this change was stored is unknown until the database confirms changes again; check the result then, before you repeat it (${STANDBY})`,
-  'change-unknown': ({ said }) =>
-    `the region's database was lost while it stored a change${quoted(said)}, and whether the change was stored is unknown: check the result before you repeat it`,
-  'file-full': ({ file, said }) => `${file} cannot be used now${quoted(said)}: make room on its disk`,
-  'file-unusable': ({ file, said }) =>
-    `${file} cannot be used now${quoted(said)}: check which process holds it, and whether its disk fails`,
-  'store-trouble': ({ reason }) => (reason === '' ? "the region's store cannot be used now: its log says why" : reason),
+const OUTAGES = {
+  // Its store (`store-outage.ts`).
+  'database-unusable': note(
+    ['fault', 'said'],
+    ({ fault, said }) => `the region's database cannot be used now${quoted(said)}: ${textOf(FAULTS, fault)}`,
+  ),
+  'database-refuses': note(['fault', 'said'], (params) => refusesText(params, true)),
+  'database-asks-password': note(
+    [],
+    () => "the region's database asks for a password: write it to a file, and name that in region.store.password_file",
+  ),
+  'database-untrusted': note(['said'], (params) => untrustedText(params, true)),
+  'database-silent': note(
+    ['seconds'],
+    ({ seconds }) =>
+      `the region's database cannot be used now (it has not answered for ${seconds} s): see whether it runs, its load, and the network to it`,
+  ),
+  'database-read-only': note(
+    [],
+    () => "the region's database cannot be used now: default_transaction_read_only is on; turn it off",
+  ),
+  'database-standby': note(
+    [],
+    () =>
+      "the region's database cannot be used now (it is a standby, which only reads): promote it, or name the primary in region.store.url",
+  ),
+  'database-copied': note(
+    [],
+    () => "the region's database is being copied: wait until `rackboot region copy` or `restore` has ended",
+  ),
+  'database-pooled': note(
+    [],
+    () =>
+      "the region's database cannot be used now (a connection pooler is in front of it, which does not pass on settings, locks and messages): name the server itself in region.store.url; region.store.pool limits its connections",
+  ),
+  'database-newer': note(
+    ['ownVersion', 'otherVersion'],
+    ({ ownVersion, otherVersion }) =>
+      `the region's database cannot be used now (a newer Rackboot gave it version ${otherVersion}; this process knows ${ownVersion}): upgrade this process`,
+  ),
+  'database-older': note(
+    ['ownVersion', 'otherVersion'],
+    ({ ownVersion, otherVersion }) =>
+      `the region's database cannot be used now (it has version ${otherVersion} now; this process knows ${ownVersion}): restart this process`,
+  ),
+  'changes-unconfirmed': note([], () => `${UNCONFIRMED}: ${STANDBY}`),
+  'change-not-made': note([], () => `${UNCONFIRMED}: this change was not made; repeat it later (${STANDBY})`),
+  'change-unconfirmed': note(
+    [],
+    () =>
+      `${UNCONFIRMED}: whether this change was stored is unknown until the database confirms changes again; check the result then, before you repeat it (${STANDBY})`,
+  ),
+  'change-unknown': note(
+    ['said'],
+    ({ said }) =>
+      `the region's database was lost while it stored a change${quoted(said)}, and whether the change was stored is unknown: check the result before you repeat it`,
+  ),
+  'file-full': note(
+    ['file', 'said'],
+    ({ file, said }) => `${file} cannot be used now${quoted(said)}: make room on its disk`,
+  ),
+  'file-unusable': note(
+    ['file', 'said'],
+    ({ file, said }) =>
+      `${file} cannot be used now${quoted(said)}: check which process holds it, and whether its disk fails`,
+  ),
+  'store-trouble': note(['reason'], ({ reason }) =>
+    reason === '' ? "the region's store cannot be used now: its log says why" : reason,
+  ),
 };
 
 const smallBuffer = (buffers: string, follows: string, setting: string) => {
@@ -376,7 +231,12 @@ const leasesLost = (file: string, remark: string): string =>
   `${file} holds no leases, though this rack has run before: the rack may offer addresses that machines still use. Stop Rackboot, ` +
   `restore leases.db and leases.db-wal from a backup and start it again. ${remark}`;
 
-function leasesDamaged({ file, table, isUndone, ...damage }: NoteParams['leases-damaged']): string {
+function leasesDamaged({
+  file,
+  table,
+  isUndone,
+  ...damage
+}: Pick<Fields, 'file' | 'table' | 'row' | 'isUndone' | 'kept' | 'keptMore' | 'lost' | 'lostMore'>): string {
   const row = `${table === 'log' ? 'batch' : 'block'} ${damage.row}`;
   const check = 'Check the memory and the disk of this host';
   const all = (addresses: string, more: number): string =>
@@ -437,7 +297,7 @@ const TYPES: ReadonlyMap<string, string> = new Map([
   ['array', 'a list'],
 ]);
 const valueText = (found: string): string => TYPES.get(found) ?? found;
-const stateFault = ({ fault, ...rest }: NoteParams['state-invalid']): string =>
+const stateFault = ({ fault, ...rest }: Pick<Fields, (typeof STATE_FAULT)[number]>): string =>
   Object.entries(STATE_FAULTS).find(([code]) => code === fault)?.[1](rest) ?? `${rest.place}: ${fault}`;
 
 /** Why an address of the region does not answer. */
@@ -452,12 +312,18 @@ const LINK_FAULTS: Readonly<Record<LinkFault, (params: { readonly said: string; 
     `it sends more than ${counted(max, 'interim answer')} (1xx) and no other: correct region.url, or the proxy between`,
   hanging: () => 'it answers no ping, but another address of region.url does; the rack uses that one',
 };
-const linkFault = ({ url, fault, said, max, more }: NoteParams['link-unanswered']): string => {
+const linkFault = ({
+  url,
+  fault,
+  said,
+  max,
+  more,
+}: Pick<Fields, 'url' | 'fault' | 'said' | 'max' | 'more'>): string => {
   const why = Object.entries(LINK_FAULTS).find(([code]) => code === fault)?.[1]({ said, max }) ?? fault;
   return `${url} does not answer: ${why}${othersToo(more, 'not answer')}`;
 };
 /** Something other than a region answers at one of its addresses. */
-const foreignAnswer = ({ url, status, where, more }: NoteParams['link-foreign']): string => {
+const foreignAnswer = ({ url, status, where, more }: Pick<Fields, 'url' | 'status' | 'where' | 'more'>): string => {
   const redirects = where === '' ? '' : ` and redirects to ${where}`;
   const remedy = "correct this address in region.url, or the proxy between; it must pass on the region's answers whole";
   return `${url} answers ${status}${redirects}, but is not a Rackboot region: ${remedy}${othersToo(more, 'not answer as a region')}`;
@@ -467,157 +333,326 @@ const othersToo = (more: number, what: string): string =>
     ? ''
     : `; ${counted(more, 'other address', 'other addresses')} of region.url ${more === 1 ? 'does' : 'do'} ${what} either`;
 
-const NOTE_SENTENCES: Writers<NoteParams> = {
-  'sockets-chosen': () => 'Rackboot uses portable sockets, as configured.',
-  'sockets-of-system': ({ system, processor }) =>
-    `Rackboot uses portable sockets: native calls exist only for Linux on x64 and arm64, not for ${system} on ${processor}.`,
-  'sockets-without-libc': ({ reason }) =>
-    `Rackboot uses portable sockets, because the C library cannot be called (${reason}).`,
-  'replies-broadcast': () => 'Replies to machines without an address are broadcast.',
-  'frames-refused': ({ reason }) =>
-    `Replies to machines without an address are broadcast, because frames to hardware addresses need CAP_NET_RAW (${reason}).`,
-  'mtu-reports-believed': ({ setting }) =>
-    'One forged ICMP message can fragment the replies to a client for 10 minutes, because sockets here cannot ignore its small MTU. ' +
-    `Many loaders cannot reassemble them. Remedy: sysctl -w ${setting}.`,
-  'receive-buffer-small': smallBuffer('Receive buffers', 'a burst of requests may be lost', 'net.core.rmem_max'),
-  'send-buffer-small': smallBuffer(
-    'Send buffers',
-    'absent hosts can delay replies to other hosts',
-    'net.core.wmem_max',
+/** Every note: its parameters and its sentence. */
+const NOTES = {
+  // Sockets, interfaces and the service manager (`net/host-note.ts`). Buffers are in bytes.
+  'sockets-chosen': note([], () => 'Rackboot uses portable sockets, as configured.'),
+  'sockets-of-system': note(
+    ['system', 'processor'],
+    ({ system, processor }) =>
+      `Rackboot uses portable sockets: native calls exist only for Linux on x64 and arm64, not for ${system} on ${processor}.`,
   ),
-  'port-shared': (note) =>
-    `On port ${note.port} the rack receives the broadcasts of every interface, not only of ${note.interface}, because sockets cannot be bound to devices here.`,
-  'arp-unheard': ({ reason }) =>
-    `Addresses are offered without probing whether a host uses them, because ARP cannot be received here (${reason}); that needs CAP_NET_RAW.`,
-  'routers-unanswered': ({ reason }) =>
-    `iPXE waits about 13 s for an IPv6 router where there is none, because its router solicitations cannot be answered here (${reason}); that needs CAP_NET_RAW.`,
-  'polling-chosen': () => 'Rackboot polls the interfaces of the host every 2 s, as configured.',
-  'polling-needed': ({ reason }) =>
-    `Rackboot polls the interfaces of the host every 2 s, because the kernel cannot report changes here (${reason}).`,
-  'manager-socket-invalid': ({ name }) => `the service manager's socket has an invalid name: ${name}`,
-  'manager-without-libc': ({ reason }) =>
-    `the service manager gets no reports, because the C library cannot be called: ${reason}`,
-  'manager-unreached': ({ reason }) => `the service manager gets no reports: ${reason}`,
-  'manager-refuses': ({ reason }) => `the service manager does not accept reports: ${reason}`,
-
-  'files-open-to-all': openToAll('tftp.allow', 'load every file of the boot tree from this rack'),
-  'recursion-open-to-all': openToAll('dns.allow_recursion', 'use this rack to resolve every name'),
-  'proxy-options-idle': ({ network, options }) =>
-    `${network} is in proxy mode, and another DHCP server sends its options: ${options} of dhcp.options ` +
-    `${isOrAre(options)} not sent there; configure them on that server.`,
-  'proxy-classes-idle': ({ network, classes }) =>
-    `${network} is in proxy mode, and another DHCP server gives its addresses and options: options and lease times of ` +
-    `${classes} of dhcp.classes have no effect there; configure them on that server.`,
-  'config-unwatched': ({ file, reason }) => `cannot watch ${file}: ${reason}; reload by SIGHUP`,
-
-  'tree-unwatched': ({ tree, reason }) =>
-    `the boot tree ${tree} cannot be watched (${reason}): it is scanned periodically instead`,
-  'journal-silent': ({ seconds }) =>
-    `the lease journal has not answered for ${seconds} s: the service manager will restart this process`,
-  'interface-absent': (note) => `${note.interface} does not exist`,
-  'interface-down': (note) => `${note.interface} is down`,
-  'interface-unlinked': (note) => `${note.interface} has no carrier`,
-  'interface-unaddressed': (note) => `${note.interface} does not have the address ${note.ip}`,
-  'own-address-used': (note) =>
-    `${note.ip}, this rack’s own address on ${note.interface}, is used by another host, ${note.host} ` +
-    `(seen ${counted(note.seconds, 'second')} ago): machines may send to that host instead of the rack. Remedy: find the port of that hardware ` +
-    'address in the address table of the switch; give the host another address, or disconnect it.',
-  'probes-blind': () =>
-    'Other DHCP servers are noticed only when a client chooses one, because probing for them needs Linux and CAP_NET_RAW.',
-  'ntp-name-unresolved': ({ name, reason, kept }) =>
-    `The NTP server ${name} cannot be looked up (${reason}), and DHCP has only addresses: ` +
-    (kept === '' ? 'it does not offer this server.' : `it still offers ${kept}.`),
-  'ntp-addresses-unused': ({ reason }) => `The new addresses of NTP servers are not in force: ${reason}`,
-
-  'leases-lost': ({ file }) =>
+  'sockets-without-libc': note(
+    ['reason'],
+    ({ reason }) => `Rackboot uses portable sockets, because the C library cannot be called (${reason}).`,
+  ),
+  'replies-broadcast': note([], () => 'Replies to machines without an address are broadcast.'),
+  'frames-refused': note(
+    ['reason'],
+    ({ reason }) =>
+      `Replies to machines without an address are broadcast, because frames to hardware addresses need CAP_NET_RAW (${reason}).`,
+  ),
+  'mtu-reports-believed': note(
+    ['setting'],
+    ({ setting }) =>
+      'One forged ICMP message can fragment the replies to a client for 10 minutes, because sockets here cannot ignore its small MTU. ' +
+      `Many loaders cannot reassemble them. Remedy: sysctl -w ${setting}.`,
+  ),
+  'receive-buffer-small': note(
+    ['granted', 'asked'],
+    smallBuffer('Receive buffers', 'a burst of requests may be lost', 'net.core.rmem_max'),
+  ),
+  'send-buffer-small': note(
+    ['granted', 'asked'],
+    smallBuffer('Send buffers', 'absent hosts can delay replies to other hosts', 'net.core.wmem_max'),
+  ),
+  'port-shared': note(
+    ['port', 'interface'],
+    (note) =>
+      `On port ${note.port} the rack receives the broadcasts of every interface, not only of ${note.interface}, because sockets cannot be bound to devices here.`,
+  ),
+  'arp-unheard': note(
+    ['reason'],
+    ({ reason }) =>
+      `Addresses are offered without probing whether a host uses them, because ARP cannot be received here (${reason}); that needs CAP_NET_RAW.`,
+  ),
+  'routers-unanswered': note(
+    ['reason'],
+    ({ reason }) =>
+      `iPXE waits about 13 s for an IPv6 router where there is none, because its router solicitations cannot be answered here (${reason}); that needs CAP_NET_RAW.`,
+  ),
+  'polling-chosen': note([], () => 'Rackboot polls the interfaces of the host every 2 s, as configured.'),
+  'polling-needed': note(
+    ['reason'],
+    ({ reason }) =>
+      `Rackboot polls the interfaces of the host every 2 s, because the kernel cannot report changes here (${reason}).`,
+  ),
+  'manager-socket-invalid': note(['name'], ({ name }) => `the service manager's socket has an invalid name: ${name}`),
+  'manager-without-libc': note(
+    ['reason'],
+    ({ reason }) => `the service manager gets no reports, because the C library cannot be called: ${reason}`,
+  ),
+  'manager-unreached': note(['reason'], ({ reason }) => `the service manager gets no reports: ${reason}`),
+  'manager-refuses': note(['reason'], ({ reason }) => `the service manager does not accept reports: ${reason}`),
+  // The configuration.
+  'files-open-to-all': note(['networks'], openToAll('tftp.allow', 'load every file of the boot tree from this rack')),
+  'recursion-open-to-all': note(['networks'], openToAll('dns.allow_recursion', 'use this rack to resolve every name')),
+  'proxy-options-idle': note(
+    ['network', 'options'],
+    ({ network, options }) =>
+      `${network} is in proxy mode, and another DHCP server sends its options: ${options} of dhcp.options ` +
+      `${isOrAre(options)} not sent there; configure them on that server.`,
+  ),
+  'proxy-classes-idle': note(
+    ['network', 'classes'],
+    ({ network, classes }) =>
+      `${network} is in proxy mode, and another DHCP server gives its addresses and options: options and lease times of ` +
+      `${classes} of dhcp.classes have no effect there; configure them on that server.`,
+  ),
+  'config-unwatched': note(
+    ['file', 'reason'],
+    ({ file, reason }) => `cannot watch ${file}: ${reason}; reload by SIGHUP`,
+  ),
+  // The rack.
+  'tree-unwatched': note(
+    ['tree', 'reason'],
+    ({ tree, reason }) => `the boot tree ${tree} cannot be watched (${reason}): it is scanned periodically instead`,
+  ),
+  'journal-silent': note(
+    ['seconds'],
+    ({ seconds }) =>
+      `the lease journal has not answered for ${seconds} s: the service manager will restart this process`,
+  ),
+  // `where`: its addresses and ports.
+  'listener-forgone': note(['where', 'reason'], ({ where, reason }) => `HTTP goes on without ${where}: ${reason}`),
+  'interface-absent': note(['interface'], (note) => `${note.interface} does not exist`),
+  'interface-down': note(['interface'], (note) => `${note.interface} is down`),
+  'interface-unlinked': note(['interface'], (note) => `${note.interface} has no carrier`),
+  'interface-unaddressed': note(
+    ['interface', 'ip'],
+    (note) => `${note.interface} does not have the address ${note.ip}`,
+  ),
+  'own-address-used': note(
+    ['ip', 'interface', 'host', 'seconds'],
+    (note) =>
+      `${note.ip}, this rack’s own address on ${note.interface}, is used by another host, ${note.host} ` +
+      `(seen ${counted(note.seconds, 'second')} ago): machines may send to that host instead of the rack. Remedy: find the port of that hardware ` +
+      'address in the address table of the switch; give the host another address, or disconnect it.',
+  ),
+  'probes-blind': note([], () => PROBES_BLIND),
+  // `kept`: the addresses of its last good answer.
+  'ntp-name-unresolved': note(
+    ['name', 'reason', 'kept'],
+    ({ name, reason, kept }) =>
+      `The NTP server ${name} cannot be looked up (${reason}), and DHCP has only addresses: ` +
+      (kept === '' ? 'it does not offer this server.' : `it still offers ${kept}.`),
+  ),
+  'ntp-addresses-unused': note(
+    ['reason'],
+    ({ reason }) => `The new addresses of NTP servers are not in force: ${reason}`,
+  ),
+  // Its leases. `table` is `log` or `lease_block`, `row` the key of its row; `kept` and `lost` are addresses, `keptMore` and `lostMore` how
+  // many more there are.
+  'leases-lost': note(['file'], ({ file }) =>
     leasesLost(
       file,
       'If you moved the file away on purpose, there is nothing to do: machines get their leases back as they renew them.',
     ),
-  'leases-emptied': ({ file }) =>
+  ),
+  'leases-emptied': note(['file'], ({ file }) =>
     leasesLost(
       file,
       'leases.db-wal was damaged or emptied, which points to a failing disk or memory: sudo journalctl -k -p err shows their errors.',
     ),
-  'leases-restored': ({ file }) =>
-    `${file} was restored from a copy, or was never used here: it lacks the leases granted since the copy was made. Before the rack offers a machine ` +
-    'the address of its lease again, it probes whether another host uses that address; renewals are answered as usual. ' +
-    'You need not do anything. If addresses clash, end the lease of the wrong machine: sudo rackboot leases end ADDRESS.',
-  'leases-moved': ({ file }) =>
-    `${file} was moved or deleted while this rack runs: the leases that it grants now are lost when it stops. If you moved the file, move it and ` +
-    'leases.db-wal back. If it was deleted, restart Rackboot with a backup in its place: it then probes addresses before it offers them.',
-  'leases-damaged': leasesDamaged,
-  'ends-unread': ({ file, reason }) => `${file}: ${reason}; leases that ended while the rack was down are not reported`,
-  'ends-unwritten': ({ file, reason }) => `${file}: ${reason}; ended leases may be reported twice`,
-  'mark-unread': ({ file, reason }) => `${file}: ${reason}; the leases are checked like a restored copy`,
-  'mark-unwritten': ({ file, reason }) => `${file}: ${reason}; the next start checks the leases like a restored copy`,
-
-  'request-failed': ({ more, reason }) =>
-    `a request failed inside the region${more === 0 ? '' : `, with ${more} more since the last one`}: ${reason}`,
-  'connection-ended': ({ client, more, why }) =>
-    `the API ended a connection from ${client}${more === 0 ? '' : `, and ${more} more before it`}: ${endedBecause(why)}`,
-  'listener-waits': ({ reason }) => reason,
-  'listener-forgone': ({ where, reason }) => `HTTP goes on without ${where}: ${reason}`,
-  'sources-unusable': ({ reason, kept }) => `${reason.replaceAll('\n', ' ')}. ${SOURCES_IN_FORCE[kept] ?? ''}`,
+  ),
+  'leases-restored': note(
+    ['file'],
+    ({ file }) =>
+      `${file} was restored from a copy, or was never used here: it lacks the leases granted since the copy was made. Before the rack offers a machine ` +
+      'the address of its lease again, it probes whether another host uses that address; renewals are answered as usual. ' +
+      'You need not do anything. If addresses clash, end the lease of the wrong machine: sudo rackboot leases end ADDRESS.',
+  ),
+  'leases-moved': note(
+    ['file'],
+    ({ file }) =>
+      `${file} was moved or deleted while this rack runs: the leases that it grants now are lost when it stops. If you moved the file, move it and ` +
+      'leases.db-wal back. If it was deleted, restart Rackboot with a backup in its place: it then probes addresses before it offers them.',
+  ),
+  'leases-damaged': note(['file', 'table', 'row', 'isUndone', 'kept', 'keptMore', 'lost', 'lostMore'], leasesDamaged),
+  'ends-unread': note(
+    ['file', 'reason'],
+    ({ file, reason }) => `${file}: ${reason}; leases that ended while the rack was down are not reported`,
+  ),
+  'ends-unwritten': note(
+    ['file', 'reason'],
+    ({ file, reason }) => `${file}: ${reason}; ended leases may be reported twice`,
+  ),
+  'mark-unread': note(
+    ['file', 'reason'],
+    ({ file, reason }) => `${file}: ${reason}; the leases are checked like a restored copy`,
+  ),
+  'mark-unwritten': note(
+    ['file', 'reason'],
+    ({ file, reason }) => `${file}: ${reason}; the next start checks the leases like a restored copy`,
+  ),
+  // The region. `more`: how many similar ones there were.
+  'request-failed': note(
+    ['more', 'reason'],
+    ({ more, reason }) =>
+      `a request failed inside the region${more === 0 ? '' : `, with ${more} more since the last one`}: ${reason}`,
+  ),
+  'connection-ended': note(
+    ['client', 'more', 'why'],
+    ({ client, more, why }) =>
+      `the API ended a connection from ${client}${more === 0 ? '' : `, and ${more} more before it`}: ${endedBecause(why)}`,
+  ),
+  'listener-waits': note(['reason'], ({ reason }) => reason),
+  // `kept`: a `FilesInForce` of `boot-store.ts`.
+  'sources-unusable': note(
+    ['reason', 'kept'],
+    ({ reason, kept }) => `${reason.replaceAll('\n', ' ')}. ${SOURCES_IN_FORCE[kept] ?? ''}`,
+  ),
+  'certificate-expired': note(
+    ['file', 'until'],
+    ({ file, until }) => `the certificate ${file} expired at ${until}: clients refuse it; renew it`,
+  ),
+  'certificate-early': note(
+    ['file', 'from'],
+    ({ file, from }) => `the certificate ${file} is valid from ${from} on: is this host's clock right?`,
+  ),
+  'certificate-expiring': note(
+    ['file', 'until'],
+    ({ file, until }) => `the certificate ${file} expires at ${until}: renew it`,
+  ),
+  'key-readable': note(['file'], ({ file }) => `every user of this host can read the key ${file}: chmod 600 ${file}`),
+  'state-unacknowledged': note(
+    ['machine', 'racks', 'seconds'],
+    ({ machine, racks, seconds }) =>
+      `${machine} is switched on although ${racks} did not acknowledge its state within ${seconds} s: it may boot as in its previous state`,
+  ),
+  'state-unkept': note(['file', 'reason'], ({ file, reason }) => `${file}: ${reason}`),
+  'state-invalid': note(STATE_FAULT, stateFault),
+  'images-unread': note(['reason'], ({ reason }) => `the images of this rack cannot be listed: ${reason}`),
+  'images-uncopied': note(
+    ['reason'],
+    ({ reason }) => `some images of the region are not copied yet; the rack tries again: ${reason}`,
+  ),
+  'images-unkept': note(
+    ['reason'],
+    ({ reason }) => `the region cannot finish its work on the images of this host; it tries again: ${reason}`,
+  ),
+  // `name`: of an image or a source.
+  'import-bug': note(
+    ['name', 'reason'],
+    ({ name, reason }) =>
+      `the import of ${name} failed with an error of Rackboot, and the other imports continue; report it: ${reason}`,
+  ),
+  // `rack`: the UUID that the rack has now.
+  'identity-restored': note(
+    ['file', 'rack'],
+    ({ file, rack }) => `${file} was empty or damaged and is restored from its copy: this rack is ${rack}`,
+  ),
+  'identity-lost': note(
+    ['file', 'rack'],
+    ({ file, rack }) =>
+      `${file} was empty or damaged, and there was no copy: this rack is now ${rack}, which its region does not know. Stop Rackboot and restore ` +
+      'a backup of the file, or accept the rack on its region',
+  ),
+  'key-lost': note(
+    ['file'],
+    ({ file }) =>
+      `${file} was empty or damaged: this rack has drawn another key. Restore a backup of the file, or accept the rack again on its region`,
+  ),
+  'cache-unread': note(['file', 'reason'], ({ file, reason }) => `${file}: ${reason}`),
+  'cache-invalid': note(['file', ...STATE_FAULT], ({ file, ...fault }) => `${file}: ${stateFault(fault)}`),
+  'region-older': note(
+    ['ownVersion', 'otherVersion', 'file'],
+    ({ ownVersion, otherVersion, file }) =>
+      `region.db holds version ${ownVersion} of the desired state, but ${file} is of version ${otherVersion}: ` +
+      'region.db is an older copy, or the end of its write-ahead log was lost. Later machines, accounts and settings are missing. ' +
+      "If you restored a backup, there is nothing to do; otherwise restore one, and check the kernel's log (dmesg)",
+  ),
+  'loopback-only': note(
+    [],
+    () =>
+      'region.listen has only loopback addresses: racks on other hosts cannot reach this region unless a proxy on this host passes their requests on',
+  ),
+  'configurations-differ': note(
+    ['name', 'setting', 'more'],
+    ({ name, setting, more }) =>
+      `the process ${name} of this region has other values of ${setting.replaceAll(' ', ', ')}${more === 0 ? '' : ` and ${more} more`} in its configuration file: make the files equal, or each process decides by its own`,
+  ),
+  'name-shared': note(
+    ['name', 'where'],
+    ({ name, where }) =>
+      `another process of this region has the name ${name}, too${where === '' ? '' : `: that on ${where}`}. Logs and status cannot tell them apart: give each its own name in its configuration file, or remove the key name, so that each has its host's`,
+  ),
+  'database-slow': note(
+    ['seconds'],
+    ({ seconds }) => `the database did not close within ${seconds} s; every change that it confirmed is stored`,
+  ),
+  // Why the region stopped.
+  'region-failed': note(['reason'], ({ reason }) => reason),
+  'region-ended': note([], () => 'its thread ended'),
+  // The link to a remote region. `fault` is a `LinkFault`; `max` its seconds, bytes or number; `more`: how many further addresses do not answer as
+  // a region. `link-foreign`: something else answers there; `where` it redirects to, or empty.
+  'link-failed': note(['reason'], ({ reason }) => reason),
+  'link-unanswered': note(['url', 'fault', 'said', 'max', 'more'], linkFault),
+  'link-foreign': note(['url', 'status', 'where', 'more'], foreignAnswer),
+  'link-answers': note(['url', 'status', 'said'], ({ url, status, said }) => `${url} answers ${status}: ${said}`),
+  'link-redirected': note(
+    ['url', 'status', 'where'],
+    ({ url, status, where }) =>
+      `${url} answers ${status} and redirects${where === '' ? '' : ` to ${where}`}, which is not followed: set region.url to the region itself`,
+  ),
+  'link-refused': note(
+    ['url', 'status', 'said'],
+    ({ url, status, said }) => `${url} does not register this rack: ${status} ${said}`,
+  ),
+  'link-ended': note(['status', 'said'], ({ status, said }) => `the region answers ${status}: ${said}`),
+  'link-versions': note(
+    ['ownVersion', 'otherVersion'],
+    ({ ownVersion, otherVersion }) =>
+      `the region speaks version ${otherVersion} of the link, this rack version ${ownVersion}: update ${otherVersion < ownVersion ? 'the region' : 'the rack'}`,
+  ),
+  'rack-unaccepted': note(['rack'], ({ rack }) => `accept this rack on its region: sudo rackboot racks accept ${rack}`),
+  'key-unknown': note(['file', 'said'], ({ file, said }) => `the region does not know the key in ${file}: ${said}`),
+  'region-said': note(['said'], ({ said }) => said),
   ...OUTAGES,
-  'certificate-expired': ({ file, until }) =>
-    `the certificate ${file} expired at ${until}: clients refuse it; renew it`,
-  'certificate-early': ({ file, from }) =>
-    `the certificate ${file} is valid from ${from} on: is this host's clock right?`,
-  'certificate-expiring': ({ file, until }) => `the certificate ${file} expires at ${until}: renew it`,
-  'key-readable': ({ file }) => `every user of this host can read the key ${file}: chmod 600 ${file}`,
-  'state-unacknowledged': ({ machine, racks, seconds }) =>
-    `${machine} is switched on although ${racks} did not acknowledge its state within ${seconds} s: it may boot as in its previous state`,
-  'state-unkept': ({ file, reason }) => `${file}: ${reason}`,
-  'state-invalid': stateFault,
-  'images-unread': ({ reason }) => `the images of this rack cannot be listed: ${reason}`,
-  'images-uncopied': ({ reason }) => `some images of the region are not copied yet; the rack tries again: ${reason}`,
-  'images-unkept': ({ reason }) =>
-    `the region cannot finish its work on the images of this host; it tries again: ${reason}`,
-  'import-bug': ({ name, reason }) =>
-    `the import of ${name} failed with an error of Rackboot, and the other imports continue; report it: ${reason}`,
-  'identity-restored': ({ file, rack }) =>
-    `${file} was empty or damaged and is restored from its copy: this rack is ${rack}`,
-  'identity-lost': ({ file, rack }) =>
-    `${file} was empty or damaged, and there was no copy: this rack is now ${rack}, which its region does not know. Stop Rackboot and restore ` +
-    'a backup of the file, or accept the rack on its region',
-  'key-lost': ({ file }) =>
-    `${file} was empty or damaged: this rack has drawn another key. Restore a backup of the file, or accept the rack again on its region`,
-  'cache-unread': ({ file, reason }) => `${file}: ${reason}`,
-  'cache-invalid': ({ file, ...fault }) => `${file}: ${stateFault(fault)}`,
-  'region-older': ({ ownVersion, otherVersion, file }) =>
-    `region.db holds version ${ownVersion} of the desired state, but ${file} is of version ${otherVersion}: ` +
-    'region.db is an older copy, or the end of its write-ahead log was lost. Later machines, accounts and settings are missing. ' +
-    "If you restored a backup, there is nothing to do; otherwise restore one, and check the kernel's log (dmesg)",
-  'loopback-only': () =>
-    'region.listen has only loopback addresses: racks on other hosts cannot reach this region unless a proxy on this host passes their requests on',
-  'configurations-differ': ({ name, setting, more }) =>
-    `the process ${name} of this region has other values of ${setting.replaceAll(' ', ', ')}${more === 0 ? '' : ` and ${more} more`} in its configuration file: make the files equal, or each process decides by its own`,
-  'name-shared': ({ name, where }) =>
-    `another process of this region has the name ${name}, too${where === '' ? '' : `: that on ${where}`}. Logs and status cannot tell them apart: give each its own name in its configuration file, or remove the key name, so that each has its host's`,
-  'database-slow': ({ seconds }) =>
-    `the database did not close within ${seconds} s; every change that it confirmed is stored`,
-
-  'region-failed': ({ reason }) => reason,
-  'region-ended': () => 'its thread ended',
-
-  'link-failed': ({ reason }) => reason,
-  'link-unanswered': linkFault,
-  'link-foreign': foreignAnswer,
-  'link-answers': ({ url, status, said }) => `${url} answers ${status}: ${said}`,
-  'link-redirected': ({ url, status, where }) =>
-    `${url} answers ${status} and redirects${where === '' ? '' : ` to ${where}`}, which is not followed: set region.url to the region itself`,
-  'link-refused': ({ url, status, said }) => `${url} does not register this rack: ${status} ${said}`,
-  'link-ended': ({ status, said }) => `the region answers ${status}: ${said}`,
-  'link-versions': ({ ownVersion, otherVersion }) =>
-    `the region speaks version ${otherVersion} of the link, this rack version ${ownVersion}: update ${otherVersion < ownVersion ? 'the region' : 'the rack'}`,
-  'rack-unaccepted': ({ rack }) => `accept this rack on its region: sudo rackboot racks accept ${rack}`,
-  'key-unknown': ({ file, said }) => `the region does not know the key in ${file}: ${said}`,
-  'region-said': ({ said }) => said,
 };
+export type NoteCode = keyof typeof NOTES;
 
-const written = <C extends NoteCode>(note: { readonly note: C } & NoteParams[C]): string =>
-  NOTE_SENTENCES[note.note](note);
+/** The parameters by code. */
+type NoteParams = { readonly [C in NoteCode]: Parameters<(typeof NOTES)[C]['text']>[0] };
+
+/** A note. */
+export type RackNote<C extends NoteCode = NoteCode> = {
+  readonly [K in C]: { readonly note: K } & NoteParams[K];
+}[C];
+
+/** An outage of the region's store. */
+export type Outage = RackNote<keyof typeof OUTAGES>;
+
+const isCode = (name: string): name is NoteCode => Object.hasOwn(NOTES, name);
+
+/** True if this version knows an event's note and none of its parameters is missing. The caller has checked their types. */
+export function isNote(fields: { readonly note?: unknown }): fields is RackNote {
+  const { note } = fields;
+  return (
+    typeof note === 'string' &&
+    isCode(note) &&
+    NOTES[note].fields.every((name) => Reflect.get(fields, name) !== undefined)
+  );
+}
+
+/**
+ * True if the change may have been stored. Such a refusal must not ask for a retry: gomaasapi repeats a request after a 503 with
+ * `Retry-After`, and would make the change twice.
+ */
+export const mayBeStored = ({ note }: Outage): boolean => note === 'change-unconfirmed' || note === 'change-unknown';
+
+const TEXTS: { readonly [C in NoteCode]: { readonly text: (params: NoteParams[C]) => string } } = NOTES;
+const written = <C extends NoteCode>(note: { readonly note: C } & NoteParams[C]): string => TEXTS[note.note].text(note);
 /** The sentence of a note. */
 export const noteText = (note: RackNote): string => written(note);
 
@@ -627,6 +662,12 @@ export function endingText(outage: Outage): string {
   if (outage.note === 'database-untrusted') return untrustedText(outage, false);
   return noteText(outage);
 }
+
+/** The fields of an event with a note: the note's code and its parameters. */
+export const NOTED = { note: 'text', ...NOTE_FIELDS } as const;
+
+/** The sentence of the note within an event; empty for an event that was stored without one. */
+export const notedText = (fields: { readonly note?: unknown }): string => (isNote(fields) ? noteText(fields) : '');
 
 /** A note with its sentence, as events carry it to the log. */
 type SpokenNote<N extends RackNote> = N & { readonly text: string };

@@ -4,22 +4,43 @@
 //    listed one has another type, the region keeps the rack's own sentence instead. It does the same for an unknown kind or note.
 // 2. A sentence begins with a capital letter, unless it begins with a name, and has no full stop at its end.
 
+import { lowerFirst } from '../../boot/boot-words.ts';
+import { BOOT_EVENTS } from '../../boot/events.ts';
 import { cleanText, isPrintable } from '../../clean-text.ts';
-import { DHCP_SENTENCES, lowerFirst } from './dhcp.ts';
-import { RACK_EVENT_FORMS, type RackEventParams, type ReportedEvent } from './fields.ts';
-import { HTTP_SENTENCES, TFTP_SENTENCES } from './files.ts';
-import type { Form, Forms, Writers } from './forms.ts';
+import { DHCP_EVENTS } from '../../dhcp/events/events.ts';
+import { DNS_EVENTS } from '../../dns/events.ts';
+import type { EventKind, Form, Forms } from '../../event.ts';
+import { HTTP_EVENTS } from '../../http/events.ts';
+import { TFTP_EVENTS } from '../../tftp/events.ts';
+import { DAEMON_EVENTS } from './daemon-events.ts';
 import { isNote } from './notes.ts';
-import { DNS_SENTENCES, SERVICE_SENTENCES } from './service.ts';
+import { UPLINK_EVENTS } from './uplink-events.ts';
 
-/** By kind. */
-export const RACK_EVENTS: Writers<RackEventParams> = {
-  ...DHCP_SENTENCES,
-  ...TFTP_SENTENCES,
-  ...HTTP_SENTENCES,
-  ...DNS_SENTENCES,
-  ...SERVICE_SENTENCES,
+const RACK_EVENTS = {
+  ...DAEMON_EVENTS,
+  ...BOOT_EVENTS,
+  ...DHCP_EVENTS,
+  ...TFTP_EVENTS,
+  ...HTTP_EVENTS,
+  ...DNS_EVENTS,
+  ...UPLINK_EVENTS,
 };
+
+/** Every kind of event of a rack or region process, by name. */
+export const EVENT_KINDS: ReadonlyMap<string, Omit<EventKind, 'text'>> = new Map(Object.entries(RACK_EVENTS));
+
+/** The parameters of a rack's events, by kind. */
+export type RackEventParams = {
+  readonly [K in keyof typeof RACK_EVENTS]: Parameters<(typeof RACK_EVENTS)[K]['text']>[0];
+};
+
+/** A rack's event: its kind and its fields. */
+type ReportedEvent<Code extends keyof RackEventParams = keyof RackEventParams> = {
+  readonly [K in Code]: { readonly code: K; readonly params: RackEventParams[K] };
+}[Code];
+
+/** The fields of a rack's event on their way to the region. */
+export type RackFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** The kinds with sentences about a client; the others are about a listener or a file. */
 const ABOUT_CLIENT = /^(?:tftp|http)\.(?!listening$|failed$)/;
@@ -28,7 +49,7 @@ const ABOUT_CLIENT = /^(?:tftp|http)\.(?!listening$|failed$)/;
  * Completes the sentence of a rack's event. Without a hardware address the event belongs to no machine, so the sentence itself names the
  * client's IP address. An event that stands for several similar ones gives their number.
  */
-export function ofReport(sentence: string, { code, params: { mac, address, count, isAway } }: ReportedEvent): string {
+function ofReport(sentence: string, { code, params: { mac, address, count, isAway } }: ReportedEvent): string {
   const isNamed = mac === undefined && address !== undefined && ABOUT_CLIENT.test(code);
   const named = isNamed ? `${address} ${lowerFirst(sentence)}` : sentence;
   // The sentences of boot policy events name the home themselves.
@@ -49,8 +70,10 @@ interface Known {
   readonly needed: readonly string[];
 }
 
-function prepare(forms: Forms): Known {
-  const all = Object.entries({ ...forms, count: 'number?' as const });
+function prepare(forms: Readonly<Partial<Forms>>): Known {
+  const all = Object.entries<Form | undefined>({ ...forms, count: 'number?' }).flatMap(([name, form]) =>
+    form === undefined ? [] : [[name, form] as const],
+  );
   const typeOf = (form: Form): string =>
     typeof form !== 'string' || form.startsWith('text') ? 'string' : form.startsWith('flag') ? 'boolean' : 'number';
   return {
@@ -60,7 +83,9 @@ function prepare(forms: Forms): Known {
   };
 }
 
-const KNOWN: ReadonlyMap<string, Known> = new Map([...RACK_EVENT_FORMS].map(([kind, forms]) => [kind, prepare(forms)]));
+const KNOWN: ReadonlyMap<string, Known> = new Map(
+  [...EVENT_KINDS].map(([kind, { fields }]) => [kind, prepare(fields)]),
+);
 
 /** True for the code of a rack's event. */
 export const isReported = (happening: { readonly code: string }): happening is ReportedEvent =>
@@ -120,8 +145,10 @@ export function reportedEvent(
 const clean = (text: string, charactersMax: number): string =>
   text.length <= charactersMax && isPrintable(text) ? text : cleanText(text.replaceAll('\n', '; '), charactersMax);
 
+const TEXTS: { readonly [K in keyof RackEventParams]: { readonly text: (params: RackEventParams[K]) => string } } =
+  RACK_EVENTS;
 const ready = <Code extends keyof RackEventParams>({ code, params }: ReportedEvent<Code>): string =>
-  RACK_EVENTS[code](params);
+  TEXTS[code].text(params);
 
 /** The whole sentence of a rack's event. */
 export const reportedSentence = (event: ReportedEvent): string => ofReport(ready(event), event);

@@ -22,6 +22,7 @@ import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import type { Clock, Instant, Timer } from '../../clock.ts';
 import { type DurationCounts, Durations } from '../../counters.ts';
+import { journalText } from '../../dhcp/events/sentences.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { storeLease } from '../../dhcp/leases/lease-clock.ts';
 import {
@@ -31,7 +32,6 @@ import {
   type LeaseJournalListener,
 } from '../../dhcp/leases/lease-journal.ts';
 import { errorText, RackError } from '../../errors.ts';
-import { journalText } from '../../region/reports/dhcp.ts';
 import type { LeaseDamage } from './damaged-row.ts';
 import type { DiskWork } from './disk-work.ts';
 import { HostClocks } from './host-clocks.ts';

@@ -55,7 +55,7 @@ test('a machine that is New reports its hardware at its next boot; a person may 
     status: 'New',
     purpose: 'enlist',
   };
-  const text = z.string().parse(eventText(event, undefined));
+  const text = z.string().parse(eventText(event));
   assert.equal(text, 'Known to the region as calm-ibis.maas (New): its next boot reports its hardware');
 });
 

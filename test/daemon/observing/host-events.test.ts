@@ -5,11 +5,11 @@ import { describe, it } from 'node:test';
 import { instant, later } from '../../../src/clock.ts';
 import { HOST_RATE, HOSTS_RATE, HostEvents } from '../../../src/daemon/observing/host-events.ts';
 import { addEvents } from '../../../src/daemon/observing/shared-metrics.ts';
-import { EVENT_KINDS } from '../../../src/daemon/rack/event-kinds.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { OWED_EVERY_MS } from '../../../src/fair-sampler.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
 import { Exposition } from '../../../src/observe/exposition.ts';
+import { EVENT_KINDS } from '../../../src/region/reports/reported.ts';
 
 const START = instant(1_000_000);
 const MACHINE = mac(0x525400000001);

@@ -5,12 +5,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { RackConfig } from '../../../src/config/rack-config.ts';
+import type { UsableConfig } from '../../../src/config/resolve-file.ts';
 import { Configuration, type ConfigurationPorts } from '../../../src/daemon/rack/configuration.ts';
-import type { DaemonEvent } from '../../../src/daemon/rack/events.ts';
 import { RackError } from '../../../src/errors.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
 import { ipv4 } from '../../../src/net/address.ts';
+import type { DaemonEvent } from '../../../src/region/reports/daemon-events.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const FILE = 'name: a\nstate_dir: /nowhere\n';
@@ -37,7 +37,7 @@ class Bench {
     publish: (event) => void this.events.push(event),
     host: () => [],
     leases: () => [{ address: ipv4(0x0a140064), mac: '52:54:00:00:00:01' }],
-    apply: async (next: RackConfig) => {
+    apply: async ({ config: next }: UsableConfig) => {
       await Promise.resolve();
       this.steps.push(`apply ${next.name} ${next.boot.commissioningRelease}`);
       if (this.failure !== undefined) throw this.failure;
@@ -72,17 +72,19 @@ async function withBench(work: (bench: Bench) => Promise<void>, text?: string): 
   }
 }
 
-test('cached settings of the store are in force from the start', () =>
-  withBench(async (bench) => {
-    const configuration = bench.open({ cluster_interfaces: [LAB], boot: { release: 'trixie' } });
-    assert.equal(configuration.config.dhcp.subnets.length, 1);
-    assert.equal(configuration.config.boot.commissioningRelease, 'trixie');
-    configuration.announce(bench.ports);
-    assert.deepEqual(bench.events, []);
-  }));
+const benchTest = (name: string, work: (bench: Bench) => Promise<void>): void => void test(name, () => withBench(work));
 
-test('a conflicting cached store is ignored completely and reported once; an invalid file is refused', () =>
-  withBench(async (bench) => {
+benchTest('cached settings of the store are in force from the start', async (bench) => {
+  const configuration = bench.open({ cluster_interfaces: [LAB], boot: { release: 'trixie' } });
+  assert.equal(configuration.config.dhcp.subnets.length, 1);
+  assert.equal(configuration.config.boot.commissioningRelease, 'trixie');
+  configuration.announce(bench.ports);
+  assert.deepEqual(bench.events, []);
+});
+
+benchTest(
+  'a conflicting cached store is ignored completely and reported once; an invalid file is refused',
+  async (bench) => {
     const configuration = bench.open({
       cluster_interfaces: [{ ...LAB, ip: '10.99.0.1' }],
       boot: { release: 'trixie' },
@@ -104,99 +106,96 @@ test('a conflicting cached store is ignored completely and reported once; an inv
       (error) =>
         error instanceof RackError && error.code === 'config-invalid' && /:1: tftp\.listen_port/.test(error.message),
     );
-  }));
+  },
+);
 
-test('a store that conflicts with the file is used once a new file fits it', () =>
-  withBench(async (bench) => {
-    const relayed = {
-      name: 'far',
-      relayed: true,
-      network: '10.30.0.0/24',
-      ip_range_low: '10.30.0.9',
-      ip_range_high: '10.30.0.99',
-    };
-    bench.write(`${FILE}cluster_interfaces: [${JSON.stringify(relayed)}]\n`);
-    assert.throws(() => bench.open(), /dns\.upstream is empty/, 'alone');
-    const configuration = bench.open({ dns: { upstream: ['192.0.2.1'] } });
-    assert.equal(configuration.config.dhcp.subnets.length, 1);
-  }));
+benchTest('a store that conflicts with the file is used once a new file fits it', async (bench) => {
+  const relayed = {
+    name: 'far',
+    relayed: true,
+    network: '10.30.0.0/24',
+    ip_range_low: '10.30.0.9',
+    ip_range_high: '10.30.0.99',
+  };
+  bench.write(`${FILE}cluster_interfaces: [${JSON.stringify(relayed)}]\n`);
+  assert.throws(() => bench.open(), /dns\.upstream is empty/, 'alone');
+  const configuration = bench.open({ dns: { upstream: ['192.0.2.1'] } });
+  assert.equal(configuration.config.dhcp.subnets.length, 1);
+});
 
-test('consecutive refusals keep the time of the first, until a configuration is accepted', () =>
-  withBench(async (bench) => {
-    const clock = new VirtualClock(1_700_000_000_000, 1);
-    const ports = { ...bench.ports, clock };
-    const configuration = bench.open();
-    const refusal = () => configuration.refusal;
-    assert.equal(refusal(), undefined);
-    bench.write('name: a\ncolour: blue\n');
-    configuration.readFile(ports);
-    await configuration.settled;
-    const since = clock.now();
-    clock.advance(60_000);
-    bench.write('name: a\nshape: round\n');
-    configuration.readFile(ports);
-    await configuration.settled;
-    assert.deepEqual([refusal()?.since, refusal()?.source], [since, 'file']);
-    assert.match(refusal()?.problems ?? '', /shape: unknown key/);
-    bench.write(FILE);
-    configuration.readFile(ports);
-    await configuration.settled;
-    assert.equal(refusal(), undefined);
-  }));
+benchTest('consecutive refusals keep the time of the first, until a configuration is accepted', async (bench) => {
+  const clock = new VirtualClock(1_700_000_000_000, 1);
+  const ports = { ...bench.ports, clock };
+  const configuration = bench.open();
+  const refusal = () => configuration.refusal;
+  assert.equal(refusal(), undefined);
+  bench.write('name: a\ncolour: blue\n');
+  configuration.readFile(ports);
+  await configuration.settled;
+  const since = clock.now();
+  clock.advance(60_000);
+  bench.write('name: a\nshape: round\n');
+  configuration.readFile(ports);
+  await configuration.settled;
+  assert.deepEqual([refusal()?.since, refusal()?.source], [since, 'file']);
+  assert.match(refusal()?.problems ?? '', /shape: unknown key/);
+  bench.write(FILE);
+  configuration.readFile(ports);
+  await configuration.settled;
+  assert.equal(refusal(), undefined);
+});
 
-test('a change of the store is applied and reported key by key, once', () =>
-  withBench(async (bench) => {
-    const configuration = bench.open();
-    const stored = { cluster_interfaces: [LAB], boot: { release: 'trixie' } };
-    configuration.useStored(bench.ports, stored);
-    configuration.useStored(bench.ports, structuredClone(stored));
-    await configuration.settled;
-    assert.deepEqual(bench.steps, ['apply a trixie', 'applied a']);
-    assert.deepEqual(
-      bench.reported('config.changed').map(({ key }) => key),
-      ['boot.release', 'cluster_interfaces.lab'],
-    );
-    assert.deepEqual(
-      bench.reported('config.applied').map(({ source, changes }) => [source, changes]),
-      [['store', 2]],
-    );
-    configuration.useStored(bench.ports, {
-      cluster_interfaces: [{ ...LAB, ip_range_low: '10.20.0.150' }],
-      boot: { release: 'trixie' },
-    });
-    await configuration.settled;
-    assert.deepEqual(
-      bench.reported('config.stranded').map(({ leases, addresses }) => [leases, addresses]),
-      [[1, '10.20.0.100']],
-    );
-    configuration.useStored(bench.ports, undefined);
-    await configuration.settled;
-    assert.equal(configuration.config.dhcp.subnets.length, 0);
-  }));
+benchTest('a change of the store is applied and reported key by key, once', async (bench) => {
+  const configuration = bench.open();
+  const stored = { cluster_interfaces: [LAB], boot: { release: 'trixie' } };
+  configuration.useStored(bench.ports, stored);
+  configuration.useStored(bench.ports, structuredClone(stored));
+  await configuration.settled;
+  assert.deepEqual(bench.steps, ['apply a trixie', 'applied a']);
+  assert.deepEqual(
+    bench.reported('config.changed').map(({ key }) => key),
+    ['boot.release', 'cluster_interfaces.lab'],
+  );
+  assert.deepEqual(
+    bench.reported('config.applied').map(({ source, changes }) => [source, changes]),
+    [['store', 2]],
+  );
+  configuration.useStored(bench.ports, {
+    cluster_interfaces: [{ ...LAB, ip_range_low: '10.20.0.150' }],
+    boot: { release: 'trixie' },
+  });
+  await configuration.settled;
+  assert.deepEqual(
+    bench.reported('config.stranded').map(({ leases, addresses }) => [leases, addresses]),
+    [[1, '10.20.0.100']],
+  );
+  configuration.useStored(bench.ports, undefined);
+  await configuration.settled;
+  assert.equal(configuration.config.dhcp.subnets.length, 0);
+});
 
-test('a refused change of the store changes nothing, and is retried with the next file', () =>
-  withBench(async (bench) => {
-    const configuration = bench.open({ boot: { release: 'trixie' } });
-    configuration.useStored(bench.ports, { boot: { release: 'sid' }, tftp: { listen_port: 1069 } });
-    await configuration.settled;
-    assert.deepEqual(bench.steps, []);
-    assert.match(configuration.refused ?? '', /tftp\.listen_port: only the configuration file may own this/);
-    assert.equal(configuration.config.boot.commissioningRelease, 'trixie');
-    assert.match(configuration.settingsRefused ?? '', /tftp\.listen_port: only the configuration file may own this/);
-    assert.equal(bench.refusals, 1, 'the region is informed too');
-    bench.write(`${FILE}log: { level: debug }\n`);
-    configuration.readFile(bench.ports);
-    await configuration.settled;
-    assert.deepEqual(bench.steps, [], 'the store is still refused, and the file with it');
-    configuration.useStored(bench.ports, { boot: { release: 'sid' } });
-    await configuration.settled;
-    assert.equal(configuration.config.boot.commissioningRelease, 'sid');
-    assert.equal(configuration.refused, undefined);
-    assert.equal(configuration.settingsRefused, undefined);
-    configuration.readFile(bench.ports);
-    await configuration.settled;
-    assert.equal(configuration.config.log.level, 'debug');
-  }));
+benchTest('a refused change of the store changes nothing, and is retried with the next file', async (bench) => {
+  const configuration = bench.open({ boot: { release: 'trixie' } });
+  configuration.useStored(bench.ports, { boot: { release: 'sid' }, tftp: { listen_port: 1069 } });
+  await configuration.settled;
+  assert.deepEqual(bench.steps, []);
+  assert.match(configuration.refusal?.problems ?? '', /tftp\.listen_port: only the configuration file may own this/);
+  assert.equal(configuration.config.boot.commissioningRelease, 'trixie');
+  assert.match(configuration.settingsRefused ?? '', /tftp\.listen_port: only the configuration file may own this/);
+  assert.equal(bench.refusals, 1, 'the region is informed too');
+  bench.write(`${FILE}log: { level: debug }\n`);
+  configuration.readFile(bench.ports);
+  await configuration.settled;
+  assert.deepEqual(bench.steps, [], 'the store is still refused, and the file with it');
+  configuration.useStored(bench.ports, { boot: { release: 'sid' } });
+  await configuration.settled;
+  assert.equal(configuration.config.boot.commissioningRelease, 'sid');
+  assert.equal(configuration.refusal, undefined);
+  assert.equal(configuration.settingsRefused, undefined);
+  configuration.readFile(bench.ports);
+  await configuration.settled;
+  assert.equal(configuration.config.log.level, 'debug');
+});
 
 test('a remote rack that gets settings without its networks reports that, with the command that restores them', () => {
   const remote = `${FILE}region: { mode: remote, url: "http://10.20.0.9:5240/MAAS" }\n`;
@@ -231,8 +230,9 @@ test('a remote rack without any network reports that; a rack with its own region
   );
 });
 
-test('a configuration that cannot be applied is refused with the reason, and the previous one stays', () =>
-  withBench(async (bench) => {
+benchTest(
+  'a configuration that cannot be applied is refused with the reason, and the previous one stays',
+  async (bench) => {
     const configuration = bench.open();
     bench.failure = new RackError('address-in-use', 'the port is taken');
     bench.write(FILE.replace('name: a', 'name: b'));
@@ -246,25 +246,26 @@ test('a configuration that cannot be applied is refused with the reason, and the
     configuration.readFile(bench.ports);
     await configuration.settled;
     assert.equal(configuration.config.name, 'b');
-  }));
+  },
+);
 
-test('concurrent changes take effect one after the other', () =>
-  withBench(async (bench) => {
-    const configuration = bench.open();
-    bench.write(FILE.replace('name: a', 'name: b'));
-    configuration.readFile(bench.ports);
-    configuration.useStored(bench.ports, { boot: { release: 'trixie' } });
-    configuration.useStored(bench.ports, { boot: { release: 'sid' } });
-    await configuration.settled;
-    assert.deepEqual(
-      bench.steps.filter((_step, index) => index % 2 === 1),
-      ['applied b', 'applied b', 'applied b'],
-    );
-    assert.equal(bench.steps.at(-2), 'apply b sid');
-  }));
+benchTest('concurrent changes take effect one after the other', async (bench) => {
+  const configuration = bench.open();
+  bench.write(FILE.replace('name: a', 'name: b'));
+  configuration.readFile(bench.ports);
+  configuration.useStored(bench.ports, { boot: { release: 'trixie' } });
+  configuration.useStored(bench.ports, { boot: { release: 'sid' } });
+  await configuration.settled;
+  assert.deepEqual(
+    bench.steps.filter((_step, index) => index % 2 === 1),
+    ['applied b', 'applied b', 'applied b'],
+  );
+  assert.equal(bench.steps.at(-2), 'apply b sid');
+});
 
-test('a key that needs a restart keeps its value and everything derived from it, and is reported', () =>
-  withBench(async (bench) => {
+benchTest(
+  'a key that needs a restart keeps its value and everything derived from it, and is reported',
+  async (bench) => {
     const configuration = bench.open();
     bench.write(FILE.replace('/nowhere', '/elsewhere').replace('name: a', 'name: b'));
     configuration.readFile(bench.ports);
@@ -279,48 +280,47 @@ test('a key that needs a restart keeps its value and everything derived from it,
     await configuration.settled;
     assert.deepEqual(configuration.restartKeys, []);
     assert.equal(bench.reported('config.needs-restart').length, 1, 'restored, so nothing needs a restart');
-  }));
+  },
+);
 
-test('of very many changes the first are reported one by one, and all are counted', () =>
-  withBench(async (bench) => {
-    const configuration = bench.open();
-    const networks = Array.from({ length: 200 }, (_, index) => ({
-      name: `n${index}`,
-      interface: `eth${index}`,
-      management: 0,
-      ip: `10.${index}.0.1`,
-      network: `10.${index}.0.0/24`,
-    }));
-    configuration.useStored(bench.ports, { cluster_interfaces: networks });
-    await configuration.settled;
-    assert.equal(bench.reported('config.changed').length, 50);
-    assert.equal(bench.reported('config.applied')[0]?.changes, 200);
+benchTest('of very many changes the first are reported one by one, and all are counted', async (bench) => {
+  const configuration = bench.open();
+  const networks = Array.from({ length: 200 }, (_, index) => ({
+    name: `n${index}`,
+    interface: `eth${index}`,
+    management: 0,
+    ip: `10.${index}.0.1`,
+    network: `10.${index}.0.0/24`,
   }));
+  configuration.useStored(bench.ports, { cluster_interfaces: networks });
+  await configuration.settled;
+  assert.equal(bench.reported('config.changed').length, 50);
+  assert.equal(bench.reported('config.applied')[0]?.changes, 200);
+});
 
-test('a file that became empty is refused: it was truncated, or its disk was full', () =>
-  withBench(async (bench) => {
-    const configuration = bench.open();
-    for (const text of ['', '\n', '# nothing but this\n', 'null\n', '{}\n']) {
-      bench.write(text);
-      configuration.readFile(bench.ports);
-      await configuration.settled;
-      assert.match(String(bench.reported('config.refused').at(-1)?.problems), /is empty/, JSON.stringify(text));
-    }
-    assert.deepEqual([configuration.config.name, bench.steps, bench.reported('config.refused').length], ['a', [], 5]);
-  }));
-
-test('a file with an unusable certificate is refused: the next start would fail', () =>
-  withBench(async (bench) => {
-    const configuration = bench.open();
-    bench.write(`${FILE}region: { tls: { cert: ${bench.directory}/none.pem, key: ${bench.directory}/none.key } }\n`);
+benchTest('a file that became empty is refused: it was truncated, or its disk was full', async (bench) => {
+  const configuration = bench.open();
+  for (const text of ['', '\n', '# nothing but this\n', 'null\n', '{}\n']) {
+    bench.write(text);
     configuration.readFile(bench.ports);
     await configuration.settled;
-    assert.match(String(bench.reported('config.refused')[0]?.problems), /region\.tls.*none\.pem cannot be read/);
-    assert.deepEqual(bench.steps, []);
-  }));
+    assert.match(String(bench.reported('config.refused').at(-1)?.problems), /is empty/, JSON.stringify(text));
+  }
+  assert.deepEqual([configuration.config.name, bench.steps, bench.reported('config.refused').length], ['a', [], 5]);
+});
 
-test('a missing file, invalid YAML or an invalid configuration is refused, and the last valid one stays', () =>
-  withBench(async (bench) => {
+benchTest('a file with an unusable certificate is refused: the next start would fail', async (bench) => {
+  const configuration = bench.open();
+  bench.write(`${FILE}region: { tls: { cert: ${bench.directory}/none.pem, key: ${bench.directory}/none.key } }\n`);
+  configuration.readFile(bench.ports);
+  await configuration.settled;
+  assert.match(String(bench.reported('config.refused')[0]?.problems), /region\.tls.*none\.pem cannot be read/);
+  assert.deepEqual(bench.steps, []);
+});
+
+benchTest(
+  'a missing file, invalid YAML or an invalid configuration is refused, and the last valid one stays',
+  async (bench) => {
     const configuration = bench.open();
     for (const text of ['a: [', 'colour: red\n', '- a\n']) {
       bench.write(text);
@@ -338,7 +338,8 @@ test('a missing file, invalid YAML or an invalid configuration is refused, and t
     );
     assert.equal(configuration.config.name, 'a');
     assert.deepEqual(bench.steps, []);
-  }));
+  },
+);
 
 test('addresses of named servers are put in force with the running values, and stay through later changes', async () => {
   const bench = new Bench(`${FILE}dhcp: { options: [{ name: ntp-servers, value: ntp.example }] }\n`);

@@ -46,8 +46,7 @@ function start(findUser: Wire['findUser'] = async () => undefined) {
   around.configure([lab(), lab({ name: 'far', interfaceName: undefined }), lab({ name: 'second', management: 0 })]);
   const see = (host: MacAddress, isHeard = true): void =>
     listener?.onSightings([{ interfaceName: 'eth1', address: ADDRESS, mac: host, heard: isHeard }]);
-  const said = (): readonly string[] =>
-    events.splice(0).map((event) => `${event.kind}: ${eventText(event, undefined)}`);
+  const said = (): readonly string[] => events.splice(0).map((event) => `${event.kind}: ${eventText(event)}`);
   return { clock, around, heard, sent, served, boots, see, said, wire: () => listener ?? assert.fail() };
 }
 

@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClusterInterface } from '../../../src/config/rack-config.ts';
-import { EVENT_KINDS } from '../../../src/daemon/rack/event-kinds.ts';
 import { Neighbourhood } from '../../../src/daemon/rack/neighbourhood.ts';
 import { GONE_MS, LOOK_MS, RETELL_MS, USERS_MAX, USERS_RATE } from '../../../src/daemon/rack/own-addresses.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { type Ipv4, ipv4, type MacAddress, mac, networkOf } from '../../../src/net/address.ts';
 import type { Wire, WireListener } from '../../../src/net/watch/wire.ts';
 import { eventText } from '../../../src/observe/event-text.ts';
+import { EVENT_KINDS } from '../../../src/region/reports/reported.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const OWN = ipv4(0x0a140001);
@@ -76,7 +76,7 @@ test('a host heard with the rack’s own address is reported as an error with it
   assert.equal(EVENT_KINDS.get(KIND)?.level, 'error');
   const [first] = reported;
   assert.ok(first !== undefined);
-  assert.match(eventText(first, undefined), /^Uses 10\.20\.0\.1, this rack’s own address on eth1: /);
+  assert.match(eventText(first), /^Uses 10\.20\.0\.1, this rack’s own address on eth1: /);
 });
 
 test('a note names it while it is there, and ends some minutes after the last sighting', () => {

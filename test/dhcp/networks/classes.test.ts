@@ -176,7 +176,7 @@ test('a denied client gets no answer to anything, and the event names the class'
   const decision = ask(named('guest-1'), { own: DENY });
   assert.ok(decision.kind === 'ignore');
   assert.deepEqual([decision.reason, decision.event.classes], ['class-denied', 'guests']);
-  const sentence = eventText(decision.event, undefined);
+  const sentence = eventText(decision.event);
   assert.match(sentence, /no answer: .*denies its clients.*\(class-denied\), in class guests/);
 
   const state = labState(configOf(DENY).dhcp);

@@ -11,7 +11,7 @@ import type { Machine } from '../../../src/region/records/machine.ts';
 import { LINK_VERSION } from '../../../src/region/records/rack.ts';
 import { stepOf } from '../../../src/region/records/work.ts';
 import type { Region } from '../../../src/region/region.ts';
-import type { RackFields } from '../../../src/region/reports/fields.ts';
+import type { RackFields } from '../../../src/region/reports/reported.ts';
 import { reasonOf, sentenceOf } from '../../support/sentences.ts';
 import { bootReport, type RegionPlace, report, withRegion } from '../place.ts';
 import { register } from '../racks/rack-place.ts';

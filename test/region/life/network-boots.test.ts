@@ -6,7 +6,7 @@ import type { MachineCommand } from '../../../src/region/life/commands.ts';
 import type { PowerControl } from '../../../src/region/life/power-life.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
-import type { RackFields } from '../../../src/region/reports/fields.ts';
+import type { RackFields } from '../../../src/region/reports/reported.ts';
 import { reasonOf } from '../../support/sentences.ts';
 import { type RegionPlace, report, withRegion } from '../place.ts';
 import { addKey, reopen } from './deploying.ts';

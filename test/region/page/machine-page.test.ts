@@ -8,7 +8,7 @@ import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { bootsOf, renderTimeline } from '../../../src/region/page/timeline.ts';
 import { happeningOfReport, type MachineEvent, type RackReport } from '../../../src/region/records/machine-event.ts';
-import type { RackFields } from '../../../src/region/reports/fields.ts';
+import type { RackFields } from '../../../src/region/reports/reported.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { report, withRegion } from '../place.ts';
 import { viewOf } from './view.ts';

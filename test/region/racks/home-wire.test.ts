@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EVENT_KINDS } from '../../../src/daemon/rack/event-kinds.ts';
 import { formatMac, ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
 import { readDiskStarts } from '../../../src/region/life/disk-start.ts';
 import { hasStartedSince } from '../../../src/region/life/power-life.ts';
 import { BOOTS_MAX } from '../../../src/region/life/signs-of-life.ts';
 import type { RackInterface } from '../../../src/region/records/rack-description.ts';
+import { EVENT_KINDS } from '../../../src/region/reports/reported.ts';
 import { reportParams } from '../../../src/uplink/rack-uplink.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { reportedSample } from '../../support/reported-samples.ts';

@@ -3,15 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DaemonEvent } from '../../../src/daemon/rack/events.ts';
-import type { RackEvent } from '../../../src/event.ts';
-import type { ObserveEvent } from '../../../src/observe/events.ts';
 import { parseBatch, readEntry } from '../../../src/region/racks/rack-news.ts';
 import { eventSentence } from '../../../src/region/records/events.ts';
 import type { MachineEvent, RackReport } from '../../../src/region/records/machine-event.ts';
-import type { RackEventParams } from '../../../src/region/reports/fields.ts';
-import type { UplinkNotice } from '../../../src/uplink/events.ts';
-import type { SampleField } from '../../support/reported-samples.ts';
 import { withRegion } from '../place.ts';
 import { batchOf, RACK_UUID, reportEntry } from './rack-place.ts';
 
@@ -37,34 +31,6 @@ async function storedOf(reports: readonly object[]): Promise<readonly MachineEve
 }
 
 const said = (events: readonly MachineEvent[]): readonly string[] => events.map((event) => eventSentence(event));
-
-/** True if no member is left; a wrong one does not compile. */
-type None<T> = [T] extends [never] ? true : false;
-
-/** The fields of all kinds that no sample has. */
-type Unsampled = Exclude<
-  { [K in keyof RackEventParams]: keyof RackEventParams[K] }[keyof RackEventParams],
-  SampleField | keyof RackEvent | 'isAway'
->;
-
-/** The published events of the kinds whose fields are listed by kind. */
-type Published = DaemonEvent | ObserveEvent | UplinkNotice;
-type OfKind<E, K> = E extends { readonly kind: infer Own } ? (K extends Own ? E : never) : never;
-type Fields<E> = E extends unknown ? Omit<E, keyof RackEvent> : never;
-/** The kinds of which a published event does not have the listed fields. */
-type Misfits = {
-  [K in Published['kind']]: Fields<OfKind<Published, K>> extends Omit<
-    RackEventParams[K],
-    'mac' | 'address' | 'count' | 'isAway'
-  >
-    ? never
-    : K;
-}[Published['kind']];
-
-test('the samples have every listed field, and the process publishes those that are listed for it', () => {
-  const holds: readonly [None<Unsampled>, None<Misfits>] = [true, true];
-  assert.deepEqual(holds, [true, true]);
-});
 
 const ACK = { kind: 'dhcp.ack', mac: '52:54:00:00:00:01', address: '10.20.0.100', text: 'the rack’s sentence' };
 const HOSTILE = '\u001b[2J\u009b\u202e';

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EVENT_KINDS } from '../../../src/daemon/rack/event-kinds.ts';
 import { EVENT_TYPES, eventTypeOf } from '../../../src/region/records/machine-event.ts';
+import { EVENT_KINDS } from '../../../src/region/reports/reported.ts';
 
 /** The types at INFO: states, installation steps, erasures, switched power, and what becomes of racks. */
 const FOLLOWED =

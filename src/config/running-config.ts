@@ -1,0 +1,189 @@
+// The configuration of a running process: its file, merged with the settings of the region's store. A change is in force as a whole or not at
+// all.
+//
+//   file changed ──┐
+//   store changed ─┴─► in turn: read ─ check ─┬─ apply ─► in force, each changed key reported
+//                                             └─ refused: the last good one stays, and the problems are reported
+
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock, Instant } from '../clock.ts';
+import { errorText, RackError } from '../errors.ts';
+import { type Settings, valueAt, withValue } from '../machines/settings.ts';
+import type { DaemonEvent } from '../region/reports/daemon-events.ts';
+import { type ConfigFile, formatProblems, readConfigFile, readConfigText } from './config-file.ts';
+import { compareConfigs } from './difference.ts';
+import type { ConfigProblem } from './rack-config.ts';
+import type { ParsedFile, UsableFile } from './resolve-file.ts';
+
+/** The most changed keys that are listed; the rest are counted. */
+export const REPORTED_MAX = 50;
+
+type Source = 'file' | 'store';
+
+export interface RunningPorts<Usable> {
+  readonly clock: Clock;
+  readonly publish: (event: DaemonEvent) => void;
+  /** Replaces `before` by `next`. @throws RackError after restoring `before` */
+  readonly apply: (next: Usable, before: Usable) => Promise<void>;
+}
+
+/** A refused configuration. */
+export interface Refusal {
+  readonly source: Source;
+  /** The first of the consecutive refusals. */
+  readonly since: Instant;
+  /** One problem per line. */
+  readonly problems: string;
+}
+
+export abstract class RunningConfig<
+  Config,
+  Written extends Readonly<Record<string, unknown>>,
+  Ports extends RunningPorts<UsableFile<Config, Written>>,
+> {
+  readonly path: string;
+  protected current: UsableFile<Config, Written>;
+  /** The latest settings of the store that concern this process, whether or not they could be used. */
+  protected wanted: Settings;
+  /** Whose file it is, for the remedy of one that cannot be read. */
+  readonly #owner: 'rack' | 'region';
+  /** The written keys whose running values stay until a restart. */
+  readonly #held: readonly string[];
+  #changing: Promise<void> = Promise.resolve();
+  #refusal: Refusal | undefined;
+  #restartKeys: readonly string[] = [];
+
+  protected constructor(
+    path: string,
+    [owner, held]: readonly ['rack' | 'region', readonly string[]],
+    [usable, wanted]: readonly [UsableFile<Config, Written>, Settings],
+  ) {
+    this.path = path;
+    this.#owner = owner;
+    this.#held = held;
+    this.current = usable;
+    this.wanted = wanted;
+  }
+
+  protected abstract resolve(file: ConfigFile, stored: Settings): ParsedFile<Config, Written>;
+
+  /** The problems of a valid configuration on this host. */
+  protected abstract check(next: UsableFile<Config, Written>, source: Source, ports: Ports): readonly ConfigProblem[];
+
+  /** Called when `current` has replaced `before`. */
+  protected abstract inForce(before: UsableFile<Config, Written>, source: Source, ports: Ports): Promise<void>;
+
+  get config(): Config {
+    return this.current.config;
+  }
+
+  /** The configuration in force, with its values as written. */
+  get usable(): UsableFile<Config, Written> {
+    return this.current;
+  }
+
+  /** The last refused configuration; undefined if every requested change is in force. */
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
+  }
+
+  /** The changed keys whose running values stay until a restart. */
+  get restartKeys(): readonly string[] {
+    return this.#restartKeys;
+  }
+
+  /** Resolves when every change requested so far is in force or refused. */
+  get settled(): Promise<void> {
+    return this.#changing;
+  }
+
+  readFile(ports: Ports): void {
+    this.#enqueue(ports, 'file', () => {
+      const read = readConfigFile(readConfigText(this.path, this.#owner));
+      if (read.ok) return read.file;
+      throw this.#invalid(read.problems);
+    });
+  }
+
+  /** Applies settings of the store; does nothing if they are unchanged. */
+  protected want(ports: Ports, wanted: Settings): void {
+    if (isDeepStrictEqual(wanted, this.wanted)) return;
+    this.wanted = wanted;
+    this.#enqueue(ports, 'store', () => this.current.file);
+  }
+
+  /** Does further work on the configuration in force, in turn. Rejects as the work does. */
+  protected inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#changing.then(work);
+    this.#changing = done.catch(() => undefined);
+    return done;
+  }
+
+  protected refuse({ clock, publish }: Ports, source: Source, problems: string): void {
+    const at = clock.now();
+    this.#refusal = { source, since: this.#refusal?.since ?? at, problems };
+    publish({ kind: 'config.refused', at, file: this.path, source, problems });
+  }
+
+  #enqueue(ports: Ports, source: Source, read: () => ConfigFile): void {
+    void this.inTurn(async () => {
+      try {
+        await this.#offer(ports, source, read());
+      } catch (error) {
+        this.refuse(ports, source, errorText(error));
+      }
+    });
+  }
+
+  async #offer(ports: Ports, source: Source, file: ConfigFile): Promise<void> {
+    const { clock, publish } = ports;
+    const before = this.current;
+    const parsed = this.#resolved(file, this.wanted);
+    const problems = this.check(parsed, source, ports);
+    if (problems.length > 0) throw this.#invalid(problems);
+    const keys = compareConfigs(before, parsed)
+      .map(({ key }) => key)
+      .filter((key) => this.#holderOf(key) !== undefined);
+    const usable = keys.length === 0 ? parsed : this.#holdBack(parsed, keys);
+    if (keys.length > 0) publish({ kind: 'config.needs-restart', at: clock.now(), keys: keys.join(' ') });
+    await ports.apply(usable, before);
+    this.current = usable;
+    this.#refusal = undefined;
+    // The store's settings are merged with the file that is in force, which has the running values.
+    this.#restartKeys = source === 'file' ? keys : [...new Set([...this.#restartKeys, ...keys])];
+    await this.inForce(before, source, ports);
+    const changes = compareConfigs(before, usable);
+    const at = clock.now();
+    for (const { key, before: was, after } of changes.slice(0, REPORTED_MAX))
+      publish({ kind: 'config.changed', at, key, before: was, after });
+    publish({ kind: 'config.applied', at, file: this.path, source, changes: changes.length });
+  }
+
+  /** The new configuration with the running values of the keys that wait. @throws RackError `config-invalid` if they do not fit together */
+  #holdBack(next: UsableFile<Config, Written>, keys: readonly string[]): UsableFile<Config, Written> {
+    let { values } = next.file;
+    for (const key of new Set(keys.flatMap((one) => this.#holderOf(one) ?? [])))
+      values = withValue(values, key, valueAt(this.current.file.values, key));
+    return this.#resolved({ ...next.file, values }, next.stored, keys);
+  }
+
+  #holderOf(key: string): string | undefined {
+    return this.#held.find((held) => key === held || key.startsWith(`${held}.`));
+  }
+
+  /** @param kept the keys with running values @throws RackError `config-invalid` */
+  #resolved(file: ConfigFile, stored: Settings, kept: readonly string[] = []): UsableFile<Config, Written> {
+    const parsed = this.resolve(file, stored);
+    if (parsed.ok) return parsed;
+    if (kept.length === 0) throw this.#invalid(parsed.problems);
+    const problems = parsed.problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
+    throw new RackError(
+      'config-invalid',
+      `with the running values of ${kept.join(', ')}, which need a restart: ${problems}`,
+    );
+  }
+
+  #invalid(problems: readonly ConfigProblem[]): RackError {
+    return new RackError('config-invalid', formatProblems(this.path, problems));
+  }
+}
