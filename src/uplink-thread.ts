@@ -6,6 +6,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from './clock.ts';
 import { errorText, isStoreUnavailable, RackError } from './errors.ts';
 import type { RegionCopies } from './images/carry/region-copies.ts';
+import { engineSocket } from './images/engine/door.ts';
+import type { ImageThread } from './region-thread/imports/image-thread.ts';
 import { openOutboxStore } from './store/outbox/outbox-database.ts';
 import { type CacheProblem, writeDesiredState } from './uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from './uplink/desired-state-keeper.ts';
@@ -23,6 +25,9 @@ const data: UplinkThreadData = workerData;
 /** The tree into which the region's images are copied; undefined if none are. */
 let copyTree: string | undefined;
 let copies: RegionCopies | undefined;
+/** The tree in which commands change images. */
+let imageTree = '';
+let images: ImageThread | undefined;
 let isLinked = false;
 
 function send(message: RegionMessage): void {
@@ -41,6 +46,18 @@ async function copyImages(): Promise<void> {
     onProblem: (reason) => send({ kind: 'problem', id: 'images-copy', note: { note: 'images-uncopied', reason } }),
   });
   copies.begin();
+}
+
+/** Loaded when the first command wants images changed. */
+async function openImages(id: number): Promise<void> {
+  const socket = engineSocket(data.stateDir);
+  const { ImageThread } = await import('./region-thread/imports/image-thread.ts');
+  images ??= new ImageThread();
+  const answer = await images.open(socket).then(
+    () => ({ socket, tree: imageTree }),
+    (error: unknown) => ({ problem: errorText(error) }),
+  );
+  send({ kind: 'images-open', id, answer });
 }
 
 /** How long messages in flight may take at shutdown, in milliseconds. */
@@ -82,7 +99,12 @@ function start(): void {
   });
   port?.on('message', (message: RackMessage) => {
     if (message.kind !== 'close') {
+      if (message.kind === 'open-images') {
+        void openImages(message.id);
+        return;
+      }
       if (message.kind === 'hello') {
+        imageTree = message.imageTree ?? '';
         copyTree = message.copiesImages === true ? message.imageTree : undefined;
         if (isLinked) void copyImages();
       }
@@ -92,6 +114,7 @@ function start(): void {
     systemClock.schedule(CLOSE_MS, () => process.exit(0));
     link.close();
     void copies?.close();
+    void images?.end();
     keeper.close();
     transport.close();
     outbox.close();

@@ -61,6 +61,17 @@ const refused = (refusal: OutboxRefusal): RackError =>
     ? new RackError('not-found', refusal.said)
     : new RackError('not-found', `there is no dead letter ${refusal.deadLetter}; rackboot outbox --dead shows all`);
 
+/** Opens the socket of the image engine, for commands. */
+async function openImages(uplink: RackUplink | undefined): Promise<unknown> {
+  const answer = await uplink?.openImages();
+  if (answer !== undefined && 'socket' in answer) return answer;
+  const why = answer?.problem ?? 'its thread does not answer';
+  throw new RackError(
+    'not-found',
+    `the images cannot be changed at the moment: ${why}; see rackboot status, and try again`,
+  );
+}
+
 // The control socket's answer about the configuration in force, for `rackboot config` and `rackboot check --diff`.
 
 function configurationAnswers(
@@ -121,6 +132,7 @@ export function rackAnswers(parts: AnsweringParts): RackAnswers {
     ...logLevelAnswers(parts.levels),
     ...configurationAnswers(configuration, () => region.uuid),
     ...outboxAnswers(() => region.uplink),
+    'POST /images': () => openImages(region.uplink),
   };
   return { control, instruments };
 }

@@ -37,7 +37,7 @@ import {
   MODULES_WITH_FIRMWARE,
 } from './module-choice.ts';
 import { type ChosenModule, chooseModules, renderAliases, renderDependencies } from './module-set.ts';
-import { describeFile, encodeManifest, type PublishedFile } from './publication.ts';
+import { describeFile, encodeManifest, type PublishedFile, type Publisher } from './publication.ts';
 import { makeToolArchive, type ToolArchive, toolPackages } from './tool-archive.ts';
 
 // The programs for logging in to the ephemeral environment: dropbear's server and the generator of its host key. They form a separate
@@ -84,6 +84,8 @@ export interface EnvironmentRequest extends BuildReports {
 export interface BuildRequest extends EnvironmentRequest {
   /** Decides about what is in its place. */
   readonly mayReplace: ReplacementCheck;
+  /** Default: this process publishes. */
+  readonly publish?: Publisher | undefined;
 }
 
 /** The published files. */
@@ -141,7 +143,8 @@ export async function buildEnvironment(request: BuildRequest): Promise<Publicati
       initrd: { bytes: archive.length, sha256: createHash('sha256').update(archive).digest('hex') },
       modules: modules.map(({ info }) => info.name),
     });
-    await publishDirectory(directory, [...images, manifest], mayReplace);
+    if (request.publish === undefined) await publishDirectory(directory, [...images, manifest], mayReplace);
+    else await request.publish(place, [...images, manifest]);
     return { directory, files: [...files, describeFile(manifest)] };
   } finally {
     await rm(unpacked, { recursive: true, force: true });

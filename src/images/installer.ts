@@ -11,7 +11,7 @@
 
 import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { systemClock } from '../clock.ts';
 import { counted } from '../counted.ts';
@@ -361,8 +361,15 @@ async function publish(
   const present = await readIfThere(join(directory, manifest.name));
   if (present?.equals(manifest.data) === true && (await isWhole(directory, files))) {
     request.onProgress('The tree already has this installer; nothing was changed');
-  } else {
+  } else if (request.publish === undefined) {
     await publishInstallerFiles(directory, images, manifest, request.mayReplace);
+  } else {
+    const { os } = facts;
+    await request.publish(
+      relative(request.tree, directory),
+      [...images, manifest],
+      typeof os === 'string' ? os : undefined,
+    );
   }
   return { directory, files: [...files, describeFile(manifest)] };
 }

@@ -4,13 +4,21 @@
 // 2. Only a file that an earlier run installed is replaced; a file that someone else put under a loader's name is kept.
 
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { RackError } from '../errors.ts';
 import { Apt } from './apt.ts';
 import type { BuildReports } from './build-reports.ts';
 import { type DebianPackage, openPackage, unpackPackage } from './debian-package.ts';
 import type { Publication } from './environment.ts';
-import { describeFile, encodeManifest, type PublishedFile, publishFile, readIfThere } from './publication.ts';
+import {
+  describeFile,
+  encodeManifest,
+  type FileContent,
+  type PublishedFile,
+  type Publisher,
+  publishFile,
+  readIfThere,
+} from './publication.ts';
 
 /** Which loaders to install, and where. */
 interface LoaderRequest extends BuildReports {
@@ -22,6 +30,8 @@ interface LoaderRequest extends BuildReports {
   /** `.deb` files that contain them. Undefined: apt fetches them. */
   readonly packages?: readonly string[] | undefined;
   readonly workDir: string;
+  /** Default: this process publishes. */
+  readonly publish?: Publisher | undefined;
 }
 
 /** Files of one package: the path in the package, by name in the tree. */
@@ -129,6 +139,7 @@ async function publishLoaders(
   const manifestPath = join(request.tree, `.loaders-${request.arch}.json`);
   const ours = ownHashes(await readIfThere(manifestPath));
   const files: PublishedFile[] = [];
+  const changed: FileContent[] = [];
   for (const [name, path] of sources.flatMap((source) => Object.entries(source.files))) {
     const data = await readFile(join(unpacked, path));
     const described = describeFile({ name, data });
@@ -139,7 +150,7 @@ async function publishLoaders(
       request.onProgress(`Keeping ${name}: Rackboot did not install it. Remove it to get Debian's.`);
       continue;
     }
-    if (presentHash !== described.sha256) await publishFile(target, data);
+    if (presentHash !== described.sha256) changed.push({ name, data });
     files.push(described);
   }
   const manifest = encodeManifest({
@@ -147,7 +158,10 @@ async function publishLoaders(
     packages: packages.map(({ name, version, architecture, sha256 }) => ({ name, version, architecture, sha256 })),
     files,
   });
-  await publishFile(manifestPath, manifest.data);
+  // The manifest comes last: files that it does not name yet count as a person's.
+  changed.push({ name: basename(manifestPath), data: manifest.data });
+  if (request.publish !== undefined) await request.publish(undefined, changed);
+  else for (const { name, data } of changed) await publishFile(join(request.tree, name), data);
   request.onProgress(`Installed ${files.length} loader files for ${request.arch}`);
   return { directory: request.tree, files };
 }

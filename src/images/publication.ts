@@ -22,6 +22,15 @@ export interface FileContent {
   readonly data: Uint8Array;
 }
 
+/** Publishes files in another process; the one that has them checks what they replace. */
+export type Publisher = (
+  /** Relative to the tree; undefined: each file replaces the one of its name in the top directory. */
+  directory: string | undefined,
+  files: readonly FileContent[],
+  /** The system of an installer. */
+  os?: string | undefined,
+) => Promise<void>;
+
 /** The files and the packages they were built from; written next to the files as JSON. */
 interface Manifest {
   readonly schema: 1;

@@ -334,7 +334,11 @@ class RegionProcess implements Daemon {
   }
 
   async #openControl(stateDir: string): Promise<void> {
-    const answers = { ...regionAnswers(this.#status), ...logLevelAnswers(this.#levels) };
+    const answers = {
+      ...regionAnswers(this.#status),
+      ...logLevelAnswers(this.#levels),
+      'POST /images': () => this.#served?.openImages(),
+    };
     const control = new ControlServer({
       stateDir,
       secret: this.#secrets.controlSecret,

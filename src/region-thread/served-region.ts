@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path';
 import { type Clock, newUuid, systemClock } from '../clock.ts';
 import { hostAddresses } from '../config/host-check.ts';
 import { settingsRules } from '../config/settings-rules.ts';
+import { RackError } from '../errors.ts';
+import { type EngineDoor, engineSocket } from '../images/engine/door.ts';
 import {
   chooseImage,
   compareImages,
@@ -60,6 +62,8 @@ export interface ServedRegion {
   readonly api: RegionApi;
   /** The holder of the duties, as far as known; undefined if this process alone has the store. */
   readonly dutyHolder: () => DutyHolder | undefined;
+  /** Opens the socket on which commands have images changed. @throws RackError `not-found` if this host keeps none, `socket-refused` */
+  readonly openImages: () => Promise<EngineDoor>;
   /** Ends requests and power commands, then closes the store. */
   close(): Promise<void>;
 }
@@ -136,7 +140,14 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     else duties.begin();
     uploads.look();
     reports?.begin();
-    return { region, api, dutyHolder: () => duties?.holder, close };
+    const openImages = async (): Promise<EngineDoor> => {
+      const held = tree();
+      if (held === undefined) throw new RackError('not-found', 'this host keeps no images');
+      const socket = engineSocket(parts.config.stateDir);
+      await importing.openThread(socket);
+      return { socket, tree: held };
+    };
+    return { region, api, dutyHolder: () => duties?.holder, openImages, close };
   } catch (error) {
     await close();
     throw error;

@@ -16,7 +16,7 @@ import { writeDesiredState } from '../uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION, type UplinkEvent } from '../uplink/messages.ts';
 import { settleAfterStart } from './after-start.ts';
-import { serveRegion } from './served-region.ts';
+import { type ServedRegion, serveRegion } from './served-region.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('the region thread is started by the daemon');
@@ -43,7 +43,7 @@ const keeper = new DesiredStateKeeper(systemClock, (state) =>
 );
 
 async function start(): Promise<void> {
-  const { region, api, close } = await serveRegion({
+  const served = await serveRegion({
     config,
     store: openRegionStore({ stateDir: config.stateDir }),
     hasRack: true,
@@ -51,7 +51,8 @@ async function start(): Promise<void> {
     scan: askForScan,
     onProblem: (id, note) => send({ kind: 'problem', id, note }),
   });
-  port?.on('message', (message: RackMessage) => receive(message, region, api, close));
+  const { region, api } = served;
+  port?.on('message', (message: RackMessage) => receive(message, served));
   const state = await region.desiredState();
   const older = findOlderRegion(config.stateDir, state.version);
   announce(state);
@@ -69,7 +70,7 @@ function announce(state: DesiredState): void {
   keeper.keep(state);
 }
 
-function receive(message: RackMessage, region: Region, api: RegionApi, close: () => Promise<void>): void {
+function receive(message: RackMessage, { region, api, openImages, close }: ServedRegion): void {
   if (isEnding) return;
   switch (message.kind) {
     case 'hello':
@@ -96,6 +97,11 @@ function receive(message: RackMessage, region: Region, api: RegionApi, close: ()
     case 'outbox':
       // Only for a rack whose region is remote; here the region itself answers.
       break;
+    case 'open-images': {
+      const answer = openImages().catch((error: unknown) => ({ problem: errorText(error) }));
+      void answer.then((answer) => send({ kind: 'images-open', id: message.id, answer }));
+      break;
+    }
     case 'scan-answer':
       takeScanAnswer?.(message.outcome);
       break;

@@ -9,6 +9,7 @@
 import type { RackErrorCode } from '../errors.ts';
 import type { RackEvent } from '../event.ts';
 import type { NotKept } from '../http/events.ts';
+import type { EngineDoor } from '../images/engine/door.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackReport } from '../region/records/machine-event.ts';
@@ -45,6 +46,8 @@ export type RackMessage =
   | { readonly kind: 'configure'; readonly config: RegionConfig }
   /** Remote only: a machine's post that the region could not take. */
   | { readonly kind: 'post'; readonly id: number; readonly post: QueuedPost }
+  /** Open the socket on which commands have images changed. */
+  | { readonly kind: 'open-images'; readonly id: number }
   /** Remote only: a command from the command line. */
   | { readonly kind: 'outbox'; readonly id: number; readonly command: OutboxCommand }
   | { readonly kind: 'close' };
@@ -65,6 +68,8 @@ export type RegionMessage =
   | { readonly kind: 'damaged'; readonly note: RackNote }
   /** Embedded only: scan these networks; the rack answers with `scan-answer`. */
   | { readonly kind: 'scan'; readonly scan: NetworkScan }
+  /** The answer to `open-images`. */
+  | { readonly kind: 'images-open'; readonly id: number; readonly answer: ImagesAnswer }
   /** Remote only: the link's state has changed. */
   | { readonly kind: 'link'; readonly status: LinkStatus }
   /** Remote only: an event for the rack to publish. */
@@ -72,6 +77,9 @@ export type RegionMessage =
   /** Remote only: the post is on disk, or `refusal` says why not. */
   | { readonly kind: 'post-stored'; readonly id: number; readonly refusal: NotKept | undefined }
   | { readonly kind: 'outbox-answer'; readonly id: number; readonly answer: OutboxAnswer };
+
+/** The open socket, or why it cannot be opened. */
+export type ImagesAnswer = EngineDoor | { readonly problem: string };
 
 /** Why a command on the outbox failed: no such dead letter, or a failure of the store with its words. */
 export type OutboxRefusal =

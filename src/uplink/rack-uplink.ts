@@ -20,7 +20,13 @@ import type { RackDescription } from '../region/records/rack-description.ts';
 import { noteText, type RackNote } from '../region/reports/notes.ts';
 import { EVENT_KINDS, type RackFields, reportedEvent } from '../region/reports/reported.ts';
 import type { LinkStatus, UplinkStatus } from './link-status.ts';
-import { type OutboxAnswer, type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
+import {
+  type ImagesAnswer,
+  type OutboxAnswer,
+  type RackMessage,
+  type RegionMessage,
+  UPLINK_VERSION,
+} from './messages.ts';
 import { OUTBOX_BATCH_MAX, Outbox } from './outbox.ts';
 import type { OutboxCommand, QueuedPost } from './outbox-store.ts';
 import { Questions } from './questions.ts';
@@ -98,6 +104,7 @@ export class RackUplink {
   readonly #cursor;
   readonly #posts: Questions<NotKept | undefined>;
   readonly #commands: Questions<OutboxAnswer>;
+  readonly #images: Questions<ImagesAnswer>;
   #worker: UplinkThread | undefined;
   #state: 'starting' | 'up' | 'waiting' = 'starting';
   #link: LinkStatus | undefined;
@@ -124,6 +131,7 @@ export class RackUplink {
     this.#desiredSince = options.cached.sinceMs;
     this.#posts = new Questions(options.clock, ANSWER_MS_MAX);
     this.#commands = new Questions(options.clock, ANSWER_MS_MAX);
+    this.#images = new Questions(options.clock, ANSWER_MS_MAX);
     this.#cursor = options.stream.subscribe(() => this.#collect(EVENTS_PER_TURN_MAX), 'uplink');
   }
 
@@ -200,6 +208,12 @@ export class RackUplink {
   async handleOutbox(command: OutboxCommand): Promise<OutboxAnswer | undefined> {
     if (this.#state !== 'up') return undefined;
     const answer = await this.#commands.ask((id) => this.#post({ kind: 'outbox', id, command }));
+    return answer.kind === 'answered' ? answer.value : undefined;
+  }
+
+  /** Opens the socket on which commands have images changed; undefined if the thread does not answer. */
+  async openImages(): Promise<ImagesAnswer | undefined> {
+    const answer = await this.#images.ask((id) => this.#post({ kind: 'open-images', id }));
     return answer.kind === 'answered' ? answer.value : undefined;
   }
 
@@ -346,6 +360,9 @@ export class RackUplink {
       case 'outbox-answer':
         this.#commands.answer(message.id, message.answer);
         break;
+      case 'images-open':
+        this.#images.answer(message.id, message.answer);
+        break;
       default:
         unreachable(message);
     }
@@ -372,6 +389,7 @@ export class RackUplink {
     this.#worker = undefined;
     this.#posts.forget();
     this.#commands.forget();
+    this.#images.forget();
     if (this.#closing) return;
     this.#addresses = [];
     this.#unopened = [];

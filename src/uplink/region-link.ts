@@ -218,6 +218,7 @@ export class RegionLink {
         this.#status.reportSoon();
         break;
       case 'configure':
+      case 'open-images':
       case 'scan-answer':
       case 'close':
         break;

@@ -24,6 +24,7 @@ import { type CheckedContent, checkContent } from '../../src/images/image-check.
 import { removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
 import {
   blobPath,
+  blobsOf,
   encodeImage,
   hasBlob,
   manifestPath,
@@ -117,7 +118,9 @@ describe('a removal while the same bytes are published under another name', () =
   test('of an image that no machine uses, by the region, keeps the bytes', async () => {
     const a = put(imageOf('a'));
     const use = async () => ({ isKnown: true, usersOf: () => [] });
-    await publishDuring(() => removeUnused([a], { tree, nowMs: Date.now(), use }), isManifestGone(a));
+    const remove = () => removeImages(tree, [a], Date.now(), { isKnown: false });
+    const sweep = () => sweepBlobs(tree, Date.now(), new Set(blobsOf(a).map(({ path }) => path)));
+    await publishDuring(() => removeUnused([a], { use, remove, sweep }), isManifestGone(a));
   });
 
   test('of old leftovers keeps the bytes', async () => {

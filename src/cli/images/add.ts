@@ -3,19 +3,17 @@
 import type { FileHandle } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
-import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import { bytesOfFile, piecesOf } from '../../images/image-file.ts';
+import type { GivenContent } from '../../images/engine/works.ts';
 import { formatImageName, startsOf } from '../../images/image-store.ts';
 import { DirectoryPacking, type OpenDirectory, PACKED_FORM, realPathOf } from '../../images/make/directory-packing.ts';
 import type { RootForm } from '../../images/make/given-file.ts';
-import { type AddedRoot, copyRoot, type RootRequest } from '../../images/make/root-adding.ts';
 import { describeRoot } from '../../images/run/root-check.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
-import { type AddFlags, addDiskImage, enterTree, forReader } from './disk-images.ts';
-import { type GivenPath, misplaced, openGivenPath } from './given-path.ts';
-import { realPath } from './image-tree.ts';
-import { printTenths } from './tenths.ts';
+import { type AddFlags, addDiskImage, forReader, nameIn } from './disk-images.ts';
+import { haveDone } from './engine.ts';
+import { contentOf, type GivenPath, misplaced, openGivenPath } from './given-path.ts';
+import { enterImageTree, type ImageTree, realPath } from './image-tree.ts';
 
 /** Adds a file or a directory, and prints the name of its image. @returns 0 */
 export async function addGiven(flags: AddFlags): Promise<number> {
@@ -42,18 +40,8 @@ export async function addOpenedPath(given: GivenPath, flags: AddFlags): Promise<
 
 async function addRootFile(handle: FileHandle, form: RootForm, flags: AddFlags): Promise<number> {
   refuseCompress(flags);
-  const bytes = await bytesOfFile(handle, flags.file);
-  const onProgress = printTenths(flags.json);
-  async function* pieces(): AsyncGenerator<Uint8Array> {
-    let done = 0;
-    for await (const piece of piecesOf(bytes)) {
-      done += piece.bytes.length;
-      yield piece.bytes;
-      onProgress(done, bytes.bytes);
-    }
-    await bytes.checkUnchanged();
-  }
-  return show(await copyInto(await enterTree(flags), form, flags, pieces(), bytes.bytes), form, flags);
+  const content = await contentOf(handle, flags.file);
+  return await addRoot(await enterImageTree(flags), form, flags, content);
 }
 
 async function addDirectory(given: OpenDirectory, flags: AddFlags): Promise<number> {
@@ -62,13 +50,14 @@ async function addDirectory(given: OpenDirectory, flags: AddFlags): Promise<numb
   // Started before switching users, as in `addGiven`.
   const packing = new DirectoryPacking(given);
   try {
-    const tree = await enterTree(flags);
+    const place = await enterImageTree(flags);
+    const { tree } = place;
     if (`${realPath(tree)}${sep}`.startsWith(directory === sep ? sep : `${directory}${sep}`)) {
       const remedy = `copy the system first, to another disk: sudo rsync -aHAXx ${shellWord(flags.file)}/ DIRECTORY/`;
       throw new RackError('bad-argument', `the boot tree ${tree} is inside ${flags.file}: ${remedy}`);
     }
     if (!flags.json) print(`Packing ${flags.file}`);
-    return show(await copyInto(tree, PACKED_FORM, flags, packing.pieces(), undefined), PACKED_FORM, flags);
+    return await addRoot(place, PACKED_FORM, flags, { bytes: undefined, pieces: () => packing.pieces() });
   } finally {
     packing.stop();
   }
@@ -80,28 +69,20 @@ function refuseCompress({ compress, file }: AddFlags): void {
   throw new RackError('bad-argument', `--compress is only for the images of disks, and ${why}: leave it out`);
 }
 
-async function copyInto(
-  tree: string,
-  { format, rootName }: RootForm,
-  flags: AddFlags,
-  pieces: AsyncIterable<Uint8Array>,
-  bytes: number | undefined,
-): Promise<AddedRoot> {
-  const { os, release, arch: architecture, subarch: subarchitecture, label, serial, title, file: fileName } = flags;
-  const name = { os, release, architecture, subarchitecture, label, serial };
-  const request: RootRequest = { tree, name, title, nowMs: systemClock.wallTimeMs(), format, rootName, fileName };
-  return await copyRoot(request, pieces, bytes).catch((error: unknown) => {
-    throw forReader(tree, error);
+async function addRoot(place: ImageTree, form: RootForm, flags: AddFlags, content: GivenContent): Promise<number> {
+  const { format, rootName } = form;
+  const { title, file: fileName, json: isSilent } = flags;
+  const terms = { name: nameIn(flags), title, format, rootName, fileName };
+  const adding = haveDone(place, 'add-root', terms, { isSilent, content });
+  const { image, added, root } = await adding.catch((error: unknown) => {
+    throw forReader(place.tree, error);
   });
-}
-
-function show({ image, added, root }: AddedRoot, { rootName }: RootForm, { json }: AddFlags): number {
   const name = formatImageName(image);
   const sizes = `${formatBytes(image.bytes)}, about ${formatBytes(image.diskBytes)} on a disk`;
-  if (json) printJson({ image, added, root });
+  if (isSilent) printJson({ image, added, root });
   else if (!added) print(`${name} is already there, with the same bytes.`);
   else print(`Added ${name} from the root of a system (${rootName}): ${sizes}, sha256 ${image.sha256.slice(0, 16)}…`);
-  if (!json && root !== undefined)
+  if (!isSilent && root !== undefined)
     print(`Judging by its content, ${describeRoot(root, startsOf(image).starts !== undefined)}.`);
   return 0;
 }

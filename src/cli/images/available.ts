@@ -9,6 +9,7 @@ import { networkFault } from '../../images/download/fault.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS, type DownloadSettings } from '../../images/download/settings.ts';
 import { WebClient } from '../../images/download/web-client.ts';
+import { noticesTo } from '../../images/engine/reports.ts';
 import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
 import {
   ANY,
@@ -31,9 +32,9 @@ import { nearestHint } from '../../nearest-name.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { knownSources } from './boot-sources.ts';
-import { configuredProxy } from './configured-proxy.ts';
+import { configuredProxy } from './download-options.ts';
 import { readImageConfig } from './image-tree.ts';
-import { SOURCE_NOTICES } from './source-notices.ts';
+import { ImportProgress } from './import-progress.ts';
 
 interface AvailableFlags extends SourceFlags {
   readonly os?: string | undefined;
@@ -129,7 +130,12 @@ class Asking {
       const mirrors = { mirrors: readHostMirrors(), configured: configuredMirrors(this.config) };
       const terms = { downloads, clock: systemClock, ...mirrors };
       const ask = (source: ImageSource): Promise<SourceAnswer> => askSource(source, wish, terms);
-      return await new SourceQuestions(sources, ask, systemClock, SOURCE_NOTICES).answers();
+      return await new SourceQuestions(
+        sources,
+        ask,
+        systemClock,
+        noticesTo(new ImportProgress(false, true).take),
+      ).answers();
     } finally {
       await downloads.close();
     }

@@ -14,11 +14,13 @@ import { importInstaller, isReleaseName, publishInstaller, requireInstallerProgr
 import { installLoaders } from '../../images/loaders.ts';
 import { type NetbootTree, readNetbootTree } from '../../images/make/netboot-tree.ts';
 import { type NeededProgram, requirePrograms } from '../../images/needed-programs.ts';
+import type { Publisher } from '../../images/publication.ts';
 import { assertReplaceable, installerDirectory, replaceable } from '../../images/run/tree-parts.ts';
 import { asStoreError } from '../../images/store-error.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
+import { haveDone } from './engine.ts';
 import { enterImageTree } from './image-tree.ts';
 
 // The progress of a build: a line for each step, and on a terminal a bar for the packages of a step.
@@ -116,7 +118,7 @@ export async function importInstallerImage(
 }
 
 /** @throws RackError as `publishInstaller`, and `tool-missing` before anything is fetched */
-async function publishNetbootTree(request: EnvironmentRequest, tree: NetbootTree): Promise<Publication> {
+async function publishNetbootTree(request: PublishRequest, tree: NetbootTree): Promise<Publication> {
   checkNames(request);
   checkPlace(request, tree.os);
   const { kernel, initrd, os, source, title = request.release } = tree;
@@ -138,18 +140,24 @@ const programsFor = ({ packages }: BuildFlags): readonly NeededProgram[] => [
   ...(packages === undefined ? [{ program: 'apt-get', package: 'apt' }] : []),
 ];
 
-/** Runs `publish` as the owner of the state directory, in a work directory that is cleaned up on every exit. */
+type PublishRequest = EnvironmentRequest & { readonly publish: Publisher };
+
+/** Runs `make` as the owner of the state directory, in a work directory that is cleaned up on every exit. */
 async function publishImages(
   flags: BuildFlags,
-  publish: (request: EnvironmentRequest) => Promise<readonly Publication[]>,
+  make: (request: PublishRequest) => Promise<readonly Publication[]>,
 ): Promise<number> {
-  const { tree, stateDir, config } = await enterImageTree(flags);
+  const place = await enterImageTree(flags);
+  const { tree, stateDir, config } = place;
   for (const file of flags.packages ?? []) checkGivenFile(file);
   const work = openWorkDirectory(stateDir);
   const { verbose, json } = flags;
   const progress = new BuildProgress({ isTerminal: process.stderr.isTTY, isVerbose: verbose, isSilent: json });
+  const publish: Publisher = async (directory, files, os) =>
+    haveDone(place, 'publish', { directory, os, files }, { isSilent: true });
   const request = {
     tree,
+    publish,
     arch: flags.arch,
     release: flags.release ?? config?.boot.commissioningRelease ?? 'bookworm',
     packages: flags.packages,
@@ -159,7 +167,7 @@ async function publishImages(
   };
   process.once('exit', work.close);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
-  const published = await publish(request)
+  const published = await make(request)
     .catch((error: unknown) => {
       throw asTreeError(error, tree);
     })

@@ -1,22 +1,20 @@
 // `rackboot images export NAME… FILE` and `images import FILE`: images, boot loaders and installers in one file, for a host without Internet
 // access.
 
-import type { FileHandle } from 'node:fs/promises';
 import { systemClock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
-import { addBundle, type BundleContent, type BundledResult, writeBundle } from '../../images/carry/bundle.ts';
-import { DownloadQueue } from '../../images/download/queue.ts';
-import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
-import { bytesOfFile } from '../../images/image-file.ts';
+import { type BundleContent, type BundledResult, writeBundle } from '../../images/carry/bundle.ts';
+import { reportTenths } from '../../images/engine/reports.ts';
+import type { GivenContent } from '../../images/engine/works.ts';
 import { formatImageName, readImages, type StoredImage } from '../../images/image-store.ts';
 import { listTreeParts, nameOfPart, type TreePart } from '../../images/run/tree-parts.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { imagesNamed, partsNamed } from './disk-images.ts';
+import { haveDone } from './engine.ts';
 import { enterImageTree } from './image-tree.ts';
+import { ImportProgress } from './import-progress.ts';
 import { fillNewFile } from './new-file.ts';
-import { StopSignals } from './stop-signals.ts';
-import { printTenths } from './tenths.ts';
 
 interface BundleFlags {
   readonly config: string;
@@ -38,11 +36,10 @@ export async function exportImages(flags: BundleFlags & { readonly words: readon
   return await fillNewFile(path, async (file) => {
     const { tree } = await enterImageTree(flags);
     const content = chooseContent(tree, names);
-    await writeBundle(tree, content, systemClock.wallTimeMs(), file, printTenths(flags.json)).catch(
-      (error: unknown) => {
-        throw asWritingError(path, error);
-      },
-    );
+    const onProgress = reportTenths(new ImportProgress(false, flags.json).take);
+    await writeBundle(tree, content, systemClock.wallTimeMs(), file, onProgress).catch((error: unknown) => {
+      throw asWritingError(path, error);
+    });
     const { size } = await file.stat();
     if (flags.json) printJson({ file: path, bytes: size, ...content });
     else {
@@ -81,37 +78,32 @@ function chooseContent(tree: string, names: readonly string[]): BundleContent {
 
 /**
  * Adds everything in a bundle.
- * @param file the open bundle, which the caller closes
  * @returns 0, or 1 if anything was refused, and this host does not simply have a newer one
  */
-export async function importBundle(file: FileHandle, flags: BundleFlags & { readonly file: string }): Promise<number> {
+export async function importBundle(
+  content: GivenContent,
+  { json: isSilent, ...flags }: BundleFlags & { readonly file: string },
+): Promise<number> {
   const results: BundledResult[] = [];
-  const bytes = await bytesOfFile(file, flags.file);
-  const { tree } = await enterImageTree(flags);
-  const stop = new StopSignals();
-  // Its server is this process: another try would bring the same bytes.
-  const downloads = new DownloadQueue({ ...DEFAULT_SETTINGS, roundsMax: 1 }, systemClock);
-  try {
-    await addBundle({
-      tree,
-      file: bytes,
-      fileName: flags.file,
-      downloads,
-      clock: systemClock,
-      signal: stop.signal,
+  const place = await enterImageTree(flags);
+  await haveDone(
+    place,
+    'bundle',
+    { fileName: flags.file },
+    {
+      isSilent,
+      content,
+      isStoppable: true,
       onResult: (result) => {
         results.push(result);
-        if (flags.json) return;
+        if (isSilent) return;
         if (result.kind === 'added') print(`Imported ${result.name}: ${formatBytes(result.bytes)}`);
         if (result.kind === 'there') print(`${result.name} is already there.`);
       },
-    });
-  } finally {
-    stop.close();
-    await downloads.close();
-  }
-  if (flags.json) printJson({ images: results });
-  for (const result of flags.json ? [] : results)
+    },
+  );
+  if (isSilent) printJson({ images: results });
+  for (const result of isSilent ? [] : results)
     if (result.kind === 'newer') print(`Left ${result.name} as it is: ${result.why}.`);
     else if (result.kind === 'refused') printError(`${result.name} was not imported: ${result.why}`);
   return results.some(({ kind }) => kind === 'refused') ? 1 : 0;

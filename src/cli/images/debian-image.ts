@@ -9,7 +9,8 @@ import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import { makeDebianImage } from '../../images/debian-image.ts';
 import { packageCache } from '../terminal/cache-place.ts';
 import { formatDuration, print, printJson } from '../terminal/output.ts';
-import { addOpened, describeAdding, enterTree } from './disk-images.ts';
+import { addOpened, describeAdding } from './disk-images.ts';
+import { enterImageTree } from './image-tree.ts';
 
 interface MakeDebianFlags {
   readonly config: string;
@@ -56,7 +57,7 @@ export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
     process.removeListener('exit', clear);
     if (!flags.json) print('Adding it to the store');
     const title = `Debian ${flags.release}${flags.cloudInit ? ' with cloud-init' : ''}`;
-    const result = await addOpened(await enterTree(flags), file, {
+    const result = await addOpened(await enterImageTree(flags), file, {
       ...flags,
       file: 'the image',
       os: 'debian',

@@ -2,19 +2,17 @@
 
 import { existsSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
-import { systemClock } from '../../clock.ts';
 import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
-import { type AddResult, addImage } from '../../images/image-adding.ts';
-import { moveAside } from '../../images/image-check.ts';
-import { bytesOfFile } from '../../images/image-file.ts';
-import { removeImages } from '../../images/image-removal.ts';
+import type { AddedDisk } from '../../images/engine/works.ts';
+import type { AddResult } from '../../images/image-adding.ts';
 import {
   COPY_SOURCE,
   formatImageName,
+  type GivenName,
   hasBlob,
   type ImageName,
   imageBytes,
@@ -23,32 +21,18 @@ import {
   type StoredImage,
   type UnusableManifest,
 } from '../../images/image-store.ts';
-import { describeSystem, judgeSystem, type SystemFacts, SystemInspector } from '../../images/image-system.ts';
+import { describeSystem } from '../../images/image-system.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
-import {
-  damagedParts,
-  type KnownPart,
-  listKnownParts,
-  movePartAside,
-  originOf,
-  partName,
-} from '../../images/run/part-check.ts';
-import {
-  installerDirectory,
-  listTreeParts,
-  nameOfPart,
-  removePart,
-  type TreePart,
-} from '../../images/run/tree-parts.ts';
-import { asStoreError } from '../../images/store-error.ts';
-import { whileStoreLocked } from '../../images/stored-blob.ts';
+import { damagedParts, type KnownPart, listKnownParts, originOf, partName } from '../../images/run/part-check.ts';
+import { installerDirectory, listTreeParts, nameOfPart, type TreePart } from '../../images/run/tree-parts.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { fetchedAgainNote } from './boot-selections.ts';
-import { enterImageTree, treeOption } from './image-tree.ts';
+import { haveDone } from './engine.ts';
+import { contentOf } from './given-path.ts';
+import { enterImageTree, type ImageTree, treeOption } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { addedNotes, CANDIDATES_MAX, nearestBeginning, partNote, severalMatch } from './named-images.ts';
-import { printTenths } from './tenths.ts';
 
 interface StoreFlags {
   readonly config: string;
@@ -71,17 +55,6 @@ export interface AddFlags extends StoreFlags {
   readonly isMade?: boolean | undefined;
 }
 
-/** The boot tree. If it lies in the state directory, this process switches to that directory's owner. */
-export const enterTree = async (flags: StoreFlags): Promise<string> => (await enterPlace(flags)).tree;
-
-/** Like `enterTree`, with the state directory whose store may name the tree; undefined: a flag names the tree. */
-async function enterPlace(
-  flags: StoreFlags,
-): Promise<{ readonly tree: string; readonly stateDir: string | undefined }> {
-  const { tree, config } = await enterImageTree(flags);
-  return { tree, stateDir: flags.tree === undefined ? config?.stateDir : undefined };
-}
-
 /** The contents of the store. @throws RackError `permission-denied` with the remedy if this user may not read it */
 function readTree(tree: string): StoreContent {
   try {
@@ -98,9 +71,19 @@ export function forReader(tree: string, error: unknown): unknown {
   return new RackError('permission-denied', text, { cause: error });
 }
 
+/** The name of the image to add. */
+export const nameIn = ({ os, release, arch, subarch, label, serial }: AddFlags): GivenName => ({
+  os,
+  release,
+  architecture: arch,
+  subarchitecture: subarch,
+  label,
+  serial,
+});
+
 /** Adds an open disk image to the store, and prints its name. @returns 0 */
 export async function addDiskImage(file: FileHandle, flags: AddFlags): Promise<number> {
-  const result = await addOpened(await enterTree(flags), file, flags);
+  const result = await addOpened(await enterImageTree(flags), file, flags);
   if (flags.json) printJson(result);
   else {
     print(describeAdding(result));
@@ -110,43 +93,14 @@ export async function addDiskImage(file: FileHandle, flags: AddFlags): Promise<n
   return 0;
 }
 
-/** An added image, with the verdict on the system in it. */
-interface SeenAddition extends AddResult {
-  readonly system: SystemFacts;
-  /** Why deploying it would probably fail; undefined: no reason is known. */
-  readonly unfit: string | undefined;
-}
-
-/** Adds an open file and prints progress. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
-export async function addOpened(tree: string, file: FileHandle, flags: AddFlags): Promise<SeenAddition> {
-  const inspector = new SystemInspector(flags.arch);
-  const bytes = await bytesOfFile(file, flags.file);
-  const adding = addImage({
-    tree,
-    file: bytes,
-    whenVerified: () => bytes.checkUnchanged(),
-    fileName: flags.file,
-    name: {
-      os: flags.os,
-      release: flags.release,
-      architecture: flags.arch,
-      subarchitecture: flags.subarch,
-      label: flags.label,
-      serial: flags.serial,
-    },
-    title: flags.title,
-    compress: flags.compress,
-    isMade: flags.isMade,
-    nowMs: systemClock.wallTimeMs(),
-    onProgress: printTenths(flags.json),
-    onDisk: (piece) => inspector.take(piece),
-    signs: () => inspector.signs(),
+/** Has an open file added. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
+export async function addOpened(place: ImageTree, file: FileHandle, flags: AddFlags): Promise<AddedDisk> {
+  const { file: fileName, title, compress, isMade, json: isSilent } = flags;
+  const content = await contentOf(file, fileName);
+  const terms = { fileName, name: nameIn(flags), title, compress, isMade };
+  return await haveDone(place, 'add-disk', terms, { isSilent, content }).catch((error: unknown) => {
+    throw forReader(place.tree, error);
   });
-  const added = await adding.catch((error: unknown) => {
-    throw forReader(tree, error);
-  });
-  const system = inspector.facts();
-  return { ...added, system, unfit: judgeSystem(system, flags.arch) };
 }
 
 const GIVEN_NAMES: Readonly<Record<AddResult['given'], string>> = {
@@ -165,11 +119,12 @@ export function describeAdding({ image, added, given }: AddResult): string {
 
 /** Prints the images and the problems of the store. @returns 0, or 1 if part of the store is unusable */
 export async function listDiskImages(flags: StoreFlags): Promise<number> {
-  const { tree, stateDir } = await enterPlace(flags);
+  const { tree, config } = await enterImageTree(flags);
   if (flags.tree !== undefined && !existsSync(tree))
     throw new RackError('not-found', `there is no directory ${tree}: --tree names the boot tree`);
   const { images, problems, unusable } = readTree(tree);
-  const leftOut = stateDir === undefined ? undefined : leftOutNote(stateDir);
+  // The store of the state directory may name the tree.
+  const leftOut = flags.tree !== undefined || config === undefined ? undefined : leftOutNote(config.stateDir);
   const isMissing = (image: StoredImage): boolean => !hasBlob(tree, image);
   const damaged = damagedParts(tree);
   if (flags.json) {
@@ -310,9 +265,7 @@ export async function removeDiskImages(
   const parts = exact.length > 0 ? [] : partsNamed(allParts, wanted, doomed.length > 0);
   const names = [...doomed.map(formatImageName), ...parts.map(nameOfPart), ...broken.map(({ name }) => name)];
   if (names.length === 0 && listKnownParts(tree).spoilt.includes(wanted)) {
-    const moved = await movePartAside(tree, wanted).catch((error: unknown) => {
-      throw asStoreError(error, dirname(join(tree, wanted)));
-    });
+    const moved = await haveDone(place, 'move-part-aside', { directory: wanted }, { isSilent: flags.json });
     if (flags.json) printJson({ removed: [], moved: [moved], freed: 0 });
     else
       print(
@@ -342,18 +295,8 @@ export async function removeDiskImages(
       `${why}: wait until it ends, or add --force at the risk that the deployment fails`,
     );
   }
-  const moved: string[] = [];
-  for (const { path } of broken) {
-    const moving = whileStoreLocked(tree, (keep) => moveAside(tree, path, keep));
-    moved.push(
-      await moving.catch((error: unknown) => {
-        throw asStoreError(error, dirname(path));
-      }),
-    );
-  }
-  const freedByImages = await removeImages(tree, doomed, systemClock.wallTimeMs(), use);
-  for (const part of parts) await removePart(tree, part);
-  const freed = parts.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, freedByImages);
+  const terms = { images: doomed, keepsBytes: !use.isKnown, parts, unusable: broken.map(({ path }) => path) };
+  const { moved, freed } = await haveDone(place, 'remove', terms, { isSilent: flags.json });
   if (flags.json) printJson({ removed: [...doomed, ...parts], moved, freed });
   else for (const name of names) print(`Removed ${name}`);
   if (flags.json) return 0;

@@ -6,14 +6,13 @@
 import { counted } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { COPY_SOURCE } from '../../images/image-store.ts';
-import { requireInstallerPrograms } from '../../images/installer.ts';
 import { type CheckedPart, originOf, partName } from '../../images/run/part-check.ts';
-import { INSTALLER, joinOffers, LOADER, type OfferWish } from '../../images/sources/offer.ts';
-import { offersAgain } from '../../images/sources/offers.ts';
+import { INSTALLER, LOADER } from '../../images/sources/offer.ts';
+import type { ImageSource } from '../../images/sources/source.ts';
 import { print, printError } from '../terminal/output.ts';
 import type { KnownSources } from './boot-sources.ts';
-import { openWorkDirectory } from './build.ts';
-import type { ImportRun } from './import-run.ts';
+import type { ImageTree } from './image-tree.ts';
+import { importFrom } from './import.ts';
 import { partNote } from './named-images.ts';
 
 /** A damaged part after an attempt to repair it. */
@@ -25,8 +24,7 @@ export interface PartRepair {
 
 /** The options of a repair. */
 interface RepairTerms extends KnownSources {
-  readonly run: ImportRun;
-  readonly stateDir: string | undefined;
+  readonly place: ImageTree;
   /** The option that names the same tree in another command, after a space; empty for the configured one. */
   readonly treeWords: string;
   readonly isSilent: boolean;
@@ -94,7 +92,7 @@ async function importPart(part: CheckedPart, terms: RepairTerms): Promise<string
   }
   if (source === COPY_SOURCE) return copiedAgain('it is a copy from the region');
   try {
-    await (part.kind === 'loader' ? importLoader : importInstaller)(part, source, terms);
+    await importAgain(part, source, terms);
     return undefined;
   } catch (error) {
     return unimported(error, source, terms);
@@ -113,34 +111,17 @@ export function unimported(error: unknown, source: string, { sources, problem }:
   return `its source ${source} is unknown here${unasked}`;
 }
 
-const againOf = ({ architecture, release, manifest }: CheckedPart, source: string) => {
-  const { serial, fetched = [] } = manifest;
-  return { architecture, release, subarchitecture: 'generic', source, serial, fetched };
-};
-
-async function importLoader(part: CheckedPart, source: string, { run, sources }: RepairTerms): Promise<void> {
-  const { architecture, manifest } = part;
-  const { label = 'stable' } = manifest;
-  const asked = sources.filter(({ name, os }) => name === source || os === LOADER);
-  // A loader has no release: its type takes that place in its name.
-  const wish = { os: LOADER, release: undefined, architectures: [architecture], isEveryVersion: true };
-  const lost = { ...againOf(part, source), kind: 'loader', os: LOADER, label } as const;
-  await run.importLoader(asked, wish, { choose: (answers) => joinOffers(offersAgain(answers, lost))[0] });
-}
-
-async function importInstaller(part: CheckedPart, source: string, terms: RepairTerms): Promise<void> {
-  const { run, sources, stateDir } = terms;
+async function importAgain(part: CheckedPart, source: string, terms: RepairTerms): Promise<void> {
+  const { place, sources, isSilent: json } = terms;
   const { architecture, release, manifest } = part;
-  const { os = '' } = manifest;
-  const asked = sources.filter((one) => one.name === source || (one.kind === 'installer' && one.os === os));
-  if (os === 'debian' && asked.some(({ kind }) => kind === 'installer')) requireInstallerPrograms(undefined);
-  const work = openWorkDirectory(stateDir);
-  try {
-    const wish: OfferWish = { os, release, architectures: [architecture], isEveryVersion: true };
-    const lost = { ...againOf(part, source), kind: 'installer', os, label: INSTALLER } as const;
-    const place = { workDir: work.path, packages: undefined };
-    await run.importInstaller(asked, wish, { choose: (answers) => joinOffers(offersAgain(answers, lost))[0] }, place);
-  } finally {
-    work.close();
-  }
+  const { serial, fetched = [], os = '', label = 'stable' } = manifest;
+  const names = { release, architecture, subarchitecture: 'generic', source, serial, fetched };
+  const isLoader = part.kind === 'loader';
+  const lost = isLoader
+    ? ({ ...names, kind: 'loader', os: LOADER, label } as const)
+    : ({ ...names, kind: 'installer', os, label: INSTALLER } as const);
+  const mayHave = (one: ImageSource): boolean =>
+    isLoader ? one.os === LOADER : one.kind === 'installer' && one.os === os;
+  const asked = sources.filter((one) => one.name === source || mayHave(one));
+  await importFrom(place, { lost }, asked, { json });
 }

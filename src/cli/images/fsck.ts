@@ -6,27 +6,21 @@
 // 3. Boot loaders, installers and environments are not in the store: they are compared with their manifests (fsck-parts.ts).
 
 import { dirname } from 'node:path';
-import { systemClock } from '../../clock.ts';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
 import { counted, listed } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
-import { bytesMovedAside, type CheckedContent, checkContent, damagedOf } from '../../images/image-check.ts';
-import { removeImages, sweepBlobs } from '../../images/image-removal.ts';
+import { bytesMovedAside, type CheckedContent, damagedOf } from '../../images/image-check.ts';
 import { COPY_SOURCE, formatImageName, hasBlob, readImages, type StoredImage } from '../../images/image-store.ts';
-import { sweepDownloads } from '../../images/run/left-downloads.ts';
-import { type CheckedPart, checkParts, originOf, partName } from '../../images/run/part-check.ts';
-import type { OfferNames } from '../../images/sources/offer.ts';
-import { offersAgain } from '../../images/sources/offers.ts';
+import { type CheckedPart, originOf, partName } from '../../images/run/part-check.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { type KnownSources, readKnownSources } from './boot-sources.ts';
 import { removalsOf } from './disk-images.ts';
+import { haveDone } from './engine.ts';
 import { copiedAgain, describePart, isLost, type PartRepair, repairParts, unimported } from './fsck-parts.ts';
 import { enterImageTree, type ImageTree, treeOption } from './image-tree.ts';
-import { readImageUse } from './image-use.ts';
-import { ImportRun } from './import-run.ts';
+import { importFrom } from './import.ts';
 import { addedNotes } from './named-images.ts';
-import { printTenths } from './tenths.ts';
 
 /** The most names that a sentence lists. */
 const NAMED_MAX = 8;
@@ -50,12 +44,13 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   const sources = readImageSources(flags);
   const place = await enterImageTree(flags);
   const { tree } = place;
-  const checked = await checkContent({ tree, repairs: !flags.report, onProgress: printTenths(flags.json, 'Images') });
-  const { parts, others, problems } = await checkParts({
-    tree,
-    repairs: !flags.report,
-    onProgress: printTenths(flags.json, 'Boot loaders, installers and environments'),
-  });
+  const shown = { isSilent: flags.json };
+  const {
+    contents: checked,
+    parts,
+    others,
+    problems,
+  } = await haveDone(place, 'check', { repairs: !flags.report }, shown);
   const bad = checked.filter(({ state }) => state.kind !== 'whole');
   const badParts = parts.filter(({ files }) => files.some(({ state }) => state.kind !== 'whole'));
   if (!flags.json) for (const line of [...bad.map(describe), ...badParts.flatMap(describePart)]) printError(line);
@@ -63,8 +58,7 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   const lostParts = badParts.filter(({ files }) => files.some(isLost));
   const repairs = flags.report ? [] : await importAgain(lost, sources, place, flags);
   const partRepairs = flags.report ? [] : await importPartsAgain(lostParts, sources, place, flags);
-  const nowMs = systemClock.wallTimeMs();
-  const swept = flags.report ? { freed: 0, problems: [] } : await sweep(tree, nowMs);
+  const swept = flags.report ? { freed: 0, problems: [] } : await sweep(place);
   const { problems: unread, unusable } = readImages(tree);
   const troubles = [...unread, ...problems, ...swept.problems];
   const { freed } = swept;
@@ -104,13 +98,11 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
 }
 
 /** Removes what no image needs. @returns the freed bytes, and why something could not be removed */
-async function sweep(
-  tree: string,
-  nowMs: number,
-): Promise<{ readonly freed: number; readonly problems: readonly string[] }> {
-  const freed = await sweepBlobs(tree, nowMs, new Set());
+async function sweep(place: ImageTree): Promise<{ readonly freed: number; readonly problems: readonly string[] }> {
+  const shown = { isSilent: true };
+  const freed = await haveDone(place, 'sweep', {}, shown);
   try {
-    return { freed: freed + (await sweepDownloads(tree, nowMs)), problems: [] };
+    return { freed: freed + (await haveDone(place, 'sweep-downloads', {}, shown)), problems: [] };
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     return { freed, problems: [errorText(error)] };
@@ -171,22 +163,16 @@ async function importAgain(
     ofFiles,
     place,
   );
-  const treeWords = treeOption(flags);
-  const run = new ImportRun(place, () => readImageUse(place), isSilent);
   const repairs: Repair[] = [];
-  const notes = addedNotes(lost, treeWords);
-  try {
-    for (const image of lost) {
-      const repair = await importOne(image, sources, run, notes);
-      repairs.push(repair);
-      if (isSilent) continue;
-      if (repair.imported !== undefined) print(describeRepair(image, repair.imported));
-      else printError(`${formatImageName(image)} was not repaired: ${repair.problem}`);
-    }
-    return repairs;
-  } finally {
-    await run.close();
+  const notes = addedNotes(lost, treeOption(flags));
+  for (const image of lost) {
+    const repair = await importOne(image, sources, place, notes, isSilent);
+    repairs.push(repair);
+    if (isSilent) continue;
+    if (repair.imported !== undefined) print(describeRepair(image, repair.imported));
+    else printError(`${formatImageName(image)} was not repaired: ${repair.problem}`);
   }
+  return repairs;
 }
 
 function describeRepair(lost: StoredImage, imported: StoredImage): string {
@@ -204,13 +190,7 @@ async function importPartsAgain(
 ): Promise<readonly PartRepair[]> {
   if (lost.length === 0) return [];
   const known = await sourcesFor(lost.map(originOf), ofFiles, place);
-  const run = new ImportRun(place, () => readImageUse(place), isSilent);
-  try {
-    const treeWords = treeOption(flags);
-    return await repairParts(lost, { ...known, run, stateDir: place.stateDir, treeWords, isSilent });
-  } finally {
-    await run.close();
-  }
+  return await repairParts(lost, { ...known, place, treeWords: treeOption(flags), isSilent });
 }
 
 /** The sources of files and, if something came from another one, those of the region. @param origins undefined: from no source */
@@ -229,32 +209,24 @@ async function sourcesFor(
 async function importOne(
   image: StoredImage,
   known: KnownSources,
-  run: ImportRun,
+  place: ImageTree,
   notes: ReadonlyMap<StoredImage, string>,
+  isSilent: boolean,
 ): Promise<Repair> {
   // Another image with the same bytes was repaired.
-  if (hasBlob(run.tree, image)) return { image, imported: image };
-  const { os, release, architecture, subarchitecture, label, origin } = image;
+  if (hasBlob(place.tree, image)) return { image, imported: image };
+  const { os, origin } = image;
   if (origin?.source === COPY_SOURCE) return { image, problem: copiedAgain('it is a copy of an image of the region') };
   if (origin === undefined) return { image, problem: notes.get(image) ?? '' };
-  const fetched = [origin.hex, ...(image.system?.files ?? []).map(({ sha256 }) => sha256)];
   try {
-    const asked = known.sources.filter((source) => source.os === os || source.name === origin.source);
-    const isSame = (names: OfferNames): boolean => names.label === label && names.subarchitecture === subarchitecture;
-    const wish = {
-      os,
-      release,
-      architectures: [architecture],
-      subarchitecture,
-      choices: [isSame],
-      isEveryVersion: true,
-    };
-    const { image: imported } = await run.import(asked, wish, {
-      choose: (answers) => offersAgain(answers, { ...image, kind: 'image', source: origin.source, fetched }),
-    });
+    const sources = known.sources.filter((source) => source.os === os || source.name === origin.source);
+    const fetched = [origin.hex, ...(image.system?.files ?? []).map(({ sha256 }) => sha256)];
+    const lost = { ...image, kind: 'image', source: origin.source, fetched } as const;
+    const result = await importFrom(place, { lost }, sources, { json: isSilent });
+    if (!('image' in result)) return { image };
     // The source has a newer image, which replaces this one.
-    if (imported.serial !== image.serial) await removeImages(run.tree, [image], run.nowMs, { isKnown: true });
-    return { image, imported };
+    if (result.image.serial !== image.serial) await haveDone(place, 'remove', { images: [image] }, { isSilent: true });
+    return { image, imported: result.image };
   } catch (error) {
     return { image, problem: unimported(error, origin.source, known) };
   }

@@ -4,7 +4,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
-import { bytesOfFile, openGiven } from '../../images/image-file.ts';
+import type { GivenContent } from '../../images/engine/works.ts';
+import { bytesOfFile, openGiven, piecesOf } from '../../images/image-file.ts';
 import {
   type GivenDirectory,
   isDirectory,
@@ -36,6 +37,16 @@ export async function openGivenPath(path: string): Promise<GivenPath> {
   return await closingIfBad(handle, async () => {
     return { kind: 'file', handle, is: await recogniseFile(await bytesOfFile(handle, path)) };
   });
+}
+
+/** The content of an open file. @param name in messages */
+export async function contentOf(handle: FileHandle, name: string): Promise<GivenContent> {
+  const file = await bytesOfFile(handle, name);
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    for await (const { bytes } of piecesOf(file)) yield bytes;
+    await file.checkUnchanged();
+  }
+  return { bytes: file.bytes, pieces, file };
 }
 
 async function closingIfBad<T>(handle: FileHandle, use: () => Promise<T>): Promise<T> {

@@ -8,11 +8,11 @@ import { RackError } from '../../errors.ts';
 import { mirrorSite } from '../../images/carry/mirror.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
+import { DownloadReports } from '../../images/engine/reports.ts';
 import { parseTagFilters } from '../../images/sources/tag-filter.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
-import { configuredProxy } from './configured-proxy.ts';
-import { parseLimit } from './download-limit.ts';
+import { configuredProxy, parseLimit } from './download-options.ts';
 import { readImageConfig } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import { StopSignals } from './stop-signals.ts';
@@ -44,6 +44,7 @@ export async function mirrorImages(flags: MirrorFlags): Promise<number> {
     proxy: configuredProxy(await readImageConfig({ config: flags.config, tree: '' })),
   };
   const progress = new ImportProgress(process.stderr.isTTY, json);
+  const reports = new DownloadReports(progress.take);
   const downloads = new DownloadQueue(settings, systemClock);
   const stop = new StopSignals();
   try {
@@ -56,7 +57,7 @@ export async function mirrorImages(flags: MirrorFlags): Promise<number> {
         onPlan: ({ images, files }) => {
           if (!json) print(`${url} has ${counted(images, 'matching image')} with ${counted(files.length, 'file')}`);
         },
-        onDownload: (download) => progress.faults(download),
+        onDownload: (download) => reports.faults(download),
         onProgress: ({ bytes, total, bytesPerSecond }) => progress.step(bytes, total, bytesPerSecond),
         signal: stop.signal,
       },

@@ -34,7 +34,7 @@ export interface RootRequest extends Pick<AddRequest, 'tree' | 'name' | 'nowMs' 
 }
 
 /** An added root. */
-export interface AddedRoot extends Pick<AddResult, 'image' | 'added'> {
+interface AddedRoot extends Pick<AddResult, 'image' | 'added'> {
   /** The findings about the system; undefined: nothing is known of it. */
   readonly root: RootFacts | undefined;
 }

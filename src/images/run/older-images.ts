@@ -6,9 +6,8 @@
 // 2. First the manifest is removed, then the bytes. Between these steps the use is checked again, because a deployment may have chosen the
 //    image meanwhile.
 
-import { type ImageUse, removeImages, sweepBlobs } from '../image-removal.ts';
+import type { ImageUse } from '../image-removal.ts';
 import {
-  blobsOf,
   compareImages,
   formatImageName,
   hasBlob,
@@ -25,12 +24,14 @@ export const KEPT_VERSIONS = 2;
 export interface RemovalTerms {
   /** The boot tree. */
   readonly tree: string;
-  /** Wall time. */
-  readonly nowMs: number;
   /** How many of the newest imported images of a name stay: at least 1. */
   readonly keptVersions: number;
   /** Returns the images from which machines are being deployed. These images stay. */
   readonly use: () => Promise<ImageUse>;
+  /** Removes images from the store; their bytes stay for an hour. */
+  readonly remove: (images: readonly StoredImage[]) => Promise<unknown>;
+  /** Deletes the bytes of removed images. */
+  readonly sweep: (images: readonly StoredImage[]) => Promise<unknown>;
 }
 
 /** Removes the older images with the same name. @returns the removed images */
@@ -80,12 +81,10 @@ export async function removeAllOlder(
 /** Removes images. Their bytes stay for an hour if a machine uses them, or if their use is unknown. */
 export async function removeUnused(
   images: readonly StoredImage[],
-  { tree, nowMs, use }: Omit<RemovalTerms, 'keptVersions'>,
+  { use, remove, sweep }: Pick<RemovalTerms, 'use' | 'remove' | 'sweep'>,
 ): Promise<void> {
   if (images.length === 0) return;
-  await removeImages(tree, images, nowMs, { isKnown: false });
+  await remove(images);
   const { isKnown, usersOf } = await use();
-  if (!isKnown) return;
-  const unused = images.filter((image) => usersOf(image).length === 0);
-  await sweepBlobs(tree, nowMs, new Set(unused.flatMap((image) => blobsOf(image).map(({ path }) => path))));
+  if (isKnown) await sweep(images.filter((image) => usersOf(image).length === 0));
 }

@@ -37,23 +37,19 @@ export class SourceQuestions {
   readonly #questions: readonly Question[];
   readonly #clock: Clock;
   readonly #notices: SourceNotices;
-  readonly #givenUp: Set<string>;
 
   /**
    * Asks all sources.
    * @param ask rejects if the command was stopped
-   * @param givenUp the names of sources that earlier questions gave up: later sources need not wait for them again. Those of this one are added.
    */
   constructor(
     sources: readonly ImageSource[],
     ask: (source: ImageSource) => Promise<SourceAnswer>,
     clock: Clock,
     notices: SourceNotices,
-    givenUp = new Set<string>(),
   ) {
     this.#clock = clock;
     this.#notices = notices;
-    this.#givenUp = givenUp;
     this.#questions = sources.map((source) => {
       const question: Question = { source, answer: undefined, asked: Promise.resolve() };
       question.asked = ask(source).then((answer) => {
@@ -82,14 +78,11 @@ export class SourceQuestions {
     for (;;) {
       const hit = this.#questions.findIndex(({ answer }) => answer !== undefined && isHit(answer));
       const earlier = hit < 0 ? this.#questions : this.#questions.slice(0, hit);
-      const awaited = earlier.filter(
-        ({ answer, source }) => answer === undefined && !(hit >= 0 && this.#givenUp.has(source.name)),
-      );
+      const awaited = earlier.filter(({ answer }) => answer === undefined);
       if (awaited.length === 0) break;
       const names = awaited.map(({ source }) => source.name);
       if (hit >= 0 && now() >= giveUpAt) {
         this.#notices.onGiveUp(names);
-        for (const name of names) this.#givenUp.add(name);
         break;
       }
       if (now() >= noticeAt) {

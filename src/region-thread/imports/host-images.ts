@@ -15,7 +15,6 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, type Instant, later, newUuid, type Timer } from '../../clock.ts';
 import { assertOutside, osErrorCode } from '../../errors.ts';
-import { sweepBlobs } from '../../images/image-removal.ts';
 import {
   formatImageName,
   hasBlob,
@@ -199,7 +198,7 @@ export class HostImages {
     const offered = new Set(resources.map(({ name, progress }) => `${name}/${progress?.serial ?? ''}`));
     const terms = removal(region, tree);
     await removeAllOlder(terms, elsewhere, (image) => offered.has(formatImageName(image)));
-    await sweepBlobs(tree, terms.nowMs, new Set());
+    await terms.sweep([]);
   }
 }
 

@@ -85,6 +85,11 @@ export class ImportControl {
     });
   }
 
+  /** Opens the socket on which commands have works done. @throws RackError `socket-refused` */
+  openThread(socketPath: string): Promise<void> {
+    return this.#thread.open(socketPath);
+  }
+
   /** Call when this process gets the duties. */
   begin(): void {
     this.#isActive = true;

@@ -24,6 +24,8 @@ import type { Downloads } from '../../images/download/queue.ts';
 import type { Download, DownloadState } from '../../images/download/request.ts';
 import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import { sleepUntil } from '../../images/download/sleep-until.ts';
+import { holdTree } from '../../images/engine/tree-lock.ts';
+import type { HeldLock } from '../../images/file-lock.ts';
 import type { StoredImage } from '../../images/image-store.ts';
 import { type FirstItem, imagesIn, importFirstItem, installersIn, isStoredItem } from '../../images/run/import-item.ts';
 import { arrivedBytes } from '../../images/run/left-downloads.ts';
@@ -398,8 +400,10 @@ export class ImportRun {
     const { offers } = item;
     const pause = new AbortController();
     let wait: Wait | undefined;
+    let hold: HeldLock | undefined;
     try {
       const { tree, workDir } = this.#order;
+      hold = await holdTree(tree);
       const either = AbortSignal.any([signal, pause.signal]);
       const terms = { tree, workDir, downloads, nowMs: clock.wallTimeMs(), signal: either };
       const onProgress = (_: Download, state: DownloadState): void => {
@@ -442,6 +446,8 @@ export class ImportRun {
         item,
         item.isUndelivered && item.offers !== offers ? { state: 'queued' } : { state: 'failed', reason },
       );
+    } finally {
+      hold?.release();
     }
   }
 

@@ -1,20 +1,16 @@
-// Starts the importing thread and talks to it: one run at a time.
+// The imports of the region in the thread of images: one run at a time.
 //
-// 1. The thread starts with a run and ends with it. The memory of its JavaScript is bounded. A further order renews the run; one that comes too
-//    late for it begins the next one.
+// 1. A further order renews the run; one that comes too late for it begins the next one.
 // 2. A thread with an import that does not stop within REST_MS, because its disk or a program hangs, is ended, and given up EXIT_MS later.
 // 3. If the thread ends unexpectedly, its run counts as ended, and its imports, too, with the reason. A run that `close` interrupts does not count as ended.
 
-import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock } from '../../clock.ts';
 import { unreachable } from '../../errors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
+import { ImageThread } from './image-thread.ts';
 import { type OwnBug, threadReason } from './import-failure.ts';
-import type { FromImportThread, Hold, RunOrder, SkippedList, ToImportThread } from './message.ts';
-
-/** The memory of the thread's JavaScript, in MB. The largest document of products has 32 MB, and takes about five times that once decoded. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
+import type { FromRun, Hold, RunOrder, SkippedList, ToImageThread } from './message.ts';
 
 /** How long an import may take to stop, in milliseconds. */
 const REST_MS = 20_000;
@@ -38,80 +34,57 @@ interface ImportThreadParts {
 
 export class ImportThread {
   readonly #parts: ImportThreadParts;
-  #worker: Worker | undefined;
-  /** The last order, and the number of those for the thread. */
+  readonly #thread: ImageThread;
+  /** The last order, and the number of those for the run; undefined: none is under way. */
   #order: RunOrder | undefined;
   #orders = 0;
-  /** The thread that `close` ends; the end of its run is not reported. */
-  #closing: Worker | undefined;
-  /** The thread whose run was told to stop. */
-  #stopping: Worker | undefined;
+  /** The order whose run was told to stop. */
+  #stopping: RunOrder | undefined;
   /** By the name of a held or removed import: called when the import has ended. */
   readonly #awaited = new Map<string, () => void>();
 
   constructor(parts: ImportThreadParts) {
     this.#parts = parts;
+    this.#thread = new ImageThread(parts.file);
+    this.#thread.attach({
+      onMessage: (message) => this.#hear(message),
+      onExit: (failure) => this.#break(failure),
+      isRunning: () => this.isRunning,
+    });
   }
 
   get isRunning(): boolean {
-    return this.#worker !== undefined;
+    return this.#order !== undefined;
+  }
+
+  /** Opens the socket for commands (images/engine/socket.ts). @throws RackError `socket-refused` */
+  open(path: string): Promise<void> {
+    return this.#thread.open(path);
   }
 
   run(order: RunOrder): void {
-    this.#orders += 1;
+    this.#orders = this.isRunning ? this.#orders + 1 : 1;
     this.#order = order;
-    if (this.#worker === undefined) this.#start();
     this.#tell({ kind: 'run', order });
-  }
-
-  #start(): void {
-    this.#orders = 1;
-    // The worker has the same extension as this file, source or compiled.
-    const name = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-    const options = { name: 'imports', resourceLimits: RESOURCE_LIMITS };
-    const worker = new Worker(this.#parts.file ?? new URL(name, import.meta.url), options);
-    this.#worker = worker;
-    let end: Extract<FromImportThread, { readonly kind: 'ended' }> | undefined;
-    let failure: unknown;
-    worker.on('message', (message: FromImportThread) => {
-      if (message.kind === 'ended') end = message;
-      else this.#hear(message);
-    });
-    worker.on('error', (error) => {
-      failure = error;
-    });
-    worker.once('exit', () => {
-      if (!this.#forget(worker)) return;
-      if (end === undefined) this.#parts.onBroken(threadReason(failure));
-      else if (end.orders < this.#orders && this.#order !== undefined) this.run(this.#order);
-      else this.#parts.onEnded(end.left);
-    });
-  }
-
-  /** @returns false if the end of the thread's run is not reported */
-  #forget(worker: Worker): boolean {
-    if (this.#worker !== worker) return false;
-    this.#worker = undefined;
-    for (const done of this.#awaited.values()) done();
-    this.#awaited.clear();
-    return this.#closing !== worker;
   }
 
   /** Gives up the thread if it is still the same one after REST_MS and `isOver` is false. */
   #expectEnd(isOver: () => boolean): void {
-    const worker = this.#worker;
+    const { worker } = this.#thread;
     const { clock = systemClock } = this.#parts;
     clock.schedule(REST_MS, () => {
-      if (worker === undefined || this.#worker !== worker || this.#closing === worker || isOver()) return;
-      this.#closing = worker;
+      if (worker === undefined || this.#thread.worker !== worker || !this.isRunning || isOver()) return;
+      let isGivenUp = false;
       const giveUp = (): void => {
-        if (this.#closing !== worker) return;
-        this.#closing = undefined;
-        this.#forget(worker);
+        if (isGivenUp) return;
+        isGivenUp = true;
+        // A later order may have begun it anew.
+        void this.#thread.end();
+        this.#end();
         this.#parts.onGivenUp(threadReason(new Error(`an import did not stop within ${REST_MS / 1000} s`)));
       };
       clock.schedule(EXIT_MS, giveUp);
-      void worker.terminate().then(giveUp);
+      void this.#thread.end().then(giveUp);
     });
   }
 
@@ -135,19 +108,19 @@ export class ImportThread {
 
   stop(): void {
     this.#tell({ kind: 'stop' });
-    if (this.#stopping === this.#worker) return;
-    this.#stopping = this.#worker;
+    if (this.#stopping === this.#order) return;
+    this.#stopping = this.#order;
     this.#expectEnd(() => false);
   }
 
   /** Ends the thread at once. Its run does not count as ended: the next one continues from the bytes that have arrived. */
   async close(): Promise<void> {
-    this.#closing = this.#worker;
-    await this.#worker?.terminate();
+    this.#end();
+    await this.#thread.end();
   }
 
-  #askForRest(message: Extract<ToImportThread, { readonly kind: 'hold' | 'remove' }>): Promise<void> {
-    if (this.#worker === undefined) return Promise.resolve();
+  #askForRest(message: Extract<ToImageThread, { readonly kind: 'hold' | 'remove' }>): Promise<void> {
+    if (!this.isRunning) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     const before = this.#awaited.get(message.name);
     this.#awaited.set(message.name, () => {
@@ -163,7 +136,8 @@ export class ImportThread {
     return promise;
   }
 
-  #hear(message: Exclude<FromImportThread, { readonly kind: 'ended' }>): void {
+  #hear(message: FromRun): void {
+    if (!this.isRunning) return;
     switch (message.kind) {
       case 'progress':
         this.#parts.onProgress(message.entries);
@@ -178,12 +152,33 @@ export class ImportThread {
         this.#awaited.get(message.name)?.();
         this.#awaited.delete(message.name);
         return;
+      case 'ended': {
+        const next = message.orders < this.#orders ? this.#order : undefined;
+        this.#end();
+        this.#thread.rest();
+        if (next === undefined) this.#parts.onEnded(message.left);
+        else this.run(next);
+        return;
+      }
       default:
         unreachable(message);
     }
   }
 
-  #tell(message: ToImportThread): void {
-    this.#worker?.postMessage(message);
+  #break(failure: unknown): void {
+    if (!this.isRunning) return;
+    this.#end();
+    this.#parts.onBroken(threadReason(failure));
+  }
+
+  /** Nothing is under way any more. */
+  #end(): void {
+    this.#order = undefined;
+    for (const done of this.#awaited.values()) done();
+    this.#awaited.clear();
+  }
+
+  #tell(message: ToImageThread): void {
+    if (this.isRunning) this.#thread.tell(message);
   }
 }

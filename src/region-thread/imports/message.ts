@@ -1,5 +1,7 @@
-// The messages between the region's thread and the importing thread.
+// The messages between the region's thread and the thread of images.
 
+import type { AnswerLine } from '../../images/engine/socket.ts';
+import type { WorkName, WorkTerms } from '../../images/engine/works.ts';
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import type { OwnBug } from './import-failure.ts';
@@ -26,7 +28,18 @@ export interface RunOrder {
   readonly httpProxy: string;
 }
 
-export type ToImportThread =
+export type ToImageThread =
+  /** Opens the socket for commands, and keeps it open for a while. */
+  | { readonly kind: 'open'; readonly path: string }
+  /** Begins a work of the engine. */
+  | {
+      readonly kind: 'work';
+      readonly id: number;
+      readonly name: WorkName;
+      readonly tree: string;
+      readonly terms: WorkTerms<WorkName>;
+    }
+  | { readonly kind: 'stop-work'; readonly id: number }
   /** Begins the run, or renews it. */
   | { readonly kind: 'run'; readonly order: RunOrder }
   | { readonly kind: 'hold'; readonly name: string; readonly hold: Hold }
@@ -41,7 +54,8 @@ export interface SkippedList {
   readonly more: number;
 }
 
-export type FromImportThread =
+/** What the run of imports tells. */
+export type FromRun =
   /** The changes since the last such message. */
   | { readonly kind: 'progress'; readonly entries: ReadonlyMap<string, ImportProgress> }
   /** The answer to `hold` and `remove`: the import has ended, and nothing writes the image any more. */
@@ -52,3 +66,12 @@ export type FromImportThread =
   | { readonly kind: 'bug'; readonly bug: OwnBug }
   /** @param orders how many the run has taken; it had ended, or been stopped, before any further one */
   | { readonly kind: 'ended'; readonly left: SkippedList; readonly orders: number };
+
+export type FromImageThread =
+  | FromRun
+  /** @param problem undefined: the socket is open */
+  | { readonly kind: 'open'; readonly problem: string | undefined }
+  /** No command has had anything done for a while: the socket is closed. */
+  | { readonly kind: 'idle' }
+  /** A report of a work, or its end. */
+  | { readonly kind: 'work'; readonly id: number; readonly line: AnswerLine };

@@ -4,8 +4,8 @@
 
 import { systemClock } from '../../clock.ts';
 import { assertOutside, RackError } from '../../errors.ts';
-import { type ImageUse, sweepBlobs } from '../../images/image-removal.ts';
-import { formatImageName, type ImageName, readImages } from '../../images/image-store.ts';
+import { type ImageUse, removeImages, sweepBlobs } from '../../images/image-removal.ts';
+import { blobsOf, formatImageName, type ImageName, readImages } from '../../images/image-store.ts';
 import { KEPT_VERSIONS, type RemovalTerms, removeOlder, removeUnused } from '../../images/run/older-images.ts';
 import { listTreeParts, removePart } from '../../images/run/tree-parts.ts';
 import { resourceName } from '../../region/images/region-source.ts';
@@ -15,10 +15,14 @@ import type { Region } from '../../region/region.ts';
 /** @param tree the boot tree of this host */
 export const removal = (region: Region, tree: string): RemovalTerms => ({
   tree,
-  // The times of files are those of this host, not those of the store.
-  nowMs: systemClock.wallTimeMs(),
   keptVersions: region.config().importKeptVersions ?? KEPT_VERSIONS,
   use: () => useOf(region),
+  // The times of files are those of this host, not those of the store.
+  remove: (images) => removeImages(tree, images, systemClock.wallTimeMs(), { isKnown: false }),
+  sweep: (images) => {
+    const paths = new Set(images.flatMap((image) => blobsOf(image).map(({ path }) => path)));
+    return sweepBlobs(tree, systemClock.wallTimeMs(), paths);
+  },
 });
 
 /** Removes everything with the name of this resource. @throws as `removeUnused` */
@@ -50,7 +54,7 @@ export async function removeOlderOf(
   const image = readImages(tree).images.find((one) => resourceName(one) === name && one.serial === serial);
   const terms = removal(region, tree);
   if (image !== undefined) await removeOlder(image, terms);
-  await sweepBlobs(tree, terms.nowMs, new Set());
+  await terms.sweep([]);
 }
 
 /** The names of the resources of a boot tree; undefined if it cannot be read. */

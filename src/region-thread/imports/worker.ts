@@ -1,21 +1,26 @@
-// The thread that imports images: reads documents, verifies signatures, downloads, converts and hashes.
+// The thread of images: runs the imports of the region, and does works for commands. It reads documents, verifies signatures, downloads,
+// converts and hashes.
 //
-// 1. A thread does one run, and ends with it. Each further order renews the run.
+// 1. It has one run at a time. Each further order renews the run.
 
 import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
-import { systemClock } from '../../clock.ts';
-import { unreachable } from '../../errors.ts';
+import { systemClock, type Timer } from '../../clock.ts';
+import { errorText, unreachable } from '../../errors.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS, proxyOf } from '../../images/download/settings.ts';
+import { type AnswerLine, EngineSocket, refusalOf } from '../../images/engine/socket.ts';
+import { doWork } from '../../images/engine/works.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { ImportRun } from './import-run.ts';
-import type { FromImportThread, RunOrder, ToImportThread } from './message.ts';
+import type { FromImageThread, RunOrder, ToImageThread } from './message.ts';
 
 /** How often progress is reported, in milliseconds. */
 const PROGRESS_MS = 500;
+/** How long the socket stays open without a work, in milliseconds: a command may want several things, one after the other. */
+const OPEN_MS = 10_000;
 
-const tell = (message: FromImportThread): void => parentPort?.postMessage(message);
+const tell = (message: FromImageThread): void => parentPort?.postMessage(message);
 const changed = new Map<string, ImportProgress>();
 let isTelling = false;
 let run: ImportRun | undefined;
@@ -61,12 +66,61 @@ async function runOnce(order: RunOrder): Promise<void> {
   const left = await run.run();
   await downloads.close();
   tellProgress();
+  run = undefined;
   tell({ kind: 'ended', left, orders });
-  parentPort?.close();
 }
 
-parentPort?.on('message', (message: ToImportThread) => {
+let socket: EngineSocket | undefined;
+let closing: Timer | undefined;
+
+async function open(path: string): Promise<void> {
+  try {
+    socket ??= await EngineSocket.open(path, rest);
+    rest();
+    tell({ kind: 'open', problem: undefined });
+  } catch (error) {
+    tell({ kind: 'open', problem: errorText(error) });
+  }
+}
+
+/** The works under way, by their numbers. */
+const works = new Map<number, AbortController>();
+
+async function work({ id, name, tree, terms }: Extract<ToImageThread, { readonly kind: 'work' }>): Promise<void> {
+  const say = (line: AnswerLine): void => tell({ kind: 'work', id, line });
+  const stop = new AbortController();
+  works.set(id, stop);
+  try {
+    say({ done: await doWork(name, tree, terms, { signal: stop.signal, report: say }) });
+  } catch (error) {
+    say(refusalOf(error, tree));
+  } finally {
+    works.delete(id);
+  }
+}
+
+/** Closes the socket after a while without a work. */
+function rest(): void {
+  closing?.cancel();
+  closing = systemClock.schedule(OPEN_MS, () => {
+    if (socket?.isBusy === true) return;
+    socket?.close();
+    socket = undefined;
+    tell({ kind: 'idle' });
+  });
+}
+
+parentPort?.on('message', (message: ToImageThread) => {
   switch (message.kind) {
+    case 'open':
+      void open(message.path);
+      return;
+    case 'work':
+      void work(message);
+      return;
+    case 'stop-work':
+      works.get(message.id)?.abort();
+      return;
     case 'run':
       void runOnce(message.order);
       return;

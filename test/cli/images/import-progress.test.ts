@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ImportProgress } from '../../../src/cli/images/import-progress.ts';
+import { DownloadReports } from '../../../src/images/engine/reports.ts';
 import { DownloadPlace, makeContent } from '../../images/download/download-place.ts';
 import { whenAtRest } from '../../support/download-at-rest.ts';
 import { HostileFileServer } from '../../support/hostile-file-server.ts';
@@ -43,9 +44,10 @@ test('a download ends at 100 %, and the reason of one that failed is left to the
       const progress = new ImportProgress(false, false);
       const { text } = await printedBy(async () => {
         const download = place.queue({ roundsMax: 1 }).add(place.request([server.url], content));
-        download.watch(() => progress.show(download));
+        const reports = new DownloadReports(progress.take);
+        download.watch(() => reports.show(download));
         await whenAtRest(download);
-        if (next) progress.restart();
+        if (next) reports.restart();
         progress.close();
       });
       return text;
@@ -72,7 +74,8 @@ test(`${FAILURES} attempts that fail alike are ${FAILURES} lines, of which the f
       const download = place
         .queue({ roundsMax: FAILURES + 2, pauseMs: 1, pauseMsMax: 2 })
         .add(place.request([server.url], content));
-      download.watch(() => progress.show(download));
+      const reports = new DownloadReports(progress.take);
+      download.watch(() => reports.show(download));
       assert.equal((await whenAtRest(download)).kind, 'done');
     });
     const lines = text.split('\n').filter((line) => line.includes('the next attempt begins in'));

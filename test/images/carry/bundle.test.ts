@@ -308,7 +308,7 @@ describe('a bundle', () => {
       assert.match(complaint, words);
       assert.equal(result, 2);
     }
-    assert.deepEqual(readdirSync(to), []);
+    assert.deepEqual(readdirSync(to, { recursive: true }), ['images', 'images/.lock']);
     writeFileSync(
       path,
       tar([first, index, change(document, /"release": "bookworm"/, '"release": "../../x"'), content]),

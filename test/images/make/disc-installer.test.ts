@@ -91,7 +91,7 @@ describe('the disc of Ubuntu’s live server', { skip: missing('genisoimage', 'b
       findImage(query, (path) => existsSync(join(tree, path)))?.iso,
       'arm64/generic/noble/install/installer.iso',
     );
-    assert.deepEqual(readdirSync(join(tree, 'images')), [], 'no copy stays');
+    assert.deepEqual(readdirSync(join(tree, 'images')), ['.lock'], 'no copy stays');
     const manifest = JSON.parse(read('manifest.json').toString('utf8'));
     const sha256 = createHash('sha256').update(KERNEL).digest('hex');
     assert.deepEqual(manifest.files[0], { name: 'linux', bytes: KERNEL.length, sha256 });

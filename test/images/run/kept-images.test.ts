@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { publishStored } from '../../../src/images/image-adding.ts';
+import { removeImages } from '../../../src/images/image-removal.ts';
 import { blobPath, readImages, type StoredImage } from '../../../src/images/image-store.ts';
 import { removeAllOlder, removeOlder } from '../../../src/images/run/older-images.ts';
 import { noteRefusal, readRefusal } from '../../../src/images/run/refusals.ts';
@@ -46,9 +47,10 @@ async function addImported(serial: string): Promise<StoredImage> {
 
 const termsOf = (keptVersions: number) => ({
   tree,
-  nowMs: 0,
   keptVersions,
   use: async () => ({ isKnown: true, usersOf: () => [] }),
+  remove: (images: readonly StoredImage[]) => removeImages(tree, images, 0, { isKnown: true }),
+  sweep: async () => undefined,
 });
 const serials = (): readonly string[] => readImages(tree).images.map(({ serial }) => serial);
 const ALL = ['20261004', '20261003', '20261002', '20261001'];

@@ -1,0 +1,19 @@
+// The options of commands that download images.
+
+import type { RackConfig } from '../../config/rack-config.ts';
+import { RackError } from '../../errors.ts';
+import { type ProxySettings, proxyOf } from '../../images/download/settings.ts';
+
+const MEBIBYTE = 1024 * 1024;
+
+/** The proxy: from the environment, else from the configuration (`http_proxy`). @param config undefined: there is none */
+export const configuredProxy = (config: Pick<RackConfig, 'region'> | undefined): ProxySettings =>
+  proxyOf(config?.region.install?.httpProxy ?? '', process.env);
+
+/** The option `--limit` in bytes per second; undefined: none. @throws RackError `bad-argument` */
+export function parseLimit(limit: string | undefined): number | undefined {
+  if (limit === undefined) return undefined;
+  const mebibytes = Number(limit);
+  if (mebibytes > 0 && Number.isFinite(mebibytes)) return Math.ceil(mebibytes * MEBIBYTE);
+  throw new RackError('bad-argument', `--limit ${limit} is not a rate: give MiB per second, such as 2.5`);
+}

@@ -1,0 +1,67 @@
+// Where a command has the store of images and the boot tree changed: in the process that owns them or, if none runs, in its own.
+
+import { askEngine, openEngine } from '../../control/ask-engine.ts';
+import { RackError } from '../../errors.ts';
+import type { BundledResult } from '../../images/carry/bundle.ts';
+import {
+  doWork,
+  type GivenContent,
+  type WorkIo,
+  type WorkName,
+  type WorkResult,
+  type WorkTerms,
+} from '../../images/engine/works.ts';
+import { type ImageTree, isSamePath } from './image-tree.ts';
+import { ImportProgress } from './import-progress.ts';
+import { StopSignals } from './stop-signals.ts';
+
+interface WorkOptions {
+  /** True: reports are not shown. */
+  readonly isSilent: boolean;
+  readonly content?: GivenContent | undefined;
+  /** True: a signal ends the work, and not at once the command. */
+  readonly isStoppable?: boolean;
+  /** Called with each of several results. */
+  readonly onResult?: (result: BundledResult) => void;
+}
+
+/** Has a work done on a boot tree, and shows what it reports. @throws RackError as the work */
+export async function haveDone<N extends WorkName>(
+  place: Pick<ImageTree, 'tree' | 'config'>,
+  name: N,
+  terms: WorkTerms<N>,
+  { isSilent, content, isStoppable = false, onResult }: WorkOptions,
+): Promise<WorkResult<N>> {
+  const progress = new ImportProgress(process.stderr.isTTY, isSilent);
+  const stop = isStoppable ? new StopSignals() : undefined;
+  const io: WorkIo = {
+    signal: stop?.signal ?? new AbortController().signal,
+    content,
+    report: (report) => {
+      if ('result' in report) onResult?.(report.result);
+      progress.take(report);
+    },
+  };
+  try {
+    const socket = await socketOf(place);
+    const { tree } = place;
+    if (socket === undefined) return await doWork(name, tree, terms, io);
+    return await askEngine(socket, name, tree, terms, io);
+  } finally {
+    stop?.close();
+    progress.close();
+  }
+}
+
+/** The socket of the daemon that owns the tree; undefined: none runs, or it has another tree. */
+async function socketOf({ tree, config }: Pick<ImageTree, 'tree' | 'config'>): Promise<string | undefined> {
+  if (config === undefined) return undefined;
+  try {
+    const door = await openEngine(config.stateDir);
+    return door !== undefined && isSamePath(door.tree, tree) ? door.socket : undefined;
+  } catch (error) {
+    // Whoever may not ask the daemon of another tree may still own this one.
+    if (error instanceof RackError && !isSamePath(config.boot.tree, tree)) return undefined;
+    throw error;
+  }
+}

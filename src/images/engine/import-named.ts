@@ -1,0 +1,236 @@
+// Imports what a person names, or again what a check found damaged, from the first source that has it and delivers it.
+
+import { systemClock } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
+import { formatBytes } from '../../quantity.ts';
+import { DownloadQueue } from '../download/queue.ts';
+import type { Download } from '../download/request.ts';
+import { DEFAULT_SETTINGS, type ProxySettings } from '../download/settings.ts';
+import type { Publication } from '../environment.ts';
+import { requireInstallerPrograms } from '../installer.ts';
+import { type FirstImport, importFirst } from '../run/first-import.ts';
+import { importOfferedInstaller } from '../run/installer-import.ts';
+import { importLoader } from '../run/loader-import.ts';
+import { readHostMirrors } from '../sources/host-mirrors.ts';
+import {
+  bytesOf,
+  contentOf,
+  hasSubarchitecture,
+  type ImageOffer,
+  type InstallerOffer,
+  joinOffers,
+  type LoaderOffer,
+  leftOutNote,
+  type Offer,
+  type OfferNames,
+  type OfferWish,
+  offersOf,
+  type Preferred,
+  type SourceAnswer,
+} from '../sources/offer.ts';
+import { askSource, chooseOffers, hasOffer, offersAgain } from '../sources/offers.ts';
+import type { ConfiguredMirrors } from '../sources/package-mirrors.ts';
+import type { ImageSource } from '../sources/source.ts';
+import { SourceQuestions } from '../sources/source-questions.ts';
+import { DownloadReports, noticesTo, type OnReport } from './reports.ts';
+
+/** What is wanted: something by its name, or the files of something that is damaged. */
+export type Wanted =
+  | {
+      readonly kind: Offer['kind'];
+      readonly os: string;
+      /** Of a boot loader: its type. */
+      readonly release: string;
+      readonly architecture: string;
+      readonly subarchitecture: string | undefined;
+    }
+  | { readonly lost: Lost };
+type Lost = Parameters<typeof offersAgain>[1];
+
+/** The options of an import. */
+export interface NamedImportTerms {
+  readonly wanted: Wanted;
+  /** The sources that may have it, in the order of preference. */
+  readonly sources: readonly ImageSource[];
+  /** The mirrors of packages that the operator configured. */
+  readonly configured: ConfiguredMirrors;
+  readonly proxy: ProxySettings;
+  /** Undefined: no limit. */
+  readonly bytesPerSecondMax?: number | undefined;
+  /** The directory for packages and unpacked files of installers. */
+  readonly workDir: string;
+  /** `.deb` files with the drivers of an installer; undefined: apt fetches them. */
+  readonly packages?: readonly string[] | undefined;
+}
+
+type Offers = Preferred<Offer>;
+type Imported = FirstImport | (Publication & { readonly offer: InstallerOffer | LoaderOffer });
+
+/** How an import chooses among the answers of the sources. */
+interface Choice {
+  readonly wish: OfferWish;
+  readonly choose: (answers: readonly SourceAnswer[]) => Offers;
+  /** True for an answer that later sources need not add to. */
+  readonly isHit: (answer: SourceAnswer) => boolean;
+}
+
+/** One delivery. */
+interface Delivery {
+  readonly signal: AbortSignal;
+  readonly show: DownloadReports['show'];
+}
+
+/** Imports what is wanted. @throws RackError as the imports, and `cancelled` */
+export async function importNamed(
+  tree: string,
+  terms: NamedImportTerms,
+  { signal, report }: { readonly signal: AbortSignal; readonly report: OnReport },
+): Promise<Imported> {
+  const { proxy, bytesPerSecondMax } = terms;
+  const downloads = new DownloadQueue({ ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy }, systemClock);
+  try {
+    return await new NamedImport(tree, terms, downloads, signal, report).run(terms.wanted);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new RackError('cancelled', 'interrupted; repeat the command to continue', { cause: error });
+  } finally {
+    await downloads.close();
+  }
+}
+
+class NamedImport {
+  readonly #tree: string;
+  readonly #terms: NamedImportTerms;
+  readonly #downloads: DownloadQueue;
+  readonly #signal: AbortSignal;
+  readonly #report: OnReport;
+  readonly #shown: DownloadReports;
+
+  constructor(tree: string, terms: NamedImportTerms, downloads: DownloadQueue, signal: AbortSignal, report: OnReport) {
+    this.#tree = tree;
+    this.#terms = terms;
+    this.#downloads = downloads;
+    this.#signal = signal;
+    this.#report = report;
+    this.#shown = new DownloadReports(report);
+  }
+
+  run(wanted: Wanted): Promise<Imported> {
+    const { kind } = 'lost' in wanted ? wanted.lost : wanted;
+    const sources = this.#terms.sources.filter((source) => kind === 'installer' || source.kind !== 'installer');
+    return this.#deliver(sources, choiceOf(wanted), (offers, delivery) => this.#import(offers, delivery));
+  }
+
+  async #import(offers: Offers, { signal, show }: Delivery): Promise<Imported> {
+    const { workDir, packages, sources } = this.#terms;
+    const means = { tree: this.#tree, downloads: this.#downloads, signal };
+    const [offer] = offers;
+    if (offer.kind === 'image') {
+      const terms = { ...means, nowMs: systemClock.wallTimeMs(), onProgress: show };
+      const images = offersOf(offers, 'image');
+      return await importFirst([offer, ...images.slice(1)], terms, (tried) => {
+        this.#shown.restart();
+        this.#report({ line: describeOffer(tried) });
+      });
+    }
+    const onDownload = (download: Download): void => show(download);
+    const [joined] = joinOffers(offers);
+    const onProgress = (line: string): void => this.#report({ line });
+    const note = joined.kind === 'installer' ? leftOutNote(joined) : undefined;
+    if (note !== undefined) this.#report({ note: `Note: ${note}` });
+    const shown = joined.kind === 'installer' ? joined.files.slice(1, 2) : joined.files;
+    onProgress(`${joined.title}: ${shown.map(({ url }) => url).join(' ')}`);
+    if (joined.kind === 'loader') return { ...(await importLoader(joined, { ...means, onDownload })), offer: joined };
+    if (joined.kind !== 'installer') throw new Error('the offers of an import are of one kind');
+    const isOfMirror = sources.some(({ kind }) => kind === 'installer');
+    if (isOfMirror && (joined.os === 'debian' || packages !== undefined)) requireInstallerPrograms(packages);
+    const terms = { ...means, workDir, packages, onProgress, onDownload };
+    return { ...(await importOfferedInstaller(joined, terms)), offer: joined };
+  }
+
+  /**
+   * Asks the sources, and delivers what is chosen from the answers that decide. If an attempt fails, it begins again with the sources that have
+   * answered meanwhile; if no server has it, those that answer later are awaited.
+   */
+  async #deliver<R>(
+    sources: readonly ImageSource[],
+    { wish, choose, isHit }: Choice,
+    deliver: (chosen: Offers, delivery: Delivery) => Promise<R>,
+  ): Promise<R> {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([this.#signal, stop.signal]);
+    const mirrors = { mirrors: readHostMirrors(), configured: this.#terms.configured };
+    const terms = { downloads: this.#downloads, clock: systemClock, ...mirrors, tree: this.#tree, signal };
+    const ask = (source: ImageSource): Promise<SourceAnswer> => askSource(source, wish, terms);
+    try {
+      const questions = new SourceQuestions(sources, ask, systemClock, noticesTo(this.#report));
+      let tried = await questions.answers(isHit);
+      const isFurther = (answer: SourceAnswer): boolean => isHit(answer) && !tried.includes(answer);
+      const added = (answers: readonly SourceAnswer[]): Offers | undefined =>
+        answers.some(isFurther) ? untriedOf(choose(answers), tried) : undefined;
+      for (let chosen = choose(tried); ; ) {
+        const again = new AbortController();
+        const show: Delivery['show'] = (download, state) => {
+          this.#shown.show(download, state);
+          const hasFailed = download.state.kind === 'waiting' && download.state.reason !== undefined;
+          if (hasFailed && added(questions.come) !== undefined) again.abort();
+        };
+        try {
+          return await deliver(chosen, { signal: AbortSignal.any([signal, again.signal]), show });
+        } catch (error) {
+          const isUndelivered = error instanceof RackError && error.code === 'source-failed';
+          if (signal.aborted || !(isUndelivered || again.signal.aborted)) throw error;
+          this.#shown.restart();
+          const answers = again.signal.aborted ? questions.come : await questions.answers(isFurther);
+          const left = added(answers);
+          if (left === undefined) throw error;
+          [chosen, tried] = [left, answers];
+        }
+      }
+    } finally {
+      stop.abort();
+    }
+  }
+}
+
+/** The offers that were not tried, and those of the same files: their servers may have what the tried ones lack. */
+function untriedOf(offers: Offers, tried: readonly SourceAnswer[]): Offers | undefined {
+  const added = offers.filter((offer) => !tried.some((answer) => answer.offers.includes(offer)));
+  const contents = new Set(added.map(contentOf));
+  const [first, ...others] = offers.filter((offer) => contents.has(contentOf(offer)));
+  return first === undefined ? undefined : [first, ...others];
+}
+
+function choiceOf(wanted: Wanted): Choice {
+  if ('lost' in wanted) {
+    const { lost } = wanted;
+    const { kind, os, release, architecture, subarchitecture, label } = lost;
+    const isSame = (names: OfferNames): boolean => names.label === label && names.subarchitecture === subarchitecture;
+    const wish = { os, architectures: [architecture], isEveryVersion: true };
+    const named = kind === 'image' ? { release, subarchitecture, choices: [isSame] } : { release: undefined };
+    return {
+      wish: { ...wish, ...(kind === 'installer' ? { release } : named) },
+      choose: (answers) => offersAgain(answers, lost),
+      isHit: () => false,
+    };
+  }
+  const { kind, os, release, architecture, subarchitecture } = wanted;
+  const isOfKernel = (names: OfferNames): boolean => hasSubarchitecture(names, subarchitecture ?? '');
+  const choices = subarchitecture === undefined ? undefined : [isOfKernel];
+  const wish: OfferWish = { os, release, architectures: [architecture], subarchitecture, choices };
+  return {
+    // A loader has no release: its type takes that place in its name.
+    wish: kind === 'loader' ? { ...wish, release: undefined } : wish,
+    choose: (answers) => chooseOffers(answers, kind, wish),
+    isHit: (answer) => hasOffer(answer, kind, wish),
+  };
+}
+
+function describeOffer(offer: ImageOffer): string {
+  const { title, serial, source, files } = offer;
+  const [{ url, digest }] = files;
+  const bytes = bytesOf(offer);
+  const size = bytes === undefined ? undefined : formatBytes(bytes);
+  const facts = [serial, size, `source ${source}`, `${digest.algorithm} ${digest.hex.slice(0, 16)}…`];
+  return `${title}: ${facts.filter((fact) => fact !== undefined).join(', ')}\n${url}`;
+}

@@ -1,0 +1,165 @@
+// The socket on which the process that owns the tree does works for the commands of this host. It stands in a private directory: whoever may
+// open it may have anything done.
+//
+//   POST /  ─ 4 bytes: the length of the order ─ the order: name and terms ─ the bytes of a file, if the work needs one
+//   answer  ─ a line of JSON for each report ─ a last one with the result, or the refusal
+//
+// 1. A work ends with its client, as it ended with a command that did it itself: what has arrived stays. So does a work whose file is cut
+//    short, because its client was killed.
+// 2. Bytes go from the connection to the disk as fast as that takes them; none are kept in memory.
+
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { dirname } from 'node:path';
+import { deserialize, serialize } from 'node:v8';
+import { errorText, RackError } from '../../errors.ts';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { asStoreError } from '../store-error.ts';
+import type { Report } from './reports.ts';
+import { doWork, type WorkName, type WorkTerms } from './works.ts';
+
+const LENGTH_BYTES = 4;
+
+/** What a client wants done. */
+interface Order<N extends WorkName = WorkName> {
+  readonly name: N;
+  /** The boot tree. */
+  readonly tree: string;
+  readonly terms: WorkTerms<N>;
+  /** True: the bytes of a file follow. */
+  readonly hasContent: boolean;
+  /** Their number; undefined: unknown. */
+  readonly bytes: number | undefined;
+}
+
+/** A line of an answer. */
+export type AnswerLine<T = unknown> =
+  | Report
+  | { readonly done: T }
+  | { readonly refused: { readonly code: RackError['code'] | undefined; readonly message: string } };
+
+/** The line for an error. @param tree the boot tree of the work */
+export function refusalOf(raw: unknown, tree: string): Extract<AnswerLine, { readonly refused: unknown }> {
+  const error = asStoreError(raw, tree);
+  // A bug of our own has no code.
+  return { refused: { code: error instanceof RackError ? error.code : undefined, message: errorText(error) } };
+}
+
+/** The error of a line. */
+export function errorIn({ refused: { code, message } }: ReturnType<typeof refusalOf>): Error {
+  return code === undefined ? new Error(message) : new RackError(code, message);
+}
+
+/** The bytes of an order, as they begin a request. */
+export function encodeOrder<N extends WorkName>(order: Order<N>): Buffer {
+  const body = serialize(order);
+  const length = Buffer.alloc(LENGTH_BYTES);
+  length.writeUInt32BE(body.length);
+  return Buffer.concat([length, body]);
+}
+
+export class EngineSocket {
+  readonly #server: Server;
+  readonly #onRest: () => void;
+  #works = 0;
+
+  private constructor(onRest: () => void) {
+    this.#onRest = onRest;
+    this.#server = process.getBuiltinModule('node:http').createServer((request, response) => {
+      void this.#answer(request, response);
+    });
+    // A large file takes its time, and a work may report nothing for long.
+    Object.assign(this.#server, { requestTimeout: 0, timeout: 0 });
+  }
+
+  /**
+   * Opens it, in place of one that a killed process left.
+   * @param onRest called when the last work has ended
+   * @throws the system's error
+   */
+  static async open(path: string, onRest: () => void): Promise<EngineSocket> {
+    const socket = new EngineSocket(onRest);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await rm(path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      socket.#server.once('error', reject);
+      socket.#server.listen(path, resolve);
+    });
+    await chmod(path, 0o600);
+    return socket;
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+
+  /** True while a work is under way. */
+  get isBusy(): boolean {
+    return this.#works > 0;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#works += 1;
+    const stop = new AbortController();
+    response.once('close', () => stop.abort());
+    let tree = '/';
+    const say = (line: AnswerLine): void => void response.write(`${JSON.stringify(line)}\n`);
+    try {
+      response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
+      response.flushHeaders();
+      const body = new Body(request);
+      const order = await body.readOrder();
+      tree = order.tree;
+      const pieces = (): AsyncIterable<Uint8Array> => body.rest();
+      const content = order.hasContent ? { bytes: order.bytes, pieces } : undefined;
+      say({ done: await doWork(order.name, tree, order.terms, { signal: stop.signal, report: say, content }) });
+    } catch (raw) {
+      say(refusalOf(raw, tree));
+    } finally {
+      response.end();
+      // A client that still sends would never read the answer.
+      request.resume();
+      this.#works -= 1;
+      if (this.#works === 0) this.#onRest();
+    }
+  }
+}
+
+/** The body of a request: first the order, then the rest. */
+class Body {
+  readonly #chunks: AsyncIterator<unknown>;
+  #kept: Uint8Array = new Uint8Array();
+
+  constructor(request: IncomingMessage) {
+    this.#chunks = request[Symbol.asyncIterator]();
+  }
+
+  async readOrder(): Promise<Order> {
+    const length = (await this.#take(LENGTH_BYTES)).readUInt32BE();
+    const order: Order = deserialize(await this.#take(length));
+    return order;
+  }
+
+  async *rest(): AsyncGenerator<Uint8Array> {
+    if (this.#kept.length > 0) yield this.#kept;
+    for (let chunk = await this.#next(); chunk !== undefined; chunk = await this.#next()) yield chunk;
+  }
+
+  async #take(bytes: number): Promise<Buffer> {
+    const parts = [this.#kept];
+    for (let length = this.#kept.length; length < bytes; ) {
+      const chunk = await this.#next();
+      if (chunk === undefined) throw new RackError('bad-argument', 'the order is cut short');
+      parts.push(chunk);
+      length += chunk.length;
+    }
+    const all = Buffer.concat(parts);
+    this.#kept = viewBytes(all, bytes);
+    return Buffer.from(viewBytes(all, 0, bytes));
+  }
+
+  async #next(): Promise<Buffer | undefined> {
+    const { value, done } = await this.#chunks.next();
+    return done === true || !Buffer.isBuffer(value) ? undefined : value;
+  }
+}

@@ -1,0 +1,49 @@
+// One process at a time changes a boot tree. The kernel releases its lock however the process ends.
+
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { RackError } from '../../errors.ts';
+import { type HeldLock, tryLock } from '../file-lock.ts';
+import { assertOwnStore } from '../image-store.ts';
+import { makeDirectories } from '../publication.ts';
+import { asStoreError } from '../store-error.ts';
+
+/** The lock, relative to the tree. */
+const LOCK = 'images/.lock';
+
+/** By tree: the lock of this process, and how many works need it. */
+const held = new Map<string, { readonly lock: HeldLock; works: number }>();
+
+/**
+ * Holds a tree for a work; works of this process share it.
+ * @throws RackError `already-running` if another process holds it, `store-unwritable`, `tree-unreadable`
+ */
+export async function holdTree(tree: string): Promise<HeldLock> {
+  const directory = join(tree, 'images');
+  assertOwnStore(tree);
+  try {
+    await makeDirectories(directory);
+  } catch (error) {
+    throw asStoreError(error, existsSync(tree) ? directory : tree);
+  }
+  const key = resolve(tree);
+  const own = held.get(key) ?? { lock: lock(tree), works: 0 };
+  held.set(key, own);
+  own.works += 1;
+  return {
+    release: () => {
+      own.works -= 1;
+      if (own.works > 0) return;
+      held.delete(key);
+      own.lock.release();
+    },
+  };
+}
+
+function lock(tree: string): HeldLock {
+  const path = join(tree, LOCK);
+  const taken = tryLock(path, 0);
+  if (taken !== undefined) return taken;
+  const remedy = `wait until it ends (\`fuser ${path}\` shows it), then repeat this`;
+  throw new RackError('already-running', `another process is changing the images of ${tree}: ${remedy}`);
+}
