@@ -6,8 +6,7 @@
 // 2. It removes only files that Rackboot made, and names the others in the state directory and in the boot tree, which
 //    another server may share. A boot tree that is a link is the directory behind it. In the state directory of another
 //    user, root follows it only to a directory of that user.
-// 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes. If any of it has changed
-//    after that, it removes nothing.
+// 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes. What people put into the tree meanwhile stays.
 // 4. The packages kept for further images belong to the host. They go with the images, and the question says who else
 //    uses them.
 // 5. The networks that only the store has go with it: the output has the commands that set them up again.
@@ -73,12 +72,12 @@ export async function reset(flags: ResetFlags): Promise<number> {
   const networks = findNetworks(flags.config, stateDir);
   const lock = existsSync(stateDir) ? lockState(stateDir, CONFIGURED) : undefined;
   try {
-    const { doomed, others } = look(flags, stateDir, tree);
+    const listed = look(flags, stateDir, tree).doomed;
     const isDatabase = store.kind === 'postgresql';
     if (!flags.json)
-      announce(doomed, networks, isDatabase ? store.url : undefined, flags.keepImages ? tree : undefined);
-    if (doomed.length > 0 || isDatabase) await ask(flags.yes);
-    assertSame(doomed, look(flags, stateDir, tree).doomed);
+      announce(listed, networks, isDatabase ? store.url : undefined, flags.keepImages ? tree : undefined);
+    if (listed.length > 0 || isDatabase) await ask(flags.yes);
+    const { doomed, others } = look(flags, stateDir, tree);
     if (isDatabase) await emptyDatabase(store);
     for (const { path } of doomed) await remove(path);
     for (const name of namesIn(stateDir).filter((one) => LOCK.test(one))) await remove(join(stateDir, name));
@@ -97,16 +96,6 @@ function look({ keepImages }: ResetFlags, stateDir: string, tree: string): Found
 interface Found {
   readonly doomed: readonly Doomed[];
   readonly others: readonly string[];
-}
-
-/** Refuses if anything was added, changed or removed after the question. */
-function assertSame(listed: readonly Doomed[], now: readonly Doomed[]): void {
-  const lacks = (list: readonly Doomed[], { path, bytes }: Doomed): boolean =>
-    !list.some((one) => one.path === path && one.bytes === bytes);
-  const changed = listed.find((one) => lacks(now, one)) ?? now.find((one) => lacks(listed, one));
-  if (changed === undefined) return;
-  const text = `${changed.path} has changed since it was listed: nothing was removed; call reset again`;
-  throw new RackError('cancelled', text);
 }
 
 interface Places {
