@@ -5,6 +5,7 @@ import type { Ipv4, Ipv4Network } from '../../net/address.ts';
 import { broadcastOf, formatIpv4, formatNetwork, ipv4, parseIpv4 } from '../../net/address.ts';
 import type { SettingEdit } from '../../region/settings.ts';
 import { yamlParser } from '../../yaml-parser.ts';
+import type { Answers } from './init-questions.ts';
 
 export interface InterfaceProposal {
   readonly name: string;
@@ -28,19 +29,9 @@ const DYNAMIC_ADDRESSES_MAX = 4096;
  * there.
  */
 function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined): ProposedRanges {
-  const first = place.network.address + 1;
-  const last = broadcastOf(place.network) - 1;
-  const taken = [place.address, ...(router === undefined ? [] : [router])]
-    .filter((address) => address >= first && address <= last)
-    .sort((a, b) => a - b);
-  let gap = { low: first, high: last, size: 0 };
-  let from = first;
-  for (const address of [...taken, last + 1]) {
-    const size = address - from;
-    if (size > gap.size) gap = { low: from, high: address - 1, size };
-    from = address + 1;
-  }
-  const start = gap.size >= 64 ? gap.low + Math.floor(gap.size / 4) : gap.low;
+  const gap = largestGap(place, router === undefined ? [place.address] : [place.address, router]);
+  const size = gap.high - gap.low + 1;
+  const start = size >= 64 ? gap.low + Math.floor(size / 4) : gap.low;
   const middle = start + Math.floor((gap.high - start + 1) / 2);
   return {
     staticLow: formatIpv4(ipv4(start)),
@@ -88,35 +79,28 @@ function endOfGap({ network }: InterfaceProposal, taken: readonly number[], addr
 function largestGap(
   { network }: InterfaceProposal,
   taken: readonly number[],
-  range: { readonly from: Ipv4; readonly to: Ipv4 },
+  range?: { readonly from: Ipv4; readonly to: Ipv4 },
 ): { readonly low: number; readonly high: number } {
-  let gap: { readonly low: number; readonly high: number } = { low: network.address + 1, high: network.address };
+  const end = broadcastOf(network);
   let from: number = network.address + 1;
-  for (const address of [...taken.toSorted((a, b) => a - b), broadcastOf(network)]) {
-    const isOutside = from < range.from || from > range.to;
+  let gap = { low: from, high: from - 1 };
+  const within = taken.filter((address) => address >= from && address < end);
+  for (const address of [...within.toSorted((a, b) => a - b), end]) {
+    const isOutside = range === undefined || from < range.from || from > range.to;
     if (isOutside && address - from > gap.high - gap.low + 1) gap = { low: from, high: address - 1 };
     from = address + 1;
   }
   return gap;
 }
 
-export interface InitAnswers {
+/** `-`: none. */
+export interface InitAnswers extends Answers {
   readonly name: string;
   /** Undefined: this rack has its own region. */
   readonly region?: string | undefined;
   readonly stateDir: string;
   readonly domain: string;
   readonly proposal: InterfaceProposal;
-  /** `server` or `proxy`. */
-  readonly mode?: string | undefined;
-  /** Undefined, here and below: not answered yet. */
-  readonly low?: string | undefined;
-  readonly high?: string | undefined;
-  readonly staticLow?: string | undefined;
-  readonly staticHigh?: string | undefined;
-  /** `-`: none. */
-  readonly router?: string | undefined;
-  readonly upstream?: string | undefined;
 }
 
 /** A remote region does not store the network. */

@@ -3,7 +3,7 @@
 //   settle, or ask a question ─→ judge all answers so far ─┬─ fine ────────────────→ the next question, or the end
 //         ↑                                                └─ a mistake ─→ tell ───→ first the questions it concerns
 //
-// 1. After a mistake the prompt shows the typed address again, ready to correct. Enter accepts the value in brackets.
+// 1. After a mistake the prompt shows the typed address again, to be corrected. Enter accepts the value in brackets.
 // 2. A mistake that no question can correct (a wrong option) ends the command.
 
 import { RackError } from '../../errors.ts';
@@ -12,7 +12,7 @@ import { RackError } from '../../errors.ts';
 export const FIELDS = ['interface', 'mode', 'router', 'low', 'high', 'staticLow', 'staticHigh', 'upstream'] as const;
 export type Field = (typeof FIELDS)[number];
 
-export type Answers = Readonly<Partial<Record<Field, string>>>;
+export type Answers = Readonly<Partial<Record<Field, string | undefined>>>;
 
 export interface Mistake {
   readonly fields: readonly Field[];

@@ -1,13 +1,12 @@
-// `rackboot init`: creates a configuration for this host from questions or flags. Name, state directory and listeners go into the file, the
-// network into the store.
+// `rackboot init`: makes a configuration for this host from questions or flags: a file, and the network in the store.
 //
 //   findCandidates ─→ interview (a person) or takeProposals ─→ the file, then the store ─→ nextSteps
 //
 // Both look for other DHCP servers on the network, and judge the answers as `check` does.
 //
 // 1. `init` writes nothing that `rackboot check` would refuse.
-// 2. `init` never chooses the interface of the default route unasked, and never sets up a second DHCP server where one answers: either
-//    would disturb every host on the network.
+// 2. `init` never chooses the interface of the default route unasked, nor sets up a second DHCP server where one answers: either would
+//    disturb every host on the network.
 
 import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -98,19 +97,10 @@ export function nextSteps({
   return ['Next:', ...steps.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`)];
 }
 
-interface InitFlags {
+interface InitFlags extends Answers {
   readonly config: string;
   readonly name?: string | undefined;
   readonly stateDir: string;
-  readonly interface?: string | undefined;
-  /** `server` or `proxy`; undefined: `proxy` if another DHCP server answers. */
-  readonly mode?: string | undefined;
-  readonly low?: string | undefined;
-  readonly high?: string | undefined;
-  readonly staticLow?: string | undefined;
-  readonly staticHigh?: string | undefined;
-  readonly router?: string | undefined;
-  readonly upstream?: string | undefined;
   readonly domain: string;
   /** URL of the remote region; undefined: this rack has its own. */
   readonly region?: string | undefined;
@@ -431,22 +421,16 @@ async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promis
 
 /** The command that gives the same answers and replaces the stored networks. */
 function commandOf(flags: InitFlags, answers: InitAnswers): string {
-  const named: readonly (readonly [string, string | undefined])[] = [
-    ['config', flags.config === RACK_CONFIG ? undefined : flags.config],
-    ['state-dir', flags.stateDir],
-    ['name', flags.name],
-    ['interface', answers.proposal.name],
-    ['mode', answers.mode],
-    ['router', answers.router],
-    ['low', answers.low],
-    ['high', answers.high],
-    ['static-low', answers.staticLow],
-    ['static-high', answers.staticHigh],
-    ['upstream', answers.upstream],
-    ['domain', answers.domain],
-    ['region', answers.region],
+  const named: readonly (readonly [option: string, value: string | undefined])[] = [
+    ['--config', flags.config === RACK_CONFIG ? undefined : flags.config],
+    ['--state-dir', flags.stateDir],
+    ['--name', flags.name],
+    ['--interface', answers.proposal.name],
+    ...FIELDS.filter((field) => field !== 'interface').map((field) => [flagOf(field), answers[field]] as const),
+    ['--domain', answers.domain],
+    ['--region', answers.region],
   ];
-  const words = named.flatMap(([option, value]) => (value === undefined ? [] : [`--${option} ${shellWord(value)}`]));
+  const words = named.flatMap(([option, value]) => (value === undefined ? [] : [`${option} ${shellWord(value)}`]));
   return `rackboot init --force ${words.join(' ')}`;
 }
 
