@@ -1,5 +1,4 @@
-// Opens one of our SQLite files: ours or new, of a known version, migrated, and durable. An error names in one line the fault of the
-// file, and what to do.
+// Opens one of our SQLite files: ours or new, of a known version, migrated, and durable. An error names its fault, and what to do.
 //
 // Sources: sqlite.org/pragma.html (application_id, user_version, quick_check), /wal.html, /lang_vacuum.html, /rescode.html.
 //
@@ -7,7 +6,7 @@
 // 2. A migration is one transaction. Before its first statement runs, a copy of the old file lies next to it.
 // 3. An empty file that once held something is refused untouched.
 // 4. SQLite follows links: the write-ahead log of a linked database lies next to the file, not next to the link.
-// 5. WAL with synchronous=FULL: a commit that returned is on disk. (Node's SQLite calls fsync for it, not fdatasync.)
+// 5. WAL with synchronous=FULL: a commit that returned is on disk.
 
 import { accessSync, closeSync, constants, existsSync, fsyncSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';

@@ -3,10 +3,10 @@
 //
 //   restore.PID.unfinished/ ── complete, on disk ── renamed ──► restore.ready/ ── finishRestore ──► the state; the directory is removed
 //
-// 1. Until the rename nothing has changed; after it, every process that locks the state directory first finishes what is left. So a process
-//    killed anywhere leaves the former state, or the next one has the restored state as a whole.
-// 2. All files of the former state go, also those that the backup lacks: without the mark of the leases (`lease-mark.json`), the rack takes
-//    the restored leases for a copy, and probes each address before it gives it to another client.
+// 1. Until the rename nothing has changed; after it, every process that locks the state directory first finishes what is left. A kill
+//    anywhere leaves the former state, or the restored one as a whole.
+// 2. All files of the former state go: without the mark of the leases (`lease-mark.json`), the rack takes the restored leases for a copy,
+//    and probes each address before it gives it to another client.
 
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

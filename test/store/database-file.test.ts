@@ -21,7 +21,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import { type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';
-import { LEASE_DATABASE } from '../../src/store/leases/lease-schema.ts';
+import { LEASE_DATABASE } from '../../src/store/leases/lease-database.ts';
 import { OUTBOX_DATABASE } from '../../src/store/outbox/outbox-database.ts';
 import { REGION_DATABASE } from '../../src/store/region/region-schema.ts';
 

@@ -1,7 +1,7 @@
 // Builds the request for an operation from the words after it.
 //
-// Source: the maas command line: first the words of the path, then `key=value`, or `key@=file` for the content of a file. Parameters of GET and
-// DELETE go into the query, those of POST and PUT into a body of multipart/form-data; `op` is always in the query.
+// Source: the maas command line: first the words of the path, then `key=value`, or `key@=file` for the content of a file. Parameters of
+// GET and DELETE go into the query, those of POST and PUT into multipart/form-data; `op` is always in the query.
 //
 // 1. A word without `=` that follows `key=` is the value of that key, because shells split `labels= "*"` into two words.
 

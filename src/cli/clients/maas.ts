@@ -4,8 +4,8 @@
 //   maas PROFILE NOUN ACTION [WORD …] [KEY=VALUE …]        --help, --debug and --insecure may stand anywhere
 //   maas status | config | createadmin | apikey …          Rackboot's own commands of this host
 //
-// 1. The nouns and their operations come from the region, which may run another version than this command.
-// 2. The API version in the profile's address comes first. Operations that only the other version has work as well.
+// 1. The nouns and operations come from the region, which may run another version.
+// 2. The API version in the profile's address comes first; operations that only the other has work as well.
 // 3. Exit codes as MAAS's: 0 done; 1 no answer; 2 the region refused, with its answer on standard output, or wrong usage.
 
 import { cleanText } from '../../clean-text.ts';

@@ -4,7 +4,7 @@
 //
 // 1. Only the user may read a profile: it holds an API key. A file that others may read is refused.
 // 2. No output shows a key.
-// 3. A profile is written whole under another name and then renamed: a reader never sees half of one.
+// 3. A profile is written under another name and then renamed.
 
 import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';

@@ -1,5 +1,5 @@
-// Another DHCP server on this very host: its process, its leases and its reservations. A search on the wire does not find it, because a host
-// does not hear its own broadcasts, and it keeps the port that a rack needs.
+// Another DHCP server on this very host: its process, its leases and its reservations. A search on the wire does not find it (a host does
+// not hear its own broadcasts), and it keeps the port that a rack needs.
 //
 // 1. Best effort: only root sees the process of another user, and a server in a container has its files elsewhere.
 

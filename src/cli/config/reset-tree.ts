@@ -4,11 +4,11 @@
 //   OS/ARCH/SUBARCH/RELEASE/LABEL                                its links, which lead to images/systems
 //   …/manifest.json, .loaders-ARCH.json                          boot loaders, installers and environments, with the files that they name
 //
-// 1. A file is Rackboot's by its name in the store, by a manifest of Rackboot, or as the hidden copy of such a file. All others stay.
+// 1. A file is Rackboot's by its name in the store, by a manifest, or as the hidden copy of such a file. All others stay.
 // 2. A directory goes as a whole if all in it is Rackboot's. Links are removed, never followed.
-// 3. A directory at the place of a file is a person's, and so is a boot loader in the top directory whose size is not that of the manifest, as for
-//    a check (`images/run/part-check.ts`).
-// 4. An unfinished directory, and one that was replaced, is Rackboot's. One that was only moved away may have files that no check has seen
+// 3. A directory at the place of a file is a person's, and so is a boot loader in the top directory whose size is not that of the manifest
+//    (`images/run/part-check.ts`).
+// 4. An unfinished or replaced directory is Rackboot's. One that was only moved away may have files that no check has seen
 //    (`images/directory-publication.ts`), so it is judged as in its place.
 
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';

@@ -1,7 +1,7 @@
 // The values of `rackboot config show` and `get`, each with its owner: of a rack, or of a region apart from its racks.
 //
 // 1. A region apart shows the keys of its own file. The store's values that only racks use follow them.
-// 2. Without a daemon, the values are those that it would start with. The settings of a region in PostgreSQL are then unknown.
+// 2. Without a daemon, the values are those that it would start with, without the settings of a region in PostgreSQL.
 
 import { formatProblems, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { listValues, showValue } from '../../config/difference.ts';

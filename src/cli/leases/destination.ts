@@ -1,7 +1,7 @@
 // Where `rackboot leases import` puts leases: into the running daemon, or without a daemon into leases.db.
 //
 // 1. Both decide with the same function on the same facts. Only a daemon knows the offers of the last seconds.
-// 2. A request to the daemon never exceeds the size that it reads, however much the leases say about their clients.
+// 2. A request to the daemon never exceeds the size that it reads.
 // 3. Without a daemon this process keeps the state directory locked, and writes the file as the directory's owner.
 
 import { z } from 'zod';

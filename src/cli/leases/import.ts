@@ -1,10 +1,9 @@
-// `rackboot leases import`: imports the leases of another DHCP server. A running daemon stores them through its journal. Without
-// a daemon the command writes them into leases.db, which no other process may open meanwhile.
+// `rackboot leases import`: imports the leases of another DHCP server, through a running daemon, or into leases.db without one.
 //
 // 1. Every skipped entry is printed with its file, its line and the reason, up to PROBLEMS_SHOWN_MAX; all are counted.
-// 2. An import that fails midway prints what it has imported. Importing the same files again does not change those leases.
+// 2. An import that fails midway prints what it has imported, and may be repeated.
 // 3. Several files count as one: the last entry of an address in the last file wins, as with Kea's lease file cleanup.
-// 4. A client's newest lease is imported first, so the order of its leases in the files does not matter.
+// 4. A client's newest lease is imported first, whatever the order in the files.
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { cleanText } from '../../clean-text.ts';

@@ -1,8 +1,8 @@
 // `rackboot power status`, `on`, `off`, `cycle` and `set`: the power of machines, through the region.
 //
-// 1. The region answers before it switches the machine; with `--wait` the command waits for the end. Only an event after the answer that
-//    reports the same kind of switching counts as that end.
-// 2. The value of a parameter may come from a file, so that no secret appears in the list of processes.
+// 1. The region answers before it switches the machine. With `--wait` the command waits for the first later event that reports the end of
+//    the same kind of switching.
+// 2. A value may come from a file, so that no secret is in the list of processes.
 
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
@@ -15,7 +15,7 @@ import { formatDuration, print, printError, printFields, printTable } from '../t
 import { machineShape } from '../terminal/shapes.ts';
 import { findMachine, type OnMachine } from './identity.ts';
 import { missingProgramLines } from './power-programs.ts';
-import { handNote } from './switched-by-hand.ts';
+import { handNote } from './progress.ts';
 
 /** A machine's events from the start of a switch that are searched for its end. */
 const EVENTS_MAX = 1000;

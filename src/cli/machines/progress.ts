@@ -1,9 +1,30 @@
 // The progress of a machine's work, as commands print it: `Deploying: writing sda, 41 %`.
 
 import type { z } from 'zod';
+import { remarkSentence } from '../../region/records/events.ts';
 import { formatDuration } from '../terminal/output.ts';
 import type { progressShape } from '../terminal/shapes.ts';
-import { statusText } from './switched-by-hand.ts';
+
+/** The remarks on a machine that a person must switch on or restart. */
+const WAITING = ['waits-for-hand', 'waits-for-restart'] as const;
+
+/** A machine as sent by the region. An older region may not send the reason of its state. */
+type SentMachine = Readonly<Record<string, unknown>>;
+
+/** True if a machine starts its work as soon as a person switches it on, because no power driver can. */
+export const waitsForHand = (machine: SentMachine): boolean => waitingText(machine) !== '';
+
+function waitingText({ status_message_code: sent }: SentMachine): string {
+  const code = WAITING.find((one) => one === sent);
+  return code === undefined ? '' : remarkSentence({ code, params: {} });
+}
+
+/** A machine's state, for a cell or a line. */
+const statusText = (machine: SentMachine & { readonly status_name: string }): string =>
+  [machine.status_name, waitingText(machine)].filter((text) => text !== '').join(', ');
+
+/** The remark on a machine's power. */
+export const handNote = (machine: SentMachine): string => waitingText(machine);
 
 /** After this silence of a machine, in seconds, its percentage is shown with an age. */
 const SILENT_SECONDS = 60;

@@ -1,6 +1,6 @@
 // `rackboot scripts results`: the results of the checks and scripts on a machine, complete or as they arrive.
 //
-// 1. Output of a script is printed once, as it arrives. `[…]` marks output that was dropped before it could be printed.
+// 1. Output is printed once, as it arrives. `[…]` marks what was dropped before.
 
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';

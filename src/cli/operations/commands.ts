@@ -1,6 +1,6 @@
 // The commands generated from the table of operations: `rackboot node-groups list`, `rackboot node-group-interface update UUID eth0 …`.
 //
-// 1. Rackboot's own commands come first: a generated command is added only if no own command has its noun and operation.
+// 1. Rackboot's own commands come first.
 
 import type { Argv } from 'yargs';
 import { NAMED_COMMANDS } from '../../named-commands.ts';

@@ -3,13 +3,13 @@
 //   backup   databases copied as of one moment, other files ─→ a directory in the state directory ─→ tar ─→ FILE
 //   restore  FILE ─→ a directory in the state directory ─ every file as its digest says? versions known? ─→ commitRestore
 //
-// 1. The file is a tar archive: manifest.json, then `state/…` and `config/…`. The manifest has the size and digest of each file. Images are not
-//    in it: they are large, and can be built and imported again.
-// 2. A rack may run during a backup: the databases are read in transactions of this process. The outbox is copied first: an event that is in both
-//    reaches the region twice, and is stored once.
+// 1. The file is a tar archive: manifest.json with the size and digest of each file, then `state/…` and `config/…`. Images are not in it:
+//    they can be built and imported again.
+// 2. A rack may run during a backup: the databases are read in transactions. The outbox comes first: an event that is in both reaches the
+//    region twice, and is stored once.
 // 3. Below the state directory, root works as its owner, who could put links there.
 // 4. A killed command leaves the former state and file; the next one removes what it left. A restore is in force as a whole or not at all
-//    (`store/pending-restore.ts`). Its configuration is written last: after an interruption, the same command completes it.
+//    (`store/pending-restore.ts`). Its configuration is written last: the same command completes it.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -44,8 +44,8 @@ import { fileFault } from '../../files/read-fault.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { checkCopy, copyDatabase, type DatabaseKind, writeRefused } from '../../store/database-file.ts';
+import { LEASE_DATABASE } from '../../store/leases/lease-database.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
-import { LEASE_DATABASE } from '../../store/leases/lease-schema.ts';
 import { OUTBOX_DATABASE, OUTBOX_FILE } from '../../store/outbox/outbox-database.ts';
 import { commitRestore, MANIFEST_BYTES_MAX, MANIFEST_FILE, STATE_PART } from '../../store/pending-restore.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';

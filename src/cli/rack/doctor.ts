@@ -1,5 +1,5 @@
-// `rackboot doctor`: queries the running rack as a machine would. With --fix-hint it also checks the host, and prints below each fault the
-// command or file lines that fix it.
+// `rackboot doctor`: queries the running rack as a machine would. With --fix-hint it also checks the host, and prints what fixes each
+// fault.
 
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';

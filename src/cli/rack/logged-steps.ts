@@ -1,7 +1,7 @@
 // Steps of a machine from the region's log: those from before the daemon started, and those of other racks.
 //
-// 1. The log repeats the timeline of this host's rack, so of that rack's steps only those older than the timeline's first are used.
-// 2. Steps of other racks are in no timeline here, so all of them are used.
+// 1. The log repeats the timeline of this host's rack: only its older steps are used.
+// 2. Steps of other racks are in no timeline here.
 
 import { z } from 'zod';
 

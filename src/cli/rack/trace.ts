@@ -2,8 +2,8 @@
 //
 //   12:01:33.120   +0.000 s  dhcp.offer               Offered 10.20.0.100 (new) and …
 //
-// 1. Steps since the daemon started come from its timeline, older ones and those of other racks from the region's log. No step appears
-//    twice (`logged-steps.ts`).
+// 1. Steps since the daemon started come from its timeline, older ones and those of other racks from the region's log, each once
+//    (`logged-steps.ts`).
 // 2. Text from a machine is printed without its control characters.
 
 import { z } from 'zod';
@@ -13,7 +13,7 @@ import { askDaemon, followDaemon, MACHINES_PATH } from '../../control/ask-daemon
 import { counted } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { formatBytes, formatSpan } from '../../quantity.ts';
-import { waitsForHand } from '../machines/switched-by-hand.ts';
+import { waitsForHand } from '../machines/progress.ts';
 import { parseDuration } from '../terminal/duration.ts';
 import { print, printError, printJson, printJsonLine, printTable } from '../terminal/output.ts';
 import { askThere, otherRacks, ownRackName } from './home-racks.ts';

@@ -1,7 +1,7 @@
 // `rackboot why MACHINE`: what the machine would get now, step by step with reasons, and the obstacles.
 //
 // 1. The command changes nothing.
-// 2. Without a running daemon the answer follows from the file and the cached state, without leases and offers, and says so.
+// 2. Without a running daemon the answer follows from the file and the cached state, and says so.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -4,28 +4,37 @@
 //   write ──▶ log (seq, checksum, records)  ──fold──▶ lease_block (block, checksum, records)
 //                 │ the last LOG_HISTORY_MAX records stay as the history; older folded ones are deleted
 //
-// Measured: 227 000 rows/s appended to the log in groups of 32; the same rows as upserts by address 41 000/s, with pauses of 5 ms for each
-// checkpoint. Hence the two tables. A row holds many encoded records (`lease-record.ts`): a log row holds a whole batch, named by its last
-// sequence, and a `lease_block` row holds those of BLOCK_ADDRESSES addresses. A row with columns for each record would cost as much again
-// as the write to disk.
+// Measured: 227 000 rows/s appended to the log in groups of 32; as upserts by address 41 000/s, with pauses of 5 ms for each checkpoint. A
+// row holds many encoded records (`lease-record.ts`): a whole batch, named by its last sequence, or those of BLOCK_ADDRESSES addresses. A
+// row with columns for each record would cost as much again as the write to disk.
 //
 // 1. The leases in force are `lease_block`, overlaid in order by the records of `log` above `fold.sequence`.
 // 2. A batch, a fold step and a probe are one transaction each. A fold pass takes many steps (`fold-pass.ts`), and the last one advances
 //    `fold.sequence`. Invariant 1 holds in between: records already in `lease_block` are only overlaid by identical ones.
 // 3. No record leaves the log before `fold.sequence` has passed it.
-// 4. A row with a right checksum is used whole. Of a damaged row only the usable records are used (`damaged-row.ts`). Each damaged row is
-//    reported once, up to DAMAGE_REPORTED_MAX rows.
+// 4. Of a damaged row only the usable records are used (`damaged-row.ts`). Each is reported once, up to DAMAGE_REPORTED_MAX.
 // 5. `lease_block` holds at most one record per address, so the networks ever served bound its size.
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { errorText, RackError } from '../../errors.ts';
-import { broken, checkNotCut, openDatabaseFile, versionOf } from '../database-file.ts';
-import { DAMAGE_REPORTED_MAX, type LeaseDamage, type StoredRow, salvage } from './damaged-row.ts';
+import { broken, checkNotCut, type DatabaseKind, openDatabaseFile, versionOf } from '../database-file.ts';
+import { checksumOf, DAMAGE_REPORTED_MAX, type LeaseDamage, type StoredRow, salvage } from './damaged-row.ts';
 import { FoldPass } from './fold-pass.ts';
 import { decodeLeases } from './lease-record.ts';
-import { LEASE_DATABASE } from './lease-schema.ts';
-import { checksumOf } from './row-checksum.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
+
+/** `leases.db`, marked `RBLE`. A released step is never edited: a change is a further one, and makes the next version. */
+export const LEASE_DATABASE: DatabaseKind = {
+  title: 'lease database',
+  applicationId: 0x52_42_4c_45,
+  migrations: [
+    `CREATE TABLE log (seq INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, records BLOB NOT NULL) STRICT;
+     CREATE TABLE lease_block (block INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, records BLOB NOT NULL) STRICT;
+     CREATE TABLE fold (id INTEGER PRIMARY KEY CHECK (id = 1), sequence INTEGER NOT NULL) STRICT;
+     INSERT INTO fold VALUES (1, 0);
+     CREATE TABLE probe (filler BLOB NOT NULL) STRICT;`,
+  ],
+};
 
 /** The most blocks that one fold step writes, and their bytes plus one block: a batch waits for a step some milliseconds at most. */
 export const FOLD_BLOCKS_MAX = 64;

@@ -14,9 +14,9 @@
 // 1. The worker has at most one batch; records appended meanwhile gather. They are the group of the group commit.
 // 2. `append` neither waits nor touches the disk. At most JOURNAL_PENDING_MAX records are pending; then `available` is false.
 // 3. A sequence is settled once: durable or failed. Sequences grow across restarts, and this process never reuses one.
-// 4. A disk that takes longer than JOURNAL_SLOW_MS is unavailable until a probe takes less than JOURNAL_PROMPT_MS: after seconds of waiting
-//    a client has given up, and its offer was a promise that could not be kept. The same holds for a worker thread that gets no CPU time
-//    for its write, but time in which the rack loop itself was blocked does not count. The reason names the cause.
+// 4. A disk that takes longer than JOURNAL_SLOW_MS is unavailable until a probe takes less than JOURNAL_PROMPT_MS: after seconds a client
+//    has given up. The same holds for a worker that gets no CPU time; time in which the rack loop itself was blocked does not count. The
+//    reason names the cause.
 
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
@@ -33,13 +33,12 @@ import {
 } from '../../dhcp/leases/lease-journal.ts';
 import { errorText, RackError } from '../../errors.ts';
 import type { LeaseDamage } from './damaged-row.ts';
-import type { DiskWork } from './disk-work.ts';
 import { HostClocks } from './host-clocks.ts';
 import type { FromLeaseWorker, ToLeaseWorker } from './lease-message.ts';
 import { decodeLeases, LeaseBatch } from './lease-record.ts';
 import { type StartedLeaseWorker, startLeaseWorker } from './lease-worker-start.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
-import { type SlowCause, STARVED_FACTOR, WriteWatch } from './write-watch.ts';
+import { type DiskWork, type SlowCause, STARVED_FACTOR, WriteWatch } from './write-watch.ts';
 
 /** The file's name in the state directory. */
 export const LEASE_FILE = 'leases.db';

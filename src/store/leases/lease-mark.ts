@@ -3,14 +3,14 @@
 //
 //   start: readLeaseMark ─ load leases.db ─ isPutBack ─ LeaseMark writes, again every MARK_MS while leases are written, and at the end
 //
-// 1. The mark names its own file and that of `leases.db` by inode and time of birth. Copying either back makes another inode, or puts the
-//    old contents into a new one, because each write replaces the file. It also names the last sequence on disk: a copy ends before that.
-// 2. Without a mark, or with an unreadable one, nothing vouches for the leases: they count as restored.
+// 1. The mark names its own file and that of `leases.db` by inode and time of birth: copying either back makes another inode, or puts old
+//    contents into a new one, because each write replaces the file. It also names the last sequence on disk: a copy ends before that.
+// 2. Without a readable mark nothing vouches for the leases: they count as restored.
 // 3. Restored records stay doubted across further starts (`doubtedUpTo`), until their clients have newer ones.
-// 4. If leases.db is moved away or deleted while the rack runs, that is reported. The mark still names the opened file: the next start takes
-//    any other one for a copy.
-// 5. A state directory that goes back with its inodes is not recognised: a snapshot of a file system or of a virtual machine, or original
-//    files that were moved away and back. Remove the mark then (rule 2).
+// 4. A leases.db that is moved away while the rack runs is reported. The mark still names the opened file: the next start takes any other
+//    for a copy.
+// 5. A state directory that goes back with its inodes is not recognised (a snapshot of a file system or virtual machine). Remove the mark
+//    then.
 
 import { type BigIntStats, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';

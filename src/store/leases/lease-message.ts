@@ -15,7 +15,7 @@ export interface LeaseWorkerData {
   readonly path: string;
   /** For the successor of a dead worker: the last sequence reported durable. */
   readonly discardAbove: number | undefined;
-  /** Shows the worker's current database call (`disk-work.ts`). */
+  /** Shows the worker's current database call (`DiskWork`). */
   readonly work: SharedArrayBuffer;
 }
 

@@ -6,8 +6,8 @@
 import { Worker } from 'node:worker_threads';
 import { errorText, RackError } from '../../errors.ts';
 import type { LeaseDamage } from './damaged-row.ts';
-import { DiskWork } from './disk-work.ts';
 import type { FromLeaseWorker, LeaseWorkerData } from './lease-message.ts';
+import { DiskWork } from './write-watch.ts';
 
 /** The worker's heap, in MiB. Buffers are outside it, bounded by JOURNAL_PENDING_MAX. */
 const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };

@@ -5,7 +5,7 @@
 // 1. Each message is answered before the next is handled; a write is answered after its commit.
 // 2. A record is folded only after its `durable` was sent.
 // 3. A write that finds the disk full is tried again once the ballast is freed (`ballast.ts`).
-// 4. The rack loop can see that a database call is under way (`disk-work.ts`): only then is the disk the cause of a slow write.
+// 4. The rack loop sees that a database call is under way (`DiskWork`): only then is the disk the cause of a slow write.
 
 import { flushCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -14,10 +14,10 @@ import { systemClock } from '../../clock.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { sqliteCode } from '../database-file.ts';
 import { BALLAST_FILE, Ballast } from './ballast.ts';
-import { DiskWork } from './disk-work.ts';
 import { LeaseDatabase } from './lease-database.ts';
 import { LeaseFolder } from './lease-folder.ts';
 import type { FromLeaseWorker, LeaseWorkerData, ToLeaseWorker } from './lease-message.ts';
+import { DiskWork } from './write-watch.ts';
 
 /**
  * Unfolded records beyond which the log is folded under load too: 90 to 160 MB, and 2 to 3 s of processor time at a

@@ -8,8 +8,39 @@
 // 1. A check counts at most CHECK_MS, however late it runs, and a late check gives no verdict: answers that arrived meanwhile are handled
 //    before the next check.
 // 2. Each write gets at most one verdict.
+// 3. One number in shared memory shows the database call of the journal's thread (`DiskWork`): odd during a call, the same for all of it.
 
 import type { Clock, Instant, Timer } from '../../clock.ts';
+
+/** The size of the number. */
+const NUMBER_BYTES = 4;
+
+export class DiskWork {
+  readonly memory: SharedArrayBuffer;
+  readonly #number: Int32Array;
+
+  /** @param memory from another thread's `DiskWork`; by default new memory */
+  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(NUMBER_BYTES)) {
+    this.memory = memory;
+    this.#number = new Int32Array(memory);
+  }
+
+  /** The number of the current call; undefined if there is none. */
+  get call(): number | undefined {
+    const number = Atomics.load(this.#number, 0);
+    return (number & 1) === 1 ? number : undefined;
+  }
+
+  /** Runs a database call. */
+  run<T>(call: () => T): T {
+    Atomics.add(this.#number, 0, 1);
+    try {
+      return call();
+    } finally {
+      Atomics.add(this.#number, 0, 1);
+    }
+  }
+}
 
 /** In milliseconds; a verdict may be late by as much. */
 const CHECK_MS = 250;

@@ -5,12 +5,11 @@
 //   racks      the region's events about its racks                   by rack
 //   strangers  everything else                                       by hardware address and kind
 //
-// 1. A class never displaces events of another: however many events machines cause, the events of people stay.
-// 2. At its bound a class loses the oldest events of its largest shares, so that the newest events of small shares stay.
+// 1. A class never displaces events of another: however many events machines cause, those of people stay.
+// 2. At its bound a class loses the oldest events of its largest shares.
 // 3. A bound may be exceeded by a tenth (`cutEvery`).
-// 4. Most events are of machines, so their shares are counted from the index alone: reading the events would take ten times as long. The
-//    index does not show which events are deeds, so the number of each machine's deeds is kept in memory. A rollback may leave that number
-//    too high; then a few events too many stay until the next count.
+// 4. Shares of machines are counted from the index alone: reading the events would take ten times as long. The index does not show which
+//    events are deeds, so each machine's deeds are counted in memory. After a rollback a few too many events stay until the next count.
 
 import type { MachineEventType, NewMachineEvent } from '../../region/records/machine-event.ts';
 import { number, type Row } from '../rows.ts';

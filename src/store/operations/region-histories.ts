@@ -4,12 +4,11 @@
 //   before the first event of a run ─► beginHistory: a row with the id of the newest event so far
 //   reader with an event's id and its history ─► historyEnd: the last event that the log shares with that history
 //
-// 1. A restored backup, or a server that takes over, may lack the newest events and give their ids to other events. So an id identifies an
-//    event only together with the history in which it was read.
+// 1. A restored backup, or a server that takes over, may lack the newest events and give their ids to others. So an id identifies an event
+//    only with the history in which it was read.
 // 2. The name of a history is the time at which it began. Each run of a process on region.db begins one, and so does each run of a
-//    PostgreSQL server. If no event was lost before, the history begins after the newest event, and no reader's position is beyond its
-//    beginning.
-// 3. If the log does not know a history, that history was lost with its events. The log continues with the first history that began later.
+//    PostgreSQL server, after the newest event.
+// 3. A history that the log does not know was lost with its events. The log continues with the first one that began later.
 
 import { codec, number, optional, text } from '../rows.ts';
 import { all, numberIn, OWN_HISTORY, one, run, type Steps } from './region-steps.ts';

@@ -2,11 +2,7 @@
 // database's clock: those of the hosts differ.
 //
 // 1. A time in the future counts as now: the database's clock was set back.
-// 2. A list reads and parses only the rows that have changed since the last one. The stamp of a row has the transaction
-//    that wrote it (postgresql.org/docs/15/ddl-system-columns.html, xmin), whose number a server that takes over may give
-//    again; so also the time of the report and a digest of the condemned images.
 
-import { createHash } from 'node:crypto';
 import { IMAGES_MAX } from '../../images/image-store.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import {
@@ -19,16 +15,17 @@ import {
   type PlaceImages,
   PRESENT_MS,
 } from '../../region/records/host-image-store.ts';
-import { json, type Row, text } from '../rows.ts';
+import { codec, flag, json, text } from '../rows.ts';
 import { all, one, run, type Steps } from './region-steps.ts';
 
 const readCondemned = json<readonly CondemnedImage[]>('condemned').read;
 
-const readStamp = (row: Row) => ({
-  place: text('place').read(row),
-  stamp: text('stamp').read(row),
-  isPresent: text('presence').read(row) === 'present',
-});
+const readPlace = codec<PlaceImages>({
+  place: text('place'),
+  isPresent: flag('is_present'),
+  images: json('images'),
+  condemned: json('condemned'),
+}).read;
 
 const condemnedOf = (image: HostImage): CondemnedImage => ({
   resource: resourceName(image),
@@ -37,19 +34,7 @@ const condemnedOf = (image: HostImage): CondemnedImage => ({
   ...(image.filesSha256 === undefined ? {} : { filesSha256: image.filesSha256 }),
 });
 
-const STAMP = "concat_ws(' ', xmin, seen_at, md5(condemned)) AS stamp";
-
-interface ReadPlace extends Omit<PlaceImages, 'isPresent'> {
-  readonly stamp: string;
-  /** Of its reported images as text. */
-  readonly digest: string;
-  /** Condemned ones included. */
-  readonly reported: readonly HostImage[];
-}
-
 export class HostImageTable {
-  #known: readonly ReadPlace[] = [];
-
   *report(place: string, images: readonly HostImage[], removed: readonly CondemnedImage[]): Steps<void> {
     yield run(
       "DELETE FROM host_images WHERE seen_at < clock_timestamp() - ?1 * interval '1 millisecond'",
@@ -90,40 +75,13 @@ export class HostImageTable {
   /** Ordered by name. */
   *list(): Steps<readonly PlaceImages[]> {
     const { rows } = yield all(
-      `SELECT place, ${STAMP}, CASE WHEN seen_at > clock_timestamp() - ?1 * interval '1 millisecond' THEN 'present' ` +
-        "ELSE 'silent' END AS presence FROM host_images ORDER BY place",
+      "SELECT place, images, condemned, CASE WHEN seen_at > clock_timestamp() - ?1 * interval '1 millisecond' THEN 1 ELSE 0 END " +
+        'AS is_present FROM host_images ORDER BY place',
       PRESENT_MS,
     );
-    const places = rows.map(readStamp);
-    const before = new Map(this.#known.map((one) => [one.place, one]));
-    const changed = places.flatMap(({ place, stamp }) => (before.get(place)?.stamp === stamp ? [] : place));
-    const found = new Map(before);
-    if (changed.length > 0) {
-      const { rows: contents } = yield all(
-        `SELECT place, ${STAMP}, images, condemned FROM host_images WHERE place IN texts(?)`,
-        JSON.stringify(changed),
-      );
-      for (const place of changed) found.delete(place);
-      for (const one of contents.map((row) => placeIn(row, before))) found.set(one.place, one);
-    }
-    this.#known = places.flatMap(({ place }) => found.get(place) ?? []).slice(0, PLACES_MAX);
-    const listed = places.flatMap(({ place, isPresent }) => {
-      const one = found.get(place);
-      return one === undefined ? [] : [{ place, isPresent, images: one.images, condemned: one.condemned }];
+    return rows.map(readPlace).map((one) => {
+      const isCondemned = condemnedAmong(one.condemned);
+      return { ...one, images: one.images.filter((image) => !isCondemned(condemnedOf(image))) };
     });
-    return listed;
   }
 }
-
-/** Most reports only say that the place is there: images that have not changed are not parsed again. */
-function placeIn(row: Row, before: ReadonlyMap<string, ReadPlace>): ReadPlace {
-  const [place, condemned] = [text('place').read(row), readCondemned(row)];
-  const digest = createHash('sha256').update(text('images').read(row)).digest('base64url');
-  const known = before.get(place);
-  const reported = known?.digest === digest ? known.reported : imagesIn.read(row);
-  const isCondemned = condemnedAmong(condemned);
-  const images = reported.filter((image) => !isCondemned(condemnedOf(image)));
-  return { place, stamp: text('stamp').read(row), condemned, digest, reported, images };
-}
-
-const imagesIn = json<readonly HostImage[]>('images');

@@ -11,7 +11,6 @@ import { LoggedTable } from './region-events.ts';
 import { type Answer, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
-/** The tables `ssh_key`, `tag`, `machine_tag`, `machine_key` and `user_data`. */
 export class LifeTables extends LoggedTable {
   *addSshKey(key: Omit<SshKey, 'id'>, keysMax: number, event: NewMachineEvent): Steps<SshKey | 'exists' | 'limit'> {
     yield claimAccount(key.username);
@@ -142,7 +141,6 @@ export class LifeTables extends LoggedTable {
     return (yield all('SELECT * FROM ssh_key WHERE username = ? ORDER BY id', username)).rows.map(readSshKey);
   }
 
-  /** The ids of the machines with a tag. */
   *#tagged(tagId: number): Steps<readonly number[]> {
     const { rows } = yield all('SELECT machine_id FROM machine_tag WHERE tag_id = ?', tagId);
     return rows.map(readTagged);

@@ -14,44 +14,38 @@ import type { Row } from '../rows.ts';
 
 export type Value = SQLInputValue;
 
-/** A statement of an operation. */
 export interface Statement {
-  /** The part of the answer that the operation uses: the first row, all rows, or the number of changed rows. */
+  /** What the operation uses of the answer: the first row, all rows, or the number of changed rows. */
   readonly kind: 'one' | 'all' | 'run';
   readonly sql: string;
   readonly values: readonly Value[];
-  /** True: it stores many bytes for a user, which must leave room on the disk for everything else. */
+  /** It stores many bytes for a user, which must leave room on the disk for everything else. */
   readonly needsRoom?: boolean;
 }
 
-/** The answer to a statement. Only the field for the statement's kind is filled: `row`, `rows` or `changes`. */
+/** Only the field for the statement's kind is filled. */
 export interface Answer {
   readonly row: Row | undefined;
   readonly rows: readonly Row[];
   readonly changes: number;
 }
 
-/** An operation that returns `T`. */
 export type Steps<T> = Generator<Statement, T, Answer>;
 
-/** A statement whose answer is the first row. */
 export const one = (sql: string, ...values: Value[]): Statement => ({ kind: 'one', sql, values });
 
-/** A statement whose answer is all rows. */
 export const all = (sql: string, ...values: Value[]): Statement => ({ kind: 'all', sql, values });
 
-/** A statement that writes; the answer says how many rows it changed. */
 export const run = (sql: string, ...values: Value[]): Statement => ({ kind: 'run', sql, values });
 
-/** A statement that stores many bytes for a user. */
 export const needingRoom = (statement: Statement): Statement => ({ ...statement, needsRoom: true });
 
 /**
- * A query for the versions in use: the highest of a machine, of a deleted machine, and of the rest of the desired state (`desired-rest`).
- * `desired-version` is the last number drawn (SQLite only).
+ * The versions in use: the highest of a machine, of a deleted machine, and of the rest of the desired state
+ * (`desired-rest`). `desired-version` is the last number drawn (SQLite only).
  */
 export function usedVersions(): string {
-  // Not max(): within some larger statements, SQLite then reads all entries of the index instead of the last.
+  // Not max(): within some larger statements, SQLite would read all entries of the index.
   const highest = (column: string, table: string): string =>
     `SELECT (SELECT ${column} FROM ${table} ORDER BY ${column} DESC LIMIT 1)`;
   return (
@@ -61,8 +55,8 @@ export function usedVersions(): string {
 }
 
 /**
- * Draws a number that is higher than all before it, to order changes. PostgreSQL draws it from a sequence, so there a change with a higher
- * number may be stored before one with a lower number.
+ * Draws a number higher than all before it, to order changes. PostgreSQL draws it from a sequence: a change with a
+ * higher number may be stored before one with a lower.
  */
 export const NEW_NUMBER =
   `INSERT INTO counter (name, value) SELECT 'desired-version', max(value) + 1 FROM (${usedVersions()}) AS used WHERE true ` +
@@ -70,8 +64,8 @@ export const NEW_NUMBER =
 export const newNumber: Statement = one(NEW_NUMBER);
 
 /**
- * `SETTLED_VERSION` reads the version up to which no further change can appear, and its history. `SETTLED_EVENT` reads the id up to which
- * no further event can appear. An operation that needs one of them must read it before anything else.
+ * The version, and the id, up to which no further change or event can appear; an operation that needs one must read it
+ * before anything else.
  */
 export const SETTLED_VERSION: Statement = one(
   "SELECT value, '' AS history FROM counter WHERE name = 'desired-version'",
@@ -81,21 +75,19 @@ export const isSettledNumber = (statement: Statement): boolean =>
   statement === SETTLED_VERSION || statement === SETTLED_EVENT;
 
 /**
- * Makes the transaction run alone: it begins after every other that writes has ended, and further ones wait for its end. For a removal of
- * what other rows name without a foreign key: one of them added meanwhile would keep a name that another may get later. It stops the others, so
- * it is only for what happens seldom.
+ * Makes the transaction run alone: it begins after every other that writes has ended, and further ones wait for its
+ * end; only for what happens seldom. For a removal of what other rows name without a foreign key: one added meanwhile
+ * would keep a name that another may get later.
  *
- * On PostgreSQL the first run of such a transaction always ends here, and it runs again from its beginning: only this statement shows that
- * it must run alone, and its lock must come before its view of the data. SQLite has one writer at a time, so there it is an empty query.
+ * On PostgreSQL the first run of such a transaction always ends here: only this statement shows that it must run alone,
+ * and its lock must come before its view of the data. SQLite has one writer at a time.
  */
 export const ALONE: Statement = one('SELECT 1');
 
-/**
- * The name of this run of the database, and its current time. No row: the history of this run is stored already (`region-histories.ts`).
- */
+/** The name of this run of the database, and its time. No row: the history of this run is stored already (`region-histories.ts`). */
 export const OWN_HISTORY: Statement = one("SELECT 'this run' AS name, 1 AS now_ms");
 
-/** The first column of the row; 0 if there is no row or it is not a number. */
+/** The first column of the row; 0 if there is none. */
 export function numberIn({ row }: Answer): number {
   const [value] = Object.values(row ?? {});
   return typeof value === 'number' ? value : 0;

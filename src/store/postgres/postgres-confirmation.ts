@@ -17,9 +17,8 @@
 import { type Instant, systemClock, type Timer } from '../../clock.ts';
 import type { RefusedChange, StoreConfirmation } from '../../region/records/store-state.ts';
 import { type Outage, StoreOutage } from '../../region/reports/notes.ts';
-import { endConnection, PostgresClient } from './postgres-client.ts';
 import { Unconfirmed } from './postgres-faults.ts';
-import { connectionOf, type PostgresPlace } from './postgres-place.ts';
+import { connectionOf, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 
 /** How long a COMMIT may wait for a standby, in milliseconds: less than those who wait for its connection or its locks. */
 const CONFIRMED_MS_MAX = 4000;

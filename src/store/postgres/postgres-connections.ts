@@ -23,9 +23,8 @@ import pg from 'pg';
 import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { StoreOutage } from '../../region/reports/notes.ts';
-import { PostgresClient } from './postgres-client.ts';
 import { endsConnection } from './postgres-faults.ts';
-import { connectionOf, LOCK_MS_MAX, type PostgresPlace } from './postgres-place.ts';
+import { connectionOf, LOCK_MS_MAX, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 import { versionProblem } from './postgres-version.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 

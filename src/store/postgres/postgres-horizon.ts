@@ -6,17 +6,17 @@
 // Sources: postgresql.org/docs/15/functions-admin.html (advisory locks), /view-pg-locks.html, /functions-sequence.html; /functions-info.html
 // (pg_postmaster_start_time).
 //
-// 1. A transaction gets its numbers before it is stored, so a higher number can become visible before a lower one. A reader that continued from
-//    the highest number seen would miss the lower ones.
-// 2. A transaction takes its lock before its first number. So each number it gets is higher than its lock.
-// 3. A reader takes its snapshot of the data after it has read the locks, never before.
+// 1. A transaction gets its numbers before it is stored: a higher number can become visible before a lower one, which a reader that
+//    continued from the highest seen would miss.
+// 2. A transaction takes its lock before its first number, so each of its numbers is higher than its lock.
+// 3. A reader takes its snapshot after it has read the locks, never before.
 // 4. A server that takes over may lack the newest changes, and gives their numbers to others. So numbers compare only within one history:
-//    one run of one server, on one set of tables. A restore, a failover and a restart each begin a new history. A server's run as
-//    a standby gives no numbers and is not read (`postgres-connections.ts`), so a promotion always shows another history.
+//    one run of one server, on one set of tables. A standby gives no numbers and is not read (`postgres-connections.ts`), so a promotion
+//    shows another history.
 
 import type pg from 'pg';
-import { answersTo } from './postgres-client.ts';
 import { damagedAnswer } from './postgres-faults.ts';
+import { answersTo } from './postgres-place.ts';
 
 /** The advisory locks of transactions are this plus a number, which is below 2^48. */
 const LOCKS_FROM = 0x5242n << 48n;

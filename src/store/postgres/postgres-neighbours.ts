@@ -16,8 +16,7 @@ import type pg from 'pg';
 import { newUuid, systemClock, type Timer } from '../../clock.ts';
 import type { StoreNeighbours } from '../../region/records/store-state.ts';
 import { LatestRun } from '../../region/shares/latest-run.ts';
-import { endConnection, PostgresClient } from './postgres-client.ts';
-import { connectionOf, type PostgresPlace } from './postgres-place.ts';
+import { connectionOf, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 
 const CHANNEL = 'rackboot_changed';

@@ -1,10 +1,44 @@
-// Where a region's PostgreSQL is, and the settings of every connection to it.
+// Where a region's PostgreSQL is, the settings of every connection to it, and its end even if the server is gone: the driver waits for
+// the server to close its side, which a lost host never does.
 //
 // Source: postgresql.org/docs/15/runtime-config-client.html (timeouts, isolation), /runtime-config-connection.html (keepalives), /libpq-connect.html
 // (options: a space in a value is escaped). The settings with which a connection begins replace the defaults of its role, database and server.
 
 import { getCACertificates } from 'node:tls';
-import type pg from 'pg';
+import pg from 'pg';
+import { systemClock } from '../../clock.ts';
+
+/** How long the server may take to close its side, in milliseconds. */
+const END_MS_MAX = 1000;
+
+/** Within END_MS_MAX. Never throws. */
+export async function endConnection(client: pg.Client): Promise<void> {
+  const late = systemClock.schedule(END_MS_MAX, () => client.connection.stream.destroy());
+  await client.end().catch(() => undefined);
+  late.cancel();
+}
+
+/** To at least two statements; the types of the driver show only one. */
+export async function answersTo<R extends pg.QueryResultRow>(
+  client: pg.ClientBase,
+  statements: readonly string[],
+): Promise<readonly pg.QueryResult<R>[]> {
+  const answers: unknown = await client.query(statements.join('; '));
+  return Array.isArray(answers) ? answers : [];
+}
+
+/** Ends if its log-in fails: the driver leaves a connection open if the server asks for a password and none is configured. */
+export class PostgresClient extends pg.Client {
+  constructor(config: pg.ClientConfig = {}) {
+    super(config);
+    // The driver prefers the password of a URL, even if the URL has none.
+    const { password } = config;
+    if (password !== undefined) Object.defineProperty(this, 'password', { value: password, writable: true });
+    // Errors between queries reach the next query.
+    this.on('error', () => undefined);
+    this.connection.on('error', () => this.connection.stream.destroy());
+  }
+}
 
 /** In milliseconds. The server ends a late statement before the driver would, so that the connection stays usable. */
 const CONNECT_MS_MAX = 5000;

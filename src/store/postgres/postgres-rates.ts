@@ -4,15 +4,14 @@
 //
 // Sources: ITU-T I.371 Annex A (GCRA, in its form of a virtual schedule); postgresql.org/docs/15/transaction-iso.html (READ COMMITTED).
 //
-// 1. A rate is stored as one number: when its bucket will be full again. Each permission moves that time by the refill time of one permission. A
-//    full bucket needs no row.
-// 2. Strangers cause these requests, so they must not slow down the rest of the store: they have a connection of their own, with one transaction
-//    at a time. It locks its rows in the order of their names, so that transactions of two processes can wait for each other but never
-//    fail.
-// 3. The table is UNLOGGED: after a crash of the database all buckets are full. If the database's clock is set back, a bucket is at worst empty.
-// 4. Takes wait in a bounded queue. Beyond TAKES_MAX they are refused as if the rate were exceeded. No take waits longer than ANSWER_MS_MAX.
+// 1. A rate is stored as one number: when its bucket will be full again. Each permission moves that time by its refill time. A full bucket
+//    needs no row.
+// 2. Strangers cause these requests, so they have a connection of their own, with one transaction at a time, which locks its rows in the
+//    order of their names: transactions of two processes wait for each other but never fail.
+// 3. The table is UNLOGGED: after a crash of the database all buckets are full. If its clock is set back, a bucket is at worst empty.
+// 4. Beyond TAKES_MAX waiting takes are refused as if the rate were exceeded. None waits longer than ANSWER_MS_MAX.
 // 5. A transaction that finds tables of another version ends before its first statement (`postgres-version.ts`).
-// 6. The connection to a silent server is given up at once, without waiting for its end. The next take opens another one.
+// 6. The connection to a silent server is given up at once.
 
 import type pg from 'pg';
 import { systemClock } from '../../clock.ts';

@@ -7,17 +7,17 @@
 // /protocol-flow.html (53.2.2.1).
 //
 // 1. Isolation is REPEATABLE READ: an operation sees one state, and a row that another has changed since makes it run again. Unique keys
-//    and counters make two incompatible transactions conflict.
-// 2. A transaction that the database asks to repeat runs again after a pause, for at most REPEATED_MS_MAX; so does one whose connection was
-//    lost before its COMMIT, or has prepared statements that no longer fit.
-// 3. After TOGETHER_MS_MAX of failed runs a transaction runs alone; otherwise many small changes could starve a large one. Every writing
-//    transaction shares a lock on a table, which this one takes exclusively. A LOCK comes before the transaction's view of the data. So does
-//    one with a statement `ALONE`, from its second run on.
-// 4. If the connection is lost during COMMIT, the mark of the connection shows whether the transaction was stored, even after a crash of
-//    the server or on the standby that takes over. Until that is known, the transaction neither runs again nor is said to have failed. It
-//    holds no connection while it asks, so that a pool whose connections are all lost at COMMIT recovers.
+//    and counters make incompatible transactions conflict.
+// 2. A transaction that the database asks to repeat runs again after a pause, for at most REPEATED_MS_MAX; so does one whose connection
+//    was lost before its COMMIT, or has prepared statements that no longer fit.
+// 3. After TOGETHER_MS_MAX of failed runs a transaction runs alone, so that small changes do not starve a large one: every writing
+//    transaction shares a lock on a table, which this one takes exclusively, before its view of the data. So does one with a statement
+//    `ALONE`, from its second run on.
+// 4. If the connection is lost during COMMIT, its mark shows whether the transaction was stored, even after a crash or on the standby that
+//    takes over. Until then the transaction neither runs again nor is said to have failed; meanwhile it holds no connection, so that a
+//    pool whose connections are all lost recovers.
 // 5. While its COMMIT is unconfirmed (`postgres-confirmation.ts`), its result stays unknown and it is not repeated.
-// 6. A transaction that changes nothing leaves no mark, so it costs the server no write to its disk.
+// 6. A transaction that changes nothing leaves no mark, so it costs the server no write.
 // 7. A transaction that finds tables of another version ends before its first statement (`postgres-version.ts`).
 
 import { randomInt } from 'node:crypto';
@@ -37,7 +37,6 @@ import {
 } from '../operations/region-steps.ts';
 import type { RegionDriver } from '../region/region-driver.ts';
 import type { Row } from '../rows.ts';
-import { answersTo } from './postgres-client.ts';
 import type { PostgresConfirmation } from './postgres-confirmation.ts';
 import type { CommitMark, PostgresConnections, StoreConnection } from './postgres-connections.ts';
 import {
@@ -50,6 +49,7 @@ import {
 } from './postgres-faults.ts';
 import { PreparedForms } from './postgres-form.ts';
 import { type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
+import { answersTo } from './postgres-place.ts';
 import { ALONE_SQL, beginWithVersion, TOGETHER_SQL } from './postgres-version.ts';
 
 /** How long a transaction is repeated, in milliseconds: dozens of writers of one row take turns within it. */

@@ -1,13 +1,13 @@
 // The version of the tables. Each transaction of a running process reads it when it begins.
 //
-// 1. A newer process migrates the tables while older processes run. The older ones then neither read nor write the tables, whose form they do not
-//    know.
-// 2. The newer process first takes the lock of `ALONE_SQL`. So it waits for writing transactions that have begun, and later ones see its version.
+// 1. A newer process migrates the tables while older ones run, which then neither read nor write them.
+// 2. It first takes the lock of `ALONE_SQL`: it waits for writing transactions that have begun, and later ones see its
+//    version.
 
 import type pg from 'pg';
 import { type Outage, StoreOutage } from '../../region/reports/notes.ts';
-import { answersTo } from './postgres-client.ts';
 import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
+import { answersTo } from './postgres-place.ts';
 
 /** Every writing transaction shares the lock on this table. */
 export const TOGETHER_SQL = 'LOCK TABLE rackboot IN ROW SHARE MODE';
@@ -26,8 +26,7 @@ interface VersionRow {
 const processes = new WeakMap<pg.ClientBase, number>();
 
 /**
- * Begins a transaction in one round trip. @returns the version of the tables that it sees; undefined: somebody deleted
- * it
+ * In one round trip. @returns the version of the tables that the transaction sees; undefined: somebody deleted it
  * @throws StoreOutage if the connection's server process has changed: there is a pooler in between
  */
 export async function beginWithVersion(

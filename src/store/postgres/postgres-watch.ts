@@ -7,15 +7,14 @@
 //
 // Sources: postgresql.org/docs/15/errcodes-appendix.html; node-postgres.com/apis/client (end).
 //
-// 1. A server that hangs, or a network that drops all packets, closes no connection. Without this, each request would wait for its own timeout.
-// 2. The query uses no table, so a lock, a slow statement or a full disk does not make the server count as away.
-// 3. A server that refuses still counts as reachable; the pool's connections report the refusal. From then on each query has a new connection,
-//    which shows when the refusals end: connections that were open before would be admitted all along.
-// 4. When the server becomes silent, all connections are given up (`onSilent`): their users fail at once, and no connection is used again.
-// 5. A server whose tables have another version counts as away, too. Transactions report that, and its end (`noteTables`).
-// 6. A server that has ended or refuses connections fails each use at once. Uses may still try: it may be back before the next query.
-// 7. A server that only reads counts as away: no change can be made. While it does, each query has a new connection, because an old one keeps
-//    the setting that its role or database had.
+// 1. A server that hangs, or a network that drops all packets, closes no connection: each request would wait for its own timeout.
+// 2. The query uses no table, so a lock, a slow statement or a full disk does not count.
+// 3. A server that refuses still counts as reachable; the pool's connections report the refusal. Each query then has a new connection,
+//    which shows the end of the refusals.
+// 4. When the server becomes silent, all connections are given up (`onSilent`): their users fail at once.
+// 5. A server whose tables have another version counts as away, too: transactions report that, and its end (`noteTables`).
+// 6. A server that has ended or refuses connections fails each use at once. Uses may still try.
+// 7. A server that only reads counts as away. Each query then has a new connection: an old one keeps the setting of its role or database.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type pg from 'pg';
@@ -24,9 +23,8 @@ import { isStoreUnavailable } from '../../errors.ts';
 import { answersWithin } from '../../net/answers-within.ts';
 import type { StoreAvailability } from '../../region/records/store-state.ts';
 import { type Outage, outageOf, StoreOutage } from '../../region/reports/notes.ts';
-import { endConnection, PostgresClient } from './postgres-client.ts';
 import { explainWhileRunning, isLost, isRefusedConnection } from './postgres-faults.ts';
-import { connectionOf, type PostgresPlace } from './postgres-place.ts';
+import { connectionOf, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 
 /** How long the server may take to answer, in milliseconds: far longer than a busy host or a lost packet needs. */
 const ANSWER_MS_MAX = 3000;

@@ -1,7 +1,7 @@
 // The region's store in SQLite: `region.db` in the state directory.
 //
 // 1. The file is readable by its owner only: it holds the passwords of power controllers.
-// 2. A region never starts empty next to an interrupted copy: the copy could not be continued any more, and its data would seem lost.
+// 2. A region never starts empty next to an interrupted copy: its data would seem lost.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -8,10 +8,9 @@
 // 1. A writing transaction begins IMMEDIATE, so that two processes never interleave.
 // 2. A method that fails within `transact` dooms it, even if its caller continues: nothing of it is stored.
 // 3. A failed write leaves nothing behind. SQLite may already have rolled back; `isTransaction` shows it.
-// 4. `transact` waits only for this database, whose answers come at once. So it ends before the event loop turns, and others wait for
-//    microtasks only. One that is still open when the loop turns is doomed: it would keep everyone waiting.
-// 5. Bytes of users leave ROOM_BYTES of the disk free, or are refused as on a full one: leases are often on the same disk, and any user could
-//    otherwise fill it.
+// 4. `transact` waits only for this database, whose answers come at once, so it ends before the event loop turns. One that is still open
+//    then is doomed: it would keep everyone waiting.
+// 5. Bytes of users leave ROOM_BYTES of the disk free: leases are often on it, and any user could fill it.
 
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';

@@ -116,22 +116,6 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     assert.deepEqual(await readStore(openPostgresRegion(place)), await readStore(openRegionStore({ stateDir })));
   });
 
-  test('nothing is copied into a store that holds something else', async () => {
-    const name = await server.makeDatabase();
-    const store = await openPostgresRegion(server.placeOf(name));
-    await store.accounts.addUser({ username: 'zed', email: '', passwordHash: 'x', isAdmin: true, createdMs: 1 });
-    const refused = async (pattern: RegExp, ...args: string[]): Promise<void> => {
-      const { code, complaints } = await runRackboot(['region', ...args]);
-      assert.notEqual(code, 0);
-      assert.match(complaints.join('\n'), pattern);
-    };
-    await store.close();
-    await refused(/is not empty \(table account\)/, 'copy', '--from', `sqlite:${stateDir}`, '--to', server.urlOf(name));
-    const untouched = await openPostgresRegion(server.placeOf(name));
-    assert.equal(await untouched.countMachines({}), 0);
-    await untouched.close();
-  });
-
   test('nothing is copied into or from a database on which a region runs', async () => {
     const name = await server.makeDatabase();
     const [ended, running] = [

@@ -13,11 +13,17 @@ import type { StoredLease } from '../../../src/dhcp/leases/stored-lease.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { formatIpv4, ipv4, mac } from '../../../src/net/address.ts';
 import { noteText, type RackNote } from '../../../src/region/reports/notes.ts';
-import { DAMAGE_REPORTED_MAX, damageNote, type LeaseDamage, salvage } from '../../../src/store/leases/damaged-row.ts';
+import {
+  checksumOf,
+  DAMAGE_REPORTED_MAX,
+  damageNote,
+  type LeaseDamage,
+  salvage,
+  undoFlippedBit,
+} from '../../../src/store/leases/damaged-row.ts';
 import { copyLeases, LeaseDatabase } from '../../../src/store/leases/lease-database.ts';
 import { openLeaseJournal } from '../../../src/store/leases/lease-journal.ts';
 import { decodeLeases, LeaseBatch } from '../../../src/store/leases/lease-record.ts';
-import { checksumOf, undoFlippedBit } from '../../../src/store/leases/row-checksum.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
 const FIRST = 0x0a140040;

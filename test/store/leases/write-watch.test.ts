@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Instant, later } from '../../../src/clock.ts';
-import { DiskWork } from '../../../src/store/leases/disk-work.ts';
-import { type SlowCause, STARVED_FACTOR, WriteWatch } from '../../../src/store/leases/write-watch.ts';
+import { DiskWork, type SlowCause, STARVED_FACTOR, WriteWatch } from '../../../src/store/leases/write-watch.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const SLOW_MS = 2000;
