@@ -7,6 +7,7 @@ import { systemClock } from './clock.ts';
 import { errorText, isStoreUnavailable, RackError } from './errors.ts';
 import type { RegionCopies } from './images/carry/region-copies.ts';
 import { engineSocket } from './images/engine/door.ts';
+import type { Report } from './images/engine/reports.ts';
 import type { ImageThread } from './region-thread/imports/image-thread.ts';
 import { openOutboxStore } from './store/outbox/outbox-database.ts';
 import { type CacheProblem, writeDesiredState } from './uplink/desired-state-cache.ts';
@@ -40,20 +41,29 @@ function send(message: RegionMessage): void {
 /** Loaded when the rack is linked. */
 async function copyImages(): Promise<void> {
   const { RegionCopies } = await import('./images/carry/region-copies.ts');
+  await imageThread();
   copies ??= new RegionCopies({
     clock: systemClock,
-    order: () => (copyTree === undefined ? undefined : { tree: copyTree, urls: data.urls, ca: data.ca }),
+    copy: (onProgress) => {
+      const { urls, ca } = data;
+      const onReport = (report: Report): void => void ('copied' in report && onProgress(report.copied));
+      return copyTree === undefined ? undefined : images?.do('copy', copyTree, { urls, ca }, { onReport });
+    },
     onProblem: (reason) => send({ kind: 'problem', id: 'images-copy', note: { note: 'images-uncopied', reason } }),
   });
   copies.begin();
 }
 
-/** Loaded when the first command wants images changed. */
-async function openImages(id: number): Promise<void> {
-  const socket = engineSocket(data.stateDir);
+/** Loaded when images are first changed. */
+async function imageThread(): Promise<ImageThread> {
   const { ImageThread } = await import('./region-thread/imports/image-thread.ts');
   images ??= new ImageThread();
-  const answer = await images.open(socket).then(
+  return images;
+}
+
+async function openImages(id: number): Promise<void> {
+  const socket = engineSocket(data.stateDir);
+  const answer = await (await imageThread()).open(socket).then(
     () => ({ socket, tree: imageTree }),
     (error: unknown) => ({ problem: errorText(error) }),
   );
@@ -113,7 +123,7 @@ function start(): void {
     }
     systemClock.schedule(CLOSE_MS, () => process.exit(0));
     link.close();
-    void copies?.close();
+    copies?.close();
     void images?.end();
     keeper.close();
     transport.close();

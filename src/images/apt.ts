@@ -59,12 +59,7 @@ export class Apt {
     this.#options = options;
   }
 
-  /**
-   * Uses the host's lists for the query, or makes private ones if the host's do not cover it.
-   *
-   * @throws RackError `tool-missing` without apt; `tool-failed` if the host has no lists of a Debian mirror, or the mirror lacks the
-   * release
-   */
+  /** Uses the host's lists for the query, or makes private ones if the host's do not cover it. */
   static async open(query: AptQuery): Promise<Apt> {
     await mkdir(query.directory, { recursive: true });
     const repositories = await listRepositories();
@@ -115,11 +110,7 @@ export class Apt {
     return [...found];
   }
 
-  /**
-   * Fetches the newest version of each package.
-   *
-   * @throws RackError `tool-failed` if a package does not exist, cannot be fetched, or is not authentic
-   */
+  /** Fetches the newest version of each package. */
   async download(names: readonly string[]): Promise<DebianPackage[]> {
     const stanzas = await this.#run(`looking up ${names.join(', ')}`, 'apt-cache', [
       'show',

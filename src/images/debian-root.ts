@@ -320,7 +320,7 @@ function hostArchitecture(): string {
 
 const addressOf = (mirror: string): string => /https?:\/\/\S+/.exec(mirror)?.[0] ?? mirror;
 
-/** Quotes a path for mmdebstrap's hooks, which split text like a shell. @throws RackError `bad-argument` */
+/** Quotes a path for mmdebstrap's hooks, which split text like a shell. */
 function quote(path: string): string {
   if (path.includes("'"))
     throw new RackError('bad-argument', `${path} contains a quotation mark: use another directory`);

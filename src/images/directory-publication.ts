@@ -6,24 +6,24 @@
 //
 // Hidden names next to NAME, of a process that may be killed:
 //
-//   .NAME.new-PID-UUID    unfinished, or exchanged for NAME: it only has to be deleted
-//   .NAME.old-PID-UUID    moved away, and not yet replaced: it comes back if NAME is free
-//   .NAME.gone-PID-UUID   removed: it only has to be deleted
+//   .NAME.new-UUID    unfinished, or exchanged for NAME: it only has to be deleted
+//   .NAME.old-UUID    moved away, and not yet replaced: it comes back if NAME is free
+//   .NAME.gone-UUID   removed: it only has to be deleted
 //
 // A file system that cannot exchange two directories (files/exchange-paths.ts) has a moment without NAME.
 
-import { existsSync } from 'node:fs';
 import { chmod, link, lstat, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { newUuid, systemClock } from '../clock.ts';
+import { newUuid } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
+import { OneAtATime } from './one-at-a-time.ts';
 import { type FileContent, makeDirectories, syncDirectory, writeWhole } from './publication.ts';
 
-/** How often a directory is exchanged again when another process has published at the same moment. */
-const ATTEMPTS_MAX = 16;
-/** An unfinished entry older than this belongs to no running process, even if one has the id in its name again. */
-const UNFINISHED_MS = 60 * 60 * 1000;
+/** Two works may publish the same directory. */
+const turns = new OneAtATime();
+/** The unfinished entries of works under way. */
+const unfinished = new Set<string>();
 
 /** A file of the same file system that gets a second name by a hard link. */
 interface FileLink {
@@ -65,33 +65,30 @@ export async function publishDirectory(
       else await writeWhole(path, file.data);
     }
     const exchangeBoth = exchange ?? (await import('../files/exchange-paths.ts')).exchangePaths;
-    for (let attempt = 1; ; attempt += 1) {
+    await turns.do(async () => {
       // Somebody may have filled it while the files were written.
       check(directory);
-      if (await put(fresh, directory, exchangeBoth)) break;
-      if (attempt >= ATTEMPTS_MAX) throw new Error(`${directory}: other processes replace it all the time`);
-    }
+      await put(fresh, directory, exchangeBoth);
+    });
     await syncDirectory(dirname(directory));
   } finally {
-    await rm(fresh, { recursive: true, force: true });
+    await discard(fresh);
   }
 }
 
-/** Puts a directory in the place of another. @returns false if another process has put its own there at the same moment */
-async function put(fresh: string, directory: string, exchange: Exchange): Promise<boolean> {
+/** Puts a directory in the place of another. */
+async function put(fresh: string, directory: string, exchange: Exchange): Promise<void> {
   const way = exchange(fresh, directory);
-  if (way === 'exchanged') return true;
+  if (way === 'exchanged') return;
   const old = unfinishedPath(directory, 'old');
   if (way === 'unable') await renameIfThere(directory, old);
   try {
     await rename(fresh, directory);
-    return true;
   } catch (error) {
-    if (['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(osErrorCode(error) ?? '')) return false;
     if (way === 'unable') await renameIfThere(old, directory);
     throw error;
   } finally {
-    await rm(old, { recursive: true, force: true });
+    await discard(old);
   }
 }
 
@@ -102,9 +99,8 @@ async function put(fresh: string, directory: string, exchange: Exchange): Promis
 export async function removeDirectory(directory: string, check: ReplacementCheck): Promise<void> {
   check(directory);
   const gone = unfinishedPath(directory, 'gone');
-  if (!(await renameIfThere(directory, gone))) return;
-  await syncDirectory(dirname(directory));
-  await rm(gone, { recursive: true, force: true });
+  if (await renameIfThere(directory, gone)) await syncDirectory(dirname(directory));
+  await discard(gone);
 }
 
 /**
@@ -122,17 +118,25 @@ export async function publishLink(path: string, target: string): Promise<void> {
   try {
     await rename(fresh, path);
   } finally {
-    await rm(fresh, { force: true });
+    await discard(fresh);
   }
   await syncDirectory(parent);
 }
 
-/** The path of an entry that is not published, named after the process that writes it. */
-const unfinishedPath = (path: string, state: 'new' | 'old' | 'gone'): string =>
-  join(dirname(path), `.${basename(path)}.${state}-${process.pid}-${newUuid()}`);
+/** The path of an entry that is not published, until `discard`. */
+function unfinishedPath(path: string, state: 'new' | 'old' | 'gone'): string {
+  const unpublished = join(dirname(path), `.${basename(path)}.${state}-${newUuid()}`);
+  unfinished.add(unpublished);
+  return unpublished;
+}
 
-/** The end of such a name, in a regular expression. */
-export const UNFINISHED_END = String.raw`\.(?<state>new|old|gone)-(?<pid>\d+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`;
+async function discard(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+  unfinished.delete(path);
+}
+
+/** The end of such a name, in a regular expression. Older releases added the process. */
+export const UNFINISHED_END = String.raw`\.(?<state>new|old|gone)-(?:\d+-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`;
 const UNFINISHED = new RegExp(String.raw`^\.(?<name>.+)${UNFINISHED_END}$`);
 
 /**
@@ -141,13 +145,9 @@ const UNFINISHED = new RegExp(String.raw`^\.(?<name>.+)${UNFINISHED_END}$`);
  */
 export async function settleLeftovers(parent: string, only?: string): Promise<void> {
   for (const left of await readdir(parent).catch(() => [])) {
-    const { name, state, pid } = UNFINISHED.exec(left)?.groups ?? {};
-    if (name === undefined || name !== (only ?? name)) continue;
+    const { name, state } = UNFINISHED.exec(left)?.groups ?? {};
     const path = join(parent, left);
-    const facts = seenEntry(path);
-    const isOld = facts !== undefined && systemClock.wallTimeMs() - facts.ctimeMs >= UNFINISHED_MS;
-    if (!isOld && pid !== undefined && existsSync(`/proc/${pid}`)) continue;
-    // rename(2) refuses to replace a directory that has entries: then another process was faster.
+    if (name === undefined || name !== (only ?? name) || unfinished.has(path)) continue;
     if (state === 'old' && seenEntry(join(parent, name)) === undefined)
       await rename(path, join(parent, name)).catch(() => undefined);
     else await rm(path, { recursive: true, force: true });

@@ -53,10 +53,8 @@ const hasLoginTools = (names: readonly string[]): boolean => names.includes(PACK
 
 /**
  * Makes the archive, and the initrd entry that names it.
- *
  * @param unpacked where the packages of `loginToolPackages` were unpacked
  * @param directory where the archive will be, relative to the boot tree
- * @throws RackError `bad-argument` naming a program or library that no package contains
  */
 const makeLoginTools = (unpacked: string, directory: string): Promise<ToolArchive> =>
   makeToolArchive({ unpacked, directory, name: 'login', programs: ['dropbear', 'dropbearkey'] });

@@ -4,8 +4,8 @@
 //
 // 1. An image becomes visible only when all its bytes are on disk. The next addition removes unfinished copies.
 // 2. Adding the same bytes under the same name again changes nothing.
-// 3. One process at a time chooses a serial and writes a manifest: two would choose the same serial, or exceed IMAGES_MAX. It looks for the
-//    bytes meanwhile, because a removal that was under way may have taken them (image-removal.ts).
+// 3. A serial is chosen and a manifest is written in a turn of the store: two works would choose the same serial, or exceed IMAGES_MAX. The
+//    bytes are looked for there, because a removal that was under way may have taken them (image-removal.ts).
 // 4. The bytes of an image that is replaced stay for machines. They become recent before its manifest goes: a sweep deletes old ones at once.
 
 import { join } from 'node:path';
@@ -25,7 +25,6 @@ import {
   isSameName,
   judgeImageName,
   judgeTitle,
-  type KnownManifests,
   manifestPath,
   readImages,
   type StoreContent,
@@ -34,7 +33,7 @@ import {
 } from './image-store.ts';
 import { makeDirectories, publishFile } from './publication.ts';
 import { asStoreError } from './store-error.ts';
-import { placeBlob, whileStoreLocked } from './stored-blob.ts';
+import { inStoreTurn, placeBlob } from './stored-blob.ts';
 import type { ImageOrigin, ImageSigns } from './stored-system.ts';
 
 /** The file to add, and the name of the image. */
@@ -88,17 +87,14 @@ function checkCount({ images, problems }: StoreContent, name: AddRequest['name']
  * Writes the manifest of an image whose bytes are in the store.
  * @param choose makes the image from those of the store; one of these is not written again
  * @throws RackError `not-found` if the bytes were removed meanwhile, `limit-reached`, `bad-argument` for an image whose manifest could not be
- * read again; those of `whileStoreLocked`; the error of `choose`
+ * read again; the error of `choose`
  */
 export async function publishImage(
   tree: string,
   choose: (images: readonly StoredImage[]) => StoredImage,
 ): Promise<StoredImage> {
-  const known: KnownManifests = new Map();
-  // Read before the lock, they need not be read while others wait for it.
-  readImages(tree, known);
-  return whileStoreLocked(tree, async () => {
-    const store = readImages(tree, known);
+  return inStoreTurn(async () => {
+    const store = readImages(tree);
     const image = choose(store.images);
     const isPresent = store.images.includes(image);
     if (!isPresent) checkCount(store, image);
@@ -132,7 +128,7 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
   try {
     await makeDirectories(directory);
     await sweepBlobs(tree, systemClock.wallTimeMs(), new Set());
-    part = await beginCopy(tree);
+    part = beginCopy(tree);
     const copy = await copyImage(request, part.path);
     await request.whenVerified?.();
     if (request.sha256 !== undefined && copy.sha256 !== request.sha256) {

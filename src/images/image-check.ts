@@ -18,7 +18,7 @@ import { assertOutside } from '../errors.ts';
 import { seenEntry, seenIdentity } from '../files/seen-stats.ts';
 import { blobsOf, type ImageBlob, manifestPath, readImages, type StoredImage } from './image-store.ts';
 import { asStoreError } from './store-error.ts';
-import { type ContentState, judgeBlob, type KeepFile, makeRealDirectory, whileStoreLocked } from './stored-blob.ts';
+import { type ContentState, inStoreTurn, judgeBlob, makeRealDirectory } from './stored-blob.ts';
 import { refreshTree } from './system-tree.ts';
 
 /** A blob of the store, and the images that use it. */
@@ -110,10 +110,9 @@ async function takeOut(
   const blob = join(tree, path);
   const isKept = images.every(({ origin }) => origin === undefined);
   try {
-    return await whileStoreLocked(tree, async (keep) => {
+    return await inStoreTurn(async () => {
       if (!isSame()) return false;
-      if (isKept) return { movedTo: await moveAside(tree, blob, keep) };
-      await keep(blob);
+      if (isKept) return { movedTo: await moveAside(tree, blob) };
       await rm(blob, { recursive: true, force: true });
       return {};
     });
@@ -138,16 +137,14 @@ export function bytesMovedAside(tree: string): number {
 }
 
 /**
- * Moves a file of the store to the damaged ones. The caller holds the store's lock.
- * @param keep as that of `whileStoreLocked`
+ * Moves a file of the store to the damaged ones, in a turn of the store.
  * @returns its new path
  * @throws RackError as `makeRealDirectory`; the system's error
  */
-export async function moveAside(tree: string, path: string, keep: KeepFile): Promise<string> {
+export async function moveAside(tree: string, path: string): Promise<string> {
   const directory = damagedOf(tree);
   await makeRealDirectory(directory);
   const to = join(directory, basename(path));
-  await keep(to);
   // An earlier copy may be a directory.
   await rm(to, { recursive: true, force: true });
   await rename(path, to);

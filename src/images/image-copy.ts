@@ -106,7 +106,6 @@ export const unusable = (fileName: string, why: string, cause?: unknown): RackEr
   return new RackError('bad-argument', `${fileName} cannot be added: ${shown}`, { cause });
 };
 
-/** @throws RackError `cancelled` if the copy was stopped */
 function checkRunning({ signal }: Pick<CopyRequest, 'signal'>): void {
   if (signal?.aborted === true) throw new RackError('cancelled', 'the import was stopped');
 }
@@ -396,10 +395,7 @@ class DiskCounter {
     this.#filledMax = FILLED_BYTES + FILLED_PER_BYTE_MAX * request.file.bytes;
   }
 
-  /**
-   * @returns the piece, or a hole if it has only zeroes
-   * @throws RackError `bad-argument` if the disk is too large, `cancelled` if the copy was stopped
-   */
+  /** @returns the piece, or a hole if it has only zeroes */
   take(given: DiskPiece): DiskPiece {
     checkRunning(this.#request);
     const { file, fileName, onDisk } = this.#request;

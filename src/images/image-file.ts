@@ -32,7 +32,6 @@ interface FileBytes extends ImageBytes {
   /**
    * Rejects if the file has changed since it was opened. Only for the file of a person, which any program may write: links and modes, which
    * the store changes for its own files, count as changes.
-   * @throws RackError `bad-argument`
    */
   checkUnchanged(): Promise<void>;
 }

@@ -10,25 +10,26 @@
 // 2. A manifest appears whole and after its blob. Each manifest is a file of its own, so that concurrent additions cannot lose one.
 // 3. Manifests have hidden names, which are not served. Blobs are served: every host that can boot here can fetch them.
 
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
 import { cleanText } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 import { osErrorCode, RackError } from '../errors.ts';
+import { parseJson } from '../fields.ts';
 import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
-import { identityOf, seenEntry } from '../files/seen-stats.ts';
-import type { ImageFormat, PartitionTable } from './disk-image.ts';
+import { seenEntry } from '../files/seen-stats.ts';
 import {
-  decodeSystem,
-  type ImageOrigin,
-  type ImageSigns,
+  bytesShape,
+  formatShape,
+  hashShape,
   isRootFormat,
   kernelNames,
-  originIn,
-  type RootFormat,
+  originShape,
   type StoredSystem,
   type SystemFile,
-  signsIn,
+  signsShape,
+  systemShape,
 } from './stored-system.ts';
 
 /** The name of an image. */
@@ -47,31 +48,6 @@ export interface ImageName {
 
 /** The name of an image that may still lack its serial. */
 export type GivenName = Omit<ImageName, 'serial'> & { readonly serial?: string | undefined };
-
-/** An image of the store. */
-export interface StoredImage extends ImageName {
-  /** For people. */
-  readonly title: string;
-  /** The hash of the stored and served bytes; hexadecimal. */
-  readonly sha256: string;
-  /** The size as stored and served, in bytes. */
-  readonly bytes: number;
-  readonly format: ImageFormat | RootFormat;
-  /** The space that it needs on a disk, in bytes; estimated for the root of a system. */
-  readonly diskBytes: number;
-  /** `none` for the root of a system. */
-  readonly partitionTable: PartitionTable | 'none';
-  /** The files that start the root of a system; undefined for a disk image. */
-  readonly system?: StoredSystem | undefined;
-  /** Undefined for the root of a system, and for an image that an older version added. */
-  readonly signs?: ImageSigns | undefined;
-  /** The published file that this host downloaded and verified; undefined if it was added by hand, or came in a bundle. */
-  readonly origin?: ImageOrigin | undefined;
-  /** True: `images make-debian` made it, so there is no file to add again; undefined: it did not. */
-  readonly isMade?: boolean | undefined;
-  /** The name of the bundle that brought it; undefined: none did, or an older version imported it. */
-  readonly bundle?: string | undefined;
-}
 
 /** The source that the manifests of a rack's copies of its region's images name. */
 export const COPY_SOURCE = 'region';
@@ -136,8 +112,43 @@ const STABLE = 'release';
 
 const NAME = /^[a-z0-9][a-z0-9_.+-]{0,62}$/;
 const SERIAL = /^\d{8}(?:\.\d{1,4})?$/;
-const HASH = /^[0-9a-f]{64}$/;
 const FIELDS = ['os', 'release', 'architecture', 'subarchitecture', 'label', 'serial'] as const;
+
+const manifestShape = z.object({
+  schema: z.literal(1),
+  os: z.string(),
+  release: z.string(),
+  architecture: z.string(),
+  subarchitecture: z.string(),
+  label: z.string(),
+  serial: z.string(),
+  /** For people. */
+  title: z.string().transform(storedTitle),
+  /** The hash of the stored and served bytes. */
+  sha256: hashShape,
+  /** The size as stored and served. */
+  bytes: bytesShape,
+  format: formatShape,
+  /** The space that it needs on a disk; estimated for the root of a system. */
+  diskBytes: bytesShape,
+  /** `none` for the root of a system. */
+  partitionTable: z.enum(['gpt', 'mbr', 'none']),
+  /** The files that start the root of a system; undefined for a disk image. */
+  system: systemShape.optional(),
+  /** Undefined for the root of a system, and for an image that an older version added. */
+  signs: signsShape.optional(),
+  /** The published file that this host downloaded and verified; undefined if it was added by hand, or came in a bundle. */
+  origin: originShape.optional(),
+  /** True: `images make-debian` made it, so there is no file to add again; undefined: it did not. */
+  isMade: z.boolean().optional(),
+  /** The name of the bundle that brought it; undefined: none did, or an older version imported it. */
+  bundle: z
+    .string()
+    .transform((name) => cleanText(name, BUNDLE_CHARACTERS_MAX))
+    .optional(),
+});
+/** An image of the store. */
+export type StoredImage = Readonly<Omit<z.output<typeof manifestShape>, 'schema'>>;
 
 /** The directory of the manifests. */
 export const manifestsOf = (tree: string): string => join(tree, 'images', '.manifests');
@@ -205,7 +216,9 @@ function judgeLength(name: GivenName): string | undefined {
 }
 
 /** A title as it is stored: clean, and cut after TITLE_CHARACTERS_MAX. */
-export const storedTitle = (title: string): string => cleanText(title, TITLE_CHARACTERS_MAX);
+export function storedTitle(title: string): string {
+  return cleanText(title, TITLE_CHARACTERS_MAX);
+}
 
 /** The problem with a title that a person gives; undefined if it is valid. */
 export const judgeTitle = (title: string | undefined): string | undefined =>
@@ -219,49 +232,13 @@ export const encodeImage = (image: StoredImage): string => `${JSON.stringify({ s
 /** Reads a manifest. @returns the image, or the problem */
 export function decodeImage(text: string): StoredImage | string {
   if (Buffer.byteLength(text) > MANIFEST_BYTES_MAX) return `it is longer than ${MANIFEST_BYTES_MAX} bytes`;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return 'it is not JSON';
+  const found = manifestShape.safeParse(parseJson(text));
+  if (!found.success) {
+    const [place = ''] = found.error.issues.map(({ path }) => path.join('.'));
+    return place === '' ? 'it is not JSON of an image' : `its ${place} cannot be used`;
   }
-  if (typeof value !== 'object' || value === null) return 'it is not an object';
-  const fields = new Map(Object.entries(value));
-  if (fields.get('schema') !== 1) return `it has the schema ${JSON.stringify(fields.get('schema'))}, not 1`;
-  const word = (key: string): string => {
-    const found = fields.get(key);
-    return typeof found === 'string' ? found : '';
-  };
-  const count = (key: string): number => {
-    const found = fields.get(key);
-    return typeof found === 'number' && Number.isSafeInteger(found) && found > 0 ? found : 0;
-  };
-  const [format, partitionTable] = [word('format'), word('partitionTable')];
-  if (format !== 'raw' && format !== 'raw.zst' && !isRootFormat(format)) return 'its format is unknown';
-  if (partitionTable !== 'gpt' && partitionTable !== 'mbr' && partitionTable !== 'none')
-    return 'its partition table is unknown';
-  const system = decodeSystem(fields.get('system'));
-  if (isRootFormat(format) !== (system !== undefined)) return 'it does not say how its system starts';
-  const image: StoredImage = {
-    os: word('os'),
-    release: word('release'),
-    label: word('label'),
-    serial: word('serial'),
-    architecture: word('architecture'),
-    subarchitecture: word('subarchitecture'),
-    title: storedTitle(word('title')),
-    format,
-    partitionTable,
-    sha256: word('sha256'),
-    bytes: count('bytes'),
-    diskBytes: count('diskBytes'),
-    ...(system === undefined ? {} : { system }),
-    ...signsIn(fields.get('signs')),
-    ...originIn(fields.get('origin')),
-    ...(fields.get('isMade') === true ? { isMade: true } : {}),
-    ...(word('bundle') === '' ? {} : { bundle: cleanText(word('bundle'), BUNDLE_CHARACTERS_MAX) }),
-  };
-  if (!HASH.test(image.sha256) || image.bytes === 0 || image.diskBytes === 0) return 'it lacks its hash or its size';
+  const { schema: _, ...image } = found.data;
+  if (isRootFormat(image.format) !== (image.system !== undefined)) return 'it does not say how its system starts';
   return judgeImageName(image) ?? image;
 }
 
@@ -273,21 +250,11 @@ export function assertOwnStore(tree: string): void {
   throw new RackError('tree-unreadable', `${directory} is a link, through which no machine gets images: ${remedy}`);
 }
 
-/** An image, or the problem with its manifest, as read from the file with this identity (files/seen-stats.ts). */
-interface KnownManifest {
-  readonly identity: string;
-  readonly found: StoredImage | string;
-}
-
-/** The manifests that earlier readings found, by path. */
-export type KnownManifests = Map<string, KnownManifest>;
-
 /**
  * Reads all manifests; a tree without images is an empty store.
- * @param known manifests that have not changed since are not read again, and give the same objects: that takes a tenth of the time
  * @throws RackError `tree-unreadable`
  */
-export function readImages(tree: string, known?: KnownManifests): StoreContent {
+export function readImages(tree: string): StoreContent {
   assertOwnStore(tree);
   let names: readonly string[];
   try {
@@ -311,27 +278,12 @@ export function readImages(tree: string, known?: KnownManifests): StoreContent {
   }
   for (const name of manifests.slice(0, IMAGES_MAX)) {
     const path = join(manifestsOf(tree), name);
-    const found = known === undefined ? readManifest(path) : readChanged(path, known);
+    const found = readManifest(path);
     if (typeof found === 'string') refuse(path, found);
     else if (manifestPath(tree, found) !== path) refuse(path, 'it names another image');
     else images.push(found);
   }
   return { images: images.sort(compareImages), problems, unusable };
-}
-
-function readChanged(path: string, known: KnownManifests): StoredImage | string {
-  // Before the reading: a change during it shows next time.
-  let identity: string;
-  try {
-    identity = identityOf(statSync(path, { bigint: true }));
-  } catch {
-    return readManifest(path);
-  }
-  const before = known.get(path);
-  if (before?.identity === identity) return before.found;
-  const found = readManifest(path);
-  known.set(path, { identity, found });
-  return found;
 }
 
 function readManifest(path: string): StoredImage | string {

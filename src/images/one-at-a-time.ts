@@ -9,7 +9,7 @@ export class OneAtATime {
 
   /**
    * Does a piece after all earlier ones. The caller may use the result until the next turn of the event loop, before the next piece begins.
-   * @param signal takes a piece that has not begun out of the queue @throws RackError `cancelled` then
+   * @param signal takes a piece that has not begun out of the queue
    */
   do<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();

@@ -127,7 +127,7 @@ export async function keepBytes(file: FileHandle, bytes: Uint8Array, at: number,
     await checkRoom(part, 0);
 }
 
-/** Stops the work when the disk of `part` is nearly full. @throws RackError `store-unwritable` */
+/** Stops the work when the disk of `part` is nearly full. */
 async function whileRoom(
   part: string,
   signal: AbortSignal | undefined,

@@ -2,16 +2,16 @@
 //
 // 1. A blob is a regular file in a real directory of the tree: neither may be a link, which could lead anywhere.
 // 2. A name proves nothing. Before bytes that are already there are used for another image, they are hashed; wrong ones are replaced.
-// 3. Blobs get their places and lose them under the lock under which manifests are written (`whileStoreLocked`). A publication looks for its
-//    blobs under it, a removal for the manifests that name its blobs, and a check for the file that it has read.
+// 3. Blobs get their places and lose them in the turns in which manifests are written (`inStoreTurn`). A publication looks there for its
+//    blobs, a removal for the manifests that name its blobs, and a check for the file that it has read.
 
 import { constants, type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
 import { identityOf, seenEntry } from '../files/seen-stats.ts';
 import { hashOf } from './file-hash.ts';
-import { lockBriefly } from './file-lock.ts';
 import type { ImageBlob } from './image-store.ts';
+import { OneAtATime } from './one-at-a-time.ts';
 import { makeDirectories, syncDirectory } from './publication.ts';
 
 /** The state of a blob: whole, or the reason why it is not. */
@@ -28,32 +28,13 @@ export type ContentState =
 /** A blob of any size. */
 type PlacedBlob = Omit<ImageBlob, 'bytes'>;
 
-/** The lock of a store, relative to the tree. */
-const LOCK = 'images/.manifests.lock';
-
-/** Keeps the space of a file occupied until the lock is released: to free that of a large one takes a second. */
-export type KeepFile = (path: string) => Promise<void>;
+const turns = new OneAtATime();
 
 /**
- * Works while no other process writes a manifest, or gives a blob its place or takes it out. Others wait meanwhile, so the work may take
- * milliseconds: it hashes and copies nothing.
- * @throws RackError `already-running` if another process holds the lock for too long, `store-unwritable` if it cannot be locked
+ * Works while no other work writes a manifest, or gives a blob its place or takes it out. Others wait meanwhile, so it hashes and copies
+ * nothing.
  */
-export async function whileStoreLocked<T>(tree: string, work: (keep: KeepFile) => Promise<T>): Promise<T> {
-  const path = join(tree, LOCK);
-  await makeDirectories(dirname(path));
-  const kept: FileHandle[] = [];
-  const lock = await lockBriefly(path);
-  try {
-    return await work(async (path) => {
-      const file = await openStored(path).catch(() => undefined);
-      if (file !== undefined) kept.push(file);
-    });
-  } finally {
-    lock.release();
-    for (const file of kept) await file.close();
-  }
-}
+export const inStoreTurn = <T>(work: () => Promise<T>): Promise<T> => turns.do(work);
 
 /** Opens a file for reading. Rejects with ELOOP for a link; never waits for a FIFO. */
 export const openStored = (path: string): Promise<FileHandle> =>
@@ -115,7 +96,7 @@ export async function placeBlob(tree: string, wanted: PlacedBlob, from: string, 
 /**
  * Gives a verified file its place in the store, instead of what is there.
  * @param how `rename`: the file has no other name afterwards; `link`: it keeps its name, too
- * @throws RackError `store-unwritable` if the directory is a link; those of `whileStoreLocked`; the system's error
+ * @throws RackError `store-unwritable` if the directory is a link; the system's error
  */
 export async function replaceBlob(
   tree: string,
@@ -124,9 +105,8 @@ export async function replaceBlob(
   how: 'rename' | 'link',
 ): Promise<void> {
   const blob = join(tree, path);
-  await whileStoreLocked(tree, async (keep) => {
+  await inStoreTurn(async () => {
     await makeRealDirectory(dirname(blob));
-    await keep(blob);
     // A rename replaces a file or a link atomically, but no directory, and a link replaces nothing.
     if (how === 'link' || seenEntry(blob)?.isDirectory() === true) await rm(blob, { recursive: true, force: true });
     await (how === 'link' ? link(from, blob) : rename(from, blob));

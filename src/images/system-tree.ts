@@ -8,7 +8,7 @@
 //
 // 1. A directory appears whole or not at all, and its files never become those of another serial.
 // 2. The store is authoritative: after each change, the links of the changed names are made again from the manifests.
-// 3. One process at a time makes links (`LOCK`): two would remove each other's unfinished ones, or link to what was the newest before.
+// 3. One work at a time makes links (`turns`): two would remove each other's unfinished ones, or link to what was the newest before.
 // 4. A machine boots from the path of the directory (boot/decision.ts), which stays for an hour after its image was removed. So the kernel,
 //    the initrd and the root of one boot belong together, whatever is imported and removed meanwhile. A directory with a damaged file is
 //    removed at once.
@@ -20,9 +20,9 @@ import { dirname, join } from 'node:path';
 import { RackError } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
 import { publishDirectory, publishLink, replacesAll, UNFINISHED_END } from './directory-publication.ts';
-import { lockBriefly } from './file-lock.ts';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
-import { makeDirectories, removeEmpty } from './publication.ts';
+import { OneAtATime } from './one-at-a-time.ts';
+import { removeEmpty } from './publication.ts';
 import { makeRealDirectory } from './stored-blob.ts';
 import { kernelNames, type StoredSystem } from './stored-system.ts';
 import { linkProblem } from './tree-place.ts';
@@ -41,24 +41,16 @@ const HASH = `-[0-9a-f]{${HASH_CHARACTERS}}`;
 export const SYSTEM_NAME = String.raw`(?:[^./][^/]*${HASH}|\.[^/]+${HASH}${UNFINISHED_END})`;
 const OWN_NAME = new RegExp(`^${SYSTEM_NAME}$`);
 const MODE = 0o755;
-/** The lock of the links, relative to the tree. */
-const LOCK = 'images/.links.lock';
+const turns = new OneAtATime();
 
 /**
  * Makes the links for the names of these images again; disk images have none.
- * @throws RackError `already-running` and `store-unwritable` as `lockBriefly`, and `store-unwritable` as `makeRealDirectory`
+ * @throws RackError `store-unwritable` as `makeRealDirectory`
  */
 export async function refreshTree(tree: string, images: readonly StoredImage[]): Promise<void> {
   const systems = images.filter(({ system }) => system !== undefined);
   if (systems.length === 0) return;
-  const path = join(tree, LOCK);
-  await makeDirectories(dirname(path));
-  const lock = await lockBriefly(path);
-  try {
-    await makeLinks(tree, systems);
-  } finally {
-    lock.release();
-  }
+  await turns.do(() => makeLinks(tree, systems));
 }
 
 async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise<void> {
@@ -81,7 +73,7 @@ async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise
   }
 }
 
-/** Removes a link, and the directories above it in which nothing else is. All links are made under the same lock. */
+/** Removes a link, and the directories above it in which nothing else is. */
 async function removeLink(tree: string, place: string): Promise<void> {
   if (seenEntry(join(tree, place)) === undefined) return;
   await rm(join(tree, place), { force: true });
@@ -98,14 +90,11 @@ async function removeLink(tree: string, place: string): Promise<void> {
 export async function sweepSystems(tree: string, nowMs: number): Promise<void> {
   const old = await oldSystems(tree, nowMs);
   if (old.length === 0) return;
-  const lock = await lockBriefly(join(tree, LOCK));
-  try {
+  await turns.do(async () => {
     // An image with such a directory may have been published meanwhile.
     const still = await oldSystems(tree, nowMs);
     for (const path of still) await rm(path, { recursive: true, force: true });
-  } finally {
-    lock.release();
-  }
+  });
 }
 
 /** The paths of the directories that no image has needed for an hour; none while a manifest is unreadable, which may need one. */

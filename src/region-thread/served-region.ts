@@ -38,6 +38,7 @@ import { openRegion, type Region, type RegionOptions } from '../region/region.ts
 import type { RackNote } from '../region/reports/notes.ts';
 import { Duties, type DutiesParts } from './duties.ts';
 import type { HostImages } from './imports/host-images.ts';
+import { ImageThread } from './imports/image-thread.ts';
 import { ImportControl } from './imports/import-control.ts';
 import { PowerSide } from './power-side.ts';
 import { UploadWork } from './uploads/upload-work.ts';
@@ -100,15 +101,17 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     });
     opened.push(() => region.close());
     const unkept = (id: string) => (reason: string) => onProblem(id, { note: 'images-unkept', reason });
-    hostImages = await hostImagesOf(region, clock, unkept('host-images'));
+    const images = new ImageThread();
+    hostImages = await hostImagesOf(region, clock, images, unkept('host-images'));
     const reports = hostImages;
     const onImages = reports && (() => reports.look());
     const serialsOf = reports && ((name: string) => reports.serialsOf(name));
     const tree = () => storeTree(region.config());
-    const uploads = new UploadWork({ region, clock, tree, onImages, serialsOf, onProblem: unkept('uploads') });
+    const uploads = new UploadWork({ region, clock, images, tree, onImages, serialsOf, onProblem: unkept('uploads') });
     const importing = new ImportControl({
       region,
       clock,
+      images,
       place: reports?.place ?? '',
       onImages,
       onProblem: unkept('imports'),
@@ -144,7 +147,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
       const held = tree();
       if (held === undefined) throw new RackError('not-found', 'this host keeps no images');
       const socket = engineSocket(parts.config.stateDir);
-      await importing.openThread(socket);
+      await images.open(socket);
       return { socket, tree: held };
     };
     return { region, api, dutyHolder: () => duties?.holder, openImages, close };
@@ -157,12 +160,13 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
 async function hostImagesOf(
   region: Region,
   clock: Clock,
+  images: ImageThread,
   onProblem: (reason: string) => void,
 ): Promise<HostImages | undefined> {
   const { hostImages: store } = region.store;
   if (store === undefined) return undefined;
   const { HostImages } = await import('./imports/host-images.ts');
-  return await HostImages.open({ region, store, clock, tree: () => storeTree(region.config()), onProblem });
+  return await HostImages.open({ region, store, clock, images, tree: () => storeTree(region.config()), onProblem });
 }
 
 function dutiesOf(

@@ -2,7 +2,6 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import {
   existsSync,
   lstatSync,
@@ -21,9 +20,9 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { Worker } from 'node:worker_threads';
 import { newUuid, sleep } from '../../src/clock.ts';
-import { lockImport } from '../../src/images/file-lock.ts';
+import { tryLock } from '../../src/images/file-lock.ts';
+import { holdFiles } from '../../src/images/held-files.ts';
 import { addImage } from '../../src/images/image-adding.ts';
 import { type CheckedContent, checkContent } from '../../src/images/image-check.ts';
 import { beginCopy, removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
@@ -217,40 +216,13 @@ describe('files in use', () => {
 
   test('the copy of a running addition stays, however long its download stalls', async () => {
     await add('bookworm', 1);
-    const running = await beginCopy(tree);
+    const running = beginCopy(tree);
     // As an earlier release named it, with a process that lives.
     const ended = join(tree, 'images', `.part-${process.pid}-00000000-0000-4000-8000-000000000000`);
     for (const path of [running.path, ended]) writeFileSync(path, 'x');
     assert.equal(await sweepBlobs(tree, Date.now() + 5 * HOUR, new Set()), 1);
     assert.deepEqual([existsSync(running.path), existsSync(ended)], [true, false]);
     await running.end();
-    assert.deepEqual(copies(), []);
-  });
-
-  test('the copy of a thread that was ended is removed at once, although its process lives', async () => {
-    await add('bookworm', 1);
-    const code = `
-      const { writeFileSync } = require('node:fs');
-      const { parentPort, workerData } = require('node:worker_threads');
-      import(workerData.file).then(async ({ beginCopy }) => {
-        const { path } = await beginCopy(workerData.tree);
-        writeFileSync(path, 'x');
-        parentPort.postMessage(path);
-        setInterval(() => undefined, 1000);
-      });`;
-    const file = new URL('../../src/images/image-removal.ts', import.meta.url).href;
-    const worker = new Worker(code, { eval: true, workerData: { file, tree } });
-    await once(worker, 'message');
-    assert.equal(await sweepBlobs(tree, Date.now() + 5 * HOUR, new Set()), 0);
-    assert.equal(copies().length, 2);
-    await worker.terminate();
-    assert.equal(await sweepBlobs(tree, Date.now(), new Set()), 1);
-    assert.deepEqual(
-      copies().map((name) => name.endsWith('.lock')),
-      [true],
-      'a lock alone may be about to be taken',
-    );
-    await sweepBlobs(tree, Date.now() + 2 * HOUR, new Set());
     assert.deepEqual(copies(), []);
   });
 
@@ -279,7 +251,7 @@ describe('files in use', () => {
     const now = DAY + 15 * 24 * HOUR;
     for (const name of [old, held]) utimesSync(join(directory, `${name}.part`), DAY / 1000, DAY / 1000);
     utimesSync(join(directory, `${fresh}.part`), now / 1000, now / 1000);
-    const lock = await lockImport(join(directory, `${held}.lock`), 'held');
+    const lock = holdFiles([join(directory, held)], 'held');
     try {
       assert.equal(await sweepDownloads(tree, now), 4);
     } finally {
@@ -334,19 +306,6 @@ describe('files in use', () => {
     );
   });
 
-  test('an odd lock is named, and the other downloads are removed', async () => {
-    const directory = join(tree, 'images', '.downloads');
-    mkdirSync(directory, { recursive: true });
-    const [odd, old] = ['aa', 'bb'].map((pair) => join(directory, pair.repeat(32)));
-    const now = DAY + 15 * 24 * HOUR;
-    for (const path of [`${odd}.lock`, `${odd}.part`, `${old}.part`]) {
-      writeFileSync(path, 'no database '.repeat(400));
-      utimesSync(path, DAY / 1000, DAY / 1000);
-    }
-    await assert.rejects(sweepDownloads(tree, now), { code: 'store-unwritable', message: /aa\.lock cannot be locked/ });
-    assert.deepEqual([existsSync(`${odd}.part`), existsSync(`${old}.part`)], [true, false]);
-  });
-
   test('no download, upload or memory behind a link is removed', async () => {
     const away = join(tree, 'away');
     mkdirSync(away);
@@ -363,16 +322,16 @@ describe('files in use', () => {
     assert.deepEqual(readdirSync(away).toSorted(), names.toSorted());
   });
 
-  test('a lock that is not a lock is named, and is not taken for the lock of another process', async () => {
+  test('a lock that is not a lock is named, and is not taken for the lock of another process', () => {
     const directory = join(tree, 'locks');
     mkdirSync(join(directory, 'directory'), { recursive: true });
     writeFileSync(join(directory, 'text'), 'no database '.repeat(400));
     for (const path of [join(directory, 'directory'), join(directory, 'text'), join(directory, 'missing', 'one')])
-      await assert.rejects(lockImport(path, 'ubuntu/noble'), { code: 'store-unwritable', message: /cannot be locked/ });
-    const lock = await lockImport(join(directory, 'one'), 'ubuntu/noble');
-    await assert.rejects(lockImport(join(directory, 'one'), 'ubuntu/noble'), { code: 'already-running' });
-    lock.release();
-    (await lockImport(join(directory, 'one'), 'ubuntu/noble')).release();
+      assert.throws(() => tryLock(path, 0), { code: 'store-unwritable', message: /cannot be locked/ });
+    const lock = tryLock(join(directory, 'one'), 0);
+    assert.equal(tryLock(join(directory, 'one'), 0), undefined);
+    lock?.release();
+    tryLock(join(directory, 'one'), 0)?.release();
   });
 
   test('a directory in the place of an old download stops no check of the others', async () => {

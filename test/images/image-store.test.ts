@@ -320,7 +320,7 @@ describe('the image store', () => {
     assert.ok(existsSync(orphan), 'a manifest that cannot be read may name it');
     rmSync(join(tree, 'images/.manifests/broken.json'));
     await removeImages(tree, [], now + HOUR / 2, { isKnown: true });
-    assert.ok(existsSync(orphan) && existsSync(part), 'somebody may be adding them');
+    assert.deepEqual([existsSync(orphan), existsSync(part)], [true, false], 'an addition may need the bytes');
     await removeImages(tree, [], now + 2 * HOUR, { isKnown: true });
     assert.deepEqual([existsSync(orphan), existsSync(part), existsSync(foreign)], [false, false, true]);
     assert.equal(findStoredImage(tree, NAME)?.sha256, image.sha256);
@@ -338,7 +338,7 @@ describe('the image store', () => {
     assert.deepEqual(images, [image]);
     assert.deepEqual(
       problems.map((text) => /(\w)\.json is not used: (.*)\./.exec(text)?.slice(1, 3).join(' ')).sort(),
-      ['a it has the schema 2, not 1', 'b it names another image', 'c it is longer than 16384 bytes'],
+      ['a its schema cannot be used', 'b it names another image', 'c it is longer than 16384 bytes'],
     );
   });
 
@@ -435,8 +435,6 @@ test('a manifest is read as it was written, and no shortened one is', () => {
   assert.deepEqual(decodeImage(text), IMAGE);
   const signs = { startsByBios: true, startsByUefi: true, hasCloudInit: false };
   assert.deepEqual(decodeImage(encodeImage({ ...IMAGE, signs })), { ...IMAGE, signs });
-  const unknown = encodeImage({ ...IMAGE, signs }).replace('"startsByBios": true', '"startsByBios": 1');
-  assert.deepEqual(decodeImage(unknown), IMAGE, 'unreadable signs are left out');
   const odd = decodeImage(encodeImage({ ...IMAGE, title: 'a\u001b[2J\u009b\u202eb' }));
   assert.equal(typeof odd === 'string' ? odd : odd.title, 'a\\x1b[2J\\x9b\\u202eb');
   for (let length = 0; length < text.trimEnd().length; length += 1) {

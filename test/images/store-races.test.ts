@@ -1,5 +1,5 @@
 // Additions, removals and checks of the same bytes at once: nothing is published without its bytes, and no good bytes are taken out.
-// Each test makes its interleaving certain: by holding the lock of the store, or by acting within a function that the code calls.
+// Each test makes its interleaving certain: by taking a turn of the store, or by acting within a function that the code calls.
 
 import assert from 'node:assert/strict';
 import {
@@ -18,7 +18,6 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
-import { lockBriefly } from '../../src/images/file-lock.ts';
 import { publishImage, publishStored } from '../../src/images/image-adding.ts';
 import { type CheckedContent, checkContent } from '../../src/images/image-check.ts';
 import { removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
@@ -32,13 +31,13 @@ import {
   type StoredImage,
 } from '../../src/images/image-store.ts';
 import { removeUnused } from '../../src/images/run/older-images.ts';
-import { placeBlob } from '../../src/images/stored-blob.ts';
+import { inStoreTurn, placeBlob } from '../../src/images/stored-blob.ts';
 import type { ImageOrigin } from '../../src/images/stored-system.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { sha256 } from './download/download-place.ts';
 
 const HOUR = 3_600_000;
-/** Long enough for everything that does not wait for the lock. */
+/** Long enough for everything that does not wait for its turn. */
 const WAIT_MS = 300;
 const ORIGIN: ImageOrigin = { source: 'site', algorithm: 'sha256', hex: 'ab'.repeat(32) };
 const GOOD = Buffer.from('the bytes of an image');
@@ -65,14 +64,23 @@ const imageOf = (release: string, bytes: Buffer = GOOD): StoredImage => ({
   partitionTable: 'mbr',
 });
 const pathOf = ({ sha256, format }: StoredImage): string => join(tree, blobPath(sha256, format));
-const lockStore = () => lockBriefly(join(tree, 'images/.manifests.lock'));
+async function lockStore(): Promise<{ readonly release: () => void }> {
+  const begun = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  void inStoreTurn(() => {
+    begun.resolve();
+    return ended.promise;
+  });
+  await begun.promise;
+  return { release: ended.resolve };
+}
 
 function putBytes(image: StoredImage, bytes: Buffer = GOOD): void {
   mkdirSync(dirname(pathOf(image)), { recursive: true });
   writeFileSync(pathOf(image), bytes);
 }
 
-/** Writes a manifest as another process does that holds the lock. */
+/** Writes a manifest as another work does in its turn. */
 function putManifest(image: StoredImage): void {
   const path = manifestPath(tree, image);
   mkdirSync(dirname(path), { recursive: true });
@@ -86,7 +94,7 @@ function put(image: StoredImage, bytes: Buffer = GOOD): StoredImage {
   return image;
 }
 
-/** Runs a removal that has to wait until another process has published B with the same bytes. */
+/** Runs a removal that has to wait until another work has published B with the same bytes. */
 async function publishDuring<T>(removal: () => Promise<T>, isAtLock: () => boolean): Promise<T> {
   const b = imageOf('b');
   const lock = await lockStore();
@@ -95,7 +103,7 @@ async function publishDuring<T>(removal: () => Promise<T>, isAtLock: () => boole
     running = removal();
     await eventuallyWithin(8000, 'the removal has begun', isAtLock);
     await sleep(WAIT_MS);
-    assert.ok(existsSync(pathOf(b)), 'nothing is deleted while another process publishes');
+    assert.ok(existsSync(pathOf(b)), 'nothing is deleted while another work publishes');
     putManifest(b);
   } finally {
     lock.release();
@@ -184,9 +192,9 @@ describe('a publication', () => {
     assert.deepEqual(readImages(tree).images, []);
   });
 
-  test('looks for the bytes under the lock, and fails for an image that is there without them', async () => {
+  test('looks for the bytes in its turn, and fails for an image that is there without them', async () => {
     const b = put(imageOf('b'));
-    // `choose` is called under the lock.
+    // `choose` is called in its turn.
     const publishing = publishImage(tree, ([present]) => {
       rmSync(pathOf(b));
       return present ?? b;
@@ -194,7 +202,7 @@ describe('a publication', () => {
     await assert.rejects(publishing, gone);
   });
 
-  test('and the placing of its bytes wait while another process decides on bytes of the store', async () => {
+  test('and the placing of its bytes wait while another work decides on bytes of the store', async () => {
     const b = imageOf('b');
     putBytes(b, BAD);
     const part = join(tree, 'images/part');
@@ -258,7 +266,7 @@ describe('a check of a store in which a damaged file is repaired meanwhile', () 
   });
 
   for (const origin of [undefined, ORIGIN])
-    test(`takes nothing out while another process places bytes: ${origin ? 'imported' : 'added'} image`, async () => {
+    test(`takes nothing out while another work places bytes: ${origin ? 'imported' : 'added'} image`, async () => {
       const image = damaged(origin);
       const lock = await lockStore();
       let isRead = false;

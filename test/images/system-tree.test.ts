@@ -20,8 +20,6 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
-import { lockBriefly } from '../../src/images/file-lock.ts';
 import { checkContent } from '../../src/images/image-check.ts';
 import { removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
 import {
@@ -175,21 +173,6 @@ test('the directory of an image stays, however old it is, even of an older seria
   await add('20261101');
   await sweepBlobs(tree, Date.now() + 100 * HOUR_MS, new Set());
   assert.equal(readdirSync(join(tree, 'images', 'systems')).length, 2);
-});
-
-test('the old directory of a removed image stays if the image is published while a sweep is about to remove it', async () => {
-  const image = await add('20261015');
-  const booting = led();
-  await remove(image, true);
-  const lock = await lockBriefly(join(tree, 'images/.links.lock'));
-  const sweeping = sweepBlobs(tree, Date.now() + 2 * HOUR_MS, new Set());
-  // Everything that does not wait for the lock is done by then.
-  await sleep(300);
-  assert.deepEqual(serialsIn(booting), ['20261015', '20261015', '20261015']);
-  writeFileSync(manifestPath(tree, image), encodeImage(image));
-  lock.release();
-  await sweeping;
-  assert.deepEqual(serialsIn(booting), ['20261015', '20261015', '20261015']);
 });
 
 test('only the directories of systems are removed, none through a link, and none is made through one', async () => {

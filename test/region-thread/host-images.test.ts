@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import {
   encodeImage,
   formatImageName,
@@ -17,8 +17,12 @@ import {
 import type { CondemnedImage, HostImage, PlaceImages } from '../../src/region/records/host-image-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { HostImages } from '../../src/region-thread/imports/host-images.ts';
+import { ImageThread } from '../../src/region-thread/imports/image-thread.ts';
 import { makeRegion, type RegionPlace } from '../region/place.ts';
 import { putPart } from '../support/tree-part.ts';
+
+const thread = new ImageThread();
+after(() => thread.end());
 
 const NAME = 'ubuntu/noble/amd64/generic/release';
 const HOUR_MS = 3_600_000;
@@ -109,6 +113,7 @@ async function withHost(
     let reported: readonly HostImage[] = [];
     const host: Pick<Host, 'condemned'> = { condemned: [] };
     const images = await HostImages.open({
+      images: thread,
       region: region.region,
       clock: region.clock,
       tree: () => tree,

@@ -5,10 +5,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import type { HostImageStore } from '../../src/region/records/host-image-store.ts';
 import { HostImages } from '../../src/region-thread/imports/host-images.ts';
+import { ImageThread } from '../../src/region-thread/imports/image-thread.ts';
 import { makeRegion } from '../region/place.ts';
+
+const thread = new ImageThread();
+after(() => thread.end());
 
 const NO_PLACES: HostImageStore = {
   report: async () => undefined,
@@ -25,6 +29,7 @@ async function withPlace(work: (file: string, open: () => Promise<string>) => Pr
   try {
     await work(join(tree, 'images', '.place'), async () => {
       const images = await HostImages.open({
+        images: thread,
         region,
         clock,
         store: NO_PLACES,

@@ -9,13 +9,18 @@ import { after, test } from 'node:test';
 import { listTreeParts } from '../../src/images/run/tree-parts.ts';
 import { resourceName } from '../../src/region/images/region-source.ts';
 import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
+import { ImageThread } from '../../src/region-thread/imports/image-thread.ts';
 import { ImportControl } from '../../src/region-thread/imports/import-control.ts';
 import { makeRegion, type RegionPlace } from '../region/place.ts';
 import { eventually } from '../support/running-rack.ts';
 import { putPart } from '../support/tree-part.ts';
 
 const tree = mkdtempSync(join(tmpdir(), 'rackboot-import-control-'));
-after(() => rmSync(tree, { recursive: true, force: true }));
+const images = new ImageThread();
+after(async () => {
+  await images.end();
+  rmSync(tree, { recursive: true, force: true });
+});
 
 /** A thread that shows two imports, and breaks half a second later. */
 const BREAKING = new URL(
@@ -54,7 +59,8 @@ test('after the thread has broken, no image stays under way, and the list says w
     region: place.region,
     clock: place.clock,
     place: '',
-    threadFile: BREAKING,
+    images,
+    runThread: new ImageThread(BREAKING),
     onProblem: (reason) => problems.push(reason),
   });
   try {
@@ -118,7 +124,14 @@ test('to resume one image after a stop leaves the others stopped, and their next
   const { region, clock } = place;
   const { bootImages } = region;
   const { boot } = place.store;
-  const control = new ImportControl({ region, clock, place: '', threadFile: STOPPED, onProblem: assert.fail });
+  const control = new ImportControl({
+    region,
+    clock,
+    images,
+    place: '',
+    runThread: new ImageThread(STOPPED),
+    onProblem: assert.fail,
+  });
   const states = async (): Promise<string> =>
     (await boot.listResources()).map(({ name, progress }) => `${name.split('/')[1]} ${progress?.state}`).join(', ');
   const are = (wanted: string): Promise<unknown> =>
@@ -195,7 +208,14 @@ async function withControl(work: (controlled: Controlled) => Promise<void>): Pro
   const own = mkdtempSync(join(tree, 'tree-'));
   const place = await makeRegion({ imageStore: own });
   const { region, clock, store } = place;
-  const control = new ImportControl({ region, clock, place: '', threadFile: EMPTY, onProblem: assert.fail });
+  const control = new ImportControl({
+    region,
+    clock,
+    images,
+    place: '',
+    runThread: new ImageThread(EMPTY),
+    onProblem: assert.fail,
+  });
   try {
     const source = await store.boot.addSource(SOURCE, EVENT);
     assert.ok(typeof source === 'object');

@@ -14,7 +14,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { DownloadQueue } from '../../src/images/download/queue.ts';
 import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
-import { lockImport } from '../../src/images/file-lock.ts';
+import { holdFiles } from '../../src/images/held-files.ts';
 import { readImages } from '../../src/images/image-store.ts';
 import { sweepDownloads } from '../../src/images/run/left-downloads.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
@@ -450,14 +450,12 @@ describe('a run of imports', () => {
     assert.deepEqual(left(), []);
   });
 
-  test('an image whose file another process has locked waits, takes no place, and is tried again soon', async () => {
+  test('an image whose file another work needs waits, takes no place, and is tried again soon', async () => {
     const contents = [1, 2, 3].map((seed) => makeSystemDisk(MIB, seed));
     const { url } = await serve(contents.map((content, at) => disk(`r${at}`, content)));
     const directory = join(tree, 'images', '.downloads');
     mkdirSync(directory, { recursive: true });
-    const locks = await Promise.all(
-      contents.slice(0, 2).map((content) => lockImport(join(directory, `${sha256(content)}.lock`), 'a test')),
-    );
+    const locks = contents.slice(0, 2).map((content) => holdFiles([join(directory, sha256(content))], 'a test'));
     const clock = new VirtualClock();
     const { ended } = begin([selected('site', url)], clock);
     const waiting = await isIn('ubuntu/r0/amd64/generic/release', 'waiting');
@@ -472,14 +470,12 @@ describe('a run of imports', () => {
     assert.equal(readImages(tree).images.length, 3);
   });
 
-  test('a paused image ends its wait for another process, and a stopped run does not last', async () => {
+  test('a paused image ends its wait for another work, and a stopped run does not last', async () => {
     const contents = [1, 2].map((seed) => makeSystemDisk(MIB, seed));
     const { url } = await serve(contents.map((content, at) => disk(`r${at}`, content)));
     const directory = join(tree, 'images', '.downloads');
     mkdirSync(directory, { recursive: true });
-    const locks = await Promise.all(
-      contents.map((content) => lockImport(join(directory, `${sha256(content)}.lock`), 'a test')),
-    );
+    const locks = contents.map((content) => holdFiles([join(directory, sha256(content))], 'a test'));
     const { run, ended } = begin([selected('site', url)]);
     const [r0, r1] = ['ubuntu/r0/amd64/generic/release', 'ubuntu/r1/amd64/generic/release'];
     await isIn(r0, 'waiting');
@@ -636,7 +632,7 @@ test('whole files and parts without new bytes are swept after two weeks, but not
       writeFileSync(join(directory, String(name)), 'bytes');
     }
     assert.equal(await sweepDownloads(tree, Date.now()), 0);
-    const lock = await lockImport(join(directory, `${three}.lock`), 'a test');
+    const lock = holdFiles([join(directory, String(three))], 'a test');
     assert.equal(await sweepDownloads(tree, Date.now() + 15 * 24 * 3_600_000), 10);
     lock.release();
     assert.deepEqual(readdirSync(directory).sort(), [`${three}.part`]);

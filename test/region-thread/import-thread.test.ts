@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import type { ImportReason } from '../../src/region/records/import-reason.ts';
+import { ImageThread } from '../../src/region-thread/imports/image-thread.ts';
 import { ImportThread } from '../../src/region-thread/imports/import-thread.ts';
 import { eventually } from '../support/running-rack.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -36,7 +37,7 @@ function begin() {
     onLeft: none,
     onBug: none,
     clock,
-    file: HANGING,
+    thread: new ImageThread(HANGING),
     onEnded: () => assert.fail('it did not end'),
     onBroken: () => assert.fail('it did not break'),
     onGivenUp: (reason) => reasons.push(reason),

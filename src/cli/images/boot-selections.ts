@@ -128,7 +128,6 @@ export async function addSelection(flags: Shared & Wanted & ListFlags): Promise<
   return 0;
 }
 
-/** @throws RackError `bad-argument` for an architecture that no machine has */
 function listForm({ arches, subarches, labels }: ListFlags): URLSearchParams {
   const known = [...STREAM_ARCHITECTURES.keys()];
   const unknown = arches?.flatMap((one) => one.split(',')).find((one) => one !== '*' && !known.includes(one.trim()));
@@ -143,7 +142,7 @@ function listForm({ arches, subarches, labels }: ListFlags): URLSearchParams {
   return form;
 }
 
-/** Finds a source's selection by number or image. @throws RackError `not-found` */
+/** Finds a source's selection by number or image. */
 async function findSelection(stateDir: string, source: Source, wanted: string) {
   const selections = await selectionsOf(stateDir, source);
   const found = selections.find(({ id, os, release }) => [String(id), `${os}/${release}`].includes(wanted));

@@ -126,7 +126,6 @@ export const isNamed = ({ name, url }: Source): boolean => name !== url;
 
 const numberText = (source: Source): string => `${source.id} (${isNamed(source) ? source.name : 'added'})`;
 
-/** @throws RackError `bad-argument` if a file of keys is missing or has none, and as `readGivenFile` */
 async function readKeys(path: string): Promise<Buffer> {
   const bytes = readGivenFile(path, KEYRING_BYTES_MAX);
   const { judgeKeyring } = await import('../../images/sources/keyring.ts');
@@ -139,7 +138,7 @@ async function readKeys(path: string): Promise<Buffer> {
   throw new RackError('bad-argument', `${path} has no OpenPGP keys: name the file with the public keys of the site`);
 }
 
-/** The parameters for the given index, keys and trust. @throws RackError `bad-argument`, and as `readKeys` */
+/** The parameters for the given index, keys and trust. */
 async function trustForm({ keyring, keys, index, unsigned, why }: TrustFlags): Promise<URLSearchParams> {
   if (keyring !== undefined && keyring !== '' && !existsSync(keyring)) {
     const text = `there is no file ${keyring} on this host: install the package that has it, or copy the keys of the site there`;

@@ -117,7 +117,6 @@ export async function importInstallerImage(
   return done;
 }
 
-/** @throws RackError as `publishInstaller`, and `tool-missing` before anything is fetched */
 async function publishNetbootTree(request: PublishRequest, tree: NetbootTree): Promise<Publication> {
   checkNames(request);
   checkPlace(request, tree.os);
@@ -130,7 +129,6 @@ async function publishNetbootTree(request: PublishRequest, tree: NetbootTree): P
   );
 }
 
-/** @throws RackError as `assertReplaceable` */
 const checkPlace = ({ tree, arch, release }: EnvironmentRequest, os: string): void =>
   assertReplaceable(tree, installerDirectory({ architecture: arch, release }), os);
 

@@ -60,7 +60,6 @@ function asWritingError(path: string, cause: unknown): unknown {
   });
 }
 
-/** @throws RackError `not-found` for a name that no image, boot loader or installer has */
 function chooseContent(tree: string, names: readonly string[]): BundleContent {
   const { images } = readImages(tree);
   const parts = listTreeParts(tree);

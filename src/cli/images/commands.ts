@@ -26,31 +26,11 @@ const sources = {
 /** Adds `images` and its commands. */
 export function imageCommands<T>(parser: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
   return parser.command('images', 'The images that machines boot or are deployed from', (command) =>
-    bootSourceCommands(
-      storeCommands(
-        checkCommand(
-          sourceCommands(
-            uploadCommand(
-              importCommand(makeCommands(buildCommands(command, shared, finish), shared, finish), shared, finish),
-              shared,
-              finish,
-            ),
-            shared,
-            finish,
-          ),
-          shared,
-          finish,
-        ),
-        shared,
-        finish,
-      ),
-      shared,
-      finish,
-    ).strict(),
+    bootSourceCommands(ownCommands(command, shared, finish), shared, finish).strict(),
   );
 }
 
-function buildCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
+function ownCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
   const options = {
     config,
     arch: bootArch,
@@ -79,83 +59,100 @@ function buildCommands<T>(command: Argv<T>, { config, json }: SharedOptions, fin
         const from = argv.from === undefined ? undefined : String(argv.from);
         finish(await importInstallerImage({ ...argv, from, packages: argv.package }));
       },
-    );
-}
-
-function makeCommands<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
-  return command.command(
-    'make-debian',
-    "Make a Debian disk image for deployment from Debian's packages, and add it to the store",
-    {
-      config,
-      tree,
-      release: { ...text, default: 'bookworm', describe: "Debian's code name: bookworm, trixie" },
-      arch,
-      size: {
-        ...text,
-        describe: 'Size of the image, such as 2G; default: as large as needed. On a machine it grows to the whole disk',
+    )
+    .command(
+      'make-debian',
+      "Make a Debian disk image for deployment from Debian's packages, and add it to the store",
+      {
+        config,
+        tree,
+        release: { ...text, default: 'bookworm', describe: "Debian's code name: bookworm, trixie" },
+        arch,
+        size: {
+          ...text,
+          describe:
+            'Size of the image, such as 2G; default: as large as needed. On a machine it grows to the whole disk',
+        },
+        'cloud-init': { type: 'boolean', default: true, describe: 'Include cloud-init; --no-cloud-init leaves it out' },
+        package: { type: 'string', array: true, describe: 'Another package to install, by name (repeat)' },
+        mirror: {
+          type: 'string',
+          array: true,
+          describe: "Mirror, http://…, or a line of sources.list (repeat); default: this host's",
+        },
+        cache: { ...text, describe: 'Directory that keeps the packages; default: /var/cache/rackboot or ~/.cache' },
+        label: { ...text, default: 'release', describe: 'release, daily, candidate …; release is preferred' },
+        json,
+      } as const,
+      async (argv) => {
+        const { makeDebian } = await import('./debian-image.ts');
+        finish(await makeDebian(argv));
       },
-      'cloud-init': { type: 'boolean', default: true, describe: 'Include cloud-init; --no-cloud-init leaves it out' },
-      package: { type: 'string', array: true, describe: 'Another package to install, by name (repeat)' },
-      mirror: {
-        type: 'string',
-        array: true,
-        describe: "Mirror, http://…, or a line of sources.list (repeat); default: this host's",
+    )
+    .command(
+      'import [image]',
+      "Import what the region selects; or an image (ubuntu/noble), an installer (installer/debian/trixie) or a boot loader (bootloader/uefi) from a source; or a file: a bundle (./images.tar), the installer of Ubuntu's live server (./ubuntu.iso), or with --os and --release what `add` takes",
+      {
+        config,
+        tree,
+        arch: { ...arch, describe: `${arch.describe}; several with commas: amd64,i386` },
+        sources,
+        source: { ...text, describe: 'Name of the source, or its URL; default: the first that has it' },
+        os: { ...text, describe: '(disk image, root of a system) Operating system: debian, ubuntu, custom …' },
+        release: {
+          ...text,
+          describe:
+            "(the same) Its release; (disc) its name in the boot tree, by default the disc's own, such as noble",
+        },
+        title: { ...text, describe: '(disk image, root of a system) Name shown to people' },
+        subarch: { ...text, describe: "(MAAS's streams) A kernel other than the release's own: hwe-24.04" },
+        mirror: {
+          ...text,
+          describe: "(installer) Mirror of packages; default: that of the source, else the host's apt",
+        },
+        package: {
+          type: 'string',
+          array: true,
+          describe: '(installer) A .deb file with its drivers, instead of downloading it (repeat)',
+        },
+        limit: { ...text, describe: 'The fastest that it downloads, in MiB per second; default: no limit' },
+        json,
       },
-      cache: { ...text, describe: 'Directory that keeps the packages; default: /var/cache/rackboot or ~/.cache' },
-      label: { ...text, default: 'release', describe: 'release, daily, candidate …; release is preferred' },
-      json,
-    } as const,
-    async (argv) => {
-      const { makeDebian } = await import('./debian-image.ts');
-      finish(await makeDebian(argv));
-    },
-  );
-}
-
-function importCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
-  return command.command(
-    'import [image]',
-    "Import what the region selects; or an image (ubuntu/noble), an installer (installer/debian/trixie) or a boot loader (bootloader/uefi) from a source; or a file: a bundle (./images.tar), the installer of Ubuntu's live server (./ubuntu.iso), or with --os and --release what `add` takes",
-    {
-      config,
-      tree,
-      arch: { ...arch, describe: `${arch.describe}; several with commas: amd64,i386` },
-      sources,
-      source: { ...text, describe: 'Name of the source, or its URL; default: the first that has it' },
-      os: { ...text, describe: '(disk image, root of a system) Operating system: debian, ubuntu, custom …' },
-      release: {
-        ...text,
-        describe: "(the same) Its release; (disc) its name in the boot tree, by default the disc's own, such as noble",
+      async (argv) => {
+        if (argv.image === undefined) {
+          const { importSelected } = await import('./selected-import.ts');
+          return finish(await importSelected(argv));
+        }
+        const { importByName } = await import('./import.ts');
+        finish(await importByName({ ...argv, image: String(argv.image), packages: argv.package }));
       },
-      title: { ...text, describe: '(disk image, root of a system) Name shown to people' },
-      subarch: { ...text, describe: "(MAAS's streams) A kernel other than the release's own: hwe-24.04" },
-      mirror: {
-        ...text,
-        describe: "(installer) Mirror of packages; default: that of the source, else the host's apt",
+    )
+    .command(
+      'upload <name> <file>',
+      'Upload an image to the region, from any host: custom/site site.img. Repeat the command to continue',
+      {
+        config,
+        arch: { ...arch, describe: `${arch.describe}, such as amd64 or amd64/generic` },
+        type: {
+          ...text,
+          describe: 'ddraw, ddgz, ddxz, ddtar, qcow2 …, or tgz, squashfs …; default: by the name of the file',
+        },
+        title: { ...text, describe: 'Name shown to people' },
+        profile: {
+          ...text,
+          describe: "Profile of the region (rackboot login); default: this host's region",
+        },
+        url: { ...text, describe: 'Or the URL of a region, http://10.20.0.1:5240/MAAS' },
+        'key-file': { ...text, describe: '(--url) File with an API key of an administrator there' },
+        'ca-file': { ...text, describe: "(--url) Certificates to trust instead of the system's" },
+        json,
       },
-      package: {
-        type: 'string',
-        array: true,
-        describe: '(installer) A .deb file with its drivers, instead of downloading it (repeat)',
+      async (argv) => {
+        const { uploadImage } = await import('./upload.ts');
+        const [name, file] = [String(argv.name), String(argv.file)];
+        finish(await uploadImage({ ...argv, name, file }));
       },
-      limit: { ...text, describe: 'The fastest that it downloads, in MiB per second; default: no limit' },
-      json,
-    },
-    async (argv) => {
-      if (argv.image === undefined) {
-        const { importSelected } = await import('./selected-import.ts');
-        return finish(await importSelected(argv));
-      }
-      const { importByName } = await import('./import.ts');
-      finish(await importByName({ ...argv, image: String(argv.image), packages: argv.package }));
-    },
-  );
-}
-
-function sourceCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
-  const { config, json } = shared;
-  return command
+    )
     .command(
       'available [os]',
       'List the disk images and installers that the sources offer, of all systems or of one',
@@ -217,30 +214,22 @@ function sourceCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Fini
         const [url, directory] = [String(argv.url), String(argv.directory)];
         finish(await mirrorImages({ ...argv, url, directory, filters: [argv.filters ?? []].flat().map(String) }));
       },
-    );
-}
-
-function checkCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
-  return command.command(
-    'check-sources',
-    'Check that each source answers as expected',
-    {
-      source: { ...text, describe: 'Only this source: its name, or the URL of one that was added' },
-      config,
-      sources,
-      verbose: { type: 'boolean', default: false, describe: 'Show each problem of a source in a line of its own' },
-      json,
-    },
-    async (argv) => {
-      const { checkSources } = await import('./available.ts');
-      finish(await checkSources(argv));
-    },
-  );
-}
-
-function storeCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finish): Argv<T> {
-  const { config, json } = shared;
-  const stored = command
+    )
+    .command(
+      'check-sources',
+      'Check that each source answers as expected',
+      {
+        source: { ...text, describe: 'Only this source: its name, or the URL of one that was added' },
+        config,
+        sources,
+        verbose: { type: 'boolean', default: false, describe: 'Show each problem of a source in a line of its own' },
+        json,
+      },
+      async (argv) => {
+        const { checkSources } = await import('./available.ts');
+        finish(await checkSources(argv));
+      },
+    )
     .command(
       'add <file>',
       'Add for deployment: a disk image (raw, qcow2, packed), or the root of a system (tar archive, squashfs or directory)',
@@ -292,60 +281,27 @@ function storeCommands<T>(command: Argv<T>, shared: SharedOptions, finish: Finis
         const { exportImages } = await import('./bundle-files.ts');
         finish(await exportImages({ ...argv, words: [argv.words ?? []].flat().map(String) }));
       },
+    )
+    .command(
+      'remove <image>',
+      'Remove a disk image by its listed name or the start of it',
+      {
+        config,
+        tree,
+        all: { type: 'boolean', default: false, describe: 'Remove every image whose name starts with it' },
+        force: { type: 'boolean', default: false, describe: 'Even while a machine is being deployed from it' },
+        json,
+      },
+      async (argv) => {
+        const flags = { ...argv, image: String(argv.image) };
+        const { isRegionFile } = await import('../../config/region-file-kind.ts');
+        if (argv.tree === undefined && isRegionFile(argv.config)) {
+          const { removeRegionImages } = await import('./region-images.ts');
+          finish(await removeRegionImages(flags));
+        } else {
+          const { removeDiskImages } = await import('./disk-images.ts');
+          finish(await removeDiskImages(flags));
+        }
+      },
     );
-  return removeCommand(stored, shared, finish);
-}
-
-function removeCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
-  return command.command(
-    'remove <image>',
-    'Remove a disk image by its listed name or the start of it',
-    {
-      config,
-      tree,
-      all: { type: 'boolean', default: false, describe: 'Remove every image whose name starts with it' },
-      force: { type: 'boolean', default: false, describe: 'Even while a machine is being deployed from it' },
-      json,
-    },
-    async (argv) => {
-      const flags = { ...argv, image: String(argv.image) };
-      const { isRegionFile } = await import('../../config/region-file-kind.ts');
-      if (argv.tree === undefined && isRegionFile(argv.config)) {
-        const { removeRegionImages } = await import('./region-images.ts');
-        finish(await removeRegionImages(flags));
-      } else {
-        const { removeDiskImages } = await import('./disk-images.ts');
-        finish(await removeDiskImages(flags));
-      }
-    },
-  );
-}
-
-function uploadCommand<T>(command: Argv<T>, { config, json }: SharedOptions, finish: Finish): Argv<T> {
-  return command.command(
-    'upload <name> <file>',
-    'Upload an image to the region, from any host: custom/site site.img. Repeat the command to continue',
-    {
-      config,
-      arch: { ...arch, describe: `${arch.describe}, such as amd64 or amd64/generic` },
-      type: {
-        ...text,
-        describe: 'ddraw, ddgz, ddxz, ddtar, qcow2 …, or tgz, squashfs …; default: by the name of the file',
-      },
-      title: { ...text, describe: 'Name shown to people' },
-      profile: {
-        ...text,
-        describe: "Profile of the region (rackboot login); default: this host's region",
-      },
-      url: { ...text, describe: 'Or the URL of a region, http://10.20.0.1:5240/MAAS' },
-      'key-file': { ...text, describe: '(--url) File with an API key of an administrator there' },
-      'ca-file': { ...text, describe: "(--url) Certificates to trust instead of the system's" },
-      json,
-    },
-    async (argv) => {
-      const { uploadImage } = await import('./upload.ts');
-      const [name, file] = [String(argv.name), String(argv.file)];
-      finish(await uploadImage({ ...argv, name, file }));
-    },
-  );
 }

@@ -83,7 +83,7 @@ export function parseSize(text: string): number {
   throw new RackError('bad-argument', `${JSON.stringify(text)} is not a disk size: write 900M or 2G`);
 }
 
-/** SOURCE_DATE_EPOCH if set, for reproducible builds, else now, in seconds. @throws RackError `bad-argument` */
+/** SOURCE_DATE_EPOCH if set, for reproducible builds, else now, in seconds. */
 function lastingTime(nowMs: number): number {
   const given = process.env.SOURCE_DATE_EPOCH;
   if (given === undefined || given === '') return Math.floor(nowMs / 1000);

@@ -55,7 +55,7 @@ export interface AddFlags extends StoreFlags {
   readonly isMade?: boolean | undefined;
 }
 
-/** The contents of the store. @throws RackError `permission-denied` with the remedy if this user may not read it */
+/** The contents of the store. */
 function readTree(tree: string): StoreContent {
   try {
     return readImages(tree);

@@ -114,7 +114,7 @@ export function unimported(error: unknown, source: string, { sources, problem }:
 async function importAgain(part: CheckedPart, source: string, terms: RepairTerms): Promise<void> {
   const { place, sources, isSilent: json } = terms;
   const { architecture, release, manifest } = part;
-  const { serial, fetched = [], os = '', label = 'stable' } = manifest;
+  const { serial, fetched = [], os = '', label } = manifest;
   const names = { release, architecture, subarchitecture: 'generic', source, serial, fetched };
   const isLoader = part.kind === 'loader';
   const lost = isLoader

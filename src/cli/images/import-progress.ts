@@ -25,7 +25,7 @@ export class ImportProgress {
 
   /** Shows a report; a result is left to the command. */
   readonly take = (report: Report): void => {
-    if ('result' in report) return;
+    if ('result' in report || 'copied' in report) return;
     if ('note' in report) {
       this.#bar?.stop();
       printError(report.note);

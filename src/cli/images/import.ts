@@ -61,7 +61,7 @@ async function importDisc(content: GivenContent, flags: FileFlags): Promise<numb
 const isFileName = (name: string): boolean =>
   /^[./]|\.(?:tar|tgz|txz|tbz|gz|xz|zst|bz2|iso|img|raw|qcow2|squashfs|sqfs)$/i.test(name);
 
-/** Imports a file or a directory, and prints the result. @returns 0 @throws RackError `bad-argument` with the right command */
+/** Imports a file or a directory, and prints the result. @returns 0 */
 async function importFile(flags: FileFlags): Promise<number> {
   // Opened before switching users: the owner of the state directory may have no right to read it.
   const given = await openGivenPath(flags.file);

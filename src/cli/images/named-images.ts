@@ -78,7 +78,7 @@ export function partNote(part: KnownPart, own: readonly string[], treeWords: str
   if (kind === 'environment') return `\`rackboot images build${named}\` builds it again`;
   const file = fileOf(part);
   if (file === undefined) return `it was made of packages; \`rackboot images import-installer${named}\` makes it again`;
-  if (manifest.isBundled === true) return bundleNote(file, treeWords);
+  if (manifest.isBundled) return bundleNote(file, treeWords);
   const command = manifest.files.some(({ name }) => name.endsWith('.iso')) ? 'import' : 'import-installer';
   const words = `rackboot images ${command} ${shellWord(`./${file}`)}${named}`;
   return `it was made of ${file}; \`${words}\` makes it again, in the directory of that file`;

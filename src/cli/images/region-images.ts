@@ -131,7 +131,7 @@ interface DoomedImage {
   readonly versions: readonly string[];
 }
 
-/** The images of the region's hosts with this name, or whose names start with all its parts. @throws RackError if there is none */
+/** The images of the region's hosts with this name, or whose names start with all its parts. */
 function imagesNamed(all: readonly Version[], wanted: string): readonly DoomedImage[] {
   const named = all.filter(({ name, version }) => `${name}/${version}/`.startsWith(`${wanted}/`));
   const stored = named.filter(({ hosts }) => hosts.length > 0);

@@ -54,7 +54,6 @@ function localTarget(stateDir: string): UploadTarget {
  * A remote region.
  * @param key an API key, as `rackboot apikey` prints it
  * @param caFile PEM certificates to trust instead of the system's; undefined to trust the system's
- * @throws RackError `bad-argument`, and as `readGivenFile`
  */
 function webTarget(url: string, key: string, caFile: string | undefined): UploadTarget {
   const parsed = parseRegionUrl(url.replace(/\/api\/\d\.\d\/?$/, ''));
@@ -260,7 +259,7 @@ class Upload {
     return versionsIn(found).some((version) => !before.includes(version));
   }
 
-  /** How many bytes the region has; undefined: it does not say. @throws RackError `bad-argument` if the upload has failed */
+  /** How many bytes the region has; undefined: it does not say. */
   async #ask(id: number): Promise<number | undefined> {
     const found = await this.#resource(id).catch(() => undefined);
     if (found?.import?.state === 'failed') throw failed(found);
@@ -314,12 +313,11 @@ class Upload {
     }
   }
 
-  /** @throws RackError `cancelled` after a signal */
   #checkStop(): void {
     if (this.#signal.aborted) throw new RackError('cancelled', `interrupted; ${this.#afterStop}`);
   }
 
-  /** The value of an answer. @throws RackError with the region's reason; `not-running` if the request may be repeated */
+  /** The value of an answer. */
   #accept({ status, body }: RegionAnswer): unknown {
     const text = body.toString('utf8');
     if (status >= 200 && status < 300) return /^\s*[[{]/.test(text) ? JSON.parse(text) : text;
@@ -355,7 +353,7 @@ async function inspectUpload({ handle }: HashedFile, flags: UploadFlags): Promis
   }
 }
 
-/** Before a byte is sent. @throws RackError `bad-argument` if the first bytes show that the file is not of this type */
+/** Before a byte is sent. */
 async function checkHead({ handle }: HashedFile, path: string, fileType: string): Promise<void> {
   const kind = fileKindOf(fileType);
   if (kind === undefined) return;

@@ -6,6 +6,7 @@ import { type Instant, systemClock } from '../../clock.ts';
 import { listed } from '../../counted.ts';
 import { formatBytes, formatDuration } from '../../quantity.ts';
 import type { BundledResult } from '../carry/bundle.ts';
+import type { CopyProgress } from '../carry/region-copy.ts';
 import { describeAttemptFault } from '../download/fault.ts';
 import type { Download, DownloadState } from '../download/request.ts';
 import { NAMED_MAX } from '../sources/offer.ts';
@@ -21,7 +22,9 @@ export type Report =
   /** Another file begins. */
   | { readonly restart: true }
   /** One of the several results of a bundle. */
-  | { readonly result: BundledResult };
+  | { readonly result: BundledResult }
+  /** The progress of a rack's copy of its region's images. */
+  | { readonly copied: CopyProgress };
 
 export type OnReport = (report: Report) => void;
 

@@ -75,7 +75,6 @@ export class EngineSocket {
   /**
    * Opens it, in place of one that a killed process left.
    * @param onRest called when the last work has ended
-   * @throws the system's error
    */
   static async open(path: string, onRest: () => void): Promise<EngineSocket> {
     const socket = new EngineSocket(onRest);

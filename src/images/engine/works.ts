@@ -7,9 +7,12 @@ import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { checkRoom } from '../blob-writing.ts';
 import type { BundledResult } from '../carry/bundle.ts';
+import type { CopyOrder } from '../carry/region-copies.ts';
+import type { CopyProgress } from '../carry/region-copy.ts';
 import type { ImageBytes } from '../disk-image.ts';
 import type { GivenName, StoredImage } from '../image-store.ts';
 import type { SystemFacts } from '../image-system.ts';
+import type { FinishOrder } from '../make/finish-upload.ts';
 import type { FileContent } from '../publication.ts';
 import type { TreePart } from '../run/tree-parts.ts';
 import type { NamedImportTerms } from './import-named.ts';
@@ -125,19 +128,17 @@ const WORKS = {
       readonly unusable?: readonly string[];
     },
   ) => {
-    const [{ moveAside }, { removeImages }, { removePart }, { whileStoreLocked }, { asStoreError }] = await Promise.all(
-      [
-        import('../image-check.ts'),
-        import('../image-removal.ts'),
-        import('../run/tree-parts.ts'),
-        import('../stored-blob.ts'),
-        import('../store-error.ts'),
-      ],
-    );
+    const [{ moveAside }, { removeImages }, { removePart }, { inStoreTurn }, { asStoreError }] = await Promise.all([
+      import('../image-check.ts'),
+      import('../image-removal.ts'),
+      import('../run/tree-parts.ts'),
+      import('../stored-blob.ts'),
+      import('../store-error.ts'),
+    ]);
     const moved: string[] = [];
     for (const path of unusable) {
       try {
-        moved.push(await whileStoreLocked(tree, (keep) => moveAside(tree, path, keep)));
+        moved.push(await inStoreTurn(() => moveAside(tree, path)));
       } catch (error) {
         throw asStoreError(error, join(path, '..'));
       }
@@ -175,6 +176,38 @@ const WORKS = {
   'sweep-downloads': async (tree: string, _: object) => {
     const { sweepDownloads } = await import('../run/left-downloads.ts');
     return await sweepDownloads(tree, systemClock.wallTimeMs());
+  },
+
+  /** Removes what imports keep of files. @param names their digests */
+  'remove-left': async (tree: string, { names }: { readonly names: readonly string[] }) => {
+    const { removeLeft } = await import('../run/left-downloads.ts');
+    await removeLeft(tree, names);
+  },
+
+  /** Makes an image of a complete upload. */
+  'finish-upload': async (tree: string, order: Omit<FinishOrder, 'tree'>, { signal }: WorkIo) => {
+    const { finishUpload } = await import('../make/finish-upload.ts');
+    const result = await finishUpload({ ...order, tree, signal });
+    if (result.kind === 'added') return result;
+    const { code, message } = result.error;
+    return { kind: result.kind, code, message };
+  },
+
+  /** Copies the images of a region that a rack lacks, and removes the copies of others. */
+  copy: async (tree: string, { urls, ca }: CopyOrder, { report }: WorkIo) => {
+    const [{ copyFromRegion }, { DownloadQueue }, { DEFAULT_SETTINGS }] = await Promise.all([
+      import('../carry/region-copy.ts'),
+      import('../download/queue.ts'),
+      import('../download/settings.ts'),
+    ]);
+    const authorities = ca === undefined ? undefined : [ca];
+    const downloads = new DownloadQueue({ ...DEFAULT_SETTINGS, authorities }, systemClock);
+    const onProgress = (copied: CopyProgress): void => report({ copied });
+    try {
+      return await copyFromRegion({ tree, urls, downloads, clock: systemClock, onProgress });
+    } finally {
+      await downloads.close();
+    }
   },
 
   /** Reads all content, and takes damaged content out of the store if it repairs. */
@@ -309,7 +342,7 @@ async function withFile<T>(
   const directory = join(tree, 'images');
   try {
     await makeDirectories(directory);
-    const copy = await beginCopy(tree);
+    const copy = beginCopy(tree);
     try {
       await checkRoom(copy.path, content.bytes ?? 0);
       const out = await BlobFile.create(copy.path);

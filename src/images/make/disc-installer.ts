@@ -176,7 +176,7 @@ async function publish(
   const total = contents.reduce((sum, { bytes }) => sum + bytes, 0);
   const links: StoreCopy[] = [];
   try {
-    for (const _ of contents) links.push(await beginCopy(tree));
+    for (const _ of contents) links.push(beginCopy(tree));
     await checkRoom(join(tree, 'images', '.part'), total);
     const files: PublishedFile[] = [];
     let before = 0;

@@ -6,14 +6,13 @@
 //
 // 1. Nothing appears in the store unless the file has the announced hash and passes the checks of an import.
 // 2. If the disk or the store is full, or the process ends, the part stays for another attempt. Finishing again gives the same image.
-// 3. Only one process at a time finishes an upload, and none writes its part meanwhile (upload-part.ts).
+// 3. A complete upload is finished once at a time, and nothing is written to its part any more (upload-part.ts).
 
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { hashOf } from '../file-hash.ts';
-import { lockImport } from '../file-lock.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { type ImageName, judgeImageName } from '../image-store.ts';
@@ -24,7 +23,7 @@ import { openStored } from '../stored-blob.ts';
 import type { RootFormat } from '../stored-system.ts';
 import { addRoot, checkRootName } from './root-adding.ts';
 import { fileKindOf } from './upload-kind.ts';
-import { type PartOf, partBytes, partLockPath, partPath, removePart } from './upload-part.ts';
+import { type PartOf, partBytes, partPath, removePart } from './upload-part.ts';
 
 /** The upload to finish. */
 export interface FinishOrder extends PartOf {
@@ -37,10 +36,12 @@ export interface FinishOrder extends PartOf {
   readonly nowMs: number;
   /** The serials of the images of this name on the other hosts of the region. */
   readonly serialsElsewhere: readonly string[];
+  /** Ends the work; default: it is never ended. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The outcome; after `later`, another attempt may succeed. `isNew`: the store had no such image before. */
-export type FinishResult =
+type FinishResult =
   | { readonly kind: 'added'; readonly serial: string; readonly isNew: boolean }
   | { readonly kind: 'refused' | 'later'; readonly error: RackError };
 
@@ -55,13 +56,8 @@ const LATER: ReadonlySet<string> = new Set([
 /** Finishes an upload. A RackError becomes the result; any other error is thrown. */
 export async function finishUpload(order: FinishOrder): Promise<FinishResult> {
   try {
-    const lock = await lockImport(partLockPath(order.tree, order), `the upload ${order.id}`);
-    try {
-      const { image, added } = await finish(order);
-      return { kind: 'added', serial: image.serial, isNew: added };
-    } finally {
-      lock.release();
-    }
+    const { image, added } = await finish(order);
+    return { kind: 'added', serial: image.serial, isNew: added };
   } catch (raw) {
     const error = asStoreError(raw, join(order.tree, 'images'));
     if (!(error instanceof RackError)) throw error;
@@ -101,13 +97,14 @@ async function finish(order: FinishOrder): Promise<Finished> {
 }
 
 async function addDisk(order: FinishOrder, file: FileHandle): Promise<Finished> {
-  const { tree, name, title, nowMs, serialsElsewhere } = order;
+  const { tree, name, title, nowMs, serialsElsewhere, signal } = order;
   const inspector = new SystemInspector(name.architecture);
   return await addImage({
     tree,
     name,
     nowMs,
     serialsElsewhere,
+    signal,
     file: { ...(await bytesOfFile(file, 'the upload')), own: file },
     fileName: 'the upload',
     compress: true,

@@ -96,7 +96,7 @@ export async function copyRoot(
     checkRootName(request);
     await makeDirectories(directory);
     await sweepBlobs(tree, systemClock.wallTimeMs(), new Set());
-    part = await beginCopy(tree);
+    part = beginCopy(tree);
     const { path } = part;
     await checkRoom(path, bytes ?? 0);
     const sha256 = await write(path, pieces, fileName);

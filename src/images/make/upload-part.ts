@@ -6,8 +6,7 @@
 // 1. A piece counts only when it is on disk. Bytes after the counted ones were left by a killed process, and are overwritten.
 // 2. The names are hidden, so the bytes are not served.
 // 3. A piece is written as it arrives, so only one chunk of it is in memory.
-// 4. A process that writes or finishes a part holds its lock: otherwise a piece that still arrives at another process would change bytes that
-//    were already verified. A part with a second name is in the store: it never changes again.
+// 4. One piece at a time is written. A whole upload gets no further one, and a part with a second name is in the store: it never changes again.
 
 import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
@@ -43,8 +42,8 @@ const directoryOf = (tree: string): string => join(tree, 'images', '.uploads');
 
 const nameOf = ({ id, sha256 }: PartOf): string => `${id}-${sha256.slice(0, 16)}.part`;
 
-/** The path of the lock of a part. */
-export const partLockPath = (tree: string, upload: PartOf): string => `${partPath(tree, upload)}.lock`;
+/** The paths of the parts that are being written. */
+const written = new Set<string>();
 
 /** The path of the part of an upload. */
 export const partPath = (tree: string, upload: PartOf): string => join(directoryOf(tree), nameOf(upload));
@@ -64,7 +63,7 @@ export async function checkUploadRoom(tree: string, bytes: number): Promise<void
 /** The outcome of writing a piece. */
 export type PieceResult = 'written' | 'short' | 'missing' | 'busy';
 
-/** How a piece is counted. Both are called while no other process of this host writes the part. */
+/** How a piece is counted. Both are called while nothing else writes the part. */
 export interface PieceCount {
   /** False: since the caller looked, other bytes were counted, or the upload ended. */
   readonly isNext: () => Promise<boolean>;
@@ -87,15 +86,16 @@ interface PlacedPiece extends PieceCount {
  */
 export async function writePart(tree: string, upload: PartOf, piece: PlacedPiece): Promise<PieceResult> {
   await checkUploadRoom(tree, piece.bytes);
-  const lock = await lockPart(partLockPath(tree, upload));
-  if (lock === undefined) return 'busy';
+  const path = partPath(tree, upload);
+  if (written.has(path)) return 'busy';
+  written.add(path);
   try {
-    // The caller may have looked before another process wrote: its place would then cut off counted bytes.
+    // The caller may have looked before another piece was written: its place would then cut off counted bytes.
     if (!(await piece.isNext())) return 'busy';
     const result = await writeLocked(tree, upload, piece);
     return result === 'written' && !(await piece.count()) ? 'busy' : result;
   } finally {
-    lock.release();
+    written.delete(path);
   }
 }
 
@@ -104,8 +104,7 @@ async function writeLocked(tree: string, upload: PartOf, { at, bytes, content }:
   if (file === undefined) return 'missing';
   try {
     if ((await file.stat()).nlink > 1) return 'busy';
-    const written = await writeAll(tree, file, at, content);
-    if (written < bytes) return 'short';
+    if ((await writeAll(tree, file, at, content)) < bytes) return 'short';
     await storing(tree, () => file.truncate(at + bytes).then(() => file.sync()));
   } finally {
     await file.close();
@@ -199,38 +198,11 @@ export async function sweepParts(
     const facts = await stat(path).catch(() => undefined);
     if (facts === undefined) continue;
     if ((isWhole || upload !== undefined) && nowMs - facts.mtimeMs < LEFTOVER_MS) continue;
-    const failed = isWhole ? await removeFile(path) : await removeUnlocked(path);
+    if (written.has(path)) continue;
+    const failed = await removeFile(path);
     problem ??= failed;
   }
   return problem;
-}
-
-/** @returns undefined if another holds the lock @throws RackError `store-unwritable` */
-async function lockPart(path: string): Promise<{ release(): void } | undefined> {
-  const { tryImport } = await import('../file-lock.ts');
-  return tryImport(path);
-}
-
-/**
- * Removes a part, or a lock that a killed process left, unless the part is being written or finished.
- * @returns the problem; undefined if the file is gone or in use
- */
-async function removeUnlocked(path: string): Promise<RackError | undefined> {
-  const part = path.replace(/\.lock$/, '');
-  let lock: Awaited<ReturnType<typeof lockPart>>;
-  try {
-    lock = await lockPart(`${part}.lock`);
-  } catch (error) {
-    if (!(error instanceof RackError)) throw error;
-    // Nobody writes a part whose lock the file system refuses.
-    return error.cause === undefined ? error : await removeFile(path);
-  }
-  if (lock === undefined) return undefined;
-  try {
-    return path === part ? await removeFile(part) : undefined;
-  } finally {
-    lock.release();
-  }
 }
 
 /** @returns undefined if the file is gone */

@@ -22,11 +22,11 @@ export const downloadOf = (
   name: digest.hex,
 });
 
-/** The path of the lock of a download: only the import that holds it may download the file, or use what was downloaded. */
-export const lockOf = ({ directory, name }: Pick<DownloadRequest, 'directory' | 'name'>): string =>
-  join(directory, `${name}.lock`);
+/** The path of a downloaded file: only the import that holds it may download the file, or use what was downloaded. */
+export const heldBy = ({ directory, name }: Pick<DownloadRequest, 'directory' | 'name'>): string =>
+  join(directory, name);
 
-/** The options of a download, whose file others may have locked. */
+/** The options of a download, whose file others may need, too. */
 export interface FetchTerms {
   readonly downloads: Downloads;
   /** Called after each change of the download. */
@@ -38,7 +38,7 @@ export interface FetchTerms {
 }
 
 /**
- * Resolves when the file is complete and verified. The caller holds its lock (`lockOf`); when this is settled, nobody writes the file.
+ * Resolves when the file is complete and verified. The caller holds it (`heldBy`); when this is settled, nobody writes the file.
  * @param name the name of the import in error messages
  * @throws RackError `source-failed` if no attempt delivered the file, or `cancelled`
  */
@@ -68,7 +68,7 @@ export async function fetchFile(
   if (state.kind === 'done') return;
   // Otherwise a failed download would stay in the queue.
   download.cancel();
-  // The caller's lock may be released only then.
+  // The caller may release it only then.
   await download.settled();
   if (state.kind !== 'failed') throw new RackError('cancelled', 'the import was stopped');
   const { reason } = state;

@@ -23,7 +23,7 @@ import { RackError } from '../../errors.ts';
 import { isFields, parseJson } from '../../fields.ts';
 import { removeDownload } from '../download/part-file.ts';
 import type { Download, DownloadRequest } from '../download/request.ts';
-import { lockImport } from '../file-lock.ts';
+import { holdFiles } from '../held-files.ts';
 import { type AddResult, addImage, checkPlace, publishStored } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { sweepBlobs } from '../image-removal.ts';
@@ -42,7 +42,7 @@ import { contentOf, type ImageOffer, importedContent, isImportOf, offerName } fr
 import { prepareSeen, readSeenText } from '../sources/seen-documents.ts';
 import { asStoreError } from '../store-error.ts';
 import { judgeBlob, openStored } from '../stored-blob.ts';
-import { downloadOf, fetchFile, lockOf } from './file-fetch.ts';
+import { downloadOf, fetchFile, heldBy } from './file-fetch.ts';
 import type { ImportTerms } from './import-terms.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
 import type { RootFacts } from './root-check.ts';
@@ -60,7 +60,7 @@ const FILES_MAX = 64;
 const nameOf = (offer: ImageOffer): string => `${offer.source} ${offerName(offer)} ${offer.label}`;
 const hashOf = (content: string): string => createHash('sha256').update(content).digest('hex');
 
-/** Remembers that the files of an offer were delivered last. @throws RackError `store-unwritable` */
+/** Remembers that the files of an offer were delivered last. */
 async function noteDelivered(tree: string, offer: ImageOffer): Promise<void> {
   const name = nameOf(offer);
   const own = hashOf(contentOf(offer));
@@ -76,7 +76,6 @@ async function noteDelivered(tree: string, offer: ImageOffer): Promise<void> {
 /**
  * True if the source delivered the files of an offer, and then others.
  * @param content of those others, as of `contentOf`
- * @throws the system's error
  */
 function wasDeliveredBefore(tree: string, offer: ImageOffer, content: string): boolean {
   const files = readDelivered(tree, nameOf(offer));
@@ -84,7 +83,6 @@ function wasDeliveredBefore(tree: string, offer: ImageOffer, content: string): b
   return at !== -1 && files.indexOf(hashOf(content)) > at;
 }
 
-/** @throws the system's error */
 function readDelivered(tree: string, name: string): readonly string[] {
   const text = readSeenText(tree, name);
   const found = text === undefined ? undefined : parseJson(text);
@@ -125,7 +123,6 @@ export async function importImage(offer: ImageOffer, terms: ImportTerms): Promis
   }
 }
 
-/** @throws RackError `source-failed` if the store has a newer image of this name from the same source */
 function refuseOlder(offer: ImageOffer, { tree, isCopy }: ImportTerms): void {
   const { serial, source } = offer;
   if (isCopy === true) return;
@@ -162,7 +159,7 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
   const request: DownloadRequest = { ...downloadOf(offer.files[0], directory, FILE_BYTES_MAX), isConverted: true };
-  const lock = await lockImport(lockOf(request), offerName(offer));
+  const lock = holdFiles([heldBy(request)], offerName(offer));
   try {
     const twin = await publishTwin(offer, terms);
     if (twin !== undefined) return { ...twin, system: undefined };
@@ -179,7 +176,6 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   }
 }
 
-/** @throws RackError `already-exists` if an earlier import found that the image that is here has other bytes */
 function refuseTaken(offer: ImageOffer, request: DownloadRequest, tree: string): void {
   const why = readRefusal(request, TAKEN);
   const isHere = (image: StoredImage): boolean =>

@@ -13,7 +13,7 @@ import { RackError } from '../../errors.ts';
 import type { ReplacementCheck } from '../directory-publication.ts';
 import { removeDownload } from '../download/part-file.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
-import { lockImports } from '../file-lock.ts';
+import { holdFiles } from '../held-files.ts';
 import { assertOwnStore } from '../image-store.ts';
 import { type InstallerFiles, publishInstaller } from '../installer.ts';
 import { publishInstallerFiles } from '../installer-files.ts';
@@ -21,7 +21,7 @@ import { OneAtATime } from '../one-at-a-time.ts';
 import { describeFile, encodeManifest, makeDirectories } from '../publication.ts';
 import { digestsOf, type InstallerOffer, offerName } from '../sources/offer.ts';
 import { asStoreError } from '../store-error.ts';
-import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
+import { downloadOf, type FetchTerms, fetchFile, heldBy } from './file-fetch.ts';
 import { assertReplaceable, findPart, installerDirectory, replaceable } from './tree-parts.ts';
 
 /** The largest kernel or initrd, in bytes; both are read into memory. Debian's have at most 50 MB. */
@@ -89,7 +89,7 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   }));
   // One file may be both.
   const requests = [...new Map(all.map((request) => [request.name, request])).values()];
-  const lock = await lockImports(requests.map(lockOf), offerName(offer));
+  const lock = holdFiles(requests.map(heldBy), offerName(offer));
   try {
     // At once: then the bytes of both are known early. The locks are held until neither is written any more.
     const ends = await Promise.allSettled(

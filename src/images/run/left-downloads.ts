@@ -1,4 +1,4 @@
-// The files left by unfinished imports: counts the bytes, and removes parts, whole files, the memory of refused ones (refusals.ts), and locks.
+// The files left by unfinished imports: counts the bytes, and removes parts, whole files, the memory of refused ones (refusals.ts).
 
 import { readdirSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
@@ -6,8 +6,7 @@ import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { settleLeftovers } from '../directory-publication.ts';
-import { BYTE_ENDS, ENDS, OF_FILE, removeUnlocked } from '../download/unlocked-parts.ts';
-import { tryImport } from '../file-lock.ts';
+import { BYTE_ENDS, ENDS, OF_FILE, removeUnheld } from '../download/unlocked-parts.ts';
 import { assertOwnStore, blobPath, hasBlob, readImages } from '../image-store.ts';
 import { sweepSeen } from '../sources/seen-sweep.ts';
 import { asStoreError } from '../store-error.ts';
@@ -20,7 +19,7 @@ const LEFT_MS = 14 * 24 * 60 * 60 * 1000;
 
 /**
  * Removes files that no process is downloading: old ones, and those whose image, boot loader or installer is here, which a kill between its
- * publication and the end of its import leaves. Removes the locks that killed imports left, and the memory of documents that are no longer
+ * publication and the end of its import leaves. Removes the memory of documents that are no longer
  * read. Puts back what an interrupted replacement took out of the tree.
  * @returns the freed bytes of files
  * @throws RackError `tree-unreadable`; `store-unwritable` for the first file that could not be removed, after the others
@@ -45,9 +44,7 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
     const isDone = imported.has(digest) && !end.startsWith('.refused');
     if (!isOld && !isDone) continue;
     try {
-      // The release of a lock removes its file.
-      if (end === '.lock') tryImport(join(directory, file))?.release();
-      else if (await removeUnlocked(directory, digest, [stem], isOld ? ENDS : BYTE_ENDS)) freed += facts.size;
+      if (await removeUnheld(directory, digest, [stem], isOld ? ENDS : BYTE_ENDS)) freed += facts.size;
     } catch (error) {
       const found = asStoreError(error, directory);
       if (!(found instanceof RackError)) throw found;
@@ -82,7 +79,7 @@ export async function removeLeft(tree: string, names: readonly string[]): Promis
     const stems = new Set(
       kept.filter((file) => file.startsWith(name)).map((file) => /^[0-9a-f]+(?:-\d+)?/.exec(file)?.[0] ?? name),
     );
-    if (stems.size > 0) await removeUnlocked(directory, name, [...stems], ENDS);
+    if (stems.size > 0) await removeUnheld(directory, name, [...stems], ENDS);
   }
 }
 
@@ -119,10 +116,7 @@ const sizeOf = (path: string): number => {
   return found?.isFile() === true ? found.size : 0;
 };
 
-/**
- * Ends what killed processes did to boot loaders, installers and environments (directory-publication.ts).
- * @throws RackError `tree-unreadable`; `store-unwritable`
- */
+/** Ends what killed processes did to boot loaders, installers and environments (directory-publication.ts). */
 async function restoreParts(tree: string): Promise<void> {
   for (const parent of partParents(tree).filter((one) => linkOnWay(tree, one) === undefined))
     await settleLeftovers(join(tree, parent)).catch((error: unknown) => {

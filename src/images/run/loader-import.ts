@@ -14,12 +14,12 @@ import { RackError } from '../../errors.ts';
 import { publishDirectory } from '../directory-publication.ts';
 import { removeDownload } from '../download/part-file.ts';
 import type { Publication } from '../environment.ts';
-import { lockImports } from '../file-lock.ts';
+import { holdFiles } from '../held-files.ts';
 import { assertOwnStore } from '../image-store.ts';
 import { describeFile, encodeManifest, makeDirectories } from '../publication.ts';
 import { digestsOf, type LoaderOffer, offerName } from '../sources/offer.ts';
 import { asStoreError } from '../store-error.ts';
-import { downloadOf, type FetchTerms, fetchFile, lockOf } from './file-fetch.ts';
+import { downloadOf, type FetchTerms, fetchFile, heldBy } from './file-fetch.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
 import { assertReadable, assertReplaceable, findPart, MANIFEST, replaceable } from './tree-parts.ts';
 
@@ -68,8 +68,8 @@ async function importMissing(offer: LoaderOffer, terms: LoaderTerms): Promise<Lo
   const downloads = join(tree, 'images', '.downloads');
   await makeDirectories(downloads);
   const wanted = offer.files.map((file) => ({ file, request: downloadOf(file, downloads, FILE_BYTES_MAX) }));
-  const paths = wanted.map(({ request }) => lockOf(request));
-  const lock = await lockImports(paths, name);
+  const paths = wanted.map(({ request }) => heldBy(request));
+  const lock = holdFiles(paths, name);
   try {
     const unpacked = new Map<string, LoaderFile>();
     let bytes = 0;

@@ -19,14 +19,13 @@ import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
-import { cleanText } from '../../clean-text.ts';
 import { newUuid } from '../../clock.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { seenEntry, seenIdentity } from '../../files/seen-stats.ts';
-import { INSTALLER, LOADER, PART_FILES_MAX } from '../sources/offer.ts';
+import { INSTALLER, LOADER } from '../sources/offer.ts';
 import { type ContentState, judgeBlob } from '../stored-blob.ts';
 import { assertNotLinked } from '../tree-place.ts';
-import { asideRemedy, hasFiles, MANIFEST, readOwn } from './tree-parts.ts';
+import { asideRemedy, hasFiles, MANIFEST, partShape, readOwn } from './tree-parts.ts';
 
 /** A group of files with a manifest. */
 export interface KnownPart {
@@ -83,33 +82,12 @@ const KERNEL = 'linux';
 /** The disc that an installer runs from. */
 const DISC = 'installer.iso';
 
-const text = (charactersMax: number) => z.string().transform((found) => cleanText(found, charactersMax));
-const manifestShape = z.object({
-  schema: z.literal(1),
-  files: z
-    .array(
-      z.object({
-        name: z.string().refine(isPlainName),
-        bytes: z.number().int().min(0),
-        sha256: z.string().regex(/^[0-9a-f]{64}$/),
-      }),
-    )
-    .min(1)
-    .max(PART_FILES_MAX),
-  os: z.string().refine(isPlainName).optional(),
-  source: text(2048).optional(),
-  label: z.string().refine(isPlainName).optional(),
-  serial: z.string().max(32).optional(),
-  fetched: z.array(z.string().max(128)).max(PART_FILES_MAX).optional(),
-  /** Installers of a mirror have it. */
-  kernel_url: z.string().optional(),
-  /** True: it came with a bundle, whose name is the source. */
-  isBundled: z.boolean().optional(),
-});
+/** The manifest of an environment, and that of the top directory, have no title. */
+const manifestShape = partShape.omit({ title: true }).extend({ schema: z.literal(1) });
 
 /** The source from which a part was downloaded; undefined: it was made from packages or from files of a host. */
 export function originOf({ kind, manifest }: KnownPart): string | undefined {
-  const { fetched, kernel_url: kernel, isBundled = false, source } = manifest;
+  const { fetched, kernel_url: kernel, isBundled, source } = manifest;
   const isFetched = kind === 'loader' || fetched !== undefined || kernel !== undefined;
   return isFetched && !isBundled ? source : undefined;
 }

@@ -16,7 +16,7 @@ import { seenEntry } from '../../files/seen-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { removeDownload } from '../download/part-file.ts';
 import type { Digest, Download, DownloadRequest } from '../download/request.ts';
-import { lockImport } from '../file-lock.ts';
+import { holdFiles } from '../held-files.ts';
 import { checkPlace, chooseSerial, publishImage } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { blobPath, hasBlob, isSameName, judgeImageName, readImages, type StoredImage } from '../image-store.ts';
@@ -25,7 +25,7 @@ import { bytesOf, type ImageOffer, type OfferedFile, type OfferedSystem, offerNa
 import { judgeBlob, replaceBlob } from '../stored-blob.ts';
 import { judgeSystemName, type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
 import { checkSystemPlace, refreshTree } from '../system-tree.ts';
-import { downloadOf, fetchFile, lockOf } from './file-fetch.ts';
+import { downloadOf, fetchFile, heldBy } from './file-fetch.ts';
 import { FilesProgress } from './files-progress.ts';
 import type { ImportTerms } from './import-terms.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
@@ -147,7 +147,6 @@ function fileOf(file: OfferedFile, tree: string): WantedFile {
   return { name, digest, request, path: blobPath(digest.hex, 'file') };
 }
 
-/** @throws RackError `bad-argument` if an earlier import refused it */
 function rootOf(
   offer: ImageOffer,
   { kind }: OfferedSystem,
@@ -203,7 +202,7 @@ async function storeFile(
 ): Promise<number> {
   const { name, digest, request, path, check } = file;
   const title = offerName(offer);
-  const lock = await lockImport(lockOf(request), title);
+  const lock = holdFiles([heldBy(request)], title);
   try {
     const wanted = { path, sha256: digest.hex };
     const found = await judgeBlob(tree, { ...wanted, bytes: request.bytes }, { isForUse: true });

@@ -57,7 +57,8 @@ export interface TreePart extends ImageName {
 }
 
 const name = z.string().refine(isPlainName);
-const manifestShape = z.object({
+/** A manifest. */
+export const partShape = z.object({
   /** Installers have it. */
   os: name.optional(),
   /** An installer that was made from packages has none. */
@@ -80,9 +81,9 @@ const manifestShape = z.object({
   kernel_url: z.string().optional(),
   isBundled: z.boolean().default(false),
 });
-type PartManifest = z.output<typeof manifestShape>;
+type PartManifest = z.output<typeof partShape>;
 /** The owner and the files of a directory. The manifest of an environment has nothing else of this. */
-const ownShape = manifestShape.pick({ os: true, files: true });
+const ownShape = partShape.pick({ os: true, files: true });
 
 /** The boot loaders and installers of a boot tree, each sorted by their directories. @throws RackError `tree-unreadable` */
 export const listTreeParts = (tree: string): readonly TreePart[] => [...listLoaders(tree), ...listInstallers(tree)];
@@ -190,7 +191,7 @@ function assertOnly(at: string, { directory, files }: Pick<TreePart, 'directory'
 const isLeft = (entry: Dirent): boolean =>
   entry.isFile() && /^\.(?:.+\.(?:damaged|[0-9a-f]{8}-[0-9a-f-]{27})|nfs[0-9a-f]+)$/.test(entry.name);
 
-/** Nothing may be there, too. @param directory its name @throws RackError `already-exists` for anything else */
+/** Nothing may be there, too. @param directory its name */
 function assertDirectory(at: string, directory: string): void {
   const found = seenEntry(at);
   if (found === undefined || found.isDirectory()) return;
@@ -229,7 +230,7 @@ export const replaceable =
       throw new RackError('already-exists', `${at} has files that no import put there: move it away first`);
   };
 
-/** Empty if nothing is there. @throws RackError `tree-unreadable` */
+/** Empty if nothing is there. */
 function entriesIn(path: string): readonly Dirent[] {
   try {
     return readdirSync(path, { withFileTypes: true });
@@ -255,7 +256,7 @@ export const asideRemedy = (directory: string): string =>
 /** @throws RackError `bad-argument` if the manifest of a new part could not be read: its directory would count as a person's */
 export function assertReadable(name: string, { data }: FileContent): void {
   const refuse = (why: string): RackError => new RackError('bad-argument', `${name} was not imported: ${why}`);
-  const found = manifestShape.safeParse(JSON.parse(Buffer.from(data).toString('utf8')));
+  const found = partShape.safeParse(JSON.parse(Buffer.from(data).toString('utf8')));
   if (data.length > MANIFEST_BYTES_MAX) throw refuse('the names of its files are too long');
   if (found.success) return;
   const isNumber = found.error.issues.some(({ path }) => path.join() === 'files');
@@ -343,7 +344,7 @@ function manifestText(directory: string): string {
   }
 }
 
-const decodeManifest = (value: unknown): PartManifest | undefined => manifestShape.safeParse(value).data;
+const decodeManifest = (value: unknown): PartManifest | undefined => partShape.safeParse(value).data;
 
 /**
  * Reads a manifest that Rackboot may have written.
@@ -374,14 +375,14 @@ export function readOwn<T extends object>(
 /** The system's errors for what is not there, and for what a person keeps to themselves. */
 const HIDDEN: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP']);
 
-/** Any other failure, such as too many open files, says nothing of what is there. @throws RackError `tree-unreadable` */
+/** Any other failure, such as too many open files, says nothing of what is there. */
 function assertHidden(path: string, cause: unknown): void {
   const code = osErrorCode(cause);
   if (code === undefined) throw cause;
   if (!HIDDEN.has(code)) throw new RackError('tree-unreadable', `${path} cannot be read (${code})`, { cause });
 }
 
-/** The names in a directory of the tree; empty if there is none, or none that this user may read. @throws RackError `tree-unreadable` */
+/** The names in a directory of the tree; empty if there is none, or none that this user may read. */
 function namesIn(tree: string, ...parts: readonly string[]): readonly string[] {
   try {
     return readdirSync(join(tree, ...parts))

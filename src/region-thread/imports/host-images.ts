@@ -35,6 +35,7 @@ import {
   type HostImageStore,
 } from '../../region/records/host-image-store.ts';
 import type { Region } from '../../region/region.ts';
+import type { ImageThread } from './image-thread.ts';
 import { NAME_MAX } from './import-control.ts';
 import { deletionReason, FailureReports } from './import-failure.ts';
 import { removal, removeNamed } from './removal.ts';
@@ -54,6 +55,8 @@ interface HostImagesParts {
   readonly region: Region;
   readonly store: HostImageStore;
   readonly clock: Clock;
+  /** The thread that changes them. */
+  readonly images: Pick<ImageThread, 'do'>;
   /** The directory above the images of this host; undefined if it keeps none. */
   readonly tree: () => string | undefined;
   /** Called once for each failure of the file system, with its text. */
@@ -165,7 +168,7 @@ export class HostImages {
 
   /** @returns the condemned images that are gone */
   async #removeCondemned(tree: string): Promise<readonly CondemnedImage[]> {
-    const { region, store, clock } = this.#parts;
+    const { region, store, clock, images } = this.#parts;
     const condemned = await store.condemned(this.place);
     if (condemned.length === 0 || (this.#removeAt !== undefined && clock.now() < this.#removeAt)) return [];
     this.#removeAt = undefined;
@@ -176,7 +179,7 @@ export class HostImages {
       const name = `${image.resource}/${image.serial}`;
       const shown = name.slice(0, NAME_MAX);
       try {
-        if (present.some(condemnedAmong([image]))) await removeNamed(region, tree, name);
+        if (present.some(condemnedAmong([image]))) await removeNamed({ region, tree, images }, name);
         removed.push(image);
         await noteDeletion(region.store, shown, undefined);
       } catch (error) {
@@ -189,14 +192,14 @@ export class HostImages {
 
   /** Removes the older imported images of this host, but for the one that a source offers: the next import would fetch it again. */
   async #removeOlder(tree: string): Promise<void> {
-    const { region, store } = this.#parts;
+    const { region, store, images } = this.#parts;
     const elsewhere = async (): Promise<readonly ImageName[]> =>
       (await store.list())
         .filter(({ place, isPresent }) => isPresent && place !== this.place)
         .flatMap(({ images }) => images.filter(({ origin }) => origin !== undefined));
     const resources = await region.store.boot.listResources();
     const offered = new Set(resources.map(({ name, progress }) => `${name}/${progress?.serial ?? ''}`));
-    const terms = removal(region, tree);
+    const terms = removal({ region, tree, images });
     await removeAllOlder(terms, elsewhere, (image) => offered.has(formatImageName(image)));
     await terms.sweep([]);
   }

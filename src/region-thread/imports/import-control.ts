@@ -9,7 +9,7 @@
 // 3. A run that fails, or ends with its process, loses no work: the next run continues its partial downloads.
 // 4. A request, or the schedule, renews a run that is still under way, so slow imports delay no others.
 
-import { type Clock, systemClock, type Timer } from '../../clock.ts';
+import type { Clock, Timer } from '../../clock.ts';
 import { assertOutside, errorText, unreachable } from '../../errors.ts';
 import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
 import { type BootResource, type ImportProgress, type ImportRun, nextRunOf } from '../../region/records/boot-store.ts';
@@ -17,6 +17,7 @@ import { type ImportReason, importText, isUncertain } from '../../region/records
 import type { ResourceWish } from '../../region/records/resource-wish.ts';
 import type { Region } from '../../region/region.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
+import type { ImageThread } from './image-thread.ts';
 import { deletionReason, FailureReports } from './import-failure.ts';
 import { ImportThread } from './import-thread.ts';
 import type { RunOrder, SkippedList } from './message.ts';
@@ -33,6 +34,8 @@ export const NAME_MAX = 512;
 interface ImportControlParts {
   readonly region: Region;
   readonly clock: Clock;
+  /** The thread that changes images. */
+  readonly images: ImageThread;
   /** By which other processes know the images of this host. */
   readonly place: string;
   /** Called with the problem of the site's file of sources, once, and with each error of our own in the import of an image. */
@@ -41,7 +44,8 @@ interface ImportControlParts {
   readonly onImages?: (() => Promise<void>) | undefined;
   /** Called once for each failure of the file system, with its text. */
   readonly onProblem: (reason: string) => void;
-  readonly threadFile?: URL | undefined;
+  /** The thread of the runs, for tests; default: the same. */
+  readonly runThread?: ImageThread | undefined;
 }
 
 /** The settings in force. */
@@ -81,13 +85,8 @@ export class ImportControl {
       onBroken: (reason) => this.#write(() => this.#break(reason)),
       // Unless people stopped the run, the look begins another for its imports.
       onGivenUp: (reason) => this.#write(() => this.#noteEnded(reason).then(() => this.look())),
-      file: parts.threadFile,
+      thread: parts.runThread ?? parts.images,
     });
-  }
-
-  /** Opens the socket on which commands have works done. @throws RackError `socket-refused` */
-  openThread(socketPath: string): Promise<void> {
-    return this.#thread.open(socketPath);
   }
 
   /** Call when this process gets the duties. */
@@ -240,19 +239,16 @@ export class ImportControl {
   async #remove(name: string, tree: string): Promise<void> {
     await this.#thread.remove(name);
     await this.#writing;
-    const { region, place } = this.#parts;
+    const { region, place, images } = this.#parts;
     const { store } = region;
     const { filesComing, noteDeletion } = await import('./import-events.ts');
     const files = new Map((await store.boot.listResources()).map((one) => [one.name, filesComing(one)]));
     try {
-      await (await import('./removal.ts')).removeResource(region, tree, name);
-      const { removeLeft } = await import('../../images/run/left-downloads.ts');
+      await (await import('./removal.ts')).removeResource({ region, tree, images }, name);
       const own = files.get(name) ?? [];
       files.delete(name);
-      await removeLeft(
-        tree,
-        own.filter((file) => ![...files.values()].flat().includes(file)),
-      );
+      const names = own.filter((file) => ![...files.values()].flat().includes(file));
+      await images.do('remove-left', tree, { names });
     } catch (error) {
       // The next check tries again.
       await noteDeletion(store, name, deletionReason(error));
@@ -291,8 +287,7 @@ export class ImportControl {
     const { tree } = this.#terms();
     if (tree === undefined) return;
     try {
-      const { sweepDownloads } = await import('../../images/run/left-downloads.ts');
-      await sweepDownloads(tree, systemClock.wallTimeMs());
+      await this.#parts.images.do('sweep-downloads', tree, {});
     } catch (error) {
       assertOutside(error);
       this.#parts.onProblem(errorText(error));
@@ -336,7 +331,8 @@ export class ImportControl {
     if (tree === undefined) return;
     try {
       const { removeOlderOf } = await import('./removal.ts');
-      await removeOlderOf(this.#parts.region, tree, image);
+      const { region, images } = this.#parts;
+      await removeOlderOf({ region, tree, images }, image);
       this.#failures.end();
     } catch (error) {
       this.#failures.note(error);

@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../../clock.ts';
 import { unreachable } from '../../errors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
-import { ImageThread } from './image-thread.ts';
+import type { ImageThread } from './image-thread.ts';
 import { type OwnBug, threadReason } from './import-failure.ts';
 import type { FromRun, Hold, RunOrder, SkippedList, ToImageThread } from './message.ts';
 
@@ -29,7 +29,7 @@ interface ImportThreadParts {
   /** Called instead of `onEnded` if the thread was ended because an import did not stop. */
   readonly onGivenUp: (reason: ImportReason) => void;
   readonly clock?: Clock | undefined;
-  readonly file?: URL | undefined;
+  readonly thread: ImageThread;
 }
 
 export class ImportThread {
@@ -45,7 +45,7 @@ export class ImportThread {
 
   constructor(parts: ImportThreadParts) {
     this.#parts = parts;
-    this.#thread = new ImageThread(parts.file);
+    this.#thread = parts.thread;
     this.#thread.attach({
       onMessage: (message) => this.#hear(message),
       onExit: (failure) => this.#break(failure),
@@ -55,11 +55,6 @@ export class ImportThread {
 
   get isRunning(): boolean {
     return this.#order !== undefined;
-  }
-
-  /** Opens the socket for commands (images/engine/socket.ts). @throws RackError `socket-refused` */
-  open(path: string): Promise<void> {
-    return this.#thread.open(path);
   }
 
   run(order: RunOrder): void {

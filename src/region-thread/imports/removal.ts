@@ -2,43 +2,46 @@
 //
 // 1. An installer stays while a machine that may load it is being deployed: its files are not kept after its removal.
 
-import { systemClock } from '../../clock.ts';
 import { assertOutside, RackError } from '../../errors.ts';
-import { type ImageUse, removeImages, sweepBlobs } from '../../images/image-removal.ts';
-import { blobsOf, formatImageName, type ImageName, readImages } from '../../images/image-store.ts';
+import type { ImageUse } from '../../images/image-removal.ts';
+import { formatImageName, type ImageName, readImages } from '../../images/image-store.ts';
 import { KEPT_VERSIONS, type RemovalTerms, removeOlder, removeUnused } from '../../images/run/older-images.ts';
-import { listTreeParts, removePart } from '../../images/run/tree-parts.ts';
+import { listTreeParts } from '../../images/run/tree-parts.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { ImageUse as Use } from '../../region/records/boot-store.ts';
 import type { Region } from '../../region/region.ts';
+import type { ImageThread } from './image-thread.ts';
 
-/** @param tree the boot tree of this host */
-export const removal = (region: Region, tree: string): RemovalTerms => ({
+/** The boot tree of a host, and the thread that changes it. */
+interface HostTree {
+  readonly region: Region;
+  readonly tree: string;
+  readonly images: Pick<ImageThread, 'do'>;
+}
+
+export const removal = ({ region, tree, images }: HostTree): RemovalTerms => ({
   tree,
   keptVersions: region.config().importKeptVersions ?? KEPT_VERSIONS,
   use: () => useOf(region),
-  // The times of files are those of this host, not those of the store.
-  remove: (images) => removeImages(tree, images, systemClock.wallTimeMs(), { isKnown: false }),
-  sweep: (images) => {
-    const paths = new Set(images.flatMap((image) => blobsOf(image).map(({ path }) => path)));
-    return sweepBlobs(tree, systemClock.wallTimeMs(), paths);
-  },
+  remove: (doomed) => images.do('remove', tree, { images: doomed, keepsBytes: true }),
+  sweep: (doomed) => images.do('sweep', tree, { doomed }),
 });
 
 /** Removes everything with the name of this resource. @throws as `removeUnused` */
-export const removeResource = (region: Region, tree: string, name: string): Promise<void> =>
-  removeWhere(region, tree, (one) => resourceName(one) === name);
+export const removeResource = (host: HostTree, name: string): Promise<void> =>
+  removeWhere(host, (one) => resourceName(one) === name);
 
 /** Removes the image, boot loader or installer with this full name, if there is one. @throws as `removeUnused` */
-export const removeNamed = (region: Region, tree: string, fullName: string): Promise<void> =>
-  removeWhere(region, tree, (one) => formatImageName(one) === fullName);
+export const removeNamed = (host: HostTree, fullName: string): Promise<void> =>
+  removeWhere(host, (one) => formatImageName(one) === fullName);
 
-async function removeWhere(region: Region, tree: string, isMeant: (one: ImageName) => boolean): Promise<void> {
-  await removeUnused(readImages(tree).images.filter(isMeant), removal(region, tree));
+async function removeWhere(host: HostTree, isMeant: (one: ImageName) => boolean): Promise<void> {
+  const { region, tree, images } = host;
+  await removeUnused(readImages(tree).images.filter(isMeant), removal(host));
   for (const part of listTreeParts(tree).filter(isMeant)) {
     const [user] = part.kind === 'installer' ? await usersOf(region, part) : [];
     if (user !== undefined) throw new RackError('bad-argument', `${user} is being deployed and may need it`);
-    await removePart(tree, part);
+    await images.do('remove', tree, { parts: [part] });
   }
 }
 
@@ -47,12 +50,11 @@ async function removeWhere(region: Region, tree: string, isMeant: (one: ImageNam
  * @throws as `removeOlder`
  */
 export async function removeOlderOf(
-  region: Region,
-  tree: string,
+  host: HostTree,
   { image: name, serial }: { readonly image: string; readonly serial: string },
 ): Promise<void> {
-  const image = readImages(tree).images.find((one) => resourceName(one) === name && one.serial === serial);
-  const terms = removal(region, tree);
+  const image = readImages(host.tree).images.find((one) => resourceName(one) === name && one.serial === serial);
+  const terms = removal(host);
   if (image !== undefined) await removeOlder(image, terms);
   await terms.sweep([]);
 }

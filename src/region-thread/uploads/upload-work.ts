@@ -1,4 +1,4 @@
-// The files of uploads on this host, and the work on them: makes images of complete uploads in a thread, and removes abandoned ones.
+// The files of uploads on this host, and the work on them: has images made of complete uploads, and removes abandoned ones.
 //
 //   last piece, start, every LOOK_MS ─▶ look ─┬─ whole, and its bytes are here ─▶ finish, two at a time ─▶ image, or failed
 //                                            ├─ unchanged for ABANDONED_MS ─▶ removed
@@ -11,10 +11,9 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
 import { nameExcess } from '../../images/image-store.ts';
-import type { FinishOrder } from '../../images/make/finish-upload.ts';
 import { FILE_TYPES, fileKindOf } from '../../images/make/upload-kind.ts';
 import type { PieceCount, PieceResult, WholeFile } from '../../images/make/upload-part.ts';
 import { judgeSystemName } from '../../images/stored-system.ts';
@@ -24,23 +23,28 @@ import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { ImageUpload } from '../../region/records/upload-store.ts';
 import type { Region } from '../../region/region.ts';
-import { FailureReports, threadReason } from '../imports/import-failure.ts';
-import type { UploadResult } from './worker.ts';
+import type { ImageThread } from '../imports/image-thread.ts';
+import { FailureReports, failureReason, threadReason } from '../imports/import-failure.ts';
 
 const LOOK_MS = 60_000;
 /** How long an upload may be left alone, in milliseconds; then it is removed. */
 const ABANDONED_MS = 24 * 3_600_000;
-/** How many uploads become images at the same time, each in a thread of its own: a long one does not hold up the others. */
+/** How many uploads become images at the same time: a long one does not hold up the others. */
 export const FINISHED_AT_ONCE_MAX = 2;
-/** The memory of the JavaScript of each thread, in MB; the same as for imports. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
 
 /** Loaded with the first upload. */
 const loadParts = () => import('../../images/make/upload-part.ts');
 
+/** The outcome of an upload: its image, or why there is none; after `later`, another attempt may succeed. */
+type UploadResult =
+  | { readonly kind: 'added'; readonly serial: string; readonly isNew: boolean }
+  | { readonly kind: 'refused' | 'later'; readonly reason: ImportReason };
+
 interface UploadWorkParts {
   readonly region: Region;
   readonly clock: Clock;
+  /** The thread that makes images of them. */
+  readonly images: Pick<ImageThread, 'do' | 'end'>;
   readonly tree: () => string | undefined;
   /** Called when an image has been added, before its upload is removed: then the other processes know it. */
   readonly onImages?: (() => Promise<void>) | undefined;
@@ -61,7 +65,7 @@ export class UploadWork implements UploadFiles {
   readonly #failures: FailureReports;
   /** Uploads that are becoming images, by id. */
   readonly #running = new Map<number, { readonly name: string; readonly turn: Promise<boolean> }>();
-  readonly #workers = new Map<number, Worker>();
+  readonly #stops = new Map<number, AbortController>();
   #timer: Timer | undefined;
   #looking: Promise<void> | undefined;
   #lookAgain = false;
@@ -152,7 +156,7 @@ export class UploadWork implements UploadFiles {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
-    for (const worker of this.#workers.values()) await worker.terminate();
+    await this.#parts.images.end();
     await this.#looking;
     await Promise.allSettled(this.#finishing.values());
   }
@@ -178,7 +182,7 @@ export class UploadWork implements UploadFiles {
     try {
       const nowMs = this.#parts.clock.wallTimeMs();
       const all = await uploads.list();
-      for (const [id, worker] of this.#workers) if (all.every((upload) => upload.id !== id)) await worker.terminate();
+      for (const [id, stop] of this.#stops) if (all.every((upload) => upload.id !== id)) stop.abort();
       for (const id of this.#reasons.keys()) if (all.every((upload) => upload.id !== id)) this.#reasons.delete(id);
       for (const upload of all) await this.#lookAt(upload, tree, nowMs);
       // Most hosts never get an upload.
@@ -242,7 +246,7 @@ export class UploadWork implements UploadFiles {
     upload: ImageUpload,
     { serial, isNew }: Extract<UploadResult, { readonly kind: 'added' }>,
   ): Promise<boolean> {
-    const { region, onImages } = this.#parts;
+    const { region, images, onImages } = this.#parts;
     const tree = this.#tree;
     // A deletion that no longer finds the upload must find the image.
     await onImages?.();
@@ -252,43 +256,37 @@ export class UploadWork implements UploadFiles {
     await removePart(tree, upload);
     if (isWanted || !isNew) return isWanted;
     const { removeNamed } = await import('../imports/removal.ts');
-    await removeNamed(region, tree, params.image);
+    await removeNamed({ region, tree, images }, params.image);
     await onImages?.();
     return false;
   }
 
   /** @returns undefined if the thread was ended */
-  #run(upload: ImageUpload, serialsElsewhere: readonly string[]): Promise<UploadResult | undefined> {
+  async #run(upload: ImageUpload, serialsElsewhere: readonly string[]): Promise<UploadResult | undefined> {
     const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = upload.name.split('/');
     const { id, sha256, title, fileType } = upload;
-    const order: FinishOrder = {
+    const order = {
       id,
       sha256,
       title,
       fileType,
-      tree: this.#tree,
       nowMs: this.#parts.clock.wallTimeMs(),
       serialsElsewhere,
       name: { os, release, architecture, subarchitecture, label },
     };
-    // The worker has the same extension as this file, source or compiled.
-    const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-    const options = { name: 'uploads', resourceLimits: RESOURCE_LIMITS, workerData: order };
-    const worker = new Worker(new URL(file, import.meta.url), options);
-    this.#workers.set(id, worker);
-    let result: UploadResult | undefined;
-    return new Promise((resolve) => {
-      worker.on('message', (message: UploadResult) => {
-        result = message;
-      });
-      worker.on('error', (error) => {
-        result = { kind: 'refused', reason: threadReason(error) };
-      });
-      worker.once('exit', () => {
-        this.#workers.delete(id);
-        resolve(result);
-      });
-    });
+    const stop = new AbortController();
+    this.#stops.set(id, stop);
+    try {
+      const result = await this.#parts.images.do('finish-upload', this.#tree, order, { signal: stop.signal });
+      if (stop.signal.aborted) return undefined;
+      if (result.kind === 'added') return result;
+      return { kind: result.kind, reason: failureReason(new RackError(result.code, result.message)) };
+    } catch (error) {
+      if (!(error instanceof RackError)) return { kind: 'refused', reason: threadReason(error) };
+      return error.code === 'cancelled' ? undefined : { kind: 'later', reason: failureReason(error) };
+    } finally {
+      this.#stops.delete(id);
+    }
   }
 
   #event(happening: Happening): NewMachineEvent {

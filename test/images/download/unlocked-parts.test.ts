@@ -1,14 +1,14 @@
 // A full disk gets room from parts that no import downloads any more, the oldest first, and only if that is enough.
 
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { RESERVE_BYTES } from '../../../src/images/blob-writing.ts';
 import { DownloadQueue } from '../../../src/images/download/queue.ts';
-import { freeUnlockedParts } from '../../../src/images/download/unlocked-parts.ts';
-import { lockImport } from '../../../src/images/file-lock.ts';
+import { freeUnheldParts } from '../../../src/images/download/unlocked-parts.ts';
+import { holdFiles } from '../../../src/images/held-files.ts';
 import { whenAtRest } from '../../support/download-at-rest.ts';
 import { type DownloadPlace, makeContent, placeForEach, QUICK, sha256 } from './download-place.ts';
 
@@ -33,7 +33,7 @@ function putPart(pair: string, agedDays: number): string {
 for (const hasLock of [true, false])
   test(`a download ${hasLock ? 'takes the room of old parts that nobody uses' : 'without locks takes nobody’s room'}`, async () => {
     const [older, held, newer, newest] = [putPart('aa', 4), putPart('bb', 5), putPart('cc', 3), putPart('dd', 1)];
-    const lock = await lockImport(join(place.directory, `${'bb'.repeat(32)}.lock`), 'held');
+    const lock = holdFiles([join(place.directory, 'bb'.repeat(32))], 'held');
     const kept = [older, held, newer, newest];
     const isThere = () => kept.map((path) => existsSync(path));
     // Two of the parts are as large as the file lacks.
@@ -58,17 +58,13 @@ for (const hasLock of [true, false])
 test('no part is removed if all that are unused are not enough, and none that got bytes within a day', async () => {
   const kept = [putPart('aa', 4), putPart('bb', 3), putPart('cc', 0.9)];
   const isThere = () => kept.map((path) => existsSync(path));
-  await freeUnlockedParts(place.directory, 2 * PART_BYTES + 1, Date.now());
+  await freeUnheldParts(place.directory, 2 * PART_BYTES + 1, Date.now());
   assert.deepEqual(isThere(), [true, true, true]);
   const link = `${place.directory}-link`;
   symlinkSync(place.directory, link);
-  await freeUnlockedParts(link, 2 * PART_BYTES, Date.now());
+  await freeUnheldParts(link, 2 * PART_BYTES, Date.now());
   rmSync(link);
   assert.deepEqual(isThere(), [true, true, true]);
-  await freeUnlockedParts(place.directory, 2 * PART_BYTES, Date.now());
+  await freeUnheldParts(place.directory, 2 * PART_BYTES, Date.now());
   assert.deepEqual(isThere(), [false, false, true]);
-  assert.deepEqual(
-    readdirSync(place.directory).filter((name) => name.endsWith('.lock')),
-    [],
-  );
 });

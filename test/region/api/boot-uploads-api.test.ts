@@ -23,6 +23,7 @@ import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { PIECE_BYTES_MAX, WHOLE_FILES_MAX } from '../../../src/region/images/uploads.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { UPLOAD_BYTES_MAX } from '../../../src/region/records/upload-store.ts';
+import { ImageThread } from '../../../src/region-thread/imports/image-thread.ts';
 import { FINISHED_AT_ONCE_MAX, UploadWork } from '../../../src/region-thread/uploads/upload-work.ts';
 import { makeRootTar, makeSystemDisk } from '../../images/disks.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
@@ -74,7 +75,13 @@ async function withClient(
   });
   const { region, store, clock } = place;
   const problems: string[] = [];
-  files = new UploadWork({ region, clock, tree: () => tree, onProblem: (reason) => void problems.push(reason) });
+  files = new UploadWork({
+    region,
+    clock,
+    images: new ImageThread(),
+    tree: () => tree,
+    onProblem: (reason) => void problems.push(reason),
+  });
   try {
     if (shared.store === undefined) {
       await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });

@@ -10,6 +10,7 @@ import { test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { PIECE_BYTES_MAX } from '../../../src/region/images/uploads.ts';
 import { refusal } from '../../../src/region/records/refusal.ts';
+import { ImageThread } from '../../../src/region-thread/imports/image-thread.ts';
 import { UploadWork } from '../../../src/region-thread/uploads/upload-work.ts';
 import { type LiveRegion, startRegion } from '../live.ts';
 
@@ -65,7 +66,13 @@ async function withUpload(work: (live: LiveRegion, path: string) => Promise<void
   const tree = mkdtempSync(join(tmpdir(), 'rackboot-uploads-'));
   let files: UploadWork | undefined;
   const live = await startRegion({}, { uploadFiles: () => files ?? assert.fail('too early') });
-  files = new UploadWork({ region: live.region, clock: systemClock, tree: () => tree, onProblem: assert.fail });
+  files = new UploadWork({
+    region: live.region,
+    clock: systemClock,
+    images: new ImageThread(),
+    tree: () => tree,
+    onProblem: assert.fail,
+  });
   try {
     const upload = await live.region.bootImages.uploads.create({
       name: 'custom/site/amd64/generic/uploaded',
