@@ -239,7 +239,7 @@ for (const [name, command] of [
       withComplaints(() =>
         assert.rejects(command(config), {
           code: 'permission-denied',
-          message: /^\S.* may not read the images of \S+: .*run this with sudo$/,
+          message: /^\S+ may not (?:read the images of|open) \S+: .*run this with sudo$/,
         }),
       ),
     );

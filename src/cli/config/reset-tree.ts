@@ -34,7 +34,7 @@ const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 const CPU = `(?:${CPUS.join('|')})`;
 /** The store's own files: of images, an identity, locks, and copies under way. */
 const STORED_FILE = new RegExp(
-  `^images/(?:[0-9a-f]{2}/[0-9a-f]{64}\\.(?:img(?:\\.zst)?|squashfs|root\\.tar|root\\.gz|file)|\\.place|\\.(?:manifests|links|imports)\\.lock|\\.part-(?:\\d+-)?${UUID}[^/]*)$`,
+  `^images/(?:[0-9a-f]{2}/[0-9a-f]{64}\\.(?:img(?:\\.zst)?|squashfs|root\\.tar|root\\.gz|file)|\\.place|\\.(?:(?:manifests|links|imports)\\.)?lock|\\.part-(?:\\d+-)?${UUID}[^/]*)$`,
 );
 /** Its directories: manifests, downloads, uploads, damaged copies, and dates of documents. */
 const STORED_DIRECTORY = /^images\/\.(?:manifests|downloads|uploads|damaged|seen)$/;

@@ -1,19 +1,38 @@
-// `rackboot images add`: adds a file or a directory of this host to the store: a disk image (disk-images.ts), or the root of a system.
+// `rackboot images add`: adds a file or a directory of this host to the store: a disk image, or the root of a system.
 
 import type { FileHandle } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
-import type { GivenContent } from '../../images/engine/works.ts';
-import { formatImageName, startsOf } from '../../images/image-store.ts';
+import type { AddedDisk, GivenContent } from '../../images/engine/works.ts';
+import type { AddResult } from '../../images/image-adding.ts';
+import { formatImageName, type GivenName, startsOf } from '../../images/image-store.ts';
+import { describeSystem } from '../../images/image-system.ts';
 import { DirectoryPacking, type OpenDirectory, PACKED_FORM, realPathOf } from '../../images/make/directory-packing.ts';
 import type { RootForm } from '../../images/make/given-file.ts';
 import { describeRoot } from '../../images/run/root-check.ts';
-import { formatBytes, print, printJson } from '../terminal/output.ts';
-import { type AddFlags, addDiskImage, forReader, nameIn } from './disk-images.ts';
+import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { haveDone } from './engine.ts';
 import { contentOf, type GivenPath, misplaced, openGivenPath } from './given-path.ts';
-import { enterImageTree, type ImageTree, realPath } from './image-tree.ts';
+import { enterImageTree, forReader, type ImageTree, realPath } from './image-tree.ts';
+
+/** The file to add, and the name of its image. */
+interface AddFlags {
+  readonly config: string;
+  readonly tree?: string | undefined;
+  readonly json: boolean;
+  readonly file: string;
+  readonly os: string;
+  readonly release: string;
+  readonly arch: string;
+  readonly subarch: string;
+  readonly label: string;
+  readonly serial?: string | undefined;
+  readonly title?: string | undefined;
+  readonly compress?: boolean | undefined;
+  /** True if `images make-debian` made the file; undefined: a person has it. */
+  readonly isMade?: boolean | undefined;
+}
 
 /** Adds a file or a directory, and prints the name of its image. @returns 0 */
 export async function addGiven(flags: AddFlags): Promise<number> {
@@ -85,4 +104,50 @@ async function addRoot(place: ImageTree, form: RootForm, flags: AddFlags, conten
   if (!isSilent && root !== undefined)
     print(`Judging by its content, ${describeRoot(root, startsOf(image).starts !== undefined)}.`);
   return 0;
+}
+
+/** The name of the image to add. */
+const nameIn = ({ os, release, arch, subarch, label, serial }: AddFlags): GivenName => ({
+  os,
+  release,
+  architecture: arch,
+  subarchitecture: subarch,
+  label,
+  serial,
+});
+
+/** Adds an open disk image to the store, and prints its name. @returns 0 */
+async function addDiskImage(file: FileHandle, flags: AddFlags): Promise<number> {
+  const result = await addOpened(await enterImageTree(flags), file, flags);
+  if (flags.json) printJson(result);
+  else {
+    print(describeAdding(result));
+    if (result.unfit === undefined) print(`Judging by its content, ${describeSystem(result.system)}.`);
+    else printError(`Note: the image was added, but judging by its content, ${result.unfit}.`);
+  }
+  return 0;
+}
+
+/** Has an open file added. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
+export async function addOpened(place: ImageTree, file: FileHandle, flags: AddFlags): Promise<AddedDisk> {
+  const { file: fileName, title, compress, isMade, json: isSilent } = flags;
+  const content = await contentOf(file, fileName);
+  const terms = { fileName, name: nameIn(flags), title, compress, isMade };
+  return await haveDone(place, 'add-disk', terms, { isSilent, content }).catch((error: unknown) => {
+    throw forReader(place.tree, error);
+  });
+}
+
+const GIVEN_NAMES: Readonly<Record<AddResult['given'], string>> = {
+  raw: 'a raw image',
+  'raw.zst': 'a raw image compressed with zstd',
+  qcow2: 'a QEMU image (qcow2)',
+  packed: 'a packed image',
+};
+
+/** One line on the result. */
+export function describeAdding({ image, added, given }: AddResult): string {
+  const name = formatImageName(image);
+  if (!added) return `${name} is already there, with the same bytes.`;
+  return `Added ${name} from ${GIVEN_NAMES[given]}: ${formatBytes(image.bytes)}, ${formatBytes(image.diskBytes)} on a disk, sha256 ${image.sha256.slice(0, 16)}…`;
 }

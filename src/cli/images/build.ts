@@ -1,13 +1,11 @@
 // `rackboot images build` and `import-installer`: make boot files from Debian's packages and put them into the boot tree. `build` makes
 // the ephemeral environment and the loaders, `import-installer` Debian's installer.
 
-import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import { shellWord } from '../../clean-text.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { isOwnershipError, ownershipRemedy } from '../../files/ownership.ts';
-import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import type { StepPart } from '../../images/build-reports.ts';
 import { buildEnvironment, checkNames, type EnvironmentRequest, type Publication } from '../../images/environment.ts';
 import { importInstaller, isReleaseName, publishInstaller, requireInstallerPrograms } from '../../images/installer.ts';
@@ -17,11 +15,10 @@ import { type NeededProgram, requirePrograms } from '../../images/needed-program
 import type { Publisher } from '../../images/publication.ts';
 import { assertReplaceable, installerDirectory, replaceable } from '../../images/run/tree-parts.ts';
 import { asStoreError } from '../../images/store-error.ts';
-import { makeStateDirectory } from '../../store/database-file.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { haveDone } from './engine.ts';
-import { enterImageTree } from './image-tree.ts';
+import { enterImageTree, openWorkDirectory } from './image-tree.ts';
 
 // The progress of a build: a line for each step, and on a terminal a bar for the packages of a step.
 
@@ -186,40 +183,4 @@ function asTreeError(error: unknown, tree: string): unknown {
   if (!isOwnershipError(error) || !path.startsWith(tree)) return asStoreError(error, tree);
   const text = `${path} cannot be written (${osErrorCode(error)}): ${ownershipRemedy(path, tree)}`;
   return new RackError('store-unwritable', text, { cause: error });
-}
-
-/** The directory for packages while images are built from them. */
-interface WorkDirectory {
-  readonly path: string;
-  /** Removes it, unless it is kept for the next build. */
-  close(): void;
-}
-
-/**
- * Opens the work directory: `images-work` in the state directory, which is kept, or without a state directory a new one with an
- * unpredictable name.
- * @throws RackError `store-unwritable` if other users could change its contents
- */
-export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
-  if (stateDir === undefined) {
-    const path = makeTemporaryDirectory('rackboot-images-');
-    return { path, close: () => rmSync(path, { recursive: true, force: true }) };
-  }
-  makeStateDirectory(stateDir);
-  const path = join(stateDir, 'images-work');
-  try {
-    mkdirSync(path, { mode: 0o700 });
-  } catch (cause) {
-    if (osErrorCode(cause) !== 'EEXIST') {
-      const remedy = ownershipRemedy(path, stateDir);
-      throw new RackError('store-unwritable', `${path} cannot be created (${osErrorCode(cause)}): ${remedy}`, {
-        cause,
-      });
-    }
-  }
-  const found = lstatSync(path);
-  const isPrivate = found.uid === (process.getuid?.() ?? found.uid) && (found.mode & 0o022) === 0;
-  if (found.isDirectory() && isPrivate) return { path, close: () => undefined };
-  const remedy = `remove it (rm -r ${path}) and run this again`;
-  throw new RackError('store-unwritable', `other users can change the contents of ${path}: ${remedy}`);
 }

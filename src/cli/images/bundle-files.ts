@@ -1,17 +1,14 @@
-// `rackboot images export NAME… FILE` and `images import FILE`: images, boot loaders and installers in one file, for a host without Internet
-// access.
+// `rackboot images export NAME… FILE`: images, boot loaders and installers in one file, for a host without Internet access.
 
 import { systemClock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
-import { type BundleContent, type BundledResult, writeBundle } from '../../images/carry/bundle.ts';
+import { type BundleContent, writeBundle } from '../../images/carry/bundle.ts';
 import { reportTenths } from '../../images/engine/reports.ts';
-import type { GivenContent } from '../../images/engine/works.ts';
 import { formatImageName, readImages, type StoredImage } from '../../images/image-store.ts';
 import { listTreeParts, nameOfPart, type TreePart } from '../../images/run/tree-parts.ts';
-import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
+import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { imagesNamed, partsNamed } from './disk-images.ts';
-import { haveDone } from './engine.ts';
 import { enterImageTree } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import { fillNewFile } from './new-file.ts';
@@ -73,37 +70,4 @@ function chooseContent(tree: string, names: readonly string[]): BundleContent {
     for (const part of foundParts) chosen.parts.add(part);
   }
   return { images: [...chosen.images], parts: [...chosen.parts] };
-}
-
-/**
- * Adds everything in a bundle.
- * @returns 0, or 1 if anything was refused, and this host does not simply have a newer one
- */
-export async function importBundle(
-  content: GivenContent,
-  { json: isSilent, ...flags }: BundleFlags & { readonly file: string },
-): Promise<number> {
-  const results: BundledResult[] = [];
-  const place = await enterImageTree(flags);
-  await haveDone(
-    place,
-    'bundle',
-    { fileName: flags.file },
-    {
-      isSilent,
-      content,
-      isStoppable: true,
-      onResult: (result) => {
-        results.push(result);
-        if (isSilent) return;
-        if (result.kind === 'added') print(`Imported ${result.name}: ${formatBytes(result.bytes)}`);
-        if (result.kind === 'there') print(`${result.name} is already there.`);
-      },
-    },
-  );
-  if (isSilent) printJson({ images: results });
-  for (const result of isSilent ? [] : results)
-    if (result.kind === 'newer') print(`Left ${result.name} as it is: ${result.why}.`);
-    else if (result.kind === 'refused') printError(`${result.name} was not imported: ${result.why}`);
-  return results.some(({ kind }) => kind === 'refused') ? 1 : 0;
 }

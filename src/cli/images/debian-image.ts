@@ -9,7 +9,7 @@ import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import { makeDebianImage } from '../../images/debian-image.ts';
 import { packageCache } from '../terminal/cache-place.ts';
 import { formatDuration, print, printJson } from '../terminal/output.ts';
-import { addOpened, describeAdding } from './disk-images.ts';
+import { addOpened, describeAdding } from './add.ts';
 import { enterImageTree } from './image-tree.ts';
 
 interface MakeDebianFlags {

@@ -1,18 +1,13 @@
-// `rackboot images list|remove`, and `add` of a disk image (add.ts): the images from which machines are deployed.
+// `rackboot images list|remove`: the images from which machines are deployed.
 
 import { existsSync } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
-import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
-import type { AddedDisk } from '../../images/engine/works.ts';
-import type { AddResult } from '../../images/image-adding.ts';
 import {
   COPY_SOURCE,
   formatImageName,
-  type GivenName,
   hasBlob,
   type ImageName,
   imageBytes,
@@ -21,7 +16,6 @@ import {
   type StoredImage,
   type UnusableManifest,
 } from '../../images/image-store.ts';
-import { describeSystem } from '../../images/image-system.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
 import { damagedParts, type KnownPart, listKnownParts, originOf, partName } from '../../images/run/part-check.ts';
 import { installerDirectory, listTreeParts, nameOfPart, type TreePart } from '../../images/run/tree-parts.ts';
@@ -29,8 +23,7 @@ import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { fetchedAgainNote } from './boot-selections.ts';
 import { haveDone } from './engine.ts';
-import { contentOf } from './given-path.ts';
-import { enterImageTree, type ImageTree, treeOption } from './image-tree.ts';
+import { enterImageTree, forReader, treeOption } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { addedNotes, CANDIDATES_MAX, nearestBeginning, partNote, severalMatch } from './named-images.ts';
 
@@ -40,21 +33,6 @@ interface StoreFlags {
   readonly json: boolean;
 }
 
-/** The file to add, and the name of its image. */
-export interface AddFlags extends StoreFlags {
-  readonly file: string;
-  readonly os: string;
-  readonly release: string;
-  readonly arch: string;
-  readonly subarch: string;
-  readonly label: string;
-  readonly serial?: string | undefined;
-  readonly title?: string | undefined;
-  readonly compress?: boolean | undefined;
-  /** True if `images make-debian` made the file; undefined: a person has it. */
-  readonly isMade?: boolean | undefined;
-}
-
 /** The contents of the store. */
 function readTree(tree: string): StoreContent {
   try {
@@ -62,59 +40,6 @@ function readTree(tree: string): StoreContent {
   } catch (error) {
     throw forReader(tree, error);
   }
-}
-
-/** Turns an error into `permission-denied` with the remedy if this user may not read the tree. */
-export function forReader(tree: string, error: unknown): unknown {
-  if (!(error instanceof RackError && error.code === 'tree-unreadable' && isOwnershipError(error.cause))) return error;
-  const text = `${ownUserName()} may not read the images of ${tree}: ${readerRemedy(tree)}`;
-  return new RackError('permission-denied', text, { cause: error });
-}
-
-/** The name of the image to add. */
-export const nameIn = ({ os, release, arch, subarch, label, serial }: AddFlags): GivenName => ({
-  os,
-  release,
-  architecture: arch,
-  subarchitecture: subarch,
-  label,
-  serial,
-});
-
-/** Adds an open disk image to the store, and prints its name. @returns 0 */
-export async function addDiskImage(file: FileHandle, flags: AddFlags): Promise<number> {
-  const result = await addOpened(await enterImageTree(flags), file, flags);
-  if (flags.json) printJson(result);
-  else {
-    print(describeAdding(result));
-    if (result.unfit === undefined) print(`Judging by its content, ${describeSystem(result.system)}.`);
-    else printError(`Note: the image was added, but judging by its content, ${result.unfit}.`);
-  }
-  return 0;
-}
-
-/** Has an open file added. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
-export async function addOpened(place: ImageTree, file: FileHandle, flags: AddFlags): Promise<AddedDisk> {
-  const { file: fileName, title, compress, isMade, json: isSilent } = flags;
-  const content = await contentOf(file, fileName);
-  const terms = { fileName, name: nameIn(flags), title, compress, isMade };
-  return await haveDone(place, 'add-disk', terms, { isSilent, content }).catch((error: unknown) => {
-    throw forReader(place.tree, error);
-  });
-}
-
-const GIVEN_NAMES: Readonly<Record<AddResult['given'], string>> = {
-  raw: 'a raw image',
-  'raw.zst': 'a raw image compressed with zstd',
-  qcow2: 'a QEMU image (qcow2)',
-  packed: 'a packed image',
-};
-
-/** One line on the result. */
-export function describeAdding({ image, added, given }: AddResult): string {
-  const name = formatImageName(image);
-  if (!added) return `${name} is already there, with the same bytes.`;
-  return `Added ${name} from ${GIVEN_NAMES[given]}: ${formatBytes(image.bytes)}, ${formatBytes(image.diskBytes)} on a disk, sha256 ${image.sha256.slice(0, 16)}…`;
 }
 
 /** Prints the images and the problems of the store. @returns 0, or 1 if part of the store is unusable */

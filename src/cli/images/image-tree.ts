@@ -5,12 +5,15 @@
 //    belongs to the command's user. A link in the state directory changes nothing: its owner could make it lead anywhere, and root must not
 //    write there for them.
 
-import { realpathSync } from 'node:fs';
+import { lstatSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
+import { isOwnershipError, ownershipRemedy, ownUserName, readerRemedy } from '../../files/ownership.ts';
+import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
+import { makeStateDirectory } from '../../store/database-file.ts';
 import { loadServed } from '../terminal/config-in-force.ts';
 import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
@@ -80,4 +83,47 @@ export async function readImageConfig({ config, tree }: TreeFlags): Promise<Rack
     if (isUnneeded && isUnreadable) return undefined;
     throw error;
   }
+}
+
+/** The directory for packages while images are built from them. */
+interface WorkDirectory {
+  readonly path: string;
+  /** Removes it, unless it is kept for the next build. */
+  close(): void;
+}
+
+/**
+ * Opens the work directory: `images-work` in the state directory, which is kept, or without a state directory a new one with an
+ * unpredictable name.
+ * @throws RackError `store-unwritable` if other users could change its contents
+ */
+export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
+  if (stateDir === undefined) {
+    const path = makeTemporaryDirectory('rackboot-images-');
+    return { path, close: () => rmSync(path, { recursive: true, force: true }) };
+  }
+  makeStateDirectory(stateDir);
+  const path = join(stateDir, 'images-work');
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (cause) {
+    if (osErrorCode(cause) !== 'EEXIST') {
+      const remedy = ownershipRemedy(path, stateDir);
+      throw new RackError('store-unwritable', `${path} cannot be created (${osErrorCode(cause)}): ${remedy}`, {
+        cause,
+      });
+    }
+  }
+  const found = lstatSync(path);
+  const isPrivate = found.uid === (process.getuid?.() ?? found.uid) && (found.mode & 0o022) === 0;
+  if (found.isDirectory() && isPrivate) return { path, close: () => undefined };
+  const remedy = `remove it (rm -r ${path}) and run this again`;
+  throw new RackError('store-unwritable', `other users can change the contents of ${path}: ${remedy}`);
+}
+
+/** Turns an error into `permission-denied` with the remedy if this user may not read the tree. */
+export function forReader(tree: string, error: unknown): unknown {
+  if (!(error instanceof RackError && error.code === 'tree-unreadable' && isOwnershipError(error.cause))) return error;
+  const text = `${ownUserName()} may not read the images of ${tree}: ${readerRemedy(tree)}`;
+  return new RackError('permission-denied', text, { cause: error });
 }

@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
 import { RackError } from '../../errors.ts';
+import type { BundledResult } from '../../images/carry/bundle.ts';
 import type { Wanted } from '../../images/engine/import-named.ts';
 import type { GivenContent, WorkResult } from '../../images/engine/works.ts';
 import type { Publication } from '../../images/environment.ts';
@@ -20,15 +21,13 @@ import { sourceNamed, sourcesOf } from '../../images/sources/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
-import { formatBytes, print, printJson } from '../terminal/output.ts';
+import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { addOpenedPath } from './add.ts';
 import { knownSources } from './boot-sources.ts';
-import { openWorkDirectory } from './build.ts';
-import { importBundle } from './bundle-files.ts';
 import { configuredProxy, parseLimit } from './download-options.ts';
 import { haveDone } from './engine.ts';
 import { contentOf, type GivenPath, misplaced, openGivenPath, unnamedSystem } from './given-path.ts';
-import { enterImageTree, type ImageTree } from './image-tree.ts';
+import { enterImageTree, type ImageTree, openWorkDirectory } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 
 interface FileFlags {
@@ -55,6 +54,36 @@ async function importDisc(content: GivenContent, flags: FileFlags): Promise<numb
     printFiles(directory, files);
   }
   return 0;
+}
+
+/**
+ * Adds everything in a bundle.
+ * @returns 0, or 1 if anything was refused, and this host does not simply have a newer one
+ */
+async function importBundle(content: GivenContent, { json: isSilent, ...flags }: FileFlags): Promise<number> {
+  const results: BundledResult[] = [];
+  const place = await enterImageTree(flags);
+  await haveDone(
+    place,
+    'bundle',
+    { fileName: flags.file },
+    {
+      isSilent,
+      content,
+      isStoppable: true,
+      onResult: (result) => {
+        results.push(result);
+        if (isSilent) return;
+        if (result.kind === 'added') print(`Imported ${result.name}: ${formatBytes(result.bytes)}`);
+        if (result.kind === 'there') print(`${result.name} is already there.`);
+      },
+    },
+  );
+  if (isSilent) printJson({ images: results });
+  for (const result of isSilent ? [] : results)
+    if (result.kind === 'newer') print(`Left ${result.name} as it is: ${result.why}.`);
+    else if (result.kind === 'refused') printError(`${result.name} was not imported: ${result.why}`);
+  return results.some(({ kind }) => kind === 'refused') ? 1 : 0;
 }
 
 /** True for a path, or a name with the ending of a file: images of sources have neither. */
