@@ -13,7 +13,7 @@ import { checkGivenFile, readGivenFile } from '../terminal/given-file.ts';
 import { print, printTable } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';
 import { checkProfileName, listProfiles, type Profile, readProfile, removeProfile, writeProfile } from './profiles.ts';
-import { type AskTerms, askAs, unavailable } from './region-request.ts';
+import { type AskTerms, askAs, jsonIn, unavailable } from './region-request.ts';
 
 // The address of a region that a person gives: with or without `/MAAS`, `/api/1.0` or `/api/2.0`.
 
@@ -155,23 +155,12 @@ async function checkKey(profile: Profile, terms?: AskTerms): Promise<string | un
   const isOld = key !== '' && api === '1.0';
   const answer = await (key === '' ? ask(`${api}/version`) : isOld ? ask('1.0/nodegroups', 'list') : askName());
   const { status, body } = answer;
+  // The name is optional: only the status matters.
+  if (status === 200) return whoShape.safeParse(jsonIn(isOld ? await askName() : answer)).data?.username;
   const said = body.toString('utf8');
-  if (status === 200) {
-    const named = isOld ? (await askName()).body.toString('utf8') : said;
-    return whoShape.safeParse(parse(named)).data?.username;
-  }
   if (status === 401 || status === 403)
     throw new RackError('bad-argument', `${url} does not accept this API key: ${refusalLines(said)}`);
   const failure = unavailable(url, answer);
   if (failure !== undefined) throw failure;
   throw new RackError('not-running', `${url} answered ${status}, so it is not a region: ${refusalLines(said)}`);
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The name is optional: only the status matters.
-    return undefined;
-  }
 }

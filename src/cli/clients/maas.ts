@@ -18,7 +18,7 @@ import { findNamed, type Noun, nounsOf, summaryOf, usageOf, withOther } from './
 import { descriptionShape } from './description-shape.ts';
 import { logIn, logOut, showProfiles } from './login.ts';
 import { type Profile, readProfile } from './profiles.ts';
-import { type AskRegion, type AskTerms, askAs, unavailable } from './region-request.ts';
+import { type AskRegion, type AskTerms, askAs, jsonIn, unavailable } from './region-request.ts';
 import { uploadNamed } from './upload-call.ts';
 
 const USAGE = `rackboot maas PROFILE NOUN ACTION [WORD ...] [KEY=VALUE ...]
@@ -183,15 +183,8 @@ async function readNouns(
 /** @returns undefined if the address has no such API @throws RackError `not-running` if it answers "not now" */
 async function readVersion(ask: AskRegion, version: '1.0' | '2.0', url: string): Promise<readonly Noun[] | undefined> {
   const answer = await ask({ method: 'GET', path: `/MAAS/api/${version}/describe/` });
-  const { status, body } = answer;
   const failure = unavailable(url, answer);
   if (failure !== undefined) throw failure;
-  if (status !== 200) return undefined;
-  try {
-    const parsed = descriptionShape.safeParse(JSON.parse(body.toString('utf8')));
-    return parsed.success ? nounsOf(parsed.data) : undefined;
-  } catch {
-    // Not a region's answer.
-    return undefined;
-  }
+  const described = answer.status === 200 ? descriptionShape.safeParse(jsonIn(answer)).data : undefined;
+  return described && nounsOf(described);
 }

@@ -158,6 +158,15 @@ function collect(answer: IncomingMessage, resolve: (answer: RegionAnswer) => voi
   );
 }
 
+/** The JSON of an answer; undefined: it has none. */
+export function jsonIn({ body }: RegionAnswer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
 const secondsOf = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,5}$/.test(text) ? Number(text) : undefined;
 

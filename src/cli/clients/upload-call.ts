@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { openHashed } from '../terminal/hashed-file.ts';
 import { requestOf } from './call.ts';
 import type { Action } from './description.ts';
-import type { AskRegion, RegionAnswer } from './region-request.ts';
+import { type AskRegion, jsonIn, type RegionAnswer } from './region-request.ts';
 import { sendPiece } from './upload-piece.ts';
 
 const CONTENT = /^content@=(.*)$/s;
@@ -59,15 +59,9 @@ export const isUpload = (action: Action, words: readonly string[]): boolean =>
   uploadedFile(action, words) !== undefined;
 
 /** MAAS, which does not say how much it has, gets the file from its beginning. */
-function uploadIn({ status, body }: RegionAnswer): { readonly uri: string; readonly received: number } | undefined {
-  if (status >= 300) return undefined;
-  try {
-    const { sets } = createdShape.parse(JSON.parse(body.toString('utf8')));
-    const files = Object.values(sets).flatMap((set) => Object.values(set.files));
-    const { upload_uri: uri, received = 0 } = files.find((one) => one.upload_uri !== undefined) ?? {};
-    return uri?.startsWith('/MAAS/') === true ? { uri, received } : undefined;
-  } catch {
-    // Not a region's answer: the caller prints it unchanged.
-    return undefined;
-  }
+function uploadIn(answer: RegionAnswer): { readonly uri: string; readonly received: number } | undefined {
+  const sets = answer.status < 300 ? createdShape.safeParse(jsonIn(answer)).data?.sets : undefined;
+  const files = Object.values(sets ?? {}).flatMap((set) => Object.values(set.files));
+  const { upload_uri: uri, received = 0 } = files.find((one) => one.upload_uri !== undefined) ?? {};
+  return uri?.startsWith('/MAAS/') === true ? { uri, received } : undefined;
 }

@@ -1,7 +1,6 @@
 // `rackboot hosts`: the reservations of the networks, entries of `hosts` of their cluster interfaces. The address says
 // which network a reservation belongs to.
 
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { mergeSettings } from '../../config/merge.ts';
 import { counted } from '../../counted.ts';
@@ -13,7 +12,6 @@ import {
   readReservations,
 } from '../../dhcp/import/reservations.ts';
 import { RackError } from '../../errors.ts';
-import { fileFault } from '../../files/read-fault.ts';
 import {
   INTERFACES_KEY,
   interfacesOf,
@@ -25,6 +23,7 @@ import {
 import { formatNetwork, networkContains, parseIpv4, parseMac } from '../../net/address.ts';
 import { entriesOf, isNamedBy } from '../../region/list-entries.ts';
 import { type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
+import { readGivenFile } from '../terminal/given-file.ts';
 import { print, printJson, printTable } from '../terminal/output.ts';
 import { awaitApplied, editConfig, refuseElsewhere, submitEdits } from './store.ts';
 
@@ -124,7 +123,7 @@ export async function importHosts({ config, files, format, dryRun, json }: Impor
   const left: string[] = [];
   const reservations: ForeignReservation[] = [];
   for (const file of files) {
-    const text = readText(file);
+    const text = readGivenFile(file).toString('latin1');
     const found = format ?? detectReservations(text);
     if (found === undefined)
       throw new RackError(
@@ -147,14 +146,6 @@ export async function importHosts({ config, files, format, dryRun, json }: Impor
     );
   }
   return all.length === 0 ? 0 : 1;
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'latin1');
-  } catch (error) {
-    throw fileFault(file, error);
-  }
 }
 
 /** With those of their networks: all together or, if one does not fit, each that does. @returns how many are stored */

@@ -36,7 +36,7 @@ export async function runOperation(action: Action, words: readonly string[], pla
   return 0;
 }
 
-/** Refuses a mistyped parameter, which the region would ignore. @throws RackError `bad-argument` */
+/** Refuses a mistyped parameter, which the region would ignore. */
 function checkNames(action: Action, words: readonly string[]): void {
   const known = parametersOf(action);
   if (takesAny(action)) return;
@@ -71,7 +71,7 @@ const CODES: ReadonlyMap<number, RackErrorCode> = new Map([
   [429, 'try-later'],
 ]);
 
-/** The value of an answer; undefined: the answer is empty. @throws RackError for a refusal */
+/** Undefined: the answer is empty. */
 function contentOf(answer: RegionAnswer): unknown {
   const { status, body } = answer;
   const text = body.toString('utf8');

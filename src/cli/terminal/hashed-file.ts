@@ -1,12 +1,9 @@
 // An open file to upload, with its size and hash.
 
-import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { RackError } from '../../errors.ts';
+import { hashOf } from '../../images/file-hash.ts';
 import { openGiven } from '../../images/image-file.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
-
-const READ_BYTES = 1024 * 1024;
 
 /** A file that is open for reading; the caller closes it. */
 export interface HashedFile {
@@ -23,15 +20,10 @@ export interface HashedFile {
 export async function openHashed(path: string, signal?: AbortSignal): Promise<HashedFile> {
   const handle = await openGiven(path);
   try {
-    const hash = createHash('sha256');
-    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-    for (let at = 0; ; ) {
+    const sha256 = await hashOf(handle, () => {
       if (signal?.aborted === true) throw new RackError('cancelled', 'interrupted; nothing was sent');
-      const { bytesRead } = await handle.read(buffer, 0, READ_BYTES, at);
-      if (bytesRead === 0) return { handle, bytes: at, sha256: hash.digest('hex') };
-      hash.update(viewBytes(buffer, 0, bytesRead));
-      at += bytesRead;
-    }
+    });
+    return { handle, bytes: (await handle.stat()).size, sha256 };
   } catch (error) {
     await handle.close();
     throw error;
