@@ -61,6 +61,22 @@ class Calls {
       },
     });
   }
+
+  async reach(sequence: number): Promise<void> {
+    await eventuallyWithin(10_000, `${sequence} is durable`, () => this.durable === sequence);
+  }
+}
+
+async function opened() {
+  const { journal } = await openLeaseJournal({ stateDir, clock });
+  return { journal, calls: new Calls(journal) };
+}
+
+/** What the closed file holds. */
+async function stored(own = clock) {
+  const contents = await openLeaseJournal({ stateDir, clock: own });
+  await contents.journal.close();
+  return contents;
 }
 
 test('records become durable in order, and are there after reopening', async () => {
@@ -71,7 +87,7 @@ test('records become durable in order, and are there after reopening', async () 
   assert.equal(journal.append(lease(2, { hostname: 'm2', clientId: '\x00\xff', circuitId: 'eth0/1' })), 2);
   assert.equal(journal.append(lease(1, { state: 'released' })), 3);
   assert.equal(calls.durable, 0, 'nothing is durable in the turn of its append');
-  await eventuallyWithin(10_000, 'durable', () => calls.durable === 3);
+  await calls.reach(3);
   assert.equal(journal.status().batches, 1, 'one turn is one batch');
   await journal.close();
 
@@ -95,9 +111,8 @@ test('a record carries the wall time and uptime of its grant, not of its writing
   journal.append(lease(1, { grantedAt, expiresAt: later(grantedAt, 600_000) }));
   journal.append(lease(2));
   await journal.close();
-  const again = await openLeaseJournal({ stateDir, clock });
+  const again = await stored();
   const [first, second] = [1, 2].map((address) => again.leases.find((one) => one.address === address));
-  await again.journal.close();
   assert.ok(first !== undefined && second !== undefined);
   assert.equal(second.grantedWallMs, clock.wallTimeMs());
   assert.equal(first.grantedWallMs, clock.wallTimeMs() - 90_000);
@@ -106,36 +121,32 @@ test('a record carries the wall time and uptime of its grant, not of its writing
 });
 
 test('closing writes records appended in the same turn', async () => {
-  const { journal } = await openLeaseJournal({ stateDir, clock });
-  const calls = new Calls(journal);
+  const { journal, calls } = await opened();
   for (let address = 1; address <= 10_000; address += 1) journal.append(lease(address));
   await journal.close();
   assert.equal(calls.durable, 10_000);
   assert.equal(journal.available, false);
   assert.throws(() => journal.append(lease(1)), RackError);
   await journal.close();
-  const again = await openLeaseJournal({ stateDir, clock });
+  const again = await stored();
   assert.equal(again.leases.length, 10_000);
-  await again.journal.close();
 });
 
 test('at its bound the journal refuses, and accepts again once the disk has caught up', async () => {
-  const { journal } = await openLeaseJournal({ stateDir, clock });
-  const calls = new Calls(journal);
+  const { journal, calls } = await opened();
   for (let index = 0; index < JOURNAL_PENDING_MAX; index += 1) journal.append(lease(1 + (index % 1000)));
   assert.equal(journal.available, false);
   assert.throws(() => journal.append(lease(1)), { code: 'store-unavailable' });
-  await eventuallyWithin(10_000, 'caught up', () => calls.durable === JOURNAL_PENDING_MAX);
+  await calls.reach(JOURNAL_PENDING_MAX);
   assert.equal(journal.available, true);
   assert.equal(journal.append(lease(1)), JOURNAL_PENDING_MAX + 1);
   await journal.close();
 });
 
 test('a failed write takes back all pending records; writing a whole batch ends the failure', async () => {
-  const { journal } = await openLeaseJournal({ stateDir, clock });
-  const calls = new Calls(journal);
+  const { journal, calls } = await opened();
   journal.append(lease(1));
-  await eventuallyWithin(10_000, 'durable', () => calls.durable === 1);
+  await calls.reach(1);
   // Another writer holds the file; the worker's wait for it ends after five seconds.
   const other = new DatabaseSync(join(stateDir, 'leases.db'));
   other.exec('BEGIN IMMEDIATE');
@@ -157,11 +168,10 @@ test('a failed write takes back all pending records; writing a whole batch ends 
   await eventuallyWithin(10_000, 'available', () => calls.available === 1);
   assert.equal(journal.available, true);
   assert.equal(journal.append(lease(6)), 5);
-  await eventuallyWithin(10_000, 'durable', () => calls.durable === 5);
+  await calls.reach(5);
   await journal.close();
-  const again = await openLeaseJournal({ stateDir, clock });
+  const again = await stored();
   assert.deepEqual(again.leases.map(({ address }) => address).sort(), [1, 6]);
-  await again.journal.close();
 });
 
 test('an unusable file is refused with its code', async () => {
@@ -173,10 +183,9 @@ test('an unusable file is refused with its code', async () => {
 });
 
 test('a truncated batch is refused with the remedy, and none of it is served', async () => {
-  const { journal } = await openLeaseJournal({ stateDir, clock });
-  const calls = new Calls(journal);
-  const last = [1, 2, 3].map((address) => journal.append(lease(address))).at(-1);
-  await eventuallyWithin(10_000, 'the batch is durable', () => calls.durable === last);
+  const { journal, calls } = await opened();
+  for (const address of [1, 2, 3]) journal.append(lease(address));
+  await calls.reach(3);
   await journal.close();
   const database = new DatabaseSync(join(stateDir, 'leases.db'));
   // It may have been folded meanwhile.
@@ -189,12 +198,11 @@ test('a truncated batch is refused with the remedy, and none of it is served', a
 });
 
 test('a long log is folded when the journal is idle', async () => {
-  const { journal } = await openLeaseJournal({ stateDir, clock });
-  const calls = new Calls(journal);
+  const { journal, calls } = await opened();
   const append = async (from: number, count: number): Promise<void> => {
     let last = 0;
     for (let address = from; address < from + count; address += 1) last = journal.append(lease(address));
-    await eventuallyWithin(10_000, 'durable', () => calls.durable === last);
+    await calls.reach(last);
   };
   for (let from = 1; from < FOLD_IDLE_RECORDS_MIN; from += 4096) await append(from, 4096);
   // The next batch acknowledges the last one.
@@ -208,19 +216,17 @@ test('a long log is folded when the journal is idle', async () => {
   });
   await journal.close();
   assert.equal(existsSync(`${file}-wal`), false, 'a closed database is one file');
-  const again = await openLeaseJournal({ stateDir, clock });
+  const again = await stored();
   assert.equal(again.leases.length, FOLD_IDLE_RECORDS_MIN + 1);
-  await again.journal.close();
 });
 
 test('a dead worker is replaced, and the records it had not reported are gone', async () => {
   const workers: Worker[] = [];
   const onWorker = (worker: Worker): void => void workers.push(worker);
   process.on('worker', onWorker);
-  const { journal } = await openLeaseJournal({ stateDir, clock });
-  const calls = new Calls(journal);
+  const { journal, calls } = await opened();
   journal.append(lease(1));
-  await eventuallyWithin(10_000, 'durable', () => calls.durable === 1);
+  await calls.reach(1);
   journal.append(lease(2));
   await workers.at(-1)?.terminate();
   await eventuallyWithin(10_000, 'failed', () => calls.failed.length === 1);
@@ -229,19 +235,17 @@ test('a dead worker is replaced, and the records it had not reported are gone', 
   clock.advance(JOURNAL_RETRY_MS);
   await eventuallyWithin(10_000, 'available', () => calls.available === 1);
   assert.equal(journal.append(lease(3)), 3);
-  await eventuallyWithin(10_000, 'durable', () => calls.durable === 3);
+  await calls.reach(3);
   await journal.close();
   process.off('worker', onWorker);
-  const again = await openLeaseJournal({ stateDir, clock });
+  const again = await stored();
   assert.deepEqual(again.leases.map(({ address }) => address).sort(), [1, 3]);
-  await again.journal.close();
 });
 
 test('a disk that takes seconds is unavailable until a write is prompt again, and a late write is still durable', async () => {
-  const { journal } = await openLeaseJournal({ stateDir, clock });
-  const calls = new Calls(journal);
+  const { journal, calls } = await opened();
   journal.append(lease(1));
-  await eventuallyWithin(10_000, 'the first is durable', () => calls.durable === 1);
+  await calls.reach(1);
   const other = new DatabaseSync(join(stateDir, 'leases.db'));
   other.exec('BEGIN IMMEDIATE');
   journal.append(lease(2));
@@ -256,7 +260,7 @@ test('a disk that takes seconds is unavailable until a write is prompt again, an
   assert.ok(journal.silentMs() >= JOURNAL_SLOW_MS, 'it owes an answer');
 
   other.exec('COMMIT');
-  await eventuallyWithin(10_000, 'the second is durable', () => calls.durable === 2);
+  await calls.reach(2);
   assert.equal(journal.available, false, 'one write is not proof');
   other.exec('BEGIN IMMEDIATE');
   clock.advance(JOURNAL_RETRY_MS);
@@ -270,7 +274,7 @@ test('a disk that takes seconds is unavailable until a write is prompt again, an
   clock.advance(JOURNAL_RETRY_MS);
   await eventuallyWithin(10_000, 'available again', () => calls.available === 1);
   assert.equal(journal.append(lease(3)), 3);
-  await eventuallyWithin(10_000, 'durable again', () => calls.durable === 3);
+  await calls.reach(3);
   assert.deepEqual([calls.failed, calls.slow.length], [[], 1]);
   other.close();
   await journal.close();
@@ -281,13 +285,13 @@ test('a rack loop that is blocked for seconds does not blame the disk', async (c
   context.after(() => journal.close());
   const calls = new Calls(journal);
   journal.append(lease(1));
-  await eventuallyWithin(10_000, 'durable', () => calls.durable === 1);
+  await calls.reach(1);
   journal.append(lease(2));
   // The batch is sent at the end of this turn, and then the loop is blocked.
   await new Promise((resolve) => setImmediate(resolve));
   const backAt = systemClock.now() + JOURNAL_SLOW_MS + 300;
   while (systemClock.now() < backAt);
-  await eventuallyWithin(10_000, 'durable', () => calls.durable === 2);
+  await calls.reach(2);
   assert.deepEqual([calls.slow, journal.available, journal.status().failures], [[], true, 0]);
 });
 
@@ -309,10 +313,9 @@ test('a record after a clock step has the new time at once, and the newest recor
   const before = own.wallTimeMs();
   own.stepWall(3_600_000);
   journal.append(lease(2, at()));
-  await eventuallyWithin(10_000, 'durable', () => calls.durable === 2);
+  await calls.reach(2);
   await journal.close();
-  const again = await openLeaseJournal({ stateDir, clock: own });
-  await again.journal.close();
+  const again = await stored(own);
   const [first, second] = [1, 2].map((address) => again.leases.find((one) => one.address === address));
   assert.ok(first !== undefined && second !== undefined);
   assert.equal(first.grantedWallMs, before);
