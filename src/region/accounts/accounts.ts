@@ -2,11 +2,10 @@
 //
 // Sources: RFC 7914 (scrypt), RFC 7617 (Basic); the three-part API key of MAAS, `consumer:token:secret`.
 //
-// 1. A password is stored as its scrypt hash, a key's secret as its SHA-256 digest (which cannot be guessed, because the secret is 192
-//    random bits). Neither appears in a log, an event or a response, except the one response that creates the key.
+// 1. A password is stored as its scrypt hash, the secret of a key (192 random bits) as its SHA-256 digest. Neither appears in a log, an event or
+//    a response, except the response that creates the key.
 // 2. Secrets are compared in constant time.
-// 3. A password is checked only with a permit (`password-limits.ts`). A key's secret needs none: a digest costs nothing, and 192 random
-//    bits cannot be guessed at any rate.
+// 3. A password is checked only with a permit (`password-limits.ts`). A key needs none: nobody guesses 192 random bits.
 
 import { createHash, scrypt, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
@@ -44,7 +43,7 @@ const RESERVED_NAMES: ReadonlySet<string> = new Set([LOCAL_ADMINISTRATOR, 'maas'
 
 const EMAIL = 'an e-mail address must have the form name@host';
 
-const passwordShortText = (min: number): string => `a password must have at least ${min} characters`;
+const passwordShortText = (min: number) => `a password must have at least ${min} characters`;
 
 const newUser = z.object({
   username: z
@@ -73,7 +72,7 @@ export function newUserProblems(account: NewUser): Readonly<Record<string, reado
   return checked.success ? undefined : z.flattenError(checked.error, wordOfIssue).fieldErrors;
 }
 
-const inOneLine = (words: readonly RefusalWord[]): string => words.map((word) => word.text).join('; ');
+const inOneLine = (words: readonly RefusalWord[]) => words.map((word) => word.text).join('; ');
 
 /** The problems of a new account in one line; undefined: none. @param isShort true: the password may be shorter than PASSWORD_MIN */
 export function newUserProblem(account: NewUser, isShort = false): string | undefined {
@@ -121,7 +120,7 @@ export async function verifyPassword(permit: PasswordPermit, password: string, h
   return equalBytes(await derive(password, Buffer.from(salt, 'base64url')), Buffer.from(expected, 'base64url'));
 }
 
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+function equalBytes(a: Uint8Array, b: Uint8Array) {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
@@ -204,7 +203,7 @@ export async function changePassword(
     throw new RackError('not-found', `there is no user ${username}`);
 }
 
-async function refuseKey(store: RegionStore, username: string): Promise<RefusalWord> {
+async function refuseKey(store: RegionStore, username: string) {
   const [unused] = (await store.accounts.listKeys(username)).toSorted((a, b) => a.usedMs - b.usedMs);
   return refusal(
     'api-keys-limit',
@@ -277,7 +276,7 @@ export async function findApiKey(
 export const wasUsed = ({ usedMs, createdMs }: Pick<ApiKey, 'usedMs' | 'createdMs'>): boolean => usedMs !== createdMs;
 
 /** The time of use only decides which key to remove first, so a full disk must not make requests fail. */
-async function markUsed(store: RegionStore, key: ApiKey, nowMs: number): Promise<void> {
+async function markUsed(store: RegionStore, key: ApiKey, nowMs: number) {
   try {
     await store.accounts.markKeyUsed(key.tokenKey, nowMs);
   } catch (error) {

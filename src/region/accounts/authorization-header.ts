@@ -3,9 +3,8 @@
 // Sources: RFC 5849 §3.4.4 (PLAINTEXT), §3.5.1 (header), RFC 7617. Seen: no realm (maas command line), `OAuth` (python), `MAAS API` (Go);
 // parameters in any order, with or without blanks after the commas.
 //
-// 1. Nonce and timestamp are not checked: without TLS the header exposes the secret itself, so preventing replays would gain nothing.
-// 2. Parsing never throws.
-// 3. Credentials with a NUL are malformed: no database of the region has such a text.
+// 1. Nonce and timestamp are not checked: without TLS the header exposes the secret itself.
+// 2. Parsing never throws. Credentials with a NUL are malformed: no database of the region has such a text.
 
 const AUTHORIZATION_MAX = 4096;
 const PARAMETERS_MAX = 32;
@@ -55,7 +54,7 @@ function parseBasic(text: string): Credentials | undefined {
   return { kind: 'password', username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
 }
 
-function percentDecode(text: string): string | undefined {
+function percentDecode(text: string) {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -7,7 +7,6 @@
 import type { AttemptFault } from '../../images/download/fault.ts';
 import { describeAttemptFault } from '../../images/download/fault.ts';
 
-/** The fault of a list of published keys. */
 type KeysFault =
   /** No complete answer within `seconds`. */
   | { readonly code: 'late'; readonly seconds: number }

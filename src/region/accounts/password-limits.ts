@@ -1,15 +1,11 @@
-// Permits for password checks. Each check costs 100 ms of a core, and guessing takes many, so checks are limited for each address and for
-// each network.
+// Permits for password checks, which cost 100 ms of a core each: limited for each address and each network.
 //
 // Sources: RFC 4291 §2.5.4 (an IPv6 host has a whole /64); OWASP's advice on guessing and on locking accounts.
 //
 // 1. `verifyPassword` takes a permit, and only `PasswordLimits` makes one, so the compiler rejects code that bypasses the limit.
-// 2. Nothing is counted by account, so guessing a user's password does not lock that user out.
-// 3. A correct password is not counted.
-// 4. An address with few attempts is still served when its network is beyond its limit.
-// 5. If several processes share the store, its rates apply besides: a guesser who asks each process gets no more. Each process asks the store
-//    only for what its own limits allow.
-// 6. Memory is bounded: at ADDRESSES_MAX the address seen first is forgotten, which only resets its buckets.
+// 2. Nothing is counted by account, so guessing a user's password does not lock that user out. A correct password is not counted.
+// 3. An address with few attempts is still served when its network is beyond its limit.
+// 4. The rates of a store that several processes share apply besides; each process asks it only for what its own limits allow.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
@@ -97,7 +93,7 @@ export class PasswordLimits {
     return (await this.#allows(rare, now)) ? new Permit([own, rare], this.#shared) : 'network';
   }
 
-  async #allows({ bucket, name, rate }: Taken, now: Instant): Promise<boolean> {
+  async #allows({ bucket, name, rate }: Taken, now: Instant) {
     return bucket.allows(now) && ((await this.#shared?.take(name, rate)) ?? true);
   }
 }

@@ -1,12 +1,11 @@
 // Password checks and hashes of one region: a few run at a time, and the others wait in a queue that addresses, networks and accounts share.
 //
-// 1. CHECKS_MAX passwords are processed at a time; each takes 32 MiB and about 100 ms of a core.
-// 2. The operator of this host does not wait and does not count.
-// 3. The queue is served first come, first served. When it is full, the address, network or account with the most entries loses one to each
-//    newcomer, so a flood of guesses delays others by at most the length of the queue.
-// 4. New passwords count by the account that sets them, whatever its addresses: in a crowded queue it has one place. An account without
-//    rights has a rate besides, at all processes together, so it cannot keep the others from signing in.
-// 5. Wrong passwords are events up to a rate, so that nobody can fill the log by guessing.
+// 1. The operator of this host neither waits nor counts.
+// 2. First come, first served. In a full queue, the address, network or account with the most entries loses one to each newcomer, so a flood of
+//    guesses delays others by at most the length of the queue.
+// 3. New passwords count by the account that sets them, whatever its addresses. An account without rights has a rate besides, at all processes
+//    together, so it cannot keep the others from signing in.
+// 4. Wrong passwords are events up to a rate, so that nobody can fill the log by guessing.
 
 import type { Clock } from '../../clock.ts';
 import { FairShares, type Place } from '../../net/shares/fair-shares.ts';
@@ -86,12 +85,12 @@ export class Passwords {
     return this.#run(`account ${username}`, () => hashPassword(password, this.#clock));
   }
 
-  async #maySet(username: string): Promise<boolean> {
+  async #maySet(username: string) {
     if (!this.#setters.allows(username, this.#clock.now())) return false;
     return (await this.#shared?.take(`new password of ${username}`, NEW_PASSWORDS_PER_ACCOUNT)) ?? true;
   }
 
-  async #run<T>(client: string, work: () => Promise<T>): Promise<T | 'busy'> {
+  async #run<T>(client: string, work: () => Promise<T>) {
     if (this.#working < CHECKS_MAX) this.#working += 1;
     else if (!(await this.#wait(client))) return 'busy';
     try {
@@ -102,7 +101,7 @@ export class Passwords {
   }
 
   /** Passes a finished check's place to the first in the queue. */
-  #passOn(): void {
+  #passOn() {
     const [next] = this.#waiting;
     if (next === undefined) {
       this.#working -= 1;

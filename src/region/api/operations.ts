@@ -1,22 +1,20 @@
 // The table of the API's operations, and how a request finds its operation. Routes, checks and the description from which clients build
-// their commands are all made from it.
+// their commands are made from it.
 //
 // 1. Version, path, method and op together name at most one operation.
 // 2. An empty parameter that is refused counts as absent, as in Django's forms: a number, a choice, an address, the name of another object. Where
 //    the empty text is a value, as it is of a description, or removes something, it stays.
 //
-// A new operation is a call of `defineOperation`, or the five on objects of one kind a call of `resource`, in the file of its group, and a new
-// group has a place in OPERATIONS. A short model is `people/login-operations.ts`; `machines/machine-calls.ts` has the parts that operations on machines share. The head of
-// `call/operation.ts` says which operations need `ownTransaction: true`. The description and a command of `rackboot` (`cli/operations/`)
-// follow from the table. Then:
+// A new operation is a call of `operation`, or the five on objects of one kind a call of `resource`, in the file of its group; a new group has a
+// place in OPERATIONS. A short model is `people/login-operations.ts`; `machines/machine-calls.ts` has what operations on machines share. The
+// description and a command of `rackboot` (`cli/operations/`) follow from the table. Then:
 //
 // - a new name of a refusal needs its status and its meaning in `records/refusal.ts`;
 // - a new kind of object that it answers needs its properties in `answers/` (`test/region/api/answers.test.ts`);
 // - each parameter needs a trial in `test/region/api/sent/`, which sends it and reads it back (`test/region/api/sent-parameters.test.ts`);
-// - `test/region/api/rights-api.test.ts` calls it as each kind of caller, and `test/region/statements.test.ts` counts the statements of a GET;
+// - `test/region/api/rights/` calls it as each kind of caller, and `test/region/statements.test.ts` counts the statements of a GET;
 // - new data needs a method of `records/store.ts` or of a port like it. `store/operations/` implements these, and has no operations of the API.
 
-import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { AREA_OPERATIONS } from './areas/area-operations.ts';
 import {
@@ -31,8 +29,7 @@ import {
   refuseUnmanaged,
 } from './call/answer.ts';
 import { type Fields, findUnstorable, opIn } from './call/form-body.ts';
-import type { ApiCall } from './call/operation.ts';
-import { type ApiVersion, defineOperation, type Method, type Operation } from './call/operation.ts';
+import { type ApiCall, type ApiVersion, type Method, nothing, type Operation, operation } from './call/operation.ts';
 import { BOOT_RESOURCE_OPERATIONS } from './images/boot-resource-operations.ts';
 import { BOOT_SOURCE_OPERATIONS } from './images/boot-source-operations.ts';
 import { BOOT_UPLOAD_OPERATIONS } from './images/boot-upload-operations.ts';
@@ -80,9 +77,8 @@ import { SETTINGS_OPERATIONS } from './site/settings-operations.ts';
 /** The MAAS release whose API 2.0 is implemented; clients compare it with the release they need. */
 const SPOKEN_RELEASE = '2.9.0';
 /**
- * The optional capabilities of MAAS that this API supports, each shown by an operation in `test/region/api/capabilities.test.ts`. Clients use
- * every capability listed, so one that would fail must not be: `ipv6-deployment-ubuntu` (there is no IPv6 here), `bridging-automatic-ubuntu`
- * (`bridge_all` is refused).
+ * The optional capabilities of MAAS that this API supports. Clients use every one listed, so one that would fail must not be:
+ * `ipv6-deployment-ubuntu` (there is no IPv6 here), `bridging-automatic-ubuntu` (`bridge_all` is refused).
  */
 const CAPABILITIES = [
   'networks-management',
@@ -96,20 +92,18 @@ const CAPABILITIES = [
 /** Those that API 1.0 supports: it has no objects for devices, and none for the interfaces and the disks of machines. */
 const OLD_CAPABILITIES: readonly string[] = ['networks-management', 'static-ipaddresses', 'authenticate-api'];
 
-const VERSION_OPERATION = defineOperation({
-  versions: ['1.0', '2.0'],
-  path: 'version',
-  method: 'GET',
-  handler: 'VersionHandler',
-  access: 'anyone',
-  answers: 'version',
-  doc: 'Read the version and the capabilities of the API.',
-  parameters: z.object({}),
-  run: ({ version }) => {
+const VERSION_OPERATION = operation(
+  { versions: ['1.0', '2.0'], path: 'version', handler: 'VersionHandler' },
+  'GET',
+  'anyone',
+  'version',
+  'Read the version and the capabilities of the API.',
+  nothing,
+  ({ version }) => {
     const capabilities = version === '1.0' ? OLD_CAPABILITIES : CAPABILITIES;
     return json({ version: SPOKEN_RELEASE, subversion: 'rackboot', capabilities });
   },
-});
+);
 
 /** Every operation of every version. */
 export const OPERATIONS: readonly Operation[] = [
@@ -214,12 +208,11 @@ export async function runOperation(
   }
 }
 
-const isEmpty = (values: readonly string[] | undefined): boolean =>
-  values?.every((text) => text.trim() === '') === true;
+const isEmpty = (values: readonly string[] | undefined) => values?.every((text) => text.trim() === '') === true;
 
 /** Runs the operation that was found, in a transaction unless it only reads or makes its own. */
-async function runFound(operation: Operation, call: ApiCall, fields: Fields): Promise<Answer> {
-  const run = async (): Promise<Answer> => operation.run(call, fields);
+async function runFound(operation: Operation, call: ApiCall, fields: Fields) {
+  const run = async () => operation.run(call, fields);
   return operation.method === 'GET' || operation.ownTransaction ? await run() : await call.region.transact(run);
 }
 

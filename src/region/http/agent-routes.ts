@@ -2,11 +2,19 @@
 //
 // 1. Any machine in a managed network gets the agent; everything below `1/` is only for a machine that proves its boot.
 // 2. A machine that has proved its boot has its own rate; before that it counts as a stranger at its address.
-// 3. A caller without the token of a current boot is refused without learning whether such a machine exists.
+// 3. A caller without the token of a current boot does not learn whether such a machine exists.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type Answer, fieldsOf, refuse, refuseFields, refuseFor, refuseUnmanaged } from '../api/call/answer.ts';
+import {
+  type Answer,
+  fieldsOf,
+  plainText,
+  refuse,
+  refuseFields,
+  refuseFor,
+  refuseUnmanaged,
+} from '../api/call/answer.ts';
 import type { Caller, Peer } from '../api/call/caller.ts';
 import type { BootProof } from '../identity/boot-token.ts';
 import { MachineAgent } from '../life/machine-agent.ts';
@@ -69,8 +77,6 @@ export const TOO_OFTEN = refuse('rate-limit', 'This machine sends too many reque
   'Retry-After': '5',
 });
 
-const text = (lines: string): Answer => ({ kind: 'text', text: lines, contentType: 'text/plain; charset=utf-8' });
-
 type WorkerAnswer = (machine: Machine, request: FastifyRequest, peer: Peer) => Answer | Promise<Answer>;
 type ForWorker = (answer: WorkerAnswer) => (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
@@ -79,7 +85,7 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
   const work = new MachineAgent(region);
   addAgentFiles(app, listener);
   const workers = workerRates();
-  const isTooMuch = ({ systemId }: Machine, peer: Peer): boolean => {
+  const isTooMuch = ({ systemId }: Machine, peer: Peer) => {
     listener.giveBack(peer);
     return !workers.of(peer.rackUuid).allows(systemId, region.clock.now(), peer.share);
   };
@@ -93,13 +99,15 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
   app.get(
     '/MAAS/rackboot/1/job',
     forWorker(async (machine, request, peer) =>
-      text(await work.job(machine, metadata.surroundings(originOf(request, peer, region)))),
+      plainText(await work.job(machine, metadata.surroundings(originOf(request, peer, region)))),
     ),
   );
   app.get(
     '/MAAS/rackboot/1/cloud-config',
     forWorker(async (machine, request, peer) =>
-      text(await metadata.preseeds.cloudConfig(machine, { origin: originOf(request, peer, region), httpProxy: '' })),
+      plainText(
+        await metadata.preseeds.cloudConfig(machine, { origin: originOf(request, peer, region), httpProxy: '' }),
+      ),
     ),
   );
   // A failed machine that is being debugged is no longer at work, but still proves the same boot.
@@ -113,7 +121,7 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
       if (machine === undefined) return send(reply, NOT_THIS_BOOT);
       if (isTooMuch(machine, who.peer)) return send(reply, TOO_OFTEN);
       const lines = await answer(machine, worker !== undefined);
-      return send(reply, lines === undefined ? NOT_THIS_BOOT : text(lines));
+      return send(reply, lines === undefined ? NOT_THIS_BOOT : plainText(lines));
     };
   };
   app.get(
@@ -130,10 +138,10 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
   addSignalRoute(app, listener, work, isTooMuch);
 }
 
-function addOwnerRoutes(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker): void {
+function addOwnerRoutes(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker) {
   app.get(
     '/MAAS/rackboot/1/ssh-keys',
-    forWorker(async (machine) => text(await work.sshKeys(machine))),
+    forWorker(async (machine) => plainText(await work.sshKeys(machine))),
   );
   app.get(
     '/MAAS/rackboot/1/user-data',
@@ -150,7 +158,7 @@ function addSignalRoute(
   { region, identify, send }: AgentListener,
   work: MachineAgent,
   isTooMuch: (machine: Machine, peer: Peer) => boolean,
-): void {
+) {
   app.post('/MAAS/rackboot/1/signal', async (request, reply) => {
     const who = await identify(request);
     if (who.kind !== 'identified') return send(reply, who);
@@ -163,7 +171,7 @@ function addSignalRoute(
   });
 }
 
-function addAgentFiles(app: FastifyInstance, listener: AgentListener): void {
+function addAgentFiles(app: FastifyInstance, listener: AgentListener) {
   const { agent, parts, preseed } = listener;
   app.get('/MAAS/rackboot/agent.sh', (request, reply) => sendAgent(listener, request, reply, agent, 'x-shellscript'));
   for (const [name, part] of parts) {
@@ -172,7 +180,7 @@ function addAgentFiles(app: FastifyInstance, listener: AgentListener): void {
   app.get('/MAAS/rackboot/enlist.preseed', (request, reply) => sendAgent(listener, request, reply, preseed, 'plain'));
 }
 
-function addLayoutRoutes(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker): void {
+function addLayoutRoutes(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker) {
   app.get(
     '/MAAS/rackboot/1/network/:tool/:addresses',
     forWorker(async (machine, { params }) => {
@@ -180,7 +188,7 @@ function addLayoutRoutes(app: FastifyInstance, work: MachineAgent, forWorker: Fo
       const files = success ? work.network(machine, data.tool, data.addresses === 'leased') : undefined;
       return files === undefined
         ? refuse('not-found', 'Give netplan, networkd or ifupdown, and fixed or leased addresses.')
-        : text(files);
+        : plainText(files);
     }),
   );
   app.get(
@@ -189,15 +197,15 @@ function addLayoutRoutes(app: FastifyInstance, work: MachineAgent, forWorker: Fo
       const plan = work.storage(machine);
       return plan === undefined
         ? refuse('not-found', 'This machine has no storage plan: its image lays out the disk.')
-        : text(plan);
+        : plainText(plan);
     }),
   );
 }
 
-function addScriptRoutes(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker): void {
+function addScriptRoutes(app: FastifyInstance, work: MachineAgent, forWorker: ForWorker) {
   app.get(
     '/MAAS/rackboot/1/scripts',
-    forWorker(async (machine) => text(await work.scripts.begin(machine))),
+    forWorker(async (machine) => plainText(await work.scripts.begin(machine))),
   );
   app.get(
     '/MAAS/rackboot/1/scripts/:id',
@@ -209,7 +217,7 @@ function addScriptRoutes(app: FastifyInstance, work: MachineAgent, forWorker: Fo
             'not-found',
             'This machine has no such script to run: the script was removed, or belongs to another run.',
           )
-        : text(content);
+        : plainText(content);
     }),
   );
 }
@@ -227,7 +235,7 @@ async function takeSignal(region: Region, work: MachineAgent, peer: Peer, reques
   const news = newsOf(checked.data);
   const signal = { status, stage, message, script, output, exitStatus, doneBytes, totalBytes, hostKey, news };
   const isTaken = await region.transact(() => work.signal(proofOf(peer), signal));
-  return isTaken ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } : NOT_THIS_BOOT;
+  return isTaken ? plainText('OK') : NOT_THIS_BOOT;
 }
 
 function newsOf(given: z.output<typeof signalFields>): ScriptNews | undefined {

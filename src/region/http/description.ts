@@ -22,7 +22,7 @@ const FORMS: Readonly<Record<string, string>> = {
 };
 
 /** The answer of an operation, for people; `openapi.json` has the properties of the objects. */
-function answerText({ answers }: Operation): string {
+function answerText({ answers }: Operation) {
   const form = typeof answers === 'string' ? FORMS[answers] : undefined;
   if (form !== undefined) return form;
   const { of, statuses } = typeof answers === 'object' && 'of' in answers ? answers : { of: answers, statuses: [] };
@@ -66,7 +66,7 @@ interface ApiDescription {
 }
 
 /** True for a reading `op` whose name a change of the same path has, too. */
-const isTwin = ({ method, op, path }: Operation, among: readonly Operation[]): boolean =>
+const isTwin = ({ method, op, path }: Operation, among: readonly Operation[]) =>
   method === 'GET' &&
   op !== undefined &&
   among.some((one) => one.method !== 'GET' && one.op === op && one.path === path);
@@ -90,9 +90,8 @@ function describe(version: ApiVersion): ApiDescription {
   return { doc: `Rackboot, MAAS API ${version}.`, resources, handlers };
 }
 
-const hashOf = (value: unknown): string => createHash('sha1').update(JSON.stringify(value)).digest('hex');
+const hashOf = (value: unknown) => createHash('sha1').update(JSON.stringify(value)).digest('hex');
 
-/** Made when they are first needed: a region that starts has no time for them. */
 const descriptions = new Map<ApiVersion, ApiDescription & { readonly hash: string }>();
 
 function descriptionOf(version: ApiVersion): ApiDescription & { readonly hash: string } {

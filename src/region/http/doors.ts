@@ -1,7 +1,6 @@
-// The bounds that all listeners of the API share: connections, and memory for arriving bodies. Both are shared out by the client's
-// address and network. If this process's rack passes a request on, the client is the machine for which the rack speaks. A remote rack
-// counts as one network (`caller.ts`), in which each machine for which it speaks has its share. If a load balancer of the site passes a
-// request on, the client is the one that it names.
+// The bounds that all listeners of the API share: connections, and memory for arriving bodies, shared out by the client's address and network.
+// The client of a request that this process's rack or a load balancer of the site passes on is the one that it names. A remote rack counts as
+// one network (`caller.ts`), in which each machine for which it speaks has its share.
 //
 // 1. A large body takes one of LARGE_BODIES_MAX places while it arrives (`net/shares/body-places.ts`); small ones are bounded by the connections.
 // 2. Ended connections are reported to the operator at most once a minute for each reason, with their number.
@@ -41,7 +40,7 @@ const BUSY = refuse('bodies-limit', 'Too many large bodies are arriving: try aga
 /** How often ended connections are reported to the operator, for each reason. */
 export const REPORT_RATE = { perSecond: 1 / 60, burst: 1 } as const;
 
-const isLarge = ({ headers }: IncomingMessage): boolean =>
+const isLarge = ({ headers }: IncomingMessage) =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > SMALL_BODY_BYTES_MAX;
 
 export class ApiDoors {
@@ -76,7 +75,7 @@ export class ApiDoors {
   }
 
   /** @returns false if there is no place for this body */
-  async #takeBody({ raw }: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+  async #takeBody({ raw }: FastifyRequest, reply: FastifyReply) {
     const { share } = findPeer(factsOf(raw), this.#region.config(), this.#region.racks);
     const place = await this.#bodies.take(share, clientOf(raw, reply.raw));
     if (place === 'refused' || place === 'gone') return false;
@@ -87,7 +86,7 @@ export class ApiDoors {
   }
 
   /** The client for which a trusted rack or a load balancer speaks; `undefined` if the sender speaks for itself. */
-  #clientOf(request: IncomingMessage): string | undefined {
+  #clientOf(request: IncomingMessage) {
     const config = this.#region.config();
     const hasProxies = config.proxies !== undefined && config.proxies.length > 0;
     if (request.headers['x-rackboot-rack'] === undefined && !hasProxies) return undefined;
@@ -95,7 +94,7 @@ export class ApiDoors {
     return share === '' ? undefined : share;
   }
 
-  #report(address: string, reason: ConnectionRefusal): void {
+  #report(address: string, reason: ConnectionRefusal) {
     const sample = this.#reports.take(reason, this.#region.clock.now());
     if (sample === undefined) return;
     const more = (sample.count ?? 1) - 1;

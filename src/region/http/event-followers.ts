@@ -1,9 +1,8 @@
 // Sends the event log to clients that follow it, as it grows.
 //
-// 1. A follower holds a position in the stored log, not a queue. It is sent the events after that position as fast as it reads them.
-// 2. A follower is sent a `gap` in three cases: the log dropped events before the follower read them; the follower's place belongs to
-//    another history of the log (`EventRange`); or the log ends before that place, because the store is another one or was restored from a
-//    backup.
+// 1. A follower holds a position in the stored log, not a queue, and is sent the events after it as fast as it reads them.
+// 2. It is sent a `gap` if the log dropped events before it read them, if its place belongs to another history of the log (`EventRange`), or if the
+//    log ends before its place, because the store is another one or was restored from a backup.
 // 3. There are at most FOLLOWERS_MAX, shared out by user, and among a user's addresses. Without followers the log is not read.
 // 4. The log is read in pieces (`event-pieces.ts`), for a few milliseconds in each turn of the event loop. Users take turns, however many
 //    followers each has, and so do the followers of a user.
@@ -109,14 +108,14 @@ export class EventFollowers {
     for (const { answer } of this.#followers) answer.close();
   }
 
-  #lookSoon(ms: number): void {
+  #lookSoon(ms: number) {
     this.#isAsked ||= ms === 0;
     if (this.#isLooking) return;
     this.#look?.cancel();
     this.#look = this.#region.clock.schedule(ms, () => void this.#lookOnce());
   }
 
-  async #lookOnce(): Promise<void> {
+  async #lookOnce() {
     this.#isLooking = true;
     this.#isAsked = false;
     try {
@@ -132,7 +131,7 @@ export class EventFollowers {
   }
 
   /** Looks for one piece. @returns true if some follower is still behind, so that the next look follows at once */
-  async #lookNow(): Promise<boolean> {
+  async #lookNow() {
     const range = await this.#region.store.eventRange();
     for (const follower of this.#followers) {
       await this.#enterHistory(follower, range);
@@ -148,7 +147,7 @@ export class EventFollowers {
   }
 
   /** Moves a follower from another history of the log to this one, at the last event that both have in common. */
-  async #enterHistory(follower: Follower, range: EventRange): Promise<void> {
+  async #enterHistory(follower: Follower, range: EventRange) {
     if (follower.history === range.history || !follower.answer.isReady) return;
     const id = await idAt(this.#region.store, { id: follower.place, history: follower.history }, range);
     follower.history = range.history;
@@ -156,7 +155,7 @@ export class EventFollowers {
   }
 
   /** Moves a follower that stays ahead of the log back to the end that the log had when this was first noticed. */
-  #moveBack(follower: Follower, { newest }: EventRange): void {
+  #moveBack(follower: Follower, { newest }: EventRange) {
     if (follower.place <= newest) {
       follower.ahead = undefined;
       return;
@@ -167,8 +166,7 @@ export class EventFollowers {
       this.#sendGap(follower, follower.ahead.newest + 1);
   }
 
-  /** Sends a `gap`: the stream skips to the event `oldest`. */
-  #sendGap(follower: Follower, oldest: number): void {
+  #sendGap(follower: Follower, oldest: number) {
     const { answer, place, history = 0 } = follower;
     answer.send({ id: formatEventPlace(history, oldest - 1), event: 'gap', data: { after: place, oldest } });
     follower.place = oldest - 1;
@@ -179,11 +177,11 @@ export class EventFollowers {
    * The next follower to serve: one that is behind and has read everything it was sent. The user who has waited longest comes first, and of
    * this user's followers the one that has waited longest.
    */
-  #nextBehind({ newest, history }: EventRange): Follower | undefined {
+  #nextBehind({ newest, history }: EventRange) {
     const ofUsers = new Map<string, number>();
     for (const { following, piece } of this.#followers)
       ofUsers.set(following.username, Math.max(piece, ofUsers.get(following.username) ?? 0));
-    const ofUser = ({ following }: Follower): number => ofUsers.get(following.username) ?? 0;
+    const ofUser = ({ following }: Follower) => ofUsers.get(following.username) ?? 0;
     let next: Follower | undefined;
     for (const follower of this.#followers) {
       if (follower.history !== history || follower.place >= newest || !follower.answer.isReady) continue;
@@ -194,7 +192,7 @@ export class EventFollowers {
   }
 
   /** Checks the rights of a follower, and ends its stream if it has lost them. @returns true if it may continue */
-  async #mayFollow(follower: Follower): Promise<boolean> {
+  async #mayFollow(follower: Follower) {
     const now = this.#region.clock.now();
     if (now - follower.allowedAt < RIGHTS_MS) return true;
     if (await follower.following.isAllowed()) {
@@ -206,7 +204,7 @@ export class EventFollowers {
     return false;
   }
 
-  async #send(follower: Follower, range: EventRange): Promise<void> {
+  async #send(follower: Follower, range: EventRange) {
     const { answer, following } = follower;
     this.#pieces += 1;
     follower.piece = this.#pieces;

@@ -95,18 +95,18 @@ export class EventAnswer {
     if (this.#isOpen) this.#response.end();
   }
 
-  #write(text: string): void {
+  #write(text: string) {
     if (!this.#isOpen || this.#response.write(text)) return;
     this.#stalled ??= this.#clock.schedule(STALLED_MS_MAX, () => this.#response.destroy());
   }
 
-  #drained(): void {
+  #drained() {
     this.#stalled?.cancel();
     this.#stalled = undefined;
     if (this.#isOpen) this.#onReady();
   }
 
-  #commentLater(): void {
+  #commentLater() {
     this.#comment = this.#clock.schedule(COMMENT_MS, () => {
       if (this.isReady) this.#write(': here\n\n');
       this.#commentLater();

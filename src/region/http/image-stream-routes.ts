@@ -3,10 +3,9 @@
 // Sources: MAAS's URL; RFC 9110 §13.1.5 and §14 (If-Range, ranges).
 //
 // 1. Anybody who reaches the region may read the site, as any host that boots from a rack may read its images.
-// 2. At most FILES_MAX files, documents included, are being sent at a time, and FILES_OF_ADDRESS_MAX to one address. Beyond that a client gets
-//    `Retry-After`. Requests for files that exist have rates of their own (shares/request-rates.ts): `sstream-mirror` and MAAS fetch hundreds, and
-//    repeat none.
-// 3. Requests for files that do not exist count towards the anonymous rate limit.
+// 2. At most FILES_MAX files, documents included, are being sent at a time, and FILES_OF_ADDRESS_MAX to one address; beyond that, `Retry-After`.
+// 3. Requests for files that exist have rates of their own (shares/request-rates.ts): `sstream-mirror` and MAAS fetch hundreds, and repeat none.
+//    Others count towards the anonymous rate limit.
 
 import { finished } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -24,7 +23,7 @@ import { RETRY_FIELD } from './sending.ts';
 export const FILES_MAX = 32;
 export const FILES_OF_ADDRESS_MAX = 8;
 const RETRY_SECONDS = 15;
-const mirrorsText = (from: string, { burst, perSecond }: Rate): string =>
+const mirrorsText = (from: string, { burst, perSecond }: Rate) =>
   `Too many requests for images from ${from}: ${burst} at once, then ${perSecond} a second are allowed. Wait a little.`;
 
 const RATE_REFUSALS = {
@@ -54,7 +53,7 @@ interface ImageStreamListener {
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
-const typeOf = (path: string): string => (path.endsWith('.json') ? 'application/json' : 'text/plain; charset=utf-8');
+const typeOf = (path: string) => (path.endsWith('.json') ? 'application/json' : 'text/plain; charset=utf-8');
 
 export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStreamListener): void {
   const { region, send, mirrors } = listener;
@@ -77,8 +76,7 @@ export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStream
     const below: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, ANY_PATH) : undefined;
     const path = below ?? INDEX_PATH;
     const found = typeof path === 'string' ? await region.bootImages.findStreamed(path) : undefined;
-    const refuseMissing = (): Promise<FastifyReply> =>
-      send(reply, listener.excess(peer) ?? refuse('not-found', 'Nothing is here.'));
+    const refuseMissing = () => send(reply, listener.excess(peer) ?? refuse('not-found', 'Nothing is here.'));
     if (typeof path !== 'string' || found === undefined) return refuseMissing();
     const excess = mirrors.excess(peer, region.clock.now());
     if (excess !== undefined) return send(reply, excess);

@@ -25,7 +25,7 @@ interface LinkListener {
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
-function uuidOf(request: FastifyRequest): string {
+function uuidOf(request: FastifyRequest) {
   const { params } = request;
   const uuid = typeof params === 'object' && params !== null ? Reflect.get(params, 'uuid') : undefined;
   return typeof uuid === 'string' ? uuid : '';
@@ -49,7 +49,7 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
     return refused === undefined ? undefined : send(reply, refused);
   };
   const onEvents = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    const isUnderWay = (): boolean => region.racks.turns.has(uuidOf(request));
+    const isUnderWay = () => region.racks.turns.has(uuidOf(request));
     const refused = (await refuseSender(request)) ?? (isUnderWay() ? BATCH_UNDER_WAY : undefined);
     return refused === undefined ? undefined : send(reply, refused);
   };
@@ -92,7 +92,7 @@ class ChangeStreams {
   open({ uuid }: Rack, reply: FastifyReply): void {
     const region = this.#region;
     let sent = -1;
-    const notify = (): void => {
+    const notify = () => {
       if (region.racks.find(uuid)?.state !== 'accepted') {
         end();
         return;
@@ -108,11 +108,11 @@ class ChangeStreams {
       onComment: () => notify(),
       onEnd: () => leave(),
     });
-    const leave = (): void => {
+    const leave = () => {
       for (const unsubscribe of subscriptions) unsubscribe();
       this.#forget(uuid, end);
     };
-    const end = (): void => {
+    const end = () => {
       // The end of a stalled answer may never reach its reader, so the stream is forgotten at once.
       leave();
       answer.close();
@@ -125,7 +125,7 @@ class ChangeStreams {
     notify();
   }
 
-  #forget(uuid: string, end: () => void): void {
+  #forget(uuid: string, end: () => void) {
     const rest = (this.#streams.get(uuid) ?? []).filter((one) => one !== end);
     if (rest.length === 0) this.#streams.delete(uuid);
     else this.#streams.set(uuid, rest);

@@ -1,9 +1,8 @@
 // The link of a remote rack: its desired state, its events and its heartbeats. Plain functions from a request to an answer, which
 // `link-routes.ts` carries over HTTP, and a simulated network can carry, too.
 //
-// 1. A rack is known by its key, and speaks only for the UUID in the path.
-// 2. A pending or rejected rack learns its state, and nothing else.
-// 3. A post that a rack kept runs with the rights of an anonymous machine in one of this rack's own networks.
+// 1. A rack is known by its key, and speaks only for the UUID in the path. A pending or rejected rack learns only its state.
+// 2. A post that a rack kept runs with the rights of an anonymous machine in one of this rack's own networks.
 
 import { isStoreUnavailable } from '../../errors.ts';
 import { parseIpv4, parseMac } from '../../net/address.ts';
@@ -123,7 +122,7 @@ async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promi
   return json({ version: own?.version ?? '', uplink: LINK_VERSION, now: region.clock.wallTimeMs() });
 }
 
-async function runKeptPost(region: Region, rack: Rack, post: KeptPost): Promise<string | undefined> {
+async function runKeptPost(region: Region, rack: Rack, post: KeptPost) {
   const { path, query: search } = splitTarget(post.path);
   const match = /^\/MAAS\/api\/(1\.0|2\.0)\/([a-z]+)\/?$/.exec(path);
   const version = API_VERSIONS.find((name) => name === match?.[1]);
@@ -176,7 +175,7 @@ export function mergeFields(query: Fields, body: Fields): Fields {
   return merged;
 }
 
-function refusalText(answer: Answer): string | undefined {
+function refusalText(answer: Answer) {
   if (answer.kind !== 'refusal') return undefined;
   const body = bodyOf(answer);
   if (typeof body === 'string') return body;

@@ -2,12 +2,11 @@
 //
 // Sources: RFC 9112 §9 (connections).
 //
-// 1. Configurations, retries and the shutdown run one after the other: each finds the listeners that the previous one left. So no
-//    listener is opened twice, and none is opened that the newest configuration lacks.
-// 2. An address that this host does not have yet is retried every LISTEN_RETRY_MS. A port in use is an error, but at an address that came late it is
-//    retried, too.
-// 3. This process has two listeners of its own: for the operator of this host (`OPERATOR_SOCKET`), whose connections and bodies are exempt
-//    from fair shares, and for the machines' requests of its boot listener (`RACK_SOCKET`).
+// 1. Configurations, retries and the shutdown run one after the other, each from the listeners that the previous one left. So no listener is
+//    opened twice, and none that the newest configuration lacks.
+// 2. An address that this host does not have yet is retried every LISTEN_RETRY_MS. A port in use is an error, unless the address came late.
+// 3. Two listeners are this process's own: for the operator of this host (`OPERATOR_SOCKET`), exempt from fair shares, and for the machines'
+//    requests of its boot listener (`RACK_SOCKET`).
 // 4. Open listeners use a renewed certificate for new connections; open connections continue.
 
 import type { Server as HttpsServer } from 'node:https';
@@ -70,7 +69,7 @@ export interface RegionApi {
   close(): Promise<void>;
 }
 
-const formatEndpoint = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+const formatEndpoint = (host: string, port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 const isSecure = (server: object): server is HttpsServer => 'setSecureContext' in server;
 
@@ -80,9 +79,9 @@ interface Door {
   readonly isSecure: boolean;
 }
 
-const settingOf = ({ isSecure }: Door): string => (isSecure ? 'region.tls.listen' : 'region.listen');
+const settingOf = ({ isSecure }: Door) => (isSecure ? 'region.tls.listen' : 'region.listen');
 
-const nameOf = ({ host, port, isSecure }: Door): string => `${isSecure ? 'https://' : ''}${formatEndpoint(host, port)}`;
+const nameOf = ({ host, port, isSecure }: Door) => `${isSecure ? 'https://' : ''}${formatEndpoint(host, port)}`;
 
 function doorsOf(config: RegionConfig): readonly Door[] {
   return [
@@ -95,9 +94,9 @@ function doorsOf(config: RegionConfig): readonly Door[] {
  * Accepts connections still queued in the kernel, which closing would reset. Each turn of the event loop accepts one. The first turn may
  * only finish a poll of the sockets that began earlier; the second one is complete.
  */
-async function acceptQueued(server: FastifyInstance['server']): Promise<void> {
+async function acceptQueued(server: FastifyInstance['server']) {
   let accepted = 0;
-  const count = (): void => {
+  const count = () => {
     accepted += 1;
   };
   server.on('connection', count);
@@ -166,13 +165,13 @@ export class ListeningApi implements RegionApi {
     this.#report();
   }
 
-  #inTurn(action: () => Promise<void>): Promise<void> {
+  #inTurn(action: () => Promise<void>) {
     const run = this.#turn.then(action).finally(() => this.#report());
     this.#turn = run.catch(() => undefined);
     return run;
   }
 
-  #report(): void {
+  #report() {
     this.#reportUnopened();
     const { addresses } = this;
     const text = addresses.join(' ');
@@ -181,7 +180,7 @@ export class ListeningApi implements RegionApi {
     this.#onChange(addresses);
   }
 
-  #reportUnopened(): void {
+  #reportUnopened() {
     const listeners = [...this.#waiting.values()].map(({ listener }) => listener);
     const text = listeners.map((listener) => listener.text).join('\n');
     if (this.#onUnopened === undefined || this.#closed || text === this.#reportedUnopened) return;
@@ -189,7 +188,7 @@ export class ListeningApi implements RegionApi {
     this.#onUnopened(listeners);
   }
 
-  async #configure(config: RegionConfig): Promise<void> {
+  async #configure(config: RegionConfig) {
     if (this.#closed) return;
     const doors = doorsOf(config);
     const wanted = new Set(doors.map(nameOf));
@@ -206,7 +205,7 @@ export class ListeningApi implements RegionApi {
     await this.#closeApps([...this.#apps.keys()].filter((endpoint) => !wanted.has(endpoint)));
   }
 
-  #countRacks(): void {
+  #countRacks() {
     const { racks, clock } = this.#context.region;
     const counts = { pending: 0, accepted: 0, rejected: 0, away: 0 };
     for (const rack of racks.list()) {
@@ -217,7 +216,7 @@ export class ListeningApi implements RegionApi {
     this.#rackCount = clock.schedule(RACKS_COUNTED_MS, () => this.#countRacks());
   }
 
-  #readCertificate(tls: CertificateFiles | undefined): void {
+  #readCertificate(tls: CertificateFiles | undefined) {
     this.#certificateLook?.cancel();
     this.#tls = tls;
     if (tls === undefined) return;
@@ -230,7 +229,7 @@ export class ListeningApi implements RegionApi {
   }
 
   /** Reports a certificate that expires soon, every CERTIFICATE_LOOK_MS. */
-  #lookAtCertificate(): void {
+  #lookAtCertificate() {
     const { clock } = this.#context.region;
     if (this.#pair === undefined || this.#tls === undefined || this.#closed) return;
     const note = certificateProblem(this.#pair, this.#tls, clock.wallTimeMs());
@@ -238,7 +237,7 @@ export class ListeningApi implements RegionApi {
     this.#certificateLook = clock.schedule(CERTIFICATE_LOOK_MS, () => this.#lookAtCertificate());
   }
 
-  async #listen(door: Door): Promise<void> {
+  async #listen(door: Door) {
     const { host, port } = door;
     const name = nameOf(door);
     const app = this.#build(this.#context, door.isSecure ? { pair: this.#pair } : {});
@@ -277,10 +276,10 @@ export class ListeningApi implements RegionApi {
   }
 
   /** Waits until the listener can be opened: for the address of an interface without carrier, or one configured by DHCP. */
-  #wait(door: Door, text: string): void {
+  #wait(door: Door, text: string) {
     if (this.#closed) return;
     const name = nameOf(door);
-    const report = (reason: string): void =>
+    const report = (reason: string) =>
       this.#context.onProblem({ id: newUuid(), note: { note: 'listener-waits', reason } });
     if (this.#waiting.get(name)?.listener.text !== text) report(text);
     const timer = this.#context.region.clock.schedule(LISTEN_RETRY_MS, () => {
@@ -290,7 +289,7 @@ export class ListeningApi implements RegionApi {
   }
 
   /** Retries a waiting listener, unless a configuration has removed it or requested it again since `timer` was set. */
-  async #retry(door: Door, timer: Timer): Promise<void> {
+  async #retry(door: Door, timer: Timer) {
     const name = nameOf(door);
     if (this.#closed || this.#waiting.get(name)?.timer !== timer) return;
     try {
@@ -317,7 +316,7 @@ export class ListeningApi implements RegionApi {
     });
   }
 
-  async #closeApps(endpoints: readonly string[]): Promise<void> {
+  async #closeApps(endpoints: readonly string[]) {
     const closing = endpoints.map(async (endpoint) => {
       const app = this.#apps.get(endpoint);
       if (app === undefined) return;
@@ -327,11 +326,11 @@ export class ListeningApi implements RegionApi {
     await Promise.all(closing);
   }
 
-  async #closeApp(app: FastifyInstance): Promise<void> {
+  async #closeApp(app: FastifyInstance) {
     const { connections } = this.#context.doors;
     const { clock } = this.#context.region;
     await acceptQueued(app.server);
-    const endIdle = (): void => {
+    const endIdle = () => {
       connections.endResting(app.server);
       look = clock.schedule(CLOSE_LOOK_MS, endIdle);
     };

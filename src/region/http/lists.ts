@@ -1,5 +1,4 @@
-// Sends lists in pieces, rendered one entry at a time. So neither one list nor many can exhaust the memory or delay other requests, however
-// large their entries are.
+// Sends lists in pieces, rendered one entry at a time, so no list exhausts the memory or delays other requests, however large it is.
 //
 // 1. A piece ends with the entry that fills it or uses up its time. The next one begins after the client has taken it and the event loop has run.
 // 2. A list that ends in its first piece takes no place; all others take one of LISTS_MAX.
@@ -106,7 +105,7 @@ class ListWriter {
     return Buffer.concat(parts);
   }
 
-  #textOf(entry: unknown): JsonText {
+  #textOf(entry: unknown) {
     if (!(entry instanceof JsonText)) return new JsonText(this.#isCompact ? jsonText(entry, true) : entryText(entry));
     return this.#isCompact ? new JsonText(jsonText(JSON.parse(entry.text + String(entry.rest)), true)) : entry;
   }

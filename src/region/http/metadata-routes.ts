@@ -9,7 +9,7 @@
 //   anyone in a managed network                the documents for unknown machines (`enlist`)
 //   users, racks, everyone else                nothing
 //
-// 1. A machine cannot reach another machine's data or learn whether that machine exists: the refusal is the same in both cases.
+// 1. A machine does not learn whether another exists: the refusal is the same.
 // 2. Repeated slashes, which careless clients send, count as one.
 // 3. A machine sends at most MACHINE_RATE requests; more are refused for a while, and take nothing from others.
 // 4. The caller is identified after all steps that take time, so a key that ends meanwhile is already invalid, and no new key is generated for it.
@@ -163,9 +163,8 @@ async function readLeaf({ service, surroundings }: Asked, machine: Machine, name
   return text(leafOf(name, machine, { sshKeys, vendorData: () => rendered.text }));
 }
 
-const metadataText = (known: readonly string[]): string => `Known here: ${known.join(', ')}.`;
+const metadataText = (known: readonly string[]) => `Known here: ${known.join(', ')}.`;
 
-/** `op=signal`, `op=netboot_off`, `op=netboot_on`, from the machine itself. */
 async function takeOperation(asked: Asked, machine: Machine): Promise<Answer> {
   const { service, op, fields } = asked;
   switch (op) {
@@ -188,7 +187,6 @@ async function takeOperation(asked: Asked, machine: Machine): Promise<Answer> {
   }
 }
 
-/** Answers a request by system id: the caller's key or boot must be that machine's. */
 async function answerById(asked: Asked, systemId: string): Promise<Answer> {
   const { service, isPost, op, fields, proof, surroundings, machine: known } = asked;
   const own = known?.systemId === systemId ? known : undefined;
@@ -261,14 +259,13 @@ function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path
   }
 }
 
-/** A rendered file, or the place of the error in its template. */
 function answerOf(result: PreseedResult): Answer | Refusal {
   if (result.ok) return text(result.text);
   const { file, line, mistake } = result;
   return refuse('preseed-faulty', mistakeAtText({ file, line, mistake }));
 }
 
-function wildcardOf({ params }: FastifyRequest): string {
+function wildcardOf({ params }: FastifyRequest) {
   const rest = typeof params === 'object' && params !== null ? Reflect.get(params, '*') : undefined;
   return typeof rest === 'string' ? rest : '';
 }

@@ -2,10 +2,9 @@
 //
 // Source: the OpenAPI Specification 3.1.0 (§4.8: the objects of a description).
 //
-// 1. OpenAPI allows one operation for each method and path. MAAS's API has several, which `op` in the query distinguishes. So an entry
-//    describes all
-//    of them: `op` lists their names, body and answer are those of one of them, and `x-operations` has the parameters, callers and answers of each.
-// 2. Parameters are texts on the wire. The schema of a parameter describes its text; a parameter with several values may be repeated.
+// 1. OpenAPI allows one operation for each method and path; MAAS's API has several, distinguished by `op`. So an entry describes all of them: `op`
+//    lists their names, body and answer are those of one, and `x-operations` has the parameters, callers and answers of each.
+// 2. Parameters are texts on the wire, and their schemas describe the text; a parameter with several values may be repeated.
 
 import { z } from 'zod';
 import { objectSchemas, schemaOf } from '../api/answers/answer-objects.ts';
@@ -22,7 +21,6 @@ const ACCESS: Readonly<Record<Operation['access'], string>> = {
   admin: 'administrators',
 };
 
-/** The schema of a parameter's text, or of its texts; and whether it must be given. */
 function readParameter(type: z.ZodType): { readonly isRequired: boolean; readonly schema: Json } {
   const isRequired = !(type instanceof z.ZodOptional);
   const inner = type instanceof z.ZodOptional ? type.unwrap() : type;
@@ -153,7 +151,7 @@ function entryOf(path: string, method: Method, operations: readonly Operation[])
   };
 }
 
-const sentenceOf = (doc: string): string => doc.split('\n\n:param', 1)[0] ?? doc;
+const sentenceOf = (doc: string) => doc.split('\n\n:param', 1)[0] ?? doc;
 
 function pathItem(path: string, operations: readonly Operation[]): Json {
   const methods = [...new Set(operations.map(({ method }) => method))];
@@ -208,7 +206,7 @@ const COMPONENTS: Json = {
 function schemasFor(version: ApiVersion, paths: Json): Json {
   const all = objectSchemas(version);
   const names = new Set<string>();
-  const visit = (value: unknown): void => {
+  const visit = (value: unknown) => {
     for (const [, name = ''] of JSON.stringify(value).matchAll(/#\/components\/schemas\/(\w+)/g)) {
       if (names.has(name)) continue;
       names.add(name);
@@ -241,7 +239,6 @@ function describe(version: ApiVersion): Json {
   };
 }
 
-/** Made when they are first asked for. */
 const descriptions = new Map<ApiVersion, Json>();
 
 export function openApiDescription(version: ApiVersion, origin: string): Json {

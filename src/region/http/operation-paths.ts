@@ -1,11 +1,11 @@
-// Finds the operations that the target of a request names. One table serves all listeners: a router of Fastify would be built for each of
-// them, path by path and method by method, whenever the region starts.
+// Finds the operations that the target of a request names. One table serves all listeners: Fastify would build a router for each of them
+// whenever the region starts.
 //
 // Sources: RFC 3986 §2.4 (decoding after splitting), §3.3 (segments); RFC 9112 §3.2.2 (targets in absolute form).
 //
 // 1. A segment that has its own name in the table wins over one that stands for a `{parameter}`, as in Fastify's router.
-// 2. Segments are decoded one by one: a `/` in a parameter may come as `%2F`. Below `files/` and `subnets/` it may come as it is, as in MAAS:
-//    its command line and libmaas do not encode the words of a path.
+// 2. Segments are decoded one by one: a `/` in a parameter may come as `%2F`. Below `files/` and `subnets/` it may come as it is: the command
+//    line of MAAS and libmaas do not encode the words of a path.
 // 3. Repeated slashes count as one, and a slash at the end does not count. In the name of a file they all count but the last.
 // 4. A volume group and a partition are also found below the plural, as in MAAS (LP 1715230): gomaasclient writes it.
 
@@ -38,9 +38,9 @@ interface Branch {
 const PREFIX = /^\d{1,3}$/;
 const SINGULAR = /(?<=\/)(?:volume-group|partition)(?=\/)/;
 
-const isParameter = (segment: string): boolean => segment.startsWith('{');
+const isParameter = (segment: string) => segment.startsWith('{');
 
-function branchOf(version: ApiVersion): Branch {
+function branchOf(version: ApiVersion) {
   const root: Branch = { named: new Map() };
   for (const [path, operations] of operationsByPath(version)) {
     for (const spelling of new Set([path, path.replace(SINGULAR, '$&s')])) {
@@ -53,7 +53,7 @@ function branchOf(version: ApiVersion): Branch {
   return root;
 }
 
-function parameterOf(branch: Branch): Branch {
+function parameterOf(branch: Branch) {
   branch.parameter ??= { named: new Map() };
   return branch.parameter;
 }
@@ -64,10 +64,9 @@ function namedOf(branch: Branch, segment: string): Branch {
   return next;
 }
 
-/** Made when a request first needs them. */
 const roots = new Map<ApiVersion, Branch>();
 
-function rootOf(version: ApiVersion): Branch {
+function rootOf(version: ApiVersion) {
   const root = roots.get(version) ?? branchOf(version);
   roots.set(version, root);
   return root;

@@ -5,9 +5,8 @@
 //         │  a listener, or the name of region.public_url ─────────────────────▶ used, with its port
 //         └─ anything else, which a cache, a page or a machine made up ──────────▶ the address where the request arrived
 //
-// 1. A request that a rack passed on arrived at that rack. The rack reports the address at which it arrived (`X-Rackboot-Local`). The region
-//    believes that report under the same conditions as the machine's address. The rack's boot port speaks plain HTTP, even if rack and
-//    region use TLS.
+// 1. A request that a rack passed on arrived at that rack, at the address that it reports (`X-Rackboot-Local`), believed as the machine's
+//    address is. The rack's boot port speaks plain HTTP, even if rack and region use TLS.
 
 import type { FastifyRequest } from 'fastify';
 import { formatIpv4, type Ipv4, parseIpv4, withoutIpv4Mapping } from '../../net/address.ts';
@@ -35,10 +34,10 @@ export function originFactsOf(
 const HOST = /^([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 
 /** The name or address in a Host field, in lower case; `undefined` if it is malformed. */
-const hostOf = (field: string | undefined): string | undefined => HOST.exec(field ?? '')?.[1]?.toLowerCase();
+const hostOf = (field: string | undefined) => HOST.exec(field ?? '')?.[1]?.toLowerCase();
 
 /** Where the request arrived, in the form of a Host field; empty if the socket is gone. */
-function arrivalOf({ rackLocal, localAddress, localPort }: OriginFacts): string {
+function arrivalOf({ rackLocal, localAddress, localPort }: OriginFacts) {
   if (rackLocal !== undefined) return rackLocal;
   if (localAddress === undefined || localPort === undefined) return '';
   const address = withoutIpv4Mapping(localAddress);
@@ -55,7 +54,7 @@ export function chooseOrigin(facts: OriginFacts, config: RegionConfig, racks: Ra
   return authority === undefined || authority === '' ? '' : `${protocol}://${authority}`;
 }
 
-function isOurs(host: string, arrival: string | undefined, config: RegionConfig, racks: RackList): boolean {
+function isOurs(host: string, arrival: string | undefined, config: RegionConfig, racks: RackList) {
   if (host === arrival) return true;
   // Only a program on this host gets there by this name: the client, or one that speaks for it and is itself reached by another name.
   if (host === 'localhost') return arrival === '127.0.0.1' || arrival === '[::1]';
@@ -66,5 +65,5 @@ function isOurs(host: string, arrival: string | undefined, config: RegionConfig,
   return address !== undefined && formatIpv4(address) === host && isRackAddress(racks, address);
 }
 
-const bracketed = (host: string): string => (host.includes(':') ? `[${host.toLowerCase()}]` : host.toLowerCase());
-const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '[::]';
+const bracketed = (host: string) => (host.includes(':') ? `[${host.toLowerCase()}]` : host.toLowerCase());
+const isWildcard = (host: string) => host === '0.0.0.0' || host === '[::]';

@@ -84,7 +84,7 @@ async function render(
   machine: Machine,
   given: z.output<typeof fields>,
   overrides: Variables,
-): Promise<Answer> {
+) {
   const { purpose, osystem, release, origin, template, file } = given;
   const surroundings = metadata.surroundings(origin);
   const request = {

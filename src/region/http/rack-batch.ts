@@ -3,7 +3,7 @@
 //   batch ──► turn ──► turn ──► … ──► the answer says how much was stored; the rack sends the rest again
 //                 └ other requests, and turns of other racks (batch-turns.ts), run in between
 //
-// 1. A turn is one transaction: its reports, its enlistments, and the sequence it reached. Entries that the answer reports as stored are on disk.
+// 1. A turn is one transaction: its reports, its enlistments, and the sequence it reached.
 // 2. Entries at or below the highest stored sequence of their source are not stored again; their earlier refusals are repeated.
 // 3. A report with a time in the future, by our clock, gets the current time.
 // 4. One batch per rack is stored at a time.
@@ -55,7 +55,7 @@ export async function takeBatch(
   }
 }
 
-async function goOn(region: Region, uuid: string, taking: BatchTaking): Promise<BatchOutcome> {
+async function goOn(region: Region, uuid: string, taking: BatchTaking) {
   const endsAt = later(region.clock.now(), BATCH_MS_MAX);
   do {
     await region.racks.turns.next(uuid);
@@ -71,7 +71,7 @@ async function goOn(region: Region, uuid: string, taking: BatchTaking): Promise<
   return taking.outcome();
 }
 
-async function recordLoss(region: Region, rack: Rack, missed: number, atMs: number): Promise<void> {
+async function recordLoss(region: Region, rack: Rack, missed: number, atMs: number) {
   const params = { rack: rack.name, events: missed };
   const event = { type: 'RACK_EVENTS_LOST', code: 'events-lost', params, atMs, username: '' } as const;
   await region.store.recordEvent(event, undefined);
@@ -128,7 +128,7 @@ class BatchTaking {
     const refused: RefusedEntry[] = [];
     let reports: RackReport[] = [];
     let added = 0;
-    const flush = async (): Promise<void> => {
+    const flush = async () => {
       added += await region.observe(reports, source, rack.uuid);
       reports = [];
     };

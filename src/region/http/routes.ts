@@ -74,7 +74,7 @@ export interface ApiContext extends SendingParts {
   readonly onProblem: (problem: ApiProblem) => void;
 }
 
-const strangersText = (from: string, { burst, perSecond }: Rate): string =>
+const strangersText = (from: string, { burst, perSecond }: Rate) =>
   `Too many requests without credentials from ${from}: ${burst} at once, then ${perSecond} a second are allowed. Wait a little.`;
 
 const RATE_REFUSAL = refuse('rate-limit', strangersText('your address', ANONYMOUS_PER_ADDRESS), RETRY_FIELD);
@@ -150,7 +150,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   addPageRoutes(app, { ...strangers, guard: context.guard, sessions: context.sessions, pathOf });
 }
 
-function addApiRoutes(app: FastifyInstance, context: ApiContext, version: ApiVersion): void {
+function addApiRoutes(app: FastifyInstance, context: ApiContext, version: ApiVersion) {
   const base = `/MAAS/api/${version}`;
   const addRoute = (to: FastifyInstance, url: string): unknown =>
     to.route({
@@ -244,7 +244,7 @@ function bodyOf(request: FastifyRequest): Omit<ParsedFields, 'kind'> | Answer {
 }
 
 /** Makes an instance read the bodies of a path while they arrive. A file that no upload took is removed after the answer. */
-function readUploadsOf(context: ApiContext, app: FastifyInstance, path: string): void {
+function readUploadsOf(context: ApiContext, app: FastifyInstance, path: string) {
   const { uploads } = context.region.bootImages;
   readUploads(app, path, { uploads, bodyMax: BODY_BYTES_MAX, identify: (request) => identify(context, request) });
   app.addHook('onSend', discardRest);
@@ -300,23 +300,18 @@ async function describe(
   return reply.type('application/json').send(Buffer.from(JSON.stringify(make(version, origin))));
 }
 
-function isWithinRate(context: ApiContext, request: FastifyRequest): boolean {
+function isWithinRate(context: ApiContext, request: FastifyRequest) {
   const peer = findPeer(factsOf(request.raw), context.region.config(), context.region.racks);
   return context.strangers.of(peer.rackUuid).allows(peer.address, context.region.clock.now());
 }
 
-function answerUnknown(
-  context: ApiContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): FastifyReply | Promise<FastifyReply> {
+function answerUnknown(context: ApiContext, request: FastifyRequest, reply: FastifyReply) {
   const version = versionIn(request);
   if (version === '1.0' || version === '2.0') reply.header('X-MAAS-API-Hash', descriptionHash(version));
   return looksForPage(request) ? sendUnknownPage(reply) : send(context, reply, answerOfUnknownPath(request));
 }
 
-const versionIn = (request: FastifyRequest): string | undefined =>
-  /^\/+MAAS\/+api\/+([^/?]+)/.exec(request.raw.url ?? '')?.[1];
+const versionIn = (request: FastifyRequest) => /^\/+MAAS\/+api\/+([^/?]+)/.exec(request.raw.url ?? '')?.[1];
 
 function answerOfUnknownPath(request: FastifyRequest): Answer {
   const version = versionIn(request);
@@ -329,12 +324,7 @@ function answerOfUnknownPath(request: FastifyRequest): Answer {
   return refuse('not-found', 'Nothing is here.');
 }
 
-function sendError(
-  context: ApiContext,
-  error: unknown,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): FastifyReply | Promise<FastifyReply> {
+function sendError(context: ApiContext, error: unknown, request: FastifyRequest, reply: FastifyReply) {
   if (!isStoreUnavailable(error)) return send(context, reply, answerOfError(context, error));
   const outage = shownOutage(outageOf(error), request.raw);
   if (showsOutage(request)) return sendAwayPage(request, reply, outage);

@@ -26,7 +26,7 @@ export interface SendingParts {
 }
 
 /** True for a client that names JSON among the media types that it takes; MAAS's command and curl do not. */
-const asksForJson = ({ request }: FastifyReply): boolean => /\bapplication\/json\b/.test(request.headers.accept ?? '');
+const asksForJson = ({ request }: FastifyReply) => /\bapplication\/json\b/.test(request.headers.accept ?? '');
 
 export async function send(context: SendingParts, reply: FastifyReply, answer: Answer): Promise<FastifyReply> {
   reply
@@ -66,7 +66,7 @@ export async function send(context: SendingParts, reply: FastifyReply, answer: A
   }
 }
 
-function sendState(reply: FastifyReply, tag: string, state: DesiredState | StateChanges): FastifyReply {
+function sendState(reply: FastifyReply, tag: string, state: DesiredState | StateChanges) {
   const { machines, ...rest } = state;
   const head = JSON.stringify(rest).slice(0, -1);
   reply.header('ETag', tag).type('application/json');
@@ -86,7 +86,7 @@ async function* stateText(head: string, machines: readonly RackMachine[]): Async
 /** The text of each machine, made once: most machines go to every rack unchanged, and again after each change of another machine. */
 const machineTexts = new WeakMap<RackMachine, string>();
 
-function textOf(machine: RackMachine): string {
+function textOf(machine: RackMachine) {
   let text = machineTexts.get(machine);
   if (text === undefined) {
     text = JSON.stringify(machine);

@@ -8,7 +8,6 @@
 
 import { chmodSync, lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
-import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyReply, type RouteOptions } from 'fastify';
@@ -90,7 +89,7 @@ export function warnOf(problem: ApiProblem): void {
   process.emitWarning(cleanLines(`${noteText(problem.note)} (${problem.id}) ${cause}`), { code: problem.note.note });
 }
 
-function readAgent(path: string): string | undefined {
+function readAgent(path: string) {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
@@ -126,8 +125,7 @@ const HTTP_LIMITS = {
   ...JOINED,
 } as const;
 
-/** The counterpart for TLS of the server that Fastify makes for HTTP. */
-function makeSecureServer(pair: CertificatePair, handler: RequestListener): HttpsServer {
+function makeSecureServer(pair: CertificatePair, handler: RequestListener) {
   // Only a region that serves over TLS pays for loading it.
   const { createServer: createHttpsServer } = process.getBuiltinModule('node:https');
   const server = createHttpsServer(
@@ -147,7 +145,7 @@ const noCompiler = (): never => {
 const NO_COMPILERS = { buildValidator: () => noCompiler, buildSerializer: () => noCompiler };
 
 /** Makes a route of GET answer HEAD, too, unless it says otherwise. Fastify would add a second route, with the same answers. */
-function answerHead(route: RouteOptions): void {
+function answerHead(route: RouteOptions) {
   const methods = [route.method].flat();
   if (!methods.includes('GET') || methods.includes('HEAD') || route.exposeHeadRoute === false) return;
   route.method = [...methods, 'HEAD'];
@@ -161,7 +159,7 @@ function answerHead(route: RouteOptions): void {
  * Adds REGION_FIELD, below Fastify, whose own fields a stream of events does not send; and the type of an answer that has no other. Fastify
  * would take it from an empty one, and MAAS's command ends with an error when a 204 has none.
  */
-function nameRegion(reply: FastifyReply): FastifyReply {
+function nameRegion(reply: FastifyReply) {
   reply.raw.setHeader(REGION_FIELD.name, REGION_FIELD.value);
   reply.raw.setHeader('Content-Type', 'text/plain');
   return reply;
@@ -173,8 +171,7 @@ const UNPARSED: ReadonlyMap<string, string> = new Map([
   ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large'],
 ]);
 
-/** Answers a request that cannot be parsed, or that does not arrive in time, and ends its connection. */
-function refuseUnparsed({ code }: { readonly code?: string }, socket: Socket): void {
+function refuseUnparsed({ code }: { readonly code?: string }, socket: Socket) {
   const status = UNPARSED.get(code ?? '') ?? '400 Bad Request';
   const fields = `${REGION_FIELD.name}: ${REGION_FIELD.value}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 0`;
   if (code !== 'ECONNRESET' && socket.writable) socket.write(`HTTP/1.1 ${status}\r\n${fields}\r\n\r\n`);
@@ -228,7 +225,7 @@ export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): Fast
 }
 
 /** Opens the listeners of this process. Removes the sockets of a dead one: the state directory belongs to this process alone. */
-async function openOwnDoors(api: ListeningApi, stateDir: string): Promise<void> {
+async function openOwnDoors(api: ListeningApi, stateDir: string) {
   for (const [name, of] of [
     [OPERATOR_SOCKET, 'operators'],
     [RACK_SOCKET, 'racks'],
@@ -246,7 +243,7 @@ async function openOwnDoors(api: ListeningApi, stateDir: string): Promise<void> 
 }
 
 /** @throws RackError `socket-refused` if something else is there */
-function removeSocket(path: string): void {
+function removeSocket(path: string) {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket())

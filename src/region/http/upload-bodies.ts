@@ -5,7 +5,7 @@
 //   form of a user for `files/` ─▶ whole, at most FILE_FORM_BYTES_MAX
 //   any other body ─▶ as everywhere: whole, at most `bodyMax`
 //
-// 1. Only an administrator, and for `files/` a user, may send more than a usual body: the caller is identified before the body is read.
+// 1. The caller is identified before the body is read: only an administrator, and for `files/` a user, may send more than a usual one.
 // 2. A file belongs to the request until an upload takes it; otherwise it is removed with the answer.
 // 3. A refusal is sent when the rest of a bounded body has been read and discarded: a client that still sends, and then closes, would get a
 //    reset connection instead of the answer (RFC 9112 §9.6).
@@ -86,12 +86,12 @@ export function readUploads(app: FastifyInstance, path: string, listener: Upload
   });
 }
 
-async function isOfUser(request: FastifyRequest, listener: UploadListener): Promise<boolean> {
+async function isOfUser(request: FastifyRequest, listener: UploadListener) {
   const who = await listener.identify(request);
   return who.kind === 'identified' && who.caller.kind === 'user';
 }
 
-async function readForm({ headers }: FastifyRequest, payload: IncomingMessage, uploads: Uploads): Promise<ArrivedForm> {
+async function readForm({ headers }: FastifyRequest, payload: IncomingMessage, uploads: Uploads) {
   const form = await readStreamedForm(headers['content-type'] ?? '', untilCut(payload), CONTENT_FIELD, (content) =>
     uploads.receive(content),
   );

@@ -5,8 +5,7 @@
 //
 // 1. It is random (192 bits), never derived, and compared in constant time.
 // 2. It is valid only from the machine's current address: the machine's rack vouches for that address, or the machine's lease shows it.
-// 3. It is in no log, event, URL, page or API response. The secret in an installer's URL is a one-way derivation of it
-//    (`boot/preseed-secret.ts`).
+// 3. It is in no log, event, URL, page or API response. An installer's URL has a one-way derivation of it (`boot/preseed-secret.ts`).
 
 import { preseedSecret } from '../../boot/preseed-secret.ts';
 import type { Clock } from '../../clock.ts';
@@ -29,7 +28,7 @@ export interface BootProof {
 export const drawBootToken = (clock: Clock): string =>
   Buffer.from(clock.randomBytes(TOKEN_BYTES)).toString('base64url');
 
-function hasToken(status: MachineStatus): boolean {
+function hasToken(status: MachineStatus) {
   const row = statusRow(status);
   if (row.failed === undefined && status !== 'rescue-mode') return false;
   const purpose = bootPurpose({ status, netboot: true });

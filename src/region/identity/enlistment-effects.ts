@@ -69,7 +69,7 @@ export function effectsOf(
   }
   // An established machine loses nothing to an unproven report, or to a report through a rack outside its home.
   const isTrusted = weighed.vouched !== undefined || weighed.report.username !== undefined;
-  const isTrustedFor = (machine: Machine): boolean => isTrusted && weighed.report.whyElsewhere?.(machine) === undefined;
+  const isTrustedFor = (machine: Machine) => isTrusted && weighed.report.whyElsewhere?.(machine) === undefined;
   const shared = found.others.flatMap(({ machine, weighing }) =>
     weighing.other.length > 0 && (isTrustedFor(machine) || !isEstablished(machine))
       ? keysInCommon(weighed.evidence, machine)
@@ -83,7 +83,7 @@ export const verdictOn = ({ verdicts }: EnlistmentKnowledge, a: Machine, b: Mach
   verdicts.find(({ lowId, highId }) => lowId === Math.min(a.id, b.id) && highId === Math.max(a.id, b.id))?.verdict;
 
 /** True for a hardware address that moves with its card to another machine. */
-function isMoved(mac: MacAddress, from: Candidate, { vouched, report }: WeighedReport): boolean {
+function isMoved(mac: MacAddress, from: Candidate, { vouched, report }: WeighedReport) {
   if (report.whyElsewhere?.(from.machine) !== undefined) return false;
   if (vouched === mac && (from.isClaim || from.machine.status === 'new')) return true;
   if (from.isClaim || from.machine.status !== 'new') return false;
@@ -92,7 +92,7 @@ function isMoved(mac: MacAddress, from: Candidate, { vouched, report }: WeighedR
 }
 
 /** True if the machine merely claims the boot interface, and none of its identifying values differ. */
-const isMereClaim = ({ isClaim, weighing }: Candidate): boolean => isClaim && weighing.other.length === 0;
+const isMereClaim = ({ isClaim, weighing }: Candidate) => isClaim && weighing.other.length === 0;
 
 /**
  * The doubt whether a machine is in fact two with the same UUID and serial number; `undefined` if nothing suggests it. The signs are a

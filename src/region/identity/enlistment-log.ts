@@ -37,7 +37,7 @@ export class EnlistmentLog {
   /** Removes events beyond the rate from the decision on one report. A decision that is made again counts once. */
   thinning(now: Instant): <R>(decision: EnlistmentDecision<R> | EnlistmentQuestion) => typeof decision {
     const samples = new Map<string, Sample | undefined>();
-    const sampleOf = (key: string): Sample | undefined => {
+    const sampleOf = (key: string) => {
       if (!samples.has(key)) samples.set(key, this.#sampler.take(key, now));
       return samples.get(key);
     };

@@ -56,7 +56,6 @@ export function weighReport(report: EnlistmentReport): WeighedReport & { readonl
   return { report: own, evidence, vouched, keys: identityKeys(evidence) };
 }
 
-/** The report with only the power settings that a machine may propose. */
 const cleaned = (report: EnlistmentReport): EnlistmentReport => ({
   ...report,
   ...reportedPower(report.powerType, report.powerParameters),

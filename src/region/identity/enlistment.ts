@@ -9,10 +9,10 @@
 //
 // 1. Only a report with the token of its current boot changes a machine in use. No report removes one.
 // 2. A repeated report changes only the time.
-// 3. A report adds interfaces and removes none, with three exceptions. Hearsay that the machine itself does not show is dropped
-//    (`interface-source.ts`). A card moves from a New machine to a different machine that now reports it: if a vouched boot showed the
-//    card, only with a vouched report; if a rack booted the former machine from the card, or a person entered it, only if a rack vouches
-//    for a boot from it. An interface that a machine merely claims moves to the machine that boots from it.
+// 3. A report adds interfaces and removes none, except hearsay that the machine itself does not show (`interface-source.ts`), and a card that
+//    moves from a New machine to the one that now reports it. A card that a vouched boot showed moves only with a vouched report; one from
+//    which a rack booted the former machine, or which a person entered, only if a rack vouches for a boot from it. An interface that a machine
+//    merely claims moves to the machine that boots from it.
 // 4. Evidence that two machines are one is reported to a person, who decides. Nothing is merged here.
 
 import type { Clock } from '../../clock.ts';
@@ -201,7 +201,6 @@ function deviceGone({ hostname, systemId, addedBy = '' }: Machine, { report }: W
   return { systemId, event };
 }
 
-/** The New machine that the reported machine replaces, and the event for that; undefined: none. */
 function goneFor({ report, vouched }: WeighedReport, untouched: readonly UntouchedMachine[], terms: EnlistmentTerms) {
   const newcomer = { address: report.address, isProven: vouched !== undefined };
   const gone = findEvicted(untouched, newcomer, terms.atMs);
@@ -255,12 +254,10 @@ function refuseForeign(found: Recognition): EnlistmentRefusal {
   return refuseReport({ code: 'field.machines-mixed', params: { holders } });
 }
 
-const reportedName = ({ hostname }: EnlistmentReport): string | undefined =>
+const reportedName = ({ hostname }: EnlistmentReport) =>
   hostname !== undefined && !isPlaceholderHostname(hostname) ? hostname : undefined;
 
-/** The hostname that a person requests. If it is taken, the report is refused. */
-const givenName = (report: EnlistmentReport): string | undefined =>
-  report.username === undefined ? undefined : reportedName(report);
+const givenName = (report: EnlistmentReport) => (report.username === undefined ? undefined : reportedName(report));
 
 /** The hostnames to try for a machine's own report, in this order. */
 function proposedNames(report: EnlistmentReport, { nameFrom }: EnlistmentTerms): readonly string[] {
@@ -333,14 +330,14 @@ const hardwareReported = ({ leftOut = [] }: EnlistmentReport): Happening => ({
 });
 
 /** True if the stored power settings come from an unproven report; the first proven boot replaces them. */
-const isStrangersPower = (vouched: MacAddress | undefined, known: Machine): boolean =>
+const isStrangersPower = (vouched: MacAddress | undefined, known: Machine) =>
   vouched !== undefined && known.status === 'new' && known.vouchedMac === undefined && known.powerIsProposed === true;
 
 /**
  * True if the reported power settings are stored. A machine's proposal does not replace settings of a person, except the password of the
  * same BMC account: a machine that creates its account at each boot sets a new password each time, and only the newest works.
  */
-function takesPower(report: EnlistmentReport, known: Machine): boolean {
+function takesPower(report: EnlistmentReport, known: Machine) {
   if (report.powerType === '') return false;
   if (known.status === 'new' && known.powerType === '') return true;
   const { power_address: address, power_user: user } = known.powerParameters;

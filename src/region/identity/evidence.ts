@@ -6,9 +6,8 @@
 //   BMC's hardware address     40, -30        BMC's address         20
 //   vendor and product              -30
 //
-// So one address is enough. A UUID alone is not enough (`recognition.ts` requires a second value): although the standard requires it to be
-// unique, some boards are all sold with the same UUID. A serial number alone is not enough either, because it is unique only for its maker.
-// A card that moved to another chassis (another UUID and another serial number) does not take its machine along.
+// So one address is enough. A UUID alone is not (`recognition.ts` requires a second value): some boards are all sold with the same one; nor is
+// a serial number, unique only for its maker. A card that moved to another chassis (another UUID and serial number) does not take its machine along.
 //
 // Sources: SMBIOS 3.7 §7.2 (system), §7.3 (board), §7.4 (chassis).
 //
@@ -75,7 +74,7 @@ export function evidenceOf(of: {
   const dmi = facts?.dmi;
   const drivers = new Map<string, string>();
   for (const nic of facts?.nics ?? []) drivers.set(nic.mac.toLowerCase().replace(/-/g, ':'), nic.driver);
-  const driverOf = (mac: MacAddress): string => drivers.get(formatMac(mac)) ?? '';
+  const driverOf = (mac: MacAddress) => drivers.get(formatMac(mac)) ?? '';
   const boot = of.macs[0];
   const macs = of.macs.filter((mac) => isIdentifyingMac(mac) && (mac === boot || !isBmcInterface(driverOf(mac))));
   return {
@@ -97,13 +96,13 @@ function defined(values: Readonly<Record<IdentityKind, string | undefined>>): Ev
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
-function bmcMacOf(parameters: PowerParameters): string | undefined {
+function bmcMacOf(parameters: PowerParameters) {
   const given = parameters.mac_address;
   const mac = typeof given === 'string' ? parseMac(given) : undefined;
   return mac === undefined || !isIdentifyingMac(mac) ? undefined : formatMac(mac);
 }
 
-function bmcAddressOf(parameters: PowerParameters): string | undefined {
+function bmcAddressOf(parameters: PowerParameters) {
   const given = parameters.power_address;
   return typeof given === 'string' && parseIpv4(given) !== undefined && given !== '0.0.0.0' ? given : undefined;
 }

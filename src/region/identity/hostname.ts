@@ -73,7 +73,7 @@ export function nameFromFacts(source: NameSource, facts: HardwareFacts | undefin
 }
 
 /** A number from 0 to `below` - 1; six bytes make the bias of the remainder negligible. */
-function draw(clock: Clock, below: number): number {
+function draw(clock: Clock, below: number) {
   return clock.randomBytes(6).reduce((value, byte) => value * 256 + byte, 0) % below;
 }
 

@@ -5,10 +5,9 @@
 //   shown     a vouched boot reported it too          hearsay   an unproven report, or an ordinary user, named it
 //   replaced  another card took its place; it may belong to another machine by now
 //
-// 1. Racks know a machine by the interfaces that it holds, and secrets go only to those. A machine does not hold hearsay and replaced
-//    interfaces. If a machine that a person accepted has only hearsay, it holds the interface named first; otherwise it could not work. For
-//    a New machine, racks get only interfaces that are vouched for or entered by a person, because a host that boots from one card can
-//    report any other card as well.
+// 1. Racks know a machine by the interfaces that it holds, and secrets go only to those: neither hearsay nor replaced ones. A machine that a
+//    person accepted and that has only hearsay holds the interface named first; otherwise it could not work. Of a New machine, racks get only
+//    interfaces that are vouched for or entered, because a host that boots from one card can report any other as well.
 // 2. A report may raise an interface's evidence but never lowers it, except for a swapped card.
 // 3. Hearsay that the machine itself does not show is removed.
 
@@ -23,8 +22,8 @@ export const INTERFACES_MAX = 64;
 
 type Interfaces = Pick<Machine, 'interfaces'>;
 
-const rank = (source: InterfaceSource): number => INTERFACE_SOURCES.indexOf(source);
-const isFirm = ({ source }: MachineInterface): boolean => source === 'person' || source === 'vouched';
+const rank = (source: InterfaceSource) => INTERFACE_SOURCES.indexOf(source);
+const isFirm = ({ source }: MachineInterface) => source === 'person' || source === 'vouched';
 
 export const firmMacs = ({ interfaces }: Interfaces): readonly MacAddress[] =>
   interfaces.filter(isFirm).map((nic) => nic.mac);

@@ -44,8 +44,8 @@ const IDLE: ReadonlySet<MachineStatus> = new Set<MachineStatus>([
 export const isInUse = (machine: Machine): boolean => machine.owner !== undefined || !IDLE.has(machine.status);
 
 const namedOf = ({ hostname, systemId }: Machine): MachineName => ({ hostname, systemId });
-const shown = (machine: Machine): string => named({ name: machine.hostname, systemId: machine.systemId });
-const inState = (machine: Machine): string => `${shown(machine)} is ${statusRow(machine.status).name}`;
+const shown = (machine: Machine) => named({ name: machine.hostname, systemId: machine.systemId });
+const inState = (machine: Machine) => `${shown(machine)} is ${statusRow(machine.status).name}`;
 
 const refuse = (why: IdentityRefusal): { kind: 'refuse'; refusal: IdentityRefusal } => ({
   kind: 'refuse',

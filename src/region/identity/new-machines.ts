@@ -1,19 +1,16 @@
-// Chooses the New machine that a new one replaces when the places for New machines are full. Only machines known from reports alone may be
-// replaced: no person has added, changed, tagged or accepted them. Source: RFC 970 (fairness). A machine is proven if a rack vouched for
-// its boot.
+// Chooses the New machine that a new one replaces when the places for New machines are full: only among machines known from reports alone, which
+// no person has added, changed, tagged or accepted. Source: RFC 970 (fairness). A machine is proven if a rack vouched for its boot.
 //
 //   the newcomer                          replaces
 //   unproven ────────────────────────────► another unproven machine: `ofUnproven`
 //   proven ──┬─ unproven machines exist ─► one of them
 //            └─ all are proven ──────────► a proven machine: `ofProven`
 //
-// 1. A proven machine may replace an unproven one, whatever the address of its reports. An unproven machine never replaces a proven one.
+// 1. A proven machine may replace an unproven one, whatever the address of its reports; never the reverse. So a proven newcomer always gets a place.
 // 2. The places of unproven machines are divided among the networks and addresses of their reports.
-// 3. The places of proven machines are divided among networks (a relay agent, a rack). A newcomer takes a place from its own network,
-//    unless another network has at least two more; so a network with fewer machines than the newcomer's own loses none. Within a network,
-//    an address has one holder: the machine reported from it last. Earlier machines at that address have given up their lease, and give way
-//    first. Among equals, the machine heard longest ago gives way.
-// 4. So a proven newcomer always gets a place, whichever machines hold the places.
+// 3. The places of proven machines are divided among networks (a relay agent, a rack). A newcomer takes a place from its own network, unless
+//    another has at least two more. Within a network, an address has one holder: the machine reported from it last. Earlier machines at that
+//    address have given up their lease, and give way first. Among equals, the machine heard longest ago gives way.
 
 import type { Ipv4 } from '../../net/address.ts';
 import { FairShares, networkOf, type Place } from '../../net/shares/fair-shares.ts';
@@ -49,11 +46,7 @@ export function findEvicted(
   return ofProven(untouched, newcomer.address);
 }
 
-function ofUnproven(
-  unproven: readonly UntouchedMachine[],
-  newcomer: Newcomer,
-  atMs: number,
-): UntouchedMachine | undefined {
+function ofUnproven(unproven: readonly UntouchedMachine[], newcomer: Newcomer, atMs: number) {
   if (unproven.length === 0) return undefined;
   const shares = new FairShares<UntouchedMachine | undefined>({ max: unproven.length });
   for (const machine of unproven) {
@@ -67,17 +60,16 @@ function ofUnproven(
 }
 
 /** @param proven the one heard longest ago first */
-function ofProven(proven: readonly UntouchedMachine[], address: Ipv4 | undefined): UntouchedMachine | undefined {
+function ofProven(proven: readonly UntouchedMachine[], address: Ipv4 | undefined) {
   const networks = Map.groupBy(proven, (machine) => networkKey(machine.address));
   const own = networks.get(networkKey(address)) ?? [];
   let from: readonly UntouchedMachine[] = own;
   for (const one of networks.values()) if (one.length > Math.max(from.length, own.length + 1)) from = one;
   if (from.length === 0) from = proven;
   const holders = new Map(from.map((machine) => [machine.address, machine]));
-  const isHolder = (machine: UntouchedMachine): boolean =>
+  const isHolder = (machine: UntouchedMachine) =>
     machine.address !== address && holders.get(machine.address) === machine;
   return from.find((machine) => !isHolder(machine)) ?? from[0];
 }
 
-const networkKey = (address: Ipv4 | undefined): number | undefined =>
-  address === undefined ? undefined : networkOf(address);
+const networkKey = (address: Ipv4 | undefined) => (address === undefined ? undefined : networkOf(address));

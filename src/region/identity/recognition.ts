@@ -56,15 +56,15 @@ export function recognise(
     return { machine, weighing, isClaim: claimsOnly({ machine, weighing }, weighed) };
   });
   // If a machine has firm interfaces, values that any host can see or guess are not enough to match it.
-  const isWeak = ({ machine, weighing }: Candidate): boolean =>
+  const isWeak = ({ machine, weighing }: Candidate) =>
     vouched !== undefined && weighing.macs.length === 0 && firmMacs(machine).length > 0 && !isSwapped(weighing);
-  const isSame = (candidate: Candidate): boolean =>
+  const isSame = (candidate: Candidate) =>
     !candidate.weighing.isRuledOut &&
     !candidate.isClaim &&
     candidate.weighing.score >= SAME_SCORE &&
     isProven(candidate.weighing) &&
     !isWeak(candidate);
-  const isSuspect = (candidate: Candidate): boolean =>
+  const isSuspect = (candidate: Candidate) =>
     !candidate.weighing.isRuledOut &&
     !isSame(candidate) &&
     candidate.weighing.score >= SUSPECT_SCORE &&
@@ -79,11 +79,11 @@ export function recognise(
 }
 
 /** True for one common address or two common values; any number of machines may show one value. */
-const isProven = ({ macs, same }: Weighing): boolean => macs.length > 0 || same.length > 1;
+const isProven = ({ macs, same }: Weighing) => macs.length > 0 || same.length > 1;
 
 /** Sorts the machine with the boot address first, then by score, then by age. */
-function compare(a: Candidate, b: Candidate, boot: MacAddress | undefined): number {
-  const boots = ({ machine }: Candidate): number => (machine.interfaces.some((nic) => nic.mac === boot) ? 1 : 0);
+function compare(a: Candidate, b: Candidate, boot: MacAddress | undefined) {
+  const boots = ({ machine }: Candidate) => (machine.interfaces.some((nic) => nic.mac === boot) ? 1 : 0);
   return boots(b) - boots(a) || b.weighing.score - a.weighing.score || a.machine.id - b.machine.id;
 }
 

@@ -1,16 +1,15 @@
 // The viewer's own account: the SSH keys for logging in to machines, the API keys of programs, and the password.
 //
 // 1. A key is shown by its kind, fingerprint and comment, which is enough to recognise it.
-// 2. A new password or API key needs the present password, so that nobody takes over the account in a browser left open. Its checks count as
-//    those of signing in.
+// 2. A new password or API key needs the present password, checked as for signing in, so that nobody takes over a browser left open.
 // 3. An API key is shown in the answer to the form that made it, and nowhere else.
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { type Html, html, nothing } from '../../html.ts';
+import { html, nothing } from '../../html.ts';
 import { formatAge } from '../../quantity.ts';
 import { KEY_NAME_MAX, PASSWORD_MAX, wasUsed } from '../accounts/accounts.ts';
-import { type Refusal, refuseField } from '../api/call/answer.ts';
+import { refuseField } from '../api/call/answer.ts';
 import type { ApiKey } from '../records/account-store.ts';
 import type { SshKey } from '../records/life-store.ts';
 import { areaField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
@@ -25,25 +24,26 @@ import {
   operate,
   outcomeOf,
   type PageDefinition,
+  submit,
   type View,
   type Viewer,
 } from './view.ts';
 import { words } from './words.ts';
 
 const PATH = '/MAAS/account/';
-const ADD_KEY = { method: 'POST', path: 'account/prefs/sshkeys' } as const;
-const REMOVE_KEY = { method: 'DELETE', path: 'account/prefs/sshkeys/{id}' } as const;
-const MAKE_API_KEY = { method: 'POST', path: 'account', op: 'create_authorisation_token' } as const;
-const REMOVE_API_KEY = { method: 'POST', path: 'account', op: 'delete_authorisation_token' } as const;
-const CHANGE_PASSWORD = { method: 'POST', path: 'users/{username}', op: 'change_password' } as const;
+const ADD_KEY = 'POST account/prefs/sshkeys';
+const REMOVE_KEY = 'DELETE account/prefs/sshkeys/{id}';
+const MAKE_API_KEY = 'POST account create_authorisation_token';
+const REMOVE_API_KEY = 'POST account delete_authorisation_token';
+const CHANGE_PASSWORD = 'POST users/{username} change_password';
 
 /** The fingerprint of a key as ssh-keygen prints it: `SHA256:…`. */
-function fingerprintOf(key: string): string {
+function fingerprintOf(key: string) {
   const bytes = Buffer.from(key.split(' ')[1] ?? '', 'base64');
   return `SHA256:${createHash('sha256').update(bytes).digest('base64').replace(/=+$/, '')}`;
 }
 
-function keyItem(view: View, { id, key, createdMs }: SshKey): Html {
+function keyItem(view: View, { id, key, createdMs }: SshKey) {
   const [kind = '', , ...comment] = key.split(' ');
   const name = comment.join(' ');
   const remove = formOf(view, {
@@ -58,7 +58,7 @@ function keyItem(view: View, { id, key, createdMs }: SshKey): Html {
     <div class="small">${words.account.added(kind, formatAge(view.nowMs - createdMs))}</div></div>${remove}</div>`;
 }
 
-async function keysOf(view: View, { username }: Viewer): Promise<Html> {
+async function keysOf(view: View, { username }: Viewer) {
   const keys = await view.region.store.life.listSshKeys(username);
   const list =
     keys.length === 0 ? html`<div class="note">${words.account.noKey}</div>` : keys.map((key) => keyItem(view, key));
@@ -77,14 +77,14 @@ async function keysOf(view: View, { username }: Viewer): Promise<Html> {
   return html`<h2>${words.account.keys}</h2><div class="sheet narrow">${list}<div class="card-line">${form}</div></div>`;
 }
 
-function apiKeyItem(view: View, key: ApiKey): Html {
+function apiKeyItem(view: View, key: ApiKey) {
   const remove = formOf(view, {
     body: [hiddenField('do', 'remove-api-key'), hiddenField('token', key.tokenKey)],
     submit: words.forms.remove,
     tone: 'plain',
     isInline: true,
   });
-  const agoOf = (atMs: number): string => formatAge(view.nowMs - atMs);
+  const agoOf = (atMs: number) => formatAge(view.nowMs - atMs);
   const times = words.account.apiKeyTimes(agoOf(key.createdMs), wasUsed(key) ? agoOf(key.usedMs) : undefined);
   return html`
     <div class="list-item"><div><div class="name">${key.name === '' ? key.tokenKey : key.name}</div>
@@ -92,12 +92,12 @@ function apiKeyItem(view: View, key: ApiKey): Html {
     <div class="small">${times}</div></div>${remove}</div>`;
 }
 
-const madeKey = ({ secret }: View): Html =>
+const madeKey = ({ secret }: View) =>
   secret === undefined
     ? nothing
     : html`<div class="alert green notice" role="status">${words.account.apiKeyMade}<div class="mono break">${secret}</div></div>`;
 
-async function apiKeysOf(view: View, { username }: Viewer): Promise<Html> {
+async function apiKeysOf(view: View, { username }: Viewer) {
   const keys = await view.region.store.accounts.listKeys(username);
   const list =
     keys.length === 0
@@ -115,7 +115,7 @@ async function apiKeysOf(view: View, { username }: Viewer): Promise<Html> {
   return html`<h2>${words.account.apiKeys}</h2><div class="sheet narrow">${list}<div class="card-line">${form}</div></div>`;
 }
 
-const presentField = (view: View, name: string): Html =>
+const presentField = (view: View, name: string) =>
   textField(view, {
     name,
     label: words.account.presentPassword,
@@ -125,7 +125,7 @@ const presentField = (view: View, name: string): Html =>
     charactersMax: PASSWORD_MAX,
   });
 
-async function render(view: View): Promise<Html> {
+async function render(view: View) {
   const { viewer } = view;
   const sent = ofForm(view, given(view, 'do') === 'password');
   const password = formOf(view, {
@@ -154,7 +154,7 @@ export const differing = (view: View): Outcome =>
 /** Renames an outcome's fields to those of `newPasswordFields`. */
 export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, { password: 'new' });
 
-async function refusePresent(view: View, { username }: Viewer, field: string): Promise<Refusal | undefined> {
+async function refusePresent(view: View, { username }: Viewer, field: string) {
   const user = await view.region.store.accounts.findUser(username);
   const verdict = await checkPassword(view.region, view.peer, given(view, field), user);
   if (verdict === 'wrong') return refuseField(field, 'The password is wrong.');
@@ -185,17 +185,15 @@ async function act(view: View): Promise<Outcome> {
   switch (given(view, 'do')) {
     case 'add-key': {
       const values = { key: given(view, 'key').trim() };
-      const answer = await operate(view, ADD_KEY, {}, values);
-      return outcomeOf(answer, PATH, words.account.keyAdded);
+      return submit(view, ADD_KEY, {}, values, PATH, words.account.keyAdded);
     }
     case 'remove-key': {
-      return outcomeOf(await operate(view, REMOVE_KEY, { id: given(view, 'id') }, {}), PATH, words.account.keyRemoved);
+      return submit(view, REMOVE_KEY, { id: given(view, 'id') }, {}, PATH, words.account.keyRemoved);
     }
     case 'make-api-key':
       return makeApiKey(view, viewer);
     case 'remove-api-key': {
-      const answer = await operate(view, REMOVE_API_KEY, {}, { token_key: given(view, 'token') });
-      return outcomeOf(answer, PATH, words.account.apiKeyRemoved);
+      return submit(view, REMOVE_API_KEY, {}, { token_key: given(view, 'token') }, PATH, words.account.apiKeyRemoved);
     }
     case 'password':
       return changePassword(view, viewer);

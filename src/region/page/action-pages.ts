@@ -3,7 +3,7 @@
 // 1. A form sends the parameters of its API operation; nothing is decided here.
 // 2. User data is entered as plain text and sent in base64, as the operation expects.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { html, nothing } from '../../html.ts';
 import { formatSize } from '../../quantity.ts';
 import { ONLY_ADMINISTRATORS, refuse } from '../api/call/answer.ts';
 import { refuseCommand } from '../life/commands.ts';
@@ -27,7 +27,6 @@ import {
   findMachine,
   given,
   mayCall,
-  type Outcome,
   operate,
   outcomeOf,
   type PageDefinition,
@@ -38,11 +37,11 @@ import { words } from './words.ts';
 
 const COMMENT_MAX = 255;
 
-function findAction(view: View): MachineAction | undefined {
+function findAction(view: View) {
   return MACHINE_ACTIONS.find(({ name }) => name === view.path.action);
 }
 
-async function fieldsOf(view: View, machine: Machine, action: MachineAction): Promise<Html> {
+async function fieldsOf(view: View, machine: Machine, action: MachineAction) {
   const { commissioning, disks } = words.actionForms;
   switch (action.name) {
     case 'accept':
@@ -77,21 +76,19 @@ async function fieldsOf(view: View, machine: Machine, action: MachineAction): Pr
   }
 }
 
-/** The confirmation for a machine that has an owner or is at work. */
-function forceField(view: View, { owner, status }: Machine): Html {
+function forceField(view: View, { owner, status }: Machine) {
   if (owner === undefined && statusRow(status).failed === undefined) return nothing;
   const { label, atWork, owned } = words.actionForms.force;
   const hint = owner === undefined ? atWork(words.values.state(status)) : owned(owner);
   return checkField(view, { name: 'force', label, hint });
 }
 
-function sizeOf({ facts }: Machine): string {
+function sizeOf({ facts }: Machine) {
   const bytes = (facts?.disks ?? []).reduce((sum, disk) => sum + disk.bytes, 0);
   return bytes === 0 ? '' : formatSize(bytes);
 }
 
-/** The choice of the operators' scripts, which run after the built-in checks. */
-async function scriptFields(view: View, kind: ScriptKind): Promise<Html> {
+async function scriptFields(view: View, kind: ScriptKind) {
   const scripts = await view.region.store.scripts.listScripts(kind);
   if (scripts.length === 0) return nothing;
   const chosen = view.refusal === undefined ? undefined : new Set(view.given.get('scripts') ?? []);
@@ -136,7 +133,7 @@ async function valuesOf(
   }
 }
 
-function whyNot({ viewer }: View, machine: Machine, { name, operation }: MachineAction): string {
+function whyNot({ viewer }: View, machine: Machine, { name, operation }: MachineAction) {
   const refused = name === 'delete' ? undefined : refuseCommand(machine, name, actorOf(viewer));
   if (refused !== undefined) return refused.text;
   return mayCall(viewer, operation)
@@ -144,7 +141,7 @@ function whyNot({ viewer }: View, machine: Machine, { name, operation }: Machine
     : refusalText(refuse('not-allowed', ONLY_ADMINISTRATORS));
 }
 
-async function render(view: View): Promise<Html | undefined> {
+async function render(view: View) {
   const action = findAction(view);
   const machine = await findMachine(view);
   if (action === undefined || machine === undefined) return undefined;
@@ -174,7 +171,7 @@ async function render(view: View): Promise<Html | undefined> {
   });
 }
 
-async function act(view: View): Promise<Outcome> {
+async function act(view: View) {
   const action = findAction(view);
   const machine = await findMachine(view);
   if (action === undefined || machine === undefined) return undefined;

@@ -24,7 +24,7 @@ function imagesFor(images: readonly ListedImage[], machine: Machine): readonly L
   return [...byName.values()].reverse();
 }
 
-const titleOf = ({ os, release, title, diskBytes }: ListedImage): string =>
+const titleOf = ({ os, release, title, diskBytes }: ListedImage) =>
   `${title === '' ? `${os}/${release}` : title}${diskBytes === undefined ? '' : words.deploy.fills(formatSize(diskBytes))}`;
 
 function diskChoices(machine: Machine): readonly Choice[] {
@@ -53,9 +53,9 @@ function kernelChoices(images: readonly ListedImage[], { architecture }: Machine
   );
 }
 
-const byAge = (one: string, other: string): number => (kernelRank(one) ?? 0) - (kernelRank(other) ?? 0);
+const byAge = (one: string, other: string) => (kernelRank(one) ?? 0) - (kernelRank(other) ?? 0);
 
-function kernelField(view: View, images: readonly ListedImage[], machine: Machine): Html {
+function kernelField(view: View, images: readonly ListedImage[], machine: Machine) {
   const choices = kernelChoices(images, machine);
   if (choices.length === 0) return nothing;
   const { label, hint, usual } = words.deploy.kernel;
@@ -104,7 +104,7 @@ export async function deployFields(view: View, machine: Machine): Promise<Html> 
 export const addressField = (view: View): Html =>
   textField(view, { name: 'ip_address', ...words.deploy.address, charactersMax: 15 });
 
-function methodField(view: View, machine: Machine, hasImages: boolean): Html {
+function methodField(view: View, machine: Machine, hasImages: boolean) {
   const installers = view.region.installers?.(machine);
   const image = choiceOf('image', words.deploy.image);
   const installer = choiceOf('installer', words.deploy.installer);
@@ -119,16 +119,16 @@ function methodField(view: View, machine: Machine, hasImages: boolean): Html {
   return isOffered ? html`${way}<div class="installed">${installedField(view, machine, installers)}</div>` : way;
 }
 
-const noInstaller = ({ architecture }: Machine): Html => {
+const noInstaller = ({ architecture }: Machine) => {
   const command = `rackboot images import-installer${architecture === 'amd64' ? '' : ` --arch ${architecture}`}`;
   return words.deploy.noInstaller(command);
 };
 
-function installedField(view: View, { release }: Machine, installers: readonly ListedInstaller[] | undefined): Html {
+function installedField(view: View, { release }: Machine, installers: readonly ListedInstaller[] | undefined) {
   const { label, hint } = words.deploy.installed;
   const control = { name: 'installed_series', label };
   if (installers !== undefined) {
-    const nameOf = ({ os, release: own }: ListedInstaller): string => (os === undefined ? own : `${os}/${own}`);
+    const nameOf = ({ os, release: own }: ListedInstaller) => (os === undefined ? own : `${os}/${own}`);
     const chosen = installers.find((one) => one.release === release) ?? installers[0];
     const value = chosen === undefined ? undefined : nameOf(chosen);
     return choiceField(view, {
@@ -140,7 +140,7 @@ function installedField(view: View, { release }: Machine, installers: readonly L
   return textField(view, { ...control, placeholder: 'debian/bookworm', hint, charactersMax: 128 });
 }
 
-async function keyWarning(view: View, machine: Machine): Promise<Html> {
+async function keyWarning(view: View, machine: Machine) {
   const owner = machine.owner ?? view.viewer.username;
   if ((await view.region.store.life.listSshKeys(owner)).length > 0) return nothing;
   const isYours = owner === view.viewer.username;

@@ -2,7 +2,7 @@
 //
 // 1. Several API operations save the form, one after the other. The first refusal is shown; the changes before it are kept.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { html, nothing } from '../../html.ts';
 import type { Machine } from '../records/machine.ts';
 import { areaField, formOf, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
@@ -13,7 +13,7 @@ import { words } from './words.ts';
 /** Tags in the form. The API's `update_nodes` adds and removes any further ones. */
 const TAGS_SHOWN_MAX = 100;
 
-async function tagsField(view: View, machine: Machine): Promise<Html> {
+async function tagsField(view: View, machine: Machine) {
   const tags = (await view.region.store.life.listTags()).slice(0, TAGS_SHOWN_MAX);
   if (tags.length === 0) return nothing;
   const own = new Set(
@@ -27,7 +27,7 @@ async function tagsField(view: View, machine: Machine): Promise<Html> {
   return html`<fieldset class="field"><legend>${words.edit.tags}</legend>${items}</fieldset>`;
 }
 
-async function render(view: View): Promise<Html | undefined> {
+async function render(view: View) {
   const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const body = [
@@ -57,7 +57,7 @@ async function render(view: View): Promise<Html | undefined> {
   });
 }
 
-const TAG_MACHINES = { method: 'POST', path: 'tags/{name}', op: 'update_nodes' } as const;
+const TAG_MACHINES = 'POST tags/{name} update_nodes';
 
 async function act(view: View): Promise<Outcome> {
   const machine = await findMachine(view);

@@ -17,26 +17,24 @@ interface Control {
   readonly value?: string | undefined;
 }
 
-const idOf = (name: string): string => `f-${name}`;
+const idOf = (name: string) => `f-${name}`;
 
 export const faultId = (name: string): string => `${idOf(name)}-fault`;
 
-/** The error and the hint below a field. */
-function notesOf({ faults }: View, { name, hint }: Omit<Control, 'label'>): Html {
+function notesOf({ faults }: View, { name, hint }: Omit<Control, 'label'>) {
   const fault = faults?.get(name);
   const wrong = fault === undefined ? nothing : html`<p class="fault" id="${faultId(name)}">${codeIn(fault)}</p>`;
   return hint === undefined ? wrong : html`${wrong}<p class="hint" id="${idOf(name)}-hint">${hint}</p>`;
 }
 
-/** The attributes that link a field to its notes; a faulty field gets the focus. */
-function noted({ faults }: View, { name, hint }: Omit<Control, 'label'>): Html {
+function noted({ faults }: View, { name, hint }: Omit<Control, 'label'>) {
   const isFaulty = faults?.has(name) === true;
   const notes = [...(isFaulty ? [faultId(name)] : []), ...(hint === undefined ? [] : [`${idOf(name)}-hint`])];
   const described = notes.length === 0 ? nothing : html` aria-describedby="${notes.join(' ')}"`;
   return isFaulty ? html`${described} aria-invalid="true" autofocus` : described;
 }
 
-const currentValue = (view: View, { name, value }: Control): string =>
+const currentValue = (view: View, { name, value }: Control) =>
   view.refusal === undefined ? (value ?? '') : given(view, name);
 
 export function textField(
@@ -81,7 +79,7 @@ export function newPasswordFields(view: View, label: string): Html {
 }
 
 const OPTIONAL = html` <span class="soft">${words.forms.optional}</span>`;
-const markOf = (isRequired = false, isAlternative = false): Html => (isRequired || isAlternative ? nothing : OPTIONAL);
+const markOf = (isRequired = false, isAlternative = false) => (isRequired || isAlternative ? nothing : OPTIONAL);
 const REQUIRED = html` required`;
 /** Browsers drop the first newline of a text area, so one is put before its value. */
 const LINE_END = '\n';

@@ -5,7 +5,7 @@
 // 1. Every password check counts towards the limits of its address and network, whether by form or by header (`passwords.ts`).
 // 2. A correct password is remembered for REMEMBERED_MS as a keyed digest, for the address that sent it. So a page that refreshes itself
 //    costs no check, and a guesser behind the same address cannot lock its user out.
-// 3. A password forwarded by a remote rack is never checked: people sign in at the region's own address.
+// 3. A password forwarded by a remote rack is never checked.
 // 4. The event of a wrong password leaves out the name of an account that does not exist: people type their passwords there.
 
 import { createHmac } from 'node:crypto';
@@ -78,7 +78,7 @@ export async function checkPassword(
   return found;
 }
 
-async function noteWrong(region: GuardedRegion, { share, address: from }: Peer, user: User | undefined): Promise<void> {
+async function noteWrong(region: GuardedRegion, { share, address: from }: Peer, user: User | undefined) {
   const { store, clock, passwords } = region;
   const count = passwords.countWrong(share);
   if (count === undefined) return;
@@ -115,7 +115,7 @@ export class PageGuard {
     await store.recordEvent(event, undefined);
   }
 
-  #isRemembered(place: string, digest: string): boolean {
+  #isRemembered(place: string, digest: string) {
     const known = this.#remembered.get(place);
     const now = this.#region.clock.now();
     if (known === undefined || now >= known.until || !known.rate.allows(now) || known.digest !== digest) return false;
@@ -123,7 +123,7 @@ export class PageGuard {
     return true;
   }
 
-  #remember(place: string, digest: string): void {
+  #remember(place: string, digest: string) {
     const now = this.#region.clock.now();
     const rate = this.#remembered.get(place)?.rate ?? new RateLimit(REMEMBERED_RATE);
     this.#remembered.set(place, { digest, until: later(now, REMEMBERED_MS), rate });

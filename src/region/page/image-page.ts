@@ -10,16 +10,16 @@ import { importText as importReasonText, isFinal } from '../records/import-reaso
 import { formOf, hiddenField } from './forms.ts';
 import { breakable, cell, pageOf } from './parts.ts';
 import { codeIn, pathBelow } from './values.ts';
-import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { given, mayCall, type Outcome, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
 export const IMAGES_PATH = '/MAAS/images/';
 
-const DELETE = { method: 'DELETE', path: 'boot-resources/{id}' } as const;
+const DELETE = 'DELETE boot-resources/{id}';
 
-export const PAUSE = { method: 'POST', path: 'boot-resources/{id}', op: 'pause' } as const;
-const RESUME = { method: 'POST', path: 'boot-resources/{id}', op: 'resume' } as const;
-const CANCEL = { method: 'POST', path: 'boot-resources/{id}', op: 'cancel' } as const;
+export const PAUSE = 'POST boot-resources/{id} pause';
+const RESUME = 'POST boot-resources/{id} resume';
+const CANCEL = 'POST boot-resources/{id} cancel';
 
 const ACTS = { pause: PAUSE, resume: RESUME, cancel: CANCEL } as const;
 export const IMAGE_OPERATIONS = [PAUSE, RESUME, CANCEL] as const;
@@ -79,15 +79,14 @@ export const progressBar = (label: string, bytes: number, total: number): Html =
   html`<progress aria-label="${label}" max="${total}" value="${Math.min(bytes, total)}"></progress>`;
 
 /** When an import that a person held continues; empty if it is not held, or just paused. @param nextMs the next run; undefined: none is scheduled */
-function resumption(state: ShownState, isRunning: boolean, nextMs: number | undefined, nowMs: number): string {
+function resumption(state: ShownState, isRunning: boolean, nextMs: number | undefined, nowMs: number) {
   if (state === 'cancelled' && nextMs === undefined) return words.images.untilAsked;
   if (state !== 'stopped') return nextMs === undefined ? '' : words.images.nextTry(nextMs - nowMs);
   if (nextMs !== undefined) return words.images.resumes(nextMs - nowMs);
   return isRunning ? '' : words.images.untilAsked;
 }
 
-/** Bytes, rate and time left, then the reason and the next attempt. */
-function progressText(progress: ImportProgress, state: ShownState, next: string): Html {
+function progressText(progress: ImportProgress, state: ShownState, next: string) {
   const { bytes, total, bytesPerSecond = 0, reason } = progress;
   const isMoving = progress.state === 'downloading' || progress.state === 'verifying';
   // A full bar would look like success.
@@ -174,14 +173,13 @@ const isAct = (text: string): text is Act => Object.hasOwn(ACTS, text);
 export async function actOn(view: View, { id, name }: { id: string; name: string }, to: string): Promise<Outcome> {
   const wanted = given(view, 'do');
   if (!isAct(wanted)) return undefined;
-  const answer = await operate(view, ACTS[wanted], { id }, {});
-  return outcomeOf(answer, to, words.images.done[wanted](resourceTitle(name)));
+  return submit(view, ACTS[wanted], { id }, {}, to, words.images.done[wanted](resourceTitle(name)));
 }
 
-const findResource = async (view: View): Promise<ListedResource | undefined> =>
+const findResource = async (view: View) =>
   (await view.region.bootImages.listResources()).find(({ id }) => String(id) === view.path.image);
 
-function deletion(view: View, { name, progress, images }: ListedResource, machines: number): Html {
+function deletion(view: View, { name, progress, images }: ListedResource, machines: number) {
   if (!mayCall(view.viewer, DELETE)) return nothing;
   const used = machines === 0 ? '' : ` ${words.images.deleteUsed(machines)}`;
   const form = formOf(view, {
@@ -205,7 +203,7 @@ function comingPairs({ images, progress }: ListedResource): readonly (readonly [
   ];
 }
 
-function versionsPart({ images }: ListedResource): Html {
+function versionsPart({ images }: ListedResource) {
   if (images.length === 0) return nothing;
   const { columns, onDiskColumn, sha256, versions } = words.images;
   const head = [columns.version, columns.size, onDiskColumn, sha256].map((text) => html`<th>${text}</th>`);
@@ -235,7 +233,7 @@ function aboutPairs({ images, progress }: ListedResource): readonly (readonly [s
   ];
 }
 
-async function render(view: View): Promise<Html | undefined> {
+async function render(view: View) {
   const resource = await findResource(view);
   if (resource === undefined) return undefined;
   const { name, images, progress } = resource;
@@ -269,13 +267,19 @@ async function render(view: View): Promise<Html | undefined> {
   });
 }
 
-async function act(view: View): Promise<Outcome> {
+async function act(view: View) {
   const resource = await findResource(view);
   if (resource === undefined) return undefined;
   const one = { id: String(resource.id), name: resource.name };
   if (given(view, 'do') !== '') return actOn(view, one, pathBelow(IMAGES_PATH, one.id));
-  const answer = await operate(view, DELETE, { id: String(resource.id) }, {});
-  return outcomeOf(answer, IMAGES_PATH, words.images.done.delete(resourceTitle(resource.name)));
+  return submit(
+    view,
+    DELETE,
+    { id: String(resource.id) },
+    {},
+    IMAGES_PATH,
+    words.images.done.delete(resourceTitle(resource.name)),
+  );
 }
 
 export const IMAGE_PAGE: PageDefinition = {

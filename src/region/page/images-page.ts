@@ -27,7 +27,7 @@ import {
 } from './image-page.ts';
 import { cell, pageOf } from './parts.ts';
 import { codeIn, pathBelow, SPACE } from './values.ts';
-import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { given, mayCall, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
 export const SOURCES_PATH = '/MAAS/images/sources/';
@@ -35,11 +35,11 @@ const SHOWN_MAX = 300;
 const SELECTIONS_SHOWN_MAX = 12;
 const REPORTED_SHOWN_MAX = 60;
 
-const IMPORT = { method: 'POST', path: 'boot-resources', op: 'import' } as const;
-const STOP = { method: 'POST', path: 'boot-resources', op: 'stop_import' } as const;
-const SOURCES = { method: 'GET', path: 'boot-sources' } as const;
+const IMPORT = 'POST boot-resources import';
+const STOP = 'POST boot-resources stop_import';
+const SOURCES = 'GET boot-sources';
 
-function resourceRow(view: View, resource: ListedResource, uses: readonly ImageUse[], isRunning: boolean): Html {
+function resourceRow(view: View, resource: ListedResource, uses: readonly ImageUse[], isRunning: boolean) {
   const { columns } = words.images;
   const { id, name, images, progress } = resource;
   const [, , architecture = '', subarchitecture = ''] = name.split('/');
@@ -76,18 +76,12 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
     </tr>`;
 }
 
-/** The group of an image in the list; lower groups come first. */
 function rankOf({ progress }: ListedResource): number {
   if (progress === undefined || progress.state === 'done') return 2;
   return progress.state === 'failed' ? 0 : 1;
 }
 
-function tableOf(
-  view: View,
-  resources: readonly ListedResource[],
-  uses: readonly ImageUse[],
-  isRunning: boolean,
-): Html {
+function tableOf(view: View, resources: readonly ListedResource[], uses: readonly ImageUse[], isRunning: boolean) {
   if (resources.length === 0) {
     const { title, hint } = words.images.empty;
     return html`<div class="sheet empty" id="images"><b>${title}</b><span class="soft">${hint}</span></div>`;
@@ -100,9 +94,9 @@ function tableOf(
 }
 
 /** The region's reason if no source has a selection: then nothing can be imported, and no image was skipped. */
-const isNothingSelected = ({ reason }: ImportRun['skipped'][number]): boolean => reason.code === 'nothing-selected';
+const isNothingSelected = ({ reason }: ImportRun['skipped'][number]) => reason.code === 'nothing-selected';
 /** True if an image comes from an earlier source: then nothing is missing. */
-const isElsewhere = ({ reason }: ImportRun['skipped'][number]): boolean => reason.code === 'earlier-source';
+const isElsewhere = ({ reason }: ImportRun['skipped'][number]) => reason.code === 'earlier-source';
 
 export function fileProblemPart(problem: FileProblem | undefined): Html {
   if (problem === undefined) return nothing;
@@ -110,7 +104,7 @@ export function fileProblemPart(problem: FileProblem | undefined): Html {
   return html`<div class="alert red" id="file-problem"><b>${words.sources.problems[problem.inForce]}</b>${lines}</div>`;
 }
 
-function runText(run: ImportRun, failed: number, isSelected: boolean, nowMs: number): string {
+function runText(run: ImportRun, failed: number, isSelected: boolean, nowMs: number) {
   const { running, idle, never, next, onDemand } = words.images.run;
   const left = leftOut(run).filter(({ reason }) => isFailure(reason)).length + run.skippedMore;
   const failures = [
@@ -128,7 +122,7 @@ function runText(run: ImportRun, failed: number, isSelected: boolean, nowMs: num
 const leftOut = ({ skipped }: ImportRun): ImportRun['skipped'] =>
   skipped.filter((one) => !isNothingSelected(one) && !isElsewhere(one));
 
-function skippedPart(run: ImportRun): Html {
+function skippedPart(run: ImportRun) {
   const { skippedMore } = run;
   const images = leftOut(run);
   if (images.length === 0) return nothing;
@@ -142,7 +136,7 @@ function skippedPart(run: ImportRun): Html {
     <span class="tag">${images.length + skippedMore}</span></summary>${items}${more}</details></div>`;
 }
 
-function reportedPart({ region, nowMs }: View, { downloads }: ImportRun): Html {
+function reportedPart({ region, nowMs }: View, { downloads }: ImportRun) {
   if (downloads.length === 0) return nothing;
   const shown = downloads.slice(-REPORTED_SHOWN_MAX);
   const byRack = Map.groupBy(shown.toReversed(), ({ rack }) => rack);
@@ -160,7 +154,7 @@ function reportedPart({ region, nowMs }: View, { downloads }: ImportRun): Html {
   return html`<div class="stacked" id="reported"><h2>${words.images.reported}</h2><div class="sheet">${items}${rest}</div></div>`;
 }
 
-function installersPart({ region }: View, resources: readonly ListedResource[]): Html {
+function installersPart({ region }: View, resources: readonly ListedResource[]) {
   const parts = resources.flatMap(({ images }) => images.filter(({ kind }) => kind === 'installer'));
   const listed = new Set(parts.map(({ os, release, architecture }) => `${architecture} ${os}/${release}`));
   const items = CPUS.flatMap((architecture) =>
@@ -192,7 +186,7 @@ export const missingOf = (
 export const failureOf = ({ skipped }: ImportRun, source: RegionSource): ImportReason | undefined =>
   skipped.find(({ name, reason }) => name === source.images.name && isFailure(reason))?.reason;
 
-function selectionTag(run: ImportRun, source: RegionSource, selection: BootSelection): Html {
+function selectionTag(run: ImportRun, source: RegionSource, selection: BootSelection) {
   // A part of a source that cannot be read may offer it.
   const isOffered = missingOf(run, source, selection)?.code !== 'not-offered';
   return isOffered
@@ -200,7 +194,7 @@ function selectionTag(run: ImportRun, source: RegionSource, selection: BootSelec
     : html`<span class="tag amber">${words.images.notOffered(selectionText(selection))}</span>`;
 }
 
-function selectedPart(run: ImportRun, sources: readonly RegionSource[], selections: readonly BootSelection[]): Html {
+function selectedPart(run: ImportRun, sources: readonly RegionSource[], selections: readonly BootSelection[]) {
   const items = sources.flatMap((source) => {
     const own = selections.filter(({ sourceId }) => sourceId === source.id);
     if (own.length === 0) return [];
@@ -219,11 +213,11 @@ function selectedPart(run: ImportRun, sources: readonly RegionSource[], selectio
 
 /** `ubuntu/noble amd64`, without the lists that contain `*`. */
 export function selectionText({ os, release, arches, subarches, labels }: BootSelection): string {
-  const all = (entries: readonly string[]): string => (entries.includes('*') ? '' : `${SPACE}${entries.join(', ')}`);
+  const all = (entries: readonly string[]) => (entries.includes('*') ? '' : `${SPACE}${entries.join(', ')}`);
   return `${os}/${release}${all(arches)}${all(subarches)}${all(labels)}`;
 }
 
-async function render(view: View): Promise<Html> {
+async function render(view: View) {
   const { bootImages, store } = view.region;
   const [resources, uses, run] = await Promise.all([
     bootImages.listResources(),
@@ -263,10 +257,10 @@ async function render(view: View): Promise<Html> {
   });
 }
 
-async function act(view: View): Promise<Outcome> {
+async function act(view: View) {
   const wanted = given(view, 'do');
-  if (wanted === 'import') return outcomeOf(await operate(view, IMPORT, {}, {}), IMAGES_PATH, words.images.asked);
-  if (wanted === 'stop') return outcomeOf(await operate(view, STOP, {}, {}), IMAGES_PATH, words.images.stopped);
+  if (wanted === 'import') return submit(view, IMPORT, {}, {}, IMAGES_PATH, words.images.asked);
+  if (wanted === 'stop') return submit(view, STOP, {}, {}, IMAGES_PATH, words.images.stopped);
   const id = given(view, 'id');
   const name = (await view.region.bootImages.listResources()).find((one) => String(one.id) === id)?.name ?? '';
   return actOn(view, { id, name }, IMAGES_PATH);

@@ -45,7 +45,7 @@ export function cookieOf(name: string, token: string, isSecure: boolean): string
 
 export const WRONG_PASSWORD = refuse('not-allowed', 'The name or the password is wrong.');
 
-const linkUserText = (names: readonly string[]): string =>
+const linkUserText = (names: readonly string[]) =>
   names.length === 0
     ? 'There is no administrator yet: `rackboot createadmin` makes one.'
     : `There are several administrators: name one (${names.join(', ')}).`;

@@ -10,16 +10,16 @@ import type { Machine } from '../records/machine.ts';
 import { choiceField, formOf, hiddenField, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
-import { findMachine, given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { findMachine, given, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 import { words } from './words.ts';
 
-const DEBUG = { method: 'POST', path: 'machines/{system_id}', op: 'debug_login' } as const;
+const DEBUG = 'POST machines/{system_id} debug_login';
 
 /** Shown for a simulated machine of the lab, whose address accepts no logins. */
 const SIMULATED = html`<span class="soft">${words.logins.simulated}</span>`;
 
 /** True for a simulated machine of the lab: it holds, or last had, a loopback address. A machine that is off holds none. */
-const isSimulated = (machine: Machine, held: Ipv4 | undefined): boolean =>
+const isSimulated = (machine: Machine, held: Ipv4 | undefined) =>
   [held, ...machine.interfaces.map(({ address }) => address)].some((one) => one !== undefined && isLoopback(one));
 
 /**
@@ -39,10 +39,9 @@ export function systemLogin(machine: Machine, address: Ipv4 | undefined): Html {
 }
 
 /** The time left, rounded up to whole minutes; below one minute, in seconds. */
-const timeLeft = (seconds: number): string =>
-  formatSpan((seconds < 60 ? seconds : Math.ceil(seconds / 60) * 60) * 1000);
+const timeLeft = (seconds: number) => formatSpan((seconds < 60 ? seconds : Math.ceil(seconds / 60) * 60) * 1000);
 
-function loginText(login: LoginDescription): Html {
+function loginText(login: LoginDescription) {
   const { kind, ssh, isSimulated, hostKey, username, keys, secondsLeft } = login;
   const title = words.logins.kinds[kind];
   if (isSimulated) return html`<dt>${title}</dt><dd>${SIMULATED}</dd>`;
@@ -76,7 +75,7 @@ export const debugButton = (view: View, machine: Machine): Html =>
     ? html`<a class="button plain" href="${machinePath(machine.systemId)}debug-login/">${words.logins.debugButton}</a>`
     : nothing;
 
-async function render(view: View): Promise<Html | undefined> {
+async function render(view: View) {
   const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const { durations } = words.logins;
@@ -105,7 +104,7 @@ async function render(view: View): Promise<Html | undefined> {
   });
 }
 
-async function act(view: View): Promise<Outcome> {
+async function act(view: View) {
   const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const closes = given(view, 'do') === 'close';

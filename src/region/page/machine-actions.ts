@@ -30,9 +30,9 @@ interface PowerNow {
   readonly isOff: boolean;
 }
 
-const post = (op: string): WantedOperation => ({ method: 'POST', path: 'machines/{system_id}', op });
+const post = (op: string): WantedOperation => `POST machines/{system_id} ${op}`;
 
-const hasAddress = ({ addresses }: Machine): boolean => addresses.length > 0;
+const hasAddress = ({ addresses }: Machine) => addresses.length > 0;
 
 const { effects } = words;
 
@@ -56,7 +56,7 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     where: 'main',
     tone: 'plain',
     // The operation's parameters name the machine.
-    operation: { method: 'POST', path: 'machines', op: 'allocate' },
+    operation: 'POST machines allocate',
     effects: () => [effects.becomesYours],
   },
   {
@@ -155,7 +155,7 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     name: 'delete',
     where: 'more',
     tone: 'danger',
-    operation: { method: 'DELETE', path: 'machines/{system_id}' },
+    operation: 'DELETE machines/{system_id}',
     effects: () => [effects.deleted, effects.forGood],
   },
 ];

@@ -17,7 +17,7 @@ const LISTED_MAX = 64;
 /** A label and its content; omitted if the content is empty. */
 type Fact = readonly [label: string, content: string | Html];
 
-const pairs = (facts: readonly Fact[]): Html =>
+const pairs = (facts: readonly Fact[]) =>
   html`<dl class="pairs">${facts
     .filter(([, content]) => content !== '' && content !== nothing)
     .map(([label, content]) => html`<dt>${label}</dt><dd>${content}</dd>`)}</dl>`;
@@ -50,7 +50,7 @@ export function renderSystem(view: View, machine: Machine): Html {
   return html`<section class="sheet"><div class="card-head"><h2>${labels.machine}</h2></div>${facts}</section>`;
 }
 
-function table(headings: readonly string[], rows: readonly (readonly (string | Html)[])[]): Html {
+function table(headings: readonly string[], rows: readonly (readonly (string | Html)[])[]) {
   const head = headings.map((text) => html`<th>${text}</th>`);
   const body = rows.map(
     (cells) =>
@@ -59,14 +59,13 @@ function table(headings: readonly string[], rows: readonly (readonly (string | H
   return html`<table class="plain"><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
 }
 
-/** Disks on a hypervisor's own bus are called virtual: the kernel reports them all as rotating. */
-function kindOfDisk(name: string, rotational: boolean | undefined): string {
+function kindOfDisk(name: string, rotational: boolean | undefined) {
   if (/^(?:vd|xvd)[a-z]/.test(name)) return labels.diskKinds.virtual;
   if (rotational === undefined) return '';
   return rotational ? labels.diskKinds.rotating : labels.diskKinds.solid;
 }
 
-function disksOf({ facts }: Machine): Html {
+function disksOf({ facts }: Machine) {
   const disks = (facts?.disks ?? []).slice(0, LISTED_MAX);
   if (disks.length === 0) return nothing;
   const rows = disks.map(({ name, bytes, model, serial, rotational }) => [
@@ -79,7 +78,7 @@ function disksOf({ facts }: Machine): Html {
   return table(labels.disks, rows);
 }
 
-function nicsOf({ facts, interfaces }: Machine): Html {
+function nicsOf({ facts, interfaces }: Machine) {
   const rows = interfaces.slice(0, LISTED_MAX).map(({ name, mac, address }, index) => {
     const text = formatMac(mac);
     const reported = facts?.nics.find((nic) => nic.mac.toLowerCase().replaceAll('-', ':') === text);
@@ -97,7 +96,7 @@ function nicsOf({ facts, interfaces }: Machine): Html {
   return rows.length === 0 ? nothing : table(labels.interfaces, rows);
 }
 
-function banksOf({ facts }: Machine): Html {
+function banksOf({ facts }: Machine) {
   const banks = (facts?.memory_banks ?? []).slice(0, LISTED_MAX);
   const rows = banks.map(({ locator, size_mib, type, speed, manufacturer, part }) => [
     html`<b>${locator}</b>`,
@@ -133,10 +132,9 @@ export function renderHardware(machine: Machine, nowMs: number): Html {
     ${wrap(banksOf(machine))}${wrap(disksOf(machine))}${wrap(nicsOf(machine))}`;
 }
 
-const wrap = (content: Html): Html =>
-  content === nothing ? nothing : html`<div class="sheet stacked">${content}</div>`;
+const wrap = (content: Html) => (content === nothing ? nothing : html`<div class="sheet stacked">${content}</div>`);
 
-function renderIdentity(machine: Machine, nowMs: number): Html {
+function renderIdentity(machine: Machine, nowMs: number) {
   const facts = pairs([
     [labels.systemId, html`<span class="mono">${machine.systemId}</span>`],
     [labels.serial, machine.serial ?? ''],
@@ -147,7 +145,7 @@ function renderIdentity(machine: Machine, nowMs: number): Html {
   return html`<section class="sheet">${facts}</section>`;
 }
 
-const boardOf = ({ facts }: Machine): string =>
+const boardOf = ({ facts }: Machine) =>
   [facts?.dmi.board_vendor ?? '', facts?.dmi.board_name ?? '', facts?.dmi.board_serial ?? '']
     .filter((text) => text !== '')
     .join(' ');

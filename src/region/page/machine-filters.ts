@@ -42,7 +42,7 @@ export const searchOf = (view: View): Search => ({
 });
 
 /** The groups of states to show, in order; all of them if the search names an unknown state. */
-function groupsOf({ status }: Search): readonly (readonly MachineStatus[])[] {
+function groupsOf({ status }: Search) {
   const statuses = parseStatuses(status);
   return statuses === undefined ? ORDER : [statuses];
 }
@@ -87,7 +87,7 @@ function selectOf(
   label: string,
   choices: readonly (readonly [value: string, text: string])[],
   chosen: string,
-): Html {
+) {
   const options = choices.map(
     ([value, text]) => html`<option value="${value}"${value === chosen ? html` selected` : nothing}>${text}</option>`,
   );

@@ -32,12 +32,11 @@ export async function renderMachinePage(view: View): Promise<Html | undefined> {
   return mac === undefined ? undefined : await renderStranger(view, mac);
 }
 
-const ofMac = async (region: Region, mac: MacAddress): Promise<Machine | undefined> =>
-  (await region.store.listMachines({ macs: [mac] }, 0, 1))[0];
+const ofMac = async (region: Region, mac: MacAddress) => (await region.store.listMachines({ macs: [mac] }, 0, 1))[0];
 
-const footerOf = (trace: string): Html => words.machine.onTheRack(trace);
+const footerOf = (trace: string) => words.machine.onTheRack(trace);
 
-async function renderKnown(view: View, machine: Machine): Promise<Html> {
+async function renderKnown(view: View, machine: Machine) {
   const { region, nowMs } = view;
   const { systemId } = machine;
   const found = await region.store.listEvents({ machines: { systemIds: [systemId] }, limit: PAGE_STEPS_MAX });
@@ -58,7 +57,7 @@ async function renderKnown(view: View, machine: Machine): Promise<Html> {
   });
 }
 
-function stateOf(view: View, machine: Machine): Html {
+function stateOf(view: View, machine: Machine) {
   const { status } = machine;
   const reason = remarkSentence(machine.statusReason);
   const isBad = status.startsWith('failed') || status === 'broken' || status === 'missing';
@@ -73,12 +72,12 @@ function stateOf(view: View, machine: Machine): Html {
   return html`${why}${renderWork(machine, view.nowMs)}`;
 }
 
-const linkOf = (machine: Machine, action: MachineAction): Html => {
+const linkOf = (machine: Machine, action: MachineAction) => {
   const tone = toneOf(action, machine);
   return html`<a class="button ${tone === 'danger' ? 'warn' : tone}" href="${actionPath(machine, action.name)}">${words.actions[action.name].label}</a>`;
 };
 
-function buttonsOf(view: View, machine: Machine): Html {
+function buttonsOf(view: View, machine: Machine) {
   const { viewer } = view;
   const actions = actionsFor(machine, viewer);
   const main = actions.filter(({ where }) => where === 'main');
@@ -101,10 +100,10 @@ function buttonsOf(view: View, machine: Machine): Html {
   return html`${lock}<div class="buttons">${first.map((action) => linkOf(machine, action))}${edit}${hidden}</div>${whose}`;
 }
 
-const weightOf = (action: MachineAction, machine: Machine): number =>
+const weightOf = (action: MachineAction, machine: Machine) =>
   ({ primary: 0, plain: 1, danger: 2 })[toneOf(action, machine)];
 
-async function renderStranger(view: View, mac: MacAddress): Promise<Html | undefined> {
+async function renderStranger(view: View, mac: MacAddress) {
   const { region, nowMs } = view;
   const events = await region.store.listEvents({ machines: { macs: [mac] }, limit: PAGE_STEPS_MAX });
   if (events.length === 0) return undefined;

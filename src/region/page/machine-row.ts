@@ -19,7 +19,7 @@ import { isWaiting, progressBar, workText } from './work-part.ts';
 
 const PAGE_MACS = 2;
 
-function stateCell(machine: Machine): Html {
+function stateCell(machine: Machine) {
   const { status } = machine;
   const reason = asSentence(remarkSentence(machine.statusReason));
   const text = isProblem(status)
@@ -34,7 +34,7 @@ function stateCell(machine: Machine): Html {
   return html`${statusPill(status)}${text}`;
 }
 
-function networkCell(machine: Machine, where: Whereabouts): Html {
+function networkCell(machine: Machine, where: Whereabouts) {
   const addresses = where.addressesOf(machine).slice(0, PAGE_MACS).map(formatIpv4);
   const macs = machine.interfaces.slice(0, PAGE_MACS).map((nic) => html`<span>${formatMac(nic.mac)}</span>`);
   const more = machine.interfaces.length - macs.length;
@@ -43,7 +43,7 @@ function networkCell(machine: Machine, where: Whereabouts): Html {
   return html`${own}<div class="mono">${macs}</div>`;
 }
 
-function hardwareCell(machine: Machine): Html {
+function hardwareCell(machine: Machine) {
   const { facts } = machine;
   const cpu = facts === undefined || facts.cpu.count === 0 ? '' : words.machines.cpus(facts.cpu.count, SPACE);
   const sizes = [cpu, formatMemory(facts?.memory_mib ?? 0)].filter((text) => text !== '');
@@ -53,7 +53,7 @@ function hardwareCell(machine: Machine): Html {
   return html`${orNone(sizes.join(' · '))}<div class="small">${rest.join(' · ')}</div>${made}`;
 }
 
-function powerCell(view: View, machine: Machine): Html {
+function powerCell(view: View, machine: Machine) {
   const { state, age, problem } = powerOf(view, machine);
   const task = powerTaskText(machine);
   const below =
@@ -66,14 +66,14 @@ function powerCell(view: View, machine: Machine): Html {
   return html`${powerPill(state)}<div class="small">${below}</div>${why}`;
 }
 
-function ownerCell(machine: Machine): Html {
+function ownerCell(machine: Machine) {
   const { owner } = machine;
   if (owner === undefined) return none;
   const link = html`<a href="/MAAS/?owner=${encodeURIComponent(owner)}" title="${owner}">${owner}</a>`;
   return html`<div class="cut">${link}</div><div class="small">${systemName(machine)}</div>`;
 }
 
-function rackLinks(machine: Machine, shown: Shown): Html {
+function rackLinks(machine: Machine, shown: Shown) {
   if (!shown.hasRacks) return nothing;
   const links = shown.where
     .racksOf(machine)

@@ -28,7 +28,7 @@ import { pageOf } from './parts.ts';
 import { renderRacks } from './racks-part.ts';
 import { isTakenReport } from './timeline.ts';
 import { eventText, logLine, none } from './values.ts';
-import { mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { mayCall, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
 // Decisions that wait for the operator: machines that may be the same, and a full list of New machines. Each shows the commands that settle
@@ -39,11 +39,11 @@ import { words } from './words.ts';
 /** Conflicts on the page; `rackboot machines show` lists those of one machine. */
 const PAGE_CONFLICTS_MAX = 10;
 
-const notice = (who: string, what: string, commands: readonly string[]): Html =>
+const notice = (who: string, what: string, commands: readonly string[]) =>
   html`<li><b>${who}</b> ${what}
   ${commands.map((command) => html`<br><code>${command}</code>`)}</li>`;
 
-function conflictNotice(name: string, { systemId, otherId, why }: Conflict): Html {
+function conflictNotice(name: string, { systemId, otherId, why }: Conflict) {
   const text = doubtWords(why);
   if (systemId === otherId) return notice(name, words.notices.maybeTwo(systemId, text), []);
   return notice(name, words.notices.maybeOne(systemId, text), [
@@ -99,9 +99,9 @@ function subjectOf(event: MachineEvent): {
   return { who: who === undefined ? none : html`${who}`, what: eventText(event) };
 }
 
-const linkTo = (machine: string, text: string): Html => html`<a href="${machinePath(machine)}">${text}</a>`;
+const linkTo = (machine: string, text: string) => html`<a href="${machinePath(machine)}">${text}</a>`;
 
-function eventItem(event: MachineEvent, nowMs: number): Html {
+function eventItem(event: MachineEvent, nowMs: number) {
   const { who, what } = subjectOf(event);
   return html`
     <li><time datetime="${new Date(event.atMs).toISOString()}">${formatAge(nowMs - event.atMs)}</time>
@@ -111,16 +111,16 @@ function eventItem(event: MachineEvent, nowMs: number): Html {
 }
 
 /** Hosts that boot from the network and have not enlisted, with their last event, for an operator who waits for one. */
-async function strangers({ region, nowMs }: View): Promise<Html> {
+async function strangers({ region, nowMs }: View) {
   const seen = await region.store.listStrangers(nowMs - STRANGER_AGE_MS, PAGE_STRANGERS);
   if (seen.length === 0) return nothing;
   const items = seen.map(({ mac, event }) => eventItem({ ...event, stranger: mac }, nowMs));
   return html`<h2>${words.machines.strangers}</h2><div class="sheet"><ol class="events">${items}</ol></div>`;
 }
 
-const ACCEPT_ALL = { method: 'POST', path: 'machines', op: 'accept_all' } as const;
+const ACCEPT_ALL = 'POST machines accept_all';
 
-async function acceptAll(view: View): Promise<Html> {
+async function acceptAll(view: View) {
   const count = await view.region.store.countMachines({ statuses: ['new'] });
   if (count === 0 || !mayCall(view.viewer, ACCEPT_ALL)) return nothing;
   return formOf(view, { body: nothing, submit: words.machines.acceptAll(count), tone: 'plain', isInline: true });
@@ -129,7 +129,7 @@ async function acceptAll(view: View): Promise<Html> {
 /** The columns. Each name is also the class that sets the width. */
 const COLUMNS = ['first', 'state', 'owner', 'network', 'power', 'hardware', 'event'] as const;
 
-async function tableOf(view: View, machines: readonly Machine[]): Promise<Html> {
+async function tableOf(view: View, machines: readonly Machine[]) {
   const shown: Shown = {
     where: whereabouts(view.region),
     hasRacks: acceptedRacks(view.region).length > 1,
@@ -193,9 +193,8 @@ export async function renderPage(view: View): Promise<Html> {
   });
 }
 
-async function act(view: View): Promise<Outcome> {
-  const answer = await operate(view, ACCEPT_ALL, {}, {});
-  return outcomeOf(answer, '/MAAS/', words.machines.accepted);
+async function act(view: View) {
+  return submit(view, ACCEPT_ALL, {}, {}, '/MAAS/', words.machines.accepted);
 }
 
 export const MACHINES_PAGE: PageDefinition = {

@@ -34,7 +34,7 @@ const LINKS: readonly (readonly [place: keyof typeof words.frame.pages, path: st
 
 export const mayOpen = (viewer: Viewer, access: 'user' | 'admin'): boolean => access === 'user' || viewer.isAdmin;
 
-function linksOf(viewer: Viewer, place: Place): Html {
+function linksOf(viewer: Viewer, place: Place) {
   const links = LINKS.filter(([, , access]) => mayOpen(viewer, access)).map(
     ([own, path]) =>
       html`<a href="${path}"${own === place ? html` aria-current="page"` : nothing}>${words.frame.pages[own]}</a>`,
@@ -42,7 +42,7 @@ function linksOf(viewer: Viewer, place: Place): Html {
   return html`<nav aria-label="${words.frame.navigation}">${links}</nav>`;
 }
 
-function accountLinks(viewer: Viewer, place: Place): Html {
+function accountLinks(viewer: Viewer, place: Place) {
   const current = place === 'account' ? html` aria-current="page"` : nothing;
   const own = html`<a href="/MAAS/account/"${current}>${viewer.username}</a>`;
   if (viewer.csrf === '') return own;
@@ -54,7 +54,7 @@ function accountLinks(viewer: Viewer, place: Place): Html {
 type Frame = Pick<View, 'viewer' | 'notice' | 'refusal' | 'faults'>;
 
 /** The refusal; if the faulty fields show all of it, only a reference to them. */
-function refusedText({ refusal, faults }: Frame, main: Html): Html {
+function refusedText({ refusal, faults }: Frame, main: Html) {
   if (refusal === undefined) return nothing;
   const names = [...(faults?.keys() ?? [])];
   const text = main.toString();
@@ -86,7 +86,7 @@ const STYLE = html`<link rel="stylesheet" href="${assetPath(PAGE_STYLE)}">`;
 const SCRIPT = html`<script type="module" src="${assetPath(PAGE_SCRIPT)}"></script>`;
 const LINE_END = '\n';
 
-function documentOf(title: string, body: Html, head: Html = nothing): Html {
+function documentOf(title: string, body: Html, head: Html = nothing) {
   return html`
     <!doctype html><html lang="${words.frame.language}"><head><meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -166,7 +166,7 @@ export function renderRefused(view: Frame, text: string, back?: string): Html {
 const FOCUS = html` autofocus`;
 
 /** Says how a person gets in without a password, and gets an account. */
-function accountHelp({ ownRack, ownFile }: SignInConfig): Html {
+function accountHelp({ ownRack, ownFile }: SignInConfig) {
   const file = ownRack?.file ?? ownFile?.file ?? RACK_CONFIG;
   const word = quoteShell(file);
   const option = file === RACK_CONFIG || !word.ok ? '' : ` --config ${word.text}`;

@@ -1,26 +1,36 @@
 // The accounts. Administrators also add them, remove them and change their roles; `user-operations.ts` has the rules.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { html, nothing } from '../../html.ts';
 import { formatAge } from '../../quantity.ts';
 import type { User } from '../records/user.ts';
 import { differing, ofNewPassword } from './account-page.ts';
 import { checkField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
 import { rolePill } from './values.ts';
-import { given, mayCall, type Outcome, ofForm, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import {
+  given,
+  mayCall,
+  type Outcome,
+  ofForm,
+  operate,
+  outcomeOf,
+  type PageDefinition,
+  submit,
+  type View,
+} from './view.ts';
 import { words } from './words.ts';
 
 const PATH = '/MAAS/people/';
-const ADD = { method: 'POST', path: 'users' } as const;
-const CHANGE = { method: 'PUT', path: 'users/{username}' } as const;
-const REMOVE = { method: 'DELETE', path: 'users/{username}' } as const;
+const ADD = 'POST users';
+const CHANGE = 'PUT users/{username}';
+const REMOVE = 'DELETE users/{username}';
 const SHOWN_MAX = 500;
 
 /** @param keys how many SSH keys the user has */
-function userItem(view: View, user: User, keys: number): Html {
+function userItem(view: View, user: User, keys: number) {
   const { username, email, isAdmin, createdMs } = user;
   const isSelf = view.viewer.username === username;
-  const button = (what: string, label: string, tone: 'plain' | 'danger'): Html =>
+  const button = (what: string, label: string, tone: 'plain' | 'danger') =>
     formOf(view, {
       body: [hiddenField('do', what), hiddenField('username', username)],
       submit: label,
@@ -45,7 +55,7 @@ function userItem(view: View, user: User, keys: number): Html {
     <div class="small">${facts.filter((text) => text !== '').join(' · ')}</div></div><div class="row">${buttons}</div></div>`;
 }
 
-async function render(view: View): Promise<Html> {
+async function render(view: View) {
   const users = (await view.region.store.accounts.listUsers()).slice(0, SHOWN_MAX);
   const keys = await view.region.store.life.countSshKeys();
   const items = users.map((user) => userItem(view, user, keys.get(user.username) ?? 0));
@@ -87,19 +97,25 @@ async function add(view: View): Promise<Outcome> {
   return ofNewPassword(outcomeOf(answer, PATH, words.people.accountAdded(username)));
 }
 
-async function act(view: View): Promise<Outcome> {
+async function act(view: View) {
   const what = given(view, 'do');
   const username = given(view, 'username');
   switch (what) {
     case 'add':
       return add(view);
     case 'remove':
-      return outcomeOf(await operate(view, REMOVE, { username }, {}), PATH, words.people.removed(username));
+      return submit(view, REMOVE, { username }, {}, PATH, words.people.removed(username));
     case 'make-admin':
     case 'make-user': {
       const isAdmin = what === 'make-admin';
-      const answer = await operate(view, CHANGE, { username }, { is_superuser: String(isAdmin) });
-      return outcomeOf(answer, PATH, words.people.changed(username, isAdmin));
+      return submit(
+        view,
+        CHANGE,
+        { username },
+        { is_superuser: String(isAdmin) },
+        PATH,
+        words.people.changed(username, isAdmin),
+      );
     }
     default:
       return undefined;

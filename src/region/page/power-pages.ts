@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import { asSentence } from '../../counted.ts';
-import { type Html, html, nothing } from '../../html.ts';
+import { html, nothing } from '../../html.ts';
 import type { PowerParameter } from '../../power/parameters.ts';
 import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
@@ -29,10 +29,9 @@ import {
 } from './view.ts';
 import { words } from './words.ts';
 
-const driversOf = ({ region }: View): readonly PowerDriverTable[] => region.power?.drivers ?? [];
+const driversOf = ({ region }: View) => region.power?.drivers ?? [];
 
-/** The driver to show: the requested one, else the machine's, else the first. */
-function driverShown(view: View, machine: Machine): PowerDriverTable | undefined {
+function driverShown(view: View, machine: Machine) {
   const drivers = driversOf(view);
   const wanted = given(view, 'power_type') || queryValue(view, 'driver') || machine.powerType;
   return drivers.find(({ name }) => name === wanted) ?? drivers[0];
@@ -40,7 +39,7 @@ function driverShown(view: View, machine: Machine): PowerDriverTable | undefined
 
 const CHOICES: Readonly<Record<string, string>> = words.power.choices;
 
-function parameterField(view: View, machine: Machine, driver: PowerDriverTable, parameter: PowerParameter): Html {
+function parameterField(view: View, machine: Machine, driver: PowerDriverTable, parameter: PowerParameter) {
   const { name, required, secret, choices, default: fallback, isUnused } = parameter;
   const { label, expects } = words.power.parameter(driver.name, name);
   if (isUnused === true) return html`<p class="hint">${codeIn(words.power.unused(label, expects))}</p>`;
@@ -73,10 +72,9 @@ function parameterField(view: View, machine: Machine, driver: PowerDriverTable, 
   });
 }
 
-const hintOf = (expects: string | undefined): string | undefined =>
-  expects === undefined ? undefined : `${asSentence(expects)}.`;
+const hintOf = (expects: string | undefined) => (expects === undefined ? undefined : `${asSentence(expects)}.`);
 
-async function renderDriver(view: View): Promise<Html | undefined> {
+async function renderDriver(view: View) {
   const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const back = machinePath(machine.systemId);
@@ -120,7 +118,6 @@ function parametersOf(view: View, machine: Machine, driver: PowerDriverTable): P
   return kept;
 }
 
-/** Assigns each problem of a refusal to the driver parameter that it concerns. */
 function byParameter(outcome: Outcome): Outcome {
   if (outcome?.kind !== 'refusal' || outcome.fields === undefined) return outcome;
   const problems = Object.entries(outcome.fields).flatMap(([field, refusals]) =>
@@ -148,12 +145,12 @@ async function saveDriver(view: View): Promise<Outcome> {
   return byParameter(outcomeOf(answer, machinePath(systemId), text));
 }
 
-const taskOf = (view: View): 'on' | 'off' | 'cycle' | 'query' | undefined => {
+const taskOf = (view: View) => {
   const task = view.path.task ?? '';
   return task === 'on' || task === 'off' || task === 'cycle' || task === 'query' ? task : undefined;
 };
 
-async function renderTask(view: View): Promise<Html | undefined> {
+async function renderTask(view: View) {
   const machine = await findMachine(view);
   const task = taskOf(view);
   if (machine === undefined || task === undefined) return undefined;
@@ -180,21 +177,19 @@ async function renderTask(view: View): Promise<Html | undefined> {
   });
 }
 
-const followText = (machine: Machine): Html =>
+const followText = (machine: Machine) =>
   switchesItselfOff(machine) ? html`${words.power.follows(words.values.state(machine.status))}` : nothing;
 
-const powerOperation = (op: string) => ({ method: 'POST', path: 'machines/{system_id}', op }) as const;
-
 const POWER_OPERATIONS = {
-  on: powerOperation('power_on'),
-  off: powerOperation('power_off'),
-  cycle: powerOperation('power_cycle'),
-  query: { method: 'GET', path: 'machines/{system_id}', op: 'query_power_state' },
+  on: 'POST machines/{system_id} power_on',
+  off: 'POST machines/{system_id} power_off',
+  cycle: 'POST machines/{system_id} power_cycle',
+  query: 'GET machines/{system_id} query_power_state',
 } as const;
 
 const stateShape = z.object({ state: z.string(), text: z.string() });
 
-async function switchPower(view: View): Promise<Outcome> {
+async function switchPower(view: View) {
   const machine = await findMachine(view);
   const task = taskOf(view);
   if (machine === undefined || task === undefined) return undefined;

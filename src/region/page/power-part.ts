@@ -46,7 +46,7 @@ export const powerTaskText = ({ powerTask }: Machine): string =>
 
 const POWER_BUTTONS = ['on', 'off', 'cycle', 'query'] as const;
 
-function buttonsOf(view: View, machine: Machine): Html {
+function buttonsOf(view: View, machine: Machine) {
   const { viewer } = view;
   const base = `${machinePath(machine.systemId)}power/`;
   const mayEdit = mayCall(viewer, EDIT_MACHINE)

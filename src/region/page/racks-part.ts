@@ -14,16 +14,16 @@ import { words } from './words.ts';
 
 const PAGE_NETWORKS_MAX = 6;
 
-const cell = (label: string, content: Part): Html => html`<td data-label="${label}"><div>${content}</div></td>`;
+const cell = (label: string, content: Part) => html`<td data-label="${label}"><div>${content}</div></td>`;
 
 const COLOURS = { pending: 'amber', accepted: 'green', rejected: 'grey', embedded: 'green', away: 'red' } as const;
 
-function statePill(rack: Rack, nowMs: number): Html {
+function statePill(rack: Rack, nowMs: number) {
   const state = rack.isEmbedded ? 'embedded' : isAway(rack, nowMs) ? 'away' : rack.state;
   return html`<span class="pill ${COLOURS[state]}">${words.racks.states[state]}</span>`;
 }
 
-function foreignText({ interfaces }: Rack): string | undefined {
+function foreignText({ interfaces }: Rack) {
   const seen = interfaces.filter(({ foreign_dhcp_ip: address }) => address !== undefined);
   if (seen.length === 0) return undefined;
   const named = seen
@@ -33,7 +33,7 @@ function foreignText({ interfaces }: Rack): string | undefined {
 }
 
 /** The most important remark about the rack, with a command where one helps; empty: none. */
-function remark(rack: Rack, racks: readonly Rack[], nowMs: number): Html {
+function remark(rack: Rack, racks: readonly Rack[], nowMs: number) {
   const doubt = findDoubt(rack, racks);
   const overlap = doubt === undefined ? undefined : doubtWords(doubt);
   if (rack.state === 'pending') {
@@ -74,7 +74,7 @@ function eventsText({ pulse }: Rack): Part {
   return texts.length === 0 ? none : texts.join(', ');
 }
 
-function rackRow(rack: Rack, racks: readonly Rack[], nowMs: number): Html {
+function rackRow(rack: Rack, racks: readonly Rack[], nowMs: number) {
   const { columns } = words.racks;
   const networks = rack.interfaces.slice(0, PAGE_NETWORKS_MAX).map(({ network }) => html`<span>${network}</span>`);
   const more = rack.interfaces.length - networks.length;
@@ -92,7 +92,7 @@ function rackRow(rack: Rack, racks: readonly Rack[], nowMs: number): Html {
 /** The racks in the order of their registration; empty if there is only the region's own, without a problem. */
 export function renderRacks(region: Region, nowMs: number): Html {
   const racks = region.racks.list();
-  const isWell = (rack: Rack): boolean =>
+  const isWell = (rack: Rack) =>
     rack.isEmbedded && rack.pulse?.settingsRefused === undefined && foreignText(rack) === undefined;
   if (racks.every(isWell)) return nothing;
   const { rack, networks, events, version, seen } = words.racks.columns;

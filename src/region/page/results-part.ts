@@ -22,13 +22,13 @@ const COLOURS: Readonly<Record<ResultStatus, string>> = {
   aborted: 'grey',
 };
 
-const pill = (status: ResultStatus): Html =>
+const pill = (status: ResultStatus) =>
   html`<span class="pill ${COLOURS[status]}">${words.results.states[status]}</span>`;
 
-const durationOf = ({ startedMs, endedMs }: ScriptResult, nowMs: number): string =>
+const durationOf = ({ startedMs, endedMs }: ScriptResult, nowMs: number) =>
   startedMs === undefined ? '' : formatSpan((endedMs ?? nowMs) - startedMs);
 
-function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean): Html {
+function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean) {
   const { id, name, kind, status, exitStatus, output, outputBytes } = result;
   const isBad = status === 'failed' || status === 'timed-out';
   const facts = [
@@ -55,13 +55,13 @@ function runsOf(results: readonly ScriptResult[]): readonly (readonly ScriptResu
   return [...runs.values()];
 }
 
-function countsOf(run: readonly ScriptResult[]): string {
+function countsOf(run: readonly ScriptResult[]) {
   const counts = new Map<ResultStatus, number>();
   for (const { status } of run) counts.set(status, (counts.get(status) ?? 0) + 1);
   return [...counts].map(([status, count]) => words.results.count(count, words.results.states[status])).join(', ');
 }
 
-function earlierRun(run: readonly ScriptResult[], nowMs: number): Html {
+function earlierRun(run: readonly ScriptResult[], nowMs: number) {
   const [first] = run;
   if (first === undefined) return nothing;
   const age = first.startedMs === undefined ? '' : formatAge(nowMs - first.startedMs);

@@ -3,11 +3,11 @@
 // Sources: RFC 9110 §15.4.4 (303 after a form); RFC 6265; RFC 7617 for programs.
 //
 // 1. GET changes nothing. A form needs a session, its `csrf`, and our own origin.
-// 2. Password checks are limited by address and network; a request without credentials counts towards the anonymous rate limit.
+// 2. A request without credentials counts towards the anonymous rate limit.
 // 3. Signing in through a remote rack is refused: the rack could claim any address, and could read the password.
 // 4. Nobody sees anything without signing in. Being asked from loopback proves nothing: forwarders on this host ask from there.
-// 5. A link of `rackboot page` shows a form, which uses it up. So a program that only follows it, to show a preview, uses nothing up, and no
-//    site can sign a browser in by linking to it.
+// 5. A link of `rackboot page` shows a form, which uses it up: a program that only follows it, to show a preview, does not, and no site can sign
+//    a browser in by linking to it.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { cleanText } from '../../clean-text.ts';
@@ -52,8 +52,6 @@ import { SETTINGS_PAGE } from './settings-page.ts';
 import { SOURCE_PAGES } from './sources-page.ts';
 import { TAG_PAGES } from './tags-page.ts';
 import { faultsOf, type PageDefinition, refusalText, type View, type Viewer } from './view.ts';
-
-// The table of the pages.
 
 export const PAGES: readonly PageDefinition[] = [
   MACHINES_PAGE,
@@ -127,7 +125,7 @@ export const looksForPage = (request: FastifyRequest): boolean => request.method
 export const sendUnknownPage = (reply: FastifyReply): FastifyReply =>
   sendPage(begin(reply).code(REFUSALS['not-found'].status).header('X-Rackboot-Refusal', 'not-found'), renderUnknown());
 
-const showsPages = (request: FastifyRequest): boolean =>
+const showsPages = (request: FastifyRequest) =>
   !isLive(request) &&
   /\btext\/html\b/.test(headerOf(request, 'accept') ?? '') &&
   !/^\/+MAAS\/+(?:api|uplink|metadata)\b/.test(request.raw.url ?? '');
@@ -150,7 +148,7 @@ export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, outag
   );
 
 /** Refuses every page during an outage: a page that needs no store would suggest that the next one works. @throws StoreOutage */
-function mustReachStore({ store }: Region): void {
+function mustReachStore({ store }: Region) {
   const problem = store.availability?.problem;
   if (problem !== undefined) throw new StoreOutage(problem);
 }
@@ -159,16 +157,16 @@ function mustReachStore({ store }: Region): void {
  * Refuses the way to sign in during an outage, too: a database that answers may still refuse this process. Reads what signing in reads, so that
  * these pages say so, and not only the next. @throws StoreOutage
  */
-async function mustReadStore({ store }: Region): Promise<void> {
+async function mustReadStore({ store }: Region) {
   await store.accounts.findUser('');
 }
 
-const sendPage = (reply: FastifyReply, page: Html): FastifyReply => reply.send(page.toString());
+const sendPage = (reply: FastifyReply, page: Html) => reply.send(page.toString());
 
-const sendGone = (reply: FastifyReply, view: View): FastifyReply =>
+const sendGone = (reply: FastifyReply, view: View) =>
   sendPage(reply.code(REFUSALS['not-found'].status), renderGone(view));
 
-function begin(reply: FastifyReply): FastifyReply {
+function begin(reply: FastifyReply) {
   return reply
     .type('text/html; charset=utf-8')
     .header('Cache-Control', 'no-store')
@@ -178,31 +176,25 @@ function begin(reply: FastifyReply): FastifyReply {
     .header('Referrer-Policy', 'same-origin');
 }
 
-const headerOf = (request: FastifyRequest, name: string): string | undefined => {
+const headerOf = (request: FastifyRequest, name: string) => {
   const value = request.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 };
 
 /** True for a page's own refresh request (`src/web/page.ts`). */
-const isLive = (request: FastifyRequest): boolean => headerOf(request, 'x-rackboot-live') !== undefined;
+const isLive = (request: FastifyRequest) => headerOf(request, 'x-rackboot-live') !== undefined;
 
-const cookieNameOf = (request: FastifyRequest): string => cookieName(request.headers.host);
-const tokenOf = (request: FastifyRequest): string | undefined =>
-  findCookie(headerOf(request, 'cookie'), cookieNameOf(request));
+const cookieNameOf = (request: FastifyRequest) => cookieName(request.headers.host);
+const tokenOf = (request: FastifyRequest) => findCookie(headerOf(request, 'cookie'), cookieNameOf(request));
 
 const viewerAs = ({ username, email, isAdmin }: User, csrf: string): Viewer => ({ username, email, isAdmin, csrf });
 
 /** @param isUse false for a page's own refresh request */
-async function sessionOf(
-  { sessions }: PageListener,
-  request: FastifyRequest,
-  isUse = true,
-): Promise<Session | undefined> {
+async function sessionOf({ sessions }: PageListener, request: FastifyRequest, isUse = true) {
   const token = tokenOf(request);
   return token === undefined ? undefined : sessions.find(token, isUse);
 }
 
-/** The viewer, or a refusal; `undefined` for a client that must sign in first. */
 async function viewerOf(
   { region, guard, excess }: PageListener,
   request: FastifyRequest,
@@ -290,12 +282,7 @@ async function requireSignIn(
   return sendPage(reply, renderSignIn(listener.region.config(), '/MAAS/'));
 }
 
-function refused(
-  reply: FastifyReply,
-  view: View,
-  refusal: Refusal,
-  page = renderRefused(view, refusalText(refusal)),
-): FastifyReply {
+function refused(reply: FastifyReply, view: View, refusal: Refusal, page = renderRefused(view, refusalText(refusal))) {
   return sendPage(reply.code(REFUSALS[refusal.name].status).header('X-Rackboot-Refusal', refusal.name), page);
 }
 
@@ -350,7 +337,7 @@ async function take(
 
 const STALE = refuse('not-allowed', 'This form is older than your sign-in: reload the page and try again.');
 
-const refuseStale = (fields: Fields, { csrf }: Session): Refusal | undefined =>
+const refuseStale = (fields: Fields, { csrf }: Session) =>
   equalSecrets(fields.get('csrf')?.at(-1) ?? '', csrf) ? undefined : STALE;
 
 function refuseSignIn(
@@ -359,7 +346,7 @@ function refuseSignIn(
   why: 'wrong' | 'spent-link',
   to: string,
   username?: string,
-): FastifyReply {
+) {
   begin(reply).code(REFUSALS['not-allowed'].status).header('X-Rackboot-Refusal', 'not-authenticated');
   return sendPage(reply, renderSignIn(region.config(), to, { why, username }));
 }
@@ -384,7 +371,7 @@ async function makeLink(listener: PageListener, request: FastifyRequest, reply: 
 async function signIn(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const fields = formOf(request);
   if (isRefusal(fields)) return listener.send(reply, fields);
-  const value = (name: string): string => fields.get(name)?.at(-1) ?? '';
+  const value = (name: string) => fields.get(name)?.at(-1) ?? '';
   const to = safeTarget(value('to'));
   const peer = await listener.peerOf(request);
   const link = value('link');
@@ -413,7 +400,7 @@ async function authenticate(
   const { region, guard } = listener;
   const fields = formOf(request);
   if (isRefusal(fields)) return listener.send(reply, fields);
-  const value = (name: string): string => fields.get(name)?.at(-1) ?? '';
+  const value = (name: string) => fields.get(name)?.at(-1) ?? '';
   const user = await guard.check(await listener.peerOf(request), value('username'), value('password'));
   if (user === 'wrong') return listener.send(reply, WRONG_PASSWORD);
   if (typeof user === 'string') return listener.send(reply, uncheckedRefusal(user, region));

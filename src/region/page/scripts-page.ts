@@ -11,15 +11,15 @@ import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
 import { areaField, choiceField, fileField, formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
 import { pathBelow } from './values.ts';
-import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { given, mayCall, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
 const PATH = '/MAAS/scripts/';
-const ADD = { method: 'POST', path: 'scripts' } as const;
-const CHANGE = { method: 'PUT', path: 'scripts/{name}' } as const;
-const REMOVE = { method: 'DELETE', path: 'scripts/{name}' } as const;
+const ADD = 'POST scripts';
+const CHANGE = 'PUT scripts/{name}';
+const REMOVE = 'DELETE scripts/{name}';
 
-function scriptItem(view: View, script: Script): Html {
+function scriptItem(view: View, script: Script) {
   const { name, title, description, timeoutSeconds, position, tags, isDestructive, changedMs } = script;
   const facts = [
     words.scripts.order(position),
@@ -37,7 +37,7 @@ function scriptItem(view: View, script: Script): Html {
     <div class="small">${facts.join(' · ')}</div></div>${edit}</div>`;
 }
 
-async function listOf(view: View, kind: Script['kind']): Promise<Html> {
+async function listOf(view: View, kind: Script['kind']) {
   const scripts = await view.region.store.scripts.listScripts(kind);
   const items =
     scripts.length === 0
@@ -88,7 +88,7 @@ const fieldsOf = (view: View, script?: Script & { readonly content: string }): r
   }),
 ];
 
-async function renderAll(view: View): Promise<Html> {
+async function renderAll(view: View) {
   const add = mayCall(view.viewer, ADD)
     ? html`<h2>${words.scripts.addOne}</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: words.scripts.add, isUpload: true })}</div>`
     : nothing;
@@ -118,13 +118,11 @@ function valuesOf(view: View, before?: Script & { readonly content: string }): R
   };
 }
 
-async function add(view: View): Promise<Outcome> {
-  const answer = await operate(view, ADD, {}, valuesOf(view));
-  return outcomeOf(answer, PATH, words.scripts.added(given(view, 'name').trim()));
+async function add(view: View) {
+  return submit(view, ADD, {}, valuesOf(view), PATH, words.scripts.added(given(view, 'name').trim()));
 }
 
-/** The page for people who may read the script but not change it. */
-const renderText = (view: View, { name, description, content }: Script & { readonly content: string }): Html =>
+const renderText = (view: View, { name, description, content }: Script & { readonly content: string }) =>
   pageOf(view, {
     title: words.scripts.titleOf(name),
     place: 'scripts',
@@ -133,7 +131,7 @@ const renderText = (view: View, { name, description, content }: Script & { reado
       <div class="sheet narrow"><pre class="output" tabindex="0">${content}</pre></div><p><a href="${PATH}">${words.scripts.all}</a></p>`,
   });
 
-async function renderOne(view: View): Promise<Html | undefined> {
+async function renderOne(view: View) {
   const script = await view.region.store.scripts.findScript(view.path.script ?? '');
   if (script === undefined) return undefined;
   if (!mayCall(view.viewer, CHANGE)) return renderText(view, script);
@@ -148,15 +146,14 @@ async function renderOne(view: View): Promise<Html | undefined> {
   });
 }
 
-async function change(view: View): Promise<Outcome> {
+async function change(view: View) {
   const script = await view.region.store.scripts.findScript(view.path.script ?? '');
   if (script === undefined) return undefined;
   const path = { name: script.name };
   if (given(view, 'do') === 'remove') {
-    return outcomeOf(await operate(view, REMOVE, path, {}), PATH, words.scripts.deleted(script.name));
+    return submit(view, REMOVE, path, {}, PATH, words.scripts.deleted(script.name));
   }
-  const answer = await operate(view, CHANGE, path, valuesOf(view, script));
-  return outcomeOf(answer, PATH, words.scripts.saved(given(view, 'name').trim()));
+  return submit(view, CHANGE, path, valuesOf(view, script), PATH, words.scripts.saved(given(view, 'name').trim()));
 }
 
 export const SCRIPT_PAGES: readonly PageDefinition[] = [

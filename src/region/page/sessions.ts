@@ -5,12 +5,11 @@
 //
 // 1. Only a token's digest is stored, so no file can leak a session.
 // 2. A session ends after SESSION_IDLE_MS without use, after SESSION_MS_MAX in any case, when its account is removed, and when its password
-//    changes. A page's own refresh requests do not count as use, so an open tab alone keeps nobody signed in.
+//    changes. A page's own refresh requests do not count as use.
 // 3. At most SESSIONS_MAX exist, shared fairly between users; the user with the most loses the one unused for longest.
-// 4. Every form carries the session's `csrf`, which is derived from its token: other sites can read neither.
+// 4. Every form carries the session's `csrf`, derived from its token: other sites can read neither.
 // 5. Signed-in people stay signed in while the store cannot write, for instance because its disk is full.
-// 6. A link of `rackboot page` is a session that no cookie can name (its digest is of another text). Whoever uses it removes it, so only the
-//    first use signs in; it lives for LINK_MS_MAX.
+// 6. A link of `rackboot page` is a session that no cookie can name (its digest is of another text) and whose first use removes it.
 
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
@@ -41,9 +40,9 @@ export interface Session {
 }
 
 /** The digest of a link's token: a cookie cannot contain the space. */
-const linkDigestOf = (token: string): string => digestOf(`link ${token}`);
+const linkDigestOf = (token: string) => digestOf(`link ${token}`);
 
-const csrfOf = (token: string): string => createHmac('sha256', token).update('csrf').digest('base64url');
+const csrfOf = (token: string) => createHmac('sha256', token).update('csrf').digest('base64url');
 
 export class Sessions {
   readonly #store: SessionStore;
@@ -63,7 +62,7 @@ export class Sessions {
     return this.#open(user, linkDigestOf);
   }
 
-  async #open({ username, passwordHash }: User, digestFor: (token: string) => string): Promise<string> {
+  async #open({ username, passwordHash }: User, digestFor: (token: string) => string) {
     const token = Buffer.from(this.#clock.randomBytes(TOKEN_BYTES)).toString('base64url');
     const nowMs = this.#clock.wallTimeMs();
     const [digest, passwordDigest] = [digestFor(token), digestOf(passwordHash)];
@@ -81,7 +80,6 @@ export class Sessions {
     return isOld || !isOfPassword(session, user) ? undefined : user;
   }
 
-  /** Uses a link up. @returns as `findLink` */
   async takeLink(token: string): Promise<User | undefined> {
     const user = await this.findLink(token);
     return (await this.#store.close(linkDigestOf(token))) ? user : undefined;
@@ -117,15 +115,15 @@ export class Sessions {
 }
 
 /** True if a session has ended. A last use in the future shows that the wall clock was set back; the same limit applies to it. */
-const isOver = ({ begunMs, usedMs }: StoredSession, nowMs: number): boolean =>
+const isOver = ({ begunMs, usedMs }: StoredSession, nowMs: number) =>
   Math.abs(nowMs - usedMs) > SESSION_IDLE_MS || nowMs - begunMs > SESSION_MS_MAX;
 
 /** True if the password is the one with which the session began. */
-const isOfPassword = ({ passwordDigest }: StoredSession, { passwordHash }: User): boolean =>
+const isOfPassword = ({ passwordDigest }: StoredSession, { passwordHash }: User) =>
   equalSecrets(digestOf(passwordHash), passwordDigest);
 
 /** Waits for a write, which is lost without an error if the store is unavailable. @throws any other error */
-async function ifAvailable(written: Promise<unknown>): Promise<void> {
+async function ifAvailable(written: Promise<unknown>) {
   try {
     await written;
   } catch (error) {

@@ -3,11 +3,11 @@
 //
 // 1. A value pinned by a configuration file is read-only here, and shown with the file's name.
 
-import { type Html, html } from '../../html.ts';
+import { html } from '../../html.ts';
 import { pinText } from '../records/settings-refusal.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
-import { given, type Outcome, ofForm, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { given, ofForm, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 import { words } from './words.ts';
 
 const PATH = '/MAAS/settings/';
@@ -18,14 +18,14 @@ const SHOWN = [
   ['upstream_dns', 'dns.upstream', words.settings.upstreamDns],
 ] as const;
 
-const fieldOf = (name: string): string => `value-${name}`;
+const fieldOf = (name: string) => `value-${name}`;
 
-async function storedValue(view: View, name: string): Promise<string> {
-  const answer = await operate(view, { method: 'GET', path: 'maas', op: 'get_config' }, {}, { name });
+async function storedValue(view: View, name: string) {
+  const answer = await operate(view, 'GET maas get_config', {}, { name });
   return answer.kind === 'json' && typeof answer.value === 'string' ? answer.value : '';
 }
 
-async function settingForm(view: View, [name, key, { label, hint }]: (typeof SHOWN)[number]): Promise<Html> {
+async function settingForm(view: View, [name, key, { label, hint }]: (typeof SHOWN)[number]) {
   const pin = view.region.settings.pinnedBy(key, '');
   const value = await storedValue(view, name);
   if (pin !== undefined) {
@@ -43,7 +43,7 @@ async function settingForm(view: View, [name, key, { label, hint }]: (typeof SHO
   });
 }
 
-async function render(view: View): Promise<Html> {
+async function render(view: View) {
   return pageOf(view, {
     title: words.settings.title,
     place: 'settings',
@@ -54,9 +54,9 @@ async function render(view: View): Promise<Html> {
   });
 }
 
-const SET = { method: 'POST', path: 'maas', op: 'set_config' } as const;
+const SET = 'POST maas set_config';
 
-async function act(view: View): Promise<Outcome> {
+async function act(view: View) {
   const setting = SHOWN.find(([name]) => name === given(view, 'setting'));
   if (setting === undefined) return undefined;
   const [name, , { label }] = setting;
@@ -64,7 +64,6 @@ async function act(view: View): Promise<Outcome> {
   const answer = await operate(view, SET, {}, { name, value: given(view, field) });
   if (answer.kind !== 'refusal' || answer.fields === undefined)
     return outcomeOf(answer, PATH, words.settings.saved(label));
-  // The form has only this field, but the refusal may name a part of its value.
   return { ...answer, fields: { [field]: Object.values(answer.fields).flat() } };
 }
 

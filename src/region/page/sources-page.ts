@@ -14,20 +14,19 @@ import { IMAGES_PATH } from './image-page.ts';
 import { failureOf, fileProblemPart, missingOf, SOURCES_PATH, selectionText } from './images-page.ts';
 import { breakable, pageOf } from './parts.ts';
 import { codeIn, pathBelow } from './values.ts';
-import { given, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { given, type Outcome, operate, outcomeOf, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
-const ADD = { method: 'POST', path: 'boot-sources' } as const;
-const CHANGE = { method: 'PUT', path: 'boot-sources/{id}' } as const;
-const REMOVE = { method: 'DELETE', path: 'boot-sources/{id}' } as const;
-const SELECT = { method: 'POST', path: 'boot-sources/{boot_source_id}/selections' } as const;
-const UNSELECT = { method: 'DELETE', path: 'boot-sources/{boot_source_id}/selections/{id}' } as const;
+const ADD = 'POST boot-sources';
+const CHANGE = 'PUT boot-sources/{id}';
+const REMOVE = 'DELETE boot-sources/{id}';
+const SELECT = 'POST boot-sources/{boot_source_id}/selections';
+const UNSELECT = 'DELETE boot-sources/{boot_source_id}/selections/{id}';
 
-const pathOf = ({ id }: Pick<RegionSource, 'id'>): string => pathBelow(SOURCES_PATH, String(id));
+const pathOf = ({ id }: Pick<RegionSource, 'id'>) => pathBelow(SOURCES_PATH, String(id));
 
 /** The name by which commands and the page of images know a source of a file; titles are not unique. */
-const nameTag = ({ name }: RegionSource): Html =>
-  name === undefined ? nothing : html` <span class="tag">${name}</span>`;
+const nameTag = ({ name }: RegionSource) => (name === undefined ? nothing : html` <span class="tag">${name}</span>`);
 
 async function keyFilesOf(
   { region }: View,
@@ -37,7 +36,7 @@ async function keyFilesOf(
   return await Promise.all(paths.map(async (path) => ({ path, isThere: await region.bootImages.hasFile(path) })));
 }
 
-async function trustText(view: View, source: RegionSource): Promise<string> {
+async function trustText(view: View, source: RegionSource) {
   const { trust } = source.images;
   const { signed, unsignedFor } = words.sources;
   if (trust.kind === 'unsigned') return unsignedFor(trust.why);
@@ -52,17 +51,17 @@ async function trustText(view: View, source: RegionSource): Promise<string> {
 }
 
 /** The URL; that of a mirror says whose it is. */
-const addressOf = ({ url, isHostMirror = false }: RegionSource): Html =>
+const addressOf = ({ url, isHostMirror = false }: RegionSource) =>
   html`${breakable(url)}${isHostMirror ? ` (${words.sources.hostMirror})` : nothing}`;
 
-function failurePart(run: ImportRun, source: RegionSource): Html {
+function failurePart(run: ImportRun, source: RegionSource) {
   const reason = failureOf(run, source);
   return reason === undefined
     ? nothing
     : html`<div class="why">${words.sources.failed} ${codeIn(importReasonText(reason))}</div>`;
 }
 
-async function sourceItem(view: View, source: RegionSource, run: ImportRun, selections: number): Promise<Html> {
+async function sourceItem(view: View, source: RegionSource, run: ImportRun, selections: number) {
   const { images, url, pin } = source;
   const title = images.title === '' ? breakable(url) : images.title;
   const address = images.title === '' ? nothing : html`<div class="break">${addressOf(source)}</div>`;
@@ -97,11 +96,11 @@ const fieldsOf = (view: View, source?: RegionSource): readonly Html[] => [
   ]),
 ];
 
-async function renderAll(view: View): Promise<Html> {
+async function renderAll(view: View) {
   const { bootImages } = view.region;
   const [sources, selections] = [await bootImages.listSources(), await bootImages.listSelections()];
   const run = await bootImages.run();
-  const count = (source: RegionSource): number => selections.filter(({ sourceId }) => sourceId === source.id).length;
+  const count = (source: RegionSource) => selections.filter(({ sourceId }) => sourceId === source.id).length;
   const items = await Promise.all(sources.map((source) => sourceItem(view, source, run, count(source))));
   return pageOf(view, {
     title: words.sources.title,
@@ -124,20 +123,20 @@ const sourceValues = (view: View): Record<string, string> => ({
   why: given(view, 'why').trim(),
 });
 
-async function add(view: View): Promise<Outcome> {
+async function add(view: View) {
   const answer = await operate(view, ADD, {}, sourceValues(view));
   const url = given(view, 'url').trim();
   const added = (await view.region.bootImages.listSources()).find((one) => one.pin === undefined && one.url === url);
   return outcomeOf(answer, added === undefined ? SOURCES_PATH : pathOf(added), words.sources.added(url));
 }
 
-const findSource = async (view: View): Promise<RegionSource | undefined> =>
+const findSource = async (view: View) =>
   /^\d{1,15}$/.test(view.path.source ?? '')
     ? await view.region.bootImages.findSource(Number(view.path.source))
     : undefined;
 
 /** @param missing why the last import found no image for it; undefined: it found one, or has not looked */
-function selectionItem(view: View, selection: RegionSelection, missing: ImportReason | undefined): Html {
+function selectionItem(view: View, selection: RegionSelection, missing: ImportReason | undefined) {
   const { pin } = selection;
   const where =
     pin === undefined ? nothing : html`<div class="small">${words.sources.pinnedSelection(pin.file, pin.line)}</div>`;
@@ -153,8 +152,8 @@ function selectionItem(view: View, selection: RegionSelection, missing: ImportRe
     ${pin === undefined ? remove : nothing}</div>`;
 }
 
-function selectForm(view: View, source: RegionSource): Html {
-  const field = (name: 'os' | 'release' | 'arches' | 'subarches' | 'labels', value: string, required = false): Html =>
+function selectForm(view: View, source: RegionSource) {
+  const field = (name: 'os' | 'release' | 'arches' | 'subarches' | 'labels', value: string, required = false) =>
     textField(view, { name, ...words.sources[name], value, charactersMax: 512, required });
   const body = [
     hiddenField('do', 'select'),
@@ -169,7 +168,7 @@ function selectForm(view: View, source: RegionSource): Html {
 }
 
 /** The releases of a source, as far as they are known without asking the site: a site of simplestreams lists its images itself. */
-function offeredPart(source: RegionSource): Html {
+function offeredPart(source: RegionSource) {
   const { images } = source;
   if (images.kind === 'simplestreams') {
     const command = `sudo rackboot images available --source ${shellWord(source.name ?? source.url)}`;
@@ -185,12 +184,12 @@ function offeredPart(source: RegionSource): Html {
 
 type Pin = NonNullable<RegionSource['pin']>;
 
-function siteFileOf({ region }: View): string {
+function siteFileOf({ region }: View) {
   const { ownRack, ownFile } = region.config();
   return join(dirname(ownRack?.file ?? ownFile?.file ?? RACK_CONFIG), SITE_SOURCES);
 }
 
-async function aboutPart(view: View, source: RegionSource, { file, isShipped = false }: Pin): Promise<Html> {
+async function aboutPart(view: View, source: RegionSource, { file, isShipped = false }: Pin) {
   const { trust } = source.images;
   const files = await keyFilesOf(view, source);
   const { keysFile, keysUrl, fingerprints } = words.sources;
@@ -214,7 +213,7 @@ async function aboutPart(view: View, source: RegionSource, { file, isShipped = f
     <p class="soft break">${isShipped ? words.sources.shippedSource(siteFileOf(view)) : words.sources.pinnedSource(file)}</p>`;
 }
 
-async function ownPart(view: View, source: RegionSource): Promise<Html> {
+async function ownPart(view: View, source: RegionSource) {
   const { pin, keyring } = source;
   if (pin !== undefined) return await aboutPart(view, source, pin);
   const keys = keyring.length === 0 ? nothing : html`<p class="lead soft">${words.sources.hasKeys(keyring.length)}</p>`;
@@ -228,7 +227,7 @@ async function ownPart(view: View, source: RegionSource): Promise<Html> {
     <h2>${words.sources.deleteIt}</h2><div class="sheet narrow"><p class="lead">${words.sources.deleteWhat}</p>${remove}</div>`;
 }
 
-async function renderOne(view: View): Promise<Html | undefined> {
+async function renderOne(view: View) {
   const source = await findSource(view);
   if (source === undefined) return undefined;
   const selections = await view.region.bootImages.listSelections(source);
@@ -251,8 +250,7 @@ async function renderOne(view: View): Promise<Html | undefined> {
   });
 }
 
-/** Empty means all. */
-const orAll = (text: string): string => (text.trim() === '' ? '*' : text.trim());
+const orAll = (text: string) => (text.trim() === '' ? '*' : text.trim());
 
 async function change(view: View): Promise<Outcome> {
   const source = await findSource(view);
@@ -264,7 +262,7 @@ async function change(view: View): Promise<Outcome> {
       const [os, release] = [orAll(given(view, 'os')), given(view, 'release')];
       // The operation takes an empty one as none, which means all.
       if (release === '') return refuseField('release', REQUIRED);
-      const list = (name: string): string => orAll(given(view, name));
+      const list = (name: string) => orAll(given(view, name));
       const values = { os, release, arches: list('arches'), subarches: list('subarches'), labels: list('labels') };
       const answer = await operate(view, SELECT, { boot_source_id: id }, values);
       const { nextMs } = await view.region.bootImages.run();
@@ -279,7 +277,7 @@ async function change(view: View): Promise<Outcome> {
       return outcomeOf(answer, here, words.sources.selectionRemoved(name));
     }
     case 'remove':
-      return outcomeOf(await operate(view, REMOVE, { id }, {}), SOURCES_PATH, words.sources.deleted(source.url));
+      return submit(view, REMOVE, { id }, {}, SOURCES_PATH, words.sources.deleted(source.url));
     default: {
       const values = sourceValues(view);
       const isUnsigned = values.unsigned === 'true';
@@ -287,8 +285,14 @@ async function change(view: View): Promise<Outcome> {
       const isReplaced = isUnsigned || values.keyring_data !== '';
       const keyring = isReplaced && values.keyring_filename === source.keyringFilename ? { keyring_filename: '' } : {};
       const why = !isUnsigned && values.why === source.why ? { why: '' } : {};
-      const answer = await operate(view, CHANGE, { id }, { ...values, ...keyring, ...why });
-      return outcomeOf(answer, here, words.sources.saved(values.url ?? ''));
+      return submit(
+        view,
+        CHANGE,
+        { id },
+        { ...values, ...keyring, ...why },
+        here,
+        words.sources.saved(values.url ?? ''),
+      );
     }
   }
 }

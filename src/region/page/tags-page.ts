@@ -5,17 +5,17 @@ import type { Tag } from '../records/life-store.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
 import { pathBelow } from './values.ts';
-import { given, mayCall, type Outcome, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { given, mayCall, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
 const PATH = '/MAAS/tags/';
 const SHOWN_MAX = 300;
 
-const ADD = { method: 'POST', path: 'tags' } as const;
-const CHANGE = { method: 'PUT', path: 'tags/{name}' } as const;
-const REMOVE = { method: 'DELETE', path: 'tags/{name}' } as const;
+const ADD = 'POST tags';
+const CHANGE = 'PUT tags/{name}';
+const REMOVE = 'DELETE tags/{name}';
 
-function tagItem(view: View, { name, comment, kernelParams }: Tag, count: number): Html {
+function tagItem(view: View, { name, comment, kernelParams }: Tag, count: number) {
   const edit = mayCall(view.viewer, CHANGE)
     ? html`<a class="button plain small-button" href="${pathBelow(PATH, name)}">${words.forms.edit}</a>`
     : nothing;
@@ -43,7 +43,7 @@ const fieldsOf = (view: View, tag?: Tag): readonly Html[] => [
   }),
 ];
 
-async function renderAll(view: View): Promise<Html> {
+async function renderAll(view: View) {
   const { life } = view.region.store;
   const [tags, counts] = [await life.listTags(), await life.countTagged()];
   const list =
@@ -67,15 +67,14 @@ const valuesOf = (view: View): Record<string, string> => ({
   kernel_opts: given(view, 'kernel_opts'),
 });
 
-async function add(view: View): Promise<Outcome> {
-  const answer = await operate(view, ADD, {}, valuesOf(view));
-  return outcomeOf(answer, PATH, words.tags.added(given(view, 'name').trim()));
+async function add(view: View) {
+  return submit(view, ADD, {}, valuesOf(view), PATH, words.tags.added(given(view, 'name').trim()));
 }
 
-const findTag = async (view: View): Promise<Tag | undefined> =>
+const findTag = async (view: View) =>
   (await view.region.store.life.listTags()).find(({ name }) => name === view.path.tag);
 
-async function renderOne(view: View): Promise<Html | undefined> {
+async function renderOne(view: View) {
   const tag = await findTag(view);
   if (tag === undefined) return undefined;
   const count = await view.region.store.countMachines({ tags: [tag.name] });
@@ -90,15 +89,14 @@ async function renderOne(view: View): Promise<Html | undefined> {
   });
 }
 
-async function change(view: View): Promise<Outcome> {
+async function change(view: View) {
   const tag = await findTag(view);
   if (tag === undefined) return undefined;
   const path = { name: tag.name };
   if (given(view, 'do') === 'remove') {
-    return outcomeOf(await operate(view, REMOVE, path, {}), PATH, words.tags.deleted(tag.name));
+    return submit(view, REMOVE, path, {}, PATH, words.tags.deleted(tag.name));
   }
-  const answer = await operate(view, CHANGE, path, valuesOf(view));
-  return outcomeOf(answer, PATH, words.tags.saved(given(view, 'name').trim()));
+  return submit(view, CHANGE, path, valuesOf(view), PATH, words.tags.saved(given(view, 'name').trim()));
 }
 
 export const TAG_PAGES: readonly PageDefinition[] = [

@@ -39,7 +39,7 @@ export function bootsOf(events: readonly MachineEvent[]): readonly Boot[] {
 const LOADED = /^(?:tftp\.sent|http\.file-sent|http\.rendered)$/;
 
 /** True for an offer to firmware after something was loaded, or after a long silence. iPXE continues the boot that loaded it. */
-function startsBoot(event: MachineEvent, current: Boot): boolean {
+function startsBoot(event: MachineEvent, current: Boot) {
   const fields = fieldsOf(event);
   if (event.kind !== 'dhcp.offer' || !isBootOffer(fields)) return false;
   const last = current.at(-1);
@@ -49,7 +49,7 @@ function startsBoot(event: MachineEvent, current: Boot): boolean {
   return isIpxeOffer(fields) ? hasKernel : hasLoaded;
 }
 
-function renderBoot(boot: Boot, nowMs: number): Html {
+function renderBoot(boot: Boot, nowMs: number) {
   const [first] = boot;
   if (first === undefined) return nothing;
   const items = boot.map(
@@ -66,5 +66,5 @@ function renderBoot(boot: Boot, nowMs: number): Html {
     <div class="sheet"><ol class="steps">${items}</ol></div>`;
 }
 
-const byWhom = ({ username }: MachineEvent): Html =>
+const byWhom = ({ username }: MachineEvent) =>
   username === '' ? nothing : html` <span class="soft">(${username})</span>`;

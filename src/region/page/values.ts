@@ -36,7 +36,7 @@ const COLOURS: Readonly<Partial<Record<MachineStatus, string>>> = {
   broken: 'red',
 };
 
-function colourOf(status: MachineStatus): string {
+function colourOf(status: MachineStatus) {
   if (status.startsWith('failed')) return 'red';
   return COLOURS[status] ?? (statusRow(status).failed === undefined ? 'grey' : 'amber');
 }
@@ -50,7 +50,7 @@ export function eventText(event: Happening & Pick<MachineEvent, 'stranger'>): st
 
 /** A successful HTTP status without a body. The page does not show it. */
 const BARE_ANSWER = /: HTTP 2\d\d(?:: OK)?$/;
-const withoutBareAnswer = (text: string): string => text.replace(BARE_ANSWER, '');
+const withoutBareAnswer = (text: string) => text.replace(BARE_ANSWER, '');
 
 /** The longest text that fits into two lines of every cell, in characters. */
 const SHORT_CHARACTERS_MAX = 40;

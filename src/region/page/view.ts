@@ -19,7 +19,6 @@ export interface Viewer {
   readonly csrf: string;
 }
 
-/** The errors in a form, a sentence for each faulty field, by the field's name. */
 type Faults = ReadonlyMap<string, string>;
 
 export interface View {
@@ -72,24 +71,23 @@ export const given = (view: Pick<View, 'given'>, name: string): string => view.g
 
 export const queryValue = (view: Pick<View, 'query'>, name: string): string => view.query.get(name)?.at(-1) ?? '';
 
-export interface WantedOperation {
-  readonly method: Method;
-  /** As in the table: `machines/{system_id}`. */
-  readonly path: string;
-  readonly op?: string | undefined;
+/** An operation of API 2.0 as its table names it: `POST machines/{system_id} deploy`. */
+export type WantedOperation = `${Method} ${string}`;
+
+export const EDIT_MACHINE = 'PUT machines/{system_id}';
+
+function findWanted(wanted: WantedOperation) {
+  const [method, path, op] = wanted.split(' ');
+  const found = OPERATIONS.find(
+    (one) => one.method === method && one.path === path && one.op === op && one.versions.includes('2.0'),
+  );
+  if (found === undefined) throw new Error(`no operation ${wanted}`);
+  return found;
 }
-
-export const EDIT_MACHINE = { method: 'PUT', path: 'machines/{system_id}' } as const;
-
-const of = ({ path }: Pick<WantedOperation, 'path'>) =>
-  OPERATIONS.filter((operation) => operation.path === path && operation.versions.includes('2.0'));
 
 /** True if the viewer may call this operation in general; the operation itself checks the right to a single machine, tag or script. */
-export function mayCall(viewer: Viewer, { method, op, path }: WantedOperation): boolean {
-  const operation = of({ path }).find((one) => one.method === method && one.op === op);
-  if (operation === undefined) throw new Error(`no operation ${method} ${path} ${op ?? ''}`);
-  return operation.access !== 'admin' || viewer.isAdmin;
-}
+export const mayCall = (viewer: Viewer, wanted: WantedOperation): boolean =>
+  findWanted(wanted).access !== 'admin' || viewer.isAdmin;
 
 /** Runs an operation as the viewer, with the same checks, rights and events as through the API. */
 export async function operate(
@@ -99,21 +97,34 @@ export async function operate(
   values: Readonly<Record<string, string | readonly string[] | undefined>>,
 ): Promise<Answer> {
   const fields = new Map<string, readonly string[]>();
-  if (wanted.op !== undefined) fields.set('op', [wanted.op]);
+  const operation = findWanted(wanted);
+  if (operation.op !== undefined) fields.set('op', [operation.op]);
   for (const [name, value] of Object.entries(values)) {
     if (value !== undefined) fields.set(name, typeof value === 'string' ? [value] : value);
   }
   const { username, email, isAdmin } = viewer;
   const caller = { kind: 'user', username, email, isAdmin } as const;
   const call = { region, version: '2.0', path, caller, peer, query: new Map() } as const;
-  return await runOperation(of(wanted), wanted.method, call, fields);
+  return await runOperation([operation], operation.method, call, fields);
 }
 
 export const outcomeOf = (answer: Answer, to: string, text: string): Outcome =>
   answer.kind === 'refusal' ? answer : { kind: 'done', to, text };
 
+/** Runs the operation of a form. @param to the page to show then @param text its notice */
+export async function submit(
+  view: View,
+  wanted: WantedOperation,
+  path: Parameters<typeof operate>[2],
+  values: Parameters<typeof operate>[3],
+  to: string,
+  text: string,
+): Promise<Outcome> {
+  return outcomeOf(await operate(view, wanted, path, values), to, text);
+}
+
 /** True for a message that begins with the full key of its field: `boot.release: …` for `release`. */
-const namesItself = (field: string, message: string): boolean => {
+const namesItself = (field: string, message: string) => {
   const key = message.slice(0, Math.max(0, message.indexOf(': ')));
   return key === field || key.endsWith(`.${field}`);
 };
@@ -135,7 +146,7 @@ export const faultsOf = ({ fields = {} }: Refusal): Faults =>
   );
 
 /** A message with a full stop, except one that ends in a command, which people copy. */
-const asFullSentence = (text: string): string => asSentence(/[.!?]$|rackboot \S.*$/.test(text) ? text : `${text}.`);
+const asFullSentence = (text: string) => asSentence(/[.!?]$|rackboot \S.*$/.test(text) ? text : `${text}.`);
 
 /** Renames the fields of a refusal. @param names the form's field for each field of the operation */
 export function namedAsIn(outcome: Outcome, names: Readonly<Record<string, string>>): Outcome {

@@ -8,12 +8,10 @@ import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import { EVENT_TYPES, type MachineEventType } from '../records/machine-event.ts';
 import { driverLabel, parameterWords } from '../records/power-words.ts';
 
-/** The frame of a page, signing in, and the pages of errors. */
 const FRAME = {
   /** The language of all pages (BCP 47). */
   language: 'en',
-  /** The title of the browser's window. */
-  title: (page: string): string => `${page} · Rackboot`,
+  title: (page: string) => `${page} · Rackboot`,
   skip: 'Skip to the content',
   navigation: 'Pages',
   pages: {
@@ -40,7 +38,6 @@ const FRAME = {
   noSuchPage: 'There is no such page.',
 };
 
-/** The page while the region cannot use its store. */
 const AWAY = {
   title: 'Database unavailable',
   heading: 'The region cannot use its database',
@@ -48,13 +45,12 @@ const AWAY = {
   /** Nothing is sent again: the browser shows this page instead of the form's result. */
   form: 'The result of your form is unknown. When the region is back, check what is stored before you send it again.',
   /** @param isRepeated true if the browser asks again */
-  next: (isRepeated: boolean): Html =>
+  next: (isRepeated: boolean) =>
     html`${isRepeated ? 'This page tries again every 5 seconds. ' : ''}No restart is needed. On the region's host, <code>sudo rackboot status</code> and the log say more.`,
   again: 'Try again now',
   to: 'To the machines',
 };
 
-/** The page for signing in. */
 const SIGN_IN = {
   heading: 'Sign in to Rackboot',
   lead: html`This region's machines are visible to people with an account.`,
@@ -62,16 +58,15 @@ const SIGN_IN = {
     wrong: 'Wrong user name or password.',
     'spent-link': html`This link was used already, or is older than 10 minutes: <code>sudo rackboot page</code> prints another.`,
   },
-  link: (username: string): Html => html`This link signs this browser in as <b>${username}</b>, once.`,
-  as: (username: string): string => `Sign in as ${username}`,
+  link: (username: string) => html`This link signs this browser in as <b>${username}</b>, once.`,
+  as: (username: string) => `Sign in as ${username}`,
   username: 'User name',
   password: 'Password',
   /** @param config the option that names the region's file, after a space */
-  noAccount: (isApart: boolean, config: string): Html =>
+  noAccount: (isApart: boolean, config: string) =>
     html`On the ${isApart ? "region's host" : 'rack'}, <code>sudo rackboot page${config}</code> prints a link that signs you in without a password, and <code>sudo rackboot createadmin --username NAME${config}</code> creates an account.`,
 };
 
-/** The words that several forms share. */
 const FORMS = {
   optional: 'optional',
   save: 'Save',
@@ -83,27 +78,23 @@ const FORMS = {
   kernelParams: 'Kernel parameters',
   reason: { label: 'Reason', hint: "For the machine's log." },
   password: {
-    again: (label: string): string => `${label}, again`,
-    hint: (min: number): string => `At least ${min} characters, of any kind.`,
+    again: (label: string) => `${label}, again`,
+    hint: (min: number) => `At least ${min} characters, of any kind.`,
   },
 };
 
-/** Values. */
 const VALUES = {
-  state: (status: MachineStatus): string => statusRow(status).name,
-  eventType: (type: MachineEventType): string => EVENT_TYPES[type].title,
+  state: (status: MachineStatus) => statusRow(status).name,
+  eventType: (type: MachineEventType) => EVENT_TYPES[type].title,
   administrator: 'administrator',
   user: 'user',
-  andMore: (count: number): string => `and ${count} more`,
+  andMore: (count: number) => `and ${count} more`,
   noEvents: 'No events yet.',
   events: 'Events',
 };
 
-/** An action's texts. */
 interface Action {
-  /** On its button. */
   readonly label: string;
-  /** The heading of its form, a command. */
   readonly heading: (machine: string) => string;
   /** The notice after the action is accepted; it follows the machine's name. */
   readonly done: string;
@@ -112,7 +103,6 @@ interface Action {
 /** The power of a machine before an action: whether Rackboot can switch it, and whether it was off at the last observation. */
 type Power = { readonly isSwitched: boolean; readonly isOff: boolean };
 
-/** The actions, by name. */
 const ACTIONS = {
   accept: { label: 'Accept', heading: (machine) => `Accept ${machine}`, done: 'is accepted' },
   deploy: { label: 'Deploy', heading: (machine) => `Deploy ${machine}`, done: 'is being deployed' },
@@ -157,7 +147,6 @@ const ACTIONS = {
   delete: { label: 'Delete', heading: (machine) => `Delete ${machine}`, done: 'is deleted' },
 } satisfies Readonly<Record<string, Action>>;
 
-/** The effects of an action, a sentence each. */
 const EFFECTS = {
   starts({ isSwitched, isOff }: Power): string {
     if (!isSwitched)
@@ -181,10 +170,10 @@ const EFFECTS = {
   overridden: 'It can be used as if its tests had passed. The failed results stay in its records.',
   rescueEnds: 'The rescue system stops, with all logins to it. The machine returns to its previous state.',
   newAgain: 'It is New again, and must be accepted before use.',
-  freed: (fqdn: string): string => `Its address and its DNS name ${fqdn} are freed at once.`,
+  freed: (fqdn: string) => `Its address and its DNS name ${fqdn} are freed at once.`,
   noOwner: 'It no longer has an owner.',
   revoked: 'Its credentials are revoked, and its user data is deleted.',
-  workStops: (state: string): string => `Its work (${state}) stops at once.`,
+  workStops: (state: string) => `Its work (${state}) stops at once.`,
   halfWritten: 'Its disk may be half written and unusable.',
   rescues: 'Boots a rescue system, to which its owner can log in by SSH. Its disks are not written.',
   broken: 'It cannot be used until it is marked as fixed. Its power is not switched. Give the fault as the reason.',
@@ -194,10 +183,9 @@ const EFFECTS = {
   forGood: 'This cannot be undone. If it boots from the network again, it enlists as a new machine.',
 };
 
-/** The forms of the actions. */
 const ACTION_FORMS = {
-  impossible: (machine: string, action: string): string => `“${action}” is not possible for ${machine} now.`,
-  accepted: (machine: string, done: string): string => `${machine} ${done}.`,
+  impossible: (machine: string, action: string) => `“${action}” is not possible for ${machine} now.`,
+  accepted: (machine: string, done: string) => `${machine} ${done}.`,
   commissioning: {
     label: 'Commissioning',
     commission: { text: 'Commission it', meaning: 'It boots from the network, and is Ready when all checks pass.' },
@@ -218,15 +206,14 @@ const ACTION_FORMS = {
   },
   force: {
     label: 'Delete it while it is in use',
-    atWork: (state: string): string => `It is at work (${state}). If you can, abort or release it first.`,
-    owned: (owner: string): string => `It belongs to ${owner}. If you can, abort or release it first.`,
+    atWork: (state: string) => `It is at work (${state}). If you can, abort or release it first.`,
+    owned: (owner: string) => `It belongs to ${owner}. If you can, abort or release it first.`,
   },
   scripts: 'Scripts, after the built-in checks',
 };
 
-/** The form for deploying. */
 const DEPLOY = {
-  fills: (size: string): string => ` · fills ${size}`,
+  fills: (size: string) => ` · fills ${size}`,
   system: 'System',
   kernel: {
     label: 'Kernel',
@@ -250,70 +237,68 @@ const DEPLOY = {
     meaning: "The distribution's own, unattended, from its mirror. Takes longer.",
   },
   installed: { label: 'System for the installer', hint: 'Leave empty to install the system above.' },
-  noInstaller: (command: string): Html =>
+  noInstaller: (command: string) =>
     html`There is no installer for it. On the rack, <code>${command}</code> adds Debian's.`,
-  noImage: (architecture: string): Html =>
+  noImage: (architecture: string) =>
     html`<b>There is no image for ${architecture}.</b> On the rack,
     ${' '}<code>sudo rackboot images make-debian</code> builds one, and <code>sudo rackboot images add FILE</code> adds your own.`,
   /** @param isYours true if the owner is the viewer @param space joins the words around it */
-  noKey: (isYours: boolean, owner: string, space: string): Html =>
+  noKey: (isYours: boolean, owner: string, space: string) =>
     html`<b>${isYours ? 'You have' : `${owner} has`} no SSH key${space}yet.</b> The deployment will be refused, because
     nobody could log in: <a href="/MAAS/account/">add a key</a> first,
     or run <code>sudo rackboot sshkeys add ~/.ssh/id_ed25519.pub --username ${owner}</code> on the rack. If you have no
     such file, <code>ssh-keygen</code> makes one on your computer.`,
 };
 
-/** The form for editing. */
 const EDIT = {
-  title: (machine: string): string => `Edit ${machine}`,
+  title: (machine: string) => `Edit ${machine}`,
   note: { label: 'Note', hint: 'Free text, for people.' },
   tags: 'Tags',
   kernelParamsHint: 'These replace the parameters of its tags and the settings. Leave empty to use those.',
-  saved: (machine: string): string => `${machine} saved.`,
+  saved: (machine: string) => `${machine} saved.`,
 };
 
-/** The forms for switching its power, and for its power driver. */
 const POWER = {
   driver: driverLabel,
   parameter: parameterWords,
   choices: { y: 'yes', n: 'no' },
   default: 'default',
-  unused: (label: string, expects: string | undefined): string => `${label}: ${expects ?? 'none'}.`,
+  unused: (label: string, expects: string | undefined) => `${label}: ${expects ?? 'none'}.`,
   stored: 'Stored. Leave empty to keep it.',
   noDrivers: 'This process has no power drivers.',
   byHand: 'No parameters: you switch it when its page asks you to.',
-  title: (machine: string): string => `Choose the power driver of ${machine}`,
+  title: (machine: string) => `Choose the power driver of ${machine}`,
   drivers: 'Drivers',
-  changed: (machine: string, driver: string): string => `${machine} is now switched by ${driver}.`,
+  changed: (machine: string, driver: string) => `${machine} is now switched by ${driver}.`,
   tasks: {
     on: {
       label: 'Power on',
-      heading: (machine: string): string => `Power on ${machine}`,
+      heading: (machine: string) => `Power on ${machine}`,
       effect: 'It powers on.',
       effectWhenOff: 'It powers on.',
-      done: (machine: string): string => `${machine} is being powered on.`,
+      done: (machine: string) => `${machine} is being powered on.`,
     },
     off: {
       label: 'Power off',
-      heading: (machine: string): string => `Power off ${machine}`,
+      heading: (machine: string) => `Power off ${machine}`,
       effect: 'Its system stops, and its users are disconnected. If its power is cut, unwritten data is lost.',
       effectWhenOff: 'It was off at the last check.',
-      done: (machine: string): string => `${machine} is being powered off.`,
+      done: (machine: string) => `${machine} is being powered off.`,
     },
     cycle: {
       label: 'Power cycle',
-      heading: (machine: string): string => `Power cycle ${machine}`,
+      heading: (machine: string) => `Power cycle ${machine}`,
       effect: 'Its power is cut and restored: unwritten data is lost.',
       effectWhenOff: 'It was off at the last check, so it only powers on.',
-      done: (machine: string): string => `${machine} is being power cycled.`,
+      done: (machine: string) => `${machine} is being power cycled.`,
     },
     query: {
       label: 'Check power',
-      heading: (machine: string): string => `Check the power of ${machine}`,
+      heading: (machine: string) => `Check the power of ${machine}`,
       effect: 'Asks its driver whether it is on.',
       effectWhenOff: 'Asks its driver whether it is on.',
       /** @param state `undefined`: unknown @param why empty: nothing was said */
-      done: (machine: string, state?: string, why = ''): string => {
+      done: (machine: string, state?: string, why = '') => {
         const said = state === 'error' ? 'could not be checked' : `is ${state ?? 'unknown'}`;
         return `The power of ${machine} ${said}${why === '' ? '' : `: ${why}`}.`;
       },
@@ -322,11 +307,10 @@ const POWER = {
   method: 'Method',
   shutDown: { text: 'Shut down', meaning: 'Like pressing its power button. A hung system stays on.' },
   cut: { text: 'Cut the power', meaning: 'At once, whatever it is doing.' },
-  follows: (state: string): string =>
+  follows: (state: string) =>
     ` It is ${state} with nothing to do: when it boots from the network, it is told to power off.`,
 };
 
-/** The images. */
 const IMAGES = {
   title: 'Images',
   columns: {
@@ -353,17 +337,17 @@ const IMAGES = {
     done: 'Ready',
     gone: 'Gone',
   },
-  coming: (serial: string): string => `New: ${serial}`,
-  onDisk: (size: number): string => `${formatSize(size)} on a disk`,
-  uses: (first: string, machines: number): string =>
+  coming: (serial: string) => `New: ${serial}`,
+  onDisk: (size: number) => `${formatSize(size)} on a disk`,
+  uses: (first: string, machines: number) =>
     machines === 1 ? first : `${first} and ${counted(machines - 1, 'other machine')}`,
-  amount: (bytes: number, total: number | undefined): string =>
+  amount: (bytes: number, total: number | undefined) =>
     total === undefined ? formatSize(bytes) : `${formatSize(bytes)} of ${formatSize(total)}`,
-  rate: (bytesPerSecond: number): string => `${formatSize(bytesPerSecond)}/s`,
-  left: (ms: number): string => `${formatDuration(ms)} left`,
-  nextTry: (ms: number): string => (ms <= 0 ? 'tries again now' : `tries again in ${formatDuration(ms)}`),
+  rate: (bytesPerSecond: number) => `${formatSize(bytesPerSecond)}/s`,
+  left: (ms: number) => `${formatDuration(ms)} left`,
+  nextTry: (ms: number) => (ms <= 0 ? 'tries again now' : `tries again in ${formatDuration(ms)}`),
   /** Of one that was stopped with all others. */
-  resumes: (ms: number): string => (ms <= 0 ? 'continues now' : `continues in ${formatDuration(ms)}`),
+  resumes: (ms: number) => (ms <= 0 ? 'continues now' : `continues in ${formatDuration(ms)}`),
   untilAsked: 'until somebody resumes it or requests an import',
   importNow: 'Import now',
   stopImport: 'Stop import',
@@ -374,30 +358,28 @@ const IMAGES = {
   retry: 'Try again',
   cancel: 'Cancel',
   done: {
-    pause: (image: string): string => `${image} is paused until you resume it.`,
-    resume: (image: string): string => `Resumed ${image}.`,
-    cancel: (image: string): string => `${image} is cancelled until somebody requests an import.`,
-    delete: (image: string): string => `${image} is deleted.`,
+    pause: (image: string) => `${image} is paused until you resume it.`,
+    resume: (image: string) => `Resumed ${image}.`,
+    cancel: (image: string) => `${image} is cancelled until somebody requests an import.`,
+    delete: (image: string) => `${image} is deleted.`,
   },
   run: {
     running: 'An import is under way.',
-    idle: (ago: string): string => `The last import ended ${ago}.`,
+    idle: (ago: string) => `The last import ended ${ago}.`,
     never: 'Nothing has been imported yet.',
-    next: (ms: number): string =>
-      ms <= 0 ? 'The next one begins now.' : `The next one begins in ${formatDuration(ms)}.`,
+    next: (ms: number) => (ms <= 0 ? 'The next one begins now.' : `The next one begins in ${formatDuration(ms)}.`),
     onDemand: 'None is scheduled.',
-    failed: (count: number): string => `${counted(count, 'image has', 'images have')} failed.`,
-    left: (count: number): string =>
-      `"Not imported" lists ${counted(count, 'source or selection', 'sources or selections')}.`,
+    failed: (count: number) => `${counted(count, 'image has', 'images have')} failed.`,
+    left: (count: number) => `"Not imported" lists ${counted(count, 'source or selection', 'sources or selections')}.`,
   },
   skipped: {
     title: 'Not imported',
-    more: (count: number): string => `and ${counted(count, 'other')}`,
+    more: (count: number) => `and ${counted(count, 'other')}`,
   },
   installers: 'Installers',
   reported: 'Downloads by racks',
   selected: 'Selected',
-  notOffered: (selection: string): string => `${selection} · not offered`,
+  notOffered: (selection: string) => `${selection} · not offered`,
   sourcesLink: 'Sources and selections',
   empty: {
     title: 'No images yet',
@@ -408,7 +390,7 @@ const IMAGES = {
     ${' '}<code>sudo rackboot images remove</code>. From anywhere: <code>rackboot images upload</code>.`,
   /** One image. */
   all: 'All images',
-  total: (size: number): string => `${formatSize(size)} to download`,
+  total: (size: number) => `${formatSize(size)} to download`,
   versions: 'Versions',
   onDiskColumn: 'On a disk',
   kind: 'Kind',
@@ -420,25 +402,24 @@ const IMAGES = {
   },
   starts: 'Starts by',
   /** @param ways `BIOS`, `UEFI`; empty: no loader was found */
-  startsBy: (ways: readonly string[]): string => (ways.length === 0 ? 'Unknown' : ways.join(' and ')),
-  cloudInit: (isThere: boolean): string => (isThere ? 'cloud-init' : 'no cloud-init was found in it'),
+  startsBy: (ways: readonly string[]) => (ways.length === 0 ? 'Unknown' : ways.join(' and ')),
+  cloudInit: (isThere: boolean) => (isThere ? 'cloud-init' : 'no cloud-init was found in it'),
   added: 'Added, made or uploaded by hand',
   sha256: 'SHA-256',
-  isComing: (serial: string): string => `${serial}, not imported yet`,
+  isComing: (serial: string) => `${serial}, not imported yet`,
   source: 'Source',
   state: 'State',
   deleteIt: 'Delete this image',
-  deleteWhat: (isImported: boolean): string =>
+  deleteWhat: (isImported: boolean) =>
     isImported
       ? 'All its versions are deleted. While a selection includes it, the next import fetches it again: remove the selection to prevent that.'
       : 'All its versions are deleted.',
-  deleteUsed: (machines: number): string =>
+  deleteUsed: (machines: number) =>
     `${counted(machines, 'machine has', 'machines have')} this system; ${machines === 1 ? 'its disk is' : 'their disks are'} not changed.`,
   delete: 'Delete image',
-  deleteAll: (versions: number): string => `Delete all ${counted(versions, 'version')}`,
+  deleteAll: (versions: number) => `Delete all ${counted(versions, 'version')}`,
 };
 
-/** The sources, and the selections among their images. */
 const SOURCES = {
   title: 'Image sources',
   lead: 'A source is a site that offers images. Open one to select those that are imported.',
@@ -448,15 +429,14 @@ const SOURCES = {
     sources: 'The selections of the file of sources have an error; none of them is in force',
     none: 'The file of sources has an error; nothing is imported from sources of files',
   } satisfies Record<FilesInForce, string>,
-  pinned: (file: string): string => `Written in ${file}`,
+  pinned: (file: string) => `Written in ${file}`,
   shipped: 'Shipped with Rackboot',
-  pinnedSource: (file: string): string =>
-    `This source is written in ${file}. Its URL and its keys can be changed only there.`,
+  pinnedSource: (file: string) => `This source is written in ${file}. Its URL and its keys can be changed only there.`,
   /** @param file the site's file of sources */
-  shippedSource: (file: string): Html =>
+  shippedSource: (file: string) =>
     html`It is part of Rackboot. To change it, write a source of this name into <code>${file}</code>, which replaces it.`,
   /** @param line undefined: unknown */
-  pinnedSelection: (file: string, line: number | undefined): string =>
+  pinnedSelection: (file: string, line: number | undefined) =>
     `Written in ${line === undefined ? '' : `line ${line} of `}${file}: remove it there.`,
   about: 'About this source',
   hostMirror: 'the package mirror of this host',
@@ -464,7 +444,7 @@ const SOURCES = {
   keysFile: 'File of keys',
   keysUrl: 'Keys fetched from',
   fingerprints: 'Accepted keys',
-  selections: (count: number): string => counted(count, 'selection'),
+  selections: (count: number) => counted(count, 'selection'),
   addOne: 'Add a source',
   add: 'Add source',
   url: {
@@ -484,16 +464,16 @@ const SOURCES = {
   unsigned: { label: 'Unsigned', hint: 'No signature is required, and only HTTPS protects the site. Instead of keys.' },
   why: { label: 'Why', hint: 'Why you use an unsigned site.' },
   signed: {
-    file: (path: string): string => `Signed: keys in ${path}`,
-    missing: (path: string): string => `Signed: keys in ${path}, which is missing`,
-    site: (host: string): string => `Signed: keys fetched from ${host}`,
+    file: (path: string) => `Signed: keys in ${path}`,
+    missing: (path: string) => `Signed: keys in ${path}, which is missing`,
+    site: (host: string) => `Signed: keys fetched from ${host}`,
     own: 'Signed: keys of its own',
-    accepted: (count: number): string => (count === 0 ? 'Signed' : `Signed: ${counted(count, 'accepted key')}`),
+    accepted: (count: number) => (count === 0 ? 'Signed' : `Signed: ${counted(count, 'accepted key')}`),
   },
-  unsignedFor: (why: string): string => `Unsigned: ${why}`,
-  added: (source: string): string => `Source ${source} added. Now select images from it.`,
-  saved: (source: string): string => `Source ${source} saved.`,
-  deleted: (source: string): string => `Source ${source} deleted.`,
+  unsignedFor: (why: string) => `Unsigned: ${why}`,
+  added: (source: string) => `Source ${source} added. Now select images from it.`,
+  saved: (source: string) => `Source ${source} saved.`,
+  deleted: (source: string) => `Source ${source} deleted.`,
   selected: 'Selected images',
   nothing: 'Nothing is selected, so nothing is imported.',
   select: 'Select images',
@@ -508,27 +488,26 @@ const SOURCES = {
   /** Before the command that lists what a site of simplestreams offers. */
   lists: 'What this site offers:',
   /** @param arches the architectures of all */
-  offers: (arches: readonly string[]): string => `What it offers, for ${arches.join(', ')}`,
+  offers: (arches: readonly string[]) => `What it offers, for ${arches.join(', ')}`,
   arches: { label: 'Architectures', hint: 'Such as amd64, arm64. For all, leave it empty.' },
   subarches: { label: 'Subarchitectures', hint: 'Such as ga-24.04. For all, leave it empty.' },
   labels: { label: 'Labels', hint: 'Such as release, daily. For all, leave it empty.' },
   /** @param ms until the next import; undefined: none is scheduled */
-  selectionAdded: (image: string, ms: number | undefined): string =>
+  selectionAdded: (image: string, ms: number | undefined) =>
     `${image} is selected: ${ms === undefined ? 'no import is scheduled' : `the next import, ${ms <= 0 ? 'now' : `in ${formatDuration(ms)}`}, fetches it`}. ` +
     '"Import now" on the page Images begins one at once.',
-  selectionRemoved: (image: string): string => `${image} is no longer selected. Imported versions stay.`,
+  selectionRemoved: (image: string) => `${image} is no longer selected. Imported versions stay.`,
   remove: 'Remove',
-  hasKeys: (bytes: number): string => `It has its own keys (${formatSize(bytes)}). New keys replace them.`,
+  hasKeys: (bytes: number) => `It has its own keys (${formatSize(bytes)}). New keys replace them.`,
   change: 'This source',
   deleteIt: 'Delete this source',
   deleteWhat: 'Its selections are deleted, too. Imported images stay.',
   delete: 'Delete source',
 };
 
-/** The tags. */
 const TAGS = {
   title: 'Tags',
-  machines: (machines: number): string => counted(machines, 'machine'),
+  machines: (machines: number) => counted(machines, 'machine'),
   nameHint: 'Letters, digits, - and _.',
   kernelParamsHint:
     "These replace the parameters of the settings. If several of a machine's tags have some, the first by name applies.",
@@ -536,30 +515,29 @@ const TAGS = {
   addOne: 'Add a tag',
   add: 'Add tag',
   footer: 'To tag a machine, add the tag here first; then edit the machine on its page.',
-  added: (tag: string): string => `Tag ${tag} added.`,
-  titleOf: (tag: string): string => `Tag ${tag}`,
+  added: (tag: string) => `Tag ${tag} added.`,
+  titleOf: (tag: string) => `Tag ${tag}`,
   deleteIt: 'Delete this tag',
   delete: 'Delete tag',
-  loss: (machines: number): string =>
+  loss: (machines: number) =>
     machines === 0
       ? 'No machine has it.'
       : `${counted(machines, 'machine loses', 'machines lose')} it, with its kernel parameters.`,
-  deleted: (tag: string): string => `Tag ${tag} deleted.`,
-  saved: (tag: string): string => `Tag ${tag} saved.`,
+  deleted: (tag: string) => `Tag ${tag} deleted.`,
+  saved: (tag: string) => `Tag ${tag} saved.`,
 };
 
-/** The scripts. */
 const SCRIPTS = {
   title: 'Scripts',
   commissioning: 'Commissioning',
   testing: 'Testing',
   empty: 'No scripts: only the built-in checks run.',
-  order: (position: number): string => `order ${position}`,
-  atMost: (time: string): string => `at most ${time}`,
-  changed: (ago: string): string => `changed ${ago}`,
+  order: (position: number) => `order ${position}`,
+  atMost: (time: string) => `at most ${time}`,
+  changed: (ago: string) => `changed ${ago}`,
   destructive: 'overwrites data',
   onlyChosen: 'runs only where it is chosen',
-  tagged: (tags: readonly string[]): string => `tags: ${tags.join(', ')}`,
+  tagged: (tags: readonly string[]) => `tags: ${tags.join(', ')}`,
   tags: { label: 'Tags', hint: 'With commas between. A script tagged noauto runs only where it is chosen.' },
   read: 'Read',
   when: { label: 'When it runs', commissioning: 'during commissioning', testing: 'during testing' },
@@ -572,17 +550,16 @@ const SCRIPTS = {
   },
   addOne: 'Add a script',
   add: 'Add script',
-  added: (script: string): string => `Script ${script} added: it runs from now on.`,
-  titleOf: (script: string): string => `Script ${script}`,
+  added: (script: string) => `Script ${script} added: it runs from now on.`,
+  titleOf: (script: string) => `Script ${script}`,
   all: 'All scripts',
   deleteIt: 'Delete this script',
   deleteWhat: 'It will no longer run. Its results are kept.',
   delete: 'Delete script',
-  deleted: (script: string): string => `Script ${script} deleted.`,
-  saved: (script: string): string => `Script ${script} saved.`,
+  deleted: (script: string) => `Script ${script} deleted.`,
+  saved: (script: string) => `Script ${script} saved.`,
 };
 
-/** The settings that operators change most. */
 const SETTINGS_PAGE = {
   title: 'Settings',
   kernelParams: {
@@ -597,38 +574,35 @@ const SETTINGS_PAGE = {
     label: 'Upstream DNS servers',
     hint: "For names outside Rackboot's own zones. Separate the addresses with spaces.",
   },
-  setIn: (place: string): string => `Set in ${place}: change it there.`,
+  setIn: (place: string) => `Set in ${place}: change it there.`,
   footer: html`All settings: <code>sudo rackboot config show</code> and the configuration file.`,
-  saved: (label: string): string => `${label} saved.`,
+  saved: (label: string) => `${label} saved.`,
 };
 
-/** The head and the foot of the page. */
 const MACHINE = {
   noReason: 'No reason was given.',
   more: 'More',
-  belongsTo: (owner: string): string => `It belongs to ${owner}.`,
-  locked: (systemId: string): Html =>
+  belongsTo: (owner: string) => `It belongs to ${owner}.`,
+  locked: (systemId: string) =>
     html`It is locked. To unlock it, run <code>sudo rackboot machines unlock ${systemId}</code>.`,
   notEnlisted: 'not enlisted',
   stranger: 'It was seen on the network but has not enlisted. Nothing else is known about it.',
-  onTheRack: (machine: string): Html =>
+  onTheRack: (machine: string) =>
     html`On the rack: <code>sudo rackboot trace ${machine} --follow</code> shows each step as it happens, <code>sudo rackboot why ${machine}</code> shows what it would get now.`,
 };
 
-/** Its work. */
 const WORK = {
-  bytes: (done: string, total: string, percent: number): string => `${done} of ${total} (${percent} %)`,
+  bytes: (done: string, total: string, percent: number) => `${done} of ${total} (${percent} %)`,
   timedOut: 'timed out',
-  failsAfter: (minutes: number): string => `fails after ${minutes} min without a report`,
-  restarted: (times: number): string => `restarted ${times === 1 ? 'once' : counted(times, 'time')}`,
-  reported: (ago: string): string => `reported ${ago}`,
-  begins: (state: string): string => `${state} …`,
+  failsAfter: (minutes: number) => `fails after ${minutes} min without a report`,
+  restarted: (times: number) => `restarted ${times === 1 ? 'once' : counted(times, 'time')}`,
+  reported: (ago: string) => `reported ${ago}`,
+  begins: (state: string) => `${state} …`,
 };
 
 type FourColumns = readonly [string, string, string, string];
 type FiveColumns = readonly [...FourColumns, string];
 
-/** Its facts. */
 const FACTS = {
   machine: 'Machine',
   owner: 'Owner',
@@ -652,13 +626,13 @@ const FACTS = {
   kernelParams: 'Kernel parameters',
   note: 'Note',
   hardware: 'Hardware',
-  reported: (ago: string): string => `reported ${ago}`,
+  reported: (ago: string) => `reported ${ago}`,
   architecture: 'Architecture',
   processors: 'Processors',
   memory: 'Memory',
   model: 'Model',
   firmware: 'Firmware',
-  uefi: (isSecure: boolean): string => (isSecure ? 'UEFI, Secure Boot' : 'UEFI'),
+  uefi: (isSecure: boolean) => (isSecure ? 'UEFI, Secure Boot' : 'UEFI'),
   bios: 'BIOS',
   virtualisation: 'Virtualisation',
   systemId: 'System id',
@@ -670,31 +644,30 @@ const FACTS = {
   disks: ['Disk', 'Size', 'Model', 'Serial number', 'Kind'] satisfies FiveColumns,
   diskKinds: { virtual: 'virtual', rotating: 'rotating', solid: 'solid state' },
   interfaces: ['Interface', 'Hardware address', 'Last seen with', 'Carrier', 'Driver'] satisfies FiveColumns,
-  unnamedInterface: (number: number): string => `interface ${number}`,
+  unnamedInterface: (number: number) => `interface ${number}`,
   bootInterface: 'boots from the network',
   carrier: 'yes',
   noCarrier: 'no',
   banks: ['Memory', 'Size', 'Kind', 'Model'] satisfies FourColumns,
 };
 
-/** How to log in to it. */
 const LOGINS = {
   heading: 'Log in',
   simulated: 'not possible: this machine is simulated',
   onlyWhen: 'only when deployed or in rescue mode',
   /** @param isKnown true if the image's user is known; `owner` is `undefined` if it has none */
-  keys: (isKnown: boolean, owner: string | undefined): string =>
+  keys: (isKnown: boolean, owner: string | undefined) =>
     `${isKnown ? '' : "as the image's first user, or root; "}with the SSH keys of ${owner ?? 'its owner'}, no password`,
   kinds: { rescue: 'Rescue', debug: 'Debug' },
-  hostKey: (key: Html): Html => html`host key ${key}`,
+  hostKey: (key: Html) => html`host key ${key}`,
   notYet: 'not possible yet: the machine has not reported that it is up',
   /** @param username empty: nobody @param left the time left; `undefined`: without an end */
-  with: (keys: number, username: string, left: string | undefined): string =>
+  with: (keys: number, username: string, left: string | undefined) =>
     `with the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username === '' ? 'nobody' : username}${left === undefined ? '' : `, ${left} left`}`,
   debugButton: 'Debug login',
   close: 'Close debug login',
   closed: 'Debug login closed.',
-  title: (machine: string): string => `Open a debug login to ${machine}`,
+  title: (machine: string) => `Open a debug login to ${machine}`,
   effects: [
     'During commissioning, testing, deployment and erasing, you can log in as root with your SSH keys. After a failure the machine stays on.',
     'The debug login expires, and is logged with your name.',
@@ -705,7 +678,6 @@ const LOGINS = {
   opened: "Debug login open: it works from the machine's next step.",
 };
 
-/** Its power. */
 const POWER_PART = {
   heading: 'Power',
   states: { on: 'on', off: 'off', unknown: 'unknown', error: 'no answer' },
@@ -721,7 +693,6 @@ const POWER_PART = {
   proposedWhy: 'By the machine itself; used once the machine is accepted.',
 };
 
-/** The results of its scripts. */
 const RESULTS = {
   commissioning: 'Commissioning',
   testing: 'Testing',
@@ -735,22 +706,20 @@ const RESULTS = {
     aborted: 'aborted',
   },
   builtin: 'built in',
-  exit: (status: number): string => `exit ${status}`,
-  count: (count: number, state: string): string => `${count} ${state}`,
+  exit: (status: number) => `exit ${status}`,
+  count: (count: number, state: string) => `${count} ${state}`,
   cut: 'Only the end of the output is kept.',
-  output: (script: string): string => `Output of ${script}`,
+  output: (script: string) => `Output of ${script}`,
 };
 
-/** Its events. */
 const TIMELINE = {
-  boot: (ago: string): string => `Boot, ${ago}`,
-  log: (ago: string): string => `Log, ${ago}`,
-  cut: (max: number): string => `The newest ${max} events; the API lists all.`,
+  boot: (ago: string) => `Boot, ${ago}`,
+  log: (ago: string) => `Log, ${ago}`,
+  cut: (max: number) => `The newest ${max} events; the API lists all.`,
 };
 
-/** The list of machines. */
 const MACHINES = {
-  title: (machines: number): string => counted(machines, 'machine'),
+  title: (machines: number) => counted(machines, 'machine'),
   heading: 'Machines',
   columns: {
     first: 'Machine',
@@ -762,7 +731,7 @@ const MACHINES = {
     event: 'Last event',
   },
   /** `space` stands between the count of processors and the unit. */
-  cpus: (count: number, space: string): string => `${count}${space}×${space}CPU`,
+  cpus: (count: number, space: string) => `${count}${space}×${space}CPU`,
   removedRack: 'a rack that was removed',
   strangers: 'Seen, not enlisted',
   filters: {
@@ -779,55 +748,52 @@ const MACHINES = {
     rack: 'Rack',
     anyRack: 'any rack',
   },
-  acceptAll: (machines: number): string => `Accept ${counted(machines, 'new machine')}`,
+  acceptAll: (machines: number) => `Accept ${counted(machines, 'new machine')}`,
   accepted: 'New machines accepted.',
   empty: { title: 'No machines yet', hint: 'Boot one from the network: it appears here, usually within a minute.' },
-  cut: (shown: number, total: number): string => `${shown} of ${total} are shown; search to find the others.`,
+  cut: (shown: number, total: number) => `${shown} of ${total} are shown; search to find the others.`,
 };
 
-/** Decisions that wait for a person. */
 const NOTICES = {
   heading: 'Waiting for you',
   /** Both continue after the machine's name. */
-  maybeTwo: (systemId: string, why: string): string => `(${systemId}) ${why}.`,
-  maybeOne: (systemId: string, why: string): string => `(${systemId}) ${why}. Merge them, or keep them apart:`,
-  full: (machines: number): string => `${counted(machines, 'machine is', 'machines are')} New,`,
+  maybeTwo: (systemId: string, why: string) => `(${systemId}) ${why}.`,
+  maybeOne: (systemId: string, why: string) => `(${systemId}) ${why}. Merge them, or keep them apart:`,
+  full: (machines: number) => `${counted(machines, 'machine is', 'machines are')} New,`,
   /** Continues after `full`. */
-  fullWhy: (machinesMax: number): string =>
+  fullWhy: (machinesMax: number) =>
     `and at most ${machinesMax} may be (region.new_machines_max): a further machine replaces one that was never changed or tagged, or is refused. Accept or delete some.`,
 };
 
-/** The racks. */
 const RACKS_PART = {
   heading: 'Racks',
   columns: { rack: 'Rack', networks: 'Networks', events: 'Events', version: 'Version', seen: 'Last seen' },
   states: { pending: 'Pending', accepted: 'Accepted', rejected: 'Rejected', embedded: 'In this process', away: 'Away' },
   now: 'now',
-  since: (time: string): string => `since ${time} UTC`,
+  since: (time: string) => `since ${time} UTC`,
   waiting: 'waiting',
   lost: 'lost',
   refused: 'refused',
-  foreignServer: (address: string, network: string): string => `${address} on ${network}`,
-  foreignServers: (servers: readonly string[]): string =>
+  foreignServer: (address: string, network: string) => `${address} on ${network}`,
+  foreignServers: (servers: readonly string[]) =>
     `another DHCP server answers: ${servers.join(', ')}; machines may take its offers and fail to boot from here`,
-  registered: (address: string, command: string): Html =>
+  registered: (address: string, command: string) =>
     html`registered from ${address}; to accept it, run <code>${command}</code>`,
-  settingsRefused: (why: string): string => `it refuses its settings from this region: ${why}`,
+  settingsRefused: (why: string) => `it refuses its settings from this region: ${why}`,
   noNetwork: 'it serves no network: add cluster_interfaces to its configuration file',
   away: 'it keeps serving the machines it knows; its events arrive when it is back',
 };
 
-/** The viewer's own account. */
 const ACCOUNT = {
   keys: 'SSH keys',
-  added: (kind: string, ago: string): string => `${kind} · added ${ago}`,
+  added: (kind: string, ago: string) => `${kind} · added ${ago}`,
   noKey: 'You have no key yet. Deployments are refused, because nobody could log in to the machine.',
   key: { label: 'Public key', hint: 'The line in a .pub file, such as ~/.ssh/id_ed25519.pub.' },
   addKey: 'Add key',
   keyAdded: 'Key added: machines that you deploy from now on accept it.',
   keyRemoved: 'Key removed.',
   apiKeys: 'API keys',
-  apiKeyTimes: (made: string, used: string | undefined): string =>
+  apiKeyTimes: (made: string, used: string | undefined) =>
     `made ${made} · ${used === undefined ? 'not used yet' : `used ${used}`}`,
   noApiKey: 'You have no API key. Programs and the command line work with one.',
   apiKeyName: { label: 'Purpose', hint: 'Such as juju, or the name of your computer.' },
@@ -839,18 +805,17 @@ const ACCOUNT = {
   newPassword: 'New password',
   changePassword: 'Change password',
   passwordChanged: 'Password changed: sign in with the new one.',
-  footer: (username: string): Html =>
+  footer: (username: string) =>
     html`For programs and the command line, <code>sudo rackboot apikey --username ${username}</code> on the rack prints an API key.`,
 };
 
-/** The accounts. */
 const PEOPLE = {
   title: 'People',
   you: 'this is you',
   makeUser: 'Make a user',
   makeAdmin: 'Make an administrator',
-  keys: (keys: number): string => counted(keys, 'SSH key'),
-  added: (ago: string): string => `added ${ago}`,
+  keys: (keys: number) => counted(keys, 'SSH key'),
+  added: (ago: string) => `added ${ago}`,
   username: { label: 'User name', hint: 'Letters, digits and @ . + - _' },
   email: 'E-mail address',
   password: 'Password',
@@ -860,10 +825,9 @@ const PEOPLE = {
   },
   addOne: 'Add an account',
   add: 'Add account',
-  accountAdded: (username: string): string => `Account ${username} added.`,
-  removed: (username: string): string => `Account ${username} removed.`,
-  changed: (username: string, isAdmin: boolean): string =>
-    `${username} is now ${isAdmin ? 'an administrator' : 'a user'}.`,
+  accountAdded: (username: string) => `Account ${username} added.`,
+  removed: (username: string) => `Account ${username} removed.`,
+  changed: (username: string, isAdmin: boolean) => `${username} is now ${isAdmin ? 'an administrator' : 'a user'}.`,
 };
 
 export const words = {

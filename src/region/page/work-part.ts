@@ -31,7 +31,7 @@ export function workText({ work, statusReason }: Machine): string {
   return [asSentence(remarkSentence(step?.what ?? statusReason)), bytes].filter((text) => text !== '').join(' · ');
 }
 
-function deadlineText({ statusDeadlineMs }: Machine, nowMs: number): string {
+function deadlineText({ statusDeadlineMs }: Machine, nowMs: number) {
   if (statusDeadlineMs === undefined) return '';
   const minutes = Math.ceil((statusDeadlineMs - nowMs) / MINUTE_MS);
   return minutes <= 0 ? words.work.timedOut : words.work.failsAfter(minutes);

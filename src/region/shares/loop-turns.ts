@@ -17,7 +17,7 @@ export class LoopTurns {
     });
   }
 
-  #go(): void {
+  #go() {
     const [first] = this.#waiting;
     if (first === undefined) {
       this.#isGoing = false;

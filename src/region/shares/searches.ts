@@ -54,7 +54,7 @@ export class Searches {
     return await this.#rest(holder, steps, { place, refused, hasEnded: () => search.isEvicted || hasLeft() });
   }
 
-  async #rest<T>(holder: string, steps: AsyncIterator<unknown, T>, { place, refused, hasEnded }: Under<T>): Promise<T> {
+  async #rest<T>(holder: string, steps: AsyncIterator<unknown, T>, { place, refused, hasEnded }: Under<T>) {
     try {
       for (;;) {
         await this.#work.nextTurn(holder);

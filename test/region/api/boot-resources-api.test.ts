@@ -2,23 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createApiKey } from '../../../src/region/accounts/accounts.ts';
-import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import type { ListedImage } from '../../../src/region/life/deployment.ts';
 import type { ImportProgress } from '../../../src/region/records/boot-store.ts';
 import type { RegionOptions } from '../../../src/region/region.ts';
-import { authorizationOf } from '../../support/oauth.ts';
 import { sentenceOf } from '../../support/sentences.ts';
-import { addAdmin } from '../accounts/administrator.ts';
-import { makeRegion, type RegionPlace } from '../place.ts';
-import { assertAsStated } from './answer-check.ts';
-
-type Ask = (
-  method: 'GET' | 'POST' | 'DELETE',
-  path: string,
-  fields?: Readonly<Record<string, string>>,
-  as?: 'admin' | 'user',
-) => Promise<{ readonly status: number; readonly text: string; readonly json: ReturnType<typeof JSON.parse> }>;
+import { type Ask, withAskedApi } from '../asked-api.ts';
+import type { RegionPlace } from '../place.ts';
 
 const image = (more: Partial<ListedImage> = {}): ListedImage => ({
   os: 'ubuntu',
@@ -59,48 +48,24 @@ async function withApi(
 ): Promise<void> {
   const asked = { count: 0 };
   const ownRack = { uuid: OWN_UUID, name: 'rack-1', file: '/etc/x.yaml', values: {} };
-  const place = await makeRegion({ ownRack }, 1, undefined, {
-    listImages: async () => images,
-    ...more,
-    onImportAsked: () => {
-      asked.count += 1;
-    },
-    listInstallers: ({ architecture }) => (architecture === 'amd64' ? INSTALLERS : []),
-  });
-  try {
-    const { store, clock, region } = place;
-    await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
-    await store.accounts.addUser({ username: 'user', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
-    const keys = { admin: await createApiKey(store, clock, 'admin'), user: await createApiKey(store, clock, 'user') };
-    const app = buildApp(makeContext(region));
-    await work(
-      async (method, path, fields, as = 'admin') => {
-        const answer = await app.inject({
-          method,
-          url: `/MAAS/api/${path}`,
-          remoteAddress: '10.20.0.50',
-          headers: {
-            'content-type': 'application/x-www-form-urlencoded',
-            authorization: authorizationOf(keys[as]),
-          },
-          ...(fields === undefined ? {} : { payload: new URLSearchParams(fields).toString() }),
-        });
-        assertAsStated({ method, url: `/MAAS/api/${path}`, bodyOp: fields?.op }, answer);
-        const isJson = /json/.test(String(answer.headers['content-type']));
-        return { status: answer.statusCode, text: answer.body, json: isJson ? JSON.parse(answer.body) : undefined };
+  await withAskedApi(
+    ({ ask, place }) => work(ask, place, asked),
+    {
+      listImages: async () => images,
+      ...more,
+      onImportAsked: () => {
+        asked.count += 1;
       },
-      place,
-      asked,
-    );
-  } finally {
-    await place.remove();
-  }
+      listInstallers: ({ architecture }) => (architecture === 'amd64' ? INSTALLERS : []),
+    },
+    { ownRack },
+  );
 }
 
 test('images are listed and read with MAAS’s fields, including an image whose newer version is under import', () =>
   withApi([image(), image({ os: 'custom', release: 'x', origin: undefined, title: '' })], async (ask, { store }) => {
     await store.boot.noteProgress(new Map([[NOBLE, COMING]]), 1);
-    const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'user');
+    const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'alice');
     assert.deepEqual(
       list.map((one: Record<string, unknown>) => [one.name, one.type, one.architecture, one.complete, one.progress]),
       [
@@ -143,7 +108,7 @@ test('images are listed and read with MAAS’s fields, including an image whose 
 test('a cluster lists its images with the keys of MAAS 1.7, and each is at its resource_uri', () =>
   withApi([image(), image({ os: 'custom', release: 'x', origin: undefined, title: '' })], async (ask, { region }) => {
     await region.racks.putOwn(OWN_RACK);
-    const { json: list } = await ask('GET', `1.0/nodegroups/${OWN_UUID}/boot-images/`, undefined, 'user');
+    const { json: list } = await ask('GET', `1.0/nodegroups/${OWN_UUID}/boot-images/`, undefined, 'alice');
     assert.deepEqual(list.map((one: Record<string, unknown>) => [one.osystem, one.release, one.purpose]).toSorted(), [
       ['custom', 'x', 'xinstall'],
       ['ubuntu', 'noble', 'xinstall'],
@@ -216,7 +181,7 @@ test('an image in the store of a region without a rack is complete, although no 
         new Map([[NOBLE, { ...COMING, state: 'done', serial: '20260901', bytes: 120 }]]),
         1,
       );
-      const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'user');
+      const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'alice');
       assert.deepEqual([list[0].complete, list[0].progress], [true, 100]);
       const { sets } = (await ask('GET', `2.0/boot-resources/${list[0].id}/`)).json;
       assert.deepEqual([Object.keys(sets), sets['20260901'].complete], [['20260901'], true]);
@@ -228,7 +193,7 @@ test('an image whose bytes are gone is not complete, although its import ended w
   withApi([], async (ask, { store }) => {
     const reason = { code: 'present', params: { serial: '20260901' } } as const;
     await store.boot.noteProgress(new Map([[NOBLE, { ...COMING, state: 'done', bytes: 120, reason }]]), 1);
-    const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'user');
+    const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'alice');
     assert.deepEqual([list[0].complete, list[0].progress, list[0].import.state], [false, 0, 'gone']);
     assert.equal(list[0].import.bytes, 0);
     assert.match(list[0].import.reason, /^it was removed, or its manifest is damaged, .* images list` shows/);
@@ -240,7 +205,7 @@ test('an image that a person added stays in the list when its bytes are damaged,
   return withApi(
     [image()],
     async (ask, { store }) => {
-      const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'user');
+      const { json: list } = await ask('GET', '2.0/boot-resources/', undefined, 'alice');
       const [own, noble] = list;
       assert.deepEqual(
         [own.name, own.type, own.complete, own.import.state, own.import.serial, own.import.next_try],
@@ -274,7 +239,7 @@ test('the versions of all images are listed with the hosts that have them', () =
   withApi(
     [],
     async (ask) => {
-      const { json } = await ask('GET', '2.0/boot-resources/?op=list_versions', undefined, 'user');
+      const { json } = await ask('GET', '2.0/boot-resources/?op=list_versions', undefined, 'alice');
       const [jammy, noble] = json;
       assert.deepEqual(noble, {
         id: noble.id,
@@ -293,7 +258,7 @@ test('the versions of all images are listed with the hosts that have them', () =
 
 test('installers are listed with their titles', () =>
   withApi([], async (ask) => {
-    const { json } = await ask('GET', '1.0/boot-resources/?op=list_installers', undefined, 'user');
+    const { json } = await ask('GET', '1.0/boot-resources/?op=list_installers', undefined, 'alice');
     const architecture = 'amd64/generic';
     assert.deepEqual(json, [
       {
@@ -396,27 +361,6 @@ test('only administrators import, hold and delete', () =>
       ['POST', `2.0/boot-resources/${id}/?op=cancel`],
       ['DELETE', `2.0/boot-resources/${id}/`],
     ] as const)
-      assert.equal((await ask(method, path, method === 'POST' ? {} : undefined, 'user')).status, 403, path);
+      assert.equal((await ask(method, path, method === 'POST' ? {} : undefined, 'alice')).status, 403, path);
     assert.equal((await store.boot.findRun()).askedMs, 0);
-  }));
-
-test('1.4: the report of a cluster on its download is in the log', () =>
-  withApi([], async (ask, { store, region }) => {
-    await region.racks.putOwn(OWN_RACK);
-    const path = '1.0/nodegroups/master/?op=report_download_progress';
-    const said = async () => sentenceOf((await store.listEvents({ limit: 1 }))[0]);
-    const given = { filename: 'noble.img', size: '2097152', bytes_downloaded: '1048576' };
-    assert.equal((await ask('POST', path, given)).status, 200);
-    assert.match(await said(), /^rack \S+ has 1\.0 MiB of 2\.0 MiB of noble\.img$/);
-    await ask('POST', path, { filename: 'noble.img', error: 'the disk is full' });
-    assert.match(await said(), /noble\.img: the disk is full$/);
-    const { downloads } = (await ask('GET', `1.0/nodegroups/${OWN_UUID}/`)).json;
-    const [{ reported, ...download }, ...others] = downloads;
-    assert.deepEqual(
-      [download, others],
-      [{ filename: 'noble.img', bytes_downloaded: 0, size: null, error: 'the disk is full' }, []],
-    );
-    assert.match(reported, /^\d{4}-/);
-    assert.equal((await ask('POST', path, { size: '1' })).status, 400);
-    assert.equal((await ask('POST', path, { filename: 'x', size: '-1' })).status, 400);
   }));

@@ -7,56 +7,18 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileSourcesReader } from '../../../src/config/image-sources.ts';
 import { judgeKeyring } from '../../../src/images/sources/keyring.ts';
-import { createApiKey } from '../../../src/region/accounts/accounts.ts';
-import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { BootImages } from '../../../src/region/images/boot-images.ts';
 import { SELECTIONS_MAX } from '../../../src/region/records/boot-store.ts';
 import type { RegionOptions } from '../../../src/region/region.ts';
-import { authorizationOf } from '../../support/oauth.ts';
 import { PUBLIC_KEY, PUBLIC_KEY_BYTES } from '../../support/public-key.ts';
 import { sentenceOf } from '../../support/sentences.ts';
-import { addAdmin } from '../accounts/administrator.ts';
-import { makeRegion, type RegionPlace } from '../place.ts';
+import { type Ask, type Method, withAskedApi } from '../asked-api.ts';
+import type { RegionPlace } from '../place.ts';
 
-type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
-interface Answered {
-  readonly status: number;
-  readonly json: ReturnType<typeof JSON.parse>;
-  readonly text: string;
-}
-type Ask = (method: Method, path: string, fields?: object, as?: 'admin' | 'user' | 'nobody') => Promise<Answered>;
+const OWN_RACK = { uuid: '0f7d57ef-b0b1-4d4e-a8a5-3a5f6e0a2f11', name: 'rack-1', file: '/etc/x.yaml', values: {} };
 
-async function withApi(
-  work: (ask: Ask, place: RegionPlace) => Promise<void>,
-  options: Partial<RegionOptions> = {},
-): Promise<void> {
-  const ownRack = { uuid: '0f7d57ef-b0b1-4d4e-a8a5-3a5f6e0a2f11', name: 'rack-1', file: '/etc/x.yaml', values: {} };
-  const place = await makeRegion({ ownRack }, 1, undefined, options);
-  try {
-    const { store, clock, region } = place;
-    await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
-    await store.accounts.addUser({ username: 'user', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
-    const headers = new Map<string, object>([['nobody', {}]]);
-    for (const username of ['admin', 'user']) {
-      const authorization = authorizationOf(await createApiKey(store, clock, username));
-      headers.set(username, { authorization });
-    }
-    const app = buildApp(makeContext(region));
-    await work(async (method, path, fields, as = 'admin') => {
-      const answer = await app.inject({
-        method,
-        url: `/MAAS/api/${path}`,
-        remoteAddress: '10.20.0.50',
-        headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers.get(as) },
-        ...(fields === undefined ? {} : { payload: new URLSearchParams({ ...fields }).toString() }),
-      });
-      const isJson = /json/.test(String(answer.headers['content-type']));
-      return { status: answer.statusCode, text: answer.body, json: isJson ? JSON.parse(answer.body) : undefined };
-    }, place);
-  } finally {
-    await place.remove();
-  }
-}
+const withApi = (work: (ask: Ask, place: RegionPlace) => Promise<void>, options: Partial<RegionOptions> = {}) =>
+  withAskedApi(({ ask, place }) => work(ask, place), options, { ownRack: OWN_RACK });
 
 const URL_1 = 'https://images.maas.io/ephemeral-v3/stable/';
 const KEYRING = '/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg';
@@ -259,23 +221,15 @@ test('keys with two copies of one key are taken: their signatures are checked be
   ));
 
 test('a keyring is uploaded as a file, as the maas command line does it', () =>
-  withApi(async (ask, { region, store, clock }) => {
+  withAskedApi(async ({ ask, send, place: { store } }) => {
     assert.equal((await ask('GET', '2.0/boot-sources/')).status, 200);
     const bytes = PUBLIC_KEY_BYTES;
     const part = (name: string, further: string, content: string): string =>
       `--b\r\nContent-Disposition: form-data; name="${name}"${further}\r\nContent-Transfer-Encoding: base64\r\n\r\n${content}\r\n`;
-    const answer = await buildApp(makeContext(region)).inject({
-      method: 'POST',
-      url: '/MAAS/api/2.0/boot-sources/',
-      remoteAddress: '10.20.0.50',
-      headers: {
-        'content-type': 'multipart/form-data; boundary=b',
-        authorization: authorizationOf(await createApiKey(store, clock, 'admin')),
-      },
-      payload: `${part('url', '', Buffer.from('http://x/').toString('base64'))}${part('keyring_data', '; filename="keyring_data"', bytes.toString('base64'))}--b--\r\n`,
-    });
-    assert.equal(answer.statusCode, 200, answer.body);
-    assert.equal(answer.json().keyring_data, bytes.toString('base64'));
+    const body = `${part('url', '', Buffer.from('http://x/').toString('base64'))}${part('keyring_data', '; filename="keyring_data"', bytes.toString('base64'))}--b--\r\n`;
+    const answer = await send('2.0/boot-sources/', body, { 'content-type': 'multipart/form-data; boundary=b' });
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.json.keyring_data, bytes.toString('base64'));
     assert.deepEqual(Buffer.from((await store.boot.listSources())[0]?.keyring ?? []), bytes);
   }));
 
@@ -336,7 +290,7 @@ test('only administrators read and change sources and selections', () =>
       ['DELETE', '2.0/boot-sources/1/selections/1/'],
     ] as const) {
       assert.equal(
-        (await ask(method, path, method === 'GET' ? undefined : {}, 'user')).status,
+        (await ask(method, path, method === 'GET' ? undefined : {}, 'alice')).status,
         403,
         `${method} ${path}`,
       );

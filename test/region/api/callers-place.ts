@@ -1,13 +1,16 @@
 // A region whose API is asked by every kind of caller: nobody, a user, another user, an administrator, and a machine with its key.
 
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
-import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
 import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
 import { authorizationOf } from '../../support/oauth.ts';
+import { type Answered, FORM, injector, type Method } from '../asked-api.ts';
+import { rackInterface } from '../racks/rack-place.ts';
+
+export type { Answered } from '../asked-api.ts';
+
 import { bootReport, enlist, facts, makeRegion, type RegionPlace, SECRET } from '../place.ts';
-import { acceptRack, rackInterface } from '../racks/rack-place.ts';
-import { assertAsStated } from './answer-check.ts';
+import { acceptRack } from '../racks/rack-place.ts';
 
 export const CALLERS = ['nobody', 'alice', 'bob', 'root', 'machine'] as const;
 export type CallerName = (typeof CALLERS)[number];
@@ -18,27 +21,13 @@ export const FIRST_MAC = '52:54:00:00:00:01';
 export const SECOND_MAC = '52:54:00:00:00:02';
 export const SUBNET_ID = 0x0a_14_00_00;
 
-export interface Answered {
-  readonly status: number;
-  readonly text: string;
-  readonly refusal: unknown;
-  /** The JSON of the answer, for tests that name what they expect of it. */
-  // biome-ignore lint/suspicious/noExplicitAny: the answers are of many forms.
-  readonly json: any;
-}
-
 export interface CallersPlace extends RegionPlace {
   /** The machine with the key: two interfaces, two disks, owned by alice. */
   readonly systemId: string;
   /** The text at a path of the agent, as the machine gets it through its rack. */
   agent(path: string): Promise<string>;
   /** @param path below `/MAAS/api/2.0/`, with its version if that is 1.0, or with a `/` a whole path */
-  ask(
-    as: CallerName,
-    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
-    path: string,
-    fields?: Readonly<Record<string, string>>,
-  ): Promise<Answered>;
+  ask(as: CallerName, method: Method, path: string, fields?: Readonly<Record<string, string>>): Promise<Answered>;
 }
 
 const FACTS = {
@@ -61,7 +50,7 @@ export async function withCallers(
 ): Promise<void> {
   const place = await makeRegion({}, 1, undefined, options);
   const { region, store, clock } = place;
-  const app = buildApp(makeContext(region));
+  const inject = injector(region);
   try {
     await acceptRack(region, {
       interfaces: [
@@ -90,45 +79,26 @@ export async function withCallers(
       systemId,
       agent: async (path) => {
         const machine = await store.findMachine(systemId);
-        const answer = await app.inject({
-          method: 'GET',
-          url: `/MAAS/rackboot/1/${path}`,
-          remoteAddress: '127.0.0.1',
-          headers: {
-            'x-forwarded-for': '10.20.0.60',
-            'x-rackboot-rack': SECRET,
-            'x-rackboot-boot': FIRST_MAC,
-            'x-rackboot-token': machine?.bootToken ?? '',
-            host: '10.20.0.1:5248',
-          },
-        });
-        return answer.body;
-      },
-      ask: async (as, method, path, fields = {}) => {
-        const authorization = keys.get(as);
-        const url = path.startsWith('/') ? path : `/MAAS/api/${path.startsWith('1.0/') ? '' : '2.0/'}${path}`;
-        const answer = await app.inject({
-          method,
-          url,
-          remoteAddress: elsewhere(requests++),
-          headers: {
-            ...(authorization === undefined ? {} : { authorization: authorizationOf(authorization) }),
-            ...(method === 'GET' ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
-          },
-          ...(method === 'GET' ? {} : { payload: new URLSearchParams(fields).toString() }),
-        });
-        assertAsStated({ method, url, bodyOp: fields.op }, answer);
-        const isJson = String(answer.headers['content-type']).includes('json');
-        return {
-          status: answer.statusCode,
-          text: answer.body,
-          refusal: answer.headers['x-rackboot-refusal'],
-          json: isJson && answer.body !== '' ? JSON.parse(answer.body) : undefined,
+        const headers = {
+          'x-forwarded-for': '10.20.0.60',
+          'x-rackboot-rack': SECRET,
+          'x-rackboot-boot': FIRST_MAC,
+          'x-rackboot-token': machine?.bootToken ?? '',
+          host: '10.20.0.1:5248',
         };
+        return (await inject('GET', `/MAAS/rackboot/1/${path}`, headers, undefined, '127.0.0.1')).text;
+      },
+      ask: (as, method, path, fields = {}) => {
+        const key = keys.get(as);
+        const authorization = key === undefined ? {} : { authorization: authorizationOf(key) };
+        const isRead = method === 'GET';
+        const payload = isRead ? undefined : new URLSearchParams(fields).toString();
+        const url = path.startsWith('/') || path.startsWith('1.0/') ? path : `2.0/${path}`;
+        const from = elsewhere(requests++);
+        return inject(method, url, { ...authorization, ...(isRead ? {} : FORM) }, payload, from, fields.op);
       },
     });
   } finally {
-    await app.close();
     await place.remove();
   }
 }

@@ -199,30 +199,37 @@ test('osystem and distro_series of a node of API 1.0 are the system of its next 
     assert.equal((await ask('PUT', node, { distro_series: 'trixie' })).status, 200, 'it has this one');
   }));
 
-test('parameters of MAAS that Rackboot cannot follow are refused by name', () =>
+test('parameters of MAAS that Rackboot cannot follow are refused by name, and taken empty', () =>
   withSite(async (site) => {
-    const id = await machine(site, 'ready');
-    const cases: readonly (readonly [method: 'POST' | 'PUT', path: string, fields: Sent])[] = [
-      [
-        'PUT',
-        `1.0/nodes/${id}/`,
-        { cpu_count: '8', memory: '4096', swap_size: '1000', disable_ipv4: 'true', nodegroup: 'master' },
-      ],
-      ['POST', `2.0/machines/${id}/?op=power_on`, { user_data: 'I2Nsb3VkLWNvbmZpZwo=' }],
-    ];
-    for (const [method, path, fields] of cases)
-      assert.deepEqual(await refused(site, method, path, fields), [400, Object.keys(fields).toSorted()], path);
-    const reported = { cpu_count: '8', memory: '4096', swap_size: '1000' };
-    const added = { ...ADDED, nodegroup: 'master' };
+    const id = await machine(site, 'allocated', { owner: 'admin' });
+    const reported = { cpu_count: '8', memory: '4096', swap_size: '1000', license_key: 'A' };
     const old = { ...reported, nodegroup: 'master' };
-    for (const [path, fields] of [
-      ['2.0/machines/', reported],
-      ['1.0/nodes/?op=new', old],
+    const edited = { disable_ipv4: 'true' };
+    const domain = { authoritative: 'false', ttl: '60' };
+    const ofMachines: readonly (readonly ['POST' | 'PUT', string, Sent, Sent])[] = [
+      ['POST', '2.0/machines/', ADDED, reported],
+      ['POST', '1.0/nodes/?op=new', { ...ADDED, mac_addresses: '52:54:00:00:00:22' }, old],
+      ['PUT', `2.0/machines/${id}/`, {}, { ...reported, ...edited }],
+      ['PUT', `1.0/nodes/${id}/`, {}, { ...old, ...edited }],
+    ];
+    for (const [method, path, fields, wrong] of [
+      ...ofMachines,
+      ['POST', `2.0/machines/${id}/?op=deploy`, {}, { license_key: 'A' }],
+      ['POST', `1.0/nodes/${id}/?op=start`, {}, { license_key: 'A' }],
+      ['POST', `2.0/machines/${id}/?op=power_on`, {}, { user_data: 'I2Nsb3VkLWNvbmZpZwo=' }],
+      ['PUT', '2.0/vlans/5001/', {}, { relay_vlan: '5001' }],
+      ['PUT', '2.0/fabrics/0/vlans/0/', {}, { relay_vlan: '5001' }],
+      ['PUT', '2.0/subnets/maas-lab/', {}, { active_discovery: 'true', disabled_boot_architectures: 'arm64' }],
+      ['POST', '2.0/domains/', { name: 'lab' }, domain],
+      ['PUT', '2.0/domains/0/', {}, domain],
     ] as const) {
-      const names = Object.keys(fields).toSorted();
-      assert.deepEqual(await refused(site, 'POST', path, { ...ADDED, ...fields }), [400, names], path);
+      const names = Object.keys(wrong).toSorted();
+      assert.deepEqual(await refused(site, method, path, { ...fields, ...wrong }), [400, names], path);
     }
-    assert.equal((await site.ask('POST', '1.0/nodes/?op=new', { ...added, nodegroup: '' })).status, 200);
+    for (const [method, path, fields, wrong] of ofMachines) {
+      const empty = Object.fromEntries(Object.keys(wrong).map((name) => [name, '']));
+      assert.equal((await site.ask(method, path, { ...fields, ...empty })).status, 200, path);
+    }
   }));
 
 test('list_allocated takes system ids', () =>
@@ -300,24 +307,4 @@ test('parameters of scripts that ask for more than a script does here are refuse
     ] as const)
       assert.equal((await ask('GET', `2.0/scripts/?hardware_type=${kind}`)).json.length, count, kind);
     assert.equal((await ask('GET', '2.0/scripts/?hardware_type=fan')).status, 400);
-  }));
-
-test('no system that is deployed has a license key', () =>
-  withSite(async (site) => {
-    const { ask } = site;
-    const id = await machine(site, 'allocated', { owner: 'admin' });
-    for (const [method, path, fields] of [
-      ['POST', '2.0/machines/', ADDED],
-      ['POST', '1.0/nodes/?op=new', ADDED],
-      ['PUT', `2.0/machines/${id}/`, {}],
-      ['PUT', `1.0/nodes/${id}/`, {}],
-      ['POST', `2.0/machines/${id}/?op=deploy`, {}],
-      ['POST', `1.0/nodes/${id}/?op=start`, {}],
-    ] as const)
-      assert.deepEqual(
-        await refused(site, method, path, { ...fields, license_key: 'AAAAA' }),
-        [400, ['license_key']],
-        path,
-      );
-    assert.equal((await ask('PUT', `2.0/machines/${id}/`, { license_key: '' })).status, 200);
   }));

@@ -3,15 +3,13 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { instant } from '../../../src/clock.ts';
-import { createApiKey } from '../../../src/region/accounts/accounts.ts';
-import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { renderJob } from '../../../src/region/life/job.ts';
 import type { MachineFields } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
-import { authorizationOf } from '../../support/oauth.ts';
 import { sentenceOf } from '../../support/sentences.ts';
-import { addAdmin } from '../accounts/administrator.ts';
-import { bootReport, facts, makeRegion, type RegionPlace, SECRET } from '../place.ts';
+import { type Ask, askerOf, withAskedApi } from '../asked-api.ts';
+import { bootReport, enlist, facts, type RegionPlace, SECRET } from '../place.ts';
+import { sshKey } from './sent/trial.ts';
 
 const A = 0x525400000001;
 const IMAGE = {
@@ -26,88 +24,31 @@ const IMAGE = {
     initrd: { path: '/images/cc/c.file', sha256: 'c'.repeat(64) },
   },
 };
-const keyOf = (fill: number, comment = ''): string => {
-  const bytes = Buffer.concat([
-    Buffer.from([0, 0, 0, 11]),
-    Buffer.from('ssh-ed25519'),
-    Buffer.from([0, 0, 0, 32]),
-    Buffer.alloc(32, fill),
-  ]);
-  return `ssh-ed25519 ${bytes.toString('base64')}${comment === '' ? '' : ` ${comment}`}`;
-};
+const keyOf = (fill: number, comment = ''): string => `${sshKey(fill)}${comment === '' ? '' : ` ${comment}`}`;
 
-interface Answered {
-  readonly status: number;
-  readonly text: string;
-  readonly refusal: unknown;
-}
-
-class Client {
+interface Client {
+  readonly ask: Ask;
   readonly region: Region;
   readonly place: RegionPlace;
-  readonly #app;
-  readonly #headers: Readonly<Record<string, string>>;
-
-  constructor(place: RegionPlace, region: Region, key: string) {
-    this.place = place;
-    this.region = region;
-    this.#app = buildApp(makeContext(region));
-    this.#headers = {
-      authorization: authorizationOf(key),
-    };
-  }
-
-  /** As the administrator, or as another caller with `headers`. */
-  async ask(
-    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
-    path: string,
-    fields?: Readonly<Record<string, string>>,
-    headers: Readonly<Record<string, string>> = this.#headers,
-  ): Promise<Answered> {
-    const form = fields === undefined ? {} : { payload: new URLSearchParams(fields).toString() };
-    const type = fields === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
-    const url = path.startsWith('/') ? path : `/MAAS/api/${path}`;
-    const answer = await this.#app.inject({
-      method,
-      url,
-      remoteAddress: '10.20.0.50',
-      headers: { ...type, ...headers },
-      ...form,
-    });
-    return { status: answer.statusCode, text: answer.body, refusal: answer.headers['x-rackboot-refusal'] };
-  }
-
-  async enlist(address: number, more: object = {}): Promise<string> {
-    const hardware = facts(
-      {},
-      {
-        cpu: { count: 4, model: 'x' },
-        memory_mib: 2048,
-        disks: [{ name: 'vda', bytes: 1e11, model: '', serial: '', rotational: false }],
-        ...more,
-      },
-    );
-    const outcome = await this.region.enlist(bootReport([address], { facts: hardware }));
-    assert.ok(outcome.kind === 'create');
-    return outcome.machine.systemId;
-  }
+  readonly enlist: (address: number, more?: object) => Promise<string>;
 }
 
-async function withLife(work: (client: Client) => Promise<void>): Promise<void> {
-  const place = await makeRegion({ listen: [{ host: '10.20.0.1', port: 5248 }] });
-  place.region.close();
-  const { store, clock, config } = place;
-  const findImage = ({ os, release }: { os: string; release: string }) =>
-    os === IMAGE.os && release === IMAGE.release ? IMAGE : undefined;
-  const region = await openRegion({ config, store, clock, findImage, onDesiredState: () => undefined });
-  try {
-    await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
-    await work(new Client(place, region, await createApiKey(store, clock, 'admin')));
-  } finally {
-    region.close();
-    await place.remove();
-  }
-}
+const DISK = { name: 'vda', bytes: 1e11, model: '', serial: '', rotational: false };
+const HARDWARE = { cpu: { count: 4, model: 'x' }, memory_mib: 2048, disks: [DISK] };
+
+const withLife = (work: (client: Client) => Promise<void>): Promise<void> =>
+  withAskedApi(
+    ({ ask, place }) =>
+      work({
+        ask,
+        place,
+        region: place.region,
+        enlist: async (address, more = {}) =>
+          (await enlist(place.region, bootReport([address], { facts: facts({}, { ...HARDWARE, ...more }) }))).systemId,
+      }),
+    { findImage: ({ os, release }) => (os === IMAGE.os && release === IMAGE.release ? IMAGE : undefined) },
+    { listen: [{ host: '10.20.0.1', port: 5248 }] },
+  );
 
 test('2.0: accepted, allocated by its conditions, deployed, released; each refusal has its name', () =>
   withLife(async (client) => {
@@ -116,7 +57,7 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     const none = await client.ask('POST', '2.0/machines/?op=allocate', {});
     assert.deepEqual([none.status, none.refusal], [409, 'nothing-matches']);
     const accepted = await client.ask('POST', `${one}?op=accept`, { skip_commissioning: 'true', comment: 'by hand' });
-    assert.equal(JSON.parse(accepted.text).status_name, 'Ready');
+    assert.equal(accepted.json.status_name, 'Ready');
     await client.ask('POST', '2.0/tags/', { name: 'rare' });
     for (const [name, value, status] of [
       ['name', 'nobody', 409],
@@ -145,12 +86,12 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
       agent_name: 'x',
     };
     const dry = await client.ask('POST', '2.0/machines/?op=allocate', { ...wanted, dry_run: 'true' });
-    assert.equal(JSON.parse(dry.text).status_name, 'Ready');
-    const got = JSON.parse((await client.ask('POST', '2.0/machines/?op=allocate', wanted)).text);
+    assert.equal(dry.json.status_name, 'Ready');
+    const got = (await client.ask('POST', '2.0/machines/?op=allocate', wanted)).json;
     assert.deepEqual([got.system_id, got.status_name, got.owner], [id, 'Allocated', 'admin']);
     // The only disk is the one that the label asked for.
     assert.deepEqual(Object.keys(got.constraints_by_type.storage), ['root']);
-    const held = JSON.parse((await client.ask('GET', '2.0/machines/?op=list_allocated')).text);
+    const held = (await client.ask('GET', '2.0/machines/?op=list_allocated')).json;
     assert.equal(held.length, 1);
     const keyless = await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie' });
     assert.deepEqual([keyless.status, keyless.refusal], [409, 'no-ssh-key']);
@@ -166,7 +107,7 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     const absent = await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie', disk: 'sdz' });
     assert.equal(absent.status, 400);
     assert.match(absent.text, /the machine has no sdz: it reported [a-z]+\. If its disks have changed/);
-    const deploying = JSON.parse((await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie' })).text);
+    const deploying = (await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie' })).json;
     assert.deepEqual(
       [deploying.status_name, deploying.osystem, deploying.distro_series],
       ['Deploying', 'debian', 'trixie'],
@@ -176,14 +117,14 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     assert.deepEqual([unjudged.status, unjudged.refusal], [409, 'transition-not-allowed']);
     const twice = await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie' });
     assert.deepEqual([twice.status, twice.refusal], [409, 'transition-not-allowed']);
-    const aborted = JSON.parse((await client.ask('POST', `${one}?op=abort`, {})).text);
+    const aborted = (await client.ask('POST', `${one}?op=abort`, {})).json;
     assert.equal(aborted.status_name, 'Allocated');
     const released = await client.ask('POST', '2.0/machines/?op=release', { machines: id });
-    assert.deepEqual(JSON.parse(released.text), [id]);
+    assert.deepEqual(released.json, [id]);
     const unknown = await client.ask('POST', '2.0/machines/?op=release', { machines: 'zzzzzz' });
     assert.deepEqual([unknown.status, unknown.refusal], [400, 'invalid-parameters']);
     // A client whose answer was lost repeats its request.
-    assert.equal(JSON.parse((await client.ask('POST', `${one}?op=release`, {})).text).status_name, 'Ready');
+    assert.equal((await client.ask('POST', `${one}?op=release`, {})).json.status_name, 'Ready');
     assert.deepEqual((await client.ask('POST', '2.0/machines/?op=release', { machines: id })).text, '[]');
     const other = await client.enlist(A + 1);
     await client.ask('POST', '2.0/machines/?op=allocate', { system_id: id });
@@ -246,7 +187,7 @@ test('a command to several machines takes each once, and reads no machine whole 
       reads.map((read) => read.mock.callCount()),
       [0, 0, 0],
     );
-    assert.deepEqual(JSON.parse((await release(named)).text), [id]);
+    assert.deepEqual((await release(named)).json, [id]);
   }));
 
 test('a machine at work says its step, how much of it is done, and when it said so', () =>
@@ -257,7 +198,7 @@ test('a machine at work says its step, how much of it is done, and when it said 
     const work = { waitsForBoot: false, attempts: 0, before: 'ready' } as const;
     const shown = async (fields: Partial<MachineFields>): Promise<unknown> => {
       await client.region.store.changeMachine<never>(id, now, () => ({ kind: 'change', fields, events: [] }));
-      const { work_text: text, work_percent: percent, work_age: age } = JSON.parse((await client.ask('GET', one)).text);
+      const { work_text: text, work_percent: percent, work_age: age } = (await client.ask('GET', one)).json;
       return [text, percent, age];
     };
     assert.deepEqual(await shown({ status: 'ready', work: undefined }), ['', null, null]);
@@ -303,9 +244,9 @@ test('data of the owner and a lock: kept with the machine, refused by name, gone
     await client.ask('POST', `${one}?op=accept`, { skip_commissioning: 'true' });
     await client.ask('POST', '2.0/machines/?op=allocate', { system_id: id });
     const data = { 'juju-units-deployed': 'mysql/0', other: 'y', toString: 'z' };
-    const set = JSON.parse((await client.ask('POST', `${one}?op=set_owner_data`, data)).text);
+    const set = (await client.ask('POST', `${one}?op=set_owner_data`, data)).json;
     assert.deepEqual(set.owner_data, data);
-    const less = JSON.parse((await client.ask('POST', `${one}?op=set_owner_data`, { other: '', toString: '' })).text);
+    const less = (await client.ask('POST', `${one}?op=set_owner_data`, { other: '', toString: '' })).json;
     assert.deepEqual(less.workload_annotations, { 'juju-units-deployed': 'mysql/0' });
     const many = Object.fromEntries(Array.from({ length: 64 }, (_, index) => [`key-${index}`, 'v']));
     const refused = await client.ask('POST', `${one}?op=set_owner_data`, many);
@@ -314,7 +255,7 @@ test('data of the owner and a lock: kept with the machine, refused by name, gone
       const answer = await client.ask('POST', `${one}?op=set_owner_data`, fields);
       assert.equal(answer.status, 400, JSON.stringify(fields).slice(0, 40));
     }
-    assert.equal(JSON.parse((await client.ask('POST', `${one}?op=lock`, { comment: 'mine' })).text).locked, true);
+    assert.equal((await client.ask('POST', `${one}?op=lock`, { comment: 'mine' })).json.locked, true);
     for (const [method, path] of [
       ['POST', `${one}?op=release`],
       ['DELETE', one],
@@ -322,15 +263,15 @@ test('data of the owner and a lock: kept with the machine, refused by name, gone
       const answer = await client.ask(method, path, method === 'POST' ? {} : undefined);
       assert.deepEqual([answer.status, answer.refusal], [409, 'machine-locked'], answer.text);
     }
-    assert.equal(JSON.parse((await client.ask('POST', `${one}?op=unlock`, {})).text).locked, false);
-    const freed = JSON.parse((await client.ask('POST', `${one}?op=release`, {})).text);
+    assert.equal((await client.ask('POST', `${one}?op=unlock`, {})).json.locked, false);
+    const freed = (await client.ask('POST', `${one}?op=release`, {})).json;
     assert.deepEqual([freed.status_name, freed.owner_data], ['Ready', {}]);
   }));
 
 test('1.0: the same under the names of old clients', () =>
   withLife(async (client) => {
     const ids = [await client.enlist(A), await client.enlist(A + 1)];
-    const all = JSON.parse((await client.ask('POST', '1.0/nodes/?op=accept_all', {})).text);
+    const all = (await client.ask('POST', '1.0/nodes/?op=accept_all', {})).json;
     assert.deepEqual(
       all.map((node: { substatus: number }) => node.substatus),
       [1, 1],
@@ -338,20 +279,16 @@ test('1.0: the same under the names of old clients', () =>
     const [id = ''] = ids;
     await client.ask('POST', `1.0/nodes/${id}/?op=abort_operation`, {});
     await client.ask('POST', `2.0/machines/${id}/?op=accept`, { skip_commissioning: '1' });
-    const got = JSON.parse(
-      (
-        await client.ask('POST', '1.0/nodes/?op=acquire', {
-          name: (await client.region.store.findMachine(id))?.hostname ?? '',
-        })
-      ).text,
-    );
+    const got = (
+      await client.ask('POST', '1.0/nodes/?op=acquire', {
+        name: (await client.region.store.findMachine(id))?.hostname ?? '',
+      })
+    ).json;
     assert.deepEqual([got.status, got.substatus], [6, 10]);
     assert.equal((await client.ask('POST', '1.0/account/prefs/sshkeys/?op=new', { key: keyOf(2) })).status, 200);
-    const started = JSON.parse(
-      (await client.ask('POST', `1.0/nodes/${id}/?op=start`, { distro_series: 'trixie' })).text,
-    );
+    const started = (await client.ask('POST', `1.0/nodes/${id}/?op=start`, { distro_series: 'trixie' })).json;
     assert.equal(started.substatus, 9);
-    const freed = JSON.parse((await client.ask('POST', `1.0/nodes/${id}/?op=release`, {})).text);
+    const freed = (await client.ask('POST', `1.0/nodes/${id}/?op=release`, {})).json;
     assert.equal(freed.status, 4);
   }));
 
@@ -372,11 +309,11 @@ test('SSH keys are checked, listed, found twice, and removed', () =>
       assert.equal(answer.status, 400, key);
       assert.match(answer.text, why, key);
     }
-    const added = JSON.parse((await client.ask('POST', path, { key: `${keyOf(3)}   me  at home` })).text);
+    const added = (await client.ask('POST', path, { key: `${keyOf(3)}   me  at home` })).json;
     assert.equal(added.key, `${keyOf(3)} me at home`);
     assert.match((await client.ask('POST', path, { key: `${keyOf(3)} me at home` })).text, /already been added/);
-    assert.equal(JSON.parse((await client.ask('GET', path)).text).length, 1);
-    assert.equal(JSON.parse((await client.ask('GET', `${path}${added.id}/`)).text).id, added.id);
+    assert.equal((await client.ask('GET', path)).json.length, 1);
+    assert.equal((await client.ask('GET', `${path}${added.id}/`)).json.id, added.id);
     assert.equal((await client.ask('GET', `${path}?username=nobody`)).status, 404);
     assert.equal((await client.ask('DELETE', `${path}${added.id}/`)).status, 204);
     assert.equal((await client.ask('DELETE', `${path}${added.id}/`)).status, 404);
@@ -386,7 +323,7 @@ test('tags are created, assigned and removed; kernel arguments that a loader can
   withLife(async (client) => {
     const id = await client.enlist(A);
     const made = await client.ask('POST', '2.0/tags/', { name: 'serial', kernel_opts: 'console=ttyS4' });
-    assert.equal(JSON.parse(made.text).kernel_opts, 'console=ttyS4');
+    assert.equal(made.json.kernel_opts, 'console=ttyS4');
     for (const fields of [
       { name: 'serial' },
       { name: 'a b' },
@@ -398,8 +335,8 @@ test('tags are created, assigned and removed; kernel arguments that a loader can
       assert.equal((await client.ask('POST', '2.0/tags/', fields)).status, 400, JSON.stringify(fields));
     }
     const done = await client.ask('POST', '2.0/tags/serial/?op=update_nodes', { add: `${id},zzzzzz` });
-    assert.deepEqual(JSON.parse(done.text), { added: 1, removed: 0 });
-    const [machine] = JSON.parse((await client.ask('GET', '2.0/tags/serial/?op=machines')).text);
+    assert.deepEqual(done.json, { added: 1, removed: 0 });
+    const [machine] = (await client.ask('GET', '2.0/tags/serial/?op=machines')).json;
     assert.deepEqual([machine.system_id, machine.tag_names], [id, ['serial']]);
     assert.equal((await client.region.desiredState()).machines[0]?.kernelParams, 'console=ttyS4');
     await client.ask('PUT', '2.0/tags/serial/', { name: 'tty', kernel_opts: 'console=ttyS1' });
@@ -467,7 +404,7 @@ test('the agent gets its job only with the token of its boot and from its addres
     const { config, store, clock } = client.place;
     const process = await openRegion({ config, store, clock, onDesiredState: () => undefined });
     const tellOther = (headers: Readonly<Record<string, string>>) =>
-      new Client(client.place, process, '').ask('POST', '/MAAS/rackboot/1/signal', { status: 'OK' }, headers);
+      askerOf(process)('POST', '/MAAS/rackboot/1/signal', { status: 'OK' }, headers);
     assert.equal((await tellOther(rack(first))).text, 'OK', 'another process of the region answers alike');
     assert.equal((await tellOther(rack(first, '52:54:00:00:00:02'))).status, 403);
     process.close();

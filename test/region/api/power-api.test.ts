@@ -3,8 +3,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
-import { createApiKey } from '../../../src/region/accounts/accounts.ts';
-import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
 import type { Viewer } from '../../../src/region/page/view.ts';
@@ -13,78 +11,47 @@ import { openRegion, type Region } from '../../../src/region/region.ts';
 import { PowerSide } from '../../../src/region-thread/power-side.ts';
 import { Controller, controllerDriver, pass } from '../../power/controllers.ts';
 import { changeStatus } from '../../support/change-status.ts';
-import { authorizationOf } from '../../support/oauth.ts';
 import { sentenceOf } from '../../support/sentences.ts';
-import { addAdmin } from '../accounts/administrator.ts';
+import { type Answered, type Ask, addCallers, askerOf, type CallerName } from '../asked-api.ts';
 import { ADMIN, USER, viewOf } from '../page/view.ts';
-import { makeRegion, type RegionPlace, report } from '../place.ts';
+import { enlist, makeRegion, type RegionPlace, report } from '../place.ts';
 
 const SECRET = 'hush-hush-7';
 
-interface Answered {
-  readonly status: number;
-  readonly text: string;
-  readonly refusal: unknown;
-  readonly retryAfter: unknown;
-}
-
-class Client {
+interface Client {
+  readonly ask: Ask;
   readonly place: RegionPlace;
   readonly region: Region;
   readonly controller: Controller;
-  readonly #app;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly good: (...request: Parameters<Ask>) => Promise<Answered['json']>;
+  readonly enlist: (mac?: number) => Promise<string>;
+  /** The same client of an ordinary user. */
+  readonly eve: () => Client;
+  readonly enlistPowered: (mac?: number) => Promise<string>;
+}
 
-  constructor(place: RegionPlace, region: Region, controller: Controller, key: string) {
-    this.place = place;
-    this.region = region;
-    this.controller = controller;
-    this.#app = buildApp(makeContext(region));
-    this.#headers = {
-      authorization: authorizationOf(key),
-    };
-  }
-
-  async ask(
-    method: 'GET' | 'POST' | 'PUT',
-    path: string,
-    fields?: Readonly<Record<string, string>>,
-  ): Promise<Answered> {
-    const type = fields === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
-    const form = fields === undefined ? {} : { payload: new URLSearchParams(fields).toString() };
-    const headers = { ...type, ...this.#headers };
-    const url = `/MAAS/api/${path}`;
-    const answer = await this.#app.inject({ method, url, remoteAddress: '10.20.0.50', headers, ...form });
-    const { 'x-rackboot-refusal': refusal, 'retry-after': retryAfter } = answer.headers;
-    return { status: answer.statusCode, text: answer.body, refusal, retryAfter };
-  }
-
-  async good(method: 'GET' | 'POST' | 'PUT', path: string, fields?: Readonly<Record<string, string>>) {
-    const { status, text } = await this.ask(method, path, fields);
-    assert.equal(status, 200, text);
-    return JSON.parse(text);
-  }
-
-  async enlist(mac = 0x525400000001): Promise<string> {
-    const outcome = await this.region.enlist(report([mac]));
-    assert.ok(outcome.kind === 'create');
-    return outcome.machine.systemId;
-  }
-
-  /** A client of an ordinary user. */
-  async eve(): Promise<Client> {
-    const { store, clock } = this.place;
-    if ((await store.accounts.findUser('eve')) === undefined) {
-      await store.accounts.addUser({ username: 'eve', email: '', passwordHash: '', isAdmin: false, createdMs: 0 });
-    }
-    return new Client(this.place, this.region, this.controller, await createApiKey(store, clock, 'eve', 'test'));
-  }
-
-  async enlistPowered(mac = 0x525400000001): Promise<string> {
-    const id = await this.enlist(mac);
-    await this.good('PUT', `2.0/machines/${id}/`, { power_type: 'memory', power_parameters_power_address: 'a' });
-    return id;
-  }
+function clientOf(place: RegionPlace, controller: Controller, asked: Ask, by: CallerName): Client {
+  const ask: Ask = (method, path, fields) => asked(method, path, fields, by);
+  const client: Client = {
+    ask,
+    place,
+    controller,
+    region: place.region,
+    async good(...request) {
+      const { status, text, json } = await ask(...request);
+      assert.equal(status, 200, text);
+      return json;
+    },
+    enlist: async (mac = 0x525400000001) => (await enlist(place.region, report([mac]))).systemId,
+    eve: () => clientOf(place, controller, asked, 'alice'),
+    async enlistPowered(mac) {
+      const id = await client.enlist(mac);
+      const power = { power_type: 'memory', power_parameters_power_address: 'a' };
+      await client.good('PUT', `2.0/machines/${id}/`, power);
+      return id;
+    },
+  };
+  return client;
 }
 
 async function withClient(work: (client: Client) => Promise<void>): Promise<void> {
@@ -100,8 +67,8 @@ async function withClient(work: (client: Client) => Promise<void>): Promise<void
   const region = await openRegion({ config, store, clock, power, onDesiredState: () => undefined });
   await power.begin(region.life);
   try {
-    await addAdmin(store, clock, { username: 'bob', email: '', password: 'correct horse' });
-    await work(new Client(place, region, controller, await createApiKey(store, clock, 'bob', 'test')));
+    const ask = askerOf(region, await addCallers(place));
+    await work(clientOf({ ...place, region }, controller, ask, 'admin'));
   } finally {
     await power.close();
     region.close();
@@ -189,7 +156,7 @@ test('a user who adds a machine learns of bad parameters; of a machine’s own r
 test('power parameters that an ordinary user proposes are not used before the machine is accepted', () =>
   withClient(async (client) => {
     const { clock } = client.place;
-    const eve = await client.eve();
+    const eve = client.eve();
     const fields = { architecture: 'amd64/generic', mac_addresses: '52:54:00:00:00:07', power_type: 'moonshot' };
     const made = await eve.good('POST', '2.0/machines/', { ...fields, power_parameters_power_address: '10.9.0.1' });
     await pass(clock, 3 * 60_000, 1_000);
@@ -219,7 +186,7 @@ for (const [what, power] of DARING) {
   test(`neither an ordinary user nor a machine may propose ${what}`, () =>
     withClient(async (client) => {
       for (const path of ['2.0/machines/', '1.0/nodes/?op=new']) {
-        const refused = await (await client.eve()).ask('POST', path, { ...FORM, ...power });
+        const refused = await client.eve().ask('POST', path, { ...FORM, ...power });
         assert.deepEqual([refused.status, refused.refusal], [403, 'not-allowed'], refused.text);
         assert.match(refused.text, /^Only an administrator/);
       }
@@ -241,8 +208,8 @@ test('only administrators see the address and the answer of a controller; its ow
   withClient(async (client) => {
     const { clock, store } = client.place;
     const id = await client.enlistPowered();
-    const eve = await client.eve();
-    const owned = { status: 'allocated', owner: 'eve' } as const;
+    const eve = client.eve();
+    const owned = { status: 'allocated', owner: 'alice' } as const;
     await store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields: owned, events: [] }));
     const address = '10.9.0.1:8080';
     client.controller.behaviour = 'is-away';
@@ -271,7 +238,7 @@ test('only administrators see the address and the answer of a controller; its ow
     for (const path of [log, '2.0/machines/', `2.0/machines/${id}/`, '1.0/nodes/?op=list', `1.0/nodes/${id}/`]) {
       const { status, text } = await eve.ask('GET', path);
       assert.equal(status, 200);
-      assert.match(text, path === log ? /"code": "web-failed"/ : /allocated|Allocated/i);
+      assert.match(text, path === log ? /"code": ?"web-failed"/ : /allocated|Allocated/i);
       assert.doesNotMatch(text, /10\.9\.0\.1|uid=0/, path);
     }
     assert.match(await pages(USER), /class="(?:steps|events)"/);
@@ -284,7 +251,7 @@ test('only administrators see the address and the answer of a controller; its ow
 test('a user who queries too many machines at once is refused, while others can still query', () =>
   withClient(async (client) => {
     const { clock } = client.place;
-    const eve = await client.eve();
+    const eve = client.eve();
     const ids: string[] = [];
     for (let index = 0; index < 5; index += 1) ids.push(await client.enlistPowered(0x525400000010 + index));
     const query = (by: Client, id = '') => by.ask('GET', `2.0/machines/${id}/?op=query_power_state`);
@@ -307,7 +274,7 @@ test('power is switched after the answer, one thing at a time, and shown with it
     assert.deepEqual([sentenceOf(newest), newest?.id], ['power on: for a look', begun.event_id]);
     const busy = await client.ask('POST', `2.0/machines/${id}/?op=power_off`);
     // As MAAS answers while a power action is in progress; its clients repeat the request.
-    assert.deepEqual([busy.status, busy.refusal, busy.retryAfter], [503, 'power-busy', '5']);
+    assert.deepEqual([busy.status, busy.refusal, busy.headers['retry-after']], [503, 'power-busy', '5']);
     assert.match(busy.text, /is being switched on at this moment/);
     assert.equal((await client.ask('GET', `2.0/machines/${id}/?op=query_power_state`)).refusal, 'power-busy');
     await pass(clock, 5_500);
@@ -315,7 +282,7 @@ test('power is switched after the answer, one thing at a time, and shown with it
     assert.deepEqual([on.power_state, on.power_task], ['on', '']);
     assert.ok(on.power_state_age >= 4 && on.power_state_age <= 5, String(on.power_state_age));
     const odd = await client.ask('POST', `2.0/machines/${id}/?op=power_off`, { stop_mode: 'rude' });
-    assert.deepEqual([odd.status, JSON.parse(odd.text)], [400, { stop_mode: ['Give hard or soft.'] }]);
+    assert.deepEqual([odd.status, odd.json], [400, { stop_mode: ['Give hard or soft.'] }]);
     await client.good('POST', `2.0/machines/${id}/?op=power_off`, { stop_mode: 'soft' });
     await pass(clock, 500);
     await client.good('POST', `2.0/machines/${id}/?op=power_cycle`);

@@ -2,12 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createApiKey } from '../../../src/region/accounts/accounts.ts';
-import { buildApp, makeContext } from '../../../src/region/http/server.ts';
-import { authorizationOf } from '../../support/oauth.ts';
 import { reasonOf } from '../../support/sentences.ts';
-import { addAdmin } from '../accounts/administrator.ts';
-import { makeRegion, type RegionPlace, report, SECRET } from '../place.ts';
+import { type Answered, type Ask, type Fields, type Headers, withAskedApi } from '../asked-api.ts';
+import { enlist, type RegionPlace, report, SECRET } from '../place.ts';
 
 const SCRIPT = '#!/bin/sh\necho grüße\n';
 const HEADER = `#!/bin/sh
@@ -19,51 +16,11 @@ const HEADER = `#!/bin/sh
 # --- End MAAS 1.0 script metadata ---
 `;
 
-interface Answered {
-  readonly status: number;
-  readonly text: string;
-  /** Undefined: the answer is not JSON. */
-  readonly json: ReturnType<typeof JSON.parse>;
-}
-
-async function withApi(
-  work: (
-    ask: (
-      method: 'GET' | 'POST' | 'PUT' | 'DELETE',
-      path: string,
-      fields?: object,
-      headers?: object,
-    ) => Promise<Answered>,
-    place: RegionPlace,
-    systemId: string,
-  ) => Promise<void>,
-): Promise<void> {
-  const place = await makeRegion();
-  try {
-    await addAdmin(place.store, place.clock, { username: 'admin', email: '', password: 'long enough' });
-    const authorization = authorizationOf(await createApiKey(place.store, place.clock, 'admin'));
-    const app = buildApp(makeContext(place.region));
-    const outcome = await place.region.enlist(report([0x525400000001]));
-    assert.ok(outcome.kind === 'create');
-    await work(
-      async (method, path, fields, headers = { authorization }) => {
-        const answer = await app.inject({
-          method,
-          url: path.startsWith('/') ? path : `/MAAS/api/${path}`,
-          remoteAddress: '10.20.0.50',
-          headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
-          ...(fields === undefined ? {} : { payload: new URLSearchParams({ ...fields }).toString() }),
-        });
-        const isJson = /json/.test(String(answer.headers['content-type']));
-        return { status: answer.statusCode, text: answer.body, json: isJson ? JSON.parse(answer.body) : undefined };
-      },
-      place,
-      outcome.machine.systemId,
-    );
-  } finally {
-    await place.remove();
-  }
-}
+const withApi = (work: (ask: Ask, place: RegionPlace, systemId: string) => Promise<void>): Promise<void> =>
+  withAskedApi(async ({ ask, place }) => {
+    const { systemId } = await enlist(place.region, report([0x525400000001]));
+    await work(ask, place, systemId);
+  });
 
 test('a script is added, listed, read, changed, fetched and removed; each refusal names the field', () =>
   withApi(async (ask) => {
@@ -137,7 +94,7 @@ test('a script has tags: of its text or of a person, by which lists find it, and
     }
     assert.equal((await ask('POST', '2.0/scripts/none-such/?op=add_tag', { tag: 'x' })).status, 404);
     assert.equal((await ask('POST', '2.0/scripts/hello/?op=add_tag', { tag: 'x' }, {})).status, 401);
-    const put = async (fields: object) => (await ask('PUT', '2.0/scripts/hello/', fields)).json;
+    const put = async (fields: Fields) => (await ask('PUT', '2.0/scripts/hello/', fields)).json;
     assert.deepEqual((await put({ title: 'Hello' })).tags, ['cold', 'dry.1-a_b'], 'they stay');
     // The values of a new text count, unless a person gives others.
     const text = HEADER.replace('# name: fan', '# tags: [wet]\n# destructive: true').replace(
@@ -161,7 +118,7 @@ test('a script has tags: of its text or of a person, by which lists find it, and
 
 test('a commissioning and a test choose scripts by name or tag; one that overwrites data or is noauto runs only so', () =>
   withApi(async (ask, place, id) => {
-    const add = async (name: string, more: object) =>
+    const add = async (name: string, more: Fields) =>
       assert.equal((await ask('POST', '2.0/scripts/', { name, script: SCRIPT, ...more })).status, 200);
     await add('c1', { tags: 'quick' });
     await add('c2', { tags: 'noauto,deep' });
@@ -170,7 +127,7 @@ test('a commissioning and a test choose scripts by name or tag; one that overwri
     await add('t2', { type: 'testing', tags: 'deep', destructive: 'true' });
     await place.store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields: { status: 'ready' }, events: [] }));
     /** The scripts of people that a run has. */
-    const runOf = async (op: string, fields: object): Promise<string> => {
+    const runOf = async (op: string, fields: Fields): Promise<string> => {
       const answer = await ask('POST', `2.0/machines/${id}/?op=${op}`, fields);
       assert.equal(answer.status, 200, answer.text);
       const headers = {
@@ -218,13 +175,13 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
   withApi(async (ask, place, id) => {
     for (const name of ['c1', 'c2']) await ask('POST', '2.0/scripts/', { name, script: SCRIPT });
     await ask('POST', '2.0/scripts/', { script: HEADER });
-    const agent = async (): Promise<object> => ({
+    const agent = async (): Promise<Headers> => ({
       'x-forwarded-for': '10.20.0.60',
       'x-rackboot-rack': SECRET,
       'x-rackboot-token': (await place.store.findMachine(id))?.bootToken ?? '',
       'x-rackboot-boot': '52:54:00:00:00:01',
     });
-    const tell = async (fields: object) =>
+    const tell = async (fields: Fields) =>
       ask('POST', '/MAAS/rackboot/1/signal', { status: 'WORKING', stage: 'testing', ...fields }, await agent());
     for (const [op, fields] of [
       ['commission', { commissioning_scripts: 'c9' }],
@@ -381,7 +338,7 @@ test('a script beyond its time limit fails the commissioning, even if its machin
   withApi(async (ask, place, id) => {
     await ask('POST', '2.0/scripts/', { name: 'endless', script: SCRIPT, timeout: '60' });
     await ask('POST', `2.0/machines/${id}/?op=accept`, {});
-    const headers = async (): Promise<object> => ({
+    const headers = async (): Promise<Headers> => ({
       'x-forwarded-for': '10.20.0.60',
       'x-rackboot-rack': SECRET,
       'x-rackboot-token': (await place.store.findMachine(id))?.bootToken ?? '',
@@ -408,7 +365,7 @@ test('a script beyond its time limit fails the commissioning, even if its machin
 test('a machine that restarts in the middle runs all scripts again', () =>
   withApi(async (ask, place, id) => {
     await ask('POST', `2.0/machines/${id}/?op=accept`, {});
-    const headers = async (): Promise<object> => ({
+    const headers = async (): Promise<Headers> => ({
       'x-forwarded-for': '10.20.0.60',
       'x-rackboot-rack': SECRET,
       'x-rackboot-token': (await place.store.findMachine(id))?.bootToken ?? '',
@@ -417,7 +374,7 @@ test('a machine that restarts in the middle runs all scripts again', () =>
     const begin = async (): Promise<string[]> =>
       (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, await headers())).text.trim().split('\n');
     const [first] = await begin();
-    const tell = async (script_id: string | undefined, more: object) =>
+    const tell = async (script_id: string | undefined, more: Fields) =>
       ask(
         'POST',
         '/MAAS/rackboot/1/signal',

@@ -98,38 +98,6 @@ test('a node that enlists by API 1.0 without a key is answered as 1.0 shows node
     });
   }));
 
-test('what Rackboot does not keep is refused by name', () =>
-  withSite(async ({ ask }) => {
-    const { json: machine } = await ask('POST', '2.0/machines/', MACHINE);
-    const [subnet] = (await ask('GET', '2.0/subnets/')).json;
-    const changes: readonly (readonly [path: string, fields: Readonly<Record<string, string>>])[] = [
-      [
-        `machines/${machine.system_id}/`,
-        { cpu_count: '8', memory: '4096', swap_size: '1000', disable_ipv4: 'true', license_key: 'A' },
-      ],
-      ['vlans/5001/', { relay_vlan: '5001' }],
-      ['fabrics/0/vlans/0/', { relay_vlan: '5001' }],
-      [`subnets/${subnet.id}/`, { active_discovery: 'true', disabled_boot_architectures: 'arm64' }],
-    ];
-    for (const [path, fields] of changes) {
-      const { status, json } = await ask('PUT', `2.0/${path}`, fields);
-      assert.deepEqual([status, Object.keys(json).toSorted()], [400, Object.keys(fields).toSorted()], path);
-    }
-    const added = { ...MACHINE, mac_addresses: '52:54:00:00:00:03' };
-    const unkept = { cpu_count: '8', memory: '4096', swap_size: '1000' };
-    const changed = (await ask('PUT', `2.0/machines/${machine.system_id}/`, unkept)).json;
-    const empty = { cpu_count: '', memory: '', swap_size: '' };
-    for (const [path, mac] of [
-      ['2.0/machines/', '52:54:00:00:00:05'],
-      ['1.0/nodes/?op=new', '52:54:00:00:00:07'],
-    ] as const) {
-      assert.deepEqual((await ask('POST', path, { ...added, ...unkept })).json, changed, path);
-      assert.equal((await ask('POST', path, { ...added, ...empty, mac_addresses: mac })).status, 200, path);
-    }
-    const nothing = { ...empty, disable_ipv4: 'false', license_key: '' };
-    assert.equal((await ask('PUT', `2.0/machines/${machine.system_id}/`, nothing)).status, 200);
-  }));
-
 test('the requests that the document lists as refused get the documented answers', () =>
   withSite(
     async (site) => {

@@ -79,7 +79,7 @@ test("the page's search parameters select the same machines in the API", () =>
   withRegion(async ({ region }) => {
     await makeMachines(region);
     for (const [fields, found] of SEARCHES) {
-      const answer = await operate(viewOf(region, { viewer: USER }), { method: 'GET', path: 'machines' }, {}, fields);
+      const answer = await operate(viewOf(region, { viewer: USER }), 'GET machines', {}, fields);
       if (fields.status === 'no such state') {
         assert.equal(answer.kind, 'refusal', 'the API refuses an unknown state');
         continue;
@@ -112,8 +112,7 @@ test('with several racks a machine shows its own, and both page and API search b
     assert.deepEqual(namesIn(await page({ rack: 'rack-2' })), []);
     assert.deepEqual(namesIn(await page({ rack: 'rack-1', status: 'new' })), []);
 
-    const list = (rack: string) =>
-      operate(viewOf(region, { viewer: USER }), { method: 'GET', path: 'machines' }, {}, { rack });
+    const list = (rack: string) => operate(viewOf(region, { viewer: USER }), 'GET machines', {}, { rack });
     const found = await list('rack-1');
     assert.ok(found.kind === 'list');
     const listed = (await entriesOf(found)).map(({ hostname, rack_names: racks }) => [hostname, racks]);

@@ -16,7 +16,6 @@ type Json = Readonly<Record<string, unknown>>;
 /** The properties of an object, by their type. */
 type ObjectTable = Readonly<Record<string, string>>;
 
-/** Objects of several kinds. */
 const KINDS = {
   diskPart: 'partition|blockDevice',
   enlistment: 'machine|enlistedMachine',

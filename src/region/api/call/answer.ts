@@ -62,7 +62,6 @@ export type Refusal =
   | (NamedRefusal & { readonly words: readonly RefusalWord[]; readonly fields?: undefined })
   | RefusedFields;
 
-/** A refusal of parameters. */
 type RefusedFields = NamedRefusal & { readonly words?: undefined; readonly fields: FieldWords };
 
 const NOTHING = Buffer.alloc(0);
@@ -114,12 +113,20 @@ export type Answer =
   | ({ readonly kind: 'list' } & ListToSend)
   /** The desired state of a rack, with its entity tag. */
   | StateUpdate
-  /** A stream of the event log as it grows. */
   | { readonly kind: 'follow'; readonly following: EventFollowing }
   | { readonly kind: 'empty' }
   | Refusal;
 
 export const json = (value: unknown, status: 200 | 201 | 202 = 200): Answer => ({ kind: 'json', value, status });
+
+/** The answer without a body. */
+export const EMPTY: Answer = { kind: 'empty' };
+
+export const plainText = (text: string): Answer => ({
+  kind: 'text',
+  text,
+  contentType: 'text/plain; charset=utf-8',
+});
 
 /** Refuses for reasons that were found elsewhere; the first gives the name. */
 export const refuseFor = (

@@ -1,7 +1,7 @@
 // Identifies the caller of a request, and the address from which it came.
 //
-// 1. A forwarded address counts only with the secret of this process's rack, or with the key of an accepted rack that serves the
-//    network of this address. Otherwise the headers are ignored.
+// 1. A forwarded address counts only with the secret of this process's rack, or with the key of an accepted rack that serves the address's
+//    network.
 // 2. A remote rack cannot vouch for the boot of a machine whose home is elsewhere (`racks/machine-homes.ts`).
 // 3. Requests that a remote rack passes on count in that rack's share (`share`), never in that of clients that connect directly.
 // 4. Wrong credentials make a caller `rejected`, never anonymous, so that a typo does not silently get a reduced answer.
@@ -35,7 +35,6 @@ export interface Peer {
   /** True if a rack outside this process passed it on, or claims to have done so. Users cannot sign in through such a rack. */
   readonly isByRack: boolean;
   readonly ipv4: Ipv4 | undefined;
-  /** In one of the managed networks. */
   readonly isManaged: boolean;
   /** Over the control socket of this host, which is exempt from fair shares. */
   readonly isOperator: boolean;
@@ -69,7 +68,6 @@ export interface KnownRacks {
   serves(address: Ipv4): boolean;
   /** The UUID of the accepted rack that holds this key, `token:secret`, and serves the address; `undefined` if none does. */
   speakerFor(key: string, address: Ipv4): string | undefined;
-  /** The home racks of machines. */
   readonly homes: {
     /** True if this rack may vouch that a machine booted from this interface. */
     mayVouch(rackUuid: string, mac: MacAddress): Promise<boolean>;
@@ -85,13 +83,11 @@ const NO_RACKS: KnownRacks = {
   homes: { mayVouch: async () => false },
 };
 
-/** The parts of a request that identify its caller. */
 interface CallerFacts extends Received {
   /** True if the request came through the operator's listener. */
   readonly isAtOperatorDoor?: boolean | undefined;
 }
 
-/** The requests that came through the operator's listener. */
 const operatorRequests = new WeakSet<IncomingMessage>();
 
 /** Notes that a request came through the operator's listener, the only one at which the control secret counts. */
@@ -110,11 +106,10 @@ export function factsOf(request: IncomingMessage): CallerFacts {
   };
 }
 
-const isSecret = (given: string | undefined, secret = ''): boolean =>
+const isSecret = (given: string | undefined, secret = '') =>
   given !== undefined && secret !== '' && equalSecrets(given, secret);
 
-/** True for requests over the control socket of this host. */
-const isOfOperator = ({ isAtOperatorDoor, header }: CallerFacts, { controlSecret }: RegionConfig): boolean =>
+const isOfOperator = ({ isAtOperatorDoor, header }: CallerFacts, { controlSecret }: RegionConfig) =>
   isAtOperatorDoor === true && isSecret(header('x-rackboot-control'), controlSecret);
 
 /** Finds the sender: the address of the socket, the one that the site's load balancer names, or the one that a trusted rack names. */
@@ -176,7 +171,7 @@ function bootOf(facts: CallerFacts, isFromRack: boolean): Pick<Peer, 'bootToken'
   };
 }
 
-function isServed(address: Ipv4, config: RegionConfig, racks: KnownRacks): boolean {
+function isServed(address: Ipv4, config: RegionConfig, racks: KnownRacks) {
   return config.managedNetworks.some((network) => networkContains(network, address)) || racks.serves(address);
 }
 
@@ -210,7 +205,7 @@ export async function findCaller(
 }
 
 /** During an outage of the store, commands on this host still learn what is wrong, as LOCAL_ADMINISTRATOR. */
-async function operatorIn(store: RegionStore): ReturnType<typeof findOperator> {
+async function operatorIn(store: RegionStore) {
   try {
     return await findOperator(store);
   } catch (error) {

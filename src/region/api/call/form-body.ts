@@ -3,11 +3,10 @@
 // Sources: WHATWG URL §5.1 (URL-encoded), RFC 7578 and RFC 2046 §5.1 (multipart), RFC 2045 §6.8 (base64).
 // Seen: the maas command line marks every part `Content-Transfer-Encoding: base64`; other clients end lines with LF alone.
 //
-// 1. Never throws; bytes that are not UTF-8 become U+FFFD, which no checked parameter accepts. Those of a part with a filename become Base64,
-//    and are also kept as they are.
-// 2. At most FIELDS_MAX values, whatever the body is; dropped values count, too.
-// 3. A part in an encoding that is not read, or in invalid Base64, is refused: its bytes would not be those that were sent.
-// 4. Parsing takes time linear in the body's length: some ten nanoseconds an octet, however it is encoded.
+// 1. Never throws. Bytes that are not UTF-8 become U+FFFD, which no checked parameter accepts; those of a part with a filename become Base64.
+// 2. At most FIELDS_MAX values; dropped ones count, too.
+// 3. A part in an unknown encoding or in invalid Base64 is refused: its bytes would not be those that were sent.
+// 4. Parsing takes time linear in the body's length.
 
 import { isUtf8 } from 'node:buffer';
 import { cleanText } from '../../../clean-text.ts';
@@ -32,7 +31,6 @@ export interface ParsedFields {
 }
 export type ParsedBody = ParsedFields | { readonly kind: 'fault'; readonly refusal: RefusalWord };
 
-/** Collects values up to the bound. */
 class FieldCollector {
   readonly fields = new Map<string, string[]>();
   #count = 0;
@@ -86,7 +84,7 @@ export const opIn = (query: Fields, fields: Fields): string | undefined =>
   query.get('op')?.at(-1) || fields.get('op')?.at(-1) || undefined;
 
 /** True if no database of a region can hold the text: it has a NUL, or half of a surrogate pair, which only JSON can have. */
-const isUnstorable = (text: string): boolean => text.includes('\0') || !text.isWellFormed();
+const isUnstorable = (text: string) => text.includes('\0') || !text.isWellFormed();
 
 /** The first name that no database of a region can hold, or that has such a value; `undefined` if there is none. */
 export function findUnstorable(fields: Fields): string | undefined {
@@ -103,7 +101,7 @@ const DIGITS: readonly (number | undefined)[] = Array.from({ length: 256 }, (_, 
 });
 
 /** Decodes `+` and `%41`; a `%` that is not followed by two hexadecimal digits stays. */
-function decodeForm(text: string): string {
+function decodeForm(text: string) {
   if (!/[%+\u0080-\uffff]/.test(text)) return text;
   // Decoded in place: writing never overtakes reading.
   const octets = Buffer.from(text, 'latin1');
@@ -219,7 +217,6 @@ export function decodePart(content: string, isBase64: boolean): Buffer | undefin
   return isBase64Text(packed) && packed.length % 4 !== 1 ? Buffer.from(packed, 'base64') : undefined;
 }
 
-/** The header of a part. */
 interface PartHeader {
   readonly name: string;
   readonly isBase64: boolean;
@@ -254,14 +251,12 @@ export function parsePartHeader(text: string): PartHeader | undefined {
   };
 }
 
-/** A part; `file`: its bytes, if it has a filename. */
 interface Part {
   readonly name: string;
   readonly value: string;
   readonly file: Buffer | undefined;
 }
 
-/** Parses a part, from after its boundary to before the next one; `undefined` if it has no name. */
 function parsePart(text: string): Part | RefusalWord | undefined {
   const header = parsePartHeader(text);
   if (header === undefined) return undefined;
@@ -275,5 +270,4 @@ function parsePart(text: string): Part | RefusalWord | undefined {
   };
 }
 
-/** False for the bytes of a file that a text cannot carry, such as a keyring's. */
-const isText = (bytes: Buffer): boolean => isUtf8(bytes) && !bytes.includes(0);
+const isText = (bytes: Buffer) => isUtf8(bytes) && !bytes.includes(0);

@@ -2,7 +2,7 @@
 //
 // Sources: RFC 7578 and RFC 2046 §5.1 (multipart), RFC 2045 §6.8 (base64), as in `form-body.ts`.
 //
-// 1. Of the file, only the piece that has just arrived is in memory. Of all else, at most OTHERS_BYTES_MAX is kept.
+// 1. In memory are the newest piece of the file, and at most OTHERS_BYTES_MAX of all else.
 // 2. The form counts only with its last boundary: a body that was cut short is a fault, after its file was handed on.
 // 3. A part without a name is skipped: python-libmaas sends a form without parameters as one empty part without a header.
 
@@ -78,7 +78,6 @@ export async function readStreamedForm<T>(
   }
 }
 
-/** The parts of a body, one after the other. */
 class PartReader {
   readonly #source: AsyncIterator<Uint8Array>;
   readonly #mark: Buffer;
@@ -148,7 +147,7 @@ class PartReader {
     return Buffer.concat(pieces);
   }
 
-  #count(bytes: number): void {
+  #count(bytes: number) {
     this.#others += bytes;
     if (this.#others > OTHERS_BYTES_MAX)
       throw new FormFault(
@@ -156,12 +155,12 @@ class PartReader {
       );
   }
 
-  #drop(bytes: number): void {
+  #drop(bytes: number) {
     this.#rest = Buffer.from(copyBytes(this.#rest, bytes, this.#rest.length));
   }
 
   /** @returns false if the body is over */
-  async #fill(): Promise<boolean> {
+  async #fill() {
     const { done, value } = await this.#source.next();
     if (done === true) return false;
     this.#rest = Buffer.concat([this.#rest, value]);
@@ -169,7 +168,6 @@ class PartReader {
   }
 }
 
-/** Decodes Base64 in lines of any length. */
 async function* decodeBase64(name: string, content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let rest = '';
   let hasEnded = false;

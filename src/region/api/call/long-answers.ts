@@ -4,7 +4,7 @@ import { type Answer, refuse } from './answer.ts';
 import type { ApiCall } from './operation.ts';
 
 /** `username address`: users take turns, and each has a share of the places. */
-function holderOf({ caller, peer }: ApiCall): string {
+function holderOf({ caller, peer }: ApiCall) {
   return `${caller.kind === 'user' ? caller.username : caller.kind} ${peer.share}`;
 }
 

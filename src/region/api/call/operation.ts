@@ -1,12 +1,10 @@
-// The definition of an API operation. Routes, checks and the description for clients are all made from the one table of operations
-// (`operations.ts`, whose head lists the steps to add one).
+// The definition of an API operation. Routes, checks and the description for clients are made from the one table of them (`operations.ts`,
+// whose head lists the steps to add one).
 //
-// 1. An operation that changes something is one transaction, which waits only for the store. An operation makes its own transactions
-//    (`ownTransaction: true`) if it also hashes a password, waits for something outside the store, answers with what the region keeps in
-//    memory of its change, or undoes its change and then says why.
+// 1. An operation that changes something is one transaction, which waits only for the store. It makes its own (`ownTransaction`) if it also
+//    hashes a password, waits for something outside the store, answers with what memory keeps of its change, or undoes its change and says why.
 // 2. Parameters that an operation does not name are ignored, because clients of other versions send them.
-// 3. The schema names every parameter of a wrong form at once. `run` refuses what depends on others or on the store: all that it can see, or the
-//    first.
+// 3. The schema names every parameter of a wrong form at once. `run` refuses what depends on others or on the store.
 
 import { z } from 'zod';
 import type { WholeFile } from '../../../images/make/upload-part.ts';
@@ -107,7 +105,6 @@ export interface Operation {
   readonly answers: Answers;
   /** The effect, for users; then one `:param` line for each parameter. */
   readonly doc: string;
-  /** The parameters that it takes, by name. */
   readonly parameters: Readonly<Record<string, z.ZodType>>;
   /** True if it takes parameters of every other name, too. */
   readonly takesOthers?: boolean;
@@ -150,6 +147,16 @@ export const numberText = (form: RegExp) =>
     .regex(/^[+-]?\d{1,40}(?:\.\d{1,40})?$/, { error: NOT_A_NUMBER, abort: true })
     .regex(form, 'is negative, too large, or has too many decimals');
 
+/** A text of at most so many characters. */
+export const requiredText = (charactersMax: number, description: string) =>
+  value(z.string().max(charactersMax)).describe(description);
+/** The same, which may be absent. */
+export const optionalText = (charactersMax: number, description: string) =>
+  value(z.string().max(charactersMax)).optional().describe(description);
+/** All values of a parameter, which may be absent. */
+export const optionalList = (countMax: number, description: string) =>
+  values(countMax).optional().describe(description);
+
 /** All values of a parameter, repeated or separated by commas. */
 export function values(countMax: number) {
   return z
@@ -164,7 +171,6 @@ export type Passed<P extends z.ZodObject> = {
   readonly [Name in keyof z.output<P>]?: z.output<P>[Name] | undefined;
 };
 
-/** Parameters as they were sent. */
 type Given = Readonly<Record<string, readonly string[]>>;
 /** The documentation of a parameter, even if its schema was made required or optional afterwards. */
 function documentationOf(schema: z.core.$ZodType): string | undefined {
@@ -214,13 +220,33 @@ export function defineOperation<P extends z.ZodObject>(definition: {
   };
 }
 
+/** Where an operation is in the API. */
+type OperationPlace = Pick<Operation, 'versions' | 'path' | 'handler'> & { readonly ownTransaction?: boolean };
+
+/** The place of an operation that makes its own transactions, for a reason of the file's head. */
+export const ownTransaction = <P extends OperationPlace>(place: P) => ({ ...place, ownTransaction: true });
+
+/** One operation in one line of its table. @param called its method, and its `op` if it has one: `POST release` */
+export function operation<P extends z.ZodObject>(
+  place: OperationPlace,
+  called: Method | `${Method} ${string}`,
+  access: Access,
+  answers: Answers,
+  doc: string,
+  parameters: P,
+  run: (call: ApiCall, given: z.output<P>) => Answer | Promise<Answer>,
+): Operation {
+  const method = (['GET', 'POST', 'PUT', 'DELETE'] as const).find((one) => called.startsWith(one)) ?? 'GET';
+  const [, op] = called.split(' ');
+  return defineOperation({ ...place, method, op, access, answers, doc, parameters, run });
+}
+
 /** What an operation of a resource does, for users; its parameters; and its handler. */
 type Part<P extends z.ZodObject> = readonly [
   doc: string,
   parameters: P,
   run: (call: ApiCall, given: z.output<P>) => Answer | Promise<Answer>,
 ];
-type ResourcePlace = Pick<Operation, 'versions' | 'path' | 'handler'> & { readonly ownTransaction?: boolean };
 
 /** The five operations on objects of one kind. Every user lists and reads them. */
 export function resource<
@@ -240,8 +266,8 @@ export function resource<
   change,
   remove,
 }: {
-  readonly many: ResourcePlace;
-  readonly one: ResourcePlace;
+  readonly many: OperationPlace;
+  readonly one: OperationPlace;
   readonly answers: ObjectName;
   /** Who adds, changes and removes. Default: administrators. */
   readonly changedBy?: Access;
@@ -251,16 +277,12 @@ export function resource<
   readonly change: Part<C>;
   readonly remove: Part<D>;
 }): readonly Operation[] {
-  const made = <P extends z.ZodObject>(
-    [doc, parameters, run]: Part<P>,
-    rest: ResourcePlace & Pick<Operation, 'method' | 'access' | 'answers'>,
-  ): Operation => defineOperation({ ...rest, doc, parameters, run });
   return [
-    made(list, { ...many, method: 'GET', access: 'user', answers: [answers] }),
-    made(add, { ...many, method: 'POST', access, answers }),
-    made(read, { ...one, method: 'GET', access: 'user', answers }),
-    made(change, { ...one, method: 'PUT', access, answers }),
-    made(remove, { ...one, method: 'DELETE', access, answers: 'nothing' }),
+    operation(many, 'GET', 'user', [answers], ...list),
+    operation(many, 'POST', access, answers, ...add),
+    operation(one, 'GET', 'user', answers, ...read),
+    operation(one, 'PUT', access, answers, ...change),
+    operation(one, 'DELETE', access, 'nothing', ...remove),
   ];
 }
 
@@ -290,14 +312,12 @@ function givenIn(names: readonly string[], fields: Fields): Given {
   return given;
 }
 
-/** Adds the problem of a parameter, unless it is there. */
-function add(problems: Record<string, RefusalWord[]>, name: string, word: RefusalWord): void {
+function add(problems: Record<string, RefusalWord[]>, name: string, word: RefusalWord) {
   problems[name] ??= [];
   if (!problems[name].some(({ text }) => text === word.text)) problems[name].push(word);
 }
 
-/** The refusal of the parameters that the schema refuses. */
-function refuseIssues(given: Given, issues: readonly z.core.$ZodIssue[]): Refusal {
+function refuseIssues(given: Given, issues: readonly z.core.$ZodIssue[]) {
   const problems: Record<string, RefusalWord[]> = {};
   for (const issue of issues) {
     const name = String(issue.path[0] ?? '');

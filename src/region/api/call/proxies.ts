@@ -5,9 +5,9 @@
 // Sources: RFC 7239 §5.2 (its older form X-Forwarded-For), §6 (ports, brackets and quotes, which some proxies write there too), §8.1 (only
 // what a known proxy added may be believed); HAProxy's `option forwardfor`, nginx's `$proxy_add_x_forwarded_for`.
 //
-// 1. Entries before that of a listed proxy come from the client and are read as such; a rack names the machine for which it speaks there.
-// 2. A client has one address here, however a proxy spells it, because limits and shares count by its text. If an entry is not an address, the
-//    request counts for the proxy that wrote it.
+// 1. Entries before that of a listed proxy come from the client; a rack names there the machine for which it speaks.
+// 2. A client has one address here, however a proxy spells it: limits and shares count by its text. If an entry is no address, the request
+//    counts for the proxy that wrote it.
 
 import { type Ipv4Network, networkContains, parseIpv4, withoutIpv4Mapping } from '../../../net/address.ts';
 import { parseHostAddress } from '../../../net/host-address.ts';
@@ -23,7 +23,7 @@ export interface Received {
   readonly header: (name: string) => string | undefined;
 }
 
-function isProxy(address: string, proxies: readonly Ipv4Network[]): boolean {
+function isProxy(address: string, proxies: readonly Ipv4Network[]) {
   const parsed = parseIpv4(withoutIpv4Mapping(address));
   return parsed !== undefined && proxies.some((network) => networkContains(network, parsed));
 }
@@ -46,7 +46,6 @@ export function beforeProxies<R extends Received>(facts: R, { proxies = [] }: Pi
   };
 }
 
-/** The parts of a request that `isEncrypted` reads. */
 interface ReceivedRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly socket: { readonly remoteAddress?: string | undefined; readonly encrypted?: boolean };

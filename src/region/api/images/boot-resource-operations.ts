@@ -1,51 +1,39 @@
 // The boot images over the API: the stored images, the imports and uploads under way, and the import of the selections.
 //
 // Sources: MAAS 2.0 `boot-resources/` (import, stop_import, is_importing; id, name, type, architecture, sets with files); MAAS 1.4
-// `nodegroups/?op=import_boot_images` and `nodegroups/<uuid>/?op=report_download_progress`. Its `boot-images/?op=report_boot_images` is refused.
+// `nodegroups/?op=import_boot_images`.
 //
 // 1. Users read; only administrators import, hold and delete.
 // 2. A request is stored before it is answered; then the importing process acts.
 
 import { z } from 'zod';
 import { CPUS } from '../../../boot/architectures.ts';
-import { cleanText } from '../../../clean-text.ts';
 import type { ListedResource } from '../../images/boot-images.ts';
 import type { ListedImage } from '../../life/deployment.ts';
 import { importText as importReasonText, isFailure } from '../../records/import-reason.ts';
 import type { ResourceWish } from '../../records/resource-wish.ts';
 import type { ImageUpload } from '../../records/upload-store.ts';
-import { type Answer, json, noRackText, refuse, refuseField } from '../call/answer.ts';
-import {
-  type ApiCall,
-  defineOperation,
-  nothing,
-  numberText,
-  type Operation,
-  refusedOperation,
-  usernameOf,
-  value,
-} from '../call/operation.ts';
+import { type Answer, EMPTY, json, noRackText, plainText, refuse, refuseField } from '../call/answer.ts';
+import { type ApiCall, nothing, type Operation, operation, optionalText, usernameOf } from '../call/operation.ts';
 
 const KINDS: Readonly<Record<string, 'Synced' | 'Uploaded'>> = { synced: 'Synced', uploaded: 'Uploaded' };
 
-const text = (said: string): Answer => ({ kind: 'text', text: said, contentType: 'text/plain; charset=utf-8' });
-
 /** An image of which only the progress is known was imported, unless it names no source: a person added it, and its bytes are damaged. */
-const kindOf = ({ images, progress, upload }: ListedResource): 'Synced' | 'Uploaded' => {
+const kindOf = ({ images, progress, upload }: ListedResource) => {
   const lost = progress?.reason?.code === 'bytes-lost';
   const isImport = progress !== undefined && upload === undefined && !lost;
   const isOfSource = lost && progress.source !== '';
   return isImport || isOfSource || images.some(({ origin }) => origin !== undefined) ? 'Synced' : 'Uploaded';
 };
 
-const percent = (bytes: number, total: number | undefined): number =>
+const percent = (bytes: number, total: number | undefined) =>
   total === undefined || total === 0 ? 0 : Math.min(100, Math.floor((bytes / total) * 100));
 
 /** True if the region has lost its bytes; a rack may still have a copy. */
-const isLost = ({ progress }: ListedResource): boolean => progress?.reason?.code === 'bytes-lost';
+const isLost = ({ progress }: ListedResource) => progress?.reason?.code === 'bytes-lost';
 
 /** The percentage of the newest version that is there. */
-function progressOf({ images, progress }: ListedResource): number {
+function progressOf({ images, progress }: ListedResource) {
   if (progress === undefined || progress.state === 'done') return images.length > 0 ? 100 : 0;
   return percent(progress.bytes, progress.total);
 }
@@ -70,7 +58,7 @@ function importJson({ wish, progress, isGone }: ListedResource): Record<string, 
   };
 }
 
-function resourceJson(call: ApiCall, resource: ListedResource): Record<string, unknown> {
+function resourceJson(call: ApiCall, resource: ListedResource) {
   const { id, name, images, progress } = resource;
   const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = name.split('/');
   return {
@@ -88,10 +76,9 @@ function resourceJson(call: ApiCall, resource: ListedResource): Record<string, u
   };
 }
 
-/** A stored version, with each of its files under its name in MAAS's streams. */
-function setJson({ serial, label, bytes, sha256, system }: ListedImage, complete: boolean): Record<string, unknown> {
+function setJson({ serial, label, bytes, sha256, system }: ListedImage, complete: boolean) {
   const files = [{ name: system?.rootName ?? 'root-dd', bytes, sha256 }, ...(system?.files ?? [])];
-  const fileJson = ({ name, ...file }: (typeof files)[number]): Record<string, unknown> => {
+  const fileJson = ({ name, ...file }: (typeof files)[number]) => {
     return { filename: name, filetype: name, size: file.bytes, sha256: file.sha256, complete };
   };
   return {
@@ -104,11 +91,7 @@ function setJson({ serial, label, bytes, sha256, system }: ListedImage, complete
 }
 
 /** The version under upload, and the URL for its next piece. It gets its version number with the last piece. */
-function uploadedSet(
-  call: ApiCall,
-  { id: resourceId, images }: ListedResource,
-  upload: ImageUpload,
-): Record<string, unknown> {
+function uploadedSet(call: ApiCall, { id: resourceId, images }: ListedResource, upload: ImageUpload) {
   const { id, name, bytes: size, received, sha256, fileType, reason, createdMs } = upload;
   const day = new Date(createdMs).toISOString().slice(0, 10).replaceAll('-', '');
   const version = images.some(({ serial }) => serial === day) ? `${day}.${images.length}` : day;
@@ -121,7 +104,7 @@ function uploadedSet(
 }
 
 /** The version under import; none if it is stored. */
-function comingSet(call: ApiCall, resource: ListedResource): Record<string, unknown> {
+function comingSet(call: ApiCall, resource: ListedResource) {
   const { name, images, progress, upload } = resource;
   if (upload !== undefined) return uploadedSet(call, resource, upload);
   const serial = progress?.serial;
@@ -132,7 +115,7 @@ function comingSet(call: ApiCall, resource: ListedResource): Record<string, unkn
   return { [serial]: { version: serial, label: name.split('/')[4] ?? '', size, complete: false, files } };
 }
 
-export const wholeJson = (call: ApiCall, resource: ListedResource): Record<string, unknown> => ({
+export const wholeJson = (call: ApiCall, resource: ListedResource) => ({
   ...resourceJson(call, resource),
   sets: {
     ...Object.fromEntries(resource.images.map((image) => [image.serial, setJson(image, !isLost(resource))])),
@@ -140,7 +123,11 @@ export const wholeJson = (call: ApiCall, resource: ListedResource): Record<strin
   },
 });
 
-async function list(call: ApiCall, { type }: { readonly type?: string | undefined }): Promise<Answer> {
+const byType = z.object({
+  type: optionalText(16, 'Only images that were `synced` (imported) or `uploaded` (added by hand).'),
+});
+
+async function list(call: ApiCall, { type }: z.output<typeof byType>): Promise<Answer> {
   const kind = type === undefined || type === '' ? undefined : KINDS[type.toLowerCase()];
   if (type && kind === undefined) return refuseField('type', 'Give synced or uploaded.');
   const resources = await call.region.bootImages.listResources();
@@ -149,7 +136,7 @@ async function list(call: ApiCall, { type }: { readonly type?: string | undefine
 }
 
 /** One entry for each version that a host of the region or a rack has; its resource is named in full. */
-async function listVersions(call: ApiCall): Promise<Answer> {
+async function listVersions(call: ApiCall) {
   const resources = await call.region.bootImages.listResources();
   const versionsOf = ({ id, name, images }: ListedResource) =>
     images.map(({ serial, title, bytes, diskBytes, sha256, hosts = [] }) => ({
@@ -166,7 +153,7 @@ async function listVersions(call: ApiCall): Promise<Answer> {
 }
 
 /** A source or selection is named as on the page; an empty name stands for the whole run. */
-async function listLeftOut(call: ApiCall): Promise<Answer> {
+async function listLeftOut(call: ApiCall) {
   const { skipped, skippedMore } = await call.region.bootImages.run();
   const entries = skipped.map(({ name, reason }) => ({
     name,
@@ -203,239 +190,181 @@ const wish = (call: ApiCall, wanted: ResourceWish): Promise<Answer> =>
       );
     const isKnown = await call.region.bootImages.wish(resource, wanted, usernameOf(call));
     if (!isKnown) return refuse('not-found', `There is no image ${String(resource.id)}: boot-resources lists them.`);
-    if (wanted === 'delete') return { kind: 'empty' };
+    if (wanted === 'delete') return EMPTY;
     return json(resourceJson(call, { ...resource, wish: wanted }));
   });
 
-async function startImport(call: ApiCall): Promise<Answer> {
+async function startImport(call: ApiCall) {
   await call.region.bootImages.askImport(usernameOf(call));
-  return text('Import of boot resources started');
+  return plainText('Import of boot resources started');
 }
 
-async function stopImport(call: ApiCall): Promise<Answer> {
+async function stopImport(call: ApiCall) {
   await call.region.bootImages.stopImport(usernameOf(call));
-  return text('Import of boot resources is being stopped');
+  return plainText('Import of boot resources is being stopped');
 }
 
-/** The installers that the racks can boot on a whole architecture. */
-const installersJson = ({ region }: ApiCall): readonly Record<string, unknown>[] =>
-  CPUS.flatMap((architecture) =>
-    (region.installers?.({ architecture, subarchitecture: 'generic' }) ?? []).map(({ os, release, title }) => ({
-      name: os === undefined ? release : `${os}/${release}`,
-      osystem: os ?? null,
-      release,
-      title,
-      architecture: `${architecture}/generic`,
-    })),
+const listInstallers = ({ region }: ApiCall) =>
+  json(
+    CPUS.flatMap((architecture) =>
+      (region.installers?.({ architecture, subarchitecture: 'generic' }) ?? []).map(({ os, release, title }) => ({
+        name: os === undefined ? release : `${os}/${release}`,
+        osystem: os ?? null,
+        release,
+        title,
+        architecture: `${architecture}/generic`,
+      })),
+    ),
   );
 
-const uuidIn = ({ path, region }: ApiCall): string | undefined => region.settings.findRack(path.uuid ?? '');
+const isImporting = async ({ region }: ApiCall) => json(await region.bootImages.isImporting());
+
+const uuidIn = ({ path, region }: ApiCall) => region.settings.findRack(path.uuid ?? '');
 
 const noRack = (call: ApiCall): Answer => refuse('not-found', noRackText((call.path.uuid ?? '').slice(0, 64)));
-
-const count = value(numberText(/^\d{1,15}$/));
-const report = z.object({
-  filename: value(z.string().min(1).max(1024)).describe('The file that the cluster downloads.'),
-  size: count.optional().describe('Its size, in bytes.'),
-  bytes_downloaded: count.optional().describe('How many of its bytes have arrived.'),
-  error: value(z.string().max(1024)).optional().describe('Why the download failed.'),
-});
-
-async function reportProgress(call: ApiCall, given: z.output<typeof report>): Promise<Answer> {
-  const { region } = call;
-  const uuid = uuidIn(call);
-  if (uuid === undefined) return noRack(call);
-  const { size = '0', bytes_downloaded: bytes = '0' } = given;
-  const [file, error] = [cleanText(given.filename), cleanText(given.error ?? '')];
-  const total = Number(size) === 0 ? {} : { total: Number(size) };
-  const report = { rack: uuid, file, bytes: Number(bytes), ...total, error };
-  await region.bootImages.noteDownload(report, region.racks.find(uuid)?.name ?? uuid, usernameOf(call));
-  return text('');
-}
 
 const many = { versions: ['1.0', '2.0'], path: 'boot-resources', handler: 'BootResourcesHandler' } as const;
 const one = { ...many, path: 'boot-resources/{id}', handler: 'BootResourceHandler' } as const;
 const groups = { versions: ['1.0'], path: 'nodegroups', handler: 'NodeGroupsHandler' } as const;
 const group = { ...groups, path: 'nodegroups/{uuid}', handler: 'NodeGroupHandler' } as const;
 const groupImages = { ...group, path: 'nodegroups/{uuid}/boot-images', handler: 'BootImagesHandler' } as const;
-const order = { method: 'POST', access: 'admin', parameters: nothing } as const;
+const groupImage = { ...group, path: 'nodegroups/{uuid}/boot-images/{id}', handler: 'BootImageHandler' } as const;
 
-const IMAGES_REPORTED =
-  'Nothing was changed: a rack reports its boot images by its link to the region, with their checksums. `boot-resources` adds images.';
+/** Code for the images of a rack, loaded when it is needed. */
+const groupCalls = () => import('../racks/group-calls.ts');
 
 /** Operations on boot images. */
 export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...many,
-    method: 'GET',
-    access: 'user',
-    answers: ['bootResource'],
-    doc: 'List the boot images that are stored, or being imported or uploaded.',
-    parameters: z.object({
-      type: value(z.string().max(16))
-        .optional()
-        .describe('Only images that were `synced` (imported) or `uploaded` (added by hand).'),
-    }),
-    run: list,
-  }),
-  defineOperation({
-    ...many,
-    method: 'GET',
-    op: 'is_importing',
-    access: 'user',
-    answers: 'boolean',
-    doc: 'Read whether images are being imported.',
-    parameters: nothing,
-    run: async (call) => json(await call.region.bootImages.isImporting()),
-  }),
-  defineOperation({
-    ...many,
-    method: 'GET',
-    op: 'list_installers',
-    access: 'user',
-    answers: ['installer'],
-    doc: 'List the installers in the boot tree, with their titles. None are listed while remote racks have trees of their own.',
-    parameters: nothing,
-    run: (call) => json(installersJson(call)),
-  }),
-  defineOperation({
-    ...many,
-    method: 'GET',
-    op: 'list_versions',
-    access: 'user',
-    answers: ['imageVersion'],
-    doc: 'List the stored versions of all boot images, each with the hosts of the region that have it.',
-    parameters: nothing,
-    run: listVersions,
-  }),
-  defineOperation({
-    ...many,
-    method: 'GET',
-    op: 'list_left_out',
-    access: 'user',
-    answers: 'leftOut',
-    doc: 'List the sources and selections of which the last import has no image, with the reasons.',
-    parameters: nothing,
-    run: listLeftOut,
-  }),
-  defineOperation({
-    ...many,
-    ...order,
-    op: 'import',
-    answers: 'text',
-    doc: 'Import the selected images of all sources now, including those whose import was cancelled.',
-    run: startImport,
-  }),
-  defineOperation({
-    ...many,
-    ...order,
-    op: 'stop_import',
-    answers: 'text',
-    doc: 'Stop the import. The next import continues from the bytes that have arrived.',
-    run: stopImport,
-  }),
-  defineOperation({
-    ...one,
-    method: 'GET',
-    access: 'user',
-    answers: 'wholeBootResource',
-    doc: 'Read a boot image, with its versions and files.',
-    parameters: nothing,
-    run: (call) => withResource(call, (resource) => json(wholeJson(call, resource))),
-  }),
-  defineOperation({
-    ...one,
-    method: 'DELETE',
-    access: 'admin',
-    answers: 'nothing',
-    doc: 'Delete a boot image. If a selection still includes it, the next import fetches it again.',
-    parameters: nothing,
-    run: (call) => wish(call, 'delete'),
-  }),
-  defineOperation({
-    ...one,
-    ...order,
-    op: 'pause',
-    answers: 'bootResource',
-    doc: 'Pause the import of an image until it is resumed. The bytes that have arrived stay. Until then, an image that is there gets no newer version.',
-    run: (call) => wish(call, 'pause'),
-  }),
-  defineOperation({
-    ...one,
-    ...order,
-    op: 'resume',
-    answers: 'bootResource',
-    doc: 'Resume the import of an image from the bytes that have arrived.',
-    run: (call) => wish(call, 'import'),
-  }),
-  defineOperation({
-    ...one,
-    ...order,
-    op: 'cancel',
-    answers: 'bootResource',
-    doc: 'Cancel the import of an image until somebody requests an import.',
-    run: (call) => wish(call, 'cancel'),
-  }),
-  defineOperation({
-    ...groups,
-    ...order,
-    op: 'import_boot_images',
-    answers: 'text',
-    doc: 'Import the selected images of all sources now.',
-    run: startImport,
-  }),
-  defineOperation({
-    ...group,
-    ...order,
-    op: 'import_boot_images',
-    answers: 'text',
-    doc: 'Import the selected images of all sources now. The region imports, for all racks.',
-    run: (call) => (uuidIn(call) === undefined ? noRack(call) : startImport(call)),
-  }),
-  defineOperation({
-    ...group,
-    method: 'POST',
-    op: 'report_download_progress',
-    access: 'admin',
-    answers: 'text',
-    doc: "Report the progress of a rack's download. The rack, the page of images and the log show it.",
-    parameters: report,
-    run: reportProgress,
-  }),
-  defineOperation({
-    ...groupImages,
-    method: 'GET',
-    access: 'user',
-    parameters: nothing,
-    answers: ['bootImage'],
-    doc: 'List the boot images of a rack.',
-    run: async (call) => (await import('../racks/group-calls.ts')).listGroupImages(call),
-  }),
-  defineOperation({
-    ...groupImages,
-    path: 'nodegroups/{uuid}/boot-images/{id}',
-    handler: 'BootImageHandler',
-    answers: 'bootImage',
-    method: 'GET',
-    access: 'user',
-    parameters: nothing,
-    doc: 'Read a boot image of a rack.',
-    run: async (call) => (await import('../racks/group-calls.ts')).readGroupImage(call),
-  }),
-  defineOperation({
-    ...groupImages,
-    method: 'POST',
-    op: 'report_boot_images',
-    access: 'admin',
-    answers: 'refusal',
-    doc: 'Refused: a rack reports its images by its link to the region.',
-    parameters: z.object({ images: value(z.string().max(262_144)).describe('Boot images as JSON. Always refused.') }),
-    run: () => refuseField('images', IMAGES_REPORTED),
-  }),
-  refusedOperation(
-    { versions: ['1.0'], path: 'boot-images', handler: 'BootImageReportsHandler', method: 'POST', access: 'admin' },
-    'report_boot_images',
-    'Refused: a rack reports its images by its link to the region.',
-    refuseField('images', IMAGES_REPORTED),
+  operation(
+    many,
+    'GET',
+    'user',
+    ['bootResource'],
+    'List the boot images that are stored, or being imported or uploaded.',
+    byType,
+    list,
+  ),
+  operation(
+    many,
+    'GET is_importing',
+    'user',
+    'boolean',
+    'Read whether images are being imported.',
+    nothing,
+    isImporting,
+  ),
+  operation(
+    many,
+    'GET list_installers',
+    'user',
+    ['installer'],
+    'List the installers in the boot tree, with their titles. None are listed while remote racks have trees of their own.',
+    nothing,
+    listInstallers,
+  ),
+  operation(
+    many,
+    'GET list_versions',
+    'user',
+    ['imageVersion'],
+    'List the stored versions of all boot images, each with the hosts of the region that have it.',
+    nothing,
+    listVersions,
+  ),
+  operation(
+    many,
+    'GET list_left_out',
+    'user',
+    'leftOut',
+    'List the sources and selections of which the last import has no image, with the reasons.',
+    nothing,
+    listLeftOut,
+  ),
+  operation(
+    many,
+    'POST import',
+    'admin',
+    'text',
+    'Import the selected images of all sources now, including those whose import was cancelled.',
+    nothing,
+    startImport,
+  ),
+  operation(
+    many,
+    'POST stop_import',
+    'admin',
+    'text',
+    'Stop the import. The next import continues from the bytes that have arrived.',
+    nothing,
+    stopImport,
+  ),
+  operation(
+    one,
+    'GET',
+    'user',
+    'wholeBootResource',
+    'Read a boot image, with its versions and files.',
+    nothing,
+    (call) => withResource(call, (resource) => json(wholeJson(call, resource))),
+  ),
+  operation(
+    one,
+    'DELETE',
+    'admin',
+    'nothing',
+    'Delete a boot image. If a selection still includes it, the next import fetches it again.',
+    nothing,
+    (call) => wish(call, 'delete'),
+  ),
+  operation(
+    one,
+    'POST pause',
+    'admin',
+    'bootResource',
+    'Pause the import of an image until it is resumed. The bytes that have arrived stay. Until then, an image that is there gets no newer version.',
+    nothing,
+    (call) => wish(call, 'pause'),
+  ),
+  operation(
+    one,
+    'POST resume',
+    'admin',
+    'bootResource',
+    'Resume the import of an image from the bytes that have arrived.',
+    nothing,
+    (call) => wish(call, 'import'),
+  ),
+  operation(
+    one,
+    'POST cancel',
+    'admin',
+    'bootResource',
+    'Cancel the import of an image until somebody requests an import.',
+    nothing,
+    (call) => wish(call, 'cancel'),
+  ),
+  operation(
+    groups,
+    'POST import_boot_images',
+    'admin',
+    'text',
+    'Import the selected images of all sources now.',
+    nothing,
+    startImport,
+  ),
+  operation(
+    group,
+    'POST import_boot_images',
+    'admin',
+    'text',
+    'Import the selected images of all sources now. The region imports, for all racks.',
+    nothing,
+    (call) => (uuidIn(call) === undefined ? noRack(call) : startImport(call)),
+  ),
+  operation(groupImages, 'GET', 'user', ['bootImage'], 'List the boot images of a rack.', nothing, async (call) =>
+    (await groupCalls()).listGroupImages(call),
+  ),
+  operation(groupImage, 'GET', 'user', 'bootImage', 'Read a boot image of a rack.', nothing, async (call) =>
+    (await groupCalls()).readGroupImage(call),
   ),
 ];

@@ -19,16 +19,19 @@ import {
   type WrittenBootSource,
 } from '../../records/boot-store.ts';
 import type { BootChange } from '../../records/events.ts';
-import { type Answer, json, noRackText, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, EMPTY, json, noRackText, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import {
   type ApiCall,
-  defineOperation,
   flag,
   idIn,
   isTrue,
   nothing,
   type Operation,
+  operation,
+  optionalText,
+  ownTransaction,
+  requiredText,
   usernameOf,
   value,
   values,
@@ -39,7 +42,7 @@ const URL_MAX = 1024;
 const FILE_MAX = 1024;
 
 /** The source with exactly MAAS's fields; API 1.0 omits the times. */
-function sourceJson({ version }: ApiCall, source: RegionSource): Record<string, unknown> {
+function sourceJson({ version }: ApiCall, source: RegionSource) {
   const { id, url, keyringFilename, keyring, createdMs, updatedMs } = source;
   const times = { created: maasTime(createdMs), updated: maasTime(updatedMs) };
   return {
@@ -53,7 +56,7 @@ function sourceJson({ version }: ApiCall, source: RegionSource): Record<string, 
 }
 
 /** Our own fields, sent only on request. */
-function detailsJson(source: RegionSource): Record<string, unknown> {
+function detailsJson(source: RegionSource) {
   const { images, pin } = source;
   const { trust, title, kind } = images;
   const index = images.kind === 'simplestreams' ? images.index : null;
@@ -68,16 +71,12 @@ function detailsJson(source: RegionSource): Record<string, unknown> {
   };
 }
 
-const shownSource = (call: ApiCall, source: RegionSource, { details }: Detail): Record<string, unknown> => ({
+const shownSource = (call: ApiCall, source: RegionSource, { details }: Detail) => ({
   ...sourceJson(call, source),
   ...(isTrue(details) ? detailsJson(source) : {}),
 });
 
-function selectionJson(
-  call: ApiCall,
-  selection: RegionSelection,
-  given: Partial<Detail> = {},
-): Record<string, unknown> {
+function selectionJson(call: ApiCall, selection: RegionSelection, given: Partial<Detail> = {}) {
   const { id, sourceId, os, release, arches, subarches, labels, pin = null } = selection;
   return {
     os,
@@ -93,14 +92,12 @@ function selectionJson(
   };
 }
 
-/** The refusal if the path names a rack that does not exist (1.0). */
 function checkRack(call: ApiCall): Answer | undefined {
   const { uuid } = call.path;
   if (uuid === undefined || call.region.settings.findRack(uuid) !== undefined) return undefined;
   return refuse('not-found', noRackText(uuid.slice(0, 64)));
 }
 
-/** Runs on the source in the path. */
 async function withSource(
   call: ApiCall,
   id: string | undefined,
@@ -113,35 +110,21 @@ async function withSource(
   return refuse('not-found', `There is no image source ${(id ?? '').slice(0, 64)}: boot-sources lists them.`);
 }
 
-/** A selection of the site's file. */
-/** Where something is written; the key is for a file whose lines are unknown. */
-type Written = { readonly file: string; readonly key: string; readonly line?: number | undefined };
+type Pin = NonNullable<RegionSource['pin']>;
 
-const place = ({ file, key, line }: Written): string =>
+/** Where something is written; the key is for a file whose lines are unknown. */
+const place = ({ file, key, line }: Pick<Pin, 'file' | 'key' | 'line'>) =>
   line === undefined ? `${file} as ${key}` : `${file}, line ${line}`;
 
-const bootSourceText = ({
-  source,
-  isShipped = false,
-  ...written
-}: {
-  readonly file: string;
-  readonly key: string;
-  readonly line?: number | undefined;
-  readonly source: string;
-  readonly isShipped?: boolean | undefined;
-}): string =>
-  `The source ${source} is read-only: it is written in ${place(written)}. ` +
-  (isShipped
+const bootSourceText = (source: RegionSource, pin: Pin) =>
+  `The source ${sourceTitle(source)} is read-only: it is written in ${place(pin)}. ` +
+  (pin.isShipped === true
     ? 'A source of the same name in image-sources.yaml, next to the configuration, replaces it.'
     : 'Change it in this file.');
 
-/** Runs on a source that the API may change. */
 const withOwnSource = (call: ApiCall, run: (source: RegionSource) => Promise<Answer>): Promise<Answer> =>
   withSource(call, call.path.id, (source) =>
-    source.pin === undefined
-      ? run(source)
-      : refuse('setting-read-only', bootSourceText({ source: sourceTitle(source), ...source.pin })),
+    source.pin === undefined ? run(source) : refuse('setting-read-only', bootSourceText(source, source.pin)),
   );
 
 const detail = z.object({
@@ -151,28 +134,21 @@ type Detail = z.output<typeof detail>;
 const selectionDetail = z.object({ details: flag('True: also the file that pins a selection.') });
 
 const sourceFields = z.object({
-  url: value(z.string().max(URL_MAX)).describe('The URL of a simplestreams site, or of its index (.sjson, .json).'),
-  index: value(z.string().max(URL_MAX))
-    .optional()
-    .describe(
-      'The path of its index below the URL. Default: streams/v1/index.sjson; of an unsigned site, index.json there.',
-    ),
-  keyring_filename: value(z.string().max(FILE_MAX))
-    .optional()
-    .describe('The path of its OpenPGP keys on the region’s host.'),
-  keyring_data: value(z.string().max(KEYRING_BYTES_MAX * 2))
-    .optional()
-    .describe('Its OpenPGP keys: a file, in armor, or in Base64.'),
+  url: requiredText(URL_MAX, 'The URL of a simplestreams site, or of its index (.sjson, .json).'),
+  index: optionalText(
+    URL_MAX,
+    'The path of its index below the URL. Default: streams/v1/index.sjson; of an unsigned site, index.json there.',
+  ),
+  keyring_filename: optionalText(FILE_MAX, 'The path of its OpenPGP keys on the region’s host.'),
+  keyring_data: optionalText(KEYRING_BYTES_MAX * 2, 'Its OpenPGP keys: a file, in armor, or in Base64.'),
   unsigned: flag('True: no signature is required, and only HTTPS protects the site. Instead of keys.'),
-  why: value(z.string().max(WHY_CHARACTERS_MAX)).optional().describe('Why an unsigned site is used.'),
+  why: optionalText(WHY_CHARACTERS_MAX, 'Why an unsigned site is used.'),
 });
 const changedSource = sourceFields.extend({ url: sourceFields.shape.url.optional().describe('Its new URL.') });
 
 /** Changes a source in a transaction, before which the given keys are checked. */
-const checkingKeys =
-  (run: SourceChange) =>
-  async (call: ApiCall, given: GivenSource): Promise<Answer> =>
-    (await import('./given-source.ts')).changeChecked(call, given, run);
+const checkingKeys = (run: SourceChange) => async (call: ApiCall, given: GivenSource) =>
+  (await import('./given-source.ts')).changeChecked(call, given, run);
 
 async function listSources(call: ApiCall, given: Detail): Promise<Answer> {
   const refused = checkRack(call);
@@ -216,7 +192,7 @@ function changeSource(call: ApiCall, given: GivenSource, make: MakeSource): Prom
 function removeSource(call: ApiCall): Promise<Answer> {
   return withOwnSource(call, async ({ id, url }) => {
     await call.region.store.boot.removeSource(id, sourceEvent(call, 'removed', { url }));
-    return { kind: 'empty' };
+    return EMPTY;
   });
 }
 
@@ -233,9 +209,8 @@ const selectionFields = z.object({
 });
 type GivenSelection = z.output<typeof selectionFields>;
 
-/** Omitted and empty lists mean all. */
 function selectionOf(given: GivenSelection, before: WrittenBootSelection | undefined): WrittenBootSelection {
-  const list = (entries: readonly string[] | undefined, kept: readonly string[] | undefined): readonly string[] =>
+  const list = (entries: readonly string[] | undefined, kept: readonly string[] | undefined) =>
     entries === undefined ? (kept ?? ['*']) : entries.length === 0 || entries.includes('*') ? ['*'] : entries;
   return {
     os: given.os ?? before?.os ?? '*',
@@ -260,7 +235,6 @@ const selectionEvent = (
 const noSelection = (call: ApiCall): Answer =>
   refuse('not-found', `This source has no selection ${(call.path.id ?? '').slice(0, 64)}.`);
 
-/** The selection of the same images. */
 const twinOf = async ({ region }: ApiCall, source: RegionSource, { os, release }: WrittenBootSelection) =>
   (await region.bootImages.listSelections(source)).find((one) => one.os === os && one.release === release);
 
@@ -305,7 +279,6 @@ function addSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
   });
 }
 
-/** Runs on the selection in the path. */
 function withSelection(
   call: ApiCall,
   run: (selection: RegionSelection, source: RegionSource) => Answer | Promise<Answer>,
@@ -318,17 +291,6 @@ function withSelection(
   });
 }
 
-const bootSelectionText = ({
-  image,
-  ...written
-}: {
-  readonly file: string;
-  readonly key: string;
-  readonly line?: number | undefined;
-  readonly image: string;
-}): string => `The selection ${image} is read-only: it is written in ${place(written)}. Change it in this file.`;
-
-/** Runs on a selection that the API may change. */
 const withOwnSelection = (
   call: ApiCall,
   run: (selection: RegionSelection, source: RegionSource) => Promise<Answer>,
@@ -336,7 +298,10 @@ const withOwnSelection = (
   withSelection(call, (selection, source) => {
     const { pin, os, release } = selection;
     if (pin === undefined) return run(selection, source);
-    return refuse('setting-read-only', bootSelectionText({ image: `${os}/${release}`, ...pin }));
+    return refuse(
+      'setting-read-only',
+      `The selection ${os}/${release} is read-only: it is written in ${place(pin)}. Change it in this file.`,
+    );
   });
 
 function changeSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
@@ -355,7 +320,7 @@ function removeSelection(call: ApiCall): Promise<Answer> {
   return withOwnSelection(call, async (selection, source) => {
     const event = selectionEvent(call, 'removed', selection, source);
     await call.region.store.boot.removeSelection(source.id, selection.id, event);
-    return { kind: 'empty' };
+    return EMPTY;
   });
 }
 
@@ -371,76 +336,70 @@ function readSelection(call: ApiCall, given: Partial<Detail>): Promise<Answer> {
 
 /** The operations in one place of the API. */
 function operationsAt(versions: Operation['versions'], prefix: string, group: string): readonly Operation[] {
-  const base = { versions, access: 'admin' } as const;
-  const sources = { ...base, path: `${prefix}boot-sources`, handler: `${group}BootSourcesHandler` };
-  const source = { ...base, path: `${prefix}boot-sources/{id}`, handler: `${group}BootSourceHandler` };
+  const sources = { versions, path: `${prefix}boot-sources`, handler: `${group}BootSourcesHandler` };
+  const source = { versions, path: `${prefix}boot-sources/{id}`, handler: `${group}BootSourceHandler` };
   const below = `${prefix}boot-sources/{boot_source_id}/selections`;
-  const selections = { ...base, path: below, handler: `${group}BootSourceSelectionsHandler` };
-  const selection = { ...base, path: `${below}/{id}`, handler: `${group}BootSourceSelectionHandler` };
-  const read = { method: 'GET', parameters: selectionDetail } as const;
-  const readSource = { method: 'GET', parameters: detail, answers: 'bootSource' } as const;
-  const list = { ...readSource, answers: ['bootSource'] } as const;
-  const selecting = { parameters: selectionFields } as const;
-  const remove = { method: 'DELETE', parameters: nothing } as const;
+  const selections = { versions, path: below, handler: `${group}BootSourceSelectionsHandler` };
+  const selection = { versions, path: `${below}/{id}`, handler: `${group}BootSourceSelectionHandler` };
   return [
-    defineOperation({ ...sources, ...list, doc: 'List the sources of images.', run: listSources }),
-    defineOperation({
-      ...sources,
-      method: 'POST',
-      answers: 'bootSource',
-      doc: 'Add a source of images: a simplestreams site.',
-      ownTransaction: true,
-      parameters: sourceFields,
-      run: checkingKeys(addSource),
-    }),
-    defineOperation({ ...source, ...readSource, doc: 'Read a source of images.', run: readOneSource }),
-    defineOperation({
-      ...source,
-      method: 'PUT',
-      answers: 'bootSource',
-      doc: 'Change a source of images. New keys replace the old ones.',
-      ownTransaction: true,
-      parameters: changedSource,
-      run: checkingKeys(changeSource),
-    }),
-    defineOperation({
-      ...source,
-      ...remove,
-      run: removeSource,
-      answers: 'nothing',
-      doc: 'Remove a source of images, with its selections. Imported images stay.',
-    }),
-    defineOperation({
-      ...selections,
-      ...read,
-      answers: ['bootSelection'],
-      doc: 'List the selections of a source.',
-      run: listSelections,
-    }),
-    defineOperation({
-      ...selections,
-      ...selecting,
-      method: 'POST',
-      answers: 'bootSelection',
-      doc: 'Select images of a source: the next import fetches them.',
-      run: addSelection,
-    }),
-    defineOperation({ ...selection, ...read, answers: 'bootSelection', doc: 'Read a selection.', run: readSelection }),
-    defineOperation({
-      ...selection,
-      ...selecting,
-      method: 'PUT',
-      answers: 'bootSelection',
-      doc: 'Change a selection.',
-      run: changeSelection,
-    }),
-    defineOperation({
-      ...selection,
-      ...remove,
-      answers: 'nothing',
-      doc: 'Remove a selection. Imported images stay.',
-      run: removeSelection,
-    }),
+    operation(sources, 'GET', 'admin', ['bootSource'], 'List the sources of images.', detail, listSources),
+    operation(
+      ownTransaction(sources),
+      'POST',
+      'admin',
+      'bootSource',
+      'Add a source of images: a simplestreams site.',
+      sourceFields,
+      checkingKeys(addSource),
+    ),
+    operation(source, 'GET', 'admin', 'bootSource', 'Read a source of images.', detail, readOneSource),
+    operation(
+      ownTransaction(source),
+      'PUT',
+      'admin',
+      'bootSource',
+      'Change a source of images. New keys replace the old ones.',
+      changedSource,
+      checkingKeys(changeSource),
+    ),
+    operation(
+      source,
+      'DELETE',
+      'admin',
+      'nothing',
+      'Remove a source of images, with its selections. Imported images stay.',
+      nothing,
+      removeSource,
+    ),
+    operation(
+      selections,
+      'GET',
+      'admin',
+      ['bootSelection'],
+      'List the selections of a source.',
+      selectionDetail,
+      listSelections,
+    ),
+    operation(
+      selections,
+      'POST',
+      'admin',
+      'bootSelection',
+      'Select images of a source: the next import fetches them.',
+      selectionFields,
+      addSelection,
+    ),
+    operation(selection, 'GET', 'admin', 'bootSelection', 'Read a selection.', selectionDetail, readSelection),
+    operation(selection, 'PUT', 'admin', 'bootSelection', 'Change a selection.', selectionFields, changeSelection),
+    operation(
+      selection,
+      'DELETE',
+      'admin',
+      'nothing',
+      'Remove a selection. Imported images stay.',
+      nothing,
+      removeSelection,
+    ),
   ];
 }
 

@@ -11,8 +11,18 @@ import { cleanText } from '../../../clean-text.ts';
 import { counted } from '../../../counted.ts';
 import { noUploadText, UPLOAD_EMPTY } from '../../images/uploads.ts';
 import { UPLOAD_BYTES_MAX } from '../../records/upload-store.ts';
-import { type Answer, allOf, isRefusal, json, refuse, refuseField, refuseFor } from '../call/answer.ts';
-import { type ApiCall, defineOperation, numberText, type Operation, usernameOf, value } from '../call/operation.ts';
+import { type Answer, allOf, isRefusal, json, plainText, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import {
+  type ApiCall,
+  nothing,
+  numberText,
+  type Operation,
+  operation,
+  optionalText,
+  ownTransaction,
+  usernameOf,
+  value,
+} from '../call/operation.ts';
 import { ARCHITECTURES } from '../machines/enlistment-operations.ts';
 import { wholeJson } from './boot-resource-operations.ts';
 
@@ -26,7 +36,7 @@ const LABEL = 'uploaded';
 const PART = '[a-z0-9][a-z0-9_.+-]{0,62}';
 const NAME = new RegExp(`^(?:(${PART})/)?(${PART})$`);
 const ARCHITECTURE = new RegExp(`^(${PART})(?:/(${PART}))?$`);
-const isArchitecture = (text: string): boolean => ARCHITECTURES.has(ARCHITECTURE.exec(text)?.[1] ?? '');
+const isArchitecture = (text: string) => ARCHITECTURES.has(ARCHITECTURE.exec(text)?.[1] ?? '');
 
 const FILE_HASH = 'Give the SHA-256 of the file: 64 hexadecimal digits.';
 
@@ -42,19 +52,18 @@ const given = z.object({
   architecture: value(
     z.string().refine(isArchitecture, 'Give an architecture that exists, such as amd64 or amd64/generic.'),
   ).describe('Such as `amd64/generic`.'),
-  title: value(z.string().max(128)).optional().describe('A title for people.'),
-  filetype: value(z.string().max(16))
-    .optional()
-    .describe('The kind of file: the root of a system (tgz, the default), or the image of a disk (ddraw, qcow2 …).'),
+  title: optionalText(128, 'A title for people.'),
+  filetype: optionalText(
+    16,
+    'The kind of file: the root of a system (tgz, the default), or the image of a disk (ddraw, qcow2 …).',
+  ),
   sha256: value(z.string().regex(/^[0-9a-fA-F]{64}$/, FILE_HASH))
     .optional()
     .describe('The SHA-256 of the file; optional with `content`.'),
   size: value(numberText(/^\d{1,15}$/))
     .optional()
     .describe('Its size, in bytes; optional with `content`.'),
-  base_image: value(z.string().max(256))
-    .optional()
-    .describe('Without effect: one environment deploys every image, by what is in it.'),
+  base_image: optionalText(256, 'Without effect: one environment deploys every image, by what is in it.'),
   content: value(z.string())
     .optional()
     .describe('The whole file as a part of a multipart form. Without it, the answer names an `upload_uri` for PUTs.'),
@@ -62,7 +71,6 @@ const given = z.object({
 
 type Fields = z.output<typeof given>;
 
-/** The parts of an image's name. */
 function nameOf({ name, architecture: text }: Fields) {
   const [, os = 'custom', release = ''] = NAME.exec(name ?? '') ?? [];
   const [, architecture = '', subarchitecture = 'generic'] = ARCHITECTURE.exec(text ?? '') ?? [];
@@ -131,37 +139,30 @@ async function take(call: ApiCall): Promise<Answer> {
       'Give Content-Range as bytes FIRST-LAST/SIZE, with the place of this piece in the file.',
     );
   const refused = await region.bootImages.uploads.take(Number(id), piece, piece.place);
-  return refused === undefined
-    ? { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' }
-    : refuseFor([refused]);
+  return refused === undefined ? plainText('OK') : refuseFor([refused]);
 }
 
-const versions = ['1.0', '2.0'] as const;
+const many = { versions: ['1.0', '2.0'], path: CREATE_PATH, handler: 'BootResourcesHandler' } as const;
+const piece = { ...many, path: PIECE_PATH, handler: 'BootResourceFileUploadHandler' } as const;
 
 /** Operations on uploads. */
 export const BOOT_UPLOAD_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    versions,
-    path: CREATE_PATH,
-    handler: 'BootResourcesHandler',
-    method: 'POST',
-    access: 'admin',
-    ownTransaction: true,
-    answers: { of: 'wholeBootResource', statuses: [201] },
-    doc: 'Upload a boot image: with its content, or in pieces of at most 4 MiB, sent in order by PUT requests to the `upload_uri` of the answer. The same request again continues the upload: `received` says where, and its next piece needs `Content-Range`.',
-    parameters: given,
-    run: create,
-  }),
-  defineOperation({
-    versions,
-    path: PIECE_PATH,
-    handler: 'BootResourceFileUploadHandler',
-    method: 'PUT',
-    access: 'admin',
-    ownTransaction: true,
-    answers: 'text',
-    doc: 'Add the next piece to an upload: the body, as application/octet-stream. `Content-Range` may say where it belongs. The answer to the last piece waits some seconds for the image.',
-    parameters: z.object({}),
-    run: take,
-  }),
+  operation(
+    ownTransaction(many),
+    'POST',
+    'admin',
+    { of: 'wholeBootResource', statuses: [201] },
+    'Upload a boot image: with its content, or in pieces of at most 4 MiB, sent in order by PUT requests to the `upload_uri` of the answer. The same request again continues the upload: `received` says where, and its next piece needs `Content-Range`.',
+    given,
+    create,
+  ),
+  operation(
+    ownTransaction(piece),
+    'PUT',
+    'admin',
+    'text',
+    'Add the next piece to an upload: the body, as application/octet-stream. `Content-Range` may say where it belongs. The answer to the last piece waits some seconds for the image.',
+    nothing,
+    take,
+  ),
 ];

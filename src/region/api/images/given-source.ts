@@ -40,15 +40,13 @@ function placeOf(given: GivenSource, before: WrittenBootSource | undefined) {
 }
 
 /** The path of an index below the URL of its site. @returns undefined for any other text */
-const parseIndex = (text: string): string | undefined =>
+const parseIndex = (text: string) =>
   /\.s?json$/.test(text) && text.split('/').every((name) => /^(?!\.{1,2}$)[\w.~+-]+$/.test(name)) ? text : undefined;
 
-/** The part of a source that says how it is protected. */
 type SourceTrust = Pick<WrittenBootSource, 'keyringFilename' | 'keyring' | 'why'>;
 const NO_KEYS = { keyringFilename: '', keyring: new Uint8Array() };
 
-const keyringDataText = (max: number): string =>
-  `Give OpenPGP keys, as a file, in armor or in Base64, at most ${max} bytes.`;
+const keyringDataText = (max: number) => `Give OpenPGP keys, as a file, in armor or in Base64, at most ${max} bytes.`;
 
 /** The trust made from the parameters. Keys of one kind replace those of the other, and both replace a trust without a signature. */
 function trustOf(given: GivenSource, before: SourceTrust | undefined, url: string | undefined): SourceTrust | Refusal {
@@ -100,7 +98,7 @@ async function judgeKeys(
   { keyring, keyringFilename: file }: SourceTrust,
   before: SourceTrust | undefined,
   means: SourceMeans,
-): Promise<Refusal | undefined> {
+) {
   if (file !== '' && file !== before?.keyringFilename && !(await means.hasFile(file)))
     return refuseField(
       'keyring_filename',
@@ -115,7 +113,6 @@ async function judgeKeys(
   return fault && refuseField('keyring_data', keyringDataText(KEYRING_BYTES_MAX));
 }
 
-/** The means to check the keys of a source. */
 type SourceMeans = Pick<BootImages, 'hasFile' | 'judgeKeyring'>;
 
 /** Checks the given keys before a transaction, in which nothing may wait for the host or for cryptography. @returns the means with the results */

@@ -6,14 +6,14 @@ import type { Whereabouts } from '../../life/whereabouts.ts';
 import type { Area } from '../../records/area.ts';
 import { API_2 } from './fixed-json.ts';
 
-export const zoneJson = (version: '1.0' | '2.0', zone: Area): Record<string, unknown> => ({
+export const zoneJson = (version: '1.0' | '2.0', zone: Area) => ({
   id: zone.id + 1,
   name: zone.name,
   description: zone.description,
   resource_uri: `/MAAS/api/${version}/zones/${encodeURIComponent(zone.name)}/`,
 });
 
-export const poolJson = (pool: Area): Record<string, unknown> => ({
+export const poolJson = (pool: Area) => ({
   id: pool.id,
   name: pool.name,
   description: pool.description,
@@ -21,7 +21,7 @@ export const poolJson = (pool: Area): Record<string, unknown> => ({
 });
 
 /** The domain of a machine, a device or a rack, by its name. */
-export function domainJson(name: string, where: Whereabouts): Record<string, unknown> {
+export function domainJson(name: string, where: Whereabouts) {
   const { id, isDefault, recordCount } = where.domainOf(name);
   return {
     id,

@@ -10,7 +10,7 @@ import { API_2 } from './fixed-json.ts';
 import { interfacesJson } from './node-interface-json.ts';
 
 /** The whole device. */
-export function deviceJson(device: Machine, where: Whereabouts): Record<string, unknown> {
+export function deviceJson(device: Machine, where: Whereabouts) {
   const { systemId, hostname, domain, description, owner, ownerData, tags } = device;
   return {
     system_id: systemId,

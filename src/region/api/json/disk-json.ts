@@ -21,7 +21,6 @@ import { API_2 } from './fixed-json.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The fields of a disk that is not laid out. */
 const UNUSED = {
   type: 'physical',
   used_size: 0,
@@ -34,8 +33,7 @@ const UNUSED = {
   numa_node: 0,
 };
 
-/** The fields of the disk itself, independent of its contents. */
-function ownDiskJson(systemId: string, { id, facts, kernelName, tags }: Disk): Record<string, unknown> {
+function ownDiskJson(systemId: string, { id, facts, kernelName, tags }: Disk) {
   return {
     id,
     system_id: systemId,
@@ -66,7 +64,7 @@ const fileSystemJson = (fileSystem: FileSystem | undefined): Json | null =>
       };
 
 /** MAAS's words for the use of a part. */
-function usedFor(fileSystem: FileSystem | undefined, user: string | undefined): string {
+function usedFor(fileSystem: FileSystem | undefined, user: string | undefined) {
   if (user !== undefined) return `Part of ${user}`;
   if (fileSystem === undefined) return 'Unused';
   const { fstype, mountPoint } = fileSystem;
@@ -132,7 +130,6 @@ function diskJson(draft: StorageDraft, disk: Disk): Json {
   };
 }
 
-/** A RAID or a logical volume as a block device. */
 function virtualJson(
   { machine: { systemId }, layout }: StorageDraft,
   { id, uuid, tags = [], fileSystem }: Raid | LogicalVolume,
@@ -154,15 +151,12 @@ function virtualJson(
     tags,
     firmware_version: null,
     resource_uri: `${API_2}/nodes/${systemId}/blockdevices/${id}/`,
+    ...UNUSED,
     type: 'virtual',
     used_size: bytes,
     used_for: usedFor(fileSystem, userOf({ layout }, 'raids', id)),
     uuid,
     filesystem: fileSystemJson(fileSystem),
-    partition_table_type: null,
-    partitions: [],
-    storage_pool: null,
-    numa_node: 0,
   };
 }
 

@@ -22,7 +22,7 @@ import { blockDevicesJson, bootDiskIndex, disksJson, storageFields, virtualDevic
 import { API_2, TEST_STATUSES } from './fixed-json.ts';
 import { gatewaysJson, interfacesJson } from './node-interface-json.ts';
 
-const orUnknown = (text: string | undefined): string => (text === undefined || text === '' ? 'Unknown' : text);
+const orUnknown = (text: string | undefined) => (text === undefined || text === '' ? 'Unknown' : text);
 
 function hardwareInfo(facts: HardwareFacts | undefined): Record<string, string> {
   const dmi = facts?.dmi;
@@ -48,7 +48,7 @@ function hardwareInfo(facts: HardwareFacts | undefined): Record<string, string> 
 }
 
 /** The hardware parts that the firmware reports; MAAS has no fields for them. */
-function partsOf(facts: HardwareFacts | undefined): Record<string, unknown> {
+function partsOf(facts: HardwareFacts | undefined) {
   return {
     processors: facts?.processors ?? [],
     memory_banks: facts?.memory_banks ?? [],
@@ -60,8 +60,7 @@ function partsOf(facts: HardwareFacts | undefined): Record<string, unknown> {
   };
 }
 
-/** The size of all disks in megabytes, the unit of `storage`. */
-const storageMb = (machine: Machine): number =>
+const storageMb = (machine: Machine) =>
   Math.round(disksOf(machine).reduce((sum, { facts }) => sum + facts.bytes, 0) / 1e5) / 10;
 
 const givenTo = ({ addresses }: Machine): readonly Ipv4[] => addresses.map(({ address }) => address);
@@ -73,14 +72,13 @@ const powerJson = (power: PowerView | undefined) => ({
 });
 
 /** The fields that both API versions share. */
-export const sharedJson = (
-  machine: Machine,
-  where: Whereabouts,
-  power: PowerView | undefined,
-): Record<string, unknown> => ({ ...lastingJson(machine, where), ...powerJson(power) });
+export const sharedJson = (machine: Machine, where: Whereabouts, power: PowerView | undefined) => ({
+  ...lastingJson(machine, where),
+  ...powerJson(power),
+});
 
 /** The shared fields that stay while the machine's record stays. */
-function lastingJson(machine: Machine, where: Whereabouts): Record<string, unknown> {
+function lastingJson(machine: Machine, where: Whereabouts) {
   return {
     system_id: machine.systemId,
     architecture: `${machine.architecture}/${machine.subarchitecture}`,
@@ -110,7 +108,7 @@ function lastingJson(machine: Machine, where: Whereabouts): Record<string, unkno
 export const SHARED_FIXED = { swap_size: null, disable_ipv4: false };
 
 /** The answer to a machine without a key: its own identity, and nothing about others. */
-export function introductionJson(machine: Machine, version: '1.0' | '2.0'): Record<string, unknown> {
+export function introductionJson(machine: Machine, version: '1.0' | '2.0') {
   const row = statusRow(machine.status);
   const { systemId, hostname } = machine;
   const architecture = `${machine.architecture}/${machine.subarchitecture}`;
@@ -136,7 +134,6 @@ export function introductionJson(machine: Machine, version: '1.0' | '2.0'): Reco
   };
 }
 
-/** The step of its work under way, for which MAAS has no fields. */
 function stepUnderWay({ status, work }: Machine): Partial<ReturnType<typeof stepOf>> {
   const isAtWork = work !== undefined && !work.waitsForBoot && statusRow(status).failed !== undefined;
   return isAtWork ? stepOf(work) : {};
@@ -145,8 +142,7 @@ function stepUnderWay({ status, work }: Machine): Partial<ReturnType<typeof step
 /** When it was reported: wall time in milliseconds; `undefined`: there is none. */
 export const workAtMs = (machine: Machine): number | undefined => stepUnderWay(machine).atMs;
 
-/** The step in words and in percent. */
-function workJson(machine: Machine): Record<string, unknown> {
+function workJson(machine: Machine) {
   const { what, percent } = stepUnderWay(machine);
   return { work_text: remarkSentence(what), work_percent: percent ?? null };
 }
@@ -167,11 +163,10 @@ export const STATUS_ROWS: Readonly<Record<ResultStatus, readonly [number, string
   aborted: [5, 'Aborted'],
   skipped: [9, 'Skipped'],
 };
-/** That of a machine on which no scripts of a kind ran. */
 const NEVER_RUN = [-1, 'Unknown'] as const;
 
 /** How the newest runs of scripts stand, and their ids among `nodes/{system_id}/results/`. */
-function runsJson({ runs }: Machine): Record<string, unknown> {
+function runsJson({ runs }: Machine) {
   const shown = (run: NewestRuns[ScriptKind]) => (run === undefined ? NEVER_RUN : STATUS_ROWS[run.status]);
   const [commissioning, commissioningName] = shown(runs?.commissioning);
   const [testing, testingName] = shown(runs?.testing);
@@ -207,7 +202,7 @@ const MACHINE = {
 };
 
 /** The machine's own fields that stay while its record stays, except its interfaces and disks. */
-function ownJson(machine: Machine, where: Whereabouts): Record<string, unknown> {
+function ownJson(machine: Machine, where: Whereabouts) {
   const row = statusRow(machine.status);
   return {
     ...lastingJson(machine, where),
@@ -241,15 +236,13 @@ function ownJson(machine: Machine, where: Whereabouts): Record<string, unknown> 
 }
 
 /** The whole machine at `nowMs`, wall time. @param power the reading of its power; `undefined` if there is none */
-export const machineJson = (
-  machine: Machine,
-  where: Whereabouts,
-  nowMs: number,
-  power?: PowerView,
-): Record<string, unknown> => ({ ...movingJson(workAtMs(machine), nowMs, power), ...restingJson(machine, where) });
+export const machineJson = (machine: Machine, where: Whereabouts, nowMs: number, power?: PowerView) => ({
+  ...movingJson(workAtMs(machine), nowMs, power),
+  ...restingJson(machine, where),
+});
 
 /** The rest of it, which stays the same while the machine's record and the racks stay the same. */
-export function restingJson(machine: Machine, where: Whereabouts): Record<string, unknown> {
+export function restingJson(machine: Machine, where: Whereabouts) {
   const interfaces = interfacesJson(machine, where.networks());
   const disks = disksJson(machine);
   return {

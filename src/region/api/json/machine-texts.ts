@@ -1,15 +1,11 @@
-// The JSON texts of machines, kept for the next list of them. A tool that lists all machines again and again gets the texts of those that did not
-// change.
+// The JSON texts of machines, kept for tools that list all machines again and again.
 //
 //   list ── stamp known? ─┬─ yes: the kept text ─────────────────────────────┬─► its ages, then the text
 //                         └─ no: the machine is read, its text made and kept ─┘
 //
-// 1. A text is used only with the stamp of the machine in the store at this moment (`records/store.ts`), whichever process changed it, and
-//    while the racks have the same networks, because the text shows these, too. Parts that change with time are not in the text
-//    (`machine-json.ts`).
-// 2. The texts take at most TEXTS_BYTES_MAX. A text beyond that bound is not kept and displaces no other: otherwise each pass over a longer
-//    list would displace the texts that the next pass needs first.
-// 3. Texts that no list has used for KEPT_MS are dropped.
+// 1. A text is used only with the machine's present stamp in the store (`records/store.ts`), whichever process changed it, and while the racks
+//    have the same networks, which the text shows. Parts that change with time are not in it (`machine-json.ts`).
+// 2. A text beyond TEXTS_BYTES_MAX is not kept and displaces no other: each pass over a longer list would displace what the next needs first.
 
 import type { Clock, Instant, Timer } from '../../../clock.ts';
 import { later } from '../../../clock.ts';
@@ -38,7 +34,7 @@ interface Kept extends MachineText {
   usedAt: Instant;
 }
 
-const sizeOf = ({ text }: MachineText): number => text.length + ENTRY_BYTES;
+const sizeOf = ({ text }: MachineText) => text.length + ENTRY_BYTES;
 
 /** The texts of one region. */
 export class MachineTexts {
@@ -61,7 +57,6 @@ export class MachineTexts {
     return kept;
   }
 
-  /** Makes the text of a machine that was read, and keeps it. */
   make(machine: Machine, stamp: string, where: Whereabouts, basis: string): MachineText {
     const text = Buffer.from(entryText(restingJson(machine, where)).slice(ENTRY_START.length));
     const made = { systemId: machine.systemId, text, workAtMs: workAtMs(machine) };
@@ -73,14 +68,14 @@ export class MachineTexts {
     return made;
   }
 
-  #forget(id: number): void {
+  #forget(id: number) {
     const kept = this.#kept.get(id);
     if (kept === undefined) return;
     this.#bytes -= sizeOf(kept);
     this.#kept.delete(id);
   }
 
-  #forgetUnused(): void {
+  #forgetUnused() {
     const now = this.#clock.now();
     for (const [id, { usedAt }] of this.#kept) if (later(usedAt, KEPT_MS) <= now) this.#forget(id);
     this.#timer = this.#kept.size === 0 ? undefined : this.#clock.schedule(KEPT_MS, () => this.#forgetUnused());

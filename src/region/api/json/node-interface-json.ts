@@ -2,8 +2,8 @@
 //
 // Sources: the keys that strict clients demand: gomaasapi's schemas of interface, link, subnet and VLAN, and the types of Terraform's provider.
 //
-// 1. Every object has every key, always with the same type. `subnet` and `ip_address` of a link are the exceptions: a link without them has
-//    no such key, as gomaasapi demands; and `params` of an interface that nobody made or changed is an empty text, as MAAS has it.
+// 1. Every object has every key, always with the same type. The exceptions: a link without `subnet` and `ip_address` lacks these keys, as gomaasapi
+//    demands; `params` of an interface that nobody made or changed is an empty text, as MAAS has it.
 // 2. VLANs and subnets are made once for all machines of a list.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../../net/address.ts';
@@ -19,14 +19,14 @@ type Json = Readonly<Record<string, unknown>>;
 const vlans = new WeakMap<VlanView, Json>();
 const subnets = new WeakMap<SubnetView, Json>();
 
-function kept<K extends object>(known: WeakMap<K, Json>, key: K, make: (key: K) => Json): Json {
+function kept<K extends object>(known: WeakMap<K, Json>, key: K, make: (key: K) => Json) {
   const json = known.get(key) ?? make(key);
   known.set(key, json);
   return json;
 }
 
-const keptVlan = (vlan: VlanView): Json => kept(vlans, vlan, vlanJson);
-const keptSubnet = (subnet: SubnetView): Json => kept(subnets, subnet, subnetJson);
+const keptVlan = (vlan: VlanView) => kept(vlans, vlan, vlanJson);
+const keptSubnet = (subnet: SubnetView) => kept(subnets, subnet, subnetJson);
 
 const linkJson = ({ id, mode, address, subnet }: NetLink): Json => ({
   id,
@@ -35,8 +35,19 @@ const linkJson = ({ id, mode, address, subnet }: NetLink): Json => ({
   ...(subnet === undefined ? {} : { subnet: keptSubnet(subnet) }),
 });
 
-/** The fields with the same value for every interface. */
 const ALIKE = { enabled: true, vendor: null, firmware_version: null, numa_node: 0, sriov_max_vf: 0 };
+/** Those of a host that reports nothing of its interfaces. */
+const UNREPORTED = {
+  ...ALIKE,
+  tags: [],
+  params: '',
+  link_connected: true,
+  link_speed: 0,
+  interface_speed: 0,
+  product: null,
+  driver: null,
+  discovered: [],
+};
 
 /** One interface of a machine. @param all the interfaces of the machine, for the names of its parents and children */
 export function interfaceJson(machine: Machine, one: NetInterface, all: readonly NetInterface[]): Json {
@@ -45,7 +56,7 @@ export function interfaceJson(machine: Machine, one: NetInterface, all: readonly
   const subnet = seenIn === undefined ? null : keptSubnet(seenIn);
   const address = formatMac(mac);
   const reported = machine.facts?.nics.find((other) => other.mac.toLowerCase().replace(/-/g, ':') === address);
-  const nameOf = (wanted: number): string => all.find((other) => other.id === wanted)?.name ?? '';
+  const nameOf = (wanted: number) => all.find((other) => other.id === wanted)?.name ?? '';
   return {
     id,
     name,
@@ -96,18 +107,10 @@ export const hostInterfaceJson = (one: HostInterfaceView): Json => ({
   parents: one.parents,
   children: one.children,
   effective_mtu: one.vlan?.mtu ?? MTU_DEFAULT,
-  tags: [],
-  params: '',
-  link_connected: true,
-  link_speed: 0,
-  interface_speed: 0,
-  product: null,
-  driver: null,
   resource_uri: `${API_2}/nodes/${one.systemId}/interfaces/${one.id}/`,
   vlan: one.vlan === undefined ? null : keptVlan(one.vlan),
   links: one.links.map(linkJson),
-  discovered: [],
-  ...ALIKE,
+  ...UNREPORTED,
 });
 
 /** The interface of a host for which an address is reserved, of which nothing else is known. */
@@ -125,15 +128,7 @@ export const reservedInterfaceJson = (
   parents: [],
   children: [],
   effective_mtu: subnet?.vlan.mtu ?? MTU_DEFAULT,
-  tags: [],
-  params: '',
-  link_connected: true,
-  link_speed: 0,
-  interface_speed: 0,
-  product: null,
-  driver: null,
-  discovered: [],
-  ...ALIKE,
+  ...UNREPORTED,
   vlan: subnet === undefined ? null : keptVlan(subnet.vlan),
   links: [linkJson({ id, mode: 'static', subnet, subnetId: subnet?.subnet.id, address })],
   resource_uri: `${API_2}/ipaddresses/`,

@@ -21,12 +21,11 @@ import { machineJson, SHARED_FIXED, sharedJson } from './machine-json.ts';
 
 const BASE = '/MAAS/api/1.0';
 
-/** The size of all disks in megabytes. */
-const storageMb = (machine: Machine): number =>
+const storageMb = (machine: Machine) =>
   Math.floor(disksOf(machine).reduce((sum, { facts }) => sum + facts.bytes, 0) / 1e6);
 
 /** The whole node. @param power the reading of its power; `undefined` if there is none */
-function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView): Record<string, unknown> {
+function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView) {
   const row = statusRow(machine.status);
   const macs = machine.interfaces.map((nic) => {
     const text = formatMac(nic.mac);
@@ -58,7 +57,7 @@ export function showMachine(
   { region, version }: Pick<ApiCall, 'region' | 'version'>,
   machine: Machine,
   where: Whereabouts = whereabouts(region),
-): Record<string, unknown> {
+) {
   const power = region.power?.reading(machine.systemId);
   if (version === '1.0') return nodeJson(machine, where, power);
   return machineJson(machine, where, region.clock.wallTimeMs(), power);

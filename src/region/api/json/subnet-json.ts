@@ -19,10 +19,9 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** The space of VLANs that have none. */
 export const NO_SPACE = 'undefined';
-/** The id that MAAS shows for it. */
 const NO_SPACE_ID = -1;
 
-const uri = (path: string): string => `/MAAS/api/2.0/${path}/`;
+const uri = (path: string) => `/MAAS/api/2.0/${path}/`;
 
 export function vlanJson(view: VlanView): Json {
   const { vlan, fabric, space, served } = view;
@@ -80,7 +79,7 @@ export function subnetJson(view: SubnetView): Json {
 
 /** A space, or without one all that is in none. */
 export function spaceJson(view: NetworkView, space: Space | undefined): Json {
-  const isIn = (vlan: VlanView): boolean => vlan.space?.id === space?.id;
+  const isIn = (vlan: VlanView) => vlan.space?.id === space?.id;
   return {
     id: space?.id ?? NO_SPACE_ID,
     name: space?.name ?? NO_SPACE,
@@ -107,7 +106,7 @@ export function rangeJson(view: RangeView, user: Json | null): Json {
 }
 
 export function routeJson(view: NetworkView, route: StaticRoute): Json {
-  const shown = (id: number): Json | null => {
+  const shown = (id: number) => {
     const found = view.subnets.find(({ subnet }) => subnet.id === id);
     return found === undefined ? null : subnetJson(found);
   };

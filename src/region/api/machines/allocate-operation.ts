@@ -11,7 +11,7 @@ import { refuseMachine } from '../../life/commands.ts';
 import type { UnusableCondition } from '../../life/network-conditions.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
-import { didYouMean, fieldRefusal, type RefusalWord } from '../../records/refusal.ts';
+import { didYouMean, fieldRefusal } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { chooseAreas } from '../areas/chosen-areas.ts';
 import {
@@ -27,14 +27,16 @@ import {
 import { searchFor } from '../call/long-answers.ts';
 import {
   type ApiCall,
-  defineOperation,
   flag,
   isTrue,
   notDoneText,
   numberText,
   type Operation,
+  operation,
+  optionalList,
+  optionalText,
+  ownTransaction,
   value,
-  values,
 } from '../call/operation.ts';
 import { disksJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
@@ -51,67 +53,58 @@ const size = (what: string) =>
 
 /** The conditions on machines that one of several machines meets, or all of a list. */
 const conditionParameters = z.object({
-  arch: value(z.string().max(64)).optional().describe('The architecture, `amd64` or `amd64/generic`.'),
+  arch: optionalText(64, 'The architecture, `amd64` or `amd64/generic`.'),
   cpu_count: size('At least this many processors.'),
   mem: size('At least this much memory, in MiB.'),
-  tags: values(50).optional().describe('Machines with all of these tags.'),
-  not_tags: values(50).optional().describe('Machines with none of these tags.'),
-  not_in_zone: values(50).optional().describe('Machines in none of these zones.'),
-  not_in_pool: values(50).optional().describe('Machines in none of these pools.'),
-  not_id: values(50).optional().describe('None of the machines with these system ids.'),
-  subnets: values(50)
-    .optional()
-    .describe('Machines in each of these subnets: by name, id or CIDR, or `space:dmz`, `vid:100`.'),
-  not_subnets: values(50).optional().describe('Machines in none of these subnets, named likewise.'),
-  vlans: values(50).optional().describe('Machines in each of these VLANs: by name or id, or `vid:100`.'),
-  not_vlans: values(50).optional().describe('Machines in none of these VLANs.'),
-  fabrics: values(50).optional().describe('Machines in each of these fabrics, by name or id.'),
-  not_fabrics: values(50).optional().describe('Machines in none of these fabrics.'),
-  fabric_classes: values(50).optional().describe('Machines in a fabric of each of these classes.'),
-  not_fabric_classes: values(50).optional().describe('Machines in no fabric of any of these classes.'),
+  tags: optionalList(50, 'Machines with all of these tags.'),
+  not_tags: optionalList(50, 'Machines with none of these tags.'),
+  not_in_zone: optionalList(50, 'Machines in none of these zones.'),
+  not_in_pool: optionalList(50, 'Machines in none of these pools.'),
+  not_id: optionalList(50, 'None of the machines with these system ids.'),
+  subnets: optionalList(50, 'Machines in each of these subnets: by name, id or CIDR, or `space:dmz`, `vid:100`.'),
+  not_subnets: optionalList(50, 'Machines in none of these subnets, named likewise.'),
+  vlans: optionalList(50, 'Machines in each of these VLANs: by name or id, or `vid:100`.'),
+  not_vlans: optionalList(50, 'Machines in none of these VLANs.'),
+  fabrics: optionalList(50, 'Machines in each of these fabrics, by name or id.'),
+  not_fabrics: optionalList(50, 'Machines in none of these fabrics.'),
+  fabric_classes: optionalList(50, 'Machines in a fabric of each of these classes.'),
+  not_fabric_classes: optionalList(50, 'Machines in no fabric of any of these classes.'),
   link_speed: size('Machines with an interface whose link has at least this speed, in Mbit/s.'),
 });
 
 const allocateParameters = conditionParameters.extend({
   comment,
-  name: value(z.string().max(255)).optional().describe('The machine with this name.'),
-  system_id: value(z.string().max(64)).optional().describe('The machine with this system id.'),
-  storage: value(z.string().max(500))
-    .optional()
-    .describe('Disks of at least these sizes in GB, with these tags: `root:50(ssd),100`.'),
-  zone: value(z.string().max(255)).optional().describe('Machines in this zone.'),
-  pool: value(z.string().max(255)).optional().describe('Machines in this pool.'),
+  name: optionalText(255, 'The machine with this name.'),
+  system_id: optionalText(64, 'The machine with this system id.'),
+  storage: optionalText(500, 'Disks of at least these sizes in GB, with these tags: `root:50(ssd),100`.'),
+  zone: optionalText(255, 'Machines in this zone.'),
+  pool: optionalText(255, 'Machines in this pool.'),
   agent_name: agentName
     .optional()
     .describe('A name by which lists can find the machine, such as that of the program that allocates it.'),
-  interfaces: value(z.string().max(2000))
-    .optional()
-    .describe(
-      'For each label, an interface that meets its conditions: `0:space=dmz;1:subnet=lan,tag=fast`. Conditions: subnet, subnet_cidr, space, fabric, fabric_class, vlan, vid, ip, id, name, hostname, type, mode, link_speed, mac, tag.',
-    ),
+  interfaces: optionalText(
+    2000,
+    'For each label, an interface that meets its conditions: `0:space=dmz;1:subnet=lan,tag=fast`. Conditions: subnet, subnet_cidr, space, fabric, fabric_class, vlan, vid, ip, id, name, hostname, type, mode, link_speed, mac, tag.',
+  ),
   dry_run: flag('True: show the machine that would be allocated, without allocating it.'),
-  ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
+  ip_address: optionalText(15, 'The address to assign. Default: a free one.'),
 });
 
 /** The conditions that only API 1.0 has. */
 const oldParameters = z.object({
-  networks: values(50)
-    .optional()
-    .describe('Machines in each of these networks: by name, or `ip:10.20.0.7`, `vlan:100`.'),
-  not_networks: values(50).optional().describe('Machines in none of these networks, named likewise.'),
-  connected_to: values(50).optional().describe('Refused: it is unknown to which routers a machine is connected.'),
-  not_connected_to: values(50).optional().describe('Refused, likewise.'),
-  routers: values(50).optional().describe('Refused, likewise.'),
-  not_routers: values(50).optional().describe('Refused, likewise.'),
+  networks: optionalList(50, 'Machines in each of these networks: by name, or `ip:10.20.0.7`, `vlan:100`.'),
+  not_networks: optionalList(50, 'Machines in none of these networks, named likewise.'),
+  connected_to: optionalList(50, 'Refused: it is unknown to which routers a machine is connected.'),
+  not_connected_to: optionalList(50, 'Refused, likewise.'),
+  routers: optionalList(50, 'Refused, likewise.'),
+  not_routers: optionalList(50, 'Refused, likewise.'),
 });
 
 /** The conditions that only API 2.0 has. */
 const newParameters = z.object({
-  pod: value(z.string().max(255)).optional().describe('Refused: no machine is a virtual one that Rackboot made.'),
-  pod_type: value(z.string().max(255)).optional().describe('Refused, likewise.'),
-  devices: value(z.string().max(2000))
-    .optional()
-    .describe('Refused: it is unknown which PCI and USB devices a machine has.'),
+  pod: optionalText(255, 'Refused: no machine is a virtual one that Rackboot made.'),
+  pod_type: optionalText(255, 'Refused, likewise.'),
+  devices: optionalText(2000, 'Refused: it is unknown which PCI and USB devices a machine has.'),
   verbose: flag('Without effect: the answer has `constraints_by_type` anyway.'),
   bridge_all: flag('Must be false: bridges are made by `create_bridge`.'),
 });
@@ -123,11 +116,10 @@ export const listConditions = conditionParameters.extend({
   ...newParameters.pick({ pod: true, pod_type: true, devices: true }).shape,
 });
 
-/** All that a condition can be made of. */
 type Given = z.output<typeof allocateParameters> & z.output<typeof oldParameters> & z.output<typeof newParameters>;
 
 /** The refusal of every condition that cannot be judged, because Rackboot does not know what it is about. */
-function refuseUnknown(given: Given): Refusal | undefined {
+function refuseUnknown(given: Given) {
   const routers = (['connected_to', 'not_connected_to', 'routers', 'not_routers'] as const).map((name) =>
     (given[name] ?? []).length === 0
       ? undefined
@@ -155,7 +147,6 @@ function refuseUnknown(given: Given): Refusal | undefined {
   return isRefusal(found) ? found : undefined;
 }
 
-/** The zones and pools of the conditions, or a refusal. */
 async function areasOf(
   call: ApiCall,
   given: Given,
@@ -190,7 +181,7 @@ async function networkOf(
   const { isUnusable, matchInterfaces, meetsNetwork, parseLabels, parseNames, parseNetworks } = await import(
     '../../life/network-conditions.ts'
   );
-  const usable = <T extends object>(field: string, parsed: T | UnusableCondition): T | Refusal =>
+  const usable = <T extends object>(field: string, parsed: T | UnusableCondition) =>
     isUnusable(parsed) ? refuseCondition(field, parsed) : parsed;
   const view = region.networks.known;
   const tests = (field: string, condition: string, names: readonly string[] | undefined) =>
@@ -237,7 +228,7 @@ async function networkOf(
   };
 }
 
-function refuseCondition(field: string, { condition, text, names, choices }: UnusableCondition): Refusal {
+function refuseCondition(field: string, { condition, text, names, choices }: UnusableCondition) {
   const shown = { condition: cleanWords(condition, 64), text: cleanWords(text, 64) };
   if (choices !== undefined)
     return refuseField(field, `'${shown.text}' is not a value of ${shown.condition}: give ${choices.join(', ')}.`);
@@ -249,7 +240,6 @@ function refuseCondition(field: string, { condition, text, names, choices }: Unu
   );
 }
 
-/** The refusal of tags that do not exist. */
 async function refuseTags({ region }: ApiCall, field: 'tags' | 'not_tags', names: readonly string[] = []) {
   if (names.length === 0) return undefined;
   const known = new Set((await region.store.life.listTags()).map(({ name }) => name));
@@ -257,7 +247,7 @@ async function refuseTags({ region }: ApiCall, field: 'tags' | 'not_tags', names
   return words.length === 0 ? undefined : refuseFields({ [field]: words });
 }
 
-const unknownTag = (name: string, known: ReadonlySet<string>): RefusalWord =>
+const unknownTag = (name: string, known: ReadonlySet<string>) =>
   fieldRefusal(
     `No tag is called '${cleanWords(name, 64)}'.${didYouMean(nearestName(name, [...known]))} \`rackboot tags list\` shows all.`,
   );
@@ -277,7 +267,6 @@ const judged = async (call: ApiCall, given: Given) =>
     refuseUnknown(given),
   ] as const;
 
-/** Conditions, with those on the network by which the answer names interfaces. */
 type Wanted = Constraints & { readonly network: AskedNetwork | undefined };
 
 /** The conditions in the parameters, or a refusal. */
@@ -302,7 +291,6 @@ export async function constraintsOf(call: ApiCall, given: Given): Promise<Wanted
   };
 }
 
-/** The Ready machines that the store can choose by the conditions; `meets` decides. */
 const readyMachines = ({ name, systemId, tags = [], zoneIds, poolIds }: Constraints): MachineFilter => ({
   statuses: ['ready'],
   systemIds: systemId === undefined ? undefined : [systemId],
@@ -331,7 +319,7 @@ async function* search(
   take: (machines: readonly Machine[]) => Promise<Answer | undefined>,
 ): AsyncGenerator<undefined, Answer> {
   // Returns the answer, or the id after which the next step begins. Between two steps, other requests may run.
-  const step = async (afterId: number): Promise<Answer | number> => {
+  const step = async (afterId: number) => {
     const machines = await call.region.store.listMachines(readyMachines(wanted), afterId, CANDIDATES_CHUNK);
     const answer = await take(machines.filter((machine) => meets(machine, wanted)));
     if (answer !== undefined) return answer;
@@ -382,19 +370,26 @@ function allocated(call: ApiCall, machine: Machine, { disks: wishes = [], networ
   return { ...showMachine(call, machine), ...(call.version === '1.0' ? {} : { constraints_by_type: constraints }) };
 }
 
+const ALLOCATE = 'Allocate a Ready machine that meets all conditions. Not idempotent: each call allocates another one.';
+
 /** The operation, in both versions. */
-export const ALLOCATE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).map((version) => {
-  const { isOld, all } = machinePaths(version);
-  const parameters = allocateParameters.extend((isOld ? oldParameters : newParameters).shape);
-  return defineOperation({
-    ...all,
-    method: 'POST',
-    access: 'user',
-    op: isOld ? 'acquire' : 'allocate',
-    ownTransaction: true,
-    answers: 'machine',
-    doc: 'Allocate a Ready machine that meets all conditions. Not idempotent: each call allocates another one.',
-    parameters,
-    run: allocate,
-  });
-});
+export const ALLOCATE_OPERATIONS: readonly Operation[] = [
+  operation(
+    ownTransaction(machinePaths('2.0').all),
+    'POST allocate',
+    'user',
+    'machine',
+    ALLOCATE,
+    allocateParameters.extend(newParameters.shape),
+    allocate,
+  ),
+  operation(
+    ownTransaction(machinePaths('1.0').all),
+    'POST acquire',
+    'user',
+    'machine',
+    ALLOCATE,
+    allocateParameters.extend(oldParameters.shape),
+    allocate,
+  ),
+];

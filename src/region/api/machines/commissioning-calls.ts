@@ -21,16 +21,16 @@ import {
   isFalse,
   isTrue,
   notDoneText,
+  optionalList,
   type Passed,
   usernameOf,
-  values,
 } from '../call/operation.ts';
 import { actorOf } from './machine-calls.ts';
 
 /** Scripts that one request names. */
 const NAMES_MAX = 100;
 
-const scriptNames = (text: string) => values(NAMES_MAX).optional().describe(text);
+const scriptNames = (text: string) => optionalList(NAMES_MAX, text);
 /** The parameter for the testing scripts of a test. */
 export const testingScripts = scriptNames(
   'The testing scripts to run, by names or tags; `none` for none. Default: all but destructive ones and those tagged `noauto`.',
@@ -79,7 +79,6 @@ export async function scriptsOf(
   return all.filter((script) => given.some((word) => isMeant(script, word))).map(({ name }) => name);
 }
 
-/** `scripts`: those to run; `undefined`: the usual ones. */
 interface Commissioning {
   readonly scripts: readonly string[] | undefined;
 }
@@ -101,7 +100,7 @@ export async function commissioningScripts(
   return { scripts: [...all, ...tests] };
 }
 
-const layoutKeptText = (field: 'skip_networking' | 'skip_storage'): string =>
+const layoutKeptText = (field: 'skip_networking' | 'skip_storage') =>
   `Commissioning keeps what people laid out: omit ${field}, and call ${
     field === 'skip_storage' ? 'restore_storage_configuration' : 'restore_networking_configuration'
   } first.`;
@@ -155,7 +154,6 @@ export async function openSsh(
   return refusal === undefined ? answer : refuseFor([refusal]);
 }
 
-/** The parameters with which a new machine is commissioned. */
 type AddedFields = CommissioningFields & {
   readonly [Name in 'commission' | 'deployed' | 'is_dpu' | 'hostname' | 'power_type']?: string | undefined;
 };
@@ -173,7 +171,7 @@ export async function commissioningOf(
   if (caller.kind !== 'user') return [undefined];
   const isAsked = isTrue(given.commission);
   if (isAsked && !caller.isAdmin) return [refuse('not-allowed', ONLY_ADMINISTRATORS)];
-  const isGiven = (name: (typeof ONLY_COMMISSIONING)[number]): boolean =>
+  const isGiven = (name: (typeof ONLY_COMMISSIONING)[number]) =>
     name === 'enable_ssh' ? isTrue(given.enable_ssh) : (given[name]?.length ?? 0) > 0;
   const alone = isAsked ? [] : ONLY_COMMISSIONING.filter(isGiven);
   return [

@@ -10,7 +10,7 @@ import { parseSystem } from '../../life/deployment.ts';
 import { distributionOf } from '../../life/installer.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Refusal, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, flag, isTrue, notDoneText, value } from '../call/operation.ts';
+import { type ApiCall, flag, isTrue, notDoneText, optionalText, value } from '../call/operation.ts';
 import {
   absentDisk,
   actorOf,
@@ -23,23 +23,19 @@ import {
   USER_DATA_MAX,
 } from './machine-calls.ts';
 
-/** The longest name of a kernel. */
 const KERNEL_CHARACTERS_MAX = 63;
 const DISK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** The parameters of `start` of API 1.0. */
 export const deployParameters = z.object({
   ...startFields,
-  distro_series: value(z.string().max(128)).optional().describe('What to deploy: `trixie` or `debian/trixie`.'),
-  osystem: value(z.string().max(64)).optional().describe('The distribution, unless `distro_series` includes it.'),
-  hwe_kernel: value(z.string().max(KERNEL_CHARACTERS_MAX))
-    .optional()
-    .describe(
-      'The kernel of an imported system: `ga-24.04`, `hwe-24.04`. Default: the oldest that the machine, or default_min_hwe_kernel, allows.',
-    ),
-  user_data: value(z.string().max(USER_DATA_MAX * 2))
-    .optional()
-    .describe('User data for cloud-init at the first start, in Base64.'),
+  distro_series: optionalText(128, 'What to deploy: `trixie` or `debian/trixie`.'),
+  osystem: optionalText(64, 'The distribution, unless `distro_series` includes it.'),
+  hwe_kernel: optionalText(
+    KERNEL_CHARACTERS_MAX,
+    'The kernel of an imported system: `ga-24.04`, `hwe-24.04`. Default: the oldest that the machine, or default_min_hwe_kernel, allows.',
+  ),
+  user_data: optionalText(USER_DATA_MAX * 2, 'User data for cloud-init at the first start, in Base64.'),
   deploy_by: value(z.enum(['image', 'installer'], 'is neither image nor installer'))
     .optional()
     .describe(
@@ -48,7 +44,7 @@ export const deployParameters = z.object({
   disk: value(z.string().regex(DISK, 'is not the name of a disk, such as sda'))
     .optional()
     .describe('The disk to write. Default: the smallest that holds the image, USB last; for an installer, the first.'),
-  ip_address: value(z.string().max(15)).optional().describe('The address to assign. Default: a free one.'),
+  ip_address: optionalText(15, 'The address to assign. Default: a free one.'),
 });
 
 /** The parameters that, if true, ask for something that a deployment does not do. */
@@ -64,8 +60,8 @@ const NOT_DONE = {
 /** Parameters of the bridges of `bridge_all`: they ask for none. */
 const WITHOUT_EFFECT = {
   bridge_stp: flag('Of the bridges of `bridge_all`: without effect.'),
-  bridge_fd: value(z.string().max(16)).optional().describe('Of the bridges of `bridge_all`: without effect.'),
-  bridge_type: value(z.string().max(16)).optional().describe('Of the bridges of `bridge_all`: without effect.'),
+  bridge_fd: optionalText(16, 'Of the bridges of `bridge_all`: without effect.'),
+  bridge_type: optionalText(16, 'Of the bridges of `bridge_all`: without effect.'),
 } as const;
 
 /** The parameters of `deploy` of API 2.0. */
@@ -76,7 +72,6 @@ export const newDeployParameters = deployParameters.extend({
 });
 export type GivenDeployment = z.output<typeof newDeployParameters>;
 
-/** The refusals of what a deployment would not do. */
 function refuseNotDone(given: Readonly<Record<string, string | undefined>>): readonly Refusal[] {
   const asked = Object.keys(NOT_DONE).filter((name) => isTrue(given[name]));
   return asked.map((name) => refuseField(name, notDoneText(name)));
@@ -101,11 +96,10 @@ export async function judgeDeployment(call: ApiCall, machine: Machine, given: Gi
 
 type System = Pick<Machine, 'osystem' | 'release' | 'kernel'>;
 
-/** The system of a deployment that names none: the one that the machine had before, else that of the site. */
 async function usualSystem({ region }: ApiCall, { osystem, release, kernel }: Machine): Promise<System> {
   if (release !== '') return { osystem, release, kernel };
   await region.settings.load();
-  const textAt = (key: string): string => String(region.settings.valueOf(key) ?? '');
+  const textAt = (key: string) => String(region.settings.valueOf(key) ?? '');
   return { osystem: textAt('deployment.osystem'), release: textAt('deployment.release') };
 }
 

@@ -1,11 +1,11 @@
-// Devices: hosts that Rackboot does not start or deploy. It keeps their names, hardware addresses and addresses, so nobody else gets them, and
-// the racks serve them by DHCP and DNS.
+// Devices: hosts that Rackboot does not start or deploy. It keeps their names and addresses, so nobody else gets them, and the racks serve them
+// by DHCP and DNS.
 //
 // Source: MAAS's `devices/`, and create_physical of a node's interfaces, by which clients add interfaces to a device.
 //
 // 1. A device is stored as a machine that is always Deployed, so its claims and those of machines are one. No list of machines has it, and no
 //    command to a machine takes it.
-// 2. A device belongs to the user who added it. Only they and administrators change or delete it; all users see it.
+// 2. It belongs to the user who added it. Only they and administrators change or delete it; all users see it.
 // 3. A device of an ordinary user keeps no machine out: one that boots from an interface of it is enlisted, and the device removed
 //    (`identity/enlistment.ts`). A device of an administrator boots its own disk.
 // 4. An ordinary user adds devices only to the default domain, as machines.
@@ -27,6 +27,7 @@ import {
   type Answer,
   allOf,
   domainText,
+  EMPTY,
   isRefusal,
   json,
   type Refusal,
@@ -36,11 +37,12 @@ import {
 } from '../call/answer.ts';
 import {
   type ApiCall,
-  defineOperation,
   nothing,
   type Operation,
+  operation,
+  optionalText,
+  ownTransaction,
   usernameOf,
-  value,
   values,
 } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
@@ -53,12 +55,12 @@ const DESCRIPTION_MAX = 1000;
 const NO_DEVICE: Refusal = refuse('not-found', 'No device has this system id.');
 
 const shared = {
-  hostname: value(z.string().max(255)).optional().describe('Its name. Default: a generated one.'),
-  domain: value(z.string().max(253)).optional().describe('Its domain. Default: the default domain.'),
-  parent: value(z.string().max(16)).optional().describe('The system id of the machine that it is a part of.'),
-  description: value(z.string().max(DESCRIPTION_MAX)).optional().describe('A note for people.'),
-  zone: value(z.string().max(256)).optional().describe('The name of its zone.'),
-  pool: value(z.string().max(256)).optional().describe('The name of its pool.'),
+  hostname: optionalText(255, 'Its name. Default: a generated one.'),
+  domain: optionalText(253, 'Its domain. Default: the default domain.'),
+  parent: optionalText(16, 'The system id of the machine that it is a part of.'),
+  description: optionalText(DESCRIPTION_MAX, 'A note for people.'),
+  zone: optionalText(256, 'The name of its zone.'),
+  pool: optionalText(256, 'The name of its pool.'),
 };
 const newDevice = z.object({
   ...shared,
@@ -99,7 +101,6 @@ async function namesOf(
   };
 }
 
-/** The hardware addresses in a parameter, each once. */
 function macsOf(texts: readonly string[]): readonly MacAddress[] | Refusal {
   const macs = texts.map(parseMac).filter((mac) => mac !== undefined);
   if (macs.length !== texts.length) return refuseField('mac_addresses', MACS);
@@ -117,7 +118,6 @@ interface Misfit {
   readonly word: RefusalWord;
 }
 
-/** The interface that another machine or device has. */
 function takenBy(knowledge: EnlistmentKnowledge, field: string): Misfit | undefined {
   const [other] = knowledge.byMac;
   if (other === undefined) return undefined;
@@ -199,8 +199,7 @@ const fieldsOf = (
 export const showDevice = (call: ApiCall, device: Machine): Answer =>
   json(deviceJson(device, whereabouts(call.region)));
 
-/** The device in the path. */
-async function deviceOf(call: ApiCall): Promise<Machine | undefined> {
+async function deviceOf(call: ApiCall) {
   const found = await nodeOf(call);
   return found?.device === undefined ? undefined : found;
 }
@@ -254,7 +253,7 @@ async function removeDevice(call: ApiCall): Promise<Answer> {
   const device = await ownDevice(call);
   if ('kind' in device) return device;
   await call.region.removeMachine(systemIdOf(call), usernameOf(call), true);
-  return { kind: 'empty' };
+  return EMPTY;
 }
 
 async function list(call: ApiCall, given: z.output<typeof filterParameters>): Promise<Answer> {
@@ -265,75 +264,55 @@ async function list(call: ApiCall, given: z.output<typeof filterParameters>): Pr
   return json(devices.map((device) => deviceJson(device, where)));
 }
 
-const many = { versions: ['2.0'], path: 'devices', handler: 'DevicesHandler', access: 'user' } as const;
-const one = { versions: ['2.0'], path: 'devices/{system_id}', handler: 'DeviceHandler', access: 'user' } as const;
+async function read(call: ApiCall): Promise<Answer> {
+  const device = await deviceOf(call);
+  return device === undefined ? NO_DEVICE : showDevice(call, device);
+}
+
+async function removeNode(call: ApiCall, given: z.output<typeof removeParameters>) {
+  const found = await nodeOf(call);
+  if (found === undefined) return (await import('../racks/controller-calls.ts')).removeController(call);
+  const remove = () => (found.device === undefined ? removeMachine(call, given) : removeDevice(call));
+  return call.region.transact(remove);
+}
+
+const many = { versions: ['2.0'], path: 'devices', handler: 'DevicesHandler' } as const;
+const one = { versions: ['2.0'], path: 'devices/{system_id}', handler: 'DeviceHandler' } as const;
+const node = { versions: ['2.0'], path: 'nodes/{system_id}', handler: 'NodeHandler' } as const;
+/** API 1.0 only reads devices. */
+const both = { versions: ['1.0', '2.0'] } as const;
 
 /** Devices, and the removal of a node of any kind. */
 export const DEVICE_OPERATIONS: readonly Operation[] = [
-  // API 1.0 only reads them.
-  ...([undefined, 'list'] as const).map((op) =>
-    defineOperation({
-      ...many,
-      method: 'GET',
-      op,
-      answers: ['device'],
-      ...(op === undefined ? { versions: ['1.0', '2.0'] } : { versions: ['1.0'] }),
-      doc: 'List devices.',
-      parameters: filterParameters,
-      run: list,
-    }),
+  operation({ ...many, ...both }, 'GET', 'user', ['device'], 'List devices.', filterParameters, list),
+  operation({ ...many, versions: ['1.0'] }, 'GET list', 'user', ['device'], 'List devices.', filterParameters, list),
+  operation(
+    many,
+    'POST',
+    'user',
+    'device',
+    'Add a device, which then belongs to the caller. No other host can then get its name or its hardware addresses.',
+    newDevice,
+    add,
   ),
-  defineOperation({
-    ...many,
-    method: 'POST',
-    answers: 'device',
-    doc: 'Add a device, which then belongs to the caller. No other host can then get its name or its hardware addresses.',
-    parameters: newDevice,
-    run: add,
-  }),
-  defineOperation({
-    ...one,
-    versions: ['1.0', '2.0'],
-    method: 'GET',
-    answers: 'device',
-    doc: 'Read one device.',
-    parameters: nothing,
-    run: async (call) => {
-      const device = await deviceOf(call);
-      return device === undefined ? NO_DEVICE : showDevice(call, device);
-    },
-  }),
-  defineOperation({
-    ...one,
-    method: 'PUT',
-    answers: 'device',
-    doc: 'Change a device.',
-    parameters: changedDevice,
-    run: change,
-  }),
-  defineOperation({
-    ...one,
-    method: 'DELETE',
-    answers: 'nothing',
-    doc: 'Delete a device. Its name and its addresses are then free again.',
-    parameters: nothing,
-    run: removeDevice,
-  }),
-  defineOperation({
-    versions: ['2.0'],
-    path: 'nodes/{system_id}',
-    handler: 'NodeHandler',
-    method: 'DELETE',
-    access: 'admin',
-    ownTransaction: true,
-    answers: 'nothing',
-    parameters: removeParameters,
-    doc: 'Delete a machine, a device or a rack, as `machines/`, `devices/` and `rackcontrollers/` do.',
-    run: async (call, given) => {
-      const found = await nodeOf(call);
-      if (found === undefined) return (await import('../racks/controller-calls.ts')).removeController(call);
-      const remove = () => (found.device === undefined ? removeMachine(call, given) : removeDevice(call));
-      return call.region.transact(remove);
-    },
-  }),
+  operation({ ...one, ...both }, 'GET', 'user', 'device', 'Read one device.', nothing, read),
+  operation(one, 'PUT', 'user', 'device', 'Change a device.', changedDevice, change),
+  operation(
+    one,
+    'DELETE',
+    'user',
+    'nothing',
+    'Delete a device. Its name and its addresses are then free again.',
+    nothing,
+    removeDevice,
+  ),
+  operation(
+    ownTransaction(node),
+    'DELETE',
+    'admin',
+    'nothing',
+    'Delete a machine, a device or a rack, as `machines/`, `devices/` and `rackcontrollers/` do.',
+    removeParameters,
+    removeNode,
+  ),
 ];

@@ -29,7 +29,15 @@ import {
   refuseFields,
   refuseFor,
 } from '../call/answer.ts';
-import { type ApiCall, defineOperation, flag, type Operation, value, values } from '../call/operation.ts';
+import {
+  type ApiCall,
+  flag,
+  type Operation,
+  operation,
+  optionalText,
+  requiredText,
+  values,
+} from '../call/operation.ts';
 import { introductionJson } from '../json/machine-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { currentDomains, isOperatorsName } from '../names/dns-records.ts';
@@ -97,25 +105,21 @@ export function parseArchitecture(
 }
 
 const parameters = z.object({
-  architecture: value(z.string().max(64)).describe('The architecture, `amd64` or `amd64/generic`.'),
-  subarchitecture: value(z.string().max(32))
-    .optional()
-    .describe('The sub-architecture, unless `architecture` includes it.'),
+  architecture: requiredText(64, 'The architecture, `amd64` or `amd64/generic`.'),
+  subarchitecture: optionalText(32, 'The sub-architecture, unless `architecture` includes it.'),
   mac_addresses: values(INTERFACES_MAX).describe(
     'The hardware addresses, boot interface first; repeated or separated by commas.',
   ),
-  hostname: value(z.string().max(255)).optional().describe('The hostname. Default: a generated one.'),
-  domain: value(z.string().max(253)).optional().describe('The domain. Default: the default domain.'),
-  zone: value(z.string().max(256)).optional().describe('The name of its zone, for administrators.'),
-  pool: value(z.string().max(256)).optional().describe('The name of its pool, for administrators.'),
+  hostname: optionalText(255, 'The hostname. Default: a generated one.'),
+  domain: optionalText(253, 'The domain. Default: the default domain.'),
+  zone: optionalText(256, 'The name of its zone, for administrators.'),
+  pool: optionalText(256, 'The name of its pool, for administrators.'),
   min_hwe_kernel: oldestKernel,
   ...reportedFields,
   license_key: licenseKey,
   description,
   ...powerFields,
-  hardware_facts: value(z.string().max(524_288))
-    .optional()
-    .describe("The enlistment agent's description of the hardware, JSON."),
+  hardware_facts: optionalText(524_288, "The enlistment agent's description of the hardware, JSON."),
 });
 
 /** The parameters that only API 2.0 has. */
@@ -130,12 +134,10 @@ const newParameters = z.object({
 
 const allParameters = parameters.extend(newParameters.shape);
 
-/** Those that only API 1.0 has. A node of MAAS 1.x names no group when it enlists. */
 const oldParameters = z.object({ nodegroup: nodeGroup });
 
 type Parameters = z.output<typeof parameters> & z.output<typeof newParameters>;
 
-/** The hardware addresses that identify the machine, each once. */
 function macsOf(texts: readonly string[]): readonly MacAddress[] | Refusal {
   const macs: MacAddress[] = [];
   for (const text of texts) {
@@ -148,7 +150,6 @@ function macsOf(texts: readonly string[]): readonly MacAddress[] | Refusal {
     : macs;
 }
 
-/** The facts; `undefined`: none are given. */
 function factsOf(text: string | undefined) {
   if (text === undefined || text === '') return undefined;
   const facts = parseHardwareFacts(text);
@@ -162,7 +163,7 @@ function namesOf(
   given: GivenNames,
   isOrdinary: boolean,
   inForce: SettingsReader = call.region.settings,
-): ReturnType<typeof readNames> {
+) {
   const label = labelOf(given.hostname ?? '');
   if (call.caller.kind !== 'user')
     return label === undefined || isOperatorsName(call, label) ? {} : { hostname: label };
@@ -173,12 +174,7 @@ function namesOf(
   return isForeign && label !== undefined ? refuse('not-allowed', domainText(byDefault)) : found;
 }
 
-/** The power fields, or a refusal. */
-function powerOf(
-  call: ApiCall,
-  given: z.output<typeof allParameters>,
-  isOrdinary: boolean,
-): ReturnType<typeof readPower> {
+function powerOf(call: ApiCall, given: z.output<typeof allParameters>, isOrdinary: boolean) {
   const power = readPower(given, undefined);
   if (isRefusal(power)) return power;
   if (isOrdinary && !isReportable(power.powerType ?? '', power.powerParameters ?? {})) {
@@ -195,7 +191,6 @@ const architectureOf = (text: string, subarchitecture: string | undefined) =>
   parseArchitecture(text, subarchitecture) ??
   refuseField('architecture', 'Give amd64/generic, or amd64 and one subarchitecture, of an architecture that exists.');
 
-/** The report in the parameters, or a refusal of all invalid ones. */
 function reportOf(call: ApiCall, given: Parameters, inForce: SettingsReader): EnlistmentReport | Refusal {
   const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
   const found = allOf(
@@ -228,23 +223,15 @@ function reportOf(call: ApiCall, given: Parameters, inForce: SettingsReader): En
   };
 }
 
-/** The zone and the pool of a new machine. A machine's own values are not used, as its other wishes. */
-async function areasOf(call: ApiCall, given: z.output<typeof allParameters>): ReturnType<typeof choosePlace> {
+async function areasOf(call: ApiCall, given: z.output<typeof allParameters>) {
   if (call.caller.kind !== 'user' || (!given.zone && !given.pool)) return {};
   return call.caller.isAdmin ? await choosePlace(call, given) : refuse('not-allowed', ONLY_ADMINISTRATORS);
 }
 
-/** The oldest kernel of a new machine; only that which a user gives counts. */
 const oldestKernelOf = ({ caller }: ApiCall, given: z.output<typeof allParameters>) =>
   caller.kind === 'user' ? readOldestKernel(given.min_hwe_kernel) : {};
 
-/** Commissions a machine that a person has added, and opens the login for which `enable_ssh` asks. */
-async function commission(
-  call: ApiCall,
-  machine: Machine,
-  scripts: readonly string[] | undefined,
-  given: Parameters,
-): Promise<Answer> {
+async function commission(call: ApiCall, machine: Machine, scripts: readonly string[] | undefined, given: Parameters) {
   const command = { name: 'commission', scripts } as const;
   const outcome = await call.region.life.command(machine.systemId, command, actorOf(call));
   return await openSsh(call, machine, given, answerCommand(call, outcome));
@@ -299,35 +286,33 @@ const ASKED = [
 
 /** Enlistment, and the check whether a machine is already known. */
 export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...machinePaths('2.0').all,
-    method: 'POST',
-    access: 'managed',
-    answers: 'enlistment',
-    doc: 'Add a machine. A machine that enlists again stays the same machine.',
-    parameters: allParameters,
-    run: enlist,
-  }),
-  defineOperation({
-    ...machinePaths('1.0').all,
-    method: 'POST',
-    op: 'new',
-    access: 'managed',
-    answers: 'enlistment',
-    doc: 'Add a node. A node that enlists again stays the same node.',
-    parameters: parameters.extend(oldParameters.shape),
-    run: enlist,
-  }),
+  operation(
+    machinePaths('2.0').all,
+    'POST',
+    'managed',
+    'enlistment',
+    'Add a machine. A machine that enlists again stays the same machine.',
+    allParameters,
+    enlist,
+  ),
+  operation(
+    machinePaths('1.0').all,
+    'POST new',
+    'managed',
+    'enlistment',
+    'Add a node. A node that enlists again stays the same node.',
+    parameters.extend(oldParameters.shape),
+    enlist,
+  ),
   ...ASKED.map((place) =>
-    defineOperation({
-      ...place,
-      method: 'GET',
-      op: 'is_registered',
-      access: 'managed',
-      answers: 'boolean',
-      doc: 'Check whether a machine, a device or a rack with one of these addresses is known.',
-      parameters: registration,
-      run: isRegistered,
-    }),
+    operation(
+      place,
+      'GET is_registered',
+      'managed',
+      'boolean',
+      'Check whether a machine, a device or a rack with one of these addresses is known.',
+      registration,
+      isRegistered,
+    ),
   ),
 ];

@@ -7,7 +7,6 @@ import { INTERFACES_MAX } from '../../identity/interface-source.ts';
 import type { IdentityView } from '../../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../../identity/merge.ts';
 import { doubtWords } from '../../records/events.ts';
-import type { Rack } from '../../records/rack.ts';
 import { named } from '../../records/report-refusal.ts';
 import type { Region } from '../../region.ts';
 import {
@@ -16,15 +15,24 @@ import {
   json,
   macText,
   NO_MACHINE,
-  type Refusal,
   refuse,
   refuseField,
   refuseFields,
   refuseFor,
 } from '../call/answer.ts';
-import { type ApiCall, defineOperation, type Operation, usernameOf, value, values } from '../call/operation.ts';
+import {
+  type ApiCall,
+  nothing,
+  type Operation,
+  operation,
+  optionalText,
+  requiredText,
+  usernameOf,
+  value,
+  values,
+} from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { machineOf, systemIdOf } from './machine-calls.ts';
+import { machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 
 const answerRefusal = (refusal: IdentityRefusal, field: string): Answer =>
   refusal.name === 'invalid-parameters' ? refuseFields({ [field]: [refusal] }) : refuseFor([refusal]);
@@ -70,8 +78,7 @@ async function keepApart(call: ApiCall, given: z.output<typeof other>): Promise<
   );
 }
 
-/** The evidence by which a machine is recognised. */
-function identityJson({ machine, lines, conflicts }: IdentityView, region: Region): Record<string, unknown> {
+function identityJson({ machine, lines, conflicts }: IdentityView, region: Region) {
   return {
     system_id: machine.systemId,
     home: region.racks.homes.racksAt(machine.home).map(({ name }) => name),
@@ -98,16 +105,14 @@ async function identity(call: ApiCall): Promise<Answer> {
 }
 
 const destination = z.object({
-  rack: value(z.string().max(64)).describe('The name or UUID of the rack.'),
-  network: value(z.string().max(64))
-    .optional()
-    .describe(
-      'The name of one of its networks, or the network as 10.20.0.0/24. Default: the first that only this rack serves.',
-    ),
+  rack: requiredText(64, 'The name or UUID of the rack.'),
+  network: optionalText(
+    64,
+    'The name of one of its networks, or the network as 10.20.0.0/24. Default: the first that only this rack serves.',
+  ),
 });
 
-/** The rack that a parameter names, or the refusal. */
-function rackOf({ region }: ApiCall, named: string): Rack | Refusal {
+function rackOf({ region }: ApiCall, named: string) {
   const racks = region.racks.list();
   return (
     racks.find(({ uuid }) => uuid === named.toLowerCase()) ??
@@ -133,90 +138,83 @@ async function token(call: ApiCall): Promise<Answer> {
   return json({ token_key: key.tokenKey, token_secret: key.tokenSecret, consumer_key: key.consumerKey });
 }
 
-const common = { versions: ['2.0'], path: 'machines/{system_id}', handler: 'MachineHandler' } as const;
+async function curtinConfig(call: ApiCall): Promise<Answer> {
+  const machine = await machineOf(call);
+  return machine === undefined
+    ? NO_MACHINE
+    : refuse(
+        'bad-request',
+        `${machine.hostname} is deployed without curtin, so there is no configuration for it: preseeds and the layout of its disks and interfaces decide.`,
+      );
+}
+
+const { one } = machinePaths('2.0');
 
 /** Merge, split and move, and the evidence to decide on them. */
 export const IDENTITY_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...common,
-    method: 'GET',
-    op: 'identity',
-    access: 'user',
-    answers: 'identity',
-    doc: 'Read the evidence that identifies this machine, and which other machines may be the same.',
-    parameters: z.object({}),
-    run: identity,
-  }),
-  defineOperation({
-    ...common,
-    method: 'POST',
-    op: 'merge',
-    access: 'admin',
-    answers: 'machine',
-    doc:
-      'Merge two machines into one. This one stays and takes the interfaces, events and newer hardware facts of the other, ' +
+  operation(
+    one,
+    'GET identity',
+    'user',
+    'identity',
+    'Read the evidence that identifies this machine, and which other machines may be the same.',
+    nothing,
+    identity,
+  ),
+  operation(
+    one,
+    'POST merge',
+    'admin',
+    'machine',
+    'Merge two machines into one. This one stays and takes the interfaces, events and newer hardware facts of the other, ' +
       'which is removed. A machine in use is never removed.',
-    parameters: other,
-    run: merge,
-  }),
-  defineOperation({
-    ...common,
-    method: 'POST',
-    op: 'split',
-    access: 'admin',
-    answers: 'machine',
-    doc: 'Split some interfaces of this machine off into a New one, which is the answer.',
-    parameters: interfaces,
-    run: split,
-  }),
-  defineOperation({
-    ...common,
-    method: 'POST',
-    op: 'keep_apart',
-    access: 'admin',
-    answers: 'identity',
-    doc: 'Record that this machine and another are two different machines, despite any evidence they share.',
-    parameters: other,
-    run: keepApart,
-  }),
-  defineOperation({
-    ...common,
-    method: 'POST',
-    op: 'move',
-    access: 'admin',
-    answers: 'machine',
-    doc:
-      'Set the home of this machine: a rack and one of its networks. This rack, and every other that serves the network, boots the machine ' +
+    other,
+    merge,
+  ),
+  operation(
+    one,
+    'POST split',
+    'admin',
+    'machine',
+    'Split some interfaces of this machine off into a New one, which is the answer.',
+    interfaces,
+    split,
+  ),
+  operation(
+    one,
+    'POST keep_apart',
+    'admin',
+    'identity',
+    'Record that this machine and another are two different machines, despite any evidence they share.',
+    other,
+    keepApart,
+  ),
+  operation(
+    one,
+    'POST move',
+    'admin',
+    'machine',
+    'Set the home of this machine: a rack and one of its networks. This rack, and every other that serves the network, boots the machine ' +
       'there, and the region believes their reports about it.',
-    parameters: destination,
-    run: move,
-  }),
-  defineOperation({
-    ...common,
-    method: 'GET',
-    op: 'get_token',
-    access: 'admin',
-    answers: 'machineKey|null',
-    doc: 'Read the API key with which the machine asks for its metadata while it is at work; null if it has none.',
-    parameters: z.object({}),
-    run: token,
-  }),
-  defineOperation({
-    ...common,
-    method: 'GET',
-    op: 'get_curtin_config',
-    access: 'admin',
-    answers: 'refusal',
-    doc: 'Refused: no deployment uses curtin.',
-    parameters: z.object({}),
-    async run(call) {
-      const machine = await machineOf(call);
-      return machine === undefined
-        ? NO_MACHINE
-        : refuse(
-            'bad-request',
-            `${machine.hostname} is deployed without curtin, so there is no configuration for it: preseeds and the layout of its disks and interfaces decide.`,
-          );
-    },
-  }),
+    destination,
+    move,
+  ),
+  operation(
+    one,
+    'GET get_token',
+    'admin',
+    'machineKey|null',
+    'Read the API key with which the machine asks for its metadata while it is at work; null if it has none.',
+    nothing,
+    token,
+  ),
+  operation(
+    one,
+    'GET get_curtin_config',
+    'admin',
+    'refusal',
+    'Refused: no deployment uses curtin.',
+    nothing,
+    curtinConfig,
+  ),
 ];

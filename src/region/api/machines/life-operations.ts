@@ -14,7 +14,7 @@ import type { MachineStatus } from '../../records/lifecycle.ts';
 import type { MachineOutline } from '../../records/machine.ts';
 import { type Answer, allOf, isRefusal, json, NO_MACHINE, refuseFor, refuseMachines } from '../call/answer.ts';
 import type { ApiCall, ApiVersion, Operation } from '../call/operation.ts';
-import { defineOperation, flag, isTrue, values } from '../call/operation.ts';
+import { flag, isTrue, nothing, operation, optionalList, ownTransaction, values } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { deployParameters, type GivenDeployment, judgeDeployment, newDeployParameters } from './deploy-calls.ts';
 import { actorOf, comment, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
@@ -55,10 +55,10 @@ const releaseParameters = z.object({
 });
 
 /** True if the request has already taken effect: clients repeat it when an answer was lost. */
-const isReleased = ({ status, owner }: MachineOutline): boolean =>
+const isReleased = ({ status, owner }: MachineOutline) =>
   owner === undefined && (status === 'ready' || status === 'releasing');
 
-const isAccepted = ({ status, owner }: MachineOutline): boolean =>
+const isAccepted = ({ status, owner }: MachineOutline) =>
   owner === undefined && (status === 'ready' || status === 'commissioning');
 
 /** As in MAAS, `erase` says whether, and the others how. */
@@ -67,7 +67,7 @@ const erasureOf = ({ erase, quick_erase: quick, secure_erase: secure }: z.output
   return isTrue(quick) && !isTrue(secure) ? ('signatures' as const) : ('all' as const);
 };
 
-async function release(call: ApiCall, given: z.output<typeof releaseParameters>): Promise<Answer> {
+async function release(call: ApiCall, given: z.output<typeof releaseParameters>) {
   const erase = erasureOf(given);
   const machine = await machineOf(call);
   if (machine !== undefined && isReleased(machine)) return json(showMachine(call, machine));
@@ -88,7 +88,7 @@ async function deploy(call: ApiCall, given: GivenDeployment): Promise<Answer> {
   return give(call, command, given.comment, address);
 }
 
-async function acceptAll(call: ApiCall): Promise<Answer> {
+async function acceptAll(call: ApiCall) {
   const found = await call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX);
   const news = found.map(({ systemId }) => systemId);
   const terms = { field: 'machines', command: { name: 'accept' }, by: actorOf(call) } as const;
@@ -96,9 +96,9 @@ async function acceptAll(call: ApiCall): Promise<Answer> {
 }
 
 const allocatedParameters = z.object({
-  id: values(MANY_MAX).optional().describe('Only machines with these system ids.'),
+  id: optionalList(MANY_MAX, 'Only machines with these system ids.'),
 });
-const listAllocated = (call: ApiCall, { id }: z.output<typeof allocatedParameters>): Answer =>
+const listAllocated = (call: ApiCall, { id }: z.output<typeof allocatedParameters>) =>
   listMachines(call, { owners: [actorOf(call).username], systemIds: id });
 
 const acceptParameters = z.object({
@@ -118,122 +118,110 @@ const PLAIN: readonly (readonly [string, string, CommandName, string])[] = [
   ['reinstate', 'reinstate', 'reinstate', 'Make a retired or missing machine New again.'],
 ];
 
-/** The paths and groups of one version, for users' commands. */
-function commandPaths(version: ApiVersion) {
-  const { isOld, one, all } = machinePaths(version);
-  const common = { method: 'POST', access: 'user' } as const;
-  return { isOld, one: { ...one, ...common }, all: { ...all, ...common } };
-}
-
-/** Commands to one machine. */
 function singleOf(version: ApiVersion): readonly Operation[] {
-  const { isOld, one } = commandPaths(version);
+  const { isOld, one } = machinePaths(version);
   return [
     ...PLAIN.map(([op, oldOp, name, doc]) =>
-      defineOperation({
-        ...one,
-        op: isOld ? oldOp : op,
-        answers: 'machine',
-        doc,
-        parameters: z.object({ comment }),
-        run: (call, given) => give(call, { name }, given.comment),
-      }),
+      operation(one, `POST ${isOld ? oldOp : op}`, 'user', 'machine', doc, z.object({ comment }), (call, given) =>
+        give(call, { name }, given.comment),
+      ),
     ),
-    defineOperation({
-      ...one,
-      op: 'mark_broken',
-      answers: 'machine',
-      doc: 'Mark a machine as broken, so that nothing uses it. A broken machine stays so, with the new comment.',
-      parameters: z.object({ comment, error_description: comment.describe('As `comment`, from clients of MAAS 1.7.') }),
-      run: (call, given) => give(call, { name: 'mark-broken' }, given.comment || given.error_description),
-    }),
-    defineOperation({
-      ...one,
-      op: 'accept',
-      answers: 'machine',
-      doc: 'Accept a New machine, and commission it at its next start.',
-      parameters: acceptParameters,
-      run: (call, given) =>
+    operation(
+      one,
+      'POST mark_broken',
+      'user',
+      'machine',
+      'Mark a machine as broken, so that nothing uses it. A broken machine stays so, with the new comment.',
+      z.object({ comment, error_description: comment.describe('As `comment`, from clients of MAAS 1.7.') }),
+      (call, given) => give(call, { name: 'mark-broken' }, given.comment || given.error_description),
+    ),
+    operation(
+      one,
+      'POST accept',
+      'user',
+      'machine',
+      'Accept a New machine, and commission it at its next start.',
+      acceptParameters,
+      (call, given) =>
         give(call, { name: 'accept', skipsCommissioning: isTrue(given.skip_commissioning) }, given.comment),
-    }),
-    defineOperation({
-      ...one,
-      op: isOld ? 'start' : 'deploy',
-      answers: 'machine',
-      doc: 'Deploy a system to the disk of a machine. Refused if the owner has no SSH key.',
-      parameters: isOld ? deployParameters : newDeployParameters,
-      run: deploy,
-    }),
-    defineOperation({
-      ...one,
-      op: 'release',
-      answers: 'machine',
-      doc: 'Release a machine, with its address and its name in DNS.',
-      parameters: releaseParameters,
-      run: release,
-    }),
+    ),
+    operation(
+      one,
+      isOld ? 'POST start' : 'POST deploy',
+      'user',
+      'machine',
+      'Deploy a system to the disk of a machine. Refused if the owner has no SSH key.',
+      isOld ? deployParameters : newDeployParameters,
+      deploy,
+    ),
+    operation(
+      one,
+      'POST release',
+      'user',
+      'machine',
+      'Release a machine, with its address and its name in DNS.',
+      releaseParameters,
+      release,
+    ),
   ];
 }
 
-/** Commands to several machines. */
 function pluralOf(version: ApiVersion): readonly Operation[] {
-  const { isOld, all } = commandPaths(version);
+  const { isOld, all } = machinePaths(version);
   const list = values(MANY_MAX).describe('System ids.');
   const field = isOld ? 'nodes' : 'machines';
   const ids = isOld ? z.object({ nodes: list, comment }) : z.object({ machines: list, comment });
-  const idsOf = (given: z.output<typeof ids>): readonly string[] => ('nodes' in given ? given.nodes : given.machines);
+  const idsOf = (given: z.output<typeof ids>) => ('nodes' in given ? given.nodes : given.machines);
   return [
-    defineOperation({
-      ...all,
-      op: 'release',
-      ownTransaction: true,
-      answers: ['string'],
-      doc: 'Release several machines. The answer names the released ones.',
-      parameters: ids,
-      run: (call, given) => {
+    operation(
+      ownTransaction(all),
+      'POST release',
+      'user',
+      ['string'],
+      'Release several machines. The answer names the released ones.',
+      ids,
+      (call, given) => {
         const by = actorOf(call, given.comment);
         const terms = { field, command: { name: 'release' }, by, isDone: isReleased } as const;
         return giveMany(call, idsOf(given), terms, ({ systemId }) => systemId);
       },
-    }),
-    defineOperation({
-      ...all,
-      op: 'accept',
-      access: 'admin',
-      ownTransaction: true,
-      answers: ['machine'],
-      doc: 'Accept several New machines.',
-      parameters: ids,
-      run: (call, given) => {
+    ),
+    operation(
+      ownTransaction(all),
+      'POST accept',
+      'admin',
+      ['machine'],
+      'Accept several New machines.',
+      ids,
+      (call, given) => {
         const by = actorOf(call, given.comment);
         const terms = { field, command: { name: 'accept' }, by, isDone: isAccepted } as const;
         return giveMany(call, idsOf(given), terms, (machine) => showMachine(call, machine));
       },
-    }),
-    defineOperation({
-      ...all,
-      op: 'accept_all',
-      access: 'admin',
-      ownTransaction: true,
-      answers: ['machine'],
-      doc: 'Accept all New machines.',
-      parameters: z.object({}),
-      run: acceptAll,
-    }),
-    defineOperation({
-      ...all,
-      method: 'GET',
-      op: 'list_allocated',
-      answers: ['machine'],
-      doc: 'List the machines that the caller owns.',
-      parameters: allocatedParameters,
-      run: listAllocated,
-    }),
+    ),
+    operation(
+      ownTransaction(all),
+      'POST accept_all',
+      'admin',
+      ['machine'],
+      'Accept all New machines.',
+      nothing,
+      acceptAll,
+    ),
+    operation(
+      all,
+      'GET list_allocated',
+      'user',
+      ['machine'],
+      'List the machines that the caller owns.',
+      allocatedParameters,
+      listAllocated,
+    ),
   ];
 }
 
 /** Machines whose commissioning has overrun its time. @param ends true: ends it, and lists those that have failed by that */
-async function checkCommissioning(call: ApiCall, ends: boolean): Promise<Answer> {
+async function checkCommissioning(call: ApiCall, ends: boolean) {
   const { region } = call;
   const found = await region.transact(() => region.store.listOverdue(region.clock.wallTimeMs(), MANY_MAX));
   const overdue = found.filter(({ status }) => status === 'commissioning');
@@ -263,36 +251,36 @@ async function deploymentStatus(call: ApiCall, given: z.output<typeof deployment
   return json(Object.fromEntries(words));
 }
 
-/** The operations that only API 1.0 has. */
 function oldOnly(): readonly Operation[] {
   const { all } = machinePaths('1.0');
-  const check = { ...all, op: 'check_commissioning', access: 'admin', parameters: z.object({}) } as const;
   return [
-    defineOperation({
-      ...check,
-      method: 'GET',
-      answers: ['machine'],
-      doc: 'List the machines whose commissioning has overrun its time.',
-      run: (call) => checkCommissioning(call, false),
-    }),
-    defineOperation({
-      ...check,
-      method: 'POST',
-      ownTransaction: true,
-      answers: ['machine'],
-      doc: 'End overrun work now, as the region does every few seconds, and list the machines whose commissioning has failed by that.',
-      run: (call) => checkCommissioning(call, true),
-    }),
-    defineOperation({
-      ...all,
-      method: 'GET',
-      op: 'deployment_status',
-      access: 'user',
-      parameters: deploymentOf,
-      answers: 'map',
-      doc: 'Read how far the deployment of machines is: Deployed, Deploying, Failed deployment or Not in Deployment, by system id.',
-      run: deploymentStatus,
-    }),
+    operation(
+      all,
+      'GET check_commissioning',
+      'admin',
+      ['machine'],
+      'List the machines whose commissioning has overrun its time.',
+      nothing,
+      (call) => checkCommissioning(call, false),
+    ),
+    operation(
+      ownTransaction(all),
+      'POST check_commissioning',
+      'admin',
+      ['machine'],
+      'End overrun work now, as the region does every few seconds, and list the machines whose commissioning has failed by that.',
+      nothing,
+      (call) => checkCommissioning(call, true),
+    ),
+    operation(
+      all,
+      'GET deployment_status',
+      'user',
+      'map',
+      'Read how far the deployment of machines is: Deployed, Deploying, Failed deployment or Not in Deployment, by system id.',
+      deploymentOf,
+      deploymentStatus,
+    ),
   ];
 }
 

@@ -20,7 +20,7 @@ import { hostnameTakenText } from '../../records/report-refusal.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import type { SettingsReader } from '../../settings.ts';
 import { allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, type ApiVersion, IP_ADDRESS, type Passed, value } from '../call/operation.ts';
+import { type ApiCall, type ApiVersion, IP_ADDRESS, optionalText, type Passed, value } from '../call/operation.ts';
 import { currentDomains, domainUnknownText, isAlias, isOperatorsName } from '../names/dns-records.ts';
 
 /** A note about a machine, in characters. */
@@ -41,7 +41,7 @@ export function machinePaths(version: ApiVersion) {
 }
 
 /** The parameter for a person's reason. */
-export const comment = value(z.string().max(4096)).optional().describe('Why, for the event log.');
+export const comment = optionalText(4096, 'Why, for the event log.');
 
 /** The name that a client gives the machines that it allocates: printable, because lists show it. */
 export const agentName = value(
@@ -52,16 +52,17 @@ export const agentName = value(
 );
 
 /** The parameter for the note about a machine. */
-export const description = value(z.string().max(DESCRIPTION_MAX)).optional().describe('A note for people.');
+export const description = optionalText(DESCRIPTION_MAX, 'A note for people.');
 
 /** The change by that parameter. */
 export const readDescription = (text: string | undefined): Pick<MachineEdit, 'description'> =>
   text === undefined ? {} : { description: cleanNote(text, DESCRIPTION_MAX) };
 
 /** The parameter for the oldest kernel of a machine; empty: any. */
-export const oldestKernel = value(z.string().max(63))
-  .optional()
-  .describe('The oldest kernel with which the machine may be deployed: `ga-24.04`, `hwe-24.04`; empty: any.');
+export const oldestKernel = optionalText(
+  63,
+  'The oldest kernel with which the machine may be deployed: `ga-24.04`, `hwe-24.04`; empty: any.',
+);
 
 /** The change by that parameter, or a refusal. */
 export function readOldestKernel(text: string | undefined): Pick<MachineEdit, 'oldestKernel'> | Refusal {
@@ -94,12 +95,11 @@ export const nodeGroup = value(z.literal('', 'A node belongs to the rack in whos
 
 /** API 1.0 stores with a node what is deployed, and how; here each deployment says how. */
 export const oldNodeFields = {
-  osystem: value(z.string().max(64))
-    .optional()
-    .describe('The system of the next `start` that names none, such as `debian`.'),
-  distro_series: value(z.string().max(128))
-    .optional()
-    .describe('The release of the next `start` that names none, `trixie` or `debian/trixie`; empty: the usual one.'),
+  osystem: optionalText(64, 'The system of the next `start` that names none, such as `debian`.'),
+  distro_series: optionalText(
+    128,
+    'The release of the next `start` that names none, `trixie` or `debian/trixie`; empty: the usual one.',
+  ),
   nodegroup: nodeGroup,
   boot_type: value(
     z

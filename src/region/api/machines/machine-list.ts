@@ -43,10 +43,9 @@ async function* shown(
   }
 }
 
-/** The texts of the machines of each region. */
 const texts = new WeakMap<Region, MachineTexts>();
 
-function textsOf(region: Region): MachineTexts {
+function textsOf(region: Region) {
   const known = texts.get(region) ?? new MachineTexts(region.clock);
   texts.set(region, known);
   return known;
@@ -69,7 +68,7 @@ async function* shownByText({ region }: ApiCall, filter: MachineFilter): AsyncGe
     where.networks();
     // Held from now on: it may be forgotten before the store has answered.
     const known = new Map<number, MachineText>();
-    const isKnown = (id: number, stamp: string): boolean => {
+    const isKnown = (id: number, stamp: string) => {
       const text = kept.find(id, stamp, basis);
       if (text !== undefined) known.set(id, text);
       return text !== undefined;

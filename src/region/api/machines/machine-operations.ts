@@ -23,6 +23,7 @@ import { chooseAreas, choosePlace, machineFilter } from '../areas/chosen-areas.t
 import {
   type Answer,
   allOf,
+  EMPTY,
   isRefusal,
   json,
   NO_MACHINE,
@@ -34,14 +35,15 @@ import {
 import {
   type ApiCall,
   type ApiVersion,
-  defineOperation,
   flag,
   isTrue,
   nothing,
   type Operation,
+  operation,
+  optionalList,
+  optionalText,
   usernameOf,
   value,
-  values,
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { constraintsOf, listConditions } from './allocate-operation.ts';
@@ -67,27 +69,25 @@ const FILTER_VALUES_MAX = 500;
 
 /** The parameters that narrow a list of machines; events take the same. */
 export const filterParameters = z.object({
-  hostname: values(FILTER_VALUES_MAX).optional().describe('Only machines with these hostnames.'),
-  mac_address: values(FILTER_VALUES_MAX).optional().describe('Only machines with these hardware addresses.'),
-  id: values(FILTER_VALUES_MAX).optional().describe('Only machines with these system ids.'),
-  domain: values(FILTER_VALUES_MAX).optional().describe('Only machines in these domains.'),
-  zone: values(FILTER_VALUES_MAX).optional().describe('Only machines in these zones.'),
-  pool: values(FILTER_VALUES_MAX).optional().describe('Only machines in these pools.'),
-  agent_name: values(FILTER_VALUES_MAX).optional().describe('Only machines that were allocated under these names.'),
+  hostname: optionalList(FILTER_VALUES_MAX, 'Only machines with these hostnames.'),
+  mac_address: optionalList(FILTER_VALUES_MAX, 'Only machines with these hardware addresses.'),
+  id: optionalList(FILTER_VALUES_MAX, 'Only machines with these system ids.'),
+  domain: optionalList(FILTER_VALUES_MAX, 'Only machines in these domains.'),
+  zone: optionalList(FILTER_VALUES_MAX, 'Only machines in these zones.'),
+  pool: optionalList(FILTER_VALUES_MAX, 'Only machines in these pools.'),
+  agent_name: optionalList(FILTER_VALUES_MAX, 'Only machines that were allocated under these names.'),
 });
 
 const listParameters = filterParameters.extend({
-  status: values(30)
-    .optional()
-    .describe('Only machines in these states, by name or number; `problem` and `work` stand for several.'),
-  owner: values(FILTER_VALUES_MAX).optional().describe('Only machines of these users.'),
-  rack: values(FILTER_VALUES_MAX).optional().describe('Only machines whose home is with these racks, by name.'),
-  q: value(z.string().max(SEARCH_CHARACTERS_MAX))
-    .optional()
-    .describe('Only machines with this text in their name, owner, tags, addresses, note, product or serial number.'),
+  status: optionalList(30, 'Only machines in these states, by name or number; `problem` and `work` stand for several.'),
+  owner: optionalList(FILTER_VALUES_MAX, 'Only machines of these users.'),
+  rack: optionalList(FILTER_VALUES_MAX, 'Only machines whose home is with these racks, by name.'),
+  q: optionalText(
+    SEARCH_CHARACTERS_MAX,
+    'Only machines with this text in their name, owner, tags, addresses, note, product or serial number.',
+  ),
 });
 
-/** The states that texts name, or the refusal of the first that names none. */
 function statusesOf(texts: readonly string[]): readonly MachineStatus[] | Refusal {
   const statuses: MachineStatus[] = [];
   for (const text of texts) {
@@ -104,7 +104,7 @@ function statusesOf(texts: readonly string[]): readonly MachineStatus[] | Refusa
   return statuses;
 }
 
-function refuseRacks({ region }: ApiCall, wanted: readonly string[] | undefined): Refusal | undefined {
+function refuseRacks({ region }: ApiCall, wanted: readonly string[] | undefined) {
   const names = region.racks.list().map(({ name }) => name);
   const unknown = wanted?.find((name) => !names.includes(name));
   if (unknown === undefined) return undefined;
@@ -116,9 +116,9 @@ function refuseRacks({ region }: ApiCall, wanted: readonly string[] | undefined)
 
 const newListParameters = listParameters.extend({
   ...listConditions.shape,
-  not_zone: values(FILTER_VALUES_MAX).optional().describe('As `not_in_zone`.'),
-  not_pool: values(FILTER_VALUES_MAX).optional().describe('As `not_in_pool`.'),
-  power_state: values(10).optional().describe('Only machines whose power is so: on, off, unknown or error.'),
+  not_zone: optionalList(FILTER_VALUES_MAX, 'As `not_in_zone`.'),
+  not_pool: optionalList(FILTER_VALUES_MAX, 'As `not_in_pool`.'),
+  power_state: optionalList(10, 'Only machines whose power is so: on, off, unknown or error.'),
 });
 
 type ListWishes = z.output<typeof listParameters> & Partial<z.output<typeof newListParameters>>;
@@ -145,7 +145,6 @@ async function conditionsOf(call: ApiCall, given: ListWishes): Promise<Constrain
 }
 const CONDITION_NAMES = listConditions.keyof().options;
 
-/** The selection of a list, or for each parameter that cannot be used a refusal in its place. */
 const listWishes = async (call: ApiCall, given: ListWishes) =>
   [
     await machineFilter(call, given),
@@ -191,7 +190,7 @@ export async function removeMachine(call: ApiCall, given: z.output<typeof remove
   const isForced = isTrue(given.force);
   switch (await call.region.removeMachine(systemIdOf(call), usernameOf(call), isForced)) {
     case 'removed':
-      return { kind: 'empty' };
+      return EMPTY;
     case 'in-use':
       return refuseUsed(call);
     case 'not-found':
@@ -200,10 +199,10 @@ export async function removeMachine(call: ApiCall, given: z.output<typeof remove
 }
 
 /** Shown by the API, which has a parameter for it, on the command line, and on the page, whose form has a checkbox. */
-const byForce = (machine: string): string =>
+const byForce = (machine: string) =>
   `delete it by force (force=true, or \`rackboot machines remove ${machine} --force\`)`;
 
-async function refuseUsed(call: ApiCall): Promise<Refusal> {
+async function refuseUsed(call: ApiCall) {
   const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
   const { status, owner, hostname } = machine;
@@ -220,16 +219,17 @@ async function refuseUsed(call: ApiCall): Promise<Refusal> {
 }
 
 const editParameters = z.object({
-  hostname: value(z.string().max(255)).optional().describe('The new hostname.'),
-  domain: value(z.string().max(253)).optional().describe('Its domain, which `hostname` may also name.'),
+  hostname: optionalText(255, 'The new hostname.'),
+  domain: optionalText(253, 'Its domain, which `hostname` may also name.'),
   description,
-  architecture: value(z.string().max(64)).optional().describe('The architecture, `amd64/generic`.'),
-  kernel_params: value(z.string().max(4096))
-    .optional()
-    .describe('Kernel arguments that replace those of its tags and the global ones; empty: use those.'),
+  architecture: optionalText(64, 'The architecture, `amd64/generic`.'),
+  kernel_params: optionalText(
+    4096,
+    'Kernel arguments that replace those of its tags and the global ones; empty: use those.',
+  ),
   min_hwe_kernel: oldestKernel,
-  zone: value(z.string().max(256)).optional().describe('The name of its zone.'),
-  pool: value(z.string().max(256)).optional().describe('The name of its pool.'),
+  zone: optionalText(256, 'The name of its zone.'),
+  pool: optionalText(256, 'The name of its pool.'),
   ...reportedFields,
   license_key: licenseKey,
   disable_ipv4: value(z.string().regex(/^(?:0|false|no|off)?$/i, 'Every machine has IPv4: give false, or nothing.'))
@@ -280,7 +280,6 @@ async function edit(call: ApiCall, given: GivenEdit): Promise<Answer> {
   return answerChange(call, outcome, (taken) => refuseFields({ hostname: [taken] }));
 }
 
-/** The changed machine, or the refusal. */
 function answerChange<R>(call: ApiCall, outcome: MachineChangeOutcome<R>, answerRefusal: (refusal: R) => Answer) {
   switch (outcome.kind) {
     case 'changed':
@@ -292,106 +291,66 @@ function answerChange<R>(call: ApiCall, outcome: MachineChangeOutcome<R>, answer
   }
 }
 
-/** Looking at machines. */
 function readingOf(version: ApiVersion): readonly Operation[] {
   const { isOld, one, all } = machinePaths(version);
+  const parameters = isOld ? listParameters : newListParameters;
   return [
-    defineOperation({
-      ...all,
-      method: 'GET',
-      op: isOld ? 'list' : undefined,
-      access: 'user',
-      answers: ['machine'],
-      doc: 'List machines.',
-      parameters: isOld ? listParameters : newListParameters,
-      run: list,
-    }),
-    defineOperation({
-      ...one,
-      method: 'GET',
-      access: 'machine',
-      answers: 'machine',
-      doc: 'Read one machine.',
-      parameters: nothing,
-      run: read,
-    }),
+    operation(all, isOld ? 'GET list' : 'GET', 'user', ['machine'], 'List machines.', parameters, list),
+    operation(one, 'GET', 'machine', 'machine', 'Read one machine.', nothing, read),
   ];
 }
 
-/** Changing one machine. */
 function changingOf(version: ApiVersion): readonly Operation[] {
   const { isOld, one } = machinePaths(version);
-  const common = { ...one, access: 'admin' } as const;
+  const parameters = isOld ? oldEditParameters : editParameters;
   return [
-    defineOperation({
-      ...common,
-      method: 'PUT',
-      answers: 'machine',
-      doc: 'Change a machine.',
-      parameters: isOld ? oldEditParameters : editParameters,
-      run: edit,
-    }),
-    defineOperation({
-      ...common,
-      method: 'DELETE',
-      answers: 'nothing',
-      doc: 'Delete a machine. If it starts again, it enlists as a new one. A machine in use is deleted only by force.',
-      parameters: removeParameters,
-      run: removeMachine,
-    }),
+    operation(one, 'PUT', 'admin', 'machine', 'Change a machine.', parameters, edit),
+    operation(
+      one,
+      'DELETE',
+      'admin',
+      'nothing',
+      'Delete a machine. If it starts again, it enlists as a new one. A machine in use is deleted only by force.',
+      removeParameters,
+      removeMachine,
+    ),
   ];
 }
 
 /** Code for nodes of all kinds, loaded when it is needed. */
 const nodeCalls = () => import('./node-calls.ts');
 
-const oneNode = { versions: ['2.0'], path: 'nodes/{system_id}', handler: 'NodeHandler', method: 'GET' } as const;
+const allNodes = { versions: ['2.0'], path: 'nodes', handler: 'NodesHandler' } as const;
+const oneNode = { versions: ['2.0'], path: 'nodes/{system_id}', handler: 'NodeHandler' } as const;
 
-const NODES: readonly Operation[] = [
-  defineOperation({
-    versions: ['2.0'],
-    path: 'nodes',
-    handler: 'NodesHandler',
-    method: 'GET',
-    access: 'user',
-    answers: ['node'],
-    doc: 'List machines, devices and racks.',
-    parameters: filterParameters,
-    run: async (call, given) => {
-      const filter = await machineFilter(call, given);
-      return 'kind' in filter ? filter : (await nodeCalls()).listNodes(call, filter);
-    },
-  }),
-  defineOperation({
-    ...oneNode,
-    access: 'user',
-    parameters: nothing,
-    answers: 'node',
-    doc: 'Read a machine, a device or a rack.',
-    run: async (call) => (await nodeCalls()).readNode(call),
-  }),
-  defineOperation({
-    ...oneNode,
-    op: 'details',
-    access: 'user',
-    parameters: nothing,
-    answers: 'bson',
-    doc: 'Read the hardware of a machine as `details` of `machines/` does; null for devices and racks.',
-    run: async (call) => (await nodeCalls()).readDetails(call),
-  }),
-  defineOperation({
-    ...oneNode,
-    op: 'power_parameters',
-    access: 'admin',
-    parameters: nothing,
-    answers: 'map',
-    doc: 'Read the parameters of the power driver of a machine, with their secrets; devices and racks have none.',
-    run: async (call) => (await nodeCalls()).readPowerParameters(call),
-  }),
-];
+async function listNodes(call: ApiCall, given: z.output<typeof filterParameters>): Promise<Answer> {
+  const filter = await machineFilter(call, given);
+  return 'kind' in filter ? filter : (await nodeCalls()).listNodes(call, filter);
+}
 
 /** The operations on machines, in both versions, and on nodes of all kinds in 2.0. */
 export const MACHINE_OPERATIONS: readonly Operation[] = [
   ...(['2.0', '1.0'] as const).flatMap((version) => [...readingOf(version), ...changingOf(version)]),
-  ...NODES,
+  operation(allNodes, 'GET', 'user', ['node'], 'List machines, devices and racks.', filterParameters, listNodes),
+  operation(oneNode, 'GET', 'user', 'node', 'Read a machine, a device or a rack.', nothing, async (call) =>
+    (await nodeCalls()).readNode(call),
+  ),
+  operation(
+    oneNode,
+    'GET details',
+    'user',
+    'bson',
+    'Read the hardware of a machine as `details` of `machines/` does; null for devices and racks.',
+    nothing,
+    async (call) => (await nodeCalls()).readDetails(call),
+  ),
+  operation(
+    oneNode,
+    'GET power_parameters',
+    'admin',
+    'map',
+    'Read the parameters of the power driver of a machine, with their secrets; devices and racks have none.',
+    nothing,
+    async (call) => (await nodeCalls()).readPowerParameters(call),
+  ),
 ];

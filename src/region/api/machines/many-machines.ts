@@ -15,7 +15,6 @@ import type { ApiCall } from '../call/operation.ts';
 /** Changed machines that are read at a time. */
 const ANSWERED_AT_ONCE = 50;
 
-/** Undoes the commands that other machines have taken. */
 class Undone extends Error {
   readonly refused: readonly CommandRefusal[];
 
@@ -46,8 +45,7 @@ export async function giveMany(
   if (first !== undefined) return refuseFor([first, ...others]);
   return listFor(call, answers());
 
-  /** Gives the command to all machines, or to none. @returns the refusals; empty: all have taken it */
-  async function commandAll(): Promise<readonly CommandRefusal[]> {
+  async function commandAll() {
     try {
       await call.region.transact(async () => {
         const systemIds = wanted.map(({ systemId }) => systemId);
@@ -72,9 +70,7 @@ export async function giveMany(
   }
 }
 
-/** The command for several machines, and the person who gives it. */
 interface ManyTerms {
-  /** The parameter that names the machines. */
   readonly field: 'machines' | 'nodes';
   readonly command: Parameters<MachineLife['commandAll']>[1];
   readonly by: Actor;

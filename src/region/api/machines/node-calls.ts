@@ -2,9 +2,9 @@
 
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { MachineFilter } from '../../records/filters.ts';
-import { DEVICES_MAX, type Machine } from '../../records/machine.ts';
+import { DEVICES_MAX } from '../../records/machine.ts';
 import { listAreas } from '../areas/chosen-areas.ts';
-import { type Answer, isRefusal, json, type Refusal } from '../call/answer.ts';
+import { type Answer, isRefusal, json } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import type { ApiCall } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
@@ -34,8 +34,7 @@ export async function readNode(call: ApiCall): Promise<Answer> {
   return json(node.device === undefined ? showMachine(call, node) : deviceJson(node, whereabouts(call.region)));
 }
 
-/** The machine or device in the path; `undefined`: it names a rack; or the refusal. */
-async function nodeIn(call: ApiCall): Promise<Machine | Refusal | undefined> {
+async function nodeIn(call: ApiCall) {
   const node = await nodeOf(call);
   if (node !== undefined) return node;
   const rack = await readController(call);

@@ -7,9 +7,9 @@ import { z } from 'zod';
 import type { CommandRefusal } from '../../life/commands.ts';
 import { decideLock, decideOwnerData, ownerDataProblems } from '../../life/ownership.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
-import { type Answer, json, NO_MACHINE, refuse, refuseFields } from '../call/answer.ts';
+import { json, NO_MACHINE, refuse, refuseFields } from '../call/answer.ts';
 import type { Fields } from '../call/form-body.ts';
-import { type ApiCall, defineOperation, type Operation } from '../call/operation.ts';
+import { type ApiCall, type Operation, operation } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { answerCommand } from './life-operations.ts';
 import { actorOf, comment, machinePaths, nodeOf, systemIdOf } from './machine-calls.ts';
@@ -57,16 +57,16 @@ function setOwnerData(place: typeof common | typeof ofDevices, op: string): Oper
 
 const why = z.object({ comment });
 
-async function lock(call: ApiCall, isLocked: boolean, reason: string | undefined): Promise<Answer> {
+const locking = (isLocked: boolean) => async (call: ApiCall, given: z.output<typeof why>) => {
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
   return answerCommand(
     call,
     await store.changeMachine(systemIdOf(call), atMs, (machine) =>
-      decideLock(machine, isLocked, actorOf(call, reason), atMs),
+      decideLock(machine, isLocked, actorOf(call, given.comment), atMs),
     ),
   );
-}
+};
 
 /** Owner data and locks of machines. */
 export const OWNERSHIP_OPERATIONS: readonly Operation[] = [
@@ -74,20 +74,14 @@ export const OWNERSHIP_OPERATIONS: readonly Operation[] = [
   setOwnerData(common, 'set_workload_annotations'),
   setOwnerData(ofDevices, 'set_owner_data'),
   setOwnerData(ofDevices, 'set_workload_annotations'),
-  defineOperation({
-    ...common,
-    op: 'lock',
-    answers: 'machine',
-    doc: 'Lock a machine: until it is unlocked, it refuses commands that would change its state.',
-    parameters: why,
-    run: (call, given) => lock(call, true, given.comment),
-  }),
-  defineOperation({
-    ...common,
-    op: 'unlock',
-    answers: 'machine',
-    doc: 'Unlock a machine.',
-    parameters: why,
-    run: (call, given) => lock(call, false, given.comment),
-  }),
+  operation(
+    common,
+    'POST lock',
+    'user',
+    'machine',
+    'Lock a machine: until it is unlocked, it refuses commands that would change its state.',
+    why,
+    locking(true),
+  ),
+  operation(common, 'POST unlock', 'user', 'machine', 'Unlock a machine.', why, locking(false)),
 ];

@@ -16,17 +16,17 @@ import {
   parsePowerParameters,
 } from '../../records/power-parameters.ts';
 import { type Refusal, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, flag, isTrue, value } from '../call/operation.ts';
+import { type ApiCall, flag, isTrue, optionalText, value } from '../call/operation.ts';
 
 const single = (name: PowerParameterName) =>
-  value(z.string().max(1024)).optional().describe(`The parameter ${name} of the power driver; empty: remove it.`);
+  optionalText(1024, `The parameter ${name} of the power driver; empty: remove it.`);
 
 /** The power fields of an enlistment or an edit. */
 export const powerFields = {
   power_type: value(z.string().regex(/^[a-z0-9_-]{0,32}$/, 'is not the name of a power driver'))
     .optional()
     .describe(`The power driver: ${POWER_DRIVER_NAMES.map((name) => `\`${name}\``).join(', ')}.`),
-  power_parameters: value(z.string().max(16_384)).optional().describe('The parameters of the power driver, JSON.'),
+  power_parameters: optionalText(16_384, 'The parameters of the power driver, JSON.'),
   power_parameters_power_address: single('power_address'),
   power_parameters_power_user: single('power_user'),
   power_parameters_power_pass: single('power_pass'),
@@ -49,7 +49,6 @@ export const powerFields = {
   power_parameters_skip_check: flag('True: store the parameters unchecked; power actions fail if they are wrong.'),
 };
 
-/** The power fields as given. */
 type GivenPower = { readonly [Name in keyof typeof powerFields]?: string | undefined };
 
 /** The values to store; an absent member stays unchanged. */

@@ -6,8 +6,8 @@
 // 1. A switching request is answered at once; the power follows. A query waits at most ASK_MS_MAX.
 // 2. A machine that is being switched is not queried: 503, so that clients try again.
 // 3. Only administrators see what a controller answered, and its address.
-// 4. The answer to a switching request has the newest event of the machine (`event_id`), so the outcome is in a later event. It also says
-//    whether the machine will be told to switch off once it has started (`switches_itself_off`).
+// 4. The answer to a switching request names the newest event of the machine (`event_id`; the outcome is in a later one), and says whether the
+//    machine will be told to switch off once it has started (`switches_itself_off`).
 
 import { z } from 'zod';
 import type { PowerDetail } from '../../../power/detail.ts';
@@ -15,24 +15,17 @@ import { type PowerView, switchesItselfOff } from '../../life/power-life.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { PowerTask } from '../../records/power-task.ts';
 import { readingText } from '../../records/power-words.ts';
-import {
-  type Answer,
-  json,
-  NO_MACHINE,
-  ONLY_USERS,
-  type Refusal,
-  refuse,
-  refuseField,
-  refuseFor,
-} from '../call/answer.ts';
+import { type Answer, json, NO_MACHINE, ONLY_USERS, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import {
   type ApiCall,
   type ApiVersion,
-  defineOperation,
+  nothing,
   type Operation,
+  operation,
+  optionalList,
+  optionalText,
   refusedOperation,
   value,
-  values,
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { actorOf, comment, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
@@ -69,7 +62,7 @@ export async function switchPower(call: ApiCall, task: PowerTask, why: string | 
   }
 }
 
-const newestEventId = async ({ region }: ApiCall, { systemId }: Machine): Promise<number> =>
+const newestEventId = async ({ region }: ApiCall, { systemId }: Machine) =>
   (await region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 }))[0]?.id ?? 0;
 
 const onParameters = z.object({ comment });
@@ -82,12 +75,10 @@ const firstOnParameters = onParameters.extend({
 });
 const offParameters = z.object({
   comment,
-  stop_mode: value(z.string().max(16))
-    .optional()
-    .describe('`hard`: cut the power; `soft`: ask the system to shut down.'),
+  stop_mode: optionalText(16, '`hard`: cut the power; `soft`: ask the system to shut down.'),
 });
 
-const modeOf = (text: string | undefined): 'hard' | 'soft' | Refusal =>
+const modeOf = (text: string | undefined) =>
   text === undefined || text === '' || text === 'hard'
     ? 'hard'
     : text === 'soft'
@@ -100,7 +91,7 @@ async function powerOff(call: ApiCall, given: z.output<typeof offParameters>): P
   return await switchPower(call, mode === 'soft' ? 'soft-off' : 'off', given.comment);
 }
 
-const viewJson = (view: PowerView, isAdmin = false): Answer =>
+const viewJson = (view: PowerView, isAdmin = false) =>
   json({ state: view.state, age: view.ageSeconds ?? null, text: readingText(view, isAdmin).slice(0, TEXT_MAX) });
 
 const unknownBecause = (detail: PowerDetail): PowerView => ({
@@ -125,7 +116,7 @@ async function queryState(call: ApiCall): Promise<Answer> {
     );
   }
   const [by, isAdmin] = call.caller.kind === 'user' ? [call.caller.username, call.caller.isAdmin] : ['', false];
-  const shown = (view: PowerView): Answer => viewJson(view, isAdmin);
+  const shown = (view: PowerView) => viewJson(view, isAdmin);
   const question = region.power.ask(machine, by);
   if (question === undefined) return TOO_MANY;
   const late = Promise.withResolvers<PowerView>();
@@ -141,42 +132,50 @@ async function powerParameters(call: ApiCall): Promise<Answer> {
   return machine === undefined ? NO_MACHINE : json(machine.powerParameters);
 }
 
-const many = z.object({ id: values(MACHINES_MAX).optional().describe('Only machines with these system ids.') });
+const many = z.object({ id: optionalList(MACHINES_MAX, 'Only machines with these system ids.') });
 
-async function manyPowerParameters(call: ApiCall, given: z.output<typeof many>): Promise<Answer> {
+async function manyPowerParameters(call: ApiCall, given: z.output<typeof many>) {
   const machines = await call.region.store.listMachines({ systemIds: given.id }, 0, MACHINES_MAX);
   return json(Object.fromEntries(machines.map((machine) => [machine.systemId, machine.powerParameters])));
 }
 
+const switching =
+  (task: PowerTask) =>
+  (call: ApiCall, { comment: why }: z.output<typeof onParameters>) =>
+    switchPower(call, task, why);
+
 /** Switching. In 1.0 that is `stop`, and `start`, which also deploys and so is in `life-operations.ts`. */
 function switchingOf(version: ApiVersion): readonly Operation[] {
   const { isOld, one } = machinePaths(version);
-  const common = { ...one, method: 'POST', access: 'user' } as const;
-  const off = defineOperation({
-    ...common,
-    op: isOld ? 'stop' : 'power_off',
-    answers: 'machine',
-    doc: 'Switch a machine off. The answer does not wait for it.',
-    parameters: offParameters,
-    run: powerOff,
-  });
+  const off = operation(
+    one,
+    isOld ? 'POST stop' : 'POST power_off',
+    'user',
+    'machine',
+    'Switch a machine off. The answer does not wait for it.',
+    offParameters,
+    powerOff,
+  );
   if (isOld) return [off];
-  const on = (op: string, task: PowerTask, doc: string, parameters = onParameters): Operation =>
-    defineOperation({
-      ...common,
-      op,
-      answers: 'machine',
-      doc,
-      parameters,
-      run: (call, given) => switchPower(call, task, given.comment),
-    });
   return [
     off,
-    on('power_on', 'on', 'Switch a machine on. The answer does not wait for it.', firstOnParameters),
-    on(
-      'power_cycle',
-      'cycle',
+    operation(
+      one,
+      'POST power_on',
+      'user',
+      'machine',
+      'Switch a machine on. The answer does not wait for it.',
+      firstOnParameters,
+      switching('on'),
+    ),
+    operation(
+      one,
+      'POST power_cycle',
+      'user',
+      'machine',
       'Switch a machine off and on again. The answer does not wait for it. Not idempotent: each call restarts it.',
+      onParameters,
+      switching('cycle'),
     ),
   ];
 }
@@ -184,36 +183,33 @@ function switchingOf(version: ApiVersion): readonly Operation[] {
 function readingOf(version: ApiVersion): readonly Operation[] {
   const { one, all } = machinePaths(version);
   return [
-    defineOperation({
-      ...one,
-      method: 'GET',
-      op: 'query_power_state',
-      access: 'user',
-      answers: 'powerState',
-      doc: 'Ask the power controller of a machine for its state: `on`, `off`, `unknown` or `error`.',
-      parameters: z.object({}),
-      run: queryState,
-    }),
-    defineOperation({
-      ...one,
-      method: 'GET',
-      op: 'power_parameters',
-      access: 'admin',
-      answers: 'map',
-      doc: 'Read the parameters of the power driver, with their secrets.',
-      parameters: z.object({}),
-      run: powerParameters,
-    }),
-    defineOperation({
-      ...all,
-      method: 'GET',
-      op: 'power_parameters',
-      access: 'admin',
-      answers: 'map',
-      doc: 'Read the parameters of the power drivers of several machines, with their secrets, by system id.',
-      parameters: many,
-      run: manyPowerParameters,
-    }),
+    operation(
+      one,
+      'GET query_power_state',
+      'user',
+      'powerState',
+      'Ask the power controller of a machine for its state: `on`, `off`, `unknown` or `error`.',
+      nothing,
+      queryState,
+    ),
+    operation(
+      one,
+      'GET power_parameters',
+      'admin',
+      'map',
+      'Read the parameters of the power driver, with their secrets.',
+      nothing,
+      powerParameters,
+    ),
+    operation(
+      all,
+      'GET power_parameters',
+      'admin',
+      'map',
+      'Read the parameters of the power drivers of several machines, with their secrets, by system id.',
+      many,
+      manyPowerParameters,
+    ),
   ];
 }
 

@@ -13,16 +13,18 @@ import type { Tag } from '../../records/life-store.ts';
 import { DEVICES_MAX } from '../../records/machine.ts';
 import { isTagName, TAGGED_MAX, TAGS_MAX } from '../../records/tags.ts';
 import { parseXpath } from '../../records/xpath-parser.ts';
-import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, allOf, EMPTY, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
   type ApiVersion,
-  defineOperation,
   eventBy,
   nothing,
   type Operation,
+  operation,
+  optionalList,
+  optionalText,
+  ownTransaction,
   value,
-  values,
 } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { listMachines } from './machine-list.ts';
@@ -30,21 +32,17 @@ import { listMachines } from './machine-list.ts';
 const COMMENT_MAX = 1000;
 
 /** True for a text that is kept as it is, but for blanks around it: one line without control characters. */
-const isOneLine = (text: string): boolean =>
-  cleanText(text.trim(), COMMENT_MAX) === text.trim() && !text.includes('\ufffd');
+const isOneLine = (text: string) => cleanText(text.trim(), COMMENT_MAX) === text.trim() && !text.includes('\ufffd');
 
 const fields = {
   comment: value(z.string().max(COMMENT_MAX).refine(isOneLine, 'Give one line of text without control characters.'))
     .optional()
     .describe('Its purpose.'),
-  definition: value(z.string().max(10_000))
-    .optional()
-    .describe(
-      'An XPath expression on the hardware as lshw shows it: the machines where it is true, or finds something, get the tag.',
-    ),
-  kernel_opts: value(z.string().max(4096))
-    .optional()
-    .describe('Kernel arguments of its machines, instead of the global ones.'),
+  definition: optionalText(
+    10_000,
+    'An XPath expression on the hardware as lshw shows it: the machines where it is true, or finds something, get the tag.',
+  ),
+  kernel_opts: optionalText(4096, 'Kernel arguments of its machines, instead of the global ones.'),
 };
 const TAG_NAME = 'Give at most 64 letters, digits, - and _.';
 
@@ -52,14 +50,14 @@ const tagName = value(z.string().max(256, TAG_NAME).refine(isTagName, TAG_NAME))
 const newTag = z.object({ name: tagName.describe('Letters, digits, - and _.'), ...fields });
 const changedTag = z.object({ name: tagName.optional().describe('Its new name.'), ...fields });
 const changes = z.object({
-  add: values(TAGGED_MAX).optional().describe('System ids of machines that get the tag.'),
-  remove: values(TAGGED_MAX).optional().describe('System ids of machines that lose it.'),
+  add: optionalList(TAGGED_MAX, 'System ids of machines that get the tag.'),
+  remove: optionalList(TAGGED_MAX, 'System ids of machines that lose it.'),
   definition: fields.definition.describe(
     'The definition by which the caller chose: refused if the tag has another one by now.',
   ),
 });
 
-function tagJson(call: ApiCall, { name, comment, kernelParams, definition }: Tag): Record<string, unknown> {
+function tagJson(call: ApiCall, { name, comment, kernelParams, definition }: Tag) {
   return {
     name,
     comment,
@@ -69,12 +67,10 @@ function tagJson(call: ApiCall, { name, comment, kernelParams, definition }: Tag
   };
 }
 
-const noTag = (): Refusal => refuse('not-found', 'No tag has this name.');
-const listTags = ({ region }: ApiCall): Promise<readonly Tag[]> => region.store.life.listTags();
-const findTag = async (call: ApiCall): Promise<Tag | undefined> =>
-  (await listTags(call)).find(({ name }) => name === call.path.name);
+const noTag = () => refuse('not-found', 'No tag has this name.');
+const listTags = ({ region }: ApiCall) => region.store.life.listTags();
+const findTag = async (call: ApiCall) => (await listTags(call)).find(({ name }) => name === call.path.name);
 
-/** The tag with the parameters applied, or a refusal of all invalid ones. */
 function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   const name = given.name ?? before.name;
   const definition = given.definition?.trim() ?? before.definition ?? '';
@@ -133,14 +129,12 @@ async function storeChange(
   return outcome === 'exists' ? refuseField('name', TAG_EXISTS) : { tag, before };
 }
 
-/** Assigns the tag by its definition, then answers with `done`. */
-async function assign(call: ApiCall, tag: Tag, done: () => Answer): Promise<Answer> {
+async function assign(call: ApiCall, tag: Tag, done: () => Answer) {
   const { rebuildTag } = await import('./tag-rebuild.ts');
   return await rebuildTag(call, tag, eventBy(call, 'TAG', { code: 'tag-assigned', params: { tag: tag.name } }), done);
 }
 
-/** The tag, assigned by its definition. */
-const assigned = (call: ApiCall, tag: Tag): Promise<Answer> => assign(call, tag, () => json(tagJson(call, tag)));
+const assigned = (call: ApiCall, tag: Tag) => assign(call, tag, () => json(tagJson(call, tag)));
 
 async function rebuild(call: ApiCall): Promise<Answer> {
   const tag = await findTag(call);
@@ -153,7 +147,7 @@ async function remove(call: ApiCall): Promise<Answer> {
   const event = eventBy(call, 'TAG', { code: 'tag-deleted', params: { tag: name } });
   if (!(await call.region.store.life.removeTag(name, event))) return noTag();
   await call.region.machinesChanged();
-  return { kind: 'empty' };
+  return EMPTY;
 }
 
 async function updateNodes(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
@@ -180,135 +174,65 @@ async function listTagged(call: ApiCall): Promise<Answer> {
   return tag === undefined ? noTag() : listMachines(call, { tags: [tag.name] });
 }
 
+const list = async (call: ApiCall) => json((await listTags(call)).map((tag) => tagJson(call, tag)));
+
 async function readTag(call: ApiCall): Promise<Answer> {
   const tag = await findTag(call);
   return tag === undefined ? noTag() : json(tagJson(call, tag));
 }
 
-/** The devices with a tag; controllers have none. */
-function otherListings(): readonly Operation[] {
-  const one = { versions: ['2.0'], path: 'tags/{name}', handler: 'TagHandler', method: 'GET', access: 'user' } as const;
-  const list = async (call: ApiCall, op: string): Promise<Answer> => {
+/** Controllers have no tags. */
+const listOthers =
+  (isDevice: boolean) =>
+  async (call: ApiCall): Promise<Answer> => {
     const tag = await findTag(call);
     if (tag === undefined) return noTag();
-    if (op !== 'devices') return json([]);
+    if (!isDevice) return json([]);
     const where = whereabouts(call.region);
-    const devices = await call.region.store.listMachines({ tags: [tag.name], isDevice: true }, 0, DEVICES_MAX);
+    const devices = await call.region.store.listMachines({ tags: [tag.name], isDevice }, 0, DEVICES_MAX);
     return json(devices.map((device) => deviceJson(device, where)));
   };
-  const listings = [
-    ['devices', 'device', 'List the devices that have the tag.'],
-    [
-      ...(['rack_controllers', 'rackController'] as const),
-      'List the racks that have the tag: none, because only machines and devices have tags.',
-    ],
-    ['region_controllers', 'regionController', 'List the regions that have the tag: none, likewise.'],
-  ] as const;
-  return listings.map(([op, kind, doc]) =>
-    defineOperation({ ...one, op, answers: [kind], doc, parameters: nothing, run: (call) => list(call, op) }),
-  );
-}
 
-/** Which machines have a tag. */
-function assigningOf(version: ApiVersion): readonly Operation[] {
-  const one = { versions: [version], path: 'tags/{name}', handler: 'TagHandler' } as const;
-  const listing = (op: string): Operation =>
-    defineOperation({
-      ...one,
-      method: 'GET',
-      op,
-      access: 'user',
-      answers: ['machine'],
-      doc: 'List the machines that have the tag.',
-      parameters: nothing,
-      run: listTagged,
-    });
-  return [
-    defineOperation({
-      ...one,
-      method: 'POST',
-      op: 'update_nodes',
-      access: 'admin',
-      answers: 'tagChange',
-      doc:
-        'Assign the tag to machines, and remove it from others: all, or none. Repeating it changes nothing. If-Match compares the tag itself, ' +
-        'not which machines have it.',
-      parameters: changes,
-      run: updateNodes,
-    }),
-    defineOperation({
-      ...one,
-      method: 'POST',
-      ownTransaction: true,
-      op: 'rebuild',
-      access: 'admin',
-      answers: 'tagRebuild',
-      doc:
-        'Assign the tag by its definition, to all machines that have been commissioned, a few at a time. Repeating it changes nothing. It ' +
-        'takes no If-Match.',
-      parameters: nothing,
-      run: rebuild,
-    }),
-    listing('nodes'),
-    ...(version === '1.0' ? [] : [listing('machines'), ...otherListings()]),
-  ];
-}
+const UPDATE =
+  'Assign the tag to machines, and remove it from others: all, or none. Repeating it changes nothing. If-Match compares the tag itself, ' +
+  'not which machines have it.';
+const REBUILD =
+  'Assign the tag by its definition, to all machines that have been commissioned, a few at a time. Repeating it changes nothing. It ' +
+  'takes no If-Match.';
+const LIST_MACHINES = 'List the machines that have the tag.';
+const LIST_RACKS = 'List the racks that have the tag: none, because only machines and devices have tags.';
+const LIST_REGIONS = 'List the regions that have the tag: none, likewise.';
+const CHANGE = 'Change a tag. A tag whose definition changes is assigned again.';
 
 function operationsOf(version: ApiVersion): readonly Operation[] {
   const isOld = version === '1.0';
   const many = { versions: [version], path: 'tags', handler: 'TagsHandler' } as const;
   const one = { versions: [version], path: 'tags/{name}', handler: 'TagHandler' } as const;
+  const old = [
+    operation(many, isOld ? 'GET list' : 'GET', 'user', ['tag'], 'List tags.', nothing, list),
+    operation(
+      ownTransaction(many),
+      isOld ? 'POST new' : 'POST',
+      'admin',
+      'tag',
+      'Create a tag. A tag with a definition is assigned at once.',
+      newTag,
+      add,
+    ),
+    operation(one, 'GET', 'user', 'tag', 'Read one tag.', nothing, readTag),
+    operation(ownTransaction(one), 'PUT', 'admin', 'tag', CHANGE, changedTag, change),
+    operation(one, 'DELETE', 'admin', 'nothing', 'Delete a tag.', nothing, remove),
+    operation(one, 'POST update_nodes', 'admin', 'tagChange', UPDATE, changes, updateNodes),
+    operation(ownTransaction(one), 'POST rebuild', 'admin', 'tagRebuild', REBUILD, nothing, rebuild),
+    operation(one, 'GET nodes', 'user', ['machine'], LIST_MACHINES, nothing, listTagged),
+  ];
+  if (isOld) return old;
   return [
-    defineOperation({
-      ...many,
-      method: 'GET',
-      op: isOld ? 'list' : undefined,
-      access: 'user',
-      answers: ['tag'],
-      doc: 'List tags.',
-      parameters: nothing,
-      run: async (call) => json((await listTags(call)).map((tag) => tagJson(call, tag))),
-    }),
-    defineOperation({
-      ...many,
-      method: 'POST',
-      op: isOld ? 'new' : undefined,
-      access: 'admin',
-      ownTransaction: true,
-      answers: 'tag',
-      doc: 'Create a tag. A tag with a definition is assigned at once.',
-      parameters: newTag,
-      run: add,
-    }),
-    defineOperation({
-      ...one,
-      method: 'GET',
-      access: 'user',
-      answers: 'tag',
-      doc: 'Read one tag.',
-      parameters: nothing,
-      run: readTag,
-    }),
-    defineOperation({
-      ...one,
-      method: 'PUT',
-      access: 'admin',
-      ownTransaction: true,
-      answers: 'tag',
-      doc: 'Change a tag. A tag whose definition changes is assigned again.',
-      parameters: changedTag,
-      run: change,
-    }),
-    defineOperation({
-      ...one,
-      method: 'DELETE',
-      access: 'admin',
-      answers: 'nothing',
-      doc: 'Delete a tag.',
-      parameters: nothing,
-      run: remove,
-    }),
-    ...assigningOf(version),
+    ...old,
+    operation(one, 'GET machines', 'user', ['machine'], LIST_MACHINES, nothing, listTagged),
+    operation(one, 'GET devices', 'user', ['device'], 'List the devices that have the tag.', nothing, listOthers(true)),
+    operation(one, 'GET rack_controllers', 'user', ['rackController'], LIST_RACKS, nothing, listOthers(false)),
+    operation(one, 'GET region_controllers', 'user', ['regionController'], LIST_REGIONS, nothing, listOthers(false)),
   ];
 }
 

@@ -4,10 +4,10 @@
 // Sources: MAAS's domains, dnsresources and dnsresourcerecords.
 //
 // 1. The settings are the only store: a record that somebody adds to `dns.records` is an object here, too.
-// 2. The API gives each record a number, `id`. A record without one, as people write it, is shown with a number of its text.
+// 2. The API numbers each record (`id`). A record without one, as people write it, is shown with a number of its text.
 // 3. A name has the number of its first record, and so keeps it while its other records change.
-// 4. A name with a CNAME has no other records, and no machine has it (RFC 1034 §3.6.2, RFC 2181 §10.1). A change that breaks this is refused; what
-//    people wrote into the settings before stays, and the racks skip it.
+// 4. A name with a CNAME has no other records, and no machine has it (RFC 1034 §3.6.2, RFC 2181 §10.1). A change that breaks this is refused; the
+//    racks skip what people wrote into the settings before.
 // 5. The names of reserved addresses (`ipaddresses/`) are shown among the names, but changed only with their address.
 
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
@@ -38,7 +38,7 @@ export interface NamedRecord {
 }
 
 /** The number of a text, at least 1: no stranger chooses these texts. */
-const idOf = (text: string): number => (numberOf(text) >>> 1) + 1;
+const idOf = (text: string) => (numberOf(text) >>> 1) + 1;
 
 /** The records in a setting; entries of another form, which no configuration has, are left out. */
 function recordsOf(setting: SettingValue | undefined): readonly NamedRecord[] {
@@ -167,7 +167,6 @@ function idsAfter(before: DomainIds, names: readonly string[], renamed: NameChan
   return ids;
 }
 
-/** The list of the domains with these ids. A domain whose id is that of its name is listed by its name alone. */
 function listOf(ids: DomainIds, byDefault: string): SettingValue {
   return [...ids].flatMap(([name, id]): readonly SettingValue[] => {
     if (name === byDefault && id === 0) return [];
@@ -175,11 +174,10 @@ function listOf(ids: DomainIds, byDefault: string): SettingValue {
   });
 }
 
-/** The name to which a CNAME points, as records have names. */
-const targetOf = ({ data }: NamedRecord): string => data.trim().toLowerCase().replace(/\.$/, '');
+const targetOf = ({ data }: NamedRecord) => data.trim().toLowerCase().replace(/\.$/, '');
 
 /** True if the CNAMEs of these names lead from the name back to it. */
-function isLoop(records: readonly NamedRecord[], name: string): boolean {
+function isLoop(records: readonly NamedRecord[], name: string) {
   const targets = new Map(records.flatMap((one) => (one.type === 'CNAME' ? [[one.name, targetOf(one)]] : [])));
   const seen = new Set<string>();
   for (let at = targets.get(name); at !== undefined && !seen.has(at); at = targets.get(at)) {
@@ -189,7 +187,7 @@ function isLoop(records: readonly NamedRecord[], name: string): boolean {
   return false;
 }
 
-const dnsMixedCnameText = (name: string): string =>
+const dnsMixedCnameText = (name: string) =>
   `${name} would have other records together with a CNAME, which excludes them: delete one or the other first.`;
 
 /** The refusal of changed records that a CNAME forbids. @param field the parameter to which the refusal of a name belongs */
@@ -199,7 +197,7 @@ function refuseMixed(
   records: readonly NamedRecord[],
   domains: Domains,
   field: string,
-): Refusal | undefined {
+) {
   const all = [...records, ...reservedRecords(call)];
   for (const { name } of changed) {
     const group = all.filter((one) => one.name === name);
@@ -214,11 +212,7 @@ function refuseMixed(
 }
 
 /** The refusal of a CNAME with the name of a machine, a device or a reserved address. */
-async function refuseMachineNames(
-  { region }: ApiCall,
-  changed: readonly NamedRecord[],
-  field: string,
-): Promise<Refusal | undefined> {
+async function refuseMachineNames({ region }: ApiCall, changed: readonly NamedRecord[], field: string) {
   const aliases = changed.filter(({ type }) => type === 'CNAME');
   const { reserved } = aliases.length === 0 ? NO_RECORDS : await region.store.networks.list();
   for (const { name } of aliases) {
@@ -280,7 +274,7 @@ export function changeRecords(
 }
 
 /** A refusal of the settings by the parameters of an operation, whose texts do not name the keys. @param names the parameters by key */
-function underParameters(names: Readonly<Record<string, string>>, refused: Refusal): Refusal {
+function underParameters(names: Readonly<Record<string, string>>, refused: Refusal) {
   if (refused.fields === undefined || refused.name !== 'setting-invalid') return refused;
   const entries = Object.entries(refused.fields).map(
     ([key, words]) => [names[key] ?? key, words.map(withoutKey)] as const,
@@ -288,7 +282,6 @@ function underParameters(names: Readonly<Record<string, string>>, refused: Refus
   return refuseFields(Object.fromEntries(entries), refused.name);
 }
 
-/** The parameters by which a request may name the name of records. */
 interface Naming {
   readonly fqdn?: string | undefined;
 }
@@ -347,7 +340,7 @@ export function moveRecords(
   before: string,
   after: string,
 ): readonly NamedRecord[] | undefined {
-  const isMoved = ({ name }: NamedRecord): boolean => domainOf(domains, name) === before;
+  const isMoved = ({ name }: NamedRecord) => domainOf(domains, name) === before;
   if (!records.some(isMoved)) return undefined;
   return records.map((record) =>
     isMoved(record) ? { ...record, name: `${record.name.slice(0, -before.length)}${after}` } : record,
@@ -365,7 +358,6 @@ export function namedDomain(ids: DomainIds, named: string | undefined): string |
   return domains.find((one) => String(ids.get(one)) === named) ?? domains.find((one) => one === named.toLowerCase());
 }
 
-/** The parameters by which a request names a name. */
 interface NameGiven {
   readonly fqdn?: string | undefined;
   readonly name?: string | undefined;

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { parseIpv4 } from '../../../net/address.ts';
 import { subnetOfAddress } from '../../networks/network-view.ts';
 import { REQUIRED } from '../../records/refusal.ts';
-import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, allOf, EMPTY, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
   flagWord,
@@ -19,6 +19,8 @@ import {
   nothing,
   numberText,
   type Operation,
+  optionalText,
+  requiredText,
   resource,
   value,
   values,
@@ -55,7 +57,7 @@ const TTL_MAX = 604_800;
 /** MAAS's type of an address that a user reserved. */
 const USER_RESERVED = 4;
 
-const recordJson = ({ id, name, type, data, ttl }: NamedRecord): Record<string, unknown> => ({
+const recordJson = ({ id, name, type, data, ttl }: NamedRecord) => ({
   id,
   fqdn: name,
   rrtype: type,
@@ -64,7 +66,7 @@ const recordJson = ({ id, name, type, data, ttl }: NamedRecord): Record<string, 
   resource_uri: `${API_2}/dnsresourcerecords/${id}/`,
 });
 
-function addressJson({ region }: ApiCall, ip: string): Record<string, unknown> {
+function addressJson({ region }: ApiCall, ip: string) {
   const address = parseIpv4(ip);
   const { known, stored } = region.networks;
   const subnet = address === undefined ? undefined : subnetOfAddress(known, address);
@@ -82,8 +84,7 @@ function addressJson({ region }: ApiCall, ip: string): Record<string, unknown> {
   };
 }
 
-/** One name, with all its records. */
-function resourceJson(call: ApiCall, records: readonly NamedRecord[]): Record<string, unknown> {
+function resourceJson(call: ApiCall, records: readonly NamedRecord[]) {
   const id = idOf(records);
   const addresses = records.filter(({ type }) => type === 'A');
   return {
@@ -96,15 +97,14 @@ function resourceJson(call: ApiCall, records: readonly NamedRecord[]): Record<st
   };
 }
 
-const idOf = (records: readonly NamedRecord[]): number => Math.min(...records.map(({ id }) => id));
+const idOf = (records: readonly NamedRecord[]) => Math.min(...records.map(({ id }) => id));
 
 async function loaded(call: ApiCall): Promise<readonly NamedRecord[]> {
   await call.region.networks.look();
   return [...currentRecords(call), ...reservedRecords(call)];
 }
 
-/** The records of the name in the path. */
-const findName = (call: ApiCall, records: readonly NamedRecord[]): readonly NamedRecord[] | undefined =>
+const findName = (call: ApiCall, records: readonly NamedRecord[]) =>
   byName(records).find((group) => idOf(group) === idIn(call.path.id));
 const NO_NAME: Refusal = refuse('not-found', 'No name has this id.');
 const NO_RECORD: Refusal = refuse('not-found', 'No record has this id.');
@@ -117,9 +117,7 @@ const label = z
 const naming = {
   fqdn: value(label).optional().describe('The fully qualified name, in place of `name` and `domain`.'),
   name: value(label).optional().describe('The name without its domain; @ is the domain itself.'),
-  domain: value(z.string().max(253))
-    .optional()
-    .describe('The domain, by its name or its id. Default: the default domain.'),
+  domain: optionalText(253, 'The domain, by its name or its id. Default: the default domain.'),
 };
 const ttlOf = value(
   numberText(/^\d{1,6}$/)
@@ -129,13 +127,10 @@ const ttlOf = value(
 const filters = z.object({
   fqdn: value(label).optional().describe('Only this name.'),
   name: value(label).optional().describe('Only names that begin with this label.'),
-  domain: value(z.string().max(253)).optional().describe('Only names of this domain, by its name or its id.'),
-  rrtype: value(z.string().max(8))
-    .optional()
-    .describe(`Only records of this type: ${RECORD_TYPES.join(', ')}.`),
+  domain: optionalText(253, 'Only names of this domain, by its name or its id.'),
+  rrtype: optionalText(8, `Only records of this type: ${RECORD_TYPES.join(', ')}.`),
 });
 
-/** The records that pass the filter, or a refusal of an unknown domain or type. */
 async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise<readonly NamedRecord[] | Refusal> {
   const records = await loaded(call);
   const domains = currentDomains(call);
@@ -203,11 +198,7 @@ function showName(call: ApiCall, name: string): Answer {
   return records.length === 0 ? NO_NAME : json(resourceJson(call, records));
 }
 
-const changedName = z.object({
-  ...naming,
-  ip_addresses: addresses.optional(),
-  address_ttl: ttlOf.optional().describe('The TTL of its addresses, in seconds.'),
-});
+const changedName = newName.extend({ ip_addresses: addresses.optional() });
 
 async function changeName(call: ApiCall, given: z.output<typeof changedName>): Promise<Answer> {
   const nowMs = call.region.clock.wallTimeMs();
@@ -246,12 +237,12 @@ async function removeName(call: ApiCall): Promise<Answer> {
     const name = findName(call, records)?.[0]?.name;
     return name === undefined ? refuseNameless(call, idIn(call.path.id)) : records.filter((one) => one.name !== name);
   });
-  return refused ?? { kind: 'empty' };
+  return refused ?? EMPTY;
 }
 
 const newRecord = z.object({
   ...naming,
-  rrtype: value(z.string().max(8)).describe(`The type: ${RECORD_TYPES.join(', ')}.`),
+  rrtype: requiredText(8, `The type: ${RECORD_TYPES.join(', ')}.`),
   rrdata: value(z.string().min(1).max(1024)).describe('The data, as in a zone file.'),
   ttl: ttlOf.optional().describe('Its TTL, in seconds.'),
 });
@@ -276,13 +267,9 @@ function showRecord(call: ApiCall, id: number): Answer {
   return record === undefined ? NO_RECORD : json(recordJson(record));
 }
 
-const changedRecord = z.object({
-  ...naming,
-  rrtype: value(z.string().max(8))
-    .optional()
-    .describe(`The new type: ${RECORD_TYPES.join(', ')}.`),
-  rrdata: value(z.string().min(1).max(1024)).optional().describe('The new data, as in a zone file.'),
-  ttl: ttlOf.optional().describe('Its TTL, in seconds.'),
+const changedRecord = newRecord.extend({
+  rrtype: optionalText(8, `The new type: ${RECORD_TYPES.join(', ')}.`),
+  rrdata: newRecord.shape.rrdata.optional().describe('The new data, as in a zone file.'),
 });
 
 async function changeRecord(call: ApiCall, given: z.output<typeof changedRecord>): Promise<Answer> {
@@ -307,13 +294,16 @@ async function removeRecord(call: ApiCall): Promise<Answer> {
   const refused = await changeRecords(call, (records) =>
     records.some((one) => one.id === id) ? records.filter((one) => one.id !== id) : NO_RECORD,
   );
-  return ofRecord({}, refused) ?? { kind: 'empty' };
+  return ofRecord({}, refused) ?? EMPTY;
 }
 
-const NAMES: readonly Operation[] = [
+const changing = { versions: ['2.0'], ownTransaction: true } as const;
+
+/** Names and records, in version 2.0. */
+export const DNSRESOURCE_OPERATIONS: readonly Operation[] = [
   ...resource({
-    many: { versions: ['2.0'], path: 'dnsresources', handler: 'DNSResourcesHandler', ownTransaction: true },
-    one: { versions: ['2.0'], path: 'dnsresources/{id}', handler: 'DNSResourceHandler', ownTransaction: true },
+    many: { ...changing, path: 'dnsresources', handler: 'DNSResourcesHandler' },
+    one: { ...changing, path: 'dnsresources/{id}', handler: 'DNSResourceHandler' },
     answers: 'dnsResource',
     list: [
       'List the names that the racks serve, with or without those of machines and devices.',
@@ -343,17 +333,9 @@ const NAMES: readonly Operation[] = [
     ],
     remove: ['Delete a name with all its records.', nothing, removeName],
   }),
-];
-
-const RECORDS: readonly Operation[] = [
   ...resource({
-    many: { versions: ['2.0'], path: 'dnsresourcerecords', handler: 'DNSResourceRecordsHandler', ownTransaction: true },
-    one: {
-      versions: ['2.0'],
-      path: 'dnsresourcerecords/{id}',
-      handler: 'DNSResourceRecordHandler',
-      ownTransaction: true,
-    },
+    many: { ...changing, path: 'dnsresourcerecords', handler: 'DNSResourceRecordsHandler' },
+    one: { ...changing, path: 'dnsresourcerecords/{id}', handler: 'DNSResourceRecordHandler' },
     answers: 'dnsRecord',
     list: [
       'List the records that are not addresses.',
@@ -377,6 +359,3 @@ const RECORDS: readonly Operation[] = [
     remove: ['Delete a record.', nothing, removeRecord],
   }),
 ];
-
-/** Names and records, in version 2.0. */
-export const DNSRESOURCE_OPERATIONS: readonly Operation[] = [...NAMES, ...RECORDS];

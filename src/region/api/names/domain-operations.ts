@@ -10,14 +10,15 @@
 import { z } from 'zod';
 import { counted } from '../../../counted.ts';
 import { inhabitants } from '../areas/chosen-areas.ts';
-import { type Answer, inhabitantsText, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, EMPTY, inhabitantsText, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
-  defineOperation,
   eventBy,
   isTrue,
   nothing,
   type Operation,
+  operation,
+  ownTransaction,
   refusedOperation,
   resource,
   value,
@@ -47,7 +48,7 @@ const domainName = z
   .regex(/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i, 'Give a domain name.')
   .transform((text) => text.toLowerCase());
 
-function domainJson(call: ApiCall, name: string): Record<string, unknown> {
+function domainJson(call: ApiCall, name: string) {
   const domains = currentDomains(call);
   const id = currentDomainIds(call).get(name) ?? 0;
   return {
@@ -61,17 +62,16 @@ function domainJson(call: ApiCall, name: string): Record<string, unknown> {
   };
 }
 
-/** The domain that the path names by its id or its name. */
-const findDomain = (call: ApiCall, ids: DomainIds): string | undefined => namedDomain(ids, call.path.id ?? '');
+const findDomain = (call: ApiCall, ids: DomainIds) => namedDomain(ids, call.path.id ?? '');
 
-async function loadDomain(call: ApiCall): Promise<string | undefined> {
+async function loadDomain(call: ApiCall) {
   await call.region.settings.load();
   return findDomain(call, currentDomainIds(call));
 }
 
 const NO_DOMAIN: Refusal = refuse('not-found', 'No domain has this id or name.');
 
-async function list(call: ApiCall): Promise<Answer> {
+async function list(call: ApiCall) {
   await call.region.settings.load();
   return json(currentDomains(call).map((name) => domainJson(call, name)));
 }
@@ -81,17 +81,16 @@ async function read(call: ApiCall): Promise<Answer> {
   return name === undefined ? NO_DOMAIN : json(domainJson(call, name));
 }
 
-const domainTakenText = (name: string): string => `The domain ${name} exists already.`;
+const domainTakenText = (name: string) => `The domain ${name} exists already.`;
 
-async function add(call: ApiCall, { name }: { readonly name: string }): Promise<Answer> {
+async function add(call: ApiCall, { name }: z.output<typeof newDomain>): Promise<Answer> {
   const refused = await changeDomains(call, (domains) =>
     domains.includes(name) ? refuseField('name', domainTakenText(name)) : { further: [...domains.slice(1), name] },
   );
   return refused ?? json(domainJson(call, name));
 }
 
-/** Moves the names of reserved addresses to another domain. */
-async function moveReserved({ region }: ApiCall, before: string, after: string): Promise<void> {
+async function moveReserved({ region }: ApiCall, before: string, after: string) {
   await region.store.networks.change(({ reserved }) => {
     const moved = reserved.filter(({ domain }) => domain === before).map((one) => ({ ...one, domain: after }));
     return { put: { reserved: moved }, result: undefined };
@@ -102,7 +101,7 @@ async function moveReserved({ region }: ApiCall, before: string, after: string):
 }
 
 /** Moves the machines and devices of a domain to another one, or refuses if the name of one would be too long. */
-async function moveMachines(call: ApiCall, before: string, after: string): Promise<Refusal | undefined> {
+async function moveMachines(call: ApiCall, before: string, after: string) {
   const { store } = call.region;
   const event = eventBy(call, 'NODE', { code: 'machine-edited', params: { fields: ['domain'] } });
   const filter = { domains: [before], isDevice: 'either' } as const;
@@ -128,18 +127,7 @@ async function moveMachines(call: ApiCall, before: string, after: string): Promi
   return undefined;
 }
 
-const machinesText = ({
-  name,
-  ...found
-}: {
-  readonly name: string;
-  readonly machines: readonly string[];
-  readonly count: number;
-}): string =>
-  `${name} has ${inhabitantsText(found)}. Move them to another domain first (domain of machines/<id>/ or devices/<id>/).`;
-
-/** The refusal to delete a domain that has reserved addresses, machines or devices. */
-async function refuseInhabited(call: ApiCall, name: string): Promise<Refusal | undefined> {
+async function refuseInhabited(call: ApiCall, name: string) {
   const { reserved } = await call.region.store.networks.list();
   const count = reserved.filter(({ domain }) => domain === name).length;
   if (count > 0)
@@ -148,13 +136,18 @@ async function refuseInhabited(call: ApiCall, name: string): Promise<Refusal | u
       `${name} has the names of ${counted(count, 'reserved address', 'reserved addresses')}: release them first (ipaddresses).`,
     );
   const found = await inhabitants(call, { domains: [name] });
-  return found === undefined ? undefined : refuse('domain-in-use', machinesText({ name, ...found }));
+  return found === undefined
+    ? undefined
+    : refuse(
+        'domain-in-use',
+        `${name} has ${inhabitantsText(found)}. Move them to another domain first (domain of machines/<id>/ or devices/<id>/).`,
+      );
 }
 
-const defaultText = (name: string): string =>
+const defaultText = (name: string) =>
   `${name} is the default domain: make another one the default first (domains/<id>/?op=set_default).`;
 
-async function rename(call: ApiCall, { name }: { readonly name?: string | undefined }): Promise<Answer> {
+async function rename(call: ApiCall, { name }: z.output<typeof changedDomain>): Promise<Answer> {
   if (name === undefined || name === (await loadDomain(call))) return read(call);
   let former = '';
   const revise = (domains: Domains, records: readonly NamedRecord[], ids: DomainIds) => {
@@ -187,11 +180,11 @@ async function remove(call: ApiCall): Promise<Answer> {
     return { further: domains.slice(1).filter((one) => one !== name) };
   };
   const refused = await changeDomains(call, revise, () => refuseInhabited(call, removed));
-  return refused ?? { kind: 'empty' };
+  return refused ?? EMPTY;
 }
 
 /** Makes a domain the default for new machines; the former default stays as a further domain. */
-async function setDefault(call: ApiCall): Promise<Answer> {
+async function setDefault(call: ApiCall) {
   let name = await loadDomain(call);
   if (name !== undefined && name === currentDomains(call)[0]) return json(domainJson(call, name));
   const refused = await changeDomains(call, (domains, _records, ids) => {
@@ -203,8 +196,7 @@ async function setDefault(call: ApiCall): Promise<Answer> {
 }
 
 const many = { versions: ['2.0'], path: 'domains', handler: 'DomainsHandler' } as const;
-const one = { versions: ['2.0'], path: 'domains/{id}', handler: 'DomainHandler' } as const;
-const changing = { access: 'admin', ownTransaction: true } as const;
+const one = { versions: ['2.0'], path: 'domains/{id}', handler: 'DomainHandler', ownTransaction: true } as const;
 
 /** Settings that MAAS's domains have, and ours have with one value only. */
 const fixed = {
@@ -231,8 +223,8 @@ const changedDomain = newDomain.extend({ name: newDomain.shape.name.optional().d
 /** Domains, in version 2.0. */
 export const DOMAIN_OPERATIONS: readonly Operation[] = [
   ...resource({
-    many: { versions: ['2.0'], path: 'domains', handler: 'DomainsHandler', ownTransaction: true },
-    one: { versions: ['2.0'], path: 'domains/{id}', handler: 'DomainHandler', ownTransaction: true },
+    many: ownTransaction(many),
+    one,
     answers: 'domain',
     list: ['List the domains for which the racks are authoritative, the default one first.', nothing, list],
     add: ['Add a domain.', newDomain, add],
@@ -240,16 +232,15 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
     change: ['Rename a domain, and its machines, devices and records with it. It keeps its id.', changedDomain, rename],
     remove: ['Delete a domain that has no machines, devices, records or reserved addresses.', nothing, remove],
   }),
-  defineOperation({
-    ...one,
-    ...changing,
-    method: 'POST',
-    op: 'set_default',
-    answers: 'domain',
-    doc: 'Make a domain the default for new machines. Every domain keeps its id.',
-    parameters: nothing,
-    run: setDefault,
-  }),
+  operation(
+    one,
+    'POST set_default',
+    'admin',
+    'domain',
+    'Make a domain the default for new machines. Every domain keeps its id.',
+    nothing,
+    setDefault,
+  ),
   refusedOperation(
     { ...many, method: 'POST', access: 'admin' },
     'set_serial',

@@ -4,8 +4,16 @@ import { z } from 'zod';
 import { createApiKey, findKeyRefusal, KEY_NAME_MAX } from '../../accounts/accounts.ts';
 import type { EventParams } from '../../records/events.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { type Answer, json, ONLY_USERS, type Refusal, refuse, refuseField, refuseFor } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
+import { type Answer, EMPTY, json, ONLY_USERS, plainText, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import {
+  type ApiCall,
+  nothing,
+  type Operation,
+  operation,
+  requiredText,
+  usernameOf,
+  value,
+} from '../call/operation.ts';
 import { userJson } from './user-operations.ts';
 
 /** The name of a key, which is one line. */
@@ -23,14 +31,14 @@ function whoami(call: ApiCall): Answer {
 }
 
 /** The caller's account name; `undefined` for the local administrator, who has no account and so no keys. */
-async function accountOf(call: ApiCall): Promise<string | undefined> {
+async function accountOf(call: ApiCall) {
   const { caller } = call;
   return caller.kind === 'user' && (await call.region.store.accounts.findUser(caller.username)) !== undefined
     ? caller.username
     : undefined;
 }
 
-async function createToken(call: ApiCall, given: { readonly name?: string | undefined }): Promise<Answer> {
+async function createToken(call: ApiCall, given: z.output<typeof newToken>): Promise<Answer> {
   const username = await accountOf(call);
   if (username === undefined)
     return refuse('not-allowed', 'API keys belong to accounts: create an account with rackboot createadmin.');
@@ -45,27 +53,26 @@ async function createToken(call: ApiCall, given: { readonly name?: string | unde
 
 const NO_API_KEY = 'You have no API key with this token_key.';
 
-async function deleteToken(call: ApiCall, given: { readonly token_key: string }): Promise<Answer> {
+async function deleteToken(call: ApiCall, given: z.output<typeof chosenToken>): Promise<Answer> {
   const username = await accountOf(call);
   const isGone = username !== undefined && (await call.region.store.accounts.removeKey(username, given.token_key));
   if (!isGone) return refuse('not-found', NO_API_KEY);
   await recordChange(call, { change: 'removed', name: '' });
-  return { kind: 'empty' };
+  return EMPTY;
 }
 
-async function recordChange(call: ApiCall, params: EventParams['api-key-changed']): Promise<void> {
+async function recordChange(call: ApiCall, params: EventParams['api-key-changed']) {
   const atMs = call.region.clock.wallTimeMs();
   const event = { type: 'AUTHORISATION', code: 'api-key-changed', params, atMs, username: usernameOf(call) } as const;
   await call.region.store.recordEvent(event, undefined);
 }
 
 /** The middle part of a key. MAAS's clients name a key by all of its text, or by its middle part. */
-function tokenKeyOf(text: string): string | Refusal {
+function tokenKeyOf(text: string) {
   const parts = text.split(':');
   return (parts.length === 1 ? parts[0] : parts[1]) || refuseField('token', 'Give the key, or its middle part.');
 }
 
-/** Renames a key. */
 async function renameToken(call: ApiCall, given: z.output<typeof renaming>): Promise<Answer> {
   const tokenKey = tokenKeyOf(given.token);
   if (typeof tokenKey !== 'string') return tokenKey;
@@ -73,82 +80,55 @@ async function renameToken(call: ApiCall, given: z.output<typeof renaming>): Pro
   const isDone = username !== undefined && (await call.region.store.accounts.renameKey(username, tokenKey, given.name));
   if (!isDone) return refuse('not-found', NO_API_KEY);
   await recordChange(call, { change: 'renamed', name: given.name });
-  return { kind: 'text', text: 'Accepted', contentType: 'text/plain; charset=utf-8' };
+  return plainText('Accepted');
 }
 
 const renaming = z.object({
-  token: value(z.string().max(200)).describe('The whole key, or its middle part.'),
+  token: requiredText(200, 'The whole key, or its middle part.'),
   name: keyName.describe('The purpose of the key.'),
 });
 
 /** Lists the keys without their secrets, which are not stored. */
-async function listTokens(call: ApiCall): Promise<Answer> {
+async function listTokens(call: ApiCall) {
   const username = await accountOf(call);
   const keys = username === undefined ? [] : await call.region.store.accounts.listKeys(username);
   return json(keys.map((key) => ({ name: key.name, token: `${key.consumerKey}:${key.tokenKey}:` })));
 }
 
+const newToken = z.object({ name: keyName.optional().describe('The purpose of the key.') });
+const chosenToken = z.object({ token_key: requiredText(64, 'The middle part of the key.') });
+
+const users = { versions: ['1.0', '2.0'], path: 'users', handler: 'UsersHandler' } as const;
+const account = { versions: ['1.0', '2.0'], path: 'account', handler: 'AccountHandler' } as const;
+
 export const ACCOUNT_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    versions: ['1.0', '2.0'],
-    path: 'users',
-    method: 'GET',
-    op: 'whoami',
-    handler: 'UsersHandler',
-    access: 'user',
-    answers: 'user',
-    doc: 'Read the account of the caller.',
-    parameters: nothing,
-    run: whoami,
-  }),
-  defineOperation({
-    versions: ['1.0', '2.0'],
-    path: 'account',
-    method: 'POST',
-    op: 'create_authorisation_token',
-    handler: 'AccountHandler',
-    access: 'user',
-    answers: 'apiKey',
-    doc: 'Create an API key. Its secret is shown only once. Not idempotent: each call makes another one.',
-    parameters: z.object({
-      name: keyName.optional().describe('The purpose of the key.'),
-    }),
-    run: createToken,
-  }),
-  defineOperation({
-    versions: ['1.0', '2.0'],
-    path: 'account',
-    method: 'POST',
-    op: 'delete_authorisation_token',
-    handler: 'AccountHandler',
-    access: 'user',
-    answers: 'nothing',
-    doc: 'Delete an API key.',
-    parameters: z.object({ token_key: value(z.string().max(64)).describe('The middle part of the key.') }),
-    run: deleteToken,
-  }),
-  defineOperation({
-    versions: ['1.0', '2.0'],
-    path: 'account',
-    method: 'POST',
-    op: 'update_token_name',
-    handler: 'AccountHandler',
-    access: 'user',
-    answers: 'text',
-    doc: 'Rename an API key.',
-    parameters: renaming,
-    run: renameToken,
-  }),
-  defineOperation({
-    versions: ['1.0', '2.0'],
-    path: 'account',
-    method: 'GET',
-    op: 'list_authorisation_tokens',
-    handler: 'AccountHandler',
-    access: 'user',
-    answers: ['namedKey'],
-    doc: 'List API keys, without their secrets.',
-    parameters: nothing,
-    run: listTokens,
-  }),
+  operation(users, 'GET whoami', 'user', 'user', 'Read the account of the caller.', nothing, whoami),
+  operation(
+    account,
+    'POST create_authorisation_token',
+    'user',
+    'apiKey',
+    'Create an API key. Its secret is shown only once. Not idempotent: each call makes another one.',
+    newToken,
+    createToken,
+  ),
+  operation(
+    account,
+    'POST delete_authorisation_token',
+    'user',
+    'nothing',
+    'Delete an API key.',
+    chosenToken,
+    deleteToken,
+  ),
+  operation(account, 'POST update_token_name', 'user', 'text', 'Rename an API key.', renaming, renameToken),
+  operation(
+    account,
+    'GET list_authorisation_tokens',
+    'user',
+    ['namedKey'],
+    'List API keys, without their secrets.',
+    nothing,
+    listTokens,
+  ),
 ];

@@ -2,7 +2,7 @@
 //
 // Sources: MAAS's `files/`: in 1.0 with `op=add` and `op=list`; `get`, and `get_by_key` for callers without an account.
 //
-// 1. Users reach only their own files. Anyone who has the key of a file, 192 random bits, may read it: MAAS's clients hand out such URLs.
+// 1. Users reach only their own files; whoever has the key of a file, 192 random bits, may read it: MAAS's clients hand out such URLs.
 // 2. The content is stored as its bytes were sent: in a part of a multipart body, or as the text of a field.
 
 import { z } from 'zod';
@@ -15,13 +15,15 @@ import {
   type FileInfo,
   type StoredFile,
 } from '../../records/file-store.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, EMPTY, json, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
   type ApiVersion,
-  defineOperation,
   nothing,
   type Operation,
+  operation,
+  optionalText,
+  requiredText,
   usernameOf,
   value,
 } from '../call/operation.ts';
@@ -31,10 +33,10 @@ const NAME_MAX = 255;
 const KEY_LENGTH = 33;
 
 const filename = value(z.string().min(1).max(NAME_MAX)).describe('The name of the file.');
-const prefix = value(z.string().max(NAME_MAX)).optional().describe('Only files whose names begin with this.');
+const prefix = optionalText(NAME_MAX, 'Only files whose names begin with this.');
 const newFile = z.object({ filename, file: value(z.string()).describe('Its content.') });
 
-function fileJson({ version }: ApiCall, { name, key }: FileInfo): Record<string, unknown> {
+function fileJson({ version }: ApiCall, { name, key }: FileInfo) {
   const base = `/MAAS/api/${version}/files/`;
   return {
     filename: name,
@@ -44,14 +46,14 @@ function fileJson({ version }: ApiCall, { name, key }: FileInfo): Record<string,
   };
 }
 
-const noFile = (): Refusal => refuse('not-found', 'There is no such file.');
+const noFile = () => refuse('not-found', 'There is no such file.');
 const contentOf = ({ content }: StoredFile): Answer => ({
   kind: 'text',
   text: Buffer.from(content),
   contentType: 'application/octet-stream',
 });
 
-const refuseName = (name: string): Refusal | undefined =>
+const refuseName = (name: string) =>
   cleanText(name, NAME_MAX) === name
     ? undefined
     : refuseField('filename', 'Give a name of 1 to 255 printable characters.');
@@ -76,17 +78,17 @@ async function add(call: ApiCall, given: z.output<typeof newFile>): Promise<Answ
   return json(fileJson(call, stored), 201);
 }
 
-async function list(call: ApiCall, given: { readonly prefix?: string | undefined }): Promise<Answer> {
+async function list(call: ApiCall, given: z.output<typeof byPrefix>) {
   const files = await call.region.store.files.list(usernameOf(call));
   return json(files.filter(({ name }) => name.startsWith(given.prefix ?? '')).map((file) => fileJson(call, file)));
 }
 
-async function get(call: ApiCall, given: { readonly filename: string }): Promise<Answer> {
+async function get(call: ApiCall, given: z.output<typeof byName>): Promise<Answer> {
   const found = await call.region.store.files.find(usernameOf(call), given.filename);
   return found === undefined ? noFile() : contentOf(found);
 }
 
-async function getByKey(call: ApiCall, { key }: { readonly key: string }): Promise<Answer> {
+async function getByKey(call: ApiCall, { key }: z.output<typeof byKey>): Promise<Answer> {
   const found = await call.region.store.files.findByKey(key);
   return found === undefined ? noFile() : contentOf(found);
 }
@@ -98,80 +100,44 @@ async function read(call: ApiCall): Promise<Answer> {
 }
 
 async function remove(call: ApiCall, name: string): Promise<Answer> {
-  return (await call.region.store.files.remove(usernameOf(call), name)) ? { kind: 'empty' } : noFile();
+  return (await call.region.store.files.remove(usernameOf(call), name)) ? EMPTY : noFile();
 }
+
+const byName = z.object({ filename });
+const byPrefix = z.object({ prefix });
+const byKey = z.object({ key: requiredText(64, 'The key of the file.') });
+const DELETE = 'Delete a file.';
 
 function operationsOf(version: ApiVersion): readonly Operation[] {
   const isOld = version === '1.0';
-  const many = { versions: [version], path: 'files', handler: 'FilesHandler', access: 'user' } as const;
-  const one = { versions: [version], path: 'files/{filename}', handler: 'FileHandler', access: 'user' } as const;
-  const byName = z.object({ filename });
+  const many = { versions: [version], path: 'files', handler: 'FilesHandler' } as const;
+  const one = { versions: [version], path: 'files/{filename}', handler: 'FileHandler' } as const;
   return [
-    defineOperation({
-      ...many,
-      method: 'POST',
-      op: isOld ? 'add' : undefined,
-      answers: { of: 'file', statuses: [201] },
-      doc: 'Store a file, or replace the content of the one with this name.',
-      parameters: newFile,
-      run: add,
-    }),
-    defineOperation({
-      ...many,
-      method: 'GET',
-      op: isOld ? 'list' : undefined,
-      answers: ['file'],
-      doc: 'List your files.',
-      parameters: z.object({ prefix }),
-      run: list,
-    }),
-    defineOperation({
-      ...many,
-      method: 'GET',
-      op: 'get',
-      answers: 'bytes',
-      doc: 'Get the content of a file.',
-      parameters: byName,
-      run: get,
-    }),
-    defineOperation({
-      ...many,
-      method: 'GET',
-      op: 'get_by_key',
-      access: 'anyone',
-      answers: 'bytes',
-      doc: 'Get the content of a file by its key, without an account.',
-      parameters: z.object({ key: value(z.string().max(64)).describe('The key of the file.') }),
-      run: getByKey,
-    }),
+    operation(
+      many,
+      isOld ? 'POST add' : 'POST',
+      'user',
+      { of: 'file', statuses: [201] },
+      'Store a file, or replace the content of the one with this name.',
+      newFile,
+      add,
+    ),
+    operation(many, isOld ? 'GET list' : 'GET', 'user', ['file'], 'List your files.', byPrefix, list),
+    operation(many, 'GET get', 'user', 'bytes', 'Get the content of a file.', byName, get),
+    operation(
+      many,
+      'GET get_by_key',
+      'anyone',
+      'bytes',
+      'Get the content of a file by its key, without an account.',
+      byKey,
+      getByKey,
+    ),
     ...(isOld
       ? []
-      : [
-          defineOperation({
-            ...many,
-            method: 'DELETE',
-            answers: 'nothing',
-            doc: 'Delete a file.',
-            parameters: byName,
-            run: (call, given) => remove(call, given.filename),
-          }),
-        ]),
-    defineOperation({
-      ...one,
-      method: 'GET',
-      answers: 'file',
-      doc: 'Read a file, with its content in Base64.',
-      parameters: nothing,
-      run: read,
-    }),
-    defineOperation({
-      ...one,
-      method: 'DELETE',
-      answers: 'nothing',
-      doc: 'Delete a file.',
-      parameters: nothing,
-      run: (call) => remove(call, call.path.filename ?? ''),
-    }),
+      : [operation(many, 'DELETE', 'user', 'nothing', DELETE, byName, (call, given) => remove(call, given.filename))]),
+    operation(one, 'GET', 'user', 'file', 'Read a file, with its content in Base64.', nothing, read),
+    operation(one, 'DELETE', 'user', 'nothing', DELETE, nothing, (call) => remove(call, call.path.filename ?? '')),
   ];
 }
 

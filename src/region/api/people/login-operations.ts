@@ -9,19 +9,17 @@ import {
   type LoginDescription,
   openDebugLogin,
 } from '../../life/logins.ts';
-import { type Answer, json, NO_MACHINE, type Refusal, refuseField, refuseFor } from '../call/answer.ts';
-import { type ApiCall, defineOperation, flag, isTrue, type Operation, value } from '../call/operation.ts';
+import { type Answer, json, NO_MACHINE, refuseField, refuseFor } from '../call/answer.ts';
+import { type ApiCall, flag, isTrue, nothing, type Operation, operation, optionalText } from '../call/operation.ts';
 import { actorOf, comment, machineOf, machinePaths } from '../machines/machine-calls.ts';
 
 const debugParameters = z.object({
   comment,
-  seconds: value(z.string().max(16))
-    .optional()
-    .describe(`For how long, 1 to ${DEBUG_SECONDS_MAX}. Default: ${DEBUG_SECONDS}.`),
+  seconds: optionalText(16, `For how long, 1 to ${DEBUG_SECONDS_MAX}. Default: ${DEBUG_SECONDS}.`),
   off: flag('True: close it at once.'),
 });
 
-function secondsOf(text: string | undefined): number | Refusal {
+function secondsOf(text: string | undefined) {
   const seconds = Number(text || DEBUG_SECONDS);
   const isFit = Number.isInteger(seconds) && seconds >= 1 && seconds <= DEBUG_SECONDS_MAX;
   return isFit ? seconds : refuseField('seconds', `Give a whole number of seconds from 1 to ${DEBUG_SECONDS_MAX}.`);
@@ -55,29 +53,16 @@ const loginJson = ({ kind, ssh, isSimulated, hostKey, username, keys, secondsLef
   seconds_left: secondsLeft ?? null,
 });
 
+const OPEN =
+  'Open a debug login for a while: the SSH keys of the caller can log in to the machine while it is commissioned, tested, deployed ' +
+  'or erased, and it stays on if that fails. Or close it. The answer lists the possible logins.';
+const LIST = 'List how users can log in to the machine now: in rescue mode, and to debug.';
+
 /** Login operations, in both versions. */
 export const LOGIN_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => {
-  const place = { ...machinePaths(version).one, access: 'user' } as const;
+  const { one } = machinePaths(version);
   return [
-    defineOperation({
-      ...place,
-      method: 'POST',
-      op: 'debug_login',
-      answers: ['login'],
-      doc:
-        'Open a debug login for a while: the SSH keys of the caller can log in to the machine while it is commissioned, tested, deployed ' +
-        'or erased, and it stays on if that fails. Or close it. The answer lists the possible logins.',
-      parameters: debugParameters,
-      run: debugLogin,
-    }),
-    defineOperation({
-      ...place,
-      method: 'GET',
-      op: 'logins',
-      answers: ['login'],
-      doc: 'List how users can log in to the machine now: in rescue mode, and to debug.',
-      parameters: z.object({}),
-      run: listLogins,
-    }),
+    operation(one, 'POST debug_login', 'user', ['login'], OPEN, debugParameters, debugLogin),
+    operation(one, 'GET logins', 'user', ['login'], LIST, nothing, listLogins),
   ];
 });

@@ -3,7 +3,6 @@
 // Source: MAAS's `account/prefs/sshkeys/?op=import`, which answers with the keys that it added.
 //
 // 1. All keys of the list are added, or none. A key that the user has already is not a fault.
-// 2. Reading the list takes time, in which the caller can lose the account, its rights or the key: they are checked again.
 
 import { formatKeySource, keysFaultText, parseKeySource } from '../../accounts/key-sources.ts';
 import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../../accounts/ssh-keys.ts';
@@ -12,7 +11,6 @@ import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
 
-/** Undoes what was added before a refusal. */
 class Undone extends Error {
   readonly refusal: Refusal;
 
@@ -22,7 +20,6 @@ class Undone extends Error {
   }
 }
 
-/** The source that a text names, or the refusal. */
 const sourceOf = (text: string) =>
   parseKeySource(text) ?? refuseField('keysource', 'Give lp:NAME for Launchpad, or gh:NAME for GitHub.');
 

@@ -10,25 +10,25 @@ import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../../accounts/ssh-keys.ts';
 import type { SshKey } from '../../records/life-store.ts';
 import { didYouMean } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, EMPTY, json, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
   type ApiVersion,
-  defineOperation,
   eventBy,
   idIn,
   type Operation,
-  value,
+  operation,
+  optionalText,
+  ownTransaction,
+  requiredText,
 } from '../call/operation.ts';
 import { importSshKeys, sshKeysLimitText } from './sshkey-import.ts';
 
 const PATH = 'account/prefs/sshkeys';
 
-const username = value(z.string().max(150))
-  .optional()
-  .describe('For administrators: the user who has the keys. Default: the caller.');
+const username = optionalText(150, 'For administrators: the user who has the keys. Default: the caller.');
 
-function keyJson(call: ApiCall, { id, key, source }: SshKey): Record<string, unknown> {
+function keyJson(call: ApiCall, { id, key, source }: SshKey) {
   return { id, key, keysource: source ?? null, resource_uri: `/MAAS/api/${call.version}/${PATH}/${id}/` };
 }
 
@@ -36,7 +36,7 @@ export const noUserText = (username: string, meant: string | undefined): string 
   `There is no user ${username}.${didYouMean(meant)} \`rackboot users list\` shows all.`;
 
 /** The user whose keys the call is about, or a refusal. */
-async function userOf(call: ApiCall, wanted: string | undefined): Promise<string | Refusal> {
+async function userOf(call: ApiCall, wanted: string | undefined) {
   const { caller } = call;
   if (caller.kind !== 'user') return refuse('not-allowed', 'Only users have SSH keys.');
   if (wanted === undefined || wanted === '' || wanted === caller.username) return caller.username;
@@ -47,9 +47,7 @@ async function userOf(call: ApiCall, wanted: string | undefined): Promise<string
   return refuse('not-found', noUserText(cleanWords(wanted, 150), nearestName(wanted, names)));
 }
 
-interface Whose {
-  readonly username?: string | undefined;
-}
+type Whose = z.output<typeof whose>;
 
 async function list(call: ApiCall, given: Whose): Promise<Answer> {
   const user = await userOf(call, given.username);
@@ -57,10 +55,10 @@ async function list(call: ApiCall, given: Whose): Promise<Answer> {
   return json((await call.region.store.life.listSshKeys(user)).map((key) => keyJson(call, key)));
 }
 
-async function add(call: ApiCall, given: Whose & { readonly key?: string | undefined }): Promise<Answer> {
+async function add(call: ApiCall, given: z.output<typeof newKey>): Promise<Answer> {
   const user = await userOf(call, given.username);
   if (typeof user !== 'string') return user;
-  const parsed = parseSshKey(given.key ?? '');
+  const parsed = parseSshKey(given.key);
   if (parsed.kind === 'fault') return refuseField('key', `Invalid SSH public key: ${parsed.fault}.`);
   const { region } = call;
   const added = await region.store.life.addSshKey(
@@ -73,7 +71,7 @@ async function add(call: ApiCall, given: Whose & { readonly key?: string | undef
   return json(keyJson(call, added));
 }
 
-async function importKeys(call: ApiCall, given: Whose & { readonly keysource: string }): Promise<Answer> {
+async function importKeys(call: ApiCall, given: z.output<typeof keyImport>): Promise<Answer> {
   const user = await userOf(call, given.username);
   if (typeof user !== 'string') return user;
   const added = await importSshKeys(
@@ -85,11 +83,10 @@ async function importKeys(call: ApiCall, given: Whose & { readonly keysource: st
   return 'kind' in added ? added : json(added.map((key) => keyJson(call, key)));
 }
 
-const noSshKeyText = (username: string | undefined): string =>
+const noSshKeyText = (username: string | undefined) =>
   `No SSH key has this id: \`rackboot sshkeys list${username === undefined ? '' : ` --username ${username}`}\` shows all.`;
 
-const noKey = (given: Whose): Refusal =>
-  refuse('not-found', noSshKeyText(given.username === '' ? undefined : given.username));
+const noKey = (given: Whose) => refuse('not-found', noSshKeyText(given.username === '' ? undefined : given.username));
 
 async function read(call: ApiCall, given: Whose): Promise<Answer> {
   const user = await userOf(call, given.username);
@@ -102,67 +99,26 @@ async function remove(call: ApiCall, given: Whose): Promise<Answer> {
   const user = await userOf(call, given.username);
   if (typeof user !== 'string') return user;
   const event = eventBy(call, 'AUTHORISATION', { code: 'ssh-key-removed', params: { user } });
-  return (await call.region.store.life.removeSshKey(user, idIn(call.path.id), event))
-    ? { kind: 'empty' }
-    : noKey(given);
+  return (await call.region.store.life.removeSshKey(user, idIn(call.path.id), event)) ? EMPTY : noKey(given);
 }
 
-const newKey = z.object({ username, key: value(z.string().max(20_000)).describe('The public key, one line.') });
-const keyImport = z.object({
-  username,
-  keysource: value(z.string().max(100)).describe('The source: lp:NAME for Launchpad, gh:NAME for GitHub.'),
+const whose = z.object({ username });
+const newKey = whose.extend({ key: requiredText(20_000, 'The public key, one line.') });
+const keyImport = whose.extend({
+  keysource: requiredText(100, 'The source: lp:NAME for Launchpad, gh:NAME for GitHub.'),
 });
+const IMPORT = 'Add the SSH keys that somebody has published. Lists those that are new.';
 
 function operationsOf(version: ApiVersion): readonly Operation[] {
   const isOld = version === '1.0';
-  const many = { versions: [version], path: PATH, handler: 'SSHKeysHandler', access: 'user' } as const;
-  const one = { versions: [version], path: `${PATH}/{id}`, handler: 'SSHKeyHandler', access: 'user' } as const;
-  const whose = z.object({ username });
+  const many = { versions: [version], path: PATH, handler: 'SSHKeysHandler' } as const;
+  const one = { versions: [version], path: `${PATH}/{id}`, handler: 'SSHKeyHandler' } as const;
   return [
-    defineOperation({
-      ...many,
-      method: 'GET',
-      op: isOld ? 'list' : undefined,
-      answers: ['sshKey'],
-      doc: 'List SSH keys.',
-      parameters: whose,
-      run: list,
-    }),
-    defineOperation({
-      ...many,
-      method: 'POST',
-      op: isOld ? 'new' : undefined,
-      answers: 'sshKey',
-      doc: 'Add an SSH key.',
-      parameters: newKey,
-      run: add,
-    }),
-    defineOperation({
-      ...many,
-      method: 'POST',
-      ownTransaction: true,
-      op: 'import',
-      answers: ['sshKey'],
-      doc: 'Add the SSH keys that somebody has published. Lists those that are new.',
-      parameters: keyImport,
-      run: importKeys,
-    }),
-    defineOperation({
-      ...one,
-      method: 'GET',
-      answers: 'sshKey',
-      doc: 'Read one SSH key.',
-      parameters: whose,
-      run: read,
-    }),
-    defineOperation({
-      ...one,
-      method: 'DELETE',
-      answers: 'nothing',
-      doc: 'Remove an SSH key.',
-      parameters: whose,
-      run: remove,
-    }),
+    operation(many, isOld ? 'GET list' : 'GET', 'user', ['sshKey'], 'List SSH keys.', whose, list),
+    operation(many, isOld ? 'POST new' : 'POST', 'user', 'sshKey', 'Add an SSH key.', newKey, add),
+    operation(ownTransaction(many), 'POST import', 'user', ['sshKey'], IMPORT, keyImport, importKeys),
+    operation(one, 'GET', 'user', 'sshKey', 'Read one SSH key.', whose, read),
+    operation(one, 'DELETE', 'user', 'nothing', 'Remove an SSH key.', whose, remove),
   ];
 }
 

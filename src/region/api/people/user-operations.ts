@@ -4,9 +4,7 @@
 // address; `change_password`.
 //
 // 1. Users can neither remove their own account nor revoke their own rights, and the last administrator stays one.
-// 2. A password is stored only as its hash; no answer and no event contains it.
-// 3. A machine never loses its owner because an account is removed: another user gets it, or the account stays.
-// 4. Hashing takes time, in which the caller can lose the account, its rights or the key: rights are checked again when the hash is stored.
+// 2. A machine never loses its owner because an account is removed: another user gets it, or the account stays.
 
 import { z } from 'zod';
 import { counted } from '../../../counted.ts';
@@ -21,18 +19,20 @@ import {
   usernameTakenText,
 } from '../../accounts/accounts.ts';
 import { ownerLostEvent } from '../../racks/rack-owners.ts';
-import type { NewMachineEvent } from '../../records/machine-event.ts';
 import type { NetworkRecords } from '../../records/network-store.ts';
 import type { User } from '../../records/user.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
+import { type Answer, EMPTY, json, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import {
   type ApiCall,
-  defineOperation,
   eventBy,
   flagWord,
   isTrue,
   nothing,
   type Operation,
+  operation,
+  optionalText,
+  ownTransaction,
+  requiredText,
   usernameOf,
   value,
 } from '../call/operation.ts';
@@ -40,7 +40,7 @@ import {
 type ShownUser = Pick<User, 'username' | 'email' | 'isAdmin'>;
 
 /** An account as clients see it. */
-export function userJson(call: ApiCall, user: ShownUser): Record<string, unknown> {
+export function userJson(call: ApiCall, user: ShownUser) {
   return {
     username: user.username,
     email: user.email,
@@ -56,9 +56,8 @@ const HANDED_OVER_MAX = 1000;
 const HANDED_OVER_AT_ONCE = 50;
 
 const flag = () => value(flagWord);
-const noUser = (): Refusal => refuse('not-found', 'No account has this name.');
-const findUser = async (call: ApiCall): Promise<User | undefined> =>
-  await call.region.store.accounts.findUser(call.path.username ?? '');
+const noUser = () => refuse('not-found', 'No account has this name.');
+const findUser = async (call: ApiCall) => await call.region.store.accounts.findUser(call.path.username ?? '');
 
 /** Hashes a password, then answers with `then`. Refuses if the caller sets too many, or if too many are being hashed. */
 async function withHash(
@@ -82,16 +81,15 @@ async function withHash(
 }
 
 const newUser = z.object({
-  username: value(z.string().max(150)).describe('1 to 150 letters, digits or @ . + - _.'),
-  email: value(z.string().max(254)).optional().describe('An e-mail address; empty: none.'),
-  password: value(z.string().max(PASSWORD_MAX)).describe('Stored as a hash, and never shown.'),
+  username: requiredText(150, '1 to 150 letters, digits or @ . + - _.'),
+  email: optionalText(254, 'An e-mail address; empty: none.'),
+  password: requiredText(PASSWORD_MAX, 'Stored as a hash, and never shown.'),
   is_superuser: flag().optional().describe('True: an administrator.'),
 });
 
-const refuseTaken = (username: string): Refusal => refuseField('username', usernameTakenText(username));
+const refuseTaken = (username: string) => refuseField('username', usernameTakenText(username));
 
-/** The refusal of an e-mail address that another account has. @param username the account that may have it */
-async function refuseEmail({ region }: ApiCall, email: string, username: string): Promise<Refusal | undefined> {
+async function refuseEmail({ region }: ApiCall, email: string, username: string) {
   if (email === '') return undefined;
   return isEmailTaken(await region.store.accounts.listUsers(), email, username)
     ? refuseField('email', emailTakenText(email))
@@ -125,36 +123,32 @@ async function create(call: ApiCall, given: z.output<typeof newUser>): Promise<A
   });
 }
 
-/** The refusal if an account cannot lose its rights or be removed. @param own the refusal if it is the caller's own account */
-async function refuseLoss(call: ApiCall, { username, isAdmin }: User, own: string): Promise<Refusal | undefined> {
+async function refuseLoss(call: ApiCall, { username, isAdmin }: User, own: string) {
   const isLast = isAdmin && (await call.region.store.accounts.listUsers()).filter((user) => user.isAdmin).length === 1;
   if (isLast) return refuse('not-allowed', `${username} is the last administrator: create another one first.`);
   return username === usernameOf(call) ? refuse('not-allowed', own) : undefined;
 }
 
 /** The event that names the racks with an API key of this user, who loses the rights; undefined: there are none. */
-const findLostRacks = (call: ApiCall, { username }: User): NewMachineEvent | undefined =>
+const findLostRacks = (call: ApiCall, { username }: User) =>
   ownerLostEvent(call.region.racks, username, {
     username: usernameOf(call),
     atMs: call.region.clock.wallTimeMs(),
   });
 
-/** The ranges and addresses that a user reserved. */
 const reservedOf = ({ ranges, reserved }: NetworkRecords, username: string) => ({
   ranges: ranges.filter((one) => one.kind === 'reserved' && one.username === username),
   reserved: reserved.filter((one) => one.username === username),
 });
 
-/** How many machines and devices a user has, and how they are given up. */
-function ownedText(machines: number, devices: number): string {
+function ownedText(machines: number, devices: number) {
   const them = machines + devices === 1 ? 'it' : 'them';
   if (devices === 0) return `${counted(machines, 'machine')}: release ${them}`;
   if (machines === 0) return `${counted(devices, 'device')}: delete ${them}`;
   return `${counted(machines, 'machine')} and ${counted(devices, 'device')}: release machines and delete devices`;
 }
 
-/** The refusal if a user owns machines or devices, or reserved addresses or ranges. */
-async function refuseHeld({ region }: ApiCall, username: string): Promise<Refusal | undefined> {
+async function refuseHeld({ region }: ApiCall, username: string) {
   const { store } = region;
   const owners = [username];
   const machines = await store.countMachines({ owners });
@@ -174,8 +168,7 @@ async function refuseHeld({ region }: ApiCall, username: string): Promise<Refusa
     : undefined;
 }
 
-/** Gives what one user reserved to another. */
-async function handOverReserved({ region }: ApiCall, username: string, heir: string): Promise<void> {
+async function handOverReserved({ region }: ApiCall, username: string, heir: string) {
   await region.store.networks.change((records) => {
     const { ranges, reserved } = reservedOf(records, username);
     const to = <T extends object>(one: T) => ({ ...one, username: heir });
@@ -186,8 +179,7 @@ async function handOverReserved({ region }: ApiCall, username: string, heir: str
   });
 }
 
-/** Gives the machines, devices, addresses and ranges of one user to another. @returns the refusal; undefined: it is done */
-async function handOver(call: ApiCall, username: string, heir: string): Promise<Refusal | undefined> {
+async function handOver(call: ApiCall, username: string, heir: string) {
   const { store, clock } = call.region;
   const to = heir === username ? undefined : await store.accounts.findUser(heir);
   if (to === undefined) return refuseField('transfer_resources_to', `There is no other user ${heir}.`);
@@ -207,7 +199,7 @@ async function handOver(call: ApiCall, username: string, heir: string): Promise<
 
 const changes = z.object({
   is_superuser: flag().optional().describe('True: an administrator; false: a user.'),
-  email: value(z.string().max(254)).optional().describe('The e-mail address; empty: none.'),
+  email: optionalText(254, 'The e-mail address; empty: none.'),
 });
 
 async function change(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
@@ -232,7 +224,7 @@ async function change(call: ApiCall, given: z.output<typeof changes>): Promise<A
   return json(userJson(call, { ...user, isAdmin, email }));
 }
 
-async function changeRights(call: ApiCall, user: User, isAdmin: boolean): Promise<void> {
+async function changeRights(call: ApiCall, user: User, isAdmin: boolean) {
   const params = { user: user.username, isAdmin };
   const event = eventBy(call, 'AUTHORISATION', { code: 'user-rights-changed', params });
   const lost = isAdmin || !user.isAdmin ? undefined : findLostRacks(call, user);
@@ -241,11 +233,10 @@ async function changeRights(call: ApiCall, user: User, isAdmin: boolean): Promis
 }
 
 const removal = z.object({
-  transfer_resources_to: value(z.string().max(150))
-    .optional()
-    .describe(
-      'The user who gets the machines, devices, reserved addresses and ranges of the account, but not its files, which are deleted. Default: nobody, so it must not have any but files.',
-    ),
+  transfer_resources_to: optionalText(
+    150,
+    'The user who gets the machines, devices, reserved addresses and ranges of the account, but not its files, which are deleted. Default: nobody, so it must not have any but files.',
+  ),
 });
 
 async function remove(call: ApiCall, given: z.output<typeof removal>): Promise<Answer> {
@@ -264,11 +255,11 @@ async function remove(call: ApiCall, given: z.output<typeof removal>): Promise<A
     eventBy(call, 'AUTHORISATION', { code: 'user-removed', params: { user: username } }),
   );
   if (lost !== undefined) await store.recordEvent(lost, undefined);
-  return { kind: 'empty' };
+  return EMPTY;
 }
 
 const passwordChange = z.object({
-  password: value(z.string().max(PASSWORD_MAX)).describe('The new password. It ends all sessions of this user.'),
+  password: requiredText(PASSWORD_MAX, 'The new password. It ends all sessions of this user.'),
 });
 
 async function changePassword(call: ApiCall, { password }: z.output<typeof passwordChange>): Promise<Answer> {
@@ -283,72 +274,50 @@ async function changePassword(call: ApiCall, { password }: z.output<typeof passw
   if (problems !== undefined) return refuseFields({ password: problems });
   return await withHash(call, password, async (passwordHash) => {
     const event = eventBy(call, 'AUTHORISATION', { code: 'password-changed', params: { user: username } });
-    return (await region.store.accounts.changeUser(username, { passwordHash }, event)) ? { kind: 'empty' } : noUser();
+    return (await region.store.accounts.changeUser(username, { passwordHash }, event)) ? EMPTY : noUser();
   });
 }
 
 const many = { versions: ['1.0', '2.0'], path: 'users', handler: 'UsersHandler' } as const;
 const one = { versions: ['1.0', '2.0'], path: 'users/{username}', handler: 'UserHandler' } as const;
 
+const list = async (call: ApiCall) =>
+  json((await call.region.store.accounts.listUsers()).map((user) => userJson(call, user)));
+
+async function read(call: ApiCall): Promise<Answer> {
+  const user = await findUser(call);
+  return user === undefined ? noUser() : json(userJson(call, user));
+}
+
 export const USER_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...many,
-    method: 'GET',
-    access: 'user',
-    answers: ['user'],
-    doc: 'List users.',
-    parameters: nothing,
-    run: async (call) => json((await call.region.store.accounts.listUsers()).map((user) => userJson(call, user))),
-  }),
-  defineOperation({
-    ...many,
-    method: 'POST',
-    ownTransaction: true,
-    access: 'admin',
-    answers: 'user',
-    doc: 'Create an account.',
-    parameters: newUser,
-    run: create,
-  }),
-  defineOperation({
-    ...one,
-    method: 'GET',
-    access: 'user',
-    answers: 'user',
-    doc: 'Read an account.',
-    parameters: nothing,
-    async run(call) {
-      const user = await findUser(call);
-      return user === undefined ? noUser() : json(userJson(call, user));
-    },
-  }),
-  defineOperation({
-    ...one,
-    method: 'PUT',
-    access: 'admin',
-    answers: 'user',
-    doc: 'Grant or revoke the rights of an administrator, or change the e-mail address.',
-    parameters: changes,
-    run: change,
-  }),
-  defineOperation({
-    ...one,
-    method: 'DELETE',
-    access: 'admin',
-    answers: 'nothing',
-    doc: 'Remove an account with its keys and files. Refused while it has machines, devices, reserved addresses or ranges, unless another user gets them.',
-    parameters: removal,
-    run: remove,
-  }),
-  defineOperation({
-    ...one,
-    method: 'POST',
-    ownTransaction: true,
-    op: 'change_password',
-    access: 'user',
-    answers: 'nothing',
-    doc: 'Change a password: your own, or as an administrator that of any user.',
-    parameters: passwordChange,
-    run: changePassword,
-  }),
+  operation(many, 'GET', 'user', ['user'], 'List users.', nothing, list),
+  operation(ownTransaction(many), 'POST', 'admin', 'user', 'Create an account.', newUser, create),
+  operation(one, 'GET', 'user', 'user', 'Read an account.', nothing, read),
+  operation(
+    one,
+    'PUT',
+    'admin',
+    'user',
+    'Grant or revoke the rights of an administrator, or change the e-mail address.',
+    changes,
+    change,
+  ),
+  operation(
+    one,
+    'DELETE',
+    'admin',
+    'nothing',
+    'Remove an account with its keys and files. Refused while it has machines, devices, reserved addresses or ranges, unless another user gets them.',
+    removal,
+    remove,
+  ),
+  operation(
+    ownTransaction(one),
+    'POST change_password',
+    'user',
+    'nothing',
+    'Change a password: your own, or as an administrator that of any user.',
+    passwordChange,
+    changePassword,
+  ),
 ];

@@ -10,17 +10,27 @@ import { runStatusOf, type ScriptHardware, type ScriptKind, type ScriptResult } 
 import { cleanWords } from '../../records/text-json.ts';
 import { marksOf, passes } from '../../scripts/script-run.ts';
 import { HARDWARE_FORM, parseHardware } from '../../scripts/script-text.ts';
-import { type Answer, allOf, isRefusal, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import {
+  type Answer,
+  allOf,
+  isRefusal,
+  json,
+  NO_MACHINE,
+  plainText,
+  type Refusal,
+  refuse,
+  refuseField,
+} from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import {
   type ApiCall,
-  defineOperation,
   flag,
   isTrue,
   notDoneText,
   type Operation,
-  value,
-  values,
+  operation,
+  optionalList,
+  optionalText,
 } from '../call/operation.ts';
 import { STATUS_ROWS } from '../json/machine-json.ts';
 import {
@@ -34,7 +44,7 @@ import {
   testingScripts,
 } from '../machines/commissioning-calls.ts';
 import { give } from '../machines/life-operations.ts';
-import { comment, machineOf } from '../machines/machine-calls.ts';
+import { comment, machineOf, machinePaths } from '../machines/machine-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
 
 const NAMES_MAX = 100;
@@ -44,17 +54,17 @@ const TYPES: Readonly<Record<ScriptKind, readonly [number, string]>> = {
 };
 const CURRENT = /^current-(commissioning|testing)$/;
 
-const seconds = (ms: number | undefined): number | null => (ms === undefined ? null : ms / 1000);
-const moment = (ms: number | undefined): string | null => (ms === undefined ? null : formatEventTime(ms));
+const seconds = (ms: number | undefined) => (ms === undefined ? null : ms / 1000);
+const moment = (ms: number | undefined) => (ms === undefined ? null : formatEventTime(ms));
 
-function runtime({ startedMs, endedMs }: Pick<ScriptResult, 'startedMs' | 'endedMs'>): string {
+function runtime({ startedMs, endedMs }: Pick<ScriptResult, 'startedMs' | 'endedMs'>) {
   if (startedMs === undefined || endedMs === undefined) return '';
   const whole = Math.max(0, Math.round((endedMs - startedMs) / 1000));
-  const two = (number: number): string => String(number).padStart(2, '0');
+  const two = (number: number) => String(number).padStart(2, '0');
   return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
 }
 
-function resultJson(result: ScriptResult, withOutput: boolean): Record<string, unknown> {
+function resultJson(result: ScriptResult, withOutput: boolean) {
   const [status, statusName] = STATUS_ROWS[result.status];
   const output = Buffer.from(result.output).toString('base64');
   return {
@@ -84,8 +94,7 @@ function resultJson(result: ScriptResult, withOutput: boolean): Record<string, u
   };
 }
 
-/** One run, in the shape of MAAS's script sets. @param results of one run, at least one */
-function runJson(results: readonly ScriptResult[], withOutput: boolean): Record<string, unknown> {
+function runJson(results: readonly ScriptResult[], withOutput: boolean) {
   const [first] = results;
   if (first === undefined) return {};
   const [status, statusName] = STATUS_ROWS[runStatusOf(results.map((result) => result.status)) ?? 'pending'];
@@ -111,9 +120,10 @@ function runJson(results: readonly ScriptResult[], withOutput: boolean): Record<
 }
 
 const include = flag('True: include the output, in Base64.');
-const kindOfHardware = value(z.string().max(64))
-  .optional()
-  .describe('Only scripts for this kind of hardware: node, cpu, memory, storage, network or gpu.');
+const kindOfHardware = optionalText(
+  64,
+  'Only scripts for this kind of hardware: node, cpu, memory, storage, network or gpu.',
+);
 /** The kind of hardware in a filter; `undefined`: all. */
 export const hardwareOf = (text: string | undefined): ScriptHardware | Refusal | undefined =>
   text === undefined || text === '' ? undefined : (parseHardware(text) ?? refuseField('hardware_type', HARDWARE_FORM));
@@ -121,8 +131,8 @@ export const hardwareOf = (text: string | undefined): ScriptHardware | Refusal |
 /** How MAAS's clients ask for what Rackboot has only as one text. */
 const downloadForms = {
   hardware_type: kindOfHardware,
-  filetype: value(z.string().max(64)).optional().describe('`txt`: there are no archives.'),
-  output: value(z.string().max(64)).optional().describe('`combined`: outputs and errors of a script are one text.'),
+  filetype: optionalText(64, '`txt`: there are no archives.'),
+  output: optionalText(64, '`combined`: outputs and errors of a script are one text.'),
 };
 
 interface GivenForms {
@@ -131,8 +141,7 @@ interface GivenForms {
   readonly output?: string | undefined;
 }
 
-/** Refuses a form of results that is not there, by name. */
-function refuseForms(given: GivenForms): Refusal | undefined {
+function refuseForms(given: GivenForms) {
   const { filetype = 'txt', output = 'combined' } = given;
   const isServed = {
     filetype: filetype === '' || filetype === 'txt',
@@ -155,13 +164,12 @@ async function resultFilter(
   return ({ name }) => passes(known.get(name) ?? { ...marksOf(name), name }, hardware, given.filters);
 }
 
-const filters = values(NAMES_MAX).optional().describe('Only scripts with these names or tags.');
+const filters = optionalList(NAMES_MAX, 'Only scripts with these names or tags.');
 const listParameters = z.object({
-  type: value(z.string().max(64))
-    .optional()
-    .describe(
-      'Only runs of these types: `commissioning` (0) or `testing` (2). Rackboot keeps no runs of `installation` (1).',
-    ),
+  type: optionalText(
+    64,
+    'Only runs of these types: `commissioning` (0) or `testing` (2). Rackboot keeps no runs of `installation` (1).',
+  ),
   include_output: include,
   filters,
   hardware_type: kindOfHardware,
@@ -169,7 +177,6 @@ const listParameters = z.object({
 const readParameters = z.object({ include_output: include, filters, hardware_type: kindOfHardware });
 const downloadParameters = z.object({ filters, ...downloadForms });
 
-/** The types that lists can choose, by name and number. */
 const TYPE_WORDS = [...Object.values(TYPES), [1, 'Installation'] as const].flatMap(([number, title]) => [
   String(number),
   title.toLowerCase(),
@@ -179,7 +186,7 @@ const TYPE_WORDS = [...Object.values(TYPES), [1, 'Installation'] as const].flatM
 const typesIn = (text: string | undefined): readonly string[] | undefined =>
   text === undefined || text === '' ? undefined : text.split(',').map((word) => word.trim().toLowerCase());
 
-function refuseType(text: string | undefined): Refusal | undefined {
+function refuseType(text: string | undefined) {
   const strange = typesIn(text)?.find((word) => !TYPE_WORDS.includes(word));
   return strange === undefined
     ? undefined
@@ -217,8 +224,7 @@ async function list(call: ApiCall, given: z.output<typeof listParameters>): Prom
   }
 }
 
-/** The results of the run in the path: by its id, or the newest of a type. */
-async function findRun(call: ApiCall, machine: Machine, withOutput: boolean): Promise<readonly ScriptResult[]> {
+async function findRun(call: ApiCall, machine: Machine, withOutput: boolean) {
   const { scripts } = call.region.store;
   const wanted = call.path.id ?? '';
   if (/^\d{1,15}$/.test(wanted))
@@ -231,7 +237,7 @@ async function findRun(call: ApiCall, machine: Machine, withOutput: boolean): Pr
   return known === undefined ? [] : await scripts.listResults(machine.systemId, { run: known.run, withOutput });
 }
 
-const noRun = (): Refusal =>
+const noRun = () =>
   refuse('not-found', 'This machine has no such run: give an id, current-commissioning or current-testing.');
 
 async function read(call: ApiCall, given: z.output<typeof readParameters>): Promise<Answer> {
@@ -256,7 +262,7 @@ async function download(call: ApiCall, given: z.output<typeof downloadParameters
     results.length === 1
       ? first.output
       : results.map(({ name, output }) => `==== ${name} ====\n${output.replace(/(?<=[^\n])$/, '\n')}`).join('\n');
-  return { kind: 'text', text, contentType: 'text/plain; charset=utf-8' };
+  return plainText(text);
 }
 
 const commissionParameters = z.object({ comment, ...commissioningFields });
@@ -267,7 +273,6 @@ const oldCommissionParameters = commissionParameters.extend({
 
 type GivenCommissioning = z.output<typeof oldCommissionParameters>;
 
-/** The scripts to run, and the refusals of what cannot be followed. */
 const wishes = async (call: ApiCall, machine: Machine, given: GivenCommissioning) =>
   [
     await commissioningScripts(call, given),
@@ -299,59 +304,33 @@ async function test(call: ApiCall, given: z.output<typeof testParameters>): Prom
   return await openSsh(call, machine, given, await give(call, { name: 'test', scripts }, given.comment));
 }
 
-const MEASURE = 'Commission a machine at its next start.';
-const runs = { versions: ['2.0'], method: 'GET', path: 'nodes/{system_id}/results', access: 'user' } as const;
+const runs = {
+  versions: ['2.0'],
+  path: 'nodes/{system_id}/results',
+  handler: 'NodeScriptResultsHandler',
+} as const;
 const run = { ...runs, path: 'nodes/{system_id}/results/{id}', handler: 'NodeScriptResultHandler' } as const;
+const MEASURE = 'Commission a machine at its next start.';
+const TEST = 'Test a machine at its next start, and then restore its previous state.';
+const LIST = 'List the results of script runs on a machine, newest first.';
+const READ = 'Read one run: by its id, or `current-commissioning` or `current-testing`.';
+const DOWNLOAD = 'Read the output of the scripts of a run.';
+const { one: machine } = machinePaths('2.0');
 
 /** Runs and their results. */
 export const RESULT_OPERATIONS: readonly Operation[] = [
-  ...(['2.0', '1.0'] as const).map((version) =>
-    defineOperation({
-      versions: [version],
-      method: 'POST',
-      path: version === '1.0' ? 'nodes/{system_id}' : 'machines/{system_id}',
-      handler: version === '1.0' ? 'NodeHandler' : 'MachineHandler',
-      op: 'commission',
-      access: 'user',
-      answers: 'machine',
-      doc: MEASURE,
-      parameters: version === '1.0' ? oldCommissionParameters : commissionParameters,
-      run: commission,
-    }),
+  operation(machine, 'POST commission', 'user', 'machine', MEASURE, commissionParameters, commission),
+  operation(
+    machinePaths('1.0').one,
+    'POST commission',
+    'user',
+    'machine',
+    MEASURE,
+    oldCommissionParameters,
+    commission,
   ),
-  defineOperation({
-    versions: ['2.0'],
-    method: 'POST',
-    path: 'machines/{system_id}',
-    handler: 'MachineHandler',
-    op: 'test',
-    access: 'user',
-    answers: 'machine',
-    doc: 'Test a machine at its next start, and then restore its previous state.',
-    parameters: testParameters,
-    run: test,
-  }),
-  defineOperation({
-    ...runs,
-    handler: 'NodeScriptResultsHandler',
-    answers: ['result'],
-    doc: 'List the results of script runs on a machine, newest first.',
-    parameters: listParameters,
-    run: list,
-  }),
-  defineOperation({
-    ...run,
-    answers: 'result',
-    doc: 'Read one run: by its id, or `current-commissioning` or `current-testing`.',
-    parameters: readParameters,
-    run: read,
-  }),
-  defineOperation({
-    ...run,
-    op: 'download',
-    answers: 'text',
-    doc: 'Read the output of the scripts of a run.',
-    parameters: downloadParameters,
-    run: download,
-  }),
+  operation(machine, 'POST test', 'user', 'machine', TEST, testParameters, test),
+  operation(runs, 'GET', 'user', ['result'], LIST, listParameters, list),
+  operation(run, 'GET', 'user', 'result', READ, readParameters, read),
+  operation(run, 'GET download', 'user', 'text', DOWNLOAD, downloadParameters, download),
 ];

@@ -19,18 +19,20 @@ import {
   scriptTagText,
   TIMEOUT_SECONDS_DEFAULT,
 } from '../../scripts/script-text.ts';
-import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, allOf, EMPTY, isRefusal, json, plainText, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
-  defineOperation,
   eventBy,
   flag,
   isTrue,
   nothing,
   type Operation,
+  operation,
+  optionalList,
+  optionalText,
   refusedOperation,
+  requiredText,
   value,
-  values,
 } from '../call/operation.ts';
 import { refusalIn } from '../networks/network-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
@@ -50,27 +52,22 @@ const KIND_TITLES = { commissioning: 'Commissioning script', testing: 'Testing s
 /** Names of one request. */
 const NAMES_MAX = 100;
 
-const optional = (charactersMax: number, description: string) =>
-  value(z.string().max(charactersMax)).optional().describe(description);
-
 /** A parameter of MAAS that has one value here, which may be given. */
 const only = (form: RegExp, fault: string, description: string) =>
   value(z.string().max(4096).regex(form, fault)).optional().describe(description);
 const NOT = /^(?:|0|false|no|off)$/i;
 const NONE = /^\s*$/;
 
-/** The marks of a script, for people and for the choice of a run. */
 const marks = {
-  tags: values(NAMES_MAX)
-    .optional()
-    .describe(
-      `Words by which a commissioning or a test chooses it, at most ${SCRIPT_TAGS_MAX}. One tagged \`noauto\` runs only where it is chosen.`,
-    ),
-  hardware_type: optional(
+  tags: optionalList(
+    NAMES_MAX,
+    `Words by which a commissioning or a test chooses it, at most ${SCRIPT_TAGS_MAX}. One tagged \`noauto\` runs only where it is chosen.`,
+  ),
+  hardware_type: optionalText(
     64,
     'For which hardware it is: `node` (0), `cpu`, `memory`, `storage`, `network` or `gpu` (5). It runs once on each machine.',
   ),
-  parallel: optional(
+  parallel: optionalText(
     64,
     'Which others may run at the same time: `disabled` (0), `instance` (1) or `any` (2). Here one runs after the other.',
   ),
@@ -99,19 +96,20 @@ const unsupported = {
     'A script has no history: omit comment, or write it into the description.',
     'Must be empty: a script has no history.',
   ),
-  packages: optional(4096, 'Not supported: nothing is installed before a script.'),
-  may_reboot: optional(16, 'Not supported: a script may not restart its machine.'),
+  packages: optionalText(4096, 'Not supported: nothing is installed before a script.'),
+  may_reboot: optionalText(16, 'Not supported: a script may not restart its machine.'),
 };
 
 const written = {
-  name: optional(256, 'Its name. Default: the one in its comment.'),
-  script: value(z.string().max(SCRIPT_BYTES_MAX * 2)).describe(
+  name: optionalText(256, 'Its name. Default: the one in its comment.'),
+  script: requiredText(
+    SCRIPT_BYTES_MAX * 2,
     `The script itself, text of at most ${SCRIPT_BYTES_MAX} bytes whose first line names its interpreter.`,
   ),
-  type: optional(16, '`commissioning` or 0, `testing` or 2. Default: the one in its comment, else commissioning.'),
-  title: optional(1024, 'A title, for display.'),
-  description: optional(4096, 'Its purpose.'),
-  timeout: optional(16, `How long it may take: seconds, or 01:30:00. Default: ${TIMEOUT_SECONDS_DEFAULT} seconds.`),
+  type: optionalText(16, '`commissioning` or 0, `testing` or 2. Default: the one in its comment, else commissioning.'),
+  title: optionalText(1024, 'A title, for display.'),
+  description: optionalText(4096, 'Its purpose.'),
+  timeout: optionalText(16, `How long it may take: seconds, or 01:30:00. Default: ${TIMEOUT_SECONDS_DEFAULT} seconds.`),
   position: value(z.string().regex(/^\d{1,3}$/, 'is not a number from 0 to 999'))
     .optional()
     .describe(`Scripts of lower positions run first. Default: ${POSITION_DEFAULT}.`),
@@ -121,12 +119,12 @@ const written = {
 const newScript = z.object(written);
 const changedScript = z.object({ ...written, script: written.script.optional().describe('Its new text.') });
 
-function clockTime(seconds: number): string {
-  const two = (number: number): string => String(number).padStart(2, '0');
+function clockTime(seconds: number) {
+  const two = (number: number) => String(number).padStart(2, '0');
   return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
 }
 
-function scriptJson(script: Script, content?: string): Record<string, unknown> {
+function scriptJson(script: Script, content?: string) {
   const { id, name, kind, title, description, timeoutSeconds, position, changedMs, bytes } = script;
   const { tags, hardware, parallel, isDestructive } = script;
   const data = content === undefined ? {} : { data: Buffer.from(content).toString('base64') };
@@ -160,9 +158,8 @@ function scriptJson(script: Script, content?: string): Record<string, unknown> {
   };
 }
 
-const noScript = (): Refusal => refuse('not-found', 'No script has this name: `rackboot scripts list` shows all.');
+const noScript = () => refuse('not-found', 'No script has this name: `rackboot scripts list` shows all.');
 
-/** The script in the path, by its name or its id. */
 async function findScript(call: ApiCall): Promise<(Script & { readonly content: string }) | undefined> {
   const { scripts } = call.region.store;
   const wanted = call.path.name ?? '';
@@ -173,17 +170,17 @@ async function findScript(call: ApiCall): Promise<(Script & { readonly content: 
 }
 
 const listParameters = z.object({
-  type: optional(16, 'Only scripts for `commissioning` or `testing`.'),
-  hardware_type: optional(
+  type: optionalText(16, 'Only scripts for `commissioning` or `testing`.'),
+  hardware_type: optionalText(
     64,
     'Only scripts for this kind of hardware: `node` (0), `cpu`, `memory`, `storage`, `network` or `gpu` (5).',
   ),
-  filters: values(NAMES_MAX).optional().describe('Only scripts with these names or tags.'),
-  include_script: optional(16, 'True: include their text, in Base64.'),
+  filters: optionalList(NAMES_MAX, 'Only scripts with these names or tags.'),
+  include_script: optionalText(16, 'True: include their text, in Base64.'),
 });
 
 /** The kind in a parameter; `undefined`: none is given. */
-const kindOf = (text: string | undefined): ScriptKind | Refusal | undefined =>
+const kindOf = (text: string | undefined) =>
   text === undefined ? undefined : (parseKind(text) ?? refuseField('type', 'Give commissioning or testing.'));
 
 async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
@@ -192,7 +189,7 @@ async function list(call: ApiCall, given: z.output<typeof listParameters>): Prom
   const [kind, hardware] = found;
   const { scripts } = call.region.store;
   const wanted = (await scripts.listScripts(kind)).filter((script) => passes(script, hardware, given.filters));
-  const contentOf = async (name: string): Promise<string | undefined> =>
+  const contentOf = async (name: string) =>
     isTrue(given.include_script) ? (await scripts.findScript(name))?.content : undefined;
   return json(await Promise.all(wanted.map(async (script) => scriptJson(script, await contentOf(script.name)))));
 }
@@ -253,10 +250,10 @@ async function remove(call: ApiCall): Promise<Answer> {
   if (script === undefined) return noScript();
   const event = eventBy(call, 'SCRIPT', { code: 'script-removed', params: { script: script.name } });
   await call.region.store.scripts.removeScript(script.name, event);
-  return { kind: 'empty' };
+  return EMPTY;
 }
 
-async function read(call: ApiCall, given: { readonly include_script?: string | undefined }): Promise<Answer> {
+async function read(call: ApiCall, given: Pick<z.output<typeof listParameters>, 'include_script'>): Promise<Answer> {
   const script = await findScript(call);
   if (script === undefined) return noScript();
   return json(scriptJson(script, isTrue(given.include_script) ? script.content : undefined));
@@ -265,7 +262,7 @@ async function read(call: ApiCall, given: { readonly include_script?: string | u
 async function download(call: ApiCall, kind?: ScriptKind): Promise<Answer> {
   const script = await findScript(call);
   if (script === undefined || (kind !== undefined && script.kind !== kind)) return noScript();
-  return { kind: 'text', text: script.content, contentType: 'text/plain; charset=utf-8' };
+  return plainText(script.content);
 }
 
 const many = { versions: ['2.0'], path: 'scripts', handler: 'NodeScriptsHandler' } as const;
@@ -280,136 +277,48 @@ const oldContent = z.object({ content: written.script, timeout: written.timeout,
 const oldScript = z.object({ name: written.name, ...oldContent.shape });
 const OLD_FIELDS = { script: 'content' };
 
-const addOld = async (call: ApiCall, { content, ...others }: z.output<typeof oldScript>): Promise<Answer> =>
+const listOld = async (call: ApiCall) =>
+  json((await call.region.store.scripts.listScripts('commissioning')).map(({ name }) => name));
+
+const addOld = async (call: ApiCall, { content, ...others }: z.output<typeof oldScript>) =>
   refusalIn(OLD_FIELDS, await add(call, { ...others, script: content, type: 'commissioning' }));
 
-const changeOld = async (call: ApiCall, { content, ...others }: z.output<typeof oldContent>): Promise<Answer> =>
+const changeOld = async (call: ApiCall, { content, ...others }: z.output<typeof oldContent>) =>
   refusalIn(OLD_FIELDS, await change(call, { ...others, script: content }, true));
 
-const OLD_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...oldMany,
-    method: 'GET',
-    access: 'user',
-    answers: ['string'],
-    doc: 'List the names of the commissioning scripts.',
-    parameters: nothing,
-    run: async (call) => json((await call.region.store.scripts.listScripts('commissioning')).map(({ name }) => name)),
-  }),
-  defineOperation({
-    ...oldMany,
-    method: 'POST',
-    access: 'admin',
-    answers: 'script',
-    doc: 'Add a commissioning script.',
-    parameters: oldScript,
-    run: addOld,
-  }),
-  defineOperation({
-    ...oldOne,
-    method: 'GET',
-    access: 'user',
-    answers: 'text',
-    doc: 'Read the text of a commissioning script.',
-    parameters: nothing,
-    run: (call) => download(call, 'commissioning'),
-  }),
-  defineOperation({
-    ...oldOne,
-    method: 'PUT',
-    access: 'admin',
-    answers: 'script',
-    doc: 'Replace the text of a commissioning script.',
-    parameters: oldContent,
-    run: changeOld,
-  }),
-  defineOperation({
-    ...oldOne,
-    method: 'DELETE',
-    access: 'admin',
-    answers: 'nothing',
-    doc: 'Remove a commissioning script. Its results stay.',
-    parameters: nothing,
-    run: remove,
-  }),
-];
-
-const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
-  defineOperation({
-    ...one,
-    method: 'POST',
-    op,
-    access: 'admin',
-    doc,
-    parameters: tagParameters,
-    answers: 'script',
-    run: (call, { tag }) => changeTag(call, tag, op === 'add_tag'),
-  });
+const HAS_NO_HISTORY = refuse('bad-request', 'A script has no history: send its former text with PUT.');
 
 /** Script operations. */
 export const SCRIPT_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...many,
-    method: 'GET',
-    access: 'user',
-    answers: ['script'],
-    doc: 'List scripts.',
-    parameters: listParameters,
-    run: list,
-  }),
-  defineOperation({
-    ...many,
-    method: 'POST',
-    access: 'admin',
-    answers: 'script',
-    doc: 'Add a script.',
-    parameters: newScript,
-    run: add,
-  }),
-  defineOperation({
-    ...one,
-    method: 'GET',
-    access: 'user',
-    answers: 'script',
-    doc: 'Read one script.',
-    parameters: z.object({ include_script: listParameters.shape.include_script }),
-    run: read,
-  }),
-  defineOperation({
-    ...one,
-    method: 'GET',
-    op: 'download',
-    access: 'user',
-    answers: 'text',
-    doc: 'Read the text of a script.',
-    parameters: nothing,
-    run: (call) => download(call),
-  }),
-  defineOperation({
-    ...one,
-    method: 'PUT',
-    access: 'admin',
-    answers: 'script',
-    doc: 'Change a script.',
-    parameters: changedScript,
-    run: (call, given) => change(call, given),
-  }),
-  defineOperation({
-    ...one,
-    method: 'DELETE',
-    access: 'admin',
-    answers: 'nothing',
-    doc: 'Remove a script. Its results stay.',
-    parameters: nothing,
-    run: remove,
-  }),
-  tagging('add_tag', 'Add a tag to a script. Adding it again changes nothing.'),
-  tagging('remove_tag', 'Remove a tag from a script.'),
+  operation(many, 'GET', 'user', ['script'], 'List scripts.', listParameters, list),
+  operation(many, 'POST', 'admin', 'script', 'Add a script.', newScript, add),
+  operation(one, 'GET', 'user', 'script', 'Read one script.', listParameters.pick({ include_script: true }), read),
+  operation(one, 'GET download', 'user', 'text', 'Read the text of a script.', nothing, (call) => download(call)),
+  operation(one, 'PUT', 'admin', 'script', 'Change a script.', changedScript, (call, given) => change(call, given)),
+  operation(one, 'DELETE', 'admin', 'nothing', 'Remove a script. Its results stay.', nothing, remove),
+  operation(
+    one,
+    'POST add_tag',
+    'admin',
+    'script',
+    'Add a tag to a script. Adding it again changes nothing.',
+    tagParameters,
+    (call, { tag }) => changeTag(call, tag, true),
+  ),
+  operation(one, 'POST remove_tag', 'admin', 'script', 'Remove a tag from a script.', tagParameters, (call, { tag }) =>
+    changeTag(call, tag, false),
+  ),
   refusedOperation(
     { ...one, method: 'POST', access: 'admin' },
     'revert',
     'Refused: a script has no history.',
-    refuse('bad-request', 'A script has no history: send its former text with PUT.'),
+    HAS_NO_HISTORY,
   ),
-  ...OLD_OPERATIONS,
+  operation(oldMany, 'GET', 'user', ['string'], 'List the names of the commissioning scripts.', nothing, listOld),
+  operation(oldMany, 'POST', 'admin', 'script', 'Add a commissioning script.', oldScript, addOld),
+  operation(oldOne, 'GET', 'user', 'text', 'Read the text of a commissioning script.', nothing, (call) =>
+    download(call, 'commissioning'),
+  ),
+  operation(oldOne, 'PUT', 'admin', 'script', 'Replace the text of a commissioning script.', oldContent, changeOld),
+  operation(oldOne, 'DELETE', 'admin', 'nothing', 'Remove a commissioning script. Its results stay.', nothing, remove),
 ];

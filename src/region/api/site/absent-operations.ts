@@ -4,7 +4,7 @@
 // Source: the paths and the handlers of MAAS's descriptions, from which its command makes commands.
 
 import { json, NO_MACHINE, refuse } from '../call/answer.ts';
-import { type ApiVersion, defineOperation, nothing, type Operation, refusedOperation } from '../call/operation.ts';
+import { type ApiVersion, nothing, type Operation, operation, refusedOperation } from '../call/operation.ts';
 import { rackOf } from '../layout/interface-calls.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
 
@@ -57,33 +57,30 @@ const ABSENT: readonly Absent[] = [
 function operationsOf({ versions, list: [path, handler], one }: Absent): readonly Operation[] {
   const resource = path.split('/').at(-1) ?? path;
   const doc = `Rackboot has no ${resource}.`;
-  const refused = (at: string, of: string, method: Operation['method']): Operation =>
+  const refused = (at: string, of: string, method: Operation['method']) =>
     refusedOperation(
       { versions, path: at, handler: of, method, access: 'user' },
       undefined,
       doc,
       refuse('not-found', `${resource} is a resource of MAAS that Rackboot does not have.`),
     );
-  const listing = (of: readonly ApiVersion[], op: string | undefined): Operation =>
-    defineOperation({
-      versions: of,
-      path,
-      handler,
-      method: 'GET',
-      op,
-      access: 'user',
-      parameters: nothing,
-      answers: ['any'],
-      doc: `${doc} The list is empty.`,
-      run: async (call) => {
+  const listing = (of: readonly ApiVersion[], called: 'GET' | 'GET list') =>
+    operation(
+      { versions: of, path, handler },
+      called,
+      'user',
+      ['any'],
+      `${doc} The list is empty.`,
+      nothing,
+      async (call) => {
         const isKnown = !path.startsWith(NODE) || (await nodeOf(call)) !== undefined || rackOf(call) !== undefined;
         return isKnown ? json([]) : NO_MACHINE;
       },
-    });
+    );
   return [
-    listing(versions, undefined),
+    listing(versions, 'GET'),
     // API 1.0 lists by this op.
-    ...(versions.includes('1.0') ? [listing(['1.0'], 'list')] : []),
+    ...(versions.includes('1.0') ? [listing(['1.0'], 'GET list')] : []),
     refused(path, handler, 'POST'),
     ...(one === undefined ? [] : (['GET', 'PUT', 'DELETE'] as const).map((method) => refused(...one, method))),
   ];

@@ -10,7 +10,15 @@ import { machineFilter } from '../areas/chosen-areas.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '../call/answer.ts';
 import { EVENT_PLACE, type EventPlace, formatEventPlace, idAt, parseEventPlace } from '../call/event-place.ts';
 import { searchFor } from '../call/long-answers.ts';
-import { type ApiCall, defineOperation, NOT_A_NUMBER, type Operation, value, values } from '../call/operation.ts';
+import {
+  type ApiCall,
+  NOT_A_NUMBER,
+  type Operation,
+  operation,
+  optionalList,
+  optionalText,
+  value,
+} from '../call/operation.ts';
 import { filterParameters } from '../machines/machine-operations.ts';
 import { readEvents } from './event-pieces.ts';
 
@@ -18,10 +26,8 @@ const EVENTS_PER_PAGE_MAX = 1000;
 const EVENTS_PER_PAGE = 100;
 
 const filterOnly = filterParameters.extend({
-  level: value(z.string().max(16))
-    .optional()
-    .describe('This level and above: DEBUG, INFO, WARNING, ERROR or CRITICAL. AUDIT: only audit events.'),
-  owner: values(50).optional().describe('Only events of these users.'),
+  level: optionalText(16, 'This level and above: DEBUG, INFO, WARNING, ERROR or CRITICAL. AUDIT: only audit events.'),
+  owner: optionalList(50, 'Only events of these users.'),
 });
 const NOT_AN_EVENT_ID = 'is not an event id';
 
@@ -51,7 +57,6 @@ export function formatEventTime(atMs: number): string {
   return `${DAYS[date.getUTCDay()]}, ${day} ${MONTHS[date.getUTCMonth()]}. ${date.getUTCFullYear()} ${time}`;
 }
 
-/** Shows events to the caller. */
 function eventWriter(call: ApiCall): (event: MachineEvent) => Record<string, unknown> {
   const ownRack = ownRackOf(call);
   const shown = shownTo({ isAdmin: call.caller.kind === 'user' && call.caller.isAdmin });
@@ -59,7 +64,7 @@ function eventWriter(call: ApiCall): (event: MachineEvent) => Record<string, unk
 }
 
 /** @param ownRack the name of the region's own rack */
-function eventJson(event: MachineEvent, ownRack: string | undefined): Record<string, unknown> {
+function eventJson(event: MachineEvent, ownRack: string | undefined) {
   return {
     username: event.username === '' ? 'unknown' : event.username,
     node: event.systemId ?? '',
@@ -77,12 +82,10 @@ function eventJson(event: MachineEvent, ownRack: string | undefined): Record<str
   };
 }
 
-const ownRackOf = ({ region }: ApiCall): string | undefined =>
-  region.racks.list().find(({ isEmbedded }) => isEmbedded)?.name;
+const ownRackOf = ({ region }: ApiCall) => region.racks.list().find(({ isEmbedded }) => isEmbedded)?.name;
 
 type EventChoice = Pick<EventFilter, 'machines' | 'level' | 'usernames'>;
 
-/** The events that the parameters select. */
 async function chosen(
   call: ApiCall,
   given: z.output<typeof filterOnly>,
@@ -135,7 +138,6 @@ async function follow(call: ApiCall, given: z.output<typeof following>): Promise
 
 type Page = Pick<z.output<typeof parameters>, 'limit' | 'before' | 'after'>;
 
-/** The refusals of a page that there cannot be. */
 function pageFaults({ limit: text, before, after }: Page): readonly (Refusal | undefined)[] {
   const limit = Number(text ?? EVENTS_PER_PAGE);
   return [
@@ -156,18 +158,13 @@ async function query(call: ApiCall, given: z.output<typeof parameters>): Promise
   return await searchFor(call, queryPage(call, { ...which.choice, before, limit }, after));
 }
 
-/** The answer to `query`; each step of the generator reads a piece of the log. */
-async function* queryPage(
-  call: ApiCall,
-  choice: EventFilter,
-  place: EventPlace | undefined,
-): AsyncGenerator<undefined, Answer> {
+async function* queryPage(call: ApiCall, choice: EventFilter, place: EventPlace | undefined) {
   const { store } = call.region;
   // Read first: an event that is read later may belong to a newer history, and is then shown once more.
   const range = await store.eventRange();
   const filter = { ...choice, after: place === undefined ? undefined : await idAt(store, place, range) };
   const events = yield* readEvents(store, filter, range);
-  const link = (direction: 'before' | 'after', id: number | string): string => {
+  const link = (direction: 'before' | 'after', id: number | string) => {
     const search = new URLSearchParams();
     for (const [name, list] of call.query) {
       if (name !== 'before' && name !== 'after' && name !== 'op') for (const item of list) search.append(name, item);
@@ -185,29 +182,10 @@ async function* queryPage(
   });
 }
 
+const FOLLOW = 'Follow the event log as it grows, as server-sent events. `Accept: text/event-stream` does the same.';
+const events = { versions: ['1.0', '2.0'], path: 'events', handler: 'EventsHandler' } as const;
+
 export const EVENT_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    versions: ['1.0', '2.0'],
-    path: 'events',
-    method: 'GET',
-    op: 'query',
-    handler: 'EventsHandler',
-    access: 'user',
-    answers: 'eventPage',
-    doc: 'Read the event log, newest first.',
-    parameters,
-    run: query,
-  }),
-  defineOperation({
-    versions: ['1.0', '2.0'],
-    path: 'events',
-    method: 'GET',
-    op: 'follow',
-    handler: 'EventsHandler',
-    access: 'user',
-    answers: 'stream',
-    doc: 'Follow the event log as it grows, as server-sent events. `Accept: text/event-stream` does the same.',
-    parameters: following,
-    run: follow,
-  }),
+  operation(events, 'GET query', 'user', 'eventPage', 'Read the event log, newest first.', parameters, query),
+  operation(events, 'GET follow', 'user', 'stream', FOLLOW, following, follow),
 ];

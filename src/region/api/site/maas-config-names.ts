@@ -38,7 +38,6 @@ type MissingFunction = keyof typeof MISSING_FUNCTIONS;
 /** Rackboot's key for one of MAAS's names. */
 export interface ConfigName {
   readonly key: string;
-  /** Its meaning, for people. */
   readonly doc: string;
   /** True for a list, which MAAS writes as words separated by spaces. */
   readonly isList?: boolean;

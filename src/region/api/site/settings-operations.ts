@@ -12,8 +12,28 @@ import { didYouMean, TRUE_OR_FALSE } from '../../records/refusal.ts';
 import { pinnedText, pinText } from '../../records/settings-refusal.ts';
 import { jsonFaultText, parseJson } from '../../records/text-json.ts';
 import type { SettingEdit } from '../../settings.ts';
-import { type Answer, json, noRackText, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, defineOperation, isFalse, isTrue, type Operation, value } from '../call/operation.ts';
+import {
+  type Answer,
+  json,
+  noRackText,
+  plainText,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+} from '../call/answer.ts';
+import {
+  type ApiCall,
+  isFalse,
+  isTrue,
+  nothing,
+  type Operation,
+  operation,
+  optionalText,
+  ownTransaction,
+  requiredText,
+  value,
+} from '../call/operation.ts';
 import { changeSettings } from '../racks/interface-operations.ts';
 import {
   CONFIG_NAMES,
@@ -39,12 +59,12 @@ function unknownName(name: string): Answer {
   );
 }
 
-function findName(name: string): ConfigName | undefined {
+function findName(name: string) {
   const now = Object.hasOwn(FORMER_NAMES, name) ? (FORMER_NAMES[name] ?? name) : name;
   return Object.hasOwn(CONFIG_NAMES, now) ? CONFIG_NAMES[now] : undefined;
 }
 
-async function getConfig(call: ApiCall, { name }: { readonly name: string }): Promise<Answer> {
+async function getConfig(call: ApiCall, { name }: z.output<typeof named>): Promise<Answer> {
   const found = findName(name);
   if (found === undefined) return unknownName(name);
   const { settings } = call.region;
@@ -87,7 +107,7 @@ async function setConfig(call: ApiCall, { name: text, value: written }: z.output
     return refuseField('value', 'The value has only characters that nobody sees: an empty value removes the setting.');
   const wanted = valueFor(call, found, written.trim());
   if ('kind' in wanted) return wanted;
-  const ok = { kind: 'text', text: 'OK', contentType: 'text/plain; charset=utf-8' } as const;
+  const ok = plainText('OK');
   if (wanted.next === undefined) {
     const pin = settings.pinnedBy(found.key, '');
     if (pin !== undefined) return refuse('setting-read-only', pinnedText(found.key, pin));
@@ -98,14 +118,13 @@ async function setConfig(call: ApiCall, { name: text, value: written }: z.output
   return answer.kind === 'json' ? ok : ofValue(answer);
 }
 
-/** The refusal of a setting by the parameter that has its value. */
 function ofValue(answer: Answer): Answer {
   if (answer.kind !== 'refusal' || answer.fields === undefined) return answer;
   return refuseFields({ value: Object.values(answer.fields).flat() }, answer.name);
 }
 
 /** Lists every key in the store, with its rack, and with the file that overrides it, if one does. */
-async function listSettings(call: ApiCall): Promise<Answer> {
+async function listSettings(call: ApiCall) {
   const { settings } = call.region;
   await settings.load();
   return json(
@@ -180,7 +199,7 @@ async function changeTogether(call: ApiCall, given: z.output<typeof newChanges>)
 }
 
 /** The owner of cluster interfaces as `RegionSettings.change` names it. */
-const ownerOf = (call: ApiCall, name: string | undefined): string | undefined =>
+const ownerOf = (call: ApiCall, name: string | undefined) =>
   name === undefined || name === '' ? '' : call.region.settings.findRack(name);
 
 const unknownRack = (name = ''): Answer => refuse('not-found', noRackText(name.slice(0, 64)));
@@ -201,98 +220,78 @@ async function change(
 const key = value(z.string().min(1).max(KEY_MAX)).describe(
   'As in the configuration file: dns.upstream, cluster_interfaces.NAME.',
 );
-const rack = value(z.string().max(64))
-  .optional()
-  .describe('The rack whose cluster interface it is, by UUID or name. Default: the rack of the region itself.');
-const name = value(z.string().max(64)).describe(`One of ${NAMES}.`);
+const rack = optionalText(
+  64,
+  'The rack whose cluster interface it is, by UUID or name. Default: the rack of the region itself.',
+);
+const name = requiredText(64, `One of ${NAMES}.`);
 
-const newConfig = z.object({ name, value: value(z.string().max(4096)).describe('The new value.') });
+const newConfig = z.object({ name, value: requiredText(4096, 'The new value.') });
 const newSetting = z.object({
   key,
-  value: value(z.string().max(VALUE_MAX)).describe('The new value, as JSON.'),
+  value: requiredText(VALUE_MAX, 'The new value, as JSON.'),
   rack,
 });
 const newChanges = z.object({
-  changes: value(z.string().max(VALUE_MAX)).describe(
+  changes: requiredText(
+    VALUE_MAX,
     'A list, as JSON: `{"key", "value"}` sets a key, `{"key"}` removes it, `{"key", "add": […]}` and `{"key", "remove": […]}` change the entries of a list.',
   ),
   rack,
 });
 
+const named = z.object({ name });
+const absent = z.object({ key, rack });
+
+const maas = { versions: ['1.0', '2.0'], path: 'maas', handler: 'MaasHandler' } as const;
+const settings = { versions: ['2.0'], path: 'settings', handler: 'SettingsHandler' } as const;
+const changing = ownTransaction(settings);
+
 export const SETTINGS_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    versions: ['1.0', '2.0'],
-    path: 'maas',
-    method: 'GET',
-    op: 'get_config',
-    handler: 'MaasHandler',
-    access: 'user',
-    answers: 'any',
-    doc: 'Read a configuration value by its MAAS name.',
-    parameters: z.object({ name }),
-    run: getConfig,
-  }),
-  defineOperation({
-    versions: ['1.0', '2.0'],
-    path: 'maas',
-    method: 'POST',
-    ownTransaction: true,
-    op: 'set_config',
-    handler: 'MaasHandler',
-    access: 'admin',
-    answers: 'text',
-    doc: 'Set a configuration value by its MAAS name.',
-    parameters: newConfig,
-    run: setConfig,
-  }),
-  defineOperation({
-    versions: ['2.0'],
-    path: 'settings',
-    method: 'GET',
-    handler: 'SettingsHandler',
-    access: 'admin',
-    answers: ['storedSetting'],
-    doc: 'List the configuration keys in the store.',
-    parameters: z.object({}),
-    run: listSettings,
-  }),
-  defineOperation({
-    versions: ['2.0'],
-    path: 'settings',
-    method: 'POST',
-    ownTransaction: true,
-    op: 'set',
-    handler: 'SettingsHandler',
-    access: 'admin',
-    answers: 'setting',
-    doc: 'Set a configuration key in the store. A key that is written in the file is read-only.',
-    parameters: newSetting,
-    run: setSetting,
-  }),
-  defineOperation({
-    versions: ['2.0'],
-    path: 'settings',
-    method: 'POST',
-    ownTransaction: true,
-    op: 'change',
-    handler: 'SettingsHandler',
-    access: 'admin',
-    answers: ['setting'],
-    doc: 'Change several configuration keys in the store together, or none of them.',
-    parameters: newChanges,
-    run: changeTogether,
-  }),
-  defineOperation({
-    versions: ['2.0'],
-    path: 'settings',
-    method: 'POST',
-    ownTransaction: true,
-    op: 'unset',
-    handler: 'SettingsHandler',
-    access: 'admin',
-    answers: 'setting',
-    doc: 'Remove a configuration key from the store: its default applies again.',
-    parameters: z.object({ key, rack }),
-    run: (call, given) => change(call, given.rack, given.key, undefined),
-  }),
+  operation(maas, 'GET get_config', 'user', 'any', 'Read a configuration value by its MAAS name.', named, getConfig),
+  operation(
+    ownTransaction(maas),
+    'POST set_config',
+    'admin',
+    'text',
+    'Set a configuration value by its MAAS name.',
+    newConfig,
+    setConfig,
+  ),
+  operation(
+    settings,
+    'GET',
+    'admin',
+    ['storedSetting'],
+    'List the configuration keys in the store.',
+    nothing,
+    listSettings,
+  ),
+  operation(
+    changing,
+    'POST set',
+    'admin',
+    'setting',
+    'Set a configuration key in the store. A key that is written in the file is read-only.',
+    newSetting,
+    setSetting,
+  ),
+  operation(
+    changing,
+    'POST change',
+    'admin',
+    ['setting'],
+    'Change several configuration keys in the store together, or none of them.',
+    newChanges,
+    changeTogether,
+  ),
+  operation(
+    changing,
+    'POST unset',
+    'admin',
+    'setting',
+    'Remove a configuration key from the store: its default applies again.',
+    absent,
+    (call, given) => change(call, given.rack, given.key, undefined),
+  ),
 ];

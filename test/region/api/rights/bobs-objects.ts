@@ -11,7 +11,7 @@ import type { AskedApi, CallerName } from '../../asked-api.ts';
 import { bootReport, enlist, facts } from '../../place.ts';
 import { type Fields, type Given, sshKey } from '../sent/trial.ts';
 
-export const RIGHTS_CALLERS = ['nobody', 'machine', 'other-machine', 'alice', 'bob', 'admin'] as const;
+export const RIGHTS_CALLERS = ['nobody', 'outsider', 'machine', 'other-machine', 'alice', 'bob', 'admin'] as const;
 export type RightsCaller = (typeof RIGHTS_CALLERS)[number];
 
 const SECRET_FILE = 'the content of a file of bob';

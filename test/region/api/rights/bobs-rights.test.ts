@@ -1,4 +1,4 @@
-// Every operation, in each version of the API, on objects of bob: as nobody, as a machine, as another user, as bob and as an administrator. Each
+// Every operation, in each version of the API, on objects of bob: as nobody, from inside and outside of the managed networks, as a machine, as another user, as bob and as an administrator. Each
 // may do what its `access` and `declared-rights.ts` say; the others change nothing of bob's, and no answer to them has a secret of his.
 
 import assert from 'node:assert/strict';
@@ -17,7 +17,7 @@ const DOOR =
   /^(?:Authenticate with an API key|Only an administrator may do this|A machine may not do this)|managed network/;
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 const PERSONS: ReadonlySet<RightsCaller> = new Set(['alice', 'bob', 'admin']);
-const STRANGERS = ['nobody', 'machine', 'other-machine', 'alice'] as const;
+const STRANGERS = ['nobody', 'outsider', 'machine', 'other-machine', 'alice'] as const;
 const POWER: Partial<RegionOptions> = {
   power: {
     drivers: [],
@@ -34,7 +34,7 @@ function mayDo(right: Right, caller: RightsCaller): boolean {
     case 'anyone':
       return true;
     case 'managed':
-      return !caller.endsWith('machine');
+      return caller === 'nobody' || PERSONS.has(caller);
     case 'machine':
       return caller === 'machine' || PERSONS.has(caller);
     case 'user':
@@ -72,8 +72,17 @@ async function send(bobs: Bobs, operation: Operation, version: string, given: Gi
   const isMachine = by === 'machine' || by === 'other-machine';
   const headers = { ...(isInQuery ? {} : FORM), ...(isMachine ? { authorization: machineKeys[by] } : {}) };
   // A caller without an account may send one request in a second.
-  if (!PERSONS.has(by)) await site.place.clock.pass(2000);
-  return await site.send(url, isInQuery ? '' : search.toString(), headers, isMachine ? 'nobody' : by, operation.method);
+  const isPerson = by === 'alice' || by === 'bob' || by === 'admin';
+  if (!isPerson) await site.place.clock.pass(2000);
+  const from = by === 'outsider' ? '192.0.2.7' : undefined;
+  return await site.send(
+    url,
+    isInQuery ? '' : search.toString(),
+    headers,
+    isPerson ? by : 'nobody',
+    operation.method,
+    from,
+  );
 }
 
 let count = 16;

@@ -12,7 +12,7 @@ import { MACHINE_TRIALS } from './machine-trials.ts';
 import { NAME_TRIALS } from './name-trials.ts';
 import { NETWORK_TRIALS } from './network-trials.ts';
 import { PEOPLE_TRIALS } from './people-trials.ts';
-import { hasEffect, requestOf, runTrial, type Trial, withSite } from './trial.ts';
+import { runTrial, type Trial, withSite } from './trial.ts';
 
 /** All trials, by what they are about. */
 export const GROUPS: Readonly<Record<string, readonly Trial[]>> = {
@@ -43,29 +43,7 @@ export function testParameters(isWhole: boolean): void {
       }
       assert.deepEqual(faults, []);
     });
-  if (isWhole)
-    for (const [group, trials] of Object.entries(GROUPS))
-      test(`each trial fails without its parameter: ${group}`, async () => {
-        const idle: string[] = [];
-        for (const trial of trials)
-          for (const name of await namesOf(trial))
-            if (!(await hasEffect(trial, name))) idle.push(`${trial.of}: ${name}`);
-        assert.deepEqual(
-          idle,
-          [],
-          'these are read back unsent: send another value, or name one that is refused in `refuses`',
-        );
-      });
   testFollower();
-}
-
-/** The parameters that a trial sends. */
-async function namesOf(trial: Trial): Promise<readonly string[]> {
-  let names: readonly string[] = [];
-  await withSite(async (site) => {
-    names = Object.keys((await requestOf(trial, site)).sent);
-  }, trial.options);
-  return names;
 }
 
 const testFollower = (): unknown =>

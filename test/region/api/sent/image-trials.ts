@@ -74,25 +74,4 @@ export const IMAGE_TRIALS: readonly Trial[] = [
       { of: at('PUT', `${LIST}/{id}`), given: selectionGiven, send: SELECTION, reads: LISTS },
     ];
   }),
-  {
-    of: '1.0 POST nodegroups/{uuid} report_download_progress',
-    given: async () => ({ path: { uuid: 'master' } }),
-    send: { filename: 'noble.img', size: '2000', bytes_downloaded: '1000', error: 'the disk is full' },
-    reads: Object.fromEntries(
-      [
-        ['filename', 'noble.img'],
-        ['size', 2000],
-        ['bytes_downloaded', 1000],
-        ['error', 'the disk is full'],
-      ].map(([name, wanted]) => [
-        name,
-        async ({ site }: Sight) => {
-          const { downloads } = await site.place.region.bootImages.run();
-          const [{ file, total, bytes, error } = { file: '', total: 0, bytes: 0, error: '' }] = downloads;
-          const found = { filename: file, size: total, bytes_downloaded: bytes, error };
-          assert.equal(Reflect.get(found, String(name)), wanted);
-        },
-      ]),
-    ),
-  },
 ];

@@ -201,7 +201,6 @@ const FIELDS: readonly Trial[] = [
       commission: { at: 'status_name', is: 'Commissioning' },
       deployed: ({ answer }) => assert.notEqual(answer.json.status_name, 'Deployed'),
     },
-    refuses: { deployed: 'true' },
   },
   ...onMachines('PUT', '/{system_id}', '', {
     given: async (site) => ({
@@ -238,7 +237,6 @@ const FIELDS: readonly Trial[] = [
     given: onMachine('ready'),
     send: { boot_type: 'fastpath', description: 'b' },
     reads: { description: async (sight) => assert.equal((await machineAfter(sight)).description, 'b') },
-    refuses: { boot_type: 'di' },
   },
   {
     of: '1.0 PUT nodes/{system_id}',
