@@ -246,7 +246,7 @@ function lazySources(file: string | undefined): () => Promise<FileSources> {
 async function packageMirror(source: InstallerSource, { install }: RegionConfig): Promise<string | undefined> {
   const [{ findMirror }, { readHostMirrors }, { configuredMirrors }] = await Promise.all([
     import('../images/sources/package-mirrors.ts'),
-    import('../images/sources/host-mirrors.ts'),
+    import('../images/sources/apt-sources.ts'),
     import('../region/preseed/configured-mirrors.ts'),
   ]);
   const [architecture = ''] = source.arches.keys();

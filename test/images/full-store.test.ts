@@ -1,11 +1,10 @@
 // A store with as many images as it may have, and with more.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { DownloadQueue } from '../../src/images/download/queue.ts';
 import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
@@ -27,6 +26,7 @@ import { partPath } from '../../src/images/make/upload-part.ts';
 import { importImage } from '../../src/images/run/image-import.ts';
 import type { ImageOffer } from '../../src/images/sources/offer.ts';
 import { imageOffer, offeredFile } from '../support/offers.ts';
+import { directoryForEach } from '../support/scratch.ts';
 import { makeDisk } from './disks.ts';
 import { sha256 } from './download/download-place.ts';
 
@@ -35,10 +35,9 @@ const FULL = { code: 'limit-reached', message: /already has 1000 images: remove 
 const NAME = { os: 'debian', release: 'new', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
 
 let tree = '';
-beforeEach(() => {
-  tree = mkdtempSync(join(tmpdir(), 'rackboot-full-test-'));
+directoryForEach((made) => {
+  tree = made;
 });
-afterEach(() => rmSync(tree, { recursive: true, force: true }));
 
 const imageOf = (number: number): StoredImage => ({
   ...NAME,

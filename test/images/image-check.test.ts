@@ -6,7 +6,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -17,9 +16,8 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { newUuid, sleep } from '../../src/clock.ts';
 import { tryLock } from '../../src/images/file-lock.ts';
 import { holdFiles } from '../../src/images/held-files.ts';
@@ -31,6 +29,7 @@ import { sweepParts } from '../../src/images/make/upload-part.ts';
 import { removeLeft, sweepDownloads } from '../../src/images/run/left-downloads.ts';
 import type { ImageOrigin } from '../../src/images/stored-system.ts';
 import { viewBytes } from '../../src/net/borrowed-bytes.ts';
+import { directoryForEach } from '../support/scratch.ts';
 import { putPart } from '../support/tree-part.ts';
 import { makeDisk } from './disks.ts';
 
@@ -40,10 +39,9 @@ const HOUR = 3_600_000;
 const ORIGIN: ImageOrigin = { source: 'site', algorithm: 'sha256', hex: 'ab'.repeat(32) };
 
 let tree = '';
-beforeEach(() => {
-  tree = mkdtempSync(join(tmpdir(), 'rackboot-check-test-'));
+directoryForEach((made) => {
+  tree = made;
 });
-afterEach(() => rmSync(tree, { recursive: true, force: true }));
 
 async function add(release: string, seed: number, origin?: ImageOrigin): Promise<StoredImage> {
   const disk = makeDisk(3 * MIB, 'gpt', seed);

@@ -16,7 +16,7 @@ import {
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { RackError } from '../../src/errors.ts';
 import { BootTree } from '../../src/files/file-tree.ts';
@@ -35,6 +35,7 @@ import {
   readImages,
   type StoredImage,
 } from '../../src/images/image-store.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { makeDisk } from './disks.ts';
 
 const DAY = Date.UTC(2024, 0, 31, 12);
@@ -85,12 +86,8 @@ test('the root of a system is found with the files that start it, only while all
 });
 
 describe('the image store', () => {
-  let scratch = '';
+  const scratch = scratchDirectory();
   let count = 0;
-  before(() => {
-    scratch = mkdtempSync(join(tmpdir(), 'rackboot-store-test-'));
-  });
-  after(() => rmSync(scratch, { recursive: true, force: true }));
 
   const newTree = (): string => {
     count += 1;

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { describeSystem, judgeSystem, SystemInspector } from '../../src/images/image-system.ts';
 import { missing } from '../support/needs.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { makeSystemDisk } from './disks.ts';
 
 const MIB = 1024 * 1024;
@@ -27,12 +27,11 @@ function lookAt(disk: Uint8Array, architecture = 'amd64', pieceBytes = MIB) {
 }
 
 describe('the system in an image', { skip: missing('linux', 'sfdisk', 'mformat', 'mke2fs') }, () => {
-  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-system-'));
+  const scratch = scratchDirectory();
   let disk: Buffer = Buffer.alloc(0);
   before(() => {
     disk = makeRealDisk('gpt', '/usr/lib/systemd/system/cloud-init-local.service');
   });
-  after(() => rmSync(scratch, { recursive: true, force: true }));
 
   function makeRealDisk(label: 'gpt' | 'dos', unit: string | undefined): Buffer {
     const place = (name: string): string => join(scratch, name);

@@ -2,24 +2,24 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { before, beforeEach, describe, test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { RackError } from '../../src/errors.ts';
 import { type AddRequest, addImage } from '../../src/images/image-adding.ts';
 import { bytesOfFile } from '../../src/images/image-file.ts';
 import { blobPath } from '../../src/images/image-store.ts';
 import { missing } from '../support/needs.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { makeDisk } from './disks.ts';
 
 const MIB = 1024 * 1024;
 const NAME = { os: 'debian', release: 'bookworm', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
 
 describe('a packed image', { skip: missing('linux', 'qemu-img', 'xz', 'zstd') }, () => {
-  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-packed-'));
+  const scratch = scratchDirectory();
   const place = (name: string): string => join(scratch, name);
   let disk = Buffer.alloc(0);
   let hollow = Buffer.alloc(0);
@@ -39,7 +39,6 @@ describe('a packed image', { skip: missing('linux', 'qemu-img', 'xz', 'zstd') },
   beforeEach(() => {
     tree = mkdtempSync(join(scratch, 'tree-'));
   });
-  after(() => rmSync(scratch, { recursive: true, force: true }));
 
   const run = (line: string): void => void execFileSync('sh', ['-c', line], { cwd: scratch });
 

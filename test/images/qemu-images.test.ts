@@ -5,15 +5,15 @@ import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { before, beforeEach, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { RackError } from '../../src/errors.ts';
 import { type AddRequest, addImage } from '../../src/images/image-adding.ts';
 import { bytesOfFile } from '../../src/images/image-file.ts';
 import { blobPath, type StoredImage } from '../../src/images/image-store.ts';
 import { missing } from '../support/needs.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { makeDisk, makeSystemDisk } from './disks.ts';
 
 const MIB = 1024 * 1024;
@@ -21,7 +21,7 @@ const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const NAME = { os: 'debian', release: 'bookworm', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
 
 describe('an image of QEMU', { skip: missing('linux', 'qemu-img', 'zstd'), timeout: 300_000 }, () => {
-  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-qcow2-'));
+  const scratch = scratchDirectory();
   const place = (name: string): string => join(scratch, name);
   const run = (program: string, ...words: readonly string[]): void => {
     execFileSync(program, words, { cwd: scratch, stdio: ['ignore', 'ignore', 'pipe'], timeout: 60_000 });
@@ -32,7 +32,6 @@ describe('an image of QEMU', { skip: missing('linux', 'qemu-img', 'zstd'), timeo
   beforeEach(() => {
     tree = mkdtempSync(place('tree-'));
   });
-  after(() => rmSync(scratch, { recursive: true, force: true }));
 
   async function add(name: string, more: Partial<AddRequest> = {}) {
     const file = await open(place(name));

@@ -6,7 +6,6 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -14,9 +13,8 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { publishImage, publishStored } from '../../src/images/image-adding.ts';
 import { type CheckedContent, checkContent } from '../../src/images/image-check.ts';
@@ -34,6 +32,7 @@ import { removeUnused } from '../../src/images/run/older-images.ts';
 import { inStoreTurn, placeBlob } from '../../src/images/stored-blob.ts';
 import type { ImageOrigin } from '../../src/images/stored-system.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { directoryForEach } from '../support/scratch.ts';
 import { sha256 } from './download/download-place.ts';
 
 const HOUR = 3_600_000;
@@ -44,10 +43,9 @@ const GOOD = Buffer.from('the bytes of an image');
 const BAD = Buffer.from('The bytes of an image');
 
 let tree = '';
-beforeEach(() => {
-  tree = mkdtempSync(join(tmpdir(), 'rackboot-races-test-'));
+directoryForEach((made) => {
+  tree = made;
 });
-afterEach(() => rmSync(tree, { recursive: true, force: true }));
 
 const imageOf = (release: string, bytes: Buffer = GOOD): StoredImage => ({
   os: 'debian',

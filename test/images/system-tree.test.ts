@@ -7,7 +7,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -17,9 +16,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import { checkContent } from '../../src/images/image-check.ts';
 import { removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
 import {
@@ -31,6 +29,7 @@ import {
 } from '../../src/images/image-store.ts';
 import { judgeSystemName } from '../../src/images/stored-system.ts';
 import { checkSystemPlace, refreshTree } from '../../src/images/system-tree.ts';
+import { directoryForEach } from '../support/scratch.ts';
 
 const HOUR_MS = 3_600_000;
 const NAMES = ['boot-initrd', 'boot-kernel', 'squashfs'];
@@ -38,10 +37,9 @@ const PLACES = ['ga-24.04', 'generic'].map((subarch) => `ubuntu/amd64/${subarch}
 const [PLACE = ''] = PLACES;
 
 let tree = '';
-beforeEach(() => {
-  tree = mkdtempSync(join(tmpdir(), 'rackboot-system-tree-'));
+directoryForEach((made) => {
+  tree = made;
 });
-afterEach(() => rmSync(tree, { recursive: true, force: true }));
 
 function putFile(content: string, format: 'file' | 'squashfs'): { readonly sha256: string; readonly bytes: number } {
   const sha256 = createHash('sha256').update(content).digest('hex');

@@ -19,8 +19,8 @@ import { osErrorCode } from '../../errors.ts';
 import { UNFINISHED_END } from '../../images/directory-publication.ts';
 import { filesNamedIn, listKnownParts } from '../../images/run/part-check.ts';
 import { MANIFEST } from '../../images/run/tree-parts.ts';
-import { kindOfFile } from '../../images/sources/file-kind.ts';
 import { LOADER } from '../../images/sources/offer.ts';
+import { kindOfFile } from '../../images/sources/stream-products.ts';
 import { SYSTEM_NAME } from '../../images/system-tree.ts';
 
 export interface TreeShares {

@@ -10,7 +10,7 @@ import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS, type DownloadSettings } from '../../images/download/settings.ts';
 import { WebClient } from '../../images/download/web-client.ts';
 import { noticesTo } from '../../images/engine/reports.ts';
-import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
+import { readHostMirrors } from '../../images/sources/apt-sources.ts';
 import {
   ANY,
   bytesOf,

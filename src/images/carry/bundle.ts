@@ -7,8 +7,8 @@
 //
 //   import: archive ─▶ served at the loopback address ─▶ the importer of any site
 //
-// 1. The whole structure is checked before anything is added: a bundle that is cut short, or has any other file, adds nothing. One that
-//    cannot be imported does not keep the others out.
+// 1. The whole structure is checked first: a bundle that is cut short, or has any other file, adds nothing. An image that cannot be imported
+//    keeps no other out.
 // 2. Its documents are unsigned: whoever may import a bundle vouches for it. Each file must have its published checksum. What a bundle brings
 //    has no origin: it counts as added by hand until a source brings the same.
 // 3. Of boot loaders and installers, only older ones of another bundle are replaced.
@@ -56,21 +56,19 @@ const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 const FILES_MAX = 300 * IMAGES_MAX;
 /** Bytes that are read at once. */
 const PIECE_BYTES = 1024 * 1024;
-/** The errors of opening a content that is missing, or is a link or a socket. */
 const NOT_THERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']);
 
 /** The content of a bundle. */
 export interface BundleContent {
   readonly images: readonly StoredImage[];
-  /** Boot loaders and installers. */
   readonly parts: readonly TreePart[];
 }
 
 /**
  * Writes images, boot loaders and installers into an open, empty file. Resolves when it is on disk.
  * @param nowMs wall time @param onProgress gets bytes of the bundle
- * @throws RackError `store-broken` if a content is damaged, and those of `statsFault` if it cannot be read; `bad-argument` for something that no
- * other host could import; the system's error if the file cannot be written
+ * @throws RackError `store-broken` if a content is damaged, as `statsFault`, `bad-argument` for what no other host could import; the system's
+ * error if the file cannot be written
  */
 export async function writeBundle(
   tree: string,
@@ -168,17 +166,13 @@ export type BundledResult = { readonly name: string } & (
   | { readonly kind: 'newer' | 'refused'; readonly why: string }
 );
 
-/** The options for adding a bundle. */
 interface BundleTerms {
-  /** The boot tree. */
   readonly tree: string;
   readonly file: ImageBytes;
-  /** Its name in messages. */
   readonly fileName: string;
   readonly downloads: Downloads;
   readonly clock: Pick<Clock, 'wallTimeMs'>;
   readonly signal?: AbortSignal | undefined;
-  /** Called after each image, boot loader and installer. */
   readonly onResult: (result: BundledResult) => void;
 }
 
@@ -252,7 +246,7 @@ interface Member {
   readonly bytes: number;
 }
 
-/** Reads the structure of a bundle, without the files that its documents name. @throws RackError `bad-argument` */
+/** Reads the structure of a bundle, without the files that its documents name. */
 async function listBundle(
   file: ImageBytes,
   fileName: string,
@@ -302,7 +296,6 @@ async function listBundle(
   return { files, arches };
 }
 
-/** Serves the files of a bundle to this host. */
 async function serve(
   file: ImageBytes,
   files: ReadonlyMap<string, Member>,

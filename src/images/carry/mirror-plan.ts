@@ -22,9 +22,7 @@ import { tagOf } from '../sources/tags.ts';
 
 /** The chosen part of a site. */
 export interface MirrorRequest {
-  /** The URL of the site, or of its index. */
   readonly url: string;
-  /** A file with the keys of the site. */
   readonly keyring: string;
   readonly filters: readonly TagFilter[];
   /** How many versions of each product to mirror; Infinity: all. */
@@ -33,14 +31,12 @@ export interface MirrorRequest {
 
 /** A file of the mirror. */
 export interface MirrorFile {
-  /** The path below the mirror's directory. */
   readonly path: string;
   readonly url: string;
   readonly bytes: number | undefined;
   readonly digest: Digest;
 }
 
-/** A document of the mirror. */
 interface MirrorDocument {
   readonly path: string;
   readonly bytes: Uint8Array;
@@ -57,7 +53,6 @@ export interface MirrorPlan {
   readonly problems: readonly string[];
 }
 
-/** How many values of a filter's tag are read, and how many a message shows. */
 const VALUES_MAX = 1000;
 const VALUES_SHOWN = 20;
 const INDEX = 'streams/v1/index.sjson';
@@ -133,7 +128,6 @@ class TriedFilter {
   }
 }
 
-/** @throws RackError `bad-argument` for a URL with user name, password, query or fragment: paths are appended to it, and errors show it */
 function sourceOf({ url, keyring }: MirrorRequest): StreamSource {
   const { username, password } = parseWebUrl(url);
   if (username + password !== '' || /[?#]/.test(url))

@@ -6,8 +6,8 @@
 // 1. A document is published after all its files, and a file is removed only after all documents that named it. So readers find every file
 //    that a document names.
 // 2. A file appears at its path only after its checksum was verified. The next run continues the partial downloads of an interrupted one.
-// 3. If a file cannot be fetched, the others are, but the previous documents stay, and so do all files that they name. A file whose path is
-//    taken by an earlier one is kept apart until every file has been fetched.
+// 3. If a file cannot be fetched, the others are, but the previous documents and all their files stay: a file in the place of an earlier one
+//    waits until every file has been fetched.
 // 4. A long run stops at a signal of the process at any time.
 // 5. Every path is recorded before the mirror writes there. It replaces and removes no other file. A file with the right content is used,
 //    whoever put it there.
@@ -40,14 +40,13 @@ const PIECE_BYTES = 1024 * 1024;
 const FILES_AT_A_TIME = 4;
 /** The faults of a file alone: its server works. */
 const OF_FILE: ReadonlySet<string> = new Set(['http-refused', 'size-wrong', 'too-large', 'digest-wrong']);
-/** The failures in a row, other than those of a file alone, after which the server is given up. */
 const FAILURES_IN_A_ROW_MAX = FILES_AT_A_TIME;
 /** How many of the failures a message has; further ones are counted. */
 const SHOWN_FAILURES_MAX = 100;
 /** The largest file, in bytes. */
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
 
-/** How long to wait for the lock of a mirror, in milliseconds: two processes that start together may block each other briefly. */
+/** Two processes that start together may block each other briefly. In milliseconds. */
 const LOCK_WAIT_MS = 250;
 
 /** The progress of a mirror, in bytes of the files that were missing. */
@@ -59,22 +58,18 @@ interface MirrorProgress {
 }
 
 interface MirrorTerms {
-  /** An existing directory. */
   readonly directory: string;
   readonly downloads: Downloads;
   readonly clock: Pick<Clock, 'wallTimeMs'>;
   readonly onPlan: (plan: MirrorPlan) => void;
   readonly onProgress: (progress: MirrorProgress) => void;
-  /** Called after each change of a download. */
   readonly onDownload: (download: Download) => void;
   readonly signal: AbortSignal;
 }
 
-/** The outcome of a run. */
 interface MirrorResult {
   readonly images: number;
   readonly files: number;
-  /** Files that were fetched. */
   readonly fetched: number;
   readonly removed: readonly string[];
   readonly problems: readonly string[];
@@ -82,8 +77,8 @@ interface MirrorResult {
 
 /**
  * Mirrors a site.
- * @throws RackError `not-found` if the filters choose no image: then nothing changes; `source-failed` if a document or a file cannot be fetched, `already-exists` for a file or a link that no mirror wrote,
- * `already-running`, `store-unwritable`, `cancelled`
+ * @throws RackError `not-found` if the filters choose no image: then nothing changes; `source-failed`, `already-exists` for a file or a link
+ * that no mirror wrote, `already-running`, `store-unwritable`, `cancelled`
  */
 export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Promise<MirrorResult> {
   const { directory, downloads, clock, signal } = terms;
@@ -106,7 +101,7 @@ export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Pr
   }
 }
 
-/** By the path of a file that a mirror wrote, or is about to write: the checksum of what it wrote last; empty: nothing yet. */
+/** By path: the checksum of what a mirror wrote there last; empty: it is about to. */
 type Record = Map<string, string>;
 
 const recordShape = z.object({ schema: z.literal(2), files: z.array(z.tuple([z.string(), z.string()])) });
@@ -121,14 +116,12 @@ function readRecord(directory: string): Record {
 const saveRecord = (directory: string, record: Record): Promise<void> =>
   publishFile(recordPath(directory), Buffer.from(`${JSON.stringify({ schema: 2, files: [...record] })}\n`));
 
-/** A path and the content that belongs there. */
 interface Wanted {
   readonly path: string;
   readonly bytes: number | undefined;
   readonly digest: Digest;
 }
 
-/** @throws RackError `already-exists` if something else has the path of a file, `cancelled` */
 async function findMissing(
   files: readonly Wanted[],
   record: Record,
@@ -227,7 +220,6 @@ const directoriesAbove = (path: string): readonly string[] => {
 /**
  * Fetches all files that can be fetched, and puts those at their paths whose paths are free.
  * @returns the others
- * @throws RackError `source-failed` with those that cannot be fetched, and as `fetchFile`
  */
 async function fetchFiles(
   files: readonly MirrorFile[],
@@ -271,7 +263,6 @@ async function fetchFiles(
 
 /** A file that no attempt delivered. */
 interface Failure {
-  /** For people, with the path and the reason. */
   readonly text: string;
   /** True: another file of the server may be right. */
   readonly isOfFile: boolean;
@@ -284,7 +275,6 @@ const downloadName = ({ path, digest }: MirrorFile): string =>
 /**
  * Fetches a file into the mirror's own directory.
  * @returns undefined if it is there
- * @throws RackError `source-failed` if this host cannot store it, `cancelled`
  */
 async function fetchFile(
   file: MirrorFile,
@@ -321,7 +311,7 @@ async function fetchFile(
   }
 }
 
-/** Puts a fetched file at its path. @throws RackError `cancelled` */
+/** Puts a fetched file at its path. */
 async function place(file: MirrorFile, record: Record, { directory, signal }: MirrorTerms): Promise<void> {
   const at = join(directory, file.path);
   await heedStop(signal);
@@ -331,7 +321,6 @@ async function place(file: MirrorFile, record: Record, { directory, signal }: Mi
   record.set(file.path, file.digest.hex);
 }
 
-/** Adds up the progress of all downloads. */
 class ProgressCounter {
   readonly #onProgress: (progress: MirrorProgress) => void;
   readonly #total: number | undefined;

@@ -15,7 +15,7 @@ const PROGRESS_MAX = 64;
 /** What to copy. */
 export interface CopyOrder {
   readonly urls: readonly string[];
-  /** PEM certificates to trust instead of the system's; undefined to trust the system's. */
+  /** PEM certificates to trust instead of the system's. */
   readonly ca: string | undefined;
 }
 

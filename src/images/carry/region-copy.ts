@@ -54,28 +54,23 @@ export interface CopyProgress {
   readonly error: string;
 }
 
-/** The options of a copy. */
 interface CopyTerms {
-  /** The boot tree of the rack. */
   readonly tree: string;
   /** The addresses of the region, as `http://region:5240/MAAS`; at least one. */
   readonly urls: readonly string[];
   readonly downloads: Downloads;
   readonly clock: Pick<Clock, 'wallTimeMs'>;
-  /** Called when a copy has advanced, ended or failed. */
   readonly onProgress: (progress: CopyProgress) => void;
 }
 
 /** The outcome of a copy. */
 export interface CopyResult {
-  /** How many images, boot loaders and installers were added and removed. */
   readonly added: number;
   readonly removed: number;
-  /** Why some could not be copied or removed, each with its name; empty if the rack has all of them, and no other copies. */
+  /** Why some could not be copied or removed, each with its name. */
   readonly problems: readonly string[];
 }
 
-/** A copy that the rack has. */
 interface OwnCopy {
   /** As of `placeOf`. */
   readonly place: string;
@@ -158,7 +153,7 @@ function copiesIn(tree: string): readonly OwnCopy[] {
   ];
 }
 
-/** The directory of a boot loader or an installer, relative to the tree; the name of an image, and its kernel if it has one: two systems may have the same name. */
+/** The directory of a boot loader or an installer; the name of an image with its kernel: two systems may have the same name. */
 const placeOf = (offer: Offer): string => (offer.kind === 'image' ? productOf(offer) : partDirectory(offer));
 
 /** Empty if the region names none. */
@@ -175,8 +170,8 @@ const productOf = (image: Omit<ImageName, 'serial'> & { readonly system?: { read
   ]);
 
 /**
- * For each place its newest offer, of several with its serial the one that the rack has, followed by those of the same files. Leaves out
- * a place if the rack should keep its copy instead. Boot loaders and installers, without which no machine starts, come first.
+ * For each place its newest offer, or the one of this serial that the rack has, followed by those of the same files; none if the rack should
+ * keep its copy. Boot loaders and installers, without which no machine starts, come first.
  */
 function chooseNewest(
   offered: readonly Offer[],
@@ -232,7 +227,6 @@ async function copyOne(offers: Preferred<Offer>, { tree, downloads, clock, onPro
   return added;
 }
 
-/** @throws RackError `bad-argument` if the directory of a copy has files of a person */
 async function isHere(offer: Offer, tree: string): Promise<boolean> {
   if (offer.kind === 'image') {
     const own = readImages(tree).images.find(

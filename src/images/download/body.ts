@@ -16,7 +16,7 @@ const RATE_MS = 1000;
 const NEWEST_SHARE = 0.3;
 const BURST_MS = 100;
 
-/** The bandwidth that all downloads share: bytes are counted after they have arrived, and their reader waits until the debt is paid. */
+/** The bandwidth that all downloads share: their readers wait until the bytes that have arrived are paid for. */
 export class Bandwidth {
   #bytesPerSecond: number | undefined;
   #tokens = 0;

@@ -32,14 +32,14 @@ export class DiskRoom {
     this.#readDisk = readDisk;
   }
 
-  /** Reserves space on the disk of a directory. @throws AttemptFailure `no-room`; the system's error */
+  /** Reserves space on the disk of a directory. */
   async reserve(directory: string, bytes: number) {
     const { disk } = await this.#check(directory, bytes);
     const reservation: Reservation = { disk, missing: bytes };
     this.#reservations.add(reservation);
     let unchecked = 0;
     return {
-      /** Counts written bytes. @throws AttemptFailure `no-room` if the disk has filled up despite the reservation */
+      /** Counts written bytes. */
       wrote: async (written: number): Promise<void> => {
         reservation.missing = Math.max(0, reservation.missing - written);
         unchecked += written;

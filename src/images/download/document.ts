@@ -19,7 +19,6 @@ export interface DocumentRequest {
   readonly bytesMax: number;
 }
 
-/** The means of fetching documents. */
 interface DocumentMeans extends BodyMeans {
   readonly web: WebClient;
   readonly health: SourceHealth;

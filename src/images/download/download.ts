@@ -51,7 +51,6 @@ export class FileDownload implements Download {
   readonly #work: Promise<void>;
   /** Sources that sent a wrong range. From them the whole file is requested. */
   readonly #rangeless = new Set<string>();
-  /** The sources that have sent a wrong file, each alone, once. */
   readonly #suspects = new Set<string>();
   /** The URLs from which the kept bytes came; `an earlier run` stands for those that are no longer known. */
   readonly #contributors = new Set<string>();
@@ -60,7 +59,6 @@ export class FileDownload implements Download {
   #bytes = 0;
   #mayMix = true;
 
-  /** @throws RackError `bad-argument` for an invalid URL */
   constructor(request: DownloadRequest, means: DownloadMeans) {
     const { clock, health, settings } = means;
     this.request = request;
@@ -230,7 +228,7 @@ export class FileDownload implements Download {
     }
   }
 
-  /** Reserves space; if the disk lacks it, at the expense of files that nobody downloads any more. @throws AttemptFailure `no-room` */
+  /** Reserves space; if the disk lacks it, at the expense of files that nobody downloads any more. */
   async #reserve(bytes: number): ReturnType<DiskRoom['reserve']> {
     const { directory, hasLock = false } = this.request;
     try {
@@ -264,7 +262,6 @@ export class FileDownload implements Download {
     this.#set({ kind: 'done', bytes, digest });
   }
 
-  /** Drops a file with a wrong digest, and excludes its source if that has sent one alone before. */
   async #refuse(part: PartFile, url: URL | undefined, at: Instant, found: string): Promise<void> {
     const { algorithm, hex: expected } = this.request.digest;
     const [only = '', ...others] = this.#contributors;
@@ -292,7 +289,6 @@ export class FileDownload implements Download {
   }
 }
 
-/** The fault, with the requested URL where the sentence tells to check it. */
 const withUrl = (fault: AttemptFault, { origin, pathname }: URL): AttemptFault =>
   fault.code === 'http-refused'
     ? cleanFault({ ...fault, params: { ...fault.params, url: `${origin}${pathname}` } })

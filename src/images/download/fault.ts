@@ -61,7 +61,6 @@ const through = (proxy: string): string => (proxy === '' ? '' : ` through the pr
 /** A kind of fault. @param words the sentence without its first capital and full stop */
 const fault = <Params>(prospect: Prospect, words: (params: Params, next: NextStep) => string) => ({ prospect, words });
 
-/** The faults by their codes. */
 const FAULTS = {
   /** The name of the host has no address. */
   'no-host': fault(
@@ -88,7 +87,6 @@ const FAULTS = {
     ({ host, said, trouble }: OfHost & Said & { readonly trouble: TlsTrouble }) =>
       `no secure connection to ${host} (${said}): ${TLS[trouble]}`,
   ),
-  /** The proxy refused the request. */
   proxy: fault(
     'later',
     ({ proxy, said }: Said & { readonly proxy: string }) =>
@@ -136,7 +134,6 @@ const FAULTS = {
     ({ host, status, seconds }: OfHost & { readonly status: number; readonly seconds: number | undefined }, next) =>
       `${host} is busy (HTTP ${status}${seconds === undefined ? '' : `; it asked for a pause of ${seconds} s`}): ${next.again}`,
   ),
-  /** From https to http. */
   'redirect-insecure': fault(
     'elsewhere',
     ({ host, to }: OfHost & { readonly to: string }) =>
@@ -157,7 +154,6 @@ const FAULTS = {
     'later',
     ({ host, said }: OfHost & Said, next) => `${host} gave no usable answer (${said}): ${next.again}`,
   ),
-  /** The body is compressed, although the request asked for it unencoded. */
   encoded: fault(
     'elsewhere',
     ({ host, encoding }: OfHost & { readonly encoding: string }) =>

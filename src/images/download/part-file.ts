@@ -39,7 +39,6 @@ export const partFiles = (request: DownloadRequest): readonly [part: string, rec
   return [part, `${part}.json`, `${part}.json.new`];
 };
 
-/** Identifies the wanted file. */
 const wantedOf = ({ bytes, digest }: DownloadRequest): string => `${bytes ?? ''} ${digest.algorithm}:${digest.hex}`;
 
 /** An open part. */
@@ -107,7 +106,6 @@ export class PartFile {
     await syncDirectory(this.#request.directory);
   }
 
-  /** Rejects with the system's error. */
   async append(bytes: Uint8Array): Promise<void> {
     this.#hash.update(bytes);
     for (let done = 0; done < bytes.length; ) {
@@ -150,7 +148,7 @@ export class PartFile {
   }
 }
 
-/** @returns undefined if there is none for this file @throws the system's error */
+/** @returns undefined if there is none for this file */
 function readRecord(request: DownloadRequest): PartRecord | undefined {
   let text: string;
   try {

@@ -22,7 +22,7 @@ const DOCUMENTS_OF_HOST_MAX = 4;
 
 /** Downloads that share bandwidth, connections and disks. */
 export interface Downloads {
-  /** Begins a download. @throws RackError `bad-argument`; `already-exists` if another download has this directory and name */
+  /** Begins a download. */
   add(request: DownloadRequest): Download;
   /** As `fetchDocument`. */
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<Uint8Array | undefined>;
@@ -38,7 +38,6 @@ export class DownloadQueue implements Downloads {
   #awaited = 0;
   #keepsAlive: MessagePort | undefined;
 
-  /** @throws RackError `bad-argument` for an unusable proxy */
   constructor(settings: DownloadSettings, clock: Clock, readDisk: ReadDisk = readHostDisk) {
     this.#means = {
       clock,
@@ -71,13 +70,12 @@ export class DownloadQueue implements Downloads {
     this.#means.bandwidth.limit(bytesPerSecond);
   }
 
-  /** Changes the proxy of further requests. @throws RackError `bad-argument` for an unusable proxy */
+  /** Changes the proxy of further requests. */
   useProxy(proxy: ProxySettings): void {
     this.#means.web.useProxy(proxy);
     this.#documents.web.useProxy(proxy);
   }
 
-  /** Cancels all downloads, and resolves when their files are closed. */
   async close(): Promise<void> {
     this.#closing.abort();
     const all = [...this.#open.values()];

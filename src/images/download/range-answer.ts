@@ -17,7 +17,6 @@ import type { AnswerHeaders } from './web-client.ts';
 /** A Last-Modified counts as strong if it is at least this much older than the Date (RFC 9110 §8.8.2.2), in milliseconds. */
 const STRONG_AFTER_MS = 1000;
 
-/** Distinguishes the versions of a file. */
 interface Validator {
   readonly kind: 'etag' | 'date';
   readonly value: string;
@@ -43,12 +42,10 @@ export interface Wanted {
   readonly mayMix: boolean;
   /** True for a document. */
   readonly isDocument?: boolean;
-  /** The published size. */
   readonly bytes: number | undefined;
   readonly bytesMax: number;
 }
 
-/** The head of an answer. */
 interface AnswerHead {
   readonly url: URL;
   readonly status: number;
@@ -157,7 +154,6 @@ export function validatorOf(headers: AnswerHeaders): Validator | undefined {
   return modified !== undefined && isStrong ? { kind: 'date', value: modified } : undefined;
 }
 
-/** File name endings that some servers announce as an encoding, although they send the file unchanged. */
 const ENCODED_FILES: readonly (readonly [encoding: RegExp, ending: RegExp])[] = [
   [/^(?:x-)?gzip$/, /\.(?:gz|tgz)$/],
   [/^(?:x-)?bzip2$/, /\.bz2$/],

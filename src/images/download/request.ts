@@ -10,7 +10,6 @@
 import type { Instant } from '../../clock.ts';
 import type { AttemptFault } from './fault.ts';
 
-/** A hash algorithm that publishers use. */
 type DigestAlgorithm = 'sha256' | 'sha512' | 'md5';
 
 /** The digest of a file, as its publisher states it. */
@@ -22,9 +21,9 @@ export interface Digest {
 
 /** A file to fetch. */
 export interface DownloadRequest {
-  /** http and https URLs of the same file, at least one; earlier ones are tried first, unless their servers have failed lately. */
+  /** At least one; earlier ones are tried first, unless their servers have failed lately. */
   readonly urls: readonly string[];
-  /** True if the caller holds the lock of this file in `directory`, as all others do there: a full disk gets room from unlocked parts. */
+  /** True if all hold locks of their files in `directory`: a full disk gets room from unlocked parts. */
   readonly hasLock?: boolean | undefined;
   /** The size as published; undefined: unknown. */
   readonly bytes: number | undefined;
@@ -33,7 +32,6 @@ export interface DownloadRequest {
   readonly bytesMax: number;
   /** An existing directory; no other process may download a file of this name into it. */
   readonly directory: string;
-  /** The name of the finished file in it. */
   readonly name: string;
   /** True if the disk also needs room for a copy of equal size, which is made of the file. */
   readonly isConverted?: boolean | undefined;
@@ -57,13 +55,10 @@ export type DownloadState =
       readonly total: number | undefined;
       readonly bytesPerSecond: number;
     }
-  /** The kept part, or the whole file, is hashed. */
   | { readonly kind: 'verifying'; readonly bytes: number; readonly total: number | undefined }
-  /** The file exists under its name. */
   | { readonly kind: 'done'; readonly bytes: number; readonly digest: Digest }
   /** No source is left. The part is kept for a later download. */
   | { readonly kind: 'failed'; readonly reason: AttemptFault }
-  /** The part is kept for a later download. */
   | { readonly kind: 'cancelled' };
 
 /** States that a download never leaves. */

@@ -17,7 +17,6 @@ import type { DownloadSettings } from './settings.ts';
 const PROGRESS_BYTES = 1024 * 1024;
 const RETRY_AFTER_MS_MAX = 15 * 60_000;
 const SERVERS_MAX = 256;
-/** How long a failure counts. */
 const FAILED_MS = 10 * 60_000;
 
 /** When each server failed last, by origin. */
@@ -43,7 +42,6 @@ interface Source {
   notBefore: Instant | undefined;
 }
 
-/** The next step. */
 type NextStep =
   | { readonly kind: 'ask'; readonly url: URL }
   | { readonly kind: 'wait'; readonly until: Instant }
@@ -71,7 +69,7 @@ export class SourcePlan {
     this.#settings = settings;
   }
 
-  /** @param kept the URL from which the part on the disk came, tried first so that the part can be continued; undefined: no preference */
+  /** @param kept the URL from which the part on the disk came, which is tried first */
   next(kept?: string): NextStep {
     const now = this.#clock.now();
     const left = this.#sources.filter(({ isExcluded }) => !isExcluded);

@@ -10,7 +10,7 @@ import { isHeld } from '../held-files.ts';
 /** The size is in the names of parts (part-record.ts). */
 export const OF_FILE =
   /^(?<digest>[0-9a-f]{32,128})(?<size>-\d{1,16})?(?<end>\.part(?:\.json(?:\.new)?)?|\.refused(?:\.new)?|\.lock)?$/;
-/** A part without new bytes for this long may give its room to other downloads, in milliseconds: imports are tried again each hour. */
+/** A part without new bytes for this long may give its room away: imports are tried again each hour. In milliseconds. */
 const UNUSED_MS = 24 * 60 * 60 * 1000;
 /** The ends of the names of everything that an import keeps of a file, after its digest or its digest and size. The file itself has none. */
 export const BYTE_ENDS = ['', '.part', '.part.json', '.part.json.new', '.lock'];

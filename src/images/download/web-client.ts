@@ -25,12 +25,10 @@ const INFORMATION_MAX = 8;
 
 /** An answer whose body has not been read. */
 export interface WebAnswer {
-  /** After redirects. */
   readonly url: URL;
   readonly status: number;
   readonly headers: AnswerHeaders;
   readonly body: Readable;
-  /** Ends the connection. */
   close(): void;
 }
 
@@ -58,7 +56,6 @@ export function parseWebUrl(text: string): URL {
 
 const isWeb = ({ protocol }: URL): boolean => protocol === 'http:' || protocol === 'https:';
 
-/** What a client needs. */
 type ClientSettings = Pick<DownloadSettings, 'connectMs' | 'answerMs' | 'proxy' | 'authorities'> &
   Partial<Pick<DownloadSettings, 'stallMs'>>;
 
@@ -80,7 +77,7 @@ export class WebClient {
     checkProxies(settings.proxy);
   }
 
-  /** Changes the proxy of further requests. @throws RackError `bad-argument` for an unusable proxy */
+  /** Changes the proxy of further requests. */
   useProxy(proxy: ProxySettings): void {
     checkProxies(proxy);
     this.#proxy = proxy;
@@ -191,7 +188,6 @@ export class WebClient {
     return proxy === undefined ? '' : shownUrl(new URL(proxy));
   }
 
-  /** The fault of a request without an answer. */
   #faultOf(error: unknown, url: URL): AttemptFault {
     const { host } = url;
     const { connectMs, answerMs } = this.#settings;
@@ -225,7 +221,6 @@ function checkProxies({ http, https }: ProxySettings): void {
   }
 }
 
-/** undici takes the origin of a proxy alone. */
 const withoutPath = (proxy: string | undefined): string => (proxy === undefined ? '' : new URL('/', proxy).href);
 
 function credentialsOf({ username, password }: URL): Readonly<Record<string, string>> {

@@ -11,7 +11,7 @@ import { requireInstallerPrograms } from '../installer.ts';
 import { type FirstImport, importFirst } from '../run/first-import.ts';
 import { importOfferedInstaller } from '../run/installer-import.ts';
 import { importLoader } from '../run/loader-import.ts';
-import { readHostMirrors } from '../sources/host-mirrors.ts';
+import { readHostMirrors } from '../sources/apt-sources.ts';
 import {
   bytesOf,
   contentOf,

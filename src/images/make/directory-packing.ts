@@ -32,7 +32,6 @@ export type GivenDirectory = 'system' | 'site' | 'netboot' | 'other';
 
 const SAID_CHARACTERS_MAX = 4000;
 const SHOWN_CHARACTERS_MAX = 300;
-/** As the agent unpacks it. */
 const WORDS = [
   // Later versions of sparse files name each of them after the process id of tar.
   '--create',
@@ -46,7 +45,6 @@ const WORDS = [
   '--xattrs',
   '--xattrs-include=*',
 ];
-/** One of these is in each system, and usually links to the other. */
 const RELEASE_FILES = ['etc/os-release', 'usr/lib/os-release'];
 /** A site, or the directory of a mirror that was not finished. */
 const SITE_ENTRIES = ['streams/v1/index.sjson', 'streams/v1/index.json', '.rackboot-mirror'];
@@ -55,7 +53,6 @@ const NETBOOT_NAMES = ['debian-installer', 'ubuntu-installer', 'netboot/debian-i
 /** A directory that a person named. The caller closes it. */
 export interface OpenDirectory {
   readonly handle: FileHandle;
-  /** As the person named it. */
   readonly name: string;
 }
 

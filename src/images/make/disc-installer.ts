@@ -25,12 +25,9 @@ import { encodeManifest, makeDirectories, type PublishedFile } from '../publicat
 import { assertReplaceable, installerDirectory, replaceable } from '../run/tree-parts.ts';
 import { asStoreError } from '../store-error.ts';
 
-/** A disc to import. */
 interface DiscRequest {
-  /** The boot tree. */
   readonly tree: string;
   readonly file: ImageBytes;
-  /** The name of the file in messages. */
   readonly fileName: string;
   /** The architecture to use if the disc does not state one. */
   readonly arch: string;
@@ -42,7 +39,6 @@ interface DiscRequest {
   readonly whenCopied?: (() => Promise<void>) | undefined;
 }
 
-/** The imported installer. */
 interface DiscInstaller extends Publication {
   readonly title: string;
   readonly arch: string;
@@ -55,7 +51,6 @@ const KERNEL_BYTES_MAX = 512 * 1024 * 1024;
 const INITRD_BYTES_MAX = 1024 * 1024 * 1024;
 const INFO_BYTES_MAX = 4096;
 const LISTING_BYTES_MAX = 16 * 1024 * 1024;
-/** The system area. */
 const HIDDEN_BYTES = 16 * 2048;
 const DESCRIPTOR = /^\x01CD001/;
 /** `-r--r--r--  0 0  0  9000 Nov 29 05:04 casper/vmlinuz`; two names of one content are links. */
@@ -70,9 +65,7 @@ interface DiscInfo {
   readonly arch: string | undefined;
 }
 
-/** A file on the disc. */
 interface DiscFile {
-  /** As the disc has it. */
   readonly rawName: string;
   readonly bytes: number;
 }
@@ -129,7 +122,7 @@ const bsdtar = (disc: ImageBytes, words: readonly string[]): Omit<Parameters<typ
   },
 });
 
-/** The files of a disc, by their names in lower case, without the version of ISO 9660 (`;1`). @throws RackError `tool-failed` */
+/** The files of a disc, by their names in lower case, without the version of ISO 9660 (`;1`). */
 async function listDisc(disc: ImageBytes): Promise<ReadonlyMap<string, DiscFile>> {
   const files = new Map<string, DiscFile>();
   const byRawName = new Map<string, DiscFile>();

@@ -34,7 +34,6 @@ export interface FinishOrder extends PartOf {
   readonly fileType: string;
   /** Wall time. */
   readonly nowMs: number;
-  /** The serials of the images of this name on the other hosts of the region. */
   readonly serialsElsewhere: readonly string[];
   /** Ends the work; default: it is never ended. */
   readonly signal?: AbortSignal | undefined;

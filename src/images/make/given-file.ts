@@ -22,25 +22,19 @@ export interface RootForm {
   readonly rootName: string;
 }
 
-/** The content of an archive. */
 type ArchiveKind =
   | 'root'
-  /** The image of a disk. */
   | 'disk'
   /** Images that `images export` wrote. */
   | 'bundle'
-  /** A site with simplestreams. */
   | 'site'
-  /** A tree with a network installer. */
   | 'netboot';
 
 /** The kinds of files. */
 export type GivenFile =
   | RootForm
   | { readonly kind: Exclude<ArchiveKind, 'root'> }
-  /** The image of an optical disc. */
   | { readonly kind: 'disc' }
-  /** An archive with a root in one of its directories. */
   | { readonly kind: 'nested'; readonly directory: string };
 
 /** The names of roots by the compression of their archives. Other hosts that import them from this one know these names. */
@@ -114,5 +108,4 @@ function kindBy({ name, isFile }: TarMember): ArchiveKind | undefined {
   return isImage && !OTHER_TOPS.has(top) ? 'disk' : undefined;
 }
 
-/** The directory of an archive whose name shows that a root is in it. */
 const nestedIn = ({ name }: TarMember): string | undefined => /^(.+?)\/(?:etc|usr)(?:\/|$)/.exec(name)?.[1];

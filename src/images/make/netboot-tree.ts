@@ -30,9 +30,7 @@ export interface NetbootTree {
   readonly os: string;
   /** The code name that it states: `bookworm`; undefined: none. */
   readonly release: string | undefined;
-  /** For people. */
   readonly title: string | undefined;
-  /** The name of its file or directory. */
   readonly source: string;
 }
 
@@ -44,17 +42,14 @@ const ARCHITECTURES_SHOWN_MAX = 8;
 /** `Debian version:  12 (bookworm)`. */
 const INFO = /^(Debian|Ubuntu) version:\s+([\w.]{1,16})\s+\(([a-z]{1,32})\)/m;
 
-/** A directory or an archive. */
 interface FileTree {
   /** The sizes of the wanted files that it has, in bytes. */
   readonly sizes: ReadonlyMap<string, number>;
-  /** The architectures of its installers. */
   readonly architectures: ReadonlySet<string>;
   /** Reads files of `sizes`. */
   read(names: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>>;
 }
 
-/** The place of an installer in a tree. */
 interface Place {
   readonly os: string;
   readonly directory: string;
@@ -127,7 +122,7 @@ function listDirectory(path: string, wanted: ReadonlySet<string>): FileTree {
   return { sizes, architectures: new Set(), read };
 }
 
-/** @returns undefined if there is none @throws RackError as `fileFault` */
+/** @returns undefined if there is none */
 function entryOf(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
@@ -137,7 +132,6 @@ function entryOf(path: string): Stats | undefined {
   }
 }
 
-/** Reads a regular file of this size. */
 async function readPlain(path: string, bytes: number): Promise<Uint8Array> {
   const file = await openStored(path).catch((cause: unknown) => {
     throw fileFault(path, cause);
@@ -192,7 +186,7 @@ async function listArchive(path: string, wanted: ReadonlySet<string>): Promise<F
   return { sizes: new Map([...found].map(([name, { bytes }]) => [name, bytes])), architectures, read };
 }
 
-/** Reads an archive. @throws RackError `bad-argument` if it is not whole */
+/** Reads an archive. */
 async function openArchive(path: string, use: (archive: ImageBytes) => Promise<void>): Promise<void> {
   const file = await openGiven(path);
   try {

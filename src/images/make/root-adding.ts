@@ -29,7 +29,6 @@ export interface RootRequest extends Pick<AddRequest, 'tree' | 'name' | 'nowMs' 
   readonly format: RootFormat;
   /** MAAS's name of the type: `squashfs`, `root-tgz`. */
   readonly rootName: string;
-  /** The name of the file in messages. */
   readonly fileName: string;
 }
 
@@ -131,7 +130,6 @@ async function write(path: string, pieces: AsyncIterable<Uint8Array>, fileName: 
   }
 }
 
-/** @throws RackError `bad-argument` if the file is not the root of a system, or not whole */
 async function checkRoot(file: FileHandle, format: RootFormat, fileName: string): Promise<RootFacts | undefined> {
   try {
     return await inspectRoot(await bytesOfFile(file, fileName), format);

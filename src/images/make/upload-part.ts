@@ -20,7 +20,7 @@ import { assertOwnStore } from '../image-store.ts';
 import { makeDirectories, syncDirectory } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 
-/** A whole file, or a part of an upload of another host, that is older than this does not belong to a running request. */
+/** An older whole file, or part of an upload of another host, belongs to no running request. */
 const LEFTOVER_MS = 10 * 60 * 1000;
 const MODE = 0o600;
 

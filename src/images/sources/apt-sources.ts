@@ -5,11 +5,15 @@
 //
 // Source: sources.list(5) of apt 2.6, "One-Line-Style Format" and "DEB822-Style Format".
 //
+// /etc/apt/sources.list, and the files of /etc/apt/sources.list.d with these endings, are those of this host.
+//
 // 1. A line or stanza that cannot be read is skipped: apt itself reports it.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** The largest file that is read, in characters; real ones have a few hundred. */
 const FILE_CHARACTERS_MAX = 1024 * 1024;
-/** Of one file. */
 const MIRRORS_MAX = 1000;
 
 /** The URLs, each ending in `/`, from which apt takes binary packages (`deb`, only in lower case) of the component main. */
@@ -60,4 +64,29 @@ function webMirror(uri: string): readonly string[] {
   const url = URL.canParse(uri) ? new URL(uri) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') return [];
   return [url.href.endsWith('/') ? url.href : `${url.href}/`];
+}
+
+const DIRECTORY = '/etc/apt';
+const FILES_MAX = 256;
+
+/** Reads the mirrors, those of sources.list first. A file that this user may not read is skipped. */
+export function readHostMirrors(directory = DIRECTORY): readonly string[] {
+  const parts = tryRead(() => readdirSync(join(directory, 'sources.list.d')), []).toSorted();
+  const files = ['sources.list', ...parts.map((name) => join('sources.list.d', name))].slice(0, FILES_MAX);
+  return files.flatMap((file) => {
+    const form = /\.(list|sources)$/.exec(file)?.[1];
+    if (form !== 'list' && form !== 'sources') return [];
+    return readAptMirrors(
+      tryRead(() => readFileSync(join(directory, file), 'utf8'), ''),
+      form,
+    );
+  });
+}
+
+function tryRead<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
 }

@@ -31,14 +31,12 @@ export interface Checksum {
   readonly algorithm: ChecksumAlgorithm;
   /** In lower case, as long as the algorithm demands. */
   readonly hex: string;
-  /** The size of the file, if the list has it. */
   readonly bytes: number | undefined;
 }
 
 /** Checksums by the name of the file; a checksum without a name has the empty name. */
 export type ChecksumList = ReadonlyMap<string, Checksum>;
 
-/** A decoded list. */
 interface DecodedList {
   readonly sums: ChecksumList;
   /** The lines that are no checksums, for people: `line 4: "Resolving host…"`; at most LINES_NAMED_MAX, clean. */
@@ -49,7 +47,6 @@ interface DecodedList {
 export const LIST_BYTES_MAX = 8 * 1024 * 1024;
 /** Bound on the files of one list. */
 const FILES_MAX = 100_000;
-/** How many unread lines are named. */
 const LINES_NAMED_MAX = 3;
 /** The most characters of an unread line that are shown. */
 const LINE_SHOWN_MAX = 60;
@@ -70,7 +67,6 @@ const BSD = /^(MD5|SHA1|SHA(?:2-)?(?:224|256|384|512)) ?\(([^()]{1,1024})\) ?= ?
 const SIZE = /^# ([^:\s]{1,1024}): (\d{1,15}) bytes$/;
 const SECTION = /^# ([A-Z0-9-]{1,20}) HASH$/;
 
-/** What a text without a checksum looks like, by its beginning. */
 const LOOKS: readonly (readonly [start: RegExp, name: string])[] = [
   [/^\s*$/, 'an empty file'],
   [/^\s*<[!?a-z]/i, 'a web page or other markup'],
@@ -112,7 +108,6 @@ class ListReader {
   readonly unread: string[] = [];
   readonly #sums = new Map<string, Checksum>();
   readonly #sizes = new Map<string, number>();
-  /** Files with two checksums. */
   readonly #doubtful = new Set<string>();
   /** True below a comment that names an algorithm which is not one of ours. */
   #isForeign = false;

@@ -5,7 +5,6 @@
 //
 // 1. A contained path means the same in a URL and below a directory, however it is joined to its base.
 
-/** The longest path, in characters. */
 const PATH_CHARACTERS_MAX = 1024;
 /** The characters that paths of such sites contain. Without `%` there is nothing to decode. */
 const PATH = /^[A-Za-z0-9._~:+@,=()/-]+$/;

@@ -18,15 +18,13 @@ import type { Fields } from '../../fields.ts';
 import { CONTAINED_PATH, isContainedPath } from './contained-path.ts';
 import { type DocumentDecoded, memberPath } from './document-fault.ts';
 import { FieldReader } from './field-reader.ts';
-import { kindOfFile } from './file-kind.ts';
 import { compareSerials } from './serial.ts';
 import type { StreamFile, StreamImage, StreamProduct, StreamProducts } from './stream-products.ts';
+import { kindOfFile } from './stream-products.ts';
 import { decodeStreamText } from './stream-text.ts';
 import { findTag, TagReader, type Tags, tagOf } from './tags.ts';
 
-/** Products of one document. */
 const PRODUCTS_MAX = 20_000;
-/** Versions of one product. */
 const VERSIONS_MAX = 2000;
 /** Items of one version: a document of a cloud has one for each of its regions and kinds of disk. */
 const ITEMS_MAX = 2000;
@@ -34,16 +32,13 @@ const ITEMS_MAX = 2000;
 const FILES_MAX = 250_000;
 /** Names in the lists of all images: other names of releases, and subarchitectures. A document of MAAS has some 50 000. */
 const LISTED_MAX = 1_000_000;
-/** The name of a product, a version or an item. */
 const NAME_CHARACTERS_MAX = 256;
 const SHA256_DIGITS = 64;
 const SHA512_DIGITS = 128;
 
-/** A level of the document, and its path in it. */
 interface Level {
   readonly fields: Fields;
   readonly path: string;
-  /** Its own tags, followed by the tags of the levels above it. */
   readonly tags: Tags;
 }
 

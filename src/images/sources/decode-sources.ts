@@ -42,11 +42,8 @@ const UNSIGNED_INDEX = 'streams/v1/index.json';
 
 /** The largest file, in characters. */
 const FILE_CHARACTERS_MAX = 1024 * 1024;
-/** Sources of a file. */
 const SOURCES_MAX = 128;
-/** How many problems are listed. */
 const PROBLEMS_MAX = 100;
-/** Repetitions of a value through YAML aliases. */
 const YAML_ALIASES_MAX = 100;
 
 /** Decodes the value of the key `selections`; undefined: absent. The region determines its form. */

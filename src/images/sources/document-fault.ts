@@ -8,7 +8,6 @@ export type DocumentFaultCode =
   | 'too-large'
   /** Not text, or not in the format at all. */
   | 'not-readable'
-  /** Lists or objects nested more deeply than in the format. */
   | 'too-deep'
   | 'missing'
   | 'wrong-type'

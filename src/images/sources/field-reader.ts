@@ -28,7 +28,6 @@ export class FieldReader {
     if (!failed.ok) this.#fault ??= failed.fault;
   }
 
-  /** The fields of an object. */
   object(value: unknown, path: string): Fields {
     if (isFields(value)) return value;
     this.fail(value === undefined ? 'missing' : 'wrong-type', path, 'an object', value);

@@ -6,12 +6,11 @@
 // Source: the Debian repository format (wiki.debian.org/DebianRepository/Format); the mirrors of Debian 12 and Ubuntu 14.04.
 //
 // 1. The updates suite is tried first: Ubuntu has its newer kernels there, and Debian has no installer there.
-// 2. Updates that cannot be used do not block the release itself. Its offer then says why they were left out: a mirror that spoils them on
-//    purpose cannot hide that they may have a newer installer. If neither can be used, the error names both reasons.
+// 2. Updates that cannot be used do not block the release itself. Its offer then says why they were left out: a mirror cannot hide that they
+//    may have a newer installer.
 // 3. The signed file must name the wanted release, still be valid, and not be older than one seen at its URL, so that a mirror cannot pass off
 //    another release or an old file. A list with its own signature (Ubuntu) names no release: it must only not be older than before.
-// 4. Updates in which this host has seen an installer must have one: otherwise a mirror that leaves them out could bring back the older
-//    installer of the release itself.
+// 4. Updates in which this host has seen an installer must have one, or a mirror could bring back the older one of the release itself.
 
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
@@ -38,7 +37,6 @@ const LISTS = ['SHA256SUMS', 'MD5SUMS'] as const;
 
 interface InstallerOfferTerms {
   readonly clock: Pick<Clock, 'wallTimeMs'>;
-  /** The mirrors that this host's apt uses. */
   readonly mirrors: readonly string[];
   readonly configured: ConfiguredMirrors;
   /** Remembers what the mirrors had; undefined: older lists count, too. */
@@ -96,13 +94,11 @@ export async function readInstallerOffers(
   };
 }
 
-/** A mirror of packages. */
 class Mirror {
   readonly #source: InstallerSource;
   readonly #url: string;
   readonly #documents: SourceDocuments;
   readonly #terms: Pick<InstallerOfferTerms, 'clock' | 'seen'>;
-  /** By suite. */
   readonly #releases = new Map<string, Promise<ReleaseFile | undefined>>();
 
   constructor(
@@ -117,7 +113,7 @@ class Mirror {
     this.#terms = terms;
   }
 
-  /** @returns undefined if the mirror has no such installer. @throws RackError `source-failed` */
+  /** @returns undefined if the mirror has no such installer. */
   async read(release: InstallerRelease, architecture: string): Promise<InstallerOffer | undefined> {
     const { base } = release;
     let spoilt: RackError | undefined;
@@ -144,7 +140,6 @@ class Mirror {
     return undefined;
   }
 
-  /** The URL of the updated installer's files. */
   #updatesOf({ base, images }: InstallerRelease, architecture: string): string {
     const arch = this.#source.arches.get(architecture) ?? architecture;
     return `${this.#url}dists/${base}-updates/${imagesOf(arch)}${images}/`;
@@ -163,7 +158,6 @@ class Mirror {
     throw new RackError('source-failed', `${message}; ${kept}; ${remedy}`, { cause });
   }
 
-  /** The error for a release and its updates, neither of which can be used. */
   #both(error: RackError, ofUpdates: RackError): RackError {
     const fault = networkFault(error);
     if (fault !== undefined && fault === networkFault(ofUpdates)) return error;
@@ -173,7 +167,7 @@ class Mirror {
     return new RackError('source-failed', `${error.message}; and its updates: ${said}`, { cause: error });
   }
 
-  /** @returns undefined if the suite has no such installer. @throws RackError `source-failed` */
+  /** @returns undefined if the suite has no such installer. */
   async #readSuite(
     suite: string,
     release: InstallerRelease,
@@ -255,7 +249,6 @@ class Mirror {
   }
 }
 
-/** The directory of the installer's lists in a suite. */
 const imagesOf = (arch: string): string => `main/installer-${arch}/current/images/`;
 
 /** The file `IMAGES/…-installer/ARCH/NAME` of the list; undefined: the list lacks it, or its checksum is not of an accepted kind. */

@@ -1,10 +1,9 @@
 // Reads the keys of a keyring file, and decides whether one of them may sign.
 //
-// Sources: RFC 9580 §10.1 (keys), §13.5 and §12 (algorithms that must not be used); docs of `openpgp` 6.
+// Sources: RFC 9580 §10.1 (keys), §6.2 (armor), §13.5 and §12 (algorithms that must not be used); docs of `openpgp` 6.
 
 import type { Config, KeyID, PublicKey, Subkey } from 'openpgp';
 import { counted } from '../../counted.ts';
-import { armoredBlocks, isArmored } from './armor.ts';
 import type { SignatureFaultCode } from './signature-fault.ts';
 
 /** The accepted keys of a keyring. */
@@ -133,7 +132,6 @@ function countPackets(bytes: Uint8Array): number {
 interface PacketBody {
   readonly from: number;
   readonly bytes: number;
-  /** Another part follows, which begins with its length. */
   readonly isPartial: boolean;
 }
 
@@ -193,4 +191,26 @@ export async function judgeKey(
   if (key.getCreationTime() > now || part.getCreationTime() > now) return 'future-key';
   const ends = [await key.getExpirationTime(), part === key ? null : await part.getExpirationTime()];
   return ends.some((end) => end !== null && end <= now) ? 'expired-key' : 'unfit-key';
+}
+
+const BEGIN = '-----BEGIN PGP ';
+const END = '-----END PGP ';
+
+/** True if the bytes contain the beginning of an armored block. */
+export const isArmored = (bytes: Uint8Array): boolean =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(BEGIN);
+
+/**
+ * The blocks of a kind, each with its BEGIN and END lines.
+ * @param kind `PUBLIC KEY BLOCK` or `SIGNATURE`
+ */
+export function* armoredBlocks(text: string, kind: string): Generator<string> {
+  const [begin, end] = [`${BEGIN}${kind}-----`, `${END}${kind}-----`];
+  for (let at = 0; ; ) {
+    const from = text.indexOf(begin, at);
+    const to = from === -1 ? -1 : text.indexOf(end, from);
+    if (to === -1) return;
+    at = to + end.length;
+    yield `${text.slice(from, at)}\n`;
+  }
 }

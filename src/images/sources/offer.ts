@@ -9,9 +9,7 @@ import type { ImageOrigin } from '../stored-system.ts';
 /** How many names a message lists; further ones are counted. */
 export const NAMED_MAX = 8;
 
-/** What every offer has. */
 interface OfferBase extends Omit<ImageName, 'serial'> {
-  /** The name of its source. */
   readonly source: string;
   /** For people: `Debian 12 (bookworm)`; of a boot loader as the site names it: `grub-efi-signed`. */
   readonly title: string;
@@ -47,11 +45,10 @@ export interface LoaderOffer extends OfferBase {
 /** The installer of a release, for one architecture: its kernel, its initrd and, if the initrd loads one, its disc. */
 export interface InstallerOffer extends OfferBase {
   readonly kind: 'installer';
-  /** The release that it installs, by the mirror's name. */
   readonly base: string;
   /** Why the updates of the release, which may have a newer installer, were left out; undefined: they were not. */
   readonly leftOut?: string | undefined;
-  /** The key of the configuration that chooses its mirror; undefined: none does. */
+  /** The key of the configuration that chooses its mirror, if one does. */
   readonly mirrorKey?: string | undefined;
   /** True for that of another Rackboot, which has added the drivers, so the files are used as they are. */
   readonly isFinished?: boolean | undefined;
@@ -63,10 +60,8 @@ export type OfferOf<Kind extends Offer['kind']> = Extract<Offer, { readonly kind
 
 /** A file and its checksum from a trusted list. */
 export interface OfferedFile {
-  /** The name that it gets in the boot tree. */
   readonly name: string;
   readonly url: string;
-  /** The same file at other sources. */
   readonly mirrors: readonly string[];
   /** As published; undefined: the source does not say. */
   readonly bytes: number | undefined;
@@ -98,16 +93,15 @@ export interface OfferWish {
   readonly architectures: readonly string[];
   /** By the store's name or the source's: `hwe-24.04`; undefined: the generic one if there is a choice. */
   readonly subarchitecture?: string | undefined;
-  /** Conditions: of each product, the newest version that matches is offered, for each condition on its own. Default: the newest of all. */
+  /** Conditions: of each product, the newest version that matches each of them is offered. Default: the newest of all. */
   readonly choices?: readonly ((names: OfferNames) => boolean)[] | undefined;
-  /** True: of each product, every version that matches is offered, newest first; default: only the newest. */
+  /** True: every version that matches is offered, newest first. */
   readonly isEveryVersion?: boolean | undefined;
 }
 
 /** The offers of a source, and the reasons why others are missing. */
 export interface SourceAnswer {
   readonly source: string;
-  /** Images, then boot loaders, then installers. */
   readonly offers: readonly Offer[];
   /** All releases that the source is known to have, as `ubuntu/noble`, whatever was requested; undefined: unknown. */
   readonly releases?: readonly string[] | undefined;
@@ -124,7 +118,7 @@ const RELEASES_MAX = 500;
 export const knownReleases = (names: Iterable<string>): readonly string[] => [...new Set(names)].slice(0, RELEASES_MAX);
 
 /**
- * The release of the answers whose name is most similar to one that they lack, as `ubuntu/noble`; undefined: none is, or they have this one.
+ * The most similar release, as `ubuntu/noble`; undefined: none is, or the answers have this one.
  * @param os ANY: of any system
  */
 export function nearestRelease(
@@ -139,7 +133,7 @@ export function nearestRelease(
   return byRelease.get(nearestName(release, [...byRelease.keys()]) ?? '');
 }
 
-/** True if every part that was read of a source failed; false if none was wanted: the source may lack what is selected. */
+/** True if every part that was read of a source failed, and there was one. */
 export const areUnread = (answers: readonly unknown[]): boolean =>
   answers.length > 0 && answers.every((answer) => answer instanceof RackError);
 
@@ -214,7 +208,7 @@ export const isImportOf = (image: StoredImage, offer: ImageOffer): boolean =>
   (offer.serial === undefined || offer.serial === image.serial) &&
   importedContent(image) === contentOf(offer);
 
-/** The first part of the name by which a person requests an installer, and its label among the resources of a region. */
+/** The first part of the name of an installer, and its label among the resources of a region. */
 export const INSTALLER = 'installer';
 
 /** The names by which an installer is selected. */
@@ -222,7 +216,7 @@ export const installerNames = (
   names: Pick<OfferNames, 'source' | 'os' | 'release' | 'architecture'>,
 ): Omit<OfferNames, 'subarches'> => ({ ...names, subarchitecture: GENERIC, label: INSTALLER, aliases: [] });
 
-/** Tells that an installer is not from the updates of its release, and why; undefined if nothing was left out. */
+/** Why an installer is not from the updates of its release; undefined: it is. */
 export const leftOutNote = (offer: InstallerOffer): string | undefined =>
   offer.leftOut === undefined
     ? undefined
@@ -243,8 +237,7 @@ export function storedSerial(serial: string): string | undefined {
 
 // Joins the offers of the same files, so that their servers are mirrors of each other.
 //
-// 1. If a server fails or has other bytes, the download of each file asks the next one that has the same checksum.
-// 2. An offer with another checksum, of whichever file, is another image. It is tried only if no server delivered the one before it.
+// 1. An offer with another checksum, of whichever file, is another image. It is tried only if no server delivered the one before it.
 
 /** The offers of one thing, the preferred one first. */
 export type Preferred<T> = readonly [T, ...(readonly T[])];
@@ -257,7 +250,6 @@ export function joinOffers<T extends Offer>([first, ...others]: Preferred<T>): P
   return next === undefined ? [joined] : [joined, ...joinOffers([next, ...rest])];
 }
 
-/** The offer, with the URLs of the same files in others as mirrors. */
 function withMirrors<T extends Offer>(offer: T, others: readonly Offer[]): T {
   const found = others.flatMap(({ files }) => files);
   const join = (file: OfferedFile): OfferedFile => {

@@ -34,7 +34,6 @@ interface AskTerms {
   readonly downloads: Downloads;
   /** Signatures are judged at the time when they are verified: a site may sign its document when it is asked for. */
   readonly clock: Pick<Clock, 'wallTimeMs'>;
-  /** The mirrors that this host's apt uses, for sources without their own. */
   readonly mirrors: readonly string[];
   /** The mirrors that the operator configured instead; default: none. */
   readonly configured?: ConfiguredMirrors | undefined;
@@ -99,7 +98,6 @@ export function sourcesOf(sources: readonly ImageSource[], os: string): readonly
   );
 }
 
-/** The offers of a kind that a person may mean by a wish with a release and one architecture. */
 const wishedOffers = <Kind extends Offer['kind']>(
   { offers }: SourceAnswer,
   kind: Kind,
@@ -139,7 +137,6 @@ export function chooseOffers<Kind extends Offer['kind']>(
 
 /**
  * @param lacking what the sources without a problem lack; empty: not said
- * @throws RackError `source-failed` with the problems of the answers, one a line, if they have any
  */
 function refuseProblems(answers: readonly SourceAnswer[], lacking = ''): void {
   const texts = answers.flatMap(({ problems }) => problems.map(({ message }) => message));
@@ -150,7 +147,6 @@ function refuseProblems(answers: readonly SourceAnswer[], lacking = ''): void {
   throw new RackError('source-failed', [...texts.slice(0, NAMED_MAX), ...rest, ...last].join('\n'));
 }
 
-/** @throws RackError that says why no source has the image */
 function refuseAll(answers: readonly SourceAnswer[], { os, release = '', architectures }: OfferWish): never {
   // The name may be wrong, whatever the problem of another source is.
   const names = answers.filter(({ problems }) => problems.length === 0).map(({ source }) => source);
@@ -164,20 +160,17 @@ function refuseAll(answers: readonly SourceAnswer[], { os, release = '', archite
   throw new RackError('not-found', lacking);
 }
 
-/** Something to import again. */
 interface LostItem<Kind extends Offer['kind']> extends Omit<ImageName, 'serial'> {
   readonly kind: Kind;
-  /** The name of its source. */
   readonly source: string;
   /** Undefined: unknown. */
   readonly serial: string | undefined;
-  /** The digests of the files that were downloaded for it. */
   readonly fetched: readonly string[];
 }
 
 /**
- * The offers from which it can be imported again: those of its own files, at any source, of which its own comes first. If no source has
- * these files any more, the newer offers of its name at its own source: another source may mean something else by this name.
+ * The offers of its own files at any source, its own first. If no source has these files any more, the newer offers of its name at its own
+ * source: another one may mean something else by this name.
  * @throws RackError `source-failed` if its own source had a problem, `not-found` if it has no such offer
  */
 export function offersAgain<Kind extends Offer['kind']>(

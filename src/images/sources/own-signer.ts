@@ -6,10 +6,10 @@
 // 2. If the file is missing, the next use generates another key. Everybody who trusted the old key must then import the new one.
 
 import { renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
-import { ownershipRemedy } from '../../files/ownership.ts';
 import { readRegularFile, writeRegularFile } from '../../files/regular-file.ts';
+import { asStoreError } from '../store-error.ts';
 
 const RSA_BITS = 3072;
 const KEY_BYTES_MAX = 64 * 1024;
@@ -17,9 +17,7 @@ const NAME = 'images-key.asc';
 
 /** Signs documents. */
 export interface OwnSigner {
-  /** The public key, armored. */
   readonly publicKey: string;
-  /** Returns the clear-signed text. */
   clearSign(text: string): Promise<string>;
   /** Returns only the signature, armored. */
   detach(text: string): Promise<string>;
@@ -53,10 +51,9 @@ export async function openOwnSigner(stateDir: string): Promise<OwnSigner> {
 function readKey(path: string): string | undefined {
   try {
     return readRegularFile(path, KEY_BYTES_MAX);
-  } catch (cause) {
-    if (osErrorCode(cause) === 'ENOENT') return undefined;
-    const why = `${path} cannot be read (${osErrorCode(cause) ?? errorText(cause)})`;
-    throw new RackError('store-unwritable', `${why}: ${ownershipRemedy(path, path)}`, { cause });
+  } catch (error) {
+    if (osErrorCode(error) === 'ENOENT') return undefined;
+    throw asStoreError(error, path);
   }
 }
 
@@ -68,9 +65,8 @@ async function makeKey(path: string): Promise<string> {
   try {
     writeRegularFile(part, privateKey);
     renameSync(part, path);
-  } catch (cause) {
-    const why = `${path} cannot be written (${osErrorCode(cause) ?? errorText(cause)})`;
-    throw new RackError('store-unwritable', `${why}: ${ownershipRemedy(path, path)}`, { cause });
+  } catch (error) {
+    throw asStoreError(error, dirname(path));
   }
   return privateKey;
 }

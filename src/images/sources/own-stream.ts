@@ -18,28 +18,22 @@ const INSTALLERS = 'io.rackboot:installers:download';
 const DATATYPE = 'image-downloads';
 /** The first part of the names of products. */
 const OWN = 'io.rackboot';
-/** The files of an installer. */
 const INSTALLER_FILES = ['initrd.gz', 'linux'];
 const DISC = 'installer.iso';
 
-/** The documents, and the files by their path below the site's URL. */
 interface OwnStream {
   /** The texts of the documents, by path without extension. The paths inside the texts end in `end`. */
   readonly documents: (end: 'json' | 'sjson') => ReadonlyMap<string, string>;
-  /** Their paths are those in the boot tree. */
   readonly files: ReadonlyMap<string, ImageBlob>;
 }
 
-/** A boot loader or an installer of the boot tree. */
 interface StreamedPart extends ImageName {
   readonly kind: 'loader' | 'installer';
   readonly title: string;
   readonly files: readonly PublishedFile[];
-  /** Relative to the tree. */
   readonly directory: string;
 }
 
-/** A product with its versions by serial. */
 interface Product {
   readonly versions: Record<string, unknown>;
   readonly [tag: string]: unknown;
@@ -89,10 +83,8 @@ export function describeStore(
 /** True for the name of a product that a Rackboot describes. */
 export const isOwnProduct = (product: string): boolean => product.startsWith(`${OWN}:`);
 
-/** The path of a document of products, without its extension. */
 const pathOf = (contentId: string): string => `streams/v1/${contentId}`;
 
-/** The path of a file of a boot loader or an installer below the site's URL. */
 const partPath = (sha256: string): string => `parts/${sha256}`;
 
 /** False for a name that no import would give, and for an installer with other files. */
@@ -119,7 +111,6 @@ function imageProducts(images: readonly StoredImage[]): Products {
   return products;
 }
 
-/** The files of an image by their types. */
 function itemsOf({ format, sha256, bytes, system }: StoredImage): object {
   const disk = format === 'raw' ? 'root-dd.raw' : 'root-dd.zst';
   const root = { ftype: system?.rootName ?? disk, path: blobPath(sha256, format), sha256, size: bytes };

@@ -11,7 +11,6 @@ export interface ConfiguredMirrors {
   readonly debian?: string | undefined;
   /** amd64 and i386. */
   readonly ubuntu?: string | undefined;
-  /** Every other architecture. */
   readonly ubuntuPorts?: string | undefined;
 }
 

@@ -10,7 +10,6 @@ import type { Checksum, ChecksumAlgorithm } from './checksum-list.ts';
 import { isContainedPath } from './contained-path.ts';
 import { type DocumentDecoded, documentFault, documentValue } from './document-fault.ts';
 
-/** A file of a release. */
 type ReleaseEntry = Checksum & { readonly bytes: number };
 
 /** The fields that are read from a release; empty: it lacks the field. */
@@ -40,7 +39,6 @@ const LISTS: readonly (readonly [field: string, algorithm: ChecksumAlgorithm, di
 interface Field {
   readonly line: number;
   readonly value: string;
-  /** The lines below it, without their indent. */
   readonly rest: string[];
 }
 

@@ -25,7 +25,6 @@ export const RECORD_BYTES_MAX = 16 * 1024;
 
 /** Where to remember documents. */
 export interface SeenPlace {
-  /** The boot tree. */
   readonly tree: string;
   /** Wall time. */
   readonly nowMs: number;
@@ -51,46 +50,36 @@ export async function noteSeen(
   updatedMs: number | undefined,
 ): Promise<string | undefined> {
   if (updatedMs === undefined || Number.isNaN(updatedMs)) return undefined;
-  try {
-    const seenMs = readSeen(tree, url);
-    if (seenMs !== undefined && updatedMs < seenMs) {
-      const remedy = `use another mirror, or try again later; if the site itself went back, remove ${recordOf(tree, url)} below the boot tree`;
-      return `it is of ${timeOf(updatedMs)}, but this host has seen that of ${timeOf(seenMs)}: the mirror is behind, or serves old documents; ${remedy}`;
-    }
-    const newestMs = Math.min(updatedMs, nowMs);
-    if (seenMs === undefined || newestMs > seenMs) await writeSeen(tree, url, newestMs);
-    return undefined;
-  } catch (error) {
-    throw asStoreError(error, seenDirectory(tree));
+  const seenMs = readSeen(tree, url);
+  if (seenMs !== undefined && updatedMs < seenMs) {
+    const remedy = `use another mirror, or try again later; if the site itself went back, remove ${recordOf(tree, url)} below the boot tree`;
+    return `it is of ${timeOf(updatedMs)}, but this host has seen that of ${timeOf(seenMs)}: the mirror is behind, or serves old documents; ${remedy}`;
   }
+  const newestMs = Math.min(updatedMs, nowMs);
+  if (seenMs === undefined || newestMs > seenMs) await writeSeen(tree, url, newestMs);
+  return undefined;
 }
 
 /** Remembers that a site had something, without a time. @throws RackError `store-unwritable` */
 export async function noteThere({ tree }: SeenPlace, url: string): Promise<void> {
-  try {
-    if (readSeen(tree, url) === undefined) await writeSeen(tree, url, 0);
-  } catch (error) {
-    throw asStoreError(error, seenDirectory(tree));
-  }
+  if (readSeen(tree, url) === undefined) await writeSeen(tree, url, 0);
 }
 
 /** The record of what `noteThere` remembers, relative to the tree; undefined: it is not remembered. @throws RackError `store-unwritable` */
-export function findThere({ tree }: SeenPlace, url: string): string | undefined {
+export const findThere = ({ tree }: SeenPlace, url: string): string | undefined =>
+  readSeen(tree, url) === undefined ? undefined : recordOf(tree, url);
+
+async function writeSeen(tree: string, url: string, updatedMs: number): Promise<void> {
   try {
-    return readSeen(tree, url) === undefined ? undefined : recordOf(tree, url);
+    await publishFile(await prepareSeen(tree, url), Buffer.from(`${JSON.stringify({ url, updatedMs })}\n`, 'utf8'));
   } catch (error) {
     throw asStoreError(error, seenDirectory(tree));
   }
 }
 
-async function writeSeen(tree: string, url: string, updatedMs: number): Promise<void> {
-  await publishFile(await prepareSeen(tree, url), Buffer.from(`${JSON.stringify({ url, updatedMs })}\n`, 'utf8'));
-}
-
-/** @returns undefined if nothing usable is remembered @throws the system's error */
+/** @returns undefined if nothing usable is remembered */
 function readSeen(tree: string, url: string): number | undefined {
-  const text = readSeenText(tree, url);
-  const found = text === undefined ? undefined : parseJson(text);
+  const found = parseJson(readSeenText(tree, url) ?? '');
   return isFields(found) && found.url === url && typeof found.updatedMs === 'number' ? found.updatedMs : undefined;
 }
 
@@ -100,7 +89,7 @@ export async function prepareSeen(tree: string, key: string): Promise<string> {
   return pathOf(tree, key);
 }
 
-/** @returns the record of `key`; undefined if there is none, or it is too large @throws the system's error */
+/** @returns the record of `key`; undefined if there is none, or it is too large @throws RackError `store-unwritable` */
 export function readSeenText(tree: string, key: string): string | undefined {
   try {
     const text = readRegularFile(pathOf(tree, key), RECORD_BYTES_MAX);
@@ -108,7 +97,7 @@ export function readSeenText(tree: string, key: string): string | undefined {
     return text;
   } catch (error) {
     if (error instanceof UnfitFile || osErrorCode(error) === 'ENOENT') return undefined;
-    throw error;
+    throw asStoreError(error, seenDirectory(tree));
   }
 }
 

@@ -37,7 +37,6 @@ export async function sweepSeen(tree: string, nowMs: number): Promise<void> {
   for (const { path } of [...(gone ?? []), ...excess(kept ?? [])]) await rm(path, { force: true });
 }
 
-/** The files to remove until SEEN_MAX are left. */
 function excess(files: readonly SeenFile[]): readonly SeenFile[] {
   if (files.length <= SEEN_MAX) return [];
   const latestFirst = files.toSorted((one, other) => other.neededMs - one.neededMs);

@@ -14,9 +14,7 @@ export interface ImageSelection {
   readonly os?: string | undefined;
   /** The name, the version or an alias of a release: `noble`, `24.04`, `lts`. */
   readonly release?: string | undefined;
-  /** Architectures, by the site's names. */
   readonly arches?: readonly string[] | undefined;
-  /** Matches the subarchitecture of an image, and every other one that it serves. */
   readonly subarches?: readonly string[] | undefined;
   readonly labels?: readonly string[] | undefined;
 }

@@ -11,7 +11,6 @@ import { parseWebUrl, type WebClient } from '../download/web-client.ts';
 
 /** Files whose facts are asked for; those of further ones stay unknown. */
 const FILES_MAX = 256;
-/** Requests at a time. */
 const ASKED_MAX = 12;
 /** The time for all requests together, in milliseconds. */
 const TIME_MS = 15_000;

@@ -45,7 +45,6 @@ export type SignatureFaultCode = keyof typeof REASONS;
 /** A signature that is not accepted. */
 export interface SignatureFault {
   readonly code: SignatureFaultCode;
-  /** The signed file, as the caller names it. */
   readonly file: string;
   /** 16 hexadecimal digits: the key that made the signature; undefined: unknown, or there is no signature. */
   readonly keyId: string | undefined;

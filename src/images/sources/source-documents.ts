@@ -2,11 +2,9 @@
 //
 // 1. Every returned document is authenticated: by a signature of one of the source's keys, or by HTTPS if the source is `unsigned`.
 // 2. A document of at most KEPT_BYTES_MAX is fetched once per run, however many images need it.
-// 3. A document older than one that this host has seen at the same URL is refused, if the tree of the import remembers it (seen-documents.ts). A list of
-//    checksums is as old as its signature.
+// 3. A document older than one that this host has seen at its URL (seen-documents.ts) is refused. A list of checksums is as old as its signature.
 // 4. All documents of a source together have at most TOTAL_BYTES_MAX. Only those of at most KEPT_BYTES_MAX stay in memory.
-// 5. A thread verifies and decodes one document at a time, because a large one takes ten times its size: many at once, even of one hostile
-//    source, would end the thread and with it the imports of all sources.
+// 5. A thread verifies one document at a time: a large one takes ten times its size, so many at once would end the imports of all sources.
 
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
@@ -29,7 +27,7 @@ import { SIGNATURE_BYTES_MAX, verifyClearSigned, verifyDetached } from './verifi
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 /** The sum of all documents of a source, in bytes. The largest known document has 12 MB. */
 const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
-/** Documents with more bytes are fetched again for each reader: an index may name a thousand, too many to keep in memory. */
+/** Larger documents are fetched again for each reader: an index may name a thousand. */
 const KEPT_BYTES_MAX = 1024 * 1024;
 const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -46,7 +44,6 @@ interface NamedKeys {
   readonly bytes: Uint8Array;
 }
 
-/** The accepted ones of them, which are read and judged once per run. */
 interface NamedKeyring {
   readonly name: string;
   readonly keyring: Keyring;
@@ -55,7 +52,6 @@ interface NamedKeyring {
 /** A document that a signature or HTTPS covers: its bytes, or its text without the clear signature. */
 export type TrustedDocument = Uint8Array | string;
 
-/** A document to fetch. */
 interface DocumentPlace {
   readonly url: string;
   /** The detached signature; undefined if the document is clear-signed or the source unsigned. */
@@ -77,7 +73,6 @@ export interface SourceDocument {
   readonly signature: Uint8Array | undefined;
 }
 
-/** The verifications of this thread. */
 const verifications = new OneAtATime();
 
 /** The documents of one source. */
@@ -90,9 +85,8 @@ export class SourceDocuments {
   readonly #fetched = new Map<string, Promise<Uint8Array>>();
   /** The sum of the sizes of all documents fetched so far. */
   #bytes = 0;
-  /** The keys from a keyring file of this host; undefined if none was found or looked for yet. */
+  /** Undefined: none was found, or looked for yet. */
   #ownKeys: NamedKeys | undefined;
-  /** By the place of the keys. */
   readonly #keyrings = new Map<string, Promise<NamedKeyring>>();
 
   /** @param seen remembers the times of documents; undefined: older ones count, too */
@@ -110,7 +104,7 @@ export class SourceDocuments {
     this.#seen = seen;
   }
 
-  /** Fetches a document and verifies its signature. @throws RackError `source-failed` */
+  /** Fetches a document and verifies its signature. */
   async read({ url, bytesMax = DOCUMENT_BYTES_MAX, ...signed }: DocumentPlace): Promise<SourceDocument> {
     return this.#verify(await this.#fetch(url, bytesMax), url, signed);
   }
@@ -130,7 +124,7 @@ export class SourceDocuments {
     if (older !== undefined) throw this.failure(`${url}: ${older}`);
   }
 
-  /** Fetches a document that a trusted list names. @throws RackError `source-failed`, even if its checksum differs from the list's */
+  /** Fetches a document that a trusted list names. */
   async readListed(url: string, { algorithm, hex, bytes }: Checksum): Promise<Uint8Array> {
     const found = await this.#fetch(url, DOCUMENT_BYTES_MAX);
     const digest = createHash(algorithm).update(found).digest('hex');
@@ -141,13 +135,12 @@ export class SourceDocuments {
     );
   }
 
-  /** The value of a document. @throws RackError `source-failed` with its fault */
+  /** The value of a document. */
   decoded<T>(url: string, decoded: DocumentDecoded<T>): T {
     if (decoded.ok) return decoded.value;
     throw this.failure(`${url}: ${describeDocumentFault(decoded.fault)}`);
   }
 
-  /** An error that names this source. */
   failure(why: string, cause?: unknown): RackError {
     return new RackError('source-failed', `the source ${this.#source.name} cannot be used: ${why}`, { cause });
   }
@@ -176,13 +169,11 @@ export class SourceDocuments {
     return { content: text, bytes, signature, signedMs: madeMs };
   }
 
-  /** The keys of the source. */
   #place(): KeyPlace {
     const { trust } = this.#source;
     return trust.kind === 'signed' ? trust : { keyUrl: undefined, fingerprints: undefined };
   }
 
-  /** @throws RackError `source-failed`; if there is no signature, it says how a site without one is used */
   async #fetchSignature(file: string, url: string): Promise<Uint8Array> {
     try {
       return await this.#fetch(url, SIGNATURE_BYTES_MAX);
@@ -246,7 +237,6 @@ export class SourceDocuments {
     throw cancelled();
   }
 
-  /** Adds a document to the total, and drops a large one from memory. */
   #keep(url: string, bytes: Uint8Array): Uint8Array {
     this.#bytes += bytes.length;
     if (this.#bytes > TOTAL_BYTES_MAX) throw this.failure(`its documents have more than ${TOTAL_BYTES_MAX} bytes`);
@@ -257,7 +247,6 @@ export class SourceDocuments {
 
 const cancelled = (): RackError => new RackError('cancelled', 'the download was cancelled');
 
-/** The keyring that a package of Debian and of Ubuntu has. */
 const PACKAGED = /^\/usr\/share\/keyrings\/(debian-archive-keyring)\.gpg$/;
 
 /** How a host without any of these files gets one. */

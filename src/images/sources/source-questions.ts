@@ -21,15 +21,12 @@ const REPEAT_MS = 20_000;
 /** Tells the person of sources, by their names. */
 export interface SourceNotices {
   readonly onWait: (sources: readonly string[]) => void;
-  /** The import begins without their answers. */
   readonly onGiveUp: (sources: readonly string[]) => void;
 }
 
-/** A source, and its answer once it has come. */
 interface Question {
   readonly source: ImageSource;
   answer: SourceAnswer | undefined;
-  /** Settles when the answer has come. */
   asked: Promise<void>;
 }
 

@@ -19,14 +19,12 @@ export type SourceTrust =
     }
   | {
       readonly kind: 'unsigned';
-      /** Why the site is trusted, for people. */
       readonly why: string;
     };
 
 interface SourceBase {
   /** Unique among the sources: `ubuntu`, `site`. */
   readonly name: string;
-  /** For people. */
   readonly title: string;
   /** The system of its images: `debian`. `*`: each image of a stream names its own. */
   readonly os: string;
@@ -40,11 +38,11 @@ export interface StreamSource extends SourceBase {
   readonly kind: 'simplestreams';
   /** Ends in `/`. */
   readonly url: string;
-  /** The path of its index: `.sjson` is clear-signed, `.json` has a detached signature in a file with `.gpg` appended to the name. */
+  /** The path of its index: `.sjson` is clear-signed, `.json` has its signature in `.json.gpg`. */
   readonly index: string;
   /** The documents of products that are read; empty: all. */
   readonly contentIds: readonly string[];
-  /** True if it is used only when a person names it, because another source has the same systems. */
+  /** True if it is used only when a person names it. */
   readonly isByName: boolean;
   /** The types of files that count as images; empty means all. */
   readonly ftypes: readonly string[];
@@ -72,7 +70,6 @@ export interface FilesSource extends SourceBase {
   readonly directory: string;
   /** The path of the image; with `*`, the newest match in the list of checksums. */
   readonly file: string;
-  /** The path of the list of checksums. */
   readonly checksums: string;
   /** True if the list describes only this file, under any name. */
   readonly isListOfOne: boolean;
@@ -87,7 +84,6 @@ export interface SourceRelease {
   readonly name: string;
   /** `12`, `9`; the same as the name if the source gives no version. */
   readonly version: string;
-  /** For people. */
   readonly title: string;
   /** The part of the site's file names that changes with each build; undefined: they have no such part. */
   readonly serial: string | undefined;
@@ -115,19 +111,16 @@ export interface InstallerRelease {
   readonly base: string;
   /** The directory of the installer's images: `netboot`. */
   readonly images: string;
-  /** For people. */
   readonly title: string;
 }
 
 /** A release that a file adds to a source of installers. */
 export interface AddedRelease extends InstallerRelease {
-  /** The name of the source. */
   readonly source: string;
 }
 
 /** The images of a source that a file selects for the region; `*` stands for all. */
 export interface AddedSelection {
-  /** The name of the source. */
   readonly source: string;
   readonly os: string;
   readonly release: string;

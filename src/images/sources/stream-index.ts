@@ -9,14 +9,12 @@ import { FieldReader } from './field-reader.ts';
 import type { StreamProducts } from './stream-products.ts';
 import { decodeStreamText } from './stream-text.ts';
 
-/** The index of a site. */
 interface StreamIndex {
   /** When the site last changed it, as the site writes it; empty: it does not say. */
   readonly updated: string;
   readonly entries: readonly IndexEntry[];
 }
 
-/** One document of an index. */
 interface IndexEntry {
   /** `com.ubuntu.maas:stable:v3:download`, unique within the index. */
   readonly contentId: string;
@@ -30,14 +28,10 @@ interface IndexEntry {
   readonly products: readonly string[];
 }
 
-/** Entries of an index. */
 const ENTRIES_MAX = 1000;
-/** Products that one entry names. */
 const PRODUCTS_MAX = 20_000;
-/** A content id, or the name of a product. */
 const NAME_CHARACTERS_MAX = 256;
 const TEXT_CHARACTERS_MAX = 1024;
-/** Content ids that a refusal shows. */
 const NAMED_MAX = 3;
 
 /**

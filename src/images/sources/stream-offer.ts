@@ -3,8 +3,7 @@
 //
 // Source: the products of MAAS's streams (`…:v3:download`, `…:centos-bases-download`, `…:1:bootloader-download`).
 //
-// 1. A file without a checksum is not offered: it cannot be verified.
-//    Nor is an image that is larger than any disk.
+// 1. Neither a file without a checksum nor an image that is larger than any disk is offered.
 // 2. The release's own kernel (`ga-24.04`, before 16.04 `hwe-` with its first letter) gets the subarchitecture `generic`, as in MAAS. Every
 //    other kernel keeps its own name, and so does a disk image for one kind of machine (`xgene-uboot`).
 
@@ -17,7 +16,6 @@ import { DISK_BYTES_MAX } from '../disk-image.ts';
 import type { Digest } from '../download/request.ts';
 import { judgeImageName, storedTitle } from '../image-store.ts';
 import { isTreeName, SYSTEM_FILES_MAX } from '../stored-system.ts';
-import type { FileKind } from './file-kind.ts';
 import {
   installerNames,
   LOADER,
@@ -31,10 +29,9 @@ import {
 } from './offer.ts';
 import { isOwnProduct } from './own-stream.ts';
 import type { StreamSource } from './source.ts';
-import type { StreamFile, StreamImage } from './stream-products.ts';
+import type { FileKind, StreamFile, StreamImage } from './stream-products.ts';
 import { tagOf } from './tags.ts';
 
-/** The longest word in a listing, in characters. */
 const WORD_SHOWN_MAX = 64;
 
 const word = (text: string): string => cleanText(text, WORD_SHOWN_MAX);
@@ -48,13 +45,11 @@ const cleanTexts = ({ os, release, title, version, subarch, label }: StreamImage
   label: word(label),
 });
 
-/** The label for sites that give none. */
 const LABEL = 'release';
 /** Types of disk images in order of preference, the easiest to read first. The last one is a region's own (own-stream.ts). */
 const DISKS = ['disk1.img', 'root-dd.raw', 'root-dd', 'root-dd.zst'];
 /** The files of another Rackboot's installer, in the order of an offer. */
 const INSTALLER_FILES = ['linux', 'initrd.gz', 'installer.iso'];
-/** The kinds of files, besides the root, with which a system starts. */
 const START_FILES = new Set(['kernel', 'initrd', 'device-tree', 'manifest']);
 const GENERIC = /^(?:generic|ga-[0-9.]+)$/;
 /** The releases whose own kernel is named after their first letter: precise to wily. */
@@ -85,7 +80,7 @@ export function namesOf(source: StreamSource, image: StreamImage): OfferNames {
     aliases,
   };
 }
-/** The largest image, in bytes: that of a disk. A sum of sizes may be too large for a number, and for the region's database. */
+/** A sum of sizes may be too large for a number, and for the region's database. */
 const IMAGE_BYTES_MAX = DISK_BYTES_MAX;
 
 /** @returns the offer, or the reason why the version cannot be imported */
@@ -165,13 +160,12 @@ function offeredFile(
   return { ...offered, name: isPlain && !isOwnProduct(product) ? basename(path) : file.name, isArchive: !isPlain };
 }
 
-/** Another Rackboot's title is whole, and stays as it is. */
 function titleOf(source: StreamSource, { product, os, title }: StreamImage, release: string): string {
   if (title !== '' && isOwnProduct(product)) return storedTitle(title);
   return storedTitle(`${systemTitle(source, os, release)} ${release}`.trim());
 }
 
-/** The words before the title of a release, such as `24.04 LTS`: the title of its source, or the name of a system that it lacks. */
+/** The words before the title of a release, such as `24.04 LTS`. */
 function systemTitle({ title }: StreamSource, os: string, release: string): string {
   if (title !== '' || release.toLowerCase().includes(os.toLowerCase())) return title;
   return `${os.slice(0, 1).toUpperCase()}${os.slice(1)}`;
@@ -205,7 +199,7 @@ function subarchOf({ subarch, files }: Pick<StreamImage, 'subarch' | 'files'>): 
   return isPlain || subarch.split('-').includes(flavour) ? subarch : `${subarch}-${flavour}`;
 }
 
-/** The further name of a kernel that the stream marks as the newest of its kind: `hwe-24.04-edge` is `hwe-rolling-edge`, too. */
+/** A kernel that the stream marks as the newest of its kind: `hwe-24.04-edge` is `hwe-rolling-edge`, too. */
 function rollingNames(image: StreamImage): readonly string[] {
   const isRolling = image.files.some(({ kind, tags }) => kind === 'kernel' && /^true$/i.test(tagOf(tags, 'rolling')));
   return isRolling ? [subarchOf(image).replace(/^(ga|hwe)-[^-]+/, '$1-rolling')] : [];

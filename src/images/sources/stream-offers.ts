@@ -57,7 +57,6 @@ export async function readStreamOffers(
   };
 }
 
-/** The systems and releases of products. */
 const releasesOf = (source: StreamSource, products: readonly StreamProduct[]): readonly string[] =>
   knownReleases(
     products.flatMap(({ images: [newest] }) => {

@@ -1,6 +1,7 @@
-// The products of a simplestreams site: its images, each with its versions and their files.
+// The products of a simplestreams site: its images, each with its versions and their files, whose kinds their `ftype` shows.
+//
+// Sources: the file types of MAAS (BOOT_RESOURCE_FILE_TYPE of its 3.x); the items of cloud-images.ubuntu.com and images.linuxcontainers.org.
 
-import type { FileKind } from './file-kind.ts';
 import type { Tags } from './tags.ts';
 
 /** A document of products. */
@@ -24,7 +25,6 @@ export interface StreamProduct {
 
 /** One version of a product. Texts are as the site writes them: clean them before they are shown. Empty: the site does not say. */
 export interface StreamImage {
-  /** The name of its product. */
   readonly product: string;
   /** `20240423`, `20240423.1`, `20240128_01`. */
   readonly serial: string;
@@ -48,7 +48,6 @@ export interface StreamImage {
   readonly label: string;
   /** The last day of its support, `2029-05-31`. */
   readonly supportEnds: string;
-  /** Sorted by name. */
   readonly files: readonly StreamFile[];
 }
 
@@ -66,6 +65,57 @@ export interface StreamFile {
   readonly sha256: string | undefined;
   /** The same with 128 digits. */
   readonly sha512: string | undefined;
-  /** For filters. */
   readonly tags: Tags;
 }
+
+/** The use of a file. */
+export type FileKind =
+  | 'kernel'
+  | 'initrd'
+  | 'device-tree'
+  | 'squashfs'
+  | 'root-archive'
+  | 'root-image'
+  | 'disk'
+  | 'manifest'
+  | 'loader'
+  | 'installer'
+  /** Any other file; only its name describes it. */
+  | 'other';
+
+const KINDS: ReadonlyMap<string, FileKind> = new Map([
+  ['boot-kernel', 'kernel'],
+  ['boot-initrd', 'initrd'],
+  ['boot-dtb', 'device-tree'],
+  ['squashfs', 'squashfs'],
+  ['squashfs.manifest', 'manifest'],
+  ['manifest', 'manifest'],
+  ['root-image.gz', 'root-image'],
+  ['root-tgz', 'root-archive'],
+  ['root-tbz', 'root-archive'],
+  ['root-txz', 'root-archive'],
+  ['root.tar.gz', 'root-archive'],
+  ['root.tar.xz', 'root-archive'],
+  // Other Rackboots' (given-file.ts).
+  ['root.tar', 'root-archive'],
+  ['root.tar.zst', 'root-archive'],
+  ['tar.gz', 'root-archive'],
+  ['tar.xz', 'root-archive'],
+  ['disk.img', 'disk'],
+  ['disk1.img', 'disk'],
+  ['disk-kvm.img', 'disk'],
+  ['uefi1.img', 'disk'],
+  ['disk.qcow2', 'disk'],
+  ['archive.tar.xz', 'loader'],
+  ['bootloader', 'loader'],
+  // Other Rackboots' (own-stream.ts).
+  ['linux', 'installer'],
+  ['initrd.gz', 'installer'],
+  ['installer.iso', 'installer'],
+]);
+
+/** MAAS's types of disk images: `root-dd`, `root-dd.tar`, `root-ddtgz`, `root-dd.xz` … */
+const DISK = /^root-dd(?:[.a-z0-9]{0,16})$/;
+
+/** The kind of a file. */
+export const kindOfFile = (ftype: string): FileKind => KINDS.get(ftype) ?? (DISK.test(ftype) ? 'disk' : 'other');

@@ -40,7 +40,6 @@ export function decodeJson(text: string, bounds: JsonBounds): DocumentDecoded<un
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 /** Members and elements of one document. */
 const VALUES_MAX = 2_000_000;
-/** The format has eight levels. */
 const DEPTH_MAX = 16;
 
 /** Decodes a document whose `format` must be the given one. @param document its bytes, or its text without the clear signature */

@@ -11,9 +11,7 @@ import { errorText } from '../../errors.ts';
 import { type Tags, tagOf } from './tags.ts';
 
 export interface TagFilter {
-  /** As it was written. */
   readonly text: string;
-  /** The name of its tag. */
   readonly tag: string;
   readonly matches: (tags: Tags) => boolean;
 }
@@ -23,7 +21,6 @@ type ParsedFilters =
   | { readonly ok: true; readonly filters: readonly TagFilter[] }
   | { readonly ok: false; readonly problem: string };
 
-/** Filters of one command. */
 const FILTERS_MAX = 64;
 /** The longest expression or value, in characters; longer ones are refused. */
 const FILTER_CHARACTERS_MAX = 512;

@@ -23,7 +23,6 @@ type TagAliases = ReadonlyMap<string, ReadonlyMap<string, TagMap>>;
 
 /** The longest value of a tag; `subarches` of MAAS is the longest known one, with some 350 characters. */
 const TAG_CHARACTERS_MAX = 4096;
-/** Tags of one level, including those of aliases. */
 const TAGS_MAX = 200;
 /** Tags of all levels, including every one that an alias offers. Ubuntu's largest document has some 300 000. */
 const ALL_TAGS_MAX = 1_000_000;

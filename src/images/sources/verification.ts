@@ -18,20 +18,25 @@
 import type { Config, Signature } from 'openpgp';
 import { cleanText } from '../../clean-text.ts';
 import { errorText } from '../../errors.ts';
-import { armoredBlocks, isArmored } from './armor.ts';
-import { type Candidate, findCandidate, judgeKey, type Keyring, type SigningKeys, weaknessOf } from './keyring.ts';
+import {
+  armoredBlocks,
+  type Candidate,
+  findCandidate,
+  isArmored,
+  judgeKey,
+  type Keyring,
+  type SigningKeys,
+  weaknessOf,
+} from './keyring.ts';
 import type { SignatureFault, SignatureFaultCode } from './signature-fault.ts';
 
-/** How to verify a file. */
 interface VerificationRequest {
-  /** Its name in faults. */
   readonly file: string;
   readonly keyring: Keyring;
   /** The time, in milliseconds since 1970. */
   readonly nowMs: number;
 }
 
-/** An accepted signature. */
 interface Accepted {
   /** When it was made, as its signer says; milliseconds since 1970. */
   readonly madeMs: number;
@@ -39,7 +44,6 @@ interface Accepted {
   readonly text?: string;
 }
 
-/** An accepted signature, or why none is accepted. */
 type Verified =
   | { readonly ok: true; readonly value: Accepted }
   | { readonly ok: false; readonly fault: SignatureFault };
@@ -148,7 +152,6 @@ async function readSignatures(openpgp: OpenPgp, bytes: Uint8Array) {
   return Promise.all(blocks.map((block) => openpgp.readSignature({ armoredSignature: block, config: CONFIG })));
 }
 
-/** Looks for an accepted signature of a message. */
 async function findAccepted(
   openpgp: OpenPgp,
   message: Message,
@@ -212,7 +215,6 @@ const refuser =
   ({ file }: VerificationRequest): Refuse =>
   (code, keyId, detail = '') => ({ ok: false, fault: { code, file, keyId, detail: cleanText(detail) } });
 
-/** An accepted signature, else the fault that comes later in FURTHEST. */
 function furthest(one: Verified, other: Verified): Verified {
   if (one.ok || other.ok) return one.ok ? one : other;
   return FURTHEST.indexOf(one.fault.code) > FURTHEST.indexOf(other.fault.code) ? one : other;

@@ -9,10 +9,8 @@ import { TITLE_CHARACTERS_MAX } from '../image-store.ts';
 import { isContainedPath } from './contained-path.ts';
 import { fillPlaceholders, PLACEHOLDERS, placeholdersIn } from './placeholders.ts';
 
-/** Releases of one source. */
 const RELEASES_MAX = 256;
 const ARCHES_MAX = 32;
-/** Keyrings, fingerprints, content ids, types of files. */
 const ENTRIES_MAX = 64;
 const TEXT_CHARACTERS_MAX = 1024;
 /** The most characters of a wrong text that are shown. */
@@ -55,13 +53,11 @@ export const name = matching(
 const line = (expected: string, charactersMax: number) =>
   textual(expected, (text) => (text !== '' && cleanText(text, charactersMax) === text ? text : undefined));
 const title = line(`a text of one line, of at most ${TITLE_CHARACTERS_MAX} characters`, TITLE_CHARACTERS_MAX);
-/** A part of URLs and file names. */
 const word = matching('letters and digits, with . _ + ~ - inside', /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,62}$/);
 
 const hasOnlyKnown = (text: string): boolean =>
   placeholdersIn(text).every((found) => PLACEHOLDERS.some((known) => known === found));
 
-/** The text with a word for each placeholder. */
 const filled = (text: string): string => fillPlaceholders(text, { release: 'x', version: 'x', serial: 'x', arch: 'x' });
 
 const PLACEHOLDER_LIST = PLACEHOLDERS.map((one) => `{${one}}`).join(', ');

@@ -29,7 +29,7 @@ import type { HeldLock } from '../../images/file-lock.ts';
 import type { StoredImage } from '../../images/image-store.ts';
 import { type FirstItem, imagesIn, importFirstItem, installersIn, isStoredItem } from '../../images/run/import-item.ts';
 import { arrivedBytes } from '../../images/run/left-downloads.ts';
-import { readHostMirrors } from '../../images/sources/host-mirrors.ts';
+import { readHostMirrors } from '../../images/sources/apt-sources.ts';
 import { digestsOf, type Offer, type Preferred, type SourceAnswer } from '../../images/sources/offer.ts';
 import { askSources } from '../../images/sources/offers.ts';
 import { resourceName } from '../../region/images/region-source.ts';

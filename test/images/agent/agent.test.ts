@@ -2,12 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { release, tmpdir } from 'node:os';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { parseHardwareFacts } from '../../../src/region/records/hardware-facts.ts';
 import { missing } from '../../support/needs.ts';
+import { scratchDirectory } from '../../support/scratch.ts';
 import { SHELLS } from './shells.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
@@ -83,12 +84,8 @@ const MACHINE: Tree = {
 };
 
 describe('the agent', { skip: missing('busybox') }, () => {
-  let scratch = '';
+  const scratch = scratchDirectory();
   let count = 0;
-  before(() => {
-    scratch = mkdtempSync(join(tmpdir(), 'rackboot-agent-'));
-  });
-  after(() => rmSync(scratch, { recursive: true, force: true }));
 
   function collect(shell: readonly string[], machine: Tree) {
     count += 1;

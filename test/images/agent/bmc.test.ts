@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { missing } from '../../support/needs.ts';
+import { scratchDirectory } from '../../support/scratch.ts';
 import { SHELLS } from './shells.ts';
 
 const IMAGES = join(import.meta.dirname, '..', '..', '..', 'src/images');
@@ -41,12 +41,8 @@ const ORDINARY: Bmc = [
 const FOUND = { version: '2.0', address: '10.20.0.254', mac: '52:54:00:bb:00:01' };
 
 describe('the search for a BMC', { skip: missing('busybox') }, () => {
-  let scratch = '';
+  const scratch = scratchDirectory();
   let count = 0;
-  before(() => {
-    scratch = mkdtempSync(join(tmpdir(), 'rackboot-bmc-'));
-  });
-  after(() => rmSync(scratch, { recursive: true, force: true }));
 
   /** Runs the search. @returns the printed facts and the requests that the BMC got */
   function search(shell: readonly string[], bmc: Bmc, user = '') {

@@ -37,37 +37,9 @@ describe('a document', () => {
       code: 'too-large',
     },
     {
-      name: 'that stalls',
-      behave: (asked) => {
-        asked.head();
-        asked.write(0, 10);
-      },
-      code: 'stalled',
-    },
-    {
-      name: 'that is cut',
-      behave: (asked) => {
-        asked.head();
-        asked.write(0, 100);
-        setTimeout(() => asked.cut(), 30);
-      },
-      code: 'cut',
-    },
-    {
       name: 'whose end cannot be told from a cut',
       behave: ({ request }) => void request.socket.end('HTTP/1.0 200 OK\r\n\r\nsome'),
       code: 'length-unknown',
-    },
-    {
-      name: 'that is compressed',
-      behave: ({ response }) => void response.writeHead(200, { 'Content-Encoding': 'br' }).end('x'),
-      code: 'encoded',
-    },
-    { name: 'that does not exist', behave: ({ response }) => void response.writeHead(404).end(), code: 'http-refused' },
-    {
-      name: 'that a server says is unchanged, unasked',
-      behave: ({ response }) => void response.writeHead(304).end(),
-      code: 'http-failed',
     },
   ];
   for (const { name, behave, code } of rows) {

@@ -12,7 +12,6 @@ import { after, before, describe, test } from 'node:test';
 import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { systemClock } from '../../../src/clock.ts';
 import { RackError } from '../../../src/errors.ts';
-import type { AttemptFault } from '../../../src/images/download/fault.ts';
 import { describeAttemptFault } from '../../../src/images/download/fault.ts';
 import { NO_PROXY, type ProxySettings, proxyOf, proxyOfEnvironment } from '../../../src/images/download/settings.ts';
 import { WebClient } from '../../../src/images/download/web-client.ts';
@@ -372,21 +371,6 @@ describe('an HTTP proxy', () => {
     assert.deepEqual(proxyOf('', {}), NO_PROXY);
   });
 });
-
-const SAMPLES: readonly AttemptFault[] = [
-  { code: 'busy', params: { host: 'a.example', status: 503, seconds: 30 } },
-  { code: 'cut', params: { host: 'a.example', bytes: 5, total: 10, said: 'aborted' } },
-  { code: 'slow', params: { host: 'a.example', bytesPerSecond: 10, bytesPerSecondMin: 4096, seconds: 120 } },
-  { code: 'no-room', params: { directory: '/srv', freeBytes: 1_000_000, neededBytes: 3_000_000_000 } },
-  { code: 'range-wrong', params: { host: 'a.example', from: 7, range: '' } },
-];
-for (const fault of SAMPLES) {
-  test(`a fault names its values and a remedy: ${fault.code}`, () => {
-    const sentence = describeAttemptFault(fault);
-    assert.match(sentence, /^[^A-Z].*: .*[^.]$/);
-    assert.doesNotMatch(sentence, /undefined|\[object/);
-  });
-}
 
 /** Listens at another address, and passes everything on to a server. */
 async function relayOf(host: string, url: string): Promise<{ close(): void }> {

@@ -1,24 +1,15 @@
 // The bytes of an upload at several processes of one host: once they are verified, no piece that still arrives changes them.
 
 import assert from 'node:assert/strict';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import { blobPath } from '../../../src/images/image-store.ts';
 import { type FinishOrder, finishUpload } from '../../../src/images/make/finish-upload.ts';
 import { partPath, sweepParts, writePart } from '../../../src/images/make/upload-part.ts';
 import { COUNTED } from '../../support/counted-piece.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
+import { directoryForEach } from '../../support/scratch.ts';
 import { makeSquashfsHead } from '../disks.ts';
 import { sha256 } from '../download/download-place.ts';
 
@@ -27,10 +18,9 @@ const EVIL = Buffer.alloc(ROOT.length, 'x');
 const UPLOAD = { id: 7, sha256: sha256(ROOT) };
 
 let tree = '';
-beforeEach(() => {
-  tree = mkdtempSync(join(tmpdir(), 'rackboot-upload-test-'));
+directoryForEach((made) => {
+  tree = made;
 });
-afterEach(() => rmSync(tree, { recursive: true, force: true }));
 
 const blob = (): string => join(tree, blobPath(UPLOAD.sha256, 'squashfs'));
 const pieceOf = (bytes: Uint8Array, before: Promise<void> = Promise.resolve()) => ({

@@ -6,8 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { findAptMirror, readAptMirrors } from '../../../src/images/sources/apt-sources.ts';
-import { readHostMirrors } from '../../../src/images/sources/host-mirrors.ts';
+import { findAptMirror, readAptMirrors, readHostMirrors } from '../../../src/images/sources/apt-sources.ts';
 
 const LIST = `# deb http://off.example/debian bookworm main
 deb [arch=amd64 signed-by=/usr/share/keyrings/k.gpg] http://deb.example/debian bookworm main contrib # the first

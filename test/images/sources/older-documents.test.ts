@@ -1,8 +1,7 @@
 // A site, or somebody between it and this host, serves documents and versions that are older than those before.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
@@ -11,6 +10,7 @@ import { importImage } from '../../../src/images/run/image-import.ts';
 import type { ImageOffer, SourceAnswer } from '../../../src/images/sources/offer.ts';
 import type { StreamSource } from '../../../src/images/sources/source.ts';
 import { answerOf, documentsAt, imageOffer, offeredFile, unsignedStream } from '../../support/offers.ts';
+import { directoryForEach } from '../../support/scratch.ts';
 import { indexDocument, productsDocument, type SiteContent } from '../../support/stream-site.ts';
 import { makeSquashfs } from '../disks.ts';
 import { DownloadPlace } from '../download/download-place.ts';
@@ -29,10 +29,9 @@ const NEW = 'Tue, 24 Nov 2026 08:02:41 +0000';
 const OLD = 'Mon, 23 Nov 2026 08:02:41 +0000';
 
 let tree = '';
-beforeEach(() => {
-  tree = mkdtempSync(join(tmpdir(), 'rackboot-older-test-'));
+directoryForEach((made) => {
+  tree = made;
 });
-afterEach(() => rmSync(tree, { recursive: true, force: true }));
 
 /** Serves the documents, each with its own time. */
 const serving = (index: string, products: string) =>
