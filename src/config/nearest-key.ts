@@ -4,19 +4,9 @@
 import { INTERFACES_KEY } from '../machines/settings.ts';
 import { nearestName } from '../nearest-name.ts';
 import { CONFIG_NAMES } from '../region/api/site/maas-config-names.ts';
+import { KEYS } from './keys.ts';
 import { keysAt } from './sibling-keys.ts';
 import { clusterInterfaceFields, writtenConfigSchema } from './written.ts';
-
-/** Every key and section of the file, except those inside lists and mappings with names of the operator's choice. */
-const KEYS: readonly string[] = keysBelow('');
-
-function keysBelow(section: string): readonly string[] {
-  const path = section === '' ? [] : section.split('.');
-  return keysAt(writtenConfigSchema, path).flatMap((name) => {
-    const key = section === '' ? name : `${section}.${name}`;
-    return [key, ...keysBelow(key)];
-  });
-}
 
 /** Keys by their last part, and by MAAS's name. Of several keys with the same last part, the first counts. */
 const BY_NAME: ReadonlyMap<string, string> = new Map([

@@ -1,15 +1,14 @@
-// The options of a configuration: from the written form (code or name, type, value, condition) to bytes by code. The table of all options, with
-// their names and types, is `dhcp/wire/option-table.ts`.
+// The options of a configuration: from the written form (code or name, type, value, condition) to bytes by code. The table of all options
+// is `dhcp/wire/option-table.ts`.
 //
 //   dhcp.options ┐
 //   cluster_interfaces[…].options ├─ resolveOptions (one list) ─→ entries ─ networkOptions ─→ the table of a network
 //   cluster_interfaces[…].hosts[…].options ┘
 //
-// 1. An option that cannot be sent is refused in the configuration, with its place and a pointer to the documentation.
+// 1. An option that cannot be sent is refused, with its place and a pointer to the documentation.
 // 2. A key of a cluster interface (router_ip, dns_servers, ntp_servers, domain) overrides a global option of the same meaning.
-// 3. Routes without a default route get one through the network's router: a client that uses option 121 ignores option 3 (RFC 3442) and
-//    would have no default route.
-// 4. NTP servers may be named. Option 42 has addresses only, so it gets those that `AddressesOf` knows; without any, it is not sent.
+// 3. Routes without a default route get one through the network's router: a client that uses option 121 ignores option 3 (RFC 3442).
+// 4. Option 42 has addresses only: named NTP servers are those that `AddressesOf` knows; without any, it is not sent.
 
 import { z } from 'zod';
 import { cleanText } from '../clean-text.ts';

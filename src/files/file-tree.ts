@@ -1,13 +1,12 @@
 // The boot tree on disk. It never opens a file outside the tree.
 // Sources: open(2) (O_NOFOLLOW, O_NONBLOCK), proc(5) (/proc/self/fd), docs/architecture.md ("The map of rooms").
 //
-// 1. A path is names joined by `/`. Empty names, `.`, `..` and hidden names (a leading dot) count as missing, and so do the targets of links to
-//    outside the tree. Links inside the tree that end inside it are followed.
+// 1. A path is names joined by `/`. Empty and hidden names, `.` and `..` count as missing, and so do targets of links to outside the tree.
+//    Links that end inside it are followed.
 // 2. Only regular files are opened. Opening never waits for the other end of a FIFO and never touches a device.
-// 3. The path is resolved, checked, and opened without following a final link. If the system reports the opened file's real path, that is
-//    checked again, so replacing a directory with a link in between gains an attacker nothing.
-// 4. Readers of one file share one descriptor and its slices. A file whose inode, size or modification time has changed is a different file for
-//    later readers; earlier readers keep the old one.
+// 3. The path is resolved, checked, and opened without following a final link. The opened file's real path is checked again where the
+//    system reports it, so replacing a directory with a link in between gains nothing.
+// 4. Readers of one file share a descriptor and slices. A changed inode, size or time is another file for later readers.
 
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, readlink, realpath, stat } from 'node:fs/promises';

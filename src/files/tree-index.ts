@@ -4,10 +4,9 @@
 //   walkTree ── each real directory once ──▶ Directory ═ names ═▶ Directory …      TreeIndex.hasFile follows the names of a path
 //
 // 1. Hidden names and links that end outside the tree are skipped.
-// 2. A real directory (device and inode) is read once, however many links and mounts lead to it. So a link costs one entry, and a loop
-//    costs nothing.
-// 3. A path passes through each real directory at most once: a file behind a loop is found by its path without the loop, and no other.
-// 4. The walk is bounded in depth and in entries. An unreadable directory is skipped: its files could not be sent either.
+// 2. A real directory is read once, however many links and mounts lead to it, and a path passes through it at most once: a loop costs
+//    nothing.
+// 3. The walk is bounded in depth and in entries. An unreadable directory is skipped: its files could not be sent either.
 
 import type { Dirent } from 'node:fs';
 import { opendir, realpath, stat } from 'node:fs/promises';

@@ -5,14 +5,12 @@
 //
 // 1. Publishing never throws, blocks or grows memory: the oldest event is overwritten.
 // 2. An overtaken consumer learns how many events it missed. While BYSTANDERS_WAITING_MAX events wait for every consumer, everyday events
-//    of hosts that do not boot are dropped, so a flood of leases does not displace other events.
-// 3. One turn of the event loop wakes one consumer, which takes EVENTS_PER_TURN_MAX at most. The sockets are read between two such slices,
-//    so a flood of events delays a reply by one slice, and costs events instead of replies.
-// 4. After a full slice no consumer is woken for PAUSE_MS: a flood takes part of the loop's time but never all of it. Taking all of it
-//    would, on a busy host, also cost the process its scheduling priority.
-// 5. The first event after a pause waits WAKE_MS for more events: waking the consumers costs more than their work.
-// 6. Events that every consumer has taken are released immediately: the garbage collector would otherwise copy, again and again, an event
-//    that lives until it is overwritten (measured: 1 to 1.5 µs per lease, of 27).
+//    of hosts that do not boot are dropped.
+// 3. One turn of the event loop wakes one consumer. The sockets are read between two slices, so a flood costs events, not replies.
+// 4. The pause after a full slice leaves time to the rest of the loop, and the process its scheduling priority.
+// 5. The first event after a pause waits WAKE_MS for more: waking the consumers costs more than their work.
+// 6. Events that every consumer has taken are released at once: the garbage collector would otherwise copy them again and again (measured:
+//    1 to 1.5 µs per lease, of 27).
 
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import { isOfBystander } from '../dhcp/events/everyday-events.ts';

@@ -1,18 +1,16 @@
-// The timeline: the steps of each machine, grouped by boot. It reads the event stream and keeps the events themselves by hardware
-// address; sentences are rendered on demand.
+// The timeline: the steps of each machine, grouped by boot. It keeps the events themselves; sentences are made on demand.
 //
 //   stream ─ drain ─ take ─┬─ isOfBoot (the first), startsBoot (each further)? ─ next boot
 //                          ├─ repeated: counted on the last step
 //                          ├─ append ─ followers
 //                          └─ BootWatch.observe ─ hint: appended as a step, and published for the log and the region
 //
-// 1. Bounded by MACHINES_MAX, STEPS_PER_MACHINE_MAX and STEPS_MAX. At a bound the oldest steps, or the machine that was silent for
-//    longest, are dropped. Machines that only asked for an address are dropped before those that loaded something, so a flood of
-//    invented hardware addresses does not displace a boot.
+// 1. Bounded by MACHINES_MAX, STEPS_PER_MACHINE_MAX and STEPS_MAX. At a bound the oldest steps go, or the machine that was silent for
+//    longest, those that only asked for an address first: invented hardware addresses displace no boot.
 // 2. A repeated event (renewals) is one step with a count.
 // 3. Events missed because they came too fast are counted, never guessed.
-// 4. New hosts that only ask for an address and do not boot are admitted at NEWCOMER_RATE. At twenty thousand new ones a second, each would
-//    be dropped before a person could look, and would displace another.
+// 4. New hosts that only ask for an address are admitted at NEWCOMER_RATE: in a flood each would displace another before a person could
+//    look.
 
 import { isKernelFile } from '../boot/paths.ts';
 import { BoundedMap } from '../bounded-map.ts';

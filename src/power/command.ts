@@ -5,11 +5,10 @@
 //   off      soft: only requested        hard, or a refused soft off: off ─ seen off
 //   query    reads the state
 //
-// 1. Each step is sent once. The first step that is not done ends the command with its outcome; later steps are not started.
-// 2. The outcome is `done` only after the state was seen, if the driver can see it. This exposes a controller that confirms but does
-//    nothing.
+// 1. Each step is sent once. The first that is not done ends the command with its outcome.
+// 2. The outcome is `done` only after the state was seen, if the driver can see it: some controllers confirm and do nothing.
 // 3. A process that may no longer switch the machine begins no further step.
-// 4. A cycle is an off and an on, not the controller's own cycle, which cannot be verified and does nothing to a machine that is off.
+// 4. A cycle is an off and an on, not the controller's own, which cannot be verified and does nothing to a machine that is off.
 
 import type { Clock } from '../clock.ts';
 import type { PowerDetail } from './detail.ts';

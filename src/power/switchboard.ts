@@ -5,9 +5,9 @@
 //   readings: due ─► queue ─► driver ─► readings
 //
 // 1. A command runs once: its id is in the ledger before the driver is called, and an id in the ledger is never run.
-// 2. Every started command has an end, reported by onEnd; if the process died before, `recover` reports it. A command that had not started
-//    when the process ended is not in the ledger: the caller gives it again, with the same id.
-// 3. A driver that does not finish is abandoned at its deadline, with outcome `unknown`; its controller is then free again.
+// 2. Every started command has an end, by onEnd or, if the process died, by `recover`. One that had not started is not in the ledger: the
+//    caller gives it again, with the same id.
+// 3. A driver that does not finish is abandoned at its deadline, with outcome `unknown`.
 
 import { Alarm } from '../deadline-queue.ts';
 import { errorText, isStoreUnavailable } from '../errors.ts';

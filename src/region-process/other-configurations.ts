@@ -1,14 +1,12 @@
-// Compares the configurations of a region's processes: each one sends the others the digests of its keys, and says which living process has
-// others, or the same name. Nothing enforces that the files are equal, and each process would decide by its own.
+// Compares the configurations of a region's processes, which nothing keeps equal: each sends the others the digests of its keys, and says
+// which living process has others, or the same name.
 //
 //   every SAY_MS: name, place and digests ──▶ the other processes
 //   those of another one, twice in turn with a fault ──▶ `onFault`, once; a note until it is mended, or the other is silent for SILENT_MS
 //
-// 1. Keys that belong to one process are left out (OWN_KEYS), and so are paths, which differ with the layout of a host. The files alone are
-//    compared: the processes read a change of the store one after the other.
-// 2. Processes of different versions are not compared: during an upgrade one of them may not know a key.
-// 3. No former life of this process speaks while it runs, so a process of its name is always another one.
-// 4. A message is one of another program if it does not have the form. Its digests are short: they show a difference, and no value.
+// 1. Only the files are compared, without the keys of one process (OWN_KEYS) and without paths, and only within one version.
+// 2. No former life of this process speaks while it runs, so a process of its name is always another one.
+// 3. A message without the form is one of another program. Digests are short: they show a difference, and no value.
 
 import { hostname } from 'node:os';
 import { z } from 'zod';

@@ -4,14 +4,13 @@
 //                                                 ├─ another process has taken them from this one: onLost
 //                                                 └─ every change of their holder, here or elsewhere: onHolder
 //
-// House words: the duties are that work, and the right to do it, which one process holds at a time. A process that loses them stands back:
-// it stops its duties and serves requests as before. Its successor lets unfinished power commands settle: it waits until no step of the
-// former holder can be under way any more. A sweep goes over all machines at intervals, for work that an event did not cause.
+// House words: the duties are that work and the right to do it. A process that loses them stands back and serves requests as before. Its
+// successor settles unfinished power commands: it waits until no step of the former holder can be under way. A sweep goes over all
+// machines at intervals, for work that no event caused.
 //
-// 1. The store decides, by its own clock. While it cannot be asked, the duties keep their holder, because no command can begin
-//    without the store. A command under way waits before its next step (`areSure`): another process may have taken the duties.
-// 2. A process that has lost the duties stands back. It may get them again.
-// 3. Wall time is the store's, so that the processes of several hosts agree on deadlines.
+// 1. The store decides, by its own clock. While it cannot be asked, the duties keep their holder: no command begins without the store, and
+//    one under way waits before its next step (`areSure`).
+// 2. Wall time is the store's, so that the processes of several hosts agree on deadlines.
 
 import type { Clock, Timer } from '../clock.ts';
 import { isStoreUnavailable } from '../errors.ts';

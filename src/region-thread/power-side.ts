@@ -1,4 +1,4 @@
-// Carries out the power tasks in the region's records. `power-reports.ts` reports their outcomes and the observed power states to the region.
+// Carries out the power tasks in the region's records. `power-reports.ts` reports their outcomes and the observed power states.
 //
 //   region ── follow(ids) ─► checked in a later turn ─┬─ watch, or stop watching
 //                                                     └─ powerTask ─► switchboard ─► its end ─► life.powerSwitched
@@ -6,11 +6,10 @@
 //   standBack ── ends all of this; begin starts afresh
 //
 // 1. A task is carried out from the record on disk, never from a change that may still be rolled back.
-// 2. Each check gives the task again, with the same id, until the record has its end. The ledger of commands keeps it from running twice.
+// 2. Each check gives the task again until the record has its end; the ledger of commands keeps it from running twice.
 // 3. A machine's controller is not contacted before a person has accepted its power parameters.
-// 4. For `settleMs` after `begin`, a machine with an unfinished command of the last process gets no other command, because a late step may
-//    reach it.
-// 5. A machine is started once its racks know its state, or have not acknowledged it for HOLD_MS_MAX (`power-hold.ts`).
+// 4. For `settleMs` after `begin`, a machine with an unfinished command of the last process gets no other command.
+// 5. A machine is started once its racks know its state, or HOLD_MS_MAX later (`power-hold.ts`).
 
 import type { Clock, Timer } from '../clock.ts';
 import type { PowerDetail } from '../power/detail.ts';

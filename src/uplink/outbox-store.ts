@@ -2,11 +2,11 @@
 //
 // 1. When a method returns, its change is on disk. If it throws RackError `store-unavailable`, nothing has changed, and the same store
 //    works again once the disk does.
-// 2. Entries leave in the order of their arrival. When an entry is first taken, it gets the next sequence, keeps it forever, and is never
-//    dropped afterwards. So the region sees no gaps, however many entries were dropped.
-// 3. At the bounds the least important entries are dropped first: debug and info reports, then warnings and errors, oldest first. A post
-//    is never dropped. A new post is refused if only posts are left, if the waiting posts take half of the bytes, or if the posts from its
-//    address would take more of that half than they leave free.
+// 2. Entries leave in the order of their arrival. An entry gets its sequence when it is first taken, and is never dropped afterwards: the
+//    region sees no gaps.
+// 3. At the bounds the least important entries go first: debug and info reports, then warnings and errors, oldest first. A post is never
+//    dropped; a new one is refused if only posts are left, if posts take half of the bytes, or if its address would take more of that half
+//    than it leaves free.
 
 import type { RackReport } from '../region/records/machine-event.ts';
 

@@ -1,17 +1,14 @@
-// The transport to a region that answers at several addresses (region.url is a list): processes that share one database, or a proxy and
-// its stand-in. One address is in use at a time.
+// The transport to a region that answers at several addresses (region.url is a list): processes with one database, or a proxy and its
+// stand-in. One address is in use at a time.
 //
-// 1. A request that one address does not answer goes to the next at once; each address is asked once. Every request of the link may be repeated:
-//    events and posts carry sequences, and all others have the same effect again.
-// 2. The address that answered last is asked first. So the rack stays with it, even if the first address of the list answers again.
-// 3. An answer that says "not now" (502, 503, 504) is ignored if another address answers.
-// 4. An address where something else than a region answers counts as one that does not answer. It is reported once, until the region answers
-//    there.
-// 5. A process that hangs still accepts connections but answers nothing; pings detect it. Any other process answers a ping from memory, even if
-//    it is slow or waits for its database. The rack leaves a process only if another address answers.
-// 6. A ping does not end the fault of an address that said "not now", unless a request was served since, there or elsewhere: a process answers pings
-//    without its database.
-// 7. Pings ask the other addresses, too, though less often, so that a wrong address or a lost process is known before it is needed.
+// 1. A request that one address does not answer goes to the next at once. The link may repeat every request.
+// 2. The address that answered last is asked first, even if the first of the list answers again.
+// 3. An answer "not now" (502, 503, 504) is ignored if another address answers.
+// 4. An address where something else answers counts as silent, and is reported once until the region answers there.
+// 5. Pings detect a process that hangs, which still accepts connections. A process answers them from memory. The rack leaves one only if
+//    another address answers.
+// 6. A ping does not end the fault of an address that said "not now": only a served request does.
+// 7. The other addresses are pinged less often, so that a wrong one is known before it is needed.
 
 import type { Clock, Timer } from '../clock.ts';
 import { answersWithin } from '../net/answers-within.ts';

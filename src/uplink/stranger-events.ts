@@ -1,5 +1,5 @@
-// Limits the lease events that are sent to the region about hosts that are not its machines. A building full of telephones and printers renews
-// thousands of leases an hour; each would be a row in the region's log, and displace another.
+// Limits the lease events that are sent to the region about hosts that are not its machines: a building full of telephones renews thousands
+// of leases an hour, each a row in the region's log.
 //
 //   event ─┬─ of a question by `rackboot doctor` (`own-probes.ts`) ──────────────────→ not sent
 //          ├─ not an everyday event of a lease ──────────────────────────────────────→ sent
@@ -8,12 +8,9 @@
 //          └─ of a stranger ─ STRANGER_RATE ─┬─ sent, with the number of events it represents
 //                                            └─ withheld, and counted
 //
-// 1. Withheld events are missing only in the region: the rack's leases, log, timeline and names include them.
-// 2. Refusals, conflicts, files, configurations and reports are always sent.
-// 3. All that the region needs from a stranger's everyday events is its address, once the stranger becomes a known machine. The rack then sends
-//    the machine's running leases (`leasesOf`), so no address is lost.
-// 4. The region gives no address to others that a stranger leases, so it must know all leases outside the dynamic ranges, whose addresses
-//    alone are given. The rack sends those that run when the region may not know them (`untold-leases.ts`).
+// 1. Withheld events are missing only in the region. Refusals, conflicts, files and reports are always sent.
+// 2. When a stranger becomes a known machine, the rack sends its running leases (`leasesOf`), so no address is lost.
+// 3. The region gives no address that a stranger leases outside the dynamic ranges, so it must know all of these (`untold-leases.ts`).
 
 import { BoundedMap } from '../bounded-map.ts';
 import type { DhcpEvent } from '../dhcp/events/events.ts';

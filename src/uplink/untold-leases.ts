@@ -4,11 +4,10 @@
 //   the region's first state, or one of another history ─ addAll ─ TURN_LEASES a turn ┄ all looked at ─┐
 //   ranges changed, leases imported ──────────────────── add ──────────────────────────────────────────┴─▶ waiting ─ take ─▶ events
 //
-// 1. Most leases are in dynamic ranges, which are looked at and not kept. Of the others LEASES_TOLD_MAX wait at most, those that end last: the
-//    region keeps no more of one rack.
+// 1. LEASES_TOLD_MAX wait at most, those that end last: the region keeps no more of one rack.
 // 2. Only addresses wait. An event has the lease that runs when it is taken, so no old lease follows the news of its end.
-// 3. The region takes the last report of a host for its present address. So the host's newest lease follows, if it is another one.
-// 4. A machine that is being deployed is left out: its system shows by taking an address that it runs, and every boot reports its lease.
+// 3. The region takes a host's last report for its present address, so the host's newest lease follows if it is another one.
+// 4. A machine that is being deployed is left out: its system shows by taking an address that it runs.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Instant, instant } from '../clock.ts';

@@ -1,17 +1,15 @@
-// Limits how many events one host causes: otherwise a host that loads a small file again and again would write gigabytes of log an hour, fill
-// the disk that holds the leases, and push everything else out of the region's log.
+// Limits how many events one host causes: a host that loads a small file again and again would write gigabytes of log an hour, and fill the
+// disk that holds the leases.
 //
 //   event ─┬─ of the rack itself, or caused by a person ─→ published
 //          ├─ of a machine of the region ─ by its hardware address ───┐
 //          ├─ of another host ─ by one of HOLDER_SHARES shares ───────┴─ and kind: `FairSampler` ─┬─ published, with its count
 //          └─ naming no host ─ by kind, HOST_RATE ────────────────────────────────────────────────┴─ withheld, and counted
 //
-// 1. HOST_RATE covers what a host does in ordinary life: a boot, a deployment, an installer that loads hundreds of packages. Each of these
-//    events is published.
-// 2. Beyond it, the next published event of that host and kind stands for those withheld before it. One a minute is published in any case.
-// 3. HOSTS_RATE applies to all machines together, and separately to all other hosts together, so strangers cannot use up the machines'
-//    share.
-// 4. This limit applies after the rooms' own sampling, which knows what can be forged, and before everything that reads events.
+// 1. HOST_RATE covers what a host does in ordinary life: a boot, a deployment, an installer that loads hundreds of packages.
+// 2. Beyond it, the next published event of that host and kind stands for those withheld, one a minute in any case.
+// 3. HOSTS_RATE applies to all machines together, and separately to all other hosts, so strangers cannot use up the machines' share.
+// 4. It applies after the rooms' own sampling, which knows what can be forged, and before every reader of events.
 
 import { HOLDER_SHARES } from '../../dhcp/limits/report-samplers.ts';
 import type { Publish, RackEvent } from '../../event.ts';

@@ -137,6 +137,16 @@ async function addLeases(
   );
 }
 
+/** What the names of counters have in common that go into one metric. */
+const GROUP = /^(?:refused|ignored|status|upstream|tcp|queries|answered)-/;
+
+/** A sample for each of these counters, labelled with its name in its group. */
+const picked = <Name extends string>(
+  label: string,
+  counted: Readonly<Record<Name, number>>,
+  names: readonly Name[],
+): readonly Sample[] => names.map((name) => ({ labels: { [label]: name.replace(GROUP, '') }, value: counted[name] }));
+
 function addTftp(out: Exposition, { tftp }: Rack): void {
   const counted = tftp.counters();
   out.counter('rackboot_tftp_requests_total', 'Requests to read or write, including copies.', counted.requests);
@@ -144,30 +154,30 @@ function addTftp(out: Exposition, { tftp }: Rack): void {
   out.counter(
     'rackboot_tftp_transfers_total',
     'Requests by outcome.',
-    labelled('outcome', {
-      sent: counted.sent,
-      probed: counted.probed,
-      missing: counted.missing,
-      aborted: counted.aborted,
-      'timed-out': counted['timed-out'],
-      flooded: counted.flooded,
-      unreachable: counted.unreachable,
-      restarted: counted.restarted,
-      'gave-way': counted['gave-way'],
-      failed: counted.failed,
-    }),
+    picked('outcome', counted, [
+      'sent',
+      'probed',
+      'missing',
+      'aborted',
+      'timed-out',
+      'flooded',
+      'unreachable',
+      'restarted',
+      'gave-way',
+      'failed',
+    ]),
   );
   out.counter(
     'rackboot_tftp_refusals_total',
     'Requests refused, by reason.',
-    labelled('reason', {
-      path: counted['refused-path'],
-      write: counted['refused-write'],
-      mode: counted['refused-mode'],
-      busy: counted['refused-busy'],
-      blind: counted['refused-blind'],
-      network: counted['refused-network'],
-    }),
+    picked('reason', counted, [
+      'refused-path',
+      'refused-write',
+      'refused-mode',
+      'refused-busy',
+      'refused-blind',
+      'refused-network',
+    ]),
   );
   out.counter('rackboot_tftp_sent_bytes_total', 'Payload that clients acknowledged.', counted.bytes);
   out.counter('rackboot_tftp_blocks_total', 'Blocks sent.', counted.blocks);
@@ -185,28 +195,23 @@ function addHttp(out: Exposition, { http }: Rack): void {
   out.counter(
     'rackboot_http_answers_total',
     "Responses of the boot listener, including the region's, by status class.",
-    labelled('class', {
-      '2xx': counted['status-2xx'],
-      '3xx': counted['status-3xx'],
-      '4xx': counted['status-4xx'],
-      '5xx': counted['status-5xx'],
-    }),
+    picked('class', counted, ['status-2xx', 'status-3xx', 'status-4xx', 'status-5xx']),
   );
   out.counter(
     'rackboot_http_outcomes_total',
     'Requests by outcome.',
-    labelled('outcome', {
-      sent: counted.sent,
-      probed: counted.probed,
-      rendered: counted.rendered,
-      missing: counted.missing,
-      refused: counted.refused,
-      aborted: counted.aborted,
-      failed: counted.failed,
-      malformed: counted.malformed,
-      proxied: counted.proxied,
-      'region-unreachable': counted['region-unreachable'],
-    }),
+    picked('outcome', counted, [
+      'sent',
+      'probed',
+      'rendered',
+      'missing',
+      'refused',
+      'aborted',
+      'failed',
+      'malformed',
+      'proxied',
+      'region-unreachable',
+    ]),
   );
   out.counter('rackboot_http_sent_bytes_total', 'Content sent by the rack itself.', counted.bytes);
   out.counter('rackboot_http_proxied_bytes_total', 'Content passed on from the region.', counted['proxied-bytes']);
@@ -228,64 +233,50 @@ function addDns(out: Exposition, { dns }: Rack): void {
   out.counter(
     'rackboot_dns_queries_total',
     'Queries by transport.',
-    labelled('transport', { udp: counted['queries-udp'], tcp: counted['queries-tcp'] }),
+    picked('transport', counted, ['queries-udp', 'queries-tcp']),
   );
   out.counter(
     'rackboot_dns_answers_total',
     'Answers by source.',
-    labelled('source', {
-      own: counted['answered-own'],
-      cache: counted['answered-cache'],
-      upstream: counted['answered-upstream'],
-    }),
+    picked('source', counted, ['answered-own', 'answered-cache', 'answered-upstream']),
   );
   out.counter(
     'rackboot_dns_refusals_total',
     'Queries not answered, by reason.',
-    labelled('reason', {
-      stranger: counted['refused-stranger'],
-      policy: counted['refused-policy'],
-      'format-error': counted['format-error'],
-      'not-implemented': counted['not-implemented'],
-      'bad-version': counted['bad-version'],
-      'server-failure': counted['server-failure'],
-      overloaded: counted.overloaded,
-      short: counted['ignored-short'],
-      response: counted['ignored-response'],
-    }),
+    picked('reason', counted, [
+      'refused-stranger',
+      'refused-policy',
+      'format-error',
+      'not-implemented',
+      'bad-version',
+      'server-failure',
+      'overloaded',
+      'ignored-short',
+      'ignored-response',
+    ]),
   );
   out.counter(
     'rackboot_dns_forwarded_total',
     'Questions to upstreams, by outcome.',
-    labelled('outcome', {
-      sent: counted['upstream-sent'],
-      tcp: counted['upstream-tcp'],
-      timeout: counted['upstream-timeout'],
-      mismatch: counted['upstream-mismatch'],
-      malformed: counted['upstream-malformed'],
-      forged: counted['upstream-forged'],
-      merged: counted.merged,
-    }),
+    picked('outcome', counted, [
+      'upstream-sent',
+      'upstream-tcp',
+      'upstream-timeout',
+      'upstream-mismatch',
+      'upstream-malformed',
+      'upstream-forged',
+      'merged',
+    ]),
   );
   out.counter(
     'rackboot_dns_results_total',
     'Answers with a special result.',
-    labelled('result', {
-      'name-error': counted['name-error'],
-      'no-data': counted['no-data'],
-      truncated: counted.truncated,
-      'cut-large': counted['cut-large'],
-    }),
+    picked('result', counted, ['name-error', 'no-data', 'truncated', 'cut-large']),
   );
   out.counter(
     'rackboot_dns_tcp_connections_total',
     'TCP connections of clients, by outcome.',
-    labelled('outcome', {
-      accepted: counted['tcp-accepted'],
-      refused: counted['tcp-refused'],
-      evicted: counted['tcp-evicted'],
-      idle: counted['tcp-idle'],
-    }),
+    picked('outcome', counted, ['tcp-accepted', 'tcp-refused', 'tcp-evicted', 'tcp-idle']),
   );
   out.gauge('rackboot_dns_tcp_connections_open', 'Open TCP connections of clients.', dns.gauges.connections);
   out.gauge('rackboot_dns_cache_answers', 'Cached answers of upstreams.', dns.gauges.cached);

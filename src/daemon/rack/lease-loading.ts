@@ -3,10 +3,9 @@
 //   loadLeases ─ table ─ rack opens ─ region's reader subscribes ─ reportMissed ─ EXPIRED_PER_TURN_MAX … all reported ─ note
 //
 // 1. An expiry that was missed is reported once its consumers have subscribed, unless the client has come back by then.
-// 2. Running leases of a `leases.db` that was restored from a copy are doubted (`lease-mark.ts`): their addresses are probed before they are
-//    offered again. So are leases of damaged rows; the row's other addresses are set aside (`damaged-row.ts`). If none of the leases that
-//    the last run wrote is left, that is reported (`lost-leases.ts`).
-// 3. Progress is recorded only after all missed expiries were reported: if the process ends before that, the next start reports all again.
+// 2. Running leases of a restored copy (`lease-mark.ts`) or of damaged rows (`damaged-row.ts`) are doubted: their addresses are probed
+//    before they are offered again. That no lease of the last run is left is reported (`lost-leases.ts`).
+// 3. Progress is recorded only after all missed expiries were reported.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';

@@ -6,8 +6,7 @@
 //   configure, at first ─ everything                      └─ strangers that may now get a name that a machine gave up
 //   configure, later ─ nothing, or reservations at once and TURN_LEASES leases per turn of the event loop
 //
-// 1. After each of these events, the names are the same as if everything had been named from scratch; after `configure`, once its last turn
-//    is over.
+// 1. Afterwards the names are the same as if everything had been named from scratch.
 // 2. The address of a stranger that reports a machine's hostname is remembered until the lease ends or reports another name.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';

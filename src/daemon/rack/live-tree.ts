@@ -4,14 +4,11 @@
 //                 │                                  └─ large, or deeper than the watch ─ after a pause ─▶ #scan …
 //                 └─ too large, unreadable ─▶ problem; the former index stays ─ after a pause ─▶ #scan …
 //
-// 1. A bad tree never prevents the rack from starting or from serving anything else: it is a `problem`, reported when it begins and ends.
-// 2. During a problem, exactly the files of the last good scan are known; at startup there are none. A file requested by its exact name is
-//    still sent: opening needs no index.
-// 3. A reader of a file in the former tree continues with that file; files opened from now on are the new tree's.
-// 4. A configuration with an unreadable new tree is refused, and the former tree stays. A tree whose disk does not answer in time is
-//    accepted with a problem, as at startup: no disk delays a reload.
-// 5. The tree is where its path leads now. A symbolic link switched to another tree, or a replaced directory, is noticed within
-//    GLANCE_MS; from then on the new tree is watched.
+// 1. A bad tree is a `problem`, reported when it begins and ends; it never keeps the rack from serving anything else.
+// 2. Meanwhile the files of the last good scan are known. A file requested by its exact name is sent: opening needs no index.
+// 3. A reader of a file in the former tree continues with that file.
+// 4. A configuration with an unreadable new tree is refused. One whose disk does not answer in time is accepted with a problem.
+// 5. The tree is where its path leads now: a switched link or a replaced directory is noticed within GLANCE_MS.
 
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';

@@ -1,16 +1,13 @@
 // The DNS names of leases, machines and reservations.
 //
 // 1. The region names the machines that it knows, whatever hostname their DHCP client reports.
-// 2. A client cannot take the name of a known machine. A name that only the machine's own report gave is not protected: as among
-//    clients, the first to report it gets it.
-// 3. A machine with fixed addresses has its name on these alone: a former lease elsewhere has no name. A machine without fixed addresses
-//    has its name on the leases in its home network. A lease elsewhere has the name only while no lease at home runs, because any host can
-//    lease an address under a hardware address that it has overheard.
+// 2. A client cannot take the name of a known machine, unless only the machine's own report gave it: then the first has it.
+// 3. A machine with fixed addresses has its name on these alone, another one on the leases in its home network. A lease elsewhere has the
+//    name only while none at home runs: any host can lease an address under an overheard hardware address.
 // 4. An address that was taken back from a machine loses its name, though the lease may still run for a while.
-// 5. Unknown clients and reservations are named only where the rack manages DNS (management 2); elsewhere another server names them.
-//    Machines that the region knows are named everywhere, and so are addresses that users of the region reserved with a name.
-// 6. The name that a user reserved with an address is not that of a machine of the same name, unless it is the host of the address (`mac`):
-//    then its fixed addresses and the reserved one have the name together.
+// 5. Unknown clients and reservations are named only where the rack manages DNS (management 2); machines, and named addresses that users
+//    reserved, everywhere.
+// 6. A user's name for an address is a machine's of the same name only if that machine is the host of the address (`mac`).
 
 import { type Instant, seconds } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';

@@ -1,22 +1,19 @@
-// One run of imports: asks the sources, and imports the items that the selections match: images, boot loaders, installers, IMPORTS_MAX at a time.
+// One run of imports: asks the sources, and imports the items that the selections match, IMPORTS_MAX at a time.
 //
 //   queued ─▶ waiting, connecting, downloading, verifying ─┬─▶ done
 //     ▲  │                    │                            ├─▶ failed ─────────────────▶ queued, if a further source has it
 //     │  └──── hold ──────────┴─▶ paused, cancelled        └─▶ waiting for the process that has its file locked, ─▶ queued
 //     └──────── resume ──────────────┘                         or for a server that asks for a long pause
 //
-// 1. Holding an import ends it, but its downloaded bytes stay, and a resumed import continues from them (`images/run/image-import.ts`).
-//    So a held import takes no place, nor does one that waits for another process or for a busy server.
-// 2. Each answer of a source begins its imports. The images for which an earlier source may still answer wait for a while (plan.ts).
+// 1. Holding an import ends it, but its downloaded bytes stay (`images/run/image-import.ts`). A held or waiting import takes no place.
+// 2. Each answer of a source begins its imports, except of images for which an earlier source may still answer (plan.ts).
 // 3. Imports that need the same file run one after the other: the later one takes the bytes of the earlier one.
-// 4. A source has at most IMPORTS_OF_SOURCE_MAX places, and the last place is kept for a source that has none. So slow servers delay their own
-//    images.
-// 5. The run ends when all sources have answered, and no import is queued or under way. It lists what it left out; the progress of an image has its own reason.
-// 6. `renew` asks the sources again (questions.ts). The imports under way continue meanwhile, so no slow one keeps newer images of other sources away. An
-//    import ends as soon as a source of its offers has been removed or changed, or does not offer it any more; it begins again with the
-//    offers that are left, if there are any. It also begins again if an attempt fails after further sources have offered it.
-// 7. An error of our own in the import of an item, or in the answer of a source, ends only that import or that answer: whatever it meets, on the disk
-//    or in a document, the others continue.
+// 4. A source has at most IMPORTS_OF_SOURCE_MAX places, and the last place is kept for a source that has none.
+// 5. The run ends when all sources have answered, and no import is queued or under way. It lists what it left out.
+// 6. `renew` asks the sources again (questions.ts), while imports continue. An import ends as soon as a source of its offers is removed,
+//    changed or withdraws it, and begins again with the offers that are left; so does one whose attempt fails after further sources have
+//    offered it.
+// 7. An error of our own in an import, or in the answer of a source, ends only that.
 
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';

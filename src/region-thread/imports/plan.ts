@@ -1,16 +1,13 @@
-// Chooses the items to import: the images, boot loaders and installers that a selection of their source matches. Each is imported from the first source that
-// has it and delivers it.
+// Chooses the items to import: the images, boot loaders and installers that a selection of their source matches. Each comes from the first
+// source that has it and delivers it, as from MAAS's boot sources.
 //
-// 1. Every selected item that the run does not import, and every selection without an item, is listed with the reason. If nothing of a source
-//    could be read, that is the only entry.
+// 1. Every selected item that is not imported, and every selection without an item, is listed with the reason; of an unreadable source only
+//    that.
 // 2. The boot tree has one boot loader for a type and architecture: the first label that is selected and offered counts.
-// 3. It has one installer for a release and architecture, whatever its system. One that is there keeps its place. Otherwise the first source counts: a
-//    mirror of packages has the places of its selected releases, even if it cannot be read, so that no later source takes them meanwhile.
-// 4. Sources that have not answered yet delay only the images that their selections match, only those of later sources, and for at most
-//    AWAITED_MS. They delay installers of another system, too, which may have the same place. They are listed, and so are the images that wait
-//    for them.
-//
-// Source: MAAS's boot sources, of which the first that has an image delivers it.
+// 3. It has one installer for a release and architecture. One that is there keeps its place; else the first source counts. A mirror of
+//    packages has the places of its selected releases even if it cannot be read.
+// 4. A source that has not answered yet delays only what its selections match and later sources have, for at most AWAITED_MS, and
+//    installers of the same place. Both are listed.
 
 import { installerDirectory } from '../../images/run/tree-parts.ts';
 import {
