@@ -7,14 +7,13 @@ import assert from 'node:assert/strict';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { machinesShape, statusShape } from '../../src/cli/terminal/shapes.ts';
-import { sleep } from '../../src/clock.ts';
+import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { leasesShape } from '../support/answer-shapes.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
 import { HAS_MANY_ROUNDS } from '../support/rounds.ts';
-import { type Ended, eventually } from '../support/running-rack.ts';
+import type { Ended } from '../support/running-rack.ts';
 import { RackNetwork } from './rack-network.ts';
 
 const skip = missing('linux', 'root', 'ip', 'curl', 'busybox');
@@ -35,7 +34,6 @@ const CONFIG = `cluster_interfaces:
     ip_range_high: 10.77.6.199
 `;
 const API = `http://${RACK}:5240/MAAS/api/2.0`;
-const REGION_LISTENS_MS = 1000;
 const KEY = /^\w{18}:\w{18}:\w{24}\n$/;
 
 describe('the commands on the host of a running rack', { skip }, () => {
@@ -71,41 +69,6 @@ describe('the commands on the host of a running rack', { skip }, () => {
     );
     assert.equal(well(await rack.rackboot('machines', 'list', '--json')), '[]\n');
     assert.equal(well(await rack.rackboot('leases', 'list')), 'There are no leases yet.\n');
-  });
-
-  test('status shows served and waiting networks, and its exit code says whether all are served', async () => {
-    const shown = await rack.rackboot('status');
-    assert.equal(shown.code, 1, 'one interface is not there');
-    for (const line of [
-      /^rack: Rackboot \d+\.\d+\.\d+, process \d+, up \d+ s, /m,
-      /^lab 10\.77\.5\.0\/24 +br0 +served +\d+ of 100$/m,
-      /^later 10\.77\.6\.0\/24 +eth9 +waits: eth9 does not exist$/m,
-      /^TFTP +10\.77\.5\.1:69/m,
-      /^HTTP +10\.77\.5\.1:5248, 127\.0\.0\.1:80, 10\.77\.5\.1:80$/m,
-      /^DNS +10\.77\.5\.1:53, .*127\.0\.0\.1:53$/m,
-      /^Region +up at 127\.0\.0\.1:5240, 10\.77\.5\.1:5240, 0 machines, 0 events waiting$/m,
-      /^Leases +are written to disk$/m,
-    ])
-      assert.match(shown.out, line);
-    const json = statusShape.parse(JSON.parse((await rack.rackboot('status', '--json')).out));
-    assert.deepEqual(
-      json.interfaces.map(({ name, serving }) => [name, serving]),
-      [
-        ['lab', true],
-        ['later', false],
-      ],
-    );
-    await rack.run(undefined, 'ip', 'link', 'add', 'eth9', 'type', 'veth', 'peer', 'name', 'peer9');
-    await rack.run(undefined, 'ip', 'link', 'set', 'peer9', 'up');
-    await rack.run(undefined, 'ip', 'link', 'set', 'eth9', 'up');
-    await rack.run(undefined, 'ip', 'address', 'add', '10.77.6.1/24', 'dev', 'eth9');
-    await rack.reported('interface.serving', (line) => line.interface === 'eth9');
-    // The region listens at the new address within a second.
-    await sleep(REGION_LISTENS_MS);
-    await eventually('the doors of eth9, and all is well', async () => {
-      const { out, code } = await rack.rackboot('status');
-      return code === 0 && /^HTTP.*10\.77\.6\.1:5248/m.test(out);
-    });
   });
 
   test('createadmin reads its password where no other user sees it, and names the input that it refuses', async () => {
@@ -208,45 +171,6 @@ describe('the commands on the host of a running rack', { skip }, () => {
     const [lease] = leasesShape.parse(JSON.parse(well(await rack.rackboot('leases', 'list', '--json'))));
     assert.equal(lease?.hostname, 'web');
     assert.equal(lease?.machine, 'web1');
-  });
-
-  test('check names every problem of a file with its place, and changes nothing', async () => {
-    assert.match(
-      well(await rack.rackboot('check')),
-      /rackboot\.yaml is fine: lab 10\.77\.5\.0\/24, later 10\.77\.6\.0\/24\.$/m,
-    );
-    const bad = join(rack.directory, 'bad.yaml');
-    writeFileSync(
-      bad,
-      CONFIG.replace('10.77.5.199', '10.77.9.1').replace('network: 10.77.6.0/24', 'network: 10.77.5.0/24'),
-    );
-    const meant = await rack.rackboot('check', bad);
-    assert.equal(meant.code, 1);
-    assert.equal(meant.out, '');
-    for (const place of [
-      /^\S+bad\.yaml:7: cluster_interfaces\[0\]\.ip_range_high: 10\.77\.9\.1 is not inside 10\.77\.5\.0\/24$/m,
-      /^\S+bad\.yaml:10: cluster_interfaces\[1\]\.ip: 10\.77\.6\.1 is not inside /m,
-      /^\S+bad\.yaml:11: cluster_interfaces\[1\]\.network: .* overlaps /m,
-    ])
-      assert.match(meant.err, place);
-    writeFileSync(bad, `${CONFIG}dsn: {}\ntftp: { listen_port: 0 }\n`);
-    const written = await rack.rackboot('check', bad);
-    assert.deepEqual(written.err.trim().split('\n'), [
-      `${bad}:14: dsn: unknown key; did you mean dns? config/rackboot.yaml shows all keys`,
-      `${bad}:15: tftp.listen_port: expected a port number, 1 to 65535, found 0`,
-    ]);
-    if (!HAS_MANY_ROUNDS) return;
-    const json = await rack.rackboot('check', bad, '--json');
-    assert.equal(json.code, 1);
-    assert.equal(JSON.parse(json.out).ok, false);
-    assert.ok(JSON.parse(json.out).problems.length === 2);
-    assert.equal(
-      well(await rack.rackboot('check', '--json')),
-      `${JSON.stringify({ file: rack.configFile, ok: true, problems: [], warnings: [], notes: [] }, null, 2)}\n`,
-    );
-    const absent = await rack.rackboot('check', '/nowhere.yaml');
-    assert.equal(absent.code, 1);
-    assert.match(absent.err, /^rackboot: .*\/nowhere\.yaml/);
   });
 
   test('commands say that the rack does not run', async () => {

@@ -110,13 +110,6 @@ for (const native of [true, false]) {
       it(`dig finds ${name}`, async () => assert.equal(await dig('+short', ...args), expected));
     }
 
-    it('dig gets NXDOMAIN with the SOA for a name that does not exist', async () => {
-      const text = await dig('nobody.maas');
-      assert.match(text, /status: NXDOMAIN/);
-      assert.match(text, /flags: qr aa rd ra;/);
-      assert.match(text, /maas\.\s+30\s+IN\s+SOA\s+rack-1\.maas\. nobody\.maas\. \d+ 600 1800 604800 30/);
-    });
-
     it('dig asks by TCP after an answer too large for UDP, and so does the rack with its upstream', async () => {
       const cut = await dig('+ignore', '+bufsize=512', 'large.outside.example', 'TXT');
       assert.match(cut, /flags: qr tc rd ra;/);
@@ -124,20 +117,6 @@ for (const native of [true, false]) {
       assert.match(whole, /ANSWER: 200/);
       assert.match(whole, /\(TCP\)/);
       assert.ok(rack.server.counters()['upstream-tcp'] >= 1);
-    });
-
-    it('a client of a foreign address is REFUSED, over UDP and TCP', async () => {
-      for (const how of ['+notcp', '+tcp']) {
-        assert.match(await dig(how, '-b', '127.0.0.2', 'node1.maas'), /status: REFUSED/);
-        assert.match(await dig(how, '-b', '127.0.0.2', 'www.outside.example'), /status: REFUSED/);
-      }
-    });
-
-    it('transfers, other classes, other opcodes and other EDNS versions get their rcodes', async () => {
-      assert.match(await dig('maas', 'AXFR'), /Transfer failed/);
-      assert.match(await dig('CH', 'TXT', 'version.bind'), /status: REFUSED/);
-      assert.match(await dig('+opcode=notify', 'maas', 'SOA'), /status: NOTIMP/);
-      assert.match(await dig('+edns=1', '+noednsnegotiation', 'maas'), /status: BADVERS/);
     });
 
     it('the rack looks up servers with its own name server, and ends when it is told to', async () => {
@@ -201,21 +180,6 @@ for (const native of [true, false]) {
       // Long before it would be closed for its silence.
       await eventuallyWithin(IDLE_MS / 4, 'it is closed', () => socket.closed);
       assert.equal(octets, 0, 'without an answer');
-    });
-
-    it('the connections of one client are bounded', async () => {
-      const sockets: Socket[] = [];
-      let closed = 0;
-      for (let index = 0; index < 40; index += 1) {
-        const socket = (await open(rack.port)).resume();
-        socket.on('close', () => {
-          closed += 1;
-        });
-        sockets.push(socket);
-      }
-      for (let waited = 0; closed < 8 && waited < 20_000; waited += 20) await sleep(20);
-      for (const socket of sockets) socket.destroy();
-      assert.ok(closed >= 8, `only ${closed} of 40 were closed`);
     });
 
     it('a reload keeps unchanged listeners, opens new ones and closes removed ones', async () => {

@@ -21,7 +21,7 @@ test('the life of a machine continues after a kill of the daemon at its command,
   t.after(() => life.close());
   await life.open();
   await t.test('while it enlists', async () => {
-    await life.enlist([]);
+    await life.enlist(['dhcp.offer', 'http.rendered']);
     assert.equal(await life.status(), 'New');
   });
   await t.test('while it is measured', async () => {

@@ -5,10 +5,8 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { copyFileSync, readFileSync } from 'node:fs';
-import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { machinesShape } from '../../src/cli/terminal/shapes.ts';
@@ -222,27 +220,5 @@ describe('racks and events of a running region', { skip: missing('linux', 'curl'
     assert.doesNotMatch(events.text, /before the restart/);
     const ids = [...events.text.matchAll(/^id: \d+-(\d+)$/gm)].map((match) => Number(match[1]));
     assert.ok(ids.length > 0 && ids.every((id, index) => id > (ids[index - 1] ?? before.id)));
-  });
-
-  test('a renewed certificate is loaded on SIGHUP', async () => {
-    const subject = (): Promise<string> =>
-      new Promise((resolve, reject) => {
-        const agent = new Agent({ ca: readFileSync(authority.caFile), maxCachedSessions: 0 });
-        const asking = request(
-          { agent, host: '127.0.0.1', port: TLS_PORT, path: '/MAAS/api/version/' },
-          ({ socket }) => {
-            const name = socket instanceof TLSSocket ? socket.getPeerCertificate().subject?.CN : '';
-            resolve(String(name));
-            agent.destroy();
-          },
-        );
-        asking.on('error', reject);
-        asking.end();
-      });
-    assert.equal(await subject(), 'first');
-    install('second');
-    process.kill(rack.pid, 'SIGHUP');
-    await eventually('the renewed certificate', async () => (await subject()) === 'second');
-    assert.match(await curl('--cacert', authority.caFile, `https://127.0.0.1:${TLS_PORT}/MAAS/`), /<title>Sign in/);
   });
 });

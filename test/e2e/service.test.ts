@@ -12,7 +12,6 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -66,30 +65,6 @@ for (const name of ['rackboot', 'rackboot-region']) {
     assert.ok(Number(exposure) < 2, `exposure ${exposure}`);
   });
 }
-
-test('the user and the directories are made as systemd makes them', {
-  skip: missing('root', 'systemd-sysusers', 'systemd-tmpfiles'),
-}, () => {
-  const root = mkdtempSync(join(tmpdir(), 'rackboot-root-'));
-  try {
-    const [sysusers, tmpfiles] = ['sysusers', 'tmpfiles'].map((kind) => join(ROOT, 'systemd', `rackboot.${kind}.conf`));
-    mkdirSync(join(root, 'etc'));
-    execFileSync('systemd-sysusers', [`--root=${root}`, sysusers ?? ''], { stdio: 'pipe' });
-    assert.match(readFileSync(join(root, 'etc/passwd'), 'utf8'), /^rackboot:x:\d+:\d+:Rackboot:\/var\/lib\/rackboot:/m);
-    execFileSync('systemd-tmpfiles', ['--create', `--root=${root}`, tmpfiles ?? ''], { stdio: 'pipe' });
-    const user = Number(/^rackboot:x:(\d+)/m.exec(readFileSync(join(root, 'etc/passwd'), 'utf8'))?.[1]);
-    for (const [path, mode, owner] of [
-      ['etc/rackboot', 0o755, 0],
-      ['var/lib/rackboot', 0o750, user],
-      ['var/lib/rackboot/boot', 0o755, user],
-    ] as const) {
-      const found = statSync(join(root, path));
-      assert.deepEqual([found.mode & 0o777, found.uid], [mode, owner], path);
-    }
-  } finally {
-    rmSync(root, { recursive: true });
-  }
-});
 
 const SKIP = missing('linux', 'root', 'ip', 'setpriv', 'udhcpc');
 

@@ -13,15 +13,11 @@ import { BootTree } from '../../src/files/file-tree.ts';
 import { ipv4 } from '../../src/net/address.ts';
 import type { DatagramNetwork } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/open-network.ts';
-import { TRANSFERS_OF_ADDRESS_MAX } from '../../src/tftp/places.ts';
 import { TftpServer } from '../../src/tftp/server.ts';
-import { loadByTftp } from '../support/probes.ts';
 import { eventually } from '../support/running-rack.ts';
 import { encodeAck, encodeRequest } from '../tftp/client-packet.ts';
 
 const RACK = '127.79.0.1';
-const MACHINE = '127.79.0.7';
-const ROUTER = '127.79.0.8';
 const VICTIM = '127.79.0.55';
 const ATTACKER = '127.79.0.66';
 /** Header bytes of a datagram: 20 (IPv4) and 8 (UDP). */
@@ -29,9 +25,6 @@ const HEADERS_BYTES = 28;
 const WINDOW_BLOCKS = 44;
 const SMALL_BYTES = 100_000;
 const LARGE_BYTES = 20_000_000;
-/** More transfers than the server has places. */
-const HELD = 2300;
-const BEHIND_ONE_ADDRESS = 200;
 const ANSWER_MS_MAX = 2000;
 
 const request = (file: string, options: Readonly<Record<string, number>>): Uint8Array =>
@@ -132,25 +125,6 @@ for (const native of [true, false]) {
       await eventually('it has begun', () => server.counters().requests > before.requests);
       await eventually('it has ended', () => server.counters().unreachable > before.unreachable);
       assert.equal(server.counters().blocks - before.blocks, 1);
-    });
-
-    test('one host that holds all it can prevents neither another host nor 200 hosts behind one address from loading', async () => {
-      const sockets: Socket[] = [];
-      for (let index = 0; index < HELD; index += 1) {
-        const socket = await bound(ATTACKER);
-        sockets.push(socket);
-        if (index % 50 === 49)
-          await Promise.all(
-            sockets.slice(-50).map((each) => begin(each, request('large', { windowsize: 2, timeout: 255 }), true)),
-          );
-      }
-      await eventually('the host holds what it can', () => server.counters().active >= TRANSFERS_OF_ADDRESS_MAX);
-      const alone = await loadByTftp(RACK, port, 'small', MACHINE);
-      assert.equal(alone.value.length, SMALL_BYTES);
-      const many = await Promise.all(
-        Array.from({ length: BEHIND_ONE_ADDRESS }, () => loadByTftp(RACK, port, 'small', ROUTER)),
-      );
-      assert.ok(many.every(({ value }) => value.length === SMALL_BYTES));
     });
   });
 }

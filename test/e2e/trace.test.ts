@@ -4,15 +4,14 @@
 // @long more
 
 import assert from 'node:assert/strict';
-import { createSocket } from 'node:dgram';
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { followDaemon } from '../../src/control/ask-daemon.ts';
 import { labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
-import { formatMac, macFromBytes } from '../../src/net/address.ts';
+import { formatMac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 import { HAS_MANY_ROUNDS } from '../support/rounds.ts';
 import { eventually, RunningRack } from '../support/running-rack.ts';
@@ -178,28 +177,6 @@ if (HAS_MANY_ROUNDS)
       assert.match(after, /as BIOS, PXE/);
       assert.doesNotMatch(after, /as UEFI/);
       assert.equal((await why(MAC, '--arch', 'toaster')).code, 2);
-    });
-
-    test('says that the firmware of a machine seen only as iPXE is unknown', async () => {
-      const hex = readFileSync(
-        join(import.meta.dirname, '../../fixtures/packets/dhcp-ipxe-uefi-discover.hex'),
-        'latin1',
-      );
-      const discover = Buffer.from(hex.replace(/#.*|\s/g, ''), 'hex');
-      const mac = formatMac(macFromBytes(discover.subarray(28, 34)));
-      const nothing = (await why(mac)).output.join('\n');
-      assert.match(nothing, /^Its firmware is unknown: this rack has not seen it boot\. --arch names one\.$/m);
-      const socket = createSocket('udp4');
-      await new Promise<void>((resolve) => socket.bind(place.dhcpClientPort, `${place.octets}.254`, resolve));
-      socket.send(discover, place.dhcpServerPort, `${place.octets}.1`);
-      await rack.reported('dhcp.offer', { match: (line) => line.mac === mac });
-      socket.close();
-      const { output } = await why(mac);
-      const shown = output.join('\n');
-      assert.match(shown, /^Its firmware is unknown: only iPXE was seen\. --arch names one\.$/m);
-      assert.doesNotMatch(shown, /assumed/);
-      const titles = output.flatMap((line) => /^as (.*), in /.exec(line)?.[1] ?? []);
-      assert.deepEqual(titles, ['iPXE', 'BIOS, PXE', 'UEFI amd64, PXE']);
     });
 
     test('works without a daemon, and says so', async () => {

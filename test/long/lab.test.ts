@@ -174,13 +174,6 @@ describe('the guided lab', { skip: missing('linux', 'setpriv') }, () => {
     }
   });
 
-  test('with two racks leaves nothing behind when it is ended', async () => {
-    const lab = start(['--machines', '2', '--racks', '2']);
-    await lab.says(/2 of 2 machines have reached their planned states/, MS_MAX);
-    await lab.says(/Ctrl-C ends the lab/);
-    await endAndLook(lab);
-  });
-
   // Lines after which the machine does something else: DHCP, files, the report. Behind the sixth comes all that there is, at once.
   for (const lines of [1, 3, 5])
     test(`ends soon and leaves no directory or daemon when its output is closed after ${lines} lines`, () =>

@@ -2,18 +2,14 @@
 // @host alone
 
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';
 import { RegionPair } from '../support/region-pair.ts';
-import { eventually, type RunningRack } from '../support/running-rack.ts';
+import { eventually } from '../support/running-rack.ts';
 
 const PLACES = [labPlace(105), labPlace(106)] as const;
-/** /readyz waits for the database for 2 s; the rest is for a busy host, in milliseconds. */
-const READY_MS_MAX = 4000;
 /** A change that the database does not confirm is answered within this, in milliseconds. */
 const ANSWERED_MS_MAX = 15_000;
 
@@ -27,56 +23,6 @@ describe('two processes of one region, and their database', {
     await pair.addMachine('last-owl', '52:54:00:00:55:01');
   });
   after(() => pair?.close());
-
-  test('both use the same key for hypervisors, even if both need it first at the same time, and neither logs it', {
-    skip: missing('ssh'),
-  }, async () => {
-    const keyOf = async (process: RunningRack): Promise<string> => {
-      const { code, output, complaints } = await process.rackboot('power', 'key');
-      assert.deepEqual([code, complaints], [0, []]);
-      return output.join('\n');
-    };
-    // At the same time, so that either may be the first.
-    const [first, second] = await Promise.all([keyOf(pair.one), keyOf(pair.two)]);
-    assert.match(first, /^ssh-ed25519 \S+ rackboot@\S+$/);
-    assert.equal(second, first);
-    const files = [pair.one, pair.two].map(({ stateDir }) => join(stateDir, 'ssh', 'id_ed25519'));
-    assert.deepEqual(
-      files.map((file) => statSync(file).mode & 0o777),
-      [0o600, 0o600],
-    );
-    const [stored] = await pair.server.query('SELECT private_key FROM region_ssh_key', 'region');
-    for (const file of files) {
-      assert.equal(readFileSync(file, 'utf8'), stored?.private_key);
-      rmSync(file);
-    }
-    assert.deepEqual([await keyOf(pair.two), await keyOf(pair.one)], [first, first]);
-    const [secret = ''] = /^[A-Za-z0-9+/=]{40,}$/m.exec(String(stored?.private_key)) ?? [];
-    assert.ok(secret.length >= 40);
-    const logged = JSON.stringify([pair.one.lines, pair.two.lines, await pair.events(0), await pair.events(1)]);
-    assert.ok(!logged.includes(secret));
-  });
-
-  test('a process is not ready while its database hangs, and says so within seconds', async () => {
-    await pair.areReady();
-    const hanging = pair.server.query('BEGIN; LOCK TABLE machine; SELECT pg_sleep(8); COMMIT;', 'region');
-    const { status, notReady } = await eventually('it is not ready', async () => {
-      const answer = await pair.readiness(0);
-      assert.ok(answer.ms < READY_MS_MAX, `${answer.ms} ms`);
-      return !answer.ready && answer;
-    });
-    assert.equal(status, 503);
-    assert.deepEqual(
-      notReady.map(({ what }) => what),
-      ['store'],
-    );
-    assert.match(
-      notReady[0]?.reason ?? '',
-      /^the region's database cannot be used now \(it has not answered for 2 s\): see whether it runs/,
-    );
-    await hanging;
-    await pair.areReady();
-  });
 
   test('while a synchronous standby is missing, changes get 503 in time, reads continue, and status, /readyz and the log say why', async () => {
     // Alone, a process keeps its duties however long that takes.

@@ -118,24 +118,5 @@ export function describeUploads(place: LabPlace): void {
         else process.env.XDG_CONFIG_HOME = before;
       }
     });
-
-    test('an unfit file, a wrong key and a missing file are refused with the reason', async () => {
-      const text = given('text', Buffer.from('no image at all\n'.repeat(100)));
-      const refused = await upload('text', text);
-      assert.deepEqual([refused.code, /it has no partition table/.test(refused.complaints.join())], [2, true]);
-      const archive = await upload('text', text, '--type', 'tgz');
-      assert.match(archive.complaints.join(), /text cannot be added: it is not a tgz file: give its real type/);
-      // The first bytes show it: no refused upload is left in the list.
-      assert.doesNotMatch(JSON.stringify(await askDaemon(rack.stateDir, RESOURCES)), /custom\/text/);
-      const wrongKey = given('wrong', Buffer.from('a:b:c'));
-      const unknown = await upload('text', text, '--url', url, '--key-file', wrongKey);
-      assert.match(unknown.complaints.join(), /the API key is not valid/);
-      assert.match((await upload('text', text, '--url', url)).complaints.join(), /--url needs --key-file/);
-      assert.match((await upload('text', join(scratch, 'none'))).complaints.join(), /none/);
-      assert.match(
-        (await upload('../x', given('fit.img', makeSystemDisk(MIB, 9)))).complaints.join(),
-        /Give a name such as custom\/site/,
-      );
-    });
   });
 }

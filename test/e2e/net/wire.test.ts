@@ -1,4 +1,4 @@
-// The wires as the net worker hears them, in network namespaces: users of an address, links that are deleted and created again, floods,
+// The wires as the net worker hears them, in network namespaces: users of an address, links that are deleted and created again,
 // and a host without the privilege.
 // @host waits
 
@@ -11,7 +11,6 @@ import { formatMac, type Ipv4, parseIpv4 } from '../../../src/net/address.ts';
 import { type InterfaceWatch, openInterfaceWatch } from '../../../src/net/watch/interfaces.ts';
 import type { Sighting } from '../../../src/net/watch/neighbours.ts';
 import { AS_NOBODY, AS_NOBODY_WITH, readableCheckout } from '../../support/another-user.ts';
-import { ended } from '../../support/child.ts';
 import { missing } from '../../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../../support/own-network.ts';
 
@@ -21,7 +20,6 @@ if (SKIP === false) enterOwnNetwork();
 const address = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
 const USED = address('10.64.0.50');
 const FREE = address('10.64.0.51');
-const FLOOD_FRAMES = 100_000;
 
 /** The answer of `wire-question.ts` when the words of `as` start it. */
 function question(as: readonly string[]) {
@@ -105,25 +103,6 @@ describe('the wire', { skip: SKIP }, () => {
     await until(() => !watch.wire.canProbe('wire0'));
     connect();
     await until(() => watch.wire.canProbe('wire0'));
-    const user = await watch.wire.findUser(USED, 'wire0');
-    assert.equal(user === undefined ? undefined : formatMac(user), macOf());
-  });
-
-  it('survives a flood of ARP, reports a part of it, and continues answering', async () => {
-    sightings.length = 0;
-    const flood = peer.start(
-      process.execPath,
-      new URL('./arp-flood.ts', import.meta.url).pathname,
-      'wire1',
-      `${FLOOD_FRAMES}`,
-    );
-    const startedAt = systemClock.now();
-    assert.equal(await ended(flood), 0);
-    const seconds = (systemClock.now() - startedAt) / 1000;
-    assert.ok(
-      sightings.length > 0 && sightings.length <= 2000 + 500 * (seconds + 1),
-      `${sightings.length} in ${seconds} s`,
-    );
     const user = await watch.wire.findUser(USED, 'wire0');
     assert.equal(user === undefined ? undefined : formatMac(user), macOf());
   });
