@@ -10,7 +10,7 @@ import {
   type MachineEventType,
   type NewMachineEvent,
 } from '../../region/records/machine-event.ts';
-import { codec, fromRow, insertInto, ipv4In, macIn, number, optional, type Row, text } from '../rows.ts';
+import { codec, fromRow, ipv4In, macIn, number, optional, type Row, text } from '../rows.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
 /** Whom an event concerns while the region knows no machine for it. */
@@ -40,7 +40,6 @@ const EVENT = codec({
   address: optional(ipv4In('address')),
   rackId: optional(number('rack_id')),
 });
-export const INSERT_SQL = insertInto('event', EVENT.names);
 export const INSERT_ALL_SQL = `INSERT INTO event (${EVENT.names.join(', ')}) SELECT ${EVENT.columns.map(fromRow).join(', ')} FROM rows(?) AS one`;
 
 /** `machineId` is undefined if it concerns no known machine. */

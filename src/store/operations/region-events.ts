@@ -27,7 +27,7 @@ import type { EventOf, RecordedReports, StrangerSeen } from '../../region/record
 import { cleanWords } from '../../region/records/text-json.ts';
 import { number, type Row, text } from '../rows.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
-import { type AddedEvent, eventValues, INSERT_ALL_SQL, INSERT_SQL, readEvent, readMac } from './event-rows.ts';
+import { type AddedEvent, eventValues, INSERT_ALL_SQL, readEvent, readMac } from './event-rows.ts';
 import { keepLeases } from './region-heard.ts';
 import { beginHistory, newestHistory } from './region-histories.ts';
 import { machineIdOf, machineQuery } from './region-machine-reads.ts';
@@ -98,12 +98,8 @@ export class EventTable {
   }
 
   *add(event: NewMachineEvent, machineId?: number): Steps<void> {
-    yield* beginHistory();
-    yield run(INSERT_SQL, ...eventValues({ event, machineId }));
-    const cut = this.#cuts.added(event, machineId);
-    if (cut !== undefined) yield* cut;
+    yield* this.addAll([{ event, machineId }]);
   }
-
   *addAll(events: readonly AddedEvent[]): Steps<void> {
     if (events.length === 0) return;
     yield* beginHistory();
