@@ -25,8 +25,8 @@ import { postgresPlace } from '../../region-process/open-store.ts';
 import { CONFIGURED, lockState } from '../../store/state-lock.ts';
 import { isInside, realPath } from '../images/image-tree.ts';
 import { packageCache } from '../terminal/cache-place.ts';
-import { confirmOnTerminal } from '../terminal/confirmation.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
+import { confirmOnTerminal } from '../terminal/prompt.ts';
 import { afterReset, findNetworks, type NetworksOfRack } from './reset-networks.ts';
 import { sharesOf, type TreeShares } from './reset-tree.ts';
 

@@ -6,8 +6,8 @@ import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { findMachine } from '../machines/identity.ts';
 import { ask, tell, type Where } from '../terminal/asking.ts';
-import { confirmOnTerminal } from '../terminal/confirmation.ts';
 import { print, printError, printTable } from '../terminal/output.ts';
+import { confirmOnTerminal } from '../terminal/prompt.ts';
 import type { PasswordFlags } from './accounts.ts';
 
 const USERS = '/MAAS/api/2.0/users/';

@@ -51,8 +51,8 @@ import { commitRestore, MANIFEST_BYTES_MAX, MANIFEST_FILE, STATE_PART } from '..
 import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { withStoredSettings } from '../config/settings-store.ts';
-import { confirmOnTerminal } from '../terminal/confirmation.ts';
 import { formatBytes, print, printAside, printJson } from '../terminal/output.ts';
+import { confirmOnTerminal } from '../terminal/prompt.ts';
 import { asOwnerOf, makeForService, type Owner } from '../terminal/state-owner.ts';
 
 const FORMAT = 1;
@@ -241,7 +241,6 @@ function digest(path: string): string {
   }
 }
 
-/** @throws RackError `tool-missing`, `tool-failed` */
 function tar(
   words: readonly string[],
   stdio: readonly ('ignore' | 'pipe' | number)[],

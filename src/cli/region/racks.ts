@@ -7,8 +7,8 @@ import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { ask, tell, type Where } from '../terminal/asking.ts';
-import { confirmOnTerminal } from '../terminal/confirmation.ts';
 import { formatDuration, print, printTable } from '../terminal/output.ts';
+import { confirmOnTerminal } from '../terminal/prompt.ts';
 
 const RACKS_PATH = '/MAAS/api/2.0/nodegroups/';
 

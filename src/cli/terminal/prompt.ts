@@ -1,4 +1,4 @@
-// Questions to a person on a terminal.
+// Questions to a person on a terminal, also before something is lost for good. A command without a terminal does not ask.
 //
 // 1. At every question, Ctrl-C and Ctrl-D end the command with one line.
 // 2. A question may quote text from outside, so it is cleaned like all output.
@@ -8,6 +8,23 @@ import { Writable } from 'node:stream';
 import { cleanLines } from '../../clean-text.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { printAside } from './output.ts';
+
+/** Asks for `y` or `yes`. @throws RackError `cancelled` on any other answer */
+export async function confirm(question: string, ask: (question: string) => Promise<string>): Promise<void> {
+  const answer = (await ask(`${question} [y/N] `)).trim();
+  if (!/^y(?:es)?$/i.test(answer)) throw new RackError('cancelled', 'nothing was changed');
+}
+
+/** Like `confirm`, on the terminal. Does not ask without a terminal, or if `isConfirmed`. @throws RackError `cancelled` */
+export async function confirmOnTerminal(question: string, isConfirmed: boolean): Promise<void> {
+  if (isConfirmed || process.stdin.isTTY !== true) return;
+  const prompt = openPrompt();
+  try {
+    await confirm(question, (text) => prompt.ask(text));
+  } finally {
+    prompt.close();
+  }
+}
 
 /** A terminal that asks questions; `close` releases it. */
 interface Prompt {

@@ -4,7 +4,7 @@
 //
 // 1. An expiry that was missed is reported once its consumers have subscribed, unless the client has come back by then.
 // 2. Running leases of a restored copy (`lease-mark.ts`) or of damaged rows (`damaged-row.ts`) are doubted: their addresses are probed
-//    before they are offered again. That no lease of the last run is left is reported (`lost-leases.ts`).
+//    before they are offered again. That no lease of the last run is left is reported.
 // 3. Progress is recorded only after all missed expiries were reported.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
@@ -18,8 +18,7 @@ import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
 import type { LeaseDamage } from '../../store/leases/damaged-row.ts';
 import { readHostMoment } from '../../store/leases/host-clocks.ts';
-import { isPutBack, LeaseMark, leasesRestored, readLeaseMark } from '../../store/leases/lease-mark.ts';
-import { leasesEmptied } from '../../store/leases/lost-leases.ts';
+import { isPutBack, LeaseMark, leasesEmptied, leasesRestored, readLeaseMark } from '../../store/leases/lease-mark.ts';
 import { ReportedEnds, readReportedEnds } from '../../store/leases/reported-ends.ts';
 import type { LeaseFileContents } from '../../store/leases/stored-leases.ts';
 

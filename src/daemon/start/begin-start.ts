@@ -6,7 +6,7 @@ import { openNetwork } from '../../net/datagrams/open-network.ts';
 import { openInterfaceWatch } from '../../net/watch/interfaces.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { openLeaseJournal } from '../../store/leases/lease-journal.ts';
-import { findLostLeases } from '../../store/leases/lost-leases.ts';
+import { findLostLeases } from '../../store/leases/lease-mark.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { Configuration } from '../rack/configuration.ts';

@@ -11,6 +11,10 @@
 //    for a copy.
 // 5. A state directory that goes back with its inodes is not recognised (a snapshot of a file system or virtual machine). Remove the mark
 //    then.
+// 6. A rack that has lost its leases would offer addresses that machines still use. `leases.db` is then missing or empty, but
+//    `lease-ends.json` exists, which only a running rack writes (checked before `leases.db` is opened, which creates one); or it has no
+//    leases and ends before the mark: its -wal file held all of them. SQLite ignores a -wal file with a damaged header without an error
+//    (sqlite.org/fileformat2.html, section 4.1).
 
 import { type BigIntStats, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -21,6 +25,29 @@ import { errorText, osErrorCode } from '../../errors.ts';
 import { readRegularFile, replaceFile } from '../../files/regular-file.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { LEASE_FILE } from './lease-journal.ts';
+import { REPORTED_ENDS_FILE } from './reported-ends.ts';
+
+export function findLostLeases(stateDir: string): RackNote | undefined {
+  const path = join(stateDir, LEASE_FILE);
+  const hasRun = sizeOf(join(stateDir, REPORTED_ENDS_FILE)) > 0;
+  // A -wal file without its database is refused as it is opened.
+  if (!hasRun || sizeOf(path) > 0 || sizeOf(`${path}-wal`) > 0) return undefined;
+  return { note: 'leases-lost', file: path };
+}
+
+export const leasesEmptied = (stateDir: string): RackNote => ({
+  note: 'leases-emptied',
+  file: join(stateDir, LEASE_FILE),
+});
+
+/** 0 if the file does not exist. Opening an unreadable one will report the problem. */
+function sizeOf(path: string): number {
+  try {
+    return statSync(path).size;
+  } catch (error) {
+    return osErrorCode(error) === 'ENOENT' ? 0 : 1;
+  }
+}
 
 export const LEASE_MARK_FILE = 'lease-mark.json';
 /** How often the mark is written while leases are, in milliseconds. */

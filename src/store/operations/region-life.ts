@@ -1,6 +1,8 @@
-// Operations on tags, SSH keys, machine keys and user data in region.db (`region-steps.ts`).
+// Operations on tags, SSH keys of users and of the region, machine keys and user data in region.db (`region-steps.ts`).
 //
 // 1. Changing a tag changes the racks' desired state, so it makes a new version.
+// 2. The region has at most one key, with which its processes log in to hypervisors, and it is never replaced. If two processes store one
+//    at the same time, the first wins: the transaction of the other runs again, and finds the key.
 
 import { digestOf } from '../../region/records/digest.ts';
 import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts';
@@ -10,6 +12,22 @@ import { claimAccount } from './claims.ts';
 import { LoggedTable } from './region-events.ts';
 import { type Answer, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
+
+export const sshKeyTable = {
+  *find(): Steps<string | undefined> {
+    const { row } = yield one('SELECT private_key FROM region_ssh_key WHERE id = 1');
+    return row && readPrivateKey(row);
+  },
+
+  *keep(privateKey: string, atMs: number): Steps<string> {
+    const stored = yield* sshKeyTable.find();
+    if (stored !== undefined) return stored;
+    yield run('INSERT INTO region_ssh_key (id, private_key, created_ms) VALUES (1, ?, ?)', privateKey, atMs);
+    return privateKey;
+  },
+};
+
+const readPrivateKey = text('private_key').read;
 
 export class LifeTables extends LoggedTable {
   *addSshKey(key: Omit<SshKey, 'id'>, keysMax: number, event: NewMachineEvent): Steps<SshKey | 'exists' | 'limit'> {

@@ -29,7 +29,7 @@ import { clearHeard, listHeard } from '../operations/region-heard.ts';
 import { historyEnd } from '../operations/region-histories.ts';
 import { HostImageTable } from '../operations/region-host-images.ts';
 import { listConflicts, sharedValues } from '../operations/region-identity.ts';
-import { LifeTables } from '../operations/region-life.ts';
+import { LifeTables, sshKeyTable } from '../operations/region-life.ts';
 import { LoginTable } from '../operations/region-logins.ts';
 import {
   countMachines,
@@ -49,7 +49,6 @@ import { RackTable } from '../operations/region-racks.ts';
 import { ScriptTables } from '../operations/region-scripts.ts';
 import { sessionTable } from '../operations/region-sessions.ts';
 import { SettingTable } from '../operations/region-settings.ts';
-import { sshKeyTable } from '../operations/region-ssh-key.ts';
 import type { Steps } from '../operations/region-steps.ts';
 import { UploadTable } from '../operations/region-uploads.ts';
 import { desiredVersion, listGone, settledVersion } from '../operations/region-versions.ts';

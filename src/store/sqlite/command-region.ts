@@ -18,7 +18,6 @@ import { openRegionStore } from './region-sqlite.ts';
 export const openCommandRegion = (stateDir: string, kind?: DatabaseKind): RegionStore =>
   openRegionStore({ stateDir, kind, around: (migration) => whileLocked(stateDir, migration) });
 
-/** @throws RackError `already-running` */
 function whileLocked(stateDir: string, migration: () => void): void {
   const lock = lockOlder(stateDir);
   try {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { confirm } from '../../../src/cli/terminal/confirmation.ts';
+import { confirm } from '../../../src/cli/terminal/prompt.ts';
 
 test('only y and yes confirm; any other answer, and Enter alone, change nothing', async () => {
   for (const answer of ['y', 'yes', ' Y ', 'YES']) await confirm('Forget it?', async () => answer);

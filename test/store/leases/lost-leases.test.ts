@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { findLostLeases } from '../../../src/store/leases/lost-leases.ts';
+import { findLostLeases } from '../../../src/store/leases/lease-mark.ts';
 
 const rows: readonly (readonly [name: string, files: Readonly<Record<string, string>>, isLost: boolean])[] = [
   ['an empty directory', {}, false],
