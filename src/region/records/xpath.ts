@@ -1,111 +1,286 @@
-// Evaluates the definition of a tag on the hardware of a machine.
+// The definitions of tags: a part of XPath 1.0, parsed into a test of the hardware of a machine.
 //
-// Source: W3C XPath 1.0 §2.1 (steps), §2.4 (predicates), §3.4 (comparisons), §4 (conversions).
+//   or ─▶ and ─▶ comparison ─▶ number, 'text', function(…), ( or ), path
+//   path ─▶ [/ | //] step ( (/ | //) step )*      step ─▶ name | * | @name | . | text()   then  [ or ]*
 //
-// 1. Pure, and bounded: an evaluation that looks at more than VISITS_MAX elements matches nothing.
+// Source: W3C XPath 1.0 §2 (location paths), §3 (expressions), §4 (functions and conversions).
+//
+// 1. Everything else (other axes, variables, arithmetic, unions) is a fault with its position, so a definition never means something other
+//    than its author intended.
+// 2. Hostile definitions are bounded: in length, in depth, and in the elements that they look at. One that looks at more matches nothing.
 
 import type { HardwareElement } from './lshw.ts';
-import type { Comparison, Xpath, XpathStep } from './xpath-parser.ts';
 
 /** An element, or the text of an attribute or of an element. */
 type Item = HardwareElement | string;
 type Found = readonly Item[] | string | number | boolean;
 
+/** Where it is evaluated. */
+interface Context {
+  readonly item: Item;
+  readonly root: HardwareElement;
+  /** @throws Exhausted at VISITS_MAX */
+  readonly visit: () => void;
+}
+type Expression = (at: Context) => Found;
+type Step = (from: readonly Item[], at: Context) => readonly Item[];
+
+/** True if the definition is true, or finds anything. */
+export type HardwareTest = (tree: HardwareElement) => boolean;
+
+type ParsedXpath =
+  | { readonly kind: 'xpath'; readonly matches: HardwareTest }
+  /** @param at the position of the fault in characters, from 1 @param found the text there; empty: the end */
+  | { readonly kind: 'fault'; readonly at: number; readonly found: string };
+
+/** Length of a definition, in characters. */
+export const XPATH_LENGTH_MAX = 2000;
+const DEPTH_MAX = 24;
 const VISITS_MAX = 200_000;
+const FOUND_MAX = 20;
+const TOKEN = /\s*(?:(\/\/|!=|<=|>=|[/@[\]().,*=<>])|([A-Za-z_][\w.-]*)|(\d+(?:\.\d+)?)|"([^"]*)"|'([^']*)')/y;
+
+interface Token {
+  readonly kind: 'sign' | 'name' | 'number' | 'text';
+  readonly text: string;
+  readonly at: number;
+}
+
+class Fault extends Error {
+  readonly at: number;
+
+  constructor(at: number) {
+    super('not in the supported part of XPath');
+    this.at = at;
+  }
+}
 
 class Exhausted extends Error {}
 
-/** True if the expression is true, or finds anything, in a tree. */
-export function matches(xpath: Xpath, tree: HardwareElement): boolean {
-  const root: HardwareElement = { name: '', attributes: {}, text: '', children: [tree] };
+export function parseXpath(text: string): ParsedXpath {
+  const faultAt = (at: number): ParsedXpath => ({ kind: 'fault', at: at + 1, found: text.slice(at, at + FOUND_MAX) });
+  if (text.length > XPATH_LENGTH_MAX) return faultAt(XPATH_LENGTH_MAX);
   try {
-    return truth(new Evaluation(root).of(xpath, root, 1));
+    const expression = new Parser(text).whole();
+    return { kind: 'xpath', matches: (tree) => isFound(expression, tree) };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return faultAt(error.at);
+  }
+}
+
+function isFound(expression: Expression, tree: HardwareElement): boolean {
+  const root: HardwareElement = { name: '', attributes: {}, text: '', children: [tree] };
+  let visits = 0;
+  const visit = (): void => {
+    visits += 1;
+    if (visits > VISITS_MAX) throw new Exhausted('the evaluation looks at too many elements');
+  };
+  try {
+    return truth(expression({ item: root, root, visit }));
   } catch (error) {
     if (error instanceof Exhausted) return false;
     throw error;
   }
 }
 
-class Evaluation {
-  readonly #root: HardwareElement;
-  #visits = 0;
+function tokensOf(text: string): readonly Token[] {
+  const tokens: Token[] = [];
+  const end = text.trimEnd().length;
+  const matcher = new RegExp(TOKEN);
+  while (matcher.lastIndex < end) {
+    const start = matcher.lastIndex;
+    const found = matcher.exec(text);
+    if (found === null) throw new Fault(end - text.slice(start, end).trimStart().length);
+    const [whole, sign, name, number, double, single] = found;
+    const at = start + whole.length - whole.trimStart().length;
+    if (sign !== undefined) tokens.push({ kind: 'sign', text: sign, at });
+    else if (name !== undefined) tokens.push({ kind: 'name', text: name, at });
+    else if (number !== undefined) tokens.push({ kind: 'number', text: number, at });
+    else tokens.push({ kind: 'text', text: double ?? single ?? '', at });
+  }
+  return tokens;
+}
 
-  constructor(root: HardwareElement) {
-    this.#root = root;
+class Parser {
+  readonly #tokens: readonly Token[];
+  readonly #end: number;
+  #place = 0;
+  #depth = 0;
+
+  constructor(text: string) {
+    this.#tokens = tokensOf(text);
+    this.#end = text.length;
   }
 
-  of(xpath: Xpath, item: Item, place: number): Found {
-    switch (xpath.kind) {
-      case 'or':
-        return truth(this.of(xpath.left, item, place)) || truth(this.of(xpath.right, item, place));
-      case 'and':
-        return truth(this.of(xpath.left, item, place)) && truth(this.of(xpath.right, item, place));
-      case 'compare':
-        return isTrue(xpath.operator, this.of(xpath.left, item, place), this.of(xpath.right, item, place));
-      case 'number':
-      case 'text':
-        return xpath.value;
-      case 'call': {
-        const [first = '', second = ''] = xpath.arguments.map((one) => this.of(one, item, place));
-        return called(xpath.name, first, second);
-      }
-      case 'path': {
-        let found: readonly Item[] = [xpath.isAbsolute ? this.#root : item];
-        for (const step of xpath.steps) found = this.#step(step, found);
-        return found;
-      }
+  whole(): Expression {
+    const expression = this.#or();
+    if (this.#tokens[this.#place] !== undefined) throw this.#fault();
+    return expression;
+  }
+
+  #fault(): Fault {
+    return new Fault(this.#tokens[this.#place]?.at ?? this.#end);
+  }
+
+  #is(kind: Token['kind'], text: string, ahead = 0): boolean {
+    const token = this.#tokens[this.#place + ahead];
+    return token?.kind === kind && token.text === text;
+  }
+
+  #takes(kind: Token['kind'], text: string): boolean {
+    const isNext = this.#is(kind, text);
+    if (isNext) this.#place += 1;
+    return isNext;
+  }
+
+  #want(text: string): void {
+    if (!this.#takes('sign', text)) throw this.#fault();
+  }
+
+  #or(): Expression {
+    this.#depth += 1;
+    if (this.#depth > DEPTH_MAX) throw this.#fault();
+    let left = this.#and();
+    while (this.#takes('name', 'or')) {
+      const [one, other] = [left, this.#and()];
+      left = (at) => truth(one(at)) || truth(other(at));
     }
+    this.#depth -= 1;
+    return left;
   }
 
-  #step(step: XpathStep, from: readonly Item[]): readonly Item[] {
-    const elements = from.filter((item) => typeof item !== 'string');
-    const starts = step.isDeep ? this.#below(elements) : elements;
-    if (step.axis === 'self') return this.#kept(step, from);
-    const found = starts.flatMap((element) => {
-      this.#visit();
-      // Positions count among the children of one element.
-      return this.#kept(step, reached(step, element));
-    });
-    return [...new Set(found)];
+  #and(): Expression {
+    let left = this.#comparison();
+    while (this.#takes('name', 'and')) {
+      const [one, other] = [left, this.#comparison()];
+      left = (at) => truth(one(at)) && truth(other(at));
+    }
+    return left;
   }
 
-  /** These elements, and all below them. */
-  #below(elements: readonly HardwareElement[]): readonly HardwareElement[] {
-    const all = new Set<HardwareElement>();
-    const add = (element: HardwareElement): void => {
-      this.#visit();
-      if (all.has(element)) return;
-      all.add(element);
-      for (const child of element.children) add(child);
+  #comparison(): Expression {
+    const left = this.#value();
+    const operator = COMPARISONS.find(([sign]) => this.#is('sign', sign));
+    if (operator === undefined) return left;
+    this.#place += 1;
+    const right = this.#value();
+    return (at) => isTrue(operator, left(at), right(at));
+  }
+
+  #value(): Expression {
+    const token = this.#tokens[this.#place];
+    if (token === undefined) throw this.#fault();
+    if (token.kind === 'number' || token.kind === 'text') {
+      this.#place += 1;
+      const value = token.kind === 'number' ? Number(token.text) : token.text;
+      return () => value;
+    }
+    if (this.#takes('sign', '(')) {
+      const inner = this.#or();
+      this.#want(')');
+      return inner;
+    }
+    return token.kind === 'name' && this.#is('sign', '(', 1) && token.text !== 'text'
+      ? this.#call(token.text)
+      : this.#path();
+  }
+
+  #call(name: string): Expression {
+    const called = FUNCTIONS.get(name);
+    if (called === undefined) throw this.#fault();
+    this.#place += 2;
+    const given: Expression[] = [];
+    for (let count = 0; count < called.length; count += 1) {
+      if (count > 0) this.#want(',');
+      given.push(this.#or());
+    }
+    this.#want(')');
+    const [first = NOTHING, second = NOTHING] = given;
+    return (at) => called(first(at), second(at));
+  }
+
+  #path(): Expression {
+    const isAbsolute = this.#is('sign', '/') || this.#is('sign', '//');
+    const steps: Step[] = [];
+    let isDeep = this.#takes('sign', '//');
+    if (!isDeep) this.#takes('sign', '/');
+    for (;;) {
+      steps.push(this.#step(isDeep));
+      if (this.#takes('sign', '/')) isDeep = false;
+      else if (this.#takes('sign', '//')) isDeep = true;
+      else break;
+    }
+    return (at) => {
+      let found: readonly Item[] = [isAbsolute ? at.root : at.item];
+      for (const step of steps) found = step(found, at);
+      return found;
     };
-    for (const element of elements) add(element);
-    return [...all];
   }
 
-  #kept({ predicates }: XpathStep, items: readonly Item[]): readonly Item[] {
-    return predicates.reduce<readonly Item[]>(
-      (left, predicate) =>
-        left.filter((item, index) => {
-          this.#visit();
-          const found = this.of(predicate, item, index + 1);
-          return typeof found === 'number' ? found === index + 1 : truth(found);
-        }),
-      items,
-    );
-  }
-
-  #visit(): void {
-    this.#visits += 1;
-    if (this.#visits > VISITS_MAX) throw new Exhausted('the evaluation looks at too many elements');
+  /** @param isDeep true after `//`: the step starts from every element below as well */
+  #step(isDeep: boolean): Step {
+    const isAttribute = this.#takes('sign', '@');
+    const token = this.#tokens[this.#place];
+    if (token === undefined || token.kind === 'number' || token.kind === 'text') throw this.#fault();
+    const isAny = token.kind === 'sign' && token.text === '*';
+    const isSelf = token.kind === 'sign' && token.text === '.' && !isAttribute && !isDeep;
+    if (token.kind === 'sign' && !isAny && !isSelf) throw this.#fault();
+    this.#place += 1;
+    const isText = token.kind === 'name' && token.text === 'text' && !isAttribute && this.#takes('sign', '(');
+    if (isText) this.#want(')');
+    const predicates: Expression[] = [];
+    while (this.#takes('sign', '[')) {
+      predicates.push(this.#or());
+      this.#want(']');
+    }
+    const reached = isAttribute ? attributesOf : isText ? ownText : childrenOf;
+    return (from, at) => {
+      const elements = from.filter((item) => typeof item !== 'string');
+      const starts = isDeep ? below(elements, at) : elements;
+      if (isSelf) return chosen(from, predicates, at);
+      const found = starts.flatMap((element) => {
+        at.visit();
+        // Positions count among the children of one element.
+        return chosen(reached(element, token.text), predicates, at);
+      });
+      return [...new Set(found)];
+    };
   }
 }
 
-/** The items that a step reaches from one element. */
-function reached({ axis, name }: XpathStep, element: HardwareElement): readonly Item[] {
-  if (axis === 'text') return element.text === '' ? [] : [element.text];
-  if (axis === 'child') return element.children.filter((child) => name === '*' || child.name === name);
-  if (name === '*') return Object.values(element.attributes);
-  const value = Object.hasOwn(element.attributes, name) ? element.attributes[name] : undefined;
+/** These elements, and all below them. */
+function below(elements: readonly HardwareElement[], { visit }: Context): readonly HardwareElement[] {
+  const all = new Set<HardwareElement>();
+  const add = (element: HardwareElement): void => {
+    visit();
+    if (all.has(element)) return;
+    all.add(element);
+    for (const child of element.children) add(child);
+  };
+  for (const element of elements) add(element);
+  return [...all];
+}
+
+const chosen = (items: readonly Item[], predicates: readonly Expression[], at: Context): readonly Item[] =>
+  predicates.reduce(
+    (left, predicate) =>
+      left.filter((item, index) => {
+        at.visit();
+        const found = predicate({ ...at, item });
+        return typeof found === 'number' ? found === index + 1 : truth(found);
+      }),
+    items,
+  );
+
+const ownText = ({ text }: HardwareElement): readonly Item[] => (text === '' ? [] : [text]);
+
+const childrenOf = ({ children }: HardwareElement, name: string): readonly Item[] =>
+  children.filter((child) => name === '*' || child.name === name);
+
+function attributesOf({ attributes }: HardwareElement, name: string): readonly Item[] {
+  if (name === '*') return Object.values(attributes);
+  const value = Object.hasOwn(attributes, name) ? attributes[name] : undefined;
   return value === undefined ? [] : [value];
 }
 
@@ -134,55 +309,43 @@ function truth(found: Found): boolean {
   return typeof found === 'boolean' ? found : found.length > 0;
 }
 
+type Comparison = readonly [sign: string, holds: (one: string | number, other: string | number) => boolean];
+const COMPARISONS: readonly Comparison[] = [
+  ['=', (one, other) => one === other],
+  ['!=', (one, other) => one !== other],
+  ['<', (one, other) => one < other],
+  ['<=', (one, other) => one <= other],
+  ['>', (one, other) => one > other],
+  ['>=', (one, other) => one >= other],
+];
+
 /** XPath 1.0 §3.4: among several items, one that satisfies the comparison is enough. */
-function isTrue(operator: Comparison, left: Found, right: Found): boolean {
-  if (typeof left === 'boolean' || typeof right === 'boolean')
-    return holds(operator, Number(truth(left)), Number(truth(right)));
-  const [lefts, rights] = [left, right].map((one) => (typeof one === 'object' ? one.map(textOf) : [one]));
-  return (lefts ?? []).some((one) =>
-    (rights ?? []).some((other) => {
-      const isOfNumbers = typeof one === 'number' || typeof other === 'number' || /[<>]/.test(operator);
-      return isOfNumbers ? holds(operator, numeric(one), numeric(other)) : holds(operator, one, other);
+function isTrue([sign, holds]: Comparison, left: Found, right: Found): boolean {
+  if (typeof left === 'boolean' || typeof right === 'boolean') return holds(Number(truth(left)), Number(truth(right)));
+  const valuesOf = (found: Found) => (typeof found === 'object' ? found.map(textOf) : [found]);
+  const others = valuesOf(right);
+  return valuesOf(left).some((one) =>
+    others.some((other) => {
+      const isOfNumbers = typeof one === 'number' || typeof other === 'number' || /[<>]/.test(sign);
+      return isOfNumbers ? holds(numeric(one), numeric(other)) : holds(String(one), String(other));
     }),
   );
 }
 
-function holds<T extends string | number>(operator: Comparison, one: T, other: T): boolean {
-  switch (operator) {
-    case '=':
-      return one === other;
-    case '!=':
-      return one !== other;
-    case '<':
-      return one < other;
-    case '<=':
-      return one <= other;
-    case '>':
-      return one > other;
-    case '>=':
-      return one >= other;
-  }
-}
+const NOTHING: Expression = () => '';
 
-function called(name: Extract<Xpath, { kind: 'call' }>['name'], first: Found, second: Found): Found {
-  switch (name) {
-    case 'contains':
-      return text(first).includes(text(second));
-    case 'starts-with':
-      return text(first).startsWith(text(second));
-    case 'not':
-      return !truth(first);
-    case 'count':
-      return typeof first === 'object' ? first.length : Number.NaN;
-    case 'sum':
-      return typeof first === 'object' ? first.reduce<number>((sum, item) => sum + numeric([item]), 0) : Number.NaN;
-    case 'number':
-      return numeric(first);
-    case 'string':
-      return text(first);
-    case 'true':
-      return true;
-    case 'false':
-      return false;
-  }
-}
+/** The functions that may be called; each takes as many arguments as it has parameters. */
+const FUNCTIONS = new Map<string, (first: Found, second: Found) => Found>([
+  ['contains', (whole, part) => text(whole).includes(text(part))],
+  ['starts-with', (whole, part) => text(whole).startsWith(text(part))],
+  ['not', (found) => !truth(found)],
+  ['count', (found) => (typeof found === 'object' ? found.length : Number.NaN)],
+  [
+    'sum',
+    (found) => (typeof found === 'object' ? found.reduce<number>((sum, item) => sum + numeric([item]), 0) : Number.NaN),
+  ],
+  ['number', numeric],
+  ['string', text],
+  ['true', () => true],
+  ['false', () => false],
+]);

@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hardwareTree } from '../../../src/region/records/lshw.ts';
-import { matches } from '../../../src/region/records/xpath.ts';
-import { parseXpath, XPATH_LENGTH_MAX } from '../../../src/region/records/xpath-parser.ts';
+import { parseXpath, XPATH_LENGTH_MAX } from '../../../src/region/records/xpath.ts';
 import { facts } from '../place.ts';
 
 const TREE = hardwareTree({
@@ -62,7 +61,7 @@ for (const [xpath, isMatch] of CASES)
   test(`${xpath} is ${isMatch}`, () => {
     const parsed = parseXpath(xpath);
     assert.ok(parsed.kind === 'xpath', JSON.stringify(parsed));
-    assert.equal(matches(parsed.xpath, TREE), isMatch);
+    assert.equal(parsed.matches(TREE), isMatch);
   });
 
 /** Texts that are not a definition, each with the place and the text of its fault. */
@@ -93,11 +92,11 @@ test('every prefix of a definition is parsed or refused, and depth, length and w
   for (const [xpath] of CASES)
     for (let end = 0; end <= xpath.length; end += 1) {
       const parsed = parseXpath(xpath.slice(0, end));
-      if (parsed.kind === 'xpath') matches(parsed.xpath, TREE);
+      if (parsed.kind === 'xpath') parsed.matches(TREE);
     }
   assert.equal(parseXpath(`${'('.repeat(500)}1${')'.repeat(500)}`).kind, 'fault');
   assert.equal(parseXpath(`"${'x'.repeat(XPATH_LENGTH_MAX)}"`).kind, 'fault');
   const heavy = parseXpath(`//*${'[//*'.repeat(8)}${']'.repeat(8)}`);
   assert.ok(heavy.kind === 'xpath');
-  assert.equal(typeof matches(heavy.xpath, TREE), 'boolean');
+  assert.equal(typeof heavy.matches(TREE), 'boolean');
 });

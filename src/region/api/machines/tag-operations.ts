@@ -12,7 +12,7 @@ import { whereabouts } from '../../life/whereabouts.ts';
 import type { Tag } from '../../records/life-store.ts';
 import { DEVICES_MAX } from '../../records/machine.ts';
 import { isTagName, TAGGED_MAX, TAGS_MAX } from '../../records/tags.ts';
-import { parseXpath } from '../../records/xpath-parser.ts';
+import { parseXpath } from '../../records/xpath.ts';
 import { type Answer, allOf, EMPTY, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,

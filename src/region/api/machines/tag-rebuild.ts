@@ -5,7 +5,7 @@
 import { changeFor } from '../../life/tagging.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { TAGGED_MAX } from '../../records/tags.ts';
-import { parseXpath } from '../../records/xpath-parser.ts';
+import { parseXpath } from '../../records/xpath.ts';
 import type { Answer } from '../call/answer.ts';
 import { searchFor } from '../call/long-answers.ts';
 import type { ApiCall } from '../call/operation.ts';
@@ -30,7 +30,7 @@ export async function rebuildTag(
     for (let afterId = 0; ; yield) {
       const machines = await store.listMachines({}, afterId, EVALUATED_AT_ONCE);
       for (const machine of machines) {
-        const change = parsed.kind === 'xpath' ? changeFor(machine, tag.name, parsed.xpath) : undefined;
+        const change = parsed.kind === 'xpath' ? changeFor(machine, tag.name, parsed.matches) : undefined;
         if (change !== undefined) changes[change].push(machine.systemId);
       }
       const last = machines.at(-1);
