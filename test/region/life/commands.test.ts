@@ -9,10 +9,11 @@ import { type MachineStatus, STATUSES } from '../../../src/region/records/lifecy
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-import { report, withRegion } from '../place.ts';
+import { enlist, report, withRegion } from '../place.ts';
 import { bareMachine } from './bare-machine.ts';
 
 const ADMIN = { username: 'admin', isAdmin: true, comment: '' };
+const terms = (switches = true, by = ADMIN) => ({ atMs: 5, clock: new VirtualClock(), by, switches });
 
 /** For each command, the states in which it is possible, each with the final state of a machine that only people switch. */
 const EXPECTED: Readonly<Record<CommandName, string>> = {
@@ -69,11 +70,9 @@ function machineIn(status: MachineStatus): Machine {
 for (const name of COMMAND_NAMES) {
   test(`${name}: in every state it leads to the table's state, or its refusal lists the possible commands`, () => {
     const expected = endsOf(name);
-    const clock = new VirtualClock();
     for (const { status } of STATUSES) {
       const machine = machineIn(status);
-      const terms = { atMs: 5, clock, by: ADMIN, switches: false };
-      const decision = decideCommand(machine, { name }, terms);
+      const decision = decideCommand(machine, { name }, terms(false));
       const end = expected.get(status);
       if (decision.kind === 'refuse') {
         assert.equal(end, undefined, `${status}: ${decision.refusal.text}`);
@@ -93,7 +92,7 @@ for (const name of COMMAND_NAMES) {
 
 /** Each step of a path is in the table of states; the log names them all. */
 function assertSteps(machine: Machine, name: CommandName, switches: boolean): void {
-  const decision = decideCommand(machine, { name }, { atMs: 5, clock: new VirtualClock(), by: ADMIN, switches });
+  const decision = decideCommand(machine, { name }, terms(switches));
   assert.equal(decision.kind, 'change');
   if (decision.kind !== 'change') return;
   let at = machine.status;
@@ -110,11 +109,7 @@ test('an owner may command their machines, a user free machines, an administrato
   const bob = { username: 'bob', isAdmin: false, comment: '' };
   const eve = { username: 'eve', isAdmin: false, comment: '' };
   const decide = (status: MachineStatus, name: CommandName, by: typeof bob, owner?: string): string => {
-    const decision = decideCommand(
-      { ...machineIn(status), owner },
-      { name },
-      { atMs: 5, clock: new VirtualClock(), by, switches: true },
-    );
+    const decision = decideCommand({ ...machineIn(status), owner }, { name }, terms(true, by));
     return decision.kind === 'refuse' ? decision.refusal.name : 'done';
   };
   assert.equal(decide('ready', 'allocate', eve), 'done');
@@ -136,10 +131,9 @@ test('an aborted commissioning returns to the state before it if the table allow
     ['failed-testing', 'new'],
     ['missing', 'missing'],
   ];
-  const terms = { atMs: 5, clock: new VirtualClock(), by: ADMIN, switches: true };
   for (const [before, end] of expected) {
     const work = { waitsForBoot: false, attempts: 0, before };
-    const decision = decideCommand({ ...machineIn('commissioning'), work }, { name: 'abort' }, terms);
+    const decision = decideCommand({ ...machineIn('commissioning'), work }, { name: 'abort' }, terms());
     if (decision.kind !== 'change') assert.fail(before);
     assert.deepEqual([decision.fields.status, decision.fields.powerTask], [end, 'off'], before);
   }
@@ -147,31 +141,22 @@ test('an aborted commissioning returns to the state before it if the table allow
 
 test('of two simultaneous commands one wins, and the refusal of the other names the state', () =>
   withRegion(async ({ region }) => {
-    const outcome = await region.enlist(report([0x525400000001]));
-    assert.ok(outcome.kind === 'create');
-    const { systemId } = outcome.machine;
-    const accepted = await region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, ADMIN);
-    assert.equal(accepted.kind, 'changed');
-    const bob = await region.life.command(
-      systemId,
-      { name: 'allocate' },
-      { ...ADMIN, username: 'bob', comment: 'for tests' },
-    );
-    const eve = await region.life.command(systemId, { name: 'allocate' }, { ...ADMIN, username: 'eve' });
+    const { systemId } = await enlist(region, report([0x525400000001]));
+    const ask = (name: CommandName, by: object, more = {}) =>
+      region.life.command(systemId, { name, ...more }, { ...ADMIN, ...by });
+    await ask('accept', {}, { skipsCommissioning: true });
+    const bob = await ask('allocate', { username: 'bob', comment: 'for tests' });
+    const eve = await ask('allocate', { username: 'eve' });
     assert.equal(bob.kind, 'changed');
     assert.ok(eve.kind === 'refuse' && eve.refusal.name === 'transition-not-allowed');
     assert.match(eve.refusal.text, /is in the state Allocated: allocate is not possible\. Possible: deploy, release/);
     assert.equal((await region.store.findMachine(systemId))?.owner, 'bob');
     const audit = await region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 20 });
-    assert.ok(
-      audit.some(
-        (event) => event.type === 'NODE' && sentenceOf(event) === 'allocate: for tests' && event.username === 'bob',
-      ),
-    );
+    const noted = audit.find((event) => sentenceOf(event) === 'allocate: for tests');
+    assert.deepEqual([noted?.type, noted?.username], ['NODE', 'bob']);
   }));
 
 test('an erasure is possible in the states with an owner, and refused during a rescue', () => {
-  const terms = { atMs: 5, clock: new VirtualClock(), by: ADMIN, switches: true };
   for (const [status, isPossible] of [
     ['deployed', true],
     ['allocated', true],
@@ -180,7 +165,7 @@ test('an erasure is possible in the states with an owner, and refused during a r
     ['rescue-mode', false],
     ['failed-testing', false],
   ] as const) {
-    const decision = decideCommand(machineIn(status), { name: 'release', erase: 'all' }, terms);
+    const decision = decideCommand(machineIn(status), { name: 'release', erase: 'all' }, terms());
     assert.equal(decision.kind === 'change', isPossible, status);
     if (decision.kind !== 'change') continue;
     assert.equal(decision.fields.status, 'disk-erasing');

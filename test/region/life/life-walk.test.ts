@@ -15,26 +15,16 @@ import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 import { bootReport, makeRegion, type RegionPlace, report } from '../place.ts';
 import { heldPower, powerEnd } from './held-power.ts';
+import { addKey, BOB, IMAGE, TRIXIE } from './live-machine.ts';
 
 const STEPS = 300;
 const STEPS_MAX = 10 * STEPS;
 const STATES_MIN = 10;
 const MACHINES = 4;
-const BOB = { username: 'bob', isAdmin: true, comment: '' };
-const IMAGE = {
-  os: 'debian',
-  release: 'trixie',
-  path: '/images/aa/a.img',
-  sha256: 'a'.repeat(64),
-  bytes: 10,
-  format: 'raw',
-};
-const KEY = `ssh-ed25519 ${'A'.repeat(68)}`;
 const ALICE = { username: 'alice', isAdmin: false, comment: '' };
 const FREE: ReadonlySet<MachineStatus> = new Set(['new', 'ready', 'retired']);
 /** The states on whose entry a machine's API key ends. */
 const KEYLESS: ReadonlySet<MachineStatus> = new Set([...FREE, 'allocated', 'failed-commissioning']);
-const WORD = { type: 'AUTHORISATION', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'bob' } as const;
 
 /** A region that can stop at any moment and start again. */
 class World {
@@ -164,9 +154,7 @@ test('after any events in any order, with crashes in between, the records are co
     await greetRack(world.region);
     // Bob is an administrator, and recorded as one; alice is an ordinary user.
     await world.region.store.accounts.addUser({ ...BOB, email: '', passwordHash: '', createdMs: 1 });
-    for (const username of ['bob', 'alice']) {
-      await world.region.store.life.addSshKey({ username, key: KEY, createdMs: 1 }, 4, WORD);
-    }
+    for (const username of ['bob', 'alice']) await addKey(world.region, username);
     const ids: string[] = [];
     for (let index = 0; index < MACHINES; index += 1) {
       // Half of them a rack has booted.
@@ -185,7 +173,7 @@ test('after any events in any order, with crashes in between, the records are co
     const command = async (systemId: string): Promise<void> => {
       const name: CommandName = pick(COMMAND_NAMES);
       const deployBy = pick(['image', 'installer'] as const);
-      const deployment = { osystem: 'debian', release: 'trixie', deployBy, userData: Buffer.from('x') };
+      const deployment = { ...TRIXIE, deployBy, userData: Buffer.from('x') };
       const erase = random(3) === 0 ? pick(['signatures', 'all'] as const) : undefined;
       const by = random(5) === 0 ? ALICE : BOB;
       await world.region.life.command(systemId, { name, deployment, erase, skipsCommissioning: random(2) === 0 }, by);
@@ -296,7 +284,7 @@ test('two hundred machines at once go through the whole life cycle and end Ready
     assert.equal(await region.store.countMachines({ statuses: [expected] }), COUNT, expected);
   try {
     await greetRack(region, '10.20.4.255');
-    await region.store.life.addSshKey({ username: 'bob', key: KEY, createdMs: 1 }, 4, WORD);
+    await addKey(region);
     await region.store.transact(async () => {
       for (let index = 0; index < COUNT; index += 1) await region.enlist(report([0x525400010000 + index]));
     });
@@ -304,7 +292,7 @@ test('two hundred machines at once go through the whole life cycle and end Ready
     await all(powered);
     await all((systemId) => tell(systemId, 'measured'));
     await assertAll('ready');
-    const deployment = { osystem: 'debian', release: 'trixie', deployBy: 'image', userData: Buffer.from('x') };
+    const deployment = { ...TRIXIE, userData: Buffer.from('x') };
     await all((systemId) => order(systemId, 'deploy', { deployment }));
     await all(powered);
     await all((systemId) => tell(systemId, 'written'));
