@@ -49,6 +49,24 @@ export type ParamsOf<F> = { readonly [N in Needed<F>]: ValueOf<F[N]> } & {
 /** The writer of each sentence, from its parameters. */
 export type Writers<Params> = { readonly [Code in keyof Params]: (params: Params[Code]) => string };
 
+/** The parameters by code, as a table of writers takes them. */
+export type WrittenParams<Table extends Readonly<Record<string, (...args: never) => string>>> = {
+  readonly [Code in keyof Table]: Parameters<Table[Code]> extends [infer P]
+    ? Readonly<P>
+    : Readonly<Record<string, never>>;
+};
+
+/** A code with its parameters. */
+export type Coded<Params, Code extends keyof Params = keyof Params> = {
+  readonly [C in Code]: { readonly code: C; readonly params: Params[C] };
+}[Code];
+
+/** The sentence of a code; one that only another version knows is shown as it is. */
+export const write = <Params, Code extends keyof Params>(
+  writers: Writers<Params>,
+  { code, params }: { readonly code: Code; readonly params: Params[Code] },
+): string => (Object.hasOwn(writers, code) ? writers[code](params) : String(code));
+
 /** What a sentence may use of any event; addresses are text. */
 export type CommonParams = ParamsOf<{
   readonly mac: 'text?';

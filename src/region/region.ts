@@ -16,9 +16,7 @@ import { EnlistmentLog, refusedEvent } from './identity/enlistment-log.ts';
 import { type EnlistmentReport, weighReport } from './identity/enlistment-report.ts';
 import { MachineIdentity } from './identity/machine-identity.ts';
 import { type Removal, removeWithDevices } from './identity/removal.ts';
-import { BootImages, type ImageStream, type JudgeKeyring, type PackageMirror } from './images/boot-images.ts';
-import type { FileSources } from './images/region-source.ts';
-import type { UploadFiles } from './images/uploads.ts';
+import { BootImages, type BootImagesParts } from './images/boot-images.ts';
 import type { FindImage, ListImages } from './life/deployment.ts';
 import type { HasInstaller, ListInstallers } from './life/installer.ts';
 import type { MachineEdit } from './life/machine-edit.ts';
@@ -45,43 +43,19 @@ import { Searches } from './shares/searches.ts';
 import { StateAnnouncements } from './state-announcements.ts';
 
 const START_ID_BYTES = 9;
-export interface RegionOptions {
+export interface RegionOptions extends BootImagesParts {
   readonly config: RegionConfig;
-  readonly store: RegionStore;
-  readonly clock: Clock;
   /** Validates configurations; `undefined` if the store owns no settings. */
   readonly rules?: SettingsRules | undefined;
   /** Switches machines; `undefined` if only people do. */
   readonly power?: PowerControl | undefined;
   /** Looks up an image in the store; `undefined` if there is no image store. */
   readonly findImage?: FindImage | undefined;
-  /** The images that can be deployed. */
-  readonly listImages?: ListImages | undefined;
-  /** Also those of a store from which no machine boots; `undefined`: there is none besides `listImages`. */
-  readonly listStoredImages?: ListImages | undefined;
-  /** The images of this host whose bytes are damaged or missing; `undefined`: unknown. */
-  readonly listDamagedImages?: ListImages | undefined;
   /** Reports which installers exist; `undefined` if that is unknown. */
   readonly hasInstaller?: HasInstaller | undefined;
   readonly listInstallers?: ListInstallers | undefined;
-  /** The sources of images that files name; `undefined`: none. */
-  readonly fileSources?: (() => Promise<FileSources>) | undefined;
-  /** False if the site has no file of sources, so that it has no selections either; `undefined`: it may have one. */
-  readonly hasSiteFile?: (() => boolean) | undefined;
-  /** True if this host has a file, such as that with the keys of a source; `undefined`: that is unknown. */
-  readonly hasFile?: ((path: string) => Promise<boolean>) | undefined;
-  /** `undefined`: sources of installers are shown with the mirrors of their files. */
-  readonly packageMirror?: PackageMirror | undefined;
-  /** Why keys of a source cannot be used; `undefined`: that is unknown. */
-  readonly judgeKeyring?: JudgeKeyring | undefined;
-  /** Opens the own store as a site with simplestreams; `undefined`: this host serves no images. */
-  readonly openImageStream?: (() => Promise<ImageStream>) | undefined;
-  /** The files of uploads on this host; `undefined`: it keeps no images. */
-  readonly uploadFiles?: (() => UploadFiles) | undefined;
   /** Reads published SSH keys; `undefined`: this region reads none. */
   readonly fetchKeys?: FetchKeys | undefined;
-  /** Called after an import was asked for, or a change of it; `undefined`: another process imports. */
-  readonly onImportAsked?: (() => void) | undefined;
   /** Asks the rack of this process to scan networks; `undefined`: it has none. */
   readonly scan?: ((scan: NetworkScan) => Promise<ScanOutcome>) | undefined;
   /** Called with each new desired state, never from within a call into the region. */
@@ -158,8 +132,7 @@ class RegionOnStore {
     const ownRack = () => this.#config.ownRack;
     const onChange = (): void => this.#announcements.announce();
     this.settings = new RegionSettings({
-      store: options.store,
-      clock: options.clock,
+      ...options,
       racks: this.racks,
       rules: options.rules ?? NO_RULES,
       ownRack,
@@ -170,40 +143,20 @@ class RegionOnStore {
     this.#isOnDuty = options.isOnDuty ?? (() => true);
     this.#deadlines = new StatusDeadlines(options.store, options.clock, this.#isOnDuty);
     this.power = options.power;
-    this.bootImages = new BootImages({
-      store: options.store,
-      clock: options.clock,
-      listImages: options.listStoredImages ?? options.listImages,
-      listDamaged: options.listDamagedImages,
-      hasSiteFile: options.hasSiteFile,
-      hasFile: options.hasFile,
-      openStream: options.openImageStream,
-      uploadFiles: options.uploadFiles,
-      judgeKeyring: options.judgeKeyring,
-      fileSources:
-        options.fileSources ?? (async () => ({ sources: [], selections: [], problem: undefined, inForce: 'all' })),
-      packageMirror: options.packageMirror,
-      onAsked: options.onImportAsked ?? (() => undefined),
-    });
+    this.bootImages = new BootImages(options);
     this.images = options.listImages;
     this.installers = options.listInstallers;
     this.scan = options.scan;
     const preseeds = new MachinePreseeds({
-      store: options.store,
-      clock: options.clock,
+      ...options,
       config: () => this.#config,
       ntpServers: () => this.settings.ntpServers(),
     });
     this.life = new MachineLife({
-      store: options.store,
-      clock: options.clock,
+      ...options,
       deadlines: this.#deadlines,
       racks: this.racks,
       networks: this.networks,
-      power: options.power,
-      findImage: options.findImage,
-      listImages: options.listImages,
-      hasInstaller: options.hasInstaller,
       installProblem: (machine) => preseeds.installProblem(machine),
       retries: () => this.#config.retries,
       onChange: ({ systemId }) => this.#changed([systemId]),

@@ -1,6 +1,6 @@
 // The boot images of a region: the sources and selections that people chose, and their requests to the importing process.
 //
-//   API, page ─► askImport, stopImport, wish ─► store ─► onAsked ─► the importing process (region-thread/imports/) ─► progress in the store
+//   API, page ─► askImport, stopImport, wish ─► store ─► onImportAsked ─► the importing process (region-thread/imports/) ─► progress in the store
 //
 // 1. Requests are stored first, so that they survive a killed process, and another process can carry them out.
 
@@ -51,33 +51,34 @@ export interface ImageStream {
   find(path: string): Promise<StreamedFile | undefined>;
 }
 
-/** Finds the URL of the mirror from which this host imports the installers of a source; undefined: it has none. */
-export type PackageMirror = (source: InstallerSource) => Promise<string | undefined>;
-/** Finds out why the keys of a source cannot be used; `undefined`: they can. */
-export type JudgeKeyring = (keys: Uint8Array) => Promise<KeyringFaultCode | undefined>;
-
-interface BootImagesParts {
+export interface BootImagesParts {
   readonly store: RegionStore;
   readonly clock: Clock;
-  readonly fileSources: () => Promise<FileSources>;
-  /** False if the site has no file of sources, so that it has no selections either; undefined: it may have one. */
+  /** The sources of images that files name; `undefined`: none. */
+  readonly fileSources?: (() => Promise<FileSources>) | undefined;
+  /** False if the site has no file of sources, so that it has no selections either; `undefined`: it may have one. */
   readonly hasSiteFile?: (() => boolean) | undefined;
-  /** The images of the stores of all hosts of the region, deployable or not, and those that racks report. */
+  /** The images that can be deployed. */
   readonly listImages?: ListImages | undefined;
-  /** The images of this host whose bytes are damaged or missing; undefined: unknown. */
-  readonly listDamaged?: ListImages | undefined;
-  /** Undefined: this host serves no images. */
-  readonly openStream?: (() => Promise<ImageStream>) | undefined;
-  /** Undefined: this host keeps no images. */
+  /** Also those of a store from which no machine boots; `undefined`: there is none besides `listImages`. */
+  readonly listStoredImages?: ListImages | undefined;
+  /** The images of this host whose bytes are damaged or missing; `undefined`: unknown. */
+  readonly listDamagedImages?: ListImages | undefined;
+  /** Opens the own store as a site with simplestreams; `undefined`: this host serves no images. */
+  readonly openImageStream?: (() => Promise<ImageStream>) | undefined;
+  /** The files of uploads on this host; `undefined`: it keeps no images. */
   readonly uploadFiles?: (() => UploadFiles) | undefined;
-  /** True if this host has a file; default: it has. */
+  /** True if this host has a file, such as that with the keys of a source; `undefined`: that is unknown. */
   readonly hasFile?: ((path: string) => Promise<boolean>) | undefined;
-  readonly packageMirror?: PackageMirror | undefined;
-  /** Why keys cannot be used; default: they can. */
-  readonly judgeKeyring?: JudgeKeyring | undefined;
-  /** Called after a request was stored. */
-  readonly onAsked: () => void;
+  /** Finds the URL of the mirror from which this host imports the installers of a source; `undefined`: that of their files. */
+  readonly packageMirror?: ((source: InstallerSource) => Promise<string | undefined>) | undefined;
+  /** Why keys of a source cannot be used; `undefined`: that is unknown. */
+  readonly judgeKeyring?: ((keys: Uint8Array) => Promise<KeyringFaultCode | undefined>) | undefined;
+  /** Called after an import was asked for, or a change of it; `undefined`: another process imports. */
+  readonly onImportAsked?: (() => void) | undefined;
 }
+
+const NO_FILE_SOURCES: FileSources = { sources: [], selections: [], problem: undefined, inForce: 'all' };
 
 /** A resource with its images, newest first; without images until its first import has ended. */
 export interface ListedResource extends BootResource {
@@ -100,6 +101,10 @@ export class BootImages {
     this.uploads = new Uploads({ store, clock, files: () => uploadFiles?.() });
   }
 
+  async #fileSources(): Promise<FileSources> {
+    return (await this.#parts.fileSources?.()) ?? NO_FILE_SOURCES;
+  }
+
   /** True if this host has a file, as far as that is known. */
   async hasFile(path: string): Promise<boolean> {
     return (await this.#parts.hasFile?.(path)) ?? true;
@@ -112,9 +117,8 @@ export class BootImages {
 
   /** The problem of the site's file of sources; `undefined` if it has none or does not exist. */
   async fileProblem(): Promise<FileProblem | undefined> {
-    const { fileSources, hasSiteFile } = this.#parts;
-    if (hasSiteFile?.() === false) return undefined;
-    const { problem, inForce } = await fileSources();
+    if (this.#parts.hasSiteFile?.() === false) return undefined;
+    const { problem, inForce } = await this.#fileSources();
     return problem === undefined ? undefined : { text: problem, inForce };
   }
 
@@ -127,8 +131,8 @@ export class BootImages {
 
   /** The sources; sources from files come first. */
   async listSources(): Promise<readonly RegionSource[]> {
-    const { store, clock, fileSources } = this.#parts;
-    const files = await fileSources();
+    const { store, clock } = this.#parts;
+    const files = await this.#fileSources();
     let rows = await store.boot.listSources();
     const known = new Set(rows.map(({ name }) => name));
     const missing = files.sources.map(({ source }) => source.name).filter((name) => !known.has(name));
@@ -148,7 +152,7 @@ export class BootImages {
 
   /** A file of the region's own site. @returns undefined if no file has this path */
   async findStreamed(path: string): Promise<StreamedFile | undefined> {
-    return (await this.#parts.openStream?.())?.find(path);
+    return (await this.#parts.openImageStream?.())?.find(path);
   }
 
   async findSource(id: number): Promise<RegionSource | undefined> {
@@ -157,27 +161,27 @@ export class BootImages {
 
   /** The selections of one source or of all; selections from the site's file come first. */
   async listSelections(source?: RegionSource): Promise<readonly RegionSelection[]> {
-    const { store, fileSources, hasSiteFile } = this.#parts;
+    const { store, hasSiteFile } = this.#parts;
     const rows = await store.boot.listSelections(source?.id);
     if (hasSiteFile?.() === false) return rows;
-    const { selections } = await fileSources();
+    const { selections } = await this.#fileSources();
     if (selections.length === 0) return rows;
     return joinSelections(rows, source === undefined ? await this.listSources() : [source], selections);
   }
 
   /** The images that are stored or being imported, by name. One whose bytes have gone has no stored images. */
   async listResources(): Promise<readonly ListedResource[]> {
-    const { store, clock, listImages, listDamaged } = this.#parts;
+    const { store, clock, listImages, listStoredImages = listImages, listDamagedImages } = this.#parts;
     // Before the images: then the name of an image that is deleted meanwhile is not taken for a new one.
     let rows = await store.boot.listResources();
     const images = new Map<string, ListedImage[]>();
-    for (const image of (await listImages?.()) ?? []) {
+    for (const image of (await listStoredImages?.()) ?? []) {
       const name = resourceName(image);
       const known = images.get(name);
       if (known === undefined) images.set(name, [image]);
       else known.push(image);
     }
-    const damaged = new Map(((await listDamaged?.()) ?? []).map((image) => [resourceName(image), image]));
+    const damaged = new Map(((await listDamagedImages?.()) ?? []).map((image) => [resourceName(image), image]));
     const uploads = new Map((await this.uploads.list()).map((upload) => [upload.name, upload]));
     const known = new Set(rows.map(({ name }) => name));
     // A copy on a rack outlasts the deletion of its image for minutes.
@@ -279,7 +283,7 @@ export class BootImages {
   }
 
   #notify(): Promise<void> {
-    return this.#parts.store.afterCommit(() => this.#parts.onAsked());
+    return this.#parts.store.afterCommit(() => this.#parts.onImportAsked?.());
   }
 }
 

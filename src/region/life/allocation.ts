@@ -6,20 +6,19 @@ import { disksOf } from '../layout/disks.ts';
 import { linkOf } from '../layout/interfaces.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 
-/** The constraints of one allocation; all given ones must hold. */
+/** All given ones must hold. */
 export interface Constraints {
   readonly name?: string | undefined;
   readonly systemId?: string | undefined;
   /** `amd64`, or `amd64/generic`. */
   readonly architecture?: string | undefined;
-  /** Minimum number of processors. */
   readonly cpuCount?: number | undefined;
   readonly memoryMib?: number | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly notTags?: readonly string[] | undefined;
   /** A disk for each of these. */
   readonly disks?: readonly DiskWish[] | undefined;
-  /** An interface has a link of at least this speed, in Mbit/s. */
+  /** Mbit/s of an interface. */
   readonly linkSpeed?: number | undefined;
   readonly notSystemIds?: readonly string[] | undefined;
   readonly powerStates?: readonly string[] | undefined;
@@ -28,12 +27,12 @@ export interface Constraints {
   readonly poolIds?: readonly number[] | undefined;
   readonly notZoneIds?: readonly number[] | undefined;
   readonly notPoolIds?: readonly number[] | undefined;
-  /** Whether its network is as wanted; `undefined`: any. */
+  /** `undefined`: any. */
   readonly isNetworkMet?: ((machine: Machine) => boolean) | undefined;
 }
 
 interface DiskWish {
-  /** By which the answer names the disk; `undefined`: it does not. */
+  /** By which the answer names the disk. */
   readonly label: string | undefined;
   readonly bytes: number;
   readonly tags: readonly string[];
@@ -79,9 +78,8 @@ function hasSpeed(machine: Machine, least: number): boolean {
 }
 
 /**
- * Finds a disk of its own for each wish, of both the largest first. `undefined`: there are not enough such disks.
- *
- * @returns the index of each wish's disk among the disks of the machine
+ * A disk of its own for each wish, of both the largest first. @returns the index of each wish's disk; `undefined`: there are not enough
+ * such disks
  */
 function placeDisks(machine: Machine, wishes: readonly DiskWish[]): ReadonlyMap<DiskWish, number> | undefined {
   const disks = disksOf(machine);
@@ -118,9 +116,7 @@ export function matchStorage(machine: Machine, wishes: readonly DiskWish[]): Rea
   return new Map([...placed].flatMap(([{ label }, at]) => (label === undefined ? [] : [[label, at] as const])));
 }
 
-/**
- * The disks that a `storage` text such as `root:50(ssd),100` asks for; MAAS's clients write sizes in GB. `undefined` if it is malformed.
- */
+/** Of a text such as `root:50(ssd),100`; MAAS's clients write sizes in GB. `undefined` if it is malformed. */
 export function parseStorage(text: string): readonly DiskWish[] | undefined {
   const wishes: DiskWish[] = [];
   // A comma within brackets separates tags.

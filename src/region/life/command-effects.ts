@@ -1,5 +1,4 @@
-// The effects of a command on a machine: the states that the machine passes through, its work, its power and its owner. `commands.ts` has
-// the table of commands.
+// The effects of a command on a machine: states, work, power and owner (`commands.ts` has the commands).
 //
 // 1. Every step of a command's path is in the table of states (`lifecycle.ts`).
 // 2. A command changes only records. `PowerControl` then switches the machine as they say.
@@ -10,7 +9,7 @@ import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
-import { refusal } from '../records/refusal.ts';
+import { decideRefusal } from '../records/refusal.ts';
 import type { MachineWork } from '../records/work.ts';
 import {
   type Actor,
@@ -34,13 +33,10 @@ export function decideCommand(
 ): Change | { readonly kind: 'refuse'; readonly refusal: CommandRefusal } {
   const { by, atMs } = terms;
   if (machine.device !== undefined) {
-    return {
-      kind: 'refuse',
-      refusal: refusal(
-        'transition-not-allowed',
-        `${machine.hostname} is a device: only its names and addresses are kept here.`,
-      ),
-    };
+    return decideRefusal(
+      'transition-not-allowed',
+      `${machine.hostname} is a device: only its names and addresses are kept here.`,
+    );
   }
   const command = ownOptionsOf(given);
   const refused = refuseCommand(machine, command.name, by) ?? refusePath(machine, command);
@@ -82,7 +78,7 @@ export function decideCommand(
   };
 }
 
-/** The command without options that belong to other commands, so that only `deploy` deploys and only `release` erases. */
+/** Without options of other commands, so that only `deploy` deploys and only `release` erases. */
 function ownOptionsOf(given: MachineCommand): MachineCommand {
   const { name, skipsCommissioning, erase, deployment, scripts, agentName } = given;
   if (name === 'commission' || name === 'test') return { name, scripts };
@@ -131,7 +127,7 @@ function pathOf(machine: Machine, command: MachineCommand, switches: boolean, at
   }
 }
 
-/** The state after a rescue. If the state before it is unknown, the machine becomes Broken, so that a person checks it. */
+/** Unknown: the machine becomes Broken, so that a person checks it. */
 export const restingStatus = (machine: Machine): MachineStatus => machine.restingStatus ?? 'broken';
 
 function beforeOf(machine: Machine): MachineStatus {
@@ -141,7 +137,7 @@ function beforeOf(machine: Machine): MachineStatus {
   return resting === 'deployed' ? 'deployed' : 'ready';
 }
 
-/** The state before commissioning if the table of states allows returning to it; otherwise New. */
+/** If the table of states allows returning to it; otherwise New. */
 function beforeCommissioning({ work }: Machine): MachineStatus {
   const before = work?.before ?? 'new';
   return checkTransition('commissioning', before) === undefined ? before : 'new';
@@ -168,7 +164,7 @@ function workOf(
   };
 }
 
-/** True if the command makes this person the machine's owner. */
+/** It makes this person the owner. */
 const takesOwnership = (machine: Machine, { name }: MachineCommand, by: Actor): boolean =>
   name === 'allocate' || (name === 'deploy' && machine.owner === undefined && by.username !== '');
 
@@ -177,7 +173,6 @@ const systemOf = ({ deployment }: MachineCommand): Partial<Machine> =>
     ? {}
     : { osystem: deployment.osystem, release: deployment.release, kernel: deployment.kernel };
 
-/** States that a machine enters switched off. */
 const OFF: ReadonlySet<MachineStatus> = new Set([
   'ready',
   'new',

@@ -1,4 +1,4 @@
-// The commands that people give to machines: a table of the states in which each command is possible, and of the states to which it leads.
+// The commands that people give to machines, with the states in which each is possible and to which it leads.
 //
 // Sources: the operations of MAAS's API, and the states in which it allows them.
 //
@@ -21,7 +21,7 @@
 //   override-failed  Failed testing                                    Ready, or Deployed as before
 //   test             idle states without a running system              Testing
 //
-// 1. A command that is impossible in a state is refused, and the refusal lists the commands that are possible.
+// 1. The refusal of an impossible command lists the possible ones.
 // 2. A Broken machine may be marked as broken again, as in MAAS: only the reason changes, if one is given.
 
 import type { Clock } from '../../clock.ts';
@@ -50,7 +50,7 @@ export const COMMAND_NAMES = [
 ] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
-/** The command's name on the command line: `rackboot machines fixed`. */
+/** On the command line: `rackboot machines fixed`. */
 export const commandWord = (name: CommandName): string => name.replace(/^mark-/, '');
 
 export interface MachineCommand {
@@ -61,27 +61,25 @@ export interface MachineCommand {
   readonly erase?: EraseMode | undefined;
   /** `commission`, `test`: the operators' scripts to run; `undefined`: all of that kind. */
   readonly scripts?: readonly string[] | undefined;
-  /** `allocate`: the name under which the caller finds the machine again. */
+  /** `allocate`: the caller finds the machine again by it. */
   readonly agentName?: string | undefined;
-  /** `deploy`: the system, and how to deploy it. */
   readonly deployment?: Deployment | undefined;
 }
 
 export interface Deployment {
   readonly osystem: string;
   readonly release: string;
-  /** The kernel of the system, by its subarchitecture; undefined: the image's own. */
+  /** By its subarchitecture; undefined: the image's own. */
   readonly kernel?: string | undefined;
   readonly deployBy: NonNullable<MachineWork['deployBy']>;
   readonly disk?: string | undefined;
-  /** The user data that the system runs at its first start. */
   readonly userData?: Uint8Array | undefined;
 }
 
 export interface Actor {
   readonly username: string;
   readonly isAdmin: boolean;
-  /** The person's reason; may be empty. */
+  /** May be empty. */
   readonly comment: string;
 }
 
@@ -98,7 +96,7 @@ export type CommandRefusal = RefusalWord;
 export const BEFORE = 'before';
 type Target = MachineStatus | typeof BEFORE;
 
-/** The state to which each command leads, by the current state. `release` is listed without erasure. */
+/** By the current state. `release` is listed without erasure. */
 export const TARGETS: Readonly<Record<CommandName, Readonly<Partial<Record<MachineStatus, Target>>>>> = {
   accept: { new: 'commissioning' },
   commission: from('commissioning', 'new', 'failed-commissioning', 'ready', 'broken', 'missing', 'failed-testing'),
@@ -162,7 +160,6 @@ export const TARGETS: Readonly<Record<CommandName, Readonly<Partial<Record<Machi
   ),
 };
 
-/** The command is possible in every state that may change to this one. */
 function fromAnyStateTo(to: MachineStatus): Readonly<Partial<Record<MachineStatus, Target>>> {
   return from(to, ...STATUSES.filter((row) => row.next.includes(to)).map((row) => row.status));
 }
@@ -174,9 +171,9 @@ function from(
   return Object.fromEntries(states.map((state) => [state, to]));
 }
 
-/** Commands that any user may give to a machine without an owner. */
+/** Any user may give these to a machine without an owner. */
 const OPEN: ReadonlySet<CommandName> = new Set(['allocate', 'deploy']);
-/** Commands that a machine's owner may give; the others are for administrators. */
+/** A machine's owner may give these; the others are for administrators. */
 const OWNERS: ReadonlySet<CommandName> = new Set([
   'deploy',
   'release',
@@ -190,15 +187,15 @@ const OWNERS: ReadonlySet<CommandName> = new Set([
 export const commandsFrom = (status: MachineStatus): readonly CommandName[] =>
   COMMAND_NAMES.filter((name) => TARGETS[name][status] !== undefined);
 
-/** True if this person may give the command to this machine, in a state that allows it (`commandsFrom`). */
+/** In a state that allows it (`commandsFrom`). */
 export const mayCommand = (machine: Machine, name: CommandName, by: Actor): boolean =>
   refuseActor(machine, name, by) === undefined;
 
-/** Why a command is refused because of the person, a lock or the state; `undefined` if these allow it. */
+/** Because of the person, a lock or the state. */
 export const refuseCommand = (machine: MachineOutline, name: CommandName, by: Actor): CommandRefusal | undefined =>
   refuseActor(machine, name, by) ?? refuseMachine(machine, name);
 
-/** Why a command is refused because of a lock or the state; `undefined` if these allow it. */
+/** Because of a lock or the state. */
 export const refuseMachine = (machine: MachineOutline, name: CommandName): CommandRefusal | undefined =>
   refuseLocked(machine) ?? refuseState(machine, name);
 
@@ -217,7 +214,6 @@ function refuseLocked({ hostname, systemId, isLocked }: MachineOutline): Command
   return isLocked === true ? refusal('machine-locked', lockedText(hostname, systemId)) : undefined;
 }
 
-/** True if the machine already is what the command makes of it. */
 export const isRepeated = ({ status }: Pick<Machine, 'status'>, name: CommandName): boolean =>
   name === 'mark-broken' && status === 'broken';
 

@@ -1,5 +1,5 @@
-// Reads a machine's log since its disk was written: whether its system is up, and how often a rack told it to boot its disk but the machine
-// came back to the network. Pure.
+// Reads a machine's log since its disk was written: is its system up, and how often did it come back to the network instead of booting its
+// disk? Pure.
 //
 //   written ── boots from the network, is told to boot its disk ──┬── requests an address without a loader: its system is up
 //                              ▲                                  └── boots from the network again: its disk did not start
@@ -7,10 +7,9 @@
 //
 // 1. Events before the disk was written do not count.
 // 2. Firmware requests an address and a loader; a running system requests only an address.
-// 3. A boot of the environment counts as a failed boot of the disk. Such a boot comes from a rack that does not have the new desired state
-//    yet.
-// 4. Reports may be lost when the region stops, and a system that renews its address gets no new offer. Therefore an address renewed
-//    RESTARTED_MS after the disk was written, with no events in between, shows that the system is up.
+// 3. A boot of the environment counts as a failed boot of the disk: its rack does not have the new desired state yet.
+// 4. Reports may be lost while the region is stopped, and a renewal follows no offer. So an address renewed RESTARTED_MS after the disk was
+//    written, with no events in between, shows that the system is up.
 
 import type { MachineEvent } from '../records/machine-event.ts';
 import {
@@ -22,7 +21,7 @@ import {
   isSystemOffer,
 } from '../records/report-fields.ts';
 
-/** How often a rack may tell a machine to boot its disk before its system is seen. After one more time, the disk counts as not starting. */
+/** How often a machine may be told to boot its disk before its system is seen. Once more, and the disk does not start. */
 export const DISK_STARTS_MAX = 4;
 /** Requests of loaders within this time belong to one boot. */
 const START_APART_MS = 10_000;
@@ -34,11 +33,7 @@ export interface DiskStarts {
   readonly starts: number;
 }
 
-/**
- * Reads the log.
- * @param events one machine's events, the newest first
- * @param nowMs wall time at which its address was taken or renewed
- */
+/** @param events one machine's, the newest first @param nowMs wall time at which its address was taken or renewed */
 export function readDiskStarts(events: Iterable<MachineEvent>, nowMs: number): DiskStarts {
   let isUp: boolean | undefined;
   let starts = 0;
@@ -52,14 +47,14 @@ export function readDiskStarts(events: Iterable<MachineEvent>, nowMs: number): D
       break;
     }
     const isStart = isDiskStart(fields);
-    // A rack without the new desired state booted the environment, which takes an address just like a system.
+    // It takes an address just like a system.
     const isEnvironment = isEnvironmentStart(fields);
     if ((isStart || isEnvironment) && laterMs - atMs >= START_APART_MS) {
       starts += 1;
       laterMs = atMs;
     }
     if (isEnvironment) isUp ??= false;
-    // The machine was told to boot its disk, and its firmware has requested nothing since: its system now holds the address.
+    // Its firmware has requested nothing since: its system now holds the address.
     if (isStart || type === 'NODE_PXE_REQUEST') isUp ??= true;
     if (isSystemOffer(fields)) isUp ??= true;
     else if (isBootOffer(fields)) isUp ??= false;

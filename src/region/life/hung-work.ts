@@ -9,16 +9,14 @@ import { type Change, enterStatus, type StatusChangeTerms } from './status-chang
 
 export type WhyHung = EventParams['work-restarted']['why'];
 
-/**
- * The content of a machine's newest event. If that event is a restart after an overrun, the content of the last event before the overrun.
- */
+/** Of a machine's newest event; of a restart after an overrun, the last one before the overrun. */
 export function seenOf(event: MachineEvent | undefined): Happening | undefined {
   if (event === undefined) return undefined;
   const why = event.code === 'work-restarted' ? event.params.why : undefined;
   return why?.code === 'work-overran' ? why.params.seen : happeningOf(event);
 }
 
-/** Enters a failed state, and logs the region's own reason for it. */
+/** With the region's own reason. */
 export function failStatus(
   machine: Machine,
   to: MachineStatus,
@@ -30,7 +28,7 @@ export function failStatus(
   return { ...change, events: [event, ...change.events] };
 }
 
-/** The work of a restarted machine, without its previous progress. @param isCounted false if the machine did not cause the restart */
+/** @param isCounted false if the machine did not cause the restart */
 export function restarted(
   { stage: _stage, message: _message, report: _report, doneBytes: _done, totalBytes: _total, ...work }: MachineWork,
   atMs: number,

@@ -1,7 +1,6 @@
 // Deployment by a distribution's own installer: which system it installs, and whether the installer exists.
 //
-// 1. Installers are in the racks' boot trees, and the region sees only the tree of its own host. It does not know the installers of remote
-//    racks, so it never refuses a deployment because one of them is missing.
+// 1. The region sees only its own host's boot tree, so it never refuses a deployment because a remote rack lacks an installer.
 // 2. An installation does not begin if its preseed cannot be rendered: a template has a mistake, or a value cannot be quoted.
 
 import type { ImageWish } from '../../images/image-store.ts';
@@ -10,7 +9,7 @@ import { type MistakeAt, mistakeAtText } from '../records/preseed-mistake.ts';
 import { refusal } from '../records/refusal.ts';
 import type { CommandRefusal, Deployment } from './commands.ts';
 
-/** True if the racks can boot this system's installer; undefined: unknown. */
+/** Undefined: unknown. */
 export type HasInstaller = (wish: ImageWish) => boolean | undefined;
 
 export interface ListedInstaller {
@@ -20,7 +19,7 @@ export interface ListedInstaller {
   readonly title: string;
 }
 
-/** The installers that the racks can boot on this machine, sorted by their releases; undefined: unknown. */
+/** Sorted by their releases; undefined: unknown. */
 export type ListInstallers = (
   machine: Pick<Machine, 'architecture' | 'subarchitecture'>,
 ) => readonly ListedInstaller[] | undefined;
@@ -40,11 +39,10 @@ const UBUNTU: ReadonlySet<string> = new Set([
 /** The distribution of a release named without one. */
 export const distributionOf = (release: string): string => (UBUNTU.has(release) ? 'ubuntu' : 'debian');
 
-/** The facts that decide whether a machine can be installed. */
 export interface InstallerParts {
   /** Undefined: the region presumes that every installer exists. */
   readonly hasInstaller?: HasInstaller | undefined;
-  /** Returns the first mistake in a machine's preseeds; `undefined` if one of them can be rendered. */
+  /** The first mistake in a machine's preseeds; `undefined` if one can be rendered. */
   readonly installProblem?: ((machine: Machine) => Promise<MistakeAt | undefined>) | undefined;
 }
 
@@ -60,7 +58,7 @@ const installerText = (
   return `there is no installer of ${osystem}/${release} for ${machine}: the boot tree has no ${place}. ${remedy}`;
 };
 
-/** Why this installation is impossible; `undefined` if no obstacle is known. @param username the person who deploys the machine */
+/** @param username the person who deploys the machine */
 export async function refuseInstallation(
   machine: Machine,
   { osystem, release, deployBy, disk }: Deployment,

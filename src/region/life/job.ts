@@ -1,6 +1,6 @@
-// The job of the agent on a machine, as lines that a shell can read.
 //
-// 1. Each line is one `name=value`; the job comes first. A value other than printable ASCII on one line is left out.
+// 1. The job of the agent on a machine: lines `name=value` for a shell, the job first. A value other than printable ASCII on one line is
+//    left out.
 // 2. The agent fetches secret or long values from separate URLs with the same token.
 
 import { formatIpv4 } from '../../net/address.ts';
@@ -17,17 +17,17 @@ export interface JobNetwork {
 
 interface JobTerms {
   readonly origin: string;
-  /** The proxy of its system; empty: none. */
+  /** Empty: none. */
   readonly httpProxy: string;
   readonly image: DeployableImage | undefined;
   readonly network: JobNetwork | undefined;
-  /** True if a person laid out its interfaces: the agent then fetches the configuration files of its network. */
+  /** A person laid out its interfaces: the agent fetches the files of its network. */
   readonly isLaid: boolean;
-  /** True if it has a fixed address, and static routes lead from there: the agent fetches the files then, too. */
+  /** Static routes lead from its fixed address: the agent fetches the files then, too. */
   readonly hasRoutes: boolean;
   readonly hasUserData: boolean;
   readonly scripts?: number | undefined;
-  /** True while a debug login is open; the machine then accepts logins during its work. */
+  /** A debug login is open. */
   readonly isDebugged?: boolean | undefined;
 }
 
@@ -56,7 +56,7 @@ function linesOf(machine: Machine, terms: JobTerms): readonly Line[] {
     case 'deploying':
       // An installer must deploy this machine; the agent must not write an image instead.
       if (machine.work?.deployBy === 'installer') return [['job', 'none']];
-      // Its disk is written, but its rack did not know that and booted the environment. The machine must reboot rather than power off.
+      // Its rack did not know that its disk is written. The machine must reboot rather than power off.
       return machine.netboot ? deployLines(machine, terms, keys) : [['job', 'reboot']];
     case 'disk-erasing':
       return [
@@ -80,11 +80,11 @@ function linesOf(machine: Machine, terms: JobTerms): readonly Line[] {
   }
 }
 
-/** The disk that a person chose; `undefined`: the agent chooses one, because it sees the current disks. */
+/** `undefined`: the agent chooses one, because it sees the current disks. */
 const diskOf = (machine: Machine): string | undefined =>
   machine.work?.disk === undefined ? undefined : placeOf(machine, machine.work.disk);
 
-/** The kernel and the initrd of a root file system. If it contains a kernel, that one is used, unless theirs is another than the release's own. */
+/** Of a root file system. If it contains a kernel, that one is used, unless theirs is another than the release's own. */
 function startLines({ starts, subarchitecture = 'generic' }: DeployableImage, origin: string): readonly Line[] {
   if (starts === undefined) return [];
   const { kernel, initrd } = starts;

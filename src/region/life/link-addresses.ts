@@ -1,8 +1,8 @@
 // Chooses the addresses of a machine's links. Pure.
 //
-// 1. A link of the mode `auto` gets an address of a static range of its subnet. If the subnet has no static range, the link gets any
-//    address there that is not dynamic, not reserved and not a rack's.
-// 2. A static link keeps its address while the machine is released and deployed again. Every other address is given back at the release.
+// 1. An `auto` link gets an address of a static range of its subnet; without one, any address there that is not dynamic, not reserved and
+//    not a rack's.
+// 2. A static link keeps its address through a release. Every other address is given back.
 // 3. A link never gets an address of another machine, or of another link of this machine.
 
 import type { MachineAddress } from '../../machines/machine.ts';
@@ -12,7 +12,7 @@ import { type NetworkView, subnetOfAddress } from '../networks/network-view.ts';
 import type { AddressKnowledge } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
-import { type RefusalWord, refusal } from '../records/refusal.ts';
+import { decideRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
 import { type AddressChoice, addressForLink } from './static-addresses.ts';
 
 interface AddressedLink {
@@ -25,7 +25,7 @@ const linksOf = (machine: Machine, networks: NetworkView, mode: NetLink['mode'])
     one.links.filter((link) => link.mode === mode).map((link) => ({ one, link })),
   );
 
-/** The addresses that a person chose for the machine's links. The machine keeps them when it is released. */
+/** Chosen by a person for links. The machine keeps them when it is released. */
 export function staticAddresses({
   layout,
   interfaces,
@@ -40,7 +40,7 @@ export function staticAddresses({
   });
 }
 
-/** The machine's addresses after a change of its network: the static ones, and those of `auto` links that still exist. */
+/** After a change of its network: the static ones, and those of `auto` links that still exist. */
 export function addressesAfter(machine: Machine, changed: Machine, networks: NetworkView): readonly MachineAddress[] {
   const chosen = staticAddresses(changed);
   const before = new Set(staticAddresses(machine).map(({ address }) => address));
@@ -70,13 +70,13 @@ export function addressesAfter(machine: Machine, changed: Machine, networks: Net
 interface ChoiceTerms {
   readonly racks: readonly Rack[];
   readonly networks: NetworkView;
-  /** The used addresses of the ranges for which a decision has asked. */
+  /** For which a decision has asked. */
   readonly known: readonly AddressKnowledge[];
-  /** True if a user who is not an administrator links a device. */
+  /** An ordinary user links a device. */
   readonly isOrdinary?: boolean | undefined;
 }
 
-/** Gives each `auto` link of a machine with a layout an address, or asks which addresses are used. */
+/** Gives each `auto` link an address, or asks which addresses are used. */
 export function chooseLinkAddresses(machine: Machine, terms: ChoiceTerms): AddressChoice {
   const { networks } = terms;
   const given: MachineAddress[] = [...staticAddresses(machine)];
@@ -92,10 +92,7 @@ export function chooseLinkAddresses(machine: Machine, terms: ChoiceTerms): Addre
   return { kind: 'given', addresses: given };
 }
 
-/**
- * The refusal of an ordinary user's address for an interface, because another user has reserved one for it: the host would lose that one.
- * @param subnetId `undefined`: any subnet
- */
+/** Another user has reserved an address for the interface, which the host would lose. @param subnetId `undefined`: any subnet */
 export function refuseReserved(
   { records }: NetworkView,
   mac: MacAddress,
@@ -124,7 +121,7 @@ export function chooseFor(
   const { subnet, subnetId } = link;
   const { records } = networks;
   if (subnet === undefined) {
-    return { kind: 'refuse', refusal: refusal('address-refused', noSubnetText(subnetId ?? 0)) };
+    return decideRefusal('address-refused', noSubnetText(subnetId ?? 0));
   }
   const asked = records.reserved.find((one) => one.mac === mac && one.subnetId === subnetId)?.address;
   if (asked !== undefined && !own.has(asked)) {
@@ -134,7 +131,7 @@ export function chooseFor(
   return addressForLink(subnet, mac, racks, known, { own, isOrdinary, records });
 }
 
-/** Decides on the address that a person chose for a link: given, refused, or a question whether it is in use. */
+/** Given, refused, or a question whether it is in use. */
 export function judgeLinkAddress(
   machine: Machine,
   link: Pick<NetLink, 'subnet' | 'subnetId'>,
@@ -144,10 +141,10 @@ export function judgeLinkAddress(
 ): AddressChoice {
   const { subnet, subnetId } = link;
   if (subnet === undefined) {
-    return { kind: 'refuse', refusal: refusal('address-refused', noSubnetText(subnetId ?? 0)) };
+    return decideRefusal('address-refused', noSubnetText(subnetId ?? 0));
   }
   if (machine.addresses.some(({ address }) => address === asked)) {
-    return { kind: 'refuse', refusal: refusal('address-refused', `The machine already has ${formatIpv4(asked)}.`) };
+    return decideRefusal('address-refused', `The machine already has ${formatIpv4(asked)}.`);
   }
   return addressForLink(subnet, mac, racks, known, { own: new Set(), asked, isOrdinary, records: networks.records });
 }

@@ -1,11 +1,11 @@
-// Logins to a machine that runs the environment. In rescue mode the machine's owner may log in; if it has no owner, the person who
-// requested the rescue may. A debug login admits the person who opened it, for a limited time.
+// Logins to a machine that runs the environment. In rescue mode its owner may log in, or who requested the rescue. A debug login admits who
+// opened it, for a limited time.
 //
 //   opened by a person ─► debug login ─► machine at work lets them in ─► closed by a person, or expired
 //
-// 1. A debug login expires after at most DEBUG_SECONDS_MAX. It is in the store, so a restart changes nothing.
-// 2. A person who loses the right to open it (as administrator or owner) can no longer log in.
-// 3. The machine's log records who opened or closed a debug login, and for how long.
+// 1. A debug login lasts at most DEBUG_SECONDS_MAX, across restarts.
+// 2. Who loses the right to open it can no longer log in.
+// 3. The machine's log says who opened or closed it, and for how long.
 // 4. Logins use public keys only, never passwords.
 
 import type { Clock } from '../../clock.ts';
@@ -26,7 +26,7 @@ export const DEBUG_SECONDS = 3600;
 export const DEBUG_SECONDS_MAX = 24 * 3600;
 const HOST_KEY = /^SHA256:[A-Za-z0-9+/]{43}$/;
 
-/** States in which a person may use a debug login to examine the work and its failure. */
+/** In which a person may examine the work and its failure. */
 const DEBUGGED: ReadonlySet<MachineStatus> = new Set(['commissioning', 'testing', 'deploying', 'disk-erasing']);
 const RESCUED: ReadonlySet<MachineStatus> = new Set(['entering-rescue-mode', 'rescue-mode']);
 
@@ -39,11 +39,11 @@ type LoginRefusal = RefusalWord;
 
 export interface LoginDescription {
   readonly kind: 'rescue' | 'debug';
-  /** The command to type; `undefined` if the machine's address is unknown or it is simulated. */
+  /** `undefined`: its address is unknown, or it is simulated. */
   readonly ssh?: string | undefined;
-  /** True for a simulated machine on the loopback interface of its rack's host. Nobody can log in to it. */
+  /** On the loopback interface of its rack's host: nobody can log in to it. */
   readonly isSimulated: boolean;
-  /** The fingerprint of the machine's host key; `undefined` until the machine reports it. It does so before it accepts logins. */
+  /** The fingerprint; `undefined` until the machine reports it, which it does before it accepts logins. */
   readonly hostKey?: string | undefined;
   readonly username: string;
   readonly keys: number;
@@ -51,14 +51,14 @@ export interface LoginDescription {
   readonly secondsLeft?: number | undefined;
 }
 
-/** A fingerprint that a machine reported; `undefined` if it is malformed. */
+/** `undefined` if it is malformed. */
 export const parseHostKey = (text: string | undefined): string | undefined =>
   text !== undefined && HOST_KEY.test(text) ? text : undefined;
 
-/** The user whose keys a machine in rescue mode accepts. */
+/** Whose keys a machine in rescue mode accepts. */
 export const rescuerOf = (machine: Machine): string => machine.owner ?? machine.work?.askedBy ?? '';
 
-export const keyLines = async ({ store }: Pick<LoginParts, 'store'>, username: string): Promise<string> =>
+export const keyLines = async (store: RegionStore, username: string): Promise<string> =>
   (await store.life.listSshKeys(username)).map(({ key }) => `${key}\n`).join('');
 
 export async function refuseWithoutKey(
@@ -81,7 +81,7 @@ export const mayDebug = (machine: Pick<Machine, 'owner'>, by: Pick<Actor, 'usern
 export const openDebugLoginText = (machine: string, owner: string | undefined): string =>
   `${machine} ${whose(owner)}: only an administrator may open a debug login.`;
 
-/** Opens a debug login to a machine at work. @param seconds 1 to DEBUG_SECONDS_MAX */
+/** @param seconds 1 to DEBUG_SECONDS_MAX */
 export async function openDebugLogin(
   { store, clock }: LoginParts,
   machine: Machine,

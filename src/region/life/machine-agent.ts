@@ -4,11 +4,10 @@
 //                                                                    ├─ signal     its progress
 //                                                                    └─ keys, user data
 //
-// 1. Only the machine that a rack has booted for this work gets an answer. It proves that with its boot token, from its current address
+// 1. Only the machine that a rack has booted for this work gets an answer: it sends its boot token from its current address
 //    (`identity/boot-token.ts`).
 // 2. A machine learns nothing about other machines.
-// 3. If a machine repeats the final signal of its work, it gets the first answer again, even from another process of the region. The repeat
-//    changes nothing.
+// 3. A repeated final signal gets the first answer again, even from another process of the region, and changes nothing.
 
 import type { Clock } from '../../clock.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
@@ -32,7 +31,7 @@ import type { Signal } from './signal.ts';
 import { networkOfAddress } from './static-addresses.ts';
 
 const CANDIDATES_MAX = 16;
-/** How long the answer to a signal that changes a machine's boot purpose waits for the racks that boot the machine. */
+/** How long the answer to a signal waits for the racks that boot the machine. */
 const RACKS_KNOW_MS_MAX = 3000;
 
 interface KnownRacks {
@@ -50,28 +49,21 @@ interface AgentParts {
 }
 
 export class MachineAgent {
+  readonly #parts: AgentParts;
   readonly #store: RegionStore;
-  readonly #clock: Clock;
-  readonly #life: MachineLife;
-  /** The scripts of machines in Commissioning or Testing. */
   readonly scripts: MachineScripts;
-  readonly #racks: KnownRacks;
-  readonly #networks: Pick<Networks, 'known'>;
 
-  constructor({ store, clock, life, racks, networks }: AgentParts) {
-    this.#store = store;
-    this.#clock = clock;
-    this.#life = life;
-    this.scripts = new MachineScripts(store, clock);
-    this.#racks = racks;
-    this.#networks = networks;
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+    this.#store = parts.store;
+    this.scripts = new MachineScripts(parts);
   }
 
   async findWorker(proof: BootProof): Promise<Machine | undefined> {
     return workerAmong(await this.#candidates(proof), proof);
   }
 
-  /** The machine that failed in this boot and stays on for a debug login; undefined: none. */
+  /** It failed in this boot and stays on for a debug login. */
   async findDebugged(proof: BootProof): Promise<Machine | undefined> {
     const { token } = proof;
     if (token === undefined) return undefined;
@@ -88,28 +80,25 @@ export class MachineAgent {
       vouchedMac === undefined ? [] : await this.#store.listMachines({ macs: [vouchedMac] }, 0, CANDIDATES_MAX);
     const byAddress =
       address === undefined ? [] : await this.#store.listMachines({ seenAt: [address] }, 0, CANDIDATES_MAX);
-    return [...byMac, ...byAddress].filter((machine) => !this.#racks.homes.isAway(machine, address));
+    return [...byMac, ...byAddress].filter((machine) => !this.#parts.racks.homes.isAway(machine, address));
   }
 
-  /**
-   * The machine's job, as lines; the request is a sign of life.
-   * @param where the URL at which the machine reaches the region, and its proxy
-   */
+  /** The request is a sign of life. @param where the URL at which the machine reaches the region, and its proxy */
   async job(machine: Machine, where: { readonly origin: string; readonly httpProxy: string }): Promise<string> {
-    await this.#life.seen({ seen: new Map([[machine.systemId, this.#clock.wallTimeMs()]]) });
+    await this.#parts.life.seen({ seen: new Map([[machine.systemId, this.#parts.clock.wallTimeMs()]]) });
     const [given] = machine.addresses;
     const debugs = await this.#noteBoot(machine);
     if (machine.status === 'deploying' && machine.netboot && machine.work?.deployBy === 'installer') {
       const place = `${machine.architecture}/${machine.subarchitecture}/${machine.release}/install`;
       const fault = { code: 'installer-missing', params: { place } } as const;
-      await this.#life.signal(machine.systemId, { status: 'FAILED', stage: 'started', message: '', fault });
+      await this.#parts.life.signal(machine.systemId, { status: 'FAILED', stage: 'started', message: '', fault });
     }
     return renderJob(machine, {
       ...where,
-      image: await this.#life.findImage(machine),
-      network: given === undefined ? undefined : networkOfAddress(this.#racks.list(), given.address),
+      image: await this.#parts.life.findImage(machine),
+      network: given === undefined ? undefined : networkOfAddress(this.#parts.racks.list(), given.address),
       isLaid: machine.layout?.network !== undefined,
-      hasRoutes: given !== undefined && hasStaticRoutes(machine, this.#networks.known),
+      hasRoutes: given !== undefined && hasStaticRoutes(machine, this.#parts.networks.known),
       scripts: await this.scripts.count(machine),
       hasUserData: (await this.#store.life.userData(machine.systemId)) !== undefined,
       isDebugged: debugs !== undefined,
@@ -117,9 +106,8 @@ export class MachineAgent {
   }
 
   /**
-   * The lines that tell a machine whether its work is still wanted, and how long a debug login remains open. The request is not a sign of
-   * life.
-   * @param isWanted whether the request comes from the machine's current boot
+   * Is its work still wanted, and how long does a debug login remain open? No sign of life. @param isWanted whether the request comes from
+   * the machine's current boot
    */
   async watch(machine: Machine, isWanted: boolean): Promise<string> {
     const debug = isWanted ? await this.#noteBoot(machine) : await this.#debugOf(machine);
@@ -129,16 +117,14 @@ export class MachineAgent {
 
   async debugKeys(machine: Machine): Promise<string | undefined> {
     const debug = await this.#debugOf(machine);
-    return debug === undefined ? undefined : await keyLines({ store: this.#store }, debug.username);
+    return debug === undefined ? undefined : await keyLines(this.#store, debug.username);
   }
 
   #debugOf(machine: Machine): ReturnType<typeof findDebugLogin> {
-    return findDebugLogin({ store: this.#store, clock: this.#clock }, machine);
+    return findDebugLogin(this.#parts, machine);
   }
 
-  /**
-   * The debug login of a machine at work. Stores a digest of this boot's token, with which the machine can ask for the login if it fails.
-   */
+  /** Of a machine at work. With the stored digest of its token, it can ask for the login if it fails. */
   async #noteBoot(machine: Machine): Promise<Awaited<ReturnType<typeof findDebugLogin>>> {
     const debug = isDebugged(machine.status) ? await this.#debugOf(machine) : undefined;
     if (debug === undefined || machine.bootToken === undefined) return debug;
@@ -147,7 +133,7 @@ export class MachineAgent {
     return debug;
   }
 
-  /** Takes a signal. @returns false unless the sender is at work, or has just ended its work */
+  /** @returns false unless the sender is at work, or has just ended its work */
   async signal(proof: BootProof, signal: Signal): Promise<boolean> {
     const candidates = await this.#candidates(proof);
     const machine = workerAmong(candidates, proof);
@@ -155,32 +141,29 @@ export class MachineAgent {
     const hostKey = parseHostKey(signal.hostKey);
     if (hostKey !== undefined && isDebugged(machine.status))
       await this.#store.logins.noteDebug(machine.systemId, { hostKey });
-    await this.#life.signal(machine.systemId, await this.scripts.take(machine, signal));
+    await this.#parts.life.signal(machine.systemId, await this.scripts.take(machine, signal));
     return true;
   }
 
-  /**
-   * Resolves when the racks that boot the machine know its new boot purpose, or after RACKS_KNOW_MS_MAX.
-   * @param before the machine before its signal
-   */
+  /** Resolves when its racks know its new boot purpose, or after RACKS_KNOW_MS_MAX. @param before the machine before its signal */
   async waitForRacks(before: Machine): Promise<void> {
     const machine = await this.#store.findMachine(before.systemId);
     if (machine === undefined || purposeOf(machine) === purposeOf(before)) return;
-    await this.#racks.acknowledgements.settled(machine, await this.#store.desiredVersion(), RACKS_KNOW_MS_MAX);
+    await this.#parts.racks.acknowledgements.settled(machine, await this.#store.desiredVersion(), RACKS_KNOW_MS_MAX);
   }
 
   async sshKeys(machine: Machine): Promise<string> {
-    return await keyLines({ store: this.#store }, rescuerOf(machine));
+    return await keyLines(this.#store, rescuerOf(machine));
   }
 
-  /** The network configuration files for a tool of the deployed system, as one text; `undefined`: the region does not know the tool. */
+  /** For a tool of the deployed system; `undefined`: an unknown tool. */
   network(machine: Machine, named: string, isByLease: boolean): string | undefined {
     const tool = NETWORK_TOOLS.find((one) => one === named);
     if (tool === undefined) return undefined;
-    return bundleOf(networkFiles(machine, this.#networks.known, tool, isByLease));
+    return bundleOf(networkFiles(machine, this.#parts.networks.known, tool, isByLease));
   }
 
-  /** The plan for the machine's disks; `undefined`: none. */
+  /** `undefined`: none. */
   storage(machine: Machine): string | undefined {
     return storagePlan(machine);
   }
@@ -190,7 +173,7 @@ export class MachineAgent {
   }
 }
 
-/** The machine to whose current boot this proof belongs; undefined: none. */
+/** To whose current boot this proof belongs. */
 const workerAmong = (machines: readonly Machine[], proof: BootProof): Machine | undefined =>
   machines.find((machine) => provesBoot(proof, machine));
 

@@ -5,24 +5,23 @@
 //   deadline, lease, power ───────┘
 //
 // 1. All state is in the store, so deadlines survive a crash.
-// 2. Of two simultaneous commands, the second sees the state after the first; if that state does not allow it, the refusal names the state.
-// 3. A hung machine is restarted automatically, at most as often as the configuration says (RETRIES by default), and only before its disk is
-//    written. A restart after Rackboot's own interruption does not count. A machine that boots from the network again and again is hung,
-//    too, whatever signs of life it shows.
-// 4. A machine becomes Deployed when its installed system has reported, or has taken its address after the disk was written.
+// 2. Of two simultaneous commands, the second sees the state after the first.
+// 3. A hung machine is restarted automatically, at most RETRIES times (or as configured), and only before its disk is written; a restart
+//    after our own interruption does not count. One that boots from the network again and again is hung, whatever signs of life it shows.
+// 4. A machine is Deployed when its installed system has reported, or has taken its address after the disk was written.
 
 import type { Ipv4 } from '../../net/address.ts';
 import type { PowerDetail } from '../../power/detail.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import type { NetworkView } from '../networks/network-view.ts';
-import type { MachineChangeOutcome } from '../records/decisions.ts';
+import type { MachineChange, MachineChangeOutcome } from '../records/decisions.ts';
 import type { Happening } from '../records/events.ts';
 import type { AddressKnowledge, ChangeKnowledge } from '../records/knowledge.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine, PowerState } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
-import { type RefusalWord, refusal } from '../records/refusal.ts';
+import { decideRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
 import { decideCommand } from './command-effects.ts';
 import type { Actor, CommandName, CommandRefusal, MachineCommand } from './commands.ts';
 import type { DeployableImage } from './deployment.ts';
@@ -55,7 +54,7 @@ import { type AddressChoice, chooseAddresses } from './static-addresses.ts';
 import { acceptedPower, type Change, deadlineOf } from './status-change.ts';
 import type { StatusDeadlines } from './status-deadlines.ts';
 
-/** How many times hung work is restarted, unless the configuration sets another number. */
+/** Restarts of hung work, unless the configuration sets another number. */
 const RETRIES = 1;
 const OVERDUE_MAX = 50;
 const EVENTS_LOOKED_MAX = 200;
@@ -63,23 +62,21 @@ const EVENTS_LOOKED_MAX = 200;
 interface LifeParts extends StartParts {
   readonly deadlines: StatusDeadlines;
   /** `undefined` if only people switch machines. */
-  readonly power: Pick<PowerControl, 'switches'> | undefined;
-  /** Returns how many times hung work is restarted; `undefined`: RETRIES. */
+  readonly power?: Pick<PowerControl, 'switches'> | undefined;
+  /** Restarts of hung work; `undefined`: RETRIES. */
   readonly retries: () => number | undefined;
   readonly onChange: (machine: Machine) => Promise<void>;
 }
 
-/** The networks, and the used addresses of the ranges for which a choice of addresses has asked. */
+/** The used addresses are those for which a choice has asked. */
 interface AddressTerms {
   readonly networks: NetworkView;
   readonly known: readonly AddressKnowledge[];
 }
 
-/** Commands that may be given to several machines at once. */
 type BulkCommand = 'accept' | 'release';
 
 export interface CommandOptions {
-  /** The requested address; `undefined`: any. */
   readonly address?: Ipv4 | undefined;
 }
 
@@ -125,7 +122,7 @@ export class MachineLife {
     });
   }
 
-  /** Why the machine cannot get its address by a command, which is not given; `undefined`: it can. */
+  /** Why the command, which is not given, could not get its address; `undefined`: it could. */
   async judgeAddress(
     systemId: string,
     command: 'allocate' | 'deploy',
@@ -147,8 +144,8 @@ export class MachineLife {
   }
 
   /**
-   * The addresses of a machine that is being allocated or deployed; `undefined`: it keeps its addresses. An address that another ordinary user
-   * reserved for its interface is not chosen: anyone may reserve for a host that is not yet known.
+   * Of a machine that is being allocated or deployed; `undefined`: it keeps its addresses. What another ordinary user reserved for its
+   * interface is not chosen: anyone may reserve for an unknown host.
    */
   #chooseAddresses(
     machine: Machine,
@@ -174,23 +171,17 @@ export class MachineLife {
     if (machine.layout?.network !== undefined) {
       if (address === undefined) return chooseLinkAddresses(machine, { racks, networks, known });
       const { hostname, systemId } = machine;
-      return {
-        kind: 'refuse',
-        refusal: refusal(
-          'address-refused',
-          `A person has laid out the interfaces of ${hostname}: assign the address to one of its links (nodes/${systemId}/interfaces/<id>/?op=link_subnet).`,
-        ),
-      };
+      return decideRefusal(
+        'address-refused',
+        `A person has laid out the interfaces of ${hostname}: assign the address to one of its links (nodes/${systemId}/interfaces/<id>/?op=link_subnet).`,
+      );
     }
     const isAsked = address !== undefined || machine.addresses.length === 0;
     if (command !== 'allocate' && !isAsked) return undefined;
     return chooseAddresses(machine, racks, known, address, by.isAdmin, networks);
   }
 
-  /**
-   * Carries out a command on several machines; the command must not start a system or take an address.
-   * @returns the outcomes, in this order
-   */
+  /** It must not start a system or take an address. @returns in this order */
   async commandAll(
     systemIds: readonly string[],
     command: MachineCommand & { readonly name: BulkCommand },
@@ -206,13 +197,13 @@ export class MachineLife {
   }
 
   #decide(machine: Machine, command: MachineCommand, by: Actor, atMs: number): ReturnType<typeof decideCommand> {
-    // A command to a New machine accepts its proposed power settings (`status-change.ts`), and may use them at once to switch it.
+    // A command to a New machine accepts its proposed power settings (`status-change.ts`), and may use them at once.
     const isAccepted = machine.status === 'new' && by.username !== '';
     const switches = this.#switches(isAccepted ? { ...machine, ...acceptedPower(machine) } : machine);
     return decideCommand(machine, command, { atMs, clock: this.#parts.clock, by, switches });
   }
 
-  /** Allocates the first of these machines that is available; undefined: none. */
+  /** The first of these that is available; undefined: none. */
   async allocate(
     candidates: Iterable<Machine>,
     by: Actor,
@@ -231,34 +222,26 @@ export class MachineLife {
     return findDeployable(machine, machine, this.#parts);
   }
 
-  /** The system and the kernel for a deployment, or why there is no such kernel. */
+  /** Or why there is no such kernel. */
   chooseSystem(machine: Machine, wanted: SystemWish): Promise<WantedSystem | RefusalWord> {
     return chooseSystem(machine, wanted, this.#parts);
   }
 
-  /** Takes a machine's signal. The caller has verified that the machine sent it. */
+  /** The caller has verified that the machine sent it. */
   async signal(systemId: string, signal: Signal): Promise<MachineChangeOutcome<never>> {
-    const { clock, store } = this.#parts;
-    const atMs = await this.#now();
-    return this.#announce(
-      await store.changeMachine<never>(systemId, atMs, (machine) =>
-        decideSignal(machine, signal, atMs, clock, this.#switches(machine)),
-      ),
+    return await this.#change<never>(systemId, (machine, atMs) =>
+      decideSignal(machine, signal, atMs, this.#parts.clock, this.#switches(machine)),
     );
   }
 
-  /** Makes a machine in Deploying boot from the network again after its disk was written. */
+  /** Again, after its disk was written. */
   async startFromNetwork(systemId: string): Promise<MachineChangeOutcome<never>> {
-    const { store } = this.#parts;
-    const atMs = await this.#now();
-    return this.#announce(
-      await store.changeMachine<never>(systemId, atMs, ({ status, netboot }) => {
-        if (status !== 'deploying' || netboot) return { kind: 'change', fields: {}, events: [] };
-        const happening = { code: 'network-wanted', params: {} } as const;
-        const event: NewMachineEvent = { type: 'NODE_INSTALL_EVENT', ...happening, atMs, username: '' };
-        return { kind: 'change', fields: { netboot: true }, events: [event] };
-      }),
-    );
+    return await this.#change<never>(systemId, ({ status, netboot }, atMs) => {
+      if (status !== 'deploying' || netboot) return { kind: 'change', fields: {}, events: [] };
+      const happening = { code: 'network-wanted', params: {} } as const;
+      const event: NewMachineEvent = { type: 'NODE_INSTALL_EVENT', ...happening, atMs, username: '' };
+      return { kind: 'change', fields: { netboot: true }, events: [event] };
+    });
   }
 
   async seen(signs: SignsOfLife): Promise<void> {
@@ -268,40 +251,32 @@ export class MachineLife {
     for (const machine of await takeSigns(signs, { store, clock, atMs, endHung })) await this.#parts.onChange(machine);
   }
 
-  /** Records a person's power task and returns before the machine is switched. */
+  /** Returns before the machine is switched. */
   async switchPower(systemId: string, task: PowerTask, by: Actor): Promise<MachineChangeOutcome<CommandRefusal>> {
-    const { store } = this.#parts;
-    const atMs = await this.#now();
-    const outcome = await store.changeMachine<CommandRefusal>(systemId, atMs, (machine) => {
-      if (this.#switches(machine)) return decidePower(machine, task, by, atMs);
-      return { kind: 'refuse', refusal: refuseByHand(machine) };
-    });
-    return this.#announce(outcome);
+    return await this.#change(systemId, (machine, atMs) =>
+      this.#switches(machine)
+        ? decidePower(machine, task, by, atMs)
+        : { kind: 'refuse', refusal: refuseByHand(machine) },
+    );
   }
 
-  /** Takes the outcome of a power task: work that waited for the task continues, or fails with the outcome's detail. */
+  /** Work that waited for the task continues, or fails with the outcome's detail. */
   async powerSwitched(systemId: string, result: PowerResult): Promise<MachineChangeOutcome<never>> {
     const { clock, store } = this.#parts;
-    const atMs = await this.#now();
     const filter = { machines: { systemIds: [systemId] }, limit: EVENTS_LOOKED_MAX };
     const { kind, reportedMs } = result;
     const events = kind === 'unknown' || reportedMs !== undefined ? await store.listEvents(filter) : [];
     const hasStarted = kind === 'unknown' && hasStartedSince(events);
     const isReported = reportedMs !== undefined && hasEndedSince(events, reportedMs);
-    const terms = { atMs, clock, hasStarted, isReported };
-    const outcome = await store.changeMachine<never>(systemId, atMs, (machine) =>
-      decidePowerEnd(machine, result, terms),
+    return await this.#change<never>(systemId, (machine, atMs) =>
+      decidePowerEnd(machine, result, { atMs, clock, hasStarted, isReported }),
     );
-    return this.#announce(outcome);
   }
 
   async powerSeen(systemId: string, state: PowerState, detail?: PowerDetail): Promise<MachineChangeOutcome<never>> {
-    const { clock, store } = this.#parts;
-    const atMs = await this.#now();
-    return this.#announce(
-      await store.changeMachine<never>(systemId, atMs, (machine) =>
-        decidePowerSeen(machine, state, detail, { atMs, clock }),
-      ),
+    const { clock } = this.#parts;
+    return await this.#change<never>(systemId, (machine, atMs) =>
+      decidePowerSeen(machine, state, detail, { atMs, clock }),
     );
   }
 
@@ -311,8 +286,8 @@ export class MachineLife {
     const atMs = clock.wallTimeMs();
     const overdue = await store.listOverdue(atMs, OVERDUE_MAX);
     if (overdue.length === 0) return;
-    const newest = await store.newestEvents(overdue.map(({ systemId }) => systemId));
     const systemIds = overdue.map(({ systemId }) => systemId);
+    const newest = await store.newestEvents(systemIds);
     const outcomes = await store.changeMachines<never>(systemIds, atMs, (machine) =>
       this.#end(machine, seenOf(newest.get(machine.systemId)), atMs),
     );
@@ -367,6 +342,15 @@ export class MachineLife {
 
   #switches(machine: Machine): boolean {
     return machine.powerIsProposed !== true && this.#parts.power?.switches(machine) === true;
+  }
+
+  async #change<R = CommandRefusal>(
+    systemId: string,
+    decide: (machine: Machine, atMs: number) => MachineChange<R>,
+  ): Promise<MachineChangeOutcome<R>> {
+    const atMs = await this.#now();
+    const { store } = this.#parts;
+    return this.#announce(await store.changeMachine<R>(systemId, atMs, (machine) => decide(machine, atMs)));
   }
 
   async #now(): Promise<number> {

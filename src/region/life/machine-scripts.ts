@@ -1,10 +1,9 @@
-// The script runs of machines at work. A run begins when the agent fetches its list, progresses with signals, and decides the outcome of
-// the work.
+// The script runs of machines at work.
 //
 //   begin (the agent fetches the list) ─► it fetches and runs the scripts ─► take (each signal) ─► OK or FAILED of the whole work
 //
 // 1. A machine may fetch only unfinished scripts of its own newest run.
-// 2. A machine that fetches the list again starts a new run; the unfinished results of the old one are aborted.
+// 2. Fetching the list again starts a new run, which aborts the old one.
 
 import type { Clock } from '../../clock.ts';
 import type { Happening } from '../records/events.ts';
@@ -22,7 +21,7 @@ export class MachineScripts {
   readonly #store: RegionStore;
   readonly #clock: Clock;
 
-  constructor(store: RegionStore, clock: Clock) {
+  constructor({ store, clock }: { readonly store: RegionStore; readonly clock: Clock }) {
     this.#store = store;
     this.#clock = clock;
   }
@@ -34,7 +33,7 @@ export class MachineScripts {
       : planRun(purpose, await this.#store.scripts.listScripts(), machine.work?.scripts).length;
   }
 
-  /** Begins a machine's run. @returns one line for each script: id, kind, time limit in seconds, name */
+  /** @returns one line for each script: id, kind, time limit in seconds, name */
   async begin(machine: Machine): Promise<string> {
     const purpose = purposeOf(machine);
     if (purpose === undefined) return '';
@@ -51,7 +50,7 @@ export class MachineScripts {
     return results.map(({ id, kind, timeoutSeconds, name }) => `${id} ${kind} ${timeoutSeconds} ${name}\n`).join('');
   }
 
-  /** A script's text; `undefined` if the run has no unfinished script with this id, or the script was removed. */
+  /** `undefined` if the run has no unfinished script with this id, or it was removed. */
   async content(machine: Machine, id: number): Promise<string | undefined> {
     const result = (await this.#open(machine)).find((open) => open.id === id);
     return result === undefined || result.kind === 'builtin'
@@ -59,7 +58,7 @@ export class MachineScripts {
       : (await this.#store.scripts.findScript(result.name))?.content;
   }
 
-  /** Stores the script result from a signal. @returns the signal for the machine's life cycle: FAILED if a script failed */
+  /** @returns the signal for the machine's life cycle: FAILED if a script failed */
   async take(machine: Machine, signal: Signal): Promise<Signal> {
     const purpose = purposeOf(machine);
     if (purpose === undefined) return signal;

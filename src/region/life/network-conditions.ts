@@ -34,10 +34,10 @@ const inSubnet =
   (one) =>
     subnetsOf(one).some(isWanted);
 
-/** The space of VLANs that are in none, by name and by id. */
+/** Of VLANs in no space, by name and by id. */
 const [NO_SPACE, NO_SPACE_ID] = ['undefined', '-1'];
 
-/** The forms of a subnet in MAAS's specifiers: `name:lan`, `cidr:10.20.0.0/24`, `id:7`; without one, any of them. */
+/** MAAS's specifiers `name:lan`, `cidr:10.20.0.0/24`, `id:7`; without one, any of them. */
 function findSubnet(text: string, { records: { subnets } }: NetworkView) {
   const [, form, own = ''] = /^(name|cidr|id):(.*)$/.exec(text) ?? [];
   if (form === 'name') return subnets.find(({ name }) => name === own);
@@ -48,7 +48,7 @@ function findSubnet(text: string, { records: { subnets } }: NetworkView) {
 
 type Condition = (text: string, view: NetworkView) => InterfaceTest | undefined;
 
-/** The test of a condition that names its object by another condition, such as `vid:5`; `undefined`: it does not, or nothing is called so. */
+/** It names its object by another condition, such as `vid:5`; `undefined`: it does not, or nothing is called so. */
 function nested(text: string, names: readonly string[], view: NetworkView): InterfaceTest | undefined {
   const [, form = '', own = ''] = /^([a-z_]+):(.*)$/.exec(text) ?? [];
   return names.includes(form) ? CONDITIONS[form]?.(own, view) : undefined;
@@ -111,7 +111,7 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
   tag: (text) => (one) => text.split('&&').every((tag) => one.tags.includes(tag)),
 };
 
-/** The conditions that mean something else in `interfaces`: there, `ip` is an address of the interface itself. */
+/** In `interfaces`, `ip` is an address of the interface itself. */
 const OWN_CONDITIONS: Readonly<Record<string, Condition>> = {
   ip: (text) => {
     const address = parseIpv4(text);
@@ -121,20 +121,18 @@ const OWN_CONDITIONS: Readonly<Record<string, Condition>> = {
 
 const CHOICES: Readonly<Record<string, readonly string[]>> = { type: TYPES, mode: [UNCONFIGURED] };
 
-/** The conditions, as the refusal of an unknown one lists them. */
 const CONDITION_NAMES = Object.keys(CONDITIONS);
 
-/** A condition that cannot be used: its name is unknown, or nothing is called as its value says. */
+/** Its name is unknown, or nothing is called as its value says. */
 export interface UnusableCondition {
   readonly kind: 'unusable';
   readonly condition: string;
   readonly text: string;
   readonly names: readonly string[] | undefined;
-  /** The values that the condition may have; `undefined`: those of a list of objects. */
+  /** `undefined`: those of a list of objects. */
   readonly choices?: readonly string[] | undefined;
 }
 
-/** True for a condition that cannot be used, among what was parsed. */
 export const isUnusable = (one: object | undefined): one is UnusableCondition =>
   one !== undefined && 'kind' in one && one.kind === 'unusable';
 
@@ -159,11 +157,7 @@ function allTests(found: readonly (InterfaceTest | UnusableCondition)[]): readon
   return usable;
 }
 
-/**
- * The tests for a list of names such as `lan`, `10.20.0.0/24` or `space:dmz`.
- *
- * @param condition the condition of a name without one: `subnet` or `fabric`
- */
+/** Of names such as `lan`, `10.20.0.0/24` or `space:dmz`. @param condition of a name without one: `subnet` or `fabric` */
 export const parseNames = (names: readonly string[], condition: string, view: NetworkView) =>
   allTests(
     names.map((name) => {
@@ -174,7 +168,7 @@ export const parseNames = (names: readonly string[], condition: string, view: Ne
     }),
   );
 
-/** Which networks each form of a name in 1.0 means. */
+/** The forms of a name in 1.0. */
 const NETWORKS: Readonly<Record<string, (text: string) => (one: SubnetView) => boolean>> = {
   name: (text) => (one) => oldNetworkName(one) === text,
   ip: (text) => {
@@ -199,7 +193,7 @@ export const parseNetworks = (names: readonly string[], view: NetworkView) =>
     }),
   );
 
-/** The tests by label of a text such as `0:space=5;storage:subnet=lan,tag=fast`. `undefined`: it is malformed, or has a label twice. */
+/** Of `0:space=5;storage:subnet=lan,tag=fast`. `undefined`: it is malformed, or has a label twice. */
 export function parseLabels(
   text: string,
   view: NetworkView,

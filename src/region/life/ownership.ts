@@ -2,9 +2,9 @@
 //
 // Sources: MAAS's `set_owner_data` (a key with an empty value is removed), `lock` and `unlock`.
 //
-// 1. Owner data is removed when the ownership ends. A lock stays until a person removes it.
-// 2. Commands that would change the state of a locked machine are refused, and only force deletes it. People may still switch its power and
-//    open a debug login, because neither takes it from its owner.
+// 1. Owner data ends with the ownership. A lock stays until a person removes it.
+// 2. No command changes the state of a locked machine, and only force deletes it. Its power may be switched and a debug login opened:
+//    neither takes it from its owner.
 
 import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
@@ -12,18 +12,18 @@ import type { MachineChange } from '../records/decisions.ts';
 import type { ChangeKnowledge, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import { fieldRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
+import { decideRefusal, fieldRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
 import type { Actor, CommandRefusal } from './commands.ts';
 import { whose } from './transition.ts';
 
-/** Bound on the keys of one machine's owner data. The lengths below are in characters. */
+/** Keys of one machine. The lengths below are in characters. */
 export const OWNER_DATA_MAX = 64;
 const KEY_MAX = 255;
 const VALUE_MAX = 4096;
 const KEY_SHOWN_MAX = 300;
-/** Bound on one machine's owner data, in bytes of JSON: a control character takes six. Answers contain the data twice. */
+/** Of one machine, in bytes of JSON: a control character takes six. Answers contain the data twice. */
 export const OWNER_DATA_BYTES_MAX = 64 * 1024;
-/** Bound on the owner data of all machines of one user together, in bytes of JSON. */
+/** Of all machines of one user together, in bytes of JSON. */
 export const OWNER_DATA_TOTAL_BYTES_MAX = 8 * 1024 * 1024;
 
 type Decision = MachineChange<CommandRefusal>;
@@ -36,13 +36,10 @@ interface OwnerDataTerms {
 
 function refuseOthers({ hostname, owner }: Machine, by: Actor, what: 'data' | 'lock'): Decision | undefined {
   if (by.isAdmin || (owner !== undefined && owner === by.username)) return undefined;
-  return {
-    kind: 'refuse',
-    refusal: refusal(
-      'not-owner',
-      `${hostname} ${whose(owner)}: only ${owner === undefined ? '' : 'they and '}administrators may change its ${what}.`,
-    ),
-  };
+  return decideRefusal(
+    'not-owner',
+    `${hostname} ${whose(owner)}: only ${owner === undefined ? '' : 'they and '}administrators may change its ${what}.`,
+  );
 }
 
 export function ownerDataProblems(data: ReadonlyMap<string, string>): ReadonlyMap<string, RefusalWord> {
@@ -63,7 +60,7 @@ export function ownerDataProblems(data: ReadonlyMap<string, string>): ReadonlyMa
 
 const jsonBytes = (value: object): number => Buffer.byteLength(JSON.stringify(value));
 
-/** Why owner data would be too large; a change that shrinks it is always allowed. `ask`: the store must count the owner's other data. */
+/** A change that shrinks it is always allowed. `ask`: the store must count the owner's other data. */
 function refuseBytes(
   { hostname, owner, ownerData = {} }: Machine,
   next: Readonly<Record<string, string>>,
@@ -86,7 +83,7 @@ function refuseBytes(
   );
 }
 
-/** Sets owner data; an empty value removes its key. The caller has checked `data` with `ownerDataProblems`. */
+/** An empty value removes its key. The caller has checked `data` with `ownerDataProblems`. */
 export function decideOwnerData(
   machine: Machine,
   data: ReadonlyMap<string, string>,
@@ -100,11 +97,10 @@ export function decideOwnerData(
     else whole.set(key, value);
   }
   if (whole.size > OWNER_DATA_MAX) {
-    const refused = refusal(
+    return decideRefusal(
       'owner-data-limit',
       `${machine.hostname} may have at most ${OWNER_DATA_MAX} keys of owner data: remove some.`,
     );
-    return { kind: 'refuse', refusal: refused };
   }
   // `fromEntries` makes own properties, so `__proto__` is a key like any other.
   const ownerData = Object.fromEntries(whole);

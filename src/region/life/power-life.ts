@@ -1,4 +1,4 @@
-// The effects of a machine's power on its life cycle: people's power tasks, the outcomes of power tasks, and observed power states.
+// The effects of power tasks, their outcomes, and observed power states on a machine's life cycle.
 //
 //   ended        Releasing            Exiting rescue mode        other work in progress          no work in progress
 //   done         Ready                the state before           continues                       continues
@@ -19,13 +19,13 @@ import type { PowerDriver } from '../../power/driver.ts';
 import type { PowerOutcomeKind } from '../../power/outcome.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import type { MachineChange } from '../records/decisions.ts';
-import type { Happening } from '../records/events.ts';
+import { type Happening, SWITCHED } from '../records/events.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine, PowerState } from '../records/machine.ts';
 import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerParameters } from '../records/power-parameters.ts';
 import type { PowerTask } from '../records/power-task.ts';
-import { type RefusalWord, refusal } from '../records/refusal.ts';
+import { decideRefusal, type RefusalWord } from '../records/refusal.ts';
 import { fieldsOf, isByAddress } from '../records/report-fields.ts';
 import { restingStatus } from './command-effects.ts';
 import type { Actor, CommandRefusal } from './commands.ts';
@@ -34,13 +34,13 @@ import { type Change, deadlineOf, enterStatus, enterStatuses } from './status-ch
 import { whose } from './transition.ts';
 
 export interface PowerView {
-  /** The last observed state; `error` if the last query failed. */
+  /** The last one observed; `error` if the query failed. */
   readonly state: PowerState;
   readonly atMs: number | undefined;
   readonly ageSeconds: number | undefined;
-  /** Why the last query failed; undefined if it succeeded. */
+  /** Of a failed query. */
   readonly detail?: PowerDetail | undefined;
-  /** The controller's raw answer, for administrators only; undefined: none. */
+  /** The controller's raw answer, for administrators only. */
   readonly said?: string | undefined;
 }
 
@@ -51,14 +51,11 @@ export interface PowerControl {
   switches(machine: Machine): boolean;
   /** Why these parameters cannot work, without secrets; empty if they can. */
   problemsOf(powerType: string, values: PowerParameters): readonly RefusalWord[];
-  /** Call when these machines may have a new task or new parameters, or were removed. Checks them later, after this turn. */
+  /** Call when these may have a new task or new parameters, or were removed. Checks them after this turn. */
   follow(systemIds: readonly string[]): void;
-  /** The last observation; `undefined` if the machine is not watched. */
+  /** `undefined` if the machine is not watched. */
   reading(systemId: string): PowerView | undefined;
-  /**
-   * Queries the power controller, within a bounded time; `undefined` if this person queries too often.
-   * @param by the person's username
-   */
+  /** Within a bounded time; `undefined` if this person queries too often. @param by a username */
   ask(machine: Machine, by: string): Promise<PowerView> | undefined;
 }
 
@@ -68,9 +65,9 @@ export interface PowerResult {
   readonly kind: PowerOutcomeKind;
   readonly detail?: PowerDetail | undefined;
   readonly wasOff?: boolean;
-  /** True if this outcome was probably reported before: it was, unless the process died in between. */
+  /** It was probably reported before: it was, unless the process died in between. */
   readonly isKnown?: boolean;
-  /** When this outcome was first reported, if the store may have taken that report: wall clock, in milliseconds. */
+  /** When it was first reported, if the store may have taken that: wall clock, in milliseconds. */
   readonly reportedMs?: number | undefined;
 }
 
@@ -84,13 +81,10 @@ interface PowerEndTerms extends Terms {
   readonly isReported: boolean;
 }
 
-/**
- * Ample for any task. A task waits at most WAITING_MS_MAX and takes at most COMMAND_MS_MAX (`power/`), and a restart of the region repeats
- * it.
- */
+/** Ample: a task waits at most WAITING_MS_MAX and takes at most COMMAND_MS_MAX (`power/`), and a restart of the region repeats it. */
 const POWER_ENDS_MS_MAX = 30 * 60_000;
 
-/** The time for the first sign of life after an uncertain power-on: as long as a server's firmware takes. */
+/** For the first sign of life after an uncertain power-on: as long as a server's firmware takes. */
 const DOUBTED_MS_MAX = 5 * 60_000;
 
 const NOTHING: Change = { kind: 'change', fields: {}, events: [] };
@@ -102,10 +96,8 @@ const AFTER: Readonly<Record<PowerTask, PowerState | undefined>> = {
 };
 
 /**
- * True if a machine has started from the network since a person's last power task. Because a report of an earlier start may arrive late,
- * both its arrival and its time must be later than the task.
- *
- * @param events the machine's events, newest first
+ * Since a person's last power task. A report of an earlier start may arrive late, so both its arrival and its time must be later. @param
+ * events newest first
  */
 export function hasStartedSince(events: readonly MachineEvent[]): boolean {
   const startsMs: number[] = [];
@@ -120,27 +112,18 @@ export function hasStartedSince(events: readonly MachineEvent[]): boolean {
 export const maySwitch = (machine: Machine, by: Pick<Actor, 'username' | 'isAdmin'>): boolean =>
   by.isAdmin || (machine.owner !== undefined && machine.owner === by.username);
 
-const SWITCHED = {
-  on: 'switched on',
-  off: 'switched off',
-  'soft-off': 'asked to shut down',
-  cycle: 'switched off and on',
-} as const;
-
 export function decidePower(machine: Machine, task: PowerTask, by: Actor, atMs: number): MachineChange<CommandRefusal> {
   if (!maySwitch(machine, by)) {
-    const refused = refusal(
+    return decideRefusal(
       'not-owner',
       `${machine.hostname} ${whose(machine.owner)}: only an administrator may switch it.`,
     );
-    return { kind: 'refuse', refusal: refused };
   }
   if (machine.powerTask !== undefined) {
-    const refused = refusal(
+    return decideRefusal(
       'power-busy',
       `${machine.hostname} is being ${SWITCHED[machine.powerTask]} at this moment: try again when that has ended.`,
     );
-    return { kind: 'refuse', refusal: refused };
   }
   const { username, comment } = by;
   const event = { type: 'NODE', code: 'power-ordered', params: { task, comment }, atMs, username } as const;
@@ -148,8 +131,8 @@ export function decidePower(machine: Machine, task: PowerTask, by: Actor, atMs: 
 }
 
 /**
- * Extends a state that waits only for its power-off, because the power controller may be busy with many machines. `undefined` if the state
- * does not wait for that, or has waited too long.
+ * The state waits only for its power-off, and the power controller may be busy with many machines. `undefined` if it does not wait for
+ * that, or has waited too long.
  */
 export function awaitPower(machine: Machine, atMs: number): Change | undefined {
   const { powerTask, statusSinceMs } = machine;
@@ -158,15 +141,14 @@ export function awaitPower(machine: Machine, atMs: number): Change | undefined {
   return atMs >= endMs ? undefined : { kind: 'change', fields: { statusDeadlineMs: endMs }, events: [] };
 }
 
-/** True if a rack would tell the machine to power off when it boots, because it has no work. */
+/** A rack would tell it to power off when it boots. */
 export const switchesItselfOff = (machine: Machine): boolean =>
   bootPurpose({ ...machine, deployBy: machine.work?.deployBy }) === 'poweroff';
 
 export function decidePowerEnd(machine: Machine, result: PowerResult, terms: PowerEndTerms): Change {
   const { task, kind } = result;
   const { atMs, hasStarted, isReported } = terms;
-  // The record already contains this outcome: a process that had read an older record started the task again, or the store took a report
-  // without an answer.
+  // Already recorded: a process with an older record started the task again, or the store took a report without an answer.
   if ((result.isKnown === true || isReported) && machine.powerTaskId !== result.id) return NOTHING;
   // The machine started, was told to power off, and was off again when the driver checked.
   const isOffAgain = kind === 'unknown' && AFTER[task] === 'on' && hasStarted && switchesItselfOff(machine);
@@ -185,7 +167,7 @@ export function decidePowerEnd(machine: Machine, result: PowerResult, terms: Pow
 const POWER_ENDS = ['power-switched', 'power-off-again', 'power-uncertain', 'power-failed'] as const;
 type PowerEnd = Happening<(typeof POWER_ENDS)[number]>;
 
-/** True if a power task of the machine has ended since then. A machine has one task at a time. @param events its newest events */
+/** A machine has one task at a time. @param events its newest events */
 export const hasEndedSince = (events: readonly MachineEvent[], sinceMs: number): boolean =>
   events.some(({ code, atMs }) => POWER_ENDS.some((end) => end === code) && atMs >= sinceMs);
 
@@ -207,13 +189,13 @@ function afterEnd(machine: Machine, { kind, task }: PowerResult, end: PowerEnd, 
   return enterStatus(machine, row.failed, { ...change, reason: end });
 }
 
-/** Ends the interruption: a later task has ended, so the interrupted one need not be repeated. */
+/** A later task has ended, so the interrupted one need not be repeated. */
 const endInterruption = ({ work }: Machine): Change =>
   work?.interruptedEndsMs === undefined
     ? NOTHING
     : { kind: 'change', fields: { work: { ...work, interruptedEndsMs: undefined } }, events: [] };
 
-/** Shortens the wait for the first sign of life after an uncertain power-on; never extends it. */
+/** Never extends the wait. */
 function waitInDoubt(
   { status, netboot, work, statusDeadlineMs }: Machine,
   doubt: Happening<'power-uncertain'>,
@@ -231,7 +213,7 @@ function waitInDoubt(
   return { kind: 'change', fields, events: [] };
 }
 
-/** The event for a machine whose shortened wait has ended; `undefined` if it showed a sign of life, or its wait was not shortened. */
+/** Its shortened wait has ended; `undefined` if it showed a sign of life, or its wait was not shortened. */
 export const whyInDoubt = ({ work, statusDeadlineMs }: Machine): Happening<'power-doubted'> | undefined =>
   work?.doubt === undefined || work.doubtEndsMs !== statusDeadlineMs
     ? undefined
@@ -249,7 +231,7 @@ const order = (task: 'on' | 'off', powerState: PowerState, atMs: number): Change
   events: [{ type: 'NODE', code: 'power-ordered', params: { task, comment: '' }, atMs, username: '' }],
 });
 
-/** Switches on a machine that an interrupted power cycle left off. The time limit of its state starts again. */
+/** An interrupted power cycle left it off. The time limit of its state starts again. */
 function orderOn(machine: Machine, atMs: number): Change {
   const { status, work } = machine;
   const ordered = order('on', 'off', atMs);
@@ -258,7 +240,7 @@ function orderOn(machine: Machine, atMs: number): Change {
   return { ...ordered, fields: { ...ordered.fields, ...fields, statusDeadlineMs } };
 }
 
-/** Decides the change after an observation of the power state. @param detail why the query failed */
+/** @param detail why the query failed */
 export function decidePowerSeen(
   machine: Machine,
   state: PowerState,

@@ -1,4 +1,4 @@
-// The end of a rescue. The machine unmounts its disks and leaves on its own. If it does not, its power driver switches it.
+// The end of a rescue. If the machine does not leave on its own, its power driver switches it.
 //
 //   exit-rescue ─┬─ reported lately ─► it fetches its job, unmounts, signals that it leaves, restarts or powers off
 //                │                       └─ no sign of life in RESCUE_LEAVES_MS_MAX, and a driver can switch it ─► switched
@@ -14,13 +14,13 @@ import { type Change, deadlineOf } from './status-change.ts';
 const RESCUE_SILENT_MS_MAX = 150_000;
 export const RESCUE_LEAVES_MS_MAX = 60_000;
 
-/** True if the machine has signalled from its rescue lately. Then it will fetch its new job on its own. */
+/** It will fetch its new job on its own. */
 export const isRescueHeard = ({ status, work }: Machine, atMs: number): boolean =>
   (status === 'rescue-mode' || status === 'entering-rescue-mode') &&
   work?.reportedMs !== undefined &&
   atMs - work.reportedMs < RESCUE_SILENT_MS_MAX;
 
-/** Switches a machine that has not left its rescue in time and has been silent since the command; otherwise `undefined`. */
+/** Switches a machine that has been silent since the command; otherwise `undefined`. */
 export function switchSilentRescue(machine: Machine, atMs: number): Change | undefined {
   const { status, statusSinceMs, statusDeadlineMs = 0 } = machine;
   // A later deadline means that it showed a sign of life, or was switched already.

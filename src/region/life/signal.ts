@@ -1,6 +1,6 @@
-// Signals: a machine's reports about its work, and the changes that they cause. Pure.
 //
-// Source: the signals of MAAS's metadata service (OK, FAILED, WORKING). A machine may repeat them without harm.
+// The changes that a machine's reports about its work cause. Source: the signals of MAAS's metadata service. A machine may repeat them
+// without harm.
 //
 //   state                     WORKING             OK                                    FAILED
 //   Commissioning             continues           Ready                                 Failed commissioning
@@ -35,22 +35,22 @@ export const SIGNAL_STATUSES = ['WORKING', 'OK', 'FAILED'] as const;
 export interface Signal {
   readonly status: (typeof SIGNAL_STATUSES)[number];
   readonly stage: string;
-  /** The machine's own words; empty: none. */
+  /** Empty: none. */
   readonly message: string;
-  /** The report of cloud-init or curtin; replaces `message`. */
+  /** Of cloud-init or curtin; replaces `message`. */
   readonly report?: StageReport | undefined;
-  /** A fault that the region found; replaces both. */
+  /** Found by the region; replaces both. */
   readonly fault?: WorkFault | undefined;
-  /** True for a stage in the start of the installed system, false for one of the installation. */
+  /** True in the start of the installed system, false during the installation. */
   readonly isOfStart?: boolean | undefined;
   readonly doneBytes?: number | undefined;
   readonly totalBytes?: number | undefined;
   readonly script?: string | undefined;
   readonly exitStatus?: number | undefined;
   readonly output?: string | undefined;
-  /** The fingerprint of the host key, with which people verify the machine when they log in. */
+  /** A fingerprint, with which people verify the machine when they log in. */
   readonly hostKey?: string | undefined;
-  /** The result of a script that the region knows by its id; `machine-scripts.ts` stores it. */
+  /** `machine-scripts.ts` stores it. */
   readonly news?: ScriptNews | undefined;
 }
 
@@ -58,13 +58,13 @@ const STAGE_MAX = 32;
 const MESSAGE_MAX = 300;
 const OUTPUT_SHOWN_MAX = 160;
 
-/** The stage in which the machine leaves its rescue. */
+/** It leaves its rescue. */
 const LEFT = 'left';
-/** The stage in which the disk is written; the machine boots it from now on. */
+/** The machine boots its disk from now on. */
 const WRITTEN = 'written';
 const INSTALLED = 'installed';
 
-/** Decides the change that a signal makes to a machine at work. @param switches whether Rackboot can switch its power */
+/** @param switches whether Rackboot can switch its power */
 export function decideSignal(machine: Machine, signal: Signal, atMs: number, clock: Clock, switches: boolean): Change {
   const progress = progressOf(machine, signal, atMs);
   const path = pathOf(machine, signal, switches);
@@ -123,7 +123,7 @@ function typeOf(status: MachineStatus, { isOfStart }: Signal): MachineEventType 
 const levelOf = ({ status, exitStatus }: Signal): MachineEventLevel | undefined =>
   status === 'FAILED' ? 'error' : (exitStatus ?? 0) === 0 ? undefined : 'warning';
 
-/** The work fields that a signal resets: the machine runs, so its earlier boots no longer count. */
+/** The machine runs, so its earlier boots no longer count. */
 const HEARD = { waitsForBoot: false, boots: undefined, bootMs: undefined };
 
 function progressOf(machine: Machine, signal: Signal, atMs: number): Change {
@@ -135,7 +135,7 @@ function progressOf(machine: Machine, signal: Signal, atMs: number): Change {
   const isSame = stage === work?.stage && message === work?.message && isDeepStrictEqual(report, work?.report);
   const isNews = isWritten || signal.status !== 'WORKING' || !isSame;
   const type = isWritten ? 'NODE_DISK_WRITTEN' : typeOf(machine.status, signal);
-  // The first signal of a stage is an installation step; later signals only show the progress of that step.
+  // The first signal of a stage is an installation step; later ones show its progress.
   const isProgress = type === 'NODE_INSTALL_EVENT' && (stage === work?.stage || stage.includes('/'));
   const level = levelOf(signal) ?? (isProgress ? 'debug' : undefined);
   const params = paramsOf(signal);
@@ -157,7 +157,7 @@ function progressOf(machine: Machine, signal: Signal, atMs: number): Change {
   };
 }
 
-/** The signal's byte counts and host key. Values it lacks stay as before, but the bytes of a stage end with it. */
+/** Values that it lacks stay, but the bytes of a stage end with it. */
 function factsOf({ stage, doneBytes, totalBytes, hostKey }: Signal, before: NonNullable<Machine['work']>) {
   const isSame = cleanWords(stage, STAGE_MAX) === before.stage;
   return {
@@ -167,7 +167,7 @@ function factsOf({ stage, doneBytes, totalBytes, hostKey }: Signal, before: NonN
   };
 }
 
-/** The states that a machine enters because of a signal; empty if its state stays the same. */
+/** Empty: its state stays the same. */
 function pathOf(machine: Machine, signal: Signal, switches: boolean): readonly MachineStatus[] {
   const { status } = machine;
   if (status === 'rescue-mode') return [];

@@ -1,4 +1,4 @@
-// Takes the signs of life of machines, from racks' reports and from the machines' own requests.
+// Signs of life, from racks' reports and from the machines' own requests.
 //
 //   started   a start from the network: counted (`network-boots.ts`); too many starts end the work as hung
 //   seen      the time limit of the state starts again; a machine whose written disk does not start fails
@@ -16,19 +16,18 @@ import { DISK_STARTS_MAX, type DiskStarts, readDiskStarts } from './disk-start.t
 import { failStatus, type WhyHung } from './hung-work.ts';
 import { type Change, deadlineOf, enterStatus } from './status-change.ts';
 
-// Counts a machine's network boots since its last signal. A machine that loops through firmware and loader shows signs of life forever
-// without making progress. Pure.
+// Network boots since the last signal: a machine that loops through firmware and loader shows signs of life forever. Pure.
 //
 //   work begins ── starts from the network ──┬── a signal: the count returns to 0
 //                        ▲                   └── starts from the network again: counted, at most BOOTS_MAX times
 //                        └──────────────────────┘
 //
-// 1. The count is stored with the work, so a restart of the region changes nothing.
-// 2. Firmware and loader request an address and a configuration several times in one boot, so requests within BOOT_APART_MS are one boot.
+// 1. The count is stored with the work.
+// 2. One boot requests an address and a configuration several times within BOOT_APART_MS.
 
-/** How often a machine may boot from the network without a signal. After one more boot, it is hung. */
+/** After one more boot, the machine is hung. */
 export const BOOTS_MAX = 6;
-/** Longer than one boot of firmware and loader, shorter than the time between two starts of a server. */
+/** Longer than one boot of firmware and loader, shorter than between two starts of a server. */
 const BOOT_APART_MS = 60_000;
 
 function countBoot(machine: Machine, seenMs: number): (MachineWork & { readonly boots: number }) | undefined {
@@ -92,7 +91,7 @@ async function noteSigns(
   });
 }
 
-/** Counts a start. A machine that starts again and again without a signal is hung. */
+/** A machine that starts again and again without a signal is hung. */
 function countStart(machine: Machine, seenMs: number | undefined, { endHung }: SignTerms): Change {
   const work = seenMs === undefined ? undefined : countBoot(machine, seenMs);
   if (work === undefined) return NOTHING;
@@ -100,7 +99,7 @@ function countStart(machine: Machine, seenMs: number | undefined, { endHung }: S
   return endHung(machine, { code: 'boots-repeated', params: { boots: work.boots } });
 }
 
-/** Restarts the time limit of a machine that boots or fetches its job. @param starts how often it was told to boot its written disk */
+/** @param starts how often it was told to boot its written disk */
 function renew(machine: Machine, seenMs: number | undefined, starts: number, { atMs, clock }: SignTerms): Change {
   if (seenMs === undefined) return NOTHING;
   // The machine keeps booting from the network instead of its written disk.
@@ -124,7 +123,7 @@ function renewedFields(machine: Machine, seenMs: number, nowMs: number): Change[
   return { statusDeadlineMs, work, statusReason: { code: 'has-started', params: {} } };
 }
 
-/** A machine whose disk is written becomes Deployed if its installed system took or renewed the address. */
+/** Its disk is written, and its installed system took or renewed the address. */
 async function findDeployed(leased: readonly string[], terms: SignTerms): Promise<readonly Machine[]> {
   const { store, clock, atMs } = terms;
   const written = (await machinesOf(store, leased)).filter(isWritten);

@@ -1,4 +1,4 @@
-// Whether a command may start a system on a machine: its image or installer, its layout, and a key with which a person can log in.
+// May a command start a system on a machine? Its image or installer, its layout, and a key to log in with.
 
 import type { Clock } from '../../clock.ts';
 import { refuseLayout } from '../layout/deployable.ts';
@@ -29,7 +29,7 @@ const KERNEL_CHARACTERS_MAX = 63;
 export type WantedSystem = Pick<Deployment, 'osystem' | 'release' | 'kernel'>;
 
 export interface SystemWish extends WantedSystem {
-  /** The oldest kernel if neither `kernel` nor the machine says which, and the release has one that is new enough; empty: any. */
+  /** The oldest one if neither `kernel` nor the machine says which, and the release has one that is new enough; empty: any. */
   readonly usualKernel?: string | undefined;
 }
 
@@ -38,11 +38,11 @@ export interface StartParts extends InstallerParts {
   readonly clock: Clock;
   readonly racks: Pick<Racks, 'list' | 'images'>;
   readonly networks: Pick<Networks, 'known' | 'look'>;
-  readonly findImage: FindImage | undefined;
+  readonly findImage?: FindImage | undefined;
   readonly listImages?: ListImages | undefined;
 }
 
-/** The image for a deployment; undefined: none. @param kernel that it must have; undefined: the usual one */
+/** @param kernel undefined: the usual one */
 export async function findDeployable(
   machine: Machine,
   { osystem, release, kernel }: WantedSystem,
@@ -65,9 +65,8 @@ const kernelsText = (names: readonly string[]): string =>
   names.length === 0 ? 'import one that fits' : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
 
 /**
- * The system of a deployment by its image's own names, and its kernel: the wanted one; without one the usual one, or, if the machine or the
- * site wants a newer one, the oldest that is new enough. A release without a kernel that is new enough for the site has its usual one.
- * Without any image it is what was wanted: the command says what is missing.
+ * By its image's own names. The kernel is the wanted one, else the usual one, or the oldest that is new enough for the machine or the site;
+ * a release without such a one for the site has its usual one. Without any image it is what was wanted: the command says what is missing.
  */
 export async function chooseSystem(
   machine: Machine,
@@ -108,7 +107,7 @@ const systemOf = (image: DeployableImage, kernel: string | undefined): WantedSys
   kernel: kernelOf(image) ?? kernel,
 });
 
-/** The names of the kernels with which a machine can be deployed, the oldest first. */
+/** With which the machine can be deployed, the oldest first. */
 async function kernelsFor(
   { architecture, ...machine }: Machine,
   wanted: WantedSystem,

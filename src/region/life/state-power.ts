@@ -1,11 +1,11 @@
-// Distinguishes a state's power task from a person's, which is carried out unless the task of a new state replaces it. Pure.
+// A state's power task, as opposed to a person's, which is carried out unless the task of a new state replaces it. Pure.
 
 import type { PowerDetail } from '../../power/detail.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerTask } from '../records/power-task.ts';
 
-/** The power task that a state in progress needs. Any other task comes from a person, and no state waits for it. */
+/** Any other task comes from a person, and no state waits for it. */
 export function taskOfState({ status, restingStatus }: Machine): PowerTask | undefined {
   const leavesOff = status === 'exiting-rescue-mode' && restingStatus !== 'deployed';
   if (status === 'releasing' || leavesOff) return 'off';
@@ -15,15 +15,13 @@ export function taskOfState({ status, restingStatus }: Machine): PowerTask | und
 export const lastingTask = (machine: Machine): PowerTask | undefined =>
   machine.powerTask === taskOfState(machine) ? undefined : machine.powerTask;
 
-/** True if Rackboot itself interrupted a power task: its process ended, or lost the duties. */
+/** Its process ended, or lost the duties. */
 export const isOwnInterruption = (detail: PowerDetail | undefined): boolean =>
   detail?.code === 'interrupted' ||
   detail?.code === 'not-ours' ||
   (detail?.code === 'no-network-boot' && isOwnInterruption(detail.params.started));
 
-/**
- * True if the end of a Rackboot process interrupted the power-on for the current state, and the machine has shown no sign of life since.
- */
+/** Interrupted by us, with no sign of life of the machine since. */
 export const isInterrupted = (machine: Machine): boolean =>
   taskOfState(machine) === 'cycle' &&
   machine.work?.interruptedEndsMs !== undefined &&

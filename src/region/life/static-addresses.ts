@@ -1,19 +1,16 @@
 // Allocates addresses of static ranges to machines. Pure.
 //
-// 1. An address is allocated to one machine at a time. Addresses of racks, routers and dynamic ranges are never allocated, and neither are
-//    addresses that a rack's configuration reserves for another client.
-// 2. An address last seen on another machine is allocated only when no other is free, because that machine may still use it.
-//    An address that another host has by a running lease is never allocated, because its name would lead to that host. Leases of accepted machines
-//    that nobody owns do not count.
-// 3. The network is the one in which the machine was seen, its boot interface first. A machine never seen gets an address only if there is
-//    exactly one network.
-// 4. A machine gets the address that a rack's configuration, or else a user, reserves for its interface, if that address may be allocated. Of the
-//    users only an administrator and the machine's own user count: the knowledge has the addresses of the others as taken.
-// 5. A user who is not an administrator may request only addresses that are in a static range or reserved: any other may belong to a
-//    server.
+// 1. An address is allocated to one machine at a time; those of racks, routers, dynamic ranges, and reservations of a rack's configuration
+//    for another client never.
+// 2. An address last seen on another machine, which may still use it, is allocated only when no other is free. One that another host has by
+//    a running lease never is, because its name would lead to that host; leases of accepted machines that nobody owns do not count.
+// 3. The network is that in which the machine was seen, its boot interface first; of a machine never seen, the only one.
+// 4. A machine gets what a rack's configuration, or else an administrator or its own user, reserves for its interface. The knowledge has
+//    reservations of other users as taken.
+// 5. An ordinary user may request only static or reserved addresses: any other may belong to a server.
 // 6. A rack's range counts only if the region believes the rack about the network, and the network contains the range.
-// 7. Several racks may serve one network: the reservations of all of them count, and each has its own static range.
-// 8. A dynamic range and a router count from when the region stores them, too: their rack serves them before it reports them.
+// 7. Several racks may serve one network: all reservations count, and each has its own static range.
+// 8. A dynamic range and a router count once the region stores them: their rack serves them before it reports them.
 
 import type { MachineAddress } from '../../machines/machine.ts';
 import {
@@ -39,11 +36,11 @@ import type { Machine } from '../records/machine.ts';
 import { leaseText, type NetworkRecords } from '../records/network-store.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
-import { type RefusalWord, refusal } from '../records/refusal.ts';
+import { decideRefusal } from '../records/refusal.ts';
 import type { CommandRefusal } from './commands.ts';
 import type { JobNetwork } from './job.ts';
 
-/** Addresses examined in one range; in a longer range, only the first ones are used. */
+/** In a longer range, only the first addresses are used. */
 const RANGE_MAX = 65_536;
 const NONE: ReadonlySet<Ipv4> = new Set();
 const NO_RANGES = { fixed: undefined, dynamic: undefined } as const;
@@ -52,9 +49,7 @@ interface Served {
   readonly network: Ipv4Network;
   readonly fixed: readonly [Ipv4, Ipv4] | undefined;
   readonly dynamic: readonly [Ipv4, Ipv4] | undefined;
-  /** The addresses of the rack and of the router. */
   readonly kept: ReadonlySet<Ipv4>;
-  /** The client for which an address is reserved. */
   readonly reserved: ReadonlyMap<Ipv4, MacAddress>;
 }
 
@@ -64,10 +59,8 @@ export type AddressChoice =
   | ChangeQuestion;
 
 /**
- * Chooses a machine's address, or asks which addresses of a range are used.
- * @param known the used addresses of the ranges for which the decision has asked
- * @param asked the requested address; undefined: any of the static range, or none if there is no static range
- * @param view the networks, with the addresses that users have reserved; in the transaction of the change
+ * Chooses a machine's address, or asks which are used. @param known for which the decision has asked @param asked undefined: any of the
+ * static range, or none without one @param view in the transaction of the change
  */
 export function chooseAddresses(
   machine: Machine,
@@ -85,13 +78,10 @@ export function chooseAddresses(
     const isOwn = ({ fixed, reserved: configured }: Served): boolean =>
       (fixed !== undefined && isIn(fixed, asked)) || configured.has(asked);
     if (choice.kind !== 'given' || isAdmin || networks.some(isOwn)) return choice;
-    return {
-      kind: 'refuse',
-      refusal: refusal(
-        'address-refused',
-        `${formatIpv4(asked)} is in no static range: only an administrator may choose such an address`,
-      ),
-    };
+    return decideRefusal(
+      'address-refused',
+      `${formatIpv4(asked)} is in no static range: only an administrator may choose such an address`,
+    );
   }
   const place = placeOf(machine, networks);
   if (place === undefined) return { kind: 'given', addresses: [] };
@@ -107,40 +97,32 @@ export function chooseAddresses(
   if (ranges.length === 0) return { kind: 'given', addresses: [] };
   const kept = machine.addresses.find((one) => one.mac === mac && ranges.some((range) => isIn(range, one.address)));
   if (kept !== undefined) return { kind: 'given', addresses: [kept] };
-  const address = findFree(served, ranges, mac, known);
-  if (typeof address === 'object') return address;
-  if (address !== undefined) return { kind: 'given', addresses: [{ mac, address }] };
-  return exhausted(ranges, records);
+  return giveFree(served, ranges, mac, known) ?? exhausted(ranges, records);
 }
 
-/** The refusal if no address of these ranges is free, with the reservations that keep some from machines. */
-const exhausted = (ranges: readonly AddressRange[], records: NetworkRecords): AddressChoice => ({
-  kind: 'refuse',
-  refusal: refusal(
+/** With the reservations that keep some from machines. */
+const exhausted = (ranges: readonly AddressRange[], records: NetworkRecords): AddressChoice =>
+  decideRefusal(
     'addresses-exhausted',
-    `no address from ${ranges
-      .map(([low, high]) => ({ low: formatIpv4(low), high: formatIpv4(high) }))
-      .map(({ low, high }) => `${low} to ${high}`)
-      .join(' and ')} is free${reservedText(
+    `no address from ${ranges.map((range) => range.map(formatIpv4).join(' to ')).join(' and ')} is free${reservedText(
       reservationsIn(
         records,
         ranges.map(([low, high]) => ({ low, high })),
       ),
     )}: release a machine or a reservation, or widen the static range`,
-  ),
-});
+  );
 
 interface LinkAddressWish {
   readonly own: ReadonlySet<Ipv4>;
   readonly asked?: Ipv4 | undefined;
-  /** True if a user who is not an administrator links a device: a free address is then outside the static ranges, which are for machines. */
+  /** An ordinary user links a device: a free address is then outside the static ranges, which are for machines. */
   readonly isOrdinary: boolean;
   readonly records: NetworkRecords;
 }
 
 /**
- * Chooses an address of a subnet for one interface of a machine: the requested address, or a free one of a static range. If no rack has a
- * static range there, and for a user's device, all other addresses of the subnet are candidates, except for its gateway and its DNS servers.
+ * The requested address of a subnet, or a free one of a static range. Without one, and for a user's device, all other addresses are
+ * candidates, except its gateway and DNS servers.
  */
 export function addressForLink(
   { network, gateway, dnsServers, served: stored }: Pick<SubnetView, 'network' | 'gateway' | 'dnsServers' | 'served'>,
@@ -165,31 +147,29 @@ export function addressForLink(
     others.toSorted((a, b) => a.low - b.low),
   );
   const ranges = isOrdinary || fixed.length === 0 ? rest.map(({ low, high }): AddressRange => [low, high]) : fixed;
-  const address = findFree(served, ranges, mac, known, own);
-  if (typeof address === 'object') return address;
-  if (address !== undefined) return { kind: 'given', addresses: [{ mac, address }] };
+  const choice = giveFree(served, ranges, mac, known, own);
+  if (choice !== undefined) return choice;
   if (!isOrdinary) return exhausted(ranges, records);
   const reserved = reservationsIn(records, [hostRange(network)]);
-  return {
-    kind: 'refuse',
-    refusal: refusal(
-      'address-refused',
-      `${formatNetwork(network)} has no free address outside its static and dynamic ranges${reservedText(reserved)}: release one, or ask an administrator, who may also link a device with an address of the static range.`,
-    ),
-  };
+  return decideRefusal(
+    'address-refused',
+    `${formatNetwork(network)} has no free address outside its static and dynamic ranges${reservedText(reserved)}: release one, or ask an administrator, who may also link a device with an address of the static range.`,
+  );
 }
 
+const give = (mac: MacAddress, address: Ipv4): AddressChoice => ({ kind: 'given', addresses: [{ mac, address }] });
+
 /**
- * The first free address. An address last seen on another machine is used only if there is no other. Asks for the first range alone, then
- * for all other ranges together.
+ * The first free address; `undefined`: none. An address last seen on another machine is used only if there is no other. Asks for the first
+ * range alone, then for all other ranges together.
  */
-function findFree(
+function giveFree(
   served: readonly Served[],
   ranges: readonly AddressRange[],
   mac: MacAddress,
   known: readonly AddressKnowledge[],
   own: ReadonlySet<Ipv4> = NONE,
-): Ipv4 | ChangeQuestion | undefined {
+): AddressChoice | undefined {
   const examined = ranges.map(([low, high]): AddressRange => [low, ipv4(Math.min(high, low + RANGE_MAX - 1))]);
   let fallback: Ipv4 | undefined;
   for (const [index, range] of examined.entries()) {
@@ -206,11 +186,11 @@ function findFree(
         whyKept(served, address, mac) !== undefined
       )
         continue;
-      if (!seen.has(address)) return address;
+      if (!seen.has(address)) return give(mac, address);
       fallback ??= address;
     }
   }
-  return fallback;
+  return fallback && give(mac, fallback);
 }
 
 const usedIn = ([low, high]: AddressRange, known: readonly AddressKnowledge[]): AddressKnowledge | undefined =>
@@ -223,40 +203,15 @@ function takeAsked(
   asked: Ipv4,
   records: NetworkRecords,
 ): AddressChoice {
-  const refuse = (why: RefusalWord): AddressChoice => ({ kind: 'refuse', refusal: why });
-  const address = formatIpv4(asked);
   const served = networks.filter(({ network }) => networkContains(network, asked));
   if (served.length === 0)
-    return refuse(refusal('address-refused', `${address} is in no network that a rack serves: choose another address`));
+    return decideRefusal(
+      'address-refused',
+      `${formatIpv4(asked)} is in no network that a rack serves: choose another address`,
+    );
   const mac = macIn(machine, served) ?? machine.interfaces[0]?.mac;
-  if (mac === undefined) return refuse(refusal('address-refused', `${machine.hostname} has no network interface`));
+  if (mac === undefined) return decideRefusal('address-refused', `${machine.hostname} has no network interface`);
   return takeFor(served, known, asked, mac, records);
-}
-
-const leasedText = ({
-  address,
-  mac,
-  until,
-}: {
-  readonly address: string;
-  readonly mac: string;
-  readonly until: string;
-}): string => `the host ${mac} has ${address} by a lease until ${until} UTC: choose another address`;
-
-/** Why an address cannot be assigned: it is the network's own or its broadcast address, a rack's or router's, or has another use. */
-type Kept = { readonly kind: 'edge' | 'host' | 'dynamic' } | { readonly kind: 'reserved'; readonly mac: string };
-
-function keptText(kept: Kept): string {
-  switch (kept.kind) {
-    case 'edge':
-      return "the network's own or its broadcast address";
-    case 'host':
-      return "the rack's or the router's";
-    case 'dynamic':
-      return 'in the dynamic range';
-    case 'reserved':
-      return `reserved for ${kept.mac} in the configuration of a rack`;
-  }
 }
 
 function takeFor(
@@ -266,29 +221,25 @@ function takeFor(
   mac: MacAddress,
   records: NetworkRecords,
 ): AddressChoice {
-  const refuse = (why: RefusalWord): AddressChoice => ({ kind: 'refuse', refusal: why });
+  const refuse = (why: string) => decideRefusal('address-refused', `${why}: choose another address`);
   const address = formatIpv4(asked);
   const kept = whyKept(served, asked, mac);
-  if (kept !== undefined)
-    return refuse(refusal('address-refused', `${address} is ${keptText(kept)}: choose another address`));
+  if (kept !== undefined) return refuse(`${address} is ${kept}`);
   const used = usedIn([asked, asked], known);
   if (used === undefined) return { kind: 'ask', ranges: [[asked, asked]] };
   if (used.taken.size > 0)
     return refuse(
-      refusal(
-        'address-refused',
-        `${address} belongs to another machine, a user or a static route${reservedText(reservationsIn(records, [{ low: asked, high: asked }]))}: choose another address`,
-      ),
+      `${address} belongs to another machine, a user or a static route${reservedText(reservationsIn(records, [{ low: asked, high: asked }]))}`,
     );
   const lease = used.leased?.get(asked);
-  if (lease !== undefined) return refuse(refusal('address-refused', leasedText({ address, ...leaseText(lease) })));
-  return { kind: 'given', addresses: [{ mac, address: asked }] };
+  if (lease === undefined) return give(mac, asked);
+  const { mac: host, until } = leaseText(lease);
+  return refuse(`the host ${host} has ${address} by a lease until ${until} UTC`);
 }
 
 /**
- * Returns a test for last-seen addresses. It is true for an address that a machine holds only while the address is allocated to it: the
- * address is in a static range, and no configuration reserves it for this interface. When the allocation ends, the machine loses the
- * address, even if its lease would still run.
+ * True for a last-seen address that a machine loses with its allocation, even if its lease would still run: one in a static range that no
+ * configuration reserves for this interface.
  */
 export function lentAddresses(racks: readonly Rack[]): (address: Ipv4, mac: MacAddress) => boolean {
   const networks = reportedBy(racks).filter(({ fixed }) => fixed !== undefined);
@@ -298,7 +249,7 @@ export function lentAddresses(racks: readonly Rack[]): (address: Ipv4, mac: MacA
     );
 }
 
-/** The network of a fixed address; `undefined` if no accepted rack serves it. */
+/** `undefined` if no accepted rack serves it. */
 export function networkOfAddress(racks: readonly Rack[], address: Ipv4): JobNetwork | undefined {
   for (const rack of racks.filter(({ state }) => state === 'accepted')) {
     for (const nic of believedInterfaces(rack)) {
@@ -310,17 +261,17 @@ export function networkOfAddress(racks: readonly Rack[], address: Ipv4): JobNetw
   return undefined;
 }
 
-/** Why a rack of the network excludes the address for this interface; `undefined` if no rack does. */
-function whyKept(served: readonly Served[], address: Ipv4, mac: MacAddress): Kept | undefined {
+/** Why a rack of the network excludes the address for this interface, after `is`; `undefined` if no rack does. */
+function whyKept(served: readonly Served[], address: Ipv4, mac: MacAddress): string | undefined {
   for (const { network, dynamic, kept, reserved } of served) {
     if (!networkContains(network, address)) continue;
     const size = 2 ** (32 - network.prefix);
     if (network.prefix < 31 && (address === network.address || address === network.address + size - 1))
-      return { kind: 'edge' };
-    if (kept.has(address)) return { kind: 'host' };
-    if (dynamic !== undefined && isIn(dynamic, address)) return { kind: 'dynamic' };
+      return "the network's own or its broadcast address";
+    if (kept.has(address)) return "the rack's or the router's";
+    if (dynamic !== undefined && isIn(dynamic, address)) return 'in the dynamic range';
     const whose = reserved.get(address);
-    if (whose !== undefined && whose !== mac) return { kind: 'reserved', mac: formatMac(whose) };
+    if (whose !== undefined && whose !== mac) return `reserved for ${formatMac(whose)} in the configuration of a rack`;
   }
   return undefined;
 }
@@ -332,10 +283,7 @@ const macIn = (machine: Machine, served: readonly Served[]): MacAddress | undefi
     ({ address }) => address !== undefined && served.some(({ network }) => networkContains(network, address)),
   )?.mac;
 
-/**
- * The network in which the machine was last seen, as each of its racks serves it, and the machine's interface there. For a machine never
- * seen: the network with a static range, if there is exactly one.
- */
+/** Where it was last seen, as each rack serves it; for a machine never seen, the only network with a static range. */
 function placeOf(
   machine: Machine,
   networks: readonly Served[],
@@ -357,7 +305,7 @@ const isSame = (a: Ipv4Network, b: Ipv4Network): boolean => a.address === b.addr
 const reportedBy = (racks: readonly Rack[]): readonly Served[] =>
   racks.filter(({ state }) => state === 'accepted').flatMap((rack) => believedInterfaces(rack).flatMap(servedOf));
 
-/** A network as the region stores it: the addresses that nobody gets there. A static range counts only once its rack reports it. */
+/** What nobody gets there. A static range counts only once its rack reports it. */
 function storedAs({ management, network, dynamic, address, router }: ServedNetwork): readonly Served[] {
   if (management === 0) return [];
   const kept = new Set([address, router].filter((one) => one !== undefined));

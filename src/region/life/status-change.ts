@@ -1,9 +1,8 @@
-// The fields that change when a machine enters a state. Every state change goes through this file.
+// What changes when a machine enters a state; every state change goes through this file.
 //
-// 1. A machine in a free state has no owner and no system. It loses its addresses, except those that a person chose for its links.
-// 2. A machine's API key belongs to one deployment or commissioning. It is revoked when the next one begins, and at the release. A key made
-//    for a test is revoked when the test ends.
-// 3. A state in progress has a deadline. If only a person can switch the machine on, the deadline starts at the machine's first boot.
+// 1. A machine in a free state has no owner and no system. It keeps only addresses that a person chose for its links.
+// 2. A machine's API key ends with the next deployment or commissioning, and at the release; one made for a test, with the test.
+// 3. A state in progress has a deadline, for a machine that only people switch on from its first boot.
 
 import type { Clock } from '../../clock.ts';
 import { tokenFor } from '../identity/boot-token.ts';
@@ -21,7 +20,7 @@ const MINUTE_MS = 60_000;
 export interface StatusChangeTerms {
   readonly atMs: number;
   readonly clock: Clock;
-  /** The person who caused it; empty for the machine or a deadline. */
+  /** Empty for the machine or a deadline. */
   readonly username: string;
   readonly reason?: Remark | undefined;
   readonly work?: Omit<MachineWork, 'before' | 'attempts'> | undefined;
@@ -44,10 +43,10 @@ const KEYLESS: ReadonlySet<MachineStatus> = new Set([
   'retired',
 ]);
 
-/** True for the states of a rescue or a test, including failed ones: the machine later returns to its resting state. */
+/** Also failed ones: the machine later returns to its resting state. */
 const isInterlude = (status: MachineStatus): boolean => /rescue-mode|testing$/.test(status);
 
-/** The change for a machine that enters a state; the caller has checked the transition. */
+/** The caller has checked the transition. */
 export function enterStatus(machine: Machine, to: MachineStatus, terms: StatusChangeTerms): Change {
   const { atMs, username } = terms;
   const params = { from: machine.status, to };
@@ -63,7 +62,7 @@ export function enterStatus(machine: Machine, to: MachineStatus, terms: StatusCh
   };
 }
 
-/** True if the machine loses its API key. A key made for a test ends with the test; a deployed system keeps its key through a test. */
+/** A key made for a test ends with the test; a deployed system keeps its key through a test. */
 const endsKey = ({ status, restingStatus }: Machine, to: MachineStatus): boolean =>
   KEYLESS.has(to) || (status === 'testing' && restingStatus !== 'deployed');
 
@@ -83,10 +82,7 @@ export function enterStatuses(machine: Machine, path: readonly MachineStatus[], 
   return whole;
 }
 
-/**
- * The power settings of a machine that a person accepts. Settings that a machine may not propose are removed, because nobody asked the
- * person, for example, whether the region may open their URL.
- */
+/** Settings that a machine may not propose are removed: nobody asked the person whether the region may open their URL, for example. */
 export function acceptedPower({
   powerIsProposed,
   powerType,
@@ -119,7 +115,7 @@ function statusFields(machine: Machine, to: MachineStatus, terms: StatusChangeTe
   };
 }
 
-/** The deadline of a state that begins, or shows a sign of life, at `fromMs`; `undefined` if it has none. */
+/** Of a state that begins, or shows a sign of life, then; `undefined`: none. */
 export function deadlineOf(status: MachineStatus, fromMs: number): number | undefined {
   const minutes = statusRow(status).timeoutMinutes;
   return minutes === undefined ? undefined : fromMs + minutes * MINUTE_MS;
@@ -134,6 +130,6 @@ function restingOf(machine: Machine, to: MachineStatus): MachineStatus | undefin
   return isInterlude(machine.status) || isRepaired ? machine.restingStatus : machine.status;
 }
 
-/** The state after passed or aborted tests. */
+/** After passed or aborted tests. */
 export const afterTesting = ({ work, restingStatus }: Machine): MachineStatus =>
   work?.before === 'broken' ? 'broken' : (restingStatus ?? 'ready');

@@ -1,9 +1,8 @@
-// Adjusts the deadlines of states in progress when the wall clock is stepped. Deadlines are in wall time because they outlive the process.
-// A change of the clock must not end a state early or extend it.
+// Adjusts deadlines, which are in wall time because they outlive the process, when the wall clock is stepped.
 //
-// 1. A step is a change of STEP_MS_MIN or more between wall time and monotonic time. Slewing is not a step: it moves both alike.
-// 2. Callers run `follow` before they use wall time for a deadline, so that a deadline is never compared with another clock.
-// 3. A deadline is never later than the state's full time limit from now, even if a clock in another year set it.
+// 1. A step is a change of STEP_MS_MIN or more between wall and monotonic time, which slewing moves alike.
+// 2. Callers run `follow` before they use wall time for a deadline.
+// 3. A deadline is never beyond the state's full time limit, even if a clock in another year set it.
 
 import type { Clock } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
@@ -16,7 +15,7 @@ export class StatusDeadlines {
   readonly #store: Pick<RegionStore, 'shiftDeadlines'>;
   readonly #clock: Clock;
   readonly #isOnDuty: () => boolean;
-  /** Wall time minus monotonic time, as in the stored deadlines. */
+  /** Wall minus monotonic time, as in the stored deadlines. */
   #offsetMs: number;
   #isBounded = false;
 
@@ -28,10 +27,7 @@ export class StatusDeadlines {
     this.#offsetMs = clock.wallTimeMs() - clock.now();
   }
 
-  /**
-   * Adjusts all deadlines if the clock was stepped since the last call.
-   * @returns false while the store is unavailable; deadlines are meaningless until it returns true
-   */
+  /** @returns false while the store is unavailable; deadlines are meaningless until it returns true */
   async follow(): Promise<boolean> {
     const offsetMs = this.#clock.wallTimeMs() - this.#clock.now();
     if (!this.#isOnDuty()) {
@@ -42,7 +38,7 @@ export class StatusDeadlines {
     const step = Math.round(offsetMs - this.#offsetMs);
     const byMs = Math.abs(step) < STEP_MS_MIN ? 0 : step;
     if (byMs === 0 && this.#isBounded) return true;
-    // Record the step first, so that a concurrent call does not adjust the deadlines for it again.
+    // First: a concurrent call must not adjust the deadlines for it again.
     this.#offsetMs += byMs;
     this.#isBounded = true;
     try {

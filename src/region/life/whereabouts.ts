@@ -1,8 +1,8 @@
 // The racks, the addresses and the domain of a machine, as shown to people.
 //
-// 1. A machine's last seen address stays in the store, because it shows the machine's network. People see it as the machine's own until a
-//    rack reports the end of its lease. They see an address of a static range only while it is allocated to the machine.
-// 2. Only this file decides which addresses are shown, so the API, the page and the commands agree for the machines of every rack.
+// 1. People see a machine's last address until a rack reports the end of its lease; one of a static range, only while it is allocated to
+//    the machine. The store keeps it: it shows the machine's network.
+// 2. Only this file decides which addresses are shown.
 
 import { createHash } from 'node:crypto';
 import type { Ipv4 } from '../../net/address.ts';
@@ -15,13 +15,12 @@ import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
 import { lentAddresses } from './static-addresses.ts';
 
-/** A snapshot of the racks; make one for each list of machines. */
+/** Make one for each list of machines. */
 export interface Whereabouts {
   racksOf(machine: Pick<Machine, 'home'>): readonly Rack[];
-  /** A machine's allocated addresses, followed by the last seen addresses that it may still hold. */
+  /** The allocated ones, then the last seen ones that it may still hold. */
   addressesOf(machine: Pick<Machine, 'addresses' | 'interfaces'>): readonly Ipv4[];
   networks(): NetworkView;
-  /** The id of a domain, and the number of its records. */
   domainOf(name: string): KnownDomain;
   defaultArea(kind: AreaKind): Area;
 }
@@ -32,12 +31,12 @@ interface KnownDomain {
   readonly recordCount: number;
 }
 
-/** The number of a domain that the list gives none. No stranger chooses these texts. */
+/** Of a domain without one in the list. No stranger chooses these texts. */
 export const numberOfDomain = (name: string): number => (numberOf(name) >>> 1) + 1;
 
 /**
- * The served domains with their ids, the default one first. An entry of the list is a name, or the name and the id that the API gave it. A default
- * domain that is not in the list has the id 0, as in MAAS.
+ * The default one first. An entry of the list is a name, or a name with the id that the API gave it. A default domain that is not listed
+ * has the id 0, as in MAAS.
  */
 export function domainIds(byDefault: string, further: unknown): ReadonlyMap<string, number> {
   const entries = (Array.isArray(further) ? further : []).flatMap((entry: unknown): readonly [string, unknown][] => {
@@ -82,8 +81,8 @@ const shownSettings = (region: Pick<Places, 'settings' | 'config'>): readonly un
 ];
 
 /**
- * Returns a function for the digest of everything on which `whereabouts` depends: while the digest stays the same, so do the answers. The
- * digest is computed at the first call, and again after racks or networks were read again. A mere heartbeat does not change it.
+ * A digest of everything on which `whereabouts` depends, computed again only after racks or networks were read again. A mere heartbeat does
+ * not change it.
  */
 export function basisReader(places: Places & { readonly networks: Pick<Networks, 'stored'> }): () => string {
   const { racks, networks } = places;

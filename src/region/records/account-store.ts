@@ -1,4 +1,4 @@
-// The port to the store of people's accounts and of API keys. `store/operations/region-accounts.ts` has its operations.
+// The port to the store of people's accounts and of API keys (`store/operations/region-accounts.ts`).
 //
 // 1. One method is one transaction, as in `store.ts`.
 
@@ -28,7 +28,7 @@ export interface AccountStore {
   listUsers(): Promise<readonly User[]>;
   /** @returns false if there is no such user */
   changeUser(username: string, change: UserChange, event: NewMachineEvent): Promise<boolean>;
-  /** Removes a user with their API keys and SSH keys. @returns false if there is no such user */
+  /** @returns false if there is no such user; removes their API keys and SSH keys, too */
   removeUser(username: string, event: NewMachineEvent): Promise<boolean>;
   /** @returns false if its owner has `keysMax` keys already */
   addKey(key: ApiKey, keysMax: number): Promise<boolean>;

@@ -1,4 +1,4 @@
-// The port to the store of zones and pools. `store/operations/region-areas.ts` has its operations.
+// The port to the store of zones and pools (`store/operations/region-areas.ts`).
 //
 // Sources: MAAS's `zones/` and `resourcepools/`: every machine is in one zone and one pool, every rack in one zone; `default` always exists.
 //
@@ -14,13 +14,12 @@ export interface AreaStore {
   add(kind: AreaKind, area: WrittenArea, event: NewMachineEvent): Promise<Area | 'exists' | 'limit'>;
   /** `exists`: the new name is taken. */
   change(kind: AreaKind, area: Area, event: NewMachineEvent): Promise<'changed' | 'exists' | 'not-found'>;
-  /** Removes an area; its machines and racks, if it has any, move to the default one. @returns false if no area has this id */
+  /** @returns false if no area has this id; its machines and racks move to the default one */
   remove(kind: AreaKind, id: number, event: NewMachineEvent): Promise<boolean>;
-  /** Moves machines and racks to a zone. The event is stored for each machine, and once for the racks. Unknown ids are skipped. */
+  /** The event is stored for each machine, and once for the racks. Unknown ids are skipped. */
   moveToZone(id: number, ids: ZoneMembers, event: NewMachineEvent): Promise<void>;
 }
 
-/** Machines and racks that move to a zone. */
 export interface ZoneMembers {
   readonly systemIds: readonly string[];
   readonly rackUuids: readonly string[];

@@ -1,11 +1,11 @@
 // Zones and pools.
 //
-// 1. Every machine is in one zone and one pool, every rack in one zone. The default zone and the default pool have no row in the store. Their id
-//    is 0, and nobody can rename or remove them. Their descriptions are settings.
+// 1. Every machine is in one zone and one pool, every rack in one zone. The default ones have no row in the store: their id is 0, nobody
+//    can rename or remove them, and their descriptions are settings.
 
 import { cleanNote } from './text-json.ts';
 
-/** A zone groups machines and racks by their place. A pool groups machines by the people for whom they are. */
+/** A zone groups by place, a pool by the people for whom machines are. */
 export type AreaKind = 'zone' | 'pool';
 
 /** Bound on the zones, and likewise on the pools. Administrators create and remove them. */
@@ -13,7 +13,6 @@ export const AREAS_MAX = 1000;
 /** The name of the default zone and of the default pool. */
 export const DEFAULT_AREA = 'default';
 
-/** A zone or a pool. */
 export interface Area {
   /** 0: the default one. */
   readonly id: number;
@@ -24,19 +23,17 @@ export interface Area {
 /** The fields that an administrator writes. */
 export type WrittenArea = Omit<Area, 'id'>;
 
-/** The zone and the pool of machines and racks that nobody assigned to another. */
+/** Of machines and racks that nobody assigned to another. */
 const DEFAULT_AREAS: Readonly<Record<AreaKind, Area>> = {
   zone: { id: 0, name: DEFAULT_AREA, description: '' },
   pool: { id: 0, name: DEFAULT_AREA, description: 'Default pool' },
 };
 
-/** The settings with the descriptions of the default zone and the default pool. */
 export const DEFAULT_DESCRIPTION_KEYS: Readonly<Record<AreaKind, string>> = {
   zone: 'region.default_zone_description',
   pool: 'region.default_pool_description',
 };
 
-/** The longest description, in characters. */
 export const AREA_DESCRIPTION_MAX = 1000;
 
 /** The default zone or pool, with its description in the settings. */

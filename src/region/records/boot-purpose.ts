@@ -17,18 +17,16 @@ import type { BootPurpose } from '../../machines/machine.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { DeployWay } from './work.ts';
 
-/** The facts that decide a machine's next boot. */
 interface BootState {
   readonly status: MachineStatus;
   /** The state to which a rescue returns. */
   readonly restingStatus?: MachineStatus | undefined;
   /** False once an installer has reported the disk written. */
   readonly netboot: boolean;
-  /** How its system is put on the disk; `undefined`: by an installer. */
+  /** `undefined`: by an installer. */
   readonly deployBy?: DeployWay | undefined;
 }
 
-/** The purpose of a machine's next network boot. */
 export function bootPurpose(state: BootState): BootPurpose {
   switch (state.status) {
     case 'new':

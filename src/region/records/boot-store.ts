@@ -1,4 +1,4 @@
-// The port to the store of boot images: the sources that offer images, the selections among these, and the progress of each image's import.
+// The port to the store of boot images: sources that offer images, selections among these, and the progress of each import.
 //
 //   file of sources ─┐
 //   API ─────────────┴─► source ─► selections ─► run: one process imports (region-thread/imports/) ─► resources and their progress
@@ -6,9 +6,8 @@
 // Sources: MAAS's boot sources, their selections, and boot resources.
 //
 // 1. One method is one transaction, as in `store.ts`.
-// 2. A source named in a file also has a row, which gives it an id and selections. Its other fields exist only in the file.
-// 3. The importing process reads the requests that other processes store (`wish`, `askedMs`), and stores its progress. Requests survive a
-//    restart.
+// 2. A source named in a file also has a row, for its id and its selections. Its other fields exist only in the file.
+// 3. Requests (`wish`, `askedMs`) survive a restart of the importing process, which reads them and stores its progress.
 
 import { z } from 'zod';
 import { importReason } from './import-reason.ts';
@@ -28,14 +27,13 @@ export const SELECTED_NAME = /^(?:\*|[a-z0-9][a-z0-9_.+-]{0,62})$/;
 export const SELECTED_ENTRY = /^(?:\*|[A-Za-z0-9][\w.+-]{0,62})$/;
 /** The reason why a site is used without signatures, in characters. */
 export const WHY_CHARACTERS_MAX = 1024;
-/** The largest keyring that is stored, in bytes. */
 export const KEYRING_BYTES_MAX = 256 * 1024;
 /**
- * Bound on the resources; images beyond it are not listed. Racks add resources by reporting their images. At the bound, new ones replace
- * resources that were never imported and that no user has paused, cancelled or asked to delete.
+ * Bound on the resources. Racks add some by reporting their images. At the bound, new ones replace resources that were never imported and
+ * that no user has paused, cancelled or asked to delete.
  */
 export const RESOURCES_MAX = 2000;
-/** Skipped images that a run lists; the rest are counted. */
+/** Skipped images that a run lists; it counts the rest. */
 export const SKIPPED_MAX = 100;
 
 /**
@@ -48,18 +46,17 @@ export const SKIPPED_MAX = 100;
  */
 export type FilesInForce = 'all' | 'last' | 'sources' | 'none';
 
-/** Files of an import that are stored with its progress. Parts of further files stay until a later run sweeps them. */
+/** Files of an import that are stored with its progress; a later run sweeps the parts of further ones. */
 export const PROGRESS_FILES_MAX = 64;
 
-/** A source of images, as stored. */
 export interface BootSource {
   readonly id: number;
-  /** Its name in a file of sources, which then holds its fields; `undefined`: the fields are stored here. */
+  /** Its name in the file that holds its fields; `undefined`: they are stored here. */
   readonly name?: string | undefined;
   readonly url: string;
-  /** The path of the index below the URL; `undefined`: the URL names it, or it has its usual place. */
+  /** The path of the index below the URL; `undefined`: the URL names it, or its usual place. */
   readonly index?: string | undefined;
-  /** Why the site is trusted without a signature; it has no keys then. `undefined`: its documents must be signed. */
+  /** Why the site is trusted without a signature (it has no keys then); `undefined`: its documents must be signed. */
   readonly why?: string | undefined;
   /** The file of a keyring on the importing host; empty: the keys are in `keyring`. */
   readonly keyringFilename: string;
@@ -73,7 +70,7 @@ export interface BootSource {
 /** The fields of a source that the API sets. */
 export type WrittenBootSource = Omit<BootSource, 'id' | 'name' | 'createdMs'>;
 
-/** The images to import from a source; `*` stands for all. */
+/** `*` stands for all. */
 export interface BootSelection extends WrittenBootSelection {
   readonly id: number;
   readonly sourceId: number;
@@ -87,7 +84,7 @@ export interface WrittenBootSelection {
   readonly labels: readonly string[];
 }
 
-/** The number of machines that have a system or are about to get it. */
+/** Machines that have a system or are about to get it. */
 export interface ImageUse {
   readonly os: string;
   readonly release: string;
@@ -113,7 +110,7 @@ export const IMPORT_STATES = [
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-/** The progress of one image's import. Texts from outside are cleaned. */
+/** Texts from outside are cleaned. */
 const importProgress = z.object({
   state: z.enum(IMPORT_STATES),
   /** The name of the source. */
@@ -124,11 +121,10 @@ const importProgress = z.object({
   /** `undefined`: unknown. */
   total: count.optional(),
   bytesPerSecond: count.optional(),
-  /** The digests of its files, of which the importing host may have parts; `undefined`: there are none. */
+  /** Digests of files of which the importing host may have parts. */
   files: z.array(z.string().max(128)).max(PROGRESS_FILES_MAX).readonly().optional(),
-  /** Why the import does not continue. */
   reason: importReason.optional(),
-  /** The next attempt: wall time in milliseconds; while no run is under way, that of the next run is shown instead. */
+  /** The next attempt, wall time in milliseconds; of a paused run, that of the next run is shown. */
   nextMs: z.number().optional(),
 });
 export type ImportProgress = z.output<typeof importProgress>;
@@ -145,7 +141,7 @@ export interface BootResource {
 export const importRun = z.object({
   /** Wall times in milliseconds; 0: never. */
   askedMs: z.number(),
-  /** The names of the images that the last request is for, and then the run that carries it out; empty: all that are selected. */
+  /** The names that the last request is for, and then the run that carries it out; empty: all that are selected. */
   images: z.array(z.string().max(512)).max(RESOURCES_MAX).default([]),
   /** When a user last asked to stop. */
   stoppedMs: z.number(),
@@ -183,10 +179,7 @@ export const isImporting = (run: ImportRun): boolean => run.begunMs > run.endedM
 /** True while a run is under way and was not stopped, even if its process has ended. */
 const goesOn = ({ stoppedMs, begunMs, endedMs }: ImportRun): boolean => begunMs > endedMs && stoppedMs <= begunMs;
 
-/**
- * The change of a run by a request, which is newer than all before.
- * @param image undefined: the request is for all images. Otherwise it changes nothing of what was requested before, or is under way, for others.
- */
+/** The change by a request, which is newer than all before. For one image, it changes nothing of what was requested for others. */
 export function askedRun(run: ImportRun, nowMs: number, image?: string): Pick<ImportRun, 'askedMs' | 'images'> {
   const askedMs = Math.max(nowMs, run.begunMs + 1, run.stoppedMs + 1);
   const isJoined = isAsked(run) || goesOn(run);
@@ -195,9 +188,8 @@ export function askedRun(run: ImportRun, nowMs: number, image?: string): Pick<Im
 }
 
 /**
- * When the next run is due by the schedule, infinite for never; and whether one begins now: that one, a requested one, or the one of a process that
- * has ended. A run for single images leaves the schedule as it is.
- * @param isRunning true if this process has a run under way, which a new one renews: while slow imports continue, the sources are asked again
+ * When the next run is due (infinite: never), and whether one begins now: that one, a requested one, or that of a process that has ended. A
+ * run for single images leaves the schedule as it is.
  */
 export function nextRunOf(run: ImportRun, everyMs: number, isRunning: boolean, nowMs: number) {
   const lastMs = Math.min(isRunning ? run.begunMs : run.endedMs, nowMs);
@@ -209,7 +201,6 @@ export function nextRunOf(run: ImportRun, everyMs: number, isRunning: boolean, n
 export interface BootStore {
   /** By id. */
   listSources(): Promise<readonly BootSource[]>;
-  /** Adds the missing rows of sources named in a file. */
   addFileSources(names: readonly string[], atMs: number): Promise<void>;
   /** `exists`: the URL is taken. `limit`: SOURCES_MAX exist already. */
   addSource(source: WrittenBootSource, event: NewMachineEvent): Promise<BootSource | 'exists' | 'limit'>;
@@ -218,10 +209,9 @@ export interface BootStore {
     source: WrittenBootSource,
     event: NewMachineEvent,
   ): Promise<BootSource | 'exists' | 'not-found'>;
-  /** Removes a source with its selections. @returns false if no such source is stored here */
+  /** @returns false if no such source is stored here; its selections go with it */
   removeSource(id: number, event: NewMachineEvent): Promise<boolean>;
 
-  /** The selections of one source or of all, ordered by id. */
   listSelections(sourceId?: number): Promise<readonly BootSelection[]>;
   /** `exists`: the source has a selection of this os and release. `limit`: it has SELECTIONS_MAX. */
   addSelection(
@@ -239,7 +229,6 @@ export interface BootStore {
 
   /** By name. */
   listResources(): Promise<readonly BootResource[]>;
-  /** Adds the missing rows, up to RESOURCES_MAX. */
   addResources(names: readonly string[], atMs: number): Promise<void>;
   /** Stores the progress of imports, by name, and adds missing rows. */
   noteProgress(progress: ReadonlyMap<string, ImportProgress>, atMs: number): Promise<void>;
@@ -247,15 +236,13 @@ export interface BootStore {
   wish(id: number, wish: ResourceWish, event: NewMachineEvent): Promise<boolean>;
   /** Turns every `cancel` into `import`. */
   wishCancelled(): Promise<void>;
-  /** Removes resources. Those that a user paused or cancelled stay, and so do those with an upload unless a user asked to delete them. */
+  /** Those that a user paused or cancelled stay, and those with an upload unless a user asked to delete them. */
   forget(names: readonly string[]): Promise<void>;
 
-  /** The systems that machines have or are about to get. */
   listUses(): Promise<readonly ImageUse[]>;
 
   findRun(): Promise<ImportRun>;
-  /** Changes the given fields. */
   changeRun(change: Partial<ImportRun>, event?: NewMachineEvent): Promise<void>;
-  /** Stores a rack's report; it replaces the rack's previous report on the same file. */
+  /** Replaces the rack's previous report on the same file. */
   noteDownload(download: ReportedDownload, event: NewMachineEvent): Promise<void>;
 }

@@ -1,23 +1,19 @@
-// Limits the stored size of a machine's hardware facts. Machine lists show each disk several times, so the facts of one machine could
-// enlarge an answer by a megabyte even if each of their values is within its bounds.
+// Limits the stored size of a machine's hardware facts: machine lists show each disk several times, so one machine's facts could enlarge an
+// answer by a megabyte.
 //
 // 1. At most FACTS_BYTES_MAX of JSON with at most DISKS_KEPT_MAX disks are kept: the first elements of each list, in order.
 // 2. Facts within the limits are kept unchanged.
 
-/**
- * Bound on the stored facts of one machine, in bytes of JSON. A server with 96 memory modules, 24 disks and 8 interfaces needs 28 KiB.
- * Any host that may report the machine can reach it; other machines are not affected. The facts are deleted with the machine.
- */
+/** Bound on the stored facts of one machine, in bytes of JSON. A server with 96 memory modules, 24 disks and 8 interfaces needs 28 KiB. */
 export const FACTS_BYTES_MAX = 32 * 1024;
-/** Bound on the stored disks of one machine; reached in the same way. Further disks are left out. */
+/** Further disks are left out. */
 export const DISKS_KEPT_MAX = 64;
 
 type ListName = 'disks' | 'nics' | 'memory_banks' | 'processors';
 
-/** The elements cut from the end of a list: the last `left` of its `given` elements. */
+/** The last `left` of the `given` elements of a list. */
 export type LeftOut = { readonly list: ListName; readonly left: number; readonly given: number };
 
-/** The lists in hardware facts. */
 interface FactLists {
   readonly disks: readonly unknown[];
   readonly nics: readonly unknown[];
@@ -25,7 +21,6 @@ interface FactLists {
   readonly processors?: readonly unknown[] | undefined;
 }
 
-/** How many elements of each list are kept. */
 interface KeptCounts extends Readonly<Record<ListName, number>> {
   readonly leftOut: readonly LeftOut[];
 }
@@ -55,7 +50,7 @@ class Kept {
   }
 }
 
-/** How many elements to keep: while the facts are too large, the largest list loses its last element. `undefined`: all fit. */
+/** While the facts are too large, the largest list loses its last element. `undefined`: all fit. */
 export function chooseKept(facts: FactLists): KeptCounts | undefined {
   if (facts.disks.length <= DISKS_KEPT_MAX && bytesOf(facts) <= FACTS_BYTES_MAX) return undefined;
   const disks = new Kept('disks', facts.disks);

@@ -13,17 +13,15 @@ export interface ReportedInterface {
   readonly name: string;
   /** Default: hearsay. */
   readonly source?: InterfaceSource | undefined;
-  /** The hardware address of the same interface before; undefined: the same, or it is new. */
+  /** The hardware address of the same interface before, if it had another one. */
   readonly formerMac?: MacAddress | undefined;
 }
 
-/** The effects of an enlistment besides its own machine. */
+/** On other machines. */
 export interface EnlistmentEffects {
-  /** Hardware addresses that move from other machines to this one. */
   readonly taken?: readonly MacAddress[];
-  /** Values found on several machines. */
   readonly shared?: readonly string[];
-  /** Machines that may be this one, each with the reason. */
+  /** Machines that may be this one. */
   readonly conflicts?: readonly { readonly with: string; readonly why: Doubt }[];
 }
 
@@ -35,7 +33,7 @@ export type EnlistmentDecision<R> =
       readonly fields: MachineFields;
       readonly interfaces: readonly ReportedInterface[];
       readonly events: readonly NewMachineEvent[];
-      /** A New machine that this one replaces, and the event that reports the replacement. */
+      /** A New machine that this one replaces. */
       readonly gone?: { readonly systemId: string; readonly event: NewMachineEvent } | undefined;
     } & EnlistmentEffects)
   | ({
@@ -53,14 +51,12 @@ export type EnlistmentOutcome<R> =
   | {
       readonly kind: 'create' | 'amend' | 'unchanged';
       readonly machine: Machine;
-      /** Machines that lost hardware addresses to this one, in their new state. */
       readonly others: readonly Machine[];
-      /** A machine that this one replaced; it no longer exists. */
+      /** A machine that this one replaced. */
       readonly goneId?: string | undefined;
     }
   | { readonly kind: 'refuse'; readonly refusal: R };
 
-/** The decision on merging two machines. */
 export type MergeDecision<R> =
   | { readonly kind: 'merge'; readonly fields: Partial<MachineFields>; readonly events: readonly NewMachineEvent[] }
   | { readonly kind: 'refuse'; readonly refusal: R };
@@ -70,10 +66,8 @@ export type SplitDecision<R> =
   | {
       readonly kind: 'split';
       readonly systemId: string;
-      /** Fields of the new machine. */
       readonly fields: MachineFields;
       readonly macs: readonly MacAddress[];
-      /** Changes of the existing machine. */
       readonly left: Partial<MachineFields>;
       /** Values found on both. */
       readonly shared: readonly string[];
@@ -87,7 +81,6 @@ export type SplitOutcome<R> =
   | { readonly kind: 'refuse'; readonly refusal: R }
   | { readonly kind: 'not-found' };
 
-/** The decision on changing one machine. */
 export type MachineChange<R> =
   | {
       readonly kind: 'change';
@@ -95,9 +88,9 @@ export type MachineChange<R> =
       readonly events: readonly NewMachineEvent[];
       /** The complete list of its allocated addresses. Default: unchanged. */
       readonly addresses?: readonly MachineAddress[] | undefined;
-      /** The complete list of its interfaces, the boot interface first; those that stay keep their ids. Default: unchanged. */
+      /** The complete list of its interfaces, the boot interface first. Default: unchanged. */
       readonly interfaces?: readonly ReportedInterface[] | undefined;
-      /** The user data that its system runs at its first start; null: none. Default: unchanged. */
+      /** null: none. Default: unchanged. */
       readonly userData?: Uint8Array | null | undefined;
       /** True to revoke the machine's API key. Default: it stays valid. */
       readonly endsKey?: boolean | undefined;

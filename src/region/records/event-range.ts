@@ -4,8 +4,6 @@
 export interface EventRange {
   readonly oldest: number;
   readonly newest: number;
-  /**
-   * Identifies the history of the log. In another history the same ids may belong to other events, because a restored backup lacked some.
-   */
+  /** In another history the same ids may belong to other events, because a restored backup lacked some. */
   readonly history: number;
 }

@@ -1,5 +1,5 @@
-// What happens to a machine or in the region: for each event its code, its parameters and its sentence, which is made when somebody reads
-// the event. Remarks about a machine's state and work are the same.
+// What happens to a machine or in the region, and remarks about a machine's state and work: for each a code, its parameters and its
+// sentence, which is made when somebody reads it.
 //
 // 1. Never change the meaning of a published code or parameter: the log keeps both, not the sentence.
 // 2. Parameters are plain JSON values without secrets. Addresses are text, times are wall time in milliseconds.
@@ -9,7 +9,7 @@
 
 import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
-import type { Writers } from '../../event.ts';
+import { type Coded, type Writers, type WrittenParams, write } from '../../event.ts';
 import { formatMac, type MacAddress } from '../../net/address.ts';
 import type { PowerDetail } from '../../power/detail.ts';
 import { formatBytes } from '../../quantity.ts';
@@ -26,15 +26,11 @@ import { mistakeAtText } from './preseed-mistake.ts';
 import { REPORT_REFUSALS, type ReportRefusals, type ReportRefused } from './report-refusal.ts';
 import type { ResourceWish } from './resource-wish.ts';
 
-type None = Readonly<Record<string, never>>;
-
-/** The hostname and system id of a machine, which may be gone when the event is read. */
 export interface MachineName {
   readonly hostname: string;
   readonly systemId: string;
 }
 
-/** The name and UUID of a rack. */
 interface RackName {
   readonly rack: string;
   readonly uuid: string;
@@ -43,7 +39,6 @@ interface RackName {
 /** How a source, a selection, a zone or a pool changed. */
 export type BootChange = 'added' | 'changed' | 'removed';
 
-/** The noun for a kind of network object. */
 export type NetworkNoun =
   | 'fabric'
   | 'space'
@@ -62,17 +57,16 @@ interface Comment {
   readonly comment: string;
 }
 
-/** The detail of a power action or query; undefined: none, or another version stored a sentence instead. */
+/** `undefined`: none, or another version stored a sentence instead. */
 interface OfPower {
   readonly detail?: PowerDetail | undefined;
 }
 
-/** Hardware addresses. */
 interface Macs {
   readonly macs: readonly string[];
 }
 
-/** Another machine, and the values in which it differs. An empty list: other evidence shows that it is a different machine. */
+/** An empty list: other evidence shows that it is a different machine. */
 interface OtherMachine {
   readonly machine: MachineName;
   readonly differs: readonly IdentityKind[];
@@ -82,13 +76,12 @@ interface OtherMachine {
 export interface StageReport {
   readonly name: string;
   readonly isEnd: boolean;
-  /** The result in capitals; empty: none. */
+  /** In capitals; empty: none. */
   readonly result: string;
-  /** Its own description; empty: none. */
+  /** Empty: none. */
   readonly said: string;
 }
 
-/** A script that did not pass. */
 export interface FailedScript {
   readonly name: string;
   readonly end: 'exited' | 'timed-out' | 'unfinished';
@@ -99,23 +92,20 @@ export interface FailedScript {
   readonly said: string;
 }
 
-/** Why the region ends a machine's work. */
 export type WorkFault = Happening<'installer-missing' | 'preseed-faulty' | 'scripts-failed'>;
 
-/** A machine's signal about its work. */
 export interface SignalParams {
   /** A short word; may be empty. */
   readonly stage: string;
-  /** The machine's own words; may be empty. */
+  /** May be empty. */
   readonly message: string;
   /** Replaces `message`. */
   readonly report?: StageReport | undefined;
-  /** Replaces both: the region found this fault, not the machine. */
+  /** Replaces both: the region found it. */
   readonly fault?: WorkFault | undefined;
   readonly script?: string | undefined;
-  /** `undefined`: the script is still running. */
   readonly exitStatus?: number | undefined;
-  /** The end of the script's output; may be empty. */
+  /** The end of it; may be empty. */
   readonly output: string;
 }
 
@@ -128,19 +118,16 @@ export type NetworkDoubt = { readonly network: string } & (
 
 /** The fields of a rack's report on which the region's decisions depend. */
 export interface ReportFields {
-  /**
-   * The kind of client that got an offer, such as `bios`; empty: one without a boot file, such as a running system; `undefined`: no offer.
-   */
+  /** Such as `bios`; empty: one without a boot file, such as a running system; `undefined`: no offer. */
   readonly client?: string | undefined;
   /** The boot file offered, or the file sent. */
   readonly file?: string | undefined;
-  /** The purpose of a configuration, such as `local`; `undefined`: the event sent no configuration. */
+  /** Such as `local`; `undefined`: it sent no configuration. */
   readonly purpose?: string | undefined;
-  /** The HTTP status of the region's answer to the machine's POST request. */
+  /** The region's answer to the machine's POST request. */
   readonly status?: number | undefined;
 }
 
-/** The events that quote other events. */
 interface QuotingParams {
   signal: SignalParams;
   /** A signal from a machine without work in progress. */
@@ -157,16 +144,13 @@ interface QuotingParams {
   'work-restarted': { readonly why: Happening<'work-overran' | 'boots-repeated' | 'power-doubted'> };
 }
 
-type Params<F extends (...args: never) => string> = Parameters<F> extends [infer P] ? Readonly<P> : None;
 /** The codes of the region's own events, each with its parameters. */
-type OwnParams = QuotingParams & { readonly [C in keyof typeof OWN_EVENTS]: Params<(typeof OWN_EVENTS)[C]> };
+type OwnParams = QuotingParams & WrittenParams<typeof OWN_EVENTS>;
 /** The codes of all events. The code of a rack's event is its kind. */
 export type EventParams = RackEventParams & OwnParams;
 
-/** A step in the life of an upload. */
 type UploadStage = 'begun' | 'added' | 'abandoned';
 
-/** Why a known machine's report changed nothing. */
 export type ReportIgnored =
   | { readonly why: 'in-use'; readonly status: MachineStatus; readonly isWithoutToken: boolean }
   | {
@@ -178,7 +162,6 @@ export type ReportIgnored =
   | { readonly why: 'without-token'; readonly isOfPerson: boolean }
   | { readonly why: 'from-elsewhere'; readonly address?: string | undefined; readonly first: string };
 
-/** A rack that reports a machine whose home is another rack. */
 export interface SeenElsewhere {
   readonly hostname: string;
   readonly rack: string;
@@ -187,15 +170,11 @@ export interface SeenElsewhere {
 
 type EventCode = keyof EventParams;
 
-/** An event's code with its parameters. */
-export type Happening<Code extends EventCode = EventCode> = {
-  readonly [C in Code]: { readonly code: C; readonly params: EventParams[C] };
-}[Code];
+export type Happening<Code extends EventCode = EventCode> = Coded<EventParams, Code>;
 
 /** An event after which a person must decide something. */
 export type Doubt = Happening<'maybe-one' | 'maybe-two' | 'interface-claimed' | 'networks-doubted'>;
 
-/** The requests that a person can make for an image. */
 const WISH_WORDS: Readonly<Record<ResourceWish, string>> = {
   import: 'resumed the import of',
   pause: 'paused the import of',
@@ -209,8 +188,8 @@ const UPLOAD_WORDS: Readonly<Record<UploadStage, (image: string) => string>> = {
   abandoned: (image) => `removed the upload of ${image}, which nobody continued`,
 };
 
-/** The change of a machine's power: "it was switched on". */
-const SWITCHED: Readonly<Record<PowerTask, string>> = {
+/** "It was switched on". */
+export const SWITCHED: Readonly<Record<PowerTask, string>> = {
   on: 'switched on',
   off: 'switched off',
   'soft-off': 'asked to shut down',
@@ -235,11 +214,9 @@ const nameOfState = (status: MachineStatus): string => statusRow(status).name;
 const nameOf = ({ hostname, systemId }: MachineName): string => `${hostname} (${systemId})`;
 const joined = (texts: readonly string[]): string => texts.join(', ');
 const kindsOf = (kinds: readonly IdentityKind[]): string => joined(kinds.map((kind) => KINDS[kind]));
-/** A colon and the text; empty for an empty text. */
 const after = (text: string): string => (text === '' ? '' : `: ${text}`);
 const since = (times: number | undefined): string =>
   times === undefined || times < 2 ? '' : ` (${counted(times, 'time')} since the last such event)`;
-/** The singular and plural for each list of the hardware. */
 const PARTS: Readonly<Record<LeftOut['list'], readonly [one: string, many: string]>> = {
   disks: ['disk', 'disks'],
   nics: ['interface', 'interfaces'],
@@ -282,13 +259,11 @@ const maybeTwoWords = ({
   `without ${joined(macs)}, which ${isBack ? 'had taken its place' : 'reported shortly before'}. ` +
   `If they are two: rackboot machines split ${systemId} --mac ${macs.join(' ')}; if a card was swapped, accept the machine`;
 
-/** A report of cloud-init or curtin. */
 const stageWords = ({ name, isEnd, result, said }: StageReport): string => {
   const end = isEnd ? ` ended${result === '' ? '' : ` (${result})`}` : ' begins';
   return `${name}${end}${said === name ? '' : after(said)}`;
 };
 
-/** The words of a signal; empty if it has none. */
 function signalWords({ stage, message, report, fault, script, exitStatus, output }: SignalParams): string {
   const own = report === undefined ? message : stageWords(report);
   const said = fault === undefined ? own : happeningWords(fault);
@@ -367,7 +342,6 @@ function displacedWords({
   );
 }
 
-/** The rack whose reports are not believed, and the remedy. */
 const elsewhereWords = ({ hostname, rack, home }: SeenElsewhere): string =>
   `rack ${rack} reports it, but its home is rack ${home}. ` +
   `If it was moved: rackboot machines move ${hostname} ${rack}`;
@@ -385,7 +359,6 @@ function networkDoubtWords(doubt: NetworkDoubt): { readonly why: string; readonl
   }
 }
 
-/** Why a rack's networks are not believed, with the command to agree to them. */
 function networksDoubtedWords({ rack, first, more }: { rack: string; first: NetworkDoubt; more: number }): string {
   const { why, agreement } = networkDoubtWords(first);
   const others = more === 0 ? '' : ` (and ${more} more)`;
@@ -395,11 +368,9 @@ function networksDoubtedWords({ rack, first, more }: { rack: string; first: Netw
   );
 }
 
-/** A field's name in words: `powerType` is `power type`. */
 const fieldWords = (field: string): string =>
   field.replace(/Id$/, '').replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
 
-/** A command as the page calls it: `exit-rescue` is `exit rescue mode`. */
 function commandWords(command: string): string {
   return COMMANDS.get(command) ?? command;
 }
@@ -411,9 +382,6 @@ const COMMANDS: ReadonlyMap<string, string> = new Map([
   ['rescue', 'enter rescue mode'],
   ['exit-rescue', 'exit rescue mode'],
 ]);
-
-/** The refusals of a machine's report. */
-const REFUSED: Writers<ReportRefusals> = REPORT_REFUSALS;
 
 /** The region's own events by code: the parameters and the sentence. */
 const OWN_EVENTS = {
@@ -433,7 +401,7 @@ const OWN_EVENTS = {
   'power-ordered': ({ task, comment }: Comment & { task: PowerTask }) => `power ${task}${after(comment)}`,
   'power-switched': ({ task, detail }: OfPower & { task: PowerTask }) =>
     `it was ${SWITCHED[task]}${after(powerText(detail))}`,
-  /** The machine was switched on, found nothing to do and powered off. */
+  /** It found nothing to do. */
   'power-off-again': ({ task, status }: { task: PowerTask; status: MachineStatus }) =>
     `it was ${SWITCHED[task]}, then powered off again: it is ${nameOfState(status)}, with nothing to do`,
   'power-uncertain': ({ task, detail }: OfPower & { task: PowerTask }) =>
@@ -468,10 +436,7 @@ const OWN_EVENTS = {
   'disk-not-starting': ({ starts }: { starts: number }) =>
     `its disk does not start: the machine was told ${counted(starts, 'time')} to boot it, and booted from the network again each time`,
 
-  /**
-   * @param leftOut the hardware that was too large to store
-   * @param isAdded true if a person added it; `undefined`: the machine reported itself
-   */
+  /** @param leftOut was too large to store @param isAdded true if a person added it; `undefined`: the machine reported itself */
   enlisted: ({
     isUnvouched,
     leftOut,
@@ -482,7 +447,7 @@ const OWN_EVENTS = {
     isAdded?: boolean | undefined;
   }) =>
     `${isAdded === true ? 'it was added' : 'it reported itself for the first time'}${isUnvouched ? ', but not from the interface it booted from' : ''}${without(leftOut)}`,
-  /** @param times the number of reports since the last such event; `undefined`: one */
+  /** @param times since the last such event; `undefined`: one */
   'hardware-reported': ({ leftOut, times }: { leftOut: readonly LeftOut[]; times?: number | undefined }) =>
     `it reported its hardware${without(leftOut)}${since(times)}`,
   /** @param user given if this user of the BMC has a new password */
@@ -491,7 +456,7 @@ const OWN_EVENTS = {
   'report-ignored': ({ times, ...ignored }: ReportIgnored & { times?: number | undefined }) =>
     `${ignoredWords(ignored)}; nothing changed${since(times)}`,
   'enlistment-refused': ({ mac, why }: { mac?: string | undefined; why: ReportRefused }) =>
-    (mac === undefined ? '' : `${mac}: `) + withinWords(REFUSED, why),
+    (mac === undefined ? '' : `${mac}: `) + write<ReportRefusals, ReportRefused['code']>(REPORT_REFUSALS, why),
   'shown-of-another': ({ machine, same, differs }: OtherMachine & { same: readonly IdentityKind[] }) =>
     `it shows the ${kindsOf(same)} of ${nameOf(machine)}, ${whyOther(differs)}: treated as another machine`,
   /** @param own the machine that booted from the interfaces */
@@ -514,7 +479,6 @@ const OWN_EVENTS = {
   /** @param isBack true if the card had been replaced before */
   'maybe-two': (params: Macs & { booted: string; isBack: boolean; systemId: string }) => `it ${maybeTwoWords(params)}`,
   'machine-displaced': displacedWords,
-  /** A New machine gave way to another one. Addresses are `undefined` if unknown. */
   /** @param user who had added the device */
   'device-enlisted': ({ user, ...machine }: MachineName & { user: string }) =>
     `removed the device ${nameOf(machine)} of ${user}: a machine booted from its interface and is enlisted`,
@@ -530,7 +494,7 @@ const OWN_EVENTS = {
     `its home is now rack ${rack}, which saw it take ${address}`,
   'home-moved': ({ rack, network }: { rack: string; network?: string | undefined }) =>
     `moved to rack ${rack}${network === undefined ? '' : `, network ${network}`}`,
-  /** @param times the number of reports since the last such event, from 1 */
+  /** @param times since the last such event, from 1 */
   'seen-elsewhere': (params: SeenElsewhere & { times: number }) =>
     `${elsewhereWords(params)}. The rack's reports about it are not believed${since(params.times)}`,
   'rack-registered': ({ rack, uuid, address }: RackName & { address: string }) =>
@@ -553,12 +517,11 @@ const OWN_EVENTS = {
   },
   'rack-misnamed': ({ rack, uuid, calledItself }: RackName & { calledItself: string }) =>
     `rack ${rack} (${uuid}) calls itself ${calledItself}, the name of another rack`,
-  /** A user lost administrator's rights, and these racks use that user's API keys. @param more how many more racks do */
+  /** @param racks use that user's API keys @param more how many more racks do */
   'rack-owner-lost': ({ user, racks, more }: { user: string; racks: readonly string[]; more: number }) => {
     const names = `${joined(racks)}${more === 0 ? '' : ` and ${more} more`}`;
     return `refuses racks with an API key of ${user}, who is no longer an administrator: ${names}; put an administrator's key in their region.api_key_file, and restart them`;
   },
-  /** @param first the first doubted network @param more how many more are doubted */
   'rack-described': ({ rack }: RackName) => `changed the description of the rack ${rack}`,
   'rack-judged': ({
     verdict,
@@ -588,7 +551,7 @@ const OWN_EVENTS = {
   'password-changed': ({ user }: { user: string }) => `changed the password of ${user}`,
   'signed-in': ({ from }: { from: string }) => `signed in on the page from ${from}`,
   'signed-out': ({ from }: { from: string }) => `signed out from ${from}`,
-  /** @param user the account; empty: there is no such account, and what was typed may be a password */
+  /** @param user empty: there is no such account, and what was typed may be a password */
   'password-wrong': ({ user, from, count }: { user: string; from: string; count: number }) =>
     `${counted(count, 'wrong password')} from ${from}, ${user === '' ? 'for an account that does not exist' : `for ${user}`}`,
   /** @param name empty: none */
@@ -611,7 +574,7 @@ const OWN_EVENTS = {
   'script-added': ({ script }: { script: string }) => `added the script ${script}`,
   'script-changed': ({ script }: { script: string }) => `changed the script ${script}`,
   'script-removed': ({ script }: { script: string }) => `removed the script ${script}`,
-  /** @param source the URL of the source @param why why it is trusted without a signature; `undefined`: it is signed, or removed */
+  /** @param why why it is trusted without a signature; `undefined`: it is signed, or removed */
   'boot-source-changed': ({ change, source, why }: { change: BootChange; source: string; why?: string | undefined }) =>
     `${change} the image source ${source}${why === undefined ? '' : `, trusted without a signature: ${why}`}`,
   /** @param image such as `ubuntu/noble`, with `*` for all */
@@ -623,11 +586,10 @@ const OWN_EVENTS = {
     `${change} the ${what} ${name}`,
   'import-asked': ({ isStop }: { isStop: boolean }) =>
     isStop ? 'stopped the import of images' : 'requested an import of images',
-  /** A person's command on one image. */
   'image-wished': ({ image, wish }: { image: string; wish: ResourceWish }) => `${WISH_WORDS[wish]} ${image}`,
   'image-downloading': ({ image, percent, total }: { image: string; percent: number; total: number }) =>
     `${percent} % of ${image} (${formatBytes(total)})`,
-  /** A cluster's report (API 1.0). @param error empty: none */
+  /** API 1.0. @param error empty: none */
   'download-reported': ({
     rack,
     file,
@@ -682,26 +644,15 @@ const DOUBTS: Pick<Writers<OwnParams>, Doubt['code']> = {
 
 /** A sentence within a sentence. */
 const happeningWords = (happening: Happening): string =>
-  isReported(happening) ? reportedSentence(happening) : withinWords(EVENTS, happening);
+  isReported(happening) ? reportedSentence(happening) : write(EVENTS, happening);
 
-/** The same for any table; an unknown code, which a later version may have stored, is shown as it is. */
-function withinWords<Params, Code extends keyof Params>(
-  words: Writers<Params>,
-  { code, params }: { readonly code: Code; readonly params: Params[Code] },
-): string {
-  return Object.hasOwn(words, code) ? words[code](params) : String(code);
-}
-
-/** The codes with their parameters: those of events, and of remarks that are not events. */
-type OwnRemarks = OwnParams & { readonly [C in keyof typeof REMARKS]: Params<(typeof REMARKS)[C]> };
+/** Those of events, and of remarks that are not events. */
+type OwnRemarks = OwnParams & WrittenParams<typeof REMARKS>;
 type RemarkParams = RackEventParams & OwnRemarks;
 
 /** Why a machine is in its state, or what it does. */
-export type Remark<Code extends keyof RemarkParams = keyof RemarkParams> = {
-  readonly [C in Code]: { readonly code: C; readonly params: RemarkParams[C] };
-}[Code];
+export type Remark<Code extends keyof RemarkParams = keyof RemarkParams> = Coded<RemarkParams, Code>;
 
-/** By code. */
 const REMARKS = {
   /** The words of a person or of the machine. */
   said: ({ text }: { text: string }) => text,
@@ -720,18 +671,16 @@ const REMARKS = {
   'writes-disk': () => 'writing the disk',
 };
 
-/** The longest sentence, in characters. */
 const SENTENCE_CHARACTERS_MAX = 500;
 
 const WRITERS: Writers<OwnRemarks> = { ...EVENTS, ...REMARKS };
-/** For doubts that are still open; other codes keep their usual sentence. */
+/** For doubts that are still open. */
 const DOUBT_WRITERS: Writers<OwnRemarks> = { ...WRITERS, ...DOUBTS };
 
 /** True if this version knows the code; its parameters were stored with it. */
 export const isHappening = (kept: { readonly code: string; readonly params: unknown }): kept is Happening =>
   isReported(kept) || Object.hasOwn(EVENTS, kept.code);
 
-/** True if this version knows the remark's code. */
 export const isRemark = (kept: { readonly code: string; readonly params: unknown }): kept is Remark =>
   isReported(kept) || Object.hasOwn(WRITERS, kept.code);
 
@@ -741,22 +690,22 @@ const ready = <Code extends keyof OwnRemarks>(words: Writers<OwnRemarks>, { code
 const written = (words: Writers<OwnRemarks>, remark: Remark): string =>
   cleanText(isReported(remark) ? reportedSentence(remark) : ready(words, remark), SENTENCE_CHARACTERS_MAX);
 
-/** The sentence of an event, cleaned and at most SENTENCE_CHARACTERS_MAX characters long. */
+/** Cleaned, and at most SENTENCE_CHARACTERS_MAX characters long. */
 export const eventSentence = (happening: Happening): string => written(WRITERS, happening);
 
-/** The event as this reader may see it: only administrators may read power parameters. */
+/** Only administrators may read power parameters. */
 export const shownTo =
   ({ isAdmin }: { readonly isAdmin: boolean }) =>
   <Event extends Happening>(event: Event): Event =>
     isAdmin ? event : { ...event, params: withoutPrivate(event.params) };
 
-/** The sentence of a remark for every reader, cleaned and bounded likewise; empty if there is none. */
+/** For every reader; empty if there is none. */
 export const remarkSentence = (remark: Remark | undefined): string =>
   remark === undefined ? '' : written(WRITERS, withoutPrivate(remark));
 
-/** Words that continue a sentence about the machine or rack in doubt. @param doubt another version's may be an event without such words */
+/** @param doubt another version's may be an event without such words */
 export const doubtWords = (doubt: Doubt | Happening): string => written(DOUBT_WRITERS, doubt);
 
-/** The sentence of a logged event, which begins with the hardware address of an unknown machine. */
+/** Begins with the hardware address of an unknown machine. */
 export const loggedSentence = (event: Happening & { readonly stranger?: MacAddress | undefined }): string =>
   event.stranger === undefined ? eventSentence(event) : `${formatMac(event.stranger)}: ${eventSentence(event)}`;

@@ -1,7 +1,7 @@
-// The port to the store of users' files, in which Juju keeps its state. `store/operations/region-files.ts` has its operations.
+// The port to the store of users' files, in which Juju keeps its state (`store/operations/region-files.ts`).
 //
 // 1. One method is one transaction, as in `store.ts`.
-// 2. A file belongs to one user, and is deleted with the account.
+// 2. A file is deleted with its user's account.
 
 /** Files of one user. */
 export const FILES_PER_USER_MAX = 500;
@@ -22,7 +22,7 @@ export interface StoredFile extends FileInfo {
 }
 
 export interface FileStore {
-  /** Stores a file. A file of the same name gets the new content and keeps its key. `limit`: the user has reached a bound. */
+  /** A file of the same name gets the new content and keeps its key. `limit`: the user has reached a bound. */
   put(username: string, file: StoredFile, atMs: number): Promise<FileInfo | 'no-user' | 'limit'>;
   find(username: string, name: string): Promise<StoredFile | undefined>;
   findByKey(key: string): Promise<StoredFile | undefined>;

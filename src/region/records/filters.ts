@@ -4,7 +4,7 @@ import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { MachineEventLevel } from './machine-event.ts';
 
-/** A selection of machines. Each given list narrows it; an empty list selects nothing. */
+/** Each given list narrows it; an empty list selects nothing. */
 export interface MachineFilter {
   readonly systemIds?: readonly string[] | undefined;
   readonly hostnames?: readonly string[] | undefined;
@@ -12,9 +12,7 @@ export interface MachineFilter {
   readonly statuses?: readonly MachineStatus[] | undefined;
   /** Last seen with one of these addresses. */
   readonly seenAt?: readonly Ipv4[] | undefined;
-  /** Owned by one of these users. */
   readonly owners?: readonly string[] | undefined;
-  /** In one of these domains. */
   readonly domains?: readonly string[] | undefined;
   /** Allocated under one of these names. */
   readonly agentNames?: readonly string[] | undefined;
@@ -25,7 +23,6 @@ export interface MachineFilter {
   readonly isDevice?: boolean | 'either' | undefined;
   /** Devices that belong to one of these machines. */
   readonly parents?: readonly string[] | undefined;
-  /** With one of these tags. */
   readonly tags?: readonly string[] | undefined;
 }
 
@@ -36,13 +33,12 @@ export interface EventFilter {
   readonly level?: MachineEventLevel | undefined;
   /** True to leave out DEBUG and include audit events. */
   readonly isQuiet?: boolean | undefined;
-  /** Only these users' events. */
   readonly usernames?: readonly string[] | undefined;
   /** Only ids above this. */
   readonly after?: number | undefined;
   /** Only ids below this. */
   readonly before?: number | undefined;
-  /** Only ids up to this one: the end of a forward page, which begins after `after`. */
+  /** The end of a forward page, which begins after `after`. */
   readonly upTo?: number | undefined;
   readonly limit: number;
 }

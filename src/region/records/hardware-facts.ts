@@ -1,9 +1,9 @@
 // A machine's report of its own hardware: the `hardware_facts` JSON of the enlistment agent, checked and bounded.
 //
-// 1. The result has only the fields below, each within its bounds; unknown keys are dropped.
-// 2. Text is cleaned and cut rather than refused: firmware tables contain anything, and a machine with an odd serial number must still
-//    enlist. Numbers, lists and addresses out of bounds are refused with their path. The total size is bounded too (`bounded-facts.ts`);
-//    the rest is left out, and the machine's timeline reports it.
+// 1. The result has only the fields below, within their bounds.
+// 2. Text is cleaned and cut: firmware tables contain anything, and a machine with an odd serial number must still enlist. Numbers, lists
+//    and addresses out of bounds are refused with their path. What exceeds the total size (`bounded-facts.ts`) is left out, and the
+//    machine's timeline reports it.
 // 3. The firmware's table arrives raw and is stored decoded (`smbios.ts`); an unreadable table gives no parts.
 
 import { z } from 'zod';
@@ -32,7 +32,7 @@ const text = z
   .nullish()
   .transform((value) => cleanWords(value ?? '', FACT_TEXT_MAX));
 
-/** A kernel name of an interface, disk, driver or bus; the kernel's are at most 32 characters. */
+/** The kernel's names have at most 32 characters. */
 const NAME_MAX = 32;
 const name = z
   .string()
@@ -47,7 +47,7 @@ const more = z
   .optional()
   .transform((value) => (value === undefined ? undefined : cleanWords(value, FACT_TEXT_MAX)));
 
-/** A switch as sysfs and shells write it: 1, 0, true, false, each also as text, and null. */
+/** As sysfs and shells write it: 1, 0, true, false, each also as text, and null. */
 const flag = z
   .union([z.boolean(), z.number(), z.string().max(8)])
   .nullish()
@@ -105,7 +105,7 @@ const dmi = z.object({
   chassis_asset_tag: text,
 });
 
-/** The version of the facts that this region understands; a report with another version is refused. */
+/** A report with another version is refused. */
 const FACTS_VERSION = 1;
 
 const versioned = z.object({ version: z.int() });
@@ -129,20 +129,18 @@ const hardwareFacts = z.object({
 /** A machine's reported hardware. Memory in MiB, disks in bytes, link speed in Mbit/s. */
 export type HardwareFacts = Readonly<Omit<z.infer<typeof hardwareFacts>, 'smbios'>> & Partial<SmbiosInventory>;
 
-/** The facts, or their first PROBLEMS_MAX problems. */
 type ParsedFacts =
   /** `leftOut`: the parts beyond the total bound. */
   | { readonly kind: 'value'; readonly value: HardwareFacts; readonly leftOut: readonly LeftOut[] }
   | { readonly kind: 'fault'; readonly problems: readonly RefusalWord[] };
 
-/** The facts in a JSON text. */
 export function parseHardwareFacts(json: string): ParsedFacts {
   const parsed = parseJson(json);
   if (parsed.kind === 'fault') {
     return { kind: 'fault', problems: [fieldRefusal(`hardware_facts ${jsonFaultText(parsed.fault)}`)] };
   }
   const { success: hasVersion, data } = versioned.safeParse(parsed.value);
-  // Check the version first: this region cannot judge facts of another version. The machine's screen shows the problem.
+  // First: this region cannot judge facts of another version. The machine's screen shows the problem.
   if (hasVersion && data.version !== FACTS_VERSION) {
     const remedy =
       data.version > FACTS_VERSION
@@ -166,7 +164,7 @@ export function parseHardwareFacts(json: string): ParsedFacts {
   return { kind: 'fault', problems };
 }
 
-/** The facts cut to the total bound, and what was left out. */
+/** Cut to the total bound. */
 export function boundFacts(facts: HardwareFacts): {
   readonly facts: HardwareFacts;
   readonly leftOut: readonly LeftOut[];

@@ -1,12 +1,11 @@
-// Why an import leaves out an image or a source, or why it does not continue: a code with its parameters, as in events.
-// `importText` makes the sentence when a page, an answer or the log shows it.
+// Why an import leaves out an image or a source, or does not continue: a code with its parameters, as in events.
 //
 // 1. A stored code keeps its meaning.
 // 2. No parameter contains a path of the importing host, because everyone who may see the images can read the reasons.
 
 import { z } from 'zod';
 import { counted, listed } from '../../counted.ts';
-import type { Writers } from '../../event.ts';
+import { type Coded, type Writers, write } from '../../event.ts';
 import { describeAttemptFault, isAttemptFault } from '../../images/download/fault.ts';
 import { formatBytes } from '../../quantity.ts';
 
@@ -16,7 +15,7 @@ const said = z.object({ said: text });
 const none = z.object({});
 const names = z.array(z.string().max(64)).max(64).readonly();
 
-/** A fault of a download (`images/download/fault.ts`). Another version may have stored a code that this one does not know. */
+/** `images/download/fault.ts`; another version may have stored an unknown code. */
 const downloadFault = z.object({
   code: z.string().max(64),
   params: z.record(z.string().max(64), z.union([text, z.number(), z.undefined()])),
@@ -25,9 +24,8 @@ const downloadFault = z.object({
 const PARAMS = {
   'nothing-selected': none,
   /**
-   * The source has no image that matches a selection.
-   * @param os the selected system @param arches the selected architectures; empty: all @param labels as `arches`; undefined: all @param subarches as `labels`
-   * @param nearest the system and release with the most similar name that the source has; undefined: none
+   * @param os the selected system @param arches empty: all @param labels undefined: all @param subarches as `labels` @param nearest the
+   * most similar name that the source has
    */
   'not-offered': z.object({
     os: text.optional(),
@@ -37,51 +35,46 @@ const PARAMS = {
     subarches: names.optional(),
     nearest: text.optional(),
   }),
-  /** As `not-offered`, but problems of the source may hide an image; they have entries of their own. */
+  /** Problems of the source may hide an image; they have entries of their own. */
   'not-in-part': z.object({ source: text, arches: names, labels: names.optional(), subarches: names.optional() }),
-  /** Another label of the boot loader has its directory of the boot tree. @param holder the name of that one */
+  /** Another label of the boot loader (`holder`) has its directory of the boot tree. */
   'place-taken': z.object({ place: text, holder: text }),
-  /** The installer of another system has the directory of this release in the boot tree. @param holder its name */
+  /** The installer of another system (`holder`) has the directory of this release. */
   'release-taken': z.object({ place: text, holder: text }),
-  /** The run already has `max` images, the most that it may have. */
   'run-full': z.object({ max: count }),
-  /** An earlier source offers the image; the import uses this source only if that one fails. */
+  /** This source is used only if the earlier one fails. */
   'earlier-source': z.object({ first: text, source: text }),
-  /** The later source delivers the image, because the first one failed, or answered late. */
+  /** The first one failed, or answered late. */
   'later-source': z.object({ first: text, source: text }),
-  /** A source has not answered for so long that images of later sources no longer wait for it. It may still answer. */
+  /** Images of later sources no longer wait for a source, which may still answer. */
   awaited: z.object({ minutes: count }),
-  /** A source has not answered yet. */
   unanswered: none,
-  /** An earlier source, which has not answered yet, may have the image, too. The import waits for it for at most `minutes`. */
+  /** It may have the image, too. The import waits for it for at most `minutes`. */
   'waits-for-source': z.object({ source: text, minutes: count }),
-  /** A user paused or cancelled the import. */
   held: z.object({ hold: z.enum(['paused', 'cancelled']) }),
-  /** The newest version is already stored. */
   present: z.object({ serial: text }),
   stopped: none,
-  /** The import was under way when its source, or the selection, was removed, or the source withdrew the image. */
+  /** Its source or selection was removed meanwhile, or the source withdrew the image. */
   'no-offer': none,
   download: z.object({ fault: downloadFault }),
   'disk-full': z.object({ freeBytes: count, neededBytes: count }),
   'disk-failed': said,
   /** @param said empty: unknown */
   'thread-ended': said,
-  /** An error of Rackboot ended the import, or the reading of the source. The log of the importing host has its stack. */
+  /** An error of Rackboot; the log of the importing host has its stack. */
   bug: said,
-  /** Another process has a file of the image locked, and the import waits for it. */
+  /** Another process has a file of the image locked. */
   locked: none,
-  /** The image was imported, and the store has none of this name any more. */
+  /** It was imported, and the store has none of this name any more. */
   gone: none,
-  /** The store of the region's host lacks the bytes of the image, or they are not whole. */
+  /** Its bytes are not whole. */
   'bytes-lost': none,
-  /** A complete upload waits until one of these has become an image. */
+  /** It waits until one of these has become an image. */
   'uploads-first': z.object({ names: z.array(text).max(16).readonly() }),
-  /** A user deleted the image, but it still exists. */
   'not-deleted': said,
-  /** The file itself cannot be used: as long as the source has no other one, a further attempt ends the same. */
+  /** As long as the source has no other file, a further attempt ends the same. */
   refused: said,
-  /** The store has an image of this name and version with other bytes. */
+  /** The stored image of this name and version has other bytes. */
   'other-bytes': said,
   /** The error text of any other failure. */
   said,
@@ -89,7 +82,7 @@ const PARAMS = {
   remark: said,
 } as const;
 
-/** The codes of reasons that do not count as failures: a person or the order of sources wants it so, or it is not certain yet. */
+/** Not failures: a person or the order of sources wants it so, or it is not certain yet. */
 const WANTED: ReadonlySet<string> = new Set<keyof typeof PARAMS>([
   'awaited',
   'unanswered',
@@ -103,7 +96,7 @@ const WANTED: ReadonlySet<string> = new Set<keyof typeof PARAMS>([
   'remark',
 ]);
 
-/** The codes of reasons that end with the questions of a run. */
+/** These end with the questions of a run. */
 const UNCERTAIN: ReadonlySet<string> = new Set<keyof typeof PARAMS>(['unanswered', 'waits-for-source']);
 
 /** True if a source that has not answered yet is the reason. */
@@ -112,7 +105,7 @@ export const isUncertain = ({ code }: ImportReason): boolean => UNCERTAIN.has(co
 /** True if something that was selected is missing, or a source could not be used. */
 export const isFailure = ({ code }: ImportReason): boolean => !WANTED.has(code);
 
-/** The codes of failures that each further attempt repeats, until the source has another file, or the other image is removed. */
+/** Each further attempt repeats these, until the source has another file, or the other image is removed. */
 const FINAL: ReadonlySet<string> = new Set<keyof typeof PARAMS>(['refused', 'other-bytes']);
 
 /** True if an import that failed for this reason is not worth another attempt. */
@@ -120,28 +113,22 @@ export const isFinal = ({ code }: ImportReason): boolean => FINAL.has(code);
 
 type Params = typeof PARAMS;
 type ImportReasonCode = keyof Params;
-/** The parameters by code. */
 type ImportReasonParams = { readonly [C in ImportReasonCode]: Readonly<z.output<Params[C]>> };
 
-/** A reason. */
-export type ImportReason<C extends ImportReasonCode = ImportReasonCode> = {
-  readonly [K in C]: { readonly code: K; readonly params: ImportReasonParams[K] };
-}[C];
+export type ImportReason<C extends ImportReasonCode = ImportReasonCode> = Coded<ImportReasonParams, C>;
 
 const isCode = (name: string): name is ImportReasonCode => Object.hasOwn(PARAMS, name);
 
 const isReason = (found: { readonly code: string; readonly params: unknown }): found is ImportReason =>
   isCode(found.code) && PARAMS[found.code].safeParse(found.params).success;
 
-/** Reads a stored reason. This version shows a reason that it does not know as its code. */
+/** One that this version does not know is shown as its code. */
 export const importReason = z
   .object({ code: z.string().max(64), params: z.unknown() })
   .transform((found): ImportReason => (isReason(found) ? found : { code: 'said', params: { said: found.code } }));
 
-/** The most architectures that a sentence lists. */
 const NAMED_MAX = 8;
 
-/** A colon and the text; empty for an empty text. */
 const after = (said: string): string => (said === '' ? '' : `: ${said}`);
 
 const availableCommand = (os: string): string => `sudo rackboot images available${os === '*' ? '' : ` ${os}`} --all`;
@@ -204,6 +191,5 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
   remark: ({ said }) => said,
 };
 
-/** The sentence of a reason. */
-export const importText = <C extends ImportReasonCode>({ code, params }: ImportReason<C>): string =>
-  IMPORT_REASONS[code](params);
+export const importText = (reason: ImportReason): string =>
+  write<ImportReasonParams, ImportReasonCode>(IMPORT_REASONS, reason);

@@ -5,8 +5,8 @@
 //    │            │           ▲                        │            │
 //    └ enlists    └ Failed    └──── Releasing ◄────────┴────────────┘        and Broken, Testing, Rescue mode
 //
-// Only a person marks a machine Missing; it leaves that state when it is found, written off or released. Reserved exists for old clients:
-// nothing here enters it, and a machine imported in it is released like an Allocated one.
+// Only a person marks a machine Missing; it leaves that state when it is found, written off or released. Nothing enters Reserved, which old
+// clients know; a machine imported in it is released like an Allocated one.
 //
 // 1. Every status change passes `checkTransition` (`life/transition.ts`).
 // 2. Every state in progress has exactly one failed state, which it may enter.
@@ -38,26 +38,23 @@ export type MachineStatus =
   | 'testing'
   | 'failed-testing';
 
-/** The properties of one state. */
 interface StatusRow {
   readonly status: MachineStatus;
-  /** The number in the APIs. */
   readonly number: number;
-  /** The displayed name: `Failed commissioning`. */
+  /** `Failed commissioning`. */
   readonly name: string;
   /** The name in MAAS 1.4, if it had the state. */
   readonly oldName?: string | undefined;
   /** `status` in API 1.0, whose clients know 0 to 8 only; the number itself is `substatus` there. */
   readonly foldedNumber: number;
-  /** The states to which it may change. */
   readonly next: readonly MachineStatus[];
-  /** The state entered when the work fails or times out; `undefined` if no work is in progress. */
+  /** When the work fails or times out; `undefined`: no work is in progress. */
   readonly failed?: MachineStatus | undefined;
-  /** How long the state may last without a sign of life, in minutes; `undefined`: indefinitely. */
+  /** Without a sign of life; `undefined`: indefinitely. */
   readonly timeoutMinutes?: number | undefined;
 }
 
-/** The states that may follow a deployment, successful or not. */
+/** After a deployment, successful or not. */
 const FROM_DEPLOYMENT: readonly MachineStatus[] = [
   'allocated',
   'missing',
@@ -306,14 +303,12 @@ export const STATUSES: readonly StatusRow[] = [
 
 const BY_STATUS: ReadonlyMap<string, StatusRow> = new Map(STATUSES.map((row) => [row.status, row]));
 
-/** The row of a state. */
 export function statusRow(status: MachineStatus): StatusRow {
   const row = BY_STATUS.get(status);
   if (row === undefined) throw new Error(`no row for status ${status}`);
   return row;
 }
 
-/** The state with this number, or undefined. */
 export function findStatusByNumber(number: number): MachineStatus | undefined {
   return STATUSES[number]?.status;
 }

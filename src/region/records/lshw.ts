@@ -2,12 +2,11 @@
 //
 // Sources: the elements and attributes of lshw's XML (`lshw -xml`), as MAAS's clients read them and MAAS's tag definitions match them.
 //
-// 1. The tree has only values that the machine reported. Names of elements and attributes come from the code.
+// 1. Names of elements and attributes come from the code, values from the machine.
 
 import type { HardwareFacts } from './hardware-facts.ts';
 import type { Machine } from './machine.ts';
 
-/** An element with its attributes, and its children or its text. */
 export interface HardwareElement {
   readonly name: string;
   readonly attributes: Readonly<Record<string, string>>;
@@ -50,7 +49,7 @@ const node = (id: string, of: string, children: readonly HardwareElement[]): Har
 /** `disk` for the only one, else `disk:0`. */
 const numbered = (id: string, index: number, count: number): string => (count === 1 ? id : `${id}:${index}`);
 
-/** A machine's hardware tree. If the machine has reported no hardware, the tree contains only its name. */
+/** Without reported hardware, the tree has only the machine's name. */
 export function hardwareTree({ hostname, facts }: Pick<Machine, 'hostname' | 'facts'>): HardwareElement {
   if (facts === undefined) return parent('list', {}, [node(hostname, 'system', [])]);
   const { dmi } = facts;
@@ -151,6 +150,5 @@ function written({ name, attributes, text, children }: HardwareElement, indent: 
   return text === '' ? `${open} />\n` : `${open}>${escaped(text)}</${name}>\n`;
 }
 
-/** The tree as XML. */
 export const hardwareXml = (tree: HardwareElement): string =>
   `<?xml version="1.0" standalone="yes" ?>\n${written(tree, '')}`;

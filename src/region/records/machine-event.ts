@@ -4,9 +4,9 @@
 //
 // 1. An event contains no secret, and only cleaned text.
 // 2. A published type name keeps its meaning.
-// 3. INFO events are those that people follow: state changes, installation steps, disk erasure, power switching. Requests, loads and
-//    signals in between are DEBUG. Faults keep their rack's level.
-// 4. AUDIT events record who did what, and form a separate list: `rackboot events` shows them only with `--level audit`.
+// 3. People follow INFO events: state changes, installation steps, disk erasure, power switching. Requests, loads and signals in between
+//    are DEBUG. Faults keep their rack's level.
+// 4. AUDIT events say who did what, in a list of their own (`rackboot events --level audit`).
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import type { RackFields } from '../reports/reported.ts';
@@ -14,14 +14,13 @@ import { reportedEvent } from '../reports/reported.ts';
 import type { Happening, ReportFields } from './events.ts';
 import { isBootDecision, isOfferWithFile } from './report-fields.ts';
 
-/** The severity of an event; the numbers are those of the API's `level` filter. */
+/** The numbers are those of the API's `level` filter. */
 export const EVENT_LEVELS = { audit: 0, debug: 10, info: 20, warning: 30, error: 40, critical: 50 } as const;
 export type MachineEventLevel = keyof typeof EVENT_LEVELS;
 
 export const isEventLevel = (value: unknown): value is MachineEventLevel =>
   typeof value === 'string' && Object.hasOwn(EVENT_LEVELS, value);
 
-/** The event types, with their levels and displayed titles. */
 export const EVENT_TYPES = {
   NEW: { level: 'info', title: 'New' },
   NODE_CHANGED_STATUS: { level: 'info', title: 'Node changed status' },
@@ -69,7 +68,6 @@ export const EVENT_TYPES = {
 } as const satisfies Record<string, { readonly level: MachineEventLevel; readonly title: string }>;
 export type MachineEventType = keyof typeof EVENT_TYPES;
 
-/** An event to record. */
 export type NewMachineEvent = Happening & {
   readonly type: MachineEventType;
   /** Overrides the type's level. */
@@ -80,7 +78,6 @@ export type NewMachineEvent = Happening & {
   readonly username: string;
 };
 
-/** A recorded event. */
 export type MachineEvent = Happening & {
   readonly id: number;
   readonly atMs: number;
@@ -92,20 +89,18 @@ export type MachineEvent = Happening & {
   readonly hostname?: string | undefined;
   /** The hardware address of the unknown machine that it concerns. */
   readonly stranger?: MacAddress | undefined;
-  /** The rack's event kind, `tftp.transfer-finished`; `undefined` if the region recorded it. */
+  /** The rack's, `tftp.transfer-finished`; `undefined` if the region recorded it. */
   readonly kind?: string | undefined;
-  /** The name of the remote rack that reported it, empty if that rack was removed; `undefined` if no remote rack did. */
+  /** The remote rack that reported it, empty if that was removed. */
   readonly rack?: string | undefined;
 };
 
-/** The code and the parameters of a recorded event. */
 export function happeningOf(event: MachineEvent): Happening {
   const { id: _id, atMs: _at, type: _type, level: _level, username: _by, ...about } = event;
   const { systemId: _own, hostname: _name, stranger: _mac, kind: _kind, rack: _rack, ...happening } = about;
   return happening;
 }
 
-/** A rack's report of one event to the region. */
 export interface RackReport {
   /** Increases by one with each event of a source. */
   readonly sequence: number;
@@ -118,36 +113,35 @@ export interface RackReport {
   readonly address?: string | undefined;
   /** Its sentence, shown if the region does not know its kind. */
   readonly text: string;
-  /** Its fields besides those of the report itself; `undefined`: the sentence says everything. */
+  /** Its further fields; `undefined`: the sentence says everything. */
   readonly params?: RackFields | undefined;
-  /** Its level; `undefined`: the level of its type. */
+  /** `undefined`: the level of its type. */
   readonly level?: MachineEventLevel | undefined;
-  /** Set by the region: the rack is not the machine's home, so the report is not believed (`racks/machine-homes.ts`). */
+  /** Set by the region: the rack is not the machine's home, so it is not believed (`racks/machine-homes.ts`). */
   readonly isElsewhere?: boolean | undefined;
-  /** Set by the region: the address is not in the machine's home network. The report is stored, but is not a sign of life. */
+  /** Set by the region: the address is not in the machine's home network, so it is no sign of life. */
   readonly isAway?: boolean | undefined;
-  /** Set by the region: the address, if the rack may lease it there and the region keeps such leases; `undefined`: it keeps none. */
+  /** Set by the region if the rack may lease the address there, and the region keeps such leases. */
   readonly leaseAddress?: Ipv4 | undefined;
 }
 
-/** True for the types that a machine causes while booting from the network. */
+/** True for what a machine causes while booting from the network. */
 export const isBootEvent = (type: MachineEventType): boolean =>
   type === 'NODE_PXE_REQUEST' || type === 'NODE_TFTP_REQUEST' || type === 'NODE_HTTP_REQUEST';
 
-/** True for the end of a transfer whose machine no longer answered or gave it up: it shows no machine that runs. */
+/** Its machine no longer answered or gave it up: it shows no machine that runs. */
 export const isDeadTransfer = (kind: string): boolean =>
   /^(?:tftp|http)\.(?:aborted|timed-out|unreachable|stalled|failed|gave-way)$/.test(kind);
 
 /**
- * True for a report that a machine is starting from the network. Loading a file does not count. Nor does a client of which the rack knew
- * only the IP address.
+ * True if a machine is starting from the network. Loading a file does not count, nor a client of which the rack knew only the IP address.
  */
 export const isNetworkStart = (kind: string, fields: ReportFields, byAddress: boolean): boolean =>
   kind === 'dhcp.offer'
     ? isOfferWithFile(fields)
     : isBootEvent(eventTypeOf(kind)) && fields.purpose !== undefined && !byAddress;
 
-/** Kinds that show a host with an address: it took one from a rack, or was heard on the wire. */
+/** Kinds that show a host with an address: it took one, or was heard on the wire. */
 export const HEARD_KINDS: readonly string[] = [
   'dhcp.ack',
   'net.neighbour-new',
@@ -155,10 +149,9 @@ export const HEARD_KINDS: readonly string[] = [
   'net.host-found',
 ];
 
-/** Kinds that report the end of a lease. */
 export const ADDRESS_ENDS: readonly string[] = ['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.decline'];
 
-/** Kinds whose address the machine was denied, gave back or lost. */
+/** The machine was denied this address, gave it back or lost it. */
 const WITHOUT_ADDRESS: ReadonlySet<string> = new Set([
   'dhcp.nak',
   'dhcp.refused',
@@ -169,23 +162,22 @@ const WITHOUT_ADDRESS: ReadonlySet<string> = new Set([
   ...ADDRESS_ENDS,
 ]);
 
-/** True for kinds that show a machine's address: offered, granted or claimed. */
+/** Offered, granted or claimed. */
 export const isAddressSeen = (kind: string): boolean => kind.startsWith('dhcp.') && !WITHOUT_ADDRESS.has(kind);
 
-/** Kinds whose address was only offered, or returned to the range to be offered. */
+/** Only offered, or returned to the range to be offered. */
 const ONLY_OFFERED: ReadonlySet<string> = new Set(['dhcp.offer', 'dhcp.declined-back']);
 
-/** True for kinds that show an address the machine has: granted or claimed. Offers do not count, because no event reports their end. */
+/** Granted or claimed. Offers do not count, because no event reports their end. */
 export const isAddressHeld = (kind: string): boolean => isAddressSeen(kind) && !ONLY_OFFERED.has(kind);
 
-/** True for kinds that show a machine taking an address, from a rack or from another DHCP server in proxy mode. */
+/** Taken from a rack, or from another DHCP server in proxy mode. */
 export const isAddressTaken = (kind: string): boolean => kind === 'dhcp.ack' || kind === 'dhcp.elsewhere';
 
-/** Kinds about a rack's own listeners and sockets rather than a machine. */
+/** About a rack's own listeners and sockets. */
 const OF_THE_RACK =
   /\.(?:listening|listener-waiting|socket-open|socket-failed|store-unavailable|store-restored|upstream-failed|upstream-recovered)$/;
 
-/** The type of a rack's event. */
 export function eventTypeOf(kind: string): MachineEventType {
   if (OF_THE_RACK.test(kind)) return 'NODE_RACK_EVENT';
   if (/^(boot\.|http\.rendered|tftp\.rendered)/.test(kind)) return 'NODE_PXE_REQUEST';
@@ -196,18 +188,18 @@ export function eventTypeOf(kind: string): MachineEventType {
   return 'NODE_RACK_EVENT';
 }
 
-/** Kinds of routine traffic: requests for addresses, file loads, router lookups. */
+/** Routine traffic. */
 const TRAFFIC =
   /^(?:dhcp\.(?:offer|ack|elsewhere|boot-server|release|declined-back|inform|expired)|(?:tftp|http)\.(?:sent|file-sent|rendered|missing|probed|posted|forwarded|restarted)|net\.(?:neighbour-new|host-found|router-answered))$/;
 
-/** The content of a rack's report: a code with parameters, or its sentence if the region cannot write one. */
+/** A code with parameters, or its sentence if the region cannot write one. */
 export function happeningOfReport({ kind, mac, address, text, params, isAway }: RackReport): Happening {
   const from = { ...addressesOf(mac, address), isAway };
   const event = params === undefined ? undefined : reportedEvent(kind, params, from);
   return event ?? { code: 'rack', params: { text, isAway } };
 }
 
-/** The addresses of a report as this version writes them; invalid ones are left out. */
+/** As this version writes them; invalid ones are left out. */
 function addressesOf(mac = '', address = '') {
   const known = { mac: parseMac(mac), address: parseIpv4(address) };
   return {
@@ -216,7 +208,7 @@ function addressesOf(mac = '', address = '') {
   };
 }
 
-/** The stored level of a rack's report: traffic is DEBUG, except for the configuration that decides what the machine boots. */
+/** Traffic is DEBUG, except for the configuration that decides what the machine boots. */
 export function levelOfReport({
   kind,
   fields = {},

@@ -1,30 +1,25 @@
-// How a person wants a machine's network and disks to be deployed. Stored with the machine.
+// How a person wants a machine's network and disks to be deployed.
 //
 // Source: the interfaces, links, partitions, volume groups and RAIDs of MAAS's API 2.0.
 //
 // 1. Without a layout the machine is deployed as it was commissioned (`layout/interfaces.ts`, `layout/disks.ts`).
-// 2. Its parts get their numbers from `next`, which never repeats one, so an id always means the same part.
-// 3. A part may refer to hardware that is gone. It stays until a person changes it; the machine cannot be deployed with it
-//    (`layout/deployable.ts`).
+// 2. Its parts get their numbers from `next`, which never repeats one.
+// 3. A part may refer to hardware that is gone. The machine cannot be deployed with it (`layout/deployable.ts`).
 
 import { z } from 'zod';
 import { type Ipv4, ipv4, mac } from '../../net/address.ts';
 
-/** Bound on the interfaces of one layout, including physical ones. Administrators add and delete interfaces. */
+/** Bounds on one layout; administrators add and delete its parts. Interfaces include physical ones. */
 export const LAID_INTERFACES_MAX = 128;
-/** Bound on the links of one layout; administrators add and delete them. */
 export const LINKS_MAX = 256;
-/**
- * Bound on the partitions of one layout, and likewise on its volume groups, logical volumes and RAIDs, and on the disks that a person added or
- * described; administrators add and delete them.
- */
+/** Likewise of partitions, volume groups, logical volumes, RAIDs, and disks that a person added or described. */
 export const STORAGE_PARTS_MAX = 128;
 /** Tags of one interface or one disk. */
 export const PART_TAGS_MAX = 64;
 /** Characters of one tag. */
 export const PART_TAG_MAX = 256;
 
-/** The kinds of interfaces, by MAAS's names of their types. */
+/** MAAS's names of their types. */
 export const INTERFACE_KINDS = ['physical', 'bond', 'bridge', 'vlan'] as const;
 export type InterfaceKind = (typeof INTERFACE_KINDS)[number];
 
@@ -33,8 +28,8 @@ export const LINK_MODES = ['auto', 'static', 'dhcp', 'link_up'] as const;
 export type LinkMode = (typeof LINK_MODES)[number];
 
 /**
- * The file systems that the agent makes: the most characters of a label, and whether it draws the identifier itself. That of a FAT has eight
- * digits, and BusyBox's mkswap takes none. Sources: mke2fs(8), mkfs.xfs(8), mkfs.btrfs(8), mkfs.fat(8), mkswap(8).
+ * With the most characters of a label, and whether the agent draws the identifier itself: that of a FAT has eight digits, and BusyBox's
+ * mkswap takes none. Sources: mke2fs(8), mkfs.xfs(8), mkfs.btrfs(8), mkfs.fat(8), mkswap(8).
  */
 export const FILE_SYSTEMS = {
   ext4: { labelMax: 16, drawsUuid: false },
@@ -50,7 +45,7 @@ export const FILE_SYSTEM_KINDS = Object.keys(FILE_SYSTEMS).filter(
   (kind): kind is FileSystemKind => kind in FILE_SYSTEMS,
 );
 
-/** The layouts of a whole boot disk, by MAAS's names. */
+/** Of a whole boot disk, by MAAS's names. */
 export const WHOLE_LAYOUTS = ['flat', 'lvm', 'blank'] as const;
 export type WholeLayout = (typeof WHOLE_LAYOUTS)[number];
 
@@ -60,14 +55,14 @@ const tags = z.array(z.string().max(PART_TAG_MAX)).max(PART_TAGS_MAX);
 const bytes = z.int().min(0);
 
 const laidInterface = z.object({
-  /** For a physical interface, the id of its row in `interface`; otherwise drawn from `next`. */
+  /** Of a physical one, that of its row in `interface`; otherwise drawn from `next`. */
   id,
   kind: z.enum(INTERFACE_KINDS),
   name,
   mac: z.int().min(0).transform(mac),
-  /** The interfaces below it: several for a bond, one for a bridge or a VLAN. */
+  /** Several for a bond, one for a bridge or a VLAN. */
   parents: z.array(id).max(LAID_INTERFACES_MAX),
-  /** The id of its VLAN; null: disconnected; undefined: the VLAN of its links, or the default one. */
+  /** null: disconnected; undefined: the VLAN of its links, or the default one. */
   vlanId: z.int().nullable().optional(),
   /** Bytes; undefined: the MTU of its VLAN. */
   mtu: z.int().optional(),
@@ -76,7 +71,7 @@ const laidInterface = z.object({
   interfaceSpeed: z.int().min(0).optional(),
   isConnected: z.boolean().optional(),
   tags,
-  /** Settings of a bond or a bridge: `bond_mode`, `bridge_stp`; and of each kind `accept_ra`. */
+  /** `bond_mode`, `bridge_stp`; of each kind `accept_ra`. */
   params: z.record(z.string().max(64), z.union([z.string().max(256), z.number(), z.boolean()])),
 });
 
@@ -85,7 +80,7 @@ const link = z.object({
   interfaceId: id,
   mode: z.enum(LINK_MODES),
   subnetId: z.int().optional(),
-  /** Only for a static link: the chosen address. */
+  /** Only of a static link. */
   address: z
     .int()
     .min(0)
@@ -97,7 +92,7 @@ const link = z.object({
 const networkLayout = z.object({
   interfaces: z.array(laidInterface).max(LAID_INTERFACES_MAX),
   links: z.array(link).max(LINKS_MAX),
-  /** The id of the link whose subnet has the default gateway; undefined: the first link with a gateway. */
+  /** Its subnet has the default gateway; undefined: the first with a gateway. */
   gatewayLink: id.optional(),
 });
 
@@ -113,7 +108,6 @@ const fileSystem = z.object({
 const partition = z.object({
   id,
   uuid: z.string().max(64),
-  /** The id of its disk. */
   diskId: id,
   bytes,
   isBootable: z.boolean(),
@@ -130,7 +124,7 @@ const logicalVolume = z.object({
   fileSystem: fileSystem.optional(),
 });
 
-/** The ids of the disks and partitions of which a volume group or a RAID consists. */
+/** Of which a volume group or a RAID consists. */
 const members = {
   disks: z.array(id).max(STORAGE_PARTS_MAX),
   partitions: z.array(id).max(STORAGE_PARTS_MAX),
@@ -141,7 +135,6 @@ const volumeGroup = z.object({
   uuid: z.string().max(64),
   name,
   ...members,
-  /** The ids of the RAIDs of which it consists, too. */
   raids: z.array(id).max(STORAGE_PARTS_MAX).optional(),
   volumes: z.array(logicalVolume).max(STORAGE_PARTS_MAX),
 });
@@ -152,7 +145,7 @@ const raid = z.object({
   name,
   level: z.literal('raid-1'),
   ...members,
-  /** The ids of the disks and partitions that take the place of a failed one. */
+  /** They take the place of a failed one. */
   spareDisks: z.array(id).max(STORAGE_PARTS_MAX).optional(),
   sparePartitions: z.array(id).max(STORAGE_PARTS_MAX).optional(),
   tags: tags.optional(),
@@ -160,24 +153,24 @@ const raid = z.object({
 });
 
 const storageLayout = z.object({
-  /** The disk from which the firmware boots; undefined: the first. */
+  /** Undefined: the first. */
   bootDiskId: id.optional(),
   partitions: z.array(partition).max(STORAGE_PARTS_MAX),
   volumeGroups: z.array(volumeGroup).max(STORAGE_PARTS_MAX),
   raids: z.array(raid).max(STORAGE_PARTS_MAX),
-  /** The file systems of disks without partitions; `id` is that of the disk. */
+  /** Of disks without partitions; `id` is that of the disk. */
   wholeDisks: z.array(z.object({ id, fileSystem })).max(STORAGE_PARTS_MAX).optional(),
 });
 
-/** A person's description of a disk. Values left out are those that the machine reports. */
+/** Values left out are those that the machine reports. */
 const describedDisk = z.object({
   id,
-  /** True: a person added the disk, so it is shown before the machine reports it. */
+  /** A person added it; it is shown before the machine reports it. */
   isAdded: z.boolean().optional(),
   name: name.optional(),
   model: z.string().max(128).optional(),
   serial: z.string().max(128).optional(),
-  /** The kernel's name, by which the agent finds a disk without a serial number of its own. */
+  /** By which the agent finds a disk without a serial number of its own. */
   kernelName: name.optional(),
   bytes: bytes.optional(),
   blockSize: z.int().min(1).optional(),
@@ -185,7 +178,6 @@ const describedDisk = z.object({
 });
 
 const machineLayout = z.object({
-  /** The number of the next part. */
   next: z.int().min(1),
   network: networkLayout.optional(),
   storage: storageLayout.optional(),
@@ -204,10 +196,9 @@ export type VolumeGroup = Readonly<z.output<typeof volumeGroup>>;
 export type LogicalVolume = Readonly<z.output<typeof logicalVolume>>;
 export type Raid = Readonly<z.output<typeof raid>>;
 
-/** Ids of parts begin above all ids of interfaces, which the database counts from 1. */
+/** Above all ids of interfaces, which the database counts from 1. */
 const PART_IDS = 1_000_000_000;
-/** Ids of parts per machine. A machine that uses up more shares ids with the next machine, but their paths in the API still differ. */
+/** A machine that uses up more shares ids with the next one, but their paths in the API still differ. */
 const PARTS_PER_MACHINE = 10_000;
 
-/** The id of a machine's part by its number. */
 export const partId = (machineId: number, number: number): number => PART_IDS + machineId * PARTS_PER_MACHINE + number;

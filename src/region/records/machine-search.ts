@@ -1,24 +1,22 @@
-// The filters of the machine list: text, states or groups of states, owner, rack. The page, the API and the command line use the same
-// names.
+// The filters of the machine list, with the same names on the page, in the API and in commands.
 
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { type MachineStatus, parseStatus, STATUSES, statusRow } from './lifecycle.ts';
 import { type Machine, machineFqdn } from './machine.ts';
 import type { Rack } from './rack.ts';
 
-/** The maximum length of a search text. */
 export const SEARCH_CHARACTERS_MAX = 100;
 
-/** True for a state that needs an operator. */
+/** It needs an operator. */
 export const isProblem = (status: MachineStatus): boolean =>
   status.startsWith('failed') || status === 'broken' || status === 'missing';
-/** True for a state in progress, which ends without a command. */
+/** It ends without a command. */
 export const isWork = (status: MachineStatus): boolean => statusRow(status).failed !== undefined;
 
 const statusesOf = (test: (status: MachineStatus) => boolean): readonly MachineStatus[] =>
   STATUSES.map((row) => row.status).filter(test);
 
-/** The groups of states, in the order of the page's machine list. */
+/** In the order of the page's machine list. */
 export const STATUS_GROUPS = {
   problem: statusesOf(isProblem),
   new: statusesOf((status) => status === 'new'),
@@ -26,10 +24,10 @@ export const STATUS_GROUPS = {
   calm: statusesOf((status) => status !== 'new' && !isProblem(status) && !isWork(status)),
 } as const;
 
-/** Every name that a state filter accepts, besides numbers and displayed names. */
+/** Besides numbers and displayed names. */
 export const STATUS_NAMES: readonly string[] = ['problem', 'work', ...STATUSES.map((row) => row.status)];
 
-/** The states that a filter names: a group (`problem`, `work`) or one state by name or number; `undefined` for an unknown state. */
+/** A group (`problem`, `work`) or one state by name or number; `undefined`: unknown. */
 export function parseStatuses(text: string): readonly MachineStatus[] | undefined {
   const wanted = text.toLowerCase();
   if (wanted === 'problem' || wanted === 'work') return STATUS_GROUPS[wanted];
@@ -40,7 +38,7 @@ export function parseStatuses(text: string): readonly MachineStatus[] | undefine
 /** A search text as `hasText` expects it; the empty text matches everything. */
 export const parseSearchText = (text: string): string => text.trim().toLowerCase().slice(0, SEARCH_CHARACTERS_MAX);
 
-/** True if the machine's name, owner, tags, addresses, serial number, description or product contains a text from `parseSearchText`. */
+/** @param text from `parseSearchText` */
 export function hasText(machine: Machine, text: string): boolean {
   if (text === '') return true;
   const words = [
@@ -60,6 +58,6 @@ export function hasText(machine: Machine, text: string): boolean {
   return words.some((word) => word.replaceAll('\n', ' ').toLowerCase().includes(text));
 }
 
-/** True if one of a machine's racks has one of these names. @param names undefined: no filter */
+/** @param names undefined: no filter */
 export const isWith = (racks: readonly Rack[], names: readonly string[] | undefined): boolean =>
   names === undefined || racks.some(({ name }) => names.includes(name));

@@ -1,5 +1,4 @@
-// The port to the store of networks as objects: fabrics, VLANs, spaces, subnets, ranges, reserved addresses, static routes, and the
-// hardware addresses that a person connected to a subnet.
+// The port to the store of networks as objects.
 //
 //   space ◄── VLAN ──► fabric      a subnet is in one VLAN, a VLAN in one fabric and at most one space
 //               ▲
@@ -8,33 +7,28 @@
 // Sources: the objects of MAAS 2.0's API.
 //
 // 1. One method is one transaction, as in `store.ts`.
-// 2. A subnet that a rack serves has a row only for its id, its VLAN and its texts. Its router, its DNS servers and the bounds of its
-//    dynamic and static ranges come from the rack's cluster interface and are not stored in the row (`region/networks/`). A dynamic range that
-//    no cluster interface has yet is kept with its bounds.
-// 3. One counter gives all objects their ids, and never repeats one. Two exceptions: the default fabric and VLAN have MAAS's ids, and the
-//    id of a served subnet is its first address, so that the id stays the same as racks come and go.
-// 4. A reserved address, single or in a reserved or kept range, is never allocated to a machine: the store reports it as taken.
-// 5. Transactions that allocate or reserve addresses, or rely on free ones, take effect one after the other: the later one sees the
-//    addresses that the earlier one stored.
-// 6. The layouts of machines name VLANs and subnets without a key of the database. `firstUse` therefore keeps all other writers out until its
-//    transaction ends: none of them can add such a name to what the transaction removes.
+// 2. A subnet that a rack serves has a row only for its id, VLAN and texts. Its router, its DNS servers and the bounds of its ranges come
+//    from the rack's cluster interface (`region/networks/`). A dynamic range that no cluster interface has yet is kept with its bounds.
+// 3. One counter gives all ids, and never repeats one, except: the default fabric and VLAN have MAAS's ids, and a served subnet has its
+//    first address, so that its id stays as racks come and go.
+// 4. A reserved address, single or in a range, is never allocated to a machine: the store reports it as taken.
+// 5. Transactions that allocate or reserve addresses, or rely on free ones, take effect one after the other.
+// 6. Layouts of machines name VLANs and subnets without a key of the database, so `firstUse` keeps all other writers out until its
+//    transaction ends.
 
 import { z } from 'zod';
 import { formatMac, type Ipv4, type Ipv4Range, type MacAddress } from '../../net/address.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 
-/** Bounds on the objects of each kind. */
 export const FABRICS_MAX = 1000;
 export const SPACES_MAX = 1000;
 export const VLANS_MAX = 4096;
-/**
- * Bound on the subnets. Racks add theirs by reporting them, so the oldest stay; served networks beyond it have no row and are not shown.
- */
+/** Racks add theirs by reporting them, so the oldest stay; served networks beyond it have no row and are not shown. */
 export const SUBNETS_MAX = 4096;
 export const RANGES_MAX = 8192;
 /**
- * Bounds on the addresses that all users together reserve, and that one user without administrator's rights reserves, links with devices or, by
- * the leases of hosts for which they were reserved, still keeps from others.
+ * Addresses that all users together reserve, and one ordinary user: reserved, linked with devices, or still kept from others by leases of
+ * hosts for which they were reserved.
  */
 export const RESERVED_MAX = 16_384;
 export const RESERVED_PER_USER_MAX = 256;
@@ -43,13 +37,12 @@ export const CONNECTIONS_MAX = 16_384;
 
 /** 9999-12-31: a lease may be without end. */
 const LATEST_MS = 253_370_764_800_000;
-/** The fabric and the VLAN of every served network until a person moves it. The ids are those of MAAS. */
+/** Of every served network until a person moves it. The ids are those of MAAS. */
 export const DEFAULT_FABRIC_ID = 0;
 export const DEFAULT_VLAN_ID = 5001;
-/** The first id of the counter: above the default ones, and below those of served subnets. */
+/** Above the default ones, and below those of served subnets. */
 export const FIRST_NETWORK_ID = 5002;
 
-/** The VLAN without a tag. */
 export const UNTAGGED_VID = 0;
 /** IEEE 802.1Q: 12 bits, of which the highest is reserved. */
 export const VID_MAX = 4094;
@@ -95,19 +88,21 @@ export interface Subnet {
   readonly name: string;
   readonly description: string;
   readonly vlanId: number;
-  /** Used only while no rack serves it; `undefined`: none. */
+  /** Both are used only while no rack serves it. */
   readonly gateway: Ipv4 | undefined;
-  /** Used only while no rack serves it. */
   readonly dnsServers: readonly string[];
-  /** False if racks name other DNS servers than themselves there. While racks offer DHCP in it, `reconcile` keeps it as they do. */
+  /** False if racks name other DNS servers than themselves there. `reconcile` keeps it as racks with DHCP do. */
   readonly allowsDns: boolean;
-  /** True once a person made or changed it. An untouched subnet is removed together with the cluster interface for which it was made. */
+  /** True once a person made or changed it. An untouched one is removed with its cluster interface. */
   readonly isTouched: boolean;
 }
 
-/** A range that a person reserved: its addresses are not allocated to machines, and not leased to unknown ones. */
-interface ReservedRange {
-  readonly kind: 'reserved';
+/**
+ * A range that a person reserved: its addresses are not allocated to machines, and not leased to unknown ones. Or a dynamic range that is kept
+ * for a cluster interface in its subnet: nobody gets its addresses until then.
+ */
+interface BoundedRange<Kind> {
+  readonly kind: Kind;
   readonly id: number;
   readonly subnetId: number;
   readonly low: Ipv4;
@@ -116,7 +111,7 @@ interface ReservedRange {
   readonly comment: string;
 }
 
-/** The dynamic or the static range of a rack's cluster interface. Only the cluster interface has its bounds. */
+/** Of a rack's cluster interface, which alone has its bounds. */
 export interface ServedRange {
   readonly kind: 'dynamic' | 'static';
   readonly id: number;
@@ -124,23 +119,12 @@ export interface ServedRange {
   /** The rack's UUID, and the name of its cluster interface. */
   readonly rack: string;
   readonly clusterInterface: string;
-  /** The user who created the range before the cluster interface, which was made for it; empty: the cluster interface came first. */
+  /** Who created the range before its cluster interface was made for it; empty: that came first. */
   readonly username: string;
   readonly comment: string;
 }
 
-/** A dynamic range that waits for a cluster interface in its subnet: nobody gets its addresses until then. */
-interface KeptRange {
-  readonly kind: 'kept';
-  readonly id: number;
-  readonly subnetId: number;
-  readonly low: Ipv4;
-  readonly high: Ipv4;
-  readonly username: string;
-  readonly comment: string;
-}
-
-export type StoredRange = ReservedRange | ServedRange | KeptRange;
+export type StoredRange = BoundedRange<'reserved'> | BoundedRange<'kept'> | ServedRange;
 
 export interface ReservedAddress {
   readonly id: number;
@@ -150,15 +134,14 @@ export interface ReservedAddress {
   readonly username: string;
   /** Wall time in milliseconds. */
   readonly createdMs: number;
-  /** The host that gets the address by DHCP; `undefined`: none. */
+  /** It gets the address by DHCP. */
   readonly mac?: MacAddress | undefined;
-  /** The name of the address, without its domain; `undefined`: none. */
+  /** Without its domain; `undefined`: none. */
   readonly hostname?: string | undefined;
-  /** The domain of the name; `undefined`: it has no name. */
   readonly domain?: string | undefined;
 }
 
-/** A running lease of a host, as its rack reported it. */
+/** As its rack reported it. */
 export interface HostLease {
   readonly address: Ipv4;
   readonly mac: MacAddress;
@@ -166,7 +149,7 @@ export interface HostLease {
   readonly endsMs: number;
 }
 
-/** For people: the host and the end of a lease, `2026-11-28 16:43` in UTC. */
+/** For people; `until` is `2026-11-28 16:43` in UTC. */
 export const leaseText = ({
   mac,
   endsMs,
@@ -191,16 +174,14 @@ export interface Connection {
   readonly mac: MacAddress;
 }
 
-/** An address of a link of a device that a user without administrator's rights added: it counts as one that the user reserved. */
+/** Of a device of an ordinary user: it counts as one that the user reserved. */
 interface LinkedAddress {
   readonly address: Ipv4;
-  /** The name of the device. */
   readonly device: string;
-  /** Its owner. */
   readonly username: string;
 }
 
-/** All objects, each list by id. */
+/** Each list by id. */
 export interface NetworkRecords {
   readonly spaces: readonly Space[];
   readonly fabrics: readonly Fabric[];
@@ -240,82 +221,73 @@ export const NO_RECORDS: NetworkRecords = {
   linked: [],
 };
 
-/** A change of the objects. */
 export interface NetworkChange<R> {
-  /** Objects to add or replace, by id. */
+  /** To add or replace, by id. */
   readonly put?: Partial<NetworkRecords> | undefined;
-  /** Ids of objects to remove. Objects that refer to one of them are removed with it. */
+  /** Ids to remove, with what refers to them. */
   readonly remove?: Partial<Readonly<Record<NetworkKind, readonly number[]>>> | undefined;
-  /** The next free id after this change; `undefined`: it used no new id. */
+  /** `undefined`: it used no new id. */
   readonly nextId?: number | undefined;
   readonly events?: readonly NewMachineEvent[];
-  /** True if the decision relies on free addresses (invariant 5). A change that reserves addresses claims them in any case. */
+  /** The decision relies on free addresses (invariant 5), as every reservation does. */
   readonly isClaim?: boolean | undefined;
   readonly result: R;
 }
 
-/** An address that a machine has in a network. */
 export interface UsedAddress {
   readonly address: Ipv4;
   readonly mac: MacAddress;
-  /** Allocated to the machine, or the last one seen on its interface. */
+  /** `seen`: the last one on its interface. */
   readonly kind: 'allocated' | 'seen';
   readonly systemId: string;
   readonly hostname: string;
   readonly domain: string;
-  /** The owner of the machine; empty: none. */
   readonly owner: string;
-  /** True if it is a device. */
   readonly isDevice: boolean;
-  /** True if a person chose the address for a link; the machine keeps it when it is released. */
+  /** A person chose it for a link; it outlasts the release. */
   readonly isStatic: boolean;
-  /** The name of the interface that was seen with it; empty: unknown. */
+  /** Seen with it; empty: unknown. */
   readonly interfaceName: string;
-  /** True once its lease has ended. */
   readonly isEnded: boolean;
-  /** Allocated: when the machine was created. Seen: when the address was last seen. Wall time in milliseconds. */
+  /** When the machine was created (allocated) or the address last seen: wall time in milliseconds. */
   readonly atMs: number;
 }
 
-/** VLANs and subnets about to be removed, and the addresses of these subnets. */
+/** About to be removed, with the addresses of these subnets. */
 export interface NetworkUseQuestion {
   readonly vlanIds: readonly number[];
   readonly subnetIds: readonly number[];
   readonly ranges: readonly Ipv4Range[];
 }
 
-/** A machine or a device that uses a VLAN or a subnet. */
 export interface NetworkUse {
   readonly systemId: string;
   readonly hostname: string;
-  /** The interface in its layout, or the address that it was given. */
   readonly by:
     | { readonly kind: 'interface'; readonly name: string }
     | { readonly kind: 'address'; readonly address: Ipv4 };
 }
 
-/** The form of the column that holds a subnet's DNS servers as JSON. */
+/** As a subnet's row holds them. */
 export const dnsServers = z.array(z.string().max(64)).max(64);
 
 export interface NetworkStore {
-  /** Unreadable rows are left out and reported. Rows that refer to them are left out, too. */
+  /** Unreadable rows, and rows that refer to them, are left out and reported. */
   list(): Promise<NetworkRecords>;
   /**
-   * Passes all objects and the first free id to `decide`, and applies its change. A change of objects with an event makes a new version of
-   * the desired state.
-   * @throws RackError `store-unavailable`, including for an unreadable row, because a decision needs all rows
+   * A change with an event makes a new version of the desired state. @throws RackError `store-unavailable`, also for an unreadable row,
+   * because a decision needs all
    */
   change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Promise<R>;
-  /** At most `limit` addresses of machines from `low` to `high`, ordered by address; for the same address, an allocated one comes first. */
+  /** Ordered by address; of the same address, an allocated one comes first. */
   usedBetween(low: Ipv4, high: Ipv4, limit: number): Promise<readonly UsedAddress[]>;
-  /** The leases from `low` to `high` that run at `nowMs`, except for those of accepted machines that nobody owns. */
+  /** Those that run at `nowMs`, except for accepted machines that nobody owns. */
   leasedBetween(low: Ipv4, high: Ipv4, nowMs: number): Promise<readonly HostLease[]>;
-  /** Counts the addresses that a user reserved for hosts and released, and which these hosts still keep from others at `nowMs`. */
+  /** Addresses that the user reserved for hosts and released, and which these hosts still keep at `nowMs`. */
   heldBy(username: string, nowMs: number): Promise<number>;
   /**
-   * The first machine whose layout names one of these VLANs or subnets, or which was given one of these addresses (invariant 6); `undefined`:
-   * none. Call it in the transaction of the removal.
-   * @throws RackError `store-unavailable` if the layout that names one is unreadable
+   * The first machine whose layout names one, or which was given one of the addresses (invariant 6). Call it in the transaction of the
+   * removal. @throws RackError `store-unavailable` if the layout is unreadable
    */
   firstUse(question: NetworkUseQuestion): Promise<NetworkUse | undefined>;
 }

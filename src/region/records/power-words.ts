@@ -1,4 +1,4 @@
-// The power drivers and their parameters in words, what is wrong with a parameter, and what came of an action or a query.
+// The power drivers, their parameters and what came of an action or a query, in words.
 
 import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
@@ -8,10 +8,11 @@ import type { IpmiParameter } from '../../power/ipmi.ts';
 import type { ParameterProblem } from '../../power/parameters.ts';
 import type { VirshParameter } from '../../power/virsh.ts';
 import type { WebhookParameter } from '../../power/webhook.ts';
+import { type Writers, write } from '../../event.ts';
 
 interface ParameterWords {
   readonly label: string;
-  /** The valid values, where the label does not name them. */
+  /** Valid values that the label does not name. */
   readonly expects?: string;
 }
 
@@ -95,14 +96,12 @@ const WORDS: Readonly<Record<PowerDriverName, DriverWords<string>>> = {
 /** Keyed by any text: a store may hold a driver of another version. */
 const DRIVERS: ReadonlyMap<string, DriverWords<string>> = new Map(Object.entries(WORDS));
 
-/** The driver's name for people; its own name if this table has none. */
+/** For people; its own name if this table has none. */
 export const driverLabel = (driver: string): string => DRIVERS.get(driver)?.label ?? driver;
 
-/** The words for a driver's parameter; its own name if this table has none. */
 export const parameterWords = (driver: string, name: string): ParameterWords =>
   DRIVERS.get(driver)?.parameters[name] ?? { label: name };
 
-/** The fault, to put after the parameter. */
 export function faultText({ driver, parameter, fault }: ParameterProblem): string {
   switch (fault.kind) {
     case 'missing':
@@ -118,7 +117,6 @@ export function faultText({ driver, parameter, fault }: ParameterProblem): strin
   }
 }
 
-/** The fault after its parameter's name. */
 export const problemText = (problem: ParameterProblem): string => `${problem.parameter}: ${faultText(problem)}`;
 
 const COMPLAINTS: Readonly<Record<Complaint, string>> = {
@@ -151,7 +149,7 @@ const after = (said = ''): string => (said === '' ? '' : `: ${said}`);
 const theHost = (host: string): string => host || 'the controller';
 
 /** Parameters that the reader may not see are empty (`power/detail.ts`). */
-const DETAILS: { readonly [C in keyof PowerDetailParams]: (params: PowerDetailParams[C]) => string } = {
+const DETAILS: Writers<PowerDetailParams> = {
   acknowledged: ({ said }) => said || 'done',
   'program-missing': ({ program, command }) => `${program} is not installed: ${command}`,
   'not-started': ({ program, said = 'it was cancelled' }) => `${program} was not started${after(said)}`,
@@ -202,21 +200,20 @@ const DETAILS: { readonly [C in keyof PowerDetailParams]: (params: PowerDetailPa
   'driver-bug': ({ said }) => `a bug in the driver${after(said)}`,
 };
 
-/** The sentence; an unknown code, which a later version may have stored, is shown as it is. */
-function detailText<Code extends keyof PowerDetailParams>({ code, params }: PowerDetail<Code>): string {
-  return Object.hasOwn(DETAILS, code) ? DETAILS[code](params) : code;
+function detailText(detail: PowerDetail): string {
+  return write<PowerDetailParams, keyof PowerDetailParams>(DETAILS, detail);
 }
 
-/** The sentence; empty if there is none. @param said the controller's raw answer, for administrators */
+/** Empty: none. @param said the controller's raw answer, for administrators */
 export function powerText(detail: PowerDetail | undefined, said?: string): string {
   const text = detail === undefined ? '' : cleanText(detailText(detail));
   return said === undefined ? text : `${text}; the controller answered: ${said}`;
 }
 
-/** The parameters for those who may read power parameters: a program's words hold the address and the user that it was given. */
+/** For those who may read power parameters: a program's words hold the address and the user that it was given. */
 const PRIVATE: readonly string[] = ['said', 'host', 'controller', 'guest'];
 
-/** The same plain JSON for all readers: in every `detail` of power, private parameters are empty. */
+/** For all readers: in every `detail` of power, private parameters are empty. */
 export function withoutPrivate<Value>(value: Value): Value {
   const ofDetail = (key: string, part: unknown): unknown => (PRIVATE.includes(key) ? '' : part);
   const ofValue = (key: string, part: unknown): unknown =>
@@ -224,12 +221,11 @@ export function withoutPrivate<Value>(value: Value): Value {
   return JSON.parse(JSON.stringify(value, ofValue));
 }
 
-/** A power controller's raw answer: a successful HTTP status, which adds nothing, or a JSON or HTML body. */
+/** A raw answer: a successful HTTP status, which adds nothing, or a JSON or HTML body. */
 const RAW = /(?:^|: )HTTP 2\d\d\b.*|: [[{<].*/s;
 /** Our own words after the raw answer. */
 const ADDED = /[,;] but .*/s;
 
-/** The text without the power controller's raw answer. */
 export function plainWords(text: string): string {
   const found = RAW.exec(text);
   const added = ADDED.exec(found?.[0] ?? '')?.[0] ?? '';
@@ -237,7 +233,7 @@ export function plainWords(text: string): string {
   return words === '' && text !== '' ? 'it answered' : words.replace(/^HTTP \d/, (code) => `it answered ${code}`);
 }
 
-/** Why a machine's power could not be read, for this reader: only administrators see its address and what the controller answered. */
+/** Only administrators see the machine's address and what the controller answered. */
 export const readingText = (
   reading: { readonly detail?: PowerDetail | undefined; readonly said?: string | undefined } | undefined,
   isAdmin: boolean,

@@ -2,18 +2,16 @@
 //
 //   room ─ refusal(name, text) ─► value ─► API's JSON, page, log
 //
-// 1. The text is written where it is thrown. It names the value and the remedy. A text that several rules use is a constant or a function
-//    beside one of them.
+// 1. The text is written where it is thrown, and names the value and the remedy. One that several rules use stands beside one of them.
 
 import type { z } from 'zod';
 
-/** What a name stands for: its HTTP status, and one sentence with the remedy for the document of all names. */
+/** With one sentence and its remedy for the document of all names. */
 interface Meaning {
   readonly status: number;
   readonly explain: string;
 }
 
-/** Every name under which the region refuses. */
 export const REFUSALS = {
   'invalid-parameters': {
     status: 400,
@@ -188,17 +186,25 @@ export const REFUSALS = {
 
 export type RefusalName = keyof typeof REFUSALS;
 
-/** Why something is refused. */
 export interface RefusalWord {
   readonly name: RefusalName;
   readonly text: string;
-  /** The part of a parameter that it concerns, with which `text` begins, and the text without it. */
+  /** The part of a parameter with which `text` begins, and the text without it. */
   readonly part?: { readonly name: string; readonly text: string } | undefined;
 }
 
 export const refusal = (name: RefusalName, text: string): RefusalWord => ({ name, text });
 
-/** The refusal of one parameter; the answer says which. */
+/** A decision that refuses. */
+export const decideRefusal = (
+  name: RefusalName,
+  text: string,
+): { readonly kind: 'refuse'; readonly refusal: RefusalWord } => ({
+  kind: 'refuse',
+  refusal: refusal(name, text),
+});
+
+/** Of one parameter; the answer says which. */
 export const fieldRefusal = (text: string): RefusalWord => refusal('invalid-parameters', text);
 
 /** Like `refusal`, for a part of a parameter. */
@@ -208,10 +214,10 @@ export const partRefusal = (name: RefusalName, part: string, text: string): Refu
   part: { name: part, text },
 });
 
-/** The refusal for a schema issue: a schema's own message, or zod's. */
+/** With a schema's own message, or zod's. */
 export const wordOfIssue = ({ message }: z.core.$ZodIssue): RefusalWord => fieldRefusal(message);
 
-/** A question about what was probably meant, to append to a sentence; empty if nothing is similar. */
+/** To append to a sentence; empty if nothing is similar. */
 export const didYouMean = (meant: string | undefined): string => (meant === undefined ? '' : ` Did you mean ${meant}?`);
 
 export const REQUIRED = 'This field is required.';

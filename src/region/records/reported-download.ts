@@ -1,4 +1,4 @@
-// The downloads that racks report, for people to see: the last report on each file.
+// The last report of racks on each download, for people to see.
 
 import { z } from 'zod';
 
@@ -9,22 +9,20 @@ export const REPORTED_DOWNLOADS_MAX = 256;
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-/** A rack's report on one of its own downloads (API 1.0). Its texts are cleaned. */
+/** API 1.0. Its texts are cleaned. */
 export const reportedDownload = z.object({
-  /** The rack's UUID. */
   rack: z.string().max(64),
   file: z.string().max(1024),
   bytes: count,
   /** `undefined`: unknown. */
   total: count.optional(),
-  /** Why it failed; empty: it did not. */
+  /** Empty: it did not fail. */
   error: z.string().max(1024),
-  /** Wall time in milliseconds. */
   atMs: z.number(),
 });
 export type ReportedDownload = z.output<typeof reportedDownload>;
 
-/** Adds a report to the list; it replaces the rack's previous report on the same file. @param reports the newest last */
+/** It replaces the rack's previous report on the same file. @param reports the newest last */
 export function withReport(
   reports: readonly ReportedDownload[],
   report: ReportedDownload,
@@ -41,7 +39,7 @@ function withoutOldestOf(rack: string, reports: readonly ReportedDownload[]): re
   return reports.filter((one) => one !== oldest);
 }
 
-/** The rack with the most reports; among several such racks, the one with the oldest report. */
+/** Of several such racks, the one with the oldest report. */
 function rackWithMost(reports: readonly ReportedDownload[]): string {
   const counts = new Map<string, number>();
   for (const { rack } of reports) counts.set(rack, (counts.get(rack) ?? 0) + 1);

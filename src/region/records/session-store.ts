@@ -1,15 +1,14 @@
-// The port to the store of the page's sessions. `store/operations/region-sessions.ts` has its operations.
+// The port to the store of the page's sessions (`store/operations/region-sessions.ts`).
 //
 // 1. One method is one transaction, as in `store.ts`.
 // 2. A session is removed with its account.
 
 import type { User } from './user.ts';
 
-/** The session of a browser. */
 export interface StoredSession {
   /** SHA-256, in hexadecimal, of the browser's token. */
   readonly digest: string;
-  /** SHA-256, in hexadecimal, of the account's password hash at sign-in: a changed password ends the session. */
+  /** SHA-256, in hexadecimal, of the password hash at sign-in: a changed password ends the session. */
   readonly passwordDigest: string;
   /** Wall time in milliseconds. */
   readonly begunMs: number;
@@ -20,14 +19,13 @@ export interface StoredSession {
 
 export interface SessionStore {
   /**
-   * Begins a session of an account; does nothing if there is no such account. At `max` sessions, the account with the most sessions loses
-   * the one that was unused for longest. If this account ties for the most, it loses the session.
-   * @param overMs sessions that were last used before this wall time, in milliseconds, are removed
+   * Does nothing if there is no such account. At `max` sessions, the account with the most loses the one that was unused for longest; if
+   * this account ties for the most, it does. @param overMs sessions last used before this wall time are removed
    */
   open(username: string, session: StoredSession, max: number, overMs: number): Promise<void>;
-  /** The session and its account as it is now. */
+  /** With its account as it is now. */
   find(digest: string): Promise<{ readonly session: StoredSession; readonly user: User } | undefined>;
-  /** Changes the given fields; does nothing if there is no such session. */
+  /** Does nothing if there is no such session. */
   note(digest: string, note: Partial<Pick<StoredSession, 'usedMs' | 'notice'>>): Promise<void>;
   /** @returns false if there was no such session any more */
   close(digest: string): Promise<boolean>;

@@ -2,10 +2,9 @@
 
 import { type RefusalWord, refusal } from './refusal.ts';
 
-/** The configuration file in which a key is written: this host's, or that of another rack. */
+/** This host's configuration file, or that of another rack. */
 export type Pin = { readonly kind: 'own'; readonly file: string } | { readonly kind: 'rack'; readonly rack: string };
 
-/** Where a key is written. */
 export const pinText = ({ key, pin }: { readonly key: string; readonly pin: Pin }): string =>
   pin.kind === 'own'
     ? `written in ${pin.file} as ${key}`
@@ -13,13 +12,13 @@ export const pinText = ({ key, pin }: { readonly key: string; readonly pin: Pin 
 
 export const pinnedText = (key: string, pin: Pin): string => `${key} is read-only: ${pinText({ key, pin })}`;
 
-/** A wrong setting; `message` is from the rules of configurations. */
+/** `message` is from the rules of configurations. */
 interface SettingFault {
   readonly key: string;
   readonly message: string;
 }
 
-/** A refusal of a change; `problems` if values do not fit their keys. */
+/** `problems` if values do not fit their keys. */
 export interface SettingsRefusal extends RefusalWord {
   readonly problems?: readonly SettingFault[] | undefined;
 }

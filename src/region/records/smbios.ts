@@ -1,4 +1,4 @@
-// A machine's parts according to its firmware: the SMBIOS structure table, as in `/sys/firmware/dmi/tables/DMI`.
+// A machine's parts by the SMBIOS structure table of its firmware, `/sys/firmware/dmi/tables/DMI`.
 //
 // Source: DMTF DSP0134 3.7 §6.1.2 (structure header), §6.1.3 (text strings), §7.5 (processor, type 4), §7.17 (memory array, 16),
 // §7.18 (memory device, 17), §7.39 (IPMI device, 38).
@@ -15,7 +15,6 @@ const STRUCTURES_MAX = 4096;
 const TEXT_MAX = 64;
 const MIB_MAX = 2 ** 30;
 
-/** One installed memory module. */
 interface MemoryBank {
   /** Its slot, `DIMM 0`, and its bank. */
   readonly locator: string;
@@ -32,7 +31,6 @@ interface MemoryBank {
   readonly serial: string;
 }
 
-/** One installed processor. */
 interface Processor {
   readonly socket: string;
   readonly manufacturer: string;
@@ -45,7 +43,6 @@ interface Processor {
   readonly threads: number;
 }
 
-/** The BMC that the firmware lists. */
 interface FirmwareBmc {
   /** The host's interface to it: `KCS`. */
   readonly interface: string;
@@ -94,11 +91,10 @@ const FORMS: Readonly<Record<number, string>> = {
   17: 'CAMM',
 };
 const BMC_INTERFACES: Readonly<Record<number, string>> = { 1: 'KCS', 2: 'SMIC', 3: 'BT', 4: 'SSIF' };
-/** A memory array's "system memory" use (§7.17.2). */
+/** §7.17.2. */
 const SYSTEM_MEMORY = 3;
 const CENTRAL_PROCESSOR = 3;
 
-/** One structure: its formatted area and its strings. */
 class Structure {
   readonly type: number;
   readonly #bytes: Buffer;
@@ -110,7 +106,7 @@ class Structure {
     this.#strings = strings;
   }
 
-  /** An integer of 1, 2, 4 or 8 bytes; `undefined` beyond the structure's end. */
+  /** `undefined` beyond the structure's end. */
   number(offset: number, size: 1 | 2 | 4 | 8): number | undefined {
     if (offset + size > this.#bytes.length) return undefined;
     if (size === 8) return Number(this.#bytes.readBigUInt64LE(offset));
@@ -126,7 +122,7 @@ class Structure {
   }
 }
 
-/** The structures of a table, up to the first incomplete one. */
+/** Up to the first incomplete one. */
 function* structuresOf(table: Buffer): Generator<Structure> {
   let at = 0;
   for (let count = 0; count < STRUCTURES_MAX && at + 4 <= table.length; count += 1) {
@@ -142,7 +138,7 @@ function* structuresOf(table: Buffer): Generator<Structure> {
   }
 }
 
-/** Decodes the table. @param bytes only the first SMBIOS_BYTES_MAX are read */
+/** @param bytes only the first SMBIOS_BYTES_MAX are read */
 export function decodeSmbios(bytes: Uint8Array): SmbiosInventory {
   const memoryBanks: MemoryBank[] = [];
   const processors: Processor[] = [];

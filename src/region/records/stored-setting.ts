@@ -1,26 +1,24 @@
-// The settings that the store owns, and decisions on changes of them.
+// The settings that the store owns.
 
 import type { SettingValue } from '../../machines/settings.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 
-/** A configuration key that the store owns. */
 export interface StoredSetting {
   /** The rack's UUID; empty: all racks. */
   readonly rack: string;
-  /** As in the configuration file: `dns.upstream`; a cluster interface by its name: `cluster_interfaces.lab`. */
+  /** `dns.upstream`; a cluster interface by its name: `cluster_interfaces.lab`. */
   readonly key: string;
   /** In the form of the configuration file. */
   readonly value: SettingValue;
 }
 
-/** A new value for a key; `value` is `undefined` to remove it. */
+/** `value` is `undefined` to remove the key. */
 export interface SettingChange {
   readonly rack: string;
   readonly key: string;
   readonly value: SettingValue | undefined;
 }
 
-/** The decision on a change of settings. */
 export type SettingsDecision<R> =
   | { readonly kind: 'change'; readonly changes: readonly SettingChange[]; readonly events: readonly NewMachineEvent[] }
   | { readonly kind: 'refuse'; readonly refusal: R };

@@ -15,7 +15,7 @@ const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 /** True for a valid tag name: 1 to 64 letters, digits, `-` and `_`. */
 export const isTagName = (name: string): boolean => NAME.test(name);
 
-/** A machine's kernel arguments; `undefined`: the global ones. */
+/** `undefined`: the global ones. */
 export function kernelParamsOf(machine: Pick<Machine, 'kernelParams' | 'tags'>): string | undefined {
   if (machine.kernelParams !== undefined && machine.kernelParams !== '') return machine.kernelParams;
   return machine.tags.find(({ kernelParams }) => kernelParams !== '')?.kernelParams;

@@ -8,20 +8,17 @@ import { findJsonExcess, type JsonExcess } from '../../json-excess.ts';
 
 export const JSON_DEPTH_MAX = 12;
 /**
- * Values in one text: members of records and elements of lists, at every depth. This many distinct keys take 5 ms, 2 MiB of them 300 ms.
- * A machine's hardware facts have at most 3400.
+ * Members of records and elements of lists, at every depth. This many distinct keys take 5 ms, 2 MiB of them 300 ms; a machine's facts have
+ * at most 3400.
  */
 export const JSON_VALUES_MAX = 8192;
 
-/** A fault of a JSON text: it is malformed, nests too deeply, or has too many values. */
 type JsonFault = { readonly kind: 'malformed' } | JsonExcess;
 
-/** A parsed value, or why the text is refused. */
 type ParsedJson =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'fault'; readonly fault: JsonFault };
 
-/** Parses a JSON text of at most `valuesMax` values and a depth of at most `JSON_DEPTH_MAX`. */
 export function parseJson(text: string, valuesMax: number = JSON_VALUES_MAX): ParsedJson {
   const excess = findJsonExcess(text, { depthMax: JSON_DEPTH_MAX, valuesMax });
   if (excess !== undefined) return { kind: 'fault', fault: excess };
@@ -33,17 +30,14 @@ export function parseJson(text: string, valuesMax: number = JSON_VALUES_MAX): Pa
 }
 
 /**
- * Text from a machine or a person as one line, to store and display: white space and broken characters become single spaces, unprintable
- * characters become escapes; trimmed and cut to `charactersMax`.
+ * As one line, to store and display: white space and broken characters become single spaces, unprintable ones escapes; trimmed and cut to
+ * `charactersMax`.
  */
 export function cleanWords(text: string, charactersMax: number): string {
   return cleanText(text.replace(/[\s\0\ufffd]+/g, ' ').trim(), charactersMax);
 }
 
-/**
- * A person's note, to store and to give back as it was sent: its line breaks, each as LF, and its blanks are kept, and those at its ends
- * removed. Everything else is as in `cleanWords`.
- */
+/** A person's note as it was sent: its line breaks, as LF, and its blanks stay. Everything else is as in `cleanWords`. */
 export const cleanNote = (text: string, charactersMax: number): string =>
   cleanLines(
     text
@@ -53,7 +47,7 @@ export const cleanNote = (text: string, charactersMax: number): string =>
     charactersMax,
   );
 
-/** The fault; it follows the name of the text. */
+/** It follows the name of the text. */
 export function jsonFaultText(fault: JsonFault): string {
   switch (fault.kind) {
     case 'malformed':

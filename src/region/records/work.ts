@@ -1,4 +1,4 @@
-// The work of a machine in a state in progress, and its progress. Stored with the machine, so it survives a restart.
+// The work of a machine in a state in progress. Stored with the machine, so it survives a restart.
 //
 // 1. It exists only during a state in progress and in rescue mode.
 // 2. It contains no secret.
@@ -6,79 +6,72 @@
 import type { Happening, Remark, StageReport } from './events.ts';
 import type { MachineStatus } from './lifecycle.ts';
 
-/** How much of a machine's disks an erasure overwrites: the signatures that make a disk look used, or everything. */
+/** The signatures that make a disk look used, or everything. */
 export type EraseMode = 'signatures' | 'all';
 
-/** How a system is put on the disk: the agent writes an image, or a distribution's installer runs. */
+/** The agent writes an image, or a distribution's installer runs. */
 export type DeployWay = 'image' | 'installer';
 
 export interface MachineWork {
-  /** True if only a person can switch the machine on; the time limit then starts at its first boot. */
+  /** Only a person can switch the machine on; the time limit starts at its first boot. */
   readonly waitsForBoot: boolean;
-  /** How often the region has restarted this work automatically. */
+  /** Automatic restarts. */
   readonly attempts: number;
-  /** The state before the work, to which an abort returns. */
+  /** An abort returns to it. */
   readonly before: MachineStatus;
   /** Only in Deploying. */
   readonly deployBy?: DeployWay | undefined;
-  /** The machine's name for the disk to write; `undefined`: for an image the machine chooses one, an installer takes the first. */
+  /** `undefined`: for an image the machine chooses one, an installer takes the first. */
   readonly disk?: string | undefined;
   /** Only in Disk erasing. */
   readonly erase?: EraseMode | undefined;
-  /** The user who requested a rescue. */
   readonly askedBy?: string | undefined;
-  /** In a rescue, the fingerprint of the host key that the machine reported: `SHA256:…`. */
+  /** In a rescue, as the machine reported it: `SHA256:…`. */
   readonly hostKey?: string | undefined;
-  /** Only in Commissioning and Testing: the scripts to run instead of all of their kind, and the number of the run once begun. */
+  /** In Commissioning and Testing: to run instead of all of their kind, and the number of the run once begun. */
   readonly scripts?: readonly string[] | undefined;
   readonly run?: number | undefined;
-  /** The stage in its last signal, a short word. */
+  /** In its last signal, a short word. */
   readonly stage?: string | undefined;
   readonly message?: string | undefined;
-  /** The report of cloud-init or curtin in that signal. */
   readonly report?: StageReport | undefined;
   readonly doneBytes?: number | undefined;
   readonly totalBytes?: number | undefined;
   /** Wall time of its last signal, in milliseconds. */
   readonly reportedMs?: number | undefined;
-  /** Network boots since its last signal, and the time of the latest, wall time in milliseconds. */
+  /** Since its last signal, and the wall time of the latest in milliseconds. */
   readonly boots?: number | undefined;
   readonly bootMs?: number | undefined;
-  /**
-   * Why its power-on is uncertain, and the deadline set because of that, in wall-time milliseconds. Once the current deadline differs, the
-   * doubt is over.
-   */
+  /** Why its power-on is uncertain, and the deadline set because of that: once the current one differs, the doubt is over. */
   readonly doubt?: Happening<'power-uncertain'> | undefined;
   readonly doubtEndsMs?: number | undefined;
   /**
-   * The deadline at the time when a Rackboot process ended and interrupted its power-on, in wall-time milliseconds. If the current deadline
-   * differs, the machine has shown a sign of life since.
+   * The deadline when the end of a process interrupted its power-on: once the current one differs, the machine has shown a sign of life.
    */
   readonly interruptedEndsMs?: number | undefined;
 }
 
-/** The current step of a machine's work: from its last report, or from a network boot after that report. */
+/** From its last report, or from a network boot after it. */
 interface WorkStep {
   /** `undefined`: nothing is known yet. */
   readonly what: Remark | undefined;
-  /** The bytes done of this step, at most all of them; `undefined` if it counts none. */
+  /** `undefined` if the step counts none. */
   readonly bytes?: { readonly done: number; readonly total: number } | undefined;
-  /** The percentage of bytes done, 0 to 99; `undefined` if bytes are not counted, or all are done. */
+  /** 0 to 99; `undefined` if bytes are not counted, or all are done. */
   readonly percent: number | undefined;
-  /** Wall time of that report or boot, in milliseconds; undefined: none yet. */
+  /** Of that report or boot; undefined: none yet. */
   readonly atMs: number | undefined;
 }
 
 const said = (text: string): Remark => ({ code: 'said', params: { text } });
 
-/** A stage reported without a message. `testing` is the agent's stage for every script, even during commissioning. */
+/** `testing` is the agent's stage for every script, even during commissioning. */
 function remarkOfStage(stage: string): Remark | undefined {
   if (stage === 'testing') return { code: 'runs-checks', params: {} };
   if (stage === 'writing') return { code: 'writes-disk', params: {} };
   return stage === '' ? undefined : said(stage);
 }
 
-/** The current step. */
 export function stepOf(work: MachineWork): WorkStep {
   const { stage = '', message = '', report, doneBytes, totalBytes = 0, reportedMs, bootMs } = work;
   if (bootMs !== undefined) {

@@ -500,7 +500,7 @@ test('a stored selection is hidden while a file has the same, but stays for the 
         for (const method of ['GET', 'PUT', 'DELETE'] as const)
           assert.equal((await ask(method, `${path}${noble.id}/`)).status, 404, method);
         const fileSources = fileSourcesReader(undefined);
-        const other = new BootImages({ store, clock, fileSources, onAsked: () => undefined });
+        const other = new BootImages({ store, clock, fileSources });
         assert.deepEqual(
           (await other.listSelections()).map(({ id, pin }) => [id, pin]),
           [
