@@ -1,33 +1,18 @@
 // The contract of every region store for zones and pools. Called by the test of each implementation.
 
 import assert from 'node:assert/strict';
-import { mac } from '../../src/net/address.ts';
 import { AREAS_MAX, type AreaKind } from '../../src/region/records/area.ts';
-import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { RACK_UUID } from '../region/racks/rack-place.ts';
 import { storedRacks } from '../support/stored-racks.ts';
+import { addMachine, EVENT, idsOf, setFields } from './machines.ts';
 import { rack } from './rack-store.ts';
-import { FIELDS } from './region-store.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
-
-const EVENT: NewMachineEvent = { type: 'ZONES', code: 'rack', params: { text: 'area' }, atMs: 5, username: 'bob' };
 
 async function added(store: RegionStore, kind: AreaKind, name: string): Promise<number> {
   const area = await store.areas.add(kind, { name, description: `of ${name}` }, EVENT);
   assert.ok(typeof area === 'object');
   return area.id;
-}
-
-async function enlist(store: RegionStore, systemId: string, last: number): Promise<void> {
-  const nic = mac(0x525400000000 + last);
-  await store.enlist({ macs: [nic], values: [], atMs: 1 }, () => ({
-    kind: 'create',
-    systemId,
-    events: [],
-    fields: { ...FIELDS, hostname: systemId },
-    interfaces: [{ mac: nic, name: 'eth0' }],
-  }));
 }
 
 export function testAreaStore(title: string, makePlace: () => StorePlace): void {
@@ -56,10 +41,9 @@ export function testAreaStore(title: string, makePlace: () => StorePlace): void 
 
   check('machines are in a zone and a pool, which select them, until those are removed', async (store, place) => {
     const [zone, pool] = [await added(store, 'zone', 'hall'), await added(store, 'pool', 'lab')];
-    await enlist(store, 'aaaaaa', 1);
-    await enlist(store, 'bbbbbb', 2);
-    const fields = { poolId: pool };
-    await store.changeMachine<never>('aaaaaa', 2, () => ({ kind: 'change', fields, events: [] }));
+    await addMachine(store, 'aaaaaa', [1]);
+    await addMachine(store, 'bbbbbb', [2]);
+    await setFields(store, 'aaaaaa', { poolId: pool });
     await store.areas.moveToZone(zone, { systemIds: ['aaaaaa', 'cccccc'], rackUuids: [] }, EVENT);
     await store.areas.moveToZone(zone, { systemIds: ['dddddd'], rackUuids: ['unknown'] }, EVENT);
     const events = await store.listEvents({ limit: 10 });
@@ -72,7 +56,7 @@ export function testAreaStore(title: string, makePlace: () => StorePlace): void 
     const found = await other.findMachine('aaaaaa');
     assert.deepEqual(found?.zone, { id: zone, name: 'hall', description: 'of hall' });
     assert.deepEqual(found?.pool, { id: pool, name: 'lab', description: 'of lab' });
-    const among = async (filter: object) => (await other.listMachines(filter, 0, 9)).map(({ systemId }) => systemId);
+    const among = async (filter: object) => idsOf(await other.listMachines(filter, 0, 9));
     assert.deepEqual(await among({ zoneIds: [zone] }), ['aaaaaa']);
     assert.deepEqual(await among({ zoneIds: [0] }), ['bbbbbb']);
     assert.deepEqual(await among({ poolIds: [0, pool] }), ['aaaaaa', 'bbbbbb']);
@@ -90,15 +74,14 @@ export function testAreaStore(title: string, makePlace: () => StorePlace): void 
   });
 
   check('a tag keeps its definition, and a key its source', async (store) => {
-    const event: NewMachineEvent = { ...EVENT, type: 'TAG' };
     const tag = { name: 'a', comment: '', kernelParams: '', definition: '//node' };
-    assert.equal(await store.life.addTag(tag, 9, event), 'added');
+    assert.equal(await store.life.addTag(tag, 9, EVENT), 'added');
     assert.deepEqual(await store.life.listTags(), [tag]);
     const { definition: _definition, ...plain } = tag;
-    assert.equal(await store.life.changeTag('a', plain, event), 'changed');
+    assert.equal(await store.life.changeTag('a', plain, EVENT), 'changed');
     assert.deepEqual(await store.life.listTags(), [plain]);
     const key = { username: 'bob', key: 'ssh-ed25519 A', source: 'gh:bob', createdMs: 1 };
-    const added = await store.life.addSshKey(key, 9, event);
+    const added = await store.life.addSshKey(key, 9, EVENT);
     assert.deepEqual(await store.life.listSshKeys('bob'), [added]);
     assert.equal(typeof added === 'object' && added.source, 'gh:bob');
   });

@@ -1,7 +1,6 @@
 // The contract of every region store for boot images: sources, selections, resources and the run. Called by the test of each implementation.
 
 import assert from 'node:assert/strict';
-import { mac } from '../../src/net/address.ts';
 import {
   type ImportProgress,
   type ImportRun,
@@ -13,13 +12,11 @@ import {
   type WrittenBootSelection,
   type WrittenBootSource,
 } from '../../src/region/records/boot-store.ts';
-import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import { REPORTED_OF_RACK_MAX } from '../../src/region/records/reported-download.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
-import { FIELDS } from './region-store.ts';
+import { addMachine, EVENT } from './machines.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
-const EVENT: NewMachineEvent = { type: 'SETTINGS', code: 'rack', params: { text: 'boot' }, atMs: 1, username: 'bob' };
 const SOURCE: WrittenBootSource = {
   url: 'http://images.example/',
   index: 'streams/v1/index.json',
@@ -180,21 +177,12 @@ export function testBootStore(title: string, makePlace: () => StorePlace): void 
   });
 
   check('the machines that have a system are counted', async (store) => {
-    for (const [index, osystem] of ['ubuntu', 'ubuntu', 'debian', ''].entries()) {
-      await store.enlist({ macs: [mac(0x525400000000 + index)], values: [], atMs: 1 }, () => ({
-        kind: 'create',
-        systemId: `m${index}`,
-        interfaces: [{ mac: mac(0x525400000000 + index), name: '' }],
-        events: [],
-        fields: {
-          ...FIELDS,
-          hostname: `host-${index}`,
-          osystem,
-          release: osystem === '' ? '' : 'noble',
-          status: index === 1 ? 'deploying' : 'deployed',
-        },
-      }));
-    }
+    for (const [index, osystem] of ['ubuntu', 'ubuntu', 'debian', ''].entries())
+      await addMachine(store, `host-${index}`, [index], {
+        osystem,
+        release: osystem === '' ? '' : 'noble',
+        status: index === 1 ? 'deploying' : 'deployed',
+      });
     const uses = await store.boot.listUses();
     assert.deepEqual(
       uses

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { FILE_BYTES_PER_USER_MAX, FILES_PER_USER_MAX } from '../../src/region/records/file-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
+import { EVENT } from './machines.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
 async function addUsers(store: RegionStore): Promise<void> {
@@ -34,13 +35,7 @@ export function testFileStore(title: string, makePlace: () => StorePlace): void 
     await files.put('ann', fileOf('B', 'k5'), 4);
     assert.deepEqual((await other.files.list('ann')).map(({ key }) => key).sort(), ['k1', 'k5']);
     assert.deepEqual([await files.remove('bob', 'B'), await files.remove('ann', 'B')], [false, true]);
-    await store.accounts.removeUser('ann', {
-      type: 'AUTHORISATION',
-      code: 'user-removed',
-      params: { user: 'ann' },
-      atMs: 1,
-      username: '',
-    });
+    await store.accounts.removeUser('ann', EVENT);
     assert.equal(await other.files.findByKey('k1'), undefined);
     await other.close();
   });

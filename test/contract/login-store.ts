@@ -1,31 +1,11 @@
 // The contract of every region store for debug logins, called by the test of each implementation.
 
 import assert from 'node:assert/strict';
-import { mac } from '../../src/net/address.ts';
 import type { DebugLogin } from '../../src/region/records/login-store.ts';
-import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
-import type { RegionStore } from '../../src/region/records/store.ts';
-import { FIELDS } from './region-store.ts';
+import { addMachine, EVENT } from './machines.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
-const EVENT: NewMachineEvent = {
-  type: 'NODE',
-  code: 'rack',
-  params: { text: 'a debug login' },
-  atMs: 1,
-  username: 'bob',
-};
 const LOGIN: DebugLogin = { username: 'bob', openedMs: 10, expiresMs: 20, tokenDigest: undefined, hostKey: '' };
-
-async function create(store: RegionStore, systemId: string): Promise<void> {
-  await store.enlist({ macs: [mac(1)], values: [], atMs: 1 }, () => ({
-    kind: 'create',
-    systemId,
-    fields: FIELDS,
-    interfaces: [{ mac: mac(1), name: 'eth0' }],
-    events: [],
-  }));
-}
 
 export function testLoginStore(title: string, makePlace: () => StorePlace): void {
   const check = storeChecks(title, makePlace);
@@ -33,7 +13,7 @@ export function testLoginStore(title: string, makePlace: () => StorePlace): void
   check(
     'a debug login is opened, reopened, noted and closed, each with its event, and other processes see it',
     async (store, place) => {
-      await create(store, 'abc');
+      await addMachine(store, 'abc', [1]);
       assert.equal(await store.logins.findDebug('abc'), undefined);
       assert.equal(await store.logins.closeDebug('abc', EVENT), false);
       assert.equal(await store.logins.openDebug('abc', LOGIN, EVENT), true);
@@ -53,7 +33,7 @@ export function testLoginStore(title: string, makePlace: () => StorePlace): void
 
   check('there is no debug login without its machine', async (store) => {
     assert.equal(await store.logins.openDebug('none', LOGIN, EVENT), false);
-    await create(store, 'abc');
+    await addMachine(store, 'abc', [1]);
     await store.logins.openDebug('abc', LOGIN, EVENT);
     await store.removeMachine('abc', EVENT);
     assert.equal(await store.logins.findDebug('abc'), undefined);

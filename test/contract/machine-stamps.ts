@@ -2,11 +2,10 @@
 // changed it.
 
 import assert from 'node:assert/strict';
-import { type Ipv4, ipv4, mac } from '../../src/net/address.ts';
+import { ipv4, mac } from '../../src/net/address.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
-import { EVENT } from './region-operations.ts';
-import { FIELDS } from './region-store.ts';
+import { addMachine, EVENT, setFields } from './machines.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
 /** More than are read at a time, and than are stamped at a time. */
@@ -43,15 +42,7 @@ class Reader {
 
 async function create(store: RegionStore, from: number, upTo: number): Promise<void> {
   await store.transact(async () => {
-    for (let index = from; index < upTo; index += 1) {
-      await store.enlist({ macs: [macOf(index)], values: [], atMs: 1 }, () => ({
-        kind: 'create',
-        systemId: idOf(index),
-        fields: { ...FIELDS, hostname: idOf(index) },
-        events: [EVENT],
-        interfaces: [{ mac: macOf(index), name: '' }],
-      }));
-    }
+    for (let index = from; index < upTo; index += 1) await addMachine(store, idOf(index), [macOf(index)]);
   });
 }
 
@@ -61,15 +52,8 @@ const shown = (machines: readonly Machine[]): unknown => JSON.parse(JSON.stringi
 
 /** Changes of one machine or of all, by whatever a list of machines shows. */
 const CHANGES: Readonly<Record<string, (store: RegionStore) => Promise<unknown>>> = {
-  'its own fields': (store) =>
-    store.changeMachine<never>(first, 2, () => ({ kind: 'change', fields: { description: 'x' }, events: [] })),
-  'its address': (store) =>
-    store.changeMachine<never>(first, 2, () => ({
-      kind: 'change',
-      fields: {},
-      events: [],
-      addresses: [{ mac: macOf(0), address: ipv4(0x0a14_0007) as Ipv4 }],
-    })),
+  'its own fields': (store) => setFields(store, first, { description: 'x' }),
+  'its address': (store) => setFields(store, first, {}, { addresses: [{ mac: macOf(0), address: ipv4(0x0a14_0007) }] }),
   'the address with which it was seen': (store) =>
     store.recordReports('s', [
       { sequence: 1, kind: 'dhcp.ack', at: 5, text: '', mac: '52:54:01:00:00:00', address: '10.20.0.7' },
@@ -84,7 +68,7 @@ const CHANGES: Readonly<Record<string, (store: RegionStore) => Promise<unknown>>
   'its zone': async (store) => {
     await store.areas.add('zone', { name: 'z', description: '' }, EVENT);
     const [zone] = await store.areas.list('zone');
-    await store.changeMachine<never>(first, 2, () => ({ kind: 'change', fields: { zoneId: zone?.id }, events: [] }));
+    await setFields(store, first, { zoneId: zone?.id });
   },
   'the name of its zone': async (store) => {
     const [zone] = await store.areas.list('zone');
@@ -106,11 +90,7 @@ export function testMachineStamps(title: string, makePlace: () => StorePlace): v
       assert.deepEqual(await reader.list(), whole);
       assert.equal(reader.read.length, read);
     }
-    await store.changeMachine<never>(idOf(600), 2, () => ({
-      kind: 'change',
-      fields: { description: 'x' },
-      events: [],
-    }));
+    await setFields(store, idOf(600), { description: 'x' });
     assert.deepEqual(await reader.list(), await store.listMachines({}, 0, 2 * MANY));
     assert.deepEqual(reader.read, [idOf(600)]);
   });
@@ -139,7 +119,7 @@ export function testMachineStamps(title: string, makePlace: () => StorePlace): v
     const reader = new Reader(store);
     const whole = await reader.list();
     const undone = store.transact(async () => {
-      await store.changeMachine<never>(first, 2, () => ({ kind: 'change', fields: { description: 'x' }, events: [] }));
+      await setFields(store, first, { description: 'x' });
       assert.equal((await reader.list())[0]?.description, 'x');
       throw new Error('no');
     });

@@ -3,13 +3,10 @@
 import assert from 'node:assert/strict';
 import { mac } from '../../src/net/address.ts';
 import type { EnlistmentEffects } from '../../src/region/records/decisions.ts';
-import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { GONE_VERSIONS } from '../../src/store/operations/region-versions.ts';
-import { FIELDS } from './region-store.ts';
+import { addMachine, EVENT, FIELDS, idsOf, setFields } from './machines.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
-
-const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'bob' };
 
 /** The news for racks since a version: changed machines, and gone ones. */
 interface News {
@@ -18,24 +15,8 @@ interface News {
 }
 
 async function newsSince(store: RegionStore, since: number): Promise<News> {
-  const changed = (await store.listMachinesForRacks(since, 0, 100)).map(({ systemId }) => systemId);
+  const changed = idsOf(await store.listMachinesForRacks(since, 0, 100));
   return { changed, gone: await store.listGone(since) };
-}
-
-async function create(
-  store: RegionStore,
-  systemId: string,
-  addresses: readonly number[],
-  gone?: { readonly systemId: string; readonly event: NewMachineEvent },
-): Promise<void> {
-  await store.enlist({ macs: [], values: [], atMs: 1 }, () => ({
-    kind: 'create',
-    systemId,
-    fields: { ...FIELDS, hostname: systemId },
-    events: [],
-    gone,
-    interfaces: addresses.map((address) => ({ mac: mac(address), name: '', source: 'vouched' })),
-  }));
 }
 
 async function amend(store: RegionStore, systemId: string, effects: EnlistmentEffects, more = {}): Promise<void> {
@@ -50,9 +31,6 @@ async function amend(store: RegionStore, systemId: string, effects: EnlistmentEf
   }));
 }
 
-const change = (store: RegionStore, systemId: string, fields: object) =>
-  store.changeMachine<never>(systemId, 2, () => ({ kind: 'change', fields, events: [] }));
-
 const set = (store: RegionStore, value: string) =>
   store.changeSettings<never>(1, () => ({
     kind: 'change',
@@ -64,14 +42,14 @@ const NOTHING: News = { changed: [], gone: [] };
 
 /** Each step on the machines a (addresses 1 and 2), b (3) and c (4), and what is then new for racks. */
 const STEPS: readonly (readonly [what: string, step: (store: RegionStore) => Promise<unknown>, news: News])[] = [
-  ['a new machine', (store) => create(store, 'd', [5]), { changed: ['d'], gone: [] }],
+  ['a new machine', (store) => addMachine(store, 'd', [5]), { changed: ['d'], gone: [] }],
   [
     'a new machine that replaces one',
-    (store) => create(store, 'd', [5], { systemId: 'b', event: EVENT }),
+    (store) => addMachine(store, 'd', [5], {}, { gone: { systemId: 'b', event: EVENT } }),
     { changed: ['d'], gone: ['b'] },
   ],
-  ['a changed machine', (store) => change(store, 'b', { hostname: 'other' }), { changed: ['b'], gone: [] }],
-  ['a change that racks do not get', (store) => change(store, 'b', { description: 'x' }), NOTHING],
+  ['a changed machine', (store) => setFields(store, 'b', { hostname: 'other' }), { changed: ['b'], gone: [] }],
+  ['a change that racks do not get', (store) => setFields(store, 'b', { description: 'x' }), NOTHING],
   ['an event', (store) => store.recordEvent(EVENT, 'b'), NOTHING],
   ['an amended machine', (store) => amend(store, 'b', {}, { architecture: 'arm64' }), { changed: ['b'], gone: [] }],
   [
@@ -116,7 +94,7 @@ const STEPS: readonly (readonly [what: string, step: (store: RegionStore) => Pro
     'a machine that comes back under its name',
     async (store) => {
       await store.removeMachine('b', EVENT);
-      await create(store, 'b', [3]);
+      await addMachine(store, 'b', [3]);
     },
     { changed: ['b'], gone: ['b'] },
   ],
@@ -127,9 +105,9 @@ export function testMachineVersions(title: string, makePlace: () => StorePlace):
   const check = storeChecks(title, makePlace);
 
   async function fill(store: RegionStore): Promise<void> {
-    await create(store, 'a', [1, 2]);
-    await create(store, 'b', [3]);
-    await create(store, 'c', [4]);
+    await addMachine(store, 'a', [1, 2]);
+    await addMachine(store, 'b', [3]);
+    await addMachine(store, 'c', [4]);
     for (const name of ['new', 'old']) await store.life.addTag({ name, comment: '', kernelParams: name }, 9, EVENT);
     await store.life.tagMachines('old', ['c'], [], EVENT);
   }
@@ -152,9 +130,9 @@ export function testMachineVersions(title: string, makePlace: () => StorePlace):
   check('racks get all that is new since a version, in pages, and all machines since 0', async (store) => {
     await fill(store);
     const since = await store.desiredVersion();
-    await change(store, 'c', { hostname: 'three' });
-    await change(store, 'a', { hostname: 'one' });
-    await create(store, 'd', [5]);
+    await setFields(store, 'c', { hostname: 'three' });
+    await setFields(store, 'a', { hostname: 'one' });
+    await addMachine(store, 'd', [5]);
     await store.removeMachine('d', EVENT);
     assert.deepEqual(await newsSince(store, since), { changed: ['a', 'c'], gone: ['d'] });
     const [first] = await store.listMachinesForRacks(since, 0, 1);

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { formatIpv4, formatMac, ipv4, mac, parseIpv4 } from '../../src/net/address.ts';
-import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import {
   FIRST_NETWORK_ID,
   NETWORK_KINDS,
@@ -10,16 +9,9 @@ import {
   NO_RECORDS,
 } from '../../src/region/records/network-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
-import { FIELDS } from './region-store.ts';
+import { addMachine, EVENT, setFields } from './machines.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
-const EVENT: NewMachineEvent = {
-  type: 'NETWORKING',
-  code: 'network-changed',
-  atMs: 1,
-  username: 'bob',
-  params: { change: 'added', what: 'fabric', name: 'fabric-0' },
-};
 const FIRST = FIRST_NETWORK_ID;
 const at = (text: string) => parseIpv4(text) ?? ipv4(0);
 
@@ -125,24 +117,13 @@ export function fullNetworks(nextId: number): { readonly put: NetworkRecords; re
 const add = (store: RegionStore): Promise<number> =>
   store.networks.change((_records, nextId) => ({ ...fullNetworks(nextId), events: [EVENT], result: nextId }));
 
-/** Adds a machine with an interface seen at one address, and another address allocated to it. */
-async function addMachine(store: RegionStore, seen: number, allocated: number): Promise<void> {
+/** Ann's machine m1, with an interface seen at one address, and another address allocated to it. */
+async function addSeen(store: RegionStore, seen: number, allocated: number): Promise<void> {
   const nic = mac(0x525400000001);
-  await store.enlist({ macs: [nic], values: [], atMs: 1 }, () => ({
-    kind: 'create',
-    systemId: 'm1',
-    fields: { ...FIELDS, owner: 'ann' },
-    events: [],
-    interfaces: [{ mac: nic, name: 'eth0', source: 'vouched' }],
-  }));
+  await addMachine(store, 'm1', [nic], { owner: 'ann' });
   const shown = { mac: formatMac(nic), address: formatIpv4(ipv4(seen)) };
   await store.recordReports('rack', [{ at: 1, sequence: 1, kind: 'dhcp.ack', text: 'x', ...shown }]);
-  await store.changeMachine<never>('m1', 2, () => ({
-    kind: 'change',
-    fields: {},
-    events: [],
-    addresses: [{ mac: nic, address: ipv4(allocated) }],
-  }));
+  await setFields(store, 'm1', {}, { addresses: [{ mac: nic, address: ipv4(allocated) }] });
 }
 
 export function testNetworkStore(title: string, makePlace: () => StorePlace): void {
@@ -223,7 +204,7 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
   });
 
   check('the addresses that machines have are found between two addresses', async (store) => {
-    await addMachine(store, 0x0a140032, 0x0a14000b);
+    await addSeen(store, 0x0a140032, 0x0a14000b);
     const used = await store.networks.usedBetween(ipv4(0x0a140000), ipv4(0x0a1400ff), 10);
     assert.deepEqual(
       used.map(({ address, kind, systemId, owner, interfaceName, isEnded }) => ({
@@ -244,7 +225,7 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
   });
 
   check('a machine that uses a VLAN, a subnet or an address is found, and one that does not is not', async (store) => {
-    await addMachine(store, 0x0a140032, 0x0a14000b);
+    await addSeen(store, 0x0a140032, 0x0a14000b);
     const machine = await store.findMachine('m1');
     const nic = {
       id: machine?.interfaces[0]?.id ?? 0,
@@ -263,10 +244,10 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
         ],
       },
     };
-    await store.changeMachine<never>('m1', 3, () => ({ kind: 'change', fields: { layout }, events: [] }));
+    await setFields(store, 'm1', { layout });
     const none = { vlanIds: [], subnetIds: [], ranges: [] };
     const all = [{ low: ipv4(0x0a140000), high: ipv4(0x0a1400ff) }];
-    const named = { systemId: 'm1', hostname: FIELDS.hostname };
+    const named = { systemId: 'm1', hostname: 'm1' };
     const byName = { ...named, by: { kind: 'interface', name: 'eth0' } };
     const byAddress = { ...named, by: { kind: 'address', address: 0x0a14000b } };
     for (const [question, expected] of [
@@ -285,7 +266,7 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
     'reserved addresses, and reserved and kept ranges, count as taken when an address is chosen for a machine',
     async (store) => {
       await add(store);
-      await addMachine(store, 0x0a140032, 0x0a140100);
+      await addSeen(store, 0x0a140032, 0x0a140100);
       const range = [at('10.20.0.15'), at('10.20.0.40')] as const;
       let taken: readonly number[] = [];
       await store.changeMachine<never>('m1', 3, (_machine, { addresses }) => {
@@ -312,7 +293,7 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
     };
     await store.networks.change(() => ({ put: { ...put, reserved: [free] }, nextId, result: undefined }));
     assert.deepEqual((await store.networks.list()).reserved, [free]);
-    await addMachine(store, 0x0a140032, 0x0a140100);
+    await addSeen(store, 0x0a140032, 0x0a140100);
     const takenFor = async (systemId: string, username?: string) => {
       let taken: readonly number[] = [];
       const range = [free.address, free.address] as const;

@@ -6,6 +6,7 @@ import type { RegionStore } from '../../src/region/records/store.ts';
 import { SOURCES_MAX } from '../../src/store/operations/region-events.ts';
 import { OTHER_UUID, RACK_UUID, registration } from '../region/racks/rack-place.ts';
 import { storedRacks } from '../support/stored-racks.ts';
+import { EVENT } from './machines.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
 /** A pending rack. */
@@ -94,21 +95,19 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
     const other = await place.open();
     await put(store, rack());
     const version = (await other.racks.look(0))?.version ?? 0;
-    const event = { type: 'RACK_CHANGED', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'ann' } as const;
-    assert.equal(await store.racks.describe(RACK_UUID, 'in the hall', event), true);
-    assert.equal(await store.racks.describe(OTHER_UUID, 'nowhere', event), false);
+    assert.equal(await store.racks.describe(RACK_UUID, 'in the hall', EVENT), true);
+    assert.equal(await store.racks.describe(OTHER_UUID, 'nowhere', EVENT), false);
     assert.equal((await other.racks.look(version))?.racks[0]?.description, 'in the hall');
     await put(other, rack({ name: 'renamed', description: undefined }));
     assert.deepEqual(await storedRacks(store), [rack({ name: 'renamed', description: 'in the hall' })]);
     assert.equal((await store.listEvents({ limit: 9 })).length, 1);
-    await store.racks.describe(RACK_UUID, '', event);
+    await store.racks.describe(RACK_UUID, '', EVENT);
     assert.deepEqual(await storedRacks(other), [rack({ name: 'renamed' })]);
     await other.close();
   });
 
   check('a decision about racks that throws leaves no racks and no events', async (store) => {
-    const event = { type: 'RACK_REGISTERED', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' } as const;
-    await store.racks.change(() => ({ put: [rack()], events: [event], result: undefined }));
+    await store.racks.change(() => ({ put: [rack()], events: [EVENT], result: undefined }));
     const failed = store.racks.change(() => {
       throw new Error('no');
     });
@@ -145,7 +144,7 @@ export function testRackStore(title: string, makePlace: () => StorePlace): void 
   check('the oldest and newest event of the log are known', async (store) => {
     assert.deepEqual(await store.eventRange(), { oldest: 0, newest: 0, history: 0 });
     for (let index = 0; index < 3; index += 1) {
-      await store.recordEvent({ type: 'NEW', code: 'rack', params: { text: '' }, atMs: 1, username: '' }, undefined);
+      await store.recordEvent(EVENT, undefined);
     }
     const ids = (await store.listEvents({ limit: 5 })).map(({ id }) => id);
     const { history, ...range } = await store.eventRange();

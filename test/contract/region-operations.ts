@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { formatIpv4, formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { outcome } from '../../src/power/outcome.ts';
-import type { NewMachineEvent, RackReport } from '../../src/region/records/machine-event.ts';
+import type { RackReport } from '../../src/region/records/machine-event.ts';
 import { NO_MARKS } from '../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { fileTable } from '../../src/store/operations/region-files.ts';
@@ -17,10 +17,9 @@ import type { Steps } from '../../src/store/operations/region-steps.ts';
 import { desiredVersion, listGone, settledVersion } from '../../src/store/operations/region-versions.ts';
 import type { RegionTables } from '../../src/store/region/stored-region.ts';
 import { spoken } from '../support/sentences.ts';
+import { addMachine, EVENT, FIELDS, setFields } from './machines.ts';
 import { fullNetworks } from './network-store.ts';
-import { FIELDS } from './region-store.ts';
 
-export const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'ann' };
 const ids = (count: number) => Array.from({ length: count }, (_, index) => `m${String(index).padStart(5, '0')}`);
 
 /** A region with a number of machines, and the tables of one process. */
@@ -35,22 +34,15 @@ export async function fillRegion(store: RegionStore, machines: number): Promise<
   await store.transact(async () => {
     for (const [index, systemId] of ids(machines).entries()) {
       const nic = mac(0x525400000000 + index);
-      await store.enlist({ macs: [nic], values: [], atMs: 1 }, () => ({
-        kind: 'create',
-        systemId,
-        events: [EVENT],
-        fields: {
-          ...FIELDS,
-          hostname: `host-${index}`,
-          uuid: '00000000-0000-4000-8000-000000000001',
-          owner: 'bob',
-          bootToken: 't'.repeat(32),
-          home: ipv4(9),
-        },
-        interfaces: [{ mac: nic, name: 'eth0', source: 'vouched' }],
-      }));
-      const addresses = [{ mac: nic, address: ipv4(0x0a140000 + index) }];
-      await store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields: {}, events: [], addresses }));
+      const fields = {
+        hostname: `host-${index}`,
+        uuid: '00000000-0000-4000-8000-000000000001',
+        owner: 'bob',
+        bootToken: 't'.repeat(32),
+        home: ipv4(9),
+      };
+      await addMachine(store, systemId, [nic], fields, { events: [EVENT] });
+      await setFields(store, systemId, {}, { addresses: [{ mac: nic, address: ipv4(0x0a140000 + index) }] }, 1);
     }
   });
   await store.life.tagMachines('rack', ids(machines), [], EVENT);

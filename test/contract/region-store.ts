@@ -3,49 +3,28 @@
 import assert from 'node:assert/strict';
 import { type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
 import type { Doubt } from '../../src/region/records/events.ts';
-import type { InterfaceSource, MachineFields } from '../../src/region/records/machine.ts';
+import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import type { MachineLayout } from '../../src/region/records/machine-layout.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import type { SettingChange } from '../../src/region/records/stored-setting.ts';
 import { sentenceOf } from '../support/sentences.ts';
+import { addMachine, EVENT, FIELDS, idsOf, setFields } from './machines.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
-export const FIELDS: MachineFields = {
-  hostname: 'calm-otter',
-  domain: 'maas',
-  description: '',
-  status: 'new',
-  statusSinceMs: 1000,
-  architecture: 'amd64',
-  subarchitecture: 'generic',
-  osystem: '',
-  release: '',
-  netboot: true,
-  powerType: '',
-  powerParameters: {},
-  powerState: 'unknown',
-};
-
+const UUID = '00000000-0000-4000-8000-000000000001';
 const MAC_A = mac(0x525400000001);
 const MAC_B = mac(0x525400000002);
 const MAC_C = mac(0x525400000003);
 
-async function create(
-  store: RegionStore,
-  systemId: string,
-  hostname: string,
-  macs: readonly number[],
-  more = {},
-  source: InterfaceSource = 'vouched',
-): Promise<void> {
-  await store.enlist({ macs: macs.map(mac), values: [], atMs: 1000 }, () => ({
-    kind: 'create',
-    systemId,
-    fields: { ...FIELDS, hostname, ...more },
-    interfaces: macs.map((value, index) => ({ mac: mac(value), name: `eth${index}`, source })),
-    events: [{ type: 'NEW', code: 'rack', params: { text: 'first seen' }, atMs: 1000, username: '' }],
-  }));
-}
+const FIRST_SEEN: NewMachineEvent = {
+  ...EVENT,
+  type: 'NEW',
+  code: 'rack',
+  params: { text: 'first seen' },
+  username: '',
+};
+const create = (...[store, systemId, macs, fields, more]: Parameters<typeof addMachine>) =>
+  addMachine(store, systemId, macs, fields, { events: [FIRST_SEEN], ...more });
 
 export function testRegionStore(title: string, makePlace: () => StorePlace): void {
   const check = storeChecks(title, makePlace);
@@ -89,9 +68,9 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       powerType: 'ipmi',
       powerParameters: { power_address: '10.0.0.1', n: 1 },
     };
-    await create(store, 'aaaaaa', 'one', [MAC_B, MAC_A], { ...fields, kernelParams: 'quiet', statusDeadlineMs: 5 });
+    await create(store, 'aaaaaa', [MAC_B, MAC_A], { ...fields, kernelParams: 'quiet', statusDeadlineMs: 5 });
     const machine = await store.findMachine('aaaaaa');
-    assert.equal(machine?.hostname, 'one');
+    assert.equal(machine?.hostname, 'aaaaaa');
     assert.deepEqual({ ...machine?.powerParameters }, fields.powerParameters);
     assert.equal(machine?.kernelParams, 'quiet');
     assert.equal(machine?.statusDeadlineMs, 5);
@@ -109,8 +88,8 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     'racks’ machines come without facts and owner data, outlines without more, and owner data is counted by owner',
     async (store) => {
       const mine = { owner: 'bob', ownerData: { note: 'ü\u0001' } };
-      await create(store, 'aaaaaa', 'one', [MAC_A], { ...mine, isLocked: true });
-      await create(store, 'bbbbbb', 'two', [MAC_B], mine);
+      await create(store, 'aaaaaa', [MAC_A], { ...mine, isLocked: true });
+      await create(store, 'bbbbbb', [MAC_B], mine);
       const bare = await store.listMachinesForRacks(0, 0, 9);
       const whole = await store.listMachines({}, 0, 9);
       assert.deepEqual(
@@ -121,11 +100,11 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       );
       assert.deepEqual([bare.length, bare.some((machine) => 'facts' in machine || 'ownerData' in machine)], [2, false]);
       assert.deepEqual(await store.outlineMachines(['aaaaaa', 'zzzzzz']), [
-        { systemId: 'aaaaaa', hostname: 'one', status: 'new', owner: 'bob', isLocked: true },
+        { systemId: 'aaaaaa', hostname: 'aaaaaa', status: 'new', owner: 'bob', isLocked: true },
       ]);
-      await create(store, 'cccccc', 'three', [], { owner: 'ann', ownerData: {} });
-      await create(store, 'dddddd', 'four', [], { ownerData: { note: 'x' } });
-      await create(store, 'eeeeee', 'five', [], {});
+      await create(store, 'cccccc', [], { owner: 'ann', ownerData: {} });
+      await create(store, 'dddddd', [], { ownerData: { note: 'x' } });
+      await create(store, 'eeeeee', []);
       const ownerDataOf = (owned: object): number => Buffer.byteLength(JSON.stringify(owned));
       const cases = [
         ['aaaaaa', ownerDataOf(mine.ownerData)],
@@ -146,56 +125,39 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   );
 
   check('an enlistment learns which machines have the addresses and values', async (store) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A], { uuid: '00000000-0000-4000-8000-000000000001' });
-    await create(store, 'bbbbbb', 'two', [MAC_B], { uuid: '00000000-0000-4000-8000-000000000001', status: 'ready' });
-    await store.enlist(
-      { macs: [MAC_B], values: ['uuid 00000000-0000-4000-8000-000000000001'], atMs: 2000 },
-      (knowledge) => {
-        assert.deepEqual(
-          knowledge.byMac.map((machine) => machine.systemId),
-          ['bbbbbb'],
-        );
-        assert.deepEqual(
-          knowledge.byValue.map((machine) => machine.systemId),
-          ['aaaaaa'],
-          'only those that have none of the addresses',
-        );
-        assert.deepEqual([...knowledge.shared], ['uuid 00000000-0000-4000-8000-000000000001']);
-        assert.equal(knowledge.machines, 2);
-        assert.equal(knowledge.newMachines, 1);
-        const { hostnames, systemIds, untouched } = knowledge;
-        if (hostnames.size === 0) return { kind: 'ask', hostnames: ['two', 'three'], systemIds: ['aaaaaa'] };
-        if (untouched === undefined) return { kind: 'ask', hostnames: ['one'], untouched: true };
-        const names = [
-          ['two', true],
-          ['three', false],
-          ['one', true],
-        ];
-        assert.deepEqual([[...hostnames], [...systemIds]], [names, [['aaaaaa', true]]], 'it keeps all that was asked');
-        assert.deepEqual(
-          untouched.map(({ systemId }) => systemId),
-          ['aaaaaa'],
-        );
-        return { kind: 'refuse', refusal: 'x' };
-      },
-    );
+    await create(store, 'aaaaaa', [MAC_A], { uuid: UUID });
+    await create(store, 'bbbbbb', [MAC_B], { uuid: UUID, status: 'ready' });
+    await store.enlist({ macs: [MAC_B], values: [`uuid ${UUID}`], atMs: 2000 }, (knowledge) => {
+      assert.deepEqual(
+        [idsOf(knowledge.byMac), idsOf(knowledge.byValue)],
+        [['bbbbbb'], ['aaaaaa']],
+        'by value only those that have none of the addresses',
+      );
+      assert.deepEqual([...knowledge.shared], [`uuid ${UUID}`]);
+      assert.equal(knowledge.machines, 2);
+      assert.equal(knowledge.newMachines, 1);
+      const { hostnames, systemIds, untouched } = knowledge;
+      if (hostnames.size === 0) return { kind: 'ask', hostnames: ['bbbbbb', 'three'], systemIds: ['aaaaaa'] };
+      if (untouched === undefined) return { kind: 'ask', hostnames: ['aaaaaa'], untouched: true };
+      const names = [
+        ['bbbbbb', true],
+        ['three', false],
+        ['aaaaaa', true],
+      ];
+      assert.deepEqual([[...hostnames], [...systemIds]], [names, [['aaaaaa', true]]], 'it keeps all that was asked');
+      assert.deepEqual(idsOf(untouched), ['aaaaaa']);
+      return { kind: 'refuse', refusal: 'x' };
+    });
   });
 
   check(
     'a change learns which addresses of a range other machines were given or seen with, if it asks',
     async (store) => {
-      await create(store, 'aaaaaa', 'one', [MAC_A]);
-      await create(store, 'bbbbbb', 'two', [MAC_B]);
+      await create(store, 'aaaaaa', [MAC_A]);
+      await create(store, 'bbbbbb', [MAC_B]);
       const address = (last: number) => ipv4(0x0a140000 + last);
-      const give = (systemId: string, mac: MacAddress, last: number) =>
-        store.changeMachine<never>(systemId, 1, () => ({
-          kind: 'change',
-          fields: {},
-          events: [],
-          addresses: [{ mac, address: address(last) }],
-        }));
-      await give('aaaaaa', MAC_A, 10);
-      await give('bbbbbb', MAC_B, 11);
+      await setFields(store, 'aaaaaa', {}, { addresses: [{ mac: MAC_A, address: address(10) }] });
+      await setFields(store, 'bbbbbb', {}, { addresses: [{ mac: MAC_B, address: address(11) }] });
       const lease = {
         sequence: 1,
         kind: 'dhcp.ack',
@@ -221,7 +183,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   );
 
   check('a decision that never stops asking changes nothing', async (store) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A]);
+    await create(store, 'aaaaaa', [MAC_A]);
     const before = await store.findMachine('aaaaaa');
     const asking = store.changeMachine<never>('aaaaaa', 5, () => ({ kind: 'ask', hostnames: ['x'] }));
     await assert.rejects(asking, /a decision asked more than 16 questions/);
@@ -229,7 +191,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   });
 
   check('an amendment keeps the ids of the interfaces that stay, and deletes the others', async (store) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
+    await create(store, 'aaaaaa', [MAC_A, MAC_B]);
     const before = await store.findMachine('aaaaaa');
     const outcome = await store.enlist({ macs: [MAC_A], values: [], atMs: 2000 }, () => ({
       kind: 'amend',
@@ -250,7 +212,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   check(
     'an interface with another hardware address keeps its id, unless another machine has that address',
     async (store) => {
-      await create(store, 'aaaaaa', 'one', [MAC_A]);
+      await create(store, 'aaaaaa', [MAC_A]);
       const idOf = async () => (await store.findMachine('aaaaaa'))?.interfaces.map(({ id, mac }) => [id, mac]);
       const before = (await store.findMachine('aaaaaa'))?.interfaces[0]?.id;
       const give = (mac: typeof MAC_A, formerMac: typeof MAC_A) =>
@@ -263,15 +225,15 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
         }));
       await give(MAC_B, MAC_A);
       assert.deepEqual(await idOf(), [[before, MAC_B]]);
-      await create(store, 'bbbbbb', 'two', [MAC_A]);
+      await create(store, 'bbbbbb', [MAC_A]);
       await give(MAC_A, MAC_B);
       assert.deepEqual(await idOf(), [[before, MAC_B]]);
     },
   );
 
   check('an amendment never takes an address from another machine', async (store) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A]);
-    await create(store, 'bbbbbb', 'two', [MAC_B]);
+    await create(store, 'aaaaaa', [MAC_A]);
+    await create(store, 'bbbbbb', [MAC_B]);
     await store.enlist({ macs: [MAC_A], values: [], atMs: 2000 }, () => ({
       kind: 'amend',
       systemId: 'aaaaaa',
@@ -287,22 +249,22 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   });
 
   check('a decision that throws leaves nothing behind', async (store) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A]);
+    await create(store, 'aaaaaa', [MAC_A]);
     const version = await store.desiredVersion();
-    await assert.rejects(create(store, 'aaaaaa', 'two', [MAC_B]), /UNIQUE|constraint/i);
+    await assert.rejects(create(store, 'aaaaaa', [MAC_B]), /UNIQUE|constraint/i);
     const failed = store.changeMachine('aaaaaa', 2000, () => {
       throw new Error('no');
     });
     await assert.rejects(failed, /^Error: no$/);
     assert.equal(await store.countMachines({}), 1);
     assert.equal(await store.desiredVersion(), version);
-    await create(store, 'bbbbbb', 'two', [MAC_B]);
+    await create(store, 'bbbbbb', [MAC_B]);
     assert.equal(await store.countMachines({}), 2);
   });
 
   check('a change of the interfaces is stored with the others of its machine, or none of them is', async (store) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
-    await create(store, 'bbbbbb', 'two', [MAC_C]);
+    await create(store, 'aaaaaa', [MAC_A, MAC_B]);
+    await create(store, 'bbbbbb', [MAC_C]);
     const [taken, free] = [ipv4(0x0a14000a), ipv4(0x0a14000b)];
     const changeAs = (systemId: string, mac: MacAddress, address: Ipv4) =>
       store.changeMachine<never>(systemId, 3, ({ interfaces }) => ({
@@ -325,7 +287,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   });
 
   check('a change sets the given fields, clears those given as undefined, and leaves the rest', async (store) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A], { serial: 'S1', statusDeadlineMs: 7 });
+    await create(store, 'aaaaaa', [MAC_A], { serial: 'S1', statusDeadlineMs: 7 });
     const outcome = await store.changeMachine('aaaaaa', 3000, (machine) => ({
       kind: 'change',
       fields: {
@@ -333,34 +295,32 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
         statusDeadlineMs: undefined,
         statusReason: { code: 'said', params: { text: machine.hostname } },
       },
-      events: [{ type: 'NODE_CHANGED_STATUS', code: 'rack', params: { text: 'x' }, atMs: 3000, username: 'bob' }],
+      events: [EVENT],
     }));
     assert.equal(outcome.kind, 'changed');
     const machine = await store.findMachine('aaaaaa');
     assert.equal(machine?.status, 'commissioning');
     assert.equal(machine?.statusDeadlineMs, undefined);
-    assert.deepEqual(machine?.statusReason, { code: 'said', params: { text: 'one' } });
+    assert.deepEqual(machine?.statusReason, { code: 'said', params: { text: 'aaaaaa' } });
     assert.equal(machine?.serial, 'S1');
     const [newest] = await store.listEvents({ limit: 1 });
-    assert.equal(newest?.username, 'bob');
-    assert.equal(newest?.systemId, 'aaaaaa');
+    assert.deepEqual([newest?.username, newest?.systemId], [EVENT.username, 'aaaaaa']);
     assert.equal((await store.changeMachine('zzzzzz', 1, () => ({ kind: 'refuse', refusal: 1 }))).kind, 'not-found');
     assert.equal((await store.changeMachine('aaaaaa', 1, () => ({ kind: 'refuse', refusal: 1 }))).kind, 'refuse');
   });
 
   check('each filter narrows a list, and a list continues after an id', async (store) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A]);
-    await create(store, 'bbbbbb', 'two', [MAC_B], { status: 'ready' });
+    await create(store, 'aaaaaa', [MAC_A]);
+    await create(store, 'bbbbbb', [MAC_B], { status: 'ready' });
     const ids = async (
       filter: Parameters<RegionStore['listMachines']>[0],
       after = 0,
       limit = 10,
-    ): Promise<readonly string[]> =>
-      (await store.listMachines(filter, after, limit)).map((machine) => machine.systemId);
+    ): Promise<readonly string[]> => idsOf(await store.listMachines(filter, after, limit));
     assert.deepEqual(await ids({}), ['aaaaaa', 'bbbbbb']);
     assert.deepEqual(await ids({}, 0, 1), ['aaaaaa']);
     assert.deepEqual(await ids({}, (await store.findMachine('aaaaaa'))?.id), ['bbbbbb']);
-    assert.deepEqual(await ids({ hostnames: ['two', 'nine'] }), ['bbbbbb']);
+    assert.deepEqual(await ids({ hostnames: ['bbbbbb', 'nine'] }), ['bbbbbb']);
     assert.deepEqual(await ids({ macs: [MAC_A] }), ['aaaaaa']);
     assert.deepEqual(await ids({ statuses: ['ready', 'new'] }), ['aaaaaa', 'bbbbbb']);
     assert.deepEqual(await ids({ statuses: ['ready'], macs: [MAC_A] }), []);
@@ -369,11 +329,10 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   });
 
   check('machines with an overdue status are listed, the longest overdue first', async (store) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A], { statusDeadlineMs: 200 });
-    await create(store, 'bbbbbb', 'two', [MAC_B], { statusDeadlineMs: 100 });
-    await create(store, 'cccccc', 'three', [0x525400000003]);
-    const ids = async (nowMs: number, limit = 10): Promise<readonly string[]> =>
-      (await store.listOverdue(nowMs, limit)).map((machine) => machine.systemId);
+    await create(store, 'aaaaaa', [MAC_A], { statusDeadlineMs: 200 });
+    await create(store, 'bbbbbb', [MAC_B], { statusDeadlineMs: 100 });
+    await create(store, 'cccccc', [MAC_C]);
+    const ids = async (nowMs: number, limit = 10) => idsOf(await store.listOverdue(nowMs, limit));
     assert.deepEqual(await ids(100), []);
     assert.deepEqual(await ids(101), ['bbbbbb']);
     assert.deepEqual(await ids(1000), ['bbbbbb', 'aaaaaa']);
@@ -381,36 +340,21 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   });
 
   check('a removed machine loses its interfaces and keys; its events stay', async (store) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A]);
+    await create(store, 'aaaaaa', [MAC_A]);
     const key = { consumerKey: 'c', secretDigest: 'd', name: '', createdMs: 1, usedMs: 1 };
     await store.accounts.addKey({ ...key, tokenKey: 't', systemId: 'aaaaaa' }, 4);
-    const event = {
-      type: 'NODE_REMOVED',
-      code: 'rack',
-      params: { text: 'deleted' },
-      atMs: 5,
-      username: 'bob',
-    } as const;
-    assert.equal(await store.removeMachine('aaaaaa', event), true);
-    assert.equal(await store.removeMachine('aaaaaa', event), false);
+    assert.equal(await store.removeMachine('aaaaaa', EVENT), true);
+    assert.equal(await store.removeMachine('aaaaaa', EVENT), false);
     assert.equal(await store.accounts.findKey('t'), undefined);
     assert.equal((await store.listEvents({ limit: 10 })).length, 2);
-    await create(store, 'bbbbbb', 'one', [MAC_A]);
+    await create(store, 'bbbbbb', [MAC_A]);
     assert.equal((await store.listEvents({ machines: { systemIds: ['bbbbbb'] }, limit: 10 })).length, 1);
   });
 
   check('a merge moves interfaces and events to the remaining machine, and counts a version', async (store, place) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A], { uuid: '00000000-0000-4000-8000-000000000001' });
-    await create(store, 'bbbbbb', 'two', [MAC_B], { uuid: '00000000-0000-4000-8000-000000000001' });
-    assert.deepEqual(
-      [
-        ...(await store.sharedValues([
-          'uuid 00000000-0000-4000-8000-000000000001',
-          'uuid 00000000-0000-4000-8000-000000000002',
-        ])),
-      ],
-      ['uuid 00000000-0000-4000-8000-000000000001'],
-    );
+    await create(store, 'aaaaaa', [MAC_A], { uuid: UUID });
+    await create(store, 'bbbbbb', [MAC_B], { uuid: UUID });
+    assert.deepEqual([...(await store.sharedValues([`uuid ${UUID}`, 'uuid of none']))], [`uuid ${UUID}`]);
     const version = await store.desiredVersion();
     const failed = store.mergeMachines('aaaaaa', 'bbbbbb', 2000, () => {
       throw new Error('no');
@@ -419,15 +363,12 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     const refused = await store.mergeMachines('aaaaaa', 'bbbbbb', 2000, () => ({ kind: 'refuse', refusal: 'x' }));
     assert.equal(refused.kind, 'refuse');
     assert.deepEqual([await store.countMachines({}), await store.desiredVersion()], [2, version]);
-    const events = [
-      { type: 'NODE_IDENTITY_CHANGED', code: 'rack', params: { text: 'merged' }, atMs: 2000, username: 'bob' },
-    ] as const;
     const merged = await store.mergeMachines('aaaaaa', 'bbbbbb', 2000, (keep, other) => ({
       kind: 'merge',
       fields: { description: `${keep.hostname} and ${other.hostname}` },
-      events,
+      events: [EVENT],
     }));
-    assert.equal(merged.kind === 'changed' && merged.machine.description, 'one and two');
+    assert.equal(merged.kind === 'changed' && merged.machine.description, 'aaaaaa and bbbbbb');
     const other = await place.open();
     const kept = await other.findMachine('aaaaaa');
     assert.deepEqual(
@@ -437,7 +378,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(await other.findMachine('bbbbbb'), undefined);
     assert.ok((await other.desiredVersion()) > version);
     assert.equal((await other.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 })).length, 3);
-    assert.equal((await other.sharedValues(['uuid 00000000-0000-4000-8000-000000000001'])).size, 0);
+    assert.equal((await other.sharedValues([`uuid ${UUID}`])).size, 0);
     await other.close();
     assert.equal(
       (await store.mergeMachines('aaaaaa', 'zzzzzz', 1, () => ({ kind: 'refuse', refusal: 1 }))).kind,
@@ -446,7 +387,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   });
 
   check('a layout of network and disks is kept with its machine, and taken away again', async (store, place) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
+    await create(store, 'aaaaaa', [MAC_A, MAC_B]);
     const layout: MachineLayout = {
       next: 3,
       network: {
@@ -472,39 +413,41 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
         raids: [],
       },
     };
-    const change = (fields: Partial<MachineFields>) => () => ({ kind: 'change', fields, events: [] }) as const;
-    await store.changeMachine('aaaaaa', 2, change({ layout }));
+    await setFields(store, 'aaaaaa', { layout });
     const other = await place.open();
     assert.deepEqual((await other.findMachine('aaaaaa'))?.layout, layout);
     await other.close();
-    await store.changeMachines(['aaaaaa', 'bbbbbb'], 3, change({ layout: undefined }));
+    await store.changeMachines<never>(['aaaaaa', 'bbbbbb'], 3, () => ({
+      kind: 'change',
+      fields: { layout: undefined },
+      events: [],
+    }));
     assert.equal((await store.findMachine('aaaaaa'))?.layout, undefined);
   });
 
   check('devices are in no list, no count and no outline of machines, and go to racks', async (store) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A]);
-    await create(store, 'bbbbbb', 'two', [MAC_B], { status: 'deployed', device: 'aaaaaa' });
-    const ids = (machines: readonly { readonly systemId: string }[]) => machines.map(({ systemId }) => systemId);
-    assert.deepEqual(ids(await store.listMachines({}, 0, 9)), ['aaaaaa']);
-    assert.deepEqual(ids(await store.listMachines({ isDevice: true }, 0, 9)), ['bbbbbb']);
-    assert.deepEqual(ids(await store.outlineMachines(['aaaaaa', 'bbbbbb'])), ['aaaaaa']);
+    await create(store, 'aaaaaa', [MAC_A]);
+    await create(store, 'bbbbbb', [MAC_B], { status: 'deployed', device: 'aaaaaa' });
+    assert.deepEqual(idsOf(await store.listMachines({}, 0, 9)), ['aaaaaa']);
+    assert.deepEqual(idsOf(await store.listMachines({ isDevice: true }, 0, 9)), ['bbbbbb']);
+    assert.deepEqual(idsOf(await store.outlineMachines(['aaaaaa', 'bbbbbb'])), ['aaaaaa']);
     assert.deepEqual([await store.countMachines({}), await store.countMachines({ isDevice: true })], [1, 1]);
-    assert.deepEqual(ids(await store.listMachines({ isDevice: 'either' }, 0, 9)), ['aaaaaa', 'bbbbbb']);
+    assert.deepEqual(idsOf(await store.listMachines({ isDevice: 'either' }, 0, 9)), ['aaaaaa', 'bbbbbb']);
     assert.equal(await store.countMachines({ isDevice: 'either' }), 2);
     assert.equal((await store.countStatuses()).get('deployed'), undefined);
     assert.equal((await store.findMachine('bbbbbb'))?.device, 'aaaaaa');
-    assert.deepEqual(ids(await store.listMachinesForRacks(0, 0, 9)), ['aaaaaa', 'bbbbbb']);
+    assert.deepEqual(idsOf(await store.listMachinesForRacks(0, 0, 9)), ['aaaaaa', 'bbbbbb']);
   });
 
   check('a split makes a new machine of some interfaces, whose addresses stay known', async (store) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
+    await create(store, 'aaaaaa', [MAC_A, MAC_B]);
     const lease = { sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x', mac: '52:54:00:00:00:02', address: '10.20.0.100' };
     await store.recordReports('rack', [lease]);
     const version = await store.desiredVersion();
     const outcome = await store.splitMachine('aaaaaa', 2000, (machine, knowledge) => {
-      const isTaken = knowledge.hostnames.get('one');
-      if (isTaken === undefined) return { kind: 'ask', hostnames: ['one'] };
-      assert.deepEqual([machine.hostname, knowledge.machines, isTaken], ['one', 1, true]);
+      const isTaken = knowledge.hostnames.get('aaaaaa');
+      if (isTaken === undefined) return { kind: 'ask', hostnames: ['aaaaaa'] };
+      assert.deepEqual([machine.hostname, knowledge.machines, isTaken], ['aaaaaa', 1, true]);
       return {
         kind: 'split',
         systemId: 'bbbbbb',
@@ -531,9 +474,9 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     for (const [id, mac_] of [
       ['aaaaaa', MAC_A],
       ['bbbbbb', MAC_B],
-      ['cccccc', 0x525400000003],
+      ['cccccc', MAC_C],
     ] as const)
-      await create(store, id, id, [mac_]);
+      await create(store, id, [mac_]);
     const maybeOne = (other: string): Doubt => ({
       code: 'maybe-one',
       params: { machine: { hostname: other, systemId: other }, macs: ['52:54:00:00:00:01'], same: ['uuid'], own: 'x' },
@@ -561,27 +504,20 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     );
     assert.equal((await store.listConflicts(1)).length, 1);
     assert.equal((await store.listConflicts(10, 'cccccc')).length, 1);
-    const event = {
-      type: 'NODE_IDENTITY_CHANGED',
-      code: 'rack',
-      params: { text: 'two' },
-      atMs: 40,
-      username: 'bob',
-    } as const;
-    assert.equal(await store.keepApart('aaaaaa', 'bbbbbb', event), true);
-    assert.equal(await store.keepApart('aaaaaa', 'zzzzzz', event), false);
-    assert.equal(await store.keepApart('aaaaaa', 'aaaaaa', event), false);
+    assert.equal(await store.keepApart('aaaaaa', 'bbbbbb', EVENT), true);
+    assert.equal(await store.keepApart('aaaaaa', 'zzzzzz', EVENT), false);
+    assert.equal(await store.keepApart('aaaaaa', 'aaaaaa', EVENT), false);
     await conflict(50, 'aaaaaa', 'bbbbbb');
     assert.deepEqual(
       (await store.listConflicts(10)).map(({ otherId }) => otherId),
       ['cccccc'],
     );
-    await store.removeMachine('cccccc', { ...event, type: 'NODE_REMOVED' });
+    await store.removeMachine('cccccc', EVENT);
     assert.deepEqual(await store.listConflicts(10), []);
   });
 
   check('the version grows with every change of a machine, and only then', async (store, place) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A]);
+    await create(store, 'aaaaaa', [MAC_A]);
     const first = await store.desiredVersion();
     await store.recordReports('rack', [{ sequence: 1, kind: 'dhcp.ack', at: 5, text: 'x' }]);
     await store.enlist({ macs: [MAC_A], values: [], atMs: 1 }, () => ({
@@ -589,23 +525,23 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       systemId: 'aaaaaa',
       events: [],
     }));
-    await store.changeMachine('aaaaaa', 1, () => ({ kind: 'change', fields: { description: 'a note' }, events: [] }));
+    await setFields(store, 'aaaaaa', { description: 'a note' });
     assert.equal(await store.desiredVersion(), first);
-    await create(store, 'bbbbbb', 'two', [MAC_B]);
+    await create(store, 'bbbbbb', [MAC_B]);
     const second = await store.desiredVersion();
     assert.ok(second > first);
     const other = await place.open();
     assert.equal(await other.desiredVersion(), second);
     await other.close();
     // Racks are not sent what only an unverified report says.
-    await create(store, 'cccccc', 'three', [0x525400000003], {}, 'hearsay');
+    await create(store, 'cccccc', [MAC_C], {}, { source: 'hearsay' });
     assert.equal(await store.desiredVersion(), second);
-    await store.changeMachine('cccccc', 1, () => ({ kind: 'change', fields: { status: 'ready' }, events: [] }));
+    await setFields(store, 'cccccc', { status: 'ready' });
     assert.ok((await store.desiredVersion()) > second);
   });
 
   check('each report of a rack is stored once, under its machine', async (store, place) => {
-    await create(store, 'aaaaaa', 'one', [MAC_A]);
+    await create(store, 'aaaaaa', [MAC_A]);
     const lease = { kind: 'dhcp.ack', at: 8000, text: 'lease', mac: '52:54:00:00:00:01', address: '10.20.0.100' };
     assert.equal((await store.recordReports('rack', [{ ...lease, sequence: 0 }])).added, 1);
     const report = { kind: 'tftp.transfer-finished', at: 9000, text: 'lpxelinux.0' };
@@ -697,7 +633,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
   check(
     'a machine has one key, the first stored, until the key ends or the machine is removed',
     async (store, place) => {
-      await create(store, 'aaaaaa', 'one', [MAC_A]);
+      await create(store, 'aaaaaa', [MAC_A]);
       const key = { systemId: 'aaaaaa', consumerKey: 'c', tokenKey: 't', tokenSecret: 's', createdMs: 1 };
       assert.equal(await store.life.machineKey('aaaaaa'), undefined);
       assert.deepEqual(await store.life.keepMachineKey(key), key);
@@ -707,20 +643,12 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       assert.deepEqual(await other.life.findMachineKey('t'), key);
       assert.equal(await other.life.findMachineKey('u'), undefined);
       await other.close();
-      const change = (endsKey: boolean) =>
-        store.changeMachine<never>('aaaaaa', 2, () => ({ kind: 'change', fields: {}, events: [], endsKey }));
-      await change(false);
+      await setFields(store, 'aaaaaa', {}, { endsKey: false });
       assert.deepEqual(await store.life.machineKey('aaaaaa'), key);
-      await change(true);
+      await setFields(store, 'aaaaaa', {}, { endsKey: true });
       assert.equal(await store.life.machineKey('aaaaaa'), undefined);
       await store.life.keepMachineKey(key);
-      await store.removeMachine('aaaaaa', {
-        type: 'NODE_REMOVED',
-        code: 'rack',
-        params: { text: 'x' },
-        atMs: 3,
-        username: '',
-      });
+      await store.removeMachine('aaaaaa', EVENT);
       assert.equal(await store.life.findMachineKey('t'), undefined);
     },
   );
@@ -734,7 +662,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
       { ...report, sequence: 4, mac: '52:54:00:00:00:09', address: '10.20.0.102' },
     ]);
     assert.match(sentenceOf((await store.listEvents({ limit: 1 }))[0]), /^52:54:00:00:00:09: lease given$/);
-    await create(store, 'aaaaaa', 'one', [MAC_A, MAC_B]);
+    await create(store, 'aaaaaa', [MAC_A, MAC_B]);
     const own = await store.listEvents({ machines: { systemIds: ['aaaaaa'] }, limit: 10 });
     assert.deepEqual(own.map(sentenceOf), ['first seen', 'asked in its name', 'lease given', 'lease given']);
     const addresses = (await store.findMachine('aaaaaa'))?.interfaces.map(({ address }) => address);
@@ -743,19 +671,17 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
 
   check('several machines are changed in one step, each by its own decision', async (store) => {
     for (const [index, systemId] of ['aaaaaa', 'bbbbbb', 'cccccc'].entries())
-      await create(store, systemId, systemId, [0x525400000010 + index]);
+      await create(store, systemId, [0x525400000010 + index]);
     const before = await store.desiredVersion();
     const address = { mac: mac(0x525400000010), address: ipv4(0x0a140007) };
     const wanted = ['cccccc', 'zzzzzz', 'bbbbbb', 'aaaaaa'];
     const outcomes = await store.changeMachines<string>(wanted, 9, ({ systemId }) => {
       if (systemId === 'bbbbbb') return { kind: 'refuse', refusal: 'no' };
-      const params = { text: `of ${systemId}` };
-      const events = [{ type: 'NODE', code: 'rack', params, atMs: 9, username: 'ann' } as const];
       const addresses = systemId === 'aaaaaa' ? [address] : undefined;
       return {
         kind: 'change',
         fields: { osystem: 'debian', powerTask: 'on', kernelParams: 'quiet' },
-        events,
+        events: [EVENT],
         addresses,
       };
     });
@@ -768,10 +694,7 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     assert.deepEqual([a?.addresses, c?.addresses, b?.powerTaskId], [[address], [], undefined]);
     assert.ok(a?.powerTaskId !== undefined && c?.powerTaskId !== undefined && a.powerTaskId !== c.powerTaskId);
     const changed = await store.listMachinesForRacks(before, 0, 9);
-    assert.deepEqual(
-      changed.map(({ systemId }) => systemId),
-      ['aaaaaa', 'cccccc'],
-    );
+    assert.deepEqual(idsOf(changed), ['aaaaaa', 'cccccc']);
     const failed = store.changeMachines<never>(['aaaaaa', 'cccccc'], 10, ({ systemId }) => {
       if (systemId === 'cccccc') throw new Error('no');
       return { kind: 'change', fields: { osystem: 'ubuntu' }, events: [] };
@@ -782,9 +705,9 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
 
   check('events of several machines are stored together, and each machine’s newest are found', async (store) => {
     for (const [index, systemId] of ['aaaaaa', 'bbbbbb'].entries())
-      await create(store, systemId, systemId, [0x525400000010 + index]);
+      await create(store, systemId, [0x525400000010 + index]);
     const eventOf = (systemId: string, text: string) =>
-      ({ systemId, event: { type: 'NODE', code: 'rack', params: { text }, atMs: 9, username: '' } }) as const;
+      ({ systemId, event: { ...EVENT, code: 'rack', params: { text } } }) as const;
     await store.recordEvents([eventOf('aaaaaa', '1'), eventOf('bbbbbb', '2'), eventOf('aaaaaa', '3')]);
     const recent = await store.recentEvents(['aaaaaa', 'bbbbbb', 'zzzzzz'], 2);
     assert.deepEqual([...recent].map(([systemId, events]) => [systemId, events.map(sentenceOf)]).sort(), [

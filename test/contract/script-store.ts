@@ -1,8 +1,6 @@
 // The contract of every region store for scripts and their results, called by the test of each implementation.
 
 import assert from 'node:assert/strict';
-import { mac } from '../../src/net/address.ts';
-import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import {
   OUTPUT_BYTES_MAX,
   type PlannedScript,
@@ -10,16 +8,9 @@ import {
   type WrittenScript,
 } from '../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
-import { FIELDS } from './region-store.ts';
+import { addMachine, EVENT, setFields } from './machines.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
-const EVENT: NewMachineEvent = {
-  type: 'SETTINGS',
-  code: 'rack',
-  params: { text: 'a script' },
-  atMs: 1,
-  username: 'bob',
-};
 const SCRIPT: WrittenScript = {
   name: 'burn-in',
   kind: 'commissioning',
@@ -39,15 +30,8 @@ const PLAN: readonly PlannedScript[] = [
   { name: 'burn-in', kind: 'commissioning', timeoutSeconds: 60 },
 ];
 
-async function create(store: RegionStore, systemId: string, address: number): Promise<void> {
-  await store.enlist({ macs: [mac(address)], values: [], atMs: 1 }, () => ({
-    kind: 'create',
-    systemId,
-    fields: { ...FIELDS, hostname: systemId, status: 'commissioning' },
-    interfaces: [{ mac: mac(address), name: 'eth0' }],
-    events: [],
-  }));
-}
+const create = (store: RegionStore, systemId: string, nic: number) =>
+  addMachine(store, systemId, [nic], { status: 'commissioning' });
 
 const statuses = async (store: RegionStore, systemId: string): Promise<string[]> =>
   (await store.scripts.listResults(systemId)).map(({ name, status }) => `${name} ${status}`);
@@ -160,17 +144,12 @@ export function testScriptStore(title: string, makePlace: () => StorePlace): voi
     async (store) => {
       await create(store, 'aaaaaa', 1);
       await store.scripts.beginRun('aaaaaa', 'commissioning', PLAN, 5);
-      await store.changeMachine<never>('aaaaaa', 9, () => ({
-        kind: 'change',
-        fields: { description: 'x' },
-        events: [],
-      }));
+      await setFields(store, 'aaaaaa', { description: 'x' });
       assert.deepEqual(await statuses(store, 'aaaaaa'), ['inventory pending', 'burn-in pending']);
-      const fields = { status: 'new', statusSinceMs: 9 } as const;
-      await store.changeMachine<never>('aaaaaa', 9, () => ({ kind: 'change', fields, events: [] }));
+      await setFields(store, 'aaaaaa', { status: 'new', statusSinceMs: 9 }, {}, 9);
       assert.deepEqual(await statuses(store, 'aaaaaa'), ['inventory aborted', 'burn-in aborted']);
       assert.equal((await store.scripts.listResults('aaaaaa'))[0]?.endedMs, 9);
-      await store.removeMachine('aaaaaa', { ...EVENT, type: 'NODE_REMOVED' });
+      await store.removeMachine('aaaaaa', EVENT);
       assert.deepEqual(await store.scripts.listResults('aaaaaa'), []);
     },
   );

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import type { StoredSession } from '../../src/region/records/session-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
+import { EVENT } from './machines.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
-const EVENT = { type: 'AUTHORISATION', code: 'rack', params: { text: '' }, atMs: 1, username: '' } as const;
 /** Sessions at a time. */
 const MAX = 12;
 

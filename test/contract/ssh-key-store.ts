@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
+import { EVENT } from './machines.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
 const KEYS = ['one', 'two', 'three', 'four'];
@@ -33,8 +33,7 @@ export function testSshKeyStore(title: string, makePlace: () => StorePlace): voi
   check('a user has keys of every length once, and another user may have the same', async (store) => {
     // An RSA key of 16384 bits has about 2800 characters; random ones, because a database compresses others.
     const long = `ssh-rsa ${randomBytes(12_000).toString('base64')}`;
-    const event: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: 'ann' };
-    const add = (username: string, key: string) => store.life.addSshKey({ username, key, createdMs: 1 }, 9, event);
+    const add = (username: string, key: string) => store.life.addSshKey({ username, key, createdMs: 1 }, 9, EVENT);
     assert.deepEqual(await add('ann', long), { id: 1, username: 'ann', key: long, createdMs: 1 });
     assert.equal(await add('ann', long), 'exists');
     assert.notEqual(await add('bob', long), 'exists');

@@ -1,12 +1,11 @@
 // The contract of every region store for uploads of images. Called by the test of each implementation.
 
 import assert from 'node:assert/strict';
-import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { type ImageUpload, type NewUpload, UPLOADS_MAX } from '../../src/region/records/upload-store.ts';
+import { EVENT } from './machines.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
-const EVENT: NewMachineEvent = { type: 'SETTINGS', code: 'rack', params: { text: 'up' }, atMs: 9, username: 'bob' };
 const UPLOAD: NewUpload = {
   name: 'custom/site/amd64/generic/uploaded',
   title: 'Site',
@@ -71,7 +70,7 @@ export function testUploadStore(title: string, makePlace: () => StorePlace): voi
     assert.equal(await uploads.fail(id, reason, EVENT), true);
     assert.equal(await uploads.advance(id, FIRST), false);
     const [failed] = await uploads.list();
-    assert.deepEqual([failed?.reason, failed?.changedMs], [reason, 9]);
+    assert.deepEqual([failed?.reason, failed?.changedMs], [reason, EVENT.atMs]);
     assert.deepEqual([await uploads.remove(id, EVENT), await uploads.remove(id, EVENT)], [true, false]);
     assert.equal(await uploads.fail(id, reason, EVENT), false);
     assert.equal((await store.listEvents({ limit: 9 })).length, 3);

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
-import { EVENT } from '../contract/region-operations.ts';
+import { EVENT } from '../contract/machines.ts';
 import { answersNul } from '../region/http/nul-answers.ts';
 import { type LiveRegion, startRegion } from '../region/live.ts';
 import { missing } from '../support/needs.ts';

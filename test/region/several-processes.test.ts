@@ -11,7 +11,7 @@ import { SSH_KEYS_PER_USER_MAX } from '../../src/region/accounts/ssh-keys.ts';
 import { REGISTRATIONS_PER_ADDRESS } from '../../src/region/racks/newcomers.ts';
 import { FILES_PER_USER_MAX } from '../../src/region/records/file-store.ts';
 import { PLACE_KEPT_MS, PRESENT_MS } from '../../src/region/records/host-image-store.ts';
-import { FIELDS } from '../contract/region-store.ts';
+import { FIELDS } from '../contract/machines.ts';
 import { eventPlaces } from '../support/event-ids.ts';
 import { missing } from '../support/needs.ts';
 import { authorizationOf } from '../support/oauth.ts';

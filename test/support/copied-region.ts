@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
-import { EVENT, fillRegion } from '../contract/region-operations.ts';
+import { EVENT } from '../contract/machines.ts';
+import { fillRegion } from '../contract/region-operations.ts';
 import { runRackboot, well } from './running-rack.ts';
 
 /** More than are copied at a time. */

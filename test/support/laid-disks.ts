@@ -10,7 +10,7 @@ import { makeRaid } from '../../src/region/layout/volume-changes.ts';
 import { layOut } from '../../src/region/layout/whole-layouts.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
 import type { FileSystemKind } from '../../src/region/records/machine-layout.ts';
-import { FIELDS } from '../contract/region-store.ts';
+import { FIELDS } from '../contract/machines.ts';
 import { facts } from '../region/place.ts';
 
 /** Disks that a person lays out step by step. A step that is refused ends the test. */

@@ -11,7 +11,7 @@ import { configParts } from '../../src/region/layout/network-config.ts';
 import { networkdFiles } from '../../src/region/layout/networkd.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
 import type { LaidInterface, NetworkLayout } from '../../src/region/records/machine-layout.ts';
-import { FIELDS } from '../contract/region-store.ts';
+import { FIELDS } from '../contract/machines.ts';
 import { networksWith, subnetView, UNTAGGED, vlanView } from '../region/networks/laid-view.ts';
 import { missing } from './needs.ts';
 

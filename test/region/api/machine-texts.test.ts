@@ -8,7 +8,8 @@ import { KEPT_MS, MachineTexts, TEXTS_BYTES_MAX } from '../../../src/region/api/
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { whereabouts } from '../../../src/region/life/whereabouts.ts';
 import type { MachineFields } from '../../../src/region/records/machine.ts';
-import { EVENT, fillRegion } from '../../contract/region-operations.ts';
+import { EVENT } from '../../contract/machines.ts';
+import { fillRegion } from '../../contract/region-operations.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { makeRegion } from '../place.ts';

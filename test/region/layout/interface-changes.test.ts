@@ -22,7 +22,7 @@ import {
 import type { SubnetView } from '../../../src/region/networks/network-view.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { LAID_INTERFACES_MAX, LINKS_MAX } from '../../../src/region/records/machine-layout.ts';
-import { FIELDS } from '../../contract/region-store.ts';
+import { FIELDS } from '../../contract/machines.ts';
 import { networksWith, SERVED, subnetView, UNTAGGED, vlanView } from '../networks/laid-view.ts';
 
 const [FIRST, SECOND] = [11, 12];

@@ -18,7 +18,7 @@ import {
   type StaticRoute,
   type Subnet,
 } from '../../../src/region/records/network-store.ts';
-import { FIELDS } from '../../contract/region-store.ts';
+import { FIELDS } from '../../contract/machines.ts';
 import { nic } from '../../support/networkd-set-up.ts';
 import { SERVED } from '../networks/laid-view.ts';
 

@@ -17,7 +17,7 @@ import { makeGroup, makeRaid, makeVolume } from '../../../src/region/layout/volu
 import { layOut } from '../../../src/region/layout/whole-layouts.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { STORAGE_PARTS_MAX } from '../../../src/region/records/machine-layout.ts';
-import { FIELDS } from '../../contract/region-store.ts';
+import { FIELDS } from '../../contract/machines.ts';
 import { facts } from '../place.ts';
 
 const disk = (name: string, serial: string) => ({ name, bytes: 64e9, model: '', serial, rotational: false });

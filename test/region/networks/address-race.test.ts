@@ -8,7 +8,7 @@ import { formatIpv4, type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
 import { findTaken } from '../../../src/region/networks/range-check.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
-import { FIELDS } from '../../contract/region-store.ts';
+import { FIELDS } from '../../contract/machines.ts';
 import { missing } from '../../support/needs.ts';
 import { RegionDatabases } from '../../support/postgres-server.ts';
 import type { LiveRegion } from '../live.ts';

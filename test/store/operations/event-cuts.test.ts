@@ -10,7 +10,7 @@ import type { RackReport } from '../../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { type EventBounds, fairCut } from '../../../src/store/operations/event-cuts.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
-import { FIELDS } from '../../contract/region-store.ts';
+import { FIELDS } from '../../contract/machines.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 
 const BOUNDS: EventBounds = { machineEventsMax: 1000, deedEventsMax: 300, strangerEventsMax: 200, rackEventsMax: 100 };

@@ -11,7 +11,7 @@ import type { Doubt } from '../../../src/region/records/events.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { CONFLICTS_MAX, SHARED_VALUES_MAX } from '../../../src/store/operations/region-identity.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
-import { FIELDS } from '../../contract/region-store.ts';
+import { FIELDS } from '../../contract/machines.ts';
 
 const ALIKE: Doubt = {
   code: 'maybe-one',

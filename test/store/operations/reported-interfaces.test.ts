@@ -10,7 +10,7 @@ import { mac } from '../../../src/net/address.ts';
 import { ADDRESS_ENDS, type RackReport } from '../../../src/region/records/machine-event.ts';
 import type { RecordedReports, RegionStore } from '../../../src/region/records/store.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
-import { FIELDS } from '../../contract/region-store.ts';
+import { FIELDS } from '../../contract/machines.ts';
 
 const KNOWN = [mac(0x525400000001), mac(0x525400000002)];
 /** Few, so that reports concern each other; repeated where that happens seldom. */

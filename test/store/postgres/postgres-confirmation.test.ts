@@ -10,7 +10,7 @@ import type { RegionStore } from '../../../src/region/records/store.ts';
 import { type Outage, StoreOutage } from '../../../src/region/reports/notes.ts';
 import { PostgresConfirmation } from '../../../src/store/postgres/postgres-confirmation.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
-import { FIELDS } from '../../contract/region-store.ts';
+import { FIELDS } from '../../contract/machines.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { missing } from '../../support/needs.ts';
 import { PostgresServer } from '../../support/postgres-server.ts';

@@ -13,7 +13,7 @@ import { outcome } from '../../../src/power/outcome.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
-import { FIELDS } from '../../contract/region-store.ts';
+import { FIELDS } from '../../contract/machines.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { missing } from '../../support/needs.ts';
 import { type Cut, PostgresCutter } from '../../support/postgres-cutter.ts';
