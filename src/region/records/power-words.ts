@@ -2,13 +2,13 @@
 
 import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
+import { type Writers, write } from '../../event.ts';
 import type { PowerDriverName } from '../../machines/power-drivers.ts';
 import type { Complaint, PowerDetail, PowerDetailParams } from '../../power/detail.ts';
 import type { IpmiParameter } from '../../power/ipmi.ts';
 import type { ParameterProblem } from '../../power/parameters.ts';
 import type { VirshParameter } from '../../power/virsh.ts';
 import type { WebhookParameter } from '../../power/webhook.ts';
-import { type Writers, write } from '../../event.ts';
 
 interface ParameterWords {
   readonly label: string;
