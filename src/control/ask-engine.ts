@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { RackError } from '../errors.ts';
-import { type AnswerLine, encodeOrder, errorIn } from '../images/engine/socket.ts';
+import { type AnswerLine, encodeOrder, errorIn } from '../images/engine/door.ts';
 import type { GivenContent, WorkIo, WorkName, WorkResult, WorkTerms } from '../images/engine/works.ts';
 import { askDaemon } from './ask-daemon.ts';
 

@@ -4,7 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
-import type { AddedDisk, GivenContent } from '../../images/engine/works.ts';
+import type { GivenContent, WorkResult } from '../../images/engine/works.ts';
 import type { AddResult } from '../../images/image-adding.ts';
 import { formatImageName, type GivenName, startsOf } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
@@ -129,7 +129,7 @@ async function addDiskImage(file: FileHandle, flags: AddFlags): Promise<number> 
 }
 
 /** Has an open file added. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
-export async function addOpened(place: ImageTree, file: FileHandle, flags: AddFlags): Promise<AddedDisk> {
+export async function addOpened(place: ImageTree, file: FileHandle, flags: AddFlags): Promise<WorkResult<'add-disk'>> {
   const { file: fileName, title, compress, isMade, json: isSilent } = flags;
   const content = await contentOf(file, fileName);
   const terms = { fileName, name: nameIn(flags), title, compress, isMade };

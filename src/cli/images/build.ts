@@ -4,8 +4,7 @@
 import { join } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import { shellWord } from '../../clean-text.ts';
-import { osErrorCode, RackError } from '../../errors.ts';
-import { isOwnershipError, ownershipRemedy } from '../../files/ownership.ts';
+import { RackError } from '../../errors.ts';
 import type { StepPart } from '../../images/build-reports.ts';
 import { buildEnvironment, checkNames, type EnvironmentRequest, type Publication } from '../../images/environment.ts';
 import { importInstaller, isReleaseName, publishInstaller, requireInstallerPrograms } from '../../images/installer.ts';
@@ -164,7 +163,7 @@ async function publishImages(
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
   const published = await make(request)
     .catch((error: unknown) => {
-      throw asTreeError(error, tree);
+      throw asStoreError(error, tree);
     })
     .finally(() => progress.close());
   if (flags.json) printJson(published);
@@ -175,12 +174,4 @@ async function publishImages(
     }
   }
   return 0;
-}
-
-/** A RackError with the remedy for an error of the operating system; other errors unchanged. */
-function asTreeError(error: unknown, tree: string): unknown {
-  const path = error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : '';
-  if (!isOwnershipError(error) || !path.startsWith(tree)) return asStoreError(error, tree);
-  const text = `${path} cannot be written (${osErrorCode(error)}): ${ownershipRemedy(path, tree)}`;
-  return new RackError('store-unwritable', text, { cause: error });
 }

@@ -3,14 +3,7 @@
 import { askEngine, openEngine } from '../../control/ask-engine.ts';
 import { RackError } from '../../errors.ts';
 import type { BundledResult } from '../../images/carry/bundle.ts';
-import {
-  doWork,
-  type GivenContent,
-  type WorkIo,
-  type WorkName,
-  type WorkResult,
-  type WorkTerms,
-} from '../../images/engine/works.ts';
+import type { GivenContent, WorkIo, WorkName, WorkResult, WorkTerms } from '../../images/engine/works.ts';
 import { type ImageTree, isSamePath } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import { StopSignals } from './stop-signals.ts';
@@ -45,8 +38,9 @@ export async function haveDone<N extends WorkName>(
   try {
     const socket = await socketOf(place);
     const { tree } = place;
-    if (socket === undefined) return await doWork(name, tree, terms, io);
-    return await askEngine(socket, name, tree, terms, io);
+    if (socket !== undefined) return await askEngine(socket, name, tree, terms, io);
+    const { doWork } = await import('../../images/engine/works.ts');
+    return await doWork(name, tree, terms, io);
   } finally {
     stop?.close();
     progress.close();

@@ -11,52 +11,11 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
-import { deserialize, serialize } from 'node:v8';
-import { errorText, RackError } from '../../errors.ts';
+import { deserialize } from 'node:v8';
+import { RackError } from '../../errors.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
-import { asStoreError } from '../store-error.ts';
-import type { Report } from './reports.ts';
-import { doWork, type WorkName, type WorkTerms } from './works.ts';
-
-const LENGTH_BYTES = 4;
-
-/** What a client wants done. */
-interface Order<N extends WorkName = WorkName> {
-  readonly name: N;
-  /** The boot tree. */
-  readonly tree: string;
-  readonly terms: WorkTerms<N>;
-  /** True: the bytes of a file follow. */
-  readonly hasContent: boolean;
-  /** Their number; undefined: unknown. */
-  readonly bytes: number | undefined;
-}
-
-/** A line of an answer. */
-export type AnswerLine<T = unknown> =
-  | Report
-  | { readonly done: T }
-  | { readonly refused: { readonly code: RackError['code'] | undefined; readonly message: string } };
-
-/** The line for an error. @param tree the boot tree of the work */
-export function refusalOf(raw: unknown, tree: string): Extract<AnswerLine, { readonly refused: unknown }> {
-  const error = asStoreError(raw, tree);
-  // A bug of our own has no code.
-  return { refused: { code: error instanceof RackError ? error.code : undefined, message: errorText(error) } };
-}
-
-/** The error of a line. */
-export function errorIn({ refused: { code, message } }: ReturnType<typeof refusalOf>): Error {
-  return code === undefined ? new Error(message) : new RackError(code, message);
-}
-
-/** The bytes of an order, as they begin a request. */
-export function encodeOrder<N extends WorkName>(order: Order<N>): Buffer {
-  const body = serialize(order);
-  const length = Buffer.alloc(LENGTH_BYTES);
-  length.writeUInt32BE(body.length);
-  return Buffer.concat([length, body]);
-}
+import { type AnswerLine, LENGTH_BYTES, type Order, refusalOf } from './door.ts';
+import { doWork } from './works.ts';
 
 export class EngineSocket {
   readonly #server: Server;
@@ -101,19 +60,17 @@ export class EngineSocket {
     this.#works += 1;
     const stop = new AbortController();
     response.once('close', () => stop.abort());
-    let tree = '/';
     const say = (line: AnswerLine): void => void response.write(`${JSON.stringify(line)}\n`);
     try {
       response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
       response.flushHeaders();
       const body = new Body(request);
       const order = await body.readOrder();
-      tree = order.tree;
       const pieces = (): AsyncIterable<Uint8Array> => body.rest();
       const content = order.hasContent ? { bytes: order.bytes, pieces } : undefined;
-      say({ done: await doWork(order.name, tree, order.terms, { signal: stop.signal, report: say, content }) });
-    } catch (raw) {
-      say(refusalOf(raw, tree));
+      say({ done: await doWork(order.name, order.tree, order.terms, { signal: stop.signal, report: say, content }) });
+    } catch (error) {
+      say(refusalOf(error));
     } finally {
       response.end();
       // A client that still sends would never read the answer.

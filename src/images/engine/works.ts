@@ -5,17 +5,30 @@
 import { join } from 'node:path';
 import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
-import { checkRoom } from '../blob-writing.ts';
-import type { BundledResult } from '../carry/bundle.ts';
+import { BlobFile, checkRoom } from '../blob-writing.ts';
+import { addBundle } from '../carry/bundle.ts';
 import type { CopyOrder } from '../carry/region-copies.ts';
-import type { CopyProgress } from '../carry/region-copy.ts';
+import { copyFromRegion } from '../carry/region-copy.ts';
+import { publishDirectory } from '../directory-publication.ts';
 import type { ImageBytes } from '../disk-image.ts';
-import type { GivenName, StoredImage } from '../image-store.ts';
-import type { SystemFacts } from '../image-system.ts';
-import type { FinishOrder } from '../make/finish-upload.ts';
-import type { FileContent } from '../publication.ts';
-import type { TreePart } from '../run/tree-parts.ts';
-import type { NamedImportTerms } from './import-named.ts';
+import { DownloadQueue } from '../download/queue.ts';
+import { DEFAULT_SETTINGS } from '../download/settings.ts';
+import { type AddRequest, addImage } from '../image-adding.ts';
+import { checkContent, moveAside } from '../image-check.ts';
+import { bytesOfFile } from '../image-file.ts';
+import { beginCopy, removeImages, sweepBlobs } from '../image-removal.ts';
+import { blobsOf, type StoredImage } from '../image-store.ts';
+import { judgeSystem, SystemInspector } from '../image-system.ts';
+import { importDisc } from '../make/disc-installer.ts';
+import { type FinishOrder, finishUpload } from '../make/finish-upload.ts';
+import { copyRoot, type RootRequest } from '../make/root-adding.ts';
+import { type FileContent, publishFile } from '../publication.ts';
+import { removeLeft, sweepDownloads } from '../run/left-downloads.ts';
+import { checkParts, movePartAside } from '../run/part-check.ts';
+import { removePart, replaceable, type TreePart } from '../run/tree-parts.ts';
+import { asStoreError } from '../store-error.ts';
+import { inStoreTurn, openStored } from '../stored-blob.ts';
+import { importNamed } from './import-named.ts';
 import { type OnReport, reportTenths } from './reports.ts';
 import { holdTree } from './tree-lock.ts';
 
@@ -38,37 +51,19 @@ export interface WorkIo {
   readonly content?: GivenContent | undefined;
 }
 
-interface AddTerms {
-  /** In messages. */
-  readonly fileName: string;
-  readonly name: GivenName;
-  readonly title: string | undefined;
-}
-
-/** An added disk image. */
-export type AddedDisk = Awaited<ReturnType<typeof addDisk>>;
-
 /** By name: each gets the boot tree, its terms, and how it talks. */
 const WORKS = {
-  import: async (tree: string, terms: NamedImportTerms, io: WorkIo) => {
-    const { importNamed } = await import('./import-named.ts');
-    return await importNamed(tree, terms, io);
-  },
+  import: importNamed,
 
   /** Adds everything in a bundle, and reports each result. */
   bundle: async (tree: string, { fileName }: { readonly fileName: string }, io: WorkIo) => {
-    const [{ addBundle }, { DownloadQueue }, { DEFAULT_SETTINGS }] = await Promise.all([
-      import('../carry/bundle.ts'),
-      import('../download/queue.ts'),
-      import('../download/settings.ts'),
-    ]);
     // Its server is this process: another try would bring the same bytes.
     const downloads = new DownloadQueue({ ...DEFAULT_SETTINGS, roundsMax: 1 }, systemClock);
-    const { signal } = io;
-    const onResult = (result: BundledResult): void => io.report({ result });
+    const { signal, report } = io;
+    const means = { tree, fileName, downloads, clock: systemClock, signal };
     try {
       await withFile(tree, fileName, io, (file) =>
-        addBundle({ tree, file, fileName, downloads, clock: systemClock, signal, onResult }),
+        addBundle({ ...means, file, onResult: (result) => report({ result }) }),
       );
     } finally {
       await downloads.close();
@@ -76,25 +71,41 @@ const WORKS = {
   },
 
   /** Imports the installer on a disc. */
-  disc: async (
+  disc: (tree: string, terms: Pick<Parameters<typeof importDisc>[0], 'fileName' | 'arch' | 'release'>, io: WorkIo) =>
+    withFile(tree, terms.fileName, io, (file) =>
+      importDisc({ tree, ...terms, file, whenCopied: file.checkUnchanged, onProgress: reportTenths(io.report) }),
+    ),
+
+  /** Adds a disk image. `unfit`: why deploying it would probably fail; undefined: no reason is known. */
+  'add-disk': async (
     tree: string,
-    terms: { readonly fileName: string; readonly arch: string; readonly release: string | undefined },
+    terms: Pick<AddRequest, 'fileName' | 'name' | 'title' | 'compress' | 'isMade'>,
     io: WorkIo,
   ) => {
-    const { importDisc } = await import('../make/disc-installer.ts');
-    return await withFile(tree, terms.fileName, io, (file) =>
-      importDisc({ tree, ...terms, file, whenCopied: file.checkUnchanged, onProgress: reportTenths(io.report) }),
+    const { architecture } = terms.name;
+    const inspector = new SystemInspector(architecture);
+    const added = await withFile(tree, terms.fileName, io, (file) =>
+      addImage({
+        tree,
+        ...terms,
+        file,
+        whenVerified: file.checkUnchanged,
+        nowMs: systemClock.wallTimeMs(),
+        signal: io.signal,
+        onProgress: reportTenths(io.report),
+        onDisk: (piece) => inspector.take(piece),
+        signs: () => inspector.signs(),
+      }),
     );
+    const system = inspector.facts();
+    return { ...added, system, unfit: judgeSystem(system, architecture) };
   },
-
-  'add-disk': addDisk,
 
   'add-root': async (
     tree: string,
-    terms: AddTerms & Pick<import('../make/root-adding.ts').RootRequest, 'format' | 'rootName'>,
+    terms: Pick<RootRequest, 'fileName' | 'name' | 'title' | 'format' | 'rootName'>,
     io: WorkIo,
   ) => {
-    const { copyRoot } = await import('../make/root-adding.ts');
     const { bytes, pieces } = contentOf(io);
     const onProgress = reportTenths(io.report);
     async function* watched(): AsyncGenerator<Uint8Array> {
@@ -114,12 +125,7 @@ const WORKS = {
    */
   remove: async (
     tree: string,
-    {
-      images = [],
-      keepsBytes = false,
-      parts = [],
-      unusable = [],
-    }: {
+    terms: {
       readonly images?: readonly StoredImage[];
       /** True: the bytes of images stay for an hour, for machines. */
       readonly keepsBytes?: boolean;
@@ -128,21 +134,9 @@ const WORKS = {
       readonly unusable?: readonly string[];
     },
   ) => {
-    const [{ moveAside }, { removeImages }, { removePart }, { inStoreTurn }, { asStoreError }] = await Promise.all([
-      import('../image-check.ts'),
-      import('../image-removal.ts'),
-      import('../run/tree-parts.ts'),
-      import('../stored-blob.ts'),
-      import('../store-error.ts'),
-    ]);
+    const { images = [], keepsBytes = false, parts = [], unusable = [] } = terms;
     const moved: string[] = [];
-    for (const path of unusable) {
-      try {
-        moved.push(await inStoreTurn(() => moveAside(tree, path)));
-      } catch (error) {
-        throw asStoreError(error, join(path, '..'));
-      }
-    }
+    for (const path of unusable) moved.push(await inStoreTurn(() => moveAside(tree, path)));
     const freedByImages = await removeImages(tree, images, systemClock.wallTimeMs(), { isKnown: !keepsBytes });
     for (const part of parts) await removePart(tree, part);
     const freed = parts.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, freedByImages);
@@ -150,43 +144,22 @@ const WORKS = {
   },
 
   /** Moves the files of a part with a damaged manifest aside. @returns their new path */
-  'move-part-aside': async (tree: string, { directory }: { readonly directory: string }) => {
-    const [{ movePartAside }, { asStoreError }] = await Promise.all([
-      import('../run/part-check.ts'),
-      import('../store-error.ts'),
-    ]);
-    try {
-      return await movePartAside(tree, directory);
-    } catch (error) {
-      throw asStoreError(error, join(tree, directory, '..'));
-    }
-  },
+  'move-part-aside': (tree: string, { directory }: { readonly directory: string }) => movePartAside(tree, directory),
 
   /** Deletes the bytes that no image needs: at once those of the doomed images, which are removed. @returns the freed bytes */
-  sweep: async (tree: string, { doomed = [] }: { readonly doomed?: readonly StoredImage[] }) => {
-    const [{ sweepBlobs }, { blobsOf }] = await Promise.all([
-      import('../image-removal.ts'),
-      import('../image-store.ts'),
-    ]);
+  sweep: (tree: string, { doomed = [] }: { readonly doomed?: readonly StoredImage[] }) => {
     const paths = new Set(doomed.flatMap((image) => blobsOf(image).map(({ path }) => path)));
-    return await sweepBlobs(tree, systemClock.wallTimeMs(), paths);
+    return sweepBlobs(tree, systemClock.wallTimeMs(), paths);
   },
 
   /** Removes what imports have left for too long. @returns the freed bytes */
-  'sweep-downloads': async (tree: string, _: object) => {
-    const { sweepDownloads } = await import('../run/left-downloads.ts');
-    return await sweepDownloads(tree, systemClock.wallTimeMs());
-  },
+  'sweep-downloads': (tree: string, _: object) => sweepDownloads(tree, systemClock.wallTimeMs()),
 
   /** Removes what imports keep of files. @param names their digests */
-  'remove-left': async (tree: string, { names }: { readonly names: readonly string[] }) => {
-    const { removeLeft } = await import('../run/left-downloads.ts');
-    await removeLeft(tree, names);
-  },
+  'remove-left': (tree: string, { names }: { readonly names: readonly string[] }) => removeLeft(tree, names),
 
   /** Makes an image of a complete upload. */
   'finish-upload': async (tree: string, order: Omit<FinishOrder, 'tree'>, { signal }: WorkIo) => {
-    const { finishUpload } = await import('../make/finish-upload.ts');
     const result = await finishUpload({ ...order, tree, signal });
     if (result.kind === 'added') return result;
     const { code, message } = result.error;
@@ -195,16 +168,11 @@ const WORKS = {
 
   /** Copies the images of a region that a rack lacks, and removes the copies of others. */
   copy: async (tree: string, { urls, ca }: CopyOrder, { report }: WorkIo) => {
-    const [{ copyFromRegion }, { DownloadQueue }, { DEFAULT_SETTINGS }] = await Promise.all([
-      import('../carry/region-copy.ts'),
-      import('../download/queue.ts'),
-      import('../download/settings.ts'),
-    ]);
     const authorities = ca === undefined ? undefined : [ca];
     const downloads = new DownloadQueue({ ...DEFAULT_SETTINGS, authorities }, systemClock);
-    const onProgress = (copied: CopyProgress): void => report({ copied });
+    const means = { tree, urls, downloads, clock: systemClock };
     try {
-      return await copyFromRegion({ tree, urls, downloads, clock: systemClock, onProgress });
+      return await copyFromRegion({ ...means, onProgress: (copied) => report({ copied }) });
     } finally {
       await downloads.close();
     }
@@ -212,10 +180,6 @@ const WORKS = {
 
   /** Reads all content, and takes damaged content out of the store if it repairs. */
   check: async (tree: string, { repairs }: { readonly repairs: boolean }, { report }: WorkIo) => {
-    const [{ checkContent }, { checkParts }] = await Promise.all([
-      import('../image-check.ts'),
-      import('../run/part-check.ts'),
-    ]);
     const contents = await checkContent({ tree, repairs, onProgress: reportTenths(report, 'Images') });
     const onProgress = reportTenths(report, 'Boot loaders, installers and environments');
     return { contents, ...(await checkParts({ tree, repairs, onProgress })) };
@@ -224,25 +188,15 @@ const WORKS = {
   /** Replaces a directory of the tree by one with these files, or files of the top directory: a `Publisher`. */
   publish: async (
     tree: string,
-    {
-      directory,
-      os,
-      files,
-    }: {
+    terms: {
       readonly directory: string | undefined;
       readonly os: string | undefined;
       readonly files: readonly FileContent[];
     },
   ) => {
-    const [{ publishDirectory }, { publishFile }, { replaceable }] = await Promise.all([
-      import('../directory-publication.ts'),
-      import('../publication.ts'),
-      import('../run/tree-parts.ts'),
-    ]);
-    await checkRoom(
-      join(tree, 'images'),
-      files.reduce((sum, { data }) => sum + data.length, 0),
-    );
+    const { directory, os, files } = terms;
+    const bytes = files.reduce((sum, { data }) => sum + data.length, 0);
+    await checkRoom(join(tree, 'images'), bytes);
     if (directory !== undefined) await publishDirectory(join(tree, directory), files, replaceable(tree, os));
     else for (const { name, data } of files) await publishFile(join(tree, name), data);
   },
@@ -254,7 +208,7 @@ export type WorkResult<N extends WorkName> = Awaited<ReturnType<(typeof WORKS)[N
 
 /**
  * Does a work, while this process has the tree.
- * @throws RackError `already-running` if another process has it, and as the work
+ * @throws RackError `already-running` if another process has it, `store-unwritable`, and as the work
  */
 export async function doWork<N extends WorkName>(
   name: N,
@@ -268,52 +222,11 @@ export async function doWork<N extends WorkName>(
   const hold = await holdTree(tree);
   try {
     return await works[name](tree, terms, io);
+  } catch (error) {
+    throw asStoreError(error, tree);
   } finally {
     hold.release();
   }
-}
-
-async function addDisk(
-  tree: string,
-  {
-    fileName,
-    name,
-    title,
-    compress,
-    isMade,
-  }: AddTerms & {
-    /** Undefined: unless it is raw. */
-    readonly compress: boolean | undefined;
-    /** True if `images make-debian` made the file. */
-    readonly isMade: boolean | undefined;
-  },
-  io: WorkIo,
-) {
-  const [{ addImage }, { judgeSystem, SystemInspector }] = await Promise.all([
-    import('../image-adding.ts'),
-    import('../image-system.ts'),
-  ]);
-  const inspector = new SystemInspector(name.architecture);
-  const added = await withFile(tree, fileName, io, (file) =>
-    addImage({
-      tree,
-      file,
-      whenVerified: file.checkUnchanged,
-      fileName,
-      name,
-      title,
-      compress,
-      isMade,
-      nowMs: systemClock.wallTimeMs(),
-      signal: io.signal,
-      onProgress: reportTenths(io.report),
-      onDisk: (piece) => inspector.take(piece),
-      signs: () => inspector.signs(),
-    }),
-  );
-  const system: SystemFacts = inspector.facts();
-  /** `unfit`: why deploying it would probably fail; undefined: no reason is known. */
-  return { ...added, system, unfit: judgeSystem(system, name.architecture) };
 }
 
 function contentOf({ content }: WorkIo): GivenContent {
@@ -330,38 +243,23 @@ async function withFile<T>(
 ): Promise<T> {
   const content = contentOf(io);
   if (content.file !== undefined) return await use(content.file);
-  const [{ BlobFile }, { beginCopy }, { bytesOfFile }, { openStored }, { makeDirectories }, { asStoreError }] =
-    await Promise.all([
-      import('../blob-writing.ts'),
-      import('../image-removal.ts'),
-      import('../image-file.ts'),
-      import('../stored-blob.ts'),
-      import('../publication.ts'),
-      import('../store-error.ts'),
-    ]);
-  const directory = join(tree, 'images');
+  const copy = beginCopy(tree);
   try {
-    await makeDirectories(directory);
-    const copy = beginCopy(tree);
+    await checkRoom(copy.path, content.bytes ?? 0);
+    const out = await BlobFile.create(copy.path);
     try {
-      await checkRoom(copy.path, content.bytes ?? 0);
-      const out = await BlobFile.create(copy.path);
-      try {
-        for await (const piece of content.pieces()) await out.write(piece);
-        await out.end();
-      } finally {
-        await out.close();
-      }
-      const file = await openStored(copy.path);
-      try {
-        return await use(await bytesOfFile(file, fileName));
-      } finally {
-        await file.close();
-      }
+      for await (const piece of content.pieces()) await out.write(piece);
+      await out.end();
     } finally {
-      await copy.end();
+      await out.close();
     }
-  } catch (error) {
-    throw asStoreError(error, directory);
+    const file = await openStored(copy.path);
+    try {
+      return await use(await bytesOfFile(file, fileName));
+    } finally {
+      await file.close();
+    }
+  } finally {
+    await copy.end();
   }
 }

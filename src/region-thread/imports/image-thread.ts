@@ -4,8 +4,8 @@ import { EventEmitter, once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { systemClock, type Timer } from '../../clock.ts';
 import { errorText, RackError } from '../../errors.ts';
+import { type AnswerLine, errorIn } from '../../images/engine/door.ts';
 import type { OnReport, Report } from '../../images/engine/reports.ts';
-import { type AnswerLine, errorIn } from '../../images/engine/socket.ts';
 import type { WorkName, WorkResult, WorkTerms } from '../../images/engine/works.ts';
 import type { FromImageThread, FromRun, ToImageThread } from './message.ts';
 

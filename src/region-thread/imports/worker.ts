@@ -9,7 +9,8 @@ import { systemClock, type Timer } from '../../clock.ts';
 import { errorText, unreachable } from '../../errors.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS, proxyOf } from '../../images/download/settings.ts';
-import { type AnswerLine, EngineSocket, refusalOf } from '../../images/engine/socket.ts';
+import { type AnswerLine, refusalOf } from '../../images/engine/door.ts';
+import { EngineSocket } from '../../images/engine/socket.ts';
 import { doWork } from '../../images/engine/works.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { ImportRun } from './import-run.ts';
@@ -93,7 +94,7 @@ async function work({ id, name, tree, terms }: Extract<ToImageThread, { readonly
   try {
     say({ done: await doWork(name, tree, terms, { signal: stop.signal, report: say }) });
   } catch (error) {
-    say(refusalOf(error, tree));
+    say(refusalOf(error));
   } finally {
     works.delete(id);
   }
