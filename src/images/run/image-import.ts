@@ -1,6 +1,6 @@
 // Imports an offered image: downloads it, converts it, and adds it to the store.
 //
-//   present? ─▶ lock the file ─▶ imported under another name? ─▶ manifest
+//   present? ─▶ hold the file ─▶ imported under another name? ─▶ manifest
 //                                       │ no
 //                                       ▼
 //                                    download ─┬─ verified ─▶ add (image-adding.ts) ─▶ manifest ─▶ remove the download
@@ -8,13 +8,10 @@
 //
 // 1. Nothing appears in the store until the whole file has its published checksum.
 // 2. However an import ends, the next import of the same file continues its download. Only a finished or a refused import removes it.
-// 3. Before the download, the disk must have room for the file and for the image made from it.
-//    A stopped import ends within a second, even while it only converts: then the download is complete, and stays.
+// 3. Before the download, the disk must have room for the file and for the image made from it. A stopped import ends within a second.
 // 4. Only a file that has its published checksum is read.
-// 5. An import never falls back to an older version of the same source: one with an older serial or, without a serial, a file that the source
-//    delivered before (delivered-files.ts).
-// 6. A file that is not the image of a disk, and a system that no machine could start or set up (image-system.ts), are refused.
-//    The refusal is remembered (refusals.ts).
+// 5. An import never falls back to an older version of the same source: an older serial or, without serials, a file that it delivered before.
+// 6. A file that is no disk image, or whose system no machine could start or set up (image-system.ts), is refused, and remembered (refusals.ts).
 
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
@@ -48,12 +45,9 @@ import { noteRefusal, readRefusal } from './refusals.ts';
 import type { RootFacts } from './root-check.ts';
 import { importSystem } from './system-import.ts';
 
-// Remembers in which order a source delivered the files of an image whose versions have no serial, so that a file that it delivered before
-// does not count as a newer one.
+// In which order a source delivered the files of an image whose versions have no serial:
 //
-//   TREE/images/.seen/HASH.json     the source and the name of the image, and the hashes of its contents, the last delivered one last
-//
-// 1. Only the last FILES_MAX are remembered.
+//   TREE/images/.seen/HASH.json     source and name of the image, and the hashes of its last FILES_MAX contents, the latest last
 
 const FILES_MAX = 64;
 
@@ -110,7 +104,7 @@ export interface ImportResult {
 /**
  * Imports an image.
  *
- * @throws RackError `source-failed` if no attempt delivered the file, or a newer one of its source is there, `cancelled`, `already-running` if another process imports this file,
+ * @throws RackError `source-failed` if no attempt delivered the file, or a newer one of its source is there, `cancelled`, `already-running` if another work needs this file,
  * `bad-argument` if its content was refused, now or by an earlier import, and those of `addImage`
  */
 export async function importImage(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {

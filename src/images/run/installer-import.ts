@@ -2,7 +2,7 @@
 // installer that another Rackboot has finished is published as it is.
 //
 // 1. Nothing appears in the tree before both files match their checksums in a trusted list, which is signed or was fetched by HTTPS.
-// 2. The locks of both files are held until the end.
+// 2. Both files are held until the end.
 // 3. An interrupted download continues with the next import. Only a finished import removes the files.
 // 4. Several may download at a time. One at a time reads its files and adds the drivers.
 // 5. Bytes that are published unchanged are those of the download, which gets a further name: they need no room twice.
@@ -59,7 +59,7 @@ interface InstallerImport extends Publication {
 /**
  * Imports an installer as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
  *
- * @throws RackError `source-failed` if no attempt delivered a file, `cancelled`, `already-running` if another import holds a file, `store-unwritable`, `tree-unreadable`, and those of `assertReplaceable` and `publishInstaller`
+ * @throws RackError `source-failed` if no attempt delivered a file, `cancelled`, `already-running` if another import needs a file, `store-unwritable`, `tree-unreadable`, and those of `assertReplaceable` and `publishInstaller`
  */
 export async function importOfferedInstaller(offer: InstallerOffer, terms: InstallerTerms): Promise<InstallerImport> {
   try {
@@ -91,7 +91,7 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   const requests = [...new Map(all.map((request) => [request.name, request])).values()];
   const lock = holdFiles(requests.map(heldBy), offerName(offer));
   try {
-    // At once: then the bytes of both are known early. The locks are held until neither is written any more.
+    // At once: then the bytes of both are known early. They are held until neither is written any more.
     const ends = await Promise.allSettled(
       requests.map((request) => fetchFile(request, offerName(offer), { ...terms, mirrorKey: offer.mirrorKey })),
     );

@@ -18,9 +18,8 @@ const NAME = /^[0-9a-f]{32,128}$/;
 const LEFT_MS = 14 * 24 * 60 * 60 * 1000;
 
 /**
- * Removes files that no process is downloading: old ones, and those whose image, boot loader or installer is here, which a kill between its
- * publication and the end of its import leaves. Removes the memory of documents that are no longer
- * read. Puts back what an interrupted replacement took out of the tree.
+ * Removes files that no work needs: old ones, and those whose image, boot loader or installer is here, as a kill leaves them. Forgets documents
+ * that are no longer read. Puts back what an interrupted replacement took out of the tree.
  * @returns the freed bytes of files
  * @throws RackError `tree-unreadable`; `store-unwritable` for the first file that could not be removed, after the others
  */

@@ -5,7 +5,7 @@
 // A loader that was made from the same files, and is still whole, stays as it is.
 //
 // 1. Nothing appears in the tree until every file was verified and every archive was unpacked.
-// 2. The locks of all files are held until the end: one file may belong to several loaders.
+// 2. All files are held until the end: one may belong to several loaders.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,12 +1,11 @@
 // Imports the root file system of a system, together with its kernel and initrd. Downloads and verifies each file, moves it into the store,
 // and links it into the boot tree (system-tree.ts).
 //
-//   each file ─▶ in the store? ─▶ lock, download and verify ─▶ move into the store ─▶ manifest ─▶ boot tree ─▶ remove older images
+//   each file ─▶ in the store? ─▶ hold, download and verify ─▶ move into the store ─▶ manifest ─▶ boot tree ─▶ remove older images
 //
-// 1. A system becomes visible only when all its files are in the store. Systems of one stream share files; each file is downloaded once, by
-//    the import that holds its lock, and verified again by each import that finds it in the store.
-// 2. A root that is not whole, or not that of a system, is refused (root-check.ts). The refusal is remembered (refusals.ts). A copy from
-//    another Rackboot was checked there.
+// 1. A system becomes visible only when all its files are in the store. Systems of one stream share files: each is downloaded once, by the
+//    import that holds it, and verified again by each that finds it in the store.
+// 2. A root that is not whole, or not that of a system, is refused (root-check.ts), and remembered (refusals.ts). A copy was checked before.
 // 3. Its progress is that of all its files. Files that are already in the store count from the beginning.
 
 import { chmod, open, stat } from 'node:fs/promises';
@@ -193,7 +192,7 @@ function storedBytes({ path, request }: WantedFile, tree: string): number | unde
   return found.size;
 }
 
-/** Downloads a file into the store unless its bytes are already there. Holds its lock meanwhile. @returns its size in bytes */
+/** Downloads a file into the store unless its bytes are already there. Holds it meanwhile. @returns its size in bytes */
 async function storeFile(
   file: WantedFile,
   offer: ImageOffer,
