@@ -26,7 +26,7 @@ import { planBody, rangeFields, type Wanted } from './range-answer.ts';
 import { type Attempt, type Download, type DownloadRequest, type DownloadState, isAtRest } from './request.ts';
 import { sleepUntil } from './sleep-until.ts';
 import { type SourceHealth, SourcePlan } from './source-plan.ts';
-import { freeUnheldParts } from './unlocked-parts.ts';
+import { freeUnheldParts } from './unheld-parts.ts';
 import { parseWebUrl, shownUrl, type WebAnswer, type WebClient } from './web-client.ts';
 
 /** How often watchers are notified of new bytes, in milliseconds; they are notified of other changes at once. */
@@ -230,11 +230,11 @@ export class FileDownload implements Download {
 
   /** Reserves space; if the disk lacks it, at the expense of files that nobody downloads any more. */
   async #reserve(bytes: number): ReturnType<DiskRoom['reserve']> {
-    const { directory, hasLock = false } = this.request;
+    const { directory, isHeld = false } = this.request;
     try {
       return await this.#means.room.reserve(directory, bytes);
     } catch (error) {
-      if (!(hasLock && error instanceof AttemptFailure && error.fault.code === 'no-room')) throw error;
+      if (!(isHeld && error instanceof AttemptFailure && error.fault.code === 'no-room')) throw error;
       const { neededBytes, freeBytes } = error.fault.params;
       await freeUnheldParts(directory, neededBytes - freeBytes, this.#clock.wallTimeMs());
       return this.#means.room.reserve(directory, bytes);

@@ -23,8 +23,8 @@ export interface Digest {
 export interface DownloadRequest {
   /** At least one; earlier ones are tried first, unless their servers have failed lately. */
   readonly urls: readonly string[];
-  /** True if all hold locks of their files in `directory`: a full disk gets room from unlocked parts. */
-  readonly hasLock?: boolean | undefined;
+  /** True if the caller holds the file, as all others do in `directory`: a full disk gets room from parts that nobody holds. */
+  readonly isHeld?: boolean | undefined;
   /** The size as published; undefined: unknown. */
   readonly bytes: number | undefined;
   readonly digest: Digest;

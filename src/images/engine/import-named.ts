@@ -48,7 +48,7 @@ export type Wanted =
 type Lost = Parameters<typeof offersAgain>[1];
 
 /** The options of an import. */
-export interface NamedImportTerms {
+interface NamedImportTerms {
   readonly wanted: Wanted;
   /** The sources that may have it, in the order of preference. */
   readonly sources: readonly ImageSource[];

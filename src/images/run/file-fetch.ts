@@ -14,7 +14,7 @@ export const downloadOf = (
   bytesMax: number,
 ): DownloadRequest => ({
   urls: [url, ...mirrors],
-  hasLock: true,
+  isHeld: true,
   bytes,
   digest,
   bytesMax,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { settleLeftovers } from '../directory-publication.ts';
-import { BYTE_ENDS, ENDS, OF_FILE, removeUnheld } from '../download/unlocked-parts.ts';
+import { BYTE_ENDS, ENDS, OF_FILE, removeUnheld } from '../download/unheld-parts.ts';
 import { assertOwnStore, blobPath, hasBlob, readImages } from '../image-store.ts';
 import { sweepSeen } from '../sources/seen-sweep.ts';
 import { asStoreError } from '../store-error.ts';

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { RESERVE_BYTES } from '../../../src/images/blob-writing.ts';
 import { DownloadQueue } from '../../../src/images/download/queue.ts';
-import { freeUnheldParts } from '../../../src/images/download/unlocked-parts.ts';
+import { freeUnheldParts } from '../../../src/images/download/unheld-parts.ts';
 import { holdFiles } from '../../../src/images/held-files.ts';
 import { whenAtRest } from '../../support/download-at-rest.ts';
 import { type DownloadPlace, makeContent, placeForEach, QUICK, sha256 } from './download-place.ts';
@@ -30,8 +30,8 @@ function putPart(pair: string, agedDays: number): string {
   return path;
 }
 
-for (const hasLock of [true, false])
-  test(`a download ${hasLock ? 'takes the room of old parts that nobody uses' : 'without locks takes nobody’s room'}`, async () => {
+for (const isHeld of [true, false])
+  test(`a download ${isHeld ? 'takes the room of old parts that nobody uses' : 'that is not held takes nobody’s room'}`, async () => {
     const [older, held, newer, newest] = [putPart('aa', 4), putPart('bb', 5), putPart('cc', 3), putPart('dd', 1)];
     const lock = holdFiles([join(place.directory, 'bb'.repeat(32))], 'held');
     const kept = [older, held, newer, newest];
@@ -44,11 +44,11 @@ for (const hasLock of [true, false])
     const server = await place.serve(CONTENT);
     const queue = new DownloadQueue(QUICK, systemClock, readDisk);
     try {
-      const request = place.request([server.url], CONTENT, { hasLock, name: sha256(CONTENT) });
+      const request = place.request([server.url], CONTENT, { isHeld, name: sha256(CONTENT) });
       const { kind } = await whenAtRest(queue.add(request));
-      assert.equal(kind, hasLock ? 'done' : 'failed');
-      assert.deepEqual(isThere(), hasLock ? [false, true, false, true] : [true, true, true, true]);
-      assert.equal(existsSync(`${older}.json`), !hasLock);
+      assert.equal(kind, isHeld ? 'done' : 'failed');
+      assert.deepEqual(isThere(), isHeld ? [false, true, false, true] : [true, true, true, true]);
+      assert.equal(existsSync(`${older}.json`), !isHeld);
     } finally {
       lock.release();
       await queue.close();
