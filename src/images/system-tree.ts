@@ -87,15 +87,10 @@ async function removeLink(tree: string, place: string): Promise<void> {
  * @param nowMs wall time
  * @throws RackError as `refreshTree`
  */
-export async function sweepSystems(tree: string, nowMs: number): Promise<void> {
-  const old = await oldSystems(tree, nowMs);
-  if (old.length === 0) return;
-  await turns.do(async () => {
-    // An image with such a directory may have been published meanwhile.
-    const still = await oldSystems(tree, nowMs);
-    for (const path of still) await rm(path, { recursive: true, force: true });
+export const sweepSystems = (tree: string, nowMs: number): Promise<void> =>
+  turns.do(async () => {
+    for (const path of await oldSystems(tree, nowMs)) await rm(path, { recursive: true, force: true });
   });
-}
 
 /** The paths of the directories that no image has needed for an hour; none while a manifest is unreadable, which may need one. */
 async function oldSystems(tree: string, nowMs: number): Promise<readonly string[]> {

@@ -8,7 +8,7 @@ import type { Download } from '../download/request.ts';
 import { DEFAULT_SETTINGS, type ProxySettings } from '../download/settings.ts';
 import type { Publication } from '../environment.ts';
 import { requireInstallerPrograms } from '../installer.ts';
-import { type FirstImport, importFirst } from '../run/first-import.ts';
+import { type FirstImport, importFirst } from '../run/import-item.ts';
 import { importOfferedInstaller } from '../run/installer-import.ts';
 import { importLoader } from '../run/loader-import.ts';
 import { readHostMirrors } from '../sources/apt-sources.ts';

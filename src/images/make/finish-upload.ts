@@ -17,7 +17,7 @@ import { type AddResult, addImage } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { type ImageName, judgeImageName } from '../image-store.ts';
 import { judgeSystem, SystemInspector } from '../image-system.ts';
-import { isRoot, ROOT_HEAD_BYTES } from '../run/root-format.ts';
+import { isRoot, ROOT_HEAD_BYTES } from '../run/root-check.ts';
 import { asStoreError } from '../store-error.ts';
 import { openStored } from '../stored-blob.ts';
 import type { RootFormat } from '../stored-system.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { AttemptFailure, describeLastFault } from '../download/fault.ts';
 import type { Downloads } from '../download/queue.ts';
-import { type Download, type DownloadRequest, isAtRest } from '../download/request.ts';
+import { type Download, type DownloadRequest, type DownloadState, isAtRest } from '../download/request.ts';
 import type { OfferedFile } from '../sources/offer.ts';
 
 /** The download of a published file under the name of its digest. Its own URL comes before those of other sites. */
@@ -35,6 +35,23 @@ export interface FetchTerms {
   readonly signal?: AbortSignal | undefined;
   /** The key of the configuration that chooses another mirror; undefined: none does. */
   readonly mirrorKey?: string | undefined;
+}
+
+/** The options of an import. */
+export interface ImportTerms {
+  /** The boot tree. */
+  readonly tree: string;
+  readonly downloads: Downloads;
+  /** Wall time. */
+  readonly nowMs: number;
+  /** Called after each change of a download. @param state that of the download, with the bytes and the total of all files of the image */
+  readonly onProgress: (download: Download, state: DownloadState) => void;
+  /** True for a copy from another Rackboot's store: its system was checked there, and its bytes are stored unchanged. */
+  readonly isCopy?: boolean | undefined;
+  /** The name of the bundle that brings it, without proof of its origin; undefined: it comes from a source. */
+  readonly bundle?: string | undefined;
+  /** Stops the import; the bytes downloaded so far stay. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -39,8 +39,7 @@ import { contentOf, type ImageOffer, importedContent, isImportOf, offerName } fr
 import { prepareSeen, readSeenText } from '../sources/seen-documents.ts';
 import { asStoreError } from '../store-error.ts';
 import { judgeBlob, openStored } from '../stored-blob.ts';
-import { downloadOf, fetchFile, heldBy } from './file-fetch.ts';
-import type { ImportTerms } from './import-terms.ts';
+import { downloadOf, fetchFile, heldBy, type ImportTerms } from './file-fetch.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
 import type { RootFacts } from './root-check.ts';
 import { importSystem } from './system-import.ts';

@@ -12,11 +12,29 @@
 import { copyBytes, viewBytes } from '../../net/borrowed-bytes.ts';
 import type { ImageBytes } from '../disk-image.ts';
 import { describeDamage } from '../image-copy.ts';
-import { beginExpansion } from '../image-expansion.ts';
+import { beginExpansion, compressionOf } from '../image-expansion.ts';
 import { piecesOf } from '../image-file.ts';
-import { expandedBytesMax, listTar, NoTar, TarFault } from '../packed-tar.ts';
+import { expandedBytesMax, isTar, listTar, NoTar, TarFault } from '../packed-tar.ts';
 import type { RootFormat } from '../stored-system.ts';
-import { isRoot, ROOT_HEAD_BYTES } from './root-format.ts';
+
+/** The largest root, in bytes. */
+export const ROOT_BYTES_MAX = 64 * 1024 ** 3;
+/** How many bytes at the beginning of a root show its format. */
+export const ROOT_HEAD_BYTES = 512;
+/** Space that a root needs on a disk: about EXPANSION times its packed size, plus ROOM_BYTES to work in. */
+const EXPANSION = 4;
+const ROOM_BYTES = 512 * 1024 * 1024;
+
+/** The space that a root of this packed size needs on a disk, in bytes; an estimate. */
+export const rootDiskBytes = (bytes: number): number => EXPANSION * bytes + ROOM_BYTES;
+
+/** True if a file begins like a root of this format. @param bytes its first ROOT_HEAD_BYTES */
+export function isRoot(format: RootFormat, bytes: Uint8Array): boolean {
+  if (format === 'squashfs') return Buffer.from(bytes).toString('latin1', 0, 4) === 'hsqs';
+  const compression = compressionOf(bytes);
+  if (format === 'root.gz') return compression === 'gzip';
+  return compression !== undefined || isTar(bytes);
+}
 
 /** The findings about a system, by the names in its archive. */
 export interface RootFacts {

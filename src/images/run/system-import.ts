@@ -24,12 +24,18 @@ import { bytesOf, type ImageOffer, type OfferedFile, type OfferedSystem, offerNa
 import { judgeBlob, replaceBlob } from '../stored-blob.ts';
 import { judgeSystemName, type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
 import { checkSystemPlace, refreshTree } from '../system-tree.ts';
-import { downloadOf, fetchFile, heldBy } from './file-fetch.ts';
+import { downloadOf, fetchFile, heldBy, type ImportTerms } from './file-fetch.ts';
 import { FilesProgress } from './files-progress.ts';
-import type { ImportTerms } from './import-terms.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
-import { inspectRoot, type RootFacts, RootFault } from './root-check.ts';
-import { isRoot, ROOT_BYTES_MAX, ROOT_HEAD_BYTES, rootDiskBytes } from './root-format.ts';
+import {
+  inspectRoot,
+  isRoot,
+  ROOT_BYTES_MAX,
+  ROOT_HEAD_BYTES,
+  type RootFacts,
+  RootFault,
+  rootDiskBytes,
+} from './root-check.ts';
 
 /** The largest kernel, initrd or manifest, in bytes. The initrd of Ubuntu 22.04 has 116 MB. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;

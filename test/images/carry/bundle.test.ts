@@ -20,7 +20,7 @@ import {
   type StoredImage,
 } from '../../../src/images/image-store.ts';
 import { SystemInspector } from '../../../src/images/image-system.ts';
-import { rootDiskBytes } from '../../../src/images/run/root-format.ts';
+import { rootDiskBytes } from '../../../src/images/run/root-check.ts';
 import { listTreeParts } from '../../../src/images/run/tree-parts.ts';
 import { refreshTree } from '../../../src/images/system-tree.ts';
 import { encodeTarHeader, paddedBytes } from '../../../src/images/tar-header.ts';

@@ -20,7 +20,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { judgeImageName, readImages } from '../../../src/images/image-store.ts';
-import { importFirst } from '../../../src/images/run/first-import.ts';
+import { importFirst } from '../../../src/images/run/import-item.ts';
 import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
 import { askSources, chooseOffers } from '../../../src/images/sources/offers.ts';
 import { SourceDocuments } from '../../../src/images/sources/source-documents.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { hasBlob, readImages } from '../../../src/images/image-store.ts';
-import { importFirst } from '../../../src/images/run/first-import.ts';
+import { importFirst } from '../../../src/images/run/import-item.ts';
 import { importLoader } from '../../../src/images/run/loader-import.ts';
 import { joinOffers } from '../../../src/images/sources/offer.ts';
 import { askSources, chooseOffers } from '../../../src/images/sources/offers.ts';
