@@ -127,92 +127,89 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     );
   });
 
-  if (HAS_MANY_ROUNDS)
-    test('names a missing loader, a missing image and a dead upstream', async () => {
-      const aside = (name: string): (() => void) => {
-        const kept = join(rack.directory, basename(name));
-        renameSync(join(rack.tree, name), kept);
-        return () => renameSync(kept, join(rack.tree, name));
-      };
-      const putBack = [aside('bootx64.efi'), aside(INITRD)];
-      await outside.end();
-      const reported = await rack.rackboot('doctor', '--outside-name', 'other.example');
-      for (const again of putBack) again();
-      await rack.apply(WITHOUT_DNS);
-      assert.equal(reported.code, 1);
-      const [images = '', loader = '', upstream = '', ...more] = faults(reported);
-      assert.match(
-        images,
-        /^BAD {2}images: .*amd64\/generic\/bookworm\/commissioning.*`sudo (?:node \S+)?rackboot(?:\.js)? images build --config \S+`$/,
-      );
-      assert.match(
-        loader,
-        /^BAD {2}tftp bootx64\.efi: .*answered with error 1 \(File not found\); `sudo (?:node \S+)?rackboot(?:\.js)? images build --config \S+` puts it into /,
-      );
-      assert.match(upstream, /^BAD {2}dns other\.example: .*dns\.upstream answer \(192\.0\.2\.53\)\?$/);
-      assert.deepEqual(more, []);
-    });
+  test('names a missing loader, a missing image and a dead upstream', async () => {
+    const aside = (name: string): (() => void) => {
+      const kept = join(rack.directory, basename(name));
+      renameSync(join(rack.tree, name), kept);
+      return () => renameSync(kept, join(rack.tree, name));
+    };
+    const putBack = [aside('bootx64.efi'), aside(INITRD)];
+    await outside.end();
+    const reported = await rack.rackboot('doctor', '--outside-name', 'other.example');
+    for (const again of putBack) again();
+    await rack.apply(WITHOUT_DNS);
+    assert.equal(reported.code, 1);
+    const [images = '', loader = '', upstream = '', ...more] = faults(reported);
+    assert.match(
+      images,
+      /^BAD {2}images: .*amd64\/generic\/bookworm\/commissioning.*`sudo (?:node \S+)?rackboot(?:\.js)? images build --config \S+`$/,
+    );
+    assert.match(
+      loader,
+      /^BAD {2}tftp bootx64\.efi: .*answered with error 1 \(File not found\); `sudo (?:node \S+)?rackboot(?:\.js)? images build --config \S+` puts it into /,
+    );
+    assert.match(upstream, /^BAD {2}dns other\.example: .*dns\.upstream answer \(192\.0\.2\.53\)\?$/);
+    assert.deepEqual(more, []);
+  });
 
   if (HAS_MANY_ROUNDS)
-    if (HAS_MANY_ROUNDS)
-      test('names a listener of the region at an address that the host does not have; status and check name it, too', async () => {
-        await rack.apply(`${WITHOUT_DNS}region: { listen: ["${RACK}:5240", "203.0.113.9:5240"] }\n`);
-        const why = /203\.0\.113\.9:5240 is not an address of this host yet; .*or change region\.listen$/;
-        await eventually('status says it', async () => {
-          const { out, code } = await rack.rackboot('status');
-          return code === 1 && out.split('\n').some((line) => line.startsWith('BAD') && why.test(line));
-        });
-        const reported = await rack.rackboot('doctor');
-        assert.match(faults(reported).join('\n'), new RegExp(`^BAD  region listener: ${why.source}`));
-        const checked = await rack.rackboot('check');
-        assert.match(
-          checked.out,
-          /^Beware {2}203\.0\.113\.9:5240, which region\.listen names, is not an address of this host/m,
-        );
-        assert.doesNotMatch(checked.out, /belongs to/, 'the ports of the running rack are its own');
-        await rack.apply(WITHOUT_DNS);
+    test('names a listener of the region at an address that the host does not have; status and check name it, too', async () => {
+      await rack.apply(`${WITHOUT_DNS}region: { listen: ["${RACK}:5240", "203.0.113.9:5240"] }\n`);
+      const why = /203\.0\.113\.9:5240 is not an address of this host yet; .*or change region\.listen$/;
+      await eventually('status says it', async () => {
+        const { out, code } = await rack.rackboot('status');
+        return code === 1 && out.split('\n').some((line) => line.startsWith('BAD') && why.test(line));
       });
-
-  if (HAS_MANY_ROUNDS)
-    test('names other DHCP servers of the network, both faster and slower than the rack', async () => {
-      const strangers = [
-        ['10.77.4.66', '--no-ping'],
-        // dnsmasq pings an address for three seconds before it offers it.
-        ['10.77.4.67'],
-      ] as const;
-      const hosts = strangers.map((_, index) => rack.namespace.addHost(`stranger${index}`, `52:54:00:77:06:6${index}`));
-      for (const [index, [address]] of strangers.entries())
-        await rack.run(hosts[index], 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
-      /** The doctor, with servers that have just started: they have pinged no address yet. */
-      const askAlongside = async (turn: number): Promise<Ended> => {
-        const running: Running[] = [];
-        for (const [index, [, ...words]] of strangers.entries()) {
-          const leases = join(rack.directory, `stranger${index}-${turn}.leases`);
-          const range = ['--port=0', '--dhcp-range=10.77.4.200,10.77.4.220,60s', `--dhcp-leasefile=${leases}`];
-          const dnsmasq = rack.launch(hosts[index], ...DNSMASQ, ...range, '--dhcp-authoritative', ...words);
-          await eventually(`dnsmasq serves: ${dnsmasq.text()}`, () => dnsmasq.text().includes('IP range'));
-          running.push(dnsmasq);
-        }
-        const reported = await rack.rackboot('doctor');
-        for (const dnsmasq of running) await dnsmasq.end();
-        return reported;
-      };
-      const named = (reported: Ended): readonly (string | undefined)[] =>
-        faults(reported)
-          .map((line) => /^BAD {2}dhcp lab: was also answered by (\S+), .*another DHCP server/.exec(line)?.[1])
-          .sort();
-      let reported = await askAlongside(0);
-      // The doctor listens for a second longer than the slower one pings, which a busy host may spend before the ping.
-      for (let turn = 1; turn < TURNS_MAX && named(reported).length < strangers.length; turn += 1)
-        reported = await askAlongside(turn);
-      assert.equal(reported.code, 1);
-      assert.deepEqual(
-        named(reported),
-        strangers.map(([address]) => address),
-        reported.out,
+      const reported = await rack.rackboot('doctor');
+      assert.match(faults(reported).join('\n'), new RegExp(`^BAD  region listener: ${why.source}`));
+      const checked = await rack.rackboot('check');
+      assert.match(
+        checked.out,
+        /^Beware {2}203\.0\.113\.9:5240, which region\.listen names, is not an address of this host/m,
       );
-      assert.match(reported.out, /^ok {3}dhcp lab: BIOS: is offered/m, 'this rack is judged by its own answer');
+      assert.doesNotMatch(checked.out, /belongs to/, 'the ports of the running rack are its own');
+      await rack.apply(WITHOUT_DNS);
     });
+
+  test('names other DHCP servers of the network, both faster and slower than the rack', async () => {
+    const strangers = [
+      ['10.77.4.66', '--no-ping'],
+      // dnsmasq pings an address for three seconds before it offers it.
+      ['10.77.4.67'],
+    ] as const;
+    const hosts = strangers.map((_, index) => rack.namespace.addHost(`stranger${index}`, `52:54:00:77:06:6${index}`));
+    for (const [index, [address]] of strangers.entries())
+      await rack.run(hosts[index], 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
+    /** The doctor, with servers that have just started: they have pinged no address yet. */
+    const askAlongside = async (turn: number): Promise<Ended> => {
+      const running: Running[] = [];
+      for (const [index, [, ...words]] of strangers.entries()) {
+        const leases = join(rack.directory, `stranger${index}-${turn}.leases`);
+        const range = ['--port=0', '--dhcp-range=10.77.4.200,10.77.4.220,60s', `--dhcp-leasefile=${leases}`];
+        const dnsmasq = rack.launch(hosts[index], ...DNSMASQ, ...range, '--dhcp-authoritative', ...words);
+        await eventually(`dnsmasq serves: ${dnsmasq.text()}`, () => dnsmasq.text().includes('IP range'));
+        running.push(dnsmasq);
+      }
+      const reported = await rack.rackboot('doctor');
+      for (const dnsmasq of running) await dnsmasq.end();
+      return reported;
+    };
+    const named = (reported: Ended): readonly (string | undefined)[] =>
+      faults(reported)
+        .map((line) => /^BAD {2}dhcp lab: was also answered by (\S+), .*another DHCP server/.exec(line)?.[1])
+        .sort();
+    let reported = await askAlongside(0);
+    // The doctor listens for a second longer than the slower one pings, which a busy host may spend before the ping.
+    for (let turn = 1; turn < TURNS_MAX && named(reported).length < strangers.length; turn += 1)
+      reported = await askAlongside(turn);
+    assert.equal(reported.code, 1);
+    assert.deepEqual(
+      named(reported),
+      strangers.map(([address]) => address),
+      reported.out,
+    );
+    assert.match(reported.out, /^ok {3}dhcp lab: BIOS: is offered/m, 'this rack is judged by its own answer');
+  });
 
   test('reports DHCP that is not served because the address is missing, and a rack that does not run', async () => {
     const from = rack.lines.length;

@@ -247,15 +247,14 @@ describe('rackboot init', { skip }, () => {
     });
 
   if (HAS_MANY_ROUNDS)
-    if (HAS_MANY_ROUNDS)
-      test('its next steps keep sudo if the state directory already belongs to the user of the service', async () => {
-        chmodSync(rack.directory, 0o755);
-        mkdirSync(rack.stateDir, { recursive: true });
-        chownSync(rack.stateDir, NOBODY, NOBODY);
-        const out = await well(init('--yes'));
-        assert.match(out, new RegExp(`^ {2}sudo node ${PROGRAM} images build `, 'm'));
-        assert.doesNotMatch(out, /^ {2}(?:rackboot|node|systemctl) /m);
-      });
+    test('its next steps keep sudo if the state directory already belongs to the user of the service', async () => {
+      chmodSync(rack.directory, 0o755);
+      mkdirSync(rack.stateDir, { recursive: true });
+      chownSync(rack.stateDir, NOBODY, NOBODY);
+      const out = await well(init('--yes'));
+      assert.match(out, new RegExp(`^ {2}sudo node ${PROGRAM} images build `, 'm'));
+      assert.doesNotMatch(out, /^ {2}(?:rackboot|node|systemctl) /m);
+    });
 
   if (HAS_MANY_ROUNDS)
     test('a refusal of the store at the end does not lose the answers', async () => {

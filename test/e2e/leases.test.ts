@@ -112,57 +112,29 @@ describe('rackboot leases', { skip: missing('linux') }, () => {
     assert.equal(await ask(0x525400aa0001), `${NET}.150`);
   });
 
-  if (HAS_MANY_ROUNDS)
-    if (HAS_MANY_ROUNDS)
-      test('IPv6 leases are counted and named without a failure; an unreadable file is a failure', async () => {
-        const file = join(rack.directory, 'both.leases');
-        const end = seconds() + 3000;
-        const six = (host: number): string => `${end} ${host} 2001:db8::${host} * 00:01:00:01\n`;
-        writeFileSync(file, `${end} 52:54:00:aa:00:09 ${NET}.170 * *\nduid 00:01:00:01:2c\n${six(1)}${six(2)}`);
-        const done = await leases('import', file, '--dry-run');
-        assert.deepEqual(done.output, [
-          '1 lease would be imported into the running rack.',
-          '2 skipped: The entry is for IPv6; this server gives IPv4 addresses only. (not-ipv4)',
-        ]);
-        assert.equal(done.code, 0);
-        const unread = await Promise.all([leases('import', '/nosuch'), leases('import', rack.directory)]);
-        assert.deepEqual(
-          unread.map(({ code, complaints }) => [code, ...complaints]),
-          [
-            [1, 'rackboot: there is no file /nosuch; `ls /` lists the files there'],
-            [2, `rackboot: ${rack.directory} is a directory: name a file in it`],
-          ],
-        );
-      });
-
-  if (HAS_MANY_ROUNDS)
-    test('a lease that the operator ends stays ended after a restart, and no other lease ends', async () => {
-      const file = join(rack.directory, 'endless.leases');
-      writeFileSync(file, `0 52:54:00:aa:00:07 ${NET}.180 * *\n`);
-      assert.equal((await leases('import', file)).code, 0);
-      const ended = await leases('end', `${NET}.180`);
-      assert.deepEqual([ended.code, ended.output], [0, [`The lease of ${NET}.180 to 52:54:00:aa:00:07 has ended.`]]);
-      await rack.reported('dhcp.ended', {
-        match: ({ address, mac }) => `${address} ${mac}` === `${NET}.180 52:54:00:aa:00:07`,
-      });
-      const list = asPrinted('rackboot leases list', rack.configFile);
-      const refused = await Promise.all([
-        leases('end', `${NET}.180`),
-        leases('end', `${NET}.181`),
-        leases('end', 'web'),
-      ]);
-      assert.deepEqual(
-        refused.map(({ code, complaints }) => [code, ...complaints]),
-        [
-          [1, `rackboot: ${NET}.180 has no running lease: see \`${list}\``],
-          [1, `rackboot: ${NET}.181 has no running lease: see \`${list}\``],
-          [2, `rackboot: web is not an address: ${list} shows the addresses of all clients`],
-        ],
-      );
-      await rack.kill();
-      await rack.start();
-      assert.match((await leases('show', `${NET}.180`)).output.join('\n'), /^State +released$/m);
+  test('a lease that the operator ends stays ended after a restart, and no other lease ends', async () => {
+    const file = join(rack.directory, 'endless.leases');
+    writeFileSync(file, `0 52:54:00:aa:00:07 ${NET}.180 * *\n`);
+    assert.equal((await leases('import', file)).code, 0);
+    const ended = await leases('end', `${NET}.180`);
+    assert.deepEqual([ended.code, ended.output], [0, [`The lease of ${NET}.180 to 52:54:00:aa:00:07 has ended.`]]);
+    await rack.reported('dhcp.ended', {
+      match: ({ address, mac }) => `${address} ${mac}` === `${NET}.180 52:54:00:aa:00:07`,
     });
+    const list = asPrinted('rackboot leases list', rack.configFile);
+    const refused = await Promise.all([leases('end', `${NET}.180`), leases('end', `${NET}.181`), leases('end', 'web')]);
+    assert.deepEqual(
+      refused.map(({ code, complaints }) => [code, ...complaints]),
+      [
+        [1, `rackboot: ${NET}.180 has no running lease: see \`${list}\``],
+        [1, `rackboot: ${NET}.181 has no running lease: see \`${list}\``],
+        [2, `rackboot: web is not an address: ${list} shows the addresses of all clients`],
+      ],
+    );
+    await rack.kill();
+    await rack.start();
+    assert.match((await leases('show', `${NET}.180`)).output.join('\n'), /^State +released$/m);
+  });
 
   test('the leases of a stopped rack are listed from its file and imported into it, unless another process uses the file', async () => {
     assert.ok(first !== undefined);

@@ -253,30 +253,6 @@ describe("import of MAAS's streams", { skip: missing('linux', 'gpg', 'xz', 'bzip
       const again = await well(rackboot('import'));
       assert.match(again, /^bootloader\/uefi\/amd64\/generic\/stable: done: 20221029\.0 is already there$/m);
       assert.equal(archives(), 2);
-      // A selection that matches nothing, and a source that cannot be used: named by the command, and once in the log.
-      assert.equal((await rackboot('selections', 'add', String(id), 'ubuntu/nobel')).code, 0);
-      const broken = await ask('POST', '2.0/boot-sources/', { url: `${url}gone/`, keyring_data: keys });
-      const { id: brokenId } = broken as { readonly id: number };
-      assert.equal((await rackboot('selections', 'add', String(brokenId), 'ubuntu/noble')).code, 0);
-      for (const run of ['first', 'second']) {
-        const { code, output, complaints } = await rackboot('import');
-        assert.equal(code, 1, run);
-        const text = complaints.join('\n');
-        assert.match(
-          text,
-          /^ubuntu\/nobel: .* does not offer it: did you mean ubuntu\/noble\? `.* images available .*--all` lists what there is$/m,
-        );
-        assert.match(text, /^http\S+gone\/: .*HTTP 404/m);
-        const states = output.filter((line) => line.startsWith('bootloader/uefi/amd64/generic/stable: done'));
-        assert.equal(states.length, 1, output.join('\n'));
-      }
-      const { events } = (await ask('GET', '2.0/events/?op=query&level=ERROR')) as {
-        readonly events: readonly { readonly description: string }[];
-      };
-      const logged = events.map(({ description }) => description).filter((text) => text.includes('ubuntu/nobel'));
-      assert.equal(logged.length, 1, logged.join('\n'));
-      assert.equal((await rackboot('selections', 'remove', String(id), 'ubuntu/nobel')).code, 0);
-      assert.equal((await rackboot('selections', 'remove', String(brokenId), 'ubuntu/noble')).code, 0);
       writeFileSync(grub, 'damaged');
       await rackboot('import');
       assert.equal(readFileSync(grub, 'utf8'), right);
@@ -382,28 +358,5 @@ describe("import of MAAS's streams", { skip: missing('linux', 'gpg', 'xz', 'bzip
         assert.equal(existsSync(join(tree, 'bootloader')), false);
         assert.equal(existsSync(join(tree, outside)), false);
       });
-
-    test('a root that does not begin like one', async () => {
-      const own = join(site, 'wrong');
-      mkdirSync(own, { recursive: true });
-      const files = { squashfs: { ftype: 'squashfs', path: 'it', content: 'no squashfs' } };
-      const tags = { os: 'ubuntu', arch: 'amd64', release: 'noble', label: 'stable', subarch: 'ga-24.04' };
-      writeStreamSite(own, { [MAAS]: { product: { tags, versions: { '20260101': { files } } } } }, signer);
-      const path = writeSources(`${url}wrong/`, 'wrong.yaml');
-      const { code, complaints } = await runRackboot([
-        'images',
-        'import',
-        'ubuntu/noble',
-        '--source',
-        'maas',
-        '--tree',
-        tree,
-        '--sources',
-        path,
-      ]);
-      assert.equal(code, 2);
-      assert.match(complaints.join('\n'), /its squashfs does not begin like one/);
-      assert.equal(existsSync(join(tree, 'ubuntu')), false);
-    });
   });
 });
