@@ -1,7 +1,7 @@
 // The table of `rackboot replay`.
 
 import { row } from '../terminal/command-table.ts';
-import { config, json, named, text } from '../terminal/shared-options.ts';
+import { config, flag, json, named, option } from '../terminal/shared-options.ts';
 
 /** Replaces `-` on the command line, because the parser drops a lone `-`. */
 const STANDARD_INPUT = '/dev/stdin';
@@ -21,8 +21,8 @@ export const REPLAY_COMMAND = row(
   {
     file: named('A pcap file, as tcpdump writes it; - is standard input'),
     config,
-    interface: { ...text, describe: 'Interface that received the broadcasts; default: the first that is served' },
-    'without-state': { type: 'boolean', default: false, describe: 'Start without leases and machines' },
+    interface: option('Interface that received the broadcasts; default: the first that is served'),
+    'without-state': flag('Start without leases and machines'),
     'tftp-port': { ...port, describe: 'Another port for TFTP requests, besides 69' },
     'dns-port': { ...port, describe: 'Another port for DNS, besides 53' },
     json,

@@ -1,7 +1,7 @@
 // The table of the commands that work with a region like MAAS's own client: `login`, `logout`, `maas`.
 
 import { type Row, row } from '../terminal/command-table.ts';
-import { named, text } from '../terminal/shared-options.ts';
+import { named, option } from '../terminal/shared-options.ts';
 
 const profile = named('The name of the profile');
 
@@ -17,7 +17,7 @@ export const clientCommands = (runOther: (args: readonly string[]) => Promise<nu
         type: 'string',
         describe: 'The key itself (visible in the process list) or a file that contains it; - is standard input',
       },
-      cacerts: { ...text, describe: "File with the certificates to trust instead of the system's" },
+      cacerts: option("File with the certificates to trust instead of the system's"),
     },
     async (argv) => (await import('./login.ts')).logIn(argv),
   ),

@@ -2,12 +2,12 @@
 
 import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
 import { group, type Row, row } from '../terminal/command-table.ts';
-import { config, json, named, rackConfig, text, yes } from '../terminal/shared-options.ts';
+import { config, flag, json, named, option, rackConfig, text, yes } from '../terminal/shared-options.ts';
 
 const store = () => import('./store.ts');
 /** Accepted only to say where the values of another rack are. */
 const refusedRack = { ...text, hidden: true } as const;
-const rack = { ...text, describe: 'Another rack, by name or UUID, for its cluster interfaces' } as const;
+const rack = option('Another rack, by name or UUID, for its cluster interfaces');
 const key = named('As in the configuration file: dns.upstream');
 const words = { type: 'string', array: true, demandOption: true } as const;
 const entries = { ...words, describe: 'YAML, as in the file' } as const;
@@ -19,22 +19,22 @@ export const CONFIG_COMMANDS: readonly Row[] = [
     {
       config: rackConfig,
       'state-dir': { ...text, default: DEFAULT_STATE_DIR, describe: 'Directory of the state' },
-      name: { ...text, describe: "This rack's name" },
-      interface: { ...text, describe: "Interface on the machines' network" },
+      name: option("This rack's name"),
+      interface: option("Interface on the machines' network"),
       mode: {
         choices: ['server', 'proxy'],
         describe: 'Which DHCP server gives the addresses: this rack (server) or another (proxy)',
       },
-      low: { ...text, describe: 'First address of the dynamic range' },
-      high: { ...text, describe: 'Last address of the dynamic range' },
-      'static-low': { ...text, describe: 'First address of the static range' },
-      'static-high': { ...text, describe: 'Last address of the static range' },
-      router: { ...text, describe: 'Router offered to machines' },
-      upstream: { ...text, describe: 'Upstream DNS servers' },
+      low: option('First address of the dynamic range'),
+      high: option('Last address of the dynamic range'),
+      'static-low': option('First address of the static range'),
+      'static-high': option('Last address of the static range'),
+      router: option('Router offered to machines'),
+      upstream: option('Upstream DNS servers'),
       domain: { ...text, default: 'maas', describe: 'Domain of the machines' },
-      region: { ...text, describe: 'URL of a remote region; the network then goes into the file' },
+      region: option('URL of a remote region; the network then goes into the file'),
       yes: { type: 'boolean', alias: 'y', default: false, describe: 'Accept every proposal without asking' },
-      force: { type: 'boolean', default: false, describe: 'Replace an existing file' },
+      force: flag('Replace an existing file'),
     },
     async (argv) => {
       await (await import('./init.ts')).initConfig(argv);
@@ -48,7 +48,7 @@ export const CONFIG_COMMANDS: readonly Row[] = [
       config,
       json,
       yes,
-      'keep-images': { type: 'boolean', default: false, describe: 'Keep the images, boot environments and packages' },
+      'keep-images': flag('Keep the images, boot environments and packages'),
     },
     async (argv) => (await import('./reset.ts')).reset(argv),
   ),
@@ -59,7 +59,7 @@ export const CONFIG_COMMANDS: readonly Row[] = [
       file: { type: 'string', describe: 'The file to check instead of --config' },
       config,
       json,
-      diff: { type: 'boolean', default: false, describe: 'Show the changes it would make in the running daemon' },
+      diff: flag('Show the changes it would make in the running daemon'),
     },
     async (argv) => {
       const { checkFile, showDifference } = await import('./check.ts');
@@ -94,7 +94,7 @@ export const CONFIG_COMMANDS: readonly Row[] = [
           pairs: { ...words, describe: 'KEY VALUE …, or KEY=VALUE …; a value is YAML, as in the file' },
           config,
           rack,
-          replace: { type: 'boolean', default: false, describe: 'Drop entries and keys that the new value lacks' },
+          replace: flag('Drop entries and keys that the new value lacks'),
         },
         async (argv) => (await store()).setConfig(argv, argv.pairs),
       ),

@@ -2,7 +2,7 @@
 
 import { RESERVATION_FORMATS } from '../../dhcp/import/reservations.ts';
 import { group, row } from '../terminal/command-table.ts';
-import { config, json, named } from '../terminal/shared-options.ts';
+import { config, flag, json, named } from '../terminal/shared-options.ts';
 
 const hosts = () => import('./hosts.ts');
 
@@ -35,7 +35,7 @@ export const HOST_COMMANDS = group('hosts', 'The reservations: addresses that ar
       config,
       json,
       format: { choices: RESERVATION_FORMATS, describe: 'Format of the files; default: detected' },
-      'dry-run': { type: 'boolean', default: false, describe: 'Only print what would be taken over' },
+      'dry-run': flag('Only print what would be taken over'),
     },
     async (argv) => (await hosts()).importHosts(argv),
   ),

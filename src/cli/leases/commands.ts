@@ -2,19 +2,19 @@
 
 import { RackError } from '../../errors.ts';
 import { group, row } from '../terminal/command-table.ts';
-import { config, json, named, text } from '../terminal/shared-options.ts';
+import { config, flag, json, named, option } from '../terminal/shared-options.ts';
 
 /** Filters of the list. */
 const CRITERIA = {
   state: { choices: ['bound', 'expired', 'released', 'declined'], describe: 'Only leases in this state' },
-  network: { ...text, describe: 'In this network: the name of a cluster interface, or a network such as 10.20.0.0/24' },
-  address: { ...text, describe: 'Of this address, or in this part of a network' },
-  mac: { ...text, describe: 'Of this hardware address, or of all with this prefix' },
-  hostname: { ...text, describe: 'Of this host name; * matches anything' },
-  'circuit-id': { ...text, describe: 'Behind this switch port, as named by the relay; * matches anything' },
-  'remote-id': { ...text, describe: 'Behind this switch, as named by the relay; * matches anything' },
-  'vendor-class': { ...text, describe: 'Of this vendor class, such as PXEClient*; * matches anything' },
-  'client-id': { ...text, describe: 'Of this client identifier, such as 01:52:54:*; * matches anything' },
+  network: option('In this network: the name of a cluster interface, or a network such as 10.20.0.0/24'),
+  address: option('Of this address, or in this part of a network'),
+  mac: option('Of this hardware address, or of all with this prefix'),
+  hostname: option('Of this host name; * matches anything'),
+  'circuit-id': option('Behind this switch port, as named by the relay; * matches anything'),
+  'remote-id': option('Behind this switch, as named by the relay; * matches anything'),
+  'vendor-class': option('Of this vendor class, such as PXEClient*; * matches anything'),
+  'client-id': option('Of this client identifier, such as 01:52:54:*; * matches anything'),
 } as const;
 
 const list = () => import('./list.ts');
@@ -23,7 +23,7 @@ export const LEASE_COMMANDS = group('leases', 'The leases of this rack, running 
   row(
     ['list', '$0'],
     'List leases, sorted by address',
-    { config, json, csv: { type: 'boolean', default: false, describe: 'Print CSV' }, ...CRITERIA },
+    { config, json, csv: flag('Print CSV'), ...CRITERIA },
     async (argv) => {
       if (argv.json && argv.csv) throw new RackError('bad-argument', 'use --json or --csv, not both');
       const { listLeases } = await list();
@@ -59,7 +59,7 @@ export const LEASE_COMMANDS = group('leases', 'The leases of this rack, running 
         choices: ['isc', 'dnsmasq', 'kea'],
         describe: 'Format of the files; default: detected from their first lines',
       },
-      'dry-run': { type: 'boolean', default: false, describe: 'Only print what would be imported or skipped' },
+      'dry-run': flag('Only print what would be imported or skipped'),
     },
     async (argv) => (await import('./import.ts')).importLeases(argv),
   ),

@@ -3,7 +3,20 @@
 import { POWER_DRIVER_NAMES } from '../../machines/power-drivers.ts';
 import { PURPOSES, type Purpose } from '../../region/preseed/request.ts';
 import { group, row } from '../terminal/command-table.ts';
-import { ANY_NAME, comment, config, json, machine, named, numberNamed, text, yes } from '../terminal/shared-options.ts';
+import {
+  ANY_NAME,
+  comment,
+  config,
+  flag,
+  json,
+  machine,
+  named,
+  numberNamed,
+  option,
+  repeated,
+  text,
+  yes,
+} from '../terminal/shared-options.ts';
 
 const life = () => import('./life.ts');
 const identity = () => import('./identity.ts');
@@ -27,10 +40,11 @@ const PLAIN = [
   ['reinstate', 'reinstate', 'Make a retired or missing machine New again'],
 ] as const;
 
-const address = { ...text, describe: 'Its address; default: a free one of the static range' } as const;
+const address = option('Its address; default: a free one of the static range');
 const UNASKED = 'all but destructive ones and those tagged `noauto`';
-const chosen = (which: string, otherwise: string) =>
-  ({ ...text, array: true, describe: `${which} (repeat); default: ${otherwise}` }) as const;
+const chosen = (which: string, otherwise: string) => repeated(`${which} (repeat); default: ${otherwise}`) as const;
+
+const onMachine = { machine, config, json, comment };
 
 const MACHINES = [
   row(
@@ -40,13 +54,9 @@ const MACHINES = [
       config,
       json,
       search: { ...text, alias: 'q', describe: 'With this text in a name, an address, a tag, the serial number …' },
-      status: {
-        ...text,
-        array: true,
-        describe: 'In this state, such as ready; problem and work each mean several states (repeat)',
-      },
-      owner: { ...text, array: true, describe: 'Of this user (repeat)' },
-      rack: { ...text, array: true, describe: 'With this home rack (repeat)' },
+      status: repeated('In this state, such as ready; problem and work each mean several states (repeat)'),
+      owner: repeated('Of this user (repeat)'),
+      rack: repeated('With this home rack (repeat)'),
     },
     async (argv) => (await import('./list.ts')).listMachines(argv),
   ),
@@ -61,9 +71,9 @@ const MACHINES = [
       config,
       json,
       arch: { ...text, default: 'amd64', describe: 'Its architecture, amd64 or arm64' },
-      hostname: { ...text, describe: 'Its name; default: Rackboot chooses one' },
-      domain: { ...text, describe: 'Its domain; default: the default domain' },
-      'power-type': { ...text, describe: `The driver that switches it: ${POWER_DRIVER_NAMES.join(', ')}` },
+      hostname: option('Its name; default: Rackboot chooses one'),
+      domain: option('Its domain; default: the default domain'),
+      'power-type': option(`The driver that switches it: ${POWER_DRIVER_NAMES.join(', ')}`),
       power: {
         ...text,
         array: true,
@@ -77,15 +87,8 @@ const MACHINES = [
     'accept <machine>',
     'Accept a New machine: its next start commissions it, then it is Ready',
     {
-      machine,
-      config,
-      json,
-      comment,
-      'skip-commissioning': {
-        type: 'boolean',
-        default: false,
-        describe: 'Make it Ready at once, without commissioning',
-      },
+      ...onMachine,
+      'skip-commissioning': flag('Make it Ready at once, without commissioning'),
     },
     async (argv) =>
       (await life()).commandMachine(argv, 'accept', { skip_commissioning: String(argv.skipCommissioning) }),
@@ -94,10 +97,7 @@ const MACHINES = [
     'commission <machine>',
     'Commission a machine at its next start: inventory and tests',
     {
-      machine,
-      config,
-      json,
-      comment,
+      ...onMachine,
       script: chosen('A commissioning script to run, by name or tag, or `none`', UNASKED),
       test: chosen('A testing script to run after them, by name or tag', 'none'),
     },
@@ -111,10 +111,7 @@ const MACHINES = [
     'test <machine>',
     'Test a machine at its next start, then return it to its former state',
     {
-      machine,
-      config,
-      json,
-      comment,
+      ...onMachine,
       script: chosen('A testing script to run, by name or tag, or `none`', UNASKED),
     },
     async (argv) => (await life()).commandMachine(argv, 'test', { testing_scripts: argv.script?.join(',') }),
@@ -128,7 +125,7 @@ const MACHINES = [
       json,
       comment,
       address,
-      arch: { ...text, describe: 'amd64, or amd64/generic' },
+      arch: option('amd64, or amd64/generic'),
       cpus: { ...numberNamed('--cpus', 'processors'), requiresArg: true, describe: 'Minimum number of processors' },
       memory: { ...numberNamed('--memory', 'MiB'), requiresArg: true, describe: 'Minimum memory, in MiB' },
       tag: { type: 'string', array: true, describe: 'A required tag (repeat)' },
@@ -150,15 +147,9 @@ const MACHINES = [
         default: 'image',
         describe: "Write an image, or run the distribution's own installer with a preseed",
       },
-      disk: {
-        ...text,
-        describe: 'The disk to write, such as sda; default: the smallest that fits the image, USB last',
-      },
-      kernel: {
-        ...text,
-        describe: "The kernel of an imported system, such as hwe-24.04; default: the release's own",
-      },
-      'user-data': { ...text, describe: 'A file for cloud-init to run at the first start' },
+      disk: option('The disk to write, such as sda; default: the smallest that fits the image, USB last'),
+      kernel: option("The kernel of an imported system, such as hwe-24.04; default: the release's own"),
+      'user-data': option('A file for cloud-init to run at the first start'),
     },
     async (argv) => (await life()).deployMachine(argv),
   ),
@@ -166,10 +157,7 @@ const MACHINES = [
     'release <machine>',
     'Release a machine, its address and its name in DNS',
     {
-      machine,
-      config,
-      json,
-      comment,
+      ...onMachine,
       erase: { choices: ['signatures', 'all'], describe: 'Erase its disks first' },
     },
     async (argv) =>
@@ -182,11 +170,8 @@ const MACHINES = [
     'rescue <machine>',
     "Boot a machine into a rescue system, to log in with its owner's keys",
     {
-      machine,
-      config,
-      json,
-      comment,
-      wait: { type: 'boolean', default: false, describe: 'Wait until login is possible, and show the host key' },
+      ...onMachine,
+      wait: flag('Wait until login is possible, and show the host key'),
     },
     async (argv) => (await logins()).rescueMachine(argv),
   ),
@@ -194,12 +179,9 @@ const MACHINES = [
     'debug-login <machine>',
     'Allow SSH login while a machine is commissioned, deployed or erased, and keep it on if that fails',
     {
-      machine,
-      config,
-      json,
-      comment,
-      for: { ...text, describe: 'How long, at most 24h; default: 1h' },
-      off: { type: 'boolean', default: false, describe: 'End the debug login now' },
+      ...onMachine,
+      for: option('How long, at most 24h; default: 1h'),
+      off: flag('End the debug login now'),
     },
     async (argv) => (await logins()).debugLogin(argv),
   ),
@@ -214,7 +196,7 @@ const MACHINES = [
       // Refusals list the operations that fit a state by their API names, so those names work as well.
       [`${name} <machine>`, ...(op.replaceAll('_', '-') === name ? [] : [op.replaceAll('_', '-')])],
       about,
-      { machine, config, json, comment },
+      onMachine,
       async (argv) => (await life()).commandMachine(argv, op, {}),
     ),
   ),
@@ -232,7 +214,7 @@ const MACHINES = [
       config,
       json,
       yes,
-      force: { type: 'boolean', default: false, describe: 'Even if the machine has an owner or is busy' },
+      force: flag('Even if the machine has an owner or is busy'),
     },
     async (argv) => (await life()).removeMachine(argv),
   ),
@@ -272,17 +254,13 @@ const MACHINES = [
       rack: named("The rack's name or UUID"),
       config,
       json,
-      network: { ...text, describe: 'The network of that rack, by name or as 10.20.0.0/24' },
+      network: option('The network of that rack, by name or as 10.20.0.0/24'),
     },
     async (argv) => (await identity()).moveMachine(argv),
   ),
 ];
 
-const wait = {
-  type: 'boolean',
-  default: false,
-  describe: 'Wait until the power has changed, and print the result',
-} as const;
+const wait = flag('Wait until the power has changed, and print the result');
 
 const POWER = [
   ...(
@@ -291,7 +269,7 @@ const POWER = [
       ['cycle', 'power_cycle', 'Switch a machine off and on again'],
     ] as const
   ).map(([name, op, about]) =>
-    row(`${name} <machine>`, about, { machine, config, json, comment, wait }, async (argv) =>
+    row(`${name} <machine>`, about, { ...onMachine, wait }, async (argv) =>
       (await power()).switchMachine(argv, op, {}),
     ),
   ),
@@ -299,12 +277,9 @@ const POWER = [
     'off <machine>',
     'Switch a machine off, or ask its system to shut down',
     {
-      machine,
-      config,
-      json,
-      comment,
+      ...onMachine,
       wait,
-      soft: { type: 'boolean', default: false, describe: 'Ask its system to shut down instead of cutting the power' },
+      soft: flag('Ask its system to shut down instead of cutting the power'),
     },
     async (argv) => (await power()).switchMachine(argv, 'power_off', { stop_mode: argv.soft ? 'soft' : 'hard' }),
   ),
@@ -327,11 +302,7 @@ const POWER = [
       },
       config,
       json,
-      'skip-check': {
-        type: 'boolean',
-        default: false,
-        describe: 'Store the parameters even if the driver would refuse them',
-      },
+      'skip-check': flag('Store the parameters even if the driver would refuse them'),
     },
     async (argv) => (await power()).setPower(argv),
   ),
@@ -356,17 +327,17 @@ const SCRIPTS = [
       file: named('The script'),
       config,
       json,
-      name: { ...text, describe: 'Its name; default: the name in the script, else the name of the file' },
+      name: option('Its name; default: the name in the script, else the name of the file'),
       kind: { choices: ['commissioning', 'testing'], describe: 'When it runs; default: commissioning' },
-      title: { ...text, describe: 'Name shown to people' },
-      timeout: { ...text, describe: 'How long it may take: 90s, 10m, 2h; default: 10m' },
+      title: option('Name shown to people'),
+      timeout: option('How long it may take: 90s, 10m, 2h; default: 10m'),
       position: {
         ...numberNamed('--position'),
         requiresArg: true,
         describe: 'Order, 0 to 999, lowest first; default: 50',
       },
-      tag: { ...text, array: true, describe: 'A word that chooses it (repeat)' },
-      replace: { type: 'boolean', default: false, describe: 'Replace the script of this name' },
+      tag: repeated('A word that chooses it (repeat)'),
+      replace: flag('Replace the script of this name'),
     },
     async (argv) => (await scripts()).addScript(argv),
   ),
@@ -387,7 +358,7 @@ const SCRIPTS = [
       script: { type: 'string', describe: 'Show the output of this script: its last 64 KiB' },
       config,
       json,
-      all: { type: 'boolean', default: false, describe: 'Show all kept runs, newest first' },
+      all: flag('Show all kept runs, newest first'),
       follow: {
         type: 'boolean',
         alias: 'f',
@@ -399,7 +370,7 @@ const SCRIPTS = [
   ),
 ];
 
-const username = { ...text, describe: 'Owner of the keys; default: the local administrator' } as const;
+const username = option('Owner of the keys; default: the local administrator');
 
 const SSH_KEYS = [
   row(['list', '$0'], 'List keys', { config, json, username }, async (argv) => (await sshKeys()).listSshKeys(argv)),
@@ -442,11 +413,11 @@ const PRESEED = [
       config,
       json,
       purpose: { choices: purposes, default: 'install', describe: 'The purpose of the file' },
-      os: { ...text, describe: "Instead of the machine's own: debian, ubuntu" },
-      release: { ...text, describe: "Instead of the machine's own: bookworm" },
-      file: { ...text, describe: 'A template to try instead of the usual one' },
+      os: option("Instead of the machine's own: debian, ubuntu"),
+      release: option("Instead of the machine's own: bookworm"),
+      file: option('A template to try instead of the usual one'),
       set: { type: 'string', array: true, default: [], describe: 'name=value: set a value (repeat)' },
-      names: { type: 'boolean', default: false, describe: 'Only list the template names tried, in order' },
+      names: flag('Only list the template names tried, in order'),
     },
     async (argv) => (await preseed()).renderForMachine(argv),
   ),

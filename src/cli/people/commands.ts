@@ -1,18 +1,15 @@
 // The table of `rackboot createadmin`, `apikey`, `page`, `users`, `tags` and `password`.
 
 import { group, row } from '../terminal/command-table.ts';
-import { config, json, machineList, named, text, yes } from '../terminal/shared-options.ts';
+import { config, flag, json, machineList, named, option, text, yes } from '../terminal/shared-options.ts';
 
-const passwordFile = {
-  ...text,
-  describe: 'File whose first line is the password; - reads standard input; default: ask',
-} as const;
+const passwordFile = option('File whose first line is the password; - reads standard input; default: ask');
 const username = named('The name of the account');
 const name = named('Letters, digits, - and _');
-const definition = { ...text, describe: 'XPath on the hardware: the machines where it is true get the tag' } as const;
+const definition = option('XPath on the hardware: the machines where it is true get the tag');
 const terms = {
-  comment: { ...text, describe: 'Purpose of the tag' },
-  'kernel-opts': { ...text, describe: 'Kernel parameters of its machines, instead of the global ones' },
+  comment: option('Purpose of the tag'),
+  'kernel-opts': option('Kernel parameters of its machines, instead of the global ones'),
 } as const;
 
 const accounts = () => import('./accounts.ts');
@@ -24,10 +21,10 @@ export const PEOPLE_COMMANDS = [
     'Create an administrator of the region',
     {
       config,
-      username: { ...text, describe: 'The name of the account; default: ask' },
-      email: { ...text, describe: 'An e-mail address' },
-      password: { ...text, describe: 'Visible in the list of processes: prefer --password-file, or the prompt' },
-      'password-file': { ...text, describe: 'File whose first line is the password; - reads standard input' },
+      username: option('The name of the account; default: ask'),
+      email: option('An e-mail address'),
+      password: option('Visible in the list of processes: prefer --password-file, or the prompt'),
+      'password-file': option('File whose first line is the password; - reads standard input'),
     },
     async (argv) => (await accounts()).createAdministrator(argv),
   ),
@@ -39,7 +36,7 @@ export const PEOPLE_COMMANDS = [
       username: { ...text, demandOption: true },
       name: { ...text, default: 'command line', describe: 'Purpose of the key' },
       list: { type: 'boolean', conflicts: 'remove', describe: "Show the user's keys instead, without their secrets" },
-      remove: { ...text, describe: 'Remove this key instead: its second part, as --list shows it' },
+      remove: option('Remove this key instead: its second part, as --list shows it'),
     },
     async (argv) => (await accounts()).printApiKey(argv),
   ),
@@ -53,7 +50,7 @@ export const PEOPLE_COMMANDS = [
         config,
         json,
         email: { ...text, default: '', describe: 'An e-mail address' },
-        admin: { type: 'boolean', default: false, describe: 'Make the user an administrator, who may do everything' },
+        admin: flag('Make the user an administrator, who may do everything'),
         'password-file': passwordFile,
       },
       async (argv) => (await people()).addUser(argv),
@@ -83,7 +80,7 @@ export const PEOPLE_COMMANDS = [
     row(
       'set <name>',
       'Change a tag; empty text clears what it has',
-      { name, config, json, rename: { ...text, describe: 'Its new name' }, ...terms, definition },
+      { name, config, json, rename: option('Its new name'), ...terms, definition },
       async (argv) => (await people()).changeTag(argv),
     ),
     row('remove <name>', 'Remove a tag; its machines lose it', { name, config, json }, async (argv) =>

@@ -1,7 +1,7 @@
 // The table of the commands about the running rack: `run`, `backup`, `restore`, `status`, `doctor`, `outbox`, `lab`, `trace`, `why`, `log-level`, `neighbours`.
 
 import { type Row, row } from '../terminal/command-table.ts';
-import { config, json, named, rackConfig, text } from '../terminal/shared-options.ts';
+import { config, flag, json, named, option, rackConfig, text } from '../terminal/shared-options.ts';
 
 export const RACK_COMMANDS: readonly Row[] = [
   row('run', 'Run the rack (what the service runs)', { config: rackConfig }, async (argv) =>
@@ -20,12 +20,8 @@ export const RACK_COMMANDS: readonly Row[] = [
       file: named('A file of `backup`'),
       config,
       json,
-      force: { type: 'boolean', default: false, describe: 'Replace a state and a configuration that are here' },
-      'state-only': {
-        type: 'boolean',
-        default: false,
-        describe: 'Keep the configuration of this host, which names the state directory',
-      },
+      force: flag('Replace a state and a configuration that are here'),
+      'state-only': flag('Keep the configuration of this host, which names the state directory'),
     },
     async (argv) => (await import('./backup.ts')).restoreRack(argv),
   ),
@@ -38,12 +34,8 @@ export const RACK_COMMANDS: readonly Row[] = [
     {
       config,
       json,
-      'outside-name': { ...text, describe: 'A name outside this network to look up' },
-      'fix-hint': {
-        type: 'boolean',
-        default: false,
-        describe: 'Also check this host, and name the fix for each fault',
-      },
+      'outside-name': option('A name outside this network to look up'),
+      'fix-hint': flag('Also check this host, and name the fix for each fault'),
     },
     async (argv) => (await import('./doctor.ts')).runDoctor(argv.config, argv),
   ),
@@ -53,7 +45,7 @@ export const RACK_COMMANDS: readonly Row[] = [
     {
       config,
       json,
-      dead: { type: 'boolean', default: false, describe: 'Show dead letters: events the region refused for good' },
+      dead: flag('Show dead letters: events the region refused for good'),
       retry: { type: 'number', requiresArg: true, describe: 'Send this dead letter once more' },
       drop: { type: 'number', requiresArg: true, describe: 'Remove this dead letter' },
     },
@@ -66,14 +58,14 @@ export const RACK_COMMANDS: readonly Row[] = [
     {
       machines: { type: 'number', requiresArg: true, default: 1, describe: 'Number of simulated machines (1 to 200)' },
       racks: { type: 'number', requiresArg: true, default: 1, describe: 'Racks that report to one region (1 to 4)' },
-      vm: { type: 'boolean', default: false, describe: 'A real virtual machine in a private network (root, QEMU)' },
+      vm: flag('A real virtual machine in a private network (root, QEMU)'),
     },
     async (argv) => (await import('./lab.ts')).runLab(argv),
   ),
   row(
     'neighbours',
     'List the hosts seen on the networks of this rack',
-    { config, json, interface: { ...text, describe: 'Only hosts behind this interface' } },
+    { config, json, interface: option('Only hosts behind this interface') },
     async (argv) => (await import('./neighbours.ts')).listNeighbours(argv),
   ),
   row(
@@ -87,7 +79,7 @@ export const RACK_COMMANDS: readonly Row[] = [
       config,
       json,
       follow: { type: 'boolean', alias: 'f', default: false, describe: 'Keep printing steps as they happen' },
-      since: { ...text, describe: 'Only steps of the last 90s, 10m, 2h or 1d' },
+      since: option('Only steps of the last 90s, 10m, 2h or 1d'),
     },
     async (argv) => {
       const { listSeen, traceMachine } = await import('./trace.ts');
@@ -105,7 +97,7 @@ export const RACK_COMMANDS: readonly Row[] = [
       machine: named(),
       config,
       json,
-      arch: { ...text, describe: 'bios, uefi-amd64, uefi-arm64, uefi-i386, uefi-http-amd64, uefi-http-arm64 or ipxe' },
+      arch: option('bios, uefi-amd64, uefi-arm64, uefi-i386, uefi-http-amd64, uefi-http-arm64 or ipxe'),
     },
     async (argv) => (await import('./why.ts')).explainMachine(argv),
   ),

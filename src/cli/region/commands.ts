@@ -2,10 +2,10 @@
 
 import { defaultRegionConfig, defaultStoreConfig } from '../../control/default-config.ts';
 import { group, type Row, row } from '../terminal/command-table.ts';
-import { config, json, named, text, yes } from '../terminal/shared-options.ts';
+import { config, flag, json, named, option, text, yes } from '../terminal/shared-options.ts';
 
 const PLACES = 'sqlite:DIRECTORY (the state directory of a region) or postgresql://user@host/database';
-const verbose = { type: 'boolean', default: false, describe: 'List each table with its number of rows' } as const;
+const verbose = flag('List each table with its number of rows');
 const ofRegion = { ...config, default: defaultRegionConfig() };
 const ofStore = { ...config, default: defaultStoreConfig() };
 const file = named('The file of the backup');
@@ -31,8 +31,8 @@ export const REGION_COMMANDS: readonly Row[] = [
         verbose,
         from: { type: 'string', demandOption: true, describe: `The source: ${PLACES}` },
         to: { type: 'string', demandOption: true, describe: `The target, which must be empty: ${PLACES}` },
-        'password-file': { ...text, describe: "The database's password, on its first line" },
-        'ca-file': { ...text, describe: "File of certificates that verify the database's" },
+        'password-file': option("The database's password, on its first line"),
+        'ca-file': option("File of certificates that verify the database's"),
       },
       async (argv) => (await copy()).copyStores(argv.from, argv.to, argv, argv),
     ),
@@ -84,10 +84,7 @@ export const REGION_COMMANDS: readonly Row[] = [
       config,
       json,
       follow: { type: 'boolean', alias: 'f', default: false, describe: 'Keep printing new events until Ctrl-C' },
-      machine: {
-        ...text,
-        describe: 'Only events of this machine: its system id, hostname or hardware address',
-      },
+      machine: option('Only events of this machine: its system id, hostname or hardware address'),
       level: {
         choices: ['debug', 'info', 'warning', 'error', 'critical', 'audit'],
         default: 'info',

@@ -9,7 +9,8 @@ export const config = {
   describe: 'Configuration file (also RACKBOOT_CONFIG)',
   requiresArg: true,
 } as const;
-export const json = { type: 'boolean', default: false, describe: 'Print JSON' } as const;
+export const flag = (describe: string) => ({ type: 'boolean', default: false, describe }) as const;
+export const json = flag('Print JSON');
 
 /** For the tables that are functions of them. */
 export interface SharedOptions {
@@ -21,7 +22,9 @@ export const text = { type: 'string', requiresArg: true } as const;
 export const named = (describe?: string) => ({ type: 'string', demandOption: true, describe }) as const;
 /** Each by an option of its own. */
 export const machineList = { type: 'string', array: true, requiresArg: true } as const;
-export const comment = { ...text, describe: 'Why, for the event log' } as const;
+export const option = (describe: string) => ({ ...text, describe }) as const;
+export const repeated = (describe: string) => ({ ...text, array: true, describe }) as const;
+export const comment = option('Why, for the event log');
 
 /** For commands about a rack only: the default is never a region's file. */
 export const rackConfig = { ...config, default: defaultRackConfig() };
