@@ -14,7 +14,6 @@ import { cleanText } from '../../clean-text.ts';
 import { listed } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { fileFault } from '../../files/read-fault.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
 import type { ImageBytes } from '../disk-image.ts';
 import { isDamage } from '../image-copy.ts';
 import { bytesOfFile, openGiven } from '../image-file.ts';
@@ -46,8 +45,8 @@ interface FileTree {
   /** The sizes of the wanted files that it has, in bytes. */
   readonly sizes: ReadonlyMap<string, number>;
   readonly architectures: ReadonlySet<string>;
-  /** Reads files of `sizes`. */
-  read(names: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>>;
+  /** Reads a file of `sizes`. */
+  read(name: string): Promise<Uint8Array>;
 }
 
 interface Place {
@@ -83,11 +82,9 @@ export async function readNetbootTree(path: string, arch: string): Promise<Netbo
     if (kernelBytes + initrdBytes > INSTALLER_BYTES_MAX) throw tooLarge(`${kernelName} and ${initrdName}`, path);
     const infoName = INFO_NAMES.find((name) => sizes.has(name));
     if (infoName !== undefined && (sizes.get(infoName) ?? 0) > INFO_BYTES_MAX) throw tooLarge(infoName, path);
-    const names = [kernelName, initrdName, ...(infoName === undefined ? [] : [infoName])];
-    const contents = await tree.read(names);
-    const [kernel, initrd, info] = names.map((name) => contents.get(name));
-    if (kernel === undefined || initrd === undefined) throw changed(path);
-    const [, system, version, release] = INFO.exec(Buffer.from(info ?? []).toString('latin1')) ?? [];
+    const [kernel, initrd] = [await tree.read(kernelName), await tree.read(initrdName)];
+    const info = infoName === undefined ? '' : Buffer.from(await tree.read(infoName)).toString('latin1');
+    const [, system, version, release] = INFO.exec(info) ?? [];
     const title = release === undefined ? undefined : cleanText(`${system} ${version} (${release})`);
     return { kernel, initrd, os: system?.toLowerCase() ?? os, release, title, source: basename(path) };
   }
@@ -114,11 +111,7 @@ function listDirectory(path: string, wanted: ReadonlySet<string>): FileTree {
     const found = entryOf(join(path, name));
     if (found?.isFile() === true) sizes.set(name, found.size);
   }
-  const read = async (names: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> => {
-    const contents = new Map<string, Uint8Array>();
-    for (const name of names) contents.set(name, await readPlain(join(path, name), sizes.get(name) ?? 0));
-    return contents;
-  };
+  const read = (name: string): Promise<Uint8Array> => readPlain(join(path, name), sizes.get(name) ?? 0);
   return { sizes, architectures: new Set(), read };
 }
 
@@ -161,27 +154,19 @@ async function listArchive(path: string, wanted: ReadonlySet<string>): Promise<F
       found.set(name, member);
     }),
   );
-  const read = async (names: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> => {
-    // As the archive has them, one after the other.
-    const members = [...found.values()].filter(({ name }) => names.includes(name));
-    const whole = Buffer.alloc(members.reduce((sum, { bytes }) => sum + bytes, 0));
+  const read = async (name: string): Promise<Uint8Array> => {
+    const { rawName, bytes } = found.get(name) ?? { rawName: name, bytes: 0 };
+    const content = Buffer.alloc(bytes);
     let done = 0;
-    const raw = members.map(({ rawName }) => rawName);
     await openArchive(path, (archive) =>
-      readTar(archive, raw, (piece) => {
-        if (done + piece.length > whole.length) throw changed(path);
-        whole.set(piece, done);
+      readTar(archive, [rawName], (piece) => {
+        if (done + piece.length > bytes) throw changed(path);
+        content.set(piece, done);
         done += piece.length;
       }),
     );
-    if (done !== whole.length) throw changed(path);
-    let at = 0;
-    return new Map(
-      members.map(({ name, bytes }) => {
-        at += bytes;
-        return [name, viewBytes(whole, at - bytes, at)];
-      }),
-    );
+    if (done !== bytes) throw changed(path);
+    return content;
   };
   return { sizes: new Map([...found].map(([name, { bytes }]) => [name, bytes])), architectures, read };
 }

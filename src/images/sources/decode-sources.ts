@@ -188,9 +188,9 @@ function placeOf(written: WrittenSource): string {
 }
 
 type WrittenInstaller = Extract<WrittenSource, { readonly kind: 'installer' }>;
-type InstallerPart = Omit<InstallerSource, 'name' | 'title' | 'os' | 'arches' | 'trust'>;
+type PartOf<Source extends ImageSource> = Omit<Source, 'name' | 'title' | 'os' | 'arches' | 'trust'>;
 
-function decodeInstaller(written: WrittenInstaller, path: string, report: Report): InstallerPart {
+function decodeInstaller(written: WrittenInstaller, path: string, report: Report): PartOf<InstallerSource> {
   const { mirror, default_mirror: defaultMirror, default_ports_mirror: defaultPortsMirror, releases, signed } = written;
   if (signed?.signature !== undefined)
     report(`${path}.signed.signature`, 'package mirrors have their signatures at fixed paths; remove it');
@@ -206,9 +206,8 @@ function decodeInstaller(written: WrittenInstaller, path: string, report: Report
 }
 
 type WrittenFiles = Extract<WrittenSource, { readonly kind: 'files' }>;
-type FilesPart = Omit<FilesSource, 'name' | 'title' | 'os' | 'arches' | 'trust'>;
 
-function decodeFiles(written: WrittenFiles, path: string, report: Report): FilesPart {
+function decodeFiles(written: WrittenFiles, path: string, report: Report): PartOf<FilesSource> {
   const { directory, file, checksums, signed } = written;
   const texts = [directory, file, checksums, signed?.signature ?? '', signed?.key_url ?? ''];
   const needsSerial = texts.some((text) => placeholdersIn(text).includes('serial'));
@@ -227,13 +226,9 @@ function decodeFiles(written: WrittenFiles, path: string, report: Report): Files
     checksums,
     isListOfOne: written.checksums_of === 'file',
     signature: signed?.signature,
-    releases: written.releases.map(({ name, version, title, serial, fingerprints }) => ({
-      name,
-      version: version ?? name,
-      title,
-      serial,
-      fingerprints,
-    })),
+    releases: written.releases.map(({ name, version = name, title, serial, fingerprints }) => {
+      return { name, version, title, serial, fingerprints };
+    }),
   };
 }
 

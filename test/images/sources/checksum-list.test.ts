@@ -73,25 +73,21 @@ describe('a list of checksums', () => {
       assert.ok(bytes.ok && bytes.value.sums.size === found.length);
     });
 
-  const bad: readonly (readonly [name: string, text: string, fault: RegExp])[] = [
-    ['of nothing', '', /^expected a list of checksums, found "an empty file"$/],
-    ['of comments', '# a\n\n# b\n', /^expected a list/],
-    ['of comments and words', '# a\nfirst\n', /^expected a list of checksums, found "none; line 2: first"$/],
-    ['with a sum of another length than its algorithm', `SHA512 (a) = ${SHA256}\n`, /line 1: SHA512/],
-    ['with an unknown algorithm', `BLAKE2b (a) = ${SHA512}\n`, /line 1: BLAKE2b/],
-    ['of JSON', '{"a": 1}', /a JSON document; line 1/],
-    ['of a signature', '-----BEGIN PGP SIGNATURE-----\n\n', /a signature without its list/],
-    ['of 9 MB', ' '.repeat(8 * 1024 * 1024 + 1), /^expected at most 8388608 characters/],
-    [
-      'of clear-signed text without an end of its head',
-      '-----BEGIN PGP SIGNED MESSAGE-----\nHash: x',
-      /^expected a list/,
-    ],
+  const bad: readonly (readonly [name: string, text: string, found: string])[] = [
+    ['of nothing', '', 'an empty file'],
+    ['of comments', '# a\n\n# b\n', 'none'],
+    ['of comments and words', '# a\nfirst\n', 'none; line 2: first'],
+    ['with a sum of another length than its algorithm', `SHA512 (a) = ${SHA256}\n`, 'none; line 1: SHA512'],
+    ['with an unknown algorithm', `BLAKE2b (a) = ${SHA512}\n`, 'none; line 1: BLAKE2b'],
+    ['of JSON', '{"a": 1}', 'a JSON document; line 1'],
+    ['of a signature', '-----BEGIN PGP SIGNATURE-----\n\n', 'a signature without its list'],
+    ['of 9 MB', ' '.repeat(8 * 1024 * 1024 + 1), '8388609'],
+    ['of clear-signed text without an end of its head', '-----BEGIN PGP SIGNED MESSAGE-----\nHash: x', 'none'],
   ];
-  for (const [name, text, fault] of bad)
+  for (const [name, text, found] of bad)
     it(`${name} is refused`, () => {
       const decoded = decodeChecksumList(text);
-      assert.match(decoded.ok ? 'decoded' : describeDocumentFault(decoded.fault), fault);
+      assert.ok(!decoded.ok && decoded.fault.found.includes(found));
     });
 
   it('with lines that are no checksums is decoded, and the lines are named', () => {

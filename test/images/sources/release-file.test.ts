@@ -54,26 +54,22 @@ describe('a release file', () => {
     assert.equal(decoded.value.validUntilMs, undefined);
   });
 
-  const bad: readonly (readonly [name: string, text: string, fault: RegExp])[] = [
-    ['of nothing', '', /^SHA256: expected a list of files, found nothing$/],
-    ['of a web page', '<html>', /^line 1: expected a field, found "<html>"$/],
-    ['that begins with an indent', ' x', /^line 1: expected a field/],
-    ['with a second list', `${RELEASE}SHA256:\n ${SHA256} 1 x\n`, /^line \d+: expected SHA256 only once/],
-    ['with a field twice in other letters', `${RELEASE}suite: x\n`, /^line \d+: expected suite only once/],
-    ['with a short sum', `SHA256:\n ${MD5} 1 x\n`, /^line 1: expected 64 hexadecimal digits/],
-    ['with a sum without a size', `SHA256:\n ${SHA256} x\n`, /^line 1: expected 64 hexadecimal digits/],
-    [
-      'that is still signed',
-      `-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n${RELEASE}`,
-      /^line 1: expected a field/,
-    ],
-    ['of 9 MB', 'x'.repeat(8 * 1024 * 1024 + 1), /^expected at most 8388608 characters/],
-    ['of 50 001 files', `SHA256:\n${` ${SHA256} 1 x\n`.repeat(50_001)}`, /^line 1: expected at most 50000 files/],
+  const bad: readonly (readonly [name: string, text: string, fault: string])[] = [
+    ['of nothing', '', 'missing SHA256'],
+    ['of a web page', '<html>', 'not-readable line 1'],
+    ['that begins with an indent', ' x', 'not-readable line 1'],
+    ['with a second list', `${RELEASE}SHA256:\n ${SHA256} 1 x\n`, 'bad-value line 19'],
+    ['with a field twice in other letters', `${RELEASE}suite: x\n`, 'bad-value line 19'],
+    ['with a short sum', `SHA256:\n ${MD5} 1 x\n`, 'not-readable line 1'],
+    ['with a sum without a size', `SHA256:\n ${SHA256} x\n`, 'not-readable line 1'],
+    ['that is still signed', `-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n${RELEASE}`, 'not-readable line 1'],
+    ['of 9 MB', 'x'.repeat(8 * 1024 * 1024 + 1), 'too-large '],
+    ['of 50 001 files', `SHA256:\n${` ${SHA256} 1 x\n`.repeat(50_001)}`, 'too-large line 1'],
   ];
   for (const [name, text, fault] of bad)
     it(`${name} is refused`, () => {
       const decoded = decodeReleaseFile(text);
-      assert.match(decoded.ok ? 'decoded' : describeDocumentFault(decoded.fault), fault);
+      assert.equal(decoded.ok ? 'decoded' : `${decoded.fault.code} ${decoded.fault.path}`, fault);
     });
 
   it('cut short at any character is decoded or refused, but never throws', () => {
