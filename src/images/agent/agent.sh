@@ -1,14 +1,14 @@
 #!/bin/sh
-# The agent: an unknown or commissioning machine runs it to report itself. The region serves this file; the ephemeral
-# environment fetches and runs it, and so can Debian's installer (preseed/early_command). POSIX shell; needs busybox only.
+# The agent, with which a machine reports itself. The region serves it; the ephemeral environment fetches and runs it, and so can Debian's
+# installer (preseed/early_command). POSIX shell; needs busybox only.
 #
 #   agent.sh [URL]    reports to URL (default: rackboot_url of the kernel line) and powers the machine off
 #   agent.sh facts    prints the facts and does nothing else
 #
 # It posts application/x-www-form-urlencoded to URL/api/2.0/machines/:
 #   architecture=amd64 subarchitecture=generic power_type= mac_addresses=BOOT_MAC,OTHER_MAC,… hardware_facts=JSON
-# and for a machine with a BMC that has an address: power_type=ipmi power_parameters=JSON. When the machine enlists, the agent makes a user
-# on the BMC and puts its name and password into the parameters, unless the kernel line has rackboot_bmc_user=no.
+# and, if its BMC has an address: power_type=ipmi power_parameters=JSON. When it enlists, they have the name and password of a user that the
+# agent makes on the BMC, unless the kernel line has rackboot_bmc_user=no.
 #
 # The JSON, version 1. Text is printable ASCII of at most 128 characters, '' when unknown; MAC addresses and the UUID are in lower case.
 #   { version: 1,
@@ -26,13 +26,13 @@
 #     smbios: Base64 of the firmware's table, when the machine is commissioned }
 #
 # 1. Every value is cleaned before it enters the JSON, and the JSON is encoded before it enters the form.
-# 2. While the region is away the agent retries with growing pauses, for REPORT_SECONDS_MAX; a refusal (HTTP 4xx) is final and is shown.
+# 2. While the region is away the agent retries for REPORT_SECONDS_MAX; a refusal (HTTP 4xx) is final and is shown.
 # 3. An unreachable or silent BMC costs at most BMC_SECONDS_MAX. Its password is never printed.
-# 4. The machine is powered off in every case, unless RACKBOOT_STAY is set: then the exit status is the result. But a machine that was told
-#    to enlist and has work by now, of which its rack did not know yet, restarts.
+# 4. The machine is powered off in every case, unless RACKBOOT_STAY is set: then the exit status is the result. One that was told to enlist
+#    and has work by now restarts.
 #
-# A machine that boots the ephemeral environment for another purpose than enlisting, with the token of its boot, first asks the region for
-# its job (URL/rackboot/1/job) and does it with URL/rackboot/job.sh. To a region without jobs it reports the facts.
+# A machine that boots the environment for another purpose, with the token of its boot, first asks the region for its job
+# (URL/rackboot/1/job) and does it with URL/rackboot/job.sh. To a region without jobs it reports the facts.
 
 sys=${RACKBOOT_SYS:-/sys}
 proc=${RACKBOOT_PROC:-/proc}
@@ -51,7 +51,6 @@ NICS_MAX=64
 DISKS_MAX=256
 SMBIOS_BYTES_MAX=65536
 
-# Prints one line for people in front of the machine.
 say() {
   if command -v rackboot-say >/dev/null 2>&1; then
     rackboot-say "$*"
@@ -76,7 +75,7 @@ fail() {
   finish 1
 }
 
-# Prints the value of the last NAME=value of the kernel line; empty if absent.
+# Prints the last value of $1 in the kernel line.
 argument() {
   found=
   set -f
@@ -93,14 +92,14 @@ bounded() {
 
 # ---- values ----
 
-# Reads the first line of file $1 into $value, trimmed; empty if it cannot be read.
+# Sets $value to the first line of file $1, trimmed; empty if it cannot be read.
 read_value() {
   value=
   [ -r "$1" ] && read -r value 2>/dev/null <"$1"
   return 0
 }
 
-# Sets $text to $1 as a JSON string. Most values are plain and need no process.
+# Sets $text to $1 as a JSON string.
 quote() {
   case $1 in
     *[!A-Za-z0-9\ ._:/,@+=*\(\)-]*)
@@ -110,7 +109,6 @@ quote() {
   text="\"$text\""
 }
 
-# Sets $text to the first line of file $1 as a JSON string.
 quote_file() {
   read_value "$1"
   quote "$value"
@@ -121,8 +119,8 @@ take_number() {
   case $1 in '' | *[!0-9]*) number=$2 ;; *) number=$1 ;; esac
 }
 
-# Prints the first 40 bytes of file $1 as decimal numbers. Debian's installer has neither hexdump nor od, but tr: it maps all 256 bytes to
-# their first hexadecimal digit, and then to their second.
+# Prints the first 40 bytes of file $1 as decimal numbers. Debian's installer has neither hexdump nor od, but tr, which maps each byte to
+# its first hexadecimal digit, and then to its second.
 bytes_of() {
   if [ -z "$second_digits" ]; then
     for digit in 0 1 2 3 4 5 6 7 8 9 a b c d e f; do
@@ -165,7 +163,7 @@ smbios_memory_mib() {
   echo $total
 }
 
-# Memory from the kernel's hot-plug blocks: whole blocks, so close to the installed size.
+# From the kernel's hot-plug blocks: close to the installed size.
 block_memory_mib() {
   read_value "$sys/devices/system/memory/block_size_bytes"
   case $value in '' | *[!0-9a-fA-F]*) echo 0; return ;; esac
@@ -279,7 +277,6 @@ scsi_serial() {
   dd if="$1" bs=1 skip=4 count=64 2>/dev/null | tr -cd '\040-\176' | sed 's/^ *//; s/ *$//'
 }
 
-# Sets $dmi_json.
 collect_dmi() {
   dmi_json=
   while read -r key file; do
@@ -305,7 +302,6 @@ chassis_asset_tag chassis_asset_tag
 LIST
 }
 
-# Prints the hypervisor of this machine, from the firmware's names, else from the processor.
 virtualization() {
   read_value "$dmi/sys_vendor"; vendor=$value
   read_value "$dmi/product_name"; product=$value
@@ -326,8 +322,8 @@ virtualization() {
   fi
 }
 
-# Prints whether Secure Boot is on: true, false, or null if unknown. The variable's value follows four bytes of attributes (UEFI 2.10
-# §3.3); a kernel without that file system logged it at boot.
+# Prints true, false, or null if unknown. The variable's value follows four bytes of attributes (UEFI 2.10 §3.3); a kernel without that
+# file system logged it at boot.
 secure_boot() {
   variable=$(dd if="$sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c" bs=1 skip=4 count=1 2>/dev/null | tr '\000\001' '01')
   case $variable in
@@ -340,7 +336,7 @@ secure_boot() {
   else echo null; fi
 }
 
-# Sets $smbios to the firmware's table of parts, for the JSON; empty if not needed or unreadable.
+# Sets $smbios to the firmware's table for the JSON; empty if not needed or unreadable.
 collect_smbios() {
   smbios=
   [ "$purpose" = commissioning ] && [ -r "$sys/firmware/dmi/tables/DMI" ] && command -v base64 >/dev/null 2>&1 || return 0
@@ -389,12 +385,11 @@ has_bmc() {
   return 1
 }
 
-# Sets $found to the value NAME that the search printed.
 bmc_value() {
   found=$(sed -n "s/^$1=//p" "$work/bmc" | head -n 1 | tr -cd '\040-\176' | cut -c1-128)
 }
 
-# Sets $power_type and $power_parameters (JSON). The search runs as a separate process, which is abandoned if it takes too long.
+# Sets $power_type and $power_parameters. The search is abandoned if it takes too long.
 collect_bmc() {
   power_type=
   power_parameters=
@@ -439,7 +434,6 @@ collect_bmc() {
 
 # ---- report ----
 
-# Percent-encodes standard input (printable ASCII) for a form.
 form_encode() {
   sed -e 's/%/%25/g' -e 's/ /%20/g' -e 's/"/%22/g' -e 's/#/%23/g' -e 's/\$/%24/g' -e 's/&/%26/g' -e "s/'/%27/g" \
     -e 's/(/%28/g' -e 's/)/%29/g' -e 's/+/%2B/g' -e 's/,/%2C/g' -e 's/\//%2F/g' -e 's/:/%3A/g' -e 's/;/%3B/g' -e 's/</%3C/g' \
@@ -467,7 +461,6 @@ post_form() {
   read_problem
 }
 
-# Sets $status and $problem from wget's output; status 1.
 read_problem() {
   # Quirk: busybox says "server returned error: HTTP/1.1 400 Bad Request", GNU wget "ERROR 400: Bad Request."
   status=$(sed -n 's/.*server returned error: HTTP\/1\.[01] \([0-9][0-9][0-9]\).*/\1/p; s/.*ERROR \([0-9][0-9][0-9]\):.*/\1/p' "$work/problem" | tail -n 1)
@@ -476,7 +469,7 @@ read_problem() {
   return 1
 }
 
-# Shows the explanation of a refusal: wget discards it, so the request is repeated without wget.
+# wget discards the explanation of a refusal, so the request is repeated without it.
 show_refusal() {
   rest=${target#http://}
   authority=${rest%%/*}
@@ -539,8 +532,7 @@ report() {
   else say "The region knows this machine${name:+ as $name}.${then- Powering off.}"; fi
 }
 
-# Status 0 if the answer to an enlistment names a state with work: the machine got work after its rack had told it to enlist. Not the agent
-# but the region, which counts such boots, limits them.
+# Status 0 if the answer to an enlistment names a state with work. The region, which counts such boots, limits them.
 is_wanted() {
   [ "$purpose" = enlist ] || return 1
   for state in Commissioning Testing Deploying 'Disk erasing' 'Entering rescue mode'; do
@@ -563,7 +555,7 @@ fetch_patiently() {
   done
 }
 
-# Does the job of this machine and ends; returns if the region only wants the facts.
+# Returns if the region only wants the facts.
 do_job() {
   [ -n "$RACKBOOT_STAY" ] && [ -n "$token" ] && [ "$purpose" != enlist ] || return 0
   fetch_patiently "$url/rackboot/1/job" "$work/job" && grep -q '^job=' "$work/job" || return 0
@@ -574,7 +566,7 @@ do_job() {
 
 umask 077
 purpose=$(argument rackboot)
-# The secret of this boot, with which the region recognises the report as this machine's. A malformed one is not sent.
+# The secret of this boot, by which the region knows this machine. A malformed one is not sent.
 token=$(argument rackboot_token)
 case $token in *[!A-Za-z0-9_-]*) token= ;; esac
 boot_mac=$(argument BOOTIF | tr A-F- a-f: )

@@ -3,14 +3,13 @@
 #
 #   commission ─▶ list ─▶ each: WORKING running ─▶ start ─▶ follow (output, heartbeats) ─▶ WORKING ended ─▶ OK tested, or FAILED
 #
-# The list is URL/rackboot/1/scripts, "ID KIND SECONDS NAME" a line; a script is URL/rackboot/1/scripts/ID. A signal of a script has
-# script, script_id, and at its end ended (exited, timed-out, skipped) and exit_status. Its output is output_base64, which starts at byte
-# offset of the whole output.
+# The list is URL/rackboot/1/scripts, "ID KIND SECONDS NAME" a line; a script is URL/rackboot/1/scripts/ID. Its signals have script, script_id,
+# output_base64 from byte offset of the whole output, and at its end ended (exited, timed-out, skipped) and exit_status.
 #
 # 1. All scripts run, whatever an earlier one did to itself or others.
 # 2. A script that exceeds its time is killed with all its descendants, even those in their own session.
-# 3. While a script is silent, the agent sends a sign of life every HEART_SECONDS. When the region no longer wants this boot, everything ends.
-# 4. Output waiting to be reported takes at most SAID_BYTES_MAX of memory; if a script prints faster, the middle is dropped.
+# 3. A silent script has a sign of life every HEART_SECONDS. When the region no longer wants this boot, everything ends.
+# 4. Output waiting to be reported takes at most SAID_BYTES_MAX of memory: the middle is dropped.
 
 HEART_SECONDS=45
 END_SECONDS=10
@@ -29,7 +28,7 @@ size_of() {
   if [ -e "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi
 }
 
-# Adds the held-back output to the output to report, after a line that says how much was dropped before it.
+# Adds the held-back output to that to report, after a line about what was dropped.
 give_latest() {
   [ -e "$run/latest" ] || return 0
   [ $left_out -eq 0 ] || printf '\n[%s bytes are left out]\n' $left_out >>"$run/said"
@@ -38,7 +37,7 @@ give_latest() {
   rm "$run/latest"
 }
 
-# Reads a script's output to its end, into $run/said as long as there is room, else into $run/latest.
+# Reads a script's output into $run/said while there is room, else into $run/latest.
 collect_output() {
   left_out=0
   while dd bs=32768 count=1 of="$run/chunk" 2>/dev/null && [ -s "$run/chunk" ]; do
@@ -72,7 +71,6 @@ take_piece() {
   piece_offset=$((piece_offset + size - PIECE_BYTES_MAX))
 }
 
-# Removes the reported piece.
 drop_piece() {
   [ -z "$piece" ] || { piece_offset=$((piece_offset + $(size_of "$piece"))); rm -f "$piece"; }
   piece=
@@ -80,8 +78,8 @@ drop_piece() {
 
 # ---- running one script ----
 
-# Sets $launcher to the program that runs the script; empty if the kernel finds the interpreter. Status 1: there is none here. This
-# environment has programs in other places than an installed system.
+# Sets $launcher to the program that runs the script, which is elsewhere than in an installed system; empty if the kernel finds it. Status 1:
+# there is none here.
 find_interpreter() {
   launcher=
   read -r first <"$run/script"
@@ -104,7 +102,7 @@ find_interpreter() {
   launcher="$program $*"
 }
 
-# Starts the script, or the check with its name, with its output piped to collect_output.
+# Starts the script, or the check with its name.
 start_script() {
   {
     if [ "$kind" = builtin ]; then
@@ -124,8 +122,7 @@ start_script() {
   collector=$!
 }
 
-# Sends signal $1 to the script and its descendants. With a second argument only to the descendants: the script has ended, and its number
-# may belong to another process by now.
+# Sends signal $1 to the script and its descendants; with a second argument only to these: the number of an ended script may be another's.
 kill_script() {
   read -r pid <"$run/pid" 2>/dev/null || return 0
   kill -s "$1" -- "-$pid" 2>/dev/null
@@ -166,7 +163,7 @@ check_wanted() {
   esac
 }
 
-# Waits for the end of the script, reports its output and signs of life, and ends it when its time is up. Sets $ended.
+# Reports output and signs of life until the script ends or its time is up. Sets $ended.
 follow_script() {
   ended=exited
   begun=$(uptime_seconds)
@@ -201,7 +198,6 @@ follow_script() {
   collector=
 }
 
-# Reports the end of the script; $1 describes it.
 tell_end() {
   [ ! -e "$run/said" ] || { cat "$run/said" >>"$run/saying"; rm "$run/said"; }
   take_piece
@@ -249,7 +245,7 @@ run_script() {
 
 # ---- checks ----
 
-# The number $1 with its noun $2: 1 processor, 2 processors.
+# 1 processor, 2 processors.
 counted() {
   if [ "$1" -eq 1 ]; then echo "1 $2"; else echo "$1 $2s"; fi
 }

@@ -8,7 +8,7 @@
 #
 # 1. Only the chosen disk is written, and those of the plan if a person laid out the disks (layout.sh).
 # 2. "written" is reported only after the hash of the download matched and the disk took every byte.
-# 3. A stalled download is recognised by the bytes that reach the disk, and reported with their number so far. The wait for it is bounded.
+# 3. A stalled download is recognised by the bytes that reach the disk. The wait for it is bounded.
 # 4. The firmware's boot order stays unchanged, so the network stays first and the rack decides what boots. UEFI finds the disk by
 #    \EFI\BOOT, which needs no boot entry.
 
@@ -16,7 +16,7 @@ WRITE_TRIES_MAX=3
 WRITE_SECONDS_MAX=14400
 DIRTY_BYTES=268435456
 
-# Status 0 if the disk $1 is the one that $2 names: by its name, or as `serial:` by the serial number in its facts, by which the region knows it.
+# Status 0 if $2 is the name of the disk $1, or `serial:` and the serial number in its facts.
 is_disk() {
   case $2 in serial:*) ;; *) [ "$1" = "$2" ]; return ;; esac
   read_value "$sys/block/$1/serial"
@@ -26,8 +26,7 @@ is_disk() {
   [ "serial:$text" = "serial:\"${2#serial:}\"" ]
 }
 
-# Sets $disk to the name of the target disk: the one named by the job (by name, path or serial number), else the smallest that fits the
-# image, USB disks last.
+# Sets $disk to the name of the disk that the job names, else of the smallest that fits the image, USB disks last.
 choose_disk() {
   wanted=$(job_value disk)
   wanted=${wanted#/dev/}
@@ -103,7 +102,6 @@ stream_image() {
   [ -z "$problem" ]
 }
 
-# Sets $image, $hash and $total.
 read_image() {
   image=$(job_value image_url)
   case $image in /*) image=$base$image ;; esac
@@ -185,19 +183,18 @@ run_mdadm() {
   MDADM_NO_UDEV=1 tool mdadm "$@"
 }
 
-# Removes the marks of RAIDs from $disk and its partitions: an image does not overwrite those at the end of a part.
+# Removes the marks of RAIDs: an image does not overwrite those at the end of a part.
 clear_raids() {
   [ -e "$tools/mdadm" ] || return 0
   for part in $(list_partitions | cut -d ' ' -f 3) "$disk"; do run_mdadm --zero-superblock --force "$dev/$part" >/dev/null 2>&1; done
 }
 
-# Loads what RAIDs, volumes and the parts of images need, and makes the places of their programs.
 prepare_devices() {
   /sbin/modprobe -q -a dm_mod md_mod raid1 loop 2>/dev/null
   mkdir -p /run/mdadm /run/lvm /run/lock/lvm
 }
 
-# Reads the plan of the disks, if a person laid them out, and looks whether the image has the programs for it. Sets $layout.
+# Reads the plan of the disks, if there is one, and looks for its programs in the image. Sets $layout.
 read_layout() {
   layout=
   [ -n "$(job_value storage_url)" ] || return 0

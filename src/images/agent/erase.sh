@@ -20,7 +20,7 @@ wipe_span() {
     fail_job erasing "$disk cannot be written: $(words_of "$work/dd.err")"
 }
 
-# Zeroes $3 bytes at both ends of the span of the disk from byte $1 on, which is $2 bytes long.
+# Zeroes $3 bytes at both ends of the $2 bytes from byte $1 on.
 wipe_ends() {
   length=$3
   [ "$2" -ge "$length" ] || length=$2
@@ -41,7 +41,6 @@ wipe_signatures() {
   wipe_ends 0 "$bytes" $ENDS_BYTES
 }
 
-# Prints the sampled places: spread over the whole disk, including both ends.
 sample_places() {
   awk -v bytes="$bytes" -v count=$SAMPLES -v size=$SAMPLE_BYTES 'BEGIN {
     last = int((bytes - size) / 512)
@@ -49,7 +48,7 @@ sample_places() {
   }'
 }
 
-# Discards the whole disk. Status 0 if it reads as zeroes afterwards where it did not before.
+# Status 0 if the disk reads as zeroes afterwards where it did not before.
 discard() {
   read_value "$sys/block/$disk/queue/discard_max_bytes"
   take_number "$value" 0

@@ -35,8 +35,8 @@ read_part() {
 
 # ---- signals ----
 
-# Reports progress to the region: STATUS STAGE MESSAGE [NAME=VALUE …]; status 0 if the region accepted it. Adds the file $output as
-# output, and the file $piece as a script's output from byte $piece_offset on.
+# STATUS STAGE MESSAGE [NAME=VALUE …]; status 0 if the region accepted it. Adds the file $output as output, and the file $piece as a script's
+# output from byte $piece_offset on.
 signal() {
   {
     printf 'status=%s&stage=%s&message=' "$1" "$2"
@@ -53,7 +53,7 @@ signal() {
   post_form
 }
 
-# The same, repeated until the region accepts it, for what the region must know. Status 1 if the region refuses it.
+# The same, repeated until the region accepts it. Status 1 if it refuses.
 signal_surely() {
   pause=2
   began=$(uptime_seconds)
@@ -80,7 +80,6 @@ fail_job() {
   fail "$*"
 }
 
-# The last output of a tool, on one line.
 words_of() {
   grep -v '^ *$' "$1" 2>/dev/null | tail -n 2 | tr '\n' ' ' | tr -cd '\040-\176' | cut -c1-200
 }
@@ -109,7 +108,6 @@ fetch_tools() {
   write_lvm_settings "$tools"
 }
 
-# Writes lvm.conf(5) into the directory $1.
 write_lvm_settings() {
   {
     echo 'devices { obtain_device_list_from_udev=0 external_device_info_source="none" use_devicesfile=0 }'
@@ -118,7 +116,6 @@ write_lvm_settings() {
   } >"$1/lvm.conf"
 }
 
-# Runs a tool with its own libraries.
 tool() {
   program=$1
   shift
@@ -153,8 +150,8 @@ written_by() {
   echo "$number"
 }
 
-# Waits for process $1, whose writer's number is in $work/dd.pid, and signals progress of stage $2 (base $3, total $4). Status 1 if nothing
-# was written for STALL_SECONDS_MAX.
+# Waits for process $1, whose writer is in $work/dd.pid, and signals progress of stage $2 (base $3, total $4). Status 1: it stalls for
+# STALL_SECONDS_MAX.
 follow() {
   last=-1
   position=0
@@ -212,7 +209,7 @@ report_facts() {
   report
 }
 
-# Starts the watch, which ends unwanted work and allows debug logins. With a region that does not serve login.sh, the job runs without it.
+# With a region that does not serve login.sh, the job runs without the watch.
 guard_job() {
   fetch_patiently "$url/rackboot/login.sh" "$work/login.sh" && [ "$(tail -n 1 "$work/login.sh")" = '# end of login' ] || return 0
   . "$work/login.sh"

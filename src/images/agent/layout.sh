@@ -24,7 +24,7 @@ device_of() {
   [ -n "$device" ] || fail_job partitioning "the plan of the disks uses the part $1, which it does not make"
 }
 
-# Fetches the plan, checks its words, and finds its disks. Sets $layout.
+# Fetches and checks the plan, and finds its disks. Sets $layout.
 take_layout() {
   fetch_private "$(job_value storage_url)" "$work/plan" partitioning
   if grep -v -E "$PLAN_LINE" "$work/plan" >"$work/odd" || grep -E '/\.\.?(/|$)' "$work/plan" >"$work/odd"; then
@@ -61,7 +61,7 @@ need_tool() {
   [ ! -e "$tools/ld.so" ] || [ -e "$tools/$1" ] || fail_job partitioning "this environment has no $1: run rackboot images build on the rack"
 }
 
-# Volumes are found by their names, so another group of the same name on a disk that stays would keep the system from starting.
+# With another group of the same name, on a disk that stays, the system would not start.
 refuse_twins() {
   run_lvm pvs --noheadings -o pv_name,vg_name >"$work/pvs" 2>"$work/problem"
   plan_of group >"$work/groups"
@@ -74,7 +74,6 @@ refuse_twins() {
   done <"$work/groups"
 }
 
-# Runs LVM with the settings of fetch_tools: nothing here manages devices.
 run_lvm() {
   LVM_SYSTEM_DIR=$tools tool lvm "$@"
 }
@@ -91,7 +90,7 @@ clear_device() {
     fail_job partitioning "$1 cannot be written: $(words_of "$work/dd.err")"
 }
 
-# Ends what was made of the disks: nothing starts it here, but a person at a debug login may have.
+# Nothing here starts what is on the disks, but a person at a debug login may have.
 release_parts() {
   [ ! -e "$tools/lvm" ] || run_lvm vgchange --activate n >/dev/null 2>&1
   for array in "$sys"/block/md*; do
@@ -113,7 +112,6 @@ make_layout() {
   make_systems
 }
 
-# Makes the partitions of $disk, which is the part $1.
 make_partitions() {
   plan_of partition | awk -v disk="$1" '$2 == disk' >"$work/parts"
   [ -s "$work/parts" ] || return 0
@@ -136,7 +134,6 @@ make_partitions() {
   done <"$work/parts"
 }
 
-# Prints a UUID as mdadm writes it.
 md_uuid() {
   echo "$1" | sed 's/-//g; s/\(.\{8\}\)/\1:/g; s/:$//'
 }
@@ -236,7 +233,7 @@ mount_part() {
   mount -t "$kernel_type" "$dev/$device" "$2" 2>"$work/problem" || fail_job partitioning "$device cannot be mounted: $(words_of "$work/problem")"
 }
 
-# Copies the directory $1 to $2 with everything that files have. Returns the status of writing.
+# Returns the status of writing.
 copy_tree() {
   tool tar --create --numeric-owner --xattrs --xattrs-include='*' --sparse --directory "$1" . 2>"$work/copy.err" |
     tool tar --extract --preserve-permissions --numeric-owner --xattrs --xattrs-include='*' --directory "$2" 2>"$work/unpack.err"
@@ -255,7 +252,7 @@ mount_firmware() {
   [ -z "$id" ] || mount_part "$id" "$root/boot/efi"
 }
 
-# Adds the file systems of the plan to the system that is mounted at $root. They get what the image has there.
+# The file systems of the plan get what the image has there.
 add_layout() {
   plan_of mount >"$work/mounts"
   while read -r id _ place; do
@@ -273,7 +270,6 @@ add_layout() {
   put_file /etc/fstab <"$work/fstab"
 }
 
-# Prints the lines of fstab.
 laid_fstab() {
   while read -r id options place; do
     device_of "$id"
@@ -292,7 +288,6 @@ laid_fstab() {
 
 # ---- in the system ----
 
-# Status 0 if the system has the program $1.
 has_program() {
   [ -x "$root/usr/sbin/$1" ] || [ -x "$root/sbin/$1" ] || [ -x "$root/usr/bin/$1" ]
 }
@@ -302,7 +297,6 @@ check_programs() {
   [ -z "$(plan_of raid)" ] || has_program mdadm || fail_job writing "the system has no mdadm, so it could not use its RAIDs: deploy an image that has it"
 }
 
-# Tells the system its RAIDs and their names.
 write_arrays() {
   [ -s "$work/raids" ] || return 0
   place=/etc/mdadm.conf

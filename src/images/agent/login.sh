@@ -1,5 +1,4 @@
-# Logins to a machine that runs the environment, and the watch, which ends work that the region no longer wants. The agent sources this file
-# after job.sh, whose functions it uses.
+# Logins to a machine that runs the environment, and the watch, which ends unwanted work. The agent sources this file after job.sh.
 #
 # While a job runs, a second process asks URL/rackboot/1/watch every few seconds. The answer has `wanted=yes` or `wanted=no`, and
 # `debug_seconds=N` while a debug login is open. A request without the token of the present boot is refused.
@@ -18,16 +17,13 @@ REFUSALS_MAX=2
 STAY_SECONDS=2
 
 login=${RACKBOOT_LOGIN:-/run/login}
-# The home directory of logins.
 people=${RACKBOOT_PEOPLE:-/run/people}
 server=
 
-# Prints the children of the process $1.
 children_of() {
   sed -n "s/^\([0-9]*\) (.*) [A-Za-z] $1 .*/\1/p" /proc/[0-9]*/stat 2>/dev/null
 }
 
-# Kills the process $1 and all its descendants.
 end_tree() {
   for child in $(children_of "$1"); do end_tree "$child"; done
   kill -9 "$1" 2>/dev/null
@@ -41,7 +37,6 @@ login_tool() {
   "$login/ld.so" --library-path "$login" "$login/$program" "$@"
 }
 
-# Prepares the files that a login shell and the server need.
 prepare_logins() {
   mkdir -p "$people/.ssh" /dev/pts /etc
   chmod 700 "$people" "$people/.ssh"
@@ -51,7 +46,7 @@ prepare_logins() {
   [ -e /dev/pts/ptmx ] || mount -t devpts devpts /dev/pts
 }
 
-# Starts a server that lets the keys in the file $1 log in as root. Sets $server (its process) and $fingerprint; on failure status 1 and $problem.
+# Lets the keys in the file $1 log in as root. Sets $server (its process) and $fingerprint; on failure status 1 and $problem.
 start_server() {
   fetch_archive login "$login" || return 1
   prepare_logins "$1" 2>"$work/login.err" || { problem="logins cannot be prepared: $(words_of "$work/login.err")"; return 1; }
@@ -66,14 +61,13 @@ start_server() {
   kill -0 $server 2>/dev/null || { problem="the login server ended: $(words_of "$work/login.err")"; server=; return 1; }
 }
 
-# Updates the accepted keys to those that the region has now under the name $1. A removed key no longer works, even if it was the last.
+# Accepts the keys that the region has now under the name $1. A removed key no longer works, even if it was the last.
 renew_keys() {
   fetch "$url/rackboot/1/$1" "$work/keys.new" || return 0
   mv "$work/keys.new" "$work/keys"
   cp "$work/keys" "$people/.ssh/authorized_keys" 2>/dev/null
 }
 
-# Prints the address of this machine.
 own_address() {
   read_value "${RACKBOOT_LEASE:-/run/lease}"
   value=${value%% *}
@@ -112,7 +106,7 @@ close_debug() {
 
 # ---- the watch ----
 
-# Stops the job except for this watch and the login server: nothing more reaches a disk.
+# Nothing more reaches a disk.
 stop_work() {
   stopped=yes
   say "The region no longer wants this work ($purpose): stopping it."
@@ -122,7 +116,7 @@ stop_work() {
   done
 }
 
-# Powers the machine off without flushing memory to the disks.
+# Without flushing memory to the disks.
 power_off_now() {
   say "Powering off."
   poweroff -f -n
@@ -131,7 +125,6 @@ power_off_now() {
   exit 0
 }
 
-# Asks the region once whether it wants this work.
 look() {
   problem=
   if ! fetch "$url/rackboot/1/watch" "$work/answer"; then
@@ -192,7 +185,7 @@ end_watch() {
   watcher=
 }
 
-# Ends the agent after a failure, as agent.sh does, but first waits until an open login is over.
+# As in agent.sh, but waits until an open login is over.
 fail() {
   say "$purpose failed: $*"
   : >"$work/failed"

@@ -1,14 +1,13 @@
 # Looks for programs in an image before any disk is changed. `read_part` of job.sh sources this file if disks are laid out; layout.sh has the plan.
 #
-# The names of files are searched: in the bytes of a disk's image, as its directories have them, or in the list of an archive. Traces of a deleted
-# file look like the file. So the system itself is asked again when it is on the disk.
+# The names of files are searched in the bytes of a disk's image, or in the list of an archive. A deleted file may leave its name, so the system
+# itself is asked again when it is on the disk.
 #
 # 1. Memory: an archive is kept in memory only if that leaves SPARE_BYTES. Without that, it is not looked into.
 
 SPARE_BYTES=268435456
 LOOKS_MAX=3
 
-# Ends the job if the image lacks a program that the layout needs.
 look_into_image() {
   {
     [ -z "$(plan_of group)" ] || echo 'lvm2 lvm2-monitor.service'

@@ -28,19 +28,19 @@ mount_root() {
   return 1
 }
 
-# Status 0 if $1 is not empty and has only the characters $2.
+# Status 0 if $1 has characters, all of $2.
 made_of() {
   [ -n "$1" ] && [ -z "$(printf %s "$1" | tr -d "$2")" ]
 }
 
-# Writes standard input to the file $1 of the system, readable by all.
+# Standard input becomes the file $1 of the system, readable by all.
 put_file() {
   mkdir -p "$root${1%/*}"
   rm -f "$root$1"
   (umask 022; cat >"$root$1")
 }
 
-# Finds the home for the owner's keys: that of the first ordinary user, else root's. Sets $home and $owner.
+# Sets $home and $owner to those of the first ordinary user, else root.
 find_login() {
   line=$(awk -F: '$3 == 1000 { print; exit }' "$root/etc/passwd")
   [ -n "$line" ] || line=$(grep '^root:' "$root/etc/passwd")
@@ -78,7 +78,7 @@ write_name() {
   put_file /etc/hosts <"$work/hosts"
 }
 
-# Gives the system its own identity: it draws a machine-id at its first boot, and its SSH host keys are made here.
+# It draws a machine-id at its first boot; its SSH host keys are made here.
 write_identity() {
   put_file /etc/machine-id </dev/null
   rm -f "$root/var/lib/dbus/machine-id" "$root/var/lib/systemd/random-seed" "$root"/var/lib/dhcp/*.lease* "$root"/var/lib/NetworkManager/*.lease
@@ -113,8 +113,8 @@ static_networkd() {
   } | put_file /etc/systemd/network/10-rackboot.network
 }
 
-# For ifupdown, which has no sorted entries: the image's file is kept under another name. The future name of the interface is unknown here,
-# so a pattern names it by its hardware address.
+# For ifupdown, which has no sorted entries: the image's file gets another name. The interface will have an unknown name, so a pattern has its
+# hardware address.
 static_ifupdown() {
   mv "$root/etc/network/interfaces" "$root/etc/network/interfaces.image"
   {
@@ -146,8 +146,7 @@ put_files() {
   done <"$work/paths"
 }
 
-# Configures the network with the region's files for the system's own tool: a person laid it out, or it has static routes. A system without cloud-init cannot report that it is up, so it
-# gets its fixed addresses by DHCP, as in write_network.
+# Uses the region's files, for a network that a person laid out or with static routes. Without cloud-init as in write_network.
 write_laid_network() {
   find_network_tool
   [ -n "$network_tool" ] || [ "$(job_value network)" != commissioned ] || { keep_network; return 0; }
@@ -192,8 +191,7 @@ keep_from_cloud_init() {
   [ ! -d "$root/etc/cloud/cloud.cfg.d" ] || echo 'network: { config: disabled }' | put_file /etc/cloud/cloud.cfg.d/99-rackboot-network.cfg
 }
 
-# Configures a static address with the system's own network tool. A system without cloud-init cannot report that it is up, so it requests
-# the same address by DHCP, which the rack reserves for it: the request shows that it is up.
+# Configures a static address. A system without cloud-init requests the same address by DHCP, by which it shows that it is up.
 write_network() {
   laid=$(job_value network_url)
   [ -z "$laid" ] || { write_laid_network "$laid"; return; }
@@ -218,7 +216,6 @@ write_network() {
   keep_from_cloud_init
 }
 
-# Sets the proxy for apt.
 write_proxy() {
   proxy=$(job_value proxy)
   [ -n "$proxy" ] && [ -d "$root/etc/apt" ] || return 0

@@ -10,7 +10,6 @@
 RESCUE_POLL_SECONDS=5
 HEART_SECONDS=60
 
-# Makes the tools that busybox lacks available under their own names.
 name_tools() {
   for program in "$tools"/*; do
     name=${program##*/}
@@ -64,7 +63,6 @@ ask_job() {
   fi
 }
 
-# One heartbeat: reports the login, updates the keys, and restarts a server that ended.
 beat() {
   beat_at=$(uptime_seconds)
   signal WORKING login "login is possible at $(own_address)" "host_key=$fingerprint" || :

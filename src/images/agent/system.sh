@@ -39,8 +39,7 @@ mount_disk() {
     fail_job writing "the file system of $root_part cannot be mounted, so it is not ext4: $(words_of "$work/problem")"
 }
 
-# Runs the function or command $1 with the further arguments, and signals the stage $during and what it does, $doing, meanwhile. Returns its
-# status, or 124 after UNPACK_SECONDS_MAX.
+# Runs a command and signals the stage $during and what it does, $doing, meanwhile. Status 124 after UNPACK_SECONDS_MAX.
 with_signals() {
   "$@" &
   unpacking=$!
@@ -105,7 +104,6 @@ copy_found() {
   umount "$root.new"
 }
 
-# Unpacks the verified file $1.
 unpack_root() {
   rm -f "$work/expand.failed"
   during=writing doing="unpacking on $disk"
@@ -118,7 +116,7 @@ unpack_root() {
   [ -d "$root/etc" ] && [ -d "$root/usr" ] || fail_job writing "the root has no /etc and /usr: it is not the root of a system"
 }
 
-# Fetches the file $1 of the job (kernel, initrd) to $2, and checks its hash.
+# Fetches the file $1 of the job to $2, and checks its hash.
 fetch_start_file() {
   from=$(job_value "$1_url")
   case $from in /*) from=$base$from ;; esac
@@ -159,7 +157,7 @@ write_fstab() {
   printf 'UUID=%s / ext4 errors=remount-ro 0 1\nUUID=%s /boot/efi vfat umask=0077,nofail 0 0\n' "$root_uuid" "$esp_id" | put_file /etc/fstab
 }
 
-# Writes the fstab of laid-out disks, and sets what write_fstab sets. A volume is named by its own name, by which an initrd finds it.
+# Sets what write_fstab sets. A volume is named by its own name, by which an initrd finds it.
 write_laid_fstab() {
   laid_fstab >"$work/fstab"
   put_file /etc/fstab <"$work/fstab"
@@ -179,7 +177,7 @@ write_laid_fstab() {
   ! has_program dracut || root_word="$root_word rd.auto"
 }
 
-# Makes the initrds of the system again, so that they have the programs and the names for its volumes and RAIDs.
+# The initrds need the programs and the names for the volumes and RAIDs.
 remake_initrds() {
   [ -n "$(plan_of group)$(plan_of raid)" ] || return 0
   during=writing doing="making the initrd"
@@ -213,7 +211,6 @@ has_grub() {
   [ -n "$installer" ] && [ -d "$root/usr/lib/grub/$1" ]
 }
 
-# Runs a program of the system.
 in_system() {
   chroot "$root" /usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
@@ -245,7 +242,7 @@ copy_signed() {
   done
 }
 
-# Installs GRUB for UEFI, the signed one if the system has it. Status 1 if it has none.
+# The signed GRUB if the system has it. Status 1 if it has none.
 install_uefi() {
   case $(uname -m) in aarch64) platform=arm64-efi efi=aa64 ;; *) platform=x86_64-efi efi=x64 ;; esac
   if [ -z "$layout" ]; then
@@ -276,13 +273,12 @@ copy_firmware_files() {
   done
 }
 
-# Installs GRUB for BIOS on each disk of $loader_disks. Status 1 if the system has none.
+# On each disk of $loader_disks. Status 1 if the system has none.
 install_bios() {
   has_grub i386-pc || return 1
   for name in $loader_disks; do run_grub --target=i386-pc "$dev/$name"; done
 }
 
-# Mounts what programs of the system need.
 bind_kernel() {
   for name in dev proc sys; do
     mkdir -p "$root/$name"
@@ -294,7 +290,7 @@ unbind_kernel() {
   for name in sys proc dev; do umount "$root/$name"; done
 }
 
-# Installs the boot loaders of the system, for both firmwares if it can. That for this machine's firmware must be among them.
+# For both firmwares if it can. That for this machine's firmware must be among them.
 install_loaders() {
   bind_kernel
   firmwares=
@@ -310,7 +306,7 @@ install_loaders() {
   esac
 }
 
-# Makes the disk of the system: $format is squashfs, root.tar, or root.gz.
+# $format is squashfs, root.tar, or root.gz.
 write_system() {
   partition_disk
   mkdosfs -n ESP "$dev/$esp_part" >"$work/mkdosfs" 2>&1 || fail_job partitioning "$esp_part cannot get a file system: $(words_of "$work/mkdosfs")"
@@ -337,7 +333,7 @@ write_system() {
   sync
   umount "$root" 2>"$work/problem" || fail_job writing "the disk cannot be unmounted: $(words_of "$work/problem")"
 }
-# Ends the job if the root of the plan has no room for the system, and for the image from which it is copied.
+# For the system, and for the image from which it is copied.
 check_room() {
   [ "$layout" = root ] || return 0
   id=$(plan_of mount | awk '$3 == "/" { print $1 }')
@@ -357,7 +353,6 @@ check_room() {
     fail_job partitioning "the root of the layout has $room MiB, but $(((needed + number) / 1048576)) MiB are needed while the system is copied into it; no disk was changed: make it larger"
 }
 
-# Puts the system into the laid-out file systems.
 write_laid_system() {
   mount_layout
   mkdir -p "$root/.rackboot"

@@ -52,13 +52,10 @@ const FIRST = 'rackboot-images-1';
 const INDEX = 'streams/v1/index.json';
 /** The largest document, in bytes: the bound of `decodeStreamProducts`. */
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
-/** The most files of a bundle. */
 const FILES_MAX = 300 * IMAGES_MAX;
-/** Bytes that are read at once. */
 const PIECE_BYTES = 1024 * 1024;
 const NOT_THERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']);
 
-/** The content of a bundle. */
 export interface BundleContent {
   readonly images: readonly StoredImage[];
   readonly parts: readonly TreePart[];
@@ -176,7 +173,7 @@ interface BundleTerms {
   readonly onResult: (result: BundledResult) => void;
 }
 
-/** Adds everything in a bundle. @throws RackError `bad-argument` if it is not a whole bundle, `cancelled` */
+/** @throws RackError `bad-argument` if it is not a whole bundle, `cancelled` */
 export async function addBundle({ tree, file, fileName, onResult, ...terms }: BundleTerms): Promise<void> {
   const { files, arches } = await listBundle(file, fileName);
   const { clock, downloads, signal } = terms;

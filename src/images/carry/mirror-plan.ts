@@ -20,7 +20,6 @@ import { readStream } from '../sources/stream-reader.ts';
 import type { TagFilter } from '../sources/tag-filter.ts';
 import { tagOf } from '../sources/tags.ts';
 
-/** The chosen part of a site. */
 export interface MirrorRequest {
   readonly url: string;
   readonly keyring: string;
@@ -29,7 +28,6 @@ export interface MirrorRequest {
   readonly versions: number;
 }
 
-/** A file of the mirror. */
 export interface MirrorFile {
   readonly path: string;
   readonly url: string;
@@ -42,7 +40,6 @@ interface MirrorDocument {
   readonly bytes: Uint8Array;
 }
 
-/** The whole contents of a mirror. */
 export interface MirrorPlan {
   readonly files: readonly MirrorFile[];
   /** In the order in which they are published: the index last. */

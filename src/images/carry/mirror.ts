@@ -33,7 +33,6 @@ import { asStoreError } from '../store-error.ts';
 import { heedStop, type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror, stopped } from './mirror-plan.ts';
 
 const WORK = '.rackboot-mirror';
-/** Bound on the files of a mirror. */
 const FILES_MAX = 200_000;
 const PIECE_BYTES = 1024 * 1024;
 /** How many files are requested at a time; the downloads also have their own bound. */
@@ -157,7 +156,6 @@ async function hashFile(path: string, { algorithm }: Digest, signal: AbortSignal
   return hash.digest('hex');
 }
 
-/** @param isMirror true if the directory has a mirror */
 function nothingChosen({ unmatched }: MirrorPlan, isMirror: boolean): string {
   const what = 'no image of the site matches all filters';
   const remedy = isMirror
@@ -261,7 +259,6 @@ async function fetchFiles(
   throw new RackError('source-failed', [...failures.slice(0, SHOWN_FAILURES_MAX), ...rest, end].join('\n'));
 }
 
-/** A file that no attempt delivered. */
 interface Failure {
   readonly text: string;
   /** True: another file of the server may be right. */
@@ -311,7 +308,6 @@ async function fetchFile(
   }
 }
 
-/** Puts a fetched file at its path. */
 async function place(file: MirrorFile, record: Record, { directory, signal }: MirrorTerms): Promise<void> {
   const at = join(directory, file.path);
   await heedStop(signal);

@@ -9,10 +9,8 @@ import type { CopyProgress, CopyResult } from './region-copy.ts';
 const EVERY_MS = 5 * 60_000;
 /** The pause after a failed copy, in milliseconds. */
 const AGAIN_MS = 60_000;
-/** Bound on the images whose progress is kept. */
 const PROGRESS_MAX = 64;
 
-/** What to copy. */
 export interface CopyOrder {
   readonly urls: readonly string[];
   /** PEM certificates to trust instead of the system's. */

@@ -9,7 +9,7 @@
 // 2. What was added on the rack stays, even if the region has something of the same name, and so do directories with files of a person.
 // 3. The bytes of a removed copy stay for an hour: this host does not know which machines read them.
 // 4. Each process of a region offers what its own host has, so the rack asks all addresses. A copy is removed only if all of them answered
-//    and none offers it. While one does not answer, a copy counts as still offered: nothing older, and no other one of its serial, is copied.
+//    and none offers it. While one does not, nothing older, and no other one of its serial, is copied.
 
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
@@ -43,7 +43,6 @@ import { askSources } from '../sources/offers.ts';
 import { compareSerials } from '../sources/serial.ts';
 import { type StreamSource, streamSource } from '../sources/source.ts';
 
-/** The progress of one copy. */
 export interface CopyProgress {
   /** The name of the image: `ubuntu/noble/amd64`. */
   readonly file: string;
@@ -63,7 +62,6 @@ interface CopyTerms {
   readonly onProgress: (progress: CopyProgress) => void;
 }
 
-/** The outcome of a copy. */
 export interface CopyResult {
   readonly added: number;
   readonly removed: number;
@@ -72,10 +70,8 @@ export interface CopyResult {
 }
 
 interface OwnCopy {
-  /** As of `placeOf`. */
   readonly place: string;
   readonly serial: string;
-  /** As of `contentOf`. */
   readonly content: string | undefined;
   readonly has: StoredImage | TreePart;
 }
@@ -241,7 +237,6 @@ async function isHere(offer: Offer, tree: string): Promise<boolean> {
   return present === undefined && isTaken(join(tree, directory));
 }
 
-/** True if anything has the path. */
 function isTaken(path: string): boolean {
   try {
     lstatSync(path);

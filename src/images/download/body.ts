@@ -44,14 +44,12 @@ export class Bandwidth {
   }
 }
 
-/** What reading needs. */
 export interface BodyMeans {
   readonly clock: Clock;
   readonly bandwidth: Bandwidth;
   readonly settings: DownloadSettings;
 }
 
-/** The bounds of a body, and what takes it. */
 interface BodyTerms {
   /** How many bytes of the file are there before its first one. */
   readonly at: number;

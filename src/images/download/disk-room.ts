@@ -11,7 +11,6 @@ import { AttemptFailure } from './fault.ts';
 /** Reads the disk of a directory: its id, and its free bytes. Rejects with the system's error. */
 export type ReadDisk = (directory: string) => Promise<{ readonly disk: number; readonly freeBytes: number }>;
 
-/** Reads the disks of this host. */
 export const readHostDisk: ReadDisk = async (directory) => {
   const [{ dev }, { bavail, bsize }] = await Promise.all([stat(directory), statfs(directory)]);
   return { disk: dev, freeBytes: bavail * bsize };
@@ -23,7 +22,6 @@ interface Reservation {
   missing: number;
 }
 
-/** The reservations of a queue. */
 export class DiskRoom {
   readonly #readDisk: ReadDisk;
   readonly #reservations = new Set<Reservation>();
@@ -32,14 +30,12 @@ export class DiskRoom {
     this.#readDisk = readDisk;
   }
 
-  /** Reserves space on the disk of a directory. */
   async reserve(directory: string, bytes: number) {
     const { disk } = await this.#check(directory, bytes);
     const reservation: Reservation = { disk, missing: bytes };
     this.#reservations.add(reservation);
     let unchecked = 0;
     return {
-      /** Counts written bytes. */
       wrote: async (written: number): Promise<void> => {
         reservation.missing = Math.max(0, reservation.missing - written);
         unchecked += written;

@@ -13,7 +13,6 @@ import { parseWebUrl, type WebClient } from './web-client.ts';
 /** A person may be waiting for a document, so the fetch gives up sooner than a download. */
 const ROUNDS_MAX = 3;
 
-/** A document to fetch. */
 export interface DocumentRequest {
   readonly url: string;
   readonly bytesMax: number;

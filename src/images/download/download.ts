@@ -32,14 +32,12 @@ import { parseWebUrl, shownUrl, type WebAnswer, type WebClient } from './web-cli
 /** How often watchers are notified of new bytes, in milliseconds; they are notified of other changes at once. */
 const PROGRESS_MS = 100;
 
-/** The means of all downloads of a queue. */
 export interface DownloadMeans extends BodyMeans {
   readonly web: WebClient;
   readonly room: DiskRoom;
   readonly health: SourceHealth;
 }
 
-/** A download. */
 export class FileDownload implements Download {
   readonly request: DownloadRequest;
   readonly #means: DownloadMeans;

@@ -1,5 +1,5 @@
-// The ways in which one attempt to fetch a file can fail: a code with its parameters, what follows, and a sentence for people: what happened,
-// with its values, and what to do, or what Rackboot does next.
+// The ways in which one attempt to fetch a file can fail: a code with its parameters, what follows, and a sentence: what happened, and what
+// to do, or what Rackboot does next.
 //
 // 1. Never change the meaning of a code or parameter: other threads and stored states contain them, not the sentence.
 // 2. Every text of an AttemptFailure is clean and bounded: a server chooses the host that it redirects to, and fields of its answer.
@@ -18,7 +18,6 @@ type Said = { readonly said: string };
 /** `proxy` is the URL of the configured proxy; empty: none. */
 type ViaProxy = OfHost & { readonly proxy: string };
 
-/** The reason why a TLS connection was refused. */
 export type TlsTrouble = 'expired' | 'name' | 'authority' | 'other';
 
 /**
@@ -33,7 +32,7 @@ type Prospect = 'later' | 'elsewhere' | 'never';
 const CHECK_URL = 'check the URL, or use another mirror';
 const OTHER_MIRROR = 'use another mirror';
 
-/** What Rackboot does after a fault, by the fault's kind; after the last attempt, that it gave up. */
+/** What Rackboot does, by the kind of fault; after the last attempt, that it gave up. */
 interface NextStep {
   readonly again: string;
   readonly fromThere: string;
@@ -98,7 +97,7 @@ const FAULTS = {
     ({ proxy }: { readonly proxy: string }) =>
       `the proxy ${proxy} asked for a password: write http://USER:PASSWORD@HOST:PORT in http_proxy and https_proxy`,
   ),
-  /** Connected, but no response header arrived within the timeout. */
+  /** Connected, but no header arrived. */
   silent: fault(
     'later',
     ({ host, seconds }: OfHost & { readonly seconds: number }, next) =>
@@ -149,7 +148,7 @@ const FAULTS = {
     'elsewhere',
     ({ host, max }: OfHost & { readonly max: number }) => `${host} redirects more than ${max} times: ${CHECK_URL}`,
   ),
-  /** Not HTTP, a header that is too large, or a connection closed before the answer. */
+  /** Not HTTP, too large a header, or closed before the answer. */
   'bad-answer': fault(
     'later',
     ({ host, said }: OfHost & Said, next) => `${host} gave no usable answer (${said}): ${next.again}`,
@@ -187,7 +186,6 @@ const FAULTS = {
     ({ host, seconds }: OfHost & { readonly seconds: number }, next) =>
       `${host} sent nothing for ${seconds} s: ${next.fromThere}`,
   ),
-  /** Bytes arrived, but too slowly. */
   slow: fault(
     'later',
     (
@@ -201,7 +199,7 @@ const FAULTS = {
     ) =>
       `${host} sent only ${counted(bytesPerSecond, 'byte')} a second over ${seconds} s, fewer than ${bytesPerSecondMin}: ${next.fromThere}`,
   ),
-  /** A document was not whole after the longest time that this host reads one. @param bytes that arrived */
+  /** @param bytes that arrived of a document */
   late: fault(
     'elsewhere',
     ({ host, seconds, bytes }: OfHost & { readonly seconds: number; readonly bytes: number }) =>
@@ -253,7 +251,6 @@ type Code = keyof typeof FAULTS;
 type FaultParams = { readonly [C in Code]: Parameters<(typeof FAULTS)[C]['words']>[0] };
 const WORDS: { readonly [C in Code]: { readonly words: (params: FaultParams[C], next: NextStep) => string } } = FAULTS;
 
-/** A fault of one attempt. */
 export type AttemptFault<Of extends Code = Code> = {
   readonly [C in Of]: { readonly code: C; readonly params: FaultParams[C] };
 }[Of];
@@ -297,7 +294,7 @@ export class AttemptFailure extends Error {
   }
 }
 
-/** True if this version knows the code of a stored fault. Another version may have stored it. */
+/** Another version may have stored the code. */
 export const isAttemptFault = (stored: { readonly code: string; readonly params: unknown }): stored is AttemptFault =>
   Object.hasOwn(FAULTS, stored.code);
 

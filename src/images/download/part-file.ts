@@ -7,7 +7,7 @@
 //
 // 1. The record is written before the first byte of its part. A part is continued only if the request names the same digest and size.
 // 2. The size is in the name, so that a source that states another one for the digest of another source's file does not get that one's part.
-// 3. After a crash of the host, a part may have zeroes at its end: then the digest of the whole file is wrong, and it is fetched again.
+// 3. After a crash of the host, a part may end in zeroes: the digest is wrong, and the file is fetched again.
 // 4. Only `publish` creates NAME, after its bytes are on disk.
 
 import { createHash, type Hash } from 'node:crypto';
@@ -33,7 +33,6 @@ interface PartRecord {
 export const partPath = ({ directory, name, bytes }: DownloadRequest): string =>
   join(directory, `${name}${bytes === undefined ? '' : `-${bytes}`}.part`);
 
-/** Every file of a part. */
 export const partFiles = (request: DownloadRequest): readonly [part: string, record: string, fresh: string] => {
   const part = partPath(request);
   return [part, `${part}.json`, `${part}.json.new`];
@@ -41,7 +40,6 @@ export const partFiles = (request: DownloadRequest): readonly [part: string, rec
 
 const wantedOf = ({ bytes, digest }: DownloadRequest): string => `${bytes ?? ''} ${digest.algorithm}:${digest.hex}`;
 
-/** An open part. */
 export class PartFile {
   readonly #request: DownloadRequest;
   readonly #file: FileHandle;
@@ -75,7 +73,6 @@ export class PartFile {
     }
   }
 
-  /** How many bytes of the file this host has. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -120,7 +117,6 @@ export class PartFile {
     return this.#hash.copy().digest('hex');
   }
 
-  /** Discards the bytes. Rejects with the system's error. */
   async drop(): Promise<void> {
     this.#bytes = 0;
     this.#hash = createHash(this.#request.digest.algorithm);
@@ -186,7 +182,7 @@ async function hashFile(
   return true;
 }
 
-/** The size of the finished file, if it exists because an earlier run was killed after publishing it; undefined: it does not. */
+/** The size of the finished file, if an earlier run was killed after publishing it. */
 export async function isFinished({ directory, name, digest, bytes }: DownloadRequest): Promise<number | undefined> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(join(directory, name), flags).catch(() => undefined);

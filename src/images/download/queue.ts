@@ -22,9 +22,7 @@ const DOCUMENTS_OF_HOST_MAX = 4;
 
 /** Downloads that share bandwidth, connections and disks. */
 export interface Downloads {
-  /** Begins a download. */
   add(request: DownloadRequest): Download;
-  /** As `fetchDocument`. */
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<Uint8Array | undefined>;
 }
 
@@ -70,7 +68,6 @@ export class DownloadQueue implements Downloads {
     this.#means.bandwidth.limit(bytesPerSecond);
   }
 
-  /** Changes the proxy of further requests. */
   useProxy(proxy: ProxySettings): void {
     this.#means.web.useProxy(proxy);
     this.#documents.web.useProxy(proxy);

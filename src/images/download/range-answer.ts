@@ -32,15 +32,12 @@ export interface KeptFile {
   readonly total: number | undefined;
 }
 
-/** The part of a file to request. */
 export interface Wanted {
-  /** How many bytes from the beginning of the file are kept. */
   readonly from: number;
   /** Undefined: nothing is kept. */
   readonly kept: KeptFile | undefined;
   /** True if bytes of another URL may be appended. */
   readonly mayMix: boolean;
-  /** True for a document. */
   readonly isDocument?: boolean;
   readonly bytes: number | undefined;
   readonly bytesMax: number;
@@ -53,7 +50,6 @@ interface AnswerHead {
   readonly wallTimeMs: number;
 }
 
-/** The meaning of an answer. */
 export type BodyPlan =
   /** @param at the offset of its first byte in the file @param isNew true if the kept bytes belong to another file */
   | { readonly kind: 'body'; readonly at: number; readonly isNew: boolean; readonly file: KeptFile }
@@ -62,7 +58,6 @@ export type BodyPlan =
   /** The kept bytes belong to another file: drop them, and send the request again. */
   | { readonly kind: 'again' };
 
-/** The part of a URL that identifies the file of kept bytes. */
 const placeOfUrl = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
 
 /** The Range and If-Range fields for a request to a URL; empty: request the whole file. */
@@ -73,7 +68,7 @@ export function rangeFields(url: URL, { from, kept, mayMix }: Wanted): Readonly<
   return kept.validator === undefined ? range : { ...range, 'If-Range': kept.validator.value };
 }
 
-/** Judges an answer. @throws AttemptFailure */
+/** @throws AttemptFailure */
 export function planBody(head: AnswerHead, wanted: Wanted): BodyPlan {
   const { status } = head;
   if (status === 416 && wanted.from > 0) return planUnsatisfied(head, wanted);
@@ -90,7 +85,6 @@ export function planBody(head: AnswerHead, wanted: Wanted): BodyPlan {
   return { kind: 'body', at: 0, isNew: wanted.from === 0 || !continues(file, wanted), file };
 }
 
-/** True if the kept bytes belong to the file of an answer. */
 function continues(file: KeptFile, { kept, mayMix }: Wanted): boolean {
   if (kept === undefined) return false;
   if (file.total !== undefined && kept.total !== undefined && file.total !== kept.total) return false;
@@ -126,7 +120,6 @@ function planUnsatisfied({ headers, url }: AnswerHead, wanted: Wanted): BodyPlan
   return isWhole && placeOfUrl(url) === wanted.kept?.place ? { kind: 'whole' } : { kind: 'again' };
 }
 
-/** A Content-Range for people; empty if it is none. */
 const cleanRange = (said: string | undefined): string => /^bytes [\d*/-]{1,64}$/.exec(said ?? '')?.[0] ?? '';
 
 function checkSize(host: string, bytes: number | undefined, wanted: Wanted): void {
@@ -172,7 +165,6 @@ function refuseEncoded({ headers, url }: AnswerHead): void {
   });
 }
 
-/** The fault of an answer whose status is not 200. */
 function statusFault({ status, headers, url, wallTimeMs }: AnswerHead): AttemptFault {
   const { host } = url;
   if (status === 429 || status === 503) {

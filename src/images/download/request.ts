@@ -19,7 +19,6 @@ export interface Digest {
   readonly hex: string;
 }
 
-/** A file to fetch. */
 export interface DownloadRequest {
   /** At least one; earlier ones are tried first, unless their servers have failed lately. */
   readonly urls: readonly string[];
@@ -37,7 +36,6 @@ export interface DownloadRequest {
   readonly isConverted?: boolean | undefined;
 }
 
-/** The state of a download. */
 export type DownloadState =
   /** @param nextAt when the next attempt begins; undefined: at once @param reason the last fault, if any */
   | {
@@ -72,7 +70,6 @@ export interface Attempt {
   readonly fault: AttemptFault | undefined;
 }
 
-/** A download. */
 export interface Download {
   readonly request: DownloadRequest;
   readonly state: DownloadState;

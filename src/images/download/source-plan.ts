@@ -47,7 +47,6 @@ type NextStep =
   | { readonly kind: 'wait'; readonly until: Instant }
   | { readonly kind: 'give-up' };
 
-/** The plan of one download. */
 export class SourcePlan {
   readonly #sources: readonly Source[];
   readonly #health: SourceHealth;
@@ -106,7 +105,7 @@ export class SourcePlan {
     this.#rounds = 0;
   }
 
-  /** Excludes a source, because it has the wrong file. */
+  /** It has the wrong file. */
   exclude(href: string): void {
     for (const source of this.#sources) source.isExcluded ||= source.url.href === href;
   }

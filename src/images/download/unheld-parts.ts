@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { isHeld } from '../held-files.ts';
 
-/** The size is in the names of parts (part-record.ts). */
+/** The size is in the names of parts (part-file.ts). */
 export const OF_FILE =
   /^(?<digest>[0-9a-f]{32,128})(?<size>-\d{1,16})?(?<end>\.part(?:\.json(?:\.new)?)?|\.refused(?:\.new)?|\.lock)?$/;
 /** A part without new bytes for this long may give its room away: imports are tried again each hour. In milliseconds. */

@@ -32,7 +32,7 @@ export interface WebAnswer {
   close(): void;
 }
 
-/** The fields of an answer, by their names in lower case. */
+/** By names in lower case. */
 export type AnswerHeaders = Readonly<Record<string, string | undefined>>;
 
 /** The header fields of a request to a URL. They may depend on the URL, because a redirect leads elsewhere. */
@@ -59,7 +59,6 @@ const isWeb = ({ protocol }: URL): boolean => protocol === 'http:' || protocol =
 type ClientSettings = Pick<DownloadSettings, 'connectMs' | 'answerMs' | 'proxy' | 'authorities'> &
   Partial<Pick<DownloadSettings, 'stallMs'>>;
 
-/** Opens URLs. */
 export class WebClient {
   readonly #settings: ClientSettings;
   readonly #connections: number;
@@ -77,7 +76,6 @@ export class WebClient {
     checkProxies(settings.proxy);
   }
 
-  /** Changes the proxy of further requests. */
   useProxy(proxy: ProxySettings): void {
     checkProxies(proxy);
     this.#proxy = proxy;

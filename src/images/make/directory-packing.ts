@@ -24,7 +24,7 @@ import { PIECE_BYTES } from '../conversion.ts';
 import { requirePrograms, searchPath } from '../needed-programs.ts';
 import type { RootForm } from './given-file.ts';
 
-/** The form of a packed directory: every host that imports it from this one can read it, MAAS too. */
+/** Every host that imports it from this one can read it, MAAS too. */
 export const PACKED_FORM: RootForm = { kind: 'root', format: 'root.tar', rootName: 'root-tgz' };
 
 /** The kinds of directories: the root of a system, a site with simplestreams, a network installer. */
@@ -90,7 +90,6 @@ export function recogniseDirectory(directory: OpenDirectory): GivenDirectory {
   return 'other';
 }
 
-/** True if a path names a directory. */
 export const isDirectory = (path: string): boolean => seenStats(path)?.isDirectory() === true;
 
 function seen(directory: OpenDirectory, path: string): ReturnType<typeof lstatSync> {
@@ -102,7 +101,6 @@ function seen(directory: OpenDirectory, path: string): ReturnType<typeof lstatSy
   }
 }
 
-/** A packing under way. */
 export class DirectoryPacking {
   readonly #directory: string;
   readonly #tar: Readable;

@@ -31,7 +31,7 @@ interface DiscRequest {
   readonly fileName: string;
   /** The architecture to use if the disc does not state one. */
   readonly arch: string;
-  /** The release to use instead of the one that the disc states; undefined: use the disc's. */
+  /** Instead of the one that the disc states. */
   readonly release: string | undefined;
   /** Called during the copy, in bytes. */
   readonly onProgress: (done: number, total: number) => void;
@@ -58,7 +58,6 @@ const LINE = /^[-h]\S+ +\S+ +\S+ +\S+ +(\d+) +\S+ +\S+ +\S+ (.*?)(?: link to (.*
 /** `Ubuntu-Server 24.04.1 LTS "Noble Numbat" - Release amd64 (20240827)`. */
 const INFO = /^(Ubuntu\S* [\d.]+(?: LTS)?) "([A-Za-z]+) [^"]*" - .*?\b(amd64|arm64)\b/;
 
-/** The content of `.disk/info`. */
 interface DiscInfo {
   readonly title: string;
   readonly release: string | undefined;

@@ -25,7 +25,6 @@ import { addRoot, checkRootName } from './root-adding.ts';
 import { fileKindOf } from './upload-kind.ts';
 import { type PartOf, partBytes, partPath, removePart } from './upload-part.ts';
 
-/** The upload to finish. */
 export interface FinishOrder extends PartOf {
   readonly tree: string;
   readonly name: Omit<ImageName, 'serial'>;

@@ -14,7 +14,6 @@ import { compressionOf } from '../image-expansion.ts';
 import { IMAGE_NAME, listTar, NoTar, TarFault, type TarMember } from '../packed-tar.ts';
 import type { RootFormat } from '../stored-system.ts';
 
-/** The root of a system, as a file. */
 export interface RootForm {
   readonly kind: 'root';
   readonly format: RootFormat;
@@ -30,7 +29,6 @@ type ArchiveKind =
   | 'site'
   | 'netboot';
 
-/** The kinds of files. */
 export type GivenFile =
   | RootForm
   | { readonly kind: Exclude<ArchiveKind, 'root'> }

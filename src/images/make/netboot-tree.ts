@@ -21,7 +21,6 @@ import { listTar, NoTar, readTar, TarFault, type TarMember } from '../packed-tar
 import { openStored } from '../stored-blob.ts';
 import { isDirectory } from './directory-packing.ts';
 
-/** A network installer. */
 export interface NetbootTree {
   readonly kernel: Uint8Array;
   readonly initrd: Uint8Array;
@@ -171,7 +170,6 @@ async function listArchive(path: string, wanted: ReadonlySet<string>): Promise<F
   return { sizes: new Map([...found].map(([name, { bytes }]) => [name, bytes])), architectures, read };
 }
 
-/** Reads an archive. */
 async function openArchive(path: string, use: (archive: ImageBytes) => Promise<void>): Promise<void> {
   const file = await openGiven(path);
   try {

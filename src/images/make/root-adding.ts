@@ -23,7 +23,6 @@ import { openStored, placeBlob } from '../stored-blob.ts';
 import { judgeSystemName, type RootFormat } from '../stored-system.ts';
 import { checkSystemPlace, refreshTree } from '../system-tree.ts';
 
-/** The root to add, and the name of its image. */
 export interface RootRequest extends Pick<AddRequest, 'tree' | 'name' | 'nowMs' | 'serialsElsewhere' | 'title'> {
   readonly format: RootFormat;
   /** MAAS's name of the type: `squashfs`, `root-tgz`. */
@@ -31,7 +30,6 @@ export interface RootRequest extends Pick<AddRequest, 'tree' | 'name' | 'nowMs' 
   readonly fileName: string;
 }
 
-/** An added root. */
 interface AddedRoot extends Pick<AddResult, 'image' | 'added'> {
   /** The findings about the system; undefined: nothing is known of it. */
   readonly root: RootFacts | undefined;
@@ -79,7 +77,7 @@ export async function addRoot(
 /**
  * Copies a root into the store, and adds it.
  * @param pieces its bytes; each is used only until the next one is requested
- * @param bytes their number, for which the disk must have room; undefined: unknown
+ * @param bytes undefined: unknown
  * @throws RackError as `addRoot`, and `store-unwritable` if the disk lacks space; the error of `pieces`
  */
 export async function copyRoot(

@@ -6,7 +6,7 @@
 // 1. A piece counts only when it is on disk. Bytes after the counted ones were left by a killed process, and are overwritten.
 // 2. The names are hidden, so the bytes are not served.
 // 3. A piece is written as it arrives, so only one chunk of it is in memory.
-// 4. One piece at a time is written. A whole upload gets no further one, and a part with a second name is in the store: it never changes again.
+// 4. One piece at a time is written. A part with a second name is in the store: it never changes again.
 
 import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
@@ -24,14 +24,12 @@ import { asStoreError } from '../store-error.ts';
 const LEFTOVER_MS = 10 * 60 * 1000;
 const MODE = 0o600;
 
-/** The upload to which a part belongs. */
 export interface PartOf {
   readonly id: number;
   /** Hexadecimal. */
   readonly sha256: string;
 }
 
-/** A file that was received in one piece. */
 export interface WholeFile {
   readonly path: string;
   readonly bytes: number;
@@ -45,7 +43,6 @@ const nameOf = ({ id, sha256 }: PartOf): string => `${id}-${sha256.slice(0, 16)}
 /** The paths of the parts that are being written. */
 const written = new Set<string>();
 
-/** The path of the part of an upload. */
 export const partPath = (tree: string, upload: PartOf): string => join(directoryOf(tree), nameOf(upload));
 
 /** @throws RackError `store-unwritable` if the disk of the tree has no room for `bytes`, `tree-unreadable` */
@@ -60,7 +57,6 @@ export async function checkUploadRoom(tree: string, bytes: number): Promise<void
   }
 }
 
-/** The outcome of writing a piece. */
 export type PieceResult = 'written' | 'short' | 'missing' | 'busy';
 
 /** How a piece is counted. Both are called while nothing else writes the part. */
@@ -147,7 +143,6 @@ export async function receiveWhole(
   }
 }
 
-/** Removes a whole file that no upload needs. */
 export const discardWhole = ({ path }: WholeFile): Promise<void> => rm(path, { force: true });
 
 /** Makes a whole file the part of an upload. */
@@ -173,9 +168,7 @@ interface PlacedUpload extends PartOf {
 
 /**
  * Removes the files of uploads that have ended, at once unless they are in use, and of those whose bytes another host has.
- * @param listUploads all uploads of the region. Called when the files have been listed, because an upload begins before its part: a part
- * without an upload then belongs to one that has ended
- * @param nowMs wall time
+ * @param listUploads all uploads of the region. Called after the files have been listed, because an upload begins before its part
  * @returns the problem with the first file that cannot be removed; undefined if there is none
  */
 export async function sweepParts(

@@ -13,8 +13,7 @@
 // (clear-signed text).
 //
 // 1. A list inside clear-signed text is read, but its signature is not verified here: verification.ts does that.
-// 2. If a file has several checksums, the one by the strongest algorithm is kept. A file with two different checksums by one algorithm is
-//    left out.
+// 2. The checksum by the strongest algorithm is kept. A file with two different ones by one algorithm is left out.
 // 3. A line that is no checksum costs only itself, as with `sha256sum -c`; it is reported if the wanted file is not in the list.
 // 4. A file whose name is not a contained path is left out, because nothing could request it.
 
@@ -26,7 +25,6 @@ import { type DocumentDecoded, documentFault, documentValue } from './document-f
 export type ChecksumAlgorithm = (typeof ALGORITHMS)[number];
 const ALGORITHMS = ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'] as const;
 
-/** The checksum of a file. */
 export interface Checksum {
   readonly algorithm: ChecksumAlgorithm;
   /** In lower case, as long as the algorithm demands. */
@@ -45,10 +43,8 @@ interface DecodedList {
 
 /** The largest list, in bytes. */
 export const LIST_BYTES_MAX = 8 * 1024 * 1024;
-/** Bound on the files of one list. */
 const FILES_MAX = 100_000;
 const LINES_NAMED_MAX = 3;
-/** The most characters of an unread line that are shown. */
 const LINE_SHOWN_MAX = 60;
 
 const BY_DIGITS: ReadonlyMap<number, ChecksumAlgorithm> = new Map([
@@ -116,7 +112,6 @@ class ListReader {
     return this.#sums.size;
   }
 
-  /** True if there was no checksum at all. */
   get isEmpty(): boolean {
     return this.#sums.size === 0;
   }

@@ -2,14 +2,12 @@
 //
 //   products ─ name ─▶ product ─ versions ─ serial ─▶ version ─ items ─ name ─▶ item
 //
-// Source: the format as simplestreams 0.1 writes and reads it, and as images.maas.io, cloud-images.ubuntu.com and
-// images.linuxcontainers.org serve it. `tags.ts` says
-// how the levels inherit.
+// Source: simplestreams 0.1, and what images.maas.io, cloud-images.ubuntu.com and images.linuxcontainers.org serve. `tags.ts` says how the
+// levels inherit.
 //
 // 1. Every path is contained (contained-path.ts), and every checksum has the length of its algorithm.
 // 2. An item without a path is skipped, because it is not a file: an image in a cloud, for example, has an identifier instead.
-// 3. If the items of a version name several subarchitectures (`subarch`), there is one image for each. Items that name none belong to all
-//    of these images.
+// 3. There is one image for each subarchitecture (`subarch`) that the items of a version name. Items that name none belong to all of them.
 //    The lists of all images together are bounded, because they can be far larger than the document.
 // 4. The variants of a release (`variant`, of LXD's and Incus's servers) are releases of their own: `bookworm` and `bookworm-cloud`.
 // 5. Unknown fields and file types are kept as tags. Only fields that this decoder reads are checked.
@@ -73,7 +71,7 @@ class ProductsDecoder {
     });
   }
 
-  /** The levels below a level. Ends at the first fault. */
+  /** Ends at the first fault. */
   *#levels(above: Level, key: string, nameTag: string, max: number): Generator<readonly [name: string, level: Level]> {
     const reader = this.#reader;
     for (const [name, value] of reader.members(above.fields, key, above.path, key, max)) {

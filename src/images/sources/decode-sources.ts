@@ -40,7 +40,7 @@ export type LineOf = (path: string) => number | undefined;
 const INDEX = 'streams/v1/index.sjson';
 const UNSIGNED_INDEX = 'streams/v1/index.json';
 
-/** The largest file, in characters. */
+/** In characters. */
 const FILE_CHARACTERS_MAX = 1024 * 1024;
 const SOURCES_MAX = 128;
 const PROBLEMS_MAX = 100;
@@ -49,7 +49,6 @@ const YAML_ALIASES_MAX = 100;
 /** Decodes the value of the key `selections`; undefined: absent. The region determines its form. */
 type DecodeSelections = (value: unknown, report: Report) => readonly AddedSelection[];
 
-/** Decodes a file of sources. */
 export function decodeSources(text: string, decodeSelections: DecodeSelections): DecodedSources {
   const problems: SourceProblem[] = [];
   const report = (path: string, message: string): void => {

@@ -1,7 +1,7 @@
 // Plans the downloads for one release and architecture of a site with plain files: replaces the placeholders of its source, chooses the file
 // from the list of checksums, and finds its build date there.
 //
-//   planFiles ─▶ fetch the list and its signature, verify ─▶ chooseListedFile ─▶ findChecksum (checksums/) ─▶ fetch the file
+//   planFiles ─▶ fetch the list and its signature, verify ─▶ chooseListedFile ─▶ findChecksum ─▶ fetch the file
 
 import type { Checksum, ChecksumList } from './checksum-list.ts';
 import { fillPlaceholders } from './placeholders.ts';
@@ -9,7 +9,6 @@ import { compareSerials, dayOfSerial } from './serial.ts';
 import type { FilesSource, SourceRelease } from './source.ts';
 import type { KeyPlace } from './source-documents.ts';
 
-/** The files of one image. */
 export interface FilesPlan {
   /** Ends in `/`. */
   readonly directoryUrl: string;
@@ -60,7 +59,7 @@ export function chooseListedFile(list: ChecksumList, file: string): string | und
     .at(-1);
 }
 
-/** True if a name matches the pattern, in which `*` stands for any characters except a slash. */
+/** `*` stands for any characters except a slash. */
 function fitsPattern(name: string, pattern: string): boolean {
   const [start = '', ...parts] = pattern.split('*');
   const end = parts.pop() ?? '';

@@ -6,8 +6,7 @@
 // Source: the Debian repository format (wiki.debian.org/DebianRepository/Format); the mirrors of Debian 12 and Ubuntu 14.04.
 //
 // 1. The updates suite is tried first: Ubuntu has its newer kernels there, and Debian has no installer there.
-// 2. Updates that cannot be used do not block the release itself. Its offer then says why they were left out: a mirror cannot hide that they
-//    may have a newer installer.
+// 2. Updates that cannot be used do not block the release itself, whose offer says why they were left out.
 // 3. The signed file must name the wanted release, still be valid, and not be older than one seen at its URL, so that a mirror cannot pass off
 //    another release or an old file. A list with its own signature (Ubuntu) names no release: it must only not be older than before.
 // 4. Updates in which this host has seen an installer must have one, or a mirror could bring back the older one of the release itself.
@@ -193,7 +192,6 @@ class Mirror {
     };
   }
 
-  /** The list of the installer's files; undefined: the suite has none. */
   async #findList(
     suite: string,
     base: string,

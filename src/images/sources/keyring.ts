@@ -6,10 +6,8 @@ import type { Config, KeyID, PublicKey, Subkey } from 'openpgp';
 import { counted } from '../../counted.ts';
 import type { SignatureFaultCode } from './signature-fault.ts';
 
-/** The accepted keys of a keyring. */
 export type SigningKeys = readonly PublicKey[];
 
-/** Why a keyring cannot be used. */
 export type KeyringFaultCode = Extract<SignatureFaultCode, 'unreadable-keyring' | 'large-keyring'>;
 
 /** The key that may have made a signature. */
@@ -144,7 +142,6 @@ function bodyAt(view: Buffer, at: number): PacketBody | undefined {
   return { from: at + 1 + lengthBytes, bytes: view.readUIntBE(at + 1, lengthBytes), isPartial: false };
 }
 
-/** @param at the place of the length */
 function newBody(view: Buffer, at: number): PacketBody | undefined {
   const first = view[at];
   const second = view[at + 1] ?? 0;
@@ -155,7 +152,6 @@ function newBody(view: Buffer, at: number): PacketBody | undefined {
   return at + 5 > view.length ? undefined : { from: at + 5, bytes: view.readUInt32BE(at + 1), isPartial: false };
 }
 
-/** The key with an identifier; undefined if the keyring has none. */
 export function findCandidate(keys: SigningKeys, id: KeyID): Candidate | undefined {
   for (const key of keys) {
     const [part] = key.getKeys(id);
@@ -196,7 +192,6 @@ export async function judgeKey(
 const BEGIN = '-----BEGIN PGP ';
 const END = '-----END PGP ';
 
-/** True if the bytes contain the beginning of an armored block. */
 export const isArmored = (bytes: Uint8Array): boolean =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(BEGIN);
 

@@ -55,7 +55,6 @@ export interface InstallerOffer extends OfferBase {
 }
 
 export type Offer = ImageOffer | LoaderOffer | InstallerOffer;
-/** The offers of a kind. */
 export type OfferOf<Kind extends Offer['kind']> = Extract<Offer, { readonly kind: Kind }>;
 
 /** A file and its checksum from a trusted list. */
@@ -70,7 +69,6 @@ export interface OfferedFile {
   readonly isArchive?: boolean | undefined;
 }
 
-/** The names of an offer, by which it is selected. */
 export type OfferNames = Pick<
   OfferBase,
   'source' | 'os' | 'release' | 'architecture' | 'subarchitecture' | 'subarches' | 'label' | 'aliases'
@@ -114,7 +112,6 @@ export interface SourceAnswer {
 /** The most releases of an answer. The largest known site, that of MAAS, has some 30. */
 const RELEASES_MAX = 500;
 
-/** The releases of an answer, each once. */
 export const knownReleases = (names: Iterable<string>): readonly string[] => [...new Set(names)].slice(0, RELEASES_MAX);
 
 /**
@@ -142,7 +139,6 @@ export const distinctProblems = (answers: readonly unknown[]): readonly RackErro
   ...new Map(answers.flatMap((one) => (one instanceof RackError ? [[one.message, one] as const] : []))).values(),
 ];
 
-/** The offers of a kind among any. */
 export const offersOf = <Kind extends Offer['kind']>(offers: readonly Offer[], kind: Kind): readonly OfferOf<Kind>[] =>
   offers.filter((offer): offer is OfferOf<Kind> => offer.kind === kind);
 
@@ -165,10 +161,9 @@ export const offerName = ({
 
 const GENERIC = 'generic';
 
-/** The digests of all files of an offer. */
 export const digestsOf = ({ files }: Offer): readonly string[] => files.map(({ digest }) => digest.hex);
 
-/** The bytes of all its files, as published; undefined: the source does not say. */
+/** As published; undefined: the source does not say. */
 export const bytesOf = ({ files }: Offer): number | undefined => sumOfSizes(files.map(({ bytes }) => bytes));
 
 /** Undefined if a size is. */
@@ -211,7 +206,6 @@ export const isImportOf = (image: StoredImage, offer: ImageOffer): boolean =>
 /** The first part of the name of an installer, and its label among the resources of a region. */
 export const INSTALLER = 'installer';
 
-/** The names by which an installer is selected. */
 export const installerNames = (
   names: Pick<OfferNames, 'source' | 'os' | 'release' | 'architecture'>,
 ): Omit<OfferNames, 'subarches'> => ({ ...names, subarchitecture: GENERIC, label: INSTALLER, aliases: [] });
@@ -225,7 +219,7 @@ export const leftOutNote = (offer: InstallerOffer): string | undefined =>
 /** The first part of the name of a boot loader, and its directory in the boot tree. */
 export const LOADER = 'bootloader';
 
-/** The most files of a boot loader or an installer. */
+/** Of a boot loader or an installer. */
 export const PART_FILES_MAX = 256;
 
 /** Converts a site's serial into the store's form; undefined if it contains no date. */
@@ -235,14 +229,9 @@ export function storedSerial(serial: string): string | undefined {
   return number === undefined ? day : `${day}.${Number(number)}`;
 }
 
-// Joins the offers of the same files, so that their servers are mirrors of each other.
-//
-// 1. An offer with another checksum, of whichever file, is another image. It is tried only if no server delivered the one before it.
-
-/** The offers of one thing, the preferred one first. */
+/** Offers of one thing, the preferred one first. One with another checksum is tried only if no server delivered the one before it. */
 export type Preferred<T> = readonly [T, ...(readonly T[])];
 
-/** Joins the offers of the same files into one, whose mirrors are the URLs of the others. */
 export function joinOffers<T extends Offer>([first, ...others]: Preferred<T>): Preferred<T> {
   const same = others.filter((offer) => contentOf(offer) === contentOf(first));
   const joined = withMirrors(first, same);

@@ -29,7 +29,6 @@ import type { ImageSource } from './source.ts';
 import { SourceDocuments } from './source-documents.ts';
 import { readStreamOffers } from './stream-offers.ts';
 
-/** The options of `askSources`. */
 interface AskTerms {
   readonly downloads: Downloads;
   /** Signatures are judged at the time when they are verified: a site may sign its document when it is asked for. */
@@ -49,7 +48,7 @@ export const askSources = (
   terms: AskTerms,
 ): Promise<readonly SourceAnswer[]> => Promise.all(sources.map((source) => askSource(source, wish, terms)));
 
-/** Asks a source. Its failure becomes a problem in its answer. @throws RackError `cancelled` */
+/** @throws RackError `cancelled` */
 export async function askSource(
   source: ImageSource,
   wish: OfferWish,
@@ -68,7 +67,7 @@ export async function askSource(
   }
 }
 
-/** The sources with a name or, if there is none, with a URL. @throws RackError `not-found` */
+/** By name or, if none has it, by URL. @throws RackError `not-found` */
 export function sourceNamed(sources: readonly ImageSource[], name: string): readonly ImageSource[] {
   const found = sources.filter((source) => source.name === name);
   if (found.length > 0) return found;
@@ -206,5 +205,4 @@ const newestFirst = (a: Offer, b: Offer): number =>
 
 const endOf = (offer: Offer): string => (offer.kind === 'image' ? offer.supportEnds : undefined) ?? '';
 
-/** Sorts the generic subarchitecture first. */
 const orderOf = (offer: Offer): string => `${Number(offer.subarchitecture !== 'generic')} ${offerName(offer)}`;

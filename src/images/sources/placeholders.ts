@@ -1,6 +1,5 @@
 // Placeholders in the URLs and names of a source: `{release}`, `{version}`, `{serial}` and `{arch}`.
 
-/** The placeholders. */
 export const PLACEHOLDERS = ['release', 'version', 'serial', 'arch'] as const;
 type Placeholder = (typeof PLACEHOLDERS)[number];
 

@@ -28,7 +28,6 @@ export interface ReleaseFile {
 
 /** The largest file, in characters. Debian's have some 250 000. */
 const RELEASE_CHARACTERS_MAX = 8 * 1024 * 1024;
-/** Bound on the files of one list. */
 const FILES_MAX = 50_000;
 /** The lists of a release, the preferred one first. */
 const LISTS: readonly (readonly [field: string, algorithm: ChecksumAlgorithm, digits: number])[] = [

@@ -1,5 +1,4 @@
-// Remembers when the documents of a site were updated, so that an import does not fall back to older ones. A mirror, or an attacker between
-// it and this host, can serve old documents for ever: their signatures stay right.
+// Remembers when the documents of a site were updated: a mirror, or an attacker, can serve old documents for ever, whose signatures stay right.
 //
 // Sources: apt, which ignores a Release file that is older than the one it has (`Date`); simplestreams 0.1 (`updated`), which has no date of
 // expiry; RFC 9580 §5.2.3.11 for lists of checksums, whose only time is that of their signature.
@@ -8,7 +7,7 @@
 //
 // 1. A document that was never seen may be an old one. One that says nothing of its time is not remembered.
 // 2. A site whose clock was ahead does not lock itself out: nothing later than now is remembered.
-// 3. The time of a record's file is when an import last needed it, so that `sweepSeen` (seen-sweep.ts) removes those that none needs any more.
+// 3. A record's file has the time when an import last needed it, for `sweepSeen` (seen-sweep.ts).
 
 import { createHash } from 'node:crypto';
 import { utimesSync } from 'node:fs';
@@ -20,22 +19,19 @@ import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { makeDirectories, publishFile } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 
-/** The largest record, in bytes. */
+/** In bytes. */
 export const RECORD_BYTES_MAX = 16 * 1024;
 
-/** Where to remember documents. */
 export interface SeenPlace {
   readonly tree: string;
   /** Wall time. */
   readonly nowMs: number;
 }
 
-/** The directory of the records. */
 export const seenDirectory = (tree: string): string => join(tree, 'images', '.seen');
 const pathOf = (tree: string, url: string): string =>
   join(seenDirectory(tree), `${createHash('sha256').update(url).digest('hex').slice(0, 32)}.json`);
 
-/** For messages: relative to the tree. */
 const recordOf = (tree: string, url: string): string => relative(tree, pathOf(tree, url));
 
 /**

@@ -19,7 +19,6 @@ export interface ImageSelection {
   readonly labels?: readonly string[] | undefined;
 }
 
-/** A complete choice of images and files. */
 export interface ImageWishes {
   /** Empty: every image. */
   readonly selections: readonly ImageSelection[];
@@ -75,7 +74,7 @@ function isMatch(image: StreamImage, { os, release, arches, subarches, labels }:
   );
 }
 
-/** True if one of the texts is wanted. @param wanted undefined: every text is wanted */
+/** @param wanted undefined: every text is */
 function isAmong(texts: readonly string[], wanted: readonly string[] | undefined): boolean {
   return wanted === undefined || wanted.includes('*') || texts.some((text) => wanted.includes(text));
 }

@@ -15,7 +15,6 @@ const ASKED_MAX = 12;
 /** The time for all requests together, in milliseconds. */
 const TIME_MS = 15_000;
 
-/** The facts in a server's answer; undefined: it names none. */
 export interface ServedFacts {
   readonly bytes: number | undefined;
   /** Wall time in milliseconds. */

@@ -39,10 +39,8 @@ const REASONS = {
   'too-large': ['it is too large for a signed file', 'name the right file'],
 } as const satisfies Readonly<Record<string, readonly [what: string, remedy: string]>>;
 
-/** Why a signature is not accepted. */
 export type SignatureFaultCode = keyof typeof REASONS;
 
-/** A signature that is not accepted. */
 export interface SignatureFault {
   readonly code: SignatureFaultCode;
   readonly file: string;
@@ -52,7 +50,6 @@ export interface SignatureFault {
   readonly detail: string;
 }
 
-/** A fault for people, with its remedy. */
 export function describeSignatureFault({ code, file, keyId, detail }: SignatureFault): string {
   const [what, remedy] = REASONS[code];
   const key = keyId === undefined ? [] : [`key ${keyId}`];

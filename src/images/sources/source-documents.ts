@@ -23,7 +23,7 @@ import { describeSignatureFault } from './signature-fault.ts';
 import type { ImageSource } from './source.ts';
 import { SIGNATURE_BYTES_MAX, verifyClearSigned, verifyDetached } from './verification.ts';
 
-/** The largest document, in bytes; the decoders of simplestreams have the same bound. */
+/** In bytes; the decoders of simplestreams have the same bound. */
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 /** The sum of all documents of a source, in bytes. The largest known document has 12 MB. */
 const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
@@ -58,11 +58,9 @@ interface DocumentPlace {
   readonly signatureUrl?: string | undefined;
   /** Undefined: the keys of the source. */
   readonly keys?: KeyPlace | undefined;
-  /** Its largest size. */
   readonly bytesMax?: number | undefined;
 }
 
-/** A verified document. */
 export interface SourceDocument {
   readonly content: TrustedDocument;
   /** When its signature was made, in milliseconds since 1970; undefined: HTTPS covers it. */
@@ -75,7 +73,6 @@ export interface SourceDocument {
 
 const verifications = new OneAtATime();
 
-/** The documents of one source. */
 export class SourceDocuments {
   readonly #source: ImageSource;
   readonly #downloads: Downloads;
@@ -83,7 +80,6 @@ export class SourceDocuments {
   readonly #signal: AbortSignal | undefined;
   readonly #seen: SeenPlace | undefined;
   readonly #fetched = new Map<string, Promise<Uint8Array>>();
-  /** The sum of the sizes of all documents fetched so far. */
   #bytes = 0;
   /** Undefined: none was found, or looked for yet. */
   #ownKeys: NamedKeys | undefined;
@@ -104,7 +100,6 @@ export class SourceDocuments {
     this.#seen = seen;
   }
 
-  /** Fetches a document and verifies its signature. */
   async read({ url, bytesMax = DOCUMENT_BYTES_MAX, ...signed }: DocumentPlace): Promise<SourceDocument> {
     return this.#verify(await this.#fetch(url, bytesMax), url, signed);
   }
@@ -135,7 +130,6 @@ export class SourceDocuments {
     );
   }
 
-  /** The value of a document. */
   decoded<T>(url: string, decoded: DocumentDecoded<T>): T {
     if (decoded.ok) return decoded.value;
     throw this.failure(`${url}: ${describeDocumentFault(decoded.fault)}`);
@@ -255,7 +249,6 @@ export function keysRemedy(files: readonly string[]): string {
   return name === undefined ? `copy ${files.join(' or ')} from a host that has it` : installLine([name]);
 }
 
-/** True if the server answered that the file does not exist. */
 const isAbsence = (cause: unknown): boolean =>
   cause instanceof AttemptFailure &&
   cause.fault.code === 'http-refused' &&

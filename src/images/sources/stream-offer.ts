@@ -48,7 +48,7 @@ const cleanTexts = ({ os, release, title, version, subarch, label }: StreamImage
 const LABEL = 'release';
 /** Types of disk images in order of preference, the easiest to read first. The last one is a region's own (own-stream.ts). */
 const DISKS = ['disk1.img', 'root-dd.raw', 'root-dd', 'root-dd.zst'];
-/** The files of another Rackboot's installer, in the order of an offer. */
+/** Of another Rackboot's installer. */
 const INSTALLER_FILES = ['linux', 'initrd.gz', 'installer.iso'];
 const START_FILES = new Set(['kernel', 'initrd', 'device-tree', 'manifest']);
 const GENERIC = /^(?:generic|ga-[0-9.]+)$/;
@@ -126,7 +126,6 @@ export function streamOffer(source: StreamSource, image: StreamImage): Offer | s
   return { ...offer, kind, title, supportEnds, ...(isRoot(root.kind) ? { system: { subarch, kind: root.kind } } : {}) };
 }
 
-/** The files to import, in the order of an offer. */
 function filesOf(kind: Offer['kind'], image: StreamImage): readonly StreamFile[] {
   const { files } = image;
   if (kind === 'loader') return files;
@@ -165,16 +164,13 @@ function titleOf(source: StreamSource, { product, os, title }: StreamImage, rele
   return storedTitle(`${systemTitle(source, os, release)} ${release}`.trim());
 }
 
-/** The words before the title of a release, such as `24.04 LTS`. */
 function systemTitle({ title }: StreamSource, os: string, release: string): string {
   if (title !== '' || release.toLowerCase().includes(os.toLowerCase())) return title;
   return `${os.slice(0, 1).toUpperCase()}${os.slice(1)}`;
 }
 
-/** True if the version has only the files of a boot loader. */
 const isLoader = ({ files }: StreamImage): boolean => files.length > 0 && files.every(({ kind }) => kind === 'loader');
 
-/** True if the version has only the files of an installer. */
 const isInstaller = ({ files }: StreamImage): boolean =>
   files.length > 0 && files.every(({ kind }) => kind === 'installer');
 
@@ -182,7 +178,6 @@ const isInstaller = ({ files }: StreamImage): boolean =>
 const loaderType = ({ files }: StreamImage): string =>
   files.map(({ tags }) => tagOf(tags, 'bootloader-type')).find((text) => text !== '') ?? '';
 
-/** True for the release's own kernel. */
 function isGeneric(image: StreamImage): boolean {
   const { os, release } = image;
   const subarch = subarchOf(image);

@@ -4,7 +4,6 @@
 
 import type { Tags } from './tags.ts';
 
-/** A document of products. */
 export interface StreamProducts {
   /** `com.ubuntu.maas:stable:v3:download`. */
   readonly contentId: string;
@@ -19,7 +18,7 @@ export interface StreamProducts {
 export interface StreamProduct {
   /** `com.ubuntu.cloud:server:24.04:amd64`, unique within the document. */
   readonly name: string;
-  /** Its versions, newest first. A version with items of several subarchitectures appears as one image for each. */
+  /** Newest first. A version with items of several subarchitectures is one image for each. */
   readonly images: readonly StreamImage[];
 }
 
@@ -51,7 +50,6 @@ export interface StreamImage {
   readonly files: readonly StreamFile[];
 }
 
-/** A file that can be downloaded. */
 export interface StreamFile {
   /** Its name within the version: `boot-kernel`, `disk1.img`. */
   readonly name: string;
@@ -68,7 +66,6 @@ export interface StreamFile {
   readonly tags: Tags;
 }
 
-/** The use of a file. */
 export type FileKind =
   | 'kernel'
   | 'initrd'
@@ -117,5 +114,4 @@ const KINDS: ReadonlyMap<string, FileKind> = new Map([
 /** MAAS's types of disk images: `root-dd`, `root-dd.tar`, `root-ddtgz`, `root-dd.xz` … */
 const DISK = /^root-dd(?:[.a-z0-9]{0,16})$/;
 
-/** The kind of a file. */
 export const kindOfFile = (ftype: string): FileKind => KINDS.get(ftype) ?? (DISK.test(ftype) ? 'disk' : 'other');

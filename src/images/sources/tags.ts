@@ -32,7 +32,6 @@ const READ: ReadonlySet<string> = new Set(
     ' ',
   ),
 );
-/** The most values of one tag in `_aliases`. */
 const ALIASES_MAX = 10_000;
 
 /** The value of a tag at the innermost level that has it; undefined if no level has the tag. */
@@ -47,7 +46,6 @@ export function findTag(tags: Tags, name: string): string | undefined {
 /** The value; empty: no level has the tag. */
 export const tagOf = (tags: Tags, name: string): string => findTag(tags, name) ?? '';
 
-/** Reads the tags of the levels of one document. */
 export class TagReader {
   readonly #reader: FieldReader;
   readonly #aliases: TagAliases;
@@ -101,7 +99,6 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'boolean' ? (value ? 'True' : 'False') : undefined;
 }
 
-/** Reads `_aliases`. */
 function readAliases(reader: FieldReader, document: Fields): TagAliases {
   const key = '_aliases';
   if (!Object.hasOwn(document, key)) return new Map();

@@ -10,8 +10,7 @@
 // 1. One valid signature by an accepted key is enough: Debian signs with several keys, and a keyring may lack some of them. If there is none,
 //    the fault that comes last in FURTHEST is reported.
 // 2. A key must be valid now, not only when it signed; apt demands the same. Otherwise a stolen old key could sign with an old date.
-// 3. The clock of the signing host may be ahead: what it made up to CLOCK_AHEAD_MS_MAX in the future, a signature or a key, is accepted. An
-//    expired one never is.
+// 3. A signature or a key from up to CLOCK_AHEAD_MS_MAX in the future is accepted, an expired one never.
 // 4. Only the signed text is returned, without anything around it in the file.
 // 5. The package takes 0.1 s and 16 MB to load, so it is loaded when the first signature is checked.
 
@@ -82,7 +81,7 @@ type OpenPgp = typeof import('openpgp');
 type Packet = Signature['packets'][number];
 type Message = Parameters<OpenPgp['verify']>[0]['message'];
 
-/** Describes the problem of a signature at a given time; empty: it is right. */
+/** Empty: it is right. */
 type ProblemAt = (at: Date, candidate: Candidate) => Promise<string>;
 
 /**
@@ -91,7 +90,6 @@ type ProblemAt = (at: Date, candidate: Candidate) => Promise<string>;
  */
 const CONFIG = { allowInsecureVerificationWithReformattedKeys: true, allowMissingKeyFlags: true };
 
-/** Verifies clear-signed text. */
 export async function verifyClearSigned(bytes: Uint8Array, request: VerificationRequest): Promise<Verified> {
   const refuse = refuser(request);
   if (bytes.length > SIGNED_BYTES_MAX) return refuse('too-large', undefined, `at most ${SIGNED_BYTES_MAX} bytes`);
@@ -124,7 +122,6 @@ function countLines(text: string): number {
   return lines;
 }
 
-/** Verifies a detached signature of a whole file. */
 export async function verifyDetached(
   signed: Uint8Array,
   signature: Uint8Array,

@@ -13,7 +13,6 @@ const RELEASES_MAX = 256;
 const ARCHES_MAX = 32;
 const ENTRIES_MAX = 64;
 const TEXT_CHARACTERS_MAX = 1024;
-/** The most characters of a wrong text that are shown. */
 const FOUND_SHOWN_MAX = 60;
 
 /** A string that `parse` accepts; for anything else, the problem names what was `expected`. */
@@ -34,7 +33,6 @@ function textual<T>(expected: string, parse: (text: string) => T | undefined) {
     });
 }
 
-/** A string of a form. */
 export const matching = (expected: string, form: RegExp) =>
   textual(expected, (text) => (form.test(text) ? text : undefined));
 
@@ -45,7 +43,6 @@ export const listOf = <T extends z.ZodType>(entry: T) =>
     .min(1, { error: 'expected at least one entry' })
     .max(ENTRIES_MAX, { error: `expected at most ${ENTRIES_MAX} entries` });
 
-/** The name of a source. */
 export const name = matching(
   'a name of lower-case letters and digits, with . _ + - inside',
   /^[a-z0-9][a-z0-9._+-]{0,62}$/,
@@ -206,7 +203,6 @@ const installer = z.strictObject({
   }),
 });
 
-/** One source. */
 export const writtenSource = z.discriminatedUnion('kind', [streams, files, installer], {
   error: 'expected simplestreams, files or installer',
 });
