@@ -81,8 +81,8 @@ function enlisting(boot: JudgedBoot): WantedImage {
 const isSameWanted = (a: WantedImage, b: WantedImage): boolean => a.kind === b.kind && a.release === b.release;
 
 /**
- * The architectures that can boot with the former setting but not with the wanted one. Without a former setting, those that have only other
- * images of the wanted kind; none for imported systems, as the others may be there for deployment.
+ * The architectures that can boot with the former setting but not with the wanted one. Without a former one, those that have only other
+ * images of the wanted kind.
  */
 function losingArchitectures(
   images: readonly FoundImage[],

@@ -50,9 +50,8 @@ export function readConfigFile(text: string): ReadConfigFile {
 const told = new Set<string>();
 
 /**
- * The state directory of a configuration file, where its daemon also answers. The file may be invalid: a running daemon keeps the last valid
- * file in force and still answers. If it is not even YAML, standard error says so.
- *
+ * The state directory of a configuration file, where its daemon also answers. The file may be invalid: a running daemon keeps the last
+ * valid one. If it is not even YAML, standard error says so.
  * @param isTold true: the caller says so
  * @throws RackError `config-unreadable`
  */

@@ -52,10 +52,7 @@ function formatText(issue: Extract<z.core.$ZodRawIssue, { readonly code: 'invali
   return 'another form; config/rackboot.yaml shows it';
 }
 
-/**
- * Makes a schema use these messages and keep the value that it complains about. Turns off the validator's compiled code, which costs a start
- * 7 ms of processor time: a configuration is read too rarely to earn that back.
- */
+/** Makes a schema use these messages and keep the wrong value. Without the validator's compiled code, which costs a start 7 ms. */
 export const OWN_WORDS = { error: allowedText, reportInput: true, jitless: true } as const;
 
 /** Names the expected value and, unless it is secret, the found one. For an invalid name, the inner issue names the expected one. */

@@ -35,8 +35,8 @@ function remedyFor(entry: PlacedNetwork, name: string, network: Ipv4Network): st
 }
 
 /**
- * Networks of this host that overlap a cluster interface's network, by the place of the cluster interface among all. The named interface may have exactly that network, and need not exist
- * yet. Host routes (/32) do not count as networks.
+ * Networks of this host that overlap a cluster interface's, by the place of that among all. The named interface may have exactly that
+ * network. Host routes (/32) do not count.
  */
 export function findOverlaps(
   config: { readonly clusterInterfaces: readonly PlacedNetwork[] },

@@ -107,8 +107,8 @@ function addReleases(sources: readonly FileSource[], releases: readonly AddedRel
 }
 
 /**
- * Reads the sources and selections for a region, again whenever the site's file has changed. If that file cannot be used, returns those of
- * its last good version and the problem; without such a version, the shipped sources, from which nothing may be imported then.
+ * Reads the sources and selections for a region, again whenever the site's file has changed. If that cannot be used, returns its last good
+ * version and the problem, or else the shipped sources, from which nothing is imported then.
  * @param config the configuration file; undefined: there is none
  */
 export function fileSourcesReader(config: string | undefined): () => Promise<FileSources> {

@@ -87,10 +87,7 @@ export function serverAddresses(servers: readonly (Ipv4 | string)[], addressesOf
 /** A value to encode, or its fault. */
 type ServersRead = { readonly value: unknown } | { readonly fault: ValueProblem };
 
-/**
- * The value of an option with the addresses in place of the names of NTP servers; `undefined`: no address is known. Values of other options stay
- * as they are.
- */
+/** The value of an option with addresses in place of the names of NTP servers; `undefined`: none is known. Other values stay. */
 function readServers(
   { code, type }: { readonly code: number; readonly type: OptionType },
   value: unknown,

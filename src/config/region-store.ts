@@ -125,9 +125,9 @@ export interface StorePlace {
 }
 
 /**
- * The place of the region's data, from the configuration file of a rack or of a region. The rest of the file may be invalid.
- * @throws RackError `config-unreadable`, `config-invalid` if the file is not YAML or names an unusable store; `bad-argument` for a rack
- * with a remote region: a region.db there would be an old one that nobody reads
+ * The place of the region's data, from the configuration file of a rack or of a region; the rest may be invalid.
+ * @throws RackError `config-unreadable`, `config-invalid`; `bad-argument` for a rack with a remote region: a region.db there would be an
+ * old one
  */
 export function loadStorePlace(path: string): StorePlace {
   const read = readConfigFile(readConfigText(path));

@@ -115,8 +115,8 @@ export function resolveConfig(
 }
 
 /**
- * The listeners for boot files and `/MAAS/` if none are configured: at BOOT_HTTP_PORT, and at HTTP_PORT where no other program has it. Whoever
- * names the region's listeners also says where people reach it, and has it at no further port.
+ * The listeners for boot files and `/MAAS/` if none are configured: at BOOT_HTTP_PORT, and at HTTP_PORT where it is free, unless the
+ * region's listeners are named.
  */
 function defaultListeners({ region }: WrittenConfig, own: readonly Ipv4[]): RackConfig['boot']['http'] {
   const listen = own.map((address) => ({ address, port: BOOT_HTTP_PORT }));

@@ -27,11 +27,9 @@ const FORM_TYPE = 'application/x-www-form-urlencoded';
 
 /**
  * Asks the daemon that uses `stateDir`.
- *
  * @returns the value of a JSON answer, the text of any other, undefined if there is none
- * @param body URL-encoded parameters that do not fit into a path, or a body of another `contentType`; a refusal of a parameter uses its name of `names`
- * @throws RackError `not-running` if no daemon answers in ANSWER_MS_MAX; `permission-denied`, `bad-argument` if it refuses the parameters, `not-found`
- * if it has neither the path nor the object that the path names, `try-later` if it gets too many requests.
+ * @param body URL-encoded parameters that do not fit into a path, or a body of another `contentType`; a refusal uses the names of `names`
+ * @throws RackError `not-running`, `permission-denied`, `bad-argument`, `not-found`, `try-later`
  */
 export function askDaemon(
   stateDir: string,

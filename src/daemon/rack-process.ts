@@ -56,10 +56,10 @@ import { closeAll, finishWork, startWhole } from './start/shutdown.ts';
 type TreePorts = Parameters<typeof LiveTree.open>[1];
 
 /**
- * Awaits the parts that `beginStart` began to open, and opens the tree meanwhile: the start takes as long as the slowest. Each opened part is closed with the others, even if another one
- * cannot be opened.
- * @param ready a further check that must succeed; it is awaited as well
- * @throws RackError the error of the first part that cannot be opened
+ * Awaits the parts that `beginStart` began to open, and opens the tree meanwhile. Each opened part is closed with the others, even if
+ * another one cannot be opened.
+ * @param ready a further check that must succeed
+ * @throws RackError the first part's that cannot be opened
  */
 async function openParts(
   { opening: begun, open }: BegunStart,

@@ -21,8 +21,8 @@ import { TreeIndex, walkTree } from './tree-index.ts';
 /** The longest path that is looked up, in characters. */
 export const PATH_CHARACTERS_MAX = 1024;
 /**
- * The most files open at once; one more is refused. Clients that read this many different files could fill it, but there are fewer transfers and
- * responses, which are shared out fairly. A file closes with its last reader, or a little later (FILES_KEPT_MAX).
+ * The most files open at once; one more is refused. There are fewer transfers and responses, which are shared out fairly. A file closes
+ * with its last reader, or a little later (FILES_KEPT_MAX).
  */
 export const FILES_OPEN_MAX = 8192;
 /** Beyond this many open files, unread ones are closed, the one unread longest first. No client notices: it is opened again. */
@@ -30,9 +30,8 @@ export const FILES_KEPT_MAX = 256;
 /** Paths whose file is remembered; the one opened longest ago is forgotten first. */
 const PATHS_KNOWN_MAX = 1024;
 /**
- * The most callers that wait for look-ups at once, of one name or of many; one more is refused. Transfers and responses are fewer, but those
- * that give up while the file system does not answer leave their callers behind, so clients can then fill it. It empties as the file system
- * answers.
+ * The most callers that wait for look-ups at once; one more is refused. Those that give up while the file system does not answer leave
+ * their callers behind, so clients can then fill it. It empties as the file system answers.
  */
 export const LOOKUPS_WAITING_MAX: number = FILES_OPEN_MAX;
 

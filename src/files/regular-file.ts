@@ -97,8 +97,8 @@ export const readRegularFile = (path: string, bytesMax: number): string =>
   readRegularBytes(path, bytesMax).toString('utf8');
 
 /**
- * Writes a file that only its owner can read. The caller renames it to its final name. An existing one, or a link, is removed first: else
- * its mode would remain, and whatever else it names would be overwritten.
+ * Writes a file that only its owner can read. An existing one, or a link, is removed first: else its mode would remain, or what it names
+ * be overwritten.
  * @throws UnfitFile if the path holds anything but a regular file; the system's error
  */
 export function writeRegularFile(path: string, text: string, mode = 0o600): void {
@@ -114,11 +114,9 @@ export function writeRegularFile(path: string, text: string, mode = 0o600): void
 }
 
 /**
- * Writes a file without blocking the thread. A reader finds either the whole old content or the whole new one.
- *
- * `fresh` is the name while it is written; whatever a killed writer left there is removed first. Only one writer may use it at a time.
- * `text` is called when `fresh` exists. The entry of the directory is not synced. Rejects with UnfitFile if `fresh` is anything but a
- * regular file, or with the system's error.
+ * Writes a file without blocking the thread; a reader finds the whole old or the whole new content. `fresh` is the name while it is
+ * written, for one writer at a time; `text` is called when it exists. Rejects with UnfitFile if `fresh` is anything but a regular file, or
+ * with the system's error.
  */
 export async function replaceFile(path: string, fresh: string, text: () => string, mode = 0o600): Promise<void> {
   checkRegularFile(fresh);

@@ -15,8 +15,8 @@ export const READS_IN_FLIGHT_MAX = 8;
 /** The most slices that wait for their read; one more is refused. */
 export const READS_WAITING_MAX = 8192;
 /**
- * The most readers that wait for slices, of one slice or of many; one more is refused. Transfers and responses wait for fewer, but those that
- * give up while the disk does not answer leave their reads behind, so clients can then fill it. It empties as the disk answers.
+ * The most readers that wait for slices; one more is refused. Those that give up while the disk does not answer leave their reads behind,
+ * so clients can then fill it. It empties as the disk answers.
  */
 export const READERS_WAITING_MAX = 16_384;
 

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
 
 /**
- * Makes a new directory for large files that need not outlive the command: in `TMPDIR`, or else in /var/tmp, because /tmp is memory on many
- * hosts (Debian since 13; file-hierarchy(7)).
+ * Makes a directory for large files, in `TMPDIR` or /var/tmp: /tmp is memory on many hosts (Debian since 13; file-hierarchy(7)).
  * @param prefix the first part of its name
  * @throws RackError `store-unwritable`
  */

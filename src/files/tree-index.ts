@@ -14,8 +14,8 @@ import { sep } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
 
 /**
- * The most entries that are read, including links and hidden names. Only users who may write into the tree can fill it. A larger tree has no
- * index: the boot door reports this, and everything else continues. The tree is read again until it is small enough.
+ * The most entries that are read. Only users who may write into the tree can fill it. A larger tree has no index, which the boot door
+ * reports, and is read again until it is small enough.
  */
 export const TREE_ENTRIES_MAX = 200_000;
 /** The deepest directory that is read, in names below the root. */

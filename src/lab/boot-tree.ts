@@ -23,8 +23,8 @@ export const hasBootTree = (content: TreeContent = 'amd64'): boolean =>
   existsSync(join(BOOT_TREES, `boot-${content}-${sourcesHash()}`));
 
 /**
- * Returns a tree with `ARCH/generic/bookworm/commissioning` or `install` and the loaders of that architecture; builds it if missing. A
- * build that fails, or is interrupted by the end of this process, leaves nothing behind.
+ * Returns a tree with an environment or installer and the loaders of an architecture; builds it if missing. A build that fails leaves
+ * nothing behind.
  */
 export async function cachedBootTree(
   onProgress: (text: string) => void,

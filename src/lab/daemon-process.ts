@@ -45,10 +45,7 @@ export interface DaemonOptions {
   readonly before?: readonly string[] | undefined;
   /** The directory of compiled code (NODE_COMPILE_CACHE); empty for none. Default: this process's. */
   readonly compileCache?: string | undefined;
-  /**
-   * False if `start` must not wait for `daemon.ready`. Default: true. For benchmarks and tests that wait for the first answer instead, or
-   * kill the daemon while it starts.
-   */
+  /** False: `start` does not wait for `daemon.ready`, for benchmarks and tests. Default: true. */
   readonly awaitReady?: boolean | undefined;
   readonly onLine: (line: LogLine) => void;
   readonly onExit?: (code: number | null) => void;

@@ -48,8 +48,8 @@ export interface RackMachine {
   /** The secret of its current boot; `undefined` if no work is under way. Never appears in a log, event, URL or page. */
   readonly bootToken?: string | undefined;
   /**
-   * An address in its home network. The rack gives out the machine's token, and its name is valid, only for addresses on that network's
-   * wire. `undefined` if the home network is unknown, no longer served, or served by another rack.
+   * An address in its home network: only on its wire has it its token and its name. `undefined` if that is unknown, no longer served, or
+   * another rack's.
    */
   readonly home?: Ipv4 | undefined;
 }

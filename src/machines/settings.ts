@@ -166,8 +166,8 @@ function readText(text: string, path: string): string {
 }
 
 /**
- * A stored value without the user name, password, query and fragment of a URL, and a boot loader's without the first two. Earlier versions
- * accepted them. The URL without them is in force.
+ * A stored value without user name, password, query and fragment of a URL (of a boot loader's without the first two), which earlier
+ * versions accepted.
  */
 export function withoutStoredUser(key: string, value: SettingValue): SettingValue {
   if (URL_KEYS.includes(key) && typeof value === 'string') return withoutUrlUser(value).replace(/[?#].*$/s, '');

@@ -29,16 +29,13 @@ import {
 } from './link-transport.ts';
 import { authorizationOf, type RegionKey } from './region-key.ts';
 
-/**
- * How long an exchange may take, in milliseconds: enough for a batch with a machine's post on a slow line, or for the state of 100 000
- * machines.
- */
+/** How long an exchange may take, in milliseconds: enough for a machine's post on a slow line, or the state of 100 000 machines. */
 const ANSWER_MS_MAX = 60_000;
 /** How long a connection may be silent, in milliseconds. */
 const SILENCE_MS_MAX = 20_000;
 /** Connections to the region. */
 export const SOCKETS_MAX = 6;
-/** The path of a ping. Every process of a region answers it from memory, even without its database, and it counts towards no limit. */
+/** The path of a ping: every process of a region answers it from memory. */
 const PING_PATH = '/api/version/';
 /** The minimum that a piece of an answer counts against the bound, in bytes: even a short piece takes this much memory. */
 const PIECE_BYTES_MIN = 128;

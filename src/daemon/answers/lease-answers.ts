@@ -71,9 +71,9 @@ interface Sources {
 }
 
 /**
- * The handlers by path. `GET /leases` lists leases by address, and `GET /leases/lines` streams them unordered, one list per line; both take
- * the criteria of `parseLeaseFilter`. `POST /leases/import` imports leases of another server. `POST /leases/end?address=…` ends one and
- * returns its holder's hardware address. `POST /leases/clear?address=…` returns an address that was set aside to its range.
+ * The handlers by path. `GET /leases` lists leases by address, `GET /leases/lines` streams them unordered; both take the criteria of
+ * `parseLeaseFilter`. `POST /leases/import` imports leases of another server, `/leases/end?address=…` ends one, `/leases/clear?address=…`
+ * returns an address that was set aside.
  */
 export function leaseAnswers(sources: Sources): ControlAnswers {
   return {

@@ -19,7 +19,7 @@ import { Feed } from './feed.ts';
 import { findNamed, type NamedMachine } from './who.ts';
 
 const SEEN_MAX = 200;
-/** How far the offset of the wall time may differ between a report and a trace, because the wall time is in whole milliseconds. */
+/** How far the wall time's offset may differ between a report and a trace: wall time is in whole milliseconds. */
 const CLOCK_ERROR_MS = 2;
 
 interface TraceSources {
@@ -89,10 +89,7 @@ function trace(sources: TraceSources, who: NamedMachine) {
   };
 }
 
-/**
- * A time before all these steps: the region's records from before this time are older than all of them. `undefined` without steps.
- * Steps are in the order of their publication, and one that waited for the disk is older than its predecessors.
- */
+/** A time before all these steps; `undefined` without steps. A step that waited for the disk is older than its predecessors. */
 export function firstReportedMs(steps: readonly TimelineStep[], wallOffsetMs: number): number | undefined {
   if (steps.length === 0) return undefined;
   return Math.floor(Math.min(...steps.map(({ event }) => event.at)) + wallOffsetMs) - CLOCK_ERROR_MS;

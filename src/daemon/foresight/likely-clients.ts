@@ -14,12 +14,8 @@ import { CLIENT_KINDS, type ClientName, isClientName, type ShownSigns } from './
 import type { Foresight } from './foresight.ts';
 
 /**
- * The evidence for the kinds:
- *
- * - `asked`: the request names one.
- * - `shown`: the machine showed it most recently, in a message or by the vendor class of a lease.
- * - `ipxe-only`: the machine was seen only as iPXE.
- * - `unseen`: the machine never showed its firmware; these are the most common kinds for its CPU, or for amd64 if that is unknown.
+ * The evidence for the kinds: named by the request; shown most recently by the machine; seen only as iPXE; never shown, so the most common
+ * kinds for its CPU, or for amd64.
  */
 export const BASES = ['asked', 'shown', 'ipxe-only', 'unseen'] as const;
 

@@ -181,7 +181,7 @@ async function findStranded(leases: Iterable<RunningLease>, isStranded: (lease: 
   return { count, addresses };
 }
 
-/** A rack may start with an empty file and serve no network. But a file that becomes empty while the rack serves is a mistake. */
+/** A rack may start with an empty file. A file that becomes empty while the rack serves is a mistake. */
 const EMPTIED: ConfigProblem = {
   path: '',
   line: undefined,

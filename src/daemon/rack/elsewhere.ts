@@ -64,7 +64,7 @@ export class Elsewhere {
     return neighbour.lastSeen > claim.at ? neighbour.mac : claim.mac;
   }
 
-  /** Forgets machines that were silent for long: the other server may since have given their address to a client whose REQUEST was not seen. */
+  /** Forgets machines that were silent for long: another client may have their address by now. */
   #forgetSilent(now: Instant): void {
     for (const { address, mac, at } of this.#seen.all()) {
       if (later(at, SILENT_MS) > now) return;

@@ -81,10 +81,7 @@ export class InterfaceStates {
   }
 }
 
-/**
- * The host's interfaces in DHCP's form. Every address of 127.0.0.0/8 is local though only one is listed, so configured ones are added to
- * their interface.
- */
+/** The host's interfaces in DHCP's form. Every address of 127.0.0.0/8 is local though only one is listed. */
 export function linksOf(
   configured: readonly ClusterInterface[],
   host: readonly HostInterface[],

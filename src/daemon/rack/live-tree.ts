@@ -24,8 +24,8 @@ import { spoken } from '../../region/reports/notes.ts';
 import { type TreeWatch, watchTree } from './tree-watch.ts';
 
 /**
- * A tree with more entries is scanned periodically instead of watched: a watch costs 4 KB of memory per entry. Only a host that can write
- * to the tree can reach this bound; a change is then noticed at the next scan instead of immediately.
+ * A larger tree is scanned at intervals instead of watched: a watch costs 4 KB of memory per entry. Only a host that can write to the tree
+ * can reach this bound.
  */
 const WATCHED_ENTRIES_MAX = 5000;
 /** The pause between scans of a tree that is not watched, as a multiple of the last scan's duration: at most 5 % of one CPU. */

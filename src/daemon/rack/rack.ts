@@ -200,9 +200,8 @@ export class Rack {
   }
 
   /**
-   * Replaces the configuration; unchanged sockets are not touched. A listener on an address that this host does not have yet is
-   * retried when the interfaces change.
-   *
+   * Replaces the configuration; unchanged sockets are not touched. A listener on an address that this host lacks is retried when the
+   * interfaces change.
    * @throws RackError naming every listener that cannot be opened for another reason; the others are open
    */
   async configure(config: RackConfig, host: readonly HostInterface[]): Promise<void> {
@@ -288,10 +287,7 @@ export class Rack {
     return this.tftp.counters().active + this.http.sending;
   }
 
-  /**
-   * Accepts no new requests except DNS queries, and finishes work in progress: replies that wait for the disk, and transfers. Ignores
-   * configurations and interface changes from now on.
-   */
+  /** Accepts no new requests except DNS queries, and finishes replies that wait for the disk, and transfers. */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
     this.neighbourhood?.endScan();

@@ -15,10 +15,9 @@ import { checkNotInterrupted } from '../../store/region/lost-region.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';
 
 /**
- * Checks the region's database, certificate and ports. A damaged database passes: the region's thread reports it at each of its restarts.
+ * Checks the region's database, certificate and ports. A damaged database passes: the region's thread reports it.
  * @param doors the rack's own TCP listeners; checked only if a port of the region is taken
- * @throws RackError as the region would: `store-broken` for an interrupted copy, `store-newer` and the like, `certificate-unusable`, `address-in-use`, `permission-denied`; it names
- *   every port that is taken
+ * @throws RackError as the region would; it names every port that is taken
  */
 export async function checkRegion(
   config: Pick<RegionConfig, 'listen' | 'tls' | 'stateDir'>,

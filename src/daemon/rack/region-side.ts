@@ -56,8 +56,8 @@ const LIVED_WITH: ReadonlySet<RackErrorCode> = new Set<RackErrorCode>([
 ]);
 const SECRET_BYTES = 24;
 /**
- * The rate of machine reports that are kept while the region is away: enough for a hall that is powered on at once, but not for a flood. A
- * few hosts together can use it up; then a machine gets a 503 and tries again. It refills with time.
+ * The rate of machine reports that are kept while the region is away: enough for a hall that is powered on at once. A few hosts together
+ * can use it up; then a machine gets a 503 and tries again.
  */
 export const KEPT_RATE = { perSecond: 5, burst: 2000 } as const;
 /** The rate of kept reports from one address, which may be a router's with many machines behind it. */
@@ -169,8 +169,7 @@ export class RegionSide {
   }
 
   /**
-   * Checks that the region will be able to start. A damaged region database does not fail the check: the rack serves the machines that it
-   * knew last.
+   * Checks that the region will be able to start. A damaged database does not fail the check.
    * @throws RackError as the region would
    */
   async check(): Promise<void> {

@@ -12,8 +12,8 @@ const SETTLE_MS = 250;
 /** Continuous changes are reported this often, in milliseconds, so that a tree that is being filled does not go unnoticed. */
 const SETTLE_MS_MAX = 2000;
 /**
- * The most changes taken before they settle. Only a host that can write to the tree can reach this bound. The watch then ends immediately:
- * it would otherwise examine each file, and all other reads from the disk would wait.
+ * The most changes taken before they settle; only a host that can write to the tree reaches it. The watch then ends: examining each file
+ * would make all other reads wait.
  */
 const CHANGES_MAX = 5000;
 /** The callbacks of a watch. */
