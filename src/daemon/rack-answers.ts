@@ -1,15 +1,9 @@
 // The answers of a running rack about itself: to the command line, on its control socket, and to readers of its metrics. The file is loaded when
 // the rack's sockets are open, so that no machine waits for it.
 
-import type { Clock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control/requests.ts';
-import type { HostInterface } from '../net/host-interface.ts';
-import type { EventStream } from '../observe/event-stream.ts';
 import type { LogLevels } from '../observe/log-levels.ts';
-import type { Timeline } from '../observe/timeline.ts';
-import type { RackNote } from '../region/reports/notes.ts';
-import type { WorkerLeaseJournal } from '../store/leases/lease-journal.ts';
 import type { OutboxRefusal } from '../uplink/messages.ts';
 import type { OutboxCommand } from '../uplink/outbox-store.ts';
 import type { RackUplink } from '../uplink/rack-uplink.ts';
@@ -17,11 +11,10 @@ import { logLevelAnswers } from './answers/log-level.ts';
 import { controlAnswers } from './answers/status.ts';
 import { traceAnswers } from './answers/trace.ts';
 import { whyAnswers } from './answers/why.ts';
-import { rackInstruments } from './observing/instruments.ts';
-import type { ProcessInstruments } from './observing/process-instruments.ts';
+import { renderMetrics } from './observing/metrics.ts';
+import { ProcessInstruments } from './observing/process-instruments.ts';
 import type { Configuration } from './rack/configuration.ts';
-import type { InterfaceState } from './rack/interface-states.ts';
-import type { Rack } from './rack/rack.ts';
+import { type RackView, readinessOf } from './rack/rack-view.ts';
 import type { RegionSide } from './rack/region-side.ts';
 
 // The control socket's access to the outbox of a rack with a remote region, for `rackboot outbox`.
@@ -87,23 +80,6 @@ function configurationAnswers(
   };
 }
 
-interface AnsweringParts {
-  readonly clock: Clock;
-  readonly version: string;
-  readonly startedWallMs: number;
-  readonly stream: EventStream;
-  readonly levels: LogLevels;
-  readonly timeline: Timeline;
-  readonly configuration: Configuration;
-  readonly region: RegionSide;
-  readonly host: () => readonly HostInterface[];
-  readonly rack: () => Rack | undefined;
-  readonly journal: () => WorkerLeaseJournal | undefined;
-  readonly interfaces: () => readonly InterfaceState[];
-  readonly notes: () => readonly RackNote[];
-  readonly withheld: () => number;
-}
-
 /** The control socket's answers, and the instruments. */
 export interface RackAnswers {
   readonly control: ControlAnswers;
@@ -111,25 +87,23 @@ export interface RackAnswers {
 }
 
 /** Makes the answers of a rack. */
-export function rackAnswers(parts: AnsweringParts): RackAnswers {
-  const { configuration, region } = parts;
-  const sources = {
-    ...parts,
-    config: () => configuration.config,
-    configuration: () => configuration,
-    uplink: () => region.status(),
-    journal: () => parts.journal()?.status(),
-  };
-  const instruments = rackInstruments(sources);
+export function rackAnswers(view: RackView, region: RegionSide, levels: LogLevels): RackAnswers {
+  const { clock, stream, configuration } = view;
+  const instruments = new ProcessInstruments({
+    clock,
+    stream,
+    metrics: (measured) => renderMetrics(view, measured),
+    readiness: () => readinessOf(view),
+  });
   const control = {
     ...controlAnswers({
-      ...sources,
+      ...view,
       metricsProblems: () => instruments.problems,
       unserved: () => (region.status()?.state === 'up' ? configuration.unserved : undefined),
     }),
-    ...traceAnswers(sources),
-    ...whyAnswers(sources),
-    ...logLevelAnswers(parts.levels),
+    ...traceAnswers(view),
+    ...whyAnswers(view),
+    ...logLevelAnswers(levels),
     ...configurationAnswers(configuration, () => region.uuid),
     ...outboxAnswers(() => region.uplink),
     'POST /images': () => openImages(region.uplink),

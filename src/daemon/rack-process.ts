@@ -338,18 +338,17 @@ class RackProcess implements Daemon {
 
   async #openAnswers(): Promise<void> {
     const { rackAnswers } = await import('./rack-answers.ts');
-    const { instruments, control } = rackAnswers({
+    const view = {
       clock: this.#options.clock,
       version: this.#options.version,
       startedWallMs: this.#startedWallMs,
       stream: this.#stream,
-      levels: this.#levels,
       timeline: this.#timeline,
       configuration: this.#configuration,
-      region: this.#region,
       host: () => this.#host,
       rack: () => this.#rack,
-      journal: () => this.#journal,
+      journal: () => this.#journal?.status(),
+      uplink: () => this.#region.status(),
       interfaces: () => this.#interfaces.states,
       notes: () => [
         ...this.#notes,
@@ -359,7 +358,8 @@ class RackProcess implements Daemon {
         ...(this.#serverNames?.notes ?? []),
       ],
       withheld: () => this.#hostEvents.withheld,
-    });
+    };
+    const { instruments, control } = rackAnswers(view, this.#region, this.#levels);
     this.#answers = { instruments, control };
     this.#opened.push(() => instruments.close());
     await instruments.configure(this.#config);

@@ -6,8 +6,8 @@ import type { Refusal } from '../../config/running-config.ts';
 import type { ControlAnswers } from '../../http/control/requests.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
-import type { InterfaceState } from '../rack/interface-states.ts';
 import type { Rack } from '../rack/rack.ts';
+import type { RackView } from '../rack/rack-view.ts';
 import { WAITED_FOR } from '../rack/readiness.ts';
 import { diskProblem } from './full-disk.ts';
 import { leaseAnswers } from './lease-answers.ts';
@@ -48,17 +48,7 @@ function listNeighbours({ rack, clock }: Sources) {
     }));
 }
 
-interface StatusSources {
-  readonly config: () => Pick<RackConfig, 'name' | 'stateDir' | 'uplink'>;
-  readonly version: string;
-  readonly startedWallMs: number;
-  readonly clock: Clock;
-  readonly rack: () => Rack | undefined;
-  readonly uplink: () => unknown;
-  readonly journal: () => unknown;
-  readonly interfaces: () => readonly InterfaceState[];
-  readonly notes: () => readonly RackNote[];
-  readonly configuration: () => { readonly refusal: Refusal | undefined; readonly restartKeys: readonly string[] };
+interface StatusSources extends RackView {
   /** Says that no network is served although one should be; undefined otherwise. */
   readonly unserved: () => string | undefined;
   readonly metricsProblems: () => readonly string[];
@@ -81,7 +71,7 @@ function status(sources: StatusSources) {
   // Instants start as wall time and do not move when the clock is set.
   const uptimeMs = sources.clock.now() - sources.startedWallMs;
   return {
-    name: sources.config().name,
+    name: sources.configuration.config.name,
     version: sources.version,
     pid: process.pid,
     startedAt: new Date(sources.clock.wallTimeMs() - uptimeMs).toISOString(),
@@ -112,9 +102,9 @@ function status(sources: StatusSources) {
     machinesKnown: rack?.machines.machineCount ?? 0,
     region: sources.uplink(),
     journal: sources.journal(),
-    refused: refusedNow(sources.configuration().refusal, sources.clock),
-    restartKeys: sources.configuration().restartKeys,
-    diskProblem: ownDiskProblem(sources.config()),
+    refused: refusedNow(sources.configuration.refusal, sources.clock),
+    restartKeys: sources.configuration.restartKeys,
+    diskProblem: ownDiskProblem(sources.configuration.config),
     unserved: sources.unserved(),
     metricsProblems: sources.metricsProblems(),
     ...notesNow([

@@ -9,36 +9,25 @@ import { isHeld } from '../../dhcp/leases/lease-table.ts';
 import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
 import { networkContains, rangeContains, rangeSize } from '../../net/address.ts';
 import type { SocketCounters } from '../../net/datagrams/datagram.ts';
-import type { EventStreamCounters } from '../../observe/event-stream.ts';
 import { Exposition, labelled, type Sample } from '../../observe/exposition.ts';
-import type { RegionCounters } from '../../region/http/counters.ts';
 import type { LeaseJournalStatus } from '../../store/leases/lease-journal.ts';
 import type { UplinkStatus } from '../../uplink/link-status.ts';
 import type { Rack } from '../rack/rack.ts';
-import { addProcess, type ProcessFacts } from './process-metrics.ts';
+import type { RackView } from '../rack/rack-view.ts';
+import type { Measured } from './process-instruments.ts';
+import { addProcess } from './process-metrics.ts';
 import { addEvents, addRegion } from './shared-metrics.ts';
 
 const LEASES_PER_TURN_MAX = 4096;
 
-interface MetricsSources extends ProcessFacts {
-  readonly rack: () => Rack | undefined;
-  readonly subnets: () => readonly DhcpSubnet[];
-  readonly journal: () => LeaseJournalStatus | undefined;
-  readonly uplink: () => UplinkStatus | undefined;
-  readonly events: () => EventStreamCounters;
-  /** Events of hosts that were withheld (`host-events.ts`). */
-  readonly withheld: () => number;
-  readonly region: RegionCounters;
-}
-
 /** Renders one scrape. */
-export async function renderMetrics(sources: MetricsSources): Promise<string> {
+export async function renderMetrics(view: RackView, measured: Measured): Promise<string> {
   const out = new Exposition();
-  addProcess(out, sources);
-  const rack = sources.rack();
+  addProcess(out, { ...view, ...measured });
+  const rack = view.rack();
   if (rack !== undefined) {
     addDhcp(out, rack);
-    await addLeases(out, rack.dhcp.leases(), sources.subnets(), sources.clock.now());
+    await addLeases(out, rack.dhcp.leases(), view.configuration.config.dhcp.subnets, view.clock.now());
     addTftp(out, rack);
     addHttp(out, rack);
     addTree(out, rack);
@@ -50,12 +39,12 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
     });
     out.gauge('rackboot_machines_known', 'Machines of the desired state in force.', rack.machines.machineCount);
   }
-  const journal = sources.journal();
+  const journal = view.journal();
   if (journal !== undefined) addJournal(out, journal);
-  addEvents(out, sources.events(), sources.withheld());
-  const uplink = sources.uplink();
-  if (uplink !== undefined) addUplink(out, uplink, sources.clock.wallTimeMs());
-  addRegion(out, sources.region);
+  addEvents(out, view.stream.counters(), view.withheld());
+  const uplink = view.uplink();
+  if (uplink !== undefined) addUplink(out, uplink, view.clock.wallTimeMs());
+  addRegion(out, measured.region);
   return out.text();
 }
 

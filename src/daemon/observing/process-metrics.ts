@@ -5,7 +5,7 @@ import type { Clock } from '../../clock.ts';
 import type { DurationCounts } from '../../counters.ts';
 import type { Exposition } from '../../observe/exposition.ts';
 
-export interface ProcessFacts {
+interface ProcessFacts {
   readonly clock: Clock;
   readonly version: string;
   readonly startedWallMs: number;

@@ -1,56 +1,42 @@
-// The instruments of a running rack: metrics, health and readiness, on their own listener.
+// What a running rack shows of itself: on its control socket and to readers of its metrics; and whether it is ready.
 
 import type { Clock } from '../../clock.ts';
-import type { RackConfig } from '../../config/rack-config.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { EventStream } from '../../observe/event-stream.ts';
 import type { Readiness } from '../../observe/instrument-server.ts';
+import type { Timeline } from '../../observe/timeline.ts';
+import type { RackNote } from '../../region/reports/notes.ts';
 import type { LeaseJournalStatus } from '../../store/leases/lease-journal.ts';
 import type { UplinkStatus } from '../../uplink/link-status.ts';
-import type { Rack } from '../rack/rack.ts';
-import { judgeReadiness } from '../rack/readiness.ts';
-import { renderMetrics } from './metrics.ts';
-import { ProcessInstruments } from './process-instruments.ts';
+import type { Configuration } from './configuration.ts';
+import type { InterfaceState } from './interface-states.ts';
+import type { Rack } from './rack.ts';
+import { judgeReadiness } from './readiness.ts';
 
-interface InstrumentParts {
+/** Its parts; one that is undefined is not open yet. */
+export interface RackView {
   readonly clock: Clock;
   readonly version: string;
   readonly startedWallMs: number;
   readonly stream: EventStream;
-  readonly config: () => RackConfig;
+  readonly timeline: Timeline;
+  readonly configuration: Configuration;
   readonly host: () => readonly HostInterface[];
   readonly rack: () => Rack | undefined;
   readonly journal: () => LeaseJournalStatus | undefined;
   readonly uplink: () => UplinkStatus | undefined;
+  readonly interfaces: () => readonly InterfaceState[];
+  readonly notes: () => readonly RackNote[];
+  /** How many events of hosts were withheld (`host-events.ts`). */
   readonly withheld: () => number;
 }
 
-/** The instruments of a rack's process. */
-export const rackInstruments = (parts: InstrumentParts): ProcessInstruments =>
-  new ProcessInstruments({
-    clock: parts.clock,
-    stream: parts.stream,
-    metrics: (measured) =>
-      renderMetrics({
-        ...measured,
-        clock: parts.clock,
-        version: parts.version,
-        startedWallMs: parts.startedWallMs,
-        rack: parts.rack,
-        uplink: parts.uplink,
-        subnets: () => parts.config().dhcp.subnets,
-        journal: parts.journal,
-        events: () => parts.stream.counters(),
-        withheld: parts.withheld,
-      }),
-    readiness: () => readinessOf(parts),
-  });
-
-function readinessOf({ config, host, rack, journal, uplink }: InstrumentParts): Readiness {
+/** Judges a running rack. */
+export function readinessOf({ configuration, host, rack, journal, uplink }: RackView): Readiness {
   const running = rack();
   const status = journal();
   return judgeReadiness({
-    config: config(),
+    config: configuration.config,
     host: host(),
     region: uplink(),
     doors: running && {
