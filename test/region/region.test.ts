@@ -17,7 +17,7 @@ import type { Region } from '../../src/region/region.ts';
 import { openRegion } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { changeStatus } from '../support/change-status.ts';
-import { reasonOf, sentenceOf } from '../support/sentences.ts';
+import { reasonOf } from '../support/sentences.ts';
 import { bootReport, enlist, facts, report, withRegion } from './place.ts';
 
 const A = 0x525400000001;
@@ -75,39 +75,6 @@ test('changes by another process are seen within seconds, even between the regio
     assert.ok(states.every((state, index) => index === 0 || state.version > (states[index - 1]?.version ?? 0)));
     other.close();
     await store.close();
-  }));
-
-test('a machine goes through its life cycle with each step logged; a refused step is named', () =>
-  withRegion(async ({ region, clock }) => {
-    const id = await enlistReport(region, [A]);
-    const purposeNow = async (): Promise<string | undefined> => (await region.desiredState()).machines[0]?.purpose;
-    const steps: [Parameters<typeof changeStatus>[2], string][] = [
-      ['commissioning', 'commissioning'],
-      ['ready', 'poweroff'],
-      ['allocated', 'poweroff'],
-      ['deploying', 'install'],
-      ['deployed', 'local'],
-      ['entering-rescue-mode', 'commissioning'],
-      ['rescue-mode', 'commissioning'],
-      ['exiting-rescue-mode', 'local'],
-      ['deployed', 'local'],
-      ['releasing', 'commissioning'],
-      ['ready', 'poweroff'],
-    ];
-    for (const [status, purpose] of steps) {
-      const outcome = await changeStatus(region, id, status, { username: 'bob' });
-      assert.equal(outcome.kind, 'changed', status);
-      assert.equal(await purposeNow(), purpose, status);
-      const machine = await region.store.findMachine(id);
-      assert.equal(machine?.statusSinceMs, clock.wallTimeMs());
-      assert.equal(machine?.statusDeadlineMs !== undefined, /ing$|ing-/.test(status), status);
-    }
-    const refused = await changeStatus(region, id, 'deployed', { username: 'bob' });
-    assert.equal(refused.kind === 'refuse' && refused.refusal.name, 'transition-not-allowed');
-    assert.equal((await changeStatus(region, 'zzzzzz', 'ready', { username: 'bob' })).kind, 'not-found');
-    const log = await region.store.listEvents({ machines: { systemIds: [id] }, limit: 50 });
-    assert.equal(log.filter((event) => event.type === 'NODE_CHANGED_STATUS').length, steps.length);
-    assert.equal(sentenceOf(log[0]), "From 'Releasing' to 'Ready'");
   }));
 
 test('a state that lasts too long fails, even after a restart; a boot of the machine extends it', () =>

@@ -37,13 +37,33 @@ interface Answered {
   json(): unknown;
 }
 
+type Call = (
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  url: string,
+  fields?: Record<string, string>,
+) => Promise<Answered>;
+
+/** @param value as JSON */
+const set = (call: Call, key: string, value: string, more = {}): Promise<Answered> =>
+  call('POST', '2.0/settings/?op=set', { key, value, ...more });
+
+/** The answer's JSON, of a request that must succeed. */
+async function well(asked: Promise<Answered>) {
+  const answer = await asked;
+  assert.equal(answer.status, 200, answer.text);
+  return Object(answer.json());
+}
+
+async function assertRefused(asked: Promise<Answered>, status: number, why: RegExp): Promise<void> {
+  const answer = await asked;
+  assert.equal(answer.status, status, answer.text);
+  assert.match(answer.text, why);
+}
+
 /** A region whose rack's file writes `values`, and an administrator to call it. */
 async function withSettings(
   values: Settings,
-  work: (
-    call: (method: string, url: string, fields?: Record<string, string>) => Promise<Answered>,
-    place: RegionPlace,
-  ) => Promise<void>,
+  work: (call: Call, place: RegionPlace) => Promise<void>,
   overrides: Partial<RegionConfig> = {},
 ): Promise<void> {
   const ownRack: OwnRack = { uuid: UUID, name: 'rack-1', file: '/etc/rackboot.yaml', values };
@@ -54,7 +74,7 @@ async function withSettings(
     const app = buildApp(makeContext(place.region));
     await work(async (method, url, fields) => {
       const answer = await app.inject({
-        method: method === 'PUT' ? 'PUT' : method === 'POST' ? 'POST' : method === 'DELETE' ? 'DELETE' : 'GET',
+        method,
         url: `/MAAS/api/${url}`,
         headers: {
           authorization,
@@ -88,9 +108,7 @@ test('a cluster interface is created, read, changed and deleted as in MAAS; rout
   withSettings({}, async (call, { region }) => {
     const { router_ip: _, ...shown } = AS_IN_THE_GUIDE;
     const expected = { ...shown, management: 2, name: 'eth0' };
-    const made = await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
-    assert.equal(made.status, 200, made.text);
-    assert.deepEqual(made.json(), expected);
+    assert.deepEqual(await well(call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE)), expected);
     assert.deepEqual((await call('GET', `${INTERFACES}?op=list`)).json(), [expected]);
     assert.deepEqual((await call('GET', `${INTERFACES}eth0/`)).json(), expected);
     const changed = await call('PUT', `${INTERFACES}eth0/`, { ip_range_high: '10.20.0.140', management: '1' });
@@ -120,24 +138,23 @@ test('a cluster interface gets only an address that its interface has, if the ra
   withSettings({}, async (call, { region }) => {
     const own = { uuid: UUID, name: 'rack', version: '1.0.0', pinned: [], interfaces: [] };
     await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
-    const unreported = await call('PUT', `${INTERFACES}eth0/`, { ip: '10.20.0.2' });
-    assert.equal(unreported.status, 200, unreported.text);
+    const change = (fields: Record<string, string>) => call('PUT', `${INTERFACES}eth0/`, fields);
+    await well(change({ ip: '10.20.0.2' }));
     const addresses = ['10.20.0.1/24', '10.20.0.3/24'].map((address) => ({ interface: 'eth0', address }));
     await region.racks.putOwn({ ...own, addresses });
-    const other = await call('PUT', `${INTERFACES}eth0/`, { ip: '10.20.0.2', router_ip: '10.20.0.253' });
-    assert.equal(other.status, 200, `it has had this address before: ${other.text}`);
-    const refused = await call('PUT', `${INTERFACES}eth0/`, { ip: '10.20.0.4' });
+    // It has had this address before.
+    await well(change({ ip: '10.20.0.2', router_ip: '10.20.0.253' }));
+    const refused = await change({ ip: '10.20.0.4' });
     assert.equal(refused.status, 400, refused.text);
     assert.match(
       String(Object(refused.json()).ip),
       /: eth0 of the rack rack does not have 10\.20\.0\.4, but 10\.20\.0\.1, 10\.20\.0\.3\./,
     );
     assert.equal(Object((await call('GET', `${INTERFACES}eth0/`)).json()).ip, '10.20.0.2');
-    for (const ip of ['10.20.0.1', '10.20.0.3'])
-      assert.equal((await call('PUT', `${INTERFACES}eth0/`, { ip })).status, 200, ip);
-    const elsewhere = await call('PUT', `${INTERFACES}eth0/`, { interface: 'eth7' });
-    assert.equal(elsewhere.status, 200, `eth7 may come later: ${elsewhere.text}`);
-    const back = await call('PUT', `${INTERFACES}eth0/`, { interface: 'eth0', ip: '10.20.0.9' });
+    for (const ip of ['10.20.0.1', '10.20.0.3']) await well(change({ ip }));
+    // It may come later.
+    await well(change({ interface: 'eth7' }));
+    const back = await change({ interface: 'eth0', ip: '10.20.0.9' });
     assert.equal(back.status, 400, back.text);
     const more = { name: 'more', ip: '10.40.0.5', subnet_mask: '255.255.255.0', interface: 'eth0' };
     assert.match((await call('POST', `${INTERFACES}?op=new`, more)).text, /does not have 10\.40\.0\.5/);
@@ -167,15 +184,10 @@ for (const [name, change, field, text] of REFUSED) {
 test('a new address changes the network, and a new name keeps the rest', () =>
   withSettings({}, async (call) => {
     await call('POST', `${INTERFACES}?op=new`, { name: 'lab', ...LAB, subnet_mask: '255.255.255.0' });
-    const moved = await call('PUT', `${INTERFACES}lab/`, {
-      ip: '10.40.0.1',
-      ip_range_low: '10.40.0.100',
-      ip_range_high: '10.40.0.199',
-    });
-    assert.equal(moved.status, 200, moved.text);
-    assert.equal(Object(moved.json()).broadcast_ip, '10.40.0.255');
-    const renamed = await call('PUT', `${INTERFACES}lab/`, { name: 'yard' });
-    assert.equal(Object(renamed.json()).ip, '10.40.0.1', renamed.text);
+    const range = { ip_range_low: '10.40.0.100', ip_range_high: '10.40.0.199' };
+    const moved = await well(call('PUT', `${INTERFACES}lab/`, { ip: '10.40.0.1', ...range }));
+    assert.equal(moved.broadcast_ip, '10.40.0.255');
+    assert.equal((await well(call('PUT', `${INTERFACES}lab/`, { name: 'yard' }))).ip, '10.40.0.1');
     assert.equal((await call('GET', `${INTERFACES}lab/`)).status, 404);
     const again = await call('POST', `${INTERFACES}?op=new`, { ...AS_IN_THE_GUIDE, name: 'yard' });
     assert.match(String(Object(again.json()).name), /already exists/);
@@ -196,9 +208,7 @@ test('values in the file are shown, and every change of them is refused with fil
         ['POST', '2.0/settings/?op=set', { key: 'boot.kernel_params', value: '"debug"' }],
         ['POST', '2.0/settings/?op=set', { key: 'cluster_interfaces.lab.management', value: '1' }],
       ] as const) {
-        const refused = await call(method, url, fields);
-        assert.equal(refused.status, 409, `${method} ${url}: ${refused.text}`);
-        assert.match(refused.text, readOnly);
+        await assertRefused(call(method, url, fields), 409, readOnly);
       }
       assert.equal((await call('GET', '2.0/maas/?op=get_config&name=kernel_opts')).text, '"quiet"');
       assert.equal((await region.desiredState()).settings, undefined);
@@ -215,23 +225,20 @@ test('a setting that would stop every boot is refused from every source, and the
   };
   try {
     await withSettings({ boot: { tree } }, async (call, { region }) => {
-      const set = (key: string, value: string) => call('POST', '2.0/settings/?op=set', { key, value });
       // Nothing boots yet: the settings may come before the images.
-      assert.equal((await set('boot.release', '"trixie"')).status, 200);
+      await well(set(call, 'boot.release', '"trixie"'));
       for (const file of ['linux', 'initrd.gz']) put(`amd64/generic/bookworm/commissioning/${file}`);
-      assert.equal((await set('boot.release', '"bookworm"')).status, 200);
+      await well(set(call, 'boot.release', '"bookworm"'));
       const name = 'commissioning_distro_series';
-      const refused = await call('POST', '1.0/maas/?op=set_config', { name, value: 'forky' });
-      assert.equal(refused.status, 400);
-      assert.match(
-        refused.text,
+      await assertRefused(
+        call('POST', '1.0/maas/?op=set_config', { name, value: 'forky' }),
+        400,
         /no environment of forky.*the tree has the environment of bookworm\. First: rackboot images build --release forky/,
       );
-      assert.match(
-        (await set('boot.enlist_with', '"installer"')).text,
-        /no installer of bookworm.*images import-installer/,
-      );
-      assert.equal((await set('boot.kernel_params', '"quiet"')).status, 200, 'other settings are not held up');
+      const installer = set(call, 'boot.enlist_with', '"installer"');
+      await assertRefused(installer, 400, /no installer of bookworm.*images import-installer/);
+      // Other settings are not held up.
+      await well(set(call, 'boot.kernel_params', '"quiet"'));
       assert.equal(region.settings.valueOf('boot.release'), 'bookworm');
       const page = await SETTINGS_PAGE.act?.(
         viewOf(region, {
@@ -246,7 +253,7 @@ test('a setting that would stop every boot is refused from every source, and the
 
       put('amd64/generic/bookworm/install/linux');
       put('amd64/generic/bookworm/install/initrd.gz');
-      assert.equal((await set('boot.enlist_with', '"installer"')).status, 200);
+      await well(set(call, 'boot.enlist_with', '"installer"'));
     });
   } finally {
     rmSync(tree, { recursive: true });
@@ -289,13 +296,9 @@ test('MAAS’s names read and set the corresponding keys, with their defaults', 
 
 test('keys are set and removed by their own names; unknown keys, keys of the file and wrong values are refused', () =>
   withSettings({}, async (call, { region, store }) => {
-    const set = (key: string, value: string) => call('POST', '2.0/settings/?op=set', { key, value });
-    assert.equal(
-      (await set('cluster_interfaces.eth1.100', JSON.stringify({ ...LAB, interface: 'eth1.100' }))).status,
-      200,
-    );
-    assert.equal((await set('cluster_interfaces.eth1.100.router_ip', '"10.20.0.254"')).status, 200);
-    assert.equal((await set('region.new_machines_max', '7')).status, 200);
+    await well(set(call, 'cluster_interfaces.eth1.100', JSON.stringify({ ...LAB, interface: 'eth1.100' })));
+    await well(set(call, 'cluster_interfaces.eth1.100.router_ip', '"10.20.0.254"'));
+    await well(set(call, 'region.new_machines_max', '7'));
     assert.deepEqual((await region.desiredState()).settings, {
       region: { new_machines_max: 7 },
       cluster_interfaces: [{ name: 'eth1.100', ...LAB, interface: 'eth1.100', router_ip: '10.20.0.254' }],
@@ -316,11 +319,8 @@ test('keys are set and removed by their own names; unknown keys, keys of the fil
       ['region.new_machines_max', 'many', 400, /give JSON/],
       ['boot.kernel_params', '"a || b"', 400, /not every loader accepts this/],
       ['boot.kernel_params', JSON.stringify('x'.repeat(5000)), 400, /too large or too deeply nested/],
-    ] as const) {
-      const refused = await set(key, value);
-      assert.equal(refused.status, status, `${key}: ${refused.text}`);
-      assert.match(refused.text, text);
-    }
+    ] as const)
+      await assertRefused(set(call, key, value), status, text);
     assert.equal((await call('POST', '2.0/settings/?op=unset', { key: 'region.new_machines_max' })).status, 200);
     const gone = await call('POST', '2.0/settings/?op=unset', { key: 'region.new_machines_max' });
     assert.match(gone.text, /nothing to remove/);
@@ -337,7 +337,7 @@ test('keys are set and removed by their own names; unknown keys, keys of the fil
 
 test('a key that the file sets later hides the stored value, which may still be removed', () =>
   withSettings({}, async (call, { region, config }) => {
-    await call('POST', '2.0/settings/?op=set', { key: 'boot.release', value: '"trixie"' });
+    await set(call, 'boot.release', '"trixie"');
     const ownRack: OwnRack = { uuid: UUID, name: 'rack-1', file: '/f', values: { boot: { release: 'sid' } } };
     region.configure({ ...config, ownRack });
     const [row] = (await call('GET', '2.0/settings/')).json() as readonly { shadowed_by: string }[];
@@ -351,8 +351,8 @@ test('another rack has its own cluster interfaces, does not get the region’s k
     const rack = await acceptRack(region);
     const FAR = `1.0/nodegroups/${rack.uuid}/interfaces/`;
     await call('POST', `${INTERFACES}?op=new`, AS_IN_THE_GUIDE);
-    await call('POST', '2.0/settings/?op=set', { key: 'boot.release', value: '"trixie"' });
-    await call('POST', '2.0/settings/?op=set', { key: 'region.new_machines_max', value: '5' });
+    await set(call, 'boot.release', '"trixie"');
+    await set(call, 'region.new_machines_max', '5');
     assert.deepEqual((await region.desiredState(rack.uuid)).settings, { boot: { release: 'trixie' } });
     assert.deepEqual(await region.desiredState(UUID), await region.desiredState());
     assert.deepEqual(Object.keys((await region.desiredState()).settings ?? {}).sort(), [
@@ -364,16 +364,10 @@ test('another rack has its own cluster interfaces, does not get the region’s k
     // The rack's own report is shown, and can be copied into the store.
     const [reported] = Object((await call('GET', `${FAR}?op=list`)).json());
     assert.equal(reported.ip_range_low, '10.50.0.100');
-    const taken = await call('PUT', `${FAR}far/`, { ip_range_low: '10.50.0.120' });
-    assert.equal(taken.status, 200, taken.text);
+    await well(call('PUT', `${FAR}far/`, { ip_range_low: '10.50.0.120' }));
     const [sent] = Object((await region.desiredState(rack.uuid)).settings).cluster_interfaces;
     assert.deepEqual([sent.name, sent.ip_range_low, sent.router_ip], ['far', '10.50.0.120', '10.50.0.1']);
-    const set = await call('POST', '2.0/settings/?op=set', {
-      key: 'cluster_interfaces.far.management',
-      value: '1',
-      rack: rack.uuid,
-    });
-    assert.equal(set.status, 200, set.text);
+    await well(set(call, 'cluster_interfaces.far.management', '1', { rack: rack.uuid }));
     assert.equal(Object((await call('GET', `${FAR}far/`)).json()).management, 1);
 
     // Once its file writes it, it is read-only.
@@ -384,9 +378,11 @@ test('another rack has its own cluster interfaces, does not get the region’s k
       interfaces: rack.interfaces,
       pulse: { ...pulse, pinned: ['cluster_interfaces.far'] },
     });
-    const refused = await call('PUT', `${FAR}far/`, { management: '2' });
-    assert.equal(refused.status, 409, refused.text);
-    assert.match(refused.text, /written in the configuration file of the rack rack-2 as cluster_interfaces\.far/);
+    await assertRefused(
+      call('PUT', `${FAR}far/`, { management: '2' }),
+      409,
+      /written in the configuration file of the rack rack-2 as cluster_interfaces\.far/,
+    );
   }));
 
 test('the store has a bound', () =>
@@ -407,20 +403,14 @@ test('a region without a rack shows the values of its own file as read-only, and
     async (call, { region }) => {
       const get = async (name: string) => (await call('GET', `2.0/maas/?op=get_config&name=${name}`)).json();
       assert.equal(await get('kernel_opts'), 'quiet');
-      const refused = await call('POST', '2.0/settings/?op=set', { key: 'boot.kernel_params', value: '"debug"' });
-      assert.match(refused.text, /boot\.kernel_params is read-only: written in \/etc\/region\.yaml/);
-      const set = (fields: Record<string, string>) =>
-        call('POST', '2.0/settings/?op=set', { key: 'cluster_interfaces.far', value: JSON.stringify(LAB), ...fields });
-      const without = await set({});
-      assert.equal(without.status, 400);
-      assert.match(
-        without.text,
-        /cluster_interfaces\.far: this region has no rack of its own; name the network's rack/,
-      );
+      const readOnly = /boot\.kernel_params is read-only: written in \/etc\/region\.yaml/;
+      await assertRefused(set(call, 'boot.kernel_params', '"debug"'), 409, readOnly);
+      const setFar = (more = {}) => set(call, 'cluster_interfaces.far', JSON.stringify(LAB), more);
+      const unnamed = /cluster_interfaces\.far: this region has no rack of its own; name the network's rack/;
+      await assertRefused(setFar(), 400, unnamed);
       await acceptRack(region);
-      const accepted = await set({ rack: 'rack-2' });
-      assert.equal(accepted.status, 200, accepted.text);
-      assert.equal((await call('POST', '2.0/settings/?op=set', { key: 'region.retries', value: '2' })).status, 200);
+      await well(setFar({ rack: 'rack-2' }));
+      await well(set(call, 'region.retries', '2'));
       assert.deepEqual((await region.desiredState()).settings, { region: { retries: 2 } });
     },
     { ownRack: undefined, ownFile: { file: '/etc/region.yaml', values: { boot: { kernel_params: 'quiet' } } } },

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIpv4, formatMac, ipv4, mac } from '../../../src/net/address.ts';
 import { whereabouts } from '../../../src/region/life/whereabouts.ts';
+import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
-import { report, withRegion } from '../place.ts';
+import { enlist, report, withRegion } from '../place.ts';
 import { acceptRack, OTHER_UUID, rackInterface } from '../racks/rack-place.ts';
 
 const MAC = 0x525400000001;
@@ -23,156 +24,178 @@ async function makeRacks(region: Region, more: object = {}): Promise<void> {
   await acceptRack(region);
 }
 
-let sequence = 0;
-async function take(region: Region, address: string, kind = 'dhcp.ack'): Promise<void> {
-  sequence += 1;
-  const at = region.clock.wallTimeMs();
-  await region.observe([{ sequence, kind, at, mac: formatMac(mac(MAC)), address, text: 'Took an address' }]);
-}
+/** A host, which may be a machine. */
+class Host {
+  readonly region: Region;
+  readonly #card: number;
 
-async function shown(region: Region, card = MAC) {
-  const machine = (await region.store.listMachines({ macs: [mac(card)] }, 0, 1))[0];
-  assert.ok(machine !== undefined);
-  const where = whereabouts(region);
-  return {
-    systemId: machine.systemId,
-    racks: where.racksOf(machine).map(({ name }) => name),
-    addresses: where.addressesOf(machine).map(formatIpv4),
-  };
-}
+  constructor(region: Region, card = MAC) {
+    this.region = region;
+    this.#card = card;
+  }
 
-test('a machine is shown with the rack in whose network it took an address, and with none before', () =>
-  withRegion(async ({ region }) => {
-    await makeRacks(region);
-    await region.enlist(report([MAC]));
-    assert.deepEqual((await shown(region)).racks, []);
-    await take(region, '10.20.0.150');
-    assert.deepEqual(await shown(region), { ...(await shown(region)), racks: ['rack-1'], addresses: ['10.20.0.150'] });
-  }));
-
-test('an address of a static range is shown until the machine’s release, however long its lease runs', () =>
-  withRegion(async ({ region }) => {
-    await makeRacks(region);
-    await region.enlist(report([MAC]));
-    const { systemId } = await shown(region);
-    await take(region, '10.20.0.150');
-    await region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, BY);
-    await region.life.command(systemId, { name: 'allocate' }, BY);
-    assert.deepEqual((await shown(region)).addresses, ['10.20.0.10', '10.20.0.150'], 'given, and seen');
-    await take(region, '10.20.0.10');
-    assert.deepEqual((await shown(region)).addresses, ['10.20.0.10']);
-    await region.life.command(systemId, { name: 'release' }, BY);
-    assert.deepEqual((await shown(region)).addresses, []);
-    await take(region, '10.20.0.150');
-    assert.deepEqual((await shown(region)).addresses, ['10.20.0.150']);
-  }));
-
-test('an address that a machine was denied or has lost does not count as seen, and moves it to no other rack', () =>
-  withRegion(async ({ region }) => {
-    await makeRacks(region);
-    await region.enlist(report([MAC]));
-    await take(region, '10.20.0.150');
-    for (const kind of ['dhcp.nak', 'dhcp.refused', 'dhcp.decline', 'dhcp.release', 'dhcp.expired', 'dhcp.ended']) {
-      await take(region, '10.20.0.160', kind);
-      await take(region, '10.50.0.160', kind);
-      assert.deepEqual((await shown(region)).addresses, ['10.20.0.150'], kind);
-      assert.deepEqual((await shown(region)).racks, ['rack-1'], kind);
-    }
-  }));
-
-test('an address that a configuration reserves for a card is shown without an allocation', () =>
-  withRegion(async ({ region }) => {
-    await makeRacks(region, { reservations: [{ mac: formatMac(mac(MAC)), ip: '10.20.0.15' }] });
-    await region.enlist(report([MAC]));
-    await take(region, '10.20.0.15');
-    assert.deepEqual((await shown(region)).addresses, ['10.20.0.15']);
-    await take(region, '10.20.0.16');
-    assert.deepEqual((await shown(region)).addresses, [], 'that of somebody else, or of nobody');
-  }));
-
-test('an address is shown until any rack reports the end of its lease, and again when it is taken again; the last network stays', () =>
-  withRegion(async ({ region }) => {
-    await makeRacks(region);
-    await region.enlist(report([MAC]));
-    for (const kind of ['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.decline']) {
-      await take(region, '10.20.0.150');
-      assert.deepEqual((await shown(region)).addresses, ['10.20.0.150'], kind);
-      await take(region, '10.20.0.150', kind);
-      assert.deepEqual((await shown(region)).addresses, [], kind);
-      assert.deepEqual((await shown(region)).racks, ['rack-1'], kind);
-      const [machine] = await region.store.listMachines({ seenAt: [ipv4(0x0a140096)] }, 0, 1);
-      assert.equal(machine?.systemId, (await shown(region)).systemId, kind);
-    }
-    await take(region, '10.20.0.150', 'dhcp.nak');
-    assert.deepEqual((await shown(region)).addresses, [], 'a denied address is not the machine’s');
-    await take(region, '10.20.0.151');
-    assert.deepEqual((await shown(region)).addresses, ['10.20.0.151']);
-  }));
-
-test('a late report of a lease’s end does not hide an address taken since', () =>
-  withRegion(async ({ region }) => {
-    await makeRacks(region);
-    await region.enlist(report([MAC]));
-    const endedMs = region.clock.wallTimeMs() - 1;
-    await take(region, '10.20.0.150');
+  async take(address: string, kind = 'dhcp.ack', at = this.region.clock.wallTimeMs()): Promise<void> {
     sequence += 1;
-    const late = { sequence, kind: 'dhcp.expired', at: endedMs, mac: formatMac(mac(MAC)), address: '10.20.0.150' };
-    await region.observe([{ ...late, text: 'Its lease ended' }]);
-    assert.deepEqual((await shown(region)).addresses, ['10.20.0.150']);
-  }));
+    await this.region.observe([{ sequence, kind, at, mac: formatMac(mac(this.#card)), address, text: 'Told' }]);
+  }
 
-test('an address that a host had before it became a machine is shown until the end of its lease', () =>
-  withRegion(async ({ region, clock }) => {
-    await makeRacks(region);
-    for (const kind of ['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.decline']) {
-      sequence += 1;
-      const card = MAC + sequence;
-      const of = { mac: formatMac(mac(card)), address: '10.20.0.150', text: 'Took an address' };
-      await region.observe([{ ...of, sequence, kind: 'dhcp.ack', at: clock.wallTimeMs() }]);
-      await region.enlist(report([card]));
-      assert.deepEqual((await shown(region, card)).addresses, ['10.20.0.150'], kind);
-      sequence += 1;
-      const endedMs = clock.wallTimeMs();
-      await region.observe([{ ...of, sequence, kind, at: endedMs - 1 }]);
-      assert.deepEqual((await shown(region, card)).addresses, ['10.20.0.150'], 'the end of an older lease');
-      sequence += 1;
-      await region.observe([{ ...of, sequence, kind, at: endedMs }]);
-      assert.deepEqual((await shown(region, card)).addresses, [], kind);
+  async enlist(): Promise<string> {
+    return (await enlist(this.region, report([this.#card]))).systemId;
+  }
+
+  async racks(): Promise<readonly string[]> {
+    return whereabouts(this.region)
+      .racksOf(await this.#machine())
+      .map(({ name }) => name);
+  }
+
+  /** Asserts that exactly these are shown. */
+  async has(addresses: readonly string[], why?: string): Promise<void> {
+    const shown = whereabouts(this.region).addressesOf(await this.#machine());
+    assert.deepEqual(shown.map(formatIpv4), addresses, why);
+  }
+
+  async #machine(): Promise<Machine> {
+    const [machine] = await this.region.store.listMachines({ macs: [mac(this.#card)] }, 0, 1);
+    return machine ?? assert.fail('no machine');
+  }
+}
+
+let sequence = 0;
+const ENDS = ['dhcp.release', 'dhcp.expired', 'dhcp.ended', 'dhcp.decline'];
+
+const check = (name: string, work: (host: Host) => Promise<void>, more?: object) =>
+  test(name, () =>
+    withRegion(async ({ region }) => {
+      await makeRacks(region, more);
+      await work(new Host(region));
+    }),
+  );
+
+check('a machine is shown with the rack in whose network it took an address, and with none before', async (host) => {
+  await host.enlist();
+  assert.deepEqual(await host.racks(), []);
+  await host.take('10.20.0.150');
+  assert.deepEqual(await host.racks(), ['rack-1']);
+  await host.has(['10.20.0.150']);
+});
+
+check(
+  'an address of a static range is shown until the machine’s release, however long its lease runs',
+  async (host) => {
+    const systemId = await host.enlist();
+    const { life } = host.region;
+    await host.take('10.20.0.150');
+    await life.command(systemId, { name: 'accept', skipsCommissioning: true }, BY);
+    await life.command(systemId, { name: 'allocate' }, BY);
+    await host.has(['10.20.0.10', '10.20.0.150'], 'given, and seen');
+    await host.take('10.20.0.10');
+    await host.has(['10.20.0.10']);
+    await life.command(systemId, { name: 'release' }, BY);
+    await host.has([]);
+    await host.take('10.20.0.150');
+    await host.has(['10.20.0.150']);
+  },
+);
+
+check(
+  'an address that a machine was denied or has lost does not count as seen, and moves it to no other rack',
+  async (host) => {
+    await host.enlist();
+    await host.take('10.20.0.150');
+    for (const kind of [...ENDS, 'dhcp.nak', 'dhcp.refused']) {
+      await host.take('10.20.0.160', kind);
+      await host.take('10.50.0.160', kind);
+      await host.has(['10.20.0.150'], kind);
+      assert.deepEqual(await host.racks(), ['rack-1'], kind);
     }
-  }));
+  },
+);
 
-test('a host whose lease had ended before it became a machine is shown with no address', () =>
-  withRegion(async ({ region }) => {
-    await makeRacks(region);
-    await take(region, '10.20.0.150');
-    await take(region, '10.20.0.150', 'dhcp.expired');
-    await region.enlist(report([MAC]));
-    assert.deepEqual((await shown(region)).addresses, []);
-  }));
+check(
+  'an address that a configuration reserves for a card is shown without an allocation',
+  async (host) => {
+    await host.enlist();
+    await host.take('10.20.0.15');
+    await host.has(['10.20.0.15']);
+    await host.take('10.20.0.16');
+    await host.has([], 'that of somebody else, or of nobody');
+  },
+  { reservations: [{ mac: formatMac(mac(MAC)), ip: '10.20.0.15' }] },
+);
 
-test('an address that was only offered is not shown: neither of a machine, nor of a host that becomes one', () =>
-  withRegion(async ({ region }) => {
-    await makeRacks(region);
-    await take(region, '10.20.0.150', 'dhcp.offer');
-    await region.enlist(report([MAC]));
-    assert.deepEqual((await shown(region)).addresses, []);
+check(
+  'an address is shown until any rack reports the end of its lease, and again when it is taken again; the last network stays',
+  async (host) => {
+    const systemId = await host.enlist();
+    for (const kind of ENDS) {
+      await host.take('10.20.0.150');
+      await host.has(['10.20.0.150'], kind);
+      await host.take('10.20.0.150', kind);
+      await host.has([], kind);
+      assert.deepEqual(await host.racks(), ['rack-1'], kind);
+      const [machine] = await host.region.store.listMachines({ seenAt: [ipv4(0x0a140096)] }, 0, 1);
+      assert.equal(machine?.systemId, systemId, kind);
+    }
+    await host.take('10.20.0.150', 'dhcp.nak');
+    await host.has([], 'a denied address is not the machine’s');
+    await host.take('10.20.0.151');
+    await host.has(['10.20.0.151']);
+  },
+);
+
+check('a late report of a lease’s end does not hide an address taken since', async (host) => {
+  await host.enlist();
+  await host.take('10.20.0.150');
+  await host.take('10.20.0.150', 'dhcp.expired', host.region.clock.wallTimeMs() - 1);
+  await host.has(['10.20.0.150']);
+});
+
+check(
+  'an address that a host had before it became a machine is shown until the end of its lease',
+  async ({ region }) => {
+    for (const [index, kind] of ENDS.entries()) {
+      const host = new Host(region, MAC + index);
+      await host.take('10.20.0.150');
+      await host.enlist();
+      await host.has(['10.20.0.150'], kind);
+      await host.take('10.20.0.150', kind, region.clock.wallTimeMs() - 1);
+      await host.has(['10.20.0.150'], 'the end of an older lease');
+      await host.take('10.20.0.150', kind);
+      await host.has([], kind);
+    }
+  },
+);
+
+check('a host whose lease had ended before it became a machine is shown with no address', async (host) => {
+  await host.take('10.20.0.150');
+  await host.take('10.20.0.150', 'dhcp.expired');
+  await host.enlist();
+  await host.has([]);
+});
+
+check(
+  'an address that was only offered is not shown: neither of a machine, nor of a host that becomes one',
+  async (host) => {
+    await host.take('10.20.0.150', 'dhcp.offer');
+    await host.enlist();
+    await host.has([]);
     for (const kind of ['dhcp.offer', 'dhcp.declined-back']) {
-      await take(region, '10.20.0.151', kind);
-      assert.deepEqual((await shown(region)).addresses, [], kind);
+      await host.take('10.20.0.151', kind);
+      await host.has([], kind);
     }
-    await take(region, '10.20.0.152');
-    await take(region, '10.20.0.153', 'dhcp.offer');
-    assert.deepEqual((await shown(region)).addresses, ['10.20.0.152'], 'its lease runs until it takes the other');
-    await take(region, '10.20.0.152', 'dhcp.expired');
-    await take(region, '10.20.0.152', 'dhcp.offer');
-    assert.deepEqual((await shown(region)).addresses, [], 'an offer does not renew what has ended');
-  }));
+    await host.take('10.20.0.152');
+    await host.take('10.20.0.153', 'dhcp.offer');
+    await host.has(['10.20.0.152'], 'its lease runs until it takes the other');
+    await host.take('10.20.0.152', 'dhcp.expired');
+    await host.take('10.20.0.152', 'dhcp.offer');
+    await host.has([], 'an offer does not renew what has ended');
+  },
+);
 
-test('a host that became a machine while its lease runs is shown with its address', () =>
-  withRegion(async ({ region }) => {
-    await makeRacks(region);
-    await take(region, '10.20.0.150', 'dhcp.expired');
-    await take(region, '10.20.0.150');
-    await region.enlist(report([MAC]));
-    assert.deepEqual((await shown(region)).addresses, ['10.20.0.150']);
-  }));
+check('a host that became a machine while its lease runs is shown with its address', async (host) => {
+  await host.take('10.20.0.150', 'dhcp.expired');
+  await host.take('10.20.0.150');
+  await host.enlist();
+  await host.has(['10.20.0.150']);
+});
