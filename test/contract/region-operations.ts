@@ -89,8 +89,22 @@ const FIRST = 'm00000';
 const NEW_ID = 'n00000';
 const STRANGER = mac(0x525400ffff01);
 
+type Operations = Readonly<Record<string, (place: FilledRegion) => Steps<unknown>>>;
+type Arguments<Method> = Method extends (...given: infer Given) => unknown ? Given : never;
+
+/** A method of a table, by the names of both. */
+function call<Table extends keyof RegionTables, Method extends keyof RegionTables[Table] & string>(
+  table: Table,
+  method: Method,
+  ...given: Arguments<RegionTables[Table][Method]>
+): Operations {
+  return {
+    [`${table}.${method}`]: ({ tables }) => Reflect.apply(Object(tables[table])[method], tables[table], given),
+  };
+}
+
 /** Every operation, by table; all machines are given where a list is. They run in this order. */
-export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<unknown>>> = {
+export const OPERATIONS: Operations = {
   findMachine: () => reads.findMachine(FIRST),
   outlineMachines: ({ machines }) => reads.outlineMachines(ids(machines)),
   listMachines: () => reads.listMachines({}, 0, 1e6),
@@ -107,35 +121,35 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   listConflicts: () => listConflicts(100, undefined),
   sharedValues: () =>
     sharedValues(['uuid 00000000-0000-4000-8000-000000000001', 'uuid 00000000-0000-4000-8000-000000000002']),
-  'machines.enlist': ({ tables }) =>
-    tables.machines.enlist(
-      { macs: [STRANGER], values: ['uuid 00000000-0000-4000-8000-000000000001', 'serial s'], atMs: 2 },
-      ({ byValue, ...known }) => {
-        if (known.untouched === undefined)
-          return { kind: 'ask', untouched: true, hostnames: ['a', 'b'], systemIds: ['c'] };
-        assert.deepEqual([byValue.length, known.shared.has('uuid 00000000-0000-4000-8000-000000000001')], [8, true]);
-        return {
-          kind: 'create',
-          systemId: NEW_ID,
-          fields: { ...FIELDS, hostname: 'new' },
-          events: [EVENT],
-          interfaces: [{ mac: STRANGER, name: '' }],
-        };
-      },
-    ),
-  'machines.changeMachine': ({ tables }) =>
-    tables.machines.changeMachine(FIRST, 2, (_machine, { addresses, ownerDataBytes }) => {
-      const ranges = [[ipv4(0x0a140000), ipv4(0x0a14ffff)]] as const;
-      if (ownerDataBytes === undefined) return { kind: 'ask', ranges, ownerData: true, hostnames: ['a'] };
-      assert.ok((addresses[0]?.taken.size ?? 0) > 8);
+  ...call(
+    'machines',
+    'enlist',
+    { macs: [STRANGER], values: ['uuid 00000000-0000-4000-8000-000000000001', 'serial s'], atMs: 2 },
+    ({ byValue, ...known }) => {
+      if (known.untouched === undefined)
+        return { kind: 'ask', untouched: true, hostnames: ['a', 'b'], systemIds: ['c'] };
+      assert.deepEqual([byValue.length, known.shared.has('uuid 00000000-0000-4000-8000-000000000001')], [8, true]);
       return {
-        kind: 'change',
-        fields: { uuid: '00000000-0000-4000-8000-000000000002', powerTask: 'on' },
+        kind: 'create',
+        systemId: NEW_ID,
+        fields: { ...FIELDS, hostname: 'new' },
         events: [EVENT],
-        userData: new Uint8Array(1),
-        endsKey: true,
+        interfaces: [{ mac: STRANGER, name: '' }],
       };
-    }),
+    },
+  ),
+  ...call('machines', 'changeMachine', FIRST, 2, (_machine, { addresses, ownerDataBytes }) => {
+    const ranges = [[ipv4(0x0a140000), ipv4(0x0a14ffff)]] as const;
+    if (ownerDataBytes === undefined) return { kind: 'ask', ranges, ownerData: true, hostnames: ['a'] };
+    assert.ok((addresses[0]?.taken.size ?? 0) > 8);
+    return {
+      kind: 'change',
+      fields: { uuid: '00000000-0000-4000-8000-000000000002', powerTask: 'on' },
+      events: [EVENT],
+      userData: new Uint8Array(1),
+      endsKey: true,
+    };
+  }),
   'machines.changeMachines': ({ tables, machines }) =>
     tables.machines.changeMachines(ids(machines).slice(0, 8), 2, () => ({
       kind: 'change',
@@ -145,145 +159,140 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
       userData: null,
       endsKey: true,
     })),
-  'machines.splitMachine': ({ tables }) =>
-    tables.machines.splitMachine('m00001', 3, () => ({
-      kind: 'split',
-      systemId: 'n00001',
-      fields: { ...FIELDS, hostname: 'half' },
-      macs: [mac(0x525400000001)],
-      left: {},
-      shared: ['uuid 00000000-0000-4000-8000-000000000001'],
-      events: [],
-      newEvents: [],
-    })),
-  'machines.mergeMachines': ({ tables }) =>
-    tables.machines.mergeMachines('m00001', 'n00001', 4, () => ({ kind: 'merge', fields: {}, events: [EVENT] })),
-  'machines.shiftDeadlines': ({ tables }) => tables.machines.shiftDeadlines(1, 5),
-  'machines.keepApart': ({ tables }) => tables.machines.keepApart(FIRST, NEW_ID, EVENT),
-  'machines.removeMachine': ({ tables }) => tables.machines.removeMachine(NEW_ID, EVENT),
-  'events.add': ({ tables }) => tables.events.add(EVENT, 1),
+  ...call('machines', 'splitMachine', 'm00001', 3, () => ({
+    kind: 'split',
+    systemId: 'n00001',
+    fields: { ...FIELDS, hostname: 'half' },
+    macs: [mac(0x525400000001)],
+    left: {},
+    shared: ['uuid 00000000-0000-4000-8000-000000000001'],
+    events: [],
+    newEvents: [],
+  })),
+  ...call('machines', 'mergeMachines', 'm00001', 'n00001', 4, () => ({ kind: 'merge', fields: {}, events: [EVENT] })),
+  ...call('machines', 'shiftDeadlines', 1, 5),
+  ...call('machines', 'keepApart', FIRST, NEW_ID, EVENT),
+  ...call('machines', 'removeMachine', NEW_ID, EVENT),
+  ...call('events', 'add', EVENT, 1),
   'events.addAll': ({ tables, machines }) =>
     tables.events.addAll(ids(machines).map((_, index) => ({ event: EVENT, machineId: index + 1 }))),
   'events.recordEvents': ({ tables, machines }) =>
     tables.events.recordEvents(ids(machines).map((systemId) => ({ event: EVENT, systemId }))),
-  'events.recordEvent': ({ tables }) => tables.events.recordEvent(EVENT, FIRST),
-  'events.adopt': ({ tables }) => tables.events.adopt(1, [STRANGER]),
-  'events.move': ({ tables }) => tables.events.move(1, 2),
+  ...call('events', 'recordEvent', EVENT, FIRST),
+  ...call('events', 'adopt', 1, [STRANGER]),
+  ...call('events', 'move', 1, 2),
   'events.recordReports': ({ tables, machines }) => tables.events.recordReports('rack', reportsOf(machines)),
-  'events.acceptSequence': ({ tables }) => tables.events.acceptSequence('rack', 1e6, 1),
-  'events.nearestEvent': ({ tables }) => tables.events.nearestEvent('after', 1),
-  'events.highestSequence': ({ tables }) => tables.events.highestSequence('rack'),
-  'events.eventRange': ({ tables }) => tables.events.eventRange(),
+  ...call('events', 'acceptSequence', 'rack', 1e6, 1),
+  ...call('events', 'nearestEvent', 'after', 1),
+  ...call('events', 'highestSequence', 'rack'),
+  ...call('events', 'eventRange'),
   historyEnd: () => historyEnd(1),
-  'events.listEvents': ({ tables }) => tables.events.listEvents({ machines: { tags: ['rack'] }, limit: 1e6 }),
+  ...call('events', 'listEvents', { machines: { tags: ['rack'] }, limit: 1e6 }),
   'events.recentEvents': ({ tables, machines }) => tables.events.recentEvents(ids(machines), 2),
   'events.newestEvents': ({ tables, machines }) => tables.events.newestEvents(ids(machines), true),
   listHeard: () => listHeard(0, 100),
   clearHeard: () => clearHeard(),
   'clearHeard of one': () => clearHeard(mac(1)),
-  'events.listStrangers': ({ tables }) => tables.events.listStrangers(0, 100),
-  'accounts.addUser': ({ tables }) =>
-    tables.accounts.addUser({ username: 'bob', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 }),
-  'accounts.findUser': ({ tables }) => tables.accounts.findUser('bob'),
-  'accounts.listUsers': ({ tables }) => tables.accounts.listUsers(),
-  'accounts.changeUser': ({ tables }) => tables.accounts.changeUser('bob', { isAdmin: true }, EVENT),
-  'accounts.removeUser': ({ tables }) => tables.accounts.removeUser('bob', EVENT),
-  'accounts.addKey': ({ tables }) => tables.accounts.addKey(KEY, 9),
-  'accounts.findKey': ({ tables }) => tables.accounts.findKey('k'),
-  'accounts.listKeys': ({ tables }) => tables.accounts.listKeys('ann'),
-  'accounts.markKeyUsed': ({ tables }) => tables.accounts.markKeyUsed('k', 2),
-  'accounts.renameKey': ({ tables }) => tables.accounts.renameKey('ann', 'k', 'x'),
-  'accounts.removeKey': ({ tables }) => tables.accounts.removeKey('ann', 'k'),
-  'settings.listSettings': ({ tables }) => tables.settings.listSettings(),
-  'settings.changeSettings': ({ tables }) =>
-    tables.settings.changeSettings(1, () => ({
-      kind: 'change',
-      events: [EVENT],
-      changes: [{ rack: '', key: 'dns.upstream', value: ['192.0.2.1'] }],
-    })),
-  'racks.list': ({ tables }) => tables.racks.list(),
-  'racks.look': ({ tables }) => tables.racks.look(-1),
-  'racks.images': ({ tables }) => tables.racks.images(['x']),
-  'racks.describe': ({ tables }) => tables.racks.describe('x', 'in the hall', EVENT),
-  'racks.putImages': ({ tables }) => tables.racks.putImages('x', []),
+  ...call('events', 'listStrangers', 0, 100),
+  ...call('accounts', 'addUser', { username: 'bob', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 }),
+  ...call('accounts', 'findUser', 'bob'),
+  ...call('accounts', 'listUsers'),
+  ...call('accounts', 'changeUser', 'bob', { isAdmin: true }, EVENT),
+  ...call('accounts', 'removeUser', 'bob', EVENT),
+  ...call('accounts', 'addKey', KEY, 9),
+  ...call('accounts', 'findKey', 'k'),
+  ...call('accounts', 'listKeys', 'ann'),
+  ...call('accounts', 'markKeyUsed', 'k', 2),
+  ...call('accounts', 'renameKey', 'ann', 'k', 'x'),
+  ...call('accounts', 'removeKey', 'ann', 'k'),
+  ...call('settings', 'listSettings'),
+  ...call('settings', 'changeSettings', 1, () => ({
+    kind: 'change',
+    events: [EVENT],
+    changes: [{ rack: '', key: 'dns.upstream', value: ['192.0.2.1'] }],
+  })),
+  ...call('racks', 'list'),
+  ...call('racks', 'look', -1),
+  ...call('racks', 'images', ['x']),
+  ...call('racks', 'describe', 'x', 'in the hall', EVENT),
+  ...call('racks', 'putImages', 'x', []),
   'racks.homesOf': ({ tables, machines }) =>
     tables.racks.homesOf(
       ids(machines).map((_, index) =>
         index % 2 === 0 ? { mac: mac(0x525400000000 + index) } : { address: ipv4(index) },
       ),
     ),
-  'racks.change': ({ tables }) => tables.racks.change(() => ({ put: [], remove: ['x'], events: [EVENT], result: 1 })),
-  'life.addSshKey': ({ tables }) =>
-    tables.life.addSshKey({ username: 'ann', key: 'ssh-ed25519 A', createdMs: 1 }, 9, EVENT),
-  'life.countSshKeys': ({ tables }) => tables.life.countSshKeys(),
-  'life.countTagged': ({ tables }) => tables.life.countTagged(),
-  'life.listSshKeys': ({ tables }) => tables.life.listSshKeys('ann'),
-  'life.removeSshKey': ({ tables }) => tables.life.removeSshKey('ann', 1, EVENT),
-  'life.addTag': ({ tables }) => tables.life.addTag({ name: 'b', comment: '', kernelParams: '' }, 9, EVENT),
+  ...call('racks', 'change', () => ({ put: [], remove: ['x'], events: [EVENT], result: 1 })),
+  ...call('life', 'addSshKey', { username: 'ann', key: 'ssh-ed25519 A', createdMs: 1 }, 9, EVENT),
+  ...call('life', 'countSshKeys'),
+  ...call('life', 'countTagged'),
+  ...call('life', 'listSshKeys', 'ann'),
+  ...call('life', 'removeSshKey', 'ann', 1, EVENT),
+  ...call('life', 'addTag', { name: 'b', comment: '', kernelParams: '' }, 9, EVENT),
   'life.tagMachines': ({ tables, machines }) => tables.life.tagMachines('b', ids(machines), ids(machines), EVENT),
-  'life.listTags': ({ tables }) => tables.life.listTags(),
-  'life.changeTag': ({ tables }) => tables.life.changeTag('b', { name: 'c', comment: '', kernelParams: '' }, EVENT),
-  'life.removeTag': ({ tables }) => tables.life.removeTag('c', EVENT),
-  'life.userData': ({ tables }) => tables.life.userData(FIRST),
-  'life.keepMachineKey': ({ tables }) => tables.life.keepMachineKey(MACHINE_KEY),
-  'life.machineKey': ({ tables }) => tables.life.machineKey(FIRST),
-  'life.findMachineKey': ({ tables }) => tables.life.findMachineKey('t'),
-  'logins.openDebug': ({ tables }) => tables.logins.openDebug(FIRST, LOGIN, EVENT),
-  'logins.findDebug': ({ tables }) => tables.logins.findDebug(FIRST),
-  'logins.noteDebug': ({ tables }) => tables.logins.noteDebug(FIRST, { hostKey: 'x' }),
-  'logins.closeDebug': ({ tables }) => tables.logins.closeDebug(FIRST, EVENT),
-  'boot.addFileSources': ({ tables }) => tables.boot.addFileSources(['ubuntu'], 1),
-  'boot.addSource': ({ tables }) => tables.boot.addSource(BOOT_SOURCE, EVENT),
-  'boot.changeSource': ({ tables }) => tables.boot.changeSource(2, BOOT_SOURCE, EVENT),
-  'boot.listSources': ({ tables }) => tables.boot.listSources(),
-  'boot.addSelection': ({ tables }) => tables.boot.addSelection(2, BOOT_SELECTION, EVENT),
-  'boot.changeSelection': ({ tables }) => tables.boot.changeSelection(2, 1, BOOT_SELECTION, EVENT),
-  'boot.listSelections': ({ tables }) => tables.boot.listSelections(2),
+  ...call('life', 'listTags'),
+  ...call('life', 'changeTag', 'b', { name: 'c', comment: '', kernelParams: '' }, EVENT),
+  ...call('life', 'removeTag', 'c', EVENT),
+  ...call('life', 'userData', FIRST),
+  ...call('life', 'keepMachineKey', MACHINE_KEY),
+  ...call('life', 'machineKey', FIRST),
+  ...call('life', 'findMachineKey', 't'),
+  ...call('logins', 'openDebug', FIRST, LOGIN, EVENT),
+  ...call('logins', 'findDebug', FIRST),
+  ...call('logins', 'noteDebug', FIRST, { hostKey: 'x' }),
+  ...call('logins', 'closeDebug', FIRST, EVENT),
+  ...call('boot', 'addFileSources', ['ubuntu'], 1),
+  ...call('boot', 'addSource', BOOT_SOURCE, EVENT),
+  ...call('boot', 'changeSource', 2, BOOT_SOURCE, EVENT),
+  ...call('boot', 'listSources'),
+  ...call('boot', 'addSelection', 2, BOOT_SELECTION, EVENT),
+  ...call('boot', 'changeSelection', 2, 1, BOOT_SELECTION, EVENT),
+  ...call('boot', 'listSelections', 2),
   'boot.listSelections of all': ({ tables }) => tables.boot.listSelections(),
-  'boot.removeSelection': ({ tables }) => tables.boot.removeSelection(2, 1, EVENT),
-  'boot.removeSource': ({ tables }) => tables.boot.removeSource(2, EVENT),
-  'boot.addResources': ({ tables }) => tables.boot.addResources(['a', 'b'], 1),
-  'boot.noteProgress': ({ tables }) =>
-    tables.boot.noteProgress(new Map([['a', { state: 'done', source: '', title: '', bytes: 1 }]]), 1),
-  'boot.listResources': ({ tables }) => tables.boot.listResources(),
-  'boot.wish': ({ tables }) => tables.boot.wish(1, 'delete', EVENT),
-  'boot.wishCancelled': ({ tables }) => tables.boot.wishCancelled(),
-  'boot.forget': ({ tables }) => tables.boot.forget(['a']),
-  'boot.changeRun': ({ tables }) => tables.boot.changeRun({ askedMs: 1 }, EVENT),
-  'boot.noteDownload': ({ tables }) =>
-    tables.boot.noteDownload({ rack: 'r', file: 'f', bytes: 1, error: '', atMs: 1 }, EVENT),
-  'boot.listUses': ({ tables }) => tables.boot.listUses(),
-  'boot.findRun': ({ tables }) => tables.boot.findRun(),
-  'uploads.begin': ({ tables }) => tables.uploads.begin(UPLOAD, EVENT),
-  'uploads.advance': ({ tables }) => tables.uploads.advance(1, { from: 0, to: 1, place: 'h', atMs: 1 }),
-  'uploads.list': ({ tables }) => tables.uploads.list(),
-  'uploads.fail': ({ tables }) => tables.uploads.fail(1, { code: 'stopped', params: {} }, EVENT),
-  'uploads.remove': ({ tables }) => tables.uploads.remove(1, EVENT),
-  'areas.add': ({ tables }) => tables.areas.add('zone', { name: 'a', description: '' }, EVENT),
-  'areas.list': ({ tables }) => tables.areas.list('zone'),
-  'areas.change': ({ tables }) => tables.areas.change('zone', { id: 1, name: 'b', description: '' }, EVENT),
+  ...call('boot', 'removeSelection', 2, 1, EVENT),
+  ...call('boot', 'removeSource', 2, EVENT),
+  ...call('boot', 'addResources', ['a', 'b'], 1),
+  ...call('boot', 'noteProgress', new Map([['a', { state: 'done', source: '', title: '', bytes: 1 }]]), 1),
+  ...call('boot', 'listResources'),
+  ...call('boot', 'wish', 1, 'delete', EVENT),
+  ...call('boot', 'wishCancelled'),
+  ...call('boot', 'forget', ['a']),
+  ...call('boot', 'changeRun', { askedMs: 1 }, EVENT),
+  ...call('boot', 'noteDownload', { rack: 'r', file: 'f', bytes: 1, error: '', atMs: 1 }, EVENT),
+  ...call('boot', 'listUses'),
+  ...call('boot', 'findRun'),
+  ...call('uploads', 'begin', UPLOAD, EVENT),
+  ...call('uploads', 'advance', 1, { from: 0, to: 1, place: 'h', atMs: 1 }),
+  ...call('uploads', 'list'),
+  ...call('uploads', 'fail', 1, { code: 'stopped', params: {} }, EVENT),
+  ...call('uploads', 'remove', 1, EVENT),
+  ...call('areas', 'add', 'zone', { name: 'a', description: '' }, EVENT),
+  ...call('areas', 'list', 'zone'),
+  ...call('areas', 'change', 'zone', { id: 1, name: 'b', description: '' }, EVENT),
   'areas.moveToZone': ({ tables, machines }) =>
     tables.areas.moveToZone(1, { systemIds: ids(machines), rackUuids: ['x'] }, EVENT),
   'no machine by its agent name': () => reads.listMachines({ agentNames: ['juju'] }, 0, 1e6),
   'listMachines by zone': () => reads.listMachines({ zoneIds: [1], poolIds: [0] }, 0, 1e6),
-  'areas.remove': ({ tables }) => tables.areas.remove('zone', 1, EVENT),
+  ...call('areas', 'remove', 'zone', 1, EVENT),
   'fileTable.put': () => fileTable.put('ann', { name: 'f', key: 'k', content: Uint8Array.of(0) }, 1),
   'fileTable.find': () => fileTable.find('ann', 'f'),
   'fileTable.findByKey': () => fileTable.findByKey('k'),
   'fileTable.list': () => fileTable.list('ann'),
   'fileTable.remove': () => fileTable.remove('ann', 'f'),
-  'networks.change': ({ tables }) =>
-    tables.networks.change((_records, nextId) => ({ ...fullNetworks(nextId), events: [EVENT], result: undefined })),
-  'networks.list': ({ tables }) => tables.networks.list(),
-  'networks.leasedBetween': ({ tables }) => tables.networks.leasedBetween(ipv4(0x0a140000), ipv4(0x0a14ffff), 1),
-  'networks.heldBy': ({ tables }) => tables.networks.heldBy('ann', 1),
-  'networks.firstUse': ({ tables }) =>
-    tables.networks.firstUse({
-      vlanIds: [1],
-      subnetIds: [2],
-      ranges: [{ low: ipv4(0x0a140000), high: ipv4(0x0a14ffff) }],
-    }),
-  'networks.usedBetween': ({ tables }) => tables.networks.usedBetween(ipv4(0x0a140000), ipv4(0x0a14ffff), 1e6),
+  ...call('networks', 'change', (_records, nextId) => ({
+    ...fullNetworks(nextId),
+    events: [EVENT],
+    result: undefined,
+  })),
+  ...call('networks', 'list'),
+  ...call('networks', 'leasedBetween', ipv4(0x0a140000), ipv4(0x0a14ffff), 1),
+  ...call('networks', 'heldBy', 'ann', 1),
+  ...call('networks', 'firstUse', {
+    vlanIds: [1],
+    subnetIds: [2],
+    ranges: [{ low: ipv4(0x0a140000), high: ipv4(0x0a14ffff) }],
+  }),
+  ...call('networks', 'usedBetween', ipv4(0x0a140000), ipv4(0x0a14ffff), 1e6),
   'sessionTable.open': () => sessionTable.open('ann', SESSION, 1, 0),
   'sessionTable.open at the bound': () => sessionTable.open('ann', { ...SESSION, digest: 'e' }, 1, 0),
   'sessionTable.find': () => sessionTable.find('e'),
@@ -291,17 +300,16 @@ export const OPERATIONS: Readonly<Record<string, (place: FilledRegion) => Steps<
   'sessionTable.close': () => sessionTable.close('e'),
   'sshKeyTable.find': () => sshKeyTable.find(),
   'sshKeyTable.keep': () => sshKeyTable.keep('key', 1),
-  'scripts.addScript': ({ tables }) => tables.scripts.addScript({ ...SCRIPT, changedMs: 1 }, 9, EVENT),
-  'scripts.listScripts': ({ tables }) => tables.scripts.listScripts(),
-  'scripts.findScript': ({ tables }) => tables.scripts.findScript('s'),
-  'scripts.changeScript': ({ tables }) => tables.scripts.changeScript('s', { ...SCRIPT, changedMs: 2 }, EVENT),
-  'scripts.tagScript': ({ tables }) => tables.scripts.tagScript('s', 'x', true, 9, EVENT),
-  'scripts.beginRun': ({ tables }) => tables.scripts.beginRun(FIRST, 'testing', [SCRIPT], 1),
-  'scripts.listResults': ({ tables }) => tables.scripts.listResults(FIRST),
-  'scripts.changeResult': ({ tables }) => tables.scripts.changeResult(FIRST, 1, () => ({ status: 'running' })),
-  'scripts.removeScript': ({ tables }) => tables.scripts.removeScript('s', EVENT),
-  'power.begin': ({ tables }) =>
-    tables.power.begin({ id: 'p', machine: FIRST, command: { kind: 'off', manner: 'soft' }, begunAtMs: 1 }),
-  'power.listUnended': ({ tables }) => tables.power.listUnended(),
-  'power.end': ({ tables }) => tables.power.end('p', outcome('done', spoken('yes')), 2),
+  ...call('scripts', 'addScript', { ...SCRIPT, changedMs: 1 }, 9, EVENT),
+  ...call('scripts', 'listScripts'),
+  ...call('scripts', 'findScript', 's'),
+  ...call('scripts', 'changeScript', 's', { ...SCRIPT, changedMs: 2 }, EVENT),
+  ...call('scripts', 'tagScript', 's', 'x', true, 9, EVENT),
+  ...call('scripts', 'beginRun', FIRST, 'testing', [SCRIPT], 1),
+  ...call('scripts', 'listResults', FIRST),
+  ...call('scripts', 'changeResult', FIRST, 1, () => ({ status: 'running' })),
+  ...call('scripts', 'removeScript', 's', EVENT),
+  ...call('power', 'begin', { id: 'p', machine: FIRST, command: { kind: 'off', manner: 'soft' }, begunAtMs: 1 }),
+  ...call('power', 'listUnended'),
+  ...call('power', 'end', 'p', outcome('done', spoken('yes')), 2),
 };
