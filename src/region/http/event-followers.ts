@@ -14,7 +14,7 @@ import { FairShares } from '../../net/shares/fair-shares.ts';
 import type { EventFollowing } from '../api/call/answer.ts';
 import { type EventPlace, formatEventPlace, idAt } from '../api/call/event-place.ts';
 import { PIECE_IDS } from '../api/site/event-pieces.ts';
-import type { EventRange } from '../records/event-range.ts';
+import type { EventRange } from '../records/machine-event.ts';
 import type { Region } from '../region.ts';
 import { beginPiece, type PlaceHolder, userOf } from '../shares/long-work.ts';
 import { EventAnswer, type StreamResponse } from './event-stream.ts';

@@ -16,8 +16,8 @@
 // 3. The score is symmetric.
 
 import { formatMac, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
+import { IDENTITY_KINDS, type IdentityKind } from '../records/events.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
-import { IDENTITY_KINDS, type IdentityKind } from '../records/identity-kind.ts';
 import type { PowerParameters } from '../records/power-parameters.ts';
 import {
   identifyingSerial,

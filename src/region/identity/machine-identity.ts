@@ -5,7 +5,7 @@
 import type { Clock } from '../../clock.ts';
 import type { MacAddress } from '../../net/address.ts';
 import type { MachineChangeOutcome, SplitOutcome } from '../records/decisions.ts';
-import { IDENTITY_KINDS, type IdentityKind } from '../records/identity-kind.ts';
+import { IDENTITY_KINDS, type IdentityKind } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Conflict, RegionStore } from '../records/store.ts';
 import { identityKey } from './evidence.ts';

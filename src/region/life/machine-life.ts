@@ -25,7 +25,6 @@ import { decideRefusal, type RefusalWord, refusal } from '../records/refusal.ts'
 import { decideCommand } from './command-effects.ts';
 import type { Actor, CommandName, CommandRefusal, MachineCommand } from './commands.ts';
 import type { DeployableImage } from './deployment.ts';
-import { failStatus, restarted, seenOf, type WhyHung } from './hung-work.ts';
 import { chooseLinkAddresses } from './link-addresses.ts';
 import {
   awaitPower,
@@ -51,7 +50,15 @@ import {
 } from './start-check.ts';
 import { isInterrupted } from './state-power.ts';
 import { type AddressChoice, chooseAddresses } from './static-addresses.ts';
-import { acceptedPower, type Change, deadlineOf } from './status-change.ts';
+import {
+  acceptedPower,
+  type Change,
+  deadlineOf,
+  failStatus,
+  restarted,
+  seenOf,
+  type WhyHung,
+} from './status-change.ts';
 import type { StatusDeadlines } from './status-deadlines.ts';
 
 /** Restarts of hung work, unless the configuration sets another number. */

@@ -13,8 +13,7 @@ import type { Machine } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { MachineWork } from '../records/work.ts';
 import { DISK_STARTS_MAX, type DiskStarts, readDiskStarts } from './disk-start.ts';
-import { failStatus, type WhyHung } from './hung-work.ts';
-import { type Change, deadlineOf, enterStatus } from './status-change.ts';
+import { type Change, deadlineOf, enterStatus, failStatus, type WhyHung } from './status-change.ts';
 
 // Network boots since the last signal: a machine that loops through firmware and loader shows signs of life forever. Pure.
 //

@@ -14,15 +14,14 @@ import { type PreseedResult, renderPreseed } from '../preseed/preseed.ts';
 import {
   DEFAULT_MIRRORS,
   type InstallConfig,
-  type PreseedMachine,
   type PreseedRequest,
   type Purpose,
   STAND_IN,
 } from '../preseed/request.ts';
 import { SHIPPED_DIRECTORY, TemplateSource } from '../preseed/template-source.ts';
 import { cloudConfigLines } from '../preseed/variables.ts';
+import type { MachineCredentials } from '../records/life-store.ts';
 import type { Machine } from '../records/machine.ts';
-import type { MachineCredentials } from '../records/machine-credentials.ts';
 import type { MistakeAt } from '../records/preseed-mistake.ts';
 import type { RegionStore } from '../records/store.ts';
 import { kernelParamsOf } from '../records/tags.ts';
@@ -111,7 +110,7 @@ export class MachinePreseeds {
     const keys = owner === undefined ? [] : await store.life.listSshKeys(owner);
     return {
       ...this.#base(purpose, surroundings),
-      machine: preseedMachine(machine),
+      machine,
       osystem,
       release,
       installDisk: diskPath(chosen?.kernelName ?? work?.disk),
@@ -175,14 +174,6 @@ export class MachinePreseeds {
 
 const installerPurposes = (osystem: string): readonly Purpose[] =>
   osystem === 'ubuntu' ? ['autoinstall', 'install'] : ['install'];
-
-const preseedMachine = (machine: Machine): PreseedMachine => ({
-  systemId: machine.systemId,
-  hostname: machine.hostname,
-  domain: machine.domain,
-  architecture: machine.architecture,
-  subarchitecture: machine.subarchitecture,
-});
 
 /** A disk's device path for installers; empty if none was chosen. */
 const diskPath = (disk: string | undefined): string =>

@@ -1,6 +1,7 @@
 // The request for a preseed: its purpose, its machine and its values.
 
-import type { MachineCredentials } from '../records/machine-credentials.ts';
+import type { MachineCredentials } from '../records/life-store.ts';
+import type { Machine } from '../records/machine.ts';
 import type { Language } from './context.ts';
 import type { Variables } from './value.ts';
 
@@ -60,13 +61,7 @@ export const PURPOSES = {
 
 export type Purpose = keyof typeof PURPOSES;
 
-export interface PreseedMachine {
-  readonly systemId: string;
-  readonly hostname: string;
-  readonly domain: string;
-  readonly architecture: string;
-  readonly subarchitecture: string;
-}
+type PreseedMachine = Pick<Machine, 'systemId' | 'hostname' | 'domain' | 'architecture' | 'subarchitecture'>;
 
 /** Placeholders for a machine's key in previews. */
 export const STAND_IN: MachineCredentials = {

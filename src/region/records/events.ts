@@ -16,7 +16,6 @@ import { formatBytes } from '../../quantity.ts';
 import { isReported, type RackEventParams, reportedSentence } from '../reports/reported.ts';
 import type { AreaKind } from './area.ts';
 import type { LeftOut } from './bounded-facts.ts';
-import type { IdentityKind } from './identity-kind.ts';
 import { type ImportReason, importText } from './import-reason.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import { statusRow } from './lifecycle.ts';
@@ -65,6 +64,10 @@ interface OfPower {
 interface Macs {
   readonly macs: readonly string[];
 }
+
+/** The values by which two descriptions of machines are compared, besides the addresses of interfaces (`identity/evidence.ts`). */
+export const IDENTITY_KINDS = ['uuid', 'serial', 'board-serial', 'asset-tag', 'bmc-mac', 'bmc-address'] as const;
+export type IdentityKind = (typeof IDENTITY_KINDS)[number];
 
 /** An empty list: other evidence shows that it is a different machine. */
 interface OtherMachine {

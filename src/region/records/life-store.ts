@@ -2,7 +2,6 @@
 //
 // 1. One method is one transaction, as in `store.ts`.
 
-import type { MachineCredentials } from './machine-credentials.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 
 /** A person logs in with it to machines they deployed. */
@@ -68,4 +67,11 @@ export interface LifeStore {
   findMachineKey(tokenKey: string): Promise<MachineKey | undefined>;
   /** @returns the key that the machine had already, or this one; `undefined` if there is no such machine */
   keepMachineKey(key: MachineKey): Promise<MachineKey | undefined>;
+}
+
+/** A machine's API key: three words without spaces. */
+export interface MachineCredentials {
+  readonly consumerKey: string;
+  readonly tokenKey: string;
+  readonly tokenSecret: string;
 }

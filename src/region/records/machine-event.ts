@@ -217,3 +217,11 @@ export function levelOfReport({
   if (level !== 'info' || !TRAFFIC.test(kind)) return level;
   return isBootDecision(fields) ? 'info' : 'debug';
 }
+
+/** The ids of the oldest and the newest event in the store's log; both 0 if there are none. */
+export interface EventRange {
+  readonly oldest: number;
+  readonly newest: number;
+  /** In another history the same ids may belong to other events, because a restored backup lacked some. */
+  readonly history: number;
+}

@@ -23,7 +23,6 @@ import type {
   SplitOutcome,
 } from './decisions.ts';
 import type { DutyStore } from './duty-store.ts';
-import type { EventRange } from './event-range.ts';
 import type { Doubt, Happening } from './events.ts';
 import type { FileStore } from './file-store.ts';
 import type { EventFilter, MachineFilter } from './filters.ts';
@@ -40,7 +39,7 @@ import type { LifeStore } from './life-store.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { LoginStore } from './login-store.ts';
 import type { Machine, MachineForRacks, MachineOutline } from './machine.ts';
-import type { MachineEvent, NewMachineEvent, RackReport } from './machine-event.ts';
+import type { EventRange, MachineEvent, NewMachineEvent, RackReport } from './machine-event.ts';
 import type { NetworkStore } from './network-store.ts';
 import type { RackStore } from './rack-store.ts';
 import type { RateStore } from './rate-store.ts';

@@ -5,12 +5,12 @@
 // 3. A rack's report is stored once: reports at or below the highest sequence of their source are skipped.
 
 import type { MacAddress } from '../../net/address.ts';
-import type { EventRange } from '../../region/records/event-range.ts';
 import type { Happening } from '../../region/records/events.ts';
 import type { EventFilter } from '../../region/records/filters.ts';
 import {
   ADDRESS_ENDS,
   EVENT_LEVELS,
+  type EventRange,
   eventTypeOf,
   happeningOfReport,
   isAddressTaken,

@@ -1,6 +1,6 @@
 // A place in the event log, as the API names it: `<history>-<id>`, or a plain id in the current history of the log.
 
-import type { EventRange } from '../../records/event-range.ts';
+import type { EventRange } from '../../records/machine-event.ts';
 import type { RegionStore } from '../../records/store.ts';
 
 export const EVENT_PLACE = /^(?:(\d{1,15})-)?(\d{1,15})$/;

@@ -3,9 +3,8 @@
 //
 // 1. A gap of ids without events takes one query, however long it is, because a row made by hand may have any id.
 
-import type { EventRange } from '../../records/event-range.ts';
 import type { EventFilter } from '../../records/filters.ts';
-import type { MachineEvent } from '../../records/machine-event.ts';
+import type { EventRange, MachineEvent } from '../../records/machine-event.ts';
 import type { RegionStore } from '../../records/store.ts';
 
 /** Ids that one piece covers: a piece takes a millisecond or two, even if no event passes the filter. */
