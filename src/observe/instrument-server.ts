@@ -1,10 +1,8 @@
 // The HTTP listener of the instruments: /metrics for Prometheus, /healthz and /readyz for supervisors.
 //
-// 1. It answers only GET and HEAD of these three paths. Requests and their durations are bounded, and connections are shared out by address
-//    and network.
-// 2. A scrape costs the rack's thread milliseconds. So one is rendered at a time, and concurrent requests share it; under load a scrape is
-//    reused for a second.
-// 3. Each address has a request rate. Requests beyond it are answered late, so that a client in a tight loop costs nothing.
+// 1. It answers only GET and HEAD of these three paths, within a time; connections are shared out by address and network.
+// 2. A scrape costs the rack's thread milliseconds: one is rendered at a time, shared, and under load reused for a second.
+// 3. Requests beyond the rate of an address are answered late, so that a client in a tight loop costs nothing.
 // 4. A port that cannot be opened affects nothing else: it is reported, and retried every LISTEN_RETRY_MS.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';

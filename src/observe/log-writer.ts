@@ -3,10 +3,8 @@
 // Sources: open(2), write(2) and pipe(7) for O_NONBLOCK; Node's process documentation, "A note on process I/O".
 //
 // 1. At most one system call is in progress in libuv's pool: a hanging write blocks one of its threads and no more.
-// 2. Waiting lines never exceed WAITING_BYTES_MAX. Further lines are dropped and counted, even once there is room again, until the
-//    gap is reported: so the line that reports it appears where they are missing.
-// 3. A terminal, pipe or FIFO is written without blocking: libuv waits for its pool when a process ends, and would wait forever for a
-//    paused reader.
+// 2. Waiting lines never exceed WAITING_BYTES_MAX. Further ones are dropped and counted until the gap is reported, where they are missing.
+// 3. A terminal, pipe or FIFO is written without blocking: libuv would wait for a paused reader when the process ends.
 
 import { close, constants, open, openSync, write } from 'node:fs';
 import { dirname } from 'node:path';

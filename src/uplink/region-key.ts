@@ -3,10 +3,10 @@
 // Sources: the three-part API key of MAAS, `consumer:token:secret`; RFC 5849 §3.4.4 (PLAINTEXT), §3.5.1.
 //
 // 1. A key file that others may read is refused: its readers could impersonate this rack.
-// 2. A file that is empty or holds a part of a drawn key counts as absent, and is reported: the rack draws another key, which the region
-//    must accept, and goes on serving. A key of an administrator with a mistake in it is refused.
-// 3. The first part of a key distinguishes a drawn key from an administrator's. Until the region has accepted a drawn key, only the digest
-//    of its secret leaves the rack.
+// 2. A file that is empty or holds a part of a drawn key counts as absent, and is reported: the rack draws another key. A mistake in a key of
+//    an administrator is refused.
+// 3. The first part tells a drawn key from an administrator's. Until the region has accepted a drawn key, only the digest of its secret leaves
+//    the rack.
 
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, readFileSync } from 'node:fs';

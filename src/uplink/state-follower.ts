@@ -3,8 +3,7 @@
 //   changes (a stream) ──another version──▶ poke ──▶ GET state ──200, or 226 with the changes──▶ onState
 //                                                       └─304─▶ nothing
 //
-// 1. The first fetch of a life is unconditional: the same version of another region, or of one restored from a backup, may be another
-//    state.
+// 1. The first fetch of a life is unconditional: the same version of another region, or of a restored one, may be another state.
 // 2. Changes apply to the state whose tag was sent. If they are invalid, the next fetch is unconditional again.
 // 3. One fetch is in flight at a time, so an older state never follows a newer one.
 // 4. A stream that is silent for STREAM_SILENCE_MS_MAX is dead, even if its connection is open.

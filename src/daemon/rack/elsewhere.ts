@@ -4,9 +4,8 @@
 //   REQUEST to the other server ─────── claim ─┐
 //   neighbour seen with the address ───────────┴─ macOf: the newer of both ─→ traces, configurations, tokens
 //
-// 1. It applies only to networks in proxy mode; on all others leases map addresses to machines.
-// 2. Claims are lost at a restart; the neighbours seen on the wire then replace them.
-// 3. An address that was silent for SILENT_MS is forgotten at the next claim.
+// 1. Claims are lost at a restart; the neighbours seen on the wire then replace them.
+// 2. An address that was silent for SILENT_MS is forgotten at the next claim.
 
 import { SeenAddresses } from '../../boot/seen-addresses.ts';
 import { type Clock, type Instant, later } from '../../clock.ts';

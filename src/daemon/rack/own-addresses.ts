@@ -1,13 +1,12 @@
-// Watches for another host that uses an address of this rack. Machines may then send their requests to that host, and nothing works.
+// Watches for another host that uses an address of this rack: machines may then send their requests to that host, and nothing works.
 //
 //   heard on the wire (`neighbourhood.ts`) ─┐
 //   a probe of its own, every LOOK_MS ──────┴─▶ noteUse ─▶ event, once in RETELL_MS for each host
 //                                                     └──▶ a note, until the host was not seen for GONE_MS
 //
-// 1. This host's other interfaces may answer for the address as well, as Linux does; `wire-ear.ts` ignores their frames.
-// 2. Reports are sampled (USERS_RATE) and remembered hosts are bounded (USERS_MAX), because any host can invent hardware addresses. Each
-//    event counts the uses that were not reported before it.
-// 3. Only ARP shows another user. A host that sends IP packets from the address but neither sends nor answers ARP is not seen.
+// 1. This host's other interfaces may answer for the address, as Linux does; `wire-ear.ts` ignores their frames.
+// 2. Reports are sampled (USERS_RATE) and hosts bounded (USERS_MAX): any host can invent hardware addresses.
+// 3. Only ARP shows another user, not IP packets from the address.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';

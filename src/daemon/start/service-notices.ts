@@ -3,11 +3,10 @@
 //   starting ──ready──▶ serving ◀──around──▶ reloading
 //       └──────────────────┴──────stopping──────┴─────▶ stopping ──close──▶ silent
 //
-// 1. The rack's loop feeds the watchdog, and only while the lease journal's worker has owed an answer for less than half the watchdog time.
-//    So the service manager restarts a process whose loop or journal hangs. A disk that takes seconds is not a hang
-//    (`store/leases/lease-journal.ts`).
+// 1. The rack's loop feeds the watchdog, while the lease journal's worker has owed an answer for less than half the watchdog time: a process
+//    whose loop or journal hangs is restarted. A disk that takes seconds is not a hang (`store/leases/lease-journal.ts`).
 // 2. Every RELOADING is followed by a READY, whether or not the reload succeeded.
-// 3. Only a running loop asks the service manager for more time, for at most START_MS_MAX and STOP_MS_MAX in all.
+// 3. Only a running loop asks for more time, for at most START_MS_MAX and STOP_MS_MAX in all.
 
 import { type Clock, type Instant, monotonicMicroseconds, type Timer } from '../../clock.ts';
 import type { Publish } from '../../event.ts';

@@ -4,10 +4,8 @@
 //   every SWEEP_MS ─► remove older images and unneeded bytes
 //
 // 1. Loaded only if several processes have one store.
-// 2. While the store is unavailable, or the directory of the images unreadable, nothing is lost: a later look continues. A host whose directory
-//    stays unreadable no longer counts as present.
-// 3. A place is known by the host's name and by an id, kept next to its images: hosts may have the same name, and a directory may be a copy
-//    of another host's.
+// 2. While the store or the directory cannot be read, nothing is lost: a later look continues, and the host no longer counts as present.
+// 3. A place is known by the host's name and an id next to its images: names may be equal, and a directory a copy of another host's.
 
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';

@@ -5,8 +5,8 @@
 //            └── begin, while open ── once more, after the answer
 //   begin without its source, stop ─▶ dropped
 //
-// 1. A question stays open when the run is renewed, unless its source or the selections have changed: one that is asked from the beginning each
-//    time would never send a long answer whole. It is asked once more afterwards, because the site may have changed meanwhile.
+// 1. A question stays open when the run is renewed, unless its source or the selections have changed: else a long answer would never come
+//    whole. It is asked once more afterwards, because the site may have changed.
 // 2. An answer counts until the next one of the same question.
 
 import { isDeepStrictEqual } from 'node:util';
