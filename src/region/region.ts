@@ -58,9 +58,9 @@ export interface RegionOptions extends BootImagesParts {
   readonly fetchKeys?: FetchKeys | undefined;
   /** Asks the rack of this process to scan networks; `undefined`: it has none. */
   readonly scan?: ((scan: NetworkScan) => Promise<ScanOutcome>) | undefined;
-  /** Called with each new desired state, never from within a call into the region. */
+  /** Never called from within a call into the region. */
   readonly onDesiredState: (state: DesiredState) => void;
-  /** Given if other processes share the store: whether this one does the work that must happen once. */
+  /** Given if other processes share the store. */
   readonly isOnDuty?: (() => boolean) | undefined;
 }
 
@@ -243,8 +243,7 @@ class RegionOnStore {
   }
 
   /**
-   * Stores a rack's reports. Reports at or below the highest sequence stored for `source` are skipped; a rack that restarts its sequence
-   * uses a new source.
+   * Reports at or below the highest sequence stored for `source` are skipped; a rack that restarts its sequence uses a new source.
    * @param rackUuid as for `desiredState`
    * @returns how many were new
    */
@@ -316,7 +315,7 @@ class RegionOnStore {
     return outcome;
   }
 
-  /** Announces machines that were changed in the store directly, once that is on disk. */
+  /** After a change in the store directly. */
   machinesChanged(): Promise<void> {
     return this.#changed([]);
   }

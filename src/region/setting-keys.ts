@@ -33,10 +33,9 @@ export function splitKey(
 }
 
 /**
- * The refusal of a mistyped field; `undefined` if the key is an interface. Interface names may contain dots, but an interface's value is
- * a mapping: with any other value, the last part of the key must be meant as a field.
+ * The refusal of a mistyped field; `undefined` if the key is an interface. An interface's value is a mapping: with any other value, the
+ * last part of the key must be meant as a field.
  * @param value the new value of the key, which `splitKey` gives no field; `undefined` to remove it
- * @param fields the names of a cluster interface's fields
  */
 export function refuseUnknownField(
   key: string,

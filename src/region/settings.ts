@@ -3,10 +3,10 @@
 //
 //   change ─ key known? ─ may the store own it? ─ not in a rack's file? ─ whole configuration valid? ─ stored, sent to the racks
 //
-// 1. A value in a rack's file is read-only here, and the refusal names the file and the key.
-// 2. Every stored configuration can be served: the whole is checked first, in the same transaction. The networks are checked, too: a new
-//    dynamic range contains neither a reserved address nor one of a machine. A change never stops a machine from booting that could boot before, as far as this
-//    host's boot tree shows. A cluster interface gets no new address that its interface does not have, as far as the rack reports its host.
+// 1. A value in a rack's file is read-only here.
+// 2. Every stored configuration can be served: the whole is checked first, in the same transaction, with the networks: a new dynamic range
+//    contains no reserved address and none of a machine. A change never stops a machine from booting that could boot before, as far as this
+//    host's boot tree shows. A cluster interface gets no address that its interface lacks, as far as the rack reports.
 // 3. A cluster interface belongs to one rack and is keyed by its name. The region's own keys go to the rack of its process. Every other key
 //    applies to all racks.
 
@@ -62,7 +62,7 @@ export interface SettingsRules {
   readonly interfaceFields: ReadonlySet<string>;
   /** The keys in this file that the store could own. */
   pinned(file: Settings): readonly string[];
-  /** The problems of a rack with this file and these stored settings. @param isHere true for the rack on this host */
+  /** @param isHere true for the rack on this host */
   problemsOf(file: Settings, stored: Settings, isHere: boolean): readonly SettingProblem[];
   /** The settings that would stop machines from booting from this host's rack if `after` replaced `before`. */
   bootStopsOf(file: Settings, before: Settings, after: Settings): readonly SettingProblem[];
@@ -84,9 +84,9 @@ export const NO_RULES: SettingsRules = {
   interfacesOf: () => [],
 };
 
-/** A key with its new value; `value` is `undefined` to remove the key from the store. */
 export interface SettingEdit {
   readonly key: string;
+  /** `undefined`: removed from the store. */
   readonly value: SettingValue | undefined;
   /** Changes the entries of the stored list, in place of `value`. */
   readonly entries?: EntriesEdit | undefined;
@@ -384,7 +384,6 @@ export class RegionSettings {
     return settingsOf(list, rack, rack === (this.#parts.ownRack()?.uuid ?? ''));
   }
 
-  /** The contents of a rack's file; empty for a remote rack, whose file the region does not see. */
   #fileOf(rack: string | undefined): Settings {
     return this.#ownFileOf(rack ?? '')?.values ?? NO_SETTINGS;
   }

@@ -151,7 +151,6 @@ function marksOf(request: ScriptRequest, header: Metadata, complain: Complain): 
   const strange = tags.find((tag) => !SCRIPT_TAG.test(tag));
   if (strange !== undefined) complain('tags', fieldRefusal(scriptTagText(cleanWords(strange, 80))));
   if (tags.length > SCRIPT_TAGS_MAX) complain('tags', fieldRefusal(scriptTagsLimitText(SCRIPT_TAGS_MAX)));
-  /** A property with a few words: a person's value, then the comment's, then the one before. */
   function choose<T>(field: string, given: T | undefined, parse: (word: string) => T | undefined, otherwise: T): T {
     const word = given === undefined ? header.word(field) : undefined;
     const parsed = word === undefined ? (given ?? otherwise) : parse(word);
@@ -216,7 +215,6 @@ interface Metadata {
   readonly word: (key: string) => string | undefined;
   /** A value for people. */
   readonly text: (key: string) => string | undefined;
-  /** A list in brackets, as words after commas, or with one line for each. */
   readonly list: (key: string) => readonly string[] | undefined;
 }
 const NO_METADATA: Metadata = { word: () => undefined, text: () => undefined, list: () => undefined };
