@@ -3,7 +3,7 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -22,7 +22,6 @@ import { formatIpv4 } from '../../src/net/address.ts';
 import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/open-network.ts';
 import { configureAnywhere, net, SITE } from '../dns/fixture.ts';
-import { endProgram } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { ip } from '../support/lab-facts.ts';
 import { missing } from '../support/needs.ts';
@@ -248,45 +247,6 @@ for (const native of [true, false]) {
     });
   });
 }
-
-describe('dnsmasq as the upstream', { skip: missing('dig', 'dnsmasq') }, () => {
-  it('resolves names; while it is down, they are SERVFAIL', async () => {
-    const network = await openNetwork();
-    // A port that was just free.
-    const probe = await serve(network, {});
-    await probe.server.close();
-    const upstream = { address: LOOPBACK, port: probe.port };
-    const rack = await serve(network, { upstream: [upstream] });
-    const dig = async (name: string): Promise<string> => {
-      const args = ['@127.0.0.1', '-p', String(rack.port), '+tries=1', '+time=8', name];
-      return (await run('dig', args)).stdout;
-    };
-    assert.match(await dig('a.example'), /status: SERVFAIL/);
-    const dnsmasq = spawn('dnsmasq', [
-      '--no-daemon',
-      '--conf-file=/dev/null',
-      '--no-resolv',
-      '--no-hosts',
-      '--pid-file=',
-      `--port=${upstream.port}`,
-      '--listen-address=127.0.0.1',
-      '--bind-interfaces',
-      '--address=/example/192.0.2.7',
-    ]);
-    try {
-      let text = '';
-      for (let tries = 0; tries < 100 && !text.includes('192.0.2.7'); tries += 1) {
-        if (tries > 0) await sleep(100);
-        text = await dig('b.example');
-      }
-      assert.match(text, /b\.example\.\s+0\s+IN\s+A\s+192\.0\.2\.7/);
-    } finally {
-      await endProgram(dnsmasq);
-      await rack.server.close();
-      await network.close();
-    }
-  });
-});
 
 describe('an address the host does not have yet', { skip: missing('root', 'linux', 'ip', 'unshare', 'dig') }, () => {
   it('is served over UDP and TCP once the host has it', async () => {
