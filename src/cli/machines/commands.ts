@@ -42,7 +42,7 @@ const PLAIN = [
 
 const address = option('Its address; default: a free one of the static range');
 const UNASKED = 'all but destructive ones and those tagged `noauto`';
-const chosen = (which: string, otherwise: string) => repeated(`${which} (repeat); default: ${otherwise}`) as const;
+const chosen = (which: string, otherwise: string) => repeated(`${which} (repeat); default: ${otherwise}`);
 
 const onMachine = { machine, config, json, comment };
 
