@@ -75,7 +75,7 @@ test('the page shows many images within its width, the failed ones first, and th
       await browser.open(`${live.origin}/MAAS/images/`);
       await browser.until("document.querySelectorAll('#images tbody tr').length === 50", 10_000);
       assert.equal(await browser.evaluate('document.documentElement.scrollWidth <= innerWidth'), true, `${width}`);
-      const list = async (selector: string): Promise<readonly string[]> => {
+      const list = async (selector: string) => {
         const found = `[...document.querySelectorAll(${JSON.stringify(selector)})].map((one) => one.textContent.trim())`;
         return (await browser.evaluate(found)) as readonly string[];
       };
@@ -112,7 +112,7 @@ test('the page shows many images within its width, the failed ones first, and th
 });
 
 /** Clicks the button with this label, and waits for its page. */
-async function click(browser: BrowserPage, label: string): Promise<void> {
+async function click(browser: BrowserPage, label: string) {
   const button = `[...document.querySelectorAll('button')].find((one) => one.textContent === ${JSON.stringify(label)})`;
   await browser.until(`${button} !== undefined`, 10_000);
   await browser.evaluate(`(window.isBefore = true, ${button}.click(), 1)`).catch(() => undefined);
@@ -120,7 +120,7 @@ async function click(browser: BrowserPage, label: string): Promise<void> {
 }
 
 /** Takes a picture if somebody wants to look at it. */
-async function picture(browser: BrowserPage, name: string): Promise<void> {
+async function picture(browser: BrowserPage, name: string) {
   const directory = process.env.RACKBOOT_SCREENSHOTS;
   if (directory !== undefined) await browser.screenshot(`${directory}/${name}.png`);
 }
@@ -134,7 +134,7 @@ test('the page of an image follows its import, a pause and its deletion without 
     const { boot } = live.region.store;
     const nowMs = live.region.clock.wallTimeMs();
     await boot.changeRun({ askedMs: nowMs, begunMs: nowMs });
-    const note = (state: ImportProgress['state'], bytes: number): Promise<void> => {
+    const note = (state: ImportProgress['state'], bytes: number) => {
       const rate = state === 'downloading' ? { bytesPerSecond: 2 * MIB } : {};
       const common = { source: 'http://site/', serial: '20261120', title: 'Ubuntu 24.04 LTS', total: 150 * MIB };
       return boot.noteProgress(new Map([[NOBLE, { ...common, state, bytes, ...rate }]]), nowMs);

@@ -29,7 +29,7 @@ const KEY = `ssh-ed25519 ${Buffer.concat([
 ]).toString('base64')} ann@laptop`;
 
 /** Puts an image into the store; a simulated machine never fetches its bytes. */
-function putImage(tree: string): void {
+function putImage(tree: string) {
   const bytes = Buffer.alloc(4096, 1);
   const image: StoredImage = {
     os: 'debian',
@@ -137,18 +137,13 @@ test('a machine is accepted, commissioned, deployed and released by clicking', {
   }
 });
 
-async function makeAccount(stateDir: string): Promise<void> {
+async function makeAccount(stateDir: string) {
   const store = openRegionStore({ stateDir });
   await createAdmin(store, systemClock, { username: 'ann', email: '', password: PASSWORD });
   await store.close();
 }
 
-async function liveByClicking(
-  ann: Person,
-  browser: BrowserPage,
-  life: SimulatedLife,
-  power: WebhookPower,
-): Promise<void> {
+async function liveByClicking(ann: Person, browser: BrowserPage, life: SimulatedLife, power: WebhookPower) {
   void life.on();
   await ann.open('/MAAS/');
   await ann.sees('Sign in');

@@ -27,13 +27,13 @@ test('a machine opens by its link, and its new events appear live', {
 }, async () => {
   const live = await startRegion();
   const browser = await openBrowser();
-  const text = async (): Promise<string> => String(await browser.evaluate('document.body.innerText'));
+  const text = async () => String(await browser.evaluate('document.body.innerText'));
   let sequence = 0;
-  const tell = async (kind: string, mac: string, words: string, level: 'debug' | 'info' = 'debug'): Promise<void> => {
+  const tell = async (kind: string, mac: string, words: string, level: 'debug' | 'info' = 'debug') => {
     sequence += 1;
     await live.region.observe([{ sequence, kind, mac, at: live.region.clock.wallTimeMs(), text: words, level }]);
   };
-  const isNarrow = async (): Promise<void> => {
+  const isNarrow = async () => {
     for (const width of [1280, 820, 390, 320]) {
       await browser.resize(width, 800);
       const overflow = await browser.evaluate('document.documentElement.scrollWidth - window.innerWidth');
@@ -137,14 +137,14 @@ test('the form for a deployment offers the kernels of a system that has several,
   const browser = await openBrowser();
   const field = "document.querySelector('[name=hwe_kernel]')";
   const isShown = `${field}.getClientRects().length > 0`;
-  const method = (way: string): string => `document.querySelector('[name=deploy_by][value=${way}]').click()`;
+  const method = (way: string) => `document.querySelector('[name=deploy_by][value=${way}]').click()`;
   /** Chooses in a list or among radio buttons, or fills a field. */
   const give = (name: string, text: string): Promise<unknown> =>
     browser.evaluate(`[...document.querySelectorAll('[name=${name}]')].forEach((one) => {
       if (one.type !== 'radio') one.value = '${text}';
       else if (one.value === '${text}') one.click();
     })`);
-  const send = async (): Promise<void> => {
+  const send = async () => {
     const submit = "(window.isBefore = true, document.querySelector('main form.form').requestSubmit(), 1)";
     await browser.evaluate(submit).catch(() => undefined);
     await browser.until("window.isBefore === undefined && document.readyState === 'complete'", 15_000);

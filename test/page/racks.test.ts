@@ -24,8 +24,7 @@ test('the page shows several racks, their waiting events, and since when one is 
   const browser = await openBrowser();
   try {
     const { racks, clock, store } = live.region;
-    const words = async (): Promise<string> =>
-      String(await browser.evaluate('document.body.innerText')).replace(/\u00a0/g, ' ');
+    const words = async () => String(await browser.evaluate('document.body.innerText')).replace(/\u00a0/g, ' ');
     const own = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
     await racks.putOwn({ ...own, uuid: '11111111-2222-4333-8444-555555555500' });
     await browser.resize(1280, 900);

@@ -85,7 +85,7 @@ const DEFECTS = `(() => {
   return found;
 })()`;
 
-const nameOf = (path: string): string =>
+const nameOf = (path: string) =>
   path
     .replace(/^\/MAAS\//, '')
     .replaceAll(/[^\w-]+/g, '-')
@@ -104,11 +104,7 @@ async function look(browser: BrowserPage, name: string): Promise<readonly string
   return found;
 }
 
-async function submit(
-  browser: BrowserPage,
-  fields: Readonly<Record<string, string>>,
-  form = 'main form',
-): Promise<void> {
+async function submit(browser: BrowserPage, fields: Readonly<Record<string, string>>, form = 'main form') {
   for (const [name, value] of Object.entries(fields)) {
     const field = `document.querySelector(${JSON.stringify(`${form} [name="${name}"]`)})`;
     await browser.evaluate(`(${field}.value = ${JSON.stringify(value)}, 1)`);
@@ -121,7 +117,7 @@ async function submit(
 }
 
 /** The error at the field of this name, which must have the focus. */
-const textOf = async (browser: BrowserPage, name: string): Promise<string> =>
+const textOf = async (browser: BrowserPage, name: string) =>
   String(
     await browser.evaluate(
       `document.activeElement.name !== ${JSON.stringify(name)} ? 'the focus is elsewhere' : document.getElementById(document.activeElement.getAttribute('aria-describedby').split(' ')[0]).textContent`,
@@ -129,7 +125,7 @@ const textOf = async (browser: BrowserPage, name: string): Promise<string> =>
   );
 
 /** Enlists a machine with several disks. @returns its system id */
-async function enlist({ region }: LiveRegion): Promise<string> {
+async function enlist({ region }: LiveRegion) {
   const disks = Array.from({ length: 3 }, (_, index) => ({
     name: `sd${'abc'.charAt(index)}`,
     bytes: 8e12,
@@ -151,7 +147,7 @@ async function enlist({ region }: LiveRegion): Promise<string> {
 }
 
 /** Fills the lists of the pages: tags, scripts, a key, accounts. */
-async function fill({ region }: LiveRegion): Promise<void> {
+async function fill({ region }: LiveRegion) {
   const { store, clock } = region;
   const atMs = clock.wallTimeMs();
   const event = { type: 'AUTHORISATION', code: 'rack', params: { text: 'made' }, atMs, username: 'admin' } as const;
@@ -192,7 +188,7 @@ async function fill({ region }: LiveRegion): Promise<void> {
 }
 
 /** Fills the page of images with an import in every state, and sources with selections. */
-async function fillImages({ region }: LiveRegion): Promise<void> {
+async function fillImages({ region }: LiveRegion) {
   const { store, clock } = region;
   const nowMs = clock.wallTimeMs();
   const event = { type: 'IMAGES', code: 'rack', params: { text: 'made' }, atMs: nowMs, username: 'admin' } as const;
@@ -242,7 +238,7 @@ test('every page is readable and usable on a desktop and on a phone', {
     const id = await enlist(live);
     await fill(live);
     await fillImages(live);
-    const open = (path: string): Promise<void> => browser.open(`${live.origin}${path}`);
+    const open = (path: string) => browser.open(`${live.origin}${path}`);
     const found: string[] = [];
     await open('/MAAS/login/');
     found.push(...(await look(browser, 'login')));
@@ -251,7 +247,7 @@ test('every page is readable and usable on a desktop and on a phone', {
     found.push(...(await look(browser, 'login-wrong')));
     await submit(browser, { username: 'admin', password: PASSWORD });
 
-    const walk = async (path: string, name = nameOf(path)): Promise<void> => {
+    const walk = async (path: string, name = nameOf(path)) => {
       await open(path);
       assert.equal(await browser.evaluate("document.querySelector('h1').textContent === 'Not found'"), false, path);
       found.push(...(await look(browser, name)));

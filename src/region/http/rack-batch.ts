@@ -26,7 +26,7 @@ export const BATCH_MS_MAX = 10_000;
 export const REPORTS_AT_ONCE = 32;
 const REASON_MAX = 300;
 
-export interface BatchOutcome {
+interface BatchOutcome {
   /** The highest stored sequence of this source; -1: none. The rack sends the entries of the batch beyond it again. */
   readonly stored: number;
   readonly refused: readonly RefusedEntry[];

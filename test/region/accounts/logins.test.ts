@@ -13,10 +13,11 @@ import { heldPower } from '../life/held-power.ts';
 import { type RegionPlace, report, SECRET, withRegion } from '../place.ts';
 import { addAdmin } from './administrator.ts';
 import './cheap-hashes.ts';
+import { assertStatus } from '../../support/answered.ts';
 
 const A = 0x525400000001;
 const HOST_KEY = `SHA256:${'k'.repeat(43)}`;
-const keyOf = (fill: number, comment: string): string => {
+const keyOf = (fill: number, comment: string) => {
   const parts = [[0, 0, 0, 11], Buffer.from('ssh-ed25519'), [0, 0, 0, 32], Buffer.alloc(32, fill)];
   return `ssh-ed25519 ${Buffer.concat(parts.map((part) => Buffer.from(part))).toString('base64')} ${comment}`;
 };
@@ -95,7 +96,7 @@ class Scene {
     return this.ask('POST', '/MAAS/rackboot/1/signal', rackOf(await this.#token()), fields);
   }
 
-  async #token(): Promise<string> {
+  async #token() {
     return (await this.machine()).bootToken ?? '';
   }
 
@@ -139,8 +140,10 @@ scene(
   'a debug login accepts the keys of the user who opened it, reports the host key, and is in the log with its end',
   async (it) => {
     await it.ask('POST', 'accept', await it.as('ann'));
-    const opened = await it.ask('POST', 'debug_login', await it.as('ann'), { seconds: '600', comment: 'why it hangs' });
-    assert.equal(opened.status, 200, opened.text);
+    await assertStatus(
+      it.ask('POST', 'debug_login', await it.as('ann'), { seconds: '600', comment: 'why it hangs' }),
+      200,
+    );
     assert.match((await it.agent('job')).text, /^debug=1$/m);
     assert.equal((await it.agent('watch')).text, 'wanted=yes\ndebug_seconds=600\n');
     assert.equal((await it.agent('debug-keys')).text, `${keyOf(1, 'ann')}\n`);
@@ -230,7 +233,7 @@ scene(
 scene('the owner of a machine debugs it, until it is given back', async (it) => {
   await it.ask('POST', 'accept', await it.as('ann'), { skip_commissioning: 'true' });
   await it.ask('POST', '/MAAS/api/2.0/machines/?op=allocate', await it.as('bob'), { system_id: it.id });
-  assert.equal((await it.ask('POST', 'debug_login', await it.as('bob'), { seconds: '86400' })).status, 200);
+  await assertStatus(it.ask('POST', 'debug_login', await it.as('bob'), { seconds: '86400' }), 200);
   assert.equal((await findDebugLogin(it.region, await it.machine()))?.username, 'bob');
   await it.ask('POST', 'release', await it.as('bob'));
   assert.equal(await findDebugLogin(it.region, await it.machine()), undefined);
@@ -334,7 +337,7 @@ scene(
       );
       await clock.pass(310_000);
       assert.equal((await it.machine()).status, 'failed-exiting-rescue-mode');
-      assert.equal((await it.ask('POST', 'exit_rescue_mode', await it.as('bob'))).status, 200);
+      await assertStatus(it.ask('POST', 'exit_rescue_mode', await it.as('bob')), 200);
       assert.equal((await it.machine()).powerTask, 'cycle');
     }
   },

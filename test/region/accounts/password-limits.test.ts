@@ -20,7 +20,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 import './cheap-hashes.ts';
 
 const START = instant(1_000_000);
-const address = (host: number): string => `10.${host >>> 16}.${(host >>> 8) & 255}.${host & 255}`;
+const address = (host: number) => `10.${host >>> 16}.${(host >>> 8) & 255}.${host & 255}`;
 
 /** The answers to a number of attempts by an address, each with its count. */
 async function tries(
@@ -75,12 +75,12 @@ test('CHECKS_MAX passwords are processed and CHECKS_WAITING_MAX wait; then the a
   const passwords = new Passwords(new VirtualClock());
   const ended: string[] = [];
   // Of no known form, so that the work itself takes no time.
-  const look = async (from: string): Promise<void> => {
+  const look = async (from: string) => {
     const permit = await passwords.take(from);
     assert.ok(typeof permit !== 'string');
     ended.push(`${from} ${(await passwords.check(from, permit, 'x', 'no hash')) === 'busy' ? 'busy' : 'done'}`);
   };
-  const busy = (): string[] => ended.filter((text) => text.endsWith(' busy'));
+  const busy = () => ended.filter((text) => text.endsWith(' busy'));
   const room = CHECKS_MAX + CHECKS_WAITING_MAX;
   await Promise.all(Array.from({ length: room }, (_, index) => look(`192.0.2.${index % 2}`)));
   assert.deepEqual(busy(), []);
@@ -97,7 +97,7 @@ test('an account without rights sets NEW_PASSWORDS_PER_ACCOUNT, then waits; othe
   const passwords = new Passwords(clock);
   const olga = { username: 'olga', isAdmin: false };
   const { burst, perSecond } = NEW_PASSWORDS_PER_ACCOUNT;
-  const excess = async (count: number): Promise<number> => {
+  const excess = async (count: number) => {
     const hashes = Array.from({ length: count }, () => passwords.hash(olga, 'long enough'));
     return (await Promise.all(hashes)).filter((hash) => hash === 'too-many').length;
   };

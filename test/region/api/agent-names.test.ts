@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeContext } from '../../../src/region/http/server.ts';
 import type { Region } from '../../../src/region/region.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { machine, withSite } from './sent/trial.ts';
 
 /** The NTP servers that a preseed of the machine gets. */
-async function serversOf(region: Region, systemId: string): Promise<readonly string[]> {
+async function serversOf(region: Region, systemId: string) {
   const { preseeds } = makeContext(region).metadata;
   const found = await region.store.findMachine(systemId);
   assert.ok(found !== undefined);
@@ -26,12 +27,12 @@ test('a client finds the machines that it allocated, and no others; a released m
     const other = await machine(site, 'ready', { hostname: 'two' }, 3);
     const allocate = (name: string, agent: string) =>
       ask('POST', '2.0/machines/?op=allocate', { name, agent_name: agent }, 'alice');
-    assert.equal((await allocate('one', 'model-1')).status, 200);
-    assert.equal((await allocate('two', 'model-2')).status, 200);
+    await assertStatus(allocate('one', 'model-1'), 200);
+    await assertStatus(allocate('two', 'model-2'), 200);
     const found = async (agents: string) => idsOf((await ask('GET', '2.0/machines/', { agent_name: agents })).json);
     assert.deepEqual([await found('model-1'), await found('model-1,model-2')], [[own], [own, other]]);
     assert.deepEqual(await found('nobody'), []);
-    assert.equal((await ask('POST', `2.0/machines/${own}/?op=release`, {}, 'alice')).status, 200);
+    await assertStatus(ask('POST', `2.0/machines/${own}/?op=release`, {}, 'alice'), 200);
     await site.place.store.changeMachine(own, 1, () => ({ kind: 'change', fields: { status: 'ready' }, events: [] }));
     assert.deepEqual(await found('model-1'), []);
     const { status, json } = await ask('POST', '2.0/machines/?op=allocate', { agent_name: 'a\u0007b' });
@@ -41,13 +42,12 @@ test('a client finds the machines that it allocated, and no others; a released m
 test('an administrator adds a machine to a zone and a pool; a user may not, and a machine cannot', () =>
   withSite(async ({ ask }) => {
     const wish = { architecture: 'amd64', mac_addresses: '52:54:00:00:00:0a', zone: 'hall', pool: 'lab' };
-    assert.equal((await ask('POST', '2.0/machines/', wish, 'alice')).status, 403);
+    await assertStatus(ask('POST', '2.0/machines/', wish, 'alice'), 403);
     const wrong = await ask('POST', '2.0/machines/', { ...wish, zone: 'x', pool: 'y', architecture: '-' });
     assert.deepEqual([wrong.status, Object.keys(wrong.json).toSorted()], [400, ['architecture', 'pool', 'zone']]);
     assert.deepEqual((await ask('GET', '2.0/machines/')).json, []);
     const own = { ...wish, mac_addresses: '52:54:00:00:00:0c' };
-    const enlisted = await ask('POST', '2.0/machines/', own, 'nobody');
-    assert.equal(enlisted.status, 200, enlisted.text);
+    const enlisted = await assertStatus(ask('POST', '2.0/machines/', own, 'nobody'), 200);
     const shown = (await ask('GET', `2.0/machines/${enlisted.json.system_id}/`)).json;
     assert.deepEqual([shown.zone.name, shown.pool.name], ['default', 'default']);
   }));
@@ -62,10 +62,10 @@ test('the owner of a device stores data with it, and nobody else; a machine is n
     assert.deepEqual((await ask('GET', `2.0/devices/${id}/`)).json.owner_data, { juju: 'unit-1' });
     const annotated = await ask('POST', `2.0/devices/${id}/?op=set_workload_annotations`, { juju: '' }, 'alice');
     assert.deepEqual(annotated.json.workload_annotations, {});
-    assert.equal((await ask('POST', path, { juju: 'x' }, 'bob')).status, 403);
+    await assertStatus(ask('POST', path, { juju: 'x' }, 'bob'), 403);
     const other = await machine(site, 'allocated', { owner: 'alice' });
-    assert.equal((await ask('POST', `2.0/devices/${other}/?op=set_owner_data`, { juju: 'x' }, 'alice')).status, 404);
-    assert.equal((await ask('POST', `2.0/machines/${id}/?op=set_owner_data`, { juju: 'x' }, 'alice')).status, 404);
+    await assertStatus(ask('POST', `2.0/devices/${other}/?op=set_owner_data`, { juju: 'x' }, 'alice'), 404);
+    await assertStatus(ask('POST', `2.0/machines/${id}/?op=set_owner_data`, { juju: 'x' }, 'alice'), 404);
   }));
 
 test('the NTP servers of the site are those of installers and of installed systems', () =>

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assertStatus } from '../../support/answered.ts';
 import { type Answered, SECOND_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
 
 type Fields = Readonly<Record<string, string>>;
@@ -19,7 +20,7 @@ const withNetworks = (
     await ask('root', 'PUT', 'vlans/5001/', { space: String(space.id) });
     const { json: fabric } = await ask('root', 'POST', 'fabrics/', { name: 'away' });
     const far = { cidr: '10.99.0.0/24', name: 'far', fabric: String(fabric.id), vid: '0' };
-    assert.equal((await ask('root', 'POST', 'subnets/', far)).status, 200);
+    await assertStatus(ask('root', 'POST', 'subnets/', far), 200);
     const [first] = (await ask('root', 'GET', `nodes/${systemId}/interfaces/`)).json;
     await ask('root', 'POST', `nodes/${systemId}/interfaces/${first.id}/?op=add_tag`, { tag: 'fast' });
     await ask('root', 'POST', `nodes/${systemId}/interfaces/${first.id}/?op=add_tag`, { tag: 'quick' });
@@ -120,8 +121,7 @@ test('an interface is named by its id, its address, and the name of its machine'
     const { hostname, fqdn } = (await ask('root', 'GET', `machines/${systemId}/`)).json;
     const [first, second] = (await ask('root', 'GET', `nodes/${systemId}/interfaces/`)).json;
     const link = { mode: 'static', subnet: String(SUBNET_ID), ip_address: '10.20.0.25' };
-    const linked = await ask('root', 'POST', `nodes/${systemId}/interfaces/${second.id}/?op=link_subnet`, link);
-    assert.equal(linked.status, 200, linked.text);
+    await assertStatus(ask('root', 'POST', `nodes/${systemId}/interfaces/${second.id}/?op=link_subnet`, link), 200);
     for (const [conditions, ids] of [
       [`hostname=${hostname}`, [first.id, second.id]],
       [`hostname=${fqdn},id=${first.id}`, [first.id]],
@@ -171,7 +171,7 @@ test('what Rackboot does not know or do is refused by name', () =>
       const { status, json } = await allocate({ [name]: text });
       assert.deepEqual([status, Object.keys(json)], [400, [name]]);
     }
-    assert.equal((await allocate({ verbose: 'true', bridge_all: 'false' })).status, 200);
+    await assertStatus(allocate({ verbose: 'true', bridge_all: 'false' }), 200);
   }));
 
 test('a machine is allocated if its networks meet the conditions', () =>
@@ -197,8 +197,7 @@ test('a machine is allocated if its networks meet the conditions', () =>
 test('a condition that nothing can meet is refused by its name', () =>
   withNetworks(async (allocate) => {
     for (const [field, text, says] of REFUSED) {
-      const answer = await allocate({ [field]: text });
-      assert.equal(answer.status, 400, `${field}=${text}`);
+      const answer = await assertStatus(allocate({ [field]: text }), 400, `${field}=${text}`);
       assert.match(String(answer.json[field]), says);
     }
   }));
@@ -206,8 +205,8 @@ test('a condition that nothing can meet is refused by its name', () =>
 test('1.0: a machine is acquired by its networks, those included in which a person recorded it', () =>
   withNetworks(async (allocate, systemId, ask) => {
     const vlan = { name: 'tagged', ip: '10.98.0.0', netmask: '255.255.255.0', vlan_tag: '100' };
-    assert.equal((await ask('root', 'POST', '1.0/networks/', vlan)).status, 200);
-    assert.equal((await ask('root', 'POST', 'subnets/', { cidr: '10.97.0.0/24', fabric: '0', vid: '0' })).status, 200);
+    await assertStatus(ask('root', 'POST', '1.0/networks/', vlan), 200);
+    await assertStatus(ask('root', 'POST', 'subnets/', { cidr: '10.97.0.0/24', fabric: '0', vid: '0' }), 200);
     const all = async (cases: readonly Fields[], isMet: boolean) => {
       for (const fields of cases) {
         const { status, refusal, json, text } = await allocate(fields, '1.0');

@@ -45,11 +45,10 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
  * Reads what a trial has changed in every way, at its path and those above it. Then repeats the trial in the other version, deletes what it has
  * made, and calls what else had no answer yet.
  */
-async function goOn(site: AskedApi, trial: Trial, request: TrialRequest, answer: Answered): Promise<void> {
+async function goOn(site: AskedApi, trial: Trial, request: TrialRequest, answer: Answered) {
   const [, method = '', where = ''] = trial.of.split(' ');
   const { path = {}, fields = {} } = request.given;
-  const ask = (title: string, sent?: Fields): Promise<Answered> =>
-    site.ask(methodOf(title.split(' ')[1] ?? ''), urlOf(title, path), sent);
+  const ask = (title: string, sent?: Fields) => site.ask(methodOf(title.split(' ')[1] ?? ''), urlOf(title, path), sent);
   const reading = OPERATIONS.filter(
     (one) =>
       one.method === 'GET' && (where === one.path || where.startsWith(`${one.path}/`)) && one.answers !== 'stream',

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createApiKey, KEYS_PER_USER_MAX } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin } from '../accounts/administrator.ts';
@@ -56,7 +57,7 @@ class Client {
 async function withApi(
   work: (client: Client, admin: Readonly<Record<string, string>>) => Promise<void>,
   overrides: Parameters<typeof makeRegion>[0] = {},
-): Promise<void> {
+) {
   const place = await makeRegion(overrides);
   try {
     await addAdmin(place.store, place.clock, {
@@ -91,8 +92,7 @@ test('a machine enlists as our agent does, and is listed with every key that str
       uefi: true,
     };
     const fields = { ...MACHINE, power_type: '', hardware_facts: JSON.stringify(facts) };
-    const made = await client.form('/MAAS/api/2.0/machines/', fields);
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(client.form('/MAAS/api/2.0/machines/', fields), 200);
     const keys = ['system_id', 'hostname', 'fqdn', 'status', 'status_name', 'architecture', 'resource_uri'];
     assert.deepEqual(Object.keys(Object(made.json())), keys);
     const listed = await client.ask({ url: '/MAAS/api/2.0/machines/', headers: admin });
@@ -119,7 +119,7 @@ test('a machine enlists as our agent does, and is listed with every key that str
 
 test('a node enlists as MAAS 1.x did: op in the body, base64 parts, repeated addresses; its status is folded', () =>
   withApi(async (client, admin) => {
-    const part = (name: string, value: string): string =>
+    const part = (name: string, value: string) =>
       `--b\r\nContent-Disposition: form-data; name="${name}"\r\nContent-Transfer-Encoding: base64\r\n\r\n` +
       `${Buffer.from(value).toString('base64')}\r\n`;
     const fields: [string, string][] = [
@@ -133,13 +133,15 @@ test('a node enlists as MAAS 1.x did: op in the body, base64 parts, repeated add
       ['mac_addresses', '52:54:00:00:00:0A'],
     ];
     const body = `${fields.map(([name, value]) => part(name, value)).join('')}--b--\r\n`;
-    const made = await client.ask({
-      method: 'POST',
-      url: '/MAAS/api/1.0/nodes/',
-      body,
-      type: 'multipart/form-data; boundary=b',
-    });
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(
+      client.ask({
+        method: 'POST',
+        url: '/MAAS/api/1.0/nodes/',
+        body,
+        type: 'multipart/form-data; boundary=b',
+      }),
+      200,
+    );
     const { system_id: id } = JSON.parse(made.text);
     await changeStatus(client.place.region, id, 'ready', { username: 'x' });
     await changeStatus(client.place.region, id, 'allocated', { username: 'x' });
@@ -171,7 +173,7 @@ test('is_registered accepts all addresses of a machine', () =>
         assert.equal(answer.text, expected, query);
       }
     }
-    assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/?op=is_registered&mac_address=x' })).status, 400);
+    await assertStatus(client.ask({ url: '/MAAS/api/2.0/machines/?op=is_registered&mac_address=x' }), 400);
   }));
 
 const REFUSED: readonly (readonly [string, Asked, number, string])[] = [
@@ -269,8 +271,7 @@ const BAD_FIELDS: readonly (readonly [string, Readonly<Record<string, string>>])
 for (const [field, fields] of BAD_FIELDS) {
   test(`an enlistment is refused for its ${field}: ${JSON.stringify(fields[field] ?? null).slice(0, 40)}`, () =>
     withApi(async (client) => {
-      const answer = await client.form('/MAAS/api/2.0/machines/', fields);
-      assert.equal(answer.status, 400);
+      const answer = await assertStatus(client.form('/MAAS/api/2.0/machines/', fields), 400);
       assert.deepEqual(Object.keys(Object(answer.json())), [field]);
       assert.equal(await client.place.store.countMachines({}), 0);
     }));
@@ -279,10 +280,8 @@ for (const [field, fields] of BAD_FIELDS) {
 test('a rack passes a machine on with its secret', () =>
   withApi(async (client) => {
     const headers = { 'x-forwarded-for': MANAGED, 'x-rackboot-rack': SECRET };
-    const answer = await client.form('/MAAS/api/2.0/machines/', MACHINE, { from: '127.0.0.1', headers });
-    assert.equal(answer.status, 200, answer.text);
-    const agent = await client.ask({ url: '/MAAS//rackboot/agent.sh', from: '127.0.0.1', headers });
-    assert.equal(agent.status, 200);
+    await assertStatus(client.form('/MAAS/api/2.0/machines/', MACHINE, { from: '127.0.0.1', headers }), 200);
+    const agent = await assertStatus(client.ask({ url: '/MAAS//rackboot/agent.sh', from: '127.0.0.1', headers }), 200);
     assert.match(agent.text, /^#!\/bin\/sh/);
     const job = await client.ask({ url: '/MAAS/rackboot/job.sh', from: '127.0.0.1', headers });
     assert.match(job.text, /# end of job\n$/);
@@ -317,7 +316,7 @@ test('redundant and missing slashes are tolerated; every form of the version req
       assert.deepEqual(Object.keys(version20), ['version', 'subversion', 'capabilities']);
     }
     assert.equal((await client.ask({ url: '/' })).headers.location, '/MAAS/');
-    assert.equal((await client.ask({ method: 'HEAD', url: '/MAAS/api/2.0/version/' })).status, 200);
+    await assertStatus(client.ask({ method: 'HEAD', url: '/MAAS/api/2.0/version/' }), 200);
   }));
 
 test('a long list is streamed whole and in order, a filter narrows it', () =>
@@ -344,8 +343,7 @@ test('a long list is streamed whole and in order, a filter narrows it', () =>
         const found = await client.ask({ url: `/MAAS/api/2.0/machines/?${query}`, headers: admin });
         assert.equal(JSON.parse(found.text).length, length, query);
       }
-      const odd = await client.ask({ url: '/MAAS/api/2.0/machines/?status=odd', headers: admin });
-      assert.equal(odd.status, 400);
+      const odd = await assertStatus(client.ask({ url: '/MAAS/api/2.0/machines/?status=odd', headers: admin }), 400);
       assert.match(
         odd.text,
         /'odd' is not a state\. The states are problem, work, new, commissioning, .*, failed-testing/,
@@ -383,22 +381,21 @@ test('an administrator changes, moves and deletes a machine; a machine with its 
     assert.deepEqual([logged.type, logged.level], ['Node', 'AUDIT'], 'an edit is not an event of the machine');
     const moved = await client.form(`${url}?op=commission`, { comment: 'go' }, { headers: admin });
     assert.equal(JSON.parse(moved.text).status_name, 'Commissioning');
-    const refused = await client.form(`${url}?op=commission`, {}, { headers: admin });
-    assert.equal(refused.status, 409);
+    const refused = await assertStatus(client.form(`${url}?op=commission`, {}, { headers: admin }), 409);
     assert.match(refused.text, /is in the state Commissioning: commission is not possible/);
-    assert.equal((await client.form(url, { hostname: '10-0-0-1' }, { method: 'PUT', headers: admin })).status, 400);
+    await assertStatus(client.form(url, { hostname: '10-0-0-1' }, { method: 'PUT', headers: admin }), 400);
     const key = { consumerKey: 'c', name: '', systemId: id, createdMs: 0, usedMs: 0 };
     const digest = '2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b';
     await client.place.store.accounts.addKey({ ...key, tokenKey: 't', secretDigest: digest }, 1);
     const machine = keyHeader('c:t:secret');
-    assert.equal((await client.ask({ url, headers: machine })).status, 200);
-    assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/zzzzzz/', headers: machine })).status, 404);
-    assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/', headers: machine })).status, 403);
-    assert.equal((await client.ask({ method: 'DELETE', url, headers: machine })).status, 403);
-    assert.equal((await client.ask({ method: 'DELETE', url, headers: admin })).status, 409);
-    assert.equal((await client.ask({ method: 'DELETE', url: `${url}?force=true`, headers: admin })).status, 204);
-    assert.equal((await client.ask({ url, headers: admin })).status, 404);
-    assert.equal((await client.ask({ url, headers: machine })).status, 401);
+    await assertStatus(client.ask({ url, headers: machine }), 200);
+    await assertStatus(client.ask({ url: '/MAAS/api/2.0/machines/zzzzzz/', headers: machine }), 404);
+    await assertStatus(client.ask({ url: '/MAAS/api/2.0/machines/', headers: machine }), 403);
+    await assertStatus(client.ask({ method: 'DELETE', url, headers: machine }), 403);
+    await assertStatus(client.ask({ method: 'DELETE', url, headers: admin }), 409);
+    await assertStatus(client.ask({ method: 'DELETE', url: `${url}?force=true`, headers: admin }), 204);
+    await assertStatus(client.ask({ url, headers: admin }), 404);
+    await assertStatus(client.ask({ url, headers: machine }), 401);
   }));
 
 test('the event log is read in pages that link to each other', () =>
@@ -432,11 +429,7 @@ test('the event log is read in pages that link to each other', () =>
     const { hostname } = first.events[0];
     assert.equal((await page(`/MAAS/api/2.0/events/?op=query&hostname=${hostname}`)).count, 1);
     for (const query of ['limit=1001', 'level=LOUD', 'after=x', 'after=1&before=2', 'limit=-1']) {
-      assert.equal(
-        (await client.ask({ url: `/MAAS/api/2.0/events/?op=query&${query}`, headers: admin })).status,
-        400,
-        query,
-      );
+      await assertStatus(client.ask({ url: `/MAAS/api/2.0/events/?op=query&${query}`, headers: admin }), 400, query);
     }
   }));
 
@@ -453,8 +446,8 @@ test('a user creates, lists and deletes keys; the secret is never shown again', 
     assert.equal(JSON.parse(listed.text).length, 2);
     assert.equal(listed.text.includes(made.token_secret), false);
     const remove = { token_key: made.token_key };
-    assert.equal((await client.form(`${url}?op=delete_authorisation_token`, remove, { headers: admin })).status, 204);
-    assert.equal((await client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', headers: fresh })).status, 401);
+    await assertStatus(client.form(`${url}?op=delete_authorisation_token`, remove, { headers: admin }), 204);
+    await assertStatus(client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', headers: fresh }), 401);
   }));
 
 test('a key beyond the bound of a user is refused with the command that deletes another, and every other key still works', () =>
@@ -469,7 +462,7 @@ test('a key beyond the bound of a user is refused with the command that deletes 
       /op=delete_authorisation_token.*rackboot apikey --username admin --remove (\w+)/.exec(refused.text) ?? [];
     assert.equal((await store.accounts.findKey(named))?.username, 'admin', refused.text);
     assert.equal((await store.accounts.listKeys('admin')).length, KEYS_PER_USER_MAX);
-    assert.equal((await client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', headers: admin })).status, 200);
+    await assertStatus(client.ask({ url: '/MAAS/api/2.0/users/?op=whoami', headers: admin }), 200);
   }));
 
 test('callers without credentials are limited by address, and wrong credentials count as none', () =>
@@ -479,16 +472,16 @@ test('callers without credentials are limited by address, and wrong credentials 
       status = (await client.ask({ url: '/MAAS/api/2.0/version/', headers: keyHeader('a:b:c') })).status;
     }
     assert.equal(status, 429);
-    assert.equal((await client.form('/MAAS/api/2.0/machines/', MACHINE)).status, 429);
-    assert.equal((await client.form('/MAAS/api/2.0/machines/', MACHINE, { from: '10.20.0.51' })).status, 200);
-    assert.equal((await client.ask({ url: '/MAAS/api/2.0/machines/', headers: admin })).status, 200);
+    await assertStatus(client.form('/MAAS/api/2.0/machines/', MACHINE), 429);
+    await assertStatus(client.form('/MAAS/api/2.0/machines/', MACHINE, { from: '10.20.0.51' }), 200);
+    await assertStatus(client.ask({ url: '/MAAS/api/2.0/machines/', headers: admin }), 200);
     const described: number[] = [];
     for (const headers of [{}, keyHeader('a:b:c'), admin]) {
       described.push((await client.ask({ url: '/MAAS/api/2.0/describe/', headers })).status);
     }
     assert.deepEqual(described, [429, 429, 200]);
     await client.place.clock.pass(2000);
-    assert.equal((await client.form('/MAAS/api/2.0/machines/', MACHINE)).status, 200);
+    await assertStatus(client.form('/MAAS/api/2.0/machines/', MACHINE), 200);
   }));
 
 test('the description has what the maas command line reads, and its hash is sent with every answer', () =>
@@ -496,7 +489,7 @@ test('the description has what the maas command line reads, and its hash is sent
     for (const version of ['1.0', '2.0']) {
       const url = `/MAAS/api/${version}/describe/`;
       const answer = await client.ask({ url, headers: { host: 'rack:5240' } });
-      assert.equal((await client.ask({ url, headers: keyHeader('a:b:c') })).status, 200, 'a wrong key is as none');
+      await assertStatus(client.ask({ url, headers: keyHeader('a:b:c') }), 200, 'a wrong key is as none');
       assert.equal(answer.headers['content-type'], 'application/json');
       const description = JSON.parse(answer.text);
       assert.deepEqual(Object.keys(description).sort(), ['doc', 'handlers', 'hash', 'resources']);

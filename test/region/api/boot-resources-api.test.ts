@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { ListedImage } from '../../../src/region/life/deployment.ts';
 import type { ImportProgress } from '../../../src/region/records/boot-store.ts';
 import type { RegionOptions } from '../../../src/region/region.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { type Ask, withAskedApi } from '../asked-api.ts';
 import type { RegionPlace } from '../place.ts';
@@ -45,7 +46,7 @@ async function withApi(
   images: readonly ListedImage[],
   work: (ask: Ask, place: RegionPlace, asked: { count: number }) => Promise<void>,
   more: Pick<RegionOptions, 'listStoredImages' | 'listDamagedImages'> = {},
-): Promise<void> {
+) {
   const asked = { count: 0 };
   const ownRack = { uuid: OWN_UUID, name: 'rack-1', file: '/etc/x.yaml', values: {} };
   await withAskedApi(
@@ -101,8 +102,8 @@ test('images are listed and read with MAAS’s fields, including an image whose 
     const names = async (type: string): Promise<readonly string[]> =>
       (await ask('GET', `2.0/boot-resources/?type=${type}`)).json.map(({ name }: { name: string }) => name);
     assert.deepEqual([await names('synced'), await names('uploaded')], [['ubuntu/noble'], ['custom/x']]);
-    assert.equal((await ask('GET', '2.0/boot-resources/?type=other')).status, 400);
-    assert.equal((await ask('GET', '2.0/boot-resources/999/')).status, 404);
+    await assertStatus(ask('GET', '2.0/boot-resources/?type=other'), 400);
+    await assertStatus(ask('GET', '2.0/boot-resources/999/'), 404);
   }));
 
 test('a cluster lists its images with the keys of MAAS 1.7, and each is at its resource_uri', () =>
@@ -213,7 +214,7 @@ test('an image that a person added stays in the list when its bytes are damaged,
       );
       assert.match(own.import.reason, /its bytes are damaged or missing, .* run sudo rackboot images fsck on the host/);
       assert.deepEqual([noble.complete, noble.import], [true, null], 'another version or host has its bytes');
-      assert.equal((await ask('DELETE', `2.0/boot-resources/${own.id}/`)).status, 204);
+      await assertStatus(ask('DELETE', `2.0/boot-resources/${own.id}/`), 204);
       const rows = await store.boot.listResources();
       assert.equal(rows.find(({ id }) => id === own.id)?.wish, 'delete');
     },
@@ -289,9 +290,9 @@ test('an import is requested, stored before the answer, and stopped, in the word
     }
     assert.equal(asked.count, 3);
     clock.advance(1000);
-    assert.equal((await ask('POST', '2.0/boot-resources/?op=stop_import', {})).status, 200);
+    await assertStatus(ask('POST', '2.0/boot-resources/?op=stop_import', {}), 200);
     assert.equal(await isImporting(), false);
-    assert.equal((await ask('POST', '1.0/nodegroups/none/?op=import_boot_images', {})).status, 404);
+    await assertStatus(ask('POST', '1.0/nodegroups/none/?op=import_boot_images', {}), 404);
     const [event] = await store.listEvents({ level: 'audit', limit: 1 });
     assert.equal(sentenceOf(event), 'stopped the import of images');
   }));
@@ -311,9 +312,9 @@ test('one image is paused, resumed, cancelled and deleted; each is stored, and a
     }
     await ask('POST', '2.0/boot-resources/?op=import', {});
     assert.equal(await wish(), 'import', 'an import takes up what was cancelled');
-    assert.equal((await ask('DELETE', `2.0/boot-resources/${id}/`)).status, 204);
+    await assertStatus(ask('DELETE', `2.0/boot-resources/${id}/`), 204);
     assert.deepEqual((await ask('GET', '2.0/boot-resources/')).json, []);
-    assert.equal((await ask('DELETE', `2.0/boot-resources/${id}/`)).status, 404);
+    await assertStatus(ask('DELETE', `2.0/boot-resources/${id}/`), 404);
     assert.equal(await wish(), 'delete', 'until the importing process has done it');
     assert.equal(asked.count, 5);
     const sentences = (await store.listEvents({ level: 'audit', limit: 5 })).map((event) => sentenceOf(event));
@@ -336,16 +337,15 @@ test('an image that only racks have is not deleted here, because their next repo
     async (ask, { store }) => {
       const list = async () => (await ask('GET', '2.0/boot-resources/')).json;
       const [jammy, noble] = await list();
-      const answer = await ask('DELETE', `2.0/boot-resources/${noble.id}/`);
-      assert.equal(answer.status, 409);
+      const answer = await assertStatus(ask('DELETE', `2.0/boot-resources/${noble.id}/`), 409);
       assert.match(
         answer.text,
         /racks report it\. `sudo rackboot images remove ubuntu\/noble\/amd64\/generic\/release` on/,
       );
       assert.equal((await list()).length, 2);
-      assert.equal((await ask('DELETE', `2.0/boot-resources/${jammy.id}/`)).status, 204, 'the region has one of them');
+      await assertStatus(ask('DELETE', `2.0/boot-resources/${jammy.id}/`), 204, 'the region has one of them');
       await store.boot.noteProgress(new Map([[NOBLE, COMING]]), 1);
-      assert.equal((await ask('DELETE', `2.0/boot-resources/${noble.id}/`)).status, 204, 'the region imports it');
+      await assertStatus(ask('DELETE', `2.0/boot-resources/${noble.id}/`), 204, 'the region imports it');
     },
   ));
 

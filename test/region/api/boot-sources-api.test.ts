@@ -10,6 +10,7 @@ import { judgeKeyring } from '../../../src/images/sources/keyring.ts';
 import { BootImages } from '../../../src/region/images/boot-images.ts';
 import { SELECTIONS_MAX } from '../../../src/region/records/boot-store.ts';
 import type { RegionOptions } from '../../../src/region/region.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { PUBLIC_KEY, PUBLIC_KEY_BYTES } from '../../support/public-key.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { type Ask, type Method, withAskedApi } from '../asked-api.ts';
@@ -25,8 +26,10 @@ const KEYRING = '/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg';
 
 test('a source is created, listed, read, changed and removed, with MAAS’s fields in 2.0 and 1.0', () =>
   withApi(async (ask, { store }) => {
-    const created = await ask('POST', '2.0/boot-sources/', { url: URL_1, keyring_filename: KEYRING });
-    assert.equal(created.status, 200, created.text);
+    const created = await assertStatus(
+      ask('POST', '2.0/boot-sources/', { url: URL_1, keyring_filename: KEYRING }),
+      200,
+    );
     const { created: at, updated, ...shown } = created.json;
     assert.match(at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}$/);
     assert.equal(updated, at);
@@ -44,7 +47,7 @@ test('a source is created, listed, read, changed and removed, with MAAS’s fiel
     assert.deepEqual((await ask('GET', '2.0/boot-sources/1/')).json, created.json);
     assert.equal((await ask('GET', '1.0/boot-sources/1/')).json.resource_uri, '/MAAS/api/1.0/boot-sources/1/');
     assert.equal((await ask('GET', '1.0/nodegroups/master/boot-sources/')).json[0].id, 1);
-    assert.equal((await ask('GET', '1.0/nodegroups/none/boot-sources/')).status, 404);
+    await assertStatus(ask('GET', '1.0/nodegroups/none/boot-sources/'), 404);
     const changed = await ask('PUT', '2.0/boot-sources/1/', { keyring_data: PUBLIC_KEY });
     assert.deepEqual([changed.json.url, changed.json.keyring_filename], [URL_1, '']);
     assert.equal(Buffer.from(changed.json.keyring_data, 'base64').toString(), PUBLIC_KEY);
@@ -52,7 +55,7 @@ test('a source is created, listed, read, changed and removed, with MAAS’s fiel
       (await ask('PUT', '1.0/nodegroups/master/boot-sources/1/', { url: 'http://x/' })).json.url,
       'http://x/',
     );
-    assert.equal((await ask('DELETE', '2.0/boot-sources/1/')).status, 204);
+    await assertStatus(ask('DELETE', '2.0/boot-sources/1/'), 204);
     for (const method of ['GET', 'PUT', 'DELETE'] as const)
       assert.equal((await ask(method, '2.0/boot-sources/1/')).status, 404);
     assert.deepEqual(
@@ -87,7 +90,7 @@ test('a source that cannot be used is refused, and the answer names the field', 
       const refused = await ask('POST', '2.0/boot-sources/', fields);
       assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], JSON.stringify(fields));
     }
-    assert.equal((await ask('POST', '2.0/boot-sources/', { url: 'http://x/', ...keys })).status, 200);
+    await assertStatus(ask('POST', '2.0/boot-sources/', { url: 'http://x/', ...keys }), 200);
     const again = await ask('POST', '2.0/boot-sources/', { url: 'http://x/', ...keys });
     const remedy = 'change that one: `rackboot images sources set 1`.';
     assert.deepEqual(again.json, { url: [`Source 1 has the URL http://x/: ${remedy}`] });
@@ -106,7 +109,7 @@ test('data without keys, and a file that the host lacks, are refused when a sour
         [{ keyring_data: many }, 'keyring_data', 'There are more keys and signatures than are read'],
         [{ keyring_filename: '/none.gpg' }, 'keyring_filename', missing],
       ] as const;
-      const refuses = async (method: Method, path: string): Promise<void> => {
+      const refuses = async (method: Method, path: string) => {
         for (const [keys, field, text] of cases) {
           const refused = await ask(method, path, { url, ...keys });
           assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], refused.text);
@@ -114,9 +117,9 @@ test('data without keys, and a file that the host lacks, are refused when a sour
         }
       };
       await refuses('POST', '2.0/boot-sources/');
-      assert.equal((await ask('POST', '2.0/boot-sources/', { url, keyring_filename: KEYRING })).status, 200);
+      await assertStatus(ask('POST', '2.0/boot-sources/', { url, keyring_filename: KEYRING }), 200);
       await refuses('PUT', '2.0/boot-sources/1/');
-      assert.equal((await ask('PUT', '2.0/boot-sources/1/', { url, keyring_data: PUBLIC_KEY })).status, 200);
+      await assertStatus(ask('PUT', '2.0/boot-sources/1/', { url, keyring_data: PUBLIC_KEY }), 200);
     },
     { hasFile: async (path) => path === KEYRING, judgeKeyring: (keys) => judgeKeyring(keys, 0) },
   ));
@@ -142,14 +145,14 @@ test('a source is unsigned only by its settings, which the log names; keys make 
       const { unsigned, why, index } = (await ask('GET', '2.0/boot-sources/1/?details=true')).json;
       return [unsigned, why, index];
     };
-    assert.equal((await ask('POST', '2.0/boot-sources/', given)).status, 200);
+    await assertStatus(ask('POST', '2.0/boot-sources/', given), 200);
     assert.deepEqual(await shown(), [true, 'a mirror in the lab', 'streams/v1/index.json']);
     const [source] = await region.bootImages.listSources();
     assert.deepEqual(source?.images.trust, { kind: 'unsigned', why: 'a mirror in the lab' });
     await ask('PUT', '2.0/boot-sources/1/', { why: 'moved' });
     assert.deepEqual(await shown(), [true, 'moved', 'streams/v1/index.json']);
-    assert.equal((await ask('PUT', '2.0/boot-sources/1/', { url: 'http://lab.example/' })).status, 400);
-    assert.equal((await ask('PUT', '2.0/boot-sources/1/', { unsigned: 'false' })).status, 400);
+    await assertStatus(ask('PUT', '2.0/boot-sources/1/', { url: 'http://lab.example/' }), 400);
+    await assertStatus(ask('PUT', '2.0/boot-sources/1/', { unsigned: 'false' }), 400);
     const signed = await ask('PUT', '2.0/boot-sources/1/', { keyring_filename: KEYRING });
     assert.equal(signed.json.keyring_filename, KEYRING);
     assert.deepEqual(await shown(), [false, null, 'streams/v1/index.sjson']);
@@ -169,8 +172,7 @@ test('a source names another index, by its path or, as in MAAS, by the URL itsel
   withApi(async (ask, { region }) => {
     const keys = { keyring_filename: KEYRING };
     const placeOf = async (fields: object) => {
-      const made = await ask('POST', '2.0/boot-sources/', { ...keys, ...fields });
-      assert.equal(made.status, 200, made.text);
+      const made = await assertStatus(ask('POST', '2.0/boot-sources/', { ...keys, ...fields }), 200);
       const found = await region.bootImages.findSource(made.json.id);
       assert.equal(found?.images.kind, 'simplestreams');
       const { url, index } = found.images;
@@ -210,8 +212,7 @@ test('keys with two copies of one key are taken: their signatures are checked be
   withApi(
     async (ask) => {
       const keyring_data = `${PUBLIC_KEY}\n${PUBLIC_KEY}`.trim();
-      const created = await ask('POST', '2.0/boot-sources/', { url: URL_1, keyring_data });
-      assert.equal(created.status, 200, created.text);
+      await assertStatus(ask('POST', '2.0/boot-sources/', { url: URL_1, keyring_data }), 200);
       const changed = await ask('PUT', '2.0/boot-sources/1/', { url: 'http://y/', keyring_data });
       assert.deepEqual([changed.status, changed.json.url], [200, 'http://y/']);
       const { status, json } = await ask('PUT', '2.0/boot-sources/1/', { url: 'x', keyring_data });
@@ -222,13 +223,15 @@ test('keys with two copies of one key are taken: their signatures are checked be
 
 test('a keyring is uploaded as a file, as the maas command line does it', () =>
   withAskedApi(async ({ ask, send, place: { store } }) => {
-    assert.equal((await ask('GET', '2.0/boot-sources/')).status, 200);
+    await assertStatus(ask('GET', '2.0/boot-sources/'), 200);
     const bytes = PUBLIC_KEY_BYTES;
-    const part = (name: string, further: string, content: string): string =>
+    const part = (name: string, further: string, content: string) =>
       `--b\r\nContent-Disposition: form-data; name="${name}"${further}\r\nContent-Transfer-Encoding: base64\r\n\r\n${content}\r\n`;
     const body = `${part('url', '', Buffer.from('http://x/').toString('base64'))}${part('keyring_data', '; filename="keyring_data"', bytes.toString('base64'))}--b--\r\n`;
-    const answer = await send('2.0/boot-sources/', body, { 'content-type': 'multipart/form-data; boundary=b' });
-    assert.equal(answer.status, 200, answer.text);
+    const answer = await assertStatus(
+      send('2.0/boot-sources/', body, { 'content-type': 'multipart/form-data; boundary=b' }),
+      200,
+    );
     assert.equal(answer.json.keyring_data, bytes.toString('base64'));
     assert.deepEqual(Buffer.from((await store.boot.listSources())[0]?.keyring ?? []), bytes);
   }));
@@ -262,15 +265,15 @@ test('selections are created as in seed 001 and 003; what is omitted means all',
     const changed = await ask('PUT', `${path}1/`, { arches: 'arm64,amd64', labels: '' });
     assert.deepEqual([changed.json.release, changed.json.arches], ['bionic', ['arm64', 'amd64']]);
     assert.deepEqual((await ask('GET', `${path}1/`)).json, changed.json);
-    assert.equal((await ask('PUT', `${path}2/`, { os: 'ubuntu', release: 'bionic' })).status, 400);
+    await assertStatus(ask('PUT', `${path}2/`, { os: 'ubuntu', release: 'bionic' }), 400);
     for (const fields of [{ os: 'Ubuntu' }, { release: '../x' }, { arches: 'amd64,a b' }, { labels: '<b>' }])
       assert.equal((await ask('POST', path, fields)).status, 400, JSON.stringify(fields));
     const loader = await ask('POST', path, { os: 'bootloader', release: 'uefi' });
     assert.deepEqual([loader.status, loader.json.os], [200, 'bootloader']);
-    assert.equal((await ask('DELETE', `${path}${loader.json.id}/`)).status, 204);
-    assert.equal((await ask('DELETE', `${path}1/`)).status, 204);
-    assert.equal((await ask('GET', `${path}1/`)).status, 404);
-    assert.equal((await ask('GET', '2.0/boot-sources/9/selections/')).status, 404);
+    await assertStatus(ask('DELETE', `${path}${loader.json.id}/`), 204);
+    await assertStatus(ask('DELETE', `${path}1/`), 204);
+    await assertStatus(ask('GET', `${path}1/`), 404);
+    await assertStatus(ask('GET', '2.0/boot-sources/9/selections/'), 404);
     for (let index = 1; index < SELECTIONS_MAX; index += 1) await ask('POST', path, { release: `r${index}` });
     assert.match((await ask('POST', path, { release: 'more' })).json.release[0], /at most 200 selections/);
   }));
@@ -289,23 +292,19 @@ test('only administrators read and change sources and selections', () =>
       ['PUT', '2.0/boot-sources/1/selections/1/'],
       ['DELETE', '2.0/boot-sources/1/selections/1/'],
     ] as const) {
-      assert.equal(
-        (await ask(method, path, method === 'GET' ? undefined : {}, 'alice')).status,
-        403,
-        `${method} ${path}`,
-      );
-      assert.equal((await ask(method, path, method === 'GET' ? undefined : {}, 'nobody')).status, 401);
+      await assertStatus(ask(method, path, method === 'GET' ? undefined : {}, 'alice'), 403, `${method} ${path}`);
+      await assertStatus(ask(method, path, method === 'GET' ? undefined : {}, 'nobody'), 401);
     }
   }));
 
 test('a source of a file is shown with its file and key, refused to be changed, and has selections', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-sources-'));
   const file = join(directory, 'image-sources.yaml');
-  const write = (text: string, at: number): void => {
+  const write = (text: string, at: number) => {
     writeFileSync(file, text);
     utimesSync(file, at, at);
   };
-  const source = (name: string): string => `  - { name: ${name}, title: T, os: ubuntu, kind: simplestreams,
+  const source = (name: string) => `  - { name: ${name}, title: T, os: ubuntu, kind: simplestreams,
       url: "http://${name}.example/", content_ids: [x], ftypes: [disk1.img], arches: { amd64: amd64 }, signed: { keyrings: [/k.gpg] } }\n`;
   write(`sources:\n${source('debian')}${source('mine')}`, 1);
   try {
@@ -329,8 +328,7 @@ test('a source of a file is shown with its file and key, refused to be changed, 
         assert.equal(ubuntu.keyring_filename, KEYRING);
         const { id } = list[1];
         for (const method of ['PUT', 'DELETE'] as const) {
-          const refused = await ask(method, `2.0/boot-sources/${id}/`, { url: 'http://other/' });
-          assert.equal(refused.status, 409);
+          const refused = await assertStatus(ask(method, `2.0/boot-sources/${id}/`, { url: 'http://other/' }), 409);
           const why = `it is written in ${file}, line 4. Change it in this file.`;
           assert.equal(refused.text, `The source mine is read-only: ${why}`);
         }
@@ -339,8 +337,10 @@ test('a source of a file is shown with its file and key, refused to be changed, 
           shipped.text,
           / A source of the same name in image-sources\.yaml, next to the configuration, replaces/,
         );
-        const selected = await ask('POST', `2.0/boot-sources/${id}/selections/`, { os: 'ubuntu', release: 'noble' });
-        assert.equal(selected.status, 200, selected.text);
+        const selected = await assertStatus(
+          ask('POST', `2.0/boot-sources/${id}/selections/`, { os: 'ubuntu', release: 'noble' }),
+          200,
+        );
         write('sources: [{}]\n', 2);
         const names = async (): Promise<string> =>
           (await ask('GET', '2.0/boot-sources/?details=true')).json.map((one: { name: string }) => one.name).join(' ');
@@ -382,13 +382,11 @@ test('the first source of a new region has the id 1, and takes the selections of
 });
 
 /** Runs with a site's file, which `write` replaces. */
-async function withFile(
-  work: (file: string, write: (text: string) => void, config: string) => Promise<void>,
-): Promise<void> {
+async function withFile(work: (file: string, write: (text: string) => void, config: string) => Promise<void>) {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-sources-'));
   const file = join(directory, 'image-sources.yaml');
   let at = 0;
-  const write = (text: string): void => {
+  const write = (text: string) => {
     writeFileSync(file, text);
     at += 1;
     utimesSync(file, at, at);
@@ -406,7 +404,7 @@ test('a selection of a system that its source cannot have is refused; every stre
     await withApi(
       async (ask) => {
         const list = (await ask('GET', '2.0/boot-sources/?details=true')).json;
-        const pathOf = (wanted: string): string => {
+        const pathOf = (wanted: string) => {
           const { id } = list.find(({ name }: { name: string }) => name === wanted);
           return `2.0/boot-sources/${id}/selections/`;
         };
@@ -414,13 +412,13 @@ test('a selection of a system that its source cannot have is refused; every stre
         const why =
           'The source debian has only debian: give debian, or select from another source (boot-sources lists them).';
         assert.deepEqual([refused.status, refused.json], [400, { os: [why] }]);
-        assert.equal((await ask('POST', pathOf('debian'), { os: 'bootloader' })).status, 400);
-        assert.equal((await ask('POST', pathOf('debian'), {})).status, 200, 'all means all that it has');
+        await assertStatus(ask('POST', pathOf('debian'), { os: 'bootloader' }), 400);
+        await assertStatus(ask('POST', pathOf('debian'), {}), 200, 'all means all that it has');
         const debian = await ask('POST', pathOf('debian'), { os: 'debian', release: '12' });
         const path = `${pathOf('debian')}${debian.json.id}/`;
-        assert.equal((await ask('PUT', path, { os: 'ubuntu' })).status, 400);
-        assert.equal((await ask('PUT', path, { arches: 'amd64' })).status, 200);
-        assert.equal((await ask('POST', pathOf('ubuntu'), { os: 'bootloader', release: 'uefi' })).status, 200);
+        await assertStatus(ask('PUT', path, { os: 'ubuntu' }), 400);
+        await assertStatus(ask('PUT', path, { arches: 'amd64' }), 200);
+        await assertStatus(ask('POST', pathOf('ubuntu'), { os: 'bootloader', release: 'uefi' }), 200);
       },
       { fileSources: fileSourcesReader(config) },
     );
@@ -467,7 +465,7 @@ test('a selection of a file is shown with its file and key by both versions, and
         }
         const jammy = await ask('POST', `2.0/${path}`, { os: 'ubuntu', release: 'jammy' });
         assert.equal((await ask('GET', `2.0/${path}${jammy.json.id}/?details=true`)).json.pinned_by, null);
-        assert.equal((await ask('PUT', `2.0/${path}${jammy.json.id}/`, { release: 'noble' })).status, 400);
+        await assertStatus(ask('PUT', `2.0/${path}${jammy.json.id}/`, { release: 'noble' }), 400);
         assert.deepEqual(
           (await store.boot.listSelections()).map(({ release }) => release),
           ['jammy'],

@@ -26,6 +26,7 @@ import { UPLOAD_BYTES_MAX } from '../../../src/region/records/upload-store.ts';
 import { ImageThread } from '../../../src/region-thread/imports/image-thread.ts';
 import { FINISHED_AT_ONCE_MAX, UploadWork } from '../../../src/region-thread/uploads/upload-work.ts';
 import { makeRootTar, makeSystemDisk } from '../../images/disks.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { sentenceOf } from '../../support/sentences.ts';
@@ -36,7 +37,7 @@ import { assertAsStated } from './answer-check.ts';
 const GONE_MS_MAX = 10_000;
 const MIB = 1024 * 1024;
 const DISK = makeSystemDisk(2 * MIB, 7);
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 interface Answered {
   readonly status: number;
@@ -61,10 +62,10 @@ interface Client {
 async function withClient(
   work: (client: Client) => Promise<void>,
   shared: { readonly tree?: string; readonly store?: RegionStore } = {},
-): Promise<void> {
+) {
   const tree = shared.tree ?? mkdtempSync(join(tmpdir(), 'rackboot-uploads-'));
   let files: UploadWork | undefined;
-  const uploadFiles = (): UploadWork => {
+  const uploadFiles = () => {
     assert.ok(files !== undefined);
     return files;
   };
@@ -159,7 +160,7 @@ function comingFile({ json }: Answered): { readonly [key: string]: string | numb
   return file;
 }
 
-const uriOf = (answer: Answered): string => String(comingFile(answer).upload_uri);
+const uriOf = (answer: Answered) => String(comingFile(answer).upload_uri);
 
 const form = (parts: readonly (readonly [head: string, body: Uint8Array | string])[]): Buffer =>
   Buffer.concat([
@@ -178,8 +179,7 @@ const field = (name: string, value: string, more = ''): readonly [string, string
 
 test('an image comes in pieces, with its progress, and is one that can be deployed', () =>
   withClient(async ({ create, put, ask, images, place, tree }) => {
-    const created = await create(wish(DISK));
-    assert.equal(created.status, 201, created.text);
+    const created = await assertStatus(create(wish(DISK)), 201);
     const { id, name, type, architecture, title, complete } = created.json;
     assert.deepEqual(
       [name, type, architecture, title, complete],
@@ -191,10 +191,12 @@ test('an image comes in pieces, with its progress, and is one that can be deploy
     const half = comingFile(await ask('GET', `boot-resources/${id}/`));
     assert.deepEqual([half.progress, half.received, half.upload_uri], [25, MIB / 2, uri]);
     assert.equal((await ask('GET', 'boot-resources/')).json[0].progress, 25);
-    const last = await put(uri, DISK.subarray(MIB / 2), {
-      'content-range': `bytes ${MIB / 2}-${2 * MIB - 1}/${2 * MIB}`,
-    });
-    assert.equal(last.status, 200, last.text);
+    await assertStatus(
+      put(uri, DISK.subarray(MIB / 2), {
+        'content-range': `bytes ${MIB / 2}-${2 * MIB - 1}/${2 * MIB}`,
+      }),
+      200,
+    );
     const [image] = images();
     assert.deepEqual(
       [image?.os, image?.release, image?.label, image?.title, image?.diskBytes],
@@ -211,7 +213,7 @@ test('an image comes in pieces, with its progress, and is one that can be deploy
       `added the uploaded custom/site/amd64/generic/uploaded/${image?.serial}`,
       'began to upload custom/site/amd64/generic/uploaded',
     ]);
-    assert.equal((await put(uri, DISK)).status, 404);
+    await assertStatus(put(uri, DISK), 404);
   }));
 
 test('the whole content comes in one form, in Base64 of the maas command line or plain, with the parts in any order', () =>
@@ -257,7 +259,7 @@ test('a root archive is stored as it is, in the boot tree, too', () =>
   withClient(async ({ create, put, images, tree }) => {
     const root = gzipSync(makeRootTar());
     const created = await create(wish(root, { name: 'mysite/nine', filetype: 'tgz' }));
-    assert.equal((await put(uriOf(created), root)).status, 200);
+    await assertStatus(put(uriOf(created), root), 200);
     const [image] = images();
     assert.deepEqual([image?.format, image?.sha256, image?.system?.rootName], ['root.tar', sha256(root), 'root-tgz']);
     assert.deepEqual(readdirSync(join(tree, 'mysite/amd64/generic/nine/uploaded')), ['root-tgz']);
@@ -276,8 +278,7 @@ test('a root archive is stored as it is, in the boot tree, too', () =>
       assert.deepEqual([refusal.status, images().length], [400, 1]);
       assert.match(refusal.text, reason);
     }
-    const reserved = await create(wish(root, { name: 'grub/ten', filetype: 'tgz' }));
-    assert.equal(reserved.status, 400);
+    const reserved = await assertStatus(create(wish(root, { name: 'grub/ten', filetype: 'tgz' })), 400);
     assert.match(reserved.text, /The boot tree itself uses the name grub/, 'before its content is sent');
   }));
 
@@ -307,9 +308,9 @@ test('a piece that does not fit is refused with what the upload needs', () =>
       const answer = await put(uri, piece, headers);
       assert.deepEqual([answer.status, text.test(answer.text)], [status, true], answer.text);
     }
-    assert.equal((await put('/MAAS/api/2.0/boot-resources/1/upload/99/', DISK)).status, 404);
-    assert.equal((await put('/MAAS/api/2.0/boot-resources/1/upload/x/', DISK)).status, 404);
-    assert.equal((await put(uri, DISK.subarray(0, 10), { 'content-range': 'bytes 0-9/*' })).status, 200);
+    await assertStatus(put('/MAAS/api/2.0/boot-resources/1/upload/99/', DISK), 404);
+    await assertStatus(put('/MAAS/api/2.0/boot-resources/1/upload/x/', DISK), 404);
+    await assertStatus(put(uri, DISK.subarray(0, 10), { 'content-range': 'bytes 0-9/*' }), 200);
     const [upload] = await place.store.uploads.list();
     assert.equal(upload?.received, 10);
     for (const name of readdirSync(join(tree, 'images/.uploads'))) truncateSync(join(tree, 'images/.uploads', name), 9);
@@ -323,20 +324,19 @@ test('a piece that does not fit is refused with what the upload needs', () =>
 test('wrong content, and a system that could not start, are refused with the reason, which stays until a new upload', () =>
   withClient(async ({ create, put, ask, images, place }) => {
     const wrong = await create(wish(DISK, { sha256: 'a'.repeat(64) }));
-    const answer = await put(uriOf(wrong), DISK);
-    assert.equal(answer.status, 400);
+    const answer = await assertStatus(put(uriOf(wrong), DISK), 400);
     assert.match(answer.text, /its content has the sha256 [0-9a-f]{64} instead of a{64}/);
     const { id } = wrong.json;
     const { import: state } = (await ask('GET', `boot-resources/${id}/`)).json;
     assert.deepEqual([state.state, /instead of/.test(state.reason)], ['failed', true]);
-    assert.equal((await put(uriOf(wrong), DISK)).status, 409);
+    await assertStatus(put(uriOf(wrong), DISK), 409);
     const empty = Buffer.alloc(MIB);
     empty.writeUInt16BE(0x55aa, 510);
     empty[450] = 0x83;
     const unfit = await create(wish(empty));
     assert.match((await put(uriOf(unfit), empty)).text, /cannot be deployed/);
     assert.deepEqual([images(), (await place.store.uploads.list()).length], [[], 1]);
-    assert.equal((await put(uriOf(await create(wish(DISK))), DISK)).status, 200);
+    await assertStatus(put(uriOf(await create(wish(DISK))), DISK), 200);
     assert.equal(images().length, 1);
   }));
 
@@ -346,16 +346,16 @@ test('the same upload created again continues, by Content-Range where it was, an
     const created = await create(wish(DISK));
     const uri = uriOf(created);
     const rest = { 'content-range': `bytes ${half}-${2 * MIB - 1}/${2 * MIB}` };
-    assert.equal((await put(uri, DISK.subarray(0, half))).status, 200);
+    await assertStatus(put(uri, DISK.subarray(0, half)), 200);
     const again = await create(wish(DISK));
     assert.deepEqual([again.status, again.json.id, uriOf(again)], [201, created.json.id, uri]);
     assert.equal(comingFile(again).received, half);
-    assert.equal((await put(uri, DISK.subarray(half), rest)).status, 200);
+    await assertStatus(put(uri, DISK.subarray(half), rest), 200);
     assert.deepEqual([images().length, await store.uploads.list()], [1, []]);
 
     const other = makeSystemDisk(2 * MIB, 9);
     const begun = uriOf(await create(wish(other)));
-    assert.equal((await put(begun, other.subarray(0, half))).status, 200);
+    await assertStatus(put(begun, other.subarray(0, half)), 200);
     assert.equal(uriOf(await create(wish(other))), begun);
     // MAAS's command line knows neither `received` nor `Content-Range`.
     for (const at of [0, half, 2 * half, 3 * half]) {
@@ -369,12 +369,12 @@ test('another file, kind or title, a failed upload and lost bytes begin a new up
   withClient(async ({ create, put, tree, place: { store } }) => {
     const parts = join(tree, 'images/.uploads');
     let uri = uriOf(await create(wish(DISK)));
-    const isNew = async (name: string, wanted: Readonly<Record<string, string>>): Promise<void> => {
+    const isNew = async (name: string, wanted: Readonly<Record<string, string>>) => {
       const answer = await create(wanted);
       assert.equal(answer.status, 201, `${name}: ${answer.text}`);
       assert.deepEqual([uriOf(answer) === uri, comingFile(answer).received], [false, 0], name);
       uri = uriOf(answer);
-      assert.equal((await put(uri, DISK.subarray(0, 10))).status, 200, name);
+      await assertStatus(put(uri, DISK.subarray(0, 10)), 200, name);
     };
     await isNew('the hash', wish(DISK, { sha256: 'b'.repeat(64) }));
     await isNew('the size', wish(DISK, { size: String(DISK.length + 1), sha256: 'b'.repeat(64) }));
@@ -395,7 +395,7 @@ test('an upload continues after a restart, in another process, whatever a killed
     await withClient(
       async ({ create, put, place: { store } }) => {
         const uri = uriOf(await create(wish(DISK)));
-        assert.equal((await put(uri, DISK.subarray(0, 700_000))).status, 200);
+        await assertStatus(put(uri, DISK.subarray(0, 700_000)), 200);
         const [name = ''] = readdirSync(join(tree, 'images/.uploads'));
         writeFileSync(
           join(tree, 'images/.uploads', name),
@@ -403,7 +403,7 @@ test('an upload continues after a restart, in another process, whatever a killed
         );
         await withClient(
           async ({ put: putThere, images }) => {
-            assert.equal((await putThere(uri, DISK.subarray(700_000))).status, 200);
+            await assertStatus(putThere(uri, DISK.subarray(700_000)), 200);
             assert.equal(images().length, 1);
           },
           { tree, store: keptOpen(store) },
@@ -417,7 +417,7 @@ test('an upload continues after a restart, in another process, whatever a killed
 });
 
 /** The store for a second region, which must not close it. */
-const keptOpen = (store: RegionStore): RegionStore =>
+const keptOpen = (store: RegionStore) =>
   new Proxy(store, {
     get: (target, key) => {
       if (key === 'close') return async () => undefined;
@@ -431,7 +431,7 @@ test('a new image goes again if its upload was deleted meanwhile, and stays if t
     const { uploads } = store;
     // The deletion by another process comes after the last check, just before this process would replace the upload.
     const remove = uploads.remove.bind(uploads);
-    const deleteFirst = (): void => {
+    const deleteFirst = () => {
       uploads.remove = async (id, event) => {
         await remove(id);
         return await remove(id, event);
@@ -439,13 +439,13 @@ test('a new image goes again if its upload was deleted meanwhile, and stays if t
     };
     deleteFirst();
     const uri = uriOf(await create(wish(DISK)));
-    assert.equal((await put(uri, DISK)).status, 404);
+    await assertStatus(put(uri, DISK), 404);
     assert.deepEqual([images(), await uploads.list()], [[], []]);
     uploads.remove = remove;
-    assert.equal((await put(uriOf(await create(wish(DISK))), DISK)).status, 200);
+    await assertStatus(put(uriOf(await create(wish(DISK))), DISK), 200);
     assert.equal(images().length, 1);
     deleteFirst();
-    assert.equal((await put(uriOf(await create(wish(DISK))), DISK)).status, 404);
+    await assertStatus(put(uriOf(await create(wish(DISK))), DISK), 404);
     assert.equal(images().length, 1);
   }));
 
@@ -454,7 +454,7 @@ test('an upload whose image was made while the database was away ends at the nex
     const { uploads } = store;
     const remove = uploads.remove.bind(uploads);
     uploads.remove = () => Promise.reject(new RackError('store-unavailable', 'it is away'));
-    assert.equal((await put(uriOf(await create(wish(DISK))), DISK)).status, 200);
+    await assertStatus(put(uriOf(await create(wish(DISK))), DISK), 200);
     assert.deepEqual([images().length, (await uploads.list()).length], [1, 1]);
     uploads.remove = remove;
     work.look();
@@ -470,8 +470,7 @@ test('while the images cannot be read, the list says so', () =>
   withClient(async ({ ask, tree }) => {
     mkdirSync(join(tree, 'images'), { recursive: true });
     writeFileSync(join(tree, 'images', '.manifests'), 'no directory');
-    const answer = await ask('GET', 'boot-resources/');
-    assert.equal(answer.status, 503);
+    const answer = await assertStatus(ask('GET', 'boot-resources/'), 503);
     assert.match(answer.text, /cannot be listed: .*\.manifests cannot be read \(ENOTDIR\): let the user/);
   }));
 
@@ -556,7 +555,7 @@ test('an upload whose part cannot be removed becomes an image, and the next uplo
     assert.equal(readdirSync(parts).length, 2, 'both parts are left');
   }));
 
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+async function until(isSo: () => boolean | Promise<boolean>) {
   for (let count = 0; count < 2000; count += 1) {
     if (await isSo()) return;
     await new Promise((resolve) => setImmediate(resolve));
@@ -574,7 +573,7 @@ test('an upload becomes an image while another one takes long, and a third one s
       void put(uriOf(created), bytes);
       return id;
     };
-    const isConverting = (count: number): Promise<void> =>
+    const isConverting = (count: number) =>
       until(() => readdirSync(join(tree, 'images')).filter((name) => /^\.part-[^.]+$/.test(name)).length === count);
     const first = await begin('long', long, 'ddgz');
     await isConverting(1);
@@ -617,14 +616,14 @@ test('a deleted upload is gone with its bytes', () =>
     const created = await create(wish(DISK));
     await put(uriOf(created), DISK.subarray(0, 9));
     const { id } = created.json;
-    assert.equal((await ask('POST', `boot-resources/${id}/?op=pause`)).status, 409);
-    assert.equal((await ask('DELETE', `boot-resources/${id}/`)).status, 204);
+    await assertStatus(ask('POST', `boot-resources/${id}/?op=pause`), 409);
+    await assertStatus(ask('DELETE', `boot-resources/${id}/`), 204);
     assert.deepEqual([await store.uploads.list(), (await ask('GET', 'boot-resources/')).json], [[], []]);
     await until(() => readdirSync(join(tree, 'images/.uploads')).length === 0);
-    assert.equal((await put(uriOf(created), DISK.subarray(9))).status, 404);
+    await assertStatus(put(uriOf(created), DISK.subarray(9)), 404);
     assert.match((await create(wish(DISK))).text, /is being deleted: try again/);
     await store.boot.forget(['custom/site/amd64/generic/uploaded']);
-    assert.equal((await create(wish(DISK))).status, 201);
+    await assertStatus(create(wish(DISK)), 201);
   }));
 
 test('the last piece of an upload that is deleted while its image is made is refused, and its bytes go', () =>
@@ -637,7 +636,7 @@ test('the last piece of an upload that is deleted while its image is made is ref
         existsSync(join(tree, 'images')) &&
         readdirSync(join(tree, 'images')).some((name) => /^\.part-[^.]+$/.test(name)),
     );
-    assert.equal((await ask('DELETE', `boot-resources/${created.json.id}/`)).status, 204);
+    await assertStatus(ask('DELETE', `boot-resources/${created.json.id}/`), 204);
     const answer = await last;
     assert.deepEqual([answer.status, /There is no upload \d+: .*was deleted/.test(answer.text)], [404, true]);
     await until(() => readdirSync(join(tree, 'images/.uploads')).length === 0);
@@ -666,15 +665,12 @@ test('every parameter is checked: name, architecture, type, hash, size, room on 
       const answer = await create(wish(DISK, more));
       assert.deepEqual([answer.status, text.test(answer.text)], [400, true], answer.text);
     }
-    assert.equal((await create(wish(DISK), 'user')).status, 403);
+    await assertStatus(create(wish(DISK), 'user'), 403);
     const body = form([field('name', 'x'), field('content', 'abc', '; filename="c"')]);
-    assert.equal((await post(body, 'user')).status, 403);
+    await assertStatus(post(body, 'user'), 403);
     const missing = await post(body);
     assert.deepEqual([missing.status, /architecture/.test(missing.text)], [400, true]);
-    assert.equal(
-      (await post(Buffer.from('--b-1\r\nContent-Disposition: form-data; name="content"\r\n\r\nabc'))).status,
-      400,
-    );
+    await assertStatus(post(Buffer.from('--b-1\r\nContent-Disposition: form-data; name="content"\r\n\r\nabc')), 400);
     // The file of a body that ends early goes a moment after the answer.
     await eventuallyWithin(
       GONE_MS_MAX,
@@ -696,7 +692,7 @@ test('a name, an architecture, a kind, a digest and a length that an upload cann
       const refused = await create(wish(DISK, { filetype: 'tgz', [field]: wrong }));
       assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]]);
     }
-    assert.equal((await create(wish(DISK, { base_image: 'ubuntu/noble' }))).status, 201);
+    await assertStatus(create(wish(DISK, { base_image: 'ubuntu/noble' })), 201);
   }));
 
 test('a third whole file is refused while two arrive, and accepted when one has ended', () =>

@@ -16,7 +16,7 @@ export const CALLERS = ['nobody', 'alice', 'bob', 'root', 'machine'] as const;
 export type CallerName = (typeof CALLERS)[number];
 
 /** Outside of every managed network, so that `nobody` has no rights by its address; another host each time, because of the rate of each. */
-const elsewhere = (request: number): string => `198.51.${request >> 8}.${request & 255}`;
+const elsewhere = (request: number) => `198.51.${request >> 8}.${request & 255}`;
 export const FIRST_MAC = '52:54:00:00:00:01';
 export const SECOND_MAC = '52:54:00:00:00:02';
 export const SUBNET_ID = 0x0a_14_00_00;

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assertStatus } from '../../support/answered.ts';
 import { OWN_UUID } from '../networks/network-place.ts';
 import { acceptRack, RACK_UUID } from '../racks/rack-place.ts';
 import { type CallersPlace, FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
@@ -24,7 +25,7 @@ test('a rack controller has the keys of a node, and its region too', () =>
     const [region, ...others] = (await ask('alice', 'GET', 'regioncontrollers/')).json;
     assert.deepEqual([keysOf(region), others, region.node_type], [CONTROLLER_KEYS.split(' '), [], 3]);
     assert.deepEqual((await ask('alice', 'GET', `regioncontrollers/${region.system_id}/`)).json, region);
-    assert.equal((await ask('alice', 'GET', 'regioncontrollers/zzzzzz/')).status, 404);
+    await assertStatus(ask('alice', 'GET', 'regioncontrollers/zzzzzz/'), 404);
   }));
 
 test('a rack and a machine show the domain as it is shown alone, and the status of each kind of tests', () =>
@@ -53,7 +54,7 @@ test('a rack keeps the note about it, whatever it reports, until it is removed',
   withCallers(async ({ ask, region }) => {
     const described = async () => (await ask('alice', 'GET', RACK)).json.description;
     const note = { description: ' in the hall ' };
-    assert.equal((await ask('alice', 'PUT', RACK, note)).status, 403);
+    await assertStatus(ask('alice', 'PUT', RACK, note), 403);
     const changed = await ask('root', 'PUT', RACK, note);
     assert.deepEqual([changed.status, changed.json.description], [200, 'in the hall'], changed.text);
     const { interfaces } = region.racks.find(RACK_UUID) ?? assert.fail('a rack');
@@ -94,10 +95,10 @@ test('a rack controller lists its images, imports, has no power parameters, and 
       assert.equal((await ask('root', 'POST', `${path}?op=import_boot_images`)).text, 'Import of boot images started');
     assert.deepEqual((await ask('root', 'GET', 'rackcontrollers/?op=power_parameters')).json, { [RACK_UUID]: {} });
     assert.deepEqual((await ask('root', 'GET', `${RACK}?op=power_parameters`)).json, {});
-    assert.equal((await ask('alice', 'GET', `${RACK}?op=power_parameters`)).status, 403);
-    assert.equal((await ask('alice', 'GET', 'rackcontrollers/?op=describe_power_types')).status, 200);
-    assert.equal((await ask('alice', 'DELETE', RACK)).status, 403);
-    assert.equal((await ask('root', 'DELETE', RACK)).status, 204);
+    await assertStatus(ask('alice', 'GET', `${RACK}?op=power_parameters`), 403);
+    await assertStatus(ask('alice', 'GET', 'rackcontrollers/?op=describe_power_types'), 200);
+    await assertStatus(ask('alice', 'DELETE', RACK), 403);
+    await assertStatus(ask('root', 'DELETE', RACK), 204);
     for (const [method, path] of [
       ['GET', RACK],
       ['DELETE', RACK],
@@ -154,17 +155,16 @@ test('nodes/ lists machines, devices and racks, and chooses them as machines/ do
     assert.deepEqual((await ask('alice', 'GET', `nodes/${device.system_id}/`)).json, device);
     assert.equal((await ask('alice', 'GET', `nodes/${systemId}/`)).json.system_id, systemId);
     assert.equal((await ask('alice', 'GET', `nodes/${RACK_UUID}/`)).json.node_type, 2);
-    assert.equal((await ask('alice', 'GET', 'nodes/zzzzzz/')).status, 404);
+    await assertStatus(ask('alice', 'GET', 'nodes/zzzzzz/'), 404);
     await ask('root', 'POST', 'zones/', { name: 'hall' });
-    const moved = await ask('root', 'POST', 'devices/?op=set_zone', { zone: 'hall', nodes: device.system_id });
-    assert.equal(moved.status, 204, moved.text);
+    await assertStatus(ask('root', 'POST', 'devices/?op=set_zone', { zone: 'hall', nodes: device.system_id }), 204);
     assert.equal((await ask('alice', 'GET', `devices/${device.system_id}/`)).json.zone.name, 'hall');
   }));
 
 test('nodes/ reads the power parameters and the hardware of a machine; devices and racks have neither', () =>
   withCallers(async ({ ask, systemId }) => {
     const given = { power_type: 'webhook', power_parameters_power_token: 'secret' };
-    assert.equal((await ask('root', 'PUT', `machines/${systemId}/`, given)).status, 200);
+    await assertStatus(ask('root', 'PUT', `machines/${systemId}/`, given), 200);
     const device = (await ask('alice', 'POST', 'devices/', { mac_addresses: '52:54:00:00:00:0a' })).json.system_id;
     const op = (path: string, name: string, by: 'alice' | 'root' = 'root') => ask(by, 'GET', `${path}/?op=${name}`);
     const { json: power } = await op(`nodes/${systemId}`, 'power_parameters');
@@ -180,11 +180,11 @@ test('nodes/ reads the power parameters and the hardware of a machine; devices a
       const { status, text } = await op(`nodes/${id}`, 'details');
       assert.deepEqual([status, text.includes('lshw'), text.includes('xml')], [200, true, false]);
     }
-    assert.equal((await op(`nodes/${systemId}`, 'power_parameters', 'alice')).status, 403);
+    await assertStatus(op(`nodes/${systemId}`, 'power_parameters', 'alice'), 403);
     for (const name of ['power_parameters', 'details']) assert.equal((await op('nodes/zzzzzz', name)).status, 404);
   }));
 
-const at = ({ systemId }: CallersPlace, op: string): string => `machines/${systemId}/?op=${op}`;
+const at = ({ systemId }: CallersPlace, op: string) => `machines/${systemId}/?op=${op}`;
 
 test('an administrator reads the key of a machine; asking makes none', () =>
   withCallers(async (place) => {
@@ -196,7 +196,7 @@ test('an administrator reads the key of a machine; asking makes none', () =>
       token_secret: key?.tokenSecret,
       consumer_key: key?.consumerKey,
     });
-    assert.equal((await ask('alice', 'GET', at(place, 'get_token'))).status, 403);
+    await assertStatus(ask('alice', 'GET', at(place, 'get_token')), 403);
     const other = { architecture: 'amd64', mac_addresses: '52:54:00:00:00:0c', power_type: 'manual' };
     const { system_id: id } = (await ask('root', 'POST', 'machines/', other)).json;
     assert.equal((await ask('root', 'GET', `machines/${id}/?op=get_token`)).text, 'null');
@@ -208,15 +208,14 @@ test('the chosen default gateway is forgotten, and mounts without a disk are ref
   withCallers(async (place) => {
     const { ask, systemId } = place;
     const link = { mode: 'auto', subnet: String(SUBNET_ID), default_gateway: 'true' };
-    const linked = await ask('root', 'POST', `nodes/${systemId}/interfaces/eno2/?op=link_subnet`, link);
-    assert.equal(linked.status, 200, linked.text);
+    await assertStatus(ask('root', 'POST', `nodes/${systemId}/interfaces/eno2/?op=link_subnet`, link), 200);
     const gatewayOf = ({ json }: { readonly json: { readonly default_gateways: { readonly ipv4: object } } }) =>
       json.default_gateways.ipv4;
     const chosen = gatewayOf(await ask('root', 'GET', `machines/${systemId}/`));
     assert.notDeepEqual(chosen, { gateway_ip: null, link_id: null });
     const cleared = await ask('root', 'POST', at(place, 'clear_default_gateways'));
     assert.deepEqual(gatewayOf(cleared), { gateway_ip: null, link_id: null });
-    assert.equal((await ask('root', 'POST', at(place, 'clear_default_gateways'))).status, 200);
+    await assertStatus(ask('root', 'POST', at(place, 'clear_default_gateways')), 200);
     const tmpfs = { fstype: 'tmpfs', mount_point: '/tmp', mount_options: 'size=1G' };
     assert.match(
       (await ask('root', 'POST', at(place, 'mount_special'), tmpfs)).text,

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assertStatus } from '../../support/answered.ts';
 import { withAskedApi } from '../asked-api.ts';
 import { enlist, facts, report } from '../place.ts';
 
@@ -60,5 +61,5 @@ test('the hardware is a document of two XML texts in both versions; null before 
       '<setting id="driver" value="e1000" />',
     ])
       assert.ok(lshw.includes(part), `${part} in ${lshw}`);
-    assert.equal((await ask('GET', '2.0/machines/zzzzzz/?op=details')).status, 404);
+    await assertStatus(ask('GET', '2.0/machines/zzzzzz/?op=details'), 404);
   }));

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatMac } from '../../../src/net/address.ts';
 import { DEVICES_MAX } from '../../../src/region/records/machine.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { enlist, report } from '../place.ts';
 import { type Answered, FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
 
@@ -17,8 +18,7 @@ const DEVICE_KEYS =
 test('a device is added, listed, read, changed by its owner and deleted; it is in no list of machines', () =>
   withCallers(async ({ ask, systemId }) => {
     const fields = { hostname: 'printer', mac_addresses: `${MAC},${MORE}`, parent: systemId };
-    const made = await ask('alice', 'POST', 'devices/', fields);
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(ask('alice', 'POST', 'devices/', fields), 200);
     const device = made.json;
     assert.deepEqual(keysOf(device), DEVICE_KEYS.split(' '));
     assert.deepEqual(
@@ -29,13 +29,13 @@ test('a device is added, listed, read, changed by its owner and deleted; it is i
     assert.deepEqual((await ask('bob', 'GET', `devices/?mac_address=${MAC}`)).json, [device]);
     assert.deepEqual((await ask('bob', 'GET', 'devices/?hostname=another')).json, []);
     assert.equal((await ask('alice', 'GET', 'machines/')).json.length, 1);
-    assert.equal((await ask('alice', 'GET', `machines/${device.system_id}/`)).status, 404);
-    assert.equal((await ask('root', 'DELETE', `machines/${device.system_id}/`)).status, 404);
+    await assertStatus(ask('alice', 'GET', `machines/${device.system_id}/`), 404);
+    await assertStatus(ask('root', 'DELETE', `machines/${device.system_id}/`), 404);
     assert.equal(
       (await ask('root', 'POST', `machines/${device.system_id}/?op=release`)).refusal,
       'transition-not-allowed',
     );
-    assert.equal((await ask('alice', 'GET', `devices/${systemId}/`)).status, 404);
+    await assertStatus(ask('alice', 'GET', `devices/${systemId}/`), 404);
     const place = `devices/${device.system_id}/`;
     assert.equal((await ask('bob', 'PUT', place, { hostname: 'mine' })).refusal, 'not-owner');
     assert.equal((await ask('bob', 'DELETE', place)).refusal, 'not-owner');
@@ -45,10 +45,10 @@ test('a device is added, listed, read, changed by its owner and deleted; it is i
       [changed.json.hostname, changed.json.description, changed.json.parent],
       ['plotter', 'second floor', null],
     );
-    assert.equal((await ask('alice', 'DELETE', place)).status, 204);
-    assert.equal((await ask('alice', 'GET', place)).status, 404);
-    assert.equal((await ask('alice', 'POST', 'devices/', { ...fields, hostname: 'plotter' })).status, 200);
-    assert.equal((await ask('root', 'DELETE', `machines/${systemId}/`, { force: 'true' })).status, 204);
+    await assertStatus(ask('alice', 'DELETE', place), 204);
+    await assertStatus(ask('alice', 'GET', place), 404);
+    await assertStatus(ask('alice', 'POST', 'devices/', { ...fields, hostname: 'plotter' }), 200);
+    await assertStatus(ask('root', 'DELETE', `machines/${systemId}/`, { force: 'true' }), 204);
     assert.deepEqual(
       (await ask('alice', 'GET', 'devices/')).json,
       [],
@@ -70,13 +70,13 @@ test('the owner of a device changes its interfaces, and no other ones; addresses
   withCallers(async ({ ask, systemId }) => {
     const { json: device } = await ask('alice', 'POST', 'devices/', { mac_addresses: MAC });
     const nics = `nodes/${device.system_id}/interfaces/`;
-    assert.equal((await ask('alice', 'POST', `${nics}?op=create_physical`, { mac_address: MORE })).status, 200);
+    await assertStatus(ask('alice', 'POST', `${nics}?op=create_physical`, { mac_address: MORE }), 200);
     const link = (address: string) => {
       const fields = { mode: 'static', subnet: String(SUBNET_ID), ip_address: address };
       return ask('alice', 'POST', `${nics}eth0/?op=link_subnet`, fields);
     };
     assert.deepEqual(keysOf((await link('10.20.0.25')).json), ['ip_address']);
-    assert.equal((await link('10.20.0.53')).status, 200);
+    await assertStatus(link('10.20.0.53'), 200);
     const bobs = await ask('bob', 'POST', `${nics}eth0/?op=disconnect`);
     assert.deepEqual([bobs.status, bobs.refusal], [403, 'not-owner']);
     assert.equal((await ask('bob', 'POST', `${nics}?op=create_physical`, { mac_address: MORE })).refusal, 'not-owner');
@@ -88,7 +88,7 @@ test('a user who has a device is deleted only if another user gets it', () =>
   withCallers(async ({ ask }) => {
     const { json: device } = await ask('bob', 'POST', 'devices/', { mac_addresses: MAC });
     assert.equal((await ask('root', 'DELETE', 'users/bob/')).refusal, 'machine-in-use');
-    assert.equal((await ask('root', 'DELETE', 'users/bob/', { transfer_resources_to: 'alice' })).status, 204);
+    await assertStatus(ask('root', 'DELETE', 'users/bob/', { transfer_resources_to: 'alice' }), 204);
     assert.equal((await ask('root', 'GET', `devices/${device.system_id}/`)).json.owner, 'alice');
   }));
 
@@ -102,7 +102,7 @@ test('the region has a bounded number of devices', () =>
 test("a device is a part of its owner's machine, and of another user's only by an administrator", () =>
   withCallers(async ({ ask, systemId, store }) => {
     const name = (await store.findMachine(systemId))?.hostname ?? '';
-    const isRefused = ({ status, text }: Answered): void => {
+    const isRefused = ({ status, text }: Answered) => {
       assert.equal(status, 403, text);
       assert.match(text, new RegExp(`${name} is not yours`));
     };
@@ -135,14 +135,13 @@ test('a device and a machine can have neither the same name nor the same hardwar
     }
     await ask('root', 'POST', 'domains/', { name: 'lab.example' });
     assert.equal((await add({ domain: 'lab.example' })).refusal, 'not-allowed');
-    const made = await add({ hostname: 'printer' });
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(add({ hostname: 'printer' }), 200);
     const heard = await enlist(region, report([0x52540000000a]));
     assert.equal(heard.systemId, made.json.system_id, 'its report changes nothing');
     assert.equal((await ask('alice', 'GET', 'machines/')).json.length, 1);
     const machine = { architecture: 'amd64', mac_addresses: MORE, hostname: 'printer', power_type: 'manual' };
     assert.deepEqual(keysOf((await ask('root', 'POST', 'machines/', machine)).json), ['hostname']);
-    assert.equal((await ask('root', 'PUT', `machines/${systemId}/`, { hostname: 'printer' })).status, 400);
+    await assertStatus(ask('root', 'PUT', `machines/${systemId}/`, { hostname: 'printer' }), 400);
   }));
 
 test('a device gets interfaces and addresses, and racks name it and reserve its address', () =>
@@ -193,7 +192,7 @@ test('the network of a device is set back by its owner: its interfaces stay, wit
     const refused = await ask('alice', 'POST', `${at}?op=restore_storage_configuration`);
     assert.deepEqual([refused.refusal, refused.text], ['layout-refused', 'printer is a device: it has no disks here.']);
     const gateway = `machines/${device.system_id}/?op=clear_default_gateways`;
-    assert.equal((await ask('root', 'POST', gateway)).status, 404);
+    await assertStatus(ask('root', 'POST', gateway), 404);
   }));
 
 test('an interface of a device is deleted by its owner, with its links and addresses, but not the only one', () =>
@@ -209,7 +208,7 @@ test('an interface of a device is deleted by its owner, with its links and addre
       assert.equal((await ask('alice', 'POST', `${nics}${name}/?op=link_subnet`, link)).status, 200);
     assert.equal((await ask('bob', 'DELETE', `${nics}${names[0]}/`)).refusal, 'not-owner');
     const version = await store.desiredVersion();
-    assert.equal((await ask('alice', 'DELETE', `${nics}${names[0]}/`)).status, 204);
+    await assertStatus(ask('alice', 'DELETE', `${nics}${names[0]}/`), 204);
     assert.equal(await store.desiredVersion(), version + 1, 'one change');
     assert.deepEqual(await namesOf(), [names[1]], 'the others keep their names');
     const { json: left } = await ask('alice', 'GET', `devices/${device.system_id}/`);

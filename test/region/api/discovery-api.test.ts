@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assertStatus } from '../../support/answered.ts';
 import { OWN_UUID, withNetworks } from '../networks/network-place.ts';
 import { withCallers } from './callers-place.ts';
 
@@ -50,26 +51,26 @@ test('strangers with a lease and neighbours are listed with every key, until a d
     for (const op of ['by_unknown_mac', 'by_unknown_ip', 'by_unknown_ip_and_mac'])
       assert.deepEqual((await ask('alice', 'GET', `discovery/?op=${op}`)).json, list, op);
     assert.deepEqual((await ask('alice', 'GET', `discovery/${neighbour.discovery_id}/`)).json, neighbour);
-    assert.equal((await ask('alice', 'GET', 'discovery/absent/')).status, 404);
-    assert.equal((await ask('alice', 'POST', 'discovery/?op=clear', { all: 'true' })).status, 403);
-    assert.equal((await ask('root', 'POST', 'discovery/?op=clear')).status, 400);
-    assert.equal((await ask('root', 'POST', 'discovery/?op=clear', { mdns: 'true' })).status, 204);
+    await assertStatus(ask('alice', 'GET', 'discovery/absent/'), 404);
+    await assertStatus(ask('alice', 'POST', 'discovery/?op=clear', { all: 'true' }), 403);
+    await assertStatus(ask('root', 'POST', 'discovery/?op=clear'), 400);
+    await assertStatus(ask('root', 'POST', 'discovery/?op=clear', { mdns: 'true' }), 204);
     assert.deepEqual((await ask('alice', 'GET', 'discovery/')).json, list, 'it has no names by multicast DNS');
     await ask('alice', 'POST', 'devices/', { mac_addresses: STRANGER });
     assert.deepEqual((await ask('alice', 'GET', 'discovery/')).json, [neighbour]);
     const one = 'discovery/?op=clear_by_mac_and_ip';
     const itself = { mac: NEIGHBOUR, ip: '10.20.0.31' };
-    assert.equal((await ask('alice', 'POST', one, itself)).status, 403);
+    await assertStatus(ask('alice', 'POST', one, itself), 403);
     assert.deepEqual(Object.keys((await ask('root', 'POST', one, { mac: 'x' })).json).toSorted(), ['ip', 'mac']);
-    assert.equal((await ask('root', 'POST', one, { ...itself, ip: '10.20.0.32' })).status, 404);
+    await assertStatus(ask('root', 'POST', one, { ...itself, ip: '10.20.0.32' }), 404);
     const silent = { ...base, sequence: 5, at: at + 6, kind: 'net.neighbour-new', mac: '52:54:00:00:00:0d' };
     await store.recordReports('rack', [{ ...silent, address: '10.20.0.35', params: { interface: 'eth1' } }]);
-    assert.equal((await ask('root', 'POST', one, itself)).status, 204);
+    await assertStatus(ask('root', 'POST', one, itself), 204);
     const others = (await ask('alice', 'GET', 'discovery/')).json.map(({ ip }: { readonly ip: string }) => ip);
     assert.deepEqual(others, ['10.20.0.35']);
-    assert.equal((await ask('root', 'POST', one, itself)).status, 404);
+    await assertStatus(ask('root', 'POST', one, itself), 404);
     for (const field of ['all', 'neighbours']) {
-      assert.equal((await ask('root', 'POST', 'discovery/?op=clear', { [field]: 'true' })).status, 204);
+      await assertStatus(ask('root', 'POST', 'discovery/?op=clear', { [field]: 'true' }), 204);
       assert.deepEqual((await ask('alice', 'GET', 'discovery/')).json, []);
     }
     const again = {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4, mac } from '../../../src/net/address.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { type CallersPlace, SUBNET_ID, withCallers } from './callers-place.ts';
 
 const keysOf = (value: object): readonly string[] => Object.keys(value).toSorted();
@@ -14,8 +15,7 @@ test('a domain is added, read, renamed, made the default and deleted', () =>
     const [own] = (await ask('alice', 'GET', 'domains/')).json;
     assert.deepEqual(keysOf(own), 'authoritative id is_default name resource_record_count resource_uri ttl'.split(' '));
     assert.deepEqual([own.id, own.name, own.is_default], [0, 'maas', true]);
-    const made = await ask('root', 'POST', 'domains/', { name: 'Lab.Example' });
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(ask('root', 'POST', 'domains/', { name: 'Lab.Example' }), 200);
     assert.deepEqual([made.json.name, made.json.is_default], ['lab.example', false]);
     assert.deepEqual((await ask('alice', 'GET', `domains/${made.json.id}/`)).json, made.json);
     assert.deepEqual(keysOf((await ask('root', 'POST', 'domains/', { name: 'lab.example' })).json), ['name']);
@@ -31,9 +31,9 @@ test('a domain is added, read, renamed, made the default and deleted', () =>
     assert.equal(region.settings.valueOf('dns.domain'), 'site.example');
     assert.equal((await ask('root', 'DELETE', 'domains/site.example/')).refusal, 'domain-in-use');
     await ask('root', 'PUT', `machines/${systemId}/`, { domain: 'site.example' });
-    assert.equal((await ask('root', 'DELETE', 'domains/maas/')).status, 204);
+    await assertStatus(ask('root', 'DELETE', 'domains/maas/'), 204);
     assert.deepEqual((await ask('alice', 'GET', 'domains/')).json.length, 1);
-    assert.equal((await ask('alice', 'GET', 'domains/maas/')).status, 404);
+    await assertStatus(ask('alice', 'GET', 'domains/maas/'), 404);
   }));
 
 test('an id always means the same domain, whatever domains are added, renamed, deleted or made the default', () =>
@@ -53,7 +53,7 @@ test('an id always means the same domain, whatever domains are added, renamed, d
       assert.deepEqual(await names(), all);
     }
     await ask('root', 'PUT', `machines/${systemId}/`, { domain: 'b.example' });
-    assert.equal((await ask('root', 'DELETE', 'domains/0/')).status, 204);
+    await assertStatus(ask('root', 'DELETE', 'domains/0/'), 204);
     const { 0: _gone, ...left } = all;
     assert.deepEqual(await names(), left);
     await ask('root', 'POST', 'dnsresources/', { name: 'web', domain: String(first), ip_addresses: '10.20.0.5' });
@@ -92,7 +92,7 @@ test('the records of a domain are renamed with it, and those of other domains ar
     const names = (await ask('alice', 'GET', 'dnsresources/')).json.map(({ fqdn }: { readonly fqdn: string }) => fqdn);
     assert.deepEqual(names.toSorted(), ['web.collab', 'web.maas', 'web.site.example', 'web.x.lab']);
     const long = Array(4).fill('a'.repeat(62)).join('.');
-    assert.equal((await ask('root', 'PUT', 'domains/site.example/', { name: long })).status, 400);
+    await assertStatus(ask('root', 'PUT', 'domains/site.example/', { name: long }), 400);
     assert.equal((await ask('alice', 'GET', 'domains/site.example/')).json.resource_record_count, 1);
   }));
 
@@ -104,8 +104,7 @@ test('a domain is renamed with its machines and devices, of which the racks hear
     const given = { hostname: 'd1', mac_addresses: '52:54:00:00:00:09', domain: 'old.example' };
     const device = (await ask('root', 'POST', 'devices/', given)).json.system_id;
     const version = await region.store.desiredVersion();
-    const renamed = await ask('root', 'PUT', `domains/${id}/`, { name: 'new.example' });
-    assert.equal(renamed.status, 200, renamed.text);
+    await assertStatus(ask('root', 'PUT', `domains/${id}/`, { name: 'new.example' }), 200);
     for (const [path, fqdn] of [
       [`machines/${systemId}/`, 'm1.new.example'],
       [`devices/${device}/`, 'd1.new.example'],
@@ -136,7 +135,7 @@ test('a renaming moves more machines than one step of it', () =>
     for (let index = 0; index < 300; index++) {
       await ask('root', 'POST', 'devices/', { mac_addresses: mac(index), domain: 'old' });
     }
-    assert.equal((await ask('root', 'PUT', `domains/${id}/`, { name: 'new' })).status, 200);
+    await assertStatus(ask('root', 'PUT', `domains/${id}/`, { name: 'new' }), 200);
     const count = (domain: string) => region.store.countMachines({ domains: [domain], isDevice: true });
     assert.deepEqual([await count('old'), await count('new')], [0, 300]);
   }));
@@ -152,20 +151,22 @@ test('a domain with machines or devices is not deleted, and the refusal names so
     const refused = await ask('root', 'DELETE', `domains/${id}/`);
     assert.deepEqual([refused.status, refused.refusal], [409, 'domain-in-use']);
     assert.match(refused.text, /lab has 7 machines and devices: m1, d1, d2, d3, d4 and 2 more\./);
-    assert.equal((await ask('root', 'GET', `domains/${id}/`)).status, 200);
+    await assertStatus(ask('root', 'GET', `domains/${id}/`), 200);
     for (const { system_id } of (await ask('root', 'GET', 'devices/')).json) {
       await ask('root', 'PUT', `devices/${system_id}/`, { domain: 'maas' });
     }
     assert.match((await ask('root', 'DELETE', `domains/${id}/`)).text, /lab has 1 machine or device: m1\. /);
     await ask('root', 'PUT', `machines/${systemId}/`, { domain: 'maas' });
-    assert.equal((await ask('root', 'DELETE', `domains/${id}/`)).status, 204);
+    await assertStatus(ask('root', 'DELETE', `domains/${id}/`), 204);
   }));
 
 test('a name with its addresses is added, changed and deleted, and is a setting of every rack', () =>
   withCallers(async (place) => {
     const { ask } = place;
-    const made = await ask('root', 'POST', 'dnsresources/', { name: 'web', ip_addresses: '10.20.0.5 10.20.0.6' });
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(
+      ask('root', 'POST', 'dnsresources/', { name: 'web', ip_addresses: '10.20.0.5 10.20.0.6' }),
+      200,
+    );
     const { id } = made.json;
     assert.deepEqual(keysOf(made.json), [
       'address_ttl',
@@ -203,20 +204,22 @@ test('a name with its addresses is added, changed and deleted, and is a setting 
     ];
     for (const [fields, field] of misfits)
       assert.deepEqual(keysOf((await ask('root', 'POST', 'dnsresources/', fields)).json), [field]);
-    assert.equal((await ask('root', 'DELETE', `dnsresources/${id}/`)).status, 204);
-    assert.equal((await ask('root', 'DELETE', `dnsresources/${id}/`)).status, 404);
+    await assertStatus(ask('root', 'DELETE', `dnsresources/${id}/`), 204);
+    await assertStatus(ask('root', 'DELETE', `dnsresources/${id}/`), 404);
     assert.deepEqual((await ask('alice', 'GET', 'dnsresources/')).json, []);
   }));
 
 test('a record is added, changed and deleted; data that does not fit its type is refused', () =>
   withCallers(async ({ ask }) => {
-    const made = await ask('root', 'POST', 'dnsresourcerecords/', {
-      fqdn: 'maas',
-      rrtype: 'mx',
-      rrdata: '10 mail.maas',
-      ttl: '300',
-    });
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(
+      ask('root', 'POST', 'dnsresourcerecords/', {
+        fqdn: 'maas',
+        rrtype: 'mx',
+        rrdata: '10 mail.maas',
+        ttl: '300',
+      }),
+      200,
+    );
     assert.deepEqual(made.json, {
       id: made.json.id,
       fqdn: 'maas',
@@ -237,13 +240,10 @@ test('a record is added, changed and deleted; data that does not fit its type is
     assert.equal((await ask('alice', 'GET', 'domains/0/')).json.resource_record_count, 2);
     const [name] = (await ask('alice', 'GET', 'dnsresources/?fqdn=maas')).json;
     assert.deepEqual([name.ip_addresses, name.resource_records.length], [[], 2]);
-    assert.equal(
-      (await ask('root', 'POST', 'dnsresourcerecords/', { name: 'x', rrtype: 'LOC', rrdata: '1' })).status,
-      400,
-    );
-    assert.equal((await ask('root', 'DELETE', `dnsresourcerecords/${made.json.id}/`)).status, 204);
+    await assertStatus(ask('root', 'POST', 'dnsresourcerecords/', { name: 'x', rrtype: 'LOC', rrdata: '1' }), 400);
+    await assertStatus(ask('root', 'DELETE', `dnsresourcerecords/${made.json.id}/`), 204);
     assert.equal((await ask('alice', 'GET', place)).json.ttl, 9);
-    assert.equal((await ask('alice', 'GET', `dnsresourcerecords/${made.json.id}/`)).status, 404);
+    await assertStatus(ask('alice', 'GET', `dnsresourcerecords/${made.json.id}/`), 404);
   }));
 
 test('a name gets its first addresses by a change, and keeps at least one', () =>
@@ -254,8 +254,7 @@ test('a name gets its first addresses by a change, and keeps at least one', () =
     const change = (fields: Readonly<Record<string, string>>) => ask('root', 'PUT', `dnsresources/${id}/`, fields);
     const vain = await change({ address_ttl: '60' });
     assert.deepEqual([vain.status, keysOf(vain.json)], [400, ['address_ttl']]);
-    const given = await change({ ip_addresses: '10.20.0.9 10.20.0.10', address_ttl: '60' });
-    assert.equal(given.status, 200, given.text);
+    const given = await assertStatus(change({ ip_addresses: '10.20.0.9 10.20.0.10', address_ttl: '60' }), 200);
     const shown = given.json.ip_addresses.map(({ ip, subnet }: { ip: string; subnet: { cidr: string } }) => [
       ip,
       subnet.cidr,
@@ -334,7 +333,7 @@ test('a name with a CNAME has no other records, one CNAME, no loop, and is that 
   withCallers(async ({ ask, systemId }) => {
     const add = (fqdn: string, rrtype: string, rrdata: string) =>
       ask('root', 'POST', 'dnsresourcerecords/', { fqdn, rrtype, rrdata });
-    const refuse = async (answer: ReturnType<typeof ask>, field: string, text: RegExp): Promise<void> => {
+    const refuse = async (answer: ReturnType<typeof ask>, field: string, text: RegExp) => {
       const { status, json, text: body } = await answer;
       assert.deepEqual([status, keysOf(json)], [400, [field]], body);
       assert.match(json[field][0], text);
@@ -351,7 +350,7 @@ test('a name with a CNAME has no other records, one CNAME, no loop, and is that 
     await refuse(add('al.maas', 'A', '10.9.9.8'), 'rrtype', /together with a CNAME/);
     await refuse(add('ww.maas', 'CNAME', 'al.maas.'), 'rrdata', /back to ww\.maas/);
     await refuse(add('self.maas', 'CNAME', 'self.maas'), 'rrdata', /back to self\.maas/);
-    assert.equal((await add('ww.maas', 'CNAME', 'far.example.')).status, 200);
+    await assertStatus(add('ww.maas', 'CNAME', 'far.example.'), 200);
     const names = (await ask('root', 'GET', 'dnsresources/?name=al')).json;
     const addresses = { ip_addresses: '10.9.9.8' };
     await refuse(
@@ -362,13 +361,13 @@ test('a name with a CNAME has no other records, one CNAME, no loop, and is that 
     const path = `dnsresourcerecords/${al.id}/`;
     await refuse(ask('root', 'PUT', path, { fqdn: 'aa.maas' }), 'fqdn', /together with a CNAME/);
     await refuse(ask('root', 'PUT', path, { name: 'm1' }), 'name', /of a machine/);
-    assert.equal((await ask('root', 'PUT', path, { rrdata: 'aa.maas.', ttl: '60' })).status, 200);
+    await assertStatus(ask('root', 'PUT', path, { rrdata: 'aa.maas.', ttl: '60' }), 200);
     for (const change of [
       ask('root', 'PUT', `machines/${systemId}/`, { hostname: 'al' }),
       ask('root', 'POST', 'devices/', { hostname: 'al', mac_addresses: '52:54:00:00:00:0a' }),
     ])
       await refuse(change, 'hostname', /al\.maas has a CNAME/);
-    assert.equal((await ask('root', 'PUT', `machines/${systemId}/`, { hostname: 'm1', description: 'x' })).status, 200);
+    await assertStatus(ask('root', 'PUT', `machines/${systemId}/`, { hostname: 'm1', description: 'x' }), 200);
   }));
 
 test('the names of machines and devices are listed with all=true, once they have an address', () =>
@@ -380,7 +379,7 @@ test('the names of machines and devices are listed with all=true, once they have
     const { fqdn, hostname } = (await ask('root', 'GET', `machines/${systemId}/`)).json;
     const link = { mode: 'static', subnet: String(SUBNET_ID), ip_address: '10.20.0.25' };
     const nic = `nodes/${printer.system_id}/interfaces/${printer.interface_set[0].id}`;
-    assert.equal((await ask('root', 'POST', `${nic}/?op=link_subnet`, link)).status, 200);
+    await assertStatus(ask('root', 'POST', `${nic}/?op=link_subnet`, link), 200);
     const addresses = [{ mac: mac(0x525400000001), address: ipv4(0x0a140014) }];
     await store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields: {}, events: [], addresses }));
     await ask('alice', 'POST', 'devices/', { hostname: 'silent', mac_addresses: '52:54:00:00:00:78' });

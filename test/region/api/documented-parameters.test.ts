@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { assertStatus } from '../../support/answered.ts';
 import type { AskedApi } from '../asked-api.ts';
 import { machine, sshKey, withSite } from './sent/trial.ts';
 
@@ -35,7 +36,7 @@ test('the documented words for true and false are taken, and other words are ref
     const written = [...words.matchAll(/`(\w+)`/g)].map(([, word = '']) => word);
     assert.equal(written.length, 13);
     const taken = [...new Set([...written, ...written.map((word) => word.toUpperCase())])];
-    const isTrue = (word: string): boolean => /^(?:t|true|y|yes|on|1)$/i.test(word);
+    const isTrue = (word: string) => /^(?:t|true|y|yes|on|1)$/i.test(word);
     const statuses = async (word: string): Promise<readonly number[]> => [
       (await ask('GET', `2.0/dnsresources/?all=${word}`)).status,
       (await ask('GET', `2.0/ipaddresses/?all=${word}`)).status,
@@ -52,7 +53,7 @@ test('the documented words for true and false are taken, and other words are ref
       const proxy = await ask('GET', '2.0/maas/?op=get_config&name=enable_http_proxy');
       assert.equal(proxy.json, isTrue(word), word);
       const zone = { name: `z${taken.indexOf(word)}.example`, authoritative: word };
-      assert.equal((await ask('POST', '2.0/domains/', zone)).status, isTrue(word) ? 200 : 400, word);
+      await assertStatus(ask('POST', '2.0/domains/', zone), isTrue(word) ? 200 : 400, word);
     }
     assert.deepEqual(
       [
@@ -104,14 +105,16 @@ test('enable_ssh opens the debug login with a command, and is refused without a 
     assert.deepEqual([added.status, (await ask('GET', '2.0/machines/')).json.length], [409, 1], added.text);
     await ask('POST', '2.0/account/prefs/sshkeys/', { key: sshKey(1) });
     assert.deepEqual(await loginsOf(site, id), []);
-    assert.equal((await ask('POST', `2.0/machines/${id}/?op=commission`, { enable_ssh: '1' })).status, 200);
+    await assertStatus(ask('POST', `2.0/machines/${id}/?op=commission`, { enable_ssh: '1' }), 200);
     assert.deepEqual(await loginsOf(site, id), ['debug admin']);
     const { json } = await ask('POST', '2.0/machines/', { ...ADDED, commission: 'true', enable_ssh: 'true' });
     assert.deepEqual([json.status_name, await loginsOf(site, json.system_id)], ['Commissioning', ['debug admin']]);
-    const busy = await ask('POST', `2.0/machines/${await machine(site, 'deployed', {}, 3)}/?op=commission`, {
-      enable_ssh: '1',
-    });
-    assert.equal(busy.status, 409);
+    await assertStatus(
+      ask('POST', `2.0/machines/${await machine(site, 'deployed', {}, 3)}/?op=commission`, {
+        enable_ssh: '1',
+      }),
+      409,
+    );
   }));
 
 test('commissioning keeps layouts and BMCs: skip_… may be true, and false only if there is nothing to keep', () =>
@@ -121,7 +124,7 @@ test('commissioning keeps layouts and BMCs: skip_… may be true, and false only
     const names = Object.keys(skips).toSorted();
     const kept = Object.fromEntries(names.map((name) => [name, 'true']));
     const plain = await machine(site, 'ready', {}, 3);
-    assert.equal((await ask('POST', `2.0/machines/${plain}/?op=commission`, skips)).status, 200);
+    await assertStatus(ask('POST', `2.0/machines/${plain}/?op=commission`, skips), 200);
     const id = await machine(site, 'ready', { powerType: 'ipmi' });
     const [nic] = (await ask('GET', `2.0/nodes/${id}/interfaces/`)).json;
     await ask('POST', `2.0/nodes/${id}/interfaces/?op=create_bridge`, { name: 'br0', parent: String(nic.id) });
@@ -130,7 +133,7 @@ test('commissioning keeps layouts and BMCs: skip_… may be true, and false only
     assert.ok(layout?.network !== undefined && layout.storage !== undefined);
     for (const path of [`2.0/machines/${id}`, `1.0/nodes/${id}`])
       assert.deepEqual(await refused(site, 'POST', `${path}/?op=commission`, skips), [400, names]);
-    assert.equal((await ask('POST', `2.0/machines/${id}/?op=commission`, kept)).status, 200);
+    await assertStatus(ask('POST', `2.0/machines/${id}/?op=commission`, kept), 200);
     assert.deepEqual((await place.store.findMachine(id))?.layout, layout);
     const block = await machine(site, 'ready', {}, 5);
     assert.deepEqual(await refused(site, 'POST', `1.0/nodes/${block}/?op=commission`, { block_poweroff: '1' }), [
@@ -165,7 +168,7 @@ test('a machine that is added takes the scripts of its commissioning, and refuse
     assert.deepEqual([json.status_name, found?.work?.scripts], ['Commissioning', ['bios', 'fan']]);
     // A machine that enlists itself decides nothing.
     const own = { ...ADDED, mac_addresses: '52:54:00:00:00:23', ...wrong };
-    assert.equal((await ask('POST', path, own, 'nobody')).status, 200);
+    await assertStatus(ask('POST', path, own, 'nobody'), 200);
   }));
 
 test('osystem and distro_series of a node of API 1.0 are the system of its next start', () =>
@@ -190,13 +193,13 @@ test('osystem and distro_series of a node of API 1.0 are the system of its next 
       ['POST', `2.0/machines/${id}/?op=deploy`],
     ] as const)
       assert.deepEqual(await refused(site, method, action, contradictory), [400, ['osystem']], action);
-    assert.equal((await ask('PUT', node, { distro_series: 'debian/trixie' })).status, 200);
+    await assertStatus(ask('PUT', node, { distro_series: 'debian/trixie' }), 200);
     await ask('POST', '2.0/account/prefs/sshkeys/', { key: sshKey(1) });
     const started = await ask('POST', `${node}?op=start`);
     assert.deepEqual([started.status, ...systemOf(started)], [200, 'debian', 'trixie'], started.text);
     assert.deepEqual(await refused(site, 'PUT', node, { distro_series: 'noble' }), [400, ['distro_series']]);
     assert.equal((await place.store.findMachine(id))?.release, 'trixie');
-    assert.equal((await ask('PUT', node, { distro_series: 'trixie' })).status, 200, 'it has this one');
+    await assertStatus(ask('PUT', node, { distro_series: 'trixie' }), 200, 'it has this one');
   }));
 
 test('parameters of MAAS that Rackboot cannot follow are refused by name, and taken empty', () =>
@@ -228,7 +231,7 @@ test('parameters of MAAS that Rackboot cannot follow are refused by name, and ta
     }
     for (const [method, path, fields, wrong] of ofMachines) {
       const empty = Object.fromEntries(Object.keys(wrong).map((name) => [name, '']));
-      assert.equal((await site.ask(method, path, { ...fields, ...empty })).status, 200, path);
+      await assertStatus(site.ask(method, path, { ...fields, ...empty }), 200, path);
     }
   }));
 
@@ -260,10 +263,10 @@ test('update_nodes with a definition changes nothing if the tag has another one'
         ask('POST', `${version}/tags/${tag}/?op=update_nodes`, { add: id, definition: given });
       const late = await update('gpu', '//wrong');
       assert.deepEqual([late.status, late.headers['x-rackboot-refusal']], [409, 'tag-changed'], late.text);
-      assert.equal((await update('plain', definition)).status, 409);
+      await assertStatus(update('plain', definition), 409);
       assert.deepEqual((await ask('GET', '2.0/tags/gpu/?op=machines')).json, []);
       assert.deepEqual((await update('gpu', definition)).json, { added: 1, removed: 0 });
-      assert.equal((await update('none', definition)).status, 404);
+      await assertStatus(update('none', definition), 404);
       await ask('POST', '2.0/tags/gpu/?op=update_nodes', { remove: id });
     }
   }));
@@ -289,14 +292,13 @@ test('parameters of scripts that ask for more than a script does here are refuse
     for (const path of ['2.0/scripts/', '1.0/commissioning-scripts/', '2.0/commissioning-scripts/']) {
       for (const [name, text] of Object.entries(wrong))
         assert.deepEqual(await refused(site, 'POST', path, { ...add, content: SCRIPT, [name]: text }), [400, [name]]);
-      const added = await ask('POST', path, { ...add, content: SCRIPT, ...right, timeout: '01:00:00' });
-      assert.equal(added.status, 200, added.text);
+      await assertStatus(ask('POST', path, { ...add, content: SCRIPT, ...right, timeout: '01:00:00' }), 200);
       assert.equal((await ask('GET', '2.0/scripts/')).json[0].timeout_seconds, 3600);
       for (const [name, text] of Object.entries(wrong))
         assert.deepEqual(await refused(site, 'PUT', `${path}fan/`, { content: SCRIPT, [name]: text }), [400, [name]]);
-      assert.equal((await ask('PUT', `${path}fan/`, { content: SCRIPT, ...right, timeout: '60' })).status, 200);
+      await assertStatus(ask('PUT', `${path}fan/`, { content: SCRIPT, ...right, timeout: '60' }), 200);
       assert.equal((await ask('GET', '2.0/scripts/')).json[0].timeout_seconds, 60);
-      assert.equal((await ask('DELETE', '2.0/scripts/fan/')).status, 204);
+      await assertStatus(ask('DELETE', '2.0/scripts/fan/'), 204);
     }
     await ask('POST', '2.0/scripts/', add);
     for (const [kind, count] of [
@@ -306,5 +308,5 @@ test('parameters of scripts that ask for more than a script does here are refuse
       ['3', 0],
     ] as const)
       assert.equal((await ask('GET', `2.0/scripts/?hardware_type=${kind}`)).json.length, count, kind);
-    assert.equal((await ask('GET', '2.0/scripts/?hardware_type=fan')).status, 400);
+    await assertStatus(ask('GET', '2.0/scripts/?hardware_type=fan'), 400);
   }));

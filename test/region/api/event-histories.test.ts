@@ -10,6 +10,7 @@ import type { RegionStore } from '../../../src/region/records/store.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { missing } from '../../support/needs.ts';
 import { PostgresServer, RegionDatabases } from '../../support/postgres-server.ts';
 import { type LiveRegion, startRegion } from '../live.ts';
@@ -30,7 +31,7 @@ interface Saved {
   restore(): Promise<void>;
 }
 
-async function record({ region }: LiveRegion, words: string, count: number): Promise<void> {
+async function record({ region }: LiveRegion, words: string, count: number) {
   for (let index = 1; index <= count; index += 1) {
     const said = { code: 'rack', params: { text: `${words} ${index}` } } as const;
     await region.store.recordEvent({ type: 'NODE', level: 'info', ...said, atMs: 1, username: '' }, undefined);
@@ -38,22 +39,21 @@ async function record({ region }: LiveRegion, words: string, count: number): Pro
 }
 
 /** The stream after a place. */
-async function open({ origin, authorization }: LiveRegion, place: string): Promise<Response> {
+async function open({ origin, authorization }: LiveRegion, place: string) {
   const headers = { authorization, accept: 'text/event-stream', 'last-event-id': place };
-  const answer = await fetch(`${origin}${LOG}`, { headers, signal: AbortSignal.timeout(60_000) });
-  assert.equal(answer.status, 200);
+  const answer = await assertStatus(fetch(`${origin}${LOG}`, { headers, signal: AbortSignal.timeout(60_000) }), 200);
   return answer;
 }
 
 /** The messages of a stream, up to the one with these words. */
-async function read(answer: Response, last: string): Promise<Message[]> {
+async function read(answer: Response, last: string) {
   const messages: Message[] = [];
   let rest = '';
   for await (const piece of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
     const blocks = (rest + piece).split('\n\n');
     rest = blocks.pop() ?? '';
     for (const block of blocks) {
-      const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
+      const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
       if (field('data') !== '')
         messages.push({ id: field('id'), event: field('event'), data: JSON.parse(field('data')) });
     }
@@ -62,8 +62,7 @@ async function read(answer: Response, last: string): Promise<Message[]> {
   return messages;
 }
 
-const follow = async (live: LiveRegion, place: string, last: string): Promise<Message[]> =>
-  await read(await open(live, place), last);
+const follow = async (live: LiveRegion, place: string, last: string) => await read(await open(live, place), last);
 
 const words = (events: readonly { readonly description?: string }[]): readonly (string | undefined)[] =>
   events.map(({ description }) => description).filter((one) => /^(?:kept|lost|other)/.test(one ?? ''));
@@ -74,14 +73,13 @@ interface Page {
 }
 
 async function page({ origin, authorization }: LiveRegion, path = `${LOG}?op=query`): Promise<Page> {
-  const answer = await fetch(`${origin}${path}`, { headers: { authorization } });
-  assert.equal(answer.status, 200);
+  const answer = await assertStatus(fetch(`${origin}${path}`, { headers: { authorization } }), 200);
   return JSON.parse(await answer.text());
 }
 
 /** @param isRestarted true: the region starts once more, after the restore, before the reader comes back */
-async function restoreUnderReaders(saved: Saved, isRestarted: boolean): Promise<void> {
-  const start = async (): Promise<LiveRegion> => startRegion({}, { store: await saved.open() });
+async function restoreUnderReaders(saved: Saved, isRestarted: boolean) {
+  const start = async () => startRegion({}, { store: await saved.open() });
   let live = await start();
   await record(live, 'kept', 3);
   const { newest: common } = await live.region.store.eventRange();
@@ -141,7 +139,7 @@ for (const isRestarted of [false, true]) {
 }
 
 /** Lets the name lead to this server. */
-function point(name: string, server: PostgresServer): void {
+function point(name: string, server: PostgresServer) {
   symlinkSync(server.directory, `${name}.new`);
   renameSync(`${name}.new`, name);
 }
@@ -224,8 +222,7 @@ test('a Last-Event-ID that is not a place is refused by its value, and an empty 
       );
       assert.match(text, new RegExp(`"Last-Event-ID": \\[\\s*"${place} is not a place in the event log: `));
     }
-    const now = await ask('');
-    assert.equal(now.status, 200);
+    const now = await assertStatus(ask(''), 200);
     await now.body?.cancel();
   } finally {
     await live.close();

@@ -12,7 +12,7 @@ import { CONTROL_SECRET, makeRegion } from '../place.ts';
 const NEWEST = 3 * PIECE_IDS;
 
 /** The ids that a read may cover; a read of one machine's events goes by an index of its own. */
-const span = ({ after = 0, before = NEWEST + 1, upTo = before - 1 }: EventFilter): number => upTo - after;
+const span = ({ after = 0, before = NEWEST + 1, upTo = before - 1 }: EventFilter) => upTo - after;
 
 for (const [name, url] of [
   ['op=query', '/MAAS/api/2.0/events/?op=query&owner=nobody'],

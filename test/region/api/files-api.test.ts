@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FILE_BYTES_MAX, FILES_PER_USER_MAX } from '../../../src/region/records/file-store.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { type AskedApi, withAskedApi } from '../asked-api.ts';
 
 /** Bytes that are not text. */
@@ -67,7 +68,7 @@ test('a file is stored as its bytes were sent, in each form of a body, and read 
       const read = (await ask('GET', `1.0/files/${encodeURIComponent(name)}/`, undefined, 'alice')).json;
       assert.equal(read.content, content.toString('base64'));
     }
-    assert.equal((await ask('POST', '2.0/files/', { filename: 'form', file: 'grün' }, 'alice')).status, 201);
+    await assertStatus(ask('POST', '2.0/files/', { filename: 'form', file: 'grün' }, 'alice'), 201);
     const form = await ask('GET', '2.0/files/?op=get', { filename: 'form' }, 'alice');
     assert.equal(form.text, 'grün');
   }));
@@ -83,15 +84,15 @@ test('files are listed by a prefix, their names may have slashes, and each is de
     const [first] = (await ask('GET', '2.0/files/?prefix=tools', undefined, 'alice')).json;
     const path = first.resource_uri.replace('/MAAS/api/', '');
     assert.equal((await ask('GET', path, undefined, 'alice')).json.filename, 'tools/juju-1.24.tgz');
-    assert.equal((await ask('DELETE', path, undefined, 'alice')).status, 204);
-    assert.equal((await ask('DELETE', '2.0/files/', { filename: 'provider-state' }, 'alice')).status, 204);
-    assert.equal((await ask('DELETE', '1.0/files/provider-state/', undefined, 'alice')).status, 404);
+    await assertStatus(ask('DELETE', path, undefined, 'alice'), 204);
+    await assertStatus(ask('DELETE', '2.0/files/', { filename: 'provider-state' }, 'alice'), 204);
+    await assertStatus(ask('DELETE', '1.0/files/provider-state/', undefined, 'alice'), 404);
     assert.deepEqual(await names('2.0/files/'), ['tools/juju-1.25.tgz']);
     // The maas command line does not encode the words of a path.
     for (const version of ['1.0', '2.0'])
       assert.equal((await ask('GET', `${version}/files/tools/juju-1.25.tgz/`, undefined, 'alice')).status, 200);
-    assert.equal((await ask('DELETE', '2.0/files/tools//juju-1.25.tgz/', undefined, 'alice')).status, 404);
-    assert.equal((await ask('DELETE', '2.0/files/tools/juju-1.25.tgz/', undefined, 'alice')).status, 204);
+    await assertStatus(ask('DELETE', '2.0/files/tools//juju-1.25.tgz/', undefined, 'alice'), 404);
+    await assertStatus(ask('DELETE', '2.0/files/tools/juju-1.25.tgz/', undefined, 'alice'), 204);
   }));
 
 test("nobody reads another user's file, except by its key, which stays when the content is replaced", () =>
@@ -99,17 +100,17 @@ test("nobody reads another user's file, except by its key, which stays when the 
     const { ask } = api;
     const added = (await store(api, 'state', BYTES)).json;
     for (const by of ['bob', 'admin'] as const) {
-      assert.equal((await ask('GET', '2.0/files/?op=get', { filename: 'state' }, by)).status, 404);
-      assert.equal((await ask('GET', '2.0/files/state/', undefined, by)).status, 404);
-      assert.equal((await ask('DELETE', '2.0/files/state/', undefined, by)).status, 404);
+      await assertStatus(ask('GET', '2.0/files/?op=get', { filename: 'state' }, by), 404);
+      await assertStatus(ask('GET', '2.0/files/state/', undefined, by), 404);
+      await assertStatus(ask('DELETE', '2.0/files/state/', undefined, by), 404);
       assert.deepEqual((await ask('GET', '2.0/files/', undefined, by)).json, []);
     }
     const uri = added.anon_resource_uri.replace('/MAAS/api/', '');
     assert.deepEqual((await ask('GET', uri, undefined, 'nobody')).bytes, BYTES);
     assert.equal((await store(api, 'state', Buffer.from('new'))).json.key, added.key);
     assert.equal((await ask('GET', uri, undefined, 'nobody')).text, 'new');
-    assert.equal((await ask('GET', uri.slice(0, -1), undefined, 'nobody')).status, 404);
-    assert.equal((await ask('GET', '2.0/files/?op=get_by_key&key=', undefined, 'nobody')).status, 404);
+    await assertStatus(ask('GET', uri.slice(0, -1), undefined, 'nobody'), 404);
+    await assertStatus(ask('GET', '2.0/files/?op=get_by_key&key=', undefined, 'nobody'), 404);
   }));
 
 test('a bad name, a missing part and a file beyond the bounds are refused with the field', () =>
@@ -125,15 +126,14 @@ test('a bad name, a missing part and a file beyond the bounds are refused with t
     }
     const missing = await ask('POST', '1.0/files/?op=add', {}, 'alice');
     assert.deepEqual(Object.keys(missing.json), ['filename', 'file']);
-    const large = await send('2.0/files/', binary('large', Buffer.alloc(FILE_BYTES_MAX + 1)), HEADERS, 'alice');
-    assert.equal(large.status, 413);
+    await assertStatus(send('2.0/files/', binary('large', Buffer.alloc(FILE_BYTES_MAX + 1)), HEADERS, 'alice'), 413);
     await place.store.transact(async () => {
       for (let count = 0; count < FILES_PER_USER_MAX; count += 1)
         await place.store.files.put('alice', { name: `f${count}`, key: `k${count}`, content: BYTES }, 1);
     });
     const more = await ask('POST', '2.0/files/', { filename: 'more', file: 'x' }, 'alice');
     assert.deepEqual([more.status, Object.keys(more.json)], [400, ['file']]);
-    assert.equal((await ask('POST', '2.0/files/', { filename: 'more', file: 'x' }, 'bob')).status, 201);
+    await assertStatus(ask('POST', '2.0/files/', { filename: 'more', file: 'x' }, 'bob'), 201);
   }));
 
 test('a file of exactly the documented size is taken in each form, and one of a byte more is refused', () =>

@@ -9,8 +9,8 @@ import { readStreamedForm } from '../../../src/region/api/call/form-stream.ts';
 
 const TYPE = 'multipart/form-data; boundary="b-1"';
 const FILE = Buffer.from('\r\n--b-\r\nthe content\n--b\r\n\r\n');
-const part = (head: string, body: string): string => `--b-1\r\n${head}\r\n\r\n${body}\r\n`;
-const named = (name: string): string => `Content-Disposition: form-data; name="${name}"`;
+const part = (head: string, body: string) => `--b-1\r\n${head}\r\n\r\n${body}\r\n`;
+const named = (name: string) => `Content-Disposition: form-data; name="${name}"`;
 const BASE64 = '\r\nContent-Transfer-Encoding: base64';
 const FORM = Buffer.from(
   [
@@ -30,7 +30,7 @@ async function* inPieces(bytes: Buffer, length: number): AsyncGenerator<Uint8Arr
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
 }
 
-async function gather(content: AsyncIterable<Uint8Array>): Promise<string> {
+async function gather(content: AsyncIterable<Uint8Array>) {
   const pieces: Uint8Array[] = [];
   for await (const piece of content) pieces.push(piece);
   return Buffer.concat(pieces).toString('utf8');
@@ -92,8 +92,7 @@ test('parts without a name are skipped, as in a form without parameters by pytho
 });
 
 test('a part in invalid Base64, or in an encoding that is not read, is a fault, however it is cut into pieces', async () => {
-  const encoded = (name: string, encoding: string): string =>
-    `${named(name)}\r\nContent-Transfer-Encoding: ${encoding}`;
+  const encoded = (name: string, encoding: string) => `${named(name)}\r\nContent-Transfer-Encoding: ${encoding}`;
   for (const [name, encoding, content, code] of [
     ['content', 'base64', '!!!notb64', 'bad-request'],
     ['content', 'base64', 'AAAAA', 'bad-request'],

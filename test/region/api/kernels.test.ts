@@ -18,6 +18,7 @@ import {
 import { kernelRank } from '../../../src/region/life/deployment.ts';
 import { renderJob } from '../../../src/region/life/job.ts';
 import { listReportedImages } from '../../../src/uplink/reported-images.ts';
+import { assertStatus } from '../../support/answered.ts';
 import type { AskedApi } from '../asked-api.ts';
 import { machine, sshKey, withSite } from './sent/trial.ts';
 
@@ -31,7 +32,7 @@ function putFile(tree: string, content: string, format: 'file' | 'squashfs' | 'r
   return { sha256, bytes: content.length };
 }
 
-function putImage(tree: string, image: StoredImage): void {
+function putImage(tree: string, image: StoredImage) {
   const path = manifestPath(tree, image);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, encodeImage(image));
@@ -40,7 +41,7 @@ function putImage(tree: string, image: StoredImage): void {
 const NAME = { os: 'ubuntu', architecture: 'amd64', label: 'stable', serial: '20261015', title: '', diskBytes: 4096 };
 
 /** Adds a system to the store, as an import from MAAS's streams does. All kernels of a release start the same root. */
-function addSystem(tree: string, release: string, subarch: string): void {
+function addSystem(tree: string, release: string, subarch: string) {
   const files = ['boot-kernel', 'boot-initrd'].map((name) => ({
     name,
     ...putFile(tree, `${name} ${subarch}`, 'file'),
@@ -75,7 +76,7 @@ async function withKernels(kernels: readonly string[], work: (site: AskedApi, sy
   }
 }
 
-const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** The lines of the agent's job on the kernel. */
 async function kernelLines({ place: { region, store } }: AskedApi, systemId: string): Promise<readonly string[]> {
@@ -89,8 +90,7 @@ async function kernelLines({ place: { region, store } }: AskedApi, systemId: str
 test('a deployment without a system is refused with an example and the settings of the default, and takes the default', () =>
   withKernels(['ga-24.04'], async ({ ask }, systemId) => {
     const deploy = () => ask('POST', `2.0/machines/${systemId}/?op=deploy`, {});
-    const refused = await deploy();
-    assert.equal(refused.status, 409);
+    const refused = await assertStatus(deploy(), 409);
     assert.match(
       refused.text,
       /^name the system to deploy on [a-z-]+, for example ubuntu\/\w+: .* default_osystem and default_distro_series set$/,
@@ -98,7 +98,7 @@ test('a deployment without a system is refused with an example and the settings 
     await ask('POST', '2.0/maas/?op=set_config', { name: 'default_osystem', value: 'ubuntu' });
     assert.match((await deploy()).text, /for example ubuntu/);
     await ask('POST', '2.0/maas/?op=set_config', { name: 'default_distro_series', value: 'jammy' });
-    assert.equal((await deploy()).status, 200);
+    await assertStatus(deploy(), 200);
   }));
 
 test('the job of the agent says if the kernel comes before one that the system contains', () =>
@@ -120,7 +120,7 @@ test('the job of the agent says if the kernel comes before one that the system c
   }));
 
 /** The hash of the kernel that the machine's agent would fetch. */
-async function fetched({ place: { region, store } }: AskedApi, systemId: string): Promise<string | undefined> {
+async function fetched({ place: { region, store } }: AskedApi, systemId: string) {
   const found = await store.findMachine(systemId);
   return found === undefined ? undefined : (await region.life.findImage(found))?.starts?.kernel.sha256;
 }
@@ -140,8 +140,7 @@ for (const [version, path, op] of [
         [undefined, 'ga-24.04'],
       ] as const) {
         const fields = { distro_series: 'noble', ...(wanted === undefined ? {} : { hwe_kernel: wanted }) };
-        const answer = await ask('POST', `${version}/${path}/${systemId}/?op=${op}`, fields);
-        assert.equal(answer.status, 200, answer.text);
+        const answer = await assertStatus(ask('POST', `${version}/${path}/${systemId}/?op=${op}`, fields), 200);
         assert.equal(answer.json.hwe_kernel, shown);
         assert.equal((await ask('GET', `2.0/machines/${systemId}/`)).json.hwe_kernel, shown);
         assert.equal(await fetched(site, systemId), hashOf(`boot-kernel ${shown}`));
@@ -166,8 +165,7 @@ for (const [version, path, op] of [
           /An installer brings its own kernel/,
         ],
       ] as const) {
-        const answer = await ask('POST', `${version}/${path}/${systemId}/?op=${op}`, fields);
-        assert.equal(answer.status, 400, answer.text);
+        const answer = await assertStatus(ask('POST', `${version}/${path}/${systemId}/?op=${op}`, fields), 400);
         assert.match(answer.json.hwe_kernel[0], refused);
         const after = (await ask('GET', `2.0/machines/${systemId}/`)).json;
         assert.deepEqual([after.status_name, after.hwe_kernel], ['Allocated', '']);
@@ -213,19 +211,20 @@ test('a machine is deployed with no kernel older than its min_hwe_kernel', () =>
     const one = `2.0/machines/${systemId}/`;
     const set = (text: string) => ask('PUT', one, { min_hwe_kernel: text });
     assert.equal((await set('hwe-24.04')).json.min_hwe_kernel, 'hwe-24.04');
-    const old = await ask('POST', `${one}?op=deploy`, { distro_series: 'noble', hwe_kernel: 'ga-24.04' });
-    assert.equal(old.status, 400);
+    const old = await assertStatus(
+      ask('POST', `${one}?op=deploy`, { distro_series: 'noble', hwe_kernel: 'ga-24.04' }),
+      400,
+    );
     assert.match(
       old.json.hwe_kernel[0],
       /^ga-24\.04 is older than hwe-24\.04, .*min_hwe_kernel.*: there is hwe-24\.04$/,
     );
-    assert.equal((await set('hwe-24.04-edge')).status, 200);
-    const none = await ask('POST', `${one}?op=deploy`, { distro_series: 'noble' });
-    assert.equal(none.status, 400);
+    await assertStatus(set('hwe-24.04-edge'), 200);
+    const none = await assertStatus(ask('POST', `${one}?op=deploy`, { distro_series: 'noble' }), 400);
     assert.match(none.json.hwe_kernel[0], /noble \(ga-24\.04, hwe-24\.04\) is older than hwe-24\.04-edge/);
     const odd = await set('newest');
     assert.deepEqual([odd.status, Object.keys(odd.json)], [400, ['min_hwe_kernel']]);
-    assert.equal((await set('hwe-24.04')).status, 200);
+    await assertStatus(set('hwe-24.04'), 200);
     const chosen = await ask('POST', `${one}?op=deploy`, { distro_series: 'noble' });
     assert.deepEqual([chosen.status, chosen.json.hwe_kernel], [200, 'hwe-24.04']);
     const back = { status: 'allocated' } as const;

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4 } from '../../../src/net/address.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { type CallersPlace, SUBNET_ID, withCallers } from './callers-place.ts';
 
 const IMAGE = {
@@ -24,7 +25,7 @@ const AGAIN = {
   mount: { mount_point: '/', mount_options: 'noatime,discard' },
 };
 
-const withImage = (work: (place: CallersPlace) => Promise<void>): Promise<void> =>
+const withImage = (work: (place: CallersPlace) => Promise<void>) =>
   withCallers(
     async (place) => {
       const event = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' } as const;
@@ -46,8 +47,7 @@ test('the agent fetches a laid-out network for the tool of the system, and write
     const link = { mode: 'static', subnet: SUBNET, ip_address: '10.20.0.25' };
     await ask('root', 'POST', `${nics}bond0/?op=link_subnet`, link);
     await ask('root', 'POST', `nodes/${systemId}/blockdevices/sdb/?op=set_boot_disk`);
-    const started = await deploy(place);
-    assert.equal(started.status, 200, started.text);
+    await assertStatus(deploy(place), 200);
     const job = await agent('job');
     assert.match(job, /^network_url=http:\/\/10\.20\.0\.1:5248\/MAAS\/rackboot\/1\/network$/m);
     assert.match(job, /^address=10\.20\.0\.25\/24$/m);
@@ -71,8 +71,8 @@ test('a VLAN interface is deployed by each tool, with the address that a person 
     const { id: subnet } = (await ask('root', 'POST', 'subnets/', network)).json;
     const made = await ask('root', 'POST', `${nics}?op=create_vlan`, { parent: String(parent), vlan: String(vlan) });
     const link = { mode: 'static', subnet: String(subnet), ip_address: '10.30.0.9' };
-    assert.equal((await ask('root', 'POST', `${nics}${made.json.id}/?op=link_subnet`, link)).status, 200);
-    assert.equal((await deploy(place)).status, 200);
+    await assertStatus(ask('root', 'POST', `${nics}${made.json.id}/?op=link_subnet`, link), 200);
+    await assertStatus(deploy(place), 200);
     const netplan = await agent('network/netplan/leased');
     assert.match(netplan, / {2}vlans:\n {4}"eno1\.100":\n {6}id: 100\n {6}link: "00-rackboot0"\n/);
     assert.match(netplan, /addresses: \[10\.30\.0\.9\/24\]\n {6}nameservers: \{ addresses: \[10\.30\.0\.2\]/);
@@ -93,10 +93,10 @@ test('a static route reaches the machines of its source with each tool, and a ro
     const route = { source, destination, gateway_ip: '10.30.0.9', metric: '7' };
     const outside = await ask('root', 'POST', 'static-routes/', { ...route, gateway_ip: '10.31.0.9' });
     assert.deepEqual([outside.status, Object.keys(outside.json)], [400, ['gateway_ip']]);
-    assert.equal((await ask('root', 'POST', 'static-routes/', route)).status, 200);
+    await assertStatus(ask('root', 'POST', 'static-routes/', route), 200);
     const link = { mode: 'static', subnet: source, ip_address: '10.30.0.25' };
-    assert.equal((await ask('root', 'POST', `nodes/${systemId}/interfaces/eno2/?op=link_subnet`, link)).status, 200);
-    assert.equal((await deploy(place)).status, 200);
+    await assertStatus(ask('root', 'POST', `nodes/${systemId}/interfaces/eno2/?op=link_subnet`, link), 200);
+    await assertStatus(deploy(place), 200);
     for (const addresses of ['fixed', 'leased']) {
       const netplan = await agent(`network/netplan/${addresses}`);
       assert.match(
@@ -116,8 +116,8 @@ test('a static route reaches a machine that nobody laid out, if its address is f
     for (const cidr of ['10.30.0.0/24', '10.99.0.0/16']) await ask('root', 'POST', 'subnets/', { cidr });
     const destination = '10.99.0.0/16';
     const other = { source: '10.30.0.0/24', destination, gateway_ip: '10.30.0.9' };
-    assert.equal((await ask('root', 'POST', 'static-routes/', other)).status, 200);
-    assert.equal((await deploy(place)).status, 200);
+    await assertStatus(ask('root', 'POST', 'static-routes/', other), 200);
+    await assertStatus(deploy(place), 200);
     assert.doesNotMatch(await agent('job'), /^network/m);
     const [away] = (await ask('root', 'GET', 'static-routes/')).json;
     // The rack of this test takes no settings, and a change by the API would be one of its option 121.
@@ -144,10 +144,10 @@ test('an MTU of 1500 that a person chose is deployed where the VLAN has another 
     const parent = String((await ask('root', 'GET', nics)).json[1].id);
     const made = (await ask('root', 'POST', `${nics}?op=create_vlan`, { parent, vlan: String(vlan) })).json.id;
     const link = { mode: 'dhcp', subnet: String(subnet) };
-    assert.equal((await ask('root', 'POST', `${nics}${made}/?op=link_subnet`, link)).status, 200);
+    await assertStatus(ask('root', 'POST', `${nics}${made}/?op=link_subnet`, link), 200);
     const changed = await ask('root', 'PUT', `${nics}${made}/`, { mtu: '1500' });
     assert.deepEqual([changed.status, changed.json.effective_mtu], [200, 1500]);
-    assert.equal((await deploy(place)).status, 200);
+    await assertStatus(deploy(place), 200);
     assert.match(await agent('network/netplan/fixed'), /id: 100\n +link: "00-rackboot1"\n +mtu: 1500\n +dhcp4: true/);
     assert.match(await agent('network/networkd/fixed'), /Kind=vlan\nMTUBytes=1500\n/);
     const entry = /iface eno2\.100 inet dhcp\n {2}up ip link set dev \$IFACE mtu 1500\n/;
@@ -158,14 +158,13 @@ test('the flat layout is deployed with the mount options, label and UUID that a 
   withImage(async (place) => {
     const { ask, agent, systemId } = place;
     const disks = `nodes/${systemId}/blockdevices/`;
-    assert.equal((await ask('root', 'POST', `machines/${systemId}/?op=set_storage_layout`, LAID_FLAT)).status, 200);
+    await assertStatus(ask('root', 'POST', `machines/${systemId}/?op=set_storage_layout`, LAID_FLAT), 200);
     const [disk] = (await ask('root', 'GET', disks)).json;
     const root = `${disks}${disk.id}/partition/${disk.partitions.at(-1).id}/`;
     for (const [op, fields] of Object.entries(AGAIN)) {
-      const done = await ask('root', 'POST', `${root}?op=${op}`, fields);
-      assert.equal(done.status, 200, done.text);
+      await assertStatus(ask('root', 'POST', `${root}?op=${op}`, fields), 200);
     }
-    assert.equal((await deploy(place)).status, 200);
+    await assertStatus(deploy(place), 200);
     assert.match(await agent('job'), /^storage_url=/m);
     const plan = await agent('storage');
     assert.match(plan, new RegExp(`^system \\d+ ext4 ${AGAIN.format.uuid} ROOTFS$`, 'm'));
@@ -175,13 +174,13 @@ test('the flat layout is deployed with the mount options, label and UUID that a 
 test('the flat layout as it is made is deployed by the image alone', () =>
   withImage(async (place) => {
     await place.ask('root', 'POST', `machines/${place.systemId}/?op=set_storage_layout`, LAID_FLAT);
-    assert.equal((await deploy(place)).status, 200);
+    await assertStatus(deploy(place), 200);
     assert.doesNotMatch(await place.agent('job'), /storage_url/);
   }));
 
 test('a machine without a layout is deployed as before', () =>
   withImage(async (place) => {
-    assert.equal((await deploy(place)).status, 200);
+    await assertStatus(deploy(place), 200);
     const job = await place.agent('job');
     assert.doesNotMatch(job, /network_url|disk=/);
   }));
@@ -192,7 +191,7 @@ test('the flat layout is deployed to its disk, and no other disk may be named th
     await place.ask('root', 'POST', `machines/${place.systemId}/?op=set_storage_layout`, layout);
     const other = await deploy(place, { disk: 'sda' });
     assert.deepEqual([other.status, other.refusal], [409, 'layout-refused']);
-    assert.equal((await deploy(place)).status, 200);
+    await assertStatus(deploy(place), 200);
     assert.match(await place.agent('job'), /^disk=serial:S2$/m);
   }));
 
@@ -200,7 +199,7 @@ test('the agent fetches the plan of other layouts, and the disk to start from', 
   withImage(async (place) => {
     const layout = { storage_layout: 'lvm', root_device: 'sdb' };
     await place.ask('root', 'POST', `machines/${place.systemId}/?op=set_storage_layout`, layout);
-    assert.equal((await deploy(place)).status, 200);
+    await assertStatus(deploy(place), 200);
     const job = await place.agent('job');
     assert.match(job, /^disk=serial:S2$/m);
     assert.match(job, /^storage_url=http:\/\/10\.20\.0\.1:5248\/MAAS\/rackboot\/1\/storage$/m);
@@ -212,7 +211,7 @@ test('the agent fetches the plan of other layouts, and the disk to start from', 
 
 test('a machine whose image makes its disk has no plan', () =>
   withImage(async (place) => {
-    assert.equal((await deploy(place)).status, 200);
+    await assertStatus(deploy(place), 200);
     assert.match(await place.agent('storage'), /This machine has no storage plan/);
   }));
 
@@ -225,7 +224,7 @@ test('a layout that cannot be deployed is refused before the machine is started'
       [{ storage_layout: 'lvm' }, { disk: 'sdb' }, /system on sda/],
       [{ storage_layout: 'flat', boot_size: '1G', root_device: 'sdb' }, { disk: 'sda' }, /system on sdb/],
     ] as const) {
-      assert.equal((await set(fields)).status, 200);
+      await assertStatus(set(fields), 200);
       const refused = await deploy(place, named);
       assert.deepEqual([refused.status, refused.refusal], [409, 'layout-refused']);
       assert.match(refused.text, said);
@@ -235,7 +234,7 @@ test('a layout that cannot be deployed is refused before the machine is started'
     assert.match((await deploy(place)).text, /No interface of .* gets an address/);
     assert.equal((await place.store.findMachine(systemId))?.status, 'allocated');
     await ask('root', 'POST', `machines/${systemId}/?op=restore_default_configuration`);
-    assert.equal((await deploy(place)).status, 200);
+    await assertStatus(deploy(place), 200);
   }));
 
 test('a way of deployment that Rackboot lacks is refused by its name', () =>
@@ -250,6 +249,6 @@ test('a way of deployment that Rackboot lacks is refused by its name', () =>
     assert.equal((await place.store.findMachine(place.systemId))?.status, 'allocated');
     const bridges = { bridge_all: 'false', bridge_stp: 'true', bridge_fd: '15', bridge_type: 'standard' };
     const asked = { ...bridges, install_kvm: '', license_key: '', agent_name: 'juju-1' };
-    assert.equal((await deploy(place, asked)).status, 200);
+    await assertStatus(deploy(place, asked), 200);
     assert.equal((await place.store.findMachine(place.systemId))?.agentName, 'juju-1');
   }));

@@ -6,6 +6,7 @@ import { instant } from '../../../src/clock.ts';
 import { renderJob } from '../../../src/region/life/job.ts';
 import type { MachineFields } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { type Ask, askerOf, withAskedApi } from '../asked-api.ts';
 import { bootReport, enlist, facts, type RegionPlace, SECRET } from '../place.ts';
@@ -24,7 +25,7 @@ const IMAGE = {
     initrd: { path: '/images/cc/c.file', sha256: 'c'.repeat(64) },
   },
 };
-const keyOf = (fill: number, comment = ''): string => `${sshKey(fill)}${comment === '' ? '' : ` ${comment}`}`;
+const keyOf = (fill: number, comment = '') => `${sshKey(fill)}${comment === '' ? '' : ` ${comment}`}`;
 
 interface Client {
   readonly ask: Ask;
@@ -36,7 +37,7 @@ interface Client {
 const DISK = { name: 'vda', bytes: 1e11, model: '', serial: '', rotational: false };
 const HARDWARE = { cpu: { count: 4, model: 'x' }, memory_mib: 2048, disks: [DISK] };
 
-const withLife = (work: (client: Client) => Promise<void>): Promise<void> =>
+const withLife = (work: (client: Client) => Promise<void>) =>
   withAskedApi(
     ({ ask, place }) =>
       work({
@@ -101,11 +102,16 @@ test('2.0: accepted, allocated by its conditions, deployed, released; each refus
     assert.deepEqual([missing.status, missing.refusal], [409, 'image-missing']);
     const list = Buffer.from('#cloud-config\n- a\n').toString('base64');
     for (const fields of [{ distro_series: '../x' }, { user_data: '***' }, { user_data: list }, { disk: '/dev/sda' }]) {
-      const answer = await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie', ...fields });
-      assert.equal(answer.status, 400, JSON.stringify(fields));
+      await assertStatus(
+        client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie', ...fields }),
+        400,
+        JSON.stringify(fields),
+      );
     }
-    const absent = await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie', disk: 'sdz' });
-    assert.equal(absent.status, 400);
+    const absent = await assertStatus(
+      client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie', disk: 'sdz' }),
+      400,
+    );
     assert.match(absent.text, /the machine has no sdz: it reported [a-z]+\. If its disks have changed/);
     const deploying = (await client.ask('POST', `${one}?op=deploy`, { distro_series: 'trixie' })).json;
     assert.deepEqual(
@@ -154,7 +160,7 @@ test('an allocation that matches nothing looks at a few machines a turn', () =>
       assert.ok(terms[2] <= 10);
       return list(...terms);
     });
-    const tick = (): void => {
+    const tick = () => {
       turn += 1;
       timer = setImmediate(tick).unref();
     };
@@ -227,14 +233,14 @@ test('a machine in use is deleted only by force, and leaves no address, name or 
       refused.text,
       /is Allocated and belongs to admin: release it or abort its work first, or delete it by force \(force=true, or `rackboot machines remove \S+ --force`\)\.$/,
     );
-    assert.equal((await client.ask('DELETE', `${one}?force=true`)).status, 204);
-    assert.equal((await client.ask('GET', one)).status, 404);
+    await assertStatus(client.ask('DELETE', `${one}?force=true`), 204);
+    await assertStatus(client.ask('GET', one), 404);
     assert.deepEqual((await client.region.desiredState()).machines, []);
     const [event] = await client.region.store.listEvents({ limit: 1 });
     assert.match(sentenceOf(event), /^deleted .* although it was Allocated$/);
     const idle = await client.enlist(A + 1);
-    assert.equal((await client.ask('DELETE', `2.0/machines/${idle}/`)).status, 204);
-    assert.equal((await client.ask('DELETE', `2.0/machines/${idle}/`)).status, 404);
+    await assertStatus(client.ask('DELETE', `2.0/machines/${idle}/`), 204);
+    await assertStatus(client.ask('DELETE', `2.0/machines/${idle}/`), 404);
   }));
 
 test('data of the owner and a lock: kept with the machine, refused by name, gone with the release', () =>
@@ -252,8 +258,11 @@ test('data of the owner and a lock: kept with the machine, refused by name, gone
     const refused = await client.ask('POST', `${one}?op=set_owner_data`, many);
     assert.deepEqual([refused.status, refused.refusal], [409, 'owner-data-limit']);
     for (const fields of [{ 'a\u0001': 'x' }, { key: 'v'.repeat(5000) }]) {
-      const answer = await client.ask('POST', `${one}?op=set_owner_data`, fields);
-      assert.equal(answer.status, 400, JSON.stringify(fields).slice(0, 40));
+      await assertStatus(
+        client.ask('POST', `${one}?op=set_owner_data`, fields),
+        400,
+        JSON.stringify(fields).slice(0, 40),
+      );
     }
     assert.equal((await client.ask('POST', `${one}?op=lock`, { comment: 'mine' })).json.locked, true);
     for (const [method, path] of [
@@ -285,7 +294,7 @@ test('1.0: the same under the names of old clients', () =>
       })
     ).json;
     assert.deepEqual([got.status, got.substatus], [6, 10]);
-    assert.equal((await client.ask('POST', '1.0/account/prefs/sshkeys/?op=new', { key: keyOf(2) })).status, 200);
+    await assertStatus(client.ask('POST', '1.0/account/prefs/sshkeys/?op=new', { key: keyOf(2) }), 200);
     const started = (await client.ask('POST', `1.0/nodes/${id}/?op=start`, { distro_series: 'trixie' })).json;
     assert.equal(started.substatus, 9);
     const freed = (await client.ask('POST', `1.0/nodes/${id}/?op=release`, {})).json;
@@ -305,8 +314,7 @@ test('SSH keys are checked, listed, found twice, and removed', () =>
       ['-----BEGIN OPENSSH PRIVATE KEY-----', /private key/],
       [keyOf(1).slice(0, 40), /truncated|Base64/],
     ] as const) {
-      const answer = await client.ask('POST', path, { key });
-      assert.equal(answer.status, 400, key);
+      const answer = await assertStatus(client.ask('POST', path, { key }), 400, key);
       assert.match(answer.text, why, key);
     }
     const added = (await client.ask('POST', path, { key: `${keyOf(3)}   me  at home` })).json;
@@ -314,9 +322,9 @@ test('SSH keys are checked, listed, found twice, and removed', () =>
     assert.match((await client.ask('POST', path, { key: `${keyOf(3)} me at home` })).text, /already been added/);
     assert.equal((await client.ask('GET', path)).json.length, 1);
     assert.equal((await client.ask('GET', `${path}${added.id}/`)).json.id, added.id);
-    assert.equal((await client.ask('GET', `${path}?username=nobody`)).status, 404);
-    assert.equal((await client.ask('DELETE', `${path}${added.id}/`)).status, 204);
-    assert.equal((await client.ask('DELETE', `${path}${added.id}/`)).status, 404);
+    await assertStatus(client.ask('GET', `${path}?username=nobody`), 404);
+    await assertStatus(client.ask('DELETE', `${path}${added.id}/`), 204);
+    await assertStatus(client.ask('DELETE', `${path}${added.id}/`), 404);
   }));
 
 test('tags are created, assigned and removed; kernel arguments that a loader cannot take are refused', () =>
@@ -332,7 +340,7 @@ test('tags are created, assigned and removed; kernel arguments that a loader can
       { name: 'x', kernel_opts: 'a\nb' },
       { name: 'x', kernel_opts: 'a=\x24{net0/mac}' },
     ]) {
-      assert.equal((await client.ask('POST', '2.0/tags/', fields)).status, 400, JSON.stringify(fields));
+      await assertStatus(client.ask('POST', '2.0/tags/', fields), 400, JSON.stringify(fields));
     }
     const done = await client.ask('POST', '2.0/tags/serial/?op=update_nodes', { add: `${id},zzzzzz` });
     assert.deepEqual(done.json, { added: 1, removed: 0 });
@@ -341,9 +349,9 @@ test('tags are created, assigned and removed; kernel arguments that a loader can
     assert.equal((await client.region.desiredState()).machines[0]?.kernelParams, 'console=ttyS4');
     await client.ask('PUT', '2.0/tags/serial/', { name: 'tty', kernel_opts: 'console=ttyS1' });
     assert.equal((await client.region.desiredState()).machines[0]?.kernelParams, 'console=ttyS1');
-    assert.equal((await client.ask('DELETE', '2.0/tags/tty/')).status, 204);
+    await assertStatus(client.ask('DELETE', '2.0/tags/tty/'), 204);
     assert.equal((await client.region.desiredState()).machines[0]?.kernelParams, undefined);
-    assert.equal((await client.ask('PUT', `2.0/machines/${id}/`, { kernel_params: 'x"' })).status, 400);
+    await assertStatus(client.ask('PUT', `2.0/machines/${id}/`, { kernel_params: 'x"' }), 400);
   }));
 
 test('the agent gets its job only with the token of its boot and from its address; its last signal may come twice', () =>
@@ -352,8 +360,7 @@ test('the agent gets its job only with the token of its boot and from its addres
     const other = await client.enlist(A + 1);
     await client.ask('POST', '2.0/account/prefs/sshkeys/', { key: keyOf(1, 'me') });
     await client.ask('POST', `2.0/machines/${id}/?op=accept`, {});
-    const token = async (systemId = id): Promise<string> =>
-      (await client.region.store.findMachine(systemId))?.bootToken ?? '';
+    const token = async (systemId = id) => (await client.region.store.findMachine(systemId))?.bootToken ?? '';
     const rack = (bootToken: string, mac = '52:54:00:00:00:01') => ({
       'x-forwarded-for': '10.20.0.60',
       'x-rackboot-rack': SECRET,
@@ -386,7 +393,7 @@ test('the agent gets its job only with the token of its boot and from its addres
       { status: 'OK', done_bytes: '-1' },
       { status: 'OK', output: 'x'.repeat(70_000) },
     ]) {
-      assert.equal((await tell(fields, first)).status, 400);
+      await assertStatus(tell(fields, first), 400);
     }
     const failed = {
       status: 'WORKING',
@@ -406,10 +413,10 @@ test('the agent gets its job only with the token of its boot and from its addres
     const tellOther = (headers: Readonly<Record<string, string>>) =>
       askerOf(process)('POST', '/MAAS/rackboot/1/signal', { status: 'OK' }, headers);
     assert.equal((await tellOther(rack(first))).text, 'OK', 'another process of the region answers alike');
-    assert.equal((await tellOther(rack(first, '52:54:00:00:00:02'))).status, 403);
+    await assertStatus(tellOther(rack(first, '52:54:00:00:00:02')), 403);
     process.close();
     assert.equal((await client.region.store.findMachine(id))?.status, 'ready');
-    assert.equal((await job(rack(first))).status, 403);
+    await assertStatus(job(rack(first)), 403);
     const data = Buffer.from('#!/bin/sh\n').toString('base64');
     await client.ask('POST', `2.0/machines/${id}/?op=deploy`, { distro_series: 'trixie', user_data: data });
     assert.equal((await tell({ status: 'FAILED' }, first)).text, 'OK');
@@ -458,7 +465,7 @@ test('the job has the disk that the user named, by its serial number if that is 
       const id = await client.enlist(A + index, { disks });
       await client.ask('POST', `2.0/machines/${id}/?op=accept`, { skip_commissioning: 'true' });
       const fields = { distro_series: 'trixie', ...(wanted === undefined ? {} : { disk: wanted }) };
-      assert.equal((await client.ask('POST', `2.0/machines/${id}/?op=deploy`, fields)).status, 200);
+      await assertStatus(client.ask('POST', `2.0/machines/${id}/?op=deploy`, fields), 200);
       const machine = await client.region.store.findMachine(id);
       assert.ok(machine !== undefined);
       const job = renderJob(machine, {

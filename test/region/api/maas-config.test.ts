@@ -7,6 +7,7 @@ import { resolveFile } from '../../../src/config/resolve-file.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
 import { CONFIG_NAMES } from '../../../src/region/api/site/maas-config-names.ts';
 import { RUNS_MAX } from '../../../src/region/records/script-store.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { type AskedApi, withAskedApi } from '../asked-api.ts';
 import { enlist, report } from '../place.ts';
 
@@ -116,10 +117,7 @@ test('every name but that of the rack is checked, stored and read back', () =>
         await api.ask('POST', '2.0/settings/?op=unset', { key });
     }
     assert.match((await set('maas_name', 'x')).text, /only the configuration file can set it/);
-    assert.equal(
-      (await api.ask('POST', '2.0/maas/?op=set_config', { name: 'kernel_opts', value: 'x' }, 'alice')).status,
-      403,
-    );
+    await assertStatus(api.ask('POST', '2.0/maas/?op=set_config', { name: 'kernel_opts', value: 'x' }, 'alice'), 403);
   }));
 
 test('an empty value removes what has a default, once and again', () =>
@@ -195,7 +193,7 @@ test('NTP servers keep the other options of DHCP', () =>
   }));
 
 test('a machine gets no proxy while it is switched off, and keeps the proxy of the file otherwise', () => {
-  const proxyOf = (written: Settings): string | undefined => {
+  const proxyOf = (written: Settings) => {
     const parsed = resolveFile({ values: { name: 'rack', ...written }, lineOf: () => undefined }, {});
     return parsed.ok ? parsed.config.region.install?.httpProxy : assert.fail(JSON.stringify(parsed.problems));
   };
@@ -265,13 +263,13 @@ test('a value of characters that nobody sees is refused, and unsets nothing; an 
       ['upstream_dns', '192.0.2.53'],
       ['main_archive', 'http://mirror/ubuntu'],
     ] as const) {
-      assert.equal((await set(name, value)).status, 200, name);
+      await assertStatus(set(name, value), 200, name);
       for (const odd of ['\u2028', ' \u2029 ', '\u00a0', '\ufeff', '\u3000']) {
         const { status, json } = await set(name, odd);
         assert.deepEqual([status, Object.keys(json)], [400, ['value']], name);
       }
       assert.equal(await get(name), value);
-      assert.equal((await set(name, ' \t')).status, 200, name);
+      await assertStatus(set(name, ' \t'), 200, name);
       assert.notEqual(await get(name), value);
     }
   }));

@@ -62,7 +62,7 @@ test('a list shows each machine as it is shown alone: after changes of it, of th
     const shape = z.array(z.looseObject({ system_id: z.string(), work_age: z.number().nullable() }));
     const change = (fields: Partial<MachineFields>) =>
       store.changeMachine<never>('m00000', clock.wallTimeMs(), () => ({ kind: 'change', fields, events: [] }));
-    const rename = async (name: string): Promise<void> => {
+    const rename = async (name: string) => {
       const machines = z.array(
         z.looseObject({ boot_interface: z.looseObject({ vlan: z.looseObject({ id: z.number() }) }) }),
       );

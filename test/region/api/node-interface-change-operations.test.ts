@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIpv4, parseIpv4 } from '../../../src/net/address.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { type Answered, type CallersPlace, FIRST_MAC, SECOND_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
 
 interface Nics {
@@ -18,7 +19,7 @@ interface Nics {
 const withNics = (
   work: (nics: Nics, place: CallersPlace) => Promise<void>,
   status: Parameters<typeof withCallers>[1] = 'allocated',
-): Promise<void> =>
+) =>
   withCallers(async (place) => {
     const base = `nodes/${place.systemId}/interfaces/`;
     const list = async () => (await place.ask('root', 'GET', base)).json;
@@ -38,30 +39,29 @@ const SUBNET = String(SUBNET_ID);
 
 test('an interface of a machine is deleted, as Terraform does, the last one too, and one is added', () =>
   withNics(async ({ first, second, post, drop, list }, { ask, systemId }) => {
-    assert.equal((await drop(`${first}/`)).status, 204);
+    await assertStatus(drop(`${first}/`), 204);
     assert.deepEqual(
       (await list()).map(({ id }) => id),
       [second],
     );
-    assert.equal((await drop(`${second}/`)).status, 204);
+    await assertStatus(drop(`${second}/`), 204);
     const { json } = await ask('root', 'GET', `machines/${systemId}/`);
     assert.deepEqual([json.interface_set, json.boot_interface], [[], null]);
     const added = await post('?op=create_physical', { mac_address: '52:54:00:00:00:aa', name: 'eth7', mtu: '' });
     assert.deepEqual([added.status, added.json.name], [200, 'eth7'], added.text);
-    assert.equal((await drop(`${added.json.id}/`)).status, 204);
+    await assertStatus(drop(`${added.json.id}/`), 204);
   }));
 
 test('an interface of a deployed machine stays', () =>
   withNics(async ({ first, post, drop }) => {
-    assert.equal((await drop(`${first}/`)).status, 409);
-    assert.equal((await post('?op=create_physical', { mac_address: '52:54:00:00:00:aa' })).status, 409);
+    await assertStatus(drop(`${first}/`), 409);
+    await assertStatus(post('?op=create_physical', { mac_address: '52:54:00:00:00:aa' }), 409);
   }, 'deployed'));
 
 test('a bond takes the links of its interfaces, has the settings of its request, and is deleted again', () =>
   withNics(async ({ first, second, post, drop, list }) => {
     const fields = { name: 'bond0', parents: `${first},${second}`, bond_mode: '802.3ad', mtu: '9000', tags: 'a,b' };
-    const made = await post('?op=create_bond', fields);
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(post('?op=create_bond', fields), 200);
     const bond = made.json;
     assert.deepEqual(
       [bond.type, bond.name, bond.mac_address, bond.parents, bond.effective_mtu, bond.tags, bond.enabled],
@@ -88,7 +88,7 @@ test('a bond takes the links of its interfaces, has the settings of its request,
       ['layout-refused', `${first}/?op=link_subnet`, { mode: 'auto', subnet: SUBNET }],
     ] as const)
       assert.equal((await post(path, more)).refusal, refused, path);
-    assert.equal((await drop('bond0/')).status, 204);
+    await assertStatus(drop('bond0/'), 204);
     const left = await list();
     assert.deepEqual(
       left.map(({ links }) => links.map(({ mode }: { readonly mode: string }) => mode)),
@@ -100,8 +100,10 @@ test('a bond takes the links of its interfaces, has the settings of its request,
 
 test('a bridge is made of one interface, and an update changes only the given fields', () =>
   withNics(async ({ first, second, post, put, list }) => {
-    const made = await post('?op=create_bridge', { name: 'br0', parent: String(first), bridge_stp: 'true' });
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(
+      post('?op=create_bridge', { name: 'br0', parent: String(first), bridge_stp: 'true' }),
+      200,
+    );
     assert.deepEqual(made.json.params, { bridge_type: 'standard', bridge_stp: true, bridge_fd: 15 });
     const changed = await put('br0/', { name: 'br-lan', bridge_fd: '4', mac_address: '02:00:00:00:00:09', tags: 'x' });
     assert.deepEqual(
@@ -161,8 +163,7 @@ test('a VLAN interface is made, read, changed and deleted; its frames are those 
     const subnet = (await ask('root', 'POST', 'subnets/', cidr)).json;
     // As the maas command line and Terraform's provider send it.
     const fields = { vlan: String(storage.id), parent: String(first), tags: 'a,b', mtu: '1400' };
-    const made = await post('?op=create_vlan', fields);
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(post('?op=create_vlan', fields), 200);
     const { json: one } = made;
     assert.deepEqual(
       [one.type, one.name, one.mac_address, one.parents, one.effective_mtu, one.tags, one.vlan],
@@ -196,9 +197,8 @@ test('a VLAN interface is made, read, changed and deleted; its frames are those 
     assert.deepEqual([other.name, other.mac_address], ['eno2.200', SECOND_MAC], 'name and address follow the parent');
     assert.equal((await put(`${one.id}/`, { name: 'backup', parent: String(first) })).json.name, 'backup');
     assert.equal((await put(`${one.id}/`, { vlan: String(storage.id) })).json.name, 'backup', 'a person chose it');
-    const inUse = await ask('root', 'DELETE', `vlans/${storage.id}/`);
-    assert.equal(inUse.status, 409);
-    assert.equal((await drop(`${one.id}/`)).status, 204);
+    await assertStatus(ask('root', 'DELETE', `vlans/${storage.id}/`), 409);
+    await assertStatus(drop(`${one.id}/`), 204);
     assert.equal((await list()).length, 2);
   }));
 
@@ -270,8 +270,7 @@ test('tags of an interface are added and removed, even if its machine is deploye
 test('links: an address of a person or a free one, by DHCP, none; an unfit request is refused by field', () =>
   withNics(async ({ first, second, post, list }, { store, systemId }) => {
     const link = (nic: number, fields: Readonly<Record<string, string>>) => post(`${nic}/?op=link_subnet`, fields);
-    const fixed = await link(second, { mode: 'STATIC', subnet: SUBNET, ip_address: '10.20.0.25' });
-    assert.equal(fixed.status, 200, fixed.text);
+    const fixed = await assertStatus(link(second, { mode: 'STATIC', subnet: SUBNET, ip_address: '10.20.0.25' }), 200);
     assert.deepEqual(
       fixed.json.links.map(({ mode, ip_address: address }: { mode: string; ip_address: string }) => [mode, address]),
       [['static', '10.20.0.25']],
@@ -304,7 +303,7 @@ test('links: an address of a person or a free one, by DHCP, none; an unfit reque
     const gone = await post(`${second}/?op=unlink_subnet`, { id: String(free.json.links[1].id) });
     assert.equal(gone.json.links.length, 1);
     assert.deepEqual(await held(), [parseIpv4('10.20.0.25')]);
-    assert.equal((await post(`${second}/?op=unlink_subnet`, { id: '1' })).status, 400);
+    await assertStatus(post(`${second}/?op=unlink_subnet`, { id: '1' }), 400);
     const apart = await post(`${first}/?op=disconnect`);
     assert.deepEqual([apart.json.links, apart.json.vlan], [[], null]);
     assert.equal((await list())[0].vlan, null);
@@ -360,24 +359,24 @@ test('no machine or device gets the address of a router, whether a rack serves t
         [SUBNET, near.gateway_ip, near.name],
       ]) {
         const fields = { mode: 'static', subnet, ip_address: address };
-        const refused = await ask('root', 'POST', `nodes/${nic}/?op=link_subnet`, fields);
-        assert.equal(refused.status, 400, refused.text);
+        const refused = await assertStatus(ask('root', 'POST', `nodes/${nic}/?op=link_subnet`, fields), 400);
         const words = `${address} is the router of the subnet ${name}: choose another address.`;
         assert.deepEqual(refused.json, { ip_address: [words] });
       }
     // Once the subnet has another router, the address is free.
-    assert.equal((await ask('root', 'PUT', `subnets/${far}/`, { gateway_ip: '10.40.0.9' })).status, 200);
-    const linked = await post(`${second}/?op=link_subnet`, { mode: 'static', subnet: far, ip_address: '10.40.0.1' });
-    assert.equal(linked.status, 200, linked.text);
+    await assertStatus(ask('root', 'PUT', `subnets/${far}/`, { gateway_ip: '10.40.0.9' }), 200);
+    await assertStatus(
+      post(`${second}/?op=link_subnet`, { mode: 'static', subnet: far, ip_address: '10.40.0.1' }),
+      200,
+    );
   }));
 
 test('the default gateway is that of a link to a subnet with a router', () =>
   withNics(async ({ first, second, post }, { ask, systemId }) => {
-    const set = await post(`${first}/?op=set_default_gateway`);
-    assert.equal(set.status, 200, set.text);
+    const set = await assertStatus(post(`${first}/?op=set_default_gateway`), 200);
     const { json: machine } = await ask('alice', 'GET', `machines/${systemId}/`);
     assert.deepEqual(machine.default_gateways.ipv4, { gateway_ip: '10.20.0.1', link_id: set.json.links[0].id });
-    assert.equal((await post(`${second}/?op=set_default_gateway`)).status, 400);
+    await assertStatus(post(`${second}/?op=set_default_gateway`), 400);
     const unknown = await post(`${first}/?op=set_default_gateway`, { link_id: '77' });
     assert.deepEqual([unknown.status, unknown.json], [400, { link_id: ['The interface has no link with the id 77.'] }]);
     const up = await post(`${second}/?op=link_subnet`, { mode: 'link_up' });
@@ -396,8 +395,7 @@ test('a layout stays with its machine while that is released, with its chosen ad
     assert.equal((await region.life.command(systemId, { name: 'allocate' }, by)).kind, 'changed');
     assert.deepEqual(await held(), [parseIpv4('10.20.0.20'), parseIpv4('10.20.0.25')], 'the auto link has one, too');
     assert.equal((await list())[0].links[0].ip_address, '10.20.0.20');
-    const restored = await ask('root', 'POST', `machines/${systemId}/?op=restore_networking_configuration`);
-    assert.equal(restored.status, 200, restored.text);
+    await assertStatus(ask('root', 'POST', `machines/${systemId}/?op=restore_networking_configuration`), 200);
     assert.deepEqual(await held(), [parseIpv4('10.20.0.20')]);
     assert.deepEqual((await list())[1], before[1]);
     for (const op of ['restore_storage_configuration', 'restore_default_configuration'])
@@ -421,8 +419,7 @@ test('a person says how fast a link is: at most as its interface, and 0 without 
       [fast.json.link_speed, fast.json.interface_speed, fast.json.link_connected],
       [10_000, 25_000, true],
     );
-    const matching = await ask('root', 'GET', 'machines/?link_speed=10000');
-    assert.equal(matching.status, 200);
+    await assertStatus(ask('root', 'GET', 'machines/?link_speed=10000'), 200);
     for (const [field, fields] of [
       ['link_speed', { link_speed: '40000' }],
       ['interface_speed', { interface_speed: '1000' }],
@@ -441,7 +438,7 @@ test('a person says how fast a link is: at most as its interface, and 0 without 
 
 test('an interface carries no larger packets than those below it, which carry what is chosen above them', () =>
   withNics(async ({ first, second, post, put, list }, { ask }) => {
-    const vlanOf = async (vid: string, mtu: string): Promise<string> =>
+    const vlanOf = async (vid: string, mtu: string) =>
       String((await ask('root', 'POST', 'fabrics/0/vlans/', { vid, mtu })).json.id);
     const sizes = async () =>
       Object.fromEntries((await list()).map((one): [string, number] => [one.name, one.effective_mtu]));
@@ -487,7 +484,7 @@ test('an interface in a VLAN of larger packets raises the one below it', () =>
 test('a bond with a VLAN becomes a part of a bridge, and a bridged bond gets a VLAN', () =>
   withNics(async ({ first, second, post }, { ask }) => {
     const [fabric] = (await ask('root', 'GET', 'fabrics/')).json;
-    const vlan = async (vid: string): Promise<string> =>
+    const vlan = async (vid: string) =>
       String((await ask('root', 'POST', `fabrics/${fabric.id}/vlans/`, { vid })).json.id);
     const bond = (await post('?op=create_bond', { name: 'bond0', parents: `${first},${second}` })).json;
     const inside = await post('?op=create_vlan', { parent: String(bond.id), vlan: await vlan('7') });

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assertStatus } from '../../support/answered.ts';
 import { FIRST_MAC, SECOND_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
 
 /** The keys of MAAS's interfaces, and `driver`, which is Rackboot's own. */
@@ -81,7 +82,7 @@ test('one interface is read by its id, its name and its hardware address', () =>
     const none = await ask('alice', 'GET', `nodes/${systemId}/interfaces/eno9/`);
     assert.deepEqual([none.status, none.refusal], [404, 'not-found']);
     assert.match(none.text, /has no interface eno9/);
-    assert.equal((await ask('alice', 'GET', 'nodes/zzzzzz/interfaces/')).status, 404);
+    await assertStatus(ask('alice', 'GET', 'nodes/zzzzzz/interfaces/'), 404);
   }));
 
 test('block devices are listed and read; their ids do not depend on the order of the report', () =>

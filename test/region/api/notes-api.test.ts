@@ -50,7 +50,7 @@ const MADE: readonly Noted[] = [
   { name: 'script', made: ['scripts', { script: SCRIPT }], place: () => 'scripts/fan', others: { script: SCRIPT } },
 ];
 
-async function keepsLines(ask: Ask, { name, made, place, field = 'description', others }: Noted): Promise<void> {
+async function keepsLines(ask: Ask, { name, made, place, field = 'description', others }: Noted) {
   const first = made === undefined ? undefined : await ask('POST', `2.0/${made[0]}/`, { ...made[1], [field]: NOTE });
   const path = `2.0/${place(first?.json ?? {})}/`;
   if (first !== undefined) {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseIpv4 } from '../../../src/net/address.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { machine, sshKey, withSite } from './sent/trial.ts';
 
 const MINUTE_MS = 60_000;
@@ -13,7 +14,7 @@ test('the state of a deployment is told in the words of MAAS', () =>
     const [ready, failed] = [await machine(site), await machine(site, 'failed-deployment', { owner: 'admin' }, 3)];
     const answer = await site.ask('GET', '1.0/nodes/?op=deployment_status', { nodes: [ready, failed] }, 'alice');
     assert.deepEqual(answer.json, { [ready]: 'Not in Deployment', [failed]: 'Failed deployment' });
-    assert.equal((await site.ask('GET', '1.0/nodes/?op=deployment_status', { nodes: 'zzzzzz' })).status, 400);
+    await assertStatus(site.ask('GET', '1.0/nodes/?op=deployment_status', { nodes: 'zzzzzz' }), 400);
   }));
 
 test('commissioning that has overrun its time is listed, and ended by check_commissioning', () =>
@@ -23,7 +24,7 @@ test('commissioning that has overrun its time is listed, and ended by check_comm
     const overdue = await machine(site, 'commissioning', { statusDeadlineMs: clock.wallTimeMs() - 1 });
     const other = await machine(site, 'commissioning', inTime, 3);
     const url = '1.0/nodes/?op=check_commissioning';
-    assert.equal((await site.ask('GET', url, undefined, 'alice')).status, 403);
+    await assertStatus(site.ask('GET', url, undefined, 'alice'), 403);
     for (const method of ['GET', 'POST'] as const) {
       const [only, ...others] = (await site.ask(method, url)).json;
       assert.deepEqual([only.system_id, others], [overdue, []], method);
@@ -38,20 +39,20 @@ test('each hardware address of a node is at its resource_uri; one is added and d
     const id = await machine({ ask, ...site });
     const { macaddress_set: macs, pxe_mac: first } = (await ask('GET', `1.0/nodes/${id}/`)).json;
     assert.deepEqual((await ask('GET', `1.0/nodes/${id}/macs/`)).json, macs);
-    const at = (uri: string): string => uri.replace('/MAAS/api/', '');
+    const at = (uri: string) => uri.replace('/MAAS/api/', '');
     assert.deepEqual((await ask('GET', at(first.resource_uri))).json, first);
     const added = (await ask('POST', `1.0/nodes/${id}/macs/`, { mac_address: '52:54:00:00:00:09' })).json;
     assert.deepEqual((await ask('GET', at(added.resource_uri))).json, added);
-    assert.equal((await ask('POST', `1.0/nodes/${id}/macs/`, { mac_address: '52:54:00:00:00:09' })).status, 400);
+    await assertStatus(ask('POST', `1.0/nodes/${id}/macs/`, { mac_address: '52:54:00:00:00:09' }), 400);
     assert.deepEqual(Object.keys((await ask('POST', `1.0/nodes/${id}/macs/`, { mac_address: 'x' })).json), [
       'mac_address',
     ]);
-    assert.equal((await ask('DELETE', at(added.resource_uri), undefined, 'alice')).status, 403);
-    assert.equal((await ask('DELETE', at(added.resource_uri))).status, 204);
-    assert.equal((await ask('GET', at(added.resource_uri))).status, 404);
+    await assertStatus(ask('DELETE', at(added.resource_uri), undefined, 'alice'), 403);
+    await assertStatus(ask('DELETE', at(added.resource_uri)), 204);
+    await assertStatus(ask('GET', at(added.resource_uri)), 404);
     assert.deepEqual((await ask('GET', `1.0/nodes/${id}/macs/`)).json, macs);
-    assert.equal((await ask('DELETE', at(macs[1].resource_uri))).status, 204);
-    assert.equal((await ask('DELETE', at(first.resource_uri))).status, 409, 'it is the only one');
+    await assertStatus(ask('DELETE', at(macs[1].resource_uri)), 204);
+    await assertStatus(ask('DELETE', at(first.resource_uri)), 409, 'it is the only one');
   }));
 
 test('a sticky address stays with the interface; a second claim changes nothing', () =>
@@ -75,10 +76,10 @@ test('a cluster has machines, leases, boot images and a state; its name is its o
     const own = await machine({ ask, ...site }, 'ready', { home: parseIpv4('10.20.0.7') });
     await machine({ ask, ...site }, 'ready', { home: parseIpv4('10.99.0.7') }, 3);
     assert.deepEqual((await ask('GET', '1.0/nodegroups/master/?op=list_nodes')).json, [own]);
-    assert.equal((await ask('GET', '1.0/nodegroups/absent/?op=list_nodes')).status, 404);
-    assert.equal((await ask('POST', '1.0/nodegroups/master/?op=update_leases', { leases: '{"x":"y"}' })).status, 400);
+    await assertStatus(ask('GET', '1.0/nodegroups/absent/?op=list_nodes'), 404);
+    await assertStatus(ask('POST', '1.0/nodegroups/master/?op=update_leases', { leases: '{"x":"y"}' }), 400);
     assert.deepEqual((await ask('GET', `1.0/nodegroups/${RACK}/boot-images/`)).json, []);
-    assert.equal((await ask('GET', `1.0/nodegroups/${RACK}/boot-images/7/`)).status, 404);
+    await assertStatus(ask('GET', `1.0/nodegroups/${RACK}/boot-images/7/`), 404);
     const wrong = await ask('PUT', `1.0/nodegroups/${RACK}/`, { name: 'x', cluster_name: 'y', status: '0' });
     assert.deepEqual(Object.keys(wrong.json).toSorted(), ['cluster_name', 'name', 'status']);
     assert.equal((await ask('PUT', `1.0/nodegroups/${RACK}/`, { name: 'maas', status: '1' })).json.uuid, RACK);

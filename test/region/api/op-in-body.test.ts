@@ -3,10 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assertStatus } from '../../support/answered.ts';
 import { machine, withSite } from './sent/trial.ts';
 
 const BOUNDARY = 'b-1';
-const part = (name: string, text: string): string =>
+const part = (name: string, text: string) =>
   [
     `--${BOUNDARY}`,
     `Content-Disposition: form-data; name="${name}"`,
@@ -32,8 +33,10 @@ for (const [type, write] of Object.entries(FORMS))
       const id = await machine(site, 'deployed', { owner: 'admin' });
       for (const op of ['set_owner_data', 'set_workload_annotations']) {
         const fields = { op: 'release', erase: 'true', colour: op };
-        const answer = await site.send(`2.0/machines/${id}/?op=${op}`, write(fields), { 'content-type': type });
-        assert.equal(answer.status, 200, answer.text);
+        const answer = await assertStatus(
+          site.send(`2.0/machines/${id}/?op=${op}`, write(fields), { 'content-type': type }),
+          200,
+        );
         assert.equal(answer.json.status_name, 'Deployed');
         assert.deepEqual(answer.json.owner_data, { ...fields, colour: op });
       }
@@ -50,10 +53,9 @@ test('an op of the body chooses the operation if the query has none, or an empty
 
 test('an unknown op of the query is refused by its name, whatever the body has', () =>
   withSite(async (site) => {
-    const answer = await site.ask('POST', '2.0/zones/?op=nope', { op: '', name: 'q1' });
-    assert.equal(answer.status, 400);
+    const answer = await assertStatus(site.ask('POST', '2.0/zones/?op=nope', { op: '', name: 'q1' }), 400);
     assert.match(answer.text, /nope/);
-    assert.equal((await site.ask('GET', '2.0/zones/q1/')).status, 404);
+    await assertStatus(site.ask('GET', '2.0/zones/q1/'), 404);
   }));
 
 test('keys of owner data are refused by their own bound, or stored', () =>

@@ -15,7 +15,7 @@ const withUsers = (
     post: (by: User, path: string, fields: Readonly<Record<string, string>>) => Promise<unknown[]>,
     place: RegionPlace,
   ) => Promise<void>,
-): Promise<void> =>
+) =>
   withAskedApi(async ({ ask, place }) => {
     await acceptRack(place.region, {
       interfaces: [

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAdmin } from '../../../src/region/accounts/accounts.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { withAskedApi } from '../asked-api.ts';
 import { enlist, report } from '../place.ts';
 import { withSite } from './sent/trial.ts';
@@ -18,7 +19,7 @@ const machineOf = async (api: Parameters<Parameters<typeof withAskedApi>[0]>[0],
 test('a user is created, read, listed and deleted by an administrator only', () =>
   withAskedApi(async ({ ask }) => {
     const fields = { username: 'carol', email: 'carol@example.org', password: 'long enough', is_superuser: '0' };
-    assert.equal((await ask('POST', '2.0/users/', fields, 'alice')).status, 403);
+    await assertStatus(ask('POST', '2.0/users/', fields, 'alice'), 403);
     const made = await ask('POST', '2.0/users/', fields);
     assert.deepEqual(made.json, {
       username: 'carol',
@@ -31,21 +32,21 @@ test('a user is created, read, listed and deleted by an administrator only', () 
     const names = (await ask('GET', '1.0/users/')).json.map((one: { username: string }) => one.username);
     assert.deepEqual(names, ['admin', 'alice', 'bob', 'carol']);
     assert.equal((await ask('GET', '2.0/users/?op=whoami', undefined, 'bob')).json.username, 'bob');
-    assert.equal((await ask('DELETE', '2.0/users/carol/', undefined, 'alice')).status, 403);
-    assert.equal((await ask('DELETE', '2.0/users/carol/')).status, 204);
-    assert.equal((await ask('GET', '2.0/users/carol/')).status, 404);
+    await assertStatus(ask('DELETE', '2.0/users/carol/', undefined, 'alice'), 403);
+    await assertStatus(ask('DELETE', '2.0/users/carol/'), 204);
+    await assertStatus(ask('GET', '2.0/users/carol/'), 404);
   }));
 
 test('an e-mail address belongs to one user, in upper or lower case', () =>
   withAskedApi(async ({ ask }) => {
-    assert.equal((await ask('PUT', '2.0/users/alice/', { email: 'a@example.org' })).status, 200);
+    await assertStatus(ask('PUT', '2.0/users/alice/', { email: 'a@example.org' }), 200);
     const taken = { email: ['Another user has the e-mail address A@example.org: give another one, or none.'] };
     for (const refused of [
       await ask('POST', '2.0/users/', { username: 'carol', email: 'A@example.org', password: 'long enough' }),
       await ask('PUT', '2.0/users/bob/', { email: 'A@example.org' }),
     ])
       assert.deepEqual([refused.status, refused.json], [400, taken]);
-    assert.equal((await ask('PUT', '2.0/users/alice/', { email: 'A@example.org' })).status, 200);
+    await assertStatus(ask('PUT', '2.0/users/alice/', { email: 'A@example.org' }), 200);
     const wrong = await ask('POST', '2.0/users/', { username: 'dora', email: 'x', password: 'long enough' });
     assert.deepEqual(wrong.json, { email: ['an e-mail address must have the form name@host'] });
   }));
@@ -55,7 +56,7 @@ test('an administrator changes the e-mail address of a user, alone or with the r
     for (const version of ['1.0', '2.0']) {
       const at = `${version}/users/alice/`;
       const read = async () => (await ask('GET', at, undefined, 'bob')).json;
-      assert.equal((await ask('PUT', at, { email: 'alice@example.org' }, 'alice')).status, 403);
+      await assertStatus(ask('PUT', at, { email: 'alice@example.org' }, 'alice'), 403);
       const changed = await ask('PUT', at, { email: 'alice@example.org' });
       assert.deepEqual([changed.status, changed.json.email], [200, 'alice@example.org'], changed.text);
       assert.deepEqual(await read(), changed.json);
@@ -82,14 +83,13 @@ test('a user with machines is deleted only if another user gets them', () =>
     const ids = [await machineOf(api, 3, 'bob')];
     const { ask } = api;
     const refusedFor = async (username: string, owned: RegExp) => {
-      const refused = await ask('DELETE', `2.0/users/${username}/`);
-      assert.equal(refused.status, 409);
+      const refused = await assertStatus(ask('DELETE', `2.0/users/${username}/`), 409);
       assert.match(refused.text, owned);
     };
     const overTo = 'or name the user who takes them over \\(transfer_resources_to\\)';
     await refusedFor('bob', RegExp(`^bob owns 1 machine: release it first, ${overTo}\\.$`));
     const device = { mac_addresses: '52:54:00:00:01:01' };
-    assert.equal((await ask('POST', '2.0/devices/', device, 'alice')).status, 200);
+    await assertStatus(ask('POST', '2.0/devices/', device, 'alice'), 200);
     await refusedFor('alice', RegExp(`^alice owns 1 device: delete it first, ${overTo}`));
     ids.push(await machineOf(api, 1, 'alice'), await machineOf(api, 2, 'alice'));
     await refusedFor('alice', /^alice owns 2 machines and 1 device: release machines and delete devices first, or /);
@@ -98,11 +98,11 @@ test('a user with machines is deleted only if another user gets them', () =>
       assert.deepEqual([status, Object.keys(json)], [400, ['transfer_resources_to']], heir);
     }
     const file = { filename: 'provider-state', file: 'abc' };
-    assert.equal((await ask('POST', '2.0/files/', file, 'alice')).status, 201);
+    await assertStatus(ask('POST', '2.0/files/', file, 'alice'), 201);
     const { key } = (await ask('GET', '2.0/files/provider-state/', undefined, 'alice')).json;
     const readFile = async () => (await ask('GET', '2.0/files/?op=get_by_key', { key }, 'bob')).status;
     assert.equal(await readFile(), 200);
-    assert.equal((await ask('DELETE', '2.0/users/alice/', { transfer_resources_to: 'bob' })).status, 204);
+    await assertStatus(ask('DELETE', '2.0/users/alice/', { transfer_resources_to: 'bob' }), 204);
     assert.deepEqual([await readFile(), (await ask('GET', '2.0/files/', undefined, 'bob')).json], [404, []]);
     for (const id of ids) assert.equal((await ask('GET', `2.0/machines/${id}/`)).json.owner, 'bob');
     const { events } = (await ask('GET', '2.0/events/?op=query', { level: 'AUDIT', id: ids.at(-1) ?? '' })).json;
@@ -113,11 +113,10 @@ test('a user with reserved addresses or ranges is deleted only if another user g
   withSite(async ({ ask }) => {
     await ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.20.0.5' }, 'alice');
     const span = { type: 'reserved', start_ip: '10.20.0.6', end_ip: '10.20.0.7' };
-    assert.equal((await ask('POST', '2.0/ipranges/', span, 'alice')).status, 200);
-    const refused = await ask('DELETE', '2.0/users/alice/');
-    assert.equal(refused.status, 409);
+    await assertStatus(ask('POST', '2.0/ipranges/', span, 'alice'), 200);
+    const refused = await assertStatus(ask('DELETE', '2.0/users/alice/'), 409);
     assert.match(refused.text, /alice has 2 reserved addresses and ranges: release them first/);
-    assert.equal((await ask('DELETE', '2.0/users/alice/', { transfer_resources_to: 'bob' })).status, 204);
+    await assertStatus(ask('DELETE', '2.0/users/alice/', { transfer_resources_to: 'bob' }), 204);
     const addresses = (await ask('GET', '2.0/ipaddresses/', undefined, 'bob')).json;
     assert.deepEqual(
       addresses.map((one: { ip: string; owner: { username: string } }) => [one.ip, one.owner.username]),
@@ -167,8 +166,7 @@ test('a user has several keys, which are listed without secrets, renamed and rev
       (await list()).map((key) => key.name),
       ['one', 'two'],
     );
-    const foreign = await ask('POST', '2.0/account/?op=update_token_name', { token: juju, name: 'x' }, 'bob');
-    assert.equal(foreign.status, 404);
+    await assertStatus(ask('POST', '2.0/account/?op=update_token_name', { token: juju, name: 'x' }, 'bob'), 404);
     assert.deepEqual((await ask('POST', '2.0/account/?op=update_token_name', { token: ':', name: 'x' })).status, 400);
     const drop = (by: 'alice' | 'bob') =>
       ask('POST', '2.0/account/?op=delete_authorisation_token', { token_key: juju }, by);
@@ -199,5 +197,5 @@ test('no account gets a name that the service itself uses, whoever makes it', ()
       await assert.rejects(createAdmin(store, clock, fields), { code: 'bad-argument', message: /^the service itself/ });
     }
     const fields = { username: 'local-administrator2', email: '', password: 'long enough' };
-    assert.equal((await ask('POST', '2.0/users/', fields)).status, 200);
+    await assertStatus(ask('POST', '2.0/users/', fields), 200);
   }));

@@ -10,6 +10,7 @@ import { POWER_PARAMETER_NAMES } from '../../../src/region/records/power-paramet
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { PowerSide } from '../../../src/region-thread/power-side.ts';
 import { Controller, controllerDriver, pass } from '../../power/controllers.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { type Answered, type Ask, addCallers, askerOf, type CallerName } from '../asked-api.ts';
@@ -30,7 +31,7 @@ interface Client {
   readonly enlistPowered: (mac?: number) => Promise<string>;
 }
 
-function clientOf(place: RegionPlace, controller: Controller, asked: Ask, by: CallerName): Client {
+function clientOf(place: RegionPlace, controller: Controller, asked: Ask, by: CallerName) {
   const ask: Ask = (method, path, fields) => asked(method, path, fields, by);
   const client: Client = {
     ask,
@@ -54,7 +55,7 @@ function clientOf(place: RegionPlace, controller: Controller, asked: Ask, by: Ca
   return client;
 }
 
-async function withClient(work: (client: Client) => Promise<void>): Promise<void> {
+async function withClient(work: (client: Client) => Promise<void>) {
   const place = await makeRegion();
   place.region.close();
   const { store, clock, config, stateDir } = place;
@@ -124,11 +125,13 @@ test('the driver checks parameters before they are stored; refusals name each pr
     assert.equal((await client.region.store.findMachine(id))?.powerType, '');
     await client.good('PUT', `2.0/machines/${id}/`, { power_type: 'amt', power_parameters_skip_check: 'true' });
     const ipmi = { power_address: '10.0.0.9', power_user: 'maas', power_pass: SECRET };
-    const shown = await client.ask('PUT', `2.0/machines/${id}/`, {
-      power_type: 'ipmi',
-      power_parameters: JSON.stringify(ipmi),
-    });
-    assert.equal(shown.status, 200, shown.text);
+    const shown = await assertStatus(
+      client.ask('PUT', `2.0/machines/${id}/`, {
+        power_type: 'ipmi',
+        power_parameters: JSON.stringify(ipmi),
+      }),
+      200,
+    );
     assert.ok(!shown.text.includes(SECRET));
     await client.good('PUT', `2.0/machines/${id}/`, { power_parameters_power_user: 'root', description: 'x' });
     const stored = { ...ipmi, power_user: 'root' };
@@ -230,7 +233,7 @@ test('only administrators see the address and the answer of a controller; its ow
     assert.ok(failed?.code === 'power-failed');
     const fields = { statusReason: { code: failed.code, params: failed.params } };
     await store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields, events: [] }));
-    const pages = async (viewer: Viewer): Promise<string> => {
+    const pages = async (viewer: Viewer) => {
       const view = viewOf(client.region, { viewer });
       return `${await renderPage(view)}${await renderMachinePage({ ...view, path: { machine: id } })}`;
     };
@@ -332,6 +335,6 @@ test('a query is sent at once, and its answer comes in bounded time', () =>
     const refused = await client.ask('POST', `2.0/machines/${id}/?op=power_on`);
     assert.deepEqual([refused.status, refused.refusal], [409, 'power-by-hand']);
     assert.match(refused.text, / is switched by hand: press its button; `rackboot power set` gives it a driver\.$/);
-    assert.equal((await client.ask('POST', '2.0/machines/nobody/?op=power_on')).status, 404);
-    assert.equal((await client.ask('GET', '2.0/machines/nobody/?op=query_power_state')).status, 404);
+    await assertStatus(client.ask('POST', '2.0/machines/nobody/?op=power_on'), 404);
+    await assertStatus(client.ask('GET', '2.0/machines/nobody/?op=query_power_state'), 404);
   }));

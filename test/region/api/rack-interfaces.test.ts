@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HostAddress } from '../../../src/region/records/rack-description.ts';
 import type { Region } from '../../../src/region/region.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { OWN_UUID } from '../networks/network-place.ts';
 import { acceptRack, digestOf, OTHER_UUID, RACK_UUID, rackInterface } from '../racks/rack-place.ts';
 import { type CallersPlace, withCallers } from './callers-place.ts';
@@ -21,7 +22,7 @@ const KEY = { kind: 'own', token: 'token-3', secretDigest: digestOf('secret') } 
 const OTHER = { uuid: OTHER_UUID, name: 'rack-3', key: KEY } as const;
 
 /** The rack reports its host. */
-async function beat(region: Region, addresses: readonly HostAddress[] = HOST): Promise<void> {
+async function beat(region: Region, addresses: readonly HostAddress[] = HOST) {
   const { interfaces } = region.racks.find(RACK_UUID) ?? assert.fail('a rack');
   await region.racks.hear(RACK_UUID, { version: '0.1.0', uplink: 1, interfaces, pulse: { ...PULSE, addresses } });
 }
@@ -39,8 +40,7 @@ interface Nic {
 }
 
 const nicsOf = async ({ ask }: CallersPlace, path = INTERFACES): Promise<readonly Nic[]> => {
-  const answer = await ask('alice', 'GET', path);
-  assert.equal(answer.status, 200, answer.text);
+  const answer = await assertStatus(ask('alice', 'GET', path), 200);
   return answer.json;
 };
 
@@ -66,8 +66,7 @@ test('a rack shows the interfaces of its host with fabric, VLAN, subnet and addr
     const { ask, region } = place;
     const fabric = (await ask('root', 'POST', 'fabrics/', { name: 'hall' })).json.id;
     await ask('root', 'POST', `fabrics/${fabric}/vlans/`, { vid: '30', mtu: '1400' });
-    const subnet = await ask('root', 'POST', 'subnets/', { cidr: '10.30.0.0/24', fabric, vid: '30' });
-    assert.equal(subnet.status, 200, subnet.text);
+    await assertStatus(ask('root', 'POST', 'subnets/', { cidr: '10.30.0.0/24', fabric, vid: '30' }), 200);
     await beat(region);
     const nics = await nicsOf(place);
     assert.deepEqual(nics.map(shownOf), [
@@ -127,7 +126,7 @@ test('the ids of the interfaces of a rack stay, differ from those of other racks
     await beat(region);
     const before = await nicsOf(place);
     await beat(region, HOST.toReversed());
-    const byId = (one: Nic, other: Nic): number => one.id - other.id;
+    const byId = (one: Nic, other: Nic) => one.id - other.id;
     assert.deepEqual((await nicsOf(place)).toSorted(byId), before.toSorted(byId));
     const { interfaces } = region.racks.find(RACK_UUID) ?? assert.fail('a rack');
     await ask('root', 'DELETE', `rackcontrollers/${RACK_UUID}/`);

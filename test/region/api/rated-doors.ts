@@ -46,7 +46,7 @@ async function statusOf(
   { address }: Worker,
   isByRack: boolean,
   headers: Readonly<Record<string, string>>,
-): Promise<number> {
+) {
   const spoken = { 'x-rackboot-rack': `${RACK_TOKEN}:${RACK_KEY_SECRET}`, 'x-forwarded-for': address };
   const answer = await ask('GET', path, {
     from: isByRack ? '192.0.2.9' : address,

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assertStatus } from '../../support/answered.ts';
 import { reasonOf } from '../../support/sentences.ts';
-import { type Answered, type Ask, type Fields, type Headers, withAskedApi } from '../asked-api.ts';
+import { type Ask, type Fields, type Headers, withAskedApi } from '../asked-api.ts';
 import { enlist, type RegionPlace, report, SECRET } from '../place.ts';
 
 const SCRIPT = '#!/bin/sh\necho grüße\n';
@@ -16,7 +17,7 @@ const HEADER = `#!/bin/sh
 # --- End MAAS 1.0 script metadata ---
 `;
 
-const withApi = (work: (ask: Ask, place: RegionPlace, systemId: string) => Promise<void>): Promise<void> =>
+const withApi = (work: (ask: Ask, place: RegionPlace, systemId: string) => Promise<void>) =>
   withAskedApi(async ({ ask, place }) => {
     const { systemId } = await enlist(place.region, report([0x525400000001]));
     await work(ask, place, systemId);
@@ -63,12 +64,12 @@ test('a script is added, listed, read, changed, fetched and removed; each refusa
       const refused = await ask('POST', '2.0/scripts/', fields);
       assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], JSON.stringify(fields));
     }
-    assert.equal((await ask('PUT', '2.0/scripts/hello/', { name: 'fan' })).status, 400);
-    assert.equal((await ask('DELETE', '2.0/scripts/hello/')).status, 204);
+    await assertStatus(ask('PUT', '2.0/scripts/hello/', { name: 'fan' }), 400);
+    await assertStatus(ask('DELETE', '2.0/scripts/hello/'), 204);
     for (const method of ['GET', 'PUT', 'DELETE'] as const) {
-      assert.equal((await ask(method, '2.0/scripts/hello/')).status, 404);
+      await assertStatus(ask(method, '2.0/scripts/hello/'), 404);
     }
-    assert.equal((await ask('POST', '2.0/scripts/', { script: SCRIPT, name: 'x' }, {})).status, 401);
+    await assertStatus(ask('POST', '2.0/scripts/', { script: SCRIPT, name: 'x' }, {}), 401);
   }));
 
 test('a script has tags: of its text or of a person, by which lists find it, and which are added and removed', () =>
@@ -84,16 +85,15 @@ test('a script has tags: of its text or of a person, by which lists find it, and
       ['fan hello', 'fan hello', 'fan'],
     );
     assert.deepEqual([await names('hardware_type=cpu'), await names('hardware_type=0')], ['fan', 'hello']);
-    const tag = async (op: string, word: string): Promise<Answered> =>
-      await ask('POST', `2.0/scripts/hello/?op=${op}`, { tag: word });
+    const tag = async (op: string, word: string) => await ask('POST', `2.0/scripts/hello/?op=${op}`, { tag: word });
     assert.deepEqual((await tag('add_tag', 'dry.1-a_b')).json.tags, ['hot', 'cold', 'dry.1-a_b']);
     assert.deepEqual((await tag('remove_tag', 'hot')).json.tags, ['cold', 'dry.1-a_b']);
     for (const word of ['', 'a b', 'a,b', 'none', 'x'.repeat(65), 'é']) {
       const refused = await tag('add_tag', word);
       assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['tag']], word);
     }
-    assert.equal((await ask('POST', '2.0/scripts/none-such/?op=add_tag', { tag: 'x' })).status, 404);
-    assert.equal((await ask('POST', '2.0/scripts/hello/?op=add_tag', { tag: 'x' }, {})).status, 401);
+    await assertStatus(ask('POST', '2.0/scripts/none-such/?op=add_tag', { tag: 'x' }), 404);
+    await assertStatus(ask('POST', '2.0/scripts/hello/?op=add_tag', { tag: 'x' }, {}), 401);
     const put = async (fields: Fields) => (await ask('PUT', '2.0/scripts/hello/', fields)).json;
     assert.deepEqual((await put({ title: 'Hello' })).tags, ['cold', 'dry.1-a_b'], 'they stay');
     // The values of a new text count, unless a person gives others.
@@ -127,9 +127,8 @@ test('a commissioning and a test choose scripts by name or tag; one that overwri
     await add('t2', { type: 'testing', tags: 'deep', destructive: 'true' });
     await place.store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields: { status: 'ready' }, events: [] }));
     /** The scripts of people that a run has. */
-    const runOf = async (op: string, fields: Fields): Promise<string> => {
-      const answer = await ask('POST', `2.0/machines/${id}/?op=${op}`, fields);
-      assert.equal(answer.status, 200, answer.text);
+    const runOf = async (op: string, fields: Fields) => {
+      await assertStatus(ask('POST', `2.0/machines/${id}/?op=${op}`, fields), 200);
       const headers = {
         'x-forwarded-for': '10.20.0.60',
         'x-rackboot-rack': SECRET,
@@ -161,14 +160,14 @@ test('a commissioning and a test choose scripts by name or tag; one that overwri
 
 test('1.0: commissioning scripts by their old names', () =>
   withApi(async (ask) => {
-    assert.equal((await ask('POST', '1.0/commissioning-scripts/', { name: 'hello', content: SCRIPT })).status, 200);
+    await assertStatus(ask('POST', '1.0/commissioning-scripts/', { name: 'hello', content: SCRIPT }), 200);
     await ask('POST', '2.0/scripts/', { script: HEADER });
     assert.deepEqual((await ask('GET', '1.0/commissioning-scripts/')).json, ['hello']);
     assert.equal((await ask('GET', '1.0/commissioning-scripts/hello/')).text, SCRIPT);
-    assert.equal((await ask('GET', '1.0/commissioning-scripts/fan/')).status, 404);
+    await assertStatus(ask('GET', '1.0/commissioning-scripts/fan/'), 404);
     await ask('PUT', '1.0/commissioning-scripts/hello/', { content: '#!/bin/sh\n' });
     assert.equal((await ask('GET', '1.0/commissioning-scripts/hello/')).text, '#!/bin/sh\n');
-    assert.equal((await ask('DELETE', '1.0/commissioning-scripts/hello/')).status, 204);
+    await assertStatus(ask('DELETE', '1.0/commissioning-scripts/hello/'), 204);
   }));
 
 test('a machine is commissioned and tested with the chosen scripts, and the results are readable as they arrive', () =>
@@ -190,7 +189,7 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
       const refused = await ask('POST', `2.0/machines/${id}/?op=${op}`, fields);
       assert.deepEqual([refused.status, Object.values(refused.json).flat().length], [400, 1]);
     }
-    assert.equal((await ask('GET', `2.0/nodes/${id}/results/current-commissioning/`)).status, 404);
+    await assertStatus(ask('GET', `2.0/nodes/${id}/results/current-commissioning/`), 404);
     const runs = async (): Promise<unknown> => {
       const { json: machine } = await ask('GET', `2.0/machines/${id}/`);
       assert.deepEqual((await ask('GET', '2.0/machines/')).json, [machine], 'the list shows the same');
@@ -223,10 +222,10 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
     const ids = lines.map((line) => line.split(' ')[0] ?? '');
     assert.equal((await ask('GET', `/MAAS/rackboot/1/scripts/${ids[5]}`, undefined, await agent())).text, SCRIPT);
     for (const wrong of [ids[0], '0', '999999', 'x']) {
-      assert.equal((await ask('GET', `/MAAS/rackboot/1/scripts/${wrong}`, undefined, await agent())).status, 404);
+      await assertStatus(ask('GET', `/MAAS/rackboot/1/scripts/${wrong}`, undefined, await agent()), 404);
     }
-    assert.equal((await ask('GET', `/MAAS/rackboot/1/scripts/${ids[5]}`, undefined, {})).status, 403);
-    const base64 = (text: string): string => Buffer.from(text).toString('base64url');
+    await assertStatus(ask('GET', `/MAAS/rackboot/1/scripts/${ids[5]}`, undefined, {}), 403);
+    const base64 = (text: string) => Buffer.from(text).toString('base64url');
     const running = { script: 'c2', script_id: ids[5], offset: '0', output_base64: base64('grü') };
     assert.equal((await tell(running)).text, 'OK');
     const current = `2.0/nodes/${id}/results/current-commissioning/`;
@@ -241,7 +240,7 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
       { script_id: ids[5], offset: '-1' },
       { ...running, offset: String(2 ** 53 - 1) },
     ]) {
-      assert.equal((await tell(bad)).status, 400);
+      await assertStatus(tell(bad), 400);
     }
     await tell({
       script: 'c2',
@@ -305,8 +304,8 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
       assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], op);
       for (const text of right) assert.equal((await ask('GET', `${path}${text}`)).status, 200, `${field} ${text}`);
     }
-    assert.equal((await ask('GET', `2.0/nodes/${id}/results/?hardware_type=disk`)).status, 200);
-    assert.equal((await ask('GET', `2.0/nodes/${id}/results/?hardware_type=disk+drive`)).status, 400);
+    await assertStatus(ask('GET', `2.0/nodes/${id}/results/?hardware_type=disk`), 200);
+    await assertStatus(ask('GET', `2.0/nodes/${id}/results/?hardware_type=disk+drive`), 400);
     const c2 = (await ask('PUT', '2.0/scripts/c2', { tags: 'heat,slow', hardware_type: 'cpu' })).json;
     assert.deepEqual([c2.tags, c2.hardware_type_name], [['heat', 'slow'], 'CPU']);
     for (const query of ['filters=heat', 'hardware_type=1', 'hardware_type=cpu&filters=c2']) {
@@ -331,7 +330,7 @@ test('a machine is commissioned and tested with the chosen scripts, and the resu
     }
     const typed = async (type: string) => (await ask('GET', `2.0/nodes/${id}/results/?type=${type}`)).json.length;
     assert.deepEqual([await typed('2'), await typed('Testing,1'), await typed('installation')], [1, 1, 0]);
-    assert.equal((await ask('GET', '2.0/nodes/zzzzzz/results/')).status, 404);
+    await assertStatus(ask('GET', '2.0/nodes/zzzzzz/results/'), 404);
   }));
 
 test('a script beyond its time limit fails the commissioning, even if its machine is alive', () =>
@@ -349,7 +348,7 @@ test('a script beyond its time limit fails the commissioning, even if its machin
     const beat = { status: 'WORKING', stage: 'testing', message: 'running endless', script: 'endless', script_id };
     const tell = async () => ask('POST', '/MAAS/rackboot/1/signal', beat, await headers());
     for (let minute = 0; minute < 6; minute += 1) {
-      assert.equal((await tell()).status, 200);
+      await assertStatus(tell(), 200);
       assert.equal((await place.store.findMachine(id))?.status, 'commissioning', `after ${minute} minutes`);
       await place.clock.pass(60_000);
     }
@@ -371,7 +370,7 @@ test('a machine that restarts in the middle runs all scripts again', () =>
       'x-rackboot-token': (await place.store.findMachine(id))?.bootToken ?? '',
       'x-rackboot-boot': '52:54:00:00:00:01',
     });
-    const begin = async (): Promise<string[]> =>
+    const begin = async () =>
       (await ask('GET', '/MAAS/rackboot/1/scripts', undefined, await headers())).text.trim().split('\n');
     const [first] = await begin();
     const tell = async (script_id: string | undefined, more: Fields) =>

@@ -1,6 +1,6 @@
 // The lists of API 2.0, which show what a change has left behind.
 
-import assert from 'node:assert/strict';
+import { assertStatus } from '../../support/answered.ts';
 import type { AskedApi } from '../asked-api.ts';
 
 const LISTS = [
@@ -32,8 +32,7 @@ const LISTS = [
 export async function seen({ ask }: AskedApi): Promise<Readonly<Record<string, string>>> {
   const texts: Record<string, string> = {};
   for (const path of LISTS) {
-    const answer = await ask('GET', `2.0/${path.includes('?') ? path : `${path}/`}`);
-    assert.equal(answer.status, 200, path);
+    const answer = await assertStatus(ask('GET', `2.0/${path.includes('?') ? path : `${path}/`}`), 200, path);
     texts[path] = answer.text;
   }
   return texts;

@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assertStatus } from '../../support/answered.ts';
 import { RACK_UUID } from '../racks/rack-place.ts';
 import { type CallersPlace, FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
 
 /** Makes an object by its name. @returns its id */
 async function make({ ask }: CallersPlace, path: string, name: string): Promise<number> {
-  const made = await ask('root', 'POST', path, { name });
-  assert.equal(made.status, 200, made.text);
+  const made = await assertStatus(ask('root', 'POST', path, { name }), 200);
   return made.json.id;
 }
 
@@ -52,7 +52,7 @@ for (const kind of ['fabrics', 'spaces'] as const) {
       const changed = await ask('root', 'PUT', `${kind}/name:hall/`, { description: 'x' });
       assert.deepEqual([changed.status, changed.json.id], [200, hall], changed.text);
       assert.equal((await ask('root', 'DELETE', `${kind}/name:nowhere/`)).refusal, 'not-found');
-      assert.equal((await ask('root', 'DELETE', `${kind}/name:hall/`)).status, 204);
+      await assertStatus(ask('root', 'DELETE', `${kind}/name:hall/`), 204);
       assert.equal(await idAt(place, `${kind}/name:hall/`), 404);
     }));
 }

@@ -7,17 +7,18 @@ import { systemClock } from '../../../src/clock.ts';
 import { parseKeySource } from '../../../src/region/accounts/key-sources.ts';
 import { SSH_KEYS_PER_USER_MAX } from '../../../src/region/accounts/ssh-keys.ts';
 import { keyFetcher } from '../../../src/region-thread/published-keys.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { portOf } from '../../support/listening-port.ts';
 import { type AskedApi, withAskedApi } from '../asked-api.ts';
 
-const keyOf = (last: number): string => {
+const keyOf = (last: number) => {
   const name = Buffer.from('ssh-ed25519');
   const bytes = Buffer.concat([Buffer.from([0, 0, 0, 11]), name, Buffer.from([0, 0, 0, 32]), Buffer.alloc(32, last)]);
   return `ssh-ed25519 ${bytes.toString('base64')}`;
 };
 
 /** Runs the work with the origin of a server. */
-async function withServer(answer: RequestListener, work: (origin: string) => Promise<void>): Promise<void> {
+async function withServer(answer: RequestListener, work: (origin: string) => Promise<void>) {
   const server = createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   try {
@@ -28,7 +29,7 @@ async function withServer(answer: RequestListener, work: (origin: string) => Pro
   }
 }
 
-const withSite = (answer: RequestListener, work: (api: AskedApi) => Promise<void>): Promise<void> =>
+const withSite = (answer: RequestListener, work: (api: AskedApi) => Promise<void>) =>
   withServer(answer, (origin) =>
     withAskedApi(work, { fetchKeys: keyFetcher(systemClock, { lp: origin, gh: origin }) }),
   );
@@ -45,8 +46,7 @@ test('the published keys of a person are added with their source; those that are
       else answer.writeHead(404).end();
     },
     async (api) => {
-      const first = await importFrom(api, 'lp:ann');
-      assert.equal(first.status, 200, first.text);
+      const first = await assertStatus(importFrom(api, 'lp:ann'), 200);
       const shown = first.json.map((one: { key: string; keysource: string }) => [one.key, one.keysource]);
       assert.deepEqual(shown, [
         [`${keyOf(1)} ann@x`, 'lp:ann'],

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { storagePlan } from '../../../src/region/layout/deployable-storage.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { type Answered, type CallersPlace, withCallers } from './callers-place.ts';
 
 interface Disks {
@@ -13,7 +14,7 @@ interface Disks {
   readonly layOut: (fields: Readonly<Record<string, string>>) => Promise<Answered>;
 }
 
-const withDisks = (work: (disks: Disks, place: CallersPlace) => Promise<void>): Promise<void> =>
+const withDisks = (work: (disks: Disks, place: CallersPlace) => Promise<void>) =>
   withCallers(async (place) => {
     const base = `nodes/${place.systemId}/`;
     const disks: Disks = {
@@ -47,8 +48,7 @@ test('logical volumes and RAIDs are the virtual block devices of their machine, 
 
 test('a partition is made, formatted, mounted, unmounted, unformatted and deleted', () =>
   withDisks(async ({ post, drop, read }) => {
-    const made = await post('blockdevices/sdb/partitions/', { size: '10G', bootable: 'true' });
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(post('blockdevices/sdb/partitions/', { size: '10G', bootable: 'true' }), 200);
     const part = made.json;
     assert.deepEqual(keysOf(part), sorted(PARTITION_KEYS));
     assert.deepEqual(
@@ -76,8 +76,8 @@ test('a partition is made, formatted, mounted, unmounted, unformatted and delete
       [disk.partition_table_type, disk.used_for, disk.used_size + disk.available_size],
       ['GPT', 'GPT partitioned with 1 partition', 64e9],
     );
-    assert.equal((await drop(place)).status, 204);
-    assert.equal((await drop(place)).status, 404);
+    await assertStatus(drop(place), 204);
+    await assertStatus(drop(place), 404);
     assert.deepEqual((await read('blockdevices/sdb/partitions/')).json, []);
   }));
 
@@ -119,8 +119,7 @@ test('only swap is mounted nowhere, and a label fits its file system', () =>
         const refused = await post(`${place}?op=format`, { fstype, label });
         assert.deepEqual(keysOf(refused.json), ['label'], `${fstype} ${label}`);
       }
-      const formatted = await post(`${place}?op=format`, { fstype, label: 'x-'.padEnd(characters, 'y') });
-      assert.equal(formatted.status, 200, formatted.text);
+      await assertStatus(post(`${place}?op=format`, { fstype, label: 'x-'.padEnd(characters, 'y') }), 200);
       const nowhere = await post(`${place}?op=mount`, { mount_point: 'none', mount_options: 'ro' });
       if (fstype === 'swap') assert.equal(nowhere.json.filesystem.mount_point, 'none', nowhere.text);
       else assert.match(nowhere.json.mount_point[0], new RegExp(`only swap is mounted nowhere, and this is ${fstype}`));
@@ -134,8 +133,7 @@ test('only swap is mounted nowhere, and a label fits its file system', () =>
 
 test('the flat layout fills the boot disk, whichever that is', () =>
   withDisks(async ({ layOut, read, post }, { systemId }) => {
-    const laid = await layOut({ storage_layout: 'flat', boot_size: '1G', root_device: 'sdb' });
-    assert.equal(laid.status, 200, laid.text);
+    const laid = await assertStatus(layOut({ storage_layout: 'flat', boot_size: '1G', root_device: 'sdb' }), 200);
     assert.equal(laid.json.system_id, systemId);
     assert.equal(laid.json.boot_disk.name, 'sdb');
     const mounts = (await read('blockdevices/sdb/partitions/')).json.map(
@@ -163,8 +161,10 @@ test('the flat layout fills the boot disk, whichever that is', () =>
 
 test('the LVM layout has a volume group with the root, as a virtual block device', () =>
   withDisks(async ({ layOut, read }) => {
-    const laid = await layOut({ storage_layout: 'lvm', vg_name: 'vg0', lv_name: 'root', lv_size: '20G' });
-    assert.equal(laid.status, 200, laid.text);
+    const laid = await assertStatus(
+      layOut({ storage_layout: 'lvm', vg_name: 'vg0', lv_name: 'root', lv_size: '20G' }),
+      200,
+    );
     const [group] = (await read('volume-groups/')).json;
     assert.deepEqual([group.name, group.logical_volumes[0].name, group.devices.length], ['vg0', 'vg0-root', 1]);
     assert.equal(group.used_size + group.available_size, group.size);
@@ -184,8 +184,7 @@ test('a RAID 1 is made of partitions and disks, formatted and mounted as a block
     const ids: string[] = [];
     for (const disk of ['sda', 'sdb'])
       ids.push(String((await post(`blockdevices/${disk}/partitions/`, { size: '20G' })).json.id));
-    const made = await post('raids/', { level: 'raid-1', partitions: ids.join(',') });
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(post('raids/', { level: 'raid-1', partitions: ids.join(',') }), 200);
     const { id, name, virtual_device: device, devices } = made.json;
     assert.deepEqual([name, devices.length, device.type], ['md0', 2, 'virtual']);
     assert.deepEqual((await read(`raid/${id}/`)).json, made.json);
@@ -197,10 +196,9 @@ test('a RAID 1 is made of partitions and disks, formatted and mounted as a block
         assert.deepEqual([refused.status, refused.refusal], [409, 'layout-refused']);
         assert.match(refused.text, new RegExp(`^${named} is a RAID or a volume`));
       }
-    const missing = await post('blockdevices/sdz/partitions/', { size: '1G' });
-    assert.equal(missing.status, 404);
+    const missing = await assertStatus(post('blockdevices/sdz/partitions/', { size: '1G' }), 404);
     assert.match(missing.text, /has no block device sdz:/);
-    assert.equal((await post(`blockdevices/${device.id}/?op=format`, { fstype: 'ext4' })).status, 200);
+    await assertStatus(post(`blockdevices/${device.id}/?op=format`, { fstype: 'ext4' }), 200);
     const mounted = await post(`blockdevices/${device.id}/?op=mount`, { mount_point: '/var' });
     assert.equal(mounted.json.filesystem.mount_point, '/var');
     const [part] = (await read('blockdevices/sda/partitions/')).json;
@@ -214,25 +212,27 @@ test('a RAID 1 is made of partitions and disks, formatted and mounted as a block
     ] as const)
       assert.deepEqual(keysOf((await post('raids/', fields)).json), [field]);
     assert.equal((await post('raids/', { level: 'raid-1', partitions: ids.join(',') })).refusal, 'layout-refused');
-    assert.equal((await drop(`raid/${id}/`)).status, 204);
-    assert.equal((await drop(place)).status, 204);
+    await assertStatus(drop(`raid/${id}/`), 204);
+    await assertStatus(drop(place), 204);
   }));
 
 test('a disk that a person adds is laid out, deployed by its place, and deleted with its partitions', () =>
   withDisks(async ({ post, put, drop, read }, { store, systemId }) => {
-    const made = await post('blockdevices/', {
-      name: 'disk0',
-      size: '100G',
-      id_path: '/dev/nvme0n1',
-      block_size: '4096',
-    });
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(
+      post('blockdevices/', {
+        name: 'disk0',
+        size: '100G',
+        id_path: '/dev/nvme0n1',
+        block_size: '4096',
+      }),
+      200,
+    );
     assert.deepEqual(keysOf(made.json), keysOf((await read('blockdevices/sda/')).json));
     const { id } = made.json;
     assert.deepEqual([made.json.type, made.json.id_path, made.json.used_for], ['physical', '/dev/nvme0n1', 'Unused']);
     assert.deepEqual((await read('blockdevices/disk0/')).json, made.json);
     await post(`blockdevices/${id}/partitions/`, { size: '10G' });
-    const planOf = async (): Promise<string> => {
+    const planOf = async () => {
       const machine = await store.findMachine(systemId);
       return machine === undefined ? '' : (storagePlan(machine) ?? '');
     };
@@ -240,8 +240,8 @@ test('a disk that a person adds is laid out, deployed by its place, and deleted 
     const renamed = await put(`blockdevices/${id}/`, { serial: 'S9', name: 'disk1' });
     assert.deepEqual([renamed.json.serial, renamed.json.name, renamed.json.id], ['S9', 'disk1', id]);
     assert.match(await planOf(), new RegExp(`^disk ${id} serial:S9$`, 'm'));
-    assert.equal((await drop(`blockdevices/${id}/`)).status, 204);
-    assert.equal((await read(`blockdevices/${id}/`)).status, 404);
+    await assertStatus(drop(`blockdevices/${id}/`), 204);
+    await assertStatus(read(`blockdevices/${id}/`), 404);
     assert.doesNotMatch(await planOf(), /partition/);
     const again = await post('blockdevices/', { name: 'sdz', size: '1G', serial: 'Z' });
     const names = (await read('blockdevices/')).json.map((one: { readonly name: string }) => one.name);
@@ -257,7 +257,7 @@ test('a disk that a person adds is laid out, deployed by its place, and deleted 
     ] as const)
       assert.deepEqual(keysOf((await post('blockdevices/', fields)).json), [field], JSON.stringify(fields));
     assert.deepEqual(keysOf((await put(`blockdevices/${again.json.id}/`, { uuid: UUID })).json), ['uuid']);
-    assert.equal((await put('blockdevices/sdq/', { name: 'x' })).status, 404);
+    await assertStatus(put('blockdevices/sdq/', { name: 'x' }), 404);
   }));
 
 test('a disk that the machine reported keeps its id under another name and size, and is forgotten until the next report', () =>
@@ -269,15 +269,14 @@ test('a disk that the machine reported keeps its id under another name and size,
     assert.deepEqual(tags, ['rotary', 'cold']);
     assert.deepEqual((await post(`blockdevices/${id}/?op=remove_tag`, { tag: 'rotary' })).json.tags, ['cold']);
     assert.deepEqual((await read('blockdevices/data/')).json.tags, ['cold']);
-    assert.equal((await drop(`blockdevices/${id}/`)).status, 204);
+    await assertStatus(drop(`blockdevices/${id}/`), 204);
     const names = (await read('blockdevices/')).json.map((one: { readonly name: string }) => one.name);
     assert.deepEqual(names, ['sda']);
   }));
 
 test('a whole disk has a file system, and then neither partitions nor another use', () =>
   withDisks(async ({ post, drop, read }, { store, systemId }) => {
-    const formatted = await post('blockdevices/sdb/?op=format', { fstype: 'xfs', label: 'data' });
-    assert.equal(formatted.status, 200, formatted.text);
+    const formatted = await assertStatus(post('blockdevices/sdb/?op=format', { fstype: 'xfs', label: 'data' }), 200);
     assert.deepEqual([formatted.json.filesystem.fstype, formatted.json.available_size], ['xfs', 0]);
     const mounted = await post('blockdevices/sdb/?op=mount', { mount_point: '/srv' });
     assert.equal(mounted.json.used_for, 'xfs formatted filesystem mounted at /srv');
@@ -296,7 +295,7 @@ test('a whole disk has a file system, and then neither partitions nor another us
     assert.equal((await post('blockdevices/sdb/?op=unformat')).json.filesystem, null);
     await post('blockdevices/sdb/partitions/', { size: '1G' });
     assert.equal((await post('blockdevices/sdb/?op=format', { fstype: 'ext4' })).refusal, 'layout-refused');
-    assert.equal((await drop('blockdevices/sdb/')).status, 204);
+    await assertStatus(drop('blockdevices/sdb/'), 204);
   }));
 
 test('a volume group is made of partitions and a RAID, and has volumes that fit', () =>
@@ -308,8 +307,7 @@ test('a volume group is made of partitions and a RAID, and has volumes that fit'
     const [one = '', spare = '', two = '', other = ''] = ids;
     const raid = await post('raids/', { level: 'raid-1', partitions: `${one},${two}`, spare_partitions: spare });
     const raidId = String(raid.json.id);
-    const made = await post('volume-groups/', { name: 'vg0', block_devices: raidId });
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(post('volume-groups/', { name: 'vg0', block_devices: raidId }), 200);
     const path = `volume-group/${made.json.id}/`;
     assert.deepEqual((await read(path)).json, made.json);
     assert.equal((await read(`blockdevices/${raidId}/`)).json.used_for, 'Part of vg0');
@@ -333,9 +331,9 @@ test('a volume group is made of partitions and a RAID, and has volumes that fit'
     assert.match(plan, new RegExp(`^raid ${raidId} md0 1\\.2 \\S+ ${one} ${two} spare ${spare}$`, 'm'));
     assert.match(plan, new RegExp(`^group vg0 ${other} ${raidId}\nvolume ${volume.json.id} vg0 more 19073$`, 'm'));
     assert.equal((await drop(path)).refusal, 'layout-refused');
-    assert.equal((await post(`${path}?op=delete_logical_volume`, { id: String(volume.json.id) })).status, 204);
-    assert.equal((await drop(path)).status, 204);
-    assert.equal((await read(path)).status, 404);
+    await assertStatus(post(`${path}?op=delete_logical_volume`, { id: String(volume.json.id) }), 204);
+    await assertStatus(drop(path), 204);
+    await assertStatus(read(path), 404);
     for (const [field, fields] of [
       ['block_devices', { name: 'vg1' }],
       ['block_devices', { name: 'vg1', block_devices: '7' }],
@@ -345,8 +343,7 @@ test('a volume group is made of partitions and a RAID, and has volumes that fit'
       assert.deepEqual(keysOf((await post('volume-groups/', fields)).json), [field]);
     assert.deepEqual(keysOf((await put(`raid/${raidId}/`, { remove_partitions: other })).json), ['remove_partitions']);
     assert.deepEqual(keysOf((await put(`raid/${raidId}/`, { remove_partitions: one })).json), ['remove_block_devices']);
-    const swapped = await put(`raid/${raidId}/`, { remove_partitions: one, add_partitions: other });
-    assert.equal(swapped.status, 200, swapped.text);
+    await assertStatus(put(`raid/${raidId}/`, { remove_partitions: one, add_partitions: other }), 200);
   }));
 
 test('a volume group and a partition are also below the plural, as gomaasclient asks for them', () =>
@@ -359,9 +356,9 @@ test('a volume group and a partition are also below the plural, as gomaasclient 
     assert.equal((await put(path, { name: 'vg1' })).json.name, 'vg1');
     const volume = await post(`${path}?op=create_logical_volume`, { name: 'data', size: '5G' });
     assert.equal(volume.json.name, 'vg1-data', volume.text);
-    assert.equal((await post(`${path}?op=delete_logical_volume`, { id: String(volume.json.id) })).status, 204);
-    assert.equal((await drop(path)).status, 204);
-    assert.equal((await drop(`blockdevices/sda/partitions/${partition.id}`)).status, 204);
+    await assertStatus(post(`${path}?op=delete_logical_volume`, { id: String(volume.json.id) }), 204);
+    await assertStatus(drop(path), 204);
+    await assertStatus(drop(`blockdevices/sda/partitions/${partition.id}`), 204);
   }));
 
 test('partitions and members are found by their names, and a refusal says what there is', () =>
@@ -386,8 +383,7 @@ test('partitions and members are found by their names, and a refusal says what t
       await post('blockdevices/sdz/partition/1?op=unmount'),
     ])
       assert.match(`${answer.status} ${answer.text}`, /^404 \S+ has no block device sdz: /);
-    const made = await post('raids/', { level: 'raid-1', partitions: 'sda-part1,sdb-part1' });
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(post('raids/', { level: 'raid-1', partitions: 'sda-part1,sdb-part1' }), 200);
     const raid = `raid/${made.json.id}/`;
     assert.equal((await put(raid, { add_spare_partitions: 'sdb-part2' })).json.spare_devices?.length, 1);
     assert.equal((await put(raid, { remove_spare_partitions: 'sdb2' })).json.spare_devices?.length, 0);

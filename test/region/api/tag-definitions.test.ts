@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mac } from '../../../src/net/address.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { type AskedApi, withAskedApi } from '../asked-api.ts';
 import { enlist, facts, type RegionPlace, report } from '../place.ts';
 
 const hardware = (mebibytes: number) => facts({}, { cpu: { count: 4, model: 'Xeon' }, memory_mib: mebibytes });
 
-async function commissioned({ region, store }: RegionPlace, last: number, mebibytes: number): Promise<string> {
+async function commissioned({ region, store }: RegionPlace, last: number, mebibytes: number) {
   const { systemId } = await enlist(region, report([0x525400000000 + last], { facts: hardware(mebibytes) }));
   await store.changeMachine(systemId, 1, () => ({ kind: 'change', fields: { status: 'ready' }, events: [] }));
   return systemId;
@@ -35,8 +36,10 @@ test('a tag is assigned by its definition when it is created, changed and rebuil
     const { ask, place } = api;
     const small = await commissioned(place, 1, 2048);
     const large = await commissioned(place, 2, 8192);
-    const made = await ask('POST', '2.0/tags/', { name: 'large', definition: LARGE, comment: 'much memory' });
-    assert.equal(made.status, 200, made.text);
+    const made = await assertStatus(
+      ask('POST', '2.0/tags/', { name: 'large', definition: LARGE, comment: 'much memory' }),
+      200,
+    );
     assert.equal(made.json.definition, LARGE);
     assert.deepEqual([await tagged(api, 'large'), await tagged(api, 'large', 'nodes')], [[large], [large]]);
     const other = '//node[@id="memory"]/size < 4294967296';
@@ -51,8 +54,8 @@ test('a tag is assigned by its definition when it is created, changed and rebuil
     assert.deepEqual(await tagged(api, 'large'), [small], 'the definition stays');
     assert.equal((await ask('PUT', '2.0/tags/large/', { definition: '' })).json.definition, '');
     assert.deepEqual(await tagged(api, 'large'), [small], 'and so do its machines without one');
-    assert.equal((await ask('POST', '2.0/tags/large/?op=rebuild', undefined, 'alice')).status, 403);
-    assert.equal((await ask('POST', '2.0/tags/absent/?op=rebuild')).status, 404);
+    await assertStatus(ask('POST', '2.0/tags/large/?op=rebuild', undefined, 'alice'), 403);
+    await assertStatus(ask('POST', '2.0/tags/absent/?op=rebuild'), 404);
   }));
 
 test('a comment is kept as it is, or refused if it is not one line of text', () =>
@@ -78,7 +81,7 @@ test('the devices with a tag are listed apart from the machines; controllers hav
     assert.deepEqual(await tagged(api, 'printer', 'devices'), [id]);
     for (const op of ['machines', 'rack_controllers', 'region_controllers'])
       assert.deepEqual(await tagged(api, 'printer', op), [], op);
-    assert.equal((await ask('GET', '2.0/tags/absent/?op=rack_controllers')).status, 404);
+    await assertStatus(ask('GET', '2.0/tags/absent/?op=rack_controllers'), 404);
   }));
 
 test('a machine that reports its hardware again gets and loses the tag; a New machine never has it', () =>

@@ -8,6 +8,7 @@ import { ipv4, mac } from '../../../src/net/address.ts';
 import type { Rack } from '../../../src/region/records/rack.ts';
 import type { HostAddress } from '../../../src/region/records/rack-description.ts';
 import type { Region } from '../../../src/region/region.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { type Ask, OWN_FILE, OWN_UUID, withNetworks } from '../networks/network-place.ts';
 import { enlist, report } from '../place.ts';
 import { acceptRack, RACK_UUID, rackInterface } from '../racks/rack-place.ts';
@@ -20,7 +21,7 @@ const HOST: readonly HostAddress[] = [
 const BOUNDS = { start_ip: '10.30.0.100', end_ip: '10.30.0.199' };
 
 /** The region's own rack reports its host. */
-const reportOwn = (region: Region, addresses: readonly HostAddress[] | undefined): Promise<void> =>
+const reportOwn = (region: Region, addresses: readonly HostAddress[] | undefined) =>
   region.racks.putOwn({ uuid: OWN_UUID, name: 'maas', version: '0.1.0', interfaces: [], pinned: [], addresses });
 
 const PULSE = { life: 'life-1', applied: 0, waiting: 0, dropped: 0, deadLetters: 0, startedMs: 1 } as const;
@@ -31,8 +32,7 @@ const beat = (
   interfaces: Rack['interfaces'],
   addresses: readonly HostAddress[] = HOST,
   pinned: readonly string[] = [],
-): Promise<void> =>
-  region.racks.hear(RACK_UUID, { version: '0.1.0', uplink: 1, interfaces, pulse: { ...PULSE, pinned, addresses } });
+) => region.racks.hear(RACK_UUID, { version: '0.1.0', uplink: 1, interfaces, pulse: { ...PULSE, pinned, addresses } });
 
 interface Made {
   readonly vlan: string;
@@ -44,29 +44,35 @@ interface Made {
 async function makeSubnet(ask: Ask, more: object = {}): Promise<Made> {
   const fabric = await ask('POST', '2.0/fabrics/', { name: 'tf-fabric' });
   const vlans = `2.0/fabrics/${fabric.json.id}/vlans/`;
-  const made = await ask('POST', vlans, { vid: 30, mtu: 1400, dhcp_on: false, name: 'tf-vlan', space: '' });
-  assert.equal(made.status, 200, made.text);
-  const subnet = await ask('POST', '2.0/subnets/', {
-    cidr: CIDR,
-    name: 'tf-subnet',
-    fabric: fabric.json.id,
-    vlan: made.json.id,
-    vid: 30,
-    gateway_ip: '10.30.0.254',
-    dns_servers: '10.30.0.53',
-    rdns_mode: 2,
-    allow_dns: true,
-    allow_proxy: true,
-    managed: true,
-    ...more,
-  });
-  assert.equal(subnet.status, 200, subnet.text);
+  const made = await assertStatus(
+    ask('POST', vlans, { vid: 30, mtu: 1400, dhcp_on: false, name: 'tf-vlan', space: '' }),
+    200,
+  );
+  const subnet = await assertStatus(
+    ask('POST', '2.0/subnets/', {
+      cidr: CIDR,
+      name: 'tf-subnet',
+      fabric: fabric.json.id,
+      vlan: made.json.id,
+      vid: 30,
+      gateway_ip: '10.30.0.254',
+      dns_servers: '10.30.0.53',
+      rdns_mode: 2,
+      allow_dns: true,
+      allow_proxy: true,
+      managed: true,
+      ...more,
+    }),
+    200,
+  );
   return { vlan: `${vlans}30/`, vlanId: made.json.id, subnet: subnet.json.id };
 }
 
 const makeRange = async (ask: Ask, subnet: number): Promise<number> => {
-  const made = await ask('POST', '2.0/ipranges/', { type: 'dynamic', subnet, ...BOUNDS, comment: 'of tf' });
-  assert.equal(made.status, 200, made.text);
+  const made = await assertStatus(
+    ask('POST', '2.0/ipranges/', { type: 'dynamic', subnet, ...BOUNDS, comment: 'of tf' }),
+    200,
+  );
   return made.json.id;
 };
 
@@ -92,7 +98,7 @@ test('a dynamic range before its rack, then dhcp_on: the rack serves the subnet 
     const range = await makeRange(ask, subnet);
     // The provider changes what it has created.
     const again = { type: 'dynamic', subnet, ...BOUNDS, comment: 'of tf' };
-    assert.equal((await ask('PUT', `2.0/ipranges/${range}/`, again)).status, 200);
+    await assertStatus(ask('PUT', `2.0/ipranges/${range}/`, again), 200);
     const kept = (await ask('GET', `2.0/ipranges/${range}/`)).json;
     const shown = [kept.id, kept.type, kept.start_ip, kept.end_ip, kept.comment, kept.subnet.id, kept.subnet.vlan.vid];
     assert.deepEqual(shown, [range, 'dynamic', BOUNDS.start_ip, BOUNDS.end_ip, 'of tf', subnet, 30]);
@@ -100,8 +106,7 @@ test('a dynamic range before its rack, then dhcp_on: the rack serves the subnet 
     assert.ok(reserved.some((one: { purpose: string[] }) => one.purpose.includes('dynamic')));
     assert.deepEqual(region.settings.interfacesOf(OWN_UUID), [], 'no rack serves it yet');
 
-    const on = await ask('PUT', vlan, { dhcp_on: true, primary_rack: OWN_UUID });
-    assert.equal(on.status, 200, on.text);
+    const on = await assertStatus(ask('PUT', vlan, { dhcp_on: true, primary_rack: OWN_UUID }), 200);
     const read = (await ask('GET', vlan)).json;
     assert.deepEqual(read, on.json);
     const { dhcp_on, primary_rack, secondary_rack, relay_vlan, mtu, id } = read;
@@ -131,9 +136,9 @@ test('a subnet of a person keeps whether it allows DNS, and its rack begins with
     const { vlan, subnet } = await makeSubnet(ask, { allow_dns: false });
     await makeRange(ask, subnet);
     assert.equal((await ask('GET', `2.0/subnets/${subnet}/`)).json.allow_dns, false);
-    assert.equal((await ask('PUT', vlan, { dhcp_on: true, primary_rack: OWN_UUID })).status, 200);
+    await assertStatus(ask('PUT', vlan, { dhcp_on: true, primary_rack: OWN_UUID }), 200);
     assert.deepEqual(region.settings.interfacesOf(OWN_UUID), [{ ...ENTRY, management: 1 }]);
-    assert.equal((await ask('PUT', vlan, { dhcp_on: false })).status, 200);
+    await assertStatus(ask('PUT', vlan, { dhcp_on: false }), 200);
     assert.equal((await ask('GET', `2.0/subnets/${subnet}/`)).json.allow_dns, false);
   }, {}));
 
@@ -142,24 +147,23 @@ test('the cluster interface that dhcp_on has made goes again in the order of ter
     await reportOwn(region, HOST);
     const { vlan, vlanId, subnet } = await makeSubnet(ask);
     const range = await makeRange(ask, subnet);
-    assert.equal((await ask('PUT', vlan, { dhcp_on: true, primary_rack: 'maas' })).status, 200);
-    assert.equal((await ask('DELETE', `2.0/subnets/${subnet}/`)).status, 409, 'while the rack serves it');
+    await assertStatus(ask('PUT', vlan, { dhcp_on: true, primary_rack: 'maas' }), 200);
+    await assertStatus(ask('DELETE', `2.0/subnets/${subnet}/`), 409, 'while the rack serves it');
     const off = await ask('PUT', vlan, OFF);
     assert.deepEqual([off.status, off.json.dhcp_on, off.json.primary_rack], [200, false, null], off.text);
     assert.equal(region.settings.interfacesOf(OWN_UUID)[0]?.management, 0);
     assert.equal((await ask('PUT', vlan, { dhcp_on: true, primary_rack: 'maas' })).json.dhcp_on, true, 'and on again');
     await ask('PUT', vlan, OFF);
-    assert.equal((await ask('DELETE', `2.0/ipranges/${range}/`)).status, 204);
+    await assertStatus(ask('DELETE', `2.0/ipranges/${range}/`), 204);
     assert.deepEqual(region.settings.interfacesOf(OWN_UUID), []);
     assert.equal((await ask('GET', `2.0/subnets/${subnet}/`)).json.gateway_ip, '10.30.0.254');
     const next = await makeRange(ask, subnet);
     await ask('PUT', vlan, { dhcp_on: true, primary_rack: 'maas' });
     await ask('PUT', vlan, OFF);
     assert.ok(next > range);
-    const gone = await ask('DELETE', `2.0/subnets/${subnet}/`);
-    assert.equal(gone.status, 204, gone.text);
+    await assertStatus(ask('DELETE', `2.0/subnets/${subnet}/`), 204);
     assert.deepEqual(region.settings.interfacesOf(OWN_UUID), []);
-    assert.equal((await ask('DELETE', `2.0/vlans/${vlanId}/`)).status, 204);
+    await assertStatus(ask('DELETE', `2.0/vlans/${vlanId}/`), 204);
   }, {}));
 
 test('the cluster interface of a person stays when its range goes', () =>
@@ -168,10 +172,10 @@ test('the cluster interface of a person stays when its range goes', () =>
       const [{ id }] = (await ask('GET', '2.0/ipranges/')).json;
       const [{ vlans }] = (await ask('GET', '2.0/fabrics/')).json;
       await ask('PUT', `2.0/vlans/${vlans[0].id}/`, { dhcp_on: false });
-      assert.equal((await ask('DELETE', `2.0/ipranges/${id}/`)).status, 204);
+      await assertStatus(ask('DELETE', `2.0/ipranges/${id}/`), 204);
       assert.equal(region.settings.interfacesOf(OWN_UUID)[0]?.name, 'hall');
       const [{ id: subnet }] = (await ask('GET', '2.0/subnets/')).json;
-      assert.equal((await ask('DELETE', `2.0/subnets/${subnet}/`)).status, 409);
+      await assertStatus(ask('DELETE', `2.0/subnets/${subnet}/`), 409);
     },
     {
       hall: {
@@ -209,19 +213,19 @@ test('a kept range is changed and deleted, and counts against other ranges, rout
       const refused = await ask(method, path, fields);
       assert.deepEqual([refused.status, Object.keys(refused.json ?? {})], [400, [field]], refused.text);
     }
-    assert.equal((await ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.30.0.150' })).status, 409);
-    assert.equal((await ask('PUT', at, { start_ip: '10.30.0.101' }, 'user')).status, 403);
+    await assertStatus(ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.30.0.150' }), 409);
+    await assertStatus(ask('PUT', at, { start_ip: '10.30.0.101' }, 'user'), 403);
     const moved = (await ask('PUT', at, { start_ip: '10.30.0.101', comment: 'x' })).json;
     assert.deepEqual([moved.start_ip, moved.comment, moved.type, moved.user], ['10.30.0.101', 'x', 'dynamic', null]);
-    assert.equal((await ask('DELETE', at, undefined, 'user')).status, 403);
-    assert.equal((await ask('DELETE', at)).status, 204);
+    await assertStatus(ask('DELETE', at, undefined, 'user'), 403);
+    await assertStatus(ask('DELETE', at), 204);
     assert.deepEqual((await ask('GET', '2.0/ipranges/')).json, []);
   }, {}));
 
 test('dhcp_on without a range, a rack or an address is refused before anything changes, and says what to do', () =>
   withNetworks(async (ask, { region }) => {
     const { vlan, subnet } = await makeSubnet(ask);
-    const refuses = async (fields: object, field: string, sentence: RegExp): Promise<void> => {
+    const refuses = async (fields: object, field: string, sentence: RegExp) => {
       const refused = await ask('PUT', vlan, { name: 'lost', ...fields });
       assert.deepEqual([refused.status, Object.keys(refused.json ?? {})], [400, [field]], refused.text);
       assert.match(refused.json[field][0], sentence);
@@ -287,8 +291,7 @@ test('a cluster interface of the rack in an overlapping network is named; with i
       /interface wide of the rack rack-2 has 10\.30\.0\.0\/23/,
     );
     await beat(region, wide, HOST, ['cluster_interfaces.wide']);
-    const refused = await ask('PUT', vlan, on);
-    assert.equal(refused.status, 409);
+    const refused = await assertStatus(ask('PUT', vlan, on), 409);
     assert.match(refused.text, /rack-2.* cluster_interfaces\.wide/);
   }, {}));
 
@@ -304,7 +307,7 @@ test('a cluster interface without a range is completed by the kept one; one with
         subnet_mask: '255.255.255.0',
         ...fields,
       });
-    assert.equal((await add({ management: 0 })).status, 200);
+    await assertStatus(add({ management: 0 }), 200);
     assert.equal((await ask('GET', `2.0/ipranges/${range}/`)).json.end_ip, '10.30.0.199');
     const on = await ask('PUT', vlan, { dhcp_on: true });
     assert.equal(on.json.dhcp_on, true, on.text);
@@ -312,12 +315,11 @@ test('a cluster interface without a range is completed by the kept one; one with
     assert.deepEqual([entry?.name, entry?.ip_range_low, entry?.management], ['mine', '10.30.0.100', 2]);
     assert.equal((await ask('GET', '2.0/ipranges/')).json[0].id, range);
     await ask('PUT', vlan, OFF);
-    assert.equal((await ask('DELETE', `2.0/ipranges/${range}/`)).status, 204);
+    await assertStatus(ask('DELETE', `2.0/ipranges/${range}/`), 204);
     assert.equal(region.settings.interfacesOf(OWN_UUID).length, 1, 'a person made it');
-    assert.equal((await ask('DELETE', '1.0/nodegroups/master/interfaces/mine/')).status, 204);
+    await assertStatus(ask('DELETE', '1.0/nodegroups/master/interfaces/mine/'), 204);
     const next = await makeRange(ask, subnet);
-    const made = await add({ management: 2, ip_range_low: '10.30.0.20', ip_range_high: '10.30.0.29' });
-    assert.equal(made.status, 200, made.text);
+    await assertStatus(add({ management: 2, ip_range_low: '10.30.0.20', ip_range_high: '10.30.0.29' }), 200);
     const shown = (await ask('GET', '2.0/ipranges/')).json;
     const texts = shown.map((one: { id: number; start_ip: string; comment: string }) => [
       one.id,
@@ -373,8 +375,7 @@ test('a remote rack serves the subnet from the answer on; a network that somebod
     const silent = await ask('PUT', vlan, { dhcp_on: true, primary_rack: RACK_UUID });
     assert.match(silent.json.primary_rack[0], /rack-2 has not reported/);
     await beat(region, [rackInterface()]);
-    const on = await ask('PUT', vlan, { dhcp_on: true, primary_rack: RACK_UUID });
-    assert.equal(on.status, 200, on.text);
+    const on = await assertStatus(ask('PUT', vlan, { dhcp_on: true, primary_rack: RACK_UUID }), 200);
     assert.deepEqual([on.json.dhcp_on, on.json.primary_rack], [true, RACK_UUID]);
     assert.deepEqual((await ask('GET', vlan)).json, on.json, 'before the rack reports it');
     assert.deepEqual(region.settings.of(RACK_UUID)?.cluster_interfaces, [ENTRY]);
@@ -386,7 +387,7 @@ test('a remote rack serves the subnet from the answer on; a network that somebod
       rackInterface(),
       { ...rackInterface(CIDR), name: 'eth1-30', interface: 'eth1.30', management: 0 },
     ]);
-    assert.equal((await ask('DELETE', `2.0/ipranges/${range}/`)).status, 204);
+    await assertStatus(ask('DELETE', `2.0/ipranges/${range}/`), 204);
     const gone = await ask('DELETE', `2.0/subnets/${subnet}/`);
     assert.equal(gone.status, 204, `before the rack reports that it has no such cluster interface: ${gone.text}`);
     await beat(region, [rackInterface()], [...HOST, { interface: 'eth5', address: '11.0.0.1/8' }]);

@@ -50,7 +50,7 @@ const FROM_ANYWHERE: ReadonlySet<string> = new Set([
   'GET files get_by_key',
 ]);
 
-async function withApp(work: (place: RegionPlace, app: ReturnType<typeof buildApp>) => Promise<void>): Promise<void> {
+async function withApp(work: (place: RegionPlace, app: ReturnType<typeof buildApp>) => Promise<void>) {
   const place = await makeRegion({ newMachinesMax: 50 });
   const app = buildApp(makeContext(place.region));
   try {
@@ -124,7 +124,7 @@ test('only the operations reveal a machine to an anonymous client', () =>
 
 test('beyond its rate an address is refused by name, a network by another, and all addresses together by a third', () =>
   withApp(async (_place, app) => {
-    const ask = async (remoteAddress: string): Promise<string> => {
+    const ask = async (remoteAddress: string) => {
       const answer = await app.inject({ method: 'GET', url: '/MAAS/api/2.0/version/', remoteAddress });
       return String(answer.headers['x-rackboot-refusal'] ?? answer.statusCode);
     };
@@ -172,7 +172,7 @@ const post = fc.record({
 });
 
 /** Texts that came from outside are bounded, and hold no control character. */
-function assertClean(value: unknown, path = ''): void {
+function assertClean(value: unknown, path = '') {
   if (typeof value === 'string') {
     assert.ok(value.length <= 1024, `${path} is ${value.length} long`);
     assert.doesNotMatch(value, /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/, path);

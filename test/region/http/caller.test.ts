@@ -17,11 +17,11 @@ const CONFIG: RegionConfig = {
   rackSecret: 'secret',
 };
 
-function peer(socketAddress: string, headers: Readonly<Record<string, string>> = {}, config = CONFIG): Peer {
+function peer(socketAddress: string, headers: Readonly<Record<string, string>> = {}, config = CONFIG) {
   return findPeer({ socketAddress, header: (name) => headers[name] }, config);
 }
 
-const inFar = (address: Ipv4): boolean => formatIpv4(address).startsWith('10.50.0.');
+const inFar = (address: Ipv4) => formatIpv4(address).startsWith('10.50.0.');
 /** A remote rack, known by `token:right`, that serves 10.50.0.0/24. */
 const FAR: KnownRacks = {
   serves: inFar,
@@ -30,7 +30,7 @@ const FAR: KnownRacks = {
   holderOf: () => undefined,
 };
 
-function remote(forwarded: string | undefined, key: string | undefined = 'token:right', from = '192.0.2.9'): Peer {
+function remote(forwarded: string | undefined, key: string | undefined = 'token:right', from = '192.0.2.9') {
   const headers: Record<string, string> = {};
   if (forwarded !== undefined) headers['x-forwarded-for'] = forwarded;
   if (from === '192.0.2.9' || key !== 'token:right') headers['x-rackboot-rack'] = key;
@@ -76,7 +76,7 @@ const BALANCED: RegionConfig = {
   proxies: ['192.0.2.4/32', '127.0.0.1/32'].flatMap((text) => parseNetwork(text) ?? []),
 };
 /** A request through the site's load balancer. */
-const balanced = (forwarded: string, headers: Readonly<Record<string, string>> = {}, from = '192.0.2.4'): Peer =>
+const balanced = (forwarded: string, headers: Readonly<Record<string, string>> = {}, from = '192.0.2.4') =>
   findPeer(
     { socketAddress: from, header: (name) => ({ ...headers, 'x-forwarded-for': forwarded })[name] },
     BALANCED,
@@ -182,7 +182,7 @@ test('a load balancer before another is known by every spelling of its address',
 });
 
 test('a connection is encrypted if it is one of TLS, or if a load balancer of the site says so', () => {
-  const through = (remoteAddress: string, proto?: string): boolean =>
+  const through = (remoteAddress: string, proto?: string) =>
     isEncrypted({ headers: { 'x-forwarded-proto': proto }, socket: { remoteAddress } }, BALANCED);
   assert.deepEqual(
     [through('192.0.2.4', 'https'), through('192.0.2.4', 'http'), through('192.0.2.4'), through('192.0.2.5', 'https')],

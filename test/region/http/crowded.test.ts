@@ -37,7 +37,7 @@ const get = (): readonly string[] => [
   `Authorization: ${live.authorization}\r\nConnection: close\r\n\r\n`,
 ];
 
-const post = (length: number): string =>
+const post = (length: number) =>
   'POST /MAAS/api/2.0/machines/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n' +
   `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${length}\r\n\r\n`;
 
@@ -125,7 +125,7 @@ test('one slow body per place, each from its own address, gives way to another l
 });
 
 test('a connection of the rack counts for the machine it speaks for', async () => {
-  const passedOn = (address: string): string =>
+  const passedOn = (address: string) =>
     'GET /MAAS/api/2.0/events/?op=follow HTTP/1.1\r\nHost: x\r\n' +
     `X-Rackboot-Rack: ${live.config.rackSecret}\r\nX-Forwarded-For: ${address}\r\nAuthorization: ${live.authorization}\r\n\r\n`;
   const crowd = await Crowd.open(live.port, [ROUTER], 3, { first: passedOn('10.66.0.9') });
@@ -146,7 +146,7 @@ async function farRack(): Promise<(index: number) => string> {
     `X-Rackboot-Rack: ${RACK_TOKEN}:${RACK_KEY_SECRET}\r\nX-Forwarded-For: 10.${64 + (index >> 8)}.${index & 255}.9\r\n`;
 }
 
-const slowPost = (fields: string, length: number): string =>
+const slowPost = (fields: string, length: number) =>
   `POST /MAAS/api/2.0/machines/ HTTP/1.1\r\nHost: x\r\n${fields}Content-Length: ${length}\r\n\r\n`;
 
 /** Crowds that claim another network on each connection. */
@@ -175,7 +175,7 @@ for (const [name, count, length] of SPOKEN) {
 }
 
 /** Any client in any network, as the rack of this process names it. */
-const anybody = (index: number): string =>
+const anybody = (index: number) =>
   `X-Rackboot-Rack: ${live.config.rackSecret}\r\nX-Forwarded-For: 10.${index >> 8}.${index & 255}.9\r\n`;
 
 /** Sends a request as the control socket does. @returns the status */

@@ -17,7 +17,7 @@ test('ended connections are reported once a minute, with the number of further o
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const port = portOf(server);
-    const end = async (): Promise<void> => {
+    const end = async () => {
       const { text } = await ask(port, '127.0.0.1', ['GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n']);
       assert.match(text, /^HTTP\/1\.1 503 /);
     };
@@ -36,7 +36,7 @@ test('ended connections are reported once a minute, with the number of further o
 const BALANCER = '127.0.0.1';
 const OTHER_HOST = '127.0.0.2';
 /** A request that a load balancer passes on for a client. */
-const passedOn = (client: string, method: string): string =>
+const passedOn = (client: string, method: string) =>
   `${method} / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: ${client}\r\nConnection: close\r\n`;
 
 test(

@@ -54,9 +54,7 @@ const following = (more: Partial<EventFollowing> = {}): EventFollowing => ({
   ...more,
 });
 
-async function withFollowers(
-  work: (place: RegionPlace & { followers: EventFollowers }) => Promise<void>,
-): Promise<void> {
+async function withFollowers(work: (place: RegionPlace & { followers: EventFollowers }) => Promise<void>) {
   const place = await makeRegion();
   const followers = new EventFollowers(place.region);
   try {
@@ -67,11 +65,7 @@ async function withFollowers(
   }
 }
 
-async function record(
-  { region, clock }: RegionPlace,
-  count: number,
-  level: 'info' | 'warning' = 'info',
-): Promise<void> {
+async function record({ region, clock }: RegionPlace, count: number, level: 'info' | 'warning' = 'info') {
   for (let index = 0; index < count; index += 1) {
     const event = {
       type: 'NODE_RACK_EVENT',

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assertStatus } from '../../support/answered.ts';
 import { startRegion } from '../live.ts';
 
 const PATHS = [
@@ -22,7 +23,7 @@ test('HEAD gives the status and the length that GET gives, and no body', async (
   const live = await startRegion();
   try {
     for (const path of PATHS) {
-      const ask = (method: string): Promise<Response> =>
+      const ask = (method: string) =>
         fetch(`${live.origin}/${path}`, {
           method,
           redirect: 'manual',
@@ -35,8 +36,7 @@ test('HEAD gives the status and the length that GET gives, and no body', async (
       assert.equal(head.headers.get('content-length'), String(length), path);
       assert.equal(await head.text(), '', path);
     }
-    const changes = await fetch(`${live.origin}/MAAS/uplink/1/racks/a/changes`, { method: 'HEAD' });
-    assert.equal(changes.status, 404);
+    await assertStatus(fetch(`${live.origin}/MAAS/uplink/1/racks/a/changes`, { method: 'HEAD' }), 404);
   } finally {
     await live.close();
   }

@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { FILES_MAX, FILES_OF_ADDRESS_MAX } from '../../../src/region/http/image-stream-routes.ts';
 import { ANONYMOUS_PER_ADDRESS, STREAM_PER_ADDRESS } from '../../../src/region/shares/request-rates.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { startRegion } from '../live.ts';
 
@@ -24,7 +25,7 @@ test('one address gets its share of downloads, and a newcomer takes a place of a
 }, async () => {
   const piece = Buffer.alloc(64 * 1024);
   let closed = 0;
-  const read = async (start: number, end: number): Promise<Readable> => {
+  const read = async (start: number, end: number) => {
     function* pieces() {
       for (let at = start; at < end; at += piece.length) yield piece;
     }
@@ -63,8 +64,7 @@ test('one address gets its share of downloads, and a newcomer takes a place of a
     }
     assert.ok(downloads.every(({ status }) => status === 200));
     assert.deepEqual([downloads.length, closed], [FILES_MAX, 0]);
-    const newcomer = await begin('127.0.99.1');
-    assert.equal(newcomer.status, 200);
+    const newcomer = await assertStatus(begin('127.0.99.1'), 200);
     await eventuallyWithin(10_000, 'one has given its place', () => closed === 1);
     newcomer.end();
   } finally {
@@ -81,7 +81,7 @@ test('the URL of the site itself shows its index', async () => {
     const answer = await fetch(`${live.origin}/MAAS/images-stream/`);
     assert.deepEqual([answer.status, answer.headers.get('content-type')], [200, 'application/json; charset=utf-8']);
     assert.equal(await answer.text(), '{"index":{}}\n');
-    assert.equal((await fetch(`${live.origin}/MAAS/images-stream/streams/`)).status, 404);
+    await assertStatus(fetch(`${live.origin}/MAAS/images-stream/streams/`), 404);
   } finally {
     await live.close();
   }
@@ -104,7 +104,7 @@ test('a client that never repeats mirrors a store, whatever else its address ask
       }),
     },
   );
-  const ask = async (path: string): Promise<number> => {
+  const ask = async (path: string) => {
     const answer = await fetch(`${live.origin}/MAAS/${path}`);
     await answer.arrayBuffer();
     return answer.status;
@@ -113,7 +113,7 @@ test('a client that never repeats mirrors a store, whatever else its address ask
     const statuses: number[] = [];
     for (let count = 0; count < 5; count += 1) statuses.push(await ask('images-stream/streams/v1/index.json'));
     const left = [...files];
-    const fetchAll = async (): Promise<void> => {
+    const fetchAll = async () => {
       for (let path = left.shift(); path !== undefined; path = left.shift())
         statuses.push(await ask(`images-stream/${path}`));
     };
@@ -188,9 +188,9 @@ test('documents take places, too, and one whose client has left takes none', asy
       }),
     },
   );
-  const begin = (path: string): ClientRequest =>
+  const begin = (path: string) =>
     request(`${live.origin}/MAAS/images-stream/${path}`, { agent: false }).on('error', () => undefined);
-  const statusOf = async (path: string): Promise<number> => {
+  const statusOf = async (path: string) => {
     const answer = await fetch(`${live.origin}/MAAS/images-stream/${path}`);
     await answer.arrayBuffer();
     return answer.status;

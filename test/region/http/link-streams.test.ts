@@ -15,7 +15,7 @@ before(async () => {
 after(() => live.close());
 
 /** A request for the stream of a rack. */
-const changes = (uuid: string, authorization: string): string =>
+const changes = (uuid: string, authorization: string) =>
   `GET /MAAS/uplink/1/racks/${uuid}/changes HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n\r\n`;
 
 test('a rack has at most CHANGES_PER_RACK_MAX streams, and one more ends the oldest', { timeout: 20_000 }, async () => {
@@ -24,7 +24,7 @@ test('a rack has at most CHANGES_PER_RACK_MAX streams, and one more ends the old
     `GET /MAAS/uplink/1/racks/${RACK_UUID}/changes HTTP/1.1\r\nHost: x\r\nConnection: close\r\n` +
     `Authorization: ${rackAuthorization()}\r\n\r\n`;
   const streams: Crowd[] = [];
-  const open = async (): Promise<void> => {
+  const open = async () => {
     streams.push(await Crowd.open(live.port, ['127.0.0.1'], 1, { first }));
     const count = streams.length;
     while (live.api.connections() < Math.min(count, CHANGES_PER_RACK_MAX)) await sleep(5);
@@ -46,7 +46,7 @@ test('a stream whose end does not reach its reader still makes room', { timeout:
   const others = changes(OTHER_UUID, rackAuthorization('token-of-rack-3', 'secret-of-rack-3'));
   const own = changes(RACK_UUID, rackAuthorization());
   const streams: Crowd[] = [];
-  const open = async (first: string): Promise<void> => {
+  const open = async (first: string) => {
     streams.push(await Crowd.open(live.port, ['127.0.0.1'], 1, { first }));
     await sleep(150);
   };

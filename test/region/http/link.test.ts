@@ -11,6 +11,7 @@ import { renderRacks } from '../../../src/region/page/racks-part.ts';
 import { CHANGES_KEPT_MAX } from '../../../src/region/racks/machine-mirror.ts';
 import { ENTRIES_MAX } from '../../../src/region/racks/rack-news.ts';
 import { REFUSED_KEPT_MAX } from '../../../src/region/records/rack.ts';
+import { assertStatus } from '../../support/answered.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { bootReport, report } from '../place.ts';
@@ -47,13 +48,11 @@ test(
   () =>
     withLink(async (place) => {
       const { register, rack, ask, region } = place;
-      const first = await register();
-      assert.equal(first.status, 202, first.text);
+      const first = await assertStatus(register(), 202);
       assert.match(first.text, /rackboot racks accept rack-2/);
-      const held = await rack('state');
-      assert.equal(held.status, 403);
+      const held = await assertStatus(rack('state'), 403);
       assert.match(held.text, /rackboot racks accept rack-2/);
-      assert.equal((await register({}, RACK)).status, 202);
+      await assertStatus(register({}, RACK), 202);
 
       const admin = await adminHeader(place);
       const listed = JSON.parse((await ask('GET', 'api/1.0/nodegroups/?op=list', { headers: admin })).text);
@@ -61,14 +60,16 @@ test(
         [listed[0].uuid, listed[0].name, listed[0].cluster_name, listed[0].status],
         [RACK_UUID, 'rack-2', 'rack-2', 0],
       );
-      assert.equal((await ask('POST', 'api/1.0/nodegroups/?op=accept', { headers: RACK })).status, 403);
-      const accepted = await ask('POST', 'api/1.0/nodegroups/?op=accept', {
-        headers: admin,
-        body: new URLSearchParams({ uuid: RACK_UUID }),
-      });
-      assert.equal(accepted.status, 200, accepted.text);
+      await assertStatus(ask('POST', 'api/1.0/nodegroups/?op=accept', { headers: RACK }), 403);
+      await assertStatus(
+        ask('POST', 'api/1.0/nodegroups/?op=accept', {
+          headers: admin,
+          body: new URLSearchParams({ uuid: RACK_UUID }),
+        }),
+        200,
+      );
       assert.deepEqual(JSON.parse((await register()).text), { uuid: RACK_UUID, status: 'accepted' });
-      assert.equal((await rack('state')).status, 200);
+      await assertStatus(rack('state'), 200);
       const read = await ask('GET', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin });
       assert.equal(JSON.parse(read.text).status, 1);
       const controllers = JSON.parse((await ask('GET', 'api/2.0/rackcontrollers/', { headers: admin })).text);
@@ -77,16 +78,18 @@ test(
         (await region.store.listEvents({ level: 'audit', limit: 10 })).some(({ username }) => username === 'admin'),
       );
 
-      const rejected = await ask('POST', 'api/2.0/nodegroups/?op=reject', {
-        headers: admin,
-        body: new URLSearchParams({ uuid: RACK_UUID }),
-      });
-      assert.equal(rejected.status, 200);
-      assert.equal((await rack('state')).status, 403);
-      assert.equal((await register()).status, 403);
-      assert.equal((await ask('DELETE', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin })).status, 204);
-      assert.equal((await rack('state')).status, 401);
-      assert.equal((await register()).status, 202);
+      await assertStatus(
+        ask('POST', 'api/2.0/nodegroups/?op=reject', {
+          headers: admin,
+          body: new URLSearchParams({ uuid: RACK_UUID }),
+        }),
+        200,
+      );
+      await assertStatus(rack('state'), 403);
+      await assertStatus(register(), 403);
+      await assertStatus(ask('DELETE', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin }), 204);
+      await assertStatus(rack('state'), 401);
+      await assertStatus(register(), 202);
     }),
 );
 
@@ -100,10 +103,9 @@ test('a rack with the key of an administrator is accepted at once, and known by 
     assert.deepEqual([answer.status, JSON.parse(answer.text).status], [200, 'accepted']);
     const state = (headers: Readonly<Record<string, string>>) =>
       place.ask('GET', `uplink/1/racks/${RACK_UUID}/state`, { headers });
-    assert.equal((await state(admin)).status, 200);
-    assert.equal((await state(RACK)).status, 401);
-    const anonymous = await place.ask('POST', 'api/2.0/nodegroups/?op=register', { body });
-    assert.equal(anonymous.status, 400);
+    await assertStatus(state(admin), 200);
+    await assertStatus(state(RACK), 401);
+    await assertStatus(place.ask('POST', 'api/2.0/nodegroups/?op=register', { body }), 400);
   }),
 );
 
@@ -135,7 +137,7 @@ test('a caller without the key of a rack gets nothing of it', () =>
     await acceptRack(region);
     const state = (authorization: string | undefined, uuid = RACK_UUID) =>
       ask('GET', `uplink/1/racks/${uuid}/state`, { headers: authorization === undefined ? {} : { authorization } });
-    assert.equal((await state(rackAuthorization())).status, 200);
+    await assertStatus(state(rackAuthorization()), 200);
     for (const wrong of [
       undefined,
       '',
@@ -145,16 +147,15 @@ test('a caller without the key of a rack gets nothing of it', () =>
       rackAuthorization(RACK_TOKEN, ''),
     ]) {
       await clock.pass(5000);
-      assert.equal((await state(wrong)).status, 401, wrong);
+      await assertStatus(state(wrong), 401, wrong);
     }
     await clock.pass(5000);
-    assert.equal((await state(rackAuthorization(), OTHER_UUID)).status, 401);
+    await assertStatus(state(rackAuthorization(), OTHER_UUID), 401);
     let last = 401;
     for (let count = 0; count < 60; count += 1) last = (await state('wrong')).status;
     assert.equal(last, 429);
-    assert.equal((await state(rackAuthorization())).status, 200);
-    const other = await ask('GET', `uplink/2/racks/${RACK_UUID}/state`, { headers: RACK });
-    assert.equal(other.status, 409);
+    await assertStatus(state(rackAuthorization()), 200);
+    const other = await assertStatus(ask('GET', `uplink/2/racks/${RACK_UUID}/state`, { headers: RACK }), 409);
     assert.match(other.text, /version 2 .* version 1/);
   }));
 
@@ -174,10 +175,10 @@ test('the state has the tag of its version, and is not sent to a rack that has i
       }
       // A change that only a report brings is not news to a rack.
       await region.enlist(report([0x5254000b0000]));
-      assert.equal((await rack('state', undefined, { 'if-none-match': tag })).status, 304);
+      await assertStatus(rack('state', undefined, { 'if-none-match': tag }), 304);
       // The same version of a region that started with an older database may be another state.
       const ofOtherStart = tag.replace(/[^.]+"$/, (start) => `${'A'.repeat(start.length - 1)}"`);
-      assert.equal((await rack('state', undefined, { 'if-none-match': ofOtherStart })).status, 200);
+      await assertStatus(rack('state', undefined, { 'if-none-match': ofOtherStart }), 200);
       await region.enlist(bootReport([0x5254000a0000]));
       const next = await rack('state', undefined, { 'if-none-match': tag });
       assert.equal(JSON.parse(next.text).machines.length, count + 1);
@@ -206,8 +207,8 @@ test('a rack that takes changes gets only these, and has the same state as one t
       assert.deepEqual(bySystemId(JSON.parse(JSON.stringify(parsed.state))), bySystemId(JSON.parse(whole.text)));
       return [status, value.machines.length];
     };
-    const macOf = (index: number): number => 0x525400000000 + index;
-    const systemIdOf = async (index: number): Promise<string> =>
+    const macOf = (index: number) => 0x525400000000 + index;
+    const systemIdOf = async (index: number) =>
       (await region.store.listMachines({ macs: [mac(macOf(index))] }, 0, 1))[0]?.systemId ?? '';
     for (let index = 0; index < 20; index += 1) await region.enlist(bootReport([macOf(index)]));
     assert.deepEqual(await follow(), [200, 20]);
@@ -395,8 +396,7 @@ test('a turn of a batch is stored whole or not at all, and a store that fails is
       return original(source, sequence, atMs);
     });
     const entries = [reportEntry(1), postEntry(2, '52:54:00:00:00:01'), postEntry(3, '52:54:00:00:00:02')];
-    const answer = await rack('events', batchOf(entries, { missed: 5 }));
-    assert.equal(answer.status, 503);
+    const answer = await assertStatus(rack('events', batchOf(entries, { missed: 5 })), 503);
     assert.equal(answer.headers['retry-after'], '5');
     assert.equal(await store.countMachines({}), 0);
     assert.equal(region.racks.find(RACK_UUID)?.source, known.source);
@@ -425,16 +425,16 @@ test("a heartbeat stores the rack's report, and is answered with the region's ti
     assert.equal(known?.interfaces[0]?.network, '10.51.0.0/24');
     assert.equal(await store.desiredVersion(), version);
     assert.equal(known?.pulse?.settingsRefused, undefined);
-    assert.equal((await rack('heartbeat', heartbeatOf({ uplink: 2 }))).status, 409);
-    assert.equal((await rack('heartbeat', heartbeatOf({ waiting: -1 }))).status, 400);
-    assert.equal((await rack('heartbeat', heartbeatOf({ life: undefined }))).status, 400);
+    await assertStatus(rack('heartbeat', heartbeatOf({ uplink: 2 })), 409);
+    await assertStatus(rack('heartbeat', heartbeatOf({ waiting: -1 })), 400);
+    await assertStatus(rack('heartbeat', heartbeatOf({ life: undefined })), 400);
   }));
 
 test('the addresses of a rack’s host are stored with its heartbeat, until it reports none', () =>
   withLink(async ({ rack, region, store }) => {
     await acceptRack(region);
     const addresses = [{ interface: 'eth1', address: '10.50.0.1/24', mac: '52:54:00:00:00:01' }];
-    assert.equal((await rack('heartbeat', heartbeatOf({ addresses }))).status, 200);
+    await assertStatus(rack('heartbeat', heartbeatOf({ addresses })), 200);
     assert.deepEqual(region.racks.find(RACK_UUID)?.pulse?.addresses, addresses);
     assert.deepEqual((await store.racks.look(-1))?.racks[0]?.pulse?.addresses, addresses);
     await rack('heartbeat', heartbeatOf());
@@ -464,12 +464,9 @@ test('another DHCP server that a rack sees is shown with the rack until it is go
   withLink(async ({ region, rack, clock }) => {
     await acceptRack(region);
     const seen = { ...rackInterface(), foreign_dhcp_ip: '10.50.0.66' };
-    assert.equal((await rack('heartbeat', heartbeatOf({ interfaces: [seen] }))).status, 200);
+    await assertStatus(rack('heartbeat', heartbeatOf({ interfaces: [seen] })), 200);
     assert.match(`${renderRacks(region, clock.wallTimeMs())}`, /another DHCP server answers: 10\.50\.0\.66 on far/);
-    assert.equal(
-      (await rack('heartbeat', heartbeatOf({ interfaces: [{ ...seen, foreign_dhcp_ip: 'x' }] }))).status,
-      400,
-    );
+    await assertStatus(rack('heartbeat', heartbeatOf({ interfaces: [{ ...seen, foreign_dhcp_ip: 'x' }] })), 400);
     await rack('heartbeat', heartbeatOf({ interfaces: [rackInterface()] }));
     assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /another DHCP server/);
     const own = { uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', pinned: [] };
@@ -510,8 +507,7 @@ for (const [name, body] of BAD_BATCHES) {
   test(`a batch with ${name} is refused as a whole`, () =>
     withLink(async ({ region, rack, store }) => {
       await acceptRack(region);
-      const answer = await rack('events', body);
-      assert.equal(answer.status, 400, answer.text);
+      await assertStatus(rack('events', body), 400);
       assert.equal(
         (await store.listEvents({ limit: 10 })).some(({ kind }) => kind !== undefined),
         false,

@@ -89,7 +89,7 @@ class SlowDoors {
 
 const noSuchAddress = (): Error => Object.assign(new Error('no such address'), { code: 'EADDRNOTAVAIL' });
 
-async function withSlowDoors(action: (doors: SlowDoors) => Promise<void>): Promise<void> {
+async function withSlowDoors(action: (doors: SlowDoors) => Promise<void>) {
   const live = await startRegion();
   try {
     const doors = new SlowDoors(live);

@@ -24,9 +24,9 @@ async function* inTurn(entries: readonly unknown[]): AsyncGenerator<unknown, voi
   yield* entries;
 }
 
-const makeLists = (): Lists => new Lists(new VirtualClock(1_700_000_000_000, 1));
+const makeLists = () => new Lists(new VirtualClock(1_700_000_000_000, 1));
 
-async function textOf(sent: SentList): Promise<string> {
+async function textOf(sent: SentList) {
   if (sent.kind === 'whole') return sent.text.toString('utf8');
   assert.ok(sent.kind === 'stream');
   let text = '';
@@ -80,7 +80,7 @@ test('a list is rendered no faster than its client takes it, however large its e
 test('users take turns: a user with many lists does not delay the list of another', async () => {
   const lists = makeLists();
   const ends: string[] = [];
-  const read = async (holder: string): Promise<void> => {
+  const read = async (holder: string) => {
     await textOf(await lists.send({ holder, entries: entriesOf(40, LIST_PIECE_BYTES).entries }, false));
     ends.push(holder);
   };
@@ -90,7 +90,7 @@ test('users take turns: a user with many lists does not delay the list of anothe
 
 test('at the bound the user with most lists loses one to another, and gets no more', async () => {
   const lists = makeLists();
-  const open = async (holder: string): Promise<SentList> =>
+  const open = async (holder: string) =>
     await lists.send({ holder, entries: entriesOf(10, LIST_PIECE_BYTES).entries }, false);
   const joes = await Promise.all(Array.from({ length: LISTS_MAX }, () => open('joe 1')));
   assert.ok(joes.every(({ kind }) => kind === 'stream'));
@@ -143,7 +143,7 @@ test('a list whose client has left ends, even while it leaves out every entry', 
 test('the event loop runs between pieces, even for a list that finds nothing', async () => {
   let rounds = 0;
   let isDone = false;
-  const count = (): void => {
+  const count = () => {
     rounds += 1;
     if (!isDone) setImmediate(count);
   };

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assertStatus } from '../../support/answered.ts';
 import { FIRST_MAC, machine, withSite } from '../api/sent/trial.ts';
 
 const LISTS = [
@@ -32,8 +33,7 @@ test('a resource of MAAS that is missing here has an empty list, and is refused 
       const name = path.split('/').at(-1);
       const { status, text } = await ask('GET', `2.0/${path}/`, {}, 'alice');
       assert.deepEqual([status, text], [200, '[]'], path);
-      const added = await ask('POST', `2.0/${path}/`, { name: 'x' });
-      assert.equal(added.status, 404, path);
+      const added = await assertStatus(ask('POST', `2.0/${path}/`, { name: 'x' }), 404, path);
       assert.match(added.text, new RegExp(`^${name} `));
     }
     const asked = await ask('GET', '2.0/installation-results/?system_id=x&result_type=1');
@@ -45,7 +45,7 @@ test('a resource of MAAS that is missing here has an empty list, and is refused 
       assert.equal((await ask('GET', `1.0/${path}/?op=list`)).status, 200, path);
     for (const path of ['2.0/nothing/', `2.0/nodes/${id}/nothing/`, '2.0/nodes/a1/bcaches/'])
       assert.equal((await ask('GET', path)).status, 404, path);
-    assert.equal((await ask('GET', '2.0/pods/', {}, 'nobody')).status, 401);
+    await assertStatus(ask('GET', '2.0/pods/', {}, 'nobody'), 401);
   }));
 
 test('a node of any kind is known by its address in every list of nodes, and deleted as a node', () =>
@@ -64,8 +64,8 @@ test('a node of any kind is known by its address in every list of nodes, and del
         assert.equal(await known(list, mac), is, `${list} ${mac}`);
     for (const one of [id, device.system_id]) {
       const url = `2.0/nodes/${one}/`;
-      assert.equal((await ask('DELETE', url, {}, 'alice')).status, 403);
+      await assertStatus(ask('DELETE', url, {}, 'alice'), 403);
       assert.deepEqual([(await ask('DELETE', url)).status, (await ask('GET', url)).status], [204, 404]);
     }
-    assert.equal((await ask('DELETE', '2.0/nodes/zzzzzz/')).status, 404);
+    await assertStatus(ask('DELETE', '2.0/nodes/zzzzzz/'), 404);
   }));

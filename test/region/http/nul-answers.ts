@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { PAGES } from '../../../src/region/page/routes.ts';
 import { ANONYMOUS_PER_ADDRESS } from '../../../src/region/shares/request-rates.ts';
+import { assertStatus } from '../../support/answered.ts';
 import type { LiveRegion } from '../live.ts';
 
 /** Requests at a time. */
@@ -15,14 +16,14 @@ type Asked = RequestInit & { readonly path: string };
 
 /** The answers of every region, on either database. */
 export function answersNul(regionOf: () => LiveRegion): void {
-  const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
+  const ask = (path: string, init: RequestInit = {}) =>
     fetch(`${regionOf().origin}/MAAS/${path}`, {
       redirect: 'manual',
       ...init,
       headers: { authorization: regionOf().authorization, ...init.headers },
     });
 
-  async function refused(path: string, init: RequestInit = {}): Promise<void> {
+  async function refused(path: string, init: RequestInit = {}) {
     const { status } = await ask(path, init);
     assert.ok(status >= 400 && status < 500, `${init.method ?? 'GET'} ${path} ${String(init.body)}: ${status}`);
   }
@@ -30,7 +31,7 @@ export function answersNul(regionOf: () => LiveRegion): void {
   const LOOKUPS: readonly Asked[] = OPERATIONS.flatMap(({ versions, path, method, op, parameters }) => {
     const [version] = versions;
     const query = op === undefined ? '' : `?op=${op}`;
-    const pathOf = (evil: number): string => {
+    const pathOf = (evil: number) => {
       let count = 0;
       return `api/${version}/${path.replace(/\{\w+\}/g, () => (count++ === evil ? 'a%00' : '1'))}/`;
     };
@@ -56,7 +57,7 @@ export function answersNul(regionOf: () => LiveRegion): void {
   test('every operation refuses a NUL in each part of its path and in each parameter, and half of a surrogate pair in JSON', async () => {
     assert.ok(LOOKUPS.length > 300, `${LOOKUPS.length} requests`);
     const left = LOOKUPS.values();
-    const askAll = async (): Promise<void> => {
+    const askAll = async () => {
       for (const { path, ...init } of left) await refused(path, init);
     };
     await Promise.all(Array.from({ length: AT_ONCE }, askAll));
@@ -77,7 +78,7 @@ export function answersNul(regionOf: () => LiveRegion): void {
   test('a key or a password with a NUL is a wrong one, which counts like any other', async () => {
     const key = 'OAuth oauth_version="1.0", oauth_signature_method="PLAINTEXT", oauth_consumer_key="a", ';
     const basic = `Basic ${Buffer.from('admin\0:x').toString('base64')}`;
-    assert.equal((await ask('', { headers: { authorization: basic } })).status, 401);
+    await assertStatus(ask('', { headers: { authorization: basic } }), 401);
     const answers = new Set<number>();
     for (let count = 0; count < 2 * ANONYMOUS_PER_ADDRESS.burst; count += 1) {
       const authorization = `${key}oauth_token="a%00${count}", oauth_signature="%26a"`;
@@ -96,7 +97,7 @@ export function answersNul(regionOf: () => LiveRegion): void {
     store.findMachine = () => Promise.reject(new Error('a bug'));
     try {
       for (let count = 0; count < 100; count += 1) {
-        assert.equal((await ask('api/2.0/machines/abc/')).status, 500);
+        await assertStatus(ask('api/2.0/machines/abc/'), 500);
       }
     } finally {
       store.findMachine = find;

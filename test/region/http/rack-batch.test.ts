@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../../src/errors.ts';
-import { BATCH_MS_MAX, type BatchOutcome, TURN_MS_MAX, takeBatch } from '../../../src/region/http/rack-batch.ts';
+import { BATCH_MS_MAX, TURN_MS_MAX, takeBatch } from '../../../src/region/http/rack-batch.ts';
 import { ENTRIES_MAX, type KeptPost, parseBatch } from '../../../src/region/racks/rack-news.ts';
 import { type RegionPlace, withRegion } from '../place.ts';
 import {
@@ -22,7 +22,7 @@ const POST_MS = TURN_MS_MAX / 2;
 const OTHER = { uuid: OTHER_UUID, name: 'rack-3', interfaces: [rackInterface('10.60.0.0/24')] };
 const OTHER_KEY = { kind: 'own', token: 'token-of-rack-3', secretDigest: '0'.repeat(64) } as const;
 
-const posts = (from: number, to: number): object[] =>
+const posts = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => postEntry(from + index, '52:54:00:00:00:01'));
 
 /** Stores a rack's batch, whose posts take POST_MS each; `onPost` is called with the rack and the post's sequence. */
@@ -31,7 +31,7 @@ async function take(
   entries: readonly object[],
   onPost: (rack: string) => void = () => undefined,
   uuid = RACK_UUID,
-): Promise<BatchOutcome | undefined> {
+) {
   const rack = region.racks.find(uuid);
   const batch = parseBatch(uuid, batchOf(entries, { source: `${uuid}/outbox-1` }));
   assert.ok(rack !== undefined && batch.ok);
@@ -52,7 +52,7 @@ test('a short batch is answered at once; a long one lets others run after each T
       inOneTurn += 1;
       longest = Math.max(longest, inOneTurn);
     });
-    const tick = (): void => {
+    const tick = () => {
       inOneTurn = 0;
       turns += 1;
       if (!isOver) setImmediate(tick);

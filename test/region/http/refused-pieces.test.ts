@@ -62,7 +62,7 @@ function sendChunked(live: LiveRegion, path: string, fields: readonly string[], 
   });
 }
 
-async function withUpload(work: (live: LiveRegion, path: string) => Promise<void>): Promise<void> {
+async function withUpload(work: (live: LiveRegion, path: string) => Promise<void>) {
   const tree = mkdtempSync(join(tmpdir(), 'rackboot-uploads-'));
   let files: UploadWork | undefined;
   const live = await startRegion({}, { uploadFiles: () => files ?? assert.fail('too early') });

@@ -22,11 +22,10 @@ const C = 0x525400000003;
 const UUID = '0fd4c0a2-2c4e-4a3c-9a3b-000000000001';
 const OWN = facts({ uuid: UUID, serial: 'SN100' });
 
-const vouched = (first: number, ...rest: readonly number[]): EnlistmentReport =>
-  report([first, ...rest], { vouchedMac: mac(first) });
+const vouched = (first: number, ...rest: readonly number[]) => report([first, ...rest], { vouchedMac: mac(first) });
 const victim = (...rest: readonly number[]): EnlistmentReport => ({ ...vouched(V, ...rest), facts: OWN });
 
-const go = async (region: Region, { systemId }: Machine, to: Parameters<typeof changeStatus>[2]): Promise<void> =>
+const go = async (region: Region, { systemId }: Machine, to: Parameters<typeof changeStatus>[2]) =>
   assert.equal((await changeStatus(region, systemId, to, { username: 'bob' })).kind, 'changed');
 const bobs = (description: string): NewMachineEvent => ({
   type: 'TAG',
@@ -128,11 +127,11 @@ test("a stranger's report with the UUID of a machine in use takes nothing from i
   withRegion(async ({ region }) => {
     const machine = await enlist(region, victim());
     await go(region, machine, 'ready');
-    const uuidOf = async (): Promise<string | undefined> =>
+    const uuidOf = async () =>
       (await region.desiredState()).machines.find(({ systemId }) => systemId === machine.systemId)?.uuid;
     const lie = await enlist(region, report([ATT], { facts: facts({ uuid: UUID, serial: 'SN666' }) }));
     assert.notEqual(lie.systemId, machine.systemId);
-    const isShared = async (): Promise<boolean> =>
+    const isShared = async () =>
       (await region.identity.view(machine.systemId))?.lines.some((line) => line.isShared) === true;
     assert.deepEqual([await uuidOf(), await isShared()], [UUID, false]);
     await region.removeMachine(lie.systemId, 'bob');
@@ -311,13 +310,13 @@ test('a proven machine replaces an unproven one; neither it nor one that a perso
   ));
 
 /** One host that boots as many machines as there are places, and more, releasing the lease of each. */
-async function bootMany(region: Region, clock: VirtualClock, count: number, addresses: number): Promise<void> {
+async function bootMany(region: Region, clock: VirtualClock, count: number, addresses: number) {
   for (let index = 0; index < count; index += 1) {
     await clock.pass(50);
     await enlist(region, { ...vouched(0x525400400000 + index), ...from(`10.20.0.${100 + (index % addresses)}`) });
   }
 }
-const isThere = async (region: Region, { systemId }: Machine): Promise<boolean> =>
+const isThere = async (region: Region, { systemId }: Machine) =>
   (await region.store.findMachine(systemId)) !== undefined;
 
 test('a host that boots nonexistent machines keeps no newcomer out, on its shared network or another; the log names the replaced machine', () =>
@@ -372,7 +371,7 @@ test('a proven machine whose address went to another gives way before those that
 test('a proven machine that a person named, described, tagged or switched is never replaced, and takes no place from others', () =>
   withRegion(
     async ({ region, clock }) => {
-      const boot = (one: number, number: number): Promise<Machine> =>
+      const boot = (one: number, number: number) =>
         enlist(region, { ...vouched(one, one + 0x100000), ...from(`10.20.0.${number}`) });
       const [named, tagged] = [await boot(V, 10), await boot(V2, 11)];
       const [split, plain] = [await boot(C, 12), await boot(ATT, 13)];

@@ -307,7 +307,7 @@ test('hostnames are single labels that are not an address', () => {
 test('chosen names are valid and free, even when most words are taken; system ids have six characters', () => {
   const clock = new VirtualClock(0, 7);
   const taken = new Set<string>();
-  const chosen = (choose: typeof chooseHostname, isTaken: (name: string) => boolean): string => {
+  const chosen = (choose: typeof chooseHostname, isTaken: (name: string) => boolean) => {
     let tried = new Map<string, boolean>();
     for (;;) {
       const choice = choose(clock, tried);

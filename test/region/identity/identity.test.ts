@@ -31,7 +31,7 @@ interface Shown {
   readonly bmc?: readonly [address: string, mac: string];
 }
 
-function shown({ macs, bmc, ...dmi }: Shown, more: Partial<EnlistmentReport> = {}): EnlistmentReport {
+function shown({ macs, bmc, ...dmi }: Shown, more: Partial<EnlistmentReport> = {}) {
   const [address, bmcMac] = bmc ?? [];
   return report(macs, {
     facts: facts({ vendor: 'ACME', product: 'Server', ...dmi } as object),
@@ -339,8 +339,8 @@ test('a machine’s power settings are limited to a BMC’s fields, and are a pr
 test('a token is generated when work begins, again each time a person begins it, and ends with it', () =>
   withRegion(async ({ region }) => {
     const machine = await enlist(region, report([A]));
-    const token = async (): Promise<string | undefined> => (await region.desiredState()).machines[0]?.bootToken;
-    const go = async (to: Parameters<typeof changeStatus>[2], username = 'bob'): Promise<void> => {
+    const token = async () => (await region.desiredState()).machines[0]?.bootToken;
+    const go = async (to: Parameters<typeof changeStatus>[2], username = 'bob') => {
       assert.equal((await changeStatus(region, machine.systemId, to, { username })).kind, 'changed', to);
     };
     assert.equal(await token(), undefined);
@@ -365,11 +365,7 @@ test('a token is generated when work begins, again each time a person begins it,
   }));
 
 test('machines are named after a firmware value if that is a free name', async () => {
-  const named = async (
-    nameFrom: 'serial' | 'asset-tag',
-    dmi: Omit<Shown, 'macs'>,
-    hostname?: string,
-  ): Promise<string> => {
+  const named = async (nameFrom: 'serial' | 'asset-tag', dmi: Omit<Shown, 'macs'>, hostname?: string) => {
     const place = await makeRegion({ nameFrom });
     try {
       await enlist(place.region, report([B], { hostname: 'sn100' }));

@@ -19,7 +19,7 @@ const nic = (value: number): { mac: string; name: string } => ({
   name: `eth${value % 16}`,
 });
 const macsOf = (machine: Machine | undefined): readonly number[] => machine?.interfaces.map((one) => one.mac) ?? [];
-const ready = async (region: Region, machine: Machine): Promise<void> =>
+const ready = async (region: Region, machine: Machine) =>
   assert.equal((await changeStatus(region, machine.systemId, 'ready', { username: 'bob' })).kind, 'changed');
 
 test('a merge moves interfaces, events and the newer hardware; the other machine is removed, and the merge is logged', () =>

@@ -15,15 +15,15 @@ const OTHER = { name: 'other', interface: 'eth2' };
 const THIRD = 0x525400000003;
 
 /** The result of a report: the machine's id, or the sentence of the refusal. */
-async function resultOf(region: Region, of: EnlistmentReport): Promise<string> {
+async function resultOf(region: Region, of: EnlistmentReport) {
   const outcome = await region.enlist(of);
   return outcome.kind === 'refuse' ? outcome.refusal.text : outcome.machine.systemId;
 }
 
-const added = (nic: number, username = 'olga'): EnlistmentReport => report([nic], { username, isOrdinary: true });
+const added = (nic: number, username = 'olga') => report([nic], { username, isOrdinary: true });
 
 /** Makes the store count `more` machines for each user beyond those that it has. */
-function countMore(t: TestContext, { store }: Region, more: number): void {
+function countMore(t: TestContext, { store }: Region, more: number) {
   const enlist = store.enlist.bind(store);
   t.mock.method(store, 'enlist', (...[asked, decide]: Parameters<typeof store.enlist>) =>
     enlist(asked, (known) =>

@@ -25,7 +25,7 @@ async function withMachine(
   { address, ...fields }: Partial<MachineFields> & { readonly address?: string },
   work: (region: Region, machine: Machine) => Promise<void> | void,
   parts: Pick<RegionOptions, 'listInstallers'> = {},
-): Promise<void> {
+) {
   const place = await makeRegion();
   place.region.close();
   const { store, clock, config } = place;
@@ -117,7 +117,7 @@ test('the page of a refused action says why, as the command line does, with the 
 const powerForm = (region: Region, machine: Machine, task: string) =>
   formOf(region, machine, '/MAAS/machines/:machine/power/:task/', { task });
 
-const headingIn = (page: string): string => /<h1>([^<]*)<\/h1>/.exec(page)?.[1] ?? '';
+const headingIn = (page: string) => /<h1>([^<]*)<\/h1>/.exec(page)?.[1] ?? '';
 
 test('every form about a machine is headed by a command that names it, and its title is the same', () =>
   withMachine('on', { status: 'ready' }, async (region, machine) => {
@@ -163,7 +163,7 @@ test('the installer is offered only where one exists; where none does, the form 
   const ready = { status: 'ready' } as const;
   const form = async (listInstallers: RegionOptions['listInstallers'], fields: Partial<MachineFields> = ready) => {
     let page = '';
-    const keep = async (region: Region, machine: Machine): Promise<void> => {
+    const keep = async (region: Region, machine: Machine) => {
       page = await actionForm(region, machine, 'deploy');
     };
     await withMachine('off', fields, keep, { listInstallers });
@@ -193,7 +193,7 @@ test('the installer is offered only where one exists; where none does, the form 
 const deployed = (address: string) =>
   ({ status: 'deployed', owner: 'admin', osystem: 'debian', release: 'bookworm', address }) as const;
 
-const loginOn = async (region: Region, machine: Machine, viewer = ADMIN): Promise<string> => {
+const loginOn = async (region: Region, machine: Machine, viewer = ADMIN) => {
   const page = `${await renderMachinePage(viewOf(region, { viewer, path: { machine: machine.systemId } }))}`;
   return /<dt>Log in<\/dt><dd>(.*?)<\/dd>/s.exec(page)?.[1] ?? '';
 };

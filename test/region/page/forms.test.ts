@@ -15,7 +15,7 @@ const ATTACK = `<img src=x onerror="alert(1)">'"&`;
 const SECRET = 'sehr-geheim';
 
 /** The page after this form was refused. */
-async function afterForm(region: Region, path: string, form: Readonly<Record<string, string>>): Promise<string> {
+async function afterForm(region: Region, path: string, form: Readonly<Record<string, string>>) {
   const page = PAGES.find((one) => one.path === path) ?? assert.fail(path);
   const given = new Map(Object.entries(form).map(([name, value]) => [name, [value]] as const));
   const view = viewOf(region, { viewer: ADMIN, given });
@@ -26,7 +26,7 @@ async function afterForm(region: Region, path: string, form: Readonly<Record<str
 }
 
 /** The field of this name with its label, error and hint. */
-const fieldIn = (page: string, name: string): string =>
+const fieldIn = (page: string, name: string) =>
   new RegExp(`<div class="field"><label for="f-${name}">.*?</div>`, 's').exec(page)?.[0] ?? assert.fail(`no ${name}`);
 
 const PERSON: Readonly<Record<string, string>> = {

@@ -17,7 +17,7 @@ const STALLED: ImportReason = {
   params: { fault: { code: 'stalled', params: { host: 'x', seconds: 30 } } },
 };
 
-async function withRegion(work: (place: RegionPlace) => Promise<void>): Promise<void> {
+async function withRegion(work: (place: RegionPlace) => Promise<void>) {
   const place = await makeRegion();
   try {
     const { store, clock } = place;
@@ -51,7 +51,7 @@ async function withRegion(work: (place: RegionPlace) => Promise<void>): Promise<
 }
 
 /** Selects all images of a system of the source `ubuntu`, so that the next run tries them. */
-async function selectUbuntu({ store }: RegionPlace): Promise<void> {
+async function selectUbuntu({ store }: RegionPlace) {
   const event = { type: 'SETTINGS', code: 'rack', params: { text: '' }, atMs: 1, username: '' } as const;
   const site = { url: 'ubuntu', why: 'a test', keyringFilename: '', keyring: new Uint8Array(), updatedMs: 1 };
   const source = await store.boot.addSource(site, event);
@@ -60,7 +60,7 @@ async function selectUbuntu({ store }: RegionPlace): Promise<void> {
   await store.boot.addSelection(source.id, all, event);
 }
 
-const shown = async ({ region }: RegionPlace, page: PageDefinition, more: Partial<View> = {}): Promise<string> =>
+const shown = async ({ region }: RegionPlace, page: PageDefinition, more: Partial<View> = {}) =>
   String(await page.render(viewOf(region, more)));
 const sent = (
   place: RegionPlace,
@@ -94,7 +94,7 @@ for (const state of ['cancelled', 'failed'] as const)
       const { store } = place;
       await addViewer(store);
       const progress = { state, source: 'site', title: 'Noble', bytes: 5, total: 9, reason: STALLED };
-      const rowWith = async (serial: string): Promise<string> => {
+      const rowWith = async (serial: string) => {
         await store.boot.noteProgress(new Map([[NOBLE, { ...progress, serial }]]), 1);
         return shown(place, IMAGES_PAGE, { viewer: ADMIN });
       };

@@ -171,8 +171,8 @@ test('the events of a hardware address include those of its machine and those fr
 test('a machine page shows the current address, or after the end of its lease the last one', () =>
   withRegion(async ({ region }) => {
     await region.enlist(report([0x525400000001]));
-    const page = async (): Promise<string> => `${await renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`;
-    const tell = async (sequence: number, kind: string): Promise<void> => {
+    const page = async () => `${await renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`;
+    const tell = async (sequence: number, kind: string) => {
       const at = region.clock.wallTimeMs();
       await region.observe([{ sequence, kind, at, mac: MAC, address: '10.20.0.150', text: 'told' }]);
     };

@@ -22,7 +22,7 @@ import { ADMIN, addViewer, USER, viewOf } from './view.ts';
 const SECRET = 'sehr-geheim';
 const ATTACK = `<img src=x onerror="alert(1)">'"&`;
 
-async function withPower(work: (region: Region, place: RegionPlace, systemId: string) => Promise<void>): Promise<void> {
+async function withPower(work: (region: Region, place: RegionPlace, systemId: string) => Promise<void>) {
   const place = await makeRegion();
   place.region.close();
   const { store, clock, config } = place;
@@ -58,7 +58,7 @@ async function withPower(work: (region: Region, place: RegionPlace, systemId: st
   }
 }
 
-const pageOf = async (region: Region, machine: string, viewer: Viewer): Promise<string> =>
+const pageOf = async (region: Region, machine: string, viewer: Viewer) =>
   `${await renderMachinePage(viewOf(region, { viewer, path: { machine } }))}`;
 
 test('every command has a button, which is offered in the states where the command is allowed', () =>

@@ -19,7 +19,7 @@ const BY = { username: 'alice', isAdmin: true, comment: '' };
 async function makeMachines(
   region: Region,
 ): Promise<Readonly<Record<'fresh' | 'held' | 'broken' | 'waiting', string>>> {
-  const make = async (index: number, hostname: string): Promise<string> => {
+  const make = async (index: number, hostname: string) => {
     const outcome = await region.enlist(report([0x525400000000 + index], { hostname }));
     assert.ok(outcome.kind === 'create');
     return outcome.machine.systemId;
@@ -93,7 +93,7 @@ test("the page's search parameters select the same machines in the API", () =>
 test('with several racks a machine shows its own, and both page and API search by rack', () =>
   withRegion(async ({ region, clock }) => {
     await makeMachines(region);
-    const page = async (fields: Readonly<Record<string, string>> = {}): Promise<string> => {
+    const page = async (fields: Readonly<Record<string, string>> = {}) => {
       const query = new Map(Object.entries(fields).map(([name, value]) => [name, [value]] as const));
       return `${await renderPage(viewOf(region, { viewer: USER, query }))}`;
     };
@@ -170,7 +170,7 @@ test('rendering many machines yields to the event loop', () =>
       }
       let rounds = 0;
       let isDone = false;
-      const count = (): void => {
+      const count = () => {
         rounds += 1;
         if (!isDone) setImmediate(count);
       };
@@ -191,7 +191,7 @@ test("an event from a remote rack names the rack: as the subject of the rack's o
     const away = { ...event, kind: 'region.away', ...said('The region does not answer since …') };
     let logged: MachineEvent = away;
     context.mock.method(region.store, 'listEvents', async () => [logged]);
-    const lineOf = async (one: MachineEvent): Promise<string> => {
+    const lineOf = async (one: MachineEvent) => {
       logged = one;
       const page = `${await renderPage(viewOf(region))}`;
       const [, who = '', what = ''] =

@@ -99,7 +99,7 @@ class Browser {
   }
 }
 
-async function withBrowser(work: (browser: Browser) => Promise<void>): Promise<void> {
+async function withBrowser(work: (browser: Browser) => Promise<void>) {
   const place = await makeRegion();
   const context = makeContext(place.region);
   const [app, operators] = [buildApp(context), buildApp(context, { of: 'operators' })];
@@ -127,16 +127,15 @@ test('a browser without a session is redirected to the sign-in page, and after i
     const asked = await browser.ask('/MAAS/tags/');
     assert.deepEqual([asked.status, asked.to], [303, '/MAAS/login/?to=%2FMAAS%2Ftags%2F']);
     assert.match((await browser.ask('/MAAS/login/?to=/MAAS/tags/')).text, /name="to" value="\/MAAS\/tags\/"/);
-    const wrong = await browser.signIn('admin', 'wrong');
-    assert.equal(wrong.status, 403);
+    const wrong = await assertStatus(browser.signIn('admin', 'wrong'), 403);
     assert.equal(wrong.set, '');
     assert.ok(!wrong.text.includes('wrong<'));
     const right = await browser.signIn('admin');
     assert.deepEqual([right.status, right.to], [303, '/MAAS/tags/']);
     assert.match(right.set, /^rackboot-\d+=[\w-]{32}; Path=\/MAAS\/; HttpOnly; SameSite=Lax$/);
-    assert.equal((await browser.ask('/MAAS/tags/')).status, 200);
+    await assertStatus(browser.ask('/MAAS/tags/'), 200);
     await browser.send('/MAAS/logout/');
-    assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
+    await assertStatus(browser.ask('/MAAS/tags/'), 303);
     const { store } = browser.place;
     const audited = await store.listEvents({ level: 'audit', limit: 10 });
     const said = audited.map((event) => `${event.username}: ${eventSentence(event)}`);
@@ -162,7 +161,7 @@ test('signing out needs the form of the session: any other request is refused an
     for (const [form, headers, why] of requests) {
       const refused = await browser.ask('/MAAS/logout/', { method: 'POST', form, headers });
       assert.deepEqual([refused.status, refused.set, refused.text.includes(why)], [403, '', true], refused.text);
-      assert.equal((await browser.ask('/MAAS/account/')).status, 200);
+      await assertStatus(browser.ask('/MAAS/account/'), 200);
     }
     // A browser sends a foreign site's form without the cookie, but would take a new one from its answer.
     const { cookie } = browser;
@@ -173,7 +172,7 @@ test('signing out needs the form of the session: any other request is refused an
     const out = await browser.send('/MAAS/logout/');
     assert.deepEqual([out.status, out.to, /^rackboot-\d+=;/.test(out.set)], [303, '/MAAS/', true], out.set);
     browser.cookie = cookie;
-    assert.equal((await browser.ask('/MAAS/account/')).status, 303, 'the session has ended');
+    await assertStatus(browser.ask('/MAAS/account/'), 303, 'the session has ended');
     const again = await browser.ask('/MAAS/logout/', { method: 'POST', form: { csrf } });
     assert.deepEqual([again.status, again.to], [303, '/MAAS/']);
   }));
@@ -199,7 +198,7 @@ test('a program gets an API key for a password, and no session; a wrong password
       const refused = await login(form);
       assert.deepEqual([refused.status, refused.text], [403, 'The name or the password is wrong.']);
     }
-    assert.equal((await login(right, { origin: 'http://elsewhere.example' })).status, 403);
+    await assertStatus(login(right, { origin: 'http://elsewhere.example' }), 403);
     assert.equal((await store.accounts.listKeys('alice')).length, 1);
     for (let count = 1; count < KEYS_PER_USER_MAX; count += 1) assert.equal((await login(right)).status, 200);
     const full = await login(right);
@@ -212,13 +211,14 @@ test('a program with a password in its request may look, but not send forms', ()
       accept: '*/*',
       authorization: `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`,
     });
-    assert.equal((await browser.ask('/MAAS/', { headers: { accept: '*/*' } })).status, 401);
-    assert.equal((await browser.ask('/MAAS/', { headers: basic('wrong') })).status, 401);
-    const page = await browser.ask('/MAAS/people/', { headers: basic(PASSWORD) });
-    assert.equal(page.status, 200);
+    await assertStatus(browser.ask('/MAAS/', { headers: { accept: '*/*' } }), 401);
+    await assertStatus(browser.ask('/MAAS/', { headers: basic('wrong') }), 401);
+    const page = await assertStatus(browser.ask('/MAAS/people/', { headers: basic(PASSWORD) }), 200);
     assert.ok(!page.text.includes('method="post"'));
-    const sent = await browser.ask('/MAAS/tags/', { method: 'POST', form: { name: 'x' }, headers: basic(PASSWORD) });
-    assert.equal(sent.status, 303);
+    await assertStatus(
+      browser.ask('/MAAS/tags/', { method: 'POST', form: { name: 'x' }, headers: basic(PASSWORD) }),
+      303,
+    );
     assert.deepEqual(await browser.place.store.life.listTags(), []);
   }));
 
@@ -226,14 +226,12 @@ test('an API key is made with the present password, shown once, works, and is re
   withBrowser(async (browser) => {
     await browser.signIn('alice');
     const form = { do: 'make-api-key', purpose: 'juju\n<b>', 'key-password': 'not this one' };
-    const wrong = await browser.send('/MAAS/account/', form);
-    assert.equal(wrong.status, 400);
+    const wrong = await assertStatus(browser.send('/MAAS/account/', form), 400);
     assert.match(wrong.text, /id="f-key-password-fault">The password is wrong/);
     assert.ok(/juju\s&lt;b&gt;/.test(wrong.text) && !wrong.text.includes('not this one'), wrong.text);
     const { store } = browser.place;
     assert.deepEqual(await store.accounts.listKeys('alice'), []);
-    const made = await browser.send('/MAAS/account/', { ...form, 'key-password': PASSWORD });
-    assert.equal(made.status, 200);
+    const made = await assertStatus(browser.send('/MAAS/account/', { ...form, 'key-password': PASSWORD }), 200);
     assert.equal(made.headers['cache-control'], 'no-store');
     const [, key = ''] = /<div class="mono break">(\w+:\w+:\w+)<\/div>/.exec(made.text) ?? [];
     const authorization = authorizationOf(key);
@@ -247,7 +245,7 @@ test('an API key is made with the present password, shown once, works, and is re
     assert.ok(!JSON.stringify([others, await store.listEvents({ limit: 100 })]).includes(secret));
     const removed = await browser.send('/MAAS/account/', { do: 'remove-api-key', token });
     assert.deepEqual([removed.status, removed.to], [303, '/MAAS/account/']);
-    assert.equal((await browser.ask('/MAAS/api/2.0/users/?op=whoami', { headers: { authorization } })).status, 401);
+    await assertStatus(browser.ask('/MAAS/api/2.0/users/?op=whoami', { headers: { authorization } }), 401);
   }));
 
 test('being asked from loopback proves nothing: who has not signed in sees nothing, by whatever name', () =>
@@ -280,7 +278,7 @@ test('a link of the operator signs one browser in, once; looking at it uses noth
     assert.deepEqual([foreign.status, foreign.set], [403, '']);
     // The token of a link is not one of a session.
     browser.cookie = `rackboot-5240=${link}`;
-    assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
+    await assertStatus(browser.ask('/MAAS/tags/'), 303);
     browser.cookie = '';
     const signed = await sign({ link, to: '/MAAS/tags/' });
     assert.deepEqual([signed.status, signed.to], [303, '/MAAS/tags/']);
@@ -288,7 +286,7 @@ test('a link of the operator signs one browser in, once; looking at it uses noth
     browser.cookie = '';
     const again = await sign({ link });
     assert.deepEqual([again.status, again.set, again.headers['x-rackboot-refusal']], [403, '', 'not-authenticated']);
-    assert.equal((await browser.ask(path)).status, 403);
+    await assertStatus(browser.ask(path), 403);
   }));
 
 test('of two browsers that use a link at once, one is signed in', () =>
@@ -301,7 +299,7 @@ test('of two browsers that use a link at once, one is signed in', () =>
 test('a link ends with time, with the password of its user, and is not taken from a remote rack', () =>
   withBrowser(async (browser) => {
     const { store, clock } = browser.place;
-    const use = async (link: string, headers: Readonly<Record<string, string>> = {}): Promise<number> =>
+    const use = async (link: string, headers: Readonly<Record<string, string>> = {}) =>
       (await browser.ask('/MAAS/login/', { method: 'POST', form: { link }, headers })).status;
     const old = await browser.linkToken();
     clock.advance(LINK_MS_MAX + 1);
@@ -317,10 +315,9 @@ test('a link ends with time, with the password of its user, and is not taken fro
 
 test('only the operator of this host makes links: for a named user, or the only administrator', () =>
   withBrowser(async (browser) => {
-    const anybody = await browser.ask('/MAAS/login/link/', { method: 'POST', form: {}, from: '127.0.0.1' });
-    assert.equal(anybody.status, 404);
+    await assertStatus(browser.ask('/MAAS/login/link/', { method: 'POST', form: {}, from: '127.0.0.1' }), 404);
     const forged = { 'x-rackboot-control': browser.place.config.controlSecret ?? assert.fail() };
-    assert.equal((await browser.ask('/MAAS/login/link/', { method: 'POST', form: {}, headers: forged })).status, 404);
+    await assertStatus(browser.ask('/MAAS/login/link/', { method: 'POST', form: {}, headers: forged }), 404);
     assert.equal(JSON.parse((await browser.link('alice')).text).username, 'alice');
     const unknown = await browser.link('alicia');
     assert.deepEqual([unknown.status, unknown.headers['x-rackboot-refusal']], [404, 'not-found']);
@@ -349,8 +346,7 @@ test('a form is accepted only with the token of its session, and from one of our
     const url = `/MAAS/machines/${systemId}/do/accept/`;
     for (const [name, headers, token] of FOREIGN) {
       const csrf = token === 'own' ? { csrf: await browser.csrf() } : token === 'other' ? { csrf: 'x'.repeat(32) } : {};
-      const answer = await browser.ask(url, { method: 'POST', form: csrf, headers });
-      assert.equal(answer.status, 403, name);
+      await assertStatus(browser.ask(url, { method: 'POST', form: csrf, headers }), 403, name);
       assert.equal((await browser.place.store.findMachine(systemId))?.status, 'new', name);
     }
     const own = { origin: `http://${HOST}`, 'sec-fetch-site': 'same-origin' };
@@ -368,19 +364,19 @@ test("a user gets a user's rights, and no buttons beyond them", () =>
     const systemId = await browser.machine();
     await browser.signIn('alice');
     for (const path of ['settings', `machines/${systemId}/power`, `machines/${systemId}/edit`]) {
-      assert.equal((await browser.ask(`/MAAS/${path}/`)).status, 403, path);
-      assert.equal((await browser.send(`/MAAS/${path}/`)).status, 403, path);
+      await assertStatus(browser.ask(`/MAAS/${path}/`), 403, path);
+      await assertStatus(browser.send(`/MAAS/${path}/`), 403, path);
     }
     const page = (await browser.ask(`/MAAS/machines/${systemId}/`)).text;
     for (const word of ['do/accept/', 'do/delete/', '/power/', '/edit/']) assert.ok(!page.includes(word), word);
-    assert.equal((await browser.send(`/MAAS/machines/${systemId}/do/accept/`)).status, 403);
-    assert.equal((await browser.send('/MAAS/tags/', { name: 'gpu' })).status, 403);
+    await assertStatus(browser.send(`/MAAS/machines/${systemId}/do/accept/`), 403);
+    await assertStatus(browser.send('/MAAS/tags/', { name: 'gpu' }), 403);
     await browser.place.region.life.command(
       systemId,
       { name: 'accept', skipsCommissioning: true },
       { username: 'admin', isAdmin: true, comment: '' },
     );
-    assert.equal((await browser.send(`/MAAS/machines/${systemId}/do/allocate/`)).status, 303);
+    await assertStatus(browser.send(`/MAAS/machines/${systemId}/do/allocate/`), 303);
     assert.equal((await browser.place.store.findMachine(systemId))?.owner, 'alice');
   }));
 
@@ -445,26 +441,26 @@ test('an open tab keeps no user signed in: its refresh requests do not prolong t
     const live = { headers: { 'x-rackboot-live': '1' } };
     const { clock } = browser.place;
     await clock.leap(SESSION_IDLE_MS / 2);
-    assert.equal((await browser.ask('/MAAS/tags/', live)).status, 200);
+    await assertStatus(browser.ask('/MAAS/tags/', live), 200);
     await clock.leap(SESSION_IDLE_MS / 2);
-    assert.equal((await browser.ask('/MAAS/tags/')).status, 200, 'a person looked, and stays signed in');
+    await assertStatus(browser.ask('/MAAS/tags/'), 200, 'a person looked, and stays signed in');
     for (let waited = 0; waited < SESSION_IDLE_MS; waited += SESSION_IDLE_MS / 4) {
-      assert.equal((await browser.ask('/MAAS/tags/', live)).status, 200);
+      await assertStatus(browser.ask('/MAAS/tags/', live), 200);
       await clock.leap(SESSION_IDLE_MS / 4);
     }
     await clock.pass(1);
-    assert.equal(
-      (await browser.ask('/MAAS/tags/', live)).status,
+    await assertStatus(
+      browser.ask('/MAAS/tags/', live),
       303,
       'the tab is redirected to the sign-in page by its own request',
     );
-    assert.equal((await browser.ask('/MAAS/tags/')).status, 303);
+    await assertStatus(browser.ask('/MAAS/tags/'), 303);
   }));
 
 test('a session ends when its password changes, and when its account is removed', () =>
   withBrowser(async (browser) => {
     const { clock, store } = browser.place;
-    const isIn = async (): Promise<boolean> => (await browser.ask('/MAAS/account/')).status === 200;
+    const isIn = async () => (await browser.ask('/MAAS/account/')).status === 200;
     const event = { type: 'AUTHORISATION', code: 'rack', params: { text: '' }, atMs: 0, username: '' } as const;
     await browser.signIn('alice');
     await store.accounts.changeUser('alice', { passwordHash: await hashPassword('another', clock) }, event);
@@ -485,19 +481,18 @@ test('the page changes a password only with the present one, whose checks count 
       (await browser.ask('/MAAS/account/')).text,
       /name="present" type="password" autocomplete="current-password"/,
     );
-    const wrong = await change('a guess');
-    assert.equal(wrong.status, 400);
+    const wrong = await assertStatus(change('a guess'), 400);
     assert.match(wrong.text, /id="f-present-fault">The password is wrong\./);
-    assert.equal((await change('')).status, 400);
+    await assertStatus(change(''), 400);
     assert.match((await change(PASSWORD, 'mistyped')).text, /id="f-again-fault">The passwords differ\./);
     while (typeof (await region.passwords.take(ELSEWHERE)) !== 'string');
     const limited = await change(PASSWORD);
     assert.deepEqual([limited.status, limited.headers['x-rackboot-refusal']], [429, 'rate-limit']);
     await browser.place.clock.pass(60_000);
-    assert.equal((await change(PASSWORD)).status, 303);
-    assert.equal((await browser.ask('/MAAS/account/')).status, 303, 'the session has ended');
-    assert.equal((await browser.signIn('alice')).status, 403);
-    assert.equal((await browser.signIn('alice', 'a new password')).status, 303);
+    await assertStatus(change(PASSWORD), 303);
+    await assertStatus(browser.ask('/MAAS/account/'), 303, 'the session has ended');
+    await assertStatus(browser.signIn('alice'), 403);
+    await assertStatus(browser.signIn('alice', 'a new password'), 303);
   }));
 
 test('after signing in, browsers are redirected only to our own pages', () => {
@@ -533,16 +528,16 @@ test('an administrator adds, promotes and removes accounts, but not their own an
       [{ do: 'remove', username: 'admin' }, 403],
       [{ do: 'remove', username: 'nobody' }, 404],
     ] as const) {
-      assert.equal((await browser.send('/MAAS/people/', form)).status, expected, JSON.stringify(form));
+      await assertStatus(browser.send('/MAAS/people/', form), expected, JSON.stringify(form));
     }
     assert.equal((await store.accounts.findUser('bob'))?.isAdmin, true);
     const systemId = await browser.machine();
     const by = { username: 'bob', isAdmin: true, comment: '' };
     await browser.place.region.life.command(systemId, { name: 'accept', skipsCommissioning: true }, by);
     await browser.place.region.life.command(systemId, { name: 'allocate' }, by);
-    assert.equal((await browser.send('/MAAS/people/', { do: 'remove', username: 'bob' })).status, 409);
+    await assertStatus(browser.send('/MAAS/people/', { do: 'remove', username: 'bob' }), 409);
     await browser.place.region.life.command(systemId, { name: 'release' }, by);
-    assert.equal((await browser.send('/MAAS/people/', { do: 'remove', username: 'bob' })).status, 303);
+    await assertStatus(browser.send('/MAAS/people/', { do: 'remove', username: 'bob' }), 303);
     assert.equal(await store.accounts.findUser('bob'), undefined);
     const page = (await browser.ask('/MAAS/people/')).text;
     assert.ok(!page.includes('scrypt'));
@@ -551,8 +546,7 @@ test('an administrator adds, promotes and removes accounts, but not their own an
 test('an unknown path shows a browser a link back and a program one line; the icon request is never a 404', () =>
   withBrowser(async (browser) => {
     for (const path of ['/MAAS/nothing/', '/nothing', '/MAAS/machines/a/b/c/']) {
-      const unknown = await browser.ask(path);
-      assert.equal(unknown.status, 404, path);
+      const unknown = await assertStatus(browser.ask(path), 404, path);
       assert.match(unknown.text, /<a href="\/MAAS\/">All machines<\/a>/);
       assert.equal(unknown.headers['x-rackboot-refusal'], 'not-found');
     }
@@ -561,8 +555,7 @@ test('an unknown path shows a browser a link back and a program one line; the ic
       ['/MAAS/api/2.0/nothing/', 'text/html'],
     ] as const)
       assert.doesNotMatch((await browser.ask(path, { headers: { accept } })).text, /</);
-    const icon = await browser.ask('/favicon.ico', { headers: { accept: 'image/*' } });
-    assert.equal(icon.status, 204);
+    await assertStatus(browser.ask('/favicon.ico', { headers: { accept: 'image/*' } }), 204);
   }));
 
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -577,3 +570,5 @@ test('a session is over if the wall clock was set back far', () =>
     clock.stepWall(-SESSION_IDLE_MS);
     assert.equal(await sessions.find(token), undefined);
   }));
+
+import { assertStatus } from '../../support/answered.ts';

@@ -15,7 +15,7 @@ function coloursOf(scheme: string): ReadonlyMap<string, string> {
   );
 }
 
-function luminance(colour: string): number {
+function luminance(colour: string) {
   const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
     const part = Number.parseInt(colour.slice(at, at + 2), 16) / 255;
     return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
@@ -23,7 +23,7 @@ function luminance(colour: string): number {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-function contrast(one: string, other: string): number {
+function contrast(one: string, other: string) {
   const [light = 0, dark = 0] = [luminance(one), luminance(other)].sort((a, b) => b - a);
   return (light + 0.05) / (dark + 0.05);
 }
@@ -47,7 +47,7 @@ for (const [when, scheme] of [
 ] as const) {
   test(`${when} every text has a contrast of at least ${CONTRAST_MIN} to each of its backgrounds`, () => {
     const colours = coloursOf(scheme);
-    const colour = (name: string): string => colours.get(name) ?? assert.fail(`no colour ${name} ${when}`);
+    const colour = (name: string) => colours.get(name) ?? assert.fail(`no colour ${name} ${when}`);
     for (const [text, grounds] of PAIRS) {
       for (const ground of grounds) {
         const found = contrast(colour(text), colour(ground));

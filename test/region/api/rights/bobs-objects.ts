@@ -44,7 +44,7 @@ export async function done(
   return answer.json;
 }
 
-const macOf = (count: number, last = 0): number => 0x525400100000 + count * 16 + last;
+const macOf = (count: number, last = 0) => 0x525400100000 + count * 16 + last;
 export const macText = (count: number, last = 0): string =>
   (macOf(count, last).toString(16).match(/../g) ?? []).join(':');
 
@@ -151,7 +151,7 @@ export async function bobsObjects(site: AskedApi): Promise<Bobs> {
   const { region, store, clock } = site.place;
   const machine = await addMachine(site, 1, 'deployed', { ownerData: { colour: 'red' } });
   const other = await addMachine(site, 2, 'deployed', { owner: 'admin' });
-  const keyOf = async (id: string): Promise<string> => {
+  const keyOf = async (id: string) => {
     const { consumerKey, tokenKey, tokenSecret } = (await keyOfMachine(store, clock, id)) ?? NO_ONE;
     return `${consumerKey}:${tokenKey}:${tokenSecret}`;
   };
@@ -163,8 +163,7 @@ export async function bobsObjects(site: AskedApi): Promise<Bobs> {
     secrets: [],
     machineKeys: { machine: authorizationOf(ownKey), 'other-machine': authorizationOf(await keyOf(other)) },
   };
-  const of = async (make: Maker, count: number): Promise<NonNullable<Given['path']>> =>
-    (await make(bobs, count)).path ?? {};
+  const of = async (make: Maker, count: number) => (await make(bobs, count)).path ?? {};
   const { system_id: firstDevice = '' } = await of(device, 3);
   const { filename = '' } = await of(file, 4);
   const ipRange = await of(range, 5);

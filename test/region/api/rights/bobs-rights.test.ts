@@ -29,7 +29,7 @@ const POWER: Partial<RegionOptions> = {
   },
 };
 
-function mayDo(right: Right, caller: RightsCaller): boolean {
+function mayDo(right: Right, caller: RightsCaller) {
   switch (right) {
     case 'anyone':
       return true;
@@ -48,8 +48,7 @@ function mayDo(right: Right, caller: RightsCaller): boolean {
   }
 }
 
-const titleOf = ({ method, path, op }: Operation): string =>
-  [method, path, ...(op === undefined ? [] : [op])].join(' ');
+const titleOf = ({ method, path, op }: Operation) => [method, path, ...(op === undefined ? [] : [op])].join(' ');
 const rightOf = (operation: Operation): Right => {
   const title = titleOf(operation);
   const narrower = (['own', 'alone', 'admin'] as const).find((right) => NARROWER[right].includes(title));
@@ -103,7 +102,7 @@ async function faultsOf(
   const isPrepared = request?.make !== undefined || request?.fields !== undefined;
   const wanted = request?.status;
   const [given, fields] = await prepare();
-  const judge = (caller: RightsCaller, status: number, text: string): void => {
+  const judge = (caller: RightsCaller, status: number, text: string) => {
     const isWell = mayDo(right, caller)
       ? status < 500 && !DOOR.test(text) && (!isPrepared || (wanted === undefined ? status < 300 : status === wanted))
       : status >= 400 && status !== wanted;

@@ -1,6 +1,7 @@
 // Trials of the block devices, volume groups and RAIDs of machines.
 
 import assert from 'node:assert/strict';
+import { assertStatus } from '../../../support/answered.ts';
 import type { AskedApi } from '../../asked-api.ts';
 import { type Fields, type Given, machine, type Sight, type Trial } from './trial.ts';
 
@@ -15,9 +16,8 @@ const DISK = {
   block_size: '4096',
 };
 
-async function post({ ask }: AskedApi, path: string, fields: Fields): Promise<ReturnType<typeof JSON.parse>> {
-  const answer = await ask('POST', `2.0/${path}`, fields);
-  assert.equal(answer.status, 200, answer.text);
+async function post({ ask }: AskedApi, path: string, fields: Fields) {
+  const answer = await assertStatus(ask('POST', `2.0/${path}`, fields), 200);
   return answer.json;
 }
 
@@ -42,7 +42,7 @@ const partsOf = ({ kept = '{}' }: Given): Parts => JSON.parse(kept);
 const idsIn = (list: readonly { readonly id: number }[]): readonly string[] => list.map(({ id }) => String(id));
 const has =
   (list: 'devices' | 'spare_devices', name: string, isThere = true) =>
-  ({ answer, sent }: Sight): void => {
+  ({ answer, sent }: Sight) => {
     const ids = idsIn(answer.json[list]);
     for (const id of [sent[name] ?? []].flat()) assert.equal(ids.includes(id), isThere, `${name} ${answer.text}`);
   };

@@ -23,12 +23,12 @@ const LISTS = {
 } as const;
 const has =
   (field: string) =>
-  ({ answer }: Sight): void =>
+  ({ answer }: Sight) =>
     assert.ok(field in ([answer.json].flat()[0] ?? {}), answer.text);
 /** The answer to a change has MAAS's fields alone: ours are read by `details`. */
 const inDetails =
   (field: string, wanted: unknown) =>
-  async ({ site, answer }: Sight): Promise<void> => {
+  async ({ site, answer }: Sight) => {
     const { json } = await site.ask('GET', `2.0/boot-sources/${answer.json.id}/?details=true`);
     assert.equal(json[field], wanted);
   };
@@ -56,7 +56,7 @@ const PLACES = ['1.0 # boot-sources', '2.0 # boot-sources', '1.0 # nodegroups/{u
 
 export const IMAGE_TRIALS: readonly Trial[] = [
   ...PLACES.flatMap((place): readonly Trial[] => {
-    const at = (method: string, rest = ''): string => `${place.replace('#', method)}${rest}`;
+    const at = (method: string, rest = '') => `${place.replace('#', method)}${rest}`;
     const DETAILS = { details: 'true' };
     const LIST = '/{boot_source_id}/selections';
     return [

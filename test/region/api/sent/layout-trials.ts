@@ -1,6 +1,7 @@
 // Trials of the interfaces and disks of machines.
 
 import assert from 'node:assert/strict';
+import { assertStatus } from '../../../support/answered.ts';
 import type { AskedApi } from '../../asked-api.ts';
 import { type Fields, type Given, machine, type Sight, type Trial } from './trial.ts';
 
@@ -31,7 +32,7 @@ async function nicGiven(site: AskedApi, fields: Fields = {}): Promise<Given> {
   return { path: { system_id: id, id: first }, fields, kept: [second, untagged, tagged, subnet, other].join(' ') };
 }
 const keptOf = (given: Given): readonly string[] => (given.kept ?? '').split(' ');
-const firstOf = ({ path }: Given): string => String(path?.id);
+const firstOf = ({ path }: Given) => String(path?.id);
 
 const COMMON = {
   name: 'main0',
@@ -63,13 +64,12 @@ const READS = {
   parent: ({ answer }: Sight) => assert.deepEqual(answer.json.parents, ['eno1']),
   parents: ({ answer }: Sight) => assert.deepEqual(answer.json.parents, ['eno1', 'eno2']),
 } as const;
-const bothNics = (given: Given): string => `${firstOf(given)},${keptOf(given)[0]}`;
+const bothNics = (given: Given) => `${firstOf(given)},${keptOf(given)[0]}`;
 /** A bond of the first interface, to be changed. */
 async function made(site: AskedApi, op: string, fields: (given: Given) => Fields): Promise<Given> {
   const given = await nicGiven(site);
   const path = `2.0/nodes/${given.path?.system_id}/interfaces/`;
-  const answer = await site.ask('POST', `${path}?op=${op}`, fields(given));
-  assert.equal(answer.status, 200, answer.text);
+  const answer = await assertStatus(site.ask('POST', `${path}?op=${op}`, fields(given)), 200);
   return { ...given, path: { ...given.path, id: answer.json.id }, kept: `${given.kept} ${firstOf(given)}` };
 }
 
@@ -79,7 +79,7 @@ const deviceGiven = async (site: AskedApi): Promise<Given> => ({
 });
 
 /** The interface of the tagged VLAN, as its machine lists it and as it is read alone. */
-async function taggedVlan({ site, given, answer, sent }: Sight): Promise<void> {
+async function taggedVlan({ site, given, answer, sent }: Sight) {
   const path = `2.0/nodes/${given.path?.system_id}/interfaces/`;
   const alone = await site.ask('GET', `${path}eno1.7/`);
   assert.deepEqual(alone.json, answer.json);
@@ -164,12 +164,11 @@ async function linked(site: AskedApi): Promise<Given> {
   const given = await nicGiven(site);
   const path = `2.0/nodes/${given.path?.system_id}/interfaces/${firstOf(given)}/`;
   const fields = { mode: 'static', subnet: keptOf(given)[3] ?? '', ip_address: '10.20.0.50' };
-  const answer = await site.ask('POST', `${path}?op=link_subnet`, fields);
-  assert.equal(answer.status, 200, answer.text);
+  const answer = await assertStatus(site.ask('POST', `${path}?op=link_subnet`, fields), 200);
   const made = answer.json.links.find((one: { readonly mode: string }) => one.mode === 'static');
   return { ...given, kept: String(made.id) };
 }
-const gateway = async ({ site, given }: Sight): Promise<void> => {
+const gateway = async ({ site, given }: Sight) => {
   const { default_gateways: gateways } = (await site.ask('GET', `2.0/machines/${given.path?.system_id}/`)).json;
   assert.equal(gateways.ipv4.gateway_ip, '10.20.0.254');
 };
@@ -239,9 +238,8 @@ const FORMAT = { fstype: 'ext4', uuid: '9c5a5c5e-2f0b-4b8e-9d56-1d6c3a3f0b11', l
 const diskGiven = async (site: AskedApi): Promise<Given> => ({
   path: { system_id: (await node(site)).id, device_id: 'sdb' },
 });
-const post = async ({ ask }: AskedApi, path: string, fields: Fields): Promise<ReturnType<typeof JSON.parse>> => {
-  const answer = await ask('POST', `2.0/${path}`, fields);
-  assert.equal(answer.status, 200, answer.text);
+const post = async ({ ask }: AskedApi, path: string, fields: Fields) => {
+  const answer = await assertStatus(ask('POST', `2.0/${path}`, fields), 200);
   return answer.json;
 };
 async function partitionGiven(site: AskedApi): Promise<Given> {
@@ -260,7 +258,7 @@ async function raidGiven(site: AskedApi): Promise<Given> {
 const MOUNT = { mount_point: '/srv', mount_options: 'noatime' };
 const inFileSystem = (fields: Fields) =>
   Object.fromEntries(Object.keys(fields).map((name) => [name, `filesystem.${name}`]));
-const formatted = async (site: AskedApi, given: Given, path: string): Promise<Given> => {
+const formatted = async (site: AskedApi, given: Given, path: string) => {
   const filled = path.replace(/\{(\w+)\}/g, (_all, name: string) => String(given.path?.[name]));
   await post(site, `${filled}/?op=format`, { fstype: 'ext4' });
   return given;
@@ -307,7 +305,7 @@ const laid = (fields: Fields, pattern: Readonly<Record<string, RegExp>>): Trial 
     ]),
   ),
 });
-const mib = (bytes: number): RegExp => new RegExp(`"size":${Math.floor(bytes / 1_048_576) * 1_048_576}\\b`);
+const mib = (bytes: number) => new RegExp(`"size":${Math.floor(bytes / 1_048_576) * 1_048_576}\\b`);
 
 const LAYOUTS: readonly Trial[] = [
   laid(

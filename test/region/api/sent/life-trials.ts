@@ -38,13 +38,9 @@ const keyed =
     await site.ask('POST', '2.0/account/prefs/sshkeys/', { key: sshKey(1) });
     return await onMachine(status, status === 'deployed' || status === 'allocated' ? { owner: 'admin' } : {})(site);
   };
-const isNow =
-  (status: string) =>
-  async (sight: Sight): Promise<void> =>
-    assert.equal((await machineAfter(sight)).status_name, status);
+const isNow = (status: string) => async (sight: Sight) => assert.equal((await machineAfter(sight)).status_name, status);
 
-const saidAsComment = (sight: Sight): Promise<void> =>
-  said({ ...sight, sent: { comment: sight.sent.error_description ?? '' } });
+const saidAsComment = (sight: Sight) => said({ ...sight, sent: { comment: sight.sent.error_description ?? '' } });
 
 const PLAIN: readonly Trial[] = [
   ...onMachines('POST', '/{system_id}', 'mark_broken', {
@@ -95,7 +91,7 @@ const erases = (field: string, mode: string, others: Fields = {}): readonly Tria
 const USER_DATA = '#cloud-config\n';
 const hasWork =
   (part: RegExp) =>
-  async ({ site, given }: Sight): Promise<void> => {
+  async ({ site, given }: Sight) => {
     const found = await site.place.store.findMachine(String(given.path?.system_id));
     assert.match(JSON.stringify(found?.work), part);
   };
@@ -189,13 +185,13 @@ async function scripted(site: AskedApi): Promise<Given> {
 }
 const chooses =
   (name: string) =>
-  async ({ site, given }: Sight): Promise<void> => {
+  async ({ site, given }: Sight) => {
     const found = await site.place.store.findMachine(String(given.path?.system_id));
     const text = JSON.stringify(found?.work);
     assert.ok(text.includes(`"${name}"`) && !/"other(?:-bios)?"/.test(text), text);
   };
 
-const hasDebugLogin = async ({ site, given }: Sight): Promise<void> => {
+const hasDebugLogin = async ({ site, given }: Sight) => {
   const { json } = await site.ask('GET', `2.0/machines/${given.path?.system_id}/?op=logins`);
   assert.deepEqual([json[0]?.kind, json[0]?.username], ['debug', 'admin']);
 };
@@ -284,7 +280,7 @@ async function ran(site: AskedApi): Promise<Given> {
   }));
   return { path: { system_id: id, id: first?.run ?? 0 } };
 }
-const justFan = ({ answer }: Sight): void => {
+const justFan = ({ answer }: Sight) => {
   const found = [answer.json]
     .flat()
     .flatMap((run: { readonly results: readonly { readonly name: string }[] }) => run.results);
@@ -293,7 +289,7 @@ const justFan = ({ answer }: Sight): void => {
     ['fan'],
   );
 };
-const hasOutput = ({ answer }: Sight): void => assert.match(answer.text, /"output":/);
+const hasOutput = ({ answer }: Sight) => assert.match(answer.text, /"output":/);
 
 const RESULTS: readonly Trial[] = ['', '/{id}'].flatMap((rest): readonly Trial[] => [
   {
@@ -366,7 +362,7 @@ export const EVENT_FILTERS = {
   pool: 'lab',
   agent_name: 'juju',
 };
-const ofOne = ({ answer, given }: Sight): void => {
+const ofOne = ({ answer, given }: Sight) => {
   const nodes: readonly string[] = answer.json.events.map((one: { readonly node: string }) => one.node);
   assert.deepEqual([...new Set(nodes)], [given.kept]);
 };
@@ -382,7 +378,7 @@ async function sixEvents(site: AskedApi): Promise<Given> {
   return { kept: String(ids[3]), fields: AUDITS };
 }
 const idsOf = ({ answer }: Sight): readonly number[] => answer.json.events.map(({ id }: { readonly id: number }) => id);
-const events = (trial: Omit<Trial, 'of'>): readonly Trial[] => both('GET events query', { given: eventsOf, ...trial });
+const events = (trial: Omit<Trial, 'of'>) => both('GET events query', { given: eventsOf, ...trial });
 
 /** The events of the log. */
 export const EVENT_TRIALS: readonly Trial[] = [

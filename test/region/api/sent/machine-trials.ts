@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { parseIpv4 } from '../../../../src/net/address.ts';
 import { POWER_PARAMETER_NAMES } from '../../../../src/region/records/power-parameters.ts';
 import { fieldRefusal } from '../../../../src/region/records/refusal.ts';
+import { assertStatus } from '../../../support/answered.ts';
 import type { AskedApi } from '../../asked-api.ts';
 import { acceptRack, rackInterface } from '../../racks/rack-place.ts';
 import {
@@ -126,7 +127,7 @@ const strict: Trial['options'] = {
     ask: () => undefined,
   },
 };
-const isStored = ({ answer }: Sight): void => assert.equal(answer.status, 200);
+const isStored = ({ answer }: Sight) => assert.equal(answer.status, 200);
 const HARDWARE_FACTS = JSON.stringify({ version: 1, cpu: { count: 3, model: 'x' }, memory_mib: 777 });
 const AREA_READS = { zone: 'zone.name', pool: 'pool.name' } as const;
 
@@ -170,12 +171,12 @@ const adding = (of: string): readonly Trial[] => [
   },
 ];
 /** 1.0 shows no description. */
-async function noted({ site, answer }: Sight): Promise<void> {
+async function noted({ site, answer }: Sight) {
   assert.equal((await site.ask('GET', `2.0/machines/${answer.json.system_id}/`)).json.description, 'a note');
 }
 /** There is a second domain. */
 async function withDomain({ ask }: AskedApi): Promise<Given> {
-  assert.equal((await ask('POST', '2.0/domains/', { name: 'example.org' })).status, 200);
+  await assertStatus(ask('POST', '2.0/domains/', { name: 'example.org' }), 200);
   return {};
 }
 const NEW = { architecture: 'amd64', mac_addresses: FIRST_MAC };
@@ -186,7 +187,7 @@ const named =
 const NAMES_READS = { hostname: named('^one'), domain: named('\\.example\\.org$') };
 
 /** 2.0 shows no kernel arguments of a machine: racks get them. */
-const kernelArguments = async ({ site }: Sight): Promise<void> => {
+const kernelArguments = async ({ site }: Sight) => {
   const [first] = (await site.place.region.desiredState()).machines;
   assert.match(JSON.stringify(first), /nomodeset/);
 };
@@ -277,7 +278,7 @@ const FIELDS: readonly Trial[] = [
 ];
 
 /** 1.0 shows no pool. */
-async function inLab({ site, answer }: Sight): Promise<void> {
+async function inLab({ site, answer }: Sight) {
   assert.equal((await site.ask('GET', `2.0/machines/${answer.json.system_id}/`)).json.pool.name, 'lab');
 }
 
@@ -292,7 +293,7 @@ async function twoReady(site: AskedApi): Promise<Given> {
   await site.ask('POST', '2.0/tags/slow/?op=update_nodes', { add: other });
   return { kept, path: { other } };
 }
-const isChosen = ({ answer, given }: Sight): void => assert.equal(answer.json.system_id, given.kept);
+const isChosen = ({ answer, given }: Sight) => assert.equal(answer.json.system_id, given.kept);
 const CONDITIONS = {
   ...SHARED_CONDITIONS,
   name: 'one',
@@ -342,7 +343,7 @@ const parented = async (site: AskedApi): Promise<Given> => ({
   kept: await machine(site),
   fields: { mac_addresses: '52:54:00:00:00:08' },
 });
-const parentOf = ({ answer, given }: Sight): void => assert.equal(answer.json.parent, given.kept);
+const parentOf = ({ answer, given }: Sight) => assert.equal(answer.json.parent, given.kept);
 const deviceGiven = async (site: AskedApi): Promise<Given> => {
   await withDomain(site);
   const made = await site.ask('POST', '2.0/devices/', { mac_addresses: '52:54:00:00:00:09' });

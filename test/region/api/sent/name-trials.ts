@@ -34,7 +34,7 @@ const AREAS: readonly Trial[] = [
   ),
 ];
 
-async function inHall({ site, given }: Sight): Promise<void> {
+async function inHall({ site, given }: Sight) {
   assert.equal((await site.ask('GET', `2.0/machines/${given.kept}/`)).json.zone.name, 'hall');
 }
 
@@ -45,7 +45,7 @@ const tagGiven = async ({ ask }: AskedApi): Promise<Given> => {
 };
 const isTagged =
   (has: boolean) =>
-  async ({ site, given }: Sight): Promise<void> => {
+  async ({ site, given }: Sight) => {
     const { tag_names: names } = await machineAfter({
       site,
       answer: await site.ask('GET', '2.0/version/'),
@@ -151,7 +151,7 @@ const NAMES: readonly Trial[] = [
 ];
 
 /** Of each name only the addresses. */
-function bothNames({ answer }: Sight): void {
+function bothNames({ answer }: Sight) {
   assert.deepEqual(
     answer.json.map((one: { readonly resource_records: readonly unknown[] }) => one.resource_records),
     [[], []],

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { parseIpv4 } from '../../../../src/net/address.ts';
 import type { NetworkScan, ScanOutcome } from '../../../../src/region/records/network-scan.ts';
+import { assertStatus } from '../../../support/answered.ts';
 import type { AskedApi } from '../../asked-api.ts';
 import { rackInterface } from '../../racks/rack-place.ts';
 import {
@@ -20,8 +21,7 @@ import {
 } from './trial.ts';
 
 const idOf = async ({ ask }: AskedApi, path: string, fields: Fields): Promise<Given> => {
-  const made = await ask('POST', `2.0/${path}/`, fields);
-  assert.equal(made.status, 200, made.text);
+  const made = await assertStatus(ask('POST', `2.0/${path}/`, fields), 200);
   return { path: { id: made.json.id } };
 };
 
@@ -124,7 +124,7 @@ const twoAddresses = async (site: AskedApi): Promise<Given> => {
 };
 const lacks =
   (field: string) =>
-  ({ answer }: Sight): void => {
+  ({ answer }: Sight) => {
     assert.ok(answer.json.length > 0);
     assert.ok(
       answer.json.every((one: object) => !(field in one)),
@@ -152,7 +152,7 @@ const USES: readonly Trial[] = [
 ];
 
 const RANGE = { start_ip: '10.20.0.230', end_ip: '10.20.0.240', comment: 'For printers' };
-const ip = ({ answer, sent }: Sight): void => {
+const ip = ({ answer, sent }: Sight) => {
   const found = [answer.json].flat().map((one: { readonly ip: string }) => one.ip);
   assert.deepEqual(found, [sent.ip ?? sent.ip_address]);
 };
@@ -161,15 +161,15 @@ const farSubnet = async ({ ask }: AskedApi): Promise<Given> => {
   return {};
 };
 /** 1.0 shows no subnet of an address. */
-const inFar = ({ answer }: Sight): void => assert.match(answer.json.ip, /^10\.9\.0\./);
+const inFar = ({ answer }: Sight) => assert.match(answer.json.ip, /^10\.9\.0\./);
 const ips =
   (...wanted: readonly string[]) =>
-  ({ answer }: Sight): void =>
+  ({ answer }: Sight) =>
     assert.deepEqual(
       answer.json.map((one: { readonly ip: string }) => one.ip),
       wanted,
     );
-const released = async ({ site }: Sight): Promise<void> =>
+const released = async ({ site }: Sight) =>
   assert.deepEqual(
     (await site.ask('GET', '2.0/ipaddresses/', { all: 'true' })).json.map((one: { ip: string }) => one.ip),
     ['10.20.0.211'],
@@ -237,7 +237,7 @@ const RANGES: readonly Trial[] = [
   },
 ];
 
-const farSubnets = async (site: AskedApi): Promise<void> => {
+const farSubnets = async (site: AskedApi) => {
   for (const cidr of [CIDR, '10.8.0.0/24', '10.7.0.0/24']) await site.ask('POST', '2.0/subnets/', { cidr });
 };
 const ROUTE = { source: CIDR, destination: '10.8.0.0/24', gateway_ip: '10.9.0.1', metric: '5' };
@@ -283,7 +283,7 @@ const withMachine = async (site: AskedApi): Promise<Given> => {
 };
 const connected =
   (wanted: readonly string[]) =>
-  async ({ site }: Sight): Promise<void> =>
+  async ({ site }: Sight) =>
     assert.deepEqual(
       (await site.ask('GET', '1.0/networks/old/?op=list_connected_macs')).json.map(
         (one: { readonly mac_address: string }) => one.mac_address,
@@ -333,7 +333,7 @@ const CLUSTER = {
 };
 /** 1.0 takes the router, and does not show it. */
 const CLUSTER_READS = {
-  router_ip: ({ site }: Sight): void => {
+  router_ip: ({ site }: Sight) => {
     const entries = site.place.region.settings.interfacesOf('11111111-2222-3333-4444-555555555555');
     assert.equal(entries.find(({ name }) => name === 'far')?.router_ip, '10.30.0.254');
   },
@@ -357,11 +357,11 @@ const REGISTRATION = {
 };
 const rackIs =
   (field: string, wanted: unknown) =>
-  async ({ site }: Sight): Promise<void> =>
+  async ({ site }: Sight) =>
     assert.deepEqual((await site.ask('GET', `2.0/nodegroups/${REGISTERED.uuid}/`)).json[field], wanted);
 const keyIs =
   (field: 'token' | 'secretDigest', wanted: string) =>
-  ({ site }: Sight): void =>
+  ({ site }: Sight) =>
     assert.equal(site.place.region.racks.find(REGISTERED.uuid)?.[field], wanted);
 
 const RACKS: readonly Trial[] = [
@@ -503,7 +503,7 @@ const SCANS: readonly Trial[] = [
     send: { force: 'true' },
     given: async ({ ask }) => {
       asked = undefined;
-      assert.equal((await ask('POST', '2.0/discovery/?op=scan', {})).status, 400);
+      await assertStatus(ask('POST', '2.0/discovery/?op=scan', {}), 400);
       return {};
     },
     reads: { force: scanned },

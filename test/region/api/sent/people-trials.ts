@@ -5,7 +5,7 @@ import type { AskedApi } from '../../asked-api.ts';
 import { RACK_UUID, rackInterface } from '../../racks/rack-place.ts';
 import { both, farRack, type Given, machine, type Sight, sshKey, type Trial } from './trial.ts';
 
-const hasPassword = async ({ site, sent }: Sight): Promise<void> => {
+const hasPassword = async ({ site, sent }: Sight) => {
   const { region, store } = site.place;
   const user = await store.accounts.findUser(String(sent.username ?? 'alice'));
   const permit = await region.passwords.take('10.20.0.9');
@@ -41,9 +41,9 @@ const token = async ({ ask }: AskedApi): Promise<Given> => {
   const made = (await ask('POST', '2.0/account/?op=create_authorisation_token', { name: 'old' })).json;
   return { kept: made.token_key };
 };
-const tokens = async ({ site }: Sight): Promise<string> =>
+const tokens = async ({ site }: Sight) =>
   JSON.stringify((await site.ask('GET', '2.0/account/?op=list_authorisation_tokens')).json);
-const isRenamed = async (sight: Sight): Promise<void> => {
+const isRenamed = async (sight: Sight) => {
   assert.match(await tokens(sight), new RegExp(`"new","token":"[^"]*:${sight.given.kept}:`));
 };
 
@@ -62,7 +62,7 @@ const KEYS: readonly Trial[] = [
 ];
 
 const SSH = 'account/prefs/sshkeys';
-const ofAlice = async ({ site, sent }: Sight): Promise<void> => {
+const ofAlice = async ({ site, sent }: Sight) => {
   const keys = (await site.ask('GET', `2.0/${SSH}/`, undefined, 'alice')).json;
   assert.ok(keys.length === 1, `${sent.username}: ${JSON.stringify(keys)}`);
 };
@@ -107,7 +107,7 @@ const fileGiven = async ({ ask }: AskedApi): Promise<Given> => {
   await ask('POST', '2.0/files/', { filename: 'other', file: 'x' });
   return { kept: key };
 };
-const isContent = ({ answer }: Sight): void => assert.equal(answer.text, 'the content');
+const isContent = ({ answer }: Sight) => assert.equal(answer.text, 'the content');
 
 const FILES: readonly Trial[] = [
   ...['2.0 POST files', '1.0 POST files add'].map(
@@ -156,14 +156,14 @@ const SCRIPT = {
   position: '70',
 };
 const MARKS = { tags: 'hot,slow', hardware_type: 'memory', parallel: 'instance', destructive: 'true' };
-const isMarked = async ({ site }: Sight): Promise<void> => {
+const isMarked = async ({ site }: Sight) => {
   const [script] = (await site.ask('GET', '2.0/scripts/?filters=hot')).json;
   const { name, tags, hardware_type, hardware_type_name, parallel, parallel_name, destructive } = script;
   assert.deepEqual([name, tags, destructive], ['fan', ['hot', 'slow'], true]);
   assert.deepEqual([hardware_type, hardware_type_name, parallel, parallel_name], [2, 'Memory', 1, 'Instance']);
 };
 const MARKS_READ = Object.fromEntries(Object.keys(MARKS).map((name) => [name, isMarked]));
-const isText = async ({ site }: Sight): Promise<void> =>
+const isText = async ({ site }: Sight) =>
   assert.equal((await site.ask('GET', '2.0/scripts/fan/?op=download')).text, TEXT);
 const SCRIPT_READS = {
   script: isText,
@@ -179,7 +179,7 @@ const ONLY = {
   may_reboot: 'false',
 };
 const UNSUPPORTED = { packages: '', ...ONLY };
-const hasNone = async ({ site }: Sight): Promise<void> => {
+const hasNone = async ({ site }: Sight) => {
   const [script] = (await site.ask('GET', '2.0/scripts/?filters=fan')).json;
   const { for_hardware, packages, history } = script;
   assert.deepEqual([for_hardware, packages, history[0].comment], [[], {}, '']);
@@ -187,7 +187,7 @@ const hasNone = async ({ site }: Sight): Promise<void> => {
     assert.equal(script[name], false, name);
 };
 const UNSUPPORTED_READS = Object.fromEntries(Object.keys(UNSUPPORTED).map((name) => [name, hasNone]));
-const lasts = async ({ site }: Sight): Promise<void> =>
+const lasts = async ({ site }: Sight) =>
   assert.equal((await site.ask('GET', '2.0/scripts/?filters=fan')).json[0].timeout_seconds, 90);
 const OLD_SCRIPT = { content: TEXT, timeout: '90', ...MARKS, ...UNSUPPORTED };
 const OLD_READS = { content: isText, timeout: lasts, ...MARKS_READ, ...UNSUPPORTED_READS };
@@ -202,7 +202,7 @@ const otherScript = async (site: AskedApi): Promise<Given> => {
   await scriptGiven(site);
   return { path: { name: 'other' } };
 };
-const names = ({ answer }: Sight): void =>
+const names = ({ answer }: Sight) =>
   assert.deepEqual(
     answer.json.map((one: { readonly name: string }) => one.name),
     ['old'],
@@ -250,7 +250,7 @@ const SCRIPTS: readonly Trial[] = [
   }),
 ];
 
-const isSet = async ({ site }: Sight): Promise<void> =>
+const isSet = async ({ site }: Sight) =>
   assert.deepEqual((await site.ask('GET', '2.0/maas/?op=get_config&name=upstream_dns')).json, '192.0.2.9');
 const settingGiven = async ({ ask }: AskedApi): Promise<Given> => {
   await ask('POST', '2.0/settings/?op=set', { key: 'dns.upstream', value: '["192.0.2.9"]' });
@@ -265,7 +265,7 @@ const rackGiven = async (site: AskedApi): Promise<Given> => {
 };
 const routerIs =
   (router: string | undefined) =>
-  ({ site }: Sight): void => {
+  ({ site }: Sight) => {
     const far = site.place.region.settings.interfacesOf(RACK_UUID).find(({ name }) => name === 'far');
     assert.equal(far?.router_ip, router);
   };

@@ -176,7 +176,7 @@ export const machineAfter = async ({ site, given }: Sight) =>
 /** Only the entry that the trial prepared is listed, although there is another one. */
 export const only =
   (name: string) =>
-  ({ answer, given }: Sight): void => {
+  ({ answer, given }: Sight) => {
     const names = answer.json.map((one: Readonly<Record<string, unknown>>) => String(one[name]));
     assert.deepEqual(names, [given.kept]);
   };
@@ -222,7 +222,7 @@ export const runTrial = (trial: Trial): Promise<void> =>
   }, trial.options);
 
 /** Reads one parameter back. @throws unless it has its effect */
-async function readBack({ of, reads = {} }: Trial, name: string, sight: Sight): Promise<void> {
+async function readBack({ of, reads = {} }: Trial, name: string, sight: Sight) {
   const { answer, sent } = sight;
   const text = sent[name];
   const read = reads[name] ?? name;
