@@ -237,9 +237,14 @@ describe('files in use', () => {
     assert.equal(await sweepBlobs(tree, Date.now() + 2 * HOUR, new Set()), image.bytes);
   });
 
-  test('an old part of a download is removed, unless a process is fetching it', async () => {
+  function downloads(): string {
     const directory = join(tree, 'images', '.downloads');
     mkdirSync(directory, { recursive: true });
+    return directory;
+  }
+
+  test('an old part of a download is removed, unless a process is fetching it', async () => {
+    const directory = downloads();
     const names = ['aa', 'bb', 'cc'].map((pair) => pair.repeat(32));
     for (const name of names) {
       writeFileSync(join(directory, `${name}.part`), 'part');
@@ -262,8 +267,7 @@ describe('files in use', () => {
   });
 
   test('an old part is removed without a part of another size of the same digest', async () => {
-    const directory = join(tree, 'images', '.downloads');
-    mkdirSync(directory, { recursive: true });
+    const directory = downloads();
     const digest = 'ab'.repeat(32);
     const [old, fresh] = [`${digest}-12.part`, `${digest}-13.part`];
     for (const name of [old, `${old}.json`, fresh]) writeFileSync(join(directory, name), 'part');
@@ -278,8 +282,7 @@ describe('files in use', () => {
   });
 
   test('the rest of a download, left by a kill after the publication, is removed at once, but no refusal', async () => {
-    const directory = join(tree, 'images', '.downloads');
-    mkdirSync(directory, { recursive: true });
+    const directory = downloads();
     const digest = '12'.repeat(64);
     const stored = await add('bookworm', 1, { ...ORIGIN, algorithm: 'sha512', hex: digest });
     putPart(

@@ -5,7 +5,6 @@ import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -14,11 +13,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { RackError } from '../../src/errors.ts';
 import { BootTree } from '../../src/files/file-tree.ts';
 import { findPartitionTable, recogniseFormat } from '../../src/images/disk-image.ts';
 import { type AddRequest, addImage, publishImage } from '../../src/images/image-adding.ts';
@@ -30,7 +27,6 @@ import {
   decodeImage,
   encodeImage,
   findStoredImage,
-  formatImageName,
   manifestPath,
   readImages,
   type StoredImage,
@@ -45,6 +41,18 @@ const NAME = { os: 'debian', release: 'bookworm', architecture: 'amd64', subarch
 
 const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
+const scratch = scratchDirectory();
+let count = 0;
+function newPath(): string {
+  count += 1;
+  return join(scratch, String(count));
+}
+function newTree(): string {
+  const tree = newPath();
+  mkdirSync(tree);
+  return tree;
+}
+
 const IMAGE: StoredImage = {
   ...NAME,
   serial: '20240131',
@@ -57,7 +65,7 @@ const IMAGE: StoredImage = {
 };
 
 test('the root of a system is found with the files that start it, only while all of them are there', () => {
-  const tree = mkdtempSync(join(tmpdir(), 'rackboot-system-'));
+  const tree = newTree();
   const file = (name: string, digit: string) => ({ name, sha256: digit.repeat(64), bytes: 4 });
   const files = [file('boot-initrd', 'c'), file('boot-kernel', 'd'), file('manifest', 'e')];
   const image: StoredImage = {
@@ -82,22 +90,11 @@ test('the root of a system is found with the files that start it, only while all
   });
   rmSync(join(tree, pathOf('e')));
   assert.equal(findStoredImage(tree, NAME), undefined);
-  rmSync(tree, { recursive: true, force: true });
 });
 
 describe('the image store', () => {
-  const scratch = scratchDirectory();
-  let count = 0;
-
-  const newTree = (): string => {
-    count += 1;
-    const tree = join(scratch, `tree-${count}`);
-    mkdirSync(tree);
-    return tree;
-  };
-
   async function add(tree: string, content: Uint8Array, more: Partial<AddRequest> = {}) {
-    const path = join(scratch, 'given');
+    const path = newPath();
     writeFileSync(path, content);
     const file = await open(path);
     try {
@@ -115,17 +112,6 @@ describe('the image store', () => {
       await file.close();
     }
   }
-
-  const refused = (promise: Promise<unknown>, code: string, words: RegExp): Promise<void> =>
-    assert.rejects(promise, (error) => {
-      assert.ok(error instanceof RackError, String(error));
-      assert.equal(error.code, code, error.message);
-      assert.match(error.message, words);
-      return true;
-    });
-
-  const leavings = (tree: string): readonly string[] =>
-    readdirSync(join(tree, 'images')).filter((name) => name.startsWith('.part'));
 
   test('an image keeps the signs in its content, which an older one gets when its bytes are added again', async () => {
     const tree = newTree();
@@ -165,7 +151,10 @@ describe('the image store', () => {
     }
     assert.deepEqual(readImages(tree), { images: [image], problems: [], unusable: [] });
     assert.equal(reported.at(-1), disk.length);
-    assert.deepEqual(leavings(tree), []);
+    assert.deepEqual(
+      readdirSync(join(tree, 'images')).filter((name) => name.startsWith('.part')),
+      [],
+    );
   });
 
   test('keeps a compressed image as it is and knows its size on a disk', async () => {
@@ -246,8 +235,7 @@ describe('the image store', () => {
     const disk = makeDisk(3 * MIB, 'gpt');
     for (const content of [disk, zstdCompressSync(disk)]) {
       const tree = newTree();
-      const adding = add(tree, content, { diskBytesMax: 2 * MIB });
-      await refused(adding, 'bad-argument', /would fill more than 2097152 bytes of a disk/);
+      await assert.rejects(add(tree, content, { diskBytesMax: 2 * MIB }), { code: 'bad-argument' });
       assert.deepEqual(readdirSync(join(tree, 'images')), []);
       assert.equal((await add(tree, content, { diskBytesMax: 3 * MIB })).image.diskBytes, disk.length);
     }
@@ -282,7 +270,7 @@ describe('the image store', () => {
       ['20240131.2', '20240131.1', '20240131'],
     );
     const taken = { ...NAME, serial: '20240131' };
-    await refused(add(tree, makeDisk(MIB, 'gpt', 4), { name: taken }), 'already-exists', /other bytes/);
+    await assert.rejects(add(tree, makeDisk(MIB, 'gpt', 4), { name: taken }), { code: 'already-exists' });
     assert.equal((await add(tree, makeDisk(MIB, 'gpt', 1), { name: taken })).added, false);
   });
 
@@ -335,30 +323,10 @@ describe('the image store', () => {
     );
   });
 
-  test('two processes that add images at the same time lose nothing', async () => {
+  test('images that are added at the same time lose nothing', async () => {
     const tree = newTree();
     const disks = [1, 2, 3, 4].map((seed) => makeDisk(MIB, 'gpt', seed));
-    const files = disks.map((disk, index) => {
-      const path = join(scratch, `at-once-${index}`);
-      writeFileSync(path, disk);
-      return path;
-    });
-    await Promise.all(
-      files.map(async (path, index) => {
-        const file = await open(path);
-        const name = { ...NAME, release: `r${index}` };
-        const request = {
-          tree,
-          file: await bytesOfFile(file, path),
-          fileName: path,
-          name,
-          compress: false,
-          nowMs: DAY,
-          onProgress: () => undefined,
-        };
-        await addImage(request).finally(() => file.close());
-      }),
-    );
+    await Promise.all(disks.map((disk, index) => add(tree, disk, { name: { ...NAME, release: `r${index}` } })));
     assert.deepEqual(
       readImages(tree)
         .images.map(({ sha256 }) => sha256)
@@ -392,12 +360,8 @@ describe('the image store', () => {
   ];
   for (const [name, more] of odd) {
     test(`refuses a name with ${name}`, async () => {
-      const request = { name: { ...NAME, ...more } };
-      await refused(
-        add(newTree(), makeDisk(MIB, 'gpt'), request),
-        'bad-argument',
-        /^".*" cannot be the \w+ of an image/,
-      );
+      const adding = add(newTree(), makeDisk(MIB, 'gpt'), { name: { ...NAME, ...more } });
+      await assert.rejects(adding, { code: 'bad-argument' });
       assert.equal(typeof decodeImage(encodeImage({ ...IMAGE, ...more })), 'string');
     });
   }
@@ -413,14 +377,10 @@ test('the longest valid title and name are read as they were written, and fit in
 });
 
 test('an image whose manifest could not be read again is not published', async () => {
-  const tree = mkdtempSync(join(tmpdir(), 'rackboot-unread-'));
-  try {
-    const publishing = publishImage(tree, () => ({ ...IMAGE, title: 'a'.repeat(17_000) }));
-    await assert.rejects(publishing, /the manifest of debian\S+ could not be used: it is longer than 16384 bytes/);
-    assert.deepEqual(readImages(tree), { images: [], problems: [], unusable: [] });
-  } finally {
-    rmSync(tree, { recursive: true, force: true });
-  }
+  const tree = newTree();
+  const publishing = publishImage(tree, () => ({ ...IMAGE, title: 'a'.repeat(17_000) }));
+  await assert.rejects(publishing, /it is longer than 16384 bytes/);
+  assert.deepEqual(readImages(tree), { images: [], problems: [], unusable: [] });
 });
 
 test('a manifest is read as it was written, and no shortened one is', () => {
@@ -501,8 +461,4 @@ test('boot sectors of file systems and truncated tables are rejected as partitio
   large.write('EFI PART', 4096, 'latin1');
   assert.equal(findPartitionTable(large), 'gpt');
   assert.deepEqual(recogniseFormat(Buffer.alloc(0)), { ok: true, format: 'raw' });
-});
-
-test('an image is selected by the parts of its name', () => {
-  assert.equal(formatImageName(IMAGE), 'debian/bookworm/amd64/generic/release/20240131');
 });

@@ -13,14 +13,9 @@ const MIB = 1024 * 1024;
 const CONTENT = makeContent(3 * MIB);
 const OTHER = makeContent(3 * MIB, 2);
 
-interface Row {
-  readonly name: string;
-  readonly behave: Behaviour;
-  /** The fault of the first attempt. */
-  readonly fault: AttemptFault['code'];
-  /** True if the server alone completes the file in the end. */
-  readonly heals?: boolean;
-}
+/** `fault` is that of the first attempt; HEALS: the server alone completes the file in the end. */
+type Row = readonly [name: string, behave: Behaviour, fault: AttemptFault['code'], heals?: typeof HEALS];
+const HEALS = true;
 
 /** Sends a byte now and then, for ever. */
 function trickle({ response }: Asked): void {
@@ -37,272 +32,188 @@ function flood({ response }: Asked): void {
   more();
 }
 
+const serve: Behaviour = (asked) => asked.serve();
+const answer =
+  (status: number, fields: Readonly<Record<string, string>> = {}): Behaviour =>
+  ({ response }) =>
+    void response.writeHead(status, fields).end();
+/** Sends the beginning, and cuts the connection. */
+const begin =
+  (bytes = MIB, from?: number): Behaviour =>
+  (asked) => {
+    asked.head(from === undefined ? {} : { from });
+    asked.write(0, bytes);
+    setTimeout(() => asked.cut(), 100);
+  };
+const otherHead = (asked: Asked): number => asked.head({ from: 0, fields: { ETag: '"other"' } });
+const other: Behaviour = (asked) => {
+  otherHead(asked);
+  asked.response.end(OTHER);
+};
+/** Behaves otherwise from the second attempt on. */
+const once =
+  (first: Behaviour, later: Behaviour = serve): Behaviour =>
+  (asked) =>
+    (asked.number === 1 ? first : later)(asked);
+/** Sends a range from another place than asked for. */
+const range =
+  (of: (from: number) => number): Behaviour =>
+  (asked) => {
+    asked.write(asked.head({ from: of(asked.seen.from) }), CONTENT.length);
+    asked.response.end();
+  };
+/** Behaves otherwise when a range is asked for. */
+const fresh =
+  (first: Behaviour, ranged: Behaviour): Behaviour =>
+  (asked) =>
+    (asked.seen.from === 0 ? first : ranged)(asked);
+
 const ROWS: readonly Row[] = [
-  {
-    name: 'it accepts the connection and never answers',
-    behave: () => undefined,
-    fault: 'silent',
-  },
-  {
-    name: 'it sends half and then nothing',
-    behave: (asked) => {
+  ['it accepts the connection and never answers', () => undefined, 'silent'],
+  [
+    'it sends half and then nothing',
+    (asked) => {
       asked.head();
       asked.write(0, MIB);
     },
-    fault: 'stalled',
-  },
-  {
-    name: 'it sends a byte at a time',
-    behave: (asked) => {
+    'stalled',
+  ],
+  [
+    'it sends a byte at a time',
+    (asked) => {
       asked.head();
       trickle(asked);
     },
-    fault: 'slow',
-  },
-  {
-    name: 'it sends chunks of one byte',
-    behave: (asked) => {
-      asked.response.writeHead(200, { 'Transfer-Encoding': 'chunked' });
-      const { socket } = asked.request;
-      asked.response.flushHeaders();
-      socket.write('1\r\nx\r\n'.repeat(MIB));
+    'slow',
+  ],
+  [
+    'it sends chunks of one byte',
+    ({ request, response }) => {
+      response.writeHead(200, { 'Transfer-Encoding': 'chunked' });
+      response.flushHeaders();
+      request.socket.write('1\r\nx\r\n'.repeat(MIB));
     },
-    fault: 'stalled',
-  },
-  {
-    name: 'it cuts the connection after each MiB and resumes',
-    behave: (asked) => {
+    'stalled',
+  ],
+  [
+    'it cuts the connection after each MiB and resumes',
+    (asked) => {
       const from = asked.head();
       asked.write(from, from + MIB);
       if (from + MIB < CONTENT.length) setTimeout(() => asked.cut(), 100);
       else asked.response.end();
     },
-    fault: 'cut',
-    heals: true,
-  },
-  {
-    name: 'it cuts the connection before it answers',
-    behave: (asked) => asked.cut(),
-    fault: 'bad-answer',
-  },
-  {
-    name: 'it announces fewer bytes than the file has',
-    behave: (asked) => {
+    'cut',
+    HEALS,
+  ],
+  ['it cuts the connection before it answers', (asked) => asked.cut(), 'bad-answer'],
+  [
+    'it announces fewer bytes than the file has',
+    (asked) => {
       asked.head({ from: 0, fields: { 'Content-Length': String(MIB) } });
       asked.write(0, MIB);
     },
-    fault: 'size-wrong',
-  },
-  {
-    name: 'it announces more bytes than it sends',
-    behave: (asked) => {
-      asked.head({ from: 0 });
-      asked.write(0, MIB);
-      setTimeout(() => asked.cut(), 100);
-    },
-    fault: 'cut',
-  },
-  {
-    name: 'it sends more bytes than the file has, without a length',
-    behave: (asked) => {
+    'size-wrong',
+  ],
+  ['it announces more bytes than it sends', begin(MIB, 0), 'cut'],
+  [
+    'it sends more bytes than the file has, without a length',
+    (asked) => {
       asked.response.writeHead(200);
       flood(asked);
     },
-    fault: 'too-large',
-  },
-  {
-    name: 'it ends a chunked body early',
-    behave: ({ response, content }) => {
-      response.writeHead(200);
-      response.end(content.subarray(0, MIB));
-    },
-    fault: 'cut',
-  },
-  {
-    name: 'it has another file',
-    behave: (asked) => {
-      asked.head({ from: 0, fields: { ETag: '"other"' } });
-      asked.response.end(OTHER);
-    },
-    fault: 'digest-wrong',
-  },
-  {
-    name: 'it had another file at the first attempt, whole',
-    behave: (asked) => {
-      if (asked.number > 1) asked.serve();
-      else {
-        asked.head({ from: 0, fields: { ETag: '"other"' } });
-        asked.response.end(OTHER);
-      }
-    },
-    fault: 'digest-wrong',
-    heals: true,
-  },
-  {
-    name: 'it had another file at the first attempt',
-    behave: (asked) => {
-      if (asked.number > 1) asked.serve();
-      else {
-        asked.head({ from: 0, fields: { ETag: '"other"' } });
-        asked.response.write(OTHER.subarray(0, MIB));
-        setTimeout(() => asked.cut(), 100);
-      }
-    },
-    fault: 'cut',
-    heals: true,
-  },
-  {
-    name: 'it has another file from the second attempt on',
-    behave: (asked) => {
-      if (asked.number === 1) {
-        asked.head();
-        asked.write(0, MIB);
-        setTimeout(() => asked.cut(), 100);
-      } else {
-        asked.head({ from: 0, fields: { ETag: '"other"' } });
-        asked.response.end(OTHER);
-      }
-    },
-    fault: 'cut',
-  },
-  {
-    name: 'it has another file from the second attempt on, under the old validator',
-    behave: (asked) => {
-      if (asked.number === 1) {
-        asked.head();
-        asked.write(0, MIB);
-        setTimeout(() => asked.cut(), 100);
-      } else {
-        asked.response.write(OTHER.subarray(asked.head()));
-        asked.response.end();
-      }
-    },
-    fault: 'cut',
-  },
-  {
-    name: 'it ignores a range and sends the whole file',
-    behave: (asked) => {
-      asked.head({ from: 0 });
-      if (asked.number === 1) {
-        asked.write(0, 2 * MIB);
-        setTimeout(() => asked.cut(), 100);
-      } else {
-        asked.write(0, CONTENT.length);
-        asked.response.end();
-      }
-    },
-    fault: 'cut',
-    heals: true,
-  },
-  {
-    name: 'it gives another range than asked for',
-    behave: (asked) => {
-      if (asked.seen.from === 0) {
-        asked.head();
-        asked.write(0, MIB);
-        setTimeout(() => asked.cut(), 100);
-      } else {
-        const from = asked.seen.from + 5;
-        asked.write(asked.head({ from }), CONTENT.length);
-        asked.response.end();
-      }
-    },
-    fault: 'cut',
-  },
-  {
-    name: 'it gives a range that begins a little earlier, as a cache of blocks does',
-    behave: (asked) => {
-      if (asked.seen.from === 0) {
-        asked.head();
-        asked.write(0, MIB + 77);
-        setTimeout(() => asked.cut(), 100);
-      } else {
-        asked.write(asked.head({ from: MIB }), CONTENT.length);
-        asked.response.end();
-      }
-    },
-    fault: 'cut',
-    heals: true,
-  },
-  {
-    name: 'it refuses every range (416)',
-    behave: (asked) => {
-      if (asked.seen.from > 0) asked.response.writeHead(416).end();
-      else if (asked.number > 1) asked.serve();
-      else {
-        asked.head();
-        asked.write(0, MIB);
-        setTimeout(() => asked.cut(), 100);
-      }
-    },
-    fault: 'cut',
-    heals: true,
-  },
-  {
-    name: 'it answers 503 and names a time',
-    behave: (asked) => {
-      if (asked.number > 1) asked.serve();
-      else asked.response.writeHead(503, { 'Retry-After': '1' }).end();
-    },
-    fault: 'busy',
-    heals: true,
-  },
-  { name: 'it fails', behave: ({ response }) => void response.writeHead(500).end(), fault: 'http-failed' },
-  { name: 'it has no such file', behave: ({ response }) => void response.writeHead(404).end(), fault: 'http-refused' },
-  {
-    name: 'it redirects to itself',
-    behave: ({ response }) => void response.writeHead(302, { Location: '/file' }).end(),
-    fault: 'redirect-endless',
-  },
-  {
-    name: 'it redirects to another scheme',
-    behave: ({ response }) => void response.writeHead(302, { Location: 'file:///etc/passwd' }).end(),
-    fault: 'redirect-unusable',
-  },
-  {
-    name: 'it answers 204',
-    behave: ({ response }) => void response.writeHead(204).end(),
-    fault: 'http-failed',
-  },
-  {
-    name: 'its head is huge',
-    behave: ({ response }) => void response.writeHead(200, { 'X-Large': 'x'.repeat(200_000) }).end(),
-    fault: 'bad-answer',
-  },
-  {
-    name: 'it speaks something else than HTTP',
-    behave: ({ request }) => void request.socket.end('SSH-2.0-OpenSSH_9.2\r\n'),
-    fault: 'bad-answer',
-  },
-  {
-    name: 'it sends information without end instead of an answer',
-    behave: ({ response }) => {
+    'too-large',
+  ],
+  [
+    'it ends a chunked body early',
+    ({ response, content }) => void response.writeHead(200).end(content.subarray(0, MIB)),
+    'cut',
+  ],
+  ['it has another file', other, 'digest-wrong'],
+  ['it had another file at the first attempt, whole', once(other), 'digest-wrong', HEALS],
+  [
+    'it had another file at the first attempt',
+    once((asked) => {
+      otherHead(asked);
+      asked.response.write(OTHER.subarray(0, MIB));
+      setTimeout(() => asked.cut(), 100);
+    }),
+    'cut',
+    HEALS,
+  ],
+  ['it has another file from the second attempt on', once(begin(), other), 'cut'],
+  [
+    'it has another file from the second attempt on, under the old validator',
+    once(begin(), (asked) => void asked.response.end(OTHER.subarray(asked.head()))),
+    'cut',
+  ],
+  [
+    'it ignores a range and sends the whole file',
+    once(
+      begin(2 * MIB, 0),
+      range(() => 0),
+    ),
+    'cut',
+    HEALS,
+  ],
+  [
+    'it gives another range than asked for',
+    fresh(
+      begin(),
+      range((from) => from + 5),
+    ),
+    'cut',
+  ],
+  [
+    'it gives a range that begins a little earlier, as a cache of blocks does',
+    fresh(
+      begin(MIB + 77),
+      range(() => MIB),
+    ),
+    'cut',
+    HEALS,
+  ],
+  ['it refuses every range (416)', fresh(once(begin()), answer(416)), 'cut', HEALS],
+  ['it answers 503 and names a time', once(answer(503, { 'Retry-After': '1' })), 'busy', HEALS],
+  ['it fails', answer(500), 'http-failed'],
+  ['it has no such file', answer(404), 'http-refused'],
+  ['it redirects to itself', answer(302, { Location: '/file' }), 'redirect-endless'],
+  ['it redirects to another scheme', answer(302, { Location: 'file:///etc/passwd' }), 'redirect-unusable'],
+  ['it answers 204', answer(204), 'http-failed'],
+  ['its head is huge', answer(200, { 'X-Large': 'x'.repeat(200_000) }), 'bad-answer'],
+  [
+    'it speaks something else than HTTP',
+    ({ request }) => void request.socket.end('SSH-2.0-OpenSSH_9.2\r\n'),
+    'bad-answer',
+  ],
+  [
+    'it sends information without end instead of an answer',
+    ({ response }) => {
       const timer = setInterval(() => response.writeProcessing(), 100);
       response.on('close', () => clearInterval(timer));
     },
-    fault: 'bad-answer',
-  },
-  {
-    name: 'it sends information as fast as it can instead of an answer',
-    behave: ({ request }) => {
+    'bad-answer',
+  ],
+  [
+    'it sends information as fast as it can instead of an answer',
+    ({ request }) => {
       const more = (): void => {
         while (!request.socket.destroyed && request.socket.write('HTTP/1.1 102 \r\n\r\n'.repeat(10_000)));
         request.socket.once('drain', more);
       };
       more();
     },
-    fault: 'bad-answer',
-  },
-  {
-    name: 'it compresses the file',
-    behave: ({ response, content }) =>
-      void response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(gzipSync(content)),
-    fault: 'encoded',
-  },
+    'bad-answer',
+  ],
+  [
+    'it compresses the file',
+    ({ response, content }) => void response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(gzipSync(content)),
+    'encoded',
+  ],
 ];
 
 describe('a hostile file server', { concurrency: 6 }, () => {
-  for (const { name, behave, fault, heals = false } of ROWS) {
+  for (const [name, behave, fault, heals = false] of ROWS) {
     test(`${name}: alone ${heals ? 'it completes the file later' : 'it ends the download'} (${fault})`, async () => {
       const place = new DownloadPlace();
       const server = await HostileFileServer.start(CONTENT, behave);

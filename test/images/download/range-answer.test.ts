@@ -20,14 +20,14 @@ const RESUMED: Wanted = { from: 40, kept: KEPT, mayMix: false, bytes: undefined,
 const FRESH: Wanted = { ...RESUMED, from: 0, kept: undefined };
 const NOW_MS = Date.parse('Tue, 24 Nov 2026 20:00:00 GMT');
 
-interface Row {
-  readonly name: string;
-  readonly wanted: Wanted;
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly url?: string;
-  readonly expected: Partial<BodyPlan> | AttemptFault['code'];
-}
+type Row = readonly [
+  name: string,
+  wanted: Wanted,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  expected: Partial<BodyPlan> | AttemptFault['code'],
+  url?: string,
+];
 
 const BODY_NEW = { kind: 'body', at: 0, isNew: true } as const;
 const BODY_SKIPPED = { kind: 'body', at: 0, isNew: false } as const;
@@ -35,218 +35,64 @@ const BODY_FROM_40 = { kind: 'body', at: 40, isNew: false } as const;
 const LENGTH = { 'content-length': '100' };
 const RANGE = { 'content-range': 'bytes 40-99/100', 'content-length': '60' };
 
+const AGAIN = { kind: 'again' } as const;
+const MIRROR = 'http://two.example/file';
+
 const ROWS: readonly Row[] = [
-  { name: 'a whole file', wanted: FRESH, status: 200, headers: LENGTH, expected: BODY_NEW },
-  {
-    name: 'a chunked file',
-    wanted: FRESH,
-    status: 200,
-    headers: { 'transfer-encoding': 'chunked' },
-    expected: BODY_NEW,
-  },
-  {
-    name: 'a document whose end is that of the connection',
-    wanted: { ...FRESH, isDocument: true },
-    status: 200,
-    headers: {},
-    expected: 'length-unknown',
-  },
-  { name: 'such a file', wanted: FRESH, status: 200, headers: {}, expected: BODY_NEW },
-  {
-    name: 'a size that is not the published one',
-    wanted: { ...FRESH, bytes: 99 },
-    status: 200,
-    headers: LENGTH,
-    expected: 'size-wrong',
-  },
-  {
-    name: 'a size beyond the bound',
-    wanted: { ...FRESH, bytesMax: 99 },
-    status: 200,
-    headers: LENGTH,
-    expected: 'too-large',
-  },
-  { name: 'a range that was not asked for', wanted: FRESH, status: 206, headers: RANGE, expected: 'range-wrong' },
-
-  {
-    name: 'the range asked for',
-    wanted: RESUMED,
-    status: 206,
-    headers: { ...RANGE, etag: '"v1"' },
-    expected: BODY_FROM_40,
-  },
-  { name: 'the range without a validator', wanted: RESUMED, status: 206, headers: RANGE, expected: BODY_FROM_40 },
-  {
-    name: 'the range of another version',
-    wanted: RESUMED,
-    status: 206,
-    headers: { ...RANGE, etag: '"v2"' },
-    expected: { kind: 'again' },
-  },
-  {
-    name: 'a range that begins earlier',
-    wanted: RESUMED,
-    status: 206,
-    headers: { 'content-range': 'bytes 32-99/100' },
-    expected: { kind: 'body', at: 32, isNew: false },
-  },
-  {
-    name: 'a shorter range',
-    wanted: RESUMED,
-    status: 206,
-    headers: { 'content-range': 'bytes 40-59/100' },
-    expected: BODY_FROM_40,
-  },
-  {
-    name: 'a range of unknown size',
-    wanted: RESUMED,
-    status: 206,
-    headers: { 'content-range': 'bytes 40-99/*' },
-    expected: BODY_FROM_40,
-  },
-  {
-    name: 'a range that leaves a gap',
-    wanted: RESUMED,
-    status: 206,
-    headers: { 'content-range': 'bytes 41-99/100' },
-    expected: 'range-wrong',
-  },
-  {
-    name: 'a range of another size',
-    wanted: RESUMED,
-    status: 206,
-    headers: { 'content-range': 'bytes 40-98/99' },
-    expected: { kind: 'again' },
-  },
-  {
-    name: 'a range beyond its own size',
-    wanted: RESUMED,
-    status: 206,
-    headers: { 'content-range': 'bytes 40-99/60' },
-    expected: 'range-wrong',
-  },
-  {
-    name: 'a range that ends before it begins',
-    wanted: RESUMED,
-    status: 206,
-    headers: { 'content-range': 'bytes 40-39/100' },
-    expected: 'range-wrong',
-  },
-  {
-    name: 'several ranges',
-    wanted: RESUMED,
-    status: 206,
-    headers: { 'content-type': 'multipart/byteranges' },
-    expected: 'range-wrong',
-  },
-  {
-    name: 'another unit',
-    wanted: RESUMED,
-    status: 206,
-    headers: { 'content-range': 'lines 40-99/100' },
-    expected: 'range-wrong',
-  },
-
-  {
-    name: 'the whole file instead of a range',
-    wanted: RESUMED,
-    status: 200,
-    headers: { ...LENGTH, etag: '"v1"' },
-    expected: BODY_SKIPPED,
-  },
-  {
-    name: 'another version instead of a range',
-    wanted: RESUMED,
-    status: 200,
-    headers: { ...LENGTH, etag: '"v2"' },
-    expected: BODY_NEW,
-  },
-  {
-    name: 'the whole file with a weak validator',
-    wanted: RESUMED,
-    status: 200,
-    headers: { ...LENGTH, etag: 'W/"v1"' },
-    expected: BODY_SKIPPED,
-  },
-  {
-    name: 'another size instead of a range',
-    wanted: RESUMED,
-    status: 200,
-    headers: { 'content-length': '101', etag: '"v1"' },
-    expected: BODY_NEW,
-  },
-  {
-    name: 'the whole file of a mirror',
-    wanted: RESUMED,
-    url: 'http://two.example/file',
-    status: 200,
-    headers: { ...LENGTH, etag: '"v1"' },
-    expected: BODY_NEW,
-  },
-  {
-    name: 'a range of a mirror',
-    wanted: { ...RESUMED, mayMix: true },
-    url: 'http://two.example/file',
-    status: 206,
-    headers: RANGE,
-    expected: BODY_FROM_40,
-  },
-
-  {
-    name: 'no bytes left',
-    wanted: { ...RESUMED, from: 100 },
-    status: 416,
-    headers: { 'content-range': 'bytes */100' },
-    expected: { kind: 'whole' },
-  },
-  {
-    name: 'a shorter file',
-    wanted: RESUMED,
-    status: 416,
-    headers: { 'content-range': 'bytes */30' },
-    expected: { kind: 'again' },
-  },
-  {
-    name: 'no satisfiable range, without a size',
-    wanted: RESUMED,
-    status: 416,
-    headers: {},
-    expected: { kind: 'again' },
-  },
-  { name: 'the same for a whole file', wanted: FRESH, status: 416, headers: {}, expected: 'http-refused' },
-
-  {
-    name: 'a compressed body',
-    wanted: FRESH,
-    status: 200,
-    headers: { ...LENGTH, 'content-encoding': 'gzip' },
-    expected: 'encoded',
-  },
-  {
-    name: 'a body that is as it is',
-    wanted: FRESH,
-    status: 200,
-    headers: { ...LENGTH, 'content-encoding': 'identity' },
-    expected: BODY_NEW,
-  },
-  {
-    name: 'a file with the ending of its encoding',
-    wanted: FRESH,
-    url: 'http://one.example/a.tar.gz',
-    status: 200,
-    headers: { ...LENGTH, 'content-encoding': 'x-gzip' },
-    expected: BODY_NEW,
-  },
-
-  { name: 'no such file', wanted: FRESH, status: 404, headers: {}, expected: 'http-refused' },
-  { name: 'a failure', wanted: FRESH, status: 502, headers: {}, expected: 'http-failed' },
-  { name: 'a time-out of the server', wanted: FRESH, status: 408, headers: {}, expected: 'http-failed' },
-  { name: 'no content', wanted: FRESH, status: 204, headers: {}, expected: 'http-failed' },
-  { name: 'too many requests', wanted: FRESH, status: 429, headers: {}, expected: 'busy' },
+  ['a whole file', FRESH, 200, LENGTH, BODY_NEW],
+  ['a chunked file', FRESH, 200, { 'transfer-encoding': 'chunked' }, BODY_NEW],
+  ['a document whose end is that of the connection', { ...FRESH, isDocument: true }, 200, {}, 'length-unknown'],
+  ['such a file', FRESH, 200, {}, BODY_NEW],
+  ['a size that is not the published one', { ...FRESH, bytes: 99 }, 200, LENGTH, 'size-wrong'],
+  ['a size beyond the bound', { ...FRESH, bytesMax: 99 }, 200, LENGTH, 'too-large'],
+  ['a range that was not asked for', FRESH, 206, RANGE, 'range-wrong'],
+  ['the range asked for', RESUMED, 206, { ...RANGE, etag: '"v1"' }, BODY_FROM_40],
+  ['the range without a validator', RESUMED, 206, RANGE, BODY_FROM_40],
+  ['the range of another version', RESUMED, 206, { ...RANGE, etag: '"v2"' }, AGAIN],
+  [
+    'a range that begins earlier',
+    RESUMED,
+    206,
+    { 'content-range': 'bytes 32-99/100' },
+    { kind: 'body', at: 32, isNew: false },
+  ],
+  ['a shorter range', RESUMED, 206, { 'content-range': 'bytes 40-59/100' }, BODY_FROM_40],
+  ['a range of unknown size', RESUMED, 206, { 'content-range': 'bytes 40-99/*' }, BODY_FROM_40],
+  ['a range that leaves a gap', RESUMED, 206, { 'content-range': 'bytes 41-99/100' }, 'range-wrong'],
+  ['a range of another size', RESUMED, 206, { 'content-range': 'bytes 40-98/99' }, AGAIN],
+  ['a range beyond its own size', RESUMED, 206, { 'content-range': 'bytes 40-99/60' }, 'range-wrong'],
+  ['a range that ends before it begins', RESUMED, 206, { 'content-range': 'bytes 40-39/100' }, 'range-wrong'],
+  ['several ranges', RESUMED, 206, { 'content-type': 'multipart/byteranges' }, 'range-wrong'],
+  ['another unit', RESUMED, 206, { 'content-range': 'lines 40-99/100' }, 'range-wrong'],
+  ['the whole file instead of a range', RESUMED, 200, { ...LENGTH, etag: '"v1"' }, BODY_SKIPPED],
+  ['another version instead of a range', RESUMED, 200, { ...LENGTH, etag: '"v2"' }, BODY_NEW],
+  ['the whole file with a weak validator', RESUMED, 200, { ...LENGTH, etag: 'W/"v1"' }, BODY_SKIPPED],
+  ['another size instead of a range', RESUMED, 200, { 'content-length': '101', etag: '"v1"' }, BODY_NEW],
+  ['the whole file of a mirror', RESUMED, 200, { ...LENGTH, etag: '"v1"' }, BODY_NEW, MIRROR],
+  ['a range of a mirror', { ...RESUMED, mayMix: true }, 206, RANGE, BODY_FROM_40, MIRROR],
+  ['no bytes left', { ...RESUMED, from: 100 }, 416, { 'content-range': 'bytes */100' }, { kind: 'whole' }],
+  ['a shorter file', RESUMED, 416, { 'content-range': 'bytes */30' }, AGAIN],
+  ['no satisfiable range, without a size', RESUMED, 416, {}, AGAIN],
+  ['the same for a whole file', FRESH, 416, {}, 'http-refused'],
+  ['a compressed body', FRESH, 200, { ...LENGTH, 'content-encoding': 'gzip' }, 'encoded'],
+  ['a body that is as it is', FRESH, 200, { ...LENGTH, 'content-encoding': 'identity' }, BODY_NEW],
+  [
+    'a file with the ending of its encoding',
+    FRESH,
+    200,
+    { ...LENGTH, 'content-encoding': 'x-gzip' },
+    BODY_NEW,
+    'http://one.example/a.tar.gz',
+  ],
+  ['no such file', FRESH, 404, {}, 'http-refused'],
+  ['a failure', FRESH, 502, {}, 'http-failed'],
+  ['a time-out of the server', FRESH, 408, {}, 'http-failed'],
+  ['no content', FRESH, 204, {}, 'http-failed'],
+  ['too many requests', FRESH, 429, {}, 'busy'],
 ];
 
 describe('an answer to a request for a file', () => {
-  for (const { name, wanted, status, headers, url, expected } of ROWS) {
+  for (const [name, wanted, status, headers, expected, url] of ROWS) {
     test(`${name}: ${typeof expected === 'string' ? expected : expected.kind}`, () => {
       const head = { url: new URL(url ?? URL_ONE), status, headers, wallTimeMs: NOW_MS };
       if (typeof expected === 'string') {
