@@ -78,61 +78,55 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
     assert.deepEqual(named.disks.sda, disks.sda, 'a serial number that looks like a name is not used as one');
   });
 
-  const troubles: readonly [string, () => JobMachine, string, RegExp][] = [
+  const troubles: readonly (readonly [
+    name: string,
+    job: Readonly<Record<string, string>>,
+    mib: Readonly<Record<string, number>>,
+    stage: string,
+    message: RegExp,
+    functions?: string,
+  ])[] = [
     [
       'an image with another hash than the job names',
-      () => ({ job: jobFor(image, 'raw', { image_sha256: '0'.repeat(64) }), disks: { sda: filled(8) } }),
-      'FAILED writing',
+      { image_sha256: '0'.repeat(64) },
+      { sda: 8 },
+      'writing',
       /has the sha256 [0-9a-f]{64}, not 0{64} \(tried 3 times\)/,
     ],
     [
       'an image that does not exist',
-      () => ({ job: jobFor(image, 'raw', { image_url: '/images/none' }), disks: { sda: filled(8) } }),
-      'FAILED writing',
+      { image_url: '/images/none' },
+      { sda: 8 },
+      'writing',
       /cannot be fetched \(0 bytes are on sda\): .*404/,
     ],
-    ['no disk', () => ({ job: jobFor(image, 'raw'), disks: {} }), 'FAILED partitioning', /disks found: none/],
-    [
-      'disks that are too small',
-      () => ({ job: jobFor(image, 'raw'), disks: { sda: filled(2) } }),
-      'FAILED partitioning',
-      /no disk of 3145728 bytes or more; disks found: 2097152 sda/,
-    ],
-    [
-      'a named disk that is too small',
-      () => ({ job: jobFor(image, 'raw', { disk: 'sda' }), disks: { sda: filled(2), sdb: filled(8) } }),
-      'FAILED partitioning',
-      /sda has 2097152 bytes/,
-    ],
-    [
-      'a named disk that does not exist',
-      () => ({ job: jobFor(image, 'raw', { disk: 'sdz' }), disks: { sda: filled(8) } }),
-      'FAILED partitioning',
-      /no disk sdz/,
-    ],
+    ['no disk', {}, {}, 'partitioning', /disks found: none/],
+    ['disks that are too small', {}, { sda: 2 }, 'partitioning', /no disk of 3145728 bytes or more; .*: 2097152 sda/],
+    ['a named disk that is too small', { disk: 'sda' }, { sda: 2, sdb: 8 }, 'partitioning', /sda has 2097152 bytes/],
+    ['a named disk that does not exist', { disk: 'sdz' }, { sda: 8 }, 'partitioning', /no disk sdz/],
     [
       'a serial number that no disk has',
-      () => ({ job: jobFor(image, 'raw', { disk: 'serial:GONE' }), disks: { sda: filled(8) } }),
-      'FAILED partitioning',
+      { disk: 'serial:GONE' },
+      { sda: 8 },
+      'partitioning',
       /no disk has the serial number GONE; disks found: 8388608 sda,; if disks were replaced, commission/,
     ],
     [
       'a disk that refuses writes',
-      () => ({
-        job: jobFor(image, 'raw'),
-        disks: { sda: filled(8) },
-        functions: 'dev=/dev/full/none\n',
-      }),
-      'FAILED writing',
+      {},
+      { sda: 8 },
+      'writing',
       /the image cannot be written to sda/,
+      'dev=/dev/full/none\n',
     ],
-    ['an unknown job', () => ({ job: { job: 'dance' }, disks: {} }), 'FAILED started', /no job called dance/],
+    ['an unknown job', { job: 'dance' }, {}, 'started', /no job called dance/],
   ];
-  for (const [name, make, reported, message] of troubles) {
+  for (const [name, job, mib, stage, message, functions = ''] of troubles) {
     test(`${name} fails with its reason, and no disk is reported written`, async () => {
-      const { code, ends } = await run(make());
+      const disks = Object.fromEntries(Object.entries(mib).map(([disk, size]) => [disk, filled(size)]));
+      const { code, ends } = await run({ job: jobFor(image, 'raw', job), disks, functions });
       assert.equal(code, 1);
-      assert.equal(region.reported().at(-1), reported);
+      assert.equal(region.reported().at(-1), `FAILED ${stage}`);
       assert.match(region.signals.at(-1)?.message ?? '', message);
       assert.equal(ends.includes('rebooted'), false);
     });

@@ -51,6 +51,16 @@ export function personalise(rare: boolean): void {
       system: { ...SYSTEM, ...system },
       functions,
     });
+  async function deployed(...how: Parameters<typeof deploy>) {
+    const done = await deploy(...how);
+    assert.equal(done.code, 0, done.said);
+    return done;
+  }
+  async function refuses(message: RegExp, ...how: Parameters<typeof deploy>): Promise<void> {
+    const done = await deploy(...how);
+    assert.equal(done.code, 1, done.said);
+    assert.match(runs.region.signals.at(-1)?.message ?? '', message);
+  }
 
   if (!rare)
     test("gets its own name and its owner's keys, and loses the identity of the image", async () => {
@@ -64,15 +74,14 @@ export function personalise(rare: boolean): void {
         'usr/bin/ssh-keygen': '',
       };
       const keygen = 'chmod 755 "$root/usr/bin/ssh-keygen"\n';
-      const done = await deploy({ domain: 'maas', ssh_keys_url: '/MAAS/rackboot/1/ssh-keys' }, leavings, keygen);
-      assert.equal(done.code, 0, done.said);
+      const done = await deployed({ domain: 'maas', ssh_keys_url: '/MAAS/rackboot/1/ssh-keys' }, leavings, keygen);
       assert.equal(done.read('etc/hostname'), 'calm-ibis\n');
       assert.equal(done.read('etc/hosts'), '127.0.0.1 localhost\n127.0.1.1 calm-ibis.maas calm-ibis\n');
       assert.equal(done.read('etc/machine-id'), '');
       assert.equal(done.read('home/owner/.ssh/authorized_keys'), KEY);
       for (const path of Object.keys(leavings).slice(0, -1)) assert.equal(done.read(path), undefined, path);
-      assert.ok(done.ends.includes('owner 1000:1000 /home/owner/.ssh'), done.ends.join('\n'));
-      assert.ok(done.ends.includes('ran /usr/bin/ssh-keygen -A'), done.ends.join('\n'));
+      assert.ok(done.ends.includes('owner 1000:1000 /home/owner/.ssh'), done.said);
+      assert.ok(done.ends.includes('ran /usr/bin/ssh-keygen -A'), done.said);
     });
 
   const networks: readonly (readonly [string, Record<string, string>, string, string])[] = [
@@ -123,15 +132,13 @@ iface rackboot inet static
   ];
   for (const [name, system, file, text] of some(networks, 2)) {
     test(`gets its static address through ${name}, which cloud-init leaves alone`, async () => {
-      const done = await deploy(STATIC, { ...system, 'etc/cloud/cloud.cfg.d/05_logging.cfg': '' });
-      assert.equal(done.code, 0, done.said);
+      const done = await deployed(STATIC, { ...system, 'etc/cloud/cloud.cfg.d/05_logging.cfg': '' });
       assert.equal(done.read(file), text);
       assert.match(done.read('etc/cloud/cloud.cfg.d/99-rackboot-network.cfg') ?? '', /config: disabled/);
     });
 
     test(`keeps its own settings of ${name} when its address comes by DHCP`, async () => {
-      const done = await deploy({ address: 'dhcp' }, system);
-      assert.equal(done.code, 0, done.said);
+      const done = await deployed({ address: 'dhcp' }, system);
       assert.equal(done.read(file), system[file]);
     });
   }
@@ -139,8 +146,7 @@ iface rackboot inet static
   if (rare)
     test('is known to use networkd even by a link that is broken as seen from the environment', async () => {
       const link = `mkdir -p "$root/etc/systemd/system/multi-user.target.wants"; ln -s /nowhere "$root/${NETWORKD}"\n`;
-      const done = await deploy(STATIC, { 'etc/cloud/': '' }, link);
-      assert.equal(done.code, 0, done.said);
+      const done = await deployed(STATIC, { 'etc/cloud/': '' }, link);
       assert.match(done.read('etc/systemd/network/10-rackboot.network') ?? '', /Address=10\.20\.0\.10\/24/);
     });
 
@@ -151,8 +157,7 @@ iface rackboot inet static
   ];
   for (const [name, system, file, text] of some(seenByLease, 1)) {
     test(`without cloud-init asks for its address by DHCP, through ${name}: nothing else would show that it is up`, async () => {
-      const done = await deploy(STATIC, system);
-      assert.equal(done.code, 0, done.said);
+      const done = await deployed(STATIC, system);
       assert.match(done.read(file) ?? '', text);
     });
   }
@@ -192,8 +197,7 @@ iface rackboot inet static
     ] as const) {
       test(`gets the files of a laid-out network through ${tool}, with ${addresses} addresses`, async () => {
         runs.region.files.set(`${laid.network_url}/${tool}/${addresses}`, Buffer.from(BUNDLE[tool] ?? ''));
-        const done = await deploy(laid, { ...system, ...cloud });
-        assert.equal(done.code, 0, done.said);
+        const done = await deployed(laid, { ...system, ...cloud });
         for (const [file, content] of Object.entries(expected)) assert.equal(done.read(file), content, file);
         const kept = done.read('etc/cloud/cloud.cfg.d/99-rackboot-network.cfg');
         assert.equal(kept === undefined, addresses === 'leased');
@@ -201,52 +205,39 @@ iface rackboot inet static
     }
   }
 
+  const netplan = { 'etc/netplan/a.yaml': '' };
   const unfit: readonly (readonly [string, string, Record<string, string>, RegExp])[] = [
-    [
-      'the tool cannot set it up',
-      '# refused\n',
-      { 'etc/netplan/a.yaml': '' },
-      /with netplan, which cannot set up bonds/,
-    ],
+    ['the tool cannot set it up', '# refused\n', netplan, /with netplan, which cannot set up bonds/],
     ['the tool is unknown', '', {}, /how this system configures its network is unknown, so its interfaces cannot/],
-    ['there are no files', '\n', { 'etc/netplan/a.yaml': '' }, /gave no files for the network/],
-    [
-      'a file is elsewhere',
-      '# file: /etc/passwd\nx\n',
-      { 'etc/netplan/a.yaml': '' },
-      /a file that is not of the network/,
-    ],
+    ['there are no files', '\n', netplan, /gave no files for the network/],
+    ['a file is elsewhere', '# file: /etc/passwd\nx\n', netplan, /a file that is not of the network/],
     [
       'a path leads out',
       '# file: /etc/systemd/network/10-rackboot-/../../../passwd\nx\n',
-      { 'etc/netplan/a.yaml': '' },
+      netplan,
       /a file that is not of the network/,
     ],
   ];
   for (const [why, bundle, system, message] of some(unfit, 2)) {
     test(`is not reported written with a laid-out network if ${why}`, async () => {
       runs.region.files.set(`${laid.network_url}/netplan/leased`, Buffer.from(bundle));
-      const done = await deploy(laid, system);
-      assert.equal(done.code, 1, done.said);
-      assert.match(runs.region.signals.at(-1)?.message ?? '', message);
+      await refuses(message, laid, system);
     });
   }
 
   if (!rare)
     test('keeps its settings if its tool is unknown, and only static routes need the files', async () => {
-      const done = await deploy({ ...laid, network: 'commissioned' }, {});
-      assert.equal(done.code, 0, done.said);
+      const done = await deployed({ ...laid, network: 'commissioned' }, {});
       assert.match(done.said, /network is unknown: its settings stay as they are/);
       runs.region.files.set(`${laid.network_url}/netplan/leased`, Buffer.from(BUNDLE.netplan ?? ''));
-      const known = await deploy({ ...laid, network: 'commissioned' }, { 'etc/netplan/a.yaml': '' });
+      const known = await deploy({ ...laid, network: 'commissioned' }, netplan);
       assert.equal(known.read('etc/netplan/90-rackboot.yaml'), 'network:\n  version: 2\n');
     });
 
   if (!rare)
     test('gets the key of its metadata readable by root only, and no other seed then', async () => {
       const urls = { cloud_config_url: '/MAAS/rackboot/1/cloud-config', user_data_url: '/MAAS/rackboot/1/user-data' };
-      const done = await deploy(urls, { 'etc/cloud/': '', 'var/lib/cloud/seed/nocloud/user-data': 'of the image\n' });
-      assert.equal(done.code, 0, done.said);
+      const done = await deployed(urls, { 'etc/cloud/': '', 'var/lib/cloud/seed/nocloud/user-data': 'of the image\n' });
       const file = 'etc/cloud/cloud.cfg.d/90_rackboot.cfg';
       assert.match(done.read(file) ?? '', /token_secret: hidden/);
       assert.equal(statSync(join(done.system, file)).mode & 0o777, 0o600);
@@ -281,10 +272,8 @@ iface rackboot inet static
   ];
   for (const [name, more, message] of some(refused, 3)) {
     test(`is not reported written when the job has ${name}`, async () => {
-      const done = await deploy(more, { 'etc/apt/': '' });
-      assert.equal(done.code, 1);
+      await refuses(message, more, { 'etc/apt/': '' });
       assert.equal(runs.region.reported().at(-1), 'FAILED personalising');
-      assert.match(runs.region.signals.at(-1)?.message ?? '', message);
     });
   }
 
@@ -297,16 +286,13 @@ iface rackboot inet static
     test(`is refused, with the reason, when its root is on ${name}`, async () => {
       const octal = [...Buffer.from(mark, 'latin1')].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
       const write = `rm "$dev/sda1"; printf '${octal}' | dd of="$dev/sda1" bs=1 seek=${at} 2>/dev/null\n`;
-      const done = await deploy({}, {}, write);
-      assert.equal(done.code, 1, done.said);
-      assert.match(runs.region.signals.at(-1)?.message ?? '', new RegExp(`not on ext4 or xfs: sda1 \\(${name}\\)`));
+      await refuses(new RegExp(`not on ext4 or xfs: sda1 \\(${name}\\)`), {}, {}, write);
     });
   }
 
   if (rare)
     test('is left as it is when it is not a known Linux', async () => {
-      const done = await deploy({}, {}, ': >"$dev/sda1"\n');
-      assert.equal(done.code, 0, done.said);
+      const done = await deployed({}, {}, ': >"$dev/sda1"\n');
       assert.equal(done.read('etc/hostname'), undefined);
       assert.equal(runs.region.reported().at(-1), 'OK written');
     });
