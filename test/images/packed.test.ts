@@ -129,15 +129,8 @@ describe('a packed image', { skip: missing('linux', 'qemu-img', 'xz', 'zstd') },
       for (const part of [0.02, 0.5, 0.98]) {
         run(`cp ${name} cut.${name}`);
         truncateSync(place(`cut.${name}`), Math.floor(length * part));
-        await assert.rejects(
-          add(`cut.${name}`),
-          (error) => {
-            assert.ok(error instanceof RackError && error.code === 'bad-argument', String(error));
-            assert.match(error.message, /damaged or cut short|was cut short/);
-            return true;
-          },
-          `${name} ${part}`,
-        );
+        const refusal = { code: 'bad-argument', message: /cut short/ };
+        await assert.rejects(add(`cut.${name}`), refusal, `${name} ${part}`);
       }
     }
     assert.deepEqual(readdirSync(join(tree, 'images')), []);
@@ -170,11 +163,7 @@ describe('a packed image', { skip: missing('linux', 'qemu-img', 'xz', 'zstd') },
   for (const [title, name, make, why] of refused)
     test(`with ${title} is refused`, async () => {
       run(make);
-      await assert.rejects(add(name), (error) => {
-        assert.ok(error instanceof RackError && error.code === 'bad-argument', String(error));
-        assert.match(error.message, why);
-        return true;
-      });
+      await assert.rejects(add(name), { code: 'bad-argument', message: why });
     });
 
   test('that expands to more than a disk is refused as soon as it does', async () => {

@@ -26,6 +26,8 @@ describe('an image of QEMU', { skip: missing('linux', 'qemu-img', 'zstd'), timeo
   const run = (program: string, ...words: readonly string[]): void => {
     execFileSync(program, words, { cwd: scratch, stdio: ['ignore', 'ignore', 'pipe'], timeout: 60_000 });
   };
+  const create = (...words: readonly string[]): void => run('qemu-img', 'create', '-f', 'qcow2', ...words);
+  const convert = (...words: readonly string[]): void => run('qemu-img', 'convert', '-O', 'qcow2', ...words);
   const disk = Buffer.concat([makeDisk(2 * MIB, 'gpt'), Buffer.alloc(66 * MIB), makeDisk(2 * MIB, 'none', 7)]);
   let tree = '';
   before(() => writeFileSync(place('disk.raw'), disk));
@@ -52,7 +54,7 @@ describe('an image of QEMU', { skip: missing('linux', 'qemu-img', 'zstd'), timeo
   ];
   for (const form of forms)
     test(`converted with ${form.join(' ')} is the same disk, and empty space costs little`, async () => {
-      run('qemu-img', 'convert', '-O', 'qcow2', ...form, 'disk.raw', 'image.qcow2');
+      convert(...form, 'disk.raw', 'image.qcow2');
       const reported: number[] = [];
       const { given, image } = await add('image.qcow2', { onProgress: (done) => reported.push(done) });
       assert.deepEqual([given, image.format, image.diskBytes], ['qcow2', 'raw.zst', disk.length]);
@@ -69,7 +71,7 @@ describe('an image of QEMU', { skip: missing('linux', 'qemu-img', 'zstd'), timeo
     });
 
   test('of a large disk with little on it is added without its holes', async () => {
-    run('qemu-img', 'convert', '-O', 'qcow2', 'disk.raw', 'image.qcow2');
+    convert('disk.raw', 'image.qcow2');
     run('qemu-img', 'resize', 'image.qcow2', '1T');
     const { image } = await add('image.qcow2');
     assert.equal(image.diskBytes, 1024 ** 4);
@@ -80,54 +82,30 @@ describe('an image of QEMU', { skip: missing('linux', 'qemu-img', 'zstd'), timeo
   const refused: readonly (readonly [title: string, make: () => void, why: RegExp])[] = [
     [
       'a backing file',
-      () => run('qemu-img', 'create', '-f', 'qcow2', '-o', 'backing_file=disk.raw,backing_fmt=raw', 'bad.qcow2'),
+      () => create('-o', 'backing_file=disk.raw,backing_fmt=raw', 'bad.qcow2'),
       /backing file: combine .*qemu-img convert -O qcow2 given/,
     ],
     [
       'a backing file, in version 2',
-      () =>
-        run(
-          'qemu-img',
-          'create',
-          '-f',
-          'qcow2',
-          '-o',
-          'compat=0.10,backing_file=disk.raw,backing_fmt=raw',
-          'bad.qcow2',
-        ),
+      () => create('-o', 'compat=0.10,backing_file=disk.raw,backing_fmt=raw', 'bad.qcow2'),
       /backing file: combine/,
     ],
     [
       'an external data file',
-      () => run('qemu-img', 'create', '-f', 'qcow2', '-o', 'data_file=data.raw', 'bad.qcow2', '6M'),
+      () => create('-o', 'data_file=data.raw', 'bad.qcow2', '6M'),
       /its data is in another file: combine/,
     ],
     [
       'a key',
-      () =>
-        run(
-          'qemu-img',
-          'create',
-          '-f',
-          'qcow2',
-          ...key,
-          '-o',
-          'encrypt.format=aes,encrypt.key-secret=key',
-          'bad.qcow2',
-          '6M',
-        ),
+      () => create(...key, '-o', 'encrypt.format=aes,encrypt.key-secret=key', 'bad.qcow2', '6M'),
       /it is encrypted/,
     ],
-    [
-      'a disk of 16 TiB',
-      () => run('qemu-img', 'create', '-f', 'qcow2', '-o', 'cluster_size=2M', 'bad.qcow2', '16T'),
-      /more than 2 TiB/,
-    ],
-    ['no partition table', () => run('qemu-img', 'create', '-f', 'qcow2', 'bad.qcow2', '6M'), /no partition table/],
+    ['a disk of 16 TiB', () => create('-o', 'cluster_size=2M', 'bad.qcow2', '16T'), /more than 2 TiB/],
+    ['no partition table', () => create('bad.qcow2', '6M'), /no partition table/],
     [
       'half of its bytes',
       () => {
-        run('qemu-img', 'convert', '-O', 'qcow2', 'disk.raw', 'bad.qcow2');
+        convert('disk.raw', 'bad.qcow2');
         truncateSync(place('bad.qcow2'), MIB);
       },
       /`qemu-img check given`/,
@@ -136,7 +114,7 @@ describe('an image of QEMU', { skip: missing('linux', 'qemu-img', 'zstd'), timeo
     [
       'the mark of a corrupt one',
       () => {
-        run('qemu-img', 'convert', '-O', 'qcow2', 'disk.raw', 'bad.qcow2');
+        convert('disk.raw', 'bad.qcow2');
         const image = readFileSync(place('bad.qcow2'));
         image[79] = 2;
         image.fill(0xff, 40, 48);
@@ -154,7 +132,7 @@ describe('an image of QEMU', { skip: missing('linux', 'qemu-img', 'zstd'), timeo
     });
 
   test('whose tables are damaged anywhere is refused, or is a disk', async () => {
-    run('qemu-img', 'convert', '-O', 'qcow2', '-c', 'disk.raw', 'image.qcow2');
+    convert('-c', 'disk.raw', 'image.qcow2');
     const whole = readFileSync(place('image.qcow2'));
     for (let round = 0; round < 20; round += 1) {
       const bent = Buffer.from(whole);
@@ -173,7 +151,7 @@ describe('an image of QEMU', { skip: missing('linux', 'qemu-img', 'zstd'), timeo
       '-c',
       'head -c 100M /dev/zero | tr "\\0" x > full.raw; head -c 512 disk.raw | dd of=full.raw conv=notrunc',
     );
-    run('qemu-img', 'convert', '-O', 'qcow2', '-c', 'full.raw', 'full.qcow2');
+    convert('-c', 'full.raw', 'full.qcow2');
     // The store keeps 256 MiB free.
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=300m', 'rackboot-small-store', tree]);
     try {
@@ -188,7 +166,7 @@ describe('an image of QEMU', { skip: missing('linux', 'qemu-img', 'zstd'), timeo
   });
 
   test('needs qemu-img, which is named if this host lacks it', async () => {
-    run('qemu-img', 'convert', '-O', 'qcow2', 'disk.raw', 'image.qcow2');
+    convert('disk.raw', 'image.qcow2');
     const path = process.env.PATH;
     process.env.PATH = scratch;
     try {
@@ -202,7 +180,7 @@ describe('an image of QEMU', { skip: missing('linux', 'qemu-img', 'zstd'), timeo
   });
 
   test('is added by the command, which names the format', async () => {
-    run('qemu-img', 'convert', '-O', 'qcow2', '-c', 'disk.raw', 'image.qcow2');
+    convert('-c', 'disk.raw', 'image.qcow2');
     const flags = ['--os', 'debian', '--release', 'bookworm', '--tree', tree];
     const added = async (name: string, ...more: readonly string[]) =>
       promisify(execFile)(process.execPath, [MAIN, 'images', 'add', place(name), ...flags, ...more]);
