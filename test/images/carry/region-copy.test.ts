@@ -21,6 +21,8 @@ const MIB = 1024 * 1024;
 /** An image that a process offers, as `release serial seed`; the seed decides its bytes. */
 type Offered = `${string} ${string} ${number}`;
 
+const copied = (added: number, removed = 0): CopyResult => ({ added, removed, problems: [] });
+
 describe('a rack whose region has several processes', () => {
   let scratch: string;
   let tree: string;
@@ -43,12 +45,8 @@ describe('a rack whose region has several processes', () => {
   const copy = async (...processes: readonly (readonly Offered[] | undefined)[]): Promise<CopyResult> => {
     const urls: string[] = [];
     for (const offered of processes) {
-      const directory = join(scratch, `site-${sites.length}`);
-      if (offered !== undefined) writeStreamSite(join(directory, 'images-stream'), contentOf(offered), undefined);
-      const site = new FileSite(directory);
-      sites.push(site);
-      urls.push(await site.open());
-      if (offered === undefined) site.close();
+      urls.push((await publish(contentOf(offered ?? []))).url);
+      if (offered === undefined) sites.at(-1)?.close();
     }
     return copyFrom(urls);
   };
@@ -67,10 +65,9 @@ describe('a rack whose region has several processes', () => {
   const names = (): readonly string[] => readImages(tree).images.map(({ release, serial }) => `${release} ${serial}`);
 
   test('has the images of all processes, whichever comes first in its list', async () => {
-    const copied = await copy(['one 20261101 1'], ['two 20261102 2']);
-    assert.deepEqual(copied, { added: 2, removed: 0, problems: [] });
+    assert.deepEqual(await copy(['one 20261101 1'], ['two 20261102 2']), copied(2));
     assert.deepEqual(names(), ['one 20261101', 'two 20261102']);
-    assert.deepEqual(await copy(['two 20261102 2'], ['one 20261101 1']), { added: 0, removed: 0, problems: [] });
+    assert.deepEqual(await copy(['two 20261102 2'], ['one 20261101 1']), copied(0));
   });
 
   test('copies the other images if one meets an error of our own, which then ends the copy', async () => {
@@ -92,7 +89,7 @@ describe('a rack whose region has several processes', () => {
 
   test('keeps its copies while a process does not answer, and copies what the others have', async () => {
     await copy(['one 20261101 1'], []);
-    assert.deepEqual(await copy(undefined, ['two 20261102 2']), { added: 1, removed: 0, problems: [] });
+    assert.deepEqual(await copy(undefined, ['two 20261102 2']), copied(1));
     assert.deepEqual(names(), ['one 20261101', 'two 20261102']);
     await assert.rejects(copy(undefined, undefined), { code: 'source-failed' });
     assert.deepEqual(names(), ['one 20261101', 'two 20261102']);
@@ -100,41 +97,41 @@ describe('a rack whose region has several processes', () => {
 
   test('removes a copy as soon as all processes answer and none of them has the image', async () => {
     await copy(['one 20261101 1', 'two 20261102 2'], ['one 20261101 1']);
-    assert.deepEqual(await copy([], ['one 20261101 1']), { added: 0, removed: 1, problems: [] });
+    assert.deepEqual(await copy([], ['one 20261101 1']), copied(0, 1));
     assert.deepEqual(names(), ['one 20261101']);
-    assert.deepEqual(await copy([], []), { added: 0, removed: 1, problems: [] });
+    assert.deepEqual(await copy([], []), copied(0, 1));
   });
 
   test('takes the newest serial of an image, and no older one while the process that has it is away', async () => {
     const [newer, older] = [['one 20261102.2 2'], ['one 20261102 1']] as const;
-    assert.deepEqual(await copy(older, newer), { added: 1, removed: 0, problems: [] });
+    assert.deepEqual(await copy(older, newer), copied(1));
     assert.deepEqual(names(), ['one 20261102.2']);
     for (const processes of [
       [older, undefined],
       [newer, older],
       [undefined, newer],
     ])
-      assert.deepEqual(await copy(...processes), { added: 0, removed: 0, problems: [] });
-    assert.deepEqual(await copy(older, []), { added: 1, removed: 1, problems: [] });
+      assert.deepEqual(await copy(...processes), copied(0));
+    assert.deepEqual(await copy(older, []), copied(1, 1));
     assert.deepEqual(names(), ['one 20261102']);
   });
 
   test('has both kernels of a release, which share their root, and removes each on its own', async () => {
     const kernels = (): readonly string[] => readImages(tree).images.map(({ system }) => system?.subarch ?? '');
     const { url: both } = await publish(twoKernels());
-    assert.deepEqual(await copyFrom([both]), { added: 2, removed: 0, problems: [] });
+    assert.deepEqual(await copyFrom([both]), copied(2));
     assert.deepEqual(kernels(), KERNELS);
-    assert.deepEqual(await copyFrom([both]), { added: 0, removed: 0, problems: [] });
+    assert.deepEqual(await copyFrom([both]), copied(0));
     const { url: generic } = await publish(twoKernels('20261101', ['ga-24.04']));
-    assert.deepEqual(await copyFrom([generic]), { added: 0, removed: 1, problems: [] });
+    assert.deepEqual(await copyFrom([generic]), copied(0, 1));
     assert.deepEqual(kernels(), ['ga-24.04']);
     assert.deepEqual(readdirSync(join(tree, 'ubuntu/amd64')).sort(), ['ga-24.04', 'generic']);
   });
 
   test('has two images with the same bytes, and removes each on its own', async () => {
-    assert.deepEqual(await copy(['one 20261101 1', 'two 20261101 1']), { added: 2, removed: 0, problems: [] });
+    assert.deepEqual(await copy(['one 20261101 1', 'two 20261101 1']), copied(2));
     assert.deepEqual(names(), ['one 20261101', 'two 20261101']);
-    assert.deepEqual(await copy(['one 20261101 1']), { added: 0, removed: 1, problems: [] });
+    assert.deepEqual(await copy(['one 20261101 1']), copied(0, 1));
     assert.deepEqual(names(), ['one 20261101']);
   });
 
@@ -171,7 +168,7 @@ describe('a rack whose region has several processes', () => {
       [second, undefined],
       [first, second],
     ])
-      assert.deepEqual(await copy(...processes), { added: 0, removed: 0, problems: [] });
+      assert.deepEqual(await copy(...processes), copied(0));
     assert.deepEqual(readImages(tree).images, [chosen]);
   });
 });

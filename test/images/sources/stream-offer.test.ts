@@ -91,9 +91,8 @@ describe('the subarchitecture of an offer', () => {
   });
 });
 
-it('the stream of a region says what a system of its store supports', () => {
-  const hex = 'a'.repeat(64);
-  const image: StoredImage = {
+describe('the stream of a region', () => {
+  const stored: StoredImage = {
     os: 'ubuntu',
     release: 'noble',
     architecture: 'amd64',
@@ -101,42 +100,31 @@ it('the stream of a region says what a system of its store supports', () => {
     label: 'stable',
     serial: '20261015',
     title: '',
-    sha256: hex,
+    sha256: 'a'.repeat(64),
     bytes: 1,
     diskBytes: 1,
-    format: 'squashfs',
-    partitionTable: 'none',
-    system: { subarch: 'ga-24.04', subarches: ['ga-24.04', 'hwe-t'], rootName: 'squashfs', files: [] },
+    format: 'raw',
+    partitionTable: 'gpt',
   };
-  const { documents } = describeStore([image], 0);
-  const decoded = decodeStreamProducts(documents('json').get('streams/v1/io.rackboot:images:download') ?? '');
-  assert.deepEqual(decoded.ok && decoded.value.products[0]?.images[0]?.subarches, ['ga-24.04', 'generic', 'hwe-t']);
-});
-
-it('a title is the same after the stream of a region, whatever the title of the source', () => {
-  for (const title of ['Our system', 'x'.repeat(128)]) {
-    const image: StoredImage = {
-      os: 'custom',
-      release: 'mine',
-      architecture: 'amd64',
-      subarchitecture: 'generic',
-      label: 'release',
-      title,
-      serial: '20261015',
-      sha256: 'a'.repeat(64),
-      bytes: 1,
-      diskBytes: 1,
-      format: 'raw',
-      partitionTable: 'gpt',
-    };
+  function readBack(image: StoredImage): StreamImage {
     const { documents } = describeStore([image], 0);
     const decoded = decodeStreamProducts(documents('json').get('streams/v1/io.rackboot:images:download') ?? '');
-    const [read] = decoded.ok ? (decoded.value.products[0]?.images ?? []) : [];
-    for (const ofSource of ['', 'Another Rackboot']) {
-      const offer = read === undefined ? '' : streamOffer({ ...SOURCE, title: ofSource }, read);
-      assert.equal(typeof offer === 'string' ? offer : offer.title, title);
-    }
+    return (decoded.ok && decoded.value.products[0]?.images[0]) || assert.fail();
   }
+
+  it('says what a system of its store supports', () => {
+    const system = { subarch: 'ga-24.04', subarches: ['ga-24.04', 'hwe-t'], rootName: 'squashfs', files: [] };
+    const image = readBack({ ...stored, format: 'squashfs', partitionTable: 'none', system });
+    assert.deepEqual(image.subarches, ['ga-24.04', 'generic', 'hwe-t']);
+  });
+
+  it('keeps a title, whatever the title of the source', () => {
+    for (const title of ['Our system', 'x'.repeat(128)])
+      for (const ofSource of ['', 'Another Rackboot']) {
+        const offer = streamOffer({ ...SOURCE, title: ofSource }, readBack({ ...stored, os: 'custom', title }));
+        assert.equal(typeof offer === 'string' ? offer : offer.title, title);
+      }
+  });
 });
 
 it('the title of an offer names its system, by the source or by the site', () => {
