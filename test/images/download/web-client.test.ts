@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, get, type Server } from 'node:http';
-import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { connect, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -17,6 +17,7 @@ import { NO_PROXY, type ProxySettings, proxyOf, proxyOfEnvironment } from '../..
 import { WebClient } from '../../../src/images/download/web-client.ts';
 import { makeAuthority } from '../../support/authority.ts';
 import { type Behaviour, HostileFileServer, type ServerCertificate } from '../../support/hostile-file-server.ts';
+import { portOf } from '../../support/listening-port.ts';
 import { missing } from '../../support/needs.ts';
 import { DownloadPlace, makeContent, QUICK } from './download-place.ts';
 
@@ -178,21 +179,11 @@ describe('TLS', { skip: missing('openssl') }, () => {
       );
     }));
 
-  const rows: readonly { name: string; certificate: () => ServerCertificate; host?: string; says: RegExp }[] = [
-    { name: 'an expired certificate', certificate: () => expired, says: /CERT_HAS_EXPIRED.*check the clock/ },
-    {
-      name: 'a certificate of an unknown authority',
-      certificate: () => strange,
-      says: /unknown authority.*update-ca-certificates/,
-    },
-    {
-      name: 'a certificate for another name',
-      certificate: () => trusted,
-      host: '127.0.0.2',
-      says: /another name: check the URL/,
-    },
-  ];
-  for (const { name, certificate, host, says } of rows) {
+  for (const [name, certificate, says, host] of [
+    ['an expired certificate', () => expired, /CERT_HAS_EXPIRED.*check the clock/],
+    ['a certificate of an unknown authority', () => strange, /unknown authority.*update-ca-certificates/],
+    ['a certificate for another name', () => trusted, /another name: check the URL/, '127.0.0.2'],
+  ] as const) {
     test(`${name} is refused, and explained`, () =>
       withServer(
         HONEST,
@@ -234,8 +225,7 @@ describe('TLS', { skip: missing('openssl') }, () => {
     await refusing.close();
     const sockets: Socket[] = [];
     const silent = createTcpServer((socket) => sockets.push(socket.on('error', () => undefined)));
-    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    const late = await proxied(`http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+    const late = await proxied(`http://${await listen(silent)}`);
     assert.match(late.end, /^(?:connect-late|silent|proxy)$/);
     for (const socket of sockets) socket.destroy();
     silent.close();
@@ -261,8 +251,7 @@ describe('TLS', { skip: missing('openssl') }, () => {
           });
       };
       const proxy = scheme === 'http' ? createTcpServer(answer) : createTlsServer(trusted, answer);
-      await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-      const url = `${scheme}://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+      const url = `${scheme}://${await listen(proxy)}`;
       const { end, sentence } = await fetch('https://mirror.example/file', { ...NO_PROXY, https: url });
       proxy.close();
       assert.match(end, /^(?:proxy|bad-answer)$/, sentence);
@@ -279,8 +268,7 @@ describe('an HTTP proxy', () => {
         .on('error', () => undefined)
         .once('data', () => socket.end(`HTTP/1.1 502 Basic ${credentials} hunter2pw\r\nContent-Length: 0\r\n\r\n`)),
     );
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-    const url = `http://bob:hunter2pw@127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const url = `http://bob:hunter2pw@${await listen(proxy)}`;
     const { end, sentence } = await fetch('https://mirror.example/file', { ...NO_PROXY, https: url });
     proxy.close();
     assert.equal(end, 'proxy');
@@ -372,6 +360,12 @@ describe('an HTTP proxy', () => {
   });
 });
 
+/** @returns host and port */
+async function listen(server: TcpServer): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `127.0.0.1:${portOf(server)}`;
+}
+
 /** Listens at another address, and passes everything on to a server. */
 async function relayOf(host: string, url: string): Promise<{ close(): void }> {
   const port = Number(new URL(url).port);
@@ -411,8 +405,7 @@ async function startProxy({ refuses = false } = {}) {
     );
     onward.pipe(socket).pipe(onward);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `http://${await listen(server)}`;
   const close = (): Promise<unknown> => {
     server.closeAllConnections();
     for (const socket of tunnels) socket.destroy();
