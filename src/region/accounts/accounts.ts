@@ -132,7 +132,6 @@ export const emailTakenText = (email: string): string =>
   `Another user has the e-mail address ${email}: give another one, or none.`;
 
 /**
- * Creates an administrator.
  * @param isShort as for `newUserProblem`
  * @throws RackError `bad-argument` for an invalid name, e-mail address or password; `already-exists` if the name or the address is taken
  */

@@ -1,6 +1,5 @@
-// The fields for deploying a machine: system, method, disk, address, user data.
-//
-// 1. Only images and installers that fit the machine are offered. Without any, the form names the commands that add one.
+// The fields for deploying a machine. Only images and installers that fit the machine are offered; without any, the form names the commands
+// that add one.
 
 import { type Html, html, nothing } from '../../html.ts';
 import { formatSize } from '../../quantity.ts';

@@ -1,4 +1,4 @@
-// The form in which an administrator edits a machine: name, note, tags, kernel parameters.
+// The form in which an administrator edits a machine.
 //
 // 1. Several API operations save the form, one after the other. The first refusal is shown; the changes before it are kept.
 

@@ -1,7 +1,6 @@
 // The page of images: deployable images, imports with their progress, skipped images with the reasons, and the buttons that control imports.
 //
-// 1. Failed imports come first, then other unfinished ones, then the remaining images; each group is sorted by name.
-// 2. Everybody who may view the page sees the images; only administrators import, pause and delete them.
+// 1. Everybody who may view the page sees the images; only administrators import, pause and delete them.
 
 import { CPUS } from '../../boot/architectures.ts';
 import { type Html, html, nothing } from '../../html.ts';

@@ -1,7 +1,6 @@
 // The actions on a machine's page: each with its effects, and the API operation that performs it.
 //
-// 1. An action is offered if the command table allows it in the machine's state and the person may give it. The operation makes the final
-//    decision.
+// 1. An action is offered if the command table allows it in the machine's state and the person may give it; the operation decides.
 // 2. An action that cannot be undone says so in its form.
 
 import { type CommandName, commandsFrom, mayCommand } from '../life/commands.ts';

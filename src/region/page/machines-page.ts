@@ -31,10 +31,7 @@ import { eventText, logLine, none } from './values.ts';
 import { mayCall, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
-// Decisions that wait for the operator: machines that may be the same, and a full list of New machines. Each shows the commands that settle
-// it, if there are any.
-//
-// 1. Without a pending decision nothing is shown.
+// Decisions that wait for the operator, with the commands that settle them: machines that may be the same, and a full list of New machines.
 
 /** Conflicts on the page; `rackboot machines show` lists those of one machine. */
 const PAGE_CONFLICTS_MAX = 10;

@@ -1,4 +1,4 @@
-// A machine's power on its page: its last known state and age, the driver's message, the current task, and the buttons.
+// A machine's power on its page.
 //
 // 1. Driver parameters appear only in the administrators' form, and secrets not even there.
 

@@ -1,7 +1,4 @@
-// The operators' scripts for commissioning and testing: list, add, edit, delete.
-//
-// 1. A person who may read a script by the API may read it here.
-// 2. `script-text.ts` decides whether a text is a valid script.
+// The operators' scripts for commissioning and testing, for whoever may read them by the API.
 
 import { type Html, html, nothing } from '../../html.ts';
 import { formatAge, formatSpan } from '../../quantity.ts';

@@ -1,5 +1,4 @@
-// The settings that operators change most: kernel parameters, the release of the environment, upstream DNS servers. All others are in the
-// configuration file and in `rackboot config`.
+// The settings that operators change most; all others are in the configuration file and in `rackboot config`.
 //
 // 1. A value pinned by a configuration file is read-only here, and shown with the file's name.
 

@@ -57,7 +57,7 @@ const SHORT_CHARACTERS_MAX = 40;
 
 /**
  * A text for a cell, in plain words. The style sheet shows two lines of it, or three of a reason. A click shows all of it, or a power
- * controller's raw answer below it. Screen readers and the tooltip have the whole text.
+ * controller's raw answer.
  * @param tone a class
  */
 export function cellText(text: string, tone = ''): Html {

@@ -41,7 +41,6 @@ class FormFault extends Error {
 }
 
 /**
- * Reads a form.
  * @param fileName the name of the part with the file; only the first one of it is taken
  * @param take gets its content, decoded; it must read all of it
  */

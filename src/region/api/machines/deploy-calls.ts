@@ -1,4 +1,4 @@
-// The deployment that a request asks for: its parameters, and what they choose or why they are refused.
+// The deployment that a request asks for.
 //
 // Sources: MAAS API 1.0 (`nodes/`: start) and 2.0 (`machines/`: deploy).
 //

@@ -1,5 +1,4 @@
-// Operations on the identity of machines: show the evidence by which a machine is recognised, merge, split and keep apart machines, and
-// move one to another rack. They are Rackboot's own: MAAS has none.
+// Operations on the identity of machines, which MAAS does not have: show the evidence, merge, split, keep apart, move to another rack.
 
 import { z } from 'zod';
 import { formatMac, type MacAddress, parseMac } from '../../../net/address.ts';

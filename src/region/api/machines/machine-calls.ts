@@ -1,6 +1,4 @@
-// The parts that operations on machines share: paths in both versions, the machine in the path, the user who gives a command, comments and
-// flags, the names, addresses, disks and user data in parameters, and the parameters of the next start. Those of commissioning are in
-// `commissioning-calls.ts`.
+// The parts that operations on machines share; those of commissioning are in `commissioning-calls.ts`.
 
 import { z } from 'zod';
 import { cleanText } from '../../../clean-text.ts';

@@ -1,7 +1,7 @@
 // Operations for the owner of a machine: data that clients store with it, and its lock.
 //
-// Sources: MAAS API 2.0, `machines/{system_id}/` op=set_owner_data, set_workload_annotations, lock, unlock. Juju stores there which of its
-// units run on the machine.
+// Sources: MAAS API 2.0, `machines/{system_id}/` op=set_owner_data, set_workload_annotations, lock, unlock. Juju stores there which of
+// its units run.
 
 import { z } from 'zod';
 import type { CommandRefusal } from '../../life/commands.ts';

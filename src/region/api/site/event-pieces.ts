@@ -1,5 +1,4 @@
-// Reads the event log in pieces of bounded work: a filter that few events pass would otherwise have the whole log read in one turn of the
-// event loop.
+// Reads the event log in pieces of bounded work: a filter that few events pass reads the whole log.
 //
 // 1. A gap of ids without events takes one query, however long it is, because a row made by hand may have any id.
 
