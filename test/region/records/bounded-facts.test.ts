@@ -16,13 +16,16 @@ import { sentenceOf } from '../../support/sentences.ts';
 import { report, withRegion } from '../place.ts';
 
 const ODD = '<&"\u00e9'.repeat(32);
+/** As many values as a machine may report: they are within the bound of a body. */
 const LARGEST = {
   version: 1,
   nics: Array.from({ length: NICS_MAX }, () => ({
     name: ODD,
     mac: '52:54:00:aa:00:01',
     driver: ODD,
+    carrier: '1',
     operstate: ODD,
+    speed: 1,
     ids: ODD,
     bus: ODD,
   })),
@@ -35,14 +38,20 @@ const LARGEST = {
     firmware: ODD,
     rotational: 1,
     block_size: 512,
+    of_a_later_agent: ['x', 'x'],
   })),
+  boot_mac: ODD,
   cpu: { count: 64, model: ODD },
+  memory_mib: 1,
   kernel: ODD,
-  dmi: Object.fromEntries(
-    ['vendor', 'product', 'version', 'family', 'sku', 'serial', 'board_vendor', 'board_name', 'bios_vendor'].map(
+  virtualization: ODD,
+  uefi: '1',
+  dmi: Object.fromEntries([
+    ...['vendor', 'product', 'version', 'family', 'sku', 'serial', 'board_vendor', 'board_name', 'bios_vendor'].map(
       (key) => [key, ODD],
     ),
-  ),
+    ...Array.from({ length: 31 }, (_, index) => [`field${index}`, 'x']),
+  ]),
 };
 /** The whole answer for one machine, in bytes. */
 const SHOWN_BYTES = 224 * 1024;

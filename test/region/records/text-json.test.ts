@@ -1,4 +1,5 @@
-// JSON from outside is bounded before it is parsed, and the messages of machines and racks are far within the bounds.
+// JSON from outside is bounded before it is parsed, and the messages of racks are far within the bounds; those of machines:
+// `bounded-facts.test.ts`.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +9,6 @@ import {
   HEARTBEAT_VALUES_MAX,
   parseBatch,
 } from '../../../src/region/racks/rack-news.ts';
-import { DISKS_MAX, NICS_MAX, parseHardwareFacts } from '../../../src/region/records/hardware-facts.ts';
 import {
   cleanNote,
   cleanWords,
@@ -53,46 +53,7 @@ test('a note keeps its lines and blanks, and words become one line', () => {
   assert.equal(cleanNote('12345\n789\nb', 10), '12345\n789…');
 });
 
-test('the hardware of the largest machine is within the bound of a body', () => {
-  const text = 'x'.repeat(40);
-  const nic = {
-    name: text,
-    mac: '52:54:00:00:00:01',
-    driver: text,
-    carrier: '1',
-    operstate: text,
-    speed: 1,
-    ids: text,
-    bus: text,
-  };
-  const disk = {
-    name: text,
-    bytes: 1,
-    model: text,
-    serial: text,
-    rotational: '1',
-    bus: text,
-    firmware: text,
-    block_size: 512,
-    of_a_later_agent: [text, text],
-  };
-  const dmi = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`field${index}`, text]));
-  const facts = {
-    version: 1,
-    boot_mac: text,
-    cpu: { count: 1, model: text },
-    memory_mib: 1,
-    dmi,
-    virtualization: text,
-    uefi: '1',
-    nics: Array.from({ length: NICS_MAX }, () => nic),
-    disks: Array.from({ length: DISKS_MAX }, () => disk),
-  };
-  const parsed = parseHardwareFacts(JSON.stringify(facts));
-  assert.deepEqual(parsed.kind === 'fault' ? parsed.problems : [], []);
-});
-
-test('so are the largest batch of a rack, and a heartbeat as long as its door takes', () => {
+test('the largest batch of a rack, and a heartbeat as long as its door takes, are within their bounds', () => {
   const report = {
     kind: 'k',
     at: 1,
