@@ -1,150 +1,110 @@
 // From nothing: on a bare Debian with the README's three packages an ordinary user clones the project, installs it with the distribution's Node
-// and npm, watches the lab enlist its machine, and runs every test that such a host can run.
+// and npm, watches the lab enlist its machine, and runs every test that such a host can run. With what every installed Debian has besides, the
+// user takes the first steps on a network to a machine of QEMU.
 // @host alone
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { listMirrors } from '../../src/images/apt.ts';
+import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
+import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { commandsOf, partsOf, readDocument } from '../documents/markdown.ts';
+import { BARE_ROOT_NEEDS, BareRoot } from '../support/bare-root.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
-import { missing, type Need } from '../support/needs.ts';
+import { specOf, tail, within } from '../support/first-boot.ts';
+import { missing } from '../support/needs.ts';
 
-/** The programs that the host needs for it. */
-const BARE_ROOT_NEEDS: readonly Need[] = [
-  ...(['linux', 'root', 'apt-get', 'debian-mirror', 'mmdebstrap', 'unshare', 'mount', 'ip'] as const),
-];
+const PAGE = 'docs/first-machine.md';
+const SECTIONS = ['Install the rack', 'Configure it', 'Start it'];
+const CHECKOUT = '/opt/rackboot';
+/** The commands that fetch packages use the host's network. All others use the namespace's. */
+const FETCHES = /^npm ci$|\bimages build$/;
+/** The root has no init: the page names a command that does the same. */
+const OF_AN_INIT = /systemctl /;
+const WITHOUT_AN_INIT = 'sudo rackboot run';
+const SERVED_MS_MAX = 60_000;
+const MACHINE = {
+  name: 'first',
+  firmware: 'bios',
+  nic: 'virtio-net-pci',
+  memoryMib: 768,
+  cpus: 1,
+  diskBytes: 1024 ** 3,
+  loaders: '{}',
+  boots: 1,
+} as const;
 
-const USER = 'newcomer';
-const HOME = `/home/${USER}`;
-const CERTIFICATES = '/usr/local/share/host-certificates.pem';
-/** The host's environment variables with which npm and git reach the network. */
-const PASSED_ON = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
-const MAKE_MS_MAX = 1_500_000;
-
-/** A program in the root, and its output so far. */
-interface RunningProgram {
-  readonly child: ChildProcess;
-  readonly text: () => string;
+/** The page's command that clones the repository, with the bundle in place of REPOSITORY. */
+function fetchStep(): string {
+  const [, ...sections] = readDocument(PAGE).split(/^## /m);
+  const section =
+    sections.find((text) => text.startsWith('Get it\n')) ?? assert.fail(`${PAGE} does not say how to get it`);
+  const found = partsOf(section)
+    .flatMap((part) => (part.kind === 'block' && part.language === 'sh' ? commandsOf(part) : []))
+    .find(({ command }) => command.includes('git clone REPOSITORY'));
+  assert.ok(found !== undefined, `${PAGE} has no git clone`);
+  return found.command.replace('git clone REPOSITORY', 'git clone -q ~/rackboot.bundle');
 }
 
-/** The network of a program in the root. */
-interface Surroundings {
-  readonly alone?: boolean;
-  readonly network?: string;
+/** The commands of the page's sections, in order. */
+function steps(): string[] {
+  const [, ...sections] = readDocument(PAGE).split(/^## /m);
+  return SECTIONS.flatMap((title) => {
+    const section = sections.find((text) => text.startsWith(`${title}\n`)) ?? assert.fail(`${PAGE} has no ${title}`);
+    return partsOf(section).flatMap((part) => {
+      const isShell = part.kind === 'block' && /^(console|sh)$/.test(part.language);
+      return isShell ? commandsOf(part).map(({ command }) => command) : [];
+    });
+  });
 }
 
-/** A root directory, until `remove`. */
-class BareRoot {
-  readonly #directory: string;
-  readonly #running = new Set<ChildProcess>();
-
-  private constructor(directory: string) {
-    this.#directory = directory;
-  }
-
-  /** Creates the root with these packages, and a user. */
-  static async make(release: string, packages: readonly string[]): Promise<BareRoot> {
-    const directory = mkdtempSync(join(tmpdir(), 'rackboot-bare-'));
-    const root = new BareRoot(directory);
-    const words = ['--mode=root', '--variant=minbase', '--format=directory', `--include=${packages.join(',')}`];
-    const more = ['--aptopt=Acquire::Languages "none"', '--dpkgopt=force-unsafe-io'];
-    const all = [...words, ...more, release, root.path(''), ...(await listMirrors(release))];
-    try {
-      // A killed mmdebstrap leaves nothing mounted on the host.
-      execFileSync('unshare', ['--mount', 'mmdebstrap', ...all], { stdio: 'pipe', timeout: MAKE_MS_MAX });
-      root.runAsRoot('useradd', '-m', USER);
-      for (const file of ['/etc/resolv.conf', '/etc/hosts']) copyFileSync(file, root.path(file));
-      const certificates = process.env.NODE_EXTRA_CA_CERTS ?? '';
-      if (existsSync(certificates)) copyFileSync(certificates, root.path(CERTIFICATES));
-    } catch (error) {
-      await root.remove();
-      throw error;
+/** Takes the steps in a root with a bundle of the project in the user's home. @param tell receives each command and its output */
+async function takeFirstSteps(root: BareRoot, tell: (line: string) => void): Promise<void> {
+  const directory = join(root.home, '..', 'machine');
+  mkdirSync(directory, { recursive: true });
+  const namespace = LabNamespace.create(`rb-steps-${process.pid}`, '10.20.0.1', 24);
+  // Another host makes the carrier of the interface, as a switch would.
+  namespace.addHost('other', '52:54:00:10:20:02');
+  const machine = new VirtualMachine(specOf(MACHINE, 0, directory), namespace);
+  let daemon: ReturnType<BareRoot['start']> | undefined;
+  const run = async (command: string): Promise<string> => {
+    const surroundings = FETCHES.test(command) ? {} : { network: namespace.name };
+    const printed = await root.run(`cd ${CHECKOUT} && ${command}`, surroundings);
+    tell(`$ ${command}\n${printed}`);
+    return printed;
+  };
+  try {
+    for (const words of [`link set ${BRIDGE} down`, `link set ${BRIDGE} name eth1`, 'link set eth1 up'])
+      namespace.ip(...words.split(' '));
+    root.allowSudo();
+    // As every installed Debian.
+    root.runAsRoot('systemd-machine-id-setup');
+    await root.run(fetchStep());
+    await root.run(`cd ${CHECKOUT} && echo a-password-of-the-test > password`);
+    for (const command of steps()) {
+      if (!OF_AN_INIT.test(command)) {
+        const printed = await run(command);
+        if (command === 'sudo rackboot doctor') assert.match(printed, /^All is well\.$/m);
+        continue;
+      }
+      const started = root.start(`cd ${CHECKOUT} && exec ${WITHOUT_AN_INIT}`, { network: namespace.name });
+      daemon = started;
+      const isServing = (): boolean => /"event":"interface\.serving"|eth1 .*is served/.test(started.text());
+      await whileRunning(
+        started.child,
+        eventuallyWithin(SERVED_MS_MAX, 'the rack serves', isServing),
+        started.text,
+      ).catch((error: unknown) => assert.fail(`${String(error)}: ${started.text()}`));
     }
-    return root;
-  }
-
-  /** A path in the root, as the host sees it. */
-  path(inside: string): string {
-    return join(this.#directory, 'root', inside);
-  }
-
-  /** The user's home, as the host sees it. */
-  get home(): string {
-    return this.path(HOME);
-  }
-
-  /**
-   * Starts a command of the shell as the user.
-   *
-   * @param alone it has only its own loopback as network
-   * @param network the network namespace to use; default: the host's
-   */
-  start(command: string, { alone = false, network }: Surroundings = {}): RunningProgram {
-    const prepare = [
-      ...(alone ? ['ip link set lo up'] : []),
-      'mount -t proc proc "$1/proc"',
-      'mount -t sysfs -o ro sysfs "$1/sys"',
-      'mount --rbind /dev "$1/dev"',
-      'chroot --userspec="$2:$2" "$1" /bin/sh -c "cd; $3"',
-    ].join(' && ');
-    // Quirk: a process that becomes another user loses its parent-death signal. So the shell stays as root and the first process of its
-    // namespace; when it ends, all others end.
-    const stay = `${prepare}; code=$?; exit $code`;
-    const apart = [
-      '--mount',
-      '--pid',
-      '--fork',
-      '--kill-child',
-      '--propagation',
-      'private',
-      ...(alone ? ['--net'] : []),
-    ];
-    const inside = network === undefined ? [] : ['ip', 'netns', 'exec', network];
-    const [program = '', ...words] = [...inside, 'unshare', ...apart, 'sh', '-c', stay, 'sh', this.path(''), USER];
-    const child = spawn(program, [...words, command], { env: this.#environment(), stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#running.add(child);
-    let text = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (bytes: Buffer) => {
-        text += bytes.toString('utf8');
-      });
-    }
-    return { child, text: () => text };
-  }
-
-  /** Runs a command to its end. @returns its output; rejects when it fails */
-  async run(command: string, surroundings: Surroundings = {}): Promise<string> {
-    const { child, text } = this.start(command, surroundings);
-    const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
-    if (code !== 0) throw new Error(`${command} ended with ${code ?? child.signalCode}: ${text()}`);
-    return text();
-  }
-
-  /** Runs a program of the root as root. */
-  runAsRoot(program: string, ...words: readonly string[]): void {
-    execFileSync('chroot', [this.path(''), program, ...words], { stdio: 'pipe' });
-  }
-
-  async remove(): Promise<void> {
-    for (const child of this.#running) await endProgram(child, 'SIGKILL');
-    rmSync(this.#directory, { recursive: true, force: true });
-  }
-
-  #environment(): NodeJS.ProcessEnv {
-    const passed = PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
-    const registry = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' }).trim();
-    return {
-      ...Object.fromEntries(passed),
-      PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-      HOME,
-      LANG: 'C.UTF-8',
-      npm_config_registry: registry,
-      ...(existsSync(this.path(CERTIFICATES)) ? { NODE_EXTRA_CA_CERTS: CERTIFICATES } : {}),
-    };
+    assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
+    assert.match(await run('sudo rackboot machines list'), / New +amd64\/generic /);
+  } finally {
+    await machine.kill();
+    if (daemon !== undefined) await endProgram(daemon.child, 'SIGKILL');
+    namespace.remove();
   }
 }
 
@@ -172,6 +132,8 @@ async function enlistInLab(root: BareRoot): Promise<void> {
   }
 }
 
+/** What every installed Debian has: sudo, ip and the programs of systemd that make users. */
+const INSTALLED = ['sudo', 'iproute2', 'systemd'];
 const MS_MAX = 1_700_000;
 /** `npm test` takes half an hour of two processors, which others may use at the same time. */
 const TESTS_MS_MAX = 3 * 3_600_000;
@@ -216,6 +178,14 @@ for (const release of ['bookworm', 'trixie']) {
       const [end = ''] = /^\d+ passed, 0 failed, \d+ skipped, in .*$/m.exec(said) ?? [];
       assert.notEqual(end, '', said.slice(-4000));
       t.diagnostic(end);
+    });
+
+    test('the first steps of the documents, word for word, end with a machine that is New', async (t) => {
+      root.runAsRoot('apt-get', '-q', 'update');
+      root.runAsRoot('apt-get', '-qy', '--no-install-recommends', 'install', ...INSTALLED);
+      const from = process.uptime();
+      await takeFirstSteps(root, (line) => t.diagnostic(line));
+      t.diagnostic(`${Math.round(process.uptime() - from)} s from the clone to New`);
     });
 
     test('a newer npm installs the clone as well, and npm start enlists the machine there', async () => {
