@@ -1,7 +1,6 @@
-// IPv4 and hardware addresses as numbers. Everything inside keys by number; text is made only at the edge.
+// IPv4 and hardware addresses as numbers. Text is made only at the edge.
 //
-// 1. An Ipv4 is an unsigned 32-bit integer, most significant octet first; a MacAddress is an unsigned 48-bit integer, exact in
-//    a double.
+// 1. An Ipv4 is an unsigned 32-bit integer, most significant octet first; a MacAddress is an unsigned 48-bit integer, exact in a double.
 // 2. `parse…` returns undefined for anything but the spellings it documents; it never throws.
 
 import type { BorrowedBytes } from './borrowed-bytes.ts';
@@ -11,13 +10,11 @@ export type Ipv4 = number & { readonly __ipv4: true };
 /** An Ethernet hardware address, 0 to 2^48 - 1. */
 export type MacAddress = number & { readonly __mac: true };
 
-/** A network: its first address and the length of its prefix in bits (0 to 32). */
 export interface Ipv4Network {
   readonly address: Ipv4;
   readonly prefix: number;
 }
 
-/** A closed range of addresses, `low` to `high`. */
 export interface Ipv4Range {
   readonly low: Ipv4;
   readonly high: Ipv4;
@@ -28,13 +25,13 @@ export const LOOPBACK: Ipv4 = 0x7f000001 as Ipv4;
 export const LIMITED_BROADCAST: Ipv4 = 0xffffffff as Ipv4;
 export const BROADCAST_MAC: MacAddress = 0xffffffffffff as MacAddress;
 
-/** The number as an address; the caller vouches that it is one (0 to 2^32 - 1). */
+/** The caller vouches for the range. */
 export const ipv4 = (value: number): Ipv4 => (value >>> 0) as Ipv4;
 
-/** The number as a hardware address; the caller vouches that it is one (0 to 2^48 - 1). */
+/** The caller vouches for the range. */
 export const mac = (value: number): MacAddress => value as MacAddress;
 
-/** Dotted decimal without leading zeros (RFC 6943 §3.1.1 explains why nothing else is accepted), or undefined. */
+/** Dotted decimal without leading zeros (RFC 6943 §3.1.1), or undefined. */
 export function parseIpv4(text: string): Ipv4 | undefined {
   const parts = text.split('.');
   if (parts.length !== 4) return undefined;
@@ -49,8 +46,8 @@ export function parseIpv4(text: string): Ipv4 | undefined {
 }
 
 /**
- * Converts the IPv4-mapped form that a dual-stack socket reports (RFC 4291 §2.5.5.2) to plain IPv4: `10.20.0.5` for `::ffff:10.20.0.5`. Returns
- * any other text unchanged.
+ * Turns the IPv4-mapped form of a dual-stack socket (RFC 4291 §2.5.5.2) into IPv4: `::ffff:10.20.0.5` into `10.20.0.5`. Returns any other
+ * text unchanged.
  */
 export const withoutIpv4Mapping = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
 
@@ -59,11 +56,11 @@ export function formatIpv4(address: Ipv4): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }
 
-/** With colons, with hyphens, in three groups with dots as switches print it, or bare. */
+/** With colons, hyphens, in three groups with dots as switches print it, or bare. */
 const WRITTEN_MAC =
   /^([0-9a-f]{2}(:[0-9a-f]{2}){5}|[0-9a-f]{2}(-[0-9a-f]{2}){5}|[0-9a-f]{4}(\.[0-9a-f]{4}){2}|[0-9a-f]{12})$/i;
 
-/** Six octets in hexadecimal, separated by `:` or `-` (one kind), or twelve digits without separator; or undefined. */
+/** Six octets separated by `:` or `-` (one kind), or twelve digits; undefined for others. */
 export function parseMac(text: string): MacAddress | undefined {
   if (!WRITTEN_MAC.test(text)) return undefined;
   return Number.parseInt(text.replace(/[:.-]/g, ''), 16) as MacAddress;
@@ -72,7 +69,6 @@ export function parseMac(text: string): MacAddress | undefined {
 const OCTETS: readonly string[] = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'));
 const octet = (value: number, shift: number): string => OCTETS[(value >>> shift) & 255] ?? '';
 
-/** Lower-case hexadecimal octets, joined by `separator`. */
 export function formatMac(address: MacAddress, separator: ':' | '-' | '' = ':'): string {
   const high = Math.floor(address / 0x1_0000_0000);
   const low = address >>> 0;
@@ -83,7 +79,6 @@ export function formatMac(address: MacAddress, separator: ':' | '-' | '' = ':'):
 /** True for the hardware address of one host: no group bit, not zero. */
 export const isHostMac = (mac: MacAddress): boolean => mac !== 0 && Math.floor(mac / 0x100_0000_0000) % 2 === 0;
 
-/** The first six bytes as a hardware address. */
 export function macFromBytes(bytes: BorrowedBytes, offset = 0): MacAddress {
   const high = ((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0);
   const low =
@@ -92,7 +87,6 @@ export function macFromBytes(bytes: BorrowedBytes, offset = 0): MacAddress {
   return (high * 0x100000000 + low) as MacAddress;
 }
 
-/** The six octets of a hardware address. */
 export function macToBytes(address: MacAddress): Uint8Array {
   const bytes = new Uint8Array(6);
   let rest: number = address;
@@ -103,26 +97,24 @@ export function macToBytes(address: MacAddress): Uint8Array {
   return bytes;
 }
 
-/** True for 127.0.0.0/8, all of which is this host (RFC 1122 §3.2.1.3). */
+/** 127.0.0.0/8 (RFC 1122 §3.2.1.3). */
 export const isLoopback = (address: Ipv4): boolean => address >>> 24 === 127;
 
-/** The mask of a prefix length, 0 to 32. */
 export function maskOf(prefix: number): Ipv4 {
   return (prefix === 0 ? 0 : (0xffffffff << (32 - prefix)) >>> 0) as Ipv4;
 }
 
-/** The prefix length of a mask, or undefined when its ones are not contiguous. */
+/** Undefined when the mask's ones are not contiguous. */
 export function prefixOf(mask: Ipv4): number | undefined {
   const prefix = mask === 0 ? 0 : Math.clz32(~mask >>> 0);
   return mask === 0xffffffff ? 32 : maskOf(prefix) === mask ? prefix : undefined;
 }
 
-/** The network of `prefix` bits that holds `address`. */
 export function networkOf(address: Ipv4, prefix: number): Ipv4Network {
   return { address: ((address & maskOf(prefix)) >>> 0) as Ipv4, prefix };
 }
 
-/** `a.b.c.d/n` with no bit set beyond the prefix, or undefined. */
+/** `a.b.c.d/n` with no bit beyond the prefix, or undefined. */
 export function parseNetwork(text: string): Ipv4Network | undefined {
   const match = /^([\d.]+)\/(\d|[12]\d|3[0-2])$/.exec(text);
   const address = match?.[1] === undefined ? undefined : parseIpv4(match[1]);
@@ -133,7 +125,7 @@ export function parseNetwork(text: string): Ipv4Network | undefined {
 
 export const formatNetwork = (network: Ipv4Network): string => `${formatIpv4(network.address)}/${network.prefix}`;
 
-/** The last address of a network: its directed broadcast address. */
+/** The directed broadcast address. */
 export function broadcastOf(network: Ipv4Network): Ipv4 {
   return ((network.address | ~maskOf(network.prefix)) >>> 0) as Ipv4;
 }
@@ -142,7 +134,6 @@ export function networkContains(network: Ipv4Network, address: Ipv4): boolean {
   return (address & maskOf(network.prefix)) >>> 0 === network.address;
 }
 
-/** True when the two networks share an address. */
 export function networksOverlap(a: Ipv4Network, b: Ipv4Network): boolean {
   return a.prefix <= b.prefix ? networkContains(a, b.address) : networkContains(b, a.address);
 }
@@ -150,23 +141,20 @@ export function networksOverlap(a: Ipv4Network, b: Ipv4Network): boolean {
 export const rangeContains = (range: Ipv4Range, address: Ipv4): boolean =>
   address >= range.low && address <= range.high;
 
-/** True when the two ranges share an address. */
 export const rangesOverlap = (a: Ipv4Range, b: Ipv4Range): boolean => a.low <= b.high && b.low <= a.high;
 
-/** How many addresses a range holds. */
 export const rangeSize = (range: Ipv4Range): number => range.high - range.low + 1;
 
-/** Networks that have no hosts: this network, loopback, multicast, and class E with the limited broadcast (RFC 6890 §2.2.2, RFC 5771 §4). */
+/** This network, loopback, multicast, and class E with the limited broadcast (RFC 6890 §2.2.2, RFC 5771 §4). */
 const HOSTLESS: readonly Ipv4Network[] = [
   { address: ipv4(0), prefix: 8 },
   { address: ipv4(0x7f000000), prefix: 8 },
   { address: ipv4(0xe0000000), prefix: 3 },
 ];
 
-/** True if no host has an address of the network. */
 export const isHostless = (network: Ipv4Network): boolean => HOSTLESS.some((one) => networksOverlap(one, network));
 
-/** The place of an address that no host of the network has; undefined: a host may have it. Both addresses of a /31 are hosts' (RFC 3021 §2.1). */
+/** Which unusable address of the network this is; undefined: a host may have it. Both addresses of a /31 are hosts' (RFC 3021 §2.1). */
 export function edgeOf(network: Ipv4Network, address: Ipv4): 'first' | 'last' | undefined {
   if (network.prefix >= 31) return undefined;
   if (address === network.address) return 'first';

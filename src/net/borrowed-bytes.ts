@@ -1,20 +1,17 @@
 // Borrowed bytes, which belong to another owner, and the only ways to keep them.
 //
-// 1. Received bytes lie in memory that the next datagram on any socket overwrites. Their type is `BorrowedBytes`: it can be read, has no
-//    method that could keep the bytes, and is not a `Uint8Array`, so the compiler refuses to store it as one.
-// 2. `copyBytes` is the way to keep borrowed bytes. The copy is a plain `Uint8Array` in memory of its own.
-// 3. `.slice` of a `Uint8Array` copies but `.slice` of a `Buffer` does not, and every `Buffer` passes for a `Uint8Array`. So no code calls
-//    `.slice` on bytes: `copyBytes` always copies and `viewBytes` never does. A view of borrowed bytes (`borrowedView`) has no `buffer`,
-//    through which their memory could be kept.
+// 1. Received bytes lie in memory that the next datagram on any socket overwrites. Their type is `BorrowedBytes`: it can be read but not
+//    kept, and the compiler refuses to store it as a `Uint8Array`.
+// 2. `copyBytes` keeps them, as a plain `Uint8Array` in memory of its own.
+// 3. No code calls `.slice` on bytes, which copies for a `Uint8Array` but not for a `Buffer`: `copyBytes` always copies and `viewBytes`
+//    never does. A `borrowedView` has no `buffer` through which the memory could be kept.
 // 4. Borrowed bytes, and types made of them, may be read and may go where a type says that they are borrowed: to a local variable, a
 //    parameter, a result. They must not go anywhere else: not to a field, a variable of a file, `unknown`, `Uint8Array` or a type
 //    parameter, and not to a function of the language or of a package, an async function, a generator, or a function that could be called
-//    later.
-//    Only this file casts or narrows them. test/tidy.test.ts checks this for every file, by the types of its expressions. It misses two
-//    cases: an object whose method takes `unknown` where an interface promises borrowed bytes, unless the object is written there or its
-//    class says `implements`; and a `Buffer` of a socket before the net room has typed it as borrowed.
-// 5. Under Node's test runner, lent bytes are overwritten as soon as the borrower returns (`reclaim`), so a test sees at once if they were kept
-//    without a copy. In service only the next datagram overwrites them.
+//    later. Only this file casts or narrows them. test/tidy.test.ts checks this for every file, by the types of its expressions. It misses
+//    two cases: an object whose method takes `unknown` where an interface promises borrowed bytes, unless the object is written there or
+//    its class says `implements`; and a `Buffer` of a socket before the net room has typed it as borrowed.
+// 5. Under Node's test runner, lent bytes are overwritten as soon as the borrower returns (`reclaim`).
 
 declare const lent: unique symbol;
 
@@ -25,7 +22,7 @@ export interface BorrowedBytes {
   readonly [lent]?: never;
 }
 
-/** Reads numbers from borrowed bytes; as borrowed as the bytes. Big-endian unless `littleEndian`. It gives no access to the memory. */
+/** As borrowed as the bytes. Big-endian unless `littleEndian`. */
 export interface BorrowedView {
   readonly byteLength: number;
   getUint8(at: number): number;
@@ -38,18 +35,16 @@ export interface BorrowedView {
 /** The byte that `reclaim` writes: no valid DNS name, DHCP option or address consists of it. */
 export const RECLAIMED_BYTE = 0xdb;
 
-/** Node's test runner sets this variable for its processes, which pass it on to their children. */
+/** Node's test runner sets this variable for its processes and their children. */
 export const OVERWRITE_SWITCH = 'NODE_TEST_CONTEXT';
 const OVERWRITES = process.env[OVERWRITE_SWITCH] !== undefined;
 
-/** A copy of the bytes from `start` to `end`, in memory of its own. */
 export function copyBytes(bytes: BorrowedBytes, start = 0, end = bytes.length): Uint8Array {
   const copy = new Uint8Array(Math.max(0, Math.min(end, bytes.length) - start));
   copy.set(viewBytes(bytes as Uint8Array, start, start + copy.length));
   return copy;
 }
 
-/** The parts, concatenated in memory of their own. */
 export function joinBytes(parts: readonly BorrowedBytes[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((bytes, part) => bytes + part.length, 0));
   let at = 0;
@@ -60,18 +55,16 @@ export function joinBytes(parts: readonly BorrowedBytes[]): Uint8Array {
   return whole;
 }
 
-/** A view of the bytes from `start` to `end`: it changes when `bytes` change, and keeps all of their memory alive. */
+/** A view of the bytes from `start` to `end`, which keeps all of their memory alive. */
 export function viewBytes(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array {
   const from = Math.min(start, bytes.length);
   const to = Math.max(from, Math.min(end, bytes.length));
   return new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from);
 }
 
-/** A part of borrowed bytes, as borrowed as the whole. */
 export const borrowedPart = (bytes: BorrowedBytes, start: number, end: number): BorrowedBytes =>
   viewBytes(bytes as Uint8Array, start, end);
 
-/** A view for reading numbers; as borrowed as the bytes. */
 export function borrowedView(bytes: BorrowedBytes): BorrowedView {
   const { buffer, byteOffset, byteLength } = bytes as Uint8Array;
   return new DataView(buffer, byteOffset, byteLength);
@@ -83,7 +76,6 @@ export function borrowedText(bytes: BorrowedBytes, encoding: 'latin1' | 'utf8', 
   return Buffer.from(buffer, byteOffset + start, end - start).toString(encoding);
 }
 
-/** Where `value` first occurs from `start` on, or -1. */
 export const borrowedIndexOf = (bytes: BorrowedBytes, value: number, start: number): number =>
   (bytes as Uint8Array).indexOf(value, start);
 

@@ -1,9 +1,8 @@
-// Decodes rtnetlink messages about interfaces, and encodes the request for a full list. Sources: netlink(7),
-// rtnetlink(7), the kernel's uapi headers. Numbers are in the host's byte order, little endian here.
+// Decodes rtnetlink messages about interfaces, and encodes the request for a full list. Sources: netlink(7), rtnetlink(7), the kernel's
+// uapi headers. Numbers are in the host's byte order, little endian here.
 //
 // 1. Decoding never throws and never reads outside the bytes; unknown messages are left out.
-// 2. Messages of the bridge family describe a port of a bridge, not the interface, and are left out: otherwise an interface that
-//    leaves its bridge would count as deleted.
+// 2. Messages of the bridge family describe a port, and are left out: otherwise an interface that leaves its bridge would count as deleted.
 
 import { type Ipv4, ipv4, type MacAddress, macFromBytes } from './address.ts';
 import {
@@ -18,9 +17,9 @@ import { type Decoded, decoded, fault } from './byte-reader.ts';
 
 /** Multicast groups as a bit mask: interfaces, and IPv4 addresses. */
 export const NETLINK_GROUPS = 0x11;
-/** The multicast group of the kernel's neighbour tables, as a bit mask. */
+/** The kernel's neighbour tables, as a bit mask. */
 export const NETLINK_NEIGHBOUR_GROUP = 0x4;
-/** Room for the longest datagram of a dump: the kernel fills at most 32 KiB. */
+/** The kernel fills at most 32 KiB. */
 export const NETLINK_DATAGRAM_BYTES_MAX = 32_768;
 
 export const RTM_GETLINK = 18;
@@ -35,7 +34,7 @@ const RTM_DELADDR = 21;
 const RTM_NEWNEIGH = 28;
 /** NLM_F_REQUEST, and NLM_F_ROOT with NLM_F_MATCH: a full list. */
 const DUMP_FLAGS = 0x301;
-/** NLM_F_DUMP_INTR: the list changed while it was read, so entries may be missing. */
+/** NLM_F_DUMP_INTR: the list changed meanwhile, so entries may be missing. */
 const INTERRUPTED_FLAG = 0x10;
 
 const HEADER_BYTES = 16;
@@ -54,10 +53,10 @@ const NDA_DST = 1;
 const NDA_LLADDR = 2;
 /** NUD_REACHABLE: heard within about the last half minute. */
 const STATE_REACHABLE = 0x02;
-/** NUD_STALE, NUD_DELAY and NUD_PROBE: known, but not heard lately. Other states have no hardware address or were set by hand. */
+/** NUD_STALE, NUD_DELAY and NUD_PROBE: known, but not heard lately. */
 const STATES_REMEMBERED = 0x1c;
 
-/** One message of the kernel. `sequence` is that of the request it answers. */
+/** `sequence` is that of the request it answers. */
 export type NetlinkMessage =
   | {
       readonly kind: 'interface';
@@ -78,12 +77,11 @@ export type NetlinkMessage =
       readonly mac: MacAddress;
       readonly heard: boolean;
     }
-  /** The list is complete; `interrupted`: it changed meanwhile, so request it again. */
+  /** `interrupted`: the list changed meanwhile, so request it again. */
   | { readonly kind: 'done'; readonly sequence: number; readonly interrupted: boolean }
   /** The kernel refused; `errno` is 0 for a plain acknowledgement. */
   | { readonly kind: 'refused'; readonly sequence: number; readonly errno: number };
 
-/** The lists that can be requested. */
 export type DumpType = typeof RTM_GETLINK | typeof RTM_GETADDR | typeof RTM_GETNEIGH;
 
 const DUMP_FIXED_BYTES: Readonly<Record<DumpType, number>> = {
@@ -92,7 +90,6 @@ const DUMP_FIXED_BYTES: Readonly<Record<DumpType, number>> = {
   [RTM_GETNEIGH]: NEIGHBOUR_FIXED_BYTES,
 };
 
-/** The request for all interfaces (RTM_GETLINK), all IPv4 addresses (RTM_GETADDR) or all IPv4 neighbours (RTM_GETNEIGH). */
 export function encodeDumpRequest(type: DumpType, sequence: number): Uint8Array {
   const fixed = DUMP_FIXED_BYTES[type];
   const bytes = new Uint8Array(HEADER_BYTES + fixed);
@@ -105,15 +102,13 @@ export function encodeDumpRequest(type: DumpType, sequence: number): Uint8Array 
   return bytes;
 }
 
-/** One message of a datagram, with its complete header of 16 bytes. */
 interface NetlinkPart {
   readonly bytes: BorrowedBytes;
   readonly view: BorrowedView;
-  /** Where it begins in the datagram. */
   readonly offset: number;
 }
 
-/** The messages of one datagram. A fault names where its structure breaks; the messages before it are then lost too. */
+/** A fault names where the structure breaks; the messages before it are then lost too. */
 export function decodeNetlink(bytes: BorrowedBytes): Decoded<readonly NetlinkMessage[]> {
   const parts = splitNetlink(bytes);
   if (!parts.ok) return parts;
@@ -126,7 +121,6 @@ export function decodeNetlink(bytes: BorrowedBytes): Decoded<readonly NetlinkMes
   return decoded(messages);
 }
 
-/** The messages of a datagram. */
 export function splitNetlink(bytes: BorrowedBytes): Decoded<readonly NetlinkPart[]> {
   const view = borrowedView(bytes);
   const parts: NetlinkPart[] = [];
@@ -202,7 +196,7 @@ function decodeAddress(part: NetlinkPart, gone: boolean): MessageOrNone {
   const index = view.getUint32(HEADER_BYTES + 4, true);
   const attributes = decodeAttributes(part, attributesAt);
   if (!attributes.ok) return attributes;
-  // On a point-to-point link IFA_ADDRESS is the other end's address; if both are present, IFA_LOCAL is ours.
+  // On a point-to-point link IFA_ADDRESS is the other end's; IFA_LOCAL is ours.
   const bytes = attributes.value.get(IFA_LOCAL) ?? attributes.value.get(IFA_ADDRESS);
   if (bytes === undefined) return decoded(undefined);
   if (bytes.length !== 4 || prefix > 32) return fault('bad-value', HEADER_BYTES, 'address');
@@ -223,7 +217,7 @@ function decodeNeighbour(part: NetlinkPart): MessageOrNone {
   if (!attributes.ok) return attributes;
   const bytes = attributes.value.get(NDA_DST);
   const hardware = attributes.value.get(NDA_LLADDR);
-  // A tunnel's neighbours have no hardware address of six bytes.
+  // A tunnel's neighbours have none.
   if (bytes === undefined || hardware?.length !== 6) return decoded(undefined);
   if (bytes.length !== 4) return fault('bad-value', HEADER_BYTES, 'neighbour');
   const address = ipv4(borrowedView(bytes).getUint32(0));
@@ -231,7 +225,7 @@ function decodeNeighbour(part: NetlinkPart): MessageOrNone {
   return decoded({ kind: 'neighbour', index, address, mac: macFromBytes(hardware), heard });
 }
 
-/** Attributes by type; if a type repeats, the last counts. */
+/** If a type repeats, the last counts. */
 function decodeAttributes({ bytes, view }: NetlinkPart, start: number): Decoded<ReadonlyMap<number, BorrowedBytes>> {
   const attributes = new Map<number, BorrowedBytes>();
   for (let at = start; at < view.byteLength; ) {

@@ -1,21 +1,21 @@
-// Finds the owner of a port in /proc after the system refused us the port, to name the program in the error. Source: proc(5).
+// Finds the owner of a refused port in /proc, to name it in the error. Source: proc(5).
 //
-// 1. Best effort: without the necessary rights, or without /proc, the answer is undefined, never an exception.
+// 1. Best effort: without rights or /proc the answer is undefined, never an exception.
 // 2. /proc/net/udp does not show the device a socket is bound to, so the named owner may be one of several.
-// 3. Only root sees the owner of another user's socket. To others a program that usually has the port is named as the probable owner.
+// 3. Only root sees the owner of another user's socket; to others, a program that usually has the port is the probable owner.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { ANY, type Ipv4, ipv4 } from './address.ts';
 
-/** The most sockets, processes and descriptors of each that are examined; past them the owner stays unnamed. */
+/** The most sockets, processes and descriptors of each that are examined. */
 const ENTRIES_MAX = 64;
 const PROCESSES_MAX = 20_000;
 const DESCRIPTORS_MAX = 4_096;
-/** The most words of a command line that are kept: a rack's has a few, with Node's options. */
+/** The most words of a command line that are kept. */
 const WORDS_MAX = 64;
 
-/** The state of a listening TCP socket in /proc/net/tcp. */
+/** TCP's listening state in /proc/net/tcp. */
 const LISTENING = '0A';
 
 /** The programs that usually have a port of a rack, on Debian and Fedora. */
@@ -26,7 +26,6 @@ const USUAL_OWNERS: ReadonlyMap<number, readonly string[]> = new Map([
   [80, ['nginx', 'apache2', 'httpd', 'haproxy']],
 ]);
 
-/** A process that owns a port. */
 export interface PortProcess {
   readonly pid: number;
   readonly name: string;
@@ -34,15 +33,12 @@ export interface PortProcess {
   readonly words: readonly string[];
 }
 
-/** The owner of a port. */
 export interface PortOwner {
   /** Undefined if only root could see it. */
   readonly process: PortProcess | undefined;
-  /** The user that owns the socket. */
   readonly uid: number;
 }
 
-/** One line of /proc/net/udp or /proc/net/tcp. */
 interface UdpEntry {
   readonly address: Ipv4;
   readonly port: number;
@@ -52,7 +48,7 @@ interface UdpEntry {
   readonly state: string;
 }
 
-/** The sockets in /proc/net/udp (or udp6, of which only the wildcard address matters here). Unreadable lines are left out. */
+/** Unreadable lines are left out; of udp6 only the wildcard address matters. */
 export function parseUdpTable(text: string): readonly UdpEntry[] {
   const entries: UdpEntry[] = [];
   for (const line of text.split('\n')) {
@@ -72,14 +68,14 @@ export function parseUdpTable(text: string): readonly UdpEntry[] {
   return entries;
 }
 
-/** The inode number of the socket behind one of our descriptors; undefined without /proc. */
+/** Undefined without /proc. */
 export function socketInode(fd: number): number | undefined {
   const match = /^socket:\[(\d+)\]$/.exec(linkTarget(`/proc/self/fd/${fd}`) ?? '');
   return match === null ? undefined : Number(match[1]);
 }
 
 /**
- * The programs that own `port` at `address` or at every address; for TCP those that listen.
+ * The owners of `port` at `address` or at every address; for TCP the listeners.
  * @returns an empty list if /proc does not show any
  */
 export function findPortOwners(protocol: 'UDP' | 'TCP', address: Ipv4, port: number): readonly PortOwner[] {
@@ -94,8 +90,7 @@ export function findPortOwners(protocol: 'UDP' | 'TCP', address: Ipv4, port: num
 }
 
 /**
- * The program that owns `port` at `address` or at every address: `name (process 12)`, `this process itself`, or, if only root
- * could see it, `a process of user 33, probably name (process 12)`.
+ * Such as: `name (process 12)`, `this process itself`, or, if only root could see it, `a process of user 33, probably name (process 12)`.
  */
 export function findPortOwner(protocol: 'UDP' | 'TCP', address: Ipv4, port: number): string | undefined {
   const owners = findPortOwners(protocol, address, port);
@@ -109,7 +104,7 @@ export function findPortOwner(protocol: 'UDP' | 'TCP', address: Ipv4, port: numb
   return owners.length > 0 ? 'this process itself' : undefined;
 }
 
-/** Reads an address as the kernel prints it: a hexadecimal 32-bit number in the host's byte order. */
+/** The kernel prints a hexadecimal 32-bit number in the host's byte order. */
 function littleEndianAddress(digits: string): Ipv4 {
   const value = Number.parseInt(digits.slice(0, 8), 16);
   return ipv4(((value & 255) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24));
@@ -134,7 +129,7 @@ function findProcess(inode: number): PortProcess | undefined {
   return undefined;
 }
 
-/** The first running program that usually has the port. The command lines of other users' processes can be read. */
+/** Command lines of other users' processes can be read. */
 function findUsualOwner(port: number): PortProcess | undefined {
   const usual = USUAL_OWNERS.get(port);
   if (usual === undefined) return undefined;
@@ -142,7 +137,7 @@ function findUsualOwner(port: number): PortProcess | undefined {
   return pids.map(describeProcess).find(({ name }) => usual.includes(name));
 }
 
-/** The process that started a process; undefined if there is none or it cannot be seen. */
+/** Undefined if it cannot be seen. */
 export function findParent(pid: number): PortProcess | undefined {
   try {
     const parent = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
@@ -168,7 +163,7 @@ function linkTarget(path: string): string | undefined {
   }
 }
 
-/** The process by its command line; its `comm` would be the name of a thread. */
+/** By its command line; its `comm` would be the name of a thread. */
 function describeProcess(pid: string): PortProcess {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, WORDS_MAX);

@@ -1,12 +1,11 @@
-// Bounds how many hosts without an ARP entry are sent to at once. For each host of an attached network that a datagram goes to, the kernel
-// keeps an entry in its ARP table, which all interfaces and network namespaces share; a host that answers no ARP keeps its entry for three
-// seconds. Requests with the forged addresses of absent hosts could fill the table (net.ipv4.neigh.default.gc_thresh3, by default 1024),
-// and hosts without an entry would get no reply. Sources: arp(7); the kernel's neighbour table (neigh_forced_gc drops no waiting entry).
+// Bounds how many hosts without an ARP entry are sent to at once. For each host of an attached network that is sent to, the kernel keeps an
+// ARP entry, shared by all interfaces and network namespaces; a host that answers no ARP keeps its entry for three seconds. Requests with
+// forged addresses could fill the table (net.ipv4.neigh.default.gc_thresh3, by default 1024), and new hosts would get no reply. Sources:
+// arp(7); the kernel's neighbour table (neigh_forced_gc drops no waiting entry).
 //
 // 1. While datagrams go to fewer than LOOK_FROM different addresses in WAIT_MS, nothing is looked up.
-// 2. Sending to a host with an ARP entry or behind a router is always allowed. A host that asks us something has an entry by its own ARP
-//    request.
-// 3. At the bound the table is read again, at most once in FRESH_MS: all machines of a hall that boots at once have entries.
+// 2. Sending to a host with an ARP entry or behind a router is always allowed. A host that asks us has an entry by its own ARP request.
+// 3. At the bound the table is read again, at most once in FRESH_MS.
 
 import { type Clock, type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../address.ts';
@@ -14,25 +13,21 @@ import { WAIT_MS } from './absent-space.ts';
 import type { ArpTable, Vicinity } from './send-space.ts';
 
 /**
- * Hosts without an ARP entry that were sent to within WAIT_MS. Requests with the forged addresses of absent hosts fill it. A new host is
- * then answered when it retries; all others notice nothing. It empties within WAIT_MS.
+ * Hosts without an ARP entry sent to within WAIT_MS. Forged requests fill it. A new host is then answered when it retries; all others
+ * notice nothing. It empties within WAIT_MS.
  */
 const ABSENT_HOSTS_MAX = 256;
-/** From this many different addresses on, hosts are looked up in the ARP table. */
+/** From this many addresses on, the ARP table is read. */
 export const LOOK_FROM = 64;
 /** The greatest age of the table that may refuse a host, in milliseconds. */
 export const FRESH_MS = 50;
 
-/** Decides for all sockets together which hosts they may send to. */
 export class AbsentHosts {
   readonly #clock: Clock;
   readonly #table: Pick<ArpTable, 'vicinity'>;
-  /**
-   * Until when the kernel may wait for each host, in the order of sending. No `BoundedMap`: a full one refuses a newcomer, and forgets no
-   * host.
-   */
+  /** Until when the kernel may wait for each host. No `BoundedMap`: a full one refuses a newcomer, and forgets no host. */
   readonly #waits = new Map<Ipv4, Instant>();
-  /** The reading that last judged the hosts. */
+  /** The reading used last. */
   #judgedBy: Vicinity | undefined;
 
   constructor(clock: Clock, table: Pick<ArpTable, 'vicinity'>) {
@@ -40,7 +35,6 @@ export class AbsentHosts {
     this.#table = table;
   }
 
-  /** True if a datagram may go to `address`. */
   admits(address: Ipv4): boolean {
     const now = this.#clock.now();
     const until = this.#waits.get(address);
@@ -52,7 +46,6 @@ export class AbsentHosts {
     return true;
   }
 
-  /** Forgets hosts that the kernel no longer waits for. */
   #hasRoom(address: Ipv4, now: Instant): boolean {
     for (const [first, until] of this.#waits) {
       if (now < until && first !== address) break;
@@ -61,7 +54,7 @@ export class AbsentHosts {
     return this.#waits.size < ABSENT_HOSTS_MAX;
   }
 
-  /** At the bound: reads the table again, which also reveals which of the other hosts have answered by now. */
+  /** At the bound: reads the table again, which may also free others' places. */
   #isPresent(address: Ipv4): boolean {
     const vicinity = this.#table.vicinity(FRESH_MS);
     if (vicinity !== this.#judgedBy) {

@@ -1,9 +1,9 @@
-// Receives copies of an interface's datagrams for one UDP port, alongside the host's own sockets, and sends like a host without an address. So
-// Rackboot can see a wire as a DHCP client does, without taking the client's port from the host. Sources: packet(7), RFC 791 §3.1, RFC 768, the
-// kernel's documentation of its packet filter.
+// Receives copies of an interface's datagrams for one UDP port, and sends like a host without an address: Rackboot sees a wire as a DHCP
+// client does, without taking the port from the host. Sources: packet(7), RFC 791 §3.1, RFC 768, the kernel's documentation of its packet
+// filter.
 //
-// 1. The kernel's filter passes only whole IPv4 UDP datagrams for the port, so other traffic costs next to nothing.
-// 2. The tap does not receive what this host sends, and this host's sockets do not receive what the tap sends: it shows only the other side.
+// 1. The kernel's filter passes only whole IPv4 UDP datagrams for the port.
+// 2. The tap does not receive what this host sends, nor this host's sockets what the tap sends.
 // 3. A tap wakes no one: its opener polls and closes it.
 
 import {
@@ -33,7 +33,7 @@ import {
 import { AF_PACKET, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW } from '../linux/wire-structs.ts';
 import { FRAME_HEADER_BYTES, PROTOCOL_UDP, writeFrame } from '../raw-frame.ts';
 
-/** The most datagrams returned by one `take`; the rest waits for the next. */
+/** The most datagrams of one `take`. */
 const TAKEN_MAX = 64;
 
 const ETHERNET_HEADER_BYTES = 14;
@@ -44,33 +44,30 @@ const UDP_HEADER_BYTES = 8;
 const FRAGMENT_BITS = 0x3fff;
 const FRAME_BYTES_MAX = 16_384;
 
-/** A datagram received by the tap. */
 export interface TappedDatagram {
   /** A copy. */
   readonly bytes: Uint8Array;
   readonly from: Ipv4;
-  /** The sender of its frame: the host itself, or the router or relay before it. */
+  /** The host itself, or the router or relay before it. */
   readonly mac: MacAddress;
 }
 
 /** An open tap. */
 export interface FrameTap {
-  /** Broadcasts a datagram from 0.0.0.0. @returns the error's code (`ENETDOWN`), or undefined */
+  /** From 0.0.0.0. @returns the error's code (`ENETDOWN`), or undefined */
   broadcast(payload: Uint8Array, port: number): string | undefined;
-  /** The datagrams since the last call, oldest first, at most TAKEN_MAX. */
+  /** Oldest first, at most TAKEN_MAX. */
   take(): readonly TappedDatagram[];
   close(): void;
 }
 
 export interface TapRequest {
   readonly device: string;
-  /** The device's hardware address, the source of sent frames. */
   readonly mac: MacAddress;
-  /** The UDP port to receive and to send from. */
   readonly port: number;
 }
 
-/** Opens a tap; undefined if the process lacks CAP_NET_RAW or the device does not exist. */
+/** Undefined without CAP_NET_RAW or the device. */
 export function openFrameTap(libc: Libc, { device, mac, port }: TapRequest): FrameTap | undefined {
   const index = libc.if_nametoindex(device);
   if (index === 0) return undefined;
@@ -125,7 +122,6 @@ class LinuxTap implements FrameTap {
   }
 }
 
-/** A broadcast Ethernet frame with a UDP datagram from 0.0.0.0. */
 export function broadcastFrame(payload: Uint8Array, mac: MacAddress, fromPort: number, toPort: number): Uint8Array {
   const frame = new Uint8Array(ETHERNET_HEADER_BYTES + FRAME_HEADER_BYTES + payload.length);
   frame.set(macToBytes(BROADCAST_MAC));
@@ -136,7 +132,7 @@ export function broadcastFrame(payload: Uint8Array, mac: MacAddress, fromPort: n
   return frame;
 }
 
-/** Reads a frame; undefined if it holds no whole UDP datagram for `port`. Checksums are ignored, because the card may still have to fill them. */
+/** Undefined if it holds no whole UDP datagram for `port`. Checksums are ignored: the card may still have to fill them. */
 export function readTappedFrame(frame: BorrowedBytes, port: number): TappedDatagram | undefined {
   if (frame.length < ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES_MIN + UDP_HEADER_BYTES) return undefined;
   const view = borrowedView(frame);
@@ -166,7 +162,6 @@ function linkAddress(index: number): Uint8Array {
   return bytes;
 }
 
-/** The filter for whole IPv4 UDP datagrams to a port. */
 const datagramsFor = (port: number): readonly FilterInstruction[] => [
   [LOAD_HALF_WORD, 0, 0, 12],
   [JUMP_IF_EQUAL, 0, 8, ETHERTYPE_IPV4],

@@ -1,12 +1,12 @@
-// Keeps a socket's send buffer free for present hosts. A datagram to a host of the same wire that answers no ARP waits in the kernel for three
-// seconds and counts against the send buffer of its socket. Requests with the forged addresses of absent hosts could fill the buffer, and no
-// other host would get an answer. Sources: arp(7), the kernel's neighbour table (unres_qlen_bytes), SO_MEMINFO in sock_diag(7).
+// Keeps a socket's send buffer free for present hosts. A datagram to a host of the same wire that answers no ARP waits in the kernel for
+// three seconds, in its socket's send buffer. Requests with forged addresses could fill the buffer, and no other host would get an answer.
+// Sources: arp(7), the kernel's neighbour table (unres_qlen_bytes), SO_MEMINFO in sock_diag(7).
 //
 // 1. The buffer is checked once in LOOK_EVERY datagrams. While less than a quarter of it is in use, no host is looked up.
 // 2. Above that, and until less than an eighth is in use, a host of an attached network without an ARP entry gets one datagram per reading
 //    of the table, so that the kernel resolves it. From three quarters on it gets none.
-// 3. Sending to hosts behind a router is always allowed: the kernel then resolves only the router, which is present.
-// 4. A host that asks us something is in the table by its own ARP request, so it is hardly ever refused.
+// 3. Sending to hosts behind a router is always allowed: the kernel then resolves only the router.
+// 4. A host that asks us something is in the table by its own ARP request.
 
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -14,30 +14,27 @@ import type { Clock, Instant } from '../../clock.ts';
 import { edgeOf, type Ipv4, type Ipv4Network, networkContains, networkOf, parseIpv4 } from '../address.ts';
 import type { HostNote } from '../host-note.ts';
 
-/** Datagrams between two checks of the buffer: 32 small ones take less than a tenth of the smallest buffer that Linux gives. */
+/** Datagrams between two checks: 32 small ones take under a tenth of the smallest buffer of Linux. */
 export const LOOK_EVERY = 32;
-/** The greatest age of a reading of the ARP table, in milliseconds. */
+/** The greatest age of the ARP table, in milliseconds. */
 const TABLE_MS_MAX = 500;
-/** Where Linux shows its ARP table. */
 export const ARP_FILE = '/proc/net/arp';
-/** Absent hosts that got their one datagram; beyond this number no absent host gets one until the table is read again. */
+/** Absent hosts that got their one datagram. Beyond it none gets one until the table is read again. */
 export const ASKED_MAX = 4096;
 
-/** The note if the system granted a smaller send buffer than requested, otherwise undefined. Both in bytes. */
+/** The note if the system granted a smaller buffer than requested, in bytes. */
 export function sendBufferNote(grantedBytes: number, askedBytes: number): HostNote | undefined {
   if (grantedBytes >= askedBytes) return undefined;
   return { note: 'send-buffer-small', granted: grantedBytes, asked: askedBytes };
 }
 
-/** The use of a socket's send buffer, in bytes as the kernel counts them. */
 interface SendMemory {
   readonly usedBytes: number;
   readonly bufferBytes: number;
 }
 
-/** Which hosts of the attached networks the kernel can reach without ARP. */
 export interface Vicinity {
-  /** True for a host of an attached network whose hardware address the kernel does not know. */
+  /** True for a host of an attached network whose hardware address is unknown. */
   isAbsent(address: Ipv4): boolean;
 }
 
@@ -51,7 +48,7 @@ export class SendSpace {
   #sinceLook = 0;
   #share = 0;
 
-  /** `vicinity` returns the same object until the table is read again. `mayReach`: the limit of all sockets together. */
+  /** `vicinity` returns the same object until the table is read again. `mayReach` is the limit of all sockets together. */
   constructor(
     memory: () => SendMemory | undefined,
     vicinity: () => Vicinity,
@@ -62,7 +59,6 @@ export class SendSpace {
     this.#vicinity = vicinity;
   }
 
-  /** True if a datagram to `address` may enter the buffer. */
   admits(address: Ipv4): boolean {
     if (!this.#mayReach(address)) return false;
     if (this.#share === 0) {
@@ -82,7 +78,7 @@ export class SendSpace {
     return true;
   }
 
-  /** Updates the used share of the buffer; 0 while it is too small to matter. */
+  /** 0 while the used share is too small to matter. */
   #look(): void {
     this.#sinceLook = 0;
     const memory = this.#memory();
@@ -91,7 +87,7 @@ export class SendSpace {
   }
 }
 
-/** The kernel's ARP table, read again when it is older than `ageMsMax`, by default TABLE_MS_MAX. */
+/** The kernel's ARP table, no older than `ageMsMax`. */
 export class ArpTable {
   readonly #clock: Clock;
   readonly #ageMsMax: number;
@@ -102,7 +98,6 @@ export class ArpTable {
     this.#ageMsMax = ageMsMax;
   }
 
-  /** The current table, no older than `ageMsMax`. */
   vicinity(ageMsMax = this.#ageMsMax): Vicinity {
     const now = this.#clock.now();
     if (this.#read === undefined || now - this.#read.at >= ageMsMax || now < this.#read.at) {
@@ -122,14 +117,13 @@ function readVicinity(): Vicinity {
   return { isAbsent: (address) => !present.has(address) && networks.some((network) => holds(network, address)) };
 }
 
-/** The network of an address with its prefix (`10.20.0.1/24`). */
 function attachedNetwork(cidr: string): Ipv4Network | undefined {
   const [text = '', prefix = ''] = cidr.split('/');
   const address = parseIpv4(text);
   return address === undefined ? undefined : networkOf(address, Number(prefix));
 }
 
-/** The last address of a network is its broadcast address, which needs no ARP, except in a /31. */
+/** The last address is the broadcast address, which needs no ARP, except in a /31. */
 function holds(network: Ipv4Network, address: Ipv4): boolean {
   return networkContains(network, address) && edgeOf(network, address) !== 'last';
 }
@@ -138,12 +132,12 @@ function readArpText(): string {
   try {
     return readFileSync(ARP_FILE, 'latin1');
   } catch {
-    // Without the table every host counts as absent, and gets one datagram per TABLE_MS_MAX while the buffer is short.
+    // Without the table every host counts as absent.
     return '';
   }
 }
 
-/** The addresses of `/proc/net/arp` whose entry is complete (flag 2, ATF_COM). */
+/** The complete entries (flag 2, ATF_COM). */
 export function readArpTable(text: string): ReadonlySet<Ipv4> {
   const present = new Set<Ipv4>();
   for (const line of text.split('\n').slice(1)) {

@@ -1,8 +1,8 @@
 // One UDP socket by Node's dgram alone, with the sockets that receive and send for it (`udp-dgram.ts`).
 //
-// 1. Broadcasts of a loopback address go to 127.255.255.255, which never leaves the host, whatever its routes say.
+// 1. Broadcasts of a loopback address go to 127.255.255.255, which never leaves the host.
 // 2. SEND_QUEUE_MAX bounds the send queue of each socket. On Linux, datagrams for hosts that answer no ARP get only a part of the kernel's
-//    buffer (`absent-space.ts`). Otherwise they would fill that buffer and then the queue, and no host would get an answer.
+//    buffer (`absent-space.ts`), or they would block all others.
 
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { systemClock } from '../../clock.ts';
@@ -25,24 +25,22 @@ import {
 import { type ArpTable, sendBufferNote } from './send-space.ts';
 
 /**
- * Datagrams that wait in one socket because the kernel's buffer is full; further ones are dropped and counted. It fills only if the
- * interface is slower than the answers, and empties as the interface catches up.
+ * Datagrams waiting in one socket because the kernel's buffer is full; further ones are dropped and counted. It fills only if the interface
+ * is slower than the answers, and empties as the interface catches up.
  */
 const SEND_QUEUE_MAX = 1_024;
 const LOOPBACK_BROADCAST = ipv4(0x7fffffff);
 
-/** The parts that the sockets of one network share. */
 export interface PortableParts {
-  /** Undefined if this system has none; datagrams for absent hosts then count against no socket. */
+  /** Undefined if the system has none. */
   readonly arpTable: ArpTable | undefined;
   readonly absentHosts: AbsentHosts | undefined;
-  /** The datagrams received by all sockets. */
   readonly traffic: { received: number };
   readonly sendBufferBytes: number;
   readonly notes: HostNotes;
 }
 
-/** Opens a socket of the system and binds it. Rejects with the system's error. */
+/** Rejects with the system's error. */
 export function bind(address: Ipv4, port: number, reuseAddr: boolean): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createSocket({ type: 'udp4', reuseAddr, lookup: noLookup });
@@ -66,7 +64,6 @@ function noLookup(
   done(null, address, 4);
 }
 
-/** A socket of the portable implementation. */
 export class PortableSocket implements DatagramSocket {
   readonly request: SocketRequest;
   readonly interfaceName: string | undefined;
@@ -76,7 +73,7 @@ export class PortableSocket implements DatagramSocket {
   readonly #onClose: (socket: PortableSocket) => void;
   readonly #parts: PortableParts;
   #space: AbsentSpace | undefined;
-  /** Sends for a device socket, from an address of the device; a socket without device sends by its receiver. */
+  /** Sends for a device socket, from an address of the device. */
   #sender: { readonly socket: Socket; readonly source: Ipv4 } | undefined;
   #closed = false;
   #received = 0;
@@ -101,14 +98,14 @@ export class PortableSocket implements DatagramSocket {
     this.#listen(receiver);
   }
 
-  /** The new address to send from; undefined if it does not change. */
+  /** Undefined if unchanged. */
   wantedSource(interfaces: readonly HostInterface[] | undefined): Ipv4 | undefined {
     if (this.#closed || this.interfaceName === undefined) return undefined;
     const wanted = this.request.source ?? firstAddress(this.interfaceName, interfaces);
     return wanted === this.#sender?.source ? undefined : wanted;
   }
 
-  /** Opens the socket that sends from `source`. Rejects with the system's error. */
+  /** Rejects with the system's error. */
   async openSender(source: Ipv4): Promise<void> {
     if (this.#closed) return;
     const socket = await bind(source, this.localPort, true);
@@ -155,13 +152,13 @@ export class PortableSocket implements DatagramSocket {
     this.#onClose(this);
   }
 
-  /** Sends through this socket from now on. A socket with a peer needs no room check: it fills only its own buffer. */
+  /** A socket with a peer needs no room check: it fills only its own buffer. */
   #sendBy(socket: Socket): void {
     const { arpTable, sendBufferBytes, notes } = this.#parts;
     if (arpTable === undefined || this.request.peer !== undefined) return;
     socket.setSendBufferSize(sendBufferBytes);
     const granted = socket.getSendBufferSize();
-    // Linux, which alone has this table, keeps and reports twice the number that was asked for (socket(7)).
+    // Linux keeps and reports twice the number that was asked for (socket(7)).
     const note = sendBufferNote(granted / 2, sendBufferBytes);
     if (note !== undefined) notes.add(note);
     this.#space = new AbsentSpace(granted, () => arpTable.vicinity());
@@ -187,7 +184,7 @@ export class PortableSocket implements DatagramSocket {
     reclaim(bytes);
   }
 
-  /** True if a datagram from this address can have arrived by the device; always true without a device. */
+  /** True if a datagram from there can have arrived by the device. */
   #hears(from: Ipv4): boolean {
     if (this.interfaceName === undefined) return true;
     const source = this.request.source ?? this.#sender?.source;
@@ -217,7 +214,7 @@ export class PortableSocket implements DatagramSocket {
       if (error === null) this.#sent += 1;
       else this.#refuse(osErrorCode(error) ?? error.message, to);
     };
-    // Copy them: the kernel may take the bytes only after the caller has reused its buffer.
+    // The kernel may take the bytes after the caller has reused its buffer.
     const copy = Buffer.from(bytes);
     if (this.request.peer === undefined) socket.send(copy, to.port, formatIpv4(this.#addressOf(to)), done);
     else socket.send(copy, done);
@@ -237,7 +234,7 @@ export class PortableSocket implements DatagramSocket {
   }
 }
 
-/** The error code if sending is impossible now, or undefined. dgram throws for port 0, which a forged datagram may name as its source. */
+/** The error code if sending is impossible now. dgram throws for port 0, which a forged datagram may name as its source. */
 function refusalOf(socket: Socket | undefined, port: number): string | undefined {
   if (socket === undefined) return 'EADDRNOTAVAIL';
   if (port < 1 || port > 65_535) return 'EINVAL';

@@ -1,17 +1,17 @@
-// One UDP socket of Linux: Node's dgram wakes us when something has arrived, and the queue is then read and answered in batches
-// through the C library. Sources: recvmmsg(2), sendmmsg(2), udp(7) (UDP_SEGMENT), packet(7).
+// One UDP socket of Linux: dgram wakes us, and the queue is then read and answered in batches through the C library. Sources: recvmmsg(2),
+// sendmmsg(2), udp(7) (UDP_SEGMENT), packet(7).
 //
 //     dgram `message` → #wake → recvmmsg → deliver ─ queue not empty and budget left ─┐
 //                                  └───────────────────────────────────────────────────┘
 //
-// 1. One turn of the event loop drains at most DRAIN_PER_TURN_MAX datagrams per socket; past that only dgram's own few reads pass,
-//    one by one, so that a flood leaves time for other work.
+// 1. One turn of the event loop drains at most DRAIN_PER_TURN_MAX datagrams per socket; beyond that only dgram's own few reads pass, so a
+//    flood leaves time for other work.
 // 2. All sockets of a network share the batches: receiving and sending are synchronous, and no view is kept.
-// 3. Refusals are reported only when the send batch is empty, because the listener may send or close the socket.
-// 4. Replies to clients without an address carry complete checksums. The kernel leaves the checksum of a datagram to the network card, and a
-//    virtual one (veth, bridge, virtio) hands it on unfinished: clients that read raw frames see a wrong checksum and drop the datagram. Of
-//    a datagram in pieces (MSG_MORE) the kernel computes the checksum itself (ip_append_data).
-// 5. After `close` no call uses the descriptor again: its number may already be another file's.
+// 3. Refusals are reported only when the send batch is empty: the listener may send or close the socket.
+// 4. Replies to clients without an address carry complete checksums. The kernel leaves checksums to the network card, and a virtual one
+//    (veth, bridge, virtio) hands them on unfinished: clients that read raw frames then drop the datagram. For a datagram in pieces
+//    (MSG_MORE) the kernel computes it (ip_append_data).
+// 5. After `close` no call uses the descriptor again, which may already be another file's.
 
 import type { Socket } from 'node:dgram';
 import { BoundedMap } from '../../bounded-map.ts';
@@ -48,17 +48,16 @@ export const DRAIN_PER_TURN_MAX = 4 * RECEIVE_BATCH_MAX;
 const UDP_PAYLOAD_BYTES_MAX = 65_507;
 /** The most segments of one UDP_SEGMENT send: what older kernels take. */
 const SEGMENTS_MAX = 64;
-/** The most remembered peers for which segmentation failed; the oldest is forgotten first. */
+/** Remembered peers for which segmentation failed; the oldest is forgotten first. */
 const UNSEGMENTED_PEERS_MAX = 1_024;
-/** The kernel's codes if it cannot segment for this peer, although it may for another. */
+/** The kernel's codes if it cannot segment for this peer. */
 const SEGMENT_REFUSALS: ReadonlySet<string> = new Set(['EINVAL', 'EMSGSIZE', 'EOPNOTSUPP']);
 
 const EMPTY = new Uint8Array(1);
 
-/** How the queued datagrams leave: as UDP, as UDP with a checksum that the kernel computes, or as frames. */
+/** As UDP, as UDP with a checksum by the kernel, or as frames. */
 type Manner = 'udp' | 'whole' | 'frame';
 
-/** The parts that the sockets of one network share. */
 export interface LinuxParts {
   readonly libc: Libc;
   readonly receiveBatch: MessageBatch;
@@ -67,11 +66,9 @@ export interface LinuxParts {
   readonly packetFd: number | undefined;
   readonly arpTable: ArpTable;
   readonly absentHosts: AbsentHosts;
-  /** The datagrams received by all sockets. */
   readonly traffic: { received: number };
 }
 
-/** A bound descriptor, the dgram socket that owns it, and the device it is bound to. */
 export interface LinuxDescriptor {
   readonly fd: number;
   readonly waker: Socket;
@@ -79,7 +76,6 @@ export interface LinuxDescriptor {
   readonly deviceIndex: number;
 }
 
-/** A socket of the Linux implementation; opened by `udp-linux.ts`. */
 export class LinuxSocket implements DatagramSocket {
   readonly interfaceName: string | undefined;
   readonly localAddress: Ipv4;
@@ -130,12 +126,11 @@ export class LinuxSocket implements DatagramSocket {
   get fd(): number {
     return this.#descriptor.fd;
   }
-  /** The index of the device the socket is bound to, which may by now be gone; 0 without a device. */
   get deviceIndex(): number {
     return this.#descriptor.deviceIndex;
   }
 
-  /** Binds to the device of the same name that now has another index. Returns the error's code, or undefined. */
+  /** Binds to the device of the same name that now has another index. @returns the error's code, if any */
   rebind(deviceIndex: number): string | undefined {
     if (this.#closed || this.interfaceName === undefined) return undefined;
     const { libc } = this.#parts;
@@ -145,7 +140,6 @@ export class LinuxSocket implements DatagramSocket {
     return undefined;
   }
 
-  /** Continues with a new descriptor for the same place and closes the previous one. */
   replace(descriptor: LinuxDescriptor): void {
     this.#earlierDrops = this.#drops() ?? 0;
     const former = this.#descriptor.waker;
@@ -251,7 +245,6 @@ export class LinuxSocket implements DatagramSocket {
     for (const { bytes } of datagrams) reclaim(bytes);
   }
 
-  /** Reads up to `count` queued datagrams and returns how many there were. */
   #drain(count: number, into: ReceivedDatagram[]): number {
     if (count <= 0) return 0;
     const { libc, receiveBatch } = this.#parts;
@@ -305,7 +298,7 @@ export class LinuxSocket implements DatagramSocket {
     return to.kind === 'unicast' ? 'udp' : 'whole';
   }
 
-  /** An address of loopback is always this host's: it needs no ARP, and loopback carries no frames. */
+  /** Loopback needs no ARP and carries no frames. */
   #reachesByFrame(address: Ipv4): boolean {
     return this.#parts.packetFd !== undefined && this.deviceIndex !== 0 && !isLoopback(address);
   }
@@ -324,7 +317,7 @@ export class LinuxSocket implements DatagramSocket {
     sendBatch.setHardwarePeer(slot, this.deviceIndex, mac);
   }
 
-  /** Sends the queued datagrams. Refused ones are counted; if the kernel's buffer is full the rest is dropped. */
+  /** Counts refused datagrams; if the kernel's buffer is full the rest is dropped. */
   #flush(): void {
     const pending = this.#pending;
     if (pending.length === 0) return;
@@ -351,14 +344,14 @@ export class LinuxSocket implements DatagramSocket {
     }
   }
 
-  /** Sends one datagram with its checksum. @returns 1, or less than 0 if the kernel refuses it */
+  /** @returns 1, or less than 0 if the kernel refuses */
   #sendWhole(header: Uint8Array): number {
     const { libc } = this.#parts;
     if (libc.sendmsg(this.fd, header, MSG_DONTWAIT | MSG_MORE) < 0) return -1;
     return libc.sendto(this.fd, EMPTY, 0, MSG_DONTWAIT, null, 0) < 0 ? -1 : 1;
   }
 
-  /** Sends `part` in one call that the kernel segments. False if it cannot do that here; nothing was sent then. */
+  /** In one call that the kernel segments. False if it cannot here; nothing was sent then. */
   #sendSegmented(part: Uint8Array, segmentBytes: number, to: Destination & { kind: 'unicast' }, peer: number): boolean {
     const { libc, sendBatch } = this.#parts;
     sendBatch.setExternal(0, libc.addressOf(part), part.length);
@@ -373,7 +366,7 @@ export class LinuxSocket implements DatagramSocket {
       return true;
     }
     if (code === 'EIO') {
-      // The device cannot compute checksums for segments; every peer behind it would get the same answer.
+      // The device cannot compute checksums for segments, for any peer.
       this.#segments = false;
       return false;
     }
@@ -406,13 +399,13 @@ export class LinuxSocket implements DatagramSocket {
     return drops === undefined ? undefined : this.#earlierDrops + drops;
   }
 
-  /** The socket's memory use; undefined for a socket with a peer, because there are many of these for a short time. */
+  /** Undefined for a socket with a peer: there are many of these for a short time. */
   #memory(): SocketMemory | undefined {
     return this.request.peer === undefined ? readSocketMemory(this.#parts.libc, this.fd) : undefined;
   }
 }
 
-/** The address for UDP. A machine that has no address and cannot be reached by a raw frame is reached by broadcast. */
+/** A machine that has no address and cannot be reached by a raw frame is reached by broadcast. */
 function udpAddress(to: Destination): Ipv4 {
   if (to.kind === 'broadcast') return LIMITED_BROADCAST;
   if (to.kind === 'unicast' || isLoopback(to.address)) return to.address;

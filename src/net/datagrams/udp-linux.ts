@@ -1,11 +1,11 @@
-// Datagram sockets on Linux: bound to devices, drained and answered in batches, with frames to machines that have no address
-// yet. Sources: socket(7), ip(7), packet(7); which socket gets which datagram was tried in network namespaces.
+// Datagram sockets on Linux: bound to devices, in batches, with frames to machines without an address. Sources: socket(7), ip(7),
+// packet(7); which socket gets which datagram was tried in network namespaces.
 //
-// 1. Sockets are opened one at a time. SO_REUSEADDR on a shared port is set only while a further socket of the same set binds, and
-//    cleared from the device sockets at once. So no other program can join the port unnoticed.
-// 2. dgram sets SO_REUSEADDR on every descriptor it receives; it is corrected after that.
-// 3. Reports of a small MTU are ignored: a stranger can forge one for any client with a single ICMP message, and loaders that cannot
-//    reassemble fragments would get nothing for ten minutes (ip(7), IP_PMTUDISC_OMIT; RFC 8085 §3.2 asks for datagrams that fit instead).
+// 1. Sockets are opened one at a time. SO_REUSEADDR on a shared port is set only while a further socket of the set binds, so no other
+//    program can join unnoticed.
+// 2. dgram sets SO_REUSEADDR on every descriptor it receives, which is then corrected.
+// 3. Reports of a small MTU are ignored: a stranger can forge one for any client, and loaders that cannot reassemble fragments would get
+//    nothing for ten minutes (ip(7), IP_PMTUDISC_OMIT; RFC 8085 §3.2 asks for datagrams that fit instead).
 // 4. Once dgram has a descriptor, only closing the dgram socket closes it.
 
 import { createSocket, type Socket } from 'node:dgram';
@@ -45,14 +45,14 @@ import { MTU_REPORTS_NOTE } from './path-mtu.ts';
 import { ArpTable, sendBufferNote } from './send-space.ts';
 import { type LinuxDescriptor, type LinuxParts, LinuxSocket } from './udp-linux-socket.ts';
 
-/** The receive buffer asked for: room for the burst of a rack whose machines are all switched on together. */
+/** Room for the burst of a rack whose machines are all switched on together. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
-/** The send buffer asked for: windows of many TFTP transfers, and replies that wait for ARP. */
+/** Room for windows of many TFTP transfers, and replies that wait for ARP. */
 export const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Room for the longest datagram and a frame's headers. */
 const SLOT_BYTES = 65_536;
 
-/** Opens the Linux implementation. Throws if the C library cannot be called. */
+/** Throws if the C library cannot be called. */
 export function openLinuxNetwork(sendBufferBytes = SEND_BUFFER_BYTES): HostNetwork {
   return new LinuxNetwork(loadLibc(), sendBufferBytes);
 }
@@ -113,7 +113,7 @@ class LinuxNetwork implements HostNetwork {
   interfacesChanged(interfaces: readonly HostInterface[]): void {
     for (const socket of this.#sockets) {
       const device = interfaces.find((candidate) => candidate.name === socket.interfaceName);
-      // Compare indexes, not names: a device that was only renamed keeps its index, and its sockets still work.
+      // Compare indexes, not names: a renamed device keeps its index, and its sockets still work.
       if (device === undefined || device.index === 0 || device.index === socket.deviceIndex) continue;
       const code = socket.rebind(device.index);
       if (code === undefined) continue;
@@ -132,7 +132,6 @@ class LinuxNetwork implements HostNetwork {
     });
   }
 
-  /** Runs `action` after all earlier ones. */
   #inTurn<T>(action: () => Promise<T>): Promise<T> {
     const run = this.#turn.then(() => {
       if (this.#closed) throw new RackError('not-running', 'the network was closed');
@@ -154,7 +153,6 @@ class LinuxNetwork implements HostNetwork {
     socket.request.onReceiveError?.(reason instanceof Error ? reason.message : String(reason));
   }
 
-  /** A descriptor opened, bound and handed to dgram. */
   async #openDescriptor(request: SocketRequest): Promise<LinuxDescriptor> {
     const fd = this.#libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);
     if (fd < 0) throw socketError(errorName(this.#libc.errno()), request);
@@ -182,9 +180,9 @@ class LinuxNetwork implements HostNetwork {
     if (request.broadcast === true) this.#setInt(fd, SOL_SOCKET, SO_BROADCAST, 1);
     if (request.freebind === true) this.#setInt(fd, IPPROTO_IP, IP_FREEBIND, 1);
     if (!this.#trySet(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)) this.#notes.add(MTU_REPORTS_NOTE);
-    // One peer sends little, and thousands of such sockets must not be able to fill the host's memory.
+    // One peer sends little, and thousands of such sockets must not fill the host's memory.
     if (request.peer !== undefined) return;
-    // Ask for as much as is useful; send-space.ts makes do with what the system allows.
+    // `send-space.ts` makes do with what the system allows.
     this.#setInt(fd, SOL_SOCKET, SO_SNDBUF, this.#sendBufferBytes);
     this.#setInt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
     const granted = this.#bufferBytes(fd, SO_RCVBUF);
@@ -200,7 +198,7 @@ class LinuxNetwork implements HostNetwork {
     if (this.#libc.connect(fd, place, place.length) !== 0) throw socketError(errorName(this.#libc.errno()), request);
   }
 
-  /** Binds without SO_REUSEADDR, which detects another owner; with it only if our own sockets are in the way. */
+  /** Without SO_REUSEADDR, which detects another owner, unless our own sockets are in the way. */
   #bind(fd: number, request: SocketRequest): void {
     const place = socketAddress(request.address, request.port);
     if (this.#libc.bind(fd, place, place.length) === 0) return;
@@ -216,8 +214,8 @@ class LinuxNetwork implements HostNetwork {
   }
 
   /**
-   * True if the same address, port and device are taken: by ourselves, or by another program that offers to share them. With our own sockets
-   * on the port a bind without SO_REUSEADDR always fails, so it cannot show this.
+   * True if the same address, port and device are taken: by ourselves, or by another program that offers to share them. Beside our own
+   * sockets a bind without SO_REUSEADDR always fails, so it cannot show this.
    */
   #taken(request: SocketRequest, ours: readonly LinuxSocket[]): boolean {
     const { address, device, port } = request;
@@ -237,8 +235,8 @@ class LinuxNetwork implements HostNetwork {
   }
 
   /**
-   * Clears SO_REUSEADDR. A device socket without it keeps other programs away from its device, the wildcard address and our
-   * addresses; the address sockets keep the option, so that the server of another device may still start.
+   * Clears SO_REUSEADDR. A device socket without it keeps other programs away from its device, the wildcard address and our addresses; the
+   * address sockets keep it, so that the server of another device may still start.
    */
   #guardPort(port: number): void {
     const all = [...this.#sockets].filter((socket) => socket.localPort === port);
@@ -249,7 +247,7 @@ class LinuxNetwork implements HostNetwork {
     }
   }
 
-  /** The bytes that the kernel granted. It keeps and reports twice the number that was asked for (socket(7)). */
+  /** The kernel keeps and reports twice the number that was asked for (socket(7)). */
   #bufferBytes(fd: number, option: typeof SO_RCVBUF | typeof SO_SNDBUF): number {
     const value = intBytes(0);
     const length = intBytes(value.length);
@@ -268,7 +266,7 @@ class LinuxNetwork implements HostNetwork {
   }
 }
 
-/** A dgram socket that owns `fd` and wakes us when something has arrived. */
+/** The dgram socket owns `fd`. */
 function handToDgram(fd: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const waker = createSocket('udp4');

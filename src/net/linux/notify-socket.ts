@@ -1,9 +1,9 @@
-// Reports this process's state to the service manager (systemd), by datagrams to the socket that the manager named in the environment.
-// Sources: sd_notify(3), sd_watchdog_enabled(3), systemd.exec(5), unix(7).
+// Reports this process's state to the service manager (systemd), by datagrams. Sources: sd_notify(3), sd_watchdog_enabled(3),
+// systemd.exec(5), unix(7).
 //
-// 1. Sending never waits and never throws: if the manager does not read, a later message reaches it, or none.
+// 1. Sending never waits and never throws: if the manager does not read, messages are lost.
 // 2. Each message names the socket again, so it reaches a restarted manager.
-// 3. The variables are removed from the environment, so that child programs do not report in this process's name.
+// 3. The variables leave the environment, so that child programs do not report in this process's name.
 
 import { cleanText } from '../../clean-text.ts';
 import { errorText } from '../../errors.ts';
@@ -11,33 +11,28 @@ import type { HostNote } from '../host-note.ts';
 import { errorName, type Libc, loadLibc } from './libc.ts';
 import { AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_DGRAM, SOCK_FLAGS, unixAddress } from './wire-structs.ts';
 
-/** The longest status line, in bytes; the manager shows one line. */
+/** The manager shows one line. */
 export const STATUS_BYTES_MAX = 500;
-/** A shorter watchdog, in microseconds, could not be served alongside other work; one longer than a day is ignored. */
+/** A shorter watchdog, in microseconds, could not be served alongside other work. */
 const WATCHDOG_US_MIN = 100_000;
 const WATCHDOG_US_MAX = 86_400_000_000;
 
-/** The manager's terms, from the environment. */
 export interface NotifyTerms {
-  /** A path, or a name of the abstract namespace with a leading `@`. */
+  /** A path, or an abstract name with a leading `@`. */
   readonly socket: string;
-  /** How often the process must report that it is alive, in milliseconds; undefined: never. */
+  /** How often to report being alive, in milliseconds; undefined: never. */
   readonly watchdogMs: number | undefined;
 }
 
-/** The assignments of a message: `READY`, `STATUS`, `WATCHDOG` and others of sd_notify(3), each with its value. */
+/** Of sd_notify(3): `READY`, `STATUS`, `WATCHDOG` … */
 export type Notice = Readonly<Record<string, string>>;
 
-/** A socket to the manager. */
 export interface NotifySocket {
-  /** False if the manager did not take the message. */
   send(notice: Notice): boolean;
   close(): void;
 }
 
-/**
- * Reads the manager's terms for the process `pid`, and removes them from `environment`. Undefined if no manager expects reports.
- */
+/** Reads and removes the manager's terms for the process `pid`. Undefined if no manager expects reports. */
 export function takeNotifyTerms(environment: NodeJS.ProcessEnv, pid: number): NotifyTerms | undefined {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: interval, WATCHDOG_PID: watched } = environment;
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete environment[name];
@@ -48,23 +43,21 @@ export function takeNotifyTerms(environment: NodeJS.ProcessEnv, pid: number): No
   return { socket, watchdogMs: isMeant && isSane ? microseconds / 1000 : undefined };
 }
 
-/** The text of a message; line breaks are removed from values, and long values are cut. */
+/** Without line breaks; long values are cut. */
 export function formatNotice(notice: Notice): string {
   return Object.entries(notice)
     .map(([name, value]) => `${name}=${cut(cleanText(value.replace(/\s+/g, ' ')))}`)
     .join('\n');
 }
 
-/** Cuts the text between whole characters. */
+/** Between whole characters. */
 function cut(text: string): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= STATUS_BYTES_MAX) return text;
   return `${bytes.toString('utf8', 0, STATUS_BYTES_MAX - 3).replace(/\ufffd+$/, '')}…`;
 }
 
-/**
- * Opens a socket to the manager. If it cannot be reached, `onTrouble` is called once with the reason; the process continues without it.
- */
+/** If the manager cannot be reached, `onTrouble` is called once. */
 export function openNotifySocket(socket: string, onTrouble: (note: HostNote) => void): NotifySocket {
   const silent: NotifySocket = { send: () => false, close: () => undefined };
   const address = unixAddress(socket);

@@ -1,9 +1,9 @@
-// A socket for frames of one kind on every interface of this host (AF_PACKET, SOCK_DGRAM: the kernel removes and adds the Ethernet
-// header). Sources: packet(7), the kernel's classic BPF (socket(7), SO_ATTACH_FILTER); tried in network namespaces.
+// A socket for frames of one kind on every interface of this host (AF_PACKET, SOCK_DGRAM: the kernel removes and adds the Ethernet header).
+// Sources: packet(7), the kernel's classic BPF (socket(7), SO_ATTACH_FILTER); tried in network namespaces.
 //
-// 1. The filter is attached before the socket is bound, so unwanted frames never queue in it.
+// 1. The filter is attached before the bind, so unwanted frames never queue.
 // 2. It belongs to no device, so it survives interfaces that come and go. Group memberships belong to a device and must be joined again.
-// 3. It does not receive frames that this host sends, or frames for another host (a VLAN without a device here, a promiscuous port).
+// 3. It receives neither this host's own frames nor those for another host (a VLAN without a device here, a promiscuous port).
 // 4. The kernel copies a filter when it is attached; receive buffers are fields.
 
 import { type MacAddress, macFromBytes, macToBytes } from '../address.ts';
@@ -19,7 +19,6 @@ import {
 } from './packet-filter.ts';
 import { AF_PACKET, intBytes, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS, SOCKADDR_LL_BYTES } from './wire-structs.ts';
 
-/** Ethernet's numbers for the protocol inside a frame. */
 export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_IPV6 = 0x86dd;
 
@@ -29,7 +28,7 @@ const PACKET_ADD_MEMBERSHIP = 1;
 const FILTERED_INTERFACES_MAX = 200;
 /** Longer frames are cut; no protocol read here needs more. */
 const FRAME_BYTES_MAX = 2048;
-/** PACKET_HOST, PACKET_BROADCAST and PACKET_MULTICAST are 0 to 2; higher types are for another host, or from this one. */
+/** PACKET_HOST, PACKET_BROADCAST and PACKET_MULTICAST are 0 to 2. */
 const PACKET_TYPE_MAX = 2;
 
 /** A received frame. */
@@ -37,11 +36,9 @@ export interface HeardFrame {
   /** Borrowed until the next call of `receive`. */
   readonly bytes: BorrowedBytes;
   readonly interfaceIndex: number;
-  /** The hardware address that sent the frame. */
   readonly from: MacAddress;
 }
 
-/** Receives and sends frames of one kind. */
 export class PacketSocket {
   readonly fd: number;
   readonly #libc: Libc;
@@ -53,7 +50,7 @@ export class PacketSocket {
   #onlyFrom: readonly FilterInstruction[] = onlyFrom([]);
 
   /**
-   * Opens and binds the socket. It receives what `filter` takes on the interfaces of `hearOnly`; at first there are none.
+   * Receives what `filter` takes on the interfaces of `hearOnly`; at first there are none.
    * @throws Error named after the system's code, `EPERM` without CAP_NET_RAW
    */
   constructor(libc: Libc, protocol: number, filter: readonly FilterInstruction[]) {
@@ -70,24 +67,24 @@ export class PacketSocket {
     throw new Error(refused);
   }
 
-  /** Receives from these interfaces only, so that unserved wires wake no one. @returns the system's code if that was refused */
+  /** So that unserved wires wake no one. @returns the system's code if refused */
   hearOnly(interfaceIndexes: readonly number[]): string | undefined {
     this.#onlyFrom = onlyFrom(interfaceIndexes);
     return this.filter([...this.#onlyFrom, ...this.#filter]);
   }
 
-  /** Receives what `filter` takes from the same interfaces from now on. @returns the system's code if that was refused */
+  /** Replaces the filter, for the same interfaces. @returns the system's code if refused */
   hearWhat(filter: readonly FilterInstruction[]): string | undefined {
     this.#filter = filter;
     return this.filter([...this.#onlyFrom, ...filter]);
   }
 
-  /** Receives what the filter takes, from any interface. @returns the system's code if that was refused */
+  /** From any interface. @returns the system's code if refused */
   filter(instructions: readonly FilterInstruction[]): string | undefined {
     return attachFilter(this.#libc, this.fd, instructions);
   }
 
-  /** The next frame for this host; undefined if none waits. @throws Error named after the system's code */
+  /** Undefined if none waits. @throws Error named after the system's code */
   receive(): HeardFrame | undefined {
     reclaim(this.#frame);
     for (;;) {
@@ -103,7 +100,7 @@ export class PacketSocket {
       if (length < 0) {
         const code = errorName(this.#libc.errno());
         if (code === 'EAGAIN') return undefined;
-        // ENETDOWN reports once that an interface went down; a socket of all interfaces can ignore it.
+        // ENETDOWN reports once that an interface went down.
         if (code === 'EINTR' || code === 'ENETDOWN') continue;
         throw new Error(code);
       }
@@ -116,14 +113,14 @@ export class PacketSocket {
     }
   }
 
-  /** Sends a frame's content. @returns the system's code if it was refused */
+  /** @returns the system's code if refused */
   send(bytes: Uint8Array, interfaceIndex: number, to: MacAddress): string | undefined {
     const address = linkAddress(this.#protocol, interfaceIndex, to);
     const sent = this.#libc.sendto(this.fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length);
     return sent < 0 ? errorName(this.#libc.errno()) : undefined;
   }
 
-  /** Makes an interface accept frames for a group. @returns the system's code if it was refused */
+  /** @returns the system's code if refused */
   join(interfaceIndex: number, group: MacAddress): string | undefined {
     const request = Buffer.allocUnsafeSlow(16).fill(0);
     request.writeInt32LE(interfaceIndex, 0);
@@ -151,7 +148,7 @@ function linkAddress(protocol: number, interfaceIndex: number, mac: MacAddress |
   return bytes;
 }
 
-/** Passes frames of these interfaces to the next instructions and drops all others. With too many interfaces it drops none. */
+/** Passes only frames of these interfaces to the next instructions. With too many interfaces it drops none. */
 function onlyFrom(interfaceIndexes: readonly number[]): readonly FilterInstruction[] {
   const count = interfaceIndexes.length;
   if (count > FILTERED_INTERFACES_MAX) return [];

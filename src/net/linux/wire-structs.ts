@@ -1,8 +1,8 @@
-// The structures of Linux's socket calls, written into and read from buffers. Offsets are those of 64-bit little-endian Linux,
-// equal on x86-64 and arm64. Sources: recvmmsg(2), ip(7), packet(7), netlink(7), the kernel's uapi headers.
+// The structures of Linux's socket calls, written into and read from buffers. Offsets are those of 64-bit little-endian Linux, equal on
+// x86-64 and arm64. Sources: recvmmsg(2), ip(7), packet(7), netlink(7), the kernel's uapi headers.
 //
-// 1. A batch owns every buffer its headers point into, so none can be collected while the kernel may write to it.
-// 2. Addresses inside a batch are written once: the headers of one slot always point to the buffers of that slot.
+// 1. A batch owns every buffer its headers point into: none is collected while the kernel may write to it.
+// 2. Addresses in a batch are written once: the headers of one slot always point to the buffers of that slot.
 
 import { type Ipv4, ipv4, type MacAddress } from '../address.ts';
 import type { BorrowedBytes } from '../borrowed-bytes.ts';
@@ -28,7 +28,7 @@ export const SO_MEMINFO = 55;
 export const IPPROTO_IP = 0;
 const IP_PKTINFO = 8;
 export const IP_MTU_DISCOVER = 10;
-/** Fragments datagrams longer than the interface's MTU, sets no DF, and ignores reports of a smaller MTU (ip(7), Linux 3.15). */
+/** Fragments datagrams beyond the interface's MTU, sets no DF, and ignores reports of a smaller MTU (ip(7), Linux 3.15). */
 export const IP_PMTUDISC_OMIT = 5;
 export const IP_FREEBIND = 15;
 const SOL_UDP = 17;
@@ -37,7 +37,7 @@ export const MSG_DONTWAIT = 0x40;
 export const MSG_MORE = 0x8000;
 export const MSG_NOSIGNAL = 0x4000;
 
-/** SO_MEMINFO fills nine 32-bit numbers, among them the sizes of both buffers, the used part of the send buffer, and dropped datagrams. */
+/** SO_MEMINFO fills nine 32-bit numbers. */
 export const MEMINFO_BYTES = 36;
 export const MEMINFO_RECEIVE_BUFFER_OFFSET = 4;
 export const MEMINFO_SEND_USED_OFFSET = 8;
@@ -60,19 +60,16 @@ const CMSGHDR_BYTES = 16;
 const PKTINFO_CONTROL_BYTES = 32;
 const SEGMENT_CONTROL_BYTES = 24;
 
-/** A 32-bit number as an option's value. */
 export function intBytes(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setInt32(0, value, true);
   return bytes;
 }
 
-/** The 32-bit number in an option's value. */
 export function readInt(bytes: Uint8Array, offset = 0): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getInt32(offset, true);
 }
 
-/** A device name as SO_BINDTODEVICE wants it. */
 export const deviceNameBytes = (name: string): Uint8Array => Buffer.from(`${name}\0`, 'latin1');
 
 /** A `sockaddr_in`. */
@@ -82,10 +79,7 @@ export function socketAddress(address: Ipv4, port: number): Uint8Array {
   return bytes;
 }
 
-/**
- * A `sockaddr_un` for a path, or for a name of the abstract namespace, written with a leading `@` (unix(7)); undefined when the
- * name is empty or longer than the kernel takes.
- */
+/** A `sockaddr_un` for a path, or an abstract name with a leading `@` (unix(7)); undefined if empty or too long for the kernel. */
 export function unixAddress(name: string): Uint8Array | undefined {
   const abstract = name.startsWith('@');
   const path = Buffer.from(abstract ? `\0${name.slice(1)}` : `${name}\0`, 'utf8');
@@ -111,7 +105,7 @@ function writeSocketAddress(view: DataView, at: number, address: Ipv4, port: num
   view.setUint32(at + 4, address);
 }
 
-/** A fixed number of message headers with the buffers they point to, for `recvmmsg`, `sendmmsg` and `sendmsg`. */
+/** Message headers and their buffers, for `recvmmsg`, `sendmmsg` and `sendmsg`. */
 export class MessageBatch {
   /** The array of `mmsghdr`; the first is a `msghdr` at its start. */
   readonly headers: Uint8Array;
@@ -154,18 +148,17 @@ export class MessageBatch {
     }
   }
 
-  /** The bytes of a slot, to be written before `setLength`. */
   payload(slot: number, length = this.#slotBytes): Uint8Array {
     const at = slot * this.#slotBytes;
     return this.#payloads.subarray(at, at + length);
   }
 
-  /** The bytes that a slot received. The next receive overwrites them. */
+  /** The next receive overwrites them. */
   received(slot: number): BorrowedBytes {
     return this.payload(slot, this.receivedBytes(slot));
   }
 
-  /** Makes the first `count` slots ready to receive: the kernel overwrote the lengths the last time. */
+  /** The kernel overwrote the lengths the last time. */
   prepareReceive(count: number): void {
     for (let slot = 0; slot < count; slot += 1) {
       const at = slot * MMSGHDR_BYTES;
@@ -175,11 +168,9 @@ export class MessageBatch {
     }
   }
 
-  /** How many bytes a slot received. */
   receivedBytes(slot: number): number {
     return this.#header.getUint32(slot * MMSGHDR_BYTES + MSGHDR_BYTES, true);
   }
-  /** The sender of the bytes that a slot received. */
   receivedFrom(slot: number): Ipv4 {
     return ipv4(this.#name.getUint32(slot * NAME_BYTES + 4));
   }
@@ -192,17 +183,15 @@ export class MessageBatch {
     this.#vector.setUint32(slot * IOVEC_BYTES + 8, length, true);
   }
 
-  /** The slot's message is `bytes` themselves, without a copy: the caller keeps them alive until the call has returned. */
+  /** The slot's message is `bytes`, uncopied: the caller keeps them alive until the call has returned. */
   setExternal(slot: number, bytesAt: bigint, length: number): void {
     this.#pointAt(slot, bytesAt, length);
   }
 
-  /** Ends the use of `setExternal`. */
   setOwn(slot: number): void {
     this.#pointAt(slot, this.#payloadsAt + BigInt(slot * this.#slotBytes), this.#slotBytes);
   }
 
-  /** The slot goes to a UDP peer. */
   setPeer(slot: number, address: Ipv4, port: number): void {
     writeSocketAddress(this.#name, slot * NAME_BYTES, address, port);
     this.#header.setUint32(slot * MMSGHDR_BYTES + 8, SOCKADDR_IN_BYTES, true);
@@ -248,7 +237,7 @@ export class MessageBatch {
     this.#header.setUint32(slot * MMSGHDR_BYTES + 40, SEGMENT_CONTROL_BYTES, true);
   }
 
-  /** The headers from `slot` on, as the argument of a call that continues after a short count. */
+  /** The headers from `slot` on, to continue after a short count. */
   headersFrom(slot: number): Uint8Array {
     return slot === 0 ? this.headers : this.headers.subarray(slot * MMSGHDR_BYTES);
   }

@@ -1,18 +1,18 @@
-// Shares out the places for what an HTTP door holds for its clients, mainly request bodies, so that slow clients cannot deny them to others.
-// Every such door uses this one rule. Sources: `net/shares/fair-shares.ts`; RFC 9110 §15.5.9 (408), §15.6.4 (503).
+// Shares out the places for what an HTTP door holds for its clients, mainly request bodies. Sources: `net/shares/fair-shares.ts`; RFC 9110
+// §15.5.9 (408), §15.6.4 (503).
 //
 //   take ─┬─ a place is free, or a holder has too many, or is late ─▶ held ─┬─ release
 //         └─ none ─▶ waits ─┬─ a place is released, or a holder late ─▶ held └─ gives way
 //                           └─ the queue is full, or BODY_WAIT_MS_MAX ─▶ refused
 //
-// 1. The places are shared by network and address. A client with more than its fair share gives way to a newcomer.
-// 2. At equal shares, late clients give way: those that lag behind BODY_PACE by more than BODY_LAG_MS_MAX, or that were awaited for more than
-//    BODY_HELD_MS_MAX in all. A client gives way only to a newcomer, and a punctual one never to an equal.
-// 3. Only the time counts in which the server waits for the client: while its body arrives, or while it does not read its answer.
+// 1. Places are shared by network and address: a client above its fair share gives way to a newcomer.
+// 2. At equal shares, late clients give way: those that lag behind BODY_PACE by more than BODY_LAG_MS_MAX, or that were awaited for more
+//    than BODY_HELD_MS_MAX in all. A client gives way only to a newcomer, and a punctual one never to an equal.
+// 3. Only time in which the server waits for the client counts: while its body arrives, or while it does not read its answer.
 // 4. Of the waiting clients, the one with the fewest places is served first, then the one that came first. A released place counts for its
 //    holder until another client gets it, so a client cannot take its place back before a client that has none.
-// 5. Hence clients that stop or lag keep the places for some 6 s, and clients at the lowest allowed pace for BODY_HELD_MS_MAX. If they
-//    come from more addresses than there are places, each further round of them takes as long again.
+// 5. So clients that stop or lag keep the places for some 6 s, and the slowest allowed ones for BODY_HELD_MS_MAX. With more addresses
+//    than places, each further round of them takes as long again.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -21,47 +21,39 @@ import type { Ipv4 } from '../address.ts';
 import { FairShares, type Place } from './fair-shares.ts';
 
 /**
- * The slowest pace of a body while others wait for a place, in bytes a second. 16 KiB a second are 131 kbit/s, less than the slowest link on
- * which a machine boots from the network. The largest report (2 MiB) arrives within BODY_HELD_MS_MAX at 17.5 KiB a second.
+ * The slowest pace of a body while others wait for a place, in bytes a second. 16 KiB a second (131 kbit/s) is less than the slowest link
+ * on which a machine boots. The largest report (2 MiB) arrives within BODY_HELD_MS_MAX at 17.5 KiB a second.
  */
 export const BODY_PACE = 16 * 1024;
 /** How far a client may lag behind that pace, in milliseconds: a lost packet and its retransmissions take less. */
 export const BODY_LAG_MS_MAX = 5000;
-/** How long in all a client may keep a place while others wait, in milliseconds. */
+/** How long a client may keep a place in all while others wait, in milliseconds. */
 export const BODY_HELD_MS_MAX = 120_000;
-/** How long a request may take to arrive in any case, in milliseconds: 2 MiB at 7 KiB a second. Its listener then ends it. */
+/** How long a request may take to arrive, in milliseconds: 2 MiB at 7 KiB a second. */
 export const REQUEST_MS_MAX = 300_000;
-/** How long a request may wait for a place, in milliseconds. */
 export const BODY_WAIT_MS_MAX = 20_000;
 /**
- * The most requests that wait at one door, each with up to 128 KiB of its body. Hosts with hundreds of addresses can fill it; further requests
- * are answered 503. It empties as places are released, and after BODY_WAIT_MS_MAX. All hosts of a /24 fit.
+ * The most requests that wait at one door, each with up to 128 KiB of its body. Hosts with hundreds of addresses can fill it; further
+ * requests are answered 503. It empties as places are released, and after BODY_WAIT_MS_MAX.
  */
 export const BODIES_WAITING_MAX = 256;
 /** How often all places are checked, in milliseconds. */
 const LOOK_MS = 1000;
 
-/** The client of one request, as its place sees it. */
 export interface PlacedClient {
-  /** True while the server waits for the client. */
   isAwaited(): boolean;
-  /** The bytes its connection has moved; only the growth counts. */
   movedBytes(): number;
-  /** True once its connection has ended. */
   isGone(): boolean;
   /** Calls `action` when its connection ends. @returns a function that cancels this */
   onGone(action: () => void): () => void;
 }
 
-/** True for a request that announces a body. */
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
-/** The bytes a connection has moved. */
 export const movedBy = ({ bytesRead, bytesWritten, writableLength }: Socket): number =>
   bytesRead + bytesWritten - writableLength;
 
-/** The client of a node:http request. */
 export function clientOf(request: IncomingMessage, response: ServerResponse): PlacedClient {
   const { socket } = request;
   return {
@@ -77,7 +69,6 @@ export function clientOf(request: IncomingMessage, response: ServerResponse): Pl
   };
 }
 
-/** A place that a client holds. */
 export interface BodyPlace {
   /** Resolves when another client takes the place; never after `release`. */
   readonly lost: Promise<'lost'>;
@@ -88,13 +79,11 @@ export interface BodyPlace {
 interface Holder {
   readonly client: PlacedClient;
   readonly lose: (word: 'lost') => void;
-  /** Undefined once it has lost or released its place. */
   place: Place<Holder> | undefined;
   lookedAt: Instant;
   movedBytes: number;
   /** How far it lags behind BODY_PACE, in milliseconds. */
   lagMs: number;
-  /** How long the server has waited for it in all, in milliseconds. */
   awaitedMs: number;
 }
 
@@ -105,13 +94,11 @@ interface Waiting {
   readonly answer: (got: BodyPlace | 'refused' | 'gone') => void;
 }
 
-/** The places of one door. */
 export class BodyPlaces {
   readonly #clock: Clock;
   readonly #places: FairShares<Holder>;
   readonly #queue = new FairShares<Waiting>({ max: BODIES_WAITING_MAX });
   readonly #holders = new Set<Holder>();
-  /** In the order of arrival. */
   readonly #waiting = new Map<Waiting, Place<Waiting>>();
   #look: Timer | undefined;
 
@@ -126,7 +113,7 @@ export class BodyPlaces {
   }
 
   /**
-   * Gives the client a place, if necessary after a wait. Never rejects.
+   * Gives the client a place, perhaps after a wait. Never rejects.
    * @param waits false: refuse instead of waiting
    */
   take(address: string | Ipv4, client: PlacedClient, waits = true): Promise<BodyPlace | 'refused' | 'gone'> {
@@ -225,7 +212,7 @@ export class BodyPlaces {
     const moved = client.movedBytes();
     const passedMs = client.isAwaited() ? now - holder.lookedAt : 0;
     const paidMs = ((moved - holder.movedBytes) / BODY_PACE) * 1000;
-    // A faster pace earns no credit; otherwise a client could send much at first and then stop for minutes.
+    // A faster pace earns no credit, or a client could send much at first and then stop for minutes.
     holder.lagMs = Math.max(0, holder.lagMs + passedMs - paidMs);
     holder.awaitedMs += passedMs;
     holder.lookedAt = now;

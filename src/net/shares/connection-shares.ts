@@ -1,18 +1,18 @@
-// Shares out the connections of an HTTP door, so that no client can deny them to others, and ends requests whose body does not arrive.
-// Sources: RFC 9112 §9.3 (a connection may be idle), §9.5 (and may then be closed); RFC 9110 §15.5.9 (408), §15.6.4 (503); `net/shares/fair-shares.ts`.
+// Shares out the connections of an HTTP door fairly, and ends requests whose body does not arrive. Sources: RFC 9112 §9.3 (a connection may
+// be idle), §9.5 (and may then be closed); RFC 9110 §15.5.9 (408), §15.6.4 (503); `net/shares/fair-shares.ts`.
 //
 //   connect ─┬─ a place is free, or an address holds more than a fair share ─▶ served (`#serve`) ─▶ closed (`#leave`)
 //            └─ none ─▶ waits unread (`#wait`) ─┬─ a place becomes free (`#serveWaiting`) ─▶ served
 //                                               └─ after WAIT_MS_MAX (`#turnAway`) ─▶ 503 with Retry-After
 //
 // 1. At most `max` connections are served, and `waitingMax` wait; both kinds are shared out by address and by network.
-// 2. A connection without a whole request for RESTING_MS makes room for any newcomer: closing it costs its owner only a new connection.
+// 2. A connection without a whole request for RESTING_MS makes room for any newcomer.
 // 3. A body that arrives too slowly (`arriving-body.ts`) is refused with 408.
 // 4. A connection whose sender represents another client (`clientOf`) counts as that client's.
 // 5. A connection with more than PIPELINED_MAX requests in progress is closed at once (RFC 9112 §9.3.2: its client must expect that), and
-//    only a few requests of all connections begin in one turn (`request-turns.ts`). node:http still parses the rest of the 64 KiB that it has
-//    read, and lets these requests go.
-// 6. No received byte is read or kept here: bodies belong to node:http, which gives each chunk its own memory.
+//    only a few requests of all connections begin in one turn (`request-turns.ts`). node:http still parses the rest of the 64 KiB that it
+//    has read, and lets these requests go.
+// 6. No received byte is read or kept here.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -23,23 +23,21 @@ import { FairShares, type Place } from './fair-shares.ts';
 import { TINY } from './joined-request.ts';
 import { RequestTurns, takeOver } from './request-turns.ts';
 
-// Sends refused clients the reason, and closes their connections. Sources: RFC 9112 §9.6 (closing with unread input discards the answer);
-// RFC 9110 §15.5.9 (408), §15.6.4 (503), §10.2.3 (Retry-After).
+// Sends refused clients the reason. Sources: RFC 9112 §9.6 (closing with unread input discards the answer); RFC 9110 §15.5.9 (408), §15.6.4
+// (503), §10.2.3 (Retry-After).
 
-/** How long a refused connection is read until it has its answer, in milliseconds. */
+/** How long a refused connection is read, in milliseconds. */
 const PARTING_MS = 2000;
 /**
- * The most refused connections that are read until their client has the reason. Refused clients fill it. Beyond it connections are closed
- * as soon as the reason is sent, and a client that is still sending may not get it. It empties within PARTING_MS.
+ * The most refused connections that are still read. Refused clients fill it. Beyond it connections close as soon as the reason is sent,
+ * which a client that is still sending may miss. It empties within PARTING_MS.
  */
 export const PARTING_MAX = 256;
 
 const END = 'Connection: close\r\nContent-Length: 0\r\n\r\n';
-/** The beginnings of answers. */
 const UNAVAILABLE = 'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n';
 const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\n';
 
-/** The refused connections of one door. */
 class Partings {
   readonly #clock: Clock;
   readonly #fields: string;
@@ -51,7 +49,7 @@ class Partings {
     this.#fields = fields;
   }
 
-  /** Sends an answer that begins with `words`, and closes the connection. While fewer than PARTING_MAX are read, its unread input is drained first. */
+  /** Answers with `words` and closes the connection, after draining its input if fewer than PARTING_MAX are read. */
   tell(socket: Socket, words: string): void {
     if (this.#parting.has(socket)) return;
     if (!socket.writable) {
@@ -77,17 +75,14 @@ class Partings {
 // Judges whether the body of a request arrives fast enough.
 //
 // 1. A body that grows by less than BODY_WINDOW_BYTES_MIN in BODY_WINDOW_MS is too slow, unless the handler is slow.
-// 2. No received byte is read here.
 
 /** The least growth of a body per BODY_WINDOW_MS (milliseconds), in bytes, unless it ends. */
 const BODY_WINDOW_BYTES_MIN = 1024;
 export const BODY_WINDOW_MS = 10_000;
 
-/** A body that is arriving. */
 class ArrivingBody {
   readonly request: IncomingMessage;
   readonly #socket: Socket;
-  /** When the current window began, and the bytes read by then. */
   #since: Instant;
   #bytesRead: number;
 
@@ -99,7 +94,7 @@ class ArrivingBody {
     this.#bytesRead = socket.bytesRead;
   }
 
-  /** Call it regularly, more often than once in BODY_WINDOW_MS. */
+  /** To be called more often than once in BODY_WINDOW_MS. */
   judge(now: Instant): 'arriving' | 'whole' | 'too-slow' {
     const { request } = this;
     if (request.complete) return 'whole';
@@ -115,17 +110,17 @@ class ArrivingBody {
   }
 }
 
-/** How long a connection may wait for a place, in milliseconds. */
+/** How long a connection waits for a place, in milliseconds. */
 export const WAIT_MS_MAX = 20_000;
 /** A connection without a whole request for this long gives way to any newcomer, in milliseconds. */
 export const RESTING_MS = 5000;
-/** How long a connection without any request yet survives the closing of its listener, in milliseconds: its request may be on the way. */
+/** How long a connection without a request survives the closing of its listener, in milliseconds: its request may be on the way. */
 export const UNASKED_MS = 500;
 /** The most requests of one connection in progress. Only its own client can exceed it, and loses that connection. */
 export const PIPELINED_MAX = 4;
 /** How often all connections are checked, in milliseconds. */
 const LOOK_MS = 1000;
-/** How many waiting connections are considered in one turn of the event loop; if any was served, the next turn continues. */
+/** Waiting connections considered in one turn of the event loop; if any was served, the next turn continues. */
 const WAITING_LOOKS_MAX = 64;
 
 /** Why a connection is closed before its request was answered. */
@@ -133,16 +128,13 @@ export type ConnectionRefusal = 'too-many-connections' | 'too-slow' | 'body-gave
 
 interface ConnectionSharesOptions {
   readonly clock: Clock;
-  /** The most connections served at once. */
   readonly max: number;
-  /** The most further connections that wait for a place. */
   readonly waitingMax: number;
   /** Fields of the answers to refused clients, each with its CRLF; default: none. */
   readonly fields?: string | undefined;
   /** The client that a request represents, if its sender may represent others; undefined: its sender. */
   readonly clientOf?: ((request: IncomingMessage) => string | undefined) | undefined;
   readonly onServed?: (() => void) | undefined;
-  /** `address` is empty if the peer had already gone. */
   readonly onRefused?: ((address: string, reason: ConnectionRefusal) => void) | undefined;
 }
 
@@ -152,22 +144,17 @@ interface Connection {
   readonly name: string;
   readonly address: string;
   readonly since: Instant;
-  /** Hands it to the HTTP server. */
   readonly serve: () => void;
   /** The client of its latest request (invariant 4); before the first one, its address. */
   client: string;
   place: Place<Connection> | undefined;
   /** Requests in progress. */
   active: number;
-  /** True once it has sent a request. */
   hasAsked: boolean;
-  /** The response to the newest request. */
   response: ServerResponse | undefined;
-  /** The body that is arriving. */
   arrival: ArrivingBody | undefined;
   /** Since when the connection has no request. */
   restingSince: Instant;
-  /** Bytes moved by the last check. */
   moved: number;
 }
 
@@ -218,22 +205,17 @@ export class ConnectionShares {
     server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   }
 
-  /** Served connections that count for this address. */
   countOf(address: string): number {
     return this.#places.countOf(address);
   }
 
-  /** Refuses a request with 503 and closes its connection. @param client for whom it was sent; default: the other end of the connection */
+  /** Refuses a request with 503 and closes its connection. */
   refuse(request: IncomingMessage, reason: ConnectionRefusal, client?: string): void {
     this.#options.onRefused?.(client ?? request.socket.remoteAddress ?? '', reason);
     this.#partings.tell(request.socket, UNAVAILABLE);
   }
 
-  /**
-   * Closes idle connections, including waiting ones, but none that may ask within UNASKED_MS: call it again for those.
-   *
-   * @param server only those of this server
-   */
+  /** Closes idle connections, including waiting ones, but none that may ask within UNASKED_MS: call it again for those. */
   endResting(server?: Server): void {
     const now = this.#options.clock.now();
     const isOwn = (connection: Connection): boolean => server === undefined || connection.server === server;
@@ -310,7 +292,6 @@ export class ConnectionShares {
     if (admission.evicted !== undefined) this.#turnAway(admission.evicted);
   }
 
-  /** Refuses a waiting connection because there is no place. */
   #turnAway(connection: Connection): void {
     this.#unqueue(connection);
     this.#options.onRefused?.(connection.address, 'too-many-connections');
@@ -324,7 +305,7 @@ export class ConnectionShares {
     this.#queue.release(queued);
   }
 
-  /** Serves waiting connections once per turn of the event loop, however many places became free in it. */
+  /** At most once per turn of the event loop, however many places became free in it. */
   #serveWaitingSoon(): void {
     if (this.#servesSoon || this.#waiting.size === 0) return;
     this.#servesSoon = true;
@@ -370,7 +351,7 @@ export class ConnectionShares {
     this.#serveWaitingSoon();
   }
 
-  /** @returns the client that the request counts for; undefined: its connection is closed */
+  /** @returns the client it counts for; undefined: its connection is closed */
   #begin(request: IncomingMessage, response: ServerResponse): string | undefined {
     const connection = this.#served.get(nameOf(request.socket));
     if (connection?.place === undefined) return undefined;
@@ -408,7 +389,6 @@ export class ConnectionShares {
     this.#resting.add(connection);
   }
 
-  /** Counts a connection for this address from now on. */
   #attribute(connection: Connection, address: string): void {
     const { place } = connection;
     connection.client = address;

@@ -1,26 +1,25 @@
-// Shares out a bounded number of places (connections, transfers, waiting questions), so that no address and no network can deny them to
-// others. Every door uses this one rule: max-min fairness, first between networks, then between the addresses of a network (RFC 970 describes
-// the idea for packets).
+// Shares out a bounded number of places (connections, transfers, waiting questions) so that no address or network can deny them to others.
+// The one rule of every door: max-min fairness, first between networks, then between the addresses of a network (RFC 970 describes the idea
+// for packets).
 //
 // 1. There are never more than `max` places. While fewer are taken, every address is admitted, up to `addressMax` of its own.
 // 2. When all are taken, a newcomer takes a place from a holder above its fair share: from the network with the most places, else from the
-//    address with the most places in the newcomer's own network. That holder must have at least two places more than the newcomer. So every
-//    exchange makes the shares more even, and equals never swap endlessly.
+//    address with the most places in the newcomer's own network. That holder must have at least two places more than the newcomer. So
+//    exchanges even out the shares, and equals never swap endlessly.
 // 3. If the shares are even, an idle place gives way: the longest idle one of a holder with no fewer places.
-// 4. A holder with too many places loses its idle ones first, then the least recently active.
-// 5. Admission, activity and release take constant time, except for at most IDLE_LOOKS_MAX looks at idle places.
+// 4. A holder loses idle places first, then the least recently active.
+// 5. Every call takes constant time, plus at most IDLE_LOOKS_MAX looks at idle places.
 
 import { type Ipv4, withoutIpv4Mapping } from '../address.ts';
 
-/** How many idle places are examined for one newcomer: the first nearly always fits. */
+/** Idle places examined for one newcomer: the first nearly always fits. */
 const IDLE_LOOKS_MAX = 64;
 
-/** A place that is taken. */
 export interface Place<T> {
   readonly holder: T;
   readonly address: string | Ipv4;
   readonly network: string | number;
-  /** True while nothing is pending in either direction: the place can be taken away without harm. */
+  /** True while nothing is pending in either direction. */
   readonly idle: boolean;
 }
 
@@ -31,22 +30,20 @@ export type Admission<T> =
   | { readonly kind: 'refused'; readonly bound: 'address' | 'all' };
 
 interface FairSharesBounds {
-  /** The most places in all. */
   readonly max: number;
-  /** The most places of one address; default: `max`. */
   readonly addressMax?: number;
   /** The network of an address; default: its /24 or /64. For keys that are not addresses. */
   readonly networkOf?: (address: string | Ipv4) => string | number;
 }
 
-/** The network that an address shares its places with: its /24. */
+/** Its /24. */
 export const networkOf = (address: Ipv4): number => address >>> 8;
 
 const SPOKEN_FOR = ' by ';
 
 /**
- * The key for a client that a speaker (a rack) represents: `10.50.0.9 by rack UUID`. All clients of one speaker count as one network. Otherwise
- * a speaker could claim a share for every network it names, even the shares of others.
+ * The key for a client that a speaker (a rack) represents: `10.50.0.9 by rack UUID`. All clients of one speaker count as one network, or a
+ * speaker could claim a share for every network it names.
  */
 export const spokenFor = (address: string, speaker: string): string => `${address}${SPOKEN_FOR}${speaker}`;
 
@@ -61,7 +58,6 @@ export function networkOfText(address: string): string {
   return ipv4 ?? firstGroups(address, 4);
 }
 
-/** The first `count` groups of an IPv6 address, with `::` expanded. */
 function firstGroups(address: string, count: number): string {
   const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
   const groups = head === '' ? [] : head.split(':');
@@ -84,13 +80,11 @@ interface Holding<T> {
   readonly idle: Set<Held<T>>;
 }
 
-/** One network: how many places each of its addresses holds. */
 interface Network<T> {
   readonly counts: CountedKeys<string | Ipv4>;
   readonly holdings: Map<string | Ipv4, Holding<T>>;
 }
 
-/** The places of one door. */
 export class FairShares<T> {
   readonly #bounds: FairSharesBounds;
   readonly #networkOf: (address: string | Ipv4) => string | number;
@@ -110,12 +104,11 @@ export class FairShares<T> {
     return this.#size;
   }
 
-  /** Places that this address holds. */
   countOf(address: string | Ipv4): number {
     return this.#networks.get(this.#networkOf(address))?.counts.countOf(address) ?? 0;
   }
 
-  /** Gives `holder` a place, if necessary by evicting another holder. The new place is busy, not idle. */
+  /** Gives `holder` a busy place, perhaps by evicting another holder. */
   admit(address: string | Ipv4, holder: T): Admission<T> {
     const network = this.#networkOf(address);
     const evicted = this.#makeRoom(address, network);
@@ -136,7 +129,7 @@ export class FairShares<T> {
     return { kind: 'admitted', place, evicted: evicted?.holder };
   }
 
-  /** Records activity of the holder; `idle`: nothing is pending any more. Does nothing for a released place. */
+  /** `idle`: nothing is pending any more. Does nothing for a released place. */
   touch(place: Place<T>, idle: boolean): void {
     const held = place as Held<T>;
     const holding = this.#networks.get(held.network)?.holdings.get(held.address);
@@ -149,7 +142,7 @@ export class FairShares<T> {
     if (idle) this.#idle.add(held);
   }
 
-  /** Frees the place; a second call does nothing. */
+  /** A second call does nothing. */
   release(place: Place<T>): void {
     const held = place as Held<T>;
     const network = this.#networks.get(held.network);
@@ -206,10 +199,10 @@ export class FairShares<T> {
 const networkKey = (address: string | Ipv4): string | number =>
   typeof address === 'string' ? networkOfText(address) : networkOf(address);
 
-/** Counts by key that always know a key with the largest count. */
+/** Counts by key, and knows a key with the largest count. */
 export class CountedKeys<K> {
   readonly #counts = new Map<K, number>();
-  /** The keys of each count; the first element stays empty. */
+  /** By count; the first element stays empty. */
   readonly #byCount: Set<K>[] = [];
   #largest = 0;
 
@@ -235,7 +228,7 @@ export class CountedKeys<K> {
     const count = this.countOf(key);
     if (count === 0) return;
     this.#move(key, count, count - 1);
-    // One count fell by one, so the largest fell by at most one.
+    // One count fell by one, so the largest did by at most one.
     if ((this.#byCount[this.#largest]?.size ?? 0) === 0) this.#largest -= 1;
   }
 

@@ -1,14 +1,14 @@
-// The running ARP probes: each one's address and interface, when it is repeated, and when silence means that the address is free. Pure: the
-// socket's owner sends the probes and hands over received packets. Sources: RFC 5227 §2.1.1.
+// The running ARP probes: when each is repeated, and when silence means that the address is free. Pure: the socket's owner sends and
+// receives. Sources: RFC 5227 §2.1.1.
 //
 //   start ─▶ send ──PROBE_INTERVAL_MS──▶ send ──PROBE_WAIT_MS──▶ free
 //               └────────── hear ──────────┘─────── hear ──────▶ in use
 //
 // 1. A packet counts if it names the address as its sender's, or as the target of another host's probe: that host wants it too.
-// 2. The user of the address is the sender of the frame, even if the packet inside names another host (RFC 826 has one host write both).
-//    Otherwise a host could answer in another's name without a trace at the switch.
-// 3. Deviates from RFC 5227 §2.1.1 (three probes, 5 to 9 s in all) because a client without an answer asks again after 1 to 4 s:
-//    two probes, 400 ms in all.
+// 2. The user is the sender of the frame, whatever the packet names (RFC 826 has one host write both). Otherwise a host could answer in
+//    another's name without a trace at the switch.
+// 3. Deviates from RFC 5227 §2.1.1 (three probes, 5 to 9 s in all) because a client without an answer asks again after 1 to 4 s: two
+//    probes, 400 ms in all.
 // 4. At most one probe at a time for an address of an interface; at most PROBES_MAX in all.
 
 import type { Instant } from '../../clock.ts';
@@ -19,22 +19,18 @@ import type { ArpPacket } from './arp.ts';
 
 const PROBE_COUNT = 2;
 const PROBE_INTERVAL_MS = 150;
-/** The wait after the last probe, in milliseconds: hosts answer within a few milliseconds, unless their radio sleeps. */
+/** The wait after the last probe, in milliseconds: hosts answer within a few, unless their radio sleeps. */
 const PROBE_WAIT_MS = 250;
-/** The most probes at once. */
 export const PROBES_MAX = 512;
 
-/** A question whether a host on an interface's wire uses an address. */
 export interface ProbeQuestion {
-  /** The caller's number for the question. */
   readonly id: number;
   readonly address: Ipv4;
   readonly interfaceIndex: number;
-  /** The interface's own hardware address. */
   readonly own: MacAddress;
 }
 
-/** The result of a probe; `user` undefined: no host answered. */
+/** `user` undefined: no host answered. */
 export interface ProbeVerdict {
   readonly id: number;
   readonly user: MacAddress | undefined;
@@ -50,17 +46,16 @@ export class ArpProbes {
   readonly #running = new Map<number, Running>();
   readonly #deadlines = new DeadlineQueue<Running>();
 
-  /** The questions of the running probes. */
   *questions(): Generator<ProbeQuestion> {
     for (const { question } of this.#running.values()) yield question;
   }
 
-  /** When `take` has something due; undefined if no probe runs. */
+  /** Undefined if no probe runs. */
   get nextAt(): Instant | undefined {
     return this.#deadlines.nextAt;
   }
 
-  /** Starts a probe, whose first packet is due at once. @returns false if it already runs, or too many do */
+  /** The first packet is due at once. @returns false if it already runs, or too many do */
   start(question: ProbeQuestion, now: Instant): boolean {
     const key = keyOf(question.interfaceIndex, question.address);
     if (this.#running.size >= PROBES_MAX || this.#running.has(key)) return false;
@@ -70,7 +65,7 @@ export class ArpProbes {
     return true;
   }
 
-  /** Handles a packet received in a frame from `from`. @returns the verdict of the probe that it ends, if any */
+  /** `from` sent the frame. @returns the verdict of the probe that it ends, if any */
   hear(packet: ArpPacket, interfaceIndex: number, from: MacAddress): ProbeVerdict | undefined {
     if (this.#running.size === 0) return undefined;
     const named = packet.sender === ANY ? packet.target : packet.sender;
@@ -81,7 +76,7 @@ export class ArpProbes {
     return this.#end(running, isHostMac(from) ? from : packet.senderMac);
   }
 
-  /** Takes one due action: a probe to send, or the end of an unanswered one. */
+  /** A probe to send, or the end of an unanswered one. */
   take(now: Instant): { readonly send: ProbeQuestion } | { readonly free: ProbeVerdict } | undefined {
     const running = this.#deadlines.takeDue(now);
     if (running === undefined) return undefined;
@@ -91,7 +86,6 @@ export class ArpProbes {
     return { send: running.question };
   }
 
-  /** Ends a probe that cannot be sent. */
   cancel({ interfaceIndex, address }: ProbeQuestion): void {
     const running = this.#running.get(keyOf(interfaceIndex, address));
     if (running !== undefined) this.#end(running, undefined);
@@ -105,5 +99,5 @@ export class ArpProbes {
   }
 }
 
-/** An interface and an address as one number: indexes are below 2^21. */
+/** Interface and address as one number: indexes are below 2^21. */
 const keyOf = (interfaceIndex: number, address: Ipv4): number => interfaceIndex * 0x1_0000_0000 + address;

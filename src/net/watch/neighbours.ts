@@ -1,14 +1,13 @@
-// The hosts on this host's wires: which hardware address uses which IPv4 address behind which interface, when first and last seen.
-// A hint for people and for other rooms, never an input to leasing.
+// The hosts on this host's wires: which hardware address uses which IPv4 address, where and since when. A hint, never an input to leasing.
 //
 //   ARP packets ─┬─ SightingFilter (in the thread that hears them) ─▶ NeighbourTable.see ─▶ new | moved | seen
 //   kernel's table ┘     repeats a sighting once in RETELL_MS
 //
 // 1. Strangers can add only a bounded amount: NEIGHBOURS_MAX entries, and REPORT_RATE new sightings a second. A sighting beyond the rate is
 //    reported with the host's next packet.
-// 2. A host that was heard with its address for RETELL_MS is kept apart from new ones (`net/shares/kept-apart.ts`), and is reported again whatever else
-//    is on the wire. In both ranks entries are shared out by hardware address, so a host that claims many addresses evicts only its own.
-// 3. The table is in memory only. After a restart the kernel's table and the wire fill it again within minutes.
+// 2. A host heard with its address for RETELL_MS is kept apart from new ones (`net/shares/kept-apart.ts`), and is always reported again.
+//    Entries are shared out by hardware address, so a host that claims many addresses evicts only its own.
+// 3. The table is in memory only, and fills again within minutes of a restart.
 
 import type { Instant } from '../../clock.ts';
 import { later } from '../../clock.ts';
@@ -16,18 +15,17 @@ import { type Rate, RateLimit, RateLimits } from '../../rate-limit.ts';
 import type { Ipv4, MacAddress } from '../address.ts';
 import { KeptApart, type Owner } from '../shares/kept-apart.ts';
 
-/** Remembered neighbours: up to this many new ones, and as many that were heard for RETELL_MS. Invented ones evict only new ones. */
+/** Remembered neighbours: up to this many new ones, and as many heard for RETELL_MS. Invented ones evict only new ones. */
 export const NEIGHBOURS_MAX = 16_384;
-/** How often the same neighbour, router or booting machine is reported again, in milliseconds. */
+/** How often the same neighbour, router or booting machine is reported, in milliseconds. */
 export const RETELL_MS = 60_000;
-/** New sightings of one hardware address. A host with many addresses is fully reported within seconds. */
+/** New sightings of one hardware address. */
 export const SENDER_RATE: Rate = { perSecond: 5, burst: 64 };
 /** Hardware addresses whose rate is remembered. Invented ones fill it; a forgotten one starts again, within REPORT_RATE. */
 export const SENDERS_MAX = 4096;
-/** New sightings of all hosts. A flood with invented hardware addresses fills it, and new hosts are reported later. */
+/** New sightings of all hosts. A flood with invented hardware addresses fills it and delays new hosts. */
 export const REPORT_RATE: Rate = { perSecond: 500, burst: 2000 };
 
-/** An address seen in use. */
 export interface Sighting {
   readonly interfaceName: string;
   readonly address: Ipv4;
@@ -43,15 +41,13 @@ export interface Neighbour {
   readonly mac: MacAddress;
   readonly firstSeen: Instant;
   readonly lastSeen: Instant;
-  /** The previous user of the address, and since when this one has it; undefined: none. */
+  /** The previous user, and since when this one has the address; undefined: none. */
   readonly previousMac?: MacAddress | undefined;
   readonly movedAt?: Instant | undefined;
 }
 
-/** How a sighting changed the table. */
 type NeighbourChange = 'new' | 'moved' | 'seen';
 
-/** Neighbours by interface and address. */
 export class NeighbourTable {
   readonly #entries = new KeptApart<string, Neighbour>(NEIGHBOURS_MAX);
 
@@ -81,7 +77,7 @@ export class NeighbourTable {
     return this.#entries.get(`${interfaceName} ${address}`);
   }
 
-  /** The last host seen with an address, behind any of the interfaces. */
+  /** Behind any of the interfaces. */
   findAnywhere(address: Ipv4, interfaceNames: Iterable<string>): Neighbour | undefined {
     let newest: Neighbour | undefined;
     for (const name of interfaceNames) {
@@ -97,18 +93,17 @@ export class NeighbourTable {
   }
 }
 
-/** The owner of an entry: a new host, or one that was heard before. */
 const newcomer = (mac: MacAddress): Owner => ({ rank: 'stranger', share: String(mac) });
 const settled = (mac: MacAddress): Owner => ({ rank: 'client', share: String(mac) });
 
 /** Passes sightings that are new, or that were last reported RETELL_MS ago. */
 export class SightingFilter {
-  /** Reported sightings, by interface index and address as one number. */
+  /** By interface index and address as one number. */
   readonly #reported = new KeptApart<number, { readonly mac: MacAddress; readonly at: Instant }>(NEIGHBOURS_MAX);
   readonly #senders = new RateLimits<MacAddress>(SENDER_RATE, SENDERS_MAX);
   readonly #rate = new RateLimit(REPORT_RATE);
 
-  /** True if the sighting should be reported. `heard` as in `Sighting`: a merely remembered host is reported once. */
+  /** `heard` as in `Sighting`: a merely remembered host is reported once. */
   allows(interfaceIndex: number, address: Ipv4, mac: MacAddress, heard: boolean, now: Instant): boolean {
     const key = interfaceIndex * 0x1_0000_0000 + address;
     const reported = this.#reported.get(key);
@@ -119,7 +114,7 @@ export class SightingFilter {
     return true;
   }
 
-  /** Forgets what was reported, so that a new listener hears everything. */
+  /** So that a new listener hears everything. */
   clear(): void {
     this.#reported.clear();
   }

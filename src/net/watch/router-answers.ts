@@ -1,12 +1,12 @@
-// Decides which machines to tell that there is no IPv6 router: booting machines, on networks where no router was seen. Pure. Sources:
-// RFC 4861 §6.2.1 (how often a router advertises), §6.2.6 (answers to solicitations).
+// Decides which machines to tell that there is no IPv6 router: booting machines, on networks where no router was seen. Pure. Sources: RFC
+// 4861 §6.2.1 (how often a router advertises), §6.2.6 (answers to solicitations).
 //
 //   solicitation ─┬─ answers are off on this interface, or a router was seen there ─▶ silence
 //                 ├─ of a booting machine ─▶ answer
 //                 └─ of any other host ─▶ kept for KEPT_MS: the machine's first DISCOVER may follow it ─ booting ─▶ answer
 //
-// 1. Only machines that ask DHCP for something to boot are answered: an installed system can wait.
-// 2. A router counts for ROUTER_MS after it was last heard: slightly longer than a router may stay silent.
+// 1. Only machines that ask DHCP for something to boot are answered.
+// 2. A router counts for ROUTER_MS after it was last heard.
 // 3. Deviates from RFC 4861 §6.2.6 (a random delay of up to 0.5 s) because the answer goes to one machine, which waits for it.
 // 4. Each table has a bound. Known machines are kept apart from invented ones (`net/shares/kept-apart.ts`).
 
@@ -18,24 +18,23 @@ import type { Solicitation } from './net-message.ts';
 
 /** How long a router counts as there: MaxRtrAdvInterval is at most 1800 s (RFC 4861 §6.2.1). */
 export const ROUTER_MS = 2_100_000;
-/** How long a machine counts as booting after it asked for something to boot. */
+/** How long a machine counts as booting. */
 export const BOOTING_MS = 300_000;
 /** How long a solicitation waits for its sender's DISCOVER. */
 export const KEPT_MS = 3000;
 /**
- * Remembered booting machines of each rank. Strangers can fill their rank with invented hardware addresses; a stranger evicted by them waits
- * 13 s for an IPv6 router. A machine leaves after BOOTING_MS.
+ * Remembered booting machines of each rank. Strangers can fill their rank with invented hardware addresses; a stranger evicted by them
+ * waits 13 s for an IPv6 router.
  */
 export const BOOTING_MAX = 4096;
 /**
- * Waiting solicitations, one per sender. They leave after KEPT_MS. A flood cannot fill them: `SolicitationGate` passes fewer than this in
- * KEPT_MS.
+ * Waiting solicitations, one per sender. They leave after KEPT_MS, and a flood cannot fill them: `SolicitationGate` passes fewer than this
+ * in KEPT_MS.
  */
 export const KEPT_MAX = 1024;
 
 interface Booting {
   readonly at: Instant;
-  /** When the thread was told last. */
   readonly reportedAt: Instant;
 }
 
@@ -44,36 +43,30 @@ interface Kept {
   readonly at: Instant;
 }
 
-/** The consequences of a machine's boot. */
 interface BootNote {
-  /** True if the listening thread must be told that the machine boots. */
   readonly isToTell: boolean;
-  /** Its waiting solicitation, which must now be answered; undefined if there is none. */
+  /** Its waiting solicitation, to be answered now. */
   readonly solicitation: Solicitation | undefined;
 }
 
 const NOTHING: BootNote = { isToTell: false, solicitation: undefined };
 
-/** Decides which solicitations to answer. */
 export class RouterAnswers {
   readonly #bootingAt = new KeptApart<MacAddress, Booting>(BOOTING_MAX);
   readonly #kept = new KeptApart<MacAddress, Kept>(KEPT_MAX);
   readonly #routerAt = new Map<string, Instant>();
   #wanted: ReadonlySet<string> = new Set();
 
-  /** Answers on these interfaces from now on. */
   configure(interfaceNames: Iterable<string>): void {
     this.#wanted = new Set(interfaceNames);
   }
 
-  /** A router was heard. @returns true: none was known there */
   noteRouter(interfaceName: string, now: Instant): boolean {
     const isNew = !this.#hasRouter(interfaceName, now);
     this.#routerAt.set(interfaceName, now);
     return isNew;
   }
 
-  /** A machine asked for something to boot. */
   noteBooting(mac: MacAddress, owner: Owner, now: Instant): BootNote {
     if (this.#wanted.size === 0) return NOTHING;
     const before = this.#bootingAt.get(mac);
@@ -86,7 +79,6 @@ export class RouterAnswers {
     return { isToTell, solicitation };
   }
 
-  /** True if the solicitation must be answered now. */
   shallAnswer(solicitation: Solicitation, now: Instant): boolean {
     const { mac, interfaceName } = solicitation;
     if (!this.#isWanted(interfaceName, now)) return false;

@@ -1,9 +1,9 @@
-// The rack's part of IPv6 router discovery: it decodes solicitations and advertisements, and encodes the answer that there is no
-// router. Sources: RFC 4861 §4.1, §4.2 (formats), §6.1 (validity), §6.2.3 (lifetime 0: not a default router); RFC 4443 §2.3
-// (checksum); RFC 4291 §2.5.1 (interface identifiers).
+// IPv6 router discovery as a rack needs it: decodes solicitations and advertisements, and encodes the answer that there is no router.
+// Sources: RFC 4861 §4.1, §4.2 (formats), §6.1 (validity), §6.2.3 (lifetime 0: not a default router); RFC 4443 §2.3 (checksum); RFC 4291
+// §2.5.1 (interface identifiers).
 //
 // 1. Only valid messages are accepted: hop limit 255 (so they come from this wire), code 0, a correct checksum, whole options.
-// 2. The sent advertisement is empty: lifetime 0 (not a default router), no prefix, no other option.
+// 2. The sent advertisement is empty: lifetime 0, no prefix, no other option.
 // 3. It goes to the soliciting host alone, in the IPv6 header too. Quirk: iPXE drops one to ff02::1 inside a unicast frame.
 
 import type { MacAddress } from '../address.ts';
@@ -12,13 +12,10 @@ import { type BorrowedBytes, type BorrowedView, borrowedView, copyBytes } from '
 import { type Decoded, decoded, fault } from '../byte-reader.ts';
 import { internetChecksum, sumWords } from '../raw-frame.ts';
 
-/** Bytes of an IPv6 address. */
 const IPV6_BYTES = 16;
-/** Bytes of the empty advertisement, without Ethernet's header. */
 export const EMPTY_ADVERTISEMENT_BYTES = 56;
 /** The group of all routers of a wire (ff02::2), as Ethernet addresses it (RFC 2464 §7). */
 export const ALL_ROUTERS_MAC: MacAddress = 0x333300000002 as MacAddress;
-/** The group of all hosts of a wire (ff02::1), as Ethernet addresses it. */
 export const ALL_NODES_MAC: MacAddress = 0x333300000001 as MacAddress;
 
 const IPV6_HEADER_BYTES = 40;
@@ -28,7 +25,7 @@ const TYPE_SOLICITATION = 133;
 const TYPE_ADVERTISEMENT = 134;
 const SOLICITATION_BYTES = 8;
 const ADVERTISEMENT_BYTES = 16;
-/** The hop limit that hosts should use in their packets: the usual 64. */
+/** The usual 64. */
 const ADVERTISED_HOP_LIMIT = 64;
 
 /** A decoded message. */
@@ -37,10 +34,10 @@ type RouterDiscovery =
   | { readonly kind: 'solicitation'; readonly source: Uint8Array }
   /** A host without an address looks for a router: only a multicast answer would reach it. */
   | { readonly kind: 'nameless-solicitation' }
-  /** A router advertises itself, or that it is no longer a router (lifetime 0). */
+  /** Lifetime 0: it is no longer a router. */
   | { readonly kind: 'advertisement' };
 
-/** Reads an IPv6 packet without Ethernet's header. The source address is a copy. */
+/** Without Ethernet's header. The source address is a copy. */
 export function decodeRouterDiscovery(bytes: BorrowedBytes): Decoded<RouterDiscovery> {
   if (bytes.length < IPV6_HEADER_BYTES + SOLICITATION_BYTES) return fault('truncated', bytes.length, 'packet');
   const view = borrowedView(bytes);
@@ -72,11 +69,11 @@ function decodeSolicitation(view: BorrowedView, source: Uint8Array, end: number)
   const options = checkOptions(view, IPV6_HEADER_BYTES + SOLICITATION_BYTES, end);
   if (!options.ok) return options;
   if (source.every((byte) => byte === 0)) return decoded({ kind: 'nameless-solicitation' });
-  // A global source would also be valid, but answers from a link-local address stay on the wire.
+  // A global source is valid too, but answers from a link-local address stay on the wire.
   return isLinkLocal(source) ? decoded({ kind: 'solicitation', source }) : fault('bad-value', 8, 'source');
 }
 
-/** Options are whole, and none is empty: a length of 0 would never end (RFC 4861 §4.6). */
+/** No option is empty: a length of 0 would never end (RFC 4861 §4.6). */
 function checkOptions(view: BorrowedView, start: number, end: number): Decoded<true> {
   for (let at = start; at < end; ) {
     if (at + 2 > end) return fault('truncated', at, 'option');
@@ -91,7 +88,7 @@ function checkOptions(view: BorrowedView, start: number, end: number): Decoded<t
 /** fe80::/10 (RFC 4291 §2.4). */
 export const isLinkLocal = (address: Uint8Array): boolean => address[0] === 0xfe && ((address[1] ?? 0) & 0xc0) === 0x80;
 
-/** Parses a link-local address as the system prints it; undefined for anything else. */
+/** As the system prints it; undefined for anything else. */
 export function parseIpv6LinkLocal(text: string): Uint8Array | undefined {
   const match = /^fe80::((?:[0-9a-f]{1,4}:){0,6}[0-9a-f]{1,4})$/i.exec(text);
   const groups = match?.[1]?.split(':');
@@ -105,13 +102,13 @@ export function parseIpv6LinkLocal(text: string): Uint8Array | undefined {
   return bytes;
 }
 
-/** The link-local address derived from a hardware address (RFC 4291 appendix A). */
+/** RFC 4291 appendix A. */
 export function linkLocalOf(mac: MacAddress): Uint8Array {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = macToBytes(mac);
   return new Uint8Array([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
 }
 
-/** The empty advertisement, from and to link-local addresses of 16 bytes each. */
+/** From and to link-local addresses of 16 bytes each. */
 export function encodeEmptyAdvertisement(source: Uint8Array, destination: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(EMPTY_ADVERTISEMENT_BYTES);
   const view = new DataView(bytes.buffer);
@@ -127,7 +124,7 @@ export function encodeEmptyAdvertisement(source: Uint8Array, destination: Uint8A
   return bytes;
 }
 
-/** The checksum over both addresses, the length, the next header and the message up to `end`; 0 for a valid message. */
+/** Over both addresses, the length, the next header and the message up to `end`; 0 for a valid message. */
 function checksumOf(bytes: BorrowedBytes, end: number): number {
   const length = end - IPV6_HEADER_BYTES;
   return internetChecksum(sumWords(bytes, 8, IPV6_HEADER_BYTES) + length + NEXT_HEADER_ICMP + sumWords(bytes, 40, end));

@@ -1,8 +1,8 @@
-// The net worker's socket for IPv6 router discovery. It receives solicitations and advertisements, and sends the advertisement that there is no
-// router. Sources: RFC 4861 §4.1, §4.2, §6.2.3.
+// The net worker's socket for IPv6 router discovery, which also sends the advertisement that there is no router. Sources: RFC 4861 §4.1,
+// §4.2, §6.2.3.
 //
 // 1. While router messages flood the socket, the kernel keeps those of booting machines (`router-filter.ts`).
-// 2. A host that forwards IPv6 sends no advertisement: it may be a router itself, and "lifetime 0" would end its routes.
+// 2. A host that forwards IPv6 sends no advertisement: it may be a router itself, whose routes "lifetime 0" would end.
 
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -29,10 +29,9 @@ import { SolicitationGate } from './solicitation-gate.ts';
 /** How long the kernel sieves router messages, in milliseconds; the frames received meanwhile show whether the flood continues. */
 const SIEVE_MS = 5_000;
 const SIEVE_FRAMES = 100;
-/** How often machines that start to boot are added to the sieve, in milliseconds. */
+/** How often booting machines are added to the sieve, in milliseconds. */
 const SIEVE_RENEW_MS = 100;
 
-/** Receives and sends router discovery for the net worker. */
 export class RouterEar {
   readonly #tell: (message: FromNetWorker) => void;
   readonly #ear: EarSocket;
@@ -47,22 +46,20 @@ export class RouterEar {
     this.#ear = new EarSocket(() => new PacketSocket(libc, ETHERTYPE_IPV6, ROUTER_DISCOVERY));
   }
 
-  /** Why the socket could not be opened, or failed; empty: neither. */
+  /** Why the socket failed; empty if it works. */
   get problem(): string {
     return this.#ear.problem;
   }
 
-  /** The descriptor to poll. */
   descriptor(now: Instant): number | undefined {
     return this.#ear.descriptor(now);
   }
 
-  /** The times at which work is due without input. */
   get dueAt(): readonly (Instant | undefined)[] {
     return [this.#ear.restsUntil, this.#sieve?.renewAt, this.#sieve?.until];
   }
 
-  /** Hears these interfaces, by index, from now on. @param joining those whose groups must be joined */
+  /** @param joining those whose groups must be joined */
   hearOnly(interfaces: ReadonlyMap<number, ServedInterface>, joining: readonly ServedInterface[]): void {
     this.#interfaces = interfaces;
     for (const { index } of joining) {
@@ -72,14 +69,13 @@ export class RouterEar {
     this.#ear.socket?.hearOnly([...interfaces.keys()]);
   }
 
-  /** A machine starts to boot. */
   noteBooting({ mac, owner }: Extract<ToNetWorker, { kind: 'booting' }>): void {
     const now = systemClock.now();
     this.#solicitations.noteBooting(mac, owner, now);
     if (this.#sieve !== undefined) this.#sieve.renewAt ??= later(now, SIEVE_RENEW_MS);
   }
 
-  /** Reads received frames and does due work. @returns true if the socket failed */
+  /** @returns true if the socket failed */
   work(now: Instant): boolean {
     const drained = this.#ear.drain((frame) => this.#onFrame(frame, now), now);
     if (drained === 'flooded') this.#sieve ??= { until: later(now, SIEVE_MS), frames: 0, renewAt: now };
@@ -87,7 +83,6 @@ export class RouterEar {
     return drained === 'failed';
   }
 
-  /** Sends the advertisement that there is no router, and reports whether it was sent. */
   advertise({ interfaceName, mac, source }: Solicitation): void {
     const solicitation: Solicitation = { interfaceName, mac, source };
     const found = this.#interfaces.values().find(({ name }) => name === interfaceName);
@@ -104,7 +99,6 @@ export class RouterEar {
     this.#ear.close();
   }
 
-  /** Updates the filter when it is due. */
   #renewSieve(now: Instant): void {
     if (this.#sieve === undefined) return;
     if (this.#sieve.until <= now && this.#sieve.frames > SIEVE_FRAMES) {
@@ -140,7 +134,7 @@ export class RouterEar {
   }
 }
 
-/** The interface's link-local address, or if it has none, the one derived from its hardware address, which is unique. */
+/** If it has none, the one derived from its hardware address. */
 function linkLocalAddress({ name, mac }: ServedInterface): Uint8Array {
   for (const { family, address } of networkInterfaces()[name] ?? []) {
     const bytes = family === 'IPv6' ? parseIpv6LinkLocal(address) : undefined;
@@ -149,7 +143,6 @@ function linkLocalAddress({ name, mac }: ServedInterface): Uint8Array {
   return linkLocalOf(mac);
 }
 
-/** True if the kernel forwards IPv6 packets received on the interface. */
 function forwardsIpv6(name: string): boolean {
   try {
     return readFileSync(`/proc/sys/net/ipv6/conf/${name}/forwarding`, 'latin1').trim() !== '0';

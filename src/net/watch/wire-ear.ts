@@ -1,13 +1,12 @@
-// The net worker's sockets on the wires. They receive ARP, the kernel's neighbour changes and router discovery (`router-ear.ts`), and send ARP
-// probes. Sources: packet(7), RFC 5227.
+// The net worker's sockets on the wires: they receive ARP, the kernel's neighbour changes and router discovery (`router-ear.ts`), and send
+// ARP probes. Sources: packet(7), RFC 5227.
 //
 // 1. No input from strangers throws, and no flood keeps the thread busy (`ear-socket.ts`).
 // 2. Only served interfaces that are up and have a hardware address take part; they are looked up by name again after each change.
-// 3. A socket that cannot be opened, or fails, is reported once; the others continue.
+// 3. A socket that cannot be opened, or fails, is reported once.
 // 4. Answers to ARP probes have their own socket, for which the kernel keeps nothing else (`probe-filter.ts`). It is read first and never
-//    rests, so a flood of other ARP costs sightings but no answers.
-// 5. Frames of this host's other interfaces are ignored: if several are on one wire, Linux answers on each of them for the addresses of
-//    all.
+//    rests, so a flood costs sightings but no answers.
+// 5. Frames of this host's other interfaces are ignored: on a shared wire, Linux answers on each of them for the addresses of all.
 
 import { type Instant, systemClock } from '../../clock.ts';
 import { isHostMac, type MacAddress } from '../address.ts';
@@ -31,7 +30,6 @@ const SIGHTINGS_MAX = 1024;
 
 const BROADCAST: MacAddress = 0xffff_ffff_ffff as MacAddress;
 
-/** Receives and sends on the wires for the net worker. */
 export class WireEar {
   readonly #tell: (message: FromNetWorker) => void;
   readonly #probes = new ArpProbes();
@@ -45,10 +43,9 @@ export class WireEar {
   #ownMacs: ReadonlySet<MacAddress> = new Set();
   #interfaces: ReadonlyMap<number, ServedInterface> = new Map();
   #sightings: Sighting[] = [];
-  /** True if probes started or ended since the filter for answers was set. */
+  /** True if probes started or ended since the filter was set. */
   #isFilterOld = false;
 
-  /** Opens the sockets, and reports those that cannot be opened. */
   constructor(libc: Libc, tell: (message: FromNetWorker) => void) {
     this.#tell = tell;
     this.#arp = new EarSocket(() => new PacketSocket(libc, ETHERTYPE_ARP, [TAKE]));
@@ -61,12 +58,12 @@ export class WireEar {
         onDumped: () => undefined,
       });
     } catch {
-      // Without it, neighbours that only the kernel knows are not shown.
+      // Without it, neighbours only the kernel knows are not shown.
     }
     this.#tellSenses();
   }
 
-  /** The descriptors to poll; resting sockets are left out. */
+  /** Resting sockets are left out. */
   descriptors(now: Instant): readonly number[] {
     return [this.#answers, this.#arp, this.#routers]
       .map((ear) => ear.descriptor(now))
@@ -74,13 +71,12 @@ export class WireEar {
       .filter((fd) => fd !== undefined);
   }
 
-  /** The next time that work is due without input; undefined if none is. */
+  /** Undefined if nothing is due. */
   get nextAt(): Instant | undefined {
     const due = [this.#probes.nextAt, this.#arp.restsUntil, ...this.#routers.dueAt].filter((at) => at !== undefined);
     return due.length === 0 ? undefined : due.reduce((first, at) => (at < first ? at : first));
   }
 
-  /** Handles a command of the main thread. */
   command(message: Exclude<ToNetWorker, { kind: 'stop' }>): void {
     if (message.kind === 'serve') this.#serve(message.names);
     else if (message.kind === 'advertise') this.#routers.advertise(message);
@@ -88,14 +84,12 @@ export class WireEar {
     else this.#probe(message.id, message);
   }
 
-  /** The host's interfaces have changed. */
   interfacesChanged(host: readonly HostInterface[]): void {
     this.#host = host;
     this.#ownMacs = new Set(host.flatMap(({ mac }) => mac ?? []));
     this.#findInterfaces();
   }
 
-  /** Reads received frames and does due work. */
   work(): void {
     const now = systemClock.now();
     this.#drainArp(this.#answers, (frame) => this.#onAnswer(frame), now);
@@ -116,7 +110,7 @@ export class WireEar {
     for (const socket of [this.#answers, this.#arp, this.#routers, this.#neighbours]) socket?.close();
   }
 
-  /** Reports why sockets cannot be used; a probe needs both of ARP. */
+  /** A probe needs both sockets of ARP. */
   #tellSenses(): void {
     this.#tell({ kind: 'senses', arp: this.#arp.problem || this.#answers.problem, routers: this.#routers.problem });
   }
@@ -204,11 +198,10 @@ export class WireEar {
     this.#hearAnswers();
   }
 
-  /** Makes the kernel keep only answers to the running probes. */
   #hearAnswers(): void {
     if (!this.#isFilterOld) return;
     this.#isFilterOld = false;
-    // If the kernel refuses so long a filter, receive all ARP.
+    // If the kernel refuses so long a filter, receive all.
     const code = this.#answers.socket?.filter(probeFilter(this.#probes.questions()));
     if (code !== undefined) this.#answers.socket?.filter([TAKE]);
   }
@@ -216,7 +209,7 @@ export class WireEar {
   #sendProbe(question: ProbeQuestion): void {
     const { id, own, address, interfaceIndex } = question;
     const { socket } = this.#arp;
-    // A socket that has failed sends nothing, and hears no answer.
+    // A failed socket sends nothing, and hears no answer.
     if (socket !== undefined && socket.send(encodeArpProbe(own, address), interfaceIndex, BROADCAST) === undefined)
       return;
     this.#probes.cancel(question);

@@ -1,10 +1,10 @@
-// The wires of this host, as other rooms use them: whether a host uses an address, which hosts were heard, which look for an IPv6
-// router. The net worker does the work; without it, or without the privilege, nothing is heard and every probe is refused at once.
+// The wires of this host, as other rooms use them: who uses an address, who was heard, who looks for an IPv6 router. The net worker does
+// the work; without it or the privilege, nothing is heard and probes are refused at once.
 //
-// 1. `canProbe` is true only if a probe is possible now: interface up, hardware address, privilege. The call costs a look-up in a set.
-// 2. While the worker starts, probes wait for it, for WAKE_MS_MAX at most, and `notes` is empty.
+// 1. `canProbe` costs a look-up in a set, and is true only if a probe is possible now: interface up, hardware address, privilege.
+// 2. While the worker starts, probes wait at most WAKE_MS_MAX, and `notes` is empty.
 // 3. Every probe that the worker was given ends within ANSWER_MS_MAX; at most PROBES_WAITING_MAX wait.
-// 4. A question about an address that is being asked for gets the same answer: the worker refuses a second probe of it.
+// 4. A second question about an address gets the answer of the first.
 
 import type { Clock, Timer } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
@@ -16,30 +16,25 @@ import { PROBES_MAX } from './arp-probes.ts';
 import type { Sighting } from './neighbours.ts';
 import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts';
 
-/** The longest a probe may take, in milliseconds: its own duration plus the delay of a busy thread. */
+/** In milliseconds: a probe's own duration plus the delay of a busy thread. */
 const ANSWER_MS_MAX = 2000;
-/** The longest that probes wait for the worker to start, in milliseconds. */
+/** How long probes wait for the worker to start, in milliseconds. */
 const WAKE_MS_MAX = 10_000;
 export const PROBES_WAITING_MAX: number = PROBES_MAX;
 
-/** Receives the hosts and solicitations heard on the wires. */
 export interface WireListener {
   onSightings(sightings: readonly Sighting[]): void;
   /** A machine looks for an IPv6 router. */
   onSolicitation(solicitation: Solicitation): void;
-  /** Another host is an IPv6 router behind this interface. */
   onRouter(interfaceName: string, mac: MacAddress): void;
-  /** An advertisement was sent; `code` is empty, or the error if it was not. */
+  /** `code` is the error, or empty. */
   onAdvertised(solicitation: Solicitation, code: string): void;
 }
 
-/** The wires behind some interfaces. */
 export interface Wire {
-  /** Listens on these interfaces only. */
   serve(interfaceNames: readonly string[]): void;
   /** Replaces the listener. */
   listen(listener: WireListener): void;
-  /** True if `findUser` works on this interface now. */
   canProbe(interfaceName: string): boolean;
   /**
    * Asks by ARP which host uses an address; undefined: none answered.
@@ -48,7 +43,7 @@ export interface Wire {
   findUser(address: Ipv4, interfaceName: string): Promise<MacAddress | undefined>;
   /** Tells a machine that there is no IPv6 router. */
   advertise(solicitation: Solicitation): void;
-  /** A machine boots: report its solicitations whatever else is on the wire. */
+  /** Its solicitations are reported whatever else is on the wire. */
   booting(mac: MacAddress, owner: Owner): void;
 }
 
@@ -64,7 +59,6 @@ interface Waiting {
 
 const ABSENT = { arp: 'no thread listens', routers: 'no thread listens' } as const;
 
-/** The wires as the net worker hears them. */
 export class ThreadWire implements Wire {
   readonly #clock: Clock;
   readonly #waiting = new Map<number, Waiting>();
@@ -82,13 +76,13 @@ export class ThreadWire implements Wire {
     this.#clock = clock;
   }
 
-  /** Calls `listener` once, when the start of the worker has succeeded or failed. */
+  /** Calls `listener` once, when the worker's start has succeeded or failed. */
   whenSettled(listener: () => void): void {
     if (this.#phase === 'waking') this.#onSettled = listener;
     else listener();
   }
 
-  /** Missing features of this host; none while the worker starts. */
+  /** None while the worker starts. */
   get notes(): readonly HostNote[] {
     if (this.#phase === 'waking') return [];
     const { arp, routers } = this.#senses;
@@ -98,14 +92,13 @@ export class ThreadWire implements Wire {
     ];
   }
 
-  /** The worker is about to be started. */
   expect(): void {
     this.#phase = 'waking';
     this.#senses = { arp: '', routers: '' };
     this.#waking = this.#clock.schedule(WAKE_MS_MAX, () => this.#settleAs('absent'));
   }
 
-  /** Connects the running thread; undefined: it has ended, or does not start. */
+  /** `tell` undefined: the thread has ended, or does not start. */
   connect(tell: ((message: ToNetWorker) => void) | undefined): void {
     this.#tell = tell;
     if (tell !== undefined) {
@@ -129,7 +122,6 @@ export class ThreadWire implements Wire {
     listener?.();
   }
 
-  /** The host's interfaces have changed. */
   interfacesChanged(interfaces: readonly HostInterface[]): void {
     this.#up.clear();
     for (const { name, mac, up, carrier } of interfaces) {
@@ -137,11 +129,10 @@ export class ThreadWire implements Wire {
     }
   }
 
-  /** Handles a message of the thread. */
   take(message: FromNetWorker): void {
     if (message.kind === 'senses') this.#senses = { arp: message.arp, routers: message.routers };
     else if (message.kind === 'interfaces') {
-      // The thread has already reported what it can hear, and can probe from now on.
+      // The thread has reported what it can hear, and can probe.
       if (this.#phase !== 'awake') this.#settleAs('awake');
     } else if (message.kind === 'probed') this.#settle(message.id, message.user, message.made);
     else if (message.kind === 'sightings') this.#listener?.onSightings(message.sightings);
