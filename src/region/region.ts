@@ -346,7 +346,7 @@ class RegionOnStore {
   /** Notices silent racks, and ends overdue states. */
   async #poll(): Promise<void> {
     if (!this.#isOnDuty()) return;
-    await this.racks.presence.lookForAway();
+    await this.racks.logAway();
     await this.life.endOverdue();
   }
 }

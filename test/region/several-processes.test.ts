@@ -8,7 +8,7 @@ import { createApiKey, KEYS_PER_USER_MAX } from '../../src/region/accounts/accou
 import { PASSWORDS_OF_RARE, PASSWORDS_PER_ADDRESS } from '../../src/region/accounts/password-limits.ts';
 import { NEW_PASSWORDS_PER_ACCOUNT } from '../../src/region/accounts/passwords.ts';
 import { SSH_KEYS_PER_USER_MAX } from '../../src/region/accounts/ssh-keys.ts';
-import { REGISTRATIONS_PER_ADDRESS } from '../../src/region/racks/newcomers.ts';
+import { REGISTRATIONS_PER_ADDRESS } from '../../src/region/racks/introductions.ts';
 import { FILES_PER_USER_MAX } from '../../src/region/records/file-store.ts';
 import { PLACE_KEPT_MS, PRESENT_MS } from '../../src/region/records/host-image-store.ts';
 import { FIELDS } from '../contract/machines.ts';

@@ -78,7 +78,7 @@ import { SETTINGS_OPERATIONS } from './site/settings-operations.ts';
 const SPOKEN_RELEASE = '2.9.0';
 /**
  * The optional capabilities of MAAS that this API supports. Clients use every one listed, so one that would fail must not be:
- * `ipv6-deployment-ubuntu` (there is no IPv6 here), `bridging-automatic-ubuntu` (`bridge_all` is refused).
+ * `ipv6-deployment-ubuntu` (there is no IPv6 here).
  */
 const CAPABILITIES = [
   'networks-management',
@@ -87,6 +87,7 @@ const CAPABILITIES = [
   'storage-deployment-ubuntu',
   'network-deployment-ubuntu',
   'bridging-interface-ubuntu',
+  'bridging-automatic-ubuntu',
   'authenticate-api',
 ] as const;
 /** Those that API 1.0 supports: it has no objects for devices, and none for the interfaces and the disks of machines. */

@@ -17,12 +17,11 @@ import {
   usedDiskIds,
 } from './storage-plan.ts';
 
-type LayoutProblem = RefusalWord;
+export const problem = (text: string): RefusalWord => refusal('layout-refused', text);
 
 /** File systems from which the agent starts a system. */
 const ROOTS: ReadonlySet<string> = new Set(['ext2', 'ext4', 'xfs', 'btrfs']);
 
-/** The plan by which the agent lays out the disks of a machine; undefined: the image alone is written. */
 export const storagePlan = (machine: Machine): string | undefined => planStorage(beginStorage(machine));
 
 /** The disk that a person chose for the system, or for which the others are laid out, by its name; `undefined`: none was chosen. */
@@ -41,43 +40,36 @@ export function refuseStorageLayout(
   machine: Machine,
   by: 'image' | 'installer',
   named: string | undefined,
-): LayoutProblem | undefined {
+): RefusalWord | undefined {
   const draft = beginStorage(machine);
   const { layout, disks } = draft;
   const { hostname } = machine;
   const isThere = (id: number): boolean => disks.some((disk) => disk.id === id);
   const needed = [...(layout.bootDiskId === undefined ? [] : [layout.bootDiskId]), ...usedDiskIds(layout)];
   if (!needed.every(isThere))
-    return refusal(
-      'layout-refused',
-      `${hostname} no longer has a disk that its layout uses: lay out its disks again, or restore them.`,
-    );
+    return problem(`${hostname} no longer has a disk that its layout uses: lay out its disks again, or restore them.`);
   const isBare = layout.partitions.length === 0 && isOfImage(draft);
   if (isBare) return undefined;
   const disk = bootDiskOf(draft);
   if (disk === undefined || (named !== undefined && named !== disk.facts.name)) {
-    return refusal(
-      'layout-refused',
+    return problem(
       `The disks of ${hostname} are laid out for a system on ${disk?.facts.name ?? ''}: name that disk, or none.`,
     );
   }
   if (isOfImage(draft)) return undefined;
   if (by === 'installer')
-    return refusal(
-      'layout-refused',
+    return problem(
       `The disks of ${hostname} are laid out, but only images can apply a layout: deploy an image, or restore the disks first.`,
     );
   const small = plannedDisks(draft).find((one) => spareBytes(draft, one) < 0);
   if (small !== undefined)
-    return refusal(
-      'layout-refused',
+    return problem(
       `${small.facts.name} of ${hostname} is smaller than its partitions together: lay out its disks again.`,
     );
   return refuseStart(draft);
 }
 
-/** Why the machine could not start from its disks. */
-function refuseStart(draft: StorageDraft): LayoutProblem | undefined {
+function refuseStart(draft: StorageDraft): RefusalWord | undefined {
   const { hostname, facts } = draft.machine;
   const mounts = mountsOf(draft);
   const root = mounts.get('/')?.part;
@@ -86,25 +78,22 @@ function refuseStart(draft: StorageDraft): LayoutProblem | undefined {
   if (root === undefined) {
     const isUsed = plannedDisks(draft).some(({ id }) => id === disk?.id);
     return isUsed
-      ? refusal(
-          'layout-refused',
+      ? problem(
           `No file system of ${hostname} is mounted at /, although its boot disk ${name} is laid out: mount one at /, or restore the disks.`,
         )
       : undefined;
   }
   if (!ROOTS.has(root.fileSystem?.fstype ?? ''))
-    return refusal('layout-refused', `The root of ${hostname} must be ext4, ext2, xfs or btrfs: format it again.`);
+    return problem(`The root of ${hostname} must be ext4, ext2, xfs or btrfs: format it again.`);
   const start = mounts.get('/boot')?.part ?? root;
   const at = start === root ? '/' : '/boot';
   if (under(draft, start.id).disks.length > 0)
-    return refusal(
-      'layout-refused',
+    return problem(
       `${at} of ${hostname} is on whole disks, which have no room for a boot loader: use partitions for it.`,
     );
   const startsThere = loaderDisks(draft).some(({ id }) => id === disk?.id);
   if (!startsThere)
-    return refusal(
-      'layout-refused',
+    return problem(
       `${hostname} starts from ${name}, but its ${at} is on another disk: choose that disk with set_boot_disk, or mount a partition of ${name} at /boot.`,
     );
   const firmware = mounts.get('/boot/efi')?.part;
@@ -112,8 +101,7 @@ function refuseStart(draft: StorageDraft): LayoutProblem | undefined {
   const hasPlace = isReadable && under(draft, firmware.id).disks.length === 0;
   const isUnready = facts?.uefi === true && !hasPlace;
   return isUnready
-    ? refusal(
-        'layout-refused',
+    ? problem(
         `${hostname} starts by UEFI, but no fat32 partition of its disks is mounted at /boot/efi: add one of 512 MB.`,
       )
     : undefined;

@@ -5,15 +5,13 @@
 
 import { type NetworkView, vlanWithId } from '../networks/network-view.ts';
 import type { Machine } from '../records/machine.ts';
-import { type RefusalWord, refusal } from '../records/refusal.ts';
-import { refuseStorageLayout } from './deployable-storage.ts';
+import type { RefusalWord } from '../records/refusal.ts';
+import { problem, refuseStorageLayout } from './deployable-storage.ts';
 import { ifupdownFiles } from './ifupdown.ts';
 import { interfacesOf, networkLayoutOf } from './interfaces.ts';
 import { netplanFiles } from './netplan.ts';
 import { type ConfigFile, configParts, type NetworkTool } from './network-config.ts';
 import { networkdFiles } from './networkd.ts';
-
-type LayoutProblem = RefusalWord;
 
 /**
  * Why a machine cannot be deployed with its layout; `undefined`: it can.
@@ -25,16 +23,15 @@ export function refuseLayout(
   networks: NetworkView,
   by: 'image' | 'installer',
   disk: string | undefined,
-): LayoutProblem | undefined {
+): RefusalWord | undefined {
   return refuseNetwork(machine, networks, by) ?? refuseStorageLayout(machine, by, disk);
 }
 
-function refuseNetwork(machine: Machine, networks: NetworkView, by: 'image' | 'installer'): LayoutProblem | undefined {
+function refuseNetwork(machine: Machine, networks: NetworkView, by: 'image' | 'installer'): RefusalWord | undefined {
   if (machine.layout?.network === undefined) return undefined;
   const { hostname } = machine;
   if (by === 'installer')
-    return refusal(
-      'layout-refused',
+    return problem(
       `The interfaces of ${hostname} are laid out, but only images can apply a layout: deploy an image, or restore the network first.`,
     );
   const laid = networkLayoutOf(machine, networks).interfaces;
@@ -42,30 +39,23 @@ function refuseNetwork(machine: Machine, networks: NetworkView, by: 'image' | 'i
   for (const one of laid) {
     const isWhole = one.parents.every((id) => laid.some((other) => other.id === id));
     if (!isWhole)
-      return refusal(
-        'layout-refused',
+      return problem(
         `${one.name} of ${hostname} is made of an interface that the machine no longer has: change or delete ${one.name}.`,
       );
     const isTagged = one.kind === 'vlan';
     const vlan = vlanWithId(networks, one.vlanId);
     if (isTagged && vlan === undefined)
-      return refusal('layout-refused', `The VLAN of ${one.name} of ${hostname} no longer exists: delete ${one.name}.`);
+      return problem(`The VLAN of ${one.name} of ${hostname} no longer exists: delete ${one.name}.`);
   }
   for (const { name, links } of all) {
     const lost = links.find(({ subnetId, subnet }) => subnetId !== undefined && subnet === undefined);
     if (lost !== undefined)
-      return refusal(
-        'layout-refused',
-        `${name} of ${hostname} is linked to a subnet that no rack serves any longer: unlink it.`,
-      );
+      return problem(`${name} of ${hostname} is linked to a subnet that no rack serves any longer: unlink it.`);
   }
   const hasAddress = all.some(({ links }) => links.some(({ mode }) => mode !== 'link_up'));
   return hasAddress
     ? undefined
-    : refusal(
-        'layout-refused',
-        `No interface of ${hostname} gets an address, so the system could not report: link one to a subnet.`,
-      );
+    : problem(`No interface of ${hostname} gets an address, so the system could not report: link one to a subnet.`);
 }
 
 /**
@@ -96,10 +86,8 @@ export const hasStaticRoutes = (machine: Machine, networks: NetworkView): boolea
     ({ routes }) => routes.length > 0,
   );
 
-/** The line before each file of a bundle. */
 const FILE_LINE = '# file: ';
 
-/** The files as one text, which the agent takes apart again; `undefined` files: only the reason. */
 export function bundleOf(files: readonly ConfigFile[] | undefined): string {
   if (files === undefined) return '# refused\n';
   return files.map(({ path, text }) => `${FILE_LINE}${path}\n${text}`).join('');

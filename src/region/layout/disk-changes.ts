@@ -6,18 +6,18 @@
 
 import type { Machine } from '../records/machine.ts';
 import { type DescribedDisk, PART_TAGS_MAX, STORAGE_PARTS_MAX } from '../records/machine-layout.ts';
-import { fieldRefusal, REQUIRED, refusal } from '../records/refusal.ts';
+import { REQUIRED } from '../records/refusal.ts';
 import { type Disk, disksOf, freeId } from './disks.ts';
-import type { LayoutRefusal } from './network-draft.ts';
-import { partTagsText } from './network-draft.ts';
-import { deviceTakenText, limitReached, type MadePart, tagged, usedText } from './storage-changes.ts';
-import { noSuchDevice, refuseStorage, type StorageDraft, userOf, withStorage } from './storage-draft.ts';
+import { type LayoutRefusal, partTagsText, refuseChange, refuseField } from './network-draft.ts';
+import { limitReached, type MadePart, refuseDeviceName, tagged, usedText } from './storage-changes.ts';
+import { noSuchDevice, type StorageDraft, userOf, withStorage } from './storage-draft.ts';
 
-/** A person's description of a disk. */
 export type DiskWish = Pick<DescribedDisk, 'name' | 'model' | 'serial' | 'kernelName' | 'bytes' | 'blockSize'>;
 
-/** A kernel's name, or one that people give a disk. */
-const NAME = /^[A-Za-z][A-Za-z0-9._-]{0,31}$/;
+const NAME = {
+  pattern: /^[A-Za-z][A-Za-z0-9._-]{0,31}$/,
+  text: 'Give at most 32 letters, digits, dots, hyphens and underscores, a letter first.',
+};
 
 /** The draft with other words about its disks. Words about disks that are neither reported nor added any longer are forgotten. */
 function withDescribed(draft: StorageDraft, described: readonly DescribedDisk[]): StorageDraft | LayoutRefusal {
@@ -29,33 +29,17 @@ function withDescribed(draft: StorageDraft, described: readonly DescribedDisk[])
   return { ...draft, disks, described: kept };
 }
 
-function refuseName({ disks, layout }: StorageDraft, name: string | undefined, own = 0): LayoutRefusal | undefined {
-  if (name === undefined) return undefined;
-  if (!NAME.test(name))
-    return refuseStorage(
-      fieldRefusal('Give at most 32 letters, digits, dots, hyphens and underscores, a letter first.'),
-      'name',
-    );
-  const isTaken =
-    disks.some(({ id, facts }) => facts.name === name && id !== own) ||
-    [...layout.raids, ...layout.volumeGroups].some((one) => one.name === name);
-  return isTaken ? refuseStorage(fieldRefusal(deviceTakenText(name)), 'name') : undefined;
-}
-
-/** Adds a disk. */
 export function addDisk(draft: StorageDraft, wish: DiskWish & { readonly bytes: number }): MadePart | LayoutRefusal {
   const { name, serial = '', kernelName } = wish;
   const taken = new Set([...draft.disks, ...draft.described].map(({ id }) => id));
   const isPlaced = serial !== '' || kernelName !== undefined;
-  const refused = refuseName(draft, name) ?? (isPlaced ? refuseTwin(draft, serial, kernelName) : undefined);
+  const refused = refuseDeviceName(draft, name, NAME) ?? (isPlaced ? refuseTwin(draft, serial, kernelName) : undefined);
   if (refused !== undefined) return refused;
-  if (name === undefined) return refuseStorage(fieldRefusal(REQUIRED), 'name');
+  if (name === undefined) return refuseField('name', REQUIRED);
   if (!isPlaced)
-    return refuseStorage(
-      fieldRefusal(
-        "Give the serial number of the disk, or /dev/ and the kernel's name: a deployment finds the disk by it.",
-      ),
+    return refuseField(
       'id_path',
+      "Give the serial number of the disk, or /dev/ and the kernel's name: a deployment finds the disk by it.",
     );
   const id = freeId(draft.machine.id, serial, kernelName ?? name, taken);
   const added = withDescribed(draft, [...draft.described, { ...wish, id, isAdded: true }]);
@@ -64,22 +48,20 @@ export function addDisk(draft: StorageDraft, wish: DiskWish & { readonly bytes: 
 
 const diskTwinText = (name: string): string => `${name} is already in this place: change it, or give another place.`;
 
-/** Two disks in one place are a mistake: the agent would find the same one for both. */
 function refuseTwin({ disks }: StorageDraft, serial: string, kernelName: string | undefined, own = 0) {
   const others = disks.filter(({ id }) => id !== own);
   const twin = others.find(({ facts }) => serial !== '' && facts.serial === serial);
-  if (twin !== undefined) return refuseStorage(fieldRefusal(diskTwinText(twin.facts.name)), 'serial');
+  if (twin !== undefined) return refuseField('serial', diskTwinText(twin.facts.name));
   const place = serial === '' ? others.find((one) => one.kernelName === kernelName) : undefined;
-  return place === undefined ? undefined : refuseStorage(fieldRefusal(diskTwinText(place.facts.name)), 'id_path');
+  return place === undefined ? undefined : refuseField('id_path', diskTwinText(place.facts.name));
 }
 
-/** Describes a disk. Values that are left out stay. */
 export function describeDisk(draft: StorageDraft, id: number, wish: DiskWish): StorageDraft | LayoutRefusal {
   const disk = draft.disks.find((one) => one.id === id);
   if (disk === undefined) return noSuchDevice(draft, String(id));
   const { name = disk.facts.name, serial = disk.facts.serial, kernelName = disk.kernelName } = wish;
   const refused =
-    (wish.name === undefined ? undefined : refuseName(draft, name, id)) ??
+    (wish.name === undefined ? undefined : refuseDeviceName(draft, name, NAME, id)) ??
     (wish.serial === undefined && wish.kernelName === undefined
       ? undefined
       : refuseTwin(draft, serial, kernelName, id));
@@ -93,12 +75,11 @@ function withWords(draft: StorageDraft, { id }: Disk, words: Partial<DescribedDi
   return withDescribed(draft, [...draft.described.filter((one) => one.id !== id), { ...before, ...given, id }]);
 }
 
-/** Adds a tag to a disk, or removes it. */
 export function tagDisk(draft: StorageDraft, id: number, tag: string, isAdded: boolean): StorageDraft | LayoutRefusal {
   const disk = draft.disks.find((one) => one.id === id);
   if (disk === undefined) return noSuchDevice(draft, String(id));
   const tags = tagged(disk.tags, tag, isAdded);
-  if (tags === undefined) return refuseStorage(fieldRefusal(partTagsText(PART_TAGS_MAX)), 'tag');
+  if (tags === undefined) return refuseField('tag', partTagsText(PART_TAGS_MAX));
   return withWords(draft, disk, { tags });
 }
 
@@ -108,7 +89,7 @@ export function removeDisk(draft: StorageDraft, id: number): StorageDraft | Layo
   if (disk === undefined) return noSuchDevice(draft, String(id));
   const own = draft.layout.partitions.filter(({ diskId }) => diskId === id);
   const by = userOf(draft, 'disks', id) ?? own.map((part) => userOf(draft, 'partitions', part.id)).find(Boolean);
-  if (by !== undefined) return refuseStorage(refusal('layout-refused', usedText(disk.facts.name, by)));
+  if (by !== undefined) return refuseChange(usedText(disk.facts.name, by));
   const { bootDiskId, partitions, wholeDisks = [] } = draft.layout;
   const isLaid = own.length > 0 || bootDiskId === id || wholeDisks.some((one) => one.id === id);
   const rest = {

@@ -16,19 +16,15 @@ const DISK_IDS_PER_MACHINE = 100_000;
 
 type DiskFacts = HardwareFacts['disks'][number];
 
-/** A disk of a machine. */
 export interface Disk {
   readonly id: number;
-  /** As the machine reported it, and as a person described it. */
   readonly facts: DiskFacts;
-  /** The kernel's name of the disk. */
   readonly kernelName: string;
   readonly tags: readonly string[];
 }
 
 type Disks = Pick<Machine, 'id' | 'facts' | 'layout'>;
 
-/** The disks of a machine: those of its report in their order, then those that a person added. */
 export function disksOf({ id, facts, layout }: Disks): readonly Disk[] {
   const disks = facts?.disks ?? [];
   const described = layout?.disks ?? [];
@@ -54,11 +50,9 @@ const UNREPORTED: DiskFacts = {
   firmware: undefined,
 };
 
-/** True if a person added the disk that the machine reports. */
 const isSame = ({ serial = '', kernelName }: DescribedDisk, disk: DiskFacts, isOnly: boolean): boolean =>
   serial === '' ? kernelName === disk.name : isOnly && serial === disk.serial;
 
-/** An id that no other disk of the machine has. */
 export function freeId(machineId: number, serial: string, name: string, taken: ReadonlySet<number>): number {
   const first = machineId * DISK_IDS_PER_MACHINE;
   let number = numberOf(serial === '' ? `name ${name}` : `serial ${serial}`) % DISK_IDS_PER_MACHINE;
@@ -74,7 +68,6 @@ function diskWith(id: number, disk: DiskFacts, said: DescribedDisk | undefined):
   return { id, facts, kernelName, tags: said.tags ?? (disk.name === '' ? [] : diskTags(disk)) };
 }
 
-/** The tags of a disk, as its kind gives them. */
 const diskTags = ({ rotational }: DiskFacts): readonly string[] => [rotational === true ? 'rotary' : 'ssd'];
 
 /** A serial number that the agent finds unchanged on the machine. */

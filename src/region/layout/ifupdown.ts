@@ -12,7 +12,6 @@
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { type ConfigFile, type ConfigPart, KERNEL_NAME, renamingFiles } from './network-config.ts';
 
-/** The files of ifupdown; `undefined`: it cannot set up this network. */
 export function ifupdownFiles(parts: readonly ConfigPart[]): readonly ConfigFile[] | undefined {
   if (parts.some(({ kind }) => kind === 'bond' || kind === 'bridge')) return undefined;
   const named = parts.map((part) =>
@@ -44,7 +43,6 @@ function isMistaken(name: string, parts: readonly ConfigPart[]): boolean {
   return others.length > 0 && isName;
 }
 
-/** Makes the VLAN interface of an entry, and removes it. */
 const commandsFor = (parent: string | undefined, vid: number): readonly string[] => [
   `  pre-up [ -e /sys/class/net/$IFACE ] || ip link add link ${parent} name $IFACE type vlan id ${vid}`,
   '  post-down ip link delete dev $IFACE',

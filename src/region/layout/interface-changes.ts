@@ -17,7 +17,7 @@ import {
   PART_TAGS_MAX,
 } from '../records/machine-layout.ts';
 import { UNTAGGED_VID } from '../records/network-store.ts';
-import { MACS, REQUIRED, refusal } from '../records/refusal.ts';
+import { MACS, REQUIRED } from '../records/refusal.ts';
 import { linkOf } from './interfaces.ts';
 import {
   dropLinks,
@@ -29,6 +29,7 @@ import {
   nextId,
   noSuchInterface,
   partTagsText,
+  refuseChange,
   refuseField,
   startAll,
   vlanOf,
@@ -44,7 +45,6 @@ export const INTERFACE_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
  */
 export const RESERVED_NAMES: ReadonlySet<string> = new Set(['all', 'bonding_masters', 'default', 'lo']);
 
-/** A person's request for an interface. */
 export interface InterfaceWish {
   /** Required for a bond or a bridge; the default for a VLAN interface is `parent.vid`. */
   readonly name?: string | undefined;
@@ -67,18 +67,16 @@ interface SpeedWish {
 
 export type MadeKind = Exclude<InterfaceKind, 'physical'>;
 
-/** The draft, and the id of the interface that was made or changed. */
 type Changed = { readonly kind: 'changed'; readonly draft: NetworkDraft; readonly id: number };
 
 export const interfacesLimitText = (machine: string, max: number): string =>
   `${machine} may have at most ${max} interfaces: delete some.`;
 
-/** Makes a bond, a bridge or a VLAN interface. */
 export function makeInterface(draft: NetworkDraft, kind: MadeKind, wish: InterfaceWish): Changed | LayoutRefusal {
   const limit = LAID_INTERFACES_MAX;
   if (draft.layout.interfaces.length >= limit) {
     const machine = draft.machine.hostname;
-    return { kind: 'refuse', refusal: refusal('layout-refused', interfacesLimitText(machine, limit)) };
+    return refuseChange(interfacesLimitText(machine, limit));
   }
   const parents = parentsOf(draft, kind, wish.parents ?? [], undefined);
   if ('kind' in parents) return parents;
@@ -108,7 +106,6 @@ export function makeInterface(draft: NetworkDraft, kind: MadeKind, wish: Interfa
   return { kind: 'changed', draft: startAll(joined), id };
 }
 
-/** Changes the given fields of an interface. */
 export function changeInterface(draft: NetworkDraft, id: number, wish: InterfaceWish): Changed | LayoutRefusal {
   const before = laidOf(draft, id);
   if (before === undefined) return noSuchInterface(draft, String(id));
@@ -242,19 +239,15 @@ export function removeInterface(draft: NetworkDraft, id: number): NetworkDraft |
   if (before === undefined) return noSuchInterface(draft, String(id));
   const { hostname: machine, device, interfaces: nics } = draft.machine;
   if (before.kind === 'physical' && device !== undefined && nics.length === 1)
-    return { kind: 'refuse', refusal: refusal('layout-refused', lastInterfaceText(machine, before.name)) };
+    return refuseChange(lastInterfaceText(machine, before.name));
   const child = draft.layout.interfaces.find(({ parents }) => parents.includes(id));
   if (child !== undefined) {
-    return {
-      kind: 'refuse',
-      refusal: refusal('layout-refused', `${child.name} is made of ${before.name}: delete ${child.name} first.`),
-    };
+    return refuseChange(`${child.name} is made of ${before.name}: delete ${child.name} first.`);
   }
   const interfaces = draft.layout.interfaces.filter((one) => one.id !== id);
   return startAll(dropLinks(withLayout(draft, { interfaces }), ({ interfaceId }) => interfaceId === id));
 }
 
-/** The parts of a bond or a bridge lose their links. */
 function join(draft: NetworkDraft, whole: LaidInterface): NetworkDraft {
   if (whole.kind !== 'bond' && whole.kind !== 'bridge') return draft;
   return dropLinks(draft, ({ interfaceId }) => whole.parents.includes(interfaceId));

@@ -23,7 +23,6 @@ import type { Machine, MachineInterface } from '../records/machine.ts';
 import type { InterfaceKind, InterfaceLink, LaidInterface, NetworkLayout } from '../records/machine-layout.ts';
 import { MTU_DEFAULT } from '../records/network-store.ts';
 
-/** A link of an interface to a subnet. */
 export interface NetLink {
   readonly id: number;
   readonly mode: InterfaceLink['mode'];
@@ -42,7 +41,6 @@ interface LinkState {
   readonly interfaceSpeed: number;
 }
 
-/** An interface as it should be deployed. */
 export interface NetInterface {
   readonly id: number;
   readonly kind: InterfaceKind;
@@ -67,7 +65,6 @@ export interface NetInterface {
   readonly seenIn: SubnetView | undefined;
 }
 
-/** The name of a physical interface; without a reported name, one by its position. */
 const nameOf = (nic: MachineInterface, position: number): string => (nic.name === '' ? `eth${position}` : nic.name);
 
 const plain = (nic: MachineInterface, position: number): LaidInterface => ({
@@ -134,7 +131,6 @@ export function networkLayoutOf(machine: Machine, networks: NetworkView): Networ
   return { ...laid, interfaces: [...physical, ...laid.interfaces.filter(({ kind }) => kind !== 'physical')] };
 }
 
-/** The interfaces of a machine, the physical ones first, and of those the one with which it boots. */
 export function interfacesOf(machine: Machine, networks: NetworkView): readonly NetInterface[] {
   const { interfaces, links } = networkLayoutOf(machine, networks);
   const known = new Set(interfaces.map(({ id }) => id));
@@ -185,7 +181,6 @@ function fitSizes(all: readonly NetInterface[], laid: readonly LaidInterface[]):
   return all.map((one) => ({ ...one, mtu: sizeOf(one) }));
 }
 
-/** The link of an interface as its machine reports it, or as a person says. */
 export function linkOf(
   { facts }: Pick<Machine, 'facts'>,
   one: Pick<LaidInterface, 'mac' | 'isConnected' | 'linkSpeed' | 'interfaceSpeed'>,

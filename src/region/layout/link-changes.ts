@@ -11,7 +11,7 @@
 import { formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
 import { type SubnetView, subnetWithId } from '../networks/network-view.ts';
 import { type InterfaceLink, LINKS_MAX, type LinkMode } from '../records/machine-layout.ts';
-import { REQUIRED, type RefusalWord, refusal } from '../records/refusal.ts';
+import { REQUIRED } from '../records/refusal.ts';
 import {
   dropLinks,
   type LayoutRefusal,
@@ -21,12 +21,12 @@ import {
   type NetworkDraft,
   nextId,
   noSuchInterface,
+  refuseChange,
   refuseField,
   startAll,
   withLayout,
 } from './network-draft.ts';
 
-/** A person's request for a link. */
 export interface LinkWish {
   readonly mode: LinkMode;
   readonly subnetId?: number | undefined;
@@ -37,15 +37,13 @@ export interface LinkWish {
   readonly isGateway: boolean;
 }
 
-const refuse = (word: RefusalWord): LayoutRefusal => ({ kind: 'refuse', refusal: word });
-
 /** Links an interface to a subnet. A static link without an address still needs one. */
 export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): NetworkDraft | LayoutRefusal {
   const one = laidOf(draft, id);
   if (one === undefined) return noSuchInterface(draft, String(id));
   const master = masterOf(draft, id);
   if (master !== undefined)
-    return refuse(refusal('layout-refused', `${one.name} is a part of ${master.name}: link ${master.name} instead.`));
+    return refuseChange(`${one.name} is a part of ${master.name}: link ${master.name} instead.`);
   const subnet = subnetWithId(draft.networks, wish.subnetId);
   const misfit = refuseSubnet(wish, subnet) ?? refuseGateway(wish, subnet);
   if (misfit !== undefined) return misfit;
@@ -75,9 +73,7 @@ export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): Net
     (one) => one.interfaceId === id && (wish.isForced || one.mode === 'link_up' || isPreliminary(one)),
   );
   if (cleared.layout.links.length >= LINKS_MAX) {
-    return refuse(
-      refusal('layout-refused', `${draft.machine.hostname} may have at most ${LINKS_MAX} links: unlink some.`),
-    );
+    return refuseChange(`${draft.machine.hostname} may have at most ${LINKS_MAX} links: unlink some.`);
   }
   const interfaces = cleared.layout.interfaces.map((each) =>
     each.id === id && needed !== undefined && needed !== null ? { ...each, vlanId: needed } : each,
@@ -134,7 +130,6 @@ function refuseAlongside(own: readonly InterfaceLink[], { mode }: LinkWish, name
 
 const noSuchLinkText = (id: number): string => `The interface has no link with the id ${id}.`;
 
-/** Removes one link of an interface. */
 export function unlinkSubnet(draft: NetworkDraft, id: number, linkId: number): NetworkDraft | LayoutRefusal {
   const isOwn = linksOf(draft, id).some((link) => link.id === linkId);
   if (!isOwn) return refuseField('id', noSuchLinkText(linkId));
@@ -146,8 +141,7 @@ export function disconnect(draft: NetworkDraft, id: number): NetworkDraft | Layo
   const one = laidOf(draft, id);
   if (one === undefined) return noSuchInterface(draft, String(id));
   // A VLAN interface needs its VLAN.
-  if (one.kind === 'vlan')
-    return refuse(refusal('layout-refused', `${one.name} exists only for its VLAN: delete it instead.`));
+  if (one.kind === 'vlan') return refuseChange(`${one.name} exists only for its VLAN: delete it instead.`);
   const interfaces = draft.layout.interfaces.map((each) => (each.id === id ? { ...each, vlanId: null } : each));
   return dropLinks(withLayout(draft, { interfaces }), ({ interfaceId }) => interfaceId === id);
 }

@@ -24,14 +24,12 @@ import type { NetInterface, NetLink } from './interfaces.ts';
 export const NETWORK_TOOLS = ['netplan', 'networkd', 'ifupdown'] as const;
 export type NetworkTool = (typeof NETWORK_TOOLS)[number];
 
-/** A file of the deployed system. */
 export interface ConfigFile {
   /** Below `/etc`. */
   readonly path: string;
   readonly text: string;
 }
 
-/** A static route of an interface. */
 export interface ConfigRoute {
   /** `10.99.0.0/16`. */
   readonly to: string;
@@ -40,7 +38,6 @@ export interface ConfigRoute {
   readonly metric: number | undefined;
 }
 
-/** One interface as every tool must set it up. */
 export interface ConfigPart {
   readonly kind: NetInterface['kind'];
   /** Its name in the files: of a made interface its name, of a physical one a word that sorts before the image's own. */
@@ -52,7 +49,6 @@ export interface ConfigPart {
   readonly mac: MacAddress;
   /** `undefined`: the system's own. */
   readonly mtu: number | undefined;
-  /** `10.20.0.10/24`. */
   readonly addresses: readonly string[];
   readonly hasDhcp: boolean;
   /** True if DHCP may set the default route, and the routes of the lease with it. */
@@ -62,11 +58,9 @@ export interface ConfigPart {
   readonly routes: readonly ConfigRoute[];
   readonly nameServers: readonly string[];
   readonly search: string;
-  /** The keys of the interfaces of which it is made. */
   readonly parents: readonly string[];
   /** The key of the bond or bridge of which it is a part. */
   readonly master: { readonly key: string; readonly kind: 'bond' | 'bridge' } | undefined;
-  /** The keys of the VLAN interfaces on it. */
   readonly vlans: readonly string[];
   /** 0: untagged. */
   readonly vid: number;
@@ -77,11 +71,8 @@ export interface ConfigPart {
   readonly isUnused: boolean;
 }
 
-/** The circumstances of a deployment. */
 interface ConfigTerms {
-  /** The id of the link whose router a person chose. */
   readonly gatewayLink: number | undefined;
-  /** Empty: none. */
   readonly domain: string;
   /** True: addresses of subnets with DHCP come by it, as the rack reserves them, so that their leases show that the system is up. */
   readonly isByLease: boolean;
@@ -91,7 +82,6 @@ const NAME = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
 /** Names that the kernel gives in the order in which it finds the interfaces: another one may have it when udev renames (systemd.link(5)). */
 export const KERNEL_NAME = /^eth\d+$/;
 
-/** True if a rack leases the addresses of a subnet. */
 const hasDhcpServer = (subnet: SubnetView | undefined): boolean =>
   subnet?.served.some(({ management }) => management > 0) === true;
 
@@ -110,7 +100,6 @@ function leasedOf(fixed: readonly FixedAddress[]): Ipv4 | undefined {
   return others.every(({ subnet }) => subnet?.subnet.id === first.subnet?.subnet.id) ? first.address : undefined;
 }
 
-/** The parts of a network, in the order of its interfaces. */
 export function configParts(interfaces: readonly NetInterface[], terms: ConfigTerms): readonly ConfigPart[] {
   const keys = new Map(
     interfaces.map((one, index) => [one.id, one.kind === 'physical' ? `00-rackboot${index}` : one.name]),
@@ -178,7 +167,6 @@ function withChosenSize(interfaces: readonly NetInterface[]): ReadonlySet<number
   return new Set(interfaces.filter(isChosen).map(({ id }) => id));
 }
 
-/** True if the link brings an address of its subnet. */
 const isAddressed = ({ mode, address }: NetLink): boolean => mode === 'dhcp' || address !== undefined;
 
 /** The static routes of an interface (invariant 6). @param interfaces all of the machine */

@@ -9,6 +9,7 @@ import {
   type InterfaceLink,
   type LaidInterface,
   LINKS_MAX,
+  type MachineLayout,
   type NetworkLayout,
   partId,
 } from '../records/machine-layout.ts';
@@ -29,7 +30,6 @@ export interface NetworkDraft {
   readonly machine: Machine;
   readonly networks: NetworkView;
   readonly layout: NetworkLayout;
-  /** The number of the next part. */
   readonly next: number;
 }
 
@@ -41,17 +41,15 @@ export const beginDraft = (machine: Machine, networks: NetworkView): NetworkDraf
   next: machine.layout?.next ?? 1,
 });
 
-/** The machine's layout with this network. */
-export const layoutWith = ({ machine, layout, next }: NetworkDraft): NonNullable<Machine['layout']> => ({
+/** The machine's layout with this network, which a person chose. */
+export const layoutWith = ({ machine, layout, next }: NetworkDraft): MachineLayout => ({
   ...machine.layout,
   next,
-  network: layout,
+  network: { ...layout, isCommissioned: undefined },
 });
 
-/** The id of the next part. */
 export const nextId = ({ machine, next }: NetworkDraft): number => partId(machine.id, next);
 
-/** The draft with another layout. @param drawn the number of ids that it used up */
 export const withLayout = (draft: NetworkDraft, change: Partial<NetworkLayout>, drawn = 0): NetworkDraft => ({
   ...draft,
   layout: { ...draft.layout, ...change },
@@ -64,13 +62,19 @@ export const refuseField = (field: string, text: string): LayoutRefusal => ({
   refusal: fieldRefusal(text),
 });
 
+export const refuseChange = (text: string): LayoutRefusal => ({
+  kind: 'refuse',
+  refusal: refusal('layout-refused', text),
+});
+
+export const refuseAbsent = (text: string): LayoutRefusal => ({ kind: 'refuse', refusal: refusal('not-found', text) });
+
 export const laidOf = ({ layout }: NetworkDraft, id: number): LaidInterface | undefined =>
   layout.interfaces.find((one) => one.id === id);
 
 export const linksOf = ({ layout }: NetworkDraft, id: number): readonly InterfaceLink[] =>
   layout.links.filter(({ interfaceId }) => interfaceId === id);
 
-/** The bond or bridge of which the interface is a part; `undefined`: none. */
 export const masterOf = ({ layout }: NetworkDraft, id: number): LaidInterface | undefined =>
   layout.interfaces.find(({ kind, parents }) => (kind === 'bond' || kind === 'bridge') && parents.includes(id));
 
@@ -117,8 +121,5 @@ export function macOfParents({ machine }: NetworkDraft, parents: readonly LaidIn
 export const noNodeInterfaceText = (machine: string, name: string): string =>
   `${machine} has no interface ${name}: give the id, name or hardware address of an interface.`;
 
-/** The refusal of a path that names no interface. */
-export const noSuchInterface = ({ machine }: NetworkDraft, name: string): LayoutRefusal => ({
-  kind: 'refuse',
-  refusal: refusal('not-found', noNodeInterfaceText(machine.hostname, name)),
-});
+export const noSuchInterface = ({ machine }: NetworkDraft, name: string): LayoutRefusal =>
+  refuseAbsent(noNodeInterfaceText(machine.hostname, name));

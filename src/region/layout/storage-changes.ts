@@ -14,10 +14,8 @@ import {
   type Partition,
   STORAGE_PARTS_MAX,
 } from '../records/machine-layout.ts';
-import { fieldRefusal, refusal } from '../records/refusal.ts';
 import type { Disk } from './disks.ts';
-import type { LayoutRefusal } from './network-draft.ts';
-import { partTagsText } from './network-draft.ts';
+import { type LayoutRefusal, partTagsText, refuseChange, refuseField } from './network-draft.ts';
 import {
   drawId,
   type Formattable,
@@ -25,23 +23,35 @@ import {
   freeBytes,
   MEBIBYTE,
   noSuchDevice,
-  refuseStorage,
   type StorageDraft,
   userOf,
   uuidOf,
   withFileSystem,
+  withPart,
   withStorage,
 } from './storage-draft.ts';
 
 export const deviceTakenText = (name: string): string => `The machine already has ${name}: choose another name.`;
 
-/** A draft, and the id of the part that was made. */
 export type MadePart = { readonly kind: 'made'; readonly draft: StorageDraft; readonly id: number };
+
+/** Why a disk, a RAID or a volume group cannot have this name; `undefined`: it can. @param own the id of the one that has it */
+export function refuseDeviceName(
+  { disks, layout }: StorageDraft,
+  name: string | undefined,
+  form: { readonly pattern: RegExp; readonly text: string },
+  own = 0,
+): LayoutRefusal | undefined {
+  if (name === undefined) return undefined;
+  if (!form.pattern.test(name)) return refuseField('name', form.text);
+  const named = [...layout.raids, ...layout.volumeGroups, ...disks.map(({ id, facts }) => ({ id, name: facts.name }))];
+  const isTaken = named.some((one) => one.name === name && one.id !== own);
+  return isTaken ? refuseField('name', deviceTakenText(name)) : undefined;
+}
 
 export const sizeText = (name: string, free: number): string =>
   `Give a size from 1 MiB to the free space of ${name}: ${counted(free, 'byte')}.`;
 
-/** Makes a partition. @param bytes undefined: all free bytes of the disk */
 export function makePartition(
   draft: StorageDraft,
   diskId: number,
@@ -56,7 +66,7 @@ export function makePartition(
   const free = freeBytes(draft, disk);
   const wanted = bytes === undefined ? free : Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
   if (wanted < MEBIBYTE || wanted > free) {
-    return refuseStorage(fieldRefusal(sizeText(disk.facts.name, free)), 'size');
+    return refuseField('size', sizeText(disk.facts.name, free));
   }
   const id = drawId(draft);
   const made: Partition = { id, uuid: uuid ?? uuidOf(id), diskId, bytes: wanted, isBootable, tags: [] };
@@ -70,18 +80,13 @@ export const formattedText = (name: string): string => `${name} has a file syste
 /** Why a disk is not free as a whole, its partitions apart; `undefined`: it is. */
 export function refuseWhole(draft: StorageDraft, { id, facts: { name } }: Disk): LayoutRefusal | undefined {
   const by = userOf(draft, 'disks', id);
-  if (by !== undefined) return refuseStorage(refusal('layout-refused', usedText(name, by)));
+  if (by !== undefined) return refuseChange(usedText(name, by));
   const isFormatted = draft.layout.wholeDisks?.some((one) => one.id === id) === true;
-  return isFormatted ? refuseStorage(refusal('layout-refused', formattedText(name))) : undefined;
+  return isFormatted ? refuseChange(formattedText(name)) : undefined;
 }
 
 export const limitReached = ({ machine }: StorageDraft): LayoutRefusal =>
-  refuseStorage(
-    refusal(
-      'layout-refused',
-      `${machine.hostname} may have at most ${STORAGE_PARTS_MAX} parts of each kind: delete some.`,
-    ),
-  );
+  refuseChange(`${machine.hostname} may have at most ${STORAGE_PARTS_MAX} parts of each kind: delete some.`);
 
 export function nameOf({ disks }: StorageDraft, { kind, part }: Formattable): string {
   if ('name' in part) return part.name;
@@ -90,7 +95,6 @@ export function nameOf({ disks }: StorageDraft, { kind, part }: Formattable): st
 
 const USES = { partition: 'partitions', raid: 'raids', disk: 'disks' } as const;
 
-/** An unused part that can have a file system. */
 export function freePart(draft: StorageDraft, id: number): Formattable | LayoutRefusal {
   const isDisk = draft.disks.some((disk) => disk.id === id);
   const bare = isDisk ? ({ kind: 'disk', part: { id } } as const) : undefined;
@@ -98,11 +102,9 @@ export function freePart(draft: StorageDraft, id: number): Formattable | LayoutR
   if (found === undefined) return noSuchDevice(draft, String(id));
   const name = nameOf(draft, found);
   const by = found.kind === 'volume' ? undefined : userOf(draft, USES[found.kind], id);
-  if (by !== undefined) return refuseStorage(refusal('layout-refused', usedText(name, by)));
+  if (by !== undefined) return refuseChange(usedText(name, by));
   const isPartitioned = draft.layout.partitions.some(({ diskId }) => diskId === id);
-  return isPartitioned
-    ? refuseStorage(refusal('layout-refused', `${name} has partitions: delete them first, or use them.`))
-    : found;
+  return isPartitioned ? refuseChange(`${name} has partitions: delete them first, or use them.`) : found;
 }
 
 export function removePartition(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
@@ -113,42 +115,37 @@ export function removePartition(draft: StorageDraft, id: number): StorageDraft |
 
 const mountedText = (name: string, at: string): string => `${name} is mounted at ${at}: unmount it first.`;
 
-/** Gives a part a file system. */
 export function format(
   draft: StorageDraft,
   id: number,
-  wish: { readonly fstype: FileSystemKind; readonly label: string; readonly uuid?: string | undefined },
+  {
+    fstype,
+    label = '',
+    uuid,
+  }: { readonly fstype: FileSystemKind; readonly label?: string | undefined; readonly uuid?: string | undefined },
 ): StorageDraft | LayoutRefusal {
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   if (found.part.fileSystem?.mountPoint !== undefined) {
-    return refuseStorage(
-      refusal('layout-refused', mountedText(nameOf(draft, found), found.part.fileSystem.mountPoint)),
-    );
+    return refuseChange(mountedText(nameOf(draft, found), found.part.fileSystem.mountPoint));
   }
-  const { labelMax: max, drawsUuid } = FILE_SYSTEMS[wish.fstype];
-  const { fstype } = wish;
-  if (wish.label.length > max)
-    return refuseStorage(fieldRefusal(`A label of ${fstype} has at most ${max} characters.`), 'label');
-  if (drawsUuid && wish.uuid !== undefined)
-    return refuseStorage(
-      fieldRefusal(`The agent draws the identifier of a ${fstype} file system: leave this out.`),
-      'uuid',
-    );
-  const fileSystem = { fstype, label: wish.label, uuid: wish.uuid ?? uuidOf(drawId(draft)) };
+  const { labelMax: max, drawsUuid } = FILE_SYSTEMS[fstype];
+  if (label.length > max) return refuseField('label', `A label of ${fstype} has at most ${max} characters.`);
+  if (drawsUuid && uuid !== undefined)
+    return refuseField('uuid', `The agent draws the identifier of a ${fstype} file system: leave this out.`);
+  const fileSystem = { fstype, label, uuid: uuid ?? uuidOf(drawId(draft)) };
   return withStorage(withFileSystem(draft, id, fileSystem), {}, 1);
 }
 
 const unformattedText = (name: string): string => `${name} has no file system: format it first.`;
 
-/** Removes the file system of a part. */
 export function unformat(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   const { fileSystem } = found.part;
-  if (fileSystem === undefined) return refuseStorage(refusal('layout-refused', unformattedText(nameOf(draft, found))));
+  if (fileSystem === undefined) return refuseChange(unformattedText(nameOf(draft, found)));
   if (fileSystem.mountPoint === undefined) return withFileSystem(draft, id, undefined);
-  return refuseStorage(refusal('layout-refused', mountedText(nameOf(draft, found), fileSystem.mountPoint)));
+  return refuseChange(mountedText(nameOf(draft, found), fileSystem.mountPoint));
 }
 
 /** Mounts or unmounts the file system of a part. @param mount undefined: unmount it */
@@ -160,30 +157,25 @@ export function mountPart(
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   const { fileSystem } = found.part;
-  if (fileSystem === undefined) return refuseStorage(refusal('layout-refused', unformattedText(nameOf(draft, found))));
+  if (fileSystem === undefined) return refuseChange(unformattedText(nameOf(draft, found)));
   const { fstype, uuid, label, mountPoint } = fileSystem;
   const bare: FileSystem = { fstype, uuid, label };
   if (mount === undefined) {
-    if (mountPoint === undefined)
-      return refuseStorage(refusal('layout-refused', `${nameOf(draft, found)} is not mounted.`));
+    if (mountPoint === undefined) return refuseChange(`${nameOf(draft, found)} is not mounted.`);
     return withFileSystem(draft, id, bare);
   }
   const at = fstype === 'swap' ? 'none' : mount.at;
   if (mount.at === 'none' && fstype !== 'swap')
-    return refuseStorage(
-      fieldRefusal(`Give an absolute path: only swap is mounted nowhere, and this is ${fstype}.`),
-      'mount_point',
-    );
+    return refuseField('mount_point', `Give an absolute path: only swap is mounted nowhere, and this is ${fstype}.`);
   const other = formattable(draft.layout).find(
     ({ part }) => part.id !== id && part.fileSystem?.mountPoint === at && at !== 'none',
   );
   if (other !== undefined) {
-    return refuseStorage(fieldRefusal(`${nameOf(draft, other)} is already mounted at ${at}.`), 'mount_point');
+    return refuseField('mount_point', `${nameOf(draft, other)} is already mounted at ${at}.`);
   }
   return withFileSystem(draft, id, { ...bare, mountPoint: at, mountOptions: mount.options });
 }
 
-/** Adds a tag to a partition, a RAID or a volume, or removes it. Disks have theirs in `disk-changes.ts`. */
 export function tagPart(draft: StorageDraft, id: number, tag: string, isAdded: boolean): StorageDraft | LayoutRefusal {
   const { partitions, volumeGroups, raids } = draft.layout;
   const found = [...partitions, ...raids, ...volumeGroups.flatMap(({ volumes }) => volumes)].find(
@@ -191,13 +183,8 @@ export function tagPart(draft: StorageDraft, id: number, tag: string, isAdded: b
   );
   if (found === undefined) return noSuchDevice(draft, String(id));
   const tags = tagged(found.tags ?? [], tag, isAdded);
-  if (tags === undefined) return refuseStorage(fieldRefusal(partTagsText(PART_TAGS_MAX)), 'tag');
-  const set = <P extends { readonly id: number }>(part: P): P => (part.id === id ? { ...part, tags } : part);
-  return withStorage(draft, {
-    partitions: partitions.map(set),
-    volumeGroups: volumeGroups.map((group) => ({ ...group, volumes: group.volumes.map(set) })),
-    raids: raids.map(set),
-  });
+  if (tags === undefined) return refuseField('tag', partTagsText(PART_TAGS_MAX));
+  return withPart(draft, id, { tags });
 }
 
 /** The tags with this one, or without it; `undefined`: they would be too many. */

@@ -14,9 +14,8 @@ import {
   type StorageLayout,
   type VolumeGroup,
 } from '../records/machine-layout.ts';
-import { type RefusalWord, refusal } from '../records/refusal.ts';
 import { type Disk, disksOf } from './disks.ts';
-import type { LayoutRefusal } from './network-draft.ts';
+import { type LayoutRefusal, refuseAbsent } from './network-draft.ts';
 
 export const noPartitionText = (disk: string, name: string): string =>
   `${disk} has no partition ${name}: give the id or name of a partition, such as ${disk}-part1.`;
@@ -34,7 +33,6 @@ export interface StorageDraft {
   readonly disks: readonly Disk[];
   readonly layout: StorageLayout;
   readonly next: number;
-  /** The descriptions of disks by people. */
   readonly described: readonly DescribedDisk[];
 }
 
@@ -60,7 +58,6 @@ export const storageWith = ({ machine, layout, next, described }: StorageDraft):
   ...(layout === EMPTY ? {} : { storage: layout }),
 });
 
-/** The draft with another layout. @param drawn the number of ids that it used up */
 export const withStorage = (draft: StorageDraft, change: Partial<StorageLayout>, drawn = 0): StorageDraft => ({
   ...draft,
   next: draft.next + drawn,
@@ -82,7 +79,6 @@ export const isDrawnUuid = (uuid: string): boolean => uuid.startsWith(UUID_START
 export const bootDiskOf = ({ disks, layout }: Pick<StorageDraft, 'disks' | 'layout'>): Disk | undefined =>
   disks.find(({ id }) => id === layout.bootDiskId) ?? disks[0];
 
-/** The name of the user of a whole disk or partition; undefined: nothing uses it. */
 export function userOf(
   { layout }: Pick<StorageDraft, 'layout'>,
   kind: 'disks' | 'partitions' | 'raids',
@@ -96,7 +92,6 @@ export function userOf(
   return [...groups, ...raids].find(({ ids }) => ids[kind].includes(id))?.name;
 }
 
-/** The disks and partitions of a RAID, with its spare ones. */
 export const membersOf = ({ disks, partitions, spareDisks = [], sparePartitions = [] }: Raid) => ({
   disks: [...disks, ...spareDisks],
   partitions: [...partitions, ...sparePartitions],
@@ -108,11 +103,9 @@ export function spareBytes({ layout }: Pick<StorageDraft, 'layout'>, { id, facts
   return Math.floor((facts.bytes - OVERHEAD_BYTES - used) / MEBIBYTE) * MEBIBYTE;
 }
 
-/** The bytes of a disk that further partitions can have. */
 export const freeBytes = (draft: Pick<StorageDraft, 'layout'>, disk: Disk): number =>
   Math.max(0, spareBytes(draft, disk));
 
-/** The bytes of a part that can hold something. */
 function bytesOfParts(draft: Pick<StorageDraft, 'layout' | 'disks'>, whole: Raid | VolumeGroup): readonly number[] {
   const { layout, disks } = draft;
   const raids = 'raids' in whole ? (whole.raids ?? []) : [];
@@ -132,11 +125,9 @@ export function raidBytes(draft: Pick<StorageDraft, 'layout' | 'disks'>, raid: R
 export const groupBytes = (draft: Pick<StorageDraft, 'layout' | 'disks'>, group: VolumeGroup): number =>
   bytesOfParts(draft, group).reduce((sum, bytes) => sum + bytes, 0);
 
-/** The bytes of a volume group that no volume has. */
 export const groupFree = (draft: Pick<StorageDraft, 'layout' | 'disks'>, group: VolumeGroup): number =>
   Math.max(0, groupBytes(draft, group) - group.volumes.reduce((sum, { bytes }) => sum + bytes, 0));
 
-/** A part that can have a file system. */
 export type Formattable =
   | { readonly kind: 'partition'; readonly part: Partition }
   | { readonly kind: 'volume'; readonly part: LogicalVolume }
@@ -150,25 +141,28 @@ export const formattable = (layout: StorageLayout): readonly Formattable[] => [
   ...(layout.wholeDisks ?? []).map((part) => ({ kind: 'disk', part }) as const),
 ];
 
-/** Sets the file system of a part; undefined: none. */
-export function withFileSystem(draft: StorageDraft, id: number, fileSystem: FileSystem | undefined): StorageDraft {
-  const set = <P extends { readonly id: number }>(part: P): P => (part.id === id ? { ...part, fileSystem } : part);
-  const { partitions, volumeGroups, raids, wholeDisks = [] } = draft.layout;
-  const others = wholeDisks.filter((one) => one.id !== id);
-  const isDisk = fileSystem !== undefined && draft.disks.some((disk) => disk.id === id);
+export function withPart(
+  draft: StorageDraft,
+  id: number,
+  change: Partial<Pick<Partition, 'fileSystem' | 'tags'>>,
+): StorageDraft {
+  const set = <P extends { readonly id: number }>(part: P): P => (part.id === id ? { ...part, ...change } : part);
+  const { partitions, volumeGroups, raids } = draft.layout;
   return withStorage(draft, {
     partitions: partitions.map(set),
     volumeGroups: volumeGroups.map((group) => ({ ...group, volumes: group.volumes.map(set) })),
     raids: raids.map(set),
-    wholeDisks: isDisk ? [...others, { id, fileSystem }] : others,
   });
 }
 
-export const refuseStorage = (word: RefusalWord, field?: string): LayoutRefusal => ({
-  kind: 'refuse',
-  ...(field === undefined ? {} : { field }),
-  refusal: word,
-});
+/** Sets the file system of a part or of a whole disk; undefined: none. */
+export function withFileSystem(draft: StorageDraft, id: number, fileSystem: FileSystem | undefined): StorageDraft {
+  const others = (draft.layout.wholeDisks ?? []).filter((one) => one.id !== id);
+  const isDisk = fileSystem !== undefined && draft.disks.some((disk) => disk.id === id);
+  return withStorage(withPart(draft, id, { fileSystem }), {
+    wholeDisks: isDisk ? [...others, { id, fileSystem }] : others,
+  });
+}
 
 export const noVolumeGroupText = (machine: string, name: string): string =>
   `${machine} has no volume group ${name}: give the id of a volume group.`;
@@ -176,4 +170,4 @@ export const noBlockDeviceText = (machine: string, name: string): string =>
   `${machine} has no block device ${name}: give the id or name of a block device.`;
 
 export const noSuchDevice = ({ machine }: StorageDraft, name: string): LayoutRefusal =>
-  refuseStorage(refusal('not-found', noBlockDeviceText(machine.hostname, name)));
+  refuseAbsent(noBlockDeviceText(machine.hostname, name));

@@ -28,7 +28,6 @@ import {
   userOf,
 } from './storage-draft.ts';
 
-/** File systems that UEFI firmware reads. */
 const FATS: ReadonlySet<string> = new Set(['fat32', 'vfat']);
 export const isFat = (system: FileSystem | undefined): boolean => system !== undefined && FATS.has(system.fstype);
 
@@ -54,7 +53,6 @@ export function isOfImage(draft: StorageDraft): boolean {
   );
 }
 
-/** The file systems that are mounted at a path, by that. */
 export const mountsOf = (draft: StorageDraft): ReadonlyMap<string, ReturnType<typeof formattable>[number]> =>
   new Map(
     formattable(draft.layout).flatMap((found) => {
@@ -63,7 +61,6 @@ export const mountsOf = (draft: StorageDraft): ReadonlyMap<string, ReturnType<ty
     }),
   );
 
-/** The ids of the disks and partitions under a part. */
 export function under(draft: StorageDraft, id: number): Readonly<Record<'disks' | 'partitions', readonly number[]>> {
   const { partitions, raids, volumeGroups } = draft.layout;
   if (partitions.some((one) => one.id === id)) return { disks: [], partitions: [id] };
@@ -89,13 +86,11 @@ export function loaderDisks(draft: StorageDraft): readonly Disk[] {
   return draft.disks.filter(({ id }) => ids.includes(id));
 }
 
-/** The disks that the plan changes. */
 export function plannedDisks({ disks, layout }: StorageDraft): readonly Disk[] {
   const used = new Set(usedDiskIds(layout));
   return disks.filter(({ id }) => used.has(id));
 }
 
-/** The ids of the disks that a layout needs. */
 export const usedDiskIds = ({ partitions, volumeGroups, raids, wholeDisks = [] }: StorageLayout): readonly number[] => [
   ...partitions.map(({ diskId }) => diskId),
   ...[...raids.map(membersOf), ...volumeGroups].flatMap((one) => one.disks),

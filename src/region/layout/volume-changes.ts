@@ -12,8 +12,8 @@ import {
   type StorageLayout,
   type VolumeGroup,
 } from '../records/machine-layout.ts';
-import { fieldRefusal, REQUIRED, refusal } from '../records/refusal.ts';
-import type { LayoutRefusal } from './network-draft.ts';
+import { REQUIRED } from '../records/refusal.ts';
+import { type LayoutRefusal, refuseAbsent, refuseChange, refuseField } from './network-draft.ts';
 import {
   deviceTakenText,
   formattedText,
@@ -21,6 +21,7 @@ import {
   limitReached,
   type MadePart,
   nameOf,
+  refuseDeviceName,
   refuseWhole,
   sizeText,
   usedText,
@@ -32,14 +33,12 @@ import {
   MEBIBYTE,
   noSuchDevice,
   noVolumeGroupText,
-  refuseStorage,
   type StorageDraft,
   userOf,
   uuidOf,
   withStorage,
 } from './storage-draft.ts';
 
-/** Ids of the parts of a RAID or a volume group, by their use. */
 export interface Members {
   readonly disks: readonly number[];
   readonly partitions: readonly number[];
@@ -65,23 +64,21 @@ export const isDiskUse = (use: Use): boolean => use === 'disks' || use === 'spar
 export const noSuchDeviceText = (id: number): string =>
   `The machine has no block device or partition with the id ${id}.`;
 
-/** Why a new member cannot be used; `undefined`: it can. @param isGroup true: a RAID may be a member */
 function refuseMember(draft: StorageDraft, use: Use, id: number, prefix: string, isGroup: boolean) {
   const field = `${prefix}${FIELDS[use]}`;
   const disk = draft.disks.find((one) => one.id === id);
   const isKnown = isDiskUse(use)
     ? disk !== undefined || (isGroup && draft.layout.raids.some((one) => one.id === id))
     : draft.layout.partitions.some((one) => one.id === id);
-  if (!isKnown) return refuseStorage(fieldRefusal(noSuchDeviceText(id)), field);
+  if (!isKnown) return refuseField(field, noSuchDeviceText(id));
   const whole = disk === undefined ? undefined : refuseWhole(draft, disk);
   if (whole !== undefined) return whole;
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   if (found.part.fileSystem === undefined) return undefined;
-  return refuseStorage(refusal('layout-refused', formattedText(nameOf(draft, found))));
+  return refuseChange(formattedText(nameOf(draft, found)));
 }
 
-/** Why some of the new members cannot be used; `undefined`: all can. */
 function refuseMembers(draft: StorageDraft, members: Members, prefix = '', isGroup = false): LayoutRefusal | undefined {
   const all = USES.flatMap((use) => members[use].map((id) => [use, id] as const));
   if (all.length > STORAGE_PARTS_MAX) return limitReached(draft);
@@ -89,26 +86,15 @@ function refuseMembers(draft: StorageDraft, members: Members, prefix = '', isGro
     const refused = refuseMember(draft, use, id, prefix, isGroup);
     if (refused !== undefined) return refused;
     const isTwice = all.slice(0, index).some(([, other]) => other === id);
-    if (isTwice) return refuseStorage(fieldRefusal(`The part ${id} is given twice.`), `${prefix}${FIELDS[use]}`);
+    if (isTwice) return refuseField(`${prefix}${FIELDS[use]}`, `The part ${id} is given twice.`);
   }
   return undefined;
 }
 
-const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
-
 export const DEVICE_NAME = 'Give at most 32 letters, digits, hyphens and underscores, a letter first.';
+const NAME = { pattern: /^[A-Za-z][A-Za-z0-9_-]{0,31}$/, text: DEVICE_NAME };
 
 /** Why a RAID or a volume group cannot have this name; `undefined`: it can. @param own the id of the one that has it */
-function refuseName({ layout, disks }: StorageDraft, name: string | undefined, own = 0): LayoutRefusal | undefined {
-  if (name === undefined) return undefined;
-  if (!NAME.test(name)) return refuseStorage(fieldRefusal(DEVICE_NAME), 'name');
-  const isTaken =
-    [...layout.raids, ...layout.volumeGroups].some((one) => one.name === name && one.id !== own) ||
-    disks.some(({ facts }) => facts.name === name);
-  return isTaken ? refuseStorage(fieldRefusal(deviceTakenText(name)), 'name') : undefined;
-}
-
-/** The first of md0, md1 … that the machine has not. */
 function freeRaidName({ raids }: StorageLayout): string {
   let number = 0;
   while (raids.some(({ name }) => name === `md${number}`)) number += 1;
@@ -129,15 +115,14 @@ const membersIn = (wish: Partial<Members>): Members => ({
 
 const RAID_MEMBERS = 'Give two block devices or partitions, or more.';
 
-/** Makes a RAID 1. */
 export function makeRaid(draft: StorageDraft, wish: NamedWish): MadePart | LayoutRefusal {
   const { raids } = draft.layout;
   if (raids.length >= STORAGE_PARTS_MAX) return limitReached(draft);
   const members = membersIn(wish);
   const name = wish.name ?? freeRaidName(draft.layout);
   const isSmall = members.disks.length + members.partitions.length < 2;
-  const tooFew = isSmall ? refuseStorage(fieldRefusal(RAID_MEMBERS), 'block_devices') : undefined;
-  const refused = refuseMembers(draft, members) ?? refuseName(draft, name);
+  const tooFew = isSmall ? refuseField('block_devices', RAID_MEMBERS) : undefined;
+  const refused = refuseMembers(draft, members) ?? refuseDeviceName(draft, name, NAME);
   // A parameter that is wrong is named first, and what the machine does not allow is said last.
   const first = refused?.field === undefined ? (tooFew ?? refused) : refused;
   if (first !== undefined) return first;
@@ -163,12 +148,10 @@ export interface WholeChange {
   readonly remove: Members;
 }
 
-/** The members after a change; a refusal if one to remove is not there. */
 function changed(before: Members, { add, remove }: WholeChange): Members | LayoutRefusal {
   for (const use of USES) {
     const id = remove[use].find((one) => !before[use].includes(one));
-    if (id !== undefined)
-      return refuseStorage(fieldRefusal(`The part ${id} is not a member of it.`), `remove_${FIELDS[use]}`);
+    if (id !== undefined) return refuseField(`remove_${FIELDS[use]}`, `The part ${id} is not a member of it.`);
   }
   const of = (use: Use): number[] => once([...before[use].filter((id) => !remove[use].includes(id)), ...add[use]]);
   return {
@@ -179,18 +162,16 @@ function changed(before: Members, { add, remove }: WholeChange): Members | Layou
   };
 }
 
-/** Changes a RAID. */
 export function changeRaid(draft: StorageDraft, id: number, change: WholeChange): StorageDraft | LayoutRefusal {
   const before = draft.layout.raids.find((one) => one.id === id);
   if (before === undefined) return noSuchDevice(draft, String(id));
   const { disks, partitions, spareDisks = [], sparePartitions = [] } = before;
   const name = change.name ?? before.name;
-  const refused = refuseMembers(draft, change.add, 'add_') ?? refuseName(draft, name, id);
+  const refused = refuseMembers(draft, change.add, 'add_') ?? refuseDeviceName(draft, name, NAME, id);
   if (refused !== undefined) return refused;
   const members = changed({ disks, partitions, spareDisks, sparePartitions }, change);
   if ('kind' in members) return members;
-  if (members.disks.length + members.partitions.length < 2)
-    return refuseStorage(fieldRefusal(RAID_MEMBERS), 'remove_block_devices');
+  if (members.disks.length + members.partitions.length < 2) return refuseField('remove_block_devices', RAID_MEMBERS);
   const after: Raid = { ...before, name, uuid: change.uuid ?? before.uuid, ...raidMembers(members) };
   const raids = draft.layout.raids.map((one) => (one.id === id ? after : one));
   return fitting(withStorage(draft, { raids }), 'remove_block_devices');
@@ -201,7 +182,7 @@ export function removeRaid(draft: StorageDraft, id: number): StorageDraft | Layo
   const found = draft.layout.raids.find((one) => one.id === id);
   if (found === undefined) return noSuchDevice(draft, String(id));
   const by = userOf(draft, 'raids', id);
-  if (by !== undefined) return refuseStorage(refusal('layout-refused', usedText(found.name, by)));
+  if (by !== undefined) return refuseChange(usedText(found.name, by));
   return withStorage(draft, { raids: draft.layout.raids.filter((one) => one.id !== id) });
 }
 
@@ -212,13 +193,13 @@ function fitting(draft: StorageDraft, field: string): StorageDraft | LayoutRefus
   );
   return full === undefined
     ? draft
-    : refuseStorage(fieldRefusal(`The volumes of ${full.name} would no longer fit: make them smaller first.`), field);
+    : refuseField(field, `The volumes of ${full.name} would no longer fit: make them smaller first.`);
 }
 
 // ---- volume groups ----
 
 const noSuchGroup = ({ machine }: StorageDraft, id: number): LayoutRefusal =>
-  refuseStorage(refusal('not-found', noVolumeGroupText(machine.hostname, String(id))));
+  refuseAbsent(noVolumeGroupText(machine.hostname, String(id)));
 
 /** The members of a group: its RAIDs are block devices, as its disks are. */
 function groupMembers({ layout }: StorageDraft, { disks, partitions }: Members) {
@@ -232,17 +213,15 @@ function groupMembers({ layout }: StorageDraft, { disks, partitions }: Members) 
 
 const GROUP_MEMBERS = 'Give a block device or a partition.';
 
-/** Makes a volume group. */
 export function makeGroup(draft: StorageDraft, wish: NamedWish): MadePart | LayoutRefusal {
   const { volumeGroups } = draft.layout;
   if (volumeGroups.length >= STORAGE_PARTS_MAX) return limitReached(draft);
   const members = membersIn(wish);
   const { name } = wish;
-  const refused = refuseMembers(draft, members, '', true) ?? refuseName(draft, name);
+  const refused = refuseMembers(draft, members, '', true) ?? refuseDeviceName(draft, name, NAME);
   if (refused !== undefined) return refused;
-  if (name === undefined) return refuseStorage(fieldRefusal(REQUIRED), 'name');
-  if (members.disks.length + members.partitions.length === 0)
-    return refuseStorage(fieldRefusal(GROUP_MEMBERS), 'block_devices');
+  if (name === undefined) return refuseField('name', REQUIRED);
+  if (members.disks.length + members.partitions.length === 0) return refuseField('block_devices', GROUP_MEMBERS);
   const id = drawId(draft);
   const made: VolumeGroup = {
     id,
@@ -254,18 +233,16 @@ export function makeGroup(draft: StorageDraft, wish: NamedWish): MadePart | Layo
   return { kind: 'made', draft: withStorage(draft, { volumeGroups: [...volumeGroups, made] }, 1), id };
 }
 
-/** Changes a volume group. */
 export function changeGroup(draft: StorageDraft, id: number, change: WholeChange): StorageDraft | LayoutRefusal {
   const before = draft.layout.volumeGroups.find((one) => one.id === id);
   if (before === undefined) return noSuchGroup(draft, id);
   const { disks, partitions, raids = [] } = before;
   const name = change.name ?? before.name;
-  const refused = refuseMembers(draft, change.add, 'add_', true) ?? refuseName(draft, name, id);
+  const refused = refuseMembers(draft, change.add, 'add_', true) ?? refuseDeviceName(draft, name, NAME, id);
   if (refused !== undefined) return refused;
   const members = changed({ ...NO_MEMBERS, disks: [...disks, ...raids], partitions }, change);
   if ('kind' in members) return members;
-  if (members.disks.length + members.partitions.length === 0)
-    return refuseStorage(fieldRefusal(GROUP_MEMBERS), 'remove_block_devices');
+  if (members.disks.length + members.partitions.length === 0) return refuseField('remove_block_devices', GROUP_MEMBERS);
   const after = { ...before, name, uuid: change.uuid ?? before.uuid, ...groupMembers(draft, members) };
   return fitting(withGroup(draft, after), 'remove_block_devices');
 }
@@ -281,12 +258,10 @@ const withGroup = (draft: StorageDraft, after: VolumeGroup, drawn = 0): StorageD
 export function removeGroup(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
   const found = draft.layout.volumeGroups.find((one) => one.id === id);
   if (found === undefined) return noSuchGroup(draft, id);
-  if (found.volumes.length > 0)
-    return refuseStorage(refusal('layout-refused', `${found.name} has volumes: delete them first.`));
+  if (found.volumes.length > 0) return refuseChange(`${found.name} has volumes: delete them first.`);
   return withStorage(draft, { volumeGroups: draft.layout.volumeGroups.filter((one) => one.id !== id) });
 }
 
-/** A person's request for a volume. */
 interface VolumeWish {
   readonly name?: string | undefined;
   readonly uuid?: string | undefined;
@@ -294,24 +269,21 @@ interface VolumeWish {
   readonly bytes?: number | undefined;
 }
 
-/** Why a volume cannot have this name and size; `undefined`: it can. */
 function refuseVolume(
   draft: StorageDraft,
   group: VolumeGroup,
   { id, name, bytes }: Pick<LogicalVolume, 'id' | 'bytes'> & { readonly name: string | undefined },
 ) {
-  if (name !== undefined && !NAME.test(name)) return refuseStorage(fieldRefusal(DEVICE_NAME), 'name');
+  if (name !== undefined && !NAME.pattern.test(name)) return refuseField('name', DEVICE_NAME);
   const others = group.volumes.filter((one) => one.id !== id);
-  if (others.some((one) => one.name === name))
-    return refuseStorage(fieldRefusal(deviceTakenText(`${group.name}-${name}`)), 'name');
+  if (others.some((one) => one.name === name)) return refuseField('name', deviceTakenText(`${group.name}-${name}`));
   const free = wholeMebibytes(groupFree(draft, { ...group, volumes: others }));
   if (bytes >= MEBIBYTE && bytes <= free) return undefined;
-  return refuseStorage(fieldRefusal(sizeText(group.name, Math.max(0, free))), 'size');
+  return refuseField('size', sizeText(group.name, Math.max(0, free)));
 }
 
 const wholeMebibytes = (bytes: number): number => Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
 
-/** Makes a volume in a group. */
 export function makeVolume(draft: StorageDraft, groupId: number, wish: VolumeWish): MadePart | LayoutRefusal {
   const group = draft.layout.volumeGroups.find((one) => one.id === groupId);
   if (group === undefined) return noSuchGroup(draft, groupId);
@@ -322,12 +294,11 @@ export function makeVolume(draft: StorageDraft, groupId: number, wish: VolumeWis
   const { name } = wish;
   const refused = refuseVolume(draft, group, { id, name, bytes });
   if (refused !== undefined) return refused;
-  if (name === undefined) return refuseStorage(fieldRefusal(REQUIRED), 'name');
+  if (name === undefined) return refuseField('name', REQUIRED);
   const made: LogicalVolume = { id, uuid: wish.uuid ?? uuidOf(id), name, bytes };
   return { kind: 'made', draft: withGroup(draft, { ...group, volumes: [...group.volumes, made] }, 1), id };
 }
 
-/** Changes a volume. */
 export function changeVolume(draft: StorageDraft, id: number, wish: VolumeWish): StorageDraft | LayoutRefusal {
   const group = draft.layout.volumeGroups.find(({ volumes }) => volumes.some((one) => one.id === id));
   const before = group?.volumes.find((one) => one.id === id);
@@ -339,7 +310,6 @@ export function changeVolume(draft: StorageDraft, id: number, wish: VolumeWish):
   return withGroup(draft, { ...group, volumes: group.volumes.map((one) => (one.id === id ? after : one)) });
 }
 
-/** Removes a volume. @param groupId undefined: of any group */
 export function removeVolume(draft: StorageDraft, id: number, groupId?: number): StorageDraft | LayoutRefusal {
   const group = draft.layout.volumeGroups.find(
     (one) => one.volumes.some((each) => each.id === id) && (groupId === undefined || one.id === groupId),

@@ -9,8 +9,7 @@
 // 1. A layout replaces the one before it; the other disks are empty afterwards.
 
 import type { FileSystem, Partition, StorageLayout, WholeLayout } from '../records/machine-layout.ts';
-import { fieldRefusal, refusal } from '../records/refusal.ts';
-import type { LayoutRefusal } from './network-draft.ts';
+import { type LayoutRefusal, refuseChange, refuseField } from './network-draft.ts';
 import { sizeText } from './storage-changes.ts';
 import {
   bootDiskOf,
@@ -18,7 +17,6 @@ import {
   freeBytes,
   groupFree,
   MEBIBYTE,
-  refuseStorage,
   type StorageDraft,
   uuidOf,
   withStorage,
@@ -41,14 +39,13 @@ const whole = (bytes: number): number => Math.floor(bytes / MEBIBYTE) * MEBIBYTE
 
 export const noDiskText = (machine: string): string => `${machine} has reported no disks: commission it first.`;
 
-/** Lays out the boot disk. */
 export function layOut(draft: StorageDraft, wish: LayoutWish): StorageDraft | LayoutRefusal {
   const { rootDiskId, layout } = wish;
   const empty = withStorage(draft, { partitions: [], volumeGroups: [], raids: [], wholeDisks: [] });
   const disk = rootDiskId === undefined ? bootDiskOf(draft) : draft.disks.find(({ id }) => id === rootDiskId);
   if (disk === undefined) {
-    if (rootDiskId !== undefined) return refuseStorage(fieldRefusal(noSuchDeviceText(rootDiskId)), 'root_device');
-    return refuseStorage(refusal('layout-refused', noDiskText(draft.machine.hostname)));
+    if (rootDiskId !== undefined) return refuseField('root_device', noSuchDeviceText(rootDiskId));
+    return refuseChange(noDiskText(draft.machine.hostname));
   }
   const started = withStorage(empty, { bootDiskId: disk.id });
   if (layout === 'blank') return started;
@@ -61,7 +58,7 @@ export function layOut(draft: StorageDraft, wish: LayoutWish): StorageDraft | La
   const rootBytes = wish.rootBytes === undefined ? whole(free) : whole(wish.rootBytes);
   if (rootBytes < MEBIBYTE || rootBytes > free) {
     const field = wish.rootBytes === undefined && wish.bootBytes !== undefined ? 'boot_size' : 'root_size';
-    return refuseStorage(fieldRefusal(sizeText(disk.facts.name, Math.max(0, free))), field);
+    return refuseField(field, sizeText(disk.facts.name, Math.max(0, free)));
   }
   const all = layout === 'flat' ? [...sizes, [rootBytes, '/', 'ext4'] as const] : [...sizes, [rootBytes] as const];
   const partitions = all.map(([bytes, mount, fstype], index): Partition => {
@@ -83,7 +80,6 @@ const fileSystemOf = (id: number, mountPoint: string, fstype: string): FileSyste
   mountOptions: '',
 });
 
-/** The volume group on the last partition, with the volume of the root. */
 function withRootVolume(draft: StorageDraft, wish: LayoutWish): StorageDraft | LayoutRefusal {
   const last = draft.layout.partitions.at(-1);
   const [groupId, volumeId, systemId] = [drawId(draft), drawId(draft, 1), drawId(draft, 2)];
@@ -98,7 +94,7 @@ function withRootVolume(draft: StorageDraft, wish: LayoutWish): StorageDraft | L
   const free = whole(groupFree(draft, empty));
   const bytes = wish.volumeBytes === undefined ? free : whole(wish.volumeBytes);
   if (bytes < MEBIBYTE || bytes > free) {
-    return refuseStorage(fieldRefusal(sizeText(wish.groupName, free)), 'lv_size');
+    return refuseField('lv_size', sizeText(wish.groupName, free));
   }
   const volume = {
     id: volumeId,

@@ -80,11 +80,11 @@ export function decideCommand(
 
 /** Without options of other commands, so that only `deploy` deploys and only `release` erases. */
 function ownOptionsOf(given: MachineCommand): MachineCommand {
-  const { name, skipsCommissioning, erase, deployment, scripts, agentName } = given;
+  const { name, skipsCommissioning, erase, deployment, scripts, agentName, bridges } = given;
   if (name === 'commission' || name === 'test') return { name, scripts };
-  if (name === 'deploy') return { name, deployment, agentName };
+  if (name === 'deploy') return { name, deployment, agentName, bridges };
   if (name === 'release') return { name, erase };
-  if (name === 'allocate') return { name, agentName };
+  if (name === 'allocate') return { name, agentName, bridges };
   return { name, skipsCommissioning };
 }
 

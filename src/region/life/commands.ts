@@ -27,6 +27,7 @@
 import type { Clock } from '../../clock.ts';
 import { type MachineStatus, STATUSES, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineOutline } from '../records/machine.ts';
+import type { LaidInterface } from '../records/machine-layout.ts';
 import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { EraseMode, MachineWork } from '../records/work.ts';
 import { whose } from './transition.ts';
@@ -63,6 +64,8 @@ export interface MachineCommand {
   readonly scripts?: readonly string[] | undefined;
   /** `allocate`: the caller finds the machine again by it. */
   readonly agentName?: string | undefined;
+  /** `allocate`, `deploy`: the settings of the bridges to make on the interfaces that get addresses; `undefined`: none. */
+  readonly bridges?: LaidInterface['params'] | undefined;
   readonly deployment?: Deployment | undefined;
 }
 

@@ -13,6 +13,7 @@
 import type { Ipv4 } from '../../net/address.ts';
 import type { PowerDetail } from '../../power/detail.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
+import { makeAcquiredBridges } from '../layout/acquired-bridges.ts';
 import type { NetworkView } from '../networks/network-view.ts';
 import type { MachineChange, MachineChangeOutcome } from '../records/decisions.ts';
 import type { Happening } from '../records/events.ts';
@@ -20,6 +21,7 @@ import type { AddressKnowledge, ChangeKnowledge } from '../records/knowledge.ts'
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine, PowerState } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
+import { hasLaidNetwork } from '../records/machine-layout.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import { decideRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
 import { decideCommand } from './command-effects.ts';
@@ -116,8 +118,11 @@ export class MachineLife {
         : undefined;
       if (chosen?.kind === 'ask') return chosen;
       if (refused !== undefined) return { kind: 'refuse', refusal: refused } as const;
-      if (chosen === undefined) return change;
-      return chosen.kind === 'refuse' ? chosen : { ...change, addresses: chosen.addresses };
+      if (chosen?.kind === 'refuse') return chosen;
+      const addressed = chosen === undefined ? change : { ...change, addresses: chosen.addresses };
+      if (command.bridges === undefined) return addressed;
+      const layout = makeAcquiredBridges(machine, networks, command.bridges);
+      return 'kind' in layout ? layout : { ...addressed, fields: { ...change.fields, layout } };
     };
     return await store.transact(async () => {
       const networks = takesAddress ? await this.#parts.networks.look() : this.#parts.networks.known;
@@ -175,7 +180,7 @@ export class MachineLife {
     by: Actor,
   ): AddressChoice | undefined {
     const racks = this.#parts.racks.list();
-    if (machine.layout?.network !== undefined) {
+    if (hasLaidNetwork(machine)) {
       if (address === undefined) return chooseLinkAddresses(machine, { racks, networks, known });
       const { hostname, systemId } = machine;
       return decideRefusal(
@@ -214,10 +219,10 @@ export class MachineLife {
   async allocate(
     candidates: Iterable<Machine>,
     by: Actor,
-    { agentName, ...options }: CommandOptions & Pick<MachineCommand, 'agentName'> = {},
+    { agentName, bridges, ...options }: CommandOptions & Pick<MachineCommand, 'agentName' | 'bridges'> = {},
   ): Promise<MachineChangeOutcome<CommandRefusal> | undefined> {
     for (const { systemId } of candidates) {
-      const outcome = await this.command(systemId, { name: 'allocate', agentName }, by, options);
+      const outcome = await this.command(systemId, { name: 'allocate', agentName, bridges }, by, options);
       // Already allocated by another request, or removed: try the next one.
       const isUnavailable = outcome.kind === 'refuse' && outcome.refusal.name === 'transition-not-allowed';
       if (outcome.kind !== 'not-found' && !isUnavailable) return outcome;

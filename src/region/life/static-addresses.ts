@@ -27,7 +27,7 @@ import {
   parseMac,
   parseNetwork,
 } from '../../net/address.ts';
-import { freeParts, hostRange, reservationsIn, reservedText } from '../networks/address-use.ts';
+import { freeParts, hostRange, reservedText, spanText } from '../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import type { ServedNetwork } from '../networks/served-networks.ts';
 import { believedInterfaces } from '../racks/rack-networks.ts';
@@ -101,16 +101,11 @@ export function chooseAddresses(
 }
 
 /** With the reservations that keep some from machines. */
-const exhausted = (ranges: readonly AddressRange[], records: NetworkRecords): AddressChoice =>
-  decideRefusal(
-    'addresses-exhausted',
-    `no address from ${ranges.map((range) => range.map(formatIpv4).join(' to ')).join(' and ')} is free${reservedText(
-      reservationsIn(
-        records,
-        ranges.map(([low, high]) => ({ low, high })),
-      ),
-    )}: release a machine or a reservation, or widen the static range`,
-  );
+function exhausted(ranges: readonly AddressRange[], records: NetworkRecords): AddressChoice {
+  const spans = ranges.map(([low, high]) => ({ low, high }));
+  const text = `no address from ${spans.map(spanText).join(' and ')} is free${reservedText(records, spans)}: release a machine or a reservation, or widen the static range`;
+  return decideRefusal('addresses-exhausted', text);
+}
 
 interface LinkAddressWish {
   readonly own: ReadonlySet<Ipv4>;
@@ -150,10 +145,9 @@ export function addressForLink(
   const choice = giveFree(served, ranges, mac, known, own);
   if (choice !== undefined) return choice;
   if (!isOrdinary) return exhausted(ranges, records);
-  const reserved = reservationsIn(records, [hostRange(network)]);
   return decideRefusal(
     'address-refused',
-    `${formatNetwork(network)} has no free address outside its static and dynamic ranges${reservedText(reserved)}: release one, or ask an administrator, who may also link a device with an address of the static range.`,
+    `${formatNetwork(network)} has no free address outside its static and dynamic ranges${reservedText(records, [hostRange(network)])}: release one, or ask an administrator, who may also link a device with an address of the static range.`,
   );
 }
 
@@ -229,7 +223,7 @@ function takeFor(
   if (used === undefined) return { kind: 'ask', ranges: [[asked, asked]] };
   if (used.taken.size > 0)
     return refuse(
-      `${address} belongs to another machine, a user or a static route${reservedText(reservationsIn(records, [{ low: asked, high: asked }]))}`,
+      `${address} belongs to another machine, a user or a static route${reservedText(records, [{ low: asked, high: asked }])}`,
     );
   const lease = used.leased?.get(asked);
   if (lease === undefined) return give(mac, asked);

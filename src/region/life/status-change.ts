@@ -1,11 +1,12 @@
 // What changes when a machine enters a state; every state change goes through this file.
 //
-// 1. A machine in a free state has no owner and no system. It keeps only addresses that a person chose for its links.
+// 1. A machine in a free state has no owner, no system and no bridges of `bridge_all`. It keeps only addresses that a person chose for its links.
 // 2. A machine's API key ends with the next deployment or commissioning, and at the release; one made for a test, with the test.
 // 3. A state in progress has a deadline, for a machine that only people switch on from its first boot.
 
 import type { Clock } from '../../clock.ts';
 import { tokenFor } from '../identity/boot-token.ts';
+import { withoutAcquiredBridges } from '../layout/acquired-bridges.ts';
 import type { MachineChange } from '../records/decisions.ts';
 import type { EventParams, Happening, Remark } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
@@ -52,7 +53,15 @@ export function enterStatus(machine: Machine, to: MachineStatus, terms: StatusCh
   const params = { from: machine.status, to };
   const events: NewMachineEvent[] = [{ type: 'NODE_CHANGED_STATUS', code: 'status-changed', params, atMs, username }];
   const isFree = FREE.has(to);
-  const free = { owner: undefined, ownerData: {}, agentName: undefined, osystem: '', release: '', kernel: undefined };
+  const free = {
+    owner: undefined,
+    ownerData: {},
+    agentName: undefined,
+    osystem: '',
+    release: '',
+    kernel: undefined,
+    layout: withoutAcquiredBridges(machine.layout),
+  };
   return {
     kind: 'change',
     fields: { ...statusFields(machine, to, terms), ...(isFree ? free : {}) },

@@ -31,7 +31,6 @@ import type { NetworkView, SubnetView } from './network-view.ts';
 const PURPOSES = ['reserved', 'dynamic', 'gateway-ip', 'dns-server', 'rack', 'assigned-ip'] as const;
 type Purpose = (typeof PURPOSES)[number];
 
-/** A part of a subnet, with its purposes. */
 export interface UsedPart extends Ipv4Range {
   readonly purposes: readonly Purpose[];
 }
@@ -82,7 +81,6 @@ export function usedParts(
   return partsOf(uses, hostRange(subnet.network));
 }
 
-/** Divides the subnet at the ends of all uses. */
 function partsOf(uses: readonly Use[], within: Ipv4Range): readonly UsedPart[] {
   const inside = uses
     .map((use) => ({ ...use, low: Math.max(use.low, within.low), high: Math.min(use.high, within.high) }))
@@ -108,7 +106,6 @@ function partsOf(uses: readonly Use[], within: Ipv4Range): readonly UsedPart[] {
   return parts.map(({ low, high, purposes }) => ({ low: ipv4(low), high: ipv4(high), purposes }));
 }
 
-/** The unused parts. @param used in order */
 export function freeParts(network: Ipv4Network, used: readonly Ipv4Range[]): readonly Ipv4Range[] {
   const { low, high } = hostRange(network);
   const free: Ipv4Range[] = [];
@@ -121,15 +118,6 @@ export function freeParts(network: Ipv4Network, used: readonly Ipv4Range[]): rea
   return free;
 }
 
-/** Addresses that a user has reserved, or linked with a device, as a refusal names them. */
-type Reservation = {
-  readonly low: string;
-  readonly high: string;
-  readonly username: string;
-  readonly device: string | undefined;
-};
-
-/** The most reservations that a refusal names. */
 const NAMED_MAX = 8;
 
 type Reserving = Pick<NetworkRecords, 'ranges' | 'reserved' | 'linked'>;
@@ -140,7 +128,6 @@ interface Held extends Ipv4Range {
   readonly device?: string;
 }
 
-/** The addresses that users keep from machines, each reserved address once. */
 function heldRanges({ ranges, reserved, linked }: Reserving): readonly Held[] {
   const known = new Set(reserved.map(({ address }) => address));
   return [
@@ -152,26 +139,20 @@ function heldRanges({ ranges, reserved, linked }: Reserving): readonly Held[] {
   ];
 }
 
-/** The reservations with addresses of these ranges, the largest first, at most NAMED_MAX. */
-export const reservationsIn = (records: Reserving, within: readonly Ipv4Range[]): readonly Reservation[] =>
-  heldRanges(records)
+/** A range as people read it. */
+export const spanText = ({ low, high }: Ipv4Range): string => `${formatIpv4(low)} to ${formatIpv4(high)}`;
+
+export function reservedText(records: Reserving, within: readonly Ipv4Range[]): string {
+  const found = heldRanges(records)
     .filter((one) => within.some((range) => rangesOverlap(range, one)))
     .sort((a, b) => rangeSize(b) - rangeSize(a) || a.low - b.low)
     .slice(0, NAMED_MAX)
-    .map(({ low, high, username, device }) => ({ low: formatIpv4(low), high: formatIpv4(high), username, device }));
-
-/** The reservations that a refusal names, with their users and devices. */
-type Reserved = { readonly reserved: readonly Reservation[] };
-
-export const reservedText = (reserved: Reserved['reserved']): string =>
-  reserved.length === 0
-    ? ''
-    : ` (${reserved
-        .map(({ low, high, username, device }) => {
-          const did = device === undefined ? 'reserved' : `linked the device ${device} with`;
-          return `${username} has ${did} ${low === high ? low : `${low} to ${high}`}`;
-        })
-        .join(', ')})`;
+    .map(({ low, high, username, device }) => {
+      const did = device === undefined ? 'reserved' : `linked the device ${device} with`;
+      return `${username} has ${did} ${low === high ? formatIpv4(low) : spanText({ low, high })}`;
+    });
+  return found.length === 0 ? '' : ` (${found.join(', ')})`;
+}
 
 /**
  * Why a user who is not an administrator may not reserve these addresses, or link them with a device; `undefined`: they may. Static ranges are
@@ -190,7 +171,7 @@ export function refuseHolding(
   const fixed = subnet.served.flatMap((one) => one.fixed ?? []).find((one) => rangesOverlap(one, wanted));
   if (fixed !== undefined)
     return fieldRefusal(
-      `Only an administrator may reserve addresses of the static range ${formatIpv4(fixed.low)} to ${formatIpv4(fixed.high)}, or link a device with one: machines get theirs from it. Choose addresses outside it.`,
+      `Only an administrator may reserve addresses of the static range ${spanText(fixed)}, or link a device with one: machines get theirs from it. Choose addresses outside it.`,
     );
   const own = heldRanges(records).filter(
     (one) => one.username === username && (except === undefined || one.id !== except),
@@ -203,7 +184,6 @@ export function refuseHolding(
     : undefined;
 }
 
-/** The counts of MAAS's statistics. */
 interface SubnetUse {
   readonly total: number;
   readonly available: number;

@@ -32,14 +32,12 @@ export interface VlanView {
   readonly space: Space | undefined;
   /** The largest packet in it, in bytes: what racks hand out there, else what is stored. */
   readonly mtu: number;
-  /** The cluster interfaces that serve its subnets. */
   readonly served: readonly ServedNetwork[];
 }
 
 /** MAAS's number for which reverse names there are: 0 none, 1 of whole networks, 2 also of those smaller than /24 (RFC 2317). */
 export type ReverseMode = 0 | 1 | 2;
 
-/** A static route as the machines of its source have it. */
 export interface RouteView {
   readonly destinationId: number;
   readonly destination: Ipv4Network;
@@ -63,7 +61,6 @@ export interface SubnetView {
   readonly routes: readonly RouteView[];
 }
 
-/** The types of ranges that people see. */
 export type RangeType = 'dynamic' | 'reserved' | 'static';
 
 export interface RangeView extends Ipv4Range {
@@ -85,7 +82,6 @@ export interface NetworkView {
   readonly reverseMode: ReverseMode;
 }
 
-/** An object that people name. */
 interface Called {
   readonly id: number;
   readonly name: string;
@@ -106,16 +102,6 @@ export function specified<T extends Called>(all: readonly T[], text: string): T 
 const byId = <T extends { readonly id: number }>(list: readonly T[]): ReadonlyMap<number, T> =>
   new Map(list.map((one) => [one.id, one]));
 
-function grouped<T>(list: readonly T[], keyOf: (one: T) => string): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
-  for (const one of list) {
-    const group = groups.get(keyOf(one));
-    if (group === undefined) groups.set(keyOf(one), [one]);
-    else group.push(one);
-  }
-  return groups;
-}
-
 /** Joins objects and served networks. Objects whose parents are missing are left out. */
 export function viewOf(
   records: NetworkRecords,
@@ -124,13 +110,13 @@ export function viewOf(
 ): NetworkView {
   const fabrics = byId(records.fabrics);
   const spaces = byId(records.spaces);
-  const byCidr = grouped(served, ({ cidr }) => cidr);
-  const subnetsOf = grouped(records.subnets, ({ vlanId }) => String(vlanId));
+  const byCidr = Map.groupBy(served, ({ cidr }) => cidr);
+  const subnetsOf = Map.groupBy(records.subnets, ({ vlanId }) => vlanId);
   const vlans = records.vlans.flatMap((vlan): readonly VlanView[] => {
     const fabric = fabrics.get(vlan.fabricId);
     if (fabric === undefined) return [];
     const space = vlan.spaceId === undefined ? undefined : spaces.get(vlan.spaceId);
-    const own = subnetsOf.get(String(vlan.id)) ?? [];
+    const own = subnetsOf.get(vlan.id) ?? [];
     const serving = own.flatMap(({ cidr }) => byCidr.get(cidr) ?? []);
     return [
       { vlan, fabric, space, mtu: serving.find(({ mtu }) => mtu !== undefined)?.mtu ?? vlan.mtu, served: serving },
@@ -154,7 +140,7 @@ export function viewOf(
         dnsServers: own.length === 0 ? subnet.dnsServers : servers,
         allowsDns: servedDns(own) ?? subnet.allowsDns,
         reverseMode,
-        routes: routes.get(String(subnet.id)) ?? [],
+        routes: routes.get(subnet.id) ?? [],
       },
     ];
   });
@@ -164,23 +150,20 @@ export function viewOf(
   return { records, served, vlans, subnets, ranges, defaultVlan, reverseMode };
 }
 
-/** The static routes that machines have, by the ids of their sources. */
-function routesBySource({ routes, subnets }: NetworkRecords): ReadonlyMap<string, readonly RouteView[]> {
+function routesBySource({ routes, subnets }: NetworkRecords): ReadonlyMap<number, readonly RouteView[]> {
   const networks = new Map(subnets.map(({ id, cidr }) => [id, parseNetwork(cidr)]));
   const own = routes.flatMap(({ sourceId, destinationId, gateway, metric }) => {
     const destination = networks.get(destinationId);
     return destination === undefined ? [] : [{ sourceId, destinationId, destination, gateway, metric }];
   });
   const sorted = own.toSorted((a, b) => a.metric - b.metric);
-  const distinct = new Map<string, (typeof sorted)[number]>();
-  for (const one of sorted) {
-    const key = [one.sourceId, one.destinationId, one.metric].join(' ');
-    if (!distinct.has(key)) distinct.set(key, one);
-  }
-  return grouped([...distinct.values()], ({ sourceId }) => String(sourceId));
+  const alike = Map.groupBy(sorted, (one) => [one.sourceId, one.destinationId, one.metric].join(' '));
+  return Map.groupBy(
+    [...alike.values()].flatMap((routes) => routes.slice(0, 1)),
+    ({ sourceId }) => sourceId,
+  );
 }
 
-/** The default VLAN of a region that has none yet. */
 function plainVlan({ fabrics }: NetworkRecords): VlanView {
   const { fabric, vlan } = defaultPlace(fabrics);
   return { vlan, fabric, space: undefined, mtu: vlan.mtu, served: [] };
@@ -197,10 +180,8 @@ function rangeView(range: StoredRange, subnets: ReadonlyMap<number, SubnetView>)
   return bounds === undefined ? undefined : { range, type: kind, subnet, served, ...bounds };
 }
 
-/** The type that people see. */
 const typeOf = (kind: StoredRange['kind']): RangeType => (kind === 'kept' ? 'dynamic' : kind);
 
-/** The subnet with the longest prefix that has an address; `undefined`: there is none. */
 export function subnetOfAddress(view: NetworkView, address: Ipv4): SubnetView | undefined {
   let best: SubnetView | undefined;
   for (const one of view.subnets) {
@@ -210,11 +191,9 @@ export function subnetOfAddress(view: NetworkView, address: Ipv4): SubnetView | 
   return best;
 }
 
-/** The subnet with this id; `undefined`: none. */
 export const subnetWithId = ({ subnets }: NetworkView, id: number | undefined): SubnetView | undefined =>
   subnets.find(({ subnet }) => subnet.id === id);
 
-/** The VLAN with this id; `undefined`: none. */
 export const vlanWithId = ({ vlans }: NetworkView, id: number | null | undefined): VlanView | undefined =>
   vlans.find(({ vlan }) => vlan.id === id);
 
@@ -230,7 +209,6 @@ export function nameServersOf({ dnsServers, served }: SubnetView): readonly stri
   );
 }
 
-/** The cluster interfaces of a VLAN that offer DHCP, each rack once. */
 export function dhcpRacks({ served }: VlanView): readonly ServedNetwork[] {
   const racks = new Map<string, ServedNetwork>();
   for (const one of served) if (one.management > 0 && !racks.has(one.rack)) racks.set(one.rack, one);

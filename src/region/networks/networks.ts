@@ -55,15 +55,16 @@ import {
   settingsOf,
 } from './served-networks.ts';
 
-const LIMITS: Readonly<Record<NetworkKind, number>> = {
-  spaces: SPACES_MAX,
-  fabrics: FABRICS_MAX,
-  vlans: VLANS_MAX,
-  subnets: SUBNETS_MAX,
-  ranges: RANGES_MAX,
-  reserved: RESERVED_MAX,
-  routes: ROUTES_MAX,
-  connections: CONNECTIONS_MAX,
+/** The bound on the objects of each kind, with their name for people. */
+const BOUNDS: Readonly<Record<NetworkKind, readonly [max: number, names: string]>> = {
+  spaces: [SPACES_MAX, 'spaces'],
+  fabrics: [FABRICS_MAX, 'fabrics'],
+  vlans: [VLANS_MAX, 'VLANs'],
+  subnets: [SUBNETS_MAX, 'subnets'],
+  ranges: [RANGES_MAX, 'ranges'],
+  reserved: [RESERVED_MAX, 'reserved addresses'],
+  routes: [ROUTES_MAX, 'static routes'],
+  connections: [CONNECTIONS_MAX, 'connections'],
 };
 
 interface NetworksParts {
@@ -71,28 +72,22 @@ interface NetworksParts {
   readonly clock: Clock;
   readonly racks: RackList;
   readonly settings: NetworkSettings;
-  /** Called after each change. */
   readonly onChange: () => void;
   /** `undefined` if this process has no rack. */
   readonly ownRack: () => { readonly uuid: string; readonly name: string } | undefined;
 }
 
-/** A requested change: the objects that it adds, replaces and removes, and the object in its event. */
 export interface WantedChange extends Pick<NetworkChange<unknown>, 'put' | 'remove' | 'nextId'> {
   readonly kind: 'change';
   readonly change: BootChange;
   readonly what: NetworkNoun;
-  /** For the event. */
   readonly name: string;
-  /** Its id. */
   readonly id: number;
   /** Objects that it adds besides, for their events; `undefined`: none. */
   readonly added?: readonly { readonly what: NetworkNoun; readonly name: string }[] | undefined;
-  /** Changes of cluster interfaces that belong to it; `undefined`: none. */
   readonly service?: readonly ServiceEdit[] | undefined;
 }
 
-/** Ends a transaction whose change of settings was refused, or which removes what a machine uses. */
 class Undone extends Error {
   readonly refused: SettingsRefusal;
 
@@ -104,7 +99,6 @@ class Undone extends Error {
 
 export class Networks {
   readonly #parts: NetworksParts;
-  /** As they were read last. */
   #records: NetworkRecords = NO_RECORDS;
 
   constructor(parts: NetworksParts) {
@@ -123,7 +117,9 @@ export class Networks {
     const records = await store.networks.list();
     if (reconcile(records, served, FIRST_NETWORK_ID) === undefined) return await this.#keep(records, served);
     try {
-      await store.networks.change((current, nextId) => reconcile(current, served, nextId) ?? { result: undefined });
+      await store.networks.change(
+        (current, nextId) => reconcile(current, served, nextId)?.change ?? { result: undefined },
+      );
     } catch (error) {
       // The outage is reported, and the next reader tries again.
       if (!isStoreUnavailable(error)) throw error;
@@ -132,12 +128,10 @@ export class Networks {
     return await this.#keep(await store.networks.list(), served);
   }
 
-  /** The stored objects that were read last: another value after each reading. */
   get stored(): NetworkRecords {
     return this.#records;
   }
 
-  /** The objects that were read last, with what racks serve now. */
   get known(): NetworkView {
     const served = this.#served();
     return this.#view(completed(this.#records, served), served);
@@ -150,7 +144,6 @@ export class Networks {
     return this.#view(records, served);
   }
 
-  /** The value of `dns.reverse` as MAAS's `rdns_mode`. */
   #reverseMode(): ReverseMode {
     const reverse = this.#parts.settings.valueOf('dns.reverse');
     if (reverse === 'off' || reverse === false) return 0;
@@ -245,35 +238,22 @@ export class Networks {
   }
 }
 
-/** The refusal of a change of a cluster interface that is written in its rack's file. */
 function refusePinned({ service = [] }: WantedChange): RefusalWord | undefined {
   const pinned = service.find(({ served }) => served.pin !== undefined)?.served;
   return pinned?.pin === undefined ? undefined : refusal('setting-read-only', pinnedText(pinned.key, pinned.pin));
 }
 
-const MANY: Readonly<Record<NetworkKind, string>> = {
-  spaces: 'spaces',
-  fabrics: 'fabrics',
-  vlans: 'VLANs',
-  subnets: 'subnets',
-  ranges: 'ranges',
-  reserved: 'reserved addresses',
-  routes: 'static routes',
-  connections: 'connections',
-};
-
-/** The refusal of a change that would exceed a bound. */
 function excessOf(records: NetworkRecords, { put = {} }: WantedChange): RefusalWord | undefined {
   for (const kind of NETWORK_KINDS) {
     const known = new Set<number>(records[kind].map(({ id }: { readonly id: number }) => id));
     const added = (put[kind] ?? []).filter(({ id }: { readonly id: number }) => !known.has(id)).length;
-    if (added > 0 && known.size + added > LIMITS[kind])
-      return refusal('networks-limit', `The region has ${LIMITS[kind]} ${MANY[kind]}, the maximum: remove some.`);
+    const [max, names] = BOUNDS[kind];
+    if (added > 0 && known.size + added > max)
+      return refusal('networks-limit', `The region has ${max} ${names}, the maximum: remove some.`);
   }
   return undefined;
 }
 
-/** Asks which machines use the objects of a removal; `undefined`: no machine can refer to them. */
 function questionOf(
   { vlans, subnets }: NetworkRecords,
   { fabrics: fabricIds = [], vlans: removedVlans = [], subnets: removedSubnets = [] }: WantedChange['remove'] = {},
@@ -289,7 +269,6 @@ function questionOf(
   return { vlanIds: [...gone], subnetIds: goneSubnets.map(({ id }) => id), ranges };
 }
 
-/** The refusal of a removal of what a machine uses. */
 function refuseUse({ hostname: machine, systemId, by }: NetworkUse, { what, name }: WantedChange) {
   return by.kind === 'interface'
     ? refusal(

@@ -10,19 +10,16 @@ import { formatIpv4, type Ipv4, type Ipv4Range, ipv4, rangeContains, rangesOverl
 import type { ReservedAddress, UsedAddress } from '../records/network-store.ts';
 import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
+import { spanText } from './address-use.ts';
 import { type DynamicRange, dynamicRangesOf, routersOf } from './served-networks.ts';
 
-/** One problem of a range or a router. */
 interface RangeProblem {
   /** The key of the router, or of the first address of the range: `cluster_interfaces.lab.ip_range_low`. */
   readonly key: string;
   readonly message: string;
 }
 
-/** Addresses of machines that are read at a time. */
 const PIECE = 4096;
-
-const spanOf = ({ low, high }: Ipv4Range) => ({ low: formatIpv4(low), high: formatIpv4(high) });
 
 /** Names the owner of an address that a router should get; `undefined`: it is free. @param used what machines have of it */
 export function whoseAddress(
@@ -40,7 +37,6 @@ export function whoseAddress(
   return fieldRefusal(`${formatIpv4(address)} is reserved by ${username}: release it first, or give another router.`);
 }
 
-/** The new routers whose addresses belong to somebody. */
 async function findTakenRouters(
   store: RegionStore,
   routers: ReturnType<typeof routersOf>,
@@ -54,20 +50,13 @@ async function findTakenRouters(
   return problems;
 }
 
-type RangeKind = 'dynamic' | 'reserved' | 'static';
-
-export const rangeOverlapText = ({
-  kind,
-  low,
-  high,
-  username,
-}: {
-  readonly low: string;
-  readonly high: string;
-  readonly kind: RangeKind;
-  readonly username: string | undefined;
-}): string =>
-  `The range overlaps the ${kind} range ${low} to ${high}${username === undefined ? '' : ` of ${username}`}.`;
+/** @param username of a reserved range */
+export const rangeOverlapText = (
+  kind: 'dynamic' | 'reserved' | 'static',
+  range: Ipv4Range,
+  username: string | undefined,
+): string =>
+  `The range overlaps the ${kind} range ${spanText(range)}${username === undefined ? '' : ` of ${username}`}.`;
 
 export const rangeRouterText = (address: string): string => `The range contains the router ${address}.`;
 
@@ -96,31 +85,23 @@ export async function findTaken(
   const wasDynamic = (address: Ipv4): boolean => former.some((one) => rangeContains(one, address));
   const problems = [...(await findTakenRouters(store, addedRouters, reserved))];
   for (const range of added) {
-    const note = (word: RefusalWord): void => {
-      problems.push({ key: `${range.key}.ip_range_low`, message: word.text });
+    const note = (message: string): void => {
+      problems.push({ key: `${range.key}.ip_range_low`, message });
     };
     const isRival = (one: Ipv4Range): boolean =>
       rangesOverlap(one, range) && !former.some((other) => rangesOverlap(one, other));
     const rival = ranges.find((one) => one.kind === 'reserved' && isRival(one));
-    if (rival?.kind === 'reserved') {
-      const { username } = rival;
-      note(fieldRefusal(rangeOverlapText({ kind: 'reserved', ...spanOf(rival), username })));
-    }
+    if (rival?.kind === 'reserved') note(rangeOverlapText('reserved', rival, rival.username));
     const gateway = routes.find((one) => rangeContains(range, one.gateway) && !wasDynamic(one.gateway))?.gateway;
-    if (gateway !== undefined) note(fieldRefusal(rangeRouterText(formatIpv4(gateway))));
+    if (gateway !== undefined) note(rangeRouterText(formatIpv4(gateway)));
     const taken = reserved.find(({ address }) => rangeContains(range, address) && !wasDynamic(address));
-    if (taken !== undefined) {
-      const { address, username } = taken;
-      note(fieldRefusal(rangeReservedText(formatIpv4(address), username)));
-    }
+    if (taken !== undefined) note(rangeReservedText(formatIpv4(taken.address), taken.username));
     const used = await firstAllocated(store, range, wasDynamic);
-    if (used === undefined) continue;
-    note(fieldRefusal(rangeMachineText(formatIpv4(used.address), used.hostname)));
+    if (used !== undefined) note(rangeMachineText(formatIpv4(used.address), used.hostname));
   }
   return problems;
 }
 
-/** The first address of a range that a machine has. */
 async function firstAllocated(
   store: RegionStore,
   { low, high }: DynamicRange,

@@ -31,73 +31,44 @@ import {
 } from '../records/network-store.ts';
 import type { ServedNetwork } from './served-networks.ts';
 
-/** The objects, as completed so far. */
-interface Draft {
-  fabrics: readonly Fabric[];
-  vlans: readonly Vlan[];
-  subnets: readonly Subnet[];
-  ranges: readonly StoredRange[];
-  /** Rows of kept ranges that became those of cluster interfaces. */
-  taken: readonly StoredRange[];
-  /** Known subnets in which racks now allow DNS and did not, or the reverse. */
-  switched: readonly Subnet[];
-  nextId: number;
-}
+type Draft = { -readonly [Field in keyof NetworkRecords]: NetworkRecords[Field] } & { nextId: number };
 
-/** The name of MAAS's VLAN without a tag. */
 const UNTAGGED_NAME = 'untagged';
 
-/** The change that completes the objects; `undefined` if nothing is missing or left over. */
+/** The objects after the change that completes them, and that change; `undefined` if nothing is missing or left over. */
 export function reconcile(
   records: NetworkRecords,
   served: readonly ServedNetwork[],
   nextId: number,
-): NetworkChange<undefined> | undefined {
+): { readonly change: NetworkChange<undefined>; readonly records: NetworkRecords } | undefined {
   const remove = leftOver(records, served);
   const kept = without(records, remove);
-  const draft: Draft = { ...kept, taken: [], switched: switchedDns(kept.subnets, served), nextId };
+  const draft: Draft = { ...kept, subnets: withServedDns(kept.subnets, served), nextId };
   addDefaultVlan(draft);
   for (const one of served) addSubnet(draft, one);
   for (const one of served) addRanges(draft, one);
-  // New objects come after the known ones.
   const put = {
-    fabrics: draft.fabrics.slice(kept.fabrics.length),
-    vlans: draft.vlans.slice(kept.vlans.length),
-    subnets: [...draft.switched, ...draft.subnets.slice(kept.subnets.length)],
-    ranges: [...draft.taken, ...draft.ranges.slice(kept.ranges.length)],
+    fabrics: notIn(kept.fabrics, draft.fabrics),
+    vlans: notIn(kept.vlans, draft.vlans),
+    subnets: notIn(kept.subnets, draft.subnets),
+    ranges: notIn(kept.ranges, draft.ranges),
   };
   const count = [...Object.values(put), ...Object.values(remove)].reduce((sum, { length }) => sum + length, 0);
-  return count === 0 ? undefined : { put, remove, nextId: draft.nextId, result: undefined };
+  const { nextId: after, ...completed } = draft;
+  return count === 0 ? undefined : { change: { put, remove, nextId: after, result: undefined }, records: completed };
+}
+
+function notIn<T>(before: readonly T[], after: readonly T[]): readonly T[] {
+  const known = new Set(before);
+  return after.filter((one) => !known.has(one));
 }
 
 /** Stands for the ids of rows that are not stored yet. */
 const UNSTORED_ID = 2 ** 52;
 
 /** The objects with what is missing, as the store will have them; ids of ranges aside, which only the store gives. */
-export function completed(records: NetworkRecords, served: readonly ServedNetwork[]): NetworkRecords {
-  const change = reconcile(records, served, UNSTORED_ID);
-  if (change === undefined) return records;
-  const { put = {} } = change;
-  const kept = without(records, leftOver(records, served));
-  return {
-    ...kept,
-    fabrics: [...kept.fabrics, ...(put.fabrics ?? [])],
-    vlans: [...kept.vlans, ...(put.vlans ?? [])],
-    subnets: replaced(kept.subnets, put.subnets),
-    ranges: replaced(kept.ranges, put.ranges),
-  };
-}
-
-/** The known objects, each in its place, then those that are new. */
-function replaced<T extends { readonly id: number }>(known: readonly T[], put: readonly T[] = []): readonly T[] {
-  const byId = new Map(put.map((one) => [one.id, one]));
-  const kept = known.map((one) => {
-    const now = byId.get(one.id) ?? one;
-    byId.delete(one.id);
-    return now;
-  });
-  return [...kept, ...byId.values()];
-}
+export const completed = (records: NetworkRecords, served: readonly ServedNetwork[]): NetworkRecords =>
+  reconcile(records, served, UNSTORED_ID)?.records ?? records;
 
 /** Whether the cluster interfaces of a subnet that offer DHCP name their rack as DNS server; `undefined`: none offers DHCP. */
 export function servedDns(served: readonly ServedNetwork[]): boolean | undefined {
@@ -105,12 +76,12 @@ export function servedDns(served: readonly ServedNetwork[]): boolean | undefined
   return serving.length === 0 ? undefined : serving.every(({ management }) => management === 2);
 }
 
-/** The subnets of which the stored word on DNS is not that of the racks that offer DHCP there, with the racks’ word. */
-function switchedDns(subnets: readonly Subnet[], served: readonly ServedNetwork[]): readonly Subnet[] {
+/** The subnets, with the word on DNS of the racks that offer DHCP there. */
+function withServedDns(subnets: readonly Subnet[], served: readonly ServedNetwork[]): readonly Subnet[] {
   const byCidr = Map.groupBy(served, ({ cidr }) => cidr);
-  return subnets.flatMap((subnet) => {
+  return subnets.map((subnet) => {
     const allowsDns = servedDns(byCidr.get(subnet.cidr) ?? []) ?? subnet.allowsDns;
-    return allowsDns === subnet.allowsDns ? [] : [{ ...subnet, allowsDns }];
+    return allowsDns === subnet.allowsDns ? subnet : { ...subnet, allowsDns };
   });
 }
 
@@ -141,11 +112,8 @@ function addSubnet(draft: Draft, one: ServedNetwork): void {
   draft.subnets = [...draft.subnets, subnet];
 }
 
-/** Adds the default VLAN if there is none. @returns false at a bound */
 function addDefaultVlan(draft: Draft): boolean {
   if (draft.vlans.some(({ id }) => id === DEFAULT_VLAN_ID)) return true;
-  // Somebody changed its id in the database: its place is taken until the row is repaired.
-  if (draft.vlans.some(({ fabricId, vid }) => fabricId === DEFAULT_FABRIC_ID && vid === UNTAGGED_VID)) return false;
   if (draft.vlans.length >= VLANS_MAX || draft.fabrics.length >= FABRICS_MAX) return false;
   const { fabric, vlan } = defaultPlace(draft.fabrics);
   draft.fabrics = [...draft.fabrics, fabric];
@@ -153,7 +121,6 @@ function addDefaultVlan(draft: Draft): boolean {
   return true;
 }
 
-/** The default fabric and its untagged VLAN, before they are there. */
 export const defaultPlace = (fabrics: readonly Fabric[]): { readonly fabric: Fabric; readonly vlan: Vlan } => ({
   fabric: {
     id: DEFAULT_FABRIC_ID,
@@ -165,7 +132,6 @@ export const defaultPlace = (fabrics: readonly Fabric[]): { readonly fabric: Fab
   vlan: newVlan(DEFAULT_VLAN_ID, DEFAULT_FABRIC_ID, UNTAGGED_VID),
 });
 
-/** A VLAN with MAAS's defaults, which nobody has touched. */
 export const newVlan = (id: number, fabricId: number, vid: number): Vlan => ({
   id,
   fabricId,
@@ -177,7 +143,6 @@ export const newVlan = (id: number, fabricId: number, vid: number): Vlan => ({
   name: vid === UNTAGGED_VID ? UNTAGGED_NAME : String(vid),
 });
 
-/** The row of a cluster interface's range. */
 const isRangeOf = (range: StoredRange, one: ServedNetwork, kind: ServedRange['kind']): boolean =>
   range.kind === kind && range.rack === one.rack && range.clusterInterface === one.name;
 
@@ -197,7 +162,6 @@ function addRanges(draft: Draft, one: ServedNetwork): void {
     const before = draft.ranges.find((range) => range.kind === 'kept' && range.subnetId === subnet.id);
     if (kind === 'dynamic' && before !== undefined) {
       const taken: ServedRange = { ...now, id: before.id, comment: before.comment };
-      draft.taken = [...draft.taken, taken];
       draft.ranges = draft.ranges.map((range) => (range === before ? taken : range));
       continue;
     }
@@ -206,13 +170,7 @@ function addRanges(draft: Draft, one: ServedNetwork): void {
   }
 }
 
-interface LeftOver {
-  readonly subnets: readonly number[];
-  readonly ranges: readonly number[];
-}
-
-/** The objects of networks that no rack serves any more. */
-function leftOver(records: NetworkRecords, served: readonly ServedNetwork[]): LeftOver {
+function leftOver(records: NetworkRecords, served: readonly ServedNetwork[]) {
   const cidrs = new Set(served.map(({ cidr }) => cidr));
   const cidrOf = new Map(records.subnets.map(({ id, cidr }) => [id, cidr]));
   const ranges = records.ranges.filter(
@@ -232,18 +190,11 @@ function leftOver(records: NetworkRecords, served: readonly ServedNetwork[]): Le
     ...records.routes.flatMap(({ sourceId, destinationId }) => [sourceId, destinationId]),
   ]);
   const gone = records.subnets.filter(({ id, cidr, isTouched }) => !isTouched && !cidrs.has(cidr) && !used.has(id));
-  const idsOf = (list: readonly { readonly id: number }[]): readonly number[] => list.map(({ id }) => id);
-  return { subnets: idsOf(gone), ranges: idsOf(ranges) };
+  return { subnets: gone.map(({ id }) => id), ranges: ranges.map(({ id }) => id) };
 }
 
-function without(records: NetworkRecords, remove: LeftOver): NetworkRecords {
-  const keep =
-    (ids: readonly number[]) =>
-    ({ id }: { readonly id: number }): boolean =>
-      !ids.includes(id);
-  return {
-    ...records,
-    subnets: records.subnets.filter(keep(remove.subnets)),
-    ranges: records.ranges.filter(keep(remove.ranges)),
-  };
-}
+const without = (records: NetworkRecords, remove: ReturnType<typeof leftOver>): NetworkRecords => ({
+  ...records,
+  subnets: records.subnets.filter(({ id }) => !remove.subnets.includes(id)),
+  ranges: records.ranges.filter(({ id }) => !remove.ranges.includes(id)),
+});

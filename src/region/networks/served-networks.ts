@@ -21,7 +21,6 @@ import { believedInterfaces, findNetworkDoubt } from '../racks/rack-networks.ts'
 import type { Rack } from '../records/rack.ts';
 import type { Pin, SettingsRefusal } from '../records/settings-refusal.ts';
 
-/** The cluster interfaces in force. */
 export interface InterfaceSettings {
   /** A rack's cluster interfaces, in the form of a configuration file. */
   interfacesOf(rack: string): readonly Settings[];
@@ -29,14 +28,11 @@ export interface InterfaceSettings {
   pinnedBy(key: string, rack: string): Pin | undefined;
 }
 
-/** The port to the racks' settings (`region/settings.ts`). Its cluster interfaces are those that were read last. */
 export interface NetworkSettings extends InterfaceSettings {
   load(): Promise<void>;
   /** Those that the store has in the caller's transaction. */
   read(): Promise<InterfaceSettings>;
-  /** A key's value in force at the rack of this process. */
   valueOf(key: string): SettingValue | undefined;
-  /** Changes all these keys, after a check of the whole, or none. */
   change(
     rack: string,
     edits: readonly { readonly key: string; readonly value: SettingValue | undefined }[],
@@ -44,12 +40,9 @@ export interface NetworkSettings extends InterfaceSettings {
   ): Promise<SettingsRefusal | undefined>;
 }
 
-/** A network as one rack serves it. */
 export interface ServedNetwork {
-  /** The rack's UUID and name. */
   readonly rack: string;
   readonly rackName: string;
-  /** The name of the cluster interface. */
   readonly name: string;
   readonly network: Ipv4Network;
   /** `10.20.0.0/24`. */
@@ -63,7 +56,6 @@ export interface ServedNetwork {
   readonly fixed: Ipv4Range | undefined;
   /** The MTU that it hands out; `undefined`: none, which means 1500. */
   readonly mtu: number | undefined;
-  /** Its DHCP options as written. */
   readonly options: readonly SettingValue[];
   /** The first other DHCP server that the rack saw there; `undefined`: none. */
   readonly foreignServer: string | undefined;
@@ -80,7 +72,6 @@ export interface ServiceEdit {
   readonly whole?: 'added' | 'removed' | undefined;
 }
 
-/** The new values of settings that an edit makes. */
 export function settingsOf({ served: { key }, fields, whole }: ServiceEdit) {
   if (whole === undefined) return Object.entries(fields).map(([field, value]) => ({ key: `${key}.${field}`, value }));
   const given = Object.entries(fields).flatMap(([field, value]) => (value === undefined ? [] : [[field, value]]));
@@ -151,12 +142,10 @@ function servedOf(
   };
 }
 
-/** A dynamic range, and the key of its cluster interface. */
 export interface DynamicRange extends Ipv4Range {
   readonly key: string;
 }
 
-/** The dynamic ranges of cluster interfaces in the form of a configuration file. */
 export const dynamicRangesOf = (entries: readonly Settings[]): readonly DynamicRange[] =>
   entries.flatMap((entry) => {
     const served = servedOf('', '', entry);
@@ -172,7 +161,6 @@ export const routersOf = (entries: readonly Settings[]): readonly { readonly key
 
 const optionsIn = ({ options }: Settings): readonly SettingValue[] => (Array.isArray(options) ? options : []);
 
-/** A DHCP option by its code or its name. */
 interface OptionId {
   readonly code: number;
   readonly name: string;
@@ -187,7 +175,6 @@ function mtuIn(options: readonly SettingValue[]): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
 
-/** The options after one of them got another value or was removed; `undefined`: no option is left. */
 export function withOption(
   { options }: Pick<ServedNetwork, 'options'>,
   option: OptionId,
@@ -203,7 +190,6 @@ function textIn(entry: Settings, field: string): string {
   return typeof value === 'string' ? value.trim() : '';
 }
 
-/** The network of a cluster interface in the form of a configuration file. */
 export function networkIn(entry: Settings): Ipv4Network | undefined {
   const written = textIn(entry, 'network');
   if (written !== '') return parseNetwork(written);
@@ -213,7 +199,6 @@ export function networkIn(entry: Settings): Ipv4Network | undefined {
   return address === undefined || prefix === undefined ? undefined : networkOf(address, prefix);
 }
 
-/** A range inside the network; `undefined`: there is none. */
 function rangeIn(entry: Settings, network: Ipv4Network, field: string): Ipv4Range | undefined {
   const [low, high] = [parseIpv4(textIn(entry, `${field}_low`)), parseIpv4(textIn(entry, `${field}_high`))];
   if (low === undefined || high === undefined || low > high) return undefined;

@@ -4,8 +4,7 @@
 
 import { type Html, html, nothing, type Part } from '../../html.ts';
 import { formatAge } from '../../quantity.ts';
-import { findDoubt } from '../racks/rack-networks.ts';
-import { findSharedRange, rangeSharedText } from '../racks/rack-ranges.ts';
+import { findDoubt, findSharedRange, rangeSharedText } from '../racks/rack-networks.ts';
 import { doubtWords } from '../records/events.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';

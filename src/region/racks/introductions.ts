@@ -5,13 +5,18 @@
 //            ├─ pending, same text as last ───► reused: not parsed again, and not counted against its rate
 //            └─ otherwise ────────────────────► parsed if its rate allows
 //
-// 1. Reservations in an unknown rack's interfaces are not stored: they do not matter for its acceptance, and the rack reports them again
+// 1. If several processes share the store, the store's rates also limit registrations, as for passwords (`accounts/password-limits.ts`).
+// 2. Reservations in an unknown rack's interfaces are not stored: they do not matter for its acceptance, and the rack reports them again
 //    after that.
 
+import type { Clock } from '../../clock.ts';
+import { networkOfText } from '../../net/shares/fair-shares.ts';
 import { PENDING_RACKS_MAX } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
+import type { RateStore } from '../records/rate-store.ts';
 import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 import { jsonFaultText, parseJson } from '../records/text-json.ts';
+import { hostOf, RateLimiter } from '../shares/request-rates.ts';
 import { check, HEARTBEAT_VALUES_MAX, rackInterfaces } from './rack-news.ts';
 
 /**
@@ -61,4 +66,36 @@ function readInterfaces(text: string): Introduction {
   if (written.kind === 'fault') return { kind: 'fault', refusal: fieldRefusal(jsonFaultText(written.fault)) };
   const checked = check(rackInterfaces, written.value);
   return checked.ok ? { kind: 'interfaces', interfaces: checked.value } : { kind: 'fault', refusal: checked.problem };
+}
+
+/**
+ * Registrations of unknown racks: from one address, from one network, and in total. An unchanged repeat by a pending rack does not count.
+ */
+export const REGISTRATIONS_PER_ADDRESS = { perSecond: 1 / 60, burst: 6 } as const;
+export const REGISTRATIONS_PER_NETWORK = { perSecond: 0.1, burst: 16 } as const;
+export const REGISTRATIONS_IN_TOTAL = { perSecond: 1, burst: 64 } as const;
+
+export class Newcomers {
+  readonly #clock: Clock;
+  readonly #shared: RateStore | undefined;
+  readonly #own = new RateLimiter(REGISTRATIONS_PER_ADDRESS, REGISTRATIONS_IN_TOTAL, REGISTRATIONS_PER_NETWORK);
+
+  /** @param shared the rates of all processes of the region; undefined: this is the only one */
+  constructor(clock: Clock, shared: RateStore | undefined) {
+    this.#clock = clock;
+    this.#shared = shared;
+  }
+
+  /** True if an unknown rack may register from this address now; counts the registration. @throws RackError `store-unavailable` */
+  async allows(address: string): Promise<boolean> {
+    if (!this.#own.allows(address, this.#clock.now())) return false;
+    if (this.#shared === undefined) return true;
+    const rates = [
+      [`registration of ${hostOf(address)}`, REGISTRATIONS_PER_ADDRESS],
+      [`registration of network ${networkOfText(address)}`, REGISTRATIONS_PER_NETWORK],
+      ['registration', REGISTRATIONS_IN_TOTAL],
+    ] as const;
+    for (const [name, rate] of rates) if (!(await this.#shared.take(name, rate))) return false;
+    return true;
+  }
 }

@@ -50,10 +50,8 @@ import type { FoundHome, MachineHome, MachineSign, RackStore } from '../records/
 import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { EventOf, RegionStore } from '../records/store.ts';
 import { machinesForRack } from './desired-machine.ts';
-import { believedInterfaces } from './rack-networks.ts';
-import { rangesOf } from './rack-ranges.ts';
+import { believedInterfaces, rangesOf } from './rack-networks.ts';
 
-/** The minimum time between two warnings about the same machine and rack. */
 const ELSEWHERE_PAUSE_MS = 3_600_000;
 /**
  * Bound on the pairs of machine and rack with a recent warning. Accepted racks add pairs. At the bound the oldest pair is forgotten, so its
@@ -115,7 +113,6 @@ export class MachineHomes {
     return this.otherOwner(uuid, known?.home) === undefined;
   }
 
-  /** Why the region does not believe a rack's reports about a machine; `undefined` if it does. */
   whyElsewhere(uuid: string | undefined, machine: Pick<Machine, 'hostname' | 'home'>): SeenElsewhere | undefined {
     const owner = this.otherOwner(uuid, machine.home);
     const rack = owner === undefined || uuid === undefined ? undefined : this.#racks.find(uuid);
@@ -123,7 +120,6 @@ export class MachineHomes {
     return { hostname: machine.hostname, rack: rack.name, home: owner.name };
   }
 
-  /** The machines as one rack gets them. @param uuid undefined: the rack of the region's own process, which gets everything */
   machinesFor(uuid: string | undefined, machines: readonly RackMachine[]): readonly RackMachine[] {
     const racks = this.#racks.list();
     const rack = racks.find((one) => (uuid === undefined ? one.isEmbedded : one.uuid === uuid));
@@ -167,16 +163,46 @@ export class MachineHomes {
     const stored = await this.#store.highestSequence(source);
     const signs = reports.map((report) => (report.sequence <= stored ? {} : signOf(report, rack)));
     const known = await this.#store.racks.homesOf(signs);
-    const weighing = new Weighing(this, { rack, racks, networks: homeNetworksOf(racks) });
+    const batch: Weighing = { rack, racks, networks: homeNetworksOf(racks), settled: new Map(), elsewhere: [] };
     const hasLease = reports.some(({ kind }) => kind === 'dhcp.ack');
     const leaseAddressOf = this.#leaseAddresses(rack, hasLease ? configured : undefined);
     const weighed = reports.map((report, index) => ({
-      ...weighing.weigh(report, signs[index] ?? {}, known[index]),
+      ...this.#weighReport(report, signs[index] ?? {}, known[index], batch),
       leaseAddress: leaseAddressOf(report),
     }));
-    await this.#settle(weighing.settled, rack);
-    await this.#warnElsewhere(weighing.elsewhere, rack);
+    await this.#settle(batch.settled, rack);
+    await this.#warnElsewhere(batch.elsewhere, rack);
     return weighed;
+  }
+
+  /**
+   * Marks or removes the parts of a report that the region does not believe.
+   * @param sign empty: the report has no effect, or is stored already
+   */
+  #weighReport(report: RackReport, { mac, address }: MachineSign, found: FoundHome, batch: Weighing): RackReport {
+    if (mac === undefined && address === undefined) return report;
+    const { rack, racks, networks, settled, elsewhere } = batch;
+    const known = found === undefined ? undefined : { ...found, home: settled.get(found.systemId) ?? found.home };
+    const owners = this.racksAt(known?.home, racks);
+    if (known !== undefined && ownerAmong(owners, rack) !== undefined) {
+      elsewhere.push(known);
+      return { ...report, isElsewhere: true };
+    }
+    const isLease = isAddressSeen(report.kind) && mac !== undefined;
+    const there = this.racksAt(address, racks);
+    const isThere = there.some(({ uuid }) => uuid === rack.uuid);
+    // While a machine's home is served, only a person moves it.
+    const isMoved = !isServed(known?.home, networks);
+    const isFree = owners.length === 0 || !rack.isEmbedded;
+    if (known !== undefined && address !== undefined && isLease && isThere && isMoved && isFree)
+      settled.set(known.systemId, address);
+    // This rack cannot have seen an address in another rack's network.
+    const isSeen = isThere || there.length === 0 || rack.isEmbedded;
+    const { home, seen } = known ?? {};
+    const isAway = home !== undefined && address !== undefined && isOtherSharedNetwork(home, address, networks);
+    // A lease on another shared network proves neither that the card has left its home, nor that the machine is alive.
+    const isKept = isSeen && !(isAway && seen !== undefined && !isOtherSharedNetwork(home, seen, networks));
+    return { ...report, ...(isAway ? { isAway } : {}), ...(isKept ? {} : { address: undefined }) };
   }
 
   /** Returns a function that finds the address in a report whose lease, or whose end, the region believes and keeps. */
@@ -195,7 +221,6 @@ export class MachineHomes {
     };
   }
 
-  /** Makes this rack's network the home of machines that took an address there. @param settled by system id */
   async #settle(settled: ReadonlyMap<string, Ipv4>, rack: Rack): Promise<void> {
     const atMs = this.#clock.wallTimeMs();
     const eventOf = (home: Ipv4): NewMachineEvent => ({
@@ -304,53 +329,13 @@ function signOf(report: RackReport, rack: Rack): MachineSign {
 }
 
 /** The weighing of one rack's batch. Each report counts with the homes that the earlier reports of the batch gave to machines. */
-class Weighing {
-  readonly #homes: Pick<MachineHomes, 'racksAt'>;
-  readonly #rack: Rack;
-  readonly #racks: readonly Rack[];
-  readonly #networks: readonly HomeNetwork[];
-  readonly settled = new Map<string, Ipv4>();
-  readonly elsewhere: MachineHome[] = [];
-
-  constructor(
-    homes: Pick<MachineHomes, 'racksAt'>,
-    terms: { readonly rack: Rack; readonly racks: readonly Rack[]; readonly networks: readonly HomeNetwork[] },
-  ) {
-    this.#homes = homes;
-    this.#rack = terms.rack;
-    this.#racks = terms.racks;
-    this.#networks = terms.networks;
-  }
-
-  /**
-   * Marks or removes the parts of a report that the region does not believe.
-   * @param sign empty: the report has no effect, or is stored already
-   */
-  weigh(report: RackReport, { mac, address }: MachineSign, found: FoundHome): RackReport {
-    if (mac === undefined && address === undefined) return report;
-    const [rack, networks] = [this.#rack, this.#networks];
-    const known = found === undefined ? undefined : { ...found, home: this.settled.get(found.systemId) ?? found.home };
-    const owners = this.#homes.racksAt(known?.home, this.#racks);
-    if (known !== undefined && ownerAmong(owners, rack) !== undefined) {
-      this.elsewhere.push(known);
-      return { ...report, isElsewhere: true };
-    }
-    const isLease = isAddressSeen(report.kind) && mac !== undefined;
-    const there = this.#homes.racksAt(address, this.#racks);
-    const isThere = there.some(({ uuid }) => uuid === rack.uuid);
-    // While a machine's home is served, only a person moves it.
-    const isMoved = !isServed(known?.home, networks);
-    const isFree = owners.length === 0 || !rack.isEmbedded;
-    if (known !== undefined && address !== undefined && isLease && isThere && isMoved && isFree)
-      this.settled.set(known.systemId, address);
-    // This rack cannot have seen an address in another rack's network.
-    const isSeen = isThere || there.length === 0 || rack.isEmbedded;
-    const { home, seen } = known ?? {};
-    const isAway = home !== undefined && address !== undefined && isOtherSharedNetwork(home, address, networks);
-    // A lease on another shared network proves neither that the card has left its home, nor that the machine is alive.
-    const isKept = isSeen && !(isAway && seen !== undefined && !isOtherSharedNetwork(home, seen, networks));
-    return { ...report, ...(isAway ? { isAway } : {}), ...(isKept ? {} : { address: undefined }) };
-  }
+interface Weighing {
+  readonly rack: Rack;
+  readonly racks: readonly Rack[];
+  readonly networks: readonly HomeNetwork[];
+  /** The new homes, by system id. */
+  readonly settled: Map<string, Ipv4>;
+  readonly elsewhere: MachineHome[];
 }
 
 interface HomeNetwork {

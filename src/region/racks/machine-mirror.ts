@@ -14,7 +14,6 @@ import type { RegionStore } from '../records/store.ts';
 import { LatestRun } from '../shares/latest-run.ts';
 import { toRackMachine } from './desired-machine.ts';
 
-/** Machines read in one query. */
 const CHUNK = 500;
 /** Reads whose changes are remembered. The oldest is forgotten first; a rack with an older version gets all machines. */
 export const CHANGES_KEPT_MAX = 64;
@@ -62,7 +61,6 @@ export class MachineMirror {
     return this.#list;
   }
 
-  /** A machine as racks get it; undefined: racks do not get a machine with this id. */
   find(systemId: string): RackMachine | undefined {
     return this.#shown.get(systemId);
   }
@@ -114,7 +112,6 @@ export class MachineMirror {
     this.#holders = new Map();
   }
 
-  /** Replaces or removes a machine. Adds all machines whose records change to `differing`. */
   #put(systemId: string, machine: RackMachine | undefined, differing: Set<string>): void {
     const before = this.#stored.get(systemId);
     if (before === undefined && machine === undefined) return;
@@ -147,7 +144,6 @@ export class MachineMirror {
     return holders.size === 2 ? [...holders][0] : undefined;
   }
 
-  /** Updates a machine's record for racks. It has no UUID while another machine shows the same one. */
   #show(systemId: string): void {
     const machine = this.#stored.get(systemId);
     const isShared = (this.#holders.get(machine?.uuid ?? '')?.size ?? 0) > 1;

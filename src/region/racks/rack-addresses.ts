@@ -9,7 +9,6 @@ export interface RackList {
   list(): readonly Rack[];
 }
 
-/** True for an address of an accepted rack. */
 export function isRackAddress(racks: RackList, address: Ipv4): boolean {
   const text = formatIpv4(address);
   return racks.list().some(({ state, interfaces }) => state === 'accepted' && interfaces.some(({ ip }) => ip === text));
@@ -18,7 +17,6 @@ export function isRackAddress(racks: RackList, address: Ipv4): boolean {
 const addressesOn = (rack: Rack, nic: SettingValue | undefined): readonly string[] =>
   (rack.pulse?.addresses ?? []).flatMap((one) => (one.interface === nic ? [one.address.replace(/\/.*/, '')] : []));
 
-/** Addresses that a sentence names. */
 export const ADDRESSES_NAMED_MAX = 16;
 
 /**

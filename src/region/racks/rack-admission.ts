@@ -26,7 +26,7 @@ import {
 } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
 import type { RackChange } from '../records/rack-store.ts';
-import { type RefusalWord, refusal } from '../records/refusal.ts';
+import { type RefusalName, type RefusalWord, refusal } from '../records/refusal.ts';
 import { agreeTo, doubtEvent, reportedTexts, weighNetworks } from './rack-networks.ts';
 
 /** How often the store records that a pending rack was heard. The rack asks every few seconds. */
@@ -48,19 +48,17 @@ export interface RackRegistration {
   readonly regionFile?: string | undefined;
 }
 
-type RackRefusal = RefusalWord;
-
 export type RegistrationOutcome =
   | { readonly kind: 'accepted'; readonly rack: Rack }
   | { readonly kind: 'pending'; readonly rack: Rack; readonly why: RefusalWord }
-  | { readonly kind: 'refuse'; readonly refusal: RackRefusal };
+  | { readonly kind: 'refuse'; readonly refusal: RefusalWord };
 
 type Decision = RackChange<RegistrationOutcome>;
 
-const refuse = (why: RackRefusal): Decision => ({
+const refuse = (name: RefusalName, text: string): Decision => ({
   put: [],
   events: [],
-  result: { kind: 'refuse', refusal: why },
+  result: { kind: 'refuse', refusal: refusal(name, text) },
 });
 
 /** The refusal of a rack whose link version this region does not support; `undefined` if it does. */
@@ -74,7 +72,7 @@ export const refuseVersion = (uplink: number): RefusalWord | undefined =>
 
 export function decideRegistration(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
   const other = refuseVersion(registration.uplink);
-  if (other !== undefined) return refuse(other);
+  if (other !== undefined) return refuse(other.name, other.text);
   const known = racks.find(({ uuid }) => uuid === registration.uuid);
   return known === undefined
     ? decideNewRack(registration, racks, atMs)
@@ -84,12 +82,10 @@ export function decideRegistration(registration: RackRegistration, racks: readon
 function decideNewRack(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
   const { uuid, name, version, uplink, interfaces, key, address } = registration;
   if (key.kind === 'own' && racks.some(({ token }) => token === key.token)) {
-    return refuse(
-      refusal('rack-key', 'another rack has registered this key: remove the key file to generate a new one'),
-    );
+    return refuse('rack-key', 'another rack has registered this key: remove the key file to generate a new one');
   }
   const gone = roomFor(registration, racks, atMs);
-  if (gone !== undefined && 'text' in gone) return refuse(gone);
+  if (gone !== undefined && 'text' in gone) return refuse(gone.name, gone.text);
   const rack: Rack = {
     uuid,
     name,
@@ -115,7 +111,6 @@ function decideNewRack(registration: RackRegistration, racks: readonly Rack[], a
   return { ...decision, remove: [gone.uuid], events: [gaveWayEvent(gone, address, atMs), event, ...decision.events] };
 }
 
-/** The event from which an administrator learns why a pending rack has disappeared. */
 function gaveWayEvent(gone: Rack, address: string, atMs: number): NewMachineEvent {
   const params = {
     rack: gone.name,
@@ -131,49 +126,18 @@ function gaveWayEvent(gone: Rack, address: string, atMs: number): NewMachineEven
 
 const heardMs = (rack: Rack): number => rack.seenMs ?? rack.registeredMs;
 
-type Room = { readonly minutes: number; readonly oldest: Oldest | undefined };
-
-function roomText({ minutes, oldest }: Room): string {
-  const remedy = 'accept or remove some on the region (rackboot racks list)';
-  if (oldest === undefined) return remedy;
-  return (
-    `${remedy}, or wait: ${oldest.name} from ${oldest.address} was last heard ${oldest.seconds} s ago, ` +
-    `and its place is freed after ${counted(minutes, 'minute')} of silence`
-  );
-}
-
-type Oldest = { readonly name: string; readonly address: string; readonly seconds: number };
-
-const allText = ({
-  known,
-  pending,
-  ...room
-}: {
-  readonly minutes: number;
-  readonly oldest: Oldest | undefined;
-  readonly known: number;
-  readonly pending: number;
-}): string =>
-  `there is no room for another rack: ${counted(known, 'rack is', 'racks are')} known, ${pending} pending; ${roomText(room)}`;
-
-const addressText = ({
-  address,
-  pending,
-  ...room
-}: {
-  readonly minutes: number;
-  readonly oldest: Oldest | undefined;
-  readonly address: string;
-  readonly pending: number;
-}): string =>
-  `${counted(pending, 'rack')} from ${address} ${pending === 1 ? 'is' : 'are'} pending, the maximum; ${roomText(room)}`;
+/** What an administrator does if there is no room. */
+const ROOM = `accept or remove some on the region (rackboot racks list), or wait: one that was silent for ${counted(PENDING_KEPT_MS / 60_000, 'minute')} gives way`;
 
 /** The pending rack to remove for a new one, or the refusal of the new one; `undefined` if there is room. */
 function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: number): Rack | RefusalWord | undefined {
   const pending = racks.filter(({ state }) => state === 'pending').toSorted((a, b) => heardMs(a) - heardMs(b));
   const [oldest] = pending;
   const full = (): RefusalWord =>
-    refusal('racks-limit', allText({ known: racks.length, pending: pending.length, ...roomAfter(oldest, atMs) }));
+    refusal(
+      'racks-limit',
+      `there is no room for another rack: ${counted(racks.length, 'rack is', 'racks are')} known, ${pending.length} pending; ${ROOM}`,
+    );
   if (racks.length >= RACKS_MAX) return oldest !== undefined && isSilent(oldest, atMs) ? oldest : full();
   if (registration.key.kind !== 'own') return undefined;
   const shares = new FairShares<Rack | undefined>({
@@ -188,21 +152,14 @@ function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: n
   if (admission.kind === 'admitted') return admission.evicted;
   if (admission.bound !== 'address') return full();
   const { address } = registration;
-  const neighbours = pending.filter((rack) => rack.address === address);
-  const room = roomAfter(neighbours[0], atMs);
-  return refusal('racks-limit', addressText({ address, pending: neighbours.length, ...room }));
+  const near = pending.filter((rack) => rack.address === address).length;
+  return refusal(
+    'racks-limit',
+    `${counted(near, 'rack')} from ${address} ${near === 1 ? 'is' : 'are'} pending, the maximum; ${ROOM}`,
+  );
 }
 
 const isSilent = (rack: Rack, atMs: number): boolean => atMs - heardMs(rack) > PENDING_KEPT_MS;
-
-const roomAfter = (oldest: Rack | undefined, atMs: number) => ({
-  minutes: PENDING_KEPT_MS / 60_000,
-  oldest: oldest && {
-    name: oldest.name,
-    address: oldest.address,
-    seconds: Math.max(0, Math.round((atMs - heardMs(oldest)) / 1000)),
-  },
-});
 
 function keyOf(key: RackKey): Pick<Rack, 'token' | 'secretDigest'> {
   return { token: key.token, secretDigest: key.kind === 'own' ? key.secretDigest : undefined };
@@ -218,13 +175,12 @@ function decideKnownRack(registration: RackRegistration, known: Rack, racks: rea
   const { uuid, name, version, uplink, interfaces, key, address, regionFile: file } = registration;
   if (known.state === 'rejected') {
     return refuse(
-      refusal('rack-rejected', `an administrator rejected this rack; to let it register again, ${removal(uuid, file)}`),
+      'rack-rejected',
+      `an administrator rejected this rack; to let it register again, ${removal(uuid, file)}`,
     );
   }
   if (known.isEmbedded) {
-    return refuse(
-      refusal('rack-key', `${uuid} is the region's own rack: a copied rack.json must not be used on another host`),
-    );
+    return refuse('rack-key', `${uuid} is the region's own rack: a copied rack.json must not be used on another host`);
   }
   const isSame =
     key.kind === 'own'
@@ -232,10 +188,8 @@ function decideKnownRack(registration: RackRegistration, known: Rack, racks: rea
       : known.token === key.token;
   if (!isSame && key.kind === 'own') {
     return refuse(
-      refusal(
-        'rack-key',
-        `${uuid} is registered with another key; if this rack has lost its own, ${removal(uuid, file)}`,
-      ),
+      'rack-key',
+      `${uuid} is registered with another key; if this rack has lost its own, ${removal(uuid, file)}`,
     );
   }
   const rack: Rack = {
@@ -317,29 +271,25 @@ function verdictEvent(
 
 export type RackVerdict = 'accept' | 'reject' | 'remove';
 
-export type VerdictRefusal = RefusalWord;
-
 export function decideVerdict(
   uuids: readonly string[],
   verdict: RackVerdict,
   racks: readonly Rack[],
   by: { readonly username: string; readonly atMs: number; readonly shared?: readonly string[] | undefined },
-): RackChange<VerdictRefusal | undefined> {
-  const no = (result: VerdictRefusal): RackChange<VerdictRefusal> => ({ put: [], events: [], result });
+): RackChange<RefusalWord | undefined> {
+  const no = (name: RefusalName, text: string) => ({ put: [], events: [], result: refusal(name, text) });
   const put: Rack[] = [];
   const remove: string[] = [];
   const events: NewMachineEvent[] = [];
   let now = racks;
   for (const uuid of new Set(uuids)) {
     const rack = now.find((one) => one.uuid === uuid);
-    if (rack === undefined) return no(refusal('not-found', `there is no rack ${uuid}; rackboot racks list shows all`));
+    if (rack === undefined) return no('not-found', `there is no rack ${uuid}; rackboot racks list shows all`);
     if (rack.isEmbedded) {
       if (verdict === 'accept') continue;
       return no(
-        refusal(
-          'rack-embedded',
-          `${rack.name} is the rack of the region's own process: it cannot be rejected or removed`,
-        ),
+        'rack-embedded',
+        `${rack.name} is the rack of the region's own process: it cannot be rejected or removed`,
       );
     }
     if (verdict === 'remove') {
@@ -350,10 +300,8 @@ export function decideVerdict(
     const namesake = verdict === 'accept' ? namesakeOf(rack, now) : undefined;
     if (namesake !== undefined) {
       return no(
-        refusal(
-          'rack-name',
-          `a rack named ${rack.name} is already accepted (${namesake.uuid}): remove or rename one of them`,
-        ),
+        'rack-name',
+        `a rack named ${rack.name} is already accepted (${namesake.uuid}): remove or rename one of them`,
       );
     }
     const { shared = [] } = by;
@@ -361,10 +309,8 @@ export function decideVerdict(
     if (unknown.length > 0) {
       const reported = reportedTexts(rack);
       return no(
-        refusal(
-          'rack-network',
-          `rack ${rack.name} has no network ${unknown.join(', ')}: it reports ${reported.join(', ') || 'none'}`,
-        ),
+        'rack-network',
+        `rack ${rack.name} has no network ${unknown.join(', ')}: it reports ${reported.join(', ') || 'none'}`,
       );
     }
     const state = verdict === 'accept' ? 'accepted' : 'rejected';
@@ -383,7 +329,6 @@ export function decideVerdict(
   return { put, remove, events, result: undefined };
 }
 
-/** False if nothing needs to be written: the rack is refused, or still pending without a change. */
 export function isNews(
   { put, remove = [], events }: RackChange<unknown>,
   racks: readonly Rack[],

@@ -10,7 +10,6 @@ import type { Machine } from '../records/machine.ts';
 import { isAway, type Rack, type RackImage } from '../records/rack.ts';
 import { believedNetworks } from './rack-networks.ts';
 
-/** Bound on the images of one rack; further entries of a list are ignored. */
 export const RACK_IMAGES_MAX = 256;
 
 /** Bound on the names of one kernel; a rack reports two at most. */

@@ -12,9 +12,11 @@
 
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import {
+  formatIpv4,
   formatNetwork,
   type Ipv4,
   type Ipv4Network,
+  type Ipv4Range,
   type MacAddress,
   networkContains,
   networksOverlap,
@@ -130,7 +132,6 @@ function doubtsOf(rack: Rack, racks: readonly Rack[]): readonly NetworkDoubt[] {
   return doubtsAmong(reported(rack), judged, racks);
 }
 
-/** Decides on the new networks of an accepted rack. @param before the rack before its report */
 export function weighNetworks(next: Rack, before: Rack | undefined, racks: readonly Rack[]): Rack {
   if (next.isEmbedded || next.state !== 'accepted') return next;
   const judged = before?.state === 'accepted' ? before : { ...next, interfaces: [] };
@@ -157,7 +158,6 @@ export function findDoubt(rack: Rack, racks: readonly Rack[]): Happening<'networ
   return { code: 'networks-doubted', params: { rack: rack.name, first, more: more.length } };
 }
 
-/** The event about an accepted rack's disputed networks; `undefined` if all are believed. */
 export function doubtEvent(
   rack: Rack,
   racks: readonly Rack[],
@@ -185,3 +185,33 @@ export const configuredHosts = (racks: readonly Rack[]): readonly ConfiguredHost
       address: parseIpv4(ip),
       hostname,
     }));
+
+/** The ranges from which a rack leases addresses to any host, in its believed networks. */
+export function rangesOf(rack: Rack): readonly Ipv4Range[] {
+  return believedInterfaces(rack).flatMap(({ management, ip_range_low, ip_range_high }) => {
+    const low = parseIpv4(ip_range_low);
+    const high = parseIpv4(ip_range_high);
+    return management === 0 || low === undefined || high === undefined ? [] : [{ low, high }];
+  });
+}
+
+interface SharedRange extends Ipv4Range {
+  readonly rack: string;
+}
+
+export const rangeSharedText = ({ rack, low, high }: SharedRange): string =>
+  `${rack} also hands out ${formatIpv4(low)} to ${formatIpv4(high)}: give these addresses to one of them`;
+
+/** The dynamic addresses that an accepted rack shares with another; undefined: none. */
+export function findSharedRange(rack: Rack, racks: readonly Rack[]): SharedRange | undefined {
+  if (rack.state !== 'accepted') return undefined;
+  for (const other of racks) {
+    if (other.uuid === rack.uuid || other.state !== 'accepted') continue;
+    for (const a of rangesOf(rack)) {
+      const b = rangesOf(other).find(({ low, high }) => low <= a.high && a.low <= high);
+      if (b === undefined) continue;
+      return { rack: other.name, low: a.low > b.low ? a.low : b.low, high: a.high < b.high ? a.high : b.high };
+    }
+  }
+  return undefined;
+}

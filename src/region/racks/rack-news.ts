@@ -19,14 +19,12 @@ import { partRefusal, type RefusalWord } from '../records/refusal.ts';
 import { reportedEvent } from '../reports/reported.ts';
 import { parseRackImages } from './rack-images.ts';
 
-/** Entries of one batch. */
 export const ENTRIES_MAX = 1024;
 /** Values in a batch's JSON. An entry has about twenty, and never more than fifty. */
 export const BATCH_VALUES_MAX = 32_768;
 /** Values in the JSON of a heartbeat, or of the interfaces in a registration: as many as fit into a heartbeat's bytes. */
 export const HEARTBEAT_VALUES_MAX = 131_072;
 const COUNT_MAX = Number.MAX_SAFE_INTEGER;
-/** Copies of images that one heartbeat reports. */
 const COPIES_MAX = 16;
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -174,7 +172,6 @@ const batch = z.object({
 
 type RawEntry = z.output<typeof batch>['entries'][number];
 
-/** One parsed entry of a batch, or why it is invalid. */
 type LinkEntry =
   | z.output<typeof entry>
   | { readonly kind: 'fault'; readonly sequence: number; readonly reason: string };

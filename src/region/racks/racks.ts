@@ -3,6 +3,8 @@
 // 1. The list in memory mirrors the store. `refresh` reads it again if any process has changed its version. It runs before each request,
 //    after each change by this process, and periodically.
 // 2. A secret is compared in constant time, even if there is no such rack.
+// 3. The event of a rack's absence and the mark on the rack (`awayMs`) are stored together, so each absence is logged once, whichever process is
+//    on duty.
 
 import type { Clock } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
@@ -19,16 +21,16 @@ import {
   REFUSED_KEPT_MAX,
   type RefusedEntry,
 } from '../records/rack.ts';
-import type { RackDescription, RackInterface } from '../records/rack-description.ts';
+import type { RackDescription } from '../records/rack-description.ts';
 import type { RackChange, RackKeyHolder } from '../records/rack-store.ts';
+import type { RefusalWord } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
 import { LatestRun } from '../shares/latest-run.ts';
 import { LoopTurns } from '../shares/loop-turns.ts';
 import { RateLimiter } from '../shares/request-rates.ts';
 import { Acknowledgements } from './acknowledgements.ts';
-import { type Introduction, Introductions } from './introductions.ts';
+import { type Introduction, Introductions, Newcomers } from './introductions.ts';
 import { MachineHomes } from './machine-homes.ts';
-import { Newcomers } from './newcomers.ts';
 import {
   decideRegistration,
   decideVerdict,
@@ -36,55 +38,10 @@ import {
   type RackRegistration,
   type RackVerdict,
   type RegistrationOutcome,
-  type VerdictRefusal,
 } from './rack-admission.ts';
 import { believedNetworks, doubtEvent, ownNetworks, weighNetworks } from './rack-networks.ts';
 
-// Logs each rack once when it goes away, and once when it is back.
-//
-//   heard ─ lookForAway: silent for AWAY_AFTER_MS ─► away (`awayMs`) ─ heard ─► heard
-//
-// 1. The event and the mark on the rack (`awayMs`) are stored together, so each absence is logged once, whichever process is on duty.
-
-interface KnownRacks {
-  list(): readonly Rack[];
-  change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Promise<R>;
-}
-
-class RackPresence {
-  readonly #racks: KnownRacks;
-  readonly #clock: Clock;
-  readonly #startedMs: number;
-
-  constructor(racks: KnownRacks, clock: Clock) {
-    this.#racks = racks;
-    this.#clock = clock;
-    this.#startedMs = clock.wallTimeMs();
-  }
-
-  async lookForAway(): Promise<void> {
-    const nowMs = this.#clock.wallTimeMs();
-    for (const { uuid } of this.#racks.list().filter((rack) => this.#isNewlyAway(rack, nowMs))) {
-      await this.#racks.change((racks) => {
-        // Another process may have heard the rack, or logged its absence.
-        const rack = racks.find((one) => one.uuid === uuid);
-        if (rack === undefined || !this.#isNewlyAway(rack, nowMs)) return { put: [], events: [], result: undefined };
-        const params = { rack: rack.name, heardMs: this.#heardMs(rack) };
-        const event: NewMachineEvent = { type: 'RACK_AWAY', code: 'rack-away', params, atMs: nowMs, username: '' };
-        return { put: [{ ...rack, awayMs: nowMs }], events: [event], result: undefined };
-      });
-    }
-  }
-
-  #isNewlyAway(rack: Rack, nowMs: number): boolean {
-    return rack.awayMs === undefined && isAway({ ...rack, seenMs: this.#heardMs(rack) }, nowMs);
-  }
-
-  /** When the rack was last heard, or the region's start if that is later: after a start, racks get time to report. */
-  #heardMs({ seenMs, stateSinceMs }: Rack): number {
-    return Math.max(seenMs ?? stateSinceMs, this.#startedMs);
-  }
-}
+const UNCHANGED = { put: [], events: [], result: undefined } as const;
 
 const returnEvents = ({ name, awayMs }: Rack, atMs: number): readonly NewMachineEvent[] =>
   awayMs === undefined ? [] : [{ type: 'RACK_BACK', code: 'rack-back', params: { rack: name }, atMs, username: '' }];
@@ -103,7 +60,7 @@ function decideOwnRack(
   atMs: number,
 ): RackChange<void> {
   const remove = racks.filter((one) => one.isEmbedded && one.uuid !== description?.uuid).map(({ uuid }) => uuid);
-  if (description === undefined) return { put: [], remove, events: [], result: undefined };
+  if (description === undefined) return { ...UNCHANGED, remove };
   const { uuid, name, version, interfaces, pinned, settingsRefused, addresses } = description;
   const known = racks.find((rack) => rack.uuid === uuid);
   const rack: Rack = {
@@ -131,7 +88,6 @@ function decideOwnRack(
 
 // The order in which the racks' batches are stored: one batch at a time for each rack, in parts, with the racks in rotation.
 
-/** The batches being stored, one for each accepted rack (at most RACKS_MAX). A batch leaves when it is answered. */
 class BatchTurns {
   readonly #racks = new Set<string>();
   readonly #turns = new LoopTurns();
@@ -163,10 +119,7 @@ class BatchTurns {
 export const DISPUTES_PER_RACK = { perSecond: 1 / 3600, burst: 4 } as const;
 export const DISPUTES_IN_TOTAL = { perSecond: 0.1, burst: 256 } as const;
 
-interface RackNews {
-  readonly version: string;
-  readonly uplink: number;
-  readonly interfaces: readonly RackInterface[];
+interface RackNews extends Pick<Rack, 'version' | 'uplink' | 'interfaces'> {
   readonly pulse: RackPulse;
   readonly images?: readonly RackImage[] | undefined;
 }
@@ -179,7 +132,6 @@ interface WeighedNetworks {
 
 const isAccepted = ({ state }: Rack): boolean => state === 'accepted';
 
-/** A text of all facts that decide which networks are believed, to compare them. */
 function weighingKey(racks: readonly Rack[]): string {
   return racks
     .filter(isAccepted)
@@ -193,13 +145,12 @@ function weighingKey(racks: readonly Rack[]): string {
 export class Racks {
   readonly acknowledgements: Acknowledgements;
   readonly homes: MachineHomes;
-  readonly presence: RackPresence;
   readonly turns = new BatchTurns();
   readonly #store: RegionStore;
   readonly #clock: Clock;
+  readonly #startedMs: number;
   readonly #newcomers: Newcomers;
   readonly #introductions = new Introductions();
-  /** By rack: the rate of events about its disputed networks. */
   readonly #disputes = new RateLimiter(DISPUTES_PER_RACK, DISPUTES_IN_TOTAL);
   readonly #reads = new LatestRun(
     () => this.#read(),
@@ -219,7 +170,7 @@ export class Racks {
     this.#newcomers = new Newcomers(clock, store.rates);
     this.acknowledgements = new Acknowledgements(this, clock);
     this.homes = new MachineHomes(this, store, clock);
-    this.presence = new RackPresence({ list: () => this.#list, change: (decide) => this.#change(decide) }, clock);
+    this.#startedMs = clock.wallTimeMs();
   }
 
   /** All racks, in the order of their registration, as last read. */
@@ -323,7 +274,6 @@ export class Racks {
     return this.#isSecretOf(rack, credentials.tokenKey, credentials.secret);
   }
 
-  /** The user whose API key a rack uses; undefined: it uses none, or the key was deleted. */
   ownerOf({ uuid }: Rack): string | undefined {
     return this.#keys.get(uuid)?.username;
   }
@@ -387,7 +337,7 @@ export class Racks {
     verdict: RackVerdict,
     username: string,
     shared: readonly string[] = [],
-  ): Promise<VerdictRefusal | undefined> {
+  ): Promise<RefusalWord | undefined> {
     const by = { username, atMs: this.#clock.wallTimeMs(), shared };
     return this.#store.transact(async () => {
       const refusal = await this.#change((racks) => decideVerdict(uuids, verdict, racks, by));
@@ -404,7 +354,6 @@ export class Racks {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Stores people's note about a rack; empty: none. */
   async describe(uuid: string, description: string, event: NewMachineEvent): Promise<void> {
     await this.#store.racks.describe(uuid, description, event);
     await this.#store.afterCommit(() => this.refresh());
@@ -424,7 +373,7 @@ export class Racks {
     const { images, ...said } = news;
     await this.#change((racks) => {
       const known = racks.find((rack) => rack.uuid === uuid);
-      if (known === undefined) return { put: [], events: [], result: undefined };
+      if (known === undefined) return UNCHANGED;
       const next = weighNetworks({ ...known, ...said, seenMs: atMs, awayMs: undefined }, known, racks);
       const events = [...returnEvents(known, atMs), ...this.#disputeEvents(next, known, racks)];
       return { put: [next], events, result: undefined };
@@ -433,24 +382,44 @@ export class Racks {
     if (images !== undefined) await this.#store.racks.putImages(uuid, images);
   }
 
-  /** The last reported images of the accepted remote racks among these, by UUID. */
   async images(among: readonly Rack[] = this.#list): Promise<ReadonlyMap<string, readonly RackImage[]>> {
     const remote = among.filter((rack) => isAccepted(rack) && !rack.isEmbedded);
     return remote.length === 0 ? new Map() : await this.#store.racks.images(remote.map(({ uuid }) => uuid));
   }
 
-  /** Stores the source of a rack's event sequence, and its refused events. */
+  async logAway(): Promise<void> {
+    const nowMs = this.#clock.wallTimeMs();
+    for (const { uuid } of this.#list.filter((rack) => this.#isNewlyAway(rack, nowMs))) {
+      await this.#change((racks) => {
+        // Another process may have heard the rack, or logged its absence.
+        const rack = racks.find((one) => one.uuid === uuid);
+        if (rack === undefined || !this.#isNewlyAway(rack, nowMs)) return UNCHANGED;
+        const params = { rack: rack.name, heardMs: this.#heardMs(rack) };
+        const event: NewMachineEvent = { type: 'RACK_AWAY', code: 'rack-away', params, atMs: nowMs, username: '' };
+        return { put: [{ ...rack, awayMs: nowMs }], events: [event], result: undefined };
+      });
+    }
+  }
+
+  #isNewlyAway(rack: Rack, nowMs: number): boolean {
+    return rack.awayMs === undefined && isAway({ ...rack, seenMs: this.#heardMs(rack) }, nowMs);
+  }
+
+  /** When the rack was last heard, or the region's start if that is later: after a start, racks get time to report. */
+  #heardMs({ seenMs, stateSinceMs }: Rack): number {
+    return Math.max(seenMs ?? stateSinceMs, this.#startedMs);
+  }
+
   async keepRefused(uuid: string, source: string, refused: readonly RefusedEntry[]): Promise<void> {
     await this.#change((racks) => {
       const rack = racks.find((one) => one.uuid === uuid);
-      if (rack === undefined) return { put: [], events: [], result: undefined };
+      if (rack === undefined) return UNCHANGED;
       const before = rack.source === source ? rack.refused : [];
       const put = [{ ...rack, source, refused: [...before, ...refused].slice(-REFUSED_KEPT_MAX) }];
       return { put, events: [], result: undefined };
     });
   }
 
-  /** The event for newly disputed networks, at a limited rate. */
   #disputeEvents(next: Rack, before: Rack, racks: readonly Rack[]): readonly NewMachineEvent[] {
     const known = before.disputed;
     if (next.disputed.every((network) => known.includes(network))) return [];
@@ -464,4 +433,24 @@ export class Racks {
     await this.#store.afterCommit(() => this.refresh());
     return result;
   }
+}
+
+const OWNED_NAMED_MAX = 10;
+
+/**
+ * The event for a user who loses administrator's rights, or the account, while racks use the user's API keys; undefined: no rack uses one
+ * of them.
+ */
+export function ownerLostEvent(
+  racks: Pick<Racks, 'list' | 'ownerOf'>,
+  user: string,
+  by: { readonly username: string; readonly atMs: number },
+): NewMachineEvent | undefined {
+  const names = racks
+    .list()
+    .filter((rack) => racks.ownerOf(rack) === user)
+    .map(({ name }) => name);
+  if (names.length === 0) return undefined;
+  const params = { user, racks: names.slice(0, OWNED_NAMED_MAX), more: Math.max(0, names.length - OWNED_NAMED_MAX) };
+  return { type: 'RACK_CHANGED', level: 'warning', code: 'rack-owner-lost', params, ...by };
 }

@@ -11,12 +11,10 @@
 
 import type { DesiredState, StateChanges } from '../../machines/machine.ts';
 
-/** The state that a tag stands for. */
 interface StateMark {
   readonly version: number;
   /** Counts the changes of machines' records that have no version: changed networks of racks, and another database. */
   readonly basis: number;
-  /** Chosen at random at each start of the region. */
   readonly startId: string;
 }
 
@@ -25,7 +23,6 @@ export type StateUpdate =
   | { readonly kind: 'state'; readonly tag: string; readonly state: DesiredState }
   | { readonly kind: 'state-changes'; readonly tag: string; readonly changes: StateChanges };
 
-/** A rack's request: the state that it has, and the answers that it accepts. */
 export interface StateRequest {
   readonly ifNoneMatch: string | undefined;
   /** True if the rack can apply changes. */
@@ -36,7 +33,6 @@ const TAG = /^(?:W\/)?"(\d{1,16})\.(\d{1,16})\.([\w-]{1,64})"$/;
 
 export const stateTag = ({ version, basis, startId }: StateMark): string => `"${version}.${basis}.${startId}"`;
 
-/** The state of the first tag from this start of the region; undefined: none of the tags is. */
 export function knownMark(ifNoneMatch: string | undefined, ownStartId: string): StateMark | undefined {
   for (const one of (ifNoneMatch ?? '').split(',')) {
     const [, version = '', basis = '', startId] = TAG.exec(one.trim()) ?? [];

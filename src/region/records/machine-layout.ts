@@ -73,6 +73,8 @@ const laidInterface = z.object({
   tags,
   /** `bond_mode`, `bridge_stp`; of each kind `accept_ra`. */
   params: z.record(z.string().max(64), z.union([z.string().max(256), z.number(), z.boolean()])),
+  /** True: a bridge of `bridge_all`, which goes when the machine is released. */
+  isAcquired: z.boolean().optional(),
 });
 
 const link = z.object({
@@ -94,6 +96,8 @@ const networkLayout = z.object({
   links: z.array(link).max(LINKS_MAX),
   /** Its subnet has the default gateway; undefined: the first with a gateway. */
   gatewayLink: id.optional(),
+  /** True: nobody laid it out; it is the network of the commissioning with the bridges of `bridge_all`. */
+  isCommissioned: z.boolean().optional(),
 });
 
 const fileSystem = z.object({
@@ -200,5 +204,9 @@ export type Raid = Readonly<z.output<typeof raid>>;
 const PART_IDS = 1_000_000_000;
 /** A machine that uses up more shares ids with the next one, but their paths in the API still differ. */
 const PARTS_PER_MACHINE = 10_000;
+
+/** True if a person laid out the network. */
+export const hasLaidNetwork = ({ layout }: { readonly layout?: MachineLayout | undefined }): boolean =>
+  layout?.network !== undefined && layout.network.isCommissioned !== true;
 
 export const partId = (machineId: number, number: number): number => PART_IDS + machineId * PARTS_PER_MACHINE + number;

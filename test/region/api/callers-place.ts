@@ -5,12 +5,10 @@ import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
 import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { type Answered, FORM, injector, type Method } from '../asked-api.ts';
-import { rackInterface } from '../racks/rack-place.ts';
+import { bootReport, enlist, facts, makeRegion, type RegionPlace, SECRET } from '../place.ts';
+import { acceptRack, rackInterface } from '../racks/rack-place.ts';
 
 export type { Answered } from '../asked-api.ts';
-
-import { bootReport, enlist, facts, makeRegion, type RegionPlace, SECRET } from '../place.ts';
-import { acceptRack } from '../racks/rack-place.ts';
 
 export const CALLERS = ['nobody', 'alice', 'bob', 'root', 'machine'] as const;
 export type CallerName = (typeof CALLERS)[number];
@@ -20,6 +18,8 @@ const elsewhere = (request: number) => `198.51.${request >> 8}.${request & 255}`
 export const FIRST_MAC = '52:54:00:00:00:01';
 export const SECOND_MAC = '52:54:00:00:00:02';
 export const SUBNET_ID = 0x0a_14_00_00;
+
+export const keysOf = (value: object): readonly string[] => Object.keys(value).toSorted();
 
 export interface CallersPlace extends RegionPlace {
   /** The machine with the key: two interfaces, two disks, owned by alice. */

@@ -11,6 +11,7 @@ const ONLY_NEW: Readonly<Record<string, string>> = {
   'storage-deployment-ubuntu': 'nodes/ID/blockdevices/',
   'network-deployment-ubuntu': 'spaces/',
   'bridging-interface-ubuntu': 'nodes/ID/interfaces/',
+  'bridging-automatic-ubuntu': 'nodes/ID/interfaces/',
 };
 
 test('each version names its capabilities, and 1.0 lacks the objects of those of 2.0 alone', () =>

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { assertStatus } from '../../support/answered.ts';
 import { OWN_UUID } from '../networks/network-place.ts';
 import { acceptRack, RACK_UUID } from '../racks/rack-place.ts';
-import { type CallersPlace, FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
+import { type CallersPlace, FIRST_MAC, keysOf, SUBNET_ID, withCallers } from './callers-place.ts';
 
 const CONTROLLER_KEYS =
   'architecture commissioning_status commissioning_status_name cpu_count cpu_speed cpu_test_status cpu_test_status_name ' +
@@ -14,7 +14,6 @@ const CONTROLLER_KEYS =
   'memory_test_status memory_test_status_name network_test_status network_test_status_name node_type node_type_name osystem ' +
   'other_test_status other_test_status_name power_state power_type resource_uri service_set status_action storage storage_test_status ' +
   'storage_test_status_name swap_size system_id tag_names testing_status testing_status_name version zone';
-const keysOf = (value: object): readonly string[] => Object.keys(value).toSorted();
 const RACK = `rackcontrollers/${RACK_UUID}/`;
 
 test('a rack controller has the keys of a node, and its region too', () =>

@@ -6,11 +6,12 @@ import { formatMac } from '../../../src/net/address.ts';
 import { DEVICES_MAX } from '../../../src/region/records/machine.ts';
 import { assertStatus } from '../../support/answered.ts';
 import { enlist, report } from '../place.ts';
-import { type Answered, FIRST_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
+import { type Answered, type CallersPlace, FIRST_MAC, keysOf, SUBNET_ID, withCallers } from './callers-place.ts';
 
 const MAC = '52:54:00:00:00:0a';
 const MORE = '52:54:00:00:00:0b';
-const keysOf = (value: object): readonly string[] => Object.keys(value).toSorted();
+const addPrinter = async (ask: CallersPlace['ask'], macs = MAC) =>
+  (await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: macs })).json;
 const DEVICE_KEYS =
   'address_ttl description domain fqdn hostname interface_set ip_addresses node_type node_type_name owner owner_data parent pool ' +
   'resource_uri system_id tag_names workload_annotations zone';
@@ -58,7 +59,7 @@ test('a device is added, listed, read, changed by its owner and deleted; it is i
 
 test('a rack gets a device as one, not as a machine that is deployed', () =>
   withCallers(async ({ ask, region }) => {
-    await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: MAC });
+    await addPrinter(ask);
     const { machines } = await region.desiredState();
     assert.deepEqual(
       machines.flatMap(({ hostname, statusName }) => (hostname === 'printer' ? [statusName] : [])),
@@ -146,7 +147,7 @@ test('a device and a machine can have neither the same name nor the same hardwar
 
 test('a device gets interfaces and addresses, and racks name it and reserve its address', () =>
   withCallers(async ({ ask, region, systemId }) => {
-    const { json: device } = await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: MAC });
+    const device = await addPrinter(ask);
     const nics = `nodes/${device.system_id}/interfaces/`;
     const added = await ask('root', 'POST', `${nics}?op=create_physical`, { mac_address: MORE, name: 'lan1' });
     assert.deepEqual([added.status, added.json.name, added.json.mac_address], [200, 'lan1', MORE], added.text);
@@ -175,7 +176,7 @@ test('a device gets interfaces and addresses, and racks name it and reserve its 
 
 test('the network of a device is set back by its owner: its interfaces stay, without links and addresses', () =>
   withCallers(async ({ ask, systemId }) => {
-    const { json: device } = await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: MAC });
+    const device = await addPrinter(ask);
     const [at, nics] = [`devices/${device.system_id}/`, `nodes/${device.system_id}/interfaces/`];
     const subnet = String(SUBNET_ID);
     for (const op of ['restore_networking_configuration', 'restore_default_configuration']) {
@@ -197,8 +198,7 @@ test('the network of a device is set back by its owner: its interfaces stay, wit
 
 test('an interface of a device is deleted by its owner, with its links and addresses, but not the only one', () =>
   withCallers(async ({ ask, region, store }) => {
-    const macs = `${MAC},${MORE}`;
-    const { json: device } = await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: macs });
+    const device = await addPrinter(ask, `${MAC},${MORE}`);
     const nics = `nodes/${device.system_id}/interfaces/`;
     const link = { mode: 'auto', subnet: String(SUBNET_ID) };
     const namesOf = async () =>
@@ -223,7 +223,7 @@ test('an interface of a device is deleted by its owner, with its links and addre
 
 test('a new interface of a device has the link of its request', () =>
   withCallers(async ({ ask }) => {
-    const { json: device } = await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: MAC });
+    const device = await addPrinter(ask);
     const link = { link_connected: 'false', link_speed: '0', interface_speed: '100', accept_ra: 'true' };
     const fields = { mac_address: MORE, ...link };
     const { json } = await ask('root', 'POST', `nodes/${device.system_id}/interfaces/?op=create_physical`, fields);
@@ -233,7 +233,7 @@ test('a new interface of a device has the link of its request', () =>
 
 test('an interface of a device gets another hardware address, and keeps its id, its links and their addresses', () =>
   withCallers(async ({ ask, region }) => {
-    const { json: device } = await ask('alice', 'POST', 'devices/', { hostname: 'printer', mac_addresses: MAC });
+    const device = await addPrinter(ask);
     const nics = `nodes/${device.system_id}/interfaces/`;
     const subnet = String(SUBNET_ID);
     const [before] = (await ask('alice', 'GET', nics)).json;

@@ -237,9 +237,101 @@ test('a layout that cannot be deployed is refused before the machine is started'
     await assertStatus(deploy(place), 200);
   }));
 
+/** The interfaces with the names of those below them and the modes and addresses of their links. */
+const interfacesOf = async ({ ask, systemId }: CallersPlace) => {
+  const { json } = await ask('root', 'GET', `nodes/${systemId}/interfaces/`);
+  return json.map((one: { name: string; parents: string[]; links: { mode: string; ip_address?: string }[] }) =>
+    [one.name, ...one.parents, ...one.links.map(({ mode, ip_address: ip }) => `${mode} ${ip ?? ''}`.trim())].join(', '),
+  );
+};
+
+test('bridge_all of an allocation makes a bridge on each interface that gets an address, until the release', () =>
+  withImage(async (place) => {
+    const { ask, agent, systemId, store } = place;
+    await ask('alice', 'POST', `machines/${systemId}/?op=release`);
+    const commissioned = await interfacesOf(place);
+    const asked = {
+      system_id: systemId,
+      bridge_all: 'true',
+      bridge_fd: '0',
+      interfaces: '0:name=eno1,subnet=10.20.0.0/24',
+    };
+    const allocated = await ask('alice', 'POST', 'machines/?op=allocate', asked);
+    assert.equal(allocated.status, 200, allocated.text);
+    const [first] = (await ask('root', 'GET', `nodes/${systemId}/interfaces/`)).json;
+    assert.deepEqual(allocated.json.constraints_by_type.interfaces, { 0: [first.id] });
+    const bridged = ['eno1', 'eno2, link_up', 'br-eno1, eno1, auto 10.20.0.20'];
+    assert.deepEqual(await interfacesOf(place), bridged);
+    assert.equal((await deploy(place, { bridge_all: 'true', ip_address: '10.20.0.25' })).status, 200);
+    bridged[2] = 'br-eno1, eno1, auto 10.20.0.25';
+    assert.deepEqual(await interfacesOf(place), bridged);
+    const netplan = await agent('network/netplan/fixed');
+    assert.match(
+      netplan,
+      /"br-eno1":\n {6}interfaces: \["00-rackboot0"\]\n.*\n {6}parameters: \{ stp: false, forward-delay: 0 \}/,
+    );
+    assert.match(netplan, /"br-eno1":\n(?: {6}.*\n)* {6}addresses: \[10\.20\.0\.25\/24\]/);
+    assert.match(await agent('network/networkd/leased'), /10-rackboot-0-br-eno1\.network\n[^#]*DHCP=ipv4/);
+    assert.equal((await ask('alice', 'POST', `machines/${systemId}/?op=release`)).status, 200);
+    assert.deepEqual(await interfacesOf(place), commissioned);
+    assert.equal((await store.findMachine(systemId))?.layout?.network, undefined);
+  }));
+
+test('the bridges of bridge_all are those of a layout, too, whose links go back to a bond and a VLAN interface', () =>
+  withImage(async (place) => {
+    const { ask, systemId } = place;
+    const nics = `nodes/${systemId}/interfaces/`;
+    const ids = (await ask('root', 'GET', nics)).json.map(({ id }: { readonly id: number }) => id).join(',');
+    const bond = await ask('root', 'POST', `${nics}?op=create_bond`, {
+      name: 'bondstore',
+      parents: ids,
+      mtu: '9000',
+    });
+    await ask('root', 'POST', `${nics}bondstore/?op=link_subnet`, { mode: 'auto', subnet: SUBNET });
+    const { id: vlan } = (await ask('root', 'POST', 'fabrics/0/vlans/', { vid: '100' })).json;
+    const { id: subnet } = (await ask('root', 'POST', 'subnets/', { cidr: '10.30.0.0/24', vlan: String(vlan) })).json;
+    await ask('root', 'POST', `${nics}?op=create_vlan`, {
+      name: 'lan',
+      parent: String(bond.json.id),
+      vlan: String(vlan),
+    });
+    const link = { mode: 'static', subnet: String(subnet), ip_address: '10.30.0.9' };
+    assert.equal((await ask('root', 'POST', `${nics}bondstore.100/?op=link_subnet`, link)).status, 200);
+    const before = await interfacesOf(place);
+    const deployed = await deploy(place, { bridge_all: 'true' });
+    assert.equal(deployed.status, 200, deployed.text);
+    assert.deepEqual((await interfacesOf(place)).slice(2), [
+      'bondstore, eno1, eno2',
+      'bondstore.100, bondstore',
+      'br-bondstore, bondstore, auto 10.20.0.20',
+      'b-bondstore.100, bondstore.100, static 10.30.0.9',
+    ]);
+    const { params } = (await ask('root', 'GET', `${nics}br-bondstore/`)).json;
+    assert.deepEqual(params, { bridge_type: 'standard', bridge_stp: false, bridge_fd: 15, mtu: 9000 });
+    assert.equal((await ask('alice', 'POST', `machines/${systemId}/?op=release`)).status, 200);
+    assert.deepEqual(
+      await interfacesOf(place),
+      before.map((one: string) => one.replace('auto 10.20.0.20', 'auto')),
+    );
+  }));
+
+test('bridge_all is refused where it cannot be done: for an installer, and if another interface has the name of a bridge', () =>
+  withImage(async (place) => {
+    const { ask, systemId } = place;
+    const by = { bridge_all: 'true', deploy_by: 'installer', distro_series: 'debian/trixie' };
+    const installed = await deploy(place, by);
+    assert.deepEqual([installed.status, Object.keys(installed.json)], [400, ['bridge_all']]);
+    await ask('root', 'PUT', `nodes/${systemId}/interfaces/eno2/`, { name: 'br-eno1' });
+    const taken = await deploy(place, { bridge_all: 'true' });
+    assert.equal(taken.status, 400, taken.text);
+    assert.match(taken.text, /has an interface br-eno1/);
+    const of = await deploy(place, { bridge_all: 'true', bridge_type: 'ovs' });
+    assert.deepEqual([of.status, Object.keys(of.json)], [400, ['bridge_type']]);
+  }));
+
 test('a way of deployment that Rackboot lacks is refused by its name', () =>
   withImage(async (place) => {
-    const flags = ['bridge_all', 'ephemeral_deploy', 'install_kvm', 'enable_hw_sync', 'license_key', 'register_vmhost'];
+    const flags = ['ephemeral_deploy', 'install_kvm', 'enable_hw_sync', 'license_key', 'register_vmhost'];
     const others = ['install_rackd', 'vcenter_registration'];
     for (const field of [...flags, ...others]) {
       const refused = await deploy(place, { [field]: 'true' });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertStatus } from '../../support/answered.ts';
-import { FIRST_MAC, SECOND_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
+import { FIRST_MAC, keysOf, SECOND_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
 
 /** The keys of MAAS's interfaces, and `driver`, which is Rackboot's own. */
 const INTERFACE_KEYS =
@@ -15,7 +15,6 @@ const SUBNET_KEYS =
   'id name space description cidr vlan gateway_ip dns_servers rdns_mode allow_dns allow_proxy active_discovery managed ' +
   'disabled_boot_architectures resource_uri';
 
-const keysOf = (value: object): readonly string[] => Object.keys(value).toSorted();
 const sorted = (keys: string): readonly string[] => keys.split(' ').toSorted();
 const VLAN = {
   id: 5001,

@@ -6,7 +6,7 @@ import type { HostAddress } from '../../../src/region/records/rack-description.t
 import type { Region } from '../../../src/region/region.ts';
 import { assertStatus } from '../../support/answered.ts';
 import { OWN_UUID } from '../networks/network-place.ts';
-import { acceptRack, digestOf, OTHER_UUID, RACK_UUID, rackInterface } from '../racks/rack-place.ts';
+import { acceptRack, digestOf, hearRack, OTHER_UUID, RACK_UUID, rackInterface } from '../racks/rack-place.ts';
 import { type CallersPlace, withCallers } from './callers-place.ts';
 
 const MAC = '52:54:00:00:0f:01';
@@ -16,15 +16,13 @@ const HOST: readonly HostAddress[] = [
   { interface: 'eth0', address: '192.0.2.5/24' },
 ];
 const INTERFACES = `nodes/${RACK_UUID}/interfaces/`;
-const PULSE = { life: 'life-1', applied: 0, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 } as const;
-
 const KEY = { kind: 'own', token: 'token-3', secretDigest: digestOf('secret') } as const;
 const OTHER = { uuid: OTHER_UUID, name: 'rack-3', key: KEY } as const;
 
 /** The rack reports its host. */
 async function beat(region: Region, addresses: readonly HostAddress[] = HOST) {
   const { interfaces } = region.racks.find(RACK_UUID) ?? assert.fail('a rack');
-  await region.racks.hear(RACK_UUID, { version: '0.1.0', uplink: 1, interfaces, pulse: { ...PULSE, addresses } });
+  await hearRack(region, RACK_UUID, interfaces, { addresses });
 }
 
 interface Nic {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { storagePlan } from '../../../src/region/layout/deployable-storage.ts';
 import { assertStatus } from '../../support/answered.ts';
-import { type Answered, type CallersPlace, withCallers } from './callers-place.ts';
+import { type Answered, type CallersPlace, keysOf, withCallers } from './callers-place.ts';
 
 interface Disks {
   readonly put: (path: string, fields: Readonly<Record<string, string>>) => Promise<Answered>;
@@ -29,7 +29,6 @@ const withDisks = (work: (disks: Disks, place: CallersPlace) => Promise<void>) =
 
 const UUID = '9c5a5c5e-2f0b-4b8e-9d56-1d6c3a3f0b22';
 const PARTITION_KEYS = 'id uuid type system_id device_id path name size bootable tags used_for filesystem resource_uri';
-const keysOf = (value: object): readonly string[] => Object.keys(value).toSorted();
 const sorted = (keys: string): readonly string[] => keys.split(' ').toSorted();
 
 test('logical volumes and RAIDs are the virtual block devices of their machine, in both versions', () =>

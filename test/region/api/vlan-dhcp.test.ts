@@ -4,14 +4,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Settings } from '../../../src/machines/settings.ts';
-import { ipv4, mac } from '../../../src/net/address.ts';
 import type { Rack } from '../../../src/region/records/rack.ts';
 import type { HostAddress } from '../../../src/region/records/rack-description.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { assertStatus } from '../../support/answered.ts';
-import { type Ask, OWN_FILE, OWN_UUID, withNetworks } from '../networks/network-place.ts';
-import { enlist, report } from '../place.ts';
-import { acceptRack, RACK_UUID, rackInterface } from '../racks/rack-place.ts';
+import { type Ask, machineAt, OWN_FILE, OWN_UUID, refusesEach, withNetworks } from '../networks/network-place.ts';
+import { acceptRack, hearRack, RACK_UUID, rackInterface } from '../racks/rack-place.ts';
 
 const CIDR = '10.30.0.0/24';
 const HOST: readonly HostAddress[] = [
@@ -24,15 +22,13 @@ const BOUNDS = { start_ip: '10.30.0.100', end_ip: '10.30.0.199' };
 const reportOwn = (region: Region, addresses: readonly HostAddress[] | undefined) =>
   region.racks.putOwn({ uuid: OWN_UUID, name: 'maas', version: '0.1.0', interfaces: [], pinned: [], addresses });
 
-const PULSE = { life: 'life-1', applied: 0, waiting: 0, dropped: 0, deadLetters: 0, startedMs: 1 } as const;
-
 /** A remote rack reports its host and its cluster interfaces. */
 const beat = (
   region: Region,
   interfaces: Rack['interfaces'],
   addresses: readonly HostAddress[] = HOST,
   pinned: readonly string[] = [],
-) => region.racks.hear(RACK_UUID, { version: '0.1.0', uplink: 1, interfaces, pulse: { ...PULSE, pinned, addresses } });
+): Promise<void> => hearRack(region, RACK_UUID, interfaces, { pinned, addresses });
 
 interface Made {
   readonly vlan: string;
@@ -189,30 +185,25 @@ test('the cluster interface of a person stays when its range goes', () =>
   ));
 
 test('a kept range is changed and deleted, and counts against other ranges, routers and addresses', () =>
-  withNetworks(async (ask, { region, store }) => {
+  withNetworks(async (ask, place) => {
     const { subnet } = await makeSubnet(ask, { gateway_ip: '' });
-    const { systemId } = await enlist(region, report([0x525400000001]));
-    await store.changeMachine<never>(systemId, 1, () => ({
-      kind: 'change',
-      fields: {},
-      events: [],
-      addresses: [{ mac: mac(0x525400000001), address: ipv4(0x0a1e0032) }],
-    }));
+    await machineAt(place, ['10.30.0.50']);
     const range = await makeRange(ask, subnet);
     const at = `2.0/ipranges/${range}/`;
-    for (const [method, path, fields, field] of [
-      ['POST', '2.0/ipranges/', { type: 'dynamic', subnet, start_ip: '10.30.0.10', end_ip: '10.30.0.20' }, 'start_ip'],
-      ['POST', '2.0/ipranges/', { type: 'reserved', start_ip: '10.30.0.90', end_ip: '10.30.0.110' }, 'start_ip'],
-      ['POST', '2.0/ipranges/', { type: 'static', start_ip: '10.30.0.10', end_ip: '10.30.0.20' }, 'subnet'],
-      ['PUT', `2.0/subnets/${subnet}/`, { gateway_ip: '10.30.0.120' }, 'gateway_ip'],
-      ['PUT', `2.0/subnets/${subnet}/`, { cidr: '10.30.0.0/25' }, 'cidr'],
-      ['PUT', at, { start_ip: '10.30.0.50' }, 'start_ip'],
-      ['PUT', at, { type: 'reserved' }, 'type'],
-      ['PUT', at, { subnet: 'none' }, 'subnet'],
-    ] as const) {
-      const refused = await ask(method, path, fields);
-      assert.deepEqual([refused.status, Object.keys(refused.json ?? {})], [400, [field]], refused.text);
-    }
+    await refusesEach(ask, 'POST', '2.0/ipranges/', [
+      [{ type: 'dynamic', subnet, start_ip: '10.30.0.10', end_ip: '10.30.0.20' }, 'start_ip'],
+      [{ type: 'reserved', start_ip: '10.30.0.90', end_ip: '10.30.0.110' }, 'start_ip'],
+      [{ type: 'static', start_ip: '10.30.0.10', end_ip: '10.30.0.20' }, 'subnet'],
+    ]);
+    await refusesEach(ask, 'PUT', `2.0/subnets/${subnet}/`, [
+      [{ gateway_ip: '10.30.0.120' }, 'gateway_ip'],
+      [{ cidr: '10.30.0.0/25' }, 'cidr'],
+    ]);
+    await refusesEach(ask, 'PUT', at, [
+      [{ start_ip: '10.30.0.50' }, 'start_ip'],
+      [{ type: 'reserved' }, 'type'],
+      [{ subnet: 'none' }, 'subnet'],
+    ]);
     await assertStatus(ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.30.0.150' }), 409);
     await assertStatus(ask('PUT', at, { start_ip: '10.30.0.101' }, 'user'), 403);
     const moved = (await ask('PUT', at, { start_ip: '10.30.0.101', comment: 'x' })).json;

@@ -59,16 +59,6 @@ function made(draft: NetworkDraft, kind: MadeKind, wish: InterfaceWish): { draft
   return outcome;
 }
 
-test('a VLAN interface is named after its parent and its VLAN, and has the frames of that VLAN', () => {
-  const { draft, id } = made(START, 'vlan', { parents: [FIRST], vlanId: TAGGED.vlan.id });
-  const one = interfacesOf(after(draft), NETWORKS).find((each) => each.id === id);
-  assert.deepEqual([one?.name, one?.vlan, one?.mtu, one?.parents], ['eno1.100', TAGGED, 9000, [FIRST]]);
-  const twin = makeInterface(draft, 'vlan', { parents: [FIRST], vlanId: TAGGED.vlan.id });
-  assert.equal(saidOf(twin), 'vlan: eno1.100 already receives this VLAN.');
-  const second = made(draft, 'vlan', { parents: [SECOND], vlanId: TAGGED.vlan.id });
-  assert.equal(interfacesOf(after(second.draft), NETWORKS).at(-1)?.name, 'eth1.100');
-});
-
 test('a link leads to a subnet of the VLAN of its interface', () => {
   const { draft, id } = made(START, 'vlan', { parents: [FIRST], vlanId: TAGGED.vlan.id });
   const wish = { mode: 'auto', isForced: false, isGateway: false } as const;
@@ -223,10 +213,4 @@ test('a machine has a bounded number of interfaces and of links', () => {
   const linked = { ...START, layout: { ...START.layout, links } };
   const wish = { mode: 'auto', subnetId: 1, isForced: false, isGateway: false } as const;
   assert.match(saidOf(linkSubnet(linked, FIRST, wish)), /at most 256 links/);
-});
-
-test('ids of made interfaces are above those of hardware, and differ between machines', () => {
-  const { id } = made(START, 'bond', { name: 'bond0', parents: [FIRST] });
-  const other = made(draftOf({ ...MACHINE, id: 4 }), 'bond', { name: 'bond0', parents: [FIRST] });
-  assert.ok(id > 1_000_000_000 && other.id > id && Number.isSafeInteger(other.id));
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sentenceOf } from '../../support/sentences.ts';
-import { LAB, OWN_FILE, OWN_UUID, withNetworks } from './network-place.ts';
+import { LAB, OWN_FILE, OWN_UUID, refusesEach, withNetworks } from './network-place.ts';
 
 const VLAN_KEYS = [
   'description',
@@ -89,14 +89,12 @@ test('a fabric is created, changed and removed, with audit events', () =>
     assert.deepEqual([changed.json.name, changed.json.description, changed.json.class_type], ['core', '', null]);
     assert.deepEqual((await ask('GET', '2.0/fabrics/core/')).json, changed.json);
     assert.equal((await ask('POST', '2.0/fabrics/', {})).json.name, 'fabric-1');
-    for (const [fields, field] of [
-      [{ name: 'core' }, 'name'],
-      [{ name: 'a/b' }, 'name'],
-      [{ name: 'x'.repeat(256) }, 'name'],
-    ] as const) {
-      const refused = await ask('POST', '2.0/fabrics/', fields);
-      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]]);
-    }
+    await refusesEach(
+      ask,
+      'POST',
+      '2.0/fabrics/',
+      ['core', 'a/b', 'x'.repeat(256)].map((name) => [{ name }, 'name']),
+    );
     assert.equal((await ask('DELETE', at)).status, 204);
     for (const method of ['GET', 'PUT', 'DELETE'] as const) assert.equal((await ask(method, at)).status, 404);
     const events = (await store.listEvents({ level: 'audit', limit: 9 })).map((event) => sentenceOf(event));
@@ -118,26 +116,18 @@ test('a fabric with a subnet stays', () =>
     assert.equal((await ask('DELETE', `2.0/fabrics/${own.id}/`)).status, 409);
   }));
 
-test('a VLAN is created, changed and removed; each parameter is read back', () =>
+test('a VLAN is created, moved, found by its id and its tag, and removed', () =>
   withNetworks(async (ask) => {
     const [{ id }] = (await ask('GET', '2.0/fabrics/')).json;
     const { json: space } = await ask('POST', '2.0/spaces/', { name: 'dmz' });
-    const created = await ask('POST', `2.0/fabrics/${id}/vlans/`, {
-      vid: 7,
-      name: 'dmz-7',
-      description: 'x',
-      mtu: 9000,
-      space: 'dmz',
-    });
+    const created = await ask('POST', `2.0/fabrics/${id}/vlans/`, { vid: 7, space: 'dmz' });
     assert.equal(created.status, 200, created.text);
-    const { vid, name, description, mtu, space: shown } = created.json;
-    assert.deepEqual([vid, name, description, mtu, shown], [7, 'dmz-7', 'x', 9000, 'dmz']);
     const at = `2.0/fabrics/${id}/vlans/7/`;
     const moved = await ask('PUT', at, { vid: 8, space: '' });
     assert.deepEqual([moved.json.vid, moved.json.space, moved.json.id], [8, 'undefined', created.json.id]);
     assert.equal((await ask('PUT', `2.0/vlans/${created.json.id}/`, { space: space.id })).json.space, 'dmz');
     assert.equal((await ask('DELETE', `2.0/spaces/${space.id}/`)).status, 409);
-    for (const [fields, field] of [
+    await refusesEach(ask, 'POST', `2.0/fabrics/${id}/vlans/`, [
       [{}, 'vid'],
       [{ vid: 8 }, 'vid'],
       [{ vid: 4095 }, 'vid'],
@@ -149,10 +139,7 @@ test('a VLAN is created, changed and removed; each parameter is read back', () =
       [{ vid: 9, primary_rack: OWN_UUID }, 'primary_rack'],
       [{ vid: 9, secondary_rack: OWN_UUID }, 'secondary_rack'],
       [{ vid: 9, relay_vlan: 5001 }, 'relay_vlan'],
-    ] as const) {
-      const refused = await ask('POST', `2.0/fabrics/${id}/vlans/`, fields);
-      assert.deepEqual([refused.status, Object.keys(refused.json ?? {})], [400, [field]], refused.text);
-    }
+    ]);
     assert.equal((await ask('GET', `2.0/fabrics/${id}/vlans/9/`)).status, 404);
     const off = { dhcp_on: false, primary_rack: '', secondary_rack: '', relay_vlan: '' };
     assert.equal((await ask('POST', `2.0/fabrics/${id}/vlans/`, { vid: 9, ...off })).json.dhcp_on, false);
@@ -177,19 +164,13 @@ test('DHCP and MTU of a VLAN are switched at the rack that serves it, at once', 
     assert.deepEqual(entry()?.options, [{ code: 26, value: 9000 }]);
     assert.equal((await ask('PUT', at, { mtu: 1500 })).json.mtu, 1500);
     assert.equal(entry()?.options, undefined);
-    for (const [fields, field] of [
+    await refusesEach(ask, 'PUT', at, [
       [{ dhcp_on: 'true', primary_rack: 'elsewhere' }, 'primary_rack'],
       [{ dhcp_on: 'true', primary_rack: 'maas', secondary_rack: OWN_UUID }, 'secondary_rack'],
       [{ dhcp_on: 'true', secondary_rack: OWN_UUID }, 'secondary_rack'],
-    ] as const) {
-      const refused = await ask('PUT', at, fields);
-      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, [field]], refused.text);
-    }
-    const [{ id }] = (await ask('GET', '2.0/fabrics/')).json;
-    await ask('POST', `2.0/fabrics/${id}/vlans/`, { vid: 7 });
-    assert.deepEqual(Object.keys((await ask('PUT', `2.0/fabrics/${id}/vlans/7/`, { dhcp_on: 'true' })).json), [
-      'dhcp_on',
     ]);
+    await ask('POST', '2.0/fabrics/0/vlans/', { vid: 7 });
+    await refusesEach(ask, 'PUT', '2.0/fabrics/0/vlans/7/', [[{ dhcp_on: 'true' }, 'dhcp_on']]);
   }));
 
 test('the cluster interface of a rack’s file is not changed by the API: the refusal names file and key', () =>
@@ -245,31 +226,6 @@ test('a space has its VLANs and subnets; the space undefined has those that are 
     await ask('PUT', `2.0/vlans/${vlans[0].id}/`, { space: 'undefined' });
     assert.equal((await ask('DELETE', at)).status, 204);
     assert.equal((await ask('GET', at)).status, 404);
-  }));
-
-test('every user reads fabrics, VLANs and spaces, and only administrators change them', () =>
-  withNetworks(async (ask) => {
-    const [{ id, vlans }] = (await ask('GET', '2.0/fabrics/')).json;
-    const { json: space } = await ask('POST', '2.0/spaces/', {});
-    for (const path of [
-      'fabrics/',
-      `fabrics/${id}/`,
-      `fabrics/${id}/vlans/`,
-      `fabrics/${id}/vlans/0/`,
-      `vlans/${vlans[0].id}/`,
-      'spaces/',
-      `spaces/${space.id}/`,
-      'subnets/',
-    ]) {
-      assert.equal((await ask('GET', `2.0/${path}`, undefined, 'user')).status, 200, path);
-      assert.equal((await ask('GET', `2.0/${path}`, undefined, 'nobody')).status, 401, path);
-      const isList = /^(?:fabrics|spaces|subnets)\/$|vlans\/$/.test(path);
-      for (const method of isList ? (['POST'] as const) : (['PUT', 'DELETE'] as const)) {
-        const fields = { name: 'x', vid: 5, cidr: '10.9.0.0/24' };
-        assert.equal((await ask(method, `2.0/${path}`, fields, 'user')).status, 403, `${method} ${path}`);
-        assert.equal((await ask(method, `2.0/${path}`, fields, 'nobody')).status, 401, `${method} ${path}`);
-      }
-    }
   }));
 
 test('an object that somebody else removes right after it was made is answered as one that does not exist', () =>

@@ -1,12 +1,15 @@
 // A region for tests of networks: two users, a rack of its own, and a caller of its API.
 
+import assert from 'node:assert/strict';
 import type { Settings } from '../../../src/machines/settings.ts';
+import { mac, parseIpv4 } from '../../../src/net/address.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
+import type { MachineFields } from '../../../src/region/records/machine.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin } from '../accounts/administrator.ts';
-import { makeRegion, type RegionPlace } from '../place.ts';
+import { enlist, makeRegion, type RegionPlace, report } from '../place.ts';
 
 export const OWN_UUID = '11111111-2222-3333-4444-555555555555';
 export const OWN_FILE = '/etc/rackboot.yaml';
@@ -30,6 +33,32 @@ export const LAB: Settings = {
   static_ip_range_low: '10.20.0.10',
   static_ip_range_high: '10.20.0.99',
 };
+
+/** Each request is refused with the status 400 by this field alone. */
+export async function refusesEach(
+  ask: Ask,
+  method: 'POST' | 'PUT',
+  path: string,
+  cases: readonly (readonly [fields: object, field: string])[],
+): Promise<void> {
+  for (const [fields, field] of cases) {
+    const refused = await ask(method, path, fields);
+    assert.deepEqual([refused.status, Object.keys(refused.json ?? {})], [400, [field]], JSON.stringify(fields));
+  }
+}
+
+/** Enlists a machine with one interface, which is given these addresses. @returns its system id */
+export async function machineAt(
+  { region, store }: RegionPlace,
+  addresses: readonly string[],
+  fields: Partial<MachineFields> = {},
+): Promise<string> {
+  const nic = mac(0x525400000001);
+  const { systemId } = await enlist(region, report([nic]));
+  const given = addresses.map((text) => ({ mac: nic, address: parseIpv4(text) ?? assert.fail(text) }));
+  await store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields, events: [], addresses: given }));
+  return systemId;
+}
 
 /** @param stored the cluster interfaces that the region stores. @param file the rack's file. @param opened default: a region.db of its own */
 export async function withNetworks(

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { enlist, report } from '../place.ts';
-import { OWN_UUID, withNetworks } from './network-place.ts';
+import { OWN_UUID, refusesEach, withNetworks } from './network-place.ts';
 
 const ETH0 = { eth0: { interface: 'eth0', ip: '192.168.127.100', subnet_mask: '255.255.255.0', management: 0 } };
 
@@ -90,23 +90,12 @@ test('the cluster interface, the network, the subnet and its ranges are the same
     assert.equal(shown.ip_range_high, '192.168.127.150');
   }, ETH0));
 
-test('a network is created, changed and deleted; each parameter is read back', () =>
+test('a network is created, changed and deleted', () =>
   withNetworks(async (ask) => {
     const fields = { name: 'far', description: 'x', ip: '10.9.0.0', netmask: '255.255.255.0' };
-    const made = await ask('POST', '1.0/networks/', {
-      ...fields,
-      default_gateway: '10.9.0.1',
-      dns_servers: '10.9.0.2',
-      vlan_tag: 30,
-    });
-    assert.equal(made.status, 200, made.text);
-    assert.deepEqual(made.json, {
-      ...fields,
-      default_gateway: '10.9.0.1',
-      dns_servers: '10.9.0.2',
-      vlan_tag: 30,
-      resource_uri: '/MAAS/api/1.0/networks/far/',
-    });
+    const more = { default_gateway: '10.9.0.1', dns_servers: '10.9.0.2', vlan_tag: 30 };
+    const made = await ask('POST', '1.0/networks/', { ...fields, ...more });
+    assert.deepEqual(made.json, { ...fields, ...more, resource_uri: '/MAAS/api/1.0/networks/far/' });
     const changed = await ask('PUT', '1.0/networks/far/', {
       name: 'near',
       netmask: '255.255.0.0',
@@ -118,19 +107,16 @@ test('a network is created, changed and deleted; each parameter is read back', (
       ['near', '255.255.0.0', null, null, '10.9.0.0'],
     );
     assert.equal((await ask('PUT', '1.0/networks/near/', { ip: '10.8.0.0', description: 'y' })).json.ip, '10.8.0.0');
-    for (const [more, field] of [
-      [{ name: 'near' }, 'name'],
-      [{ ip: '192.168.127.0' }, 'ip'],
-      [{ ip: 'x' }, 'ip'],
-      [{ netmask: '255.0.255.0' }, 'netmask'],
-      [{ default_gateway: '10.7.0.1' }, 'default_gateway'],
-      [{ vlan_tag: 4095 }, 'vlan_tag'],
-      [{ vlan_tag: 'x' }, 'vlan_tag'],
-      [{ dns_servers: 'x' }, 'dns_servers'],
-    ] as const) {
-      const refused = await ask('POST', '1.0/networks/', { ...fields, ...more });
-      assert.deepEqual([refused.status, Object.keys(refused.json ?? {})], [400, [field]], JSON.stringify(more));
-    }
+    await refusesEach(ask, 'POST', '1.0/networks/', [
+      [{ ...fields, name: 'near' }, 'name'],
+      [{ ...fields, ip: '192.168.127.0' }, 'ip'],
+      [{ ...fields, ip: 'x' }, 'ip'],
+      [{ ...fields, netmask: '255.0.255.0' }, 'netmask'],
+      [{ ...fields, default_gateway: '10.7.0.1' }, 'default_gateway'],
+      [{ ...fields, vlan_tag: 4095 }, 'vlan_tag'],
+      [{ ...fields, vlan_tag: 'x' }, 'vlan_tag'],
+      [{ ...fields, dns_servers: 'x' }, 'dns_servers'],
+    ]);
     assert.equal((await ask('DELETE', '1.0/networks/near/')).status, 204);
     for (const method of ['GET', 'PUT', 'DELETE'] as const)
       assert.equal((await ask(method, '1.0/networks/near/')).status, 404);
@@ -171,30 +157,9 @@ test('interfaces of machines are connected to a network, listed and disconnected
     assert.equal(connected.length, 2);
     assert.equal((await ask('POST', `${at}?op=disconnect_macs`, { macs: '52:54:00:00:00:01' })).status, 204);
     assert.equal((await ask('GET', `${at}?op=list_connected_macs`)).json.length, 1);
-    for (const bad of ['52:54:00:00:00:09', 'x', '']) {
-      const refused = await ask('POST', `${at}?op=connect_macs`, { macs: bad });
-      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['macs']]);
-    }
+    const bad = ['52:54:00:00:00:09', 'x', ''].map((text) => [{ macs: text }, 'macs'] as const);
+    await refusesEach(ask, 'POST', `${at}?op=connect_macs`, bad);
     assert.equal((await ask('POST', '1.0/networks/none/?op=connect_macs', { macs })).status, 404);
-    assert.equal((await ask('POST', `${at}?op=connect_macs`, { macs }, 'user')).status, 403);
-  }, ETH0));
-
-test('every user reads networks, and only administrators change them', () =>
-  withNetworks(async (ask) => {
-    for (const path of ['networks/', 'networks/maas-eth0/', 'networks/maas-eth0/?op=list_connected_macs']) {
-      assert.equal((await ask('GET', `1.0/${path}`, undefined, 'user')).status, 200, path);
-      assert.equal((await ask('GET', `1.0/${path}`, undefined, 'nobody')).status, 401, path);
-    }
-    for (const [method, path] of [
-      ['POST', 'networks/'],
-      ['PUT', 'networks/maas-eth0/'],
-      ['DELETE', 'networks/maas-eth0/'],
-      ['POST', 'networks/maas-eth0/?op=connect_macs'],
-      ['POST', 'networks/maas-eth0/?op=disconnect_macs'],
-    ] as const) {
-      assert.equal((await ask(method, `1.0/${path}`, {}, 'user')).status, 403, path);
-      assert.equal((await ask(method, `1.0/${path}`, {}, 'nobody')).status, 401, path);
-    }
   }, ETH0));
 
 test('a look within a transaction sees its settings, and those that the region knows stay', () =>

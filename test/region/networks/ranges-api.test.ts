@@ -2,14 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4 } from '../../../src/net/address.ts';
 import { RESERVED_PER_USER_MAX } from '../../../src/region/records/network-store.ts';
 import { sentenceOf } from '../../support/sentences.ts';
-import { enlist, report } from '../place.ts';
 import { acceptRack, rackInterface } from '../racks/rack-place.ts';
-import { type Ask, LAB, OWN_FILE, OWN_UUID, withNetworks } from './network-place.ts';
+import { type Ask, LAB, machineAt, OWN_FILE, OWN_UUID, refusesEach, withNetworks } from './network-place.ts';
 
 const { static_ip_range_low: _low, static_ip_range_high: _high, ...WITHOUT_STATIC } = LAB;
+
+const WITH_STATIC = {
+  ...rackInterface('10.50.0.0/24'),
+  static_ip_range_low: '10.50.0.10',
+  static_ip_range_high: '10.50.0.19',
+};
 
 interface Shown {
   readonly id: number;
@@ -25,19 +30,6 @@ const rangesOf = async (ask: Ask): Promise<readonly Shown[]> => [
 ];
 const idOf = async (ask: Ask, type: string): Promise<number> =>
   (await rangesOf(ask)).find((one) => one.type === type)?.id ?? 0;
-
-/** Each refusal of a list of requests has status 400 and one field. */
-async function refusesEach(
-  ask: Ask,
-  method: 'POST' | 'PUT',
-  path: string,
-  cases: readonly (readonly [object, string])[],
-) {
-  for (const [fields, field] of cases) {
-    const refused = await ask(method, path, fields);
-    assert.deepEqual([refused.status, Object.keys(refused.json ?? {})], [400, [field]], JSON.stringify(fields));
-  }
-}
 
 test('the dynamic and the static range of a cluster interface are ranges, with the keys that clients read', () =>
   withNetworks(async (ask) => {
@@ -111,14 +103,8 @@ test('the dynamic range of a rack is changed, deleted and made again, at once an
   }));
 
 test('a dynamic range that does not fit is refused as a whole, and the answer names the field', () =>
-  withNetworks(async (ask, { region, store }) => {
-    const { systemId } = await enlist(region, report([0x525400000001]));
-    await store.changeMachine<never>(systemId, 1, () => ({
-      kind: 'change',
-      fields: {},
-      events: [],
-      addresses: [{ mac: mac(0x525400000001), address: ipv4(0x0a1400d2) }],
-    }));
+  withNetworks(async (ask, place) => {
+    await machineAt(place, ['10.20.0.210']);
     await ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.20.0.220' }, 'user');
     const id = await idOf(ask, 'dynamic');
     await refusesEach(ask, 'PUT', `2.0/ipranges/${id}/`, [
@@ -180,17 +166,11 @@ test('users reserve ranges, change and delete their own, and administrators all'
   }));
 
 test('no machine is given an address of a reserved range, or one that a user has reserved', () =>
-  withNetworks(async (ask, { region }) => {
-    const fixed = { static_ip_range_low: '10.50.0.10', static_ip_range_high: '10.50.0.19' };
-    await acceptRack(region, { interfaces: [{ ...rackInterface('10.50.0.0/24'), ...fixed }] });
+  withNetworks(async (ask, place) => {
+    await acceptRack(place.region, { interfaces: [WITH_STATIC] });
     await ask('POST', '2.0/ipranges/', { type: 'reserved', start_ip: '10.50.0.10', end_ip: '10.50.0.11' });
     assert.equal((await ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.50.0.12' })).status, 200);
-    const { systemId } = await enlist(region, report([0x525400000001]));
-    await region.store.changeMachine<never>(systemId, 1, () => ({
-      kind: 'change',
-      fields: { status: 'ready', powerType: 'manual' },
-      events: [],
-    }));
+    const systemId = await machineAt(place, [], { status: 'ready', powerType: 'manual' });
     const allocated = await ask('POST', '2.0/machines/?op=allocate', { system_id: systemId });
     assert.equal(allocated.status, 200, allocated.text);
     assert.deepEqual(allocated.json.ip_addresses, ['10.50.0.13']);
@@ -284,9 +264,8 @@ test('an address that somebody has, or that is outside, is not reserved, and a u
   }));
 
 test('users reserve nothing of a static range', () =>
-  withNetworks(async (ask, { region }) => {
-    const fixed = { static_ip_range_low: '10.50.0.10', static_ip_range_high: '10.50.0.19' };
-    await acceptRack(region, { interfaces: [{ ...rackInterface('10.50.0.0/24'), ...fixed }] });
+  withNetworks(async (ask, place) => {
+    await acceptRack(place.region, { interfaces: [WITH_STATIC] });
     const range = (start_ip: string, end_ip: string) =>
       ask('POST', '2.0/ipranges/', { type: 'reserved', start_ip, end_ip }, 'user');
     for (const [low, high] of [
@@ -304,12 +283,7 @@ test('users reserve nothing of a static range', () =>
     assert.equal((await reserve({ subnet: '10.50.0.0/24' }, 'admin')).json.ip, '10.50.0.10');
     assert.deepEqual(Object.keys((await reserve({ ip: '10.50.0.15' }, 'user')).json), ['ip']);
     assert.equal((await reserve({ ip: '10.50.0.15' }, 'admin')).status, 200);
-    const { systemId } = await enlist(region, report([0x525400000001]));
-    await region.store.changeMachine<never>(systemId, 1, () => ({
-      kind: 'change',
-      fields: { status: 'ready', powerType: 'manual' },
-      events: [],
-    }));
+    await machineAt(place, [], { status: 'ready', powerType: 'manual' });
     const rest = { type: 'reserved', start_ip: '10.50.0.11', end_ip: '10.50.0.19' };
     assert.equal((await ask('POST', '2.0/ipranges/', rest)).status, 200);
     const full = await ask('POST', '2.0/machines/?op=allocate', {});
@@ -380,8 +354,6 @@ test('a static route is handed out by the racks of its source as option 121, at 
       [{ source: fields.source, destination: fields.destination }, 'gateway_ip'],
     ]);
     assert.equal((await ask('DELETE', `2.0/subnets/${destination.id}/`)).status, 409);
-    for (const method of ['PUT', 'DELETE'] as const) assert.equal((await ask(method, at, {}, 'user')).status, 403);
-    assert.equal((await ask('POST', '2.0/static-routes/', fields, 'user')).status, 403);
     assert.equal((await ask('DELETE', at)).status, 204);
     assert.equal(option(), undefined);
     for (const method of ['GET', 'PUT', 'DELETE'] as const) assert.equal((await ask(method, at)).status, 404);

@@ -2,8 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../../src/region/racks/introductions.ts';
-import { REGISTRATIONS_PER_ADDRESS } from '../../../src/region/racks/newcomers.ts';
+import { REGISTRATIONS_PER_ADDRESS, STRANGERS_INTERFACES_LENGTH_MAX } from '../../../src/region/racks/introductions.ts';
 import { adminHeader, type LinkPlace, RACK, withLink } from '../http/link-place.ts';
 import { acceptRack, digestOf, OTHER_UUID, RACK_UUID, rackInterface, registrationFields } from './rack-place.ts';
 

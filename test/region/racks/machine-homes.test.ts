@@ -11,7 +11,7 @@ import type { EventOf } from '../../../src/region/records/store.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { withRegion } from '../place.ts';
-import { acceptRack, OTHER_UUID, RACK_UUID, rackInterface } from './rack-place.ts';
+import { acceptRack, hearRack, OTHER_UUID, RACK_UUID, rackInterface } from './rack-place.ts';
 
 test('beyond the remembered pairs of machine and rack the oldest is logged again, the others once an hour', () =>
   withRegion(async ({ region }) => {
@@ -57,7 +57,6 @@ test('of all racks together DISPUTES_IN_TOTAL such changes are logged at once', 
   withRegion(async ({ region, store, clock }) => {
     const own = { name: 'lab', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
     await region.racks.putOwn({ ...own, uuid: OTHER_UUID });
-    const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
     const racks = Math.ceil(DISPUTES_IN_TOTAL.burst / DISPUTES_PER_RACK.burst) + 1;
     for (let index = 0; index < racks; index += 1) {
       const uuid = `11111111-2222-4333-8444-${String(index).padStart(12, '0')}`;
@@ -69,7 +68,7 @@ test('of all racks together DISPUTES_IN_TOTAL such changes are logged at once', 
     for (const { uuid, isEmbedded } of region.racks.list()) {
       for (let round = 0; round < 2 * DISPUTES_PER_RACK.burst && !isEmbedded; round += 1) {
         const interfaces = [rackInterface(`10.20.0.${(round % 2) * 128}/25`)];
-        await region.racks.hear(uuid, { version: '0.1.0', uplink: 1, interfaces, pulse });
+        await hearRack(region, uuid, interfaces);
       }
     }
     const events = (await store.listEvents({ limit: 2 * DISPUTES_IN_TOTAL.burst + racks * 4 })).filter((event) =>
@@ -83,10 +82,9 @@ test('a rack that keeps changing its claims to others’ networks is logged a fe
     const own = { name: 'lab', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
     await region.racks.putOwn({ ...own, uuid: OTHER_UUID });
     await acceptRack(region);
-    const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
     for (let round = 0; round < 50; round += 1) {
       const interfaces = [rackInterface(`10.20.0.${(round % 2) * 128}/25`)];
-      await region.racks.hear(RACK_UUID, { version: '0.1.0', uplink: 1, interfaces, pulse });
+      await hearRack(region, RACK_UUID, interfaces);
     }
     const events = (await store.listEvents({ limit: 100 })).filter((event) =>
       /that a person must agree to/.test(sentenceOf(event)),

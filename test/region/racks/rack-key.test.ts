@@ -14,6 +14,7 @@ import {
   acceptRack,
   batchOf,
   digestOf,
+  hearRack,
   heartbeatOf,
   OTHER_UUID,
   postEntry,
@@ -30,6 +31,13 @@ const LAB_MAC = mac(0x525400000001);
 const FAR_MAC = mac(0x525400000002);
 const FAR_KEY = `${RACK_TOKEN}:${RACK_KEY_SECRET}`;
 const OTHER_KEY = { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('secret-of-rack-3') } as const;
+
+const THIRD = {
+  uuid: OTHER_UUID,
+  name: 'rack-3',
+  key: OTHER_KEY,
+  interfaces: [rackInterface('10.60.0.0/24')],
+};
 
 /** A region whose own rack serves 10.20.0.0/24, and the remote rack-2 10.50.0.0/24. */
 const withRacks = (work: (place: LinkPlace) => Promise<void>): Promise<void> =>
@@ -226,12 +234,7 @@ test('the home of a machine that a person made is the first rack that shows it, 
     const admin = await adminHeader(place);
     const body = new URLSearchParams({ architecture: 'amd64', mac_addresses: formatMac(FAR_MAC) });
     const made = JSON.parse((await place.ask('POST', 'api/2.0/machines/', { headers: admin, body })).text);
-    await acceptRack(place.region, {
-      uuid: OTHER_UUID,
-      name: 'rack-3',
-      key: OTHER_KEY,
-      interfaces: [rackInterface('10.60.0.0/24')],
-    });
+    await acceptRack(place.region, THIRD);
     const token = await commission(place, made.system_id);
     const other = { authorization: rackAuthorization('token-of-rack-3', 'secret-of-rack-3') };
     assert.equal(await tokenGiven(place, made.system_id), undefined, 'nobody has shown it');
@@ -295,12 +298,7 @@ test('a machine stays with its rack when that gets other networks, and goes to t
     const token = await commission(place, far);
     assert.equal(await tokenGiven(place, far), token);
     await place.region.racks.judge([RACK_UUID], 'remove', 'bob');
-    const other = await acceptRack(place.region, {
-      uuid: OTHER_UUID,
-      name: 'rack-3',
-      key: OTHER_KEY,
-      interfaces: [rackInterface('10.60.0.0/24')],
-    });
+    const other = await acceptRack(place.region, THIRD);
     const { report } = JSON.parse(JSON.stringify(lease(1, FAR_MAC, '10.60.0.9')));
     await place.region.observe([{ ...report, sequence: 1 }], `${other.uuid}/x`, other.uuid);
     assert.equal((await place.store.findMachine(far))?.home, parseIpv4('10.60.0.9'));
@@ -342,16 +340,10 @@ test('a rack’s new network is believed if it is free, not if it is another rac
 test('of two racks with the same new network the first has it; no rack takes a network that another was accepted with', () =>
   withRacks(async (place) => {
     const { region } = place;
-    const other = await acceptRack(region, {
-      uuid: OTHER_UUID,
-      name: 'rack-3',
-      key: OTHER_KEY,
-      interfaces: [rackInterface('10.60.0.0/24')],
-    });
-    const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1 };
+    const other = await acceptRack(region, THIRD);
     const hear = async (uuid: string, ...networks: readonly string[]): Promise<readonly string[]> => {
       const interfaces = networks.map((network) => rackInterface(network));
-      await region.racks.hear(uuid, { version: '0.1.0', uplink: 1, interfaces, pulse });
+      await hearRack(region, uuid, interfaces);
       return region.racks.find(uuid)?.disputed ?? [];
     };
     assert.deepEqual(await hear(RACK_UUID, '10.50.0.0/24', '10.70.0.0/24'), []);

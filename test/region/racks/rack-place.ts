@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { RackRegistration } from '../../../src/region/racks/rack-admission.ts';
-import type { Rack } from '../../../src/region/records/rack.ts';
+import type { Rack, RackPulse } from '../../../src/region/records/rack.ts';
 import type { RackInterface } from '../../../src/region/records/rack-description.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { authorizationOf } from '../../support/oauth.ts';
@@ -75,6 +75,17 @@ export async function acceptRack(region: Region, more: Partial<RackRegistration>
   if (refusal !== undefined || rack === undefined) throw new Error(refusal === undefined ? 'no rack' : refusal.text);
   return rack;
 }
+
+/** An accepted rack reports its cluster interfaces. */
+export const hearRack = (
+  region: Region,
+  uuid: string,
+  interfaces: Rack['interfaces'],
+  more: Partial<RackPulse> = {},
+): Promise<void> => {
+  const pulse = { life: 'x', applied: 1, waiting: 0, dropped: 0, deadLetters: 0, pinned: [], startedMs: 1, ...more };
+  return region.racks.hear(uuid, { version: '0.1.0', uplink: 1, interfaces, pulse });
+};
 
 export function heartbeatOf(more: object = {}): object {
   return {

@@ -63,7 +63,6 @@ const areaJson = (call: ApiCall, kind: AreaKind, area: Area): Record<string, unk
 const changeEvent = (call: ApiCall, area: AreaKind, name: string, change: BootChange): NewMachineEvent =>
   eventBy(call, 'ZONES', { code: 'area-changed', params: { area, name, change } });
 
-/** The zones or pools of a list, with the description of the default one as it is now. */
 async function shownAreas(call: ApiCall, kind: AreaKind): Promise<readonly Area[]> {
   await call.region.settings.load();
   return await listAreas(call, kind);
@@ -80,7 +79,6 @@ async function areaOf(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
   return found ?? areas.find((area) => area.name === (name ?? id)) ?? refuse('not-found', noAreaText(kind));
 }
 
-/** The fields to store. */
 function written({ name, description: said }: z.output<typeof changedArea>, before: WrittenArea): WrittenArea {
   return {
     name: name ?? before.name,
@@ -113,7 +111,6 @@ async function change(call: ApiCall, kind: AreaKind, given: z.output<typeof chan
 
 const defaultAreaText = (area: AreaKind): string => `The default ${area} cannot be renamed or deleted.`;
 
-/** Stores the description of the default zone or pool. */
 async function changeDefault(call: ApiCall, kind: AreaKind, before: Area, next: WrittenArea): Promise<Answer> {
   if (next.name !== before.name) return refuse('bad-request', defaultAreaText(kind));
   if (next.description !== before.description) {
@@ -124,22 +121,16 @@ async function changeDefault(call: ApiCall, kind: AreaKind, before: Area, next: 
   return json(areaJson(call, kind, { ...before, ...next }));
 }
 
-const poolText = ({
-  name,
-  ...found
-}: {
-  readonly name: string;
-  readonly machines: readonly string[];
-  readonly count: number;
-}): string =>
-  `The pool ${name} has ${inhabitantsText(found)}. Move them to another pool first (pool of machines/<id>/ or devices/<id>/).`;
-
 async function remove(call: ApiCall, kind: AreaKind): Promise<Answer> {
   const before = await areaOf(call, kind);
   if ('kind' in before) return before;
   if (before.id === 0) return refuse('bad-request', defaultAreaText(kind));
   const found = kind === 'pool' ? await inhabitants(call, { poolIds: [before.id] }) : undefined;
-  if (found !== undefined) return refuse('in-use', poolText({ name: before.name, ...found }));
+  if (found !== undefined)
+    return refuse(
+      'in-use',
+      `The pool ${before.name} has ${inhabitantsText(found)}. Move them to another pool first (pool of machines/<id>/ or devices/<id>/).`,
+    );
   const event = changeEvent(call, kind, before.name, 'removed');
   if (!(await call.region.store.areas.remove(kind, before.id, event))) return refuse('not-found', noAreaText(kind));
   await readRacks(call);
@@ -149,7 +140,6 @@ async function remove(call: ApiCall, kind: AreaKind): Promise<Answer> {
 /** Reads the racks again, whose zones have changed, once that is stored. */
 const readRacks = ({ region }: ApiCall): Promise<void> => region.store.afterCommit(() => region.racks.refresh());
 
-/** Moves machines and racks to a zone. */
 export async function moveToZone(
   call: ApiCall,
   zone: { readonly id: number; readonly name: string },
@@ -210,45 +200,41 @@ const PATHS: readonly AreaPaths[] = [
   },
 ];
 
-/** The effect of its deletion on the machines in it. */
 const OF_MEMBERS: Readonly<Record<AreaKind, string>> = {
   zone: 'Its machines, devices and racks move to the default zone.',
   pool: 'Refused while machines or devices are in it.',
 };
 
-function operationsOf({ kind, versions, many, one }: AreaPaths): readonly Operation[] {
-  return [
-    ...resource({
-      many: { ...many, versions },
-      one: { ...one, versions },
-      answers: kind,
-      list: [
-        `List ${kind}s.`,
-        nothing,
-        async (call) => json((await shownAreas(call, kind)).map((area) => areaJson(call, kind, area))),
-      ],
-      add: [`Create a ${kind}.`, newArea, (call, given) => add(call, kind, given)],
-      read: [
-        `Read one ${kind}.`,
-        nothing,
-        async (call) => {
-          const area = await areaOf(call, kind);
-          return 'kind' in area ? area : json(areaJson(call, kind, area));
-        },
-      ],
-      change: [
-        `Change a ${kind}. The default ${kind} cannot be renamed.`,
-        changedArea,
-        (call, given) => change(call, kind, given),
-      ],
-      remove: [
-        `Delete a ${kind}. ${OF_MEMBERS[kind]} The default ${kind} cannot be deleted.`,
-        nothing,
-        (call) => remove(call, kind),
-      ],
-    }),
-  ];
-}
+const operationsOf = ({ kind, versions, many, one }: AreaPaths): readonly Operation[] =>
+  resource({
+    many: { ...many, versions },
+    one: { ...one, versions },
+    answers: kind,
+    list: [
+      `List ${kind}s.`,
+      nothing,
+      async (call) => json((await shownAreas(call, kind)).map((area) => areaJson(call, kind, area))),
+    ],
+    add: [`Create a ${kind}.`, newArea, (call, given) => add(call, kind, given)],
+    read: [
+      `Read one ${kind}.`,
+      nothing,
+      async (call) => {
+        const area = await areaOf(call, kind);
+        return 'kind' in area ? area : json(areaJson(call, kind, area));
+      },
+    ],
+    change: [
+      `Change a ${kind}. The default ${kind} cannot be renamed.`,
+      changedArea,
+      (call, given) => change(call, kind, given),
+    ],
+    remove: [
+      `Delete a ${kind}. ${OF_MEMBERS[kind]} The default ${kind} cannot be deleted.`,
+      nothing,
+      (call) => remove(call, kind),
+    ],
+  });
 
 const setZones = [
   { versions: ['1.0', '2.0'], path: 'nodes', handler: 'NodesHandler' },
@@ -256,7 +242,6 @@ const setZones = [
   { versions: ['2.0'], path: 'devices', handler: 'DevicesHandler' },
 ] as const;
 
-/** `zones/`, `resourcepools/`, `pools/`, and `set_zone`. */
 export const AREA_OPERATIONS: readonly Operation[] = [
   ...PATHS.flatMap(operationsOf),
   ...setZones.map((place) =>

@@ -12,7 +12,6 @@ import type { ApiCall } from '../call/operation.ts';
 /** Zones or pools, the default one first. */
 export type Areas = readonly [Area, ...Area[]];
 
-/** Every zone, or every pool. */
 export const listAreas = async (call: Pick<ApiCall, 'region'>, kind: AreaKind): Promise<Areas> => [
   defaultArea(call.region.settings, kind),
   ...(await call.region.store.areas.list(kind)),
@@ -38,16 +37,6 @@ export async function inhabitants(
   return { machines: (await region.store.listMachines(all, 0, NAMED_MAX)).map(({ hostname }) => hostname), count };
 }
 
-const areaText = ({
-  kind,
-  name,
-  meant,
-}: {
-  readonly kind: AreaKind;
-  readonly name: string;
-  readonly meant: string | undefined;
-}): string => `No ${kind} is called '${name}'.${didYouMean(meant)}`;
-
 /** The zones or pools with these names, or a refusal. @param field the parameter @param names `undefined`: none are asked for */
 export async function chooseAreas(
   call: Pick<ApiCall, 'region'>,
@@ -60,20 +49,18 @@ export async function chooseAreas(
   const ids: number[] = [];
   for (const name of names) {
     const found = areas.find((area) => area.name === name);
-    if (found === undefined) return refuseField(field, areaText(unknownArea(kind, name, areas)));
+    if (found === undefined) return refuseField(field, unknownText(kind, name, areas));
     ids.push(found.id);
   }
   return ids;
 }
 
-/** The parameters that narrow a list of machines, devices or controllers. */
 export type GivenFilter = Partial<
   Readonly<
     Record<'hostname' | 'id' | 'domain' | 'zone' | 'pool' | 'mac_address' | 'agent_name', readonly string[] | undefined>
   >
 >;
 
-/** The filter in the parameters, or a refusal. */
 export async function machineFilter(call: ApiCall, given: GivenFilter): Promise<MachineFilter | Refusal> {
   const macs = given.mac_address?.map(parseMac);
   const chosen = allOf(
@@ -94,16 +81,14 @@ export async function machineFilter(call: ApiCall, given: GivenFilter): Promise<
   };
 }
 
-/** The parameters of the sentence for a name that no zone or pool has. */
-function unknownArea(kind: AreaKind, name: string, areas: readonly Area[]) {
+function unknownText(kind: AreaKind, name: string, areas: readonly Area[]): string {
   const meant = nearestName(
     name,
     areas.map((area) => area.name),
   );
-  return { kind, name: cleanWords(name, 64), meant };
+  return `No ${kind} is called '${cleanWords(name, 64)}'.${didYouMean(meant)}`;
 }
 
-/** The id of the one zone or pool with this name, or a refusal. @param name `undefined`, or empty: none is asked for */
 export async function chooseArea(
   call: Pick<ApiCall, 'region'>,
   kind: AreaKind,
@@ -119,7 +104,6 @@ interface ChosenPlace {
   readonly poolId?: number;
 }
 
-/** The zone and the pool in the parameters, or a refusal of those that do not exist. */
 export async function choosePlace(
   call: Pick<ApiCall, 'region'>,
   given: { readonly zone?: string | undefined; readonly pool?: string | undefined },

@@ -22,7 +22,6 @@ export const IP_ADDRESS = 'Give an IPv4 address such as 10.20.0.10.';
 
 /** The way to get what a refused parameter asks for, by parameter. */
 const NOT_DONE_HINTS: Readonly<Record<string, string>> = {
-  bridge_all: ' create_bridge makes bridges.',
   deployed: ' A device keeps the name and the addresses of a host that others deployed.',
 };
 

@@ -12,11 +12,9 @@ import { machineOf } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
 import { bytesOf, diskParameters, kernelNameOf, uuid } from './storage-parameters.ts';
 
-/** The refusal of a path that names no block device of this machine. */
 const noDevice = ({ hostname }: Machine, named: string): Refusal =>
   refuse('not-found', noBlockDeviceText(hostname, shownName(named)));
 
-/** The block device that a path names by its id or its name, or the refusal. */
 async function deviceOf(call: ApiCall, named: string): Promise<Readonly<Record<string, unknown>> | Refusal> {
   const machine = await machineOf(call);
   if (machine === undefined) return NO_MACHINE;
@@ -43,7 +41,6 @@ async function partitions(call: ApiCall): Promise<Answer> {
   return isRefusal(device) ? device : json(device.partitions);
 }
 
-/** Code that changes disks, loaded when it is needed. */
 export const diskCalls = () => import('./storage-calls.ts');
 
 const changeParameters = diskParameters.partial().extend({
@@ -65,7 +62,6 @@ const admin = { versions: ['2.0'], access: 'admin' } as const;
 const common = { versions: ['2.0'], method: 'GET', access: 'user', parameters: z.object({}) } as const;
 const path = 'nodes/{system_id}/blockdevices';
 
-/** The block devices of machines, in version 2.0. */
 export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...common,

@@ -8,15 +8,12 @@ import { removeInterface } from '../../layout/interface-changes.ts';
 import type { NetInterface } from '../../layout/interfaces.ts';
 import { refuseReserved } from '../../life/link-addresses.ts';
 import type { Machine } from '../../records/machine.ts';
-import { fieldRefusal, type RefusalWord } from '../../records/refusal.ts';
-import { machineExistsText } from '../../records/report-refusal.ts';
-import { type Answer, refuseFields, refuseFor } from '../call/answer.ts';
+import { type Answer, isRefusal, refuseFor } from '../call/answer.ts';
 import { type ApiCall, usernameOf } from '../call/operation.ts';
 import { hostPlaces } from '../networks/host-places.ts';
 import { isAdmin, look } from '../networks/network-calls.ts';
-import { changeNetwork, changeOne, shows } from './interface-calls.ts';
+import { changeNetwork, changeOne, putInterfaces, shows } from './interface-calls.ts';
 
-/** Changes the hardware address. @param others changes the other fields of the interface first */
 export async function changeMac(
   call: ApiCall,
   { systemId, interfaces, addresses }: Machine,
@@ -24,22 +21,9 @@ export async function changeMac(
   mac: MacAddress,
   others: () => Promise<Answer>,
 ): Promise<Answer> {
-  const { store, clock } = call.region;
-  const atMs = clock.wallTimeMs();
-  const params = { fields: ['network'] };
-  const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
   const after = interfaces.map((nic) => (nic.id === id ? { mac, formerMac, name: nic.name, source: nic.source } : nic));
-  const give = (isFinal: boolean) =>
-    store.enlist<RefusalWord>({ macs: [mac], values: [], atMs }, ({ byMac: [other] }) => {
-      if (other !== undefined) {
-        const taken = { name: other.hostname, systemId: other.systemId };
-        return { kind: 'refuse', refusal: fieldRefusal(machineExistsText(taken)) };
-      }
-      if (!isFinal) return { kind: 'unchanged', systemId, events: [] };
-      return { kind: 'amend', systemId, fields: {}, events: [event], interfaces: after };
-    });
-  const judged = await give(false);
-  if (judged.kind === 'refuse') return refuseFields({ mac_address: [judged.refusal] });
+  const judged = await putInterfaces(call, systemId, after, mac, true);
+  if (isRefusal(judged)) return judged;
   const kept = isAdmin(call) ? undefined : refuseReserved(await look(call), mac, usernameOf(call));
   if (kept !== undefined) return refuseFor([kept]);
   const places = links.some(({ address }) => address !== undefined) ? await hostPlaces(call, [mac]) : [];
@@ -47,8 +31,8 @@ export async function changeMac(
   if (moved !== undefined) return refuseFor([moved.word]);
   const changed = await others();
   if (changed.kind === 'refusal') return changed;
-  await give(true);
-  return await changeNetwork(call, (draft) => ({ draft, shown: id }));
+  const given = await putInterfaces(call, systemId, after, mac);
+  return isRefusal(given) ? given : await changeNetwork(call, (draft) => ({ draft, shown: id }));
 }
 
 /** Deletes the interface in the path, with its links; one of the hardware also there, in the same change. A machine reports it again. */

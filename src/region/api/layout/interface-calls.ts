@@ -1,6 +1,6 @@
 // The parts that all changes of a machine's interfaces share: who may change them, the draft that a change edits, the answer.
 
-import { isHostMac, parseMac } from '../../../net/address.ts';
+import { isHostMac, type MacAddress, parseMac } from '../../../net/address.ts';
 import {
   INTERFACE_NAME,
   INTERFACE_NAME_FORM,
@@ -19,6 +19,7 @@ import {
 } from '../../layout/network-draft.ts';
 import { addressesAfter } from '../../life/link-addresses.ts';
 import type { NetworkView } from '../../networks/network-view.ts';
+import type { ReportedInterface } from '../../records/decisions.ts';
 import type { ChangeKnowledge, ChangeQuestion } from '../../records/knowledge.ts';
 import type { Machine } from '../../records/machine.ts';
 import { LAID_INTERFACES_MAX } from '../../records/machine-layout.ts';
@@ -36,7 +37,7 @@ import {
   refuseField,
   refuseFields,
 } from '../call/answer.ts';
-import { type ApiCall, usernameOf } from '../call/operation.ts';
+import { type ApiCall, eventBy, usernameOf } from '../call/operation.ts';
 import { interfaceJson } from '../json/node-interface-json.ts';
 import { nodeOf, systemIdOf } from '../machines/machine-calls.ts';
 import { isAdmin, look } from '../networks/network-calls.ts';
@@ -46,13 +47,10 @@ import { changeLayout, type LayoutChange, shownName } from './layout-calls.ts';
 interface Edited {
   readonly draft: NetworkDraft;
   readonly shown: number | undefined;
-  /** The hardware that the node has then; undefined: it stays. */
   readonly interfaces?: Machine['interfaces'] | undefined;
 }
-/** Edits a draft, or refuses. */
 export type Edit = (draft: NetworkDraft, known: ChangeKnowledge) => Edited | LayoutRefusal | ChangeQuestion;
 
-/** The accepted rack in the path; `undefined`: it names none. */
 export const rackOf = (call: ApiCall): Rack | undefined => call.region.racks.findAccepted(systemIdOf(call));
 
 /** The refusal to change a rack, or of a user without an administrator's rights, unless the path names a device of theirs. */
@@ -75,7 +73,6 @@ export async function refuseOrdinary(call: ApiCall): Promise<Refusal | undefined
       );
 }
 
-/** Changes the network of the machine in the path, and answers with the interface. */
 export async function changeNetwork(call: ApiCall, edit: Edit, part: 'network' | 'tags' = 'network'): Promise<Answer> {
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
@@ -92,14 +89,12 @@ export async function changeNetwork(call: ApiCall, edit: Edit, part: 'network' |
   return await changeLayout(call, part, decide, (machine) => showInterface(machine, networks, shown));
 }
 
-/** Answers with an interface of the machine; empty if it has none with this id. */
 export function showInterface(machine: Machine, networks: NetworkView, id: number | undefined): Answer {
   const all = interfacesOf(machine, networks);
   const one = all.find((each) => each.id === id);
   return one === undefined ? { kind: 'empty' } : json(interfaceJson(machine, one, all));
 }
 
-/** Changes the interface in the path. */
 export const changeOne = (
   call: ApiCall,
   edit: (draft: NetworkDraft, one: NetInterface, known: ChangeKnowledge) => ReturnType<Edit>,
@@ -115,11 +110,9 @@ export const changeOne = (
     part,
   );
 
-/** A changed draft with the interface to show, or the refusal. */
 export const shows = (draft: NetworkDraft | LayoutRefusal, shown: number | undefined): Edited | LayoutRefusal =>
   draft.kind === 'refuse' ? draft : { draft, shown };
 
-/** Adds an interface to a machine or a device. @returns the machine with it */
 export async function addPhysical(
   call: ApiCall,
   { hostname, systemId, interfaces }: Machine,
@@ -143,22 +136,35 @@ export async function addPhysical(
   );
   if (isRefusal(found)) return found;
   const [mac] = found;
-  const { store, clock } = call.region;
-  const atMs = clock.wallTimeMs();
-  const params = { fields: ['network'] };
-  const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
   if (interfaces.length >= LAID_INTERFACES_MAX) {
     return refuse('layout-refused', interfacesLimitText(hostname, LAID_INTERFACES_MAX));
   }
-  const outcome = await store.enlist<RefusalWord>({ macs: [mac], values: [], atMs }, ({ byMac: [other] }) => {
+  return await putInterfaces(call, systemId, [...interfaces, { mac, name, source: 'person' }], mac);
+}
+
+/**
+ * Gives a node these interfaces.
+ * @param added a hardware address that it did not have, which is refused if another node has it
+ * @param isTrial true: only to know whether that is refused
+ */
+export async function putInterfaces(
+  call: ApiCall,
+  systemId: string,
+  interfaces: readonly ReportedInterface[],
+  added?: MacAddress,
+  isTrial = false,
+): Promise<Machine | Refusal> {
+  const event = eventBy(call, 'NODE', { code: 'machine-edited', params: { fields: ['network'] } });
+  const question = { macs: added === undefined ? [] : [added], values: [], atMs: event.atMs };
+  const outcome = await call.region.store.enlist<RefusalWord>(question, ({ byMac: [other] }) => {
     if (other !== undefined) {
       const taken = { name: other.hostname, systemId: other.systemId };
       return { kind: 'refuse', refusal: fieldRefusal(machineExistsText(taken)) };
     }
-    const added = { mac, name, source: 'person' } as const;
-    return { kind: 'amend', systemId, fields: {}, events: [event], interfaces: [...interfaces, added] };
+    if (isTrial) return { kind: 'unchanged', systemId, events: [] };
+    return { kind: 'amend', systemId, fields: {}, events: [event], interfaces };
   });
   if (outcome.kind === 'refuse') return refuseFields({ mac_address: [outcome.refusal] });
-  await call.region.machinesChanged();
+  if (!isTrial) await call.region.machinesChanged();
   return outcome.machine;
 }

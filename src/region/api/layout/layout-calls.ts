@@ -13,10 +13,9 @@ import type { MachineLayout } from '../../records/machine-layout.ts';
 import { refusal } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, NO_MACHINE, refuseFields, refuseFor } from '../call/answer.ts';
-import { type ApiCall, usernameOf } from '../call/operation.ts';
+import { type ApiCall, eventBy } from '../call/operation.ts';
 import { systemIdOf } from '../machines/machine-calls.ts';
 
-/** The states in which a machine's network and disks may be laid out. */
 const CHANGEABLE: readonly MachineStatus[] = [
   'new',
   'ready',
@@ -28,13 +27,11 @@ const CHANGEABLE: readonly MachineStatus[] = [
   'failed-deployment',
 ];
 
-/** How much of a name that no part of a machine has is shown. */
 const NAME_SHOWN_MAX = 64;
 
 /** The name that a caller gives to a part of a machine, for a refusal. */
 export const shownName = (named = ''): string => cleanWords(named, NAME_SHOWN_MAX);
 
-/** A decided change. */
 export interface LayoutChange {
   readonly kind: 'layout';
   /** `undefined`: as commissioned. */
@@ -50,7 +47,6 @@ export interface LayoutChange {
 /** The part that is changed; `tags` are labels for people and affect nothing. */
 type Part = 'network' | 'disks' | 'tags';
 
-/** The refusal of a change in the state of a machine. */
 export function refuseState(
   { status, hostname, systemId, isLocked, device }: Machine,
   part: Part,
@@ -76,7 +72,6 @@ const refuseDisks = ({ device, hostname }: Machine, part: Part): LayoutRefusal |
     ? undefined
     : { kind: 'refuse', refusal: refusal('layout-refused', `${hostname} is a device: it has no disks here.`) };
 
-/** Changes the layout of the machine in the path. @param answer renders the changed machine */
 export async function changeLayout(
   call: ApiCall,
   part: Part,
@@ -90,14 +85,12 @@ export async function changeLayout(
     if (decided.kind === 'refuse') return { kind: 'refuse', refusal: decided };
     if (decided.kind === 'ask') return decided;
     const { layout, facts, addresses, interfaces } = decided;
-    const params = { fields: [part] };
-    const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
     return {
       kind: 'change',
       fields: { layout, ...(facts === undefined ? {} : { facts }) },
       addresses,
       interfaces,
-      events: [event],
+      events: [eventBy(call, 'NODE', { code: 'machine-edited', params: { fields: [part] } })],
     };
   });
   switch (outcome.kind) {

@@ -19,7 +19,6 @@ import { changeLayout, type LayoutChange } from './layout-calls.ts';
 type Part = 'network' | 'storage';
 type Decide = (node: Machine) => LayoutChange;
 
-/** The layout without these parts; their ids are not given again. */
 function without(machine: Machine, parts: readonly Part[]): LayoutChange {
   const { layout } = machine;
   if (layout === undefined) return { kind: 'layout', layout };
@@ -41,13 +40,11 @@ async function changeMachine(call: ApiCall, part: 'network' | 'disks', decide: D
   return await changeLayout(call, part, decide, (machine) => json(showMachine(call, machine)));
 }
 
-/** The same of a device. */
 async function changeDevice(call: ApiCall, part: 'network' | 'disks', decide: Decide): Promise<Answer> {
   const own = await ownDevice(call);
   return isRefusal(own) ? own : await changeLayout(call, part, decide, (device) => showDevice(call, device));
 }
 
-/** An operation that undoes these parts of a layout: of machines, and of devices. */
 const restore = (op: string, parts: readonly Part[], doc: string, docOfDevices: string): readonly Operation[] => {
   const part = parts.includes('network') ? 'network' : 'disks';
   const decide: Decide = (node) => without(node, parts);
@@ -101,7 +98,6 @@ const special = (op: string, doc: string, parameters: z.ZodObject): Operation =>
     },
   });
 
-/** Undoing layouts, in version 2.0. */
 export const LAYOUT_OPERATIONS: readonly Operation[] = [
   ...restore(
     'restore_networking_configuration',

@@ -51,6 +51,14 @@ import {
   value,
   values,
 } from '../call/operation.ts';
+import {
+  bondParameters,
+  bridgeParameters,
+  commonParameters,
+  linkStateParameters,
+  paramsOf,
+  whole,
+} from '../machines/interface-parameters.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
 import { type HostPlace, hostPlaces } from '../networks/host-places.ts';
 import { findSubnet, isAdmin, look, refusalIn, refuseSubnet } from '../networks/network-calls.ts';
@@ -63,20 +71,10 @@ import {
   showInterface,
   shows,
 } from './interface-calls.ts';
-import {
-  bondParameters,
-  bridgeParameters,
-  commonParameters,
-  linkStateParameters,
-  paramsOf,
-  whole,
-} from './interface-parameters.ts';
 import { refuseState } from './layout-calls.ts';
 
-/** Interfaces of one bond in a request. */
 const PARENTS_MAX = 128;
 
-/** The hardware address in a parameter; `undefined` if none is given. */
 function macOf(text: string | undefined): MacAddress | Refusal | undefined {
   if (text === undefined || text === '') return undefined;
   return parseMac(text) ?? refuseField('mac_address', MACS);
@@ -114,15 +112,12 @@ interface Parents {
   readonly parents?: readonly string[] | undefined;
 }
 
-/** The ids in both parameters; `undefined`: neither is there. */
 const parentsIn = ({ parent, parents }: Parents): readonly number[] | undefined =>
   parent === undefined ? parents && idsOf(parents) : [parent, ...idsOf(parents ?? [])];
 
-/** Refuses the parents by the name with which they were sent. */
 const inSentName = ({ parents }: Parents, answer: Answer): Answer =>
   refusalIn(parents === undefined ? { parents: 'parent' } : { parent: 'parents' }, answer);
 
-/** Makes an interface of others. */
 async function make(call: ApiCall, kind: MadeKind, given: GivenInterface & Parents): Promise<Answer> {
   const wish = wishOf(given);
   if ('kind' in wish) return wish;
@@ -260,7 +255,6 @@ export function linkWith(
   return shows(refuseHeld(call, linkSubnet(draft, id, { ...wish, address }), address), id);
 }
 
-/** The refusal of a link that an ordinary user may not give a device, as they may not reserve its address. */
 function refuseHeld(call: ApiCall, linked: NetworkDraft | LayoutRefusal, address: Ipv4 | undefined) {
   if (linked.kind === 'refuse' || address === undefined || isAdmin(call)) return linked;
   const { machine, networks, layout } = linked;
@@ -315,7 +309,6 @@ const physicalParameters = z.object({
   ...linkStateParameters,
 });
 
-/** The refusal of what a new interface cannot have, before it is added. */
 function refuseMore(node: Machine, view: NetworkView, wish: InterfaceWish): Refusal | undefined {
   const wanted = { id: 0, mac: macAddress(0x020000000000), name: 'new', source: 'person' } as const;
   const draft = beginDraft({ ...node, interfaces: [...node.interfaces, wanted] }, view);
@@ -326,7 +319,6 @@ function refuseMore(node: Machine, view: NetworkView, wish: InterfaceWish): Refu
     : refuseFields({ [changed.field]: [changed.refusal] });
 }
 
-/** Adds an interface to a machine or a device. */
 async function makePhysical(call: ApiCall, given: z.output<typeof physicalParameters>): Promise<Answer> {
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
@@ -457,5 +449,4 @@ const LINKING: readonly Operation[] = [
   }),
 ];
 
-/** Changes of the interfaces of machines, in version 2.0. */
 export const NODE_INTERFACE_CHANGE_OPERATIONS: readonly Operation[] = [...MAKING, ...CHANGING, ...TAGGING, ...LINKING];

@@ -16,7 +16,6 @@ import { shownName } from './layout-calls.ts';
 /** Code for the interfaces of racks, loaded when it is needed. */
 const rackCalls = () => import('../racks/rack-interfaces.ts');
 
-/** The refusal of a path that names no interface of this node. */
 const noInterface = ({ path }: ApiCall, machine: string): Answer =>
   refuse('not-found', noNodeInterfaceText(machine, shownName(path.id)));
 
@@ -148,5 +147,4 @@ const MACS: readonly Operation[] = [
   }),
 ];
 
-/** The interfaces of machines: in version 2.0, and the hardware addresses of 1.0. */
 export const NODE_INTERFACE_OPERATIONS: readonly Operation[] = [...READING, ...MACS];

@@ -18,11 +18,11 @@ import type { Machine } from '../../records/machine.ts';
 import { fieldRefusal, MACS } from '../../records/refusal.ts';
 import { type Answer, allOf, isRefusal, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
-import { type ApiCall, IP_ADDRESS, usernameOf } from '../call/operation.ts';
+import { type ApiCall, IP_ADDRESS } from '../call/operation.ts';
 import { nodeOf } from '../machines/machine-calls.ts';
 import { refusalIn } from '../networks/network-calls.ts';
 import { ALLOC_TYPES } from '../networks/subnet-use-operations.ts';
-import { addPhysical, changeNetwork, type Edit, refuseOrdinary } from './interface-calls.ts';
+import { addPhysical, changeNetwork, type Edit, putInterfaces, refuseOrdinary } from './interface-calls.ts';
 import { shownName } from './layout-calls.ts';
 import { linkWith, placesOf } from './node-interface-change-operations.ts';
 
@@ -62,7 +62,6 @@ async function changeable(call: ApiCall): Promise<Machine | Refusal> {
   return node.isLocked === true ? refuse('machine-locked', lockedText(machine, systemId)) : node;
 }
 
-/** Adds an interface. */
 export async function addMac(call: ApiCall, text: string): Promise<Answer> {
   const node = await changeable(call);
   if (isRefusal(node)) return node;
@@ -87,20 +86,9 @@ export async function removeMac(call: ApiCall): Promise<Answer> {
       `${name} of ${machine} has the address ${formatIpv4(given.address)}: release the machine or unlink the interface first.`,
     );
   if (interfaces.length === 1) return refuse('layout-refused', lastInterfaceText(machine, name));
-  const { store, clock } = call.region;
-  const atMs = clock.wallTimeMs();
-  const params = { fields: ['network'] };
-  const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
   const left = interfaces.filter(({ mac }) => mac !== found.mac);
-  await store.enlist<never>({ macs: [], values: [], atMs }, () => ({
-    kind: 'amend',
-    systemId,
-    fields: {},
-    events: [event],
-    interfaces: left,
-  }));
-  await call.region.machinesChanged();
-  return { kind: 'empty' };
+  const changed = await putInterfaces(call, systemId, left);
+  return isRefusal(changed) ? changed : { kind: 'empty' };
 }
 
 interface Claim {
@@ -108,13 +96,11 @@ interface Claim {
   readonly requested_address?: string | undefined;
 }
 
-/** The interface that a claim names; without a name, the one with which the machine boots. */
 function claimed(all: readonly NetInterface[], { mac_address: text }: Claim): NetInterface | undefined {
   const mac = text === undefined ? undefined : parseMac(text);
   return all.find((one) => one.nic !== undefined && (text === undefined || one.mac === mac));
 }
 
-/** Gives an interface an address that it keeps. */
 export async function claimAddress(call: ApiCall, claim: Claim): Promise<Answer> {
   const { mac_address: macText, requested_address: text } = claim;
   const asked = text === undefined ? undefined : parseIpv4(text);

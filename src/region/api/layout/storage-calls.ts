@@ -2,7 +2,7 @@
 
 import type { DiskWish } from '../../layout/disk-changes.ts';
 import { addDisk, describeDisk, removeDisk, tagDisk } from '../../layout/disk-changes.ts';
-import type { LayoutRefusal } from '../../layout/network-draft.ts';
+import { type LayoutRefusal, refuseAbsent, refuseChange, refuseField } from '../../layout/network-draft.ts';
 import {
   format,
   type MadePart,
@@ -17,7 +17,6 @@ import {
   noPartitionText,
   noSuchDevice,
   noSuchDiskText,
-  refuseStorage,
   type StorageDraft,
   storageWith,
   withStorage,
@@ -25,16 +24,14 @@ import {
 import { changeRaid, changeVolume, NO_MEMBERS, removeRaid, removeVolume } from '../../layout/volume-changes.ts';
 import { layOut, noDiskText } from '../../layout/whole-layouts.ts';
 import type { Machine } from '../../records/machine.ts';
-import { FILE_SYSTEM_KINDS, WHOLE_LAYOUTS } from '../../records/machine-layout.ts';
-import { fieldRefusal, refusal } from '../../records/refusal.ts';
-import { type Answer, json, refuseField } from '../call/answer.ts';
+import type { WholeLayout } from '../../records/machine-layout.ts';
+import { type Answer, json } from '../call/answer.ts';
 import { type ApiCall, idIn } from '../call/operation.ts';
 import { blockDevicesJson, partitionNamed, partitionsJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { changeLayout, shownName } from './layout-calls.ts';
 import { bytesOf } from './storage-parameters.ts';
 
-/** The part that a path names: a partition of a disk, or a block device. */
 export type Aim = 'partition' | 'device';
 
 type Edited = StorageDraft | MadePart | LayoutRefusal;
@@ -72,11 +69,9 @@ export async function changeDisks(
 
 // ---- what a path names ----
 
-/** The id of the disk that a path names by its id or its name; 0: none. */
 const diskIdOf = ({ disks }: StorageDraft, named: string | undefined): number =>
   disks.find(({ id, facts }) => String(id) === named || facts.name === named)?.id ?? 0;
 
-/** The id of the block device that a path names by its id or its name; 0: none. */
 function deviceIdOf(draft: StorageDraft, named: string | undefined): number {
   const { raids, volumeGroups } = draft.layout;
   const volumes = volumeGroups.flatMap((group) =>
@@ -92,24 +87,19 @@ function onDisk(draft: StorageDraft, segment: string | undefined, edit: EditOne)
   if (id !== 0) return edit(draft, id);
   return deviceIdOf(draft, segment) === 0
     ? noSuchDevice(draft, shownName(segment))
-    : refuseStorage(
-        refusal(
-          'layout-refused',
-          `${shownName(segment)} is a RAID or a volume: only disks have partitions and start a machine. Give it a file system, or make a volume group of a RAID.`,
-        ),
+    : refuseChange(
+        `${shownName(segment)} is a RAID or a volume: only disks have partitions and start a machine. Give it a file system, or make a volume group of a RAID.`,
       );
 }
 
-/** The id of the partition that a path names, by its id or its name, below its disk. */
 function partitionIdOf(draft: StorageDraft, { device_id: device = '', id = '' }: ApiCall['path']) {
   const disk = draft.disks.find((one) => one.id === diskIdOf(draft, device));
   if (disk === undefined) return noSuchDevice(draft, shownName(device));
   const found = partitionNamed(partitionsJson(draft, disk), id);
   if (found !== undefined) return Number(found.id);
-  return refuseStorage(refusal('not-found', noPartitionText(disk.facts.name, shownName(id))));
+  return refuseAbsent(noPartitionText(disk.facts.name, shownName(id)));
 }
 
-/** Edits the part that the path names, and then shows it. */
 const on =
   (call: ApiCall, aim: Aim, edit: EditOne): Edit =>
   (draft) => {
@@ -145,31 +135,19 @@ export const addPartition = (
 export const deletePartition = (call: ApiCall): Promise<Answer> =>
   changeDisks(call, on(call, 'partition', removePartition), nothingLeft);
 
-export function formatPart(
-  call: ApiCall,
-  aim: Aim,
-  {
-    fstype,
-    uuid,
-    label = '',
-  }: { readonly fstype?: string | undefined; readonly uuid?: string | undefined; readonly label?: string | undefined },
-): Answer | Promise<Answer> {
-  const known = FILE_SYSTEM_KINDS.find((one) => one === fstype);
-  if (known === undefined) return refuseField('fstype', `Give one of ${FILE_SYSTEM_KINDS.join(', ')}.`);
-  const edit: EditOne = (draft, id) => format(draft, id, { fstype: known, uuid, label });
+export function formatPart(call: ApiCall, aim: Aim, wish: Parameters<typeof format>[2]): Promise<Answer> {
+  const edit: EditOne = (draft, id) => format(draft, id, wish);
   return changeDisks(call, on(call, aim, edit), showOf(aim));
 }
 
 export const unformatPart = (call: ApiCall, aim: Aim): Promise<Answer> =>
   changeDisks(call, on(call, aim, unformat), showOf(aim));
 
-/** Mounts a file system. @param wish undefined: unmount it */
 export function mount(call: ApiCall, aim: Aim, wish: Parameters<typeof mountPart>[2]): Promise<Answer> {
   const edit: EditOne = (draft, id) => mountPart(draft, id, wish);
   return changeDisks(call, on(call, aim, edit), showOf(aim));
 }
 
-/** Adds a tag, or removes it. */
 export function tag(call: ApiCall, aim: Aim, word: string, isAdded: boolean): Promise<Answer> {
   const edit: EditOne = (draft, id) =>
     draft.disks.some((disk) => disk.id === id) ? tagDisk(draft, id, word, isAdded) : tagPart(draft, id, word, isAdded);
@@ -191,9 +169,7 @@ export function changeDevice(call: ApiCall, given: Readonly<Record<string, unkno
   const { name, bytes } = change.disk;
   const strange = (own: string): LayoutRefusal | undefined => {
     const field = Object.keys(given).find((one) => given[one] !== undefined && !own.split(' ').includes(one));
-    return field === undefined
-      ? undefined
-      : { kind: 'refuse', field, refusal: fieldRefusal('A block device of this kind has no such setting.') };
+    return field === undefined ? undefined : refuseField(field, 'A block device of this kind has no such setting.');
   };
   const edit: EditOne = (draft, id) => {
     if (draft.disks.some((disk) => disk.id === id))
@@ -223,7 +199,7 @@ export function chooseBootDisk(call: ApiCall): Promise<Answer> {
 // ---- whole layouts ----
 
 interface LayoutGiven {
-  readonly storage_layout?: string | undefined;
+  readonly storage_layout: WholeLayout;
   readonly root_device?: string | undefined;
   readonly boot_size?: string | undefined;
   readonly root_size?: string | undefined;
@@ -232,21 +208,18 @@ interface LayoutGiven {
   readonly lv_size?: string | undefined;
 }
 
-export function layOutDisks(call: ApiCall, given: LayoutGiven): Answer | Promise<Answer> {
-  const layout = WHOLE_LAYOUTS.find((one) => one === given.storage_layout?.toLowerCase());
+export function layOutDisks(call: ApiCall, given: LayoutGiven): Promise<Answer> {
   const { root_device: named } = given;
   const edit: Edit = (draft) => {
     const rootDiskId = named === undefined ? undefined : diskIdOf(draft, named);
     if (rootDiskId === 0) {
       const names = draft.disks.map(({ facts }) => facts.name);
       return names.length === 0
-        ? refuseStorage(refusal('layout-refused', noDiskText(draft.machine.hostname)))
-        : refuseStorage(fieldRefusal(noSuchDiskText(shownName(named), names)), 'root_device');
+        ? refuseChange(noDiskText(draft.machine.hostname))
+        : refuseField('root_device', noSuchDiskText(shownName(named), names));
     }
-    if (layout === undefined)
-      return refuseStorage(fieldRefusal(`Give one of ${WHOLE_LAYOUTS.join(', ')}.`), 'storage_layout');
     return layOut(draft, {
-      layout,
+      layout: given.storage_layout,
       rootDiskId,
       bootBytes: bytesOf(given.boot_size),
       rootBytes: bytesOf(given.root_size),

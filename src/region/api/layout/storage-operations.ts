@@ -25,7 +25,9 @@ const LABELS = FILE_SYSTEM_KINDS.map((kind) => `${FILE_SYSTEMS[kind].labelMax} f
 const DRAWN = FILE_SYSTEM_KINDS.filter((kind) => FILE_SYSTEMS[kind].drawsUuid);
 
 const formatParameters = z.object({
-  fstype: value(z.string().max(32)).describe(`The file system: ${FILE_SYSTEM_KINDS.join(', ')}.`),
+  fstype: value(z.enum(FILE_SYSTEM_KINDS, `Give one of ${FILE_SYSTEM_KINDS.join(', ')}.`)).describe(
+    `The file system: ${FILE_SYSTEM_KINDS.join(', ')}.`,
+  ),
   uuid: uuid.describe(`Its UUID. Default: a new one. Not for ${DRAWN.join(', ')}, whose identifier the agent draws.`),
   label: value(
     z
@@ -43,7 +45,6 @@ const tagParameters = z.object({
   tag: value(z.string().trim().min(1, REQUIRED).max(PART_TAG_MAX)).describe('The tag, any word.'),
 });
 
-/** Formatting, mounting and tagging, of partitions and of block devices. */
 function partOperations(
   common: Pick<Operation, 'versions' | 'path' | 'handler' | 'access'> & { readonly method: 'POST' },
   aim: Aim,
@@ -168,7 +169,12 @@ const PARTITIONS: readonly Operation[] = [
 ];
 
 const layoutParameters = z.object({
-  storage_layout: value(z.string().max(32)).describe(`The layout of the boot disk: ${WHOLE_LAYOUTS.join(', ')}.`),
+  storage_layout: value(
+    z
+      .string()
+      .toLowerCase()
+      .pipe(z.enum(WHOLE_LAYOUTS, `Give one of ${WHOLE_LAYOUTS.join(', ')}.`)),
+  ).describe(`The layout of the boot disk: ${WHOLE_LAYOUTS.join(', ')}.`),
   root_device: value(z.string().max(64))
     .optional()
     .describe('The disk to use, by its id or its name. Default: the boot disk.'),
@@ -185,7 +191,6 @@ const layoutParameters = z.object({
   lv_size: value(size).optional().describe('lvm: the size of the volume of the root. Default: all.'),
 });
 
-/** Changes of the disks of machines, in version 2.0. */
 export const STORAGE_OPERATIONS: readonly Operation[] = [
   ...PARTITIONS,
   defineOperation({

@@ -12,7 +12,6 @@ const SIZE = /^(\d{1,15})([kmgt]?)b?$/i;
 /** A size as people write it. */
 export const size = z.string().regex(SIZE, 'Give bytes, or a number with K, M, G or T.');
 
-/** The bytes of a size; `undefined` if none is given. */
 export function bytesOf(text: string | undefined): number | undefined {
   const [, number, unit = ''] = SIZE.exec(text ?? '') ?? [];
   if (number === undefined) return undefined;
@@ -40,20 +39,16 @@ export const mountParameters = z.object({
     .describe('The options of the mount, as in fstab.'),
 });
 
-/** The UUID of a part. */
 export const uuid = value(z.uuid()).optional().describe('Its UUID. Default: a new one.');
 
-/** The ids or names of block devices or of partitions. */
 export const partWords = (description: string) => values(STORAGE_PARTS_MAX).optional().describe(description);
 
 const KERNEL_PATH = /^\/dev\/([A-Za-z0-9][A-Za-z0-9_-]{0,31})$/;
 
-/** The kernel's name of a disk in its path; undefined if none is given. */
 export const kernelNameOf = (path: string | undefined): string | undefined => KERNEL_PATH.exec(path ?? '')?.[1];
 
 const text = (description: string) => value(z.string().trim().max(128)).optional().describe(description);
 
-/** A person's description of a disk. */
 export const diskParameters = z.object({
   name: value(z.string().max(32)).describe('Its name.'),
   model: text('Its model.'),

@@ -1,7 +1,7 @@
 // The changes of RAIDs and volume groups by the API.
 
-import type { LayoutRefusal } from '../../layout/network-draft.ts';
-import { refuseStorage, type StorageDraft } from '../../layout/storage-draft.ts';
+import { type LayoutRefusal, refuseField } from '../../layout/network-draft.ts';
+import type { StorageDraft } from '../../layout/storage-draft.ts';
 import {
   changeGroup,
   changeRaid,
@@ -18,14 +18,12 @@ import {
   type Use,
   type WholeChange,
 } from '../../layout/volume-changes.ts';
-import { fieldRefusal } from '../../records/refusal.ts';
 import { type Answer, json } from '../call/answer.ts';
 import { type ApiCall, idIn } from '../call/operation.ts';
 import { partitionName, partitionNamed, partitionsJson, raidJson, volumeGroupJson } from '../json/disk-json.ts';
 import { shownName } from './layout-calls.ts';
 import { changeDisks, nothingLeft, type Show, showDevice } from './storage-calls.ts';
 
-/** The ids or names of members, by their use. */
 type MemberWords = Readonly<Record<Use, readonly string[]>>;
 interface NamedWords {
   readonly name?: string | undefined;
@@ -40,7 +38,6 @@ type Whole = 'raid' | 'group';
 
 const listed = (names: readonly string[]): string => (names.length === 0 ? '' : `: ${names.join(', ')}`);
 
-/** The members that words name. Numbers are ids, known or not. */
 function membersNamed(draft: StorageDraft, whole: Whole, words: MemberWords, prefix = ''): Members | LayoutRefusal {
   const partitions = draft.disks.flatMap((disk) => partitionsJson(draft, disk));
   const devices = [
@@ -56,14 +53,12 @@ function membersNamed(draft: StorageDraft, whole: Whole, words: MemberWords, pre
     const word = words[use].find((one) => find(use, one) === 0);
     if (word === undefined) continue;
     const name = shownName(word);
-    const unknown = isDiskUse(use)
-      ? fieldRefusal(
-          `The machine has no such block device as ${name}: give the id or name of one${listed(devices.map((one) => one.name))}.`,
-        )
-      : fieldRefusal(
-          `The machine has no partition ${name}: give the id or name of one${listed(partitions.map(({ path }) => partitionName(path)))}.`,
-        );
-    return refuseStorage(unknown, `${prefix}${FIELDS[use]}`);
+    return refuseField(
+      `${prefix}${FIELDS[use]}`,
+      isDiskUse(use)
+        ? `The machine has no such block device as ${name}: give the id or name of one${listed(devices.map((one) => one.name))}.`
+        : `The machine has no partition ${name}: give the id or name of one${listed(partitions.map(({ path }) => partitionName(path)))}.`,
+    );
   }
   const of = (use: Use): readonly number[] => words[use].map((word) => find(use, word));
   return {
@@ -74,7 +69,6 @@ function membersNamed(draft: StorageDraft, whole: Whole, words: MemberWords, pre
   };
 }
 
-/** The change that words name. */
 function changeNamed(draft: StorageDraft, whole: Whole, { name, uuid, ...words }: ChangeWords) {
   const add = membersNamed(draft, whole, words.add, 'add_');
   if ('kind' in add) return add;
@@ -94,7 +88,6 @@ const showGroup: Show = (draft, id) => {
 
 type MadeOf = NamedWords & MemberWords;
 
-/** The call that makes a RAID or a volume group of the members that its words name. */
 const adding =
   (whole: Whole, make: (draft: StorageDraft, wish: Members & NamedWords) => ReturnType<typeof makeRaid>, show: Show) =>
   (call: ApiCall, { name, uuid, ...words }: MadeOf): Promise<Answer> => {
@@ -105,7 +98,6 @@ const adding =
     return changeDisks(call, edit, show);
   };
 
-/** The call that changes the RAID or the volume group in the path. */
 const updating =
   (
     whole: Whole,

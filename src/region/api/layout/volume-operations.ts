@@ -27,7 +27,6 @@ const versions = ['2.0'] as const;
 const admin = { versions, access: 'admin' } as const;
 const group = { path: 'nodes/{system_id}/volume-group/{id}', handler: 'VolumeGroupHandler' } as const;
 
-/** Reads parts of the machine's disks. */
 const reading =
   (
     find: (draft: StorageDraft, call: ApiCall) => unknown,
@@ -70,7 +69,6 @@ const textsIn = (given: Given, name: string): readonly string[] => {
   const found = given[name];
   return Array.isArray(found) ? found.map(String) : [];
 };
-/** The words for members in the parameters with this prefix. */
 const membersIn = (given: Given, prefix = '') => ({
   disks: textsIn(given, `${prefix}block_devices`),
   partitions: textsIn(given, `${prefix}partitions`),
@@ -78,7 +76,6 @@ const membersIn = (given: Given, prefix = '') => ({
   sparePartitions: textsIn(given, `${prefix}spare_partitions`),
 });
 
-/** The change of a RAID or a volume group in the parameters. */
 const changeIn = (given: Given & { readonly name?: string | undefined; readonly uuid?: string | undefined }) => ({
   name: given.name,
   uuid: given.uuid,
@@ -111,70 +108,50 @@ const newVolume = z.object({
   size: value(size).optional().describe('Its size in bytes, or with K, M, G or T. Default: all that is free.'),
 });
 
-const RAIDS: readonly Operation[] = [
-  ...resource({
-    many: { versions: versions, path: 'nodes/{system_id}/raids', handler: 'RaidsHandler' },
-    one: { versions: versions, path: 'nodes/{system_id}/raid/{id}', handler: 'RaidHandler' },
-    answers: 'raid',
-    list: [
-      'List the RAIDs of a machine.',
-      nothing,
-      reading((draft) => draft.layout.raids.map((one) => raidJson(draft, one))),
-    ],
-    add: [
-      'Make a RAID 1 of disks and partitions.',
-      newRaid,
-      async (call, given) =>
-        (await volumeCalls()).addRaid(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
-    ],
-    read: [
-      'Read one RAID.',
-      nothing,
-      reading(
-        (draft, call) =>
-          draft.layout.raids.filter(({ id }) => id === idIn(call.path.id)).map((one) => raidJson(draft, one))[0],
-      ),
-    ],
-    change: [
-      'Change a RAID. What is left out stays as it is.',
-      changedRaid,
-      async (call, given) => (await volumeCalls()).updateRaid(call, changeIn(given)),
-    ],
-    remove: [
-      'Delete a RAID; its disks and partitions stay.',
-      nothing,
-      async (call) => (await volumeCalls()).deleteRaid(call),
-    ],
-  }),
-];
+type Shown = Readonly<Record<string, unknown>>;
+const raidsIn = (draft: StorageDraft): readonly Shown[] => draft.layout.raids.map((one) => raidJson(draft, one));
+const groupsIn = (draft: StorageDraft): readonly Shown[] =>
+  draft.layout.volumeGroups.map((one) => volumeGroupJson(draft, one));
+const inPath = (all: (draft: StorageDraft) => readonly Shown[]) => (draft: StorageDraft, call: ApiCall) =>
+  all(draft).find(({ id }) => id === idIn(call.path.id));
+
+const RAIDS: readonly Operation[] = resource({
+  many: { versions, path: 'nodes/{system_id}/raids', handler: 'RaidsHandler' },
+  one: { versions, path: 'nodes/{system_id}/raid/{id}', handler: 'RaidHandler' },
+  answers: 'raid',
+  list: ['List the RAIDs of a machine.', nothing, reading(raidsIn)],
+  add: [
+    'Make a RAID 1 of disks and partitions.',
+    newRaid,
+    async (call, given) =>
+      (await volumeCalls()).addRaid(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
+  ],
+  read: ['Read one RAID.', nothing, reading(inPath(raidsIn))],
+  change: [
+    'Change a RAID. What is left out stays as it is.',
+    changedRaid,
+    async (call, given) => (await volumeCalls()).updateRaid(call, changeIn(given)),
+  ],
+  remove: [
+    'Delete a RAID; its disks and partitions stay.',
+    nothing,
+    async (call) => (await volumeCalls()).deleteRaid(call),
+  ],
+});
 
 const GROUPS: readonly Operation[] = [
   ...resource({
-    many: { versions: versions, path: 'nodes/{system_id}/volume-groups', handler: 'VolumeGroupsHandler' },
-    one: { versions: versions, path: 'nodes/{system_id}/volume-group/{id}', handler: 'VolumeGroupHandler' },
+    many: { versions, path: 'nodes/{system_id}/volume-groups', handler: 'VolumeGroupsHandler' },
+    one: { versions, path: 'nodes/{system_id}/volume-group/{id}', handler: 'VolumeGroupHandler' },
     answers: 'volumeGroup',
-    list: [
-      'List the volume groups of a machine.',
-      nothing,
-      reading((draft) => draft.layout.volumeGroups.map((one) => volumeGroupJson(draft, one))),
-    ],
+    list: ['List the volume groups of a machine.', nothing, reading(groupsIn)],
     add: [
       'Make a volume group of disks, partitions and RAIDs.',
       newGroup,
       async (call, given) =>
         (await volumeCalls()).addGroup(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
     ],
-    read: [
-      'Read one volume group.',
-      nothing,
-      reading(
-        (draft, call) =>
-          draft.layout.volumeGroups
-            .filter(({ id }) => id === idIn(call.path.id))
-            .map((one) => volumeGroupJson(draft, one))[0],
-        noVolumeGroupText,
-      ),
-    ],
+    read: ['Read one volume group.', nothing, reading(inPath(groupsIn), noVolumeGroupText)],
     change: [
       'Change a volume group. What is left out stays as it is.',
       changedGroup,
@@ -211,5 +188,4 @@ const GROUPS: readonly Operation[] = [
   }),
 ];
 
-/** RAIDs and volume groups, in version 2.0. */
 export const VOLUME_OPERATIONS: readonly Operation[] = [...RAIDS, ...GROUPS];

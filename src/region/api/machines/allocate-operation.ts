@@ -29,7 +29,6 @@ import {
   type ApiCall,
   flag,
   isTrue,
-  notDoneText,
   numberText,
   type Operation,
   operation,
@@ -40,6 +39,7 @@ import {
 } from '../call/operation.ts';
 import { disksJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
+import { acquiredBridgeParameters, acquiredBridges } from './deploy-calls.ts';
 import { answerCommand } from './life-operations.ts';
 import { actorOf, addressOf, agentName, comment, machinePaths } from './machine-calls.ts';
 
@@ -106,7 +106,7 @@ const newParameters = z.object({
   pod_type: optionalText(255, 'Refused, likewise.'),
   devices: optionalText(2000, 'Refused: it is unknown which PCI and USB devices a machine has.'),
   verbose: flag('Without effect: the answer has `constraints_by_type` anyway.'),
-  bridge_all: flag('Must be false: bridges are made by `create_bridge`.'),
+  ...acquiredBridgeParameters.shape,
 });
 
 /** The conditions that lists of machines have, too, with those that cannot be judged. */
@@ -142,7 +142,6 @@ function refuseUnknown(given: Given) {
           'Rackboot does not know which PCI and USB devices a machine has: omit devices, and choose by tags.',
         )
       : undefined,
-    isTrue(given.bridge_all) ? refuseField('bridge_all', notDoneText('bridge_all')) : undefined,
   );
   return isRefusal(found) ? found : undefined;
 }
@@ -351,18 +350,27 @@ async function allocate(call: ApiCall, given: Given): Promise<Answer> {
     const outcome = await call.region.life.allocate(machines, by, {
       ...address,
       agentName: given.agent_name || undefined,
+      bridges: acquiredBridges(given),
     });
-    if (outcome === undefined) return undefined;
-    return outcome.kind === 'changed' ? json(allocated(call, outcome.machine, wanted)) : answerCommand(call, outcome);
+    if (outcome?.kind !== 'changed') return outcome && answerCommand(call, outcome);
+    const { machine } = outcome;
+    return json(
+      allocated(
+        call,
+        machine,
+        wanted,
+        machines.find(({ id }) => id === machine.id),
+      ),
+    );
   });
   return await searchFor(call, steps);
 }
 
-/** The machine, with the disks and interfaces that meet the conditions with labels. */
-function allocated(call: ApiCall, machine: Machine, { disks: wishes = [], network }: Wanted) {
+/** The machine, with the disks and interfaces that meet the conditions with labels. @param before without the bridges of the allocation */
+function allocated(call: ApiCall, machine: Machine, { disks: wishes = [], network }: Wanted, before = machine) {
   const disks = disksJson(machine);
   const matched = [...matchStorage(machine, wishes)].map(([label, place]) => [label, [disks[place]?.id]] as const);
-  const interfaces = network?.match(machine) ?? {};
+  const interfaces = network?.match(before) ?? {};
   const constraints = {
     ...(matched.length === 0 ? {} : { storage: Object.fromEntries(matched) }),
     ...(Object.keys(interfaces).length === 0 ? {} : { interfaces }),

@@ -11,6 +11,7 @@ import { distributionOf } from '../../life/installer.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, flag, isTrue, notDoneText, optionalText, value } from '../call/operation.ts';
+import { bridgeParameters, paramsOf } from './interface-parameters.ts';
 import {
   absentDisk,
   actorOf,
@@ -49,7 +50,6 @@ export const deployParameters = z.object({
 
 /** The parameters that, if true, ask for something that a deployment does not do. */
 const NOT_DONE = {
-  bridge_all: flag('Must be false: bridges are made by `create_bridge`.'),
   ephemeral_deploy: flag('Must be false: a system is always deployed to a disk.'),
   install_kvm: flag('Must be false: user data can install it.'),
   enable_hw_sync: flag('Must be false: a deployed machine does not report its hardware.'),
@@ -57,24 +57,30 @@ const NOT_DONE = {
   install_rackd: flag('Must be false: `rackboot init` sets up a rack.'),
   vcenter_registration: flag('Must be false: no machine is registered with vCenter.'),
 } as const;
-/** Parameters of the bridges of `bridge_all`: they ask for none. */
-const WITHOUT_EFFECT = {
-  bridge_stp: flag('Of the bridges of `bridge_all`: without effect.'),
-  bridge_fd: optionalText(16, 'Of the bridges of `bridge_all`: without effect.'),
-  bridge_type: optionalText(16, 'Of the bridges of `bridge_all`: without effect.'),
-} as const;
+
+/** The parameters of `bridge_all`, of allocations and deployments of API 2.0. */
+export const acquiredBridgeParameters = z.object({
+  bridge_all: flag(
+    'True: until the release, each interface that gets an address is under a bridge, `br-eno1`, that has it.',
+  ),
+  ...bridgeParameters,
+});
+
+/** The settings of the bridges that a request asks for; `undefined`: it asks for none. */
+export const acquiredBridges = ({ bridge_all: all, ...given }: Partial<z.output<typeof acquiredBridgeParameters>>) =>
+  isTrue(all) ? paramsOf(given, 'bridge') : undefined;
 
 /** The parameters of `deploy` of API 2.0. */
 export const newDeployParameters = deployParameters.extend({
   ...NOT_DONE,
-  ...WITHOUT_EFFECT,
+  ...acquiredBridgeParameters.shape,
   agent_name: agentName.optional().describe('A name by which the machine is found again, as with `allocate`.'),
 });
 export type GivenDeployment = z.output<typeof newDeployParameters>;
 
-function refuseNotDone(given: Readonly<Record<string, string | undefined>>): readonly Refusal[] {
-  const asked = Object.keys(NOT_DONE).filter((name) => isTrue(given[name]));
-  return asked.map((name) => refuseField(name, notDoneText(name)));
+function refuseNotDone(given: GivenDeployment): readonly Refusal[] {
+  const asked = Object.entries(given).filter(([name, text]) => name in NOT_DONE && isTrue(String(text)));
+  return asked.map(([name]) => refuseField(name, notDoneText(name)));
 }
 
 /** The choices of a deployment, or for each that cannot be used a refusal in its place. */
@@ -90,6 +96,9 @@ export async function judgeDeployment(call: ApiCall, machine: Machine, given: Gi
     given.distro_series !== undefined && system === undefined
       ? refuseField('distro_series', RELEASE)
       : refuseOtherSystem(given.osystem, given.distro_series),
+    given.deploy_by === 'installer' && isTrue(given.bridge_all)
+      ? refuseField('bridge_all', 'Only images can apply a layout: omit bridge_all, or deploy by an image.')
+      : undefined,
     ...refuseNotDone(given),
   ] as const;
 }

@@ -16,7 +16,13 @@ import { type Answer, allOf, isRefusal, json, NO_MACHINE, refuseFor, refuseMachi
 import type { ApiCall, ApiVersion, Operation } from '../call/operation.ts';
 import { flag, isTrue, nothing, operation, optionalList, ownTransaction, values } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { deployParameters, type GivenDeployment, judgeDeployment, newDeployParameters } from './deploy-calls.ts';
+import {
+  acquiredBridges,
+  deployParameters,
+  type GivenDeployment,
+  judgeDeployment,
+  newDeployParameters,
+} from './deploy-calls.ts';
 import { actorOf, comment, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
 import { giveMany } from './many-machines.ts';
@@ -84,7 +90,8 @@ async function deploy(call: ApiCall, given: GivenDeployment): Promise<Answer> {
   const [chosen, userData, address] = found;
   const deployBy = given.deploy_by ?? 'image';
   const deployment = { ...chosen, deployBy, disk: given.disk, userData };
-  const command = { name: 'deploy', deployment, agentName: given.agent_name || undefined } as const;
+  const bridges = acquiredBridges(given);
+  const command = { name: 'deploy', deployment, bridges, agentName: given.agent_name || undefined } as const;
   return give(call, command, given.comment, address);
 }
 

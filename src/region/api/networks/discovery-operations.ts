@@ -8,7 +8,7 @@
 // 3. An address is that of the report. Any host can show another one's hardware address.
 
 import { z } from 'zod';
-import { formatMac, parseIpv4, parseMac } from '../../../net/address.ts';
+import { formatMac, type MacAddress, parseIpv4, parseMac } from '../../../net/address.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { type NetworkView, subnetOfAddress } from '../../networks/network-view.ts';
 import { numberOf } from '../../records/digest.ts';
@@ -89,7 +89,6 @@ async function list(call: ApiCall): Promise<Answer> {
   return json((await heard(call)).map((host) => discoveryJson(call, host, networks)));
 }
 
-/** Lists the hosts whose address no machine or device has. */
 async function listUnknownAddresses(call: ApiCall): Promise<Answer> {
   const { store } = call.region;
   const hosts = await heard(call);
@@ -123,9 +122,15 @@ async function clear(call: ApiCall, given: z.output<typeof clearing>): Promise<A
   const isHosts = isTrue(given.all) || isTrue(given.neighbours);
   if (!isHosts && !isTrue(given.mdns)) return refuseField('all', 'Give all, neighbours or mdns as true.');
   if (!isHosts) return { kind: 'empty' };
+  return await forget(call, undefined);
+}
+
+/** @param mac `undefined`: forgets all */
+async function forget(call: ApiCall, mac: MacAddress | undefined): Promise<Answer> {
   const { store } = call.region;
-  await store.clearHeard();
-  const params = { change: 'removed', what: 'heard hosts', name: 'of all networks' } as const;
+  await store.clearHeard(mac);
+  const name = mac === undefined ? 'of all networks' : formatMac(mac);
+  const params = { change: 'removed', what: 'heard hosts', name } as const;
   await store.recordEvent(eventBy(call, 'NETWORKING', { code: 'network-changed', params }), undefined);
   return { kind: 'empty' };
 }
@@ -140,15 +145,9 @@ async function clearOne(call: ApiCall, given: z.output<typeof clearingOne>): Pro
   const host = (await heard(call)).find(
     (one) => one.mac === wantedMac && parseIpv4(fieldOf(one, 'address')) === wantedIp,
   );
-  if (host === undefined) return refuse('not-found', NO_DISCOVERY);
-  const { store } = call.region;
-  await store.clearHeard(host.mac);
-  const params = { change: 'removed', what: 'heard hosts', name: formatMac(host.mac) } as const;
-  await store.recordEvent(eventBy(call, 'NETWORKING', { code: 'network-changed', params }), undefined);
-  return { kind: 'empty' };
+  return host === undefined ? refuse('not-found', NO_DISCOVERY) : await forget(call, host.mac);
 }
 
-/** Networks in one request. */
 const NETWORKS_MAX = 64;
 
 const scanning = z.object({
@@ -165,35 +164,22 @@ const scanning = z.object({
 const common = { versions: ['2.0'], method: 'GET', access: 'user', parameters: z.object({}) } as const;
 const many = { ...common, path: 'discovery', handler: 'DiscoveriesHandler' } as const;
 
-/** Hosts heard on the wire, in version 2.0. */
+const listing = (op: string | undefined, run: (call: ApiCall) => Promise<Answer>, doc: string): Operation =>
+  defineOperation({ ...many, op, answers: ['discovery'], doc, run });
+
 export const DISCOVERY_OPERATIONS: readonly Operation[] = [
-  defineOperation({
-    ...many,
-    answers: ['discovery'],
-    doc: 'List the hosts that racks heard and that are not machines or devices.',
-    run: list,
-  }),
-  defineOperation({
-    ...many,
-    op: 'by_unknown_mac',
-    answers: ['discovery'],
-    doc: 'List the hosts whose hardware address no machine or device has: the same as all heard hosts.',
-    run: list,
-  }),
-  defineOperation({
-    ...many,
-    op: 'by_unknown_ip',
-    answers: ['discovery'],
-    doc: 'List the hosts whose address no machine or device has.',
-    run: listUnknownAddresses,
-  }),
-  defineOperation({
-    ...many,
-    op: 'by_unknown_ip_and_mac',
-    answers: ['discovery'],
-    doc: 'List the hosts whose address and hardware address no machine or device has.',
-    run: listUnknownAddresses,
-  }),
+  listing(undefined, list, 'List the hosts that racks heard and that are not machines or devices.'),
+  listing(
+    'by_unknown_mac',
+    list,
+    'List the hosts whose hardware address no machine or device has: the same as all heard hosts.',
+  ),
+  listing('by_unknown_ip', listUnknownAddresses, 'List the hosts whose address no machine or device has.'),
+  listing(
+    'by_unknown_ip_and_mac',
+    listUnknownAddresses,
+    'List the hosts whose address and hardware address no machine or device has.',
+  ),
   defineOperation({
     ...many,
     method: 'POST',

@@ -20,12 +20,13 @@ import {
   type Vlan,
 } from '../../records/network-store.ts';
 import { fieldRefusal } from '../../records/refusal.ts';
-import { type Answer, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
+import { type Answer, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, resource, value } from '../call/operation.ts';
 import { fabricJson, NO_SPACE, vlanJson } from '../json/subnet-json.ts';
 import {
   absent,
   change,
+  changeOf,
   countField,
   flagField,
   listed,
@@ -33,6 +34,7 @@ import {
   nameField,
   networkIdIn,
   networkNameTakenText,
+  networkObjects,
   noteField,
   refusalIn,
   textField,
@@ -74,42 +76,33 @@ const changedVlan = z.object({
 });
 type GivenVlan = z.output<typeof changedVlan>;
 
-const findFabric = (view: NetworkView, call: ApiCall): Fabric | undefined =>
-  specified(view.records.fabrics, call.path.fabric_id ?? call.path.id ?? '');
+const findFabric = (view: NetworkView, { fabric_id: ofVlan, id = '' }: ApiCall['path']): Fabric | undefined =>
+  specified(view.records.fabrics, ofVlan ?? id);
 
-const noFabric = (call: ApiCall): Refusal => absent('fabric', call.path.fabric_id ?? call.path.id);
+const noFabric = ({ fabric_id: ofVlan, id }: ApiCall['path']): Refusal => absent('fabric', ofVlan ?? id);
 
-/** The VLAN in the path: by its tag in a fabric, or by its id. */
-function findVlan(view: NetworkView, call: ApiCall): VlanView | undefined {
-  if (call.path.fabric_id === undefined) return view.vlans.find(({ vlan }) => vlan.id === networkIdIn(call.path.id));
-  const fabric = findFabric(view, call);
-  const vid = call.path.vid === 'untagged' ? UNTAGGED_VID : networkIdIn(call.path.vid);
-  return view.vlans.find(({ vlan }) => vlan.fabricId === fabric?.id && vlan.vid === vid);
-}
+const fabrics = networkObjects<Fabric>({
+  all: ({ records }) => records.fabrics,
+  idOf: ({ id }) => id,
+  find: findFabric,
+  noneAt: noFabric,
+  jsonOf: fabricJson,
+});
 
-const noVlan = (call: ApiCall): Refusal => absent('VLAN', call.path.vid ?? call.path.id);
+const vlans = networkObjects<VlanView>({
+  all: (view) => view.vlans,
+  idOf: ({ vlan }) => vlan.id,
+  // By its tag in a fabric, or by its id.
+  find(view, path) {
+    if (path.fabric_id === undefined) return view.vlans.find(({ vlan }) => vlan.id === networkIdIn(path.id));
+    const fabric = findFabric(view, path);
+    const vid = path.vid === 'untagged' ? UNTAGGED_VID : networkIdIn(path.vid);
+    return view.vlans.find(({ vlan }) => vlan.fabricId === fabric?.id && vlan.vid === vid);
+  },
+  noneAt: ({ vid, id }) => absent('VLAN', vid ?? id),
+  jsonOf: (_view, one) => vlanJson(one),
+});
 
-const showFabric = (view: NetworkView, id: number) => {
-  const fabric = view.records.fabrics.find((one) => one.id === id);
-  return fabric === undefined ? undefined : fabricJson(view, fabric);
-};
-const showVlan = (view: NetworkView, id: number) => {
-  const found = view.vlans.find(({ vlan }) => vlan.id === id);
-  return found === undefined ? undefined : vlanJson(found);
-};
-
-async function listFabrics(call: ApiCall): Promise<Answer> {
-  const view = await look(call);
-  return listed(call, view.records.fabrics, (fabric) => fabricJson(view, fabric));
-}
-
-async function readFabric(call: ApiCall): Promise<Answer> {
-  const view = await look(call);
-  const fabric = findFabric(view, call);
-  return fabric === undefined ? noFabric(call) : json(fabricJson(view, fabric));
-}
-
-/** The refusal if another fabric has the name. */
 function refuseFabricName(view: NetworkView, name: string, otherThan: number): Refusal | undefined {
   const isTaken = view.records.fabrics.some((one) => one.name === name && one.id !== otherThan);
   return isTaken ? refuseField('name', networkNameTakenText(name)) : undefined;
@@ -125,45 +118,21 @@ const addFabric = (call: ApiCall, given: GivenFabric): Promise<Answer> =>
       const { description = '', class_type: classType = '' } = given;
       const fabric: Fabric = { id, name, description, classType, isTouched: true };
       const vlan = { ...newVlan(id + 1, id, UNTAGGED_VID), isTouched: true };
-      return {
-        kind: 'change',
-        change: 'added',
-        what: 'fabric',
-        name,
-        id,
-        put: { fabrics: [fabric], vlans: [vlan] },
-        nextId: id + 2,
-      };
+      return changeOf('added', 'fabric', name, id, { put: { fabrics: [fabric], vlans: [vlan] }, nextId: id + 2 });
     },
-    showFabric,
+    fabrics.show,
   );
 
 const changeFabric = (call: ApiCall, given: GivenFabric): Promise<Answer> =>
-  change(
-    call,
-    (view) => {
-      const before = findFabric(view, call);
-      if (before === undefined) return noFabric(call);
-      const fabric: Fabric = {
-        id: before.id,
-        name: given.name ?? before.name,
-        description: given.description ?? before.description,
-        classType: given.class_type ?? before.classType,
-        isTouched: true,
-      };
-      const refused = refuseFabricName(view, fabric.name, fabric.id);
-      if (refused !== undefined) return refused;
-      const { id, name } = fabric;
-      return { kind: 'change', change: 'changed', what: 'fabric', name, id, put: { fabrics: [fabric] } };
-    },
-    showFabric,
-  );
+  fabrics.changeOne(call, (before, view) => {
+    const { id } = before;
+    const { name = before.name, description = before.description, class_type: classType = before.classType } = given;
+    const put = { fabrics: [{ id, name, description, classType, isTouched: true }] };
+    return refuseFabricName(view, name, id) ?? changeOf('changed', 'fabric', name, id, { put });
+  });
 
 const removeFabric = (call: ApiCall): Promise<Answer> =>
-  change(call, (view) => {
-    const fabric = findFabric(view, call);
-    if (fabric === undefined) return noFabric(call);
-    const { id, name } = fabric;
+  fabrics.changeOne(call, ({ id, name }, view) => {
     const subnets = view.subnets.filter(({ vlan }) => vlan.vlan.fabricId === id);
     const served = subnets.find((one) => one.served.length > 0);
     if (served !== undefined)
@@ -177,29 +146,25 @@ const removeFabric = (call: ApiCall): Promise<Answer> =>
         'in-use',
         `${name} is the default fabric, in which the networks of racks appear: change it instead.`,
       );
-    return { kind: 'change', change: 'removed', what: 'fabric', name, id, remove: { fabrics: [id] } };
+    return changeOf('removed', 'fabric', name, id, { remove: { fabrics: [id] } });
   });
 
 async function listVlans(call: ApiCall): Promise<Answer> {
   const view = await look(call);
-  const fabric = findFabric(view, call);
-  if (fabric === undefined) return noFabric(call);
-  const own = view.vlans.filter(({ vlan }) => vlan.fabricId === fabric.id);
-  return listed(call, own, (one) => vlanJson(one));
+  const fabric = findFabric(view, call.path);
+  if (fabric === undefined) return noFabric(call.path);
+  return listed(
+    call,
+    view.vlans.filter(({ vlan }) => vlan.fabricId === fabric.id),
+    vlanJson,
+  );
 }
 
-async function readVlan(call: ApiCall): Promise<Answer> {
-  const found = findVlan(await look(call), call);
-  return found === undefined ? noVlan(call) : json(vlanJson(found));
-}
-
-/** The id of a space by its name or id; `undefined`: none. */
 function spaceOf(view: NetworkView, text: string): number | undefined | Refusal {
   if (text === '' || text === NO_SPACE) return undefined;
   return specified(view.records.spaces, text)?.id ?? refuseField('space', `There is no space ${text.slice(0, 64)}.`);
 }
 
-/** A VLAN with the parameters applied, or a refusal of one of them. */
 function vlanOf(view: NetworkView, given: GivenVlan, before: Vlan, fabric: Fabric): Vlan | Refusal {
   const vid = given.vid ?? before.vid;
   const spaceId = given.space === undefined ? before.spaceId : spaceOf(view, given.space);
@@ -235,17 +200,16 @@ const addVlan = (call: ApiCall, given: GivenVlan): Promise<Answer> =>
   change(
     call,
     (view, id) => {
-      const fabric = findFabric(view, call);
-      if (fabric === undefined) return noFabric(call);
+      const fabric = findFabric(view, call.path);
+      if (fabric === undefined) return noFabric(call.path);
       const refused = refuseService(given);
       if (refused !== undefined) return refused;
       const before = { ...newVlan(id, fabric.id, given.vid ?? UNTAGGED_VID), isTouched: true };
       const vlan = vlanOf(view, given, before, fabric);
       if ('kind' in vlan) return vlan;
-      const name = vlanTitle(vlan, fabric);
-      return { kind: 'change', change: 'added', what: 'VLAN', name, id, put: { vlans: [vlan] }, nextId: id + 1 };
+      return changeOf('added', 'VLAN', vlanTitle(vlan, fabric), id, { put: { vlans: [vlan] } });
     },
-    showVlan,
+    vlans.show,
   );
 
 /** Fields of VLANs by those of cluster interfaces. */
@@ -265,61 +229,42 @@ const FIELDS: Readonly<Record<string, string>> = Object.fromEntries(
 );
 
 async function changeVlan(call: ApiCall, given: GivenVlan): Promise<Answer> {
-  const changed = change(
-    call,
-    (view) => {
-      const before = findVlan(view, call);
-      if (before === undefined) return noVlan(call);
-      const { racks, settings } = call.region;
-      const service = serviceIn(view, before, given, { racks: racks.list(), settings });
-      if ('kind' in service) return service;
-      if (before.vlan.vid === UNTAGGED_VID && (given.vid ?? UNTAGGED_VID) !== UNTAGGED_VID)
-        return refuseField('vid', 'The default VLAN of a fabric stays untagged.');
-      const vlan = vlanOf(view, given, before.vlan, before.fabric);
-      if ('kind' in vlan) return vlan;
-      const name = vlanTitle(vlan, before.fabric);
-      const { edits, ranges } = service;
-      return {
-        kind: 'change',
-        change: 'changed',
-        what: 'VLAN',
-        name,
-        id: vlan.id,
-        put: { vlans: [vlan], ranges },
-        service: edits,
-      };
-    },
-    showVlan,
-  );
-  return refusalIn(FIELDS, await changed);
+  const { racks, settings } = call.region;
+  const changed = await vlans.changeOne(call, (before, view) => {
+    const service = serviceIn(view, before, given, { racks: racks.list(), settings });
+    if ('kind' in service) return service;
+    if (before.vlan.vid === UNTAGGED_VID && (given.vid ?? UNTAGGED_VID) !== UNTAGGED_VID)
+      return refuseField('vid', 'The default VLAN of a fabric stays untagged.');
+    const vlan = vlanOf(view, given, before.vlan, before.fabric);
+    if ('kind' in vlan) return vlan;
+    const { edits, ranges } = service;
+    const put = { vlans: [vlan], ranges };
+    return changeOf('changed', 'VLAN', vlanTitle(vlan, before.fabric), vlan.id, { put, service: edits });
+  });
+  return refusalIn(FIELDS, changed);
 }
 
 const removeVlan = (call: ApiCall): Promise<Answer> =>
-  change(call, (view) => {
-    const found = findVlan(view, call);
-    if (found === undefined) return noVlan(call);
-    const { vlan, fabric } = found;
+  vlans.changeOne(call, ({ vlan, fabric }, view) => {
     if (vlan.vid === UNTAGGED_VID)
       return refuse('in-use', 'This is the default VLAN of its fabric: remove the fabric instead.');
     const used = view.subnets.find(({ subnet }) => subnet.vlanId === vlan.id);
     if (used !== undefined)
       return refuse('in-use', `The VLAN has the subnet ${used.subnet.cidr}: remove or move it first.`);
-    const name = vlanTitle(vlan, fabric);
-    return { kind: 'change', change: 'removed', what: 'VLAN', name, id: vlan.id, remove: { vlans: [vlan.id] } };
+    return changeOf('removed', 'VLAN', vlanTitle(vlan, fabric), vlan.id, { remove: { vlans: [vlan.id] } });
   });
 
 const newVlanFields = changedVlan.required({ vid: true });
 
 const base = { versions: ['2.0'], ownTransaction: true } as const;
-const vlans = { ...base, path: 'fabrics/{fabric_id}/vlans', handler: 'VlansHandler' } as const;
+const vlansPlace = { ...base, path: 'fabrics/{fabric_id}/vlans', handler: 'VlansHandler' } as const;
 const READ = { method: 'GET', access: 'user', parameters: nothing } as const;
 const REMOVE = { method: 'DELETE', access: 'admin', parameters: nothing } as const;
 
-/** The operations on one VLAN, at one of its two places. */
 const vlanAt = (path: string, handler: string): readonly Operation[] => {
   const vlan = { ...base, path, handler } as const;
   return [
-    defineOperation({ ...vlan, ...READ, answers: 'vlan', doc: 'Read a VLAN.', run: readVlan }),
+    defineOperation({ ...vlan, ...READ, answers: 'vlan', doc: 'Read a VLAN.', run: vlans.read }),
     defineOperation({
       ...vlan,
       method: 'PUT',
@@ -339,19 +284,18 @@ const vlanAt = (path: string, handler: string): readonly Operation[] => {
   ];
 };
 
-/** Operations on fabrics and VLANs. */
 export const FABRIC_OPERATIONS: readonly Operation[] = [
   ...resource({
     many: { versions: ['2.0'], path: 'fabrics', handler: 'FabricsHandler', ownTransaction: true },
     one: { versions: ['2.0'], path: 'fabrics/{id}', handler: 'FabricHandler', ownTransaction: true },
     answers: 'fabric',
-    list: ['List the fabrics, each with its VLANs.', nothing, listFabrics],
+    list: ['List the fabrics, each with its VLANs.', nothing, fabrics.list],
     add: [
       'Create a fabric with an untagged VLAN. Not idempotent without a name: each call makes another one.',
       fabricFields,
       addFabric,
     ],
-    read: ['Read a fabric by its id or its name (name:hall).', nothing, readFabric],
+    read: ['Read a fabric by its id or its name (name:hall).', nothing, fabrics.read],
     change: ['Change a fabric.', fabricFields, changeFabric],
     remove: [
       'Delete a fabric with its VLANs. Refused while it has subnets, or while an interface of a machine is in one of the VLANs.',
@@ -359,9 +303,9 @@ export const FABRIC_OPERATIONS: readonly Operation[] = [
       removeFabric,
     ],
   }),
-  defineOperation({ ...vlans, ...READ, answers: ['vlan'], doc: 'List the VLANs of a fabric.', run: listVlans }),
+  defineOperation({ ...vlansPlace, ...READ, answers: ['vlan'], doc: 'List the VLANs of a fabric.', run: listVlans }),
   defineOperation({
-    ...vlans,
+    ...vlansPlace,
     method: 'POST',
     access: 'admin',
     answers: 'vlan',

@@ -14,14 +14,12 @@ import { isAdmin } from './network-calls.ts';
 const HEARD_MAX = 16_384;
 const HEARD_WITHIN_MS = 7 * 86_400_000;
 
-/** An address of a host, and the refusal of another one for it. */
 export interface HostPlace {
   readonly mac: MacAddress;
   readonly address: Ipv4;
   readonly word: RefusalWord;
 }
 
-/** The machine or device that the filter selects. */
 export async function findNode({ region }: ApiCall, filter: MachineFilter): Promise<Machine | undefined> {
   for (const isDevice of [false, true]) {
     const [found] = await region.store.listMachines({ ...filter, isDevice }, 0, 1);

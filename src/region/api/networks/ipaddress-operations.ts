@@ -25,7 +25,7 @@ import {
   rangesOverlap,
 } from '../../../net/address.ts';
 import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
-import { freeParts, hostRange, reservationsIn, reservedText, usedParts } from '../../networks/address-use.ts';
+import { freeParts, hostRange, reservedText, usedParts } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from '../../networks/network-view.ts';
 import { type HostLease, leaseText, type ReservedAddress, type UsedAddress } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
@@ -56,6 +56,7 @@ import {
   ADDRESS,
   addressOf,
   change,
+  changeOf,
   findSubnet,
   flagField,
   isAdmin,
@@ -67,7 +68,6 @@ import {
 } from './network-calls.ts';
 import { ALLOC_TYPES } from './subnet-use-operations.ts';
 
-/** The accounts of all users by name. */
 type Users = ReadonlyMap<string, unknown>;
 const usersOf = async (call: ApiCall): Promise<Users> =>
   new Map((await call.region.store.accounts.listUsers()).map((user) => [user.username, userJson(call, user)]));
@@ -125,7 +125,6 @@ const reserving = z.object({
     .describe('The name of the address; its domain may follow. Default domain: the default one.'),
 });
 
-/** The refusal of an address that is in use, or that no host can have. */
 function refuseUsed(
   view: NetworkView,
   subnet: SubnetView,
@@ -134,11 +133,10 @@ function refuseUsed(
 ): Refusal | undefined {
   const address = formatIpv4(wanted);
   const part = usedParts(view, subnet, used).find((one) => rangeContains(one, wanted));
-  const within = [{ low: wanted, high: wanted }];
   if (part !== undefined)
     return refuse(
       'in-use',
-      `${address} cannot be reserved: it is in use (${part.purposes.join(', ')})${reservedText(reservationsIn(view.records, within))}.`,
+      `${address} cannot be reserved: it is in use (${part.purposes.join(', ')})${reservedText(view.records, [{ low: wanted, high: wanted }])}.`,
     );
   return rangeContains(hostRange(subnet.network), wanted)
     ? undefined
@@ -163,7 +161,6 @@ function firstFree(
   return undefined;
 }
 
-/** The subnet in the parameters. */
 function subnetFor(
   view: NetworkView,
   given: z.output<typeof reserving>,
@@ -185,10 +182,8 @@ function subnetFor(
   return refuseField(field, subnetOutsideText(found.subnet.cidr));
 }
 
-/** The host and the name for which an address is reserved. */
 type Host = Pick<ReservedAddress, 'mac' | 'hostname' | 'domain'>;
 
-/** The host and the name in the parameters, or the refusal of what is wrong or belongs to others. */
 async function hostOf(call: ApiCall, given: z.output<typeof reserving>): Promise<Host | Refusal> {
   const inForce = await call.region.settings.read();
   const found = allOf(macOf(given.mac), nameOf(call, given.hostname, inForce));
@@ -219,7 +214,6 @@ function nameOf(call: ApiCall, hostname = '', inForce: SettingsReader): Pick<Hos
   return domain === byDefault || isAdmin(call) ? { ...named, domain } : refuse('not-allowed', domainText(byDefault));
 }
 
-/** The refusal of the interface of another user's machine or device. */
 async function refuseMachine(call: ApiCall, mac: MacAddress | undefined): Promise<Refusal | undefined> {
   if (mac === undefined || isAdmin(call)) return undefined;
   const node = await findNode(call, { macs: [mac] });
@@ -232,7 +226,6 @@ async function refuseMachine(call: ApiCall, mac: MacAddress | undefined): Promis
     : undefined;
 }
 
-/** The refusal of a host that has another address. @param wanted the address that it would get instead */
 async function refuseMoving(
   call: ApiCall,
   mac: MacAddress | undefined,
@@ -243,7 +236,6 @@ async function refuseMoving(
   return other && refuseFor([other.word]);
 }
 
-/** The refusal of a name that a record, or another machine or device, has. */
 async function refuseName(
   call: ApiCall,
   { mac, hostname, domain }: Host,
@@ -309,14 +301,21 @@ async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promis
   return await change(
     call,
     (now, id, used, leased, held) => {
-      const added = decideReserving(
-        call,
-        { view: now, subnet, used, held, leased: leased.filter(({ mac }) => mac !== host.mac) },
-        { id, wanted: isRefusal(wanted) ? undefined : wanted, host, field },
-      );
+      const others = leased.filter(({ mac }) => mac !== host.mac);
+      const asked = isRefusal(wanted) ? undefined : wanted;
+      const added = decideReserving(call, {
+        view: now,
+        subnet,
+        used,
+        held,
+        leased: others,
+        id,
+        wanted: asked,
+        host,
+        field,
+      });
       if ('kind' in added) return added;
-      const name = formatIpv4(added.address);
-      return { kind: 'change', change: 'added', what: 'address', name, id, put: { reserved: [added] }, nextId: id + 1 };
+      return changeOf('added', 'address', formatIpv4(added.address), id, { put: { reserved: [added] } });
     },
     (after, id) => {
       const added = after.records.reserved.find((one) => one.id === id);
@@ -327,39 +326,21 @@ async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promis
   );
 }
 
-const leasedText = ({
-  address,
-  mac,
-  until,
-}: {
-  readonly address: string;
-  readonly mac: string;
-  readonly until: string;
-}): string => `${address} cannot be reserved: the host ${mac} has it by a lease until ${until} UTC.`;
+interface Reserving {
+  readonly view: NetworkView;
+  readonly subnet: SubnetView;
+  readonly used: readonly UsedAddress[];
+  readonly leased: readonly HostLease[];
+  readonly held: number;
+  readonly id: number;
+  readonly wanted: Ipv4 | undefined;
+  readonly host: Host;
+  readonly field: string;
+}
 
-/** The new address, or the refusal. */
 function decideReserving(
   call: ApiCall,
-  {
-    view,
-    subnet,
-    used,
-    leased,
-    held,
-  }: {
-    readonly view: NetworkView;
-    readonly subnet: SubnetView;
-    readonly used: readonly UsedAddress[];
-    /** The leases of other hosts. */
-    readonly leased: readonly HostLease[];
-    readonly held: number;
-  },
-  {
-    id,
-    wanted,
-    host,
-    field,
-  }: { readonly id: number; readonly wanted: Ipv4 | undefined; readonly host: Host; readonly field: string },
+  { view, subnet, used, leased, held, id, wanted, host, field }: Reserving,
 ): ReservedAddress | Refusal {
   const now = view.subnets.find((one) => one.subnet.id === subnet.subnet.id);
   if (now === undefined) return refuseField('subnet', noSubnetText(subnet.subnet.cidr));
@@ -371,7 +352,7 @@ function decideReserving(
   if (address === undefined)
     return refuse(
       'in-use',
-      `${now.subnet.cidr} has no address left that you may reserve${reservedText(reservationsIn(view.records, [hostRange(now.network)]))}: release one, or ask an administrator, who may also reserve addresses of the static range.`,
+      `${now.subnet.cidr} has no address left that you may reserve${reservedText(view.records, [hostRange(now.network)])}: release one, or ask an administrator, who may also reserve addresses of the static range.`,
     );
   const one = { low: address, high: address };
   const inUse =
@@ -379,7 +360,13 @@ function decideReserving(
     refuseReserving(call, view, now, one, { held, field: wanted === undefined ? 'subnet' : field });
   if (inUse !== undefined) return inUse;
   const lease = leased.find((one) => one.address === address);
-  if (lease !== undefined) return refuse('in-use', leasedText({ address: formatIpv4(address), ...leaseText(lease) }));
+  if (lease !== undefined) {
+    const { mac, until } = leaseText(lease);
+    return refuse(
+      'in-use',
+      `${formatIpv4(address)} cannot be reserved: the host ${mac} has it by a lease until ${until} UTC.`,
+    );
+  }
   const createdMs = call.region.clock.wallTimeMs();
   return { id, subnetId: now.subnet.id, address, username: usernameOf(call), createdMs, ...host };
 }
@@ -402,14 +389,13 @@ function release(call: ApiCall, { ip, ip_address, force }: z.output<typeof relea
     const name = formatIpv4(address);
     if (!mayRelease)
       return refuse('not-found', `A reservation of ${name} by you does not exist: ipaddresses lists your addresses.`);
-    return { kind: 'change', change: 'removed', what: 'address', name, id: found.id, remove: { reserved: [found.id] } };
+    return changeOf('removed', 'address', name, found.id, { remove: { reserved: [found.id] } });
   });
 }
 
 const both: readonly ApiVersion[] = ['1.0', '2.0'];
 const base = { versions: both, ownTransaction: true, path: 'ipaddresses', handler: 'IPAddressesHandler' } as const;
 
-/** Operations on reserved addresses. */
 export const IPADDRESS_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...base,

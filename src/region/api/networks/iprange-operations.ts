@@ -21,7 +21,7 @@ import {
   rangeContains,
   rangesOverlap,
 } from '../../../net/address.ts';
-import { refuseHolding } from '../../networks/address-use.ts';
+import { refuseHolding, spanText } from '../../networks/address-use.ts';
 import {
   type NetworkView,
   type RangeType,
@@ -53,6 +53,7 @@ import {
   addressField,
   addressOf,
   change,
+  changeOf,
   findSubnet,
   isAdmin,
   listed,
@@ -63,7 +64,6 @@ import {
   refusalIn,
   refuseSubnet,
   spanOf,
-  spanText,
   subnetOutsideText,
   textField,
 } from './network-calls.ts';
@@ -88,12 +88,14 @@ const newRange = changedRange.required({ start_ip: true, end_ip: true }).extend(
 type Given = z.output<typeof amendedRange>;
 type NewRange = z.output<typeof newRange>;
 
+/** The name of a range in events. */
+const rangeName = ({ low, high }: Ipv4Range): string => `${formatIpv4(low)}-${formatIpv4(high)}`;
+
 const noRange = ({ path }: ApiCall): Refusal => absent('reserved range', path.id);
 
 const findRange = (view: NetworkView, { path }: ApiCall): RangeView | undefined =>
   view.ranges.find(({ range }) => range.id === networkIdIn(path.id));
 
-/** The range with the account of its user. */
 function shown(call: ApiCall, view: RangeView, users: readonly User[]): unknown {
   const { range } = view;
   const user = range.kind === 'reserved' ? users.find(({ username }) => username === range.username) : undefined;
@@ -120,7 +122,6 @@ async function read(call: ApiCall): Promise<Answer> {
   return found === undefined ? noRange(call) : json(shown(call, found, await call.region.store.accounts.listUsers()));
 }
 
-/** The bounds in the parameters, in the place of those before. */
 function boundsOf(given: Given, before: Ipv4Range | undefined): Ipv4Range | Refusal {
   const found = allOf(
     (given.start_ip === undefined ? before?.low : addressOf('start_ip', given.start_ip)) ??
@@ -152,11 +153,7 @@ function findMisfit(
   if (rival !== undefined)
     return refuseField(
       'start_ip',
-      rangeOverlapText({
-        kind: rival.type,
-        ...spanOf(rival),
-        username: rival.range.kind === 'reserved' ? rival.range.username : undefined,
-      }),
+      rangeOverlapText(rival.type, rival, rival.range.kind === 'reserved' ? rival.range.username : undefined),
     );
   if (type !== 'dynamic') return undefined;
   const isIn = (address: Ipv4 | undefined): address is Ipv4 => address !== undefined && rangeContains(bounds, address);
@@ -180,11 +177,9 @@ function subnetOf(view: NetworkView, text: string | undefined, bounds: Ipv4Range
   return found ?? refuseField('subnet', noSubnetText(formatIpv4(bounds.low)));
 }
 
-/** The keys of a cluster interface that have the bounds of a kind of range. */
 const keysOf = (kind: 'dynamic' | 'static'): readonly [low: string, high: string] =>
   kind === 'dynamic' ? ['ip_range_low', 'ip_range_high'] : ['static_ip_range_low', 'static_ip_range_high'];
 
-/** Fields of ranges by those of cluster interfaces. */
 const FIELDS: Readonly<Record<string, string>> = {
   ip_range_low: 'start_ip',
   ip_range_high: 'end_ip',
@@ -192,10 +187,8 @@ const FIELDS: Readonly<Record<string, string>> = {
   static_ip_range_high: 'end_ip',
 };
 
-/** A refusal by the fields of ranges. */
 const ofRange = async (answer: Promise<Answer>): Promise<Answer> => refusalIn(FIELDS, await answer);
 
-/** The change of a cluster interface that gives it the bounds of a range. @param bounds `undefined`: none */
 function boundsEdit(
   served: ServedNetwork,
   kind: 'dynamic' | 'static',
@@ -206,87 +199,11 @@ function boundsEdit(
   return [{ served, fields: { [low]: first, [high]: last } }];
 }
 
-/** The refusal of a dynamic range in which a machine has an address. */
 function refuseUsed(used: readonly UsedAddress[]): Refusal | undefined {
   const first = used.find(({ kind }) => kind === 'allocated');
   if (first === undefined) return undefined;
   const { hostname: machine, address } = first;
   return refuseField('start_ip', rangeMachineText(formatIpv4(address), machine));
-}
-
-/** The change that keeps a dynamic range in a subnet without a cluster interface. @param used the addresses of machines in it */
-function keptAddition(
-  id: number,
-  { subnet: { id: subnetId } }: SubnetView,
-  bounds: Ipv4Range,
-  by: { readonly username: string; readonly comment: string },
-  used: readonly UsedAddress[],
-): WantedChange | Refusal {
-  const range: StoredRange = { kind: 'kept', id, subnetId, ...bounds, ...by };
-  return (
-    refuseUsed(used) ?? {
-      kind: 'change',
-      change: 'added',
-      what: 'dynamic range',
-      name: spanText(bounds),
-      id,
-      put: { ranges: [range] },
-      nextId: id + 1,
-    }
-  );
-}
-
-const rangeKeptText = ({
-  network,
-  low,
-  high,
-}: {
-  readonly network: string;
-  readonly low: string;
-  readonly high: string;
-}): string => `${network} has its dynamic range ${low} to ${high}: change that one.`;
-
-/** The change that gives a cluster interface a range, or keeps it for one. @param used the addresses of machines in the range */
-function servedAddition(
-  view: NetworkView,
-  id: number,
-  given: NewRange,
-  kind: 'dynamic' | 'static',
-  bounds: Ipv4Range,
-  by: string,
-  used: readonly UsedAddress[],
-): WantedChange | Refusal {
-  const subnet = subnetOf(view, given.subnet, bounds);
-  if ('kind' in subnet) return subnet;
-  const misfit = findMisfit(view, subnet, kind, bounds, undefined);
-  if (misfit !== undefined) return misfit;
-  const { cidr: network, id: subnetId } = subnet.subnet;
-  const kept = view.ranges.find(({ range }) => range.kind === 'kept' && range.subnetId === subnetId);
-  if (kind === 'dynamic' && kept !== undefined)
-    return refuseField('start_ip', rangeKeptText({ network, ...spanOf(kept) }));
-  const [first] = subnet.served;
-  if (first === undefined && kind === 'dynamic')
-    return keptAddition(id, subnet, bounds, { username: by, comment: given.comment ?? '' }, used);
-  if (first === undefined)
-    return refuseField(
-      'subnet',
-      `No rack serves ${network}: add a cluster interface first (nodegroups/UUID/interfaces, or cluster_interfaces of the rack's file).`,
-    );
-  const free = subnet.served.find((one) => (kind === 'dynamic' ? one.dynamic : one.fixed) === undefined);
-  if (free === undefined)
-    return refuseField('start_ip', `The rack ${first.rackName} has its ${kind} range in ${network}: change that one.`);
-  const { rack, name: clusterInterface } = free;
-  const range: StoredRange = { kind, id, subnetId, rack, clusterInterface, username: '', comment: given.comment ?? '' };
-  return {
-    kind: 'change',
-    change: 'added',
-    what: `${kind} range`,
-    name: spanText(bounds),
-    id,
-    put: { ranges: [range] },
-    nextId: id + 1,
-    service: boundsEdit(free, kind, bounds),
-  };
 }
 
 /**
@@ -306,7 +223,6 @@ export function refuseReserving(
   return word && refuseFields({ [field]: [word] });
 }
 
-/** The refusal of a reserved range. @param own the range before its change */
 function refuseRange(
   call: ApiCall,
   view: NetworkView,
@@ -319,37 +235,44 @@ function refuseRange(
   return refuseReserving(call, view, subnet, bounds, { held, field: 'start_ip', ...except });
 }
 
-/** The change that reserves a range for the caller. */
-function reservedAddition(
+/** The change that adds a range. @param used the addresses of machines in it @param held the addresses that the caller's released ones keep */
+function rangeAddition(
   call: ApiCall,
   view: NetworkView,
   id: number,
-  given: NewRange,
+  { type, subnet: text, comment = '' }: NewRange,
   bounds: Ipv4Range,
+  used: readonly UsedAddress[],
   held: number,
 ): WantedChange | Refusal {
-  const subnet = subnetOf(view, given.subnet, bounds);
+  const subnet = subnetOf(view, text, bounds);
   if ('kind' in subnet) return subnet;
-  const refused =
-    findMisfit(view, subnet, 'reserved', bounds, undefined) ?? refuseRange(call, view, subnet, bounds, held);
-  if (refused !== undefined) return refused;
-  const range: StoredRange = {
-    kind: 'reserved',
-    id,
-    subnetId: subnet.subnet.id,
-    ...bounds,
-    username: usernameOf(call),
-    comment: given.comment ?? '',
-  };
-  return {
-    kind: 'change',
-    change: 'added',
-    what: 'reserved range',
-    name: spanText(bounds),
-    id,
-    put: { ranges: [range] },
-    nextId: id + 1,
-  };
+  const misfit =
+    findMisfit(view, subnet, type, bounds, undefined) ??
+    (type === 'reserved' ? refuseRange(call, view, subnet, bounds, held) : undefined);
+  if (misfit !== undefined) return misfit;
+  const { cidr: network, id: subnetId } = subnet.subnet;
+  const username = usernameOf(call);
+  const added = (range: StoredRange, service?: readonly ServiceEdit[]): WantedChange =>
+    changeOf('added', `${type} range`, rangeName(bounds), id, { put: { ranges: [range] }, service });
+  if (type === 'reserved') return added({ kind: type, id, subnetId, ...bounds, username, comment });
+  const kept = view.ranges.find(({ range }) => range.kind === 'kept' && range.subnetId === subnetId);
+  if (type === 'dynamic' && kept !== undefined)
+    return refuseField('start_ip', `${network} has its dynamic range ${spanText(kept)}: change that one.`);
+  const [first] = subnet.served;
+  if (first === undefined && type === 'dynamic')
+    return refuseUsed(used) ?? added({ kind: 'kept', id, subnetId, ...bounds, username, comment });
+  if (first === undefined)
+    return refuseField(
+      'subnet',
+      `No rack serves ${network}: add a cluster interface first (nodegroups/UUID/interfaces, or cluster_interfaces of the rack's file).`,
+    );
+  const free = subnet.served.find((one) => (type === 'dynamic' ? one.dynamic : one.fixed) === undefined);
+  if (free === undefined)
+    return refuseField('start_ip', `The rack ${first.rackName} has its ${type} range in ${network}: change that one.`);
+  const { rack, name: clusterInterface } = free;
+  const range = { kind: type, id, subnetId, rack, clusterInterface, username: '', comment };
+  return added(range, boundsEdit(free, type, bounds));
 }
 
 const DYNAMIC = 'Only an administrator may create or change a dynamic or static range.';
@@ -358,17 +281,14 @@ async function add(call: ApiCall, given: NewRange): Promise<Answer> {
   const found = allOf(boundsOf(given, undefined), refuseSubnet(await look(call), 'subnet', given.subnet));
   if (isRefusal(found)) return found;
   const [bounds] = found;
-  const { type = 'reserved' } = given;
+  const { type } = given;
   if (type !== 'reserved' && !isAdmin(call)) return refuse('not-allowed', DYNAMIC);
   const users = await call.region.store.accounts.listUsers();
   const decide: Parameters<typeof change>[1] = (view, id, used, _leased, held) =>
-    type === 'reserved'
-      ? reservedAddition(call, view, id, given, bounds, held)
-      : servedAddition(view, id, given, type, bounds, usernameOf(call), used);
+    rangeAddition(call, view, id, given, bounds, used, held);
   return await ofRange(change(call, decide, showRange(call, users), type === 'dynamic' ? bounds : undefined));
 }
 
-/** The refusal if the caller may not change a range. */
 function refuseForeign(call: ApiCall, { range }: RangeView): Refusal | undefined {
   if (isAdmin(call)) return undefined;
   if (range.kind !== 'reserved') return refuse('not-allowed', DYNAMIC);
@@ -377,13 +297,11 @@ function refuseForeign(call: ApiCall, { range }: RangeView): Refusal | undefined
     : refuse('not-allowed', 'The range belongs to another user: an administrator may change it.');
 }
 
-/** The refusal of another type than a range has. */
 const refuseType = ({ type }: Given, { type: kind }: RangeView): Refusal | undefined =>
   (type ?? kind) === kind
     ? undefined
     : refuseField('type', `Give ${kind}: a range keeps its type. Delete it, and create another.`);
 
-/** The refusal of another subnet than a range has. */
 function refuseMove(view: NetworkView, { subnet: text = '' }: Given, { subnet: own }: RangeView): Refusal | undefined {
   const isOwn = text === '' || findSubnet(view, text)?.subnet.id === own.subnet.id;
   if (isOwn) return undefined;
@@ -419,15 +337,9 @@ function amendment(
   const comment = given.comment ?? range.comment;
   const { low, high } = bounds;
   const hasMoved = low !== found.low || high !== found.high;
-  return {
-    kind: 'change',
-    change: 'changed',
-    what: `${type} range`,
-    name: spanText(bounds),
-    id: range.id,
-    put: { ranges: [isHeld ? { ...range, low, high, comment } : { ...range, comment }] },
-    service: !isHeld && served !== undefined && hasMoved ? boundsEdit(served, range.kind, bounds) : [],
-  };
+  const changed = isHeld ? { ...range, low, high, comment } : { ...range, comment };
+  const service = !isHeld && served !== undefined && hasMoved ? boundsEdit(served, range.kind, bounds) : [];
+  return changeOf('changed', `${type} range`, rangeName(bounds), range.id, { put: { ranges: [changed] }, service });
 }
 
 async function amend(call: ApiCall, given: Given): Promise<Answer> {
@@ -449,16 +361,12 @@ const remove = (call: ApiCall): Promise<Answer> =>
     const isHeld = type === 'reserved' || served === undefined;
     return (
       refuseForeign(call, found) ??
-      refuseServed(found) ?? {
-        kind: 'change',
-        change: 'removed',
-        what: `${type} range`,
-        name: spanText(found),
-        id: range.id,
+      refuseServed(found) ??
+      changeOf('removed', `${type} range`, rangeName(found), range.id, {
         remove: { ranges: [range.id] },
         put: { subnets: made?.subnets ?? [] },
         service: made?.service ?? (isHeld ? [] : boundsEdit(served, type, undefined)),
-      }
+      })
     );
   });
 
@@ -466,7 +374,6 @@ const base = { versions: ['2.0'], ownTransaction: true } as const;
 const ranges = { ...base, path: 'ipranges', handler: 'IPRangesHandler' } as const;
 const range = { ...base, path: 'ipranges/{id}', handler: 'IPRangeHandler' } as const;
 
-/** Operations on ranges. */
 export const IPRANGE_OPERATIONS: readonly Operation[] = [
   ...resource({
     many: ranges,

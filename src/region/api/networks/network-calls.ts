@@ -3,10 +3,10 @@
 import { z } from 'zod';
 import { cleanText } from '../../../clean-text.ts';
 import { formatIpv4, type Ipv4, type Ipv4Range, parseIpv4 } from '../../../net/address.ts';
+import { spanText } from '../../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
-import type { WantedChange } from '../../networks/networks.ts';
-import type { NetworkNoun } from '../../records/events.ts';
-import type { HostLease, UsedAddress } from '../../records/network-store.ts';
+import type { Networks, WantedChange } from '../../networks/networks.ts';
+import type { BootChange, NetworkNoun } from '../../records/events.ts';
 import type { RefusalWord } from '../../records/refusal.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import {
@@ -22,8 +22,8 @@ import {
 import { listFor } from '../call/long-answers.ts';
 import { type ApiCall, flagWord, idIn, isTrue, numberText, usernameOf, value } from '../call/operation.ts';
 
-export const gatewayDynamicText = ({ low, high }: { readonly low: string; readonly high: string }): string =>
-  `The address is in the dynamic range ${low} to ${high}.`;
+export const gatewayDynamicText = (range: Ipv4Range): string =>
+  `The address is in the dynamic range ${spanText(range)}.`;
 
 export const CIDR = 'Give an IPv4 network such as 10.20.0.0/24, without host bits. IPv6 is not supported.';
 
@@ -38,10 +38,8 @@ export const VLAN_NO_RANGE =
 
 export const networkNameTakenText = (name: string): string => `The name ${name} is taken.`;
 
-/** Characters of a name, and of a description or comment. */
 const NAME_MAX = 255;
 const TEXT_MAX = 1024;
-/** Characters of an identifier in a refusal. */
 const SHOWN_MAX = 64;
 
 const NETWORK_NAME = 'Give at most 255 characters without / and blanks; the first must be a letter or digit.';
@@ -73,7 +71,6 @@ export const countField = value(numberText(NUMBER).transform(Number));
 export const flagField = value(flagWord.transform(isTrue));
 export const ADDRESS = 'Give an IPv4 address.';
 
-/** An IPv4 address. */
 export const addressField = value(
   z
     .string()
@@ -81,7 +78,6 @@ export const addressField = value(
     .max(TEXT_MAX)
     .refine((text) => parseIpv4(text) !== undefined, ADDRESS),
 );
-/** An IPv4 address; empty: none. */
 export const addressOrNone = value(
   z
     .string()
@@ -108,7 +104,8 @@ export function listed<T>(call: ApiCall, items: readonly T[], show: (item: T) =>
   return listFor(call, entries());
 }
 
-type Decision = WantedChange | Refusal;
+/** Decides on a change of objects; its terms are those of `Networks.change`. */
+type Decide = Parameters<typeof Networks.prototype.change<Refusal>>[1];
 
 /**
  * Stores a change, and answers with the changed object; `empty` after its removal, and without `show`.
@@ -117,13 +114,7 @@ type Decision = WantedChange | Refusal;
  */
 export async function change(
   call: ApiCall,
-  decide: (
-    view: NetworkView,
-    nextId: number,
-    used: readonly UsedAddress[],
-    leased: readonly HostLease[],
-    held: number,
-  ) => Decision,
+  decide: Decide,
   show?: (view: NetworkView, id: number) => unknown,
   among?: Ipv4Range,
   also?: () => Promise<Refusal | undefined>,
@@ -140,7 +131,6 @@ export async function change(
   return shown === undefined ? absent(outcome.what, String(outcome.id)) : json(shown);
 }
 
-/** A refusal of fields with the names that the operation has for them; any other answer as it is. */
 export function refusalIn(names: Readonly<Record<string, string>>, answer: Answer): Answer {
   if (answer.kind !== 'refusal' || answer.fields === undefined) return answer;
   const fields: Record<string, readonly RefusalWord[]> = {};
@@ -172,14 +162,73 @@ export const refuseSubnet = (view: NetworkView, field: string, text: string | un
     ? undefined
     : refuseField(field, noSubnetText(text.slice(0, SHOWN_MAX)));
 
-/** An address in a parameter, or the refusal that names it. */
 export function addressOf(field: string, text: string): Ipv4 | Refusal {
   return parseIpv4(text) ?? refuseField(field, ADDRESS);
 }
 
-export const spanOf = ({ low, high }: { readonly low: Ipv4; readonly high: Ipv4 }) => ({
-  low: formatIpv4(low),
-  high: formatIpv4(high),
+export const spanOf = ({ low, high }: Ipv4Range) => ({ low: formatIpv4(low), high: formatIpv4(high) });
+
+/** A change of one object. Without `nextId`, one that is added has taken one new id. */
+export const changeOf = (
+  change: BootChange,
+  what: NetworkNoun,
+  name: string,
+  id: number,
+  parts: Pick<WantedChange, 'put' | 'remove' | 'service' | 'nextId'>,
+): WantedChange => ({
+  kind: 'change',
+  change,
+  what,
+  name,
+  id,
+  nextId: change === 'added' ? id + 1 : undefined,
+  ...parts,
 });
-export const spanText = (range: { readonly low: Ipv4; readonly high: Ipv4 }): string =>
-  `${formatIpv4(range.low)}-${formatIpv4(range.high)}`;
+
+/** The operations on one kind of object: what they list, read, find by the path and show. */
+export function networkObjects<T>({
+  all,
+  idOf,
+  find,
+  noneAt,
+  jsonOf,
+}: {
+  readonly all: (view: NetworkView) => readonly T[];
+  readonly idOf: (one: T) => number;
+  readonly find: (view: NetworkView, path: ApiCall['path']) => T | undefined;
+  /** The refusal of a path that names none. */
+  readonly noneAt: (path: ApiCall['path']) => Refusal;
+  readonly jsonOf: (view: NetworkView, one: T) => unknown;
+}) {
+  const show = (view: NetworkView, id: number): unknown => {
+    const found = all(view).find((one) => idOf(one) === id);
+    return found && jsonOf(view, found);
+  };
+  return {
+    show,
+    async list(call: ApiCall): Promise<Answer> {
+      const view = await look(call);
+      return listed(call, all(view), (one) => jsonOf(view, one));
+    },
+    async read(call: ApiCall): Promise<Answer> {
+      const view = await look(call);
+      const found = find(view, call.path);
+      return found === undefined ? noneAt(call.path) : json(jsonOf(view, found));
+    },
+    /** Stores a change of the object in the path. @param among as in `change` */
+    changeOne: (
+      call: ApiCall,
+      decide: (found: T, ...terms: Parameters<Decide>) => ReturnType<Decide>,
+      among?: Ipv4Range,
+    ): Promise<Answer> =>
+      change(
+        call,
+        (view, ...terms) => {
+          const found = find(view, call.path);
+          return found === undefined ? noneAt(call.path) : decide(found, view, ...terms);
+        },
+        show,
+        among,
+      ),
+  };
+}

@@ -29,28 +29,21 @@ import {
 import type { WantedChange } from '../../networks/networks.ts';
 import { newVlan } from '../../networks/reconcile.ts';
 import type { Machine } from '../../records/machine.ts';
-import { type Connection, UNTAGGED_VID, VID_MAX } from '../../records/network-store.ts';
-import {
-  type Answer,
-  allOf,
-  isRefusal,
-  json,
-  type Refusal,
-  refuse,
-  refuseField,
-  refuseMachines,
-} from '../call/answer.ts';
+import { type Connection, UNTAGGED_VID, type UsedAddress, VID_MAX } from '../../records/network-store.ts';
+import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField, refuseMachines } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, resource, value, values } from '../call/operation.ts';
 import {
   ADDRESS,
   addressField,
   addressOrNone,
   change,
+  changeOf,
   DNS_SERVERS,
   listed,
   look,
   nameField,
   networkNameTakenText,
+  networkObjects,
   noteField,
   refusalIn,
   VID,
@@ -102,13 +95,13 @@ const newNetwork = changedNetwork.required({ name: true, ip: true, netmask: true
 type Given = z.output<typeof changedNetwork>;
 const someMacs = z.object({ macs: values(REQUEST_MACS_MAX).describe('Hardware addresses of machines.') });
 
-const findNetwork = (view: NetworkView, { path }: ApiCall): SubnetView | undefined =>
-  view.subnets.find((one) => oldNetworkName(one) === path.name);
+const findNetwork = (view: NetworkView, { name }: ApiCall['path']): SubnetView | undefined =>
+  view.subnets.find((one) => oldNetworkName(one) === name);
 
-const noNetwork = ({ path }: ApiCall): Refusal =>
-  refuse('not-found', `There is no network ${(path.name ?? '').slice(0, 64)}: networks lists them.`);
+const noNetwork = ({ name = '' }: ApiCall['path']): Refusal =>
+  refuse('not-found', `There is no network ${name.slice(0, 64)}: networks lists them.`);
 
-function networkJson(call: ApiCall, view: SubnetView): Readonly<Record<string, unknown>> {
+function networkJson(view: SubnetView): Readonly<Record<string, unknown>> {
   const { subnet, network, gateway, dnsServers, vlan } = view;
   const name = oldNetworkName(view);
   return {
@@ -118,15 +111,18 @@ function networkJson(call: ApiCall, view: SubnetView): Readonly<Record<string, u
     ip: formatIpv4(network.address),
     netmask: formatIpv4(maskOf(network.prefix)),
     vlan_tag: vlan.vlan.vid === UNTAGGED_VID ? null : vlan.vlan.vid,
-    resource_uri: `/MAAS/api/${call.version}/networks/${encodeURIComponent(name)}/`,
+    resource_uri: `/MAAS/api/1.0/networks/${encodeURIComponent(name)}/`,
     description: subnet.description,
   };
 }
 
-const show = (call: ApiCall) => (view: NetworkView, id: number) => {
-  const found = view.subnets.find(({ subnet }) => subnet.id === id);
-  return found === undefined ? undefined : networkJson(call, found);
-};
+const { read, show, changeOne } = networkObjects<SubnetView>({
+  all: (view) => view.subnets,
+  idOf: ({ subnet }) => subnet.id,
+  find: findNetwork,
+  noneAt: noNetwork,
+  jsonOf: (_view, one) => networkJson(one),
+});
 
 const listing = z.object({
   node: values(NODES_MAX)
@@ -139,10 +135,9 @@ async function list(call: ApiCall, { node = [] }: z.output<typeof listing>): Pro
   const common = node.length === 0 ? undefined : await commonTo(call, view, [...new Set(node)]);
   if (common !== undefined && 'kind' in common) return common;
   const shown = view.subnets.filter(({ subnet }) => common === undefined || common.has(subnet.id));
-  return listed(call, shown, (one) => networkJson(call, one));
+  return listed(call, shown, networkJson);
 }
 
-/** The subnets in which each of these machines has an interface: linked to it, seen there, or noted by a person. */
 async function commonTo(
   call: ApiCall,
   view: NetworkView,
@@ -168,18 +163,10 @@ function subnetsOf(view: NetworkView, machine: Machine): readonly number[] {
   return [...noted.map(({ subnetId }) => subnetId), ...used.flatMap((one) => one?.subnet.id ?? [])];
 }
 
-async function read(call: ApiCall): Promise<Answer> {
-  const found = findNetwork(await look(call), call);
-  return found === undefined ? noNetwork(call) : json(networkJson(call, found));
-}
-
-/** The fields of 2.0 by those of 1.0. */
 const FIELDS: Readonly<Record<string, string>> = { cidr: 'ip', gateway_ip: 'default_gateway', vid: 'vlan_tag' };
 
-/** A refusal by the fields of 1.0. */
 const inOldFields = (answer: Answer): Answer => refusalIn(FIELDS, answer);
 
-/** The network in the parameters, in the place of the one before; `undefined`: neither address nor mask is given. */
 function cidrOf({ ip, netmask }: Given, before: SubnetView | undefined): string | undefined | Refusal {
   if (ip === undefined && netmask === undefined) return undefined;
   const mask = netmask === undefined ? undefined : parseIpv4(netmask);
@@ -193,7 +180,6 @@ function cidrOf({ ip, netmask }: Given, before: SubnetView | undefined): string 
   return formatNetwork(networkOf(address, prefix));
 }
 
-/** The parameters of 2.0 for those of 1.0. */
 function subnetFields(given: Given, before: SubnetView | undefined): GivenSubnet | Refusal {
   const { name, description, default_gateway: gateway, dns_servers: servers, vlan_tag: tag } = given;
   const vid = tag === undefined ? undefined : tag === '' ? UNTAGGED_VID : Number(tag);
@@ -239,63 +225,57 @@ function withVlan(
   };
 }
 
-/** The refusal if another network has the name. */
 function refuseName(view: NetworkView, name: string | undefined, otherThan: number | undefined): Refusal | undefined {
   const isTaken =
     name !== undefined && view.subnets.some((one) => oldNetworkName(one) === name && one.subnet.id !== otherThan);
   return isTaken ? refuseField('name', networkNameTakenText(name)) : undefined;
 }
 
-async function add(call: ApiCall, given: Given): Promise<Answer> {
-  const found = allOf(subnetFields(given, undefined), refuseName(await look(call), given.name, undefined));
+function networkChange(
+  view: NetworkView,
+  nextId: number,
+  given: Given,
+  before: SubnetView | undefined,
+  used: readonly UsedAddress[],
+): WantedChange | Refusal {
+  const found = allOf(subnetFields(given, before), refuseName(view, given.name, before?.subnet.id));
   if (isRefusal(found)) return found;
   const [fields] = found;
-  const added = await change(
-    call,
-    (view, nextId, used) =>
-      withVlan(view, nextId, fields.vid, undefined, (now, id) => {
-        return refuseName(now, given.name, id) ?? subnetAddition(now, id, fields, used);
-      }),
-    show(call),
-    routerIn(fields),
+  return withVlan(view, nextId, fields.vid, before?.vlan.fabric.id, (now, id) => {
+    const known = subnetWithId(now, before?.subnet.id);
+    return known === undefined ? subnetAddition(now, id, fields, used) : subnetChange(now, known, fields, used);
+  });
+}
+
+const routerOf = ({ default_gateway: gateway }: Given) => routerIn({ gateway_ip: gateway });
+
+const add = async (call: ApiCall, given: Given): Promise<Answer> =>
+  inOldFields(
+    await change(
+      call,
+      (view, nextId, used) => networkChange(view, nextId, given, undefined, used),
+      show,
+      routerOf(given),
+    ),
   );
-  return inOldFields(added);
-}
 
-async function amend(call: ApiCall, given: Given): Promise<Answer> {
-  const view = await look(call);
-  const before = findNetwork(view, call);
-  if (before === undefined) return noNetwork(call);
-  const found = allOf(subnetFields(given, before), refuseName(view, given.name, before.subnet.id));
-  if (isRefusal(found)) return found;
-  const [fields] = found;
-  const changed = await change(
-    call,
-    (present, nextId, used) =>
-      withVlan(present, nextId, fields.vid, before.vlan.fabric.id, (now) => {
-        const found = subnetWithId(now, before.subnet.id);
-        return found === undefined ? noNetwork(call) : subnetChange(now, found, fields, used);
-      }),
-    show(call),
-    routerIn(fields),
+const amend = async (call: ApiCall, given: Given): Promise<Answer> =>
+  inOldFields(
+    await changeOne(
+      call,
+      (before, view, nextId, used) => networkChange(view, nextId, given, before, used),
+      routerOf(given),
+    ),
   );
-  return inOldFields(changed);
-}
 
-async function remove(call: ApiCall): Promise<Answer> {
-  const found = findNetwork(await look(call), call);
-  if (found === undefined) return noNetwork(call);
-  return await change(call, (view) => subnetRemoval(call, view, String(found.subnet.id)));
-}
+const remove = (call: ApiCall): Promise<Answer> => changeOne(call, (found, view) => subnetRemoval(view, found));
 
-/** The ids of the machines that have these interfaces. */
 async function ownersOf(call: ApiCall, macs: readonly MacAddress[]): Promise<ReadonlyMap<MacAddress, string>> {
   const homes = macs.length === 0 ? [] : await call.region.store.racks.homesOf(macs.map((mac) => ({ mac })));
   const owners = macs.map((mac, index) => [mac, homes[index]] as const);
   return new Map(owners.flatMap(([mac, home]) => (typeof home === 'object' ? [[mac, home.systemId] as const] : [])));
 }
 
-/** The hardware addresses in a request; a refusal if an address is not a machine's. */
 async function machinesOf(call: ApiCall, texts: readonly string[]): Promise<ReadonlySet<MacAddress> | Refusal> {
   const macs = texts.flatMap((text) => parseMac(text) ?? []);
   const owners = await ownersOf(call, macs);
@@ -310,15 +290,16 @@ async function connect(call: ApiCall, given: z.output<typeof someMacs>): Promise
   const macs = await machinesOf(call, given.macs);
   if ('kind' in macs) return macs;
   return await change(call, (view, nextId) => {
-    const found = findNetwork(view, call);
-    if (found === undefined) return noNetwork(call);
+    const found = findNetwork(view, call.path);
+    if (found === undefined) return noNetwork(call.path);
     const { id: subnetId, cidr: name } = found.subnet;
     const there = new Set(ofNetwork(view, subnetId, macs).map(({ mac }) => mac));
     const missing = [...macs].filter((mac) => !there.has(mac));
     const connections = missing.map((mac, index) => ({ id: nextId + index, subnetId, mac }));
-    const put = { connections };
-    const after = nextId + connections.length;
-    return { kind: 'change', change: 'added', what: 'connection', name, id: subnetId, put, nextId: after };
+    return changeOf('added', 'connection', name, subnetId, {
+      put: { connections },
+      nextId: nextId + connections.length,
+    });
   });
 }
 
@@ -326,24 +307,24 @@ async function disconnect(call: ApiCall, given: z.output<typeof someMacs>): Prom
   const macs = await machinesOf(call, given.macs);
   if ('kind' in macs) return macs;
   return await change(call, (view) => {
-    const found = findNetwork(view, call);
-    if (found === undefined) return noNetwork(call);
+    const found = findNetwork(view, call.path);
+    if (found === undefined) return noNetwork(call.path);
     const { id, cidr: name } = found.subnet;
     const connections = ofNetwork(view, id, macs).map((one) => one.id);
-    return { kind: 'change', change: 'removed', what: 'connection', name, id, remove: { connections } };
+    return changeOf('removed', 'connection', name, id, { remove: { connections } });
   });
 }
 
 async function listConnected(call: ApiCall): Promise<Answer> {
   const view = await look(call);
-  const found = findNetwork(view, call);
-  if (found === undefined) return noNetwork(call);
+  const found = findNetwork(view, call.path);
+  if (found === undefined) return noNetwork(call.path);
   const macs = view.records.connections.filter(({ subnetId }) => subnetId === found.subnet.id).map(({ mac }) => mac);
   const owners = await ownersOf(call, macs);
   const known = macs.filter((mac) => owners.has(mac));
   return listed(call, known, (mac) => ({
     mac_address: formatMac(mac),
-    resource_uri: `/MAAS/api/${call.version}/nodes/${owners.get(mac)}/macs/${encodeURIComponent(formatMac(mac))}/`,
+    resource_uri: `/MAAS/api/1.0/nodes/${owners.get(mac)}/macs/${encodeURIComponent(formatMac(mac))}/`,
   }));
 }
 
@@ -351,7 +332,6 @@ const base = { versions: ['1.0'], ownTransaction: true } as const;
 const networks = { ...base, path: 'networks', handler: 'NetworksHandler' } as const;
 const network = { ...base, path: 'networks/{name}', handler: 'NetworkHandler' } as const;
 
-/** Operations on the networks of 1.0. */
 export const NETWORK_OPERATIONS: readonly Operation[] = [
   ...resource({
     many: networks,

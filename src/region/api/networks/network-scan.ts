@@ -23,12 +23,10 @@ const scanned = {
   silent: 'The rack did not answer: ask again.',
 };
 
-/** The largest scanned network. */
 const PREFIX_MIN = 22;
 const AT_ONCE_DEFAULT = 16;
 const AT_ONCE_MAX = 32;
 
-/** The parameters of a scan. */
 interface ScanFields {
   readonly cidr?: readonly string[] | undefined;
   readonly force?: string | undefined;
@@ -37,7 +35,6 @@ interface ScanFields {
   readonly always_use_ping?: string | undefined;
 }
 
-/** The networks to scan, and those that are left out of a scan of all. */
 interface Chosen {
   readonly networks: readonly string[];
   readonly leftOut: readonly string[];
@@ -46,7 +43,6 @@ interface Chosen {
 const covers = (served: ServedNetwork, network: Ipv4Network): boolean =>
   network.prefix >= served.network.prefix && networkContains(served.network, network.address);
 
-/** The networks that a person named, or the refusal of one of them. */
 function chooseNamed(
   cidrs: readonly string[],
   served: readonly ServedNetwork[],
@@ -75,7 +71,6 @@ function chooseNamed(
   return { networks, leftOut: [] };
 }
 
-/** All networks that the rack of this process can scan. */
 function chooseAll(served: readonly ServedNetwork[], own: string | undefined): Chosen | Refusal {
   const isFit = ({ rack, address, network }: ServedNetwork): boolean =>
     rack === own && address !== undefined && network.prefix >= PREFIX_MIN;
@@ -89,7 +84,6 @@ function chooseAll(served: readonly ServedNetwork[], own: string | undefined): C
   return { networks, leftOut: [...new Set(leftOut)] };
 }
 
-/** The answer with MAAS's fields. @param remote racks that cannot be asked */
 function scanJson(outcome: ScanOutcome, { networks, leftOut }: Chosen, own: string, remote: readonly string[]) {
   return {
     result: outcome === 'started' ? scanned.started(networks, leftOut) : scanned[outcome],
@@ -101,7 +95,6 @@ function scanJson(outcome: ScanOutcome, { networks, leftOut }: Chosen, own: stri
   };
 }
 
-/** The rack of this process, and the networks that racks serve. */
 async function servedBy(call: ApiCall) {
   const { region } = call;
   const own = region.scan === undefined ? undefined : region.config().ownRack?.uuid;
@@ -126,7 +119,6 @@ async function judgeScan(call: ApiCall, given: ScanFields) {
   ] as const;
 }
 
-/** Asks the rack of this process for a scan. */
 export async function scan(call: ApiCall, given: ScanFields): Promise<Answer> {
   const { cidr = [], threads = AT_ONCE_DEFAULT } = given;
   const { region } = call;

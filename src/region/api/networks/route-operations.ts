@@ -11,10 +11,11 @@
 import { z } from 'zod';
 import { formatIpv4, type Ipv4, networkContains, parseIpv4, rangeContains } from '../../../net/address.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
+import type { WantedChange } from '../../networks/networks.ts';
 import { whoseAddress } from '../../networks/range-check.ts';
 import { type ServiceEdit, withOption } from '../../networks/served-networks.ts';
 import type { StaticRoute } from '../../records/network-store.ts';
-import { type Answer, allOf, isRefusal, json, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
 import { routeJson } from '../json/subnet-json.ts';
 import {
@@ -22,12 +23,12 @@ import {
   absent,
   addressField,
   change,
+  changeOf,
   countField,
   findSubnet,
   gatewayDynamicText,
-  listed,
-  look,
   networkIdIn,
+  networkObjects,
   noSubnetText,
   subnetOutsideText,
   textField,
@@ -51,27 +52,14 @@ const changedRoute = z.object({
 const newRoute = changedRoute.required({ source: true, destination: true, gateway_ip: true });
 type Given = z.output<typeof changedRoute>;
 
-const noRoute = ({ path }: ApiCall): Refusal => absent('static route', path.id);
-const findRoute = (view: NetworkView, { path }: ApiCall): StaticRoute | undefined =>
-  view.records.routes.find(({ id }) => id === networkIdIn(path.id));
+const routesShown = networkObjects<StaticRoute>({
+  all: ({ records }) => records.routes,
+  idOf: ({ id }) => id,
+  find: ({ records }, { id: named }) => records.routes.find(({ id }) => id === networkIdIn(named)),
+  noneAt: ({ id }) => absent('static route', id),
+  jsonOf: routeJson,
+});
 
-const show = (view: NetworkView, id: number) => {
-  const route = view.records.routes.find((one) => one.id === id);
-  return route === undefined ? undefined : routeJson(view, route);
-};
-
-async function list(call: ApiCall): Promise<Answer> {
-  const view = await look(call);
-  return listed(call, view.records.routes, (route) => routeJson(view, route));
-}
-
-async function read(call: ApiCall): Promise<Answer> {
-  const view = await look(call);
-  const route = findRoute(view, call);
-  return route === undefined ? noRoute(call) : json(routeJson(view, route));
-}
-
-/** The route with the parameters applied, or a refusal of one of them. */
 function routeOf(view: NetworkView, given: Given, id: number, before: StaticRoute | undefined): StaticRoute | Refusal {
   const at = (field: 'source' | 'destination', kept: number | undefined): SubnetView | Refusal => {
     const text = given[field] ?? String(kept);
@@ -108,10 +96,7 @@ function routeOf(view: NetworkView, given: Given, id: number, before: StaticRout
  */
 function refuseGateway(view: NetworkView, gateway: Ipv4): Refusal | undefined {
   const range = view.ranges.find((one) => one.type === 'dynamic' && rangeContains(one, gateway));
-  if (range !== undefined) {
-    const span = { low: formatIpv4(range.low), high: formatIpv4(range.high) };
-    return refuseField('gateway_ip', gatewayDynamicText(span));
-  }
+  if (range !== undefined) return refuseField('gateway_ip', gatewayDynamicText(range));
   const owned = whoseAddress(gateway, view.records.reserved, []);
   return owned === undefined ? undefined : refuseFields({ gateway_ip: [owned] });
 }
@@ -148,68 +133,53 @@ const titleOf = (view: NetworkView, { sourceId, destinationId, gateway }: Static
   return [cidr(sourceId), formatIpv4(gateway), cidr(destinationId)].join(' → ');
 };
 
-/** Checks the change, and stores it with what racks hand out by then. */
-const put = (call: ApiCall, given: Given, isNew: boolean): Promise<Answer> =>
-  change(
-    call,
-    (view, nextId) => {
-      const before = isNew ? undefined : findRoute(view, call);
-      if (!isNew && before === undefined) return noRoute(call);
-      const route = routeOf(view, given, before?.id ?? nextId, before);
-      if ('kind' in route) return route;
-      const { id } = route;
-      const others = view.records.routes.filter((one) => one.id !== id);
-      const sources = [...new Set([route.sourceId, before?.sourceId ?? route.sourceId])];
-      return {
-        kind: 'change',
-        change: isNew ? 'added' : 'changed',
-        what: 'static route',
-        name: titleOf(view, route),
-        id,
-        put: { routes: [route] },
-        nextId: isNew ? id + 1 : undefined,
-        service: optionsFor(view, [...others, route], sources),
-      };
-    },
-    show,
-    routerIn(given),
-  );
+function routeChange(
+  view: NetworkView,
+  given: Given,
+  id: number,
+  before: StaticRoute | undefined,
+): WantedChange | Refusal {
+  const route = routeOf(view, given, id, before);
+  if ('kind' in route) return route;
+  const others = view.records.routes.filter((one) => one.id !== id);
+  const sources = [...new Set([route.sourceId, before?.sourceId ?? route.sourceId])];
+  return changeOf(before === undefined ? 'added' : 'changed', 'static route', titleOf(view, route), id, {
+    put: { routes: [route] },
+    service: optionsFor(view, [...others, route], sources),
+  });
+}
+
+const add = (call: ApiCall, given: Given): Promise<Answer> =>
+  change(call, (view, id) => routeChange(view, given, id, undefined), routesShown.show, routerIn(given));
+
+const amend = (call: ApiCall, given: Given): Promise<Answer> =>
+  routesShown.changeOne(call, (before, view) => routeChange(view, given, before.id, before), routerIn(given));
 
 const remove = (call: ApiCall): Promise<Answer> =>
-  change(call, (view) => {
-    const found = findRoute(view, call);
-    if (found === undefined) return noRoute(call);
+  routesShown.changeOne(call, (found, view) => {
     const { id, sourceId } = found;
     const others = view.records.routes.filter((one) => one.id !== id);
-    return {
-      kind: 'change',
-      change: 'removed',
-      what: 'static route',
-      name: titleOf(view, found),
-      id,
-      remove: { routes: [id] },
-      service: optionsFor(view, others, [sourceId]),
-    };
+    const service = optionsFor(view, others, [sourceId]);
+    return changeOf('removed', 'static route', titleOf(view, found), id, { remove: { routes: [id] }, service });
   });
 
 const base = { versions: ['2.0'], ownTransaction: true } as const;
 const routes = { ...base, path: 'static-routes', handler: 'StaticRoutesHandler' } as const;
 const route = { ...base, path: 'static-routes/{id}', handler: 'StaticRouteHandler' } as const;
 
-/** Operations on static routes. */
 export const ROUTE_OPERATIONS: readonly Operation[] = [
   ...resource({
     many: routes,
     one: route,
     answers: 'staticRoute',
-    list: ['List the static routes.', nothing, list],
+    list: ['List the static routes.', nothing, routesShown.list],
     add: [
       'Create a static route. Racks that serve the source hand it out at once; machines deployed later in the source have it.',
       newRoute,
-      (call, given) => put(call, given, true),
+      add,
     ],
-    read: ['Read a static route.', nothing, read],
-    change: ['Change a static route.', changedRoute, (call, given) => put(call, given, false)],
+    read: ['Read a static route.', nothing, routesShown.read],
+    change: ['Change a static route.', changedRoute, amend],
     remove: ['Delete a static route.', nothing, remove],
   }),
 ];

@@ -4,11 +4,20 @@
 
 import { z } from 'zod';
 import { type NetworkView, specified } from '../../networks/network-view.ts';
+import type { WantedChange } from '../../networks/networks.ts';
 import type { Space } from '../../records/network-store.ts';
-import { type Answer, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
 import { NO_SPACE, spaceJson } from '../json/subnet-json.ts';
-import { absent, change, listed, look, nameField, networkNameTakenText, noteField } from './network-calls.ts';
+import {
+  absent,
+  change,
+  changeOf,
+  nameField,
+  networkNameTakenText,
+  networkObjects,
+  noteField,
+} from './network-calls.ts';
 
 const newSpace = z.object({
   name: nameField.optional().describe('Its name. Default: space-N.'),
@@ -16,42 +25,42 @@ const newSpace = z.object({
 });
 type Given = z.output<typeof newSpace>;
 
-const findSpace = (view: NetworkView, { path }: ApiCall): Space | undefined =>
-  specified(view.records.spaces, path.id ?? '');
-
-/** True for the space `undefined`, which no row stores. */
-const isUndefined = ({ path }: ApiCall): boolean => path.id === NO_SPACE || path.id === '-1';
-
-const noSpace = (call: ApiCall): Refusal => absent('space', call.path.id);
-
-/** The refusal of a change of a space that is not stored. */
-const refuseAbsent = (call: ApiCall): Refusal =>
-  isUndefined(call)
-    ? refuse(
-        'in-use',
-        'The space undefined has the VLANs that are in no space, and cannot be changed or deleted: give its VLANs a space instead.',
-      )
-    : noSpace(call);
-
-const show = (view: NetworkView, id: number) => {
-  const space = view.records.spaces.find((one) => one.id === id);
-  return space === undefined ? undefined : spaceJson(view, space);
-};
-
-async function list(call: ApiCall): Promise<Answer> {
-  const view = await look(call);
-  const shown: readonly (Space | undefined)[] = view.vlans.some(({ space }) => space === undefined)
-    ? [undefined, ...view.records.spaces]
-    : view.records.spaces;
-  return listed(call, shown, (space) => spaceJson(view, space));
+/** A space; `undefined`: the one of VLANs that are in none, which no row stores. */
+interface Shown {
+  readonly space: Space | undefined;
 }
 
-async function read(call: ApiCall): Promise<Answer> {
-  const view = await look(call);
-  const space = findSpace(view, call);
-  if (space === undefined && !isUndefined(call)) return noSpace(call);
-  return json(spaceJson(view, space));
-}
+const isUndefined = ({ id }: ApiCall['path']): boolean => id === NO_SPACE || id === '-1';
+
+const { list, read, show } = networkObjects<Shown>({
+  all: (view) => [
+    ...(view.vlans.some(({ space }) => space === undefined) ? [{ space: undefined }] : []),
+    ...view.records.spaces.map((space) => ({ space })),
+  ],
+  idOf: ({ space }) => space?.id ?? -1,
+  find: (view, path) => {
+    const space = specified(view.records.spaces, path.id ?? '');
+    return space === undefined && !isUndefined(path) ? undefined : { space };
+  },
+  noneAt: ({ id }) => absent('space', id),
+  jsonOf: (view, { space }) => spaceJson(view, space),
+});
+
+const changeStored = (call: ApiCall, decide: (view: NetworkView, space: Space) => WantedChange | Refusal) =>
+  change(
+    call,
+    (view) => {
+      const space = specified(view.records.spaces, call.path.id ?? '');
+      if (space !== undefined) return decide(view, space);
+      return isUndefined(call.path)
+        ? refuse(
+            'in-use',
+            'The space undefined has the VLANs that are in no space, and cannot be changed or deleted: give its VLANs a space instead.',
+          )
+        : absent('space', call.path.id);
+    },
+    show,
+  );
 
 function refuseName(view: NetworkView, name: string, otherThan: number): Refusal | undefined {
   if (name === NO_SPACE) return refuseField('name', 'The name undefined stands for no space: choose another.');
@@ -59,50 +68,36 @@ function refuseName(view: NetworkView, name: string, otherThan: number): Refusal
   return isTaken ? refuseField('name', networkNameTakenText(name)) : undefined;
 }
 
-const add = (call: ApiCall, given: Given): Promise<Answer> =>
+const add = (call: ApiCall, { name: given, description = '' }: Given): Promise<Answer> =>
   change(
     call,
     (view, id) => {
-      const name = given.name ?? `space-${id}`;
-      const refused = refuseName(view, name, id);
-      if (refused !== undefined) return refused;
-      const put = { spaces: [{ id, name, description: given.description ?? '' }] };
-      return { kind: 'change', change: 'added', what: 'space', name, id, put, nextId: id + 1 };
+      const name = given ?? `space-${id}`;
+      const put = { spaces: [{ id, name, description }] };
+      return refuseName(view, name, id) ?? changeOf('added', 'space', name, id, { put });
     },
     show,
   );
 
 const amend = (call: ApiCall, given: Given): Promise<Answer> =>
-  change(
-    call,
-    (view) => {
-      const before = findSpace(view, call);
-      if (before === undefined) return refuseAbsent(call);
-      const { id } = before;
-      const name = given.name ?? before.name;
-      const refused = refuseName(view, name, id);
-      if (refused !== undefined) return refused;
-      const put = { spaces: [{ id, name, description: given.description ?? before.description }] };
-      return { kind: 'change', change: 'changed', what: 'space', name, id, put };
-    },
-    show,
-  );
+  changeStored(call, (view, before) => {
+    const { id } = before;
+    const { name = before.name, description = before.description } = given;
+    const put = { spaces: [{ id, name, description }] };
+    return refuseName(view, name, id) ?? changeOf('changed', 'space', name, id, { put });
+  });
 
 const remove = (call: ApiCall): Promise<Answer> =>
-  change(call, (view) => {
-    const space = findSpace(view, call);
-    if (space === undefined) return refuseAbsent(call);
-    const { id, name } = space;
-    if (view.vlans.some((one) => one.space?.id === id))
-      return refuse('in-use', `The space ${name} has VLANs: move them to another space first.`);
-    return { kind: 'change', change: 'removed', what: 'space', name, id, remove: { spaces: [id] } };
-  });
+  changeStored(call, (view, { id, name }) =>
+    view.vlans.some(({ space }) => space?.id === id)
+      ? refuse('in-use', `The space ${name} has VLANs: move them to another space first.`)
+      : changeOf('removed', 'space', name, id, { remove: { spaces: [id] } }),
+  );
 
 const base = { versions: ['2.0'], ownTransaction: true } as const;
 const spaces = { ...base, path: 'spaces', handler: 'SpacesHandler' } as const;
 const space = { ...base, path: 'spaces/{id}', handler: 'SpaceHandler' } as const;
 
-/** Operations on spaces. */
 export const SPACE_OPERATIONS: readonly Operation[] = [
   ...resource({
     many: spaces,

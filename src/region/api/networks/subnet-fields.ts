@@ -15,6 +15,7 @@ import {
   parseNetwork,
   rangeContains,
 } from '../../../net/address.ts';
+import { spanText } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, specified } from '../../networks/network-view.ts';
 import { whoseAddress } from '../../networks/range-check.ts';
 import type { ServiceEdit } from '../../networks/served-networks.ts';
@@ -33,7 +34,6 @@ import {
   nameField,
   networkIdIn,
   noteField,
-  spanOf,
   subnetOutsideText,
   textField,
 } from './network-calls.ts';
@@ -46,7 +46,6 @@ const parseCidr = (text: string): Ipv4Network | undefined => {
 };
 const serversIn = (texts: readonly string[]): readonly string[] =>
   texts.flatMap((text) => text.split(/[\s,]+/)).filter((text) => text !== '');
-/** True for texts of few enough DNS servers, each by address. */
 export function areServers(texts: readonly string[]): boolean {
   const servers = serversIn(texts);
   return servers.length <= DNS_SERVERS_MAX && servers.every((server) => parseIpv4(server) !== undefined);
@@ -142,14 +141,13 @@ export function wantedSubnet(
     const dynamic = view.ranges.find(
       (one) => one.type === 'dynamic' && one.subnet.subnet.id === before?.subnet.id && rangeContains(one, gateway),
     );
-    if (dynamic !== undefined) return refuseField('gateway_ip', gatewayDynamicText(spanOf(dynamic)));
+    if (dynamic !== undefined) return refuseField('gateway_ip', gatewayDynamicText(dynamic));
     const owned = gateway === before?.gateway ? undefined : whoseAddress(gateway, view.records.reserved, used);
     if (owned !== undefined) return refuseFields({ gateway_ip: [owned] });
   }
   return { cidr: given.cidr === undefined ? undefined : cidr, vlanId, gateway, dnsServers };
 }
 
-/** The network that is given, or that of the subnet before. */
 function networkIn(view: NetworkView, given: GivenSubnet, before: SubnetView | undefined): Ipv4Network | Refusal {
   const written = given.cidr ?? before?.subnet.cidr ?? '';
   const network = parseCidr(written);
@@ -175,7 +173,6 @@ function networkIn(view: NetworkView, given: GivenSubnet, before: SubnetView | u
   return network;
 }
 
-/** For the fields that are the same for all subnets, refuses every value except the one in force. */
 function refuseFixed(view: NetworkView, given: GivenSubnet): readonly Refusal[] {
   const mode = view.reverseMode;
   return [
@@ -188,9 +185,6 @@ function refuseFixed(view: NetworkView, given: GivenSubnet): readonly Refusal[] 
   ];
 }
 
-const cidrRangeText = ({ low, high }: { readonly low: string; readonly high: string }): string =>
-  `It would not contain the range ${low} to ${high} of the subnet.`;
-
 /** The refusal if a range or an address of the subnet would be outside the new network. */
 function contentOutside(view: NetworkView, before: SubnetView | undefined, network: Ipv4Network): Refusal | undefined {
   if (before === undefined) return undefined;
@@ -198,7 +192,8 @@ function contentOutside(view: NetworkView, before: SubnetView | undefined, netwo
   const range = view.ranges.find(
     (one) => one.range.subnetId === id && !(networkContains(network, one.low) && networkContains(network, one.high)),
   );
-  if (range !== undefined) return refuseField('cidr', cidrRangeText(spanOf(range)));
+  if (range !== undefined)
+    return refuseField('cidr', `It would not contain the range ${spanText(range)} of the subnet.`);
   const reserved = view.records.reserved.find(
     ({ subnetId, address }) => subnetId === id && !networkContains(network, address),
   );
@@ -208,7 +203,6 @@ function contentOutside(view: NetworkView, before: SubnetView | undefined, netwo
 
 const noVlanText = (name: string): string => `There is no VLAN ${name}: give its id.`;
 
-/** The VLAN that is given; `undefined`: none is. */
 function vlanIn(view: NetworkView, given: GivenSubnet): number | undefined | Refusal {
   if (given.vlan !== undefined && given.vlan !== '') {
     const found = view.vlans.find(({ vlan }) => vlan.id === networkIdIn(given.vlan));
@@ -224,13 +218,11 @@ function vlanIn(view: NetworkView, given: GivenSubnet): number | undefined | Ref
   return found?.vlan.id ?? refuseField('vid', noVlanText(String(vid)));
 }
 
-/** The router that is given; `null`: none. */
 function gatewayIn({ gateway_ip: text }: GivenSubnet): Ipv4 | null | undefined | Refusal {
   if (text === undefined) return undefined;
   return text === '' ? null : (parseIpv4(text) ?? refuseField('gateway_ip', ADDRESS));
 }
 
-/** The changes of the cluster interfaces of a served subnet. */
 export function serviceOf(before: SubnetView, given: GivenSubnet, wanted: WantedSubnet): readonly ServiceEdit[] {
   const dns = wanted.dnsServers;
   return before.served.flatMap((served): readonly ServiceEdit[] => {

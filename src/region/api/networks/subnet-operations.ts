@@ -11,30 +11,23 @@ import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';
 import { defaultPlace } from '../../networks/reconcile.ts';
 import { DEFAULT_VLAN_ID, type Subnet, type UsedAddress } from '../../records/network-store.ts';
-import { type Answer, json, type Refusal, refuse } from '../call/answer.ts';
+import { type Answer, type Refusal, refuse } from '../call/answer.ts';
 import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
-import { absent, change, findSubnet, listed, look } from './network-calls.ts';
+import { absent, change, changeOf, findSubnet, networkObjects } from './network-calls.ts';
 import { changedSubnet, type GivenSubnet, newSubnet, routerIn, serviceOf, wantedSubnet } from './subnet-fields.ts';
 import { withoutMade } from './vlan-service.ts';
 
-export const noSubnet = ({ path }: ApiCall): Refusal => absent('subnet', path.id);
+export const noSubnet = ({ id }: ApiCall['path']): Refusal => absent('subnet', id);
 
-const showSubnet = (view: NetworkView, id: number) => {
-  const found = view.subnets.find(({ subnet }) => subnet.id === id);
-  return found === undefined ? undefined : subnetJson(found);
-};
+const { list, read, show, changeOne } = networkObjects<SubnetView>({
+  all: (view) => view.subnets,
+  idOf: ({ subnet }) => subnet.id,
+  find: (view, { id = '' }) => findSubnet(view, id),
+  noneAt: noSubnet,
+  jsonOf: (_view, one) => subnetJson(one),
+});
 
-async function list(call: ApiCall): Promise<Answer> {
-  return listed(call, (await look(call)).subnets, (one) => subnetJson(one));
-}
-
-async function read(call: ApiCall): Promise<Answer> {
-  const found = findSubnet(await look(call), call.path.id ?? '');
-  return found === undefined ? noSubnet(call) : json(subnetJson(found));
-}
-
-/** The change that adds a subnet, with the default VLAN if there is none yet. */
 export function subnetAddition(
   view: NetworkView,
   id: number,
@@ -58,21 +51,13 @@ export function subnetAddition(
     allowsDns: given.allow_dns ?? true,
     isTouched: true,
   };
-  return {
-    kind: 'change',
-    change: 'added',
-    what: 'subnet',
-    name: cidr,
-    id,
-    put: { ...(isThere ? {} : { fabrics: [fabric], vlans: [vlan] }), subnets: [subnet] },
-    nextId: id + 1,
-  };
+  const put = { ...(isThere ? {} : { fabrics: [fabric], vlans: [vlan] }), subnets: [subnet] };
+  return changeOf('added', 'subnet', cidr, id, { put });
 }
 
 const add = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
-  change(call, (view, id, used) => subnetAddition(view, id, given, used), showSubnet, routerIn(given));
+  change(call, (view, id, used) => subnetAddition(view, id, given, used), show, routerIn(given));
 
-/** The change of a subnet, at its racks and in the store. */
 export function subnetChange(
   view: NetworkView,
   before: SubnetView,
@@ -95,26 +80,15 @@ export function subnetChange(
     allowsDns: given.allow_dns ?? before.allowsDns,
     isTouched: true,
   };
-  const { id, cidr: name } = changed;
   const service = serviceOf(before, given, wanted);
-  return { kind: 'change', change: 'changed', what: 'subnet', name, id, put: { subnets: [changed] }, service };
+  return changeOf('changed', 'subnet', changed.cidr, changed.id, { put: { subnets: [changed] }, service });
 }
 
 const amend = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
-  change(
-    call,
-    (view, _nextId, used) => {
-      const found = findSubnet(view, call.path.id ?? '');
-      return found === undefined ? noSubnet(call) : subnetChange(view, found, given, used);
-    },
-    showSubnet,
-    routerIn(given),
-  );
+  changeOne(call, (found, view, _nextId, used) => subnetChange(view, found, given, used), routerIn(given));
 
 /** The change that removes a subnet with all that is in it. */
-export function subnetRemoval(call: ApiCall, view: NetworkView, text: string): WantedChange | Refusal {
-  const found = findSubnet(view, text);
-  if (found === undefined) return noSubnet(call);
+export function subnetRemoval(view: NetworkView, found: SubnetView): WantedChange | Refusal {
   const { id, cidr: name } = found.subnet;
   const made = view.ranges.flatMap((range) =>
     range.subnet.subnet.id === id ? (withoutMade(range)?.service ?? []) : [],
@@ -130,14 +104,13 @@ export function subnetRemoval(call: ApiCall, view: NetworkView, text: string): W
     return refuse('in-use', `${formatIpv4(reserved.address)} of ${name} is reserved: release it first.`);
   const isOnRoute = view.records.routes.some(({ sourceId, destinationId }) => sourceId === id || destinationId === id);
   if (isOnRoute) return refuse('in-use', `A static route leads from or to ${name}: delete it first.`);
-  return { kind: 'change', change: 'removed', what: 'subnet', name, id, remove: { subnets: [id] }, service: made };
+  return changeOf('removed', 'subnet', name, id, { remove: { subnets: [id] }, service: made });
 }
 
 const base = { versions: ['2.0'], ownTransaction: true } as const;
 const subnets = { ...base, path: 'subnets', handler: 'SubnetsHandler' } as const;
 const subnet = { ...base, path: 'subnets/{id}', handler: 'SubnetHandler' } as const;
 
-/** Operations on subnets. */
 export const SUBNET_OPERATIONS: readonly Operation[] = [
   ...resource({
     many: subnets,
@@ -154,7 +127,7 @@ export const SUBNET_OPERATIONS: readonly Operation[] = [
     remove: [
       'Delete a subnet that no rack serves, with its ranges. Refused while a machine is linked to it or has an address in it.',
       nothing,
-      (call) => change(call, (view) => subnetRemoval(call, view, call.path.id ?? '')),
+      (call) => changeOne(call, (found, view) => subnetRemoval(view, found)),
     ],
   }),
 ];

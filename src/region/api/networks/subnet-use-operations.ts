@@ -24,24 +24,21 @@ import { type ApiCall, defineOperation, nothing, type Operation } from '../call/
 import { findSubnet, flagField, listed, look } from './network-calls.ts';
 import { noSubnet } from './subnet-operations.ts';
 
-/** MAAS's numbers and names of the kinds of allocation. */
 export const ALLOC_TYPES = {
   AUTO: { number: 0, name: 'Automatic' },
   STICKY: { number: 1, name: 'Sticky' },
   USER_RESERVED: { number: 4, name: 'User reserved' },
   DISCOVERED: { number: 6, name: 'Observed' },
 } as const;
-/** MAAS's numbers of its kinds of nodes. */
 const NODE_TYPES = { machine: 0, device: 1 } as const;
 
-/** Runs on the subnet in the path, with the addresses of machines in it. */
 async function withUses(
   call: ApiCall,
   run: (subnet: SubnetView, view: NetworkView, used: readonly UsedAddress[]) => Answer,
 ): Promise<Answer> {
   const view = await look(call);
   const subnet = findSubnet(view, call.path.id ?? '');
-  if (subnet === undefined) return noSubnet(call);
+  if (subnet === undefined) return noSubnet(call.path);
   const { low, high } = hostRange(subnet.network);
   return run(subnet, view, await call.region.store.networks.usedBetween(low, high, USED_MAX));
 }
@@ -148,7 +145,6 @@ const subnet = {
   access: 'user',
 } as const;
 
-/** Operations on the use of a subnet. */
 export const SUBNET_USE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...subnet,

@@ -49,7 +49,6 @@ interface WantedService {
   readonly mtu?: number | undefined;
 }
 
-/** The racks, and their settings in force. */
 interface KnownRacks {
   readonly racks: readonly Rack[];
   readonly settings: Pick<RegionSettings, 'findRack' | 'interfacesOf' | 'pinnedBy'>;
@@ -70,10 +69,8 @@ interface WantedRacks {
 
 const NO_CHANGE: VlanService = { edits: [], ranges: [] };
 const MTU_OPTION = { code: 26, name: 'interface-mtu' } as const;
-/** Characters of a name in a refusal. */
 const SHOWN_MAX = 64;
 
-/** The changes of cluster interfaces in a VLAN by which racks do what is wanted. */
 export function serviceIn(
   view: NetworkView,
   vlan: VlanView,
@@ -116,7 +113,6 @@ function dhcpIn(view: NetworkView, vlan: VlanView, given: WantedService, known: 
   return { edits: [...completed.edits, ...switched], ranges: completed.ranges };
 }
 
-/** Reads the parameters; racks that they name are accepted ones. */
 function wantedRacks(vlan: VlanView, given: WantedService, known: KnownRacks): WantedRacks | Refusal {
   const serving = dhcpRacks(vlan);
   const isOn = given.dhcp_on ?? serving.length > 0;
@@ -147,7 +143,6 @@ function wantedRacks(vlan: VlanView, given: WantedService, known: KnownRacks): W
   return { isOn, primary: isAlone ? serving[0]?.rack : primary, secondary };
 }
 
-/** The UUID of an accepted rack, by UUID or name. */
 function findRack({ served }: VlanView, name: string, { racks, settings }: KnownRacks): string | undefined {
   const serving = served.find((one) => one.rack === name || one.rackName === name)?.rack;
   const uuid = serving ?? settings.findRack(name);
@@ -157,7 +152,6 @@ function findRack({ served }: VlanView, name: string, { racks, settings }: Known
 
 const nameOf = (uuid: string, { racks }: KnownRacks): string => racks.find((one) => one.uuid === uuid)?.name ?? uuid;
 
-/** The management with which a rack begins to offer DHCP in a subnet. */
 const managementIn = (subnet: SubnetView | undefined): 1 | 2 => (subnet?.allowsDns === false ? 1 : 2);
 
 /** Switches DHCP on where it is wanted, and off elsewhere. @param isLeft cluster interfaces that another change switches */
@@ -175,7 +169,6 @@ function switchEdits(
   });
 }
 
-/** Gives each kept range of the VLAN to a cluster interface of the rack that shall serve it. */
 function keptService(
   view: NetworkView,
   vlan: VlanView,
@@ -215,7 +208,6 @@ function completion(range: RangeView, rack: string): ServiceEdit | undefined {
   return { served, fields: { ...boundsOf(range), management } };
 }
 
-/** A cluster interface of the rack in the subnet of a range. */
 function addition(
   view: NetworkView,
   range: RangeView,
@@ -262,7 +254,6 @@ function freeKey(nic: string, taken: readonly string[]): string {
   return key;
 }
 
-/** A network interface of a rack's host, with its address. */
 interface Place {
   readonly interface: string;
   readonly ip: string;
@@ -309,7 +300,6 @@ function placeIn(of: SubnetView, uuid: string, { racks, settings }: KnownRacks):
       );
 }
 
-/** The network of an address of a host. */
 function networkAt({ address: text }: HostAddress): Ipv4Network | undefined {
   const [address = '', prefix] = text.split('/');
   const parsed = parseIpv4(address);

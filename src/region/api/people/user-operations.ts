@@ -18,7 +18,7 @@ import {
   passwordProblems,
   usernameTakenText,
 } from '../../accounts/accounts.ts';
-import { ownerLostEvent } from '../../racks/rack-owners.ts';
+import { ownerLostEvent } from '../../racks/racks.ts';
 import type { NetworkRecords } from '../../records/network-store.ts';
 import type { User } from '../../records/user.ts';
 import { type Answer, EMPTY, json, refuse, refuseField, refuseFields } from '../call/answer.ts';

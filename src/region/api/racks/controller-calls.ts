@@ -30,7 +30,6 @@ import { TEST_STATUSES } from '../json/fixed-json.ts';
 import { imagesOf } from './group-calls.ts';
 import { macsOfRack, rackInterfacesJson } from './rack-interfaces.ts';
 
-/** The fields of hardware and of work that only machines have. */
 const UNKNOWN = {
   description: '',
   architecture: null,
@@ -58,7 +57,6 @@ const UNKNOWN = {
   current_installation_result_id: null,
 } as const;
 
-/** A rack as MAAS 2.x represents it. @param where given by lists, which look it up once for all racks */
 export function controllerJson(
   call: ApiCall,
   rack: Rack,
@@ -93,7 +91,6 @@ const notFound = ({ path }: ApiCall): Refusal => refuse('not-found', noRackText(
 const rackIn = (call: ApiCall): Rack | Refusal =>
   call.region.racks.findAccepted(call.path.system_id ?? '') ?? notFound(call);
 
-/** A controller, as filters see it. */
 interface Filtered {
   readonly id: string;
   readonly name: string;
@@ -115,7 +112,6 @@ function isChosen(call: ApiCall, { id, name, zoneId = 0, rack }: Filtered, filte
   );
 }
 
-/** The accepted racks that pass a filter of nodes. */
 export const chosenRacks = (call: ApiCall, filter: MachineFilter): readonly Rack[] =>
   acceptedRacks(call).filter((rack) => isChosen(call, { ...rack, id: rack.uuid, rack }, filter));
 
@@ -143,7 +139,6 @@ interface GivenController {
   readonly description?: string | undefined;
 }
 
-/** Moves a rack to a zone, and stores the note about it. Its domain is that of the site. */
 export async function changeController(call: ApiCall, given: GivenController): Promise<Answer> {
   const rack = rackIn(call);
   if ('kind' in rack) return rack;
@@ -179,14 +174,12 @@ export async function removeController(call: ApiCall): Promise<Answer> {
   return refuseFor([refusal]);
 }
 
+/** @returns the refusal if the path names a rack that is not accepted */
 export async function importImages(call: ApiCall): Promise<Answer> {
+  const rack = call.path.system_id === undefined ? undefined : rackIn(call);
+  if (rack !== undefined && 'kind' in rack) return rack;
   await call.region.bootImages.askImport(usernameOf(call));
   return { kind: 'text', text: 'Import of boot images started', contentType: 'text/plain; charset=utf-8' };
-}
-
-export async function importImagesFor(call: ApiCall): Promise<Answer> {
-  const rack = rackIn(call);
-  return 'kind' in rack ? rack : await importImages(call);
 }
 
 /** The boot images of a rack. An away rack is not connected, so its images may be others by now. */
@@ -203,7 +196,6 @@ export async function listImages(call: ApiCall): Promise<Answer> {
   return json({ connected, images, status: connected ? 'synced' : 'unknown' });
 }
 
-/** The power drivers as MAAS describes its own. */
 export const describePowerTypes = ({ region }: ApiCall): Answer =>
   json(
     (region.power?.drivers ?? []).map(({ name, parameters }) => ({
@@ -227,7 +219,6 @@ export const describePowerTypes = ({ region }: ApiCall): Answer =>
     })),
   );
 
-/** By the system id of each rack, nothing. */
 export function powerParametersOf(call: ApiCall, ids: readonly string[] | undefined): Answer {
   const shown = acceptedRacks(call).filter(({ uuid }) => ids === undefined || ids.length === 0 || ids.includes(uuid));
   return json(Object.fromEntries(shown.map(({ uuid }) => [uuid, {}])));
@@ -245,7 +236,6 @@ const REGION_ID = 'region';
 
 const ownRack = (call: ApiCall): Rack | undefined => acceptedRacks(call).find(({ isEmbedded }) => isEmbedded);
 
-/** The region, which has the id and the name of the rack in its process. */
 function regionJson(call: ApiCall, zones: Areas): Record<string, unknown> {
   const { domain } = call.region.config();
   const own = ownRack(call);

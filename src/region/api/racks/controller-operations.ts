@@ -8,9 +8,7 @@ import { z } from 'zod';
 import { cleanNote } from '../../records/text-json.ts';
 import { defineOperation, nothing, type Operation, value, values } from '../call/operation.ts';
 
-/** Racks that one request names. */
 const NAMED_MAX = 500;
-/** Characters of the note about a rack. */
 const DESCRIPTION_MAX = 1000;
 
 /** Code for controllers, loaded when it is needed. */
@@ -54,9 +52,7 @@ const filter = z.object({
   mac_address: values(NAMED_MAX).optional().describe('Only those with these hardware addresses.'),
   agent_name: values(NAMED_MAX).optional().describe('None: only machines are allocated.'),
 });
-const listing = {
-  ...({ method: 'GET', access: 'user', parameters: filter } as const),
-} as const;
+const listing = { method: 'GET', access: 'user', parameters: filter } as const;
 
 const RACKS: readonly Operation[] = [
   defineOperation({
@@ -92,22 +88,16 @@ const RACKS: readonly Operation[] = [
     parameters: nothing,
     run: async (call) => (await calls()).removeController(call),
   }),
-  defineOperation({
-    ...racks,
-    ...order,
-    op: 'import_boot_images',
-    answers: 'text',
-    doc: 'Import the selected images of all sources now. The region imports, for all racks.',
-    run: async (call) => (await calls()).importImages(call),
-  }),
-  defineOperation({
-    ...rack,
-    ...order,
-    op: 'import_boot_images',
-    answers: 'text',
-    doc: 'Import the selected images of all sources now. The region imports, for all racks.',
-    run: async (call) => (await calls()).importImagesFor(call),
-  }),
+  ...[racks, rack].map((place) =>
+    defineOperation({
+      ...place,
+      ...order,
+      op: 'import_boot_images',
+      answers: 'text',
+      doc: 'Import the selected images of all sources now. The region imports, for all racks.',
+      run: async (call) => (await calls()).importImages(call),
+    }),
+  ),
   defineOperation({
     ...rack,
     ...reader,
@@ -147,7 +137,6 @@ const RACKS: readonly Operation[] = [
   }),
 ];
 
-/** `rackcontrollers/` and `regioncontrollers/`, in version 2.0. */
 export const CONTROLLER_OPERATIONS: readonly Operation[] = [
   ...RACKS,
   defineOperation({

@@ -1,15 +1,10 @@
-// One rack for clients of API 1.0: its machines, its boot images, its leases, its name and state.
+// One rack for clients of API 1.0: its machines, its boot images, its name and state.
 //
-// Sources: MAAS 1.x, `nodegroups/<uuid>/` (PUT, list_nodes, update_leases) and `nodegroups/<uuid>/boot-images/` with the keys of 1.7.
-//
-// 1. Leases reported here are reports of the rack, and are weighed as those that arrive by its link: they count for machines in its networks.
+// Sources: MAAS 1.x, `nodegroups/<uuid>/` (PUT, list_nodes) and `nodegroups/<uuid>/boot-images/` with the keys of 1.7.
 
-import { formatMac, parseIpv4, parseMac } from '../../../net/address.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { numberOf } from '../../records/digest.ts';
-import type { RackReport } from '../../records/machine-event.ts';
 import { RACK_STATE_NUMBERS, type Rack } from '../../records/rack.ts';
-import { parseJson } from '../../records/text-json.ts';
 import {
   type Answer,
   allOf,
@@ -24,20 +19,15 @@ import {
 import { listFor } from '../call/long-answers.ts';
 import { type ApiCall, idIn, usernameOf } from '../call/operation.ts';
 
-/** Machines read at a time. */
 const MACHINES_CHUNK = 50;
-/** Leases of one report. */
-const LEASES_MAX = 4096;
 
 const shownId = ({ path }: ApiCall): string => (path.uuid ?? '').slice(0, 64);
 
-/** The rack in the path, by its UUID or as `master`; or the refusal. */
 function rackIn(call: ApiCall): Rack | Refusal {
   const uuid = call.region.settings.findRack(call.path.uuid ?? '') ?? call.path.uuid;
   return call.region.racks.list().find((rack) => rack.uuid === uuid) ?? refuse('not-found', noRackText(shownId(call)));
 }
 
-/** The system ids of the machines whose home is with the rack. */
 export function listNodes(call: ApiCall): Answer {
   const found = rackIn(call);
   if (isRefusal(found)) return found;
@@ -62,7 +52,6 @@ interface GivenGroup {
   readonly status?: string | undefined;
 }
 
-/** Accepts or rejects a rack by its state. Its name is its own: another one is refused. */
 export async function updateGroup(call: ApiCall, given: GivenGroup, show: (rack: Rack) => unknown): Promise<Answer> {
   const rack = rackIn(call);
   if (isRefusal(rack)) return rack;
@@ -77,7 +66,6 @@ export async function updateGroup(call: ApiCall, given: GivenGroup, show: (rack:
   return json(show(call.region.racks.find(rack.uuid) ?? rack));
 }
 
-/** The refusals of what cannot be changed. */
 function groupFaults(rack: Rack, given: GivenGroup): readonly (Refusal | undefined)[] {
   const named = (['name', 'cluster_name'] as const).map((field) =>
     (given[field] ?? rack.name) === rack.name
@@ -96,51 +84,6 @@ function groupFaults(rack: Rack, given: GivenGroup): readonly (Refusal | undefin
   ];
 }
 
-/** The leases in the parameter: hardware addresses by address. */
-function leasesIn(text: string): readonly Pick<RackReport, 'mac' | 'address'>[] | undefined {
-  const parsed = parseJson(text, LEASES_MAX);
-  if (parsed.kind === 'fault' || typeof parsed.value !== 'object' || parsed.value === null) return undefined;
-  if (Array.isArray(parsed.value)) return undefined;
-  const leases = Object.entries(parsed.value).map(([address, mac]) => {
-    const parsedMac = typeof mac === 'string' ? parseMac(mac) : undefined;
-    return parseIpv4(address) === undefined || parsedMac === undefined
-      ? undefined
-      : { address, mac: formatMac(parsedMac) };
-  });
-  return leases.every((lease) => lease !== undefined) ? leases : undefined;
-}
-
-/** Stores leases that a client reports for a rack. */
-export async function updateLeases(call: ApiCall, text: string): Promise<Answer> {
-  const rack = rackIn(call);
-  if (isRefusal(rack)) return rack;
-  const leases = leasesIn(text);
-  if (leases === undefined)
-    return refuseField(
-      'leases',
-      `Give a JSON object of at most ${LEASES_MAX} hardware addresses by IP address: {"10.20.0.7": "52:54:00:00:00:01"}.`,
-    );
-  const { region } = call;
-  // The link of the rack numbers its events in sources of its own.
-  const source = `${rack.uuid}/leases`;
-  const at = region.clock.wallTimeMs();
-  await region.transact(async () => {
-    const last = await region.store.highestSequence(source);
-    const reports = leases.map(
-      (lease, index): RackReport => ({
-        ...lease,
-        sequence: last + 1 + index,
-        kind: 'dhcp.ack',
-        at,
-        text: 'Has a lease, as a client of the API reported',
-      }),
-    );
-    await region.observe(reports, source, rack.isEmbedded ? undefined : rack.uuid);
-  });
-  return { kind: 'text', text: 'Leases updated.', contentType: 'text/plain; charset=utf-8' };
-}
-
-/** An image that a rack boots. */
 interface GroupImage {
   readonly os: string;
   readonly release: string;
@@ -151,7 +94,6 @@ interface GroupImage {
   readonly kind?: 'loader' | 'installer' | undefined;
 }
 
-/** An image with the keys of MAAS 1.7. */
 interface GroupImageJson extends Readonly<Record<string, unknown>> {
   readonly id: number;
   readonly osystem: string;
@@ -180,7 +122,6 @@ function imageJson(call: ApiCall, { uuid }: Rack, image: GroupImage): GroupImage
   };
 }
 
-/** The images of a rack, each once: the newest version counts. */
 export async function imagesOf(call: ApiCall, rack: Rack): Promise<readonly ReturnType<typeof imageJson>[]> {
   const images: readonly GroupImage[] = rack.isEmbedded
     ? (await call.region.bootImages.listResources()).flatMap((resource) =>

@@ -7,23 +7,14 @@
 
 import { z } from 'zod';
 import { INTERFACES_KEY, type Settings, type SettingValue } from '../../../machines/settings.ts';
-import {
-  broadcastOf,
-  formatIpv4,
-  formatNetwork,
-  maskOf,
-  networkOf,
-  parseIpv4,
-  parseNetwork,
-  prefixOf,
-} from '../../../net/address.ts';
+import { broadcastOf, formatIpv4, formatNetwork, maskOf } from '../../../net/address.ts';
+import { networkIn } from '../../networks/served-networks.ts';
 import { REQUIRED, type RefusalWord } from '../../records/refusal.ts';
 import { pinnedText } from '../../records/settings-refusal.ts';
 import type { SettingEdit, SettingsReader } from '../../settings.ts';
 import { type Answer, isRefusal, json, type Refusal, refuse, refuseField, refuseSetting } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, usernameOf, value } from '../call/operation.ts';
 
-/** The returned fields, in MAAS's order. */
 const SHOWN_FIELDS = [
   'ip_range_high',
   'ip_range_low',
@@ -36,7 +27,6 @@ const SHOWN_FIELDS = [
   'management',
   'interface',
 ] as const;
-/** Addresses that are stored as given. */
 const ADDRESS_FIELDS = [
   'ip',
   'broadcast_ip',
@@ -52,7 +42,7 @@ const ADDRESS_FIELDS = [
  * while another DHCP server is seen: `foreign`.
  */
 function interfaceJson(entry: Settings, foreign?: string): Record<string, unknown> {
-  const network = networkOfEntry(entry);
+  const network = networkIn(entry);
   const derived: Readonly<Record<string, SettingValue>> =
     network === undefined
       ? {}
@@ -62,7 +52,6 @@ function interfaceJson(entry: Settings, foreign?: string): Record<string, unknow
   return foreign === undefined ? shown : { ...shown, foreign_dhcp_ip: foreign };
 }
 
-/** The other DHCP server in the rack's last report on this interface. */
 function seenAt(call: ApiCall, rack: string, entry: Settings): string | undefined {
   const described = call.region.racks.list().find(({ uuid }) => uuid === rack);
   return described?.interfaces.find(({ name }) => name === entry.name)?.foreign_dhcp_ip;
@@ -70,15 +59,6 @@ function seenAt(call: ApiCall, rack: string, entry: Settings): string | undefine
 
 const show = (call: ApiCall, rack: string, entry: Settings): Record<string, unknown> =>
   interfaceJson(entry, seenAt(call, rack, entry));
-
-function networkOfEntry(entry: Settings) {
-  const { network, ip, subnet_mask: mask } = entry;
-  if (typeof network === 'string') return parseNetwork(network);
-  const address = typeof ip === 'string' ? parseIpv4(ip) : undefined;
-  const maskAddress = typeof mask === 'string' ? parseIpv4(mask) : undefined;
-  const prefix = maskAddress === undefined ? undefined : prefixOf(maskAddress);
-  return address === undefined || prefix === undefined ? undefined : networkOf(address, prefix);
-}
 
 const text = value(z.string().max(64));
 const fields = z.object({
@@ -100,9 +80,6 @@ const fields = z.object({
 });
 type Given = z.output<typeof fields>;
 
-/** The rack in the path; `undefined` if there is none. */
-const rackOf = (call: ApiCall): string | undefined => call.region.settings.findRack(call.path.uuid ?? '');
-
 const noRack = (call: ApiCall): Answer =>
   refuse('not-found', `There is no rack ${(call.path.uuid ?? '').slice(0, 64)}: nodegroups/?op=list lists them.`);
 
@@ -120,24 +97,25 @@ function pinOf(call: ApiCall, rack: string): Refusal | undefined {
 const noEntry = (call: ApiCall): Refusal =>
   refuse('not-found', `This rack has no cluster interface ${(call.path.name ?? '').slice(0, 64)}.`);
 
-async function list(call: ApiCall): Promise<Answer> {
-  const rack = rackOf(call);
+/** Runs with the rack in the path. */
+const ofRack =
+  <G>(run: (call: ApiCall, rack: string, given: G) => Promise<Answer>) =>
+  async (call: ApiCall, given: G): Promise<Answer> => {
+    const rack = call.region.settings.findRack(call.path.uuid ?? '');
+    return rack === undefined ? noRack(call) : await run(call, rack, given);
+  };
+
+async function list(call: ApiCall, rack: string): Promise<Answer> {
   await call.region.settings.load();
-  return rack === undefined
-    ? noRack(call)
-    : json(call.region.settings.interfacesOf(rack).map((entry) => show(call, rack, entry)));
+  return json(call.region.settings.interfacesOf(rack).map((entry) => show(call, rack, entry)));
 }
 
-async function read(call: ApiCall): Promise<Answer> {
-  const rack = rackOf(call);
+async function read(call: ApiCall, rack: string): Promise<Answer> {
   await call.region.settings.load();
-  if (rack === undefined) return noRack(call);
   const entry = findEntry(call, rack);
-  if (entry === undefined) return noEntry(call);
-  return json(show(call, rack, entry));
+  return entry === undefined ? noEntry(call) : json(show(call, rack, entry));
 }
 
-/** The entry with the given fields applied; an empty value removes a field. */
 function amend(entry: Settings, given: Given): Settings {
   const next: Record<string, SettingValue> = { ...entry };
   const put = (name: string, written: SettingValue | undefined): void => {
@@ -148,7 +126,7 @@ function amend(entry: Settings, given: Given): Settings {
   for (const name of ADDRESS_FIELDS) put(name, given[name]?.trim());
   put('interface', given.interface?.trim());
   put('management', given.management === undefined ? undefined : Number(given.management));
-  const before = networkOfEntry(entry);
+  const before = networkIn(entry);
   // Every network has a mask: there is none to remove.
   const mask = given.subnet_mask?.trim() || undefined;
   if (mask !== undefined) {
@@ -159,15 +137,13 @@ function amend(entry: Settings, given: Given): Settings {
     delete next.network;
     next.subnet_mask = formatIpv4(maskOf(before.prefix));
   }
-  const after = networkOfEntry(next);
+  const after = networkIn(next);
   const hasMoved = before !== undefined && after !== undefined && formatNetwork(before) !== formatNetwork(after);
   if (hasMoved && given.broadcast_ip === undefined) delete next.broadcast_ip;
   return next;
 }
 
-async function create(call: ApiCall, given: Given): Promise<Answer> {
-  const rack = rackOf(call);
-  if (rack === undefined) return noRack(call);
+async function create(call: ApiCall, rack: string, given: Given): Promise<Answer> {
   // MAAS names a cluster interface without a name after its network interface.
   const name = (given.name || given.interface || '').trim();
   if (name === '') return refuseField('name', REQUIRED);
@@ -178,9 +154,7 @@ async function create(call: ApiCall, given: Given): Promise<Answer> {
   );
 }
 
-async function update(call: ApiCall, given: Given): Promise<Answer> {
-  const rack = rackOf(call);
-  if (rack === undefined) return noRack(call);
+async function update(call: ApiCall, rack: string, given: Given): Promise<Answer> {
   const before = call.path.name ?? '';
   const name = given.name?.trim() || before;
   const pin = name === before ? undefined : pinOf(call, rack);
@@ -233,9 +207,7 @@ async function moveRanges({ region }: ApiCall, rack: string, before: string, aft
   });
 }
 
-async function remove(call: ApiCall): Promise<Answer> {
-  const rack = rackOf(call);
-  if (rack === undefined) return noRack(call);
+async function remove(call: ApiCall, rack: string): Promise<Answer> {
   if (findEntry(call, rack) === undefined) return noEntry(call);
   const key = `${INTERFACES_KEY}.${call.path.name ?? ''}`;
   const pin = pinOf(call, rack);
@@ -318,67 +290,54 @@ export async function changeSettings(
 /** The problem of a setting for an operation whose parameter has another name: without the key. */
 export const withoutKey = ({ name, text, part }: RefusalWord): RefusalWord => ({ name, text: part?.text ?? text });
 
-const PATH = 'nodegroups/{uuid}/interfaces';
+const common = { versions: ['1.0'], access: 'admin' } as const;
+const many = { ...common, path: 'nodegroups/{uuid}/interfaces', handler: 'NodeGroupInterfacesHandler' } as const;
+const one = { ...common, path: 'nodegroups/{uuid}/interfaces/{name}', handler: 'NodeGroupInterfaceHandler' } as const;
 
 export const INTERFACE_OPERATIONS: readonly Operation[] = [
   defineOperation({
-    versions: ['1.0'],
-    path: PATH,
+    ...many,
     method: 'GET',
     op: 'list',
-    handler: 'NodeGroupInterfacesHandler',
-    access: 'admin',
     answers: ['rackInterface'],
     doc: 'List the cluster interfaces of a rack.',
     parameters: nothing,
-    run: list,
+    run: ofRack(list),
   }),
   defineOperation({
-    versions: ['1.0'],
-    path: PATH,
+    ...many,
     method: 'POST',
     ownTransaction: true,
     op: 'new',
-    handler: 'NodeGroupInterfacesHandler',
-    access: 'admin',
     answers: 'rackInterface',
     doc: 'Create a cluster interface of a rack.',
     parameters: fields,
-    run: create,
+    run: ofRack(create),
   }),
   defineOperation({
-    versions: ['1.0'],
-    path: `${PATH}/{name}`,
+    ...one,
     method: 'GET',
-    handler: 'NodeGroupInterfaceHandler',
-    access: 'admin',
     answers: 'rackInterface',
     doc: 'Read a cluster interface.',
     parameters: nothing,
-    run: read,
+    run: ofRack(read),
   }),
   defineOperation({
-    versions: ['1.0'],
-    path: `${PATH}/{name}`,
+    ...one,
     method: 'PUT',
     ownTransaction: true,
-    handler: 'NodeGroupInterfaceHandler',
-    access: 'admin',
     answers: 'rackInterface',
     doc: 'Change a cluster interface. Fields left out stay as they are; an empty value removes a field other than the mask.',
     parameters: fields,
-    run: update,
+    run: ofRack(update),
   }),
   defineOperation({
-    versions: ['1.0'],
-    path: `${PATH}/{name}`,
+    ...one,
     method: 'DELETE',
     ownTransaction: true,
-    handler: 'NodeGroupInterfaceHandler',
-    access: 'admin',
     answers: 'nothing',
     doc: 'Delete a cluster interface.',
     parameters: nothing,
-    run: remove,
+    run: ofRack(remove),
   }),
 ];

@@ -18,7 +18,6 @@ type Json = Readonly<Record<string, unknown>>;
 const ID_MIN = 2 ** 30;
 const ID_DIGEST_BITS = 30;
 
-/** The known parts of an interface of a host. */
 interface Found {
   mac: MacAddress | undefined;
   readonly addresses: Set<Ipv4>;
@@ -32,7 +31,6 @@ function takeId(text: string, taken: Set<number>): number {
   return id;
 }
 
-/** The interfaces by name, in the order of the rack's report. */
 function interfacesByName({ pulse, interfaces }: Rack): ReadonlyMap<string, Found> {
   const found = new Map<string, Found>();
   const add = (name: string, text: string, mac: string | undefined): void => {
@@ -49,14 +47,12 @@ function interfacesByName({ pulse, interfaces }: Rack): ReadonlyMap<string, Foun
   return found;
 }
 
-/** The hardware addresses that a rack reports. */
 export const macsOfRack = ({ pulse }: Rack): readonly MacAddress[] =>
   (pulse?.addresses ?? []).flatMap(({ mac }) => parseMac(mac ?? '') ?? []);
 
 /** The interface of which one is a VLAN, by the names that the kernel's tools give: eth0 of eth0.30. */
 const parentOf = (name: string): string | undefined => /^(.+)\.\d{1,4}$/.exec(name)?.[1];
 
-/** The interfaces of a rack's host. */
 function rackInterfaces(rack: Rack, networks: NetworkView): readonly HostInterfaceView[] {
   const ids = new Set<number>();
   const linkIds = new Set<number>();
@@ -87,11 +83,9 @@ function rackInterfaces(rack: Rack, networks: NetworkView): readonly HostInterfa
   });
 }
 
-/** The interfaces of a rack's host in JSON. */
 export const rackInterfacesJson = (rack: Rack, networks: NetworkView): readonly Json[] =>
   rackInterfaces(rack, networks).map(hostInterfaceJson);
 
-/** The interface that a path names, by its id, its name or its hardware address, in JSON; `undefined`: none. */
 export function findRackInterface(rack: Rack, networks: NetworkView, named: string): Json | undefined {
   const all = rackInterfaces(rack, networks);
   const found = specified(all, named) ?? all.find(({ mac }) => mac !== '' && mac === named.toLowerCase());

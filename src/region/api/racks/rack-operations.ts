@@ -9,9 +9,8 @@ import { z } from 'zod';
 import { namedFile } from '../../config.ts';
 import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../racks/introductions.ts';
 import type { RackKey, RackVerdict } from '../../racks/rack-admission.ts';
-import { findDoubt } from '../../racks/rack-networks.ts';
+import { findDoubt, findSharedRange, rangeSharedText } from '../../racks/rack-networks.ts';
 import { rackName, rackUuid, rackVersion } from '../../racks/rack-news.ts';
-import { findSharedRange, rangeSharedText } from '../../racks/rack-ranges.ts';
 import { doubtWords } from '../../records/events.ts';
 import {
   isAway,
@@ -110,7 +109,6 @@ export const rackOwnerText = (rack: string, username: string): string =>
   `Rack ${rack} registered with the API key of ${username}, who is no longer an administrator: make ${username} one again, or put an ` +
   "administrator's key in region.api_key_file of the rack and restart it.";
 
-/** The key by which the rack will be known; a refusal if it has none, or one without the right to register. */
 function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
   const { caller } = call;
   if (caller.kind === 'user' && caller.isAdmin && caller.tokenKey !== undefined) {
@@ -171,7 +169,6 @@ const acceptance = verdict.extend({
     ),
 });
 
-/** The networks of these racks that are not believed, one line for each rack. */
 function doubtLines(call: ApiCall, uuids: readonly string[]): string {
   const racks = call.region.racks.list();
   const lines = racks
@@ -211,10 +208,6 @@ const groupChange = z.object({
     .optional()
     .describe('1: accept it; 2: reject it.'),
 });
-const leases = z.object({
-  leases: value(z.string().max(262_144)).describe('The leases as JSON: hardware addresses by IP address.'),
-});
-
 /** Code for clients of API 1.0, loaded when it is needed. */
 const groupCalls = () => import('./group-calls.ts');
 
@@ -242,7 +235,6 @@ const MAAS_CLUSTER = refuse(
   'A cluster controller of MAAS cannot serve this region. Install Rackboot on its host, and let that join as a rack: `sudo rackboot init --region URL`, with the URL of this region (docs/racks.md).',
 );
 
-/** `nodegroups/`. */
 export const RACK_OPERATIONS: readonly Operation[] = [
   ...[undefined, 'list'].map((op) =>
     defineOperation({
@@ -310,16 +302,6 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     answers: ['string'],
     doc: 'List the system ids of the machines of a rack.',
     run: async (call) => (await groupCalls()).listNodes(call),
-  }),
-  defineOperation({
-    ...oldGroup,
-    method: 'POST',
-    op: 'update_leases',
-    access: 'admin',
-    parameters: leases,
-    answers: 'text',
-    doc: 'Report leases of machines in the networks of a rack. Racks of Rackboot report theirs themselves.',
-    run: async (call, given) => (await groupCalls()).updateLeases(call, given.leases),
   }),
   defineOperation({
     ...group,

@@ -14,7 +14,6 @@ import {
   type Given,
   LAB,
   machine,
-  machineAfter,
   OWN_RACK,
   type Sight,
   type Trial,
@@ -411,17 +410,6 @@ const RACKS: readonly Trial[] = [
       send: { [field]: 'rack-2', status: '1' },
     }),
   ),
-  {
-    of: '1.0 POST nodegroups/{uuid} update_leases',
-    given: async (site) => {
-      await site.place.region.networks.look();
-      return { path: { uuid: 'master', system_id: await machine(site) } };
-    },
-    send: { leases: `{"10.20.0.123":"${FIRST_MAC}"}` },
-    reads: {
-      leases: async (sight) => assert.deepEqual((await machineAfter(sight)).ip_addresses, ['10.20.0.123']),
-    },
-  },
   {
     of: '2.0 PUT rackcontrollers/{system_id}',
     given: async (site) => {

@@ -17,11 +17,9 @@ const MILLISECONDS_MAX = 3_600_000;
 const SPEED_MAX = 10_000_000;
 
 const digits = numberText(/^\d{1,15}$/);
-/** A whole number. */
 export const whole = digits.transform(Number);
 const upTo = (max: number) => whole.pipe(z.number().max(max));
 
-/** The parameters that all interfaces have. */
 export const commonParameters = z.object({
   name: value(
     z
@@ -51,7 +49,6 @@ export const commonParameters = z.object({
 
 const speed = (description: string) => value(upTo(SPEED_MAX)).optional().describe(description);
 
-/** The parameters of the link of a physical interface. */
 export const linkStateParameters = {
   link_connected: flag('True: it has a cable. Default: as the machine reports it.'),
   link_speed: speed('The speed of its link in Mbit/s, at most interface_speed; 0 without a cable.'),
