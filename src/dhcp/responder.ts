@@ -1,5 +1,5 @@
-// Carries out decisions: holds offers, records leases, and holds back replies until their lease is durable. `turn.ts` sends and publishes. The
-// responder works only through its ports; the sockets belong to the server.
+// Carries out decisions: holds offers, records leases, and holds back replies until their lease is durable (`turn.ts` sends them). Works
+// only through its ports.
 //
 //   receive ─ decode ─ decide ─┬─ reply without record ──────────────→ transmit, publish
 //                              ├─ record ─ append ─ apply ─ waiting ─┬─ onDurable → transmit, publish, onLeaseChange
@@ -8,11 +8,11 @@
 //                              │                                  └─ in use → record declined, or its last holder's; decide again
 //                              └─ ignore → counted, sampled event
 //
-// 1. Deciding, appending and applying happen in one turn, so no other message comes in between.
-// 2. No ACK leaves before its record is durable, and no OFFER while leases cannot be written. The ACK of an address that is fixed for the
-//    client, and that it had last, needs no record then.
-// 3. An ACK does not leave if its lease was taken back while it waited, or if it waited longer than REPLY_AGE_MAX_MS.
-// 4. Of a datagram, only the decoded message outlives the turn; the decoder has copied it.
+// 1. Deciding, appending and applying happen in one turn.
+// 2. No ACK leaves before its record is durable, and no OFFER while leases cannot be written. An ACK of a fixed address that the client had
+//    last needs no record then.
+// 3. No ACK leaves if its lease was taken back meanwhile, or after REPLY_AGE_MAX_MS.
+// 4. Only the decoded message outlives the turn.
 
 import { type Instant, later } from '../clock.ts';
 import { Counters } from '../counters.ts';
@@ -48,8 +48,8 @@ const PROBES_PER_MESSAGE_MAX = 3;
 export const EXPIRED_PER_TURN_MAX = 256;
 
 /**
- * The longest time that an ACK may wait for the disk, in milliseconds. The lease runs from the request on (RFC 2131 §4.4.1), but some clients count
- * from the reply. A client that has waited this long has asked again.
+ * How long an ACK may wait for the disk, in milliseconds: the client has asked again by then. The lease runs from the request on (RFC 2131
+ * §4.4.1), but some clients count from the reply.
  */
 const REPLY_AGE_MAX_MS = 10_000;
 
@@ -125,12 +125,12 @@ export class Responder {
     };
   }
 
-  /** Notes that a host was heard on the wire with this address. */
+  /** Notes that a host was heard with this address. */
   heard(address: Ipv4): void {
     this.#conflicts.heard(address);
   }
 
-  /** Notes that an address was given other than by a reply. */
+  /** Notes an address given other than by a reply. */
   given(address: Ipv4): void {
     this.#conflicts.leased(address);
   }
@@ -180,7 +180,7 @@ export class Responder {
     this.#finishTurn();
   }
 
-  /** The facts for a decision now; deciding changes none of them. */
+  /** The facts for a decision, which changes none. */
   state(): DhcpState {
     const { table, identifyClient, planBoot, machines, foreign } = this.#ports;
     const known = machines();
@@ -250,7 +250,7 @@ export class Responder {
     else this.#record(decision.records, composeOutcome(decision, request), request, decision);
   }
 
-  /** Concludes an offer. If the fixed address was set aside, this also frees it: otherwise its client could not get it. */
+  /** Concludes an offer, and frees a fixed address that was set aside. */
   #concludeOffer(offer: OfferedAddress, outcome: Outcome, { sharedNetwork }: ReplyDecision, now: Instant): void {
     const record = this.#ports.table.find(offer.address);
     if (isHeld(record, now) && record.state === 'declined') {
@@ -273,7 +273,7 @@ export class Responder {
     this.#finishTurn();
   }
 
-  /** Records that another host uses an address that a client was about to get. */
+  /** Records that another host uses the address. */
   #noteUse(offer: OfferedAddress, user: AddressUser, decision: ReplyDecision, now: Instant): void {
     const { address, mac, client } = offer;
     const { subnet, interfaceName } = decision.event;
@@ -282,16 +282,16 @@ export class Responder {
     const kind = use.kind === 'dhcp.conflict' && offer.isFixed ? 'dhcp.fixed-address-used' : use.kind;
     const event: DhcpEvent = { kind, at: now, mac, address, subnet, interfaceName, usedBy: formatMac(user.mac) };
     this.#offers.drop(client, decision.sharedNetwork);
-    // A client that got the address while the probe ran already has its ACK; it finds the conflict itself, and declines.
+    // A client that got the address meanwhile has its ACK; it finds the conflict itself, and declines.
     const isGiven = isActive(record, now) && record.isDoubted !== true;
     if (isGiven) this.#turn.conclude({ reply: undefined, event: { ...event, kind: 'dhcp.conflict' } });
     else this.#record([use.lease], { reply: undefined, event, isFound: true });
   }
 
-  /** Appends and applies records. The outcome follows when the last of them, or the record it rests on instead, is durable. */
+  /** Appends and applies records; the outcome follows when the last, or the record it rests on instead, is durable. */
   #record(records: readonly Lease[], outcome: Outcome, request?: Request, ack?: ReplyDecision): void {
     const { journal, table } = this.#ports;
-    // All or none: an address is given up only together with its replacement.
+    // All or none: an address is given up only for its replacement.
     if (journal.freeRecords < Math.max(1, records.length) || this.#waiting.isFull) {
       if (outcome.isFound === true) return;
       this.#turn.refuse(outcome.event, journal.available ? 'queue-full' : 'store-unavailable', request);

@@ -1,12 +1,12 @@
-// The DHCP server: its sockets, its timers, and the interfaces that come and go. Replies are decided elsewhere.
+// The DHCP server: its sockets, timers and interfaces.
 //
 //   configure, setInterfaces ─ indexSubnets ─ planSockets ─ reconcile: close unwanted sockets, open missing ones
 //   socket ─ Responder.receive ─ transmit ─ socket
 //
-// 1. A reconfiguration touches only sockets that changed; leases, offers and waiting replies stay.
-// 2. A socket that cannot be opened is reported and retried; the others serve meanwhile.
-// 3. Broadcasts and frames leave by the device of the client's network, with the rack's address there as their source. Unicasts leave by
-//    the socket of the request, so their source is the address the client knows.
+// 1. A reconfiguration touches only sockets that changed.
+// 2. A socket that cannot be opened is reported and retried; the others serve.
+// 3. Broadcasts and frames leave by the device of the client's network, from the rack's address there. Unicasts leave by the socket of
+//    the request: the client knows its address.
 
 import type { Instant, Timer } from '../clock.ts';
 import { Alarm } from '../deadline-queue.ts';
@@ -34,7 +34,7 @@ export const SOCKET_RETRY_MS = 5000;
 /** How often shutdown checks for replies still waiting for the disk. */
 const DRAIN_LOOK_MS = 10;
 
-/** The ports of the server. It sets the journal's listener; the table already holds the stored leases. */
+/** The server sets the journal's listener; the table already holds the stored leases. */
 interface DhcpServerPorts extends Omit<ResponderPorts, 'transmit' | 'foreign'> {
   readonly network: DatagramNetwork;
   /** Called when the known foreign servers change. */
@@ -103,20 +103,16 @@ export class DhcpServer {
   }
 
   /**
-   * Serves this configuration from now on, in place of the previous one. Networks change at once; the promise resolves when the sockets
-   * have followed.
+   * Serves this configuration from now on. Networks change at once; the promise resolves when the sockets have followed.
    *
-   * @returns the sockets that could not be opened; they are retried every SOCKET_RETRY_MS
+   * @returns the sockets not opened; they are retried every SOCKET_RETRY_MS
    */
   async configure(config: DhcpConfig): Promise<readonly SocketProblem[]> {
     this.#config = config;
     return this.#apply();
   }
 
-  /**
-   * Replaces the known interfaces; call it with the full list after every change of an interface or its addresses. Before the first call
-   * every configured interface and address is assumed to be present.
-   */
+  /** Replaces the known interfaces; call it with the full list after every change. Until then all configured ones are assumed present. */
   async setInterfaces(interfaces: readonly LocalInterface[]): Promise<readonly SocketProblem[]> {
     this.#interfaces = interfaces;
     return this.#apply();
@@ -127,7 +123,7 @@ export class DhcpServer {
     return this.#ports.table.all();
   }
 
-  /** Notes that a host was heard on the wire with this address, which is not offered before a probe. */
+  /** Notes that a host was heard with this address, which is then probed before an offer. */
   heard(address: Ipv4): void {
     this.#responder.heard(address);
   }
@@ -169,10 +165,7 @@ export class DhcpServer {
     return this.#problems;
   }
 
-  /**
-   * Accepts no more messages, and waits until every reply that waits for the disk has left.
-   * @param graceMs the longest wait
-   */
+  /** Accepts no more messages, and waits until every pending reply has left. @param graceMs the longest wait */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
     const { clock } = this.#ports;
@@ -183,15 +176,13 @@ export class DhcpServer {
   }
 
   /**
-   * Stores the most recently granted running lease again, so that the disk holds the wall clock as it reads since a step
-   * (`lease-clock.ts`). A lease granted before this boot of the host proves nothing about the clock, and storing it again would overwrite
-   * what its own boot knew about the clock.
-   * @param bootedAt when the host started; a lease granted before is left as it is
-   * @returns false while the disk accepts nothing
+   * Stores the newest running lease again, so that the disk holds the wall clock after a step (`lease-clock.ts`). A lease granted before
+   * this boot of the host proves nothing about the clock. @param bootedAt when the host started; older leases are left as they are @returns
+   * false while the disk accepts nothing
    */
   restamp(bootedAt: Instant): boolean {
     const { clock, journal, table } = this.#ports;
-    // Checked first: the caller retries every second while the disk refuses, and the table may hold a million leases.
+    // First: the caller retries every second while the disk refuses, and the table may hold a million leases.
     if (!journal.available) return false;
     const now = clock.now();
     let running: Lease | undefined;
@@ -199,14 +190,14 @@ export class DhcpServer {
       if (isActive(lease, now) && (running === undefined || lease.grantedAt > running.grantedAt)) running = lease;
     }
     if (running === undefined || running.grantedAt < bootedAt) return true;
-    // The record itself does not change, so the table has nothing to follow.
+    // The record does not change, so the table has nothing to follow.
     journal.append(running);
     return true;
   }
 
   /**
-   * Imports leases of another server, as if their clients had got them here: all or none.
-   * @returns the journal's sequence of the last; undefined: the disk cannot take that many now
+   * Imports another server's leases, as if granted here: all or none. @returns the last one's journal sequence; undefined: the disk cannot
+   * take them now
    */
   adopt(leases: readonly Lease[]): number | undefined {
     const { journal, table } = this.#ports;
@@ -221,13 +212,13 @@ export class DhcpServer {
     return sequence;
   }
 
-  /** True while every lease that has ended was reported; those that had ended when they were loaded do not count. */
+  /** True once every ended lease was reported, except those ended at load. */
   get endsReported(): boolean {
     const { clock, table } = this.#ports;
     return (table.nextExpiry ?? Number.POSITIVE_INFINITY) > clock.now();
   }
 
-  /** Reports leases that had ended when they were loaded, except those whose address has another record by now. */
+  /** Reports leases that had ended when loaded, unless their address has another record by now. */
   reportEnded(leases: readonly Lease[]): void {
     const { table } = this.#ports;
     this.#responder.reportEnded(leases.filter((lease) => table.find(lease.address) === lease));
@@ -238,7 +229,7 @@ export class DhcpServer {
     return this.#responder.waiting;
   }
 
-  /** Stops answering and closes the sockets. The caller closes the journal afterwards. */
+  /** Stops answering and closes the sockets. The caller then closes the journal. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#alarm.cancel();
@@ -338,7 +329,7 @@ export class DhcpServer {
     return stranded;
   }
 
-  /** Undefined if the interface went away while the reply waited: its client went with it. */
+  /** Undefined if the interface went away meanwhile: its client went with it. */
   #socketFor({ datagram, arrival, interfaceName }: Reply): DatagramSocket | undefined {
     let byArrival: DatagramSocket | undefined;
     let byDevice: DatagramSocket | undefined;

@@ -1,4 +1,4 @@
-// Decides the answer to a question: from the rack's own names, from the zones that end here, or "ask upstream". Pure.
+// Decides the answer to a question: from own names, from the zones that end here, or "ask upstream". Pure.
 //
 //   question ─ judgeQuery ─┬─ refused, not implemented, bad version, ANY ────────────────→ reply
 //                          └─ resolve ─┬─ localhost (RFC 6761 §6.3) ─────────────────────→ reply
@@ -6,8 +6,8 @@
 //                                      ├─ alias that leaves our zones ────────────────────→ forward its target, keep the chain
 //                                      └─ not ours ───────────────────────────────────────→ forward
 //
-// Sources: RFC 1034 §4.3.2; RFC 1035 §4.1.1; RFC 2181 §6.1; RFC 2308 §2, §3; RFC 4592; RFC 6604 §3; RFC 6761 §6.3; RFC 6891 §6.1.3; RFC 8020;
-// RFC 8482.
+// Sources: RFC 1034 §4.3.2; RFC 1035 §4.1.1; RFC 2181 §6.1; RFC 2308 §2, §3; RFC 4592; RFC 6604 §3; RFC 6761 §6.3; RFC 6891 §6.1.3; RFC
+// 8020; RFC 8482.
 //
 // 1. A name in one of our zones is never forwarded.
 // 2. A client outside the served networks gets REFUSED and learns nothing else.
@@ -35,7 +35,7 @@ export interface AnswerFacts {
   readonly clients: readonly Ipv4Network[];
 }
 
-/** A reply, or a question for the upstreams together with the aliases that led to it. */
+/** A reply, or a question for the upstreams and the aliases that led to it. */
 export type Answer =
   | { readonly kind: 'reply'; readonly reply: Reply; readonly from: 'own' | 'stranger' | 'policy' }
   | { readonly kind: 'forward'; readonly name: string; readonly chain: readonly DnsRecord[] };
@@ -49,14 +49,14 @@ const FORMAT_ERROR: Answer = { kind: 'reply', reply: bareReply(RCODE.FORMERR), f
 /** Decides the answer to this client's query. */
 export function answerQuery(query: Query, client: Ipv4, facts: AnswerFacts): Answer {
   if (!isClient(client, facts.clients)) return REFUSED_STRANGER;
-  // RFC 6891 §6.1.3: an unknown version gets BADVERS, whatever the question.
+  // RFC 6891 §6.1.3: whatever the question.
   if (query.edns !== undefined && query.edns.version > 0) return BAD_VERSION;
   const { type } = query.question;
   if (query.question.class !== CLASS_IN) return REFUSED_POLICY;
   if (type === TYPE.OPT || type === 0) return FORMAT_ERROR;
   if (type >= 249 && type < TYPE.ANY) return REFUSED_POLICY;
   const answer = resolve(query.question.name, type, facts);
-  // Without RD the rack does not ask upstream, and reveals nothing of its cache (RFC 1035 §4.1.1).
+  // Without RD the rack reveals nothing of its cache (RFC 1035 §4.1.1).
   if (answer.kind === 'forward' && !query.recursionDesired) {
     if (answer.chain.length === 0) return REFUSED_POLICY;
     return own({ rcode: RCODE.NOERROR, authoritative: true, answers: answer.chain, authority: NONE, additional: NONE });
@@ -99,8 +99,8 @@ function resolve(first: string, type: number, facts: AnswerFacts): Answer {
 type Step = { readonly reply: Reply; readonly alias?: undefined } | { readonly alias: DnsRecord };
 
 /**
- * Answers a name that the operator configured outside our zones, for the types it has. Other types belong to the upstreams, except
- * AAAA of a name with an A: that is NODATA, because a resolver that gets NXDOMAIN for one of the two may give up both.
+ * Answers a configured name outside our zones, for the types it has. Other types belong to the upstreams, except AAAA of a name with an A:
+ * a resolver that gets NXDOMAIN for one may give up both.
  */
 function outside(name: string, type: number, facts: AnswerFacts): Step | undefined {
   const node = facts.names.find(name);
@@ -138,8 +138,8 @@ function inZone(zone: Zone, name: string, type: number, facts: AnswerFacts): Ste
 }
 
 /**
- * The records of `*` at the closest existing ancestor, renamed to `name` (RFC 4592 §3.3.1). `undefined` if there is no such `*`, or if
- * `name` exists because of names below it.
+ * The records of `*` at the closest existing ancestor, renamed to `name` (RFC 4592 §3.3.1). `undefined` if there is none, or if `name`
+ * exists because of names below it.
  */
 function expandWildcard(zone: Zone, name: string, { names }: AnswerFacts): NameNode | undefined {
   if (name === zone.apex || names.hasBelow(name)) return undefined;
@@ -151,7 +151,7 @@ function expandWildcard(zone: Zone, name: string, { names }: AnswerFacts): NameN
   return undefined;
 }
 
-/** The node's records of this type, or its alias; `undefined` if it has neither. */
+/** The node's records of this type, or its alias. */
 function fromNode(node: NameNode, type: number, facts: AnswerFacts): Step | undefined {
   // RFC 8482 §4.1: ANY gets one of the name's record sets.
   const set = type === TYPE.ANY ? node.sets[0] : findSet(node, type);
@@ -168,7 +168,7 @@ const positive = (answers: readonly DnsRecord[], additional: readonly DnsRecord[
   additional,
 });
 
-/** The addresses of the hosts named in the records, if those hosts are ours (RFC 1035 §3.3.9, §3.3.11; RFC 2782; RFC 3596 §3). */
+/** The addresses of our hosts named in the records (RFC 1035 §3.3.9, §3.3.11; RFC 2782; RFC 3596 §3). */
 function addressesOf(records: readonly DnsRecord[], type: number, facts: AnswerFacts): readonly DnsRecord[] {
   if (type !== TYPE.NS && type !== TYPE.MX && type !== TYPE.SRV) return NONE;
   const hosts = new Set(records.map((record) => targetOf(record) ?? ''));
@@ -178,7 +178,7 @@ function addressesOf(records: readonly DnsRecord[], type: number, facts: AnswerF
   });
 }
 
-/** Computes the apex's SOA and NS; configured NS records are added to the computed one. */
+/** The apex's SOA and NS, the configured NS added to the computed one. */
 function apex(zone: Zone, type: number, facts: AnswerFacts): Reply {
   if (type !== TYPE.NS) return positive([facts.zones.soa(zone, facts.names.serial)], NONE);
   const configured = findSet(facts.names.find(zone.apex), TYPE.NS)?.records ?? NONE;
@@ -186,7 +186,7 @@ function apex(zone: Zone, type: number, facts: AnswerFacts): Reply {
   return positive(answers, addressesOf(answers, TYPE.NS, facts));
 }
 
-/** The referral for a name below a configured delegation (RFC 1034 §4.3.2 step 3b), or `undefined`. */
+/** The referral below a configured delegation (RFC 1034 §4.3.2 step 3b). */
 function findReferral(zone: Zone, name: string, type: number, facts: AnswerFacts): Reply | undefined {
   let cut: readonly DnsRecord[] | undefined;
   for (
@@ -197,7 +197,7 @@ function findReferral(zone: Zone, name: string, type: number, facts: AnswerFacts
     const set = findSet(facts.names.find(above), TYPE.NS);
     if (set !== undefined) cut = set.records;
   }
-  // 43 is DS, which the parent side of the cut answers (RFC 4035 §3.1.4.1); the rack has none.
+  // 43 is DS, which the parent side of the cut answers (RFC 4035 §3.1.4.1).
   if (cut === undefined || (type === 43 && cut[0]?.name === name)) return undefined;
   const additional = addressesOf(cut, TYPE.NS, facts);
   return { rcode: RCODE.NOERROR, authoritative: false, answers: NONE, authority: cut, additional };
@@ -206,7 +206,7 @@ function findReferral(zone: Zone, name: string, type: number, facts: AnswerFacts
 const LOOPBACK_REVERSE_4 = '1.0.0.127.in-addr.arpa';
 const LOOPBACK_REVERSE_6 = `1.${'0.'.repeat(31)}ip6.arpa`;
 
-/** The record of a generated name, or of an address that has no other name: of a dynamic range, or loopback (RFC 1912 §4.1). */
+/** The record of a generated name, of a nameless address in a dynamic range, or of loopback (RFC 1912 §4.1). */
 function computedRecord(name: string, facts: AnswerFacts): DnsRecord | undefined {
   const address = facts.zones.generatedAddress(name);
   if (address !== undefined) return makeRecord(name, TYPE.A, addressRdata(address));
@@ -224,7 +224,7 @@ const makeRecord = (name: string, type: number, rdata: Uint8Array): DnsRecord =>
   rdata,
 });
 
-/** RFC 8020 §2: a name with names below it exists. In a reverse zone that is every prefix of an address. */
+/** RFC 8020 §2: a name with names below it exists; in a reverse zone, every prefix of an address. */
 function hasNamesBelow(name: string, facts: AnswerFacts): boolean {
   return (parseReverseName(name)?.octets ?? 4) < 4 || facts.names.hasBelow(name);
 }
@@ -234,7 +234,7 @@ const LOOPBACK_6 = Uint8Array.of(...Array<number>(15).fill(0), 1);
 const LOCALHOST = nameRdata('localhost');
 const NO_DATA: Step = { reply: { ...bareReply(RCODE.NOERROR), authoritative: true } };
 
-/** RFC 6761 §6.3: localhost and the names below it are loopback, whatever the configuration says. */
+/** RFC 6761 §6.3: localhost and the names below it are always loopback. */
 function localhostAddress(name: string, type: number): Step | undefined {
   if (!isWithin(name, 'localhost')) return undefined;
   if (type === TYPE.A || type === TYPE.ANY) return { reply: positive([makeRecord(name, TYPE.A, LOOPBACK_4)], NONE) };

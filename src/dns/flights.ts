@@ -1,15 +1,14 @@
-// Questions in flight to the upstreams: which clients wait for which answer, and which question is evicted when too many wait.
+// Questions in flight to the upstreams: who waits for which answer, and what is evicted when too many wait.
 //
-// A datagram's source can be forged, so no bound here refuses a newcomer because of earlier questions. A full table evicts instead: the
-// longest-waiting question of the client or domain with the most is answered SERVFAIL. Upstreams answer nearly everything within tens
-// of milliseconds, so a flood of unanswered names only shortens how long such names wait.
-// Similar: Unbound's `jostle-timeout`, BIND's `fetches-per-zone` and the soft limit of `recursive-clients`.
+// Sources can be forged, so no bound here refuses a newcomer because of earlier questions. A full table evicts the longest-waiting question
+// of the client or domain with the most, with SERVFAIL. Upstreams answer nearly everything within tens of milliseconds, so a flood only
+// shortens how long unanswered names wait. Similar: Unbound's `jostle-timeout`, BIND's `fetches-per-zone` and the soft limit of
+// `recursive-clients`.
 //
 // 1. At most WAITERS_MAX client questions wait, which also bounds the flights.
-// 2. When that is full, the client with the most waiting questions, in the network with the most, loses its oldest (net/shares/fair-shares.ts).
-// 3. At most SUFFIX_FLIGHTS_MAX flights ask for names of one domain; beyond that the client with the most of them, in the network with the
-//    most, loses its oldest. So a flood of random names in one domain leaves room for all other domains, however many sources it forges, and
-//    a flood from a few addresses leaves room for the same domain's names that others ask for.
+// 2. Beyond that, the client with the most, in the network with the most, loses its oldest (net/shares/fair-shares.ts).
+// 3. The same goes for the SUFFIX_FLIGHTS_MAX flights of one domain. So a flood of random names in one domain leaves room for others, and a
+//    flood from a few addresses for the same domain's other names.
 
 import type { Instant } from '../clock.ts';
 import type { Waiting } from '../deadline-queue.ts';
@@ -21,12 +20,12 @@ import type { Upstream } from './upstream.ts';
 
 /**
  * Client questions waiting for an upstream. Any served client can fill it, even with forged addresses; then the oldest question of the
- * client with the most is answered SERVFAIL. A question leaves when it is answered, after FLIGHT_MS at the latest.
+ * client with the most gets SERVFAIL. Each leaves after FLIGHT_MS at the latest.
  */
 export const WAITERS_MAX = 4096;
-/** One client has at most this many questions of the WAITERS_MAX: enough for a site behind one address. Beyond that the client's own oldest is evicted. */
+/** Of the WAITERS_MAX, those of one client: enough for a site behind one address. Beyond that its own oldest is evicted. */
 export const CLIENT_WAITERS_MAX = 1024;
-/** Flights for names of one domain (`suffixOf`): a quarter of all. Beyond that the oldest of the client with the most is evicted. */
+/** Flights for names of one domain (`suffixOf`). Beyond that the oldest of the client with the most is evicted. */
 export const SUFFIX_FLIGHTS_MAX = 1024;
 /** Concurrent exchanges over TCP. Names with large answers fill it; the oldest of the domain with the most is evicted. */
 export const STREAMS_MAX = 64;
@@ -46,7 +45,7 @@ export interface Flight<W> extends Waiting {
   readonly question: CacheQuestion;
   /** The domain whose share it uses. */
   readonly suffix: string;
-  /** The client that asked first: the flight counts as one of its own. */
+  /** The client that asked first. */
   readonly client: Ipv4;
   readonly order: readonly Upstream[];
   readonly askers: Set<Asker<W>>;
@@ -54,7 +53,7 @@ export interface Flight<W> extends Waiting {
   readonly exchanges: Set<Exchange<W>>;
   attempts: number;
   done: boolean;
-  /** Replies that repeated the question under a wrong id: probably guesses. */
+  /** Replies under a wrong id: probably guesses. */
   nearMisses: number;
   readonly endsAt: Instant;
   /** When the next upstream is asked; `undefined` if none is left. */
@@ -69,18 +68,14 @@ export interface Exchange<W> extends Waiting {
   readonly flight: Flight<W>;
   readonly edns: boolean;
   readonly sentAt: Instant;
-  /** Its place among the exchanges over TCP; undefined while UDP is used. */
   stream: Place<Exchange<W>> | undefined;
 }
 
-/**
- * The domain whose share a name uses: its last two labels, or four below `arpa`. Under a public suffix such as `co.uk` unrelated
- * domains share one entry; even then no newcomer is refused for the flights of others.
- */
+/** A name's last two labels, or four below `arpa`. Under a public suffix such as `co.uk` unrelated domains share one entry. */
 export function suffixOf(name: string): string {
   const labels = name.endsWith('.arpa') ? 4 : 2;
   let start = 0;
-  // A backslash may escape a dot, so the labels are counted from the front.
+  // A backslash may escape a dot.
   if (name.includes('\\')) {
     const starts = [0];
     for (let at = labelEnd(name, 0); at < name.length; at = labelEnd(name, at + 1)) starts.push(at + 1);
@@ -95,9 +90,9 @@ export function suffixOf(name: string): string {
 
 /** The flights of one domain. */
 interface Domain<W> {
-  /** Oldest first, each with its place among the shares; undefined while there are none. */
+  /** Oldest first, each with its place among the shares, if there are any. */
   readonly flights: Map<Flight<W>, Place<Flight<W>> | undefined>;
-  /** The clients' shares of these flights; undefined until the domain first has SUFFIX_FLIGHTS_MAX of them, which few ever do. */
+  /** The clients' shares; undefined until the domain first has SUFFIX_FLIGHTS_MAX. */
   shares: FairShares<Flight<W>> | undefined;
 }
 
@@ -130,7 +125,7 @@ export class Flights<W> {
     return this.#place(domain, flight);
   }
 
-  /** Gives a flight its place in its domain. @returns the one that makes room, which may be the flight itself */
+  /** Gives a flight its place; returns the one evicted, which may be the flight itself. */
   #place({ flights, shares }: Domain<W>, flight: Flight<W>): Flight<W> | undefined {
     const admission = shares?.admit(flight.client, flight);
     if (admission?.kind === 'refused') return flight;
@@ -139,7 +134,7 @@ export class Flights<W> {
     return admission?.evicted;
   }
 
-  /** Adds a waiting client; returns the one evicted for it, which may be the newcomer itself. */
+  /** Adds a waiting client; returns the one evicted, which may be the newcomer. */
   join(flight: Flight<W>, client: Ipv4, waiter: W): Asker<W> | undefined {
     const asker: Asker<W> = { client, waiter, flight, place: undefined };
     flight.askers.add(asker);
@@ -156,7 +151,7 @@ export class Flights<W> {
     if (asker.place !== undefined) this.#askers.release(asker.place);
   }
 
-  /** Removes a flight that has ended, with all its waiting clients. */
+  /** Removes an ended flight and its clients. */
   remove(flight: Flight<W>): void {
     if (this.#byKey.get(flight.key) === flight) this.#byKey.delete(flight.key);
     this.#leaveDomain(flight);

@@ -10,13 +10,12 @@
 //
 // Sources: RFC 1035 §4.2, §7; RFC 5452 §4, §9 (matching); RFC 6891 §6.2.2; RFC 7766 §5.
 //
-// 1. A reply counts only if it comes from the server asked, repeats the question, and has the question's port and id, which are both
-//    random. After NEAR_MISSES_MAX replies that repeat a flight's question under wrong ids, a host is probably guessing, and the flight
-//    trusts only TCP.
-// 2. A client that asks a question already in flight waits for the same answer.
-// 3. Every flight ends once, FLIGHT_MS after it began at the latest, and all its waiting clients are answered.
-// 4. When too many clients wait, the oldest question of the client with the most gets SERVFAIL: see flights.ts. ATTEMPT_ROUNDS_MAX and
-//    EXCHANGES_MAX bound the datagrams sent for the waiting clients.
+// 1. A reply counts only from the server asked, with the question and its random port and id. After NEAR_MISSES_MAX replies with wrong
+//    ids a host is probably guessing, and the flight trusts only TCP.
+// 2. A client that asks a question in flight waits for the same answer.
+// 3. Every flight ends once, after FLIGHT_MS at the latest, and all its waiting clients are answered.
+// 4. When too many clients wait, the oldest question of the client with the most gets SERVFAIL (`flights.ts`). ATTEMPT_ROUNDS_MAX and
+//    EXCHANGES_MAX bound the datagrams sent.
 
 import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, later } from '../clock.ts';
@@ -37,27 +36,26 @@ import { isAnswerTo, relevantReply, repeatedQuestion } from './upstream-reply.ts
 /** How many times one flight asks each upstream. */
 export const ATTEMPT_ROUNDS_MAX = 3;
 /**
- * Unanswered exchanges, including those of flights that have ended since. Many questions at once fill it; then the oldest exchange is
- * closed and its flight asks again. Each leaves after EXCHANGE_MS.
+ * Unanswered exchanges, even of ended flights. Many questions fill it; then the oldest exchange is closed and its flight asks again. Each
+ * leaves after EXCHANGE_MS.
  */
 export const EXCHANGES_MAX = 16_384;
 /** After this long without an answer the next upstream is asked too. */
 export const HEDGE_MS = 250;
-/** Once all upstreams were asked, the first is asked again after this long; the wait doubles the next time. */
+/** How long after all upstreams the first is asked again; the wait doubles the next time. */
 export const RETRY_MS = 800;
 /** An exchange unanswered for this long counts against its server. */
 export const EXCHANGE_MS = 2000;
 /**
- * Replies to a flight's question with a wrong id or on a wrong socket. A few are late replies; more are guesses by a host that forges an
- * upstream's address, and then UDP proves nothing: this bounds the guesses at 2^16 ids on 8 ports. Similar: `spoof-nearmiss-max` of
- * PowerDNS Recursor.
+ * Replies to a flight's question with a wrong id or on a wrong socket: few are late, more are a forger's guesses. Bounds the guesses at
+ * 2^16 ids on 8 ports. Similar: `spoof-nearmiss-max` of PowerDNS Recursor.
  */
 export const NEAR_MISSES_MAX = 16;
 /** How long a flight lasts: a little less than resolvers wait (5 s). */
 export const FLIGHT_MS = 4500;
 
 interface ForwarderOptions {
-  /** The number of sockets to send from, each on a port chosen by the system. */
+  /** How many sockets to send from, each on a port chosen by the system. */
   readonly sockets: number;
   /** A random number, 0 to 65535, of cryptographic quality. */
   readonly random: () => number;
@@ -71,7 +69,7 @@ export class Forwarder<W> {
   readonly #exchanges = new BoundedMap<number, Exchange<W>>(EXCHANGES_MAX, 'set longest ago', (one) =>
     this.#close(one),
   );
-  /** The deadlines of flights, and of exchanges until they count as unanswered. */
+  /** The ends of flights, and of exchanges until they count as unanswered. */
   readonly #deadlines = new DeadlineQueue<Flight<W> | Exchange<W>>();
   #upstreams = new UpstreamSet({ upstream: [] });
   readonly #streams = new FairShares<Exchange<W>>({ max: STREAMS_MAX, networkOf: (suffix) => suffix });
@@ -81,7 +79,7 @@ export class Forwarder<W> {
     this.#options = options;
   }
 
-  /** Replaces the upstreams. Those that stay keep their health; flights under way keep their upstreams. */
+  /** Replaces the upstreams. Those that stay keep their health; flights under way keep theirs. */
   configure(config: UpstreamConfig): void {
     this.#upstreams = new UpstreamSet(config, this.#upstreams);
   }
@@ -99,7 +97,7 @@ export class Forwarder<W> {
     return this.#deadlines.nextAt;
   }
 
-  /** Asks a client's question, or joins the flight that already asks it. */
+  /** Asks a client's question, or joins its flight. */
   ask(question: CacheQuestion, client: Ipv4, waiter: W, now: Instant): readonly ForwardAction<W>[] {
     const known = this.#flights.find(question);
     const flight = known ?? this.#newFlight(question, client, now);
@@ -137,7 +135,7 @@ export class Forwarder<W> {
     return this.#take();
   }
 
-  /** Handles the reply received over TCP for this exchange; `undefined` if none came. */
+  /** Handles the exchange's reply over TCP; `undefined` if none came. */
   receiveStream(exchangeKey: number, bytes: Uint8Array | undefined, now: Instant): readonly ForwardAction<W>[] {
     const exchange = this.#exchanges.get(exchangeKey);
     if (exchange?.stream === undefined) return this.#take();
@@ -220,20 +218,20 @@ export class Forwarder<W> {
     if (flight.askers.size === 0) this.#drop(flight);
   }
 
-  /** Reports a full bound: the client's, or without a client the domain's. */
+  /** Reports a full bound: the client's, else the domain's. */
   #reportOverload(suffix: string, client?: Ipv4): void {
     this.#options.counters.add('overloaded');
     const holder = client === undefined ? { name: suffix } : { address: client };
     this.#actions.push({ kind: 'report', report: { kind: 'dns.overloaded', ...holder } });
   }
 
-  /** Ends a flight that no client waits for, and closes its exchanges. */
+  /** Ends a flight without clients and its exchanges. */
   #drop(flight: Flight<W>): void {
     for (const exchange of flight.exchanges) this.#close(exchange);
     this.#finish(flight, undefined);
   }
 
-  /** Asks the next upstream in turn, and schedules the one after it. */
+  /** Asks the next upstream and schedules the one after it. */
   #attempt(flight: Flight<W>, now: Instant): void {
     const count = flight.order.length;
     const upstream = flight.order[flight.attempts % count];
@@ -285,13 +283,13 @@ export class Forwarder<W> {
     this.#actions.push({ kind: 'close-stream', exchange: exchange.key });
   }
 
-  /** Judges a reply from the right server and socket; false if it does not answer the question. */
+  /** Judges a reply from the right server and socket; false if it answers another question. */
   #judge(exchange: Exchange<W>, bytes: BorrowedBytes, now: Instant): boolean {
     const { flight } = exchange;
     const message = decodeMessage(bytes);
     if (!message.ok) {
       this.#options.counters.add('upstream-malformed');
-      // Some servers cut a truncated message within a record, so TC counts even in a malformed message.
+      // Some servers cut within a record, so TC counts even in a malformed message.
       const isCut = exchange.stream === undefined && ((bytes[2] ?? 0) & (FLAG.TC >> 8)) !== 0;
       if (isCut) this.#askByStream(exchange, now);
       return isCut;
@@ -309,7 +307,7 @@ export class Forwarder<W> {
     return true;
   }
 
-  /** Counts a reply that matches no exchange but repeats a question in flight: it is a guess, or late. */
+  /** Counts a reply that matches no exchange but a question in flight: a guess, or late. */
   #suspect(message: Message, now: Instant): void {
     const asked = repeatedQuestion(message);
     if (asked === undefined) return;
@@ -323,7 +321,7 @@ export class Forwarder<W> {
     }
   }
 
-  /** Moves a flight from UDP to TCP: one upstream now, the others when they would have been asked. */
+  /** Moves a flight to TCP: one upstream now, the others when they would have been asked. */
   #distrust(flight: Flight<W>, now: Instant): void {
     this.#options.counters.add('upstream-forged');
     const [first, ...others] = [...flight.exchanges].filter(({ stream }) => stream === undefined);
@@ -347,7 +345,7 @@ export class Forwarder<W> {
     if (flight.done) return;
     const { rcode } = message;
     if (rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN) {
-      // Only now is it certain that the server rejected EDNS and not the question.
+      // Only now is it certain that the server rejected EDNS, not the question.
       if (!exchange.edns) upstream.edns = false;
       this.#finish(flight, relevantReply(flight.question, message));
       return;
@@ -379,7 +377,7 @@ export class Forwarder<W> {
     this.#actions.push({ kind: 'stream', exchange: exchange.key, to: exchange.upstream.server, bytes });
   }
 
-  /** An upstream failed to answer: ask the next one not asked yet, else wait for pending exchanges, else give up. */
+  /** An upstream failed: ask the next not asked yet, else wait for pending exchanges, else give up. */
   #failOver(flight: Flight<W>, now: Instant): void {
     if (flight.done) return;
     if (flight.attempts < flight.order.length) this.#attempt(flight, now);

@@ -1,15 +1,13 @@
-// The zones that end at this server: names that mean something only here, or nothing anywhere. An upstream server cannot know them, and
-// asking it would tell others about the site. Pure.
+// The zones that end here: names that mean something only here, or nothing anywhere. Asking an upstream would tell others about the site.
+// Pure.
 //
 // Sources: RFC 6303 §3, §4 and IANA's registry of locally served zones; the registry of special-use domain names.
 //
-// 1. The site's own zones come before these, and its own names are found in these too. A zone, or a part of one, that `dns.forward_zones`
-//    names is not served here.
-// 2. Each zone is empty but for its SOA and NS and the site's own names, so a negative answer carries an SOA (RFC 6303 §3).
-//    Deviates from RFC 6303 §3, which gives negative answers three hours: a record or `dns.forward_zones` may name any of these tomorrow.
-// 3. The DS records of a zone belong to its parent (RFC 4035 §3.1.4.1), so they are asked upstream: a validating client needs the proof
-//    that the zone is not signed. For the same reason only the addresses of a name with one label are refused here, not the NS, SOA or
-//    DNSKEY of a top-level domain.
+// 1. The site's own zones come first, and its own names are found in these too, but a part that `dns.forward_zones` names is not served.
+// 2. Each zone holds its SOA and NS and the site's own names, so a negative answer carries an SOA (RFC 6303 §3). Deviates from RFC 6303 §3,
+//    which gives negative answers three hours, because a record or `dns.forward_zones` may name any of these tomorrow.
+// 3. A zone's DS records belong to its parent (RFC 4035 §3.1.4.1) and are asked upstream: a validating client needs the proof that the zone
+//    is not signed. So only the addresses of a one-label name are refused here, not the NS, SOA or DNSKEY of a top-level domain.
 
 import type { DnsConfig } from './config.ts';
 import { isWithin, labelEnd } from './name.ts';
@@ -18,7 +16,7 @@ import { RECORD_TTL, type Zone } from './zones.ts';
 
 const DS = 43;
 const DNSKEY = 48;
-/** The types of which the root's own zone tells something about a top-level domain. */
+/** The types by which the root describes a top-level domain. */
 const DELEGATION_TYPES: ReadonlySet<number> = new Set([TYPE.NS, TYPE.SOA, DS, DNSKEY]);
 
 const octets = (from: number, to: number, below: string): readonly string[] =>
@@ -38,7 +36,7 @@ const ZONES: readonly string[] = [
   '2.0.192.in-addr.arpa',
   '100.51.198.in-addr.arpa',
   '113.0.203.in-addr.arpa',
-  // RFC 6303 §4.3 to §4.6: IPv6's unspecified address and loopback, unique local, link-local, documentation.
+  // RFC 6303 §4.3 to §4.6: unspecified, loopback, unique local, link-local, documentation.
   `${zeros(32)}ip6.arpa`,
   `1.${zeros(31)}ip6.arpa`,
   'd.f.ip6.arpa',
@@ -62,8 +60,8 @@ const ZONES: readonly string[] = [
   'internal', // ICANN's resolution 2024.07.29.06
 ];
 /**
- * Zones in which every name exists. RFC 9462 §4: NODATA says that there is no designated resolver. RFC 6761 §6.3: all names below
- * localhost have its addresses.
+ * Zones in which every name exists. RFC 9462 §4: NODATA means no designated resolver. RFC 6761 §6.3: all names below localhost have its
+ * addresses.
  */
 const ALL_EXIST: ReadonlySet<string> = new Set(['resolver.arpa', 'localhost']);
 
@@ -78,7 +76,7 @@ const makeZone = (apex: string): Zone => ({
 });
 
 const LOCAL: readonly Zone[] = ZONES.map(makeZone);
-/** Names with one label, which nobody outside a site has (IAB, "Dotless Domains Considered Harmful"). */
+/** One-label names, which nobody outside a site has (IAB, "Dotless Domains Considered Harmful"). */
 const ONE_LABEL: Zone = makeZone('');
 
 /** The zones that end here under one configuration. */
@@ -93,7 +91,7 @@ export class LocalZones {
     this.#forwarded = new Set(forwarded);
   }
 
-  /** The zone that answers this question here; `undefined` if the upstreams may be asked. */
+  /** The zone that answers here; `undefined` if the upstreams may be asked. */
   find(name: string, type: number): Zone | undefined {
     for (let at = 0; at < name.length; at = labelEnd(name, at) + 1) {
       const suffix = at === 0 ? name : name.slice(at);

@@ -1,5 +1,5 @@
-// Decodes DNS messages, and encodes questions to upstreams. It checks the twelve octets of the header before it spends anything on the body.
-// Replies are encoded in `reply.ts`. Sources: RFC 1035 §4.1; RFC 6891 (EDNS); RFC 2181 §8; RFC 7873 (cookies) is not offered.
+// Decodes DNS messages, and encodes questions to upstreams (`reply.ts`: replies). The header is checked before anything is spent on the
+// body. Sources: RFC 1035 §4.1; RFC 6891 (EDNS); RFC 2181 §8; RFC 7873 (cookies) is not offered.
 //
 // Decoding never throws and reads each octet a few times at most. A response is never answered.
 
@@ -22,7 +22,7 @@ export const RCODE = {
 
 /** Octets of a header. */
 export const HEADER_OCTETS = 12;
-/** The largest UDP message sent or requested: it fits IPv6's minimum MTU, so it is never fragmented (DNS flag day 2020). */
+/** The largest UDP message: within IPv6's minimum MTU, so never fragmented (DNS flag day 2020). */
 export const UDP_OCTETS_MAX = 1232;
 /** The largest message over TCP. */
 export const TCP_OCTETS_MAX = 65535;
@@ -43,7 +43,7 @@ interface Question {
 
 /** The OPT pseudo-record (RFC 6891 §6.1). */
 interface Edns {
-  /** The largest UDP message the sender accepts, as written; it may be less than 512. */
+  /** The largest UDP message the sender accepts; may be below 512. */
   readonly payloadOctets: number;
   readonly extendedRcode: number;
   readonly version: number;
@@ -78,9 +78,8 @@ export function receiveQuery(bytes: BorrowedBytes): Received {
 }
 
 /**
- * A rejection is a header alone, with the id and opcode of the request. The rejection of a QUERY also repeats RD and CD, as every reply to a
- * query does. Under other opcodes those bits have an unknown meaning, so none is repeated. BIND's `dns_message_reply` does the same, and
- * ISC's `genreport` (probe `opcodeflg`) reports every flag that comes back.
+ * A rejection is a header alone, with the request's id and opcode, and a QUERY's RD and CD. Under other opcodes those bits have an unknown
+ * meaning. BIND's `dns_message_reply` does the same, and ISC's `genreport` (probe `opcodeflg`) reports every flag that comes back.
  */
 function reject(bytes: BorrowedBytes, rcode: number): Received {
   const isQuery = ((bytes[2] ?? 0) & (OPCODE_MASK >>> 8)) === 0;
@@ -94,8 +93,8 @@ function reject(bytes: BorrowedBytes, rcode: number): Received {
 }
 
 /**
- * Decodes a query: one question, no answers, at most one OPT among the additional records, and nothing after them.
- * Faults: those of names and lengths, and `bad-value` for counts that no query has.
+ * Decodes a query: one question, no answers, at most one OPT among the additional records, nothing after. Faults: of names and lengths, and
+ * `bad-value` for counts that no query has.
  */
 export function decodeQuery(bytes: BorrowedBytes): Decoded<Query> {
   const reader = new ByteReader(bytes);
@@ -107,7 +106,7 @@ export function decodeQuery(bytes: BorrowedBytes): Decoded<Query> {
   const additional = reader.u16('arcount');
   const question = readQuestion(reader);
   const questionOctets = copyBytes(bytes, HEADER_OCTETS, reader.offset);
-  // An IXFR carries its SOA in the authority section (RFC 1995 §3): it is skipped here, and the query refused for its type.
+  // An IXFR carries its SOA in the authority section (RFC 1995 §3): the query is refused for its type.
   let edns: Edns | undefined;
   for (let index = 0; index < others + additional && reader.fault === undefined; index += 1) {
     const option = skipRecord(reader);
@@ -130,7 +129,7 @@ function readQuestion(reader: ByteReader): Question {
   return { name: readName(reader, 'qname'), type: reader.u16('qtype'), class: reader.u16('qclass') };
 }
 
-/** Skips one record; returns it if it is an OPT. */
+/** Skips one record; returns an OPT. */
 function skipRecord(reader: ByteReader): Edns | undefined {
   const owner = readName(reader, 'owner');
   const type = reader.u16('type');
@@ -163,7 +162,7 @@ export interface Message {
   readonly edns: Edns | undefined;
 }
 
-/** Decodes a whole message. Faults: those of names, lengths and counts, and `bad-length` for trailing octets. */
+/** Decodes a whole message. Faults: of names, lengths and counts, and `bad-length` for trailing octets. */
 export function decodeMessage(bytes: BorrowedBytes): Decoded<Message> {
   const reader = new ByteReader(bytes);
   const id = reader.u16('id');
@@ -191,14 +190,14 @@ export function decodeMessage(bytes: BorrowedBytes): Decoded<Message> {
 
 function readRecords(reader: ByteReader, count: number): DnsRecord[] {
   const records: DnsRecord[] = [];
-  // A record has at least eleven octets, so a false count runs into the end of the message.
+  // A false count runs into the end of the message.
   for (let index = 0; index < count && reader.fault === undefined; index += 1) {
     const name = readName(reader, 'owner');
     const type = reader.u16('type');
     const klass = reader.u16('class');
     const ttl = reader.u32('ttl');
     const rdata = readRdata(reader, type, reader.u16('rdlength'));
-    // RFC 2181 §8: a TTL with the highest bit set counts as zero. An OPT uses the field for other bits.
+    // RFC 2181 §8: a TTL with the highest bit set counts as zero. An OPT uses the field otherwise.
     records.push({ name, type, class: klass, ttl: type !== TYPE.OPT && ttl > TTL_MAX ? 0 : ttl, rdata });
   }
   return records;
@@ -210,11 +209,11 @@ export interface UpstreamQuestion {
   readonly type: number;
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
-  /** False for a server that does not understand EDNS (RFC 6891 §6.2.2). */
+  /** False if the server does not understand EDNS (RFC 6891 §6.2.2). */
   readonly edns: boolean;
 }
 
-/** Encodes a recursive question to an upstream, asking for UDP messages of at most 1232 octets. */
+/** Encodes a recursive question to an upstream. */
 export function encodeUpstreamQuery(id: number, question: UpstreamQuestion): Uint8Array {
   const writer = new ByteWriter(HEADER_OCTETS + 260 + OPT_OCTETS);
   writer.u16(id);
@@ -229,7 +228,7 @@ export function encodeUpstreamQuery(id: number, question: UpstreamQuestion): Uin
   return writer.finish();
 }
 
-/** Writes an OPT that offers messages of at most 1232 octets. */
+/** Writes an OPT for at most 1232 octets. */
 export function writeOpt(writer: ByteWriter, rcode: number, dnssecOk: boolean): void {
   writer.u8(0);
   writer.u16(TYPE.OPT);

@@ -1,10 +1,10 @@
-// Domain names in wire form and as text. Internally a name is lower-case text without the final dot; the root is the empty string.
-// Sources: RFC 1035 §3.1, §4.1.4, §5.1; RFC 4343; RFC 3597 §4.
+// Domain names in wire form and as text. A name is lower-case text without the final dot; the root is the empty string. Sources: RFC 1035
+// §3.1, §4.1.4, §5.1; RFC 4343; RFC 3597 §4.
 //
 // 1. A wire name is at most 255 octets, a label at most 63 (RFC 1035 §2.3.4).
-// 2. Each compression pointer leads strictly backwards, further than the one before, so reading a name always ends.
-// 3. Text and wire form are one to one except for the case of ASCII letters: a dot or backslash inside a label is `\.` or `\\`, any
-//    octet outside printable ASCII is `\DDD`.
+// 2. Each compression pointer leads further backwards than the one before, so reading always ends.
+// 3. Text and wire form are one to one except for ASCII case: a dot or backslash inside a label is `\.` or `\\`, any octet outside
+//    printable ASCII is `\DDD`.
 
 import type { ByteReader } from '../net/byte-reader.ts';
 import type { ByteWriter } from '../net/byte-writer.ts';
@@ -18,7 +18,7 @@ const LABEL_OCTETS_MAX = 63;
 const DOT = 0x2e;
 const BACKSLASH = 0x5c;
 
-/** For each octet its lower-case form, or 0 if it needs escaping in text. */
+/** Each octet in lower case, or 0 if it needs escaping. */
 const PLAIN = new Uint8Array(256);
 for (let octet = 0x21; octet < 0x7f; octet += 1) PLAIN[octet] = octet;
 for (let octet = 0x41; octet <= 0x5a; octet += 1) PLAIN[octet] = octet + 32;
@@ -26,13 +26,13 @@ for (const octet of '.\\"();@$') PLAIN[octet.charCodeAt(0)] = 0;
 
 const HOST_NAME = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
 
-/** Scratch space to unpack a name before it becomes text; used within one call, never kept. */
+/** Scratch space, used within one call. */
 const unpacked = new Uint8Array(NAME_OCTETS_MAX + 1);
 const text = Buffer.alloc(NAME_OCTETS_MAX + 1);
 
 /**
- * Reads a name into `onto` in uncompressed wire form, keeping its case, and returns its octets; 0 after a fault.
- * Faults: `truncated`, `loop` for a pointer that does not lead back, `too-long`, `bad-value` for a reserved label type.
+ * Reads a name into `onto`, uncompressed, keeping its case, and returns its octets; 0 after a fault. Faults: `truncated`, `loop` for a
+ * pointer that does not lead back, `too-long`, `bad-value` for a reserved label type.
  */
 export function unpackName(reader: ByteReader, field: string, onto: Uint8Array): number {
   if (reader.fault !== undefined) return 0;
@@ -51,7 +51,7 @@ export function unpackName(reader: ByteReader, field: string, onto: Uint8Array):
       const target = ((octet & 0x3f) << 8) | (bytes[at + 1] ?? 0);
       if (target >= lowest) return refuse(reader, 'loop', field, at);
       if (consumed === 0) consumed = at + 2 - start;
-      // The name a pointer leads to must end before the pointer, so no octet is read twice.
+      // The name must end before the pointer, so no octet is read twice.
       limit = lowest;
       lowest = target;
       at = target;
@@ -120,7 +120,7 @@ function escapedText(wire: Uint8Array, length: number): string {
   return labels.join('.');
 }
 
-/** The end of the label that begins at `from`: the offset of its dot, or the length of the text. Escaped dots do not count. */
+/** The offset of the dot that ends the label at `from`, or the text's length. Escaped dots do not count. */
 export function labelEnd(name: string, from: number): number {
   let at = from;
   for (; at < name.length; at += 1) {
@@ -148,17 +148,17 @@ export function isWithin(name: string, ancestor: string): boolean {
 }
 
 /**
- * Parses a name as people write it, with or without the final dot, into lower case. `undefined` if a label is empty or longer than 63
- * octets, the whole is longer than 255, an escape is broken, or a character is outside printable ASCII.
+ * Parses a name with or without the final dot. `undefined` if a label is empty or over 63 octets, the whole over 255, an escape broken, or
+ * a character outside printable ASCII.
  */
 export function parseName(written: string): string | undefined {
-  // Nearly every name is a plain host name, which needs no conversion.
+  // A plain host name, as nearly all are, needs no conversion.
   if (written.length < NAME_OCTETS_MAX - 1 && HOST_NAME.test(written)) return written;
   const wire = textToWire(written.toLowerCase());
   return wire === undefined ? undefined : wireToText(wire, wire.length);
 }
 
-/** The uncompressed wire form of a name, keeping its case; `undefined` if the text is not a name (see `parseName`). */
+/** The uncompressed wire form, keeping case; `undefined` if not a name (`parseName`). */
 export function textToWire(name: string): Uint8Array | undefined {
   return name.length < NAME_OCTETS_MAX - 1 && HOST_NAME.test(name) ? hostNameToWire(name) : anyTextToWire(name);
 }
@@ -206,11 +206,11 @@ function anyTextToWire(name: string): Uint8Array | undefined {
   return wire.length > NAME_OCTETS_MAX ? undefined : Uint8Array.from(wire);
 }
 
-/** The offsets of names already in a message, so that later ones can point at them (RFC 1035 §4.1.4). */
+/** The names already in a message, for later ones to point at (RFC 1035 §4.1.4). */
 export class NameCompression {
   readonly #offsets = new Map<string, number>();
 
-  /** Remembers that `name` and all its ancestors are in the message, uncompressed, from `offset` on. */
+  /** Remembers `name` and its ancestors, uncompressed from `offset` on. */
   remember(name: string, offset: number): void {
     let at = 0;
     let wireAt = offset;
@@ -222,12 +222,12 @@ export class NameCompression {
     }
   }
 
-  /** Forgets offsets from `offset` on, because the writer went back. */
+  /** Forgets offsets from `offset` on, when the writer goes back. */
   forgetFrom(offset: number): void {
     for (const [name, at] of this.#offsets) if (at >= offset) this.#offsets.delete(name);
   }
 
-  /** Writes a name; its first ancestor already in the message becomes a pointer. */
+  /** Writes a name, with a pointer to its first known ancestor. */
   write(writer: ByteWriter, name: string): void {
     let at = 0;
     while (at < name.length) {
@@ -267,13 +267,12 @@ function writeLabel(writer: ByteWriter, name: string, from: number, end: number)
   }
 }
 
-/** The form of generated labels, which no client may take. A client's name is one label (RFC 1035 §2.3.1). */
+/** Generated labels, which no client may take: one label (RFC 1035 §2.3.1). */
 const GENERATED_LABEL = /^\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}$/;
 
 /**
- * Makes a client's hostname one safe label: the part before the first dot, in lower case, with everything except letters, digits and
- * hyphens replaced by hyphens, none of them at either end, at most 63 octets. `undefined` if nothing is left, or if the label is
- * reserved or looks generated (`10-20-0-100`).
+ * Makes a client's hostname one safe label: the part before the first dot, lower case, other characters replaced by inner hyphens, at most
+ * 63 octets. `undefined` if nothing is left, or if it is reserved or looks generated (`10-20-0-100`).
  */
 export function hostLabel(written: string): string | undefined {
   const label = (written.slice(0, NAME_OCTETS_MAX).split('.')[0] ?? '')

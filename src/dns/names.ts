@@ -1,16 +1,16 @@
-// The names of the rack's machines: takes claims, keeps immutable record nodes. All answering code reads only the nodes.
+// The names of the rack's machines: takes claims, keeps immutable record nodes for the answering code.
 //
 //   setRecords, setRack, setMachines, setReservations, leaseBound, leaseGone
 //        → claims (claims.ts) → touched names and addresses → winners → replaced nodes → serial
 //
 // Sources: RFC 1034 §3.6.2 (a CNAME excludes other records), §4.3.2; RFC 8020 (a name with names below it exists); RFC 1982 (serial).
 //
-// 1. A change is one synchronous step: no query sees half of it. Nodes are replaced, never changed.
-// 2. Forward and reverse agree: a reverse look-up returns a name that has this address, and every address with a name has one. Only a
-//    configured PTR record may disagree, because the operator wants it.
-// 3. The serial grows by one when a node changed, at most once a turn of the event loop.
-// 4. A lease whose name and address nothing else claims has no node: `lone-leases.ts` computes its records. When another owner claims
-//    either, the lease becomes an ordinary claim (`#makeOrdinary`), and stays one.
+// 1. A change is one synchronous step; nodes are replaced, never changed.
+// 2. Forward and reverse agree: a reverse look-up returns a name with this address, and every address with a name has one. Only a
+//    configured PTR record may disagree.
+// 3. The serial grows by one when nodes changed, once a turn of the event loop at most.
+// 4. A lease alone with its name and address has no node: `lone-leases.ts` computes its records. Once another owner claims either, it
+//    becomes and stays an ordinary claim (`#makeOrdinary`).
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
 import { type Claim, type ClaimOwner, ClaimTable } from './claims.ts';
@@ -32,12 +32,12 @@ export interface NameSource {
   /** True if a configured name begins with `*`. */
   readonly hasWildcards: boolean;
   find(name: string): NameNode | undefined;
-  /** True if a name below `name` has records (RFC 8020 §2); then `name` exists too. */
+  /** True if names below `name` have records (RFC 8020 §2); then `name` exists too. */
   hasBelow(name: string): boolean;
 }
 
 interface NamesOptions {
-  /** The first serial, 32 bits; must be greater than at the last start, such as the wall time in seconds. */
+  /** The first serial, 32 bits; greater than at the last start, such as the wall time in seconds. */
   readonly serial: number;
   /** Receives conflicts (`dns.name-conflict`) and unusable records (`dns.record-invalid`). */
   readonly report?: (report: NameReport) => void;
@@ -53,7 +53,7 @@ export class Names implements NameSource {
   readonly #lone = new LoneLeases();
   /** The leases with ordinary claims. */
   readonly #leases = new Map<Ipv4, Claim>();
-  /** Leases whose name has too many claims: reported once, tried again when a claim is gone. */
+  /** Leases whose name has too many claims: reported once, retried when a claim is gone. */
   readonly #refused = new Map<Ipv4, Claim>();
   readonly #winners = new Map<string, readonly Claim[]>();
   #configured: ReadonlyMap<string, readonly DnsRecord[]> = new Map();
@@ -106,7 +106,7 @@ export class Names implements NameSource {
     this.#replace('reservation', list);
   }
 
-  /** Replaces the rack's own names: `selfName` in each domain, and each domain's apex. Reverse look-ups return the first. */
+  /** Replaces the rack's own names: `selfName` in each domain, and each apex. Reverse look-ups return the first. */
   setRack(selfName: string, domains: readonly string[], addresses: readonly Ipv4[]): void {
     const wanted: WantedName[] = [];
     const claim = (fqdn: string, reverse: boolean): void => {
@@ -120,7 +120,7 @@ export class Names implements NameSource {
     this.#replace('rack', wanted);
   }
 
-  /** Replaces the configured records; reports and skips a record whose data does not fit its type, or whose name has a CNAME. */
+  /** Replaces the configured records; reports and skips one whose data does not fit its type, or whose name has a CNAME. */
   setRecords(records: readonly ConfiguredRecord[]): void {
     const { addresses, others } = readRecords(records, this.#report);
     for (const name of this.#configured.keys()) this.#touchedNames.add(name);
@@ -134,13 +134,10 @@ export class Names implements NameSource {
     this.#replace('configured', addresses);
   }
 
-  /**
-   * Handles a new, renewed or changed lease. A hostname that yields no safe label (`hostLabel`) gives no name.
-   * Returns true if names changed.
-   */
+  /** Handles a new or changed lease; true if names changed. A hostname without a safe label (`hostLabel`) gives no name. */
   leaseBound(mac: MacAddress, address: Ipv4, hostname: string | undefined, domain: string): boolean {
     const label = hostname === undefined ? undefined : hostLabel(hostname);
-    // If a long domain leaves no room for the label, the lease has no name.
+    // If a long domain leaves no room, the lease has no name.
     const name = label === undefined ? undefined : parseName(domain === '' ? label : `${label}.${domain}`);
     const alone = this.#lone.ofAddress(address);
     const known = alone ?? this.#leases.get(address);
@@ -180,11 +177,11 @@ export class Names implements NameSource {
     return [...claims, ...(alone === undefined ? [] : [alone])].map(({ address }) => address);
   }
 
-  /** True if there is no other claim to name or address, and no configured record for either. */
+  /** True if nothing else claims its name or address. */
   #isAlone({ name, address }: Claim): boolean {
     if (this.#lone.ofName(name) !== undefined || this.#claims.ofName(name).length > 0) return false;
     if (this.#lone.ofAddress(address) !== undefined || this.#claims.ofAddress(address).length > 0) return false;
-    // A domain may lie in the reverse tree, where names also stand for addresses.
+    // A domain may lie in the reverse tree.
     if (parseReverseName(name) !== undefined) return false;
     const pointer = reverseName(address);
     return this.#claims.ofName(pointer).length === 0 && !this.#configured.has(name) && !this.#configured.has(pointer);
@@ -196,7 +193,7 @@ export class Names implements NameSource {
     this.#increaseSerial();
   }
 
-  /** Makes a lone lease an ordinary claim, because another owner claims its name or address. */
+  /** Makes a lone lease an ordinary claim. */
   #makeOrdinary(name: string, address?: Ipv4): void {
     const claims = new Set([this.#lone.ofName(name)]);
     for (const one of [address, parseReverseName(name)?.address]) {
@@ -213,7 +210,7 @@ export class Names implements NameSource {
     }
   }
 
-  /** Handles a lease that was released, expired or revoked. Returns true if names changed. */
+  /** Handles a lease that ended; true if names changed. */
   leaseGone(address: Ipv4): boolean {
     const alone = this.#lone.ofAddress(address);
     if (alone !== undefined) {
@@ -228,7 +225,7 @@ export class Names implements NameSource {
     return this.#settle();
   }
 
-  /** Replaces this owner's claims. Unchanged claims are not touched and cost little. */
+  /** Replaces this owner's claims; unchanged ones cost little. */
   #replace(owner: ClaimOwner, wanted: readonly WantedName[]): void {
     const before = this.#lists.get(owner) ?? new Map<string, readonly Claim[]>();
     const after = new Map<string, readonly Claim[]>();
@@ -281,7 +278,7 @@ export class Names implements NameSource {
   /** Updates the nodes for the touched claims; true if a node changed. */
   #settle(): boolean {
     const addresses = this.#touchedAddresses;
-    // Whether a lease may name its address depends on the other claims to that address.
+    // Other claims to an address decide whether a lease may name it.
     for (const address of addresses) {
       for (const claim of this.#claims.ofAddress(address))
         if (claim.owner === 'lease') this.#touchedNames.add(claim.name);
@@ -297,7 +294,7 @@ export class Names implements NameSource {
     return changed;
   }
 
-  /** Decides which claims win the name now, and touches the addresses this affects. */
+  /** Decides which claims win the name, and touches the affected addresses. */
   #decideName(name: string): void {
     const before = this.#winners.get(name) ?? NO_CLAIMS;
     const isAlias = this.#configured.get(name)?.some((record) => record.type === TYPE.CNAME) === true;
@@ -337,7 +334,7 @@ export class Names implements NameSource {
     const owned = this.#winners.get(name) ?? NO_CLAIMS;
     const records: DnsRecord[] = [];
     for (const [index, { address, ttl }] of owned.entries()) {
-      // One owner may claim the address twice, under two spellings of the name.
+      // One owner may claim the address under two spellings.
       if (index > 0 && owned.findIndex((other) => other.address === address) < index) continue;
       records.push({ name, type: TYPE.A, class: CLASS_IN, ttl, rdata: addressRdata(address) });
     }
@@ -382,7 +379,7 @@ export class Names implements NameSource {
   #increaseSerial(): void {
     if (this.#increasedThisTurn) return;
     this.#increasedThisTurn = true;
-    // RFC 1982 §3.1: addition modulo 2^32; zero is skipped because some secondaries read it as "unknown".
+    // RFC 1982 §3.1: addition modulo 2^32; some secondaries read zero as "unknown".
     this.#serial = (this.#serial + 1) >>> 0 || 1;
     queueMicrotask(() => {
       this.#increasedThisTurn = false;

@@ -1,12 +1,12 @@
-// The DNS server: opens UDP and TCP on each address, and the sockets to the upstreams. The only file of the room that opens anything.
-// Sources: RFC 1035 §4.2; RFC 7766 §5 (TCP is mandatory), §6.2.
+// The DNS server: UDP and TCP on each address, and the sockets to the upstreams. Sources: RFC 1035 §4.2; RFC 7766 §5 (TCP is mandatory),
+// §6.2.
 //
-// 1. UDP and TCP of an address are opened together; an unchanged listener stays open across `configure`.
+// 1. UDP and TCP of an address are opened together; unchanged listeners stay open.
 // 2. `configure` applies a configuration whole, or throws and changes nothing.
-// 3. An address the host does not have yet breaks nothing: UDP is bound to it anyway, TCP once it exists.
-// 4. `FairShares` shares out the connections. At CLIENT_CONNECTIONS_MAX a client's new connection closes an idle one of its own; at
-//    CONNECTIONS_MAX it closes one of the client with the most. If none may be closed, the server refuses the new one.
-// 5. The sockets to the upstreams are open while upstreams are configured, or a question is still in flight.
+// 3. On an address the host does not have yet, UDP is bound anyway, TCP once it exists.
+// 4. `FairShares` shares out the connections. A new connection closes an idle one of its client at CLIENT_CONNECTIONS_MAX, of the client
+//    with the most at CONNECTIONS_MAX. If none may be closed, it is refused.
+// 5. Upstream sockets are open while upstreams are configured or questions in flight.
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.ts';
@@ -35,12 +35,12 @@ import { UpstreamSockets } from './upstream-sockets.ts';
 
 /**
  * Open TCP connections of clients. Any host that reaches the port can fill it; then one of the client with the most is closed, an idle one
- * first. An idle connection is closed after IDLE_MS.
+ * first. Idle ones are closed after IDLE_MS.
  */
 export const CONNECTIONS_MAX = 256;
-/** Of CONNECTIONS_MAX, those of one client. Beyond that a new one closes the client's longest idle one, or is refused if none is idle. */
+/** Of CONNECTIONS_MAX, those of one client. Beyond that a new one closes its longest idle one, or is refused. */
 export const CLIENT_CONNECTIONS_MAX = 32;
-/** How often the server tries TCP on an address the host does not have yet, in milliseconds. */
+/** How often TCP is tried on an address the host does not have yet, in milliseconds. */
 const RELISTEN_MS = 1_000;
 
 interface DnsServerDeps {
@@ -72,7 +72,7 @@ export class DnsServer {
   readonly #streams = new Map<number, Socket>();
   readonly #largeReplies: LargeReplies;
   #forwards = false;
-  /** Closes the sockets to the upstreams once no question can still be in flight. */
+  /** Closes the upstream sockets once no question can be in flight. */
   #upstreamCloseTimer: Timer | undefined;
   #configuring: Promise<void> = Promise.resolve();
   #closed = false;
@@ -97,9 +97,9 @@ export class DnsServer {
   }
 
   /**
-   * Applies `config`: opens new listeners, closes removed ones, keeps the rest. Calls run one after another.
+   * Applies `config`; calls run one after another.
    *
-   * @throws RackError `address-in-use`, `permission-denied` and the errors of `DatagramNetwork.open`; then nothing has changed.
+   * @throws RackError `address-in-use`, `permission-denied` and those of `DatagramNetwork.open`; then nothing has changed.
    */
   configure(config: DnsConfig): Promise<void> {
     const run = this.#configuring.then(() => this.#configure(config));
@@ -107,7 +107,7 @@ export class DnsServer {
     return run;
   }
 
-  /** The open listeners, with the actual port if 0 was configured. */
+  /** The open listeners, with the actual port for 0. */
   get listeners(): readonly { readonly address: Ipv4; readonly port: number; readonly tcp: boolean }[] {
     return [...this.#listeners.values()].map(({ address, udp, tcp }) => ({
       address,
@@ -121,12 +121,12 @@ export class DnsServer {
     return this.#service.counters.read();
   }
 
-  /** Gauges for the metrics: open TCP connections of clients, and cached upstream answers. */
+  /** Gauges: clients' open TCP connections, and cached upstream answers. */
   get gauges(): { readonly connections: number; readonly cached: number } {
     return { connections: this.#connections.size, cached: this.#service.cached };
   }
 
-  /** The counters of the sockets to clients that are open now. */
+  /** The counters of the open sockets to clients. */
   sockets(): readonly SocketCounters[] {
     return [...this.#listeners.values()].map(({ udp }) => udp.counters());
   }
@@ -148,7 +148,7 @@ export class DnsServer {
     if (this.#closed) throw new RackError('not-running', 'the DNS server was closed');
     const wanted = new Map(config.listen.map((address) => [`${address}:${config.listenPort}`, address]));
     const opened = new Map<string, Listener>();
-    // A server without listeners needs no upstream sockets, whatever upstreams are configured.
+    // Without listeners no upstream sockets are needed.
     const hasUpstreams = config.upstream.length > 0 || (config.forwardZones?.length ?? 0) > 0;
     const forwards = wanted.size > 0 && hasUpstreams;
     try {
@@ -201,7 +201,7 @@ export class DnsServer {
       server.once('error', reject);
       server.listen({ host: formatIpv4(address), port, exclusive: true }, () => {
         server.off('error', reject);
-        // Once listening, errors come from accepting (too many open files); the server continues with the next connection.
+        // An error of accepting (too many open files); the server continues.
         server.on('error', () => this.#service.counters.add('tcp-refused'));
         resolve(server);
       });
@@ -221,7 +221,7 @@ export class DnsServer {
           this.#publish({ kind: 'dns.listening', address, port: udp.localPort, reason: 'TCP' });
         }
       } catch {
-        // Whatever the reason, UDP is served and TCP is tried again.
+        // UDP is served and TCP is tried again.
         if (!listener.closed) schedule();
       }
     };
@@ -277,7 +277,7 @@ export class DnsServer {
     socket.destroy();
   }
 
-  /** Updates a connection's share after activity: only an idle connection may be closed for another. */
+  /** Only an idle connection may be closed for another. */
   #updateShare(connection: Connection): void {
     const place = this.#connections.get(connection);
     if (place !== undefined) this.#shares.touch(place, connection.isIdle);
@@ -296,7 +296,7 @@ export class DnsServer {
     else this.#service.forward(handled, connection.client, (reply) => connection.answer(reply));
   }
 
-  /** Closes the sockets to the upstreams as soon as the last question in flight has ended. */
+  /** Closes the upstream sockets once no question is in flight. */
   #closeUpstreamSocketsLater(): void {
     if (this.#upstreamSockets.size === 0) return;
     this.#upstreamCloseTimer?.cancel();
@@ -346,7 +346,7 @@ async function closeListener(listener: Listener): Promise<void> {
   const { tcp } = listener;
   if (tcp === undefined) return;
   await new Promise<void>((resolve) => {
-    // Open connections end on their own; the port is free at once.
+    // Open connections end on their own.
     tcp.close();
     resolve();
   });

@@ -1,12 +1,11 @@
-// Answers a question, given as octets, with the octets of a reply: from own names, the cache or the upstreams. Opens nothing: messages to
-// upstreams go through a port that `server.ts` implements.
+// Answers a question's octets with a reply's: from own names, the cache or the upstreams. Opens nothing.
 //
 //   handle ─┬─ reply at once (own names, cache, refusals) ──────────────────→ octets
 //           ├─ no reply (too short, or itself a response) ──────────────→ undefined
 //           └─ Pending ── forward ── Forwarder ── … ── deliver(octets), once
 //
-// 1. Each forwarded Pending is delivered exactly once, after FLIGHT_MS at the latest.
-// 2. Every refusal and overload is counted; events of them are published at most once every SAMPLE_MS.
+// 1. Each forwarded Pending is delivered exactly once, within FLIGHT_MS.
+// 2. Every refusal and overload is counted; their events are published at most once every SAMPLE_MS.
 
 import type { Clock, Instant } from '../clock.ts';
 import { Counters } from '../counters.ts';
@@ -31,19 +30,19 @@ import { withoutSelf } from './self-upstream.ts';
 import { UPSTREAM_SOCKETS } from './upstream-sockets.ts';
 import { Zones } from './zones.ts';
 
-// Limits large UDP answers, so that the rack is of little use for amplification attacks with forged source addresses.
+// Limits large UDP answers, against amplification with forged source addresses.
 //
-// An answer of at most LARGE_FACTOR times its question always goes out. A larger one costs one permit of its address and one of its
-// network. If either is used up, the answer goes out empty with TC set: a real client then asks again over TCP (RFC 7766 §5), whose
-// source cannot be forged. BIND and Knot truncate in the same way ("slip").
+// Answers of at most LARGE_FACTOR times their question always go out. A larger one costs a permit of its address and one of its network.
+// Without either it goes out empty with TC set: a real client asks again over TCP (RFC 7766 §5), whose source cannot be forged. BIND and
+// Knot do the same ("slip").
 
-/** An answer is large if it has more than this many times the octets of its question. */
+/** How many times its question's octets make an answer large. */
 export const LARGE_FACTOR = 8;
 /** Large answers to one address. A host that forges the address uses them up; the address then gets them over TCP. Refills with time. */
 export const LARGE_ANSWERS: Rate = { perSecond: 50, burst: 200 };
-/** Large answers to a /24, so that forging all its addresses yields no more than eight of them would. */
+/** Large answers to a /24: forging all its addresses yields no more than eight would. */
 export const NETWORK_LARGE_ANSWERS: Rate = { perSecond: 400, burst: 1600 };
-/** Addresses with buckets of their own. Forged sources fill it; others then share one. Each leaves when its bucket is full again. */
+/** Addresses with their own buckets. Forged sources fill it; others then share one. Each leaves when its bucket is full. */
 export const ADDRESSES_MAX = 4096;
 /** Networks with buckets of their own; otherwise like ADDRESSES_MAX. */
 export const NETWORKS_MAX = 1024;
@@ -52,7 +51,6 @@ export const NETWORKS_MAX = 1024;
 export class LargeAnswers {
   readonly #rates = new AddressRates(LARGE_ANSWERS, NETWORK_LARGE_ANSWERS, ADDRESSES_MAX, NETWORKS_MAX);
 
-  /** True if an answer of `octets` may go to a question of `askedOctets`. */
   allows(client: Ipv4, octets: number, askedOctets: number, now: Instant): boolean {
     return octets <= askedOctets * LARGE_FACTOR || this.#rates.allows(client, now);
   }
@@ -71,11 +69,11 @@ interface Pending {
   /** The aliases that led out of our zones. */
   readonly chain: readonly DnsRecord[];
   readonly limitOctets: number;
-  /** For UDP: the claimed sender and the question's size; `undefined` for TCP, whose source cannot be forged. */
+  /** For UDP; `undefined` for TCP, whose source cannot be forged. */
   readonly forgeable: Forgeable | undefined;
 }
 
-/** The claimed sender of a datagram, and the octets of its question. */
+/** A datagram's claimed sender, and its question's octets. */
 interface Forgeable {
   readonly client: Ipv4;
   readonly askedOctets: number;
@@ -87,7 +85,7 @@ interface UpstreamPort {
   send(socket: number, to: DnsUpstream, bytes: Uint8Array): void;
   /** Asks over TCP; the reply goes to `receiveStream`. */
   stream(exchange: number, to: DnsUpstream, bytes: Uint8Array): void;
-  /** Closes an exchange's connection, if it is still open; nothing more of it is passed on. */
+  /** Closes an exchange's connection; nothing more of it is passed on. */
   closeStream(exchange: number): void;
 }
 
@@ -130,14 +128,14 @@ export class DnsService {
     this.#forwarder = new Forwarder({ sockets: UPSTREAM_SOCKETS, random, counters: this.counters });
   }
 
-  /** Applies a whole configuration: zones, the rack's own names, configured records, upstreams. */
+  /** Applies a whole configuration. */
   configure(config: DnsConfig): void {
     const { names } = this.#deps;
     const localZones = new LocalZones(config.forwardZones);
     this.#facts = { zones: new Zones(config), localZones, names, clients: config.clients };
     names.setRack(config.selfName, config.domains, config.selfAddresses);
     names.setRecords(config.records);
-    // A configuration that names this rack is refused before; if one gets here all the same, the rack must not ask itself.
+    // The rack must never ask itself, even if the configuration says so.
     const upstreams = withoutSelf(config);
     const upstreamText = JSON.stringify(upstreams);
     if (upstreamText === this.#upstreamText) return;
@@ -152,7 +150,7 @@ export class DnsService {
     return this.#cache.size;
   }
 
-  /** Answers a received message at once, if possible. Does not keep the octets. */
+  /** Answers a message at once, if possible, without keeping its octets. */
   handle(bytes: BorrowedBytes, client: Ipv4, transport: 'udp' | 'tcp'): Uint8Array | Pending | undefined {
     this.counters.add(transport === 'udp' ? 'queries-udp' : 'queries-tcp');
     const received = receiveQuery(bytes);
@@ -183,7 +181,7 @@ export class DnsService {
   #fromCache(pending: Pending): Uint8Array | Pending {
     const { chain, question } = pending;
     if (!this.#forwarder.serves(question.name)) {
-      // No upstream for it: reply with our own aliases if any, else refuse.
+      // No upstream: reply with our own aliases if any, else refuse.
       this.counters.add(chain.length > 0 ? 'answered-own' : 'refused-policy');
       const reply = { ...bareReply(chain.length > 0 ? RCODE.NOERROR : RCODE.REFUSED), answers: chain };
       return this.#encode(pending, { ...reply, authoritative: chain.length > 0 }, 0, false);
@@ -200,13 +198,13 @@ export class DnsService {
     this.#perform(this.#forwarder.ask(pending.question, client, { pending, deliver }, now), now);
   }
 
-  /** Handles a datagram received on one of the sockets to the upstreams. */
+  /** Handles an upstream's datagram. */
   receive(socket: number, from: Ipv4, fromPort: number, bytes: BorrowedBytes): void {
     const now = this.#deps.clock.now();
     this.#perform(this.#forwarder.receive(socket, from, fromPort, bytes, now), now);
   }
 
-  /** Handles an exchange's reply over TCP; `undefined` if the connection failed or ended. */
+  /** Handles an exchange's reply over TCP; `undefined` if it failed or ended. */
   receiveStream(exchange: number, bytes: Uint8Array | undefined): void {
     const now = this.#deps.clock.now();
     this.#perform(this.#forwarder.receiveStream(exchange, bytes, now), now);
@@ -279,7 +277,7 @@ export class DnsService {
     this.#report({ kind: 'dns.refused', address: client }, this.#deps.clock.now());
   }
 
-  /** Publishes an event; kinds that clients can cause are sampled once every SAMPLE_MS, with a count. */
+  /** Publishes an event; kinds that clients can cause are sampled, with a count. */
   #report(report: NameReport, now: Instant): void {
     if (!SAMPLED.has(report.kind)) {
       this.#publish({ ...report, at: now });

@@ -1,12 +1,12 @@
-// DNS over TCP: length-prefixed messages, many to a connection, answered in whatever order they are ready.
-// Sources: RFC 1035 §4.2.2; RFC 7766 §6.2 (reuse, idle), §7 (order), §8 (framing); RFC 5966.
+// DNS over TCP: length-prefixed messages, answered in the order they are ready. Sources: RFC 1035 §4.2.2; RFC 7766 §6.2 (reuse, idle), §7
+// (order), §8 (framing); RFC 5966.
 //
-// 1. A connection holds at most one incomplete message, PIPELINE_MAX unanswered questions, and the data of two reads. While questions of
-//    that data are left, the server reads no more of it; it answers them a few at a time (`../turns.ts`).
-// 2. A connection is closed after IDLE_MS without a whole message or an answer: trickling single octets does not keep it open.
-// 3. While a client leaves answers unread, the server takes no question of it and nothing it sends counts as activity: it is
-//    disconnected after IDLE_MS, or at once at UNREAD_OCTETS_MAX.
-// 4. A message from a FrameReader is a copy that shares memory with nothing.
+// 1. A connection holds at most one incomplete message, PIPELINE_MAX unanswered questions, and the data of two reads. Until its questions
+//    are answered, a few at a time (`../turns.ts`), the server reads no more.
+// 2. A connection is closed after IDLE_MS without a whole message or an answer: trickling octets do not keep it open.
+// 3. While a client leaves answers unread, its questions wait and do not count as activity: it is disconnected after IDLE_MS, or at once
+//    at UNREAD_OCTETS_MAX.
+// 4. A message from a FrameReader is a copy.
 
 import type { Socket } from 'node:net';
 import type { Clock, Instant, Timer } from '../clock.ts';
@@ -15,14 +15,13 @@ import type { TurnBounds, Turns, Worker } from '../turns.ts';
 
 /**
  * The work of all connections in one turn of the loop. A question counts as 1, plus 1 for each WORK_OCTETS of it and its answer. Clients
- * that pipeline fill it; all others then wait some tenths of a millisecond. It empties with the turn.
+ * that pipeline fill it; all others then wait some tenths of a millisecond.
  */
 export const TURN_WORK_MAX = 32;
 /** Of that, the work of one connection at a time. */
 export const SHARE_WORK_MAX = 8;
-/** This many octets of a message count as much work as a question. */
 const WORK_OCTETS = 512;
-/** The share of time that all connections may use while datagrams arrive, once they have worked for more than STRETCH_MS. */
+/** The share of time for all connections while datagrams arrive, after STRETCH_MS of work. */
 export const TIME_SHARE_MAX = 0.25;
 /** How long the connections may work at full speed after a rest, in milliseconds. */
 export const STRETCH_MS = 1;
@@ -33,11 +32,11 @@ export const STREAM_TURNS: TurnBounds = {
   timeShare: TIME_SHARE_MAX,
   stretchMs: STRETCH_MS,
 };
-/** Unanswered questions of one connection. A client can fill it; only its own further questions wait until answers have left. */
+/** Unanswered questions of one connection. A client can fill it; its own further questions then wait. */
 export const PIPELINE_MAX = 64;
 /** How long a connection may be idle, in milliseconds (RFC 7766 §6.2.3: seconds). */
 export const IDLE_MS = 10_000;
-/** Answers that a client has not read, in octets. A client that does not read fills it and is disconnected. */
+/** Answers that a client has not read, in octets; one that does not read is disconnected. */
 export const UNREAD_OCTETS_MAX = 256 * 1024;
 
 /** The message with its length in front (RFC 1035 §4.2.2). */
@@ -49,7 +48,7 @@ export function frame(message: Uint8Array): Uint8Array {
   return framed;
 }
 
-/** The longest question accepted over TCP, in octets: far more than one name needs, but a slow sender holds little memory. */
+/** The longest question accepted over TCP, in octets. */
 const QUERY_OCTETS_MAX = 4096;
 
 const EMPTY = new Uint8Array(0);
@@ -72,7 +71,7 @@ export class FrameReader {
     this.#longest = longest;
   }
 
-  /** True if a message announces more octets than allowed: the stream is then unusable. */
+  /** True if a message announces too many octets: the stream is then unusable. */
   get overlong(): boolean {
     return this.#lengthOctets === 2 && this.#length > this.#longest;
   }
@@ -82,7 +81,7 @@ export class FrameReader {
     return this.#at < this.#chunk.length;
   }
 
-  /** Adds received data; its memory is used until `next` has returned `undefined`. */
+  /** Adds received data; its memory is used until `next` returns `undefined`. */
   feed(chunk: Uint8Array): void {
     const left = this.#chunk.length - this.#at;
     this.#chunk = left === 0 ? chunk : Buffer.concat([this.#chunk.subarray(this.#at), chunk]);
@@ -176,7 +175,7 @@ export class Connection implements Worker {
     this.#watchIdle();
   }
 
-  /** True if no question awaits its answer and no answer awaits its reader. */
+  /** True if no question or answer is pending. */
   get isIdle(): boolean {
     return this.#unanswered === 0 && !this.#frames.hasUnread && !this.#socket.writableNeedDrain;
   }
@@ -185,10 +184,7 @@ export class Connection implements Worker {
     return this.#frames.hasUnread && this.#mayTake();
   }
 
-  /**
-   * Answers a question. A message that gets no answer is not a question and ends the connection, because one segment can hold thousands of
-   * such messages.
-   */
+  /** Answers a question. A message that gets no answer is not a question and ends the connection: one segment can hold thousands. */
   answer(message: Uint8Array | undefined): void {
     this.#unanswered -= 1;
     if (this.#socket.destroyed) return;
@@ -210,7 +206,7 @@ export class Connection implements Worker {
     this.#socket.destroy();
   }
 
-  /** Takes questions of the data read so far; their answers leave together. Reads on once nothing is left. */
+  /** Answers questions read so far, then reads on; the answers leave together. */
   work(most: number): number {
     this.#worked = 0;
     while (this.#worked < most && this.#mayTake()) {
@@ -235,7 +231,7 @@ export class Connection implements Worker {
     return worked;
   }
 
-  /** True while another question may be taken: few are unanswered, and the client reads its answers. */
+  /** True if few questions are unanswered and the client reads its answers. */
   #mayTake(): boolean {
     return this.#unanswered < PIPELINE_MAX && !this.#socket.writableNeedDrain && !this.#socket.destroyed;
   }
@@ -249,7 +245,7 @@ export class Connection implements Worker {
     this.#handlers.onActive(this);
   }
 
-  /** One timer a connection: if it fires too early, it is set again for the rest. */
+  /** One timer a connection: if it fires too early, it is set again. */
   #watchIdle(): void {
     const left = this.#activeAt + IDLE_MS - this.#clock.now();
     if (left <= 0) {

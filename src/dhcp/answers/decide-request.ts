@@ -5,11 +5,10 @@
 //   no identifier, ciaddr, unicast          RENEWING     ┐ extend: decideExtension
 //   no identifier, ciaddr, broadcast        REBINDING    ┘
 //
-// 1. A client with a running lease gets an ACK for its address if `judgeAddress` has no objection, even if another address has been fixed
-//    for it meanwhile: a NAK would stop firmware in the middle of its boot. It gets the fixed address with its next DISCOVER, with which
-//    firmware begins.
-// 2. Other replies depend on this server's role on the network (`server-role.ts`). A record of a client is an address fixed for it there,
-//    or a running lease:
+// 1. A client with a running lease gets an ACK for its address unless `judgeAddress` objects, even if another address is now fixed for
+//    it: a NAK would stop firmware in the middle of its boot. It gets the fixed address with its next DISCOVER.
+// 2. Other replies depend on this server's role on the network (`server-role.ts`). A record is an address fixed for the client there, or
+//    its running lease:
 //
 //                                                    sole    presumed  guest
 //      SELECTING an unavailable address              NAK     NAK       NAK       the client chose this server (§3.1 step 4)
@@ -33,12 +32,12 @@
 //
 //    Deviates from RFC 2131 §4.3.2 for a sole server: the RFC demands silence for the sake of other servers on the wire, and the operator
 //    has said that there are none.
-// 3. A client holds one address on a shared network, however many networks share the wire. Where its hardware address identifies it, the
-//    identifiers it shows change nothing. While its lease runs, it gets only addresses that are on offer to it or fixed for it: any other
-//    request contradicts its record (§4.3.2). Otherwise one hardware address could take every address of a range, one per request.
-// 4. The only REQUEST that ends a running lease is one that accepts an offer of this server: a client in SELECTING has no address (figure
-//    5), and its old lease is recorded as released together with the new one. Anybody can forge any other REQUEST in its name. A REQUEST
-//    that names another server only declines an offer. A client found still using its former address keeps both.
+// 3. A client holds one address on a shared network. If its hardware address identifies it, its identifiers change nothing. While its
+//    lease runs, it gets only addresses offered to it or fixed for it: any other request contradicts its record (§4.3.2). Otherwise one
+//    host could take every address of a range.
+// 4. Only a REQUEST that accepts our offer ends a running lease: a client in SELECTING has no address (figure 5), and its old lease is
+//    recorded as released together with the new one. Anybody can forge any other REQUEST in its name. A REQUEST that names another server
+//    only declines an offer. A client still using its former address keeps both.
 
 import { ANY, type Ipv4 } from '../../net/address.ts';
 import { type AddressObjection, DHCP_REFUSALS, type DhcpRefusal } from '../events/refusals.ts';
@@ -90,7 +89,7 @@ function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dh
   const served = subnetOf(inquiry.sharedNetwork, address);
   if (served === undefined) return decideWrongNetwork(inquiry, state, address);
   const fixed = findFixedAddress(served, inquiry, state.machines);
-  // Otherwise a system that asks for its former address would cost the machine the fixed address that its firmware has just taken.
+  // Otherwise a system that asks for its former address would cost the machine the fixed address its firmware just took.
   if (!isOwnLease(inquiry, state, served, address) && canHaveAnother(inquiry, state, address)) {
     return nak(inquiry, state, address, 'fixed-address-differs');
   }
@@ -133,14 +132,14 @@ function decideExtension(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dhc
   }
   const objection = judgeAddress(served, inquiry, address, state, inquiry.now);
   if (objection !== undefined) {
-    // An address outside all ranges is unknown to this server: another server may have given it.
+    // An address outside all ranges may be another server's.
     const isWrong = role === 'sole' || (role === 'presumed' && objection !== 'address-outside-range');
     return decideObjection(inquiry, state, address, objection, isWrong);
   }
-  // A client that still uses its former address may have one other lease, because somebody released the former one in its name.
+  // A client that still uses its former address may have one other lease, because somebody released the former in its name.
   const excess = judgeOtherLeases(inquiry, state, served, address, wasOwn(inquiry, state, served, address) ? 1 : 0);
   if (excess !== undefined) return nak(inquiry, state, address, excess);
-  // A client sends RENEWING by unicast to the server that gave the lease, so it takes this rack for that server.
+  // A client renews by unicast at the server that gave the lease: it takes this rack for that server.
   const asksUs = inquiry.arrival.interfaceName === undefined && inquiry.message.giaddr === ANY;
   return role !== 'guest' || asksUs || knowsHolder(inquiry, state, served, address)
     ? ackUnoffered(inquiry, state, served, address)
@@ -179,17 +178,14 @@ function wasOwn(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, a
   return lease !== undefined && lease.state !== 'declined' && isSameClient(served, lease, inquiry);
 }
 
-/**
- * True for an address that is fixed for the client and that it had last. No other client gets it, whatever is on disk, so a full disk need
- * not stop its machine.
- */
+/** True for an address fixed for the client that it had last. No other client gets it, so a full disk need not stop its machine. */
 const isKept = (inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: Ipv4): boolean =>
   findFixedAddress(served, inquiry, state.machines)?.address === address && wasOwn(inquiry, state, served, address);
 
 const isOnOffer = (inquiry: Inquiry, { offers }: DhcpState, served: ServedSubnet, address: Ipv4): boolean =>
   offers.sentTo(address, inquiry.now) === identityIn(served, inquiry);
 
-/** Why a client is refused a free address: it has more than `othersMax` other running leases on its shared network. */
+/** Refuses a free address to a client with more than `othersMax` other running leases on its shared network. */
 function judgeOtherLeases(
   inquiry: Inquiry,
   state: DhcpState,
@@ -211,10 +207,7 @@ function hasRecord(inquiry: Inquiry, state: DhcpState): boolean {
   );
 }
 
-/**
- * An ACK for an address that the client did not get by an offer. The address is probed first, unless a record says that the client had it
- * last.
- */
+/** An ACK for an address not offered. It is probed first, unless the client had it last. */
 function ackUnoffered(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: Ipv4): DhcpDecision {
   const decision = ack(inquiry, state, served, address);
   if (decision.kind !== 'reply' || wasOwn(inquiry, state, served, address)) return decision;

@@ -1,5 +1,4 @@
-// Decides on a message: what to reply, record and report. Pure: the decision is a value. Sources: RFC 2131 §4.3 and its state diagram
-// (§4.4, figure 5).
+// Decides on a message: what to reply, record and report. Pure. Sources: RFC 2131 §4.3 and its state diagram (§4.4, figure 5).
 //
 //   DISCOVER ─ decideDiscover ─→ OFFER
 //   REQUEST  ─ decideRequest  ─→ ACK | NAK | silence         (decide-request.ts)
@@ -8,7 +7,6 @@
 //   INFORM   ─ decideInform   ─→ ACK without an address
 //   anything on a network in proxy mode, or to port 4011 ─ decideProxied                        (proxy.ts)
 //
-// 1. Deciding changes nothing, reads no clock and logs nothing.
 // 2. A refusal always has a name.
 
 import type { Instant } from '../../clock.ts';
@@ -45,11 +43,7 @@ import { isRepeated } from './repeat.ts';
 import { composeReply } from './reply.ts';
 import { classesOf, eventOfReply, isOwnIdentifier, settingsFor } from './terms.ts';
 
-/**
- * Decides on one message.
- *
- * @param from the source of the datagram; undefined: unknown and not checked
- */
+/** @param from the datagram's source; undefined: not checked */
 export function decide(
   message: DhcpMessage,
   arrival: Arrival,
@@ -89,7 +83,7 @@ export function decide(
 
 const NAMELESS: Partial<DhcpEvent> = {};
 
-/** What names a client that has no Ethernet address: InfiniBand has the identifier alone (RFC 4390 §2.1). */
+/** InfiniBand clients have the identifier alone (RFC 4390 §2.1). */
 const nameWithoutMac = ({ htype, options }: DhcpMessage): Partial<DhcpEvent> => ({
   hardwareType: htype,
   clientId: wireText(optionIdentifier(options, OPTION.clientIdentifier)),
@@ -98,8 +92,8 @@ const nameWithoutMac = ({ htype, options }: DhcpMessage): Partial<DhcpEvent> => 
 });
 
 /**
- * Why a class leaves the client without an answer; undefined: no class does. A denied client may still give an address back, and a class
- * has no say in a message that names another server.
+ * Why a class leaves the client unanswered. A denied client may still give an address back, and a class has no say in messages to another
+ * server.
  */
 function judgeClasses(inquiry: Inquiry, state: DhcpState): DhcpDecision | undefined {
   const { sharedNetwork, message, type } = inquiry;
@@ -108,7 +102,7 @@ function judgeClasses(inquiry: Inquiry, state: DhcpState): DhcpDecision | undefi
   if (type === MESSAGE_TYPE.request && !isOwnIdentifier(inquiry, state)) return undefined;
   const requested = type === MESSAGE_TYPE.request ? optionAddress(message.options, OPTION.requestedAddress) : undefined;
   const address = requested ?? message.ciaddr;
-  // A DISCOVER may be answered from any subnet of the shared network, so it is denied only if all of them deny it.
+  // A DISCOVER may be answered from any subnet, so only all of them deny it.
   const asked = type === MESSAGE_TYPE.discover ? undefined : subnetOf(sharedNetwork, address);
   const denying = (asked === undefined ? sharedNetwork : [asked]).map((served) =>
     denyingAmong(classesOf(inquiry, state, served)),
@@ -135,7 +129,7 @@ function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
     const newcomer = isKnownBy(chosen.source) ? undefined : findNewcomer(inquiry, state, chosen.address);
     const admission = newcomer === undefined ? 'admitted' : judgeNewcomer(newcomer, inquiry, state, served);
     if (newcomer !== undefined && admission !== 'admitted') {
-      // The next range of the shared network may still have room for offers.
+      // The next range may still have room.
       limited ??= ignoreNewcomer(inquiry, newcomer, chosen.address);
       if (admission === 'range-on-offer') full = [...full, served];
       continue;
@@ -145,10 +139,7 @@ function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   return decideInFull(inquiry, state, full) ?? limited ?? refuseDiscover(inquiry, state, refusal);
 }
 
-/**
- * Decides for networks whose ranges are exhausted or have reached their limit of offers: takes over an address that another client was
- * offered and has not requested; undefined: there is none.
- */
+/** Takes over an address another client was offered and has not requested, when all ranges are exhausted or at their limit of offers. */
 function decideInFull(inquiry: Inquiry, state: DhcpState, networks: readonly ServedSubnet[]): DhcpDecision | undefined {
   if (networks.length === 0) return undefined;
   const newcomer = findNewcomer(inquiry, state, ANY);
@@ -168,20 +159,19 @@ function refuseDiscover(inquiry: Inquiry, state: DhcpState, { reason, address }:
 type RefusedAllocation = Extract<Allocation, { kind: 'refused' }>;
 const NONE: readonly ServedSubnet[] = [];
 
-/** True if the address belonged to the client before it asked. */
+/** True if the address was the client's before it asked. */
 const isKnownBy = (source: AllocationSource): boolean =>
   source === 'machine' || source === 'reservation' || source === 'own';
 
 /**
- * True if the address must be probed, because a host without a lease may use it (RFC 2131 §2.2, §3.1 step 2). This includes an address that
- * the client had before its lease ended, a fixed one, and a running lease from a restored copy, because another host may have taken the
- * address since. An answer of the client itself is not a conflict.
+ * True if the address must be probed, because a host without a lease may use it (RFC 2131 §2.2, §3.1 step 2). This includes the client's
+ * former or fixed address, and a running lease from a restored copy. The client's own answer is no conflict.
  */
 function needsProbe(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, chosen: AllocatedAddress): boolean {
   const { now } = inquiry;
   const record = state.leases.find(chosen.address);
   if (isActive(record, now) && isSameClient(served, record, inquiry) && record.isDoubted !== true) return false;
-  // An address on offer to the client was probed for that offer.
+  // An address on offer to the client was probed for it.
   return chosen.source !== 'own' || state.offers.offeredTo(identityIn(served, inquiry), served, now) !== chosen.address;
 }
 
@@ -219,8 +209,8 @@ function composeOffer(
 }
 
 /**
- * The subnets of the shared network in which no class denies the client, in the order they are tried: first the one with a fixed address
- * available to the client, then with its lease, its offer, its former address, the address it requests; then the others in their own order.
+ * The subnets that deny the client by no class, in the order tried: with its available fixed address, its lease, its offer, its former
+ * address, the one requested; then the others in order.
  */
 function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefined): readonly ServedSubnet[] {
   const { now } = inquiry;
@@ -246,7 +236,7 @@ function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefin
 function decideInform(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { message } = inquiry;
   if (message.ciaddr === ANY) return ignore(inquiry, 'address-not-named');
-  // RFC 2131 §3.4: check the address for consistency. The relay's choice of network is more reliable than its giaddr.
+  // RFC 2131 §3.4: check the address for consistency. The relay's choice of network is more reliable than giaddr.
   const served =
     subnetOf(inquiry.sharedNetwork, message.ciaddr) ?? (message.giaddr === ANY ? undefined : inquiry.sharedNetwork[0]);
   if (served === undefined) return ignore(inquiry, 'wrong-network', message.ciaddr);
@@ -260,7 +250,7 @@ function decideInform(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   return {
     kind: 'reply',
     message: reply,
-    // RFC 2131 §4.3.5: unicast to the address in ciaddr; through the relay if there is one.
+    // RFC 2131 §4.3.5: unicast to ciaddr, or through the relay.
     destination: chooseDestination(message, 'settings', ANY, state.ports),
     served,
     sharedNetwork: inquiry.sharedNetwork,

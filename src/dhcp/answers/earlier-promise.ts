@@ -1,21 +1,19 @@
-// Decides until when a client counts on its address: for the longest time it was promised, because the reply that named a shorter one may
-// have been lost. This ends when the client shows that it counts on the shorter time. Sources: RFC 2131 §3.2, §3.3, §4.4.5.
+// Decides until when a client counts on its address: the longest time it was promised, because the reply with a shorter one may have been
+// lost, until the client shows that it counts on the shorter. Sources: RFC 2131 §3.2, §3.3, §4.4.5.
 //
 //   promised a year ── ACK of ten minutes ─┬─ lost:  the client asks again soon, or at T1 of its year
 //                                          └─ heard: it renews at T1 of the ten minutes, each time
 //
-// 1. A renewal is on time if it follows the last recorded ACK by about the T1 of that ACK, and gets the same lease time again. One such
-//    renewal proves nothing. A client that hears no reply waits half of the time left until T2, or until the end, before it asks again (RFC
-//    2131 §4.4.5), and one of these pauses may be as long as T1. Two on-time renewals in a row are proof: each retry pause is half of the
-//    one before, so no two fall within ON_TIME_MIN to ON_TIME_MAX of one T1.
-// 2. By the RFC such a pause is never below 60 s (RFC 2131 §4.4.5), although dhclient and dhcpcd ask again sooner. If T1 is below
-//    RENEWAL_MS_MIN, nothing is concluded, so a firmware lease (30 s) never ends a promise made to the system.
-// 3. A lease without end has no T1 (RFC 2131 §3.3): a client that renews on time has heard of a shorter one, so its first renewal is proof.
-// 4. A client that starts over (INIT, INIT-REBOOT) ends no promise. By figure 5 it holds nothing. But a system that remembers its lease may
-//    keep using it if no server answers (RFC 2131 §3.2 step 3), and firmware or another system of the same machine may be the one starting
-//    over. For the same reason a loader proves nothing, nor does a client under another identifier than the one that was given the shorter
-//    time.
-// 5. Only a unicast from the address itself (RENEWING) counts, as for a RELEASE: any host could send other messages in the client's name.
+// 1. A renewal is on time about T1 after the last recorded ACK, and gets the same lease time again. One proves nothing. A client without a
+//    reply asks again after half of the time left until T2, or the end (RFC 2131 §4.4.5), and one such pause may be as long as T1. Two
+//    on-time renewals in a row are proof: retry pauses halve, so no two fall within ON_TIME_MIN to ON_TIME_MAX of one T1.
+// 2. By the RFC a pause is at least 60 s (RFC 2131 §4.4.5), although dhclient and dhcpcd ask sooner. If T1 is below RENEWAL_MS_MIN, nothing
+//    is concluded, so a firmware lease (30 s) never ends a promise to the system.
+// 3. A lease without end has no T1 (RFC 2131 §3.3): the first on-time renewal is proof.
+// 4. A client that starts over (INIT, INIT-REBOOT) ends no promise. By figure 5 it holds nothing, but a system may use a remembered lease
+//    if no server answers (RFC 2131 §3.2 step 3), and another system of the machine may be starting over. Nor does a loader, or a client
+//    under another identifier, end one.
+// 5. Only a unicast from the address itself (RENEWING) counts: any host could send others in the client's name.
 
 import { type Instant, later } from '../../clock.ts';
 import { ANY } from '../../net/address.ts';
@@ -25,19 +23,18 @@ import { renewalTimesOf } from '../networks/lease-time.ts';
 import { OPTION } from '../wire/options.ts';
 import type { Inquiry } from './inquiry.ts';
 
-/** A renewal is on time if it comes between these multiples of T1. */
+/** On time is between these multiples of T1. */
 const ON_TIME_MIN = 0.9;
 const ON_TIME_MAX = 1.5;
-/** Twice the shortest time before a client repeats an unanswered renewal, in milliseconds. */
+/** Twice the shortest pause before a client repeats a renewal, in milliseconds. */
 const RENEWAL_MS_MIN = 120_000;
-/** While more time than this is left, no client has reached T1, however long its lease is. */
+/** While more is left, no client has reached T1, however long its lease. */
 const BEFORE_ANY_T1_MS = (ENDLESS_SECONDS / 2) * 1000;
 
 /**
- * The record of a client that now gets less than it was promised.
+ * The record of a client that now gets less than promised.
  *
- * @param promised its running lease, which ends later than `next`
- * @param next the record without the promise
+ * @param promised its running lease, which ends later than `next` @param next the record without the promise
  */
 export function keepPromise(inquiry: Inquiry, subnet: DhcpSubnet, promised: Lease, next: Lease): Lease {
   const { expiresAt } = promised;
@@ -47,7 +44,7 @@ export function keepPromise(inquiry: Inquiry, subnet: DhcpSubnet, promised: Leas
   return { ...next, expiresAt, cameOnTime: true };
 }
 
-/** True if the renewal comes at the time at which a client that heard the lease time in `promised` would send it. */
+/** True if a client that heard `promised`'s lease time would renew now. */
 function isOnTime(inquiry: Inquiry, subnet: DhcpSubnet, promised: Lease, next: Lease): boolean {
   const { client, now } = inquiry;
   if (!isRenewing(inquiry) || client !== undefined) return false;

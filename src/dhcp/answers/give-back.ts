@@ -1,5 +1,5 @@
-// DECLINE and RELEASE: a client gives up its address. Neither gets a reply, and accepting a forged one takes an address from a client that
-// may still use it. Sources: RFC 2131 §4.3.3, §4.3.4, §4.4.4, §4.4.6 and table 5.
+// DECLINE and RELEASE: a client gives up its address. Neither gets a reply, and a forged one takes an address from a client that may still
+// use it. Sources: RFC 2131 §4.3.3, §4.3.4, §4.4.4, §4.4.6 and table 5.
 //
 //                          option 54                   comes
 //      RELEASE             this server                 from the address it releases, or by a relay
@@ -7,15 +7,13 @@
 //      DECLINE             this server, or none        by broadcast, or by a relay
 //      DECLINE of an offer this server                 the same
 //
-// 1. Only the client that holds an address may give it up, under the identifier it got it with (RFC 2131 §3.1 step 6). This holds even if
-//    clients are told apart by hardware address alone: a running lease with another identifier belongs to another client, which may have
-//    got it while identifiers counted there.
-// 2. Deviates from RFC 2131 table 5, which demands the server identifier in both, because some clients leave it out where there is no
-//    doubt: Quirk: systemd-networkd 252 sends its RELEASE to the server alone (fixtures/packets/dhcp-networkd-release.hex). Quirk: dhcpcd
-//    9.4.1 declines a former address that it asked for without naming a server (fixtures/packets/dhcp-dhcpcd-decline.hex); the lease on it
-//    is this server's and running.
-// 3. A client may find an address in use before it requests it. The offered address is then set aside too, and its offer ends (RFC 2131
-//    §4.3.3). Other servers may have offered it the same address, so it must name this one.
+// 1. Only the address's holder may give it up, under the identifier it got it with (RFC 2131 §3.1 step 6), even where hardware addresses
+//    tell clients apart: a running lease with another identifier may be another client's.
+// 2. Deviates from RFC 2131 table 5, which demands the server identifier in both, because some clients leave it out: Quirk:
+//    systemd-networkd 252 sends its RELEASE to the server alone (fixtures/packets/dhcp-networkd-release.hex). Quirk: dhcpcd 9.4.1 declines
+//    a former address without naming a server (fixtures/packets/dhcp-dhcpcd-decline.hex).
+// 3. A client may find an address in use before it requests it: the address is set aside, and its offer ends (RFC 2131 §4.3.3). Other
+//    servers may have offered it too, so it must name this one.
 
 import type { Instant } from '../../clock.ts';
 import { ANY, type Ipv4, networkContains } from '../../net/address.ts';
@@ -36,7 +34,7 @@ export function decideDecline(inquiry: Inquiry, state: DhcpState): DhcpDecision 
   const address = optionAddress(message.options, OPTION.requestedAddress);
   if (address === undefined) return ignore(inquiry, 'address-not-named');
   if (!isOwnIdentifier(inquiry, state)) return ignore(inquiry, 'other-server-chosen', address);
-  // RFC 2131 §4.4.4: the client has no address from which to send it to this server alone.
+  // RFC 2131 §4.4.4: the client has no address to send from.
   if (isByUnicast(inquiry)) return ignore(inquiry, 'sent-from-elsewhere', address);
   const served = findHeld(inquiry, state, address)?.served ?? findOffering(inquiry, state, address);
   if (served === undefined) return ignore(inquiry, 'not-the-holder', address);
@@ -48,14 +46,14 @@ export function decideDecline(inquiry: Inquiry, state: DhcpState): DhcpDecision 
   const record = setAside(address, mac, now);
   return {
     kind: 'record',
-    // Beyond the limit the address is not set aside, but it is handed out last and no longer belongs to the client.
+    // Beyond the limit the address is handed out last and is no longer the client's.
     records: [allowed ? record : { ...record, expiresAt: now }],
     declined: { by: mac, client: identityIn(served, inquiry), sharedNetwork: inquiry.sharedNetwork },
     event: { ...eventOf(inquiry, allowed ? 'dhcp.decline' : 'dhcp.declines-limited'), address },
   };
 }
 
-/** RFC 2131 §4.3.4. The client has stopped using the address and expects no reply. */
+/** RFC 2131 §4.3.4. The client expects no reply. */
 export function decideRelease(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { message, now, from } = inquiry;
   const address = message.ciaddr;
@@ -77,7 +75,7 @@ export function decideRelease(inquiry: Inquiry, state: DhcpState): DhcpDecision 
   };
 }
 
-/** True for a message that came to the rack's own address without a relay. */
+/** True for a message to the rack's own address without a relay. */
 const isByUnicast = ({ arrival, message }: Inquiry): boolean =>
   arrival.interfaceName === undefined && message.giaddr === ANY;
 
@@ -86,7 +84,7 @@ interface Held {
   readonly served: ServedSubnet;
 }
 
-/** The client's running lease on an address of its shared network; undefined: none. */
+/** The client's running lease on the address. */
 function findHeld(inquiry: Inquiry, state: DhcpState, address: Ipv4): Held | undefined {
   const lease = state.leases.find(address);
   const served = subnetOf(inquiry.sharedNetwork, address);
@@ -94,7 +92,7 @@ function findHeld(inquiry: Inquiry, state: DhcpState, address: Ipv4): Held | und
   return isSameClient(served, lease, inquiry) && !showsAnother(inquiry, lease) ? { lease, served } : undefined;
 }
 
-/** The subnet of the shared network in which `address` is on offer to the client; undefined: none. */
+/** The subnet in which `address` is on offer to the client. */
 function findOffering(inquiry: Inquiry, { leases, offers }: DhcpState, address: Ipv4): ServedSubnet | undefined {
   const { sharedNetwork, now } = inquiry;
   const served = subnetOf(sharedNetwork, address);
@@ -106,12 +104,10 @@ function findOffering(inquiry: Inquiry, { leases, offers }: DhcpState, address: 
 const showsAnother = (inquiry: Inquiry, { clientId }: Lease): boolean =>
   inquiry.clientId !== undefined && clientId !== undefined && inquiry.clientId !== clientId;
 
-/** The record of a lease that its client has given up. */
 export const givenBack = (lease: Lease, now: Instant): Lease => ({ ...lease, state: 'released', expiresAt: now });
 
 /**
- * The client's other running leases on its shared network. A lease granted to another identifier while identifiers counted is not the
- * client's (`client-identity.ts`).
+ * The client's other running leases on its shared network. One granted to another identifier is not the client's (`client-identity.ts`).
  */
 export function otherRunningLeases(inquiry: Inquiry, { leases }: DhcpState, address: Ipv4): readonly Lease[] {
   const { sharedNetwork, now } = inquiry;

@@ -1,7 +1,6 @@
-// A client's message with everything needed to decide on it: the client, its shared network, its kind of boot client. Opened once, then
-// handed to the decider of its message type.
+// A client's message with all that a decision needs: the client, its shared network, its kind of boot client.
 //
-// 1. The network's configuration decides whether the hardware address or the identifier identifies a client (`client-identity.ts`).
+// 1. The network's configuration decides what identifies a client (`client-identity.ts`).
 
 import type { BootClient, BootClientFacts } from '../../boot/client.ts';
 import type { BootPlan, BootQuery } from '../../boot/plan.ts';
@@ -44,10 +43,10 @@ const ETHERNET_BYTES = 6;
 
 /** Recognises a boot client; undefined: not a network boot. */
 export type IdentifyClient = (facts: BootClientFacts) => BootClient | undefined;
-/** Plans what a boot client loads next; undefined: nothing is known for it. */
+/** Plans what a boot client loads next. */
 export type PlanBoot = (query: BootQuery) => BootPlan | undefined;
 
-/** Everything a decision may read. Deciding changes none of it. */
+/** Everything a decision may read; it changes none of it. */
 export interface DhcpState extends AllocationFacts {
   readonly subnets: SubnetIndex;
   readonly ports: DhcpPorts;
@@ -56,7 +55,7 @@ export interface DhcpState extends AllocationFacts {
   /** Undefined: neither new clients nor declines are limited. */
   readonly newClients?: NewClientView | undefined;
   readonly declines?: DeclineView | undefined;
-  /** Where other DHCP servers were seen; undefined: nothing watches for them. */
+  /** Where other DHCP servers were seen; undefined: nothing watches. */
   readonly foreign?: ForeignView | undefined;
   /** True while leases cannot be written. */
   readonly cannotRecord?: boolean | undefined;
@@ -70,15 +69,12 @@ export interface Inquiry {
   readonly mac: MacAddress;
   /** Option 61, one character a byte; undefined: none. */
   readonly clientId: string | undefined;
-  /**
-   * Where the client is, according to its relay agent (82.1, 82.2). A unicast renewal passes no relay agent, so it has the values of the
-   * lease that it renews.
-   */
+  /** The client's place by its relay agent (82.1, 82.2). A unicast renewal passes none and has the values of its lease. */
   readonly circuitId: string | undefined;
   readonly remoteId: string | undefined;
   readonly now: Instant;
   readonly arrival: Arrival;
-  /** The source of the datagram; undefined: unknown and not checked. */
+  /** The datagram's source; undefined: not checked. */
   readonly from: Ipv4 | undefined;
   readonly relay: RelayInformation | undefined;
   /** The subnets of the client's shared network, at least one. */
@@ -93,8 +89,8 @@ type InquiryResult =
   | { readonly kind: 'refused'; readonly reason: DhcpRefusal; readonly mac: MacAddress | undefined };
 
 /**
- * The options in which a client says what it is and what it wants. Quirk: the bootloader of a Raspberry Pi 4 leaves option 60 out of its
- * REQUEST (test/dhcp/boot-transaction.test.ts).
+ * What a client says of itself and wants. Quirk: the bootloader of a Raspberry Pi 4 leaves option 60 out of its REQUEST
+ * (test/dhcp/boot-transaction.test.ts).
  */
 const INTRODUCING = [
   OPTION.parameterRequestList,
@@ -105,7 +101,7 @@ const INTRODUCING = [
   OPTION.ipxe,
 ] as const;
 
-/** What the client of an offer said of itself; `options` is empty unless it boots from the network. */
+/** What an offer's client said of itself; `options` is empty unless it boots from the network. */
 export function introductionOf({ mac, message, client }: Inquiry, address: Ipv4): Introduction {
   const options = new OptionList();
   for (const code of client === undefined ? [] : INTRODUCING) {
@@ -116,8 +112,8 @@ export function introductionOf({ mac, message, client }: Inquiry, address: Ipv4)
 }
 
 /**
- * The message as its client means it. A REQUEST belongs to the DISCOVER of the same transaction (RFC 2131 §4.4.1), so what it leaves out is
- * what that said: the ACK must not contradict the OFFER (RFC 2131 §4.3.1).
+ * The message as its client means it. What a REQUEST leaves out, its DISCOVER said (RFC 2131 §4.4.1): the ACK must not contradict the OFFER
+ * (RFC 2131 §4.3.1).
  */
 function inTransaction(
   message: DhcpMessage,
@@ -139,9 +135,9 @@ function inTransaction(
 }
 
 /**
- * Finds the client of a message, its shared network and its place; refuses messages that no client of this server can have sent.
+ * Finds a message's client, shared network and place; refuses what no client of this server can have sent.
  *
- * @param from the source of the datagram; undefined: unknown and not checked
+ * @param from the datagram's source; undefined: not checked
  */
 export function openInquiry(
   sent: DhcpMessage,
@@ -195,10 +191,7 @@ type ClientPlace = Pick<ClientNames, 'circuitId' | 'remoteId'>;
 
 const NO_PLACE: ClientPlace = { circuitId: undefined, remoteId: undefined };
 
-/**
- * The running lease on the `ciaddr` of a unicast, which passes no relay agent; undefined: the client sent no `ciaddr`, or has no such
- * lease.
- */
+/** The running lease on a unicast's `ciaddr`, which passes no relay agent. */
 function formerPlace(
   client: ClientNames,
   { ciaddr, giaddr }: DhcpMessage,
@@ -231,8 +224,8 @@ export function clientFacts({ options }: DhcpMessage): BootClientFacts {
 }
 
 /**
- * The rack's own address for the client in `served`, from which it boots. Undefined for a relayed network if the message came by an
- * interface without a served network.
+ * The rack's address for the client in `served`, from which it boots. Undefined for a relayed network if the message came by an unserved
+ * interface.
  */
 export function rackAddress(inquiry: Inquiry, served: ServedSubnet, subnets: SubnetIndex): Ipv4 | undefined {
   if (served.subnet.serverAddress !== undefined) return served.subnet.serverAddress;

@@ -1,15 +1,14 @@
-// Networks in proxy mode: another DHCP server gives the addresses, and this one tells boot clients what to load. Pure. Sources: the PXE
-// specification 2.1 §2.2 and §2.4 (proxyDHCP, option 43, port 4011), RFC 4578; EDK2's PxeBcDhcp4.c; captures of iPXE and OVMF.
+// Networks in proxy mode: another server gives addresses, this one tells boot clients what to load. Pure. Sources: the PXE specification
+// 2.1 §2.2 and §2.4 (proxyDHCP, option 43, port 4011), RFC 4578; EDK2's PxeBcDhcp4.c; captures of iPXE and OVMF.
 //
 //   port 67    DISCOVER of a boot client ─→ OFFER without an address: option 60, 43, boot file
 //              any REQUEST               ─→ silence; the rack notes who has which address ("elsewhere")
 //              anything else             ─→ silence
 //   port 4011  REQUEST, INFORM of a boot client ─→ ACK with the boot file
 //
-// 1. The rack neither gives nor denies an address here: there is no lease and no NAK, and nothing waits for a disk.
-// 2. A client that does not boot from the network gets no reply, as if this server were absent. This is counted, not reported.
-// 3. A client counts as having the address it requests from another server by broadcast. If that server denies it, the client requests
-//    another one, which replaces the first.
+// 1. The rack gives and denies no address here: no lease, no NAK, no waiting for a disk.
+// 2. A client that does not boot from the network gets no reply, counted but not reported.
+// 3. A client counts as having the address it requests from another server, until it requests another.
 // 4. A sender can direct a reply only to itself: a broadcast goes to the clients' port, a unicast into the network.
 
 import type { BootPlan } from '../../boot/plan.ts';
@@ -30,10 +29,10 @@ import { type DhcpState, type Inquiry, introductionOf, rackAddress } from './inq
 import { addBootFile, addDemandedEchoes, echo, fileField, replyTo } from './reply.ts';
 import { classesOf, eventOf, isOwnIdentifier, shownBy } from './terms.ts';
 
-/** Option 43: PXE_DISCOVERY_CONTROL (6) with bit 3: skip boot server discovery and load the named boot file (PXE 2.1 §2.4). */
+/** Option 43: PXE_DISCOVERY_CONTROL (6), bit 3: load the named boot file (PXE 2.1 §2.4). */
 const LOAD_BOOT_FILE = Uint8Array.of(6, 1, 8, 255);
 
-/** Decides on a message from a network in proxy mode, or to the boot server port. */
+/** Decides on a message in proxy mode, or to the boot server port. */
 export function decideProxied(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): DhcpDecision {
   const { arrival, client, type } = inquiry;
   if (arrival.bootServerPort !== undefined) return decideBootServer(inquiry, state, served);
@@ -42,7 +41,7 @@ export function decideProxied(inquiry: Inquiry, state: DhcpState, served: Served
   return type === MESSAGE_TYPE.discover ? decideOffer(inquiry, state, served) : pass('proxy-silent');
 }
 
-/** The first half: what to load, alongside the address that another server offers. */
+/** The first half: what to load. */
 function decideOffer(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): DhcpDecision {
   const answer = planFor(inquiry, state, served);
   if (answer.kind === 'refused') return ignore(inquiry, answer.reason, undefined, { classes: answer.classes });
@@ -60,16 +59,16 @@ function decideOffer(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): 
   };
 }
 
-/** The second half, on its own port: for a client that was offered no boot file, or asks again. */
+/** The second half: for a client without a boot file, or that asks again. */
 function decideBootServer(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): DhcpDecision {
   const { arrival, client, message, type } = inquiry;
   if (served.subnet.proxy !== true) return ignore(inquiry, 'network-not-proxied', message.ciaddr);
   if (client === undefined) return pass('not-booting');
   if (type !== MESSAGE_TYPE.request && type !== MESSAGE_TYPE.inform) return ignore(inquiry, 'message-type-unknown');
-  // A forged address would send the reply to a distant host.
+  // A forged address would send the reply far away.
   const isNear = message.ciaddr === ANY || networkContains(served.subnet.network, message.ciaddr);
   if (!isNear) return ignore(inquiry, 'wrong-network', message.ciaddr);
-  // A broadcast may be meant for another boot server; a unicast to this rack's own address is for it, whichever server it names.
+  // A broadcast may be meant for another boot server; a unicast to this rack is for it, whichever it names.
   if (arrival.interfaceName !== undefined && !isOwnIdentifier(inquiry, state)) return pass('other-server-chosen');
   const answer = planFor(inquiry, state, served);
   if (answer.kind === 'refused') return ignore(inquiry, answer.reason, message.ciaddr, { classes: answer.classes });
@@ -88,13 +87,13 @@ function decideBootServer(inquiry: Inquiry, state: DhcpState, served: ServedSubn
 }
 
 /**
- * The client has an address by now, and waits at the port it sent from (PXE 2.1 §2.2). A client without an address gets a broadcast to the
- * DHCP client port, whatever port it names, because every host on the wire gets it.
+ * The client waits at the port it sent from (PXE 2.1 §2.2). Without an address it gets a broadcast to the client port only, because every
+ * host on the wire gets it.
  */
 const towards = ({ ciaddr }: DhcpMessage, port: number, { clientPort }: DhcpPorts): Destination =>
   ciaddr === ANY ? { kind: 'broadcast', port: clientPort } : { kind: 'unicast', address: ciaddr, port };
 
-/** A REQUEST broadcast to the other server: it shows who has which address. */
+/** A REQUEST to the other server shows who has which address. */
 function decideElsewhere(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { client, sharedNetwork, mac, message, now } = inquiry;
   const requested = optionAddress(message.options, OPTION.requestedAddress);
@@ -140,7 +139,7 @@ function eventFor(inquiry: Inquiry, kind: DhcpEvent['kind'], plan: BootPlan, cla
   return { ...eventOf(inquiry, kind), ...plan.reason, file: plan.file, proxied: true, classes };
 }
 
-/** @param plan undefined: no boot file yet, the client must ask the boot server port */
+/** @param plan undefined: the client must ask the boot server port */
 function compose(
   inquiry: Inquiry,
   plan: BootPlan | undefined,
@@ -151,7 +150,7 @@ function compose(
   const options = new OptionList();
   options.set(OPTION.messageType, u8Bytes(MESSAGE_TYPE[type]));
   options.set(OPTION.serverIdentifier, addressBytes(serverAddress));
-  // Without option 60 a client would expect an address in the offer.
+  // Without option 60 a client would expect an address.
   options.set(OPTION.vendorClass, textBytes(plan?.vendorClass ?? 'PXEClient'));
   if (plan !== undefined) addBootOptions(options, plan);
   echo(options, message, OPTION.clientUuid);

@@ -1,14 +1,12 @@
 // Composes replies. Sources: RFC 2131 §4.3.1 (which options; table 3), RFC 6842 (client identifier echoed), RFC 3011 (118 echoed), RFC 4578
 // §2.3 (97 echoed), RFC 4702 §4 (81), RFC 5071 §2.4 (210).
 //
-// 1. The reply follows the parameter request list, in the client's order (`option-order.ts`). Mask and router always come; a client without
-//    a list (GRUB's own DHCP) also gets name servers, domain, broadcast address and host name.
-// 2. Options that do not fit are left out, the least important first.
-// 3. Boot fields are sent whether requested or not. They depend on the client that asks now, never on a stored name. A configured option
-//    replaces a boot field only if it has a condition or is forced. Option 60 for UEFI HTTP boot and option 43 for firmware that needs it
-//    are never replaced.
-// 4. A configured option overrides the network's own keys. The name and domain of a known machine are more specific: only its host entry
-//    overrides them.
+// 1. The reply follows the parameter request list (`option-order.ts`). Mask and router always come; a client without a list (GRUB's own
+//    DHCP) also gets name servers, domain, broadcast address and host name.
+// 2. Options that do not fit are left out, least important first.
+// 3. Boot fields are sent even unrequested. They depend on the client that asks now, never on a stored name. A configured option
+//    replaces one only if it has a condition or is forced, but never option 60 for UEFI HTTP boot or option 43 for firmware that needs it.
+// 4. A configured option overrides the network's own keys, but only a host entry overrides the name and domain of a known machine.
 
 import type { BootPlan } from '../../boot/plan.ts';
 import type { Seconds } from '../../clock.ts';
@@ -42,7 +40,7 @@ const CLIENT_BYTES_MIN = 548;
 /** The largest message that fits an Ethernet frame. */
 const FRAME_BYTES_MAX = 1472;
 const HEADER_BYTES = 28;
-/** The longest text of the `file` field; its last byte is zero. */
+/** The longest text of the `file` field, without its final zero. */
 const FILE_CHARACTERS_MAX = 127;
 /** iPXE's option 175, sub-option 176 with value 1: do not wait for a proxy DHCP server. */
 const IPXE_NO_PROXY = Uint8Array.of(176, 1, 1);
@@ -54,7 +52,7 @@ const DEFAULT_PARAMETERS: readonly number[] = [
   OPTION.hostName,
 ];
 
-/** Options that decide how a machine boots, and so come from the boot plan if there is one. */
+/** Options that decide how a machine boots: the boot plan's, if there is one. */
 const BOOT_CODES: readonly number[] = [
   OPTION.vendorSpecific,
   OPTION.vendorClass,
@@ -87,15 +85,15 @@ export interface Settings {
 }
 
 /**
- * The longest message the client accepts, in bytes: its option 57, without headers and within what an Ethernet frame holds. Option 82 does
- * not count: the relay agent or switch that added it removes it again (RFC 3046 §2.1).
+ * The longest message the client accepts, in bytes: its option 57, without headers and at most an Ethernet frame. Option 82 does not count:
+ * who added it removes it (RFC 3046 §2.1).
  */
 export function replyBytesMax(request: DhcpMessage): number {
   const said = optionU16(request.options, OPTION.maximumMessageSize) ?? 0;
   return Math.min(Math.max(said - HEADER_BYTES, CLIENT_BYTES_MIN), FRAME_BYTES_MAX);
 }
 
-/** Encodes a reply within what the client accepts. Option 82 comes on top, because it goes to a relay agent only. */
+/** Encodes a reply within what the client accepts, option 82 on top. */
 export const encodeReply = (reply: DhcpMessage, request: DhcpMessage): EncodedMessage =>
   encodeDhcpMessage(reply, replyBytesMax(request), FRAME_BYTES_MAX);
 
@@ -130,7 +128,7 @@ export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage 
   return fields === undefined ? reply : { ...reply, ...fields };
 }
 
-/** True if the options already follow the request list: mask and router, which begin it, are the only options added before it. */
+/** True if the options already follow the request list: only mask and router, which begin it, are added before it. */
 function followsRequest(list: Uint8Array, { plan, fqdn, configured }: Settings): boolean {
   if (plan !== undefined || fqdn !== undefined || configured !== undefined) return false;
   return list[0] === OPTION.subnetMask && list[1] === OPTION.router;
@@ -160,7 +158,7 @@ export function composeNak(message: DhcpMessage, serverIdentifier: Ipv4, text: s
   options.set(OPTION.serverIdentifier, addressBytes(serverIdentifier));
   addDemandedEchoes(options, message);
   options.set(OPTION.message, textBytes(text));
-  // RFC 2131 §4.3.2: the relay must broadcast a NAK, because the client may have no usable address.
+  // RFC 2131 §4.3.2: the relay must broadcast a NAK: the client may have no usable address.
   const flags = message.giaddr === ANY ? message.flags : message.flags | BROADCAST_FLAG;
   return replyTo(message, { flags, options });
 }
@@ -169,7 +167,7 @@ export function composeNak(message: DhcpMessage, serverIdentifier: Ipv4, text: s
 type Said = Partial<Pick<DhcpMessage, 'flags' | 'ciaddr' | 'yiaddr' | 'siaddr' | 'file'>> &
   Pick<DhcpMessage, 'options'>;
 
-/** A reply, with the fields that every reply copies from its request (RFC 2131 table 3); fields not given are zero or empty. */
+/** A reply with the fields copied from its request (RFC 2131 table 3); others are zero or empty. */
 export function replyTo(request: DhcpMessage, said: Said): DhcpMessage {
   const { htype, hlen, xid, giaddr, chaddr } = request;
   const { flags = request.flags, ciaddr = ANY, yiaddr = ANY, siaddr = ANY, file = '', options } = said;
@@ -192,10 +190,10 @@ export function replyTo(request: DhcpMessage, said: Said): DhcpMessage {
   };
 }
 
-/** A boot file's name for the `file` field; empty if it does not fit, because option 67 carries it too. */
+/** The `file` field; empty if the name does not fit, because option 67 carries it too. */
 export const fileField = (name = ''): string => (name.length <= FILE_CHARACTERS_MAX ? name : '');
 
-/** Adds options 66 and 67: where the plan's loader is, and its name if it has one. */
+/** Adds options 66 and 67: the plan's server, and its loader's name if any. */
 export function addBootFile(options: OptionsInMaking, plan: BootPlan): void {
   options.set(OPTION.tftpServerName, textBytes(formatIpv4(plan.serverAddress)));
   // Quirk: EDK2 and several shim releases read past a boot file option that does not end in a zero byte.
@@ -209,8 +207,8 @@ function addBootOptions(
   configured: ClientOptions | undefined,
 ): void {
   addBootFile(options, plan);
-  // Quirk: EDK2 takes option 60 `PXEClient` in an offer as a request for boot server discovery on port 4011, so the option is sent only if
-  // the plan asks for it: `HTTPClient` for UEFI HTTP boot, which ignores offers without it.
+  // Quirk: EDK2 takes option 60 `PXEClient` in an offer as a request for boot server discovery on port 4011, so it is sent only if the plan
+  // asks for it: UEFI HTTP boot ignores offers without `HTTPClient`.
   if (plan.vendorClass !== undefined) options.set(OPTION.vendorClass, textBytes(plan.vendorClass));
   if (plan.vendorOptions !== undefined) options.set(OPTION.vendorSpecific, plan.vendorOptions);
   if (plan.pathPrefix !== undefined) options.set(OPTION.pathPrefix, textBytes(plan.pathPrefix));
@@ -222,7 +220,7 @@ function addBootOverrides(options: OptionsInMaking, inquiry: Inquiry, configured
   for (const code of BOOT_CODES) {
     const entry = configured.find(code);
     if (entry === undefined || !isOverride(entry)) continue;
-    // Firmware looks for the plan's values in these options and would not boot without them.
+    // Firmware would not boot without the plan's values of these.
     const isNeeded = code === OPTION.vendorClass || code === OPTION.vendorSpecific;
     if (isNeeded && options.has(code)) continue;
     options.set(code, entry.value);
@@ -233,12 +231,12 @@ function addBootOverrides(options: OptionsInMaking, inquiry: Inquiry, configured
 
 const isOverride = ({ force, when }: ConfiguredOption): boolean => force || when !== undefined;
 
-/** Quirk: firmware reads past a name without a zero byte, in a configured name as in the plan's own. */
+/** Quirk: firmware reads past a name without a zero byte. */
 const zeroEnded = (bytes: Uint8Array): Uint8Array => (bytes.at(-1) === 0 ? bytes : Uint8Array.of(...bytes, 0));
 
 /**
- * Adds configured routes for a client that asks for them. Neither the router nor static routes follow then (RFC 3442).
- * @returns false if the client gets none
+ * Adds configured routes for a client that asks for them, which then gets neither router nor static routes (RFC 3442). @returns false if
+ * the client gets none
  */
 function addRoutes(options: OptionsInMaking, list: Uint8Array | undefined, configured: ClientOptions): boolean {
   if (list?.includes(OPTION.classlessRoutes) !== true) return false;
@@ -247,7 +245,7 @@ function addRoutes(options: OptionsInMaking, list: Uint8Array | undefined, confi
   return routes !== undefined;
 }
 
-/** Adds options the client did not ask for: the forced ones, or all if it sent no list. */
+/** Adds options not asked for: the forced ones, or all if the client sent no list. */
 function addUnasked(
   options: OptionsInMaking,
   list: Uint8Array | undefined,
@@ -260,7 +258,7 @@ function addUnasked(
   }
 }
 
-/** The boot fields if options may come from the operator: they match options 66 and 67. */
+/** The boot fields if options may come from the operator: as in options 66 and 67. */
 function bootFields(
   options: OptionsInMaking,
   inquiry: Inquiry,
@@ -269,14 +267,14 @@ function bootFields(
   const name = options.get(OPTION.bootFileName);
   const file = optionText(options, OPTION.bootFileName);
   const named = nextServerOf(options, plan, configured);
-  // GRUB's own DHCP asks for no file and loads from the next server, which only the operator's option names.
+  // GRUB's own DHCP asks for no file and loads from the next server.
   if (name === undefined || file === undefined) return { siaddr: named ?? plan?.serverAddress ?? ANY, file: '' };
   if (inquiry.client !== undefined) options.set(OPTION.bootFileName, zeroEnded(name));
   const siaddr = named ?? plan?.serverAddress ?? subnet.serverAddress ?? serverIdentifier;
   return { siaddr, file: fileField(file) };
 }
 
-/** The next server the operator named (option 66). A client without a plan gets it even if it did not ask for the option. */
+/** The next server the operator named (option 66), even unrequested for a client without a plan. */
 function nextServerOf(options: DhcpOptions, plan: BootPlan | undefined, configured: ClientOptions | undefined) {
   const said = optionText(options, OPTION.tftpServerName);
   const entry = said === undefined && plan === undefined ? configured?.find(OPTION.tftpServerName) : undefined;
@@ -321,7 +319,7 @@ function parameter(code: number, { served, hostname, domain }: Settings): Uint8A
   return served.options.byCode.get(code);
 }
 
-/** Echoes options to every client that sent them: RFC 6842 §3, RFC 3011 §2, RFC 3046 §2.2; option 82 is always written last. */
+/** Echoes options to clients that sent them: RFC 6842 §3, RFC 3011 §2, RFC 3046 §2.2; option 82 is always written last. */
 export function addDemandedEchoes(options: OptionsInMaking, request: DhcpMessage): void {
   echo(options, request, OPTION.subnetSelection);
   echo(options, request, OPTION.clientIdentifier);

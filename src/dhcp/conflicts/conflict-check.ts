@@ -1,5 +1,5 @@
-// Finds addresses in use without a lease, by ARP: ahead of need for a small stock of addresses, before an offer of an address not yet
-// probed, and before an ACK that rests on the client's word alone. Sources: RFC 2131 §2.2 ("the server SHOULD probe the reused address"), §4.3.1.
+// Finds addresses in use without a lease, by ARP: ahead of need for a small stock, before an offer, and before an ACK that rests on the
+// client's word alone. Sources: RFC 2131 §2.2 ("the server SHOULD probe the reused address"), §4.3.1.
 //
 //   serve, every STOCK_LOOK_MS, after an address was given ─ stockUp ─▶ probes ─┬─ unused ─▶ FreeStock ─▶ knownFree, for the allocator
 //                                                                               └─ in use ─▶ set aside
@@ -9,13 +9,13 @@
 //                  └─ a promise: the user, or undefined
 //
 // 1. A new client waits only if the stock is empty, or if the address is one it requested or one fixed for it that it never had. It waits
-//    for its turn and as long as a probe takes (400 ms); clients ask again after 1 s at the earliest. Load never lets an
-//    offer leave unprobed; only `rackboot doctor`, which takes no offer, is offered addresses unprobed, so that it changes nothing.
-// 2. A probe that cannot be made proves nothing against an address: the address is given as if there had been no answer.
-// 3. Forged answers cannot empty a range. Once probes have set aside CONFLICT_SHARE of it within an hour, the rack disbelieves further
-//    answers until the oldest of these conflicts is an hour old. A router with proxy ARP answers for every address.
-// 4. An answer from the hardware address that last held the address is not a conflict. The address is kept from other clients for a while, for
-//    at most as many addresses as rule 3 lets strangers have (`last-holders.ts`), because anybody can answer in another host's name.
+//    for its turn and 400 ms for the probe; clients ask again after 1 s at the earliest. Load never lets an offer leave unprobed; only
+//    `rackboot doctor` is offered addresses unprobed, so that it changes nothing.
+// 2. A probe that cannot be made proves nothing: the address is given.
+// 3. Forged answers cannot empty a range. Once probes have set aside CONFLICT_SHARE of it within an hour, further answers are disbelieved
+//    until the oldest conflict is an hour old. A router with proxy ARP answers for every address.
+// 4. An answer from the hardware address that last held the address is not a conflict. The address is kept from other clients for a while
+//    (`last-holders.ts`), for at most as many addresses as rule 3 allows, because anybody can answer in another host's name.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
@@ -32,22 +32,21 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import { FreeStock, STOCK_SIZE } from './free-stock.ts';
 import { LastHolders } from './last-holders.ts';
 
-// Turns for probes. New clients come in hundreds, and an offer leaves only after a probe: an unprobed offer could put two machines on one
-// address, and most firmware does not check (RFC 2131 §2.2).
+// Turns for probes, because new clients come in hundreds. An unprobed offer could put two machines on one address, and most firmware does
+// not check (RFC 2131 §2.2).
 //
 //   take ─┬─ a probe may begin ────────────────────────▶ true
 //         ├─ too many run ─ waiting ─ a probe ends ─────▶ true
 //         └─ too many wait on its shared network ───────▶ false: no offer; the client asks again
 //
 // 1. Shared networks take turns, so that a flood on one does not delay the clients of another. Strangers cannot create one.
-// 2. Waits are short: if one shared network has PROBES_RUNNING_MAX probes running and PROBES_WAITING_MAX waiting, all end within the time
-//    of three probes.
+// 2. Waits are short: a full queue of one shared network ends within the time of three probes.
 
-/** How many probes for clients run at a time. New clients fill it, and others wait for a turn. Each ends after 400 ms. */
+/** How many probes for clients run at a time, 400 ms each. New clients fill it, and others wait for a turn. Each ends after 400 ms. */
 export const PROBES_RUNNING_MAX = 256;
 /**
- * Clients of one shared network that wait for a turn: the burst of new clients that one interface may have. A flood of invented clients fills
- * it, and then newcomers there get no offer until they ask again. It empties by PROBES_RUNNING_MAX every 400 ms.
+ * Clients of one shared network that wait for a turn. A flood of invented clients fills it; newcomers there then get no offer until they
+ * ask again. It empties by PROBES_RUNNING_MAX every 400 ms.
  */
 export const PROBES_WAITING_MAX = 512;
 
@@ -57,7 +56,7 @@ export class ProbeTurns {
   readonly #waiting = new Map<string, (() => void)[]>();
   #running = 0;
 
-  /** Takes a turn, or waits for one. @returns false if too many wait; a turn that was taken ends with `end` */
+  /** Takes or awaits a turn. @returns false if too many wait; end a turn with `end` */
   take(interfaceName: string): true | false | Promise<true> {
     if (this.#running < PROBES_RUNNING_MAX) {
       this.#running += 1;
@@ -86,14 +85,14 @@ export class ProbeTurns {
   }
 }
 
-// Keeps track of the addresses that are being probed for a host without a lease, and of those probed just now.
+// Addresses being probed for hosts without a lease, or probed just now.
 //
-// 1. An address is probed once at a time, and not again within PROBE_FRESH_MS.
-// 2. `probe-turns.ts` limits how many run at a time; a probe that waits for its turn counts as running here.
+// 1. An address is probed once at a time and once in PROBE_FRESH_MS.
+// 2. `ProbeTurns` limits how many run; a probe that waits counts as running here.
 
 /** How long a probe's result counts, in milliseconds. */
 export const PROBE_FRESH_MS = 60_000;
-/** How many results are remembered; beyond this the oldest is forgotten, and its address is probed again. */
+/** How many results are remembered; beyond this the oldest is forgotten. */
 export const PROBES_REMEMBERED_MAX = 4096;
 
 /** The probes of a server. */
@@ -131,24 +130,21 @@ export class ProbeBook {
 
 /** How often the stock is checked, in milliseconds. */
 export const STOCK_LOOK_MS = 30_000;
-/** How soon the stock replaces an address that a client got, in milliseconds. Clients come in bursts, and one check serves a burst. */
+/** How soon the stock replaces an address given away, in milliseconds: one check serves a burst of clients. */
 const RESTOCK_MS = 20;
-/** The share of a range that probe answers may set aside, and the smallest number of addresses. */
+/** The share of a range that probe answers may set aside, and the smallest number. */
 export const CONFLICT_SHARE = 0.25;
 const CONFLICTS_MIN = 4;
-/** How long an answer counts against an address: as long as it is set aside. */
+/** How long an answer counts against an address, as long as it is set aside. */
 const CONFLICT_MS = 3_600_000;
 /** How long after a conflict a fixed address is probed again for its client, in milliseconds. */
 export const LOOK_AGAIN_MS = 60_000;
-/**
- * How many probes ahead of need run at a time; with those for clients, fewer than the net room allows. The operator fills it, with many
- * networks. The rest follow as these end.
- */
+/** How many probes ahead of need run at a time. The operator fills it, with many networks; the rest follow. */
 export const PROBES_AHEAD_MAX = 128;
-/** How many addresses are looked at to fill the stock: the first ones may be in it already. */
+/** How many addresses are checked to fill the stock, which may hold the first ones. */
 const LOOKS_MAX = 2 * STOCK_SIZE;
 
-/** Probes whether a host other than a client uses an address. Resolves to that host's hardware address, or undefined. */
+/** Probes an address for a host other than a client. Resolves to its hardware address, or undefined. */
 export type FindConflict = (address: Ipv4, interfaceName: string) => Promise<MacAddress | undefined>;
 
 /** The parts of the check. */
@@ -157,17 +153,16 @@ interface ConflictPorts {
   readonly leases: LeaseView;
   /** Undefined: addresses are offered without a probe. */
   readonly findConflict?: FindConflict | undefined;
-  /** Whether the wire behind an interface can be probed now; undefined: always, but nothing is probed ahead of need. */
+  /** Whether an interface can be probed now; undefined: always, but nothing is probed ahead of need. */
   readonly canProbe?: ((interfaceName: string) => boolean) | undefined;
 }
 
-/** Called with the results of probes ahead of need: records to store, and an event. */
+/** Called with the results of probes ahead of need. */
 type ConflictListener = (records: readonly Lease[], event: DhcpEvent) => void;
 
 /** The host that answered for an address about to be offered. */
 export interface AddressUser {
   readonly mac: MacAddress;
-  /** True if it was the last holder, for which the address is kept. */
   readonly isHolder: boolean;
 }
 
@@ -219,7 +214,7 @@ export class ConflictCheck {
     this.#timer?.cancel();
   }
 
-  /** Whether an address may be given. The caller holds it for the client. */
+  /** Whether an address, held for the client, may be given. */
   clear(offer: OfferedAddress, served: ServedSubnet, now: Instant): Clearance {
     const { address, mac } = offer;
     if (isProbeMac(mac)) return 'clear';
@@ -247,7 +242,7 @@ export class ConflictCheck {
     return asking.then(answered, () => answered(undefined));
   }
 
-  /** Notes that a host was heard using an address, which leaves the stock. */
+  /** Notes that a host was heard using an address. */
   heard(address: Ipv4): void {
     this.#stock.remove(address);
     this.#book.forget(address);
@@ -265,7 +260,7 @@ export class ConflictCheck {
     const [max, before] = [believedMax(served), this.#holders.count(name)];
     const record = this.#ports.leases.find(address);
     const verdict = this.#holders.judge(name, record, user, max, now);
-    // An address already set aside counts once, however often its client has it probed.
+    // An address already set aside counts once.
     if (verdict === 'stranger' && isHeld(record, now) && record.isDoubted !== true)
       return { mac: user, isHolder: false };
     if (verdict === 'stranger') this.#noteConflict(served, user, now);
@@ -319,7 +314,7 @@ export class ConflictCheck {
       this.#probeAhead(served, address, subnet.interfaceName);
   }
 
-  /** The addresses the allocator would give next: never used ones, else those free for longest. */
+  /** The addresses the allocator would give next. */
   #candidates({ subnet }: ServedSubnet, wanted: number, now: Instant): readonly Ipv4[] {
     const { leases } = this.#ports;
     const range = subnet.dynamic;
@@ -335,7 +330,7 @@ export class ConflictCheck {
       if (offset >= rangeSize(range)) break;
     }
     if (found.size > 0) return [...found];
-    // The addresses free for longest may already be in stock, or still be used by their last holders.
+    // The addresses free for longest may be in stock, or still used by their last holders.
     const ended = leases.findAllEnded(range, now, LOOKS_MAX);
     return ended.filter((address) => !this.#isTaken(address, now)).slice(0, wanted);
   }
@@ -375,7 +370,7 @@ export class ConflictCheck {
     this.#endAhead(address);
     if (this.#closed || !this.#served.some(({ subnet }) => subnet.name === name)) return;
     this.#stock.remove(address);
-    // A client has asked for the address meanwhile and waits for the same probe, so the stock does not get the address.
+    // A client waits for the same probe, so the stock does not get the address.
     if (this.#book.isRunning(address)) {
       this.#look(RESTOCK_MS);
     } else if (user === undefined) {
@@ -397,12 +392,12 @@ export class ConflictCheck {
     }
   }
 
-  /** True while the allocator could still give it: neither offered nor leased since the probe began. */
+  /** True if neither offered nor leased since the probe began. */
   #isFree({ subnet }: ServedSubnet, address: Ipv4): boolean {
     return isIn(subnet, address) && this.#ports.leases.isFree(address);
   }
 
-  /** True if the user is not the last holder, which may come back for the address as long as no other client needs it. */
+  /** True if the user is not the last holder. */
   #isOthers(served: ServedSubnet, address: Ipv4, user: MacAddress, now: Instant): boolean {
     const record = this.#ports.leases.find(address);
     return this.#isFree(served, address) && !this.#holders.isHolder(served.subnet.name, record, user, now);

@@ -1,11 +1,10 @@
-// The other DHCP servers seen, by shared network and address. Pure state: sightings and the time are passed in.
+// Other DHCP servers seen, by shared network and address. Pure state.
 //
-// 1. A server is reported when it is first seen, and when it has not been seen for as long as the caller says; never in between.
-// 2. A client's word about a server, which is only an address, never overwrites what a probe found.
-// 3. At most FOREIGN_SERVERS_MAX are kept per shared network. Beyond that, better evidence replaces the oldest of the weakest, and anything
-//    else is dropped. Invented servers fill the list of a shared network, but never hide one that answers a probe.
-// 4. Only a reply to a probe proves a server. Any other sign may be invented, and only keeps the server in the list (`hearsay.ts` handles
-//    what follows from it).
+// 1. A server is reported when first seen, and when not seen for as long as the caller says.
+// 2. A client's word, only an address, never overwrites what a probe found.
+// 3. At most FOREIGN_SERVERS_MAX per shared network; then better evidence replaces the oldest of the weakest. Invented servers never hide
+//    one that answers a probe.
+// 4. Only a reply to a probe proves a server. Any other sign only keeps it in the list (`hearsay.ts`).
 
 import { type Instant, later } from '../../clock.ts';
 import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
@@ -22,7 +21,7 @@ export interface Sighting {
   readonly place: string;
   /** Undefined: behind a relay. */
   readonly interfaceName: string | undefined;
-  /** The name of the network on that shared network; if several, the first. */
+  /** The first network's name there. */
   readonly subnet: string;
   /** The server's identifier (option 54). */
   readonly server: Ipv4;
@@ -32,14 +31,14 @@ export interface Sighting {
    * - `reply`: one of its own replies reached this rack.
    */
   readonly evidence: 'probe' | 'client' | 'reply';
-  /** The sender of the frame: the server, or the relay before it. */
+  /** The frame's sender: the server, or its relay. */
   readonly mac?: MacAddress | undefined;
   /** The address it offered. */
   readonly offered?: Ipv4 | undefined;
   readonly leaseSeconds?: number | undefined;
   /** The file it gives machines to load. */
   readonly file?: string | undefined;
-  /** True for a proxy DHCP server: it gives boot information but no address. */
+  /** True for a proxy DHCP server. */
   readonly isBootOnly?: boolean | undefined;
 }
 
@@ -61,7 +60,7 @@ export class ForeignServers {
     return this.#servers;
   }
 
-  /** True if a server that gives addresses has answered a probe on the shared network since `since`. */
+  /** True if a server that gives addresses has answered a probe since `since`. */
   isProvenAt(place: string, since: Instant): boolean {
     return this.#servers.some(
       ({ place: own, answeredAt, isBootOnly }) =>
@@ -69,7 +68,7 @@ export class ForeignServers {
     );
   }
 
-  /** Notes a sighting. @returns the event to report if the server is new */
+  /** Notes a sighting; returns the event if the server is new. */
   see(sighting: Sighting, at: Instant): DhcpEvent | undefined {
     const known = this.#servers.find(({ place, server }) => place === sighting.place && server === sighting.server);
     const said = { lastSeen: at, answeredAt: sighting.evidence === 'probe' ? at : known?.answeredAt };
@@ -85,7 +84,7 @@ export class ForeignServers {
     return eventOf('dhcp.foreign-server', server, at);
   }
 
-  /** Forgets servers not seen since `since`. @returns the events to report */
+  /** Forgets servers not seen since `since`, with the events to report. */
   forget(since: Instant, at: Instant): readonly DhcpEvent[] {
     const gone = this.#servers.filter(({ lastSeen }) => lastSeen < since);
     if (gone.length > 0) this.#servers = this.#servers.filter(({ lastSeen }) => lastSeen >= since);

@@ -1,13 +1,12 @@
-// Looks for other DHCP servers on the served shared networks: by probing as a client (at start, when an interface gets carrier, and from time
-// to time), and by listening to clients and servers.
+// Looks for other DHCP servers on the served shared networks, by probing as a client and by listening to clients and servers.
 //
 //   configure ─ a new shared network ─▶ probe ─ AGAIN_MS ─▶ probe ─ interval ─▶ probe …
 //                                └─ tap: DISCOVER … take … LISTEN_MS … close ─ offers → ForeignServers.see
 //   hear (REQUEST that names another server, reply) ─ new? → probe soon, which reveals more about it
 //
-// 1. It opens nothing itself; its ports do. A shared network whose tap cannot be opened is only listened to, and `isBlind` says so.
-// 2. One probe per shared network at a time; the words of clients cause at most one per PROBE_SOON_MS.
-// 3. A server that answers from an address of this rack is this rack.
+// 1. It opens nothing itself. If a tap cannot be opened, the rack only listens, and `isBlind` says so.
+// 2. One probe per shared network at a time; clients' words cause at most one per PROBE_SOON_MS.
+// 3. A server with an address of this rack is this rack.
 
 import { type Clock, type Instant, later } from '../../clock.ts';
 import { Alarm } from '../../deadline-queue.ts';
@@ -24,30 +23,29 @@ import { composeProbe, type ProbeIdentity, readOffer, readServer } from './forei
 import { type ForeignServer, ForeignServers, type Sighting, seenSince } from './foreign-servers.ts';
 import { Hearsay } from './hearsay.ts';
 
-/** How long offers are awaited, in milliseconds: dnsmasq pings an address for 3 s before it offers it. */
+/** How long offers are awaited, in milliseconds: dnsmasq first pings for 3 s. */
 export const LISTEN_MS = 5000;
 /** When an unanswered probe is sent again, in milliseconds. */
 const SEND_AGAIN_MS = 1200;
 /** How often the tap is read, in milliseconds. */
 const LOOK_MS = 200;
-/** The second probe of a shared network, in milliseconds: a switch port with spanning tree forwards nothing in its first 30 s. */
+/** The second probe, in milliseconds: a switch port with spanning tree forwards nothing for 30 s. */
 export const AGAIN_MS = 45_000;
-/** The shortest time between two probes of a shared network, in milliseconds. */
+/** The shortest time between two probes, in milliseconds. */
 export const PROBE_SOON_MS = 60_000;
-/** The interval that keeps servers known by hearsay if no probes are sent, in milliseconds. */
+/** The interval that keeps servers known by hearsay without probes, in milliseconds. */
 export const UNPROBED_INTERVAL_MS = 600_000;
 
 /** A served shared network. */
 export interface SharedNetwork {
   readonly place: string;
   readonly interfaceName: string | undefined;
-  /** The names of the networks on it, at least one. */
   readonly subnets: readonly [string, ...string[]];
-  /** The hardware address of the interface; undefined: it has none or no carrier, and is not probed. */
+  /** Undefined: it has none or no carrier, and is not probed. */
   readonly mac: MacAddress | undefined;
 }
 
-/** The served shared networks. Those in proxy mode are left out: another server is there intentionally. */
+/** The served shared networks, without those in proxy mode, where another server is intended. */
 export function sharedNetworksOf(
   { served }: SubnetIndex,
   interfaces: readonly LocalInterface[] | undefined,
@@ -68,11 +66,11 @@ export function sharedNetworksOf(
 interface ForeignWatchPorts {
   readonly clock: Clock;
   readonly publish: (event: DhcpEvent) => void;
-  /** Opens a tap; returns undefined if that is not possible. */
+  /** Opens a tap, if possible. */
   readonly tap: (request: TapRequest) => FrameTap | undefined;
   /** The addresses by which clients know this rack. */
   readonly ownAddresses: () => ReadonlySet<Ipv4>;
-  /** True for a client that has or had a lease here, or is a machine of the region; undefined: no client is known. */
+  /** True for a client with a lease here, past or present, or a machine of the region. */
   readonly isKnownClient?: ((client: MacAddress) => boolean) | undefined;
   /** Called when the known servers change. */
   readonly onChange?: (() => void) | undefined;
@@ -199,7 +197,7 @@ export class ForeignWatch implements ForeignEar {
     this.#expect();
   }
 
-  /** A client's word reveals only an address; a probe reveals more. */
+  /** A client's word reveals only an address. */
   #probeSoon(watched: Watched, now: Instant): void {
     const { lastProbe } = watched;
     if (watched.nextProbe === undefined) return;
@@ -259,7 +257,7 @@ export class ForeignWatch implements ForeignEar {
   }
 
   #send(tap: FrameTap, probe: ProbeIdentity): void {
-    // An interface without carrier is reported elsewhere; a later probe reaches the network.
+    // A later probe reaches an interface without carrier.
     tap.broadcast(composeProbe(probe), this.#dhcpPorts.serverPort);
   }
 

@@ -1,40 +1,37 @@
-// Unproven signs of other DHCP servers: a client's REQUEST that names one, a reply that reached this rack's port. Any host can send either,
-// in any name and any number of times. Sources: RFC 2131 §4.3.2 (silence is for the sake of other servers).
+// Unproven signs of other DHCP servers: a REQUEST that names one, a reply that reached this rack's port. Any host can forge either.
+// Sources: RFC 2131 §4.3.2 (silence is for the sake of other servers).
 //
-// 1. The first sign of a server puts its shared network in doubt while a probe looks for it: for DOUBT_MS, and at most once per
-//    DOUBT_EVERY_MS, whatever is heard. A server proven then is no longer kept here.
-// 2. A client that chose another server belongs to that server: for CHOICE_MS the rack is a guest towards it (`networks/server-role.ts`), and
-//    denies it nothing that the other server may have given. So a server that answers no probe, because it serves only its own clients,
-//    keeps them; and forging a client's words only spares that client a NAK.
-// 3. Clients of a shared network that are known here, or that chose another server before, are kept apart from those heard for the first
-//    time (`net/shares/kept-apart.ts`). At most CHOOSERS_MAX of each are remembered.
-// 4. If a choice is forgotten early, its shared network counts as overheard until that choice would have ended: every client that may be
-//    the forgotten one is spared. So a flood of invented clients makes this rack silent where it would deny, but never makes it deny where
-//    it should be silent.
+// 1. The first sign of a server puts its shared network in doubt while a probe looks for it: for DOUBT_MS, at most once per DOUBT_EVERY_MS.
+//    A proven server is no longer kept here.
+// 2. A client that chose another server belongs to it: for CHOICE_MS the rack is a guest there (`networks/server-role.ts`), and denies it
+//    nothing that the other may have given. So a server that answers only its own clients keeps them; forging a client's words only spares
+//    it a NAK.
+// 3. Clients known here, or that chose before, are kept apart from those heard first (`net/shares/kept-apart.ts`), CHOOSERS_MAX of each.
+// 4. If a choice is forgotten early, its shared network counts as overheard until it would have ended: every client that may be the
+//    forgotten one is spared. So a flood makes this rack silent where it would deny, never the reverse.
 
 import { type Instant, later } from '../../clock.ts';
 import type { MacAddress } from '../../net/address.ts';
 import { KeptApart, type Owner } from '../../net/shares/kept-apart.ts';
 
-/** How long a shared network is in doubt, in milliseconds: a probe follows within a minute and listens for seconds. */
+/** How long a shared network is in doubt, in milliseconds: a probe follows within a minute. */
 export const DOUBT_MS = 90_000;
-/** How often a shared network can come into doubt, in milliseconds. */
+/** How often that can happen, in milliseconds. */
 const DOUBT_EVERY_MS = 3_600_000;
-/** How long a client's choice is remembered, in milliseconds: most servers' leases last at most a day. */
+/** How long a choice is remembered, in milliseconds: most leases last at most a day. */
 export const CHOICE_MS = 86_400_000;
-/** A client that chooses another server again after this time was not just invented. Milliseconds. */
+/** A client that chooses again after this many milliseconds was not just invented. */
 export const SETTLED_MS = 60_000;
 /**
- * How many clients of one shared network have their choice remembered: this many known ones, and as many others. Forged REQUESTs fill the
- * latter; strangers on that shared network then get no NAK for a day, and ask for another address when they have waited in vain. A choice
- * is forgotten after CHOICE_MS.
+ * How many choices of one shared network are remembered: this many of known clients, and of others. Forged REQUESTs fill the latter;
+ * strangers there then get no NAK for a day. A choice is forgotten after CHOICE_MS.
  */
 export const CHOOSERS_MAX = 4096;
 
 interface Heard {
   doubtedAt: Instant | undefined;
   readonly choices: KeptApart<MacAddress, Choice>;
-  /** Until when forgotten choices would have counted: of known clients, and of all. */
+  /** Until when forgotten choices would have counted. */
   readonly forgottenUntil: { known: Instant | undefined; all: Instant | undefined };
 }
 
@@ -46,7 +43,7 @@ interface Choice {
 const KNOWN: Owner = { rank: 'client', share: '' };
 const STRANGER: Owner = { rank: 'stranger', share: '' };
 
-/** Whether `at` lies within the given time before `now`; a clock that went back never extends it. */
+/** Whether `at` lies that long before `now`; a clock that went back never extends it. */
 const isWithin = (at: Instant | undefined, durationMs: number, now: Instant): boolean =>
   at !== undefined && at <= now && now < later(at, durationMs);
 
@@ -74,7 +71,7 @@ export class Hearsay {
     if (owner === KNOWN) forgottenUntil.known = until;
   }
 
-  /** True while a client must be spared. @param isKnown whether it is known here otherwise */
+  /** True while a client must be spared. */
   spares(place: string, client: MacAddress, isKnown: () => boolean, now: Instant): boolean {
     const heard = this.#heard.get(place);
     if (heard === undefined) return false;

@@ -1,9 +1,9 @@
-// A lease from another DHCP server's file, and what else such a file may hold. Common to all formats.
+// A lease from another DHCP server's file, whatever the format, and what else the file may hold.
 //
-// 1. Times are wall times of the other server's host; texts of the wire are one byte a character.
-// 2. A reader throws nothing: an unusable entry carries the reason and its line.
-// 3. A reader passes on only what is within the bounds below, whatever the file says, because the running rack accepts no more.
-// 4. Later entries of a file replace earlier ones of the same address: most formats are logs.
+// 1. Times are the other host's wall times; wire texts are one byte a character.
+// 2. A reader throws nothing: an unusable entry carries its reason and line.
+// 3. A reader passes on only what is within these bounds: the running rack accepts no more.
+// 4. Later entries of an address replace earlier ones: most formats are logs.
 
 import { type Ipv4, isHostMac, type MacAddress, macFromBytes, parseMac } from '../../net/address.ts';
 import type { LeaseState } from '../leases/lease.ts';
@@ -11,13 +11,13 @@ import { IDENTIFIER_CHARACTERS_MAX } from '../wire/options.ts';
 
 /** How many addresses one import takes; a file with more is refused. */
 export const FOREIGN_LEASES_MAX = 4_194_304;
-/** The longest line read, in characters; the rest of a longer one counts as malformed. */
+/** The longest line read, in characters; a longer one counts as malformed. */
 export const FILE_LINE_MAX = 65_536;
-/** The longest text of a lease that is passed on, in characters; nothing longer is kept. */
+/** The longest text passed on, in characters. */
 export const FOREIGN_TEXT_MAX = IDENTIFIER_CHARACTERS_MAX;
-/** The latest time passed on, in milliseconds since 1970: the year 33 658, which no format can express. The earliest is 0. */
+/** The latest time passed on, in milliseconds since 1970: the year 33 658. The earliest is 0. */
 export const FOREIGN_WALL_MS_MAX = 1e15;
-/** Option 61 of a client that identifies itself by its hardware address: type 1 and six bytes (RFC 2132 §9.14). */
+/** Option 61 with a hardware address: type 1 and six bytes (RFC 2132 §9.14). */
 const HARDWARE_CLIENT_ID_BYTES = 7;
 
 /** One lease of a file. */
@@ -25,10 +25,10 @@ export interface ForeignLease {
   /** Where its entry begins, from 1. */
   readonly line: number;
   readonly address: Ipv4;
-  /** Undefined only for an address set aside without a named client. */
+  /** Undefined only for an address set aside without a client. */
   readonly mac: MacAddress | undefined;
   readonly state: LeaseState;
-  /** When the client last got or renewed it: milliseconds since 1970; undefined: the file does not say. */
+  /** The last grant or renewal, milliseconds since 1970; undefined: unknown. */
   readonly grantedWallMs: number | undefined;
   /** When it ends: milliseconds since 1970; undefined: never. */
   readonly expiresWallMs: number | undefined;
@@ -57,10 +57,10 @@ export type FileEntry =
   | { readonly kind: 'lease'; readonly lease: ForeignLease }
   | { readonly kind: 'problem'; readonly line: number; readonly problem: FileProblem; readonly text: string };
 
-/** Reads one format. @param wallMs the present moment, milliseconds since 1970 */
+/** Reads one format. @param wallMs now, milliseconds since 1970 */
 export type ReadLeaseFile = (lines: Iterable<string>, wallMs: number) => Iterable<FileEntry>;
 
-/** The entry of a lease that was read, with its texts and times limited to the bounds. */
+/** A lease's entry, with texts and times limited to the bounds. */
 export const leaseEntry = (lease: ForeignLease): FileEntry => ({
   kind: 'lease',
   lease: {
@@ -78,7 +78,7 @@ export const leaseEntry = (lease: ForeignLease): FileEntry => ({
 const boundedMs = (ms: number | undefined): number | undefined =>
   ms === undefined ? undefined : Math.max(0, Math.min(ms, FOREIGN_WALL_MS_MAX));
 
-/** An entry that is not taken; `text` quotes the fault. */
+/** An entry not taken; `text` quotes the fault. */
 export const problemAt = (line: number, problem: FileProblem, text: string): FileEntry => ({
   kind: 'problem',
   line,
@@ -86,20 +86,20 @@ export const problemAt = (line: number, problem: FileProblem, text: string): Fil
   text: text.slice(0, 120),
 });
 
-/** A single host's Ethernet address as text; undefined: it is not one. */
+/** One host's Ethernet address. */
 export function parseClientMac(text: string): MacAddress | undefined {
   const mac = parseMac(text);
   return mac !== undefined && isHostMac(mac) ? mac : undefined;
 }
 
-/** The hardware address in a client identifier of type 1; undefined: none. */
+/** The hardware address in a client identifier of type 1. */
 export function macOfClientId(clientId: string | undefined): MacAddress | undefined {
   if (clientId?.length !== HARDWARE_CLIENT_ID_BYTES || clientId.charCodeAt(0) !== 1) return undefined;
   const mac = macFromBytes(Buffer.from(clientId, 'latin1'), 1);
   return isHostMac(mac) ? mac : undefined;
 }
 
-/** Octets in hexadecimal, of one or two digits, separated by colons, as one character a byte; undefined: not octets. */
+/** Hexadecimal octets between colons, as one character a byte. */
 export function parseOctets(text: string): string | undefined {
   if (!/^[0-9a-f]{1,2}(:[0-9a-f]{1,2})*$/i.test(text)) return undefined;
   return String.fromCharCode(...text.split(':').map((octet) => Number.parseInt(octet, 16)));

@@ -1,16 +1,14 @@
-// ISC dhcpd's `dhcpd.leases`, and OpenBSD's, which descends from it: a list of declarations, in which a later one for an address replaces an
-// earlier one. Source: dhcpd.leases(5) of ISC dhcpd 4.4 and of OpenBSD.
+// ISC dhcpd's and OpenBSD's `dhcpd.leases`: a list of declarations, in which a later one for an address replaces an earlier. Source:
+// dhcpd.leases(5) of ISC dhcpd 4.4 and of OpenBSD.
 //
 //   lease 10.0.0.5 { starts 4 2024/01/11 10:20:30; ends …; binding state active; hardware ethernet …; uid "…"; … }
 //
-// 1. Times are UTC, which some versions write behind them as `UTC` or `GMT`, `epoch` seconds, or `never`.
-// 2. `active` and `expired` are bound until their end; `abandoned` is set aside. In the others (`free`, `released`, `backup` …) the last
-//    client of the address is remembered, so that it gets the address again. The statement `abandoned` (OpenBSD) sets aside for good; the
-//    end beside it is when the conflict was found.
-// 3. A `host` declared in the file is a reservation and is reported. PASSED_OVER declarations concern no addresses. Any other declaration
-//    is malformed.
-// 4. An unreadable part costs no lease after it: a lease begins wherever `lease ADDRESS {` stands. Inside a lease, a statement that is
-//    unknown or cannot be read is reported and costs only itself; the lease counts if it still has a client and an end.
+// 1. Times are UTC, in some versions marked `UTC` or `GMT`, `epoch` seconds, or `never`.
+// 2. `active` and `expired` are bound until their end; `abandoned` is set aside. In the others (`free`, `released`, `backup` …) the address
+//    remembers its last client. The statement `abandoned` (OpenBSD) sets aside for good; the end beside it is when the conflict was found.
+// 3. A `host` in the file is reported as a reservation; PASSED_OVER declarations concern no addresses; any other is malformed.
+// 4. An unreadable part costs no lease after it: a lease begins wherever `lease ADDRESS {` stands. In a lease, an unreadable statement is
+//    reported and costs only itself, if client and end remain.
 
 import { type Ipv4, type MacAddress, parseIpv4 } from '../../net/address.ts';
 import type { LeaseState } from '../leases/lease.ts';
@@ -26,7 +24,7 @@ import {
 } from './foreign-lease.ts';
 import { type IscToken, iscTokens } from './isc-tokens.ts';
 
-/** How many tokens one statement may have; a longer one is malformed. */
+/** Tokens of one statement; a longer one is malformed. */
 const STATEMENT_TOKENS_MAX = 1024;
 
 const STATES: Readonly<Record<string, LeaseState>> = {
@@ -40,7 +38,7 @@ const STATES: Readonly<Record<string, LeaseState>> = {
   bootp: 'bound',
 };
 
-/** Tokens up to `;`, `{` or `}`, and which of these ended it; at the end of the file `end`. */
+/** Tokens up to `;`, `{`, `}` or the end of the file (`end`). */
 interface Statement {
   readonly tokens: readonly IscToken[];
   readonly ended: ';' | '{' | '}' | 'end';
@@ -112,10 +110,7 @@ interface OpenedLease {
 /** The words that begin a declaration: `lease ADDRESS`. */
 const LEASE_WORDS = 2;
 
-/**
- * The lease that a statement opens, whatever precedes it. Leases do not nest, so anything still open was cut off while being written.
- * Undefined: it opens none.
- */
+/** The lease that a statement opens, whatever precedes it. Leases do not nest: anything still open was cut off. */
 function openedLease({ tokens, ended }: Statement): OpenedLease | undefined {
   const [kind, name] = tokens.slice(-LEASE_WORDS);
   if (ended !== '{' || kind?.kind !== 'word' || kind.text !== 'lease' || name === undefined) return undefined;
@@ -127,10 +122,10 @@ const textOf = (tokens: readonly IscToken[]): string => tokens.map(({ text }) =>
 
 /** How many words of an unreadable declaration are quoted. */
 const QUOTED_WORDS = 8;
-/** Declarations that dhcpd writes alongside leases and that concern no addresses. */
+/** Declarations that concern no addresses. */
 const PASSED_OVER = new Set(['failover', 'class', 'subclass', 'key', 'zone']);
 
-/** Why a declaration other than a lease is reported; undefined: it is passed over. */
+/** Why a declaration is reported; undefined: it is passed over. */
 function declarationProblem(kind: string | undefined): FileProblem | undefined {
   if (kind === 'host' || kind === 'group') return 'reservation';
   if (kind === 'ia-na' || kind === 'ia-ta' || kind === 'ia-pd') return 'not-ipv4';
@@ -149,14 +144,14 @@ function nextStatement(tokens: Iterator<IscToken>): Statement {
     if (token.kind === 'mark' && (token.text === ';' || token.text === '{' || token.text === '}')) {
       return { tokens: found, ended: token.text, line, fault };
     }
-    // The rest of the line is lost, and with it the end of the statement.
+    // The rest of the line is lost, and the statement's end.
     if (token.kind === 'fault') return { tokens: found, ended: ';', line, fault: `${textOf(found)}: ${token.text}` };
     if (found.length < STATEMENT_TOKENS_MAX) found.push(token);
     else fault ??= 'a statement is too long';
   }
 }
 
-/** Skips a block whose `{` was read. @returns `end`: the file ended in it; a lease: one began inside it */
+/** Skips a block after its `{`. @returns `end`: the file ended in it; a lease: one began inside it */
 function skipBlock(tokens: Iterator<IscToken>): 'closed' | 'end' | OpenedLease {
   for (let depth = 1; depth > 0; ) {
     const statement = nextStatement(tokens);
@@ -169,7 +164,7 @@ function skipBlock(tokens: Iterator<IscToken>): 'closed' | 'end' | OpenedLease {
   return 'closed';
 }
 
-/** Reads a lease. @returns the lease that began inside it, because it was cut off */
+/** Reads a lease. @returns the lease that began inside it, which was cut off */
 function* readLease(
   tokens: Iterator<IscToken>,
   { name, line }: OpenedLease,
@@ -203,12 +198,12 @@ function* readLease(
   return undefined;
 }
 
-/** Statements of a lease that say nothing about its client or its time. */
+/** Statements without client or time. */
 const IRRELEVANT = new Set(
   'tstp tsfp atsfp next rewind on reserved bootp dynamic-bootp billing hostname dynamic deleted host'.split(' '),
 );
 
-/** Takes what a statement says into the draft. @returns why it cannot be read; undefined: it was */
+/** Takes a statement into the draft; returns why it cannot be read. */
 function readStatement(draft: Draft, tokens: readonly IscToken[]): string | undefined {
   const [first, second, third, fourth] = tokens;
   switch (first?.text) {
@@ -264,7 +259,7 @@ function readBytes(token: IscToken | undefined): string | undefined {
   return token.kind === 'text' ? token.text : parseOctets(token.text);
 }
 
-/** `never`, `epoch SECONDS`, or `WEEKDAY YYYY/MM/DD HH:MM:SS [UTC|GMT]`, after the statement's name; undefined: none of these. */
+/** `never`, `epoch SECONDS`, or `WEEKDAY YYYY/MM/DD HH:MM:SS [UTC|GMT]`, after the statement's name. */
 function readDate(tokens: readonly IscToken[]): number | 'never' | undefined {
   const [first, second, third, fourth] = tokens.slice(1).map(({ text }) => text);
   if (first === 'never') return 'never';
@@ -285,7 +280,7 @@ function finishLease(draft: Draft, address: Ipv4, name: string, line: number): F
   }
   const mac = draft.mac ?? macOfClientId(clientId);
   if (mac === undefined && state !== 'declined') {
-    // An address in the pool that no client has had yet.
+    // No client has had it yet.
     if (state === 'released' && hardware === undefined) return undefined;
     return problemAt(line, 'no-client', `lease ${name}`);
   }

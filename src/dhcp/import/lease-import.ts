@@ -1,17 +1,17 @@
-// Decides whether a lease of another DHCP server may be imported. Pure: it reads leases, offers and machines, and changes nothing.
+// Decides whether another DHCP server's lease may be imported. Pure.
 //
 //   network, address fixed for another, outside the range …  → refused, as a REQUEST for it would be (`judgeAddress`)
 //   the record here says the same, or is newer               → kept as it is
 //   else                                                     → a record that makes the address the client's again
 //
-// 1. A running lease of this server is never replaced: its client was promised it.
-// 2. Importing the same file twice changes nothing the second time.
-// 3. An ended lease is imported too: if its client comes back, it gets its old address.
-// 4. An imported lease ends when the other server said, never earlier. An address that was set aside there for good is set aside here only
-//    for this server's usual time: the cause may be gone by now, and nobody would ever release it.
-// 5. A client's data is kept as if its message had come here: a vendor class and identifiers of at most the same length.
-// 6. No record begins or ends before OLDEST_WALL_MS: an earlier one would seem to come from a clock that was never set (`lease-clock.ts`),
-//    and would run its full time again after each restart.
+// 1. A running lease of this server is never replaced.
+// 2. Importing a file again changes nothing.
+// 3. An ended lease is imported too: its client gets its old address back.
+// 4. An imported lease ends when the other server said. An address set aside for good is set aside for this server's usual time: nobody
+//    would ever release it.
+// 5. A client's data is kept as from a message, cut to the same lengths.
+// 6. No record begins or ends before OLDEST_WALL_MS: it would seem to come from a clock never set (`lease-clock.ts`), and would run again
+//    after each restart.
 
 import { type Instant, later, seconds } from '../../clock.ts';
 import type { AddressObjection } from '../events/refusals.ts';
@@ -24,9 +24,9 @@ import { type SubnetIndex, subnetOf } from '../networks/subnet.ts';
 import { hostLabel, IDENTIFIER_CHARACTERS_MAX, keptVendorClass } from '../wire/options.ts';
 import type { ForeignLease } from './foreign-lease.ts';
 
-/** Two times that differ by less are the same, because files count in seconds. */
+/** Closer times are the same: files count in seconds. */
 const SAME_MS = 1000;
-/** A day after the first plausible moment, because the clocks of two starts of a host differ by milliseconds. */
+/** A day later, because the clocks of two starts of a host differ by milliseconds. */
 const OLDEST_WALL_MS = PLAUSIBLE_WALL_MS + 86_400_000;
 /** Why a lease is not imported. */
 export type ImportRefusal =
@@ -37,14 +37,14 @@ export type ImportRefusal =
   | 'already-there'
   /** The record here is newer. */
   | 'newer-here'
-  /** The client has since got another address of the network. */
+  /** The client has since got another address. */
   | 'client-moved'
-  /** An address that was set aside and is free again. */
+  /** An address set aside that is free again. */
   | 'quarantine-over'
   /** The running rack cannot read what the command sent. */
   | 'entry-unreadable';
 
-/** A sentence for each reason, with the remedy if there is one. */
+/** Each reason as a sentence, with any remedy. */
 export const IMPORT_REFUSALS: Readonly<Record<ImportRefusal, string>> = {
   'network-unknown': 'The address is in no network of a cluster interface; add the network and import again.',
   'address-outside-range':
@@ -124,7 +124,7 @@ function recordOf(foreign: ForeignLease, { now, wallMs }: ImportMoment): Lease {
   const end = expiresWallMs === undefined ? longest : earliest(instantOf(expiresWallMs), longest);
   const said = grantedWallMs === undefined ? now : earliest(instantOf(grantedWallMs), now);
   const expiresAt = state === 'released' && end > now ? said : end;
-  // For an ended lease, its end is the last sign of life.
+  // An ended lease's last sign of life is its end.
   const grantedAt = expiresAt <= now ? expiresAt : said;
   const lasts = Math.max(0, Math.round((expiresAt - said) / 1000));
   return {
@@ -142,7 +142,7 @@ function recordOf(foreign: ForeignLease, { now, wallMs }: ImportMoment): Lease {
   };
 }
 
-/** Cut to the length kept from messages, so that the client is found by it. */
+/** Cut as in messages, so that the client is found by it. */
 const keptIdentifier = (bytes: string | undefined): string | undefined =>
   bytes?.slice(0, IDENTIFIER_CHARACTERS_MAX) || undefined;
 
@@ -155,7 +155,7 @@ function isSame(known: Lease, lease: Lease, now: Instant): boolean {
   return Math.abs(known.expiresAt - lease.expiresAt) < SAME_MS;
 }
 
-/** True if `known` is from a later time than `lease`. It holds its address for no client other than that of `lease`. */
+/** True if `known` is later than `lease` and holds its address for no other client. */
 function isNewer(known: Lease, lease: Lease, now: Instant): boolean {
   // The client's own running lease here is never shortened.
   if (isActive(known, now)) return known.expiresAt >= lease.expiresAt;

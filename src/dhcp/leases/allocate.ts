@@ -1,4 +1,4 @@
-// Chooses an address for a client. Pure: it reads leases, offers and machines, and changes nothing. Sources: RFC 2131 §4.3.1.
+// Chooses an address for a client. Pure. Sources: RFC 2131 §4.3.1.
 //
 //   fixed by the region (chooseAddress)
 //     → fixed by a reservation of the configuration
@@ -11,13 +11,12 @@
 //       (findUnanswered); for a client that is known or has come back
 //     → refusal: `range-exhausted`; without a range, the objection to its fixed address, or `no-dynamic-range`
 //
-// 1. A client gets an address only if `judgeAddress` has no objection. The same check decides a REQUEST, so every offered address can be
+// 1. A client gets an address only if `judgeAddress` has no objection; it also decides a REQUEST, so every offered address can be
 //    requested.
 // 2. Static and reserved addresses and the rack's own, the router's, the network and the broadcast address are never dynamic.
-// 3. The search starts at a hash of the hardware address, so without a stock a client finds its old address even if the leases are lost. It
-//    looks only at the address it picks, because `address-pools.ts` tracks the free ones.
+// 3. The search starts at a hash of the hardware address, so a client finds its old address even if the leases are lost.
 // 4. A fixed address is not taken from another client that still holds it: the client gets a dynamic one meanwhile. A fixed address that
-//    was set aside is still chosen for its client if it can be probed again, so one forged answer cannot take it away for an hour.
+//    was set aside is chosen again if it can be probed, so one forged answer cannot take it away for an hour.
 
 import type { Instant } from '../../clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
@@ -44,9 +43,9 @@ export interface AllocationFacts {
   readonly leases: LeaseView;
   readonly offers: OfferView;
   readonly machines: MachineDirectory;
-  /** An address of the network's dynamic range that is known to be unused and therefore preferred; undefined: none is known. */
+  /** An address of the dynamic range known to be unused and so preferred. */
   readonly knownFree?: ((served: ServedSubnet) => Ipv4 | undefined) | undefined;
-  /** Whether an address that was set aside may be probed again now, by its record; undefined: it cannot be probed. */
+  /** Whether an address that was set aside may be probed again now; undefined: it cannot be probed. */
   readonly mayLookAgain?: ((served: ServedSubnet, record: Lease) => boolean) | undefined;
 }
 
@@ -63,7 +62,7 @@ export type Allocation =
   | {
       readonly kind: 'refused';
       readonly reason: AllocationRefusal | AddressObjection;
-      /** The fixed address that the client cannot have at present, if the network has no other address for it. */
+      /** The fixed address that the client cannot have now, if there is no other. */
       readonly address?: Ipv4;
     };
 
@@ -77,7 +76,7 @@ interface FixedAddress {
 export const identityIn = (served: ServedSubnet, client: ClientNames): ClientIdentity =>
   identityBy(served.subnet.identity, client);
 
-/** The address that the region or the configuration fixed for a client in this network, whoever holds it now. */
+/** The address fixed for a client in this network, whoever holds it now. */
 export function findFixedAddress(
   served: ServedSubnet,
   client: ClientNames,
@@ -96,7 +95,7 @@ export function findFixedAddress(
 export const findReservation = (served: ServedSubnet, client: ClientNames): Reservation | undefined =>
   reservationFor(served.reservations, client);
 
-/** Why a client cannot be offered its fixed address; undefined: it can, after a probe if one is due. */
+/** Why a client cannot be offered its fixed address; undefined: it can, after a probe if due. */
 export function judgeFixed(
   served: ServedSubnet,
   client: ClientNames,
@@ -145,7 +144,7 @@ function judgeIgnoringOffers(
 export const isSameClient = (served: ServedSubnet, record: GrantedNames, client: ClientNames): boolean =>
   isGrantedTo(served.subnet.identity, record, client);
 
-/** The objection of configuration and region to an address, whoever holds it. */
+/** The objection of configuration and region to an address. */
 function judgeIntent(
   served: ServedSubnet,
   client: ClientNames,
@@ -180,7 +179,7 @@ export function chooseAddress(
   if (fixed !== undefined && barred === undefined) return { kind: 'address', ...fixed };
   const identity = identityIn(served, client);
   const own = findOwn(served, client, facts.leases, now);
-  // An open offer comes before older leases, because the client may already be requesting it.
+  // An open offer comes before older leases: the client may already be requesting it.
   const offered = facts.offers.offeredTo(identity, served, now);
   for (const address of [own.running?.address, offered, own.newest?.address]) {
     if (address !== undefined && free(address)) return { kind: 'address', address, source: 'own' };
@@ -193,7 +192,7 @@ export function chooseAddress(
     : { kind: 'refused', reason: barred, address: fixed.address };
 }
 
-/** An address on offer to another client for at least `ageMs`, still unrequested; undefined: none. */
+/** Another client's offer, unrequested for at least `ageMs`. */
 export function findUnanswered(
   served: ServedSubnet,
   client: ClientNames,
@@ -209,13 +208,13 @@ export function findUnanswered(
 
 /** A client's records in a network. */
 interface OwnRecords {
-  /** Its running lease: if several, the one with the identifier that the client sends, else the newest. All of them are in use. */
+  /** Its running lease: the one with the client's identifier, else the newest; all are in use. */
   readonly running: Lease | undefined;
   /** Its newest record, running or ended. */
   readonly newest: Lease | undefined;
 }
 
-/** Finds the records of a client in a network, except those that run for another client. */
+/** The client's records in a network, except those that run for another client. */
 export function findOwn(served: ServedSubnet, client: ClientNames, leases: LeaseView, now: Instant): OwnRecords {
   let running: Lease | undefined;
   let newest: Lease | undefined;
@@ -256,7 +255,7 @@ function takeFromRange(
   return { kind: 'refused', reason: 'range-exhausted' };
 }
 
-/** A 32-bit multiplicative hash. It spreads clients over a range, because addresses of one vendor differ only in their last bits. */
+/** A multiplicative hash, because addresses of one vendor differ only in their last bits. */
 function hashOf(client: ClientIdentity): number {
   let hash = 0;
   if (typeof client === 'number') {

@@ -1,27 +1,26 @@
-// Carries leases across restarts of the process: from instants to the stored form, and back. Pure: the moment is an argument.
+// Carries leases across restarts: from instants to the stored form, and back. Pure.
 //
-// 1. Within one boot of the host, the uptime gives a lease's age, whatever happened to the wall clock.
-// 2. In another boot the wall clock gives the age, unless it shows a time before some grant. Then the clock went back and says nothing
-//    about age, so every lease of another boot runs its full time again: a waiting client gets an address late, but no client loses one
-//    early. A clock that is a day fast looks the same as a day without power. So a lease still in force when its boot was last heard of has
-//    aged only as far as uptimes prove: up to that last record, and since the present start of the host. It ends later by as long as the
-//    host was off, and no wall clock can end it earlier.
-// 3. The newest record of a boot corrects that boot's clock: uptime orders all records of a boot, so one record stored after the clock was
-//    set dates those before it. After a step of the clock the rack stores one again (`DhcpServer.restamp`).
-// 4. A clock that shows a time before PLAUSIBLE_WALL_MS was never set; its word on age does not count.
-// 5. A lease older than this boot of the host (imported from another server) belongs to no boot: only its wall time gives its age, and it
-//    dates no other record.
+// 1. Within one boot of the host, uptime gives a lease's age.
+// 2. In another boot the wall clock gives it, unless it shows a time before some grant. Then the clock went back, and every lease of
+//    another boot runs its full time again: a waiting client gets an address late, but no client loses one early. A clock a day fast looks
+//    like a day without power. So a lease in force at the last sign of its boot has aged only as far as uptimes prove: up to that sign, and
+//    since the host's present start. It ends later by the time the host was off.
+// 3. The newest record of a boot dates all its records, because uptime orders them. After a step of the clock the rack stores one again
+//    (`DhcpServer.restamp`).
+// 4. A clock before PLAUSIBLE_WALL_MS was never set and proves no age.
+// 5. A lease older than this boot of the host (imported) belongs to no boot: only its wall time gives its age, and it dates no other
+//    record.
 
 import { type Instant, later } from '../../clock.ts';
 import type { Lease } from './lease.ts';
 import type { StoredLease } from './stored-lease.ts';
 
-/** One moment on every clock of the host, read together. */
+/** One moment on every clock of the host. */
 export interface HostMoment {
   readonly now: Instant;
   /** Wall time, milliseconds since 1970. */
   readonly wallMs: number;
-  /** The present boot of the host; empty if the system does not say. */
+  /** The host's present boot; empty if unknown. */
   readonly bootId: string;
   /** Seconds, with fraction, since the host was started. */
   readonly uptimeS: number;
@@ -30,16 +29,15 @@ export interface HostMoment {
 /** A moment in stored form. */
 export type StoredMoment = Omit<HostMoment, 'now'>;
 
-/** 2023-01-01: a host that runs this shows an earlier time only if its clock was never set. */
+/** 2023-01-01: only a clock that was never set shows an earlier time. */
 export const PLAUSIBLE_WALL_MS = 1_672_531_200_000;
 
-/** For each boot of the host: wall time minus uptime in milliseconds, from its newest record. */
+/** Wall time minus uptime in milliseconds, by boot, from its newest record. */
 export type BootClocks = ReadonlyMap<string, number>;
 
-/** Wall time minus uptime, in milliseconds, when a record was stored. */
 export const bootClockOf = (stored: StoredLease): number => stored.grantedWallMs - stored.uptimeS * 1000;
 
-/** The stored form of a lease; `moment` may be later than the grant. */
+/** Stores a lease; `moment` may be later than the grant. */
 export function storeLease(lease: Lease, moment: HostMoment): StoredLease {
   const ageMs = moment.now - lease.grantedAt;
   const grantedWallMs = moment.wallMs - ageMs;
@@ -64,10 +62,7 @@ export function storeLease(lease: Lease, moment: HostMoment): StoredLease {
   };
 }
 
-/**
- * The leases as they stand at `moment`, in the given order. A boot missing from `clocks` is believed.
- * @param heard other signs of an earlier boot; undefined: its leases are the only ones
- */
+/** The leases at `moment`, in the given order. A boot missing from `clocks` is believed. @param heard other signs of an earlier boot */
 export function restoreLeases(
   stored: readonly StoredLease[],
   moment: HostMoment,
@@ -89,7 +84,7 @@ export function restoreLeases(
         ? 0
         : Math.min(moment.wallMs - wallOf(lease), oldestMs(lease, heardS.get(lease.bootId), moment));
     const grantedAt = later(moment.now, -ageMs);
-    // Field by field: for a million leases, copying with a rest pattern would take as long as everything else.
+    // Field by field: a rest pattern takes as long as everything else for a million leases.
     return {
       address: lease.address,
       mac: lease.mac,
@@ -108,7 +103,7 @@ export function restoreLeases(
   });
 }
 
-/** The instant of a stored moment, never after `moment`; if no clock can date it, `moment` itself. */
+/** The instant of a stored moment, at most `moment`, which also stands for one no clock can date. */
 export function restoreMoment(stored: StoredMoment, moment: HostMoment, clocks: BootClocks): Instant {
   if (sameBoot(stored, moment)) return later(moment.now, (stored.uptimeS - moment.uptimeS) * 1000);
   const clock = stored.bootId === '' ? undefined : clocks.get(stored.bootId);
@@ -116,7 +111,7 @@ export function restoreMoment(stored: StoredMoment, moment: HostMoment, clocks: 
   return wallMs < PLAUSIBLE_WALL_MS || wallMs > moment.wallMs ? moment.now : later(moment.now, wallMs - moment.wallMs);
 }
 
-/** The uptime in seconds at the last sign of each earlier boot, which lasted at least that long. */
+/** The uptime in seconds at each earlier boot's last sign. */
 function lastUptimes(
   stored: readonly StoredLease[],
   moment: HostMoment,
@@ -131,11 +126,11 @@ function lastUptimes(
   return last;
 }
 
-/** The highest believable age of a lease of an earlier boot, in milliseconds; `heardS`: the uptime at that boot's last sign. */
+/** The highest believable age of an earlier boot's lease, in milliseconds; `heardS`: uptime at its last sign. */
 function oldestMs(lease: StoredLease, heardS: number | undefined, moment: HostMoment): number {
   if (heardS === undefined || lease.state === 'released') return Number.POSITIVE_INFINITY;
   const agedMs = (heardS - lease.uptimeS) * 1000;
-  // A lease that had ended by then is queued by its true end.
+  // A lease that had ended by then keeps its true end.
   return agedMs >= lease.expiresWallMs - lease.grantedWallMs
     ? Number.POSITIVE_INFINITY
     : agedMs + moment.uptimeS * 1000;

@@ -1,9 +1,8 @@
-// A lease as commands and scripts see it, and the filters to select leases. Pure.
+// A lease as commands and scripts see it, and filters to select leases. Pure.
 //
-// 1. Fields are added, never renamed or removed, because scripts read them.
-// 2. An identifier, which a client or switch may fill with any bytes, is shown as text if it is all printable ASCII, else as `0x` and
-//    digits.
-// 3. A vendor class is always shown as text, with escapes for unprintable characters.
+// 1. Fields are added, never renamed or removed: scripts read them.
+// 2. An identifier is text if all printable ASCII, else `0x` and digits.
+// 3. A vendor class is text with escapes.
 
 import { cleanText, isPrintable } from '../../clean-text.ts';
 import type { Instant } from '../../clock.ts';
@@ -21,18 +20,18 @@ import { isHeld } from './lease-table.ts';
 import type { ReservedName } from './reserved-name.ts';
 import { NOBODY } from './set-aside.ts';
 
-/** The states a report shows: `bound` becomes `expired` when its time is over. */
+/** `bound` becomes `expired` when its time is over. */
 export const LEASE_STATES = ['bound', 'expired', 'released', 'declined'] as const;
 
 type ShownState = (typeof LEASE_STATES)[number];
 
-/** A lease for people and scripts; unknown fields are left out. */
+/** Unknown fields are left out. */
 export interface LeaseReport {
   readonly address: string;
-  /** `nobody` for an address imported as set aside, for which the other server's file names no client. */
+  /** `nobody` for an imported address set aside without a client. */
   readonly mac: string;
   readonly state: ShownState;
-  /** The cluster interface whose network holds the address; undefined: none of those configured now. */
+  /** Its cluster interface; undefined: none configured now. */
   readonly network: string | undefined;
   /** The machine's name in the region. */
   readonly machine: string | undefined;
@@ -45,7 +44,7 @@ export interface LeaseReport {
   readonly seconds: number;
   readonly clientId: string | undefined;
   readonly vendorClass: string | undefined;
-  /** Option 82, circuit id and remote id: the switch port and the switch. */
+  /** Option 82: the switch port and the switch. */
   readonly circuitId: string | undefined;
   readonly remoteId: string | undefined;
   /** The name from its reservation. */
@@ -97,7 +96,7 @@ const stateOf = (lease: Lease, now: Instant): ShownState =>
 const octetsOf = (bytes: string): string =>
   Array.from(bytes, (byte) => byte.charCodeAt(0).toString(16).padStart(2, '0')).join(':');
 
-/** Printable text as it is, anything else as `0x` and hexadecimal digits. */
+/** Printable text as it is, else `0x` and digits. */
 export function wireText(bytes: string | undefined): string | undefined {
   if (bytes === undefined) return undefined;
   return isPrintable(bytes) && !bytes.startsWith('0x') ? bytes : `0x${octetsOf(bytes).replaceAll(':', '')}`;
@@ -107,10 +106,10 @@ export function wireText(bytes: string | undefined): string | undefined {
 export const shownClass = (vendorClass: string | undefined): string | undefined =>
   vendorClass === undefined ? undefined : cleanText(vendorClass);
 
-/** A circuit id in the form of Cisco's switches: type 0, four octets, the VLAN in two, the module, the port. */
+/** Cisco's circuit id: type 0, four octets, the VLAN in two, the module, the port. */
 const CISCO_CIRCUIT = /^0x0004([0-9a-f]{4})([0-9a-f]{2})([0-9a-f]{2})$/;
 
-/** The port named by a circuit id in the form of Cisco's switches; undefined: another form. */
+/** The port in a Cisco circuit id. */
 export function ciscoPort(circuitId: string): string | undefined {
   const [, vlan, module, port] = CISCO_CIRCUIT.exec(circuitId) ?? [];
   if (vlan === undefined || module === undefined || port === undefined) return undefined;
@@ -135,7 +134,7 @@ export interface LeaseFilter {
   readonly clientId: Pattern | undefined;
 }
 
-/** The criteria a person can give; `*` in a name matches anything. */
+/** What a person can filter by; `*` in a name matches anything. */
 export const LEASE_CRITERIA = [
   ...(['state', 'network', 'address', 'mac', 'hostname'] as const),
   ...(['circuit-id', 'remote-id', 'vendor-class', 'client-id'] as const),
@@ -199,7 +198,7 @@ function digitsOf(text: string): string | undefined {
   return /^[0-9a-f]{2}([:-]?[0-9a-f]{2}){0,4}[:-]?$/i.test(text) ? text.replace(/[:-]/g, '').toLowerCase() : undefined;
 }
 
-/** A name with `*` for anything, split at each `*`. Matching takes time proportional to the text, whatever the pattern. */
+/** A name split at each `*`. Matching takes linear time, whatever the pattern. */
 type Pattern = readonly string[];
 
 const patternOf = (text: string | undefined): Pattern | undefined =>

@@ -1,13 +1,10 @@
-// The leases in memory: the truth while the process runs. Changes are synchronous, one record per address, and can be rolled back until
-// durable.
+// The leases in memory: the truth while the process runs. Changes are synchronous and can be rolled back until durable.
 //
-// 1. Each address has one record, and so one holder. A record stays after its end as its client's first choice. An address without a record
-//    was never used.
-// 2. A change stays pending until its journal sequence is durable. A rollback restores the record before it, newest change first, so that
-//    several pending changes of one address unwind in order.
-// 3. A record that holds its address (bound, declined) waits in the queue of ends until it is reported; any other change of the address
-//    removes it from there. An ended record waits in the pool of its range, if it has one.
-// 4. Engines read the table through `LeaseView` and change nothing another reader could see. Reading may process ends that are due.
+// 1. Each address has one record, and so one holder. After its end a record stays as its client's first choice.
+// 2. A change stays pending until its journal sequence is durable. A rollback restores the record before it, newest change first.
+// 3. A record that holds its address (bound, declined) waits in the queue of ends until it is reported or changed. An ended one waits in
+//    the pool of its range, if any.
+// 4. Engines read the table through `LeaseView`, which may process due ends.
 
 import type { Instant } from '../../clock.ts';
 import { DeadlineQueue } from '../../deadline-queue.ts';
@@ -29,25 +26,24 @@ const ENDS_PER_CHOICE_MAX = 256;
 export interface LeaseView {
   /** The record of an address, ended or not; undefined: never used. */
   find(address: Ipv4): Lease | undefined;
-  /** The newest record of a client in a network, ended or not; a declined address does not belong to the client. */
+  /** The client's newest record in a network, ended or not; a declined address has no client. */
   findByClient(client: ClientIdentity, network: Ipv4Network): Lease | undefined;
   /** All remembered records of a client, ended or not. */
   findAllByClient(client: ClientIdentity): readonly Lease[];
-  /** All remembered records of a network card, ended or not, whatever tells clients apart. */
+  /** All records of a network card, ended or not, whatever tells clients apart. */
   findAllByMac(mac: MacAddress): readonly Lease[];
-  /** The next never used address of a dynamic range from `offset` (up to 2^32) on that can be handed out. */
+  /** The next never used address of a dynamic range from `offset` (up to 2^32). */
   findUnused(range: Ipv4Range, offset: number): Ipv4 | undefined;
-  /** The address of a dynamic range that can be handed out whose lease ended longest ago. */
+  /** The address of a dynamic range whose lease ended longest ago. */
   findEnded(range: Ipv4Range, now: Instant): Ipv4 | undefined;
-  /** The addresses of a dynamic range that can be handed out, the longest ended first, at most `count`. */
+  /** At most `count` addresses of a dynamic range, the longest ended first. */
   findAllEnded(range: Ipv4Range, now: Instant, count: number): readonly Ipv4[];
-  /** True while any client could get the address of a dynamic range: not held, not fixed for a client, not on offer. */
+  /** True while any client could get the address of a dynamic range. */
   isFree(address: Ipv4): boolean;
-  /** The usage of a dynamic range; undefined: the range is not served. */
+  /** Undefined: the range is not served. */
   usageOf(range: Ipv4Range): RangeUsage | undefined;
 }
 
-/** A change of the table: the record of an address before and after. */
 export interface LeaseChange {
   readonly lease: Lease;
   readonly previous: Lease | undefined;
@@ -57,7 +53,7 @@ interface PendingChange extends LeaseChange {
   readonly sequence: number;
 }
 
-/** True while the record keeps its address from other clients: bound or declined, and not ended. */
+/** True while the record keeps its address from other clients. */
 export const isHeld = (lease: Lease | undefined, now: Instant): lease is Lease =>
   lease !== undefined && lease.state !== 'released' && lease.expiresAt > now;
 
@@ -65,7 +61,7 @@ export const isHeld = (lease: Lease | undefined, now: Instant): lease is Lease =
 export const isActive = (lease: Lease | undefined, now: Instant): lease is Lease =>
   lease !== undefined && lease.state === 'bound' && lease.expiresAt > now;
 
-/** Leases by address and by client, with their pending changes, their ends, and the free addresses of the ranges. */
+/** Leases by address and by client, pending changes, ends, and free addresses. */
 export class LeaseTable implements LeaseView {
   readonly #slots = new Map<Ipv4, Slot>();
   readonly #byClient = new ClientIndex((address, now) => isActive(this.find(address), now));
@@ -76,7 +72,7 @@ export class LeaseTable implements LeaseView {
   #unreported: { readonly slot: Slot; readonly lease: Lease }[] = [];
   /** Pending changes by sequence, oldest first. */
   #pending: PendingChange[] = [];
-  /** The addresses of the dynamic ranges that can be handed out. The offers report to it. */
+  /** The free addresses of the dynamic ranges; the offers report to it. */
   readonly pools = new AddressPools(this.#slots, this.#ends);
   /** Networks that tell clients apart by identifier. */
   #byIdentifier: readonly Ipv4Network[] = [];
@@ -86,12 +82,12 @@ export class LeaseTable implements LeaseView {
     return this.#slots.size;
   }
 
-  /** The journal sequence of the last change that is not durable; undefined: all are. */
+  /** The sequence of the last change that is not durable; undefined: all are. */
   get lastPending(): number | undefined {
     return this.#pending.at(-1)?.sequence;
   }
 
-  /** The earliest time at which `expire` has work; undefined: no lease runs. */
+  /** When `expire` next has work; undefined: no lease runs. */
   get nextExpiry(): Instant | undefined {
     return this.#unreported[0]?.lease.expiresAt ?? this.#ends.nextAt;
   }
@@ -101,10 +97,7 @@ export class LeaseTable implements LeaseView {
     for (const lease of leases) this.#set(lease.address, lease, now);
   }
 
-  /**
-   * Serves these networks and machines from now on; unchanged parts cost little.
-   * @returns true if clients are told apart differently than before
-   */
+  /** Serves these networks and machines from now on. @returns true if clients are told apart differently now */
   serve(served: readonly ServedSubnet[], machines: MachineDirectory): boolean {
     const isAnother = this.#serveIdentities(served);
     this.pools.serve(served, machines);
@@ -162,7 +155,7 @@ export class LeaseTable implements LeaseView {
     return this.pools.usageOf(range);
   }
 
-  /** Every record, in no particular order; records may change during the iteration. */
+  /** Every record, unordered; records may change meanwhile. */
   *records(): Generator<Lease, void> {
     for (const { lease } of this.#slots.values()) yield lease;
   }
@@ -172,32 +165,32 @@ export class LeaseTable implements LeaseView {
     return Array.from(this.#slots.values(), ({ lease }) => lease);
   }
 
-  /** Sets the record of an address, pending until `settle` gets its journal `sequence`; sequences grow. */
+  /** Sets an address's record, pending until `settle` gets `sequence`; sequences grow. */
   apply(lease: Lease, sequence: number): void {
     const previous = this.find(lease.address);
     this.#pending.push({ lease, previous, sequence });
     this.#set(lease.address, lease, lease.grantedAt);
   }
 
-  /** Marks everything up to `sequence` as durable. @returns the changes that became durable, oldest first. */
+  /** Marks everything up to `sequence` as durable. @returns the changes now durable, oldest first. */
   settle(sequence: number): readonly LeaseChange[] {
     const count = this.#pending.findIndex((change) => change.sequence > sequence);
     return this.#pending.splice(0, count === -1 ? this.#pending.length : count);
   }
 
-  /** Rolls back the pending changes with sequences `from` to `to`, inclusive. @returns the changes rolled back, newest first. */
+  /** Rolls back the pending changes `from` to `to`, inclusive. @returns them, newest first. */
   rollBack(from: number, to: number, now: Instant): readonly LeaseChange[] {
     const lost = this.#pending.filter(({ sequence }) => sequence >= from && sequence <= to).reverse();
     this.#pending = this.#pending.filter(({ sequence }) => sequence < from || sequence > to);
     for (const { lease, previous } of lost) {
       if (this.find(lease.address) === lease) this.#set(lease.address, previous, now, lease.grantedAt);
-      // A later change of the address stays, and now rests on the record before this change.
+      // A later change stays, and now rests on the record before this one.
       else this.#pending = this.#pending.map((later) => (later.previous === lease ? { ...later, previous } : later));
     }
     return lost;
   }
 
-  /** Records that ended by `now`, leases and declined addresses, at most `limit`; each is reported once. */
+  /** At most `limit` records that ended by `now`; each is reported once. */
   expire(now: Instant, limit: number): readonly Lease[] {
     const ended: Lease[] = [];
     this.#collect(now, limit);
@@ -218,7 +211,6 @@ export class LeaseTable implements LeaseView {
     return leases;
   }
 
-  /** The client a record belongs to, as its network tells clients apart. */
   identityOf(lease: Lease): ClientIdentity {
     // Usually there is no such network.
     const byIdentifier =
@@ -226,7 +218,7 @@ export class LeaseTable implements LeaseView {
     return byIdentifier ? identityBy('client-id', lease) : lease.mac;
   }
 
-  /** Sets the record of an address, or removes it with undefined; a record that ended by `reportedAt` is not reported. */
+  /** Sets or removes an address's record; one that ended by `reportedAt` is not reported. */
   #set(address: Ipv4, lease: Lease | undefined, now: Instant, reportedAt = now): void {
     const slot = this.#slots.get(address);
     const held = slot?.lease;
@@ -245,7 +237,7 @@ export class LeaseTable implements LeaseView {
     if (slot === undefined) this.#slots.set(address, next);
     if (lease.state !== 'released' && lease.expiresAt > reportedAt) {
       const stays = slot !== undefined && slot.queue === this.#ends;
-      // A later end stays in its place in the queue and is checked again when that time comes (`#collect`).
+      // A later end keeps its place in the queue and is checked again then (`#collect`).
       if (!stays || held === undefined || lease.expiresAt < held.expiresAt) moveTo(next, this.#ends);
       // A renewal: only the end has changed.
       if (stays && !wasDeclined && lease.state === 'bound') return;
@@ -253,7 +245,7 @@ export class LeaseTable implements LeaseView {
     this.pools.onRecord(address, wasDeclined, isSetAside(next, this.#ends));
   }
 
-  /** Takes records that are due out of the queue of ends, at most `limit`. */
+  /** Takes at most `limit` due records out of the queue of ends. */
   #collect(now: Instant, limit: number): void {
     for (let count = 0; count < limit; count += 1) {
       const slot = this.#ends.takeDue(now);
@@ -268,7 +260,6 @@ export class LeaseTable implements LeaseView {
     }
   }
 
-  /** Rebuilds the index of clients when the networks that use identifiers change. */
   #serveIdentities(served: readonly ServedSubnet[]): boolean {
     const networks = served.filter(({ subnet }) => subnet.identity === 'client-id').map(({ subnet }) => subnet.network);
     const written = (all: readonly Ipv4Network[]): string =>
@@ -301,6 +292,5 @@ export class LeaseTable implements LeaseView {
   }
 }
 
-/** True while an address is withheld because a host was found using it. */
 const isSetAside = (slot: Slot, ends: DeadlineQueue<Slot>): boolean =>
   slot.lease.state === 'declined' && slot.queue === ends;

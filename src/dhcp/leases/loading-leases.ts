@@ -1,14 +1,13 @@
-// Keeps the leases of loading machines. Firmware gets a short lease and never renews it. A slow download outlives the lease: without this,
-// another machine would get the address, or the rack would refuse it to the machine that is loading.
+// Keeps the leases of loading machines: firmware gets a short lease and never renews it, and a slow download outlives it. Otherwise another
+// machine could get the address.
 //
 //   asked, heard ─ look, every LOOK_MS while a machine loads or was heard ─┬─ heard within QUIET_MS, lease ends within AHEAD_MS ─▶ store
 //                                                                         └─ quiet for QUIET_MS ─▶ forgotten: the lease ends by its time
 //
-// 1. A machine counts as heard while a transfer is under way, and when it was answered. A mere request keeps no lease, because any host can
-//    forge one in its name.
-// 2. Datagrams cost nothing: transfers are checked every LOOK_MS, and a lease is rewritten about once in QUIET_MS.
-// 3. A lease that has ended meanwhile runs again, unless its address is on offer or another client's. A released lease does not.
-// 4. A lease runs on only if its client could renew it: nothing keeps an address that the operator gave away, or that of a denied client.
+// 1. A machine counts as heard while a transfer runs, and when it was answered. A mere request can be forged and keeps no lease.
+// 2. Transfers are checked every LOOK_MS, and a lease is rewritten about once in QUIET_MS.
+// 3. An ended lease runs again unless released, or its address is on offer or another client's.
+// 4. A lease runs on only if its client could renew it.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
@@ -16,28 +15,27 @@ import type { Ipv4 } from '../../net/address.ts';
 import type { Lease } from './lease.ts';
 import type { LeaseView } from './lease-table.ts';
 
-/** How long a machine may be silent before its lease ends by its own time, in milliseconds. A kernel has started by then, and asks. */
+/** How long a machine may be silent before its lease ends by itself, in milliseconds; a kernel has started and asks by then. */
 export const QUIET_MS = 60_000;
 /** How often the transfers are checked, in milliseconds. */
 export const LOOK_MS = 2000;
-/** A lease is rewritten if it ends within this time, in milliseconds. */
+/** A lease that ends within this time is rewritten, in milliseconds. */
 export const AHEAD_MS = 15_000;
 /**
- * How many addresses of loading machines are remembered. Machines that were answered or have a transfer under way fill it, a few addresses
- * for each booting machine. Beyond it the longest silent one is forgotten, and its lease ends by its own time. It empties QUIET_MS after
- * the machines go quiet.
+ * How many addresses of loading machines are remembered. Booting machines fill it, with a few addresses each. Beyond it the longest silent
+ * one is forgotten, and its lease ends by itself. It empties QUIET_MS after the machines go quiet.
  */
 export const LOADING_MAX = 2048;
-/** How many leases one look rewrites; the next look takes the rest. Keeps the rack loop busy for about a millisecond at most. */
+/** How many leases one look rewrites, in about a millisecond; the next look takes the rest. */
 export const KEPT_PER_LOOK_MAX = 512;
 
-/** Called with an address that loads and the instant it was last heard. */
+/** Called with a loading address and when it was last heard. */
 export type VisitLoading = (address: Ipv4, heardAt: Instant) => void;
 
 interface LoadingPorts {
   readonly clock: Clock;
   readonly leases: Pick<LeaseView, 'find' | 'isFree'>;
-  /** Visits every transfer under way whose client has shown its presence. @returns the number of all transfers */
+  /** Visits transfers whose client has shown its presence. @returns the number of all transfers */
   readonly visitLoading: (visit: VisitLoading) => number;
   /** True if the client of a lease could renew it. */
   readonly mayRunOn: (lease: Lease, now: Instant) => boolean;
@@ -57,7 +55,7 @@ export class LoadingLeases {
     this.#ports = ports;
   }
 
-  /** Called when any client asks for a file: a transfer may follow. */
+  /** Called when a client asks for a file. */
   asked(): void {
     if (this.#closed) return;
     this.#timer ??= this.#ports.clock.schedule(LOOK_MS, () => this.#look());
@@ -92,7 +90,7 @@ export class LoadingLeases {
     if (transfers > 0 || this.#heardAt.size > 0) this.asked();
   }
 
-  /** The lease of an address, if it ends soon or has ended, the address is still free for its client, and the client could renew it. */
+  /** The address's lease if it ends soon or has ended, and its client could still renew it. */
   #endingSoon(address: Ipv4, now: Instant): Lease | undefined {
     const { leases, mayRunOn } = this.#ports;
     const lease = leases.find(address);

@@ -1,20 +1,18 @@
-// Offered addresses not yet requested. An offer holds its address for its client for a while, so that two clients are never offered the
-// same address and the second is not refused in the middle of its boot.
+// Offered addresses not yet requested. An offer holds its address for its client, so that no two clients are offered the same address.
 //
 // 1. An offer is a promise of this process only: after a restart the leases decide a REQUEST.
-// 2. A client has one offer at a time per shared network; a new one replaces the old. On another shared network the same hardware address
-//    is another client (RFC 2131 §2.1 identifies a client by its network, too): the subinterfaces of a host share one.
-// 3. At most OFFERS_MAX: beyond that the oldest offer is forgotten, and its client may get a NAK. Two clients still never get the same
-//    address, because leases and the current offer decide a REQUEST.
-// 4. Expired offers belong to no one, even if they are still stored.
-// 5. An offer repeated to its client runs its full time again, but its age counts from the first within OFFER_HOLD_MS. Otherwise a client
-//    that only collects offers would keep its address from clients that request theirs.
-// 6. An address is held before its probe ends, but the client can accept it only once the offer has left.
-// 7. What the client of the last offer said of itself outlives the offer for OFFER_HOLD_MS: its REQUEST comes again if the ACK is lost. The
-//    next DISCOVER on its shared network replaces it. Beyond INTRODUCTIONS_MAX the network with the most forgets one, because nothing limits
-//    the offers of a network in proxy mode: a flood there costs other networks nothing that they need.
-// 8. Offers are kept in plain maps, not in `BoundedMap`s: every DISCOVER comes here, almost every offer ends by a request or by time
-//    instead of the bound, and two orders share each entry.
+// 2. A client has one offer per shared network; a new one replaces the old. On another shared network the same hardware address is
+//    another client (RFC 2131 §2.1): the subinterfaces of a host share one.
+// 3. At most OFFERS_MAX: beyond that the oldest is forgotten, and its client may get a NAK. Leases and the current offer decide a
+//    REQUEST, so two clients still never get the same address.
+// 4. Expired offers belong to no one, even if still stored.
+// 5. A repeated offer runs its full time again, but its age counts from the first within OFFER_HOLD_MS. Otherwise a client that only
+//    collects offers would keep its address from others.
+// 6. An address is held before its probe ends, but can be accepted only once the offer has left.
+// 7. What the client said of itself outlives the offer for OFFER_HOLD_MS: its REQUEST comes again if the ACK is lost. The next DISCOVER
+//    replaces it. Beyond INTRODUCTIONS_MAX the network with the most forgets one, because nothing limits the offers of a network in proxy
+//    mode.
+// 8. Plain maps, not `BoundedMap`s: every DISCOVER comes here, and two orders share each entry.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import { type Instant, later } from '../../clock.ts';
@@ -24,21 +22,21 @@ import type { ClientIdentity } from '../networks/client-identity.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpOptions } from '../wire/message-options.ts';
 
-/** How long an offer holds its address; of the clients measured, the slowest takes 4 s from OFFER to REQUEST. */
+/** How long an offer holds its address; the slowest client measured takes 4 s from OFFER to REQUEST. */
 export const OFFER_HOLD_MS = 30_000;
-/** Clients no longer request an offer of this age: its address goes to another client if no other address is left. */
+/** After this time no client still requests an offer: its address may go to another client if no other is left. */
 export const OFFER_ANSWERED_MS = 8_000;
-/** After this time the address of an unrequested offer goes to a client that has waited long. */
+/** After this time an unrequested address goes to a client that has waited long. */
 export const OFFER_PRESSED_MS = 5_000;
 /** How many offers of a network are checked for an unanswered one. */
 const OFFERS_LOOKED_MAX = 64;
 /** How many offers are remembered, of all networks. */
 export const OFFERS_MAX = 16_384;
 
-/** How many boot clients of all networks are remembered with what they said of themselves, about 500 bytes each. */
+/** How many boot clients' introductions are remembered, about 500 bytes each. */
 export const INTRODUCTIONS_MAX = 4096;
 
-/** What a boot client said of itself in the DISCOVER that was answered by an offer. */
+/** What a boot client said of itself in the DISCOVER answered by an offer. */
 export interface Introduction {
   readonly mac: MacAddress;
   readonly xid: number;
@@ -54,7 +52,7 @@ interface Offer {
   readonly until: Instant;
   /** When it was first made. */
   readonly since: Instant;
-  /** False while a probe of the address runs and the client knows of no offer. */
+  /** False while the address is being probed and the client knows of no offer. */
   readonly isSent: boolean;
 }
 
@@ -66,7 +64,7 @@ export interface OfferPlace {
   readonly sharedNetwork: readonly ServedSubnet[];
 }
 
-/** Called for each address that becomes held, and each that no longer is. */
+/** Called when an address becomes held or free. */
 export interface OfferListener {
   onOffered(address: Ipv4): void;
   onOfferGone(address: Ipv4): void;
@@ -76,15 +74,14 @@ export interface OfferListener {
 export interface OfferView {
   /** The client the address is held for at `now`; undefined: none. */
   holderOf(address: Ipv4, now: Instant): ClientIdentity | undefined;
-  /** The client that was offered the address and may accept it at `now`; undefined: none. */
+  /** The client that may accept the address at `now`. */
   sentTo(address: Ipv4, now: Instant): ClientIdentity | undefined;
-  /** The address of a network that is held for the client at `now`. */
   offeredTo(client: ClientIdentity, served: ServedSubnet, now: Instant): Ipv4 | undefined;
-  /** What the boot client said of itself before it got its last offer; undefined: it boots nothing, or that is long ago. */
+  /** What the boot client said before its last offer; undefined: it boots nothing, or that is long ago. */
   introductionOf(mac: MacAddress, sharedNetwork: readonly ServedSubnet[], now: Instant): Introduction | undefined;
   /**
-   * The address of a network that has been on offer longest, at least `ageMs`, and unrequested.
-   * @param isWanted filters them: an address on offer may still be its client's by lease or reservation
+   * The unrequested address on offer for longest, at least `ageMs`. @param isWanted filters them: the address may still be its client's by
+   * lease or reservation
    */
   oldestUnanswered(
     served: ServedSubnet,
@@ -94,7 +91,6 @@ export interface OfferView {
   ): Ipv4 | undefined;
 }
 
-/** The offers of one network, ordered by when they were first made. */
 type NetworkOffers = Map<ClientIdentity, KeptOffer>;
 
 interface KeptOffer extends Offer {
@@ -145,7 +141,7 @@ export class Offers implements OfferView {
     return undefined;
   }
 
-  /** Notes what the client of an offer said of itself, in place of what it said before on the shared network. */
+  /** Notes what an offer's client said of itself. */
   introduce(said: Introduction, { served, sharedNetwork }: OfferPlace, now: Instant): void {
     for (const { subnet } of sharedNetwork) this.#introductions.get(subnet.name)?.delete(said.mac);
     if (said.options.size === 0) return;
@@ -181,8 +177,8 @@ export class Offers implements OfferView {
   }
 
   /**
-   * Holds `address` for `client` for OFFER_HOLD_MS from now, in place of any other client.
-   * @param isSent false: until `sent`, the client knows of no offer
+   * Holds `address` for `client` for OFFER_HOLD_MS, in place of any other client. @param isSent false: the client knows of no offer until
+   * `sent`
    */
   hold(
     address: Ipv4,
@@ -210,9 +206,7 @@ export class Offers implements OfferView {
     this.forget(now);
   }
 
-  /**
-   * Notes that the client's offer leaves. Our own probe never requests an offer, so that address is free again at once, and counts as free.
-   */
+  /** Notes that the client's offer leaves. Our own probe never requests an offer, so its address is free at once. */
   sent(address: Ipv4, client: ClientIdentity, sharedNetwork: readonly ServedSubnet[]): void {
     if (typeof client === 'number' && isProbeMac(client)) this.drop(client, sharedNetwork);
     const offer = this.#byAddress.get(address);
@@ -222,7 +216,7 @@ export class Offers implements OfferView {
     this.#byAddress.set(address, again);
   }
 
-  /** Drops the client's offer, because the client has its lease on the shared network, or the address went to another client. */
+  /** Drops the client's offer: it has its lease, or the address went to another client. */
   drop(client: ClientIdentity, sharedNetwork: readonly ServedSubnet[]): void {
     for (const { subnet } of sharedNetwork) {
       const offer = this.#byNetwork.get(subnet.name)?.get(client);
@@ -230,15 +224,12 @@ export class Offers implements OfferView {
     }
   }
 
-  /**
-   * Drops all offers. Called when another rule tells clients apart, so that nobody knows whose offers these are; leases then decide a
-   * REQUEST.
-   */
+  /** Drops all offers, because another rule now tells clients apart. Leases then decide a REQUEST. */
   forgetAll(): void {
     for (const offer of this.#byAddress.values()) this.#remove(offer);
   }
 
-  /** Drops offers that expired by `now`, and the oldest while there are too many. */
+  /** Drops expired offers, and the oldest beyond the bound. */
   forget(now: Instant): void {
     for (const offer of this.#byAddress.values()) {
       if (offer.until > now && this.#byAddress.size <= OFFERS_MAX) return;
@@ -246,7 +237,7 @@ export class Offers implements OfferView {
     }
   }
 
-  /** Forgets networks of which nothing is known, because other networks may be served from now on. */
+  /** Forgets networks of which nothing is known. */
   tidy(): void {
     for (const networks of [this.#byNetwork, this.#introductions])
       for (const [name, { size }] of networks) if (size === 0) networks.delete(name);

@@ -1,22 +1,22 @@
-// Limits how many unknown clients are offered addresses. A flood of DISCOVERs from invented hardware addresses would otherwise take every
-// address of a range within seconds and request none. Sources: RFC 2131 §4.1, §7; RFC 3046 §5.
+// Limits how many unknown clients are offered addresses, so that a flood of DISCOVERs from invented hardware addresses cannot take a whole
+// range. Sources: RFC 2131 §4.1, §7; RFC 3046 §5.
 //
-// 1. A client is new if it has no record, open offer or fixed address in the network and belongs to no machine of the region. Known clients
-//    are never limited. Where identifiers tell clients apart, the hardware address of a machine or a reservation does not make a client
-//    known; but its fixed address is always available to it.
-// 2. New clients of one place (the circuit of a relay agent, else the relay, else the interface) get a rate of offers a second and a burst
-//    of ten seconds' worth, so that a whole hall can power on. The rack believes the places that relays name, up to a limit: all clients
-//    that relays bring by one socket have PLACES_OF_A_SOCKET times the rate of a place.
-// 3. A circuit named without a relay agent belongs to its interface and shares the interface's limit, because either a switch or the client
-//    may have named it. One circuit may take WIRE_CIRCUIT_SHARE of that limit, so that a flood on one port leaves something for the others.
-// 4. Open offers may take OFFERED_SHARE_MAX of a range; in a small range, OFFERED_ALWAYS addresses, but at most OFFERED_SMALL_SHARE_MAX of
-//    it. Requested addresses do not count: they are leases by then.
-// 5. A client that was refused and comes back (`waiting-clients.ts`) is not part of a flood of invented clients. Returning clients share a
-//    second rate of the same size at their place and socket, and may fill a range up to OFFERED_BACK_SHARE_MAX. Beyond that, one is offered
-//    the address that has been on offer to another client, unrequested, for longest (`decide.ts`).
-// 6. At most PLACES_MAX circuits and relays are remembered; beyond that, the oldest is forgotten. A place is remembered only once a client
-//    there was offered an address, which its socket's limit must allow. Sockets are never forgotten.
-// 7. A limited place or socket is reported once a minute. All places of one socket together are reported once a minute in the long run.
+// 1. A client is new without a record, open offer or fixed address in the network if it belongs to no machine of the region. Known
+//    clients are never limited. Where identifiers tell clients apart, the hardware address of a machine or a reservation does not make a
+//    client known; but its fixed address is always available to it.
+// 2. New clients of one place (the circuit of a relay agent, else the relay, else the interface) get a rate of offers a second and a
+//    burst of ten seconds' worth, so that a whole hall can power on. Relays are believed about places up to a limit: all clients that
+//    relays bring by one socket have PLACES_OF_A_SOCKET times the rate of a place.
+// 3. A circuit named without a relay agent shares its interface's limit, because a switch or the client may have named it. One circuit
+//    may take WIRE_CIRCUIT_SHARE of it, so that a flood on one port leaves some for the others.
+// 4. Open offers may take OFFERED_SHARE_MAX of a range; in a small one, OFFERED_ALWAYS addresses, but at most OFFERED_SMALL_SHARE_MAX of
+//    it.
+// 5. A refused client that comes back (`waiting-clients.ts`) is no invented one. Returning clients share a second rate of the same size,
+//    and may fill a range up to OFFERED_BACK_SHARE_MAX. Beyond that, one is offered the address that another client has left unrequested
+//    for longest (`decide.ts`).
+// 6. At most PLACES_MAX circuits and relays are remembered; then the oldest is forgotten. A place is remembered only once a client there
+//    was offered an address. Sockets are never forgotten.
+// 7. A limited place or socket is reported once a minute, and so are all places of one socket together in the long run.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
@@ -29,7 +29,7 @@ import { WaitingClients } from './waiting-clients.ts';
 export const NEW_CLIENTS_PER_SECOND = 50;
 /** Seconds' worth of the rate that may come at once. */
 export const NEW_CLIENTS_BURST_SECONDS = 10;
-/** The rate of all clients that relays bring by one socket, as a multiple of a place's rate. */
+/** The rate of all clients that relays bring by one socket, in rates of a place. */
 export const PLACES_OF_A_SOCKET = 8;
 /** The share of an interface's rate for one circuit named without a relay agent. */
 export const WIRE_CIRCUIT_SHARE = 0.5;
@@ -37,27 +37,26 @@ export const WIRE_CIRCUIT_SHARE = 0.5;
 export const PLACES_MAX = 4096;
 /** How many sockets are told apart; all others share one limit. */
 export const SOCKETS_MAX = 1024;
-/** The share of a range's usable addresses that may be on offer to new clients. */
+/** The share of a range's usable addresses on offer to new clients. */
 export const OFFERED_SHARE_MAX = 0.75;
-/** How many addresses may be on offer in any range, up to OFFERED_SMALL_SHARE_MAX of it. */
+/** How many addresses may be on offer in any range, within OFFERED_SMALL_SHARE_MAX. */
 export const OFFERED_ALWAYS = 64;
 export const OFFERED_SMALL_SHARE_MAX = 0.8;
-/** The share that may be on offer when a new client comes back; the rest is for known clients. */
+/** The share that may be on offer when a new client comes back. */
 export const OFFERED_BACK_SHARE_MAX = 0.9;
 /** How often a limited place is reported. */
 const REPORTED_EVERY_MS = 60_000;
-/** How often one socket's limited places are reported; invented places thus cause no flood of reports. */
+/** How often one socket's limited places are reported. */
 export const REPORTS_OF_A_SOCKET: Rate = { perSecond: 1000 / REPORTED_EVERY_MS, burst: PLACES_OF_A_SOCKET };
 
 /** The deciders' view of the limits. */
 export interface NewClientView {
-  /** Whether a new client may be offered an address of a range at `now`. */
   judge(newcomer: Newcomer, usage: RangeUsage | undefined, now: Instant): Admission;
-  /** For how many milliseconds a returning new client has asked in vain; 0 if it has not returned. */
+  /** How long a returning new client has asked in vain; 0 if it has not returned. */
   waitedMs(newcomer: Newcomer, now: Instant): number;
 }
 
-/** Whether a new client may be offered an address: yes; no, because too many come; no, because too much of the range is on offer. */
+/** Whether a new client may be offered an address; if not, too many come, or too much of the range is on offer. */
 export type Admission = 'admitted' | 'too-many' | 'range-on-offer';
 
 /** An unknown client. */
@@ -132,7 +131,7 @@ export class NewClients implements NewClientView {
     if (place.name !== place.socket) this.#placeOf(place)[which].allows(now);
   }
 
-  /** Remembers a new client that was refused, so that its return is recognised. */
+  /** Remembers a refused new client, to recognise its return. */
   leftOut({ client }: Newcomer, now: Instant): void {
     this.#waiting.leftOut(client, now);
   }
@@ -141,10 +140,7 @@ export class NewClients implements NewClientView {
     return this.#allOf(place)[which].has(now) && this.#places.get(place.name)?.[which].has(now) !== false;
   }
 
-  /**
-   * Records that a new client was refused; a refusal alone does not make the rack remember the place. @returns the place to report as
-   * limited, or the whole socket; undefined: neither
-   */
+  /** Records that a new client was refused; the place is not remembered for that. @returns the place or socket to report as limited */
   refused(place: ClientPlace, now: Instant): string | undefined {
     const all = this.#allOf(place);
     const isUsedUp = !all.limit.has(now);
@@ -186,7 +182,7 @@ export class NewClients implements NewClientView {
   }
 }
 
-/** How many of `usable` addresses may be on offer before a new client is refused. */
+/** How many of `usable` addresses may be on offer. */
 function offeredMax(usable: number, isBack: boolean): number {
   if (isBack) return Math.ceil(usable * OFFERED_BACK_SHARE_MAX);
   const ofSmall = Math.min(OFFERED_ALWAYS, Math.ceil(usable * OFFERED_SMALL_SHARE_MAX));

@@ -1,30 +1,28 @@
-// Remembers unknown clients that asked in vain, and recognises those that come back. RFC 2131 §4.1 has clients retry after about 4, 8, 16
-// and 32 seconds. A flood invents a hardware address for each DISCOVER, but a machine retries under its own. So a returning client is
-// served before a first-time one (`new-clients.ts`).
+// Recognises unknown clients that asked in vain and come back. RFC 2131 §4.1 has clients retry after about 4, 8, 16 and 32 seconds. A flood
+// invents a hardware address for each DISCOVER; a machine retries under its own, and is served first (`new-clients.ts`).
 //
 //   asked in vain ─ leftOut ─▶ waiting ─ leftOut, CAME_BACK_MS later ─▶ came back ─ served ─▶ forgotten
 //                                 └─────── nothing heard for WAITING_MS ────────────────────▶ forgotten
 //
-// 1. At most WAITING_CLIENTS_MAX clients are kept, in memory that never grows. A keyed hash chooses each client's WAYS places, so no sender
-//    can aim at another client's place. If all are taken, the client heard longest ago goes, and clients that never came back go first. A
-//    flood of 5000 clients a second is remembered for about 13 s; a client that came back once, for as long as it keeps asking.
-// 2. A client is known by 32 further bits of its hash. Two clients that agree in all of them count as one: the second is served early.
-// 3. A client that was offered an address starts over, so a client that never takes its offers gets one turn and no more.
+// 1. At most WAITING_CLIENTS_MAX clients are kept, in memory that never grows. A keyed hash chooses each client's WAYS places, so none can
+//    be aimed at. If all are taken, the client heard longest ago goes, those that never came back first. A flood of 5000 clients a second
+//    is remembered for about 13 s; a client that came back, for as long as it asks.
+// 2. A client is known by 32 further bits of its hash. Of two clients that agree in them, the second is served early.
+// 3. A client that was offered an address starts over, so one that never takes its offers gets one turn.
 
 import type { Instant } from '../../clock.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 
 /**
- * How many clients are remembered: 1.4 MB, allocated when the first client is refused. A flood fills it within seconds. Newcomers notice
- * nothing up to about 10 000 clients a second; beyond that they are forgotten before they ask again and are served as first-time clients.
- * It empties within WAITING_MS.
+ * How many clients are remembered: 1.4 MB, allocated at the first refusal. A flood fills it within seconds. Up to about 10 000 clients a
+ * second newcomers notice nothing; beyond that they are forgotten before they ask again. It empties within WAITING_MS.
  */
 export const WAITING_CLIENTS_MAX = 65_536;
-/** A client that asks again after this time has come back; copies of one message by several relay agents arrive sooner. Milliseconds. */
+/** A client that asks after this time has come back, in milliseconds; copies by several relay agents arrive sooner. */
 export const CAME_BACK_MS = 800;
 /**
- * A client not heard for this long is forgotten. The longest retry pause of firmware is 32 s, of busybox 20 s, of dhclient 64 s.
- * Milliseconds.
+ * A client silent for this long is forgotten, in milliseconds. The longest retry pause of firmware is 32 s, of busybox 20 s, of dhclient 64
+ * s.
  */
 export const WAITING_MS = 120_000;
 /** Places that one client may take. */
@@ -32,7 +30,7 @@ const WAYS = 4;
 const SETS = WAITING_CLIENTS_MAX / WAYS;
 
 interface Table {
-  /** 32 bits of each client's hash; 0 for an empty place. */
+  /** 32 bits of each client's hash; 0: empty. */
   readonly prints: Uint32Array;
   /** When the client first asked, and when last. */
   readonly firstAt: Float64Array;
@@ -53,7 +51,7 @@ export class WaitingClients {
     this.#seed = seed >>> 0;
   }
 
-  /** For how many milliseconds a client has asked in vain; 0 if never, or not long enough to have come back. */
+  /** For how many milliseconds a client has asked in vain; 0 if it has not come back. */
   waitedMs(client: ClientIdentity, now: Instant): number {
     const table = this.#table;
     const place = table && this.#find(table, client, now);
@@ -130,7 +128,7 @@ const emptyTable = (): Table => ({
   isBack: new Uint8Array(WAITING_CLIENTS_MAX),
 });
 
-/** True while a place counts; a clock that went back empties it. */
+/** A clock that went back empties the place. */
 function isWaiting(table: Table, place: number, now: Instant): boolean {
   const agoMs = now - (table.lastAt[place] ?? 0);
   return agoMs >= 0 && agoMs < WAITING_MS;

@@ -1,35 +1,30 @@
 // Decides whether a sender may speak for a network. Sources: RFC 2131 §4.1, §4.3.2, §4.4.4, §4.4.5; RFC 3011 §1.1; RFC 3527 §3.
 //
-// Through a relay agent: any sender can write giaddr, and RFC 2131 §4.1 sends the reply there. If the rack believed it blindly, any host
-// could take addresses of a network it is not in, free the leases of that network's clients, and make this rack send datagrams to any host
-// in the world. So giaddr must be a known relay agent, and the datagram must come from it.
+// Any sender can write giaddr, and RFC 2131 §4.1 sends the reply there. Any host could then take addresses of other networks, free their
+// clients' leases, and make this rack send datagrams anywhere. So the datagram must come from giaddr, a known relay agent.
 //
 //     giaddr   in relays of the network; if it names none: a host address of a network served here
 //     source   in relays or relay_sources of the network; or an address that no client holds by lease: giaddr itself, or, if the network
 //              names no relay_sources, one of a network served here;
 //              for a network on an interface of this rack that names no relays: such an address of its shared network
 //
-// Without a relay agent: option 118, option 82.5 and ciaddr name a network just as well. So the message must come from the
-// shared network of that network.
+// Option 118, option 82.5 and ciaddr name a network just as well: without a relay agent the message must come from that shared network.
 //
 //     broadcast   it came by that shared network; or its source is in relays or relay_sources, and in the shared network by which it came
 //     unicast     its source is in relays or relay_sources; or in that shared network, and ciaddr itself where ciaddr is filled in
 //
-// 1. If the network names its relay agents, only they get replies, and hosts of other shared networks without a relay agent get none.
-// 2. If it names none, a relay agent needs an address in a network served here: the common case, whether giaddr or link selection names the
-//    client's network (RFC 3527 §3 lets giaddr be an address of another network).
-// 3. No relay agent has an address of this rack: a reply to it on the server port would come back to the rack itself. A relay agent on the
-//    same host would have to own that port.
-// 4. Many relay agents send from their interface towards the rack, whose address is in a served network if they are on an interface
-//    of the rack. A host with a lease of this rack is its client and no relay agent, unless the network says so.
-// 5. Clients on an interface of the rack need no relay agent. So only one on its shared network may speak for them, unless the network
-//    names others: hosts behind other relay agents could otherwise end their leases. A network chosen by option (82.5, 118) is no
-//    exception, with giaddr or without: no host speaks for a shared network it is not on.
-// 6. A client sends to the rack's own address from its own address, its ciaddr (RFC 2131 §4.3.2, §4.4.5). A sender with another source is
-//    forging, or its address is translated on the way, or it is an access server: the operator names the last two in relay_sources.
-// 7. The interface by which a broadcast came cannot be forged, its source can. So a named source counts only on its own shared network.
-// 8. The source of a unicast can also be forged, by any host that may send datagrams with any source into the rack's network:
-//    docs/hostile-hosts.md says what stops that.
+// 1. If the network names its relay agents, only they get replies, and other shared networks' hosts get none without one.
+// 2. If it names none, a relay agent needs an address in a network served here, whether giaddr or link selection names the client's
+//    network (RFC 3527 §3).
+// 3. No relay agent has an address of this rack: the reply would come back to the rack itself.
+// 4. Many relay agents send from their interface towards the rack, whose address may be in a served network. A host with a lease of this
+//    rack is no relay agent, unless the network says so.
+// 5. Clients on an interface of the rack need no relay agent. Only one on its shared network may speak for them, unless the network names
+//    others: hosts elsewhere could otherwise end their leases. The same holds for a network chosen by option (82.5, 118).
+// 6. A client sends to the rack's address from its ciaddr (RFC 2131 §4.3.2, §4.4.5). Another source is forged, translated on the way, or
+//    an access server: relay_sources names the last two.
+// 7. The interface of a broadcast cannot be forged, its source can: a named source counts only on its own shared network.
+// 8. The source of a unicast can also be forged: docs/hostile-hosts.md says what stops that.
 
 import { ANY, edgeOf, type Ipv4, type Ipv4Network, LIMITED_BROADCAST, networkContains } from '../../net/address.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';
@@ -38,10 +33,9 @@ import { isOneSharedNetwork } from './server-role.ts';
 import type { Arrival, ServedSubnet, SubnetIndex } from './subnet.ts';
 
 /**
- * Why a message for a client of `network` is refused from its sender; undefined: it is accepted.
+ * Why a message for a client of `network` is refused; undefined: it is accepted.
  *
- * @param from the source of the datagram; undefined: unknown and not checked
- * @param holdsLease whether a client of this rack has a running lease of the address
+ * @param from the datagram's source; undefined: unknown, not checked @param holdsLease whether the address has a running lease of this rack
  */
 export function judgeSender(
   message: DhcpMessage,
@@ -65,10 +59,7 @@ export function judgeSender(
   return from === giaddr || (mayBeAnywhere && isServed(from, index)) ? undefined : 'relay-source-unknown';
 }
 
-/**
- * Judges a message to an address of the rack, without a relay agent. Which address it was sent to proves nothing, because every host
- * reaches all of them.
- */
+/** Judges a message without a relay agent to an address of the rack, whichever: every host reaches all of them. */
 function judgeUnicast(
   ciaddr: Ipv4,
   from: Ipv4 | undefined,
@@ -82,7 +73,7 @@ function judgeUnicast(
   return isOwn ? 'other-wire' : 'sent-from-elsewhere';
 }
 
-/** Judges a broadcast that came by an interface, without a relay agent. */
+/** Judges a broadcast without a relay agent. */
 function judgeBroadcast(
   interfaceName: string,
   from: Ipv4 | undefined,
@@ -108,10 +99,7 @@ function isKnownRelay(giaddr: Ipv4, network: ServedSubnet, { served, ownAddresse
   });
 }
 
-/**
- * True for an address that no client can have: 255.255.255.255, one of this rack, and the first and last of a served network. A reply to it
- * would go to the rack itself, or to all hosts of a shared network.
- */
+/** True for an address no client can have: 255.255.255.255, the rack's own, and the first and last of a served network. */
 export function isNoHost(address: Ipv4, { served, ownAddresses }: SubnetIndex): boolean {
   if (address === LIMITED_BROADCAST || ownAddresses.has(address)) return true;
   return served.some(({ subnet: { network, broadcast } }) => {
@@ -119,16 +107,15 @@ export function isNoHost(address: Ipv4, { served, ownAddresses }: SubnetIndex): 
   });
 }
 
-/** True for a network on an interface of the rack whose configuration names no relay agents. */
+/** True if the network is on an interface of the rack and names no relay agents. */
 const namesNoRelays = ({ subnet }: ServedSubnet): boolean =>
   subnet.interfaceName !== undefined && subnet.relays === undefined;
 
-/** True for an address of the network, or of another one on its shared network. */
+/** True for an address on the network's shared network. */
 const isInSharedNetwork = (from: Ipv4, { subnet }: ServedSubnet, { served }: SubnetIndex): boolean =>
   networkContains(subnet.network, from) ||
   served.some(({ subnet: other }) => networkContains(other.network, from) && isOneSharedNetwork(other, subnet));
 
-/** True if the hosts of the network are on the shared network of this interface. */
 const isReachedBy = (interfaceName: string, { subnet }: ServedSubnet, { served }: SubnetIndex): boolean =>
   subnet.interfaceName === interfaceName ||
   (subnet.shared !== undefined &&

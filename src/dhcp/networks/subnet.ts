@@ -1,15 +1,13 @@
 // Finds the client's network. Sources: RFC 2131 §4.3.1 (giaddr, arrival interface), RFC 3527 §3 (82.5, link selection), RFC 3011 §2 (118,
 // subnet selection).
 //
-// 1. The first of these that the message carries decides, and no later one: 82.5, 118, giaddr, ciaddr on a socket bound to an address, the
-//    arrival. A named network that is not served is a refusal, not a reason to look further.
-// 2. The subnets of one interface are a shared network: a client there may get an address of any of them. The same goes for subnets
-//    configured as one shared network, whichever of them a message names: a named subnet identifies the shared network, not the address
-//    (RFC 3527 §3, RFC 3011 §2). The named subnet comes first.
-// 3. Without a relay agent a message may also name a network of another shared network, or one that only relays reach: an access server
-//    asks like this for its callers (RFC 3011 §1.1). Any host on a shared network could take addresses elsewhere this way. So `relays.ts`
-//    decides who may.
-// 4. A network whose own address is not (or not yet) on its interface is not served: no reply could leave there.
+// 1. The first that the message carries decides: 82.5, 118, giaddr, ciaddr on a socket bound to an address, the arrival. If the named
+//    network is not served, the message is refused.
+// 2. The subnets of one interface are a shared network: a client there may get an address of any. So are subnets configured as one: a named
+//    subnet identifies the shared network, not the address (RFC 3527 §3, RFC 3011 §2). The named subnet comes first.
+// 3. Without a relay agent a message may also name a network elsewhere: an access server asks so for its callers (RFC 3011 §1.1). Any host
+//    could take addresses this way, so `relays.ts` decides who may.
+// 4. A network whose own address is not on its interface is not served: no reply could leave there.
 
 import { ANY, broadcastOf, edgeOf, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
 import type { NetworkRefusal } from '../events/refusals.ts';
@@ -28,16 +26,16 @@ export interface ServedSubnet {
   readonly hostnames: ReadonlySet<string>;
   /** The options its keys give to every client. */
   readonly options: NetworkOptions;
-  /** Addresses that no client ever gets: the rack's own, the router's, the network's and the broadcast address. */
+  /** Addresses no client gets: the rack's, the router's, the network's and broadcast. */
   readonly excluded: ReadonlySet<Ipv4>;
 }
 
 /** Everything served at present. */
 export interface SubnetIndex {
   readonly served: readonly ServedSubnet[];
-  /** The networks of each shared network that several share by configuration, by the name they give it. */
+  /** The networks of configured shared networks, by name. */
   readonly sharedNetworks: ReadonlyMap<string, readonly ServedSubnet[]>;
-  /** Configured interfaces without a served network, because their address is missing. */
+  /** Interfaces not served because their address is missing. */
   readonly withoutAddress: ReadonlySet<string>;
   /** Every address by which clients may know this rack. */
   readonly ownAddresses: ReadonlySet<Ipv4>;
@@ -47,17 +45,17 @@ export interface SubnetIndex {
 export interface LocalInterface {
   readonly name: string;
   readonly addresses: readonly { readonly address: Ipv4 }[];
-  /** Its hardware address while it has carrier; undefined: it has none, or it is unknown. */
+  /** Its hardware address while it has carrier and one is known. */
   readonly mac?: MacAddress | undefined;
 }
 
 /** The socket by which a message came. */
 export interface Arrival {
-  /** The device the socket is bound to; undefined: a socket bound to an address. */
+  /** The socket's device; undefined: it is bound to an address. */
   readonly interfaceName: string | undefined;
-  /** The address the socket is bound to; 0.0.0.0 for a device socket. */
+  /** The socket's address; 0.0.0.0 for a device socket. */
   readonly localAddress: Ipv4;
-  /** For a message to the boot server port (4011): the port from which the client sent it. */
+  /** For a message to the boot server port (4011): its source port. */
   readonly bootServerPort?: number | undefined;
 }
 
@@ -69,7 +67,7 @@ type SharedNetworkChoice =
 /**
  * Prepares a configuration for look-ups.
  *
- * @param interfaces the host's interfaces; undefined: not known, all configured addresses are assumed to be present
+ * @param interfaces undefined: not known, all configured addresses are assumed present
  */
 export function indexSubnets(config: DhcpConfig, interfaces: readonly LocalInterface[] | undefined): SubnetIndex {
   const ownAddresses = new Set<Ipv4>();
@@ -119,7 +117,7 @@ function serve(subnet: DhcpSubnet, ownAddresses: ReadonlySet<Ipv4>): ServedSubne
   };
 }
 
-/** Finds the shared network of the client that sent `message`. */
+/** Finds the shared network of `message`'s client. */
 export function chooseSharedNetwork(
   message: DhcpMessage,
   relay: RelayInformation | undefined,
@@ -139,7 +137,7 @@ export function chooseSharedNetwork(
   return { kind: 'refused', reason: absent ? 'interface-without-address' : 'interface-unserved' };
 }
 
-/** The networks of the shared network by which a message came, as far as the socket shows it. */
+/** The networks a message came by, as far as the socket shows. */
 function sharedNetworkOf({ interfaceName, localAddress }: Arrival, index: SubnetIndex): readonly ServedSubnet[] {
   const sharedNetwork = index.served.filter(({ subnet }) =>
     interfaceName === undefined ? subnet.serverAddress === localAddress : subnet.interfaceName === interfaceName,
@@ -147,7 +145,7 @@ function sharedNetworkOf({ interfaceName, localAddress }: Arrival, index: Subnet
   return withShared(sharedNetwork, index);
 }
 
-/** These networks, followed by the others of their shared networks. */
+/** These networks, then the others of their shared networks. */
 function withShared(sharedNetwork: readonly ServedSubnet[], { sharedNetworks }: SubnetIndex): readonly ServedSubnet[] {
   if (sharedNetworks.size === 0) return sharedNetwork;
   const all = new Set(sharedNetwork);
@@ -158,7 +156,7 @@ function withShared(sharedNetwork: readonly ServedSubnet[], { sharedNetworks }: 
   return all.size === sharedNetwork.length ? sharedNetwork : [...all];
 }
 
-/** The address by which a message names its network; undefined: none, so the arrival decides. */
+/** The address by which a message names its network; undefined: the arrival decides. */
 export function namedNetwork(
   message: DhcpMessage,
   relay: RelayInformation | undefined,

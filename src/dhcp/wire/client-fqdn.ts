@@ -5,7 +5,7 @@
 //   RCODE1  RCODE2             obsolete: a server writes 255
 //   name                       in full, only its first labels, or empty
 //
-// 1. Bytes from a client become a valid host name label or nothing: no other text of the option leaves this file.
+// 1. Bytes from a client become a valid host name label or nothing.
 
 import type { DhcpOptions } from './message-options.ts';
 import { clientHostname, domainNameBytes, hostLabel, OPTION, optionText, textBytes } from './options.ts';
@@ -19,34 +19,34 @@ const NO_UPDATES = 8;
 const HEADER_BYTES = 3;
 /** RFC 4702 §2.2: what a server writes into both. */
 const RCODE = 255;
-/** The longest name in labels (RFC 1035 §2.3.4), and the longest value not split into pieces. */
+/** In labels (RFC 1035 §2.3.4), and in one option piece. */
 const NAME_BYTES_MAX = 255;
 const VALUE_BYTES_MAX = 255;
 const LABEL_BYTES_MAX = 63;
 
 /** A client's wishes about its name. */
 interface ClientFqdn {
-  /** The first label, in lower case; undefined: the client sent none, or not a host name. */
+  /** In lower case; undefined: none, or not a host name. */
   readonly label: string | undefined;
-  /** The client wants the server to enter the address under the name. */
+  /** The client wants the server to enter its name. */
   readonly wantsServer: boolean;
   /** The client wants no one else to enter anything. */
   readonly wantsNobody: boolean;
-  /** The name is in labels, and the reply's must be too. */
+  /** The name is in labels, as the reply's must be. */
   readonly inLabels: boolean;
 }
 
 /** The server's answer about a client's name. */
 export interface NamedClient {
-  /** The first label; undefined: the client has no name here. */
+  /** Undefined: the client has no name here. */
   readonly label: string | undefined;
   /** Empty: the label alone is the name. */
   readonly domain: string;
-  /** True: this server enters address and reverse name; false: it enters neither. */
+  /** True: this server enters address and reverse name; false: neither. */
   readonly isEntered: boolean;
 }
 
-/** Option 81 of a message; undefined: absent, or too short. */
+/** Undefined: absent, or too short. */
 export function clientFqdn(options: DhcpOptions): ClientFqdn | undefined {
   const value = options.get(OPTION.clientFqdn);
   if (value === undefined || value.length < HEADER_BYTES) return undefined;
@@ -63,18 +63,13 @@ export function clientFqdn(options: DhcpOptions): ClientFqdn | undefined {
   };
 }
 
-/**
- * The name a client gives itself, from option 81 if the client sent it, else from option 12; undefined: no valid host name. An option 81
- * without a name leaves option 12 unread (RFC 4702 §3.1).
- */
+/** The client's name for itself, from option 81, else option 12. An option 81 without a name leaves option 12 unread (RFC 4702 §3.1). */
 export function clientName(options: DhcpOptions): string | undefined {
   const fqdn = clientFqdn(options);
   return fqdn === undefined ? clientHostname(options) : fqdn.label;
 }
 
-/**
- * The name a client gives itself, if the client allows the server to enter it; undefined: it has no name, or wants no one else to enter it.
- */
+/** The client's name for itself, unless it wants no one else to enter it. */
 export const nameToEnter = (options: DhcpOptions): string | undefined =>
   clientFqdn(options)?.wantsNobody === true ? undefined : clientName(options);
 
@@ -83,7 +78,7 @@ function asciiLabel(name: Uint8Array): string | undefined {
   return hostLabel(optionText(new Map([[OPTION.hostName, name]]), OPTION.hostName));
 }
 
-/** The first label of a name in labels, whole or partial (RFC 4702 §2.3); undefined: not such a name. */
+/** The first label of a name in labels, whole or partial (RFC 4702 §2.3). */
 function firstLabel(name: Uint8Array): string | undefined {
   if (name.length > NAME_BYTES_MAX) return undefined;
   let offset = 0;
@@ -103,8 +98,7 @@ function labelAt(name: Uint8Array): string | undefined {
 }
 
 /**
- * The reply to a client's option 81, in the encoding the client chose (RFC 4702 §2.1). A name too long for the DNS or for one option is
- * sent as its first label alone.
+ * The reply to option 81, in the client's encoding (RFC 4702 §2.1). A name too long for the DNS or one option is sent as its first label.
  */
 export function clientFqdnBytes(asked: ClientFqdn, { label, domain, isEntered }: NamedClient): Uint8Array {
   const flags =

@@ -1,16 +1,16 @@
-// The legal values of options beyond the bytes of their types: ranges, choices and lists with a form of their own. The table of options
-// (`option-table.ts`) names a rule if the option's RFC has one. Sources: RFC 2132 §3 to §8, RFC 1035 §3.1 and §4.1.4 (names), RFC 3361 §3
-// (120), RFC 3442 (routes), RFC 3925 §4 (125), RFC 5969 §7.1.1 (212), RFC 8910 §2.1 (114).
+// The legal values of options beyond their types: ranges, choices and lists with a form of their own. A row of `option-table.ts` names a
+// rule if the option's RFC has one. Sources: RFC 2132 §3 to §8, RFC 1035 §3.1 and §4.1.4 (names), RFC 3361 §3 (120), RFC 3442 (routes), RFC
+// 3925 §4 (125), RFC 5969 §7.1.1 (212), RFC 8910 §2.1 (114).
 //
-// 1. The rules judge bytes, however they were written: writing an illegal value as `hex` does not make it legal.
-// 2. The content of a vendor's option is up to the vendor: as `hex` it is not judged.
+// 1. The rules judge bytes: writing an illegal value as `hex` does not make it legal.
+// 2. A vendor's option as `hex` is not judged.
 
 import { counted } from '../../counted.ts';
 import { formatIpv4, ipv4, prefixOf } from '../../net/address.ts';
 import type { OptionType, ValueProblem } from './option-value.ts';
 import { hostLabel, OPTION, optionUuid } from './options.ts';
 
-/** An illegal value: its place in the option (empty for all of it), and how a person writes it. */
+/** An illegal value: its place in the option, and how a person writes it. */
 interface IllegalValue {
   readonly at: string;
   readonly found: string;
@@ -20,11 +20,11 @@ interface IllegalValue {
 export interface LegalValue {
   /** The legal values, for people. */
   readonly text: string;
-  /** The first illegal value; undefined: none. The length of the type is checked elsewhere. */
+  /** The first illegal value; the length is checked elsewhere. */
   readonly judge: (bytes: Uint8Array) => IllegalValue | undefined;
 }
 
-/** The part of an option that is needed to judge its value. */
+/** What is needed to judge an option's value. */
 export interface JudgedOption {
   readonly code: number;
   readonly name: string;
@@ -33,14 +33,11 @@ export interface JudgedOption {
   readonly source: string;
   /** The legal values of its type; undefined: all. */
   readonly legal?: LegalValue;
-  /** True for an option whose content is up to vendors: as hex, or at another length, it is not faulted. */
+  /** True for an option up to vendors: as hex, or at another length, it is not faulted. */
   readonly isVendors?: true;
 }
 
-/**
- * The fault in an option's bytes; undefined: none.
- * @param said the type they were written as
- */
+/** The fault in an option's bytes. @param said the type they were written as */
 export function judgeOptionValue(row: JudgedOption, said: OptionType, bytes: Uint8Array): ValueProblem | undefined {
   const { code, name, type, source, legal, isVendors } = row;
   if (isVendors && said !== type) return undefined;
@@ -52,7 +49,7 @@ export function judgeOptionValue(row: JudgedOption, said: OptionType, bytes: Uin
   return illegal === undefined ? undefined : illegalIn(row, illegal, rule);
 }
 
-/** The fault in a value that has no bytes. For a number outside its type it names the legal values of the option. */
+/** The fault in a value without bytes; a number outside its type gets the legal values. */
 export function judgeUnwritable(row: JudgedOption | undefined, problem: ValueProblem): ValueProblem {
   const { at, outside } = problem;
   if (row?.legal === undefined || outside === undefined) return problem;
@@ -120,7 +117,7 @@ export const eachOf = (...values: readonly number[]): LegalValue => ({
   judge: (bytes) => judgeEach(bytes, (value) => values.includes(value)),
 });
 
-/** Pairs of a destination and a router, without the default route (RFC 2132 §5.8). */
+/** Destinations and routers, without the default route (RFC 2132 §5.8). */
 export const NO_DEFAULT_ROUTE: LegalValue = {
   text: 'destinations other than 0.0.0.0 with their routers',
   judge: (bytes) => {
@@ -173,7 +170,7 @@ export const SIP_SERVERS: LegalValue = {
   },
 };
 
-/** RFC 5969 §7.1.1: two prefix lengths, a prefix of 16 bytes, and addresses of border relays. */
+/** RFC 5969 §7.1.1: two prefix lengths, a prefix of 16 bytes, and border relays. */
 export const SIX_RD: LegalValue = {
   text: 'an IPv4 mask of 0 to 32 bits, a prefix whose length and what the mask leaves are at most 128, and border relays',
   judge: (bytes) => {
@@ -184,7 +181,7 @@ export const SIX_RD: LegalValue = {
   },
 };
 
-/** The size in bytes of a type's units. A type in `ONE_UNIT` holds exactly one unit. */
+/** A type's unit in bytes; a type in `ONE_UNIT` holds exactly one. */
 const UNIT_BYTES: Readonly<Partial<Record<OptionType, number>>> = {
   ip: 4,
   'ip-list': 4,
@@ -198,7 +195,7 @@ const UNIT_BYTES: Readonly<Partial<Record<OptionType, number>>> = {
 };
 const ONE_UNIT: ReadonlySet<OptionType> = new Set<OptionType>(['ip', 'u8', 'u16', 'u32', 'i32', 'bool']);
 
-/** The fault in the form of bytes written as `hex`; undefined: none. */
+/** The fault in the form of `hex` bytes. */
 function judgeShape(type: OptionType, bytes: Uint8Array): string | undefined {
   const unit = UNIT_BYTES[type];
   const { length } = bytes;
@@ -248,7 +245,7 @@ function areSubOptions(bytes: Uint8Array): boolean {
 const NAME_BYTES_MAX = 255;
 const LABEL_BYTES_MAX = 63;
 
-/** True for consecutive names of labels; the end of a name may be a pointer back to an earlier one. */
+/** True for names in labels; each may end in a pointer back. */
 function areNames(bytes: Uint8Array): boolean {
   let offset = 0;
   while (offset < bytes.length) {

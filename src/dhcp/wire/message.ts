@@ -1,12 +1,10 @@
-// The DHCP message as bytes and as a value (RFC 2131 §2). Sources: RFC 2131 §2 and §4.1, RFC 2132 §9.3 (option overload),
-// RFC 3396 (long and repeated options), RFC 951 (the 300-byte minimum).
+// The DHCP message as bytes and as a value (RFC 2131 §2). Sources: RFC 2131 §2 and §4.1, RFC 2132 §9.3 (option overload), RFC 3396 (long
+// and repeated options), RFC 951 (the 300-byte minimum).
 //
-// 1. Decoding never throws and never yields half a message: it returns a value, or the first fault with its offset and field.
-// 2. An option that comes several times, or is spread over `file` and `sname`, is joined in the order options, file, sname (RFC 3396 §5),
-//    so each code has one value.
-// 3. A decoded message shares no byte with its datagram, whose memory the next one overwrites: the datagram is copied once into memory of
-//    its own, and the values are views of the copy.
-// 4. A request without the magic cookie has no options: it is BOOTP as in RFC 951, which the rack refuses by name.
+// 1. Decoding never throws: it returns a whole value, or the first fault with its offset and field.
+// 2. The pieces of an option are joined in the order options, file, sname (RFC 3396 §5), so each code has one value.
+// 3. A decoded message is views of one copy, because the next datagram overwrites the memory.
+// 4. A request without the magic cookie is BOOTP (RFC 951), which the rack refuses by name.
 // 5. `option-layout.ts` decides where each option is written.
 
 import type { Ipv4 } from '../../net/address.ts';
@@ -17,7 +15,6 @@ import { ByteWriter } from '../../net/byte-writer.ts';
 import { type DhcpOptions, OptionList, type OptionsInMaking } from './message-options.ts';
 import { FILE_BYTES, layOut, PIECE_BYTES_MAX, type Share, SNAME_BYTES } from './option-layout.ts';
 
-/** The bytes before the options: the fixed part and the magic cookie. */
 const FIXED_BYTES = 240;
 const COOKIE = 0x63825363;
 const CHADDR_OFFSET = 28;
@@ -35,10 +32,10 @@ const END = 255;
 /** Values of `op`. */
 export const BOOT_REQUEST = 1;
 export const BOOT_REPLY = 2;
-/** The one flag of `flags`: the client cannot receive unicasts before it has an address. */
+/** The client cannot receive unicasts before it has an address. */
 export const BROADCAST_FLAG = 0x8000;
 
-/** A message, with the field names of RFC 2131 §2. */
+/** Field names are RFC 2131's (§2). */
 export interface DhcpMessage {
   readonly op: number;
   readonly htype: number;
@@ -54,16 +51,16 @@ export interface DhcpMessage {
   readonly giaddr: Ipv4;
   /** All 16 bytes of the field. */
   readonly chaddr: Uint8Array;
-  /** One character a byte, at most 64; empty when the field carries options. */
+  /** One character a byte, at most 64; empty if it carries options. */
   readonly sname: string;
-  /** One character a byte, at most 128; empty when the field carries options. */
+  /** One character a byte, at most 128; empty if it carries options. */
   readonly file: string;
   /** In wire order. */
   readonly options: DhcpOptions;
 }
 
 /**
- * Decodes a message. The END option may be missing, because the end of the datagram also ends the options.
+ * Decodes a message. The END option may be missing.
  *
  * Faults: `truncated`; `too-long` over MESSAGE_BYTES_MAX; `bad-length` for `hlen` over 16; `bad-value` for a message other than a request
  * with a wrong magic cookie, and for an option overload that is not 1, 2 or 3.
@@ -142,7 +139,7 @@ function readField(
   readOptions(reader, bytes, offset + length, field, options);
 }
 
-/** Reads options from the cursor to `end` or the END option, and joins repeated ones. */
+/** Reads and joins options up to `end` or the END option. */
 function readOptions(
   reader: ByteReader,
   bytes: Uint8Array,
@@ -179,17 +176,16 @@ function textOf(bytes: Uint8Array, offset: number, length: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + offset, end - offset).toString('latin1');
 }
 
-/** An encoded message, and the codes of the options that did not fit. */
+/** An encoded message, and the codes that did not fit. */
 export interface EncodedMessage {
   readonly bytes: Uint8Array;
   readonly omitted: readonly number[];
 }
 
 /**
- * Encodes a message, padded to REPLY_BYTES_MIN. It takes at most `limitBytes` (300 to 4096) without its option 82, which does not reach the
- * client, and at most `wholeBytes` with it. Options keep their order, 82 last. If they do not all fit, the most important come first, and
- * the rest moves to `file` and `sname` if those are empty or repeat option 67 or 66 (RFC 2132 §9.3). Options that fit nowhere are left out
- * and named.
+ * Encodes a message, padded to REPLY_BYTES_MIN. It takes at most `limitBytes` (300 to 4096) without option 82, and `wholeBytes` with it.
+ * Options keep their order, 82 last. If they do not fit, the most important come first, and the rest moves to `file` and `sname` if those
+ * are empty or repeat option 67 or 66 (RFC 2132 §9.3). What fits nowhere is left out and named.
  */
 export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number, wholeBytes = limitBytes): EncodedMessage {
   const layout = layOut(message, optionRoom(limitBytes), optionRoom(Math.max(limitBytes, wholeBytes)));
@@ -215,7 +211,7 @@ export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number, whol
   return { bytes: writer.finish(), omitted: layout.omitted };
 }
 
-/** The size of the option field in a message of at most `bytes`. */
+/** The option field's size in a message of at most `bytes`. */
 const optionRoom = (bytes: number): number =>
   Math.min(Math.max(bytes, REPLY_BYTES_MIN), MESSAGE_BYTES_MAX) - FIXED_BYTES;
 
@@ -223,7 +219,7 @@ function padTo(writer: ByteWriter, offset: number): void {
   if (writer.offset < offset) writer.zeros(offset - writer.offset);
 }
 
-/** Writes a field of `length` bytes: its options, if it carries any, else its text. */
+/** Writes a field of `length` bytes: its options, else its text. */
 function writeField(writer: ByteWriter, text: string, length: number, options: Share): void {
   const end = writer.offset + length;
   if (options.entries.size > 0) writeOptions(writer, options);

@@ -5,12 +5,10 @@
 //                           ── else ─→ also in a field whose text an option repeats: `file` by option 67, `sname` by 66
 //                           ── else ─→ left out, and named
 //
-// 1. Options keep their order if all fit in the option field; else the most important come first (`option-order.ts`). An option of at most
-//    255 bytes is never divided, because only a client that implements RFC 3396 can join the pieces. A client that is sent a longer option
-//    must implement it.
-// 2. The agent information is the last option written, whole and in the option field. It takes no room from the rest, whose size is limited
-//    for the client: the relay agent removes it before the client sees the message (RFC 3046 §2.1). Both together have a limit too. There
-//    the agent information has priority, but it is left out if no room for a reply would remain.
+// 1. Options keep their order if all fit in the option field; else the most important come first (`option-order.ts`). Options of at most
+//    255 bytes are never divided: only a client that implements RFC 3396 can join the pieces.
+// 2. The agent information comes last, whole, in the option field. It takes no room from the rest: the relay agent removes it (RFC 3046
+//    §2.1). Within the limit of both together it has priority, but is left out if no room for a reply would remain.
 // 3. A NAK uses neither field (RFC 2131 table 3).
 
 import { type DhcpOptions, OptionList, type OptionsInMaking } from './message-options.ts';
@@ -19,7 +17,7 @@ import { byWeight } from './option-order.ts';
 /** The sizes of the fields. */
 export const SNAME_BYTES = 64;
 export const FILE_BYTES = 128;
-/** The most bytes that one length byte can express; a longer value is written in several pieces (RFC 3396 §6). */
+/** The longest piece of a value, in bytes (RFC 3396 §6). */
 export const PIECE_BYTES_MAX = 255;
 
 const OVERLOAD = 52;
@@ -30,17 +28,17 @@ const BOOT_FILE_NAME = 67;
 const AGENT_INFORMATION = 82;
 /** The overload option itself. */
 const OVERLOAD_BYTES = 3;
-/** The room that agent information must leave to the reply: message type, server, lease time, overload and END need 19. */
+/** The room that agent information must leave: message type, server, lease time, overload and END need 19. */
 const BESIDE_AGENT_BYTES_MIN = 32;
 
-/** The part of a message to lay out: options by code, and the texts of the fields. */
+/** Options by code, and the texts of the fields. */
 interface LaidOut {
   readonly options: DhcpOptions;
   readonly file: string;
   readonly sname: string;
 }
 
-/** The options in one of the three places, with the size of their bytes and the END. */
+/** The options in one place, with their size and the END. */
 export interface Share {
   readonly entries: DhcpOptions;
   readonly size: number;
@@ -55,9 +53,8 @@ interface Layout {
 }
 
 /**
- * Shares the options out among the option field, `file` and `sname`.
- * @param spaceBytes of the option field, without the agent information
- * @param wholeBytes of the option field, in all
+ * Shares the options out among the three places. @param spaceBytes of the option field, without the agent information @param wholeBytes of
+ * the option field, in all
  */
 export function layOut(message: LaidOut, spaceBytes: number, wholeBytes: number): Layout {
   const { options } = message;
@@ -76,10 +73,10 @@ export function layOut(message: LaidOut, spaceBytes: number, wholeBytes: number)
   return closed({ ...layout, omitted }, agent);
 }
 
-/** True for options other than the overload and the agent information. */
+/** True for options but the overload and the agent information. */
 const isPlaced = (code: number): boolean => code !== AGENT_INFORMATION && code !== OVERLOAD;
 
-/** Everything in the option field. Nearly every reply fits, and then nothing is copied. */
+/** Everything in the option field, as in nearly every reply; nothing is copied. */
 function inOne(options: LaidOut['options'], size: number): Layout {
   const relayed = options.get(AGENT_INFORMATION);
   let entries = options;
@@ -118,14 +115,14 @@ function overloaded({ options: unsorted, file, sname }: LaidOut, spaceBytes: num
   return best.omitted.length >= plain.omitted.length ? plain : best;
 }
 
-/** Space for options including their END, in bytes; 0: the place is taken. */
+/** Space for options and their END, in bytes; 0: the place is taken. */
 interface Space {
   readonly main: number;
   readonly file: number;
   readonly sname: number;
 }
 
-/** Puts each option where it fits, in the order of the message; one over 255 bytes may continue in the next place. */
+/** Puts each option where it fits, in order; one over 255 bytes may continue in the next place. */
 function shareOut(options: LaidOut['options'], space: Space): FilledLayout {
   const [main, file, sname] = [emptyShare(), emptyShare(), emptyShare()];
   const places: readonly Place[] = [
@@ -159,7 +156,7 @@ interface Place {
   readonly space: number;
 }
 
-/** Writes a long option across the places, in the order they are read; false: not enough room. */
+/** Writes a long option across the places; false: not enough room. */
 function spread(places: readonly Place[], code: number, value: Uint8Array): boolean {
   const shares = places.map(({ share, space }) => valueBytesIn(space - share.size));
   if (shares.reduce((sum, bytes) => sum + bytes, 0) < value.length) return false;
@@ -172,20 +169,20 @@ function spread(places: readonly Place[], code: number, value: Uint8Array): bool
   return true;
 }
 
-/** How many bytes of one value fit in `bytes`, with a code and a length before each piece. */
+/** How many bytes of one value fit, with code and length before each piece. */
 function valueBytesIn(bytes: number): number {
   if (bytes <= 2) return 0;
   const piece = PIECE_BYTES_MAX + 2;
   return Math.floor(bytes / piece) * PIECE_BYTES_MAX + Math.max(0, (bytes % piece) - 2);
 }
 
-/** True for a field without text, or whose text the option repeats. */
+/** True if the field has no text or the option repeats it. */
 function repeats(option: Uint8Array | undefined, text: string): boolean {
   if (text === '') return true;
   return option !== undefined && Buffer.from(option).toString('latin1').replace(/\0+$/, '') === text;
 }
 
-/** Marks in the option field which other fields carry options, and puts the agent information last. */
+/** Marks which fields carry options, and puts the agent information last. */
 function closed(layout: FilledLayout, agent: Uint8Array | undefined): Layout {
   const used = (layout.file.entries.size > 0 ? 1 : 0) | (layout.sname.entries.size > 0 ? 2 : 0);
   if (used !== 0) put(layout.main, OVERLOAD, Uint8Array.of(used));
@@ -201,6 +198,6 @@ function put(share: Filled, code: number, value: Uint8Array): void {
   share.size += sizeOf(value);
 }
 
-/** The size of an option on the wire, in consecutive pieces of at most 255 bytes. */
+/** The size on the wire, in pieces of at most 255 bytes. */
 const sizeOf = ({ length }: Uint8Array): number =>
   length <= PIECE_BYTES_MAX ? length + 2 : length + 2 * Math.ceil(length / PIECE_BYTES_MAX);

@@ -1,17 +1,17 @@
-// The table of DHCP options. From it the configuration takes names and types, `replay` takes labels and types, and
-// docs/reference/dhcp-options.md takes its lists. Sources: IANA's registry of BOOTP and DHCP options, and the RFC that each row names; the PXE
-// specification 2.1 §2.2 (128 to 135); iPXE's own numbers (175, 203). Names follow the configurations of ISC and Kea where these have one.
+// The table of DHCP options. From it come the configuration's names and types, the labels of `replay`, and docs/reference/dhcp-options.md.
+// Sources: IANA's registry of BOOTP and DHCP options, and the RFC that each row names; the PXE specification 2.1 §2.2 (128 to 135); iPXE's
+// own numbers (175, 203). Names follow ISC and Kea.
 //
 // 1. A code has one row; a name or label belongs to one code.
-// 2. Options that the protocol itself uses cannot be configured: such a row is `refused`, with the reason or what to write instead.
-// 3. A configurable row names the source of its rule; illegal values are refused when they are written (`legal-values.ts`).
+// 2. Options of the protocol itself are `refused`, with the reason or what to write instead.
+// 3. A configurable row names its rule's source; illegal values are refused when written (`legal-values.ts`).
 //
-// To add an option, add a row here, or change its row from `unnamed` to `named`, and run `npm run docs`. Only if it needs more:
+// To add an option, add a row here, or change it from `unnamed` to `named`, and run `npm run docs`. Only if it needs more:
 //
-// - a rule of legal values: in `legal-values.ts`, and a case in `test/config/legal-options.test.ts`, which also checks the form of the source;
+// - a rule of legal values: in `legal-values.ts`, and a case in `test/config/legal-options.test.ts`;
 // - a new type of values: in `option-value.ts`;
-// - a sample of its own, if that of its type is illegal for it: in OWN_SAMPLES of `test/dhcp/wire/option-table.test.ts`, where a test demands it;
-// - an option that the server itself reads or decides: its code in OPTION of `options.ts`.
+// - a sample, if its type's is illegal for it: in OWN_SAMPLES of `test/dhcp/wire/option-table.test.ts`;
+// - an option that the server itself reads: its code in OPTION of `options.ts`.
 
 import { nearestName } from '../../nearest-name.ts';
 import {
@@ -81,8 +81,8 @@ const REASSEMBLY_MIN = 576;
 const MTU_MIN = 68;
 
 /**
- * Every known option, in the order of codes. A row's source names an RFC or one of the documents in `test/config/legal-options.test.ts`. Code 224
- * stays without a row, because tests use it as an unknown option.
+ * Every known option, by code. A source is an RFC or a document in `test/config/legal-options.test.ts`. Code 224 has no row: tests use it
+ * as an unknown option.
  */
 const TABLE: Readonly<Record<number, Row>> = {
   0: refused('pad', 'hex', 'it is padding, not an option'),
@@ -193,7 +193,7 @@ const TABLE: Readonly<Record<number, Row>> = {
   108: named('ipv6-only-preferred', 'IPv6-only preferred', 'u32', 'RFC 8925 §3.1'),
   114: named('captive-portal', 'captive portal', 'text', 'RFC 8910 §2.1', { legal: URI }),
   116: named('auto-configure', 'auto-configure', 'u8', 'RFC 2563 §2', { legal: oneOf(0, 1) }),
-  // The codes of name service options, and 0 for the client's local naming.
+  // Codes of name service options; 0: the client's local naming.
   117: named('name-service-search', 'name service search', 'u16-list', 'RFC 2937 §2', {
     legal: eachOf(0, 6, 41, 44, 65),
   }),
@@ -244,26 +244,25 @@ export const NAMED_OPTIONS: readonly NamedOption[] = KNOWN_OPTIONS.filter((row) 
 const BY_CODE: ReadonlyMap<number, KnownOption> = new Map(KNOWN_OPTIONS.map((row) => [row.code, row]));
 const BY_NAME: ReadonlyMap<string, NamedOption> = new Map(NAMED_OPTIONS.map((row) => [row.name, row]));
 
-/** The row of a code; undefined: the option is unknown. */
+/** Undefined: the option is unknown. */
 export const findOption = (code: number): KnownOption | undefined => BY_CODE.get(code);
 
-/** The row of a code that has a name; undefined: the configuration must give its type. */
+/** Undefined: the configuration must give its type. */
 export function findNamedOption(code: number): NamedOption | undefined {
   const row = BY_CODE.get(code);
   return row?.kind === 'named' ? row : undefined;
 }
 
-/** The row of a name; undefined: no option has it. */
 export const findOptionByName = (name: string): NamedOption | undefined => BY_NAME.get(name);
 
-/** Why an option of this name cannot be configured: `option 51 cannot be configured: lease_time sets it`; undefined: there is none. */
+/** Why this name cannot be configured: `option 51 cannot be configured: lease_time sets it`. */
 export function refusedNameText(name: string): string | undefined {
   const wanted = name.toLowerCase().replace(/[-_\s]+/g, ' ');
   const row = KNOWN_OPTIONS.find((one) => one.kind === 'refused' && one.label.toLowerCase() === wanted);
   return row?.kind === 'refused' ? `option ${row.code} cannot be configured: ${row.why}` : undefined;
 }
 
-/** The most similar name to `text`; undefined: none is similar. */
+/** The name most similar to `text`, if any. */
 export const suggestOptionName = (text: string): string | undefined =>
   nearestName(
     text.toLowerCase().replace(/[_\s]+/g, '-'),

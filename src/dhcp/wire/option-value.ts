@@ -1,8 +1,7 @@
-// Option values as people write them in a configuration, and the bytes they become. Sources: RFC 2132 §2 (layout of values), RFC 3397 §2
-// (names of option 119, with the pointers of RFC 1035 §4.1.4), RFC 3442 (routes of option 121), RFC 2132 §8.4 (options within option 43),
-// RFC 3925 §4 (option 125).
+// Option values as people write them, and their bytes. Sources: RFC 2132 §2 (layout of values), RFC 3397 §2 (names of option 119, with the
+// pointers of RFC 1035 §4.1.4), RFC 3442 (routes of option 121), RFC 2132 §8.4 (options within option 43), RFC 3925 §4 (option 125).
 //
-// 1. Every input becomes bytes or the first problem, with its place inside the value; nothing is thrown.
+// 1. Every input becomes bytes or the first problem, with its place; nothing is thrown.
 // 2. A value has at least one byte and at most OPTION_VALUE_BYTES_MAX.
 
 import { counted } from '../../counted.ts';
@@ -10,14 +9,14 @@ import { type Ipv4, type Ipv4Network, parseIpv4, parseNetwork } from '../../net/
 import { joinBytes } from '../../net/borrowed-bytes.ts';
 import { addressBytes, domainNameBytes, u32Bytes } from './options.ts';
 
-/** The longest value, in bytes: together with the options of every reply it fits an Ethernet frame. */
+/** The longest value, in bytes: it fits an Ethernet frame with the options of every reply. */
 export const OPTION_VALUE_BYTES_MAX = 1024;
-/** The longest value of an option within an option: its length is one byte. */
+/** An option within an option has a one-byte length. */
 const SUBOPTION_BYTES_MAX = 255;
 /** The most entries of a list. */
 const ENTRIES_MAX = 256;
 
-/** The types of values, each with an example of how to write it. */
+/** The types of values, each with an example. */
 export const OPTION_TYPES = {
   ip: 'an IPv4 address: 10.20.0.1',
   'ip-list': 'IPv4 addresses: [10.20.0.1, 10.20.0.2]',
@@ -47,7 +46,7 @@ function isOptionType(name: string): name is OptionType {
   return Object.hasOwn(OPTION_TYPES, name);
 }
 
-/** A destination and its router; router 0.0.0.0: the destination is on the wire (RFC 3442). */
+/** Router 0.0.0.0: the destination is on the wire (RFC 3442). */
 interface Route {
   readonly network: Ipv4Network;
   readonly router: Ipv4;
@@ -55,10 +54,10 @@ interface Route {
 
 /** A fault in a value. */
 export interface ValueProblem {
-  /** The place in the value: empty for all of it, else `[2]` or `[0].suboptions[1].value`. */
+  /** Empty for the whole value, else `[2]` or `[0].suboptions[1].value`. */
   readonly at: string;
   readonly message: string;
-  /** A number that its type cannot hold; undefined: something else is wrong. */
+  /** A number that its type cannot hold. */
   readonly outside?: number;
 }
 
@@ -67,7 +66,6 @@ type EncodedValue =
   | { readonly ok: true; readonly bytes: Uint8Array }
   | { readonly ok: false; readonly problem: ValueProblem };
 
-/** Encodes a value written for an option of this type. */
 export function encodeOptionValue(type: OptionType, value: unknown): EncodedValue {
   const encoded = encode(type, value, '');
   if (!encoded.ok) return encoded;
@@ -78,7 +76,7 @@ export function encodeOptionValue(type: OptionType, value: unknown): EncodedValu
     : encoded;
 }
 
-/** The bytes of routes (RFC 3442): prefix length, as many bytes of the destination as it needs, router. */
+/** Routes (RFC 3442): prefix length, the destination's bytes it needs, router. */
 export function routeBytes(routes: readonly Route[]): Uint8Array {
   return Uint8Array.from(
     routes.flatMap(({ network, router }) => [
@@ -196,7 +194,7 @@ function encodeHex(value: unknown, at: string): EncodedValue {
     : unlike('hex', value, at);
 }
 
-/** Labels that may begin with an underscore (RFC 8552), not with a hyphen. */
+/** Labels may begin with an underscore (RFC 8552), not a hyphen. */
 const DOMAIN = /^\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*\.?$/;
 
 function encodeDomain(value: unknown, at: string): EncodedValue {
@@ -219,7 +217,7 @@ function encodeRoute(value: unknown, at: string): EncodedValue {
     : good(routeBytes([{ network, router }]));
 }
 
-/** The fields of a mapping that has no others than these. */
+/** The fields of a mapping with no others. */
 function fieldsOf(value: unknown, names: readonly string[]): Readonly<Record<string, unknown>> | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   return Object.keys(value).every((name) => names.includes(name)) ? { ...value } : undefined;
@@ -236,7 +234,7 @@ function encodeSubOption(value: unknown, at: string): EncodedValue {
     const types = OPTION_TYPE_NAMES.filter((name) => name !== 'vendor-identifying').join(', ');
     return wrong(`${at}.type`, `expected one of ${types}`);
   }
-  // Its content is at most one level deeper: the configuration reader limits the depth of `value`.
+  // One level deeper; the configuration reader limits the depth.
   const encoded = encode(type, fields.value, `${at}.value`);
   if (!encoded.ok) return encoded;
   const { length } = encoded.bytes;
@@ -266,14 +264,11 @@ function encodeVendor(value: unknown, at: string): EncodedValue {
   return good(joinBytes([enterprise.bytes, Uint8Array.of(length), options.bytes]));
 }
 
-/** The first two bits of a pointer, and its reach (RFC 1035 §4.1.4). */
+/** A pointer's first two bits, and its reach (RFC 1035 §4.1.4). */
 const POINTER = 0xc0;
 const POINTER_MAX = 0x3fff;
 
-/**
- * Replaces repeated endings of names with pointers, as option 119 wants (RFC 3397 §2).
- * @param names names written in full by `encodeOptionValue`
- */
+/** Replaces repeated endings of names with pointers (RFC 3397 §2). @param names in full, by `encodeOptionValue` */
 export function compressNames(names: Uint8Array): Uint8Array {
   const written: number[] = [];
   const seen = new Map<string, number>();
@@ -296,7 +291,7 @@ export function compressNames(names: Uint8Array): Uint8Array {
   return Uint8Array.from(written);
 }
 
-/** True if the destination of a route is everything: the default route. */
+/** True if a route is the default route. */
 export function hasDefaultRoute(bytes: Uint8Array): boolean {
   for (let offset = 0; offset < bytes.length; ) {
     const prefix = bytes[offset] ?? 0;

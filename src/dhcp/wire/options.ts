@@ -105,17 +105,14 @@ export function optionText(options: DhcpOptions, code: number): string | undefin
   return value === undefined ? undefined : latin1(value).replace(/\0+$/, '');
 }
 
-/** 16-bit numbers; an odd byte at the end is dropped; empty if absent. */
+/** 16-bit numbers; an odd last byte is dropped. */
 export function optionU16List(options: DhcpOptions, code: number): readonly number[] {
   const value = options.get(code);
   if (value === undefined) return [];
   return Array.from({ length: value.length >> 1 }, (_, index) => u16At(value, index * 2));
 }
 
-/**
- * Option 77 as a list: its classes if the client gives their lengths (RFC 3004 §4), else the whole option as one. Quirk: iPXE and others
- * send the bare name.
- */
+/** Option 77 as a list (RFC 3004 §4), or the whole option as one class. Quirk: iPXE and others send the bare name. */
 export function userClasses(options: DhcpOptions): readonly string[] {
   const value = options.get(OPTION.userClass);
   if (value === undefined || value.length === 0) return [];
@@ -130,29 +127,29 @@ export function userClasses(options: DhcpOptions): readonly string[] {
   return classes;
 }
 
-/** The name a client gives itself (option 12) as a label; undefined: absent, or not a valid label. */
+/** Option 12 as a valid label. */
 export const clientHostname = (options: DhcpOptions): string | undefined =>
   hostLabel(optionText(options, OPTION.hostName));
 
-/** The first label of a name, in lower case, if it is a valid host name (RFC 1123 §2.1); else undefined. */
+/** The first label in lower case, if a valid host name (RFC 1123 §2.1). */
 export function hostLabel(name: string | undefined): string | undefined {
   const label = name?.split('.', 1)[0]?.toLowerCase();
   if (label === undefined || label.length > LABEL_CHARACTERS_MAX) return undefined;
   return /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(label) ? label : undefined;
 }
 
-/** Bytes as text, one character a byte, at most IDENTIFIER_CHARACTERS_MAX; undefined: absent or empty. */
+/** One character a byte, at most IDENTIFIER_CHARACTERS_MAX; undefined: absent or empty. */
 export function optionIdentifier(options: DhcpOptions, code: number): string | undefined {
   const value = options.get(code);
   if (value === undefined || value.length === 0) return undefined;
   return latin1(value.subarray(0, IDENTIFIER_CHARACTERS_MAX));
 }
 
-/** The vendor class as sent, for decisions and for the lease, cut to VENDOR_CLASS_CHARACTERS_MAX; undefined: absent or empty. */
+/** The vendor class as sent, cut to VENDOR_CLASS_CHARACTERS_MAX; undefined: absent or empty. */
 export const vendorClass = (options: DhcpOptions): string | undefined =>
   keptVendorClass(optionText(options, OPTION.vendorClass));
 
-/** A vendor class cut to VENDOR_CLASS_CHARACTERS_MAX; undefined: absent or empty. */
+/** Cut to VENDOR_CLASS_CHARACTERS_MAX; undefined: absent or empty. */
 export function keptVendorClass(text: string | undefined): string | undefined {
   const kept = text?.slice(0, VENDOR_CLASS_CHARACTERS_MAX);
   return kept === '' ? undefined : kept;
@@ -177,7 +174,7 @@ export function addressListBytes(addresses: readonly Ipv4[]): Uint8Array {
 export const textBytes = (text: string): Uint8Array =>
   Uint8Array.from(Buffer.from(text.replace(/[^\0-\xff]/g, '?'), 'latin1'));
 
-/** One domain name in the form of RFC 1035 §3.1, uncompressed, as in option 119 (RFC 3397 §2); undefined: not a name. */
+/** A domain name as in RFC 1035 §3.1, uncompressed, as in option 119 (RFC 3397 §2). */
 export function domainNameBytes(name: string): Uint8Array | undefined {
   const labels = name.replace(/\.$/, '').split('.');
   if (labels.some((label) => label.length === 0 || label.length > LABEL_CHARACTERS_MAX)) return undefined;
