@@ -1,18 +1,15 @@
-// The numbers of DHCP option 93: their CPU and MAAS architecture, how their firmware loads, and the loader they get when the
-// configuration names no other.
+// The numbers of DHCP option 93: CPU, MAAS architecture, how the firmware loads, and its built-in loader.
 //
-// Sources: RFC 4578 §2.1 for the option and its first ten numbers; the IANA registry "Processor Architecture Types" (RFC 5970
-// §6.3) for their current meaning and for the later numbers. RFC 4578 prints 7 as "EFI BC" and 9 as "EFI x86-64"; its
-// erratum and the registry swap them. x86-64 firmware sends both numbers.
+// Sources: RFC 4578 §2.1 for the option and its first ten numbers; the IANA registry "Processor Architecture Types" (RFC 5970 §6.3) for
+// their current meaning and for the later numbers. RFC 4578 prints 7 as "EFI BC" and 9 as "EFI x86-64"; its erratum and the registry swap
+// them. x86-64 firmware sends both.
 //
-// 1. A number not in the table has no built-in loader; the operator can still assign one (`boot.loaders`).
+// 1. A number not in the table has no built-in loader, but may have one in `boot.loaders`.
 // 2. Loader names are files in the tree's top directory.
-// 3. No row names a loader known to get stuck: firmware without a loader continues with its next boot device, which may be PXE, while a machine
-//    at a loader's prompt stays there.
+// 3. No row names a loader known to get stuck: firmware without one continues with its next boot device, while a loader's prompt waits.
 
-/** A CPU family by its MAAS name: the first level of the boot tree. */
+/** A CPU family by its MAAS name: the first level of the tree. */
 export type Cpu = (typeof CPUS)[number];
-/** Every one of them. */
 export const CPUS = ['amd64', 'arm64', 'i386'] as const;
 
 /** The architectures of MAAS's image streams; our names for them are the same. */
@@ -20,15 +17,13 @@ export const STREAM_ARCHITECTURES: ReadonlyMap<string, string> = new Map(
   ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'].map((name) => [name, name]),
 );
 
-/** One number of option 93. */
 interface FirmwareArchitecture {
-  /** The number, 0 to 65535. */
+  /** 0 to 65535. */
   readonly code: number;
   readonly firmware: 'bios' | 'uefi';
   readonly cpu: Cpu;
-  /** The loader's file name in the tree; `undefined` if no loader of ours works after this firmware, as `remark` says. */
+  /** `undefined` if none of ours works, as `remark` says. */
   readonly loader?: string;
-  /** The fault and its remedy: part of a sentence. */
   readonly remark?: string;
 }
 
@@ -43,7 +38,6 @@ const UNSIGNED = {
     'ipxe.efi is not signed, so firmware with Secure Boot says "Access Denied"; set it to PXE, or turn Secure Boot off',
 };
 
-/** The numbers whose CPU and firmware are known. */
 export const FIRMWARE_ARCHITECTURES: readonly FirmwareArchitecture[] = [
   // "Intel x86PC" (RFC 4578 §2.1), "x86 BIOS" (IANA). 64-bit machines send it too.
   { code: 0, firmware: 'bios', cpu: 'amd64', loader: 'lpxelinux.0' },
@@ -65,18 +59,17 @@ export const FIRMWARE_ARCHITECTURES: readonly FirmwareArchitecture[] = [
   { code: 19, firmware: 'uefi', cpu: 'arm64', ...NO_GRUB },
 ];
 
-/** The CPUs that `images build` makes the environment and fetches the loaders for: those of 64 bits. */
+/** The 64-bit CPUs that `images build` makes the environment for. */
 export const BUILT_CPUS = ['amd64', 'arm64'] as const satisfies readonly Cpu[];
 
-/** True for a CPU that `images build` builds for. */
 export const isBuiltFor = (cpu: string): boolean => BUILT_CPUS.some((built) => built === cpu);
 
-/** The option of `images build` for a CPU, with a leading space; empty for the CPU that it builds for by default. */
+/** With a leading space; empty for the default CPU. */
 export const archFlag = (cpu: Cpu): string => (cpu === 'amd64' ? '' : ` --arch ${cpu}`);
 
 const byCode = new Map(FIRMWARE_ARCHITECTURES.map((architecture) => [architecture.code, architecture]));
 
-/** The row of a number of option 93; `undefined` if it is unknown. */
+/** `undefined` if unknown. */
 export function findArchitecture(code: number): FirmwareArchitecture | undefined {
   return byCode.get(code);
 }
@@ -84,7 +77,7 @@ export function findArchitecture(code: number): FirmwareArchitecture | undefined
 // "boot from HTTP" in the IANA registry, whatever the CPU.
 const HTTP_CODES: ReadonlySet<number> = new Set([15, 16, 17, 18, 19, 20, 23, 24, 26, 28, 30, 38, 40]);
 
-/** True if the registry lists the number as HTTP boot: its firmware wants a URL, and option 60 back. */
+/** Such firmware wants a URL, and option 60 back. */
 export function bootsFromHttp(code: number): boolean {
   return HTTP_CODES.has(code);
 }
@@ -99,17 +92,17 @@ const CPU_SPELLINGS: ReadonlyMap<string, Cpu> = new Map([
 
 const EFI_SUFFIXES: Readonly<Record<Cpu, string>> = { amd64: 'x64', arm64: 'aa64', i386: 'ia32' };
 
-/** UEFI's suffix for an architecture in loader names: `x64` in `bootx64.efi`. An unknown architecture counts as amd64. */
+/** `x64` in `bootx64.efi`. An unknown architecture counts as amd64. */
 export function formatEfiSuffix(architecture: string): string {
   return EFI_SUFFIXES[parseCpu(architecture) ?? 'amd64'];
 }
 
-/** The CPU for a loader's own spelling (`x86_64` is amd64 for GRUB and iPXE); `undefined` if it is not one of ours. */
+/** By a loader's spelling (`x86_64` is amd64 for GRUB and iPXE). */
 export function parseCpu(spelling: string): Cpu | undefined {
   return CPU_SPELLINGS.get(spelling);
 }
 
-/** The CPU that a loader is for, by the end of its name, which firmware prescribes. */
+/** By the end of its name, which firmware prescribes. */
 export function cpuOfLoader(file: string): Cpu {
   const [, end = ''] = /(aa64|ia32)\.efi$/i.exec(file) ?? [];
   return ({ aa64: 'arm64', ia32: 'i386' } as const)[end.toLowerCase()] ?? 'amd64';

@@ -1,5 +1,4 @@
-// Resolves a path requested by a loader: a file of the tree, or text rendered for the requesting machine. Handles only names and text;
-// the servers open and send.
+// Resolves a path that a loader requests, to a file of the tree or text for the machine. The servers open and send.
 //
 //   path ─ parseBootPath ─┬─ nonsense ─────────────────────────────────────────────→ refused
 //                         ├─ a file ─ hasFile ─────────────────────────────────────→ file, or for a loader in another directory the tree's own
@@ -8,18 +7,18 @@
 //                                                         ├─ for anybody, unknown ─ decideStep → rendered: enlist
 //                                                         └─ known ─────────────── decideStep → rendered for that machine
 //
-// The paths `grub/grub.cfg` and `ipxe.cfg` do not identify the machine. A machine known by its lease is answered at once. For any other
-// machine the text makes the loader ask again: first by hardware address, which the loader knows even if the rack does not (another DHCP
-// server gave the lease), then by the default name with the loader's CPU, by which the rack chooses an enlistment image.
+// `grub/grub.cfg` and `ipxe.cfg` do not identify the machine. A machine known by its lease is answered at once. For any other the text
+// makes the loader ask again: by hardware address, which the rack may not know (another DHCP server gave the lease), then by the default
+// name with the loader's CPU, which chooses an enlistment image.
 //
 // 1. The path's identity comes first; the peer's lease, then the region's allocation, count only if the path has none. A UUID is trusted
-//    only from the holder of a lease of that very machine, or if the lease is unknown. From another interface it serves one purpose: a
-//    machine in use that boots from a new card starts its disk. Where a series of machines shares one UUID, a foreign machine must not be
-//    installed or powered off in place of another: it enlists, and the region weighs its other identifiers.
-// 2. If a step cannot be started, the machine's screen says why. Only an unknown machine gets "not found", because loaders take that as
-//    "try the next name".
-// 3. Any client that names a MAC address gets its text, so no text contains a secret except the boot's token, which goes only to the holder
-//    of the machine's lease (`boot-tokens.ts`).
+//    only from the holder of that machine's lease, or if the lease is unknown. From another interface it serves only a machine in use that
+//    boots from a new card, to start its disk. Where machines share one UUID, none must be installed or powered off in place of another:
+//    the foreign one enlists, and the region weighs its other identifiers.
+// 2. If a step cannot start, the screen says why. Only an unknown machine gets "not found", because loaders take that as "try the next
+//    name".
+// 3. Any client can name a MAC address, so no text contains a secret except the boot's token, which only the lease's holder gets
+//    (`boot-tokens.ts`).
 
 import { unreachable } from '../errors.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
@@ -37,18 +36,16 @@ import { type ConfigIdentity, type LoaderLanguage, parseBootPath, swapUuid } fro
 import { renderPxelinux } from './pxelinux.ts';
 import type { BootStep, RenderedText, RenderPlace } from './step.ts';
 
-/** A loader's request by TFTP or HTTP. */
 interface AssetRequest {
-  /** The requested path: decoded, not normalised. */
+  /** Decoded, not normalised. */
   readonly path: string;
   /** The client's address. */
   readonly peer: Ipv4;
-  /** The rack's address that received the request. */
   readonly local: Ipv4;
 }
 
 export type BootAsset =
-  /** A file of the tree, as normalised relative path. */
+  /** Normalised and relative. */
   | { readonly kind: 'file'; readonly path: string; readonly mac: MacAddress | undefined }
   /** Rendered text; a file of the tree at `path`, the requested name, takes precedence. */
   | {
@@ -56,7 +53,7 @@ export type BootAsset =
       readonly path: string;
       readonly text: string;
       readonly mac: MacAddress | undefined;
-      /** The machine's next step, or why there is none, for the timeline. */
+      /** The machine's next step, or why there is none. */
       readonly purpose: string;
     }
   /** No text is rendered for this name; a file of the tree at `path` still takes precedence. */
@@ -68,32 +65,29 @@ export type BootAsset =
     }
   | { readonly kind: 'refused'; readonly reason: AssetRefusal; readonly mac: MacAddress | undefined };
 
-/** Answers one request; synchronous and pure, from the current snapshot. */
+/** Synchronous and pure. */
 export type ResolveAsset = (request: AssetRequest) => BootAsset;
 
-/** The inputs of an answer, all in memory. */
 export interface AssetContext {
   readonly config: BootConfig;
   readonly machines: MachineDirectory;
-  /** The hardware address that holds the lease of an address; `undefined` if this rack knows of none. */
+  /** Who holds the lease of an address; `undefined` if unknown here. */
   readonly macOf: (peer: Ipv4) => MacAddress | undefined;
-  /** Whether the tree has a file at that relative path: kernels, initrds, loaders. */
+  /** Kernels, initrds and loaders, by relative path. */
   readonly hasFile: HasFile;
   /** `undefined`: imported systems are booted by their names. */
   readonly realOf?: RealOf | undefined;
-  /** The UUID that a machine sent in its DHCP request (RFC 4578 §2.3), lower case; `undefined` if none. */
+  /** From its DHCP request (RFC 4578 §2.3), lower case. */
   readonly uuidOf?: ((mac: MacAddress) => string | undefined) | undefined;
-  /** The source of boot tokens; `undefined` if configurations get none. */
+  /** `undefined` if configurations get none. */
   readonly tokens?: BootTokenSource | undefined;
 }
 
-/** The requesting machine, as far as it is known. */
 interface Asker {
   readonly machine: RackMachine | undefined;
   readonly mac: MacAddress | undefined;
 }
 
-/** Resolves a path for the requesting client; never throws. */
 export function resolveBootAsset(request: AssetRequest, context: AssetContext): BootAsset {
   const peer = findByPeer(request.peer, context);
   const path = parseBootPath(request.path);
@@ -101,7 +95,7 @@ export function resolveBootAsset(request: AssetRequest, context: AssetContext): 
     case 'refused':
       return { kind: 'refused', reason: 'path-not-allowed', mac: peer.mac };
     case 'file': {
-      // Some firmware asks for loaders in directories of its own invention.
+      // Some firmware invents directories.
       const { fallback } = path;
       const elsewhere = fallback !== undefined && !context.hasFile(path.path) && context.hasFile(fallback);
       return { kind: 'file', path: elsewhere ? fallback : path.path, mac: peer.mac };
@@ -119,7 +113,7 @@ export function resolveBootAsset(request: AssetRequest, context: AssetContext): 
   }
 }
 
-/** The machine that holds the address by a lease of the rack or an allocation of the region. */
+/** By a lease of the rack or an allocation of the region. */
 function findByPeer(address: Ipv4, context: AssetContext): Asker {
   const mac = context.macOf(address);
   if (mac !== undefined) return { machine: findByMac(mac, context), mac };
@@ -127,12 +121,12 @@ function findByPeer(address: Ipv4, context: AssetContext): Asker {
   return { machine, mac: machine?.addresses.find((fixed) => fixed.address === address)?.mac };
 }
 
-/** Tries both byte orders of the first fields: loaders and kernels do not agree on it. */
+/** In both byte orders: loaders and kernels do not agree on it. */
 function findByUuid(uuid: string, { machines }: AssetContext): RackMachine | undefined {
   return machines.findByUuid(uuid) ?? machines.findByUuid(swapUuid(uuid));
 }
 
-/** The machine with this interface; for an interface unknown to the region, the machine in use that sent its UUID. */
+/** The machine with this interface; for an unknown interface, the machine in use that sent its UUID. */
 function findByMac(mac: MacAddress, context: AssetContext): RackMachine | undefined {
   const own = context.machines.findByMac(mac);
   if (own !== undefined) return own;
@@ -148,7 +142,7 @@ function findAsker(identity: ConfigIdentity, peer: Asker, context: AssetContext)
     case 'uuid': {
       const machine = findByUuid(identity.uuid, context);
       if (machine === undefined) return { machine, mac: peer.mac };
-      // The rack does not know which card asks, because it did not give out the address: take the boot interface.
+      // The rack did not give out the address, so it does not know the card: take the boot interface.
       if (peer.mac === undefined) return { machine, mac: machine.macs[0] };
       const isOwn = machine.macs.includes(peer.mac);
       const isOther = !isOwn && context.machines.findByMac(peer.mac) !== undefined;

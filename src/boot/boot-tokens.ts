@@ -1,12 +1,12 @@
-// The rack's side of boot secrets: which machines get one on the kernel line, and which posts it authenticates.
+// Boot secrets on the rack: which machines get one on the kernel line, and which posts it vouches for.
 //
 //   configuration for the holder of the lease ──────┬─ a machine at work ──► the region's token of its boot
 //                                                   └─ a New or unknown one ► a new token, kept with MAC and address
 //   post with a token, from the holder of the lease ─► the boot interface, for which the rack then vouches to the region
 //
-// 1. Only the holder of the lease of the requesting address can get or use a token; where another server gives the addresses, only the
-//    machine that the rack saw take that address. The token of a machine at work is valid only in the machine's home network: every network
-//    has its own hosts, and any of them can get a lease under an overheard hardware address.
+// 1. Only the holder of the lease of the requesting address can get or use a token; with another DHCP server, only the machine that the
+//    rack saw take that address. A token of a machine at work is valid only in its home network: elsewhere any host can get a lease under
+//    an overheard hardware address.
 // 2. Tokens are 192 random bits and compared in constant time. The rack remembers a New machine's token for TOKEN_MS after it was last
 //    given, and at most TOKENS_MAX tokens. Beyond that it forgets the one given longest ago; it then only stops vouching for that machine.
 // 3. A token is in no log, event, URL or answer except the configuration itself.
@@ -23,18 +23,16 @@ import type { BootEvent } from './events.ts';
 
 /** Remembered boots of New machines. */
 export const TOKENS_MAX = 4096;
-/** How long a token is valid after it was given: a machine boots within minutes, and reports for half an hour at most. */
+/** How long a token is valid after it was given: a machine boots within minutes, and reports for at most half an hour. */
 export const TOKEN_MS = 2 * 3600 * 1000;
 const TOKEN_BYTES = 24;
 /** A longer text is not a token. */
 const TOKEN_CHARACTERS_MAX = 64;
 
-/** The source of the tokens in configurations. */
 export interface BootTokenSource {
-  /** The token for a configuration's kernel line; `undefined` if it must have none. */
+  /** `undefined` if the configuration must have none. */
   tokenFor(asker: {
     readonly machine: RackMachine | undefined;
-    /** The interface that the configuration is for. */
     readonly mac: MacAddress | undefined;
     readonly peer: Ipv4;
   }): string | undefined;
@@ -43,11 +41,11 @@ export interface BootTokenSource {
 interface BootTokensDeps {
   readonly clock: Clock;
   readonly machines: () => MachineDirectory;
-  /** The hardware address that holds the lease of an address. */
+  /** Who holds the lease of an address. */
   readonly macOf: (peer: Ipv4) => MacAddress | undefined;
   /**
-   * True for an address of another DHCP server: its machine may have had another one when it got its token, because firmware, loader and
-   * system identify themselves differently there. `undefined` if there are no such addresses.
+   * True for an address of another DHCP server: its machine may have changed address since, because firmware, loader and system identify
+   * themselves differently there.
    */
   readonly mayMove?: ((peer: Ipv4) => boolean) | undefined;
   /**
@@ -55,7 +53,7 @@ interface BootTokensDeps {
    * home.
    */
   readonly awayFrom?: ((machine: RackMachine, peer: Ipv4) => Away | undefined) | undefined;
-  /** This rack's name in commands of the region. */
+  /** In commands of the region. */
   readonly rackName?: (() => string) | undefined;
   readonly publish: Publish;
 }
@@ -69,7 +67,6 @@ interface Given {
 const digest = (text: string): Uint8Array => createHash('sha256').update(text).digest();
 const areEqual = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b));
 
-/** Gives tokens and verifies them. */
 export class BootTokens implements BootTokenSource {
   readonly #deps: BootTokensDeps;
   readonly #sampler = new EventSampler();
@@ -93,7 +90,7 @@ export class BootTokens implements BootTokenSource {
     return purpose !== 'enlist' || holder === undefined || holder !== mac ? undefined : this.#draw(holder, peer);
   }
 
-  /** The interface through which the sender of this token booted from this address; `undefined` if it did not. */
+  /** The interface that booted from this address with this token. */
   vouchFor(token: string, peer: Ipv4): MacAddress | undefined {
     const mac = this.#deps.macOf(peer);
     if (mac === undefined || token.length > TOKEN_CHARACTERS_MAX) return undefined;
@@ -107,7 +104,7 @@ export class BootTokens implements BootTokenSource {
     return areEqual(token, given.token) ? mac : undefined;
   }
 
-  /** Returns the same token again within a boot, which asks several times. */
+  /** The same token within a boot, which asks several times. */
   #draw(mac: MacAddress, peer: Ipv4): string {
     const { clock } = this.#deps;
     const now = clock.now();

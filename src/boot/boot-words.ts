@@ -1,5 +1,5 @@
-// The words for boots, in the sentences of events and in forecasts: why a file is refused or missing, what a configuration tells a machine, why
-// a client gets its loader, and where a machine belongs; with the remedy if there is one.
+// The words for boots, in events and forecasts: why a file is refused or missing, what a configuration does, why a client gets its loader;
+// with the remedy if there is one.
 
 import { counted } from '../counted.ts';
 import type { Away } from '../machines/machine.ts';
@@ -7,12 +7,12 @@ import { formatBytes, formatSpan } from '../quantity.ts';
 import { findArchitecture } from './architectures.ts';
 import type { QuirkName } from './quirks.ts';
 
-/** Turns a sentence into part of another one; names in capitals keep their spelling. */
+/** Names in capitals keep their spelling. */
 export const lowerFirst = (text: string): string =>
   /^[A-Z][a-z ]/.test(text) ? `${text.charAt(0).toLowerCase()}${text.slice(1)}` : text;
 
 /**
- * A reader of reasons: the meaning of a reason with its name. A reason of another version stays as it is.
+ * The meaning of a reason with its name. A reason of another version stays as it is.
  *
  * @param tables by name
  */
@@ -27,17 +27,15 @@ export function reasonsOf(
   };
 }
 
-/** For a name that is not in the boot tree. */
 export const FILE_REASONS = {
   'path-not-allowed': 'The name leads out of the boot tree, is too long, or holds a control character.',
   'machine-unknown': 'No machine of that name is known; the loader falls back to its default.',
   'image-missing': 'The kernel or initrd for this architecture and release was never imported; import the image.',
   'not-in-tree': 'There is no such file in the boot tree.',
 };
-/** Why the resolver of requests names no file. */
 export type AssetRefusal = Exclude<keyof typeof FILE_REASONS, 'not-in-tree'>;
 
-/** The message that a rendered configuration brings to a machine, by its purpose. */
+/** By purpose. */
 export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
   enlist: 'to enlist',
   commissioning: 'to run the ephemeral environment',
@@ -51,7 +49,7 @@ export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
   'arguments-not-quotable': 'that its kernel arguments cannot be quoted',
 };
 
-/** The problem and its remedy, for a configuration that can only explain a problem, by its purpose. */
+/** For a configuration that can only explain a problem, by purpose. */
 export const PURPOSE_PROBLEMS: Readonly<Record<string, string>> = {
   'image-missing':
     'its kernel and initrd are not in the boot tree: `sudo rackboot images build` builds the environment, `sudo rackboot images import-installer` adds an installer',
@@ -62,10 +60,8 @@ export const PURPOSE_PROBLEMS: Readonly<Record<string, string>> = {
     "its kernel arguments cannot be quoted: correct boot.kernel_params, or this machine's arguments or name",
 };
 
-/** What a rendered configuration does, by its purpose. */
 export const toldText = (purpose: string): string => `Was told ${PURPOSE_SENTENCES[purpose] ?? purpose}`;
 
-/** A file that may be unknown. */
 export const fileText = ({ file }: { readonly file?: string | undefined }): string => file ?? 'a file';
 
 interface Loaded {
@@ -73,33 +69,29 @@ interface Loaded {
   readonly milliseconds?: number | undefined;
 }
 
-/** What was loaded, and in which time; empty if that is unknown. */
+/** Empty if unknown. */
 export function speedText({ bytes, milliseconds }: Loaded): string {
   if (bytes === undefined) return '';
   const size = formatBytes(bytes);
   return milliseconds === undefined ? size : `${size} in ${formatSpan(milliseconds)}`;
 }
 
-/** How much was loaded. */
 export const sizeText = ({ bytes }: Loaded): string => formatBytes(bytes ?? 0);
 
-/** Details in parentheses; empty if there are none. */
+/** In parentheses; empty if there are none. */
 export function detailsText(...parts: readonly string[]): string {
   const known = parts.filter((part) => part !== '');
   return known.length === 0 ? '' : ` (${known.join(', ')})`;
 }
 
-/** Where a server listens. */
 export const listenerText = (place: {
   readonly address?: string | undefined;
   readonly port?: number | undefined;
 }): string => `${place.address ?? 'every address'}:${place.port ?? 0}`;
 
-/** The home of a machine that is elsewhere. */
 export const homeText = ({ home, homeAddress = '' }: Pick<Away, 'home' | 'homeAddress'>): string =>
   home ?? `with another rack (${homeAddress})`;
 
-/** Why a client gets its loader. */
 interface PlanFacts {
   readonly client?: string | undefined;
   readonly architecture?: number | undefined;
@@ -111,7 +103,6 @@ interface PlanFacts {
   readonly loopLoads?: number | undefined;
 }
 
-/** The firmware with each quirk. */
 export const QUIRK_FIRMWARE: Readonly<Record<QuirkName, string>> = {
   'raspberry-pi': 'Raspberry Pi boot ROM and bootloader',
   'boot-server': 'UEFI that ignores the boot file of an offer without an address',
@@ -119,7 +110,7 @@ export const QUIRK_FIRMWARE: Readonly<Record<QuirkName, string>> = {
   none: 'firmware mistaken for another',
 };
 
-/** The kind of client for which a loader was chosen. @param client `undefined`: the architecture alone decided */
+/** @param client `undefined`: the architecture alone decided */
 export function clientText(client: string | undefined, architecture: number): string {
   const cpu = findArchitecture(architecture)?.cpu;
   switch (client) {
@@ -138,7 +129,7 @@ export function clientText(client: string | undefined, architecture: number): st
   }
 }
 
-/** Why a client is offered its boot file; empty if it does not boot from the network. */
+/** Empty for a client that does not boot from the network. */
 export function planText(facts: PlanFacts): string {
   const { client, architecture, loaderKey, loaderClass, quirk, quirkArchitecture, loopFile, loopLoads = 0 } = facts;
   if (client === undefined || architecture === undefined) return '';

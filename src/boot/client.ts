@@ -1,29 +1,27 @@
-// Identifies the firmware or loader of a boot client from all that it shows of itself: options 60, 77, 93, 97 and 175. `quirks.ts` adds its
-// hardware address.
+// Identifies a boot client's firmware or loader by options 60, 77, 93, 97 and 175. `quirks.ts` adds its hardware address.
 //
-// Sources: RFC 4578 §2.1 (option 93), RFC 3004 §4 (option 77), the UEFI specification §24.7 (HTTPClient); captures of SeaBIOS,
-// EDK2 and iPXE; Raspberry Pi's documentation of its bootloader (DHCP_OPTION97); U-Boot's Kconfig (BOOTP_VCI_STRING, BOOTP_PXE_CLIENTARCH).
+// Sources: RFC 4578 §2.1 (option 93), RFC 3004 §4 (option 77), the UEFI specification §24.7 (HTTPClient); captures of SeaBIOS, EDK2 and
+// iPXE; Raspberry Pi's documentation of its bootloader (DHCP_OPTION97); U-Boot's Kconfig (BOOTP_VCI_STRING, BOOTP_PXE_CLIENTARCH).
 //
-// 1. The ladder: iPXE is recognised before the firmware it runs in, because it repeats the firmware's vendor class and number. So it never
-//    gets a loader again, only its script, and cannot chain-load itself forever.
-// 2. The vendor class says how firmware loads (TFTP or HTTP), option 93 what it can run. Of a list (RFC 4578 §2.1) the number named in the
-//    vendor class counts, else the first with a loader for that way of loading, else the first with a loader.
+// 1. The ladder: iPXE is recognised before its firmware, whose vendor class and number it repeats. So it only gets its script, and cannot
+//    chain-load itself forever.
+// 2. The vendor class says how firmware loads (TFTP or HTTP), option 93 what it can run. Of several numbers (RFC 4578 §2.1) the one in the
+//    vendor class counts, else the first with a loader for that way, else the first with a loader.
 // 3. Any of these signs makes a boot client: iPXE's marks, a vendor class of PXE, HTTP boot or U-Boot, option 93 (PXE clients MUST send it,
-//    RFC 4578 §2.1, and no operating system does), or a Raspberry Pi's option 97. A client with none of them does not boot from the network.
-// 4. If the signs contradict each other, 2 decides all the same, and `contradiction` has what was shown.
+//    RFC 4578 §2.1), or a Raspberry Pi's option 97.
+// 4. If the signs contradict each other, 2 still decides, and `contradiction` has them.
 
 import { cleanText } from '../clean-text.ts';
 import { bootsFromHttp, findArchitecture } from './architectures.ts';
 
-/** A boot client's DHCP options. */
 export interface BootClientFacts {
-  /** Option 93, in order (RFC 4578 §2.1 makes it a list); empty when absent. */
+  /** Option 93, in order (RFC 4578 §2.1); empty when absent. */
   readonly architectures: readonly number[];
   /** Option 60, as text; empty when absent. */
   readonly vendorClass: string;
   /** Option 77: each class, or the whole option if the client does not count them as RFC 3004 §4 requires. */
   readonly userClasses: readonly string[];
-  /** True if option 175 is present (iPXE's encapsulated options). */
+  /** Option 175 (iPXE's encapsulated options) is present. */
   readonly ipxeOptions: boolean;
   /** Option 97 in its byte order, lower case; `undefined` if absent. */
   readonly uuid?: string | undefined;
@@ -31,12 +29,12 @@ export interface BootClientFacts {
 
 /** How a client loads its next file, and what it can run. */
 export type BootClient = BootFirmware & {
-  /** What the client showed of itself, if its signs contradict each other. */
+  /** Set if the client's signs contradict each other. */
   readonly contradiction?: string;
 };
 
 type BootFirmware =
-  /** A PXE ROM of a BIOS machine: loads pxelinux by TFTP. */
+  /** A BIOS PXE ROM: loads pxelinux by TFTP. */
   | { readonly kind: 'bios'; readonly architecture: number }
   /** iPXE in any firmware: loads a script by HTTP. */
   | { readonly kind: 'ipxe'; readonly architecture: number }
@@ -44,9 +42,8 @@ type BootFirmware =
   | { readonly kind: 'uefi'; readonly cpu: 'amd64' | 'arm64' | 'i386'; readonly architecture: number }
   /** UEFI that loads by HTTP, and wants option 60 back. */
   | { readonly kind: 'uefi-http'; readonly cpu: 'amd64' | 'arm64' | 'i386'; readonly architecture: number }
-  /** U-Boot: reads pxelinux configurations itself by TFTP (`pxe get`), so it needs a server but no loader. */
+  /** U-Boot: reads pxelinux configurations by TFTP (`pxe get`), so it needs no loader. */
   | { readonly kind: 'u-boot'; readonly architecture: number }
-  /** A network boot with a number that has no built-in loader. */
   | { readonly kind: 'other'; readonly architecture: number };
 
 /** iPXE's user class, bare and counted as RFC 3004 §4 requires. */
@@ -55,8 +52,8 @@ const IPXE_CLASSES = new Set(['iPXE', '\u0004iPXE']);
 const GPXE_CLASSES = new Set(['gPXE', '\u0004gPXE']);
 
 /**
- * The vendor class of U-Boot, with its CPU: `U-Boot`, `U-Boot.arm`, `U-Boot.armv7`, `U-Boot.armv8`. Quirk: its option 93 is not reliable.
- * Older releases send 256 on ARM, and those for RISC-V the number of UEFI.
+ * With its CPU: `U-Boot`, `U-Boot.arm`, `U-Boot.armv7`, `U-Boot.armv8`. Quirk: its option 93 is not reliable. Older releases send 256 on
+ * ARM, and those for RISC-V the number of UEFI.
  */
 const U_BOOT_CLASS = /^U-Boot(?:\.|$)/;
 /** "arm 32 uboot" and "arm 64 uboot" (IANA). */
@@ -67,11 +64,11 @@ const RASPBERRY_PI_UUID = /^525069/;
 /** "arm rpiboot" (IANA). */
 export const RPIBOOT = 41;
 
-/** True for the UUID that a Raspberry Pi's bootloader sends, whatever its hardware address. */
+/** Whatever its hardware address. */
 export const isRaspberryPiUuid = (uuid: string | undefined): boolean =>
   uuid !== undefined && RASPBERRY_PI_UUID.test(uuid);
 
-/** The number in the vendor class (option 60); `undefined` if it has none. */
+/** In option 60. */
 export function numberOfClass(vendorClass: string): number | undefined {
   const written = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass)?.[1];
   if (written !== undefined) return Number(written);
@@ -79,7 +76,7 @@ export function numberOfClass(vendorClass: string): number | undefined {
   return vendorClass.startsWith('U-Boot.armv8') ? U_BOOT_ARM64 : U_BOOT_ARM;
 }
 
-/** Chooses the client's number: of several, the firmware's if known; without any, the one in the vendor class, else 0 (BIOS). */
+/** Of several the firmware's, if known; without any, the one in the vendor class, else 0 (BIOS). */
 function chooseArchitecture({ architectures, vendorClass }: BootClientFacts): number {
   const [first] = architectures;
   if (first !== undefined && architectures.length === 1) return first;
@@ -91,11 +88,7 @@ function chooseArchitecture({ architectures, vendorClass }: BootClientFacts): nu
   return known.find((code) => bootsFromHttp(code) === byHttp) ?? known[0] ?? first;
 }
 
-/**
- * Identifies a boot client.
- *
- * @returns `undefined` if the packet does not belong to a network boot
- */
+/** @returns `undefined` if the packet does not belong to a network boot */
 export function identifyBootClient(facts: BootClientFacts): BootClient | undefined {
   const firmware = identifyFirmware(facts);
   if (firmware === undefined) return undefined;
@@ -119,23 +112,23 @@ function identifyFirmware(facts: BootClientFacts): BootFirmware | undefined {
   const byHttp = saysHttp || (!saysPxe && bootsFromHttp(architecture));
   const row = findArchitecture(architecture);
   if (row?.firmware === 'uefi') return { kind: byHttp ? 'uefi-http' : 'uefi', cpu: row.cpu, architecture };
-  // Only UEFI boots by HTTP: no answer fits a BIOS number together with HTTPClient.
+  // Only UEFI boots by HTTP.
   return { kind: row === undefined || byHttp ? 'other' : 'bios', architecture };
 }
 
-/** What the client showed, if not all of it can be true of the firmware that it is taken for; `undefined` if it can. */
+/** What the client showed, if it cannot all be true. */
 function contradictionOf(facts: BootClientFacts, { kind, architecture }: BootFirmware): string | undefined {
   const { architectures, vendorClass, uuid } = facts;
   const named = numberOfClass(vendorClass);
   const isListed = named === undefined || architectures.length === 0 || architectures.includes(named);
-  // U-Boot's numbers are not reliable, but those of UEFI with a loader stand for another firmware.
+  // U-Boot's numbers are not reliable, but those of UEFI with a loader are another firmware's.
   const isUsual = kind === 'u-boot' && findArchitecture(architecture)?.firmware !== 'uefi';
   const byClass = vendorClass.startsWith('HTTPClient');
   const isPi = isRaspberryPiUuid(uuid);
   const agrees =
     (isListed || isUsual || isSameFirmware(named, architecture)) &&
     (kind === 'ipxe' || !/^(?:PXE|HTTP)Client/.test(vendorClass) || bootsFromHttp(architecture) === byClass) &&
-    // A Pi's own ROM says 0, wrongly, and everything else that it can run is for ARM.
+    // A Pi's own ROM wrongly says 0; all else it runs is for ARM.
     !(isPi && findArchitecture(architecture)?.firmware === 'uefi' && findArchitecture(architecture)?.cpu !== 'arm64');
   if (agrees) return undefined;
   const shown = [
@@ -146,7 +139,7 @@ function contradictionOf(facts: BootClientFacts, { kind, architecture }: BootFir
   return shown.join(', ');
 }
 
-/** True if two numbers stand for the same firmware, as 7 and 9 do. */
+/** As 7 and 9 do. */
 function isSameFirmware(one: number, other: number): boolean {
   const [a, b] = [findArchitecture(one), findArchitecture(other)];
   return (

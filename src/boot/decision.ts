@@ -1,10 +1,11 @@
-// Decides a machine's next step, from the region's desired state and the contents of the tree.
+// Decides a machine's next step, from the desired state and the tree.
 //
-// 1. An unknown machine enlists, and so does one with an interface of a device that may be enlisted; it is never told to start its disk or to power off.
-// 2. `install` runs the installer of the machine's release if the tree has one, else the ephemeral environment, which writes an image.
+// 1. An unknown machine enlists, and so does one with an interface of a device that may be enlisted. Neither is ever told to start its disk or
+//    to power off.
+// 2. `install` runs the installer of the machine's release if there is one, else the ephemeral environment, which writes an image.
 // 3. A machine that cannot start its step starts nothing else instead.
-// 4. The configuration says how a machine enlists: by the ephemeral environment, by an installer whose preseed runs the agent, or by an
-//    imported system whose cloud-init runs it. All other work is done in the ephemeral environment.
+// 4. The configuration says what enlists: the ephemeral environment, an installer whose preseed runs the agent, or an imported system whose
+//    cloud-init does. All other work is done in the ephemeral environment.
 
 import { unreachable } from '../errors.ts';
 import { DEVICE_STATE, type RackMachine } from '../machines/machine.ts';
@@ -35,27 +36,23 @@ import {
 import { preseedSecret } from './preseed-secret.ts';
 import type { BootStep } from './step.ts';
 
-/** The facts that a decision reads. */
 interface StepContext {
   readonly config: BootConfig;
   readonly hasFile: HasFile;
   readonly realOf?: RealOf | undefined;
 }
 
-/** The machine to decide for. */
 interface StepQuery {
-  /** `undefined` if the machine is unknown. */
   readonly machine: RackMachine | undefined;
-  /** An unknown machine's architecture from its loader; `undefined` if the loader does not say. */
+  /** By its loader, if that says. */
   readonly architecture: string | undefined;
   readonly subarchitecture: string | undefined;
-  /** The boot HTTP listener; `undefined` if there is none. */
+  /** Of the boot HTTP listener. */
   readonly baseUrl: string | undefined;
-  /** This boot's token; `undefined` if it gets none. */
   readonly token?: string | undefined;
 }
 
-/** A step, with its labels for the timeline and the machine's screen. */
+/** With labels for the timeline and the screen. */
 export interface Decision {
   readonly step: BootStep;
   /** The machine's purpose, or `image-missing`, `no-environment`, `no-boot-http`, `arguments-not-quotable`. */
@@ -63,16 +60,15 @@ export interface Decision {
   readonly title: string;
 }
 
-/** The assumed architecture of an unknown machine whose loader does not say: pxelinux runs only on BIOS machines. */
+/** If the loader does not say: pxelinux runs only on BIOS machines. */
 const DEFAULT_ARCHITECTURE = 'amd64';
 
-/** GRUB and iPXE ask the processor itself, so `i386` means that it has no 64 bits. */
+/** `i386` from GRUB or iPXE means a processor without 64 bits. */
 const NO_ENVIRONMENT = [
   'this processor has 32 bits only, and Rackboot has no environment for it.',
   'Only machines with 64-bit processors can be used. Switch this one off.',
 ] as const;
 
-/** Decides a step from configuration and tree. */
 export function decideStep(asked: StepQuery, context: StepContext): Decision {
   const isDevice = asked.machine?.statusName === DEVICE_STATE && asked.machine.purpose === 'enlist';
   const query = isDevice ? { ...asked, machine: undefined } : asked;
@@ -121,7 +117,7 @@ function decideKernel(
   }
   const ours = purpose === 'enlist' && !config.bmcUser ? [NO_BMC_USER] : [];
   const facts = { purpose, rackbootUrl: `${baseUrl}/MAAS`, token: query.token, params: [...ours, ...params.words] };
-  // A boot for `commissioning` may also write an image, erase disks or rescue, so the state says what the machine will do.
+  // A boot for `commissioning` may also write an image, erase disks or rescue.
   const task = machine === undefined || purpose === 'enlist' ? 'enlisting' : machine.statusName;
   const { kernel } = found.image;
   const title = `${name}: ${task}, ${kernel.slice(0, kernel.lastIndexOf('/'))}`;
@@ -137,22 +133,18 @@ function decideKernel(
   return { step: { kind: 'kernel', image, words }, purpose, title };
 }
 
-/** The system that a machine boots for its step. */
 type FoundSystem =
   | { readonly kind: 'environment' | 'installer' | 'enlisting-installer'; readonly image: BootImage }
   | { readonly kind: 'imported'; readonly image: ImportedImage };
 
-/** Why there is none, as a decision's purpose and for the machine's screen. */
+/** A purpose, and lines for the screen. */
 interface AbsentSystem {
   readonly kind: 'absent';
   readonly purpose: 'image-missing' | 'no-environment';
   readonly lines: readonly string[];
 }
 
-/**
- * An imported system by the paths of one version: before the machine has all files, its names may come to lead to another version, or
- * nowhere.
- */
+/** By the paths of one version: the names may meanwhile come to lead to another, or nowhere. */
 function ofOneVersion(found: FoundSystem, realOf: RealOf | undefined): FoundSystem {
   if (found.kind !== 'imported' || realOf === undefined) return found;
   const real = (path: string): string => realOf(path) ?? path;
@@ -207,7 +199,7 @@ function importedAbsent(name: ImportedName, architecture: string): AbsentSystem 
   return { kind: 'absent', purpose: 'image-missing', lines };
 }
 
-/** The kernel arguments; `undefined` if the machine's name cannot stand among them. */
+/** `undefined` if the machine's name cannot stand among them. */
 function wordsFor(
   found: FoundSystem,
   machine: RackMachine | undefined,
@@ -241,7 +233,7 @@ function remedyFor({ architecture, directory, releases }: ImageQuery): string {
   return `Run on the rack, for Debian: rackboot images import-installer --release ${releases[0] ?? ''}${arch}`;
 }
 
-/** The kernel arguments of a known machine's installer. It reports with its key, which is in the preseed, so it needs no token. */
+/** The installer reports with the key in its preseed, so it needs no token. */
 function wordsOfInstaller(
   { systemId, hostname, domain }: RackMachine,
   { iso }: BootImage,

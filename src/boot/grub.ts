@@ -1,15 +1,15 @@
 // Configurations for GRUB 2.
 //
-// Sources: GRUB manual 2.06 §6 (quoting), §16.3 (commands); grub-core/lib/cmdline.c of Debian's 2.06 (how `linux` writes its
-// words); boots of Debian's signed GRUB under OVMF.
+// Sources: GRUB manual 2.06 §6 (quoting), §16.3 (commands); grub-core/lib/cmdline.c of Debian's 2.06 (how `linux` writes its words); boots
+// of Debian's signed GRUB under OVMF.
 //
-// 1. Every value is in single quotes, in which GRUB's shell interprets nothing but the closing one.
-// 2. `linux` writes a word with a space in double quotes, and a backslash before `"`, `'` and `\`: these three are refused, because the
-//    kernel would see the backslash.
-// 3. Paths begin with `/`: the device that GRUB itself came from, whatever its protocol. If the rack answers HTTP on port 80, the only port
-//    that GRUB's HTTP supports, GRUB tries HTTP first, because its TFTP loads block by block. Quirk: Debian's signed image has no HTTP and
-//    may not load the module under Secure Boot; it then says that there is no such disk, and TFTP follows.
-// 4. `linux` and `initrd` show nothing while they load, which takes many seconds, so a line before each says what is loaded, and from where.
+// 1. Every value is in single quotes, in which GRUB's shell interprets nothing.
+// 2. `linux` puts a word with a space in double quotes, and a backslash before `"`, `'` and `\`: these are refused, because the kernel
+//    would see the backslash.
+// 3. Paths begin with `/`: the device that GRUB itself came from, whatever its protocol. If the rack answers HTTP on port 80, the only one
+//    for GRUB, GRUB tries it first, because its TFTP loads block by block. Quirk: Debian's signed image has no HTTP and may not load the
+//    module under Secure Boot; it then reports a missing disk, and TFTP follows.
+// 4. `linux` and `initrd` load silently for many seconds, so a line before each says what is loaded.
 
 import { unreachable } from '../errors.ts';
 import { formatIpv4 } from '../net/address.ts';
@@ -38,7 +38,6 @@ const EFI_SYSTEMS = [
   'sles',
 ] as const;
 
-/** One word of a GRUB command. */
 export function quoteGrub(word: string): string {
   if (!/^[\x20-\x7e]+$/.test(word)) throw new Unquotable('not-printable-ascii');
   if (/["'\\]/.test(word)) throw new Unquotable('not-for-grub');
@@ -75,7 +74,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
         '    fi',
         '  fi',
         '}',
-        // `$root` names the device that GRUB itself came from: `tftp,10.20.0.1`.
+        // `$root` is the device that GRUB came from: `tftp,10.20.0.1`.
         ...(place.grubHttp === undefined ? [] : [startFrom(`http,${formatIpv4(place.grubHttp)}`)]),
         `start '' "$root"`,
         say(`the kernel could not be loaded. Trying again in ${EXPLAIN_SECONDS} seconds.`),
@@ -90,7 +89,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
           `  if chainloader ${path}; then boot; fi`,
           'fi',
         ]),
-        // Quirk: Debian's GRUB 2.06 gives `exit` no status, so EDK2 would not try its next boot option, but stay in its setup menu.
+        // Quirk: Debian's GRUB 2.06 gives `exit` no status, so EDK2 would stay in its setup menu.
         say(`no boot loader on the local disks. Restarting in ${EXPLAIN_SECONDS} seconds.`),
         ...AGAIN,
       ];
@@ -99,7 +98,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
     case 'explain':
       return [...step.lines.map(say), ...AGAIN];
     case 'chain':
-      // `configfile` of a missing file says so and continues with the next line.
+      // `configfile` of a missing file says so and continues.
       return [
         say('asking the rack what to start.'),
         'if [ -n "$net_default_mac" ]; then configfile "$prefix/grub.cfg-$net_default_mac"; fi',
@@ -115,10 +114,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
   }
 }
 
-/**
- * Boot loaders of installed systems. The place for removable media comes last: shim's fallback may be there, which writes boot
- * options into the firmware and so puts the disk before the network.
- */
+/** The place for removable media comes last: shim's fallback there may put the disk before the network in the firmware. */
 function localLoaders(architecture: string): readonly string[] {
   const suffix = formatEfiSuffix(architecture);
   return [

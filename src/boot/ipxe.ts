@@ -1,10 +1,10 @@
 // Scripts for iPXE.
 //
-// Sources: ipxe.org/scripting and the command reference; src/core/exec.c and settings.c of iPXE (how a line becomes a command);
-// boots of iPXE 1.0.0+git-20190125 under SeaBIOS and OVMF.
+// Sources: ipxe.org/scripting and the command reference; src/core/exec.c and settings.c of iPXE (how a line becomes a command); boots of
+// iPXE 1.0.0+git-20190125 under SeaBIOS and OVMF.
 //
-// 1. iPXE splits a line at white space and has no quotes or escapes. It interprets `${…}` anywhere, the words `||`, `&&` and `;`, and a
-//    word that begins with `#`. Values with these are refused, as are runs of spaces, which iPXE would collapse.
+// 1. iPXE splits a line at white space and has no quotes or escapes. It interprets `${…}`, `||`, `&&`, `;`, and a word that begins with
+//    `#`. Values with these, or with runs of spaces, which it would collapse, are refused.
 // 2. `chain --replace` leaves no script to return to: the command after `||` runs only if the download failed.
 
 import { unreachable } from '../errors.ts';
@@ -20,7 +20,6 @@ import {
   Unquotable,
 } from './step.ts';
 
-/** One kernel argument on a line of an iPXE script. */
 export function quoteIpxe(word: string): string {
   if (!/^[\x20-\x7e]+$/.test(word)) throw new Unquotable('not-printable-ascii');
   if (word.includes('"')) throw new Unquotable('quote-inside-word');
@@ -37,7 +36,7 @@ export function renderIpxe(step: BootStep, place: RenderPlace): RenderedText {
   return tryRender(() => ['#!ipxe', `# ${asScreenText(place.title)}`, ...renderStep(step, place)]);
 }
 
-/** An iPXE setting, expanded when the line runs. */
+/** Expanded when the line runs. */
 const setting = (name: string): string => `\${${name}}`;
 
 const say = (text: string): string => `echo ${asScreenText(`Rackboot: ${text}`)}`;
@@ -46,7 +45,7 @@ const AGAIN = [`sleep ${EXPLAIN_SECONDS}`, 'reboot'] as const;
 function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
   switch (step.kind) {
     case 'kernel': {
-      // A path beginning with `/` is loaded from the script's own source: TFTP, if there is no boot HTTP listener.
+      // A path beginning with `/` comes from the script's own source: TFTP, if there is no boot HTTP listener.
       const base = place.baseUrl ?? '';
       const words = step.words.map(quoteIpxe).join(' ');
       if (words.length > KERNEL_LINE_BYTES_MAX) throw new Unquotable('too-long');
@@ -68,10 +67,10 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
         say(place.title),
         `iseq ${setting('platform')} efi && goto other ||`,
         'sanboot --no-describe --drive 0x80 || sanboot --no-describe --drive 0x81 ||',
-        // Returns to the BIOS, which continues with its next boot device.
+        // The BIOS continues with its next boot device.
         'exit 0',
         ...otherLoader(step.architecture, place),
-        // The status makes the firmware try its next boot option.
+        // The firmware tries its next boot option.
         'exit 1',
       ];
     case 'poweroff':
@@ -79,7 +78,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
     case 'explain':
       return [...step.lines.map(say), ...AGAIN];
     case 'chain':
-      // A BIOS build reports i386 on any CPU, so the script checks the CPU for long mode.
+      // A BIOS build reports i386 on any CPU, so check for long mode.
       return [
         `set cpu ${setting('buildarch')}`,
         'cpuid --ext 29 && set cpu amd64 ||',
@@ -93,17 +92,17 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
 }
 
 /**
- * Starts the rack's other loader, which asks for its configuration and gets the same step.
+ * The rack's other loader gets the same step.
  *
- * Quirk: iPXE 1.0.0+git-20190125 as built by Debian has no `poweroff`, and under UEFI no local disks for `sanboot`. GRUB and
- * pxelinux take over its network and continue by TFTP; shim does not start from it.
+ * Quirk: iPXE 1.0.0+git-20190125 as built by Debian has no `poweroff`, and under UEFI no local disks for `sanboot`. GRUB and pxelinux take
+ * over its network and continue by TFTP; shim does not start from it.
  */
 function otherLoader(architecture: string, place: RenderPlace): readonly string[] {
   const base = place.baseUrl ?? '';
   const rack = place.baseUrl === undefined ? undefined : URL.parse(place.baseUrl)?.hostname;
   return [
     ':other',
-    // If another DHCP server gives the addresses, the next loader would keep asking that server.
+    // Otherwise the next loader would ask the DHCP server of the addresses.
     ...(rack === undefined ? [] : [`set netX/next-server ${rack} ||`]),
     `iseq ${setting('platform')} efi && chain --replace ${base}/grub${formatEfiSuffix(architecture)}.efi ||`,
     `iseq ${setting('platform')} pcbios && chain --replace ${base}/lpxelinux.0 ||`,

@@ -1,19 +1,19 @@
-// Kernel arguments, as unquoted words. Each loader language writes them with its own quoting.
+// Kernel arguments, as unquoted words. Each loader language quotes them in its own way.
 //
-// Sources: the kernel's lib/cmdline.c (`next_arg`: how it splits and strips double quotes); the Debian installer's manual,
-// "Boot parameters"; boots of both environments.
+// Sources: the kernel's lib/cmdline.c (`next_arg`: how it splits and strips double quotes); the Debian installer's manual, "Boot
+// parameters"; boots of both environments.
 //
-// 1. A word is printable ASCII, contains no double quote, and is written so that the kernel reads it back unchanged.
+// 1. A word is printable ASCII without double quotes, written so that the kernel reads it back unchanged.
 // 2. The operator's arguments come last, because kernel and environments use the last value of a repeated name. BOOTIF is not among the
-//    words: it comes first, from the renderer, because some loaders fill it in themselves.
+//    words: some loaders fill it in, so the renderer writes it.
 // 3. A machine's own arguments replace the global ones.
 
 import { formatMac, type MacAddress } from '../net/address.ts';
 
-/** The longest kernel line, in bytes: COMMAND_LINE_SIZE of x86 and arm64, without its final zero. */
+/** In bytes: COMMAND_LINE_SIZE of x86 and arm64, without its final zero. */
 export const KERNEL_LINE_BYTES_MAX = 2047;
 
-/** Why some loader cannot pass the arguments to a kernel. */
+/** Why some loader cannot pass the arguments. */
 export type KernelParamsRefusal =
   /** A control character or a character outside ASCII. */
   | 'not-printable-ascii'
@@ -33,8 +33,8 @@ type KernelWords =
   | { readonly ok: false; readonly refusal: KernelParamsRefusal };
 
 /**
- * Splits kernel arguments into words, as the kernel does: at spaces outside double quotes, which may surround a word
- * (`"a=b c"`) or a value (`a="b c"`) and are taken off.
+ * Splits kernel arguments as the kernel does: at spaces outside double quotes, which may surround a word (`"a=b c"`) or a value (`a="b c"`)
+ * and are taken off.
  *
  * Refuses with `not-printable-ascii`, `unbalanced-quote`, `quote-inside-word`, `too-long`.
  */
@@ -55,61 +55,57 @@ export function parseKernelParams(text: string): KernelWords {
   return { ok: true, words };
 }
 
-/** The facts about itself that an environment gets on its kernel line. */
 export interface KernelLineFacts {
   /** `enlist`, `commissioning`, `install`. */
   readonly purpose: string;
-  /** Base URL of the region as the machine reaches it, ending in `/MAAS`. */
+  /** As the machine reaches it, ending in `/MAAS`. */
   readonly rackbootUrl: string;
   /** The secret of this boot: letters, digits, `-` and `_`; `undefined` if it has none. */
   readonly token?: string | undefined;
-  /** The operator's arguments, as words. */
   readonly params: readonly string[];
 }
 
-/** The word that names the boot interface, as pxelinux writes it: hardware type 01 and the address with dashes. */
+/** Hardware type 01 and the address with dashes, as pxelinux writes it. */
 export const formatBootif = (mac: MacAddress): string => `BOOTIF=01-${formatMac(mac, '-')}`;
 
 const tokenWords = ({ token }: KernelLineFacts): readonly string[] =>
   token === undefined ? [] : [`rackboot_token=${token}`];
 
-/** Words for the ephemeral environment. */
 export function ephemeralWords(facts: KernelLineFacts): readonly string[] {
   return [`rackboot=${facts.purpose}`, `rackboot_url=${facts.rackbootUrl}`, ...tokenWords(facts), ...facts.params];
 }
 
-/** The additional facts for an installer. */
 interface InstallerFacts extends KernelLineFacts {
-  /** The path of its preseed below the region's base URL, from `/` on. */
+  /** Below the region's base URL, from `/` on. */
   readonly preseedPath: string;
   readonly hostname: string;
   readonly domain: string;
 }
 
 /**
- * The path of a known machine's preseed.
+ * @param secret `preseedSecret` of its boot token.
  *
- * @param secret `preseedSecret` of its boot token; `undefined` if it has none, in which case the region refuses it
+ * @param Without one (`undefined`) the region refuses the boot
  */
 export const machinePreseedPath = (systemId: string, secret: string | undefined): string =>
   `/metadata/latest/by-id/${systemId}/?${secret === undefined ? '' : `boot=${secret}&`}op=get_preseed`;
 
-/** The path for an installer that appends the names of several files to it. @param secret as for `machinePreseedPath` */
+/** For an installer that appends the names of several files. @param secret as for `machinePreseedPath` */
 export const machineSeedPath = (systemId: string, secret: string | undefined): string =>
   `/metadata/latest/by-id/${systemId}/?${secret === undefined ? '' : `boot=${secret}&`}op=`;
 
-/** The facts of an installer that only enlists: its preseed, and the names that it would otherwise ask for. Nothing else uses them. */
+/** For an installer that only enlists: its preseed, and names it would otherwise ask for. */
 export const ENLIST_INSTALLER = {
   preseedPath: '/rackboot/enlist.preseed',
   hostname: 'maas-enlisting',
   domain: 'maas',
 } as const;
 
-/** The word that makes the agent leave the BMC unchanged. */
+/** The agent leaves the BMC unchanged. */
 export const NO_BMC_USER = 'rackboot_bmc_user=no';
 
 /**
- * Words for the Debian installer and its relatives, which then ask no question before they have the region's preseed.
+ * For the Debian installer and its relatives, which then ask nothing before they have the preseed.
  *
  * `ipv6.disable=1` saves ten seconds of waiting for a router; the text front end leaves a readable log on a serial line, and
  * `noninteractive` would hang.
@@ -133,15 +129,14 @@ export function installerWords(facts: InstallerFacts): readonly string[] {
   ];
 }
 
-/** The additional facts for an imported system. */
 interface ImportedFacts extends KernelLineFacts {
   /** The root, and how the initrd opens it. */
   readonly root: { readonly kind: 'squash' | 'tar'; readonly url: string };
 }
 
 /**
- * Words for an imported system that enlists: its initrd configures the boot interface, fetches the root, and starts it below a layer in memory.
- * There cloud-init reads the data source MAAS at the address of `cloud-config-url`, which gives it the agent to run.
+ * For an imported system that enlists: its initrd configures the boot interface, fetches the root, and starts it below a layer in memory.
+ * There cloud-init reads the data source MAAS at `cloud-config-url`, which gives it the agent.
  *
  * Sources: the kernel line of MAAS 2 and 3; the initrd's cloud-initramfs-rooturl (`root=squash:`), initramfs-tools (`ip=`) and overlayroot;
  * cloud-init, "Kernel command line" (`cc:`, YAML up to `end_cc`, here without the quotes that GRUB would change).
@@ -160,22 +155,20 @@ export function importedWords({ root, ...facts }: ImportedFacts): readonly strin
   ];
 }
 
-/** Tells cloud-init before it has a network that MAAS is its only data source: one text with a space in it. */
+/** Makes MAAS cloud-init's only data source before there is a network: one text with a space in it. */
 const CLOUD_INIT_LIST = ['cc:{datasource_list:', '[MAAS]}end_cc'] as const;
-/** The path for an unknown machine's cloud-init, below the region's base URL. */
+/** For an unknown machine's cloud-init, below the region's base URL. */
 const ENLIST_METADATA_PATH = '/metadata/latest/enlist-preseed/?op=get_enlist_preseed';
 
-/** The additional facts for Ubuntu's installer: the addresses of its file system and of its answers. */
 interface LiveInstallerFacts extends KernelLineFacts {
   /** `machineSeedPath`. */
   readonly seedPath: string;
-  /** The URL of the image it runs from. */
+  /** The image it runs from. */
   readonly isoUrl: string;
 }
 
 /**
- * Words for Ubuntu's installer since 20.04, which loads an image into memory, runs from it, and takes its answers from cloud-init's NoCloud
- * data source.
+ * For Ubuntu's installer since 20.04, which runs from an image in memory and takes its answers from cloud-init's NoCloud.
  *
  * Quirk: cloud-init would read `url=` as the address of a configuration and load the whole image a second time; `cloud-config-url` takes
  * precedence.
@@ -193,7 +186,7 @@ export function liveInstallerWords(facts: LiveInstallerFacts): readonly string[]
   ];
 }
 
-/** Writes a word for a kernel line, with double quotes around the value if it contains a space. */
+/** With double quotes around a value that contains a space. */
 export function writeKernelWord(word: string): string {
   if (!word.includes(' ')) return word;
   // A name has at least one character: next_arg in the kernel's lib/cmdline.c takes a sign at the beginning for a part of it.

@@ -1,15 +1,15 @@
-// Detects iPXE that gets iPXE again, forever: a build that does not identify itself in DHCP, or `boot.loaders` that names a loader for
-// `ipxe`. The files that the machine loads reveal the loop, and the rack then breaks it.
+// Detects iPXE that gets iPXE again, forever: a build that hides itself in DHCP, or `boot.loaders` that names a loader for `ipxe`. The
+// loaded files reveal the loop, and the rack breaks it.
 //
 //   DHCP names a loader that may start itself ─ check ─┬─ loaded fewer than LOOP_LOADS_MAX times ──→ the plan as it is
 //                                                      └─ else: iPXE's script in its place, and an event
 //   the file was sent ─ observe ─ counted;  a configuration, a kernel, any other file ─ observe ─ progress: forgotten
 //
 // 1. Only complete loads count, and only those within LOOP_MS_MAX of each other.
-// 2. Progress ends a loop: the machine's next boot starts as usual, and costs the same rounds again until the cause is fixed.
-// 3. Firmware that is not iPXE and fails on its loader gets the script too, cannot start it, and continues with its next boot device.
-// 4. Machines of the region, other known clients and unknown clients are remembered separately (`net/shares/kept-apart.ts`), LOOPS_MAX of each. A query
-//    without a booting client leaves no trace.
+// 2. Progress ends a loop: the next boot starts as usual, and costs the same rounds until the cause is fixed.
+// 3. Other firmware that fails on its loader gets the script too, and continues with its next boot device.
+// 4. Machines of the region, other known clients and unknown clients are remembered separately (`net/shares/kept-apart.ts`), LOOPS_MAX of
+//    each. A query without a booting client leaves no trace.
 // 5. Only loads on the shared network where the machine asked count: another network's hosts can load files under its hardware address.
 
 import type { Instant } from '../clock.ts';
@@ -22,29 +22,27 @@ import type { BootEvent } from './events.ts';
 import { baseName } from './paths.ts';
 import { type BootPlan, type BootQuery, IPXE_SCRIPT } from './plan.ts';
 
-/** This many loads of one loader without progress are a loop. */
+/** Loads of one loader without progress that make a loop. */
 export const LOOP_LOADS_MAX = 3;
 /** The longest time that this many rounds of a loop take. */
 export const LOOP_MS_MAX = 600_000;
 /**
- * Watched machines of each rank. Unknown clients fill theirs by inventing hardware addresses; an unknown client forgotten for them keeps
+ * Watched machines of each rank. Unknown clients fill theirs with invented hardware addresses; an unknown client forgotten for them keeps
  * looping as long as the flood lasts. The machine whose loader was named longest ago goes first.
  */
 export const LOOPS_MAX = 4096;
 
 interface Watched {
-  /** The last part of the loader's name. */
   readonly file: string;
   loads: number;
   firstAt: Instant;
   reported: boolean;
 }
 
-/** True for the names under which iPXE is built and shipped. */
 const isIpxeBuild = (name: string): boolean =>
   /(?:^|[^a-z])(?:ipxe|snp|snponly|undionly)\b.*\.(?:efi|k?pxe|0|lkrn|krn)$/i.test(name);
 
-/** The relevant fields of an event: the file that a machine received, and the purpose of a configuration. */
+/** The file that a machine received, and a configuration's purpose. */
 interface FileSent extends RackEvent {
   readonly file?: string | undefined;
   readonly purpose?: string | undefined;
@@ -54,13 +52,11 @@ const isFileSent = (event: RackEvent): event is FileSent => SENT.has(event.kind)
 
 const keyOf = (sharedNetwork = '', mac: MacAddress): string => [mac, sharedNetwork].join(' ');
 
-/** Watches machines with a loader that may start itself again. */
 export class LoaderLoops {
   readonly #publish: Publish;
   /** By shared network and hardware address. */
   readonly #watched = new KeptApart<string, Watched>(LOOPS_MAX);
 
-  /** @param publish receives an event for each detected loop */
   constructor(publish: Publish) {
     this.#publish = publish;
   }
@@ -84,13 +80,13 @@ export class LoaderLoops {
     return instead;
   }
 
-  /** Returns what `check` would return, without remembering or publishing anything. */
+  /** Like `check`, but remembers and publishes nothing. */
   foresee(query: BootQuery, plan: BootPlan, config: BootConfig, now: Instant): BootPlan {
     const watched = this.#watched.get(keyOf(query.sharedNetwork, query.mac));
     return (watched === undefined ? undefined : breakLoop(query, plan, config, watched, now)) ?? plan;
   }
 
-  /** Records a file that a machine has received. @param sharedNetwork that of its address */
+  /** @param sharedNetwork that of the machine's address */
   observe(event: RackEvent, sharedNetwork: string | undefined): void {
     if (event.mac === undefined || !isFileSent(event)) return;
     const key = keyOf(sharedNetwork, event.mac);
@@ -115,7 +111,7 @@ export class LoaderLoops {
   }
 }
 
-/** The plan with iPXE's script instead of the loader; `undefined` if this is not a loop. */
+/** `undefined` if this is not a loop. */
 function breakLoop(
   { client, serverAddress }: BootQuery,
   plan: BootPlan,
@@ -126,7 +122,7 @@ function breakLoop(
   if (plan.file === undefined || watched.file !== baseName(plan.file)) return undefined;
   if (watched.loads < LOOP_LOADS_MAX || now - watched.firstAt > LOOP_MS_MAX) return undefined;
   const endpoint = findEndpointFor(config.http, serverAddress);
-  // A client that identifies itself as BIOS may really be one, which loads only by TFTP.
+  // It may really be a BIOS, which loads only by TFTP.
   const byTftp = endpoint === undefined || (client.kind !== 'ipxe' && client.kind !== 'uefi-http');
   return {
     ...plan,

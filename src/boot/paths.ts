@@ -1,5 +1,4 @@
-// The paths that loaders ask for: writes an identity into a path, and reads it back. One module, so that DHCP, TFTP and HTTP cannot
-// disagree.
+// The paths that loaders ask for, in one module for DHCP, TFTP and HTTP.
 //
 //   pxelinux.cfg/01-52-54-00-12-34-56        by hardware address (01: Ethernet)
 //   pxelinux.cfg/4c4c4544-0043-…             by SMBIOS UUID
@@ -8,12 +7,11 @@
 //   ppc64el/pxelinux.cfg/…, s390x/…          the same, from firmware that reads pxelinux configurations and got such a prefix
 //   grub/grub.cfg                            the first name GRUB asks for; does not identify the machine
 //   grub/grub.cfg-52:54:00:12:34:56          with colons, as GRUB writes it, or dashes
-//   grub/grub.cfg-default-arch[-subarch]
-//   ipxe.cfg, ipxe.cfg-<mac>, ipxe.cfg-default-arch[-subarch]
+//   grub/grub.cfg-default-arch[-subarch] ipxe.cfg, ipxe.cfg-<mac>, ipxe.cfg-default-arch[-subarch]
 //
 // Debian's signed GRUB has a built-in directory: `/grub` in grubnetx64.efi.signed, `/debian-installer/amd64/grub` in
 // grubnetx64-installer.efi.signed, `/EFI/debian` in the one for disks. So grub.cfg is recognised in every directory except `x86_64-efi` and
-// the like: there grubnetx64 first looks for a grub.cfg of the platform, which would replace this one.
+// the like, where grubnetx64 first looks for one of the platform.
 //
 // Sources: syslinux wiki "PXELINUX" (order of names); memdisk of Debian 12's grubnetx64.efi.signed; captures of shim's requests.
 //
@@ -24,30 +22,28 @@ import { unreachable } from '../errors.ts';
 import { formatMac, type Ipv4, ipv4, type MacAddress, parseMac } from '../net/address.ts';
 import { parseCpu } from './architectures.ts';
 
-/** The longest accepted path, in bytes of UTF-8. */
+/** In bytes of UTF-8. */
 export const BOOT_PATH_BYTES_MAX = 512;
 
-/** The name of a file without its directory. */
 export const baseName = (file: string): string => file.slice(file.lastIndexOf('/') + 1);
 
-/** The languages of rendered configurations. */
 export type LoaderLanguage = 'pxelinux' | 'grub' | 'ipxe';
 
-/** The machine that a configuration is for, as far as the path identifies it. */
+/** What a path says of the machine. */
 export type ConfigIdentity =
   | { readonly kind: 'mac'; readonly mac: MacAddress }
   /** Lower case, in the loader's byte order. */
   | { readonly kind: 'uuid'; readonly uuid: string }
   | { readonly kind: 'address'; readonly address: Ipv4 }
-  /** A name that pxelinux tries on its way to the default: the first digits of an address. */
+  /** pxelinux tries these on its way to the default: the first digits of an address. */
   | { readonly kind: 'address-prefix'; readonly digits: string }
-  /** For any machine; `architecture` by its MAAS name, `undefined` if the path does not say. */
+  /** For any machine; `architecture` by its MAAS name. */
   | {
       readonly kind: 'default';
       readonly architecture?: string | undefined;
       readonly subarchitecture?: string | undefined;
     }
-  /** The loader's first name, which does not identify the machine. */
+  /** The loader's first name. */
   | { readonly kind: 'first' };
 
 /** A parsed path. */
@@ -58,20 +54,20 @@ export type BootPath =
       readonly language: LoaderLanguage;
       readonly identity: ConfigIdentity;
     }
-  /** A file; `fallback` is a well-known loader's name in the tree, if the path asks for it in another place. */
+  /** A file; `fallback` is a well-known loader, requested in another place. */
   | { readonly kind: 'file'; readonly path: string; readonly fallback?: string | undefined }
   | { readonly kind: 'refused' };
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** `default`, then architecture and sub-architecture; pxelinux files of MAAS also know `default.arch`. */
+/** `default`, then architecture and sub-architecture, or MAAS's `default.arch`. */
 const DEFAULT_NAME = /^default(?:[-.]([a-z0-9_]+)(?:-([a-z0-9][a-z0-9._-]*))?)?$/;
-/** Directories in which GRUB looks for modules, and grubnetx64's memdisk for a grub.cfg of that platform. */
+/** Where GRUB looks for modules, and grubnetx64's memdisk for a platform's grub.cfg. */
 const GRUB_PLATFORM = /(?:^|\/)(?:x86_64|i386|arm64)-(?:efi|pc)\//;
 
 /**
  * Makes a path relative to the tree: backslashes become slashes, empty names and `.` are dropped.
  *
- * @returns `undefined` if the path contains `..` or a control character, is empty, or is longer than BOOT_PATH_BYTES_MAX
+ * @returns `undefined` for `..`, a control character, an empty path, or more than BOOT_PATH_BYTES_MAX
  */
 export function normalizePath(asked: string): string | undefined {
   if (Buffer.byteLength(asked) > BOOT_PATH_BYTES_MAX || /[\u0000-\u001f\u007f]/.test(asked)) return undefined;
@@ -79,7 +75,7 @@ export function normalizePath(asked: string): string | undefined {
   return names.length === 0 || names.includes('..') ? undefined : names.join('/');
 }
 
-/** Parses a path requested by a loader; never throws. */
+/** Never throws. */
 export function parseBootPath(asked: string): BootPath {
   const path = normalizePath(asked);
   if (path === undefined) return { kind: 'refused' };
@@ -97,14 +93,14 @@ export function parseBootPath(asked: string): BootPath {
   return { kind: 'file', path, fallback: findLoaderName(path) };
 }
 
-/** @param directory the architecture whose directory contains the name; `undefined` if none does */
+/** @param directory the architecture of the directory, if any */
 function parsePxelinuxName(name: string, directory: string | undefined): ConfigIdentity | undefined {
   const lower = name.toLowerCase();
   const digits = /^01-([0-9a-f]{2}(?:-[0-9a-f]{2}){5})$/.exec(lower)?.[1];
   const mac = digits === undefined ? undefined : parseMac(digits);
   if (mac !== undefined) return { kind: 'mac', mac };
   if (UUID.test(lower)) return { kind: 'uuid', uuid: lower };
-  // pxelinux writes these in upper case, so a file named `default` or `face` is not mistaken for one.
+  // In upper case, so a file named `default` or `face` is not mistaken for one.
   if (/^[0-9A-F]{8}$/.test(name)) return { kind: 'address', address: ipv4(Number.parseInt(name, 16)) };
   if (/^[0-9A-F]{1,7}$/.test(name)) return { kind: 'address-prefix', digits: name };
   const identity = parseDefault(lower);
@@ -125,7 +121,7 @@ function parseDefault(name: string): ConfigIdentity | undefined {
   return { kind: 'default', architecture, subarchitecture: match[2] };
 }
 
-/** The path under which a loader asks for a configuration; `undefined` if the language has no path for that identity. */
+/** `undefined` if the language has no path for that identity. */
 export function formatConfigPath(language: LoaderLanguage, identity: ConfigIdentity): string | undefined {
   const suffix = formatIdentity(language, identity);
   if (language === 'pxelinux') return suffix === undefined ? undefined : `pxelinux.cfg/${suffix}`;
@@ -160,7 +156,7 @@ const formatAddressDigits = (address: Ipv4): string => address.toString(16).toUp
 
 /**
  * Reverses the bytes of the UUID's first three fields. SMBIOS stores them least significant octet first (DMTF DSP0134 §7.2.1); loaders
- * print the stored octets, operating systems the numbers, so one machine shows both.
+ * print the stored octets, operating systems the numbers.
  */
 export function swapUuid(uuid: string): string {
   const turn = (digits: string): string => (digits.match(/../g) ?? []).reverse().join('');
@@ -168,15 +164,15 @@ export function swapUuid(uuid: string): string {
   return [turn(low), turn(mid), turn(high), ...rest].join('-');
 }
 
-/** Well-known loaders: from requested names, in lower case, to their names in the tree's top directory. */
+/** From requested names, in lower case, to those in the tree's top directory. */
 const LOADER_NAMES: ReadonlyMap<string, string> = new Map([
   ...['lpxelinux.0', 'pxelinux.0', 'undionly.kpxe', 'ipxe.efi', 'snponly.efi'].map(sameName),
   ...['x64', 'aa64', 'ia32'].flatMap((cpu): [string, string][] => [
     [`boot${cpu}.efi`, `boot${cpu}.efi`],
     [`grub${cpu}.efi`, `grub${cpu}.efi`],
-    // MokManager, which shim starts to enroll a key.
+    // MokManager, which shim starts.
     [`mm${cpu}.efi`, `mm${cpu}.efi`],
-    // The names under which distributions ship shim and GRUB.
+    // As distributions ship shim and GRUB.
     [`shim${cpu}.efi`, `boot${cpu}.efi`],
     [`bootnet${cpu}.efi`, `boot${cpu}.efi`],
     [`grubnet${cpu}.efi`, `grub${cpu}.efi`],
@@ -187,14 +183,13 @@ function sameName(name: string): [string, string] {
   return [name, name];
 }
 
-/** The tree's name for the loader at the end of a path; `undefined` if there is none, or the path is that name already. */
+/** `undefined` if there is none, or the path is that name. */
 function findLoaderName(path: string): string | undefined {
   const base = path.slice(path.lastIndexOf('/') + 1).toLowerCase();
-  // lpxelinux.0 asks for its modules in the directory it believes it came from.
+  // lpxelinux.0 asks for modules where it believes it came from.
   const name = LOADER_NAMES.get(base) ?? (/^[a-z0-9_]+\.c32$/.test(base) ? base : undefined);
   return name === path ? undefined : name;
 }
 
-/** True for the file name of a kernel or an initrd. */
 export const isKernelFile = (file: string): boolean =>
   /(?:^|\/)(?:linux|vmlinuz[^/]*|initrd[^/]*|boot-kernel|boot-initrd)$/.test(file);

@@ -1,4 +1,4 @@
-// Decides what a machine loads next: method, server and path together, in one place for DHCP, TFTP and HTTP.
+// Decides what a machine loads next: method, server and path, in one place for DHCP, TFTP and HTTP.
 //
 // The built-in loaders, all in the top directory of the tree:
 //
@@ -16,7 +16,7 @@
 // 2. iPXE never gets another loader, unless the operator names one for it, in a class or in `boot.loaders`.
 // 3. Only lpxelinux gets a URL as prefix: pxelinux.0 would read it as a directory. Firmware of another architecture gets its loader's
 //    directory as prefix, if it has one.
-// 4. The reason names the applied quirk. It is a code with parameters; `region/reports/` makes its sentence from the DHCP event.
+// 4. The reason names the applied quirk. It is a code with parameters, of which `region/reports/` makes a sentence.
 
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { Owner } from '../net/shares/kept-apart.ts';
@@ -34,49 +34,45 @@ export interface BootQuery {
   readonly uuid?: string | undefined;
   /** Option 60; `undefined` if unknown. */
   readonly vendorClass?: string | undefined;
-  /** The rack's own address in the machine's network. */
   readonly serverAddress: Ipv4;
-  /** The key of the shared network where the client asks; default: one for all. */
+  /** The key of the shared network of the client; default: one for all. */
   readonly sharedNetwork?: string | undefined;
-  /** Loaders by option 93 number or `ipxe` that override `boot.loaders`, highest precedence first. Default: none. */
+  /** By option 93 number or `ipxe`, before `boot.loaders`, highest precedence first. Default: none. */
   readonly loaders?: readonly NamedLoaders[] | undefined;
   /** Another server gives the address. Default: false. */
   readonly proxied?: boolean | undefined;
-  /** The client's rank; `undefined` if no machine is booting, in which case nothing of the query is remembered. */
+  /** The client's rank; `undefined` if no machine is booting: nothing is then remembered. */
   readonly asker?: Owner | undefined;
 }
 
-/** Loaders of a class of clients. */
 interface NamedLoaders {
   readonly name: string;
   readonly loaders?: ReadonlyMap<string, string> | undefined;
 }
 
-/** Why a client gets another file than the built-in loader of its kind: fields of its DHCP events. */
+/** Why a client does not get the built-in loader: fields of its DHCP events. */
 interface PlanReason {
-  /** The key of the loader that overrides the built-in one: an option 93 number, or `ipxe`. */
+  /** The key of the loader: an option 93 number, or `ipxe`. */
   readonly loaderKey?: string | undefined;
-  /** The class with that key; `undefined`: `boot.loaders` has it. */
+  /** The class that names it; `undefined`: `boot.loaders` has it. */
   readonly loaderClass?: string | undefined;
   readonly quirk?: QuirkName | undefined;
-  /** The machine's real architecture, by its quirk; `undefined`: the one that it reports. */
   readonly quirkArchitecture?: number | undefined;
-  /** The loader that was loaded `loopLoads` times without end. */
+  /** Loaded `loopLoads` times without end. */
   readonly loopFile?: string | undefined;
   readonly loopLoads?: number | undefined;
 }
 
-/** The boot fields of a DHCP reply. */
 export interface BootPlan {
   /** `siaddr` and option 66: the server for a bare file name. */
   readonly serverAddress: Ipv4;
   /** `file` and option 67: a name in the tree, or an absolute URL; `undefined` for firmware that needs only the server. */
   readonly file: string | undefined;
-  /** Option 210: the prefix of pxelinux's next requests; `undefined` for none. */
+  /** Option 210: the prefix of pxelinux's next requests. */
   readonly pathPrefix?: string | undefined;
-  /** Option 60 of the reply; `undefined` for none, or in proxy mode for `PXEClient`. */
+  /** Option 60; `undefined` for none, or in proxy mode for `PXEClient`. */
   readonly vendorClass?: string | undefined;
-  /** Option 43 of the reply; `undefined` for none, or in proxy mode for the one that tells the client to load the file. */
+  /** Option 43; `undefined` for none, or in proxy mode for the one that tells the client to load the file. */
   readonly vendorOptions?: Uint8Array | undefined;
   /** `binl`: in proxy mode the client gets the file name only on port 4011. */
   readonly proxyReply?: ProxyReply | undefined;
@@ -84,20 +80,19 @@ export interface BootPlan {
   readonly reason: PlanReason | undefined;
 }
 
-/** The loader that understands an HTTP prefix in option 210. */
+/** Understands an HTTP prefix in option 210. */
 const LPXELINUX = 'lpxelinux.0';
 const NO_RULES: readonly QuirkRule[] = [];
 const NO_EFFECTS: QuirkEffects = {};
-/** iPXE for UEFI on amd64. */
 const IPXE_UEFI = 'ipxe.efi';
 /** iPXE's script. */
 export const IPXE_SCRIPT = 'ipxe.cfg';
 
 const isUrl = (file: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(file);
 /**
- * Chooses what a boot client loads.
+ * @returns `undefined` if nothing fits.
  *
- * @returns `undefined` if nothing fits: the client's number has no loader, or it boots by HTTP and there is no boot HTTP listener
+ * @returns No loader for the number, or HTTP boot without a boot HTTP listener
  */
 export function planBoot(query: BootQuery, config: BootConfig): BootPlan | undefined {
   const quirk = findQuirk(query, config.quirks ?? NO_RULES);
@@ -141,7 +136,7 @@ function planFor(query: BootQuery, effects: QuirkEffects, config: BootConfig): B
 }
 
 /**
- * The loader of the built-in table; `undefined` if there is none.
+ * `undefined` if the table has none.
  *
  * Quirk: GRUB 2.06 under UEFI mistakes the answer of the server that gave the address for its boot server's, asks that server for its
  * configuration and stops at its prompt. iPXE asks both servers again.
@@ -151,12 +146,12 @@ function loaderOf(client: BootClient, proxied: boolean): string | undefined {
   return client.kind === 'u-boot' ? undefined : findArchitecture(client.architecture)?.loader;
 }
 
-/** Option 210; `undefined` for none. */
+/** Option 210. */
 function prefixOf(client: BootClient, path: string, local: Ipv4, config: BootConfig): string | undefined {
-  // Firmware that itself reads pxelinux configurations (PowerNV, s390x) looks for them below its loader's directory.
+  // PowerNV and s390x look for pxelinux configurations below their loader's directory.
   if ((client.kind === 'other' || client.kind === 'u-boot') && path.includes('/'))
     return path.slice(0, path.lastIndexOf('/') + 1);
-  // TFTP serves the same files, so only a listener in the machine's own network is worth a prefix.
+  // TFTP serves the same files, so only a near listener is worth a prefix.
   const near = findEndpointAt(config.http, local);
   const wantsPrefix = client.kind === 'bios' && baseName(path) === LPXELINUX && near !== undefined;
   return wantsPrefix ? `${formatBaseUrl(near)}/` : undefined;

@@ -1,13 +1,13 @@
-// Firmware that deviates from the standards: each quirk with the firmware's name, its detection, and the workaround. Quirks that concern
-// every machine are at their place in the code, marked `Quirk:`; this table has those of one kind of machine.
+// Deviating firmware of one kind of machine: detection and workaround. Quirks of every machine are at their place in the code, marked
+// `Quirk:`.
 //
-// Sources: Raspberry Pi's documentation of its boot ROM and bootloader (PXE_OPTION43, DHCP_OPTION97);
-// the PXE specification 2.1 §2.4 for the tags of option 43; the IANA registry "Processor Architecture Types"; EDK2's PxeBcDhcp4.c.
+// Sources: Raspberry Pi's documentation of its boot ROM and bootloader (PXE_OPTION43, DHCP_OPTION97); the PXE specification 2.1 §2.4 for
+// the tags of option 43; the IANA registry "Processor Architecture Types"; EDK2's PxeBcDhcp4.c.
 //
-// 1. A Raspberry Pi is known by its option 97 or by its hardware address: the prefixes are data (firmware-prefixes.ts). The operator's rules
-//    (`boot.quirks`) add to that and override it, the one with the longest address prefix first; `none` turns it off for a machine.
+// 1. A Raspberry Pi is known by its option 97 or hardware address (firmware-prefixes.ts). The operator's rules (`boot.quirks`) come first,
+//    the longest address prefix before others; `none` turns a quirk off.
 // 2. A machine has at most one quirk.
-// 3. Finding it costs one look-up by address prefix, whatever the size of the table.
+// 3. Finding it costs one look-up by address prefix.
 
 import type { MacAddress } from '../net/address.ts';
 import { type BootClient, isRaspberryPiUuid, RPIBOOT } from './client.ts';
@@ -21,37 +21,33 @@ import { FIRMWARE_PREFIXES } from './firmware-prefixes.ts';
  */
 export type ProxyReply = 'boot-file' | 'binl';
 
-/** The workaround for a machine. */
 export interface QuirkEffects {
-  /** The machine's real architecture, whatever it reports: a number of option 93. */
+  /** Whatever the machine reports: a number of option 93. */
   readonly architecture?: number;
   /** The loader, unless `boot.loaders` names one for the architecture. */
   readonly loader?: string;
-  /** Option 43 of each reply, even when the rack gives the addresses; option 60 `PXEClient` goes with it. */
+  /** In every reply; option 60 `PXEClient` goes with it. */
   readonly vendorOptions?: Uint8Array;
-  /** How it learns its boot file in proxy mode. */
+  /** In proxy mode. */
   readonly proxyReply?: ProxyReply;
-  /** True: it gets no prefix (option 210), so it continues by TFTP. */
+  /** No prefix (option 210), so it continues by TFTP. */
   readonly plainTftp?: boolean;
 }
 
-/** A peculiarity of a firmware. */
 export interface Quirk {
   readonly name: QuirkName;
-  /** The firmware's deviation, and the workaround. */
   readonly explanation: string;
   readonly effects: QuirkEffects;
 }
 
-/** The names allowed in `boot.quirks`. */
 export const QUIRK_NAMES = ['raspberry-pi', 'boot-server', 'plain-tftp', 'none'] as const;
 export type QuirkName = (typeof QUIRK_NAMES)[number];
 
-/** The text that Raspberry Pi's ROM requires in an offer, anywhere in option 43. */
+/** The ROM requires it in an offer, anywhere in option 43. */
 const PI_TEXT = 'Raspberry Pi Boot';
 /**
- * The PXE tags that this ROM has always been offered: 6, discovery control 3 (no broadcast and no multicast discovery);
- * 10, a menu prompt that waits 0 s; 9, a menu of one entry (type 0) with the text.
+ * PXE tags, as this ROM has always been offered: 6, discovery control 3 (no broadcast and no multicast discovery); 10, a menu prompt that
+ * waits 0 s; 9, a menu of one entry (type 0) with the text.
  */
 const PI_OPTIONS = Uint8Array.of(
   6,
@@ -98,7 +94,7 @@ export const QUIRKS: Readonly<Record<QuirkName, Quirk>> = {
   },
 };
 
-/** An operator's rule for some machines; every condition present must hold. */
+/** Every condition present must hold. */
 export interface QuirkRule {
   readonly quirk: QuirkName;
   /** The first bytes of the hardware address; `undefined` for any. */
@@ -109,7 +105,6 @@ export interface QuirkRule {
   readonly vendorClass?: string | undefined;
 }
 
-/** The facts about a client that quirks depend on. */
 export interface QuirkQuery {
   readonly client: BootClient;
   readonly mac: MacAddress;
@@ -120,7 +115,7 @@ export interface QuirkQuery {
 const MAC_BITS = 48;
 const OUI_BITS = 24;
 
-/** Finds a machine's quirk; `undefined` if it has none. */
+/** `undefined` if it has none. */
 export function findQuirk(query: QuirkQuery, rules: readonly QuirkRule[]): Quirk | undefined {
   let best: QuirkRule | undefined;
   for (const rule of rules) {
@@ -131,7 +126,7 @@ export function findQuirk(query: QuirkQuery, rules: readonly QuirkRule[]): Quirk
     : FIRMWARE_PREFIXES.get(Math.floor(query.mac / 2 ** (MAC_BITS - OUI_BITS)));
   const name = best?.quirk ?? known;
   if (name === undefined || name === 'none') return undefined;
-  // The quirk is only that of the Pi's own ROM: a UEFI, U-Boot or iPXE started on it identifies itself correctly.
+  // Only the Pi's own ROM has it: UEFI, U-Boot and iPXE on a Pi identify themselves.
   const { kind, architecture } = query.client;
   return name === 'raspberry-pi' && kind !== 'bios' && architecture !== RPIBOOT ? undefined : QUIRKS[name];
 }

@@ -1,47 +1,44 @@
 // A machine's next step, independent of the loader's language.
 //
 // 1. A step is rendered completely or not at all: a renderer that cannot write a value refuses the whole text.
-// 2. Every text ends on its own: a failure is shown on the machine's screen for EXPLAIN_SECONDS, then the machine restarts and asks again.
-//    None waits at an unattended prompt.
+// 2. Every text ends on its own: a failure is shown for EXPLAIN_SECONDS, then the machine restarts and asks again.
 
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { BootImage, HasFile } from './images.ts';
 import type { KernelParamsRefusal } from './kernel-line.ts';
 
-/** How long a machine shows why it cannot boot, in seconds. */
+/** In seconds. */
 export const EXPLAIN_SECONDS = 60;
 
 /** A loader's task. */
 export type BootStep =
   /** Start a kernel. `words`: its arguments without BOOTIF. */
   | { readonly kind: 'kernel'; readonly image: BootImage; readonly words: readonly string[] }
-  /** Start the machine's own disk; `architecture` is its MAAS name. */
+  /** `architecture` is its MAAS name. */
   | { readonly kind: 'local'; readonly architecture: string }
   | { readonly kind: 'poweroff'; readonly architecture: string }
-  /** Show why nothing can be started, then restart. */
   | { readonly kind: 'explain'; readonly lines: readonly string[] }
   /** Ask again by hardware address, then by the default name. */
   | { readonly kind: 'chain' };
 
 /** A renderer's context. */
 export interface RenderPlace {
-  /** The step and its machine, in one line. */
   readonly title: string;
   /** The boot HTTP listener, `http://a.b.c.d:port`; `undefined` if there is none. */
   readonly baseUrl: string | undefined;
-  /** The rack's address if GRUB can load from it by HTTP (port 80); `undefined` to load from GRUB's own source. */
+  /** The rack's address if GRUB can load by HTTP (port 80). */
   readonly grubHttp: Ipv4 | undefined;
-  /** The boot interface; `undefined` if unknown, in which case the loader fills it in. */
+  /** `undefined`: the loader fills it in. */
   readonly mac: MacAddress | undefined;
   readonly hasFile: HasFile;
 }
 
-/** A configuration, or why a value cannot be written in its language. */
+/** Or why a value cannot be written in the language. */
 export type RenderedText =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly refusal: KernelParamsRefusal };
 
-/** Thrown by a quoting function and caught by its renderer; it never leaves the room. */
+/** Never leaves the room. */
 export class Unquotable extends Error {
   readonly refusal: KernelParamsRefusal;
   constructor(refusal: KernelParamsRefusal) {
@@ -51,7 +48,6 @@ export class Unquotable extends Error {
   }
 }
 
-/** Runs a renderer; turns an unquotable value into a refusal. */
 export function tryRender(render: () => readonly string[]): RenderedText {
   try {
     return { ok: true, text: `${render().join('\n')}\n` };
@@ -61,7 +57,7 @@ export function tryRender(render: () => readonly string[]): RenderedText {
   }
 }
 
-/** Text for a screen or a comment: characters that a loader language could interpret become `?`, and it is cut at 200 characters. */
+/** For a screen or a comment: what a loader could interpret becomes `?`, and it is cut at 200 characters. */
 export function asScreenText(text: string): string {
   return text.slice(0, 200).replace(/[^A-Za-z0-9 ._:,()/+=-]/g, '?');
 }

@@ -1,12 +1,11 @@
-// Passes requests for `/MAAS/` on to the region, so that machines reach API, metadata and scripts at the rack's address in their own
-// network. Sources: RFC 9110 §7.6.1 (hop-by-hop fields), §15.6.4, §15.6.5; RFC 9112 §6.
+// Passes requests for `/MAAS/` on to the region, so that machines reach it at the rack's address in their own network. Sources: RFC 9110
+// §7.6.1 (hop-by-hop fields), §15.6.4, §15.6.5; RFC 9112 §6.
 //
-// 1. Only the rack states the caller's identity: fields by which a caller could claim another address or a right are removed, whatever
-//    their case, and the rack's own are added.
-// 2. A body's length is bounded, announced or not. The passed-on body gets new framing, so rack and region cannot read two lengths.
-// 3. While the region is away the answer is 503 at once, with one line that says what is wrong.
-// 4. Only a region's answers reach the caller, and those that a proxy in front of it may give (`isForeign`). The web server at a wrong address
-//    of region.url would otherwise answer machines.
+// 1. Only the rack states the caller's identity: fields by which a caller could claim another address or a right are removed, and the
+//    rack's own are added.
+// 2. A body's length is bounded, and it gets new framing, so rack and region cannot read two lengths.
+// 3. While the region is away the answer is 503 at once, and says what is wrong.
+// 4. Only answers of a region, or of a proxy before it, reach the caller (`isForeign`), not those of a web server at a wrong region.url.
 // 5. Places at the region are shared out by the caller's address and network (`net/shares/body-places.ts`).
 
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions, ServerResponse } from 'node:http';
@@ -25,59 +24,55 @@ import { isGone, onGone, sendText } from './send.ts';
 /** The largest body passed on, in bytes. */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 /**
- * The most requests at the region at a time. That many hosts can fill it. Then a caller with too many places, or a late one, gives a place
- * up to a newcomer: its request is answered 503 or, if the answer has begun, cut off. So others wait some seconds at most. Places become
- * free as the region answers, and when it is silent for REGION_SILENCE_MS.
+ * The most requests at the region at a time. That many hosts can fill it; then a caller with too many places, or a late one, gives one up
+ * to a newcomer: it gets 503 or, if the answer has begun, is cut off. So others wait some seconds at most. Places become free as the region
+ * answers, and when it is silent for REGION_SILENCE_MS.
  */
 export const PROXIED_MAX = 256;
-/** How long the region may be silent during a request, in milliseconds. */
+/** Of the region during a request, in milliseconds. */
 const REGION_SILENCE_MS = 60_000;
-/** How long the region may be silent during a request that the rack can answer without it, in milliseconds. */
+/** Of the region during a request that the rack can answer, in milliseconds. */
 const UNTAKEN_SILENCE_MS = 10_000;
-/** Statuses that say that a region, or a proxy in front of it, cannot take the request now. */
+/** Neither region nor a proxy before it can take the request now. */
 const UNTAKEN: ReadonlySet<number> = new Set([502, 503, 504]);
-/** How much of the region's refusal is reported, in bytes. */
+/** In bytes of the region's refusal. */
 const SAID_BYTES_MAX = 300;
-/** Instead of the system's error if the region of this host does not listen. */
+/** If the region of this host does not listen. */
 const ABSENT = 'it is still starting, or it has ended: try again in a moment. `rackboot status` says whether it runs';
-/** The field in which the region names its refusal, and the form of such a name. */
+/** The region's name for its refusal, and the form of such a name. */
 const REFUSAL_FIELD = 'x-rackboot-refusal';
 const REFUSAL_NAME = /^[a-z][a-z-]{0,63}$/;
-/** The Retry-After for machines, in seconds. */
+/** In seconds. */
 const RETRY_AFTER_S = 5;
 
-/** Where the region listens. */
 export interface RegionEndpoint {
   readonly host: string;
   readonly port: number;
-  /** True if the region uses TLS. */
   readonly secure?: boolean | undefined;
-  /** A local socket to use instead, without TLS; `undefined` if there is none. */
+  /** Used instead, without TLS. */
   readonly socketPath?: string | undefined;
 }
 
 /** `request` of node:http, and of node:https for the protocol `https:`. */
 export type OpenRequest = (options: RequestOptions) => ClientRequest;
 
-/** One request to pass on. */
 export interface Forwarding {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** The caller, whose share of places is used; `undefined` if this host itself asks. */
+  /** Its share of places is used; `undefined` if this host itself asks. */
   readonly peer?: Ipv4 | undefined;
-  /** The target in origin form. */
+  /** In origin form. */
   readonly origin: string;
-  /** `undefined` if there is no region. */
   readonly region: RegionEndpoint | undefined;
-  /** Fields with the caller's identity and rights. */
+  /** Identity and rights. */
   readonly identity: Readonly<Record<string, string>>;
-  /** The Host field if the caller gave none. */
+  /** If the caller gave none. */
   readonly defaultHost: string;
-  /** The whole body, if already read. */
+  /** If already read whole. */
   readonly body?: Uint8Array | undefined;
-  /** The part of the body already read, if more follows. */
+  /** What is read, if more follows. */
   readonly begun?: readonly Uint8Array[] | undefined;
-  /** True: a request that the region cannot take now is left unanswered, for the caller of `forward` to handle. */
+  /** A request that the region cannot take now is left to the caller of `forward`. */
   readonly leavesUntaken?: boolean | undefined;
 }
 
@@ -86,9 +81,9 @@ export type ForwardOutcome =
       readonly kind: 'answered';
       readonly status: number;
       readonly bytes: number;
-      /** For a status from 400 on: the region's name for its refusal; `undefined` if it gives none. */
+      /** For a status from 400 on: the region's name for its refusal. */
       readonly refusal: string | undefined;
-      /** For a status from 400 on: the beginning of its text, without control characters; `undefined` if it has none. */
+      /** For a status from 400 on: the beginning of its text, without control characters. */
       readonly said: string | undefined;
     }
   | {
@@ -119,13 +114,12 @@ const HOP_FIELDS: ReadonlySet<string> = new Set([
 ]);
 const CLAIM_FIELD = /^(?:forwarded|via|x-real-ip|x[-_]forwarded[-_].*|x[-_]rackboot[-_].*)$/;
 
-/** The fields of this hop only, including those named by Connection, except fields that every request needs. */
+/** Those of this hop only, by Connection too, except what every request needs. */
 function hopFields(message: IncomingMessage): ReadonlySet<string> {
   const named = (message.headers.connection ?? '').toLowerCase().split(/[\s,]+/);
   return new Set([...HOP_FIELDS, ...named.filter((name) => name !== 'host' && name !== 'content-length')]);
 }
 
-/** The fields of a request to the region. */
 function forwardedFields(forwarding: Omit<Forwarding, 'response' | 'region' | 'origin'>): OutgoingHttpHeaders {
   const { request, identity, defaultHost, body } = forwarding;
   const dropped = hopFields(request);
@@ -147,7 +141,7 @@ function forwardedFields(forwarding: Omit<Forwarding, 'response' | 'region' | 'o
   return { ...fields, host: host === undefined || host === '' ? defaultHost : host, ...framing, ...identity };
 }
 
-/** The fields of the region's answer for the caller, names and values in turn. */
+/** Names and values in turn. */
 function answeredFields(answer: IncomingMessage): string[] {
   const dropped = hopFields(answer);
   const fields: string[] = [];
@@ -155,13 +149,13 @@ function answeredFields(answer: IncomingMessage): string[] {
     const name = answer.rawHeaders[index] ?? '';
     const lower = name.toLowerCase();
     if (dropped.has(lower)) continue;
-    // Quirk: GRUB 2.06 knows this field in one spelling only.
+    // Quirk: GRUB 2.06 knows this spelling only.
     fields.push(lower === 'content-length' ? 'Content-Length' : name, answer.rawHeaders[index + 1] ?? '');
   }
   return fields;
 }
 
-/** Media types whose content is a message, not a page. */
+/** A message, not a page. */
 const WORDS_TYPE = /^(?:text\/plain|application\/json)\b/i;
 
 function refusalName(answer: IncomingMessage): string | undefined {
@@ -174,7 +168,6 @@ function textOf(words: readonly Uint8Array[]): string | undefined {
   return text === '' ? undefined : cleanText(text, SAID_BYTES_MAX);
 }
 
-/** Passes requests on and counts those under way. */
 export class RegionProxy {
   readonly #open: OpenRequest;
   readonly #places: BodyPlaces;
@@ -188,7 +181,7 @@ export class RegionProxy {
     return this.#places.size;
   }
 
-  /** Passes one request on and its answer back, or answers itself if the region cannot. Never rejects. */
+  /** Never rejects. */
   async forward(forwarding: Forwarding): Promise<ForwardOutcome> {
     const { request, response, region } = forwarding;
     const length = Number(request.headers['content-length'] ?? 0);
@@ -211,10 +204,9 @@ export class RegionProxy {
   }
 }
 
-/** The key that counts the places of the control socket. */
+/** Counts the places of the control socket. */
 const THIS_HOST = 'this host';
 
-/** Refuses a request instead of passing it on. */
 export function refuse(to: Forwarding, status: number, reason: 'body-too-large' | 'proxy-busy'): ForwardOutcome {
   const retry = status === 503 ? { 'Retry-After': RETRY_AFTER_S } : {};
   // The unread body makes the connection unusable.
@@ -235,7 +227,6 @@ function answerUnreachable(
   return unreachable;
 }
 
-/** One request on its way to the region and back. */
 class Passage {
   readonly #to: Forwarding;
   readonly #ended = Promise.withResolvers<ForwardOutcome>();
@@ -251,7 +242,6 @@ class Passage {
     this.#to = to;
   }
 
-  /** Sends the request to the region and the answer back. */
   travel(region: RegionEndpoint, open: OpenRequest): Promise<ForwardOutcome> {
     const { request, response, origin, leavesUntaken, body, begun } = this.#to;
     this.#where = `${region.host}:${region.port}`;
@@ -297,7 +287,6 @@ class Passage {
     return this.#ended.promise;
   }
 
-  /** Ends this request, because another caller needs its place. */
   evict(): void {
     if (this.#done) return;
     this.#stopBody();
@@ -342,7 +331,7 @@ class Passage {
       bytes += chunk.length;
     });
     response.writeHead(status, answeredFields(answer));
-    // A truncated answer ends the connection, so that the caller does not mistake it for a whole one.
+    // A truncated answer must not look whole.
     pipeline(answer, response, (error) => {
       const refusal = status >= 400 ? refusalName(answer) : undefined;
       const whole: ForwardOutcome = { kind: 'answered', status, bytes, refusal, said: textOf(words) };
@@ -357,7 +346,6 @@ class Passage {
     this.#failAs('region-silent', this.#silent ? 504 : 503, isAbsent ? ABSENT : errorText(error));
   }
 
-  /** Ends this request without an answer of the region. */
   #failAs(reason: RegionUnreached, status: number, said: string): void {
     const { request, response, leavesUntaken } = this.#to;
     this.#stopBody();
@@ -369,7 +357,7 @@ class Passage {
     this.#end(answerUnreachable(response, request.method, status, unreachable));
   }
 
-  /** Discards the rest of the body; the connection ends with the answer. */
+  /** The connection ends with the answer. */
   #stopBody(): void {
     if (this.#onward !== undefined) this.#to.request.unpipe(this.#onward);
     this.#to.request.resume();

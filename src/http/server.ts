@@ -1,7 +1,6 @@
 // Opens the boot listener's TCP ports. Sources: RFC 9112; nodejs.org/api/http.html.
 //
-// 1. Connections are bounded and shared out by address and network. The requests that a connection may send before it reads an answer are
-//    bounded, and so is every wait for a peer.
+// 1. Connections, the requests sent before an answer is read, and every wait for a peer are bounded, and shared by address and network.
 // 2. A change of settings opens and closes only what changed; downloads under way run to their end.
 // 3. HTTP/1.1 without a Host field is served (RFC 9112 §3.2 would refuse it), because loaders omit it. Two Host fields are refused.
 
@@ -20,14 +19,13 @@ import type { HttpConfig } from './config.ts';
 import { HTTP_COUNTERS, type HttpCounter, type HttpEvent, statusCounter } from './events.ts';
 import { type OpenRequest, type RegionEndpoint, RegionProxy } from './proxy.ts';
 
-// An `import` of this module reads each of its exports, WebSocket among them, and so loads a whole unused HTTP client: 35 ms of processor
-// time at the start, and its memory.
+// An `import` would read each export, WebSocket among them, and so load a whole unused HTTP client: 35 ms of processor time at the start,
+// and its memory.
 const { createServer, request: openRequest } = process.getBuiltinModule('node:http');
 
 /**
- * Served connections of all boot listeners together. Any host can fill it; at the bound clients that hold more than a fair share lose one
- * to each newcomer, so others wait at most. It empties as requests are answered, when a connection is idle, and when nothing moves for
- * SILENCE_MS_MAX.
+ * Served connections of all boot listeners together. Any host can fill it; clients above their fair share then lose one to each newcomer,
+ * so others wait at most. It empties as requests are answered, when a connection is idle, and when nothing moves for SILENCE_MS_MAX.
  */
 export const CONNECTIONS_MAX = 1024;
 /**
@@ -36,12 +34,12 @@ export const CONNECTIONS_MAX = 1024;
  */
 export const WAITING_MAX = 512;
 
-/** How long a request's fields may take, and how long a connection may be idle, in milliseconds. */
+/** For a request's fields, and for an idle connection, in milliseconds. */
 const HEADERS_MS_MAX = 15_000;
 const KEEP_ALIVE_MS = 15_000;
 const SILENCE_MS_MAX = 120_000;
 const HEADER_BYTES_MAX = 16 * 1024;
-/** During shutdown: how long requests at the region may take, and how often idle connections are closed. */
+/** During shutdown, in milliseconds: for requests at the region, and between closings of idle connections. */
 const REGION_GRACE_MS = 2000;
 const CLOSE_CHECK_MS = 100;
 
@@ -49,13 +47,13 @@ type BootHttpDeps = Pick<
   BootRequestsDeps,
   'resolve' | 'files' | 'clock' | 'publish' | 'rackSecret' | 'standIn' | 'vouchFor'
 > & {
-  /** PEM certificates to verify an https region; `undefined` for those of the system. */
+  /** PEM certificates of an https region; `undefined` for those of the system. */
   readonly regionCa?: string | undefined;
-  /** The region's address in use, if it has several; undefined: the configured one. */
+  /** The address in use of a region that has several; undefined: the configured one. */
   readonly linkedRegion?: (() => RegionEndpoint | undefined) | undefined;
 };
 
-/** Opens requests to a region; the first one that needs TLS loads it. */
+/** The first request that needs TLS loads it. */
 function opener(ca: string | undefined): OpenRequest {
   return (options) => {
     if (options.protocol !== 'https:') return openRequest(options);
@@ -86,7 +84,7 @@ export function makeServer(listener: RequestListener): Server {
   return server;
 }
 
-/** Listens as `options` say. Rejects with the operating system's error. */
+/** Rejects with the system's error. */
 export function listen(server: Server, options: { host: string; port: number } | { path: string }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -97,16 +95,14 @@ export function listen(server: Server, options: { host: string; port: number } |
   });
 }
 
-/** One address and port. */
 interface Listener {
   readonly address: Ipv4;
-  /** As configured; 0 if the system chooses. */
+  /** 0 if the system chooses. */
   readonly wantedPort: number;
   readonly port: number;
   readonly server: Server;
 }
 
-/** An optional listener that cannot be opened. */
 interface ForgoneListener {
   readonly address: Ipv4;
   readonly port: number;
@@ -117,10 +113,9 @@ interface ForgoneListener {
 /** Failures of an optional listener that change nothing for the others. */
 const FORGONE: ReadonlySet<string> = new Set(['address-in-use', 'permission-denied']);
 
-/** The parts that the boot listener needs to pass machines' requests on. */
+/** What the boot listener needs to pass requests on. */
 export type RegionPassing = Pick<BootHttpDeps, 'rackSecret' | 'standIn' | 'regionCa' | 'linkedRegion'>;
 
-/** Serves the boot tree and rendered configuration by HTTP, and passes `/MAAS/` on to the region. */
 export class BootHttpServer {
   readonly #deps: BootHttpDeps;
   readonly #counters = new Counters(HTTP_COUNTERS);
@@ -152,12 +147,11 @@ export class BootHttpServer {
     });
   }
 
-  /** The addresses and ports now listened on. */
   get listening(): readonly { readonly address: Ipv4; readonly port: number }[] {
     return this.#listeners.map(({ address, port }) => ({ address, port }));
   }
 
-  /** The optional listeners that could not be opened when the configuration was last applied. */
+  /** Optional listeners that could not be opened the last time. */
   get forgone(): readonly ForgoneListener[] {
     return this.#forgone;
   }
@@ -168,9 +162,9 @@ export class BootHttpServer {
   }
 
   /**
-   * Listens on these addresses from now on; without an optional one that another program has. If another listener cannot be opened, all others are opened, none is closed, and the failure is
-   * thrown; another call tries the missing ones. An address that the host does not have yet is thrown too, but only after everything else
-   * was applied.
+   * Listens on these addresses, but not on an optional one that another program has. If another listener
+   * cannot be opened, all others are opened, none is closed, and the failure is thrown; another call tries the missing ones. An address
+   * that the host does not have yet is thrown too, but only after everything else was applied.
    * @throws RackError `address-in-use`, `permission-denied`, `socket-refused`; if nothing else failed, `address-not-here`
    */
   configure(config: HttpConfig): Promise<void> {
@@ -179,17 +173,13 @@ export class BootHttpServer {
     return run;
   }
 
-  /** The number of files being sent. */
   get sending(): number {
     return this.#requests.sending;
   }
   /** As `FileSends.visitLoading`. */
   visitLoading: BootRequests['visitLoading'] = (visit) => this.#requests.visitLoading(visit);
 
-  /**
-   * Accepts no more connections, lets downloads continue for up to `graceMs` and requests at the region for up to REGION_GRACE_MS, then
-   * closes everything.
-   */
+  /** Accepts no more, waits `graceMs` for downloads and REGION_GRACE_MS for the region, then closes everything. */
   async close(graceMs = 0): Promise<void> {
     await this.#configuring;
     for (const { server } of this.#listeners) this.#closeGradually(server);
@@ -204,7 +194,7 @@ export class BootHttpServer {
       for (const server of closing) {
         if (cut) server.closeAllConnections();
       }
-      // `closeIdleConnections` would leave connections open that have had no request yet.
+      // `closeIdleConnections` leaves those that have had no request.
       this.#connections.endResting();
       checking = clock.schedule(CLOSE_CHECK_MS, check);
     };
@@ -256,7 +246,7 @@ export class BootHttpServer {
     } catch (error) {
       throw socketErrorFrom(error, { address, port, protocol: 'TCP', setting: 'boot.http.listen' });
     }
-    // Without this listener an error of accept(2), such as too many open files, would end the process.
+    // An error of accept(2), such as too many open files, would end the process.
     server.on('error', () => this.#requests.refuseConnection(undefined, 'not-accepted'));
     await boundUnsentBytes(server);
     const bound = server.address();

@@ -1,11 +1,11 @@
-// Opens one of our SQLite files: ours or new, of a known version, migrated, and durable. An error names its fault, and what to do.
+// Opens one of our SQLite files: ours or new, of a known version, migrated, and durable.
 //
 // Sources: sqlite.org/pragma.html (application_id, user_version, quick_check), /wal.html, /lang_vacuum.html, /rescode.html.
 //
 // 1. `application_id` marks the file as ours, `user_version` counts its migrations. A newer file is refused untouched.
-// 2. A migration is one transaction. Before its first statement runs, a copy of the old file lies next to it.
+// 2. A migration is one transaction. A copy of the old file lies next to it before it runs.
 // 3. An empty file that once held something is refused untouched.
-// 4. SQLite follows links: the write-ahead log of a linked database lies next to the file, not next to the link.
+// 4. SQLite follows links: the write-ahead log lies next to the file, not next to the link.
 // 5. WAL with synchronous=FULL: a commit that returned is on disk.
 
 import { accessSync, closeSync, constants, existsSync, fsyncSync, renameSync, rmSync, statfsSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { foundStats, linkedFile, linkTarget, statsFault } from '../files/found-s
 import { isOwnershipError, ownershipRemedy, ownUserName } from '../files/ownership.ts';
 import { checkRegularFile, openRegularFile, UnfitFile } from '../files/regular-file.ts';
 
-/** How long a statement waits for another process that holds the file, in milliseconds. */
+/** How long a statement waits for another process, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;
 /** A checkpoint cuts a write-ahead log that grew in a burst back to this size. */
 const WAL_BYTES_KEPT_MAX = 16 * 1024 * 1024;
@@ -28,7 +28,6 @@ const FREE_BYTES_MIN = 1024 * 1024;
 /** Suffixes of the files that SQLite writes next to a database. */
 export const COMPANIONS = ['-wal', '-shm', '-journal'];
 
-/** SQLite's primary result codes (sqlite.org/rescode.html). */
 export const SQLITE_BUSY = 5;
 const SQLITE_READONLY = 8;
 const SQLITE_IOERR = 10;
@@ -36,12 +35,11 @@ const SQLITE_CORRUPT = 11;
 export const SQLITE_FULL = 13;
 const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
-/** Result codes of a damaged file. */
 export const BROKEN_CODES: ReadonlySet<number> = new Set([SQLITE_CORRUPT, SQLITE_NOTADB]);
 
 export interface Loss {
   readonly shownBy: string;
-  /** The file to move away in order to begin with an empty database. */
+  /** The file to move away to begin with an empty database. */
   readonly witness: string;
 }
 
@@ -52,29 +50,26 @@ export interface DatabaseKind {
   readonly applicationId: number;
   /** How to use another place for it; default: another state directory. */
   readonly elsewhere?: string;
-  /** Finds evidence that an empty database in this directory once held data; absent: it always counts as new. */
+  /** Evidence that an empty database in this directory once held data; absent: it counts as new. */
   readonly findLoss?: (directory: string) => Loss | undefined;
-  /** SQL steps: the first makes version 1 in an empty file, each further one the next version. */
+  /** SQL steps: the first makes version 1, each further one the next. */
   readonly migrations: readonly string[];
 }
 
-/** SQLite's primary result code of a thrown value; undefined if SQLite did not throw it. */
+/** Undefined if SQLite did not throw it. */
 export function sqliteCode(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('errcode' in error)) return undefined;
   return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
 }
 
-/** How errors speak of a directory. */
 export interface DirectoryWords {
-  /** Its noun, without an article: `state directory`. */
   readonly title: string;
-  /** How to use another one. */
   readonly elsewhere: string;
 }
 
 const STATE_WORDS: DirectoryWords = { title: 'state directory', elsewhere: 'set state_dir to another directory' };
 
-/** Creates a directory and its parents durably. @throws RackError `store-unwritable` */
+/** With its parents, durably. @throws RackError `store-unwritable` */
 export function makeStateDirectory(path: string, words = STATE_WORDS): void {
   try {
     makeDirectories(path, 0o750);
@@ -83,7 +78,7 @@ export function makeStateDirectory(path: string, words = STATE_WORDS): void {
   }
 }
 
-/** Why this user cannot create a missing state directory; undefined: it can, or the directory exists. */
+/** Why this user cannot create it; undefined: it can, or the directory exists. */
 export function findUncreatable(path: string): RackError | undefined {
   if (existsSync(path)) return undefined;
   let parent = dirname(resolve(path));
@@ -105,10 +100,8 @@ const uncreatable = (path: string, { title, elsewhere }: DirectoryWords, cause: 
   );
 
 /**
- * Opens or creates a database and migrates it to the newest version.
- * @param around runs the migration of older tables; it may throw instead
- * @throws RackError `store-newer`, `store-broken`, `store-unwritable`; `store-unavailable` if the disk is full or the
- *   file is held
+ * @param Around runs the migration of older tables, or throws instead
+ * @throws RackError `store-newer`, `store-broken`, `store-unwritable`; `store-unavailable` if the disk is full or the file is held
  */
 export function openDatabaseFile(
   path: string,
@@ -127,7 +120,7 @@ export function openDatabaseFile(
     const opened = database;
     const version = versionOf(database, path, kind);
     if (version === 0) checkNotLost(path, kind);
-    // Reading every page is only worthwhile after a process was killed.
+    // Worthwhile only after a process was killed.
     if (wasCut) checkPages(database, path, kind);
     database.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT_MAX}`,
@@ -142,7 +135,7 @@ export function openDatabaseFile(
   }
 }
 
-/** SQLite itself would make the file readable for all users. Its companions get the same mode. */
+/** SQLite would make the file readable for all users. Its companions get the same mode. */
 export function makePrivate(path: string): void {
   try {
     closeSync(openRegularFile(path, 'append'));
@@ -152,7 +145,6 @@ export function makePrivate(path: string): void {
   }
 }
 
-/** The error for a file that this user may not write. */
 export function writeRefused(path: string, cause: unknown): RackError {
   const code = osErrorCode(cause);
   if (code === 'ENOSPC') return full(path, cause);
@@ -185,7 +177,7 @@ function unfit(path: string, cause: UnfitFile): RackError {
 export function checkRegular(database: string, companion: string): void {
   const path = companion === '' ? database : companionOf(database, companion);
   try {
-    // Opening the file and closing it would release this process's locks on it (sqlite.org/howtocorrupt.html §2.2).
+    // Opening and closing the file would release this process's locks on it (sqlite.org/howtocorrupt.html §2.2).
     checkRegularFile(path);
   } catch (cause) {
     if (cause instanceof UnfitFile) throw unfit(path, cause);
@@ -197,8 +189,8 @@ export function checkRegular(database: string, companion: string): void {
 }
 
 /**
- * Call it before SQLite opens the file, even for reading: SQLite deletes the write-ahead log of an empty database. (A
- * new file has its first page before it has a write-ahead log.)
+ * To be called before SQLite opens the file, even for reading: SQLite deletes the write-ahead log of an empty database. (A new file has its
+ * first page before it has a write-ahead log.)
  * @throws RackError `store-broken` if the file is empty or missing, but its write-ahead log is not empty
  */
 export function checkNotCut(path: string): void {
@@ -224,7 +216,7 @@ function checkNotLost(path: string, kind: DatabaseKind): void {
   );
 }
 
-/** True if the file does not exist, or is a regular one of 0 bytes. */
+/** True if it does not exist, or is a regular file of 0 bytes. */
 function isEmpty(path: string): boolean {
   const found = foundStats(path);
   return found === undefined || (found.isFile() && found.size === 0);
@@ -235,7 +227,7 @@ function fileSize(path: string): number {
 }
 
 /**
- * The version of a file that must be of this kind; 0 if it is still empty.
+ * 0 if it is still empty.
  * @throws RackError `store-broken`, `store-newer`
  */
 export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKind): number {
@@ -268,7 +260,7 @@ function checkPages(database: DatabaseSync, path: string, kind: DatabaseKind): v
 }
 
 /**
- * Writes a copy of a database as of this moment, readable by this user alone. A missing or empty one has no copy.
+ * As of this moment, readable by this user alone. A missing or empty one has no copy.
  * @throws RackError as `openDatabaseFile`
  */
 export function copyDatabase(path: string, kind: DatabaseKind, target: string): void {
@@ -281,14 +273,13 @@ export function copyDatabase(path: string, kind: DatabaseKind, target: string): 
   }).close();
 }
 
-/** Reads every page of a copy. @throws RackError `store-broken`, `store-newer` */
+/** Reads every page. @throws RackError `store-broken`, `store-newer` */
 export const checkCopy = (path: string, kind: DatabaseKind): void =>
   openToRead(path, kind, (database, version) => {
     if (version === 0) throw broken(path, kind, 'it is empty', undefined);
     checkPages(database, path, kind);
   }).close();
 
-/** Opens a file for reading; closes it if `work` with it fails. */
 export function openToRead(
   path: string,
   kind: DatabaseKind,
@@ -320,7 +311,6 @@ function migrate(database: DatabaseSync, path: string, kind: DatabaseKind, versi
   }
 }
 
-/** Writes a copy atomically, as private as the file. */
 function copyFile(database: DatabaseSync, target: string): void {
   const part = `${target}.part`;
   rmSync(part, { force: true });
@@ -338,7 +328,6 @@ function readNumber(database: DatabaseSync, sql: string): number {
   return typeof value === 'number' ? value : 0;
 }
 
-/** The error for a file with impossible contents. */
 export function broken(path: string, kind: DatabaseKind, detail: string, cause: unknown): RackError {
   return new RackError(
     'store-broken',
@@ -366,7 +355,6 @@ export function freeBytes(directory: string): number {
   return bavail * bsize;
 }
 
-/** True for an error of SQLite that comes from a full disk. */
 export function isFullDisk(path: string, error: unknown): boolean {
   const code = sqliteCode(error);
   return code === SQLITE_FULL || (code === SQLITE_IOERR && freeBytes(dirname(path)) < FREE_BYTES_MIN);

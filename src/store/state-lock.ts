@@ -1,11 +1,10 @@
-// A lock on the state directory, held by one process at a time. The kernel releases it however the process ends. It is SQLite's own lock on
-// an empty file in the directory, as on the databases next to it. Sources: sqlite.org/lockingv3.html, fcntl(2) (advisory record locks),
-// proc(5) (/proc/locks).
+// A lock on the state directory for one process, which the kernel releases however it ends. It is SQLite's own lock on an empty file.
+// Sources: sqlite.org/lockingv3.html, fcntl(2) (advisory record locks), proc(5) (/proc/locks).
 //
-// 1. Only users who may write the file can lock it, so nobody else keeps a rack from starting. A name that any user may take (an abstract
-//    socket) or a lock that readers may take (flock on the directory) would not do.
-// 2. It holds wherever the file is the same one: in other network and mount namespaces, and in containers that share the volume.
-// 3. Nothing else in this process may open the file while it is locked: closing it would release the lock (sqlite.org/howtocorrupt.html §2.2).
+// 1. Only users who may write the file can lock it, unlike an abstract socket or a flock on the directory.
+// 2. It holds wherever the file is the same one: in other namespaces, and in containers that share the volume.
+// 3. Nothing else in this process may open the file while it is locked: closing it would release the lock (sqlite.org/howtocorrupt.html
+//    §2.2).
 
 import { accessSync, chmodSync, closeSync, constants, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,10 +29,9 @@ const KIND = { title: 'lock', applicationId: 0, migrations: [] };
 /** How long two processes that start at once try, in milliseconds. */
 const WAIT_MS = 250;
 const LOCKS = '/proc/locks';
-/** Any user can lengthen the kernel's list of locks: at most this much of it is searched. */
+/** Any user can lengthen the kernel's list of locks; at most this much is searched. */
 const LOCKS_BYTES_MAX = 1024 * 1024;
 
-/** How errors of a command speak of its configuration's state directory. */
 export const CONFIGURED: DirectoryWords = {
   title: 'state directory',
   elsewhere: 'name another configuration file with --config',
@@ -43,14 +41,14 @@ interface StateLock {
   release(): void;
 }
 
-/** The garbage collector would close an unreferenced database, which releases its lock. */
+/** The garbage collector would close an unreferenced database, and release its lock. */
 const held = new Set<DatabaseSync>();
 
 /**
- * Creates a missing directory, locks it, and finishes an interrupted restore of it.
- * @param words of the directory in errors; default: it is the state directory of the process that starts
- * @throws RackError `already-running`, with the other process's number if the kernel shows it; as `openDatabaseFile` if
- *   there can be no lock
+ * Also finishes an interrupted restore of the directory.
+ * @param Words for errors; default: those of the starting process's state directory
+ * @throws RackError `already-running`, with the other process's number if the kernel shows it; as `openDatabaseFile` if there can be no
+ *   lock
  */
 export function lockState(stateDir: string, words?: DirectoryWords): StateLock {
   makeStateDirectory(stateDir, words);
@@ -87,8 +85,8 @@ export function lockState(stateDir: string, words?: DirectoryWords): StateLock {
 }
 
 /**
- * Takes the rights of all other users from an existing file: a reader could lock it. SQLite would open a file that it
- * may not write for reading, and its lock would keep nobody out. The file is not opened here (rule 3).
+ * Takes the rights of all other users from an existing file: SQLite opens an unwritable file for reading, and its lock would keep nobody
+ * out. The file is not opened here (rule 3).
  */
 function keepPrivate(path: string, mode: number): void {
   try {
@@ -110,7 +108,7 @@ function alreadyRunning(stateDir: string, path: string, elsewhere: string, cause
   );
 }
 
-/** The number of the process that locked a directory; undefined if the kernel does not show it, as for another container. */
+/** Undefined if the kernel does not show it, as for another container. */
 export function stateHolder(stateDir: string): number | undefined {
   try {
     const { dev, ino } = statSync(join(stateDir, FILE), { bigint: true });

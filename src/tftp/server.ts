@@ -1,15 +1,15 @@
-// The TFTP server: opens the sockets and finds the session that each packet belongs to.
-// Sources: RFC 1350, RFC 2347; docs/architecture.md ("The path of a datagram").
+// The TFTP server: opens the sockets and finds the session that each packet belongs to. Sources: RFC 1350, RFC 2347; docs/architecture.md
+// ("The path of a datagram").
 //
-// 1. The server answers only clients of `TftpConfig.clients` and this host itself. It drops all other datagrams silently, because an answer
-//    could reach a host that never asked.
+// 1. The server answers only clients of `TftpConfig.clients` and this host itself. It drops all others silently, because an answer could
+//    reach a host that never asked.
 // 2. The effects of a forged datagram (an error reply, an event) are limited in rate; every refusal is counted.
 // 3. A change of the settings opens and closes only what changed; running transfers continue to their end.
-// 4. A packet that belongs to no transfer is not answered. Deviates from RFC 1350 §4 (send an error to the sender of a packet with a wrong port)
-//    because that error would tell a stranger which ports carry a transfer. The kernel gives the same answer for all unused ports.
-// 5. Beginning a transfer costs twenty times as much as reading its request. So requests begin in turns, address by address, and take at most
-//    BEGIN_TIME_SHARE_MAX of the time together: a flooding host waits behind its own requests. No request is refused because of earlier ones
-//    from its address, which may be forged: at the bound the oldest gives way, and its client retries.
+// 4. A packet that belongs to no transfer is not answered. Deviates from RFC 1350 §4 (an error to a wrong port) because that would tell a
+//    stranger which ports carry a transfer.
+// 5. Beginning a transfer costs twenty times as much as reading its request. So requests begin in turns by address, within
+//    BEGIN_TIME_SHARE_MAX of the time: a flooding host waits behind its own requests. None is refused because of earlier ones from its
+//    address, which may be forged: at the bound the oldest gives way, and its client retries.
 
 import type { ResolveAsset } from '../boot/asset.ts';
 import type { Clock, Instant } from '../clock.ts';
@@ -28,27 +28,26 @@ import { decodePacket, describeRequestFault, encodeError, TFTP_ERROR, type TftpR
 import { requestEvent, Session, sameRequest } from './session.ts';
 import { BUSY_TEXT, Transfers } from './transfers.ts';
 
-/** A request that repeats within this time after a packet of its transfer is a copy made by the network, in milliseconds. */
+/** A request this soon after a packet of its transfer is the network's copy, in milliseconds. */
 const COPIED_REQUEST_MS = 200;
 
 /** Error replies to requests that get no transfer: forged requests must not cause many packets. */
 const ERROR_RATE = { perSecond: 100, burst: 100 };
 
 /**
- * Requests of all hosts that wait to begin. A host fills it by sending requests faster than the rack can begin them, perhaps from forged
- * addresses. At the bound the network and address with the most lose their oldest request, and its client retries. It empties within a
- * quarter of a second.
+ * Requests of all hosts that wait to begin. A host fills it by sending faster than the rack begins, perhaps from forged addresses. At the
+ * bound the network and address with the most lose their oldest request, and its client retries. It empties within a quarter of a second.
  */
 const WAITING_MAX = 1024;
-/** Of WAITING_MAX, those of one address: enough for all machines that load behind one router. The oldest is dropped for the newest. */
+/** Those of one address: enough for machines behind one router. The oldest is dropped for the newest. */
 const WAITING_OF_ADDRESS_MAX = 512;
 /** Transfers that begin in one turn of the event loop. Floods fill it; other datagrams wait for that turn, one to two milliseconds. */
 const TURN_BEGINS_MAX = 16;
-/** The most transfers that one address begins in a turn before other addresses get their share. */
+/** The most for one address before others get their share. */
 const SHARE_BEGINS_MAX = 4;
-/** The share of time in which transfers begin, once they have taken longer than BEGIN_STRETCH_MS. */
+/** Once beginnings have taken longer than BEGIN_STRETCH_MS. */
 const BEGIN_TIME_SHARE_MAX = 0.5;
-/** How long transfers may begin without a rest after an idle period, in milliseconds: for a hall of machines that all ask at once. */
+/** After an idle period, in milliseconds: for a hall of machines that all ask at once. */
 const BEGIN_STRETCH_MS = 20;
 const BEGINNINGS: TurnBounds = {
   turnWork: TURN_BEGINS_MAX,
@@ -65,14 +64,12 @@ interface TftpDeps {
   readonly publish: Publish;
 }
 
-/** The refusals that need no session. */
 const REFUSALS = {
   write: { counter: 'refused-write', code: TFTP_ERROR.accessViolation, text: 'This server is read-only' },
   mode: { counter: 'refused-mode', code: TFTP_ERROR.illegalOperation, text: 'Mode must be octet or netascii' },
   busy: { counter: 'refused-busy', code: TFTP_ERROR.notDefined, text: BUSY_TEXT },
 } as const satisfies Record<string, { counter: TftpCounter; code: number; text: string }>;
 
-/** A waiting read request. */
 interface Asked {
   readonly listener: Listener<Session>;
   readonly request: TftpRequest;
@@ -80,7 +77,6 @@ interface Asked {
   readonly port: number;
 }
 
-/** Serves the boot tree and rendered configuration by TFTP. */
 export class TftpServer {
   readonly #deps: TftpDeps;
   readonly #listeners = new Set<Listener<Session>>();
@@ -126,21 +122,20 @@ export class TftpServer {
     return { ...this.#counters.read(), active: this.#transfers.active };
   }
 
-  /** Visits the address of each transfer whose client has answered, with the time of its last packet. @returns the number of transfers */
+  /** With the time of the last packet, of each client that has answered. @returns the number of transfers */
   visitLoading(visit: (address: Ipv4, heardAt: Instant) => void): number {
     for (const { sessions } of this.#listeners)
       for (const { unanswered, origin, heardAt } of sessions.values()) if (!unanswered) visit(origin.peer, heardAt);
     return this.#transfers.active;
   }
 
-  /** The counters of the open sockets. */
   sockets(): readonly SocketCounters[] {
     return [...this.#listeners].flatMap((listener) => listener.counters());
   }
 
   /**
-   * Serves these addresses to these clients from now on. If a socket cannot be opened, all others are opened, none is closed, and the first
-   * failure is thrown; another call retries the missing ones.
+   * Replaces the served addresses and clients. If a socket cannot be opened, all others are opened, none is closed, and the first failure
+   * is thrown; another call retries the missing ones.
    * @throws RackError as `DatagramNetwork.open`.
    */
   configure(config: TftpConfig): Promise<void> {
@@ -149,7 +144,7 @@ export class TftpServer {
     return run;
   }
 
-  /** Stops taking requests, lets transfers continue for up to `graceMs` milliseconds, then closes everything. */
+  /** Stops taking requests, waits for transfers up to `graceMs`, then closes everything. */
   async close(graceMs: number): Promise<void> {
     await this.#configuring;
     this.#waiting.clear();
@@ -201,7 +196,7 @@ export class TftpServer {
       opened.push(socket);
       return socket;
     };
-    // Datagrams that arrive before the listener is complete are lost; their clients retry.
+    // Earlier datagrams are lost; their clients retry.
     let listener: Listener<Session> | undefined;
     try {
       const errors = await open(0, (batch) => this.#counters.add('strays', batch.length));
@@ -215,7 +210,7 @@ export class TftpServer {
     this.#publish({ kind: 'tftp.listening', at: clock.now(), address, port: listener.localPort });
   }
 
-  /** Opens the socket of one transfer, on a port that its client port did not use recently. */
+  /** On a port that its client port did not use recently. */
   async #openTransfer(session: Session): Promise<DatagramSocket> {
     const { network, clock } = this.#deps;
     const { listener, peer, port } = session.origin;
@@ -230,7 +225,7 @@ export class TftpServer {
       });
     const socket = await open();
     if (listener.mayUse(peerKey(peer, port), socket.localPort, clock.now())) return socket;
-    // Keep the rejected socket open meanwhile, so that the system cannot choose the same port again.
+    // So that the system does not choose the rejected port again.
     try {
       return await open();
     } finally {
@@ -293,17 +288,16 @@ export class TftpServer {
     else this.#waiting.offer(peer, { listener, request, peer, port });
   }
 
-  /** Begins the next request. */
   #begin(asked: Asked): void {
     const now = this.#deps.clock.now();
     const { listener, request, peer, port } = asked;
-    // A copy of the request may have begun while this one waited.
+    // A copy may have begun meanwhile.
     if (listener.leaving || this.#isUnderWay(asked, now)) return;
     const begun = this.#transfers.begin(new Session(asked, now), listener.sessions.get(peerKey(peer, port)));
     if (!begun) this.#refuse(listener, request, peer, port, now, 'busy');
   }
 
-  /** Drops a request that lost its place to a newer one. The client gets no error: its address may be forged. */
+  /** The client gets no error: its address may be forged. */
   #drop({ peer, port, request }: Asked): void {
     const now = this.#deps.clock.now();
     this.#counters.add('gave-way');
@@ -316,7 +310,7 @@ export class TftpServer {
     return [former, former?.successor].some((session) => session && this.#isRepeated(session, request, now));
   }
 
-  /** True if the request repeats one that is being answered. */
+  /** True for a copy of a request being answered. */
   #isRepeated(session: Session, request: TftpRequest, now: Instant): boolean {
     if (!sameRequest(session.origin.request, request)) return false;
     const copied = now - session.heardAt < COPIED_REQUEST_MS;
@@ -342,7 +336,7 @@ export class TftpServer {
       this.#publish({ ...requestEvent('tftp.refused', now, peer, port, request), reason, ...sample });
   }
 
-  /** Handles packets to a transfer's socket, from its client or from a host that knows both ports. */
+  /** From its client or a host that knows both ports. */
   #onTransferPackets(session: Session, datagrams: readonly ReceivedDatagram[]): void {
     const now = this.#deps.clock.now();
     for (const { bytes } of datagrams) {

@@ -1,6 +1,5 @@
-// The engine of one transfer: decides which blocks to send when. It has no socket, file or clock.
-// Sources: RFC 1350 §2, §6; RFC 1123 §4.2.3.1 (sorcerer's apprentice), §4.2.3.2 (adaptive timeout); RFC 6298 §2 (its
-// arithmetic); RFC 2347; RFC 7440 §4.
+// The engine of one transfer: decides which blocks to send when. Sources: RFC 1350 §2, §6; RFC 1123 §4.2.3.1 (sorcerer's apprentice),
+// §4.2.3.2 (adaptive timeout); RFC 6298 §2 (its arithmetic); RFC 2347; RFC 7440 §4.
 //
 //   (new) ── start, options granted ──▶ greeting ── ACK 0: #nextWindow ──▶ sending ── ACK of the last block: sent ──▶ ended
 //     └───── start, none granted ─────────────────────────────────────────▶   │
@@ -12,16 +11,15 @@
 // 1. Blocks are numbered from 1 without limit internally, and sent modulo 65536: a file of any size can be sent.
 // 2. A file whose length is a multiple of the block size ends with an empty block.
 // 3. With a window of one block a repeated ACK never causes anything to be sent.
-// 4. With larger windows, no block is sent again before its window had its usual round trip: an ACK of the first packets of a window may be
-//    superseded by the ACK of the last. So however many ACKs arrive, at most one window is sent per round trip, and copies made by the
-//    network do not multiply.
+// 4. With larger windows, no block is sent again before its window had its usual round trip: the last packet's ACK may supersede that of
+//    the first. So at most one window is sent per round trip, and copies made by the network do not multiply.
 // 5. Every input causes at most one action, and until the end there is always a deadline.
 // 6. Until the client's first acknowledgement its address may be forged: at most SENDINGS_UNANSWERED_MAX packets are sent, each the granted
-//    options or one block, whether a deadline or a repeated request causes them.
+//    options or one block.
 // 7. No transfer continues for longer than SILENCE_MS_MAX without progress, whatever the client sends or negotiated.
-// 8. A client sends answers, so each packet that leaves allows it ANSWERS_TO_PACKET packets, and passing time allows it a few repetitions.
-//    A client that sends SPARE_PACKETS_MAX beyond that ends its transfer, so that the rest of its packets meets a closed port: to read the
-//    sockets of a thousand transfers takes a whole second of the event loop.
+// 8. Each packet that leaves allows the client ANSWERS_TO_PACKET packets, and time a few repetitions. A client that sends SPARE_PACKETS_MAX
+//    beyond that ends its transfer, and meets a closed port: to read the sockets of a thousand transfers takes a whole second of the event
+//    loop.
 
 import { type Instant, instant, later } from '../clock.ts';
 import { unreachable } from '../errors.ts';
@@ -32,7 +30,7 @@ import type { Terms } from './terms.ts';
 const SENDINGS_MAX = 8;
 /** How often the first packet is sent to a client that has never answered. */
 export const SENDINGS_UNANSWERED_MAX = 3;
-/** How long a transfer may continue while the client acknowledges nothing new, in milliseconds. */
+/** How long a transfer continues without a new acknowledgement, in milliseconds. */
 export const SILENCE_MS_MAX = 60_000;
 /** The longest wait between two sendings, in milliseconds, unless the client negotiated a longer one. */
 const BACKOFF_MS_MAX = 8000;
@@ -40,51 +38,43 @@ const BACKOFF_MS_MAX = 8000;
 const WAIT_MS_MIN = 200;
 /** How often the hold for partly acknowledged windows is doubled. */
 const HOLD_DOUBLINGS_MAX = 3;
-/** How many packets a client may send beyond its answers. */
+/** Packets a client may send beyond its answers. */
 const SPARE_PACKETS_MAX = 64;
-/** How many packets of the client each sent packet allows: its answer, and a copy made by the network. */
+/** Packets of the client that each sent packet allows: its answer, and a copy made by the network. */
 const ANSWERS_TO_PACKET = 2;
-/** How many windows the answers under way may belong to: a slow link that copies packets holds many repeated windows. */
+/** Windows that the answers under way may belong to: a slow link that copies packets holds many repeated windows. */
 const ANSWERED_WINDOWS = 16;
-/** After each such time the client may send one more packet, in milliseconds: no client repeats itself sooner for long. */
+/** Per such time the client may send one more packet, in milliseconds: no client repeats itself sooner for long. */
 const REPETITION_MS = 200;
-/** How long reading and sending the next window may take, in milliseconds. */
+/** In milliseconds, for reading and sending a window. */
 export const STALL_MS_MAX = 30_000;
 
 export type TransferInput =
   | { readonly kind: 'ack'; readonly block: number }
   | { readonly kind: 'error'; readonly code: number; readonly message: string }
-  /** The client sent a packet that is neither an ACK nor an ERROR. */
+  /** Neither an ACK nor an ERROR. */
   | { readonly kind: 'malformed' }
-  /** The client's host reported by ICMP that its port is closed. */
+  /** Its port is closed, says ICMP. */
   | { readonly kind: 'unreachable' }
-  /** The packets of the last action have left. */
   | { readonly kind: 'left' }
-  /** The deadline has come. */
   | { readonly kind: 'deadline' }
-  /** The client repeats its request because it has not seen an answer. */
+  /** The client has not seen an answer. */
   | { readonly kind: 'request-again' };
 
 export type TransferOutcome =
-  /** Every block was acknowledged. */
   | { readonly kind: 'sent' }
   /** The client wanted only the size. */
   | { readonly kind: 'probed' }
-  /** The client ended it. */
   | { readonly kind: 'aborted'; readonly code: number; readonly message: string }
-  /** The client answered none of the sendings. */
   | { readonly kind: 'timed-out' }
-  /** The client's host reported by ICMP that its port is closed. */
+  /** Its port is closed, says ICMP. */
   | { readonly kind: 'unreachable' }
-  /** The client sent far more packets than it received. */
   | { readonly kind: 'flooded' }
-  /** The file could not be read in time. */
   | { readonly kind: 'stalled' };
 
 export type TransferAction =
-  /** Send the answer that grants the options. */
   | { readonly kind: 'send-options' }
-  /** Send `count` blocks from the absolute number `first`: `length` bytes of the file at `offset`. */
+  /** `count` blocks from the absolute number `first`: `length` bytes of the file at `offset`. */
   | {
       readonly kind: 'send-blocks';
       readonly first: number;
@@ -94,17 +84,15 @@ export type TransferAction =
     }
   | { readonly kind: 'end'; readonly outcome: TransferOutcome };
 
-/** The engine of one transfer. */
 export class Transfer {
   readonly terms: Terms;
   readonly sizeBytes: number;
-  /** Absolute number of the last block. */
   readonly lastBlock: number;
   #phase: 'greeting' | 'sending' | 'ended' = 'greeting';
-  /** The highest block that the client has acknowledged. */
+  /** The highest block acknowledged. */
   #acked = 0;
   #answered = false;
-  /** The highest block that an action has sent. */
+  /** The highest block sent. */
   #sentTo = 0;
   /** The highest block sent before the present window; 0 if the whole window was new. */
   #sentBefore = 0;
@@ -112,33 +100,30 @@ export class Transfer {
   #sendings = 0;
   /** How often the first wait is doubled. RFC 6298 §5 keeps the doubled wait until an answer to a packet sent only once is measured. */
   #doublings = 0;
-  /** True if the present window holds blocks that were sent before: its answer then measures no round trip. */
+  /** The present window holds blocks sent before: its answer then measures no round trip. */
   #repeated = false;
-  /** How many consecutive windows were only partly acknowledged; each doubles the next hold. */
+  /** Consecutive windows only partly acknowledged; each doubles the next hold. */
   #holds = 0;
-  /** True if the deadline is for repeating a window because of an ACK. */
+  /** The deadline is for repeating a window because of an ACK. */
   #holding = false;
   #resentOnRepeatedAck = false;
-  /** How often the present packet or window was sent. */
+  /** Sendings of the present packet or window. */
   #copies = 0;
-  /** How many repeated ACKs are still expected from extra copies of the previous window. */
+  /** Repeated ACKs still expected from copies of the previous window. */
   #expectedRepeats = 0;
-  /** When the client last acknowledged something new, or was first sent something new. */
+  /** The client last acknowledged, or was first sent, something new. */
   #progressAt = instant(0);
-  /** When the present packet or window left; undefined until then. */
+  /** Undefined until the present packet or window has left. */
   #leftAt: Instant | undefined;
-  /** Round-trip time: the shortest, the smoothed, and its variation. */
+  /** Shortest, smoothed, and its variation. */
   #roundTrip: { readonly least: number; readonly usual: number; readonly strays: number } | undefined;
   #deadline: Instant | undefined;
   #repeatedBlocks = 0;
-  /** Packets that the client may still send. */
   #allowed: number;
   /** When `#allowed` last grew because time had passed. */
   #allowedAt = instant(0);
-  /** Packets of the last action. */
   #leaving = 0;
 
-  /** @param sizeBytes length of the file */
   constructor(terms: Terms, sizeBytes: number) {
     this.terms = terms;
     this.sizeBytes = sizeBytes;
@@ -146,7 +131,7 @@ export class Transfer {
     this.#allowed = SPARE_PACKETS_MAX;
   }
 
-  /** When the caller must call `handle` with `deadline`; undefined after the end. */
+  /** Undefined after the end. */
   get deadline(): Instant | undefined {
     return this.#deadline;
   }
@@ -156,12 +141,10 @@ export class Transfer {
     return !this.#answered && this.#phase !== 'ended';
   }
 
-  /** Bytes of the file that the client has acknowledged. */
   get ackedBytes(): number {
     return Math.min(this.#acked * this.terms.blockBytes, this.sizeBytes);
   }
 
-  /** Blocks that were sent more than once. */
   get repeatedBlocks(): number {
     return this.#repeatedBlocks;
   }
@@ -170,7 +153,6 @@ export class Transfer {
     return SPARE_PACKETS_MAX + ANSWERS_TO_PACKET * ANSWERED_WINDOWS * this.terms.windowBlocks;
   }
 
-  /** The first thing to send. Called once. */
   start(now: Instant): TransferAction {
     this.#allowedAt = now;
     if (this.terms.granted.length > 0) return this.#sending({ kind: 'send-options' }, now);
@@ -178,7 +160,6 @@ export class Transfer {
     return this.#blocks(1, now);
   }
 
-  /** The action that an input causes, if any. */
   handle(input: TransferInput, now: Instant): TransferAction | undefined {
     if (this.#phase === 'ended') return undefined;
     switch (input.kind) {
@@ -203,7 +184,7 @@ export class Transfer {
     }
   }
 
-  /** Takes a packet of the client from those that it may send; false if there are none (invariant 8). */
+  /** Takes one of the packets that the client may send; false if there are none (invariant 8). */
   #mayCome(now: Instant): boolean {
     const byTime = Math.max(0, now - this.#allowedAt) / REPETITION_MS;
     this.#allowedAt = now;
@@ -212,7 +193,7 @@ export class Transfer {
   }
 
   #onRequestAgain(now: Instant): TransferAction | undefined {
-    // A request proves nothing, so a repeated one does not earn more sendings (invariant 6).
+    // A repeated request proves nothing, and earns no more sendings (invariant 6).
     if (!this.unanswered || this.#leftAt === undefined || this.#sendings >= SENDINGS_UNANSWERED_MAX) return undefined;
     return this.#again(now);
   }
@@ -227,7 +208,7 @@ export class Transfer {
   #onAck(block: number, now: Instant): TransferAction | undefined {
     const progress = (block - this.#acked) & 0xffff;
     if (progress === 0) return this.#onRepeatedAck(now);
-    // An ACK from before the window, or of a block that was never sent.
+    // From before the window, or of a block never sent.
     if (this.#acked + progress > this.#sentTo) return undefined;
     this.#acked += progress;
     this.#answered = true;
@@ -253,7 +234,7 @@ export class Transfer {
     return this.#hold(now);
   }
 
-  /** Repeats the window once the present one had its usual round trip. */
+  /** Repeats the window after its usual round trip. */
   #hold(now: Instant): TransferAction | undefined {
     if (this.#leftAt === undefined) return this.#again(now);
     const due = later(this.#leftAt, (this.#roundTrip?.usual ?? 0) * 2 ** this.#holds);
@@ -281,7 +262,7 @@ export class Transfer {
     this.#deadline = this.#beforeSilence(later(now, Math.min(longest, this.#firstWaitMs() * 2 ** this.#doublings)));
   }
 
-  /** `at`, or the end of the allowed silence if that is earlier. */
+  /** At latest the end of the allowed silence. */
   #beforeSilence(at: Instant): Instant {
     const end = later(this.#progressAt, SILENCE_MS_MAX);
     return end < at ? end : at;
@@ -306,7 +287,6 @@ export class Transfer {
     return this.#again(now);
   }
 
-  /** The window after the acknowledged blocks, all of it new. */
   #nextWindow(now: Instant): TransferAction {
     this.#measure(now);
     this.#holds = 0;
@@ -319,21 +299,19 @@ export class Transfer {
     return this.#blocks(this.#acked + 1, now);
   }
 
-  /** The blocks of the client's window that were not sent yet. */
   #rest(now: Instant): TransferAction {
     this.#resentOnRepeatedAck = false;
     this.#repeated = true;
     return this.#blocks(this.#sentTo + 1, now);
   }
 
-  /** Repeats the unacknowledged packets: the granted options, or a window. */
+  /** The granted options, or a window. */
   #again(now: Instant): TransferAction {
     this.#repeated = true;
     if (this.#phase === 'greeting') return this.#sending({ kind: 'send-options' }, now);
     return this.#blocks(this.#acked + 1, now);
   }
 
-  /** Blocks from `first` to the end of the client's window. */
   #blocks(first: number, now: Instant): TransferAction {
     const last = Math.min(this.#acked + this.terms.windowBlocks, this.lastBlock);
     const offset = (first - 1) * this.terms.blockBytes;

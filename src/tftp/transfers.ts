@@ -1,16 +1,17 @@
-// The running transfers: opens their files, runs their engines, keeps their deadlines and reports their ends.
-// Sources: docs/architecture.md ("The path of a datagram"); boot/asset.ts.
+// The running transfers: opens files, runs engines, keeps deadlines and reports ends. Sources: docs/architecture.md ("The path of a
+// datagram"); boot/asset.ts.
 //
 //   begin → resolve (boot) → openContent → openSocket → negotiateTerms → Transfer.start ─┐
 //   ACK, ERROR, ICMP, request again → handle → Transfer.handle ──────────────────────────┴→ #perform → WindowSender
 //   timer → Transfer.handle ─────────────────────────────────────────────────────────────┘
 //
-// 1. A session has a place from `begin` to `release`, each of which happens once.
+// 1. A session has a place from `begin` to `release`, each once.
 // 2. One timer serves all deadlines.
-// 3. An event is published after its effect. Of a request it holds at most FILE_CHARACTERS_MAX of the file name; the client's text is cleaned.
+// 3. An event is published after its effect. Of a request it holds at most FILE_CHARACTERS_MAX of the file name; the client's text is
+//    cleaned.
 // 4. Events that a forged request can cause are sampled.
-// 5. A request proves nothing, so an acknowledged transfer continues when another request comes from the same port. The newer transfer takes
-//    over once the client acknowledges it, which a client that really started again does at once.
+// 5. A request proves nothing, so an acknowledged transfer continues when another request comes from the same port. The newer one takes
+//    over once the client acknowledges it.
 
 import type { ResolveAsset } from '../boot/asset.ts';
 import { cleanText } from '../clean-text.ts';
@@ -34,29 +35,24 @@ import { negotiateTerms, type Terms } from './terms.ts';
 import { Transfer, type TransferAction, type TransferInput, type TransferOutcome } from './transfer.ts';
 import { WindowSender } from './window-sender.ts';
 
-// Limits transfers that begin with a block, so that the rack is of little use for amplification attacks with forged source addresses.
+// Limits transfers that begin with a block, which forged source addresses could use for amplification.
 //
-// A request whose options are granted is answered with a packet shorter than itself, and the client must acknowledge it before the first
-// block (RFC 2347). A request without options is answered with a block at once (RFC 1350 §4). So each such transfer costs its address a
-// permit until the client acknowledges it. An address without a permit gets no answer; a client that exists retries.
+// Granted options are shorter than the request, and must be acknowledged before the first block (RFC 2347); without options a block goes
+// out at once (RFC 1350 §4). So each such transfer costs its address a permit until the client acknowledges it. Without a permit there is
+// no answer; a client that exists retries.
 
 /**
- * Transfers without options to one address that it has not acknowledged: their first packet is a block, many times as long as the request.
- * A host that forges the address can use them up; a client at that address that asks without options must then wait. They refill with time
- * and with each acknowledgement.
+ * Unacknowledged transfers without options to one address: their first packet is a block, many times as long as the request. A host that
+ * forges the address can use them up, and a real client there must then wait. They refill with time and with each acknowledgement.
  */
 export const BLIND_BLOCKS: Rate = { perSecond: 50, burst: 500 };
-/**
- * Transfers without options to a /24 that its addresses have not acknowledged. Forging all of its addresses yields no more than eight of
- * them would.
- */
+/** Unacknowledged transfers without options to a /24. Forging all of its addresses yields no more than eight of them would. */
 export const NETWORK_BLIND_BLOCKS: Rate = { perSecond: 400, burst: 4000 };
-/** Addresses with a rate of their own. Forged sources fill it; others then share one. Each leaves when its rate is whole again. */
+/** Addresses with a rate of their own. Forged sources fill it; others then share one, and each leaves when its rate is whole again. */
 export const BLIND_ADDRESSES_MAX = 4096;
 /** Networks with a rate of their own; otherwise like BLIND_ADDRESSES_MAX. */
 export const BLIND_NETWORKS_MAX = 1024;
 
-/** Counts the blocks that no client has acknowledged. */
 export class BlindBlocks {
   readonly #rates = new AddressRates(BLIND_BLOCKS, NETWORK_BLIND_BLOCKS, BLIND_ADDRESSES_MAX, BLIND_NETWORKS_MAX);
 
@@ -65,15 +61,12 @@ export class BlindBlocks {
     return terms.granted.length > 0 || this.#rates.allows(client, now);
   }
 
-  /** Returns the permit of a transfer that its client has acknowledged. */
   acknowledged(client: Ipv4, terms: Terms, now: Instant): void {
     if (terms.granted.length === 0) this.#rates.giveBack(client, now);
   }
 }
 
-/** The error text for a client that must retry. */
 export const BUSY_TEXT = 'Too many transfers, try again';
-/** The rate of events that forged requests can cause, per kind. */
 const FORGEABLE_EVENTS = { perSecond: 200, burst: 2000 };
 
 interface TransfersDeps {
@@ -82,17 +75,15 @@ interface TransfersDeps {
   readonly files: FileTree;
   readonly publish: Publish;
   readonly counters: Counters<TftpCounter>;
-  /** Samples refusal events; shared with the server. */
+  /** Shared with the server. */
   readonly refusals: EventSampler;
-  /** Opens the socket of a transfer, connected to its client. @throws RackError as `DatagramNetwork.open` */
+  /** Connected to the client. @throws RackError as `DatagramNetwork.open` */
   readonly openSocket: (session: Session) => Promise<DatagramSocket>;
-  /** Called with the time spent opening and starting after `begin` returned, in milliseconds; overlapping times are counted once. */
+  /** Time spent opening and starting after `begin` returned, in milliseconds; overlaps count once. */
   readonly onOpened: (ms: number) => void;
-  /** Called when a session has ended. */
   readonly onReleased: (session: Session) => void;
 }
 
-/** Every session of a server. */
 export class Transfers {
   readonly #deps: TransfersDeps;
   readonly #deadlines = new DeadlineQueue<Session>();
@@ -101,7 +92,7 @@ export class Transfers {
   readonly #sender: WindowSender;
   readonly #forgeable = new EventSampler(FORGEABLE_EVENTS);
   readonly #alarm: Alarm;
-  /** Opening time up to here has been reported to `onOpened`. */
+  /** Reported to `onOpened` so far. */
   #reportedUntil: Instant;
 
   constructor(deps: TransfersDeps) {
@@ -124,7 +115,7 @@ export class Transfers {
   }
 
   /**
-   * Takes over a new session; false if there is no place for it.
+   * False if there is no place.
    * @param former the session that the client port already has
    */
   begin(session: Session, former: Session | undefined): boolean {
@@ -143,14 +134,13 @@ export class Transfers {
     return true;
   }
 
-  /** Registers a session for its client port. */
   #seat(session: Session): void {
     const { listener, peer, port } = session.origin;
     session.predecessor = undefined;
     listener.sessions.set(peerKey(peer, port), session);
   }
 
-  /** The client acknowledged the newer transfer: ends the earlier one. */
+  /** Ends the earlier transfer. */
   #succeed(session: Session): void {
     const { predecessor } = session;
     if (predecessor === undefined) return;
@@ -159,14 +149,13 @@ export class Transfers {
     this.#seat(session);
   }
 
-  /** Ends a session because its client started again. */
   #restart(session: Session): void {
     this.#deps.counters.add('restarted');
     this.release(session);
     this.#publishSampled(session, 'tftp.restarted');
   }
 
-  /** Handles an input; the next `drain` performs what follows. */
+  /** The next `drain` performs what follows. */
   handle(session: Session, input: TransferInput): void {
     const { transfer } = session;
     if (transfer === undefined) return;
@@ -183,12 +172,12 @@ export class Transfers {
     this.#perform(session, action);
   }
 
-  /** Sends what the inputs have queued. Call it after each batch of inputs. */
+  /** To be called after each batch of inputs. */
   drain(): void {
     this.#sender.drain();
   }
 
-  /** Ends a session silently; does nothing if it is over. */
+  /** Silently; does nothing if it is over. */
   release(session: Session): void {
     if (session.over) return;
     const { listener, peer, port } = session.origin;
@@ -199,7 +188,7 @@ export class Transfers {
     this.#deadlines.set(session, undefined);
     this.#places.release(session);
     listener.forget(peerKey(peer, port), session, session.socket, this.#deps.clock.now());
-    // Unlink both, so that late packets of this session no longer affect them.
+    // Late packets of this session no longer affect them.
     session.predecessor = undefined;
     session.successor = undefined;
     if (predecessor !== undefined) predecessor.successor = undefined;
@@ -220,7 +209,7 @@ export class Transfers {
     this.#alarm.cancel();
   }
 
-  /** The client exists: moves the session to the answered places. False if there is none; the client gets an error. */
+  /** Moves the session of a client that exists to the answered places; false if there is none: the client gets an error. */
   #confirm(session: Session, now: Instant): boolean {
     if (session.transfer !== undefined) this.#blind.acknowledged(session.origin.peer, session.transfer.terms, now);
     const admission = this.#places.confirm(session, now);
@@ -235,7 +224,7 @@ export class Transfers {
     return false;
   }
 
-  /** Ends a session that lost its place. Only a client that has answered gets an error: any other address may be forged. */
+  /** Only a client that has answered gets an error: any other address may be forged. */
   #giveWay(session: Session): void {
     const now = this.#deps.clock.now();
     this.#deps.counters.add('gave-way');
@@ -268,7 +257,7 @@ export class Transfers {
     this.#sender.drain();
   }
 
-  /** Sockets are opened one at a time, so the wait of one is the opening time of others; each span is reported once. */
+  /** Sockets open one at a time, so waits overlap; each span is reported once. */
   #reportOpened(since: Instant): void {
     const now = this.#deps.clock.now();
     this.#deps.onOpened(Math.max(0, now - Math.max(since, this.#reportedUntil)));
@@ -342,14 +331,14 @@ export class Transfers {
     }
     this.release(session);
     const more = outcome.kind === 'aborted' ? { code: outcome.code, reason: cleanText(outcome.message) } : {};
-    // A host that is loading another file rejects a transfer that was forged in its name.
+    // A host that loads another file rejects a forged transfer.
     const isForgeable =
       outcome.kind === 'timed-out' || outcome.kind === 'unreachable' || session.transfer?.ackedBytes === 0;
     if (isForgeable) this.#publishSampled(session, `tftp.${outcome.kind}`, more);
     else this.#deps.publish(session.event(`tftp.${outcome.kind}`, now, more));
   }
 
-  /** Ends a session whose client floods it. One error answers more than SPARE_PACKETS_MAX packets that knew its port. */
+  /** One error answers more than SPARE_PACKETS_MAX packets that knew its port. */
   #onFlooded(session: Session, now: Instant): void {
     this.turnAway(session, TFTP_ERROR.notDefined, 'Too many packets');
     const sample = this.#deps.refusals.take('tftp.flooded', now);
@@ -362,14 +351,13 @@ export class Transfers {
     if (sample !== undefined) this.#deps.publish(session.event(kind, now, { ...more, ...sample }));
   }
 
-  /** Ends a session whose content cannot be read, with an error to the client, which would otherwise wait. */
+  /** With an error, because the client would otherwise wait. */
   #fail(session: Session, reason: string): void {
     this.#deps.counters.add('failed');
     this.turnAway(session, TFTP_ERROR.notDefined, 'File cannot be read');
     this.#deps.publish(session.event('tftp.failed', this.#deps.clock.now(), { reason }));
   }
 
-  /** Registers the session's deadline. */
   #expect(session: Session): void {
     this.#deadlines.set(session, session.deadline);
     this.#alarm.expect(this.#deadlines.nextAt);

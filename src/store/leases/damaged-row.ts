@@ -5,11 +5,10 @@
 //           the other addresses of a block may have had a lease: they are set aside
 //           a cut batch does not show which other addresses it had: it is not used (`isCut`)
 //
-// 1. No address of a damaged row becomes free silently: each row is reported once, with its addresses.
-// 2. The checksum is CRC-32 over the row's records, seeded with the row's key: records under another key do not pass either. SQLite checks
-//    the structure of its pages, not the values in them.
-// 3. CRC-32 is linear: the difference between the stored and the computed checksum depends on the flipped bits alone. Within 2^32 bits
-//    every single one makes a difference of its own; in rows of up to 11 KB, two are never taken for one.
+// 1. No address becomes free silently: each row is reported once, with its addresses.
+// 2. The checksum is a CRC-32 over the row's records, seeded with its key. SQLite checks only the structure of its pages.
+// 3. CRC-32 is linear: the difference to the computed checksum depends on the flipped bits alone. Within 2^32 bits each single flip has its
+//    own; in rows of up to 11 KB, two are never taken for one.
 //
 // Sources: ITU-T V.42 §8.1.1.6.2 (the polynomial); Koopman, "32-Bit Cyclic Redundancy Codes for Internet Applications", DSN 2002.
 
@@ -24,12 +23,12 @@ import { decodeLeases, recordAddress, recordEnd } from './lease-record.ts';
 const POLYNOMIAL = 0xedb8_8320;
 const BYTE_BITS = 8;
 
-/** 32 bits. @param key of the row, up to 2^48 */
+/** @param key of the row, up to 2^48 */
 export const checksumOf = (key: number, records: Uint8Array): number => crc32(records, key % 0x1_0000_0000);
 
 interface MendedRow {
   readonly records: Uint8Array;
-  /** The offset of the byte with the flipped bit; undefined if the bit was in the checksum. */
+  /** The byte with the flipped bit; undefined if the bit was in the checksum. */
   readonly at: number | undefined;
 }
 
@@ -37,7 +36,7 @@ interface MendedRow {
 export function undoFlippedBit(key: number, records: Uint8Array<ArrayBuffer>, checksum: number): MendedRow | undefined {
   const difference = (checksumOf(key, records) ^ checksum) >>> 0;
   if ((difference & (difference - 1)) === 0) return { records, at: undefined };
-  // The difference that a flip makes, from the last bit of the row to the first.
+  // A flip's difference, from the last bit of the row to the first.
   let made = POLYNOMIAL;
   for (let at = records.length - 1; at >= 0; at -= 1) {
     for (let bit = BYTE_BITS - 1; bit >= 0; bit -= 1) {
@@ -52,7 +51,7 @@ export function undoFlippedBit(key: number, records: Uint8Array<ArrayBuffer>, ch
   return undefined;
 }
 
-/** Addresses that a report names; further ones are counted. */
+/** Further addresses are counted. */
 const NAMED_MAX = 8;
 /** With so many damaged rows, the file is beyond repair. */
 export const DAMAGE_REPORTED_MAX = 64;
@@ -68,13 +67,11 @@ export interface StoredRow {
 export interface LeaseDamage {
   readonly table: StoredRow['table'];
   readonly key: number;
-  /** A single flipped bit was undone. */
   readonly isUndone: boolean;
-  /** The addresses of the records that were kept; if a bit was undone, that of its record. */
+  /** Of the kept records; if a bit was undone, that of its record. */
   readonly kept: readonly Ipv4[];
-  /** Addresses that may have had a record. */
   readonly lost: readonly Ipv4[];
-  /** A batch with records that do not decode: their addresses are unknown. */
+  /** A batch with undecodable records: their addresses are unknown. */
   readonly isCut: boolean;
 }
 
@@ -83,7 +80,7 @@ interface SalvagedRow {
   readonly damage: LeaseDamage;
 }
 
-/** Undoes a single flipped bit, or keeps the records that still decode. The row has a wrong checksum. */
+/** Undoes a single flipped bit, or keeps what still decodes. */
 export function salvage({ table, key, records, checksum }: StoredRow): SalvagedRow {
   const mended = undoFlippedBit(key, records, checksum);
   const places = placesOf(mended?.records ?? records);
@@ -107,7 +104,6 @@ interface Place {
   readonly address: Ipv4;
 }
 
-/** Up to the first that does not decode. */
 function placesOf(records: Uint8Array): readonly Place[] {
   const bytes = Buffer.from(records.buffer, records.byteOffset, records.byteLength);
   const places: Place[] = [];
@@ -120,7 +116,6 @@ function placesOf(records: Uint8Array): readonly Place[] {
   return places;
 }
 
-/** @param file its path */
 export function damageNote(file: string, { table, key, isUndone, kept, lost }: LeaseDamage): RackNote {
   const named = { kept: namesOf(kept), keptMore: moreOf(kept), lost: namesOf(lost), lostMore: moreOf(lost) };
   return { note: 'leases-damaged', file, table, row: key, isUndone, ...named };

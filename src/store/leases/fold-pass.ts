@@ -1,26 +1,24 @@
-// One pass over the log of `leases.db`: gathers its records by the blocks of their addresses, then merges them into each block, keeping
-// only the newest record of each address.
+// One pass over the log of `leases.db`: gathers its records by block, then merges them, keeping only the newest of each address.
 //
 //   add ─▶ add ─▶ … (PASS_BYTES_MAX, PASS_BLOCKS_MAX, or nothing left) ─▶ nextBlock, merge ─▶ … the last block
 //
-// 1. Records are moved as encoded bytes: none is decoded, none becomes an object.
+// 1. Records are moved as encoded bytes.
 // 2. A block holds its records in the order of their addresses.
 //
-// Measured with new addresses over a range of 1.4 million, a quarter leased: 5.2 µs a record with 8 MiB a pass, 2.3 with 32; as table
-// rows, 6 to 9 µs.
+// Measured with new addresses over 1.4 million, a quarter leased: 5.2 µs a record with 8 MiB a pass, 2.3 with 32; as table rows, 6 to 9 µs.
 
 import { recordAddress, recordEnd } from './lease-record.ts';
 
-/** Memory of the records that one pass gathers, in bytes; a larger batch is a pass of its own. */
+/** Records that one pass gathers, in bytes; a larger batch is a pass of its own. */
 export const PASS_BYTES_MAX = 32 * 1024 * 1024;
-/** Blocks that one pass touches, plus those of its last batch: some 10 MB of heap if each has a single record. */
+/** Blocks that one pass touches, plus those of its last batch: some 10 MB of heap for single records. */
 export const PASS_BLOCKS_MAX = 65_536;
 /** A block holds the leases of 2^6 addresses. */
 const BLOCK_BITS = 6;
 export const BLOCK_ADDRESSES = 1 << BLOCK_BITS;
 
 export const blockOf = (address: number): number => address >>> BLOCK_BITS;
-/** At this many records of a block, all but the newest of each address are dropped. */
+/** From here on, all but the newest record of each address are dropped. */
 const BLOCK_RECORDS_MAX = 2 * BLOCK_ADDRESSES;
 const placeOf = (address: number): number => address & (BLOCK_ADDRESSES - 1);
 
@@ -31,21 +29,21 @@ interface Place {
 }
 
 export class FoldPass {
-  /** Offsets in `#bytes` of each block's records; those of one address oldest first. */
+  /** Offsets in `#bytes`; those of one address oldest first. */
   readonly #records = new Map<number, number[]>();
   #bytes: Buffer<ArrayBuffer> = Buffer.alloc(0);
   #length = 0;
   #sequence: number;
-  /** The numbers of the blocks; undefined while gathering. */
+  /** Undefined while gathering. */
   #ordered: Float64Array | undefined;
   #written = 0;
 
-  /** @param sequence the last sequence that is already folded */
+  /** @param Sequence the last one already folded */
   constructor(sequence: number) {
     this.#sequence = sequence;
   }
 
-  /** The last sequence that is folded once this pass is written. */
+  /** The last sequence folded once this pass is written. */
   get sequence(): number {
     return this.#sequence;
   }
@@ -60,7 +58,7 @@ export class FoldPass {
   }
 
   /**
-   * Adds the next batch, which must fit. @param sequence of its last record @returns the number of its records
+   * @param sequence of the last record @returns the number of records
    * @throws Error if it is cut off
    */
   add(sequence: number, batch: Uint8Array): number {
@@ -84,19 +82,19 @@ export class FoldPass {
     return count;
   }
 
-  /** The next block to write, in ascending order; undefined when none is left. */
+  /** In ascending order. */
   nextBlock(): number | undefined {
     this.#ordered ??= Float64Array.from(this.#records.keys()).sort();
     this.#written += 1;
     return this.#ordered[this.#written - 1];
   }
 
-  /** Frees the memory at once, which an idle thread would keep. The pass must not be used afterwards. */
+  /** At once, which an idle thread would not do. The pass must not be used afterwards. */
   free(): void {
     if (this.#length > 0) this.#bytes.buffer.transfer(0);
   }
 
-  /** The new contents of a block. @param held its present ones; undefined if it is new @throws Error if they are cut off */
+  /** @param held the block's present contents; @param held its present ones; undefined if it is new @throws Error if they are cut off */
   merge(block: number, held: Uint8Array | undefined): Uint8Array {
     const places: (Place | undefined)[] = new Array(BLOCK_ADDRESSES).fill(undefined);
     if (held !== undefined) {
@@ -113,12 +111,12 @@ export class FoldPass {
   }
 }
 
-/** The newest record of each address, from records oldest first. */
+/** From records oldest first. */
 function newestOf(bytes: Buffer, records: readonly number[]): number[] {
   return [...new Map(records.map((at) => [placeOf(recordAddress(bytes, at)), at])).values()];
 }
 
-/** Replaces an older record of the same address. @returns the end of the record */
+/** @returns the end of the record */
 function put(places: (Place | undefined)[], block: number, bytes: Buffer, from: number): number {
   const to = recordEnd(bytes, from);
   if (to === undefined) throw new Error(`leases.db holds a truncated block: ${block}`);

@@ -1,19 +1,19 @@
-// `leases.db`, the journal worker's file. The acknowledgement of a lease waits only for a row at the end of `log`; the blocks by address
-// are updated later, when no client waits.
+// `leases.db`, the journal worker's file. An acknowledgement waits only for a row at the end of `log`; the blocks by address are updated
+// later.
 //
 //   write ──▶ log (seq, checksum, records)  ──fold──▶ lease_block (block, checksum, records)
 //                 │ the last LOG_HISTORY_MAX records stay as the history; older folded ones are deleted
 //
-// Measured: 227 000 rows/s appended to the log in groups of 32; as upserts by address 41 000/s, with pauses of 5 ms for each checkpoint. A
-// row holds many encoded records (`lease-record.ts`): a whole batch, named by its last sequence, or those of BLOCK_ADDRESSES addresses. A
-// row with columns for each record would cost as much again as the write to disk.
+// Measured: 227 000 rows/s appended in groups of 32; as upserts by address 41 000/s, with pauses of 5 ms for each checkpoint. A row holds
+// many encoded records (`lease-record.ts`): a batch, named by its last sequence, or those of BLOCK_ADDRESSES addresses. Columns for each
+// record would cost as much again as the write to disk.
 //
 // 1. The leases in force are `lease_block`, overlaid in order by the records of `log` above `fold.sequence`.
-// 2. A batch, a fold step and a probe are one transaction each. A fold pass takes many steps (`fold-pass.ts`), and the last one advances
+// 2. A batch, a fold step and a probe are one transaction each. A fold takes many steps (`fold-pass.ts`), and the last one advances
 //    `fold.sequence`. Invariant 1 holds in between: records already in `lease_block` are only overlaid by identical ones.
 // 3. No record leaves the log before `fold.sequence` has passed it.
 // 4. Of a damaged row only the usable records are used (`damaged-row.ts`). Each is reported once, up to DAMAGE_REPORTED_MAX.
-// 5. `lease_block` holds at most one record per address, so the networks ever served bound its size.
+// 5. `lease_block` holds one record per address, so the networks ever served bound its size.
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { errorText, RackError } from '../../errors.ts';
@@ -23,7 +23,7 @@ import { FoldPass } from './fold-pass.ts';
 import { decodeLeases } from './lease-record.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 
-/** `leases.db`, marked `RBLE`. A released step is never edited: a change is a further one, and makes the next version. */
+/** `leases.db`, marked `RBLE`. A released step is never edited; a change is a further step. */
 export const LEASE_DATABASE: DatabaseKind = {
   title: 'lease database',
   applicationId: 0x52_42_4c_45,
@@ -36,14 +36,14 @@ export const LEASE_DATABASE: DatabaseKind = {
   ],
 };
 
-/** The most blocks that one fold step writes, and their bytes plus one block: a batch waits for a step some milliseconds at most. */
+/** The most blocks that one fold step writes, and their bytes plus one block: a batch waits some milliseconds at most. */
 export const FOLD_BLOCKS_MAX = 64;
 const FOLD_BYTES_MAX = 128 * 1024;
-/** Log records that one fold step gathers or deletes, plus at most one batch. */
+/** Log records that one fold step gathers or deletes, plus at most a batch. */
 const FOLD_RECORDS_MAX = 2048;
 /** Folded records that stay in the log, plus the rest of their batch. */
 export const LOG_HISTORY_MAX = 16_384;
-/** Blocks and batches are delivered together in pieces of about this size. */
+/** Blocks and batches are delivered in pieces of about this size. */
 const LOAD_BYTES_MAX = 256 * 1024;
 /** How long a reader waits for a process that holds the file, in milliseconds. */
 const COPY_WAIT_MS = 2000;
@@ -51,7 +51,7 @@ const COPY_WAIT_MS = 2000;
 const PROBE_BYTES_MIN = 64 * 1024;
 const PROBE_BYTES_MAX = 1024 * 1024;
 
-/** The open file. Every method is synchronous and throws SQLite's errors. */
+/** Every method is synchronous and throws SQLite's errors. */
 export class LeaseDatabase {
   readonly #database: DatabaseSync;
   readonly #append: StatementSync;
@@ -89,19 +89,19 @@ export class LeaseDatabase {
     throw broken(path, LEASE_DATABASE, detail, undefined);
   }
 
-  /** The last sequence on disk; 0 in an empty file. */
+  /** 0 in an empty file. */
   get lastSequence(): number {
     return this.#last;
   }
 
-  /** The records of the log that are not folded yet. */
+  /** Records not folded yet. */
   get unfolded(): number {
     return this.#last - this.#folded;
   }
 
   /** Delivers every record in force, an address's older records before its newer ones. */
   load(deliver: (bytes: Uint8Array<ArrayBuffer>) => void): void {
-    // There may be very many small ones, and none has a header, so they are joined.
+    // Joined, because there may be very many small ones.
     let [pieces, bytes]: [Uint8Array[], number] = [[], 0];
     for (const row of storedRows(this.#database, this.#folded)) {
       const records = this.#check(row);
@@ -114,17 +114,11 @@ export class LeaseDatabase {
     if (bytes > 0) deliver(joined(pieces, bytes));
   }
 
-  /** Writes a batch atomically. @param sequence of its last record */
   write(sequence: number, records: Uint8Array): void {
     this.#append.run(sequence, checksumOf(sequence, records), records);
     this.#last = sequence;
   }
 
-  /**
-   * Runs one step of moving the next log records into `lease_block`.
-   * @param upTo the last sequence that may be moved
-   * @returns whether there is more to do
-   */
   fold(upTo = this.#last): boolean {
     try {
       return this.#fold(Math.min(upTo, this.#last));
@@ -136,8 +130,8 @@ export class LeaseDatabase {
   }
 
   /**
-   * Tests whether a batch of `size` bytes can be written. Also deletes what a failed write left behind: records above
-   * the last one reported durable.
+   * Tests whether a batch of `size` bytes can be written, and deletes what a failed write left: records above the last one reported
+   * durable.
    */
   probe(size: number): void {
     const filler = Math.min(Math.max(Math.floor(size), PROBE_BYTES_MIN), PROBE_BYTES_MAX);
@@ -147,10 +141,7 @@ export class LeaseDatabase {
     this.#transaction(() => this.#database.exec('DELETE FROM probe'));
   }
 
-  /**
-   * Deletes records above `sequence`, whose durability the rack loop never learned: for the successor of a dead worker,
-   * which folded none of them (`LeaseFolder`).
-   */
+  /** Deletes records above `sequence`, whose durability the rack loop never learned: for the successor of a dead worker. */
   discardAbove(sequence: number): void {
     this.#transaction(() => this.#database.exec(`DELETE FROM log WHERE seq > ${sequence}`));
     this.#last = Math.max(this.#folded, this.#number('SELECT coalesce(max(seq), 0) FROM log'));
@@ -182,7 +173,7 @@ export class LeaseDatabase {
     return this.#folded - LOG_HISTORY_MAX;
   }
 
-  /** Deletes old folded records from the log. @returns whether there were any */
+  /** @returns whether there were any */
   #trim(): boolean {
     const oldest = this.#oldestSequence();
     if (oldest > this.#historyEnd) return false;
@@ -206,7 +197,7 @@ export class LeaseDatabase {
     return true;
   }
 
-  /** Writes the next blocks; the last ones and the end of the pass share a transaction. @returns whether they were the last */
+  /** The last blocks and the end of the pass share a transaction. @returns whether they were the last */
   #writeSlice(pass: FoldPass): boolean {
     let isLast = false;
     this.#transaction(() => {
@@ -235,7 +226,7 @@ export class LeaseDatabase {
       : { sequence: readInteger(row.key), records: this.#check(readRow('log', row)) };
   }
 
-  /** The records of a row; of a damaged row the usable ones. */
+  /** Of a damaged row the usable records. */
   #check(row: StoredRow): Uint8Array {
     if (isWhole(row)) return row.records;
     const { records, damage } = salvage(row);
@@ -278,7 +269,7 @@ function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayB
 
 const isWhole = ({ key, records, checksum }: StoredRow): boolean => checksumOf(key, records) === checksum;
 
-/** The usable records of a damaged row. @throws Error for a cut batch (`LeaseDamage.isCut`) */
+/** @throws Error for a cut batch (`LeaseDamage.isCut`) */
 function salvagedOf(row: StoredRow): Uint8Array {
   const { records, damage } = salvage(row);
   if (damage.isCut) throw cutBatch(row);
@@ -288,7 +279,6 @@ function salvagedOf(row: StoredRow): Uint8Array {
 const cutBatch = ({ key }: StoredRow): Error =>
   new Error(`the batch of leases that ends with ${key} is damaged and does not decode`);
 
-/** All blocks, then the log's batches above a sequence. */
 function* storedRows(database: DatabaseSync, folded: number): Generator<StoredRow> {
   const blocks = database.prepare('SELECT block AS key, checksum, records FROM lease_block');
   for (const row of blocks.iterate()) yield readRow('lease_block', row);
@@ -301,7 +291,7 @@ function readRow(table: StoredRow['table'], { key, checksum, records }: Record<s
 }
 
 /**
- * Reads the leases in force from a file that another process may be writing.
+ * Another process may be writing the file.
  * @throws RackError `store-unavailable` if it cannot be read, `store-newer`, `store-broken`
  */
 export function copyLeases(path: string): LeaseFileContents {
@@ -310,7 +300,6 @@ export function copyLeases(path: string): LeaseFileContents {
   checkNotCut(path);
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: COPY_WAIT_MS });
-    // All reads see the same state.
     database.exec('BEGIN');
     if (versionOf(database, path, LEASE_DATABASE) === 0) return stored.contents();
     const folded = readInteger(Object.values(database.prepare('SELECT sequence FROM fold').get() ?? {})[0]);
@@ -328,7 +317,7 @@ export function copyLeases(path: string): LeaseFileContents {
   return stored.contents();
 }
 
-// The tables are STRICT: another type in a column means damage.
+// The tables are STRICT: another type means damage.
 function readInteger(value: SQLOutputValue | undefined): number {
   if (typeof value !== 'number') throw new Error(`leases.db holds ${typeof value} where a number belongs`);
   return value;

@@ -40,49 +40,43 @@ import { type StartedLeaseWorker, startLeaseWorker } from './lease-worker-start.
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
 import { type DiskWork, type SlowCause, STARVED_FACTOR, WriteWatch } from './write-watch.ts';
 
-/** The file's name in the state directory. */
 export const LEASE_FILE = 'leases.db';
 /** The wait before the disk is tried again, in milliseconds. */
 export const JOURNAL_RETRY_MS = 1000;
 /**
- * A write that takes longer makes the disk unavailable, and a probe that takes less than the other available again:
- * milliseconds of a running rack loop.
+ * A write that takes longer makes the disk unavailable, and a faster probe than the other available again: milliseconds of a running rack
+ * loop.
  */
 export const JOURNAL_SLOW_MS = 2000;
 export const JOURNAL_PROMPT_MS = 500;
-/** Records of one batch: keeps a commit to a few milliseconds. */
+/** Keeps a commit to a few milliseconds. */
 const BATCH_RECORDS_MAX = 4096;
-/** Larger memory of a batch is not reused. */
 const SPARE_BYTES_MAX = 256 * 1024;
 /** How long closing waits for the disk, in milliseconds. Later records were never acknowledged. */
 const CLOSE_TIMEOUT_MS = 10_000;
-/** Messages of the worker that answer none. */
 const UNASKED: ReadonlySet<string> = new Set(['fold-failed', 'damaged', 'ballast'] satisfies FromLeaseWorker['kind'][]);
 /** Upper bounds of the histogram of batch round trips, in seconds. */
 const WRITE_SECONDS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 interface LeaseJournalOptions {
-  /** The directory of `leases.db`; created if missing. */
+  /** Created if missing. */
   readonly stateDir: string;
   readonly clock: Clock;
-  /** Called for each damaged row, at the start or later. */
+  /** Also after the start. */
   readonly onDamage?: ((damage: LeaseDamage) => void) | undefined;
 }
 
-/** For `status` and the metrics. */
 export interface LeaseJournalStatus {
   readonly available: boolean;
-  /** Why it is unavailable, in one line; undefined if it is available. */
+  /** One line; undefined if it is available. */
   readonly reason: string | undefined;
   readonly pending: number;
-  /** The last sequence on disk. */
   readonly durableSequence: number;
   /** Since the start: durable records, their batches, disk failures, and fold failures. */
   readonly records: number;
   readonly batches: number;
   readonly failures: number;
   readonly foldFailures: number;
-  /** Round-trip times of batches from the loop to the disk and back. */
   readonly writes: DurationCounts;
 }
 
@@ -90,10 +84,6 @@ interface OpenedLeaseJournal extends LeaseFileContents {
   readonly journal: WorkerLeaseJournal;
 }
 
-/**
- * Opens the journal in a state directory and reads its leases.
- * @throws RackError `store-newer`, `store-broken`, `store-unwritable`, `store-unavailable`
- */
 export async function openLeaseJournal(options: LeaseJournalOptions): Promise<OpenedLeaseJournal> {
   const path = join(options.stateDir, LEASE_FILE);
   const stored = new StoredLeases();
@@ -111,7 +101,6 @@ export async function openLeaseJournal(options: LeaseJournalOptions): Promise<Op
   return { journal: new WorkerLeaseJournal(started, path, options), ...stored.contents(), damage: started.damage };
 }
 
-/** The journal and its worker; made by `openLeaseJournal`. */
 export class WorkerLeaseJournal implements LeaseJournal {
   readonly #path: string;
   readonly #clock: Clock;
@@ -124,17 +113,15 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #retry: Timer | undefined;
   readonly #watch: WriteWatch;
   #work: DiskWork;
-  /** Since when the worker has owed an answer; undefined if it owes none. */
+  /** Undefined if it owes no answer. */
   #owedSince: Instant | undefined;
 
-  /** The last sequence appended, and the last one settled. */
   #last: number;
   #settled: number;
   #durable: number;
   #gathering = new LeaseBatch();
-  /** Full batches behind the outstanding one, oldest first. */
   #full: LeaseBatch[] = [];
-  /** Memory of a batch that is on disk, for reuse. */
+  /** For reuse. */
   #spare: ArrayBuffer | undefined;
   #outstanding = false;
   #turnEnd: NodeJS.Immediate | undefined;
@@ -193,7 +180,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     return this.#last;
   }
 
-  /** How long the worker has owed an answer, in milliseconds; if it owes none, pings it. */
+  /** In milliseconds; if the worker owes no answer, pings it. */
   silentMs(): number {
     if (this.#owedSince === undefined && this.#worker !== undefined) this.#post({ kind: 'ping' });
     return this.#owedSince === undefined ? 0 : this.#clock.now() - this.#owedSince;
@@ -239,7 +226,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#owedSince = undefined;
     this.#outstanding = false;
     worker.on('message', (message: FromLeaseWorker) => this.#onMessage(message));
-    // Only now have all messages of the thread arrived, `durable` included.
+    // Only now have all messages of the thread arrived.
     let failure: string | undefined;
     worker.on('error', (error) => {
       failure = errorText(error);
@@ -337,7 +324,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#counts.batches += 1;
     this.#durable = sequence;
     this.#settled = sequence;
-    // This batch's replies go first: on a busy processor the worker, woken for the next batch, would run before them.
+    // This batch's replies go first: on a busy processor the worker would run before them.
     if (this.#last > this.#settled) this.#turnEnd ??= setImmediate(() => this.#send());
     const settled = this.#last === this.#settled;
     if (this.#state === 'closing' && settled) this.#post({ kind: 'close' });
@@ -345,7 +332,6 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#listener?.onDurable(sequence);
   }
 
-  /** Takes back everything pending, and tries again later. */
   #fail(reason: JournalFault['reason'], said: string): void {
     if (this.#state === 'closed') return;
     clearImmediate(this.#turnEnd);
@@ -384,7 +370,6 @@ export class WorkerLeaseJournal implements LeaseJournal {
     }
   }
 
-  /** A disk that was slow is probed again. */
   #onProbed(tookMs: number): void {
     if (this.#state !== 'failing' && this.#state !== 'slow') return;
     if (tookMs > JOURNAL_PROMPT_MS) {

@@ -1,16 +1,15 @@
-// Recognises a `leases.db` that was put back from a copy: it lacks the leases given since the copy was made, so an address that it records
-// for one client may since have been given to another. A small file next to it, the mark, records the state that the last run left.
+// Recognises a `leases.db` put back from a copy: it lacks later leases, so an address may since have been given to another client. The
+// mark, a small file next to it, records the state that the last run left.
 //
 //   start: readLeaseMark ─ load leases.db ─ isPutBack ─ LeaseMark writes, again every MARK_MS while leases are written, and at the end
 //
-// 1. The mark names its own file and that of `leases.db` by inode and time of birth: copying either back makes another inode, or puts old
-//    contents into a new one, because each write replaces the file. It also names the last sequence on disk: a copy ends before that.
-// 2. Without a readable mark nothing vouches for the leases: they count as restored.
+// 1. The mark names its own file and that of `leases.db` by inode and time of birth, because copying either back changes them: each write
+//    replaces the file. It also names the last sequence on disk: a copy ends before that.
+// 2. Without a readable mark the leases count as restored.
 // 3. Restored records stay doubted across further starts (`doubtedUpTo`), until their clients have newer ones.
-// 4. A leases.db that is moved away while the rack runs is reported. The mark still names the opened file: the next start takes any other
-//    for a copy.
-// 5. A state directory that goes back with its inodes is not recognised (a snapshot of a file system or virtual machine). Remove the mark
-//    then.
+// 4. A leases.db that is moved away while the rack runs is reported. The mark still names the opened file, so the next start takes any
+//    other for a copy.
+// 5. A directory that goes back with its inodes (a snapshot) is not recognised. Remove the mark then.
 // 6. A rack that has lost its leases would offer addresses that machines still use. `leases.db` is then missing or empty, but
 //    `lease-ends.json` exists, which only a running rack writes (checked before `leases.db` is opened, which creates one); or it has no
 //    leases and ends before the mark: its -wal file held all of them. SQLite ignores a -wal file with a damaged header without an error
@@ -40,7 +39,7 @@ export const leasesEmptied = (stateDir: string): RackNote => ({
   file: join(stateDir, LEASE_FILE),
 });
 
-/** 0 if the file does not exist. Opening an unreadable one will report the problem. */
+/** Opening an unreadable one will report the problem. */
 function sizeOf(path: string): number {
   try {
     return statSync(path).size;
@@ -50,7 +49,7 @@ function sizeOf(path: string): number {
 }
 
 export const LEASE_MARK_FILE = 'lease-mark.json';
-/** How often the mark is written while leases are, in milliseconds. */
+/** How often the mark is written, in milliseconds. */
 export const MARK_MS = 5000;
 
 const FILE_BYTES_MAX = 4096;
@@ -67,7 +66,6 @@ const shape = z.object({
 
 interface LeaseMarkReading {
   readonly isOurs: boolean;
-  /** Of leases.db when the mark was written. */
   readonly sequence: number;
   /** Records up to this sequence come from a copy. */
   readonly doubtedUpTo: number;
@@ -75,7 +73,7 @@ interface LeaseMarkReading {
 
 const NOTHING: LeaseMarkReading = { isOurs: false, sequence: 0, doubtedUpTo: 0 };
 
-/** Reads the mark of the last run. An unreadable file is reported, a missing one is not. */
+/** An unreadable file is reported, a missing one is not. */
 export function readLeaseMark(stateDir: string, onProblem: (note: RackNote) => void): LeaseMarkReading {
   const path = join(stateDir, LEASE_MARK_FILE);
   try {
@@ -110,14 +108,12 @@ const identityOf = ({ ino, birthtimeNs }: BigIntStats): FileIdentity => ({
 interface LeaseMarkOptions {
   readonly stateDir: string;
   readonly clock: Clock;
-  /** Records up to this sequence are doubted. */
   readonly doubtedUpTo: number;
-  /** The last sequence of leases.db on disk. */
   readonly sequence: () => number;
   readonly onProblem: (note: RackNote) => void;
 }
 
-/** Keeps the mark; writes in the background. */
+/** Writes in the background. */
 export class LeaseMark {
   readonly #options: LeaseMarkOptions;
   readonly #path: string;
@@ -137,7 +133,7 @@ export class LeaseMark {
     this.#write();
   }
 
-  /** Writes the last sequence, once the journal is closed. */
+  /** Once the journal is closed. */
   async close(): Promise<void> {
     this.#timer?.cancel();
     this.#writing = this.#writing.then(() => this.#replace());
@@ -149,7 +145,7 @@ export class LeaseMark {
     this.#timer = this.#options.clock.schedule(MARK_MS, () => this.#write());
   }
 
-  /** Reports once that leases.db is not where it was opened; in the background, because the disk may stand still. */
+  /** Reports once; in the background, because the disk may stand still. */
   async #checkFile(): Promise<void> {
     const isMissed = !(await this.#isInPlace());
     if (isMissed && !this.#isMissed) this.#options.onProblem({ note: 'leases-moved', file: this.#database });

@@ -8,17 +8,14 @@
 // 1. A class never displaces events of another: however many events machines cause, those of people stay.
 // 2. At its bound a class loses the oldest events of its largest shares.
 // 3. A bound may be exceeded by a tenth (`cutEvery`).
-// 4. Shares of machines are counted from the index alone: reading the events would take ten times as long. The index does not show which
-//    events are deeds, so each machine's deeds are counted in memory. After a rollback a few too many events stay until the next count.
+// 4. Shares of machines are counted from the index alone: reading events would take ten times as long. Deeds are counted in memory. After a
+//    rollback a few too many events stay until the next count.
 
 import type { MachineEventType, NewMachineEvent } from '../../region/records/machine-event.ts';
 import { number, type Row } from '../rows.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
-/**
- * Events of a class between two cuts: a tenth of the bound, at most this many. One transaction deletes them: 5 ms for
- * 10 000 events, 10 ms for the 200 000 of machines.
- */
+/** A tenth of the bound, at most this many. Deleting 10 000 takes 5 ms, and the 200 000 of machines 10 ms. */
 const CUT_EVERY = 2000;
 const cutEvery = (bound: number): number => Math.min(CUT_EVERY, Math.ceil(bound / 10));
 
@@ -29,12 +26,9 @@ export interface EventBounds {
   readonly rackEventsMax: number;
 }
 
-/**
- * Event types that only an accepted rack causes. Any host can register: without a person's name RACK_REGISTERED belongs
- * to the strangers.
- */
+/** Only an accepted rack causes these. Any host can register: without a person's name RACK_REGISTERED belongs to the strangers. */
 const RACK_TYPES: readonly MachineEventType[] = ['RACK_CHANGED', 'RACK_AWAY', 'RACK_BACK', 'RACK_EVENTS_LOST'];
-/** A change of a machine's state, which a machine cannot cause at will. */
+/** A machine cannot cause these at will. */
 const STATE_TYPES: readonly MachineEventType[] = ['NODE_CHANGED_STATUS', 'NODE_POWERED_ON', 'NODE_POWERED_OFF'];
 
 const literals = (types: readonly MachineEventType[]): string => types.map((type) => `'${type}'`).join(', ');
@@ -53,17 +47,16 @@ const RANKED: Readonly<Record<Exclude<Class, 'machines'>, { readonly where: stri
   },
 };
 
-/** Counts added events, and cuts a class when a cut is due. */
 export class EventCuts {
   readonly #bounds: Readonly<Record<Class, number>>;
-  /** Events since the last cut. The first event after a start causes one, because the previous process may have missed one. */
+  /** Events since the last cut. The first event after a start causes one, in case the previous process missed one. */
   readonly #uncut: Record<Class, number> = {
     deeds: CUT_EVERY,
     machines: CUT_EVERY,
     racks: CUT_EVERY,
     strangers: CUT_EVERY,
   };
-  /** The number of deeds by machine; undefined until the next count. */
+  /** Undefined until the next count. */
   #deeds: Map<number, number> | undefined;
 
   constructor(bounds: EventBounds) {
@@ -75,7 +68,6 @@ export class EventCuts {
     };
   }
 
-  /** Counts an added event. @returns the cut of its class, if one is due */
   added({ type, username }: NewMachineEvent, machineId: number | undefined): Steps<void> | undefined {
     const isDeed = username !== '' || STATE_TYPES.includes(type);
     if (isDeed && machineId !== undefined) this.#deeds?.set(machineId, (this.#deeds.get(machineId) ?? 0) + 1);
@@ -127,10 +119,7 @@ export class EventCuts {
 const COUNTED_PART = 'SELECT machine_id, count(*) AS events FROM event WHERE machine_id IS NOT NULL';
 const COUNTED = `${COUNTED_PART} GROUP BY machine_id`;
 
-/**
- * How many events each share must lose so that `max` remain: the largest shares shrink to the same size. Shares that
- * lose none are left out.
- */
+/** Losses so that `max` remain: the largest shares shrink to the same size. Shares that lose none are left out. */
 export function fairCut<Key>(counts: ReadonlyMap<Key, number>, max: number): ReadonlyMap<Key, number> {
   const sizes = [...counts.values()];
   const above = (level: number): number => sizes.reduce((sum, size) => sum + Math.max(0, size - level), 0);

@@ -1,7 +1,7 @@
-// Operations that read the facts on which the region decides about machines (`region-steps.ts`). An enlistment begins with the facts that
-// every enlistment needs; its decision asks for any others.
+// Reads the facts on which the region decides about machines (`region-steps.ts`). An enlistment begins with the facts that every enlistment
+// needs; its decision asks for any others.
 //
-// 1. The number of statements is the same for any number of machines, and for any number of names or values in a question.
+// 1. The number of statements is the same for any number of machines, names or values.
 
 import { MACHINES_MAX } from '../../machines/desired-state.ts';
 import { type Ipv4, ipv4, type MacAddress } from '../../net/address.ts';
@@ -29,31 +29,30 @@ import { readMachines } from './region-machine-reads.ts';
 import { readUntouched } from './region-rows.ts';
 import { all, numberIn, one, type Steps } from './region-steps.ts';
 
-// How many machines are New, which of them may give way, and how many a user has added: read for every report of an
-// enlistment, even a refused one, so by an index (with 1000 New machines of 64 interfaces each, a scan took 5 ms).
+// How many machines are New, which may give way, and how many a user has added: read for every report of an enlistment, so by an index (a
+// scan of 1000 New machines of 64 interfaces took 5 ms).
 
 const UNTOUCHED = `machine INDEXED BY machine_untouched WHERE status = ${statusRow('new').number} AND is_touched = 0`;
 
-/** Counts the New machines that no person added, changed or tagged. */
+/** New machines that no person added, changed or tagged. */
 export const NEW_MACHINES_SQL = `SELECT count(*) FROM ${UNTOUCHED}`;
 
-/** These machines, the least recently updated first. One parameter: the limit. */
+/** The least recently updated first. Parameter: the limit. */
 export const UNTOUCHED_SQL = `SELECT system_id, hostname, enlisted_from, vouched_mac, updated_ms FROM ${UNTOUCHED} ORDER BY updated_ms, id LIMIT ?`;
 
-/** Counts the machines that a user without administrator's rights added, and that no rack has booted. One parameter: the user. */
+/** Machines that a user without administrator's rights added, and no rack has booted. Parameter: the user. */
 export const UNBOOTED_SQL =
   'SELECT count(*) FROM machine INDEXED BY machine_unbooted WHERE added_by = ? AND vouched_mac IS NULL AND device IS NULL';
 
-/** Questions of one decision; each draw doubles the names asked for, so decisions stay far below. */
+/** Each draw doubles the names asked for, so decisions stay far below. */
 const QUESTIONS_MAX = 16;
 
 const MACHINES_SQL = 'SELECT count(*) FROM machine';
-/** The count is read again after a number of uses that is this fraction of it. */
+/** The count is read again after this fraction of it in uses. */
 const COUNTED_SHARE = 0.01;
 const ownerDataBytesSql = (hasOwner: boolean): string =>
   `SELECT sum(octet_length(owner_data)) FROM machine WHERE id <> ? AND owner ${hasOwner ? '= ?' : 'IS NULL'}`;
 
-/** The facts of a decision that has not asked yet. */
 export const NOTHING_ASKED: ChangeKnowledge = {
   hostnames: new Map(),
   systemIds: new Map(),
@@ -62,9 +61,8 @@ export const NOTHING_ASKED: ChangeKnowledge = {
 };
 
 /**
- * The number of machines, so that a new machine seldom causes a count. Between two counts it misses those that other
- * processes add: at most one hundredth. It never causes a wrong refusal: `read` counts again before it returns a number
- * at the bound.
+ * The number of machines, seldom counted. Between counts it misses at most one hundredth, added by other processes. It never causes a wrong
+ * refusal: `read` counts again before it returns a number at the bound.
  */
 export class MachineCount {
   #known = 0;
@@ -110,7 +108,6 @@ function isQuestion<Decision extends { readonly kind: string }, Question extends
   return decision.kind === 'ask';
 }
 
-/** The facts for every enlistment. */
 export function* knowledgeFor(
   evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[] },
   machines: number,
@@ -157,7 +154,6 @@ export function* answerSplit(question: NameQuestion, known: SplitKnowledge): Ste
   return { ...known, ...(yield* answerNames(question, known)) };
 }
 
-/** @param machine the one to change */
 export function* answerChange(
   machine: Machine,
   question: ChangeQuestion,
@@ -196,7 +192,7 @@ function hostnameQuery(host: NamedHost | undefined): readonly [sql: string, ...v
   return host.username === undefined ? [`${others})`, macs] : [`${others} OR username <> ?3)`, macs, host.username];
 }
 
-/** @param sql selects the taken ones of the names, which are its first value */
+/** @param Sql selects the taken names, which are its first value */
 function* answerTaken(
   [sql, ...values]: readonly [sql: string, ...values: readonly string[]],
   names: readonly string[],
@@ -208,8 +204,8 @@ function* answerTaken(
 }
 
 /**
- * The addresses of a range that other machines or users have (allocated or reserved), those seen on other machines'
- * interfaces, and those that other hosts lease at `atMs`.
+ * Addresses of a range that others have (allocated or reserved), those seen on other machines' interfaces, and those that other hosts lease
+ * at `atMs`.
  * @param username who, besides administrators, may have reserved an address for the machine; `undefined`: any user
  */
 function* addressesIn(
@@ -246,9 +242,8 @@ const COUNTS_SQL =
   "(SELECT username FROM account WHERE is_admin = 1 UNION ALL SELECT 'local-administrator'))";
 
 /**
- * The addresses of other machines and those seen on their interfaces, reserved ranges and addresses, and the routers of
- * static routes, without those that the machine has or that are reserved for its interfaces. @param more a further
- * condition on reserved addresses
+ * Others' addresses, reserved ranges, and the routers of static routes, without what the machine has or what is reserved for its
+ * interfaces. @param more a further condition on reserved addresses
  */
 const usedSql = (more: '' | typeof COUNTS_SQL): string =>
   'SELECT address AS low, address AS high, 1 AS is_seen FROM interface WHERE address BETWEEN ?1 AND ?2 AND machine_id <> ?3 UNION ALL ' +

@@ -1,8 +1,8 @@
-// Operations on the event log of region.db (`region-steps.ts`): they append events, read them newest first, and trim the log to its bounds.
+// Operations on the event log of region.db (`region-steps.ts`).
 //
 // 1. `event-cuts.ts` decides which events are kept.
-// 2. Events of an unknown machine are stored under its hardware address, and are assigned to the machine when it enlists.
-// 3. A rack's report is stored once: reports at or below the highest sequence of their source are skipped.
+// 2. Events of an unknown machine are stored under its hardware address until it enlists.
+// 3. A rack's report is stored once: reports up to the highest sequence of their source are skipped.
 
 import type { MacAddress } from '../../net/address.ts';
 import type { Happening } from '../../region/records/events.ts';
@@ -44,11 +44,11 @@ function eventConditions(filter: EventFilter): EventConditions {
   };
   const macs = filter.machines?.macs;
   if (machines !== undefined && macs !== undefined) {
-    // A filter by hardware address also finds events from before the machine was known.
+    // Also finds events from before the machine was known.
     const asStranger = 'event.machine_id IS NULL AND event.mac IN numbers(?)';
     where(`(event.machine_id IN (${machines.sql}) OR (${asStranger}))`, ...machines.values, JSON.stringify(macs));
   } else if (machines !== undefined) where(`event.machine_id IN (${machines.sql})`, ...machines.values);
-  // As in MAAS, audit events are a list of their own: only a filter for `audit` finds them.
+  // As in MAAS, only a filter for `audit` finds audit events.
   if (filter.level === 'audit') where('event.level = ?', EVENT_LEVELS.audit);
   else if (filter.level !== undefined) where('event.level >= ?', EVENT_LEVELS[filter.level]);
   if (filter.isQuiet === true) where('event.level <> ?', EVENT_LEVELS.debug);
@@ -75,7 +75,7 @@ interface EventConditions {
   readonly values: readonly (string | number)[];
 }
 
-/** Former sources whose sequences are remembered, besides the current ones of known racks. */
+/** Former sources, besides those of known racks. */
 export const SOURCES_MAX = 64;
 const KIND_MAX = 64;
 
@@ -89,7 +89,6 @@ const BOOTING_SQL =
   `(kind = 'dhcp.offer' AND length(replace(params, '"client":"', '')) < length(params) ` +
   `AND length(replace(params, '"client":""', '')) = length(params))`;
 
-/** The tables `event` and `event_source`. */
 export class EventTable {
   readonly #cuts: EventCuts;
 
@@ -122,7 +121,7 @@ export class EventTable {
     yield* this.addAll(events.map(({ event, systemId }) => ({ event, machineId: ids.get(systemId) })));
   }
 
-  /** Assigns the strangers' events of these hardware addresses to a machine, and the last address leased to each. */
+  /** With the last address leased to each hardware address. */
   *adopt(machineId: number, macs: readonly MacAddress[]): Steps<void> {
     const own = 'FROM event WHERE machine_id IS NULL AND mac = interface.mac';
     const seen = (column: string): string => `SELECT ${column} ${own} AND address IS NOT NULL ORDER BY id DESC LIMIT 1`;
@@ -138,7 +137,6 @@ export class EventTable {
     yield run(query, machineId, JSON.stringify(macs));
   }
 
-  /** Assigns the events of one machine to another. */
   *move(fromId: number, toId: number): Steps<void> {
     yield run('UPDATE event SET machine_id = ? WHERE machine_id = ?', toId, fromId);
     this.#cuts.moved();
@@ -251,8 +249,8 @@ export class EventTable {
   }
 
   /**
-   * The newest events of each machine, at most `limit` each. The query first finds the oldest of these in the index:
-   * with `event.id IN (SELECT … LIMIT …)` PostgreSQL would read the whole log for each machine.
+   * At most `limit` of each machine. Finds the oldest of these in the index first: with `event.id IN (SELECT … LIMIT …)` PostgreSQL would
+   * read the whole log for each machine.
    */
   *recentEvents(systemIds: readonly string[], limit: number): Steps<ReadonlyMap<string, readonly MachineEvent[]>> {
     const { rows } = yield all(
@@ -292,7 +290,6 @@ export class EventTable {
   }
 }
 
-/** A table whose changes are events. */
 export class LoggedTable {
   protected readonly events: EventTable;
 
@@ -300,7 +297,7 @@ export class LoggedTable {
     this.events = events;
   }
 
-  /** Adds the event if the change changed a row. @returns whether it did */
+  /** @returns whether the change changed a row; only then the event is added */
   protected *changed(change: Statement, event: NewMachineEvent): Steps<boolean> {
     if ((yield change).changes === 0) return false;
     yield* this.events.add(event);
@@ -308,7 +305,6 @@ export class LoggedTable {
   }
 }
 
-/** The event of a rack's report. */
 function reportedEvent(
   report: RackReport,
   happening: Happening,

@@ -1,6 +1,6 @@
-// Operations on the hosts that racks heard on the wire and that are not machines, and on the leases of all hosts (`region-steps.ts`).
+// Operations on heard hosts that are not machines, and on the leases of all hosts (`region-steps.ts`).
 //
-// 1. A lease is kept until it ends, even if its machine or device is removed meanwhile: its host still uses the address.
+// 1. A lease is kept until it ends, even without its machine or device: its host still uses the address.
 
 import { type Ipv4, type MacAddress, parseMac } from '../../net/address.ts';
 import { statusRow } from '../../region/records/lifecycle.ts';
@@ -11,9 +11,9 @@ import { codec, ipv4In, macIn, number } from '../rows.ts';
 import { readEvent, readMac } from './event-rows.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
-/** The newest event at the time when the hosts were last cleared; 0: never. */
+/** The newest event when the hosts were last cleared; 0: never. */
 const CLEARED_SQL = "SELECT coalesce(max(value), 0) FROM counter WHERE name = 'heard-cleared'";
-/** The same for one hardware address, with which the name ends. An entry that is older than the log has no effect. */
+/** The same for one hardware address, with which the name ends. */
 const CLEARED_ONE = 'heard-cleared ';
 const CLEAR_SQL =
   'INSERT INTO counter (name, value) SELECT ?, coalesce(max(id), 0) FROM event WHERE 1 = 1 ' +
@@ -48,26 +48,26 @@ export function* clearHeard(mac?: MacAddress): Steps<void> {
 
 const readFirst = number('first_ms').read;
 
-/** Leases that are kept of one rack. Beyond, those that end first are forgotten: their addresses are free soonest. */
+/** Leases that are kept of one rack. Beyond, those that end first are forgotten. */
 export const HOST_LEASES_MAX = 16_384;
 
 /** A lease without end (RFC 2131 §3.3). */
 const ENDLESS_SECONDS = 0xffff_ffff;
 
-/** A lease counts for the user who released its address's reservation for the host, perhaps before the report. */
+/** Counts for the user who released the address's reservation, perhaps before the report. */
 const KEEP_SQL =
   'INSERT INTO host_lease (address, mac, ends_ms, rack, released_by) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
   'CAST(one.value ->> 2 AS BIGINT), CAST(one.value ->> 3 AS BIGINT), (SELECT max(known.released_by) FROM host_lease AS known ' +
   'WHERE known.address = CAST(one.value ->> 0 AS BIGINT) AND known.mac = CAST(one.value ->> 1 AS BIGINT)) FROM rows(?1) AS one WHERE true ' +
   'ON CONFLICT (address, rack) DO UPDATE SET mac = excluded.mac, ends_ms = excluded.ends_ms, released_by = excluded.released_by';
-/** The first list lets the databases use the index. A rack reports only the ends of its own leases. */
+/** The first list lets the index be used. A rack reports only the ends of its own leases. */
 const END_SQL =
   "DELETE FROM host_lease WHERE address IN numbers(?1) AND CAST(address AS TEXT) || ' ' || CAST(mac AS TEXT) IN texts(?2) AND rack = ?3";
 const TRIM_SQL =
   'DELETE FROM host_lease WHERE rack = ?1 AND (ends_ms <= ?2 OR address IN (SELECT address FROM host_lease WHERE rack = ?1 ' +
   'ORDER BY ends_ms DESC, address LIMIT 9223372036854775807 OFFSET ?3))';
 
-/** Keeps the reported leases that the region believes. @param rackId `undefined`: the region's own rack */
+/** Keeps those that the region believes. @param rackId `undefined`: the region's own rack */
 export function* keepLeases(reports: readonly RackReport[], rackId = 0): Steps<void> {
   const leases = new Map<Ipv4, HostLease>();
   const ended: { readonly address: Ipv4; readonly mac: MacAddress }[] = [];

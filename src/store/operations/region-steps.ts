@@ -1,13 +1,13 @@
-// Operations on region.db as generators: an operation yields statements and receives their answers, so it does no I/O itself.
+// Operations on region.db as generators that yield statements and receive answers, so they do no I/O.
 //
 //   operation ── yields a statement ──► driver (`Transactions`) ── runs it ──► database
 //       ▲                                   │
 //       └──────── sends the answer ─────────┘
 //
-// 1. An operation runs within one transaction of its driver. If a statement fails, the driver abandons the operation, so operations
-//    neither catch errors nor need to clean up.
+// 1. An operation runs within one transaction of its driver. If a statement fails, the driver abandons it, so operations need not catch
+//    errors or clean up.
 // 2. Between its statements an operation keeps no state that another operation may change, except caches that may be stale.
-// 3. The driver of SQLite runs an operation to its end in one turn. The driver of PostgreSQL waits for each answer.
+// 3. The driver of SQLite runs an operation to its end in one turn. That of PostgreSQL waits for each answer.
 
 import type { SQLInputValue } from 'node:sqlite';
 import type { Row } from '../rows.ts';
@@ -15,11 +15,11 @@ import type { Row } from '../rows.ts';
 export type Value = SQLInputValue;
 
 export interface Statement {
-  /** What the operation uses of the answer: the first row, all rows, or the number of changed rows. */
+  /** What is used of the answer: the first row, all rows, or the number of changed rows. */
   readonly kind: 'one' | 'all' | 'run';
   readonly sql: string;
   readonly values: readonly Value[];
-  /** It stores many bytes for a user, which must leave room on the disk for everything else. */
+  /** Stores many bytes for a user, and must leave room for everything else. */
   readonly needsRoom?: boolean;
 }
 
@@ -41,11 +41,11 @@ export const run = (sql: string, ...values: Value[]): Statement => ({ kind: 'run
 export const needingRoom = (statement: Statement): Statement => ({ ...statement, needsRoom: true });
 
 /**
- * The versions in use: the highest of a machine, of a deleted machine, and of the rest of the desired state
- * (`desired-rest`). `desired-version` is the last number drawn (SQLite only).
+ * The versions in use: the highest of a machine, of a deleted one, and of the rest of the desired state (`desired-rest`). `desired-version`
+ * is the last number drawn (SQLite only).
  */
 export function usedVersions(): string {
-  // Not max(): within some larger statements, SQLite would read all entries of the index.
+  // Not max(): within larger statements, SQLite would read the whole index.
   const highest = (column: string, table: string): string =>
     `SELECT (SELECT ${column} FROM ${table} ORDER BY ${column} DESC LIMIT 1)`;
   return (
@@ -63,10 +63,7 @@ export const NEW_NUMBER =
   'ON CONFLICT (name) DO UPDATE SET value = excluded.value RETURNING value';
 export const newNumber: Statement = one(NEW_NUMBER);
 
-/**
- * The version, and the id, up to which no further change or event can appear; an operation that needs one must read it
- * before anything else.
- */
+/** The version, and the id, up to which nothing further can appear; it must be read first. */
 export const SETTLED_VERSION: Statement = one(
   "SELECT value, '' AS history FROM counter WHERE name = 'desired-version'",
 );
@@ -75,19 +72,18 @@ export const isSettledNumber = (statement: Statement): boolean =>
   statement === SETTLED_VERSION || statement === SETTLED_EVENT;
 
 /**
- * Makes the transaction run alone: it begins after every other that writes has ended, and further ones wait for its
- * end; only for what happens seldom. For a removal of what other rows name without a foreign key: one added meanwhile
- * would keep a name that another may get later.
+ * Makes the transaction run alone: it begins after all other writers have ended, and further ones wait; only for what happens seldom. For a
+ * removal of what other rows name without a foreign key: one added meanwhile would keep a name that another may get later.
  *
- * On PostgreSQL the first run of such a transaction always ends here: only this statement shows that it must run alone,
- * and its lock must come before its view of the data. SQLite has one writer at a time.
+ * On PostgreSQL the first run always ends here: only this statement shows the need, and the lock must precede its view of the data. SQLite
+ * has one writer at a time.
  */
 export const ALONE: Statement = one('SELECT 1');
 
-/** The name of this run of the database, and its time. No row: the history of this run is stored already (`region-histories.ts`). */
+/** The name of this run of the database, and its time, unless stored already (`region-histories.ts`). */
 export const OWN_HISTORY: Statement = one("SELECT 'this run' AS name, 1 AS now_ms");
 
-/** The first column of the row; 0 if there is none. */
+/** The first column; 0 without a row. */
 export function numberIn({ row }: Answer): number {
   const [value] = Object.values(row ?? {});
   return typeof value === 'number' ? value : 0;

@@ -4,9 +4,8 @@
 //
 // 1. One method is one transaction. The size is kept in memory and updated only after the commit.
 // 2. `place` is the order of arrival. `sequence` is empty until the entry is taken, then never changes.
-// 3. An opened file may be a restored copy: its next sequences may have been used before, and the region would skip
-//    those entries as repeats. So already numbered entries are sent first and alone; then a new id is drawn, with
-//    sequences from 1, as also when the region knows a higher sequence.
+// 3. An opened file may be a restored copy: its next sequences may have been used, and the region would skip those entries as repeats. So
+//    numbered entries are sent first and alone; then a new id is drawn, with sequences from 1, also when the region knows a higher one.
 
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -26,14 +25,14 @@ import {
 import { type DatabaseKind, openDatabaseFile, sqliteCode } from '../database-file.ts';
 import { codec, json, number, optional, type Row, Statements, text } from '../rows.ts';
 
-// Shares the outbox's room for machines' posts by address, so that one that posts without end leaves room for others.
-// Source: Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches" (1998).
+// Shares the outbox's room for machines' posts by address. Source: Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory
+// Packet Switches" (1998).
 //
 // 1. At most `roomBytes` of posts wait.
-// 2. One address may not hold more than is left to the others: the first gets at most half of the room, the next half
-//    of the rest, so a few addresses never block a small post of another. Machines behind one router share.
+// 2. One address may hold no more than is left to the others: the first gets at most half of the room, the next half of the rest, so a few
+//    never block a small post of another. Machines behind one router share.
 
-/** Bytes of waiting posts, by the address of their machine. */
+/** Bytes waiting, by address. */
 class PostShares {
   readonly #roomBytes: number;
   readonly #bytesOf = new Map<string, number>();
@@ -53,7 +52,6 @@ class PostShares {
     this.#total += bytes;
   }
 
-  /** Call when posts of `bytes` no longer wait. */
   remove(address: string, bytes: number): void {
     const before = this.#bytesOf.get(address) ?? 0;
     this.#total -= Math.min(before, bytes);
@@ -67,10 +65,9 @@ class PostShares {
   }
 }
 
-/** The file's name below the state directory. */
 export const OUTBOX_FILE = 'outbox.db';
 
-// A released step is never edited: a change is a further step of `migrations`.
+// A released step is never edited.
 const TABLES = `
 CREATE TABLE outbox (
   id TEXT NOT NULL,
@@ -111,12 +108,11 @@ export const OUTBOX_DATABASE: DatabaseKind = {
   migrations: [TABLES],
 };
 
-/** The weights of entries: the lightest are dropped first. */
+/** The lightest entries are dropped first. */
 const WEIGHT_NOTICE = 0;
 const WEIGHT_WARNING = 1;
 const WEIGHT_POST = 2;
 
-/** @param weight overrides the item's own weight */
 function pack(item: OutboxItem, weight = weightOf(item)) {
   const text = JSON.stringify(item);
   const kind = item.kind === 'post' ? 'post' : item.report.kind;
@@ -153,28 +149,23 @@ const letterIn = codec<DeadLetter>({
   item: itemIn,
 });
 
-/** The kinds under which events lost before the outbox, and dead letters beyond their bound, are counted. */
+/** Count events lost before the outbox, and dead letters beyond their bound. */
 const LOST_KIND = 'lost-before-the-outbox';
 const LETTER_KIND = 'dead-letter';
-/** Entries dropped by one statement. */
 const DROP_CHUNK = 256;
 const LETTERS_SQL = 'SELECT count(*) FROM dead_letter';
 const DEAD_LETTERS_LISTED_MAX = 500;
 const REASON_MAX = 500;
-/** The address of the machine that sent a post; empty for other entries. */
+/** The sender of a post; empty for other entries. */
 const PEER_SQL = "coalesce(json_extract(item, '$.post.peer'), '')";
 const peerOf = (item: OutboxItem): string => (item.kind === 'post' ? item.post.peer : '');
 
-/** Waiting entries and their bytes. */
 interface Size {
   entries: number;
   bytes: number;
 }
 
-/**
- * Opens or creates `outbox.db` in a directory.
- * @throws RackError `store-newer`, `store-broken`, `store-unwritable`, `store-unavailable`
- */
+/** @throws RackError `store-newer`, `store-broken`, `store-unwritable`, `store-unavailable` */
 export function openOutboxStore(options: {
   readonly stateDir: string;
   readonly bounds?: OutboxBounds | undefined;
@@ -196,12 +187,11 @@ class SqliteOutbox implements OutboxStore {
   readonly #sql: Statements;
   #size: Size;
   readonly #dropped = new Map<string, number>();
-  /** Any host in a managed network can send posts: at most half of the room. */
+  /** Any host in a managed network can send posts. */
   readonly #posts: PostShares;
   #id: string;
   #missed: number;
   #deadLetters: number;
-  /** True while the id and the sequences are those of an earlier process. */
   #isFromEarlierProcess: boolean;
 
   constructor(database: DatabaseSync, path: string, bounds: OutboxBounds) {
@@ -341,7 +331,7 @@ class SqliteOutbox implements OutboxStore {
     const row = this.#sql.one('SELECT item FROM dead_letter WHERE id = ?', deadLetter);
     if (row === undefined) return false;
     const item = itemIn.read(row);
-    // It weighs as a post, because an operator wants it delivered.
+    // As a post, because an operator wants it delivered.
     const { refused } = this.#addPacked(pack(item, WEIGHT_POST), peerOf(item), () =>
       this.#sql.run('DELETE FROM dead_letter WHERE id = ?', deadLetter),
     );
@@ -385,7 +375,7 @@ class SqliteOutbox implements OutboxStore {
     return admission;
   }
 
-  /** Makes room for an item, and stores it. @returns false if there is no room */
+  /** @returns false if there is no room */
   #admit(packed: PackedItem, size: Size, drops: Map<string, number>): boolean {
     const { entriesMax, bytesMax } = this.#bounds;
     const fits = (): boolean => size.entries < entriesMax && size.bytes + packed.bytes <= bytesMax;
@@ -409,7 +399,7 @@ class SqliteOutbox implements OutboxStore {
     for (const { peer, bytes } of this.#sql.all(posts, WEIGHT_POST).map(postIn.read)) this.#posts.add(peer, bytes);
   }
 
-  /** Drops entries of one weight, oldest first, until `fits` or none is left. */
+  /** Oldest first, until `fits` or none is left. */
   #makeRoom(weight: number, fits: () => boolean, size: Size, drops: Map<string, number>): void {
     for (;;) {
       const sql = 'SELECT place, kind, bytes FROM entry WHERE sequence IS NULL AND weight = ? ORDER BY place LIMIT ?';
@@ -425,7 +415,7 @@ class SqliteOutbox implements OutboxStore {
     }
   }
 
-  /** Adds and drops entries, then updates the counts. `work` returns the new size; undefined rolls it back. */
+  /** `work` returns the new size; undefined rolls it back. */
   #change(work: (drops: Map<string, number>) => Size | undefined): Admission {
     const drops = new Map<string, number>();
     let dropped = 0;

@@ -1,21 +1,18 @@
-// The connections of one process to the region's PostgreSQL: a pool in which each connection has its own row of commit
-// marks.
+// One process's connections to the region's PostgreSQL: a pool in which each connection has its own row of commit marks.
 //
-// Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts),
-// /functions-admin.html (pg_is_in_recovery), /runtime-config-wal.html (synchronous_commit).
+// Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts), /functions-admin.html
+// (pg_is_in_recovery), /runtime-config-wal.html (synchronous_commit).
 //
-// 1. A connection is closed if it is lost, its server process changes, an answer is damaged, its prepared statements no
-//    longer fit the schema, its COMMIT is not confirmed, or its rollback fails. After any other failure it is rolled back
-//    and reused.
-// 2. Each connection of a region's process shares an advisory lock. A copy takes the lock exclusively (`holdStopped`):
-//    only while no process runs, and then no process can start.
-// 3. Every wait for a connection, a statement or a lock is bounded. The server bounds its own wait for a process that
-//    hangs within a transaction.
-// 4. A process uses no standby, not even to read: its horizon knows nothing of the primary's transactions
-//    (`postgres-horizon.ts`). A server becomes a standby only by a restart, which ends its connections.
-// 5. A connection through a pooler is refused: a pooler spreads its transactions over several connections of the
-//    server, which loses locks and LISTEN, and keeps it open when the server ends. Settings that do not reach the server,
-//    or a server process that changes (`postgres-version.ts`), show a pooler.
+// 1. A connection is closed if it is lost, its server process changes, an answer is damaged, its prepared statements no longer fit the
+//    schema, its COMMIT is not confirmed, or its rollback fails. After any other failure it is rolled back and reused.
+// 2. Each connection of a region's process shares an advisory lock. A copy takes the lock exclusively (`holdStopped`): only while no
+//    process runs, and none can start.
+// 3. Every wait is bounded. The server bounds its own wait for a process that hangs within a transaction.
+// 4. A process uses no standby, not even to read: its horizon knows nothing of the primary's transactions (`postgres-horizon.ts`). A server
+//    becomes a standby only by a restart, which ends its connections.
+// 5. A connection through a pooler is refused: a pooler spreads its transactions over several connections, which loses locks and LISTEN,
+//    and keeps them open when the server ends. Settings that do not reach the server, or a server process that changes
+//    (`postgres-version.ts`), show a pooler.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -28,20 +25,18 @@ import { connectionOf, LOCK_MS_MAX, PostgresClient, type PostgresPlace } from '.
 import { versionProblem } from './postgres-version.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 
-/** A connection's mark is removed when the connection has been unused for this long. */
+/** Marks unused for this long are removed. */
 const MARK_DAYS = 7;
 
-/** The advisory lock that the connections of running processes share. */
+/** Shared by the connections of running processes. */
 const RUNNING_LOCK = 0x5242_5255;
-/** How many times `holdStopped` tries: the server notices the end of a process a little later. */
+/** How many times `holdStopped` tries: the server notices the end of a process late. */
 const STOPPED_TRIES = 20;
 const STOPPED_PAUSE_MS = 100;
-/** Hosts of running processes that the refusal names. */
 const HOSTS_NAMED_MAX = 4;
-/** Type numbers of pg_type. */
 const INT8 = 20;
 const NUMERIC = 1700;
-/** A number that JavaScript cannot hold, which no region writes, stays a bigint: `readLarge` names its row. */
+/** A number beyond JavaScript's, which no region writes, stays a bigint: `readLarge` names its row. */
 const exact = (text: string): number | bigint => (Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text));
 const PARSERS: ReadonlyMap<number, unknown> = new Map<number, unknown>([
   [INT8, exact],
@@ -52,14 +47,13 @@ const types = {
 };
 
 /**
- * Makes the COMMIT of this transaction, or each of this session, wait for the server's disk. With `off`, which may be
- * the default of a role, a database or a server, a crash loses acknowledged changes. Other values stay, as the operator
- * chose.
+ * Makes each COMMIT wait for the server's disk. With `off`, the possible default of a role, database or server, a crash loses acknowledged
+ * changes. Other values stay, as the operator chose.
  */
 const durableSql = (which: 'transaction' | 'session'): string =>
   `SELECT set_config('synchronous_commit', 'on', ${which === 'transaction'}) WHERE current_setting('synchronous_commit') = 'off'`;
 
-/** @throws StoreOutage if the settings of the connection have not reached the server: there is a pooler in between */
+/** @throws StoreOutage if settings have not reached the server: a pooler is in between */
 async function checkIsDirect(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ readonly direct: boolean }>(
     `SELECT current_setting('lock_timeout')::interval = interval '${LOCK_MS_MAX} milliseconds' AS direct`,
@@ -67,7 +61,7 @@ async function checkIsDirect(client: pg.ClientBase): Promise<void> {
   if (rows[0]?.direct !== true) throw new StoreOutage({ note: 'database-pooled' });
 }
 
-/** @throws StoreOutage if the server or the database only reads, a copy holds the lock alone, or through a pooler */
+/** @throws StoreOutage if the server only reads, a copy holds the lock, or through a pooler */
 async function beginUse(client: pg.ClientBase): Promise<void> {
   await checkIsDirect(client);
   const { rows } = await client.query<{ readonly standby: boolean; readonly reading: string }>(
@@ -84,7 +78,7 @@ async function beginCopy(client: pg.ClientBase): Promise<void> {
   await client.query(durableSql('session'));
 }
 
-/** Keeps processes of a region, and other copies, from the database until the connection ends. @throws RackError `already-running` */
+/** Until the connection ends, no process of a region and no other copy can start. @throws RackError `already-running` */
 export async function holdStopped(client: pg.ClientBase): Promise<void> {
   for (let tries = 0; tries < STOPPED_TRIES; tries += 1) {
     if (tries > 0) await pause(STOPPED_PAUSE_MS);
@@ -108,7 +102,7 @@ async function tryLock(client: pg.ClientBase, how: string): Promise<boolean> {
   return rows[0]?.held === true;
 }
 
-/** The row by which a connection can tell later whether its transaction was stored. */
+/** Shows later whether a transaction was stored. */
 export interface CommitMark {
   readonly connection: string;
   readonly transactions: number;
@@ -119,14 +113,14 @@ export class StoreConnection {
   readonly client: pg.PoolClient;
   readonly #id = randomUUID();
   #transactions = 0;
-  /** True once the event log has the history in which this connection adds events. */
+  /** True once the event log has this connection's history. */
   hasHistory = false;
 
   constructor(client: pg.PoolClient) {
     this.client = client;
   }
 
-  /** The mark of the transaction that is about to be stored; it also makes its COMMIT wait for the disk. */
+  /** Also makes the COMMIT wait for the disk. */
   nextMark(): CommitMark {
     this.#transactions += 1;
     const sql =
@@ -147,7 +141,7 @@ export class PostgresConnections {
   readonly #known = new WeakMap<pg.PoolClient, StoreConnection>();
   readonly #watch: PostgresWatch | undefined;
 
-  /** @param watch says when the server is silent; undefined: each use finds out @param bounds other timeouts than usual */
+  /** @param Watch undefined: each use finds out for itself whether the server is silent bounds other timeouts than usual */
   constructor(place: PostgresPlace, use: 'region' | 'copy' = 'region', watch?: PostgresWatch, bounds?: pg.PoolConfig) {
     this.#openPool = () => openPool({ ...connectionOf(place), ...bounds, max: place.pool }, use);
     this.#pool = this.#openPool();
@@ -155,7 +149,7 @@ export class PostgresConnections {
     watch?.onSilent(() => this.#giveUp());
   }
 
-  /** Lends a connection that is in no transaction; whatever `work` leaves open is rolled back. */
+  /** Whatever `work` leaves open is rolled back. */
   async use<T>(work: (connection: StoreConnection) => Promise<T>): Promise<T> {
     const client = await this.#connect();
     this.#lent.add(client);
@@ -166,7 +160,7 @@ export class PostgresConnections {
     }
   }
 
-  /** Checks the version of the tables that a transaction sees. @throws StoreOutage */
+  /** @throws StoreOutage */
   see(version: number | undefined): void {
     const problem = versionProblem(version);
     this.#watch?.noteTables(problem);
@@ -188,7 +182,7 @@ export class PostgresConnections {
     }
   }
 
-  /** Gives up all connections, because the server is silent: idle ones may be dead, too. */
+  /** Idle ones may be dead, too. */
   #giveUp(): void {
     const former = this.#pool;
     this.#pool = this.#openPool();
@@ -213,10 +207,7 @@ export class PostgresConnections {
     return result;
   }
 
-  /**
-   * Removes the marks of gone processes, without waiting for a synchronous standby: a missing one must not keep a
-   * process from starting.
-   */
+  /** Does not wait for a synchronous standby: a missing one must not keep a process from starting. */
   async forgetOldMarks(): Promise<void> {
     const sql = `DELETE FROM commit_mark WHERE seen_at < now() - interval '${MARK_DAYS} days'`;
     await this.use(({ client }) => client.query(`BEGIN; SET LOCAL synchronous_commit = local; ${sql}; COMMIT`));

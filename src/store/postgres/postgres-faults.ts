@@ -11,29 +11,26 @@ import {
   StoreOutage,
 } from '../../region/reports/notes.ts';
 
-/** The driver's error for bytes that are no message of PostgreSQL (pg-protocol's parser.js). */
+/** The driver's error for bytes that are no message (pg-protocol's parser.js). */
 const NO_MESSAGE = 'received invalid response';
-/** The code of a violated protocol, by which a connection counts as lost. */
+/** By this code a connection counts as lost. */
 const PROTOCOL_VIOLATION = '08P01';
 
 const isNoMessage = (error: unknown): boolean => error instanceof Error && error.message.startsWith(NO_MESSAGE);
 
-/** An answer that no server gives to its question. Later answers may belong to other questions, so the connection counts as lost. */
+/** Later answers may belong to other questions, so the connection counts as lost. */
 export const damagedAnswer = (cause?: unknown, text = 'a message of the server is damaged'): Error =>
   Object.assign(new Error(text, { cause }), { code: PROTOCOL_VIOLATION });
 
-/**
- * Serialisation failure, deadlock, a key that the transaction did not see, and a reference to or from a row that
- * another transaction removed or added.
- */
+/** Serialisation failure, deadlock, an unseen key, and a reference whose row another transaction removed or added. */
 const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505', '23503']);
 
 const UNIQUE_VIOLATION = '23505';
 
-/** A COMMIT that the database does not confirm: its connection must not be used again. */
+/** A COMMIT without confirmation: its connection must not be used again. */
 export class Unconfirmed extends StoreOutage {}
 
-/** Prefixes of error codes of faults that may pass without help, or once an operator repairs the database. */
+/** Prefixes of codes of faults that may pass, or once an operator repairs the database. */
 const PASSING: readonly (readonly [code: string, fault: DatabaseFault])[] = [
   ['53100', 'disk-full'],
   ['53300', 'connections-taken'],
@@ -52,7 +49,7 @@ const PASSING: readonly (readonly [code: string, fault: DatabaseFault])[] = [
   ['XX', 'damaged'],
 ];
 
-/** Prefixes of error codes of faults that need an operator: a process does not start, and a running one waits. */
+/** Prefixes of codes of faults that need an operator: a process does not start, and a running one waits. */
 const REFUSALS: readonly (readonly [code: string, fault: DatabaseRefusal])[] = [
   ['28P01', 'wrong-password'],
   ['28', 'not-admitted'],
@@ -65,16 +62,13 @@ const REFUSALS: readonly (readonly [code: string, fault: DatabaseRefusal])[] = [
 /** A NUL in a text, and as an escape in a list. */
 const NUL_CODES: ReadonlySet<string> = new Set(['22021', '22P05']);
 
-/**
- * The errors of the system and its resolver, as Node names them (nodejs.org/api/errors.html, "Common system errors").
- * PostgreSQL has none like them.
- */
+/** The errors of the system and its resolver, as Node names them (nodejs.org/api/errors.html, "Common system errors"). */
 const SYSTEM_CODE = /^E(?!RR_)[A-Z0-9_]+$/;
 /** The driver gives these errors no code (pg 8.23, client.js and pg-pool's index.js). */
 const LOST_TEXTS =
   /^(?:Connection terminated|Query read timeout|timeout expired|Client has encountered a connection error|Client was closed)/;
 const POOL_TEXT = /^timeout exceeded when trying to connect/;
-/** The server gives this error the code of every missing feature, 0A000. */
+/** The code is that of every missing feature, 0A000. */
 const CACHED_PLAN_ROUTINE = 'RevalidateCachedQuery';
 /** The refusal of pgbouncer if a connection begins with settings (1.18, client.c; code 08P01). */
 const POOLER_TEXT = /^unsupported startup parameter: /;
@@ -88,7 +82,7 @@ export const isRepeatable = (error: unknown): boolean => REPEATED.has(codeOf(err
 
 export const isLockTimeout = (error: unknown): boolean => codeOf(error) === '55P03';
 
-/** True if the database refuses the values of a statement (classes 22, 23, 54). */
+/** Classes 22, 23 and 54. */
 export const isOfData = (error: unknown): boolean => /^(?:2[23]|54)/.test(codeOf(error));
 
 /** True if prepared statements no longer fit: a table was altered, or somebody removed them. */
@@ -105,14 +99,13 @@ export function isLost(error: unknown): boolean {
   return error instanceof Error && LOST_TEXTS.test(error.message);
 }
 
-/** True if a connection must not be used again after an error in its use. */
 export const endsConnection = (error: unknown): boolean =>
   isLost(error) ||
   isStale(error) ||
   error instanceof Unconfirmed ||
   (error instanceof StoreOutage && error.outage.note === 'database-pooled');
 
-/** The meaning of an error of the database; undefined: it has none, or is our own bug. */
+/** Undefined: none, or our own bug. */
 function meaningOf(error: unknown): { readonly isRefusal: boolean; readonly outage: Outage } | undefined {
   const code = codeOf(error);
   const said = errorText(error) || code;
@@ -155,8 +148,8 @@ export function explainPostgres(error: unknown): unknown {
 }
 
 /**
- * As `explainPostgres`, for a process that runs. The database accepted it at its start, so a refusal passes once an
- * operator has dealt with it; until then the store is unavailable.
+ * As `explainPostgres`, for a process that runs. Accepted at its start, the process waits until an operator has dealt with a refusal; until
+ * then the store is unavailable.
  */
 export function explainWhileRunning(error: unknown): unknown {
   const explained = explainPostgres(error);

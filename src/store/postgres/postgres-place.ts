@@ -1,8 +1,9 @@
-// Where a region's PostgreSQL is, the settings of every connection to it, and its end even if the server is gone: the driver waits for
-// the server to close its side, which a lost host never does.
+// Where a region's PostgreSQL is, the settings of every connection, and its end even if the server is gone: the driver waits for the server
+// to close its side, which a lost host never does.
 //
-// Source: postgresql.org/docs/15/runtime-config-client.html (timeouts, isolation), /runtime-config-connection.html (keepalives), /libpq-connect.html
-// (options: a space in a value is escaped). The settings with which a connection begins replace the defaults of its role, database and server.
+// Source: postgresql.org/docs/15/runtime-config-client.html (timeouts, isolation), /runtime-config-connection.html (keepalives),
+// /libpq-connect.html (options: a space in a value is escaped). The settings with which a connection begins replace the defaults of its
+// role, database and server.
 
 import { getCACertificates } from 'node:tls';
 import pg from 'pg';
@@ -18,7 +19,7 @@ export async function endConnection(client: pg.Client): Promise<void> {
   late.cancel();
 }
 
-/** To at least two statements; the types of the driver show only one. */
+/** At least two statements; the types of the driver show only one. */
 export async function answersTo<R extends pg.QueryResultRow>(
   client: pg.ClientBase,
   statements: readonly string[],
@@ -44,15 +45,15 @@ export class PostgresClient extends pg.Client {
 const CONNECT_MS_MAX = 5000;
 const STATEMENT_MS_MAX = 20_000;
 export const LOCK_MS_MAX = 5000;
-/** A process that hangs within a transaction blocks the duties and events of all others for at most this long. */
+/** A hanging process blocks the duties and events of all others for at most this long. */
 const IDLE_IN_TRANSACTION_MS_MAX = 5000;
 const QUERY_MS_MAX = 25_000;
-/** The server notices after a minute, not two hours, that the host of a connection is gone. */
+/** The server notices a lost host after a minute, not two hours. */
 const KEEP_ALIVE = '-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3';
 
-/** Of transactions that name none: shared counts, and the start of processes at the same time, need it. */
+/** Shared counts, and the simultaneous start of processes, need it. */
 const ISOLATION = String.raw`-c default_transaction_isolation=read\ committed`;
-/** The connection that listens may be idle; while another is opened, changes of other processes are heard late. */
+/** The connection that listens may be idle; changes of other processes would be heard late. */
 const NO_IDLE_END = '-c idle_session_timeout=0';
 
 export interface PostgresPlace {
@@ -60,12 +61,12 @@ export interface PostgresPlace {
   readonly url: string;
   /** Read for each new connection. @throws StoreOutage */
   readonly password?: (() => string) | undefined;
-  /** The authority that must have signed the server's certificate, in PEM, for each new connection; undefined: any known one. */
+  /** The authority of the server's certificate, in PEM; undefined: any known one. */
   readonly ca?: (() => string) | undefined;
   readonly pool: number;
 }
 
-/** TLS with a checked certificate, unless the database is on this host or the URL says otherwise. */
+/** TLS with a checked certificate, unless the database is here or the URL says otherwise. */
 export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfig {
   const place = new URL(url);
   const mode = place.searchParams.get('sslmode');
@@ -74,7 +75,7 @@ export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfi
   const isPlain = mode === 'disable' || (mode === null && ca === undefined && isOnThisHost(host));
   // The driver does not pass an address on to TLS.
   const known = ca === undefined && !isPlain ? knownAuthorities() : undefined;
-  // The driver copies these settings for each connection, and so reads `ca` again.
+  // The driver copies these for each connection, and so reads `ca` again.
   const ssl = isPlain
     ? false
     : {
@@ -103,7 +104,7 @@ export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfi
 /** Node leaves out those of this host by default. */
 const knownAuthorities = (): string[] => [...getCACertificates('system'), ...getCACertificates('default')];
 
-/** The option `host` comes first, even if another host stands before the name of the database. */
+/** The option `host` comes before a host in the URL. */
 const hostOf = (place: URL): string =>
   place.searchParams.get('host') || decodeURIComponent(place.hostname).replace(/^\[|\]$/g, '');
 

@@ -1,15 +1,14 @@
-// Rate limits that all processes of a region share, in PostgreSQL and by the database's clock.
+// Rate limits that all processes of a region share, by the database's clock.
 //
 //   take, take … ──▶ waiting ──▶ batch: the first take of each name ──one transaction──▶ answered
 //
 // Sources: ITU-T I.371 Annex A (GCRA, in its form of a virtual schedule); postgresql.org/docs/15/transaction-iso.html (READ COMMITTED).
 //
-// 1. A rate is stored as one number: when its bucket will be full again. Each permission moves that time by its refill time. A full bucket
-//    needs no row.
-// 2. Strangers cause these requests, so they have a connection of their own, with one transaction at a time, which locks its rows in the
-//    order of their names: transactions of two processes wait for each other but never fail.
-// 3. The table is UNLOGGED: after a crash of the database all buckets are full. If its clock is set back, a bucket is at worst empty.
-// 4. Beyond TAKES_MAX waiting takes are refused as if the rate were exceeded. None waits longer than ANSWER_MS_MAX.
+// 1. A rate is one number: when its bucket will be full again. Each permission moves it by its refill time; a full bucket needs no row.
+// 2. Strangers cause these requests, so they have their own connection, with one transaction at a time, which locks rows by name:
+//    transactions of two processes wait for each other but never fail.
+// 3. The table is UNLOGGED: after a crash of the database all buckets are full. A clock set back empties a bucket at worst.
+// 4. Beyond TAKES_MAX waiting takes are refused as if the rate were exceeded; none waits longer than ANSWER_MS_MAX.
 // 5. A transaction that finds tables of another version ends before its first statement (`postgres-version.ts`).
 // 6. The connection to a silent server is given up at once.
 
@@ -24,9 +23,8 @@ import type { PostgresPlace } from './postgres-place.ts';
 import { beginWithVersion } from './postgres-version.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 
-/** Takes that wait, of all callers together. */
+/** Of all callers together. */
 const TAKES_MAX = 2000;
-/** Names of one transaction. */
 const BATCH_MAX = 200;
 /** How long a statement may take, in milliseconds. */
 const STATEMENT_MS_MAX = 3000;
@@ -37,14 +35,13 @@ const BOUNDS = {
 };
 /** How long a caller waits, in milliseconds. */
 const ANSWER_MS_MAX = 5000;
-/** How often full buckets are removed, in milliseconds, and how many at a time. */
+/** How often full buckets are removed, in milliseconds, and how many. */
 const CLEAN_MS = 5000;
 const CLEANED_MAX = 5000;
 
 const NOW = 'extract(epoch FROM statement_timestamp()) * 1000';
-/** When the bucket is full again if nothing is taken. More than an empty bucket's time means that the clock was set back. */
+/** When the bucket is full again if nothing is taken. More than an empty bucket's time: the clock was set back. */
 const FULL = `greatest(least(rate.full_ms, ${NOW} + asked.room), ${NOW})`;
-/** Inserts missing rows, and locks all of them. */
 const LOCK_SQL =
   'INSERT INTO rate AS known (name, full_ms) SELECT name, 0 FROM unnest($1::text[]) AS asked (name) ORDER BY name ' +
   'ON CONFLICT (name) DO UPDATE SET full_ms = known.full_ms';
@@ -65,7 +62,7 @@ interface Take {
   readonly reject: (error: unknown) => void;
 }
 
-/** The time in which one permission is refilled, in milliseconds. */
+/** In milliseconds a permission. */
 const refillMs = ({ perSecond }: Rate): number => 1000 / perSecond;
 
 export class PostgresRates implements RateStore {
@@ -111,7 +108,7 @@ export class PostgresRates implements RateStore {
     this.#isRunning = false;
   }
 
-  /** The first take of each name; a further take of a name must see its effect. */
+  /** A further take of a name must see the first one's effect. */
   #nextBatch(): ReadonlyMap<string, Take> {
     const batch = new Map<string, Take>();
     for (const take of this.#waiting) {
@@ -122,7 +119,7 @@ export class PostgresRates implements RateStore {
     return batch;
   }
 
-  /** Removes full buckets. They harm nobody, so a failure may wait. */
+  /** Full buckets harm nobody, so a failure may wait. */
   async #clean(): Promise<void> {
     const now = systemClock.now();
     if (now - this.#cleanedAt < CLEAN_MS) return;
@@ -130,7 +127,7 @@ export class PostgresRates implements RateStore {
     await this.#transact((client) => client.query(CLEAN_SQL)).catch(() => undefined);
   }
 
-  /** Runs a transaction, one at a time. A newer process may count in another form. */
+  /** One at a time. A newer process may count in another form. */
   async #transact<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
     try {
       return await this.#connections.use(async ({ client }) => {
@@ -159,7 +156,6 @@ async function inTime<T>(work: Promise<T>, onLate: () => void = () => undefined)
   }
 }
 
-/** @returns the names of which one permission was taken */
 async function takeAll(client: pg.ClientBase, takes: readonly Take[]): Promise<ReadonlySet<string>> {
   const names = takes.map(({ name }) => name);
   const refills = takes.map(({ rate }) => refillMs(rate));

@@ -6,18 +6,18 @@
 // Sources: postgresql.org/docs/15/transaction-iso.html (13.2.2 repeatable read), /explicit-locking.html, /sql-lock.html,
 // /protocol-flow.html (53.2.2.1).
 //
-// 1. Isolation is REPEATABLE READ: an operation sees one state, and a row that another has changed since makes it run again. Unique keys
-//    and counters make incompatible transactions conflict.
-// 2. A transaction that the database asks to repeat runs again after a pause, for at most REPEATED_MS_MAX; so does one whose connection
-//    was lost before its COMMIT, or has prepared statements that no longer fit.
+// 1. Isolation is REPEATABLE READ: an operation sees one state, and runs again if another has changed a row since. Unique keys and counters
+//    make incompatible transactions conflict.
+// 2. A transaction that the database asks to repeat runs again, for at most REPEATED_MS_MAX; so does one whose connection was lost before
+//    its COMMIT, or has prepared statements that no longer fit.
 // 3. After TOGETHER_MS_MAX of failed runs a transaction runs alone, so that small changes do not starve a large one: every writing
-//    transaction shares a lock on a table, which this one takes exclusively, before its view of the data. So does one with a statement
+//    transaction shares a lock on a table, which this one takes exclusively before its view of the data. So does one with a statement
 //    `ALONE`, from its second run on.
-// 4. If the connection is lost during COMMIT, its mark shows whether the transaction was stored, even after a crash or on the standby that
-//    takes over. Until then the transaction neither runs again nor is said to have failed; meanwhile it holds no connection, so that a
-//    pool whose connections are all lost recovers.
+// 4. If the connection is lost during COMMIT, its mark shows whether the transaction was stored, even after a crash or on a standby that
+//    takes over. Until then the transaction neither runs again nor is said to have failed; meanwhile it holds no connection, so that a pool
+//    that lost all recovers.
 // 5. While its COMMIT is unconfirmed (`postgres-confirmation.ts`), its result stays unknown and it is not repeated.
-// 6. A transaction that changes nothing leaves no mark, so it costs the server no write.
+// 6. A transaction that changes nothing leaves no mark.
 // 7. A transaction that finds tables of another version ends before its first statement (`postgres-version.ts`).
 
 import { randomInt } from 'node:crypto';
@@ -54,9 +54,9 @@ import { ALONE_SQL, beginWithVersion, TOGETHER_SQL } from './postgres-version.ts
 
 /** How long a transaction is repeated, in milliseconds: dozens of writers of one row take turns within it. */
 const REPEATED_MS_MAX = 10_000;
-/** The part of that time in which other transactions run too, in milliseconds. */
+/** The part of it in which other transactions run too, in milliseconds. */
 const TOGETHER_MS_MAX = 1000;
-/** The maximum pause before the second run, in milliseconds. Each further maximum grows by this, at most PAUSES times. */
+/** The longest pause before the second run, in milliseconds. It grows by this each time, at most PAUSES times. */
 const PAUSE_MS_MAX = 20;
 const PAUSES = 10;
 /** Lost connections per transaction before the database counts as unavailable. */
@@ -71,7 +71,7 @@ const COMMIT = 'COMMIT';
 
 class ConnectedTransaction extends OpenTransaction {
   readonly connection: StoreConnection;
-  /** The number up to which all changes were visible before it began. */
+  /** All changes up to it were visible before the transaction began. */
   readonly horizon: Horizon;
   readonly isAlone: boolean;
   hasWritten = false;
@@ -90,23 +90,19 @@ interface Run<T> {
   readonly transaction: ConnectedTransaction;
 }
 
-/** The connection was lost during COMMIT, and the transaction was not stored. */
 class NotStored extends Error {}
 
-/** A statement needs the transaction to run alone. */
 class NotAlone extends Error {}
 
-/** The transactions of one process. */
 export class PostgresTransactions implements RegionDriver {
   readonly #connections: PostgresConnections;
   readonly #confirmation: PostgresConfirmation;
   readonly #isOfDuties: boolean;
-  /** The transaction of the methods that run in it. */
   readonly #context = new TransactionContext<ConnectedTransaction>();
   readonly #forms = new PreparedForms();
   #horizon: Horizon = { number: 0, history: '' };
 
-  /** @param isOfDuties true if only the row of the duties is written */
+  /** @param isOfDuties true if it writes only the row of the duties */
   constructor(connections: PostgresConnections, confirmation: PostgresConfirmation, isOfDuties = false) {
     this.#connections = connections;
     this.#confirmation = confirmation;
@@ -157,7 +153,7 @@ export class PostgresTransactions implements RegionDriver {
     }
   }
 
-  /** Runs a transaction, and again if that is safe. @throws RackError `store-unavailable`, `text-unstorable` */
+  /** @throws RackError `store-unavailable`, `text-unstorable` */
   async #repeated<T>(work: (isAlone: boolean) => Promise<T>): Promise<T> {
     const begunAt = systemClock.now();
     const passedMs = (): number => systemClock.now() - begunAt;
@@ -187,7 +183,7 @@ export class PostgresTransactions implements RegionDriver {
     return this.#connections.use(async (connection) => {
       const steps = operation();
       const first = steps.next();
-      // The horizon is read before the transaction's view of the data.
+      // The horizon is read before the view of the data.
       const isSettled = first.done !== true && isSettledNumber(first.value);
       if (isSettled) this.#horizon = later(this.#horizon, await readHorizon(connection.client));
       const transaction = new ConnectedTransaction(connection, this.#horizon);
@@ -225,7 +221,6 @@ export class PostgresTransactions implements RegionDriver {
     }
   }
 
-  /** Runs a transaction up to its COMMIT. */
   async #run<T>(connection: StoreConnection, work: () => Promise<T>, isAlone: boolean): Promise<Run<T>> {
     const transaction = new ConnectedTransaction(connection, this.#horizon, isAlone);
     try {
@@ -239,14 +234,13 @@ export class PostgresTransactions implements RegionDriver {
     }
   }
 
-  /** Whether the transaction of a lost connection was stored. @throws RackError `store-unavailable` if that stays unknown */
+  /** @throws RackError `store-unavailable` if that stays unknown */
   async #wasStored(mark: CommitMark, cause: unknown): Promise<boolean> {
     for (let asks = 0; asks < ASKS_MAX; asks += 1) {
       if (this.#confirmation.problem !== undefined) throw this.#confirmation.unknown();
       try {
         return await this.#connections.use(async ({ client }) => {
-          // Waits for the transaction if the server does not know yet that the connection is lost, and keeps it from
-          // being stored later.
+          // Waits if the server does not know yet that the connection is lost, and keeps the transaction from being stored later.
           const asked = client.query<{ transactions: number }>(
             'INSERT INTO commit_mark (connection, transactions) VALUES ($1, 0) ' +
               'ON CONFLICT (connection) DO UPDATE SET seen_at = now() RETURNING transactions',
@@ -306,10 +300,10 @@ export class PostgresTransactions implements RegionDriver {
   }
 }
 
-/** The horizon with the higher number if both are of one history; otherwise `other`. */
+/** The higher one, if both are of one history; otherwise `other`. */
 const later = (one: Horizon, other: Horizon): Horizon =>
   one.history === other.history && one.number > other.number ? one : other;
 
-/** The driver takes bytes as a Buffer only. */
+/** The driver takes only a Buffer. */
 const toPostgres = (value: Value): unknown =>
   value instanceof Uint8Array && !Buffer.isBuffer(value) ? Buffer.from(value) : value;

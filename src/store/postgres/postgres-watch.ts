@@ -1,4 +1,4 @@
-// Tracks whether PostgreSQL answers, by a query each second on a connection of its own.
+// Tracks whether PostgreSQL answers, by a query each second on its own connection.
 //
 //   there ── no answer to a SELECT within ANSWER_MS_MAX ──▶ away and silent: every use fails at once
 //     │  ▲ ▲                                                    │
@@ -7,13 +7,13 @@
 //
 // Sources: postgresql.org/docs/15/errcodes-appendix.html; node-postgres.com/apis/client (end).
 //
-// 1. A server that hangs, or a network that drops all packets, closes no connection: each request would wait for its own timeout.
+// 1. A server that hangs, or a network that drops packets, closes no connection: each request would wait for its own timeout.
 // 2. The query uses no table, so a lock, a slow statement or a full disk does not count.
 // 3. A server that refuses still counts as reachable; the pool's connections report the refusal. Each query then has a new connection,
 //    which shows the end of the refusals.
-// 4. When the server becomes silent, all connections are given up (`onSilent`): their users fail at once.
-// 5. A server whose tables have another version counts as away, too: transactions report that, and its end (`noteTables`).
-// 6. A server that has ended or refuses connections fails each use at once. Uses may still try.
+// 4. When the server becomes silent, all connections are given up (`onSilent`), and their users fail at once.
+// 5. A server whose tables have another version counts as away, as transactions report (`noteTables`).
+// 6. A server that has ended or refuses fails each use at once. Uses may still try.
 // 7. A server that only reads counts as away. Each query then has a new connection: an old one keeps the setting of its role or database.
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -26,9 +26,9 @@ import { type Outage, outageOf, StoreOutage } from '../../region/reports/notes.t
 import { explainWhileRunning, isLost, isRefusedConnection } from './postgres-faults.ts';
 import { connectionOf, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 
-/** How long the server may take to answer, in milliseconds: far longer than a busy host or a lost packet needs. */
+/** How long the server may take to answer, in milliseconds. */
 const ANSWER_MS_MAX = 3000;
-/** The pause between two questions while the server is there, and while it is away, in milliseconds. */
+/** The pauses between questions while the server is there and while it is away, in milliseconds. */
 const ASK_MS = 1000;
 const AGAIN_MS = 500;
 /** The driver's own timeouts, in milliseconds, are longer: they count a pause of this process, which ANSWER_MS_MAX does not. */
@@ -38,7 +38,6 @@ const SILENT: Outage = { note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 
 
 export class PostgresWatch implements StoreAvailability {
   readonly #place: PostgresPlace;
-  /** Ends waits for a connection. */
   readonly #waits = new Set<(error: StoreOutage) => void>();
   readonly #onSilent: (() => void)[] = [];
   readonly #closing = new AbortController();
@@ -49,7 +48,6 @@ export class PostgresWatch implements StoreAvailability {
   #client: pg.Client | undefined;
   #problem: Outage | undefined;
   #isSilent = false;
-  /** Why this process cannot use the tables. */
   #tables: Outage | undefined;
 
   constructor(place: PostgresPlace) {
@@ -64,12 +62,11 @@ export class PostgresWatch implements StoreAvailability {
     this.#onChange = onChange;
   }
 
-  /** Calls `giveUp` whenever the server becomes silent. */
   onSilent(giveUp: () => void): void {
     this.#onSilent.push(giveUp);
   }
 
-  /** Called by each transaction with the problem of the tables that it sees; undefined: none. */
+  /** By each transaction, with the problem of its tables; undefined: none. */
   noteTables(problem: Outage | undefined): void {
     this.#tables = problem;
   }
@@ -78,7 +75,7 @@ export class PostgresWatch implements StoreAvailability {
     this.#onRefusalsEnd = onEnd;
   }
 
-  /** Called with the error of each connection that could not be opened. */
+  /** For each connection that could not be opened. */
   noteFailure(error: unknown): void {
     if (isRefusedConnection(error)) this.#refusedAt ??= systemClock.now();
   }
@@ -88,8 +85,7 @@ export class PostgresWatch implements StoreAvailability {
   }
 
   /**
-   * Runs work unless the server is silent. @param onLate called with a result that arrives after the server became
-   * silent
+   * @param onLate called with a result that arrives after the server became silent
    * @throws RackError `store-unavailable` once it is silent
    */
   async unlessSilent<T>(work: () => Promise<T>, onLate: (result: T) => void = () => undefined): Promise<T> {
@@ -133,7 +129,7 @@ export class PostgresWatch implements StoreAvailability {
     for (const giveUp of this.#onSilent) giveUp();
   }
 
-  /** @returns why the server is away; undefined if it is there */
+  /** @returns Why it is away; undefined if it is there */
   async #ask(): Promise<Outage | undefined> {
     const isNew = this.#client === undefined;
     const problem = await this.#askOnce();
