@@ -1,7 +1,7 @@
 // Failures of the outside world: a port in use, a full disk, a wrong configuration. A bug of our own is an assertion, and bad input from a
 // peer is a `Decoded` fault or a named refusal; neither is a RackError.
 
-/** Every code a RackError can carry, with what it means. The strings are stable: scripts and log searches rely on them. */
+/** Every code, with its meaning. The strings are stable: scripts and log searches rely on them. */
 export const RACK_ERROR_CODES = {
   'config-invalid': 'The configuration file has problems; each is listed with its path.',
   'config-unreadable': 'The configuration file cannot be read.',
@@ -35,7 +35,7 @@ export const RACK_ERROR_CODES = {
 
 export type RackErrorCode = keyof typeof RACK_ERROR_CODES;
 
-/** A failure of the outside world: a stable code, a one-line message that names the value and the remedy, and its cause. */
+/** A stable code, a one-line message that names the value and the remedy, and its cause. */
 export class RackError extends Error {
   readonly code: RackErrorCode;
   constructor(code: RackErrorCode, message: string, options?: { readonly cause?: unknown }) {
@@ -45,44 +45,43 @@ export class RackError extends Error {
   }
 }
 
-/** The operating system's error code (`EADDRINUSE`, `ENOSPC` …) of a thrown value, or undefined. */
+/** `EADDRINUSE`, `ENOSPC` …, or undefined. */
 export function osErrorCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Node adds this to a certificate's fault. Rackboot's key for it is another. */
+/** Node adds this to a certificate's fault. */
 const NODE_ADVICE = /; if the root CA is installed locally, .*$/;
 /** Node's codes for certificates (nodejs.org/api/tls.html, "X509 certificate error codes") and for a handshake that fails. */
 const TLS_CODE =
   /^(?:ERR_TLS_|ERR_SSL_|CERT_|CRL_|DEPTH_ZERO_|UNABLE_TO_|SELF_SIGNED_|ERROR_IN_C|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|HOSTNAME_MISMATCH$|UNSPECIFIED$|EPROTO$)/;
 
-/** The message of any thrown value. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message.replace(NODE_ADVICE, '') : String(error);
 }
 
-/** True if TLS failed, such as for a certificate that cannot be verified. */
+/** As for a certificate that cannot be verified. */
 export const isTlsError = (error: unknown): boolean => TLS_CODE.test(osErrorCode(error) ?? '');
 
-/** True if the outside world failed; any other error is our own bug. */
+/** False for our own bugs. */
 export const isOutside = (error: unknown): boolean => error instanceof RackError || osErrorCode(error) !== undefined;
 
-/** Asserts that the outside world failed. @throws any other error: it is our own bug */
+/** @throws any other error: it is our own bug */
 export function assertOutside(error: unknown): void {
   if (!isOutside(error)) throw error;
 }
 
-/** True while a database cannot be used: the work can be tried again later. */
+/** The work can be tried again later. */
 export const isStoreUnavailable = (error: unknown): error is RackError =>
   error instanceof RackError && error.code === 'store-unavailable';
 
-/** Ends a `switch` over a union: the compiler refuses a missing case; at run time it is our bug. */
+/** The compiler refuses a missing case; at run time it is our bug. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }
 
-/** Joins failures into one with the first one's code, one line each; undefined if there are none. */
+/** With the first one's code, one line each; undefined if there are none. */
 export function joinFailures(failures: readonly RackError[]): RackError | undefined {
   const [first] = failures;
   const texts = [...new Set(failures.map(({ message }) => message))];

@@ -1,57 +1,52 @@
-// Shares out the turns of the event loop among workers: TCP connections, of which one read may hold thousands of questions, and addresses that
-// send requests (`net/shares/turn-queue.ts`).
-// Sources: RFC 7766 §6.2.1.1 (a server takes pipelined questions, but need not answer them all at once); RFC 8290 §4.2 (flows with little to
-// send go first).
+// Shares out the turns of the event loop among workers: TCP connections, of which one read may hold thousands of questions, and addresses
+// that send requests (`net/shares/turn-queue.ts`). Sources: RFC 7766 §6.2.1.1 (a server takes pipelined questions, but need not answer them
+// all at once); RFC 8290 §4.2 (flows with little to send go first).
 //
 //   ask ─┬─ there is room ─▶ work ─┬─ nothing is left ─▶ forgotten, until it asks again
 //        └─ none ─▶ #fresh ─┐      └─ there is more ─▶ #backlog ─┐
 //                           └──────── #nextTurn, #takeNext ◀─────┘
 //
-// 1. Between two turns every other socket is read, so a datagram waits for one turn at most: `turnWork` as requests arrive, and
-//    `turnWork` again for waiting workers, each exceeded by at most one piece.
-// 2. After at most `shareWork` the next worker follows. A worker that asks once does not wait for those that always have more.
-// 3. While datagrams arrive from others, all workers together take at most `timeShare` of the process's time. Without this limit the process
-//    would never sleep, and the scheduler makes a process that never sleeps wait for its processor.
+// 1. Between two turns every other socket is read, so a datagram waits for at most: `turnWork` as requests arrive, and `turnWork` again for
+//    waiting workers, each exceeded by at most one piece.
+// 2. After at most `shareWork` the next worker follows. One that asks once does not wait for those that have more.
+// 3. While datagrams arrive from others, all workers together take at most `timeShare` of the process's time. A process that never sleeps
+//    is made to wait for its processor.
 
 import type { Clock, Instant } from './clock.ts';
 
 /** The pause when the time share is used up, in milliseconds. */
 const REST_MS = 1;
-/** Others count as active for this long after their last datagram, in milliseconds. */
+/** How long others count as active after their last datagram, in milliseconds. */
 export const OTHERS_MS = 1000;
 
-/** How much work may be done. */
 export interface TurnBounds {
   /** In one turn of the loop, by all workers. */
   readonly turnWork: number;
   /** Of `turnWork`, by one worker at a time. */
   readonly shareWork: number;
-  /** The share of time for work while others send datagrams, once the work takes longer than `stretchMs`. */
+  /** The share of time for work while others send datagrams, once it takes longer than `stretchMs`. */
   readonly timeShare: number;
   /** How long work may continue after an idle period, in milliseconds. */
   readonly stretchMs: number;
 }
 
-/** A source of work. */
 export interface Worker {
-  /** True while there is work that may be done now. */
   readonly hasWork: boolean;
   /** Works until `most` is reached or exceeded. @returns the work done */
   work(most: number): number;
 }
 
-/** Schedules the workers of one door. */
 export class Turns {
   readonly #clock: Clock;
   readonly #bounds: TurnBounds;
   readonly #datagrams: () => number | undefined;
-  /** Workers that asked and have not run yet. */
+  /** Workers that have not run yet. */
   readonly #fresh = new Set<Worker>();
   /** Workers that ran and have more work. */
   readonly #backlog = new Set<Worker>();
   #isBacklogNext = false;
   #left: number;
-  /** Working time left before the next rest, in milliseconds, as of `#at`; below 0 if the last work took longer. */
+  /** Working time before the next rest, in milliseconds, as of `#at`; below 0 if the last work took longer. */
   #leftMs: number;
   #at: Instant;
   /** The datagram count at the last check, and when it last changed. */
@@ -60,7 +55,7 @@ export class Turns {
   #isWorking = false;
   #isNextDue = false;
 
-  /** @param datagrams the number of datagrams this process has received; undefined if unknown: others then always count as active */
+  /** @param datagrams received by this process; undefined if unknown: others then always count as active */
   constructor(clock: Clock, bounds: TurnBounds, datagrams: () => number | undefined) {
     this.#clock = clock;
     this.#bounds = bounds;
@@ -71,22 +66,22 @@ export class Turns {
     this.#heardAt = this.#at;
   }
 
-  /** Runs `worker` now or in a later turn. A worker that asks while another one works always waits. */
+  /** Runs the worker now or in a later turn. While another worker works it always waits. */
   ask(worker: Worker): void {
     if (this.#fresh.has(worker) || this.#backlog.has(worker)) return;
     if (!this.#isWorking && this.#hasRoom()) this.#run(worker);
     else this.#fresh.add(worker);
-    // Until half the work is done, single questions schedule no next turn: it would cost each of them a poll of every socket.
+    // Until half the work is done, questions schedule no turn: it would cost each of them a poll of every socket.
     if (this.#left < this.#bounds.turnWork / 2 || this.#fresh.size + this.#backlog.size > 0) this.#expectNext();
   }
 
-  /** Removes a worker; it gets no more turns. */
+  /** It gets no more turns. */
   forget(worker: Worker): void {
     this.#fresh.delete(worker);
     this.#backlog.delete(worker);
   }
 
-  /** Charges `ms` milliseconds for work that continued after `Worker.work` returned. */
+  /** Charges for work that continued after `Worker.work` returned. */
   spend(ms: number): void {
     this.#leftMs -= ms;
   }

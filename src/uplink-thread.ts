@@ -1,5 +1,5 @@
-// The uplink thread of a rack whose region is remote: it stores the rack's reports on disk and carries them to the region over HTTP. So the
-// rack's loop touches neither the disk nor the network for them.
+// The uplink thread of a rack whose region is remote: stores reports on disk and carries them over HTTP. So the rack's loop touches neither
+// the disk nor the network for them.
 
 import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -23,7 +23,7 @@ const port = parentPort;
 if (port === null) throw new Error('the uplink thread is started by the daemon');
 const data: UplinkThreadData = workerData;
 
-/** The tree into which the region's images are copied; undefined if none are. */
+/** The tree for copies of the region's images; undefined if none are. */
 let copyTree: string | undefined;
 let copies: RegionCopies | undefined;
 /** The tree in which commands change images. */
@@ -70,7 +70,7 @@ async function openImages(id: number): Promise<void> {
   send({ kind: 'images-open', id, answer });
 }
 
-/** How long messages in flight may take at shutdown, in milliseconds. */
+/** How long to wait for messages in flight at shutdown, in milliseconds. */
 const CLOSE_MS = 500;
 
 function start(): void {
@@ -136,7 +136,7 @@ function start(): void {
 try {
   start();
 } catch (error) {
-  // A full disk may recover: the thread ends with its error, and the daemon starts it again.
+  // A full disk may recover: the daemon starts the thread again.
   if (isStoreUnavailable(error)) throw error;
   const note = { note: 'region-failed', reason: errorText(error) } as const;
   send({ kind: 'refused', note, code: error instanceof RackError ? error.code : undefined });

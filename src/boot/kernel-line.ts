@@ -83,9 +83,7 @@ interface InstallerFacts extends KernelLineFacts {
 }
 
 /**
- * @param secret `preseedSecret` of its boot token.
- *
- * @param Without one (`undefined`) the region refuses the boot
+ * @param secret `preseedSecret` of its boot token; without one (`undefined`) the region refuses the boot
  */
 export const machinePreseedPath = (systemId: string, secret: string | undefined): string =>
   `/metadata/latest/by-id/${systemId}/?${secret === undefined ? '' : `boot=${secret}&`}op=get_preseed`;

@@ -7,7 +7,8 @@
 //   ppc64el/pxelinux.cfg/…, s390x/…          the same, from firmware that reads pxelinux configurations and got such a prefix
 //   grub/grub.cfg                            the first name GRUB asks for; does not identify the machine
 //   grub/grub.cfg-52:54:00:12:34:56          with colons, as GRUB writes it, or dashes
-//   grub/grub.cfg-default-arch[-subarch] ipxe.cfg, ipxe.cfg-<mac>, ipxe.cfg-default-arch[-subarch]
+//   grub/grub.cfg-default-arch[-subarch]
+//   ipxe.cfg, ipxe.cfg-<mac>, ipxe.cfg-default-arch[-subarch]
 //
 // Debian's signed GRUB has a built-in directory: `/grub` in grubnetx64.efi.signed, `/debian-installer/amd64/grub` in
 // grubnetx64-installer.efi.signed, `/EFI/debian` in the one for disks. So grub.cfg is recognised in every directory except `x86_64-efi` and

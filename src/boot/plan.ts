@@ -90,9 +90,7 @@ export const IPXE_SCRIPT = 'ipxe.cfg';
 
 const isUrl = (file: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(file);
 /**
- * @returns `undefined` if nothing fits.
- *
- * @returns No loader for the number, or HTTP boot without a boot HTTP listener
+ * @returns `undefined` if nothing fits: no loader for the number, or HTTP boot without a boot HTTP listener
  */
 export function planBoot(query: BootQuery, config: BootConfig): BootPlan | undefined {
   const quirk = findQuirk(query, config.quirks ?? NO_RULES);

@@ -1,4 +1,4 @@
-// Reads a certificate and its key from two files, and checks them as a pair before they are used; also the certificates of authorities.
+// Reads a certificate and its key, checked as a pair, and certificates of authorities.
 //
 // Sources: RFC 7468 (PEM), RFC 5280 §4.1.2.5 (validity), RFC 5246 §7.2.2 (`no_renegotiation`).
 //
@@ -11,26 +11,24 @@ import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from './read-fault.ts';
 import { readRegularFile, UnfitFile } from './regular-file.ts';
 
-/** Ample for any certificate chain, in bytes. */
+/** Ample for any chain, in bytes. */
 const FILE_BYTES_MAX = 1024 * 1024;
-/** Ample for the certificates of all public authorities, in bytes. */
+/** Ample for all public authorities, in bytes. */
 const AUTHORITIES_BYTES_MAX = 4 * 1024 * 1024;
-/** How long before its end a certificate is reported, in milliseconds. */
+/** Reported this long before its end, in milliseconds. */
 const EXPIRING_MS = 14 * 86_400_000;
 const READABLE_BY_ALL = 0o004;
 
-/** A certificate with its key, PEM. */
 export interface CertificatePair {
   readonly cert: string;
   readonly key: string;
   /** Validity, wall time in milliseconds. */
   readonly fromMs: number;
   readonly untilMs: number;
-  /** True if every user of this host can read the key's file. */
+  /** Every user of this host can read the key's file. */
   readonly isKeyOpen: boolean;
 }
 
-/** The two files of a pair, by their paths. */
 export interface CertificateFiles {
   readonly cert: string;
   readonly key: string;
@@ -63,18 +61,17 @@ export function readCertificatePair(files: CertificateFiles): CertificatePair {
   };
 }
 
-/** The TLS options of a listener. A client may not repeat its handshake (TLS 1.2): each costs the server as much as the first. */
+/** A client may not repeat its handshake (TLS 1.2): each costs the server as much as the first. */
 export const secureContextOf = ({ cert, key }: CertificatePair) => ({
   cert,
   key,
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
 });
 
-/** Each certificate of a file in PEM form. */
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /**
- * The certificates with which this process verifies another host's.
+ * The certificates that verify another host.
  * @returns the file's text @throws RackError `config-invalid` if it cannot be read, or has no certificate or a damaged one
  */
 export function readAuthorities(path: string): string {
@@ -100,7 +97,7 @@ export function readAuthorities(path: string): string {
   return text;
 }
 
-/** Reads a file that a configuration names. @throws RackError `config-invalid`, with the remedy */
+/** @throws RackError `config-invalid`, with the remedy */
 export function readNamedFile(path: string, bytesMax: number): string {
   try {
     return readRegularFile(path, bytesMax);
@@ -136,13 +133,13 @@ function attempt<T>(work: () => T, problem: string): T {
   }
 }
 
-/** A problem of a pair: a code and plain parameters. Times are those of RFC 3339. */
+/** Times are those of RFC 3339. */
 type CertificateProblem =
   | { readonly note: 'certificate-expired' | 'certificate-expiring'; readonly file: string; readonly until: string }
   | { readonly note: 'certificate-early'; readonly file: string; readonly from: string }
   | { readonly note: 'key-readable'; readonly file: string };
 
-/** A problem of the pair in use that the operator should know; undefined if there is none. */
+/** Undefined if there is none. */
 export function certificateProblem(
   pair: CertificatePair,
   { cert: file, key }: CertificateFiles,

@@ -1,11 +1,11 @@
-// The boot tree on disk. It never opens a file outside the tree.
-// Sources: open(2) (O_NOFOLLOW, O_NONBLOCK), proc(5) (/proc/self/fd), docs/architecture.md ("The map of rooms").
+// The boot tree on disk, outside which it never opens a file. Sources: open(2) (O_NOFOLLOW, O_NONBLOCK), proc(5) (/proc/self/fd),
+// docs/architecture.md ("The map of rooms").
 //
 // 1. A path is names joined by `/`. Empty and hidden names, `.` and `..` count as missing, and so do targets of links to outside the tree.
 //    Links that end inside it are followed.
-// 2. Only regular files are opened. Opening never waits for the other end of a FIFO and never touches a device.
+// 2. Only regular files are opened. Opening never waits for a FIFO and never touches a device.
 // 3. The path is resolved, checked, and opened without following a final link. The opened file's real path is checked again where the
-//    system reports it, so replacing a directory with a link in between gains nothing.
+//    system reports it, so a directory replaced by a link in between gains nothing.
 // 4. Readers of one file share a descriptor and slices. A changed inode, size or time is another file for later readers.
 
 import { constants, type Stats } from 'node:fs';
@@ -18,24 +18,24 @@ import { SharedFile } from './shared-file.ts';
 import { SLICE_CACHE_BYTES_MAX, SliceCache } from './slice-cache.ts';
 import { TreeIndex, walkTree } from './tree-index.ts';
 
-/** The longest path that is looked up, in characters. */
+/** In characters. */
 export const PATH_CHARACTERS_MAX = 1024;
 /**
- * The most files open at once; one more is refused. There are fewer transfers and responses, which are shared out fairly. A file closes
+ * The most files open at once; beyond it an open is refused. Transfers and responses, which are shared out fairly, are fewer. A file closes
  * with its last reader, or a little later (FILES_KEPT_MAX).
  */
 export const FILES_OPEN_MAX = 8192;
-/** Beyond this many open files, unread ones are closed, the one unread longest first. No client notices: it is opened again. */
+/** Beyond this many open files, unread ones are closed, the one unread longest first. No client notices. */
 export const FILES_KEPT_MAX = 256;
-/** Paths whose file is remembered; the one opened longest ago is forgotten first. */
+/** The path opened longest ago is forgotten first. */
 const PATHS_KNOWN_MAX = 1024;
 /**
- * The most callers that wait for look-ups at once; one more is refused. Those that give up while the file system does not answer leave
- * their callers behind, so clients can then fill it. It empties as the file system answers.
+ * Callers that wait for look-ups at once; one more is refused. Callers that gave up stay while the file system does not answer, so clients
+ * can then fill it. It empties as the file system answers.
  */
 export const LOOKUPS_WAITING_MAX: number = FILES_OPEN_MAX;
 
-/** File system errors that mean that there is no such readable file. */
+/** Errors that mean that there is no such readable file. */
 const ABSENT: ReadonlySet<string> = new Set([
   'ENOENT',
   'ENOTDIR',
@@ -47,43 +47,39 @@ const ABSENT: ReadonlySet<string> = new Set([
   'EINVAL',
 ]);
 
-/** The real directory behind a tree's path. */
 export interface TreeRoot {
   /** Its path with every link resolved. */
   readonly real: string;
-  /** Differs for another path, and for another directory at the same path. */
+  /** Differs for another path or directory. */
   readonly identity: string;
 }
 
 interface Lookup {
-  /** Waiting callers; each gets its reader when the look-up ends. */
+  /** Each gets its reader when the look-up ends. */
   waiting: number;
   readonly found: Promise<SharedFile | undefined>;
 }
 
-/** The names of a relative path; undefined if the tree cannot hold such a path. */
+/** Undefined if the tree cannot hold such a path. */
 export function splitPath(path: string): readonly string[] | undefined {
   if (path.length > PATH_CHARACTERS_MAX || path.includes('\0')) return undefined;
   const names = path.split('/');
   return names.every((name) => name !== '' && !name.startsWith('.')) ? names : undefined;
 }
 
-/** The files of one directory tree, with an index. */
 export class BootTree implements FileTree {
   readonly directory: string;
-  /** The tree's directory with every link resolved: by `refresh`, and again if a path seems to lead outside. */
+  /** The directory with every link resolved: by `refresh`, and again if a path seems to lead outside. */
   #root: string;
   readonly #slices: SliceCache;
   readonly #lookups = new Map<string, Lookup>();
   #waiting = 0;
   /** By real path, least recently opened first. */
   readonly #files = new Map<string, SharedFile>();
-  /** The last known real path of each path. */
   readonly #reals = new BoundedMap<string, string>(PATHS_KNOWN_MAX, 'used longest ago');
   /** Files that were replaced on disk and still have readers. */
   #formerFiles = 0;
   #index = new TreeIndex();
-  /** The directory that the last `refresh` read. */
   #walked: TreeRoot | undefined;
   #refreshing: Promise<void> | undefined;
 
@@ -94,8 +90,8 @@ export class BootTree implements FileTree {
   }
 
   /**
-   * Opens a tree and reads its index.
-   * @param cacheBytesMax bound of the slices kept in memory
+   * Reads the index, too.
+   * @param cacheBytesMax bound of the slices in memory
    * @throws RackError `tree-unreadable` when the directory cannot be read.
    */
   static async open(directory: string, cacheBytesMax: number = SLICE_CACHE_BYTES_MAX): Promise<BootTree> {
@@ -104,7 +100,7 @@ export class BootTree implements FileTree {
     return tree;
   }
 
-  /** A tree without an index before `refresh`; its files can already be opened. */
+  /** Without an index before `refresh`. */
   static unread(directory: string, cacheBytesMax: number = SLICE_CACHE_BYTES_MAX): BootTree {
     return new BootTree(directory, cacheBytesMax);
   }
@@ -124,7 +120,6 @@ export class BootTree implements FileTree {
     return file?.reader();
   }
 
-  /** The number of entries that the last `refresh` read. */
   get entries(): number {
     return this.#index.entries;
   }
@@ -133,29 +128,29 @@ export class BootTree implements FileTree {
     return this.#index.depth;
   }
 
-  /** The directory that the last `refresh` read; undefined before. */
+  /** Undefined before the first `refresh`. */
   get walked(): TreeRoot | undefined {
     return this.#walked;
   }
 
-  /** True if `directory` leads elsewhere than at the last `refresh`: a link was switched, or a directory replaced. */
+  /** True if `directory` leads elsewhere than at the last `refresh`: a link or a directory was replaced. */
   async hasMoved(): Promise<boolean> {
     const root = await findRoot(this.directory).catch(() => undefined);
     return root === undefined || root.identity !== this.#walked?.identity;
   }
 
-  /** True if the index holds this relative path as a file. Synchronous; as current as the last `refresh`. */
+  /** As current as the last `refresh`. */
   hasFile(path: string): boolean {
     return this.#index.hasFile(path);
   }
 
-  /** The relative path of a file of the index without links to directories; undefined if it holds no such file. */
+  /** Without links to directories; undefined if the index has no such file. */
   realOf(path: string): string | undefined {
     return this.#index.realOf(path);
   }
 
   /**
-   * Walks the tree and replaces the index; callers at the same time share one walk.
+   * Callers at the same time share one walk.
    * @throws RackError `tree-unreadable`; the previous index stays.
    */
   refresh(): Promise<void> {
@@ -165,7 +160,6 @@ export class BootTree implements FileTree {
     return this.#refreshing;
   }
 
-  /** Closes every unread file; the others close with their last reader. */
   close(): void {
     for (const [real, file] of this.#files) this.#forget(real, file);
   }
@@ -192,7 +186,7 @@ export class BootTree implements FileTree {
     return lookup;
   }
 
-  /** When the look-up ends, the file is reserved for every waiting caller, so it stays open until they take their readers. */
+  /** The file is reserved for every waiting caller, so it stays open until they take their readers. */
   async #find(path: string): Promise<SharedFile | undefined> {
     let file: SharedFile | undefined;
     try {
@@ -209,11 +203,11 @@ export class BootTree implements FileTree {
     return file;
   }
 
-  /** The file with one reservation, which the caller must return. */
+  /** With one reservation, which the caller must return. */
   async #openContained(path: string): Promise<SharedFile | undefined> {
     const before = this.#reals.get(path);
     if (before !== undefined) {
-      // If this is the same file, unchanged, it is known to lie inside: one system call instead of two.
+      // An unchanged file is known to lie inside: one system call instead of two.
       const same = this.#reuse(before, await stat(`${this.directory}${sep}${path}`));
       if (same !== undefined) return same;
     }
@@ -226,7 +220,7 @@ export class BootTree implements FileTree {
     return file;
   }
 
-  /** The file that is open as `real`, with one reservation, if it matches `seen`. */
+  /** With one reservation, if the file matches `seen`. */
   #reuse(real: string, seen: Stats): SharedFile | undefined {
     const known = this.#files.get(real);
     if (known?.isSame(seen) !== true) return undefined;
@@ -237,7 +231,7 @@ export class BootTree implements FileTree {
   }
 
   async #openReal(real: string): Promise<SharedFile | undefined> {
-    // O_NONBLOCK: a file that was replaced by a FIFO after `stat` must not block a thread.
+    // O_NONBLOCK: a FIFO put in place after `stat` must not block a thread.
     const handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const opened = await handle.stat();
@@ -254,11 +248,11 @@ export class BootTree implements FileTree {
     }
   }
 
-  /** The real path of a relative path; undefined if it lies outside the tree. */
+  /** Undefined if it lies outside the tree. */
   async #resolve(path: string): Promise<string | undefined> {
     const real = await realpath(`${this.directory}${sep}${path}`);
     if (real.startsWith(this.#root + sep)) return real;
-    // The tree's directory may itself be a link that was switched to another tree.
+    // The tree's directory may be a link that was switched.
     this.#root = (await resolveRoot(this.directory)).real;
     return real.startsWith(this.#root + sep) ? real : undefined;
   }
@@ -271,7 +265,7 @@ export class BootTree implements FileTree {
   #keep(real: string, handle: FileHandle, seen: Stats): SharedFile {
     const raced = this.#files.get(real);
     if (raced?.isSame(seen)) {
-      // Two names of one file were looked up at once: the first descriptor serves both.
+      // Two names of one file were looked up at once.
       void handle.close().catch(() => undefined);
       return raced;
     }
@@ -300,7 +294,6 @@ export class BootTree implements FileTree {
     });
   }
 
-  /** Makes room for one more file by closing those unread for longest. */
   #closeIdle(): void {
     for (const [real, file] of this.#files) {
       if (this.#files.size + this.#formerFiles < FILES_KEPT_MAX) return;
@@ -328,7 +321,7 @@ async function resolveRoot(directory: string): Promise<TreeRoot> {
 async function findRoot(directory: string): Promise<TreeRoot | undefined> {
   const real = await realpath(directory);
   const seen = await stat(real, { bigint: true });
-  // Includes the birth time, because the inode number of a removed directory is reused.
+  // With the birth time, because inode numbers are reused.
   const identity = `${seen.dev}:${seen.ino}:${seen.birthtimeNs} ${real}`;
   return seen.isDirectory() ? { real, identity } : undefined;
 }

@@ -1,4 +1,4 @@
-// The remedy for a file that this process may not write: its owner, and the command that changes it.
+// The remedy for an unwritable file: its owner, and the command that changes it.
 
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -22,7 +22,7 @@ const PASSWD = '/etc/passwd';
 let wasRoot = false;
 
 /**
- * Continues as another user, in that user's own groups, as its service does. Call it as root.
+ * Continues as another user, in its own groups. Only for root.
  * @param gid the group of a user who is not in passwd(5), unless it is root's
  */
 export function becomeUser(uid: number, gid: number): void {
@@ -36,24 +36,19 @@ export function becomeUser(uid: number, gid: number): void {
 /** The group in which a process runs as `uid`. @param gid of a user who is not in passwd(5); root's gives rights, so the uid replaces it */
 export const groupOf = (uid: number, gid: number): number => findGroup(uid) ?? (gid === 0 ? uid : gid);
 
-/** True if a person runs this process, who can use sudo: it is neither a service nor a command that has given up root. */
+/** True if a person runs this process, who can use sudo: neither a service nor a command that gave up root. */
 export const isOfPerson = (): boolean => !wasRoot && (process.geteuid?.() ?? 0) >= PERSON_UID_MIN;
 
-/** The facts that decide the remedy. */
 export interface OwnershipFacts {
-  /** The owner of the path; undefined if it cannot be read. */
+  /** Undefined if unreadable. */
   readonly owner: number | undefined;
-  /** The owner of the whole directory; undefined if it is missing or cannot be read. */
+  /** Of the whole directory; undefined if it is missing or cannot be read. */
   readonly directoryOwner: number | undefined;
   readonly own: number;
   readonly nameOf: (uid: number) => string;
 }
 
-/**
- * The remedy for a `path` that this process has no right to write.
- *
- * @param directory the directory whose owner the remedy changes: the state directory or the boot tree
- */
+/** @param directory whose owner the remedy changes: the state directory or the boot tree */
 export function ownershipRemedy(path: string, directory: string): string {
   return describeRemedy(path, directory, {
     owner: ownerOf(path),
@@ -63,14 +58,11 @@ export function ownershipRemedy(path: string, directory: string): string {
   });
 }
 
-/**
- * The remedy for a user who may not read the state or ask the rack of this directory. It changes no owner: the directory already belongs to
- * the right user.
- */
+/** For a user who may not read the state or ask the rack. It changes no owner. */
 export function readerRemedy(directory: string): string {
   const owner = seenStats(directory)?.uid;
   if (owner === undefined || owner === process.geteuid?.()) {
-    // A command that root ran continues as the owner of the directory: sudo does not help.
+    // The command continues as the owner: sudo does not help.
     return wasRoot
       ? `root's command runs as the owner of ${directory}; give that user its files: sudo chown -R ${ownUserName()}: ${directory}`
       : 'run this with sudo';
@@ -79,7 +71,7 @@ export function readerRemedy(directory: string): string {
   return `it belongs to ${name}; run this ${owner === 0 ? '' : `as ${name} or `}with sudo`;
 }
 
-/** The remedy as a sentence without its full stop. Pure. */
+/** Without a full stop. Pure. */
 export function describeRemedy(
   path: string,
   directory: string,
@@ -88,7 +80,7 @@ export function describeRemedy(
   const whose = owner === undefined || owner === own ? '' : `it belongs to ${nameOf(owner)}; `;
   if (own === 0)
     return `${whose}root may do this unless the file system forbids it: findmnt -T ${directory}; lsattr -d ${path}`;
-  // A user who is neither root nor the service's user: the directory already has the right owner.
+  // A user who is neither root nor the service's user: the owner is right.
   if (directoryOwner !== undefined && directoryOwner !== own && directoryOwner !== 0)
     return `${whose}run this as ${nameOf(directoryOwner)} or with sudo`;
   if (owner === own && directoryOwner === own) return `its mode forbids it: sudo chmod -R u+rwX ${directory}`;
@@ -96,17 +88,16 @@ export function describeRemedy(
   return `${whose}${orRoot}give it to the user that runs Rackboot: sudo chown -R ${nameOf(own)}: ${directory}`;
 }
 
-/** The owner of a path, or of its nearest readable parent directory. */
+/** Or of the nearest readable parent. */
 function ownerOf(path: string): number | undefined {
   const owner = seenStats(path)?.uid;
   if (owner !== undefined) return owner;
   return dirname(path) === path ? undefined : ownerOf(dirname(path));
 }
 
-/** The name of a user from passwd(5), or its number if it has none. */
+/** Or the number, without an entry in passwd(5). */
 export const readUserName = (uid: number): string => findUser(hasUid(uid))?.[0] ?? String(uid);
 
-/** The number of a user with this name; undefined: passwd(5) has none. */
 export function findUid(name: string): number | undefined {
   const uid = findUser((fields) => fields[0] === name)?.[2];
   return uid === undefined || !/^\d+$/.test(uid) ? undefined : Number(uid);
@@ -117,13 +108,11 @@ const hasUid =
   (fields: readonly string[]): boolean =>
     fields[2] === String(uid);
 
-/** The first group of a user; undefined: passwd(5) does not have the user. */
 export function findGroup(uid: number): number | undefined {
   const gid = findUser(hasUid(uid))?.[3];
   return gid === undefined || !/^\d+$/.test(gid) ? undefined : Number(gid);
 }
 
-/** The fields of the first such user in passwd(5). */
 function findUser(isMeant: (fields: readonly string[]) => boolean): readonly string[] | undefined {
   try {
     return readFileSync(PASSWD, 'utf8')
@@ -135,10 +124,9 @@ function findUser(isMeant: (fields: readonly string[]) => boolean): readonly str
   }
 }
 
-/** The name of this process's user. */
 export const ownUserName = (): string => readUserName(process.geteuid?.() ?? 0);
 
-/** True if the system refused for lack of a right that another owner would have. */
+/** True if another owner would have the right. */
 export function isOwnershipError(error: unknown): boolean {
   const code = osErrorCode(error);
   return code === 'EACCES' || code === 'EPERM';

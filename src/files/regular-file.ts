@@ -1,7 +1,7 @@
-// Opens a file only if it is a regular one, and never waits: opening a FIFO waits for its other end, reading a device may never end,
-// and a socket cannot be opened. Sources: open(2) (O_NONBLOCK, ENXIO), fifo(7), inode(7).
+// Opens only regular files, and never waits: a FIFO waits for its other end, reading a device may never end, and a socket cannot be opened.
+// Sources: open(2) (O_NONBLOCK, ENXIO), fifo(7), inode(7).
 //
-// 1. The kind is read from the opened descriptor, so nothing can change in between.
+// 1. The kind is that of the opened descriptor, so nothing can change in between.
 // 2. test/tidy.test.ts refuses other ways to open a file of the state or of the configuration.
 
 import {
@@ -23,14 +23,14 @@ const { O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRO
 
 const ACCESS = {
   read: O_RDONLY,
-  /** Created if missing, and never truncated. */
+  /** Never truncated. */
   append: O_WRONLY | O_APPEND | O_CREAT,
   change: O_RDWR,
   /** Created; EEXIST if anything has the name, even a link. */
   new: O_WRONLY | O_CREAT | O_EXCL,
 } as const;
 
-/** Thrown for anything but a regular file, or for one that is too long. The message says what it is, without the path. */
+/** The message says what the file is, without its path. */
 export class UnfitFile extends Error {
   constructor(text: string) {
     super(text);
@@ -38,7 +38,6 @@ export class UnfitFile extends Error {
   }
 }
 
-/** The name of a file type. */
 function kindOf(stats: Stats): string {
   if (stats.isDirectory()) return 'a directory';
   if (stats.isFIFO()) return 'a FIFO';
@@ -49,7 +48,7 @@ function kindOf(stats: Stats): string {
 const irregular = (stats: Stats): UnfitFile => new UnfitFile(`it is ${kindOf(stats)}, not a file`);
 
 /**
- * Opens a regular file; the caller closes the descriptor.
+ * The caller closes the descriptor.
  * @throws UnfitFile for anything else; the system's error
  */
 export function openRegularFile(path: string, access: keyof typeof ACCESS, mode = 0o600): number {
@@ -57,7 +56,7 @@ export function openRegularFile(path: string, access: keyof typeof ACCESS, mode 
   try {
     descriptor = openSync(path, ACCESS[access] | O_NONBLOCK | O_NOCTTY, mode);
   } catch (error) {
-    // A socket, a FIFO without a reader, a device that does not exist, a directory opened for writing.
+    // A socket, a FIFO without a reader, an absent device, or a directory to write.
     const code = osErrorCode(error);
     const stats = code === 'ENXIO' || code === 'EISDIR' ? statSync(path, { throwIfNoEntry: false }) : undefined;
     throw stats === undefined || stats.isFile() ? error : irregular(stats);
@@ -72,14 +71,14 @@ export function openRegularFile(path: string, access: keyof typeof ACCESS, mode 
   }
 }
 
-/** Checks without opening that the path is a regular file. @throws UnfitFile; the system's error */
+/** Without opening. @throws UnfitFile; the system's error */
 export function checkRegularFile(path: string): void {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats?.isFile() === false) throw irregular(stats);
 }
 
 /**
- * Reads a regular file of no more than `bytesMax` bytes.
+ * Reads at most `bytesMax` bytes.
  * @throws UnfitFile for anything else; the system's error
  */
 export function readRegularBytes(path: string, bytesMax: number): Buffer {
@@ -97,8 +96,7 @@ export const readRegularFile = (path: string, bytesMax: number): string =>
   readRegularBytes(path, bytesMax).toString('utf8');
 
 /**
- * Writes a file that only its owner can read. An existing one, or a link, is removed first: else its mode would remain, or what it names
- * be overwritten.
+ * Readable by its owner only. An existing one, or a link, is removed first: else its mode, or what it names, would remain.
  * @throws UnfitFile if the path holds anything but a regular file; the system's error
  */
 export function writeRegularFile(path: string, text: string, mode = 0o600): void {
@@ -114,9 +112,8 @@ export function writeRegularFile(path: string, text: string, mode = 0o600): void
 }
 
 /**
- * Writes a file without blocking the thread; a reader finds the whole old or the whole new content. `fresh` is the name while it is
- * written, for one writer at a time; `text` is called when it exists. Rejects with UnfitFile if `fresh` is anything but a regular file, or
- * with the system's error.
+ * Does not block the thread; a reader finds the whole old or new content. `fresh` is the name meanwhile, for one writer at a time; `text`
+ * is called when it exists. Rejects with UnfitFile if `fresh` is anything but a regular file, or with the system's error.
  */
 export async function replaceFile(path: string, fresh: string, text: () => string, mode = 0o600): Promise<void> {
   checkRegularFile(fresh);

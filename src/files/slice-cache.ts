@@ -1,26 +1,24 @@
-// Slices of files in memory, shared by all readers of a file.
-// Source: docs/architecture.md ("The path of a datagram"). Normally many machines load one kernel at the same time.
+// Slices of files in memory, shared by all readers, because many machines load one kernel at a time. Source: docs/architecture.md ("The
+// path of a datagram").
 //
 // 1. A slice is read only once at a time, however many readers wait for it.
-// 2. Held slices and slices being read together stay within the bound, but one read is always allowed, so a small bound
-//    slows readers down and never stops them.
-// 3. A slice is never written after it was handed out; a dropped slice stays valid for its readers.
+// 2. Held slices and reads together stay within the bound, but one read is always allowed, so a small bound never stops readers.
+// 3. A slice is never written after it was handed out; a dropped one stays valid.
 
-/** The size of a slice, in bytes. */
+/** In bytes. */
 export const SLICE_BYTES = 512 * 1024;
-/** The default bound on bytes of slices that are held or being read. */
+/** The default bound, in bytes held or being read. */
 export const SLICE_CACHE_BYTES_MAX = 96 * 1024 * 1024;
 /** The most slices read at once; further ones wait. */
 export const READS_IN_FLIGHT_MAX = 8;
-/** The most slices that wait for their read; one more is refused. */
+/** Slices that wait for their read; one more is refused. */
 export const READS_WAITING_MAX = 8192;
 /**
- * The most readers that wait for slices; one more is refused. Those that give up while the disk does not answer leave their reads behind,
- * so clients can then fill it. It empties as the disk answers.
+ * Readers that wait; one more is refused. Readers that gave up stay while the disk does not answer, so clients can then fill it. It
+ * empties as the disk answers.
  */
 export const READERS_WAITING_MAX = 16_384;
 
-/** A file as the cache sees it. */
 export interface SliceSource {
   /** Never reused for another file; below 2^31. */
   readonly id: number;
@@ -35,7 +33,7 @@ interface Load {
   readonly offset: number;
   readonly length: number;
   readers: number;
-  /** True if the file was closed meanwhile: the slice goes to its waiting readers, not into the cache. */
+  /** The file was closed meanwhile: the slice goes to its waiting readers, not into the cache. */
   forgotten: boolean;
   readonly promise: Promise<Uint8Array>;
   readonly resolve: (slice: Uint8Array) => void;
@@ -45,7 +43,6 @@ interface Load {
 /** 2^21 slices are 1 TiB. */
 const SLICES_PER_FILE_MAX = 2 ** 21;
 
-/** A bounded, least-recently-used store of file slices. */
 export class SliceCache {
   readonly #bytesMax: number;
   /** Least recently used first. */
@@ -58,12 +55,12 @@ export class SliceCache {
   #read = 0;
   #hits = 0;
 
-  /** @param bytesMax bound of the cache, in bytes */
+  /** @param bytesMax in bytes */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
 
-  /** Slice `index` of the file; synchronous if it is held. */
+  /** Synchronous if the slice is held. */
   get(source: SliceSource, index: number): Uint8Array | Promise<Uint8Array> {
     const key = keyOf(source, index);
     const held = this.#slices.get(key);
@@ -74,12 +71,12 @@ export class SliceCache {
     return held;
   }
 
-  /** Starts reading slice `index` ahead, if it exists, is not being read, and no reader waits for another read. */
+  /** Does nothing if it is being read, or a reader waits for another read. */
   readAhead(source: SliceSource, index: number): void {
     if (index * SLICE_BYTES >= source.sizeBytes || this.#inFlight >= READS_IN_FLIGHT_MAX / 2) return;
     const key = keyOf(source, index);
     if (this.#slices.has(key) || this.#loads.has(key)) return;
-    // The reader that needs the slice will meet the failure again and report it.
+    // The reader will meet the failure again and report it.
     this.#load(source, index).promise.catch(() => undefined);
   }
 
@@ -102,7 +99,6 @@ export class SliceCache {
     return { cachedBytes: this.#bytes, slicesRead: this.#read, sliceHits: this.#hits };
   }
 
-  /** Adds a waiting reader to a slice. */
   #await(source: SliceSource, index: number): Promise<Uint8Array> {
     if (this.#readers >= READERS_WAITING_MAX)
       return Promise.reject(new Error(`${READERS_WAITING_MAX} readers already wait for slices of files`));
@@ -172,7 +168,7 @@ export class SliceCache {
     else this.#bytes -= load.length;
   }
 
-  /** Drops the slices unused for longest until `length` more bytes fit. */
+  /** Drops those unused for longest, until `length` more bytes fit. */
   #evict(length: number): void {
     for (const [key, slice] of this.#slices) {
       if (this.#bytes + length <= this.#bytesMax) return;

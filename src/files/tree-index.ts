@@ -1,12 +1,10 @@
-// The index of a boot tree, read in one walk: its files, by the relative paths that lead to them.
-// Sources: stat(2) (device and inode name a directory), readdir(3).
+// The index of a boot tree, read in one walk. Sources: stat(2) (device and inode name a directory), readdir(3).
 //
 //   walkTree ── each real directory once ──▶ Directory ═ names ═▶ Directory …      TreeIndex.hasFile follows the names of a path
 //
 // 1. Hidden names and links that end outside the tree are skipped.
-// 2. A real directory is read once, however many links and mounts lead to it, and a path passes through it at most once: a loop costs
-//    nothing.
-// 3. The walk is bounded in depth and in entries. An unreadable directory is skipped: its files could not be sent either.
+// 2. A real directory is read once, and a path passes through it at most once: a loop costs nothing.
+// 3. The walk is bounded in depth and in entries. An unreadable directory is skipped.
 
 import type { Dirent } from 'node:fs';
 import { opendir, realpath, stat } from 'node:fs/promises';
@@ -14,16 +12,15 @@ import { sep } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
 
 /**
- * The most entries that are read. Only users who may write into the tree can fill it. A larger tree has no index, which the boot door
- * reports, and is read again until it is small enough.
+ * The most entries read. Only users who may write into the tree can fill it. A larger tree has no index, which the boot door reports, and
+ * is read again until it is small enough.
  */
 export const TREE_ENTRIES_MAX = 200_000;
-/** The deepest directory that is read, in names below the root. */
+/** In names below the root. */
 export const TREE_DEPTH_MAX = 12;
-/** Entries that are read per system call: more would keep the event loop busy for milliseconds. */
+/** Entries per system call: more would keep the event loop busy for milliseconds. */
 const ENTRIES_AT_A_TIME = 256;
 
-/** A real directory, by whatever names it is reached. */
 interface Directory {
   /** Its path with every link resolved. */
   readonly real: string;
@@ -32,14 +29,13 @@ interface Directory {
   readonly directories: Map<string, Directory>;
 }
 
-/** The files of a tree at one moment. */
 export class TreeIndex {
   readonly #root: Directory | undefined;
   readonly entries: number;
-  /** The real depth below the root of the lowest directory that was read; links can make it exceed TREE_DEPTH_MAX. */
+  /** The depth of the lowest directory read, below the root; links can make it exceed TREE_DEPTH_MAX. */
   readonly depth: number;
 
-  /** @param root undefined: the tree was not read yet */
+  /** @param root undefined before the first walk */
   constructor(root?: Directory, entries = 0, depth = 0) {
     this.#root = root;
     this.entries = entries;
@@ -50,7 +46,7 @@ export class TreeIndex {
     return this.realOf(path) !== undefined;
   }
 
-  /** The relative path of the file without links to directories; undefined if this path leads to no file. */
+  /** Without links to directories; undefined if this path leads to no file. */
   realOf(path: string): string | undefined {
     const root = this.#root;
     if (root === undefined) return undefined;
@@ -70,7 +66,7 @@ export class TreeIndex {
 }
 
 /**
- * Walks the tree below `root`, a path with all links resolved.
+ * `root` has all links resolved.
  * @throws RackError `tree-unreadable` when the root cannot be read or the tree has more than TREE_ENTRIES_MAX entries.
  */
 export async function walkTree(root: string): Promise<TreeIndex> {
@@ -80,7 +76,7 @@ export async function walkTree(root: string): Promise<TreeIndex> {
   });
   let entries = 0;
   let depth = 0;
-  // By depth, so that each directory is known by its shortest path; newly found ones are appended.
+  // By depth, so that each directory has its shortest path; newly found ones are appended.
   for (const directory of known.values()) {
     const before = entries;
     depth = Math.max(depth, directory.real.slice(root.length).split(sep).length - 1);
@@ -93,7 +89,7 @@ export async function walkTree(root: string): Promise<TreeIndex> {
   return new TreeIndex(first, entries, depth);
 }
 
-/** Enters a file, or a directory to read later; ignores anything else. */
+/** A file, or a directory to read later. */
 async function enter(root: string, known: Map<string, Directory>, parent: Directory, entry: Dirent): Promise<void> {
   const { name } = entry;
   if (entry.isFile()) parent.files.add(name);
@@ -111,7 +107,7 @@ async function enter(root: string, known: Map<string, Directory>, parent: Direct
   }
 }
 
-/** The directory at a real path, reusing a known one. Throws the system's error, or an Error if it is not a directory. */
+/** Reuses a known one. Throws the system's error, or an Error if it is not a directory. */
 async function addDirectory(known: Map<string, Directory>, real: string, depth: number): Promise<Directory> {
   const seen = await stat(real, { bigint: true });
   if (!seen.isDirectory()) throw new Error(`${real} is not a directory`);
@@ -121,7 +117,7 @@ async function addDirectory(known: Map<string, Directory>, real: string, depth: 
   return directory;
 }
 
-/** Yields the entries one by one, so that a directory of millions never fills the memory. */
+/** One by one, so that a directory of millions never fills the memory. */
 async function* entriesOf({ real, depth }: Directory): AsyncGenerator<Dirent> {
   try {
     for await (const entry of await opendir(real, { bufferSize: ENTRIES_AT_A_TIME })) yield entry;

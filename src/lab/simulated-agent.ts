@@ -1,5 +1,5 @@
-// The agent in a simulated machine: asks for its job, and simulates the effects that others see. Sans-IO: it yields one request after the
-// other and receives each answer. Its disk is a string.
+// The agent in a simulated machine, with the effects that others see. Sans-IO: it yields requests and receives answers. Its disk is a
+// string.
 //
 //   job ─┬─ commission: reports its hardware (not to be tested), runs each script, reports success ─► off
 //        ├─ deploy: reports the progress of writing the disk, then its end ─► restarts
@@ -12,12 +12,11 @@
 
 import type { MachineOutcome } from './machine-actions.ts';
 
-/** One request to the region, through the rack. */
 export interface AgentRequest {
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly body?: string;
-  /** Header fields to send instead of the boot token. */
+  /** Header fields instead of the boot token. */
   readonly fields?: Readonly<Record<string, string>>;
 }
 
@@ -26,36 +25,34 @@ export interface AgentAnswer {
   readonly text: string;
 }
 
-/** The end of the work: off, a restart from the disk as it is now, or a running system. */
+/** Off, a restart from the disk as it is now, or a running system. */
 type AgentEnd =
   | { readonly kind: 'off'; readonly outcome: MachineOutcome }
-  /** `cloudConfig`: the file for the cloud-init of the system just written; empty: there is none; undefined: no system was written. */
+  /** `cloudConfig`: for the cloud-init of the new system; empty: there is none; undefined: no system was written. */
   | { readonly kind: 'restart'; readonly cloudConfig: string | undefined }
   | { readonly kind: 'up' };
 
 export type AgentWork = Generator<AgentRequest, AgentEnd, AgentAnswer>;
 
 interface AgentParts {
-  /** The region's base URL as seen from the machine, ending in `/MAAS`. */
+  /** As seen from the machine, ending in `/MAAS`. */
   readonly url: string;
   /** The form body that reports its hardware. */
   readonly report: string;
-  /** True if the system that it writes has cloud-init (`simulated-machine.ts`). */
+  /** True if the system that it writes has cloud-init. */
   readonly cloudInit: boolean;
-  /** Why its memory test fails; undefined if every test passes. */
+  /** Why the memory test fails; undefined if every test passes. */
   readonly fault: string | undefined;
 }
 
-/** The most scripts of one run. */
 const SCRIPTS_MAX = 256;
 /** The script that reports the fault. */
 const FAULTY_SCRIPT = 'memory';
-/** The number of progress reports while writing the disk. */
+/** Progress reports while writing the disk. */
 const WRITTEN_PARTS = 10;
 
 class Refused extends Error {}
 
-/** The agent of one boot. */
 export function* doJob(parts: AgentParts): AgentWork {
   try {
     const lines = (yield* ask(parts, 'GET', 'job')).split('\n');
@@ -110,7 +107,7 @@ function* runScripts(parts: AgentParts): Generator<AgentRequest, void, AgentAnsw
   }
 }
 
-/** The fields that report a script's exit status and output. */
+/** The fields for exit status and output. */
 function resultOf(name: string, fault: string | undefined): Readonly<Record<string, string>> {
   if (fault === undefined || name !== FAULTY_SCRIPT) return { exit_status: '0' };
   return { exit_status: '1', offset: '0', output_base64: Buffer.from(`${fault}\n`).toString('base64') };

@@ -1,5 +1,5 @@
-// A simulated machine: acts first as the PXE ROM, then as lpxelinux, then as the enlistment environment, with the real protocols. Sans-IO:
-// `machine-runner.ts` gives it real sockets, tests give it a network in virtual time.
+// A simulated machine: a PXE ROM, then lpxelinux, then the enlistment environment, with the real protocols. Sans-IO: `machine-runner.ts`
+// gives it real sockets, tests give it a network in virtual time.
 //
 //   off ─powerOn▶ addressing ─lease▶ loader ─file▶ configuration ─linux▶ kernel ─▶ initrd ─▶ running ─┬─▶ posting ─2xx▶ off
 //        (DhcpClient)   (TftpDownload)   (#nextConfiguration)      (#loaded)             (#run)        └─▶ working ─▶ off, or once more
@@ -18,20 +18,20 @@ import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from '.
 import { type AgentAnswer, type AgentRequest, type AgentWork, doJob } from './simulated-agent.ts';
 import { TftpDownload } from './tftp-download.ts';
 
-// The cloud-init of a simulated machine at the first start of its system. It reads the user data with the machine's key and reports that
-// the system is up. It does not run the user data, and its report says so. Sans-IO like the agent (`simulated-agent.ts`).
+// A simulated machine's cloud-init at the first start of its system. It reads the user data with the machine's key, reports that the system
+// is up, and runs nothing. Sans-IO like the agent (`simulated-agent.ts`).
 //
 // Sources: cloud-init, "MAAS" data source, "Reporting" (webhook); RFC 5849 §3.4.4 (PLAINTEXT).
 //
 // 1. Without the key, or if it is refused, the system starts anyway.
 
-/** The most characters of user data that the report quotes. */
+/** Characters of the user data that the report quotes. */
 const SHOWN_CHARACTERS = 60;
-/** The last of cloud-init's stages. */
+/** cloud-init's last stage. */
 const STAGE = 'modules-final';
 const SECRETS = ['consumer_key', 'token_key', 'token_secret', 'endpoint'] as const;
 
-/** @param cloudConfig the file that the agent wrote to the disk: the machine's key, and the URL of its reports */
+/** @param cloudConfig written by the agent: the machine's key, and the URL of its reports */
 export function* startSystem(cloudConfig: string): AgentWork {
   const [consumer, token, secret, endpoint] = SECRETS.map((name) => findValue(cloudConfig, name));
   if (endpoint === undefined || secret === undefined) return { kind: 'up' };
@@ -47,7 +47,7 @@ export function* startSystem(cloudConfig: string): AgentWork {
     body: JSON.stringify({ origin: 'cloudinit', name: STAGE, ...event }),
   });
   const url = endpoint.replace(/status\/[^/]*$/, 'latest/user-data');
-  // Like cloud-init, start the last stage after reading the user data, if there is any.
+  // Like cloud-init, start the last stage after reading any user data.
   const { status, text } = yield { method: 'GET', url, fields };
   const begins = status === 200 ? 'running the user data (simulated)' : STAGE;
   yield report({ event_type: 'start', description: begins });
@@ -59,38 +59,37 @@ export function* startSystem(cloudConfig: string): AgentWork {
   return { kind: 'up' };
 }
 
-/** The text that reports user data without running it. Comments and the `#cloud-config` line are not counted. */
+/** Reports user data without running it. Comments and `#cloud-config` do not count. */
 export function ranWords(userData: string): string {
   const lines = userData.split('\n').filter((line) => !/^\s*(?:#|$)/.test(line));
   const last = (lines.at(-1) ?? '').replace(/^[\s-]+/, '').slice(0, SHOWN_CHARACTERS);
   return `ran ${counted(lines.length, 'line')} of user data (simulated), the last: ${last}`;
 }
 
-/** A value in the file, which is YAML with one mapping per line. */
+/** The file is YAML with one mapping per line. */
 function findValue(cloudConfig: string, name: string): string | undefined {
   return new RegExp(`["']?${name}["']?: *["']?([^"',}\\s]+)`).exec(cloudConfig)?.[1];
 }
 
 interface MachineSpec extends DhcpClientIdentity {
-  /** Builds the form body of the enlistment post, for the boot MAC in the kernel line. */
+  /** The form body of the enlistment post, for the boot MAC in the kernel line. */
   readonly enlistmentForm: (bootMac: string) => string;
-  /** A number that makes its transaction ids unique. */
+  /** Makes its transaction ids unique. */
   readonly seed: number;
-  /** True if it does its region's jobs once it is enlisted; otherwise it only enlists at each boot. */
+  /** True if it does its region's jobs once enlisted; otherwise it only enlists at each boot. */
   readonly works?: boolean;
-  /** The contents of its disk at the first start. Default: blank. */
+  /** Its contents at the first start. Default: blank. */
   readonly disk?: 'blank' | 'system';
   /** True if the systems written to its disk have cloud-init. Default: false. */
   readonly cloudInit?: boolean;
   /** Why its tests fail; undefined if they pass. */
   readonly fault?: string | undefined;
-  /** How long it waits before each request to its region, in milliseconds. Default: 0. */
+  /** The wait before each request to its region, in milliseconds. Default: 0. */
   readonly paceMs?: () => number;
 }
 
-/** The most boots before the machine gives up. */
 const BOOT_TRIES_MAX = 5;
-/** The most requests for the loader to a server that stops answering. */
+/** Requests for the loader to a server that stops answering. */
 const LOADS_MAX = 3;
 
 type Stage = 'off' | 'addressing' | 'loader' | 'configuration' | 'kernel' | 'initrd' | 'posting' | 'working' | 'system';
@@ -102,7 +101,6 @@ export class SimulatedMachine {
   #stage: Stage = 'off';
   #boots = 0;
   #transfers = 0;
-  /** The requests for the loader since the machine got its address. */
   #loads = 0;
   readonly #http = new HttpExchange();
   #candidates: string[] = [];
@@ -111,7 +109,7 @@ export class SimulatedMachine {
   #work: AgentWork | undefined;
   #token: string | undefined;
   #disk: 'blank' | 'system';
-  /** The configuration that the cloud-init of the installed system has yet to apply. */
+  /** What the cloud-init of the installed system has yet to apply. */
   #cloudConfig = '';
   #actions: MachineAction[] = [];
 
@@ -121,7 +119,6 @@ export class SimulatedMachine {
     this.#disk = spec.disk ?? 'blank';
   }
 
-  /** The contents of its disk. */
   get disk(): 'blank' | 'system' {
     return this.#disk;
   }
@@ -240,7 +237,7 @@ export class SimulatedMachine {
     }
     this.#step('loader', `loaded ${counted(tftp.result.bytes.length, 'byte')} by TFTP (blksize ${tftp.blockBytes})`);
     this.#stage = 'configuration';
-    // lpxelinux also tries its address in hexadecimal; the hardware address and the default are enough here.
+    // The address in hexadecimal, which lpxelinux also tries, is not needed here.
     this.#candidates = [`pxelinux.cfg/01-${formatMac(this.#spec.mac, '-')}`, 'pxelinux.cfg/default'];
     this.#nextConfiguration(now);
   }
@@ -349,7 +346,6 @@ export class SimulatedMachine {
     else this.#http.beginLater(asked, later(now, paceMs));
   }
 
-  /** Passes an answer to the agent, and sends the agent's next request. */
   #goOn(answer: AgentAnswer | undefined, now: Instant): void {
     const next = answer === undefined ? this.#work?.next() : this.#work?.next(answer);
     if (next === undefined) return;
@@ -377,7 +373,7 @@ export class SimulatedMachine {
     this.#boot(now);
   }
 
-  /** Starts the system on its disk. Like any operating system, it requests an address without a loader's options. */
+  /** Requests an address without a loader's options. */
   #startSystem(now: Instant): void {
     this.#stage = 'system';
     this.#dhcp = new DhcpClient({ ...this.#spec, architecture: undefined }, this.#spec.seed + 1_000_003 * this.#boots);

@@ -1,10 +1,10 @@
 // A QEMU virtual machine with real firmware, whose first boot device is the network card.
 //
-// 1. It is always emulated (TCG): on a virtual host KVM may be present and still fail to run firmware.
-// 2. All its processors share one thread. Quirk: with a thread for each, QEMU 7.2 on a busy host may lose the timer of an idle processor; the
-//    kernel then reports RCU stalls, and the boot never ends. A boot takes as long with one thread.
-// 3. It ends with this process, however this process ends: setpriv(1) sets PR_SET_PDEATHSIG of prctl(2).
-// 4. Its disk and UEFI variables are files in `directory`, so that it is the same machine after a restart.
+// 1. It is always emulated (TCG): on a virtual host KVM may be present and fail.
+// 2. All its processors share one thread. Quirk: otherwise QEMU 7.2 on a busy host may lose the timer of an idle processor; the kernel then
+//    reports RCU stalls, and the boot never ends.
+// 3. It ends with this process: setpriv(1) sets PR_SET_PDEATHSIG of prctl(2).
+// 4. Its disk and UEFI variables survive a restart as files in `directory`.
 
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync } from 'node:fs';
@@ -19,26 +19,25 @@ export interface VirtualMachineSpec {
   readonly firmware: Firmware;
   readonly nic: 'virtio-net-pci' | 'e1000' | 'e1000e' | 'vmxnet3' | 'rtl8139';
   readonly mac: string;
-  /** Installed memory, in MiB. */
+  /** In MiB. */
   readonly memoryMib: number;
   readonly cpus: number;
   readonly diskBytes: number;
   readonly diskSerial: string;
   readonly uuid: string;
   readonly serial: string;
-  /** The directory of its disk, its variables and its console output. */
+  /** The directory of disk, variables and console output. */
   readonly directory: string;
   /** Further arguments for QEMU, such as additional devices. */
   readonly further?: readonly string[];
 }
 
-/** The QEMU platform of one kind of firmware. */
 interface Platform {
   readonly program: string;
   /** The Debian packages of the program and the firmware. */
   readonly packages: readonly string[];
   readonly machine: readonly string[];
-  /** The firmware's code and variables; undefined for QEMU's own BIOS. */
+  /** Undefined for QEMU's own BIOS. */
   readonly flash?: { readonly code: string; readonly variables: string };
   readonly further?: readonly string[];
 }
@@ -73,10 +72,7 @@ const PLATFORMS: Readonly<Record<Firmware, Platform>> = {
 /** The Debian packages that the lab's machine needs. */
 export const VM_PACKAGES: readonly string[] = X86.packages;
 
-/**
- * A virtual machine. After `start` it runs until it powers itself off, or until `kill`. If something else controls its power, use
- * `command`.
- */
+/** Runs until it powers itself off, or until `kill`. Use `command` if something else controls its power. */
 export class VirtualMachine {
   readonly spec: VirtualMachineSpec;
   readonly consolePath: string;
@@ -98,7 +94,7 @@ export class VirtualMachine {
     copyFileSync(flash.variables, this.#variables);
   }
 
-  /** Switches the machine on. Resolves with the exit code: 0 if it powered itself off. */
+  /** Resolves with the exit code: 0 if it powered itself off. */
   start(): Promise<number | null> {
     const [program = '', ...args] = this.command;
     const child = this.#namespace.spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args], {
@@ -112,12 +108,11 @@ export class VirtualMachine {
     return this.#exited;
   }
 
-  /** The command that starts the machine; run it inside the namespace. */
+  /** To be run inside the namespace. */
   get command(): readonly string[] {
     return [PLATFORMS[this.spec.firmware].program, ...this.#arguments()];
   }
 
-  /** The raw image file of its disk. */
   get diskPath(): string {
     return join(this.spec.directory, `${this.spec.name}.disk`);
   }
@@ -156,7 +151,7 @@ export class VirtualMachine {
       'none',
       '-monitor',
       'none',
-      // A reboot ends QEMU, so that each start can be observed separately.
+      // A reboot ends QEMU, so each start is observed separately.
       '-no-reboot',
       '-serial',
       `file:${this.consolePath}`,

@@ -1,10 +1,10 @@
-// Finds a machine's power state in its controller's answer, by two regular expressions. The answer is untrusted, and V8 retries an
-// expression with several repetitions at every position, so the time may grow with the cube of the answer's length.
+// Finds a machine's power state in a controller's answer, by two regular expressions. The answer is untrusted, and the time may grow with
+// the cube of its length.
 //
 // 1. At most SEARCHED_CHARACTERS_MAX of an answer are searched.
-// 2. Expressions of words with `.*` in between, like MAAS's defaults, are matched in one pass without the engine.
-// 3. Only administrators write other expressions. The engine runs one for at most EXPRESSION_MS_MAX, because it blocks the region's thread.
-// 4. The engine can reach none of our objects: it gets two texts in a context of its own.
+// 2. Words with `.*` in between, like MAAS's defaults, are matched in one pass without the engine.
+// 3. Only administrators write other expressions. One runs for at most EXPRESSION_MS_MAX, because it blocks the region's thread.
+// 4. The engine reaches none of our objects: it gets two texts in a context of its own.
 
 import { type Context, createContext, Script } from 'node:vm';
 
@@ -12,10 +12,9 @@ import { type Context, createContext, Script } from 'node:vm';
 export const SEARCHED_CHARACTERS_MAX = 4096;
 /** How long one expression may block the thread, in milliseconds. One without nested repetitions takes microseconds. */
 export const EXPRESSION_MS_MAX = 5;
-/** How often a search is tried in all if the thread got too little CPU time to finish it. */
+/** Tries of a search if the thread got too little CPU time. */
 const SEARCHES_MAX = 3;
 
-/** The expressions of a machine. */
 export interface AnswerExpressions {
   readonly power_on_regex: string;
   readonly power_off_regex: string;
@@ -25,7 +24,7 @@ type AnswerSearch =
   | { readonly kind: 'searched'; readonly state: 'on' | 'off' | undefined }
   | { readonly kind: 'too-slow'; readonly name: keyof AnswerExpressions };
 
-/** Finds the expression that matches an answer; tries the one for `on` first. */
+/** Tries the one for `on` first. */
 export function searchAnswer({ power_on_regex, power_off_regex }: AnswerExpressions, answer: string): AnswerSearch {
   const text = answer.slice(0, SEARCHED_CHARACTERS_MAX);
   const on = isFound(power_on_regex, text);
@@ -45,7 +44,7 @@ function isFound(expression: string, text: string): boolean | undefined {
 /** A literal character, escaped or not, or a greedy `.*`. */
 const PIECE = /\.\*(?![?+*{])|\\[^\w\n\r\u2028\u2029]|[^\\^$.*+?()[\]{}|\n\r\u2028\u2029]/y;
 
-/** The words of an expression that consists only of words with `.*` in between; undefined for any other. */
+/** Undefined unless the expression is words with `.*` in between. */
 export function wildcardParts(expression: string): readonly string[] | undefined {
   const parts: string[] = [];
   let word = '';
@@ -60,7 +59,7 @@ export function wildcardParts(expression: string): readonly string[] | undefined
   return [...parts, word];
 }
 
-/** True if one line contains the words in order; the characters that `.` does not match end a line. */
+/** Lines end where `.` does not match. */
 export function hasInLine(text: string, words: readonly string[]): boolean {
   return text.split(/[\n\r\u2028\u2029]/).some((line) => {
     let from = 0;
@@ -77,7 +76,7 @@ const place: Record<string, string> = {};
 let context: Context | undefined;
 
 function searchByEngine(expression: string, text: string): boolean | undefined {
-  // Reuse it: a new context for each search would take a millisecond.
+  // A new context for each search would take a millisecond.
   context ??= createContext(place);
   Object.assign(place, { expression, text });
   for (let search = 0; search < SEARCHES_MAX; search += 1) {

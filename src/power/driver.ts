@@ -1,7 +1,6 @@
-// The interface of a power driver: a table of parameters, and for a machine with valid parameters a port to its power controller. The head of
-// `drivers.ts` lists the steps to add one.
+// A power driver: a table of parameters, and a port to a machine's power controller. `drivers.ts` says how to add one.
 //
-// 1. A driver does one thing per call and never retries; a program that it runs (ipmitool) may send a packet again.
+// 1. A driver does one thing per call and never retries, though a program (ipmitool) may repeat a packet.
 // 2. Nothing that it starts outlives its time limit or the abort of its signal.
 // 3. It never throws for external failures: these are outcomes.
 
@@ -17,29 +16,27 @@ import {
 } from './parameters.ts';
 import type { SshIdentity } from './ssh-identity.ts';
 
-/** The longest step of a driver, in milliseconds: a session with a slow controller takes several requests. */
+/** The longest step, in milliseconds: a session with a slow controller takes several requests. */
 export const STEP_MS_MAX = 30_000;
 
-/** How to switch a machine off: `soft` asks its operating system, `hard` cuts its power. */
+/** `soft` asks the operating system, `hard` cuts the power. */
 export type OffManner = 'soft' | 'hard';
 
-/** The power controller of one machine. */
 export interface PowerPort {
-  /** The name of the controller, without secrets: `ipmi 10.0.0.5:623`. Controllers of one name get one request at a time. */
+  /** Without secrets: `ipmi 10.0.0.5:623`. Controllers of one name get one request at a time. */
   readonly controller: string;
-  /** Switches the machine on. The outcome is `done` even if it is already on. */
+  /** `done` even if it is already on. */
   on(signal: AbortSignal): Promise<PowerOutcome>;
-  /** Switches the machine off. The outcome is `done` even if it is already off, and for a soft off as soon as the system has been asked. */
+  /** `done` even if it is already off, and for a soft off once the system is asked. */
   off(manner: OffManner, signal: AbortSignal): Promise<PowerOutcome>;
   query(signal: AbortSignal): Promise<PowerOutcome>;
-  /** Makes the network the next boot device; the outcome says whether that worked. Undefined if the driver cannot. */
+  /** Makes the network the next boot device. Undefined if the driver cannot. */
   readonly netboot?: (signal: AbortSignal) => Promise<PowerOutcome>;
 }
 
-/** The surroundings that a driver may use apart from a machine's parameters. */
 export interface PowerSurroundings {
   readonly clock: Clock;
-  /** Rackboot's own key for hypervisors. @throws RackError `tool-missing`, `tool-failed`, `store-unwritable` */
+  /** For hypervisors. @throws RackError `tool-missing`, `tool-failed`, `store-unwritable` */
   readonly sshIdentity: () => Promise<SshIdentity>;
 }
 
@@ -50,14 +47,13 @@ type OpenedPort =
 export interface PowerDriver {
   /** The `power_type` in the API. */
   readonly name: string;
-  /** True if a person switches the machine, so that its state is never known. */
+  /** True if a person switches the machine, so its state is never known. */
   readonly byHand: boolean;
   readonly parameters: readonly PowerParameter[];
   /** @param machine its system id */
   open(machine: string, values: PowerValues, surroundings: PowerSurroundings): OpenedPort;
 }
 
-/** The machine and the settings for which a driver opens a port. */
 export interface Connecting<Schema extends z.ZodObject> {
   /** Its system id. */
   readonly machine: string;
@@ -67,13 +63,12 @@ export interface Connecting<Schema extends z.ZodObject> {
   readonly surroundings: PowerSurroundings;
 }
 
-/** A driver as its file declares it. */
 interface DriverParts<Schema extends z.ZodObject> extends Pick<PowerDriver, 'name' | 'byHand'> {
   readonly parameters: Schema;
   connect(call: Connecting<Schema>): PowerPort;
 }
 
-/** Makes a driver from its parts; `connect` is only called with valid parameters. */
+/** `connect` is only called with valid parameters. */
 export function defineDriver<Schema extends z.ZodObject>({
   name,
   byHand,

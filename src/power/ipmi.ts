@@ -1,8 +1,8 @@
 // IPMI over LAN (IPMI v2.0 rev. 1.1 §13, §28) by ipmitool.
 //
-// 1. The BMC's password and key are passed in ipmitool's environment, never as arguments.
-// 2. A request without an answer in an open session may have been carried out: its outcome is `unknown`, not `unreachable`.
-// 3. ipmitool repeats a request without an answer. On and off are idempotent; a power cycle is not, so it is never sent.
+// 1. The BMC's password and key are in ipmitool's environment, never in its arguments.
+// 2. A request without an answer in an open session has the outcome `unknown`, because it may have been carried out.
+// 3. ipmitool repeats a request without an answer. A power cycle is not idempotent, so it is never sent.
 
 import { z } from 'zod';
 import { IPMI_FIELDS } from '../machines/ipmi-fields.ts';
@@ -12,7 +12,7 @@ import { cleanWords, endedItself, failedProgram, judgeEnd, outcome, type PowerOu
 import { secret } from './parameters.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
 
-/** How long ipmitool waits for the first answer, longer after each try, and its tries: 12 s in all for an absent BMC. */
+/** How long ipmitool waits for the first answer, and its tries: 12 s in all for an absent BMC. */
 const ANSWER_SECONDS = 1;
 const TRIES = 3;
 const DEFAULT_PORT = 623;
@@ -36,7 +36,7 @@ const schema = z.strictObject({
   privilege_level: IPMI_FIELDS.privilege_level.default('OPERATOR'),
   k_g: secret(IPMI_FIELDS.k_g.optional()),
   mac_address: IPMI_FIELDS.mac_address.optional(),
-  // For FreeIPMI; ipmitool does not need them.
+  // Only FreeIPMI needs them.
   workaround_flags: z
     .string()
     .regex(/^[a-z0-9, ]{0,200}$/)
@@ -62,7 +62,7 @@ function openPort({ settings, secrets, surroundings: { clock } }: Connecting<typ
     on: (signal) => ask(['chassis', 'power', 'on'], true, signal),
     off: (manner, signal) => ask(['chassis', 'power', offWord(manner, settings)], true, signal),
     query: (signal) => ask(['chassis', 'power', 'status'], false, signal),
-    // For the next start only (IPMI v2.0 §28.12); later starts keep the machine's own boot order.
+    // For the next start only (IPMI v2.0 §28.12); later starts keep the boot order.
     netboot: (signal) => ask(['chassis', 'bootdev', 'pxe', ...bootType], true, signal),
   };
 }
@@ -70,7 +70,6 @@ function openPort({ settings, secrets, surroundings: { clock } }: Connecting<typ
 const offWord = (manner: OffManner, settings: Settings): string =>
   manner === 'hard' || settings.power_off_mode === 'hard' ? 'off' : 'soft';
 
-/** Splits a `power_address` into host and port. */
 export function splitAddress(address: string): { readonly host: string; readonly port: number } {
   const bracketed = /^\[([^\]]+)\](?::(\d+))?$/.exec(address);
   const named = /^([^:]+)(?::(\d+))?$/.exec(address);
@@ -78,7 +77,7 @@ export function splitAddress(address: string): { readonly host: string; readonly
   return { host, port: port === undefined ? DEFAULT_PORT : Number(port) };
 }
 
-/** ipmitool's arguments for a BMC, which every user can see, and its environment, which only its owner can. */
+/** ipmitool's arguments, which every user can see, and environment, which only its owner can. */
 export function ipmitoolCall(settings: Settings): {
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
@@ -87,7 +86,7 @@ export function ipmitoolCall(settings: Settings): {
   const isNew = settings.power_driver === 'LAN_2_0';
   const level = settings.privilege_level === 'ADMIN' ? 'ADMINISTRATOR' : settings.privilege_level;
   const args = [
-    // One -v: without it ipmitool reports a wrong password and an absent BMC in the same words.
+    // Without -v a wrong password and an absent BMC give the same words.
     '-v',
     '-I',
     isNew ? 'lanplus' : 'lan',
@@ -114,7 +113,7 @@ export function ipmitoolCall(settings: Settings): {
   return { args, environment };
 }
 
-/** Verbose messages that appear even if nothing is wrong, and consequences of an error that another line names. */
+/** Verbose messages without meaning, and consequences of an error that another line names. */
 const NOISE = [
   /^Loading IANA PEN Registry/,
   /^IANA PEN registry open failed/,
@@ -130,9 +129,8 @@ const NOISE = [
 
 /**
  * ipmitool's errors (`lanplus.c`, `lan.c`, `ipmi_strings.c`, `ipmi_chassis.c` of 1.8.18 and 1.8.19), the specific before the general. The
- * first line that is here counts, by its first row: what follows it is its consequence. So a lost RAKP 1 is silence, although ipmitool
- * then fails to set a privilege level, or gets the late answer and finds its HMAC invalid. `lost`: the request may have been carried out.
- * Without a meaning, only its words are shown.
+ * first line found here counts, by its first row; what follows is its consequence. So a lost RAKP 1 is silence, although ipmitool then
+ * fails later. `lost`: the request may have been carried out.
  */
 const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Complaint?])[] = [
   // Before a session: ipmitool itself, and the network.
@@ -143,7 +141,7 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Com
     'refused',
   ],
   [/^Could not open socket|^connect: |^Connect to .* failed|no response from/, 'unreachable', 'no-answer'],
-  // The login: status codes of RMCP+ and RAKP (IPMI v2.0 §13.24, table 13-15), and of IPMI 1.5 (§22.15 to §22.18).
+  // The login: RMCP+ and RAKP (IPMI v2.0 §13.24, table 13-15), and IPMI 1.5 (§22.15 to §22.18).
   [/unauthorized name|invalid name length|^Invalid user name|NULL user name/, 'wrong-credentials', 'no-such-user'],
   [/invalid role|unauthorized role/, 'wrong-credentials', 'wrong-privilege-level'],
   [/insufficient resources|\bslot available/, 'refused', 'sessions-taken'],
@@ -178,12 +176,12 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Com
   [/^Error: Unable to establish/, 'unreachable', 'no-session'],
 ];
 
-/** The searched beginning of each line, in characters: the time of these expressions grows with the square of a line's length. */
+/** The searched beginning of a line, in characters: the time of these expressions grows with the square of a line's length. */
 const LINE_CHARACTERS_MAX = 512;
 /** The searched lines; ipmitool prints its errors first. */
 const LINES_MAX = 64;
 
-/** The outcome of a run of ipmitool. @param changes false for a query */
+/** @param changes false for a query */
 export function judgeIpmitool(end: ProgramEnd, changes: boolean, secrets: readonly string[]): PowerOutcome {
   const program = 'ipmitool';
   const lines = writtenBy(end)

@@ -1,4 +1,4 @@
-// The outcome of a power action or query: one of five kinds, with its detail and the controller's words.
+// The outcome of a power action or query: one of five kinds, with detail and words.
 //
 // 1. Only an acknowledged action is `done`. An action that may or may not have happened is `unknown`, and is never retried automatically.
 // 2. Words are cleaned: one bounded line of printable characters, without the machine's secrets.
@@ -8,7 +8,6 @@ import type { Complaint, PowerDetail } from './detail.ts';
 import type { ProgramEnd } from './program.ts';
 import { missingProgram } from './programs.ts';
 
-/** Whether a machine has power. */
 export type PowerState = 'on' | 'off' | 'unknown';
 
 /**
@@ -20,14 +19,13 @@ export type PowerState = 'on' | 'off' | 'unknown';
  */
 export type PowerOutcomeKind = 'done' | 'refused' | 'unreachable' | 'wrong-credentials' | 'unknown';
 
-/** The outcome of one action or query. */
 export interface PowerOutcome {
   readonly kind: PowerOutcomeKind;
-  /** The detail for people. Events keep it; readers who are no administrators get it `withoutPrivate`. */
+  /** Events keep it; readers who are no administrators get it `withoutPrivate`. */
   readonly detail: PowerDetail;
-  /** The controller's answer, for administrators only, because the request may have reached any server; undefined if there was none. */
+  /** For administrators only, because the request may have reached any server; undefined if there was none. */
   readonly said?: string | undefined;
-  /** The state that was seen; `unknown` if none was. */
+  /** `unknown` if none was seen. */
   readonly state: PowerState;
 }
 
@@ -38,19 +36,18 @@ export const outcome = (kind: PowerOutcomeKind, detail: PowerDetail, state: Powe
   state,
 });
 
-/** Adds the controller's answer, already cleaned, to an outcome, unless it is empty. */
+/** Adds the controller's cleaned answer, unless it is empty. */
 export const withSaid = (bare: PowerOutcome, said: string): PowerOutcome => (said === '' ? bare : { ...bare, said });
 
-/** The exit status by which timeout(1) reports a signal is this and the signal's number. */
+/** timeout(1) reports a signal as this and the signal's number. */
 const SIGNALLED = 128;
 
-/** True if a program ended by itself, not by a signal such as that of its own failed assertion, so that its words can be judged. */
 export const endedItself = (end: ProgramEnd): end is Extract<ProgramEnd, { readonly kind: 'ended' }> =>
   end.kind === 'ended' && end.code < SIGNALLED;
 
 /**
  * The outcome of a program that did not end by itself.
- * @param said its words, already cleaned
+ * @param said cleaned
  * @param late the kind if its time was over
  */
 export function judgeEnd(program: string, end: ProgramEnd, said: string, late: PowerOutcomeKind): PowerOutcome {
@@ -66,11 +63,10 @@ export function judgeEnd(program: string, end: ProgramEnd, said: string, late: P
   }
 }
 
-/** All that a program wrote, errors first; the system's error if it was not started. */
 export const writtenBy = (end: ProgramEnd): string =>
   end.kind === 'missing' ? '' : end.kind === 'not-started' ? (end.said ?? '') : `${end.err}\n${end.out}`;
 
-/** A program that failed with these words, already cleaned. @param meaning undefined: the words say it themselves */
+/** @param said its words, already cleaned @param meaning undefined: the words say it themselves */
 export const failedProgram = (program: string, status: number, said: string, meaning?: Complaint): PowerDetail =>
   meaning === undefined
     ? { code: 'program-failed', params: { program, status, said } }
@@ -80,16 +76,16 @@ export const failedProgram = (program: string, status: number, said: string, mea
 export const SAID_CHARACTERS_MAX = 400;
 const MASK = '••••';
 
-/** Replaces each of `secrets` in `text`, literal or URL-encoded. */
+/** Masks secrets that are literal or URL-encoded. */
 export function maskSecrets(text: string, secrets: readonly string[]): string {
   const written = secrets.flatMap((secret) => [secret, encodeURIComponent(secret), encodeURI(secret)]);
   const longestFirst = [...new Set(written)].filter((secret) => secret !== '').sort((a, b) => b.length - a.length);
   return longestFirst.reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
 }
 
-/** Cleans another program's words into one line that can be shown anywhere; semicolons separate its former lines. */
+/** One line that can be shown anywhere; semicolons separate its former lines. */
 export function cleanWords(said: string, secrets: readonly string[] = []): string {
-  // Mask before cutting or joining anything: a part of a secret is secret too.
+  // Mask before cutting or joining: a part of a secret is secret too.
   const line = maskSecrets(said, secrets)
     .trim()
     // A single repetition: with two that match the same spaces, the time would grow with the square of their number.

@@ -1,4 +1,4 @@
-// The queue of power commands and queries: which wait, and which run. No clock, no process.
+// The queue of power commands and queries. No clock, no process.
 //
 //   submit ─► waiting ─ takeNext ─► running ─ finish ─► gone
 //                └─ takeOverdue, or a command replaces a query ─► gone
@@ -11,28 +11,25 @@
 import { type Instant, later } from '../clock.ts';
 
 export const RUNNING_MAX = 16;
-/** The rest of RUNNING_MAX is reserved for commands: queries to absent controllers take long. */
+/** The rest of RUNNING_MAX is for commands: queries to absent controllers take long. */
 export const QUESTIONS_RUNNING_MAX = 8;
 export const COMMANDS_MAX = 4096;
 export const QUESTIONS_MAX = 4096;
 /** How long a task may wait, in milliseconds. */
 export const WAITING_MS_MAX = 600_000;
 
-/** A command or query for a controller. */
 export interface PowerTask {
-  /** Unique within the queue. */
   readonly id: string;
   readonly machine: string;
-  /** The name of the controller, which runs one task at a time. */
   readonly controller: string;
-  /** True for a query, which changes nothing and may be dropped. */
+  /** A query, which changes nothing and may be dropped. */
   readonly isQuestion: boolean;
 }
 
 type Admission<T> =
   /** `dropped`: the query that it replaced. */
   | { readonly kind: 'waiting'; readonly dropped?: T }
-  /** `by`: the machine's earlier task. */
+  /** `by`: the earlier task. */
   | { readonly kind: 'busy'; readonly by: T }
   | { readonly kind: 'full' };
 
@@ -41,18 +38,16 @@ interface Place<T> {
   readonly until: Instant;
 }
 
-/** Waiting and running tasks, with an index by machine and the controllers that are busy. */
 export class PowerQueue<T extends PowerTask> {
   readonly #commands = new Map<string, Place<T>>();
   readonly #questions = new Map<string, Place<T>>();
   readonly #running = new Map<string, T>();
   readonly #busyControllers = new Set<string>();
   #questionsRunning = 0;
-  /** Each machine's command, and its query. */
   readonly #commandOf = new Map<string, T>();
   readonly #questionOf = new Map<string, T>();
 
-  /** When the first waiting task becomes overdue; undefined if none waits. */
+  /** Undefined if none waits. */
   get nextOverdueAt(): Instant | undefined {
     const [command] = this.#commands.values();
     const [question] = this.#questions.values();
@@ -60,12 +55,10 @@ export class PowerQueue<T extends PowerTask> {
     return command.until < question.until ? command.until : question.until;
   }
 
-  /** A machine's waiting or running command. */
   commandOf(machine: string): T | undefined {
     return this.#commandOf.get(machine);
   }
 
-  /** Adds a task, or says why not. */
   submit(task: T, now: Instant): Admission<T> {
     const command = this.#commandOf.get(task.machine);
     if (command !== undefined) return { kind: 'busy', by: command };
@@ -87,7 +80,7 @@ export class PowerQueue<T extends PowerTask> {
     return { kind: 'waiting', dropped: question };
   }
 
-  /** Takes the next task that may run, and marks it as running; undefined if none may. */
+  /** Marks the next task as running; undefined if none may run. */
   takeNext(): T | undefined {
     if (this.#running.size >= RUNNING_MAX) return undefined;
     const next = this.#firstFree(this.#commands) ?? this.#nextQuestion();
@@ -100,7 +93,7 @@ export class PowerQueue<T extends PowerTask> {
     return next;
   }
 
-  /** Removes and returns a task that has waited too long; undefined if there is none. */
+  /** Undefined if none waited too long. */
   takeOverdue(now: Instant): T | undefined {
     for (const waiting of [this.#commands, this.#questions]) {
       const [first] = waiting.values();
@@ -111,14 +104,13 @@ export class PowerQueue<T extends PowerTask> {
     return undefined;
   }
 
-  /** Removes a waiting command. @returns false if no command of this id waits */
+  /** @returns false if no such command waits */
   withdraw(id: string): boolean {
     const place = this.#commands.get(id);
     if (place !== undefined) this.#remove(place.task);
     return place !== undefined;
   }
 
-  /** Call when a running task has ended. */
   finish(task: T): void {
     if (!this.#running.delete(task.id)) return;
     this.#busyControllers.delete(task.controller);
@@ -126,7 +118,6 @@ export class PowerQueue<T extends PowerTask> {
     this.#remove(task);
   }
 
-  /** Removes all waiting tasks. */
   clear(): void {
     for (const waiting of [this.#commands, this.#questions])
       for (const { task } of [...waiting.values()]) this.#remove(task);

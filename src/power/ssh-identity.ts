@@ -1,4 +1,4 @@
-// Rackboot's own SSH key for logging in to hypervisors, and the script that calls ssh with it.
+// Rackboot's SSH key for hypervisors, and the script that calls ssh with it.
 //
 //   <state_dir>/ssh/id_ed25519          the private key, mode 600: the one in the region's store, for ssh
 //                   id_ed25519.former   the key that the store's key replaced, if they differed
@@ -8,9 +8,9 @@
 //   no key in the store ─► the file's, or a new one ─► store it ─┬─ it is the first ─► done
 //                                                                └─ another was faster ─► write that to the file
 //
-// 1. The store's key is never replaced: all processes of a region have it. If two processes make one at the same time, the first to store it wins.
+// 1. The store's key is never replaced, because all processes have it. Of two made at once, the first stored wins.
 // 2. A replaced key stays in the directory under another name, because hypervisors may accept it.
-// 3. ssh never prompts: no password, no passphrase, no confirmation.
+// 3. ssh never prompts.
 
 import { chmodSync, closeSync, existsSync, fsyncSync, linkSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -32,31 +32,28 @@ const KEY_FILE = 'id_ed25519';
 /** Paths that a shell and ssh's configuration read literally. */
 const PLAIN_PATH = /^\/[A-Za-z0-9._/+@-]*$/;
 
-/** The paths of the key, and of the script that logs in with it. */
 export interface SshIdentity {
-  /** The path of the private key. */
   readonly key: string;
-  /** The path of the script, which takes ssh's arguments. */
+  /** A script that takes ssh's arguments. */
   readonly connect: string;
 }
 
-/** Where the processes of a region agree on one key. Each method is one transaction, and rejects if the store fails. */
+/** Where the processes agree on one key. Each method is one transaction, and rejects if the store fails. */
 export interface SshKeyStore {
   /** The private key. */
   find(): Promise<string | undefined>;
-  /** Stores a private key if there is none. @param atMs wall time @returns the stored one */
+  /** Stores a key unless there is one. @param atMs wall time @returns the stored key */
   keep(privateKey: string, atMs: number): Promise<string>;
 }
 
-/** True if the state directory has a key already. */
 export const hasSshKey = (stateDir: string): boolean => existsSync(join(stateDir, 'ssh', KEY_FILE));
 
 /**
- * Opens Rackboot's key, or creates it.
+ * Opens or creates Rackboot's key.
  *
- * @param store the region's store, which keeps the key; undefined: it does not exist yet, and will take the directory's key
+ * @param store keeps the key; undefined: it does not exist yet
  * @throws RackError `tool-missing`, `tool-failed`, `store-unwritable`, `bad-argument` if ssh could not read the directory's name; those of
- * the store
+ *   the store
  */
 export async function openSshIdentity(stateDir: string, clock: Clock, store?: SshKeyStore): Promise<SshIdentity> {
   const stored = await store?.find();
@@ -69,7 +66,7 @@ export async function openSshIdentity(stateDir: string, clock: Clock, store?: Ss
   return agreed === own ? identity : await writeIdentity(stateDir, clock, agreed);
 }
 
-/** Writes the files that ssh needs. @param stored the store's key; undefined: use the directory's key, or make one */
+/** @param stored the store's key; undefined: use the directory's key, or make one */
 async function writeIdentity(stateDir: string, clock: Clock, stored: string | undefined): Promise<SshIdentity> {
   const directory = join(stateDir, 'ssh');
   if (!PLAIN_PATH.test(directory)) {
@@ -110,7 +107,7 @@ function faultOf(cause: unknown, directory: string, stateDir: string): RackError
   return new RackError('store-unwritable', text, { cause });
 }
 
-/** The public part of the key: one line of an authorized_keys file. @throws RackError `tool-missing`, `tool-failed` */
+/** One line of an authorized_keys file. @throws RackError `tool-missing`, `tool-failed` */
 export async function readPublicKey({ key }: SshIdentity, clock: Clock): Promise<string> {
   return (await keygen(['-y', '-P', '', '-f', key], clock)).trim();
 }
@@ -132,7 +129,7 @@ async function makeKey(directory: string, key: string, clock: Clock): Promise<vo
   }
 }
 
-/** Writes the store's key, unless the directory has it already. */
+/** Writes the store's key unless the directory has it. */
 function putKey(directory: string, key: string, text: string): void {
   const isThere = existsSync(key);
   if (isThere && readRegularFile(key, KEY_BYTES_MAX) === text) return;
@@ -163,7 +160,7 @@ async function keygen(args: readonly string[], clock: Clock): Promise<string> {
   throw new RackError('tool-failed', `ssh-keygen failed: ${said || 'it did not end in time'}`);
 }
 
-/** Writes the script, unless it is up to date. */
+/** Unless it is up to date. */
 function writeConnect(path: string, key: string, knownHosts: string): void {
   const options = [
     '-F',

@@ -1,12 +1,11 @@
-// Switches machines and queries their power: takes commands, runs one task per controller at a time, keeps the ledger, and reports
-// outcomes.
+// Switches machines and queries their power, one task per controller at a time, with a ledger.
 //
 //   command ─► queue ─► ledger.begin: known? ─► driver, within its time ─► ledger.end ─► onEnd
 //   readings: due ─► queue ─► driver ─► readings
 //
-// 1. A command runs once: its id is in the ledger before the driver is called, and an id in the ledger is never run.
-// 2. Every started command has an end, by onEnd or, if the process died, by `recover`. One that had not started is not in the ledger: the
-//    caller gives it again, with the same id.
+// 1. A command runs once: its id is in the ledger before the driver is called.
+// 2. Every started command has an end, by onEnd or, if the process died, by `recover`. One that had not started is not in the ledger, and
+//    is given again with the same id.
 // 3. A driver that does not finish is abandoned at its deadline, with outcome `unknown`.
 
 import { Alarm } from '../deadline-queue.ts';
@@ -20,7 +19,6 @@ import type { PowerValues } from './parameters.ts';
 import { PowerQueue, type PowerTask } from './queue.ts';
 import { type PowerReading, PowerReadings } from './readings.ts';
 
-/** The driver and parameters of a machine. */
 export interface PowerTarget {
   /** Its system id. */
   readonly machine: string;
@@ -30,13 +28,12 @@ export interface PowerTarget {
   readonly values: PowerValues;
 }
 
-/** The answer to a command: taken, or why not. */
 export type Submission =
   | { readonly kind: 'taken' }
   /** The machine has another command. */
   | { readonly kind: 'busy' }
   | { readonly kind: 'refused'; readonly why: PowerDetail }
-  /** It cannot be taken at the moment, but may be given again. */
+  /** It may be given again. */
   | { readonly kind: 'not-now' };
 
 /** An ended command. */
@@ -45,7 +42,7 @@ export interface EndedCommand {
   readonly machine: string;
   readonly command: LedgerEntry['command'];
   readonly outcome: PowerOutcome;
-  /** True if the machine was off when it was last seen before the command. */
+  /** True if the machine was off when last seen before the command. */
   readonly wasOff?: boolean;
   /** True if the ledger had this end already. */
   readonly isKnown?: boolean;
@@ -58,7 +55,6 @@ interface SwitchboardParts extends PowerSurroundings {
   readonly ledger: PowerLedger;
   /** True while this process may switch machines; undefined: always. */
   readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
-  /** Called at the end of each command. */
   readonly onEnd: (ended: EndedCommand) => Promise<void>;
   /** Called when the seen state changes, and when queries start or stop failing. */
   readonly onReading: (machine: string, reading: PowerReading) => void;
@@ -68,11 +64,9 @@ interface Task extends PowerTask {
   readonly port: PowerPort;
   readonly command: PowerCommand;
   readonly stop: AbortController;
-  /** Resolves when the task has ended. */
   readonly over: PromiseWithResolvers<void>;
 }
 
-/** The switchboard of one region. */
 export class PowerSwitchboard {
   readonly #parts: SwitchboardParts;
   readonly #queue = new PowerQueue<Task>();
@@ -81,9 +75,7 @@ export class PowerSwitchboard {
   readonly #running = new Map<string, Task>();
   /** Callers that wait for the next answer about a machine. */
   readonly #askers = new Map<string, PromiseWithResolvers<PowerOutcome>>();
-  /**
-   * By machine: the last command whose ledger write failed and may still have reached the disk. Its driver was not called.
-   */
+  /** By machine: the last command whose ledger write failed, perhaps only after it reached the disk. Its driver was not called. */
   readonly #unclear = new Map<string, string>();
   readonly #alarm: Alarm;
   #questions = 0;
@@ -94,7 +86,7 @@ export class PowerSwitchboard {
     this.#alarm = new Alarm(parts.clock, () => this.#turn());
   }
 
-  /** Ends commands that ran when the last process died, as `unknown`. Call first. @param among only these */
+  /** Ends commands of the last process as `unknown`. Call first. @param among only these */
   async recover(among?: ReadonlySet<string>): Promise<void> {
     for (const { id, machine, command } of await this.#parts.ledger.listUnended()) {
       if (among !== undefined && !among.has(id)) continue;
@@ -102,7 +94,7 @@ export class PowerSwitchboard {
     }
   }
 
-  /** Gives a command. Returns at once; onEnd reports its end. @param id always the same for the same command */
+  /** Returns at once; onEnd reports its end. @param id always the same for the same command */
   command(id: string, target: PowerTarget, command: LedgerEntry['command']): Submission {
     if (this.#isClosed) return { kind: 'not-now' };
     const task = this.#taskOf(id, target, command);
@@ -120,7 +112,6 @@ export class PowerSwitchboard {
     }
   }
 
-  /** The id of a machine's waiting or running command, if any. */
   commandOf(machine: string): string | undefined {
     return this.#queue.commandOf(machine)?.id;
   }
@@ -130,7 +121,7 @@ export class PowerSwitchboard {
     return this.#queue.withdraw(id);
   }
 
-  /** Queries a machine now. Concurrent callers share the answer. Never throws. */
+  /** Concurrent callers share the answer. Never throws. */
   async ask(target: PowerTarget): Promise<PowerOutcome> {
     if (this.#isClosed) return outcome('unreachable', STOPPING);
     const { machine } = target;
@@ -149,10 +140,7 @@ export class PowerSwitchboard {
     return asker.promise;
   }
 
-  /**
-   * Starts to watch a machine. If its driver or parameters have changed, its reading starts afresh, and its waiting command is withdrawn.
-   * With an undefined target, stops watching it.
-   */
+  /** If driver or parameters have changed, the reading starts afresh, and a waiting command is withdrawn. Undefined stops watching. */
   watch(machine: string, target: PowerTarget | undefined): void {
     const { clock, findDriver } = this.#parts;
     const before = this.#targets.get(machine);
@@ -167,14 +155,13 @@ export class PowerSwitchboard {
     this.#turn();
   }
 
-  /** Queries a watched machine soon. */
   look(machine: string): void {
     if (this.#isClosed) return;
     this.#ask(machine);
     this.#turn();
   }
 
-  /** A machine's reading; undefined if it is not watched. */
+  /** Undefined if it is not watched. */
   reading(machine: string): PowerReading | undefined {
     return this.#readings.get(machine);
   }
@@ -220,7 +207,7 @@ export class PowerSwitchboard {
     };
   }
 
-  /** Starts all tasks that may run, and sets the alarm for the next one. */
+  /** Starts all tasks that may run, and sets the alarm for the next task. */
   #turn(): void {
     if (this.#isClosed) return;
     const now = this.#parts.clock.now();
@@ -241,7 +228,7 @@ export class PowerSwitchboard {
     const target = this.#targets.get(machine);
     if (target === undefined) return;
     const task = this.#taskOf(this.#nextQuestion(), target, { kind: 'query' });
-    // If the queue does not take it, the machine has a command, and is queried at its next turn.
+    // If refused, the machine has a command, and is queried later.
     if (task.kind === 'task') this.#queue.submit(task.task, this.#parts.clock.now());
     else this.#answered(machine, outcome('refused', task.why));
   }
@@ -284,7 +271,9 @@ export class PowerSwitchboard {
     );
   }
 
-  /** Records a command before its driver is called. @returns false if it must not be carried out: the ledger knows it already, or cannot record it */
+  /**
+   * Records a command before its driver is called. @returns false if the command must not be carried out: the ledger knows it already, or cannot record it
+   */
   async #record(task: Task, command: LedgerEntry['command']): Promise<boolean> {
     const { ledger, clock } = this.#parts;
     const { id, machine } = task;
@@ -294,7 +283,7 @@ export class PowerSwitchboard {
       this.#unclear.delete(machine);
       if (known === undefined || (isUnclear && known.end === undefined)) return true;
       this.#queue.finish(task);
-      // A command without an end is under way, or was when the last process died. The running task or `recover` reports its end.
+      // A command without an end is reported by the running task or `recover`.
       if (known.end !== undefined) {
         await this.#parts.onEnd({
           id,
@@ -307,7 +296,7 @@ export class PowerSwitchboard {
       }
     } catch (error) {
       this.#queue.finish(task);
-      // The caller gives the command again. Until then the command has no end.
+      // The command has no end until the caller gives it again.
       const isForNow = isStoreUnavailable(error);
       if (isForNow && !(error instanceof NotOnDuty)) this.#unclear.set(machine, id);
       const params = { said: cleanWords(errorText(error)) };
@@ -343,10 +332,10 @@ export class PowerSwitchboard {
     let isRecorded = false;
     try {
       isRecorded = await ledger.end(ended.id, ended.outcome, clock.wallTimeMs());
-      // Another process of the region has found an end, and reports it.
+      // Another process has found an end, and reports it.
       if (!isRecorded) return;
     } catch {
-      // The store is unavailable. Report the end anyway: the caller keeps it until the ledger has it.
+      // The store is unavailable. Report anyway: the caller keeps it until the ledger has it.
     }
     await onEnd({ ...ended, isRecorded, ...(wasOff ? { wasOff } : {}) });
   }

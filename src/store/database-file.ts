@@ -100,7 +100,7 @@ const uncreatable = (path: string, { title, elsewhere }: DirectoryWords, cause: 
   );
 
 /**
- * @param Around runs the migration of older tables, or throws instead
+ * @param around runs the migration of older tables, or throws instead
  * @throws RackError `store-newer`, `store-broken`, `store-unwritable`; `store-unavailable` if the disk is full or the file is held
  */
 export function openDatabaseFile(

@@ -46,7 +46,7 @@ const held = new Set<DatabaseSync>();
 
 /**
  * Also finishes an interrupted restore of the directory.
- * @param Words for errors; default: those of the starting process's state directory
+ * @param words for errors; default: those of the starting process's state directory
  * @throws RackError `already-running`, with the other process's number if the kernel shows it; as `openDatabaseFile` if there can be no
  *   lock
  */

@@ -77,7 +77,7 @@ interface TransfersDeps {
   readonly counters: Counters<TftpCounter>;
   /** Shared with the server. */
   readonly refusals: EventSampler;
-  /** Connected to the client. @throws RackError as `DatagramNetwork.open` */
+  /** Opens a socket connected to the client. @throws RackError as `DatagramNetwork.open` */
   readonly openSocket: (session: Session) => Promise<DatagramSocket>;
   /** Time spent opening and starting after `begin` returned, in milliseconds; overlaps count once. */
   readonly onOpened: (ms: number) => void;
@@ -92,7 +92,7 @@ export class Transfers {
   readonly #sender: WindowSender;
   readonly #forgeable = new EventSampler(FORGEABLE_EVENTS);
   readonly #alarm: Alarm;
-  /** Reported to `onOpened` so far. */
+  /** Opening time up to here has been reported to `onOpened`. */
   #reportedUntil: Instant;
 
   constructor(deps: TransfersDeps) {
@@ -177,7 +177,7 @@ export class Transfers {
     this.#sender.drain();
   }
 
-  /** Silently; does nothing if it is over. */
+  /** Ends a session silently; does nothing if it is over. */
   release(session: Session): void {
     if (session.over) return;
     const { listener, peer, port } = session.origin;
@@ -351,7 +351,7 @@ export class Transfers {
     if (sample !== undefined) this.#deps.publish(session.event(kind, now, { ...more, ...sample }));
   }
 
-  /** With an error, because the client would otherwise wait. */
+  /** Ends a session with an error, because the client would otherwise wait. */
   #fail(session: Session, reason: string): void {
     this.#deps.counters.add('failed');
     this.turnAway(session, TFTP_ERROR.notDefined, 'File cannot be read');

@@ -38,7 +38,7 @@ export class FoldPass {
   #ordered: Float64Array | undefined;
   #written = 0;
 
-  /** @param Sequence the last one already folded */
+  /** @param sequence the last one already folded */
   constructor(sequence: number) {
     this.#sequence = sequence;
   }

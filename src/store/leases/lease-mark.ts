@@ -133,7 +133,7 @@ export class LeaseMark {
     this.#write();
   }
 
-  /** Once the journal is closed. */
+  /** Writes the last sequence once the journal is closed. */
   async close(): Promise<void> {
     this.#timer?.cancel();
     this.#writing = this.#writing.then(() => this.#replace());

@@ -192,7 +192,7 @@ function hostnameQuery(host: NamedHost | undefined): readonly [sql: string, ...v
   return host.username === undefined ? [`${others})`, macs] : [`${others} OR username <> ?3)`, macs, host.username];
 }
 
-/** @param Sql selects the taken names, which are its first value */
+/** @param sql selects the taken names, which are its first value */
 function* answerTaken(
   [sql, ...values]: readonly [sql: string, ...values: readonly string[]],
   names: readonly string[],

@@ -141,7 +141,7 @@ export class PostgresConnections {
   readonly #known = new WeakMap<pg.PoolClient, StoreConnection>();
   readonly #watch: PostgresWatch | undefined;
 
-  /** @param Watch undefined: each use finds out for itself whether the server is silent bounds other timeouts than usual */
+  /** @param watch undefined: each use finds out for itself whether the server is silent @param bounds other timeouts than usual */
   constructor(place: PostgresPlace, use: 'region' | 'copy' = 'region', watch?: PostgresWatch, bounds?: pg.PoolConfig) {
     this.#openPool = () => openPool({ ...connectionOf(place), ...bounds, max: place.pool }, use);
     this.#pool = this.#openPool();

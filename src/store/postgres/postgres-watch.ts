@@ -129,7 +129,7 @@ export class PostgresWatch implements StoreAvailability {
     for (const giveUp of this.#onSilent) giveUp();
   }
 
-  /** @returns Why it is away; undefined if it is there */
+  /** @returns why it is away; undefined if it is there */
   async #ask(): Promise<Outage | undefined> {
     const isNew = this.#client === undefined;
     const problem = await this.#askOnce();
