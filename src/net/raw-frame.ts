@@ -1,24 +1,24 @@
-// IPv4 and UDP headers for a datagram that bypasses the host's own stack: the reply to a machine without an address, which answers no ARP.
-// The kernel adds the Ethernet header. Sources: RFC 791 §3.1, RFC 768, RFC 1071.
+// IPv4 and UDP headers of a reply to a machine without an address, which answers no ARP. The kernel adds the Ethernet header. Sources: RFC
+// 791 §3.1, RFC 768, RFC 1071.
 //
 // 1. Checksums are complete, because nothing downstream fills them in.
-// 2. The UDP checksum is never sent as 0, which would mean "none" (RFC 768).
+// 2. The UDP checksum is never 0, which would mean "none" (RFC 768).
 
 import type { Ipv4 } from './address.ts';
 import type { BorrowedBytes } from './borrowed-bytes.ts';
 
-/** Bytes in front of the payload: an IPv4 header without options, and the UDP header. */
+/** An IPv4 header without options, and the UDP header. */
 export const FRAME_HEADER_BYTES = 28;
 
 const IPV4_HEADER_BYTES = 20;
-/** IANA's number of UDP in an IPv4 header. */
+/** UDP's number at IANA. */
 export const PROTOCOL_UDP = 17;
-/** Low delay: the usual type of service of DHCP servers. Switches may prefer it; nothing depends on it. */
+/** Low delay: the usual type of service of DHCP servers. Nothing depends on it. */
 const TYPE_OF_SERVICE = 0x10;
 const DONT_FRAGMENT = 0x4000;
 const TIME_TO_LIVE = 64;
 
-/** The header fields. Ports and `identification` are 0 to 65535. */
+/** Ports and `identification` are 0 to 65535. */
 interface FrameHeader {
   readonly source: Ipv4;
   readonly sourcePort: number;
@@ -27,10 +27,7 @@ interface FrameHeader {
   readonly identification: number;
 }
 
-/**
- * Writes headers and payload at the start of `target` and returns their length. The caller guarantees that the payload
- * fits: at most 65,507 bytes, and `target` at least 28 bytes longer.
- */
+/** Returns the length. The payload must fit: at most 65,507 bytes, and `target` at least 28 bytes longer. */
 export function writeFrame(target: Uint8Array, header: FrameHeader, payload: Uint8Array): number {
   const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
   const udpBytes = payload.length + FRAME_HEADER_BYTES - IPV4_HEADER_BYTES;
@@ -65,7 +62,7 @@ export function sumWords(bytes: BorrowedBytes, start: number, end: number): numb
   return even === end ? sum : sum + ((bytes[even] ?? 0) << 8);
 }
 
-/** The ones' complement of a sum with its carries added back in: the checksum of RFC 1071. */
+/** The ones' complement, with carries added back (RFC 1071). */
 export function internetChecksum(sum: number): number {
   let folded = sum;
   while (folded > 0xffff) folded = Math.floor(folded / 0x10000) + (folded & 0xffff);

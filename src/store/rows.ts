@@ -1,5 +1,4 @@
-// Records in the rows of any database, and prepared statements of SQLite. A codec has the columns of a record once: its statements and its
-// reader come from them.
+// Records in rows of any database, and SQLite's prepared statements. A codec has a record's columns once.
 
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
@@ -8,9 +7,9 @@ export type Row = Readonly<Record<string, SQLOutputValue>>;
 
 export interface Column<T> {
   readonly name: string;
-  /** PostgreSQL's type, where JSON carries the value. */
+  /** PostgreSQL's type, if JSON carries the value. */
   readonly type: 'BIGINT' | 'TEXT' | 'BYTEA';
-  /** Any other value is our own bug, and throws. */
+  /** Throws on another value, which is our bug. */
   read(row: Row): T;
   write(value: T): SQLInputValue;
 }
@@ -41,7 +40,6 @@ export const bytes = (name: string): Column<Uint8Array> =>
     (value) => value,
   );
 
-/** A column that stores another form of a value. */
 export const mapped = <S, T>(stored: Column<S>, read: (value: S) => T, write: (value: T) => S): Column<T> => ({
   ...stored,
   read: (row) => read(stored.read(row)),
@@ -75,7 +73,6 @@ export const oneOf = <T extends string>(name: string, words: readonly T[]): Colu
 /** One that is left out does not compile. */
 type Columns<T> = { readonly [Field in keyof Required<T>]: Column<T[Field]> };
 
-/** How a record stands in a row. */
 export interface Codec<T> {
   readonly columns: readonly Column<unknown>[];
   readonly names: readonly string[];
@@ -102,9 +99,8 @@ const columnsOf = (fields: object): readonly (readonly [field: string, stored: C
 
 export const insertInto = (table: string, names: readonly string[]): string =>
   `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
-/** The columns of an UPDATE, each with a value of its own. */
 export const assigned = (names: readonly string[]): string => names.map((name) => `${name} = ?`).join(', ');
-/** A column's value of one row of `FROM rows(?) AS one`. @param index of the value in the row */
+/** A value of one row of `FROM rows(?) AS one`. @param index of the value in the row */
 export const fromRow = ({ type }: Column<unknown>, index: number): string => `CAST(one.value ->> ${index} AS ${type})`;
 /** Replaces these columns of the row with the same key. */
 export const orReplace = (key: string, names: readonly string[]): string =>
@@ -119,7 +115,7 @@ export const sqliteForm = (sql: string): string =>
     .replace(/\bIN (?:texts|numbers)\((\?\d?)\)/g, 'IN (SELECT value FROM json_each($1))')
     .replace(/\bFROM (?:texts|rows)\((\?\d?)\)/g, 'FROM json_each($1)');
 
-/** The statements of one database, each prepared once. Their texts come from a fixed set in the code. */
+/** Each prepared once; the texts come from a fixed set. */
 export class Statements {
   readonly #database: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
@@ -150,7 +146,7 @@ export class Statements {
     return Number(this.prepare(sql).run(...values).changes);
   }
 
-  /** The first column of the first row; 0 if there is none. */
+  /** The first column of the first row; 0 without a row. */
   number(sql: string, ...values: SQLInputValue[]): number {
     const row = this.one(sql, ...values);
     const value = row === undefined ? 0 : Object.values(row)[0];

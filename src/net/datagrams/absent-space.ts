@@ -1,10 +1,9 @@
-// Keeps a socket's send buffer free for present hosts when the kernel cannot be asked how full it is (`send-space.ts` asks, by native calls).
-// It estimates instead: a datagram to a host without an ARP entry may wait for WAIT_MS. Sources: arp(7), the kernel's neighbour table
-// (mcast_solicit times retrans_time: three seconds).
+// Keeps a send buffer free for present hosts without native calls (`send-space.ts` has them). It estimates instead: a datagram to a host
+// without an ARP entry may wait for WAIT_MS. Sources: arp(7), the kernel's neighbour table (mcast_solicit times retrans_time: three
+// seconds).
 //
 // 1. Datagrams for absent hosts never take more than a quarter of the buffer: an eighth at once, and an eighth within WAIT_MS.
-// 2. Sending to present hosts and to hosts behind a router is always allowed. A host that asks us something is in the table by its own ARP
-//    request.
+// 2. Sending to present hosts and to hosts behind a router is always allowed. A host that asks us is in the table by its own ARP request.
 
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../address.ts';
@@ -12,24 +11,23 @@ import type { Vicinity } from './send-space.ts';
 
 /** How long the kernel keeps a datagram for a host that answers no ARP, in milliseconds. */
 export const WAIT_MS = 3000;
-/** The kernel's overhead per datagram, in addition to its bytes, which it rounds up to at most twice as many. */
+/** The kernel's overhead per datagram, in addition to its bytes, which the kernel rounds up to at most twice as many. */
 const OVERHEAD_BYTES = 768;
 
-/** Decides for one socket which datagrams may enter the buffer. */
 export class AbsentSpace {
   readonly #mostBytes: number;
   readonly #vicinity: () => Vicinity;
   #spaceBytes: number;
   #countedAt: Instant | undefined;
 
-  /** @param bufferBytes the size of the send buffer, as the kernel counts it */
+  /** @param bufferBytes as the kernel counts it */
   constructor(bufferBytes: number, vicinity: () => Vicinity) {
     this.#mostBytes = bufferBytes / 8;
     this.#vicinity = vicinity;
     this.#spaceBytes = this.#mostBytes;
   }
 
-  /** True if a datagram of `bytes` octets to `address` may be sent; its space is then taken. */
+  /** If true, the space for `bytes` octets is taken. */
   admits(address: Ipv4, bytes: number, now: Instant): boolean {
     if (!this.#vicinity().isAbsent(address)) return true;
     this.#refill(now);

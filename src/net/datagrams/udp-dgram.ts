@@ -1,9 +1,8 @@
-// Datagram sockets by Node's dgram alone, for hosts without native calls. They are slower and cannot bind to devices. A device socket
-// is emulated by a socket at the wildcard address, which receives broadcasts, and one at the rack's own address on the device, which sends
-// them: the kernel sends by the interface that has the address.
+// Datagram sockets by Node's dgram alone, for hosts without native calls. They are slower and bind to no device. A device socket is
+// emulated by one at the wildcard address, for broadcasts, and one at the rack's address, which sends them: the kernel sends by the
+// interface that has the address.
 //
-// 1. A wildcard socket receives from every interface and cannot tell which. So each port has one device; the loopback device
-//    receives from loopback only, and any other device from everything but loopback.
+// 1. A wildcard socket cannot tell the interface, so each port has one device: loopback, or everything but loopback.
 
 import type { Socket } from 'node:dgram';
 import { existsSync } from 'node:fs';
@@ -20,12 +19,12 @@ import { believesMtuReports, MTU_REPORTS_NOTE } from './path-mtu.ts';
 import { ARP_FILE, ArpTable } from './send-space.ts';
 import { bind, type PortableParts, PortableSocket } from './udp-dgram-socket.ts';
 
-/** The send buffer to request, in bytes; net.core.wmem_max may reduce it. */
+/** In bytes; net.core.wmem_max may reduce it. */
 const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
-/** The greatest age of a reading of the ARP table, in milliseconds: after this time a host that began to send counts as present. */
+/** The greatest age of the ARP table, in milliseconds: a host that began to send then counts as present. */
 const TABLE_MS_MAX = 20;
 
-/** Opens the portable implementation; `reason` says why it is used. */
+/** `reason` says why it is used. */
 export function openDgramNetwork(reason?: HostNote, sendBufferBytes = SEND_BUFFER_BYTES): HostNetwork {
   return new DgramNetwork(reason, sendBufferBytes);
 }
@@ -72,7 +71,7 @@ class DgramNetwork implements HostNetwork {
       const source = socket.wantedSource(interfaces);
       if (source === undefined) continue;
       const run = this.#turn.then(() => socket.openSender(source));
-      // On failure the socket stays as it was, and the next change of an interface tries again.
+      // On failure the next change of an interface tries again.
       this.#turn = run.catch((error) => socket.request.onReceiveError?.(osErrorCode(error) ?? String(error)));
     }
   }
@@ -124,8 +123,8 @@ class DgramNetwork implements HostNetwork {
 }
 
 /**
- * The receiving socket. The first one of a port is bound once without sharing, which detects another owner; the final one
- * allows sharing if further sockets of ours need it.
+ * The first receiver of a port is bound once without sharing, which detects another owner; the final one shares if our further sockets need
+ * it.
  */
 async function bindReceiver(request: SocketRequest, hasPeers: boolean): Promise<Socket> {
   const shared = request.shared === true || request.device !== undefined;

@@ -1,18 +1,18 @@
-// A packet socket of the net worker. After a flood it rests, while the kernel drops the excess; if it fails, it is closed.
+// A packet socket of the net worker, which rests after a flood while the kernel drops the excess.
 
 import { type Instant, later } from '../../clock.ts';
 import { errorText } from '../../errors.ts';
 import type { HeardFrame, PacketSocket } from './packet-socket.ts';
 
 /**
- * Frames of one socket that are read in one wake. A flood of ARP or of router messages fills it: other frames of the same kind may then be lost,
- * except answers to probes. It empties with the next wake.
+ * Frames read in one wake. A flood of ARP or of router messages fills it: other frames of the same kind may then be lost, except answers to
+ * probes. It empties with the next wake.
  */
 const FRAMES_MAX = 256;
 /** How long a socket rests after FRAMES_MAX frames, in milliseconds. */
 const REST_MS = 10;
 
-/** The result of reading: all frames were read, too many came, or the socket failed. */
+/** All were read, too many came, or the socket failed. */
 type Drained = 'all' | 'flooded' | 'failed';
 
 export class EarSocket {
@@ -21,7 +21,7 @@ export class EarSocket {
   #problem = '';
   #restsUntil: Instant | undefined;
 
-  /** @param rests false for a socket whose frames must never be lost */
+  /** @param rests false if no frame may be lost */
   constructor(open: () => PacketSocket, rests = true) {
     this.#rests = rests;
     try {
@@ -31,22 +31,20 @@ export class EarSocket {
     }
   }
 
-  /** The socket, while it is open. */
   get socket(): PacketSocket | undefined {
     return this.#socket;
   }
 
-  /** Why it could not be opened, or failed; empty: neither. */
+  /** Why it failed; empty if it works. */
   get problem(): string {
     return this.#problem;
   }
 
-  /** The descriptor to poll; undefined while there is nothing to wait for. */
+  /** Undefined while there is nothing to wait for. */
   descriptor(now: Instant): number | undefined {
     return this.isResting(now) ? undefined : this.#socket?.fd;
   }
 
-  /** Until when it rests. */
   get restsUntil(): Instant | undefined {
     return this.#restsUntil;
   }

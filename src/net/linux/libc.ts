@@ -1,15 +1,14 @@
-// System calls that Node does not offer, called in Linux's C library through koffi. The layouts of their structures are in `wire-structs.ts`.
-// Sources: socket(7), ip(7), udp(7), packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), setns(2),
-// malloc_trim(3).
+// System calls that Node lacks, in glibc through koffi; `wire-structs.ts` has their structures. Sources: socket(7), ip(7), udp(7),
+// packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), setns(2), malloc_trim(3).
 //
 // 1. Read `errno()` only directly after a call that returned -1.
-// 2. An address in a structure does not keep its buffer alive: code that stores one must keep the buffer in a field.
-// 3. Loading throws if the C library is not glibc; the caller then does without.
+// 2. An address in a structure does not keep its buffer alive: keep the buffer in a field.
+// 3. Loading throws without glibc.
 
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 
-/** The calls, as their manual pages describe them; buffers stand for pointers, -1 means failure. */
+/** As their manual pages say; buffers stand for pointers, -1 means failure. */
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, length: number): number;
@@ -20,7 +19,7 @@ export interface Libc {
   sendmmsg(fd: number, headers: Uint8Array, count: number, flags: number): number;
   recvmmsg(fd: number, headers: Uint8Array, count: number, flags: number, timeout: null): number;
   recv(fd: number, into: Uint8Array, length: number, flags: number): number;
-  /** Fills `from` with the sender's address, and `fromLength`, an int, with its length. */
+  /** Fills `from` with the sender, and `fromLength`, an int. */
   recvfrom(
     fd: number,
     into: Uint8Array,
@@ -40,11 +39,11 @@ export interface Libc {
   if_nametoindex(name: string): number;
   /** The error number of the call that just failed. */
   errno(): number;
-  /** The address of a buffer in memory, fixed for the buffer's life. */
+  /** Fixed for the buffer's life. */
   addressOf(buffer: Uint8Array): bigint;
 }
 
-/** The C library of this host. Throws if it is not glibc. */
+/** Throws without glibc. */
 export function loadLibc(): Libc {
   const library = koffi.load('libc.so.6');
   return {
@@ -73,8 +72,8 @@ export function loadLibc(): Libc {
 }
 
 /**
- * Returns to the system the memory that the C library keeps after it was freed (malloc_trim(3)). It takes 6 to 16 ms, so it runs in libuv's
- * pool; a thread that allocates meanwhile waits only while its own arena is trimmed. @throws Error where the C library is not glibc
+ * Returns freed memory to the system (malloc_trim(3)). It takes 6 to 16 ms, so it runs in libuv's pool; a thread that allocates meanwhile
+ * waits only while its own arena is trimmed. @throws Error where the C library is not glibc
  */
 export function returnFreedMemory(): void {
   // The result says only if there was memory to return.
@@ -84,7 +83,6 @@ export function returnFreedMemory(): void {
     .async(0, () => undefined);
 }
 
-/** The name of an error number (`EADDRINUSE` …). */
 export function errorName(errno: number): string {
   return getSystemErrorName(-errno);
 }

@@ -1,9 +1,8 @@
-// A netlink socket for the kernel's network state: it subscribes to changes and can request full lists (dumps). Sources:
-// netlink(7), rtnetlink(7).
+// A netlink socket for the kernel's network state: changes, and full lists (dumps). Sources: netlink(7), rtnetlink(7).
 //
-// 1. It subscribes before the first dump, so no change is missed in between.
-// 2. After a queue overrun (ENOBUFS), an undecodable datagram or an interrupted dump it dumps again, at most
-//    DUMP_RETRIES_MAX times in a row; the next wake then tries again.
+// 1. It subscribes before the first dump, so it misses no change.
+// 2. After an overrun (ENOBUFS), an undecodable datagram or an interrupted dump it dumps again, at most DUMP_RETRIES_MAX times in a row,
+//    then at the next wake.
 
 import { borrowedPart, reclaim } from '../borrowed-bytes.ts';
 import {
@@ -16,22 +15,19 @@ import {
 import { errorName, type Libc } from './libc.ts';
 import { AF_NETLINK, MSG_DONTWAIT, netlinkAddress, SOCK_FLAGS, SOCK_RAW } from './wire-structs.ts';
 
-/** The most datagrams read in a row before other work. */
+/** Datagrams read before other work. */
 const DRAIN_MAX = 256;
-/** The most consecutive failed or interrupted dumps before the socket rests until the next wake. */
+/** Failed dumps in a row before the socket rests. */
 const DUMP_RETRIES_MAX = 8;
 
-/** Receives the kernel's messages. */
 interface NetlinkListener {
   /** A full list is about to arrive. */
   onDump(): void;
-  /** A change, or an entry of a full list. */
   onMessage(message: NetlinkMessage): void;
   /** The full list is complete. */
   onDumped(): void;
 }
 
-/** Follows some of the kernel's tables. */
 export class NetlinkDump {
   readonly fd: number;
   readonly #libc: Libc;
@@ -54,7 +50,6 @@ export class NetlinkDump {
     if (libc.bind(this.fd, address, address.length) !== 0) throw new Error(`netlink bind: ${errorName(libc.errno())}`);
   }
 
-  /** True while a list is still arriving. */
   get isDumping(): boolean {
     return this.#dumping !== undefined;
   }
@@ -65,21 +60,21 @@ export class NetlinkDump {
     this.#request(0);
   }
 
-  /** Retries a dump that was given up. Call it after every wake. */
+  /** Retries a dump that was given up; to be called after every wake. */
   recover(): void {
     if (this.#failures < DUMP_RETRIES_MAX) return;
     this.#failures = 0;
     this.dump();
   }
 
-  /** Reads queued messages. @throws Error if the socket has become unusable */
+  /** @throws Error if the socket has become unusable */
   drain(): void {
     for (let count = 0; count < DRAIN_MAX; count += 1) {
       const length = this.#libc.recv(this.fd, this.#buffer, this.#buffer.length, MSG_DONTWAIT);
       if (length < 0) {
         const code = errorName(this.#libc.errno());
         if (code === 'EAGAIN') break;
-        // Any other error would repeat endlessly: throw, so that the caller falls back.
+        // Any other error would repeat endlessly, so throw.
         if (code !== 'ENOBUFS' && code !== 'EINTR') throw new Error(`netlink: ${code}`);
         if (code === 'ENOBUFS') this.#again();
         continue;

@@ -1,18 +1,18 @@
-// Instructions of the kernel's packet filter that several filters share. Sources: the kernel's classic BPF, socket(7) (SO_ATTACH_FILTER).
+// Instructions of the kernel's packet filter. Sources: the kernel's classic BPF, socket(7) (SO_ATTACH_FILTER).
 //
 // 1. A jump reaches 255 instructions, so a word is compared in groups of GROUP.
-// 2. The kernel copies a filter when it is attached; until then its bytes must stay alive.
+// 2. A filter's bytes must stay alive until it is attached.
 
 import { errorName, type Libc } from './libc.ts';
 import { SOL_SOCKET } from './wire-structs.ts';
 
-/** One instruction of a filter: operation, jump if true, jump if false, operand. */
+/** Operation, jump if true, jump if false, operand. */
 export type FilterInstruction = readonly [number, number, number, number];
 
 export const LOAD_WORD = 0x20;
 export const LOAD_HALF_WORD = 0x28;
 export const LOAD_BYTE = 0x30;
-/** Loads a half word at an offset behind the header length that LOAD_HEADER_LENGTH read. */
+/** Loads a half word behind the header length of LOAD_HEADER_LENGTH. */
 export const LOAD_HALF_WORD_BEHIND = 0x48;
 /** Reads the length of an IPv4 header, in octets. */
 export const LOAD_HEADER_LENGTH = 0xb1;
@@ -32,15 +32,13 @@ export const TAKE: FilterInstruction = [RETURN, 0, 0, 0xffff];
 export const DROP: FilterInstruction = [RETURN, 0, 0, 0];
 
 const SO_ATTACH_FILTER = 26;
-/** The size of a `sock_filter`. */
 const INSTRUCTION_BYTES = 8;
-/** The size of a `sock_fprog`. */
 const PROGRAM_BYTES = 16;
 
-/** How many values are compared before each instruction that takes the packet. */
+/** Values compared before each instruction that takes the packet. */
 const GROUP = 200;
 
-/** Takes the packet if the loaded word is one of these values; otherwise continues with the next instruction. */
+/** Takes the packet if the loaded word is one of these, else continues. */
 export function takeAnyOf(values: readonly number[]): readonly FilterInstruction[] {
   const instructions: FilterInstruction[] = [];
   for (let at = 0; at < values.length; at += GROUP) {
@@ -48,13 +46,12 @@ export function takeAnyOf(values: readonly number[]): readonly FilterInstruction
     group.forEach((value, place) => {
       instructions.push([JUMP_IF_EQUAL, group.length - place, 0, value]);
     });
-    // Jump past the instruction that takes the packet.
     instructions.push([JUMP, 0, 0, 1], TAKE);
   }
   return instructions;
 }
 
-/** Makes a socket receive only what these instructions take. @returns the system's code if that was refused */
+/** @returns the system's code if refused */
 export function attachFilter(libc: Libc, fd: number, instructions: readonly FilterInstruction[]): string | undefined {
   const filter = encodeFilter(instructions);
   const program = Buffer.allocUnsafeSlow(PROGRAM_BYTES).fill(0);
@@ -62,11 +59,10 @@ export function attachFilter(libc: Libc, fd: number, instructions: readonly Filt
   program.writeBigUInt64LE(libc.addressOf(filter), 8);
   const isTaken = libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length) === 0;
   const code = isTaken ? undefined : errorName(libc.errno());
-  // `filter` is used after the call, so that its bytes stay alive during the call.
+  // `filter` is used after the call, so that its bytes stay alive.
   return filter.length === 0 ? 'EINVAL' : code;
 }
 
-/** An array of `sock_filter` in its own memory. */
 function encodeFilter(instructions: readonly FilterInstruction[]): Uint8Array {
   const bytes = Buffer.allocUnsafeSlow(instructions.length * INSTRUCTION_BYTES);
   instructions.forEach(([code, ifTrue, ifFalse, operand], index) => {

@@ -1,7 +1,7 @@
-// The kernel filter of the socket for IPv6 router discovery. A flood would make the kernel lose other frames at random, so during one it keeps
-// all solicitations of booting machines, and a sample of the rest. Sources: RFC 4861 §4.1, §4.2; the kernel's classic BPF.
+// The kernel's filter for IPv6 router discovery. During a flood it keeps solicitations of booting machines, and a sample of the rest,
+// because random losses would follow otherwise. Sources: RFC 4861 §4.1, §4.2; the kernel's classic BPF.
 //
-// 1. Senders are compared by the last four octets of their hardware address; other senders with the same octets pass too.
+// 1. Senders are compared by the last four octets of their hardware address.
 // 2. The sample still reveals a router, because routers repeat their advertisements.
 
 import type { MacAddress } from '../address.ts';
@@ -19,12 +19,12 @@ import {
 } from './packet-filter.ts';
 
 /**
- * Booting machines whose solicitations the kernel keeps during a flood. More booting machines fill it; the solicitations of the rest are then only
- * sampled. Every kernel accepts a filter of some 600 instructions. It empties 5 minutes after a machine's boot.
+ * Machines whose solicitations are kept during a flood. More booting machines fill it; those of the rest are only sampled. Every kernel
+ * accepts a filter of some 600 instructions. It empties 5 minutes after a machine's boot.
  */
 export const SIEVED_MAX = 400;
 
-/** One in 64 other frames passes: of a full gigabit of solicitations (1.3 million a second) no more than the thread reads in a second. */
+/** One in 64 other frames passes: of a full gigabit (1.3 million a second) what the thread reads in a second. */
 const SAMPLE_BITS = 63;
 const ICMPV6 = 58;
 const SOLICITATION = 133;
@@ -41,10 +41,9 @@ const IS_ROUTER_DISCOVERY: readonly FilterInstruction[] = [
   DROP,
 ];
 
-/** Keeps all router discovery. */
 export const ROUTER_DISCOVERY: readonly FilterInstruction[] = [...IS_ROUTER_DISCOVERY, TAKE];
 
-/** Keeps the router discovery of the first SIEVED_MAX of these machines, and a sample of the rest. */
+/** Keeps router discovery of the first SIEVED_MAX machines, and a sample of the rest. */
 export function bootingFilter(machines: readonly MacAddress[]): readonly FilterInstruction[] {
   return [
     ...IS_ROUTER_DISCOVERY,

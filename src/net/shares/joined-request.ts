@@ -1,9 +1,9 @@
-// The requests of an HTTP door: joins the pieces of a body, and bounds how many there are. Sources: RFC 9112 §7.1 (chunks of any size);
+// The requests of an HTTP door: joins the pieces of a body, and bounds their number. Sources: RFC 9112 §7.1 (chunks of any size);
 // node:http's options (`IncomingMessage`); node:stream (`readable.push`).
 //
-// 1. node:http makes a Buffer of each chunk of a body, and of one octet it takes a kilobyte. Small ones that come together become one, so that
-//    what waits unread is bounded by its octets. Like those of node:http, nothing overwrites it.
-// 2. Each piece costs the event loop a microsecond: whoever sends a body in tiny pieces is cut off (TINY).
+// 1. node:http makes a Buffer of a kilobyte even for a chunk of one octet. Small ones that come together become one, so octets bound what
+//    waits unread. Like those of node:http, nothing overwrites it.
+// 2. Each piece costs a microsecond: a body in tiny pieces is cut off (TINY).
 // 3. The slab has the pieces of one request at a time, until the turn ends or another's come.
 
 import type { ServerOptions } from 'node:http';
@@ -12,11 +12,11 @@ import { copyBytes } from '../borrowed-bytes.ts';
 // `import` would load the HTTP client among the exports, too.
 const { IncomingMessage } = process.getBuiltinModule('node:http');
 
-/** The least average octets per piece of a body, from PIECES_JUDGED pieces on. */
+/** The least average octets per piece, from PIECES_JUDGED pieces on. */
 const PIECE_OCTETS_MIN = 32;
-/** How many pieces of a body pass unjudged: one sent by hand or line by line has fewer. */
+/** Pieces of a body that pass unjudged: one sent by hand or line by line has fewer. */
 export const PIECES_JUDGED = 1024;
-/** The event of a request whose body comes in tiny pieces. The rest of it is dropped. */
+/** A body in tiny pieces, whose rest is dropped. */
 export const TINY = 'tiny-pieces';
 
 const slab = Buffer.allocUnsafeSlow(64 * 1024);
@@ -25,7 +25,6 @@ const JOINED_OCTETS_MAX = 1024;
 let filled = 0;
 let owner: JoinedRequest | undefined;
 
-/** Passes on what is in the slab. */
 function empty(): void {
   if (owner === undefined) return;
   const [to, joined] = [owner, copyBytes(slab, 0, filled)];
@@ -37,7 +36,7 @@ class JoinedRequest extends IncomingMessage {
   #pieces = 0;
   #octets = 0;
 
-  /** Called by node:http with each piece, and `null` at the end. @returns false: nothing more is wanted for now */
+  /** Called by node:http, with `null` at the end. @returns false: nothing more is wanted for now */
   override push(piece: Uint8Array | null): boolean {
     if (piece !== null && this.#isTiny(piece.length)) return false;
     const isJoined = piece !== null && piece.length <= JOINED_OCTETS_MAX;
@@ -63,5 +62,5 @@ class JoinedRequest extends IncomingMessage {
   }
 }
 
-/** The option of every server whose connections `ConnectionShares` guards. */
+/** For every server behind `ConnectionShares`. */
 export const JOINED: Pick<ServerOptions, 'IncomingMessage'> = { IncomingMessage: JoinedRequest };

@@ -1,8 +1,8 @@
-// A bounded table for keys that strangers can invent (mostly hardware addresses). Invented keys never evict entries of known owners, and a flood
-// of strangers in one place does not evict the strangers of another.
+// A bounded table for keys that strangers can invent (mostly hardware addresses). Invented keys never evict entries of known owners, nor a flood in
+// one place those of strangers in another.
 //
 // 1. Each rank holds at most `max` entries, independent of the other ranks.
-// 2. A full rank loses the oldest entry of its largest share. A share is a place, so a flood costs only the place it comes from.
+// 2. A full rank loses the oldest entry of its largest share. A share is a place, so a flood costs only its own.
 // 3. Setting an entry makes it the newest of its share. All operations take constant time.
 
 import { CountedKeys } from './fair-shares.ts';
@@ -27,20 +27,19 @@ interface Entry<Value> {
   readonly owner: Owner;
 }
 
-/** The keys of one rank, by share, oldest first. */
+/** By share, oldest first. */
 interface Side<Key> {
   readonly counts: CountedKeys<string>;
   readonly shares: Map<string, Set<Key>>;
   size: number;
 }
 
-/** Values by key, kept apart by rank. */
 export class KeptApart<Key, Value> {
   readonly #max: number;
   readonly #entries = new Map<Key, Entry<Value>>();
   readonly #sides = new Map<Rank, Side<Key>>();
 
-  /** @param max the most entries of each rank */
+  /** @param max entries of each rank */
   constructor(max: number) {
     this.#max = max;
   }
@@ -53,12 +52,12 @@ export class KeptApart<Key, Value> {
     for (const { value } of this.#entries.values()) yield value;
   }
 
-  /** The keys of a rank, by share, the oldest of each first. */
+  /** By share, oldest first. */
   *keysOf(rank: Rank): Generator<Key> {
     for (const keys of this.#sides.get(rank)?.shares.values() ?? []) yield* keys;
   }
 
-  /** Sets a value as the newest of its share. @returns the evicted value, if any */
+  /** @returns the evicted value, if any */
   set(key: Key, value: Value, owner: Owner): Value | undefined {
     this.delete(key);
     const side = this.#sideOf(owner.rank);

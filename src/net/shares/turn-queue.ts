@@ -1,12 +1,12 @@
-// Queues expensive requests that any host may send at any rate. They are served address by address, a few per turn of the event loop: a sender of
-// thousands a second waits behind its own requests, and a sender of one is next.
-// Sources: turns.ts; net/shares/fair-shares.ts; RFC 8290 §4.2 (flows with little to send go first).
+// Queues expensive requests that any host may send at any rate. They are served a few per turn, address by address: a sender of thousands
+// waits behind its own, and a sender of one is next. Sources: turns.ts; net/shares/fair-shares.ts; RFC 8290 §4.2 (flows with little to send
+// go first).
 //
 //   offer ─▶ a place in the line of its address ─▶ the line's turn ─▶ take
 //                     └─ too many wait: the oldest of the largest share (FairShares) ─▶ drop
 //
-// 1. Every request is taken or dropped, exactly once. While there is time it is taken at once.
-// 2. Within one address the oldest is dropped for the newest, so a client that retries has a chance each time.
+// 1. Every request is taken or dropped, exactly once; while there is time, it is taken at once.
+// 2. Within an address the newest displaces the oldest, so a retry has a chance.
 
 import type { Turns, Worker } from '../../turns.ts';
 import type { Ipv4 } from '../address.ts';
@@ -14,13 +14,13 @@ import { FairShares, type Place } from './fair-shares.ts';
 
 interface TurnQueueDeps<T> {
   readonly turns: Turns;
-  /** The most requests that wait, of all addresses. */
+  /** Waiting requests of all addresses. */
   readonly max: number;
-  /** The most that wait of one address. */
+  /** Waiting requests of one address. */
   readonly addressMax: number;
   /** Serves a request. */
   readonly take: (request: T) => void;
-  /** Called for a request that lost its place to a newer one. */
+  /** Called when a newer request took the place. */
   readonly drop: (request: T) => void;
 }
 
@@ -29,7 +29,6 @@ interface Waiting<T> {
   readonly line: Line<T>;
 }
 
-/** Requests that wait for their turn. */
 export class TurnQueue<T> {
   readonly #deps: TurnQueueDeps<T>;
   readonly #shares: FairShares<Waiting<T>>;
@@ -40,7 +39,7 @@ export class TurnQueue<T> {
     this.#shares = new FairShares({ max: deps.max, addressMax: deps.addressMax });
   }
 
-  /** Serves a request of this address, now or in a later turn. */
+  /** Serves a request now or in a later turn. */
   offer(address: string | Ipv4, request: T): void {
     const { turns, drop } = this.#deps;
     const line = this.#lines.get(address) ?? new Line<T>(address, (place) => this.#take(place));
@@ -49,7 +48,7 @@ export class TurnQueue<T> {
       drop(request);
       return;
     }
-    // A waiting request loses nothing by giving way.
+    // Giving way costs a waiting request nothing.
     this.#shares.touch(admission.place, true);
     this.#lines.set(address, line);
     line.places.add(admission.place);
@@ -57,7 +56,6 @@ export class TurnQueue<T> {
     turns.ask(line);
   }
 
-  /** Discards all waiting requests. */
   clear(): void {
     for (const line of this.#lines.values()) {
       this.#deps.turns.forget(line);
@@ -74,7 +72,7 @@ export class TurnQueue<T> {
   }
 
   #evict({ line, request }: Waiting<T>): void {
-    // The evicted request is the oldest of its address, so it is first.
+    // The evicted request is its address's oldest, so it is first.
     for (const place of line.places) {
       line.places.delete(place);
       if (line.places.size === 0) {

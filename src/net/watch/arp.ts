@@ -1,15 +1,15 @@
-// ARP for IPv4 over Ethernet: decodes packets, and encodes the probe that asks whether a host uses an address. Sources: RFC 826,
-// RFC 5227 §1.1 (what a probe is) and §2.1.1 (what counts as an answer).
+// ARP for IPv4 over Ethernet: decodes packets, and encodes probes. Sources: RFC 826, RFC 5227 §1.1 (what a probe is) and §2.1.1 (what
+// counts as an answer).
 //
-// 1. Only one form of packet is accepted: Ethernet, IPv4, six and four bytes. Bytes after it are padding.
+// 1. Only Ethernet with IPv4 is accepted; bytes after it are padding.
 // 2. A probe names no sender address, so it changes no host's table (RFC 5227 §2.1).
-// 3. A sender that cannot be a single host (a group bit in its hardware address, zero, a multicast or broadcast address) is a fault.
+// 3. A sender that is not one host (a group bit, zero, multicast, broadcast) is a fault.
 
 import { ANY, type Ipv4, ipv4, type MacAddress, macFromBytes, macToBytes } from '../address.ts';
 import { type BorrowedBytes, borrowedView } from '../borrowed-bytes.ts';
 import { type Decoded, decoded, fault } from '../byte-reader.ts';
 
-/** The length of an ARP packet for IPv4 over Ethernet, without Ethernet's header. */
+/** Without Ethernet's header. */
 export const ARP_BYTES = 28;
 
 const HARDWARE_ETHERNET = 1;
@@ -17,7 +17,7 @@ const PROTOCOL_IPV4 = 0x0800;
 const OPERATION_REQUEST = 1;
 const OPERATION_REPLY = 2;
 
-/** An ARP packet; requests and replies describe their sender alike. */
+/** Requests and replies describe their sender alike. */
 export interface ArpPacket {
   readonly operation: 'request' | 'reply';
   readonly senderMac: MacAddress;
@@ -26,7 +26,7 @@ export interface ArpPacket {
   readonly target: Ipv4;
 }
 
-/** Reads a packet without Ethernet's header. */
+/** Without Ethernet's header. */
 export function decodeArp(bytes: BorrowedBytes): Decoded<ArpPacket> {
   if (bytes.length < ARP_BYTES) return fault('truncated', bytes.length, 'arp');
   const view = borrowedView(bytes);
@@ -43,7 +43,7 @@ export function decodeArp(bytes: BorrowedBytes): Decoded<ArpPacket> {
   });
 }
 
-/** The broadcast probe for `address` from the hardware address `own`. */
+/** The broadcast probe, from the hardware address `own`. */
 export function encodeArpProbe(own: MacAddress, address: Ipv4): Uint8Array {
   const bytes = new Uint8Array(ARP_BYTES);
   const view = new DataView(bytes.buffer);
@@ -57,7 +57,7 @@ export function encodeArpProbe(own: MacAddress, address: Ipv4): Uint8Array {
   return bytes;
 }
 
-/** True for an address that a single host may have: not 0.0.0.0/8, not loopback, not 224.0.0.0 and above (RFC 1122 §3.2.1.3). */
+/** True if one host may have the address: not 0.0.0.0/8, not loopback, not 224.0.0.0 and above (RFC 1122 §3.2.1.3). */
 export function isHostAddress(address: Ipv4): boolean {
   const first = address >>> 24;
   return address !== ANY && first !== 0 && first !== 127 && first < 224;

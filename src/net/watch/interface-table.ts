@@ -1,15 +1,15 @@
-// Turns the kernel's netlink messages into the current list of the host's interfaces.
+// Turns netlink messages into the list of interfaces.
 //
 //     startDump ─▶ interfaces … ─▶ addresses … ─▶ finishDump ─▶ messages as they come
 //
-// 1. Messages may repeat and may arrive during a dump; applying one twice changes nothing.
-// 2. When a dump ends, anything it did not name is removed; so the next dump repairs a lost message.
+// 1. Messages may repeat, which changes nothing, and arrive during a dump.
+// 2. What a dump did not name is removed at its end, so it repairs a lost message.
 
 import { type Ipv4, ipv4 } from '../address.ts';
 import type { HostInterface } from '../host-interface.ts';
 import type { NetlinkMessage } from '../netlink.ts';
 
-/** The most interfaces, and addresses of one interface, that are kept; further ones are ignored. */
+/** Interfaces that are kept, and addresses of each; further ones are ignored. */
 const INTERFACES_MAX = 4_096;
 const ADDRESSES_MAX = 1_024;
 
@@ -17,22 +17,20 @@ type InterfaceMessage = Extract<NetlinkMessage, { kind: 'interface' }>;
 
 interface Entry {
   description: InterfaceMessage | undefined;
-  /** Addresses with their prefixes (see `addressKey`), in the kernel's order. */
+  /** Addresses with prefixes (`addressKey`), in the kernel's order. */
   addresses: Set<number>;
 }
 
-/** Folds netlink messages into the list of interfaces. */
 export class InterfaceTable {
   #entries = new Map<number, Entry>();
-  /** The entries of the running dump so far. */
+  /** Entries of the running dump so far. */
   #fresh: Map<number, Entry> | undefined;
 
-  /** A full list is about to arrive. */
   startDump(): void {
     this.#fresh = new Map();
   }
 
-  /** The full list is complete and replaces the known one. */
+  /** The full list replaces the known one. */
   finishDump(): void {
     if (this.#fresh === undefined) return;
     this.#entries = this.#fresh;
@@ -43,7 +41,7 @@ export class InterfaceTable {
     applyTo(this.#fresh ?? this.#entries, message);
   }
 
-  /** The interfaces, by index. An address without a known interface is not listed. */
+  /** By index, without addresses of unknown interfaces. */
   list(): readonly HostInterface[] {
     const interfaces: HostInterface[] = [];
     for (const { description, addresses } of this.#entries.values()) {
@@ -84,7 +82,7 @@ function applyTo(entries: Map<number, Entry>, message: NetlinkMessage): void {
   }
 }
 
-/** An address and its prefix as one number: an interface may have the same address with two prefixes. */
+/** Address and prefix as one number: an interface may have the same address with two prefixes. */
 function addressKey(of: { readonly address: Ipv4; readonly prefix: number }): number {
   return of.address * 64 + of.prefix;
 }
@@ -97,7 +95,6 @@ function entryOf(entries: Map<number, Entry>, index: number): Entry | undefined 
   return entry;
 }
 
-/** True if the two lists are equal. */
 export function sameInterfaces(a: readonly HostInterface[], b: readonly HostInterface[]): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,7 +1,6 @@
-// The interfaces of this host and their changes: at once, by rtnetlink in a separate thread; or, if that is not available, by
-// polling every POLL_INTERVAL_MS.
+// This host's interfaces and their changes, by rtnetlink in a thread, or else by polling.
 //
-// 1. `current()` is complete when the watch is returned; it is replaced whole, never changed.
+// 1. `current()` is complete at once, and replaced whole.
 // 2. Listeners are called only after `current()` has changed.
 // 3. If the thread fails, the watch continues by polling.
 
@@ -16,33 +15,30 @@ import { ThreadWire, type Wire } from './wire.ts';
 
 /** The polling interval, in milliseconds. */
 const POLL_INTERVAL_MS = 2000;
-/** How long the watch waits for the thread's first list before it polls, in milliseconds. */
+/** How long to wait for the thread's first list, in milliseconds. */
 const FIRST_WORD_MS = 2000;
 
-/** The current interfaces of the host. */
 export interface InterfaceWatch {
-  /** How changes are detected: `netlink` at once, `polled` within two seconds. */
+  /** `netlink` at once, `polled` within two seconds. */
   readonly kind: 'netlink' | 'polled';
-  /** Missing features of this host. */
   readonly notes: readonly HostNote[];
-  /** Calls `listener` once, when the notes are complete: now, or when the thread that is still starting has sent them. */
+  /** Calls `listener` once, when the notes are complete. */
   whenNoted(listener: () => void): void;
-  /** The wires behind the interfaces. */
   readonly wire: Wire;
   /** The interfaces, by index. */
   current(): readonly HostInterface[];
-  /** Calls `listener` with every new list from now on. @returns a function that ends this */
+  /** @returns a function that ends the calls */
   onChange(listener: (interfaces: readonly HostInterface[]) => void): () => void;
   close(): Promise<void>;
 }
 
-/** Options of a watch. Only tests set `native: false`, by which it polls on Linux as on other systems. */
+/** Only tests set `native: false` to poll on Linux. */
 interface InterfaceWatchOptions {
   readonly clock: Clock;
   readonly native?: boolean;
 }
 
-/** Opens the watch. Resolves with the first list; never fails. */
+/** Resolves with the first list; never fails. */
 export async function openInterfaceWatch(options: InterfaceWatchOptions): Promise<InterfaceWatch> {
   const watch = new HostWatch(options.clock);
   if (options.native === false) watch.look({ note: 'polling-chosen' });
@@ -98,7 +94,6 @@ class HostWatch implements InterfaceWatch {
     await this.#thread?.stop();
   }
 
-  /** Starts the thread and waits for its first list. */
   async listen(): Promise<void> {
     if (process.platform !== 'linux') return this.look(pollingBecause(process.platform));
     this.wire.expect();
@@ -119,7 +114,7 @@ class HostWatch implements InterfaceWatch {
     });
   }
 
-  /** Polls from now on; `reason` says why. */
+  /** Polls from now on, because of `reason`. */
   look(reason: HostNote): void {
     this.#kind = 'polled';
     this.#notes = [reason];
@@ -127,7 +122,7 @@ class HostWatch implements InterfaceWatch {
   }
 
   async #startThread(settle: () => void): Promise<void> {
-    // Imported only here, so that a host without the koffi package still runs.
+    // A host without koffi still runs.
     const { NetThread } = await import('./net-thread.ts');
     if (this.#closed) return;
     const thread = new NetThread({

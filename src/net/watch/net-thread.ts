@@ -1,9 +1,9 @@
-// The main thread's side of the net worker: starts it, exchanges messages with it, and wakes it so that it can end.
+// The main thread's side of the net worker: starts, wakes and ends it.
 //
-// 1. After its first list of interfaces the worker does not keep the process alive, and the process never waits for the worker's sleep, because
-//    it writes the eventfd on `exit`.
-// 2. While `stop()` waits, the worker keeps the process alive, even if its first list arrives only then.
-// 3. The eventfd is closed only after the worker has ended: its number could be reused for another file.
+// 1. After its first list the worker does not keep the process alive; the eventfd is written on `exit`, so its sleep does not delay the
+//    end.
+// 2. `stop()` keeps it alive, even if the first list arrives then.
+// 3. The eventfd is closed after the worker has ended: its number could be reused for another file.
 
 import { Worker } from 'node:worker_threads';
 import { type Libc, loadLibc } from '../linux/libc.ts';
@@ -13,14 +13,12 @@ import type { FromNetWorker, NetWorkerData, ToNetWorker } from './net-message.ts
 /** Memory of the worker's JavaScript, in MB: its tables are small. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 };
 
-/** Receives the worker's messages. */
 interface NetThreadListener {
   onMessage(message: FromNetWorker): void;
-  /** Called when the thread ends unexpectedly; no more messages follow. */
+  /** Called when the thread ended unexpectedly; no more messages follow. */
   onFailure(reason: unknown): void;
 }
 
-/** A running net worker. */
 export class NetThread {
   readonly #libc: Libc;
   readonly #eventFd: number;
@@ -35,7 +33,7 @@ export class NetThread {
     this.#libc = loadLibc();
     this.#eventFd = this.#libc.eventfd(0, EVENTFD_FLAGS);
     if (this.#eventFd < 0) throw new Error('eventfd was refused');
-    // The worker has the same extension as this file, source or compiled.
+    // The worker has this file's extension, source or compiled.
     const file = import.meta.url.endsWith('.ts') ? './net-worker.ts' : './net-worker.js';
     const workerData: NetWorkerData = { eventFd: this.#eventFd };
     this.#worker = new Worker(new URL(file, import.meta.url), { workerData, resourceLimits: RESOURCE_LIMITS });
@@ -59,14 +57,13 @@ export class NetThread {
     process.on('exit', this.#onExit);
   }
 
-  /** Sends the worker a message; does nothing after its end. */
+  /** Does nothing after the worker's end. */
   tell(message: ToNetWorker): void {
     if (this.#over || this.#stopping) return;
     this.#worker.postMessage(message);
     this.#wake();
   }
 
-  /** Ends the worker and waits until it has ended. */
   async stop(): Promise<void> {
     if (!this.#stopping) {
       this.#worker.ref();

@@ -1,12 +1,12 @@
-// Decides which router solicitations are reported to the main thread: those of booting machines, whatever else is on the wire. Pure. The main
-// thread names the booting machines; only the listening thread can drop a flood before it costs anything.
+// Decides which router solicitations reach the main thread: those of booting machines, whatever else is on the wire. Pure. The main thread
+// names the machines; only this thread can drop a flood cheaply.
 //
 //   solicitation ─┬─ of a booting machine ─ within its own rate ──────────────────────────▶ reported
 //                 └─ of any other host ─ within its sender's rate, and OTHERS_RATE of all ─▶ reported: its DISCOVER may follow
 //
-// 1. No sender uses up another one's rate: each has its own.
-// 2. Hardware addresses can be invented. Solicitations from invented ones use up OTHERS_RATE; DISCOVERs from them in proxy mode also use up
-//    the rate of booting strangers. Machines of the region and other known clients are limited only by their own rate.
+// 1. Each sender has its own rate.
+// 2. Invented hardware addresses use up OTHERS_RATE, and with DISCOVERs in proxy mode the rate of booting strangers. Machines of the region
+//    and other known clients have only their own rate.
 
 import { type Instant, later } from '../../clock.ts';
 import { type Rate, RateLimit, RateLimits } from '../../rate-limit.ts';
@@ -14,14 +14,14 @@ import type { MacAddress } from '../address.ts';
 import { KeptApart, type Owner, type Rank } from '../shares/kept-apart.ts';
 import { BOOTING_MAX, BOOTING_MS } from './router-answers.ts';
 
-/** Solicitations of one sender. Hosts send three, four seconds apart (RFC 4861 §10), and start again each time they get carrier. */
+/** Solicitations of one sender. Hosts send three, four seconds apart (RFC 4861 §10), and again with each carrier. */
 export const SENDER_RATE: Rate = { perSecond: 1, burst: 5 };
 /**
- * Solicitations of all senders not known to boot. A flood of invented senders fills it; a machine that solicits before its first DISCOVER is
- * then answered when it solicits again. It empties with time.
+ * Solicitations of all senders not known to boot. A flood of invented senders fills it; a machine that solicits before its DISCOVER is
+ * answered the next time. It empties with time.
  */
 export const OTHERS_RATE: Rate = { perSecond: 100, burst: 400 };
-/** Solicitations of booting strangers, which forged DISCOVERs may have invented; otherwise like OTHERS_RATE. */
+/** Booting strangers may be invented by forged DISCOVERs; otherwise like OTHERS_RATE. */
 export const BOOTING_STRANGERS_RATE: Rate = { perSecond: 100, burst: 400 };
 /** Senders whose rate is remembered. Invented ones fill it and evict the oldest; a forgotten sender starts again, within OTHERS_RATE. */
 export const SENDERS_MAX = 1024;
@@ -34,20 +34,18 @@ interface Booting {
   readonly until: Instant;
 }
 
-/** Passes or drops solicitations. */
 export class SolicitationGate {
   readonly #booting = new KeptApart<MacAddress, Booting>(BOOTING_MAX);
   readonly #senders = new RateLimits<MacAddress>(SENDER_RATE, SENDERS_MAX);
   readonly #others = new RateLimit(OTHERS_RATE);
   readonly #strangers = new RateLimit(BOOTING_STRANGERS_RATE);
 
-  /** Records that a machine boots. */
   noteBooting(mac: MacAddress, owner: Owner, now: Instant): void {
     const limit = this.#booting.get(mac)?.limit ?? new RateLimit(SENDER_RATE);
     this.#booting.set(mac, { limit, owner, until: later(now, BOOTING_MS) }, owner);
   }
 
-  /** Booting machines, those of the region first. @param max the most of them */
+  /** Booting machines, those of the region first. */
   booting(now: Instant, max: number): readonly MacAddress[] {
     const found: MacAddress[] = [];
     for (const rank of RANKS) {
@@ -59,7 +57,6 @@ export class SolicitationGate {
     return found;
   }
 
-  /** True if the solicitation should be reported. */
   allows(mac: MacAddress, now: Instant): boolean {
     const booting = this.#booting.get(mac);
     if (booting !== undefined && booting.until > now) {

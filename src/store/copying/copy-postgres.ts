@@ -1,8 +1,8 @@
 // A PostgreSQL database as an end of a copy (`region-copy.ts`).
 //
-// 1. The source is read in one transaction, as of one moment, while processes write to it.
-// 2. The version of an unfinished target is negative, so no process starts on it. A copy is refused while a region runs
-//    on either end, and no region can start meanwhile; only a backup may be made of a running region.
+// 1. The source is read in one transaction, as of one moment.
+// 2. An unfinished target's version is negative, so no process starts on it. No region may run on either end or start meanwhile; only a
+//    backup may be made of a running region.
 // 3. One copy at a time writes into a database, in one transaction.
 
 import { randomInt } from 'node:crypto';
@@ -16,7 +16,7 @@ import type { PostgresPlace } from '../postgres/postgres-place.ts';
 import { makeTables } from '../postgres/region-postgres.ts';
 import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, tablesOfSchema } from './region-copy.ts';
 
-/** The class of the advisory locks by which a target recognises a source in the same database, whatever URLs name them. */
+/** Advisory locks that reveal a source in the target's own database, whatever the URLs. */
 const SOURCE_LOCK = 0x5242_534f;
 const OWN_LOCK = randomInt(2 ** 31);
 const IS_SOURCE_SQL =
@@ -102,7 +102,7 @@ class PostgresTarget implements CopyTarget {
 const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
   Buffer.from(buffer, byteOffset, byteLength);
 
-/** @param isStopped true: refuse while a region runs on it */
+/** @param isStopped refuse while a region runs on it */
 export function fromPostgres<T>(
   place: PostgresPlace,
   isStopped: boolean,
@@ -112,14 +112,14 @@ export function fromPostgres<T>(
     if (isStopped) await holdStopped(client);
     await client.query('SELECT pg_advisory_lock_shared($1, $2)', [SOURCE_LOCK, OWN_LOCK]);
     await makeTables(client, 'source');
-    // While the other end works, this one waits within its transaction.
+    // It waits for the other end within its transaction.
     await client.query('SET idle_in_transaction_session_timeout = 0');
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     return await work(new PostgresSource(client));
   });
 }
 
-/** Refuses while a region runs on the database, or another copy reads or writes it. */
+/** Refuses while a region runs, or another copy reads or writes. */
 export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) => Promise<T>): Promise<T> {
   return using(place, async (client) => {
     const { rows } = await client.query<{ readonly count: unknown }>(IS_SOURCE_SQL, [SOURCE_LOCK, OWN_LOCK]);
@@ -140,7 +140,7 @@ export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) =
   });
 }
 
-/** Removes a region from its database, unless it runs. */
+/** Removes a region, unless it runs. */
 export function emptyPostgres(place: PostgresPlace): Promise<void> {
   return using(place, async (client) => {
     await holdStopped(client);
@@ -151,7 +151,7 @@ export function emptyPostgres(place: PostgresPlace): Promise<void> {
   });
 }
 
-/** Removes the objects of a region from its schema, which has no others: its start refuses such a database. */
+/** The schema has no other objects: the start of a region refuses such a database. */
 const OWN_OBJECTS_SQL = `WITH region AS (SELECT 1 WHERE to_regclass(format('%I.rackboot', current_schema())) IS NOT NULL)
   SELECT format('DROP TABLE IF EXISTS %s CASCADE', oid::regclass) AS statement FROM pg_class, region
     WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
@@ -172,7 +172,7 @@ async function using<T>(place: PostgresPlace, work: (client: pg.ClientBase) => P
   }
 }
 
-/** The server may notice the end of a connection only after the next command has begun. */
+/** The server may notice the end of a connection late. */
 async function unlocking<T>(client: pg.ClientBase, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
   try {
     return await work(client);

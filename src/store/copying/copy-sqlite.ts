@@ -1,9 +1,9 @@
-// A file of SQLite as an end of a copy (`region-copy.ts`): a region.db, or a backup, which is such a file.
+// A region.db, or a backup, as an end of a copy (`region-copy.ts`).
 //
-// 1. The source is read in one transaction: the copy has its contents of one moment, even while others write to it.
-// 2. The target is written under another name in its directory, and renamed when it is whole. One process at a time writes it, and a file that
-//    a killed one left is written afresh. No other user can read it.
-// 3. A log that an earlier database of the target's name left behind would change it: such a target is refused.
+// 1. The source is read in one transaction, as of one moment, even while others write to it.
+// 2. The target is written under another name in its directory, and renamed when it is whole. One process at a time writes it, and what a
+//    killed one left is written afresh. No other user can read it.
+// 3. A log left by an earlier database of the target's name would change it: such a target is refused.
 
 import { accessSync, constants, existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -31,8 +31,8 @@ import { insertInto } from '../rows.ts';
 import type { CopiedRow, CopiedTable, CopySource, CopyTarget } from './region-copy.ts';
 
 /**
- * Opens the file, which no other process can then open.
- * @param elsewhere how to use another place, for an error @throws RackError `already-running` if another one has it
+ * Opens a file and locks out all other processes.
+ * @param elsewhere how to use another place, for an error @throws RackError `already-running`
  */
 function openLocked(path: string, elsewhere: string): DatabaseSync {
   // A copy may go where another region was.
@@ -51,7 +51,6 @@ function openLocked(path: string, elsewhere: string): DatabaseSync {
   }
 }
 
-/** Reads a file as of this moment. */
 export class SqliteSource implements CopySource {
   readonly #path: string;
   readonly #database: DatabaseSync;
@@ -59,7 +58,7 @@ export class SqliteSource implements CopySource {
   /** @throws RackError `not-found`, `store-broken`, `store-newer` */
   constructor(path: string) {
     checkReadable(path);
-    // Opening a pipe, for example, would wait forever.
+    // Opening a pipe would wait forever.
     checkRegular(path, '');
     this.#path = path;
     const kind = { ...REGION_DATABASE, elsewhere: 'name another one' };
@@ -98,11 +97,8 @@ export class SqliteSource implements CopySource {
   }
 }
 
-/** The remedies in errors about a target. */
 interface TargetWords {
-  /** For a name that is taken. */
   readonly taken: string;
-  /** How to use another directory. */
   readonly elsewhere: string;
 }
 
@@ -114,7 +110,6 @@ export const TARGET_WORDS = {
   restore: { taken: AWAY, elsewhere: 'set state_dir to another directory' },
 } as const satisfies Readonly<Record<string, TargetWords>>;
 
-/** Writes a new file, in one transaction. */
 export class SqliteTarget implements CopyTarget {
   readonly #path: string;
   readonly #words: TargetWords;
@@ -132,7 +127,7 @@ export class SqliteTarget implements CopyTarget {
     if (existsSync(directory)) checkWritable(directory);
     else makeStateDirectory(directory, { title: 'directory', elsewhere: words.elsewhere });
     checkFree(path, words);
-    // Only the process that has it locked may remove what a killed one left.
+    // Only the process with the lock may remove what a killed one left.
     if (existsSync(`${path}${UNFINISHED}`)) new SqliteTarget(path, words).close();
     return new SqliteTarget(path, words);
   }
@@ -155,7 +150,7 @@ export class SqliteTarget implements CopyTarget {
       database.exec('DELETE FROM sqlite_sequence');
       const given = database.prepare('INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)');
       for (const [name, last] of lastIds) given.run(name, last);
-      // PostgreSQL counts versions by a sequence, and new ones must be higher than all copied ones.
+      // In PostgreSQL, new versions must be higher than all copied ones.
       database.exec(
         `INSERT INTO counter (name, value) SELECT 'desired-version', max(value) FROM (${usedVersions()}) WHERE true ` +
           'ON CONFLICT (name) DO UPDATE SET value = excluded.value; COMMIT',
@@ -166,7 +161,7 @@ export class SqliteTarget implements CopyTarget {
     this.close();
   }
 
-  /** Removes what was written, unless it is finished. */
+  /** Removes what is unfinished. */
   close(): void {
     if (!this.#database.isOpen) return;
     for (const companion of ['', ...COMPANIONS]) rmSync(`${this.#path}${UNFINISHED}${companion}`, { force: true });
@@ -187,7 +182,7 @@ export class SqliteTarget implements CopyTarget {
   }
 }
 
-/** Refuses a file of this name, even a link without a file, and the log of a former one, which would be replayed into the new one. */
+/** Refuses a file or link of this name, and a former one's log, which would be replayed into the new one. */
 function checkFree(path: string, { taken }: TargetWords): void {
   if (existsSync(path)) throw new RackError('already-exists', `${path} exists: ${taken}`);
   const missing = linkTarget(path);

@@ -1,14 +1,14 @@
-// Copies a region's data from one database into another that is empty, whatever kind each is: table by table, some rows at a time.
+// Copies a region into an empty database of any kind, table by table.
 //
-// 1. The target has the whole copy, or nothing of it: an interrupted one is begun again.
-// 2. Tables come in the order of the schema: a row never comes before the one that it refers to.
+// 1. The target has the whole copy, or nothing of it: an interrupted copy is begun again.
+// 2. In the order of the schema, a row follows the one that it refers to.
 
 import { DatabaseSync } from 'node:sqlite';
 import type { Value } from '../operations/region-steps.ts';
 import { REGION_DATABASE } from '../region/region-schema.ts';
 
 const CHUNK = 100;
-/** A row of these tables may have many MiB. */
+/** Tables whose rows may have many MiB. */
 const LARGE: ReadonlySet<string> = new Set(['stored_file', 'user_data']);
 
 interface CopiedColumn {
@@ -20,11 +20,9 @@ interface CopiedColumn {
 export interface CopiedTable {
   readonly name: string;
   readonly columns: readonly CopiedColumn[];
-  /** The columns that name a row. */
   readonly key: readonly string[];
-  /** It assigns ids to its rows, and never the same id twice. */
+  /** True if it gives ids, never one twice. */
   readonly givesIds: boolean;
-  /** How many rows are read or written at a time. */
   readonly rowsAtOnce: number;
 }
 
@@ -48,7 +46,7 @@ export interface CopiedTables {
   readonly rows: number;
 }
 
-/** From an empty database of the schema, those that others refer to first. */
+/** The tables, those that others refer to first. */
 export function tablesOfSchema(): readonly CopiedTable[] {
   const database = new DatabaseSync(':memory:');
   try {
@@ -75,7 +73,7 @@ export function tablesOfSchema(): readonly CopiedTable[] {
   }
 }
 
-/** @param onTable called after each table that was copied */
+/** @param onTable after each copied table */
 export async function copyRegion(
   source: CopySource,
   target: CopyTarget,

@@ -1,9 +1,9 @@
-// The ballast of the lease journal: a file in the state directory that takes some room, so that a disk filled by others can still be given
-// some. The journal's worker frees it at the first write that finds the disk full, and makes it again when there is room.
+// The ballast of the lease journal: a file that takes some room, so that a disk filled by others can still be given some. The worker frees
+// it when a write finds the disk full, and makes it again.
 //
 //   kept ──freeIfFull──▶ freed ──keep: ROOM_FACTOR times its size is free──▶ kept
 //
-// 1. Its bytes are random: a file system that compresses would not set room aside for others.
+// 1. Its bytes are random: compression would set no room aside.
 
 import { rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -11,14 +11,13 @@ import { systemClock } from '../../clock.ts';
 import { replaceFile } from '../../files/regular-file.ts';
 
 export const BALLAST_FILE = 'leases.ballast';
-/** The size of the file: room for some 50 000 leases. */
+/** In bytes: room for some 50 000 leases. */
 export const BALLAST_BYTES = 8 * 1024 * 1024;
 /** The file is made only where so many times its size is free. */
 const ROOM_FACTOR = 4;
-/** A disk with less room than this is full: SQLite needs some pages for its log. */
+/** Less room means a full disk: SQLite needs some pages for its log. */
 const FULL_BYTES = 512 * 1024;
 
-/** Bytes as text of the same length. */
 const randomText = (): string => Buffer.from(systemClock.randomBytes((BALLAST_BYTES / 4) * 3)).toString('base64');
 
 export class Ballast {
@@ -29,14 +28,14 @@ export class Ballast {
     this.#path = path;
   }
 
-  /** Removes the file if the disk is full. @returns true if that freed room */
+  /** @returns true if removing the file freed room */
   freeIfFull(): boolean {
     if (!this.#exists() || this.#freeBytes() > FULL_BYTES) return false;
     rmSync(this.#path, { force: true });
     return true;
   }
 
-  /** Makes the file if it is missing and there is ample room. @returns true if it was made now; rejects with the system's error */
+  /** Makes the file if it is missing and there is ample room. @returns true if made now; rejects with the system's error */
   async keep(): Promise<boolean> {
     if (this.#isMaking || this.#exists() || this.#freeBytes() < ROOM_FACTOR * BALLAST_BYTES) return false;
     this.#isMaking = true;

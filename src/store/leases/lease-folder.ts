@@ -1,23 +1,22 @@
-// Decides when to fold the log of `leases.db`. No client waits for the update of the blocks by address, and the more
-// records are folded at once, the less each one costs.
+// Decides when to fold the log of `leases.db`. No client waits for it, and the more records at once, the less each costs.
 //
 //   afterWrite ─▶ (no write for FOLD_IDLE_MS, and FOLD_IDLE_RECORDS_MIN unfolded) ─▶ step ─▶ step ─▶ … nothing left
 //        └─ more than `backlogMax` unfolded: as many steps as keep the log from growing
 //
-// 1. Under load nothing is folded until `backlogMax`. Beyond it the log does not grow, whatever the load.
+// 1. Under load nothing is folded until `backlogMax`. Beyond it the log does not grow.
 // 2. Idle steps run in separate turns of the event loop, so a batch that arrives in between goes first.
-// 3. A failed step is tried again after FOLD_RETRY_MS. It loses nothing.
-// 4. Only records that the rack loop knows to be durable are folded: it takes back the rest, at most one batch, if this
-//    thread dies now, and a folded record cannot be removed.
+// 3. A failed step is tried again after FOLD_RETRY_MS.
+// 4. Only records that the rack loop knows to be durable are folded: it takes back the rest if this thread dies, and a folded record cannot
+//    be removed.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { type LeaseDatabase, LOG_HISTORY_MAX } from './lease-database.ts';
 
 /** How long the journal is idle before the log is folded, in milliseconds. */
 export const FOLD_IDLE_MS = 100;
-/** Fewer unfolded records stay in the log: it keeps as many folded ones anyway. */
+/** Fewer unfolded records stay in the log, which keeps as many folded ones anyway. */
 export const FOLD_IDLE_RECORDS_MIN = LOG_HISTORY_MAX;
-/** Records written beyond `backlogMax` per step, which folds more even if each is in a block of its own. */
+/** Records written beyond `backlogMax` per step, which folds more. */
 const RECORDS_PER_STEP = 32;
 /** In milliseconds. */
 export const FOLD_RETRY_MS = 5000;
@@ -35,7 +34,7 @@ export class LeaseFolder {
   #timer: Timer | undefined;
   #wroteAt: Instant | undefined;
   #restUntil: Instant | undefined;
-  /** Records written beyond `backlogMax` for which no step has run yet. */
+  /** Records written beyond `backlogMax`, and no step has run for them yet. */
   #due = 0;
   #isFolding = false;
   /** The last sequence that the rack loop knows to be durable. */
@@ -47,19 +46,17 @@ export class LeaseFolder {
     this.#acknowledged = options.database.lastSequence;
   }
 
-  /** The rack loop knows that everything up to `sequence` is durable. */
   acknowledge(sequence: number): void {
     this.#acknowledged = sequence;
   }
 
-  /** Call after each write. @param written its number of records */
   afterWrite(written: number): void {
     const { database, clock, backlogMax } = this.#options;
     const now = clock.now();
     this.#wroteAt = now;
     this.#due = database.unfolded > backlogMax && !this.#rests(now) ? this.#due + written : 0;
     for (; this.#due >= RECORDS_PER_STEP; this.#due -= RECORDS_PER_STEP) if (!this.#step()) this.#due = 0;
-    // One timer serves many writes: it checks the time since the last one.
+    // One timer serves many writes.
     this.#timer ??= this.#wait(FOLD_IDLE_MS);
   }
 
@@ -75,7 +72,6 @@ export class LeaseFolder {
     });
   }
 
-  /** @returns the next timer; undefined until the next write */
   #onTime(): Timer | undefined {
     const now = this.#options.clock.now();
     if (this.#rests(now)) return this.#wait(FOLD_RETRY_MS);
@@ -91,7 +87,6 @@ export class LeaseFolder {
     return this.#restUntil !== undefined && now < this.#restUntil;
   }
 
-  /** @returns whether to continue at once */
   #step(): boolean {
     const { database, clock, onFailed } = this.#options;
     try {

@@ -15,7 +15,7 @@ export interface LeaseWorkerData {
   readonly path: string;
   /** For the successor of a dead worker: the last sequence reported durable. */
   readonly discardAbove: number | undefined;
-  /** Shows the worker's current database call (`DiskWork`). */
+  /** Shows the worker's database call (`DiskWork`). */
   readonly work: SharedArrayBuffer;
 }
 
@@ -23,12 +23,12 @@ export type ToLeaseWorker =
   /** The sequence of the last record; the memory of `bytes` is transferred. */
   | { readonly kind: 'write'; readonly sequence: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'probe'; readonly sizeBytes: number }
-  /** Answered by `pong`: the worker is alive and not blocked by its disk. */
+  /** Answered by `pong`: the worker is alive, and its disk does not block it. */
   | { readonly kind: 'ping' }
   | { readonly kind: 'close' };
 
 export type FromLeaseWorker =
-  /** Some of the leases in force, encoded; any number of these precede `opened`. */
+  /** Some of the leases, encoded; any number of these precede `opened`. */
   | { readonly kind: 'leases'; readonly bytes: Uint8Array }
   | { readonly kind: 'opened'; readonly lastSequence: number }
   /** Found at the start, before `opened`, or later. */

@@ -1,5 +1,4 @@
-// Encodes leases as bytes, both for messages between the rack loop and the journal worker, where a buffer is transferred in one step but
-// objects are cloned field by field, and for `leases.db`, so that stored records are decoded only when they are loaded.
+// Encodes leases as bytes, for messages to the journal worker (a buffer is transferred at once, objects are cloned) and for `leases.db`.
 //
 // 1. A batch is any number of concatenated records. A record's fields give its length, so a batch has no header.
 // 2. Integers are big endian. Those that may exceed 32 bits take 48: hardware addresses, sequences, milliseconds since 1970.
@@ -17,7 +16,7 @@ import { ipv4, mac } from '../../net/address.ts';
 import { type BorrowedBytes, borrowedText } from '../../net/borrowed-bytes.ts';
 import { ByteReader, type Decoded } from '../../net/byte-reader.ts';
 
-/** A longer text is truncated, because no lease may be lost over its option 82. */
+/** A longer text is cut: no lease may be lost over its option 82. */
 export const RECORD_TEXT_MAX = 1024;
 
 const UINT48_MAX = 0xffff_ffff_ffff;
@@ -36,7 +35,6 @@ export interface LeaseRecord {
   readonly lease: StoredLease;
 }
 
-/** Gathers encoded records in a growing buffer. */
 export class LeaseBatch {
   #buffer: Buffer<ArrayBuffer>;
   #length = 0;
@@ -45,7 +43,7 @@ export class LeaseBatch {
 
   /** @param memory of an earlier batch, to reuse */
   constructor(memory?: ArrayBuffer) {
-    // A pooled buffer's memory cannot be transferred to another thread.
+    // Pooled memory cannot be transferred to another thread.
     this.#buffer = memory === undefined ? Buffer.allocUnsafeSlow(FIRST_CAPACITY) : Buffer.from(memory);
   }
 
@@ -64,7 +62,6 @@ export class LeaseBatch {
     this.#lastSequence = sequence;
   }
 
-  /** The encoded records, in transferable memory. The batch must not be used afterwards. */
   finish(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.#buffer.buffer, this.#buffer.byteOffset, this.#length);
   }
@@ -121,7 +118,7 @@ const decodeText = (bytes: BorrowedBytes | undefined, encoding: 'utf8' | 'latin1
 
 export const recordAddress = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at + ADDRESS_AT);
 
-/** The end of the record that starts at `at`; undefined if it is truncated. */
+/** Undefined if the record is truncated. */
 export function recordEnd(bytes: Uint8Array, at: number): number | undefined {
   let end = at + FIXED_BYTES;
   for (let text = 0; text < TEXTS; text += 1) {
@@ -131,7 +128,6 @@ export function recordEnd(bytes: Uint8Array, at: number): number | undefined {
   return end <= bytes.length ? end : undefined;
 }
 
-/** Decodes a batch, or returns the first fault. */
 export function decodeLeases(bytes: Uint8Array): Decoded<readonly LeaseRecord[]> {
   // Nearly all leases of a batch share these strings.
   const shared = new Map<string, string>();

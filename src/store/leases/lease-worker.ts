@@ -1,11 +1,11 @@
-// The journal worker: the thread that waits for the disk, so that the rack loop never does.
+// The journal worker waits for the disk, so that the rack loop never does.
 //
 //   write ─▶ commit ─▶ durable ─▶ fold, when there is time (`lease-folder.ts`)
 //
-// 1. Each message is answered before the next is handled; a write is answered after its commit.
+// 1. Each message is answered before the next, a write after its commit.
 // 2. A record is folded only after its `durable` was sent.
 // 3. A write that finds the disk full is tried again once the ballast is freed (`ballast.ts`).
-// 4. The rack loop sees that a database call is under way (`DiskWork`): only then is the disk the cause of a slow write.
+// 4. `DiskWork` shows the rack loop a database call: only then is the disk to blame for a slow write.
 
 import { flushCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -20,8 +20,8 @@ import type { FromLeaseWorker, LeaseWorkerData, ToLeaseWorker } from './lease-me
 import { DiskWork } from './write-watch.ts';
 
 /**
- * Unfolded records beyond which the log is folded under load too: 90 to 160 MB, and 2 to 3 s of processor time at a
- * start; folding them takes 0.5 s for adjacent addresses, 2 s if a quarter of a wide range is leased.
+ * Unfolded records beyond which the log is folded under load too: 90 to 160 MB, and 2 to 3 s of processor time at a start. Folding takes 0.5 s for adjacent
+ * addresses, 2 s for a quarter of a wide range.
  */
 const FOLD_BACKLOG_MAX = 1_000_000;
 
@@ -60,13 +60,13 @@ function open(data: LeaseWorkerData): LeaseDatabase | undefined {
 /** How often a missing ballast is made again, in milliseconds. */
 const BALLAST_EVERY_MS = 10_000;
 
-/** @returns a function that runs a write, and once more if freeing the ballast made room */
+/** @returns a function that runs a write, and again if freeing the ballast made room */
 function keepBallast(path: string): (write: () => void) => void {
   const ballast = new Ballast(path);
   let wasFreed = false;
   const keep = (): void => {
     systemClock.schedule(BALLAST_EVERY_MS, keep);
-    // A disk without room for it is no fault.
+    // A disk without room is no fault.
     const made = ballast.keep().catch(() => false);
     void made.then((isMade) => {
       if (isMade && wasFreed) send({ kind: 'ballast', isFreed: false });
@@ -111,7 +111,7 @@ function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () 
   };
   const write = (sequence: number, bytes: Uint8Array<ArrayBuffer>): void => {
     const before = database.lastSequence;
-    // The rack loop sends a batch only after the answer to the previous one.
+    // A batch comes only after the answer to the previous one.
     folder.acknowledge(before);
     try {
       withBallast(() => work.run(() => database.write(sequence, bytes)));

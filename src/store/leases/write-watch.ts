@@ -1,37 +1,34 @@
-// Detects that a write takes too long, and whether the disk is the cause. Time in which the rack loop itself was blocked does not count:
-// the answer may have arrived long ago, and wait for the loop.
+// Detects that a write takes too long, and whether by the disk. Time in which the rack loop was blocked does not count: the answer may have
+// been waiting for it.
 //
 //   begin ─ #check, every CHECK_MS ─┬─ one disk call lasts `slowMs` ────────────▶ onSlow('disk')
 //                                   ├─ not done after STARVED_FACTOR × `slowMs` ▶ onSlow('host')
 //                                   └─ end ─▶ nothing
 //
-// 1. A check counts at most CHECK_MS, however late it runs, and a late check gives no verdict: answers that arrived meanwhile are handled
-//    before the next check.
+// 1. A check counts at most CHECK_MS, and a late one gives no verdict: answers are handled before the next.
 // 2. Each write gets at most one verdict.
-// 3. One number in shared memory shows the database call of the journal's thread (`DiskWork`): odd during a call, the same for all of it.
+// 3. A number in shared memory shows the thread's database call (`DiskWork`): odd during a call, and the same for all of it.
 
 import type { Clock, Instant, Timer } from '../../clock.ts';
 
-/** The size of the number. */
 const NUMBER_BYTES = 4;
 
 export class DiskWork {
   readonly memory: SharedArrayBuffer;
   readonly #number: Int32Array;
 
-  /** @param memory from another thread's `DiskWork`; by default new memory */
+  /** @param memory from another thread's `DiskWork` */
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(NUMBER_BYTES)) {
     this.memory = memory;
     this.#number = new Int32Array(memory);
   }
 
-  /** The number of the current call; undefined if there is none. */
+  /** The number of the current call; undefined between calls. */
   get call(): number | undefined {
     const number = Atomics.load(this.#number, 0);
     return (number & 1) === 1 ? number : undefined;
   }
 
-  /** Runs a database call. */
   run<T>(call: () => T): T {
     Atomics.add(this.#number, 0, 1);
     try {
@@ -44,10 +41,10 @@ export class DiskWork {
 
 /** In milliseconds; a verdict may be late by as much. */
 const CHECK_MS = 250;
-/** How much longer a write may take if the disk is not the cause. */
+/** How much longer a write may take without fault of the disk. */
 export const STARVED_FACTOR = 2;
 
-/** The host gives the journal's thread too little processor time. */
+/** `host`: too little processor time. */
 export type SlowCause = 'disk' | 'host';
 
 interface WriteWatchOptions {
@@ -63,7 +60,7 @@ export class WriteWatch {
   #isUnderWay = false;
   #checkedAt: Instant | undefined;
   #waitedMs = 0;
-  /** What the last check saw, and for how long it has been seen. */
+  /** The call last seen, and for how long. */
   #call: number | undefined;
   #heldMs = 0;
 

@@ -1,8 +1,8 @@
-// Applies decided changes of machines (`region-steps.ts`): fields, user data, keys, addresses and power tasks. Each statement handles many
+// Applies decided changes of machines (`region-steps.ts`): fields, user data, keys, addresses and power tasks. Each statement takes many
 // machines.
 //
-// 1. A change of a machine in the racks' desired state makes a new version.
-// 2. The table `identity` is updated whenever a machine's identifying values change.
+// 1. A change for racks makes a new version.
+// 2. `identity` follows a machine's identifying values.
 
 import { isDeepStrictEqual } from 'node:util';
 import { identityKeys } from '../../region/identity/evidence.ts';
@@ -21,14 +21,14 @@ import { noteRuns } from './region-scripts.ts';
 import { needingRoom, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
-// A single machine is written with bound values, several from rows of one JSON text.
+// One machine is written with bound values, several from one JSON text.
 
 interface MachineUpdate {
   readonly machine: Machine;
   readonly fields: Partial<MachineFields>;
 }
 
-/** By the machine's id. Null removes the task; a machine without an entry keeps its task. */
+/** By machine id: null removes the task; without an entry it stays. */
 type PowerTaskIds = ReadonlyMap<number, string | null>;
 
 const SET = `UPDATE machine SET updated_ms = ?, ${assigned(MACHINE_FIELDS.names)}`;
@@ -42,7 +42,7 @@ const UPDATE_ALL_SQL =
   'UPDATE machine SET updated_ms = CAST(one.value ->> 1 AS BIGINT), ' +
   "power_task_id = CASE one.value ->> 2 WHEN 'new' THEN one.value ->> 3 ELSE power_task_id END, " +
   `${SET_ALL.join(', ')} FROM rows(?) AS one WHERE machine.id = CAST(one.value ->> 0 AS BIGINT)`;
-/** The most machines in one statement: each may have 32 KiB of facts. */
+/** Machines of one statement: each may have 32 KiB of facts. */
 export const UPDATED_AT_ONCE = 64;
 
 function* updateMachines(updates: readonly MachineUpdate[], atMs: number, tasks: PowerTaskIds): Steps<void> {
@@ -71,7 +71,7 @@ const ALLOCATE_SQL =
   'INSERT INTO allocation (address, machine_id, mac) SELECT CAST(one.value ->> 0 AS BIGINT), CAST(one.value ->> 1 AS BIGINT), ' +
   'CAST(one.value ->> 2 AS BIGINT) FROM rows(?) AS one';
 
-/** Draws numbers for a count of power tasks; the answer is the last of them. */
+/** The answer is the last number drawn. */
 const DRAW_TASKS_SQL =
   "INSERT INTO counter (name, value) VALUES ('power-task', ?) " +
   'ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value RETURNING value';
@@ -117,7 +117,7 @@ export function* applyChanges(
     (change.addresses ?? []).map(({ address, mac }) => [address, machine.id, mac]),
   );
   if (changes.some(gainsAddress)) yield claimAddresses();
-  // Another machine that has the address would be our own bug; the transaction is rolled back.
+  // A second holder of the address would be our bug.
   if (given.length > 0) yield run(ALLOCATE_SQL, JSON.stringify(given));
   const happened = changes.flatMap(({ machine, change }) =>
     change.events.map((event) => ({ event, machineId: machine.id })),
@@ -137,9 +137,8 @@ export function* applyChanges(
 }
 
 /**
- * Gives each new power task a unique id, even after one of the same kind: the id shows in the ledger whether it was
- * started.
- * @returns the id for each machine whose task changes; null: its task is removed
+ * Each new task gets a unique id: the ledger shows by it whether the task was started.
+ * @returns ids by machine whose task changes; null: its task is removed
  */
 function* nameTasks(changes: readonly DecidedChange[]): Steps<PowerTaskIds> {
   const setting = changes.filter(({ change }) => Object.hasOwn(change.fields, 'powerTask'));
@@ -185,7 +184,7 @@ function* updateAll(updates: readonly MachineUpdate[], atMs: number, tasks: Powe
   yield* updateMachines(updates, atMs, tasks);
   for (const { machine, fields } of updates) {
     yield* identify(machine, { ...machine, ...fields });
-    // The change of state has aborted its unfinished scripts.
+    // Its unfinished scripts were aborted.
     const isAborted = Object.values(machine.runs ?? {}).some(({ status }) => isUnfinished(status));
     if (isAborted && fields.status !== undefined) yield* noteRuns(machine.id);
   }
@@ -196,10 +195,7 @@ function* identify(machine: Machine, after: Machine): Steps<void> {
   if (shown(machine) !== shown(after)) yield* setIdentity(after);
 }
 
-/**
- * Whether its record for racks or its power settings changed: another process that may switch the machine learns of it
- * only by the new version.
- */
+/** Whether its record for racks or its power settings changed: other processes learn of it only by the version. */
 export function differsForRacks(before: Machine, after: Machine): boolean {
   const isSame =
     before.powerType === after.powerType &&

@@ -1,22 +1,20 @@
-// Operations on the histories of the event log of region.db (`region-steps.ts`). A history shows whether a reader's position belongs to the
-// current log.
+// Operations on the histories of the event log (`region-steps.ts`). A history shows whether a reader's position belongs to the current log.
 //
 //   before the first event of a run ─► beginHistory: a row with the id of the newest event so far
 //   reader with an event's id and its history ─► historyEnd: the last event that the log shares with that history
 //
 // 1. A restored backup, or a server that takes over, may lack the newest events and give their ids to others. So an id identifies an event
-//    only with the history in which it was read.
-// 2. The name of a history is the time at which it began. Each run of a process on region.db begins one, and so does each run of a
-//    PostgreSQL server, after the newest event.
-// 3. A history that the log does not know was lost with its events. The log continues with the first one that began later.
+//    only within its history.
+// 2. A history is named by the time at which it began. Each run of a process on region.db begins one, and each run of a PostgreSQL server.
+// 3. An unknown history was lost with its events, and the log continues with the first later one.
 
 import { codec, number, optional, text } from '../rows.ts';
 import { all, numberIn, OWN_HISTORY, one, run, type Steps } from './region-steps.ts';
 
-/** Each restart of the region or its database adds one; the oldest is forgotten. */
+/** Each restart adds one; the oldest is forgotten. */
 export const HISTORIES_MAX = 100;
 
-/** Call before the first event of a transaction. */
+/** To be called before the first event of a transaction. */
 export function* beginHistory(): Steps<void> {
   const { row: own } = yield OWN_HISTORY;
   if (own === undefined) return;
@@ -37,9 +35,9 @@ export function* newestHistory(): Steps<number> {
   return numberIn(yield one('SELECT max(begun_ms) FROM event_history'));
 }
 
-/** The last event that the log shares with a history; undefined if it contains all of that. */
+/** The last event shared with a history; undefined if it contains all of that. */
 export function* historyEnd(history: number): Steps<number | undefined> {
-  // If the clock was set back, a lost history may seem newer than those of the log.
+  // If the clock went back, a lost history may seem the newest.
   const { row } = yield one(
     'SELECT min(after_id) AS after_id FROM event_history WHERE begun_ms > ?1 OR (begun_ms = (SELECT max(begun_ms) FROM event_history) ' +
       'AND NOT EXISTS (SELECT 1 FROM event_history WHERE begun_ms = ?1))',

@@ -1,9 +1,8 @@
-// Operations on the evidence in region.db that distinguishes machines (`region-steps.ts`): the values that each machine
-// shows, those that several share, and pairs of machines that may be one or are known to be two.
+// Operations on the evidence that distinguishes machines (`region-steps.ts`): values that each shows, those that several share, and pairs
+// that may be one or are two.
 //
-// 1. `identity` is derived from the machines' own rows, and written with them.
-// 2. Rows that strangers can cause are bounded: the oldest shared values and conflicts are deleted. A person's verdicts
-//    stay.
+// 1. `identity` is derived from the machines' own rows.
+// 2. Rows that strangers can cause are bounded: the oldest shared values and conflicts are deleted. Verdicts of people stay.
 
 import { identityKeys } from '../../region/identity/evidence.ts';
 import { machineEvidence } from '../../region/identity/recognition.ts';
@@ -17,24 +16,24 @@ import { all, run, type Steps } from './region-steps.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
 export const SHARED_VALUES_MAX = 10_000;
-/** Conflicts that wait for a person's decision. */
+/** Conflicts that wait for a person. */
 export const CONFLICTS_MAX = 1000;
-/** A value that more machines show proves nothing. */
+/** A value of more machines proves nothing. */
 const HOLDERS_MAX = 8;
 
-/** The established machines (`interface-source.ts`) that show a value; two are enough to decide. */
+/** Established machines (`interface-source.ts`) with a value; two are enough to decide. */
 const ESTABLISHED_HOLDERS =
   'SELECT 1 FROM identity JOIN machine ON machine.id = identity.machine_id WHERE identity.value = key.value AND ' +
   `(machine.status <> ${statusRow('new').number} OR EXISTS (SELECT 1 FROM interface ` +
   "WHERE interface.machine_id = machine.id AND interface.source IN ('person', 'vouched'))) LIMIT 2";
 const HOLDERS = 'SELECT 1 FROM identity WHERE identity.value = key.value LIMIT 2';
 
-/** The given values that several machines show or have shown. */
+/** Values that several machines show or have shown. */
 const SHARED =
   'SELECT key.value FROM texts(?) AS key WHERE EXISTS (SELECT 1 FROM shared_identity WHERE value = key.value) OR ' +
   `((SELECT count(*) FROM (${HOLDERS}) AS holder) = 2 AND (SELECT count(*) FROM (${ESTABLISHED_HOLDERS}) AS holder) <> 1)`;
 
-/** The ids of machines that show one of `count` values, at most HOLDERS_MAX per value; undefined if `count` is 0. */
+/** At most HOLDERS_MAX ids per value; undefined if `count` is 0. */
 export function holdersQuery(count: number): string | undefined {
   const holders = `SELECT machine_id FROM (SELECT machine_id FROM identity WHERE value = ? ORDER BY machine_id LIMIT ${HOLDERS_MAX}) AS holder`;
   return count === 0 ? undefined : Array.from({ length: count }, () => holders).join(' UNION ');
@@ -47,14 +46,13 @@ export function* setIdentity(machine: Machine): Steps<void> {
   yield run('INSERT INTO identity (value, machine_id) SELECT value, ? FROM texts(?)', machine.id, JSON.stringify(keys));
 }
 
-/** The values that several machines show or have shown. A mere claim does not make an established machine's value shared. */
+/** A mere claim does not make an established machine's value shared. */
 export function* sharedValues(keys: readonly string[]): Steps<ReadonlySet<string>> {
   if (keys.length === 0) return new Set();
   const { rows } = yield all(SHARED, JSON.stringify(keys));
   return new Set(rows.map(readValue));
 }
 
-/** Even if the machines stop showing them. */
 export function* addShared(keys: readonly string[], atMs: number): Steps<void> {
   if (keys.length === 0) return;
   // An upsert from a query needs a WHERE, or its ON would begin a join.
@@ -114,12 +112,11 @@ export function* setVerdict(
   );
 }
 
-/** Removes the doubt that a machine may be two, once a person has split it. */
+/** Removes the doubt once a person has split the machine. */
 export function* forgetDoubt(id: number): Steps<void> {
   yield run('DELETE FROM machine_pair WHERE low_id = ?1 AND high_id = ?1', id);
 }
 
-/** The newest, of all machines or of one. */
 export function* listConflicts(limit: number, systemId?: string): Steps<readonly Conflict[]> {
   const query =
     'SELECT one.system_id AS one_id, two.system_id AS two_id, pair.low_id, pair.code, pair.params, pair.at_ms FROM machine_pair AS pair ' +

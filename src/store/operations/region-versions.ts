@@ -1,10 +1,8 @@
-// Operations on the versions by which processes notice changes in region.db (`region-steps.ts`): one of the racks'
-// desired state, and one of the racks themselves.
+// Operations on versions by which processes notice changes (`region-steps.ts`): one of the racks' desired state, and one of the racks
+// themselves.
 //
-// 1. A machine's row carries the version of its last change for racks: a process reads only what changed since its last
-//    read.
-// 2. Deleted machines are remembered for GONE_VERSIONS versions. A process whose last read is older reads everything
-//    again.
+// 1. A machine's row has the version of its last change for racks, so that only changes are read.
+// 2. Deleted machines are remembered for GONE_VERSIONS versions; a process that is further behind reads everything.
 
 import { randomBytes, randomInt } from 'node:crypto';
 import type { SettledVersion } from '../../region/records/store.ts';
@@ -22,7 +20,6 @@ import {
 } from './region-steps.ts';
 
 const REVISION_BYTES = 8;
-/** The bound of `randomInt`. */
 const DRAWN_END = 2 ** 48 - 1;
 
 /** Each version deletes one machine at most. */
@@ -31,7 +28,7 @@ export const GONE_VERSIONS = 10_000;
 const VERSION_SQL = `SELECT max(value) FROM (${usedVersions()}) AS used`;
 
 /**
- * @param ids the machines whose records for racks changed
+ * @param ids of machines whose records for racks changed
  * @param gone a deleted machine
  */
 export function* countVersion(ids: readonly number[], gone?: string): Steps<void> {
@@ -49,12 +46,10 @@ export function* countVersion(ids: readonly number[], gone?: string): Steps<void
   }
 }
 
-/** Of the newest change in the store. */
 export function* desiredVersion(): Steps<number> {
   return numberIn(yield one(VERSION_SQL));
 }
 
-/** Up to which every change is in the store. */
 export function* settledVersion(): Steps<SettledVersion> {
   const settled = yield SETTLED_VERSION;
   const history = settled.row === undefined ? '' : readHistory(settled.row);
@@ -68,15 +63,12 @@ export function* listGone(since: number): Steps<readonly string[] | undefined> {
   return rows.map(readGone);
 }
 
-/**
- * What is read again only when its version has changed: the racks, with the accounts whose keys they may use; and the
- * objects of networks.
- */
+/** Read again only when its version changes: the racks, with the accounts whose keys they may use; and the objects of networks. */
 type Kept = 'racks-version' | 'networks-version';
 
 const DRAW_SQL = insertInto('counter', ['name', 'value']) + orReplace('name', ['value']);
 
-/** For every change. It is random, so it differs in every history of the database and after a rollback. */
+/** Random, so it differs in every history and after a rollback. */
 export const drawVersion = (of: Kept): Statement => run(DRAW_SQL, of, randomInt(1, DRAWN_END));
 
 export function* drawnVersion(of: Kept): Steps<number> {

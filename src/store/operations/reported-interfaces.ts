@@ -1,8 +1,8 @@
-// The interfaces that a batch of reports concerns, updated report by report (`region-steps.ts`).
+// The interfaces of a batch of reports, updated one by one (`region-steps.ts`).
 //
 //   read the interfaces with a reported hardware address, and for each reported address its newest interface ─► see each report ─► write
 //
-// 1. Reading and writing take the same number of statements for any number of reports.
+// 1. The number of statements is the same for any number of reports.
 
 import { type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import { ADDRESS_ENDS, isAddressHeld, type RackReport } from '../../region/records/machine-event.ts';
@@ -10,20 +10,17 @@ import { number, optional, type Row } from '../rows.ts';
 import { all, run, type Steps } from './region-steps.ts';
 
 const BY_MAC_SQL = 'SELECT mac, machine_id, address, seen_ms, ended_ms FROM interface WHERE mac IN numbers(?)';
-/** For each address the interface last seen with it, among those whose hardware address is not in the list. */
+/** For each address the interface last seen with it, of those outside the list. */
 const BY_ADDRESS_SQL =
   'SELECT one.machine_id, one.address, one.seen_ms FROM texts(?2) AS asked JOIN interface AS one ON one.id = ' +
   '(SELECT id FROM interface WHERE address = CAST(asked.value AS BIGINT) AND NOT (mac IN numbers(?1)) ORDER BY seen_ms DESC NULLS LAST LIMIT 1)';
-/** The second list lets PostgreSQL use the index; with the rows alone it would read the whole table. */
+/** The second list lets PostgreSQL use the index. */
 const WRITE_SQL =
   'UPDATE interface SET address = CAST(one.value ->> 1 AS BIGINT), seen_ms = CAST(one.value ->> 2 AS BIGINT), ' +
   'ended_ms = CAST(one.value ->> 3 AS BIGINT) FROM rows(?1) AS one ' +
   'WHERE interface.mac IN numbers(?2) AND interface.mac = CAST(one.value ->> 0 AS BIGINT)';
 
-/**
- * How a report identifies its machine. Only a lease assigns an address to a machine: any host may request a file with
- * its hardware address.
- */
+/** How a report identifies its machine. Only a lease assigns an address: any host may request a file with its hardware address. */
 export function signOf({ kind, mac, address }: RackReport): {
   readonly mac: MacAddress | undefined;
   readonly address: Ipv4 | undefined;
@@ -77,7 +74,6 @@ const readSeen = (row: Row): [number, Seen] => {
 
 class ReportedInterfaces {
   readonly #own: Map<MacAddress, Reported>;
-  /** The newest other interface seen with an address. */
   readonly #others: ReadonlyMap<number, Seen>;
 
   constructor(own: Map<MacAddress, Reported>, others: ReadonlyMap<number, Seen>) {
@@ -85,7 +81,7 @@ class ReportedInterfaces {
     this.#others = others;
   }
 
-  /** @returns the id of the report's machine; undefined: it is unknown */
+  /** @returns the machine's id; undefined: it is unknown */
   see(report: RackReport): number | undefined {
     const { mac, address, leased } = signOf(report);
     if (mac === undefined) return address === undefined ? undefined : this.#newestAt(address)?.machineId;
@@ -95,7 +91,7 @@ class ReportedInterfaces {
     if (leased !== undefined) {
       now = { ...now, address: leased, seenMs: report.at, endedMs: undefined, isChanged: true };
     }
-    // A late report of an older lease's end must not end a newer one. Without a time (older databases) any end counts.
+    // A late report of an older lease's end must not end a newer one. Without a time (older databases) any counts.
     const isEnd = address !== undefined && ADDRESS_ENDS.includes(report.kind) && now.address === address;
     if (isEnd && (now.seenMs ?? 0) <= report.at) now = { ...now, endedMs: report.at, isChanged: true };
     this.#own.set(mac, now);

@@ -1,7 +1,7 @@
-// Events and remarks as text in region.db: the code, and the parameters as JSON.
+// Events and remarks as text: a code, and parameters as JSON.
 //
-// 1. Texts are cleaned and bounded before they are stored: they may come from machines and other hosts.
-// 2. An unknown code is shown as it is: a later version may have written it.
+// 1. Texts are cleaned and bounded first: they may come from machines and other hosts.
+// 2. An unknown code, perhaps of a later version, is shown as it is.
 
 import { isPrintable, withoutUsers } from '../../clean-text.ts';
 import { type Fields, isFields } from '../../fields.ts';
@@ -16,7 +16,7 @@ const SHORT_MAX = 64;
 /** More than a sentence shows. */
 const LIST_MAX = 64;
 
-/** A short text that `cleanWords` would not change, as almost all: `cleanWords` takes four times as long. */
+/** True for a short text: `cleanWords`, which takes four times as long, would not change it. Nearly all texts are such. */
 const isPlain = (text: string, max: number): boolean =>
   text.length <= max && isPrintable(text) && !text.includes('  ') && !text.startsWith(' ') && !text.endsWith(' ');
 
@@ -26,7 +26,7 @@ export const packParams = ({ params }: Happening): string => pack(params);
 export const packRemark = (remark: Remark | undefined): string =>
   remark === undefined ? '' : pack({ code: remark.code, params: remark.params });
 
-/** @throws SyntaxError, TypeError if the text holds no remark */
+/** @throws SyntaxError, TypeError */
 export function unpackRemark(json: string): Remark | undefined {
   if (json === '') return undefined;
   const { code, params } = fieldsOf(json);
@@ -62,10 +62,7 @@ function pack(whole: unknown): string {
   return JSON.stringify(packed(whole));
 }
 
-/**
- * Events with values of the configuration, and sentences of racks of other versions, in which earlier versions stored
- * URLs with passwords.
- */
+/** Earlier versions stored URLs with passwords in these. */
 const CONFIG_CODES = /^(?:config\..*|rack)$/;
 
 const shownFields = (fields: Fields): Fields =>
@@ -80,7 +77,7 @@ export function unpackHappening(code: string, params: string): Happening {
   return isHappening(stored) && hasSentence(stored) ? stored : { code: 'rack', params: { text: code } };
 }
 
-/** False for parameters of a rack of another version, or a hostile one: a time that no date has, for example. */
+/** False for parameters of another version, or a hostile rack: a time that no date has, for example. */
 function hasSentence(stored: Happening): boolean {
   try {
     eventSentence(stored);

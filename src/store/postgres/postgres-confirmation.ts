@@ -1,16 +1,15 @@
-// Tracks whether PostgreSQL confirms commits. With synchronous replication, it answers a COMMIT only once its standby
-// has the transaction; while the standby is missing, the COMMIT waits without limit.
+// Tracks whether PostgreSQL confirms commits, under synchronous replication: a COMMIT is answered once the standby has the transaction, and
+// waits without limit for a missing one.
 //
 //   confirming ── a COMMIT has waited for a standby for CONFIRMED_MS_MAX ──▶ unconfirmed: every change is refused
 //       ▲                                                                        │
 //       └──────── no transaction waits any more; checked every ASK_MS ───────────┘
 //
-// Sources: postgresql.org/docs/15/warm-standby.html#SYNCHRONOUS-REPLICATION, /monitoring-stats.html (pg_stat_activity,
-// wait event SyncRep).
+// Sources: postgresql.org/docs/15/warm-standby.html#SYNCHRONOUS-REPLICATION, /monitoring-stats.html (pg_stat_activity, wait event SyncRep).
 //
-// 1. A waiting transaction is on the server's disk, but no other sees it until the wait ends, and it is lost if a
-//    standby without it takes over. So its caller gets `Unconfirmed`, and it is never repeated.
-// 2. The process gives up its connection, so that reads can use the pool. The server keeps the transaction's locks.
+// 1. A waiting transaction is on the server's disk but unseen, and lost if a standby without it takes over. So its caller gets
+//    `Unconfirmed`, and it is never repeated.
+// 2. The process gives up its connection, so that reads can use the pool, but the server keeps the locks.
 // 3. While unconfirmed, a transaction fails at its first change, before it waits for such a lock.
 // 4. Only an answer of the database ends the unconfirmed state.
 
@@ -20,17 +19,16 @@ import { type Outage, StoreOutage } from '../../region/reports/notes.ts';
 import { Unconfirmed } from './postgres-faults.ts';
 import { connectionOf, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 
-/** How long a COMMIT may wait for a standby, in milliseconds: less than those who wait for its connection or its locks. */
+/** How long a COMMIT may wait for a standby, in milliseconds: less than the waits for its connection or its locks. */
 const CONFIRMED_MS_MAX = 4000;
 /** The interval of the checks, in milliseconds. */
 const ASK_MS = 1000;
 
-/** Transactions of any process that have waited for at least half of CONFIRMED_MS_MAX; a shorter wait may be normal. */
+/** Transactions that have waited for half of CONFIRMED_MS_MAX; a shorter wait may be normal. */
 const WAITING_SQL =
   "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rackboot' " +
   `AND wait_event = 'SyncRep' AND query_start < clock_timestamp() - interval '${CONFIRMED_MS_MAX / 2} milliseconds' LIMIT 1`;
 
-/** While a disk is full, reads still work. */
 const isOfFullDisk = (outage: Outage): boolean => outage.note === 'database-unusable' && outage.fault === 'disk-full';
 
 export class PostgresConfirmation implements StoreConfirmation {
@@ -38,7 +36,6 @@ export class PostgresConfirmation implements StoreConfirmation {
   #onChange: (problem: Outage | undefined) => void = () => undefined;
   #onRefusalsEnd: (refusedMs: number) => void = () => undefined;
   #refused: RefusedChange | undefined;
-  /** When the first of them was refused. */
   #refusedAt: Instant | undefined;
   #isMissing = false;
   #question: Promise<boolean> | undefined;
@@ -78,7 +75,7 @@ export class PostgresConfirmation implements StoreConfirmation {
     this.#onChange = onChange;
   }
 
-  /** Call before each change. @throws RackError `store-unavailable` while unconfirmed */
+  /** To be called before each change. @throws RackError `store-unavailable` while unconfirmed */
   check(): void {
     if (this.#isMissing) throw new StoreOutage({ note: 'change-not-made' });
   }
@@ -87,7 +84,7 @@ export class PostgresConfirmation implements StoreConfirmation {
     return new Unconfirmed({ note: 'change-unconfirmed' });
   }
 
-  /** Waits for a COMMIT. @throws Unconfirmed if it waits for a missing standby */
+  /** @throws Unconfirmed if the COMMIT waits for a missing standby */
   async of<T>(commit: Promise<T>): Promise<T> {
     const given = Promise.withResolvers<never>();
     let isOver = false;
@@ -105,7 +102,7 @@ export class PostgresConfirmation implements StoreConfirmation {
     }
   }
 
-  /** Whether a transaction waits for a standby; then every change is refused until none waits. */
+  /** While a transaction waits for a standby, every change is refused. */
   async isMissing(): Promise<boolean> {
     this.#question ??= this.#ask().finally(() => {
       this.#question = undefined;
@@ -127,7 +124,7 @@ export class PostgresConfirmation implements StoreConfirmation {
     return this.#isMissing;
   }
 
-  /** On a connection of its own: those of the pool may all be waiting. @returns undefined if the database cannot be reached */
+  /** On its own connection: those of the pool may all be waiting. @returns undefined if the database cannot be reached */
   async #isOneWaiting(): Promise<boolean | undefined> {
     const client = new PostgresClient(connectionOf(this.#place));
     try {

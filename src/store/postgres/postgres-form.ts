@@ -1,4 +1,4 @@
-// Translates the statements and the schema of the region's store, written once for both databases, into PostgreSQL's form.
+// Translates the store's statements and schema into PostgreSQL's form.
 //
 // Sources: postgresql.org/docs/15/functions-json.html, /functions-sequence.html, /sql-prepare.html.
 
@@ -18,8 +18,8 @@ const written = (of: string, where: string, columns: string): string =>
   `(SELECT string_agg(concat_ws(' ', ${columns}), ',') FROM ${of} WHERE ${where})`;
 
 /**
- * The transactions that wrote a machine's rows (postgresql.org/docs/15/ddl-system-columns.html, xmin). A server that
- * takes over may give their numbers again, so the stamp has the history, too.
+ * The transactions of a machine's rows (postgresql.org/docs/15/ddl-system-columns.html, xmin). A server that takes over may reuse their
+ * numbers, so the history is included.
  */
 const STAMP = `concat_ws(';', machine.xmin, ${[
   written('interface AS nic', 'nic.machine_id = machine.id', 'nic.id, nic.xmin'),
@@ -35,9 +35,8 @@ const STAMP = `concat_ws(';', machine.xmin, ${[
 const ELEMENTS = 'jsonb_array_elements_text($1::jsonb)';
 
 /**
- * Numbers the parameters, reads lists from JSON, draws new numbers from the sequence, and drops index hints. A list
- * becomes an array, for which the planner uses an index; for a subquery it would assume a hundred rows, and read the
- * whole table.
+ * Numbers the parameters, reads lists from JSON, draws new numbers from the sequence, and drops index hints. Lists become arrays, for which
+ * the planner uses an index; it would read the whole table for a subquery.
  */
 function postgresForm(sql: string): string {
   if (sql === NEW_NUMBER) return "SELECT nextval('change_number') AS value";
@@ -57,7 +56,7 @@ function postgresForm(sql: string): string {
     .replace(/\bFROM texts\((\$\d+)\)/g, `FROM ${ELEMENTS} AS one(value)`);
 }
 
-/** Each translated once. The texts come from a fixed set in the code. */
+/** Each translated once, from a fixed set. */
 export class PreparedForms {
   readonly #forms = new Map<string, PreparedForm>();
 
@@ -73,7 +72,7 @@ export class PreparedForms {
   }
 }
 
-/** What only PostgreSQL needs: for the order of changes, for decisions that exclude each other, and for the work of several processes. */
+/** Only PostgreSQL needs these: for the order of changes, exclusive decisions, and several processes. */
 const OWN_TABLES = `
 -- Numbers events and versions, from 2: a transaction locks the last number before its own (postgres-horizon.ts).
 CREATE SEQUENCE change_number;

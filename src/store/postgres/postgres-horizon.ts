@@ -1,30 +1,30 @@
-// Finds the number up to which changes in PostgreSQL can be read in order, and the history to which the numbers belong.
+// The number up to which changes can be read in order, and the history of the numbers.
 //
 //   transaction   takes a shared lock on the last number given ── takes numbers ── COMMIT releases the lock
 //   reader        reads the last number given, then the lowest lock: no change up to the lower of the two can still appear
 //
-// Sources: postgresql.org/docs/15/functions-admin.html (advisory locks), /view-pg-locks.html, /functions-sequence.html; /functions-info.html
-// (pg_postmaster_start_time).
+// Sources: postgresql.org/docs/15/functions-admin.html (advisory locks), /view-pg-locks.html, /functions-sequence.html;
+// /functions-info.html (pg_postmaster_start_time).
 //
-// 1. A transaction gets its numbers before it is stored: a higher number can become visible before a lower one, which a reader that
-//    continued from the highest seen would miss.
-// 2. A transaction takes its lock before its first number, so each of its numbers is higher than its lock.
-// 3. A reader takes its snapshot after it has read the locks, never before.
-// 4. A server that takes over may lack the newest changes, and gives their numbers to others. So numbers compare only within one history:
-//    one run of one server, on one set of tables. A standby gives no numbers and is not read (`postgres-connections.ts`), so a promotion
-//    shows another history.
+// 1. A transaction gets its numbers before it is stored: a higher one can become visible before a lower one, which a reader of the highest
+//    would miss.
+// 2. A transaction takes its lock before its numbers, so they are higher.
+// 3. A reader takes its snapshot after it has read the locks.
+// 4. A server that takes over may lack the newest changes, and reuse their numbers. So numbers compare only within one history: one run of
+//    one server, on one set of tables. A standby gives no numbers and is not read (`postgres-connections.ts`), so a promotion shows another
+//    history.
 
 import type pg from 'pg';
 import { damagedAnswer } from './postgres-faults.ts';
 import { answersTo } from './postgres-place.ts';
 
-/** The advisory locks of transactions are this plus a number, which is below 2^48. */
+/** The advisory locks of transactions are this plus a number below 2^48. */
 const LOCKS_FROM = 0x5242n << 48n;
 
-/** As the transaction's first query it also fixes the snapshot that the transaction sees. */
+/** As a transaction's first query it also fixes the snapshot. */
 export const LOCK_SQL = `SELECT pg_advisory_xact_lock_shared(${LOCKS_FROM} + last_value) FROM change_number`;
 
-/** A copy of a database keeps the oids of its tables, but has another database oid. */
+/** A copied database keeps the oids of its tables, but not its own. */
 export const HISTORY =
   "concat(extract(epoch FROM pg_postmaster_start_time()), ' ', " +
   "(SELECT oid FROM pg_database WHERE datname = current_database()), ' ', 'machine'::regclass::oid)";
@@ -48,7 +48,7 @@ export interface Horizon {
   readonly history: string;
 }
 
-/** Every later query sees all changes up to this number. The connection is in no transaction. */
+/** Every later query sees all changes up to it. The connection is in no transaction. */
 export async function readHorizon(client: pg.ClientBase): Promise<Horizon> {
   const [given, lowest] = (await answersTo<LowestRow>(client, LOWEST_SQL)).map(({ rows }) => rows[0]);
   const { last_value: last, history } = given ?? {};

@@ -1,16 +1,14 @@
-// Notifies the other processes on the same PostgreSQL that something has changed, by NOTIFY. Each process has a
-// connection for it.
+// Notifies other processes on the same PostgreSQL of changes, by NOTIFY. Each process has a connection for it.
 //
 //   connecting ──LISTEN──▶ listening ──lost──▶ pause ──▶ connecting
 //   tell ──▶ pg_notify ──▶ `onChange` of the other processes
 //
 // Sources: postgresql.org/docs/15/sql-notify.html; node-postgres.com/apis/client.
 //
-// 1. These are hints, lost while the connection is; every process also polls, so it finds each change.
-// 2. A hint is sent after the transaction of the change: the server lets only one transaction with a NOTIFY commit at a
-//    time.
-// 3. A hint does not wait for a synchronous standby: it changes no data, and all other hints would wait behind it.
-// 4. One hint is sent at a time; hints requested meanwhile are merged into one.
+// 1. Hints may be lost; every process also polls.
+// 2. A hint follows its transaction: the server commits only one with a NOTIFY at a time.
+// 3. A hint does not wait for a synchronous standby: it changes no data, and other hints would wait behind it.
+// 4. One hint is sent at a time, for all requested meanwhile.
 
 import type pg from 'pg';
 import { newUuid, systemClock, type Timer } from '../../clock.ts';
@@ -21,7 +19,7 @@ import type { PostgresWatch } from './postgres-watch.ts';
 
 const CHANNEL = 'rackboot_changed';
 const SAYING_CHANNEL = 'rackboot_said';
-/** The server takes texts of less than 8000 octets. */
+/** The server takes less than 8000 octets. */
 const SAID_BYTES_MAX = 7999;
 /** The pause before a lost connection is opened again, in milliseconds. */
 const AGAIN_MS = 1000;
@@ -39,7 +37,7 @@ export class PostgresNeighbours implements StoreNeighbours {
 
   constructor(place: PostgresPlace, watch: PostgresWatch) {
     this.#place = place;
-    // After a network outage, a connection can look open although nothing arrives on it.
+    // After a network outage, a dead connection can look open.
     watch.onSilent(() => this.#giveUp());
   }
 

@@ -1,8 +1,8 @@
 // The region's store in PostgreSQL, version 15 or later.
 //
-// 1. The database belongs to Rackboot: a mark says so, and which version of the tables it has; 0: it has none yet. A database with other tables is
-//    refused.
-// 2. Processes that start together make the tables once: each waits for a lock on the whole.
+// 1. The database belongs to Rackboot: a mark says so, and which version of the tables it has; 0: it has none yet. A database with other
+//    tables is refused.
+// 2. Of processes that start together one makes the tables, under a lock.
 
 import type pg from 'pg';
 import { newUuid } from '../../clock.ts';
@@ -24,7 +24,7 @@ import { PostgresWatch } from './postgres-watch.ts';
 /** The oldest supported server, as `server_version_num`. */
 const OLDEST_SERVER = 150_000;
 const SCHEMA_LOCK = 0x5242_5342;
-/** How long the tables may take on a slow disk, and how long a second process waits for them, in milliseconds. */
+/** How long the tables may take, and a second process waits for them, in milliseconds. */
 const TABLES_MS_MAX = 120_000;
 
 const MARK_SQL =
@@ -35,8 +35,8 @@ const MARK_SQL =
 type TablesUse = 'region' | 'command' | 'source' | 'target';
 
 /**
- * Opens the region's database, and makes its tables if it is empty.
- * @param name of this process, while it has the duties; undefined: a command, which leaves older tables as they are
+ * Opens the region's database, with its tables.
+ * @param name of this process with the duties; undefined: a command, which leaves older tables as they are
  * @throws RackError `store-unavailable`, `store-refused`, `store-newer`, `store-broken`
  */
 export async function openPostgresRegion(place: PostgresPlace, name?: string): Promise<RegionStore> {
@@ -64,8 +64,8 @@ export async function openPostgresRegion(place: PostgresPlace, name?: string): P
 }
 
 /**
- * Makes the tables of an empty database; for the target of a copy they are unfinished ones. Only a process of the
- * region brings older ones up to date: those that run on them end their work then.
+ * Makes the tables of an empty database; unfinished ones for the target of a copy. Only a process of the region brings older ones up to
+ * date, and then their processes end.
  */
 export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise<void> {
   const number = numberOf(client);
@@ -92,7 +92,7 @@ export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise
   if (version !== POSTGRES_MIGRATIONS.length) await patient(ALONE_SQL);
   for (const step of POSTGRES_MIGRATIONS.slice(Math.abs(version))) await patient(step);
   if (Math.abs(version) < POSTGRES_MIGRATIONS.length) {
-    // No region may start on the target of a copy, even if the copy ends before its first row.
+    // No region may start on the target, even if the copy ends early.
     const made = use === 'target' ? -POSTGRES_MIGRATIONS.length : POSTGRES_MIGRATIONS.length;
     await client.query('UPDATE rackboot SET version = $1', [made]);
   }
@@ -111,7 +111,7 @@ const ownVersion = async (number: ReturnType<typeof numberOf>, isOurs: boolean):
   isOurs ? await number('SELECT version FROM rackboot') : 0;
 
 /**
- * Whether a process of the region can use the tables of a database. An empty one is fine: the start makes them.
+ * Whether a process can use the tables. An empty database is fine.
  * @throws RackError `store-broken` if a copy into them was interrupted, or they are not ours, `store-newer`
  */
 export async function checkPostgresTables(place: PostgresPlace): Promise<void> {
@@ -128,13 +128,13 @@ export async function checkPostgresTables(place: PostgresPlace): Promise<void> {
   }
 }
 
-/** Our mark: a table with both its columns, in the schema of our tables. */
+/** Our mark, in the schema of our tables. */
 const MARKS_SQL =
   "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = 'rackboot' AND relkind = 'r' " +
   'AND 2 = (SELECT count(*) FROM pg_attribute WHERE attrelid = pg_class.oid AND NOT attisdropped AND ' +
   "(attname, atttypid) IN (('version', 'bigint'::regtype), ('the_only', 'boolean'::regtype)))";
 
-/** A database of another encoding can be the source of a copy: that is its way out. */
+/** A database of another encoding may be copied out. */
 async function checkServer(client: pg.ClientBase, use: TablesUse): Promise<void> {
   const { rows } = await client.query<{ readonly version: number; readonly encoding: string; readonly name: string }>(
     "SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding, current_database() AS name",

@@ -1,13 +1,10 @@
-// Detects that a region has lost its database: `region.db` holds nothing, or less than the rack's cache of the desired
-// state shows that it had. A region that began with nothing would replace that cache, the last copy, by an empty one.
-// Also detects an interrupted copy of a region into this file.
+// Detects a lost database: `region.db` holds nothing, or less than the rack's cache of the desired state. A region that began with nothing
+// would empty that cache, the last copy. Also detects an interrupted copy into this file.
 //
-// 1. Every command that writes settings into the cache writes them into `region.db` first, so a new state directory is
-//    never taken for a loss.
-// 2. The version of the desired state only grows. A cache of a later version shows that changes are gone: an older copy
-//    was put back, or SQLite dropped the end of a damaged write-ahead log, which it does without an error
-//    (sqlite.org/wal.html, "checksum").
-// 3. A cache of a remote region proves nothing: a rack that comes back from there begins its own region.
+// 1. Settings are written into `region.db` before the cache, so a new directory is never taken for a loss.
+// 2. The version of the desired state only grows. A cache of a later version shows that changes are gone: an older copy was put back, or
+//    SQLite dropped the end of a damaged write-ahead log, which it does without an error (sqlite.org/wal.html, "checksum").
+// 3. A cache of a remote region proves nothing.
 
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -17,17 +14,17 @@ import type { RackNote } from '../../region/reports/notes.ts';
 import { desiredStateFile, readCachedState } from '../../uplink/desired-state-cache.ts';
 import type { Loss } from '../database-file.ts';
 
-/** The end of the name of the file into which a copy or a backup writes. */
+/** Ends the name of the file that a copy or a backup writes. */
 export const UNFINISHED = '.unfinished';
 
 /**
- * Does nothing in a directory that this user may not enter: opening the file reports why.
+ * Opening a forbidden file reports why.
  * @param path of `region.db` @throws RackError `store-broken` if a copy or a restore into this file was interrupted
  */
 export function checkNotInterrupted(path: string): void {
   const unfinished = `${path}${UNFINISHED}`;
   if (existsSync(path) || !existsSync(unfinished)) return;
-  // Without the file, `findLostRegion` would be the next to refuse the start.
+  // Otherwise `findLostRegion` would refuse the start.
   const loss = findLostRegion(dirname(path));
   const obstacles = loss === undefined ? `remove ${unfinished}` : `remove ${unfinished} and move ${loss.witness} away,`;
   const text = `a copy into ${path} was not finished: repeat the command (\`rackboot region copy\` or \`rackboot region restore\`), or ${obstacles} to begin with an empty region`;
@@ -45,7 +42,7 @@ export function findLostRegion(stateDir: string): Loss | undefined {
   return { shownBy: `${witness} (version ${version}, ${had})`, witness };
 }
 
-/** The note that the database is older than the cache, before the cache is replaced. @param version of the database */
+/** To be called before the cache is replaced. @param version of the database */
 export function findOlderRegion(stateDir: string, version: number): RackNote | undefined {
   const cached = readCachedState(stateDir);
   if (cached === undefined || cached.origin === 'remote' || cached.state.version <= version) return undefined;

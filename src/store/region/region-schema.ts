@@ -1,8 +1,8 @@
 // The tables of `region.db`.
 //
-// 1. A released step is never edited: a schema change is a further step of `migrations`, and makes the next version.
+// 1. A released step is never edited: a change is a further step, and makes the next version.
 // 2. Times are wall time in milliseconds since 1970, addresses unsigned integers, lists and records JSON text.
-// 3. Ids are never reused: an event keeps the id of a deleted machine.
+// 3. Ids are never reused: events keep those of deleted machines.
 
 import type { DatabaseKind } from '../database-file.ts';
 import { BOOT_IMAGES, SOURCE_TRUST } from './boot-schema.ts';
@@ -373,7 +373,6 @@ CREATE TABLE counter (
 ) STRICT, WITHOUT ROWID;
 `;
 
-/** The file's name below the state directory. */
 export const REGION_FILE = 'region.db';
 
 const TABLES = [MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS, BOOT_IMAGES, AREAS, FILES, NETWORKS, COUNTERS];

@@ -1,21 +1,20 @@
-// Stamps of the machines in region.db, which differ after each change of a machine's rows: in memory, for one connection.
+// Stamps of machines, which differ after each change of their rows: in memory, for one connection.
 //
 //   a change by this connection ── a trigger of the connection ──► the machine has another stamp
 //   a change by another ── `PRAGMA data_version` differs ────────► every machine has another stamp
 //
 // Sources: sqlite.org/lang_createtrigger.html (TEMP triggers), /pragma.html#pragma_data_version.
 //
-// 1. Nothing is watched before a list asks for stamps, so that a region without long lists pays nothing.
-// 2. A change of a machine that is rolled back gives every machine another stamp: its rows may have been read meanwhile.
+// 1. Nothing is watched before a list asks for stamps.
+// 2. A rollback gives every machine another stamp: its rows may have been read meanwhile.
 
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 
-/** Beyond so many changed machines every one gets another stamp. */
+/** Beyond it every machine gets another stamp. */
 export const CHANGED_MAX = 50_000;
 
-/** The tables whose rows belong to one machine, and the column that names it. */
+/** Tables of one machine, and the column that names it. */
 const OF_MACHINES = { machine: 'id', interface: 'machine_id', allocation: 'machine_id', machine_tag: 'machine_id' };
-/** Tables whose rows may belong to many. */
 const OF_MANY = ['tag', 'area'];
 
 const EVENTS = { insert: ['NEW'], update: ['OLD', 'NEW'], delete: ['OLD'] } as const;
@@ -26,9 +25,9 @@ export class MachineStamps {
   #version: StatementSync | undefined;
   #dataVersion: SQLOutputValue | undefined;
   #changes = 0;
-  /** The last change that gave every machine another stamp. */
+  /** The last change when every machine got another stamp. */
   #ofAll = 0;
-  /** By the machine's id: its last change since `#ofAll`. */
+  /** Each machine's last change since `#ofAll`. */
   readonly #ofMachine = new Map<number, number>();
 
   constructor(database: DatabaseSync, changedMax = CHANGED_MAX) {
@@ -37,7 +36,7 @@ export class MachineStamps {
     database.function('machine_stamp', (id) => String(Math.max(this.#ofAll, this.#ofMachine.get(Number(id)) ?? 0)));
   }
 
-  /** Call before a query that reads stamps. */
+  /** To be called before a query that reads stamps. */
   look(): void {
     this.#version ??= this.#watch();
     const version = this.#version.get()?.data_version;

@@ -6,10 +6,10 @@
 // Sources: sqlite.org/lang_transaction.html (IMMEDIATE), /rescode.html.
 //
 // 1. A writing transaction begins IMMEDIATE, so that two processes never interleave.
-// 2. A method that fails within `transact` dooms it, even if its caller continues: nothing of it is stored.
-// 3. A failed write leaves nothing behind. SQLite may already have rolled back; `isTransaction` shows it.
-// 4. `transact` waits only for this database, whose answers come at once, so it ends before the event loop turns. One that is still open
-//    then is doomed: it would keep everyone waiting.
+// 2. A method that fails within `transact` dooms it, even if its caller continues.
+// 3. A failed write leaves nothing behind. SQLite may have rolled back already (`isTransaction`).
+// 4. `transact` waits only for this database, so it ends before the event loop turns. One still open then is doomed: it would keep everyone
+//    waiting.
 // 5. Bytes of users leave ROOM_BYTES of the disk free: leases are often on it, and any user could fill it.
 
 import { dirname } from 'node:path';
@@ -28,7 +28,7 @@ import { MachineStamps } from './machine-stamps.ts';
 /** Conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
 const PASSING_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 13, 14]);
 
-/** Room on the disk that users' files and user data leave: several times that of leases (`leases/ballast.ts`). */
+/** Room that users' files and data leave on the disk: several times that of leases (`leases/ballast.ts`). */
 export const ROOM_BYTES = 64 * 1024 * 1024;
 
 const NO_ROWS: readonly Row[] = [];
@@ -55,7 +55,7 @@ export class Transactions implements RegionDriver {
   readonly #path: string;
   readonly #statements: Statements;
   readonly #stamps: MachineStamps;
-  /** The changes of machines before the open transaction. */
+  /** Changes of machines before the open transaction. */
   #before = 0;
   readonly #context = new TransactionContext<WaitedTransaction>();
   #open: WaitedTransaction | undefined;
@@ -162,7 +162,7 @@ export class Transactions implements RegionDriver {
 
   #rollBack(): void {
     if (this.#history === 'begun') this.#history = 'none';
-    // A trial that changes no machine must not cost the next list all that was made of machines.
+    // A trial that changes no machine must not spoil the next list.
     if (this.#stamps.changes !== this.#before) this.#stamps.changeAll();
     if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
   }
