@@ -1,4 +1,4 @@
-// The DHCP server's counters: datagrams by type, events by kind, refusals by reason.
+// Counters: datagrams by type, events by kind, refusals by reason.
 
 import type { WireFault } from '../net/byte-reader.ts';
 import type { DhcpEventKind } from './events/events.ts';
@@ -6,7 +6,6 @@ import type { DhcpRefusal } from './events/refusals.ts';
 import type { DhcpMessage } from './wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionU8 } from './wire/options.ts';
 
-/** The type of a datagram on the server's port. */
 type DhcpMessageName = keyof typeof MESSAGE_TYPE | 'other' | 'malformed';
 const NAMES_BY_TYPE: ReadonlyMap<number, DhcpMessageName> = new Map([
   [MESSAGE_TYPE.discover, 'discover'],
@@ -18,10 +17,9 @@ const NAMES_BY_TYPE: ReadonlyMap<number, DhcpMessageName> = new Map([
   [MESSAGE_TYPE.release, 'release'],
   [MESSAGE_TYPE.inform, 'inform'],
 ]);
-/** Every name, for counting. */
 export const MESSAGE_NAMES: readonly DhcpMessageName[] = [...NAMES_BY_TYPE.values(), 'other', 'malformed'];
 
-/** Why a datagram is not a message: its first fault. */
+/** Why a datagram is no message. */
 export const FAULT_NAMES = [
   /** It ends before its options begin. */
   'too-short',
@@ -39,25 +37,22 @@ export type DhcpFault = (typeof FAULT_NAMES)[number];
 
 /** Counters since start, and current numbers. */
 export interface DhcpCounters {
-  /** Datagrams received, by type. */
   readonly messages: Readonly<Record<DhcpMessageName, number>>;
-  /** Malformed datagrams, by fault. */
   readonly faults: Readonly<Record<DhcpFault, number>>;
-  /** Published events by kind, without those of our own probes (`own-probes.ts`), and without withheld repetitions and refusals. */
+  /** Without events of our own probes (`own-probes.ts`), and withheld ones. */
   readonly events: Readonly<Record<DhcpEventKind, number>>;
-  /** Messages that got no answer or a NAK, by reason, including those whose events were withheld. */
+  /** Messages without an answer or with a NAK, including withheld events. */
   readonly refusals: Readonly<Record<DhcpRefusal, number>>;
-  /** Datagrams ignored because the server was shutting down. */
+  /** Datagrams ignored during shutdown. */
   readonly ignored: number;
-  /** Addresses with a record, running or ended. */
+  /** Running or ended. */
   readonly leases: number;
-  /** Addresses held for clients that have not decided. */
+  /** Held for clients that have not decided. */
   readonly offers: number;
   /** Replies waiting for the disk. */
   readonly waiting: number;
 }
 
-/** The name of a datagram's first fault. */
 export function faultName({ code, field }: WireFault): DhcpFault {
   switch (code) {
     case 'too-long':
@@ -71,7 +66,6 @@ export function faultName({ code, field }: WireFault): DhcpFault {
   }
 }
 
-/** The name of a message's type. */
 export function messageName(message: DhcpMessage): DhcpMessageName {
   const type = optionU8(message.options, OPTION.messageType);
   return (type === undefined ? undefined : NAMES_BY_TYPE.get(type)) ?? 'other';

@@ -1,8 +1,8 @@
-// Caches the upstreams' answers for as long as their TTLs allow.
-// Sources: RFC 1035 §7.4; RFC 2181 §5.2; RFC 2308 §5, §7. RFC 8767 (serve-stale) is not implemented: expired answers are gone.
+// Caches upstreams' answers as their TTLs allow. Sources: RFC 1035 §7.4; RFC 2181 §5.2; RFC 2308 §5, §7. RFC 8767 (serve-stale) is not
+// implemented.
 //
-// 1. An entry answers only its own question, with the same DO and CD bits. No answer is assembled from parts.
-// 2. Time is an argument. TTLs are capped at TTL_SECONDS_MAX, negative answers at NEGATIVE_SECONDS_MAX.
+// 1. An entry answers only its own question, with the same DO and CD bits.
+// 2. TTLs are capped at TTL_SECONDS_MAX, negative ones at NEGATIVE_SECONDS_MAX.
 // 3. At either bound the least recently used entry is evicted.
 
 import { BoundedMap } from '../bounded-map.ts';
@@ -13,23 +13,22 @@ import type { Reply } from './reply.ts';
 
 /** Cached answers. */
 export const CACHE_ENTRIES_MAX = 10_000;
-/** Cached record data, in octets: an estimate that adds 100 octets of overhead a record. */
+/** Octets of record data, plus 100 a record. */
 export const CACHE_OCTETS_MAX = 16 * 1024 * 1024;
-/** The longest time an answer is cached. */
 export const TTL_SECONDS_MAX = 86_400;
-/** The longest time a negative answer is cached (RFC 2308 §5 advises one to three hours; a rack's names appear sooner). */
+/** RFC 2308 §5 advises one to three hours; a rack's names appear sooner. */
 export const NEGATIVE_SECONDS_MAX = 900;
 
-/** The key of a question: equal questions are merged and cached together. */
+/** Equal questions are merged and cached together. */
 export type CacheQuestion = Omit<UpstreamQuestion, 'edns'>;
 
-/** A string that distinguishes questions of class IN. */
+/** Distinguishes questions of class IN. */
 export const questionKey = (question: CacheQuestion): string =>
   `${question.name}/${question.type * 4 + (question.dnssecOk ? 2 : 0) + (question.checkingDisabled ? 1 : 0)}`;
 
 interface CachedReply {
   readonly reply: Reply;
-  /** Whole seconds since the reply was stored, to be subtracted from each TTL. */
+  /** Whole seconds since it was stored, subtracted from each TTL. */
   readonly ageSeconds: number;
 }
 
@@ -40,7 +39,6 @@ interface Entry {
   readonly octets: number;
 }
 
-/** A bounded LRU cache of whole replies. */
 export class AnswerCache {
   readonly #entries = new BoundedMap<string, Entry>(CACHE_ENTRIES_MAX, 'used longest ago', ({ octets }) => {
     this.#octets -= octets;
@@ -51,7 +49,6 @@ export class AnswerCache {
     return this.#entries.size;
   }
 
-  /** The reply stored under this key, unless it has expired. */
   get(key: string, now: Instant): CachedReply | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
@@ -62,7 +59,7 @@ export class AnswerCache {
     return { reply: entry.reply, ageSeconds: Math.floor((now - entry.storedAt) / 1000) };
   }
 
-  /** Caches a reply for `lifeSeconds`; not at all if that is zero. */
+  /** Not cached if the life is zero. */
   put(key: string, reply: Reply, now: Instant): void {
     const life = lifeSeconds(reply);
     if (life <= 0) return;
@@ -87,8 +84,8 @@ export class AnswerCache {
 }
 
 /**
- * How many seconds a reply may be cached: the least TTL of its records. For a negative answer (NXDOMAIN or NODATA) the SOA's TTL or
- * minimum, whichever is less; without a SOA it is not cached (RFC 2308 §5). Failures are not cached.
+ * The least TTL of its records. For NXDOMAIN or NODATA the lesser of the SOA's TTL and minimum; without a SOA not cached (RFC 2308 §5).
+ * Failures are not cached.
  */
 export function lifeSeconds(reply: Reply): number {
   if (reply.rcode !== RCODE.NOERROR && reply.rcode !== RCODE.NXDOMAIN) return 0;

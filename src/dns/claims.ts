@@ -1,15 +1,12 @@
-// Resolves conflicting claims to names. Machines, reservations, leases and the configuration all name addresses; they may disagree,
-// and each may go at any time.
+// Resolves conflicting claims to names. Machines, reservations, leases and the configuration may disagree, and each may go at any time.
 //
-// 1. A name belongs to the highest-ranked owner that claims it: configuration, rack, machine, reservation, lease, in this order. All of
-//    that owner's claims count together (a machine with two addresses). Among leases the first client wins, with its newest lease.
-// 2. A lease names an address only while no rack, machine or reservation does: a client's own hostname never appears next to the name
-//    the operator gave it.
-// 3. The winners follow from the claims alone, so removing a claim promotes the next.
+// 1. A name belongs to the highest-ranked owner that claims it: configuration, rack, machine, reservation, lease. All of its claims count
+//    together (a machine with two addresses). Among leases the first client wins, with its newest lease.
+// 2. A lease names an address only while no rack, machine or reservation does: a client's hostname never appears beside the operator's.
+// 3. The winners follow from the claims alone: removing one promotes the next.
 
 import type { Ipv4, MacAddress } from '../net/address.ts';
 
-/** The claimants of a name. */
 export type ClaimOwner = 'configured' | 'rack' | 'machine' | 'reservation' | 'lease';
 
 /** One claim; compared by identity. */
@@ -18,13 +15,13 @@ export interface Claim {
   readonly name: string;
   readonly address: Ipv4;
   readonly ttl: number;
-  /** False if reverse look-ups of the address must not return this name (the rack's other domains, a zone's apex). */
+  /** False if reverse look-ups must not return this name (the rack's other domains, a zone's apex). */
   readonly reverse: boolean;
-  /** The client, if the owner is a lease. */
+  /** The client of a lease. */
   readonly mac: MacAddress | undefined;
 }
 
-/** Leases waiting for one name; further clients have no name until they renew. */
+/** Leases waiting for one name; further clients have none until they renew. */
 export const LEASE_CLAIMS_PER_NAME_MAX = 16;
 
 const NAME_RANK: Readonly<Record<ClaimOwner, number>> = {
@@ -35,8 +32,8 @@ const NAME_RANK: Readonly<Record<ClaimOwner, number>> = {
   lease: 1,
 };
 /**
- * Ranks the names for reverse look-ups. A configured A record is most often a second name (`www`) of a machine, so only leases rank
- * below it. A configured PTR record overrides all claims and is not a claim itself.
+ * Ranks names for reverse look-ups: a configured A record is most often a second name (`www`), so only leases rank below it. A configured
+ * PTR record is not a claim and overrides all.
  */
 const ADDRESS_RANK: Readonly<Record<ClaimOwner, number>> = {
   rack: 5,
@@ -48,12 +45,11 @@ const ADDRESS_RANK: Readonly<Record<ClaimOwner, number>> = {
 
 const NONE: readonly Claim[] = [];
 
-/** All claims, by name and by address. */
 export class ClaimTable {
   readonly #byName = new Map<string, readonly Claim[]>();
   readonly #byAddress = new Map<Ipv4, readonly Claim[]>();
 
-  /** Adds a claim; false if too many leases already wait for its name. */
+  /** False if too many leases wait for its name. */
   add(claim: Claim): boolean {
     if (claim.owner === 'lease' && this.isFull(claim.name)) return false;
     this.#byName.set(claim.name, [...this.ofName(claim.name), claim]);
@@ -61,7 +57,7 @@ export class ClaimTable {
     return true;
   }
 
-  /** True if no further lease can wait for the name. */
+  /** True if no further lease can wait. */
   isFull(name: string): boolean {
     return this.ofName(name).length >= LEASE_CLAIMS_PER_NAME_MAX;
   }
@@ -71,7 +67,7 @@ export class ClaimTable {
     without(this.#byAddress, claim.address, claim);
   }
 
-  /** In the order in which they were added. */
+  /** In the order added. */
   ofName(name: string): readonly Claim[] {
     return this.#byName.get(name) ?? NONE;
   }
@@ -80,13 +76,13 @@ export class ClaimTable {
     return this.#byAddress.get(address) ?? NONE;
   }
 
-  /** The claims that win `name`: all of one owner, or none. */
+  /** The claims that win: all of one owner, or none. */
   winners(name: string): readonly Claim[] {
     const claims = this.ofName(name);
     let best: Claim | undefined;
     for (const claim of claims) {
       if (claim.owner === 'lease' && this.#isNamedByOperator(claim.address)) continue;
-      // The first client keeps the name when it roams: its newest lease says where it is.
+      // The first client keeps the name when it roams.
       const roamed = claim.owner === 'lease' && best?.owner === 'lease' && best.mac === claim.mac;
       if (best === undefined || roamed || NAME_RANK[claim.owner] > NAME_RANK[best.owner]) best = claim;
     }
@@ -96,7 +92,7 @@ export class ClaimTable {
     return claims.every((claim) => claim.owner === owner) ? claims : claims.filter((claim) => claim.owner === owner);
   }
 
-  /** The claim whose name a reverse look-up of the address returns. @param hasItsName whether a claim won its name */
+  /** The claim whose name a reverse look-up returns. @param hasItsName whether a claim won its name */
   pointer(address: Ipv4, hasItsName: (claim: Claim) => boolean): Claim | undefined {
     let best: Claim | undefined;
     for (const claim of this.ofAddress(address)) {

@@ -1,7 +1,7 @@
-// The DNS room's events, for log and timeline, and its counters, for the metrics.
+// The DNS room's events and counters.
 //
 // 1. Kinds are stable strings.
-// 2. Events that any host can trigger with a datagram are sampled: one event an interval, whose `count` says how often it happened.
+// 2. Events that any host can trigger are sampled, with a `count`.
 
 import { type CommonParams, eventsWith, type Forms, type ParamsOf, type RackEvent } from '../event.ts';
 import type { ClaimOwner } from './claims.ts';
@@ -180,5 +180,4 @@ export const DNS_COUNTERS = [
 
 export type DnsCounter = (typeof DNS_COUNTERS)[number];
 
-/** An event without its time. */
 export type NameReport = Omit<DnsEvent, 'at'>;

@@ -1,7 +1,8 @@
-// Rdata as text: the master-file forms of RFC 1035 §5.1, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 3597 §5, RFC 4255 §3.2 (SSHFP), RFC 8659 §4.1.1 (CAA).
+// Rdata as text: the master-file forms of RFC 1035 §5.1, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 3597 §5, RFC 4255 §3.2 (SSHFP), RFC 8659
+// §4.1.1 (CAA).
 //
-// 1. `parseRdata` reads the output of `formatRdata` back to the same octets, for each type of `RECORD_TYPE_NUMBERS`.
-// 2. Names count as fully qualified, with or without the final dot: a configured record has no origin.
+// 1. `parseRdata` reads `formatRdata`'s output back to the same octets.
+// 2. Names count as fully qualified: a configured record has no origin.
 
 import { formatIpv4, ipv4, parseIpv4 } from '../net/address.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
@@ -9,7 +10,7 @@ import { ByteReader } from '../net/byte-reader.ts';
 import { parseName, readName, textToWire } from './name.ts';
 import { addressRdata, TYPE } from './record.ts';
 
-/** The types that can be written as text, by name. */
+/** The types written as text, by name. */
 export const RECORD_TYPE_NUMBERS = {
   A: TYPE.A,
   NS: TYPE.NS,
@@ -25,10 +26,7 @@ export const RECORD_TYPE_NUMBERS = {
 
 export type RecordTypeName = keyof typeof RECORD_TYPE_NUMBERS;
 
-/**
- * The wire form of a record's data, or `undefined` if the text does not fit the type. Unquoted TXT data is one string, spaces included;
- * text longer than 255 octets is split.
- */
+/** `undefined` if the text does not fit the type. Unquoted TXT data is one string; over 255 octets it is split. */
 export function parseRdata(type: RecordTypeName, data: string): Uint8Array | undefined {
   const written = data.trim();
   switch (type) {
@@ -106,13 +104,13 @@ function quotedStrings(written: string): Buffer[] | undefined {
   return strings;
 }
 
-/** The octets of a fingerprint by its type: SHA-1 (RFC 4255 §3.1.2), SHA-256 (RFC 6594 §4). Other types have any length. */
+/** A fingerprint's octets by type: SHA-1 (RFC 4255 §3.1.2), SHA-256 (RFC 6594 §4); others have any length. */
 const FINGERPRINT_OCTETS: ReadonlyMap<number, number> = new Map([
   [1, 20],
   [2, 32],
 ]);
 
-/** `4 2 9f86…`: algorithm, type of the fingerprint, fingerprint in hexadecimal digits, with or without spaces. */
+/** `4 2 9f86…`: algorithm, type, fingerprint in hexadecimal digits, with or without spaces. */
 function parseFingerprint(written: string): Uint8Array | undefined {
   const [, algorithm = '', kind = '', digits = ''] = /^(\d{1,3})\s+(\d{1,3})\s+([0-9a-f\s]+)$/i.exec(written) ?? [];
   const fingerprint = Buffer.from(digits.replace(/\s/g, ''), 'hex');
@@ -124,10 +122,10 @@ function parseFingerprint(written: string): Uint8Array | undefined {
     : Buffer.concat([Uint8Array.of(Number(algorithm), Number(kind)), fingerprint]);
 }
 
-/** A CAA record's property tag; RFC 8659 §4.1 allows these characters. */
+/** The characters of a CAA tag (RFC 8659 §4.1). */
 const TAG = /^[0-9a-z]{1,255}$/i;
 
-/** `0 issue "ca.example.net"`: flags, tag, value. A value with spaces or a semicolon needs quotes. */
+/** `0 issue "ca.example.net"`: flags, tag, value, quoted if it has spaces or a semicolon. */
 function parseAuthorization(written: string): Uint8Array | undefined {
   const [, flags = '', tag = '', value = ''] = /^(\d{1,3})\s+(\S+)\s+(".*"|[^\s"';()\\]+)$/s.exec(written) ?? [];
   const strings = value.startsWith('"') ? quotedStrings(value) : [Buffer.from(value, 'utf8')];
@@ -137,7 +135,7 @@ function parseAuthorization(written: string): Uint8Array | undefined {
   return Buffer.concat([Uint8Array.of(Number(flags), tag.length), Buffer.from(tag, 'latin1'), text]);
 }
 
-/** The sixteen octets of an IPv6 address (RFC 4291 §2.2), or undefined. */
+/** RFC 4291 §2.2. */
 function parseIpv6(written: string): Uint8Array | undefined {
   const halves = written.split('::');
   if (halves.length > 2 || !/^[0-9a-f:.]+$/i.test(written)) return undefined;
@@ -153,7 +151,7 @@ function parseIpv6(written: string): Uint8Array | undefined {
   return Buffer.from(all.map((group) => group.padStart(4, '0')).join(''), 'hex');
 }
 
-/** A record's data as text; `\# length hex` if the type is unknown or the data malformed (RFC 3597 §5). */
+/** `\# length hex` if the type is unknown or the data malformed (RFC 3597 §5). */
 export function formatRdata(type: number, rdata: Uint8Array): string {
   const reader = new ByteReader(rdata);
   const text = formatKnown(type, reader);
@@ -200,7 +198,6 @@ function formatStrings(reader: ByteReader): string {
   return strings.join(' ');
 }
 
-/** Octets as one quoted string. */
 function quoted(octets: Uint8Array): string {
   let string = '';
   for (const octet of octets) {

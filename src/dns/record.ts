@@ -1,8 +1,8 @@
-// Resource records: their types, and their rdata on the wire and in memory.
-// Sources: RFC 1035 §3.3, §3.4; RFC 2782; RFC 3596; RFC 3597; RFC 8482; layouts of RFC 1183, 2163, 2230, 3403, 6672.
+// Resource records: their types, and their rdata on the wire and in memory. Sources: RFC 1035 §3.3, §3.4; RFC 2782; RFC 3596; RFC 3597; RFC
+// 8482; layouts of RFC 1183, 2163, 2230, 3403, 6672.
 //
-// 1. Rdata is kept in wire form with uncompressed names, so a record can be written into any message.
-// 2. Names inside rdata are compressed only for types of RFC 1035 (RFC 3597 §4); rdata of types not listed here is opaque.
+// 1. Rdata is in wire form with uncompressed names, so a record fits any message.
+// 2. Names in rdata are compressed only for types of RFC 1035 (RFC 3597 §4); rdata of types not listed is opaque.
 
 import { type Ipv4, ipv4 } from '../net/address.ts';
 import { copyBytes, joinBytes } from '../net/borrowed-bytes.ts';
@@ -10,7 +10,7 @@ import { ByteReader } from '../net/byte-reader.ts';
 import type { ByteWriter } from '../net/byte-writer.ts';
 import { NAME_OCTETS_MAX, type NameCompression, readName, textToWire, unpackName, wireToText } from './name.ts';
 
-/** The record and query types that have a name in this server. */
+/** The types named in this server. */
 export const TYPE = {
   A: 1,
   NS: 2,
@@ -32,7 +32,7 @@ export const TYPE = {
   CAA: 257,
 } as const;
 
-/** The Internet class, the only one served. */
+/** The only class served. */
 export const CLASS_IN = 1;
 
 /** One record. */
@@ -47,7 +47,7 @@ export interface DnsRecord {
   readonly rdata: Uint8Array;
 }
 
-/** Layouts of types whose rdata is fixed octets, names, fixed octets: [octets before, names, octets after]. */
+/** Rdata as fixed octets, names, fixed octets: [octets before, names, octets after]. */
 const LAYOUTS: ReadonlyMap<number, readonly [number, number, number]> = new Map([
   [TYPE.NS, [0, 1, 0]],
   [3, [0, 1, 0]],
@@ -69,14 +69,14 @@ const LAYOUTS: ReadonlyMap<number, readonly [number, number, number]> = new Map(
   [39, [0, 1, 0]],
 ]);
 
-/** RFC 3597 §4 allows more types, but compression pays off only for these: a PTR or SOA seldom shares names with its message. */
+/** RFC 3597 §4 allows more types, but compression pays off only for these. */
 export const isCompressed = (type: number): boolean => type === TYPE.NS || type === TYPE.CNAME || type === TYPE.MX;
 
 const NAPTR = 35;
 
 const name = new Uint8Array(NAME_OCTETS_MAX + 1);
 
-/** Reads the `length` octets of a record's data, unpacking names and copying the rest. */
+/** Reads `length` octets of data, unpacking names. */
 export function readRdata(reader: ByteReader, type: number, length: number): Uint8Array {
   const end = reader.offset + length;
   const layout = type === NAPTR ? naptrLayout(reader, length) : LAYOUTS.get(type);
@@ -105,7 +105,7 @@ function naptrLayout(reader: ByteReader, length: number): readonly [number, numb
   return [Math.min(octets, length), 1, 0];
 }
 
-/** Writes a record's data, preceded by its length. */
+/** Writes the data after its length. */
 export function writeRdata(writer: ByteWriter, compression: NameCompression, record: DnsRecord): void {
   const { rdata, type } = record;
   const layout = isCompressed(type) ? LAYOUTS.get(type) : undefined;
@@ -123,24 +123,22 @@ export function writeRdata(writer: ByteWriter, compression: NameCompression, rec
   if (!writer.overflow) writer.patchU16(lengthAt, writer.offset - lengthAt - 2);
 }
 
-/** The data of an A record. */
 export function addressRdata(address: Ipv4): Uint8Array {
   return Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address);
 }
 
-/** The address in an A record's data. */
 export function rdataAddress(rdata: Uint8Array): Ipv4 {
   return ipv4(new ByteReader(rdata).u32('address'));
 }
 
-/** The data of a record that is one name (NS, CNAME, PTR). The caller guarantees that `target` is a name. */
+/** The data of NS, CNAME or PTR; `target` must be a name. */
 export function nameRdata(target: string): Uint8Array {
   const wire = textToWire(target);
   if (wire === undefined) throw new Error(`not a domain name: ${target}`);
   return wire;
 }
 
-/** The name that ends a record's data (NS, CNAME, PTR, MX, SRV); undefined for other types. */
+/** The name that ends the data (NS, CNAME, PTR, MX, SRV). */
 export function targetOf(record: DnsRecord): string | undefined {
   const layout = LAYOUTS.get(record.type);
   if (layout === undefined || layout[1] !== 1) return undefined;
@@ -148,7 +146,7 @@ export function targetOf(record: DnsRecord): string | undefined {
   return wireToText(wire, wire.length);
 }
 
-/** The fields of a zone's SOA record (RFC 1035 §3.3.13); times in seconds. */
+/** A zone's SOA (RFC 1035 §3.3.13); times in seconds. */
 interface Soa {
   readonly mname: string;
   readonly rname: string;
@@ -159,7 +157,6 @@ interface Soa {
   readonly minimum: number;
 }
 
-/** The data of an SOA record. */
 export function soaRdata(soa: Soa): Uint8Array {
   const times = Buffer.alloc(20);
   [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum].forEach((value, index) => {
@@ -168,7 +165,7 @@ export function soaRdata(soa: Soa): Uint8Array {
   return Buffer.concat([nameRdata(soa.mname), nameRdata(soa.rname), times]);
 }
 
-/** The `minimum` of an SOA record's data: how long a negative answer may be cached (RFC 2308 §4); 0 if the data is too short. */
+/** How long a negative answer may be cached (RFC 2308 §4); 0 if the data is too short. */
 export function soaMinimum(rdata: Uint8Array): number {
   if (rdata.length < 22) return 0;
   return new ByteReader(rdata, rdata.length - 4).u32('minimum');

@@ -1,8 +1,7 @@
-// Encodes the replies of the DNS server.
-// Sources: RFC 1035 §4.1; RFC 6891 (EDNS); RFC 2181 §5, §9; RFC 4035 §3.1.6 (AD, CD).
+// Encodes replies. Sources: RFC 1035 §4.1; RFC 6891 (EDNS); RFC 2181 §5, §9; RFC 4035 §3.1.6 (AD, CD).
 //
-// 1. A reply repeats the question octet for octet, so the client's letter case survives (RFC 4343 §4.1).
-// 2. A reply never exceeds its limit: if answer or authority do not fit, the reply leaves both out and sets TC.
+// 1. A reply repeats the question octet for octet, with its letter case (RFC 4343 §4.1).
+// 2. If answer or authority exceed the limit, both are left out and TC is set.
 
 import { takeBytes } from '../net/byte-slab.ts';
 import { ByteWriter } from '../net/byte-writer.ts';
@@ -13,7 +12,6 @@ import { type DnsRecord, isCompressed, writeRdata } from './record.ts';
 /** The largest UDP message without EDNS (RFC 1035 §4.2.1). */
 const PLAIN_UDP_OCTETS_MAX = 512;
 
-/** The content of a reply. */
 export interface Reply {
   readonly rcode: number;
   readonly authoritative: boolean;
@@ -33,22 +31,21 @@ export const bareReply = (rcode: number): Reply => ({
   additional: NONE,
 });
 
-/** How to encode a reply. */
 interface ReplyForm {
-  /** The most octets, at least 512. */
+  /** At least 512. */
   readonly limitOctets: number;
   readonly recursionAvailable: boolean;
-  /** How many seconds the records were in the cache; subtracted from each TTL. */
+  /** The records' seconds in the cache, subtracted from each TTL. */
   readonly ageSeconds: number;
 }
 
-/** The largest UDP reply to this query, in octets: what its EDNS offers, between 512 and 1232 (RFC 6891 §6.2.5). */
+/** What the query's EDNS offers, between 512 and 1232 octets (RFC 6891 §6.2.5). */
 export function udpLimit(query: Query): number {
   const offered = query.edns?.payloadOctets ?? PLAIN_UDP_OCTETS_MAX;
   return Math.min(Math.max(offered, PLAIN_UDP_OCTETS_MAX), UDP_OCTETS_MAX);
 }
 
-/** Encodes a reply. AD is always clear, because Rackboot validates nothing (RFC 4035 §3.2.3). */
+/** Encodes a reply. AD is always clear: Rackboot validates nothing (RFC 4035 §3.2.3). */
 export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8Array {
   const { edns, question } = query;
   const writer = new ByteWriter(takeBytes(Math.min(form.limitOctets, octetsAtMost(query, reply))));
@@ -62,7 +59,7 @@ export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8A
   writer.u16(1);
   writer.zeros(6);
   writer.write(query.questionOctets);
-  // The OPT goes last but must always fit, so its octets are reserved.
+  // The OPT goes last but must fit, so its octets are reserved.
   const limit = form.limitOctets - (edns === undefined ? 0 : OPT_OCTETS);
   const body = new RecordWriter(writer, question.name, limit, form.ageSeconds);
   const bodyAt = writer.offset;
@@ -82,10 +79,10 @@ export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8A
   return writer.finish();
 }
 
-/** The size of a reply without records: encoded with this limit, a reply repeats its question and sets TC. */
+/** With this limit a reply repeats its question and sets TC. */
 export const emptyReplyOctets = (query: Query): number => HEADER_OCTETS + query.questionOctets.length + OPT_OCTETS;
 
-/** An upper bound of a reply's octets: its names uncompressed. A buffer no larger than needed saves most of a reply's cost. */
+/** An upper bound, with names uncompressed: a small buffer saves most of a reply's cost. */
 function octetsAtMost(query: Query, { answers, authority, additional }: Reply): number {
   const fixed = HEADER_OCTETS + query.questionOctets.length + OPT_OCTETS;
   return fixed + recordOctets(answers) + recordOctets(authority) + recordOctets(additional);
@@ -115,7 +112,7 @@ class RecordWriter {
     this.#age = ageSeconds;
   }
 
-  /** Returns how many records were written: all, or those before the first that did not fit. */
+  /** Returns how many were written before the first that did not fit. */
   write(records: readonly DnsRecord[]): number {
     const writer = this.#writer;
     for (let index = 0; index < records.length; index += 1) {
@@ -140,7 +137,7 @@ class RecordWriter {
     return records.length;
   }
 
-  /** Writes an owner name. Most are the question's name or an ancestor (a zone), for which a pointer needs no look-up. */
+  /** Most owners are the question's name or an ancestor: a pointer without a look-up. */
   #writeOwner(owner: string): void {
     const question = this.#questionName;
     if (owner !== '' && isWithin(question, owner) && !question.includes('\\')) {

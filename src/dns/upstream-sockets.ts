@@ -1,8 +1,8 @@
-// The UDP sockets for questions to upstreams: each on a port chosen by the system, replaced from time to time.
-// Source: RFC 5452 §9.2. Opens sockets only through its port, the datagram network.
+// The UDP sockets for questions to upstreams, each on a port of the system's choice, replaced from time to time. Source: RFC 5452 §9.2.
+// Opens sockets only through its port.
 //
-// 1. UPSTREAM_SOCKETS sockets are open, or none: `open` and `close` change all at once.
-// 2. A replaced socket still receives for EXCHANGE_MS. `close` closes it too and leaves no timer.
+// 1. All UPSTREAM_SOCKETS are open, or none.
+// 2. A replaced socket receives for EXCHANGE_MS, unless closed. `close` leaves no timer.
 
 import type { Clock, Timer } from '../clock.ts';
 import { ANY, type Ipv4 } from '../net/address.ts';
@@ -11,24 +11,21 @@ import type { DatagramNetwork, DatagramSocket } from '../net/datagrams/datagram.
 import type { DnsUpstream } from './config.ts';
 import { EXCHANGE_MS } from './forward.ts';
 
-/** The number of sockets for questions to upstreams, each on its own port. */
 export const UPSTREAM_SOCKETS = 8;
-/** How often one of the sockets is replaced, for a new port, in milliseconds. */
+/** How often one is replaced, in milliseconds. */
 const ROTATE_MS = 15_000;
 
-/** Called with each datagram received on one of the sockets. */
 type OnUpstreamDatagram = (socket: number, from: Ipv4, fromPort: number, bytes: BorrowedBytes) => void;
 
-/** The sockets, and the timer that replaces them. */
 export class UpstreamSockets {
   readonly #network: DatagramNetwork;
   readonly #clock: Clock;
   readonly #onDatagram: OnUpstreamDatagram;
   #sockets: DatagramSocket[] = [];
-  /** Replaced sockets that still receive, each with the timer that closes it. */
+  /** Replaced sockets that still receive. */
   readonly #retired = new Map<DatagramSocket, Timer>();
   #rotation: Timer | undefined;
-  /** Grows with each `close`, so that a socket opened meanwhile is recognised as unwanted. */
+  /** Grows with each `close`: a socket opened meanwhile is unwanted. */
   #generation = 0;
 
   constructor(network: DatagramNetwork, clock: Clock, onDatagram: OnUpstreamDatagram) {
@@ -37,15 +34,15 @@ export class UpstreamSockets {
     this.#onDatagram = onDatagram;
   }
 
-  /** The number of open sockets, replaced ones included. */
+  /** Replaced ones included. */
   get size(): number {
     return this.#sockets.length + this.#retired.size;
   }
 
   /**
-   * Opens all sockets, unless they are open.
+   * Opens all, unless open.
    *
-   * @throws RackError the errors of `DatagramNetwork.open`; then none is open.
+   * @throws RackError of `DatagramNetwork.open`; then none is open.
    */
   async open(): Promise<void> {
     if (this.#sockets.length > 0) return;
@@ -103,12 +100,12 @@ export class UpstreamSockets {
       this.#sockets[index] = next;
       this.#retire(old);
     } catch {
-      // The old socket stays; a later rotation tries again.
+      // A later rotation tries again.
     }
     if (generation === this.#generation) this.#rotate((index + 1) % UPSTREAM_SOCKETS);
   }
 
-  /** Keeps a replaced socket open for late answers. */
+  /** Kept open for late answers. */
   #retire(socket: DatagramSocket): void {
     const close = (): void => {
       this.#retired.delete(socket);

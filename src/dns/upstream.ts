@@ -1,23 +1,22 @@
-// The health of each upstream server: whether it answers, and whether it understands EDNS.
+// Each upstream's health: whether it answers, and understands EDNS.
 //
-// 1. A server has failed after UNANSWERED_MAX unanswered exchanges in a row; any answer ends that. An exchange counts only if the server
-//    has answered nothing at all since it was sent: names whose authoritative servers are silent do not count, however many are asked.
-// 2. A failed server is asked after all others. Once every PROBE_MS it is also asked together with the first, to see if it is back.
+// 1. A server has failed after UNANSWERED_MAX unanswered exchanges in a row. One counts only if the server answered nothing since it was
+//    sent: names with silent authoritative servers do not count.
+// 2. A failed server is asked last. Every PROBE_MS it is also asked together with the first.
 
 import { type Instant, instant, later } from '../clock.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 import type { NameReport } from './events.ts';
 import { labelEnd } from './name.ts';
 
-/** Unanswered exchanges in a row after which a server counts as failed. */
+/** Unanswered exchanges in a row until a server has failed. */
 const UNANSWERED_MAX = 3;
 /** How often a failed server is probed, in milliseconds. */
 export const PROBE_MS = 10_000;
 
-/** One upstream server and its health. */
 export class Upstream {
   readonly server: DnsUpstream;
-  /** False once the server has shown that it does not understand EDNS. */
+  /** False if the server does not understand EDNS. */
   edns = true;
   #unanswered = 0;
   #answeredAt: Instant | undefined;
@@ -32,7 +31,7 @@ export class Upstream {
     return this.#failed;
   }
 
-  /** Records any answer of the server. Returns an event if the server had failed before. */
+  /** Records an answer; returns an event if the server had failed. */
   answered(now: Instant): NameReport | undefined {
     this.#answeredAt = now;
     this.#unanswered = 0;
@@ -41,7 +40,7 @@ export class Upstream {
     return { kind: 'dns.upstream-recovered', address: this.server.address, port: this.server.port };
   }
 
-  /** Records that the exchange sent at `sentAt` went unanswered. Returns an event if the server has now failed. */
+  /** Records an unanswered exchange sent at `sentAt`; returns an event if the server has now failed. */
   unanswered(sentAt: Instant, now: Instant): NameReport | undefined {
     if (this.#answeredAt !== undefined && this.#answeredAt >= sentAt) return undefined;
     this.#unanswered += 1;
@@ -52,7 +51,7 @@ export class Upstream {
     return { kind: 'dns.upstream-failed', address, port, count: this.#unanswered };
   }
 
-  /** True once every PROBE_MS while the server has failed. */
+  /** True once every PROBE_MS while failed. */
   takeProbe(now: Instant): boolean {
     if (!this.#failed || now < this.#probeAt) return false;
     this.#probeAt = later(now, PROBE_MS);
@@ -60,7 +59,7 @@ export class Upstream {
   }
 }
 
-/** The order in which to ask: as configured, but failed servers last. */
+/** As configured, but failed servers last. */
 export function askingOrder(group: readonly Upstream[]): readonly Upstream[] {
   if (!group.some((upstream) => upstream.failed)) return group;
   return [...group.filter((upstream) => !upstream.failed), ...group.filter((upstream) => upstream.failed)];
@@ -68,7 +67,7 @@ export function askingOrder(group: readonly Upstream[]): readonly Upstream[] {
 
 export type UpstreamConfig = Pick<DnsConfig, 'upstream' | 'forwardZones'>;
 
-/** The upstreams of one configuration, general and by zone. */
+/** One configuration's upstreams, general and by zone. */
 export class UpstreamSet {
   readonly #servers = new Map<string, Upstream>();
   readonly #general: readonly Upstream[];
@@ -81,7 +80,7 @@ export class UpstreamSet {
       this.#zones.set(domain, this.#group(upstream, before));
   }
 
-  /** The server with this key `address:port`, with the address as a number. */
+  /** By `address:port`, the address as a number. */
   find(key: string): Upstream | undefined {
     return this.#servers.get(key);
   }
@@ -96,7 +95,7 @@ export class UpstreamSet {
     return [...new Set(members)];
   }
 
-  /** The upstreams of the nearest forward zone that contains the name, else the general ones. */
+  /** Of the nearest forward zone with the name, else the general ones. */
   groupOf(name: string): readonly Upstream[] {
     if (this.#zones.size === 0) return this.#general;
     for (let at = 0; at <= name.length; at = labelEnd(name, at) + 1) {

@@ -1,10 +1,10 @@
-// The zones the rack is authoritative for: the forward domains, and the reverse zones of its networks, split at octets.
-// Sources: RFC 1034 §4.2; RFC 1035 §3.3.13, §3.5; RFC 2181 §6; RFC 2308 §4.
+// The zones the rack is authoritative for: forward domains, and its networks' reverse zones, split at octets. Sources: RFC 1034 §4.2; RFC
+// 1035 §3.3.13, §3.5; RFC 2181 §6; RFC 2308 §4.
 //
-// 1. Every address of a managed network lies in exactly one reverse zone. If a network's prefix is longer than 24 bits, only the names of
-//    the network are ours; the rest of the zone is not.
-// 2. SOA, NS and the names of dynamic ranges are computed on demand, not stored.
-// 3. A Zones object is immutable; a new configuration makes a new one.
+// 1. Every managed address lies in exactly one reverse zone. If a prefix is longer than 24 bits, only the network's names in the zone are
+//    ours.
+// 2. SOA, NS and names of dynamic ranges are computed on demand.
+// 3. A Zones object is immutable.
 
 import { broadcastOf, type Ipv4, type Ipv4Network, ipv4, networkContains, rangeContains } from '../net/address.ts';
 import type { DnsConfig } from './config.ts';
@@ -12,9 +12,9 @@ import { labelEnd } from './name.ts';
 import { CLASS_IN, type DnsRecord, nameRdata, soaRdata, TYPE } from './record.ts';
 import { generatedLabel, parseGeneratedLabel, parseReverseName, reverseZoneName } from './reverse-name.ts';
 
-/** The TTL of our records, in seconds: short, because machines come and go. */
+/** Our records' TTL in seconds: short, because machines come and go. */
 export const RECORD_TTL = 30;
-/** The TTL of our negative answers, in seconds (RFC 2308 §4): short, because a machine gets its name the moment it is deployed. */
+/** Negative answers' TTL in seconds (RFC 2308 §4): a machine gets its name the moment it is deployed. */
 const NEGATIVE_TTL = 30;
 const REFRESH = 600;
 const RETRY = 1800;
@@ -25,16 +25,15 @@ export interface Zone {
   readonly apex: string;
   /** `local`: nobody's, but never asked upstream (`local-zones.ts`). */
   readonly kind: 'forward' | 'reverse' | 'local';
-  /** The networks whose names are ours; `undefined` if all names below the apex are. */
+  /** The networks whose names are ours; `undefined`: all below the apex. */
   readonly covers: readonly Ipv4Network[] | undefined;
   readonly mname: string;
   readonly rname: string;
   readonly nameServer: DnsRecord;
-  /** True if a name without records still exists. */
+  /** True if names without records exist. */
   readonly allExist?: boolean;
 }
 
-/** The zones of one configuration. */
 export class Zones {
   readonly #zones = new Map<string, Zone>();
   readonly #soas = new Map<string, { readonly serial: number; readonly record: DnsRecord }>();
@@ -57,7 +56,7 @@ export class Zones {
     this.#zones.set(apex, { apex, kind, covers, mname, rname: below('nobody'), nameServer });
   }
 
-  /** The nearest of our zones that contains `name`; `undefined` if the name is not ours. */
+  /** The nearest of our zones that contains `name`. */
   find(name: string): Zone | undefined {
     for (let at = 0; at <= name.length; at = labelEnd(name, at) + 1) {
       const zone = this.#zones.get(at === 0 ? name : name.slice(at));
@@ -66,7 +65,6 @@ export class Zones {
     return undefined;
   }
 
-  /** The zone's SOA record with this serial. */
   soa(zone: Zone, serial: number): DnsRecord {
     const known = this.#soas.get(zone.apex);
     if (known?.serial === serial) return known.record;
@@ -85,7 +83,7 @@ export class Zones {
     return record;
   }
 
-  /** The address of a generated name in a dynamic range; `undefined` for any other name. */
+  /** The address of a dynamic range's generated name. */
   generatedAddress(name: string): Ipv4 | undefined {
     const end = labelEnd(name, 0);
     const address = parseGeneratedLabel(name.slice(0, end));
@@ -96,27 +94,27 @@ export class Zones {
       : undefined;
   }
 
-  /** The generated name of an address; `undefined` outside the dynamic ranges. */
+  /** `undefined` outside the dynamic ranges. */
   generatedName(address: Ipv4): string | undefined {
     const entry = this.#generated.find(({ range }) => rangeContains(range, address));
     return entry === undefined ? undefined : `${generatedLabel(address)}.${entry.domain}`;
   }
 }
 
-/** True if the covered part of the zone contains the name: always, except for prefixes longer than 24 bits. */
+/** True if the zone's covered part contains the name. */
 function holds(zone: Zone, name: string): boolean {
   if (zone.covers === undefined || name === zone.apex) return true;
   const reversed = parseReverseName(name);
   return reversed !== undefined && zone.covers.some((network) => networkContains(network, reversed.address));
 }
 
-/** The networks' reverse zones of 8, 16 or 24 bits, by apex, each with the networks it covers (`undefined`: all of it is ours). */
+/** Reverse zones of 8, 16 or 24 bits by apex, with the networks each covers (`undefined`: all of it is ours). */
 function reverseZones(networks: readonly Ipv4Network[]): Map<string, readonly Ipv4Network[] | undefined> {
   const zones = new Map<string, readonly Ipv4Network[] | undefined>();
   for (const network of networks) {
     const octets = Math.min(Math.max(Math.ceil(network.prefix / 8), 1), 3);
     const step = 2 ** (32 - octets * 8);
-    // At most 256 zones: a network's prefix is less than one octet shorter than that of its zones.
+    // At most 256: a prefix is less than one octet shorter than its zones'.
     for (let address: number = network.address; address <= broadcastOf(network); address += step) {
       const apex = reverseZoneName(ipv4(address), octets);
       const known = zones.get(apex);

@@ -1,5 +1,4 @@
-// The answer to option 81: the name the client has here, and whether this rack's DNS holds it. Pure.
-// Source: RFC 4702 §3.1, §4.
+// The answer to option 81: the client's name here, and whether this DNS holds it. Pure. Source: RFC 4702 §3.1, §4.
 //
 //   a machine of the region      its name and domain; entered at its own address if it has one, else at the address DHCP gives it
 //   a host with a name           that name in the network's domain; entered at its reserved address if the rack names clients. The name of an
@@ -7,12 +6,10 @@
 //   any other client             the first label of option 81, or of option 12 without it, in the network's domain; entered if
 //                                the rack names clients, unless the client forbids it (N) or the name belongs to a machine or a host
 //
-// 1. The rack enters an operator's name whatever the client wants, and tells the client so (O). It enters a name that only the client gave
-//    only if the client allows it.
-// 2. The rack enters both records or neither: S and N always differ. It marks a name without a record here (N), so that a client able to
-//    enter the name elsewhere may do so.
-// 3. The rack does not ask the DNS. If two clients use the same name, both are told that they are entered, but only the first is
-//    (`claims.ts`; the event `dns.name-conflict` reports it).
+// 1. An operator's name is entered whatever the client wants (O); the client's own only if it allows that.
+// 2. Both records or neither: S and N always differ. A name without a record here is marked (N): the client may enter it elsewhere.
+// 3. The DNS is not asked: of two clients with one name both are told that they are entered, but only the first is (`claims.ts`; event
+//    `dns.name-conflict`).
 
 import { type Ipv4, rangeContains } from '../../net/address.ts';
 import { findReservation } from '../leases/allocate.ts';
@@ -20,7 +17,7 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import { clientFqdn, clientFqdnBytes, clientName, type NamedClient } from '../wire/client-fqdn.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
-/** The value of option 81 in a reply that gives `address`; undefined: the client sent none. */
+/** Option 81 of a reply that gives `address`. */
 export function answerFqdn(
   inquiry: Inquiry,
   state: DhcpState,
@@ -58,7 +55,7 @@ function nameClient(
   return { label, domain: subnet.domain, isEntered };
 }
 
-/** True if the configuration gives the address, rather than the region. */
+/** True if the configuration, not the region, gives the address. */
 function isConfigured({ subnet: { dynamic }, reservations }: ServedSubnet, address: Ipv4): boolean {
   return dynamic === undefined || rangeContains(dynamic, address) || reservations.byAddress.has(address);
 }

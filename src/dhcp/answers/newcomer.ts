@@ -1,4 +1,4 @@
-// Decides whether a client is new, and whether it may have an address (`new-clients.ts` has the limits).
+// Decides whether a client is new, and may have an address (limits: `new-clients.ts`).
 
 import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
 import { findFixedAddress, identityIn } from '../leases/allocate.ts';
@@ -7,10 +7,7 @@ import type { Admission, ClientPlace, Newcomer } from '../limits/new-clients.ts'
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
-/**
- * The client, if it is unknown on its shared network, where it would get `address` (0.0.0.0: any); undefined: it is known, or new clients
- * are not limited.
- */
+/** The unknown client that would get `address` (0.0.0.0: any); undefined: known, or new clients are not limited. */
 export function findNewcomer(inquiry: Inquiry, state: DhcpState, address: Ipv4): Newcomer | undefined {
   const [first] = inquiry.sharedNetwork;
   if (state.newClients === undefined || first === undefined) return undefined;
@@ -26,25 +23,24 @@ function isKnownIn(served: ServedSubnet, inquiry: Inquiry, state: DhcpState, add
   const { byClientId, byMac } = served.reservations;
   if (typeof identity === 'string' ? byClientId?.has(identity) === true : byMac.has(identity)) return true;
   if (identity === inquiry.mac && machines.findByMac(inquiry.mac) !== undefined) return true;
-  // Any number of clients can show the same hardware address, identifier, DUID or circuit. So a reservation by something that does not tell
-  // clients apart there makes a client known only at its fixed address.
+  // Any number of clients can show the same hardware address, identifier, DUID or circuit. So a reservation by what does not tell clients
+  // apart makes one known only at its fixed address.
   return findFixedAddress(served, inquiry, machines)?.address === address;
 }
 
-/** Whether a new client may have one more address of a network. */
+/** Whether a new client may have one more address. */
 export function judgeNewcomer(newcomer: Newcomer, { now }: Inquiry, state: DhcpState, served: ServedSubnet): Admission {
   const range = served.subnet.dynamic;
   const usage = range === undefined ? undefined : state.leases.usageOf(range);
   return state.newClients?.judge(newcomer, usage, now) ?? 'admitted';
 }
 
-/** A client that has waited this long may take over an offer so young that the other client could still have requested it in time. */
+/** A client that has waited this long may take over an offer still young enough to be requested. */
 const PATIENT_MS = 10_000;
 
 /**
- * The minimum age of an offer that gives way to a client, in milliseconds; undefined: none does. Unanswered offers give way to clients that
- * are known or have come back. A client that has waited long also takes over younger ones: otherwise other clients would always be first to
- * take the abandoned offers.
+ * The minimum age of an offer that gives way, in milliseconds; undefined: none does. Unanswered offers give way to known or returning
+ * clients. One that has waited long takes over younger ones: otherwise others would always be first.
  */
 export function giveWayMs(
   newcomer: Newcomer | undefined,
@@ -58,7 +54,7 @@ export function giveWayMs(
   return waitedMs >= PATIENT_MS ? OFFER_PRESSED_MS : OFFER_ANSWERED_MS;
 }
 
-/** Where a client is: behind a circuit of a relay agent or of the socket, else the relay agent, else the socket. */
+/** Behind a circuit, else the relay agent, else the socket. */
 function clientPlace({ message, relay, arrival }: Inquiry): ClientPlace {
   const socket = arrival.interfaceName ?? formatIpv4(arrival.localAddress);
   const isRelayed = message.giaddr !== ANY;

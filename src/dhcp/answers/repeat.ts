@@ -1,27 +1,26 @@
-// Handles a client that asks again for a lease it got a moment ago: its REQUEST came twice (by two relays, or because a reply was lost), or
-// it floods. The record on disk, or on its way there, says everything a new one would, so the reply rests on that record.
+// A client asks again for a lease it just got: its REQUEST came twice (two relays, a lost reply), or it floods. The reply rests on the
+// existing record, which says everything.
 //
-// 1. No reply promises more than its record: the lease time is the time left.
-// 2. The reply waits until that record is durable, as the first one did.
-// 3. A change in what the client reports (a name, an identifier, another switch port) is recorded at once, even right after the first.
+// 1. No reply promises more than its record: it grants the time left.
+// 2. The reply waits until that record is durable.
+// 3. A change in what the client reports is recorded at once.
 
 import { type Instant, later, type Seconds, seconds } from '../../clock.ts';
 import { ENDLESS_SECONDS, type Lease } from '../leases/lease.ts';
 
-/** A client that asks within this time of its last record repeats itself, in milliseconds. */
+/** How soon after its last record a client repeats itself, in milliseconds. */
 export const REPEATED_MS = 1000;
-/** A lease shorter than this is recorded every time, because a second is a large part of it. */
+/** Shorter leases are always recorded: a second is a large part of them. */
 const LEASE_SECONDS_MIN = 10;
 
-/** True if the client got or renewed its lease just now; `newest`: its newest record, even if released. */
+/** True if the client got its lease just now; `newest`: its newest record, even if released. */
 export const isRepeated = (newest: Lease | undefined, now: Instant): boolean =>
   newest !== undefined && newest.grantedAt <= now && now < later(newest.grantedAt, REPEATED_MS);
 
 /**
- * The lease time to reply with if no new record is needed; undefined: one is needed.
+ * The time to grant without a new record; undefined: one is needed.
  *
- * @param known the client's running lease
- * @param next the record that would be written
+ * @param known its running lease @param next the record to write
  */
 export function remainingTime(known: Lease, next: Lease, now: Instant): Seconds | undefined {
   if (!isRepeated(known, now) || !saysTheSame(known, next) || next.duration < LEASE_SECONDS_MIN) return undefined;

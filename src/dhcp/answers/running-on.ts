@@ -1,10 +1,9 @@
-// Decides whether a lease may run on although its client has not asked. It applies the rules for a renewing REQUEST (`decide-request.ts`),
-// as far as the record identifies the client.
+// Decides whether a lease may run on unasked. The rules are those of a renewal (`decide-request.ts`), as far as the record identifies the
+// client.
 //
-// 1. A lease does not run on if the operator or the region has given its address to another client, if no range holds it any more, or if it
-//    is on offer to another client.
-// 2. A lease does not run on if a class denies its client. A record holds no user class and no architecture: a class that names one of
-//    these denies the client only when it asks.
+// 1. Not if its address went to another client by operator, region or offer, or no range holds it any more.
+// 2. Not if a class denies its client. A class that names a user class or architecture denies only when the client asks: a record holds
+//    neither.
 
 import type { Instant } from '../../clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
@@ -15,7 +14,6 @@ import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { OPTION, textBytes } from '../wire/options.ts';
 import type { DhcpState } from './inquiry.ts';
 
-/** True if the client of the lease could renew it. */
 export function mayRunOn(lease: Lease, state: DhcpState, now: Instant): boolean {
   const served = subnetOf(state.subnets.served, lease.address);
   if (served === undefined || served.subnet.proxy === true) return false;
@@ -23,7 +21,7 @@ export function mayRunOn(lease: Lease, state: DhcpState, now: Instant): boolean 
   return !isDenied(served, lease, state.machines);
 }
 
-/** True if a class certainly denies the client of the lease. */
+/** True if a class certainly denies the client. */
 function isDenied(served: ServedSubnet, lease: Lease, machines: MachineDirectory): boolean {
   const { classes } = served.subnet;
   if (classes === undefined) return false;
@@ -36,7 +34,7 @@ function isDenied(served: ServedSubnet, lease: Lease, machines: MachineDirectory
     circuitId,
     client: undefined,
   });
-  // The first class with a say on denial whose clients may include this one.
+  // The first class with a say that may include this client.
   const first = classes.find(
     ({ deny, when }) => deny !== undefined && subject.fits({ ...when, userClass: undefined, architectures: undefined }),
   );
@@ -45,7 +43,6 @@ function isDenied(served: ServedSubnet, lease: Lease, machines: MachineDirectory
   return first.deny === true && userClass === undefined && architectures === undefined;
 }
 
-/** The client's options that a lease keeps. */
 function optionsOf({ hostname, vendorClass }: Lease): ReadonlyMap<number, Uint8Array> {
   const options = new Map<number, Uint8Array>();
   if (hostname !== undefined) options.set(OPTION.hostName, textBytes(hostname));

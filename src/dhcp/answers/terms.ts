@@ -1,8 +1,7 @@
-// The terms on which a client gets its address (lease time, server identifier, names, boot plan), and the lease record and event that
-// follow from them. Shared by the deciders.
+// The terms of an address (lease time, server identifier, names, boot plan), and the record and event that follow.
 //
-// 1. A record never ends before a promise made earlier to the same client. If a reply with a shorter time is lost, the client counts on the
-//    longer one until it shows otherwise (`earlier-promise.ts`).
+// 1. A record never ends before an earlier promise to the client: if a reply with a shorter time is lost, the client counts on the longer
+//    (`earlier-promise.ts`).
 
 import { later } from '../../clock.ts';
 import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
@@ -27,7 +26,7 @@ import { keepPromise } from './earlier-promise.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
 import type { Settings } from './reply.ts';
 
-/** The settings for a client; undefined: the rack has no address it could give as its own. */
+/** Undefined: the rack has no address it could give as its own. */
 export function settingsFor(
   inquiry: Inquiry,
   state: DhcpState,
@@ -71,11 +70,10 @@ export function settingsFor(
   };
 }
 
-/** The client as the conditions of the configuration see it; `hostname` is the operator's name for it. */
+/** The client as conditions see it; `hostname` is the operator's. */
 const subjectOf = ({ message, mac, circuitId, client }: Inquiry, hostname: string | undefined): ClientSubject =>
   new ClientSubject({ message, mac, hostname, circuitId, client });
 
-/** The configured options for a client; undefined: none. */
 function configuredFor(
   inquiry: Inquiry,
   hostname: string | undefined,
@@ -88,7 +86,6 @@ function configuredFor(
   return tables.length === 0 ? undefined : new ClientOptions(tables, host, subjectOf(inquiry, hostname));
 }
 
-/** The classes the client is in. */
 export function classesOf(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): readonly DhcpClass[] {
   if (served.subnet.classes === undefined) return NO_CLASSES;
   const known = state.machines.keptNameOf(inquiry.mac) ?? findReservation(served, inquiry)?.hostname;
@@ -97,13 +94,13 @@ export function classesOf(inquiry: Inquiry, state: DhcpState, served: ServedSubn
 
 const NO_CLASSES: readonly DhcpClass[] = [];
 
-/** The further facts about a boot client on which its plan depends. */
+/** Further facts on which a boot plan depends. */
 export const shownBy = ({ message: { options } }: Inquiry) => ({
   uuid: optionUuid(options),
   vendorClass: vendorClass(options),
 });
 
-/** The server identifier of a NAK; undefined: the rack has no address it could give as its own. */
+/** Of a NAK; undefined: the rack has no address it could give as its own. */
 export function identifierFor(inquiry: Inquiry, state: DhcpState): Ipv4 | undefined {
   if (inquiry.relay?.serverIdentifierOverride !== undefined) return inquiry.relay.serverIdentifierOverride;
   for (const served of inquiry.sharedNetwork) {
@@ -113,7 +110,7 @@ export function identifierFor(inquiry: Inquiry, state: DhcpState): Ipv4 | undefi
   return undefined;
 }
 
-/** True if the message names this server (option 54), or no server. */
+/** True if the message names this server (option 54) or none. */
 export function isOwnIdentifier(inquiry: Inquiry, state: DhcpState): boolean {
   const said = optionAddress(inquiry.message.options, OPTION.serverIdentifier);
   if (said === undefined || said === inquiry.relay?.serverIdentifierOverride) return true;
@@ -149,12 +146,10 @@ export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState)
     : keepPromise(inquiry, subnet, renewed, lease);
 }
 
-/** Fields that only some events have. */
 type ExtraFields = Pick<DhcpEvent, 'source' | 'renewal' | 'circuitId' | 'remoteId'>;
 
 const NO_EXTRA: ExtraFields = {};
 
-/** An event about the client, with `settings` and any extra fields. */
 export function eventOf(
   inquiry: Inquiry,
   kind: DhcpEventKind,
@@ -188,10 +183,7 @@ export function eventOf(
   return reason === undefined ? event : { ...event, ...reason };
 }
 
-/**
- * The event of a reply. It names the file the reply tells the client to load, which configured options (66 and 67) may have changed from
- * the plan's.
- */
+/** The event of a reply, with the file it names: options 66 and 67 may have changed the plan's. */
 export function eventOfReply(
   inquiry: Inquiry,
   kind: DhcpEventKind,
@@ -212,16 +204,15 @@ export function eventOfReply(
 const WAITED_SECONDS_MAX = 3600;
 
 /**
- * The client's count of the seconds since it began to ask (RFC 2131 §2); undefined: none, or not credible.
- * Quirk: Windows writes the field least significant byte first. Quirk: GRUB's net_bootp writes the time of day into it
- * (fixtures/packets/dhcp-grub-discover.hex).
+ * Seconds since the client began to ask (RFC 2131 §2); undefined: none, or not credible. Quirk: Windows writes the field least significant
+ * byte first. Quirk: GRUB's net_bootp writes the time of day into it (fixtures/packets/dhcp-grub-discover.hex).
  */
 function secondsWaited(secs: number): number | undefined {
   const seconds = secs >= 0x100 && (secs & 0xff) === 0 ? secs >>> 8 : secs;
   return seconds === 0 || seconds > WAITED_SECONDS_MAX ? undefined : seconds;
 }
 
-/** The switch port of the client, as its relay reports it: fields of an event. */
+/** The switch port by the relay: fields of an event. */
 export function switchPortOf(relay: RelayInformation | undefined): Pick<DhcpEvent, 'circuitId' | 'remoteId'> {
   if (relay === undefined || (relay.circuitId === undefined && relay.remoteId === undefined)) return NO_PORT;
   return { circuitId: wireText(relay.circuitId), remoteId: wireText(relay.remoteId) };

@@ -1,38 +1,33 @@
-// Addresses of each network that a probe ahead of need found unused, so that a new client gets an offer without waiting for a probe.
+// Addresses that a probe ahead of need found unused, so that a new client need not wait for one.
 //
 //   wanted ─ probe ─┬─ no answer ─ add ─▶ first ─▶ offered: remove
 //                   └─ an answer: not added        └─ older than STOCK_REFRESH_MS: probed again; than STOCK_FRESH_MS: not given
 //
-// 1. At most STOCK_SIZE addresses of a network. The oldest is used first, so that few need another probe.
-// 2. An address heard on the wire, offered or leased leaves the stock at once. One that gained an owner otherwise (a reservation, a machine
-//    of the region) is skipped until it is cleared out.
+// 1. At most STOCK_SIZE a network, the oldest used first.
+// 2. An address heard, offered or leased leaves at once; one that otherwise gained an owner is skipped until cleared out.
 
 import { type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../../net/address.ts';
 
-/** Known-free addresses of a network: enough for the first machines when a rack is powered on; the others are probed as they come. */
+/** Enough for the first machines when a rack is powered on. */
 export const STOCK_SIZE = 16;
-/** How long a probe's result is believed, in milliseconds. */
+/** How long a probe is believed, in milliseconds. */
 export const STOCK_FRESH_MS = 300_000;
-/** After this time, in milliseconds, an address is probed again. */
+/** When an address is probed again, in milliseconds. */
 export const STOCK_REFRESH_MS = 240_000;
 
 interface Known {
   readonly network: string;
-  /** When its probe found no user. */
   readonly at: Instant;
 }
 
-/** The known-free addresses of all networks, which do not overlap. */
+/** Known-free addresses of all networks, which do not overlap. */
 export class FreeStock {
   /** Oldest probe first. */
   readonly #known = new Map<Ipv4, Known>();
   readonly #sizes = new Map<string, number>();
 
-  /**
-   * The next known-free address of a network; undefined: none. Reading it changes nothing.
-   * @param isFree whether the address can still be handed out
-   */
+  /** The next known-free address. @param isFree whether it can still be handed out */
   first(network: string, now: Instant, isFree: (address: Ipv4) => boolean): Ipv4 | undefined {
     if ((this.#sizes.get(network) ?? 0) === 0) return undefined;
     for (const [address, known] of this.#known) {
@@ -41,18 +36,17 @@ export class FreeStock {
     return undefined;
   }
 
-  /** True while an address is known to be free. */
   has(address: Ipv4, now: Instant): boolean {
     const known = this.#known.get(address);
     return known !== undefined && isFresh(known, now);
   }
 
-  /** How many more addresses a network needs. */
+  /** How many more a network needs. */
   wanted(network: string): number {
     return STOCK_SIZE - (this.#sizes.get(network) ?? 0);
   }
 
-  /** Adds an address without a user; ignored beyond STOCK_SIZE. */
+  /** Ignored beyond STOCK_SIZE. */
   add(network: string, address: Ipv4, now: Instant): void {
     this.remove(address);
     const size = this.#sizes.get(network) ?? 0;
@@ -61,7 +55,7 @@ export class FreeStock {
     this.#sizes.set(network, size + 1);
   }
 
-  /** Removes an address that is given or in use. @returns true if it was in stock */
+  /** Removes an address given or in use. @returns true if it was in stock */
   remove(address: Ipv4): boolean {
     const known = this.#known.get(address);
     if (known === undefined) return false;
@@ -70,7 +64,7 @@ export class FreeStock {
     return true;
   }
 
-  /** The addresses of a network whose probes are old; they stay until probed again. */
+  /** Addresses with old probes; they stay until probed again. */
   stale(network: string, now: Instant): readonly Ipv4[] {
     const found: Ipv4[] = [];
     for (const [address, known] of this.#known) {
@@ -79,7 +73,7 @@ export class FreeStock {
     return found;
   }
 
-  /** Keeps only the addresses for which `isKept` is true: those that can still be given. */
+  /** Keeps only addresses that can still be given. */
   keep(isKept: (network: string, address: Ipv4) => boolean): void {
     for (const [address, { network }] of [...this.#known]) if (!isKept(network, address)) this.remove(address);
   }

@@ -1,16 +1,12 @@
-// Why DHCP messages get no answer, or a NAK: the reasons, and the sentence of each for operators. Types and tables only.
+// Why DHCP messages get no answer, or a NAK, each with a sentence for operators.
 
-/** Why a client cannot have a particular address. */
 export type AddressObjection =
   /** Not in the network, or in none of its ranges and not fixed for this client. */
   | 'address-outside-range'
   /** The rack's, the router's, the network's or the broadcast address. */
   | 'address-excluded'
-  /** Fixed for another client. */
   | 'address-reserved'
-  /** Leased to another client. */
   | 'address-leased'
-  /** Just offered to another client. */
   | 'address-offered'
   /** A client or a probe found another host using it. */
   | 'address-declined';
@@ -20,17 +16,16 @@ export type AllocationRefusal = 'range-exhausted' | 'no-dynamic-range';
 
 /** Why a message belongs to no served network. */
 export type NetworkRefusal =
-  /** No configured subnet holds the address that names the network. */
+  /** No subnet holds the address that names the network. */
   | 'network-unknown'
   /** The network does not know this relay agent. */
   | 'relay-unknown'
-  /** The message names a relay agent, but its datagram comes from elsewhere. */
+  /** Its datagram does not come from the relay agent it names. */
   | 'relay-source-unknown'
-  /** Sent to the rack's own address from a network that is not served. */
+  /** Sent to the rack's own address from an unserved network. */
   | 'source-unserved'
-  /** The message concerns a network, but comes without a relay agent from a host of another shared network. */
+  /** Without a relay agent from a host of another shared network. */
   | 'other-wire'
-  /** The interface has no subnet. */
   | 'interface-unserved'
   /** The interface lacks the configured address. */
   | 'interface-without-address';
@@ -70,10 +65,7 @@ export type DhcpRefusal =
   | 'network-not-proxied'
   | 'no-loader';
 
-/**
- * A sentence for each reason, with the remedy if there is one. A NAK carries it to its client (RFC 2132 §9.9), and the English words take
- * it from here (`sentences.ts`).
- */
+/** A sentence for each, with any remedy; a NAK carries it (RFC 2132 §9.9). The English words take it from here (`sentences.ts`). */
 export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'network-unknown': 'No served network holds the relay, client or selected address; add it to the cluster interfaces.',
   'relay-unknown':
@@ -140,10 +132,8 @@ export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'address-in-use': 'Another host answered for every address probed for the client; find those hosts.',
 };
 
-/** Every reason, for counting. */
 export const DHCP_REFUSAL_NAMES: readonly DhcpRefusal[] = Object.keys(DHCP_REFUSALS).filter(isRefusal);
 
-/** True for the name of a reason. */
 export function isRefusal(name: string): name is DhcpRefusal {
   return Object.hasOwn(DHCP_REFUSALS, name);
 }

@@ -1,9 +1,9 @@
-// The request this server sends as a client to find other DHCP servers, and how it reads their replies. Pure. Sources: RFC 2131 §4.3.1,
-// §4.4.1 (DISCOVER, OFFER); RFC 2132 §9.14 (client identifier); RFC 4578 §2 (how network boot firmware identifies itself).
+// The request this server sends to find other DHCP servers, and their replies. Pure. Sources: RFC 2131 §4.3.1, §4.4.1 (DISCOVER, OFFER);
+// RFC 2132 §9.14 (client identifier); RFC 4578 §2 (how network boot firmware identifies itself).
 //
-// 1. The probe identifies itself as PXE firmware, so that servers with boot information only also reply.
-// 2. It has a client identifier of its own, so that a server that uses identifiers keeps it apart from the host's own lease.
-// 3. It requests nothing after the offers, so they lapse.
+// 1. The probe is PXE firmware, so that servers with boot information only also reply.
+// 2. Its own client identifier keeps it apart from the host's lease.
+// 3. It requests nothing, so the offers lapse.
 
 import { cleanText } from '../../clean-text.ts';
 import { ANY, formatMac, type Ipv4, type MacAddress, macFromBytes, macToBytes } from '../../net/address.ts';
@@ -30,21 +30,20 @@ import {
 const PROBE_BYTES_MAX = 548;
 const ETHERNET = 1;
 const ETHERNET_BYTES = 6;
-/** The type of a client identifier that is not a hardware address (RFC 2132 §9.14). */
+/** Type 0: not a hardware address (RFC 2132 §9.14). */
 const IDENTIFIER_TEXT = '\0rackboot-probe-';
-/** x86-64 UEFI, the most common firmware. */
+/** x86-64 UEFI, the most common. */
 const ARCHITECTURE = Uint8Array.of(0, 7);
 const VENDOR_CLASS = 'PXEClient:Arch:00007:UNDI:003000';
-/** How many characters of a foreign boot file are kept. */
+/** Characters kept of a foreign boot file. */
 const FILE_CHARACTERS_MAX = 128;
 
-/** The sender of a probe: the hardware address of the interface, and the number the replies repeat. */
+/** The interface's hardware address, and the number replies repeat. */
 export interface ProbeIdentity {
   readonly mac: MacAddress;
   readonly xid: number;
 }
 
-/** The DISCOVER of a probe. */
 export function composeProbe({ mac, xid }: ProbeIdentity): Uint8Array {
   const chaddr = new Uint8Array(16);
   chaddr.set(macToBytes(mac));
@@ -78,7 +77,6 @@ export function composeProbe({ mac, xid }: ProbeIdentity): Uint8Array {
   return encodeDhcpMessage(probe, PROBE_BYTES_MAX).bytes;
 }
 
-/** The facts that a reply reveals about its server. */
 interface SeenServer {
   readonly server: Ipv4;
   readonly mac: MacAddress | undefined;
@@ -88,7 +86,7 @@ interface SeenServer {
   readonly isBootOnly: boolean;
 }
 
-/** Reads a datagram heard after a probe; undefined: not an offer for this probe. */
+/** Reads a datagram after a probe; undefined: no offer for it. */
 export function readOffer({ bytes, from, mac }: TappedDatagram, probe: ProbeIdentity): SeenServer | undefined {
   const decoded = decodeDhcpMessage(bytes);
   if (!decoded.ok) return undefined;
@@ -99,7 +97,7 @@ export function readOffer({ bytes, from, mac }: TappedDatagram, probe: ProbeIden
   return readServer(message, from, mac);
 }
 
-/** The server that sent a reply, and what it gives; undefined: not a reply, or it does not identify its server. */
+/** A reply's server and what it gives; undefined: no reply, or no server named. */
 export function readServer(message: DhcpMessage, from: Ipv4, mac: MacAddress | undefined): SeenServer | undefined {
   if (message.op !== BOOT_REPLY) return undefined;
   const { options, yiaddr } = message;

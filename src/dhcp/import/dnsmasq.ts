@@ -1,10 +1,9 @@
 // dnsmasq's lease file: one lease per line, `END MAC ADDRESS NAME CLIENT-ID`. Source: dnsmasq(8) under --dhcp-leasefile and --dhcp-script,
 // and the files of dnsmasq 2.90.
 //
-// 1. END is seconds since 1970, or 0 for a lease that never ends. A dnsmasq built for hosts without a clock writes the duration instead: a
-//    number too small for a time, which counts from now.
-// 2. `*` stands for an unknown value. A hardware address other than Ethernet has its type in front: `06-…`.
-// 3. IPv6 leases follow the line `duid …`, the server's own identifier. An IPv6 address anywhere marks an IPv6 lease.
+// 1. END is seconds since 1970, or 0 for endless. Without a clock dnsmasq writes the duration instead: a number too small for a time.
+// 2. `*` is unknown; a hardware address other than Ethernet begins with its type: `06-…`.
+// 3. IPv6 leases follow `duid …`, the server's identifier. An IPv6 address anywhere marks one.
 
 import { parseIpv4, parseMac } from '../../net/address.ts';
 import {
@@ -17,12 +16,11 @@ import {
   problemAt,
 } from './foreign-lease.ts';
 
-/** September 2001: a smaller number of seconds is a duration. */
+/** September 2001: less is a duration. */
 const TIME_SECONDS_MIN = 1_000_000_000;
-/** The form of an IPv6 address; a hardware address has it, too. */
+/** A hardware address has this form, too. */
 const IPV6 = /^[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}$/i;
 
-/** Reads the leases of dnsmasq. */
 export function* readDnsmasqLeases(lines: Iterable<string>, wallMs: number): Generator<FileEntry, void> {
   let line = 0;
   let isVersion6 = false;
@@ -42,7 +40,7 @@ function readLine(text: string, line: number, wallMs: number): FileEntry {
   const [end = '', hardware = '', host = '', name, id = '*'] = text.trim().split(/ +/);
   if (IPV6.test(host) && parseMac(host) === undefined) return problemAt(line, 'not-ipv4', text);
   const address = parseIpv4(host);
-  // A line that ends in its address was cut off while being written, and the address may have more digits.
+  // A line that ends in its address was cut off, perhaps within it.
   if (!/^\d{1,11}$/.test(end) || address === undefined || name === undefined) return problemAt(line, 'malformed', text);
   const clientId = id === '*' ? undefined : parseOctets(id);
   const otherType = /^([0-9a-f]{2})-/i.exec(hardware)?.[1];

@@ -1,5 +1,5 @@
-// Leases in JSON, as other DHCP servers' APIs and state files have them: any object with the keys of one of these is a lease. What else
-// is in a list with a lease, or in a list named so, is reported.
+// Leases in JSON, as DHCP servers' APIs and state files have them: any object with the keys of one of these. What else is in a list of
+// leases is reported.
 //
 //   Kea              the answer of `lease4-get-all`, `lease4-get-page` …: `ip-address`, `hw-address`, `cltt`, `valid-lft`
 //   systemd-networkd /var/lib/systemd/network/dhcp-server-lease/INTERFACE (since 256), `networkctl --json`: `Address` and others as lists of bytes
@@ -10,7 +10,7 @@
 // Sources: the Kea Administrator Reference Manual, "lease_cmds"; sd-dhcp-server-lease.c of systemd 257; ubus.c of odhcpd; db.go of AdGuard
 // Home; leaseshelper.c of libvirt.
 //
-// 1. The document is read whole: it must fit in memory. `line` is the number of the lease in it.
+// 1. The document must fit in memory; `line` is the lease's number.
 
 import { parseIpv4 } from '../../net/address.ts';
 import { ENDLESS_SECONDS, type LeaseState } from '../leases/lease.ts';
@@ -25,12 +25,11 @@ import {
 } from './foreign-lease.ts';
 import { KEA_STATES, relayOf } from './kea.ts';
 
-/** How deep a lease may lie in the document. */
+/** A lease's greatest depth. */
 const DEPTH_MAX = 8;
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What an object says, in one form. */
 interface Written {
   readonly address: string;
   readonly mac: string;
@@ -44,7 +43,6 @@ interface Written {
 }
 
 interface Dialect {
-  /** The keys of a lease. */
   readonly keys: readonly string[];
   readonly read: (lease: JsonObject, wallMs: number) => Written;
 }
@@ -119,7 +117,6 @@ const dialectOf = (value: unknown): Dialect | undefined =>
     ? DIALECTS.find(({ keys }) => keys.every((key) => Object.hasOwn(value, key)))
     : undefined;
 
-/** Reads the leases of a document. */
 export function* readJsonLeases(lines: Iterable<string>, wallMs: number): Generator<FileEntry, void> {
   let document: unknown;
   try {

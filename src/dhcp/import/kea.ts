@@ -1,12 +1,10 @@
-// Kea's memfile: a CSV file with a header and one row for each change of a lease; also the working files of its lease file cleanup, which
-// look the same. Source: the Kea Administrator Reference Manual, "Memfile - Basic Storage for Leases", and the files of Kea 2.2.
+// Kea's memfile, a CSV file with a row for each change of a lease, and the working files of its cleanup. Source: the Kea Administrator
+// Reference Manual, "Memfile - Basic Storage for Leases", and the files of Kea 2.2.
 //
-// 1. Columns are found by their names in the header: some versions of Kea added columns at the end.
-// 2. A comma inside a value is written `&#x2c`. Nothing is quoted. A row has every column of its header. One with fewer was cut off while
-//    being written, and its last cell is incomplete.
-// 3. `expire` is the end, and `expire` minus `valid_lifetime` the last time the client was heard. A lifetime of 0 means that the lease was
-//    released; one of 2^32 - 1 never ends.
-// 4. A row before the first header, or below a header that lacks a column, is reported; rows are read again after the next header.
+// 1. Columns are found by name: some versions added some.
+// 2. A comma inside a value is `&#x2c`; nothing is quoted. A row with fewer columns than its header was cut off, in its last cell.
+// 3. `expire` minus `valid_lifetime` is when the client was last heard. Lifetime 0 means released, 2^32 - 1 endless.
+// 4. A row before the first header, or below one that lacks a column, is reported.
 // 5. State 0 is assigned, 1 declined, 2 expired and reclaimed, 3 released.
 
 import { parseJson } from '../../fields.ts';
@@ -31,7 +29,6 @@ const COLUMNS_READ = [...COLUMNS_NEEDED, 'client_id', 'state'] as const;
 
 type Row = (column: string) => string;
 
-/** Reads the leases of Kea. */
 export function* readKeaLeases(lines: Iterable<string>): Generator<FileEntry, void> {
   let line = 0;
   let columns: ReadonlyMap<string, number> | undefined;
@@ -45,7 +42,7 @@ export function* readKeaLeases(lines: Iterable<string>): Generator<FileEntry, vo
     }
     const cells = text.split(',');
     if (cells[0] === 'address') {
-      // A file concatenated from several has several headers.
+      // Concatenated files have several headers.
       const named = new Map(cells.map((name, index) => [name.trim(), index]));
       const isUsable = COLUMNS_NEEDED.every((name) => named.has(name));
       columns = isUsable ? named : undefined;
@@ -63,11 +60,11 @@ export function* readKeaLeases(lines: Iterable<string>): Generator<FileEntry, vo
   }
 }
 
-/** True for a row that ends before, or in, a cell that gives the holder of the address or its time. */
+/** True for a row that ends before, or in, a cell with the holder or its time. */
 const isCutOff = (cells: number, columns: ReadonlyMap<string, number>): boolean =>
   cells < columns.size && COLUMNS_READ.some((name) => (columns.get(name) ?? -1) >= cells - 1);
 
-/** Kea writes a character that would end the cell as its number. */
+/** Kea writes a separator as its number. */
 const unescapeCell = (cell: string): string =>
   cell.replace(/&#x([0-9a-f]{2})/gi, (_all, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
 
@@ -110,7 +107,7 @@ interface RelayIds {
 
 const NO_RELAY: RelayIds = { circuitId: undefined, remoteId: undefined };
 
-/** Option 82, if Kea was configured to store it (`store-extended-info`): the sub-options in hexadecimal. */
+/** Option 82, if stored (`store-extended-info`), in hexadecimal. */
 export function relayOf(context: unknown): RelayIds {
   const info = member(member(context, 'ISC'), 'relay-agent-info');
   const digits = typeof info === 'string' ? info : member(info, 'sub-options');
@@ -120,6 +117,5 @@ export function relayOf(context: unknown): RelayIds {
   return { circuitId, remoteId };
 }
 
-/** The member of an object; undefined: there is none. */
 export const member = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;

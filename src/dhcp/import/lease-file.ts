@@ -1,4 +1,4 @@
-// Reads the lease file of another DHCP server: detects what it is by the first lines, and gathers its entries by address.
+// Reads another server's lease file: detects its format, and gathers its entries by address.
 
 import type { Ipv4 } from '../../net/address.ts';
 import { readDnsmasqLeases } from './dnsmasq.ts';
@@ -8,7 +8,6 @@ import { readJsonLeases } from './json-leases.ts';
 import { readKeaLeases } from './kea.ts';
 import { ODHCPD_LINE, ROUTEROS_RECORD, readOdhcpdLeases, readRouterosLeases } from './router-leases.ts';
 
-/** The formats and their names. */
 export const LEASE_FILE_FORMATS = {
   isc: "ISC dhcpd's or OpenBSD's dhcpd.leases",
   dnsmasq: "dnsmasq's leases",
@@ -29,10 +28,10 @@ const READERS: Readonly<Record<LeaseFileFormat, ReadLeaseFile>> = {
   routeros: readRouterosLeases,
 };
 
-/** How many lines `detectFormat` needs. */
+/** Lines that `detectFormat` needs. */
 export const DETECT_LINES = 200;
 
-/** What a file is by its first lines: a format, or something that has no leases for us, and what to do instead. */
+/** A format, or something without leases for us, and what to do instead. */
 type Detected =
   | { readonly kind: 'format'; readonly format: LeaseFileFormat }
   | { readonly kind: 'other'; readonly name: string; readonly next: string };
@@ -40,11 +39,11 @@ type Detected =
 const format = (shape: RegExp, name: LeaseFileFormat) => ({ shape, is: { kind: 'format', format: name } as const });
 const other = (shape: RegExp, name: string, next: string) => ({ shape, is: { kind: 'other', name, next } as const });
 
-/** The way that is open to every list of leases. */
+/** Works for every list of leases. */
 const BY_HAND =
   'write each lease as a line `END MAC ADDRESS NAME *` (END in seconds since 1970, 0 for never, * for no name) and add --format dnsmasq';
 
-/** By what a file is recognised: the first row that fits wins, so the special ones stand first. */
+/** The first row that fits wins, so the special ones stand first. */
 const SHAPES: readonly { readonly shape: RegExp; readonly is: Detected }[] = [
   other(/^\s*$/, 'empty', 'name the file that the server writes'),
   other(/^\x1f\x8b|^\xfd7zXZ|^\x28\xb5\x2f\xfd|^BZh/, 'compressed', 'unpack it and import the file in it'),
@@ -99,7 +98,6 @@ const SHAPES: readonly { readonly shape: RegExp; readonly is: Detected }[] = [
   format(/^\s*[[{]/, 'json'),
 ];
 
-/** Detects what a file is by its first lines. */
 export function detectFormat(lines: Iterable<string>): Detected {
   const text = [...lines].join('\n');
   const [begins = ''] = /\S[^\n]{0,59}/.exec(text) ?? [];
@@ -107,21 +105,20 @@ export function detectFormat(lines: Iterable<string>): Detected {
   return SHAPES.find(({ shape }) => shape.test(text))?.is ?? { kind: 'other', name: unknown, next: BY_HAND };
 }
 
-/** The entries of a file. */
 export const readLeaseFile = (format: LeaseFileFormat, lines: Iterable<string>, wallMs: number): Iterable<FileEntry> =>
   READERS[format](lines, wallMs);
 
-/** The leases of one or more files: for each address, the last one given. */
+/** For each address, the last of one or more files. */
 export class ForeignLeases {
   readonly #byAddress = new Map<Ipv4, ForeignLease>();
   #replaced = 0;
 
-  /** How many entries a later one of their address replaced. */
+  /** Entries replaced by a later one. */
   get replaced(): number {
     return this.#replaced;
   }
 
-  /** @returns false if there are FOREIGN_LEASES_MAX already, and the lease is not taken */
+  /** @returns false beyond FOREIGN_LEASES_MAX: the lease is not taken */
   add(lease: ForeignLease): boolean {
     if (this.#byAddress.has(lease.address)) this.#replaced += 1;
     else if (this.#byAddress.size >= FOREIGN_LEASES_MAX) return false;

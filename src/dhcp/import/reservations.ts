@@ -2,9 +2,9 @@
 // `[DHCPServerStaticLease]` of systemd-networkd. Sources: dnsmasq(8), dhcpd.conf(5), the Kea Administrator Reference Manual ("Host
 // Reservations in DHCPv4"), systemd.network(5).
 //
-// 1. A reservation is what names one client and one IPv4 address. Anything else (a class of hardware addresses, an address of IPv6, a name
-//    without an address, a client to ignore) is passed on as a line that a person must look at.
-// 2. A file that the configuration includes is named, not opened: only the caller opens files.
+// 1. A reservation names one client and one IPv4 address. Anything else (a class of hardware addresses, an IPv6 address, a name without an
+//    address, a client to ignore) is passed on as a line for a person.
+// 2. An included file is named, not opened.
 
 import { formatMac, type Ipv4, parseIpv4 } from '../../net/address.ts';
 import { yamlParser } from '../../yaml-parser.ts';
@@ -12,11 +12,11 @@ import { FILE_LINE_MAX, parseClientMac } from './foreign-lease.ts';
 import { type IscToken, iscTokens } from './isc-tokens.ts';
 import { member } from './kea.ts';
 
-/** The servers whose configuration can be read, by the names of their programs. */
+/** The readable servers, by their programs' names. */
 export const RESERVATION_FORMATS = ['dnsmasq', 'isc', 'kea', 'networkd'] as const;
 export type ReservationFormat = (typeof RESERVATION_FORMATS)[number];
 
-/** One reservation, in the form of an entry of `hosts`. */
+/** One reservation, as an entry of `hosts`. */
 export interface ForeignReservation {
   readonly mac?: string;
   readonly client_id?: string;
@@ -25,26 +25,22 @@ export interface ForeignReservation {
   readonly hostname?: string;
 }
 
-/** A range of addresses, from its first to its last. */
 export interface ForeignRange {
   readonly low: Ipv4;
   readonly high: Ipv4;
 }
 
-/** What one file of a configuration has. */
 interface ReservationFile {
   readonly reservations: readonly ForeignReservation[];
-  /** Reservations that cannot be taken, as written. */
+  /** Reservations not taken, as written. */
   readonly left: readonly { readonly line: number; readonly text: string }[];
-  /** Files and directories that belong to it. */
   readonly includes: readonly string[];
-  /** The ranges of addresses that the server gives to any client. */
+  /** What the server gives to any client. */
   readonly ranges: readonly ForeignRange[];
-  /** Where the server keeps its leases; undefined: at its default place. */
+  /** Undefined: at its default place. */
   readonly leaseFile?: string | undefined;
 }
 
-/** Reads one file. */
 export function readReservations(format: ReservationFormat, text: string): ReservationFile {
   const lines = text.split('\n').map((line) => line.slice(0, FILE_LINE_MAX));
   switch (format) {
@@ -59,7 +55,7 @@ export function readReservations(format: ReservationFormat, text: string): Reser
   }
 }
 
-/** Detects a format; undefined: none of them. */
+/** Undefined: no known format. */
 export function detectReservations(text: string): ReservationFormat | undefined {
   if (/"Dhcp4"\s*:/.test(text)) return 'kea';
   if (/^[ \t]*\[(?:Match|Network|DHCPServer)/m.test(text)) return 'networkd';
@@ -67,7 +63,6 @@ export function detectReservations(text: string): ReservationFormat | undefined 
   return /^[ \t]*(?:host|subnet|group)[ \t]/m.test(text) ? 'isc' : undefined;
 }
 
-/** Gathers what a file has. */
 class Found {
   readonly reservations: ForeignReservation[] = [];
   readonly left: { line: number; text: string }[] = [];
@@ -80,7 +75,7 @@ class Found {
     if (low !== undefined && high !== undefined && low <= high) this.ranges.push({ low, high });
   }
 
-  /** Takes a reservation whose parts are complete. */
+  /** Takes a complete reservation. */
   add(line: number, text: string, { ip, hostname, ...client }: Partial<ForeignReservation>): void {
     const isNamed = client.mac !== undefined || client.client_id !== undefined || client.duid !== undefined;
     if (ip === undefined || !isNamed) this.left.push({ line, text: text.trim().slice(0, 120) });
@@ -92,7 +87,7 @@ const labelOf = (name: string): string => name.split('.')[0]?.toLowerCase() ?? '
 const isHostName = (name: string | undefined): name is string =>
   name !== undefined && /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(labelOf(name));
 
-/** ISC's octets may have one digit; dnsmasq may write the type of hardware before them. */
+/** ISC's octets may have one digit; dnsmasq may write the hardware type first. */
 function macOf(text: string): string | undefined {
   const octets = text.replace(/^1-(?=[0-9a-f]{1,2}:)/i, '').split(':');
   const mac = parseClientMac(octets.map((octet) => octet.padStart(2, '0')).join(':'));
@@ -147,7 +142,6 @@ function readDnsmasq(lines: readonly string[]): ReservationFile {
   return found;
 }
 
-/** An object without its undefined fields. */
 function withoutAbsent(fields: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
@@ -157,7 +151,7 @@ function withoutAbsent(fields: Readonly<Record<string, string | undefined>>): Re
 /** `host NAME { hardware ethernet MAC; fixed-address IP; option host-name "…"; option dhcp-client-identifier …; }`, at any depth. */
 function readIsc(lines: readonly string[]): ReservationFile {
   const found = new Found();
-  /** For each open brace, the fields of its host; undefined: another block. */
+  /** For each open brace, its host's fields; undefined: another block. */
   const open: (Record<string, string | undefined> | undefined)[] = [];
   let statement: IscToken[] = [];
   for (const token of iscTokens(lines, FILE_LINE_MAX)) {

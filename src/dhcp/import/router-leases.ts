@@ -6,9 +6,9 @@
 //
 // Sources: statefiles.c of odhcpd; RouterOS's manual, "DHCP Server", "Leases".
 //
-// 1. RouterOS wraps a record over several lines; a number at the start of a line, `add` or an empty line ends it. Its times count from when
-//    the list was printed, which is taken for now.
-// 2. A record without the flag D was written by a person: it is a reservation.
+// 1. RouterOS wraps records; a number at the start of a line, `add` or an empty line ends one. Its times count from the listing, taken for
+//    now.
+// 2. A record without the flag D is a reservation.
 
 import { parseIpv4 } from '../../net/address.ts';
 import {
@@ -20,9 +20,9 @@ import {
   problemAt,
 } from './foreign-lease.ts';
 
-/** A line of odhcpd: interface, hardware address or DUID, `ipv4` or IAID, name, end, assigned, length, addresses. */
+/** Interface, hardware address or DUID, `ipv4` or IAID, name, end, assigned, length, addresses. */
 export const ODHCPD_LINE = /^# \S+ ([0-9a-f]+) ([0-9a-f]+|ipv4) (\S+) (-?\d+) [0-9a-f]+ \d+ ?(\S*)/;
-/** The first words of RouterOS's records. */
+/** RouterOS's first words. */
 export const ROUTEROS_RECORD =
   /^(?:[ \t]*(\d+) +((?:[A-Z] *)*)(?=;;;|[a-z][a-z-]*=)|(?:\/ip dhcp-server lease )?(add) )/;
 
@@ -34,7 +34,6 @@ const UNKNOWN = {
   remoteId: undefined,
 } satisfies Partial<ForeignLease>;
 
-/** Reads the leases of odhcpd. */
 export function* readOdhcpdLeases(lines: Iterable<string>): Generator<FileEntry, void> {
   let line = 0;
   for (const text of lines) {
@@ -55,14 +54,13 @@ export function* readOdhcpdLeases(lines: Iterable<string>): Generator<FileEntry,
   }
 }
 
-/** Reads the leases of RouterOS. */
 export function* readRouterosLeases(lines: Iterable<string>, wallMs: number): Generator<FileEntry, void> {
   let record: { readonly line: number; readonly isDynamic: boolean; text: string } | undefined;
   let isElsewhere = false;
   let line = 0;
   for (const text of lines) {
     line += 1;
-    // The part of an export that follows.
+    // The rest of an export.
     if (text.startsWith('/')) isElsewhere = !text.startsWith('/ip dhcp-server lease');
     const [head, number, flags = '', add] = ROUTEROS_RECORD.exec(text) ?? [];
     if (record !== undefined && (head !== undefined || text.trim() === '' || /^[/[]/.test(text))) {
@@ -107,7 +105,7 @@ function readRecord(
 
 const UNITS_MS: Readonly<Record<string, number>> = { w: 604_800_000, d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 };
 
-/** `1w2d3h4m5s` or `00:09:50` in milliseconds; NaN: neither. */
+/** `1w2d3h4m5s` or `00:09:50`; NaN: neither. */
 function spanMs(text: string): number {
   const clock = /^(\d+):(\d+):(\d+)$/.exec(text);
   if (clock !== null) return (Number(clock[1]) * 3600 + Number(clock[2]) * 60 + Number(clock[3])) * 1000;

@@ -1,19 +1,19 @@
-// A set of the addresses of one range that finds its next member in a few steps, however empty or full the range is: one bit per address,
-// and above it, level by level, one bit for each non-zero word below.
+// A set of one range's addresses that finds its next member in a few steps: one bit per address, and level by level one for each non-zero
+// word below.
 //
-// 1. Adding, removing and finding touch at most two words of each level: four levels for a /16, five for a /8.
-// 2. Memory: one bit per address plus one thirty-second; 8.5 kB for a /16.
+// 1. Every operation touches at most two words of each level: four levels for a /16, five for a /8.
+// 2. Memory: 8.5 kB for a /16.
 
 const WORD_BITS = 32;
 
 /** Members of 0 to `length` - 1. */
 export class AddressBits {
   readonly length: number;
-  /** The first level has one bit per member. A bit of a later level marks a non-zero word of the level before. */
+  /** A bit marks a member, or a non-zero word of the level before. */
   readonly #levels: readonly Uint32Array[];
   #size = 0;
 
-  /** @param length of the range, 1 to 2^31 - 1; the set starts empty */
+  /** @param length 1 to 2^31 - 1; the set starts empty */
   constructor(length: number) {
     this.length = length;
     const levels: Uint32Array[] = [];
@@ -24,7 +24,6 @@ export class AddressBits {
     this.#levels = levels;
   }
 
-  /** The number of members. */
   get size(): number {
     return this.#size;
   }
@@ -33,7 +32,6 @@ export class AddressBits {
     return (((this.#levels[0]?.[member >>> 5] ?? 0) >>> (member & 31)) & 1) === 1;
   }
 
-  /** Makes every number a member. */
   fill(): void {
     let bits = this.length;
     for (const words of this.#levels) {
@@ -69,7 +67,7 @@ export class AddressBits {
     }
   }
 
-  /** The smallest member from `from` on, wrapping around to the smallest of all; undefined: the set is empty. */
+  /** The smallest member from `from`, wrapping around; undefined: empty. */
   next(from: number): number | undefined {
     if (this.#size === 0) return undefined;
     return this.#nextUp(from) ?? this.#nextUp(0);
@@ -88,7 +86,7 @@ export class AddressBits {
     return undefined;
   }
 
-  /** The smallest member below bit `at` of a level. */
+  /** The smallest member below bit `at`. */
   #down(from: number, bit: number): number {
     let at = bit;
     for (let level = from - 1; level >= 0; level -= 1) {

@@ -1,50 +1,45 @@
-// The addresses of one dynamic range that an unknown client can get: never used ones, and those whose lease has ended, oldest first.
-// Updated with each change of a record or an offer, so that choosing an address costs the same in an empty range and in one with a single
-// free address.
+// The addresses of one dynamic range for unknown clients: never used ones, then those ended, oldest first. Kept up to date, so that a
+// choice costs the same in an empty range and in a nearly full one.
 //
-// 1. An address is in `unused` if it has no record, and in `ended` if its record has ended; in either case it must be neither barred nor on
-//    offer. Any other address is in neither.
-// 2. Barred addresses are those that configuration and region keep from dynamic use: the rack's own and the router's, reservations, the
-//    static range, addresses of machines.
-// 3. A range larger than POOL_ADDRESSES_MAX is used only up to that size.
+// 1. An address neither barred nor on offer is in `unused` if it has no record, in `ended` if its record has ended.
+// 2. Barred are the rack's own and the router's, reservations, the static range, and machines' addresses.
+// 3. A larger range is used up to POOL_ADDRESSES_MAX.
 
 import { DeadlineQueue, type Waiting } from '../../deadline-queue.ts';
 import { type Ipv4, type Ipv4Range, ipv4, rangeSize } from '../../net/address.ts';
 import { AddressBits } from './address-bits.ts';
 import type { Lease } from './lease.ts';
 
-/** How many addresses of one range are handed out: a /8. Their bits take 2 MB. */
+/** Addresses of one range: a /8, whose bits take 2 MB. */
 const POOL_ADDRESSES_MAX = 2 ** 24;
 
-/** An address with its record, and the queue it waits in: for the end of its lease, or to be handed out again. */
+/** An address with its record, and the queue it waits in. */
 export interface Slot extends Waiting {
   lease: Lease;
   queue: DeadlineQueue<Slot> | undefined;
 }
 
-/** How full a range is. */
 export interface RangeUsage {
-  /** The name of its network. */
   readonly subnet: string;
   readonly range: Ipv4Range;
-  /** Addresses that can be handed out at all: those not barred. */
+  /** Addresses not barred. */
   readonly usable: number;
-  /** Addresses that an unknown client could get now. */
+  /** What an unknown client could get now. */
   readonly free: number;
-  /** Addresses held for clients that have not decided. */
+  /** Held for clients that have not decided. */
   readonly offered: number;
-  /** Addresses that a host was found using without a lease. */
+  /** Found in use without a lease. */
   readonly declined: number;
 }
 
-/** The addresses of one dynamic range. Its usage is always current. */
+/** One dynamic range, its usage always current. */
 export class AddressPool implements RangeUsage {
   readonly range: Ipv4Range;
-  /** The offsets of never used addresses in the range. */
+  /** Offsets of never used addresses. */
   readonly unused: AddressBits;
-  /** Addresses whose lease has ended, ordered by its end. */
+  /** Ordered by the lease's end. */
   readonly ended = new DeadlineQueue<Slot>();
-  /** The name of its network; changes if the network is renamed. */
+  /** Its network's name, which may change. */
   subnet = '';
   barred: ReadonlySet<Ipv4> = new Set();
   offered = 0;
@@ -56,7 +51,7 @@ export class AddressPool implements RangeUsage {
     this.unused = new AddressBits(size);
   }
 
-  /** The next never used address from `offset` (0 to 2^32 - 1) on; undefined: none. */
+  /** The next never used address from `offset` (0 to 2^32 - 1). */
   findUnused(offset: number): Ipv4 | undefined {
     const found = this.unused.next(offset % this.unused.length);
     return found === undefined ? undefined : ipv4(this.range.low + found);
@@ -70,7 +65,6 @@ export class AddressPool implements RangeUsage {
     return this.unused.size + this.ended.size;
   }
 
-  /** A snapshot of the usage. */
   usage(): RangeUsage {
     const { subnet, range, usable, free, offered, declined } = this;
     return { subnet, range, usable, free, offered, declined };

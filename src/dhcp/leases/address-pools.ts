@@ -1,9 +1,8 @@
-// The pools of all served dynamic ranges. The lease table reports each changed record to them, and the offers each address held or
-// released.
+// The pools of all served dynamic ranges. The lease table reports changed records, the offers held and released addresses.
 //
-// 1. Each call costs one search among the ranges and a few steps in one of them. Only `serve` walks a whole range, once, when the range is
-//    new; later it looks only at addresses that became barred or stopped being so.
-// 2. An address whose record has not ended waits in `ends`, which belongs to the lease table; the pools never touch that queue.
+// 1. Each call costs one search among the ranges and a few steps in one. Only `serve` walks a whole range, when it is new; later it looks
+//    only at changes in what is barred.
+// 2. An address whose record has not ended waits in `ends`, which the pools never touch.
 
 import type { DeadlineQueue } from '../../deadline-queue.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
@@ -12,13 +11,11 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import { AddressPool, type RangeUsage, type Slot } from './address-pool.ts';
 import type { OfferListener } from './offers.ts';
 
-/** Pools by address. */
 export class AddressPools implements OfferListener {
   readonly #slots: ReadonlyMap<Ipv4, Slot>;
   readonly #ends: DeadlineQueue<Slot>;
   /** Ordered by range. */
   #pools: readonly AddressPool[] = [];
-  /** Addresses on offer. */
   readonly #offered = new Set<Ipv4>();
   /** Pools whose usage may have changed. */
   readonly #changed = new Set<AddressPool>();
@@ -32,18 +29,16 @@ export class AddressPools implements OfferListener {
     this.#ends = ends;
   }
 
-  /** True if the usage of a range may have changed since `visitChanged`. */
+  /** True if a usage may have changed since `visitChanged`. */
   get hasChanges(): boolean {
     return this.#changed.size > 0;
   }
 
-  /** Visits each range that may have changed since the last call. */
   visitChanged(visit: (usage: RangeUsage) => void): void {
     for (const pool of this.#changed) visit(pool);
     this.#changed.clear();
   }
 
-  /** Serves these networks and machines from now on. */
   serve(served: readonly ServedSubnet[], machines: MachineDirectory): void {
     const fresh = new Set<AddressPool>();
     const wanted = served.flatMap(({ subnet: { dynamic, name } }) => {
@@ -68,17 +63,17 @@ export class AddressPools implements OfferListener {
     for (const pool of this.#pools) this.#changed.add(pool);
   }
 
-  /** The next never used address from `offset` (up to 2^32) on that can be handed out. */
+  /** The next never used address from `offset` (up to 2^32). */
   findUnused(range: Ipv4Range, offset: number): Ipv4 | undefined {
     return this.#poolOf(range.low)?.findUnused(offset);
   }
 
-  /** The address that can be handed out whose lease ended longest ago. */
+  /** The address whose lease ended longest ago. */
   findEnded(range: Ipv4Range): Ipv4 | undefined {
     return this.#poolOf(range.low)?.ended.first?.lease.address;
   }
 
-  /** The addresses that can be handed out, the longest ended first, at most `count`. */
+  /** At most `count` addresses, the longest ended first. */
   findAllEnded(range: Ipv4Range, count: number): readonly Ipv4[] {
     return (
       this.#poolOf(range.low)
@@ -94,17 +89,16 @@ export class AddressPools implements OfferListener {
     return pool.unused.has(address - pool.range.low) || this.#slots.get(address)?.queue === pool.ended;
   }
 
-  /** The usage of a dynamic range, which stays current; undefined: the range is not served. */
+  /** Stays current; undefined: the range is not served. */
   usageOf(range: Ipv4Range): RangeUsage | undefined {
     return this.#poolOf(range.low);
   }
 
-  /** The usage of each range, ordered by range. */
   usage(): readonly RangeUsage[] {
     return this.#pools.map((pool) => pool.usage());
   }
 
-  /** Notes that the record of an address was set, ended or removed, and whether it is and was set aside. */
+  /** Notes that a record was set, ended or removed, and whether it is and was set aside. */
   onRecord(address: Ipv4, wasSetAside: boolean, isSetAside: boolean): void {
     const pool = this.#poolOf(address);
     if (pool === undefined) return;
@@ -146,7 +140,6 @@ export class AddressPools implements OfferListener {
     return undefined;
   }
 
-  /** Puts an address in its place in the pool. */
   #place(address: Ipv4, pool: AddressPool): void {
     const slot = this.#slots.get(address);
     const isFree = !pool.barred.has(address) && !this.#offered.has(address);
@@ -156,7 +149,6 @@ export class AddressPools implements OfferListener {
     moveTo(slot, isFree ? pool.ended : undefined);
   }
 
-  /** Places every address of a new pool. */
   #fill(pool: AddressPool, barred: ReadonlySet<Ipv4>): void {
     const { range, unused } = pool;
     pool.barred = barred;
@@ -191,7 +183,7 @@ export class AddressPools implements OfferListener {
     for (const address of barred) if (!before.has(address)) this.#place(address, pool);
   }
 
-  /** The addresses that configuration and region keep from dynamic use, by pool. */
+  /** What configuration and region keep from dynamic use, by pool. */
   #barred(served: readonly ServedSubnet[], machines: MachineDirectory): ReadonlyMap<AddressPool, ReadonlySet<Ipv4>> {
     const barred = new Map<AddressPool, Set<Ipv4>>();
     const bar = (address: Ipv4): void => {
@@ -214,12 +206,11 @@ export class AddressPools implements OfferListener {
   }
 }
 
-/** Empties a pool whose range is no longer served. */
 function emptyPool({ ended }: AddressPool): void {
   for (let { first } = ended; first !== undefined; first = ended.first) moveTo(first, undefined);
 }
 
-/** Moves a slot to a queue, ordered by the end of its record, or with undefined to none. */
+/** Moves a slot to a queue, ordered by its record's end, or to none. */
 export function moveTo(slot: Slot, queue: DeadlineQueue<Slot> | undefined): void {
   if (slot.queue !== queue) slot.queue?.set(slot, undefined);
   slot.queue = queue;

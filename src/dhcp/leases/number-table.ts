@@ -1,16 +1,14 @@
-// Values by whole numbers of up to 53 bits, for tables in which nearly every look-up misses the processor's cache, such as up to a million
-// hardware addresses. A `Map` reads three places per look-up: its bucket, its entry, and the number, which is an object of its own above 31
-// bits. This table reads one.
+// Values by whole numbers of up to 53 bits, for tables whose look-ups miss the processor's cache. A `Map` reads three places a look-up,
+// because a number above 31 bits is an object; this table reads one.
 //
-// 1. Open addressing: an entry takes the first free place from the place of its hash on. At least half of the places are free.
-// 2. A removed entry leaves REMOVED behind, which a search passes over; a table with too many of those is rebuilt.
+// 1. Open addressing: an entry takes the first free place from its hash on; at least half are free.
+// 2. A removed entry leaves REMOVED; a table with too many is rebuilt.
 
-/** A place never used, and one whose entry was removed: no hardware address is negative. */
+/** No hardware address is negative. */
 const FREE = -1;
 const REMOVED = -2;
 const PLACES_MIN = 64;
 
-/** A map from whole numbers, 0 to 2^53 - 1. */
 export class NumberTable<Value> {
   #keys = keysOf(PLACES_MIN);
   #values: (Value | undefined)[] = new Array<Value | undefined>(PLACES_MIN).fill(undefined);
@@ -69,7 +67,7 @@ export class NumberTable<Value> {
     this.#values[place] = value;
   }
 
-  /** Rebuilds the table with room for as many entries again. */
+  /** Rebuilds the table with room for as many again. */
   #remake(): void {
     const [keys, values] = [this.#keys, this.#values];
     let places = PLACES_MIN;
@@ -83,7 +81,7 @@ export class NumberTable<Value> {
 
 const keysOf = (places: number): Float64Array => new Float64Array(places).fill(FREE);
 
-/** Mixes both halves: addresses of one vendor differ in their last bits, invented ones anywhere. */
+/** Mixes both halves: one vendor's addresses differ in their last bits, invented ones anywhere. */
 function hashOf(key: number): number {
   const high = Math.floor(key / 0x1_0000_0000);
   let hash = Math.imul((key >>> 0) ^ Math.imul(high, 0x9e37_79b1), 0x85eb_ca6b);

@@ -1,39 +1,35 @@
-// Reports when a dynamic range fills up, when it is full, and when it has room again: once each, however often it is checked.
+// Reports when a dynamic range fills up, is full, and has room again: once each.
 //
 //   ok ── FILLING_SHARE in use ──▶ filling ── nothing free ──▶ full ── ROOM_SHARE free again ──▶ filling, or ok
 //    ◀────── under EASED_SHARE in use ──┘
 //
-// 1. In use means unavailable to an unknown client: leased, on offer, or set aside.
+// 1. In use means leased, on offer, or set aside.
 
 import type { Ipv4 } from '../../net/address.ts';
 import type { RangeUsage } from '../leases/address-pool.ts';
 
-/** At this share in use a range starts filling. */
+/** From this share in use a range is filling. */
 export const FILLING_SHARE = 0.9;
-/** Below this share in use it no longer counts as filling. */
+/** Below this share it no longer is. */
 export const EASED_SHARE = 0.8;
-/** A full range has room again when this share and at least two addresses are free. */
+/** A full range has room once this share and at least two addresses are free. */
 const ROOM_SHARE = 0.05;
 
-/** How full a range is. */
 export type RangeLevel = 'ok' | 'filling' | 'full';
 
-/** A change to report. */
 export interface RangeNotice {
   readonly kind: 'dhcp.range-filling' | 'dhcp.range-full' | 'dhcp.range-eased';
   readonly usage: RangeUsage;
 }
 
-/** Watches the levels of the ranges. */
 export class RangeWatch {
-  /** Levels other than `ok`, by the first address of the range. */
+  /** Other than `ok`, by the range's first address. */
   readonly #levels = new Map<Ipv4, Exclude<RangeLevel, 'ok'>>();
 
   levelOf({ range }: Pick<RangeUsage, 'range'>): RangeLevel {
     return this.#levels.get(range.low) ?? 'ok';
   }
 
-  /** Checks a range that may have changed. */
   look(usage: RangeUsage): RangeNotice | undefined {
     const before = this.levelOf(usage);
     const level = levelAfter(before, usage);
@@ -44,7 +40,6 @@ export class RangeWatch {
     return { kind: before === 'ok' ? 'dhcp.range-filling' : 'dhcp.range-eased', usage };
   }
 
-  /** Forgets ranges that are no longer served. */
   keep(usages: readonly RangeUsage[]): void {
     const served = new Set(usages.map(({ range }) => range.low));
     for (const low of this.#levels.keys()) if (!served.has(low)) this.#levels.delete(low);

@@ -1,16 +1,16 @@
-// Decides which refusals, NAKs, repeated replies and replies without an address are reported as single events. Otherwise a sender of
-// arbitrary datagrams could fill the log and the uplink, or bury a machine's events under those of invented addresses.
+// Decides which refusals, NAKs, repeated replies and replies without an address become single events. Otherwise a sender of arbitrary
+// datagrams could fill log and uplink, or bury a machine's events.
 //
 //   a machine of the region   `FairSampler`, by its hardware address
 //   a client with a lease     `FairSampler`, by one of HOLDER_SHARES shares, chosen by hardware address
 //   any other client          `EventSampler`, by reason
 //
-// 1. A fair sampler (`fair-sampler.ts`) reports one event of each key every OWED_EVERY_MS, so no flood in other names hides a machine.
-// 2. A client whose lease has ended is a stranger: anybody can have had a lease.
-// 3. Withheld events are counted. The next event of the key carries the count.
-// 4. Counters are unaffected: they count everything.
-// 5. The limit on new clients does not cover replies that give no address (everything in proxy mode, and the answer to an INFORM). Those to
-//    strangers are reported at PASSING_RATE per kind, so that a hall of new machines powering on is reported in full.
+// 1. A fair sampler (`fair-sampler.ts`) reports one event of each key every OWED_EVERY_MS, so no flood hides a machine.
+// 2. A client whose lease has ended is a stranger.
+// 3. The next event of the key carries the count of those withheld.
+// 4. Counters count everything.
+// 5. The limit on new clients does not cover replies without an address (proxy mode, INFORM). Those to strangers are reported at
+//    PASSING_RATE per kind, enough for a hall of new machines.
 
 import type { Instant } from '../../clock.ts';
 import { FairSampler } from '../../fair-sampler.ts';
@@ -21,18 +21,15 @@ import type { DhcpEvent, DhcpEventKind } from '../events/events.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';
 import { isActive, type LeaseView } from '../leases/lease-table.ts';
 
-/** Per kind, replies to strangers that give no address. */
 export const PASSING_RATE: Rate = { perSecond: 5, burst: 250 };
-/** Shares for clients that hold leases and are not machines of the region. A prime, so that no vendor's numbering falls into few shares. */
+/** Shares for clients with leases that are no machines of the region. A prime, so that no vendor's numbering falls into few shares. */
 export const HOLDER_SHARES = 251;
 
-/** Where the samplers look up a hardware address. */
 interface Acquaintance {
   readonly machines: () => MachineDirectory;
   readonly table: LeaseView;
 }
 
-/** The samplers for one class of events. */
 class ReportSampler {
   readonly #machines = new FairSampler();
   readonly #holders = new FairSampler();
@@ -44,7 +41,7 @@ class ReportSampler {
     this.#strangers = new EventSampler(ofStrangers);
   }
 
-  /** @param what a word from a closed set: what happened, used as a stranger's key */
+  /** @param what what happened, from a closed set: a stranger's key */
   take(mac: MacAddress | undefined, what: string, at: Instant): Sample | undefined {
     if (mac === undefined) return this.#strangers.take(what, at);
     const { machines, table } = this.#known;
@@ -56,13 +53,11 @@ class ReportSampler {
 
 const PASSING: ReadonlySet<DhcpEventKind> = new Set(['dhcp.boot-server', 'dhcp.elsewhere', 'dhcp.inform']);
 
-/** Decides which events about clients are reported. */
 export class ReportSamplers {
   /** Unanswered messages, NAKs, and declines beyond their limit. */
   readonly #refusals: ReportSampler;
-  /** Repetitions within a moment: the same offer, lease or release again. */
+  /** The same offer, lease or release within a moment. */
   readonly #repeats: ReportSampler;
-  /** Replies that give no address. */
   readonly #passing: ReportSampler;
 
   constructor(known: Acquaintance) {
@@ -71,13 +66,13 @@ export class ReportSamplers {
     this.#passing = new ReportSampler(known, PASSING_RATE);
   }
 
-  /** The fields to add to the event of an unanswered message; `undefined` if it is withheld. */
+  /** The fields to add to the event; `undefined` if withheld. */
   ofRefusal(mac: MacAddress | undefined, reason: DhcpRefusal, at: Instant): Sample | undefined {
     return this.#refusals.take(mac, reason, at);
   }
 
   /**
-   * The event to report; `undefined` if it is withheld.
+   * The event to report; `undefined` if withheld.
    *
    * @param isRepeat whether the client did the same a moment ago (`Outcome`)
    */

@@ -1,7 +1,7 @@
-// Configured conditions on clients, for option entries and classes. Pure.
+// Configured conditions on clients, for options and classes. Pure.
 //
 // 1. Everything a condition names must match; of a list, one entry.
-// 2. Values from a client are compared as received, one character per byte. Only its host name is compared as a label in lower case.
+// 2. Values are compared as received, one character a byte; only the host name as a lower-case label.
 
 import type { BootClient } from '../../boot/client.ts';
 import type { MacAddress } from '../../net/address.ts';
@@ -9,48 +9,45 @@ import { clientName } from '../wire/client-fqdn.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionText, optionU16List, userClasses } from '../wire/options.ts';
 
-/** Text to compare with, one character a byte. */
 export interface TextMatch {
   readonly text: string;
-  /** True: anything that begins with `text` matches; false: only `text` itself. */
+  /** Matches what begins with `text`, not `text` alone. */
   readonly isPrefix: boolean;
-  /** True: anything that ends with `text` matches, or, with `isPrefix`, anything that contains it; undefined: false. */
+  /** Matches what ends with `text`, or, with `isPrefix`, contains it. */
   readonly isSuffix?: boolean | undefined;
 }
 
-/** The first bits of hardware addresses, and how many bits. */
+/** The first bits of hardware addresses. */
 interface MacPrefix {
   readonly value: number;
   readonly bits: number;
 }
 
-/** Selects clients; everything present must match. */
 export interface ClientCondition {
-  /** The client's name here: the region's, else its reservation's, else the one it gives itself. One must match. */
+  /** The region's name, else its reservation's, else its own; one must match. */
   readonly hostnames?: readonly TextMatch[] | undefined;
-  /** The beginning of its hardware address. One must match. */
+  /** Beginnings of its hardware address; one must match. */
   readonly macs?: readonly MacPrefix[] | undefined;
   /** Option 60. */
   readonly vendorClass?: TextMatch | undefined;
   /** One of its classes in option 77. */
   readonly userClass?: TextMatch | undefined;
-  /** One of its numbers in option 93, or the one in the vendor class. */
+  /** In option 93, or in the vendor class. */
   readonly architectures?: readonly number[] | undefined;
-  /** The relay's identifier of the port (82.1). */
+  /** The port by its relay (82.1). */
   readonly circuitId?: TextMatch | undefined;
 }
 
-/** The traits of a client that conditions test. */
 interface ClientTraits {
   readonly message: Pick<DhcpMessage, 'options'>;
   readonly mac: MacAddress;
-  /** The name from the region or a reservation; undefined: none. */
+  /** From the region or a reservation. */
   readonly hostname: string | undefined;
   readonly circuitId: string | undefined;
   readonly client: BootClient | undefined;
 }
 
-/** A client to match conditions against. Its message is read once, however many conditions there are. */
+/** A client to match; its message is read once. */
 export class ClientSubject {
   readonly #traits: ClientTraits;
   #hostname: { readonly name: string | undefined } | undefined;
@@ -62,7 +59,6 @@ export class ClientSubject {
     this.#traits = traits;
   }
 
-  /** True if a condition matches. */
   fits(when: ClientCondition): boolean {
     const { hostnames, macs, vendorClass, userClass, architectures, circuitId } = when;
     const { client, mac } = this.#traits;

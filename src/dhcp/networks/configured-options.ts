@@ -1,16 +1,13 @@
-// Configured options, ready for use: bytes by code, and which clients get them. Sources: RFC 2131 §4.3.1 (what a server may add to a
-// reply), RFC 3442 (routes replace the router option).
+// Configured options: bytes by code, and which clients get them. Sources: RFC 2131 §4.3.1 (what a server may add to a reply), RFC 3442
+// (routes replace the router option).
 //
-// 1. The bytes are made when the configuration is resolved. A datagram costs a look-up by code and, if an entry has a condition, a
-//    comparison.
-// 2. The first entry of a code whose condition matches decides. The host's entries come before those of the client's classes
-//    (`classes.ts`), then those of the network, then the global ones.
+// 1. Bytes are made when the configuration is resolved; a datagram costs a look-up and perhaps a comparison.
+// 2. The first entry of a code whose condition matches decides: the host's, its classes' (`classes.ts`), the network's, the global ones.
 // 3. A network without options costs nothing.
 
 import type { DhcpOptions } from '../wire/message-options.ts';
 import type { ClientCondition, ClientSubject } from './conditions.ts';
 
-/** An option of the configuration. */
 export interface ConfiguredOption {
   readonly code: number;
   readonly value: Uint8Array;
@@ -20,14 +17,14 @@ export interface ConfiguredOption {
   readonly when: ClientCondition | undefined;
 }
 
-/** Options to look up: the entries of each code in the order they are tried. */
+/** Entries of each code in the order tried. */
 export interface OptionTable {
   readonly byCode: ReadonlyMap<number, readonly ConfiguredOption[]>;
-  /** Codes with a forced entry, in the order of the configuration. */
+  /** In the configuration's order. */
   readonly forced: readonly number[];
 }
 
-/** Makes a table of entries, the most specific first; undefined: there are none. */
+/** The most specific first; undefined: no entries. */
 export function tableOf(entries: readonly ConfiguredOption[]): OptionTable | undefined {
   if (entries.length === 0) return undefined;
   const byCode = Map.groupBy(entries, ({ code }) => code);
@@ -35,14 +32,14 @@ export function tableOf(entries: readonly ConfiguredOption[]): OptionTable | und
   return { byCode, forced: [...forced] };
 }
 
-/** The codes of a reply's options that came from the configuration. */
+/** The reply's codes from the configuration. */
 export function codesFrom(tables: readonly (OptionTable | undefined)[], options: DhcpOptions): readonly number[] {
   const given = ([code, bytes]: readonly [number, Uint8Array]): boolean =>
     tables.some((table) => table?.byCode.get(code)?.some(({ value }) => value === bytes) === true);
   return [...options].filter(given).map(([code]) => code);
 }
 
-/** The options of one client: those of its host entry, its classes, its network. */
+/** One client's: of its host entry, classes and network. */
 export class ClientOptions {
   readonly #tables: readonly OptionTable[];
   readonly #host: OptionTable | undefined;
@@ -55,7 +52,6 @@ export class ClientOptions {
     this.#subject = subject;
   }
 
-  /** The entry of a code for this client; undefined: none. */
   find(code: number): ConfiguredOption | undefined {
     for (const { byCode } of this.#tables) {
       const entry = firstFor(this.#subject, byCode.get(code));
@@ -64,17 +60,16 @@ export class ClientOptions {
     return undefined;
   }
 
-  /** The entry of a code in the host entry of this client; undefined: none. */
+  /** From the host entry alone. */
   findOfHost(code: number): ConfiguredOption | undefined {
     return firstFor(this.#subject, this.#host?.byCode.get(code));
   }
 
-  /** Every code that may have an entry for this client. */
   *codes(): Generator<number> {
     for (const { byCode } of this.#tables) yield* byCode.keys();
   }
 
-  /** The codes that may be sent to it unasked. */
+  /** May be sent unasked. */
   *forced(): Generator<number> {
     for (const { forced } of this.#tables) yield* forced;
   }

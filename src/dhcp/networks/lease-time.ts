@@ -1,13 +1,12 @@
-// How long a client gets its address, and when it renews. Pure. Sources: RFC 2131 §4.3.1 (a server may grant what a client asks for, and
-// replies with what it grants), §4.4.5 (T1 and T2).
+// How long a client gets its address, and when it renews. Pure. Sources: RFC 2131 §4.3.1 (lease times), §4.4.5 (T1 and T2).
 //
 //   firmware and loaders       pxe_lease_time: they never renew, and the system they load asks again
 //   a client of a class        lease_time of the first of its classes that has one
 //   a deployed machine, device deployed_lease_time, for the address fixed for it
 //   any other client           the time it asks for (option 51), within lease_time_min and lease_time_max; else lease_time
 //
-// 1. T1 and T2 are those of lease_time; a lease of another length has them in proportion.
-// 2. Without any of these settings, a lease lasts lease_time, whatever the client asks for.
+// 1. T1 and T2 are those of lease_time; other leases have them in proportion.
+// 2. By default a lease lasts lease_time, whatever the client asks for.
 
 import { type Seconds, seconds } from '../../clock.ts';
 import { DEVICE_STATE, type RackMachine } from '../../machines/machine.ts';
@@ -16,17 +15,13 @@ import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionU32 } from '../wire/options.ts';
 import type { DhcpSubnet } from './config.ts';
 
-/** The default for firmware and loaders: what MAAS gives to the vendor class PXE. */
+/** For firmware and loaders: what MAAS gives to PXE. */
 export const PXE_LEASE_SECONDS: Seconds = seconds(30);
-/** The states of a machine that runs its deployed system, and of a device, which runs one of its own. */
+/** A machine or device that runs its own system. */
 const RUNNING: ReadonlySet<string | undefined> = new Set(['Deployed', DEVICE_STATE]);
 
 /**
- * Chooses the lease time of an address.
- *
- * @param boots the client is firmware or a loader
- * @param ofClass the lease time of its classes; undefined: none
- * @param machine the client in the region; undefined: not known there
+ * @param boots the client is firmware or a loader @param ofClass its classes' lease time @param machine undefined: not known in the region
  */
 export function leaseTimeFor(
   message: DhcpMessage,
@@ -48,7 +43,7 @@ export function leaseTimeFor(
   return seconds(Math.min(Math.max(asked, leaseTimeMin ?? leaseTime), leaseTimeMax ?? leaseTime));
 }
 
-/** T1 and T2 of a lease in a network, in seconds. */
+/** In seconds. */
 export function renewalTimesOf(
   subnet: DhcpSubnet,
   leaseTime: Seconds,

@@ -1,5 +1,5 @@
-// Decides whether a machine is at home at an address. The region names its home (`RackMachine.home`); this rack knows its own
-// shared networks.
+// Decides whether a machine is at home at an address. The region names its home (`RackMachine.home`); this rack knows its own shared
+// networks.
 //
 //   home              address            at home
 //   unknown           any                yes: nothing speaks against it, and the first boot will show
@@ -8,19 +8,18 @@
 //   not served here   served here            no: another rack serves the machine
 //   not served here   not served here        yes: this rack cannot tell
 //
-// 1. A hardware address is not a secret, and each shared network has its own hosts: a lease under it on one shared network proves nothing on
-//    another.
+// 1. Hardware addresses are no secret: a lease under one on one shared network proves nothing on another.
 
 import type { Away, RackMachine } from '../../machines/machine.ts';
 import { formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
 import type { DhcpConfig, DhcpSubnet } from './config.ts';
 import { isOneSharedNetwork } from './server-role.ts';
 
-/** The configured network that holds an address; undefined: none. */
+/** The configured network that holds an address. */
 export const subnetOf = (address: Ipv4, { subnets }: DhcpConfig): DhcpSubnet | undefined =>
   subnets.find(({ network }) => networkContains(network, address));
 
-/** The network of the address and the machine's home, if they differ; undefined: the machine is at home there. */
+/** The address's network and the home, if they differ. */
 export function awayFrom({ home }: Pick<RackMachine, 'home'>, address: Ipv4, config: DhcpConfig): Away | undefined {
   if (home === undefined) return undefined;
   const [here, there] = [subnetOf(address, config), subnetOf(home, config)];

@@ -1,22 +1,19 @@
-// Finds the reservation of a client in a network. Sources: RFC 2132 §9.14, RFC 4361 §6.1 (identifiers with a DUID), RFC 3046 §3.1 and §3.2
+// Finds a client's reservation in a network. Sources: RFC 2132 §9.14, RFC 4361 §6.1 (identifiers with a DUID), RFC 3046 §3.1 and §3.2
 // (circuit and remote id).
 //
 //   client identifier ─→ DUID ─→ hardware address ─→ circuit and remote id ─→ circuit id ─→ remote id
 //
-// 1. A client has only the first of these reservations: its identity comes before its place, and the more specific before the less
-//    specific. Each step is one look-up.
-// 2. The configuration's reservations come before those of the region's users: of these, one for the same address or host is left out.
-// 3. Several clients may match one reservation: a card and an identifier, or two hosts behind one circuit. The first one holds the address
-//    while its lease runs (`judgeAddress`); the others get dynamic ones.
+// 1. The first counts: identity before place, the more specific first. Each step is one look-up.
+// 2. The configuration's come before the region's, of which one for the same address or host is left out.
+// 3. Several clients may match one: a card and an identifier, or two hosts behind one circuit. The first holds the address while its lease
+//    runs (`judgeAddress`); others get dynamic ones.
 
 import type { ReservedHost } from '../../machines/machine.ts';
 import { type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
 import type { ClientNames } from './client-identity.ts';
 import type { DhcpConfig, DhcpSubnet, Reservation } from './config.ts';
 
-/**
- * The reservations of a network, with an index for each thing that they match; an index is undefined if no reservation matches that thing.
- */
+/** Reservations by what they match; undefined: none does. */
 export interface ReservationIndex {
   readonly byMac: ReadonlyMap<MacAddress, Reservation>;
   readonly byAddress: ReadonlyMap<Ipv4, Reservation>;
@@ -26,21 +23,19 @@ export interface ReservationIndex {
   readonly byPlace: ReadonlyMap<string, Reservation> | undefined;
 }
 
-/** RFC 4361 §6.1: the first byte of an identifier that holds a DUID, and the number of bytes before the DUID. */
+/** RFC 4361 §6.1: an identifier's first byte if it holds a DUID, and the bytes before that. */
 const NODE_SPECIFIC = 255;
 const DUID_OFFSET = 5;
 
-/** The DUID within a client identifier; undefined: none. */
 export function duidOf(clientId: string | undefined): string | undefined {
   if (clientId === undefined || clientId.charCodeAt(0) !== NODE_SPECIFIC) return undefined;
   return clientId.length > DUID_OFFSET ? clientId.slice(DUID_OFFSET) : undefined;
 }
 
-/** A place as one text, unique to it. */
+/** A place as one unique text. */
 const placeKey = (circuitId: string | undefined, remoteId: string | undefined): string =>
   `${circuitId?.length ?? ''}:${circuitId ?? ''}${remoteId === undefined ? '' : `:${remoteId}`}`;
 
-/** Indexes the reservations of a network. */
 export function indexReservations(reservations: readonly Reservation[]): ReservationIndex {
   return {
     byMac: indexBy(reservations, ({ mac }) => mac) ?? new Map(),
@@ -65,7 +60,7 @@ function indexBy<K>(
   return index.size === 0 ? undefined : index;
 }
 
-/** The configuration with the addresses that users of the region reserved. */
+/** The configuration with the region's reserved addresses. */
 export function withReserved(config: DhcpConfig, reserved: readonly ReservedHost[]): DhcpConfig {
   if (reserved.length === 0) return config;
   const subnets = config.subnets.map((subnet) => {
@@ -75,7 +70,7 @@ export function withReserved(config: DhcpConfig, reserved: readonly ReservedHost
   return { ...config, subnets };
 }
 
-/** Another server gives the addresses of a network in proxy mode. */
+/** In proxy mode another server gives the addresses. */
 function reservedIn(
   { network, proxy, reservations }: DhcpSubnet,
   reserved: readonly ReservedHost[],
@@ -89,7 +84,6 @@ function reservedIn(
   );
 }
 
-/** The reservation of a client; undefined: none. */
 export function reservationFor(index: ReservationIndex, client: ClientNames): Reservation | undefined {
   const { byClientId, byDuid, byMac, byPlace } = index;
   const { clientId, mac } = client;
@@ -112,7 +106,7 @@ function placed(
   return byPlace.get(placeKey(circuitId, undefined)) ?? byPlace.get(placeKey(undefined, remoteId));
 }
 
-/** True if a reservation can be this client's, whatever other reservations there are. */
+/** True if it can be this client's, whatever others there are. */
 export function isReservedFor(reservation: Reservation, client: ClientNames): boolean {
   const { mac, clientId, duid, circuitId, remoteId } = reservation;
   if (mac !== undefined && mac === client.mac) return true;

@@ -1,9 +1,9 @@
-// This server's role on a network: the only one that gives addresses, or one of several. It decides how freely the rack tells a client that
-// its address is wrong. Sources: RFC 2131 §4.3.2 (silence is for the sake of other servers on the wire).
+// This server's role on a network: how freely it tells a client that its address is wrong. Sources: RFC 2131 §4.3.2 (silence is for the
+// sake of other servers on the wire).
 //
-// 1. On a network set to `auto` the rack presumes that it is alone, and is a guest while another server is seen there. Towards a client
-//    that was heard choosing another server, the rack is always a guest.
-// 2. Networks of one shared network share one role, the humblest, because the clients of all of them hear a broadcast.
+// 1. On `auto` the rack presumes that it is alone, and is a guest while another server is seen. It is always a guest to a client heard
+//    choosing another server.
+// 2. Networks of one shared network share the humblest role: all their clients hear a broadcast.
 
 import type { MacAddress } from '../../net/address.ts';
 import type { DhcpEvent } from '../events/events.ts';
@@ -13,41 +13,35 @@ import type { DhcpSubnet } from './config.ts';
 import type { ServedSubnet } from './subnet.ts';
 
 /**
- * This server's role on a network.
- *
  * - `sole`: the operator says that no other server gives addresses there.
  * - `presumed`: none is known.
  * - `guest`: the operator says that there are others, one was seen, or the client chose one.
  */
 export type ServerRole = 'sole' | 'presumed' | 'guest';
 
-/** The deciders' view of other DHCP servers. */
 export interface ForeignView {
   /** True while another server answers at a place (`sharedNetworkKey`), or seems to serve this client. */
   isSeenAt(place: string, client: MacAddress): boolean;
 }
 
-/** Learns of other DHCP servers, even from messages that this server does not answer. */
+/** Learns of other servers, even from unanswered messages. */
 export interface ForeignEar extends ForeignView {
-  /** Notes a refused message if it reveals another server. */
+  /** Notes a refused message that reveals another server. */
   hear(message: DhcpMessage, reason: DhcpRefusal, at: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): void;
 }
 
-/** The key of a network's shared network without regard to `shared`: its interface, or for a relayed network the network itself. */
+/** A network's shared network without `shared`: its interface, or for a relayed network itself. */
 export const sharedNetworkKey = ({ interfaceName, name }: Pick<DhcpSubnet, 'interfaceName' | 'name'>): string =>
   interfaceName ?? `relayed ${name}`;
 
-/** True for networks on one shared network: of one interface, or with one name for it. */
+/** True for networks of one interface, or with one shared name. */
 export const isOneSharedNetwork = (
   one: Pick<DhcpSubnet, 'interfaceName' | 'name' | 'shared'>,
   other: Pick<DhcpSubnet, 'interfaceName' | 'name' | 'shared'>,
 ): boolean =>
   sharedNetworkKey(one) === sharedNetworkKey(other) || (one.shared !== undefined && one.shared === other.shared);
 
-/**
- * The role towards a client on its shared network, which has at least one network; `foreign` undefined: nothing watches for other
- * servers.
- */
+/** The role towards a client on its shared network; `foreign` undefined: nothing watches. */
 export function roleOn(
   { sharedNetwork, mac }: { readonly sharedNetwork: readonly ServedSubnet[]; readonly mac: MacAddress },
   foreign: ForeignView | undefined,

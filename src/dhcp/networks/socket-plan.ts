@@ -1,39 +1,36 @@
-// Which sockets a configuration needs: one per interface, bound to the device on 0.0.0.0, for broadcasts; one per rack address, bound to
-// the address, for renewals and relays. The kernel prefers the address socket for unicasts. Networks in proxy mode need the same again on
-// the boot server port.
+// Which sockets a configuration needs: one per interface, bound to the device on 0.0.0.0, for broadcasts; one per rack address, for
+// renewals and relays. The kernel prefers the address socket for unicasts. Proxy mode needs the same on the boot server port.
 //
-// 1. Device sockets come first: only then does opening reveal another owner of the port on that device.
-// 2. A device socket is planned only while its interface exists. An address socket is always planned, because it may be bound before the
-//    address exists.
+// 1. Device sockets come first: only then does opening reveal another owner of the port.
+// 2. A device socket needs its interface; an address socket may be bound before its address exists.
 
 import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
 import { type DhcpConfig, type DhcpSubnet, PROXY_PORT } from './config.ts';
 import type { LocalInterface } from './subnet.ts';
 
-/** A required socket. */
 export interface WantedSocket {
-  /** Identifies the socket; it changes with what the socket is bound to. */
+  /** Changes with what the socket is bound to. */
   readonly key: string;
-  /** For the log: the interface or the address. */
+  /** For the log. */
   readonly name: string;
-  /** The device; undefined: bound to `address`. */
+  /** Undefined: bound to `address`. */
   readonly interfaceName: string | undefined;
   readonly address: Ipv4;
   readonly port: number;
-  /** The source of what a device socket sends. */
+  /** The source address of a device socket. */
   readonly source: Ipv4 | undefined;
-  /** On the port where clients of networks in proxy mode ask for their boot server. */
+  /** On the port where clients in proxy mode ask for their boot server. */
   readonly bootServer: boolean;
 }
 
-/** @param interfaces the host's interfaces; undefined: not known, every configured one is assumed to exist */
+/** @param interfaces undefined: not known, all configured ones are assumed to exist */
 export function planSockets(
   config: DhcpConfig,
   interfaces: readonly LocalInterface[] | undefined,
 ): readonly WantedSocket[] {
   const { subnets, serverPort, proxyPort = PROXY_PORT } = config;
   const proxied = subnets.filter(({ proxy }) => proxy === true);
-  // A client behind a relay asks whichever rack address its relay points to.
+  // A relayed client asks whichever rack address its relay points to.
   const reachable = proxied.some(({ serverAddress }) => serverAddress === undefined) ? subnets : proxied;
   return [
     ...planPort(serverPort, subnets, subnets, interfaces, false),
@@ -41,7 +38,7 @@ export function planSockets(
   ];
 }
 
-/** The sockets of one port: for the devices of some subnets, then for the addresses of some. */
+/** One port's sockets, for devices, then for addresses. */
 function planPort(
   port: number,
   onDevices: readonly DhcpSubnet[],

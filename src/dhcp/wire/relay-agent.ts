@@ -1,26 +1,25 @@
-// The relay agent information option (82): what the relay says about the client's line. Sources: RFC 3046 §2, RFC 3527 (link selection,
-// sub-option 5), RFC 5107 (server identifier override, sub-option 11).
+// Option 82: what the relay says about the client's line. Sources: RFC 3046 §2, RFC 3527 (link selection, sub-option 5), RFC 5107 (server
+// identifier override, sub-option 11).
 //
-// 1. The rack echoes the option byte for byte (RFC 3046 §2.2): it reads it, but never rebuilds it.
+// 1. The rack reads the option and echoes it byte for byte (RFC 3046 §2.2).
 
 import { type Ipv4, ipv4 } from '../../net/address.ts';
 
-/** The sub-options that the rack reads. */
+/** Those the rack reads. */
 const RELAY_SUBOPTION = { circuitId: 1, remoteId: 2, linkSelection: 5, serverIdentifierOverride: 11 } as const;
 
-/** A relay's information about a client. */
 export interface RelayInformation {
-  /** The switch port, one character a byte; undefined: not given. */
+  /** The switch port, one character a byte. */
   readonly circuitId: string | undefined;
-  /** The switch or line, one character a byte; undefined: not given. */
+  /** The switch or line, one character a byte. */
   readonly remoteId: string | undefined;
-  /** An address of the client's network, if `giaddr` is not in it (RFC 3527 §3). */
+  /** In the client's network, if `giaddr` is not (RFC 3527 §3). */
   readonly linkSelection: Ipv4 | undefined;
-  /** The address the client must use as its server, so that renewals pass the relay too (RFC 5107 §4). */
+  /** The client must use it as its server, so that renewals pass the relay (RFC 5107 §4). */
   readonly serverIdentifierOverride: Ipv4 | undefined;
 }
 
-/** Reads option 82. Sub-options after a malformed one are ignored, and one of a wrong length counts as absent. */
+/** Sub-options after a malformed one are ignored; one of a wrong length counts as absent. */
 export function readRelayInformation(option: Uint8Array): RelayInformation {
   const found = new Map<number, Uint8Array>();
   let offset = 0;
