@@ -1,5 +1,5 @@
-// Limits the harm that strangers can do with well-formed messages, and reports it: new clients, declines, ranges that fill up. The deciders
-// query it; the responder passes it every decision.
+// Limits, and reports, the harm of strangers with well-formed messages: new clients, declines, ranges that fill up. The deciders query it;
+// the responder passes it every decision.
 
 import type { Clock, Instant } from '../clock.ts';
 import { formatIpv4 } from '../net/address.ts';
@@ -11,14 +11,12 @@ import { Declines } from './limits/declines.ts';
 import { NewClients } from './limits/new-clients.ts';
 import { type RangeLevel, type RangeNotice, RangeWatch } from './limits/range-watch.ts';
 
-/** The usage of a range, and its level. */
 export interface RangeState extends RangeUsage {
   readonly level: RangeLevel;
 }
 
 const NOTHING: readonly DhcpEvent[] = [];
 
-/** The limits of one server. */
 export class Bounds {
   readonly newClients: NewClients;
   readonly declines = new Declines();
@@ -30,7 +28,7 @@ export class Bounds {
     this.newClients = new NewClients(clock.randomBytes(4).reduce((seed, byte) => seed * 256 + byte, 0));
   }
 
-  /** Notes a decision. @returns a further event to report, besides its own */
+  /** Notes a decision; returns a further event. */
   note(decision: DhcpDecision, now: Instant): DhcpEvent | undefined {
     if (decision.kind === 'reply') {
       if (decision.newcomer !== undefined) this.newClients.take(decision.newcomer, now);
@@ -49,7 +47,7 @@ export class Bounds {
     return undefined;
   }
 
-  /** The events of ranges that changed since the last look. */
+  /** Of ranges changed since the last look. */
   look(now: Instant): readonly DhcpEvent[] {
     if (!this.#pools.hasChanges) return NOTHING;
     let events = NOTHING;
@@ -60,7 +58,6 @@ export class Bounds {
     return events;
   }
 
-  /** The served ranges, in order. */
   ranges(): readonly RangeState[] {
     return this.#pools.usage().map((usage) => ({ ...usage, level: this.#ranges.levelOf(usage) }));
   }

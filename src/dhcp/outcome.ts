@@ -1,4 +1,4 @@
-// The outcome of a message: its reply and its event.
+// A message's reply and event.
 
 import type { DhcpDecision } from './answers/decision.ts';
 import type { Heard } from './answers/refusal-event.ts';
@@ -13,18 +13,18 @@ export type ReplyDecision = Extract<DhcpDecision, { kind: 'reply' }>;
 export interface Outcome {
   readonly reply: Reply | undefined;
   readonly event: DhcpEvent;
-  /** The client repeats itself: it gets an offer that it already has, or asks again for what it got. */
+  /** The client gets an offer that it has, or asks again for what it got. */
   readonly isRepeat?: boolean | undefined;
-  /** The rack's own finding: if it cannot be stored, no datagram is refused, because the rack will find it again. */
+  /** If the rack's own finding cannot be stored, no datagram is refused: the rack will find it again. */
   readonly isFound?: boolean;
 }
 
-/** An outcome that waits for the disk, and its record. */
+/** Waits for the disk. */
 export interface WaitingOutcome extends Outcome {
   readonly lease: Lease | undefined;
 }
 
-/** The decided reply, ready to send; the event names the options that did not fit. */
+/** The reply, ready to send; the event names the options that did not fit. */
 export function composeOutcome(decision: ReplyDecision, { message, arrival }: Heard): Outcome {
   const encoded = encodeReply(decision.message, message);
   const omitted = encoded.omitted.length === 0 ? undefined : encoded.omitted.join(' ');
@@ -40,14 +40,13 @@ export function composeOutcome(decision: ReplyDecision, { message, arrival }: He
   };
 }
 
-/** False for an ACK whose lease was taken back while it waited: the client released it, and another client may have it by now. */
+/** False for an ACK whose lease was taken back: another client may have it by now. */
 export function isInForce({ reply, lease }: WaitingOutcome, table: LeaseTable): boolean {
   if (reply === undefined || lease === undefined) return true;
   const current = table.find(lease.address);
   return current?.state === 'bound' && table.identityOf(current) === table.identityOf(lease);
 }
 
-/** The replies to send; not every outcome has one. */
 export function repliesOf(outcomes: readonly Outcome[]): readonly Reply[] {
   const replies: Reply[] = [];
   for (const { reply } of outcomes) if (reply !== undefined) replies.push(reply);

@@ -1,4 +1,4 @@
-// The ports a responder works with, and its results. Types only.
+// A responder's ports and results.
 
 import type { Clock } from '../clock.ts';
 import type { Publish } from '../event.ts';
@@ -16,9 +16,9 @@ import type { Arrival } from './networks/subnet.ts';
 /** A reply on its way out. */
 export interface Reply {
   readonly datagram: OutgoingDatagram;
-  /** The socket by which its request came. */
+  /** By the socket of its request. */
   readonly arrival: Arrival;
-  /** The interface of the client's network; undefined: behind a relay. */
+  /** Of the client's network; undefined: behind a relay. */
   readonly interfaceName: string | undefined;
 }
 
@@ -27,7 +27,6 @@ export type LeaseNotice =
   | ({ readonly kind: 'changed' } & LeaseChange)
   | { readonly kind: 'expired'; readonly lease: Lease };
 
-/** The parts of a responder. */
 export interface ResponderPorts {
   readonly clock: Clock;
   readonly journal: LeaseJournal;
@@ -35,17 +34,16 @@ export interface ResponderPorts {
   readonly publish: Publish;
   readonly planBoot: PlanBoot;
   readonly identifyClient: IdentifyClient;
-  /** The machines known now. */
   readonly machines: () => MachineDirectory;
   /** Called synchronously for each durable change, oldest first. */
   readonly onLeaseChange?: ((notice: LeaseNotice) => void) | undefined;
-  /** In proxy mode: called for each address that a client takes from another server. */
+  /** In proxy mode: called for each address taken from another server. */
   readonly onAddressSeen?: ((claim: AddressClaim) => void) | undefined;
-  /** Undefined: addresses are offered without a probe. */
+  /** Undefined: no probes. */
   readonly findConflict?: FindConflict | undefined;
-  /** Whether the wire behind an interface can be probed now; undefined: always, but nothing is probed ahead of need. */
+  /** Undefined: always, but nothing is probed ahead of need. */
   readonly canProbe?: ((interfaceName: string) => boolean) | undefined;
-  /** Knows of other servers; undefined: nothing watches for them. */
+  /** Undefined: nothing watches for other servers. */
   readonly foreign?: ForeignEar | undefined;
   /** Sends replies in order; never throws. @returns those without a socket */
   readonly transmit: (replies: readonly Reply[]) => ReadonlySet<Reply>;

@@ -44,7 +44,7 @@ import { decodeDhcpMessage } from './wire/message.ts';
 
 /** How many addresses are probed for one message before it is refused. */
 const PROBES_PER_MESSAGE_MAX = 3;
-/** The most ended leases that one turn reports. */
+/** Ended leases that one turn reports. */
 export const EXPIRED_PER_TURN_MAX = 256;
 
 /**
@@ -53,7 +53,6 @@ export const EXPIRED_PER_TURN_MAX = 256;
  */
 const REPLY_AGE_MAX_MS = 10_000;
 
-/** A message being answered. */
 interface Request extends Heard {
   /** The number of this decision on it, from 1. */
   readonly attempt: number;
@@ -62,10 +61,8 @@ interface Request extends Heard {
 /** An OFFER or ACK that waits for a probe. */
 type Unanswered = Readonly<{ decision: ReplyDecision; outcome: Outcome; request: Request }>;
 
-/** Answers datagrams. */
 export class Responder {
   readonly #ports: ResponderPorts;
-  /** The limits on strangers. */
   readonly bounds: Bounds;
   readonly #offers: Offers;
   readonly #conflicts: ConflictCheck;
@@ -75,7 +72,7 @@ export class Responder {
   #subnets: SubnetIndex = { served: [], sharedNetworks: new Map(), withoutAddress: new Set(), ownAddresses: new Set() };
   #dhcpPorts: DhcpPorts = { serverPort: 67, clientPort: 68 };
   #storeFailed = false;
-  /** The machines whose addresses the pools know. */
+  /** Those whose addresses the pools know. */
   #servedMachines: MachineDirectory | undefined;
 
   constructor(ports: ResponderPorts) {
@@ -104,7 +101,6 @@ export class Responder {
     });
   }
 
-  /** Serves these networks from now on. */
   setSubnets(subnets: SubnetIndex, dhcpPorts: DhcpPorts): void {
     this.#subnets = subnets;
     this.#dhcpPorts = dhcpPorts;
@@ -135,12 +131,10 @@ export class Responder {
     this.#conflicts.leased(address);
   }
 
-  /** Stops probing. */
   close(): void {
     this.#conflicts.close();
   }
 
-  /** How many replies wait for the disk. */
   get waiting(): number {
     return this.#waiting.size;
   }
@@ -168,7 +162,6 @@ export class Responder {
     return ended.length;
   }
 
-  /** Reports that these leases have ended. */
   reportEnded(ended: readonly Lease[]): void {
     const now = this.#ports.clock.now();
     for (const lease of ended) {
@@ -180,7 +173,6 @@ export class Responder {
     this.#finishTurn();
   }
 
-  /** The facts for a decision, which changes none. */
   state(): DhcpState {
     const { table, identifyClient, planBoot, machines, foreign } = this.#ports;
     const known = machines();
@@ -227,7 +219,6 @@ export class Responder {
     }
   }
 
-  /** Holds the address and replies, after a probe if needed. */
   #offer(decision: ReplyDecision, offer: OfferedAddress, request: Request): void {
     const { event } = decision;
     const { address, client } = offer;
@@ -273,7 +264,6 @@ export class Responder {
     this.#finishTurn();
   }
 
-  /** Records that another host uses the address. */
   #noteUse(offer: OfferedAddress, user: AddressUser, decision: ReplyDecision, now: Instant): void {
     const { address, mac, client } = offer;
     const { subnet, interfaceName } = decision.event;

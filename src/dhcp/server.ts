@@ -37,20 +37,19 @@ const DRAIN_LOOK_MS = 10;
 /** The server sets the journal's listener; the table already holds the stored leases. */
 interface DhcpServerPorts extends Omit<ResponderPorts, 'transmit' | 'foreign'> {
   readonly network: DatagramNetwork;
-  /** Called when the known foreign servers change. */
+  /** Called when foreign servers appear or go. */
   readonly onForeignChange?: (() => void) | undefined;
   /** Called when every lease that expired before `until` has been reported. */
   readonly onEndsReported?: ((until: Instant) => void) | undefined;
 }
 
-/** A required socket that is not open, and why. */
+/** A socket not open, and why. */
 interface SocketProblem {
   /** The interface or the address. */
   readonly name: string;
   readonly error: RackError;
 }
 
-/** An open socket. */
 interface OpenSocket {
   /** The interface or the address. */
   readonly name: string;
@@ -63,13 +62,11 @@ interface Held {
   readonly socket: DatagramSocket;
 }
 
-/** Serves DHCP on the interfaces and addresses of a configuration. */
 export class DhcpServer {
   readonly #ports: DhcpServerPorts;
   readonly #responder: Responder;
   readonly #foreign: ForeignWatch;
   readonly #sampler = new EventSampler();
-  /** Open sockets by key. */
   readonly #sockets = new Map<string, Held>();
   #problems: readonly SocketProblem[] = [];
   #config: DhcpConfig = { subnets: [], serverPort: 67, clientPort: 68 };
@@ -118,7 +115,6 @@ export class DhcpServer {
     return this.#apply();
   }
 
-  /** Every lease record, running and ended, in no particular order. */
   leases(): readonly Lease[] {
     return this.#ports.table.all();
   }
@@ -128,7 +124,6 @@ export class DhcpServer {
     this.#responder.heard(address);
   }
 
-  /** The known foreign servers, the first seen first. */
   foreignServers(): readonly ForeignServer[] {
     return this.#foreign.servers;
   }
@@ -138,29 +133,24 @@ export class DhcpServer {
     return this.#foreign.isBlind;
   }
 
-  /** Counters since start. */
   counters(): DhcpCounters {
     return { ...this.#responder.counters(), ignored: this.#ignored };
   }
 
-  /** The facts for a decision now; deciding changes none of them. */
   state(): DhcpState {
     return this.#responder.state();
   }
 
-  /** The dynamic ranges and their usage. */
   ranges(): readonly RangeState[] {
     return this.#responder.bounds.ranges();
   }
 
-  /** The open sockets. */
   sockets(): readonly OpenSocket[] {
     return Array.from(this.#sockets.values(), ({ wanted, socket }) => {
       return { name: wanted.name, port: wanted.port, counters: socket.counters() };
     });
   }
 
-  /** The required sockets that are not open. */
   problems(): readonly SocketProblem[] {
     return this.#problems;
   }
@@ -224,7 +214,6 @@ export class DhcpServer {
     this.#responder.reportEnded(leases.filter((lease) => table.find(lease.address) === lease));
   }
 
-  /** How many replies wait for the disk. */
   get waiting(): number {
     return this.#responder.waiting;
   }
@@ -305,7 +294,7 @@ export class DhcpServer {
     } catch (error) {
       const problem =
         error instanceof RackError ? error : new RackError('socket-refused', errorText(error), { cause: error });
-      // Reported once for each different failure, not at each retry.
+      // Reported once for each different failure.
       const known = this.#problems.some((before) => before.name === name && before.error.message === problem.message);
       if (!known) this.#reportSocket('dhcp.socket-failed', wanted, problem.message);
       return { name, error: problem };

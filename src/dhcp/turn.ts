@@ -1,7 +1,6 @@
-// Collects the outcomes of one turn. Its replies are sent together; then its events are published. Refusals are counted, and reported at a limited
-// rate.
+// Collects one turn's outcomes: replies are sent together, then events are published, refusals at a limited rate.
 //
-// 1. If a reply cannot be sent, the client got nothing: the outcome becomes a refusal.
+// 1. If a reply cannot be sent, the outcome becomes a refusal.
 
 import type { Instant } from '../clock.ts';
 import { Counters } from '../counters.ts';
@@ -25,7 +24,6 @@ export class Turn {
   readonly #faults = new Counters(FAULT_NAMES);
   readonly #events = new Counters(DHCP_EVENT_KINDS);
   readonly #refusals = new Counters(DHCP_REFUSAL_NAMES);
-  /** The replies and events of this turn. */
   #outcomes: Outcome[] = [];
 
   constructor(ports: ResponderPorts) {
@@ -41,7 +39,7 @@ export class Turn {
     this.#outcomes.push(outcome);
   }
 
-  /** Counts a message that is left to another server. */
+  /** Counts a message left to another server. */
   pass(reason: DhcpRefusal): void {
     this.#refusals.add(reason);
   }
@@ -60,7 +58,6 @@ export class Turn {
     this.conclude({ reply: undefined, event: malformedEvent(fault, arrival, from, now, sample) });
   }
 
-  /** Sends the replies, then publishes the events. */
   finish(): void {
     let outcomes = this.#outcomes;
     if (outcomes.length === 0) return;
@@ -78,7 +75,7 @@ export class Turn {
     }
   }
 
-  /** The outcomes without those whose reply could not be sent; these become refusals. */
+  /** Without those whose reply could not be sent, now refusals. */
   #withoutStranded(outcomes: readonly Outcome[], stranded: ReadonlySet<Reply | undefined>): Outcome[] {
     for (const { event, reply } of outcomes) if (stranded.has(reply)) this.refuse(event, 'interface-gone');
     return [...outcomes.filter(({ reply }) => !stranded.has(reply)), ...this.#outcomes.splice(0)];

@@ -31,7 +31,6 @@ export interface AnswerFacts {
   readonly zones: Zones;
   readonly localZones: LocalZones;
   readonly names: NameSource;
-  /** Networks whose clients may ask. */
   readonly clients: readonly Ipv4Network[];
 }
 
@@ -46,7 +45,6 @@ const REFUSED_POLICY: Answer = { kind: 'reply', reply: bareReply(RCODE.REFUSED),
 const BAD_VERSION: Answer = { kind: 'reply', reply: bareReply(RCODE.BADVERS), from: 'policy' };
 const FORMAT_ERROR: Answer = { kind: 'reply', reply: bareReply(RCODE.FORMERR), from: 'policy' };
 
-/** Decides the answer to this client's query. */
 export function answerQuery(query: Query, client: Ipv4, facts: AnswerFacts): Answer {
   if (!isClient(client, facts.clients)) return REFUSED_STRANGER;
   // RFC 6891 §6.1.3: whatever the question.
@@ -95,7 +93,6 @@ function resolve(first: string, type: number, facts: AnswerFacts): Answer {
   }
 }
 
-/** One step: an answer, or the alias to follow. */
 type Step = { readonly reply: Reply; readonly alias?: undefined } | { readonly alias: DnsRecord };
 
 /**

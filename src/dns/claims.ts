@@ -67,7 +67,6 @@ export class ClaimTable {
     without(this.#byAddress, claim.address, claim);
   }
 
-  /** In the order added. */
   ofName(name: string): readonly Claim[] {
     return this.#byName.get(name) ?? NONE;
   }

@@ -1,4 +1,4 @@
-// The names that configuration, region and reservations ask for, and the parser of configured records.
+// The names that configuration, region and reservations ask for.
 
 import type { Ipv4 } from '../net/address.ts';
 import type { ConfiguredRecord } from './config.ts';
@@ -8,33 +8,32 @@ import { CLASS_IN, type DnsRecord, rdataAddress, TYPE } from './record.ts';
 import { parseRdata, RECORD_TYPE_NUMBERS } from './record-text.ts';
 import { RECORD_TTL } from './zones.ts';
 
-/** A name for an address, given by the region or a reservation. */
+/** From the region or a reservation. */
 export interface NamedAddress {
-  /** Fully qualified; case and a final dot do not matter. */
+  /** Case and a final dot do not matter. */
   readonly fqdn: string;
   readonly address: Ipv4;
 }
 
-/** A name for an address, with its options. */
 export interface WantedName extends NamedAddress {
   /** Default: RECORD_TTL. */
   readonly ttl?: number;
-  /** Whether reverse look-ups of the address may return the name; default true. */
+  /** Whether reverse look-ups may return the name; default true. */
   readonly reverse?: boolean;
 }
 
-/** Parsed configured records: A records compete as claims, the others are the operator's alone. */
+/** A records compete as claims, the others are the operator's alone. */
 interface ReadRecords {
   readonly addresses: readonly WantedName[];
   readonly others: ReadonlyMap<string, readonly DnsRecord[]>;
 }
 
-/** Parses configured records; reports and skips a record whose data does not fit its type, or whose name has a CNAME. */
+/** Reports and skips a record whose data does not fit its type, or whose name has a CNAME. */
 export function readRecords(records: readonly ConfiguredRecord[], report: (report: NameReport) => void): ReadRecords {
   const addresses: WantedName[] = [];
   const others = new Map<string, DnsRecord[]>();
   const aliases = new Set<string>();
-  // CNAMEs first: a name with a CNAME has no other records.
+  // CNAMEs first: their names have no other records.
   for (const record of [...records].sort((a, b) => Number(b.type === 'CNAME') - Number(a.type === 'CNAME'))) {
     const name = parseName(record.name);
     const rdata = parseRdata(record.type, record.data);

@@ -30,7 +30,6 @@ export const SUFFIX_FLIGHTS_MAX = 1024;
 /** Concurrent exchanges over TCP. Names with large answers fill it; the oldest of the domain with the most is evicted. */
 export const STREAMS_MAX = 64;
 
-/** A client waiting for a flight. */
 export interface Asker<W> {
   readonly client: Ipv4;
   readonly waiter: W;
@@ -38,7 +37,6 @@ export interface Asker<W> {
   place: Place<Asker<W>> | undefined;
 }
 
-/** A question being asked of the upstreams. */
 export interface Flight<W> extends Waiting {
   readonly kind: 'flight';
   readonly key: string;
@@ -60,7 +58,6 @@ export interface Flight<W> extends Waiting {
   asksAt: Instant | undefined;
 }
 
-/** One question to one upstream. */
 export interface Exchange<W> extends Waiting {
   readonly kind: 'exchange';
   readonly key: number;
@@ -88,7 +85,6 @@ export function suffixOf(name: string): string {
   return name.slice(start);
 }
 
-/** The flights of one domain. */
 interface Domain<W> {
   /** Oldest first, each with its place among the shares, if there are any. */
   readonly flights: Map<Flight<W>, Place<Flight<W>> | undefined>;
@@ -96,7 +92,6 @@ interface Domain<W> {
   shares: FairShares<Flight<W>> | undefined;
 }
 
-/** The flights and the clients waiting for them. */
 export class Flights<W> {
   readonly #byKey = new Map<string, Flight<W>>();
   readonly #askers = new FairShares<Asker<W>>({ max: WAITERS_MAX, addressMax: CLIENT_WAITERS_MAX });
@@ -110,7 +105,7 @@ export class Flights<W> {
     return this.#byKey.get(questionKey(question));
   }
 
-  /** Adds a flight; returns the flight evicted for it. */
+  /** Returns the flight evicted for it. */
   add(flight: Flight<W>): Flight<W> | undefined {
     this.#byKey.set(flight.key, flight);
     const domain = this.#domains.get(flight.suffix);
@@ -145,7 +140,6 @@ export class Flights<W> {
     return admission.evicted;
   }
 
-  /** Removes a waiting client. */
   leave(asker: Asker<W>): void {
     asker.flight.askers.delete(asker);
     if (asker.place !== undefined) this.#askers.release(asker.place);

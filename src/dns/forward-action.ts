@@ -1,18 +1,18 @@
-// The forwarder's actions, as values, so that only the server touches a socket.
+// The forwarder's actions, as values: only the server touches a socket.
 
 import type { CacheQuestion } from './cache.ts';
 import type { DnsUpstream } from './config.ts';
 import type { NameReport } from './events.ts';
 import type { Reply } from './reply.ts';
 
-/** An action for the server. `W` is the data with which the server answers a client. */
+/** `W` is what the server needs to answer a client. */
 export type ForwardAction<W> =
   | { readonly kind: 'send'; readonly socket: number; readonly to: DnsUpstream; readonly bytes: Uint8Array }
-  /** Open a TCP connection, send, and pass the reply to `receiveStream`. */
+  /** Connect, send, and pass the reply to `receiveStream`. */
   | { readonly kind: 'stream'; readonly exchange: number; readonly to: DnsUpstream; readonly bytes: Uint8Array }
-  /** Close this exchange's connection, if it is still open. */
+  /** If it is still open. */
   | { readonly kind: 'close-stream'; readonly exchange: number }
-  /** Answer the waiters; without a reply, SERVFAIL. */
+  /** Without a reply, SERVFAIL. */
   | {
       readonly kind: 'finish';
       readonly question: CacheQuestion;

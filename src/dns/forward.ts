@@ -44,7 +44,7 @@ export const EXCHANGES_MAX = 16_384;
 export const HEDGE_MS = 250;
 /** How long after all upstreams the first is asked again; the wait doubles the next time. */
 export const RETRY_MS = 800;
-/** An exchange unanswered for this long counts against its server. */
+/** After this an exchange counts against its server. */
 export const EXCHANGE_MS = 2000;
 /**
  * Replies to a flight's question with a wrong id or on a wrong socket: few are late, more are a forger's guesses. Bounds the guesses at
@@ -62,7 +62,6 @@ interface ForwarderOptions {
   readonly counters: Counters<DnsCounter>;
 }
 
-/** The forwarding engine. */
 export class Forwarder<W> {
   readonly #options: ForwarderOptions;
   readonly #flights = new Flights<W>();
@@ -97,7 +96,6 @@ export class Forwarder<W> {
     return this.#deadlines.nextAt;
   }
 
-  /** Asks a client's question, or joins its flight. */
   ask(question: CacheQuestion, client: Ipv4, waiter: W, now: Instant): readonly ForwardAction<W>[] {
     const known = this.#flights.find(question);
     const flight = known ?? this.#newFlight(question, client, now);
@@ -146,7 +144,6 @@ export class Forwarder<W> {
     return this.#take();
   }
 
-  /** Handles all deadlines that are due. */
   tick(now: Instant): readonly ForwardAction<W>[] {
     for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now)) {
       if (due.kind === 'exchange') {
@@ -159,7 +156,7 @@ export class Forwarder<W> {
     return this.#take();
   }
 
-  /** Ends every flight as failed, because the server closes. */
+  /** Ends every flight as failed. */
   abandon(): readonly ForwardAction<W>[] {
     for (const flight of this.#flights.all()) this.#finish(flight, undefined);
     return this.#take();
@@ -209,7 +206,6 @@ export class Forwarder<W> {
     }
   }
 
-  /** Answers an evicted client with SERVFAIL. */
   #evict(asker: Asker<W>): void {
     const { flight, client, waiter } = asker;
     this.#reportOverload(flight.suffix, client);

@@ -42,7 +42,6 @@ export class LargeReplies implements Worker {
     return true;
   }
 
-  /** Drops an ended exchange's reply. */
   forget(exchange: number): void {
     this.#waiting.delete(exchange);
     if (this.#waiting.size === 0) this.#turns.forget(this);

@@ -1,6 +1,6 @@
-// Leases whose name and address nothing else claims: nearly all of them. Only the claim is stored; the records are computed on demand.
+// Leases whose name and address nothing else claims: nearly all. Their records are computed on demand.
 //
-// 1. A name or address in this table has no other claim anywhere (`names.ts` ensures it).
+// 1. A name or address here has no other claim anywhere (`names.ts`).
 
 import type { Ipv4 } from '../net/address.ts';
 import type { Claim } from './claims.ts';
@@ -8,7 +8,6 @@ import { makeNode, type NameNode } from './name-node.ts';
 import { addressRdata, CLASS_IN, nameRdata, TYPE } from './record.ts';
 import { parseReverseName, reverseName } from './reverse-name.ts';
 
-/** Claims by name and by address. */
 export class LoneLeases {
   readonly #byName = new Map<string, Claim>();
   readonly #byAddress = new Map<Ipv4, Claim>();
@@ -31,7 +30,7 @@ export class LoneLeases {
     this.#byAddress.delete(claim.address);
   }
 
-  /** The node of a lease's name or reverse name. */
+  /** By name or reverse name. */
   find(name: string): NameNode | undefined {
     const claim = this.#byName.get(name);
     if (claim !== undefined) return forwardNode(claim);
@@ -40,7 +39,7 @@ export class LoneLeases {
     return pointed === undefined ? undefined : reverseNode(pointed);
   }
 
-  /** Both nodes of each lease, in no particular order. */
+  /** Both nodes of each lease, unordered. */
   *nodes(): Generator<NameNode, void> {
     for (const claim of this.#byName.values()) {
       yield forwardNode(claim);
@@ -49,12 +48,10 @@ export class LoneLeases {
   }
 }
 
-/** The claim's A record, under its name. */
 export function forwardNode({ name, address, ttl }: Claim): NameNode {
   return makeNode(name, false, [{ name, type: TYPE.A, class: CLASS_IN, ttl, rdata: addressRdata(address) }]);
 }
 
-/** The claim's PTR record, under the reverse name of its address. */
 export function reverseNode({ name: target, address, ttl }: Claim): NameNode {
   const name = reverseName(address);
   return makeNode(name, false, [{ name, type: TYPE.PTR, class: CLASS_IN, ttl, rdata: nameRdata(target) }]);

@@ -20,17 +20,14 @@ export const RCODE = {
   BADVERS: 16,
 } as const;
 
-/** Octets of a header. */
 export const HEADER_OCTETS = 12;
 /** The largest UDP message: within IPv6's minimum MTU, so never fragmented (DNS flag day 2020). */
 export const UDP_OCTETS_MAX = 1232;
-/** The largest message over TCP. */
 export const TCP_OCTETS_MAX = 65535;
 
 export const FLAG = { QR: 0x8000, AA: 0x0400, TC: 0x0200, RD: 0x0100, RA: 0x0080, AD: 0x0020, CD: 0x0010 } as const;
 const OPCODE_MASK = 0x7800;
 const EDNS_DO = 0x8000;
-/** Octets of an OPT without options. */
 export const OPT_OCTETS = 11;
 const TTL_MAX = 0x7fffffff;
 
@@ -41,7 +38,6 @@ interface Question {
   readonly class: number;
 }
 
-/** The OPT pseudo-record (RFC 6891 §6.1). */
 interface Edns {
   /** The largest UDP message the sender accepts; may be below 512. */
   readonly payloadOctets: number;
@@ -50,7 +46,6 @@ interface Edns {
   readonly dnssecOk: boolean;
 }
 
-/** A query sent to this server. */
 export interface Query {
   readonly id: number;
   readonly recursionDesired: boolean;
@@ -148,7 +143,6 @@ const readEdns = (klass: number, ttl: number): Edns => ({
   dnssecOk: (ttl & EDNS_DO) !== 0,
 });
 
-/** A whole message from an upstream. */
 export interface Message {
   readonly id: number;
   readonly flags: number;
@@ -203,7 +197,6 @@ function readRecords(reader: ByteReader, count: number): DnsRecord[] {
   return records;
 }
 
-/** A question to an upstream. */
 export interface UpstreamQuestion {
   readonly name: string;
   readonly type: number;

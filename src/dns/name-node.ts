@@ -1,29 +1,26 @@
-// The records of one name, grouped by type, from which queries are answered.
+// One name's records, grouped by type.
 //
 // 1. A node is immutable: a change replaces it.
 
 import type { DnsRecord } from './record.ts';
 
-/** The records of one name and type. */
 interface RecordSet {
   readonly type: number;
   readonly records: readonly DnsRecord[];
 }
 
-/** All records of one name. */
 export interface NameNode {
   readonly name: string;
-  /** True if the operator or the region named it, not a client or a computation; such a name is answered even outside our zones. */
+  /** True if the operator or the region named it; it is answered even outside our zones. */
   readonly intended: boolean;
   readonly sets: readonly RecordSet[];
 }
 
-/** The record set of a type, or `undefined`. */
 export function findSet(node: NameNode | undefined, type: number): RecordSet | undefined {
   return node?.sets.find((set) => set.type === type);
 }
 
-/** Makes a node of these records, its types in order of first appearance. */
+/** Types in order of first appearance. */
 export function makeNode(name: string, intended: boolean, records: readonly DnsRecord[]): NameNode {
   const [first] = records;
   if (first !== undefined && records.length === 1) return { name, intended, sets: [{ type: first.type, records }] };
@@ -36,7 +33,6 @@ export function makeNode(name: string, intended: boolean, records: readonly DnsR
   return { name, intended, sets: [...sets].map(([type, members]) => ({ type, records: members })) };
 }
 
-/** The same records under another name. */
 export function renameNode(node: NameNode, name: string): NameNode {
   const sets = node.sets.map(({ type, records }) => ({
     type,

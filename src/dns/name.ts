@@ -10,9 +10,7 @@ import type { ByteReader } from '../net/byte-reader.ts';
 import type { ByteWriter } from '../net/byte-writer.ts';
 import { RESERVED_LABELS } from '../reserved-labels.ts';
 
-/** The longest name, in octets of its wire form. */
 export const NAME_OCTETS_MAX = 255;
-/** The longest label, in octets. */
 const LABEL_OCTETS_MAX = 63;
 
 const DOT = 0x2e;
@@ -267,7 +265,7 @@ function writeLabel(writer: ByteWriter, name: string, from: number, end: number)
   }
 }
 
-/** Generated labels, which no client may take: one label (RFC 1035 §2.3.1). */
+/** The form of generated labels. A client's name is one label (RFC 1035 §2.3.1), never of this form. */
 const GENERATED_LABEL = /^\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}$/;
 
 /**

@@ -24,7 +24,6 @@ import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, TYPE } from './recor
 import { parseReverseName, reverseName } from './reverse-name.ts';
 import { RECORD_TTL } from './zones.ts';
 
-/** The part of the names that answering needs. */
 export interface NameSource {
   readonly serial: number;
   /** True if a configured NS record may delegate part of a zone. */
@@ -45,7 +44,6 @@ interface NamesOptions {
 
 const NO_CLAIMS: readonly Claim[] = [];
 
-/** All names, and the claims to them. */
 export class Names implements NameSource {
   readonly #claims = new ClaimTable();
   /** Each owner's claims, by the name as written. */
@@ -96,12 +94,10 @@ export class Names implements NameSource {
     yield* this.#lone.nodes();
   }
 
-  /** Replaces the names of deployed machines. */
   setMachines(list: readonly NamedAddress[]): void {
     this.#replace('machine', list);
   }
 
-  /** Replaces the names of fixed reservations. */
   setReservations(list: readonly NamedAddress[]): void {
     this.#replace('reservation', list);
   }
@@ -193,7 +189,6 @@ export class Names implements NameSource {
     this.#increaseSerial();
   }
 
-  /** Makes a lone lease an ordinary claim. */
   #makeOrdinary(name: string, address?: Ipv4): void {
     const claims = new Set([this.#lone.ofName(name)]);
     for (const one of [address, parseReverseName(name)?.address]) {
@@ -327,7 +322,6 @@ export class Names implements NameSource {
     });
   }
 
-  /** Rebuilds the node of a name; true if it changed. */
   #rebuild(name: string): boolean {
     const before = this.#nodes.get(name);
     const configured = this.#configured.get(name);

@@ -35,7 +35,6 @@ export const TYPE = {
 /** The only class served. */
 export const CLASS_IN = 1;
 
-/** One record. */
 export interface DnsRecord {
   /** Lower-case text without the final dot. */
   readonly name: string;
@@ -76,7 +75,6 @@ const NAPTR = 35;
 
 const name = new Uint8Array(NAME_OCTETS_MAX + 1);
 
-/** Reads `length` octets of data, unpacking names. */
 export function readRdata(reader: ByteReader, type: number, length: number): Uint8Array {
   const end = reader.offset + length;
   const layout = type === NAPTR ? naptrLayout(reader, length) : LAYOUTS.get(type);
@@ -105,7 +103,6 @@ function naptrLayout(reader: ByteReader, length: number): readonly [number, numb
   return [Math.min(octets, length), 1, 0];
 }
 
-/** Writes the data after its length. */
 export function writeRdata(writer: ByteWriter, compression: NameCompression, record: DnsRecord): void {
   const { rdata, type } = record;
   const layout = isCompressed(type) ? LAYOUTS.get(type) : undefined;
@@ -138,7 +135,6 @@ export function nameRdata(target: string): Uint8Array {
   return wire;
 }
 
-/** The name that ends the data (NS, CNAME, PTR, MX, SRV). */
 export function targetOf(record: DnsRecord): string | undefined {
   const layout = LAYOUTS.get(record.type);
   if (layout === undefined || layout[1] !== 1) return undefined;

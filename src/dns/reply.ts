@@ -45,7 +45,7 @@ export function udpLimit(query: Query): number {
   return Math.min(Math.max(offered, PLAIN_UDP_OCTETS_MAX), UDP_OCTETS_MAX);
 }
 
-/** Encodes a reply. AD is always clear: Rackboot validates nothing (RFC 4035 §3.2.3). */
+/** AD is always clear: Rackboot validates nothing (RFC 4035 §3.2.3). */
 export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8Array {
   const { edns, question } = query;
   const writer = new ByteWriter(takeBytes(Math.min(form.limitOctets, octetsAtMost(query, reply))));
@@ -97,7 +97,6 @@ function recordOctets(records: readonly DnsRecord[]): number {
   return octets;
 }
 
-/** Writes records until one does not fit. */
 class RecordWriter {
   readonly #writer: ByteWriter;
   readonly #questionName: string;

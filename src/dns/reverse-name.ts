@@ -1,7 +1,6 @@
-// Names computed from addresses: the reverse tree `d.c.b.a.in-addr.arpa` and the generated names `a-b-c-d.domain`.
-// Sources: RFC 1035 §3.5.
+// Names computed from addresses: `d.c.b.a.in-addr.arpa` and `a-b-c-d.domain`. Sources: RFC 1035 §3.5.
 //
-// 1. Each parser is the exact inverse of its formatter: a spelling with leading zeros stands for no address.
+// 1. Each parser is its formatter's exact inverse: a spelling with leading zeros is no address.
 
 import { formatIpv4, type Ipv4, ipv4 } from '../net/address.ts';
 
@@ -12,21 +11,21 @@ export function reverseName(address: Ipv4): string {
   return `${address & 255}.${(address >>> 8) & 255}.${(address >>> 16) & 255}.${address >>> 24}${ROOT}`;
 }
 
-/** The zone of the first `octets` octets (1 to 3) of an address: `c.b.a.in-addr.arpa`. */
+/** The zone of an address's first 1 to 3 octets: `c.b.a.in-addr.arpa`. */
 export function reverseZoneName(address: Ipv4, octets: number): string {
   const all = [address >>> 24, (address >>> 16) & 255, (address >>> 8) & 255];
   return `${all.slice(0, octets).reverse().join('.')}${ROOT}`;
 }
 
-/** The address, or prefix of an address, that a reverse name spells. */
+/** The address, or prefix, that a reverse name spells. */
 interface ReversedAddress {
-  /** Octets missing from the name are zero. */
+  /** Missing octets are zero. */
   readonly address: Ipv4;
-  /** The number of octets in the name, 1 to 4. */
+  /** Octets in the name, 1 to 4. */
   readonly octets: number;
 }
 
-/** Parses a reverse name; `undefined` for any other name. */
+/** `undefined` for any other name. */
 export function parseReverseName(name: string): ReversedAddress | undefined {
   if (!name.endsWith(ROOT)) return undefined;
   let value = 0;
@@ -34,7 +33,7 @@ export function parseReverseName(name: string): ReversedAddress | undefined {
   let factor = 1;
   let octet = -1;
   let digit = 1;
-  // Reads backwards: the last label is the first octet.
+  // Backwards: the last label is the first octet.
   for (let at = name.length - ROOT.length - 1; at >= -1; at -= 1) {
     const code = at === -1 ? 0x2e : name.charCodeAt(at);
     if (code === 0x2e) {
@@ -54,10 +53,9 @@ export function parseReverseName(name: string): ReversedAddress | undefined {
   return { address: ipv4(value), octets };
 }
 
-/** The label of an address's generated name: `10-20-0-100`. */
+/** `10-20-0-100`. */
 export const generatedLabel = (address: Ipv4): string => formatIpv4(address).replaceAll('.', '-');
 
-/** The address that a generated label stands for, or `undefined`. */
 export function parseGeneratedLabel(label: string): Ipv4 | undefined {
   if (label.length < 7 || label.length > 15) return undefined;
   let value = 0;

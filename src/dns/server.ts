@@ -50,7 +50,6 @@ interface DnsServerDeps {
   readonly names: Names;
 }
 
-/** One served address. */
 interface Listener {
   readonly address: Ipv4;
   readonly udp: DatagramSocket;
@@ -59,7 +58,6 @@ interface Listener {
   closed: boolean;
 }
 
-/** The DNS server of the rack. */
 export class DnsServer {
   readonly #deps: DnsServerDeps;
   readonly #service: DnsService;
@@ -116,7 +114,6 @@ export class DnsServer {
     }));
   }
 
-  /** The counters so far. */
   counters(): Readonly<Record<DnsCounter, number>> {
     return this.#service.counters.read();
   }
@@ -131,7 +128,6 @@ export class DnsServer {
     return [...this.#listeners.values()].map(({ udp }) => udp.counters());
   }
 
-  /** Answers waiting clients with SERVFAIL and closes everything. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#configuring;

@@ -47,7 +47,6 @@ export const ADDRESSES_MAX = 4096;
 /** Networks with buckets of their own; otherwise like ADDRESSES_MAX. */
 export const NETWORKS_MAX = 1024;
 
-/** Counts the large answers of every address and network. */
 export class LargeAnswers {
   readonly #rates = new AddressRates(LARGE_ANSWERS, NETWORK_LARGE_ANSWERS, ADDRESSES_MAX, NETWORKS_MAX);
 
@@ -59,10 +58,8 @@ export class LargeAnswers {
 /** The least time between two events of a kind that clients can cause, in milliseconds. */
 export const SAMPLE_MS = 10_000;
 const SAMPLED: ReadonlySet<string> = new Set(['dns.refused', 'dns.overloaded', 'dns.answers-forged']);
-/** Random octets drawn at a time. */
 const RANDOM_POOL_OCTETS = 512;
 
-/** A question for the upstreams. */
 interface Pending {
   readonly query: Query;
   readonly question: CacheQuestion;
@@ -79,7 +76,6 @@ interface Forgeable {
   readonly askedOctets: number;
 }
 
-/** The port through which questions reach the upstreams. */
 interface UpstreamPort {
   /** Sends a datagram from one of the UPSTREAM_SOCKETS sockets. */
   send(socket: number, to: DnsUpstream, bytes: Uint8Array): void;
@@ -104,7 +100,6 @@ interface Waiter {
   readonly deliver: (bytes: Uint8Array) => void;
 }
 
-/** Answers questions. */
 export class DnsService {
   readonly counters = new Counters(DNS_COUNTERS);
   readonly #deps: DnsServiceDeps;
@@ -128,7 +123,6 @@ export class DnsService {
     this.#forwarder = new Forwarder({ sockets: UPSTREAM_SOCKETS, random, counters: this.counters });
   }
 
-  /** Applies a whole configuration. */
   configure(config: DnsConfig): void {
     const { names } = this.#deps;
     const localZones = new LocalZones(config.forwardZones);
@@ -145,7 +139,6 @@ export class DnsService {
     this.#cache.clear();
   }
 
-  /** The number of cached upstream answers. */
   get cached(): number {
     return this.#cache.size;
   }
@@ -198,7 +191,6 @@ export class DnsService {
     this.#perform(this.#forwarder.ask(pending.question, client, { pending, deliver }, now), now);
   }
 
-  /** Handles an upstream's datagram. */
   receive(socket: number, from: Ipv4, fromPort: number, bytes: BorrowedBytes): void {
     const now = this.#deps.clock.now();
     this.#perform(this.#forwarder.receive(socket, from, fromPort, bytes, now), now);
@@ -210,7 +202,7 @@ export class DnsService {
     this.#perform(this.#forwarder.receiveStream(exchange, bytes, now), now);
   }
 
-  /** Answers all waiting clients with SERVFAIL and stops the timer. */
+  /** Answers all waiting clients with SERVFAIL. */
   close(): void {
     const now = this.#deps.clock.now();
     this.#perform(this.#forwarder.abandon(), now);
@@ -302,7 +294,6 @@ export class DnsService {
   }
 }
 
-/** The reply with our own aliases in front of its answers. */
 function withChain(chain: readonly DnsRecord[], reply: Reply): Reply {
   return chain.length === 0 ? reply : { ...reply, authoritative: true, answers: [...chain, ...reply.answers] };
 }

@@ -25,7 +25,6 @@ const WORK_OCTETS = 512;
 export const TIME_SHARE_MAX = 0.25;
 /** How long the connections may work at full speed after a rest, in milliseconds. */
 export const STRETCH_MS = 1;
-/** The bounds for the connections of one server. */
 export const STREAM_TURNS: TurnBounds = {
   turnWork: TURN_WORK_MAX,
   shareWork: SHARE_WORK_MAX,
@@ -39,7 +38,7 @@ export const IDLE_MS = 10_000;
 /** Answers that a client has not read, in octets; one that does not read is disconnected. */
 export const UNREAD_OCTETS_MAX = 256 * 1024;
 
-/** The message with its length in front (RFC 1035 §4.2.2). */
+/** With the length in front (RFC 1035 §4.2.2). */
 export function frame(message: Uint8Array): Uint8Array {
   const framed = new Uint8Array(message.length + 2);
   framed[0] = message.length >>> 8;
@@ -53,7 +52,6 @@ const QUERY_OCTETS_MAX = 4096;
 
 const EMPTY = new Uint8Array(0);
 
-/** Cuts a stream of octets into messages. */
 export class FrameReader {
   readonly #longest: number;
   /** The unread data, from `#at` on. */
@@ -76,7 +74,7 @@ export class FrameReader {
     return this.#lengthOctets === 2 && this.#length > this.#longest;
   }
 
-  /** True while unread octets are left; they may contain whole messages. */
+  /** True while octets, and perhaps messages, are left. */
   get hasUnread(): boolean {
     return this.#at < this.#chunk.length;
   }
@@ -119,7 +117,6 @@ export class FrameReader {
   }
 }
 
-/** A connection's calls to its server. */
 interface ConnectionHandlers {
   /** Called with each whole message; the server answers each once by `connection.answer`. */
   readonly onMessage: (message: Uint8Array, connection: Connection) => void;
@@ -127,7 +124,6 @@ interface ConnectionHandlers {
   readonly onClosed: (connection: Connection, wasIdle: boolean) => void;
 }
 
-/** One client's connection. */
 export class Connection implements Worker {
   readonly client: Ipv4;
   readonly #socket: Socket;
@@ -136,7 +132,7 @@ export class Connection implements Worker {
   readonly #handlers: ConnectionHandlers;
   readonly #frames = new FrameReader(QUERY_OCTETS_MAX);
   #unanswered = 0;
-  /** The work done in this turn; `undefined` outside the connection's turn. */
+  /** In this turn; `undefined` outside the connection's. */
   #worked: number | undefined;
   #ended = false;
   #wasIdle = false;
@@ -159,12 +155,12 @@ export class Connection implements Worker {
       this.#ended = true;
       this.#endWhenDone();
     });
-    // The client has read all its answers, which counts as activity.
+    // Reading all answers counts as activity.
     socket.on('drain', () => {
       this.#active();
       turns.ask(this);
     });
-    // The socket closes after an error, whose kind does not matter.
+    // The socket closes after any error.
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
       this.#idle?.cancel();

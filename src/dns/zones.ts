@@ -20,7 +20,6 @@ const REFRESH = 600;
 const RETRY = 1800;
 const EXPIRE = 604800;
 
-/** One zone. */
 export interface Zone {
   readonly apex: string;
   /** `local`: nobody's, but never asked upstream (`local-zones.ts`). */
@@ -101,7 +100,6 @@ export class Zones {
   }
 }
 
-/** True if the zone's covered part contains the name. */
 function holds(zone: Zone, name: string): boolean {
   if (zone.covers === undefined || name === zone.apex) return true;
   const reversed = parseReverseName(name);

@@ -1,10 +1,8 @@
-// Ranks boot clients by how well the rack knows them. The rank decides a client's share of what the rack remembers alongside leases
-// (`net/shares/kept-apart.ts`).
+// Ranks boot clients by how well the rack knows them, which decides their share of what it remembers (`net/shares/kept-apart.ts`).
 //
-// 1. A client that only asks for settings (INFORM) boots nothing: it has an address already, and any host can ask under any hardware
-//    address.
-// 2. A UUID known to the region makes its network cards known. Each UUID has its own share, so a host that overheard one UUID can fill only
-//    that share.
+// 1. INFORM boots nothing: any host can send it under any hardware address.
+// 2. A UUID known to the region makes its network cards known. Each UUID has its own share, which is all that a host that overheard it can
+//    fill.
 
 import { ANY, formatIpv4 } from '../../net/address.ts';
 import type { Owner, Rank } from '../../net/shares/kept-apart.ts';
@@ -13,7 +11,7 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import { MESSAGE_TYPE, optionUuid } from '../wire/options.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
-/** The owner of the client's records; undefined: it boots nothing, and nothing is remembered. */
+/** The owner of the client's records; undefined: it boots nothing. */
 export function findAsker(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): Owner | undefined {
   if (inquiry.type === MESSAGE_TYPE.inform) return undefined;
   if (state.machines.findByMac(inquiry.mac) !== undefined) return MACHINE;
@@ -30,7 +28,7 @@ function rankOf(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet): 
   return lease === undefined ? 'stranger' : 'client';
 }
 
-/** The relay, else the socket. Circuits do not count: a sender that invents them would gain as many shares. */
+/** The relay, else the socket; invented circuits would gain as many shares. */
 function placeOf({ message, arrival }: Inquiry): string {
   return message.giaddr === ANY
     ? (arrival.interfaceName ?? formatIpv4(arrival.localAddress))

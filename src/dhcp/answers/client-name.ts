@@ -17,7 +17,6 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import { clientFqdn, clientFqdnBytes, clientName, type NamedClient } from '../wire/client-fqdn.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
-/** Option 81 of a reply that gives `address`. */
 export function answerFqdn(
   inquiry: Inquiry,
   state: DhcpState,

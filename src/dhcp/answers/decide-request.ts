@@ -56,7 +56,6 @@ import { isRepeated, remainingTime } from './repeat.ts';
 import { composeNak, composeReply } from './reply.ts';
 import { eventOf, eventOfReply, identifierFor, isOwnIdentifier, leaseFor, settingsFor, switchPortOf } from './terms.ts';
 
-/** Finds the client's state and decides in it. */
 export function decideRequest(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { message } = inquiry;
   const requested = optionAddress(message.options, OPTION.requestedAddress);
@@ -166,13 +165,11 @@ function decideObjection(
     : ignore(inquiry, 'no-record', address);
 }
 
-/** True while the client holds this address. */
 function isOwnLease(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, address: Ipv4): boolean {
   const lease = leases.find(address);
   return isActive(lease, inquiry.now) && isSameClient(served, lease, inquiry);
 }
 
-/** True if the client was the last holder of the address. */
 function wasOwn(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, address: Ipv4): boolean {
   const lease = leases.find(address);
   return lease !== undefined && lease.state !== 'declined' && isSameClient(served, lease, inquiry);

@@ -112,7 +112,6 @@ function judgeClasses(inquiry: Inquiry, state: DhcpState): DhcpDecision | undefi
   return ignore(inquiry, 'class-denied', address === ANY ? undefined : address, { classes: first.name });
 }
 
-/** RFC 2131 §4.3.1. */
 function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { message, now } = inquiry;
   const requested = optionAddress(message.options, OPTION.requestedAddress);
@@ -209,8 +208,7 @@ function composeOffer(
 }
 
 /**
- * The subnets that deny the client by no class, in the order tried: with its available fixed address, its lease, its offer, its former
- * address, the one requested; then the others in order.
+ * The subnets in which no class denies the client, in the order tried: first that of its available fixed address, its lease, its offer, its former address, the address it requests; then the others.
  */
 function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefined): readonly ServedSubnet[] {
   const { now } = inquiry;

@@ -92,7 +92,6 @@ interface Cause {
   readonly classes?: string | undefined;
 }
 
-/** Leaves a new client unanswered. */
 export const ignoreNewcomer = (inquiry: Inquiry, newcomer: Newcomer, address: Ipv4): DhcpDecision =>
   ignore(inquiry, 'too-many-new-clients', address, { newcomer });
 

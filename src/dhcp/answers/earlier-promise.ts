@@ -44,7 +44,6 @@ export function keepPromise(inquiry: Inquiry, subnet: DhcpSubnet, promised: Leas
   return { ...next, expiresAt, cameOnTime: true };
 }
 
-/** True if a client that heard `promised`'s lease time would renew now. */
 function isOnTime(inquiry: Inquiry, subnet: DhcpSubnet, promised: Lease, next: Lease): boolean {
   const { client, now } = inquiry;
   if (!isRenewing(inquiry) || client !== undefined) return false;

@@ -67,7 +67,7 @@ export interface Inquiry {
   /** Option 53. */
   readonly type: number;
   readonly mac: MacAddress;
-  /** Option 61, one character a byte; undefined: none. */
+  /** Option 61, one character a byte. */
   readonly clientId: string | undefined;
   /** The client's place by its relay agent (82.1, 82.2). A unicast renewal passes none and has the values of its lease. */
   readonly circuitId: string | undefined;

@@ -1,6 +1,6 @@
-// The event of a message that got no reply: fields that show who sent it, and through which relay.
+// The event of an unanswered message: who sent it, through which relay.
 //
-// 1. Built only for published events: the many withheld ones of a flood cost nothing.
+// 1. Built only for published events: the withheld ones of a flood cost nothing.
 
 import type { Instant } from '../../clock.ts';
 import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
@@ -14,15 +14,14 @@ import { OPTION } from '../wire/options.ts';
 import { readRelayInformation } from '../wire/relay-agent.ts';
 import { switchPortOf } from './terms.ts';
 
-/** A message as it came. */
 export interface Heard {
   readonly message: DhcpMessage;
   readonly arrival: Arrival;
-  /** The source of its datagram. */
+  /** The datagram's source. */
   readonly from: Ipv4;
 }
 
-/** Reasons that concern the source of the datagram: no client sends such a message from its own address. */
+/** No client sends such a message from its own address. */
 const TELL_SOURCE: ReadonlySet<DhcpRefusal> = new Set([
   'not-a-request',
   'relay-source-unknown',
@@ -34,7 +33,7 @@ const TELL_SOURCE: ReadonlySet<DhcpRefusal> = new Set([
 
 type Way = Pick<DhcpEvent, 'relay' | 'wanted' | 'circuitId' | 'remoteId' | 'from'>;
 
-/** The event of a message without a reply. `heard` is undefined if the message is gone; `event` holds what is known. */
+/** The event of an unanswered message. `heard` is undefined if it is gone; `event` holds what is known. */
 export function refusedEvent(
   event: DhcpEvent,
   reason: DhcpRefusal,
@@ -49,7 +48,7 @@ export function refusedEvent(
   return { kind: 'dhcp.refused', ...fields, ...way };
 }
 
-/** The event of a datagram that is not a message; `from` is its source. */
+/** `from` is the datagram's source. */
 export function malformedEvent(fault: WireFault, arrival: Arrival, from: Ipv4, at: Instant, sample: Sample): DhcpEvent {
   const { code: reason, field, offset } = fault;
   const { interfaceName } = arrival;
@@ -58,7 +57,7 @@ export function malformedEvent(fault: WireFault, arrival: Arrival, from: Ipv4, a
 
 const keptWay = ({ circuitId, remoteId }: DhcpEvent): Way => ({ circuitId, remoteId });
 
-/** How a message came, and the address by which it names its network. */
+/** How it came, and the address that names its network. */
 function wayOf({ message, arrival, from }: Heard, reason: DhcpRefusal): Way {
   const agent = message.options.get(OPTION.relayAgentInformation);
   const relay = agent === undefined ? undefined : readRelayInformation(agent);

@@ -44,7 +44,7 @@ const HEADER_BYTES = 28;
 const FILE_CHARACTERS_MAX = 127;
 /** iPXE's option 175, sub-option 176 with value 1: do not wait for a proxy DHCP server. */
 const IPXE_NO_PROXY = Uint8Array.of(176, 1, 1);
-/** The options for a client without a parameter request list. */
+/** For a client without a parameter request list. */
 const DEFAULT_PARAMETERS: readonly number[] = [
   OPTION.domainNameServer,
   OPTION.domainName,
@@ -61,7 +61,6 @@ const BOOT_CODES: readonly number[] = [
   OPTION.pathPrefix,
 ];
 
-/** The contents of a reply. */
 export interface Settings {
   readonly type: 'offer' | 'ack';
   readonly served: ServedSubnet;
@@ -78,9 +77,7 @@ export interface Settings {
   readonly domain: string | undefined;
   /** Option 81; undefined: the client sent none, or gets no address. */
   readonly fqdn?: Uint8Array | undefined;
-  /** The configured options for the client; undefined: none. */
   readonly configured?: ClientOptions | undefined;
-  /** The names of its classes; undefined: none. */
   readonly classes?: string | undefined;
 }
 
@@ -97,7 +94,6 @@ export function replyBytesMax(request: DhcpMessage): number {
 export const encodeReply = (reply: DhcpMessage, request: DhcpMessage): EncodedMessage =>
   encodeDhcpMessage(reply, replyBytesMax(request), FRAME_BYTES_MAX);
 
-/** Composes an OFFER or ACK. */
 export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage {
   const { message } = inquiry;
   const { plan, configured } = settings;
@@ -151,7 +147,7 @@ function addTimes(options: OptionsInMaking, { leaseTime, served }: Settings): vo
   options.set(OPTION.rebindingTime, times.rebinding);
 }
 
-/** Composes a NAK; `text` gives a person the reason. */
+/** `text` tells a person the reason. */
 export function composeNak(message: DhcpMessage, serverIdentifier: Ipv4, text: string): DhcpMessage {
   const options = new OptionList();
   options.set(OPTION.messageType, u8Bytes(MESSAGE_TYPE.nak));
@@ -163,7 +159,6 @@ export function composeNak(message: DhcpMessage, serverIdentifier: Ipv4, text: s
   return replyTo(message, { flags, options });
 }
 
-/** The fields a reply sets. */
 type Said = Partial<Pick<DhcpMessage, 'flags' | 'ciaddr' | 'yiaddr' | 'siaddr' | 'file'>> &
   Pick<DhcpMessage, 'options'>;
 
@@ -326,7 +321,6 @@ export function addDemandedEchoes(options: OptionsInMaking, request: DhcpMessage
   echo(options, request, OPTION.relayAgentInformation);
 }
 
-/** Echoes an option unchanged. */
 export function echo(options: OptionsInMaking, request: DhcpMessage, code: number): void {
   const value = request.options.get(code);
   if (value !== undefined) options.set(code, value);

@@ -117,7 +117,6 @@ export function isOwnIdentifier(inquiry: Inquiry, state: DhcpState): boolean {
   return state.subnets.ownAddresses.has(said) || (said !== ANY && said === inquiry.arrival.localAddress);
 }
 
-/** The record of an address given with `settings`. */
 export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState): Lease {
   const { message, mac, now } = inquiry;
   const { subnet } = settings.served;

@@ -50,7 +50,6 @@ export const PROBES_RUNNING_MAX = 256;
  */
 export const PROBES_WAITING_MAX = 512;
 
-/** Shares probe turns among the shared networks. */
 export class ProbeTurns {
   /** By interface, in the order of their next turns; none is empty. */
   readonly #waiting = new Map<string, (() => void)[]>();
@@ -70,7 +69,6 @@ export class ProbeTurns {
     });
   }
 
-  /** Ends a turn and passes it on. */
   end(): void {
     const [next] = this.#waiting;
     if (next === undefined) {
@@ -95,7 +93,6 @@ export const PROBE_FRESH_MS = 60_000;
 /** How many results are remembered; beyond this the oldest is forgotten. */
 export const PROBES_REMEMBERED_MAX = 4096;
 
-/** The probes of a server. */
 export class ProbeBook {
   readonly #running = new Set<Ipv4>();
   readonly #freeAt = new BoundedMap<Ipv4, Instant>(PROBES_REMEMBERED_MAX, 'set longest ago');
@@ -104,23 +101,21 @@ export class ProbeBook {
     return this.#running.has(address);
   }
 
-  /** True if a probe found no user a moment ago. */
+  /** True if a probe just found no user. */
   isFresh(address: Ipv4, now: Instant): boolean {
     const freeAt = this.#freeAt.get(address);
     return freeAt !== undefined && later(freeAt, PROBE_FRESH_MS) > now;
   }
 
-  /** Notes the start of a probe. */
   start(address: Ipv4): void {
     this.#running.add(address);
   }
 
-  /** Forgets the result for an address. */
   forget(address: Ipv4): void {
     this.#freeAt.delete(address);
   }
 
-  /** Notes the end of a probe; `free`: there was no answer. */
+  /** Notes a probe's end; `free`: no answer. */
   finish(address: Ipv4, free: boolean, now: Instant): void {
     this.#running.delete(address);
     if (free) this.#freeAt.set(address, now);
@@ -147,7 +142,6 @@ const LOOKS_MAX = 2 * STOCK_SIZE;
 /** Probes an address for a host other than a client. Resolves to its hardware address, or undefined. */
 export type FindConflict = (address: Ipv4, interfaceName: string) => Promise<MacAddress | undefined>;
 
-/** The parts of the check. */
 interface ConflictPorts {
   readonly clock: Clock;
   readonly leases: LeaseView;
@@ -157,19 +151,16 @@ interface ConflictPorts {
   readonly canProbe?: ((interfaceName: string) => boolean) | undefined;
 }
 
-/** Called with the results of probes ahead of need. */
+/** The results of probes ahead of need. */
 type ConflictListener = (records: readonly Lease[], event: DhcpEvent) => void;
 
-/** The host that answered for an address about to be offered. */
 export interface AddressUser {
   readonly mac: MacAddress;
   readonly isHolder: boolean;
 }
 
-/** Whether an offer may leave. */
 type Clearance = 'clear' | 'asked' | 'crowded' | Promise<AddressUser | undefined>;
 
-/** Probes addresses before they are given. */
 export class ConflictCheck {
   readonly #ports: ConflictPorts;
   readonly #listener: ConflictListener;
@@ -201,7 +192,6 @@ export class ConflictCheck {
     };
   }
 
-  /** Serves these networks from now on. */
   serve(served: readonly ServedSubnet[]): void {
     this.#served = served;
     this.#holders.keepOnly(new Set(served.map(({ subnet }) => subnet.name)));
@@ -248,7 +238,6 @@ export class ConflictCheck {
     this.#book.forget(address);
   }
 
-  /** Notes that a client got an address. */
   leased(address: Ipv4): void {
     if (this.#stock.remove(address)) this.#look(RESTOCK_MS);
   }
@@ -289,7 +278,7 @@ export class ConflictCheck {
     return findConflict === undefined ? Promise.resolve(undefined) : findConflict(address, interfaceName);
   }
 
-  /** Checks the stock in `delayMs`, and every STOCK_LOOK_MS after that. */
+  /** In `delayMs`, then every STOCK_LOOK_MS. */
   #look(delayMs: number): void {
     const { clock, findConflict, canProbe } = this.#ports;
     if (this.#closed || findConflict === undefined || canProbe === undefined) return;
@@ -314,7 +303,6 @@ export class ConflictCheck {
       this.#probeAhead(served, address, subnet.interfaceName);
   }
 
-  /** The addresses the allocator would give next. */
   #candidates({ subnet }: ServedSubnet, wanted: number, now: Instant): readonly Ipv4[] {
     const { leases } = this.#ports;
     const range = subnet.dynamic;
@@ -424,7 +412,6 @@ export class ConflictCheck {
   }
 }
 
-/** How many addresses probes may set aside. */
 function believedMax({ subnet }: ServedSubnet): number {
   return Math.max(
     CONFLICTS_MIN,

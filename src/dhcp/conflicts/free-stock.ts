@@ -27,7 +27,7 @@ export class FreeStock {
   readonly #known = new Map<Ipv4, Known>();
   readonly #sizes = new Map<string, number>();
 
-  /** The next known-free address. @param isFree whether it can still be handed out */
+  /** @param isFree whether it can still be handed out */
   first(network: string, now: Instant, isFree: (address: Ipv4) => boolean): Ipv4 | undefined {
     if ((this.#sizes.get(network) ?? 0) === 0) return undefined;
     for (const [address, known] of this.#known) {

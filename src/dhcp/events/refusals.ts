@@ -11,10 +11,8 @@ export type AddressObjection =
   /** A client or a probe found another host using it. */
   | 'address-declined';
 
-/** Why a client cannot have any address. */
 export type AllocationRefusal = 'range-exhausted' | 'no-dynamic-range';
 
-/** Why a message belongs to no served network. */
 export type NetworkRefusal =
   /** No subnet holds the address that names the network. */
   | 'network-unknown'

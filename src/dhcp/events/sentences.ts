@@ -1,4 +1,4 @@
-// The sentences of DHCP events, and of what they name: an address, a boot file, a switch port, a refusal.
+// The sentences of DHCP events, and of what they name.
 
 import { clientText, planText, reasonsOf } from '../../boot/boot-words.ts';
 import { counted } from '../../counted.ts';
@@ -9,7 +9,7 @@ import { DHCP_REFUSALS } from './refusals.ts';
 export const rangeOf = ({ subnet, range, used, usable }: DhcpParams): string =>
   `Dynamic range of ${subnet ?? 'a network'} (${range ?? ''}): ${used ?? 0} of ${counted(usable ?? 0, 'address', 'addresses')} in use`;
 
-/** How the allocation chose an address, by its source. */
+/** How an address was chosen, by its source. */
 export const ALLOCATION_REASONS: Readonly<Record<NonNullable<DhcpParams['source']>, string>> = {
   machine: 'fixed by the region',
   reservation: 'reserved',
@@ -19,7 +19,7 @@ export const ALLOCATION_REASONS: Readonly<Record<NonNullable<DhcpParams['source'
   reclaimed: 'free for longest',
 };
 
-/** A refusal as a sentence with its remedy; an unknown reason stays as it is. */
+/** A refusal with its remedy; an unknown reason stays as it is. */
 export const dhcpReason = reasonsOf(DHCP_REFUSALS);
 
 export const addressOf = ({ address }: DhcpParams): string => address ?? 'an address';
@@ -29,7 +29,7 @@ const spanOf = (seconds: number | undefined): string =>
 export const serverOf = ({ server }: DhcpParams): string =>
   server === undefined ? 'another DHCP server' : `the DHCP server ${server}`;
 
-/** The boot file and its origin; undefined if there is none. */
+/** The boot file and its origin. */
 function bootFileOf(event: DhcpParams): string | undefined {
   const { file, fileServer } = event;
   if (file === undefined) return undefined;
@@ -43,7 +43,7 @@ const noLoaderFor = ({ client, architecture = 0 }: DhcpParams): string =>
     ? `none is set for ${clientText(client, architecture)} (boot.loaders), so it asks for pxelinux.cfg/…`
     : `no loader for ${client ?? 'this client'}, architecture ${architecture}`;
 
-/** What a boot client is taken for although its signs contradict each other. */
+/** What a boot client with contradictory signs is taken for. */
 export const doubtText = ({ contradiction, client, architecture = 0 }: DhcpParams): string =>
   `its signs contradict each other (${contradiction ?? ''}): taken for ${clientText(client, architecture)}`;
 
@@ -88,23 +88,22 @@ export function ack(event: DhcpParams): string {
   return `${verb} ${addressOf(event)}${spanOf(event.leaseSeconds)}${name}${classesOf(event)}${portOf(event)}`;
 }
 
-/** The client's switch and port. */
 function portOf({ circuitId, remoteId }: DhcpParams): string {
   if (circuitId === undefined) return remoteId === undefined ? '' : `, behind ${remoteId}`;
   return `, at port ${circuitId}${remoteId === undefined ? '' : ` of ${remoteId}`}`;
 }
 
-/** The reason of a refusal, with the address that it concerns. */
+/** With the address that it concerns. */
 export function refusalOf({ reason, relay, wanted }: DhcpParams): string {
   if (reason !== 'network-unknown' || wanted === undefined) return dhcpReason(reason);
   const whose = wanted === relay ? ", the relay's address" : '';
   return `no served network holds ${wanted}${whose}; add it to the cluster interfaces (${reason})`;
 }
 
-/** The hardware type of RFC 4391 §4. */
+/** RFC 4391 §4. */
 const INFINIBAND = 32;
 
-/** The origin of an unanswered message, unless the reason names it. */
+/** A message's origin, unless the reason names it. */
 export function originOf(event: DhcpParams): string {
   const { relay, wanted, reason, from, hardwareType, clientId } = event;
   const isSaid = reason === 'network-unknown' && relay === wanted;
@@ -140,7 +139,6 @@ export function foreignServer(event: DhcpParams): string {
 }
 
 type Journal = Pick<DhcpParams, 'reason' | 'database' | 'milliseconds' | 'said'>;
-/** Why leases cannot be written, by reason. */
 export const JOURNAL_FAULTS = {
   'write-failed': ({ said = '' }: Journal) => said,
   'thread-ended': ({ said = '' }: Journal) => `the journal's thread ended: ${said}`,

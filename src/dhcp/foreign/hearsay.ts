@@ -51,7 +51,6 @@ const isWithin = (at: Instant | undefined, durationMs: number, now: Instant): bo
 export class Hearsay {
   readonly #heard = new Map<string, Heard>();
 
-  /** Notes a first sign of an unknown server. */
   doubt(place: string, now: Instant): void {
     const heard = this.#heardAt(place);
     if (!isWithin(heard.doubtedAt, DOUBT_EVERY_MS, now)) heard.doubtedAt = now;
@@ -82,7 +81,6 @@ export class Hearsay {
     return (known !== undefined && known > now) || !isKnown();
   }
 
-  /** Forgets shared networks that are no longer served. */
   retain(places: ReadonlySet<string>): void {
     for (const place of this.#heard.keys()) if (!places.has(place)) this.#heard.delete(place);
   }

@@ -1,8 +1,7 @@
-// The tokens of ISC's configuration language, in which dhcpd writes its leases: words, quoted texts, marks; comments are skipped. Source:
-// dhcpd.leases(5), dhcpd.conf(5).
+// The tokens of ISC's configuration language: words, quoted texts, marks; comments are skipped. Source: dhcpd.leases(5), dhcpd.conf(5).
 //
-// 1. One token at a time, line by line: a file of any size needs the memory of one line.
-// 2. A text that does not end on its line, or an impossible byte, is a token of kind `fault`; reading continues with the next line.
+// 1. Reading line by line, a file of any size needs the memory of one.
+// 2. A text that does not end on its line, or an impossible byte, is a `fault`; reading continues with the next line.
 
 /** One token. */
 export interface IscToken {
@@ -18,7 +17,6 @@ const MARK = '{};,=()';
 const OCTAL = /^[0-3]?[0-7]{1,2}/;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b' };
 
-/** The tokens of a file. */
 export function* iscTokens(lines: Iterable<string>, lineMax: number): Generator<IscToken, void> {
   let line = 0;
   for (const text of lines) {
@@ -64,7 +62,7 @@ function endOfWord(text: string, from: number): number {
   return at;
 }
 
-/** The text after an opening quote, one character a byte, and where it ends; undefined: it does not end. */
+/** The text after an opening quote, one character a byte, and its end. */
 function readQuoted(text: string, from: number): { readonly text: string; readonly end: number } | undefined {
   let found = '';
   let at = from;

@@ -43,7 +43,7 @@ interface Statement {
   readonly tokens: readonly IscToken[];
   readonly ended: ';' | '{' | '}' | 'end';
   readonly line: number;
-  /** Its fault; undefined: none. */
+  /** Its fault. */
   readonly fault: string | undefined;
 }
 
@@ -65,7 +65,6 @@ interface Draft {
   remoteId?: string | undefined;
 }
 
-/** Reads the leases of dhcpd. */
 export function* readIscLeases(lines: Iterable<string>): Generator<FileEntry, void> {
   const tokens = iscTokens(lines, FILE_LINE_MAX);
   let opened: OpenedLease | undefined;

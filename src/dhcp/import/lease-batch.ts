@@ -1,8 +1,7 @@
-// Decides which leases of another DHCP server are imported. Pure. The running rack and the command that writes into a stopped rack's file
-// both use this decision, so they import the same leases.
+// Decides which leases of another server are imported. Pure. The running rack and the command for a stopped rack's file both use it.
 //
-// 1. Each lease is judged as if the accepted ones before it were stored: of one client's leases, the newest counts.
-// 2. All leases are judged at one moment.
+// 1. Each is judged as if those accepted before were stored: of one client's leases, the newest counts.
+// 2. All are judged at one moment.
 
 import type { Instant } from '../../clock.ts';
 import type { Ipv4, Ipv4Network, Ipv4Range, MacAddress } from '../../net/address.ts';
@@ -16,15 +15,13 @@ import { subnetOf } from '../networks/subnet.ts';
 import type { ForeignLease } from './foreign-lease.ts';
 import { type ImportFacts, type ImportMoment, type ImportRefusal, judgeImport } from './lease-import.ts';
 
-/** The verdict on a batch. */
 interface BatchVerdict {
-  /** The records to store. */
   readonly taken: readonly Lease[];
-  /** The refused leases, by line, in the order of the batch. */
+  /** The refused, by line, in order. */
   readonly left: readonly { readonly line: number; readonly reason: ImportRefusal }[];
 }
 
-/** Decides on a batch and changes nothing. */
+/** Changes nothing. */
 export function judgeBatch(batch: readonly ForeignLease[], facts: ImportFacts, moment: ImportMoment): BatchVerdict {
   const leases = new WithTaken(facts.leases);
   const taken: Lease[] = [];
@@ -41,7 +38,7 @@ export function judgeBatch(batch: readonly ForeignLease[], facts: ImportFacts, m
   return { taken, left };
 }
 
-/** The existing leases together with those about to be taken. */
+/** The existing leases and those about to be taken. */
 class WithTaken implements LeaseView {
   readonly #leases: LeaseView;
   readonly #taken = new Map<Ipv4, Lease>();

@@ -28,7 +28,6 @@ import type { ForeignLease } from './foreign-lease.ts';
 const SAME_MS = 1000;
 /** A day later, because the clocks of two starts of a host differ by milliseconds. */
 const OLDEST_WALL_MS = PLAUSIBLE_WALL_MS + 86_400_000;
-/** Why a lease is not imported. */
 export type ImportRefusal =
   | AddressObjection
   /** In none of the networks served here. */
@@ -65,20 +64,16 @@ export const IMPORT_REFUSALS: Readonly<Record<ImportRefusal, string>> = {
     'The running rack cannot read the entry: the command has another version; restart the rack and import again.',
 };
 
-/** True for the name of a reason. */
 export const isImportRefusal = (name: string): name is ImportRefusal => Object.hasOwn(IMPORT_REFUSALS, name);
 
-/** The verdict on a lease of another server. */
 type ImportVerdict =
   | { readonly kind: 'take'; readonly lease: Lease }
   | { readonly kind: 'leave'; readonly reason: ImportRefusal };
 
-/** The facts that an import may read. */
 export interface ImportFacts extends AllocationFacts {
   readonly subnets: SubnetIndex;
 }
 
-/** The present moment on both clocks. */
 export interface ImportMoment {
   readonly now: Instant;
   /** Milliseconds since 1970. */
@@ -87,7 +82,6 @@ export interface ImportMoment {
 
 const leave = (reason: ImportRefusal): ImportVerdict => ({ kind: 'leave', reason });
 
-/** Decides on one lease of another server. */
 export function judgeImport(foreign: ForeignLease, facts: ImportFacts, moment: ImportMoment): ImportVerdict {
   const { address } = foreign;
   const { now } = moment;

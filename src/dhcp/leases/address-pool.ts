@@ -13,7 +13,6 @@ import type { Lease } from './lease.ts';
 /** Addresses of one range: a /8, whose bits take 2 MB. */
 const POOL_ADDRESSES_MAX = 2 ** 24;
 
-/** An address with its record, and the queue it waits in. */
 export interface Slot extends Waiting {
   lease: Lease;
   queue: DeadlineQueue<Slot> | undefined;
@@ -32,12 +31,10 @@ export interface RangeUsage {
   readonly declined: number;
 }
 
-/** One dynamic range, its usage always current. */
 export class AddressPool implements RangeUsage {
   readonly range: Ipv4Range;
   /** Offsets of never used addresses. */
   readonly unused: AddressBits;
-  /** Ordered by the lease's end. */
   readonly ended = new DeadlineQueue<Slot>();
   /** Its network's name, which may change. */
   subnet = '';

@@ -38,7 +38,6 @@ import type { Lease } from './lease.ts';
 import { isActive, isHeld, type LeaseView } from './lease-table.ts';
 import type { OfferView } from './offers.ts';
 
-/** The facts that an allocation may read. */
 export interface AllocationFacts {
   readonly leases: LeaseView;
   readonly offers: OfferView;
@@ -49,14 +48,12 @@ export interface AllocationFacts {
   readonly mayLookAgain?: ((served: ServedSubnet, record: Lease) => boolean) | undefined;
 }
 
-/** An address for the client, and where it comes from. */
 export interface AllocatedAddress {
   readonly kind: 'address';
   readonly address: Ipv4;
   readonly source: AllocationSource;
 }
 
-/** An address for the client, or the reason for none. */
 export type Allocation =
   | AllocatedAddress
   | {
@@ -66,13 +63,11 @@ export type Allocation =
       readonly address?: Ipv4;
     };
 
-/** A client's fixed address in a network. */
 interface FixedAddress {
   readonly address: Ipv4;
   readonly source: 'machine' | 'reservation';
 }
 
-/** The identity of a client in a network. */
 export const identityIn = (served: ServedSubnet, client: ClientNames): ClientIdentity =>
   identityBy(served.subnet.identity, client);
 
@@ -91,7 +86,6 @@ export function findFixedAddress(
   return reservation === undefined ? undefined : { address: reservation.address, source: 'reservation' };
 }
 
-/** The reservation of a client in a network; undefined: none. */
 export const findReservation = (served: ServedSubnet, client: ClientNames): Reservation | undefined =>
   reservationFor(served.reservations, client);
 
@@ -140,7 +134,6 @@ function judgeIgnoringOffers(
   return isSameClient(served, lease, client) ? undefined : 'address-leased';
 }
 
-/** True if a record belongs to the client. */
 export const isSameClient = (served: ServedSubnet, record: GrantedNames, client: ClientNames): boolean =>
   isGrantedTo(served.subnet.identity, record, client);
 
@@ -206,7 +199,6 @@ export function findUnanswered(
   return address === undefined ? undefined : { kind: 'address', address, source: 'reclaimed' };
 }
 
-/** A client's records in a network. */
 interface OwnRecords {
   /** Its running lease: the one with the client's identifier, else the newest; all are in use. */
   readonly running: Lease | undefined;
@@ -234,7 +226,6 @@ export function findOwn(served: ServedSubnet, client: ClientNames, leases: Lease
 const isNewer = (lease: Lease, other: Lease | undefined): boolean =>
   other === undefined || lease.grantedAt >= other.grantedAt;
 
-/** A free address of the dynamic range. */
 function takeFromRange(
   served: ServedSubnet,
   identity: ClientIdentity,

@@ -1,9 +1,8 @@
-// Entries that wait for the disk, until their journal sequence is durable or has failed for good.
+// Entries that wait until their journal sequence is durable or has failed for good.
 //
-// 1. Sequences are added in ascending order, and leave in that order.
-// 2. At most WAITING_MAX entries; the caller checks `isFull` before it records anything.
+// 1. Sequences are added, and leave, in ascending order.
+// 2. At most WAITING_MAX; the caller checks `isFull` before it records anything.
 
-/** How many entries may wait. */
 export const WAITING_MAX = 16_384;
 
 interface Waiting<T> {
@@ -11,7 +10,6 @@ interface Waiting<T> {
   readonly entry: T;
 }
 
-/** Entries ordered by sequence. */
 export class DurableQueue<T> {
   #waiting: Waiting<T>[] = [];
 
@@ -39,7 +37,7 @@ export class DurableQueue<T> {
     return entries;
   }
 
-  /** Removes the entries with sequences `from` to `to`, inclusive. */
+  /** Removes sequences `from` to `to`, inclusive. */
   fail(from: number, to: number): readonly T[] {
     const failed = this.#waiting.filter(({ sequence }) => sequence >= from && sequence <= to);
     this.#waiting = this.#waiting.filter(({ sequence }) => sequence < from || sequence > to);

@@ -26,7 +26,6 @@ export interface HostMoment {
   readonly uptimeS: number;
 }
 
-/** A moment in stored form. */
 export type StoredMoment = Omit<HostMoment, 'now'>;
 
 /** 2023-01-01: only a clock that was never set shows an earlier time. */
@@ -103,7 +102,7 @@ export function restoreLeases(
   });
 }
 
-/** The instant of a stored moment, at most `moment`, which also stands for one no clock can date. */
+/** The instant of a stored moment, never after `moment`; if no clock can date it, `moment`. */
 export function restoreMoment(stored: StoredMoment, moment: HostMoment, clocks: BootClocks): Instant {
   if (sameBoot(stored, moment)) return later(moment.now, (stored.uptimeS - moment.uptimeS) * 1000);
   const clock = stored.bootId === '' ? undefined : clocks.get(stored.bootId);

@@ -40,7 +40,6 @@ export interface LeaseJournal {
   readonly freeRecords: number;
   /** Queues a record, to be written with the rest of this turn. @returns its sequence. */
   append(lease: Lease): number;
-  /** Sets the one listener. */
   listen(listener: LeaseJournalListener): void;
   /** Writes the queue and ends the worker. */
   close(): Promise<void>;

@@ -22,13 +22,12 @@ const NONE: readonly Lease[] = [];
 /** How many ended leases one choice of an address processes. */
 const ENDS_PER_CHOICE_MAX = 256;
 
-/** The deciders' view of the leases. */
 export interface LeaseView {
-  /** The record of an address, ended or not; undefined: never used. */
+  /** Ended or not; undefined: never used. */
   find(address: Ipv4): Lease | undefined;
   /** The client's newest record in a network, ended or not; a declined address has no client. */
   findByClient(client: ClientIdentity, network: Ipv4Network): Lease | undefined;
-  /** All remembered records of a client, ended or not. */
+  /** All remembered, ended or not. */
   findAllByClient(client: ClientIdentity): readonly Lease[];
   /** All records of a network card, ended or not, whatever tells clients apart. */
   findAllByMac(mac: MacAddress): readonly Lease[];
@@ -61,14 +60,13 @@ export const isHeld = (lease: Lease | undefined, now: Instant): lease is Lease =
 export const isActive = (lease: Lease | undefined, now: Instant): lease is Lease =>
   lease !== undefined && lease.state === 'bound' && lease.expiresAt > now;
 
-/** Leases by address and by client, pending changes, ends, and free addresses. */
 export class LeaseTable implements LeaseView {
   readonly #slots = new Map<Ipv4, Slot>();
   readonly #byClient = new ClientIndex((address, now) => isActive(this.find(address), now));
   /** Like `#byClient`, keyed by hardware address. */
   readonly #byCard = new ClientIndex((address, now) => isActive(this.find(address), now));
   readonly #ends = new DeadlineQueue<Slot>();
-  /** Ended records not yet reported, ordered by their ends. */
+  /** Ended records, ordered by their ends. */
   #unreported: { readonly slot: Slot; readonly lease: Lease }[] = [];
   /** Pending changes by sequence, oldest first. */
   #pending: PendingChange[] = [];
@@ -77,7 +75,6 @@ export class LeaseTable implements LeaseView {
   /** Networks that tell clients apart by identifier. */
   #byIdentifier: readonly Ipv4Network[] = [];
 
-  /** How many addresses have a record. */
   get size(): number {
     return this.#slots.size;
   }
@@ -128,7 +125,6 @@ export class LeaseTable implements LeaseView {
     return [...own, ...this.#leasesOf(this.#byCard.addressesOf(mac))];
   }
 
-  /** The running leases of these network cards. */
   findRunning(macs: ReadonlySet<MacAddress>, now: Instant): readonly Lease[] {
     return [...macs].flatMap((mac) => this.findAllByMac(mac)).filter((lease) => isActive(lease, now));
   }
@@ -160,7 +156,6 @@ export class LeaseTable implements LeaseView {
     for (const { lease } of this.#slots.values()) yield lease;
   }
 
-  /** Every record, in no particular order. */
   all(): readonly Lease[] {
     return Array.from(this.#slots.values(), ({ lease }) => lease);
   }
@@ -178,7 +173,6 @@ export class LeaseTable implements LeaseView {
     return this.#pending.splice(0, count === -1 ? this.#pending.length : count);
   }
 
-  /** Rolls back the pending changes `from` to `to`, inclusive. @returns them, newest first. */
   rollBack(from: number, to: number, now: Instant): readonly LeaseChange[] {
     const lost = this.#pending.filter(({ sequence }) => sequence >= from && sequence <= to).reverse();
     this.#pending = this.#pending.filter(({ sequence }) => sequence < from || sequence > to);
@@ -274,7 +268,6 @@ export class LeaseTable implements LeaseView {
     return true;
   }
 
-  /** Makes a record findable by its client. */
   #link(lease: Lease, now: Instant): void {
     const { address, mac } = lease;
     const client = this.identityOf(lease);
@@ -282,7 +275,7 @@ export class LeaseTable implements LeaseView {
     if (client !== mac) this.#byCard.link(mac, address, now);
   }
 
-  /** Makes a record unfindable, except by names that its replacement shares. */
+  /** Names that its replacement shares still find it. */
   #unlink(held: Lease, next: Lease | undefined): void {
     const { address, mac } = held;
     const client = this.identityOf(held);

@@ -30,7 +30,7 @@ export const OFFER_ANSWERED_MS = 8_000;
 export const OFFER_PRESSED_MS = 5_000;
 /** How many offers of a network are checked for an unanswered one. */
 const OFFERS_LOOKED_MAX = 64;
-/** How many offers are remembered, of all networks. */
+/** Of all networks. */
 export const OFFERS_MAX = 16_384;
 
 /** How many boot clients' introductions are remembered, about 500 bytes each. */
@@ -45,7 +45,6 @@ export interface Introduction {
   readonly options: DhcpOptions;
 }
 
-/** An address held for a client. */
 interface Offer {
   readonly address: Ipv4;
   readonly client: ClientIdentity;
@@ -56,11 +55,10 @@ interface Offer {
   readonly isSent: boolean;
 }
 
-/** Where the client of an offer is. */
 export interface OfferPlace {
   /** The network of the address. */
   readonly served: ServedSubnet;
-  /** The subnets of the client's shared network, including that one. */
+  /** The client's shared network, including it. */
   readonly sharedNetwork: readonly ServedSubnet[];
 }
 
@@ -70,9 +68,8 @@ export interface OfferListener {
   onOfferGone(address: Ipv4): void;
 }
 
-/** The deciders' view of the offers. */
 export interface OfferView {
-  /** The client the address is held for at `now`; undefined: none. */
+  /** The client the address is held for at `now`. */
   holderOf(address: Ipv4, now: Instant): ClientIdentity | undefined;
   /** The client that may accept the address at `now`. */
   sentTo(address: Ipv4, now: Instant): ClientIdentity | undefined;
@@ -98,10 +95,9 @@ interface KeptOffer extends Offer {
   readonly among: NetworkOffers;
 }
 
-/** What the boot clients of one network said of themselves. */
+/** What one network's boot clients said of themselves. */
 type NetworkIntroductions = BoundedMap<MacAddress, { readonly said: Introduction; readonly until: Instant }>;
 
-/** Offers by address, and by network and client. */
 export class Offers implements OfferView {
   /** Ordered by when they were last made. */
   readonly #byAddress = new Map<Ipv4, KeptOffer>();
@@ -141,7 +137,6 @@ export class Offers implements OfferView {
     return undefined;
   }
 
-  /** Notes what an offer's client said of itself. */
   introduce(said: Introduction, { served, sharedNetwork }: OfferPlace, now: Instant): void {
     for (const { subnet } of sharedNetwork) this.#introductions.get(subnet.name)?.delete(said.mac);
     if (said.options.size === 0) return;

@@ -1,6 +1,6 @@
-// The operator's names from reservations, for lists and look-ups of leases. Pure.
+// The operator's names from reservations, for lists of leases. Pure.
 //
-// 1. A client has its name only at the reserved address: of two clients that match one entry, only one has the address.
+// 1. A client has its name only at the reserved address: of two that match, only one has it.
 
 import { networkContains } from '../../net/address.ts';
 import type { Reservation } from '../networks/config.ts';
@@ -8,10 +8,9 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import { findReservation } from './allocate.ts';
 import type { Lease } from './lease.ts';
 
-/** The reservation's name for the holder of a lease; undefined: none. */
 export type ReservedName = (lease: Lease) => string | undefined;
 
-/** Finds reserved names in these networks: a few look-ups for a lease in a network with names, none for others. */
+/** A few look-ups for a lease in a network with names, none for others. */
 export function reservedNames(served: readonly ServedSubnet[]): ReservedName {
   const naming = served.filter(({ hostnames }) => hostnames.size > 0);
   return (lease) => {
@@ -22,7 +21,7 @@ export function reservedNames(served: readonly ServedSubnet[]): ReservedName {
   };
 }
 
-/** The reservation with this name, without its domain; undefined: none. */
+/** By its name without the domain. */
 export function findReservationNamed(served: readonly ServedSubnet[], name: string): Reservation | undefined {
   const wanted = name.toLowerCase();
   for (const { reservations, hostnames } of served) {

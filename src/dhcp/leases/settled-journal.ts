@@ -1,12 +1,11 @@
-// A journal that lets callers besides its listener wait for a sequence, because they store records that no datagram asked for.
+// A journal in which callers can wait for a sequence, for records that no datagram asked for.
 //
-// 1. The listener is called first: when a waiter continues, the table has settled.
-// 2. Every waiter gets a result: durable or failed. At most WAITERS_MAX wait.
+// 1. The listener is called first: the table has settled when a waiter continues.
+// 2. Every waiter gets a result; at most WAITERS_MAX wait.
 
 import type { Lease } from './lease.ts';
 import type { LeaseJournal, LeaseJournalListener } from './lease-journal.ts';
 
-/** How many may wait at a time. */
 export const WAITERS_MAX = 1024;
 
 interface Waiter {
@@ -14,10 +13,8 @@ interface Waiter {
   readonly answer: (isDurable: boolean) => void;
 }
 
-/** Wraps another journal. */
 export class SettledJournal implements LeaseJournal {
   readonly #journal: LeaseJournal;
-  /** Ordered by sequence. */
   #waiters: Waiter[] = [];
 
   constructor(journal: LeaseJournal) {
@@ -56,7 +53,7 @@ export class SettledJournal implements LeaseJournal {
     return this.#journal.close();
   }
 
-  /** Waits for a sequence that was just appended. @returns false if it was not written and never will be */
+  /** Waits for a sequence just appended. @returns false if it never will be written */
   settled(sequence: number): Promise<boolean> {
     if (this.#waiters.length >= WAITERS_MAX) return Promise.resolve(false);
     return new Promise((answer) => this.#waiters.push({ sequence, answer }));

@@ -1,7 +1,7 @@
 // Limits how many unknown clients are offered addresses, so that a flood of DISCOVERs from invented hardware addresses cannot take a whole
 // range. Sources: RFC 2131 §4.1, §7; RFC 3046 §5.
 //
-// 1. A client is new without a record, open offer or fixed address in the network if it belongs to no machine of the region. Known
+// 1. A client is new if it has no record, open offer or fixed address in the network and belongs to no machine of the region. Known
 //    clients are never limited. Where identifiers tell clients apart, the hardware address of a machine or a reservation does not make a
 //    client known; but its fixed address is always available to it.
 // 2. New clients of one place (the circuit of a relay agent, else the relay, else the interface) get a rate of offers a second and a
@@ -25,17 +25,16 @@ import type { RangeUsage } from '../leases/address-pool.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 import { WaitingClients } from './waiting-clients.ts';
 
-/** Default for the new clients of one place a second. */
+/** New clients of one place a second. */
 export const NEW_CLIENTS_PER_SECOND = 50;
-/** Seconds' worth of the rate that may come at once. */
+/** How many seconds' rate may come at once. */
 export const NEW_CLIENTS_BURST_SECONDS = 10;
 /** The rate of all clients that relays bring by one socket, in rates of a place. */
 export const PLACES_OF_A_SOCKET = 8;
 /** The share of an interface's rate for one circuit named without a relay agent. */
 export const WIRE_CIRCUIT_SHARE = 0.5;
-/** How many relays and circuits are remembered. */
 export const PLACES_MAX = 4096;
-/** How many sockets are told apart; all others share one limit. */
+/** All others share one limit. */
 export const SOCKETS_MAX = 1024;
 /** The share of a range's usable addresses on offer to new clients. */
 export const OFFERED_SHARE_MAX = 0.75;
@@ -49,7 +48,6 @@ const REPORTED_EVERY_MS = 60_000;
 /** How often one socket's limited places are reported. */
 export const REPORTS_OF_A_SOCKET: Rate = { perSecond: 1000 / REPORTED_EVERY_MS, burst: PLACES_OF_A_SOCKET };
 
-/** The deciders' view of the limits. */
 export interface NewClientView {
   judge(newcomer: Newcomer, usage: RangeUsage | undefined, now: Instant): Admission;
   /** How long a returning new client has asked in vain; 0 if it has not returned. */
@@ -59,19 +57,15 @@ export interface NewClientView {
 /** Whether a new client may be offered an address; if not, too many come, or too much of the range is on offer. */
 export type Admission = 'admitted' | 'too-many' | 'range-on-offer';
 
-/** An unknown client. */
 export interface Newcomer {
   readonly client: ClientIdentity;
   readonly place: ClientPlace;
 }
 
-/** Where a client is, as far as it can be limited. */
 export interface ClientPlace {
   /** For people: `eth1`, `eth1, circuit 67652d30`, `relay 10.30.0.1`, `relay 10.30.0.1, circuit 67652d30`. */
   readonly name: string;
-  /** The socket it comes by. */
   readonly socket: string;
-  /** Whether a relay agent brings it. */
   readonly isRelayed: boolean;
 }
 
@@ -90,7 +84,6 @@ interface KnownSocket {
   readonly reports: RateLimit;
 }
 
-/** Limits new clients. */
 export class NewClients implements NewClientView {
   readonly #places = new BoundedMap<string, Known>(PLACES_MAX, 'set longest ago');
   readonly #sockets = new Map<string, KnownSocket>();
@@ -122,7 +115,6 @@ export class NewClients implements NewClientView {
     return this.#waiting.waitedMs(client, now);
   }
 
-  /** Counts a new client that was offered an address. */
   take({ client, place }: Newcomer, now: Instant): void {
     this.#waiting.served(client, now);
     if (this.#perSecond === 0) return;
@@ -152,7 +144,7 @@ export class NewClients implements NewClientView {
     return isUsedUp ? place.socket : place.name;
   }
 
-  /** The limits for everything that comes the same way as `place`. */
+  /** What limits everything that comes as `place` does. */
   #allOf(place: ClientPlace): Known {
     const { direct, relayed } = this.#socketOf(place);
     return place.isRelayed ? relayed : direct;

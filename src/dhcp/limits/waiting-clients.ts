@@ -38,7 +38,6 @@ interface Table {
   readonly isBack: Uint8Array;
 }
 
-/** Remembers clients that were refused an address. */
 export class WaitingClients {
   readonly #seed: number;
   #table: Table | undefined;
@@ -60,7 +59,6 @@ export class WaitingClients {
     return waitedMs >= CAME_BACK_MS ? waitedMs : 0;
   }
 
-  /** Remembers that the client was refused at `now`. */
   leftOut(client: ClientIdentity, now: Instant): void {
     this.#table ??= emptyTable();
     const table = this.#table;
@@ -84,7 +82,6 @@ export class WaitingClients {
     if (table !== undefined && place !== undefined) table.prints[place] = 0;
   }
 
-  /** The client's place in the table. */
   #find(table: Table, client: ClientIdentity, now: Instant): number | undefined {
     this.#hash(client);
     for (let place = this.#set; place < this.#set + WAYS; place += 1) {
@@ -93,7 +90,6 @@ export class WaitingClients {
     return undefined;
   }
 
-  /** A place for the last client looked up. */
   #placeFor(table: Table, now: Instant): number {
     let chosen = this.#set;
     for (let place = this.#set; place < this.#set + WAYS; place += 1) {

@@ -11,9 +11,9 @@ import { OPTION, optionText, optionU16List, userClasses } from '../wire/options.
 
 export interface TextMatch {
   readonly text: string;
-  /** Matches what begins with `text`, not `text` alone. */
+  /** True: anything that begins with `text` matches. */
   readonly isPrefix: boolean;
-  /** Matches what ends with `text`, or, with `isPrefix`, contains it. */
+  /** True: anything that ends with `text` matches, or, with `isPrefix`, contains it. */
   readonly isSuffix?: boolean | undefined;
 }
 

@@ -47,7 +47,7 @@ export interface DhcpSubnet {
   readonly network: Ipv4Network;
   readonly broadcast: Ipv4;
   readonly router?: Ipv4 | undefined;
-  /** Addresses for unknown and ephemeral machines; undefined: none. */
+  /** Addresses for unknown and ephemeral machines. */
   readonly dynamic?: Ipv4Range | undefined;
   /** Addresses for deployed machines, never handed out dynamically. */
   readonly static?: Ipv4Range | undefined;
@@ -73,7 +73,7 @@ export interface DhcpSubnet {
   /** Its own before the global ones. */
   readonly options?: OptionTable | undefined;
   readonly reservations: readonly Reservation[];
-  /** Its own before the global ones; undefined: none. */
+  /** Its own before the global ones. */
   readonly classes?: readonly DhcpClass[] | undefined;
   /** Boot information only, alongside another server that gives the addresses. */
   readonly proxy?: boolean | undefined;

@@ -1,5 +1,4 @@
-// The options a network's keys give to every client, as bytes. Made once per served network, because most of a reply is the same for all
-// clients. Sources: RFC 2132, RFC 3397 (119).
+// The options a network's keys give every client, as bytes, made once per served network. Sources: RFC 2132, RFC 3397 (119).
 //
 // 1. All replies share the bytes: nothing may write into them.
 
@@ -9,24 +8,21 @@ import { addressBytes, addressListBytes, domainNameBytes, OPTION, textBytes, u32
 import type { DhcpSubnet } from './config.ts';
 import { renewalTimesOf } from './lease-time.ts';
 
-/** Options 51, 58 and 59 of one lease time. */
+/** Options 51, 58 and 59. */
 interface LeaseTimeBytes {
   readonly lease: Uint8Array;
   readonly renewal: Uint8Array;
   readonly rebinding: Uint8Array;
 }
 
-/** A network's own options. */
 export interface NetworkOptions {
-  /** The options a client may ask for, by code; absent if the network has no value. */
+  /** By code; absent if the network has no value. */
   readonly byCode: ReadonlyMap<number, Uint8Array>;
-  /** Option 54, if the rack's address is known. */
+  /** Option 54. */
   readonly serverIdentifier: Uint8Array | undefined;
-  /** For the network's lease time. */
   readonly times: LeaseTimeBytes;
 }
 
-/** Encodes a network's options. */
 export function networkOptionsOf(subnet: DhcpSubnet): NetworkOptions {
   const { network, router, dnsServers, ntpServers, broadcast, domain, serverAddress } = subnet;
   const values: readonly (readonly [number, Uint8Array | undefined])[] = [
@@ -47,7 +43,6 @@ export function networkOptionsOf(subnet: DhcpSubnet): NetworkOptions {
   };
 }
 
-/** Encodes a lease time of a network and its renewal times. */
 export function leaseTimeBytes(subnet: DhcpSubnet, leaseTime: Seconds): LeaseTimeBytes {
   const { renewal, rebinding } = renewalTimesOf(subnet, leaseTime);
   return { lease: u32Bytes(leaseTime), renewal: u32Bytes(renewal), rebinding: u32Bytes(rebinding) };

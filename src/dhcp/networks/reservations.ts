@@ -32,7 +32,6 @@ export function duidOf(clientId: string | undefined): string | undefined {
   return clientId.length > DUID_OFFSET ? clientId.slice(DUID_OFFSET) : undefined;
 }
 
-/** A place as one unique text. */
 const placeKey = (circuitId: string | undefined, remoteId: string | undefined): string =>
   `${circuitId?.length ?? ''}:${circuitId ?? ''}${remoteId === undefined ? '' : `:${remoteId}`}`;
 

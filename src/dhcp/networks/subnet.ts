@@ -22,15 +22,12 @@ import { indexReservations, type ReservationIndex } from './reservations.ts';
 export interface ServedSubnet {
   readonly subnet: DhcpSubnet;
   readonly reservations: ReservationIndex;
-  /** The names of its reservations. */
   readonly hostnames: ReadonlySet<string>;
-  /** The options its keys give to every client. */
   readonly options: NetworkOptions;
   /** Addresses no client gets: the rack's, the router's, the network's and broadcast. */
   readonly excluded: ReadonlySet<Ipv4>;
 }
 
-/** Everything served at present. */
 export interface SubnetIndex {
   readonly served: readonly ServedSubnet[];
   /** The networks of configured shared networks, by name. */
@@ -41,7 +38,6 @@ export interface SubnetIndex {
   readonly ownAddresses: ReadonlySet<Ipv4>;
 }
 
-/** A host interface, as far as DHCP needs it. */
 export interface LocalInterface {
   readonly name: string;
   readonly addresses: readonly { readonly address: Ipv4 }[];
@@ -117,7 +113,6 @@ function serve(subnet: DhcpSubnet, ownAddresses: ReadonlySet<Ipv4>): ServedSubne
   };
 }
 
-/** Finds the shared network of `message`'s client. */
 export function chooseSharedNetwork(
   message: DhcpMessage,
   relay: RelayInformation | undefined,
@@ -169,6 +164,5 @@ export function namedNetwork(
   return arrival.interfaceName === undefined && message.ciaddr !== ANY ? message.ciaddr : undefined;
 }
 
-/** The subnet of the shared network that holds `address`. */
 export const subnetOf = (sharedNetwork: readonly ServedSubnet[], address: Ipv4): ServedSubnet | undefined =>
   sharedNetwork.find(({ subnet }) => networkContains(subnet.network, address));

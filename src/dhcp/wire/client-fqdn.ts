@@ -19,7 +19,7 @@ const NO_UPDATES = 8;
 const HEADER_BYTES = 3;
 /** RFC 4702 §2.2: what a server writes into both. */
 const RCODE = 255;
-/** In labels (RFC 1035 §2.3.4), and in one option piece. */
+/** The longest name in labels (RFC 1035 §2.3.4), and the longest value in one piece. */
 const NAME_BYTES_MAX = 255;
 const VALUE_BYTES_MAX = 255;
 const LABEL_BYTES_MAX = 63;

@@ -1,9 +1,8 @@
-// The options of one message, in order: a small map built for each message and each reply.
+// One message's options, in order: a small map.
 //
-// 1. A code is one byte, so there are at most 254. Scanning the usual eight to fifteen is faster than hashing, and costs two arrays instead
-//    of a table that grows twice.
+// 1. There are at most 254 codes. Scanning the usual eight to fifteen is faster than hashing.
 
-/** Options by code; each value is its bytes, joined if it came in pieces (RFC 3396). A `Map` satisfies it, too. */
+/** Values are bytes, joined from pieces (RFC 3396); a `Map` fits, too. */
 export interface DhcpOptions extends Iterable<readonly [number, Uint8Array]> {
   readonly size: number;
   get(code: number): Uint8Array | undefined;
@@ -12,16 +11,14 @@ export interface DhcpOptions extends Iterable<readonly [number, Uint8Array]> {
   forEach(visit: (value: Uint8Array, code: number) => void): void;
 }
 
-/** Options in the making. */
 export interface OptionsInMaking extends DhcpOptions {
   /** An existing code keeps its place. */
   set(code: number, value: Uint8Array): unknown;
   delete(code: number): boolean;
 }
 
-/** Options in insertion order. */
 export class OptionList implements OptionsInMaking {
-  // These are not #private, so that tests can compare two messages field by field.
+  // Not #private, so that tests can compare messages field by field.
   private readonly codes: number[] = [];
   private readonly values: Uint8Array[] = [];
 
@@ -61,7 +58,7 @@ export class OptionList implements OptionsInMaking {
   }
 
   forEach(visit: (value: Uint8Array, code: number) => void): void {
-    // Without the iterator, which allocates a pair for each option.
+    // The iterator would allocate a pair for each option.
     for (let index = 0; index < this.codes.length; index += 1) {
       const [code, value] = [this.codes[index], this.values[index]];
       if (code !== undefined && value !== undefined) visit(value, code);

@@ -176,7 +176,6 @@ function textOf(bytes: Uint8Array, offset: number, length: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + offset, end - offset).toString('latin1');
 }
 
-/** An encoded message, and the codes that did not fit. */
 export interface EncodedMessage {
   readonly bytes: Uint8Array;
   readonly omitted: readonly number[];

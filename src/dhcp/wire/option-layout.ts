@@ -26,7 +26,6 @@ const NAK = 6;
 const TFTP_SERVER_NAME = 66;
 const BOOT_FILE_NAME = 67;
 const AGENT_INFORMATION = 82;
-/** The overload option itself. */
 const OVERLOAD_BYTES = 3;
 /** The room that agent information must leave: message type, server, lease time, overload and END need 19. */
 const BESIDE_AGENT_BYTES_MIN = 32;
@@ -141,7 +140,6 @@ function shareOut(options: LaidOut['options'], space: Space): FilledLayout {
   return { main, file, sname, omitted };
 }
 
-/** A share in the making. */
 interface Filled extends Share {
   readonly entries: OptionsInMaking;
   size: number;

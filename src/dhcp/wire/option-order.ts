@@ -1,12 +1,12 @@
 // The order of the options in a reply. Sources: RFC 2132 §9.8 (the client's order), §3.3 (the mask before the router).
 //
-// 1. The LEADING options of every reply come first, whatever the client asked for.
-// 2. Options that do not fit are dropped by weight, not by the client's order.
+// 1. The LEADING options come first, whatever the client asked for.
+// 2. Options are dropped by weight, not by the client's order.
 
 import { type DhcpOptions, OptionList } from './message-options.ts';
 import { OPTION } from './options.ts';
 
-/** The options that say what kind of reply this is, who sends it, for how long it holds, and for whom. */
+/** What kind of reply this is, from whom, for how long, and for whom. */
 const LEADING: readonly number[] = [
   OPTION.messageType,
   OPTION.serverIdentifier,
@@ -17,7 +17,7 @@ const LEADING: readonly number[] = [
   OPTION.clientIdentifier,
 ];
 
-/** The options a client needs most: to reach anything, and to boot. */
+/** What a client needs most: to reach anything, and to boot. */
 const WEIGHTY: readonly number[] = [
   ...LEADING,
   OPTION.subnetMask,
@@ -31,10 +31,10 @@ const WEIGHTY: readonly number[] = [
   OPTION.ipxe,
 ];
 
-/** The options in the client's order; those it did not ask for keep their places. */
+/** Options not asked for keep their places. */
 export function inAskedOrder(options: DhcpOptions, list: Uint8Array): OptionList {
   const asked = new OptionList();
-  // RFC 2132 §3.3: the mask comes before the router, even before a router that was not asked for.
+  // RFC 2132 §3.3: the mask comes first, even if the router was not asked for.
   for (const code of list.includes(OPTION.subnetMask) ? [...list, OPTION.router] : list) {
     if (code === OPTION.router) take(asked, options, OPTION.subnetMask);
     if (!LEADING.includes(code)) take(asked, options, code);
@@ -49,7 +49,7 @@ export function inAskedOrder(options: DhcpOptions, list: Uint8Array): OptionList
   return arranged;
 }
 
-/** The options, the indispensable ones first. */
+/** The indispensable ones first. */
 export function byWeight(options: DhcpOptions): OptionList {
   const sorted = new OptionList();
   for (const code of WEIGHTY) take(sorted, options, code);
