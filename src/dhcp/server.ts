@@ -101,7 +101,6 @@ export class DhcpServer {
 
   /**
    * Serves this configuration from now on. Networks change at once; the promise resolves when the sockets have followed.
-   *
    * @returns the sockets not opened; they are retried every SOCKET_RETRY_MS
    */
   async configure(config: DhcpConfig): Promise<readonly SocketProblem[]> {
@@ -167,8 +166,9 @@ export class DhcpServer {
 
   /**
    * Stores the newest running lease again, so that the disk holds the wall clock after a step (`lease-clock.ts`). A lease granted before
-   * this boot of the host proves nothing about the clock. @param bootedAt when the host started; older leases are left as they are @returns
-   * false while the disk accepts nothing
+   * this boot of the host proves nothing about the clock.
+   * @param bootedAt when the host started; older leases are left as they are
+   * @returns false while the disk accepts nothing
    */
   restamp(bootedAt: Instant): boolean {
     const { clock, journal, table } = this.#ports;
@@ -186,8 +186,8 @@ export class DhcpServer {
   }
 
   /**
-   * Imports another server's leases, as if granted here: all or none. @returns the last one's journal sequence; undefined: the disk cannot
-   * take them now
+   * Imports another server's leases, as if granted here: all or none.
+   * @returns the last one's journal sequence; undefined: the disk cannot take them now
    */
   adopt(leases: readonly Lease[]): number | undefined {
     const { journal, table } = this.#ports;

@@ -96,7 +96,6 @@ export class DnsServer {
 
   /**
    * Applies `config`; calls run one after another.
-   *
    * @throws RackError `address-in-use`, `permission-denied` and those of `DatagramNetwork.open`; then nothing has changed.
    */
   configure(config: DnsConfig): Promise<void> {

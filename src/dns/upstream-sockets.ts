@@ -41,7 +41,6 @@ export class UpstreamSockets {
 
   /**
    * Opens all, unless open.
-   *
    * @throws RackError of `DatagramNetwork.open`; then none is open.
    */
   async open(): Promise<void> {

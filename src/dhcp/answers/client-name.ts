@@ -7,7 +7,8 @@
 //                                the rack names clients, unless the client forbids it (N) or the name belongs to a machine or a host
 //
 // 1. An operator's name is entered whatever the client wants (O); the client's own only if it allows that.
-// 2. Both records or neither: S and N always differ. A name without a record here is marked (N): the client may enter it elsewhere.
+// 2. The rack enters both records or neither: S and N always differ. A name without a record here is marked (N): the client may enter it
+//    elsewhere.
 // 3. The DNS is not asked: of two clients with one name both are told that they are entered, but only the first is (`claims.ts`; event
 //    `dns.name-conflict`).
 

@@ -208,7 +208,8 @@ function composeOffer(
 }
 
 /**
- * The subnets in which no class denies the client, in the order tried: first that of its available fixed address, its lease, its offer, its former address, the address it requests; then the others.
+ * The subnets in which no class denies the client, in the order tried: first that of its available fixed address, its lease, its offer, its
+ * former address, the address it requests; then the others.
  */
 function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefined): readonly ServedSubnet[] {
   const { now } = inquiry;

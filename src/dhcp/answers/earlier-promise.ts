@@ -33,8 +33,8 @@ const BEFORE_ANY_T1_MS = (ENDLESS_SECONDS / 2) * 1000;
 
 /**
  * The record of a client that now gets less than promised.
- *
- * @param promised its running lease, which ends later than `next` @param next the record without the promise
+ * @param promised its running lease, which ends later than `next`
+ * @param next the record without the promise
  */
 export function keepPromise(inquiry: Inquiry, subnet: DhcpSubnet, promised: Lease, next: Lease): Lease {
   const { expiresAt } = promised;

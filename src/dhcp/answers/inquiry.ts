@@ -136,7 +136,6 @@ function inTransaction(
 
 /**
  * Finds a message's client, shared network and place; refuses what no client of this server can have sent.
- *
  * @param from the datagram's source; undefined: not checked
  */
 export function openInquiry(

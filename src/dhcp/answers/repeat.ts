@@ -19,8 +19,8 @@ export const isRepeated = (newest: Lease | undefined, now: Instant): boolean =>
 
 /**
  * The time to grant without a new record; undefined: one is needed.
- *
- * @param known its running lease @param next the record to write
+ * @param known its running lease
+ * @param next the record to write
  */
 export function remainingTime(known: Lease, next: Lease, now: Instant): Seconds | undefined {
   if (!isRepeated(known, now) || !saysTheSame(known, next) || next.duration < LEASE_SECONDS_MIN) return undefined;

@@ -230,8 +230,8 @@ const isOverride = ({ force, when }: ConfiguredOption): boolean => force || when
 const zeroEnded = (bytes: Uint8Array): Uint8Array => (bytes.at(-1) === 0 ? bytes : Uint8Array.of(...bytes, 0));
 
 /**
- * Adds configured routes for a client that asks for them, which then gets neither router nor static routes (RFC 3442). @returns false if
- * the client gets none
+ * Adds configured routes for a client that asks for them, which then gets neither router nor static routes (RFC 3442).
+ * @returns false if the client gets none
  */
 function addRoutes(options: OptionsInMaking, list: Uint8Array | undefined, configured: ClientOptions): boolean {
   if (list?.includes(OPTION.classlessRoutes) !== true) return false;

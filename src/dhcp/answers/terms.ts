@@ -100,7 +100,7 @@ export const shownBy = ({ message: { options } }: Inquiry) => ({
   vendorClass: vendorClass(options),
 });
 
-/** Of a NAK; undefined: the rack has no address it could give as its own. */
+/** The server identifier of a NAK; undefined: the rack has no address it could give as its own. */
 export function identifierFor(inquiry: Inquiry, state: DhcpState): Ipv4 | undefined {
   if (inquiry.relay?.serverIdentifierOverride !== undefined) return inquiry.relay.serverIdentifierOverride;
   for (const served of inquiry.sharedNetwork) {

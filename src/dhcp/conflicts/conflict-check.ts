@@ -42,7 +42,7 @@ import { LastHolders } from './last-holders.ts';
 // 1. Shared networks take turns, so that a flood on one does not delay the clients of another. Strangers cannot create one.
 // 2. Waits are short: a full queue of one shared network ends within the time of three probes.
 
-/** How many probes for clients run at a time, 400 ms each. New clients fill it, and others wait for a turn. Each ends after 400 ms. */
+/** How many probes for clients run at a time. New clients fill it, and others wait for a turn. Each ends after 400 ms. */
 export const PROBES_RUNNING_MAX = 256;
 /**
  * Clients of one shared network that wait for a turn. A flood of invented clients fills it; newcomers there then get no offer until they
@@ -130,7 +130,7 @@ const RESTOCK_MS = 20;
 /** The share of a range that probe answers may set aside, and the smallest number. */
 export const CONFLICT_SHARE = 0.25;
 const CONFLICTS_MIN = 4;
-/** How long an answer counts against an address, as long as it is set aside. */
+/** How long an answer counts against an address: as long as it is set aside. */
 const CONFLICT_MS = 3_600_000;
 /** How long after a conflict a fixed address is probed again for its client, in milliseconds. */
 export const LOOK_AGAIN_MS = 60_000;

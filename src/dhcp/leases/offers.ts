@@ -77,8 +77,8 @@ export interface OfferView {
   /** What the boot client said before its last offer; undefined: it boots nothing, or that is long ago. */
   introductionOf(mac: MacAddress, sharedNetwork: readonly ServedSubnet[], now: Instant): Introduction | undefined;
   /**
-   * The unrequested address on offer for longest, at least `ageMs`. @param isWanted filters them: the address may still be its client's by
-   * lease or reservation
+   * The unrequested address on offer for longest, at least `ageMs`.
+   * @param isWanted filters them: the address may still be its client's by lease or reservation
    */
   oldestUnanswered(
     served: ServedSubnet,
@@ -172,8 +172,8 @@ export class Offers implements OfferView {
   }
 
   /**
-   * Holds `address` for `client` for OFFER_HOLD_MS, in place of any other client. @param isSent false: the client knows of no offer until
-   * `sent`
+   * Holds `address` for `client` for OFFER_HOLD_MS, in place of any other client.
+   * @param isSent false: the client knows of no offer until `sent`
    */
   hold(
     address: Ipv4,

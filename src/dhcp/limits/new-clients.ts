@@ -11,7 +11,8 @@
 //    may take WIRE_CIRCUIT_SHARE of it, so that a flood on one port leaves some for the others.
 // 4. Open offers may take OFFERED_SHARE_MAX of a range; in a small one, OFFERED_ALWAYS addresses, but at most OFFERED_SMALL_SHARE_MAX of
 //    it.
-// 5. A refused client that comes back (`waiting-clients.ts`) is no invented one. Returning clients share a second rate of the same size,
+// 5. A refused client that comes back (`waiting-clients.ts`) is not part of a flood. Returning clients share a second rate of the same
+//    size,
 //    and may fill a range up to OFFERED_BACK_SHARE_MAX. Beyond that, one is offered the address that another client has left unrequested
 //    for longest (`decide.ts`).
 // 6. At most PLACES_MAX circuits and relays are remembered; then the oldest is forgotten. A place is remembered only once a client there

@@ -73,7 +73,6 @@ export class ReportSamplers {
 
   /**
    * The event to report; `undefined` if withheld.
-   *
    * @param isRepeat whether the client did the same a moment ago (`Outcome`)
    */
   of(event: DhcpEvent, isRepeat: boolean): DhcpEvent | undefined {

@@ -21,7 +21,9 @@ export const PXE_LEASE_SECONDS: Seconds = seconds(30);
 const RUNNING: ReadonlySet<string | undefined> = new Set(['Deployed', DEVICE_STATE]);
 
 /**
- * @param boots the client is firmware or a loader @param ofClass its classes' lease time @param machine undefined: not known in the region
+ * @param boots the client is firmware or a loader
+ * @param ofClass its classes' lease time
+ * @param machine undefined: not known in the region
  */
 export function leaseTimeFor(
   message: DhcpMessage,

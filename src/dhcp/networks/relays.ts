@@ -1,7 +1,8 @@
 // Decides whether a sender may speak for a network. Sources: RFC 2131 §4.1, §4.3.2, §4.4.4, §4.4.5; RFC 3011 §1.1; RFC 3527 §3.
 //
-// Any sender can write giaddr, and RFC 2131 §4.1 sends the reply there. Any host could then take addresses of other networks, free their
-// clients' leases, and make this rack send datagrams anywhere. So the datagram must come from giaddr, a known relay agent.
+// Any sender can write giaddr, and RFC 2131 §4.1 sends the reply there. If the rack believed it,
+// any host could take addresses of other networks, free their clients' leases, and make this rack send datagrams anywhere. So giaddr must
+// be a known relay agent, and the datagram must come from it.
 //
 //     giaddr   in relays of the network; if it names none: a host address of a network served here
 //     source   in relays or relay_sources of the network; or an address that no client holds by lease: giaddr itself, or, if the network
@@ -34,8 +35,8 @@ import type { Arrival, ServedSubnet, SubnetIndex } from './subnet.ts';
 
 /**
  * Why a message for a client of `network` is refused; undefined: it is accepted.
- *
- * @param from the datagram's source; undefined: unknown, not checked @param holdsLease whether the address has a running lease of this rack
+ * @param from the datagram's source; undefined: unknown, not checked
+ * @param holdsLease whether the address has a running lease of this rack
  */
 export function judgeSender(
   message: DhcpMessage,

@@ -62,7 +62,6 @@ type SharedNetworkChoice =
 
 /**
  * Prepares a configuration for look-ups.
- *
  * @param interfaces undefined: not known, all configured addresses are assumed present
  */
 export function indexSubnets(config: DhcpConfig, interfaces: readonly LocalInterface[] | undefined): SubnetIndex {

@@ -16,8 +16,9 @@ export interface DhcpPorts {
 
 /**
  * Chooses a reply's destination.
- *
- * @param request the message to reply to @param kind `nak`, or `settings` (OFFER and ACK) @param yiaddr 0.0.0.0 in the answer to an INFORM
+ * @param request the message to reply to
+ * @param kind `nak`, or `settings` (OFFER and ACK)
+ * @param yiaddr 0.0.0.0 in the answer to an INFORM
  * @param network undefined: any `ciaddr` gets its reply
  */
 export function chooseDestination(

@@ -52,8 +52,9 @@ interface Layout {
 }
 
 /**
- * Shares the options out among the three places. @param spaceBytes of the option field, without the agent information @param wholeBytes of
- * the option field, in all
+ * Shares the options out among the three places.
+ * @param spaceBytes of the option field, without the agent information
+ * @param wholeBytes of the option field, in all
  */
 export function layOut(message: LaidOut, spaceBytes: number, wholeBytes: number): Layout {
   const { options } = message;
