@@ -27,7 +27,7 @@ export interface LeaseJournalListener {
   onFailed(from: number, to: number, fault: JournalFault): void;
   /** The disk takes too long; the journal is now unavailable. Appended records may still become durable. */
   onSlow(fault: JournalFault): void;
-  /** A write succeeded in good time; the journal is available. */
+  /** A write succeeded in good time; the journal is available again. */
   onAvailable(): void;
   /** The disk is full and reserved room was freed for leases, or reserved again. */
   onBallast?(isFreed: boolean): void;

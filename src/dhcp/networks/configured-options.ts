@@ -39,7 +39,7 @@ export function codesFrom(tables: readonly (OptionTable | undefined)[], options:
   return [...options].filter(given).map(([code]) => code);
 }
 
-/** One client's: of its host entry, classes and network. */
+/** One client's options: of its host entry, classes and network. */
 export class ClientOptions {
   readonly #tables: readonly OptionTable[];
   readonly #host: OptionTable | undefined;

@@ -1,8 +1,8 @@
 // Decides whether a sender may speak for a network. Sources: RFC 2131 §4.1, §4.3.2, §4.4.4, §4.4.5; RFC 3011 §1.1; RFC 3527 §3.
 //
-// Any sender can write giaddr, and RFC 2131 §4.1 sends the reply there. If the rack believed it,
-// any host could take addresses of other networks, free their clients' leases, and make this rack send datagrams anywhere. So giaddr must
-// be a known relay agent, and the datagram must come from it.
+// Any sender can write giaddr, and RFC 2131 §4.1 sends the reply there. If the rack believed it, any host could take addresses of other
+// networks, free their clients' leases, and make this rack send datagrams anywhere. So giaddr must be a known relay agent, and the datagram
+// must come from it.
 //
 //     giaddr   in relays of the network; if it names none: a host address of a network served here
 //     source   in relays or relay_sources of the network; or an address that no client holds by lease: giaddr itself, or, if the network
@@ -14,7 +14,7 @@
 //     broadcast   it came by that shared network; or its source is in relays or relay_sources, and in the shared network by which it came
 //     unicast     its source is in relays or relay_sources; or in that shared network, and ciaddr itself where ciaddr is filled in
 //
-// 1. If the network names its relay agents, only they get replies, and other shared networks' hosts get none without one.
+// 1. If the network names its relay agents, only they get replies, and hosts of other shared networks get none without a relay agent.
 // 2. If it names none, a relay agent needs an address in a network served here, whether giaddr or link selection names the client's
 //    network (RFC 3527 §3).
 // 3. No relay agent has an address of this rack: the reply would come back to the rack itself.

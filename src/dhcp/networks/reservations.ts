@@ -4,8 +4,9 @@
 //   client identifier ─→ DUID ─→ hardware address ─→ circuit and remote id ─→ circuit id ─→ remote id
 //
 // 1. The first counts: identity before place, the more specific first. Each step is one look-up.
-// 2. The configuration's come before the region's, of which one for the same address or host is left out.
-// 3. Several clients may match one: a card and an identifier, or two hosts behind one circuit. The first holds the address while its lease
+// 2. The configuration's reservations come before the region's; one of the region for the same address or host is left out.
+// 3. Several clients may match one reservation: a card and an identifier, or two hosts behind one circuit. The first holds the address
+//    while its lease
 //    runs (`judgeAddress`); others get dynamic ones.
 
 import type { ReservedHost } from '../../machines/machine.ts';

@@ -30,7 +30,7 @@ export interface ForeignEar extends ForeignView {
   hear(message: DhcpMessage, reason: DhcpRefusal, at: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): void;
 }
 
-/** A network's shared network without `shared`: its interface, or for a relayed network itself. */
+/** A network's shared network without `shared`: its interface, or the network itself if relayed. */
 export const sharedNetworkKey = ({ interfaceName, name }: Pick<DhcpSubnet, 'interfaceName' | 'name'>): string =>
   interfaceName ?? `relayed ${name}`;
 
