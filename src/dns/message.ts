@@ -38,6 +38,7 @@ interface Question {
   readonly class: number;
 }
 
+/** The OPT pseudo-record (RFC 6891 §6.1). */
 interface Edns {
   /** The largest UDP message the sender accepts; may be below 512. */
   readonly payloadOctets: number;

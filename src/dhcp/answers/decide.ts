@@ -112,6 +112,7 @@ function judgeClasses(inquiry: Inquiry, state: DhcpState): DhcpDecision | undefi
   return ignore(inquiry, 'class-denied', address === ANY ? undefined : address, { classes: first.name });
 }
 
+/** RFC 2131 §4.3.1. */
 function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { message, now } = inquiry;
   const requested = optionAddress(message.options, OPTION.requestedAddress);
