@@ -1,15 +1,15 @@
-// Makes text from outside safe to show, and words of a command safe to paste. This is the only file that knows which characters are unsafe.
+// Makes text from outside safe to show, and words of a command safe to paste. Only this file knows which characters are unsafe.
 //
-// Raw control characters let a sender act on the reader's terminal (ECMA-48 §5.4 and §8: C0, DEL and the 8-bit C1 set). Invisible characters and
-// those that change direction make one text look like another (Unicode Technical Report 36 §2.7; UAX 9 §2 on bidi).
+// Raw control characters let a sender act on the reader's terminal (ECMA-48 §5.4 and §8: C0, DEL and the 8-bit C1 set). Invisible
+// characters and those that change direction make one text look like another (Unicode Technical Report 36 §2.7; UAX 9 §2 on bidi).
 //
-// 1. Text is cleaned where it is read, before it is kept, and once more where it leaves: log, commands, events. Each place calls this file.
+// 1. Text is cleaned where it is read, and again where it leaves: log, commands, events.
 // 2. Nothing is lost: an unsafe character becomes `\xNN`, `\uNNNN` or `\u{NNNNN}`; in JSON always `\uNNNN`.
 // 3. Clean text costs one scan and is returned unchanged.
-// 4. Names that decide something (a path, a client's class) are kept and compared raw; only their shown copy is cleaned.
-// 5. No other file decides what is safe: test/tidy.test.ts finds every file that replaces such characters.
+// 4. Names that decide something are compared raw; only their shown copy is cleaned.
+// 5. No other file decides what is safe (test/tidy.test.ts).
 
-/** The longest text from outside that is shown, in characters, unless the caller sets another length. */
+/** Characters shown of text from outside, by default. */
 const SHOWN_CHARACTERS_MAX = 512;
 
 // Control characters (C0, DEL, C1); format characters (direction, joiners, annotations, tags); characters that a font may omit
@@ -38,7 +38,7 @@ function jsonEscapeOf(character: string): string {
 
 /** One line that is safe to show anywhere. Text longer than `charactersMax` is cut and ends in `…`. */
 export function cleanText(text: string, charactersMax: number = SHOWN_CHARACTERS_MAX): string {
-  // Cut first, so that a long text costs no more than its shown part. Cutting may halve a surrogate pair; cleaning escapes the half.
+  // Cut first, so that a long text costs only its shown part. Cutting may halve a surrogate pair; cleaning escapes the half.
   return cut(text.slice(0, charactersMax + 1).replace(UNSAFE, escapeOf), charactersMax);
 }
 
@@ -47,33 +47,30 @@ function cut(clean: string, charactersMax: number): string {
   return `${clean.slice(0, charactersMax - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
-/** The same for text that may hold line ends and tabs, such as a command's or a script's output. Unless a length is set, it is not cut. */
+/** Like `cleanText` for text with line ends and tabs, such as a script's output. Unless a length is set, it is not cut. */
 export const cleanLines = (text: string, charactersMax: number = Number.POSITIVE_INFINITY): string =>
   cut(text.slice(0, charactersMax + 1).replace(UNSAFE_IN_LINES, escapeOf), charactersMax);
 
-/** True if all octets are printable ASCII, so that they can be shown as text instead of digits. */
+/** True for printable ASCII, which is shown as text instead of digits. */
 export const isPrintable = (octets: string): boolean => /^[\x20-\x7e]+$/.test(octets);
 
 /** Equivalent JSON that is safe to show: escapes as `\uNNNN` what `JSON.stringify` leaves alone. */
 export const cleanJson = (json: string): string => json.replace(UNSAFE_IN_JSON, jsonEscapeOf);
 
-/** The text without the passwords of the URLs in it; those of HTTP have no user names either, because some of these are keys. */
+/** The text without the passwords of URLs; URLs of HTTP lose user names too, because some are keys. */
 export const withoutUsers = (text: string): string =>
   text.replace(/\b(https?:\/\/)[^\s/?#]*@/gi, '$1').replace(/(:\/\/[^\s/?#:@]*):[^\s/?#]*@/g, '$1@');
 
-/**
- * A text that should be a URL, and perhaps is not, without user name and password: everything before its last `@` is left out, except a
- * scheme.
- */
+/** For a text that should be a URL: leaves out everything before its last `@`, except a scheme. */
 export function withoutUser(text: string): string {
   const scheme = /^\s*[a-z][a-z0-9+.-]{0,31}:\/\//i.exec(text)?.[0] ?? '';
   return scheme + text.slice(Math.max(scheme.length, text.lastIndexOf('@') + 1));
 }
 
-/** A text that is not as expected, without what nobody may see of a URL. @param expected what was expected, in words */
+/** An unexpected text, without anything secret of a URL. @param expected in words */
 export const withoutUsersIn = (text: string, expected: string): string =>
   /\bURLs?\b/.test(expected) ? withoutUser(text) : withoutUsers(text);
 
-/** A word of a command that is shown, quoted for sh(1) if necessary. */
+/** Quoted for sh(1) if necessary. */
 export const shellWord = (text: string): string =>
   /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

@@ -1,17 +1,16 @@
-// Time and chance. The only file that reads a clock, sets a timer or draws a random number; everything else is handed a
-// `Clock` or an `Instant`, so that tests run in virtual time.
+// Time and chance. Only this file reads a clock, sets a timer or draws a random number; everything else is handed a `Clock` or an
+// `Instant`, so that tests run in virtual time.
 //
 // 1. An Instant never goes back and never jumps: it is the wall time at start plus the monotonic time since.
-// 2. Wall time is read only where it leaves the process: a log line, a row in a database, an HTTP header.
+// 2. Wall time is only for what leaves the process: a log line, a row in a database, an HTTP header.
 
 import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 
 /** A moment, in milliseconds; comparable only within one process. */
 export type Instant = number & { readonly __instant: true };
-/** A duration in milliseconds. */
 export type Milliseconds = number & { readonly __milliseconds: true };
-/** A duration in whole seconds, as DHCP and DNS carry it. */
+/** In whole seconds, as DHCP and DNS carry it. */
 export type Seconds = number & { readonly __seconds: true };
 
 export const instant = (ms: number): Instant => ms as Instant;
@@ -21,30 +20,28 @@ export const seconds = (s: number): Seconds => s as Seconds;
 /** `at` moved by `ms` milliseconds (negative: earlier). */
 export const later = (at: Instant, ms: number): Instant => (at + ms) as Instant;
 
-/** A timer that was set; cancelling one that has fired does nothing. */
+/** Cancelling one that has fired does nothing. */
 export interface Timer {
   cancel(): void;
 }
 
-/** The process's only access to time and randomness. */
 export interface Clock {
   /** The present moment. */
   now(): Instant;
-  /** Wall time in milliseconds since 1970, only for values that leave the process. */
+  /** Milliseconds since 1970, only for values that leave the process. */
   wallTimeMs(): number;
-  /** Calls `action` once, `delayMs` from now (0: in a later turn). A pending timer does not keep the process alive. */
+  /** Calls `action` once, in a later turn even for 0. A pending timer does not keep the process alive. */
   schedule(delayMs: number, action: () => void): Timer;
-  /** `count` random bytes of cryptographic quality. */
+  /** Of cryptographic quality. */
   randomBytes(count: number): Uint8Array;
 }
 
-/** Loaded with the first use: some threads never draw, and would start 6 ms of processor time later. */
+/** Loaded with the first use: some threads never draw, and start 6 ms of processor time sooner. */
 const cryptography = (): typeof import('node:crypto') => process.getBuiltinModule('node:crypto');
 
 const startWallMs = Date.now();
 const startMonotonicMs = performance.now();
 
-/** The clock of the operating system. */
 export const systemClock: Clock = {
   now: () => instant(startWallMs + (performance.now() - startMonotonicMs)),
   wallTimeMs: () => Date.now(),
@@ -56,15 +53,14 @@ export const systemClock: Clock = {
   randomBytes: (count) => cryptography().randomBytes(count),
 };
 
-/** Waits `ms` milliseconds of real time, keeping the process alive. For the command line and the edges of the process. */
+/** Waits in real time, keeping the process alive: for the command line and the edges of the process. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** A random UUID (RFC 9562 §5.4). */
 export const newUuid = (): string => cryptography().randomUUID();
 
-/** Identifies this boot of the host; changes when the host restarts. Empty if the system has no such identifier. */
+/** Identifies this boot: changes when the host restarts. Empty if the system has no such identifier. */
 export function readBootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -73,8 +69,8 @@ export function readBootId(): string {
   }
 }
 
-/** The kernel's CLOCK_MONOTONIC in microseconds, which systemd compares with its own reading. */
+/** The kernel's CLOCK_MONOTONIC, which systemd compares with its own reading. */
 export const monotonicMicroseconds = (): bigint => process.hrtime.bigint() / 1000n;
 
-/** Seconds since the host was started. */
+/** Since the host was started. */
 export const uptimeSeconds = (): number => uptime();

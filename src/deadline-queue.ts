@@ -1,17 +1,17 @@
 // A server's deadlines, the earliest first: a binary heap in which each item knows its place. So one timer (`Alarm`) serves any number of
-// transfers, queries or leases, and moving a deadline costs a few comparisons.
+// items, and moving a deadline costs a few comparisons.
 //
-// 1. An item is in the heap exactly while it has a deadline, so the heap never outgrows the number of items.
-// 2. An alarm rings no later than the expected time, and may ring early. The callback takes the due entries and then sets the next time.
+// 1. Only items with a deadline are in the heap.
+// 2. An alarm rings no later than the expected time, and may ring early. The callback takes the due entries and sets the next time.
 
 import type { Clock, Instant, Timer } from './clock.ts';
 
 /** The longest single timer, in milliseconds: Node's timers overflow at 24 days. */
 const ALARM_MS_MAX = 86_400_000;
 
-/** An item with a deadline. Only the queue writes `place`. */
+/** Only the queue writes `place`. */
 export interface Waiting {
-  /** Its index in the heap; -1 when it is not in the heap. */
+  /** Its index; -1 outside the heap. */
   place: number;
 }
 
@@ -28,17 +28,16 @@ export class DeadlineQueue<T extends Waiting> {
     return this.#heap.length;
   }
 
-  /** The earliest deadline; undefined when the queue is empty. */
+  /** Undefined when the queue is empty. */
   get nextAt(): Instant | undefined {
     return this.#heap[0]?.at;
   }
 
-  /** The item with the earliest deadline. */
   get first(): T | undefined {
     return this.#heap[0]?.item;
   }
 
-  /** Up to `count` items with the earliest deadlines, in order. The cost depends on `count` alone. */
+  /** In order; the cost depends on `count` alone. */
   earliest(count: number): readonly T[] {
     const found: T[] = [];
     // Indexes whose parents were all taken: one of them is next.
@@ -55,7 +54,7 @@ export class DeadlineQueue<T extends Waiting> {
     return found;
   }
 
-  /** Sets an item's deadline; undefined removes the item. */
+  /** Undefined removes the item. */
   set(item: T, at: Instant | undefined): void {
     const entry = item.place < 0 ? undefined : this.#heap[item.place];
     if (at === undefined) {
@@ -71,7 +70,7 @@ export class DeadlineQueue<T extends Waiting> {
     this.#settle(item.place);
   }
 
-  /** Removes and returns one item whose deadline has come; undefined when there is none. */
+  /** Removes the item returned; undefined when none is due. */
   takeDue(now: Instant): T | undefined {
     const first = this.#heap[0];
     if (first === undefined || first.at > now) return undefined;
@@ -93,7 +92,7 @@ export class DeadlineQueue<T extends Waiting> {
     this.#settle(place);
   }
 
-  /** Moves the entry at `place` up or down to where it belongs. */
+  /** Moves the entry up or down to where it belongs. */
   #settle(place: number): void {
     let at = place;
     const entry = this.#heap[at];
@@ -121,7 +120,6 @@ export class DeadlineQueue<T extends Waiting> {
   }
 }
 
-/** The one timer of a queue. */
 export class Alarm {
   readonly #clock: Clock;
   readonly #ring: () => void;
@@ -132,7 +130,7 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Rings at `at` or earlier; undefined changes nothing. An earlier setting stays, because moving the timer each time costs more. */
+  /** Rings at `at` or earlier; undefined changes nothing. An earlier setting stays, because moving the timer costs more. */
   expect(at: Instant | undefined): void {
     if (at === undefined || (this.#set !== undefined && this.#set.at <= at)) return;
     this.cancel();

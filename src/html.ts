@@ -1,12 +1,12 @@
-// Markup in which escaping cannot be forgotten: the type `Html`, and the template tag that makes it.
+// Markup in which escaping cannot be forgotten.
 //
 // Sources: HTML Living Standard §13.1.2 (which characters end an element, attribute or text); JSX for line ends.
 //
-// 1. A string becomes markup only through `html`, which escapes it everywhere, or `verbatim`. Only this file can create `Html`. `html` called as a
-//    function throws, because it would not escape the strings of its array: it takes only the frozen arrays that the language makes.
+// 1. A string becomes markup only through `html`, which escapes it everywhere, or `verbatim`. Only this file can create `Html`. `html`
+//    called as a function throws, because it would not escape the strings of its array: it takes only the arrays that the language makes.
 // 2. Inserted text can neither end the markup around it nor reverse or hide the text next to it (`clean-text.ts`).
-// 3. `undefined`, `true` and `false` do not compile as a part of a template. Write `nothing` to omit a part.
-// 4. Between the attributes of a tag, escaping cannot help: only `Html` is allowed there, and text throws, because it is our own bug.
+// 3. `undefined`, `true` and `false` do not compile as a part; write `nothing`.
+// 4. Between the attributes of a tag, escaping cannot help: only `Html` is allowed there, and text throws.
 
 import { cleanLines } from './clean-text.ts';
 
@@ -28,31 +28,28 @@ class Markup {
     this.#text = text;
   }
 
-  /** The text for the browser. In an `html` template use the `Html` itself; this string would be escaped. */
+  /** In an `html` template use the `Html` itself; this string would be escaped. */
   toString(): string {
     return this.#text;
   }
 }
 
-/** Markup, or a part of it: elements, text, or the attributes of a tag. */
+/** Elements, text, or the attributes of a tag. */
 export type Html = Markup;
 
-/** A part of a template: text, which is escaped; a number; markup and lists of it, which are inserted as they are. */
+/** Text, which is escaped; a number; markup and lists of it, which are inserted as they are. */
 export type Part = string | number | Html | readonly Html[];
 
-/** An omitted part: the only empty `Html`, so `===` recognises it. */
+/** The only empty `Html`, so `===` recognises it. */
 export const nothing: Html = new Markup('');
 
-/** Turns text into markup unescaped. test/tidy.test.ts lists every use with its reason. */
+/** Makes markup unescaped; test/tidy.test.ts lists every use with its reason. */
 const trusted = (text: string): Html => (text === '' ? nothing : new Markup(text));
 
-/** Escapes a value that a form sends back unchanged, so its control characters are kept. */
+/** Escapes, but keeps control characters, for a form that sends a value back. */
 export const verbatim = (text: string): Html => trusted(escaped(text));
 
-/**
- * Makes markup from a template. A line end with the following indentation becomes a space between words, and nothing next to a tag, next
- * to a part, and at the start and end.
- */
+/** A line end with its indentation becomes a space between words, and nothing next to a tag or a part, or at an end. */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
   const { texts, places } = templateOf(strings);
   let text = texts[0] ?? '';
@@ -79,11 +76,10 @@ function written(part: Part, place: Place): string {
 
 interface Template {
   readonly texts: readonly string[];
-  /** The place of each part. */
   readonly places: readonly Place[];
 }
 
-/** Templates by their texts; each template literal in the code has one such array. */
+/** Each template literal in the code has one such array. */
 const templates = new WeakMap<TemplateStringsArray, Template>();
 
 function templateOf(strings: TemplateStringsArray): Template {

@@ -1,12 +1,12 @@
-// The commands that sentences name. Sentences say `rackboot leases list`; where one is shown on this host, the words become a command that
-// works as typed: `node bin/rackboot.js leases list --config FILE`. Pure.
+// The commands that sentences name: `rackboot leases list`. Shown on this host, the words become a command that works as typed: `node
+// bin/rackboot.js leases list --config FILE`. Pure.
 //
-// 1. Only the words of a command change (test/control/named-commands.test.ts compares the table with the command line's), not a sentence whose
-//    subject is Rackboot, a user or a service of that name.
-// 2. A command for another host keeps its words: only that host knows how its commands are called.
-// 3. Where root runs the command, probably by sudo(8), each named command that needs these rights begins with `sudo`.
+// 1. Only the words of a command change (test/control/named-commands.test.ts compares the table with the command line's), not a sentence
+//    whose subject is Rackboot, a user or a service of that name.
+// 2. A command for another host keeps its words.
+// 3. Where root runs the command, named commands that need its rights begin with `sudo`.
 
-/** Every command and alias; after a group, the commands of the group. */
+/** Every command, with aliases; after a group, its commands. */
 export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   apikey: '',
   backup: '',
@@ -66,7 +66,7 @@ export const WITHOUT_CONFIG: ReadonlySet<string> = new Set([
 /** Commands that need no rights of root on any host. */
 const WITHOUT_ROOT: ReadonlySet<string> = new Set(['completion', 'lab', 'login', 'logout', 'maas', 'warm']);
 
-/** After a command of a group that is a group itself: the command in that one. */
+/** A group inside a group: the command in that one. */
 const INNER = '(?:(?<= images (?:selections|sources)) (?:add|list|remove|set)(?![\\w-]))?';
 const words = Object.entries(NAMED_COMMANDS).map(([command, group]) =>
   group === '' ? command : `${command}(?: (?:${group.replaceAll(' ', '|')})(?![\\w-])${INNER})?`,
@@ -81,17 +81,16 @@ const HELP = /^ --help\b/;
 /** After a command that names its configuration, or needs none. */
 const CONFIGURED = /^ --help\b|^[^`\n]{0,400} --config /;
 
-/** How this host's commands are called. */
 export interface CommandNaming {
   /** `rackboot`, or the words that run the main file of a checkout. */
   readonly program: string;
   /** The option that names the configuration, after a space; empty for the default one. */
   readonly config: string;
-  /** True: root runs this command; undefined: another user does. */
+  /** True if root runs this command. */
   readonly isRoot?: boolean | undefined;
 }
 
-/** A text in which each named command works as typed on this host. */
+/** A text in which named commands work as typed on this host. */
 export function nameCommands(text: string, { program, config, isRoot = false }: CommandNaming): string {
   if ((program === 'rackboot' && config === '' && !isRoot) || !text.includes('rackboot ')) return text;
   return text.replace(

@@ -1,9 +1,9 @@
-// Answers one request for `/MAAS/`: passes it on to the region, or acts in the region's place while it is away.
+// Answers one request for `/MAAS/`: passes it on, or acts in the region's place while it is away.
 //
 //   body ─▶ read here ─┬─ a report, agent or preseed, and the rack has a stand-in ─▶ region ─ does not take it ─▶ kept, or the stand-in's
 //                      └─ anything else ─▶ region                                                            script
 //
-// 1. A boot token is passed on only if it is well-formed, together with the interface for which this rack vouches.
+// 1. Only a well-formed boot token is passed on, with the interface for which this rack vouches.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
@@ -34,31 +34,28 @@ import { sendText } from './send.ts';
 export interface RegionRequestsDeps {
   readonly clock: Clock;
   readonly proxy: RegionProxy;
-  /** The region's current endpoint. */
   readonly region: () => RegionEndpoint | undefined;
-  /** The secret that proves to the region that the caller's identity comes from its rack. */
+  /** Proves that the identity comes from the region's rack. */
   readonly rackSecret: string;
-  /** The interface through which the sender of a boot's token booted from this address; `undefined` if it did not. */
+  /** The interface that booted from this address with this token; `undefined` if it did not. */
   readonly vouchFor?: ((token: string, peer: Ipv4) => MacAddress | undefined) | undefined;
-  /** Acts in the region's place while it is away; `undefined` if the region is embedded. */
+  /** `undefined` if the region is embedded. */
   readonly standIn?: RegionStandIn | undefined;
 }
 
-/** A request for the region. */
 interface RegionRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly peer: Ipv4;
   /** The rack's address that received the request. */
   readonly local: Ipv4;
-  /** Path and query, as the region sees them. */
   readonly origin: string;
 }
 
-/** A request's claims about its machine's boot. */
+/** What a request claims about the machine's boot. */
 type BootOfCaller = Pick<KeptReport, 'token' | 'bootMac'>;
 
-/** These claims as header fields for the region. */
+/** The claims as header fields for the region. */
 function bootFields({ token, bootMac }: BootOfCaller): Readonly<Record<string, string>> {
   return {
     ...(token === undefined ? {} : { 'X-Rackboot-Token': token }),
@@ -68,12 +65,10 @@ function bootFields({ token, bootMac }: BootOfCaller): Readonly<Record<string, s
 
 /** The form of a boot's token; anything else is not passed on. */
 const BOOT_TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
-/** Content types are cut to this many characters. */
 const CONTENT_TYPE_MAX = 256;
 /** The Retry-After for machines, in seconds. */
 const RETRY_AFTER_S = 5;
 
-/** Answers the requests of all boot listeners for the region. */
 export class RegionRequests {
   readonly #deps: RegionRequestsDeps;
   readonly #arrivals: BodyArrivals;
@@ -85,7 +80,7 @@ export class RegionRequests {
     this.#reports = new BodyPlaces(deps.clock, BODIES_MAX);
   }
 
-  /** Answers, or ends the connection. @returns `untaken` if it was answered in the region's place */
+  /** @returns `untaken` if answered in the region's place */
   async answer(asked: RegionRequest): Promise<ForwardOutcome> {
     const { request, response, peer, local, origin } = asked;
     const arrivedAt = `${formatIpv4(local)}:${request.socket.localPort ?? 80}`;
@@ -107,7 +102,7 @@ export class RegionRequests {
     return (await this.#withoutRegion(asked, arrived)) ?? (await this.#deps.proxy.forward(arrived));
   }
 
-  /** Reads the request's body, or its first part; or returns why the request is not passed on. */
+  /** Reads the whole body, or its first part; or returns why the request is not passed on. */
   async #readBody(asked: RegionRequest, forwarding: Forwarding): Promise<Forwarding | ForwardOutcome> {
     const { request, response, peer } = asked;
     const isTooLarge = Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX;
@@ -125,14 +120,14 @@ export class RegionRequests {
     }
   }
 
-  /** The caller's boot, for the region: its token, and the interface that this rack vouches for. */
+  /** The token, and the interface that this rack vouches for. */
   #bootOf({ request, peer }: RegionRequest): BootOfCaller {
     const token = request.headers['x-rackboot-token'];
     if (typeof token !== 'string' || !BOOT_TOKEN.test(token)) return {};
     return { token, bootMac: this.#deps.vouchFor?.(token, peer) };
   }
 
-  /** Offers the region a request that the rack can handle too, and handles it if the region does not; `undefined`: pass it on as usual. */
+  /** Tries the region first, then the rack; `undefined`: pass it on as usual. */
   async #withoutRegion(asked: RegionRequest, forwarding: Forwarding): Promise<ForwardOutcome | undefined> {
     const { standIn, proxy } = this.#deps;
     const { request, response, origin } = forwarding;
@@ -150,7 +145,7 @@ export class RegionRequests {
       return outcome;
     }
     if (!standIn.isManaged(asked.peer)) return undefined;
-    // While the region accepts requests, a report need not wait for a place.
+    // While the region accepts requests, no report waits for a place.
     const place = await this.#reports.take(asked.peer, clientOf(request, response), standIn.isAway());
     if (typeof place === 'string') return place === 'gone' ? { kind: 'aborted' } : undefined;
     try {

@@ -1,6 +1,6 @@
 // Writes answers to a connection: texts, files in slices, JSON in pieces or lines. Sources: boot/asset.ts, files/opened-file.ts.
 //
-// 1. The next slice is read only once the previous one has left: a slow reader costs one slice of memory, and many readers take turns.
+// 1. The next slice is read once the previous one has left: a slow reader costs one slice of memory, and many readers take turns.
 // 2. A file stays open until the operating system has its last byte or the connection is gone.
 
 import type { ServerResponse } from 'node:http';
@@ -9,10 +9,9 @@ import type { FileAnswer, TextAnswer } from './answer.ts';
 
 /** Bytes handed to a connection at a time. */
 const SEND_BYTES = 128 * 1024;
-/** List entries turned into JSON in one turn, which blocks the rack loop for about a millisecond at most. */
+/** List entries turned into JSON in one turn, which blocks the rack loop for about a millisecond. */
 const LIST_ENTRIES = 100;
 
-/** How sending ended, and how many bytes of content were sent. */
 interface SendOutcome {
   readonly kind: 'sent' | 'aborted';
   readonly bytes: number;
@@ -25,7 +24,7 @@ export function sendText(response: ServerResponse, method: string | undefined, a
 }
 
 /**
- * Sends a range of a file; for HEAD only the fields. Does not close the file.
+ * For HEAD only the fields. Does not close the file.
  * @throws the error of reading the file; if `headersSent` is set by then, its length was announced and the caller must end the connection
  */
 export async function sendFile(
@@ -40,10 +39,10 @@ export async function sendFile(
     const pending = file.read(at, Math.min(SEND_BYTES, end - at));
     const slice = pending instanceof Uint8Array ? pending : await pending;
     if (slice.length === 0) throw new Error(`the file ends at ${at} instead of ${end}`);
-    // The fields are sent only after the first read, so that an unreadable file is not announced.
+    // Sent after the first read, so that an unreadable file is not announced.
     if (!response.headersSent) response.writeHead(answer.status, answer.fields);
     at += slice.length;
-    // The last slice ends the answer: a small file leaves in one piece.
+    // A small file leaves in one piece.
     if (at >= end) response.end(slice);
     else if (!response.write(slice)) await onceEither(response, 'drain');
   }
@@ -53,7 +52,7 @@ export async function sendFile(
   return { kind: response.writableFinished ? 'sent' : 'aborted', bytes: at - start };
 }
 
-/** Waits for an event of the answer, or for the end of its connection. */
+/** Waits for an event, or for the end of the connection. */
 function onceEither(response: ServerResponse, name: 'drain' | 'finish'): Promise<void> {
   if (isGone(response) || response.writableFinished) return Promise.resolve();
   return new Promise((resolve) => {
@@ -67,12 +66,11 @@ function onceEither(response: ServerResponse, name: 'drain' | 'finish'): Promise
   });
 }
 
-/** True once the client can no longer read the answer. */
 export const isGone = (response: ServerResponse): boolean => response.destroyed || response.req.socket.destroyed;
 
 /**
- * Calls `action` when the answer or its connection ends. An answer queued behind another one on its connection gets no event of that end,
- * so this also listens to the connection.
+ * Calls `action` when the answer or its connection ends. An answer queued behind another on its connection gets no such event, so this
+ * listens to the connection too.
  * @returns a function that cancels the call
  */
 export function onGone(response: ServerResponse, action: () => void): () => void {
@@ -87,7 +85,7 @@ export function onGone(response: ServerResponse, action: () => void): () => void
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Sends a value as JSON; a long list in pieces, with a turn of the event loop between them. */
+/** Sends a long list in pieces, with a turn of the event loop between them. */
 export async function sendJson(response: ServerResponse, method: string | undefined, value: unknown): Promise<void> {
   const type = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' };
   if (!Array.isArray(value) || value.length <= LIST_ENTRIES) {
@@ -109,7 +107,7 @@ export async function sendJson(response: ServerResponse, method: string | undefi
   response.end(']\n');
 }
 
-/** A list made in pieces on demand, sent as one JSON list. */
+/** Made on demand, sent as one JSON list. */
 export class ListInPieces {
   readonly pieces: AsyncIterable<readonly unknown[]>;
 
@@ -118,7 +116,7 @@ export class ListInPieces {
   }
 }
 
-/** Sends a list made in pieces; its maker yields to the event loop. */
+/** The list's maker yields to the event loop. */
 export async function sendList(
   response: ServerResponse,
   method: string | undefined,
@@ -136,14 +134,11 @@ export async function sendList(
   response.end(method === 'HEAD' ? undefined : before === '[' ? '[]\n' : ']\n');
 }
 
-/**
- * Sends each value of an iterable as one line of JSON, and takes the next when there is room for it. Calls `return` of the iterable when
- * the reader is gone, even while it waits for its next value.
- */
+/** Sends one line of JSON for each value, taken when there is room. Calls `return` of the iterable when the reader is gone. */
 export async function sendLines(response: ServerResponse, values: AsyncIterable<unknown>): Promise<void> {
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
   response.flushHeaders();
-  // Silence is normal here: there may be no event for hours.
+  // Silence is normal: there may be no event for hours.
   response.req.socket.setTimeout(0);
   const iterator = values[Symbol.asyncIterator]();
   const forget = onGone(response, () => void iterator.return?.());

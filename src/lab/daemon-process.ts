@@ -1,7 +1,6 @@
-// Runs a lab's daemon in a process of its own, started like the service, and reads its log line by line.
+// Runs a lab's daemon in its own process, like the service, and reads its log.
 //
-// 1. The daemon ends with this process, however this process ends, because this process holds the daemon's standard input open. It writes
-//    nothing there.
+// 1. The daemon ends with this process, which holds its standard input open.
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -12,7 +11,6 @@ import { RackError } from '../errors.ts';
 import { ENDS_WITH_INPUT } from '../net/ends-with-input.ts';
 import type { LabNamespace } from './namespace.ts';
 
-/** One line of the daemon's log. */
 export interface LogLine {
   readonly event: string;
   readonly level: number;
@@ -20,32 +18,32 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** How long a daemon may take to become ready, in milliseconds. */
+/** How long it may take to become ready, in milliseconds. */
 const READY_MS_MAX = 60_000;
 /** How long it may take to end after SIGTERM, in milliseconds. */
 const STOP_MS_MAX = 30_000;
-/** How long to wait for its last lines after its end, in milliseconds: a child of the daemon may hold the output open. */
+/** How long to wait for the last lines after its end, in milliseconds: a child of the daemon may hold the output open. */
 const LAST_LINES_MS_MAX = 2000;
 
 export interface DaemonOptions {
   readonly config: string;
-  /** The words of its command. Default: `run`. */
+  /** Words of its command. Default: `run`. */
   readonly command?: readonly string[] | undefined;
-  /** The main file of another checkout. Default: this one's. */
+  /** Another checkout's main file. Default: this one's. */
   readonly main?: string | undefined;
   /** The Node that runs it. Default: this process's. */
   readonly node?: string | undefined;
-  /** Its flags, which may name files of its checkout. Default: those of this checkout's daemon. */
+  /** Node's flags, which may name files of its checkout. Default: those of this checkout's daemon. */
   readonly flags?: readonly string[] | undefined;
-  /** Run it inside this private network. */
+  /** The daemon's private network. */
   readonly namespace?: LabNamespace | undefined;
-  /** Run it on this processor only. Benchmarks set it, so that the daemon and the load each have a processor. Needs taskset(1). */
+  /** One processor for the daemon, another for a benchmark's load. Needs taskset(1). */
   readonly core?: number | undefined;
-  /** A command to put before the daemon's, which then runs it: `strace -D …`. */
+  /** A command that runs the daemon's command: `strace -D …`. */
   readonly before?: readonly string[] | undefined;
-  /** The directory of compiled code (NODE_COMPILE_CACHE); empty for none. Default: this process's. */
+  /** The directory for compiled code (NODE_COMPILE_CACHE); empty for none. Default: this process's. */
   readonly compileCache?: string | undefined;
-  /** False: `start` does not wait for `daemon.ready`, for benchmarks and tests. Default: true. */
+  /** False: `start` does not wait for `daemon.ready`. Default: true. */
   readonly awaitReady?: boolean | undefined;
   readonly onLine: (line: LogLine) => void;
   readonly onExit?: (code: number | null) => void;
@@ -94,7 +92,7 @@ export class DaemonProcess {
     this.#ready.catch(() => undefined);
   }
 
-  /** Starts the daemon and waits until it is ready. @throws RackError with the daemon's error output */
+  /** Waits until the daemon is ready. @throws RackError with the daemon's error output */
   static async start(options: DaemonOptions): Promise<DaemonProcess> {
     const daemon = new DaemonProcess(options);
     if (options.awaitReady === false) return daemon;
@@ -114,13 +112,12 @@ export class DaemonProcess {
     return this.#child.pid;
   }
 
-  /** Kills the daemon, like a power cut. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#exited;
   }
 
-  /** Asks the daemon to end, and waits for that; kills it after STOP_MS_MAX. */
+  /** Kills the daemon after STOP_MS_MAX. */
   async stop(): Promise<number | null> {
     this.#child.kill('SIGTERM');
     const late = setDeadline(STOP_MS_MAX, 'the daemon did not end');

@@ -1,4 +1,4 @@
-// The files of a guided lab, created before its racks start: one directory with everything, removed at the end.
+// The files of a guided lab: one directory, removed at the end.
 //
 //   /tmp/rackboot-lab-XXXXXX ─┬─ lab.yaml      the configuration of the first rack, which has the region
 //                             ├─ rack-2.yaml … those of the other racks, which use that region
@@ -18,10 +18,9 @@ import { createAdmin, keyPart } from '../region/accounts/accounts.ts';
 import { openRegionStore } from '../store/sqlite/region-sqlite.ts';
 import { type LabPlace, labConfig, labPlace, makeStandInTree } from './safe-lab.ts';
 
-/** The beginning of the names of labs' directories. */
+/** The prefix of labs' directories. */
 export const LAB_DIRECTORY = 'rackboot-lab-';
 
-/** One rack of the lab. */
 export interface LabRack {
   readonly name: string;
   readonly place: LabPlace;
@@ -29,14 +28,13 @@ export interface LabRack {
   readonly stateDir: string;
 }
 
-/** A lab's files and account. */
 export interface LabFiles {
   readonly directory: string;
   /** The first rack has the region. */
   readonly racks: readonly LabRack[];
   readonly user: string;
   readonly password: string;
-  /** The path of user data to deploy with. */
+  /** The path of user data for deployments. */
   readonly userData: string;
 }
 
@@ -45,13 +43,13 @@ export const LAB_SYSTEM = 'debian/bookworm';
 export const LAB_USER = 'lab';
 
 const PASSWORD_CHARACTERS = 10;
-/** The size of the stand-in image: a sparse file of zeroes, which takes no room on most file systems. */
+/** The size of the stand-in image, a sparse file that takes no room on most file systems. */
 const IMAGE_BYTES = 64 * 1024 * 1024;
 const HELLO = '#cloud-config\nruncmd:\n  - echo "hello from the lab" > /etc/motd\n';
 /** The lease time, longer than a lab runs: a simulated machine's system requests its address only once. */
 const LEASE = '1d';
 
-/** The addresses and ports of the `index`th rack (0 to 3) of a guided lab. */
+/** Addresses and ports of rack 0 to 3. */
 export function rackPlace(index: number): LabPlace {
   if (index === 0) return labPlace(0);
   const port = 17_000 + index * 10;
@@ -67,7 +65,6 @@ export function rackPlace(index: number): LabPlace {
   };
 }
 
-/** Creates the directory with everything that `racks` racks need. */
 export async function makeLabFiles(racks: number): Promise<LabFiles> {
   const directory = makeTemporaryDirectory(LAB_DIRECTORY);
   const made = Array.from({ length: racks }, (_, index) => makeRack(directory, index));
@@ -92,7 +89,7 @@ function makeRack(directory: string, index: number): LabRack {
   return { name, place, configFile, stateDir };
 }
 
-/** A rack's configuration, with a network large enough for a hall. @param elsewhere the name of a rack that uses the first rack's region */
+/** A rack's configuration, with a network large enough for a hall. @param elsewhere the name of a rack that uses the first one's region */
 function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: string): string {
   const net = place.octets.replace(/\.0$/, '');
   const region = `http://127.0.0.1:${rackPlace(0).regionPort}/MAAS`;
@@ -111,7 +108,7 @@ function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: string): st
     .replace(/^region: .*$/m, `region: { mode: remote, url: "${region}" }`);
 }
 
-/** Adds an image to the store of a tree. It cannot boot, and its title says that it is a stand-in. */
+/** It cannot boot, and its title says so. */
 export function makeStandInImage(tree: string): void {
   const bytes = Buffer.alloc(IMAGE_BYTES);
   const image: StoredImage = {
@@ -136,7 +133,7 @@ export function makeStandInImage(tree: string): void {
   writeFileSync(manifest, encodeImage(image));
 }
 
-/** Creates the lab's administrator, for whom this host's command line acts, with an SSH key, which deployments need. @returns the password */
+/** Creates the administrator of the lab and its command line, with an SSH key, which deployments need. @returns the password */
 export async function makeAccount(stateDir: string): Promise<string> {
   const store = openRegionStore({ stateDir });
   try {

@@ -1,10 +1,9 @@
-// One local address: its socket for requests, its socket for errors, and its sessions.
-// Sources: RFC 1350 §4 (transfer identifiers); RFC 6056 §3.2 (why ports are chosen at random).
+// One local address: its socket for requests, its socket for errors, and its sessions. Sources: RFC 1350 §4 (transfer identifiers); RFC
+// 6056 §3.2 (why ports are chosen at random).
 //
 // 1. A client port has at most one session here; a newer request is that session's successor (`transfers.ts`).
-// 2. Each transfer has its own port, which the kernel chooses at random; it is opened for the transfer and closed with it. So a host that does
-//    not see the server's packets cannot acknowledge them.
-// 3. Two consecutive transfers of one client port have different ports, so late blocks of the earlier one cannot pass for blocks of the new one.
+// 2. Each transfer has its own random port from the kernel, so a host that does not see the server's packets cannot acknowledge them.
+// 3. Consecutive transfers of one client port have different ports, so late blocks cannot pass for new ones.
 // 4. The server never answers a packet to the error socket.
 
 import { BoundedMap } from '../bounded-map.ts';
@@ -12,11 +11,11 @@ import { type Instant, later } from '../clock.ts';
 import type { Ipv4 } from '../net/address.ts';
 import type { DatagramSocket, SocketCounters } from '../net/datagrams/datagram.ts';
 
-/** How long the port of an ended transfer is not reused for the same client port, in milliseconds. */
+/** How long an ended transfer's port is not reused for its client port, in milliseconds. */
 const LATE_MS_MAX = 10_000;
 /**
- * Ended transfers whose port is remembered. Any client that is served can fill it; the oldest is then forgotten, and its client port might get
- * the same port again, with a chance of one in all ports of the system.
+ * Ended transfers whose port is remembered. Any served client can fill it; the oldest is then forgotten, and its client port might get the
+ * same port again.
  */
 const ENDED_MAX = 4096;
 
@@ -28,18 +27,17 @@ interface EndedTransfer {
 /** A client port as one number. */
 export const peerKey = (peer: Ipv4, port: number): number => peer * 65_536 + port;
 
-/** The sockets and sessions of one local address. */
 export class Listener<Session> {
   readonly address: Ipv4;
   readonly port: number;
   readonly sessions = new Map<number, Session>();
   /** Sends errors about requests that get no session. */
   readonly errors: DatagramSocket;
-  /** True when it takes no more requests and closes with its last session. */
+  /** True when it takes no more requests, and closes with its last session. */
   leaving = false;
   readonly #requests: DatagramSocket;
   readonly #ended = new BoundedMap<number, EndedTransfer>(ENDED_MAX, 'set longest ago');
-  /** The summed counters of the sockets of ended transfers. */
+  /** The counters of the sockets of ended transfers. */
   #past: SocketCounters = { received: 0, sent: 0, sendErrors: 0, receiveDrops: undefined };
 
   constructor(address: Ipv4, port: number, requests: DatagramSocket, errors: DatagramSocket) {
@@ -49,12 +47,12 @@ export class Listener<Session> {
     this.errors = errors;
   }
 
-  /** The port for requests: the configured one, or the one that the system chose. */
+  /** The configured port, or the one that the system chose. */
   get localPort(): number {
     return this.#requests.localPort;
   }
 
-  /** The counters of its sockets: for requests, for errors, and the sum of ended transfers. */
+  /** For requests, for errors, and the sum of ended transfers. */
   counters(): readonly SocketCounters[] {
     return [this.#requests.counters(), this.errors.counters(), this.#past];
   }
@@ -65,7 +63,7 @@ export class Listener<Session> {
     return ended === undefined || ended.until <= now || ended.localPort !== localPort;
   }
 
-  /** Removes a session and closes `socket`, which carried it. */
+  /** Closes `socket`, which carried the session. */
   forget(key: number, session: Session, socket: DatagramSocket | undefined, now: Instant): void {
     if (this.sessions.get(key) === session) this.sessions.delete(key);
     if (socket === undefined) return;
@@ -82,7 +80,7 @@ export class Listener<Session> {
     while (ended.oldest !== undefined && ended.oldest.until <= now) ended.forgetOldest();
   }
 
-  /** Stops taking requests; transfers continue. */
+  /** Running transfers continue. */
   leave(): void {
     this.leaving = true;
     this.#requests.close();

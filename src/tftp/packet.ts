@@ -1,16 +1,15 @@
-// Decodes and encodes TFTP packets.
-// Sources: RFC 1350 §5, RFC 2347, RFC 2348, RFC 2349, RFC 7440 §3.
+// Decodes and encodes TFTP packets. Sources: RFC 1350 §5, RFC 2347, RFC 2348, RFC 2349, RFC 7440 §3.
 //
-// 1. Decoding never throws; it returns the first fault.
-// 2. The decoder accepts requests as firmware really sends them: the last zero byte may be missing, zeros and half an option may
-//    follow, an option may come twice. Encoding is exact.
-// 3. Decoded values are copies; none refers to the datagram.
+// 1. Decoding returns the first fault, and never throws.
+// 2. The decoder accepts requests as firmware really sends them: the last zero byte may be missing, zeros and half an option may follow, an
+//    option may come twice. Encoding is exact.
+// 3. Decoded values are copies.
 
 import { type BorrowedBytes, borrowedIndexOf, viewBytes } from '../net/borrowed-bytes.ts';
 import { ByteReader, type Decoded, faulty, type WireFault } from '../net/byte-reader.ts';
 import { ByteWriter } from '../net/byte-writer.ts';
 
-/** Error codes (RFC 1350 §5 "Error Codes", 8 from RFC 2347). */
+/** RFC 1350 §5 "Error Codes", 8 from RFC 2347. */
 export const TFTP_ERROR = {
   notDefined: 0,
   fileNotFound: 1,
@@ -25,27 +24,25 @@ export const TFTP_ERROR = {
 
 /** The longest request that is read; RFC 2347 allows 512 bytes. */
 export const REQUEST_BYTES_MAX = 1472;
-/** The most options of a request that are read; further ones are ignored. */
+/** The most options that are read; further ones are ignored. */
 export const OPTIONS_MAX = 16;
-/** The longest text of an error that is read or written, in bytes. */
+/** Bytes of an error's text, read or written. */
 export const ERROR_TEXT_BYTES_MAX = 255;
-/** Bytes before the payload of a DATA packet. */
 export const DATA_HEADER_BYTES = 4;
 
 const OPCODE = { read: 1, write: 2, data: 3, ack: 4, error: 5, options: 6 } as const;
 
-/** A name and a value, as written; names compare without regard to case (RFC 2347). */
+/** As written; names compare without regard to case (RFC 2347). */
 export interface TftpOption {
   readonly name: string;
   readonly value: string;
 }
 
-/** A request to read or write a file. */
 export interface TftpRequest {
   readonly kind: 'read' | 'write';
-  /** The path as sent, not normalised, but without what follows the end of a DHCP option (`withoutEnd`). */
+  /** As sent, without what follows the end of a DHCP option (`withoutEnd`). */
   readonly file: string;
-  /** The mode in lower case: `octet`, `netascii`, or whatever was sent. */
+  /** In lower case: `octet`, `netascii`, or whatever was sent. */
   readonly mode: string;
   readonly options: readonly TftpOption[];
 }
@@ -57,7 +54,7 @@ export type TftpPacket =
   | { readonly kind: 'error'; readonly code: number; readonly message: string }
   | { readonly kind: 'options'; readonly options: readonly TftpOption[] };
 
-/** Any packet, or the first fault. Block numbers are 0 to 65535. */
+/** Block numbers are 0 to 65535. */
 export function decodePacket(bytes: BorrowedBytes): Decoded<TftpPacket> {
   const reader = new ByteReader(bytes);
   const opcode = reader.u16('opcode');
@@ -70,7 +67,7 @@ export function decodePacket(bytes: BorrowedBytes): Decoded<TftpPacket> {
       return reader.done({ kind: 'data', block, bytes: reader.copy(reader.remaining, 'data') });
     }
     case OPCODE.ack:
-      // Quirk: some ROMs pad an ACK to the smallest Ethernet frame; bytes after the number are ignored.
+      // Quirk: some ROMs pad an ACK to the smallest Ethernet frame.
       return reader.done({ kind: 'ack', block: reader.u16('block') });
     case OPCODE.error: {
       const code = reader.u16('error code');
@@ -83,7 +80,7 @@ export function decodePacket(bytes: BorrowedBytes): Decoded<TftpPacket> {
   }
 }
 
-/** The error text for a malformed request; undefined if the packet was not a request. */
+/** Undefined if the packet was not a request. */
 export function describeRequestFault({ field, code }: WireFault): string | undefined {
   switch (field) {
     case 'file name':
@@ -110,7 +107,7 @@ function decodeRequest(reader: ByteReader, kind: 'read' | 'write'): Decoded<Tftp
   return reader.done({ kind, file, mode, options: readOptions(reader) });
 }
 
-/** Reads pairs up to the end, an empty name (padding) or half a pair. If an option repeats, the first counts. */
+/** Ends at an empty name (padding) or half a pair. If an option repeats, the first counts. */
 function readOptions(reader: ByteReader): readonly TftpOption[] {
   const options: TftpOption[] = [];
   const seen = new Set<string>();
@@ -125,7 +122,7 @@ function readOptions(reader: ByteReader): readonly TftpOption[] {
   return options;
 }
 
-/** Text up to a zero byte, which is consumed, or up to the end. */
+/** Text up to a zero byte or the end; consumes the zero byte. */
 function textUpToZero(reader: ByteReader): string {
   if (reader.fault !== undefined) return '';
   const zero = borrowedIndexOf(reader.bytes, 0, reader.offset);
@@ -134,8 +131,8 @@ function textUpToZero(reader: ByteReader): string {
 }
 
 /**
- * Quirk: old PXE ROMs read DHCP option 67 up to a zero byte. Servers that write none (Kea, UniFi) make them run on into the end option, 0xff
- * (RFC 2132 §3.2), and beyond. No name contains that byte, because it occurs nowhere in UTF-8 (RFC 3629 §3).
+ * Quirk: old PXE ROMs read DHCP option 67 up to a zero byte. Servers that write none (Kea, UniFi) make them run on into the end option,
+ * 0xff (RFC 2132 §3.2), and beyond. That byte occurs nowhere in UTF-8 (RFC 3629 §3).
  */
 function withoutEnd(name: string): string {
   const end = name.indexOf('\xff');
@@ -144,7 +141,6 @@ function withoutEnd(name: string): string {
 
 const asUtf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
 
-/** The options that the server grants (RFC 2347). */
 export function encodeOptions(options: readonly TftpOption[]): Uint8Array {
   const text = options.map(({ name, value }) => `${name}\0${value}\0`).join('');
   const writer = new ByteWriter(2 + text.length);
@@ -153,7 +149,7 @@ export function encodeOptions(options: readonly TftpOption[]): Uint8Array {
   return writer.finish();
 }
 
-/** An error packet. The text is cut to ERROR_TEXT_BYTES_MAX; only characters up to U+00FF are kept. */
+/** The text is cut to ERROR_TEXT_BYTES_MAX; only characters up to U+00FF are kept. */
 export function encodeError(code: number, message: string): Uint8Array {
   const text = viewBytes(Buffer.from(message, 'latin1'), 0, ERROR_TEXT_BYTES_MAX);
   const writer = new ByteWriter(5 + text.length);
@@ -165,8 +161,8 @@ export function encodeError(code: number, message: string): Uint8Array {
 }
 
 /**
- * Writes the DATA packets of `content` back to back into `target` from `at`: each of `blockBytes` with its header, the
- * last one shorter or empty. Returns the end offset.
+ * Writes DATA packets back to back into `target` from `at`: each of `blockBytes` with its header, the last one shorter or empty. Returns
+ * the end offset.
  * @param first absolute number of the first block; sent numbers roll over from 65535 to 0
  * @param count how many packets; `content` fills all but the last
  */

@@ -1,15 +1,14 @@
-// The places for transfers: how many there are, and which transfer gives way to a newcomer.
-// Sources: net/shares/fair-shares.ts; RFC 4987 §3.4 (how TCP treats peers that never answer).
+// The places for transfers: how many, and which transfer gives way to a newcomer. Sources: net/shares/fair-shares.ts; RFC 4987 §3.4 (how
+// TCP treats peers that never answer).
 //
 //   request ── admit ──▶ unanswered ── the client's first ACK: confirm ──▶ answered ── release ──▶ (gone)
 //                            └────────────── release: timed out, or gave way ────────────────────────┘
 //
-// 1. A client that has not answered may not exist: its address may be forged. Such transfers have separate places, so
-//    they cannot take one from a client that has answered.
-// 2. An unanswered transfer loses nothing by giving way, because its client retries. So it counts as idle from the start, and the oldest goes
-//    first.
-// 3. Of answered transfers, the address with the most loses the one heard least recently. A transfer whose client is overdue counts as idle
-//    until the client is heard again.
+// 1. The address of a client that has not answered may be forged. Such transfers have separate places, so they take none from a client that
+//    has answered.
+// 2. An unanswered transfer loses nothing by giving way, so it counts as idle, and the oldest goes first.
+// 3. Of answered transfers, the address with the most loses the one heard least recently. A transfer whose client is overdue counts as
+//    idle.
 // 4. No address exceeds its own bound, even while there is room.
 
 import type { Instant } from '../clock.ts';
@@ -17,8 +16,8 @@ import type { Ipv4 } from '../net/address.ts';
 import { type Admission, FairShares, type Place } from '../net/shares/fair-shares.ts';
 
 /**
- * Transfers whose client has not answered yet. Any client that is served can fill it, even with forged addresses. Others notice nothing while
- * fewer requests than this arrive within their round trip. It empties as clients answer, and after 7 s (with `timeout` after 60 s).
+ * Transfers whose client has not answered yet. Any served client can fill it, even with forged addresses. Others notice nothing while fewer
+ * requests than this arrive within their round trip. It empties as clients answer, and after 7 s (with `timeout` after 60 s).
  */
 export const UNANSWERED_MAX = 1024;
 /**
@@ -27,38 +26,36 @@ export const UNANSWERED_MAX = 1024;
  */
 export const TRANSFERS_MAX = 2048;
 /**
- * One address has at most this many of the UNANSWERED_MAX. A host that forges the address can fill it. The oldest gives way to the newest, and its client
- * retries. Other addresses notice nothing, and neither do this many machines behind one NAT router.
+ * Of UNANSWERED_MAX, those of one address. A host that forges the address can fill it. The oldest gives way to the newest, and its client
+ * retries. Other addresses notice nothing.
  */
 const UNANSWERED_OF_ADDRESS_MAX = 512;
 /**
- * One address has at most this many of the TRANSFERS_MAX, so that one host never holds all sockets and files. Only that host can fill it, or a NAT router with
- * more machines that load at the same time. A transfer whose client is overdue gives way to the newest; if there is none, the newest client is
- * told to try again.
+ * Of TRANSFERS_MAX, those of one address, so that one host never holds all sockets and files. Only that host, or a NAT router with more loading
+ * machines, can fill it. A transfer whose client is overdue gives way to the newest; if there is none, the newest client is told to try
+ * again.
  */
 export const TRANSFERS_OF_ADDRESS_MAX = 1024;
 /**
- * Unanswered transfers of one address whose packets are repeated. A host that forges the address can fill it. If more machines than this share
- * an address and each lost its first packet, the rest are answered when they retry. It empties as clients answer.
+ * Unanswered transfers of one address whose packets are repeated. A host that forges the address can fill it. With more machines at an
+ * address that each lost a first packet, the rest are answered when they retry. It empties as clients answer.
  */
 const REPEATED_TO_MAX = 32;
-/** How far the recorded time of a client's last packet may lag, in milliseconds: recording every ACK costs more than it is worth. */
+/** How far the record of a client's last packet may lag, in milliseconds. */
 const HEARD_MS = 1000;
 
-/** The place of one transfer. */
 export interface Seat<T> {
   readonly answered: boolean;
   readonly place: Place<T>;
   notedAt: Instant;
 }
 
-/** A transfer that can hold a place. Only `TransferPlaces` writes `seat`. */
+/** Only `TransferPlaces` writes `seat`. */
 export interface Seated<T> {
   readonly origin: { readonly peer: Ipv4 };
   seat: Seat<T> | undefined;
 }
 
-/** The places of all transfers. */
 export class TransferPlaces<T extends Seated<T>> {
   readonly #unanswered = new FairShares<T>({ max: UNANSWERED_MAX, addressMax: UNANSWERED_OF_ADDRESS_MAX });
   readonly #answered = new FairShares<T>({ max: TRANSFERS_MAX, addressMax: TRANSFERS_OF_ADDRESS_MAX });
@@ -68,7 +65,7 @@ export class TransferPlaces<T extends Seated<T>> {
     return this.#unanswered.size + this.#answered.size;
   }
 
-  /** Gives a new transfer a place. The caller must end the evicted one. */
+  /** The caller must end the evicted transfer. */
   admit(transfer: T, now: Instant): Admission<T> {
     const admission = this.#unanswered.admit(transfer.origin.peer, transfer);
     if (admission.kind === 'refused') return admission;
@@ -77,7 +74,7 @@ export class TransferPlaces<T extends Seated<T>> {
     return admission;
   }
 
-  /** Moves a transfer whose client has answered. If this is refused, the transfer has lost its place. */
+  /** Moves a transfer whose client has answered; if refused, it has lost its place. */
   confirm(transfer: T, now: Instant): Admission<T> {
     this.release(transfer);
     const admission = this.#answered.admit(transfer.origin.peer, transfer);
@@ -86,19 +83,17 @@ export class TransferPlaces<T extends Seated<T>> {
     return admission;
   }
 
-  /** Records that the client was heard. */
   heard({ seat }: T, now: Instant): void {
     if (seat?.answered !== true || (now - seat.notedAt < HEARD_MS && !seat.place.idle)) return;
     seat.notedAt = now;
     this.#answered.touch(seat.place, false);
   }
 
-  /** Records that the client is overdue. */
   noteOverdue({ seat }: T): void {
     if (seat?.answered === true && !seat.place.idle) this.#answered.touch(seat.place, true);
   }
 
-  /** False if so many transfers of this address are unanswered that it is probably forged. */
+  /** False if the address has so many unanswered transfers that it is probably forged. */
   mayRepeat({ seat, origin }: T): boolean {
     return seat?.answered === true || this.#unanswered.countOf(origin.peer) <= REPEATED_TO_MAX;
   }

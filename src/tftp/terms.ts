@@ -1,10 +1,10 @@
-// The terms of a transfer, agreed before the first block.
-// Sources: RFC 2347 (options), RFC 2348 (blksize), RFC 2349 (timeout, tsize), RFC 7440 (windowsize).
+// The terms of a transfer, agreed before the first block. Sources: RFC 2347 (options), RFC 2348 (blksize), RFC 2349 (timeout, tsize), RFC
+// 7440 (windowsize).
 //
-// 1. An unknown option or an invalid value is left out of the answer: the client continues without it.
+// 1. An unknown option or invalid value is left out of the answer.
 // 2. Apart from `tsize`, no granted value exceeds the requested one. `timeout` is repeated exactly, because RFC 2349 allows no other
-//    answer; above TIMEOUT_MS_MAX the server waits less than granted, and so repeats a lost packet sooner than agreed.
-//    The answer is longer than the request only by the digits of the size: three octets for a file of 20 GB and the shortest request.
+//    answer; above TIMEOUT_MS_MAX the server repeats a lost packet sooner than agreed. The answer exceeds the request only by the digits of
+//    the size: three octets for a file of 20 GB and the shortest request.
 // 3. One window fits one segmented send of the kernel: at most 64 blocks and 65,507 bytes.
 
 import { type Milliseconds, milliseconds } from '../clock.ts';
@@ -19,32 +19,29 @@ const BLOCK_BYTES_MAX = 65_464;
 const BLOCK_BYTES_ETHERNET = 1468;
 /** The largest `windowsize` that a client may ask for (RFC 7440 §3). */
 const ASKED_WINDOW_MAX = 65_535;
-/** The largest window that is granted, in blocks. */
 export const WINDOW_BLOCKS_MAX = 64;
 /** The most bytes of a window, headers included: the largest UDP payload. */
 export const WINDOW_BYTES_MAX = 65_507;
 /** The first wait for an acknowledgement unless the client sets one, in milliseconds. */
 const TIMEOUT_MS_DEFAULT = 1000;
-/** The longest wait that a client can set, in milliseconds: a packet is still sent three times before the transfer ends in silence. */
+/** The longest wait that a client can set, in milliseconds: a packet is sent three times before the transfer ends in silence. */
 const TIMEOUT_MS_MAX = 20_000;
 
-/** The terms of one transfer. */
 export interface Terms {
   /** Payload of each block but the last, in bytes. */
   readonly blockBytes: number;
   /** Blocks sent before an acknowledgement is awaited, 1 to WINDOW_BLOCKS_MAX. */
   readonly windowBlocks: number;
-  /** The first wait for an acknowledgement; without `timeoutAsked` its upper limit. */
+  /** The first wait; without `timeoutAsked` its upper limit. */
   readonly timeoutMs: Milliseconds;
   /** True if the client set the wait (RFC 2349): it is then kept exactly, up to TIMEOUT_MS_MAX. */
   readonly timeoutAsked: boolean;
-  /** The granted options, in the order and spelling of the request; empty: send data at once, without an answer (RFC 2347). */
+  /** Granted options in the order and spelling of the request; empty: send data at once, without an answer (RFC 2347). */
   readonly granted: readonly TftpOption[];
 }
 
 /**
- * Decides which options of a request are granted.
- * @param sizeBytes length of the file, for `tsize`
+ * @param sizeBytes for `tsize`
  * @param blockBytesMax the largest block that the path carries unfragmented
  */
 export function negotiateTerms(
@@ -85,7 +82,7 @@ export function negotiateTerms(
   };
 }
 
-/** A number of up to ten decimal digits; undefined for anything else. */
+/** A number of up to ten decimal digits. */
 function parseDecimal(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined;
 }

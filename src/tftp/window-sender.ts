@@ -1,14 +1,11 @@
-// Sends the sessions' windows in turn.
-// Sources: docs/architecture.md ("The path of a datagram"); net/datagrams/datagram.ts.
+// Sends the sessions' windows in turn. Sources: docs/architecture.md ("The path of a datagram"); net/datagrams/datagram.ts.
 //
-// 1. Each session has one place in the queue and sends one window when its turn comes, so a session waits for at most one window of each other
-//    session.
-// 2. After SEND_BYTES_PER_TURN_MAX in one turn of the event loop, counted across all wakes in it, the rest waits for the next turn, so that DHCP
-//    and DNS are answered in between. A turn ends when its setImmediate callbacks have run. libuv runs these right after it polls the sockets,
-//    so the rest must wait for the callbacks after the next poll.
-// 3. Nothing recurses. A file in memory is sent in a loop. A session whose bytes must be read from disk goes back into the queue once they are
-//    read.
-// 4. Sending may end the session, if the kernel reports that its client is gone. Nothing of a session is used after that.
+// 1. Each session has one place in the queue and one window per turn.
+// 2. After SEND_BYTES_PER_TURN_MAX in one turn of the event loop, the rest waits for the next, so that DHCP and DNS are answered. A turn
+//    ends when its setImmediate callbacks have run. libuv runs these right after the poll of the sockets, so the rest waits for those after
+//    the next poll.
+// 3. Nothing recurses. A file in memory is sent in a loop; a session that waits for the disk is queued again afterwards.
+// 4. Sending may end the session, if the kernel reports that its client is gone. Nothing of it is used after that.
 
 import { counted } from '../counted.ts';
 import { DATA_HEADER_BYTES, writeBlocks } from './packet.ts';
@@ -21,17 +18,13 @@ import { WINDOW_BYTES_MAX } from './terms.ts';
  */
 export const SEND_BYTES_PER_TURN_MAX = 1024 * 1024;
 
-/** The sender's calls to its owner. */
 interface SenderEvents {
-  /** The session's window has left. */
   readonly onLeft: (session: Session, blocks: BlocksToSend) => void;
-  /** The session's content could not be read. */
   readonly onReadError: (session: Session, error: unknown) => void;
-  /** Calls `action` at the end of this turn of the event loop; if that end has already begun, at the end of the next. */
+  /** Calls `action` at the end of this turn; if that end has already begun, at the end of the next. */
   readonly atTurnEnd: (action: () => void) => void;
 }
 
-/** The queue of windows. */
 export class WindowSender {
   readonly #events: SenderEvents;
   /** The buffer for one window; sockets no longer use it when `send` returns. */
@@ -63,13 +56,12 @@ export class WindowSender {
       this.#first += 1;
       this.#sendWindow(session);
     }
-    // Drop the sent entries, so that the queue never outgrows the number of sessions.
+    // Drop sent entries, so that the queue never outgrows the number of sessions.
     if (this.#first > 0) this.#queue = this.#first === this.#queue.length ? [] : this.#queue.slice(this.#first);
     this.#first = 0;
     this.#draining = false;
   }
 
-  /** Counts the bytes sent in this turn. */
   #count(bytes: number): void {
     this.#sentInTurn += bytes;
     if (this.#awaitsTurnEnd) return;
@@ -100,7 +92,7 @@ export class WindowSender {
     else this.#await(session, bytes);
   }
 
-  /** Puts the session back into the queue once its bytes are read: the cache then returns them at once. */
+  /** Queues the session again once its bytes are read: the cache then returns them at once. */
   #await(session: Session, bytes: Promise<Uint8Array>): void {
     session.busy = true;
     const wanted = session.toSend;
@@ -108,7 +100,7 @@ export class WindowSender {
       (read) => {
         session.busy = false;
         if (session.over) return;
-        // If still wanted, send the bytes as read: a full cache may already have dropped them.
+        // Send the bytes as read: a full cache may already have dropped them.
         if (wanted !== undefined && session.toSend === wanted && this.#sentInTurn < SEND_BYTES_PER_TURN_MAX) {
           this.#sendBlocks(session, wanted, read);
         } else this.enqueue(session);

@@ -1,9 +1,8 @@
-// Answers requests on the control socket: the state of the running rack as JSON, and the region's API with administrator rights, for any
-// process that may open the socket.
+// The control socket: the rack's state as JSON, and the region's API with administrator rights.
 //
-// 1. The file system grants the right: the socket has mode 0600.
-// 2. An answer that throws is reported in one line, without a stack trace.
-// 3. Changes are POSTs, named `POST /path` in the table; everything else is GET and HEAD.
+// 1. The socket has mode 0600: the file system grants the right.
+// 2. An error is one line, without a stack trace.
+// 3. Changes are POSTs (`POST /path` in the table), all else is GET and HEAD.
 // 4. A stream is lines of JSON, written as fast as the client reads; it ends with its client.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -16,20 +15,18 @@ import type { RegionEndpoint, RegionProxy } from '../proxy.ts';
 import { isRegionPath, parseTarget } from '../request-target.ts';
 import { ListInPieces, sendJson, sendLines, sendList, sendText } from '../send.ts';
 
-/** The largest accepted body, in bytes. Only root and the daemon's user can open the socket. */
+/** The largest body, in bytes. Only root and the daemon's user can open the socket. */
 export const CONTROL_BODY_BYTES_MAX = 2 * 1024 * 1024;
 
-/** The query and body of a request. */
 export interface ControlAsk {
   readonly query: URLSearchParams;
-  /** Reads the body. @throws RackError `bad-argument` if it is larger than CONTROL_BODY_BYTES_MAX */
+  /** @throws RackError `bad-argument` if it is larger than CONTROL_BODY_BYTES_MAX */
   readonly body: () => Promise<string>;
 }
 
 /**
- * Paths of the control socket, each with its handler, which returns a value for JSON, a promise of one, a `ListInPieces`, or an
- * asynchronous iterable whose values each become one line of JSON. `POST /path` handles a POST. A RackError `bad-argument` is answered
- * with 400, `not-found` with 404, any other error with 500.
+ * Each path's handler returns a value for JSON, a promise of one, a `ListInPieces`, or an asynchronous iterable of lines of JSON. `POST
+ * /path` handles a POST. A RackError `bad-argument` is answered with 400, `not-found` with 404, any other error with 500.
  */
 export type ControlAnswers = Readonly<Record<string, (asked: ControlAsk) => unknown>>;
 
@@ -37,15 +34,15 @@ interface ControlRequestsDeps {
   readonly answers: ControlAnswers;
   readonly proxy: RegionProxy;
   readonly region: () => RegionEndpoint | undefined;
-  /** The secret that proves to the region that the caller is an administrator of this host. */
+  /** Proves to the region that the caller is an administrator of this host. */
   readonly secret: string;
-  /** The URL of a region on another host, which gives this host's administrator no rights; `undefined` if the region is on this host. */
+  /** The region's URL on another host, which gives this host's administrator no rights; `undefined` if the region is on this host. */
   readonly elsewhere?: string | undefined;
   /** The text for a path that is not in `answers`; `undefined`: a list of the paths that are. */
   readonly unknownPath?: string | undefined;
 }
 
-/** Answers one request of the control socket. Never rejects. */
+/** Never rejects. */
 export async function handleControl(
   deps: ControlRequestsDeps,
   request: IncomingMessage,
@@ -67,8 +64,8 @@ export async function handleControl(
     } else if (isRegionPath(target.origin) && deps.elsewhere !== undefined) {
       refuse(404, `${ELSEWHERE_START}${deps.elsewhere}: run the command on its host, or ask its API`);
     } else if (isRegionPath(target.origin)) {
-      // Read the whole body, to send it in one piece. If the region answers and closes a local socket early, even the empty write that ends
-      // a streamed body fails, before the answer is read.
+      // Send the body in one piece: if the region closes a local socket early, even the empty write that ends a stream fails before the
+      // answer is read.
       const body = hasBody(request) ? await readBytes(request) : undefined;
       await deps.proxy.forward({
         body,
