@@ -81,7 +81,7 @@ export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }
 
-/** With the first one's code, one line each; undefined if there are none. */
+/** Joins failures into one with the first one's code, one line each; undefined if there are none. */
 export function joinFailures(failures: readonly RackError[]): RackError | undefined {
   const [first] = failures;
   const texts = [...new Set(failures.map(({ message }) => message))];

@@ -77,7 +77,7 @@ export interface AssetContext {
   readonly hasFile: HasFile;
   /** `undefined`: imported systems are booted by their names. */
   readonly realOf?: RealOf | undefined;
-  /** From its DHCP request (RFC 4578 §2.3), lower case. */
+  /** The UUID of a machine's DHCP request (RFC 4578 §2.3), lower case. */
   readonly uuidOf?: ((mac: MacAddress) => string | undefined) | undefined;
   /** `undefined` if configurations get none. */
   readonly tokens?: BootTokenSource | undefined;

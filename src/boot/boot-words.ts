@@ -35,7 +35,7 @@ export const FILE_REASONS = {
 };
 export type AssetRefusal = Exclude<keyof typeof FILE_REASONS, 'not-in-tree'>;
 
-/** By purpose. */
+/** What a configuration brings to a machine, by purpose. */
 export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
   enlist: 'to enlist',
   commissioning: 'to run the ephemeral environment',

@@ -64,11 +64,11 @@ const RASPBERRY_PI_UUID = /^525069/;
 /** "arm rpiboot" (IANA). */
 export const RPIBOOT = 41;
 
-/** Whatever its hardware address. */
+/** True for a Raspberry Pi's UUID, whatever its hardware address. */
 export const isRaspberryPiUuid = (uuid: string | undefined): boolean =>
   uuid !== undefined && RASPBERRY_PI_UUID.test(uuid);
 
-/** In option 60. */
+/** The number in option 60, if any. */
 export function numberOfClass(vendorClass: string): number | undefined {
   const written = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass)?.[1];
   if (written !== undefined) return Number(written);
@@ -76,7 +76,7 @@ export function numberOfClass(vendorClass: string): number | undefined {
   return vendorClass.startsWith('U-Boot.armv8') ? U_BOOT_ARM64 : U_BOOT_ARM;
 }
 
-/** Of several the firmware's, if known; without any, the one in the vendor class, else 0 (BIOS). */
+/** The client's number: of several the firmware's, if known; without any, the one in the vendor class, else 0 (BIOS). */
 function chooseArchitecture({ architectures, vendorClass }: BootClientFacts): number {
   const [first] = architectures;
   if (first !== undefined && architectures.length === 1) return first;

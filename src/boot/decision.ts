@@ -44,15 +44,15 @@ interface StepContext {
 
 interface StepQuery {
   readonly machine: RackMachine | undefined;
-  /** By its loader, if that says. */
+  /** An unknown machine's architecture, if its loader says. */
   readonly architecture: string | undefined;
   readonly subarchitecture: string | undefined;
-  /** Of the boot HTTP listener. */
+  /** The boot HTTP listener; `undefined` if there is none. */
   readonly baseUrl: string | undefined;
   readonly token?: string | undefined;
 }
 
-/** With labels for the timeline and the screen. */
+/** A step, with labels for the timeline and the screen. */
 export interface Decision {
   readonly step: BootStep;
   /** The machine's purpose, or `image-missing`, `no-environment`, `no-boot-http`, `arguments-not-quotable`. */
@@ -60,7 +60,7 @@ export interface Decision {
   readonly title: string;
 }
 
-/** If the loader does not say: pxelinux runs only on BIOS machines. */
+/** Assumed if the loader does not say: pxelinux runs only on BIOS machines. */
 const DEFAULT_ARCHITECTURE = 'amd64';
 
 /** `i386` from GRUB or iPXE means a processor without 64 bits. */
@@ -144,7 +144,7 @@ interface AbsentSystem {
   readonly lines: readonly string[];
 }
 
-/** By the paths of one version: the names may meanwhile come to lead to another, or nowhere. */
+/** An imported system by the paths of one version: the names may meanwhile come to lead to another, or nowhere. */
 function ofOneVersion(found: FoundSystem, realOf: RealOf | undefined): FoundSystem {
   if (found.kind !== 'imported' || realOf === undefined) return found;
   const real = (path: string): string => realOf(path) ?? path;

@@ -88,11 +88,11 @@ interface InstallerFacts extends KernelLineFacts {
 export const machinePreseedPath = (systemId: string, secret: string | undefined): string =>
   `/metadata/latest/by-id/${systemId}/?${secret === undefined ? '' : `boot=${secret}&`}op=get_preseed`;
 
-/** For an installer that appends the names of several files. @param secret as for `machinePreseedPath` */
+/** The path for an installer that appends the names of several files. @param secret as for `machinePreseedPath` */
 export const machineSeedPath = (systemId: string, secret: string | undefined): string =>
   `/metadata/latest/by-id/${systemId}/?${secret === undefined ? '' : `boot=${secret}&`}op=`;
 
-/** For an installer that only enlists: its preseed, and names it would otherwise ask for. */
+/** The facts of an installer that only enlists: its preseed, and names it would otherwise ask for. */
 export const ENLIST_INSTALLER = {
   preseedPath: '/rackboot/enlist.preseed',
   hostname: 'maas-enlisting',
@@ -155,7 +155,7 @@ export function importedWords({ root, ...facts }: ImportedFacts): readonly strin
 
 /** Makes MAAS cloud-init's only data source before there is a network: one text with a space in it. */
 const CLOUD_INIT_LIST = ['cc:{datasource_list:', '[MAAS]}end_cc'] as const;
-/** For an unknown machine's cloud-init, below the region's base URL. */
+/** The path for an unknown machine's cloud-init, below the region's base URL. */
 const ENLIST_METADATA_PATH = '/metadata/latest/enlist-preseed/?op=get_enlist_preseed';
 
 interface LiveInstallerFacts extends KernelLineFacts {

@@ -22,13 +22,13 @@ import { FIRMWARE_PREFIXES } from './firmware-prefixes.ts';
 export type ProxyReply = 'boot-file' | 'binl';
 
 export interface QuirkEffects {
-  /** Whatever the machine reports: a number of option 93. */
+  /** The real architecture, whatever the machine reports: a number of option 93. */
   readonly architecture?: number;
   /** The loader, unless `boot.loaders` names one for the architecture. */
   readonly loader?: string;
-  /** In every reply; option 60 `PXEClient` goes with it. */
+  /** Option 43 of every reply; option 60 `PXEClient` goes with it. */
   readonly vendorOptions?: Uint8Array;
-  /** In proxy mode. */
+  /** How the machine learns its boot file in proxy mode. */
   readonly proxyReply?: ProxyReply;
   /** No prefix (option 210), so it continues by TFTP. */
   readonly plainTftp?: boolean;

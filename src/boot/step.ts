@@ -33,7 +33,7 @@ export interface RenderPlace {
   readonly hasFile: HasFile;
 }
 
-/** Or why a value cannot be written in the language. */
+/** A configuration, or why a value cannot be written in its language. */
 export type RenderedText =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly refusal: KernelParamsRefusal };
@@ -57,7 +57,7 @@ export function tryRender(render: () => readonly string[]): RenderedText {
   }
 }
 
-/** For a screen or a comment: what a loader could interpret becomes `?`, and it is cut at 200 characters. */
+/** Text for a screen or a comment: what a loader could interpret becomes `?`, and it is cut at 200 characters. */
 export function asScreenText(text: string): string {
   return text.slice(0, 200).replace(/[^A-Za-z0-9 ._:,()/+=-]/g, '?');
 }

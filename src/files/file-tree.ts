@@ -203,7 +203,7 @@ export class BootTree implements FileTree {
     return file;
   }
 
-  /** With one reservation, which the caller must return. */
+  /** The file with one reservation, which the caller must return. */
   async #openContained(path: string): Promise<SharedFile | undefined> {
     const before = this.#reals.get(path);
     if (before !== undefined) {
@@ -220,7 +220,7 @@ export class BootTree implements FileTree {
     return file;
   }
 
-  /** With one reservation, if the file matches `seen`. */
+  /** The open file with one reservation, if the file matches `seen`. */
   #reuse(real: string, seen: Stats): SharedFile | undefined {
     const known = this.#files.get(real);
     if (known?.isSame(seen) !== true) return undefined;

@@ -42,7 +42,7 @@ export const isOfPerson = (): boolean => !wasRoot && (process.geteuid?.() ?? 0) 
 export interface OwnershipFacts {
   /** Undefined if unreadable. */
   readonly owner: number | undefined;
-  /** Of the whole directory; undefined if it is missing or cannot be read. */
+  /** The owner of the whole directory; undefined if it is missing or cannot be read. */
   readonly directoryOwner: number | undefined;
   readonly own: number;
   readonly nameOf: (uid: number) => string;
@@ -88,14 +88,14 @@ export function describeRemedy(
   return `${whose}${orRoot}give it to the user that runs Rackboot: sudo chown -R ${nameOf(own)}: ${directory}`;
 }
 
-/** Or of the nearest readable parent. */
+/** The owner of a path, or of its nearest readable parent. */
 function ownerOf(path: string): number | undefined {
   const owner = seenStats(path)?.uid;
   if (owner !== undefined) return owner;
   return dirname(path) === path ? undefined : ownerOf(dirname(path));
 }
 
-/** Or the number, without an entry in passwd(5). */
+/** The name of a user, or the number without an entry in passwd(5). */
 export const readUserName = (uid: number): string => findUser(hasUid(uid))?.[0] ?? String(uid);
 
 export function findUid(name: string): number | undefined {

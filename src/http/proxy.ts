@@ -29,15 +29,15 @@ export const BODY_BYTES_MAX = 64 * 1024 * 1024;
  * answers, and when it is silent for REGION_SILENCE_MS.
  */
 export const PROXIED_MAX = 256;
-/** Of the region during a request, in milliseconds. */
+/** How long the region may be silent during a request, in milliseconds. */
 const REGION_SILENCE_MS = 60_000;
-/** Of the region during a request that the rack can answer, in milliseconds. */
+/** The same for a request that the rack can answer, in milliseconds. */
 const UNTAKEN_SILENCE_MS = 10_000;
 /** Neither region nor a proxy before it can take the request now. */
 const UNTAKEN: ReadonlySet<number> = new Set([502, 503, 504]);
-/** In bytes of the region's refusal. */
+/** How much of the region's refusal is reported, in bytes. */
 const SAID_BYTES_MAX = 300;
-/** If the region of this host does not listen. */
+/** Replaces the system's error if the region of this host does not listen. */
 const ABSENT = 'it is still starting, or it has ended: try again in a moment. `rackboot status` says whether it runs';
 /** The region's name for its refusal, and the form of such a name. */
 const REFUSAL_FIELD = 'x-rackboot-refusal';
@@ -61,14 +61,14 @@ export interface Forwarding {
   readonly response: ServerResponse;
   /** Its share of places is used; `undefined` if this host itself asks. */
   readonly peer?: Ipv4 | undefined;
-  /** In origin form. */
+  /** The target in origin form. */
   readonly origin: string;
   readonly region: RegionEndpoint | undefined;
   /** Identity and rights. */
   readonly identity: Readonly<Record<string, string>>;
-  /** If the caller gave none. */
+  /** The Host field if the caller gave none. */
   readonly defaultHost: string;
-  /** If already read whole. */
+  /** The whole body, if already read. */
   readonly body?: Uint8Array | undefined;
   /** What is read, if more follows. */
   readonly begun?: readonly Uint8Array[] | undefined;

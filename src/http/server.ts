@@ -34,7 +34,7 @@ export const CONNECTIONS_MAX = 1024;
  */
 export const WAITING_MAX = 512;
 
-/** For a request's fields, and for an idle connection, in milliseconds. */
+/** The limit for a request's fields, and for an idle connection, in milliseconds. */
 const HEADERS_MS_MAX = 15_000;
 const KEEP_ALIVE_MS = 15_000;
 const SILENCE_MS_MAX = 120_000;

@@ -163,7 +163,7 @@ function linkTarget(path: string): string | undefined {
   }
 }
 
-/** By its command line; its `comm` would be the name of a thread. */
+/** Describes a process by its command line; its `comm` would be the name of a thread. */
 function describeProcess(pid: string): PortProcess {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, WORDS_MAX);

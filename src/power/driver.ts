@@ -36,7 +36,7 @@ export interface PowerPort {
 
 export interface PowerSurroundings {
   readonly clock: Clock;
-  /** For hypervisors. @throws RackError `tool-missing`, `tool-failed`, `store-unwritable` */
+  /** Rackboot's own key for hypervisors. @throws RackError `tool-missing`, `tool-failed`, `store-unwritable` */
   readonly sshIdentity: () => Promise<SshIdentity>;
 }
 

@@ -160,7 +160,7 @@ async function keygen(args: readonly string[], clock: Clock): Promise<string> {
   throw new RackError('tool-failed', `ssh-keygen failed: ${said || 'it did not end in time'}`);
 }
 
-/** Unless it is up to date. */
+/** Writes the script unless it is up to date. */
 function writeConnect(path: string, key: string, knownHosts: string): void {
   const options = [
     '-F',

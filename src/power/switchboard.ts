@@ -140,7 +140,7 @@ export class PowerSwitchboard {
     return asker.promise;
   }
 
-  /** If driver or parameters have changed, the reading starts afresh, and a waiting command is withdrawn. Undefined stops watching. */
+  /** Watches a machine. If driver or parameters have changed, the reading starts afresh, and a waiting command is withdrawn. Undefined stops watching. */
   watch(machine: string, target: PowerTarget | undefined): void {
     const { clock, findDriver } = this.#parts;
     const before = this.#targets.get(machine);

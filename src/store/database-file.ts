@@ -69,7 +69,7 @@ export interface DirectoryWords {
 
 const STATE_WORDS: DirectoryWords = { title: 'state directory', elsewhere: 'set state_dir to another directory' };
 
-/** With its parents, durably. @throws RackError `store-unwritable` */
+/** Creates a directory and its parents durably. @throws RackError `store-unwritable` */
 export function makeStateDirectory(path: string, words = STATE_WORDS): void {
   try {
     makeDirectories(path, 0o750);

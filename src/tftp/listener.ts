@@ -52,7 +52,7 @@ export class Listener<Session> {
     return this.#requests.localPort;
   }
 
-  /** For requests, for errors, and the sum of ended transfers. */
+  /** The counters of its sockets for requests, for errors, and the sum of ended transfers. */
   counters(): readonly SocketCounters[] {
     return [this.#requests.counters(), this.errors.counters(), this.#past];
   }

@@ -45,9 +45,9 @@ const WAITING_OF_ADDRESS_MAX = 512;
 const TURN_BEGINS_MAX = 16;
 /** The most for one address before others get their share. */
 const SHARE_BEGINS_MAX = 4;
-/** Once beginnings have taken longer than BEGIN_STRETCH_MS. */
+/** The share of time in which transfers begin, once beginnings have taken longer than BEGIN_STRETCH_MS. */
 const BEGIN_TIME_SHARE_MAX = 0.5;
-/** After an idle period, in milliseconds: for a hall of machines that all ask at once. */
+/** How long transfers may begin without rest after an idle period, in milliseconds: for a hall of machines that all ask at once. */
 const BEGIN_STRETCH_MS = 20;
 const BEGINNINGS: TurnBounds = {
   turnWork: TURN_BEGINS_MAX,
@@ -122,7 +122,7 @@ export class TftpServer {
     return { ...this.#counters.read(), active: this.#transfers.active };
   }
 
-  /** With the time of the last packet, of each client that has answered. @returns the number of transfers */
+  /** Visits each client that has answered, with the time of its last packet. @returns the number of transfers */
   visitLoading(visit: (address: Ipv4, heardAt: Instant) => void): number {
     for (const { sessions } of this.#listeners)
       for (const { unanswered, origin, heardAt } of sessions.values()) if (!unanswered) visit(origin.peer, heardAt);
@@ -336,7 +336,7 @@ export class TftpServer {
       this.#publish({ ...requestEvent('tftp.refused', now, peer, port, request), reason, ...sample });
   }
 
-  /** From its client or a host that knows both ports. */
+  /** Handles packets to a transfer's socket, from its client or a host that knows both ports. */
   #onTransferPackets(session: Session, datagrams: readonly ReceivedDatagram[]): void {
     const now = this.#deps.clock.now();
     for (const { bytes } of datagrams) {

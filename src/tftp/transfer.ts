@@ -46,7 +46,7 @@ const ANSWERS_TO_PACKET = 2;
 const ANSWERED_WINDOWS = 16;
 /** Per such time the client may send one more packet, in milliseconds: no client repeats itself sooner for long. */
 const REPETITION_MS = 200;
-/** In milliseconds, for reading and sending a window. */
+/** How long reading and sending a window may take, in milliseconds. */
 export const STALL_MS_MAX = 30_000;
 
 export type TransferInput =

@@ -224,7 +224,7 @@ export class Transfers {
     return false;
   }
 
-  /** Only a client that has answered gets an error: any other address may be forged. */
+  /** Ends a session that lost its place. Only a client that has answered gets an error: any other address may be forged. */
   #giveWay(session: Session): void {
     const now = this.#deps.clock.now();
     this.#deps.counters.add('gave-way');

@@ -54,7 +54,7 @@ export interface TappedDatagram {
 
 /** An open tap. */
 export interface FrameTap {
-  /** From 0.0.0.0. @returns the error's code (`ENETDOWN`), or undefined */
+  /** Broadcasts a datagram from 0.0.0.0. @returns the error's code (`ENETDOWN`), or undefined */
   broadcast(payload: Uint8Array, port: number): string | undefined;
   /** Oldest first, at most TAKEN_MAX. */
   take(): readonly TappedDatagram[];

@@ -351,7 +351,7 @@ export class LinuxSocket implements DatagramSocket {
     return libc.sendto(this.fd, EMPTY, 0, MSG_DONTWAIT, null, 0) < 0 ? -1 : 1;
   }
 
-  /** In one call that the kernel segments. False if it cannot here; nothing was sent then. */
+  /** Sends `part` in one call that the kernel segments. False if it cannot here; nothing was sent then. */
   #sendSegmented(part: Uint8Array, segmentBytes: number, to: Destination & { kind: 'unicast' }, peer: number): boolean {
     const { libc, sendBatch } = this.#parts;
     sendBatch.setExternal(0, libc.addressOf(part), part.length);

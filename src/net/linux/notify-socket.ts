@@ -24,7 +24,7 @@ export interface NotifyTerms {
   readonly watchdogMs: number | undefined;
 }
 
-/** Of sd_notify(3): `READY`, `STATUS`, `WATCHDOG` … */
+/** The assignments of a message, of sd_notify(3): `READY`, `STATUS`, `WATCHDOG` … */
 export type Notice = Readonly<Record<string, string>>;
 
 export interface NotifySocket {

@@ -79,7 +79,7 @@ export class PacketSocket {
     return this.filter([...this.#onlyFrom, ...filter]);
   }
 
-  /** From any interface. @returns the system's code if refused */
+  /** Receives what the filter takes, from any interface. @returns the system's code if refused */
   filter(instructions: readonly FilterInstruction[]): string | undefined {
     return attachFilter(this.#libc, this.fd, instructions);
   }

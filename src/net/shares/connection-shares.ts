@@ -305,7 +305,7 @@ export class ConnectionShares {
     this.#queue.release(queued);
   }
 
-  /** At most once per turn of the event loop, however many places became free in it. */
+  /** Serves waiting connections at most once per turn of the event loop, however many places became free in it. */
   #serveWaitingSoon(): void {
     if (this.#servesSoon || this.#waiting.size === 0) return;
     this.#servesSoon = true;

@@ -202,7 +202,7 @@ const networkKey = (address: string | Ipv4): string | number =>
 /** Counts by key, and knows a key with the largest count. */
 export class CountedKeys<K> {
   readonly #counts = new Map<K, number>();
-  /** By count; the first element stays empty. */
+  /** The keys of each count; the first element stays empty. */
   readonly #byCount: Set<K>[] = [];
   #largest = 0;
 

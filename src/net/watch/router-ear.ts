@@ -134,7 +134,7 @@ export class RouterEar {
   }
 }
 
-/** If it has none, the one derived from its hardware address. */
+/** The interface's link-local address, or the one derived from its hardware address. */
 function linkLocalAddress({ name, mac }: ServedInterface): Uint8Array {
   for (const { family, address } of networkInterfaces()[name] ?? []) {
     const bytes = family === 'IPv6' ? parseIpv6LinkLocal(address) : undefined;

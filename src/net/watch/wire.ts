@@ -16,7 +16,7 @@ import { PROBES_MAX } from './arp-probes.ts';
 import type { Sighting } from './neighbours.ts';
 import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts';
 
-/** In milliseconds: a probe's own duration plus the delay of a busy thread. */
+/** The longest a probe may take, in milliseconds: a probe's own duration plus the delay of a busy thread. */
 const ANSWER_MS_MAX = 2000;
 /** How long probes wait for the worker to start, in milliseconds. */
 const WAKE_MS_MAX = 10_000;

@@ -68,7 +68,7 @@ export interface LeaseDamage {
   readonly table: StoredRow['table'];
   readonly key: number;
   readonly isUndone: boolean;
-  /** Of the kept records; if a bit was undone, that of its record. */
+  /** Addresses of the kept records; if a bit was undone, that of its record. */
   readonly kept: readonly Ipv4[];
   readonly lost: readonly Ipv4[];
   /** A batch with undecodable records: their addresses are unknown. */

@@ -18,7 +18,7 @@ const BLOCK_BITS = 6;
 export const BLOCK_ADDRESSES = 1 << BLOCK_BITS;
 
 export const blockOf = (address: number): number => address >>> BLOCK_BITS;
-/** From here on, all but the newest record of each address are dropped. */
+/** At this many records of a block, all but the newest record of each address are dropped. */
 const BLOCK_RECORDS_MAX = 2 * BLOCK_ADDRESSES;
 const placeOf = (address: number): number => address & (BLOCK_ADDRESSES - 1);
 
@@ -89,7 +89,7 @@ export class FoldPass {
     return this.#ordered[this.#written - 1];
   }
 
-  /** At once, which an idle thread would not do. The pass must not be used afterwards. */
+  /** Frees the memory at once, which an idle thread would keep. The pass must not be used afterwards. */
   free(): void {
     if (this.#length > 0) this.#bytes.buffer.transfer(0);
   }
@@ -111,7 +111,7 @@ export class FoldPass {
   }
 }
 
-/** From records oldest first. */
+/** The newest record of each address, from records oldest first. */
 function newestOf(bytes: Buffer, records: readonly number[]): number[] {
   return [...new Map(records.map((at) => [placeOf(recordAddress(bytes, at)), at])).values()];
 }

@@ -226,7 +226,7 @@ export class LeaseDatabase {
       : { sequence: readInteger(row.key), records: this.#check(readRow('log', row)) };
   }
 
-  /** Of a damaged row the usable records. */
+  /** The records of a row; of a damaged one the usable ones. */
   #check(row: StoredRow): Uint8Array {
     if (isWhole(row)) return row.records;
     const { records, damage } = salvage(row);

@@ -62,7 +62,7 @@ interface LeaseJournalOptions {
   /** Created if missing. */
   readonly stateDir: string;
   readonly clock: Clock;
-  /** Also after the start. */
+  /** Called for each damaged row, also after the start. */
   readonly onDamage?: ((damage: LeaseDamage) => void) | undefined;
 }
 
@@ -121,7 +121,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #durable: number;
   #gathering = new LeaseBatch();
   #full: LeaseBatch[] = [];
-  /** For reuse. */
+  /** Memory of a durable batch, for reuse. */
   #spare: ArrayBuffer | undefined;
   #outstanding = false;
   #turnEnd: NodeJS.Immediate | undefined;
@@ -180,7 +180,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     return this.#last;
   }
 
-  /** In milliseconds; if the worker owes no answer, pings it. */
+  /** How long the worker has owed an answer, in milliseconds; if it owes no answer, pings it. */
   silentMs(): number {
     if (this.#owedSince === undefined && this.#worker !== undefined) this.#post({ kind: 'ping' });
     return this.#owedSince === undefined ? 0 : this.#clock.now() - this.#owedSince;

@@ -26,7 +26,7 @@ export interface EventBounds {
   readonly rackEventsMax: number;
 }
 
-/** Only an accepted rack causes these. Any host can register: without a person's name RACK_REGISTERED belongs to the strangers. */
+/** Event types that only an accepted rack causes. Any host can register: without a person's name RACK_REGISTERED belongs to the strangers. */
 const RACK_TYPES: readonly MachineEventType[] = ['RACK_CHANGED', 'RACK_AWAY', 'RACK_BACK', 'RACK_EVENTS_LOST'];
 /** A machine cannot cause these at will. */
 const STATE_TYPES: readonly MachineEventType[] = ['NODE_CHANGED_STATUS', 'NODE_POWERED_ON', 'NODE_POWERED_OFF'];

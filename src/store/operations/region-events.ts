@@ -121,7 +121,7 @@ export class EventTable {
     yield* this.addAll(events.map(({ event, systemId }) => ({ event, machineId: ids.get(systemId) })));
   }
 
-  /** With the last address leased to each hardware address. */
+  /** Assigns strangers' events to a machine, with the last address leased to each hardware address. */
   *adopt(machineId: number, macs: readonly MacAddress[]): Steps<void> {
     const own = 'FROM event WHERE machine_id IS NULL AND mac = interface.mac';
     const seen = (column: string): string => `SELECT ${column} ${own} AND address IS NOT NULL ORDER BY id DESC LIMIT 1`;

@@ -120,7 +120,7 @@ export class StoreConnection {
     this.client = client;
   }
 
-  /** Also makes the COMMIT wait for the disk. */
+  /** The mark of the next transaction; also makes the COMMIT wait for the disk. */
   nextMark(): CommitMark {
     this.#transactions += 1;
     const sql =
@@ -149,7 +149,7 @@ export class PostgresConnections {
     watch?.onSilent(() => this.#giveUp());
   }
 
-  /** Whatever `work` leaves open is rolled back. */
+  /** Lends a connection; whatever `work` leaves open is rolled back. */
   async use<T>(work: (connection: StoreConnection) => Promise<T>): Promise<T> {
     const client = await this.#connect();
     this.#lent.add(client);

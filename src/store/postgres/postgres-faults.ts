@@ -13,7 +13,7 @@ import {
 
 /** The driver's error for bytes that are no message (pg-protocol's parser.js). */
 const NO_MESSAGE = 'received invalid response';
-/** By this code a connection counts as lost. */
+/** The code by which a connection counts as lost. */
 const PROTOCOL_VIOLATION = '08P01';
 
 const isNoMessage = (error: unknown): boolean => error instanceof Error && error.message.startsWith(NO_MESSAGE);

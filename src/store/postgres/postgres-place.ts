@@ -19,7 +19,7 @@ export async function endConnection(client: pg.Client): Promise<void> {
   late.cancel();
 }
 
-/** At least two statements; the types of the driver show only one. */
+/** The answers to at least two statements; the types of the driver show only one. */
 export async function answersTo<R extends pg.QueryResultRow>(
   client: pg.ClientBase,
   statements: readonly string[],

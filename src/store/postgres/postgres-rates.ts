@@ -23,7 +23,7 @@ import type { PostgresPlace } from './postgres-place.ts';
 import { beginWithVersion } from './postgres-version.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 
-/** Of all callers together. */
+/** Takes that wait, of all callers together. */
 const TAKES_MAX = 2000;
 const BATCH_MAX = 200;
 /** How long a statement may take, in milliseconds. */
@@ -62,7 +62,7 @@ interface Take {
   readonly reject: (error: unknown) => void;
 }
 
-/** In milliseconds a permission. */
+/** The time that refills one permission, in milliseconds. */
 const refillMs = ({ perSecond }: Rate): number => 1000 / perSecond;
 
 export class PostgresRates implements RateStore {

@@ -66,7 +66,7 @@ export class PostgresWatch implements StoreAvailability {
     this.#onSilent.push(giveUp);
   }
 
-  /** By each transaction, with the problem of its tables; undefined: none. */
+  /** Called by each transaction, with the problem of its tables; undefined: none. */
   noteTables(problem: Outage | undefined): void {
     this.#tables = problem;
   }
@@ -75,7 +75,7 @@ export class PostgresWatch implements StoreAvailability {
     this.#onRefusalsEnd = onEnd;
   }
 
-  /** For each connection that could not be opened. */
+  /** Called for each connection that could not be opened. */
   noteFailure(error: unknown): void {
     if (isRefusedConnection(error)) this.#refusedAt ??= systemClock.now();
   }
