@@ -1,7 +1,7 @@
-// The HTTP room's events and counters.
+// The HTTP room's events, for log and timeline, and its counters, for the metrics.
 //
 // 1. Kinds are stable strings.
-// 2. Events that any host can trigger are sampled: `count` says how often the event happened.
+// 2. Events that any host can trigger at will are sampled: `count` says how often the event happened.
 
 import {
   detailsText,
@@ -17,6 +17,7 @@ import { cleanText } from '../clean-text.ts';
 import { type CommonParams, eventsWith, type Forms, type ParamsOf, type RackEvent } from '../event.ts';
 import { formatSpan } from '../quantity.ts';
 
+/** Why a request is refused. */
 export type HttpRefusal =
   | 'path-not-allowed'
   | 'machine-unknown'
@@ -34,7 +35,7 @@ export type HttpRefusal =
   | 'body-too-large'
   | 'proxy-busy';
 
-/** Why the rack cannot keep a report for a region that is away. */
+/** Why the rack cannot keep a machine's report for a region that is away. */
 export type NotKept =
   | 'rack-rejected'
   | 'too-many-reports'
@@ -45,6 +46,7 @@ export type NotKept =
   | 'outbox-full'
   | 'outbox-failed';
 
+/** Why a request for the region got no answer of it. */
 export type RegionUnreached = 'no-region' | 'region-silent' | 'region-foreign' | NotKept;
 
 export const HTTP_REASONS: Readonly<Record<HttpRefusal, string>> = {
@@ -67,7 +69,7 @@ export const HTTP_REASONS: Readonly<Record<HttpRefusal, string>> = {
     'Too many requests were waiting for the region, or this one was slower than others that waited for its place; the client tries again.',
 };
 
-/** The reasons for requests, and for reports that the rack cannot keep. */
+/** For a request that the region does not answer, and for a report that the rack cannot keep for it. */
 export const REGION_REASONS: Readonly<Record<RegionUnreached, string>> = {
   'no-region': 'This rack has no region; set region.mode, or region.url, in its configuration.',
   'region-silent': 'The region does not answer.',
@@ -83,17 +85,19 @@ export const REGION_REASONS: Readonly<Record<RegionUnreached, string>> = {
   'outbox-failed': 'The outbox cannot be written; free some disk space.',
 };
 
+/** The fields of this room's events. */
 const FIELDS = {
-  /** Decoded, cut to FILE_CHARACTERS_MAX and cleaned. */
+  /** The requested path: decoded, cut to FILE_CHARACTERS_MAX and cleaned. */
   file: 'text?',
+  /** The status of the answer. */
   status: 'number?',
-  /** Content handed to the operating system. */
+  /** Bytes of content handed to the operating system. */
   bytes: 'number?',
   /** From the request to the end of the answer. */
   milliseconds: 'number?',
-  /** `op` of the query. */
+  /** The region's operation (`op` of the query), if one is named. */
   operation: 'text?',
-  /** What the machine does next. */
+  /** The purpose of rendered text: what the machine does next. */
   purpose: 'text?',
   /** The local port (listening). */
   port: 'number?',
@@ -101,7 +105,7 @@ const FIELDS = {
   reason: 'text?',
   /** The host and port where no region answers. */
   region: 'text?',
-  /** The beginning of the region's refusal; without its answer, the error or what answered. */
+  /** The beginning of the region's answer, if it refuses the request; without an answer of the region, the error or what answered. */
   said: 'text?',
 } as const satisfies Forms;
 type Params = CommonParams & ParamsOf<typeof FIELDS>;
@@ -110,7 +114,7 @@ const event = eventsWith(FIELDS);
 const EXCHANGE = ['file', 'operation', 'status', 'milliseconds', 'reason', 'said'] as const;
 const reasonText = reasonsOf(HTTP_REASONS, FILE_REASONS, REGION_REASONS);
 
-/** The refusal in the region's own words; undefined if it gave no reason. */
+/** Why the region refused a request, in the region's own words; undefined if it gave no reason. */
 export function refusalText({ said, reason }: Pick<Params, 'said' | 'reason'>): string | undefined {
   if (said === undefined) return reason;
   return reason === undefined ? said : `${said} (${reason})`;
@@ -138,6 +142,7 @@ function reported(event: Params): string {
   return exchanged(event, words ?? 'Sent a report', 'Sent a report to');
 }
 
+/** Every kind of event of this room, for the operator. */
 export const HTTP_EVENTS = {
   'http.listening': event({
     level: 'info',
@@ -266,16 +271,18 @@ export const HTTP_EVENTS = {
 
 export type HttpEventKind = keyof typeof HTTP_EVENTS;
 
+/** An event of this room. */
 export interface HttpEvent extends RackEvent, ParamsOf<typeof FIELDS> {
   readonly kind: HttpEventKind;
 }
 
+/** The longest file name in an event. */
 const FILE_CHARACTERS_MAX = 255;
 
 /** A requested path as events show it. */
 export const cleanFile = (path: string): string => cleanText(path, FILE_CHARACTERS_MAX);
 
-/** They only grow. */
+/** Counters of the room; they only grow. */
 export const HTTP_COUNTERS = [
   'connections',
   'connections-refused',
@@ -303,5 +310,5 @@ export type HttpCounter = (typeof HTTP_COUNTERS)[number];
 
 const STATUS_COUNTERS: readonly HttpCounter[] = ['status-2xx', 'status-3xx', 'status-4xx', 'status-5xx'];
 
-/** 200 to 599; `undefined` for any other. */
+/** The counter for this status, 200 to 599; `undefined` for any other. */
 export const statusCounter = (status: number): HttpCounter | undefined => STATUS_COUNTERS[Math.floor(status / 100) - 2];
