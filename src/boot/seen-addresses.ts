@@ -1,10 +1,8 @@
-// Addresses that machines were seen to take from another DHCP server, on networks where the rack only helps to boot. Such a sighting
-// stands in for a lease: it says which machine has the address that loads a file or reports.
+// Addresses that machines took from another DHCP server. Such a sighting stands in for a lease.
 //
 // 1. A machine has only the address it took last; an address belongs only to the machine that took it last.
-// 2. At most SEEN_ADDRESSES_MAX are remembered: the one seen longest ago is forgotten first.
-// 3. A sighting is not proof: any host in that network can claim an address, just as it can lease one under another's hardware address where
-//    the rack gives the addresses.
+// 2. At most SEEN_ADDRESSES_MAX are remembered: the oldest is forgotten first.
+// 3. A sighting is not proof: any host there can claim an address.
 
 import { BoundedMap } from '../bounded-map.ts';
 import type { Instant } from '../clock.ts';
@@ -12,22 +10,19 @@ import type { Ipv4, MacAddress } from '../net/address.ts';
 
 export const SEEN_ADDRESSES_MAX = 16_384;
 
-/** An address and the machine that took it. */
 interface SeenAddress {
   readonly address: Ipv4;
   readonly mac: MacAddress;
-  /** When it was seen last. */
   readonly at: Instant;
 }
 
-/** The machines' addresses, as far as seen. */
 export class SeenAddresses {
   readonly #byAddress = new BoundedMap<Ipv4, SeenAddress>(SEEN_ADDRESSES_MAX, 'set longest ago', ({ mac }) => {
     this.#byMac.delete(mac);
   });
   readonly #byMac = new Map<MacAddress, Ipv4>();
 
-  /** Records an address that a machine takes. @returns its previous address; `undefined` if unchanged, or if it had none */
+  /** @returns the previous address; `undefined` if unchanged or new */
   claim(mac: MacAddress, address: Ipv4, at: Instant): Ipv4 | undefined {
     const before = this.#byMac.get(mac);
     const former = this.#byAddress.get(address)?.mac;
@@ -38,7 +33,6 @@ export class SeenAddresses {
     return before === address ? undefined : before;
   }
 
-  /** Forgets who was seen to take an address. */
   forget(address: Ipv4): void {
     const seen = this.#byAddress.get(address);
     if (seen === undefined) return;
@@ -46,17 +40,16 @@ export class SeenAddresses {
     this.#byMac.delete(seen.mac);
   }
 
-  /** The machine that has an address, and when it was seen; `undefined` if not seen. */
+  /** The machine that has an address, with the time; `undefined` if not seen. */
   find(address: Ipv4): SeenAddress | undefined {
     return this.#byAddress.get(address);
   }
 
-  /** The address of a machine; `undefined` if not seen. */
+  /** `undefined` if not seen. */
   addressOf(mac: MacAddress): Ipv4 | undefined {
     return this.#byMac.get(mac);
   }
 
-  /** Every sighting, the oldest first. */
   all(): Iterable<SeenAddress> {
     return this.#byAddress.values();
   }

@@ -1,12 +1,11 @@
-// `npm start`: a lab to watch and try on this host's loopback, with one rack and one simulated machine, or several of each (a hall). Any
-// user can run it.
+// `npm start`: a lab on this host's loopback, with one rack and one simulated machine, or several of each (a hall). Any user can run it.
 //
 //   ports are free ─▶ files ─▶ racks ─▶ the region answers ─▶ machines enlist and reach their goals ─▶ what to try next
 //                                            └─ from here on events are reported ────────────────────▶ Ctrl-C: what was removed
 //
-// 1. Until the region answers, the lab reports only that it starts: a service's log is noise to a newcomer.
+// 1. Until the region answers, the lab reports only that it starts.
 // 2. However the lab ends, its racks, machines and files are removed.
-// 3. The suggestions come after the line that reports the machine as enlisted.
+// 3. Suggestions follow the report of the enlisted machine.
 
 import { Resolver } from 'node:dns/promises';
 import { rmSync } from 'node:fs';
@@ -35,7 +34,7 @@ interface LabSize {
 const TOKEN_CHARACTERS = 32;
 const REGION_MS_MAX = 60_000;
 const PINO_ERROR = 50;
-/** Machines of a hall between two progress lines. */
+/** Machines between two progress lines. */
 const HALL_REPORT_EVERY = 5;
 
 /** Runs the lab until `until` settles (Ctrl-C). @throws RackError if it cannot start */
@@ -72,17 +71,15 @@ class GuidedLab {
     return this.#size.machines > 1;
   }
 
-  /** Starts everything, and reports it. */
   run(): Promise<void> {
     this.#running = this.#run();
     return this.#running;
   }
 
-  /** Removes everything, and reports it. */
   async end(): Promise<void> {
     this.#stop.abort();
     await this.#close();
-    // Close again: processes that were still starting may run now. A failure of the run no longer matters.
+    // Close again: processes that were starting may run now.
     await this.#running.catch(() => undefined);
     await this.#close();
     if (this.#files === undefined) return;
@@ -124,7 +121,6 @@ class GuidedLab {
     await this.#fill(files, region);
   }
 
-  /** Switches the machines on. */
   async #fill(files: LabFiles, region: LabRegion): Promise<void> {
     const { machines, racks } = this.#size;
     this.#power = new WebhookPower('127.0.0.1', keyPart(systemClock, TOKEN_CHARACTERS));
@@ -165,7 +161,7 @@ class GuidedLab {
     );
   }
 
-  /** Starts the rack with the region, and waits until the region answers. */
+  /** Starts the first rack, and waits until the region answers. */
   async #startFirst(rack: LabRack): Promise<void> {
     const up = Promise.withResolvers<void>();
     await this.#start(rack, ({ event }) => {
@@ -182,7 +178,7 @@ class GuidedLab {
     const daemon = await DaemonProcess.start({
       config: rack.configFile,
       onLine: (line) => {
-        // At the end, racks do not stop at the same moment: one reports that another is gone.
+        // Racks stop one after another: one reports that another is gone.
         const isProblem = line.level >= PINO_ERROR && !this.#stop.signal.aborted;
         if (isProblem) this.#narrator.tell('problem', `${rack.name}: ${line.msg}`);
         onLine(line);
@@ -196,7 +192,7 @@ class GuidedLab {
     this.#stop.signal.throwIfAborted();
   }
 
-  /** Looks up a deployed machine in the rack's DNS. */
+  /** Looks a deployed machine up in the rack's DNS. */
   async #tellName(hostname: string, words: string): Promise<void> {
     if (words !== 'is Deployed') return;
     const { octets, dnsPort } = rackPlace(0);

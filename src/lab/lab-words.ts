@@ -1,4 +1,4 @@
-// The lines that a lab prints, as pure functions of events: few sentences, for newcomers.
+// The lines that a lab prints, for newcomers.
 
 import { z } from 'zod';
 import type { StageReport } from '../region/records/events.ts';
@@ -6,18 +6,18 @@ import { parseStatus, statusRow } from '../region/records/lifecycle.ts';
 import type { LogLine } from './daemon-process.ts';
 import type { MachineStep } from './machine-actions.ts';
 
-/** An event of the region's log, as its API returns it. */
+/** An event as the region's API returns it. */
 interface LabEvent {
   readonly type: string;
   readonly description: string;
   readonly level: string;
   readonly hostname: string;
-  /** The code of its text; absent for a rack's report. */
+  /** Absent for a rack's report. */
   readonly code?: unknown;
   readonly params?: unknown;
 }
 
-/** The events that are recognised by their code: a new state, and a stage of cloud-init. */
+/** Recognised by their code: a new state, and a stage of cloud-init. */
 const reportedEvent = z.discriminatedUnion('code', [
   z.object({ code: z.literal('status-changed'), params: z.object({ to: z.string() }) }),
   z.object({
@@ -34,21 +34,19 @@ interface NextSteps {
   readonly program: string;
   readonly configFile: string;
   readonly userData: string;
-  /** The system to deploy: `debian/bookworm`. */
   readonly system: string;
-  /** A machine that waits to be accepted, if any. */
+  /** A machine that waits to be accepted. */
   readonly machine: string | undefined;
 }
 
 const count = (many: number, noun: string): string => `${many} ${noun}${many === 1 ? '' : 's'}`;
 
-/** The first line: what the lab consists of. */
 export function openingWords(machines: number, racks: number): string {
   const what = `${racks === 1 ? 'a real rack' : `${racks} real racks`} and ${count(machines, 'simulated machine')}`;
   return `A safe lab on this host's loopback: ${what}. No network is touched.`;
 }
 
-/** The words for a step of a machine's first boot; undefined: the step is not shown, as most are not. */
+/** Undefined for most steps, which are not shown. */
 export function stepWords({ name, text }: MachineStep): string | undefined {
   switch (name) {
     case 'power-on':
@@ -62,16 +60,15 @@ export function stepWords({ name, text }: MachineStep): string | undefined {
   }
 }
 
-/** The words for a machine that has just enlisted. */
 export const ENLISTED_WORDS = 'is enlisted: the region knows it now, as New';
 
 const isLastStage = ({ name, isEnd, result }: StageReport): boolean =>
   name === 'modules-final' && isEnd && result === 'SUCCESS';
 
-/** Codes of faults whose description repeats the type: "power on failed" of the type "Failed to power on node". */
+/** Faults whose description repeats the type: "power on failed" of the type "Failed to power on node". */
 const NAMES_ITS_TYPE: ReadonlySet<unknown> = new Set(['power-failed', 'power-query-failed']);
 
-/** The words for an event; undefined: it is not shown. */
+/** Undefined if the event is not shown. */
 export function eventWords(event: LabEvent): string | undefined {
   const { type, description, level, hostname } = event;
   // Events of racks' interfaces concern no machine.
@@ -92,7 +89,7 @@ export function eventWords(event: LabEvent): string | undefined {
   return NAMES_ITS_TYPE.has(event.code) ? description : `${type}: ${description}`;
 }
 
-/** The words for a line of the rack's log; undefined: the line is not shown, as most are not. */
+/** Undefined for most lines, which are not shown. */
 export function rackWords({ event, address, file, bytes }: LogLine): string | undefined {
   const how = event.startsWith('tftp.') ? 'TFTP' : 'HTTP';
   switch (event) {
@@ -115,7 +112,7 @@ const pageLines = ({
   `              sign in as ${user} with the password ${password}`,
 ];
 
-/** Suggestions for what to try next, one command per line, ready to copy. */
+/** One command per line, ready to copy. */
 export function nextSteps(next: NextSteps): readonly string[] {
   const { program, configFile, userData, system, machine } = next;
   const asked: readonly (readonly [string, string])[] =
@@ -143,11 +140,10 @@ export function nextSteps(next: NextSteps): readonly string[] {
   ];
 }
 
-/** The suggestions at the end of the lab with a virtual machine, whose state belongs to root. */
+/** Suggestions for the lab with a virtual machine, whose state belongs to root. */
 export function virtualSteps(
   next: Pick<NextSteps, 'pageUrl' | 'user' | 'password' | 'program' | 'configFile'> & {
     readonly machine: string;
-    /** The file with the machine's console output. */
     readonly console: string;
   },
 ): readonly string[] {
@@ -172,17 +168,15 @@ export function virtualSteps(
   ];
 }
 
-/** The last line: what was removed. */
 export function removedWords(machines: number, racks: number, directory: string): string {
   return `The lab has ended. Removed: ${count(racks, 'rack')}, ${count(machines, 'simulated machine')} and ${directory}. Nothing is left.`;
 }
 
-/** The last line of the lab with a virtual machine. @param kept the directory of the boot environment; undefined: none was built */
+/** @param kept the directory of the boot environment; undefined: none was built */
 export function virtualRemovedWords(parts: readonly string[], kept: string | undefined): string {
   const next = kept === undefined ? '' : ` Kept for the next time: ${kept}, which you may remove (sudo rm -r).`;
   return `The lab has ended. Removed: ${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}.${next}`;
 }
 
-/** The progress line of a hall. */
 export const hallWords = (done: number, machines: number): string =>
   `${done} of ${count(machines, 'machine')} ${done === 1 ? 'has reached its planned state' : 'have reached their planned states'}`;

@@ -1,4 +1,4 @@
-// A simulated machine that a lab can switch on and off. While it has power, it boots from its network and does its region's jobs.
+// A simulated machine that a lab can switch on and off. With power, it boots and does its region's jobs.
 
 import { systemClock } from '../clock.ts';
 import type { DatagramNetwork } from '../net/datagrams/datagram.ts';
@@ -11,13 +11,13 @@ import { SimulatedMachine } from './simulated-machine.ts';
 import type { Switched } from './webhook-power.ts';
 
 interface LifeOptions {
-  /** Its network device. Default: `lo`. */
+  /** Default: `lo`. */
   readonly device?: string;
-  /** Its hardware. Default: that of its index. */
+  /** Default: that of its index. */
   readonly hardware?: SimulatedHardware;
   /** Opens its network at each start. Default: a network of its own. */
   readonly plug?: () => DatagramNetwork | Promise<DatagramNetwork>;
-  /** True if its system pretends to run user data, as cloud-init does. Default: false. */
+  /** Its system pretends to run user data, as cloud-init does. Default: false. */
   readonly cloudInit?: boolean;
   /** Why its hardware tests fail. Default: they pass. */
   readonly fault?: string;

@@ -1,5 +1,5 @@
 // `npm start -- --vm`: a virtual machine with real firmware in a private network, run as root. Only the page is outside it, on this host's
-// loopback. Ctrl-C removes the network, the machine and its files, but keeps the built environment for the next lab.
+// loopback. Ctrl-C removes everything but the built environment.
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
@@ -22,10 +22,10 @@ import { BRIDGE, LAB_NAMESPACE, LabNamespace } from './namespace.ts';
 import type { Narrator } from './narrator.ts';
 import { VirtualMachine, VM_PACKAGES } from './virtual-machine.ts';
 
-// Serves the page of the lab with a virtual machine on this host's loopback. The rack in the private network answers: its connections go to the
-// socket of its boot listener, which gives them no rights (`region/config.ts`), so its users sign in as they would from another host.
+// Serves the page on this host's loopback. The rack in the private network answers: connections go to the socket of its boot listener,
+// which gives them no rights (`region/config.ts`), so users sign in.
 
-/** Passes connections to a port of this host's loopback on to the region that uses `stateDir`. */
+/** Serves the page of the region that uses `stateDir`. */
 export function startVirtualPage(stateDir: string, port: number): Promise<Server> {
   const server = createServer((browser) => {
     // An end that breaks ends the other one.
@@ -40,11 +40,11 @@ export function startVirtualPage(stateDir: string, port: number): Promise<Server
 const RACK = '10.77.0.1';
 const PROGRAMS: readonly string[] = ['qemu-system-x86_64', 'ip', 'dpkg-deb', 'apt-get', 'setpriv'];
 const PINO_ERROR = 50;
-/** How much later than the programs of the build this process may notice a Ctrl-C, in milliseconds. */
+/** How much later than the build this process may notice a Ctrl-C, in milliseconds. */
 const INTERRUPT_MS_MAX = 500;
 const MAC = '52:54:00:77:00:01';
 
-/** Checks the user and the required programs. @throws RackError with one apt-get command */
+/** @throws RackError with one apt-get command */
 function checkHost(): void {
   if (process.getuid?.() !== 0)
     throw new RackError('permission-denied', 'only root can create a private network: sudo npm start -- --vm');
@@ -58,7 +58,6 @@ function checkHost(): void {
   }
 }
 
-/** The configuration of the rack in the private network. */
 function virtualLabConfig(stateDir: string, tree: string): string {
   return [
     'name: lab',

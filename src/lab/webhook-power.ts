@@ -1,26 +1,24 @@
-// The power controller of simulated machines for the `webhook` driver: an HTTP server on loopback that switches them on and off.
+// The power controller of simulated machines: an HTTP server on loopback for the `webhook` driver.
 //
 // Source: docs/power.md, `power/webhook.ts` (the requests, and the parts of the answers that it reads).
 //
 // 1. A machine that already has the requested state is not switched again.
 // 2. A machine that powers itself off must clear `PowerSocket.isOn`.
-// 3. If a token is set, requests without it are refused, because any user of this host can reach the port. The token is a secret parameter
-//    of the driver and never shown in logs or on pages.
+// 3. With a token, requests without it are refused, because any user can reach the port; it is never shown.
 
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { equalSecrets } from '../region/accounts/accounts.ts';
 
-// `import` would read each export of this module, and so load an HTTP client that is not used: see `http/server.ts`.
+// `import` would load an unused HTTP client: see `http/server.ts`.
 const { createServer } = process.getBuiltinModule('node:http');
 
-/** A machine that can be switched; each method is called once per change. */
+/** Each method is called once per change. */
 export interface Switched {
   on(): void | Promise<void>;
   off(): void | Promise<void>;
 }
 
-/** The power socket of one machine. */
 export class PowerSocket {
   readonly name: string;
   isOn = false;
@@ -37,20 +35,17 @@ export class PowerSocket {
     this.tell(answer);
   }
 
-  /** Switches the machine if necessary. */
   async switchTo(what: 'on' | 'off'): Promise<void> {
     const isOther = this.isOn !== (what === 'on');
     this.isOn = what === 'on';
     if (isOther) await this.#machine[what]();
   }
 
-  /** Answers with the state. */
   tell(answer: ServerResponse): void {
     answer.end(`{"status": "${this.isOn ? 'running' : 'stopped'}"}`);
   }
 }
 
-/** A server that switches machines. */
 export class WebhookPower {
   readonly #server: Server;
   readonly #sockets = new Map<string, PowerSocket>();
@@ -58,14 +53,14 @@ export class WebhookPower {
   readonly #token: string | undefined;
   #port = 0;
 
-  /** @param address to listen on @param token that requests must carry; undefined: none */
+  /** @param token that requests must carry; undefined: none */
   constructor(address = '127.0.0.1', token?: string) {
     this.#address = address;
     this.#token = token;
     this.#server = createServer((request, answer) => this.#answer(request, answer));
   }
 
-  /** Opens a port that the system chooses. */
+  /** On a port that the system chooses. */
   async listen(): Promise<void> {
     this.#server.listen(0, this.#address);
     await once(this.#server, 'listening');
@@ -73,13 +68,12 @@ export class WebhookPower {
     this.#port = typeof bound === 'object' && bound !== null ? bound.port : 0;
   }
 
-  /** Plugs a machine in. */
   plug<Socket extends PowerSocket>(socket: Socket): Socket {
     this.#sockets.set(socket.name, socket);
     return socket;
   }
 
-  /** `power_parameters` for a machine of `power_type` webhook. */
+  /** The `power_parameters` for a `power_type` webhook. */
   parameters(name: string): Readonly<Record<string, string>> {
     const base = `http://${this.#address}:${this.#port}/${name}`;
     return {

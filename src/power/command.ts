@@ -6,9 +6,9 @@
 //   query    reads the state
 //
 // 1. Each step is sent once. The first that is not done ends the command with its outcome.
-// 2. The outcome is `done` only after the state was seen, if the driver can see it: some controllers confirm and do nothing.
+// 2. The outcome is `done` only after the state was seen, if it can be: some controllers confirm and do nothing.
 // 3. A process that may no longer switch the machine begins no further step.
-// 4. A cycle is an off and an on, not the controller's own, which cannot be verified and does nothing to a machine that is off.
+// 4. A cycle is an off and an on: the controller's own cannot be verified, and does nothing to a machine that is off.
 
 import type { Clock } from '../clock.ts';
 import type { PowerDetail } from './detail.ts';
@@ -22,7 +22,7 @@ export type PowerCommand =
   | { readonly kind: 'off'; readonly manner: OffManner }
   | { readonly kind: 'query' };
 
-/** The longest duration of a command, verification included, in milliseconds. */
+/** The longest duration, verification included, in milliseconds. */
 export const COMMAND_MS_MAX: Readonly<Record<PowerCommand['kind'], number>> = {
   on: 120_000,
   cycle: 180_000,
@@ -39,7 +39,7 @@ interface Means {
   readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
 }
 
-/** Carries out a command. Never throws. */
+/** Never throws. */
 export async function performCommand(port: PowerPort, command: PowerCommand, means: Means): Promise<PowerOutcome> {
   const { signal } = means;
   switch (command.kind) {
@@ -58,7 +58,7 @@ export async function performCommand(port: PowerPort, command: PowerCommand, mea
   }
 }
 
-/** Takes a step that switches the machine, if this process may still switch it. */
+/** Takes a step only if this process may still switch the machine. */
 async function step(means: Means, act: () => Promise<PowerOutcome>): Promise<PowerOutcome> {
   const { mayStep, signal } = means;
   return mayStep === undefined || (await mayStep(signal))
@@ -77,10 +77,9 @@ async function start(port: PowerPort, netboot: boolean, means: Means): Promise<P
   return { ...started, detail: { code: 'no-network-boot', params } };
 }
 
-/** After a step is done, queries until the wanted state shows. */
 async function seen(port: PowerPort, asked: PowerOutcome, wanted: 'on' | 'off', means: Means): Promise<PowerOutcome> {
   if (asked.kind === 'refused') {
-    // Some controllers refuse a command if the machine already has the wanted state.
+    // Some controllers refuse a command that changes nothing.
     const look = await port.query(means.signal);
     return look.kind === 'done' && look.state === wanted ? look : asked;
   }
@@ -89,7 +88,7 @@ async function seen(port: PowerPort, asked: PowerOutcome, wanted: 'on' | 'off', 
   for (;;) {
     const look = await port.query(means.signal);
     if (look.kind === 'done' && look.state === wanted) return outcome('done', asked.detail, wanted);
-    // If the driver cannot see the state, trust its confirmation.
+    // An unseen state: trust the driver's confirmation.
     if (look.kind === 'done' && look.state === 'unknown')
       return outcome('done', { code: 'unseen', params: { asked: asked.detail, look: look.detail } });
     if (means.clock.now() + QUERY_EVERY_MS > until || means.signal.aborted) {

@@ -1,9 +1,8 @@
-// The detail of a power action or query: a code and its parameters, as in events. A language makes a sentence of them when a person reads
-// it (`region/records/power-words.ts`).
+// The detail of a power action or query, as in events: a code and its parameters, made into a sentence by `region/records/power-words.ts`.
 //
-// 1. Never change the meaning of a code or parameter: the ledger and the event log keep both, not the sentence.
-// 2. A parameter `said` has the words of a program, a controller or the system, cleaned by `cleanWords`.
-// 3. What may hold a part of the power parameters is a parameter named in PRIVATE (`region/records/power-words.ts`). Only those who may read power parameters get it.
+// 1. Never change the meaning of a code or parameter: the ledger and the event log keep both.
+// 2. A parameter `said` has words of others, cleaned by `cleanWords`.
+// 3. A parameter named in PRIVATE may hold a part of the power parameters, and goes only to those who may read these.
 
 import type { ParameterProblem } from './parameters.ts';
 
@@ -11,7 +10,6 @@ type None = Readonly<Record<string, never>>;
 type Said = { readonly said: string };
 type OfProgram = { readonly program: string };
 
-/** The meaning of a program's complaint. */
 export type Complaint =
   // ipmitool
   | 'wrong-password'
@@ -31,7 +29,6 @@ export type Complaint =
   | 'may-not-manage'
   | 'no-such-guest';
 
-/** The codes, each with its parameters. */
 export interface PowerDetailParams {
   acknowledged: Said;
   /** @param command installs the program */
@@ -39,12 +36,11 @@ export interface PowerDetailParams {
   /** @param said undefined: it was cancelled */
   'not-started': OfProgram & Partial<Said>;
   'program-late': OfProgram & Said;
-  /** @param status the program's exit status, shown if the program said nothing */
+  /** @param status shown if the program said nothing */
   'program-failed': OfProgram & Said & { readonly status: number };
-  /** A signal ended the program, such as that of its own failed assertion. @param status 128 and the signal's number */
+  /** A signal ended the program. @param status 128 and the signal's number */
   'program-aborted': OfProgram & Said & { readonly status: number };
   complaint: Said & { readonly meaning: Complaint };
-  /** An answer without a power state. */
   'no-state': Said;
 
   'http-status': { readonly status: number };
@@ -55,12 +51,12 @@ export interface PowerDetailParams {
   cancelled: None;
   'expression-slow': { readonly name: string; readonly ms: number };
   'expression-matches': { readonly state: 'on' | 'off' };
-  /** @param characters the number of searched characters; 0: the answer is empty */
+  /** @param characters searched; 0: the answer is empty */
   'no-expression-matches': { readonly characters: number };
 
   'boots-from-network': { readonly guest: string };
   'boots-otherwise': { readonly guest: string };
-  /** A machine without a driver that switches it. */
+  /** No driver switches the machine. */
   'by-hand': None;
   'person-must': { readonly act: 'on' | 'off' | 'soft-off' | 'query' };
 
@@ -77,7 +73,7 @@ export interface PowerDetailParams {
   stopping: None;
   'other-command': { readonly command: string };
   'too-many-queries': None;
-  /** @param driver empty if the machine has none */
+  /** @param driver empty for none */
   'no-driver': { readonly driver: string };
   'bad-parameters': { readonly problems: readonly ParameterProblem[] };
   'controller-busy': { readonly controller: string };
@@ -87,7 +83,6 @@ export interface PowerDetailParams {
   'driver-bug': Said;
 }
 
-/** A code with its parameters. */
 export type PowerDetail<Code extends keyof PowerDetailParams = keyof PowerDetailParams> = {
   readonly [C in Code]: { readonly code: C; readonly params: PowerDetailParams[C] };
 }[Code];

@@ -1,31 +1,29 @@
 // Runs the programs that power drivers use: ipmitool, virsh, ssh-keygen.
 //
-// 1. No shell, no terminal, no standard input; the locale is C. A program gets only those variables of this process's environment that it
-//    needs to find files.
-// 2. Its time and its stored output are bounded. When its time is over, or the signal is aborted, its whole process group is killed.
-// 3. A program does not outlive its time even if this process hangs or has died: timeout(1), which runs it, kills it a second later. So another
-//    process of the region knows when no step of this one can be under way.
+// 1. No shell, no terminal, no standard input; the locale is C. A program gets only the variables of the environment that it needs to find
+//    files.
+// 2. Its time and its stored output are bounded. Afterwards, or when the signal is aborted, its whole process group is killed.
+// 3. A program does not outlive its time even if this process hangs: timeout(1), which runs it, kills it a second later. So other processes
+//    of the region know when no step can be under way.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 
-/** The stored bytes of each output stream; more is read and discarded. */
+/** Stored bytes of each output stream; more is read and discarded. */
 export const OUTPUT_BYTES_MAX = 256 * 1024;
-/** The exit statuses of timeout(1) if it does not find the program, or cannot run it. */
+/** timeout(1) exits so if it does not find the program, or cannot run it. */
 const NOT_FOUND = 127;
 const NOT_RUN = 126;
-/** Environment variables passed on to a program. */
 const PASSED_ON = ['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'XDG_RUNTIME_DIR', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME'];
 
-/** How to run a program. */
 export interface ProgramRun {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** The longest run, in milliseconds. */
   readonly timeMs: number;
-  /** Further variables. Pass secrets here, never as arguments, which every user can see. */
+  /** Further variables, secrets too: every user can see arguments. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -37,13 +35,13 @@ export type ProgramEnd =
   /** `said`: the system's error; undefined: it was cancelled. */
   | { readonly kind: 'not-started'; readonly said?: string };
 
-/** Runs a program until it ends. Never rejects. */
+/** Never rejects. */
 export function runProgram(name: string, args: readonly string[], run: ProgramRun): Promise<ProgramEnd> {
   return new Promise((resolve) => {
     if (run.signal.aborted) return resolve({ kind: 'not-started' });
     const passed = PASSED_ON.flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]]));
     const env = { ...Object.fromEntries(passed), LC_ALL: 'C', ...run.environment };
-    // In a process group of its own, which can be killed as a whole: virsh runs ssh.
+    // In a process group that can be killed as a whole: virsh runs ssh.
     const seconds = Math.ceil(run.timeMs / 1000) + 1;
     const child = spawn('timeout', ['-s', 'KILL', String(seconds), name, ...args], {
       env,
@@ -91,7 +89,7 @@ function killGroup(child: ChildProcess): void {
   }
 }
 
-/** Stores a stream's output within its bound. @returns a function that returns it as text */
+/** @returns a function that returns the output as text */
 function keepOutput(stream: NodeJS.ReadableStream): () => string {
   const chunks: Uint8Array[] = [];
   let bytes = 0;

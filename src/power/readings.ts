@@ -1,8 +1,8 @@
-// The known power state of each machine, its age, and when it is queried again. No clock, no process.
+// Each machine's last known power state, and when it is queried again. No clock, no process.
 //
-// 1. Queries are spread: the first is random within the interval, and later intervals vary by a tenth. With many machines the interval
-//    grows, so that queries are QUESTIONS_APART_MS apart on average, because each costs a process.
-// 2. A machine whose controller does not answer is queried ever more rarely, down to once in INTERVALS_MAX intervals.
+// 1. Queries are spread: the first is random within the interval, later intervals vary by a tenth. With many machines they are
+//    QUESTIONS_APART_MS apart on average, because each costs a process.
+// 2. A machine whose controller does not answer is queried more rarely, at least once in INTERVALS_MAX intervals.
 // 3. If later queries fail, the last state is kept with its true age.
 
 import { type Instant, later } from '../clock.ts';
@@ -16,13 +16,11 @@ export const INTERVALS_MAX = 10;
 /** The wait between a command and the next query, in milliseconds. */
 export const AFTER_COMMAND_MS = 10_000;
 
-/** A machine's last known power state. */
 export interface PowerReading {
-  /** The last state seen. */
   readonly state: PowerState;
-  /** When it was seen (for `unknown`: queried); undefined if never. */
+  /** For `unknown`: when it was queried; undefined if never. */
   readonly seenAt: Instant | undefined;
-  /** The outcome of the last query if it failed. */
+  /** The last query, if it failed. */
   readonly failure: PowerOutcome | undefined;
 }
 
@@ -34,12 +32,11 @@ interface Watched extends Waiting {
 
 const NOTHING: PowerReading = { state: 'unknown', seenAt: undefined, failure: undefined };
 
-/** The readings of the watched machines. */
 export class PowerReadings {
   readonly #watched = new Map<string, Watched>();
   readonly #due = new DeadlineQueue<Watched>();
 
-  /** When the next query is due; undefined if no machine is watched. */
+  /** Undefined if no machine is watched. */
   get nextAt(): Instant | undefined {
     return this.#due.nextAt;
   }
@@ -48,7 +45,7 @@ export class PowerReadings {
     return this.#watched.get(machine)?.reading;
   }
 
-  /** Starts to watch a machine. @param chance random, 0 to 1 */
+  /** @param chance random, 0 to 1 */
   watch(machine: string, now: Instant, chance: number): void {
     if (this.#watched.has(machine)) return;
     const watched: Watched = { machine, reading: NOTHING, failures: 0, place: -1 };
@@ -56,7 +53,6 @@ export class PowerReadings {
     this.#due.set(watched, later(now, chance * this.#everyMs));
   }
 
-  /** Stops watching a machine, and forgets its reading. */
   forget(machine: string): void {
     const watched = this.#watched.get(machine);
     if (watched === undefined) return;
@@ -64,7 +60,7 @@ export class PowerReadings {
     this.#watched.delete(machine);
   }
 
-  /** Returns a machine that is due, and schedules its next query; undefined if none is due. */
+  /** Schedules the next query of the machine it returns; undefined if none is due. */
   takeDue(now: Instant, chance: number): string | undefined {
     const watched = this.#due.takeDue(now);
     if (watched === undefined) return undefined;
@@ -72,7 +68,6 @@ export class PowerReadings {
     return watched.machine;
   }
 
-  /** Call with the answer to a query. */
   answered(machine: string, answer: PowerOutcome, now: Instant, chance: number): void {
     const watched = this.#watched.get(machine);
     if (watched === undefined) return;
@@ -86,11 +81,10 @@ export class PowerReadings {
     this.#askAgain(watched, now, chance);
   }
 
-  /** Call when a command has ended. */
   commanded(machine: string, end: PowerOutcome, now: Instant): void {
     const watched = this.#watched.get(machine);
     if (watched === undefined) return;
-    // After a command with an unknown outcome, the state seen before it may be wrong.
+    // After an unknown outcome, the state seen before may be wrong.
     if (end.state !== 'unknown') watched.reading = { state: end.state, seenAt: now, failure: undefined };
     else if (end.kind === 'unknown') watched.reading = { state: 'unknown', seenAt: now, failure: end };
     watched.failures = 0;

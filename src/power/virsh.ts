@@ -1,10 +1,10 @@
-// The driver for virtual machines of a libvirt host, by virsh: on this host, or on another one over SSH with Rackboot's own key.
-// Sources: libvirt's "Connection URIs" and "Remote support", virsh(1), 9.0.
+// The driver for machines of a libvirt host, here or over SSH with Rackboot's own key, by virsh. Sources: libvirt's "Connection URIs" and
+// "Remote support", virsh(1), 9.0.
 //
 // 1. A URI may only name a host; libvirt's parameters that run a program are refused.
 // 2. A host gets one request at a time, each on a connection of its own.
-// 3. A machine is given by name or UUID. A number is refused: virsh would take it for an ID, which changes at each start.
-// 4. The boot order of a machine is read but never changed: it belongs to the owner, and `virsh define` would rewrite the whole machine.
+// 3. A machine is given by name or UUID, not by number: virsh would take it for an ID, which changes at each start.
+// 4. The boot order is never changed: `virsh define` would rewrite the owner's whole machine.
 
 import { z } from 'zod';
 import { errorText, RackError } from '../errors.ts';
@@ -39,23 +39,23 @@ export const virsh = defineDriver({
 });
 
 interface Hypervisor {
-  /** Its URI without parameters, normalised. */
+  /** Normalised, without parameters. */
   readonly address: string;
   readonly overSsh: boolean;
-  /** The given parameters, all of them allowed. */
+  /** All of them allowed. */
   readonly parameters: readonly (readonly [string, string])[];
 }
 
 const URI =
   /^(qemu|xen|test)(?:\+(ssh|tls|unix))?:\/\/(?:([a-zA-Z0-9_][a-zA-Z0-9._-]{0,63})@)?(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9][a-zA-Z0-9.-]{0,252})?(?::(\d{1,5}))?(\/(?:system|session|default)?)?(?:\?(.*))?$/;
-/** Libvirt's parameters that only say where its daemon listens on the host. */
+/** Parameters that only say where libvirt's daemon listens. */
 const PARAMETERS: Readonly<Record<string, RegExp>> = {
   socket: /^\/[A-Za-z0-9._/+@-]+$/,
   mode: /^(?:auto|direct|legacy)$/,
   proxy: /^(?:auto|native|netcat)$/,
 };
 
-/** Parses a libvirt URI; undefined if it is invalid, or names more than a host. */
+/** Undefined if the URI is invalid, or names more than a host. */
 export function parseHypervisor(uri: string): Hypervisor | undefined {
   const match = URI.exec(uri.trim());
   if (match === null) return undefined;
@@ -74,7 +74,7 @@ export function parseHypervisor(uri: string): Hypervisor | undefined {
   return { address: `${scheme}://${place}${path}`, overSsh: transport === 'ssh', parameters };
 }
 
-/** The URI for virsh. @param connect the path of the script that replaces ssh */
+/** @param connect the script that replaces ssh */
 export function virshUri(host: Hypervisor, connect: string | undefined): string {
   const own: readonly (readonly [string, string])[] =
     connect === undefined
@@ -127,7 +127,6 @@ type GuestList =
   | { readonly kind: 'guests'; readonly guests: readonly HypervisorGuest[] }
   | { readonly kind: 'failed'; readonly outcome: PowerOutcome };
 
-/** Lists the virtual machines of a host. */
 export async function listGuests(
   host: Hypervisor,
   surroundings: PowerSurroundings,

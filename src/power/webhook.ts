@@ -1,10 +1,10 @@
-// The driver for machines that a web service switches: it requests three URLs, and finds the state in the answer of one.
-// Sources: MAAS's driver of this name (parameters, headers, methods, default expressions).
+// The driver for machines that a web service switches: three URLs, and the state in the answer of one. Sources: MAAS's driver of this name
+// (parameters, headers, methods, default expressions).
 //
 // 1. Credentials are sent only to the scheme, host and port that the operator configured: a redirect elsewhere is a refusal.
 // 2. A power change is sent once: its redirect is followed only if HTTP says that nothing was done (RFC 9110 §15.4.8, §15.4.9).
-// 3. An answer is searched within a bound (`answer-search.ts`), and never quoted in texts that every user can read.
-// Deviates from MAAS: certificates are checked unless power_verify_ssl is `n`.
+// 3. An answer is searched within a bound (`answer-search.ts`), and quoted to administrators only. Deviates from MAAS: certificates are
+//    checked unless power_verify_ssl is `n`.
 
 import { z } from 'zod';
 import { type AnswerExpressions, EXPRESSION_MS_MAX, SEARCHED_CHARACTERS_MAX, searchAnswer } from './answer-search.ts';
@@ -15,7 +15,7 @@ import { type HttpAnswer, type HttpAttempt, requestOnce, type WebFault } from '.
 
 const REQUEST_MS_MAX = 20_000;
 const REDIRECTS_MAX = 3;
-/** The characters of an answer shown to administrators. */
+/** Characters of an answer that are shown, for administrators. */
 const SHOWN_CHARACTERS_MAX = 160;
 
 const isWebUrl = (text: string): boolean => {
@@ -104,7 +104,7 @@ function nextUrl(answer: HttpAnswer, method: 'GET' | 'POST', from: URL): URL | u
   return next?.origin === from.origin ? next : undefined;
 }
 
-/** The outcome of an attempt. @param changes false for a query */
+/** @param changes false for a query */
 export function judgeAttempt(attempt: HttpAttempt, changes: boolean, secrets: readonly string[]): PowerOutcome {
   switch (attempt.kind) {
     case 'not-sent': {
@@ -125,7 +125,7 @@ export function judgeAttempt(attempt: HttpAttempt, changes: boolean, secrets: re
   if (status >= 300 && status < 400) {
     return withSaid(outcome('refused', { code: 'http-redirect', params }), cleanWords(location ?? '', secrets));
   }
-  // A gateway without an answer does not know whether the request was carried out (RFC 9110 §15.6.3, §15.6.5).
+  // A gateway does not know whether the request was carried out (RFC 9110 §15.6.3, §15.6.5).
   if (changes && (status === 502 || status === 504)) return ended('unknown');
   return ended('refused');
 }
@@ -139,7 +139,7 @@ const masked = (why: WebFault, secrets: readonly string[]): WebFault =>
 const shown = (body: string, secrets: readonly string[]): string =>
   cleanWords(body, secrets).slice(0, SHOWN_CHARACTERS_MAX);
 
-/** The state in an answer, found by the operator's expressions. */
+/** By the operator's expressions. */
 export function readState(body: string, settings: AnswerExpressions, secrets: readonly string[] = []): PowerOutcome {
   const said = shown(body, secrets);
   const found = searchAnswer(settings, body);
