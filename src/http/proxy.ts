@@ -1,5 +1,5 @@
-// Passes requests for `/MAAS/` on to the region, so that machines reach it at the rack's address in their own network. Sources: RFC 9110
-// §7.6.1 (hop-by-hop fields), §15.6.4, §15.6.5; RFC 9112 §6.
+// Passes requests for `/MAAS/` on to the region, so that machines reach it at the rack's address in their own network. Sources:
+// RFC 9110 §7.6.1 (hop-by-hop fields), §15.6.4, §15.6.5; RFC 9112 §6.
 //
 // 1. Only the rack states the caller's identity: fields by which a caller could claim another address or a right are removed, and the
 //    rack's own are added.

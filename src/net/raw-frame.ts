@@ -1,5 +1,5 @@
-// IPv4 and UDP headers of a reply to a machine without an address, which answers no ARP. The kernel adds the Ethernet header. Sources: RFC
-// 791 §3.1, RFC 768, RFC 1071.
+// IPv4 and UDP headers of a reply to a machine without an address, which answers no ARP. The kernel adds the Ethernet header. Sources:
+// RFC 791 §3.1, RFC 768, RFC 1071.
 //
 // 1. Checksums are complete, because nothing downstream fills them in.
 // 2. The UDP checksum is never 0, which would mean "none" (RFC 768).

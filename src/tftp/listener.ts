@@ -1,5 +1,5 @@
-// One local address: its socket for requests, its socket for errors, and its sessions. Sources: RFC 1350 §4 (transfer identifiers); RFC
-// 6056 §3.2 (why ports are chosen at random).
+// One local address: its socket for requests, its socket for errors, and its sessions. Sources: RFC 1350 §4 (transfer identifiers);
+// RFC 6056 §3.2 (why ports are chosen at random).
 //
 // 1. A client port has at most one session here; a newer request is that session's successor (`transfers.ts`).
 // 2. Each transfer has its own random port from the kernel, so a host that does not see the server's packets cannot acknowledge them.

@@ -141,6 +141,7 @@ function withoutEnd(name: string): string {
 
 const asUtf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
 
+/** RFC 2347. */
 export function encodeOptions(options: readonly TftpOption[]): Uint8Array {
   const text = options.map(({ name, value }) => `${name}\0${value}\0`).join('');
   const writer = new ByteWriter(2 + text.length);

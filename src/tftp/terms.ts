@@ -1,5 +1,5 @@
-// The terms of a transfer, agreed before the first block. Sources: RFC 2347 (options), RFC 2348 (blksize), RFC 2349 (timeout, tsize), RFC
-// 7440 (windowsize).
+// The terms of a transfer, agreed before the first block. Sources: RFC 2347 (options), RFC 2348 (blksize), RFC 2349 (timeout, tsize),
+// RFC 7440 (windowsize).
 //
 // 1. An unknown option or invalid value is left out of the answer.
 // 2. Apart from `tsize`, no granted value exceeds the requested one. `timeout` is repeated exactly, because RFC 2349 allows no other

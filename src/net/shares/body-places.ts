@@ -1,5 +1,5 @@
-// Shares out the places for what an HTTP door holds for its clients, mainly request bodies. Sources: `net/shares/fair-shares.ts`; RFC 9110
-// §15.5.9 (408), §15.6.4 (503).
+// Shares out the places for what an HTTP door holds for its clients, mainly request bodies. Sources: `net/shares/fair-shares.ts`;
+// RFC 9110 §15.5.9 (408), §15.6.4 (503).
 //
 //   take ─┬─ a place is free, or a holder has too many, or is late ─▶ held ─┬─ release
 //         └─ none ─▶ waits ─┬─ a place is released, or a holder late ─▶ held └─ gives way

@@ -1,5 +1,5 @@
-// Decides which machines to tell that there is no IPv6 router: booting machines, on networks where no router was seen. Pure. Sources: RFC
-// 4861 §6.2.1 (how often a router advertises), §6.2.6 (answers to solicitations).
+// Decides which machines to tell that there is no IPv6 router: booting machines, on networks where no router was seen. Pure. Sources:
+// RFC 4861 §6.2.1 (how often a router advertises), §6.2.6 (answers to solicitations).
 //
 //   solicitation ─┬─ answers are off on this interface, or a router was seen there ─▶ silence
 //                 ├─ of a booting machine ─▶ answer

@@ -1,6 +1,6 @@
 // IPv6 router discovery as a rack needs it: decodes solicitations and advertisements, and encodes the answer that there is no router.
-// Sources: RFC 4861 §4.1, §4.2 (formats), §6.1 (validity), §6.2.3 (lifetime 0: not a default router); RFC 4443 §2.3 (checksum); RFC 4291
-// §2.5.1 (interface identifiers).
+// Sources: RFC 4861 §4.1, §4.2 (formats), §6.1 (validity), §6.2.3 (lifetime 0: not a default router); RFC 4443 §2.3 (checksum);
+// RFC 4291 §2.5.1 (interface identifiers).
 //
 // 1. Only valid messages are accepted: hop limit 255 (so they come from this wire), code 0, a correct checksum, whole options.
 // 2. The sent advertisement is empty: lifetime 0, no prefix, no other option.
