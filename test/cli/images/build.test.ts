@@ -13,8 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { openWorkDirectory } from '../../../src/cli/images/image-tree.ts';
-import { enterImageTree } from '../../../src/cli/images/image-tree.ts';
+import { enterImageTree, openWorkDirectory } from '../../../src/cli/images/image-tree.ts';
 import { missing } from '../../support/needs.ts';
 
 const NOBODY = 65_534;
