@@ -54,5 +54,5 @@ test('an image without its bytes is a fault, with the command that brings them b
     /^no machine gets bootloader\/uefi\/amd64, whose bytes are damaged or missing: /,
   );
   writeFileSync(join(manifestsOf(tree), 'other.json'), '{');
-  assert.match(findings()[0]?.[1] ?? '', /other\.json is not used: it is not JSON\.$/);
+  assert.match(findings()[0]?.[1] ?? '', /other\.json is not used: it is not JSON of an image\.$/);
 });

@@ -112,7 +112,7 @@ test('after switching on a machine with nothing to do, the command explains why 
   assert.equal(code, 0);
   assert.match(
     answer,
-    /^m1\.maas \(abc\): it was switched on\.\nIt is Ready and has nothing to do: .*: rackboot machines rescue m1\n$/,
+    /^m1\.maas \(abc\): it was switched on\.\nIt is Ready and has nothing to do: .*rackboot(?:\.js)? machines rescue (?:.* )?m1\n$/,
   );
   const off = await waitFor(t, 'power_off', [BEGUN, OFF], false);
   assert.equal(off.answer, 'm1.maas (abc): it was switched off.\n');
