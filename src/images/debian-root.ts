@@ -15,11 +15,10 @@ import { listMirrors } from './apt.ts';
 import { type ProgramOptions, runProgram } from './program.ts';
 import { followTenths } from './tenths.ts';
 
-// Reads the progress of a build from the lines that `mmdebstrap --verbose` prints: its own steps, and those of apt and dpkg.
+// Reads the progress from the lines of `mmdebstrap --verbose`: its own steps, and those of apt and dpkg.
 //
 // Sources: mmdebstrap(1) 1.3.5, apt-get(8), dpkg(1), as they print in the language C.
 
-/** Steps of mmdebstrap that a person sees. */
 const STEP = /^I: ((?:running apt|downloading|extracting|installing|creating|cleaning).*?)\.*$/;
 /** apt prints it before each round of packages. */
 const ROUND = /^\d+ upgraded, (\d+) newly installed,/;
@@ -27,7 +26,7 @@ const FETCHED = /^Get:\d+ /;
 /** dpkg prints both for each package. */
 const INSTALLED = /^(?:Unpacking|Setting up) /;
 
-/** Turns lines into sentences for a person: each step, and each tenth of a round's packages. */
+/** Turns lines into sentences: each step, and each tenth of a round's packages. */
 export class DebianProgress {
   /** Of the round; 0 before the first. */
   #packages = 0;
@@ -37,7 +36,6 @@ export class DebianProgress {
   #reachFetched = followTenths();
   #reachInstalled = followTenths();
 
-  /** @returns the news in the line; undefined: none */
   read(line: string): string | undefined {
     const step = STEP.exec(line)?.[1];
     if (step !== undefined) return `${step[0]?.toUpperCase()}${step.slice(1)}`;
@@ -61,21 +59,15 @@ export class DebianProgress {
   }
 }
 
-/** The system to build. */
 export interface DebianRequest {
-  /** Debian's code name: `bookworm`, `trixie`. */
   readonly release: string;
-  /** `amd64` or `arm64`. */
   readonly arch: string;
-  /** Include cloud-init. */
   readonly cloudInit: boolean;
-  /** Names of additional packages. */
   readonly packages: readonly string[];
-  /** Mirrors to build from, each a URL or a line of sources.list; empty: the mirrors of this host. */
+  /** Each a URL or a line of sources.list; empty: the mirrors of this host. */
   readonly mirrors: readonly string[];
-  /** Keeps packages between builds. */
   readonly cacheDir: string;
-  /** The timestamp of all built files, in seconds since 1970. */
+  /** The timestamp of all built files. */
   readonly epochSeconds: number;
   readonly onProgress: (text: string) => void;
 }
@@ -87,9 +79,7 @@ export interface FileSystemIds {
   readonly esp: string;
 }
 
-/** The differences between architectures. */
 export interface DebianPlatform {
-  /** The architecture in UEFI file names. */
   readonly efi: 'x64' | 'aa64';
   readonly console: string;
   readonly packages: readonly string[];
@@ -141,7 +131,7 @@ const PACKAGES = [
   'less',
 ];
 const CLOUD_INIT_PACKAGES = ['cloud-init'];
-/** Drivers for hardware that servers lack, or that only a person at the machine uses; together a third of the kernel's package. */
+/** Drivers that servers do not need; together a third of the kernel's package. */
 const DRIVERS_LEFT_OUT = [
   'sound',
   'drivers/media',
@@ -159,7 +149,6 @@ const DRIVERS_LEFT_OUT = [
   'drivers/input/touchscreen',
   ...['amd', 'i915', 'nouveau', 'radeon', 'gma500', 'vmwgfx'].map((name) => `drivers/gpu/drm/${name}`),
 ];
-/** dpkg options for paths that are not unpacked. */
 const PATHS_LEFT_OUT = [
   ...['man', 'info', 'locale', 'doc'].map((name) => `path-exclude=/usr/share/${name}/*`),
   ...['locale/locale.alias', 'doc/*/copyright'].map((name) => `path-include=/usr/share/${name}`),
@@ -172,7 +161,7 @@ const PACKAGE_NAME = /^[a-z0-9][a-z0-9+.-]{1,99}$/;
 const MIRROR_URL = /^https?:\/\/[A-Za-z0-9._~:[\]/%+-]+$/;
 const MIRROR_LINE =
   /^deb (?:\[[A-Za-z0-9=,./ _+-]+\] )?https?:\/\/[A-Za-z0-9._~:[\]/%+-]+ [a-z0-9/._-]+(?: [a-z0-9-]+)+$/;
-/** Bound on the packages, and on the mirrors, that a person may name. */
+/** Bound on the packages, and on the mirrors. */
 const NAMES_MAX = 200;
 const BUILD_MINUTES_MAX = 60;
 const MMDEBSTRAP = 'mmdebstrap';
@@ -242,11 +231,10 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
   const args = [
     `--mode=${isRoot() ? 'root' : 'unshare'}`,
     '--variant=minbase',
-    // For DebianProgress.
     '--verbose',
     `--architectures=${arch}`,
     '--format=tar',
-    // Make no device nodes: the running kernel makes them, and mmdebstrap cannot make them without root.
+    // The running kernel makes device nodes; mmdebstrap cannot without root.
     '--skip=essential/unlink,output/mknod',
     `--include=${[...new Set(names)].join(',')}`,
     ...['force-unsafe-io', ...PATHS_LEFT_OUT].map((option) => `--dpkgopt=${option}`),
@@ -262,7 +250,7 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
   onProgress(`Building Debian ${release} for ${arch} from ${[...new Set(mirrors.map(addressOf))].join(', ')}`);
   try {
     const options = buildOptions(request);
-    // As root, mmdebstrap mounts /proc, /sys and /dev in the new root. Even if it is killed, none of them stays mounted on this host.
+    // As root, mmdebstrap mounts /proc, /sys and /dev in the new root: none stays mounted, even if it is killed.
     await (isRoot()
       ? runProgram('unshare', ['--mount', MMDEBSTRAP, ...args], options)
       : runProgram(MMDEBSTRAP, args, options));
@@ -273,17 +261,16 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
   }
 }
 
-/** The beginning of the errors of unshare(1) where the kernel refuses a namespace: in a chroot, and in most containers. */
+/** unshare(1) where the kernel refuses a namespace: in a chroot, and in most containers. */
 const UNSHARE = /^unshare: /;
-/** The error of mmdebstrap where this host cannot run programs of the architecture. */
+/** mmdebstrap where this host cannot run programs of the architecture. */
 const FOREIGN = /can neither be executed natively nor via qemu/;
 const ELSEWHERE =
   'this host refuses the namespaces that the build needs, as in a chroot or a container: run it on a host of its own, or in a virtual machine';
 
-/** The error of apt where the mirrors answer and lack the release. If they do not answer, it is another. */
+/** apt where the mirrors answer and lack the release. */
 const NO_RELEASE = /does not have a Release file/;
 
-/** The remedy for the errors of a build, in one line. */
 export function buildRemedy(why: string, { release, arch }: Pick<DebianRequest, 'release' | 'arch'>): string {
   const install = 'sudo apt-get install qemu-user-static binfmt-support arch-test';
   const foreign = arch !== hostArchitecture() ? `. For ${arch} it also needs: ${install}` : '';
@@ -311,7 +298,6 @@ function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest
   };
 }
 
-/** True if this process runs as root. */
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
 function hostArchitecture(): string {
@@ -320,14 +306,13 @@ function hostArchitecture(): string {
 
 const addressOf = (mirror: string): string => /https?:\/\/\S+/.exec(mirror)?.[0] ?? mirror;
 
-/** Quotes a path for mmdebstrap's hooks, which split text like a shell. */
+/** For mmdebstrap's hooks, which split text like a shell. */
 function quote(path: string): string {
   if (path.includes("'"))
     throw new RackError('bad-argument', `${path} contains a quotation mark: use another directory`);
   return `'${path}'`;
 }
 
-/** Turns a file error into a RackError with the remedy; other errors pass unchanged. */
 export function asWorkDirError(error: unknown, directory: string): unknown {
   const code = osErrorCode(error);
   if (error instanceof RackError || code === undefined || !/^E[A-Z]+$/.test(code)) return error;

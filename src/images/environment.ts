@@ -2,11 +2,11 @@
 //
 // Sources: Documentation/admin-guide/initrd.rst and filesystems/ramfs-rootfs-initramfs.rst of Linux; RFC 1952 for gzip.
 //
-// 1. The same packages give the same bytes on every host and at any time, except that the host's compressor may differ. Therefore the
-//    manifest also has the hash of the uncompressed archive.
-// 2. Modules are not stripped: that would remove the distribution's signature, and Secure Boot would refuse them.
+// 1. The same packages give the same bytes, except that the host's compressor may differ: so the manifest also has the
+//    hash of the uncompressed archive.
+// 2. Modules are not stripped: Secure Boot needs their signature.
 // 3. Kernel and initrd are published together or not at all.
-// 4. Files that a person put into the place of an environment stay: nothing is built until they are moved away.
+// 4. Nothing is built while files of a person are in its place.
 
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -40,53 +40,43 @@ import { type ChosenModule, chooseModules, renderAliases, renderDependencies } f
 import { describeFile, encodeManifest, type PublishedFile, type Publisher } from './publication.ts';
 import { makeToolArchive, type ToolArchive, toolPackages } from './tool-archive.ts';
 
-// The programs for logging in to the ephemeral environment: dropbear's server and the generator of its host key. They form a separate
-// archive next to the initrd. A machine fetches it only if a login is allowed; other machines have no server.
+// The programs for logging in to the ephemeral environment: dropbear's server and the generator of its host key. A
+// separate archive, which a machine fetches only if a login is allowed.
 
 const PACKAGE = 'dropbear-bin';
 
-/** The names of the packages that contain the server and its libraries. */
 const loginToolPackages = (apt: Apt): Promise<string[]> => toolPackages(apt, [PACKAGE]);
 
-/** True if the packages contain the server. */
 const hasLoginTools = (names: readonly string[]): boolean => names.includes(PACKAGE);
 
 /**
- * Makes the archive, and the initrd entry that names it.
+ * The archive, and the initrd entry that names it.
  * @param unpacked where the packages of `loginToolPackages` were unpacked
- * @param directory where the archive will be, relative to the boot tree
+ * @param directory of the archive, relative to the boot tree
  */
 const makeLoginTools = (unpacked: string, directory: string): Promise<ToolArchive> =>
   makeToolArchive({ unpacked, directory, name: 'login', programs: ['dropbear', 'dropbearkey'] });
 
-/** The environment to build, and its place. */
 export interface EnvironmentRequest extends BuildReports {
-  /** The boot tree. */
   readonly tree: string;
-  /** `amd64` or `arm64`. */
   readonly arch: string;
-  /** Debian's code name: `bookworm`. */
   readonly release: string;
   /**
-   * `.deb` files to build from: a kernel (`linux-image-…`), `busybox-static`, firmware; `freeipmi-tools` for finding a BMC; `zstd`,
-   * `fdisk` and `e2fsprogs` for deploying; `dropbear-bin` for logins; and their libraries. Undefined: apt fetches them.
+   * `.deb` files to build from: a kernel (`linux-image-…`), `busybox-static`, firmware; `freeipmi-tools` for finding a
+   * BMC; `zstd`, `fdisk` and `e2fsprogs` for deploying; `dropbear-bin` for logins; and their libraries. Undefined: apt
+   * fetches them.
    */
   readonly packages?: readonly string[] | undefined;
   /** Holds packages and lists between builds, and unpacked files during a build. */
   readonly workDir: string;
-  /** Stops the work; default: it is never stopped. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The environment to build, and the check of its place. */
 export interface BuildRequest extends EnvironmentRequest {
-  /** Decides about what is in its place. */
   readonly mayReplace: ReplacementCheck;
-  /** Default: this process publishes. */
   readonly publish?: Publisher | undefined;
 }
 
-/** The published files. */
 export interface Publication {
   readonly directory: string;
   readonly files: readonly PublishedFile[];
@@ -149,7 +139,6 @@ export async function buildEnvironment(request: BuildRequest): Promise<Publicati
   }
 }
 
-/** The archives of programs that only some machines fetch. */
 async function makeTools(
   { onProgress }: EnvironmentRequest,
   packages: readonly DebianPackage[],
@@ -177,7 +166,7 @@ export function checkNames(request: Pick<EnvironmentRequest, 'arch' | 'release'>
   }
 }
 
-/** The packages to build from, kernel first: the given ones. If none are given, packages from apt. */
+/** Kernel first; apt fetches them if none are given. */
 async function choosePackages(request: EnvironmentRequest): Promise<DebianPackage[]> {
   const packages = request.packages
     ? await Promise.all(request.packages.map(openPackage))
@@ -218,14 +207,13 @@ async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage
   ]);
 }
 
-/** A module as stored in the environment. It is compressed, because a machine keeps the whole set in memory and loads few modules. */
+/** Compressed, because a machine keeps the whole set in memory and loads few. */
 async function packModule(file: string): Promise<{ data: Uint8Array; ending: string }> {
   const ending = /\.(xz|gz)$/.exec(file)?.[0];
   if (ending !== undefined) return { data: await readFile(file), ending };
   return { data: await compress(await readModule(file)), ending: '.gz' };
 }
 
-/** busybox, the scripts and the directories that they expect. */
 async function systemEntries(unpacked: string): Promise<CpioEntry[]> {
   const busybox = await readFile(join(unpacked, 'bin/busybox')).catch(() =>
     readFile(join(unpacked, 'usr/bin/busybox')),
@@ -281,7 +269,7 @@ async function moduleEntries(kernel: KernelFiles, modules: readonly ChosenModule
   return entries;
 }
 
-/** The paths of the unpacked firmware files, each by the name that drivers request. */
+/** By the name that drivers request. */
 async function findFirmware(unpacked: string): Promise<Map<string, string>> {
   const base = await firstExisting([join(unpacked, 'lib/firmware'), join(unpacked, 'usr/lib/firmware')]);
   if (base === undefined) return new Map();
@@ -290,7 +278,6 @@ async function findFirmware(unpacked: string): Promise<Map<string, string>> {
   return new Map(files.map((file) => [relative(base, file), file]));
 }
 
-/** The firmware that the drivers request. */
 async function firmwareEntries(
   firmware: ReadonlyMap<string, string>,
   modules: readonly ChosenModule[],

@@ -5,10 +5,10 @@
 //   qcow2    ─▶ qemu-img ─▶ a raw file without a name ─▶ as raw                    (qemu-images.ts)
 //   packed   ─▶ expand (gzip, xz, Zstandard), or take its image out of a tar ─▶ as raw, or a file without a name ─▶ as above
 //
-// 1. A compressed image is expanded while it is copied, so a damaged or truncated one is refused, and its expanded size is known.
+// 1. A compressed image is expanded while it is copied: a damaged one is refused, and its expanded size is known.
 // 2. A copy can be stopped between two pieces of 1 MiB at most.
-// 3. Zeroes that arrive as data become holes, piece by piece: 2 TiB of them need neither space nor work of the compressor.
-// 4. Only a few pieces of an image are in memory at a time, however large its disk is.
+// 3. Zeroes that arrive as data become holes: 2 TiB of them need neither space nor work.
+// 4. Only a few pieces of an image are in memory at a time.
 
 import type { FileHandle } from 'node:fs/promises';
 import { shellWord } from '../clean-text.ts';
@@ -36,24 +36,20 @@ import { IMAGE_NAME, listTar, readTar, TarFault } from './packed-tar.ts';
 import { convertQcow2, keepBytes, openUnnamed } from './qemu-images.ts';
 import { ZstdExpansion } from './zstd-expansion.ts';
 
-/** The file to copy. */
 export interface CopyRequest {
   readonly file: ImageBytes;
-  /** The name of the file in messages. */
   readonly fileName: string;
   /** Store the disk compressed with Zstandard; undefined: only if the file is not a raw image. */
   readonly compress?: boolean | undefined;
-  /** The largest accepted disk, in bytes; undefined: DISK_BYTES_MAX. Only tests set it, because expanding 2 TiB takes long. */
+  /** In bytes; undefined: DISK_BYTES_MAX. Only tests set it. */
   readonly diskBytesMax?: number | undefined;
-  /** Ends the copy, even if all bytes have arrived and it only expands them. */
   readonly signal?: AbortSignal | undefined;
   /** Called with the parts of the disk, in order. */
   readonly onDisk?: ((piece: DiskPiece) => void) | undefined;
-  /** Called during the copy. Both numbers are bytes of the disk, or bytes of the file if it is compressed or an archive. */
+  /** Both numbers are bytes of the disk, or of the file if it is compressed or an archive. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** The result of a copy. */
 export interface Copy {
   /** `packed`: compressed, or in an archive. */
   readonly given: GivenFormat | 'packed';
@@ -66,8 +62,8 @@ export interface Copy {
 
 const WINDOW_TOO_LARGE = 'ZSTD_error_frameParameter_windowTooLarge';
 /**
- * Bytes of a disk, apart from zeroes, that a file may contain for each of its own bytes, and those that any file may contain. No real disk is
- * nearly as uniform. Without this bound, a file of 200 KiB could occupy a processor for an hour.
+ * Bytes of a disk, apart from zeroes, that a file may contain for each of its own bytes. Without this bound, a file of
+ * 200 KiB could occupy a processor for an hour.
  */
 const FILLED_PER_BYTE_MAX = 2048;
 const FILLED_BYTES = 1024 ** 3;
@@ -100,7 +96,7 @@ export async function copyImage(request: CopyRequest, part: string): Promise<Cop
   return { given, format, ...stored, diskBytes: disk.bytes, partitionTable };
 }
 
-/** The error for a file that cannot be added. @param why may show commands with the word FILE, which is replaced by the name of the file */
+/** The error for a file that cannot be added. @param why FILE in it is replaced by the file's name */
 export const unusable = (fileName: string, why: string, cause?: unknown): RackError => {
   const shown = why.replaceAll(/\bFILE\b/g, () => shellWord(fileName));
   return new RackError('bad-argument', `${fileName} cannot be added: ${shown}`, { cause });
@@ -113,10 +109,9 @@ function checkRunning({ signal }: Pick<CopyRequest, 'signal'>): void {
 const tooLarge = (bytesMax: number): string =>
   `it would fill more than ${bytesMax} bytes of a disk; use an image that fits on a disk`;
 
-/** The compression of each compressed format. */
 const COMPRESSIONS: Readonly<Partial<Record<FileFormat, Compression>>> = { gzip: 'gzip', xz: 'xz', 'raw.zst': 'zstd' };
 
-/** Decides how a file is copied: a Zstandard file may contain another kind of image, or an archive, which must be unpacked. */
+/** A Zstandard file may contain another kind of image, or an archive, which must be unpacked. */
 async function givenFormat(request: CopyRequest, found: FileFormat): Promise<GivenFormat | 'packed'> {
   if (found === 'gzip' || found === 'xz' || found === 'tar') return 'packed';
   if (found !== 'raw.zst') return found;
@@ -124,7 +119,7 @@ async function givenFormat(request: CopyRequest, found: FileFormat): Promise<Giv
   return inner.ok && inner.format === 'raw' ? 'raw.zst' : 'packed';
 }
 
-/** Expands the beginning of a compressed file. @returns FILE_HEAD_BYTES, or fewer if its beginning expands to fewer */
+/** @returns FILE_HEAD_BYTES, or fewer if the file expands to fewer */
 async function expandHead(file: ImageBytes, compression: Compression, signal?: AbortSignal): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
@@ -150,14 +145,12 @@ async function expandHead(file: ImageBytes, compression: Compression, signal?: A
   return copyBytes(Buffer.concat(parts), 0, FILE_HEAD_BYTES);
 }
 
-/** The file to write, the given format and the stored format. */
 interface TransferTerms {
   readonly part: string;
   readonly given: GivenFormat | 'packed';
   readonly format: ImageFormat;
 }
 
-/** Copies the file. @returns the hash and the size of the stored file */
 async function transfer(
   request: CopyRequest,
   { part, given, format }: TransferTerms,
@@ -179,7 +172,6 @@ async function transfer(
   }
 }
 
-/** Copies the pieces of a disk of `total` bytes. */
 async function copyDisk(
   pieces: AsyncIterable<DiskPiece>,
   total: number,
@@ -202,7 +194,6 @@ async function copyPiece(given: DiskPiece, writer: DiskWriter, disk: DiskCounter
 /** Bound on the layers around an image: a compressed archive with a compressed image has two. */
 const LAYERS_MAX = 3;
 
-/** Copies the disk in a file that is packed, or that is an image of QEMU. */
 async function unpack(request: CopyRequest, part: string, writer: DiskWriter, disk: DiskCounter): Promise<void> {
   const { fileName, signal } = request;
   const opened: FileHandle[] = [];
@@ -248,7 +239,6 @@ function formatOf(head: Uint8Array, fileName: string): FileFormat {
   return recognised.format;
 }
 
-/** The bytes of a file, of which each read is reported. */
 const watchedBytes = (file: ImageBytes, onProgress: CopyRequest['onProgress']): ImageBytes => ({
   bytes: file.bytes,
   read: async (at, length) => {
@@ -258,7 +248,6 @@ const watchedBytes = (file: ImageBytes, onProgress: CopyRequest['onProgress']): 
   },
 });
 
-/** Reads what is packed in a layer. */
 async function readInner(
   layer: ImageBytes,
   format: FileFormat,
@@ -285,7 +274,7 @@ function isTarHead(head: Uint8Array): boolean {
   return found.ok && found.format === 'tar';
 }
 
-/** The raw name of the disk image in an archive. Rejects with TarFault if it has none, or two. */
+/** The name of the disk image in an archive. Rejects with TarFault if it has none, or two. */
 async function imageIn(layer: ImageBytes, signal: AbortSignal | undefined): Promise<string> {
   const found: string[] = [];
   await listTar(
@@ -339,7 +328,7 @@ class InnerFile {
     if (this.#head.length >= FILE_HEAD_BYTES) await this.#open();
   }
 
-  /** @returns the file that was kept; undefined: it was a raw disk */
+  /** @returns undefined: it was a raw disk */
   async end(): Promise<FileHandle | undefined> {
     if (this.#head !== undefined) await this.#open();
     return this.#kept;
@@ -363,7 +352,6 @@ class InnerFile {
   }
 }
 
-/** Copies a compressed file unchanged, and expands it to count the bytes of its disk. */
 async function copyExpanding(request: CopyRequest, out: BlobFile, disk: DiskCounter): Promise<void> {
   const expander = new ZstdExpansion((bytes) => void disk.take({ kind: 'data', bytes }));
   let done = 0;
@@ -442,7 +430,6 @@ export function describeDamage(reason: unknown): { readonly why: string; readonl
   return { why, remedy: 'copy it again' };
 }
 
-/** Turns the error of an expansion into one of the file; other errors stay unchanged. */
 function asDamage(reason: unknown, fileName: string): unknown {
   const damage = describeDamage(reason);
   return damage === undefined ? reason : unusable(fileName, `${damage.why}: ${damage.remedy}`, reason);

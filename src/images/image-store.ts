@@ -6,8 +6,9 @@
 //
 // Source: the products of simplestreams, from which the names come (os, release, label, serial).
 //
-// 1. A blob's name is its hash. It appears whole and never changes. Images with the same bytes share it.
-// 2. A manifest appears whole and after its blob. Each manifest is a file of its own, so that concurrent additions cannot lose one.
+// 1. A blob's name is its hash. It appears whole and never changes.
+// Images with the same bytes share it. A manifest appears whole and after its blob. Each is a file of its own, so that
+// concurrent additions cannot lose one.
 // 3. Manifests have hidden names, which are not served. Blobs are served: every host that can boot here can fetch them.
 
 import { readdirSync } from 'node:fs';
@@ -34,41 +35,36 @@ import {
 
 /** The name of an image. */
 export interface ImageName {
-  /** `debian`, `ubuntu`, `custom` … */
   readonly os: string;
   readonly release: string;
-  /** Debian's name: `amd64`, `arm64`. */
   readonly architecture: string;
   readonly subarchitecture: string;
-  /** `release`, `daily`, `candidate` … */
   readonly label: string;
-  /** The day on which it was made or added, with a number if that day has several: `20240131`, `20240131.2`. */
+  /** The day of its making or adding, with a number if that day has several: `20240131.2`. */
   readonly serial: string;
 }
 
 /** The name of an image that may still lack its serial. */
 export type GivenName = Omit<ImageName, 'serial'> & { readonly serial?: string | undefined };
 
-/** The source that the manifests of a rack's copies of its region's images name. */
+/** The source in a rack's copies of its region's images. */
 export const COPY_SOURCE = 'region';
 
 /** The image that the region requests; the store chooses label and serial. */
 export interface ImageWish extends Omit<ImageName, 'label' | 'serial'> {
-  /** The kernel that the system must have, as `isKernelOf` knows it; undefined: that of the subarchitecture, or the generic one. */
+  /** As `isKernelOf` knows it; undefined: that of the subarchitecture, or the generic one. */
   readonly kernel?: string | undefined;
 }
 
-/** An image as described to a machine. */
 interface FoundImage extends StoredImage {
-  /** Its path on the boot listener: `/images/ab/….img.zst`. */
+  /** On the boot listener: `/images/ab/….img.zst`. */
   readonly path: string;
   readonly starts?: ImageStarts | undefined;
 }
 
-/** The kernel and the initrd of a system, each with its path on the boot listener. */
 type ImageStarts = Readonly<Record<'kernel' | 'initrd', { readonly path: string; readonly sha256: string }>>;
 
-/** The kernel and the initrd of an image; empty if it lacks one of them. */
+/** The kernel and the initrd with their paths on the boot listener; empty if it lacks one. */
 export function startsOf({ system }: StoredImage): { readonly starts?: ImageStarts } {
   const [kernel, initrd] = ['boot-kernel', 'boot-initrd'].map((name) =>
     system?.files.find((file) => file.name === name),
@@ -82,7 +78,7 @@ export function startsOf({ system }: StoredImage): { readonly starts?: ImageStar
 export interface StoreContent {
   /** Sorted by name, then newest first. */
   readonly images: readonly StoredImage[];
-  /** The problems of the store, among them those of the unusable manifests. */
+  /** Includes those of unusable manifests. */
   readonly problems: readonly string[];
   readonly unusable: readonly UnusableManifest[];
 }
@@ -90,24 +86,22 @@ export interface StoreContent {
 /** A manifest that cannot be used. */
 export interface UnusableManifest {
   readonly path: string;
-  /** The name of its image, as its file name says it: `debian/bookworm/amd64/generic/release/20240131`. */
+  /** From its file name: `debian/bookworm/amd64/generic/release/20240131`. */
   readonly name: string;
 }
 
-/** Bound on the images of a store: further ones are refused, and further manifests are a problem of the store. */
+/** Bound on the images of a store: further ones are refused, and further manifests are a problem. */
 export const IMAGES_MAX = 1000;
 /** Longer manifests are not read. */
 export const MANIFEST_BYTES_MAX = 16 * 1024;
 /** The longest title of an image, an installer or a loader. */
 export const TITLE_CHARACTERS_MAX = 128;
-/** The longest file name of a manifest: it is first written under this name with a `.` before it and a UUID of 37 characters after it. */
+/** Its temporary name has a `.` before it and a UUID of 37 characters after it. */
 const FILE_NAME_BYTES_MAX = 255 - 38;
-/** The longest serial. */
 const LAST_SERIAL = '20240131.9999';
-/** The longest name of a bundle: that of a file. */
+/** The longest name of a bundle. */
 export const BUNDLE_CHARACTERS_MAX = 255;
 const GENERIC = 'generic';
-/** The preferred label. */
 const STABLE = 'release';
 
 const NAME = /^[a-z0-9][a-z0-9_.+-]{0,62}$/;
@@ -122,26 +116,25 @@ const manifestShape = z.object({
   subarchitecture: z.string(),
   label: z.string(),
   serial: z.string(),
-  /** For people. */
   title: z.string().transform(storedTitle),
-  /** The hash of the stored and served bytes. */
+  /** Of the stored and served bytes. */
   sha256: hashShape,
-  /** The size as stored and served. */
+  /** As stored and served. */
   bytes: bytesShape,
   format: formatShape,
-  /** The space that it needs on a disk; estimated for the root of a system. */
+  /** On the machine's disk; estimated for the root of a system. */
   diskBytes: bytesShape,
   /** `none` for the root of a system. */
   partitionTable: z.enum(['gpt', 'mbr', 'none']),
-  /** The files that start the root of a system; undefined for a disk image. */
+  /** Undefined for a disk image. */
   system: systemShape.optional(),
   /** Undefined for the root of a system, and for an image that an older version added. */
   signs: signsShape.optional(),
-  /** The published file that this host downloaded and verified; undefined if it was added by hand, or came in a bundle. */
+  /** The verified download; undefined: added by hand, or from a bundle. */
   origin: originShape.optional(),
-  /** True: `images make-debian` made it, so there is no file to add again; undefined: it did not. */
+  /** True: `images make-debian` made it, so there is no file to add again. */
   isMade: z.boolean().optional(),
-  /** The name of the bundle that brought it; undefined: none did, or an older version imported it. */
+  /** Undefined: none brought it, or an older version imported it. */
   bundle: z
     .string()
     .transform((name) => cleanText(name, BUNDLE_CHARACTERS_MAX))
@@ -160,7 +153,7 @@ export const manifestPath = (tree: string, name: ImageName): string => join(mani
 
 const EXTENSIONS = { raw: 'img', 'raw.zst': 'img.zst' } as const;
 
-/** The path of a blob, relative to the tree. @param format `file` for a kernel, an initrd or another file that starts a system */
+/** Relative to the tree. @param format `file` for a file that starts a system */
 export function blobPath(sha256: string, format: StoredImage['format'] | 'file'): string {
   const extension = format === 'raw' || format === 'raw.zst' ? EXTENSIONS[format] : format;
   return `images/${sha256.slice(0, 2)}/${sha256}.${extension}`;
@@ -168,7 +161,6 @@ export function blobPath(sha256: string, format: StoredImage['format'] | 'file')
 
 /** A blob that an image needs. */
 export interface ImageBlob {
-  /** Relative to the tree. */
   readonly path: string;
   readonly sha256: string;
   readonly bytes: number;
@@ -204,7 +196,7 @@ export function judgeImageName(name: GivenName): string | undefined {
   return `${JSON.stringify(name[wrong])} cannot be the ${wrong} of an image: use ${rule}`;
 }
 
-/** By how many characters a name is too long, because its manifest is a file: 0 or less: it is not. */
+/** By how many characters the file name of its manifest is too long. */
 export const nameExcess = (name: GivenName): number =>
   manifestName({ ...name, serial: name.serial ?? LAST_SERIAL }).length - FILE_NAME_BYTES_MAX;
 
@@ -315,10 +307,9 @@ function compareSerials(one: string, other: string): number {
   return day - otherDay || number - otherNumber;
 }
 
-/** An image with the name of its kernel, if that came apart from the system. */
 type WithKernel = ImageName & { readonly system?: Pick<StoredSystem, 'subarch' | 'subarches'> | undefined };
 
-/** True if an image has this kernel: by its subarchitecture (`generic`), or by the stream's names of the same kernel (`ga-24.04`). */
+/** True if an image has this kernel: by subarchitecture (`generic`), or by a stream's name (`ga-24.04`). */
 const isKernelOf = ({ subarchitecture, system }: WithKernel, kernel: string): boolean =>
   subarchitecture === kernel || (system !== undefined && kernelNames(system).includes(kernel));
 
@@ -338,7 +329,7 @@ export function chooseImage<T extends WithKernel>(wish: ImageWish, images: reado
   return undefined;
 }
 
-/** Finds an image of a tree for the region: the best one whose bytes really exist. Reads a few small files synchronously. */
+/** Finds the best image for the region whose bytes really exist. Reads a few small files synchronously. */
 export function findStoredImage(tree: string, wish: ImageWish): FoundImage | undefined {
   const whole = readImages(tree).images.filter((image) => hasBlob(tree, image));
   const image = chooseImage(wish, whole);
@@ -347,8 +338,8 @@ export function findStoredImage(tree: string, wish: ImageWish): FoundImage | und
 }
 
 /**
- * True if all blobs of an image exist, each with the size that its manifest states. One that cannot be looked at, or a link, counts as
- * missing: it says nothing of the other images. `rackboot images fsck` reports why.
+ * True if all blobs of an image exist, each with the size that its manifest states. A link, or one that cannot be
+ * looked at, counts as missing; `rackboot images fsck` reports why.
  */
 export function hasBlob(tree: string, image: StoredImage): boolean {
   return blobsOf(image).every(({ path, bytes }) => {

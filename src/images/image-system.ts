@@ -7,10 +7,9 @@
 // Sources: UEFI 2.10 §5.2 (MBR), §5.3 (GPT), §3.5.1.1 (removable media); the FAT specification, "Directory Structure"; the magic numbers of
 // ext4, xfs, btrfs, LVM and LUKS as in `agent/deploy.sh`, which opens these systems.
 //
-// 1. Nothing is mounted, and no file system is interpreted. Directories of ext4, xfs and btrfs contain file names as plain text,
-//    directories of FAT contain them in entries of 32 bytes. So no image can do any harm here, and the memory is bounded.
-// 2. Names of deleted files may still be found. So an incomplete system may be judged complete, but a complete one is never judged
-//    incomplete.
+// 1. Nothing is mounted, and no file system is interpreted. Directories of ext4, xfs and btrfs have file names as plain
+//    text, those of FAT in entries of 32 bytes. So no image can do harm, and the memory is bounded.
+// 2. Names of deleted files may still be found. So an incomplete system may be judged complete, but never the reverse.
 // 3. Logical partitions of an MBR are not inspected.
 
 import { listed } from '../counted.ts';
@@ -19,24 +18,22 @@ import type { DiskPiece } from './disk-image.ts';
 import { findPartitionTable } from './disk-image.ts';
 import type { ImageSigns } from './stored-system.ts';
 
-/** A file system of a partition, or the layer below it. */
 type FileSystem = 'ext4' | 'xfs' | 'btrfs' | 'LVM' | 'LUKS';
 
-/** The findings about a system. */
 export interface SystemFacts {
-  /** The first sector has boot code, and a disk with GPT also has the partition for the rest of this code. */
+  /** The first sector has boot code; with GPT also the partition for the rest of it. */
   readonly startsByBios: boolean;
-  /** An EFI system partition has the loader for this architecture that UEFI starts without a boot entry. */
+  /** An EFI system partition has the loader that UEFI starts without a boot entry. */
   readonly startsByUefi: boolean;
-  /** The file systems of the partitions in their order on the disk; undefined for an unknown one, or none. */
+  /** In their order on the disk; undefined: unknown, or none. */
   readonly fileSystems: readonly (FileSystem | undefined)[];
   readonly hasCloudInit: boolean;
 }
 
-/** The first bytes of the disk: its partition table, with 128 entries on sectors of 512 or 4096 bytes. */
+/** For a partition table of 128 entries on sectors of 512 or 4096 bytes. */
 const TABLE_BYTES = 64 * 1024;
 const PARTITIONS_MAX = 128;
-/** The bytes inspected at the start of a partition: btrfs has the last magic number. */
+/** From the start of a partition: btrfs has the last magic number. */
 const START_BYTES = 65_608;
 const BOOT_CODE_BYTES = 440;
 const ESP = '28732ac11ff8d211ba4b00a0c93ec93b';
@@ -46,9 +43,9 @@ const MBR_EXTENDED: ReadonlySet<number> = new Set([0x05, 0x0f, 0x85]);
 /** A file that the cloud-init package of every distribution contains. */
 const UNIT = Buffer.from('cloud-init-local.service', 'latin1');
 const ENTRY_BYTES = 32;
-/** The most EFI system partitions that are inspected; a disk normally has one. */
+/** A disk normally has one. */
 const ESPS_MAX = 4;
-/** The most bytes that one piece can contain of a name that is split between two pieces. */
+/** The most bytes that a piece can contain of a name that two pieces share. */
 const SEAM_BYTES = 31;
 /** The names of EFI/BOOT/BOOT….EFI as FAT entries contain them, by architecture. */
 const LOADERS: Readonly<Record<string, string>> = { amd64: 'BOOTX64 EFI', arm64: 'BOOTAA64EFI', i386: 'BOOTIA32EFI' };
@@ -66,11 +63,9 @@ interface Partition {
   readonly from: number;
   readonly to: number;
   readonly kind: 'esp' | 'bios-boot' | 'other';
-  /** The first bytes of the partition that have arrived so far. */
   readonly start: Uint8Array;
 }
 
-/** Inspects one image. */
 export class SystemInspector {
   readonly #architecture: string;
   readonly #loader: Buffer | undefined;
@@ -81,7 +76,7 @@ export class SystemInspector {
   #isGpt = false;
   #hasLoader = false;
   #hasCloudInit = false;
-  /** The end of the last piece, in which a name may begin. */
+  /** A name may begin in it. */
   #before: Uint8Array = new Uint8Array(0);
   #espPlaces: readonly Partition[] = [];
 
@@ -118,7 +113,6 @@ export class SystemInspector {
     };
   }
 
-  /** The findings that the manifest keeps. */
   signs(): ImageSigns {
     const { startsByBios, startsByUefi, hasCloudInit } = this.facts();
     return { startsByBios, startsByUefi, hasCloudInit };
@@ -159,7 +153,7 @@ export class SystemInspector {
     this.#at = from + bytes.length;
   }
 
-  /** Looks for names in bytes that begin at offset `from` of the disk. */
+  /** `bytes` begin at offset `from` of the disk. */
   #find(bytes: Buffer, from: number): void {
     this.#hasCloudInit ||= bytes.includes(UNIT);
     if (this.#loader === undefined || this.#hasLoader) return;
@@ -172,8 +166,8 @@ export class SystemInspector {
 }
 
 /**
- * True if one of the FAT entries in `bytes` has this name. Partitions begin at a multiple of an entry's size.
- * @param offset the offset of `bytes` from such a multiple
+ * True if one of the FAT entries in `bytes` has this name. @param offset of `bytes` from a multiple of an entry's size,
+ * where partitions begin
  */
 function hasEntry(bytes: Uint8Array, offset: number, name: Buffer): boolean {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -217,7 +211,6 @@ function mbrPartitions(table: Uint8Array): readonly Partition[] {
 const fileSystemOf = (start: Uint8Array): FileSystem | undefined =>
   MAGICS.find(([, at, magic]) => Buffer.from(start).toString('hex', at, at + magic.length / 2) === magic)?.[0];
 
-/** True for a file system that a machine can open. */
 const isOpened = (system: FileSystem | undefined): boolean => system === 'ext4' || system === 'xfs';
 
 /** Why a system cannot be deployed; undefined if no reason is known. */

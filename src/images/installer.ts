@@ -1,11 +1,11 @@
-// Imports Debian's network installer: its kernel unchanged, and its initrd with a second archive appended. That archive has the search
-// for a BMC, and drivers for disks and BMC, which the installer would fetch from a mirror only after its first commands.
+// Imports Debian's network installer: its kernel unchanged, and its initrd with a second archive appended. That archive
+// has the search for a BMC, and drivers that the installer would fetch only after its first commands.
 //
 // Sources: Documentation/filesystems/ramfs-rootfs-initramfs.rst of Linux (concatenated archives make one file system);
 // depmod(8).
 //
-// 1. The added drivers are those of exactly the installer's kernel, with the distribution's signature. The index covers all drivers:
-//    the installer's own and the added ones.
+// 1. The added drivers are those of exactly the installer's kernel, with the distribution's signature. The index covers
+//    all drivers.
 // 2. The installer's files are kept; only the index of the drivers is replaced.
 // 3. The same packages give the same bytes, and publishing them again changes nothing.
 
@@ -31,37 +31,31 @@ import { type NeededProgram, requirePrograms } from './needed-programs.ts';
 import { runProgram } from './program.ts';
 import { describeFile, encodeManifest, isWhole, readIfThere } from './publication.ts';
 
-/** Bound on the expanded size of an installer's initrd; Debian 12's has 137 MB. */
+/** Bound on an expanded initrd; Debian 12's has 137 MB. */
 const INITRD_BYTES_MAX = 1024 * 1024 * 1024;
-/** The begin of the name of a directory for unpacked files. */
 const SCRATCH = 'unpacked-';
-/** The age at which such a directory is one that a killed process left, in milliseconds. No import takes as long. */
+/** After this age, a directory of unpacked files was left by a killed process. */
 const LEFT_MS = 24 * 60 * 60 * 1000;
-/** The numbers of Debian's releases, which are part of the package's name. */
 const RELEASE_NUMBERS: Readonly<Record<string, string>> = { bullseye: '11', bookworm: '12', trixie: '13', forky: '14' };
 /** True for the name of a release of Debian. */
 export const isReleaseName = (name: string): boolean => Object.hasOwn(RELEASE_NUMBERS, name);
 /** The installer runs this script when it starts, before its first question. */
 const WATCHDOG_PATH = 'lib/debian-installer-startup.d/S99rackboot';
 const WATCHDOG = new URL('./environment/installer-watchdog', import.meta.url);
-/** The files that depmod writes, and the kernel's lists that it reads. */
 const INDEX = /^modules\.(?!order$)/;
 
 const DEPMOD: NeededProgram = { program: 'depmod', package: 'kmod' };
 
-/** The installer's own files. */
 export interface InstallerFiles {
   readonly kernel: Uint8Array;
   readonly initrd: Uint8Array;
-  /** The paths of files with these bytes, which nobody changes any more; undefined: there are none. */
+  /** Files with these bytes that never change; undefined: none. */
   readonly stored?: { readonly kernel: string; readonly initrd: string } | undefined;
 }
 
-/** The installer, with the contents of its initrd. */
 interface Installer extends InstallerFiles {
-  /** The paths in its initrd. */
   readonly paths: ReadonlySet<string>;
-  /** The directory of its drivers: `lib/modules/VERSION`. */
+  /** `lib/modules/VERSION`. */
   readonly modules: string;
   readonly version: string;
 }
@@ -91,9 +85,8 @@ export async function importInstaller(request: BuildRequest): Promise<Publicatio
 }
 
 /**
- * Checks that this host has the programs for the drivers, before anything is fetched.
- * @param packages as in the request
- * @param path directories, separated as in PATH; undefined: as programs are found
+ * Checks that this host has the programs for the drivers.
+ * @param path as PATH; undefined: as programs are found
  * @throws RackError `tool-missing`
  */
 export function requireInstallerPrograms(packages: EnvironmentRequest['packages'], path?: string): void {
@@ -102,7 +95,7 @@ export function requireInstallerPrograms(packages: EnvironmentRequest['packages'
   requirePrograms('Adding drivers to an installer', programs, path);
 }
 
-/** A directory for unpacked files. Removes those that killed processes left there. */
+/** Also removes directories that killed processes left. */
 async function openScratch(workDir: string): Promise<string> {
   await mkdir(workDir, { recursive: true, mode: 0o700 });
   for (const name of await readdir(workDir)) {
@@ -114,13 +107,11 @@ async function openScratch(workDir: string): Promise<string> {
   return await mkdtemp(join(workDir, SCRATCH));
 }
 
-/** An installer from a mirror of packages. */
 interface MirroredInstaller extends InstallerFiles {
-  /** The mirror's name of the release, whose packages have the drivers. The name in the tree is the request's `release`. */
+  /** The mirror's name of the release; the tree has the request's `release`. */
   readonly base: string;
-  /** True if this host's apt can fetch packages of the distribution. Otherwise only given packages are used. */
+  /** True if this host's apt can fetch packages of the distribution. */
   readonly hasPackages: boolean;
-  /** Facts for the manifest. */
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
@@ -149,7 +140,7 @@ export async function publishInstaller(request: BuildRequest, mirrored: Mirrored
   }
 }
 
-/** Makes the entries of an installer's second archive. Also returns the packages from which they come. */
+/** The entries of the second archive, and their packages. */
 async function additions(
   installer: Installer,
   source: PackageSource,
@@ -173,7 +164,6 @@ async function additions(
   return { entries, packages: [kernelPackage, ...tools] };
 }
 
-/** The source of packages: the given ones, or apt. */
 class PackageSource {
   readonly #request: EnvironmentRequest;
   #given: Promise<DebianPackage[]> | undefined;
@@ -187,7 +177,7 @@ class PackageSource {
     this.#given.catch(() => undefined);
   }
 
-  /** The given package whose name matches. Without given packages, fetches the package `name` with apt. */
+  /** The given package whose name matches; without given packages, apt fetches `name`. */
   async find(pattern: RegExp, name: () => string): Promise<DebianPackage> {
     const given = await this.#given;
     const found =
@@ -205,7 +195,7 @@ class PackageSource {
     return only;
   }
 
-  /** The packages for the search for a BMC; none if the given packages lack them. */
+  /** Empty if the given packages lack them. */
   async findTools(): Promise<DebianPackage[]> {
     const given = await this.#given;
     if (given === undefined) {
@@ -226,7 +216,6 @@ class PackageSource {
   }
 }
 
-/** The manifest's facts on an installer that comes from Debian's packages. */
 function debianFacts(release: string): Readonly<Record<string, string>> {
   const number = RELEASE_NUMBERS[release];
   return { os: 'debian', title: number === undefined ? `Debian ${release}` : `Debian ${number} (${release})` };
@@ -239,7 +228,6 @@ function installerPackage({ arch, release }: EnvironmentRequest): string {
   throw new RackError('bad-argument', `no installer package is known for ${release}; use one of ${known}`);
 }
 
-/** The installer's files in its unpacked package. */
 async function readUnpacked(unpacked: string, arch: string): Promise<InstallerFiles> {
   const images = join(unpacked, 'usr/lib/debian-installer/images');
   const [number = ''] = await readdir(images).catch(() => []);
@@ -262,7 +250,7 @@ async function openInstaller({ kernel, initrd }: InstallerFiles): Promise<Instal
 }
 
 /**
- * Reads the paths in an initrd. Expands it piece by piece.
+ * Reads the paths in an initrd.
  *
  * @throws RackError `bad-argument` if it is damaged or expands to more than INITRD_BYTES_MAX
  */
@@ -289,7 +277,6 @@ export async function readInitrdPaths(initrd: Uint8Array): Promise<ReadonlySet<s
   throw damaged(`${paths.fault.field} at ${paths.fault.offset}`);
 }
 
-/** The drivers that the installer lacks, and the index of all drivers. */
 async function driverEntries(
   installer: Installer,
   kernel: KernelFiles,

@@ -39,7 +39,7 @@ import { ImportProgress } from './import-progress.ts';
 interface AvailableFlags extends SourceFlags {
   readonly os?: string | undefined;
   readonly arch?: string | undefined;
-  /** The name of a source, or the URL of one that people added; undefined: all. */
+  /** The name or the URL of a source; undefined: all. */
   readonly source?: string | undefined;
   /** Include releases whose support has ended. */
   readonly all: boolean;
@@ -48,7 +48,7 @@ interface AvailableFlags extends SourceFlags {
   readonly json: boolean;
 }
 
-/** An offer, with what its server says of its files where its source says nothing. */
+/** An offer with what its server says of its files, where the source says nothing. */
 type Dated = Offer & { readonly bytes: number | undefined; readonly modified?: string | undefined };
 
 /** Prints the offers of all sources, or of those with one system. @returns 0, or 1 if a source had a problem */
@@ -65,7 +65,7 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
       `--filter ${unknown.text}: no image has a ${unknown.tag}; ${hint}use ${TAGS.join(', ')}`,
     );
   }
-  // The sources choose by it, too: the newest version of a product may have another label than the wanted one.
+  // Sources choose by labels too: the newest version may have another label.
   const isWanted = (names: OfferNames): boolean => filters.every(({ matches }) => matches([tagsOf(names)]));
   const [os = ANY, release] = flags.os?.split('/') ?? [];
   const asking = new Asking(await readImageConfig({ config: flags.config, tree: '' }));
@@ -101,7 +101,6 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   return problems.length > 0 ? 1 : 0;
 }
 
-/** The error if all asked sources answered, and none has the system or the release. */
 function nothingOffered({ os: wanted = ANY, arch }: AvailableFlags, sources: readonly ImageSource[]): RackError {
   const names = [...new Set(sources.map(({ os }) => os).filter((os) => os !== ANY))];
   const [os = ''] = wanted.split('/');
@@ -111,10 +110,9 @@ function nothingOffered({ os: wanted = ANY, arch }: AvailableFlags, sources: rea
   return new RackError('not-found', `no source offers ${JSON.stringify(wanted)}${where}; ${hint}${remedy}`);
 }
 
-/** A person waits: without a network, each connection would otherwise take three times as long. */
+/** Short, because a person waits. */
 const CONNECT_MS = 5000;
 
-/** Asks sources and servers, with the proxy and the mirrors of the configuration. */
 class Asking {
   readonly config: RackConfig | undefined;
   readonly #settings: DownloadSettings;
@@ -141,7 +139,6 @@ class Asking {
     }
   }
 
-  /** Adds the sizes and dates that the sources do not say. */
   async date(offers: readonly Offer[]): Promise<readonly Dated[]> {
     const isUnknown = (offer: Offer): boolean =>
       offer.kind !== 'loader' && (bytesOf(offer) === undefined || offer.serial === undefined);
@@ -156,7 +153,7 @@ class Asking {
   }
 }
 
-/** The size of files together, and the last change of any; either only if it is known of all. */
+/** Sums the sizes and takes the last change; either only if it is known of all. */
 function factsOf(urls: readonly string[], facts: ReadonlyMap<string, ServedFacts>) {
   const found = urls.map((url) => facts.get(url));
   const times = found.flatMap((one) => one?.modifiedMs ?? []);
@@ -167,11 +164,9 @@ function factsOf(urls: readonly string[], facts: ReadonlyMap<string, ServedFacts
   };
 }
 
-/** The day of a time in ISO 8601, as serials name it. */
 const dayOf = (modified: string | undefined): string => modified?.slice(0, 10).replaceAll('-', '') ?? '–';
 const sizeOf = (bytes: number | undefined): string => (bytes === undefined ? '–' : formatBytes(bytes));
 
-/** The tags of an offer for filters. */
 const TAGS = ['os', 'release', 'arch', 'subarch', 'label', 'source'];
 
 const tagsOf = ({ os, release, architecture: arch, subarchitecture: subarch, label, source }: OfferNames) =>
@@ -187,7 +182,6 @@ const rowOf = (offer: Dated): readonly string[] => [
   offer.source,
 ];
 
-/** An offer as `--json` prints it: an image with its first file, an installer with its files by their use, a boot loader with its type. */
 function jsonOf(offer: Dated): object {
   const [first, second] = offer.files;
   if (offer.kind === 'loader') return { ...offer, type: offer.release };
@@ -197,7 +191,6 @@ function jsonOf(offer: Dated): object {
 }
 
 interface CheckFlags extends SourceFlags, Pick<AvailableFlags, 'source'> {
-  /** Give each further problem of a source a line of its own. */
   readonly verbose: boolean;
   readonly json: boolean;
 }
@@ -230,14 +223,14 @@ const inOneLine = (text: string): string =>
     .map((line) => line.trim())
     .join(' ');
 
-/** The problems of an answer; those of the same fault of the network as the first one are left out. */
+/** Without those that have the network fault of the first one. */
 function distinctOf({ problems: [first, ...others] }: SourceAnswer): readonly Error[] {
   if (first === undefined) return [];
   const fault = networkFault(first);
   return [first, ...(fault === undefined ? others : others.filter((other) => networkFault(other) !== fault))];
 }
 
-/** The first problem of an answer in one line, and which command shows the others; undefined: it has none. */
+/** In one line; undefined: no problem. */
 function problemOf(answer: SourceAnswer): string | undefined {
   const [first, ...others] = distinctOf(answer);
   const all = `; \`rackboot images check-sources --verbose\` shows ${counted(others.length, 'other problem')}`;
@@ -251,7 +244,7 @@ function problemOf(answer: SourceAnswer): string | undefined {
   return `${said}${others.length === 0 ? '' : all}`;
 }
 
-/** A line for each source with a problem, and one for all those that cannot be reached for the same reason. */
+/** Sources that cannot be reached for the same reason share a line. */
 function problemLines(answers: readonly SourceAnswer[]): readonly string[] {
   const unreached = new Map<string, SourceAnswer[]>();
   const alone: string[] = [];
@@ -272,7 +265,6 @@ function unreachedLine(answers: readonly SourceAnswer[]): string {
   return `${listed(names, NAMED_MAX)} cannot be reached. Of the first of them: ${why}`;
 }
 
-/** The line of a source. @param isVerbose true: each further problem has a line, too */
 function linesOf(answer: SourceAnswer, isVerbose: boolean): readonly string[] {
   const { source, offers } = answer;
   const offered = counted(offers.length, offers.some(({ kind }) => kind === 'installer') ? 'installer' : 'image');

@@ -19,7 +19,7 @@ import { print, printError, printJson } from '../terminal/output.ts';
 export const PATH = '/MAAS/api/2.0/boot-sources/';
 
 const addedShape = z.looseObject({ id: z.number(), url: z.string() });
-/** The file, the key and the line that define it; null: none. */
+/** Null: defined in no file. */
 export const pinShape = z
   .object({ file: z.string(), key: z.string(), line: z.number().nullable().default(null) })
   .nullable();
@@ -47,9 +47,9 @@ interface TrustFlags {
   readonly index?: string | undefined;
   readonly unsigned?: boolean | undefined;
   readonly why?: string | undefined;
-  /** A file of the region's host. */
+  /** On the region's host. */
   readonly keyring?: string | undefined;
-  /** A file of this host. */
+  /** On this host. */
   readonly keys?: string | undefined;
 }
 
@@ -58,14 +58,14 @@ export const stateDirOf = ({ config }: Shared): string => loadPlace(config).stat
 export const listOf = async (stateDir: string): Promise<readonly Source[]> =>
   z.array(sourceShape).parse(await askDaemon(stateDir, `${PATH}?details=true`));
 
-/** The sources of files and those that people added to the running region, in the order in which the region uses them. */
+/** Sources of files and of the running region, in the order of use. */
 export interface KnownSources {
   readonly sources: readonly ImageSource[];
   /** Why those of the region are unknown; undefined: they are known. */
   readonly problem?: string;
 }
 
-/** Reads the sources that people added to the running region, after those of files. @param stateDir that of the region */
+/** Reads the running region's sources after those of files. */
 export async function readKnownSources(ofFiles: readonly ImageSource[], stateDir: string): Promise<KnownSources> {
   try {
     const added = (await listOf(stateDir)).filter(({ pinned_by: pin }) => pin === null);
@@ -85,7 +85,10 @@ export async function readKnownSources(ofFiles: readonly ImageSource[], stateDir
   }
 }
 
-/** As `readKnownSources`, but tells the person in one line if only the sources of files are known. @param config undefined: no region belongs to it */
+/**
+ * As `readKnownSources`, but says in one line if only those of files are known. @param config undefined: no region
+ * belongs to it
+ */
 export async function knownSources(
   ofFiles: readonly ImageSource[],
   config: { readonly stateDir: string } | undefined,
@@ -96,7 +99,7 @@ export async function knownSources(
   return sources;
 }
 
-/** The URL as `sources add` sends it: a slash ends that of a site. */
+/** As `sources add` sends it: a slash ends that of a site. */
 const siteUrl = (url: string): string => (url.endsWith('/') || namesIndex(url) ? url : `${url}/`);
 
 /** Finds a source by number, name or URL. @throws RackError `not-found`, or `bad-argument` for a URL that several sources have */
@@ -121,7 +124,7 @@ export async function findSource(stateDir: string, wanted: string): Promise<Sour
   );
 }
 
-/** True for a source with a name of its own: one of a file. */
+/** True for a source of a file, which has its own name. */
 export const isNamed = ({ name, url }: Source): boolean => name !== url;
 
 const numberText = (source: Source): string => `${source.id} (${isNamed(source) ? source.name : 'added'})`;
@@ -138,7 +141,6 @@ async function readKeys(path: string): Promise<Buffer> {
   throw new RackError('bad-argument', `${path} has no OpenPGP keys: name the file with the public keys of the site`);
 }
 
-/** The parameters for the given index, keys and trust. */
 async function trustForm({ keyring, keys, index, unsigned, why }: TrustFlags): Promise<URLSearchParams> {
   if (keyring !== undefined && keyring !== '' && !existsSync(keyring)) {
     const text = `there is no file ${keyring} on this host: install the package that has it, or copy the keys of the site there`;
@@ -154,8 +156,8 @@ async function trustForm({ keyring, keys, index, unsigned, why }: TrustFlags): P
 }
 
 /**
- * Warns of an error in the site's file, because the list shows none of its changes then.
- * @returns the code with which the command ends: 1 if there is such an error
+ * Warns of an error in the site's file, whose changes the list then lacks.
+ * @returns 1 if there is such an error
  */
 export function warnOfFile(config: string): number {
   const problem = findSourcesProblem(config);
@@ -168,7 +170,7 @@ export function warnOfFile(config: string): number {
 
 type Pin = z.output<typeof pinShape>;
 
-/** Where a source or a selection is written: `image-sources.yaml:12`. `namePinFiles` says where that file is. */
+/** Where a source or a selection is written: `image-sources.yaml:12`. */
 export const pinText = (pin: Pin): string =>
   pin === null
     ? 'store'
@@ -176,7 +178,7 @@ export const pinText = (pin: Pin): string =>
       ? 'shipped file'
       : `${basename(pin.file)}${pin.line === null ? ` ${pin.key}` : `:${pin.line}`}`;
 
-/** Says where the file is that the list names. */
+/** Says where the files in the list's pins are. */
 export function namePinFiles(pins: readonly Pin[]): void {
   const files = pins.flatMap((pin) => (pin === null || isShippedFile(pin.file) ? [] : [pin.file]));
   for (const file of new Set(files)) print(`${basename(file)} is ${file}; only that file changes what it has.`);

@@ -9,7 +9,7 @@ type Finish = (code: number) => void;
 
 const text = { type: 'string', requiresArg: true } as const;
 const arch = { ...text, default: 'amd64', describe: 'Architecture of the machines' } as const;
-/** Architectures whose loaders Rackboot knows. Any other is refused before work begins. */
+/** Other architectures are refused before work begins. */
 const bootArch = { ...arch, choices: CPUS } as const;
 const builtArch = {
   ...arch,

@@ -33,7 +33,6 @@ interface StoreFlags {
   readonly json: boolean;
 }
 
-/** The contents of the store. */
 function readTree(tree: string): StoreContent {
   try {
     return readImages(tree);
@@ -42,13 +41,13 @@ function readTree(tree: string): StoreContent {
   }
 }
 
-/** Prints the images and the problems of the store. @returns 0, or 1 if part of the store is unusable */
+/** Lists images and problems. @returns 1 if part of the store is unusable */
 export async function listDiskImages(flags: StoreFlags): Promise<number> {
   const { tree, config } = await enterImageTree(flags);
   if (flags.tree !== undefined && !existsSync(tree))
     throw new RackError('not-found', `there is no directory ${tree}: --tree names the boot tree`);
   const { images, problems, unusable } = readTree(tree);
-  // The store of the state directory may name the tree.
+  // The store of the state directory may name it.
   const leftOut = flags.tree !== undefined || config === undefined ? undefined : leftOutNote(config.stateDir);
   const isMissing = (image: StoredImage): boolean => !hasBlob(tree, image);
   const damaged = damagedParts(tree);
@@ -91,7 +90,7 @@ export async function listDiskImages(flags: StoreFlags): Promise<number> {
   return problems.length > 0 || images.some(isMissing) || damaged.length > 0 ? 1 : 0;
 }
 
-/** Says how the files of boot loaders, installers and environments come back. @param command what repairs those of a source */
+/** Says how the files of parts come back. @param command what repairs those of a source */
 function damageOf(parts: readonly KnownPart[], treeWords: string, command: string): readonly string[] {
   const [others, fetched] = [parts.filter((part) => originOf(part) === undefined), parts.filter(originOf)];
   return [
@@ -110,7 +109,6 @@ function damageOf(parts: readonly KnownPart[], treeWords: string, command: strin
 export const removalsOf = (unusable: readonly UnusableManifest[], treeWords: string): readonly string[] =>
   unusable.map(({ name }) => `To give that image up: sudo rackboot images remove ${shellWord(name)}${treeWords}`);
 
-/** Prints the installers of a tree, if it has some, with their titles. */
 function printInstallers(tree: string): void {
   const rows = listAllInstallers(tree).map(({ os, release, architecture, title }) => [
     os === undefined ? release : `${os}/${release}`,
@@ -123,8 +121,8 @@ function printInstallers(tree: string): void {
 }
 
 /**
- * The boot loaders and installers with this name, or whose names start with all its parts. An installer is named as the list shows it, unless
- * an image has that name, or as `images import` does, after `installer/`.
+ * The boot loaders and installers with this name, or whose names start with all its parts. An installer is named as in
+ * the list, unless an image has that name, or as `images import` does.
  */
 export function partsNamed(parts: readonly TreePart[], wanted: string, hasImage: boolean): readonly TreePart[] {
   return parts.filter((part) => {
@@ -134,7 +132,7 @@ export function partsNamed(parts: readonly TreePart[], wanted: string, hasImage:
   });
 }
 
-/** The directory of an installer that the list shows, and that no import of Rackboot made; undefined: there is none of this name. */
+/** The directory of a listed installer that Rackboot did not import; undefined: none. */
 function foreignInstaller(tree: string, wanted: string): string | undefined {
   const found = listAllInstallers(tree).find(({ os, release }) => os === undefined && release === wanted);
   return found && join(tree, installerDirectory(found));
@@ -142,7 +140,6 @@ function foreignInstaller(tree: string, wanted: string): string | undefined {
 
 const loadersIn = (tree: string) => listTreeParts(tree).filter(({ kind }) => kind === 'loader');
 
-/** Prints the imported boot loaders of a tree, if it has some. */
 function printLoaders(tree: string): void {
   const rows = loadersIn(tree).map((part) => [formatImageName(part), part.title, part.origin?.source ?? '']);
   if (rows.length === 0) return;
@@ -150,13 +147,12 @@ function printLoaders(tree: string): void {
   printTable(['BOOT LOADER', 'TITLE', 'SOURCE'], rows, '');
 }
 
-/** The images that a name without a match probably means, as a question; empty: none is similar. */
+/** The images that a wrong name probably means, as a question; empty: none. */
 function meantImages(wanted: string, names: readonly string[]): string {
   const begun = names.filter((name) => wanted !== '' && name.startsWith(wanted));
   return begun.length > 0 ? `did you mean ${listed(begun, CANDIDATES_MAX)}? ` : nearestBeginning(wanted, names);
 }
 
-/** True for this name, and for one that starts with all its parts. */
 const isNamed = (full: string, name: string): boolean => `${full}/`.startsWith(`${name}/`);
 
 /** The images with this name, or whose names start with all its parts. */
@@ -174,7 +170,7 @@ async function noteOf(stateDir: string, removed: readonly ImageName[]): Promise<
   }
 }
 
-/** Removes images, and prints how much space that freed. @returns 0 */
+/** Also prints the freed space. @returns 0 */
 export async function removeDiskImages(
   flags: StoreFlags & { readonly image: string; readonly all: boolean; readonly force: boolean },
 ): Promise<number> {
@@ -182,7 +178,7 @@ export async function removeDiskImages(
   const { tree } = place;
   const wanted = flags.image.replace(/\/+$/, '');
   const { images, unusable } = readTree(tree);
-  // Its whole name may be the beginning of others.
+  // Its whole name may begin others.
   const exact = flags.all ? [] : unusable.filter(({ name }) => name === wanted);
   const broken = exact.length > 0 ? exact : unusable.filter(({ name }) => isNamed(name, wanted));
   const doomed = exact.length > 0 ? [] : imagesNamed(images, wanted);

@@ -1,8 +1,8 @@
 // `rackboot images fsck`: reads all content of the store, moves damaged content out of it, and downloads it again.
 //
-// 1. An image is repaired by its own files, from whichever source has them, or replaced by a newer one of its own source. Nothing else takes
-//    its place.
-// 2. A copy of a region's image is left to the rack, which copies it again.
+// 1. An image is repaired by its own files from any source, or replaced by a newer one of its own source, by nothing
+//    else.
+// 2. The copy of a region's image is left to the rack, which copies it again.
 // 3. Boot loaders, installers and environments are not in the store: they are compared with their manifests (fsck-parts.ts).
 
 import { dirname } from 'node:path';
@@ -22,7 +22,6 @@ import { enterImageTree, type ImageTree, treeOption } from './image-tree.ts';
 import { importFrom } from './import.ts';
 import { addedNotes } from './named-images.ts';
 
-/** The most names that a sentence lists. */
 const NAMED_MAX = 8;
 
 interface FsckFlags extends SourceFlags {
@@ -31,10 +30,9 @@ interface FsckFlags extends SourceFlags {
   readonly json: boolean;
 }
 
-/** An image without its bytes, and its replacement. */
 interface Repair {
   readonly image: StoredImage;
-  /** The image imported in its place, or the same one again; undefined: none. */
+  /** Undefined: none. */
   readonly imported?: StoredImage;
   readonly problem?: string;
 }
@@ -97,7 +95,7 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   return left + unreadable + leftParts.length + troubles.length > 0 ? 1 : 0;
 }
 
-/** Removes what no image needs. @returns the freed bytes, and why something could not be removed */
+/** Removes what no image needs. @returns the freed bytes, and failures */
 async function sweep(place: ImageTree): Promise<{ readonly freed: number; readonly problems: readonly string[] }> {
   const shown = { isSilent: true };
   const freed = await haveDone(place, 'sweep', {}, shown);
@@ -109,11 +107,10 @@ async function sweep(place: ImageTree): Promise<{ readonly freed: number; readon
   }
 }
 
-/** How many files of these parts are wrong. */
 const wrongFiles = (parts: readonly CheckedPart[]): number =>
   parts.reduce((sum, { files }) => sum + files.filter(({ state }) => state.kind !== 'whole').length, 0);
 
-/** @param found how many files were wrong @param left how many still are */
+/** @param found wrong files @param left how many still are */
 function verdict(found: number, left: number): string {
   if (found === 0) return 'all right';
   if (left === found) return `${found} wrong`;
@@ -144,13 +141,15 @@ function describe({ path, images, state, movedTo }: CheckedContent): string {
   }
 }
 
-/** Each image once, although several of its files may be damaged. Images of a source come first: others may share their bytes. */
+/**
+ * Each image once, although several of its files may be damaged. Images of a source come first: others may share their
+ * bytes.
+ */
 function eachOnce(images: readonly StoredImage[]): readonly StoredImage[] {
   const named = new Map(images.map((image) => [formatImageName(image), image]));
   return [...named.values()].toSorted((a, b) => Number(a.origin === undefined) - Number(b.origin === undefined));
 }
 
-/** Imports images again if they came from a source. */
 async function importAgain(
   lost: readonly StoredImage[],
   ofFiles: readonly ImageSource[],
@@ -181,7 +180,6 @@ function describeRepair(lost: StoredImage, imported: StoredImage): string {
   return `Imported ${name}, which replaces ${before}: no source has the files of that version`;
 }
 
-/** Imports boot loaders and installers again if they came from a source. */
 async function importPartsAgain(
   lost: readonly CheckedPart[],
   ofFiles: readonly ImageSource[],
@@ -193,7 +191,7 @@ async function importPartsAgain(
   return await repairParts(lost, { ...known, place, treeWords: treeOption(flags), isSilent });
 }
 
-/** The sources of files and, if something came from another one, those of the region. @param origins undefined: from no source */
+/** The sources of files and, if needed, those of the region. @param origins undefined: from no source */
 async function sourcesFor(
   origins: readonly (string | undefined)[],
   sources: readonly ImageSource[],

@@ -1,5 +1,5 @@
-// `rackboot images import ubuntu/noble` and `installer/debian/trixie`: has a disk image, an installer or a boot loader of a source imported.
-// `rackboot images import ./FILE`: has a file or a directory of this host imported, by its content.
+// `rackboot images import ubuntu/noble`, `installer/debian/trixie`: imports a disk image, an installer or a boot loader
+// of a source. `rackboot images import ./FILE`: imports a file or a directory of this host by its content.
 //
 //   bundle, disc ─▶ their work; disk image, root of a system ─▶ as `images add` (add.ts), if they are named
 //   anything else ─▶ refused, with the command for it
@@ -42,7 +42,6 @@ interface FileFlags {
   readonly json: boolean;
 }
 
-/** Imports the installer of a disc, and prints its files. @returns 0 */
 async function importDisc(content: GivenContent, flags: FileFlags): Promise<number> {
   const { file: fileName, json: isSilent } = flags;
   const place = await enterImageTree(flags);
@@ -58,7 +57,7 @@ async function importDisc(content: GivenContent, flags: FileFlags): Promise<numb
 
 /**
  * Adds everything in a bundle.
- * @returns 0, or 1 if anything was refused, and this host does not simply have a newer one
+ * @returns 1 if anything was refused, except because this host has a newer one
  */
 async function importBundle(content: GivenContent, { json: isSilent, ...flags }: FileFlags): Promise<number> {
   const results: BundledResult[] = [];
@@ -86,13 +85,12 @@ async function importBundle(content: GivenContent, { json: isSilent, ...flags }:
   return results.some(({ kind }) => kind === 'refused') ? 1 : 0;
 }
 
-/** True for a path, or a name with the ending of a file: images of sources have neither. */
+/** True for a path or the ending of a file, which images of sources lack. */
 const isFileName = (name: string): boolean =>
   /^[./]|\.(?:tar|tgz|txz|tbz|gz|xz|zst|bz2|iso|img|raw|qcow2|squashfs|sqfs)$/i.test(name);
 
-/** Imports a file or a directory, and prints the result. @returns 0 */
 async function importFile(flags: FileFlags): Promise<number> {
-  // Opened before switching users: the owner of the state directory may have no right to read it.
+  // Before switching users: the owner of the state directory may be unable to read it.
   const given = await openGivenPath(flags.file);
   try {
     return await importOpened(given, flags);
@@ -117,22 +115,22 @@ async function importOpened(given: GivenPath, flags: FileFlags): Promise<number>
 }
 
 interface ImportFlags extends SourceFlags {
-  /** `ubuntu/noble`, `installer/debian/trixie`, or a file: `/media/images.tar`. */
+  /** `ubuntu/noble`, `installer/debian/trixie`, or a file. */
   readonly image: string;
-  /** One architecture, or several separated by commas. */
+  /** Separated by commas. */
   readonly arch: string;
-  /** The name of the source, or the URL of one that people added; undefined: the first that has the image. */
+  /** Its name or URL; undefined: the first that has the image. */
   readonly source?: string | undefined;
   readonly subarch?: string | undefined;
   /** The system of a file that does not name it. */
   readonly os?: string | undefined;
-  /** Its release, or the name of a disc's release instead of the disc's own. */
+  /** Of a file; instead of a disc's own name. */
   readonly release?: string | undefined;
   readonly tree?: string | undefined;
   readonly limit?: string | undefined;
-  /** The mirror of packages for an installer; undefined: that of its source. */
+  /** Of packages; undefined: that of the installer's source. */
   readonly mirror?: string | undefined;
-  /** `.deb` files with the drivers of an installer; undefined: apt fetches them. */
+  /** `.deb` files with drivers; undefined: apt fetches them. */
   readonly packages?: readonly string[] | undefined;
   readonly title?: string | undefined;
   readonly json: boolean;
@@ -152,8 +150,8 @@ export async function importByName(flags: ImportFlags): Promise<number> {
       );
   const { os, release, isInstaller } = parseName(flags.image);
   const mirror = flags.mirror === undefined ? {} : { mirror: parseMirror(flags.mirror) };
-  // Read before switching users: the owner of the state directory may have no right to read it.
-  // Another Rackboot offers installers, too: its source is named.
+  // Before switching users: the owner of the state directory may be unable to read it. Another Rackboot also offers
+  // installers: its source is named.
   const isAny = isInstaller && flags.source !== undefined;
   const ofFiles = readImageSources(flags).filter(({ kind }) => isAny || (kind === 'installer') === isInstaller);
   const bytesPerSecondMax = parseLimit(flags.limit);
@@ -174,7 +172,6 @@ export async function importByName(flags: ImportFlags): Promise<number> {
   return 0;
 }
 
-/** Has something imported. @throws RackError as the work */
 export async function importFrom(
   place: ImageTree,
   wanted: Wanted,
@@ -196,7 +193,7 @@ export async function importFrom(
 
 const isUnnamed = (source: ImageSource): boolean => source.kind !== 'simplestreams' || !source.isByName;
 
-/** Prints what was imported; of an image, removes the older ones. @returns it for JSON */
+/** Also removes the older images. @returns the result for JSON */
 async function show(imported: Imported, place: ImageTree, { json }: ImportFlags): Promise<unknown> {
   if ('image' in imported) {
     const { offer: from, ...result } = imported;

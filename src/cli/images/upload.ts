@@ -5,7 +5,8 @@
 //                                                            a lost connection: ask where to continue
 //
 // 1. Repeating the command continues an interrupted upload of the same file.
-// 2. Each piece names its place, so none is added twice. MAAS does not say where to continue, so it gets the file from its beginning.
+// 2. Each piece names its place, so none is added twice. MAAS does not say where to continue, so it gets the file from
+//    its beginning.
 
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -32,27 +33,23 @@ import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { ImportProgress } from './import-progress.ts';
 import { pause, StopSignals } from './stop-signals.ts';
 
-// The region to which a command uploads: the one of this host, over the control socket, or any other by its URL and an API key.
+// The region to which a command uploads: that of this host, by its control socket, or another by URL and API key.
 
-/** A region. */
 interface UploadTarget {
-  /** For people. */
   readonly name: string;
-  /** The largest piece that it accepts, in bytes. */
+  /** In bytes. */
   readonly pieceBytes: number;
   readonly ask: AskRegion;
 }
 
-/** The region of this host. */
 function localTarget(stateDir: string): UploadTarget {
   const socketPath = join(stateDir, CONTROL_SOCKET);
   return { name: 'the region of this host', pieceBytes: CONTROL_BODY_BYTES_MAX, ask: askSocket(socketPath) };
 }
 
 /**
- * A remote region.
  * @param key an API key, as `rackboot apikey` prints it
- * @param caFile PEM certificates to trust instead of the system's; undefined to trust the system's
+ * @param caFile PEM certificates to trust; undefined: the system's
  */
 function webTarget(url: string, key: string, caFile: string | undefined): UploadTarget {
   const parsed = parseRegionUrl(url.replace(/\/api\/\d\.\d\/?$/, ''));
@@ -66,14 +63,14 @@ function webTarget(url: string, key: string, caFile: string | undefined): Upload
 }
 
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';
-/** The most repeated attempts without a new byte before it gives up. */
+/** The most repeated attempts without a new byte. */
 const ATTEMPTS_MAX = 6;
-/** The pause before another attempt, in milliseconds for each failure in a row. */
+/** The pause before another attempt, for each failure in a row. */
 const PAUSE_MS = 2000;
-/** How often it asks whether the image is ready, in milliseconds. */
+/** How often it asks whether the image is ready. */
 const LOOK_MS = 2000;
 const REASON_MAX = 1000;
-/** Endings of the names of root archives; every other file counts as a disk image. */
+/** Endings of root archives; every other file counts as a disk image. */
 const TYPES: readonly (readonly [end: RegExp, type: string])[] = [
   [/\.(?:tgz|tar\.gz)$/i, 'tgz'],
   [/\.(?:txz|tar\.xz)$/i, 'txz'],
@@ -88,7 +85,7 @@ interface UploadFlags {
   readonly arch: string;
   readonly type?: string | undefined;
   readonly title?: string | undefined;
-  /** The region to which a person has logged in with `rackboot login`. */
+  /** The region of an earlier `rackboot login`. */
   readonly profile?: string | undefined;
   /** Undefined: the region of this host. */
   readonly url?: string | undefined;
@@ -115,12 +112,11 @@ const resourceShape = z.looseObject({
 });
 type Resource = z.output<typeof resourceShape>;
 
-/** The progress of an upload. */
 interface Place {
   readonly id: number;
   readonly uri: string;
   readonly received: number;
-  /** The versions of the image that were there before. */
+  /** The versions before the upload. */
   readonly versions: readonly string[];
 }
 
@@ -171,7 +167,6 @@ class Upload {
   readonly #file: HashedFile;
   readonly #progress: ImportProgress;
   readonly #signal: AbortSignal;
-  /** Ends the message after a signal: how the upload continues. */
   #afterStop = 'repeat the command to continue';
 
   constructor(
@@ -198,7 +193,6 @@ class Upload {
     return { resource: await this.#waitFor(begun.id), from };
   }
 
-  /** The unfinished upload of this file under this name; undefined: there is none. */
   async #find(): Promise<Place | undefined> {
     const listed = z.array(resourceShape).parse(await this.#read(`${RESOURCES}?type=uploaded`));
     const wanted = listed.find((one) => one.name === this.#name && one.architecture === this.#architecture);
@@ -248,7 +242,7 @@ class Upload {
     }
   }
 
-  /** True if another command has sent the rest of the same file: the region makes the image, or the image has a new version. */
+  /** True if another command has sent the rest of the same file. */
   async #isDone(id: number, before: readonly string[]): Promise<boolean> {
     const found = await this.#resource(id).catch(() => undefined);
     if (found === undefined) return false;
@@ -258,14 +252,13 @@ class Upload {
     return versionsIn(found).some((version) => !before.includes(version));
   }
 
-  /** How many bytes the region has; undefined: it does not say. */
+  /** Undefined: the region does not say. */
   async #ask(id: number): Promise<number | undefined> {
     const found = await this.#resource(id).catch(() => undefined);
     if (found?.import?.state === 'failed') throw failed(found);
     return found === undefined ? undefined : placeIn(found, this.#file)?.received;
   }
 
-  /** @returns where the next piece begins */
   async #sendPiece(uri: string, at: number): Promise<number> {
     const { pieceBytes } = this.#target;
     const ask = (request: RegionRequest): Promise<RegionAnswer> => this.#call(request);
@@ -274,7 +267,6 @@ class Upload {
     return next;
   }
 
-  /** Waits until the region has made the image. */
   async #waitFor(id: number): Promise<Resource> {
     this.#afterStop = 'the region still completes the image';
     let said = '';
@@ -301,7 +293,6 @@ class Upload {
     return this.#accept(await this.#call({ method: 'GET', path }));
   }
 
-  /** Sends a request; a signal of the process ends it. */
   async #call(request: RegionRequest): Promise<RegionAnswer> {
     this.#checkStop();
     try {
@@ -316,7 +307,6 @@ class Upload {
     if (this.#signal.aborted) throw new RackError('cancelled', `interrupted; ${this.#afterStop}`);
   }
 
-  /** The value of an answer. */
   #accept({ status, body }: RegionAnswer): unknown {
     const text = body.toString('utf8');
     if (status >= 200 && status < 300) return /^\s*[[{]/.test(text) ? JSON.parse(text) : text;
@@ -339,7 +329,7 @@ class Upload {
 const fileTypeOf = ({ type, file }: UploadFlags): string =>
   type ?? TYPES.find(([end]) => end.test(file))?.[1] ?? 'ddraw';
 
-/** The findings about the root of a system; undefined: it is the image of a disk, or nothing can be said on this host. */
+/** Undefined: it is the image of a disk, or nothing can be said on this host. */
 async function inspectUpload({ handle }: HashedFile, flags: UploadFlags): Promise<RootFacts | undefined> {
   const kind = fileKindOf(fileTypeOf(flags));
   if (kind?.kind !== 'root') return undefined;
@@ -352,7 +342,6 @@ async function inspectUpload({ handle }: HashedFile, flags: UploadFlags): Promis
   }
 }
 
-/** Before a byte is sent. */
 async function checkHead({ handle }: HashedFile, path: string, fileType: string): Promise<void> {
   const kind = fileKindOf(fileType);
   if (kind === undefined) return;
@@ -375,7 +364,7 @@ const isComplete = ({ import: state, complete }: Resource): boolean =>
 const failed = ({ import: state }: Resource): RackError =>
   new RackError('bad-argument', state?.reason ?? 'the region refused the image');
 
-/** The progress of a file's upload in a resource; undefined: there is none, or it has failed. */
+/** Undefined: there is none, or it has failed. */
 function placeIn(resource: Resource, { bytes, sha256 }: HashedFile): Place | undefined {
   const { id, sets = {}, import: state } = resource;
   const files = Object.values(sets).flatMap((set) => Object.values(set.files));
@@ -387,7 +376,6 @@ function placeIn(resource: Resource, { bytes, sha256 }: HashedFile): Place | und
   return { id, uri: file.upload_uri, received: file.received ?? 0, versions };
 }
 
-/** The complete versions of an image. */
 const versionsIn = ({ sets = {} }: Resource): readonly string[] =>
   Object.entries(sets).flatMap(([version, { files }]) =>
     Object.values(files).every(({ complete }) => complete) ? [version] : [],

@@ -7,10 +7,10 @@
 //
 //   import: archive ─▶ served at the loopback address ─▶ the importer of any site
 //
-// 1. The whole structure is checked first: a bundle that is cut short, or has any other file, adds nothing. An image that cannot be imported
-//    keeps no other out.
-// 2. Its documents are unsigned: whoever may import a bundle vouches for it. Each file must have its published checksum. What a bundle brings
-//    has no origin: it counts as added by hand until a source brings the same.
+// 1. The whole structure is checked first: a bundle that is cut short, or has another file, adds nothing. One unusable
+//    image does not keep others out.
+// 2. Its documents are unsigned: whoever may import a bundle vouches for it. Each file must have its published
+//    checksum. Its images have no origin: they count as added by hand until a source brings the same.
 // 3. Of boot loaders and installers, only older ones of another bundle are replaced.
 // 4. No name in the archive becomes a path.
 
@@ -50,7 +50,7 @@ import { streamCopyOf } from './region-copy.ts';
 
 const FIRST = 'rackboot-images-1';
 const INDEX = 'streams/v1/index.json';
-/** The largest document, in bytes: the bound of `decodeStreamProducts`. */
+/** The bound of `decodeStreamProducts`. */
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 const FILES_MAX = 300 * IMAGES_MAX;
 const PIECE_BYTES = 1024 * 1024;
@@ -62,7 +62,7 @@ export interface BundleContent {
 }
 
 /**
- * Writes images, boot loaders and installers into an open, empty file. Resolves when it is on disk.
+ * Writes images, boot loaders and installers into an open, empty file and syncs it.
  * @param nowMs wall time @param onProgress gets bytes of the bundle
  * @throws RackError `store-broken` if a content is damaged, as `statsFault`, `bad-argument` for what no other host could import; the system's
  * error if the file cannot be written
@@ -123,7 +123,7 @@ const damagedError = (name: string): RackError =>
     `${name} is damaged, or its bytes are missing: \`rackboot images fsck\` repairs the store`,
   );
 
-/** Reads a content, and checks its hash. @param of the name of its image */
+/** Checks the hash. */
 async function readWhole(
   path: string,
   { bytes, sha256 }: ImageBlob,
@@ -156,7 +156,6 @@ async function readWhole(
   }
 }
 
-/** The outcome for an image, a boot loader or an installer of a bundle. */
 export type BundledResult = { readonly name: string } & (
   | { readonly kind: 'added' | 'there'; readonly serial: string; readonly bytes: number }
   /** Not added. `newer`: this host has a newer one. @param why a sentence without its full stop */
@@ -216,7 +215,7 @@ export async function addBundle({ tree, file, fileName, onResult, ...terms }: Bu
   }
 }
 
-/** Why the boot loader or the installer of this host stays; undefined: it may be replaced. */
+/** Why this host's part stays; undefined: it may be replaced. */
 async function judgePresent(
   offer: Offer,
   tree: string,
@@ -227,7 +226,7 @@ async function judgePresent(
   if (present === undefined || (await findPart(directory, digestsOf(offer))) !== undefined) return undefined;
   const { isBundled, source, serial } = present;
   const remedy = `to replace it, remove it first: sudo rackboot images remove ${offerName(offer)}`;
-  // The serial of one that a person made is only the day on which it was made.
+  // The serial of a part that a person made is only its day.
   if (!isBundled && source === undefined)
     return { kind: 'refused', why: `this host has one that was made here: ${remedy}` };
   const serials = `the bundle has the serial ${offer.serial ?? ''}, and this host has`;
@@ -237,13 +236,11 @@ async function judgePresent(
     : { kind: 'refused', why: `${serials} that of the source ${source} with the serial ${serial}: ${remedy}` };
 }
 
-/** A file in the archive, in bytes. */
 interface Member {
   readonly at: number;
   readonly bytes: number;
 }
 
-/** Reads the structure of a bundle, without the files that its documents name. */
 async function listBundle(
   file: ImageBytes,
   fileName: string,

@@ -1,16 +1,15 @@
-// Mirrors a simplestreams site into a directory, as `sstream-mirror` does. A web server can then serve the directory as a simplestreams
-// site, with the signatures of the original.
+// Mirrors a simplestreams site into a directory, as `sstream-mirror` does. A web server can then serve it, with the
+// original signatures.
 //
 //   documents ─▶ plan ─▶ record ─▶ files, several at a time ─▶ changed files ─▶ documents, the index last ─▶ remove unwanted files
 //
-// 1. A document is published after all its files, and a file is removed only after all documents that named it. So readers find every file
-//    that a document names.
+// 1. A document is published after all its files, and a file is removed after all documents that named it.
 // 2. A file appears at its path only after its checksum was verified. The next run continues the partial downloads of an interrupted one.
-// 3. If a file cannot be fetched, the others are, but the previous documents and all their files stay: a file in the place of an earlier one
-//    waits until every file has been fetched.
-// 4. A long run stops at a signal of the process at any time.
-// 5. Every path is recorded before the mirror writes there. It replaces and removes no other file. A file with the right content is used,
-//    whoever put it there.
+// 3. If a file cannot be fetched, the others are, but the previous documents and their files stay: changed files wait
+//    until all have been fetched.
+// 4. A signal stops a run at any time.
+// 5. Every path is recorded before the mirror writes there. No other file is replaced or removed. A file with the right
+//    content is used, whoever put it there.
 //
 //   DIR/.rackboot-mirror/record.json   the paths, with the checksums of their files; and next to it the downloads, and the lock of a run
 
@@ -35,23 +34,21 @@ import { heedStop, type MirrorFile, type MirrorPlan, type MirrorRequest, planMir
 const WORK = '.rackboot-mirror';
 const FILES_MAX = 200_000;
 const PIECE_BYTES = 1024 * 1024;
-/** How many files are requested at a time; the downloads also have their own bound. */
 const FILES_AT_A_TIME = 4;
 /** The faults of a file alone: its server works. */
 const OF_FILE: ReadonlySet<string> = new Set(['http-refused', 'size-wrong', 'too-large', 'digest-wrong']);
 const FAILURES_IN_A_ROW_MAX = FILES_AT_A_TIME;
-/** How many of the failures a message has; further ones are counted. */
+/** Further failures are only counted. */
 const SHOWN_FAILURES_MAX = 100;
-/** The largest file, in bytes. */
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
 
-/** Two processes that start together may block each other briefly. In milliseconds. */
+/** Two processes that start together may block each other briefly. */
 const LOCK_WAIT_MS = 250;
 
-/** The progress of a mirror, in bytes of the files that were missing. */
+/** In bytes of the files that were missing. */
 interface MirrorProgress {
   readonly bytes: number;
-  /** Undefined if the site does not give the size of every file. */
+  /** Undefined if the site does not give every size. */
   readonly total: number | undefined;
   readonly bytesPerSecond: number;
 }
@@ -100,7 +97,7 @@ export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Pr
   }
 }
 
-/** By path: the checksum of what a mirror wrote there last; empty: it is about to. */
+/** By path: the checksum of what a mirror wrote last; empty: it is about to write. */
 type Record = Map<string, string>;
 
 const recordShape = z.object({ schema: z.literal(2), files: z.array(z.tuple([z.string(), z.string()])) });
@@ -209,14 +206,14 @@ async function fulfil(plan: MirrorPlan, terms: MirrorTerms): Promise<MirrorResul
   return { images, files: plan.files.length, fetched: files.length, removed, problems };
 }
 
-/** The directories of a path, the innermost first: `a/b`, `a` of `a/b/c`. */
+/** Innermost first. */
 const directoriesAbove = (path: string): readonly string[] => {
   const above = dirname(path);
   return above === '.' ? [] : [above, ...directoriesAbove(above)];
 };
 
 /**
- * Fetches all files that can be fetched, and puts those at their paths whose paths are free.
+ * Puts files at their paths if these are free.
  * @returns the others
  */
 async function fetchFiles(
@@ -244,7 +241,7 @@ async function fetchFiles(
       if (failuresInARow >= FAILURES_IN_A_ROW_MAX) return;
     }
   };
-  // The first error stops the other workers, and is the one that is reported. All have ended before it is thrown.
+  // The first error stops the other workers, and is thrown after they have ended.
   const errors: unknown[] = [];
   const note = (error: unknown): void => {
     errors.push(error);
@@ -269,10 +266,7 @@ interface Failure {
 const downloadName = ({ path, digest }: MirrorFile): string =>
   `${digest.hex}-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`;
 
-/**
- * Fetches a file into the mirror's own directory.
- * @returns undefined if it is there
- */
+/** @returns undefined if it is there */
 async function fetchFile(
   file: MirrorFile,
   { directory, downloads, signal, onDownload }: MirrorTerms,
@@ -321,7 +315,6 @@ class ProgressCounter {
   readonly #onProgress: (progress: MirrorProgress) => void;
   readonly #total: number | undefined;
   readonly #bytes = new Map<string, number>();
-  /** Of `#bytes`. */
   #sum = 0;
   /** Only of files that arrive now. */
   readonly #rates = new Map<string, number>();
@@ -348,7 +341,6 @@ class ProgressCounter {
   }
 }
 
-/** Removes partial downloads of files that are no longer wanted. */
 async function removeParts(directory: string): Promise<void> {
   const own = join(directory, WORK);
   for (const name of await readdir(own)) {

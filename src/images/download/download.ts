@@ -8,10 +8,10 @@
 // The states are drawn in request.ts.
 //
 // 1. The file appears under its name only when its size and digest are right and its bytes are on disk.
-// 2. A file with a wrong digest is discarded. If it came from one source alone, its second wrong file excludes that; if from several, each
-//    source must deliver the whole file alone from then on. So the download ends.
-// 3. `cancel` changes the state at once. Results of the stopped work are then ignored.
-// 4. Space for the missing bytes is reserved while an attempt runs, and as much as the file for a copy that is made of it.
+// 2. A file with a wrong digest is discarded. If one source alone sent it, the second wrong file excludes that source;
+//    if several did, each must deliver the whole file alone from then on.
+// 3. `cancel` changes the state at once; later results are ignored.
+// 4. During an attempt, space is reserved for the missing bytes, and for a copy that is made of the file.
 
 import type { Clock, Instant, Timer } from '../../clock.ts';
 import { osErrorCode } from '../../errors.ts';
@@ -29,7 +29,7 @@ import { type SourceHealth, SourcePlan } from './source-plan.ts';
 import { freeUnheldParts } from './unheld-parts.ts';
 import { parseWebUrl, shownUrl, type WebAnswer, type WebClient } from './web-client.ts';
 
-/** How often watchers are notified of new bytes, in milliseconds; they are notified of other changes at once. */
+/** How often watchers hear of new bytes; other changes are reported at once. */
 const PROGRESS_MS = 100;
 
 export interface DownloadMeans extends BodyMeans {
@@ -47,10 +47,10 @@ export class FileDownload implements Download {
   readonly #watchers = new Set<() => void>();
   readonly #stop = new AbortController();
   readonly #work: Promise<void>;
-  /** Sources that sent a wrong range. From them the whole file is requested. */
+  /** Sources that sent a wrong range: they are asked for the whole file. */
   readonly #rangeless = new Set<string>();
   readonly #suspects = new Set<string>();
-  /** The URLs from which the kept bytes came; `an earlier run` stands for those that are no longer known. */
+  /** The URLs of the kept bytes; `an earlier run` if unknown. */
   readonly #contributors = new Set<string>();
   #state: DownloadState;
   #report: Timer | undefined;
@@ -102,7 +102,6 @@ export class FileDownload implements Download {
     for (const watcher of [...this.#watchers]) watcher();
   }
 
-  /** Sets the state within PROGRESS_MS, unless it is set before. */
   #setSoon(make: () => DownloadState): void {
     this.#report ??= this.#clock.schedule(PROGRESS_MS, () => this.#set(make()));
   }
@@ -123,7 +122,7 @@ export class FileDownload implements Download {
     } catch (error) {
       this.#set({ kind: 'failed', reason: this.#diskFault(error) });
     } finally {
-      // If closing fails, an earlier write has already reported why. An empty file that cannot be removed does no harm.
+      // If closing fails, an earlier write has already reported why.
       await part?.close().catch(() => undefined);
       if (part?.bytes === 0) await removeFiles(partFiles(this.request)).catch(() => undefined);
     }
@@ -166,7 +165,7 @@ export class FileDownload implements Download {
     }
   }
 
-  /** One attempt to complete the part from a source. @returns true if it is the whole file; false if the signal came first */
+  /** @returns true if the part is the whole file; false if the signal came first */
   async #attempt(part: PartFile, url: URL, signal: AbortSignal): Promise<boolean> {
     for (let isFirst = true; ; isFirst = false) {
       const { bytes, bytesMax } = this.request;
@@ -226,7 +225,7 @@ export class FileDownload implements Download {
     }
   }
 
-  /** Reserves space; if the disk lacks it, at the expense of files that nobody downloads any more. */
+  /** If the disk lacks space, removes files that nobody downloads any more. */
   async #reserve(bytes: number): ReturnType<DiskRoom['reserve']> {
     const { directory, isHeld = false } = this.request;
     try {
@@ -244,7 +243,7 @@ export class FileDownload implements Download {
     if (this.#attempts.length > ATTEMPTS_KEPT_MAX) this.#attempts.shift();
   }
 
-  /** Publishes the file if its digest is right. @param url undefined: the kept part was whole */
+  /** @param url undefined: the kept part was whole */
   async #verify(part: PartFile, url: URL | undefined, at: Instant): Promise<void> {
     const { digest } = this.request;
     const { bytes } = part;

@@ -1,8 +1,8 @@
-// The ways in which one attempt to fetch a file can fail: a code with its parameters, what follows, and a sentence: what happened, and what
-// to do, or what Rackboot does next.
+// The ways in which one attempt to fetch a file can fail: a code with parameters, what follows, and a sentence with the
+// remedy.
 //
-// 1. Never change the meaning of a code or parameter: other threads and stored states contain them, not the sentence.
-// 2. Every text of an AttemptFailure is clean and bounded: a server chooses the host that it redirects to, and fields of its answer.
+// 1. Never change the meaning of a code or parameter: other threads and stored states contain them.
+// 2. Every text of an AttemptFailure is clean and bounded: a server chooses redirects and fields.
 // 3. No parameter contains the password of a URL.
 
 import { cleanText } from '../../clean-text.ts';
@@ -10,12 +10,11 @@ import { counted, mebibytes } from '../../counted.ts';
 import { errorText } from '../../errors.ts';
 
 const SAID_CHARACTERS_MAX = 200;
-/** The attempts of a download that are remembered. */
 export const ATTEMPTS_KEPT_MAX = 16;
 
 type OfHost = { readonly host: string };
 type Said = { readonly said: string };
-/** `proxy` is the URL of the configured proxy; empty: none. */
+/** Empty: no proxy. */
 type ViaProxy = OfHost & { readonly proxy: string };
 
 export type TlsTrouble = 'expired' | 'name' | 'authority' | 'other';
@@ -32,7 +31,7 @@ type Prospect = 'later' | 'elsewhere' | 'never';
 const CHECK_URL = 'check the URL, or use another mirror';
 const OTHER_MIRROR = 'use another mirror';
 
-/** What Rackboot does, by the kind of fault; after the last attempt, that it gave up. */
+/** What Rackboot does next, or after the last attempt, that it gave up. */
 interface NextStep {
   readonly again: string;
   readonly fromThere: string;
@@ -57,17 +56,16 @@ const TLS: Readonly<Record<TlsTrouble, string>> = {
 
 const through = (proxy: string): string => (proxy === '' ? '' : ` through the proxy ${proxy}`);
 
-/** A kind of fault. @param words the sentence without its first capital and full stop */
+/** @param words the sentence without its first capital and full stop */
 const fault = <Params>(prospect: Prospect, words: (params: Params, next: NextStep) => string) => ({ prospect, words });
 
 const FAULTS = {
-  /** The name of the host has no address. */
   'no-host': fault(
     'later',
     ({ host, said }: OfHost & Said) =>
       `the name ${host} has no address (${said}): check the name, and the DNS of this host`,
   ),
-  /** `said` is the code of the system, if it has one: `ECONNREFUSED` if nothing listens at the port. */
+  /** `said` is the system's code: `ECONNREFUSED` if nothing listens at the port. */
   unreachable: fault('later', ({ host, proxy, said }: ViaProxy & Said, next) => {
     if (!said.includes('ECONNREFUSED'))
       return `${host} cannot be reached${through(proxy)} (${said}): check the network and the firewall; ${next.again}`;
@@ -75,7 +73,7 @@ const FAULTS = {
       ? `${host} refused the connection (ECONNREFUSED): check the port, and that its server runs; ${next.again}`
       : `${host} cannot be reached${through(proxy)} (ECONNREFUSED): check the port of the proxy, and that the proxy runs; ${next.again}`;
   }),
-  /** No connection within the timeout, which includes TLS and the proxy's tunnel. */
+  /** The timeout includes TLS and the proxy's tunnel. */
   'connect-late': fault(
     'later',
     ({ host, proxy, seconds }: ViaProxy & { readonly seconds: number }, next) =>
@@ -91,7 +89,7 @@ const FAULTS = {
     ({ proxy, said }: Said & { readonly proxy: string }) =>
       `the proxy ${proxy} refused the request (${said}): check http_proxy, https_proxy and no_proxy`,
   ),
-  /** The proxy requires a password (407). */
+  /** 407. */
   'proxy-password': fault(
     'elsewhere',
     ({ proxy }: { readonly proxy: string }) =>
@@ -105,8 +103,8 @@ const FAULTS = {
   ),
   /**
    * 4xx: the server does not have the file, or refuses to send it.
-   * @param url the requested URL, without query and password; undefined: the caller names it
-   * @param mirrorKey the key of the configuration that chooses another mirror; undefined: none does
+   * @param url without query and password; undefined: the caller names it
+   * @param mirrorKey the configuration key of the mirror; undefined: none
    */
   'http-refused': fault(
     'elsewhere',
@@ -158,13 +156,13 @@ const FAULTS = {
     ({ host, encoding }: OfHost & { readonly encoding: string }) =>
       `${host} sent the file encoded (${encoding}), although the request excluded encodings: ${OTHER_MIRROR}`,
   ),
-  /** @param range the Content-Range; empty: missing */
+  /** @param range empty: missing */
   'range-wrong': fault(
     'later',
     ({ host, from, range }: OfHost & { readonly from: number; readonly range: string }, next) =>
       `${host} sent ${range || 'a range without Content-Range'} instead of the bytes from ${from} on: ${next.whole}`,
   ),
-  /** The end of the body cannot be verified: no length, no chunks, no published size, no digest. */
+  /** The end cannot be verified: no length, chunks, published size or digest. */
   'length-unknown': fault(
     'elsewhere',
     ({ host }: OfHost) =>
@@ -199,7 +197,6 @@ const FAULTS = {
     ) =>
       `${host} sent only ${counted(bytesPerSecond, 'byte')} a second over ${seconds} s, fewer than ${bytesPerSecondMin}: ${next.fromThere}`,
   ),
-  /** @param bytes that arrived of a document */
   late: fault(
     'elsewhere',
     ({ host, seconds, bytes }: OfHost & { readonly seconds: number; readonly bytes: number }) =>
@@ -255,20 +252,19 @@ export type AttemptFault<Of extends Code = Code> = {
   readonly [C in Of]: { readonly code: C; readonly params: FaultParams[C] };
 }[Of];
 
-/** Decides the next step after a fault. */
 export const prospectOf = ({ code }: AttemptFault): Prospect => FAULTS[code].prospect;
 
-/** Cleans the text of a server, a proxy or the system for a parameter. */
+/** For a parameter. */
 export const cleanSaid = (words: unknown): string => cleanText(errorText(words), SAID_CHARACTERS_MAX);
 
-/** The fault with clean texts of at most 512 characters. @param change changes each text first */
+/** With clean texts of at most 512 characters. @param change changes each text first */
 export function cleanFault(fault: AttemptFault, change = (text: string): string => text): AttemptFault {
   const texts = Object.entries<unknown>(fault.params).filter(([, value]) => typeof value === 'string');
   const clean = Object.fromEntries(texts.map(([name, text]) => [name, cleanText(change(String(text)))]));
   return Object.assign({}, fault, { params: Object.assign({}, fault.params, clean) });
 }
 
-/** The faults of a host without the Internet: they concern each source alike. */
+/** A host without the Internet has these for every source. */
 const OF_NETWORK: ReadonlySet<string> = new Set<AttemptFault['code']>([
   'no-host',
   'unreachable',
@@ -277,13 +273,13 @@ const OF_NETWORK: ReadonlySet<string> = new Set<AttemptFault['code']>([
   'proxy-password',
 ]);
 
-/** The code of the fault of the network that an error comes from; undefined: it has another reason. */
+/** Undefined: the error has another reason. */
 export function networkFault(error: unknown): string | undefined {
   if (error instanceof AttemptFailure) return OF_NETWORK.has(error.fault.code) ? error.fault.code : undefined;
   return error instanceof Error ? networkFault(error.cause) : undefined;
 }
 
-/** Thrown within an attempt; `attempt.ts` catches it. */
+/** Caught by `attempt.ts`. */
 export class AttemptFailure extends Error {
   readonly fault: AttemptFault;
 
@@ -298,19 +294,18 @@ export class AttemptFailure extends Error {
 export const isAttemptFault = (stored: { readonly code: string; readonly params: unknown }): stored is AttemptFault =>
   Object.hasOwn(FAULTS, stored.code);
 
-/** A fault as a sentence without its first capital and full stop. */
+/** Without the first capital and full stop. */
 export function describeAttemptFault<Of extends Code>({ code, params }: AttemptFault<Of>): string {
   return WORDS[code].words(params, GOES_ON);
 }
 
-/** A download that has failed: how many of its attempts are remembered, and how many bytes are kept. */
 interface FailedDownload {
   readonly attempts: readonly unknown[];
   readonly growth: { readonly bytes: number };
 }
 
 /**
- * The fault that ended a download, as a sentence without its first capital and full stop.
+ * As `describeAttemptFault`, for the fault that ended a download.
  * @param failed undefined: a document, of which nothing is kept
  */
 export function describeLastFault<Of extends Code>(

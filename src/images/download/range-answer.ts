@@ -1,20 +1,20 @@
-// Judges the head of an answer to a GET for a file or for its rest: which bytes of the file does the body contain?
+// Judges the head of an answer to a GET: which bytes of the file does the body contain?
 //
 // Sources: RFC 9110 §8.8 (validators), §13.1.5 (If-Range), §14.2 (Range), §14.4 (Content-Range), §15.3.7 (206), §15.5.17 (416),
 // §10.2.3 (Retry-After); RFC 9112 §6.3 (length of a body).
 //
-// 1. New bytes are appended to kept bytes of the same URL only if the strong validators do not differ. The whole file is compared with a
-//    published digest, so bytes of another URL will do (`mayMix`), and a missing validator.
-// 2. A server may ignore a range and send the whole file (200). The kept bytes at its beginning are skipped. With another validator the file
-//    starts over.
-// 3. A server may begin its range before the first requested byte, as caches of whole blocks do. The surplus is skipped. A range that leaves
-//    a gap is refused.
+// 1. Bytes are appended to those of the same URL only if the strong validators do not differ. A whole file is compared
+//    with a published digest, so bytes of another URL (`mayMix`), or without a validator, will do.
+// 2. A server may ignore a range and send the whole file (200): the kept bytes are skipped. With another validator the
+//    file starts over.
+// 3. A server may begin before the first requested byte, as caches of whole blocks do. The surplus is skipped. A range
+//    that leaves a gap is refused.
 // 4. A document, which has no digest, must show its end: by a length or by chunks.
 
 import { AttemptFailure, type AttemptFault } from './fault.ts';
 import type { AnswerHeaders } from './web-client.ts';
 
-/** A Last-Modified counts as strong if it is at least this much older than the Date (RFC 9110 §8.8.2.2), in milliseconds. */
+/** A Last-Modified this much older than the Date is strong (RFC 9110 §8.8.2.2), in milliseconds. */
 const STRONG_AFTER_MS = 1000;
 
 interface Validator {
@@ -22,11 +22,10 @@ interface Validator {
   readonly value: string;
 }
 
-/** The file to which the kept bytes belong. */
 export interface KeptFile {
-  /** The URL after redirects, without query and password: signed URLs differ each time. */
+  /** After redirects, without query and password: signed URLs differ each time. */
   readonly place: string;
-  /** Undefined: the server sent no strong validator. */
+  /** Strong; undefined: none. */
   readonly validator: Validator | undefined;
   /** Undefined: unknown. */
   readonly total: number | undefined;
@@ -51,16 +50,16 @@ interface AnswerHead {
 }
 
 export type BodyPlan =
-  /** @param at the offset of its first byte in the file @param isNew true if the kept bytes belong to another file */
+  /** @param at its first byte in the file @param isNew true if the kept bytes are of another file */
   | { readonly kind: 'body'; readonly at: number; readonly isNew: boolean; readonly file: KeptFile }
   /** The kept bytes are the whole file. */
   | { readonly kind: 'whole' }
-  /** The kept bytes belong to another file: drop them, and send the request again. */
+  /** Drop the kept bytes of another file, and request again. */
   | { readonly kind: 'again' };
 
 const placeOfUrl = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
 
-/** The Range and If-Range fields for a request to a URL; empty: request the whole file. */
+/** Range and If-Range; empty: request the whole file. */
 export function rangeFields(url: URL, { from, kept, mayMix }: Wanted): Readonly<Record<string, string>> {
   if (from === 0 || kept === undefined) return {};
   const range = { Range: `bytes=${from}-` };
@@ -107,13 +106,13 @@ function planRange(head: AnswerHead, wanted: Wanted): BodyPlan {
   }
   refuseEncoded(head);
   checkSize(url.host, total, wanted);
-  // A 206 need not repeat Last-Modified where the request had If-Range (RFC 9110 §15.3.7), so a missing validator proves nothing.
+  // A 206 need not repeat Last-Modified after If-Range (RFC 9110 §15.3.7): its absence proves nothing.
   const validator = validatorOf(headers) ?? wanted.kept?.validator;
   const file = { place: placeOfUrl(url), validator, total };
   return continues(file, wanted) ? { kind: 'body', at, isNew: false, file } : { kind: 'again' };
 }
 
-/** Judges a 416: the kept bytes reach the end of the file, or beyond. */
+/** 416: the kept bytes reach the end of the file, or beyond. */
 function planUnsatisfied({ headers, url }: AnswerHead, wanted: Wanted): BodyPlan {
   const [, whole] = /^bytes \*\/(\d{1,15})$/.exec(headers['content-range'] ?? '') ?? [];
   const isWhole = Number(whole) === wanted.from;
@@ -132,13 +131,13 @@ function checkSize(host: string, bytes: number | undefined, wanted: Wanted): voi
   }
 }
 
-/** The announced length of a body; undefined: unknown. */
+/** Undefined: unknown. */
 export const lengthOf = (headers: AnswerHeaders): number | undefined =>
   headers['content-length'] === undefined || headers['transfer-encoding'] !== undefined
     ? undefined
     : Number(headers['content-length']);
 
-/** The strong validator of an answer; undefined: none. */
+/** Undefined: none. */
 export function validatorOf(headers: AnswerHeaders): Validator | undefined {
   const { etag, date } = headers;
   if (etag !== undefined && /^"[^"]{0,200}"$/.test(etag)) return { kind: 'etag', value: etag };
@@ -157,7 +156,7 @@ const ENCODED_FILES: readonly (readonly [encoding: RegExp, ending: RegExp])[] = 
 function refuseEncoded({ headers, url }: AnswerHead): void {
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? '';
   if (encoding === '' || encoding === 'identity') return;
-  // Quirk: Apache with `AddEncoding x-gzip .gz` announces this encoding for every file with that ending, and sends the file unchanged.
+  // Quirk: Apache with `AddEncoding x-gzip .gz` announces this encoding for every such file, and sends it unchanged.
   if (ENCODED_FILES.some(([known, ending]) => known.test(encoding) && ending.test(url.pathname))) return;
   throw new AttemptFailure({
     code: 'encoded',
@@ -176,7 +175,7 @@ function statusFault({ status, headers, url, wallTimeMs }: AnswerHead): AttemptF
   return { code: isRefusal ? 'http-refused' : 'http-failed', params: { host, status } };
 }
 
-/** The seconds of a Retry-After, which is a number or a date; undefined: the field is absent, or neither of them. */
+/** A number or a date; undefined: absent, or neither. */
 function retryAfterSeconds(text: string | undefined, wallTimeMs: number): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text);

@@ -3,13 +3,14 @@
 // Sources: RFC 9110 §15.4 (redirects); undici 8, EnvHttpProxyAgent and Client. undici before 8 throws past its callers when a server ends a
 // connection while the body waits for its reader.
 //
-// 1. Connecting and the head of the answer have timeouts, and the head a bound of 16 KiB, as that of a proxy's answer to CONNECT.
-// 2. At most REDIRECTS_MAX redirects are followed, and none that leads from https to http or to another scheme. User name and password of a
-//    URL stay at its origin.
+// 1. Connecting and the head of the answer have timeouts; the head, also of a proxy's answer to CONNECT, has at most 16
+//    KiB.
+// 2. At most REDIRECTS_MAX redirects are followed, none from https to http or to another scheme. User name and password
+//    of a URL stay at its origin.
 // 3. The body arrives as the server sends it; nothing is decoded.
-// 4. The host's certificate store is trusted, too, because it may contain the authority of a proxy that inspects TLS.
-// 5. Each request opens its own connection: the server may have closed a reused one, and for large files a new one costs little.
-// 6. Faults have codes of the system and of undici, no words of a server: it could repeat a password.
+// 4. The host's certificate store is also trusted: it may contain the authority of a proxy that inspects TLS.
+// 5. Each request opens its own connection: the server may have closed a reused one.
+// 6. Faults have codes of the system and of undici, no words of a server, which could repeat a password.
 
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
@@ -20,10 +21,9 @@ import type { DownloadSettings, ProxySettings } from './settings.ts';
 
 const REDIRECTS_MAX = 8;
 const REDIRECTS = [301, 302, 303, 307, 308];
-/** Answers of the class 1xx before the answer itself: each begins the time for the head again. */
+/** Answers of class 1xx: each begins the time for the head again. */
 const INFORMATION_MAX = 8;
 
-/** An answer whose body has not been read. */
 export interface WebAnswer {
   readonly url: URL;
   readonly status: number;
@@ -35,11 +35,11 @@ export interface WebAnswer {
 /** By names in lower case. */
 export type AnswerHeaders = Readonly<Record<string, string | undefined>>;
 
-/** The header fields of a request to a URL. They may depend on the URL, because a redirect leads elsewhere. */
+/** They depend on the URL, because a redirect leads elsewhere. */
 type FieldsFor = (url: URL) => Readonly<Record<string, string>>;
 type Method = 'GET' | 'HEAD';
 
-/** A URL for display and for stored states, without user name and password. */
+/** Without user name and password, for display and stored states. */
 export function shownUrl(url: URL): string {
   const shown = new URL(url);
   shown.username = '';
@@ -83,7 +83,7 @@ export class WebClient {
   }
 
   /**
-   * Requests a URL, and follows redirects. @returns undefined if the signal came first, which later ends the body, too
+   * Follows redirects. @returns undefined if the signal came first, which later also ends the body
    * @throws AttemptFailure
    */
   async open(
@@ -162,7 +162,7 @@ export class WebClient {
       connect,
       proxyTls: connect,
       requestTls: connect,
-      // Of connections to a host, and to a proxy, whose answer to CONNECT has the same time.
+      // To a host, and to a proxy, whose answer to CONNECT has the same time.
       factory: (origin: string | URL, more: object) =>
         new Pool(origin, { ...more, connections: this.#connections, pipelining: 0 }),
       clientFactory: (origin: string | URL, more: object) => new Pool(origin, { ...more, headersTimeout: answerMs }),
@@ -180,7 +180,7 @@ export class WebClient {
     });
   }
 
-  /** The configured proxy of the scheme, for messages; empty: none. */
+  /** For messages; empty: none. */
   #proxyFor({ protocol }: URL): string {
     const proxy = protocol === 'http:' ? this.#proxy.http : this.#proxy.https;
     return proxy === undefined ? '' : shownUrl(new URL(proxy));
@@ -240,7 +240,7 @@ function redirectedUrl(from: URL, location: string): URL {
     throw new AttemptFailure({ code: 'redirect-unusable', params: { host, to: url?.protocol ?? 'no URL' } });
   if (from.protocol === 'https:' && url.protocol === 'http:')
     throw new AttemptFailure({ code: 'redirect-insecure', params: { host, to: url.origin } });
-  // A server must not choose with which password this host comes to another one.
+  // A server must not choose which password another one gets.
   const isSameOrigin = url.origin === from.origin;
   url.username = isSameOrigin ? from.username : '';
   url.password = isSameOrigin ? from.password : '';

@@ -1,4 +1,4 @@
-// Imports what a person names, or again what a check found damaged, from the first source that has it and delivers it.
+// Imports what a person names, or what a check found damaged, from the first source that delivers it.
 
 import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
@@ -34,7 +34,7 @@ import type { ImageSource } from '../sources/source.ts';
 import { SourceQuestions } from '../sources/source-questions.ts';
 import { DownloadReports, noticesTo, type OnReport } from './reports.ts';
 
-/** What is wanted: something by its name, or the files of something that is damaged. */
+/** By its name, or the files of something damaged. */
 export type Wanted =
   | {
       readonly kind: Offer['kind'];
@@ -47,26 +47,22 @@ export type Wanted =
   | { readonly lost: Lost };
 type Lost = Parameters<typeof offersAgain>[1];
 
-/** The options of an import. */
 interface NamedImportTerms {
   readonly wanted: Wanted;
-  /** The sources that may have it, in the order of preference. */
+  /** In the order of preference. */
   readonly sources: readonly ImageSource[];
-  /** The mirrors of packages that the operator configured. */
   readonly configured: ConfiguredMirrors;
   readonly proxy: ProxySettings;
-  /** Undefined: no limit. */
   readonly bytesPerSecondMax?: number | undefined;
-  /** The directory for packages and unpacked files of installers. */
+  /** For packages and unpacked files of installers. */
   readonly workDir: string;
-  /** `.deb` files with the drivers of an installer; undefined: apt fetches them. */
+  /** `.deb` files with drivers; undefined: apt fetches them. */
   readonly packages?: readonly string[] | undefined;
 }
 
 type Offers = Preferred<Offer>;
 type Imported = FirstImport | (Publication & { readonly offer: InstallerOffer | LoaderOffer });
 
-/** How an import chooses among the answers of the sources. */
 interface Choice {
   readonly wish: OfferWish;
   readonly choose: (answers: readonly SourceAnswer[]) => Offers;
@@ -74,7 +70,6 @@ interface Choice {
   readonly isHit: (answer: SourceAnswer) => boolean;
 }
 
-/** One delivery. */
 interface Delivery {
   readonly signal: AbortSignal;
   readonly show: DownloadReports['show'];
@@ -149,8 +144,8 @@ class NamedImport {
   }
 
   /**
-   * Asks the sources, and delivers what is chosen from the answers that decide. If an attempt fails, it begins again with the sources that have
-   * answered meanwhile; if no server has it, those that answer later are awaited.
+   * Delivers what is chosen from the answers that decide. After a failed attempt, it tries again with the sources that
+   * have answered meanwhile, then awaits later ones.
    */
   async #deliver<R>(
     sources: readonly ImageSource[],
@@ -193,7 +188,7 @@ class NamedImport {
   }
 }
 
-/** The offers that were not tried, and those of the same files: their servers may have what the tried ones lack. */
+/** Untried offers, and those of the same files from other servers. */
 function untriedOf(offers: Offers, tried: readonly SourceAnswer[]): Offers | undefined {
   const added = offers.filter((offer) => !tried.some((answer) => answer.offers.includes(offer)));
   const contents = new Set(added.map(contentOf));
@@ -219,7 +214,7 @@ function choiceOf(wanted: Wanted): Choice {
   const choices = subarchitecture === undefined ? undefined : [isOfKernel];
   const wish: OfferWish = { os, release, architectures: [architecture], subarchitecture, choices };
   return {
-    // A loader has no release: its type takes that place in its name.
+    // The name of a loader has its type in place of a release.
     wish: kind === 'loader' ? { ...wish, release: undefined } : wish,
     choose: (answers) => chooseOffers(answers, kind, wish),
     isHit: (answer) => hasOffer(answer, kind, wish),

@@ -1,4 +1,4 @@
-// Imports the installer on the disc of Ubuntu's live server: its kernel and its initrd, and the disc itself, which the initrd loads.
+// Imports the installer of an Ubuntu live server disc: its kernel, its initrd, and the disc, which the initrd loads.
 //
 //   FILE.iso ─▶ .disk/info: release, architecture, title
 //            ├▶ casper/vmlinuz, casper/initrd ─▶ TREE/ARCH/generic/RELEASE/install/{linux,initrd.gz}
@@ -8,8 +8,8 @@
 // libarchive 3.6; ECMA-119 §6.2.1 (the first 16 sectors are not part of the file system).
 //
 // 1. The directory appears whole or not at all.
-// 2. bsdtar reads the disc through a pipe. Its first 16 sectors are hidden from bsdtar, in which another format could be: the entries of one,
-//    mtree, name files of this host.
+// 2. bsdtar reads the disc through a pipe. The first 16 sectors are hidden from it: another format could be there, and
+//    mtree names files of this host.
 
 import { basename, join } from 'node:path';
 import { RackError } from '../../errors.ts';
@@ -29,13 +29,13 @@ interface DiscRequest {
   readonly tree: string;
   readonly file: ImageBytes;
   readonly fileName: string;
-  /** The architecture to use if the disc does not state one. */
+  /** If the disc does not state one. */
   readonly arch: string;
   /** Instead of the one that the disc states. */
   readonly release: string | undefined;
-  /** Called during the copy, in bytes. */
+  /** In bytes. */
   readonly onProgress: (done: number, total: number) => void;
-  /** Called after the copy: rejects if the disc has changed meanwhile; undefined: nobody else can write it. */
+  /** Rejects if the disc has changed during the copy; undefined: nobody else can write it. */
   readonly whenCopied?: (() => Promise<void>) | undefined;
 }
 
@@ -45,7 +45,7 @@ interface DiscInstaller extends Publication {
   readonly release: string;
 }
 
-/** The largest disc, kernel and initrd, in bytes. The disc of Ubuntu 24.04 has 3.3 GB, its initrd 75 MB. */
+/** Bounds in bytes; Ubuntu 24.04's disc has 3.3 GB, its initrd 75 MB. */
 const DISC_BYTES_MAX = 32 * 1024 ** 3;
 const KERNEL_BYTES_MAX = 512 * 1024 * 1024;
 const INITRD_BYTES_MAX = 1024 * 1024 * 1024;
@@ -53,7 +53,7 @@ const INFO_BYTES_MAX = 4096;
 const LISTING_BYTES_MAX = 16 * 1024 * 1024;
 const HIDDEN_BYTES = 16 * 2048;
 const DESCRIPTOR = /^\x01CD001/;
-/** `-r--r--r--  0 0  0  9000 Nov 29 05:04 casper/vmlinuz`; two names of one content are links. */
+/** `-r--r--r--  0 0  0  9000 Nov 29 05:04 casper/vmlinuz`; a second name of a content is a link. */
 const LINE = /^[-h]\S+ +\S+ +\S+ +\S+ +(\d+) +\S+ +\S+ +\S+ (.*?)(?: link to (.*))?$/;
 /** `Ubuntu-Server 24.04.1 LTS "Noble Numbat" - Release amd64 (20240827)`. */
 const INFO = /^(Ubuntu\S* [\d.]+(?: LTS)?) "([A-Za-z]+) [^"]*" - .*?\b(amd64|arm64)\b/;
@@ -121,7 +121,7 @@ const bsdtar = (disc: ImageBytes, words: readonly string[]): Omit<Parameters<typ
   },
 });
 
-/** The files of a disc, by their names in lower case, without the version of ISO 9660 (`;1`). */
+/** By lower-case names, without the version of ISO 9660 (`;1`). */
 async function listDisc(disc: ImageBytes): Promise<ReadonlyMap<string, DiscFile>> {
   const files = new Map<string, DiscFile>();
   const byRawName = new Map<string, DiscFile>();
@@ -201,7 +201,6 @@ async function takeFile(disc: ImageBytes, rawName: string, take: (piece: Uint8Ar
   if (why !== undefined) throw new RackError('tool-failed', why);
 }
 
-/** @returns the size and the hash of the content */
 async function copy(
   read: (take: (piece: Uint8Array) => Promise<void>) => Promise<void>,
   path: string,

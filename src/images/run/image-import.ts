@@ -7,11 +7,14 @@
 //                                              └─ failed ─▶ the part stays: the next import continues from it
 //
 // 1. Nothing appears in the store until the whole file has its published checksum.
-// 2. However an import ends, the next import of the same file continues its download. Only a finished or a refused import removes it.
-// 3. Before the download, the disk must have room for the file and for the image made from it. A stopped import ends within a second.
-// 4. Only a file that has its published checksum is read.
+// 2. However an import ends, the next one of the same file continues its download. Only a finished or a refused import
+//    removes it.
+// 3. Before the download, the disk must have room for the file and for the image. A stopped import ends within a
+//    second.
+// 4. Only a verified file is read.
 // 5. An import never falls back to an older version of the same source: an older serial or, without serials, a file that it delivered before.
-// 6. A file that is no disk image, or whose system no machine could start or set up (image-system.ts), is refused, and remembered (refusals.ts).
+// 6. A file that is no disk image, or whose system no machine could start (image-system.ts), is refused, and remembered
+//    (refusals.ts).
 
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
@@ -53,7 +56,6 @@ const FILES_MAX = 64;
 const nameOf = (offer: ImageOffer): string => `${offer.source} ${offerName(offer)} ${offer.label}`;
 const hashOf = (content: string): string => createHash('sha256').update(content).digest('hex');
 
-/** Remembers that the files of an offer were delivered last. */
 async function noteDelivered(tree: string, offer: ImageOffer): Promise<void> {
   const name = nameOf(offer);
   const own = hashOf(contentOf(offer));
@@ -68,7 +70,7 @@ async function noteDelivered(tree: string, offer: ImageOffer): Promise<void> {
 
 /**
  * True if the source delivered the files of an offer, and then others.
- * @param content of those others, as of `contentOf`
+ * @param content of those others, from `contentOf`
  */
 function wasDeliveredBefore(tree: string, offer: ImageOffer, content: string): boolean {
   const files = readDelivered(tree, nameOf(offer));
@@ -83,20 +85,17 @@ function readDelivered(tree: string, name: string): readonly string[] {
   return found.files.filter((file) => typeof file === 'string').slice(-FILES_MAX);
 }
 
-/** The largest file that is downloaded, in bytes. */
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
 
-/** The use for which a file is refused whose name and serial an image with other bytes has. */
+/** The refused use of a file whose name and serial an image with other bytes has. */
 const TAKEN = 'another image';
 
-/** The outcome of an import. */
 export interface ImportResult {
   readonly image: StoredImage;
-  /** False if the image was already in the store. */
   readonly added: boolean;
-  /** Undefined if the bytes of the image were already in the store, or are not a disk image. */
+  /** Undefined: the bytes were already in the store, or are not a disk image. */
   readonly system: SystemFacts | undefined;
-  /** The findings about the root of a system that was downloaded; undefined: nothing is known of it. */
+  /** Of a downloaded root; undefined: nothing is known of it. */
   readonly root?: RootFacts | undefined;
 }
 
@@ -120,7 +119,7 @@ function refuseOlder(offer: ImageOffer, { tree, isCopy }: ImportTerms): void {
   const { serial, source } = offer;
   if (isCopy === true) return;
   const named = readImages(tree).images.filter((image) => isSameName(image, offer));
-  // An image that is there, too, is only published again; or it lost its bytes, and gets the same ones back.
+  // An image that exists is only published again, or gets its lost bytes back.
   const isThere = (image: StoredImage): boolean =>
     isImportOf(image, offer) || (image.serial === serial && hasBlob(tree, image));
   if (named.some(isThere)) return;
@@ -159,7 +158,7 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
     const why = terms.isCopy === true ? undefined : readRefusal(request, offer.architecture);
     if (why !== undefined) throw refusedError(offer, why);
     refuseTaken(offer, request, tree);
-    // The half-made images of killed imports must not take the room that this one needs.
+    // Half-made images of killed imports must not take the room for this one.
     await sweepBlobs(tree, terms.nowMs, new Set());
     const { image, added, system } = await addDownloaded(offer, request, terms);
     await removeDownload(request);
@@ -184,14 +183,14 @@ function isAddedAsPublished(image: StoredImage, offer: ImageOffer): boolean {
   return isSerial && digest.algorithm === 'sha256' && image.sha256 === digest.hex;
 }
 
-/** Publishes the offered image if the same file was imported under another name. @returns undefined if it was not */
+/** If the same file was imported under another name. @returns undefined if it was not */
 async function publishTwin(
   offer: ImageOffer,
   { tree, nowMs, isCopy = false }: ImportTerms,
 ): Promise<Pick<ImportResult, 'image' | 'added'> | undefined> {
   const { os, release, architecture, subarchitecture, label, serial, title, source } = offer;
   const [{ digest }] = offer.files;
-  // A copy is stored unchanged, so its bytes are others than those of an import of the same file.
+  // A copy is stored unchanged, so it has other bytes than an import.
   const twin = isCopy
     ? undefined
     : readImages(tree).images.find(
@@ -255,7 +254,7 @@ async function addDownloaded(offer: ImageOffer, request: DownloadRequest, terms:
       throw new RackError(error.code, `${offerName(offer)} was not imported: ${error.message}`, { cause: error });
     }
     if (error === refused || !(error instanceof RackError && error.code === 'bad-argument')) throw error;
-    // A cause is the failure of a program or of an expansion, which another try may not have.
+    // A cause is a failed program or expansion, which another try may not have.
     if (error.cause === undefined) throw await refuse(offer, request, error.message);
     throw refusedError(offer, error.message, error);
   } finally {
@@ -263,7 +262,7 @@ async function addDownloaded(offer: ImageOffer, request: DownloadRequest, terms:
   }
 }
 
-/** Remembers why the content of a verified file is refused, and removes the file. @returns the error for this import */
+/** Remembers why the content of a verified file is refused, and removes it. */
 async function refuse(offer: ImageOffer, request: DownloadRequest, why: string): Promise<RackError> {
   await noteRefusal(request, { as: offer.architecture, why });
   await removeDownload(request);

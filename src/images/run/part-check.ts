@@ -1,17 +1,17 @@
-// Checks the files that Rackboot put into the boot tree apart from the store against the manifests that it wrote with them, and takes damaged
-// ones out of the tree.
+// Checks Rackboot's files of the boot tree outside the store against their manifests, and takes damaged ones out.
 //
 //   bootloader/TYPE/ARCH/manifest.json                          a boot loader of a stream
 //   ARCH/generic/RELEASE/{install,commissioning}/manifest.json  an installer, an environment
 //   .loaders-ARCH.json                                          the boot loaders of Debian's packages, in the top directory
 //
-// 1. Only real directories are read: the target of a link is another place of the tree, or a person's own.
-// 2. A damaged file is no longer served. Its manifest stays, so that it is still known as missing, and an import of the same files restores it.
-// 3. A damaged file that can be downloaded again is deleted. One of a person's own file, or in the top directory, gets a hidden name next
-//    to its own, under which it is not served.
-// 4. In the top directory a person may replace a boot loader by their own. There a file of another size stays, and is only reported.
-// 5. A directory that was published again during its check is left alone: its files were verified by whoever published it. So is a file
-//    that changed while it was read, or that could not be read: another check may find it whole.
+// 1. Only real directories are read: a link leads elsewhere in the tree, or to a person's files.
+// 2. A damaged file is no longer served. Its manifest stays: it is known as missing, and an import of the same files
+//    restores it.
+// 3. A damaged file that can be downloaded again is deleted. One from a person's file, or in the top directory, gets a
+//    hidden name, under which it is not served.
+// 4. In the top directory a person may replace a boot loader: a file of another size is only reported.
+// 5. A directory that was published again during its check is left alone; so is a file that changed, or could not be
+//    read.
 
 import { readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
@@ -27,19 +27,17 @@ import { type ContentState, judgeBlob } from '../stored-blob.ts';
 import { assertNotLinked } from '../tree-place.ts';
 import { asideRemedy, hasFiles, MANIFEST, partShape, readOwn } from './tree-parts.ts';
 
-/** A group of files with a manifest. */
 export interface KnownPart {
   /** `built-in`: the boot loaders of the top directory. */
   readonly kind: 'loader' | 'installer' | 'environment' | 'built-in';
   /** Relative to the tree; empty: the top directory. */
   readonly directory: string;
   readonly architecture: string;
-  /** The type of a boot loader; empty for those of the top directory. */
+  /** Of a boot loader: its type; empty in the top directory. */
   readonly release: string;
   readonly manifest: PartFacts;
 }
 
-/** The facts of a manifest that the check and the repair need. */
 type PartFacts = z.output<typeof manifestShape>;
 
 /** A checked part; it lacks the files that were taken out of the tree. */
@@ -47,27 +45,22 @@ export interface CheckedPart extends KnownPart {
   readonly files: readonly CheckedFile[];
 }
 
-/** A checked file. */
 interface CheckedFile {
-  /** Relative to the tree. */
   readonly path: string;
   readonly state: ContentState;
-  /** The path of the damaged copy, relative to the tree; undefined if nothing was moved. */
+  /** The damaged copy, relative to the tree; undefined: none was kept. */
   readonly movedTo?: string | undefined;
 }
 
-/** The parts of a tree. */
 interface TreeContent {
   readonly parts: readonly KnownPart[];
-  /** Directories without a manifest and links, relative to the tree: a person made them. */
+  /** Directories of a person: without a manifest, or links. */
   readonly others: readonly string[];
-  /** The directories with a damaged manifest, relative to the tree; without the top directory. */
+  /** Directories with a damaged manifest, without the top directory. */
   readonly spoilt: readonly string[];
-  /** Each names a part that cannot be checked, with the reason and the remedy. */
   readonly problems: readonly string[];
 }
 
-/** The options of a check, as for `checkContent`. */
 interface CheckTerms {
   readonly tree: string;
   readonly repairs: boolean;
@@ -79,13 +72,12 @@ export const PARTS_MAX = 1000;
 const GENERIC = 'generic';
 const KINDS = { install: 'installer', commissioning: 'environment' } as const;
 const KERNEL = 'linux';
-/** The disc that an installer runs from. */
 const DISC = 'installer.iso';
 
-/** The manifest of an environment, and that of the top directory, have no title. */
+/** Environments and the top directory have no title. */
 const manifestShape = partShape.omit({ title: true }).extend({ schema: z.literal(1) });
 
-/** The source from which a part was downloaded; undefined: it was made from packages or from files of a host. */
+/** Undefined: it was made from packages or from files of a host. */
 export function originOf({ kind, manifest }: KnownPart): string | undefined {
   const { fetched, kernel_url: kernel, isBundled, source } = manifest;
   const isFetched = kind === 'loader' || fetched !== undefined || kernel !== undefined;
@@ -98,11 +90,14 @@ export function partName({ kind, directory, architecture, release, manifest: { o
   return kind === 'installer' && os !== undefined ? [INSTALLER, os, release, architecture].join('/') : directory;
 }
 
-/** The name of the file or directory of this or another host from which an installer was made; undefined: it was not. */
+/** The file or directory from which an installer was made; undefined: it was not. */
 export const fileOf = (part: KnownPart): string | undefined =>
   originOf(part) === undefined ? part.manifest.source : undefined;
 
-/** The parts of which a file is missing or has another size. Those of the top directory are left out: a person may replace them. */
+/**
+ * The parts of which a file is missing or has another size. Leaves out the top directory, where a person may replace
+ * them.
+ */
 export const damagedParts = (tree: string): readonly KnownPart[] =>
   listKnownParts(tree).parts.filter(
     ({ kind, directory, manifest: { files } }) => kind !== 'built-in' && !hasFiles(tree, { directory, files }),
@@ -168,13 +163,12 @@ async function checkPart(
   return { ...part, files: left };
 }
 
-/** True for damage that is no longer served. */
 const isTakenOut = ({ kind }: KnownPart, { state }: CheckedFile): boolean =>
   state.kind === 'damaged' && (kind !== 'built-in' || state.found !== undefined);
 
-/** Takes a file out of the tree. @returns the path of the kept copy, relative to the tree; undefined if the file was deleted */
+/** @returns the kept copy, relative to the tree; undefined if the file was deleted */
 async function takeOut(tree: string, part: KnownPart, path: string): Promise<string | undefined> {
-  // No machine gets it, and what is in it is not Rackboot's.
+  // No machine gets it, and its content is not Rackboot's.
   if (seenEntry(join(tree, path))?.isDirectory() === true) return undefined;
   if (part.kind !== 'built-in' && fileOf(part) === undefined) {
     await rm(join(tree, path), { recursive: true, force: true });
@@ -230,7 +224,6 @@ interface Listing {
   readonly onOther: (path: string) => void;
 }
 
-/** The directories of boot loaders, installers and environments. */
 function placesIn(listing: Listing): readonly Omit<KnownPart, 'manifest'>[] {
   const under = (...names: readonly string[]): readonly string[] => namesUnder(listing, join(...names));
   const loaders = under(LOADER).flatMap((release) =>
@@ -251,7 +244,7 @@ function placesIn(listing: Listing): readonly Omit<KnownPart, 'manifest'>[] {
   return [...loaders, ...kernels].filter(({ directory }) => namesUnder(listing, directory, 'all').length > 0);
 }
 
-/** The names in a directory of the tree; none if it is a link. @param which `directories`: only those, and links, which may lead to one */
+/** Empty for a link. @param which `directories`: also links, which may lead to one */
 function namesUnder(
   { tree, onProblem, onOther }: Listing,
   directory: string,
@@ -290,7 +283,7 @@ export async function movePartAside(tree: string, directory: string): Promise<st
 }
 
 /**
- * The manifest in a directory, which need not be in its place, and the files that it names; empty if there is none, or it cannot be used.
+ * The manifest in a directory and the files that it names; empty if there is none, or it cannot be used.
  * @param directory relative to the tree, as the result
  */
 export function filesNamedIn(tree: string, directory: string): readonly string[] {
@@ -299,7 +292,7 @@ export function filesNamedIn(tree: string, directory: string): readonly string[]
   return files === undefined ? [] : [MANIFEST, ...files.map(({ name }) => name)].map((name) => join(directory, name));
 }
 
-/** @returns undefined: there is no manifest of Rackboot; a text: it cannot be read, and why */
+/** @returns undefined: there is no manifest of Rackboot; a text: why it cannot be read */
 function readFacts(tree: string, path: string): PartFacts | { readonly damage: string } | string | undefined {
   const file = join(tree, path);
   try {

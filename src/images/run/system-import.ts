@@ -1,12 +1,12 @@
-// Imports the root file system of a system, together with its kernel and initrd. Downloads and verifies each file, moves it into the store,
-// and links it into the boot tree (system-tree.ts).
+// Imports the root file system of a system with its kernel and initrd. Each file is downloaded, verified, moved into
+// the store, and linked into the boot tree (system-tree.ts).
 //
 //   each file ─▶ in the store? ─▶ hold, download and verify ─▶ move into the store ─▶ manifest ─▶ boot tree ─▶ remove older images
 //
-// 1. A system becomes visible only when all its files are in the store. Systems of one stream share files: each is downloaded once, by the
-//    import that holds it, and verified again by each that finds it in the store.
-// 2. A root that is not whole, or not that of a system, is refused (root-check.ts), and remembered (refusals.ts). A copy was checked before.
-// 3. Its progress is that of all its files. Files that are already in the store count from the beginning.
+// 1. A system becomes visible only when all its files are in the store. Systems of one stream share files: the import
+//    that holds a file downloads it, and each that finds it verifies it again.
+// 2. A root that is incomplete, or not of a system, is refused (root-check.ts), and remembered (refusals.ts).
+// 3. Its progress is that of all its files, including those already in the store.
 
 import { chmod, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ import {
   rootDiskBytes,
 } from './root-check.ts';
 
-/** The largest kernel, initrd or manifest, in bytes. The initrd of Ubuntu 22.04 has 116 MB. */
+/** Of a kernel, initrd or manifest; the initrd of Ubuntu 22.04 has 116 MB. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;
 
 /**
@@ -60,9 +60,8 @@ export async function importSystem(
   const files = further.map((file) => ({ name: file.name, sha256: file.digest.hex }));
   const { images } = readImages(tree);
   const present = images.find((image) => isSame(image, name, digest.hex, files));
-  // The facts of one without an origin, as of a bundle, are those that somebody wrote: its files are verified, and its manifest is replaced.
+  // Without an origin, as in a bundle, its facts are not trusted: its files are verified, and its manifest is replaced.
   if (present !== undefined && (present.origin ?? bundle) !== undefined && hasBlob(tree, present)) {
-    // Its links may be missing from the boot tree.
     await refreshTree(tree, [present]);
     return { image: present, added: false, root: undefined };
   }
@@ -70,7 +69,7 @@ export async function importSystem(
     const others = stored.filter((one) => isSameName(one, name) && !isSame(one, name, digest.hex, files));
     return present?.serial ?? serialFor(offer, { tree, nowMs, name, ...from }, others);
   };
-  // The hashes of all files are known before they are downloaded, so a serial that is taken costs no download.
+  // A serial that is taken costs no download.
   serialAmong(images);
   checkPlace(tree, name);
   checkSystemPlace(tree, { ...name, system });
@@ -134,15 +133,14 @@ function isSame(
   );
 }
 
-/** A file of a system, and its place in the store. */
 interface WantedFile {
-  /** Its name in the boot tree. */
+  /** In the boot tree. */
   readonly name: string;
   readonly digest: Digest;
   readonly request: DownloadRequest;
-  /** Its path in the tree. */
+  /** In the tree. */
   readonly path: string;
-  /** Throws if the downloaded file cannot be used. */
+  /** Throws if the file cannot be used. */
   readonly check?: (downloaded: string) => Promise<void>;
 }
 
@@ -190,7 +188,6 @@ function rootOf(
   return { name: rootName, digest, request, path: blobPath(digest.hex, format), check, format, facts: () => facts };
 }
 
-/** @returns undefined if the store does not have the file */
 function storedBytes({ path, request }: WantedFile, tree: string): number | undefined {
   const found = seenEntry(join(tree, path));
   const { bytes } = request;
@@ -198,7 +195,7 @@ function storedBytes({ path, request }: WantedFile, tree: string): number | unde
   return found.size;
 }
 
-/** Downloads a file into the store unless its bytes are already there. Holds it meanwhile. @returns its size in bytes */
+/** Holds the file, and downloads it unless the store has its bytes. @returns its size in bytes */
 async function storeFile(
   file: WantedFile,
   offer: ImageOffer,

@@ -1,5 +1,5 @@
-// The boot loaders and installers of a boot tree that were imported or made from packages, as their manifests describe them. The directory of
-// an environment is replaced by the same rules.
+// The imported boot loaders and installers of a boot tree, as their manifests describe them. The directory of an
+// environment is replaced by the same rules.
 //
 //   bootloader/TYPE/ARCH/manifest.json
 //   ARCH/generic/RELEASE/install/manifest.json
@@ -7,8 +7,8 @@
 //
 // 1. A directory without a manifest of an import is not listed: a person filled it.
 // 2. A removed directory disappears whole.
-// 3. Only regular files that the manifest names are replaced and removed, and hidden ones that Rackboot made. If the manifest is damaged,
-//    nobody knows whose the files are: an import does not replace them, and a removal moves them aside.
+// 3. Only regular files that the manifest names, and hidden ones that Rackboot made, are replaced and removed. With a
+//    damaged manifest nobody knows whose the files are: an import leaves them, and a removal moves them aside.
 
 import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
@@ -31,37 +31,32 @@ import { assertNotLinked } from '../tree-place.ts';
 
 const GENERIC = 'generic';
 export const MANIFEST = 'manifest.json';
-/** Longer manifests are not read. One with the most files that a loader may have is shorter, whatever their names. */
+/** Longer manifests are not read; a real one is shorter. */
 const MANIFEST_BYTES_MAX = 128 * 1024;
-/** The most further files that are listed, and their longest name: the other processes of a region read no more. */
+/** The most further files that are listed, and their longest name: other processes of a region read no more. */
 const FILES_MAX = 16;
 const NAME_CHARACTERS_MAX = 64;
-/** The label of a boot loader whose manifest has none. */
 const LABEL = 'stable';
 
 /** A boot loader or an installer of a boot tree. */
 export interface TreePart extends ImageName {
   readonly kind: 'loader' | 'installer';
   readonly title: string;
-  /** Of the first file. */
   readonly bytes: number;
   readonly sha256: string;
-  /** All of its files. */
   readonly files: readonly PublishedFile[];
-  /** The name of the first file, and the further files that are listed. */
   readonly system: { readonly rootName: string; readonly files: readonly PublishedFile[] };
-  /** `undefined`: its manifest does not name the files that were downloaded for it. */
+  /** `undefined`: its manifest does not name the downloaded files. */
   readonly origin?: { readonly source: string; readonly digests: readonly string[] } | undefined;
-  /** Its directory, relative to the tree. */
+  /** Relative to the tree. */
   readonly directory: string;
 }
 
 const name = z.string().refine(isPlainName);
 /** A manifest. */
 export const partShape = z.object({
-  /** Installers have it. */
   os: name.optional(),
-  /** An installer that was made from packages has none. */
+  /** Undefined: made from packages. */
   source: z
     .string()
     .transform((source) => cleanText(source, 2048))
@@ -77,12 +72,11 @@ export const partShape = z.object({
     .min(1)
     .max(PART_FILES_MAX),
   fetched: z.array(z.string().max(128)).max(PART_FILES_MAX).optional(),
-  /** Installers of a mirror have it. */
   kernel_url: z.string().optional(),
   isBundled: z.boolean().default(false),
 });
 type PartManifest = z.output<typeof partShape>;
-/** The owner and the files of a directory. The manifest of an environment has nothing else of this. */
+/** All that the manifest of an environment shares with others. */
 const ownShape = partShape.pick({ os: true, files: true });
 
 /** The boot loaders and installers of a boot tree, each sorted by their directories. @throws RackError `tree-unreadable` */
@@ -137,7 +131,7 @@ export const markOfParts = (tree: string): string =>
     .map((parent) => `${join(tree, parent)} ${timeOf(join(tree, parent))?.getTime() ?? ''}`)
     .join('\n');
 
-/** True if the directory of a part has its files, each with the size that its manifest states. A link counts as missing. */
+/** True if all files of a part exist, each with the size in its manifest. A link counts as missing. */
 export function hasFiles(tree: string, { directory, files }: Pick<TreePart, 'directory' | 'files'>): boolean {
   if (seenEntry(join(tree, directory))?.isDirectory() !== true) return false;
   return files.every(({ name, bytes }) => {
@@ -146,13 +140,13 @@ export function hasFiles(tree: string, { directory, files }: Pick<TreePart, 'dir
   });
 }
 
-/** The name by which a person removes a part: a boot loader as the list shows it, an installer as it is imported, `installer/debian/trixie/amd64`. */
+/** The name by which a person removes a part: `installer/debian/trixie/amd64`. */
 export const nameOfPart = (part: Pick<TreePart, 'kind' | keyof ImageName>): string =>
   part.kind === 'installer' ? offerName(part) : formatImageName(part);
 
 /**
- * Removes a part from the tree, and the directory of its type or release if nothing else is in it. A machine that reads one of its files
- * reads it to the end.
+ * Removes a part, and the directory of its type or release if that is empty then. A machine that reads a file reads it
+ * to the end.
  * @throws RackError `bad-argument` if a person put further files into its directory, `store-unwritable` if it is behind a link, or cannot
  * be removed
  */
@@ -174,7 +168,6 @@ export async function removePart(tree: string, part: Pick<TreePart, 'directory' 
 export const assertNoOthers = (tree: string, part: Pick<TreePart, 'directory' | 'files'>): void =>
   assertOnly(join(tree, part.directory), part);
 
-/** The same for a directory that was moved away. */
 function assertOnly(at: string, { directory, files }: Pick<TreePart, 'directory' | 'files'>): void {
   assertDirectory(at, directory);
   const own = new Set([MANIFEST, ...files.map(({ name }) => name)]);
@@ -187,11 +180,11 @@ function assertOnly(at: string, { directory, files }: Pick<TreePart, 'directory'
   );
 }
 
-/** True for what a check took out, what a killed process left, and a removed file that a machine still reads by NFS. */
+/** True for what a check took out, a killed process left, or a machine still reads by NFS. */
 const isLeft = (entry: Dirent): boolean =>
   entry.isFile() && /^\.(?:.+\.(?:damaged|[0-9a-f]{8}-[0-9a-f-]{27})|nfs[0-9a-f]+)$/.test(entry.name);
 
-/** Nothing may be there, too. @param directory its name */
+/** Passes if nothing is there. */
 function assertDirectory(at: string, directory: string): void {
   const found = seenEntry(at);
   if (found === undefined || found.isDirectory()) return;
@@ -208,7 +201,6 @@ function assertDirectory(at: string, directory: string): void {
 export const assertReplaceable = (tree: string, directory: string, os?: string): void =>
   replaceable(tree, os)(join(tree, directory));
 
-/** The check of `assertReplaceable`, for a publication. */
 export const replaceable =
   (tree: string, os?: string): ReplacementCheck =>
   (at) => {
@@ -230,7 +222,6 @@ export const replaceable =
       throw new RackError('already-exists', `${at} has files that no import put there: move it away first`);
   };
 
-/** Empty if nothing is there. */
 function entriesIn(path: string): readonly Dirent[] {
   try {
     return readdirSync(path, { withFileTypes: true });
@@ -265,18 +256,17 @@ export function assertReadable(name: string, { data }: FileContent): void {
   );
 }
 
-/** The errors of rmdir(2) for a directory that has other entries, that is gone, or that is a link. */
+/** rmdir(2) found other entries, nothing, or a link. */
 const KEPT: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR']);
 
-/** The content of a directory of the tree. */
 interface FoundPart {
   readonly serial: string;
   readonly files: readonly PublishedFile[];
 }
 
 /**
- * The content of a directory of the tree, if it was made from exactly these files and is undamaged.
- * @param digests those of the downloaded files @returns `undefined`: it was made from others, is damaged, or has no manifest
+ * The content of a directory, if it was made from exactly these files and is undamaged.
+ * @param digests those of the downloaded files
  */
 export async function findPart(directory: string, digests: readonly string[]): Promise<FoundPart | undefined> {
   const manifest = readManifest(directory);
@@ -285,12 +275,10 @@ export async function findPart(directory: string, digests: readonly string[]): P
   return { serial: serialOf(directory, manifest), files: manifest.files };
 }
 
-/** The part that a bundle finds in the place of its own. */
 interface PresentPart {
   readonly serial: string;
-  /** True: it came with a bundle. */
   readonly isBundled: boolean;
-  /** The source from which it was downloaded; undefined: it came with a bundle, or was made from packages or a file of a person. */
+  /** Undefined: it came with a bundle, or from packages or a person's file. */
   readonly source: string | undefined;
 }
 
@@ -307,7 +295,7 @@ export function presentPart(directory: string, kind: TreePart['kind']): PresentP
   };
 }
 
-/** The serial of a published directory; of a manifest without one, the day on which it was written. */
+/** For a manifest without a serial: the day on which it was written. */
 const serialOf = (directory: string, { serial }: PartManifest): string =>
   serial ?? (timeOf(join(directory, MANIFEST)) ?? new Date(0)).toISOString().slice(0, 10).replaceAll('-', '');
 
@@ -334,7 +322,7 @@ const timeOf = (path: string): Date | undefined => statSync(path, { throwIfNoEnt
 const readManifest = (directory: string): PartManifest | undefined =>
   decodeManifest(parseJson(manifestText(directory)));
 
-/** Empty: a tree that was filled by hand has none. */
+/** Empty: there is none. */
 function manifestText(directory: string): string {
   try {
     return readRegularFile(join(directory, MANIFEST), MANIFEST_BYTES_MAX);
@@ -372,17 +360,16 @@ export function readOwn<T extends object>(
   }
 }
 
-/** The system's errors for what is not there, and for what a person keeps to themselves. */
 const HIDDEN: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP']);
 
-/** Any other failure, such as too many open files, says nothing of what is there. */
+/** Any other failure, such as too many open files, does not show that nothing is there. */
 function assertHidden(path: string, cause: unknown): void {
   const code = osErrorCode(cause);
   if (code === undefined) throw cause;
   if (!HIDDEN.has(code)) throw new RackError('tree-unreadable', `${path} cannot be read (${code})`, { cause });
 }
 
-/** The names in a directory of the tree; empty if there is none, or none that this user may read. */
+/** Empty if there is none, or this user may not read it. */
 function namesIn(tree: string, ...parts: readonly string[]): readonly string[] {
   try {
     return readdirSync(join(tree, ...parts))

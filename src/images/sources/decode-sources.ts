@@ -22,7 +22,7 @@ import type {
 } from './source.ts';
 import { SOURCE_KEYS, type WrittenSource, writtenReleases, writtenSource } from './written-source.ts';
 
-/** The sources of a file, the releases that it adds to sources of installers, and its selections; or all its problems. */
+/** What a file has, or all its problems. */
 type DecodedSources =
   | {
       readonly ok: true;
@@ -33,10 +33,10 @@ type DecodedSources =
     }
   | { readonly ok: false; readonly problems: readonly SourceProblem[]; readonly lineOf: LineOf };
 
-/** The line of a place in the file, such as `sources[0].name`, from 1; undefined: unknown. */
+/** The line of a place such as `sources[0].name`, from 1; undefined: unknown. */
 export type LineOf = (path: string) => number | undefined;
 
-/** The usual places of an index. Without a signature there is no `.sjson`, which is clear-signed. */
+/** Without a signature there is no clear-signed `.sjson`. */
 const INDEX = 'streams/v1/index.sjson';
 const UNSIGNED_INDEX = 'streams/v1/index.json';
 
@@ -46,7 +46,7 @@ const SOURCES_MAX = 128;
 const PROBLEMS_MAX = 100;
 const YAML_ALIASES_MAX = 100;
 
-/** Decodes the value of the key `selections`; undefined: absent. The region determines its form. */
+/** Decodes the key `selections`, whose form the region knows; undefined: absent. */
 type DecodeSelections = (value: unknown, report: Report) => readonly AddedSelection[];
 
 export function decodeSources(text: string, decodeSelections: DecodeSelections): DecodedSources {
@@ -73,12 +73,11 @@ export function decodeSources(text: string, decodeSelections: DecodeSelections):
 /** Reports a problem of the file. @param path the place: `sources[0].name` */
 export type Report = (path: string, message: string) => void;
 
-/** The keys of a file; undefined: absent. */
 interface WrittenFile {
   readonly sources?: unknown;
   readonly releases?: unknown;
   readonly selections?: unknown;
-  /** Undefined if the file cannot be read at all; the problem has been reported then. */
+  /** Undefined if the file cannot be read; the problem has been reported then. */
   readonly lineOf?: LineOf;
 }
 
@@ -95,7 +94,7 @@ function readFile(text: string, report: Report): WrittenFile {
   return { sources, releases, selections, lineOf };
 }
 
-/** The entries of the list `sources`, not yet decoded. A file with releases or selections may omit the list. */
+/** A file with releases or selections may omit the list. */
 function listSources({ sources, releases, selections, lineOf }: WrittenFile, report: Report): readonly unknown[] {
   const hasOthers = releases !== undefined || selections !== undefined;
   if (lineOf === undefined || (sources === undefined && hasOthers)) return [];
@@ -127,7 +126,7 @@ function parseYaml(text: string, report: Report): { readonly value: unknown; rea
   }
 }
 
-/** `sources[0].name` in parts. A key with a dot in it is not found, so the line is that of the value above it. */
+/** A key with a dot is not found: its line is that of the value above it. */
 const partsOf = (path: string): readonly (string | number)[] =>
   [...path.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([part, index]) => (index === undefined ? part : Number(index)));
 
@@ -180,7 +179,7 @@ function decodeTrust(written: WrittenSource, path: string, report: Report): Sour
   return { kind: 'signed', keyrings, keyUrl, fingerprints };
 }
 
-/** The URL that must be https if the source is unsigned; empty: the mirror of this host's apt, which is not known here. */
+/** The URL that must be https if unsigned; empty: the mirror of apt, unknown here. */
 function placeOf(written: WrittenSource): string {
   if (written.kind === 'installer') return written.mirror ?? '';
   return written.kind === 'files' ? written.directory : written.url;
@@ -231,7 +230,7 @@ function decodeFiles(written: WrittenFiles, path: string, report: Report): PartO
   };
 }
 
-/** Reports an issue that a schema found; each unknown key is reported separately. @param known the keys that an unknown one may have meant */
+/** Reports an issue of a schema, each unknown key by itself. */
 export function reportIssue(
   issue: z.core.$ZodIssue,
   path: string,

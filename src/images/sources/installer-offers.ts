@@ -1,15 +1,17 @@
-// Reads the installers that a mirror of packages has: for each release and architecture, the kernel and initrd that signed lists name.
+// Reads the installers of a mirror of packages: for each release and architecture, the kernel and initrd in signed
+// lists.
 //
 //   InRelease, or Release and Release.gpg ─▶ SHA256SUMS or MD5SUMS of the installer's images ─▶ linux, initrd.gz
 //                  └─ (Ubuntu) does not list them ─▶ SHA256SUMS.gpg or MD5SUMS.gpg ─┘
 //
 // Source: the Debian repository format (wiki.debian.org/DebianRepository/Format); the mirrors of Debian 12 and Ubuntu 14.04.
 //
-// 1. The updates suite is tried first: Ubuntu has its newer kernels there, and Debian has no installer there.
-// 2. Updates that cannot be used do not block the release itself, whose offer says why they were left out.
-// 3. The signed file must name the wanted release, still be valid, and not be older than one seen at its URL, so that a mirror cannot pass off
-//    another release or an old file. A list with its own signature (Ubuntu) names no release: it must only not be older than before.
-// 4. Updates in which this host has seen an installer must have one, or a mirror could bring back the older one of the release itself.
+// 1. The updates suite comes first: Ubuntu has its newer kernels there, Debian no installer.
+// 2. Unusable updates do not block the release itself, whose offer says why.
+// 3. The signed file must name the wanted release, be valid, and not be older than one seen at its URL: a mirror cannot
+//    pass off another release or an old file. A list with its own signature (Ubuntu) names no release: it must only not
+//    be older.
+// 4. Updates in which this host has seen an installer must have one: otherwise a mirror could bring back an older one.
 
 import type { Clock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
@@ -38,11 +40,11 @@ interface InstallerOfferTerms {
   readonly clock: Pick<Clock, 'wallTimeMs'>;
   readonly mirrors: readonly string[];
   readonly configured: ConfiguredMirrors;
-  /** Remembers what the mirrors had; undefined: older lists count, too. */
+  /** Undefined: older lists are accepted. */
   readonly seen: SeenPlace | undefined;
 }
 
-/** Reads the offers of a mirror. An unusable installer becomes a problem; the others are still offered. */
+/** An unusable installer becomes a problem; the others are still offered. */
 export async function readInstallerOffers(
   source: InstallerSource,
   { release, architectures, choices }: OfferWish,
@@ -85,7 +87,7 @@ export async function readInstallerOffers(
   );
   return {
     source: source.name,
-    // `undefined` is not a problem: not every release exists for every architecture.
+    // `undefined` is no problem: not every release exists for every architecture.
     offers: answers.flatMap((answer) => (answer === undefined || answer instanceof RackError ? [] : [answer])),
     releases: knownReleases(source.releases.map(({ name }) => `${source.os}/${name}`)),
     problems: distinctProblems(answers),
@@ -134,7 +136,6 @@ class Mirror {
       if (spoilt === undefined || !(error instanceof RackError && error.code === 'source-failed')) throw error;
       throw this.#both(error, spoilt);
     }
-    // The updates may have the installer.
     if (spoilt !== undefined) throw spoilt;
     return undefined;
   }
@@ -161,7 +162,7 @@ class Mirror {
     const fault = networkFault(error);
     if (fault !== undefined && fault === networkFault(ofUpdates)) return error;
     const said = ofUpdates.message.replace(`the source ${this.#source.name} cannot be used: `, '');
-    // Such as missing keys, which are those of both.
+    // Such as missing keys.
     if (ofUpdates.message === error.message) return error;
     return new RackError('source-failed', `${error.message}; and its updates: ${said}`, { cause: error });
   }
@@ -179,7 +180,7 @@ class Mirror {
     if (found === undefined) return undefined;
     const { url, list } = found;
     const [kernel, initrd] = ['linux', 'initrd.gz'].map((file) => listedFile(list, url, `${images}/`, arch, file));
-    // The architecture has no image for network boot, or the release's updates have other images.
+    // The architecture has no image for network boot, or the updates have others.
     if (kernel === undefined || initrd === undefined) return undefined;
     return {
       ...installerNames({ source, os, release: name, architecture }),
@@ -221,7 +222,7 @@ class Mirror {
     if (this.#source.trust.kind !== 'signed') return undefined;
     const url = `${directory}${name}`;
     const list = await this.#documents.find({ url, signatureUrl: `${url}.gpg` });
-    // The lists of a directory have one age: otherwise a mirror could leave out the one, and serve an old one of the other name.
+    // The lists of a directory have one age: a mirror could leave out one, and serve an old one of the other name.
     await this.#documents.refuseOlder(directory, list?.signedMs);
     return list?.content;
   }
@@ -249,7 +250,7 @@ class Mirror {
 
 const imagesOf = (arch: string): string => `main/installer-${arch}/current/images/`;
 
-/** The file `IMAGES/…-installer/ARCH/NAME` of the list; undefined: the list lacks it, or its checksum is not of an accepted kind. */
+/** Undefined: the list lacks `IMAGES/…-installer/ARCH/NAME`, or its checksum is not of an accepted kind. */
 function listedFile(
   list: ChecksumList,
   directoryUrl: string,

@@ -6,51 +6,51 @@ import type { Digest } from '../download/request.ts';
 import { type ImageName, isSameName, type StoredImage } from '../image-store.ts';
 import type { ImageOrigin } from '../stored-system.ts';
 
-/** How many names a message lists; further ones are counted. */
+/** Further ones are counted. */
 export const NAMED_MAX = 8;
 
 interface OfferBase extends Omit<ImageName, 'serial'> {
   readonly source: string;
-  /** For people: `Debian 12 (bookworm)`; of a boot loader as the site names it: `grub-efi-signed`. */
+  /** `Debian 12 (bookworm)`; of a boot loader, the site's name: `grub-efi-signed`. */
   readonly title: string;
-  /** In the store's form, `20240131` or `20240131.2`; undefined if the source names none. */
+  /** `20240131` or `20240131.2`; undefined: the source names none. */
   readonly serial: string | undefined;
-  /** Other names of the release: `24.04`, `lts`. */
+  /** `24.04`, `lts`. */
   readonly aliases: readonly string[];
-  /** Every subarchitecture that it supports, by the site's names, its own one first; undefined: only its own. */
+  /** By the site's names, its own first; undefined: only its own. */
   readonly subarches?: readonly string[] | undefined;
   readonly files: readonly [OfferedFile, ...(readonly OfferedFile[])];
 }
 
-/** An image. The first file is the disk, or the root of a system, which is followed by its kernel, initrd … */
+/** The first file is the disk, or the root of a system, followed by its kernel, initrd … */
 export interface ImageOffer extends OfferBase {
   readonly kind: 'image';
-  /** The last day of its support, `2029-05-31`; undefined: the source does not say. */
+  /** `2029-05-31`; undefined: unknown. */
   readonly supportEnds: string | undefined;
-  /** Undefined for a disk. */
   readonly system?: OfferedSystem | undefined;
 }
 
 export interface OfferedSystem {
-  /** The site's name of the subarchitecture: `ga-24.04`. */
   readonly subarch: string;
   readonly kind: 'squashfs' | 'root-archive' | 'root-image';
 }
 
-/** A boot loader for one architecture. Its system is LOADER; its release is its type, a directory of the boot tree: `uefi`, `pxe`, `open-firmware`. */
+/**
+ * A boot loader for one architecture. Its system is LOADER; its release is its type: `uefi`, `pxe`, `open-firmware`.
+ */
 export interface LoaderOffer extends OfferBase {
   readonly kind: 'loader';
 }
 
-/** The installer of a release, for one architecture: its kernel, its initrd and, if the initrd loads one, its disc. */
+/** An installer for one architecture: kernel, initrd and, if the initrd loads one, its disc. */
 export interface InstallerOffer extends OfferBase {
   readonly kind: 'installer';
   readonly base: string;
-  /** Why the updates of the release, which may have a newer installer, were left out; undefined: they were not. */
+  /** Why updates with a perhaps newer installer were left out; undefined: they were not. */
   readonly leftOut?: string | undefined;
-  /** The key of the configuration that chooses its mirror, if one does. */
+  /** The configuration key of its mirror. */
   readonly mirrorKey?: string | undefined;
-  /** True for that of another Rackboot, which has added the drivers, so the files are used as they are. */
+  /** From another Rackboot, which has added the drivers. */
   readonly isFinished?: boolean | undefined;
 }
 
@@ -62,10 +62,10 @@ export interface OfferedFile {
   readonly name: string;
   readonly url: string;
   readonly mirrors: readonly string[];
-  /** As published; undefined: the source does not say. */
+  /** As published; undefined: unknown. */
   readonly bytes: number | undefined;
   readonly digest: Digest;
-  /** True for an archive of the files of a boot loader, which is unpacked. */
+  /** The files of a boot loader, to be unpacked. */
   readonly isArchive?: boolean | undefined;
 }
 
@@ -74,7 +74,7 @@ export type OfferNames = Pick<
   'source' | 'os' | 'release' | 'architecture' | 'subarchitecture' | 'subarches' | 'label' | 'aliases'
 >;
 
-/** True if a person may mean the offer by a subarchitecture: the store's name or the source's. */
+/** True if a person may mean the offer by this name of the store's or the source's. */
 export const hasSubarchitecture = ({ subarchitecture, subarches }: OfferNames, wanted: string): boolean =>
   [subarchitecture, subarches?.[0]].includes(wanted);
 
@@ -83,39 +83,37 @@ export const ANY = '*';
 
 /** The image that a person requests: `ubuntu/noble`, `debian/12`. */
 export interface OfferWish {
-  /** ANY: all that the asked sources have. */
   readonly os: string;
-  /** A release by its name, its version or an alias; undefined: all. */
+  /** Its name, version or alias; undefined: all. */
   readonly release: string | undefined;
-  /** By our names; empty means all. */
+  /** Empty: all. */
   readonly architectures: readonly string[];
-  /** By the store's name or the source's: `hwe-24.04`; undefined: the generic one if there is a choice. */
+  /** By the store's name or the source's; undefined: the generic one if there is a choice. */
   readonly subarchitecture?: string | undefined;
-  /** Conditions: of each product, the newest version that matches each of them is offered. Default: the newest of all. */
+  /** The newest version of each product that matches each of them is offered. Default: the newest of all. */
   readonly choices?: readonly ((names: OfferNames) => boolean)[] | undefined;
-  /** True: every version that matches is offered, newest first. */
+  /** Every matching version is offered, newest first. */
   readonly isEveryVersion?: boolean | undefined;
 }
 
-/** The offers of a source, and the reasons why others are missing. */
 export interface SourceAnswer {
   readonly source: string;
   readonly offers: readonly Offer[];
-  /** All releases that the source is known to have, as `ubuntu/noble`, whatever was requested; undefined: unknown. */
+  /** As `ubuntu/noble`, whatever was requested; undefined: unknown. */
   readonly releases?: readonly string[] | undefined;
-  /** Each with its remedy; `source-failed`. The cause of a failed download is an `AttemptFailure`. */
+  /** `source-failed`, with remedies. A failed download has an `AttemptFailure` as cause. */
   readonly problems: readonly RackError[];
-  /** True if nothing of the source could be read. */
+  /** Nothing of the source could be read. */
   readonly isUnread?: boolean | undefined;
 }
 
-/** The most releases of an answer. The largest known site, that of MAAS, has some 30. */
+/** The site of MAAS has some 30. */
 const RELEASES_MAX = 500;
 
 export const knownReleases = (names: Iterable<string>): readonly string[] => [...new Set(names)].slice(0, RELEASES_MAX);
 
 /**
- * The most similar release, as `ubuntu/noble`; undefined: none is, or the answers have this one.
+ * As `ubuntu/noble`; undefined: none is similar, or the answers have this one.
  * @param os ANY: of any system
  */
 export function nearestRelease(
@@ -130,11 +128,11 @@ export function nearestRelease(
   return byRelease.get(nearestName(release, [...byRelease.keys()]) ?? '');
 }
 
-/** True if every part that was read of a source failed, and there was one. */
+/** True if every part of a source failed, and there was one. */
 export const areUnread = (answers: readonly unknown[]): boolean =>
   answers.length > 0 && answers.every((answer) => answer instanceof RackError);
 
-/** The problems with distinct messages: if a source does not answer, each of its releases has the same problem. */
+/** Distinct messages: without an answer, each release has the same problem. */
 export const distinctProblems = (answers: readonly unknown[]): readonly RackError[] => [
   ...new Map(answers.flatMap((one) => (one instanceof RackError ? [[one.message, one] as const] : []))).values(),
 ];
@@ -143,8 +141,8 @@ export const offersOf = <Kind extends Offer['kind']>(offers: readonly Offer[], k
   offers.filter((offer): offer is OfferOf<Kind> => offer.kind === kind);
 
 /**
- * The name shown to people: `ubuntu/noble/amd64`, the store's without the serial; `installer/debian/bookworm/amd64`; `bootloader/uefi/amd64`,
- * which is also the directory in the boot tree.
+ * For people: `ubuntu/noble/amd64`; `installer/debian/bookworm/amd64`; `bootloader/uefi/amd64`, which is also the
+ * directory in the boot tree.
  */
 export const offerName = ({
   kind,
@@ -163,14 +161,14 @@ const GENERIC = 'generic';
 
 export const digestsOf = ({ files }: Offer): readonly string[] => files.map(({ digest }) => digest.hex);
 
-/** As published; undefined: the source does not say. */
+/** As published; undefined: unknown. */
 export const bytesOf = ({ files }: Offer): number | undefined => sumOfSizes(files.map(({ bytes }) => bytes));
 
 /** Undefined if a size is. */
 export const sumOfSizes = (sizes: readonly (number | undefined)[]): number | undefined =>
   sizes.reduce((sum, bytes) => (sum === undefined || bytes === undefined ? undefined : sum + bytes), 0);
 
-/** Differs for offers of different files. A system has several: another kernel with the same root is another system. */
+/** Differs for offers of different files, also of another kernel with the same root. */
 export function contentOf(offer: Offer): string {
   if (offer.kind !== 'image') return contentOfFiles(digestsOf(offer));
   const [{ digest }, ...others] = offer.files;
@@ -180,10 +178,10 @@ export function contentOf(offer: Offer): string {
   );
 }
 
-/** The `contentOf` of a boot loader or an installer whose files have these digests. */
+/** The `contentOf` of a part with these digests. */
 export const contentOfFiles = (digests: readonly string[]): string => JSON.stringify([...new Set(digests)].sort());
 
-/** The `contentOf` of the offer from which an image was imported; undefined: it was added by hand. */
+/** The `contentOf` of an image's offer; undefined: added by hand. */
 export const importedContent = ({ origin, system }: StoredImage): string | undefined =>
   origin === undefined
     ? undefined
@@ -203,7 +201,7 @@ export const isImportOf = (image: StoredImage, offer: ImageOffer): boolean =>
   (offer.serial === undefined || offer.serial === image.serial) &&
   importedContent(image) === contentOf(offer);
 
-/** The first part of the name of an installer, and its label among the resources of a region. */
+/** First in an installer's name, and its label in the region. */
 export const INSTALLER = 'installer';
 
 export const installerNames = (
@@ -216,20 +214,20 @@ export const leftOutNote = (offer: InstallerOffer): string | undefined =>
     ? undefined
     : `${offerName(offer)} is that of ${offer.base} itself, without ${offer.base}-updates, which may have a newer one: ${offer.leftOut}`;
 
-/** The first part of the name of a boot loader, and its directory in the boot tree. */
+/** First in a boot loader's name, and its directory in the boot tree. */
 export const LOADER = 'bootloader';
 
 /** Of a boot loader or an installer. */
 export const PART_FILES_MAX = 256;
 
-/** Converts a site's serial into the store's form; undefined if it contains no date. */
+/** In the store's form; undefined: it has no date. */
 export function storedSerial(serial: string): string | undefined {
   const [, day = '', number] = /(?<!\d)(20\d{6})(?:[._](\d{1,4}))?(?!\d)/.exec(serial) ?? [];
   if (day === '') return undefined;
   return number === undefined ? day : `${day}.${Number(number)}`;
 }
 
-/** Offers of one thing, the preferred one first. One with another checksum is tried only if no server delivered the one before it. */
+/** The preferred offer first. One with another checksum is tried only if no server delivered the one before. */
 export type Preferred<T> = readonly [T, ...(readonly T[])];
 
 export function joinOffers<T extends Offer>([first, ...others]: Preferred<T>): Preferred<T> {

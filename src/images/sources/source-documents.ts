@@ -1,10 +1,11 @@
 // Fetches and verifies the documents of a source: lists, indexes, their signatures and the keys.
 //
 // 1. Every returned document is authenticated: by a signature of one of the source's keys, or by HTTPS if the source is `unsigned`.
-// 2. A document of at most KEPT_BYTES_MAX is fetched once per run, however many images need it.
-// 3. A document older than one that this host has seen at its URL (seen-documents.ts) is refused. A list of checksums is as old as its signature.
-// 4. All documents of a source together have at most TOTAL_BYTES_MAX. Only those of at most KEPT_BYTES_MAX stay in memory.
-// 5. A thread verifies one document at a time: a large one takes ten times its size, so many at once would end the imports of all sources.
+// 2. A document of at most KEPT_BYTES_MAX is fetched once per run and stays in memory.
+// 3. A document older than one seen at its URL (seen-documents.ts) is refused. A list of checksums is as old as its
+//    signature.
+// 4. All documents of a source together have at most TOTAL_BYTES_MAX.
+// 5. A thread verifies one document at a time: a large one takes ten times its size.
 
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
@@ -25,20 +26,19 @@ import { SIGNATURE_BYTES_MAX, verifyClearSigned, verifyDetached } from './verifi
 
 /** In bytes; the decoders of simplestreams have the same bound. */
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
-/** The sum of all documents of a source, in bytes. The largest known document has 12 MB. */
+/** The sum for a source; the largest known document has 12 MB. */
 const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
-/** Larger documents are fetched again for each reader: an index may name a thousand. */
+/** Larger ones are fetched again for each reader: an index may name a thousand. */
 const KEPT_BYTES_MAX = 1024 * 1024;
 const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Where a source's keys come from, for one of its releases. */
 export interface KeyPlace {
   readonly keyUrl: string | undefined;
-  /** Undefined: accept every key of the keyring file. */
+  /** Undefined: every key of the file. */
   readonly fingerprints: readonly string[] | undefined;
 }
 
-/** The contents of a keyring, and the name of its place: a file, a URL, or the settings. */
+/** The name is a file, a URL, or the settings. */
 interface NamedKeys {
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -49,12 +49,12 @@ interface NamedKeyring {
   readonly keyring: Keyring;
 }
 
-/** A document that a signature or HTTPS covers: its bytes, or its text without the clear signature. */
+/** Authenticated bytes, or text without its clear signature. */
 export type TrustedDocument = Uint8Array | string;
 
 interface DocumentPlace {
   readonly url: string;
-  /** The detached signature; undefined if the document is clear-signed or the source unsigned. */
+  /** Detached; undefined: the document is clear-signed, or the source unsigned. */
   readonly signatureUrl?: string | undefined;
   /** Undefined: the keys of the source. */
   readonly keys?: KeyPlace | undefined;
@@ -63,11 +63,11 @@ interface DocumentPlace {
 
 export interface SourceDocument {
   readonly content: TrustedDocument;
-  /** When its signature was made, in milliseconds since 1970; undefined: HTTPS covers it. */
+  /** When it was signed, in ms since 1970; undefined: HTTPS covers it. */
   readonly signedMs: number | undefined;
-  /** The verified bytes, as the server sent them: a second download may bring others. */
+  /** As the server sent them: a second download may bring others. */
   readonly bytes: Uint8Array;
-  /** The detached signature; undefined if there is none. */
+  /** Detached; undefined: none. */
   readonly signature: Uint8Array | undefined;
 }
 
@@ -81,11 +81,11 @@ export class SourceDocuments {
   readonly #seen: SeenPlace | undefined;
   readonly #fetched = new Map<string, Promise<Uint8Array>>();
   #bytes = 0;
-  /** Undefined: none was found, or looked for yet. */
+  /** Undefined: none found or looked for yet. */
   #ownKeys: NamedKeys | undefined;
   readonly #keyrings = new Map<string, Promise<NamedKeyring>>();
 
-  /** @param seen remembers the times of documents; undefined: older ones count, too */
+  /** @param seen undefined: older documents are accepted */
   constructor(
     source: ImageSource,
     downloads: Downloads,
@@ -104,7 +104,7 @@ export class SourceDocuments {
     return this.#verify(await this.#fetch(url, bytesMax), url, signed);
   }
 
-  /** As `read`; undefined if the server answers that it has no such document. */
+  /** As `read`; undefined if the server has no such document. */
   async find(place: DocumentPlace): Promise<SourceDocument | undefined> {
     const bytes = await this.#fetch(place.url, DOCUMENT_BYTES_MAX).catch((error: unknown) => {
       if (error instanceof RackError && isAbsence(error.cause)) return undefined;
@@ -113,13 +113,12 @@ export class SourceDocuments {
     return bytes === undefined ? undefined : this.#verify(bytes, place.url, place);
   }
 
-  /** @throws RackError `source-failed` if this host has seen a newer document at the URL. @param updatedMs as for `noteSeen` */
+  /** @throws RackError `source-failed` if this host has seen a newer document there. */
   async refuseOlder(url: string, updatedMs: number | undefined): Promise<void> {
     const older = this.#seen === undefined ? undefined : await noteSeen(this.#seen, url, updatedMs);
     if (older !== undefined) throw this.failure(`${url}: ${older}`);
   }
 
-  /** Fetches a document that a trusted list names. */
   async readListed(url: string, { algorithm, hex, bytes }: Checksum): Promise<Uint8Array> {
     const found = await this.#fetch(url, DOCUMENT_BYTES_MAX);
     const digest = createHash(algorithm).update(found).digest('hex');

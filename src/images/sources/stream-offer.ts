@@ -1,11 +1,12 @@
-// Turns one version of a simplestreams product into an offer. The kinds of its files decide which: a disk image, the root of a system with
-// its kernel and initrd, a boot loader, or an installer that another Rackboot has finished.
+// Turns one version of a simplestreams product into an offer. The kinds of its files decide which: a disk image, the
+// root of a system with kernel and initrd, a boot loader, or the finished installer of another Rackboot.
 //
 // Source: the products of MAAS's streams (`…:v3:download`, `…:centos-bases-download`, `…:1:bootloader-download`).
 //
-// 1. Neither a file without a checksum nor an image that is larger than any disk is offered.
-// 2. The release's own kernel (`ga-24.04`, before 16.04 `hwe-` with its first letter) gets the subarchitecture `generic`, as in MAAS. Every
-//    other kernel keeps its own name, and so does a disk image for one kind of machine (`xgene-uboot`).
+// 1. No file without a checksum is offered, and no image larger than any disk.
+// 2. The release's own kernel (`ga-24.04`, before 16.04 `hwe-` with its first letter) gets the subarchitecture
+//    `generic`, as in MAAS. Every other kernel, and a disk image for one kind of machine (`xgene-uboot`), keeps its own
+//    name.
 
 import { basename } from 'node:path';
 import { CPUS } from '../../boot/architectures.ts';
@@ -36,7 +37,7 @@ const WORD_SHOWN_MAX = 64;
 
 const word = (text: string): string => cleanText(text, WORD_SHOWN_MAX);
 
-/** The texts of a version, clean. The title is such as `24.04 LTS`; without one, the version or the release. */
+/** Clean texts. The title (`24.04 LTS`) defaults to the version or the release. */
 const cleanTexts = ({ os, release, title, version, subarch, label }: StreamImage) => ({
   os: word(os),
   release: word(release),
@@ -46,16 +47,15 @@ const cleanTexts = ({ os, release, title, version, subarch, label }: StreamImage
 });
 
 const LABEL = 'release';
-/** Types of disk images in order of preference, the easiest to read first. The last one is a region's own (own-stream.ts). */
+/** The easiest to read first; the last is a region's own (own-stream.ts). */
 const DISKS = ['disk1.img', 'root-dd.raw', 'root-dd', 'root-dd.zst'];
-/** Of another Rackboot's installer. */
 const INSTALLER_FILES = ['linux', 'initrd.gz', 'installer.iso'];
 const START_FILES = new Set(['kernel', 'initrd', 'device-tree', 'manifest']);
 const GENERIC = /^(?:generic|ga-[0-9.]+)$/;
-/** The releases whose own kernel is named after their first letter: precise to wily. */
+/** precise to wily: their own kernel is named after their first letter. */
 const LETTERED = /^[p-w]/;
 
-/** The names of a version's offer. Those of a boot loader are the parts of its directory: `bootloader`, `uefi`, `amd64`. */
+/** Those of a boot loader are the parts of its directory: `bootloader`, `uefi`, `amd64`. */
 export function namesOf(source: StreamSource, image: StreamImage): OfferNames {
   const shown = cleanTexts(image);
   const { aliases } = image;
@@ -80,7 +80,7 @@ export function namesOf(source: StreamSource, image: StreamImage): OfferNames {
     aliases,
   };
 }
-/** A sum of sizes may be too large for a number, and for the region's database. */
+/** A sum of sizes may exceed a number, and the region's database. */
 const IMAGE_BYTES_MAX = DISK_BYTES_MAX;
 
 /** @returns the offer, or the reason why the version cannot be imported */
@@ -113,7 +113,6 @@ export function streamOffer(source: StreamSource, image: StreamImage): Offer | s
   if (bytes !== undefined && bytes > IMAGE_BYTES_MAX)
     return `${name} would have ${counted(bytes, 'byte')}, more than ${IMAGE_BYTES_MAX}: the site's sizes are wrong`;
   const offer = { ...names, serial: storedSerial(image.serial), files: [first, ...rest] as const };
-  // The region's database and the image store accept no other names.
   const wrong = judgeImageName(offer);
   if (wrong !== undefined) return `${name} cannot be imported: ${wrong}`;
   if (kind === 'loader') return { ...offer, kind, title: shown.os };
@@ -142,7 +141,9 @@ function filesOf(kind: Offer['kind'], image: StreamImage): readonly StreamFile[]
 const isRoot = (kind: FileKind): kind is OfferedSystem['kind'] =>
   kind === 'squashfs' || kind === 'root-archive' || kind === 'root-image';
 
-/** Names the file after its type, as MAAS does. @returns undefined if it has no SHA-256; of a disk, SHA-512 is enough */
+/**
+ * Names the file after its type, as MAAS does. @returns undefined if it lacks SHA-256; for a disk, SHA-512 is enough
+ */
 function offeredFile(
   { url }: StreamSource,
   kind: Offer['kind'],
@@ -186,7 +187,7 @@ function isGeneric(image: StreamImage): boolean {
   );
 }
 
-/** The subarchitecture with its kernel's flavour (`lowlatency`), unless it already contains the flavour. */
+/** With its kernel's flavour (`lowlatency`), unless it contains it. */
 function subarchOf({ subarch, files }: Pick<StreamImage, 'subarch' | 'files'>): string {
   const kernel = files.find(({ kind }) => kind === 'kernel');
   const flavour = kernel === undefined ? '' : tagOf(kernel.tags, 'kflavor');
@@ -194,7 +195,7 @@ function subarchOf({ subarch, files }: Pick<StreamImage, 'subarch' | 'files'>): 
   return isPlain || subarch.split('-').includes(flavour) ? subarch : `${subarch}-${flavour}`;
 }
 
-/** A kernel that the stream marks as the newest of its kind: `hwe-24.04-edge` is `hwe-rolling-edge`, too. */
+/** The newest kernel of its kind: `hwe-24.04-edge` is also `hwe-rolling-edge`. */
 function rollingNames(image: StreamImage): readonly string[] {
   const isRolling = image.files.some(({ kind, tags }) => kind === 'kernel' && /^true$/i.test(tagOf(tags, 'rolling')));
   return isRolling ? [subarchOf(image).replace(/^(ga|hwe)-[^-]+/, '$1-rolling')] : [];

@@ -1,4 +1,4 @@
-// A source as it is written in a file of sources, checked one value at a time. `decode-sources.ts` checks the values together.
+// A source as written in a file, checked one value at a time. `decode-sources.ts` checks the values together.
 //
 // 1. An unknown key is a problem, never ignored.
 
@@ -15,7 +15,7 @@ const ENTRIES_MAX = 64;
 const TEXT_CHARACTERS_MAX = 1024;
 const FOUND_SHOWN_MAX = 60;
 
-/** A string that `parse` accepts; for anything else, the problem names what was `expected`. */
+/** A string that `parse` accepts; otherwise the problem names the `expected`. */
 function textual<T>(expected: string, parse: (text: string) => T | undefined) {
   return z
     .string({
@@ -36,7 +36,6 @@ function textual<T>(expected: string, parse: (text: string) => T | undefined) {
 export const matching = (expected: string, form: RegExp) =>
   textual(expected, (text) => (form.test(text) ? text : undefined));
 
-/** A list with 1 to ENTRIES_MAX entries. */
 export const listOf = <T extends z.ZodType>(entry: T) =>
   z
     .array(entry, { error: 'expected a list, such as [one, two]' })
@@ -59,7 +58,7 @@ const filled = (text: string): string => fillPlaceholders(text, { release: 'x', 
 
 const PLACEHOLDER_LIST = PLACEHOLDERS.map((one) => `{${one}}`).join(', ');
 
-/** An http or https URL with known placeholders, without user name, password and fragment; undefined: the text is not one. */
+/** With known placeholders, without user name, password and fragment; undefined: the text is not one. */
 function parseUrl(text: string): URL | undefined {
   const url = URL.canParse(filled(text)) ? new URL(filled(text)) : undefined;
   const isFit =
@@ -102,7 +101,7 @@ const signed = z.strictObject(
   { error: 'expected keys with values: keyrings, key_url, fingerprints, signature' },
 );
 
-/** A map whose keys are our names, with 1 to `max` entries. */
+/** Keys are our names; 1 to `max` entries. */
 const mapOf = <T extends z.ZodType>(
   expected: string,
   value: T,
@@ -178,7 +177,7 @@ const installerRelease = z.strictObject(
   { error: 'expected keys with values: title, base, images' },
 );
 
-/** The source of installers to which the releases of a file belong by default. */
+/** The default source of a file's releases. */
 const DEFAULT_INSTALLER = 'ubuntu-installer';
 
 /** Releases that a file adds to sources of installers, by their names in the boot tree. */
