@@ -1,12 +1,12 @@
-// Fetches Debian packages with the host's own apt: its mirrors, proxies and keys. It installs nothing and needs no root.
+// Fetches Debian packages with the host's apt: its mirrors, proxies and keys. It installs nothing and needs no root.
 //
 // Sources: apt-get(8), apt-cache(8), apt.conf(5), sources.list(5).
 //
-// 1. Packages of an architecture and release that the host's lists cover are fetched with these lists. For any other, private lists are
-//    kept in our own directory; the host's lists, caches and dpkg stay untouched.
-// 2. The cache of the lists is in our own directory, too: the host's may be absent, as in Debian's images for containers, or out of date, and only
-//    root may write it. Without one, each question takes more than a second of a processor.
-// 3. apt verifies the index's signature and each package's hash; no package is accepted without this check.
+// 1. If the host's lists cover an architecture and release, they are used. Otherwise private lists are kept in our own
+//    directory; the host's lists, caches and dpkg stay untouched.
+// 2. The cache of the lists is our own: the host's may be absent (in containers) or out of date, and only root may
+//    write it. Without one, each question takes more than a second.
+// 3. apt verifies the index's signature and each package's hash.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,19 +16,14 @@ import type { BuildReports } from './build-reports.ts';
 import { type DebianPackage, openPackage } from './debian-package.ts';
 import { type ProgramOptions, runProgram } from './program.ts';
 
-/** Which packages to fetch, and where to keep them. */
 interface AptQuery extends BuildReports {
-  /** Debian's name of the architecture. */
   readonly architecture: string;
-  /** Debian's code name of the release: `bookworm`. */
   readonly release: string;
-  /** Our own directory for packages and lists. If it is kept, packages in it are not fetched again. */
+  /** For packages and lists. If it is kept, packages are not fetched again. */
   readonly directory: string;
-  /** Ends a fetch under way; default: it is never ended. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One repository that the host uses. */
 interface Repository {
   readonly uri: string;
   readonly codename: string;
@@ -36,18 +31,17 @@ interface Repository {
   readonly architecture: string;
 }
 
-/** The search for libraries ends once it has found this many; all packed programs together need less than a third of it. */
+/** All packed programs together need less than a third of it. */
 const LIBRARY_PACKAGES_MAX = 200;
 /** Library packages are named `lib…`, except zlib1g. */
 const LIBRARY = /^z?lib/;
 
 const APT = 'apt';
-/** Every failure of apt here comes from its lists, its mirrors or the network to them. */
+/** Every failure here comes from apt's lists, its mirrors or the network. */
 const REMEDY =
   'check that apt-get update works as root on this host and that its mirrors have the release, or name the packages with --package';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** Fetches packages of one architecture and release. */
 export class Apt {
   readonly #query: AptQuery;
   readonly #environment: Readonly<Record<string, string>>;
@@ -59,7 +53,7 @@ export class Apt {
     this.#options = options;
   }
 
-  /** Uses the host's lists for the query, or makes private ones if the host's do not cover it. */
+  /** Makes private lists if the host's do not cover the query. */
   static async open(query: AptQuery): Promise<Apt> {
     await mkdir(query.directory, { recursive: true });
     const repositories = await listRepositories();
@@ -87,7 +81,7 @@ export class Apt {
     return new Apt(query, environment, options);
   }
 
-  /** The names of the packages on which the newest versions of these packages depend; of alternatives, only the first. */
+  /** The names on which the newest versions depend; of alternatives, the first. */
   async dependenciesOf(...names: readonly string[]): Promise<string[]> {
     const text = await this.#run(`looking up ${names.join(', ')}`, 'apt-cache', [
       'show',
@@ -98,7 +92,7 @@ export class Apt {
     return parts.flatMap((part) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(part)?.[1] ?? []);
   }
 
-  /** The packages of all libraries that these packages need, directly or indirectly. */
+  /** Of all libraries that these packages need, directly or indirectly. */
   async librariesOf(...packages: readonly string[]): Promise<string[]> {
     const found = new Set<string>();
     let names: readonly string[] = packages;
@@ -110,7 +104,6 @@ export class Apt {
     return [...found];
   }
 
-  /** Fetches the newest version of each package. */
   async download(names: readonly string[]): Promise<DebianPackage[]> {
     const stanzas = await this.#run(`looking up ${names.join(', ')}`, 'apt-cache', [
       'show',
@@ -128,7 +121,6 @@ export class Apt {
     const bytes = [...stanzas.matchAll(/^Size: (\d+)$/gm)].reduce((sum, [, size]) => sum + Number(size), 0);
     this.#query.onProgress(`Fetching ${counted(files.length, 'package')}, ${(bytes / 1_000_000).toFixed(1)} MB`);
     let number = 0;
-    // Packages that are already there are not named.
     const onOutputLine = (line: string): void => {
       if (!line.startsWith('Get:')) return;
       number += 1;
@@ -150,7 +142,6 @@ export class Apt {
   }
 }
 
-/** The Debian repositories whose lists the host has. */
 async function listRepositories(): Promise<Repository[]> {
   const format = '$(REPO_URI)|$(CODENAME)|$(COMPONENT)|$(ARCHITECTURE)';
   const args = ['indextargets', '--format', format, 'Created-By: Packages', 'Origin: Debian'];
@@ -172,7 +163,6 @@ export async function listMirrors(release: string): Promise<string[]> {
   throw new RackError('tool-failed', `apt knows no Debian mirror, or its lists are empty: ${remedy}`);
 }
 
-/** The lines for the host's Debian repositories, with `release` in place of the host's release. */
 function sourceLines(repositories: readonly Repository[], release: string): string[] {
   const lines = repositories
     .filter(({ component }) => component === 'main')
@@ -183,7 +173,7 @@ function sourceLines(repositories: readonly Repository[], release: string): stri
   return [...new Set(lines)];
 }
 
-/** Writes the configuration of private lists with the host's mirrors and proxies. @returns the configuration file */
+/** @returns the configuration file of private lists */
 async function writePrivateConfiguration(query: AptQuery, repositories: readonly Repository[]): Promise<string> {
   const root = join(query.directory, `apt-${query.release}-${query.architecture}`);
   for (const directory of ['lists/partial', 'cache/archives/partial', 'parts']) {

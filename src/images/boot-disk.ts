@@ -5,12 +5,11 @@
 // Sources: UEFI 2.10 §3.5.1.1 (removable media), §5.3 (GPT); GRUB's boot.S and diskboot.S for the two places that hold block numbers;
 // sfdisk(8), mke2fs(8), mformat(1).
 //
-// 1. The build mounts nothing and uses no loop device. So it needs no root privileges, and the image cannot miss pages that a mount still
+// 1. The build mounts nothing and uses no loop device: it needs no root, and the image cannot miss pages that a mount
 //    caches.
-// 2. Without root, the programs run in a user namespace in which the user is root and has the owners of /etc/subuid, as mmdebstrap does.
-//    fakeroot would lose the files' capabilities.
-// 3. The root keeps everything that its archive has: owners, capabilities and other extended attributes, ACLs (they are extended attributes,
-//    too), hard links, holes.
+// 2. Without root, the programs run in a user namespace with the owners of /etc/subuid, as in mmdebstrap. fakeroot
+//    would lose capabilities.
+// 3. The root keeps all of its archive: owners, capabilities, extended attributes with ACLs, hard links, holes.
 // 4. The same root, identifiers and time give the same partition table and boot code.
 
 import { createHash } from 'node:crypto';
@@ -22,23 +21,19 @@ import type { DebianPlatform, FileSystemIds } from './debian-root.ts';
 import { isRoot } from './debian-root.ts';
 import { type ProgramOptions, runProgram } from './program.ts';
 
-/** A disk to make. */
 interface BootDiskRequest {
-  /** The root directory as an archive. */
   readonly archive: string;
-  /** The path of the new image. */
   readonly file: string;
-  /** Holds unpacked files. */
   readonly workDir: string;
   readonly platform: DebianPlatform;
   readonly ids: FileSystemIds;
   readonly epochSeconds: number;
-  /** The size of the disk in bytes, a multiple of a MiB; undefined: the size that the system needs, plus ROOM_MIB. */
+  /** A multiple of a MiB; undefined: what the system needs, plus ROOM_MIB. */
   readonly bytes?: number | undefined;
   readonly onProgress: (text: string) => void;
 }
 
-/** A partition, in MiB. */
+/** In MiB. */
 interface Place {
   readonly startMib: number;
   readonly mib: number;
@@ -54,22 +49,22 @@ const MIB = 1024 * 1024;
 const SECTOR_BYTES = 512;
 const SECTORS_PER_MIB = MIB / SECTOR_BYTES;
 const BIOS_MIB = 1;
-/** Large enough for FAT32, which every firmware reads. */
+/** FAT32, which every firmware reads, fits. */
 const ESP_MIB = 64;
-/** The space of the partition table and its copy, aligned. */
+/** Two partition tables, aligned. */
 const TABLES_MIB = 2;
-/** Space for the files that the first boot writes: logs, package lists. */
+/** For files of the first boot: logs, package lists. */
 const ROOM_MIB = 192;
-/** Additional space for the file system's own structures (directories, maps), as a share of the size of its files. */
+/** For directories and maps, as a share of the files' size. */
 const OVERHEAD = 0.06;
 const JOURNAL_MIB = 32;
-/** tar's words, with which it restores all that files have; extracting, it would otherwise leave out all attributes but those of users. */
+/** Without these, tar would extract no attributes but those of users. */
 const KEEP_ALL = ['--preserve-permissions', '--numeric-owner', '--xattrs', '--xattrs-include=*'];
-/** Offset in GRUB's boot sector: the number of the core's first block. */
+/** In GRUB's boot sector: the number of the core's first block. */
 const BOOT_SECTOR_BLOCK_AT = 0x5c;
-/** Offset in the core's first block: the number of the next block. */
+/** In the core's first block: the number of the next one. */
 const CORE_BLOCK_AT = 0x1f4;
-/** The boot code in the first sector; the MBR's identifier and partition table follow. */
+/** The MBR's identifier and partition table follow. */
 const BOOT_CODE_BYTES = 440;
 
 const TYPES = {
@@ -107,12 +102,12 @@ export async function makeBootDisk(request: BootDiskRequest): Promise<number> {
     await writeRoot(request, layout.root, root);
     return bytes;
   } finally {
-    // Some files may belong to owners whose files this user cannot remove outside of the namespace.
+    // This user cannot remove files of other owners outside the namespace.
     await runAsOwner('rm', ['-rf', root], { package: 'coreutils' });
   }
 }
 
-/** The size of a tree in a file system with blocks of 4 KiB, in MiB. */
+/** In MiB, with blocks of 4 KiB. */
 async function measure(root: string): Promise<number> {
   const output = await runAsOwner('du', ['--summarize', '--block-size=1M', root], { package: 'coreutils' });
   const text = output.toString('latin1');
@@ -135,7 +130,7 @@ function chooseLayout(platform: DebianPlatform, filesMib: number, bytes: number 
   return { bios, esp, root: { startMib, mib: given ?? needed + ROOM_MIB } };
 }
 
-/** Derives the UUID of the disk or of a partition from that of the root file system. */
+/** Derives a UUID of the disk or a partition from the root file system's. */
 function deriveUuid(ids: FileSystemIds, name: string): string {
   return formatUuid(createHash('sha256').update(`${ids.root} ${name}`).digest());
 }
@@ -159,8 +154,8 @@ async function writeTable({ file, ids }: BootDiskRequest, layout: Layout): Promi
 }
 
 /**
- * Writes the loaders to the path that every firmware tries and to Debian's own path. The GRUB configuration in the latter loads that
- * of the root file system.
+ * Writes the loaders to the path that firmware tries and to Debian's own. The latter's GRUB configuration loads that of
+ * the root file system.
  */
 async function writeEsp(request: BootDiskRequest, place: Place, root: string): Promise<void> {
   const { file, platform, ids, workDir, epochSeconds } = request;
@@ -210,8 +205,8 @@ async function writeText(path: string, text: string): Promise<void> {
 }
 
 /**
- * Writes GRUB's boot sector in front of the partition table, and GRUB's core into its own partition. Each of them contains the number of
- * the block to load next.
+ * Writes GRUB's boot sector before the partition table, and its core into its partition. Each names the block to load
+ * next.
  */
 async function writeBiosCode({ file }: BootDiskRequest, place: Place, root: string): Promise<void> {
   const first = await readFile(join(root, 'boot/grub/i386-pc/boot.img'));
@@ -250,7 +245,7 @@ async function writeRoot(request: BootDiskRequest, place: Place, root: string): 
     'root',
     '-U',
     ids.root,
-    // Quirk: GRUB 2.06 and older tools cannot read file systems with these features, which a newer mke2fs would enable.
+    // Quirk: GRUB 2.06 and older cannot read file systems with these features of a newer mke2fs.
     '-O',
     '^metadata_csum_seed,^orphan_file',
     '-E',
@@ -266,7 +261,7 @@ async function writeRoot(request: BootDiskRequest, place: Place, root: string): 
   });
 }
 
-/** Runs a program that creates or reads files of many owners. */
+/** For files of many owners. */
 const runAsOwner = (name: string, args: readonly string[], options: ProgramOptions): Promise<Buffer> =>
   isRoot()
     ? runProgram(name, args, options)

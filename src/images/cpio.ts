@@ -1,4 +1,5 @@
-// Writes cpio archives in the "newc" format, which Linux unpacks as its initial root file system, and lists the paths of an archive.
+// Writes cpio archives in the "newc" format, which Linux unpacks as its initial root, and lists the paths of an
+// archive.
 //
 // Sources: Documentation/driver-api/early-userspace/buffer-format.rst of Linux; cpio(5) of FreeBSD, "New ASCII Format".
 //
@@ -8,7 +9,7 @@
 
 import { type Decoded, decoded, faulty } from '../net/byte-reader.ts';
 
-/** One entry of an archive. Paths are relative, with `/` between names; modes are permission bits only. */
+/** Paths are relative; modes are permission bits only. */
 export type CpioEntry =
   | { readonly kind: 'directory'; readonly path: string; readonly mode: number }
   | { readonly kind: 'file'; readonly path: string; readonly mode: number; readonly data: Uint8Array }
@@ -26,24 +27,23 @@ const TRAILER = 'TRAILER!!!';
 const HEADER_BYTES = 110;
 const MAGIC = '070701';
 const ALIGNMENT = 4;
-/** Archives are padded to blocks of this many bytes, as cpio(1) does. */
+/** As cpio(1) pads. */
 const BLOCK_BYTES = 512;
 /** The size field has eight hexadecimal digits. */
 const DATA_BYTES_MAX = 0xffff_ffff;
-/** The longest accepted name, in bytes: PATH_MAX of Linux. */
+/** PATH_MAX of Linux. */
 const NAME_BYTES_MAX = 4096;
-/** Bound on all names of an archive together, in bytes; Debian's installer has 260 kB. */
+/** Of all names together; Debian's installer has 260 kB. */
 const PATHS_BYTES_MAX = 16 * 1024 * 1024;
-/** Indexes of two numbers in the header. */
 const NAME_BYTES_FIELD = 11;
 const DATA_BYTES_FIELD = 6;
 
 const PATH_PATTERN = /^(?!.*(?:^|\/)\.{0,2}(?:\/|$))[^\0]+$/;
 
 /**
- * Makes an archive of the entries, which may have any order.
+ * Makes an archive of entries in any order.
  *
- * @param present paths that already exist when this archive is unpacked; they are not added as parents
+ * @param present existing paths, which are not added as parents
  * @throws Error if two entries have the same path, or a path is absolute, empty, or contains `.`, `..` or a zero byte: a bug of the caller
  */
 export function encodeCpio(entries: readonly CpioEntry[], present: ReadonlySet<string> = new Set()): Uint8Array {
@@ -86,12 +86,12 @@ function encodeHeader(path: string, header: Header): Uint8Array {
     header.links,
     0, // time of modification
     header.data.length,
-    0, // major and minor number of the device that holds the file
+    0, // device of the file: major, minor
     0,
     header.major,
     header.minor,
     name.length,
-    0, // checksum, used only by the "crc" format
+    0, // used only by the "crc" format
   ];
   const head = Buffer.from(`${MAGIC}${fields.map((field) => field.toString(16).padStart(8, '0')).join('')}`, 'latin1');
   return Buffer.concat([head, name, padding(head.length + name.length, ALIGNMENT)]);
@@ -122,17 +122,16 @@ function withParents(entries: readonly CpioEntry[], present: ReadonlySet<string>
   return [...all.values()];
 }
 
-/** Reads the paths of an archive that arrives in pieces of any length; only the paths are kept. */
+/** Reads the paths of an archive that arrives in pieces; keeps only these. */
 export class CpioPathReader {
   readonly #paths = new Set<string>();
   #pathBytes = 0;
-  /** The received bytes of the entry's header and name. */
+  /** Of the entry's header and name. */
   #head = new Uint8Array(0);
-  /** The length of the header, or of header and name once the header was read. */
+  /** Of the header, then of header and name. */
   #headBytes = HEADER_BYTES;
-  /** The offset of the entry in the archive. */
   #entryAt = 0;
-  /** Remaining bytes of the previous entry's content. */
+  /** Of the previous entry's content. */
   #skip = 0;
   #taken = 0;
   #outcome: Decoded<ReadonlySet<string>> | undefined;
@@ -155,7 +154,7 @@ export class CpioPathReader {
     }
   }
 
-  /** The paths; call it after `take` has received the whole archive. */
+  /** Call it after `take` has received the whole archive. */
   finish(): Decoded<ReadonlySet<string>> {
     return this.#outcome ?? faulty({ code: 'truncated', offset: this.#taken, field: 'trailer' });
   }
@@ -180,7 +179,7 @@ export class CpioPathReader {
     this.#headBytes = HEADER_BYTES;
   }
 
-  /** Reads a number of the header; undefined: these bytes are not a header. */
+  /** Undefined: these bytes are not a header. */
   #field(index: number): number | undefined {
     const header = Buffer.from(this.#head).toString('latin1', 0, HEADER_BYTES);
     if (!/^070701[0-9A-Fa-f]{104}$/.test(header)) return undefined;

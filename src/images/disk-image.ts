@@ -3,44 +3,41 @@
 // Sources: RFC 8878 §3.1 (Zstandard); RFC 1952 §2.3.1 (gzip); POSIX.1-2017 pax (ustar); UEFI 2.10 §5.2 (MBR), §5.3 (GPT); the magic numbers
 // of other formats (file(1), and the block drivers of QEMU).
 //
-// 1. An accepted image has a partition table. A file without one cannot boot, and is most likely not the image of a disk.
-// 2. A refusal names the format of the file, and tells how to make an image from it.
+// 1. An accepted image has a partition table. Without one it cannot boot, and is most likely no disk.
+// 2. A refusal names the format, and how to make an image from it.
 
 import type { FileHandle } from 'node:fs/promises';
 
-/** The bytes of an image. */
 export interface ImageBytes {
-  /** The size of the whole image. */
   readonly bytes: number;
-  /** Reads `length` bytes from `at` on into a new buffer; fewer at the end of the file. */
+  /** Into a new buffer; fewer at the end of the file. */
   read(at: number, length: number): Promise<Uint8Array>;
-  /** The file, if nobody else can write it and programs of this user can open it; undefined: it must be copied for them. */
+  /** If nobody else can write it and this user's programs can open it; undefined: copy it for them. */
   readonly own?: FileHandle | undefined;
 }
 
-/** A part of a disk: its bytes, or a length of zeroes. */
+/** Bytes, or a length of zeroes. */
 export type DiskPiece =
   | { readonly kind: 'data'; readonly bytes: Uint8Array }
   | { readonly kind: 'hole'; readonly length: number };
 
-/** The largest disk of an image, in bytes: the limit of an MBR partition table. */
+/** The limit of an MBR. */
 export const DISK_BYTES_MAX = 2 * 1024 ** 4;
 
-/** How an image is stored: as on the disk, or compressed with Zstandard. */
+/** As on the disk, or compressed. */
 export type ImageFormat = 'raw' | 'raw.zst';
 
-/** The format of an image that can be added: a stored format, or a QEMU image, which is converted. */
+/** A QEMU image is converted. */
 export type GivenFormat = ImageFormat | 'qcow2';
 
-/** The format of a file: an image, or a compressed file or archive that may contain one. */
+/** An image, or a compressed file or archive that may contain one. */
 export type FileFormat = GivenFormat | 'gzip' | 'xz' | 'tar';
 
-/** The kind of an image's partition table. */
 export type PartitionTable = 'gpt' | 'mbr';
 
-/** How many bytes at the beginning of a disk show its partition table, even GPT on sectors of 4096 bytes. */
+/** Show the partition table, even GPT on sectors of 4096 bytes. */
 export const DISK_HEAD_BYTES = 2 * 4096;
-/** How many bytes at the beginning of a file show its format. */
+/** Show a file's format. */
 export const FILE_HEAD_BYTES = 64 * 1024;
 
 interface OtherFormat {
@@ -61,7 +58,7 @@ const OTHER_FORMATS: readonly OtherFormat[] = [
   { name: 'a VMware image', magic: 'COWD', at: 0, remedy: CONVERT },
   { name: 'the description of a VMware image', magic: '# Disk DescriptorFile', at: 0, remedy: CONVERT },
   { name: 'a Hyper-V image (VHDX)', magic: 'vhdxfile', at: 0, remedy: CONVERT },
-  // A dynamic one; a fixed one is a raw image, with 512 bytes behind it.
+  // Dynamic; a fixed one is a raw image with 512 bytes behind it.
   { name: 'a Virtual PC image (VHD)', magic: 'conectix', at: 0, remedy: CONVERT },
   { name: 'a VirtualBox image', magic: '\x7f\x10\xda\xbe', at: 64, remedy: CONVERT },
   { name: 'a Parallels image', magic: 'WithoutFreeSpace', at: 0, remedy: CONVERT },
@@ -92,19 +89,19 @@ const OTHER_FORMATS: readonly OtherFormat[] = [
   { name: 'an ext4 file system', magic: '\x53\xef', at: 1080, remedy: WHOLE_DISK },
 ];
 
-/** Recognises the format of a file by its first FILE_HEAD_BYTES, or returns the reason why it cannot be an image. */
+/** By the first FILE_HEAD_BYTES; otherwise the reason against an image. */
 export function recogniseFormat(
   head: Uint8Array,
 ): { readonly ok: true; readonly format: FileFormat } | { readonly ok: false; readonly problem: string } {
   const text = Buffer.from(head).toString('latin1');
-  // A frame of data, or a skippable frame (RFC 8878 §3.1.1, §3.1.2).
+  // Data, or skippable (RFC 8878 §3.1.1, §3.1.2).
   if (/^(?:\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)/.test(text)) return { ok: true, format: 'raw.zst' };
   if (text.startsWith('QFI\xfb')) return { ok: true, format: 'qcow2' };
   if (text.startsWith('\x1f\x8b')) return { ok: true, format: 'gzip' };
   if (text.startsWith('\xfd7zXZ\0')) return { ok: true, format: 'xz' };
   if (text.startsWith('ustar', 257)) return { ok: true, format: 'tar' };
   const isDisk = findPartitionTable(head) !== undefined;
-  // Fewer than four bytes prove nothing if the file is a disk, which may have any code and any partition there.
+  // Fewer than four bytes prove nothing: a disk may have any code and table there.
   const other = OTHER_FORMATS.find(
     ({ magic, at }) =>
       text.slice(at, at + magic.length).toLowerCase() === magic.toLowerCase() && (magic.length >= 4 || !isDisk),
@@ -113,22 +110,21 @@ export function recogniseFormat(
   return { ok: true, format: 'raw' };
 }
 
-/** The partition table at the start of a disk; undefined: none. */
+/** Undefined: none. */
 export function findPartitionTable(head: Uint8Array): PartitionTable | undefined {
   const text = Buffer.from(head).toString('latin1');
   if ([512, 4096].some((at) => text.startsWith('EFI PART', at))) return 'gpt';
   if (!text.startsWith('\x55\xaa', 510)) return undefined;
-  // The table's four entries. A file system's boot sector has text or code there instead, in which the state is neither 0 nor 0x80.
+  // A file system's boot sector has text or code there, not states 0 or 0x80.
   const entries = [446, 462, 478, 494].map((at) => ({ state: head[at] ?? 0, type: head[at + 4] ?? 0 }));
   const plausible = entries.every(({ state }) => state === 0 || state === 0x80);
   return plausible && entries.some(({ type }) => type !== 0) ? 'mbr' : undefined;
 }
 
-/** The problem of a disk without a partition table. */
 export const NO_TABLE =
   'it has no partition table; use an image of a whole disk, as dd would write it, not of one file system';
 
-/** Why a file cannot be the image of a disk, as far as its first FILE_HEAD_BYTES show it; undefined: they do not. */
+/** By its first FILE_HEAD_BYTES; undefined: no reason found. */
 export function judgeHead(head: Uint8Array): string | undefined {
   const recognised = recogniseFormat(head);
   if (!recognised.ok) return recognised.problem;

@@ -2,11 +2,12 @@
 //
 //   copy to .part-… (image-copy.ts) ─▶ rename to its hash ─▶ manifest
 //
-// 1. An image becomes visible only when all its bytes are on disk. The next addition removes unfinished copies.
+// 1. An image becomes visible when all its bytes are on disk. The next addition removes unfinished copies.
 // 2. Adding the same bytes under the same name again changes nothing.
-// 3. A serial is chosen and a manifest is written in a turn of the store: two works would choose the same serial, or exceed IMAGES_MAX. The
-//    bytes are looked for there, because a removal that was under way may have taken them (image-removal.ts).
-// 4. The bytes of an image that is replaced stay for machines. They become recent before its manifest goes: a sweep deletes old ones at once.
+// 3. A serial is chosen and a manifest is written in a turn of the store: two works could choose the same serial, or
+//    exceed IMAGES_MAX. The bytes are looked for there, because a removal may have taken them (image-removal.ts).
+// 4. The bytes of a replaced image stay for machines. They become recent before its manifest goes: a sweep deletes old
+//    ones.
 
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -36,43 +37,37 @@ import { asStoreError } from './store-error.ts';
 import { inStoreTurn, placeBlob } from './stored-blob.ts';
 import type { ImageOrigin, ImageSigns } from './stored-system.ts';
 
-/** The file to add, and the name of the image. */
 export interface AddRequest extends CopyRequest {
-  /** The boot tree. */
   readonly tree: string;
-  /** `serial` undefined: the day of `nowMs`, followed by a number if that serial is taken. */
+  /** `serial` undefined: the day of `nowMs`, with a number if that is taken. */
   readonly name: GivenName;
-  /** The serials of the images of this name on the other hosts of the region; default: none. */
+  /** Serials of this name on other hosts of the region. */
   readonly serialsElsewhere?: readonly string[] | undefined;
-  /** For people; undefined: made from the name. */
+  /** Undefined: made from the name. */
   readonly title?: string | undefined;
-  /** Wall time. */
   readonly nowMs: number;
-  /** The published file that this host has downloaded and verified, and that has these bytes; undefined if there is none. */
+  /** The verified download that has these bytes; undefined: none. */
   readonly origin?: ImageOrigin | undefined;
-  /** As in the image. */
   readonly isMade?: boolean | undefined;
   readonly bundle?: string | undefined;
-  /** The signs in the content, asked for after the copy; undefined: nothing looked for them. */
+  /** Signs in the content, asked for after the copy; undefined: nothing looked for them. */
   readonly signs?: (() => ImageSigns | undefined) | undefined;
-  /** Resolves when the file was verified, and rejects if its bytes are wrong; undefined if the caller vouches for the bytes. */
+  /** Rejects if the bytes are wrong; undefined: the caller vouches for them. */
   readonly whenVerified?: (() => Promise<void>) | undefined;
-  /** The hash that the stored bytes must have, hexadecimal; undefined accepts any. */
+  /** Of the stored bytes, hexadecimal; undefined accepts any. */
   readonly sha256?: string | undefined;
 }
 
-/** The image that was added, or already existed. */
 export interface AddResult {
   readonly image: StoredImage;
   readonly added: boolean;
-  /** The format of the given file. */
   readonly given: Copy['given'];
 }
 
 const SERIALS_A_DAY_MAX = 9999;
 
 /**
- * Checks whether the store may get an image, before its bytes are fetched; `publishImage` checks it again.
+ * Checks whether the store may get an image, before its bytes are fetched; `publishImage` checks again.
  * @throws RackError `limit-reached` if the store is full, unless it already has an image of this name
  */
 export const checkPlace = (tree: string, name: AddRequest['name']): void => checkCount(readImages(tree), name);
@@ -85,7 +80,7 @@ function checkCount({ images, problems }: StoreContent, name: AddRequest['name']
 
 /**
  * Writes the manifest of an image whose bytes are in the store.
- * @param choose makes the image from those of the store; one of these is not written again
+ * @param choose makes the image; one that is in the store is not written again
  * @throws RackError `not-found` if the bytes were removed meanwhile, `limit-reached`, `bad-argument` for an image whose manifest could not be
  * read again; the error of `choose`
  */
@@ -143,7 +138,7 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
   }
 }
 
-/** The images of a name, and the one among them that has these bytes. @param name with `serial`: that one has this serial, too */
+/** Finds the images of a name, and the one with these bytes. @param name with `serial`: that one has it, too */
 function findSame(
   images: readonly StoredImage[],
   name: AddRequest['name'],
@@ -175,9 +170,10 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
     const known = signs === undefined ? image : { ...image, signs };
     return origin === undefined ? known : { ...known, origin };
   };
-  // Refuses a serial that is taken before the bytes get their place.
+  // Before the bytes get their place.
   choose(readImages(tree).images);
-  // A concurrent removal spares a recent blob, unless it removes an image with the same bytes. In that case nothing is published.
+  // A concurrent removal spares a recent blob, unless it removes an image with the same bytes: then nothing is
+  // published.
   await placeBlob(tree, { path: blobPath(sha256, format), sha256 }, part, 'rename');
   const image = await publishImage(tree, choose);
   return { image, added, given: copy.given };
@@ -185,7 +181,7 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
 
 /**
  * Publishes an image whose bytes are already in the store.
- * @param stored `serial` undefined: that of the same bytes under this name, or a new one
+ * @param stored `serial` undefined: that of the same bytes, or a new one
  * @throws RackError `already-exists` if the serial exists with other bytes, and those of `publishImage`
  */
 export async function publishStored(
@@ -197,7 +193,7 @@ export async function publishStored(
     const { same, present } = findSame(images, stored, stored.sha256);
     added = present === undefined;
     const { title, origin } = stored;
-    // One that was imported keeps its origin, and the files that came with it.
+    // An imported one keeps its origin and its files.
     if (present !== undefined) return { ...present, title, ...(origin === undefined ? {} : { origin }) };
     const wish: SerialWish = { tree, nowMs, serialsElsewhere, name: stored };
     return { ...stored, serial: chooseSerial(wish, same) };
@@ -205,18 +201,17 @@ export async function publishStored(
   return { image, added };
 }
 
-/** An image that must get a serial. */
 type SerialWish = Pick<AddRequest, 'tree' | 'nowMs' | 'name' | 'serialsElsewhere' | 'origin'>;
 
 /**
  * Chooses the serial of a new image.
- * @param same the images of its name, but for one with the same content
+ * @param same images of its name, without the one with the same content
  * @throws RackError `already-exists` if its serial exists with other bytes that another source, a person or a bundle brought, or if none is free
  */
 export function chooseSerial(request: SerialWish, same: readonly StoredImage[]): string {
   const { serial } = request.name;
   const source = request.origin?.source;
-  // A new image may take the name of one whose bytes are missing, and of one that its source has published again with other bytes.
+  // A new image may take the name of one without bytes, or of one that its source has published again.
   const taken = (wanted: string): boolean =>
     same.some(
       (image) =>
@@ -234,7 +229,7 @@ export function chooseSerial(request: SerialWish, same: readonly StoredImage[]):
   }
   const day = formatDay(request.nowMs);
   const here = same.map((image) => image.serial).filter(taken);
-  // After all others of the day, so that it is the newest.
+  // The highest of the day, so that it is the newest.
   const numbers = [...here, ...(request.serialsElsewhere ?? [])].flatMap((used) => {
     if (used === day) return [0];
     return used.startsWith(`${day}.`) ? [Number(used.slice(day.length + 1))] : [];

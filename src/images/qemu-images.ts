@@ -4,9 +4,9 @@
 //
 // Sources: qemu-img(1) of QEMU 7.2; docs/interop/qcow2.rst of QEMU, "Header", for the two fields that are read here.
 //
-// 1. An image with a backing file or an external data file is refused before a program opens it: QEMU would open the files that it names.
-// 2. qemu-img is told the format, and gets open files: no name is a path or an URL for it. limited-program.ts bounds it.
-// 3. Only files that nobody else can write are converted: one could get a backing file after the check.
+// 1. An image with a backing or external data file is refused before a program opens it: QEMU would open these.
+// 2. qemu-img is told the format, and gets open files: no name is a path or a URL. limited-program.ts bounds it.
+// 3. Only files that nobody else can write are converted: one could get a backing file later.
 // 4. Holes of the disk are neither read nor written. RESERVE_BYTES of the store's disk stay free.
 
 import { type FileHandle, open, rm } from 'node:fs/promises';
@@ -18,13 +18,11 @@ import { DISK_BYTES_MAX, type DiskPiece, type ImageBytes } from './disk-image.ts
 import { bytesOfFile, piecesOf } from './image-file.ts';
 import { textOf } from './limited-program.ts';
 
-/** What a conversion needs. */
 interface ConversionTerms {
-  /** A path in a directory with room. */
+  /** In a directory with room. */
   readonly part: string;
-  /** Makes a file there that has no name; the caller closes it. */
+  /** The caller closes it. */
   readonly unnamed: () => Promise<FileHandle>;
-  /** The error for an image that cannot be used. */
   readonly refuse: (why: string) => RackError;
   readonly signal: AbortSignal | undefined;
 }
@@ -32,19 +30,19 @@ interface ConversionTerms {
 const HEADER_BYTES = 112;
 const BACKING_FILE_AT = 8;
 const VERSION_AT = 4;
-/** The lower half of the incompatible features, which only version 3 has. */
+/** The lower half; only version 3 has them. */
 const FEATURES_AT = 76;
 const EXTERNAL_DATA = 4;
 const INFO_BYTES_MAX = 1024 * 1024;
 /** Some 600 000 extents. */
 const MAP_BYTES_MAX = 64 * 1024 * 1024;
-/** The exit code of `qemu-img check` for clusters that nothing uses. */
+/** `qemu-img check` found unused clusters. */
 const LEAKS = 3;
 const ROOM_CHECK_MS = 100;
 const MAKE_WHOLE = 'combine both into one image: qemu-img convert -O qcow2 FILE whole.qcow2';
 const DAMAGED = 'it is damaged or cut short: copy it again, or see what `qemu-img check FILE` says';
 
-/** A new file without a name: nothing is left of it, however this process ends. */
+/** Nothing is left of it, however this process ends. */
 export async function openUnnamed(path: string): Promise<FileHandle> {
   const file = await open(path, 'wx+', 0o600);
   await rm(path);
@@ -52,7 +50,7 @@ export async function openUnnamed(path: string): Promise<FileHandle> {
 }
 
 /**
- * Converts an image. @returns the pieces of its disk; each is valid until the next one is requested
+ * @returns the pieces of its disk; each is valid until the next is requested
  * @throws RackError by `refuse`; `tool-missing`; `store-unwritable` if the disk lacks space
  */
 export async function convertQcow2(
@@ -88,7 +86,7 @@ export async function convertQcow2(
     throw refuse(
       'it is encrypted: convert it with its key: qemu-img convert -O qcow2 --object secret,… --image-opts …',
     );
-  // qemu-img reads zeroes after the end of a file that was cut short.
+  // qemu-img reads zeroes after the end of a truncated file.
   await qemuImg(['check', '-q', ...from, '/dev/fd/3'], [own], INFO_BYTES_MAX).catch(refusing);
   const raw = await unnamed();
   await raw.truncate(bytes);
@@ -114,12 +112,12 @@ async function copyOf(image: ImageBytes, { part, unnamed, refuse }: ConversionTe
     await keepBytes(copy, bytes, done, part);
     done += bytes.length;
   }
-  // The file may have changed since the first look.
+  // It may have changed since the first look.
   refuseOtherFiles(await (await bytesOfFile(copy, part)).read(0, HEADER_BYTES), refuse);
   return copy;
 }
 
-/** Writes bytes at an offset. @throws RackError `store-unwritable` if the disk of `part` is nearly full */
+/** @throws RackError `store-unwritable` if the disk of `part` is nearly full */
 export async function keepBytes(file: FileHandle, bytes: Uint8Array, at: number, part: string): Promise<void> {
   for (let done = 0; done < bytes.length; )
     done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
@@ -127,7 +125,6 @@ export async function keepBytes(file: FileHandle, bytes: Uint8Array, at: number,
     await checkRoom(part, 0);
 }
 
-/** Stops the work when the disk of `part` is nearly full. */
 async function whileRoom(
   part: string,
   signal: AbortSignal | undefined,
@@ -157,7 +154,7 @@ async function whileRoom(
   }
 }
 
-/** The pieces of a raw file. @param map as qemu-img prints it: parts of the file, some of which have data */
+/** @param map as qemu-img prints it: parts of the file, some with data */
 async function* piecesIn(file: ImageBytes, map: unknown): AsyncGenerator<DiskPiece> {
   let done = 0;
   for (const part of Array.isArray(map) ? map : []) {

@@ -6,13 +6,12 @@
 // Source: the `current` directory of MAAS 1.5 to 3.4, where `generic` is a second name for the release's own kernel, and `hwe-rolling` one
 // for the kernel that a stream marks as rolling.
 //
-// 1. A directory appears whole or not at all, and its files never become those of another serial.
-// 2. The store is authoritative: after each change, the links of the changed names are made again from the manifests.
-// 3. One work at a time makes links (`turns`): two would remove each other's unfinished ones, or link to what was the newest before.
-// 4. A machine boots from the path of the directory (boot/decision.ts), which stays for an hour after its image was removed. So the kernel,
-//    the initrd and the root of one boot belong together, whatever is imported and removed meanwhile. A directory with a damaged file is
-//    removed at once.
-// 5. A directory or a file that a person put in the place of a link stays, and so does everything behind a link to a directory.
+// 1. A directory appears whole or not at all, and never gets files of another serial.
+// 2. The store is authoritative: after each change, the changed names are linked again from the manifests.
+// 3. One work at a time makes links (`turns`): two would remove each other's, or link to an old one.
+// 4. A machine boots from the directory (boot/decision.ts), which stays for an hour after its image was removed. So
+//    kernel, initrd and root of one boot belong together. A damaged directory is removed at once.
+// 5. What a person put in the place of a link stays, and so does everything behind a link to a directory.
 
 import { createHash } from 'node:crypto';
 import { chmod, readdir, rm } from 'node:fs/promises';
@@ -27,16 +26,14 @@ import { makeRealDirectory } from './stored-blob.ts';
 import { kernelNames, type StoredSystem } from './stored-system.ts';
 import { linkProblem } from './tree-place.ts';
 
-/** The directories of systems, relative to the tree. */
+/** Relative to the tree. */
 const SYSTEMS = 'images/systems';
-/** How long the directory of a removed image stays. */
 const REMOVED_MS = 60 * 60 * 1000;
 const NAME_CHARACTERS_MAX = 160;
 const HASH_CHARACTERS = 12;
 const HASH = `-[0-9a-f]{${HASH_CHARACTERS}}`;
 /**
- * The name of our directory, or of one that a killed process left unfinished (directory-publication.ts), in a regular expression. One that was kept
- * for a person has another.
+ * Our directory, or one that a killed process left (directory-publication.ts). One kept for a person has another name.
  */
 export const SYSTEM_NAME = String.raw`(?:[^./][^/]*${HASH}|\.[^/]+${HASH}${UNFINISHED_END})`;
 const OWN_NAME = new RegExp(`^${SYSTEM_NAME}$`);
@@ -44,7 +41,7 @@ const MODE = 0o755;
 const turns = new OneAtATime();
 
 /**
- * Makes the links for the names of these images again; disk images have none.
+ * Links these images again; disk images have no links.
  * @throws RackError `store-unwritable` as `makeRealDirectory`
  */
 export async function refreshTree(tree: string, images: readonly StoredImage[]): Promise<void> {
@@ -63,7 +60,6 @@ async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise
   }
   const places = new Map(systems.flatMap((image) => placesOf(image).map((place) => [place, image] as const)));
   for (const [place, image] of places) {
-    // The newest image comes first.
     const newest = stored.find((one) => isSameName(one, image) && placesOf(one).includes(place));
     const mayLink = linkProblem(tree, place) === undefined;
     if (newest !== undefined) await makeSystem(tree, newest);
@@ -73,7 +69,7 @@ async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise
   }
 }
 
-/** Removes a link, and the directories above it in which nothing else is. */
+/** And empty directories above it. */
 async function removeLink(tree: string, place: string): Promise<void> {
   if (seenEntry(join(tree, place)) === undefined) return;
   await rm(join(tree, place), { force: true });
@@ -83,7 +79,7 @@ async function removeLink(tree: string, place: string): Promise<void> {
 }
 
 /**
- * Removes the directories that no image has needed for an hour. Touches nothing else: no other names, and nothing behind a link.
+ * Removes the directories that no image has needed for an hour. Touches no other names, and nothing behind a link.
  * @param nowMs wall time
  * @throws RackError as `refreshTree`
  */
@@ -92,7 +88,7 @@ export const sweepSystems = (tree: string, nowMs: number): Promise<void> =>
     for (const path of await oldSystems(tree, nowMs)) await rm(path, { recursive: true, force: true });
   });
 
-/** The paths of the directories that no image has needed for an hour; none while a manifest is unreadable, which may need one. */
+/** Unneeded for an hour; none while a manifest is unreadable, which may need one. */
 async function oldSystems(tree: string, nowMs: number): Promise<readonly string[]> {
   if (!isOwnDirectory(tree)) return [];
   const entries = await readdir(join(tree, SYSTEMS), { withFileTypes: true }).catch(() => []);
@@ -110,22 +106,22 @@ async function oldSystems(tree: string, nowMs: number): Promise<readonly string[
   return old;
 }
 
-/** False if the directory of systems is missing, or is a link, which may lead to the files of somebody else. */
+/** False if missing or a link, which may lead to other files. */
 const isOwnDirectory = (tree: string): boolean => seenEntry(join(tree, SYSTEMS))?.isDirectory() === true;
 
-/** Retires the directory of a system that the store lacks: a damaged one is removed; any other stays for REMOVED_MS from now on. */
+/** Of a system that the store lacks: removed if damaged; otherwise it stays for REMOVED_MS. */
 async function retire(tree: string, image: StoredImage, isDamaged: boolean): Promise<void> {
   if (isDamaged) await rm(join(tree, systemPath(image)), { recursive: true, force: true });
   else await keepSystem(tree, image);
 }
 
-/** Keeps the directory of a system whose manifest is gone, or goes next, for REMOVED_MS from now on. */
+/** For REMOVED_MS, when its manifest goes or is gone. */
 export async function keepSystem(tree: string, image: StoredImage): Promise<void> {
   const path = join(tree, systemPath(image));
   if (seenEntry(path)?.isDirectory() === true) await chmod(path, MODE).catch(() => undefined);
 }
 
-/** Makes the directory of a system, unless it already has the files of the store. */
+/** Unless it already has the files of the store. */
 async function makeSystem(tree: string, image: StoredImage): Promise<void> {
   const directory = join(tree, systemPath(image));
   const links = linksOf(tree, image);
@@ -144,19 +140,18 @@ export function checkSystemPlace(tree: string, image: SystemPlace): void {
   throw new RackError('already-exists', `${name} cannot be added to the boot tree: ${problem}: move it away first`);
 }
 
-/** The names from which the links to a system are made. */
 type SystemPlace = Pick<StoredImage, 'os' | 'architecture' | 'subarchitecture' | 'release' | 'label'> & {
   readonly system?: Pick<StoredSystem, 'subarch' | 'subarches'> | undefined;
 };
 
-/** The directory of a system, relative to the tree. Its name is for people; the hash covers the system's files. */
+/** Relative to the tree. The hash covers the system's files. */
 function systemPath({ os, release, architecture, subarchitecture, serial, sha256, system }: StoredImage): string {
   const name = [os, release, architecture, subarchitecture, serial].join('-').slice(0, NAME_CHARACTERS_MAX);
   const files = JSON.stringify([sha256, system?.rootName, system?.files.map((file) => [file.name, file.sha256])]);
   return `${SYSTEMS}/${name}-${createHash('sha256').update(files).digest('hex').slice(0, HASH_CHARACTERS)}`;
 }
 
-/** The paths of the links to a system's directory, relative to the tree. */
+/** Relative to the tree. */
 function placesOf({ os, architecture, subarchitecture, release, label, system }: SystemPlace): readonly string[] {
   const subarches = new Set([subarchitecture, ...(system === undefined ? [] : kernelNames(system))]);
   return [...subarches].map((subarch) => [os, architecture, subarch, release, label].join('/'));

@@ -32,34 +32,34 @@ const selectionShape = z.looseObject({
   labels: z.array(z.string()),
 });
 const listedSelection = selectionShape.extend({ pinned_by: pinShape });
-/** Parts of a selection; `undefined`: all in a new selection, unchanged in an existing one. */
+/** `undefined`: all in a new selection, unchanged in an existing one. */
 interface ListFlags {
   readonly arches?: readonly string[] | undefined;
   readonly subarches?: readonly string[] | undefined;
   readonly labels?: readonly string[] | undefined;
 }
 
-/** The images to select. */
 interface Wanted {
   readonly source: string;
-  /** `ubuntu/noble`; a `*` in place of a part stands for all; `undefined`: all. */
+  /** `ubuntu/noble`; `*` stands for all of a part; `undefined`: all. */
   readonly image?: string | undefined;
 }
 
 const selectionsOf = async (stateDir: string, { id }: Source) =>
   z.array(listedSelection).parse(await askDaemon(stateDir, `${PATH}${id}/selections/?details=true`));
 
-/** The most selections that a note names. */
 const NAMED_MAX = 3;
 
-/** The name of a removed image; its label says whether it is an installer. */
+/** The label says whether it is an installer. */
 type Removed = Pick<ImageName, 'os' | 'release' | 'architecture' | 'label'>;
 
-/** True if a source of this kind may have it: mirrors of packages have installers alone, and sites of plain files have images alone. */
+/** Mirrors of packages have only installers, sites of plain files only images. */
 const mayHave = (kind: string, { label }: Removed): boolean =>
   kind === 'installer' ? label === INSTALLER : kind !== 'files' || label !== INSTALLER;
 
-/** A note if the next import of the region may fetch removed images again; undefined: it will not. @throws RackError as `askDaemon` */
+/**
+ * A note if the next import may fetch removed images again; undefined: it will not. @throws RackError as `askDaemon`
+ */
 export async function fetchedAgainNote(stateDir: string, removed: readonly Removed[]): Promise<string | undefined> {
   const isAmong = (text: string, wanted: readonly string[]): boolean =>
     wanted.length === 0 || wanted.includes('*') || wanted.includes(text);
@@ -91,7 +91,7 @@ export async function listSelections(flags: Shared & { readonly source?: string 
   if (flags.json) printJson(all.map(({ selection }) => selection));
   else {
     const rows = all.map(({ source, selection: { id, os, release, arches, subarches, labels, pinned_by: pin } }) => [
-      // A command cannot change that of a file.
+      // A command cannot change a file's.
       pin === null ? String(id) : '–',
       source.name,
       `${os}/${release}`,
@@ -111,7 +111,7 @@ export async function listSelections(flags: Shared & { readonly source?: string 
 export async function addSelection(flags: Shared & Wanted & ListFlags): Promise<number> {
   const stateDir = stateDirOf(flags);
   const source = await findSource(stateDir, flags.source);
-  // Commands that import one installer begin its name so.
+  // Names of single imported installers begin so.
   const names = (flags.image ?? '*/*').split('/');
   const [os = '*', release = '*', ...more] = names.length === 3 && names[0] === INSTALLER ? names.slice(1) : names;
   if (more.length > 0)
@@ -142,7 +142,6 @@ function listForm({ arches, subarches, labels }: ListFlags): URLSearchParams {
   return form;
 }
 
-/** Finds a source's selection by number or image. */
 async function findSelection(stateDir: string, source: Source, wanted: string) {
   const selections = await selectionsOf(stateDir, source);
   const found = selections.find(({ id, os, release }) => [String(id), `${os}/${release}`].includes(wanted));

@@ -1,5 +1,5 @@
-// `rackboot images list|remove` on the host of a region without a rack: the disk images of all hosts of the region, and those that its racks
-// report.
+// `rackboot images list|remove` on a region's host without a rack: the disk images of its hosts, and those that its
+// racks report.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
@@ -30,7 +30,7 @@ const racksShape = z.array(
 const versionsShape = z.array(
   z.object({
     id: z.number(),
-    /** With all its parts but the serial. */
+    /** Without the serial. */
     name: z.string(),
     version: z.string(),
     size: z.number(),
@@ -57,7 +57,7 @@ interface RemoveFlags {
 const readVersions = async (stateDir: string): Promise<readonly Version[]> =>
   versionsShape.parse(await askDaemon(stateDir, `${RESOURCES}?op=list_versions`));
 
-/** Prints each image with the hosts of the region and the accepted racks that have it. @returns 0 @throws RackError as `askDaemon` */
+/** Lists images with the hosts and accepted racks that have them. @returns 0 @throws RackError as `askDaemon` */
 export async function listRegionImages(config: string, json: boolean): Promise<number> {
   const { stateDir } = loadPlace(config);
   const found = new Map<string, ShownImage>();
@@ -101,7 +101,7 @@ export async function listRegionImages(config: string, json: boolean): Promise<n
 }
 
 /**
- * Deletes images on all hosts of the region. @returns 0
+ * Deletes on all hosts of the region. @returns 0
  * @throws RackError `not-found`, `bad-argument`, and as `askDaemon`
  */
 export async function removeRegionImages({ config, image, all, json }: RemoveFlags): Promise<number> {
@@ -131,7 +131,7 @@ interface DoomedImage {
   readonly versions: readonly string[];
 }
 
-/** The images of the region's hosts with this name, or whose names start with all its parts. */
+/** With this name, or names that start with all its parts. */
 function imagesNamed(all: readonly Version[], wanted: string): readonly DoomedImage[] {
   const named = all.filter(({ name, version }) => `${name}/${version}/`.startsWith(`${wanted}/`));
   const stored = named.filter(({ hosts }) => hosts.length > 0);

@@ -1,4 +1,4 @@
-// `rackboot images import` without an image: the region imports its selections now. Shows each change until the import has ended.
+// `rackboot images import` without an image: the region imports its selections now. Shows each change until the end.
 
 import { z } from 'zod';
 import { sleep } from '../../clock.ts';
@@ -11,7 +11,6 @@ import { formatBytes, print, printError, printJson } from '../terminal/output.ts
 import { StopSignals } from './stop-signals.ts';
 
 const PATH = '/MAAS/api/2.0/boot-resources/';
-/** How often the progress is read, in milliseconds. */
 const LOOK_MS = 1000;
 
 const importShape = z.looseObject({
@@ -35,7 +34,7 @@ const selectionsShape = z.array(
 );
 type Selection = z.output<typeof selectionsShape>[number];
 
-/** True if a selection may import the image. Its release is not compared: a selection may name it by a version or an alias. */
+/** True if a selection may import the image; the release may be a version or an alias. */
 const isSelectable = ({ name, architecture, label, import: progress }: Resource, selections: readonly Selection[]) =>
   progress?.source !== '' &&
   selections.some(
@@ -45,13 +44,13 @@ const isSelectable = ({ name, architecture, label, import: progress }: Resource,
 
 const has = (wanted: readonly string[], text = ''): boolean => wanted.includes('*') || wanted.includes(text);
 
-/** `ubuntu/noble/amd64/generic`, with any other label than that of most images. */
+/** `ubuntu/noble/amd64/generic`, with an unusual label. */
 const nameOf = ({ name, architecture, label }: Resource): string =>
   `${name}/${architecture}${label === 'release' ? '' : `/${label}`}`;
 
 /**
- * Requests the import, and waits until it has ended; a signal ends only the wait.
- * @returns 0, or 1 if an image could not be imported, a source could not be used, or a selection matched nothing @throws RackError as `askDaemon`
+ * Waits for the end; a signal ends only the wait.
+ * @returns 1 if an image or a source failed, or a selection matched nothing @throws RackError as `askDaemon`
  */
 export async function importSelected({
   config,
@@ -102,7 +101,7 @@ export async function importSelected({
   return 0;
 }
 
-/** Counts what was not imported; empty: nothing failed. @param left sources that could not be used, and selections that matched nothing */
+/** Empty: nothing failed. @param left unusable sources, and selections without a match */
 export function failuresText(images: number, left: number): string {
   const counts = [
     ...(images === 0 ? [] : [counted(images, 'image')]),
@@ -111,7 +110,7 @@ export function failuresText(images: number, left: number): string {
   return counts.length === 0 ? '' : `Not imported: ${counts.join(' and ')}.`;
 }
 
-/** Prints what changes after the request: the state of each image, and each tenth of its download. */
+/** Prints changed states, and each tenth of a download. */
 class Changes {
   readonly #isSilent: boolean;
   readonly #states = new Map<string, string>();
@@ -119,7 +118,7 @@ class Changes {
 
   readonly #printed = new Set<string>();
 
-  /** @param before the images before the request: their states are those of earlier imports */
+  /** @param before states of earlier imports */
   constructor(isSilent: boolean, before: readonly Resource[]) {
     this.#isSilent = isSilent;
     for (const resource of before) {
@@ -127,7 +126,7 @@ class Changes {
     }
   }
 
-  /** Also prints the state of each image that is as it was before the request. One that is there says so: `done` alone is of an earlier import. */
+  /** Also prints unchanged states; an image that is there says so: `done` alone is of an earlier import. */
   end(resources: readonly Resource[]): void {
     for (const resource of resources) {
       const name = nameOf(resource);

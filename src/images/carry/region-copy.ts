@@ -1,15 +1,16 @@
-// Copies a region's images, boot loaders and installers into a rack's boot tree, and removes the copies of those that the region no longer has.
+// Copies a region's images, boot loaders and installers into a rack's boot tree, and removes copies that the region no
+// longer has.
 //
 //   documents of all addresses ─▶ the newest of each, if it is missing here ─▶ import ─▶ remove copies of what the region removed
 //
 // Source: MAAS's racks, which take all images of their region.
 //
-// 1. The documents are trusted without a signature: the rack obeys every command that the region sends over the link anyway. Each file must
-//    have the published checksum.
-// 2. What was added on the rack stays, even if the region has something of the same name, and so do directories with files of a person.
-// 3. The bytes of a removed copy stay for an hour: this host does not know which machines read them.
-// 4. Each process of a region offers what its own host has, so the rack asks all addresses. A copy is removed only if all of them answered
-//    and none offers it. While one does not, nothing older, and no other one of its serial, is copied.
+// 1. The documents need no signature: the rack obeys the region's commands anyway. Each file must have the published
+//    checksum.
+// 2. What was added on the rack stays, whatever its name, and so do directories with files of a person.
+// 3. The bytes of a removed copy stay for an hour, for machines that read them.
+// 4. Each process of a region offers what its host has, so the rack asks all addresses. A copy is removed only if all
+//    answered and none offers it. Until then, nothing older, and no other of its serial, is copied.
 
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,18 +45,18 @@ import { compareSerials } from '../sources/serial.ts';
 import { type StreamSource, streamSource } from '../sources/source.ts';
 
 export interface CopyProgress {
-  /** The name of the image: `ubuntu/noble/amd64`. */
+  /** `ubuntu/noble/amd64`. */
   readonly file: string;
   readonly bytes: number;
   /** Undefined: unknown. */
   readonly total: number | undefined;
-  /** Why it failed; empty if it did not. */
+  /** Empty: no failure. */
   readonly error: string;
 }
 
 interface CopyTerms {
   readonly tree: string;
-  /** The addresses of the region, as `http://region:5240/MAAS`; at least one. */
+  /** As `http://region:5240/MAAS`; at least one. */
   readonly urls: readonly string[];
   readonly downloads: Downloads;
   readonly clock: Pick<Clock, 'wallTimeMs'>;
@@ -65,7 +66,7 @@ interface CopyTerms {
 export interface CopyResult {
   readonly added: number;
   readonly removed: number;
-  /** Why some could not be copied or removed, each with its name. */
+  /** What could not be copied or removed, and why. */
   readonly problems: readonly string[];
 }
 
@@ -124,7 +125,7 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
   return { added, removed, problems };
 }
 
-/** An image is gone if its files are not offered under its name, a boot loader or an installer if nothing is offered for its directory. */
+/** An image is gone if its files are not offered under its name, a part if nothing is offered for its directory. */
 function goneCopies(copies: readonly OwnCopy[], offered: readonly Offer[]): readonly OwnCopy[] {
   const isOffered = ({ has, place, serial, content }: OwnCopy): boolean =>
     offered.some(
@@ -149,7 +150,7 @@ function copiesIn(tree: string): readonly OwnCopy[] {
   ];
 }
 
-/** The directory of a boot loader or an installer; the name of an image with its kernel: two systems may have the same name. */
+/** The directory of a part; the name of an image with its kernel: two systems may share a name. */
 const placeOf = (offer: Offer): string => (offer.kind === 'image' ? productOf(offer) : partDirectory(offer));
 
 /** Empty if the region names none. */
@@ -166,8 +167,8 @@ const productOf = (image: Omit<ImageName, 'serial'> & { readonly system?: { read
   ]);
 
 /**
- * For each place its newest offer, or the one of this serial that the rack has, followed by those of the same files; none if the rack should
- * keep its copy. Boot loaders and installers, without which no machine starts, come first.
+ * For each place its newest offer, or that of the rack's serial, followed by those of the same files; none if the rack
+ * keeps its copy. Boot loaders and installers come first: no machine starts without them.
  */
 function chooseNewest(
   offered: readonly Offer[],
@@ -186,7 +187,7 @@ function chooseNewest(
         contentOf(a).localeCompare(contentOf(b)),
     );
     if (best === undefined) return [];
-    // Its own copy, if that is damaged, is repaired. Another one is probably from an address that did not answer.
+    // A damaged copy is repaired. Another one is probably from an address that did not answer.
     const isKept = own.some(({ serial }) => compareSerials(serial, serialOf(best)) >= 0);
     if (!isComplete && !isOwn(best) && isKept) return [];
     return [[best, ...same.filter((other) => other !== best && contentOf(other) === contentOf(best))] as const];
@@ -195,11 +196,10 @@ function chooseNewest(
 
 const sourceAt = (url: string): StreamSource => streamCopyOf(url, COPY_SOURCE, STREAM_ARCHITECTURES);
 
-/** The stream of another Rackboot at a trusted place. */
 export const streamCopyOf = (url: string, name: string, arches: StreamSource['arches']): StreamSource =>
   streamSource({ url, name, arches, trust: { kind: 'unsigned', why: 'its place is trusted' } });
 
-/** @returns false if the rack already has it, or something else in its place that is not a copy */
+/** @returns false if the rack has it, or something else in its place */
 async function copyOne(offers: Preferred<Offer>, { tree, downloads, clock, onProgress }: CopyTerms): Promise<boolean> {
   const [first] = offers;
   if (await isHere(first, tree)) return false;

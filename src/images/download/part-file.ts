@@ -1,4 +1,4 @@
-// The part of a file that has arrived, hashed while it grows, and renamed to NAME once it is verified.
+// The part of a file that has arrived, hashed while it grows, and renamed to NAME when verified.
 //
 //   NAME-BYTES.part         the first bytes of the file; NAME.part if its size is unknown
 //   NAME-BYTES.part.json    which file they belong to; `.new` while it is written
@@ -6,8 +6,8 @@
 //   open ─▶ rehash (an earlier run's part) ─▶ begin (a new file) ─▶ append … ─▶ digest ─▶ publish
 //
 // 1. The record is written before the first byte of its part. A part is continued only if the request names the same digest and size.
-// 2. The size is in the name, so that a source that states another one for the digest of another source's file does not get that one's part.
-// 3. After a crash of the host, a part may end in zeroes: the digest is wrong, and the file is fetched again.
+// 2. The size is in the name: a source that states another size for the digest does not get another's part.
+// 3. After a crash of the host, a part may end in zeroes: the digest is wrong, and it is fetched again.
 // 4. Only `publish` creates NAME, after its bytes are on disk.
 
 import { createHash, type Hash } from 'node:crypto';
@@ -24,7 +24,7 @@ import type { DownloadRequest } from './request.ts';
 const RECORD_BYTES_MAX = 16 * 1024;
 const READ_BYTES = 1024 * 1024;
 
-/** The file that a part belongs to, and the URL, as configured, from which its last bytes came. */
+/** With the configured URL of its last bytes. */
 interface PartRecord {
   readonly file: KeptFile;
   readonly source: string;
@@ -53,7 +53,7 @@ export class PartFile {
     this.#hash = createHash(request.digest.algorithm);
   }
 
-  /** Opens the part of an earlier run, or a new one. Call `rehash` next. Rejects with UnfitFile, or the system's error. */
+  /** Call `rehash` next. Rejects with UnfitFile, or the system's error. */
   static async open(request: DownloadRequest): Promise<PartFile> {
     const file = await open(partPath(request), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
     try {
@@ -77,28 +77,28 @@ export class PartFile {
     return this.#bytes;
   }
 
-  /** The file to which the kept bytes belong; undefined: none are kept. */
+  /** Undefined: none are kept. */
   get kept(): KeptFile | undefined {
     return this.#record?.file;
   }
 
-  /** The URL, as configured, from which the last bytes came; undefined: none are kept. */
+  /** The configured URL of the last bytes; undefined: none are kept. */
   get source(): string | undefined {
     return this.#record?.source;
   }
 
-  /** Hashes the kept bytes. Rejects with the system's error. @returns false if the signal came first */
+  /** @returns false if the signal came first Rejects with the system's error. */
   rehash(signal: AbortSignal, onProgress: (bytes: number) => void): Promise<boolean> {
     return hashFile(this.#file, this.#bytes, this.#hash, signal, onProgress);
   }
 
-  /** Records that the next bytes belong to this file, even if another server sends them. Rejects with the system's error. */
+  /** The next bytes belong to this file, even from another server. Rejects with the system's error. */
   async begin(file: KeptFile, source: string): Promise<void> {
     if (JSON.stringify(this.#record) === JSON.stringify({ file, source })) return;
     this.#record = { file, source };
     const [, path, fresh] = partFiles(this.#request);
     const text = JSON.stringify({ schema: 1, wanted: wantedOf(this.#request), ...this.#record }, undefined, 2);
-    // A fixed name is safe because only one process writes here.
+    // Safe because one process writes here.
     await replaceFile(path, fresh, () => `${text}\n`, 0o644);
     await syncDirectory(this.#request.directory);
   }
@@ -112,7 +112,6 @@ export class PartFile {
     }
   }
 
-  /** The digest of the bytes, hexadecimal. */
   digest(): string {
     return this.#hash.copy().digest('hex');
   }
@@ -120,12 +119,12 @@ export class PartFile {
   async drop(): Promise<void> {
     this.#bytes = 0;
     this.#hash = createHash(this.#request.digest.algorithm);
-    // Empty the file before the next record is written. Otherwise a process killed in between would continue one file with another.
+    // Emptied before the next record: a process killed in between would continue one file with another.
     this.#record = undefined;
     await this.#file.truncate(0);
   }
 
-  /** Syncs the file to disk, renames it, and closes the part. Rejects with UnfitFile if the part is another file now, or the system's error. */
+  /** Syncs, renames and closes. Rejects with UnfitFile if the part was replaced, or the system's error. */
   async publish(): Promise<void> {
     const { directory, name } = this.#request;
     const [part, record] = partFiles(this.#request);
@@ -144,7 +143,6 @@ export class PartFile {
   }
 }
 
-/** @returns undefined if there is none for this file */
 function readRecord(request: DownloadRequest): PartRecord | undefined {
   let text: string;
   try {
@@ -164,7 +162,7 @@ function readRecord(request: DownloadRequest): PartRecord | undefined {
   return { file: { place, total, validator: isKnown ? { kind, value: String(validator.value) } : undefined }, source };
 }
 
-/** Adds the first bytes of a file to a hash. @returns false if the signal came first, or the file is shorter */
+/** @returns false if the signal came first, or the file is shorter */
 async function hashFile(
   file: FileHandle,
   length: number,
@@ -182,7 +180,7 @@ async function hashFile(
   return true;
 }
 
-/** The size of the finished file, if an earlier run was killed after publishing it. */
+/** True if an earlier run was killed after publishing it. */
 export async function isFinished({ directory, name, digest, bytes }: DownloadRequest): Promise<number | undefined> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(join(directory, name), flags).catch(() => undefined);
@@ -202,7 +200,6 @@ export async function isFinished({ directory, name, digest, bytes }: DownloadReq
 export const removeDownload = (request: DownloadRequest): Promise<void> =>
   removeFiles([...partFiles(request), join(request.directory, request.name)]);
 
-/** Removes these files, if they exist. @throws RackError `store-unwritable` */
 export async function removeFiles(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     try {

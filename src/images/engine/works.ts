@@ -1,6 +1,6 @@
-// The works of the image engine: everything that changes the store of images or the boot tree. One process at a time does them, in one
-// thread: the one that owns the tree, or a command if none runs. Terms, reports and results are plain values, because most callers are in
-// another process or thread.
+// The works of the image engine: everything that changes the image store or the boot tree. One process at a time does
+// them, in one thread: the owner of the tree, or a command if none runs. Terms, reports and results are plain values,
+// because most callers are in another process or thread.
 
 import { join } from 'node:path';
 import { systemClock } from '../../clock.ts';
@@ -32,17 +32,15 @@ import { importNamed } from './import-named.ts';
 import { type OnReport, reportTenths } from './reports.ts';
 import { holdTree } from './tree-lock.ts';
 
-/** The bytes of a person's file or directory. */
 export interface GivenContent {
   /** Undefined: unknown. */
   readonly bytes: number | undefined;
-  /** Each is valid until the next one is requested. Rejects if the file changed meanwhile. */
+  /** Each is valid until the next is requested. Rejects if the file changed meanwhile. */
   readonly pieces: () => AsyncIterable<Uint8Array>;
-  /** The file itself; undefined: it is only sent. */
+  /** Undefined: it is only sent. */
   readonly file?: (ImageBytes & { checkUnchanged(): Promise<void> }) | undefined;
 }
 
-/** How a work and the one who asked for it talk. */
 export interface WorkIo {
   /** Ends the work; what has arrived stays. */
   readonly signal: AbortSignal;
@@ -51,13 +49,12 @@ export interface WorkIo {
   readonly content?: GivenContent | undefined;
 }
 
-/** By name: each gets the boot tree, its terms, and how it talks. */
+/** By name: each gets the boot tree, its terms and a WorkIo. */
 const WORKS = {
   import: importNamed,
 
-  /** Adds everything in a bundle, and reports each result. */
   bundle: async (tree: string, { fileName }: { readonly fileName: string }, io: WorkIo) => {
-    // Its server is this process: another try would bring the same bytes.
+    // The server is this process: another try would bring the same bytes.
     const downloads = new DownloadQueue({ ...DEFAULT_SETTINGS, roundsMax: 1 }, systemClock);
     const { signal, report } = io;
     const means = { tree, fileName, downloads, clock: systemClock, signal };
@@ -70,13 +67,12 @@ const WORKS = {
     }
   },
 
-  /** Imports the installer on a disc. */
   disc: (tree: string, terms: Pick<Parameters<typeof importDisc>[0], 'fileName' | 'arch' | 'release'>, io: WorkIo) =>
     withFile(tree, terms.fileName, io, (file) =>
       importDisc({ tree, ...terms, file, whenCopied: file.checkUnchanged, onProgress: reportTenths(io.report) }),
     ),
 
-  /** Adds a disk image. `unfit`: why deploying it would probably fail; undefined: no reason is known. */
+  /** `unfit`: why deploying it would probably fail; undefined: no known reason. */
   'add-disk': async (
     tree: string,
     terms: Pick<AddRequest, 'fileName' | 'name' | 'title' | 'compress' | 'isMade'>,
@@ -120,14 +116,14 @@ const WORKS = {
   },
 
   /**
-   * Removes images, boot loaders and installers, and moves unusable manifests aside.
+   * Also moves unusable manifests aside.
    * @returns the freed bytes, and the new paths of the manifests
    */
   remove: async (
     tree: string,
     terms: {
       readonly images?: readonly StoredImage[];
-      /** True: the bytes of images stay for an hour, for machines. */
+      /** The bytes of images stay for an hour, for machines. */
       readonly keepsBytes?: boolean;
       readonly parts?: readonly Pick<TreePart, 'directory' | 'files'>[];
       /** The paths of manifests. */
@@ -143,10 +139,10 @@ const WORKS = {
     return { freed, moved };
   },
 
-  /** Moves the files of a part with a damaged manifest aside. @returns their new path */
+  /** @returns the new path of its files */
   'move-part-aside': (tree: string, { directory }: { readonly directory: string }) => movePartAside(tree, directory),
 
-  /** Deletes the bytes that no image needs: at once those of the doomed images, which are removed. @returns the freed bytes */
+  /** Deletes the bytes that no image needs, at once those of the doomed ones. @returns the freed bytes */
   sweep: (tree: string, { doomed = [] }: { readonly doomed?: readonly StoredImage[] }) => {
     const paths = new Set(doomed.flatMap((image) => blobsOf(image).map(({ path }) => path)));
     return sweepBlobs(tree, systemClock.wallTimeMs(), paths);
@@ -158,7 +154,6 @@ const WORKS = {
   /** Removes what imports keep of files. @param names their digests */
   'remove-left': (tree: string, { names }: { readonly names: readonly string[] }) => removeLeft(tree, names),
 
-  /** Makes an image of a complete upload. */
   'finish-upload': async (tree: string, order: Omit<FinishOrder, 'tree'>, { signal }: WorkIo) => {
     const result = await finishUpload({ ...order, tree, signal });
     if (result.kind === 'added') return result;
@@ -166,7 +161,6 @@ const WORKS = {
     return { kind: result.kind, code, message };
   },
 
-  /** Copies the images of a region that a rack lacks, and removes the copies of others. */
   copy: async (tree: string, { urls, ca }: CopyOrder, { report }: WorkIo) => {
     const authorities = ca === undefined ? undefined : [ca];
     const downloads = new DownloadQueue({ ...DEFAULT_SETTINGS, authorities }, systemClock);
@@ -178,14 +172,14 @@ const WORKS = {
     }
   },
 
-  /** Reads all content, and takes damaged content out of the store if it repairs. */
+  /** Reads all content; with `repairs` takes damaged content out. */
   check: async (tree: string, { repairs }: { readonly repairs: boolean }, { report }: WorkIo) => {
     const contents = await checkContent({ tree, repairs, onProgress: reportTenths(report, 'Images') });
     const onProgress = reportTenths(report, 'Boot loaders, installers and environments');
     return { contents, ...(await checkParts({ tree, repairs, onProgress })) };
   },
 
-  /** Replaces a directory of the tree by one with these files, or files of the top directory: a `Publisher`. */
+  /** Replaces a directory of the tree, or files of the top directory: a `Publisher`. */
   publish: async (
     tree: string,
     terms: {
@@ -234,7 +228,7 @@ function contentOf({ content }: WorkIo): GivenContent {
   return content;
 }
 
-/** Gives the content as a file: one that is only sent becomes a file of the store until the end. */
+/** Content that is only sent becomes a file of the store until the end. */
 async function withFile<T>(
   tree: string,
   fileName: string,

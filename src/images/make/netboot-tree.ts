@@ -1,12 +1,11 @@
-// Reads the kernel and the initrd of a network installer from a directory or an archive of this host: Debian's netboot.tar.gz, or the
-// directory that it unpacks to.
+// Reads kernel and initrd of a network installer of this host: Debian's netboot.tar.gz, or its directory.
 //
 // Sources: MANIFEST and netboot/ of dists/RELEASE/main/installer-ARCH/current/images/ of Debian 12 and Ubuntu 20.04; their `version.info`.
 //
-// 1. Names in an archive are only compared with expected ones; none becomes a path.
-// 2. A link in a directory is not followed: it could lead to any file of this host.
-// 3. A tree is listed first. Only the kernel and the initrd of one installer are read into memory, each once, together at most
-//    INSTALLER_BYTES_MAX bytes.
+// 1. Names in an archive are only compared; none becomes a path.
+// 2. Links are not followed: they could lead to any file of this host.
+// 3. A tree is listed first. Only one kernel and initrd are read into memory, each once, together at most
+//    INSTALLER_BYTES_MAX.
 
 import { lstatSync, type Stats } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -24,15 +23,14 @@ import { isDirectory } from './directory-packing.ts';
 export interface NetbootTree {
   readonly kernel: Uint8Array;
   readonly initrd: Uint8Array;
-  /** `debian`, `ubuntu`. */
   readonly os: string;
-  /** The code name that it states: `bookworm`; undefined: none. */
+  /** `bookworm`; undefined: it names none. */
   readonly release: string | undefined;
   readonly title: string | undefined;
   readonly source: string;
 }
 
-/** The largest kernel and initrd together, in bytes. Those of Debian 12 with its graphical installer have 70 MB. */
+/** Kernel and initrd together; Debian 12's graphical ones have 70 MB. */
 const INSTALLER_BYTES_MAX = 512 * 1024 * 1024;
 const INFO_BYTES_MAX = 4096;
 const SYSTEMS = ['debian', 'ubuntu'] as const;
@@ -41,10 +39,10 @@ const ARCHITECTURES_SHOWN_MAX = 8;
 const INFO = /^(Debian|Ubuntu) version:\s+([\w.]{1,16})\s+\(([a-z]{1,32})\)/m;
 
 interface FileTree {
-  /** The sizes of the wanted files that it has, in bytes. */
+  /** Of the wanted files. */
   readonly sizes: ReadonlyMap<string, number>;
   readonly architectures: ReadonlySet<string>;
-  /** Reads a file of `sizes`. */
+  /** A name in `sizes`. */
   read(name: string): Promise<Uint8Array>;
 }
 
@@ -53,7 +51,7 @@ interface Place {
   readonly directory: string;
 }
 
-/** Where an installer may be, the likeliest first. */
+/** The likeliest first. */
 const placesOf = (arch: string): readonly Place[] => [
   ...['', 'netboot/'].flatMap((above) => SYSTEMS.map((os) => ({ os, directory: `${above}${os}-installer/${arch}/` }))),
   { os: 'debian', directory: '' },
@@ -114,7 +112,6 @@ function listDirectory(path: string, wanted: ReadonlySet<string>): FileTree {
   return { sizes, architectures: new Set(), read };
 }
 
-/** @returns undefined if there is none */
 function entryOf(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });

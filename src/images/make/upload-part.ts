@@ -1,11 +1,11 @@
-// The received bytes of an upload: one file in the tree, to which the pieces are written in order.
+// The received bytes of an upload: one file in the tree, written in order.
 //
 //   TREE/images/.uploads/ID-HASH.part      the beginning of the file that has this hash
 //   TREE/images/.uploads/.whole-…          a file received in one piece, before its upload exists
 //
-// 1. A piece counts only when it is on disk. Bytes after the counted ones were left by a killed process, and are overwritten.
-// 2. The names are hidden, so the bytes are not served.
-// 3. A piece is written as it arrives, so only one chunk of it is in memory.
+// 1. A piece counts only when it is on disk. Bytes after the counted ones are of a killed process, and are overwritten.
+// 2. Hidden names are not served.
+// 3. A piece is written as it arrives: one chunk is in memory.
 // 4. One piece at a time is written. A part with a second name is in the store: it never changes again.
 
 import { createHash } from 'node:crypto';
@@ -20,7 +20,7 @@ import { assertOwnStore } from '../image-store.ts';
 import { makeDirectories, syncDirectory } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 
-/** An older whole file, or part of an upload of another host, belongs to no running request. */
+/** An older whole file, or part of another host's upload, belongs to no running request. */
 const LEFTOVER_MS = 10 * 60 * 1000;
 const MODE = 0o600;
 
@@ -40,12 +40,12 @@ const directoryOf = (tree: string): string => join(tree, 'images', '.uploads');
 
 const nameOf = ({ id, sha256 }: PartOf): string => `${id}-${sha256.slice(0, 16)}.part`;
 
-/** The paths of the parts that are being written. */
+/** Paths that are being written. */
 const written = new Set<string>();
 
 export const partPath = (tree: string, upload: PartOf): string => join(directoryOf(tree), nameOf(upload));
 
-/** @throws RackError `store-unwritable` if the disk of the tree has no room for `bytes`, `tree-unreadable` */
+/** @throws RackError `store-unwritable` without room for `bytes`, `tree-unreadable` */
 export async function checkUploadRoom(tree: string, bytes: number): Promise<void> {
   const directory = directoryOf(tree);
   try {
@@ -59,15 +59,14 @@ export async function checkUploadRoom(tree: string, bytes: number): Promise<void
 
 export type PieceResult = 'written' | 'short' | 'missing' | 'busy';
 
-/** How a piece is counted. Both are called while nothing else writes the part. */
+/** Both are called while nothing else writes the part. */
 export interface PieceCount {
-  /** False: since the caller looked, other bytes were counted, or the upload ended. */
+  /** False: other bytes were counted since the caller looked, or the upload ended. */
   readonly isNext: () => Promise<boolean>;
-  /** Counts the piece, which is on disk. False: the same. */
+  /** The piece is on disk. False: as `isNext`. */
   readonly count: () => Promise<boolean>;
 }
 
-/** A piece, and how many bytes of the part come before it. */
 interface PlacedPiece extends PieceCount {
   readonly at: number;
   readonly bytes: number;
@@ -75,9 +74,9 @@ interface PlacedPiece extends PieceCount {
 }
 
 /**
- * Writes a piece after the first `at` bytes of the part, and counts it. A piece that is cut short changes nothing.
- * @returns `written`, when it is on disk and counted; `short`, if the content ended before `bytes`; `missing`, if this host has fewer than `at` bytes;
- * `busy`, if the part is being written or finished, or was when the caller looked
+ * Writes a piece after the first `at` bytes of the part, and counts it. A truncated piece changes nothing.
+ * @returns `written`: on disk and counted; `short`: the content ended before `bytes`; `missing`: this host has fewer
+ * than `at` bytes; `busy`: the part is being written or finished, or was when the caller looked
  * @throws RackError `store-unwritable`; any error of reading the content
  */
 export async function writePart(tree: string, upload: PartOf, piece: PlacedPiece): Promise<PieceResult> {
@@ -86,7 +85,7 @@ export async function writePart(tree: string, upload: PartOf, piece: PlacedPiece
   if (written.has(path)) return 'busy';
   written.add(path);
   try {
-    // The caller may have looked before another piece was written: its place would then cut off counted bytes.
+    // Another piece may have been written since the caller looked: writing here would cut off counted bytes.
     if (!(await piece.isNext())) return 'busy';
     const result = await writeLocked(tree, upload, piece);
     return result === 'written' && !(await piece.count()) ? 'busy' : result;
@@ -110,7 +109,7 @@ async function writeLocked(tree: string, upload: PartOf, { at, bytes, content }:
 }
 
 /**
- * Receives a whole file whose hash is not known yet.
+ * Receives a whole file of unknown hash.
  * @throws RackError `bad-argument` if it has more than `bytesMax` bytes; otherwise as `writePart`
  */
 export async function receiveWhole(
@@ -151,25 +150,26 @@ export async function adoptWhole(tree: string, { path }: WholeFile, upload: Part
   await syncDirectory(directoryOf(tree));
 }
 
-/** The size of the part, in bytes; 0: this host has none. */
+/** In bytes; 0: this host has none. */
 export async function partBytes(tree: string, upload: PartOf): Promise<number> {
   return (await stat(partPath(tree, upload)).catch(() => undefined))?.size ?? 0;
 }
 
-/** Removes the part of an upload that is over. One that cannot be removed is left to `sweepParts`, which reports it. */
+/** Removes the part of an upload that is over; `sweepParts` retries and reports. */
 export async function removePart(tree: string, upload: PartOf): Promise<void> {
   await removeFile(partPath(tree, upload));
 }
 
-/** An upload; `isHere` if its bytes are on this host, or nowhere yet. */
+/** `isHere`: its bytes are on this host, or nowhere yet. */
 interface PlacedUpload extends PartOf {
   readonly isHere: boolean;
 }
 
 /**
- * Removes the files of uploads that have ended, at once unless they are in use, and of those whose bytes another host has.
- * @param listUploads all uploads of the region. Called after the files have been listed, because an upload begins before its part
- * @returns the problem with the first file that cannot be removed; undefined if there is none
+ * Removes files of uploads that have ended, unless they are in use, and of those whose bytes another host has.
+ * @param listUploads all uploads of the region. It is called after the files were listed, because an upload begins
+ * before its part
+ * @returns the first failure; undefined: none
  */
 export async function sweepParts(
   tree: string,
@@ -198,7 +198,6 @@ export async function sweepParts(
   return problem;
 }
 
-/** @returns undefined if the file is gone */
 async function removeFile(path: string): Promise<RackError | undefined> {
   try {
     await rm(path, { force: true });
@@ -231,7 +230,6 @@ async function openPart(tree: string, upload: PartOf, at: number): Promise<FileH
   return undefined;
 }
 
-/** @returns how many bytes were written */
 async function writeAll(
   tree: string,
   file: FileHandle,

@@ -1,11 +1,11 @@
-// Imports an offered installer: downloads its kernel and its initrd, verifies them, adds the drivers and publishes them in the boot tree. An
-// installer that another Rackboot has finished is published as it is.
+// Imports an offered installer: downloads and verifies kernel and initrd, adds drivers and publishes them. The finished
+// installer of another Rackboot is published as it is.
 //
-// 1. Nothing appears in the tree before both files match their checksums in a trusted list, which is signed or was fetched by HTTPS.
+// 1. Nothing appears in the tree before both files match a trusted list, signed or fetched by HTTPS.
 // 2. Both files are held until the end.
-// 3. An interrupted download continues with the next import. Only a finished import removes the files.
-// 4. Several may download at a time. One at a time reads its files and adds the drivers.
-// 5. Bytes that are published unchanged are those of the download, which gets a further name: they need no room twice.
+// 3. The next import continues an interrupted download. Only a finished import removes the files.
+// 4. Several may download at a time; one at a time adds drivers.
+// 5. Unchanged bytes are linked from the download: they need no room twice.
 
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,35 +24,30 @@ import { asStoreError } from '../store-error.ts';
 import { downloadOf, type FetchTerms, fetchFile, heldBy } from './file-fetch.ts';
 import { assertReplaceable, findPart, installerDirectory, replaceable } from './tree-parts.ts';
 
-/** The largest kernel or initrd, in bytes; both are read into memory. Debian's have at most 50 MB. */
+/** Both are read into memory; Debian's have at most 50 MB. */
 const FILE_BYTES_MAX = 512 * 1024 * 1024;
-/** The name and the largest size of a disc, which the initrd loads. */
 const DISC = 'installer.iso';
 const DISC_BYTES_MAX = 32 * 1024 ** 3;
-/** The system whose packages a Debian host's apt can fetch for any release. */
+/** A Debian host's apt can fetch its packages for any release. */
 const WITH_PACKAGES = 'debian';
 
-/** The work on downloaded installers: each may take 1 GiB of memory, and two cannot use the host's package manager. */
+/** Each may take 1 GiB of memory, and two cannot use the package manager. */
 const turns = new OneAtATime();
-/** The checks of those that are there, which do not wait for the package manager. */
+/** Checks do not wait for the package manager. */
 const checks = new OneAtATime();
 
-/** The options of an import. */
 export interface InstallerTerms
   extends FetchTerms,
     Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {
-  /** As of `ImportTerms`. */
   readonly bundle?: string | undefined;
-  /** True: an installer that was made from the same files, and is undamaged, stays as it is. Default: false */
+  /** True: an undamaged installer from the same files stays. Default: false */
   readonly mayStay?: boolean | undefined;
-  /** Called when both files have arrived: from then on the import needs no server, but may wait for its turn. */
+  /** Both files have arrived: the import needs no server, but may wait for its turn. */
   readonly onTurn?: (() => void) | undefined;
 }
 
-/** An imported installer. */
 interface InstallerImport extends Publication {
   readonly serial: string;
-  /** False if it was there already. */
   readonly added: boolean;
 }
 
@@ -81,7 +76,7 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   assertReplaceable(tree, installerDirectory(offer), os);
   const directory = join(tree, 'images', '.downloads');
   await makeDirectories(directory);
-  // The initrd is written once more, with the drivers.
+  // The initrd is written again, with drivers.
   const isConverted = offer.isFinished !== true && (os === WITH_PACKAGES || terms.packages !== undefined);
   const all = offer.files.map((file) => ({
     ...downloadOf(file, directory, file.name === DISC ? DISC_BYTES_MAX : FILE_BYTES_MAX),
@@ -91,7 +86,7 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   const requests = [...new Map(all.map((request) => [request.name, request])).values()];
   const lock = holdFiles(requests.map(heldBy), offerName(offer));
   try {
-    // At once: then the bytes of both are known early. They are held until neither is written any more.
+    // Concurrently: both sizes are known early. They are held until neither is written.
     const ends = await Promise.allSettled(
       requests.map((request) => fetchFile(request, offerName(offer), { ...terms, mirrorKey: offer.mirrorKey })),
     );
@@ -111,17 +106,16 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   }
 }
 
-/** Where the files of an installer are, and where they go. */
 interface FetchedFiles {
-  /** The directory of the installer. */
+  /** Of the installer. */
   readonly place: string;
-  /** That of the downloads. */
+  /** Of the downloads. */
   readonly directory: string;
-  /** The digests of the kernel and the initrd. */
+  /** Of kernel and initrd. */
   readonly fetched: readonly string[];
 }
 
-/** Publishes the downloaded files, with the drivers unless another Rackboot has finished them. */
+/** Adds drivers unless another Rackboot has. */
 async function publishFetched(
   offer: InstallerOffer,
   { tree, workDir, packages, onProgress, signal, bundle }: InstallerTerms,
@@ -143,7 +137,6 @@ async function publishFetched(
   return await publishInstaller(request, { ...files, base, hasPackages: os === WITH_PACKAGES, facts });
 }
 
-/** Publishes an installer that another Rackboot has finished. */
 async function publishFinished(
   directory: string,
   { kernel, initrd, stored }: InstallerFiles,

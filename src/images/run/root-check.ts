@@ -1,4 +1,4 @@
-// Reads the file of a system's root: is it whole, is it the root of a system, and has it what a deployment needs?
+// Reads the file of a system's root: is it whole, is it a system, and has it what a deployment needs?
 //
 //   squashfs ─▶ as long as its superblock says?
 //   archive ─▶ to its end: etc/ and usr/? the kernel, GRUB and cloud-init, by the names of its members
@@ -6,8 +6,8 @@
 //
 // Sources: squashfs 4.0 and ext4, their superblocks; `agent/system.sh`, which unpacks these files, for the places of kernel and boot loader.
 //
-// 1. Nothing is unpacked: names are only compared, and only a piece of the content is in memory.
-// 2. A squashfs is not searched for the names, nor is an image: nothing is said about the system in them.
+// 1. Nothing is unpacked: names are only compared, and one piece is in memory.
+// 2. Nothing is said about the system in a squashfs or an image.
 
 import { copyBytes, viewBytes } from '../../net/borrowed-bytes.ts';
 import type { ImageBytes } from '../disk-image.ts';
@@ -17,18 +17,17 @@ import { piecesOf } from '../image-file.ts';
 import { expandedBytesMax, isTar, listTar, NoTar, TarFault } from '../packed-tar.ts';
 import type { RootFormat } from '../stored-system.ts';
 
-/** The largest root, in bytes. */
 export const ROOT_BYTES_MAX = 64 * 1024 ** 3;
-/** How many bytes at the beginning of a root show its format. */
+/** Show a root's format. */
 export const ROOT_HEAD_BYTES = 512;
-/** Space that a root needs on a disk: about EXPANSION times its packed size, plus ROOM_BYTES to work in. */
+/** A root needs EXPANSION times its packed size, plus ROOM_BYTES to work in. */
 const EXPANSION = 4;
 const ROOM_BYTES = 512 * 1024 * 1024;
 
-/** The space that a root of this packed size needs on a disk, in bytes; an estimate. */
+/** In bytes, estimated. */
 export const rootDiskBytes = (bytes: number): number => EXPANSION * bytes + ROOM_BYTES;
 
-/** True if a file begins like a root of this format. @param bytes its first ROOT_HEAD_BYTES */
+/** @param bytes its first ROOT_HEAD_BYTES */
 export function isRoot(format: RootFormat, bytes: Uint8Array): boolean {
   if (format === 'squashfs') return Buffer.from(bytes).toString('latin1', 0, 4) === 'hsqs';
   const compression = compressionOf(bytes);
@@ -36,14 +35,14 @@ export function isRoot(format: RootFormat, bytes: Uint8Array): boolean {
   return compression !== undefined || isTar(bytes);
 }
 
-/** The findings about a system, by the names in its archive. */
+/** By the names in its archive. */
 export interface RootFacts {
   readonly hasKernel: boolean;
   readonly hasBootLoader: boolean;
   readonly hasCloudInit: boolean;
 }
 
-/** A file that is not the root of a system, or not whole. The cause is the failure of its expansion. */
+/** Not the root of a system, or not whole. The cause is a failed expansion. */
 export class RootFault extends Error {
   readonly why: string;
 
@@ -55,8 +54,7 @@ export class RootFault extends Error {
 }
 
 /**
- * Reads a root.
- * @returns undefined: nothing is known of the system in it
+ * @returns undefined: nothing is known of the system
  * @throws RootFault; RackError `tool-missing` without the program that expands it; the system's error
  */
 export async function inspectRoot(bytes: ImageBytes, format: RootFormat): Promise<RootFacts | undefined> {
@@ -79,7 +77,7 @@ export async function inspectRoot(bytes: ImageBytes, format: RootFormat): Promis
   }
 }
 
-/** The findings in a sentence. @param hasOwnStart a kernel and an initrd came with the root */
+/** @param hasOwnStart kernel and initrd came with the root */
 export function describeRoot(facts: RootFacts, hasOwnStart: boolean): string {
   const kernel = facts.hasKernel || hasOwnStart ? [] : ['no kernel in /boot'];
   const missing = [...kernel, ...(facts.hasBootLoader ? [] : ['no boot loader (GRUB)'])];
@@ -93,7 +91,7 @@ export function describeRoot(facts: RootFacts, hasOwnStart: boolean): string {
 
 /** As `choose_kernel` of the agent finds them. */
 const KERNEL = /^boot\/(?:vmlinuz|vmlinux|Image)-[^/]+$/;
-/** As `has_grub` and `copy_signed` of the agent find them: a program with its modules, or files that are signed. */
+/** As `has_grub` and `copy_signed` of the agent: a program with modules, or signed files. */
 const GRUB_PROGRAM = /^(?:usr\/)?sbin\/grub2?-install$/;
 const GRUB_MODULES = /^usr\/lib\/grub\/[^/]+-(?:pc|efi)(?:\/|$)/;
 const SHIM = /^usr\/lib\/shim\/shim[a-z0-9]+\.efi(?:\.signed(?:\.latest)?)?$/;
@@ -122,11 +120,9 @@ async function inspectArchive(bytes: ImageBytes): Promise<RootFacts> {
   };
 }
 
-/** Where ext4 has its magic number. */
 const EXT_AT = 1080;
 const EXT_MAGIC = 0xef53;
 
-/** Throws RootFault unless the expanded file is an image of ext4. */
 async function checkImage(bytes: ImageBytes): Promise<void> {
   const bytesMax = expandedBytesMax(bytes);
   const start = Buffer.alloc(EXT_AT + 2);
@@ -146,10 +142,10 @@ async function checkImage(bytes: ImageBytes): Promise<void> {
     throw new RootFault('it is not the image of an ext4 file system, so a machine could not open it');
 }
 
-/** Where the superblock of a squashfs has its size, a number of 64 bits. */
+/** In a superblock, 64 bits. */
 const SIZE_AT = 40;
 
-/** The size that a squashfs states; more than any file has if its superblock is incomplete. */
+/** As stated; more than any file if the superblock is incomplete. */
 function squashfsBytes(head: Uint8Array): number {
   const superblock = Buffer.from(viewBytes(head, 0, SIZE_AT + 8));
   return superblock.length < SIZE_AT + 8 ? Number.POSITIVE_INFINITY : Number(superblock.readBigUInt64LE(SIZE_AT));

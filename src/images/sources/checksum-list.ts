@@ -12,16 +12,17 @@
 // OpenSSL 3; the lists of cloud.debian.org, download.fedoraproject.org, repo.almalinux.org and distfiles.gentoo.org; RFC 9580 §7
 // (clear-signed text).
 //
-// 1. A list inside clear-signed text is read, but its signature is not verified here: verification.ts does that.
-// 2. The checksum by the strongest algorithm is kept. A file with two different ones by one algorithm is left out.
-// 3. A line that is no checksum costs only itself, as with `sha256sum -c`; it is reported if the wanted file is not in the list.
-// 4. A file whose name is not a contained path is left out, because nothing could request it.
+// 1. Clear-signed text is read, but verification.ts verifies its signature.
+// 2. The strongest algorithm counts; two different checksums of it exclude the file.
+// 3. A line that is no checksum costs only itself, as with `sha256sum -c`; it is reported if the wanted file is
+//    missing.
+// 4. Names that are not contained paths are left out: nothing could request them.
 
 import { cleanText } from '../../clean-text.ts';
 import { isContainedPath } from './contained-path.ts';
 import { type DocumentDecoded, documentFault, documentValue } from './document-fault.ts';
 
-/** A checksum algorithm; ALGORITHMS has the weakest first. SHA-1 and MD5 only protect against damage. */
+/** The weakest first; SHA-1 and MD5 only protect against damage. */
 export type ChecksumAlgorithm = (typeof ALGORITHMS)[number];
 const ALGORITHMS = ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'] as const;
 
@@ -32,16 +33,15 @@ export interface Checksum {
   readonly bytes: number | undefined;
 }
 
-/** Checksums by the name of the file; a checksum without a name has the empty name. */
+/** By file name; empty if a checksum has none. */
 export type ChecksumList = ReadonlyMap<string, Checksum>;
 
 interface DecodedList {
   readonly sums: ChecksumList;
-  /** The lines that are no checksums, for people: `line 4: "Resolving host…"`; at most LINES_NAMED_MAX, clean. */
+  /** Unusable lines for people: `line 4: "Resolving host…"`; at most LINES_NAMED_MAX, clean. */
   readonly unread: readonly string[];
 }
 
-/** The largest list, in bytes. */
 export const LIST_BYTES_MAX = 8 * 1024 * 1024;
 const FILES_MAX = 100_000;
 const LINES_NAMED_MAX = 3;
@@ -70,9 +70,9 @@ const LOOKS: readonly (readonly [start: RegExp, name: string])[] = [
   [/^-----BEGIN PGP SIGNATURE-----/, 'a signature without its list'],
 ];
 
-/** Decodes a list. @param document its bytes, or its text if it was taken out of a clear-signed document */
+/** @param document bytes, or clear-signed text */
 export function decodeChecksumList(document: Uint8Array | string): DocumentDecoded<DecodedList> {
-  // Invalid UTF-8 becomes replacement characters, which no contained path has.
+  // No contained path has replacement characters.
   const text = typeof document === 'string' ? document : new TextDecoder().decode(document);
   if (text.length > LIST_BYTES_MAX)
     return documentFault('too-large', '', `at most ${LIST_BYTES_MAX} characters`, text.length);
@@ -88,7 +88,7 @@ export function decodeChecksumList(document: Uint8Array | string): DocumentDecod
   return documentValue(list.decoded());
 }
 
-/** The lines with their indexes. Of clear-signed text, only the signed lines, without the escapes of their dashes. */
+/** With their indexes. Of clear-signed text, only signed lines, without dash escapes. */
 function* signedPart(lines: readonly string[]): Generator<readonly [index: number, line: string]> {
   const head = lines.findIndex((line) => line.trimEnd() === CLEAR_SIGNED);
   if (head === -1) return yield* lines.map((line, index) => [index, line.trimEnd()] as const);
@@ -105,7 +105,7 @@ class ListReader {
   readonly #sums = new Map<string, Checksum>();
   readonly #sizes = new Map<string, number>();
   readonly #doubtful = new Set<string>();
-  /** True below a comment that names an algorithm which is not one of ours. */
+  /** Below a comment with an unknown algorithm. */
   #isForeign = false;
 
   get files(): number {
@@ -162,9 +162,9 @@ function readSum(line: string): { name: string; algorithm: ChecksumAlgorithm; he
 }
 
 /**
- * The checksum of a file; undefined: the list has none.
- * @param isOfOneFile true if the list is only for this file. Then the name in it does not matter; it may be that of the build to which
- *   `file` links.
+ * Undefined: none.
+ * @param isOfOneFile the list is for this file alone: its name does not matter, and may be of the build to which `file`
+ * links
  */
 export function findChecksum(list: ChecksumList, file: string, isOfOneFile = false): Checksum | undefined {
   const found = list.get(file);

@@ -6,11 +6,12 @@
 // levels inherit.
 //
 // 1. Every path is contained (contained-path.ts), and every checksum has the length of its algorithm.
-// 2. An item without a path is skipped, because it is not a file: an image in a cloud, for example, has an identifier instead.
-// 3. There is one image for each subarchitecture (`subarch`) that the items of a version name. Items that name none belong to all of them.
-//    The lists of all images together are bounded, because they can be far larger than the document.
-// 4. The variants of a release (`variant`, of LXD's and Incus's servers) are releases of their own: `bookworm` and `bookworm-cloud`.
-// 5. Unknown fields and file types are kept as tags. Only fields that this decoder reads are checked.
+// 2. An item without a path is no file (an image in a cloud, for example), and is skipped.
+// 3. Each subarchitecture (`subarch`) that the items of a version name is one image. Items that name none belong to all
+//    of them. The lists of all images together are bounded: they can be far larger than the document.
+// 4. The variants of a release (`variant`, of LXD and Incus) are releases of their own: `bookworm` and
+//    `bookworm-cloud`.
+// 5. Unknown fields and file types become unchecked tags.
 
 import type { Fields } from '../../fields.ts';
 import { CONTAINED_PATH, isContainedPath } from './contained-path.ts';
@@ -24,11 +25,11 @@ import { findTag, TagReader, type Tags, tagOf } from './tags.ts';
 
 const PRODUCTS_MAX = 20_000;
 const VERSIONS_MAX = 2000;
-/** Items of one version: a document of a cloud has one for each of its regions and kinds of disk. */
+/** Of one version: a document of a cloud has one for each region and kind of disk. */
 const ITEMS_MAX = 2000;
-/** Files of all images: a file counts for each image that has it. Ubuntu's released images have some 40 000. */
+/** A file counts for each image that has it. Ubuntu's released images have some 40 000. */
 const FILES_MAX = 250_000;
-/** Names in the lists of all images: other names of releases, and subarchitectures. A document of MAAS has some 50 000. */
+/** Other names of releases, and subarchitectures, of all images. MAAS's have some 50 000. */
 const LISTED_MAX = 1_000_000;
 const NAME_CHARACTERS_MAX = 256;
 const SHA256_DIGITS = 64;
@@ -91,7 +92,7 @@ class ProductsDecoder {
     return { name, images: versions.flat().toSorted((a, b) => compareSerials(b.serial, a.serial)) };
   }
 
-  /** The images of a version: one for each subarchitecture that its items name, with its own files and those that name none. */
+  /** One for each subarchitecture, with its own files and those that name none. */
   #images(product: string, serial: string, level: Level): readonly StreamImage[] {
     const { tags, path } = level;
     const files: StreamFile[] = [];
@@ -180,10 +181,10 @@ class ProductsDecoder {
   }
 }
 
-/** The subarchitecture that the item itself names; undefined: it names none. */
+/** Undefined: none. */
 const ownSubarch = ({ tags: [own] }: StreamFile): string | undefined => own?.get('subarch');
 
-/** What sets a variant of a release apart: LXD's and Incus's `cloud` is `-cloud`. Empty: the release itself, which they call `default`. */
+/** LXD's and Incus's `cloud` is `-cloud`. Empty: the release itself, their `default`. */
 function variantOf(tags: Tags): string {
   const variant = tagOf(tags, 'variant');
   return variant === '' || variant === 'default' ? '' : `-${variant}`;

@@ -10,23 +10,22 @@ export type SigningKeys = readonly PublicKey[];
 
 export type KeyringFaultCode = Extract<SignatureFaultCode, 'unreadable-keyring' | 'large-keyring'>;
 
-/** The key that may have made a signature. */
 export interface Candidate {
   readonly key: PublicKey;
-  /** The part of `key` that the signature names: the key itself, or one of its subkeys. */
+  /** The key itself, or the subkey that the signature names. */
   readonly part: PublicKey | Subkey;
 }
 
-/** The largest keyring, in bytes; that of the Debian archive has 60 000. */
+/** The Debian archive's has 60 000 bytes. */
 const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
-/** Keys of one keyring; further ones are ignored. */
+/** Further keys are ignored. */
 const KEYS_MAX = 256;
 /**
- * Packets of one keyring: keys, names, signatures. Each self-signature takes up to a millisecond of processor time whenever its key is judged.
- * The keyring of the Debian archive has 104.
+ * Keys, names and signatures. Judging a key takes up to a millisecond for each self-signature. The Debian archive's
+ * keyring has 104.
  */
 const PACKETS_MAX = 2000;
-/** 2048 bits; some programs make keys with one bit less. */
+/** 2048, but some programs make one bit less. */
 const RSA_BITS_MIN = 2047;
 
 /** Hashes of RFC 9580 §9.5 for which collisions can be constructed. */
@@ -39,15 +38,15 @@ const WEAK_KEYS: ReadonlySet<string> = new Set(['dsa', 'elgamal']);
 
 type OpenPgp = typeof import('openpgp');
 
-/** The keys whose signatures are accepted. They are read once, however many signatures they verify. */
+/** The accepted keys, read once. */
 export class Keyring {
   readonly #bytes: Uint8Array;
   readonly #fingerprints: readonly string[] | undefined;
   #reading: Promise<SigningKeys | KeyringFaultCode> | undefined;
 
   /**
-   * @param bytes the contents of a keyring file: one or several keys, binary or armored
-   * @param fingerprints those of the accepted primary keys, in hexadecimal; undefined: all keys of the file are accepted
+   * @param bytes a keyring file: one or several keys, binary or armored
+   * @param fingerprints of primary keys, hexadecimal; undefined: all
    */
   constructor(bytes: Uint8Array, fingerprints: readonly string[] | undefined) {
     this.#bytes = bytes;
@@ -55,7 +54,7 @@ export class Keyring {
   }
 
   /**
-   * Copies of a key become one, with the self-signatures and revocations of all: `gpg --export KEY >> FILE` appends a copy.
+   * Merges copies of a key with all self-signatures and revocations: `gpg --export KEY >> FILE` appends a copy.
    * @param now for the first call, which reads the keys
    */
   read(openpgp: OpenPgp, now: Date): Promise<SigningKeys | KeyringFaultCode> {
@@ -85,7 +84,7 @@ export async function judgeKeyring(bytes: Uint8Array, nowMs: number): Promise<Ke
   return typeof found === 'string' ? found : undefined;
 }
 
-/** @returns undefined if the copies contradict each other: then none of them is accepted */
+/** @returns undefined if the copies contradict each other: none is accepted */
 async function mergeCopies([first, ...others]: readonly PublicKey[], now: Date): Promise<PublicKey | undefined> {
   let merged = first?.toPublic();
   try {
@@ -96,7 +95,7 @@ async function mergeCopies([first, ...others]: readonly PublicKey[], now: Date):
   }
 }
 
-/** Without armor. An unreadable block does not affect the others. */
+/** Without armor. An unreadable block does not affect others. */
 async function binaryBlocks(openpgp: OpenPgp, bytes: Uint8Array): Promise<Uint8Array[]> {
   if (!isArmored(bytes)) return [bytes];
   const blocks = [...armoredBlocks(Buffer.from(bytes).toString('latin1'), 'PUBLIC KEY BLOCK')].slice(0, KEYS_MAX);
@@ -113,7 +112,7 @@ async function readAll(openpgp: OpenPgp, blocks: readonly Uint8Array[]): Promise
   return settled.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
 }
 
-/** Counts packets by their headers (RFC 9580 §4.2), as far as they can be read; a part of one with partial lengths counts as a packet. */
+/** Counts packets by their headers (RFC 9580 §4.2), as far as readable; each part of a partial length counts. */
 function countPackets(bytes: Uint8Array): number {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   let packets = 0;
@@ -133,7 +132,7 @@ interface PacketBody {
   readonly isPartial: boolean;
 }
 
-/** @returns undefined if no length is readable, or the packet has none and so is the last one */
+/** @returns undefined if no length is readable, or the packet is the last */
 function bodyAt(view: Buffer, at: number): PacketBody | undefined {
   const tag = view[at] ?? 0;
   if ((tag & 0x40) !== 0) return newBody(view, at + 1);
@@ -160,7 +159,7 @@ export function findCandidate(keys: SigningKeys, id: KeyID): Candidate | undefin
   return undefined;
 }
 
-/** The algorithm of a signature that is no longer accepted; undefined if all are accepted. */
+/** An algorithm that is no longer accepted; undefined: none. */
 export function weaknessOf({ key, part }: Candidate, hash: number | null): string | undefined {
   const weakHash = WEAK_HASHES.get(hash ?? 0);
   if (weakHash !== undefined) return weakHash;
@@ -171,7 +170,7 @@ export function weaknessOf({ key, part }: Candidate, hash: number | null): strin
   return undefined;
 }
 
-/** Why a key is not allowed to sign at a given time; undefined if it is. */
+/** Undefined: it is allowed. */
 export async function judgeKey(
   { key, part }: Candidate,
   id: KeyID,

@@ -31,17 +31,16 @@ import { readStreamOffers } from './stream-offers.ts';
 
 interface AskTerms {
   readonly downloads: Downloads;
-  /** Signatures are judged at the time when they are verified: a site may sign its document when it is asked for. */
+  /** Judges signatures when they are verified: a site may sign only when asked. */
   readonly clock: Pick<Clock, 'wallTimeMs'>;
   readonly mirrors: readonly string[];
-  /** The mirrors that the operator configured instead; default: none. */
   readonly configured?: ConfiguredMirrors | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** The boot tree for which they are asked, which remembers their documents; undefined: older ones count, too. */
+  /** The boot tree that remembers their documents; undefined: older ones are accepted. */
   readonly tree?: string | undefined;
 }
 
-/** Asks all sources concurrently. The failure of one source becomes a problem in its answer. */
+/** Asks all sources concurrently. A failed source becomes a problem in its answer. */
 export const askSources = (
   sources: readonly ImageSource[],
   wish: OfferWish,
@@ -83,7 +82,7 @@ export function sourceNamed(sources: readonly ImageSource[], name: string): read
 }
 
 /**
- * The sources that offer a system, or may offer it among any others.
+ * The sources that offer a system, or any.
  * @throws RackError `not-found`, with the systems that the sources have
  */
 export function sourcesOf(sources: readonly ImageSource[], os: string): readonly ImageSource[] {
@@ -103,7 +102,7 @@ const wishedOffers = <Kind extends Offer['kind']>(
   { release, subarchitecture: wanted }: OfferWish,
 ): readonly OfferOf<Kind>[] =>
   offersOf(offers, kind).filter(
-    // The type of a boot loader is the release of the wish; images and installers may have it as an alias.
+    // The type of a boot loader is the wish's release; others may have it as an alias.
     (offer) =>
       (kind !== 'loader' || offer.release === release) && (wanted === undefined || hasSubarchitecture(offer, wanted)),
   );
@@ -113,7 +112,8 @@ export const hasOffer = (answer: SourceAnswer, kind: Offer['kind'], wish: OfferW
   wishedOffers(answer, kind, wish).length > 0;
 
 /**
- * The offers of a kind that match a wish with a release and one architecture. Those of the first source that has it come first.
+ * The offers of a kind that match a wish with a release and one architecture. Those of the first source that has it
+ * come first.
  * @throws RackError `source-failed` if a source had a problem, `not-found` if all answered and none has it
  */
 export function chooseOffers<Kind extends Offer['kind']>(
@@ -125,7 +125,7 @@ export function chooseOffers<Kind extends Offer['kind']>(
   const isFirst = ({ source }: Offer): boolean => source === offers[0]?.source;
   const own = offers.filter(isFirst);
   const named = own.filter(({ release }) => release === wish.release);
-  // Several releases have the alias `lts`; the newest one is meant.
+  // Several releases have the alias `lts`; the newest is meant.
   const [offer, ...others] = [
     ...(named.length > 0 ? named : own).toSorted(newestFirst),
     ...offers.filter((other) => !isFirst(other)).toSorted(newestFirst),
@@ -134,9 +134,7 @@ export function chooseOffers<Kind extends Offer['kind']>(
   return [offer, ...others.filter((other) => isSameName(other, offer))];
 }
 
-/**
- * @param lacking what the sources without a problem lack; empty: not said
- */
+/** @param lacking what the other sources lack; empty: not said */
 function refuseProblems(answers: readonly SourceAnswer[], lacking = ''): void {
   const texts = answers.flatMap(({ problems }) => problems.map(({ message }) => message));
   if (texts.length === 0) return;
@@ -147,7 +145,7 @@ function refuseProblems(answers: readonly SourceAnswer[], lacking = ''): void {
 }
 
 function refuseAll(answers: readonly SourceAnswer[], { os, release = '', architectures }: OfferWish): never {
-  // The name may be wrong, whatever the problem of another source is.
+  // The name may be wrong, whatever another source's problem.
   const names = answers.filter(({ problems }) => problems.length === 0).map(({ source }) => source);
   const asked = `${os}/${release} for ${listed(architectures, NAMED_MAX)}`;
   const nearest = nearestRelease(answers, { os, release });
@@ -168,8 +166,8 @@ interface LostItem<Kind extends Offer['kind']> extends Omit<ImageName, 'serial'>
 }
 
 /**
- * The offers of its own files at any source, its own first. If no source has these files any more, the newer offers of its name at its own
- * source: another one may mean something else by this name.
+ * The offers of its own files at any source, its own first; if there are none, newer offers of its name at its own
+ * source: elsewhere the name may mean something else.
  * @throws RackError `source-failed` if its own source had a problem, `not-found` if it has no such offer
  */
 export function offersAgain<Kind extends Offer['kind']>(
@@ -183,7 +181,7 @@ export function offersAgain<Kind extends Offer['kind']>(
   const [same, ...others] = named
     .filter((offer) => contentOfFiles(digestsOf(offer)) === wanted)
     .toSorted((a, b) => Number(isOwn(b)) - Number(isOwn(a)))
-    // They have the same bytes, whatever day the source names.
+    // The same bytes, whatever day the source names.
     .map((offer) => ({ ...offer, serial: serial ?? offer.serial }));
   if (same !== undefined) return [same, ...others];
   const isOlder = (offer: Offer): boolean =>

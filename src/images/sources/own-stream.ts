@@ -1,13 +1,14 @@
-// Describes this host's image store, boot loaders and installers as simplestreams documents: the counterpart of the decoders in this folder.
+// Describes this host's image store, boot loaders and installers as simplestreams documents, for the decoders in this
+// folder.
 //
 // Sources: the format of simplestreams 0.1; MAAS's products (os, release, arch, subarch, label; a region serves them below images-stream), and
 // its products of boot loaders.
 //
-// 1. A raw image has the type `root-dd.raw`, which MAAS knows. An image compressed with Zstandard has a type of our own, `root-dd.zst`, so that
-//    nobody mistakes the compressed bytes for a disk.
-// 2. Boot loaders and installers have documents of their own, which only a host that has some lists. The types of an installer's files are
-//    our own.
-// 3. Only what a reader accepts is described: a problem with one of them would leave the whole site in doubt.
+// 1. A raw image has the type `root-dd.raw`, which MAAS knows. A compressed one has our own, `root-dd.zst`: nobody
+//    mistakes it for a disk.
+// 2. Boot loaders and installers have their own documents, which a host without any does not list. The types of an
+//    installer's files are our own.
+// 3. Only what a reader accepts is described: one problem would put the whole site in doubt.
 
 import { blobPath, blobsOf, type ImageBlob, type ImageName, judgeImageName, type StoredImage } from '../image-store.ts';
 import type { PublishedFile } from '../publication.ts';
@@ -16,13 +17,13 @@ const IMAGES = 'io.rackboot:images:download';
 const LOADERS = 'io.rackboot:bootloaders:download';
 const INSTALLERS = 'io.rackboot:installers:download';
 const DATATYPE = 'image-downloads';
-/** The first part of the names of products. */
+/** First in the names of products. */
 const OWN = 'io.rackboot';
 const INSTALLER_FILES = ['initrd.gz', 'linux'];
 const DISC = 'installer.iso';
 
 interface OwnStream {
-  /** The texts of the documents, by path without extension. The paths inside the texts end in `end`. */
+  /** By path without extension. Paths inside the texts end in `end`. */
   readonly documents: (end: 'json' | 'sjson') => ReadonlyMap<string, string>;
   readonly files: ReadonlyMap<string, ImageBlob>;
 }
@@ -123,7 +124,7 @@ function itemsOf({ format, sha256, bytes, system }: StoredImage): object {
   return Object.fromEntries([root, ...others].map((item) => [item.ftype, item]));
 }
 
-/** The product of a boot loader has MAAS's tags; its files are unpacked. */
+/** A boot loader has MAAS's tags; its files are unpacked. */
 function productOf(part: StreamedPart): [name: string, product: Product] {
   const { kind, os, release, architecture: arch, label, serial, title } = part;
   const items = part.files.map(({ name, bytes, sha256 }) => [

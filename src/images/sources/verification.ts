@@ -1,5 +1,5 @@
-// Verifies the OpenPGP signatures of other sites: of clear-signed texts (`index.sjson`, `InRelease`, Fedora's CHECKSUM), and detached
-// signatures (`.gpg`, `.asc`, `.sign`), binary or armored.
+// Verifies OpenPGP signatures of other sites: clear-signed (`index.sjson`, `InRelease`, Fedora's CHECKSUM) or detached
+// (`.gpg`, `.asc`, `.sign`), binary or armored.
 //
 //   key known? ─▶ algorithms strong? ─▶ key valid now? ─▶ signature right? ─▶ in its time? ─▶ signed text
 //
@@ -7,12 +7,12 @@
 // its implementations: Sequoia allows 30 minutes (`CLOCK_SKEW_TOLERANCE`), apt 10 s for the date of a release (`Acquire::Max-FutureTime`),
 // and RFC 4120 §8.2 recommends 5 minutes.
 //
-// 1. One valid signature by an accepted key is enough: Debian signs with several keys, and a keyring may lack some of them. If there is none,
-//    the fault that comes last in FURTHEST is reported.
-// 2. A key must be valid now, not only when it signed; apt demands the same. Otherwise a stolen old key could sign with an old date.
+// 1. One valid signature by an accepted key is enough: Debian signs with several, and a keyring may lack some.
+//    Otherwise the last fault in FURTHEST is reported.
+// 2. A key must be valid now, not only when it signed, as for apt: a stolen old key could sign with an old date.
 // 3. A signature or a key from up to CLOCK_AHEAD_MS_MAX in the future is accepted, an expired one never.
-// 4. Only the signed text is returned, without anything around it in the file.
-// 5. The package takes 0.1 s and 16 MB to load, so it is loaded when the first signature is checked.
+// 4. Only the signed text is returned.
+// 5. The package takes 0.1 s and 16 MB to load: only the first signature loads it.
 
 import type { Config, Signature } from 'openpgp';
 import { cleanText } from '../../clean-text.ts';
@@ -32,14 +32,14 @@ import type { SignatureFault, SignatureFaultCode } from './signature-fault.ts';
 interface VerificationRequest {
   readonly file: string;
   readonly keyring: Keyring;
-  /** The time, in milliseconds since 1970. */
+  /** Since 1970. */
   readonly nowMs: number;
 }
 
 interface Accepted {
-  /** When it was made, as its signer says; milliseconds since 1970. */
+  /** As its signer says, since 1970. */
   readonly madeMs: number;
-  /** The text of a clear-signed file. Each line ends in one character. Spaces at the ends of lines are removed, because they are not signed. */
+  /** Of a clear-signed file. Each line ends in one character; trailing spaces, which are not signed, are removed. */
   readonly text?: string;
 }
 
@@ -47,24 +47,24 @@ type Verified =
   | { readonly ok: true; readonly value: Accepted }
   | { readonly ok: false; readonly fault: SignatureFault };
 
-/** The largest signed text, in bytes. The largest known one has 12 MB. */
+/** The largest known text has 12 MB. */
 const SIGNED_BYTES_MAX = 32 * 1024 * 1024;
-/** Lines of clear-signed text: each takes some 300 bytes of memory while it is checked. */
+/** Each line of clear-signed text takes some 300 bytes while it is checked. */
 const LINES_MAX = 1_000_000;
-/** The largest signature, in bytes: one takes at most 1300. */
+/** A signature takes at most 1300. */
 export const SIGNATURE_BYTES_MAX = 64 * 1024;
-/** Signatures of one text that are checked; further ones are ignored. */
+/** Further ones are ignored. */
 const SIGNATURES_MAX = 16;
 
-/** How far the clock of a signing host may be ahead of this one's, in milliseconds. */
+/** How far a signer's clock may be ahead. */
 const CLOCK_AHEAD_MS_MAX = 5 * 60_000;
-/** Faults that a clock ahead of ours causes, among others. */
+/** A clock ahead of ours may cause these. */
 const OF_CLOCKS: ReadonlySet<SignatureFaultCode> = new Set(['future-signature', 'future-key', 'unfit-key']);
 
 const CLEAR_SIGNED = '-----BEGIN PGP SIGNED MESSAGE-----';
 const SIGNATURE = '-----BEGIN PGP SIGNATURE-----';
 
-/** The faults in order: a stranger can cause the first, but only a signer the last. */
+/** A stranger can cause the first, only a signer the last. */
 const FURTHEST: readonly SignatureFaultCode[] = [
   'unknown-key',
   'weak-algorithm',
@@ -85,8 +85,8 @@ type Message = Parameters<OpenPgp['verify']>[0]['message'];
 type ProblemAt = (at: Date, candidate: Candidate) => Promise<string>;
 
 /**
- * After a key was reformatted, for example to extend its expiry, its self-signature is newer than the signatures that it made before.
- * These stay valid. Keys without key flags are old; they may sign.
+ * A reformatted key (with extended expiry, for example) has a self-signature newer than its older signatures, which
+ * stay valid. Keys without flags are old; they may sign.
  */
 const CONFIG = { allowInsecureVerificationWithReformattedKeys: true, allowMissingKeyFlags: true };
 
@@ -107,7 +107,7 @@ export async function verifyClearSigned(bytes: Uint8Array, request: Verification
   try {
     const clear = await openpgp.readCleartextMessage({ cleartextMessage: text.slice(start), config: CONFIG });
     const signatures = await readSignatures(openpgp, Buffer.from(text.slice(signature), 'utf8'));
-    // A signature counts for the text with CRLF as line ends (RFC 9580 §7.1).
+    // RFC 9580 §7.1: the text is signed with CRLF.
     const message = await openpgp.createMessage({ text: clear.getText().replaceAll('\n', '\r\n') });
     const found = await findAccepted(openpgp, message, signatures, keys, request);
     return found.ok ? { ok: true, value: { ...found.value, text: clear.getText() } } : found;
@@ -159,7 +159,7 @@ async function findAccepted(
   let verified: Verified = refuser(request)('no-signature');
   const packets = signatures.flatMap((one) => [...one.packets.filterByTag(openpgp.enums.packet.signature)]);
   for (const packet of packets.slice(0, SIGNATURES_MAX)) {
-    // `verify` hashes the message for each signature that it gets, all at once.
+    // `verify` hashes the message for each signature at once.
     const list = new openpgp.PacketList<Packet>();
     list.push(packet);
     const signature = new openpgp.Signature(list);
