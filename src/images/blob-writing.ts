@@ -6,8 +6,8 @@
 // Source: RFC 8878 §3.1.1 (frames, blocks).
 //
 // 1. The same pieces give the same bytes.
-// 2. In a compressed disk, each 128 KiB of a large hole takes 4 bytes and no work of the compressor.
-// 3. RESERVE_BYTES of the store's disk stay free, however large an image becomes when it is expanded.
+// 2. In a compressed disk, each 128 KiB of a large hole takes 4 bytes and no compression.
+// 3. RESERVE_BYTES of the store's disk stay free, however large an expanded image becomes.
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, statfs } from 'node:fs/promises';
@@ -18,26 +18,24 @@ import { RackError } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 import { Conversion, PIECE_BYTES } from './conversion.ts';
 
-/** Receives the parts of a disk, in order. */
 export interface DiskWriter {
   write(bytes: Uint8Array): Promise<void>;
   /** Continues the disk with `length` zeroes. */
   skip(length: number): Promise<void>;
-  /** Completes the disk after its last part. */
   end(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Space that must stay free on the disk of the tree. */
 export const RESERVE_BYTES = 256 * 1024 * 1024;
-/** Written bytes between two checks of the free space. */
+/** The free space is checked after this many written bytes. */
 export const ROOM_CHECK_BYTES = 64 * 1024 * 1024;
-/** Images are compressed once and deployed many times; level 9 takes twice as long as level 3 and saves a seventh. */
+/** Level 9 takes twice as long as level 3 and saves a seventh, for many deployments. */
 const PACKING = {
   chunkSize: PIECE_BYTES,
   params: { [zlib.ZSTD_c_compressionLevel]: 9, [zlib.ZSTD_c_checksumFlag]: 1 },
 };
-/** A shorter hole is compressed together with its surroundings, because a new frame cannot refer to the bytes before it. */
+/** A shorter hole is compressed with its surroundings, because a new frame cannot refer to earlier bytes. */
 const EMPTY_FRAME_BYTES_MIN = 16 * 1024 * 1024;
 const ZEROES = new Uint8Array(1024 * 1024);
 
@@ -46,7 +44,7 @@ export async function checkRoom(path: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(path));
   const free = bavail * bsize;
   if (free >= needed + RESERVE_BYTES) return;
-  // Rounded down, as the other is rounded up: never the same.
+  // Rounded down, as the other is rounded up: they always differ.
   const why = `${dirname(path)} has ${Math.floor(free / 2 ** 20)} MiB left, but ${mebibytes(needed + RESERVE_BYTES)} are needed`;
   throw new RackError('store-unwritable', `${why}: free space, or remove unneeded images`);
 }
@@ -102,11 +100,9 @@ export class BlobFile implements DiskWriter {
   }
 }
 
-/** Compresses a disk. */
 export class DiskPacker implements DiskWriter {
   readonly #out: BlobFile;
   #frame: Conversion | undefined;
-  /** The length of the hole at the end of the disk so far. */
   #hole = 0;
 
   constructor(out: BlobFile) {

@@ -1,8 +1,8 @@
 // Publishes whole directories in the boot tree, from which machines may load at any moment, and links to them.
 //
-// 1. A directory with a kernel and its initrd appears whole or not at all, because the two work only together.
-// 2. Modes are the same for every user who builds: directories 0755, files 0644.
-// 3. Only entries with exactly these names are ended for a killed process: a person's may begin in the same way.
+// 1. A directory with a kernel and its initrd appears whole or not at all.
+// 2. Modes are the same for every builder: directories 0755, files 0644.
+// 3. Only entries with exactly these names are ended: a person's may begin alike.
 //
 // Hidden names next to NAME, of a process that may be killed:
 //
@@ -22,27 +22,25 @@ import { type FileContent, makeDirectories, syncDirectory, writeWhole } from './
 
 /** Two works may publish the same directory. */
 const turns = new OneAtATime();
-/** The unfinished entries of works under way. */
 const unfinished = new Set<string>();
 
-/** A file of the same file system that gets a second name by a hard link. */
+/** A file of the same file system, which gets a hard link. */
 interface FileLink {
   readonly name: string;
-  /** The path of the file. */
   readonly link: string;
 }
 
-/** Throws if a directory may not be replaced or removed; nothing may be there. */
+/** Throws if a directory may not be replaced or removed. */
 export type ReplacementCheck = (directory: string) => void;
 
-/** Exchanges two entries, as `exchangePaths` (files/exchange-paths.ts). */
+/** As `exchangePaths`. */
 export type Exchange = (one: string, other: string) => 'exchanged' | 'absent' | 'unable';
 
 /** For a place that Rackboot alone fills. */
 export const replacesAll: ReplacementCheck = () => undefined;
 
 /**
- * Replaces a directory of the tree with one that has only these files. Removes leftovers of a killed build.
+ * Replaces a directory by one with only these files, and removes leftovers of a killed build.
  * @param exchange default: that of the kernel
  * @throws what `check` throws; then the directory stays
  */
@@ -66,7 +64,7 @@ export async function publishDirectory(
     }
     const exchangeBoth = exchange ?? (await import('../files/exchange-paths.ts')).exchangePaths;
     await turns.do(async () => {
-      // Somebody may have filled it while the files were written.
+      // Somebody may have filled it meanwhile.
       check(directory);
       await put(fresh, directory, exchangeBoth);
     });
@@ -76,7 +74,6 @@ export async function publishDirectory(
   }
 }
 
-/** Puts a directory in the place of another. */
 async function put(fresh: string, directory: string, exchange: Exchange): Promise<void> {
   const way = exchange(fresh, directory);
   if (way === 'exchanged') return;
@@ -104,7 +101,7 @@ export async function removeDirectory(directory: string, check: ReplacementCheck
 }
 
 /**
- * Makes a symbolic link to a directory. Replaces an earlier link. Removes leftovers of a killed process.
+ * Makes a symbolic link to a directory in place of an earlier link.
  * @throws the system's error; EISDIR if a directory is there, which a person may have made
  */
 export async function publishLink(path: string, target: string): Promise<void> {
@@ -123,7 +120,7 @@ export async function publishLink(path: string, target: string): Promise<void> {
   await syncDirectory(parent);
 }
 
-/** The path of an entry that is not published, until `discard`. */
+/** Not published, until `discard`. */
 function unfinishedPath(path: string, state: 'new' | 'old' | 'gone'): string {
   const unpublished = join(dirname(path), `.${basename(path)}.${state}-${newUuid()}`);
   unfinished.add(unpublished);
@@ -135,13 +132,13 @@ async function discard(path: string): Promise<void> {
   unfinished.delete(path);
 }
 
-/** The end of such a name, in a regular expression. Older releases added the process. */
+/** The end of such a name; older releases added the process. */
 export const UNFINISHED_END = String.raw`\.(?<state>new|old|gone)-(?:\d+-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`;
 const UNFINISHED = new RegExp(String.raw`^\.(?<name>.+)${UNFINISHED_END}$`);
 
 /**
- * Ends what killed processes began: puts back the directories that were moved away and not replaced, and deletes what they left otherwise.
- * @param parent the directory in which they published @param only the name of one entry; undefined: all
+ * Ends what killed processes began: puts back directories that were moved away, and deletes the rest.
+ * @param parent where they published @param only one entry; undefined: all
  */
 export async function settleLeftovers(parent: string, only?: string): Promise<void> {
   for (const left of await readdir(parent).catch(() => [])) {

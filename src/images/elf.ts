@@ -1,4 +1,4 @@
-// Reads sections of ELF files: of kernel modules, and of programs and libraries, to find the libraries that they need.
+// Reads sections of ELF files: of kernel modules, and of programs and libraries to find what they need.
 //
 // Source: System V ABI, "Object Files" (ELF) and "Program Loading and Dynamic Linking".
 //
@@ -10,23 +10,22 @@ import { type Decoded, decoded, faulty } from '../net/byte-reader.ts';
 const HEADER_BYTES = 64;
 const SECTION_HEADER_BYTES = 64;
 const SECTIONS_MAX = 65_535;
-/** An entry of the dynamic section is a tag and a value of eight bytes each. */
+/** A tag and a value of eight bytes each. */
 const DYNAMIC_ENTRY_BYTES = 16;
 const DT_NEEDED = 1n;
 /** More libraries than any program needs. */
 const LIBRARIES_MAX = 256;
-/** The longest accepted name, in bytes: PATH_MAX of Linux. Names may overlap in the file. */
+/** PATH_MAX of Linux; names may overlap in the file. */
 const NAME_BYTES_MAX = 4096;
 
-/** The linker and libraries that a program or library needs to run. */
 interface ElfNeeds {
-  /** The path of the dynamic linker; undefined for a library. */
+  /** Undefined for a library. */
   readonly interpreter: string | undefined;
-  /** Names of the libraries that it needs directly. */
+  /** Only those that it names itself. */
   readonly libraries: readonly string[];
 }
 
-/** Reads the needs of the program or library in `bytes`. A statically linked program has no dynamic section, which is a fault. */
+/** A statically linked program has no dynamic section, which is a fault. */
 export function decodeElfNeeds(bytes: Uint8Array): Decoded<ElfNeeds> {
   const dynamic = findElfSection(bytes, '.dynamic');
   if (!dynamic.ok) return dynamic;
@@ -47,7 +46,7 @@ export function decodeElfNeeds(bytes: Uint8Array): Decoded<ElfNeeds> {
   return decoded({ interpreter: interpreter.ok ? zeroTerminated(interpreter.value, 0) : undefined, libraries });
 }
 
-/** The text from `offset` to a zero byte; undefined: no zero byte within NAME_BYTES_MAX. */
+/** Undefined: no zero byte within NAME_BYTES_MAX. */
 function zeroTerminated(bytes: Uint8Array, offset: number): string | undefined {
   if (offset >= bytes.length) return undefined;
   const text = Buffer.from(bytes.subarray(offset, offset + NAME_BYTES_MAX)).toString('latin1');
@@ -90,7 +89,7 @@ function sectionBytes(bytes: Uint8Array, view: DataView, headerAt: number): Uint
   return offset + length > bytes.length ? undefined : bytes.subarray(offset, offset + length);
 }
 
-/** The zero-terminated text at `offset` if it has exactly `length` bytes. */
+/** Undefined unless the text has exactly `length` bytes. */
 function textAt(bytes: Uint8Array, offset: number, length: number): string | undefined {
   if (bytes[offset + length] !== 0) return undefined;
   return Buffer.from(bytes.subarray(offset, offset + length)).toString('latin1');

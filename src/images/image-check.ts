@@ -1,15 +1,15 @@
-// Checks all blobs of the store against their hashes, and removes damaged ones from it.
+// Checks all blobs of the store against their hashes, and removes damaged ones.
 //
 //   each blob that a manifest names ─▶ size, sha256 ─┬─ whole
 //                                                   ├─ damaged ─▶ .damaged/HASH.img[.zst], where machines cannot load it
 //                                                   ├─ missing
 //                                                   └─ behind a linked directory, unreadable
 //
-// 1. A blob found to be damaged is no longer served. Its manifest stays, so that the list shows the image as missing, and an import of the
-//    same file restores it.
-// 2. A damaged blob that can be downloaded again is deleted. If the image was added by hand, the damaged copy is kept instead.
-// 3. A blob that cannot be read (a failing disk), or whose directory is a link, is reported and left alone: another attempt may succeed.
-// 4. Only the file that was read is taken out. One that was replaced meanwhile (an import, `images add`) is read, too.
+// 1. A blob found to be damaged is no longer served. Its manifest stays: the list shows the image as missing, and an
+//    import of the same file restores it.
+// 2. A damaged blob that can be downloaded again is deleted; that of an image added by hand is kept.
+// 3. A blob that cannot be read, or whose directory is a link, is only reported: another attempt may succeed.
+// 4. Only the file that was read is taken out; one that replaced it meanwhile is read, too.
 
 import { readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
@@ -21,29 +21,26 @@ import { asStoreError } from './store-error.ts';
 import { type ContentState, inStoreTurn, judgeBlob, makeRealDirectory } from './stored-blob.ts';
 import { refreshTree } from './system-tree.ts';
 
-/** A blob of the store, and the images that use it. */
 export interface CheckedContent {
   /** Relative to the tree. */
   readonly path: string;
   readonly images: readonly StoredImage[];
   readonly state: ContentState;
-  /** The path of the damaged copy; undefined if nothing was moved. */
+  /** The damaged copy; undefined: none. */
   readonly movedTo?: string | undefined;
 }
 
-/** How often a blob is read if it was replaced while it was being read. */
+/** A blob that is replaced while it is read is read again, this often. */
 const READINGS_MAX = 8;
 
-/** The options of a check. */
 interface CheckTerms {
   readonly tree: string;
-  /** True: remove damaged blobs from the store; false: only report them. */
+  /** False: only report damaged blobs. */
   readonly repairs: boolean;
-  /** Called after each piece with the progress, in bytes of the whole store. */
+  /** In bytes of the whole store. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Checks every blob that a manifest names, one after the other. */
 export async function checkContent({ tree, repairs, onProgress }: CheckTerms): Promise<readonly CheckedContent[]> {
   const needed = readImages(tree).images.flatMap((image) => blobsOf(image).map((blob) => ({ image, blob })));
   const byPath = Map.groupBy(needed, ({ blob }) => blob.path);
@@ -59,16 +56,16 @@ export async function checkContent({ tree, repairs, onProgress }: CheckTerms): P
     const report = (bytes: number): void => onProgress(done + bytes, total);
     const content = await checkBlob(blob, images, { tree, repairs, onProgress: report });
     before += blob.bytes;
-    // All its images were removed while the blob was being read.
+    // All its images were removed meanwhile.
     if (content.images.length === 0) continue;
-    // The boot tree links to the same bytes: update it.
+    // The boot tree links to the same bytes.
     if (repairs) await refreshTree(tree, content.images);
     checked.push(content);
   }
   return checked;
 }
 
-/** Checks one blob. @returns without images if all of them were removed meanwhile */
+/** @returns without images if all were removed meanwhile */
 async function checkBlob(
   blob: ImageBlob,
   users: readonly StoredImage[],
@@ -90,7 +87,6 @@ async function checkBlob(
   }
 }
 
-/** The images whose manifests still exist. */
 async function stillThere(tree: string, images: readonly StoredImage[]): Promise<readonly StoredImage[]> {
   const now = new Set(readImages(tree).images.map((image) => manifestPath(tree, image)));
   return images.filter((image) => now.has(manifestPath(tree, image)));
@@ -98,8 +94,8 @@ async function stillThere(tree: string, images: readonly StoredImage[]): Promise
 
 /**
  * Removes a damaged blob from the store.
- * @param isSame false if another file has its place now, which stays
- * @returns the path of the kept copy, if one is kept; false if nothing was removed
+ * @param isSame false if another file has its place, which stays
+ * @returns the path of the kept copy, if any; false if nothing was removed
  */
 async function takeOut(
   tree: string,
@@ -121,10 +117,9 @@ async function takeOut(
   }
 }
 
-/** The directory of the damaged files that were kept. */
 export const damagedOf = (tree: string): string => join(tree, 'images', '.damaged');
 
-/** The bytes of the files in it. 0: nothing was kept, or it cannot be read. */
+/** In bytes; 0: nothing was kept, or it cannot be read. */
 export function bytesMovedAside(tree: string): number {
   const directory = damagedOf(tree);
   if (seenEntry(directory)?.isDirectory() !== true) return 0;
@@ -137,7 +132,7 @@ export function bytesMovedAside(tree: string): number {
 }
 
 /**
- * Moves a file of the store to the damaged ones, in a turn of the store.
+ * Moves a file to the damaged ones, in a turn of the store.
  * @returns its new path
  * @throws RackError as `makeRealDirectory`; the system's error
  */

@@ -2,8 +2,8 @@
 //
 // Sources: RFC 1952 (gzip), RFC 8878 (Zstandard), xz(1) of XZ Utils 5.4, bzip2(1) 1.0.8.
 //
-// 1. `write` resolves once the whole output of its bytes was taken, or waits in a pipe of bounded size.
-// 2. xz may use at most XZ_MEMORY_BYTES_MAX of memory, whatever a file demands.
+// 1. `write` resolves when the whole output of its bytes was taken, or waits in a bounded pipe.
+// 2. xz may use at most XZ_MEMORY_BYTES_MAX, whatever a file demands.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,10 +15,8 @@ import { Conversion, PIECE_BYTES } from './conversion.ts';
 import { installLine, searchPath } from './needed-programs.ts';
 import { ZstdExpansion } from './zstd-expansion.ts';
 
-/** A form of compression. */
 export type Compression = 'gzip' | 'xz' | 'zstd' | 'bzip2';
 
-/** An expansion under way. */
 interface Expansion {
   write(bytes: Uint8Array): Promise<void>;
   end(): Promise<void>;
@@ -27,20 +25,19 @@ interface Expansion {
 
 type Take = (piece: Uint8Array) => Promise<void>;
 
-/** Files of the largest preset, -9e, need 65 MiB to expand; the dictionary of a file may have up to 1.5 GiB. */
+/** The largest preset, -9e, needs 65 MiB; a hostile file may demand 1.5 GiB. */
 const XZ_MEMORY_BYTES_MAX = 256 * 1024 * 1024;
 const SAID_CHARACTERS_MAX = 200;
-/** How files of each form begin. */
 const MAGIC: readonly (readonly [hex: string, compression: Compression])[] = [
   ['1f8b08', 'gzip'],
   ['425a68', 'bzip2'],
   ['fd377a585a00', 'xz'],
   ['28b52ffd', 'zstd'],
 ];
-/** The code of the error of a program that could not expand its input. */
+/** The error code if a program could not expand its input. */
 export const EXPANDING_FAILED = 'EXPANDING_FAILED';
 
-/** The compression of a file, by its first bytes; undefined: it is not compressed. */
+/** By the first bytes; undefined: not compressed. */
 export function compressionOf(head: Uint8Array): Compression | undefined {
   const hex = Buffer.from(head).toString('hex', 0, 8);
   return MAGIC.find(([magic]) => hex.startsWith(magic))?.[1];
@@ -48,15 +45,14 @@ export function compressionOf(head: Uint8Array): Compression | undefined {
 
 /**
  * Begins an expansion.
- * @param take receives the expanded bytes in order; it may use a piece only until it resolves
- * @param signal ends a program at once, even one that hangs; then `write` and `end` reject
+ * @param take gets expanded bytes in order, each valid until it resolves
+ * @param signal ends a program at once; then `write` and `end` reject
  */
 export function beginExpansion(compression: Compression, take: Take, signal?: AbortSignal): Expansion {
   if (compression === 'gzip') return new GzipExpansion(take);
   return compression === 'zstd' ? new ZstdExpansion(take) : new ProgramExpansion(PROGRAMS[compression], take, signal);
 }
 
-/** A program that expands its standard input. */
 interface Expander {
   readonly name: string;
   readonly words: readonly string[];
@@ -72,7 +68,7 @@ const PROGRAMS: Readonly<Record<'xz' | 'bzip2', Expander>> = {
   bzip2: { name: 'bzip2', words: ['--decompress', '--stdout'], package: 'bzip2' },
 };
 
-/** Expands all members of a file. Like gzip(1), it ignores any bytes after the last one. */
+/** Expands all members, and ignores later bytes, like gzip(1). */
 class GzipExpansion implements Expansion {
   readonly #members: Conversion;
   #isOver = false;
@@ -114,7 +110,7 @@ class ProgramExpansion implements Expansion {
       this.#said = (this.#said + bytes.toString('utf8')).slice(0, SAID_CHARACTERS_MAX);
     });
     this.#done = this.#run(take);
-    // `write` and `end` await this promise. Between their calls, a rejection must not count as unhandled.
+    // `write` and `end` await it; until then, a rejection must not count as unhandled.
     this.#done.catch(() => undefined);
   }
 
@@ -123,7 +119,7 @@ class ProgramExpansion implements Expansion {
     const failed = await new Promise<boolean>((resolve) => {
       stdin.write(bytes, (error) => resolve(error !== null && error !== undefined));
     });
-    // The program has ended; its exit gives the reason.
+    // The exit of the program gives the reason.
     if (failed) await this.#done;
   }
 
@@ -140,7 +136,7 @@ class ProgramExpansion implements Expansion {
     const { name } = this.#program;
     const ended = once(this.#child, 'close');
     const started = once(this.#child, 'spawn');
-    // The first rejection is the reason; the other one must not count as unhandled.
+    // The first rejection is the reason; this one must not count as unhandled.
     ended.catch(() => undefined);
     try {
       await started;

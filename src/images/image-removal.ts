@@ -1,7 +1,8 @@
 // Removes images from the store, and blobs that no image needs.
 //
-// 1. Removing an image removes its manifest; a blob is deleted when no manifest names it, in a turn of the store (stored-blob.ts).
-// 2. A copy that is not under way (`beginCopy`) was left by a killed process, and is removed at once.
+// 1. An image is removed with its manifest; a blob is deleted when no manifest names it, in a turn of the store
+//    (stored-blob.ts).
+// 2. A copy that is not under way (`beginCopy`) is of a killed process, and is removed at once.
 
 import type { Dirent } from 'node:fs';
 import { chmod, readdir, rm, stat } from 'node:fs/promises';
@@ -13,26 +14,25 @@ import { removeEmpty } from './publication.ts';
 import { asStoreError } from './store-error.ts';
 import { inStoreTurn } from './stored-blob.ts';
 
-/** The path of a blob, or of a manifest that is being written, relative to the tree. */
+/** A blob, or a manifest that is being written, relative to the tree. */
 const BLOB =
   /^images\/(?:[0-9a-f]{2}\/[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root\.tar|root\.gz|file)|\.manifests\/\.[^/]+\.json\.[0-9a-f-]{36})$/;
-/** That of a copy under way, with the lock that older releases gave it. */
+/** A copy under way, with the lock of older releases. */
 const COPY = /^images\/\.part-[0-9a-f-]+(?:\.lock)?$/;
 
-/** Leftovers that are older than this cannot belong to a running addition. */
+/** Older leftovers cannot belong to a running addition. */
 const LEFTOVER_MS = 60 * 60 * 1000;
 
-/** The images from which machines are being deployed now. */
 export interface ImageUse {
-  /** The names of the machines that use an image; empty if no machine does. */
+  /** The machines that use an image. */
   usersOf(image: StoredImage): readonly string[];
-  /** False if this host cannot know the uses. Then the bytes of a removed image stay for an hour, for machines that are reading them. */
+  /** False if this host cannot know the uses: then the bytes stay for an hour, for machines. */
   readonly isKnown: boolean;
 }
 
 /**
- * Removes images from the store, and the blobs that no remaining image needs. The caller must leave out images in use.
- * @param nowMs wall time; leftovers of a killed addition are removed after an hour
+ * Removes images from the store, and the blobs that no remaining image needs. The caller leaves out images in use.
+ * @param nowMs wall time
  * @returns the freed bytes
  * @throws RackError `store-unwritable`
  */
@@ -50,7 +50,7 @@ export async function removeImages(
     }
     const doomed = new Set(pathsOf(images));
     if (isKnown) return await sweepBlobs(tree, nowMs, doomed);
-    // A sweep spares recent blobs; the first one after an hour removes these.
+    // The first sweep after an hour removes these.
     for (const image of images) await keepForMachines(tree, image);
     return await sweepBlobs(tree, nowMs, new Set());
   } catch (error) {
@@ -59,8 +59,8 @@ export async function removeImages(
 }
 
 /**
- * Deletes blobs that no manifest names: those in `doomed` at once, others when they are too old to belong to a running addition. While a
- * manifest is unreadable nothing is deleted: it may name a blob that seems unused.
+ * Deletes blobs that no manifest names: those in `doomed` at once, others when no running addition can have them. While
+ * a manifest is unreadable nothing is deleted: it may name any blob.
  * @throws the system's error
  */
 export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySet<string>): Promise<number> {
@@ -74,7 +74,6 @@ export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySe
   return freed;
 }
 
-/** @param kept the blobs that images need */
 async function deleteUnneeded(
   tree: string,
   nowMs: number,
@@ -89,7 +88,7 @@ async function deleteUnneeded(
     if (!entry.isFile() || !(isCopy || BLOB.test(name)) || kept.has(name) || copies.has(path)) continue;
     const facts = seenEntry(path);
     if (facts === undefined) continue;
-    // No work has the copy any more. A manifest, or a blob, may just be written.
+    // A manifest, or a blob, may just be written.
     if (!isCopy && !doomed.has(name) && nowMs - facts.ctimeMs < LEFTOVER_MS) continue;
     await rm(path, { force: true });
     await removeEmpty([dirname(path)]);
@@ -101,7 +100,6 @@ async function deleteUnneeded(
 const pathsOf = (images: readonly StoredImage[]): readonly string[] =>
   images.flatMap((image) => blobsOf(image).map(({ path }) => path));
 
-/** The entries of the store and of the directories in it. */
 async function entriesIn(images: string): Promise<readonly Dirent[]> {
   const list = (path: string): Promise<readonly Dirent[]> => readdir(path, { withFileTypes: true }).catch(() => []);
   const entries = await list(images);
@@ -110,7 +108,7 @@ async function entriesIn(images: string): Promise<readonly Dirent[]> {
   return [...entries, ...below];
 }
 
-/** Keeps the bytes of an image whose manifest is gone, or goes next, for an hour: a machine may be reading them. */
+/** Keeps the bytes for an hour, for machines that are reading them. */
 export async function keepForMachines(tree: string, image: StoredImage): Promise<void> {
   for (const path of pathsOf([image])) await keepBlobRecent(join(tree, path)).catch(() => undefined);
   if (image.system === undefined) return;
@@ -119,21 +117,20 @@ export async function keepForMachines(tree: string, image: StoredImage): Promise
 }
 
 /**
- * Makes a blob recent for `sweepBlobs`, which reads its change time (ctime). The modification time (mtime) stays, because the rack ends
- * every transfer of a file whose content has changed (files/shared-file.ts). Source: chmod(2).
+ * Renews the change time (ctime), which `sweepBlobs` reads. The modification time stays: its change would end every
+ * transfer (files/shared-file.ts). Source: chmod(2).
  */
 async function keepBlobRecent(path: string): Promise<void> {
   await chmod(path, (await stat(path)).mode & 0o7777);
 }
 
-/** A file that is written into the store, before it gets its place there. */
+/** A file before it gets its place in the store. */
 export interface StoreCopy {
   readonly path: string;
-  /** Ends the copy, and removes its file if that is still there. */
+  /** Ends the copy, and removes its file if it is still there. */
   end(): Promise<void>;
 }
 
-/** The copies under way. */
 const copies = new Set<string>();
 
 /** Begins a copy. @throws RackError `tree-unreadable` */

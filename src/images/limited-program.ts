@@ -1,7 +1,7 @@
-// Runs a program on a file that may be made to harm who reads it: qemu-img, tar, bsdtar.
+// Runs a program on a file that may be hostile: qemu-img, tar, bsdtar.
 //
-// 1. prlimit(1) bounds its memory, its processor time and the size of its files; it writes no core. Its time is bounded.
-// 2. It runs as the user of this process, with its input and its output as open files: no name of a file or in an archive is a path for it.
+// 1. prlimit(1) bounds memory, processor time and size of files; no core is written. Its time is bounded.
+// 2. It runs as the user of this process, with open files: no name is a path for it.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,18 +10,17 @@ import { RackError } from '../errors.ts';
 import { DISK_BYTES_MAX } from './disk-image.ts';
 import { type NeededProgram, requirePrograms, searchPath } from './needed-programs.ts';
 
-/** A program to run. */
 interface LimitedProgram extends NeededProgram {
-  /** The task, as a subject, for the message if the program is missing. */
+  /** As a subject, for the message if the program is missing. */
   readonly task: string;
   readonly words: readonly string[];
-  /** Its exit code, besides 0, for a success; undefined: none. */
+  /** An exit code of success, besides 0. */
   readonly alsoGood?: number;
-  /** Writes its standard input; undefined: empty. */
+  /** Undefined: no input. */
   readonly feed?: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>;
-  /** Open files, which it finds as /dev/fd/3 and so on. */
+  /** They are /dev/fd/3 and so on. */
   readonly files?: readonly number[];
-  /** Takes a piece of its standard output; the program waits meanwhile. */
+  /** The program waits until it resolves. */
   readonly take: (piece: Buffer) => void | Promise<void>;
   readonly signal?: AbortSignal | undefined;
 }
@@ -38,12 +37,12 @@ const LIMITS = [
 ];
 const SAID_CHARACTERS_MAX = 300;
 
-/** The program reads no more: its end says why. */
+/** The program's end says why it reads no more. */
 class InputClosed extends Error {}
 
 /**
- * Runs a program to its end, or kills it when `feed`, `take` or the signal ends the work; then it rejects with their error.
- * @returns undefined if it succeeded; its complaint, in one line, if it failed
+ * Runs it to its end, or kills it when `feed`, `take` or the signal ends the work, and rejects with their error.
+ * @returns undefined if it succeeded; otherwise its complaint in one line
  * @throws RackError `tool-missing`
  */
 export async function runLimited(run: LimitedProgram): Promise<string | undefined> {
@@ -92,7 +91,7 @@ export async function runLimited(run: LimitedProgram): Promise<string | undefine
   return cleanText(complaint, SAID_CHARACTERS_MAX) || `${program} ended with ${child.exitCode ?? child.signalCode}`;
 }
 
-/** As `runLimited`. @returns its output, as text of at most `bytesMax` bytes @throws RackError `tool-failed` if it fails or says more */
+/** @returns its output, at most `bytesMax` @throws RackError `tool-failed` if it fails or says more */
 export async function textOf(run: Omit<LimitedProgram, 'take'>, bytesMax: number): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;

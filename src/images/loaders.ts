@@ -1,7 +1,7 @@
 // Installs the boot loaders of the boot policy into the tree, from Debian's packages.
 //
-// 1. Loaders stay as Debian built and signed them, so that shim and GRUB load under Secure Boot.
-// 2. Only a file that an earlier run installed is replaced; a file that someone else put under a loader's name is kept.
+// 1. Loaders stay as Debian signed them, so that shim and GRUB load under Secure Boot.
+// 2. Only a file that an earlier run installed is replaced.
 
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -20,21 +20,17 @@ import {
   readIfThere,
 } from './publication.ts';
 
-/** Which loaders to install, and where. */
 interface LoaderRequest extends BuildReports {
-  /** The boot tree. */
   readonly tree: string;
-  /** `amd64` or `arm64`. */
   readonly arch: string;
   readonly release: string;
-  /** `.deb` files that contain them. Undefined: apt fetches them. */
+  /** `.deb` files that contain them; undefined: apt fetches them. */
   readonly packages?: readonly string[] | undefined;
   readonly workDir: string;
-  /** Default: this process publishes. */
   readonly publish?: Publisher | undefined;
 }
 
-/** Files of one package: the path in the package, by name in the tree. */
+/** Files of one package: by name in the tree, the path in the package. */
 interface LoaderSource {
   readonly package: string;
   readonly files: Readonly<Record<string, string>>;
@@ -66,7 +62,7 @@ const BIOS: readonly LoaderSource[] = [
   },
 ];
 
-/** shim, the GRUB that it starts, and MokManager, which it starts instead to enrol keys. */
+/** shim, the GRUB that it starts, and MokManager, with which it enrols keys. */
 function uefiLoaders(cpu: string, suffix: string, grub: string): readonly LoaderSource[] {
   return [
     { package: 'shim-signed', files: { [`boot${suffix}.efi`]: `usr/lib/shim/shim${suffix}.efi.signed` } },
@@ -158,7 +154,7 @@ async function publishLoaders(
     packages: packages.map(({ name, version, architecture, sha256 }) => ({ name, version, architecture, sha256 })),
     files,
   });
-  // The manifest comes last: files that it does not name yet count as a person's.
+  // The manifest comes last: files that it does not name count as a person's.
   changed.push({ name: basename(manifestPath), data: manifest.data });
   if (request.publish !== undefined) await request.publish(undefined, changed);
   else for (const { name, data } of changed) await publishFile(join(request.tree, name), data);
@@ -166,7 +162,7 @@ async function publishLoaders(
   return { directory: request.tree, files };
 }
 
-/** The hashes in an earlier manifest; none if it is missing or not ours. */
+/** Empty if the manifest is missing or not ours. */
 function ownHashes(manifest: Buffer | undefined): ReadonlySet<string> {
   const found = manifest?.toString('utf8').matchAll(/"sha256": "([0-9a-f]{64})"/g) ?? [];
   return new Set([...found].map((match) => match[1] ?? ''));

@@ -1,35 +1,33 @@
-// Chooses the environment's few modules from all modules of a kernel package, and writes the index files that modprobe reads.
+// Chooses the environment's modules from a kernel package, and writes the index files of modprobe.
 //
 // Sources: depmod(8), modules.dep(5), modprobe.d(5).
 //
-// 1. The dependencies of a chosen module are chosen, too. A dependency that the package lacks is compiled into the kernel.
+// 1. Dependencies are chosen, too; one that the package lacks is compiled into the kernel.
 // 2. modules.dep lists each dependency before its own dependencies, as depmod does: modprobe loads the list from its end.
-// 3. The text depends only on the modules, not on the order in which they were found.
+// 3. The text does not depend on the order in which modules were found.
 
 import { type ModuleInfo, moduleName } from './kernel-module.ts';
 
-/** Reads a module by its path below `/lib/modules/VERSION`. */
+/** By the path below `/lib/modules/VERSION`. */
 type ReadModule = (path: string) => Promise<ModuleInfo>;
 
-/** A chosen module. */
 export interface ChosenModule {
-  /** Path below `/lib/modules/VERSION`, without the suffix of its compression. */
+  /** Below `/lib/modules/VERSION`, without the suffix of compression. */
   readonly path: string;
-  /** The path in the package, with that suffix. */
+  /** In the package, with that suffix. */
   readonly source: string;
   readonly info: ModuleInfo;
 }
 
-/** Which modules to choose. */
 export interface ModuleChoice {
   readonly directories: readonly string[];
   readonly without: readonly string[];
   readonly names: readonly string[];
-  /** Names of modules that are omitted unless a firmware file that they name exists. */
+  /** Omitted unless a firmware file that they name exists. */
   readonly withFirmware: readonly string[];
 }
 
-/** Chooses modules and their dependencies. @param paths all modules of the package @returns the modules, sorted by path */
+/** With dependencies. @param paths of all modules in the package @returns sorted by path */
 export async function chooseModules(
   paths: readonly string[],
   choice: ModuleChoice,
@@ -61,7 +59,6 @@ function isInDirectory(path: string, choice: ModuleChoice): boolean {
   return choice.directories.some(under) && !choice.without.some(under);
 }
 
-/** The text of `modules.dep`. */
 export function renderDependencies(modules: readonly ChosenModule[]): string {
   const byName = new Map(modules.map((module) => [module.info.name, module]));
   const lines = modules.map((module) => {
@@ -71,7 +68,7 @@ export function renderDependencies(modules: readonly ChosenModule[]): string {
   return lines.join('');
 }
 
-/** All dependencies of a module, each before its own dependencies. */
+/** Each before its own dependencies. */
 function dependenciesOf(module: ChosenModule, byName: ReadonlyMap<string, ChosenModule>): ChosenModule[] {
   const finished: ChosenModule[] = [];
   const seen = new Set<ChosenModule>([module]);
@@ -88,7 +85,6 @@ function dependenciesOf(module: ChosenModule, byName: ReadonlyMap<string, Chosen
   return finished.reverse();
 }
 
-/** The text of `modules.alias`. */
 export function renderAliases(modules: readonly ChosenModule[]): string {
   const lines = modules.flatMap(({ info }) =>
     info.aliases.filter((alias) => /^\S+$/.test(alias)).map((alias) => `alias ${alias} ${info.name}\n`),

@@ -1,12 +1,12 @@
-// Reads a tar archive in a file, packed in any of the ways in which roots are, with the program tar.
+// Reads a packed tar archive of a root with the program tar.
 //
 //   file ─▶ expand (gzip, xz, bzip2, Zstandard) ─▶ tar --list | tar --to-stdout
 //
 // Source: GNU tar 1.34 manual, "--verbose", "--to-stdout", "--quoting-style".
 //
-// 1. Only tar reads archives, not bsdtar, which takes an archive for any of its formats: the entries of one, mtree, name files of this host.
-// 2. Names are only compared with others; a name never becomes a path, and nothing is unpacked but contents, to a pipe.
-// 3. An archive that expands far more than any system is refused as soon as it does.
+// 1. tar reads only its own format; bsdtar reads many, and entries of mtree name files of this host.
+// 2. Names are only compared, and never become paths; contents go only to a pipe.
+// 3. An archive that expands far more than any system is refused.
 
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
@@ -16,11 +16,10 @@ import { beginExpansion, compressionOf } from './image-expansion.ts';
 import { piecesOf } from './image-file.ts';
 import { runLimited } from './limited-program.ts';
 
-/** A member of an archive. */
 export interface TarMember {
-  /** Without `./` or `/` at its beginning, and without `/` at its end; empty for the directory of all others. */
+  /** Without `./` or `/` at either end; empty for the top directory. */
   readonly name: string;
-  /** As the archive has it, for `readTar`. */
+  /** As in the archive, for `readTar`. */
   readonly rawName: string;
   readonly isFile: boolean;
   readonly bytes: number;
@@ -34,16 +33,15 @@ export class NoTar extends Error {}
 
 /** The names of disk images. */
 export const IMAGE_NAME = /\.(?:raw|img|qcow2|dd|disk|raw\.(?:gz|xz|zst)|img\.(?:gz|xz|zst)|qcow2\.(?:gz|xz|zst))$/i;
-/** The size of a header, which shows that a file is an archive, and to a multiple of which contents are padded. */
+/** A header has this size, and contents are padded to a multiple of it. */
 const BLOCK_BYTES = 512;
-/** Bytes to which an archive may expand: any may to EXPANDED_BYTES, and further for each of its own. Systems need 3 to 5 for each. */
+/** Any archive may expand to EXPANDED_BYTES, and further for each of its own bytes. Systems need 3 to 5 for each. */
 const EXPANDED_BYTES = 8 * 1024 ** 3;
 const EXPANDED_PER_BYTE_MAX = 64;
 /** `-rw-r--r-- 0/0  3 2026-11-29 05:04 ./etc/fstab`; a device has two numbers in place of the size. */
 const LINE = /^(.)\S+ +\S+ +(\d+)(?:,\d+)? +\S+ \S+ (.*)$/;
 const TARGET = / (?:->|link to) .*$/;
 
-/** The most bytes to which a file may expand. */
 export const expandedBytesMax = ({ bytes }: Pick<ImageBytes, 'bytes'>): number =>
   EXPANDED_BYTES + EXPANDED_PER_BYTE_MAX * bytes;
 
@@ -51,8 +49,8 @@ export const expandedBytesMax = ({ bytes }: Pick<ImageBytes, 'bytes'>): number =
 export const isTar = (head: Uint8Array): boolean => Buffer.from(head).toString('latin1', 257, 262) === 'ustar';
 
 /**
- * Lists the archive to its end.
- * Rejects with NoTar, TarFault, the error of an expansion (`isDamage` of image-copy.ts), RackError `tool-missing`, or the error of `onMember`.
+ * Lists the archive to its end. Rejects with NoTar, TarFault, an error of expansion (`isDamage` of image-copy.ts),
+ * RackError `tool-missing`, or the error of `onMember`.
  */
 export async function listTar(
   file: ImageBytes,
@@ -86,7 +84,7 @@ function memberOf(line: string): TarMember | undefined {
   return { name: name === '.' ? '' : name, rawName, isFile: type === '-', bytes: Number(size) };
 }
 
-/** Reads the contents of members, one after the other. Rejects as `listTar`. @param names raw ones, without a backslash */
+/** Reads the contents of members in turn. Rejects as `listTar`. @param names raw ones, without a backslash */
 export const readTar = (
   file: ImageBytes,
   names: readonly string[],
@@ -112,7 +110,6 @@ async function runTar(
   if (why !== undefined) throw new TarFault(`the archive is damaged or was cut short (${why}): copy it again`);
 }
 
-/** Expands the whole file. Rejects with NoTar if it is not an archive. */
 async function expandTo(
   file: ImageBytes,
   write: (bytes: Uint8Array) => Promise<void>,
@@ -144,6 +141,6 @@ async function expandTo(
     expansion?.close();
   }
   if (head !== undefined) await begin();
-  // tar(1) does not notice it after the header of a short file.
+  // tar(1) does not notice this after the header of a short file.
   if (bytes % BLOCK_BYTES !== 0) throw new TarFault('the archive was cut short: copy it again');
 }

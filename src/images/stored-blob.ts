@@ -1,9 +1,9 @@
-// Reads the blobs of the store to verify them, and gives files their places among them.
+// Reads blobs of the store to verify them, and gives files their places.
 //
-// 1. A blob is a regular file in a real directory of the tree: neither may be a link, which could lead anywhere.
-// 2. A name proves nothing. Before bytes that are already there are used for another image, they are hashed; wrong ones are replaced.
-// 3. Blobs get their places and lose them in the turns in which manifests are written (`inStoreTurn`). A publication looks there for its
-//    blobs, a removal for the manifests that name its blobs, and a check for the file that it has read.
+// 1. A blob is a regular file in a real directory: neither may be a link, which could lead anywhere.
+// 2. A name proves nothing: existing bytes are hashed before another image uses them, and wrong ones are replaced.
+// 3. Blobs get and lose their places in the turns in which manifests are written (`inStoreTurn`). There a publication
+//    looks for its blobs, a removal for manifests that name its blobs, and a check for the file that it has read.
 
 import { constants, type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,6 @@ import type { ImageBlob } from './image-store.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 import { makeDirectories, syncDirectory } from './publication.ts';
 
-/** The state of a blob: whole, or the reason why it is not. */
 export type ContentState =
   | { readonly kind: 'whole'; readonly bytes: number }
   | { readonly kind: 'missing' }
@@ -22,36 +21,28 @@ export type ContentState =
   | { readonly kind: 'damaged'; readonly bytes: number; readonly found: string | undefined }
   /** Its directory is a link. */
   | { readonly kind: 'linked' }
-  /** @param code the system's error */
   | { readonly kind: 'unreadable'; readonly code: string };
 
-/** A blob of any size. */
 type PlacedBlob = Omit<ImageBlob, 'bytes'>;
 
 const turns = new OneAtATime();
 
-/**
- * Works while no other work writes a manifest, or gives a blob its place or takes it out. Others wait meanwhile, so it hashes and copies
- * nothing.
- */
+/** In a turn no other work writes a manifest, or moves a blob. Others wait, so `work` hashes and copies nothing. */
 export const inStoreTurn = <T>(work: () => Promise<T>): Promise<T> => turns.do(work);
 
-/** Opens a file for reading. Rejects with ELOOP for a link; never waits for a FIFO. */
+/** Rejects with ELOOP for a link; never waits for a FIFO. */
 export const openStored = (path: string): Promise<FileHandle> =>
   open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 
 interface JudgeTerms {
-  /** True: a sweep that begins now spares it. */
+  /** A sweep that begins now spares it. */
   readonly isForUse?: boolean;
   readonly onProgress?: (bytes: number) => void;
-  /** Called before anything is read, with the identity of what is judged (files/seen-stats.ts). */
+  /** Gets the identity of the file (files/seen-stats.ts) before it is read. */
   readonly onSeen?: (identity: string) => void;
 }
 
-/**
- * Compares a blob with its hash.
- * @param bytes its size; undefined: unknown
- */
+/** @param bytes its size; undefined: unknown */
 export async function judgeBlob(
   tree: string,
   { path, sha256, bytes }: Omit<ImageBlob, 'bytes'> & { readonly bytes?: number | undefined },
@@ -85,7 +76,7 @@ export async function judgeBlob(
 }
 
 /**
- * Gives a verified file its place in the store, unless the store has its bytes.
+ * Gives a verified file its place, unless the store has its bytes.
  * @throws RackError as `replaceBlob`
  */
 export async function placeBlob(tree: string, wanted: PlacedBlob, from: string, how: 'rename' | 'link'): Promise<void> {
@@ -94,8 +85,8 @@ export async function placeBlob(tree: string, wanted: PlacedBlob, from: string, 
 }
 
 /**
- * Gives a verified file its place in the store, instead of what is there.
- * @param how `rename`: the file has no other name afterwards; `link`: it keeps its name, too
+ * Gives a verified file its place, instead of what is there.
+ * @param how `rename` takes the file's name; `link` keeps it
  * @throws RackError `store-unwritable` if the directory is a link; the system's error
  */
 export async function replaceBlob(
@@ -107,19 +98,19 @@ export async function replaceBlob(
   const blob = join(tree, path);
   await inStoreTurn(async () => {
     await makeRealDirectory(dirname(blob));
-    // A rename replaces a file or a link atomically, but no directory, and a link replaces nothing.
+    // A rename replaces no directory, and a link replaces nothing.
     if (how === 'link' || seenEntry(blob)?.isDirectory() === true) await rm(blob, { recursive: true, force: true });
     await (how === 'link' ? link(from, blob) : rename(from, blob));
   });
   await syncDirectory(dirname(blob)).catch((error: unknown) => {
-    // A removal has taken the file: the publication misses it.
+    // A removal has taken the file, which the publication will miss.
     if (osErrorCode(error) !== 'ENOENT') throw error;
   });
 }
 
 /**
  * Makes a directory of the store, unless it is there.
- * @throws RackError `store-unwritable` if anything else is there, even a link to a directory; the system's error
+ * @throws RackError `store-unwritable` if anything else is there, even a link; the system's error
  */
 export async function makeRealDirectory(directory: string): Promise<void> {
   const found = seenEntry(directory);

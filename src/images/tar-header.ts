@@ -1,34 +1,31 @@
-// The headers of a tar archive, as bundles and archives of boot loaders have them.
+// The headers of tar archives: bundles and boot loaders.
 //
 // Source: POSIX.1-2017, pax, "ustar Interchange Format"; the size in base 256 is GNU tar's, for files of 8 GiB and more.
 //
 // A bundle (`encodeTarHeader`, `decodeTarHeader`):
 //
-// 1. Only regular files are read. A link, a directory or a device is a fault: nothing in a bundle can point out of it.
-// 2. Names are only compared with expected names; a name never becomes a path.
+// 1. Only regular files are read. Anything else is a fault: nothing in a bundle can point out of it.
+// 2. Names are only compared, and never become paths.
 
 import { viewBytes } from '../net/borrowed-bytes.ts';
 
-/** The first four of the twelve bytes of a size in base 256: the mark, and the highest three, which no file needs. */
+/** The first four of the twelve bytes of a size: the mark, and the highest three, which no file needs. */
 const BASE_256 = 0x80_00_00_00;
-/** The block of an archive; each file is padded to a multiple of it. */
+/** Each file is padded to a multiple of it. */
 export const TAR_BLOCK_BYTES = 512;
 const NAME_BYTES_MAX = 100;
 const OCTAL_SIZE_MAX = 0o77_777_777_777;
 
-/** A file in an archive. */
 interface TarFile {
   readonly name: string;
   readonly bytes: number;
 }
 
-/** The header of the next file, the end of the archive, or the problem. */
 type TarHeader =
   | { readonly kind: 'file'; readonly file: TarFile }
   | { readonly kind: 'end' }
   | { readonly kind: 'fault'; readonly problem: string };
 
-/** The length of a file with its padding. */
 export const paddedBytes = (bytes: number): number => Math.ceil(bytes / TAR_BLOCK_BYTES) * TAR_BLOCK_BYTES;
 
 /** The same file gives the same bytes. @throws Error for a name that is too long */
@@ -51,16 +48,15 @@ export function encodeTarHeader({ name, bytes }: TarFile): Uint8Array {
   return header;
 }
 
-/** A field of a header: its text up to the first NUL. */
+/** Up to the first NUL. */
 type TarText = (at: number, length: number) => string;
 
-/** A header whose checksum is right, in a copy; the end of the archive, or the problem. */
 type TarBlock =
   | { readonly kind: 'header'; readonly header: Buffer; readonly text: TarText }
   | { readonly kind: 'end' }
   | { readonly kind: 'fault'; readonly problem: string };
 
-/** Checks the block of a header; fewer bytes are a fault. */
+/** Checks the block and copies it; fewer bytes are a fault. */
 export function readTarBlock(bytes: Uint8Array): TarBlock {
   if (bytes.length < TAR_BLOCK_BYTES) return fault('it is cut short');
   const header = Buffer.from(viewBytes(bytes, 0, TAR_BLOCK_BYTES));
@@ -71,7 +67,7 @@ export function readTarBlock(bytes: Uint8Array): TarBlock {
   return { kind: 'header', header, text };
 }
 
-/** Decodes a header of a bundle; fewer than 512 bytes are a fault. */
+/** Of a bundle; fewer than 512 bytes are a fault. */
 export function decodeTarHeader(bytes: Uint8Array): TarHeader {
   const block = readTarBlock(bytes);
   if (block.kind !== 'header') return block;
@@ -95,6 +91,6 @@ function sizeOf(header: Buffer, octal: string): number | undefined {
   return Number.isSafeInteger(size) ? size : undefined;
 }
 
-/** The checksum of a header: the sum of its bytes, in which the checksum itself counts as spaces. */
+/** The checksum itself counts as spaces. */
 const sumOf = (header: Buffer): number =>
   header.reduce((sum, byte, at) => sum + (at >= 148 && at < 156 ? 0x20 : byte), 0);

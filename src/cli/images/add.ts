@@ -1,4 +1,4 @@
-// `rackboot images add`: adds a file or a directory of this host to the store: a disk image, or the root of a system.
+// `rackboot images add`: adds a disk image, or the root of a system in a file or directory, to the store.
 
 import type { FileHandle } from 'node:fs/promises';
 import { sep } from 'node:path';
@@ -16,7 +16,6 @@ import { haveDone } from './engine.ts';
 import { contentOf, type GivenPath, misplaced, openGivenPath } from './given-path.ts';
 import { enterImageTree, forReader, type ImageTree, realPath } from './image-tree.ts';
 
-/** The file to add, and the name of its image. */
 interface AddFlags {
   readonly config: string;
   readonly tree?: string | undefined;
@@ -30,13 +29,12 @@ interface AddFlags {
   readonly serial?: string | undefined;
   readonly title?: string | undefined;
   readonly compress?: boolean | undefined;
-  /** True if `images make-debian` made the file; undefined: a person has it. */
+  /** True if `images make-debian` made the file. */
   readonly isMade?: boolean | undefined;
 }
 
-/** Adds a file or a directory, and prints the name of its image. @returns 0 */
 export async function addGiven(flags: AddFlags): Promise<number> {
-  // Opened before switching users: the owner of the state directory may have no right to read it.
+  // Opened before switching users: the owner of the state directory may be unable to read it.
   const given = await openGivenPath(flags.file);
   try {
     return await addOpenedPath(given, flags);
@@ -45,7 +43,7 @@ export async function addGiven(flags: AddFlags): Promise<number> {
   }
 }
 
-/** Adds an open file or a directory as `addGiven` does. @throws RackError `bad-argument`, with the right command, for any other file */
+/** As `addGiven`, for an open path. */
 export async function addOpenedPath(given: GivenPath, flags: AddFlags): Promise<number> {
   if (given.kind === 'directory') {
     if (given.is === 'system') return await addDirectory(given, flags);
@@ -66,7 +64,7 @@ async function addRootFile(handle: FileHandle, form: RootForm, flags: AddFlags):
 async function addDirectory(given: OpenDirectory, flags: AddFlags): Promise<number> {
   refuseCompress(flags);
   const directory = realPathOf(given);
-  // Started before switching users, as in `addGiven`.
+  // Before switching users, as in `addGiven`.
   const packing = new DirectoryPacking(given);
   try {
     const place = await enterImageTree(flags);
@@ -106,7 +104,6 @@ async function addRoot(place: ImageTree, form: RootForm, flags: AddFlags, conten
   return 0;
 }
 
-/** The name of the image to add. */
 const nameIn = ({ os, release, arch, subarch, label, serial }: AddFlags): GivenName => ({
   os,
   release,
@@ -116,7 +113,6 @@ const nameIn = ({ os, release, arch, subarch, label, serial }: AddFlags): GivenN
   serial,
 });
 
-/** Adds an open disk image to the store, and prints its name. @returns 0 */
 async function addDiskImage(file: FileHandle, flags: AddFlags): Promise<number> {
   const result = await addOpened(await enterImageTree(flags), file, flags);
   if (flags.json) printJson(result);
@@ -128,7 +124,6 @@ async function addDiskImage(file: FileHandle, flags: AddFlags): Promise<number> 
   return 0;
 }
 
-/** Has an open file added. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
 export async function addOpened(place: ImageTree, file: FileHandle, flags: AddFlags): Promise<WorkResult<'add-disk'>> {
   const { file: fileName, title, compress, isMade, json: isSilent } = flags;
   const content = await contentOf(file, fileName);
@@ -145,7 +140,6 @@ const GIVEN_NAMES: Readonly<Record<AddResult['given'], string>> = {
   packed: 'a packed image',
 };
 
-/** One line on the result. */
 export function describeAdding({ image, added, given }: AddResult): string {
   const name = formatImageName(image);
   if (!added) return `${name} is already there, with the same bytes.`;

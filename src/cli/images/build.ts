@@ -1,5 +1,5 @@
-// `rackboot images build` and `import-installer`: make boot files from Debian's packages and put them into the boot tree. `build` makes
-// the ephemeral environment and the loaders, `import-installer` Debian's installer.
+// `rackboot images build` and `import-installer`: make boot files from Debian's packages. `build` makes the ephemeral
+// environment and the loaders, `import-installer` Debian's installer.
 
 import { join } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
@@ -19,20 +19,16 @@ import { formatBytes, print, printError, printJson } from '../terminal/output.ts
 import { haveDone } from './engine.ts';
 import { enterImageTree, openWorkDirectory } from './image-tree.ts';
 
-// The progress of a build: a line for each step, and on a terminal a bar for the packages of a step.
+// A line for each step, and on a terminal a bar for the packages of a step.
 
 const FORMAT = '{bar} {value} of {total}';
 
-/** How much to show. */
 interface Shown {
-  /** True for a bar. */
   readonly isTerminal: boolean;
-  /** A line for each package. */
   readonly isVerbose: boolean;
   readonly isSilent: boolean;
 }
 
-/** The progress of a build. */
 export class BuildProgress {
   readonly #shown: Shown;
   readonly #bar: SingleBar;
@@ -42,13 +38,11 @@ export class BuildProgress {
     this.#bar = new SingleBar({ format: FORMAT, clearOnComplete: true }, Presets.legacy);
   }
 
-  /** Begins a step. */
   step(text: string): void {
     this.close();
     if (!this.#shown.isSilent) print(text);
   }
 
-  /** Shows that a part of the step begins. */
   part({ text, number, total }: StepPart): void {
     const { isSilent, isVerbose, isTerminal } = this.#shown;
     if (isSilent) return;
@@ -83,7 +77,7 @@ export async function buildImages(flags: BuildFlags): Promise<number> {
 
 /**
  * Imports Debian's installer and prints the files written.
- * @param flags.from the directory or the archive that has it; undefined: Debian's packages
+ * @param flags.from a directory or an archive; undefined: Debian's packages
  * @returns 0
  */
 export async function importInstallerImage(
@@ -97,7 +91,7 @@ export async function importInstallerImage(
       return [await importInstaller({ ...request, mayReplace: replaceable(request.tree, 'debian') })];
     });
   }
-  // Read before switching users: the owner of the state directory may have no right to read it.
+  // Read before switching users: the owner of the state directory may be unable to read it.
   const tree = await readNetbootTree(from, arch);
   const release = flags.release ?? tree.release;
   if (release === undefined) {
@@ -105,7 +99,7 @@ export async function importInstallerImage(
     throw new RackError('bad-argument', `${from} does not say of which release its installer is: ${remedy}`);
   }
   const done = await publishImages({ ...flags, release }, async (request) => [await publishNetbootTree(request, tree)]);
-  // Another name may be meant; the name of another release is probably a mistake.
+  // The name of another release is probably a mistake.
   if (tree.release !== undefined && tree.release !== release && isReleaseName(release))
     printError(
       `Note: ${from} has the installer of ${tree.title ?? tree.release}; it is now named ${tree.os}/${release}.`,
@@ -128,7 +122,7 @@ async function publishNetbootTree(request: PublishRequest, tree: NetbootTree): P
 const checkPlace = ({ tree, arch, release }: EnvironmentRequest, os: string): void =>
   assertReplaceable(tree, installerDirectory({ architecture: arch, release }), os);
 
-/** The programs with which packages are fetched and unpacked. Without one, all would be fetched in vain. */
+/** Checked first: without one of these programs, all would be fetched in vain. */
 const programsFor = ({ packages }: BuildFlags): readonly NeededProgram[] => [
   { program: 'dpkg-deb', package: 'dpkg' },
   ...(packages === undefined ? [{ program: 'apt-get', package: 'apt' }] : []),

@@ -1,7 +1,7 @@
 // The boot loaders, installers and environments of `rackboot images fsck`: describes the damaged ones, and imports them again.
 //
-// 1. A part from a source is repaired as an image is: by its own files, from whichever source has them, or by newer ones of its own source.
-// 2. For anything else, the problem has the command that mends it.
+// 1. A part from a source is repaired like an image: by its own files from any source, or newer ones of its own source.
+// 2. For others, the problem has the command that mends it.
 
 import { counted } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
@@ -15,34 +15,31 @@ import type { ImageTree } from './image-tree.ts';
 import { importFrom } from './import.ts';
 import { partNote } from './named-images.ts';
 
-/** A damaged part after an attempt to repair it. */
 export interface PartRepair {
   readonly name: string;
-  /** Why it was not repaired; undefined: it was. */
+  /** Undefined: it was repaired. */
   readonly problem?: string | undefined;
 }
 
-/** The options of a repair. */
 interface RepairTerms extends KnownSources {
   readonly place: ImageTree;
-  /** The option that names the same tree in another command, after a space; empty for the configured one. */
+  /** The option that names this tree in another command, after a space; empty for the configured one. */
   readonly treeWords: string;
   readonly isSilent: boolean;
 }
 
 type CheckedFile = CheckedPart['files'][number];
 
-/** True for a file that is damaged or missing: another import can bring it back. */
+/** Another import can bring it back. */
 export const isLost = ({ state: { kind } }: CheckedFile): boolean => kind === 'damaged' || kind === 'missing';
 
-/** A line for each file of a part that is not whole. */
 export function describePart(part: CheckedPart): readonly string[] {
   return part.files
     .filter(({ state }) => state.kind !== 'whole')
     .map((file) => `${fileName(part, file)} ${describeState(part, file)}`);
 }
 
-/** The path of a file, which has the names of most parts in it. */
+/** The path has the names of most parts in it. */
 const fileName = (part: CheckedPart, { path }: CheckedFile): string =>
   part.directory === partName(part) ? path : `${path} of ${partName(part)}`;
 
@@ -65,11 +62,10 @@ function describeState(part: CheckedPart, { path, state, movedTo }: CheckedFile)
   }
 }
 
-/** True for a file that a person may have put in the place of a boot loader in the top directory. */
+/** A person may have replaced a boot loader in the top directory by this file. */
 const isPersonal = ({ kind }: CheckedPart, state: CheckedFile['state']): boolean =>
   kind === 'built-in' && state.kind === 'damaged' && state.found === undefined;
 
-/** Imports parts again, and prints the results. */
 export async function repairParts(lost: readonly CheckedPart[], terms: RepairTerms): Promise<readonly PartRepair[]> {
   const repairs: PartRepair[] = [];
   for (const part of lost) {
@@ -83,7 +79,7 @@ export async function repairParts(lost: readonly CheckedPart[], terms: RepairTer
   return repairs;
 }
 
-/** @returns the problem; undefined: it is repaired */
+/** @returns undefined: it is repaired */
 async function importPart(part: CheckedPart, terms: RepairTerms): Promise<string | undefined> {
   const source = originOf(part);
   if (source === undefined) {
@@ -99,7 +95,7 @@ async function importPart(part: CheckedPart, terms: RepairTerms): Promise<string
   }
 }
 
-/** Says that a rack copies something again. @param what the beginning of the sentence */
+/** @param what the beginning of the sentence */
 export const copiedAgain = (what: string): string =>
   `${what}; a rack that runs copies it again within 5 minutes, unless boot.copy_images is false`;
 

@@ -1,9 +1,8 @@
 // The boot tree of an images command: named by --tree, otherwise by the configuration.
 //
-// 1. An existing configuration is read, and its errors are reported, even if --tree makes it unnecessary.
-// 2. A tree in the state directory belongs to that directory's owner, whether --tree or the configuration names it. Any other tree
-//    belongs to the command's user. A link in the state directory changes nothing: its owner could make it lead anywhere, and root must not
-//    write there for them.
+// 1. An existing configuration is read, and its errors are reported, even with --tree.
+// 2. A tree in the state directory belongs to its owner, however it is named; any other belongs to the command's user.
+//    A link there changes nothing: its owner could make it lead anywhere, and root must not write there.
 
 import { lstatSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
@@ -19,9 +18,8 @@ import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
 export interface ImageTree {
   readonly tree: string;
-  /** The state directory if the tree lies in it; this process has become its owner. */
+  /** If the tree lies in it; this process has become its owner. */
   readonly stateDir: string | undefined;
-  /** `undefined` if there is none. */
   readonly config: RackConfig | undefined;
 }
 
@@ -30,7 +28,7 @@ interface TreeFlags {
   readonly tree?: string | undefined;
 }
 
-/** The option that names the same tree in another command, after a space; empty for the configured one. */
+/** The option that names this tree in another command, after a space; empty for the configured one. */
 export const treeOption = ({ tree }: Pick<TreeFlags, 'tree'>): string =>
   tree === undefined ? '' : ` --tree ${shellWord(tree)}`;
 
@@ -40,7 +38,7 @@ export async function enterImageTree(flags: TreeFlags): Promise<ImageTree> {
   const tree = flags.tree ?? config?.boot.tree ?? '';
   if (config === undefined || !isInside(tree, config.stateDir)) return { tree, stateDir: undefined, config };
   becomeOwnerOf(config.stateDir);
-  // The owner may not enter the directory in which this process was started.
+  // The owner may be unable to enter the current directory.
   return { tree: resolve(tree), stateDir: config.stateDir, config };
 }
 
@@ -50,14 +48,13 @@ export function isInside(path: string, directory: string): boolean {
   const isBelow = (one: string, other: string): boolean => one.startsWith(`${other}${sep}`);
   const real = realPath(directory);
   if (isBelow(whole, resolve(directory)) || isBelow(realPath(whole), real)) return true;
-  // The way to a link may be written in another way, too.
+  // The way to a link may be written differently.
   return isBelow(join(realPath(dirname(whole)), basename(whole)), real);
 }
 
-/** True if two paths name the same file or directory, however both are written. */
 export const isSamePath = (one: string, other: string): boolean => realPath(one) === realPath(other);
 
-/** The absolute path without links; what is missing at its end stays as it is. */
+/** Without links; a missing end stays. */
 export function realPath(path: string): string {
   const whole = resolve(path);
   try {
@@ -67,11 +64,11 @@ export function realPath(path: string): string {
   }
 }
 
-/** With --tree, the default file may be missing or unreadable; a file that --config names must be readable. */
+/** With --tree, the default configuration may be missing or unreadable. */
 const UNREADABLE: ReadonlySet<string> = new Set(['ENOENT', 'EACCES']);
 
 /**
- * The configuration; undefined if there is none and none is needed.
+ * Undefined: there is none, and none is needed.
  * @throws RackError `config-unreadable`, `config-invalid`
  */
 export async function readImageConfig({ config, tree }: TreeFlags): Promise<RackConfig | undefined> {
@@ -85,16 +82,14 @@ export async function readImageConfig({ config, tree }: TreeFlags): Promise<Rack
   }
 }
 
-/** The directory for packages while images are built from them. */
 interface WorkDirectory {
   readonly path: string;
-  /** Removes it, unless it is kept for the next build. */
+  /** Removes it, unless the next build reuses it. */
   close(): void;
 }
 
 /**
- * Opens the work directory: `images-work` in the state directory, which is kept, or without a state directory a new one with an
- * unpredictable name.
+ * `images-work` in the state directory, or without one a new directory with an unpredictable name.
  * @throws RackError `store-unwritable` if other users could change its contents
  */
 export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
@@ -121,7 +116,6 @@ export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
   throw new RackError('store-unwritable', `other users can change the contents of ${path}: ${remedy}`);
 }
 
-/** Turns an error into `permission-denied` with the remedy if this user may not read the tree. */
 export function forReader(tree: string, error: unknown): unknown {
   if (!(error instanceof RackError && error.code === 'tree-unreadable' && isOwnershipError(error.cause))) return error;
   const text = `${ownUserName()} may not read the images of ${tree}: ${readerRemedy(tree)}`;

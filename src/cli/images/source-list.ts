@@ -1,7 +1,7 @@
-// `rackboot images sources list`: what the region really uses on this host, which may not be what the files name first.
+// `rackboot images sources list`: what the region really uses on this host.
 //
-// 1. An installer's packages come from the mirror that is configured or that this host's apt uses, unless its source names one.
-// 2. If this host lacks the file with the keys, they are fetched, and only those with the named fingerprints count.
+// 1. An installer's packages come from the configured mirror or that of this host's apt, unless its source names one.
+// 2. If this host lacks the keys' file, keys are fetched, and only the named fingerprints count.
 
 import { existsSync } from 'node:fs';
 import { readImageSources } from '../../config/image-sources.ts';
@@ -24,10 +24,10 @@ import {
 } from './boot-sources.ts';
 import { readImageConfig } from './image-tree.ts';
 
-/** How many characters of a fingerprint name a key, as OpenPGP's long identifiers do. */
+/** As OpenPGP's long identifiers. */
 const KEY_ID_CHARACTERS = 16;
 
-/** Prints the sources. @returns 0; 1 if the site's file has an error */
+/** @returns 1 if the site's file has an error */
 export async function listSources(flags: Shared): Promise<number> {
   const stateDir = stateDirOf(flags);
   const sources = await listOf(stateDir);
@@ -39,7 +39,7 @@ export async function listSources(flags: Shared): Promise<number> {
   return warnOfFile(flags.config);
 }
 
-/** A line for each source, and below it its URL, which would make the columns too wide. @param config the configuration file */
+/** Below each source is its URL, too wide for a column. @param config the configuration file */
 async function* sourceLines(sources: readonly Source[], config: string): AsyncGenerator<string> {
   const written = new Map(writtenSources(config).map((source) => [source.name, source]));
   const writtenOf = (source: Source): ImageSource | undefined =>
@@ -63,7 +63,7 @@ async function* sourceLines(sources: readonly Source[], config: string): AsyncGe
   }
 }
 
-/** The sources of files; empty if the site's file cannot be used, which the list says. */
+/** Empty if the site's file cannot be used, which the list says. */
 function writtenSources(config: string): readonly ImageSource[] {
   try {
     return readImageSources({ config });
@@ -73,7 +73,7 @@ function writtenSources(config: string): readonly ImageSource[] {
   }
 }
 
-/** Finds the mirror of a source of installers for its first architecture. */
+/** Finds the mirror for the first architecture of an installer's source. */
 async function mirrorFinder(config: string): Promise<(source: ImageSource | undefined) => string | undefined> {
   const configured = configuredMirrors(await readImageConfig({ config, tree: '' }));
   const host = readHostMirrors();
@@ -84,11 +84,10 @@ async function mirrorFinder(config: string): Promise<(source: ImageSource | unde
   };
 }
 
-/** The mirror that a file names for a source of installers. */
 const mirrorIn = (source: ImageSource | undefined): string | undefined =>
   source?.kind === 'installer' ? (source.mirror ?? source.defaultMirror) : undefined;
 
-/** The URL, with an index in another than its usual place. */
+/** With an index in an unusual place. */
 const placeText = ({ url, index }: Source): string =>
   index === null || namesIndex(url) || /^streams\/v1\/index\.s?json$/.test(index) ? url : `${url} (index ${index})`;
 
@@ -105,7 +104,7 @@ function keysText(source: Source, written: ImageSource | undefined): string {
   return file === '' ? '–' : `${file} (missing)`;
 }
 
-/** The fingerprints of the keys that are fetched; empty: none are. */
+/** Empty: no keys are fetched. */
 function fingerprintsOf(source: ImageSource | undefined): readonly string[] {
   if (source?.trust.kind !== 'signed' || source.trust.keyUrl === undefined) return [];
   const releases = source.kind === 'files' ? source.releases : [];

@@ -1,9 +1,10 @@
 // Plans the contents of a mirror: all signed documents, exactly as the site sends them, and the files that the filters choose.
 //
-// Source: `sstream-mirror` of simplestreams 0.1. It copies the documents with the site's signature, so they keep all their entries.
+// Source: `sstream-mirror` of simplestreams 0.1. The documents keep all entries, because the site's signature covers
+// them.
 //
-// 1. The plan contains only what the site's signature covers. A file without SHA-256 or SHA-512 is a problem, and is not mirrored.
-// 2. No file may have the path of a document, or a hidden name: the name of the mirror's own directory is hidden.
+// 1. The plan contains only what the site's signature covers. A file without SHA-256 or SHA-512 is a problem.
+// 2. No file may have the path of a document, or a hidden name, such as that of the mirror's own directory.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
@@ -24,7 +25,7 @@ export interface MirrorRequest {
   readonly url: string;
   readonly keyring: string;
   readonly filters: readonly TagFilter[];
-  /** How many versions of each product to mirror; Infinity: all. */
+  /** Versions of each product to mirror; Infinity: all. */
   readonly versions: number;
 }
 
@@ -42,10 +43,10 @@ interface MirrorDocument {
 
 export interface MirrorPlan {
   readonly files: readonly MirrorFile[];
-  /** In the order in which they are published: the index last. */
+  /** In the order of publication: the index last. */
   readonly documents: readonly MirrorDocument[];
   readonly images: number;
-  /** If no image is chosen: each filter that alone already matches none, with values that the site has. */
+  /** If no image is chosen: each filter that alone matches none, with the site's values. */
   readonly unmatched: readonly string[];
   readonly problems: readonly string[];
 }
@@ -77,7 +78,7 @@ export async function planMirror(
   const taken: (readonly MirrorDocument[])[] = [];
   const stream = readStream(source, documents, (path, { bytes, signature }) => {
     if (path.startsWith('.')) throw documents.failure(`${path}: a document may not have a hidden name`);
-    // Publish the signature first, so that a reader who finds the document also finds its signature.
+    // The signature comes first, so that whoever finds the document finds it.
     taken.push([...(signature === undefined ? [] : [{ path: `${path}.gpg`, bytes: signature }]), { path, bytes }]);
   });
   for await (const { products } of stream) {
@@ -96,7 +97,6 @@ export async function planMirror(
   };
 }
 
-/** The values of the tag of a filter that chooses no image. */
 class TriedFilter {
   readonly #filter: TagFilter;
   readonly #values = new Set<string>();
@@ -114,7 +114,7 @@ class TriedFilter {
     }
   }
 
-  /** Undefined: it matches images, as other filters do not. */
+  /** Undefined: it matches images. */
   describe(): string | undefined {
     if (this.#isMet) return undefined;
     const { text, tag } = this.#filter;

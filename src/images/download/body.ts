@@ -1,7 +1,8 @@
-// Reads the body of an answer, no faster than its taker and the bandwidth allow, and no slower than the settings allow.
+// Reads the body of an answer, no faster than its taker and the bandwidth allow, no slower than the settings do.
 //
 // 1. Reading always ends: undici ends a silent body; a slow one, a late one and one that is too long end here.
-// 2. Waiting for the taker or for bandwidth does not count against the server.
+// Reading always ends: undici ends a silent body, this file a slow, late or too long one. Waiting for the taker or for
+// bandwidth does not count against the server.
 
 import { type Clock, type Instant, later } from '../../clock.ts';
 import { osErrorCode } from '../../errors.ts';
@@ -11,29 +12,28 @@ import type { DownloadSettings } from './settings.ts';
 import { sleepUntil } from './sleep-until.ts';
 import type { WebAnswer } from './web-client.ts';
 
-/** How often the shown rate changes, in milliseconds, and the weight of the newest time in it. */
+/** The shown rate changes this often; also the weight of the newest time in it. */
 const RATE_MS = 1000;
 const NEWEST_SHARE = 0.3;
 const BURST_MS = 100;
 
-/** The bandwidth that all downloads share: their readers wait until the bytes that have arrived are paid for. */
+/** All downloads share it: readers wait until the bytes that have arrived are paid for. */
 export class Bandwidth {
   #bytesPerSecond: number | undefined;
   #tokens = 0;
   #at: Instant | undefined;
 
-  /** @param bytesPerSecond more than 0; undefined: no limit */
+  /** @param bytesPerSecond undefined: no limit */
   constructor(bytesPerSecond: number | undefined) {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
-  /** Changes the limit from the next bytes on. */
   limit(bytesPerSecond: number | undefined): void {
     this.#bytesPerSecond = bytesPerSecond;
     this.#tokens = 0;
   }
 
-  /** Counts bytes that have arrived. @returns how long their reader must wait before it reads on, in milliseconds */
+  /** Counts bytes that have arrived. @returns how long their reader must wait, in milliseconds */
   take(bytes: number, now: Instant): number {
     const rate = this.#bytesPerSecond;
     const passedMs = Math.max(0, now - (this.#at ?? now));
@@ -51,12 +51,12 @@ export interface BodyMeans {
 }
 
 interface BodyTerms {
-  /** How many bytes of the file are there before its first one. */
+  /** How many bytes of the file precede the body. */
   readonly at: number;
-  /** The size of the whole file; undefined: unknown. */
+  /** Of the whole file; undefined: unknown. */
   readonly total: number | undefined;
   readonly bytesMax: number;
-  /** The longest time that this host reads, in milliseconds; undefined: any. */
+  /** The longest time for the body; undefined: any. */
   readonly wholeMs?: number | undefined;
   /** @param bytesPerSecond the rate for display */
   readonly take: (bytes: Uint8Array, bytesPerSecond: number) => Promise<void> | void;

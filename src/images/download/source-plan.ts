@@ -3,17 +3,17 @@
 //   round: each source once, in order ─▶ pause, twice as long each time ─▶ next round ─▶ … ─▶ give up
 //             └─ a fault that only a person can fix: the source is excluded; when none is left, the plan gives up at once
 //
-// 1. After `roundsMax` rounds without progress the plan gives up, so a download ends whatever its sources do.
-// 2. A download makes progress when it has PROGRESS_BYTES more than at its last progress. A file that keeps starting over makes none.
-// 3. A server that failed lately comes last. The scores last as long as a queue.
-// 4. A server's Retry-After is honoured, up to RETRY_AFTER_MS_MAX. Meanwhile other sources are tried.
+// 1. After `roundsMax` rounds without progress the plan gives up, so every download ends.
+// 2. Progress means PROGRESS_BYTES more than at the last progress, which a file that keeps starting over never has.
+// 3. A server that failed lately comes last, while the queue lives.
+// 4. A server's Retry-After is honoured up to RETRY_AFTER_MS_MAX; other sources are tried meanwhile.
 
 import { BoundedMap } from '../../bounded-map.ts';
 import { type Clock, type Instant, later } from '../../clock.ts';
 import { type AttemptFault, prospectOf } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
 
-/** Fewer new bytes do not count as progress. Otherwise a server that sends one byte per attempt would be tried forever. */
+/** Otherwise a server that sends one byte per attempt would be tried forever. */
 const PROGRESS_BYTES = 1024 * 1024;
 const RETRY_AFTER_MS_MAX = 15 * 60_000;
 const SERVERS_MAX = 256;
@@ -68,7 +68,7 @@ export class SourcePlan {
     this.#settings = settings;
   }
 
-  /** @param kept the URL from which the part on the disk came, which is tried first */
+  /** @param kept the source of the part on the disk, which is tried first */
   next(kept?: string): NextStep {
     const now = this.#clock.now();
     const left = this.#sources.filter(({ isExcluded }) => !isExcluded);
@@ -90,7 +90,7 @@ export class SourcePlan {
     return this.#health.isPoor(url, now) ? 2 : 1;
   }
 
-  /** Call it after a failed attempt. @param bytes how much of the file this host has now */
+  /** @param bytes how much of the file this host has now */
   failed(url: URL, fault: AttemptFault, bytes: number): void {
     const now = this.#clock.now();
     for (const source of this.#sources.filter((one) => one.url === url)) {
@@ -121,7 +121,7 @@ export class SourcePlan {
     if (this.#rounds >= roundsMax) return { kind: 'give-up' };
     const [chance = 0] = this.#clock.randomBytes(1);
     const wholeMs = Math.min(pauseMsMax, pauseMs * 2 ** (this.#rounds - 1));
-    // Between half of it and all of it, so that many racks do not return to a mirror at the same moment.
+    // Half to all of it, so that many racks do not return to a mirror at once.
     this.#resumeAt = later(now, wholeMs * (0.5 + chance / 512));
     return { kind: 'wait', until: this.#resumeAt };
   }

@@ -1,6 +1,6 @@
-// What a work of the engine reports while it runs, for the person whose command waits for it.
+// What a work reports for the person whose command waits.
 //
-// 1. If attempts of a download fail alike, only the first line has the reason.
+// 1. Of failed attempts that are alike, only the first line has the reason.
 
 import { type Instant, systemClock } from '../../clock.ts';
 import { listed } from '../../counted.ts';
@@ -15,20 +15,17 @@ import { followTenths } from '../tenths.ts';
 
 export type Report =
   | { readonly line: string }
-  /** A line beside the results. */
   | { readonly note: string }
-  /** Progress in bytes; `total` undefined: unknown. */
+  /** In bytes; `total` undefined: unknown. */
   | { readonly step: { readonly bytes: number; readonly total: number | undefined; readonly bytesPerSecond: number } }
   /** Another file begins. */
   | { readonly restart: true }
-  /** One of the several results of a bundle. */
   | { readonly result: BundledResult }
-  /** The progress of a rack's copy of its region's images. */
   | { readonly copied: CopyProgress };
 
 export type OnReport = (report: Report) => void;
 
-/** Reports a line whenever another tenth is done. @param of what is worked on; undefined: only one thing is */
+/** One line for each tenth. @param of the object of the work; undefined: there is only one */
 export function reportTenths(report: OnReport, of?: string): (done: number, total: number) => void {
   const reach = followTenths();
   return (done, total) => {
@@ -38,7 +35,7 @@ export function reportTenths(report: OnReport, of?: string): (done: number, tota
   };
 }
 
-/** Tells the person of sources that have not answered. */
+/** Names sources that have not answered. */
 export function noticesTo(report: OnReport): SourceNotices {
   const have = (sources: readonly string[]): string =>
     `${listed(sources, NAMED_MAX)}, which ${sources.length === 1 ? 'has' : 'have'} not answered`;
@@ -49,36 +46,33 @@ export function noticesTo(report: OnReport): SourceNotices {
   };
 }
 
-/** The last reported attempt of a download. */
 interface NamedFault {
-  /** When it began. */
   readonly at: Instant;
   readonly number: number;
-  /** Empty: it completed the file. */
+  /** Empty: the attempt completed the file. */
   readonly text: string;
 }
 
-/** When the next attempt begins, if there is a pause before it. */
+/** The time of the next attempt, if there is a pause. */
 function nextOf({ state }: Download): string {
   if (state.kind !== 'waiting' || state.nextAt === undefined) return '';
   return ` (the next attempt begins in ${formatDuration(1000 * Math.max(1, Math.ceil((state.nextAt - systemClock.now()) / 1000)))})`;
 }
 
-/** Reports downloads, one after the other. */
 export class DownloadReports {
   readonly #report: OnReport;
   readonly #named = new WeakMap<Download, NamedFault>();
-  /** The download of the last step, and its total. */
+  /** Of the last step. */
   #download: Download | undefined;
   #total: number | undefined;
-  /** Why a download failed as a whole, which the error that ends the work says, too; empty: none did. */
+  /** Why a download failed, which the error of the work also says; empty: none did. */
   #held = '';
 
   constructor(report: OnReport) {
     this.#report = report;
   }
 
-  /** @param state that of the download; give the state of a whole import if the download is one of its files */
+  /** @param state that of a whole import if the download is one of its files */
   show(download: Download, state: DownloadState = download.state): void {
     this.#tellFaults(download, true);
     if (state.kind === 'downloading') {
@@ -91,7 +85,6 @@ export class DownloadReports {
       this.#report({ step: { bytes: state.bytes, total: this.#total, bytesPerSecond: 0 } });
   }
 
-  /** Reports the attempts that failed since the last call. */
   faults(download: Download): void {
     this.#tellFaults(download, false);
   }
@@ -103,9 +96,9 @@ export class DownloadReports {
     this.#held = '';
   }
 
-  /** @param isHeld true: the error that ends the work has the last one of a failed download */
+  /** @param isHeld true: the error of the work has the last fault */
   #tellFaults(download: Download, isHeld: boolean): void {
-    // The list keeps only the latest attempts, so compare their times.
+    // The list keeps only the latest attempts, so times are compared.
     for (const { at, fault } of download.attempts) {
       const named = this.#named.get(download);
       if (named !== undefined && at <= named.at) continue;

@@ -1,12 +1,11 @@
-// The socket on which the process that owns the tree does works for the commands of this host. It stands in a private directory: whoever may
-// open it may have anything done.
+// The socket on which the owner of the tree does works for the commands of this host. Its directory is private: whoever
+// may open it may have anything done.
 //
 //   POST /  ─ 4 bytes: the length of the order ─ the order: name and terms ─ the bytes of a file, if the work needs one
 //   answer  ─ a line of JSON for each report ─ a last one with the result, or the refusal
 //
-// 1. A work ends with its client, as it ended with a command that did it itself: what has arrived stays. So does a work whose file is cut
-//    short, because its client was killed.
-// 2. Bytes go from the connection to the disk as fast as that takes them; none are kept in memory.
+// 1. A work ends with its client, as without the socket, or when its file is cut short: what has arrived stays.
+// 2. Bytes go from the connection to the disk; none are kept in memory.
 
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -27,12 +26,12 @@ export class EngineSocket {
     this.#server = process.getBuiltinModule('node:http').createServer((request, response) => {
       void this.#answer(request, response);
     });
-    // A large file takes its time, and a work may report nothing for long.
+    // A large file, or a work without reports, may take long.
     Object.assign(this.#server, { requestTimeout: 0, timeout: 0 });
   }
 
   /**
-   * Opens it, in place of one that a killed process left.
+   * Replaces a socket that a killed process left. @param onRest called when the last work has ended
    * @param onRest called when the last work has ended
    */
   static async open(path: string, onRest: () => void): Promise<EngineSocket> {
@@ -51,7 +50,6 @@ export class EngineSocket {
     this.#server.close();
   }
 
-  /** True while a work is under way. */
   get isBusy(): boolean {
     return this.#works > 0;
   }
@@ -81,7 +79,7 @@ export class EngineSocket {
   }
 }
 
-/** The body of a request: first the order, then the rest. */
+/** First the order, then the rest. */
 class Body {
   readonly #chunks: AsyncIterator<unknown>;
   #kept: Uint8Array = new Uint8Array();

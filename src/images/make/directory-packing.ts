@@ -1,13 +1,13 @@
-// Packs the root of a system in a directory of this host into a tar archive, with the program tar, while it is read.
+// Packs a system's root in a directory of this host into a tar archive, with the program tar, while it is read.
 //
 // Source: GNU tar 1.34 manual, "Creating archives", "Reproducibility".
 //
-// 1. Nothing outside the directory is read: links are packed as links, and other file systems below it (proc, a bind mount) as empty directories.
+// 1. Nothing outside the directory is read: links are packed as links, other file systems (proc, a bind mount) as empty
+//    directories.
 // 2. Owners, modes, times, hard links, holes and extended attributes are kept. The same files give the same bytes.
-// 3. An archive that lacks a file is never used: if tar could not read one, or one changed meanwhile, the packing fails.
-// 4. The directory is opened once, and everything is read through its descriptor: whoever owns the directory above it cannot put a link in
-//    its place meanwhile.
-// 5. Only a few pieces are in memory at a time; no copy of the archive is made.
+// 3. If tar could not read a file, or one changed meanwhile, the packing fails.
+// 4. The directory is opened once, and read through its descriptor: nobody can put a link in its place meanwhile.
+// 5. Only a few pieces are in memory; no copy is made.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,7 +24,7 @@ import { PIECE_BYTES } from '../conversion.ts';
 import { requirePrograms, searchPath } from '../needed-programs.ts';
 import type { RootForm } from './given-file.ts';
 
-/** Every host that imports it from this one can read it, MAAS too. */
+/** Every host that imports it can read it, MAAS too. */
 export const PACKED_FORM: RootForm = { kind: 'root', format: 'root.tar', rootName: 'root-tgz' };
 
 /** The kinds of directories: the root of a system, a site with simplestreams, a network installer. */
@@ -33,7 +33,7 @@ export type GivenDirectory = 'system' | 'site' | 'netboot' | 'other';
 const SAID_CHARACTERS_MAX = 4000;
 const SHOWN_CHARACTERS_MAX = 300;
 const WORDS = [
-  // Later versions of sparse files name each of them after the process id of tar.
+  // Later formats of sparse files contain the process id of tar.
   '--create',
   '--one-file-system',
   '--numeric-owner',
@@ -46,18 +46,18 @@ const WORDS = [
   '--xattrs-include=*',
 ];
 const RELEASE_FILES = ['etc/os-release', 'usr/lib/os-release'];
-/** A site, or the directory of a mirror that was not finished. */
+/** A site, or an unfinished mirror. */
 const SITE_ENTRIES = ['streams/v1/index.sjson', 'streams/v1/index.json', '.rackboot-mirror'];
 const NETBOOT_NAMES = ['debian-installer', 'ubuntu-installer', 'netboot/debian-installer', 'netboot/ubuntu-installer'];
 
-/** A directory that a person named. The caller closes it. */
+/** The caller closes it. */
 export interface OpenDirectory {
   readonly handle: FileHandle;
   readonly name: string;
 }
 
 /**
- * Opens a directory that a person names. A link to it counts if it is one of this user or root.
+ * Opens a directory that a person names, also through a link of this user or root.
  * @throws RackError as `fileFault`, `bad-argument` for the link of another user
  */
 export async function openDirectory(name: string): Promise<OpenDirectory> {
@@ -77,7 +77,6 @@ export async function openDirectory(name: string): Promise<OpenDirectory> {
 
 const pathOf = ({ handle }: OpenDirectory): string => `/proc/self/fd/${handle.fd}`;
 
-/** Where an open directory is, without links. */
 export const realPathOf = (directory: OpenDirectory): string => readlinkSync(pathOf(directory));
 
 /** @throws RackError as `fileFault` if this user may not enter the directory */
@@ -109,7 +108,7 @@ export class DirectoryPacking {
   #said = '';
 
   /**
-   * Begins to read the directory as the user who this process is now, and waits until the pieces are taken.
+   * Reads as the current user of this process; tar waits until pieces are taken.
    * @throws RackError `tool-missing` without tar
    */
   constructor({ handle, name }: OpenDirectory) {
@@ -122,7 +121,7 @@ export class DirectoryPacking {
     child.stderr.on('data', (bytes: Buffer) => {
       this.#said = (this.#said + bytes.toString('utf8')).slice(0, SAID_CHARACTERS_MAX);
     });
-    // At once: when a child ends, Node discards what nobody reads.
+    // When a child ends, Node discards what nobody reads.
     this.#tar = child.stdout;
     this.#tar.pipe(this.#gzip);
     this.#ended = once(child, 'close');
@@ -130,15 +129,15 @@ export class DirectoryPacking {
   }
 
   /**
-   * The archive, packed with gzip. A piece is valid until the next one is requested.
-   * Rejects with RackError `permission-denied`, or `bad-argument` if the directory could not be read as a whole
+   * The archive, packed with gzip. A piece is valid until the next is requested. Rejects with RackError
+   * `permission-denied`, or `bad-argument` if part of the directory could not be read
    */
   async *pieces(): AsyncGenerator<Uint8Array> {
     for await (const piece of this.#gzip) yield piece;
     await this.#judgeEnd();
   }
 
-  /** Ends the packing. The user of this process may have changed, so tar ends because nobody reads any more. */
+  /** Ends tar by closing its output: it may belong to another user by now. */
   stop(): void {
     this.#tar.destroy();
     this.#gzip.destroy();

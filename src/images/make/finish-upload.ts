@@ -1,12 +1,12 @@
-// Makes an image of a complete upload: verifies its hash, converts and checks it, and adds it to the store.
+// Makes an image of a complete upload: verifies, converts, checks and adds it.
 //
 //   part ─▶ sha256 right? ─┬─ a disk ─▶ convert (image-adding.ts) ─▶ could it start? ─┬─▶ image; the caller removes the part
 //                          ├─ a root ─▶ is it one? (root-adding.ts) ────────────┘
 //                          └─ wrong ─▶ refused; the part is removed
 //
-// 1. Nothing appears in the store unless the file has the announced hash and passes the checks of an import.
-// 2. If the disk or the store is full, or the process ends, the part stays for another attempt. Finishing again gives the same image.
-// 3. A complete upload is finished once at a time, and nothing is written to its part any more (upload-part.ts).
+// 1. Nothing appears in the store unless it has the announced hash and passes the checks of an import.
+// 2. If the disk or the store is full, or the process ends, the part stays; finishing again gives the same image.
+// 3. An upload is finished once at a time, and its part no longer written (upload-part.ts).
 
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -31,14 +31,12 @@ export interface FinishOrder extends PartOf {
   /** Empty: made from the name. */
   readonly title: string;
   readonly fileType: string;
-  /** Wall time. */
   readonly nowMs: number;
   readonly serialsElsewhere: readonly string[];
-  /** Ends the work; default: it is never ended. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The outcome; after `later`, another attempt may succeed. `isNew`: the store had no such image before. */
+/** After `later`, another attempt may succeed. `isNew`: the store had no such image. */
 type FinishResult =
   | { readonly kind: 'added'; readonly serial: string; readonly isNew: boolean }
   | { readonly kind: 'refused' | 'later'; readonly error: RackError };
@@ -51,7 +49,7 @@ const LATER: ReadonlySet<string> = new Set([
   'not-found',
 ]);
 
-/** Finishes an upload. A RackError becomes the result; any other error is thrown. */
+/** A RackError becomes the result; other errors are thrown. */
 export async function finishUpload(order: FinishOrder): Promise<FinishResult> {
   try {
     const { image, added } = await finish(order);
@@ -119,7 +117,7 @@ async function addDisk(order: FinishOrder, file: FileHandle): Promise<Finished> 
   });
 }
 
-/** Adds the root. A hard link keeps the part, in case the process is killed before the end. */
+/** A hard link keeps the part in case the process is killed. */
 async function addUploadedRoot(order: FinishOrder, format: RootFormat, file: FileHandle): Promise<Finished> {
   const { tree, name, title, sha256, fileType, nowMs, serialsElsewhere } = order;
   const rootName = fileType === 'squashfs' ? 'squashfs' : `root-${fileType}`;

@@ -1,10 +1,10 @@
-// Recognises a file of this host that a person wants to add or import, by its bytes.
+// Recognises a file that a person wants to add or import, by its bytes.
 //
 //   the first bytes ─▶ squashfs, disc, archive (packed or not), or else a disk
 //   an archive ─▶ its members, up to the first one that shows what it is
 //
 // 1. A name proves nothing, except the names in an archive.
-// 2. A file that is damaged counts as a disk, whose reader says why.
+// 2. A damaged file counts as a disk, whose reader says why.
 
 import { counted } from '../../counted.ts';
 import type { ImageBytes } from '../disk-image.ts';
@@ -17,7 +17,6 @@ import type { RootFormat } from '../stored-system.ts';
 export interface RootForm {
   readonly kind: 'root';
   readonly format: RootFormat;
-  /** MAAS's name of the type: `squashfs`, `root-tgz`. */
   readonly rootName: string;
 }
 
@@ -35,7 +34,7 @@ export type GivenFile =
   | { readonly kind: 'disc' }
   | { readonly kind: 'nested'; readonly directory: string };
 
-/** The names of roots by the compression of their archives. Other hosts that import them from this one know these names. */
+/** By compression; hosts that import from this one know these names. */
 const ROOT_NAMES = {
   gzip: 'root-tgz',
   xz: 'root-txz',
@@ -46,13 +45,13 @@ const ROOT_NAMES = {
 const SQUASHFS: RootForm = { kind: 'root', format: 'squashfs', rootName: 'squashfs' };
 const DISC_AT = 32_769;
 const FIRST_OF_BUNDLE = 'rackboot-images-1';
-/** Directories that only a system has at its top. */
+/** Only a system has these at its top. */
 const SYSTEM_TOPS = new Set(['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32', 'etc', 'usr', 'dev', 'proc', 'sys']);
-/** Directories of a system in which a person may also keep the image of a disk. */
+/** A person may also keep a disk image in these. */
 const OTHER_TOPS = new Set(['boot', 'home', 'media', 'mnt', 'opt', 'root', 'run', 'srv', 'tmp', 'var']);
 const INITRD_NAME = /\/init(?:rd|ramfs)[^/]*$/;
 const NETBOOT_TOPS = new Set(['debian-installer', 'ubuntu-installer', 'pxelinux.0', 'version.info']);
-/** Members of an archive that are read if none of them shows what it is. */
+/** An archive is read up to this member if none shows what it is. */
 const UNKNOWN_MAX = 100_000;
 
 class Recognised extends Error {
@@ -82,7 +81,7 @@ async function recogniseArchive(file: ImageBytes): Promise<ArchiveKind | { kind:
     members += 1;
     if (members > UNKNOWN_MAX) throw new TarFault(`none of its first ${counted(UNKNOWN_MAX, 'member')} is known`);
     const kind = kindBy(member);
-    // The root in a directory may have files that are named like images.
+    // A root in a directory may have files that are named like images.
     if (kind !== undefined && (kind !== 'disk' || nested === undefined)) throw new Recognised(kind);
     nested ??= nestedIn(member);
   };
@@ -95,7 +94,6 @@ async function recogniseArchive(file: ImageBytes): Promise<ArchiveKind | { kind:
   return nested === undefined ? 'disk' : { kind: 'nested', directory: nested };
 }
 
-/** The kind of an archive, if a member shows it. */
 function kindBy({ name, isFile }: TarMember): ArchiveKind | undefined {
   const [top = '', second] = name.split('/');
   if (name === FIRST_OF_BUNDLE) return 'bundle';

@@ -19,7 +19,7 @@ import { importOfferedInstaller } from './installer-import.ts';
 import { importLoader } from './loader-import.ts';
 import { listTreeParts, type TreePart } from './tree-parts.ts';
 
-/** The images of the store; none if it cannot be read: then each import says why. */
+/** None if the store cannot be read: then each import says why. */
 export function imagesIn(tree: string): readonly StoredImage[] {
   try {
     return readImages(tree).images;
@@ -29,7 +29,7 @@ export function imagesIn(tree: string): readonly StoredImage[] {
   }
 }
 
-/** The installers of the boot tree; none if it cannot be read: then each import says why. */
+/** None if the tree cannot be read: then each import says why. */
 export function installersIn(tree: string): readonly TreePart[] {
   try {
     return listTreeParts(tree).filter(({ kind }) => kind === 'installer');
@@ -39,30 +39,23 @@ export function installersIn(tree: string): readonly TreePart[] {
   }
 }
 
-/** True if the store has the image. @param images those of the store */
 export const isStoredItem = (offer: Offer, images: readonly StoredImage[]): boolean =>
   offer.kind === 'image' && images.some((image) => isImportOf(image, offer));
 
-/** An imported item. */
 interface ImportedItem {
   readonly serial: string;
-  /** Of all its files. */
   readonly bytes: number;
-  /** False if it was there already. */
   readonly added: boolean;
   /** Why something newer may have been left out. */
   readonly note?: string | undefined;
 }
 
-/** The options of an import. */
 interface ItemTerms extends ImportTerms {
-  /** The directory for packages and unpacked files of installers. */
   readonly workDir: string;
-  /** As of `InstallerTerms`. */
   readonly onTurn?: (() => void) | undefined;
 }
 
-/** An imported item, and the reasons why earlier offers failed. */
+/** With the reasons why earlier offers failed. */
 export interface FirstItem extends ImportedItem {
   readonly failures: readonly RackError[];
 }
@@ -70,7 +63,7 @@ export interface FirstItem extends ImportedItem {
 /**
  * Imports the first offer that can be downloaded.
  * @param onOffer called before each import
- * @throws RackError as `importImage`, `importLoader` and `importOfferedInstaller`; if no offer can be downloaded, the error of the last one
+ * @throws RackError as `importImage`, `importLoader` and `importOfferedInstaller`; the error of the last offer
  */
 export async function importFirstItem(
   offers: Preferred<Offer>,
@@ -125,16 +118,15 @@ async function importItem(offer: Offer, terms: ItemTerms): Promise<ImportedItem>
 const sumOf = (files: readonly { readonly bytes: number }[]): number =>
   files.reduce((sum, { bytes }) => sum + bytes, 0);
 
-/** The successful import, and the reasons why earlier offers failed. */
+/** With the reasons why earlier offers failed. */
 export interface FirstImport extends ImportResult {
   readonly offer: ImageOffer;
   readonly failures: readonly RackError[];
 }
 
 /**
- * Imports the first offer that can be downloaded.
- * @param onOffer called before each import
- * @throws RackError as `importImage`; if no offer can be downloaded, the error of the last one
+ * As `importFirstItem`, for images.
+ * @throws RackError as `importImage`; the error of the last offer
  */
 export async function importFirst(
   offers: Preferred<ImageOffer>,
@@ -145,14 +137,13 @@ export async function importFirst(
   return { ...result, ...tried };
 }
 
-/** The first offer that was delivered, and the reasons why earlier ones were not. */
 interface FirstDelivered<T, R> {
   readonly offer: T;
   readonly result: R;
   readonly failures: readonly RackError[];
 }
 
-/** Tries the offers in turn, until one is delivered. @throws RackError as `importOne`; if none is delivered, the error of the last one */
+/** Tries the offers in turn. @throws RackError as `importOne`; the error of the last offer */
 async function deliverFirst<T, R>(
   [offer, ...others]: Preferred<T>,
   importOne: (offer: T) => Promise<R>,

@@ -1,4 +1,5 @@
-// The files left by unfinished imports: counts the bytes, and removes parts, whole files, the memory of refused ones (refusals.ts).
+// The files of unfinished imports: counts their bytes, and removes parts, whole files, and the memory of refused ones
+// (refusals.ts).
 
 import { readdirSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
@@ -14,12 +15,12 @@ import { linkOnWay } from '../tree-place.ts';
 import { hasFiles, listTreeParts, partParents } from './tree-parts.ts';
 
 const NAME = /^[0-9a-f]{32,128}$/;
-/** The age at which a file without new bytes is removed instead of continued, in milliseconds. */
+/** A file without new bytes for this long is removed instead of continued. */
 const LEFT_MS = 14 * 24 * 60 * 60 * 1000;
 
 /**
- * Removes files that no work needs: old ones, and those whose image, boot loader or installer is here, as a kill leaves them. Forgets documents
- * that are no longer read. Puts back what an interrupted replacement took out of the tree.
+ * Removes old files, and those whose image or part is here, as a kill leaves them. Also forgets unread documents, and
+ * puts back what an interrupted replacement took out.
  * @returns the freed bytes of files
  * @throws RackError `tree-unreadable`; `store-unwritable` for the first file that could not be removed, after the others
  */
@@ -54,11 +55,11 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
   return freed;
 }
 
-/** The names of the files that imports keep; none behind a link, where the files of somebody else are. */
+/** None behind a link, where somebody else's files are. */
 const keptFiles = async (tree: string): Promise<readonly string[]> =>
   linkOnWay(tree, DOWNLOADS) === undefined ? await readdir(directoryOf(tree)).catch(() => []) : [];
 
-/** The digests of the files from which the images, boot loaders and installers of the tree were made. A damaged one may be coming again. */
+/** The digests of the files from which the tree was made, without damaged parts, which may be coming again. */
 function importedDigests(tree: string): ReadonlySet<string> {
   const images = readImages(tree).images.filter((image) => hasBlob(tree, image));
   const parts = listTreeParts(tree).filter((part) => hasFiles(tree, part));
@@ -70,7 +71,7 @@ function importedDigests(tree: string): ReadonlySet<string> {
   ]);
 }
 
-/** Removes all that imports keep of these files, but not of one that a process is importing. @param names their digests */
+/** Removes all that imports keep of these files, unless a process is importing one. @param names their digests */
 export async function removeLeft(tree: string, names: readonly string[]): Promise<void> {
   const directory = directoryOf(tree);
   const kept = await keptFiles(tree);
@@ -86,8 +87,8 @@ const DOWNLOADS = 'images/.downloads';
 const directoryOf = (tree: string): string => join(tree, DOWNLOADS);
 
 /**
- * The bytes of these files that are on this host, downloaded by an earlier import or, for a file of a system, in the store.
- * @param total the bytes of all of them; undefined: unknown
+ * The bytes of these files that an earlier import downloaded, or that the store has.
+ * @param total the size of all; undefined: unknown
  */
 export function arrivedBytes(tree: string, digests: readonly string[], total: number | undefined): number {
   const directory = directoryOf(tree);
@@ -109,13 +110,13 @@ function namesIn(directory: string): readonly string[] {
   }
 }
 
-/** 0: there is no such file. */
+/** 0: no such file. */
 const sizeOf = (path: string): number => {
   const found = seenEntry(path);
   return found?.isFile() === true ? found.size : 0;
 };
 
-/** Ends what killed processes did to boot loaders, installers and environments (directory-publication.ts). */
+/** Ends what killed processes began (directory-publication.ts). */
 async function restoreParts(tree: string): Promise<void> {
   for (const parent of partParents(tree).filter((one) => linkOnWay(tree, one) === undefined))
     await settleLeftovers(join(tree, parent)).catch((error: unknown) => {

@@ -2,7 +2,7 @@
 //
 // Sources: POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar 1.35 for its magic in the same place.
 //
-// 1. Only plain files are extracted, each under the last component of its name. So no name in an archive becomes a path.
+// 1. Only plain files are extracted, each under the last component of its name, so no name becomes a path.
 // 2. An archive with a link, a device, an absolute path or a path with `..` is refused as a whole. Directories are skipped.
 // 3. An archive expands to at most EXPANDED_BYTES_MAX, with at most FILES_MAX files.
 
@@ -14,7 +14,6 @@ import { beginExpansion } from '../image-expansion.ts';
 import { isContainedPath } from '../sources/contained-path.ts';
 import { paddedBytes, readTarBlock, TAR_BLOCK_BYTES } from '../tar-header.ts';
 
-/** A file of a boot loader. */
 export interface LoaderFile {
   readonly name: string;
   readonly data: Buffer;
@@ -25,17 +24,16 @@ const FILES_MAX = 256;
 const DIRECTORY = '5';
 /** Regular files: POSIX, old. */
 const PLAIN: ReadonlySet<string> = new Set(['0', '']);
-/** Extended headers of pax. They may hold only metadata such as times and owners; a header with a name or a size is refused. */
+/** Extended headers of pax, which may hold only metadata; one with a name or a size is refused. */
 const PAX: ReadonlySet<string> = new Set(['x', 'g']);
 
-/** The files of an archive, or the problem. */
 type LoaderDecoded =
   | { readonly ok: true; readonly files: readonly LoaderFile[] }
   | { readonly ok: false; readonly problem: string };
 
 /**
  * Unpacks an archive.
- * @param title its name in error messages
+ * @param title its name in messages
  * @throws RackError `bad-argument` if the archive is refused, `tool-missing` without xz
  */
 export async function unpackLoader(archive: Uint8Array, title: string): Promise<readonly LoaderFile[]> {
@@ -46,7 +44,6 @@ export async function unpackLoader(archive: Uint8Array, title: string): Promise<
   return decoded.files;
 }
 
-/** Decodes the expanded archive. */
 export function decodeLoaderTar(tar: Uint8Array): LoaderDecoded {
   const files = new Map<string, LoaderFile>();
   for (let at = 0; ; ) {
@@ -68,13 +65,12 @@ export function decodeLoaderTar(tar: Uint8Array): LoaderDecoded {
 
 const CUT_SHORT = 'it is cut short';
 
-/** @returns the problem if the header overrides a name or a size */
 const judgePax = (data: Buffer): { readonly problem: string } | undefined =>
   /(?:^|\n)\d+ (?:path|size|linkpath)=/.test(data.toString('latin1'))
     ? { problem: 'it has a very long name' }
     : undefined;
 
-/** @returns the name in the boot tree; undefined for a directory */
+/** @returns undefined for a directory */
 function judgeName({ name, type }: Member): string | undefined | { readonly problem: string } {
   const shown = JSON.stringify(name);
   const path = name.replace(/^\.\//, '').replace(/\/$/, '');
@@ -107,7 +103,6 @@ async function expand(archive: Uint8Array, refuse: Refuse): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
-/** A member of an archive. */
 interface Member {
   readonly kind: 'member';
   readonly name: string;
@@ -115,7 +110,6 @@ interface Member {
   readonly bytes: number;
 }
 
-/** @returns the header, or the problem as a text */
 function decodeHeader(head: Uint8Array): Member | { readonly kind: 'end' } | string {
   const block = readTarBlock(head);
   if (block.kind === 'fault') return block.problem;

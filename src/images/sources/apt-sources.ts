@@ -7,16 +7,16 @@
 //
 // /etc/apt/sources.list, and the files of /etc/apt/sources.list.d with these endings, are those of this host.
 //
-// 1. A line or stanza that cannot be read is skipped: apt itself reports it.
+// 1. An unreadable line or stanza is skipped: apt itself reports it.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The largest file that is read, in characters; real ones have a few hundred. */
+/** Real files have a few hundred. */
 const FILE_CHARACTERS_MAX = 1024 * 1024;
 const MIRRORS_MAX = 1000;
 
-/** The URLs, each ending in `/`, from which apt takes binary packages (`deb`, only in lower case) of the component main. */
+/** URLs, each ending in `/`, of binary packages (`deb`, lower case) of the component main. */
 export function readAptMirrors(text: string, form: 'list' | 'sources'): readonly string[] {
   if (text.length > FILE_CHARACTERS_MAX) return [];
   const found = form === 'list' ? readLines(text) : readStanzas(text);
@@ -24,7 +24,7 @@ export function readAptMirrors(text: string, form: 'list' | 'sources'): readonly
 }
 
 /**
- * The mirror of a system: the first whose path ends with the system's name.
+ * The first mirror whose path ends with the system's name.
  * @param os `debian`, `ubuntu`
  */
 export const findAptMirror = (mirrors: readonly string[], os: string): string | undefined =>
@@ -34,7 +34,7 @@ function readLines(text: string): readonly string[] {
   return text.split('\n').flatMap((line) => {
     const [written = ''] = line.split('#');
     const [type, ...rest] = written.trim().split(/\s+/);
-    // Options, in brackets, may have spaces between them.
+    // Options in brackets may contain spaces.
     const options = rest[0]?.startsWith('[') === true ? rest.findIndex((word) => word.endsWith(']')) + 1 : 0;
     const [uri = '', , ...components] = rest.slice(options);
     return type === 'deb' && components.includes('main') ? webMirror(uri) : [];
@@ -59,7 +59,7 @@ function readStanzas(text: string): readonly string[] {
   });
 }
 
-/** The URL, ending in `/`; empty unless it is an http or https URL without query and fragment. */
+/** Ending in `/`; empty unless http or https without query and fragment. */
 function webMirror(uri: string): readonly string[] {
   const url = URL.canParse(uri) ? new URL(uri) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') return [];
@@ -69,7 +69,7 @@ function webMirror(uri: string): readonly string[] {
 const DIRECTORY = '/etc/apt';
 const FILES_MAX = 256;
 
-/** Reads the mirrors, those of sources.list first. A file that this user may not read is skipped. */
+/** Those of sources.list come first. Unreadable files are skipped. */
 export function readHostMirrors(directory = DIRECTORY): readonly string[] {
   const parts = tryRead(() => readdirSync(join(directory, 'sources.list.d')), []).toSorted();
   const files = ['sources.list', ...parts.map((name) => join('sources.list.d', name))].slice(0, FILES_MAX);

@@ -1,10 +1,10 @@
-// Decodes the `Release` or `InRelease` file of a Debian repository: the checksums of its indexes. If the signature is verified, they vouch
-// for `main/installer-amd64/current/images/SHA256SUMS`, which vouches for the files of the installer.
+// Decodes `Release` or `InRelease` of a Debian repository. With a verified signature, its checksums vouch for
+// `main/installer-amd64/current/images/SHA256SUMS`, and that for the installer's files.
 //
 // Sources: the Debian repository format (wiki.debian.org/DebianRepository/Format), "Release" files; deb822(5).
 //
-// 1. The text must be only the signed part (verification.ts): the lines of a signature are not fields, so they are a fault.
-// 2. A field that appears twice is a fault, so that no list can replace an earlier one.
+// 1. The text is only the signed part (verification.ts): lines of a signature are a fault.
+// 2. A field that appears twice is a fault: no list can replace an earlier one.
 
 import type { Checksum, ChecksumAlgorithm } from './checksum-list.ts';
 import { isContainedPath } from './contained-path.ts';
@@ -12,24 +12,22 @@ import { type DocumentDecoded, documentFault, documentValue } from './document-f
 
 type ReleaseEntry = Checksum & { readonly bytes: number };
 
-/** The fields that are read from a release; empty: it lacks the field. */
+/** Empty: the release lacks the field. */
 export interface ReleaseFile {
-  /** `stable`, `oldstable`. */
   readonly suite: string;
-  /** `bookworm`. */
   readonly codename: string;
-  /** When it was made, in milliseconds since 1970; undefined: it does not say. */
+  /** Since 1970; undefined: it does not say. */
   readonly dateMs: number | undefined;
-  /** The end of its validity, in milliseconds since 1970; undefined: it has none. */
+  /** Since 1970; undefined: it does not end. */
   readonly validUntilMs: number | undefined;
-  /** By path, below the directory of the release. SHA-256 if it has that list, otherwise MD5. */
+  /** By path below the release's directory; SHA-256 if listed, otherwise MD5. */
   readonly files: ReadonlyMap<string, ReleaseEntry>;
 }
 
-/** The largest file, in characters. Debian's have some 250 000. */
+/** Debian's have some 250 000. */
 const RELEASE_CHARACTERS_MAX = 8 * 1024 * 1024;
 const FILES_MAX = 50_000;
-/** The lists of a release, the preferred one first. */
+/** The preferred one first. */
 const LISTS: readonly (readonly [field: string, algorithm: ChecksumAlgorithm, digits: number])[] = [
   ['sha256', 'sha256', 64],
   ['md5sum', 'md5', 32],
@@ -41,7 +39,6 @@ interface Field {
   readonly rest: string[];
 }
 
-/** Decodes a release. @param text the signed text */
 export function decodeReleaseFile(text: string): DocumentDecoded<ReleaseFile> {
   if (text.length > RELEASE_CHARACTERS_MAX)
     return documentFault('too-large', '', `at most ${RELEASE_CHARACTERS_MAX} characters`, text.length);
@@ -61,7 +58,6 @@ export function decodeReleaseFile(text: string): DocumentDecoded<ReleaseFile> {
   });
 }
 
-/** Fields by their names in lower case. */
 function decodeFields(text: string): DocumentDecoded<ReadonlyMap<string, Field>> {
   const fields = new Map<string, Field>();
   let last: Field | undefined;
@@ -101,7 +97,7 @@ function decodeFiles(
   return documentValue(files);
 }
 
-/** `Sat, 15 Nov 2025 10:22:31 UTC` in milliseconds; undefined: it is not a time. */
+/** Undefined: it is not a time such as `Sat, 15 Nov 2025 10:22:31 UTC`. */
 function timeOf(text: string): number | undefined {
   const ms = text.length > 64 ? Number.NaN : Date.parse(text);
   return Number.isNaN(ms) ? undefined : ms;

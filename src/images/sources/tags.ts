@@ -1,13 +1,13 @@
-// The tags of a document of products. Each level passes its tags down to all levels below it, unless a lower level has the same tag:
+// The tags of a document of products. Each level passes its tags down, unless a lower level has the same tag:
 //
 //   document ─▶ product ─▶ version ─▶ item
 //
 // Source: simplestreams 0.1, which merges the levels in this order, and adds product_name, version_name and item_name.
 //
-// 1. Numbers and booleans become the same text as in simplestreams, a Python program, so that filters match them.
+// 1. Numbers and booleans become the text that simplestreams, a Python program, makes, so that filters match.
 // 2. An object or a list is the level below, not a tag. In place of a tag of READ it is a fault.
-// 3. `_aliases` of the document abbreviates tags that repeat: `{ crsn: { ne1: { region: … } } }` adds the tags of `ne1` to every level with
-//    `crsn: ne1`, except tags that the level has itself.
+// 3. `_aliases` abbreviates repeated tags: `{ crsn: { ne1: { region: … } } }` adds the tags of `ne1` to every level
+//    with `crsn: ne1` that lacks them.
 
 import { type Fields, isFields } from '../../fields.ts';
 import { memberPath } from './document-fault.ts';
@@ -15,18 +15,18 @@ import type { FieldReader } from './field-reader.ts';
 
 type TagMap = ReadonlyMap<string, string>;
 
-/** The levels, the innermost first. */
+/** The innermost level first. */
 export type Tags = readonly TagMap[];
 
-/** Fields of `_aliases`, by tag and by value. */
+/** By tag and by value. */
 type TagAliases = ReadonlyMap<string, ReadonlyMap<string, TagMap>>;
 
-/** The longest value of a tag; `subarches` of MAAS is the longest known one, with some 350 characters. */
+/** The longest known one, `subarches` of MAAS, has some 350. */
 const TAG_CHARACTERS_MAX = 4096;
 const TAGS_MAX = 200;
-/** Tags of all levels, including every one that an alias offers. Ubuntu's largest document has some 300 000. */
+/** Of all levels, with all that aliases offer. Ubuntu's largest document has some 300 000. */
 const ALL_TAGS_MAX = 1_000_000;
-/** The tags that are read. An object or a list in their place is a fault. */
+/** An object or a list in place of these is a fault. */
 const READ: ReadonlySet<string> = new Set(
   'path size sha256 sha512 ftype os release version aliases release_title arch subarch subarches label support_eol'.split(
     ' ',
@@ -34,7 +34,7 @@ const READ: ReadonlySet<string> = new Set(
 );
 const ALIASES_MAX = 10_000;
 
-/** The value of a tag at the innermost level that has it; undefined if no level has the tag. */
+/** At the innermost level that has it; undefined: none has. */
 export function findTag(tags: Tags, name: string): string | undefined {
   for (const level of tags) {
     const found = level.get(name);
@@ -43,7 +43,7 @@ export function findTag(tags: Tags, name: string): string | undefined {
   return undefined;
 }
 
-/** The value; empty: no level has the tag. */
+/** Empty: no level has it. */
 export const tagOf = (tags: Tags, name: string): string => findTag(tags, name) ?? '';
 
 export class TagReader {
@@ -56,7 +56,7 @@ export class TagReader {
     this.#aliases = readAliases(reader, document);
   }
 
-  /** The tags of one level. @param named the name of the level, as a tag */
+  /** @param named the name of the level, as a tag */
   level(fields: Fields, path: string, named: readonly (readonly [string, string])[] = []): TagMap {
     const level = readTags(this.#reader, fields, path);
     for (const [name, value] of [...level]) {
@@ -92,7 +92,7 @@ function readTags(reader: FieldReader, fields: Fields, path: string): Map<string
   return tags;
 }
 
-/** The value as a tag; undefined: it is not text, a number or a boolean. */
+/** Undefined: not text, a number or a boolean. */
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return String(value);
