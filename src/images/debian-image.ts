@@ -2,8 +2,8 @@
 //
 //   check ─▶ programs? space? ─▶ buildDebianRoot (mmdebstrap) ─▶ makeBootDisk (sfdisk, mtools, mke2fs) ─▶ the caller adds it to the store
 //
-// 1. All files except the packages are in one directory, which the caller always removes.
-// 2. With the same SOURCE_DATE_EPOCH and mirrors, every build has the same identifiers and times; the order of files in the file system
+// 1. All files but the packages are in one directory, which the caller always removes.
+// 2. With the same SOURCE_DATE_EPOCH and mirrors, all builds have the same identifiers and times; the order of files
 //    may differ.
 
 import { createHash } from 'node:crypto';
@@ -14,26 +14,24 @@ import { formatUuid, makeBootDisk } from './boot-disk.ts';
 import { asWorkDirError, buildDebianRoot, checkDebianRequest, type DebianRequest, isRoot } from './debian-root.ts';
 import { type NeededProgram, requirePrograms } from './needed-programs.ts';
 
-/** The image to make. */
 interface DebianImageRequest extends DebianRequest {
-  /** Holds the image and all intermediate files: gigabytes. */
+  /** Holds gigabytes: the image and all intermediate files. */
   readonly workDir: string;
-  /** The size of the disk, in bytes; undefined: as `makeBootDisk` chooses it. */
+  /** Undefined: `makeBootDisk` chooses. */
   readonly bytes?: number | undefined;
-  /** The PATH on which programs are looked up; undefined: `searchPath()`. */
+  /** Programs are looked up here; undefined: `searchPath()`. */
   readonly path?: string | undefined;
 }
 
-/** The finished image. */
 interface DebianImage {
   readonly file: string;
   readonly diskBytes: number;
 }
 
-/** Space for the archive, the root and the image of one system. */
+/** For the archive, the root and the image. */
 const ROOM_BYTES = 4 * 1024 ** 3;
 
-/** The programs that the build uses, without the essential ones that every Debian has (tar, du). */
+/** Without programs that every Debian has (tar, du). */
 export const debianImagePrograms = (isByRoot: boolean): readonly NeededProgram[] => [
   { program: 'mmdebstrap', package: 'mmdebstrap' },
   { program: 'sfdisk', package: 'fdisk' },
@@ -56,7 +54,7 @@ export async function makeDebianImage(request: DebianImageRequest): Promise<Debi
   const archive = join(workDir, 'root.tar');
   const file = join(workDir, 'disk.img');
   try {
-    // In its own namespace, mmdebstrap writes the archive as another user.
+    // In its namespace, mmdebstrap writes the archive as another user.
     await chmod(workDir, 0o755);
     await buildDebianRoot(request, ids, archive);
     const diskBytes = await makeBootDisk({

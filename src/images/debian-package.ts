@@ -2,7 +2,7 @@
 //
 // Sources: deb(5), deb-control(5), symlink(7).
 //
-// 1. Links in an unpacked package lead only to files of the packages unpacked there, never to files of this host.
+// 1. Links in an unpacked package lead only to files that were unpacked there.
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -14,13 +14,10 @@ import { RackError } from '../errors.ts';
 import type { BuildReports } from './build-reports.ts';
 import { runProgram } from './program.ts';
 
-/** A package file, identified. */
 export interface DebianPackage {
-  /** The path of the `.deb`. */
   readonly file: string;
   readonly name: string;
   readonly version: string;
-  /** `amd64`, `arm64` … or `all`. */
   readonly architecture: string;
   /** Of the whole file, hexadecimal. */
   readonly sha256: string;
@@ -45,7 +42,7 @@ export async function openPackage(file: string): Promise<DebianPackage> {
   return { file, name, version, architecture, sha256: await hashFile(file) };
 }
 
-/** Unpacks packages into a directory, one after the other. @throws RackError `cancelled` if the signal ends it */
+/** @throws RackError `cancelled` if the signal ends it */
 export async function unpackPackages(
   packages: readonly DebianPackage[],
   directory: string,
@@ -59,17 +56,17 @@ export async function unpackPackages(
   }
 }
 
-/** Unpacks a package's files into a directory, which is made if missing and may already contain other packages. */
+/** Makes the directory if it is missing; it may contain other packages. */
 export async function unpackPackage(file: string, directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   await runProgram('dpkg-deb', ['--extract', file, directory], DPKG);
-  // The unpacking of the next package follows the links, so they are confined first.
+  // The next package's unpacking follows links.
   await confineLinks(directory);
 }
 
 /**
- * Rewrites the links below `root` to lead where they would lead if `root` were the root of a system. A rewritten target has no `..` after a
- * name. So links in the middle of its path, which are confined as well, cannot lead out either.
+ * Rewrites links below `root` to lead where they would if `root` were a system's root. A rewritten target has no `..`
+ * after a name, so confined links in its path cannot lead out either.
  */
 async function confineLinks(root: string): Promise<void> {
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
@@ -85,7 +82,6 @@ async function confineLinks(root: string): Promise<void> {
   }
 }
 
-/** The SHA-256 of a file, hexadecimal. */
 async function hashFile(file: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash);

@@ -13,7 +13,7 @@ import type { DiskPiece, ImageBytes } from './disk-image.ts';
 import { openStored } from './stored-blob.ts';
 
 /**
- * Opens a file that a person names; the caller closes it. Does not wait for the other end of a pipe.
+ * Opens a file that a person names; the caller closes it. Never waits for the other end of a pipe.
  * @throws RackError as `fileFault`, `bad-argument` for a directory, a pipe or the like
  */
 export async function openGiven(path: string): Promise<FileHandle> {
@@ -27,11 +27,11 @@ export async function openGiven(path: string): Promise<FileHandle> {
 
 const notFile = (path: string): string => `${path} is not a file: copy its content into one, and name that`;
 
-/** The bytes of a file. Reading rejects if it becomes shorter than it was. */
+/** Reading rejects if the file became shorter. */
 interface FileBytes extends ImageBytes {
   /**
-   * Rejects if the file has changed since it was opened. Only for the file of a person, which any program may write: links and modes, which
-   * the store changes for its own files, count as changes.
+   * Rejects if the file has changed since it was opened. Only for a person's file: in the store, links and modes
+   * change, which count as changes here.
    */
   checkUnchanged(): Promise<void>;
 }
@@ -64,7 +64,7 @@ export async function bytesOfFile(file: FileHandle, fileName: string): Promise<F
 /** Bytes read at a time. */
 export const CHUNK_BYTES = 1024 * 1024;
 
-/** The content of a file. A piece is valid until the next one is requested. @throws RackError `bad-argument` if it ends early */
+/** A piece is valid until the next is requested. @throws RackError `bad-argument` if the file ends early */
 export async function* piecesOf(file: ImageBytes): AsyncGenerator<DiskPiece & { readonly kind: 'data' }> {
   for (let at = 0; at < file.bytes; ) {
     const bytes = await file.read(at, CHUNK_BYTES);
@@ -79,10 +79,10 @@ export async function* piecesOf(file: ImageBytes): AsyncGenerator<DiskPiece & { 
   }
 }
 
-/** Bytes of a stored image that are read at once. */
+/** A stored image is read in such pieces. */
 const PIECE_BYTES = 256 * 1024;
 
-/** The bytes of a stored image from `start` up to, but not including, `end`; undefined: the image was removed meanwhile. */
+/** Excludes `end`; undefined: the image was removed meanwhile. */
 export async function readImagePart(path: string, start: number, end: number): Promise<Readable | undefined> {
   try {
     const file = await openStored(path);

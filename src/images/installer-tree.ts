@@ -8,31 +8,29 @@ import { findImage, isPlainName } from '../boot/images.ts';
 import { readRegularFile } from '../files/regular-file.ts';
 import { storedTitle } from './image-store.ts';
 
-/** Longer manifests are not read; those of the import have 1 kB. */
+/** Longer manifests are not read; an import writes 1 kB. */
 const MANIFEST_BYTES_MAX = 64 * 1024;
 
-/** The hardware that an installer is for. */
 interface Hardware {
   readonly architecture: string;
   readonly subarchitecture: string;
 }
 
-/** True if a boot tree has the installer of a release, for this machine or for its whole architecture. */
+/** For this machine or its whole architecture. */
 export function treeHasInstaller(tree: string, of: Hardware & { readonly release: string }): boolean {
   const query = { ...of, releases: [of.release], directory: 'install' } as const;
   return findImage(query, (path) => existsSync(join(tree, path))) !== undefined;
 }
 
-/** An installer of a boot tree. */
 interface TreeInstaller {
   readonly release: string;
-  /** Undefined: no manifest names it. */
+  /** Undefined: no manifest. */
   readonly os: string | undefined;
-  /** For people; the release if no manifest has a title. */
+  /** Without a manifest, the release. */
   readonly title: string;
 }
 
-/** The installers that a boot tree has for this hardware, sorted by their releases. */
+/** Sorted by release. */
 export function listTreeInstallers(
   tree: string,
   { architecture, subarchitecture }: Hardware,
@@ -48,7 +46,7 @@ export function listTreeInstallers(
     });
 }
 
-/** All installers of a boot tree for whole architectures, sorted by architecture and release. */
+/** For whole architectures, sorted by architecture and release. */
 export const listAllInstallers = (tree: string): readonly (TreeInstaller & { readonly architecture: string })[] =>
   CPUS.flatMap((architecture) =>
     listTreeInstallers(tree, { architecture, subarchitecture: 'generic' }).map((one) => ({ ...one, architecture })),
@@ -59,18 +57,17 @@ const manifestShape = z.object({
   title: z.string().transform(storedTitle),
 });
 
-/** The system and the title in the manifest that an import wrote next to the installer; empty without such a manifest. */
+/** From the manifest of an import; empty without one. */
 function readManifest(directory: string): Pick<TreeInstaller, 'os' | 'title'> | Record<string, never> {
   try {
     const path = join(directory, 'manifest.json');
     return manifestShape.safeParse(JSON.parse(readRegularFile(path, MANIFEST_BYTES_MAX))).data ?? {};
   } catch {
-    // A tree that was filled by hand has none.
     return {};
   }
 }
 
-/** The names in a directory of the tree; empty if it cannot be read. */
+/** Empty if the directory cannot be read. */
 function namesIn(tree: string, ...parts: readonly string[]): readonly string[] {
   if (!parts.every(isPlainName)) return [];
   try {

@@ -1,32 +1,30 @@
 // Reads the description of a Linux kernel module: its `.modinfo` section.
 //
-// Source: include/linux/moduleparam.h of Linux: the section holds `key=value` strings, each ended by a zero byte.
+// Source: include/linux/moduleparam.h of Linux: zero-terminated `key=value` strings.
 
 import { type Decoded, decoded } from '../net/byte-reader.ts';
 import { findElfSection } from './elf.ts';
 
-/** The modules that a module needs, and the devices that it drives. Module names have underscores, never dashes. */
+/** Module names have underscores, never dashes. */
 export interface ModuleInfo {
   readonly name: string;
-  /** Modules whose symbols it uses. */
+  /** This module uses their symbols. */
   readonly depends: readonly string[];
-  /** Modules or aliases to load before it, if they exist. */
+  /** Loaded before it, if they exist: modules or aliases. */
   readonly softDepends: readonly string[];
-  /** Patterns of device and feature names that it serves. */
+  /** Patterns of devices and features. */
   readonly aliases: readonly string[];
-  /** Firmware files that it may request, below `/lib/firmware`. */
+  /** Below `/lib/firmware`. */
   readonly firmware: readonly string[];
 }
 
-/** A module's name from its path or another spelling: without directory and `.ko`, with underscores for dashes. */
+/** From a path or another spelling: without directory and `.ko`, with underscores. */
 export function moduleName(text: string): string {
   const base = text.slice(text.lastIndexOf('/') + 1).replace(/\.ko(\.(gz|xz|zst))?$/, '');
   return base.replaceAll('-', '_');
 }
 
-/**
- * Reads the module in `bytes`, an uncompressed `.ko` file. If the module does not contain its name, the name comes from `path`.
- */
+/** Reads an uncompressed `.ko` file; a missing name comes from `path`. */
 export function decodeModuleInfo(bytes: Uint8Array, path: string): Decoded<ModuleInfo> {
   const section = findElfSection(bytes, '.modinfo');
   if (!section.ok) return section;
@@ -44,7 +42,7 @@ export function decodeModuleInfo(bytes: Uint8Array, path: string): Decoded<Modul
         name = moduleName(value);
         break;
       case 'depends':
-        // Pushed one by one: a module may name any number, and the arguments of one call must fit on the stack.
+        // One by one: arguments of one call must fit on the stack, and a module may name any number.
         for (const one of value.split(',')) if (one !== '') depends.push(moduleName(one));
         break;
       case 'softdep':
@@ -61,7 +59,7 @@ export function decodeModuleInfo(bytes: Uint8Array, path: string): Decoded<Modul
   return decoded({ name, depends, softDepends, aliases, firmware });
 }
 
-/** The names after `pre:` in the text of a soft dependency (modprobe.d(5)). */
+/** After `pre:` in a soft dependency (modprobe.d(5)). */
 function parseSoftDepends(text: string): string[] {
   const names: string[] = [];
   let before = false;

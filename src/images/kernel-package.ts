@@ -10,7 +10,6 @@ import { runProgram } from './program.ts';
 
 const MODULE_BYTES_MAX = 64 * 1024 * 1024;
 
-/** The contents of an unpacked kernel package. */
 export interface KernelFiles {
   readonly version: string;
   readonly image: string;
@@ -36,7 +35,6 @@ export async function findKernel(unpacked: string): Promise<KernelFiles> {
   return { version, image: join(unpacked, 'boot', `vmlinuz-${version}`), modules: join(base, version) };
 }
 
-/** The first directory that exists; undefined: none does. */
 export async function firstExisting(directories: readonly string[]): Promise<string | undefined> {
   for (const directory of directories) {
     const entries = await readdir(directory).catch(() => undefined);
@@ -45,7 +43,7 @@ export async function firstExisting(directories: readonly string[]): Promise<str
   return undefined;
 }
 
-/** Paths of all modules below `/lib/modules/VERSION`, sorted. */
+/** Below `/lib/modules/VERSION`, sorted. */
 export async function listModules(kernel: KernelFiles): Promise<string[]> {
   const found = await readdir(kernel.modules, { recursive: true, withFileTypes: true });
   return found
@@ -65,7 +63,7 @@ export async function readModuleInfo(kernel: KernelFiles, path: string): Promise
   throw new RackError('bad-argument', `${path} of the kernel package is not a module: ${info.fault.field}`);
 }
 
-/** Reads a module, and expands it if it is compressed. */
+/** Expands a compressed module. */
 export async function readModule(file: string): Promise<Uint8Array> {
   if (file.endsWith('.xz')) return runProgram('xz', ['--decompress', '--stdout', file], { package: 'xz-utils' });
   const bytes = await readFile(file);

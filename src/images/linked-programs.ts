@@ -1,27 +1,26 @@
-// Collects programs of the distribution with everything that they need on another system: their libraries and the dynamic linker.
+// Collects programs of the distribution with all that they need on another system: libraries and the dynamic linker.
 //
 // Sources: ld.so(8): the linker runs a program given as its argument, with `--library-path`.
 //
-// 1. Everything comes from unpacked packages, nothing from the building host.
+// 1. Everything comes from unpacked packages, nothing from this host.
 
 import { readdir, readFile, realpath } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import { RackError } from '../errors.ts';
 import { decodeElfNeeds } from './elf.ts';
 
-/** The linker's name next to the programs, on every architecture. */
+/** Next to the programs, on every architecture. */
 const LINKER = 'ld.so';
 
-/** A program: its name in the collection, and its file. */
 export interface ProgramFile {
   readonly name: string;
   readonly path: string;
 }
 
 /**
- * Reads the files of programs, their libraries, and their dynamic linker (as `ld.so`), by name.
+ * The files of programs, libraries and linker (`ld.so`), by name.
  *
- * @param unpacked the directory into which all their packages were unpacked
+ * @param unpacked where all their packages were unpacked
  * @throws RackError `bad-argument` naming a library that no package contains
  */
 export async function collectPrograms(
@@ -39,7 +38,7 @@ export async function collectPrograms(
     // The dynamic linker itself is linked statically.
     if (!needs.ok) continue;
     const { interpreter } = needs.value;
-    // The C library names the linker as a dependency. The linker is running then, so no file of that name is looked up.
+    // The C library names the linker, which is running then, so no file is looked up.
     const wanted = needs.value.libraries
       .filter((library) => !library.startsWith('ld-linux'))
       .map((library) => ({ name: library, library }));
@@ -58,7 +57,6 @@ export async function collectPrograms(
   return files;
 }
 
-/** The unpacked shared libraries, by name. */
 async function findLibraries(unpacked: string): Promise<Map<string, string>> {
   const libraries = new Map<string, string>();
   const root = `${await realpath(unpacked)}${sep}`;
@@ -66,7 +64,7 @@ async function findLibraries(unpacked: string): Promise<Map<string, string>> {
     const found = await readdir(base, { recursive: true, withFileTypes: true }).catch(() => []);
     for (const entry of found) {
       if (!/\.so(\.|$)/.test(entry.name) || entry.isDirectory() || libraries.has(entry.name)) continue;
-      // A link to an absolute path would lead to a file of the host.
+      // An absolute link would lead to a file of the host.
       const path = await realpath(join(entry.parentPath, entry.name)).catch(() => '');
       if (path.startsWith(root)) libraries.set(entry.name, path);
     }

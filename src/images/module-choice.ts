@@ -1,9 +1,9 @@
 // The drivers in the ephemeral environment: enough for a machine to find its network, its disks and its BMC.
 //
-// 1. Every Ethernet driver is included: a machine without a driver for its interface cannot even report that to its region.
-// 2. Drivers for disks are those of controllers from which servers boot; fibre channel, tape and optical drives are omitted to save space.
-// 3. A driver that needs firmware is included only with that firmware, from a firmware package given by the operator.
-// 4. A chosen module that a kernel lacks is not an error: names differ between architectures and releases.
+// 1. Every Ethernet driver is included: without one, a machine cannot even report that.
+// 2. Disk drivers are for controllers from which servers boot, without fibre channel, tape and optical drives.
+// 3. A driver that needs firmware comes only with it, from a package of the operator.
+// 4. A kernel may lack a chosen module: names differ between architectures and releases.
 
 /** Directories below `kernel/` whose modules are all included. */
 export const MODULE_DIRECTORIES: readonly string[] = [
@@ -17,7 +17,7 @@ export const MODULE_DIRECTORIES: readonly string[] = [
   'drivers/nvme/host',
 ];
 
-/** The omitted parts of these directories: drivers for other media, and large drivers for hardware that no netbooted server has. */
+/** Parts of these directories for other media, or large drivers that no netbooted server needs. */
 export const MODULE_DIRECTORIES_WITHOUT: readonly string[] = [
   'drivers/net/ethernet/mellanox/mlxsw',
   'drivers/net/ethernet/netronome',
@@ -32,7 +32,6 @@ export const MODULE_DIRECTORIES_WITHOUT: readonly string[] = [
   'drivers/nvme/host/nvme-rdma',
 ];
 
-/** Buses of virtual machines with their devices, and disk controllers, by name. */
 const DISK_NAMES: readonly string[] = [
   // Buses of virtual machines, and their devices.
   'virtio_pci',
@@ -79,10 +78,8 @@ const DISK_NAMES: readonly string[] = [
   'uas',
 ];
 
-/** Drivers for the machine's BMC. */
 const BMC_NAMES: readonly string[] = ['ipmi_si', 'ipmi_ssif', 'ipmi_devintf', 'ipmi_msghandler'];
 
-/** Single modules, by name. */
 export const MODULE_NAMES: readonly string[] = [
   ...DISK_NAMES,
   ...BMC_NAMES,
@@ -136,7 +133,6 @@ export const MODULE_NAMES: readonly string[] = [
   'crct10dif_pclmul',
 ];
 
-/** Modules that are useless without the firmware they name. */
 export const MODULES_WITH_FIRMWARE: readonly string[] = [
   'bna',
   'bnx2',
@@ -148,6 +144,6 @@ export const MODULES_WITH_FIRMWARE: readonly string[] = [
   'slicoss',
 ];
 
-/** The drivers that Debian's installer lacks at its start, for disks and BMC: by directory, and by name. */
+/** Drivers for disks and BMC that Debian's installer lacks at its start. */
 export const INSTALLER_DIRECTORIES: readonly string[] = ['drivers/ata', 'drivers/nvme/host'];
 export const INSTALLER_NAMES: readonly string[] = [...DISK_NAMES, ...BMC_NAMES];

@@ -10,36 +10,32 @@ import { installLine, searchPath } from './needed-programs.ts';
 
 const RUN_MINUTES_MAX = 15;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
-/** How many of a program's last lines an error shows, joined into one. */
+/** An error shows so many of a program's last lines, joined. */
 const SHOWN_LINES_MAX = 3;
 
-// A running program may have mounts and unfinished files. It is terminated together with this process, so that it can clean up.
+// These programs are terminated with this process, so that they can clean up mounts and unfinished files.
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGTERM');
 });
 
-/** How to run a program. */
 export interface ProgramOptions {
-  /** Its working directory; undefined: this process's. */
+  /** Undefined: that of this process. */
   readonly directory?: string;
-  /** Variables in addition to this process's. */
+  /** In addition to this process's. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** The program's Debian package, for the message if it is missing. */
+  /** Its Debian package, for the message if it is missing. */
   readonly package: string;
-  /** The purpose, for messages: `fetching linux-image-amd64`. Undefined: messages name the program and its arguments. */
+  /** For messages: `fetching linux-image-amd64`. Undefined: they name the program and its arguments. */
   readonly task?: string;
-  /** The remedy if it fails, or the one for its errors in one line. */
+  /** If it fails; a function gets its errors in one line. */
   readonly remedy?: string | ((why: string) => string);
-  /** Its standard input; undefined: empty. */
+  /** Undefined: empty. */
   readonly input?: string;
-  /** The program is terminated after this many minutes; undefined: 15. */
+  /** The program is terminated after this time; default: 15. */
   readonly minutesMax?: number;
-  /** Ends the program; default: it is not ended. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with each line of its standard error. */
   readonly onLine?: (line: string) => void;
-  /** Called with each line of its standard output. */
   readonly onOutputLine?: (line: string) => void;
 }
 
@@ -80,12 +76,12 @@ export function runProgram(name: string, args: readonly string[], options: Progr
     if (onLine !== undefined && child.stderr !== null) createInterface({ input: child.stderr }).on('line', onLine);
     if (onOutputLine !== undefined && child.stdout !== null)
       createInterface({ input: child.stdout }).on('line', onOutputLine);
-    // This error means that the program stopped reading its input. If it needed the rest, it fails and says so.
+    // The program stopped reading; if it needed the rest, it fails and says so.
     child.stdin?.on('error', () => undefined).end(options.input ?? '');
   });
 }
 
-/** The errors of a program, in one line: the messages that apt marks with `E:`, not its warnings. If there are none, the last lines. */
+/** The errors of a program in one line: those that apt marks with `E:`, or else the last lines. */
 export function complaintOf(said: string): string {
   const lines = said.split('\n').flatMap((line) => line.replace(/\s+/g, ' ').trim() || []);
   const errors = lines.filter((line) => line.startsWith('E: '));

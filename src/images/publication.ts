@@ -1,5 +1,5 @@
-// Publishes finished files in the boot tree, from which machines may load at any moment, and describes them in manifests. A file is replaced as a
-// whole. Whole directories: directory-publication.ts.
+// Publishes finished files in the boot tree, from which machines may load at any moment, and describes them in
+// manifests. A file is replaced as a whole. directory-publication.ts publishes whole directories.
 
 import { createHash } from 'node:crypto';
 import { chmod, constants, type FileHandle, mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
@@ -8,7 +8,6 @@ import { newUuid } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
 import { hashOf } from './file-hash.ts';
 
-/** A file in the tree. */
 export interface PublishedFile {
   readonly name: string;
   readonly bytes: number;
@@ -16,22 +15,20 @@ export interface PublishedFile {
   readonly sha256: string;
 }
 
-/** A file to publish. */
 export interface FileContent {
   readonly name: string;
   readonly data: Uint8Array;
 }
 
-/** Publishes files in another process; the one that has them checks what they replace. */
+/** Publishes files in another process, which checks what they replace. */
 export type Publisher = (
   /** Relative to the tree; undefined: each file replaces the one of its name in the top directory. */
   directory: string | undefined,
   files: readonly FileContent[],
-  /** The system of an installer. */
   os?: string | undefined,
 ) => Promise<void>;
 
-/** The files and the packages they were built from; written next to the files as JSON. */
+/** The files and the packages they were built from, written next to the files as JSON. */
 interface Manifest {
   readonly schema: 1;
   readonly packages: readonly { name: string; version: string; architecture: string; sha256: string }[];
@@ -40,7 +37,6 @@ interface Manifest {
   readonly [detail: string]: unknown;
 }
 
-/** Name, size and hash of a file. */
 export function describeFile(file: FileContent): PublishedFile {
   const sha256 = createHash('sha256').update(file.data).digest('hex');
   return { name: file.name, bytes: file.data.length, sha256 };
@@ -50,7 +46,7 @@ export function encodeManifest(manifest: Manifest): FileContent {
   return { name: 'manifest.json', data: Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`, 'utf8') };
 }
 
-/** Writes one file. A reader finds either the whole old content or the whole new one. */
+/** Writes one file; a reader finds either the whole old content or the whole new one. */
 export async function publishFile(path: string, data: Uint8Array): Promise<void> {
   await makeDirectories(dirname(path));
   const fresh = join(dirname(path), `.${basename(path)}.${newUuid()}`);
@@ -73,7 +69,7 @@ export async function readIfThere(path: string): Promise<Buffer | undefined> {
   }
 }
 
-/** Undefined if no file is there: opening a FIFO would wait for its other end. */
+/** Undefined if no file is there. Never waits for the other end of a FIFO. */
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     if (osErrorCode(error) === 'ENOENT') return undefined;
@@ -107,7 +103,7 @@ export async function makeDirectories(path: string): Promise<void> {
   for (let made = path; made.length >= first.length; made = dirname(made)) await chmod(made, 0o755);
 }
 
-/** Removes directories, in this order, up to the first that has an entry or cannot be removed: an empty one does no harm. */
+/** Removes directories in this order, up to the first that has an entry or cannot be removed. */
 export async function removeEmpty(directories: readonly string[]): Promise<void> {
   try {
     for (const path of directories) await rmdir(path);

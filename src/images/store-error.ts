@@ -8,7 +8,7 @@ import { seenStats } from '../files/seen-stats.ts';
 
 const { R_OK, W_OK, X_OK } = constants;
 
-/** Turns an error of the operating system into the RackError `store-unwritable`; other errors stay unchanged. */
+/** Turns a system error into the RackError `store-unwritable`; others stay. */
 export function asStoreError(error: unknown, directory: string): unknown {
   if (error instanceof RackError) return error;
   const code = osErrorCode(error);
@@ -22,8 +22,8 @@ export function asStoreError(error: unknown, directory: string): unknown {
 }
 
 /**
- * The remedy for an error of the operating system below a directory, with the path that causes it.
- * @param directory the one whose owner the remedy may change
+ * The remedy for a system error below a directory, with the causing path.
+ * @param directory whose owner the remedy may change
  */
 export function storeRemedy(error: unknown, directory: string): string {
   const paths = pathsOf(error);
@@ -33,7 +33,7 @@ export function storeRemedy(error: unknown, directory: string): string {
     case 'EDQUOT':
       return 'free space on its disk';
     case 'EXDEV':
-      // A file has its place in the store and in the boot tree by hard links.
+      // Files get their places by hard links.
       return 'the directory images of the boot tree is on another file system; keep the whole tree on one';
     case 'EACCES':
     case 'EPERM':
@@ -55,20 +55,20 @@ export function storeRemedy(error: unknown, directory: string): string {
   }
 }
 
-/** The paths that an error of Node names: of two, first the target. */
+/** Of two paths, first the target. */
 const pathsOf = (error: unknown): readonly string[] =>
   ['dest', 'path'].flatMap((key) => {
     const found: unknown = error instanceof Error ? Reflect.get(error, key) : undefined;
     return typeof found === 'string' ? [found] : [];
   });
 
-/** The directories above a path, the highest first, and the path itself. */
+/** The highest first, the path itself last. */
 function waysTo(path: string): readonly string[] {
   const above = dirname(path);
   return above === path ? [path] : [...waysTo(above), path];
 }
 
-/** True if this process may not read or change what is there. */
+/** True if this process may not read or change the path. */
 function isDenied(path: string): boolean {
   const found = seenStats(path);
   if (found === undefined) return false;

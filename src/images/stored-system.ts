@@ -1,5 +1,5 @@
-// A system in the store, in the form of MAAS's streams: its root as a file system or an archive instead of a disk image, with its kernel
-// and initrd. A machine that is deployed from it sets up the disk itself. The shapes are those of manifests.
+// A system in the store, in the form of MAAS's streams: its root with its kernel and initrd, instead of a disk image. A
+// machine sets up the disk for it. The shapes are those of manifests.
 
 import { z } from 'zod';
 import { cleanText } from '../clean-text.ts';
@@ -9,19 +9,16 @@ const ROOT_FORMATS = ['squashfs', 'root.tar', 'root.gz'] as const;
 export type RootFormat = (typeof ROOT_FORMATS)[number];
 export const formatShape = z.enum(['raw', 'raw.zst', ...ROOT_FORMATS]);
 
-/** The most files of one system. */
 export const SYSTEM_FILES_MAX = 16;
-/** The most subarchitectures that are kept; MAAS's streams have some 30. */
+/** MAAS's streams have some 30. */
 const SUBARCHES_MAX = 64;
 const NAME = /^[a-z0-9][a-z0-9_.+-]{0,62}$/;
-/** A kernel's name that stays the same from one release's kernel to the next: `hwe-rolling`, `hwe-rolling-edge`. */
+/** A kernel's name that stays the same over the kernels of releases: `hwe-rolling`. */
 const ROLLING = /^(?:ga|hwe)-rolling(?:-|$)/;
 
-/** A hash, hexadecimal. */
+/** Hexadecimal. */
 export const hashShape = z.string().regex(/^[0-9a-f]{64}$/);
-/** A size in bytes. */
 export const bytesShape = z.number().int().positive();
-/** A name in the boot tree. */
 const treeName = z.string().regex(NAME);
 
 const fileShape = z.object({ name: treeName, sha256: hashShape, bytes: bytesShape });
@@ -30,19 +27,19 @@ export type SystemFile = Readonly<z.output<typeof fileShape>>;
 
 export const systemShape = z
   .object({
-    /** The stream's name of the subarchitecture: `ga-24.04`. It also names a directory of the boot tree. */
+    /** The stream's name, `ga-24.04`, which also names a directory of the boot tree. */
     subarch: treeName,
-    /** Every subarchitecture that it supports, by the stream's names; undefined: only its own. */
+    /** By the stream's names; undefined: only its own. */
     subarches: z.array(z.string()).readonly().transform(subarchesIn).optional(),
-    /** The name of the root in the boot tree: `squashfs`, `root-tgz`. */
+    /** In the boot tree: `squashfs`, `root-tgz`. */
     rootName: treeName,
     files: z.array(fileShape).max(SYSTEM_FILES_MAX).readonly(),
   })
-  // Names that two files have would make its directory in the boot tree impossible.
+  // Equal names would make its directory impossible.
   .refine(({ rootName, files }) => new Set([rootName, ...files.map(({ name }) => name)]).size > files.length);
 export type StoredSystem = Readonly<z.output<typeof systemShape>>;
 
-/** A file that a source of images publishes; its hash is as published, in lower case. */
+/** A file as its source publishes it; the hash is in lower case. */
 export const originShape = z.object({
   source: z.string().transform((name) => cleanText(name)),
   algorithm: z.enum(['sha256', 'sha512', 'md5']),
@@ -50,14 +47,13 @@ export const originShape = z.object({
 });
 export type ImageOrigin = Readonly<z.output<typeof originShape>>;
 
-/** How a disk image starts and is set up, judging by its content when it was added. */
+/** How a disk image starts and is set up, judged when it was added. */
 export const signsShape = z.object({ startsByBios: z.boolean(), startsByUefi: z.boolean(), hasCloudInit: z.boolean() });
 export type ImageSigns = Readonly<z.output<typeof signsShape>>;
 
 /** True for the format of a root. */
 export const isRootFormat = (format: string): format is RootFormat => ROOT_FORMATS.some((one) => one === format);
 
-/** True for a name that is allowed in the boot tree. */
 export const isTreeName = (name: string): boolean => NAME.test(name);
 
 /** The names of a system's kernel, each of which names a directory of the boot tree: `hwe-24.04`, `hwe-rolling`. */
@@ -68,15 +64,14 @@ export const kernelNames = ({
   ...new Set([subarch, ...subarches.filter((name) => ROLLING.test(name))]),
 ];
 
-/** The valid names in a list, at most SUBARCHES_MAX. */
 export function subarchesIn(list: readonly string[]): readonly string[] {
   return list.filter(isTreeName).slice(0, SUBARCHES_MAX);
 }
 
-/** Top-level directories of the boot tree that do not belong to a system. */
+/** Top-level directories of the boot tree that belong to no system. */
 const RESERVED = new Set(['images', 'bootloader', 'grub', 'pxelinux.cfg', 'amd64', 'arm64', 'armhf', 'i386']);
 
-/** The names of boot loaders and of their files in the top directory of the boot tree, but not `rhel8.0`. */
+/** Loaders and their files in the top directory of the boot tree, but not `rhel8.0`. */
 const LOADER_NAME = /\.(?:efi(?:\.signed)?|c32|e32|e64|kk?pxe|pxe|ipxe|l?krn|cfg)$|[a-z]\.0$/;
 
 /** Why no system may have this name; undefined: it may. */

@@ -1,7 +1,6 @@
-// Packs programs that only some machines need into an archive next to the environment's initrd. The initrd contains the archive's path and
-// hash.
+// Packs programs for some machines into an archive next to the environment's initrd, which has its path and hash.
 //
-// 1. The initrd and its archives are published together; a machine accepts only the archive that was built with its initrd.
+// 1. Both are published together; a machine accepts only the archive that was built with its initrd.
 // 2. The same packages give the same bytes.
 
 import { createHash } from 'node:crypto';
@@ -14,30 +13,29 @@ import { type CpioEntry, encodeCpio } from './cpio.ts';
 import { collectPrograms, type ProgramFile } from './linked-programs.ts';
 import type { FileContent } from './publication.ts';
 
-/** An archive, and the initrd entry that names it. */
+/** Its entry is in the initrd. */
 export interface ToolArchive {
   readonly archive: FileContent;
   readonly entry: CpioEntry;
 }
 
-/** The contents and the place of an archive. */
 interface ToolArchiveRequest {
-  /** The directory into which the packages of `toolPackages` were unpacked. */
+  /** Has the packages of `toolPackages`. */
   readonly unpacked: string;
-  /** Where the archive will be, relative to the boot tree. */
+  /** Of the archive, relative to the boot tree. */
   readonly directory: string;
-  /** The archive is `NAME.cpio.gz`; the initrd names it in `/lib/rackboot/NAME`. */
+  /** For `NAME.cpio.gz`, and `/lib/rackboot/NAME` in the initrd. */
   readonly name: string;
   readonly programs: readonly string[];
 }
 
-/** The given packages, and those of the libraries that they need. */
+/** Includes packages of needed libraries. */
 export async function toolPackages(apt: Apt, names: readonly string[]): Promise<string[]> {
   return [...new Set([...names, ...(await apt.librariesOf(...names))])];
 }
 
 /**
- * Makes an archive of programs with their libraries and their linker.
+ * Includes libraries and their linker.
  *
  * @throws RackError `bad-argument` naming a program or library that no package contains
  */
@@ -59,7 +57,7 @@ export async function makeToolArchive({
   return { archive, entry: { kind: 'file', path: `lib/rackboot/${name}`, mode: 0o644, data: line } };
 }
 
-/** Finds a program; its place in a package depends on the release. */
+/** Its place in a package depends on the release. */
 async function findProgram(unpacked: string, name: string): Promise<ProgramFile> {
   for (const place of ['usr/bin', 'usr/sbin', 'bin', 'sbin']) {
     const path = join(unpacked, place, name);

@@ -19,10 +19,10 @@ interface BundleFlags {
   readonly json: boolean;
 }
 
-/** True for the name of a new bundle: it ends in `.tar`, or is a path. */
+/** The name of a new bundle ends in `.tar`, or is a path. */
 const isBundleName = (name: string): boolean => /^[./]|\.tar$/.test(name);
 
-/** Writes images, boot loaders and installers into a new file. @param flags.words their names or their beginnings, then the file @returns 0 */
+/** @param flags.words names or their beginnings, then the file @returns 0 */
 export async function exportImages(flags: BundleFlags & { readonly words: readonly string[] }): Promise<number> {
   const path = flags.words.at(-1) ?? '';
   const names = flags.words.slice(0, -1);
@@ -48,7 +48,6 @@ export async function exportImages(flags: BundleFlags & { readonly words: readon
   });
 }
 
-/** An error of the system with the remedy; other errors unchanged. */
 function asWritingError(path: string, cause: unknown): unknown {
   const code = osErrorCode(cause);
   if (cause instanceof RackError || code === undefined) return cause;

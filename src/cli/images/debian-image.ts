@@ -52,7 +52,7 @@ export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
   });
   const file = await open(made.file, 'r');
   try {
-    // The store may belong to another user, who could not remove these files later. Only the open file is needed from here on.
+    // The store may belong to another user, who could not remove these files; only the open file is needed now.
     clear();
     process.removeListener('exit', clear);
     if (!flags.json) print('Adding it to the store');

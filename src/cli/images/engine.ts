@@ -1,4 +1,4 @@
-// Where a command has the store of images and the boot tree changed: in the process that owns them or, if none runs, in its own.
+// Where a command has the store and the boot tree changed: in the process that owns them, or its own.
 
 import { askEngine, openEngine } from '../../control/ask-engine.ts';
 import { RackError } from '../../errors.ts';
@@ -9,10 +9,9 @@ import { ImportProgress } from './import-progress.ts';
 import { StopSignals } from './stop-signals.ts';
 
 interface WorkOptions {
-  /** True: reports are not shown. */
   readonly isSilent: boolean;
   readonly content?: GivenContent | undefined;
-  /** True: a signal ends the work, and not at once the command. */
+  /** A signal ends the work, not at once the command. */
   readonly isStoppable?: boolean;
   /** Called with each of several results. */
   readonly onResult?: (result: BundledResult) => void;
@@ -47,14 +46,14 @@ export async function haveDone<N extends WorkName>(
   }
 }
 
-/** The socket of the daemon that owns the tree; undefined: none runs, or it has another tree. */
+/** Undefined: no daemon runs, or it has another tree. */
 async function socketOf({ tree, config }: Pick<ImageTree, 'tree' | 'config'>): Promise<string | undefined> {
   if (config === undefined) return undefined;
   try {
     const door = await openEngine(config.stateDir);
     return door !== undefined && isSamePath(door.tree, tree) ? door.socket : undefined;
   } catch (error) {
-    // Whoever may not ask the daemon of another tree may still own this one.
+    // Who may not ask another tree's daemon may still own this one.
     if (error instanceof RackError && !isSamePath(config.boot.tree, tree)) return undefined;
     throw error;
   }

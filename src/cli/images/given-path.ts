@@ -1,4 +1,4 @@
-// Opens a file of this host that a person names, and recognises it; for anything that a command does not take, names the command that does.
+// Opens and recognises a file that a person names; for a file that a command does not take, names the right command.
 
 import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -15,7 +15,6 @@ import {
 } from '../../images/make/directory-packing.ts';
 import { type GivenFile, recogniseFile } from '../../images/make/given-file.ts';
 
-/** A file or a directory, and what it is. */
 export type GivenPath =
   | { readonly kind: 'file'; readonly handle: FileHandle; readonly is: GivenFile }
   | (OpenDirectory & { readonly kind: 'directory'; readonly is: GivenDirectory });
@@ -58,7 +57,7 @@ async function closingIfBad<T>(handle: FileHandle, use: () => Promise<T>): Promi
   }
 }
 
-/** The error for a file that a command does not take, with the complete command that does. */
+/** The error for a file that a command does not take, with the complete right command. */
 export function misplaced(path: string, is: GivenKind): RackError {
   return new RackError('bad-argument', `${path} ${remedyOf(shellWord(path), path, is)}`);
 }
@@ -97,7 +96,7 @@ function remedyOf(word: string, path: string, is: GivenKind): string {
 export const unnamedSystem = (path: string): RackError =>
   misplaced(path, { kind: 'root', format: 'root.tar', rootName: '' });
 
-/** A release that is named after a file. */
+/** Makes the name of a release from that of a file. */
 function releaseOf(path: string): string {
   const plain = basename(path)
     .toLowerCase()

@@ -1,6 +1,7 @@
-// Shows the reports of a work: lines, and its progress as a bar with bytes, rate and time left on a terminal, elsewhere as a line at every tenth.
+// Shows the reports of a work: lines, and on a terminal a bar with bytes, rate and time left, elsewhere a line at every
+// tenth.
 //
-// 1. A step with another total, or with fewer bytes, belongs to another file: a new bar, or new lines.
+// 1. A step with another total, or fewer bytes, begins a new bar, or new lines.
 
 import { Presets, SingleBar } from 'cli-progress';
 import type { Report } from '../../images/engine/reports.ts';
@@ -13,17 +14,16 @@ export class ImportProgress {
   readonly #bar: SingleBar | undefined;
   readonly #isSilent: boolean;
   #reach = followTenths();
-  /** The last step. */
   #bytes = 0;
   #total: number | undefined;
 
-  /** @param isTerminal false: lines @param isSilent true: only notes are shown */
+  /** @param isSilent true: only notes */
   constructor(isTerminal: boolean, isSilent: boolean) {
     this.#bar = isTerminal && !isSilent ? new SingleBar({ format: FORMAT }, Presets.legacy) : undefined;
     this.#isSilent = isSilent;
   }
 
-  /** Shows a report; a result is left to the command. */
+  /** Results are left to the command. */
   readonly take = (report: Report): void => {
     if ('result' in report || 'copied' in report) return;
     if ('note' in report) {
@@ -48,7 +48,6 @@ export class ImportProgress {
     this.#bar?.stop();
   }
 
-  /** Shows the progress, in bytes. */
   step(bytes: number, total: number | undefined, bytesPerSecond: number): void {
     if (this.#isSilent || total === undefined || total === 0) return;
     if (total !== this.#total || bytes < this.#bytes) this.restart();

@@ -25,12 +25,12 @@ interface MirrorFlags {
   /** Undefined: all versions. */
   readonly max?: number | undefined;
   readonly limit?: string | undefined;
-  /** The configuration, which may name a proxy. */
+  /** It may name a proxy. */
   readonly config: string;
   readonly json: boolean;
 }
 
-/** Mirrors, and prints what was fetched and removed. @returns 0, or 1 if a chosen file cannot be mirrored */
+/** Prints what was fetched and removed. @returns 1 if a chosen file cannot be mirrored */
 export async function mirrorImages(flags: MirrorFlags): Promise<number> {
   const { url, directory, keyring, max = Number.POSITIVE_INFINITY, json } = flags;
   if (!(Number.isInteger(max) || max === Number.POSITIVE_INFINITY) || max < 1)

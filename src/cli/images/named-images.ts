@@ -1,4 +1,4 @@
-// The errors of commands that name images by the start of their names, and how an image that no source has comes back.
+// The errors of commands that name images by the start of their names, and how images without a source come back.
 
 import { shellWord } from '../../clean-text.ts';
 import { counted, listed } from '../../counted.ts';
@@ -7,29 +7,28 @@ import { formatImageName, type StoredImage } from '../../images/image-store.ts';
 import { fileOf, type KnownPart } from '../../images/run/part-check.ts';
 import { nearestHint } from '../../nearest-name.ts';
 
-/** The most images that an error names; the rest are counted. */
+/** An error counts further images. */
 export const CANDIDATES_MAX = 8;
 
-/** The beginning of a name that was probably meant, as a question; empty: none is similar. @param names the names of all images */
+/** The beginning of a name that was probably meant, as a question; empty: none. @param names of all images */
 export function nearestBeginning(wanted: string, names: readonly string[]): string {
-  // Compare beginnings with as many parts as the shortened or mistyped name.
+  // Compare beginnings with as many parts as the given name.
   const parts = wanted.split('/').length;
   return nearestHint(wanted, [...new Set(names.map((name) => name.split('/').slice(0, parts).join('/')))]);
 }
 
-/** The error if several images match, and only one may. */
 export const severalMatch = (names: readonly string[]): RackError =>
   new RackError(
     'bad-argument',
     `${counted(names.length, 'image')} match; give a full name, or add --all: ${listed(names, CANDIDATES_MAX)}`,
   );
 
-/** The label of uploads, and of other images without one. */
+/** Labels of uploads, and of other images without one. */
 const [UPLOADED, RELEASED] = ['uploaded', 'release'];
 const GENERIC = 'generic';
 
 /**
- * How each of these images that was added or uploaded gets its bytes back. One command brings back those of all images that share them.
+ * The commands that bring back the bytes of these added or uploaded images, one for all that share them.
  * @param treeWords as `treeOption`
  */
 export function addedNotes(lost: readonly StoredImage[], treeWords: string): ReadonlyMap<StoredImage, string> {
@@ -64,7 +63,8 @@ function addedNote(image: StoredImage, treeWords: string): string {
 }
 
 /**
- * The command that mends a boot loader, an installer or an environment that no source has.
+ * The command that mends a part without a source. @param own paths of damaged files that a person may have put there
+ * @param treeWords as `treeOption`
  * @param own the paths of the damaged files that a person may have put there @param treeWords as `treeOption`
  */
 export function partNote(part: KnownPart, own: readonly string[], treeWords: string): string {

@@ -1,7 +1,7 @@
-// A new file that a command writes for a person, and that disappears if the command fails.
+// A new file that a command writes for a person, which disappears if the command fails.
 //
-// 1. Opened before the command switches users: the owner of the state directory may have no right to write there, or to remove it.
-// 2. A process of the first user therefore waits, and removes it unless it is kept: even if the command is killed.
+// 1. Opened before the command switches users: the owner of the state directory may be unable to write or remove it.
+// 2. So a process of the first user waits, and removes it unless it is kept, even if the command is killed.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,11 +13,11 @@ import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { isDirectory } from '../../images/make/directory-packing.ts';
 
-/** Waits for a line on its standard input; at its end without one, removes the file that its first argument names. */
+/** Reads a line; at the end of input without one, removes the file in its first argument. */
 const REMOVAL = 'read -r _ || rm -f -- "$1"';
 
 /**
- * Makes and fills a file. If that fails or this process ends meanwhile, the file is removed.
+ * If filling fails or this process ends, the file is removed.
  * @throws RackError `already-exists`; `store-unwritable` or `not-found` if it cannot be written there; as `fileFault`, and as `fill`
  */
 export async function fillNewFile<T>(path: string, fill: (file: FileHandle) => Promise<T>): Promise<T> {
@@ -29,7 +29,7 @@ export async function fillNewFile<T>(path: string, fill: (file: FileHandle) => P
     remover.stdin?.write('keep\n');
     return result;
   } catch (error) {
-    // A truncated file is useless: free its space, even if another process has it open.
+    // Frees its space even if another process has it open.
     await file.truncate(0).catch(() => undefined);
     throw error;
   } finally {
@@ -52,7 +52,7 @@ async function create(path: string): Promise<FileHandle> {
   }
 }
 
-/** The errors of opening a file that are the same for reading and for writing. */
+/** Errors of opening that are the same for reading and writing. */
 const READ_LIKE: ReadonlySet<string> = new Set(['ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EMFILE', 'ENFILE']);
 
 function writeFault(path: string, cause: unknown): RackError {
@@ -66,7 +66,7 @@ function writeFault(path: string, cause: unknown): RackError {
   return new RackError('store-unwritable', text, { cause });
 }
 
-/** In a session of its own, so that no signal of the terminal ends it. */
+/** A session of its own keeps signals of the terminal away. */
 async function startRemover(path: string): Promise<ChildProcess> {
   const remover = spawn('/bin/sh', ['-c', REMOVAL, 'sh', basename(path)], {
     cwd: dirname(resolve(path)),
@@ -75,7 +75,7 @@ async function startRemover(path: string): Promise<ChildProcess> {
   });
   try {
     await once(remover, 'spawn');
-    // One that was killed takes no line; the file then stays.
+    // A killed remover takes no line; the file then stays.
     remover.stdin?.on('error', () => undefined);
     return remover;
   } catch (error) {

@@ -5,9 +5,9 @@ import type { Clock, Timer } from '../../clock.ts';
 import { errorText } from '../../errors.ts';
 import type { CopyProgress, CopyResult } from './region-copy.ts';
 
-/** The pause after a successful copy, in milliseconds; the interval of MAAS's racks. */
+/** The pause after a success, as in MAAS's racks. */
 const EVERY_MS = 5 * 60_000;
-/** The pause after a failed copy, in milliseconds. */
+/** The pause after a failure. */
 const AGAIN_MS = 60_000;
 const PROGRESS_MAX = 64;
 
@@ -19,7 +19,7 @@ export interface CopyOrder {
 
 interface RegionCopiesParts {
   readonly clock: Clock;
-  /** Has the images copied; undefined if the rack should copy nothing until the next `begin`. */
+  /** Undefined if the rack should copy nothing until the next `begin`. */
   readonly copy: (onProgress: (progress: CopyProgress) => void) => Promise<CopyResult> | undefined;
   readonly onProblem: (reason: string) => void;
 }
@@ -30,24 +30,24 @@ export class RegionCopies {
   #isCopying = false;
   #problem = '';
   #isClosed = false;
-  /** By image, the latest last. */
+  /** The latest image is last. */
   readonly #progress = new BoundedMap<string, CopyProgress>(PROGRESS_MAX, 'set longest ago');
 
   constructor(parts: RegionCopiesParts) {
     this.#parts = parts;
   }
 
-  /** The progress of the latest copies, of at most PROGRESS_MAX images. */
+  /** Of at most PROGRESS_MAX images. */
   get progress(): readonly CopyProgress[] {
     return [...this.#progress.values()];
   }
 
-  /** Copies at once, and then at intervals. No effect if already begun. */
+  /** Copies at once and at intervals. No effect if already begun. */
   begin(): void {
     if (this.#timer === undefined && !this.#isCopying) void this.#run();
   }
 
-  /** Nothing is copied any more. A later copy continues from the bytes that have arrived. */
+  /** Ends copying; a later copy continues. */
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
@@ -66,7 +66,7 @@ export class RegionCopies {
     }
     this.#isCopying = false;
     if (this.#isClosed) return;
-    // Each problem is reported once, not every few minutes.
+    // Each problem is reported once.
     if (problem !== '' && problem !== this.#problem) this.#parts.onProblem(problem);
     this.#problem = problem;
     this.#timer = this.#parts.clock.schedule(problem === '' ? EVERY_MS : AGAIN_MS, () => void this.#run());

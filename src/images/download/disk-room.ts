@@ -1,7 +1,7 @@
-// Reserves free space on disks for downloads before they use it.
+// Reserves disk space for downloads.
 //
-// 1. No two files rely on the same free space: a reservation is made in the same turn of the event loop in which the free space was read. It
-//    shrinks as its bytes are written, just as the free space does.
+// 1. No two files rely on the same space: a reservation is made in the turn of the event loop that reads the free
+//    space. It shrinks as its bytes are written.
 // 2. The disk keeps RESERVE_BYTES free.
 
 import { stat, statfs } from 'node:fs/promises';
@@ -16,7 +16,7 @@ export const readHostDisk: ReadDisk = async (directory) => {
   return { disk: dev, freeBytes: bavail * bsize };
 };
 
-/** Space for one file: the disk, and the bytes that are not written yet. */
+/** Bytes that are not written yet. */
 interface Reservation {
   readonly disk: number;
   missing: number;

@@ -1,7 +1,7 @@
 // Fetches a small document into memory: an index, a list of checksums, a signature.
 //
-// 1. Timeouts, pace, redirects and faults are the same as for files. A document is kept in memory, so `bytesMax` bounds it, and its time
-//    has a bound (`documentMsMax`).
+// 1. Timeouts, pace, redirects and faults are those of files; `bytesMax` and `documentMsMax` bound a document, which is
+//    kept in memory.
 
 import { type BodyMeans, readBody } from './body.ts';
 import { AttemptFailure } from './fault.ts';
@@ -10,7 +10,7 @@ import { sleepUntil } from './sleep-until.ts';
 import { type SourceHealth, SourcePlan } from './source-plan.ts';
 import { parseWebUrl, type WebClient } from './web-client.ts';
 
-/** A person may be waiting for a document, so the fetch gives up sooner than a download. */
+/** A person may wait, so the fetch gives up sooner than a download. */
 const ROUNDS_MAX = 3;
 
 export interface DocumentRequest {
@@ -24,7 +24,6 @@ interface DocumentMeans extends BodyMeans {
 }
 
 /**
- * Fetches a document.
  * @returns undefined if the signal came first
  * @throws RackError `bad-argument` for an invalid URL; AttemptFailure, that of the last attempt
  */
@@ -71,7 +70,7 @@ async function askOnce(
     const wanted = { from: 0, kept: undefined, mayMix: false, bytes: undefined, bytesMax, isDocument: true };
     const plan = planBody({ url, status, headers, wallTimeMs: means.clock.wallTimeMs() }, wanted);
     const total = plan.kind === 'body' ? plan.file.total : undefined;
-    // In one piece: a server may send it byte by byte.
+    // One buffer: a server may send a document byte by byte.
     const memory = new ArrayBuffer(0, { maxByteLength: bytesMax });
     const take = (bytes: Uint8Array): void => {
       const at = memory.byteLength;

@@ -1,8 +1,8 @@
-// Runs downloads, in the thread of its owner: that of an import, or a command.
+// Runs downloads in the thread of its owner.
 //
-// 1. At most `filesOfHostMax` files are fetched from one host at a time. All share one bandwidth limit.
+// 1. At most `filesOfHostMax` files are fetched from one host at a time; all share one bandwidth limit.
 // 2. The failures of servers are remembered as long as the queue.
-// 3. A download that is not at rest, and a document that is awaited, keep the process alive, even during a pause before the next attempt.
+// 3. A download that is not at rest, and an awaited document, keep the process alive, even between attempts.
 
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
@@ -17,16 +17,14 @@ import type { DownloadSettings, ProxySettings } from './settings.ts';
 import { SourceHealth } from './source-plan.ts';
 import { WebClient } from './web-client.ts';
 
-/** The most documents fetched from one host at a time. Documents do not wait for files. */
+/** Documents do not wait for files. */
 const DOCUMENTS_OF_HOST_MAX = 4;
 
-/** Downloads that share bandwidth, connections and disks. */
 export interface Downloads {
   add(request: DownloadRequest): Download;
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<Uint8Array | undefined>;
 }
 
-/** The downloads of this thread. */
 export class DownloadQueue implements Downloads {
   readonly #means: DownloadMeans;
   readonly #documents: { readonly web: WebClient; readonly health: SourceHealth };
@@ -63,7 +61,7 @@ export class DownloadQueue implements Downloads {
     return this.#keepAlive(fetchDocument(request, { ...this.#means, ...this.#documents }, either));
   }
 
-  /** Changes the bandwidth of all downloads together, in bytes per second; undefined: unlimited. */
+  /** Sets the bandwidth of all downloads together; undefined: unlimited. */
   limit(bytesPerSecond: number | undefined): void {
     this.#means.bandwidth.limit(bytesPerSecond);
   }
@@ -80,7 +78,7 @@ export class DownloadQueue implements Downloads {
     await Promise.all(all.map((download) => download.settled()));
   }
 
-  /** Keeps the process alive until the work is done: an open port with a listener does. */
+  /** An open port with a listener keeps the process alive. */
   async #keepAlive<T>(work: Promise<T>): Promise<T> {
     this.#awaited += 1;
     this.#keepsAlive ??= new MessageChannel().port1.on('message', () => undefined);

@@ -1,4 +1,4 @@
-// The files that downloads of imports keep in a shared directory: their names, and the removal of those that no import uses.
+// The files that imports keep in a shared directory: their names, and the removal of unused ones.
 //
 // 1. An import holds its file (held-files.ts), so no other work removes it.
 
@@ -10,15 +10,16 @@ import { isHeld } from '../held-files.ts';
 /** The size is in the names of parts (part-file.ts). */
 export const OF_FILE =
   /^(?<digest>[0-9a-f]{32,128})(?<size>-\d{1,16})?(?<end>\.part(?:\.json(?:\.new)?)?|\.refused(?:\.new)?|\.lock)?$/;
-/** A part without new bytes for this long may give its room away: imports are tried again each hour. In milliseconds. */
+/** A part without new bytes for this long may be removed for others: imports are tried again each hour. */
 const UNUSED_MS = 24 * 60 * 60 * 1000;
-/** The ends of the names of everything that an import keeps of a file, after its digest or its digest and size. The file itself has none. */
+/**
+ * The endings, after the digest or digest and size, of all that an import keeps of a file. The file itself has none.
+ */
 export const BYTE_ENDS = ['', '.part', '.part.json', '.part.json.new', '.lock'];
 export const ENDS = [...BYTE_ENDS, '.refused', '.refused.new'];
 
 /**
- * Removes what imports keep of a file.
- * @param stems the beginnings of the names to remove @returns false if a work needs the file
+ * @param stems beginnings of the names to remove @returns false if a work needs the file
  * @throws the system's error
  */
 export async function removeUnheld(
@@ -33,8 +34,8 @@ export async function removeUnheld(
 }
 
 /**
- * Frees so many bytes at the expense of parts that have got no byte for UNUSED_MS and that no work needs, the oldest first.
- * If all of them are not enough, nothing is removed, nor behind a link, where the files of somebody else are. One that cannot be removed stays.
+ * Frees so many bytes by removing unused parts without new bytes for UNUSED_MS, the oldest first. If all are not
+ * enough, nothing is removed, nor behind a link, where other files are. A part that cannot be removed stays.
  * @param nowMs wall time
  */
 export async function freeUnheldParts(directory: string, bytes: number, nowMs: number): Promise<void> {

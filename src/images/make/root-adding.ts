@@ -1,9 +1,8 @@
-// Adds the root of a system to the store: a squashfs, or a tar archive in any compression. For uploads, and for files and directories of
-// this host.
+// Adds the root of a system to the store: a squashfs, or a tar archive in any compression, from an upload or this host.
 //
 //   a file in the tree ─▶ is it whole, and a system (run/root-check.ts)? ─▶ place in the store ─▶ manifest ─▶ boot tree
 //
-// 1. An archive is read to its end: it must be whole, and have /etc and /usr, without which a deployment would fail.
+// 1. An archive is read to its end: without /etc and /usr a deployment would fail.
 // 2. Adding the same bytes under the same name again changes nothing.
 
 import { chmod, type FileHandle } from 'node:fs/promises';
@@ -31,7 +30,7 @@ export interface RootRequest extends Pick<AddRequest, 'tree' | 'name' | 'nowMs' 
 }
 
 interface AddedRoot extends Pick<AddResult, 'image' | 'added'> {
-  /** The findings about the system; undefined: nothing is known of it. */
+  /** The findings about the system; undefined: nothing is known. */
   readonly root: RootFacts | undefined;
 }
 
@@ -76,7 +75,7 @@ export async function addRoot(
 
 /**
  * Copies a root into the store, and adds it.
- * @param pieces its bytes; each is used only until the next one is requested
+ * @param pieces each is used only until the next one is requested
  * @param bytes undefined: unknown
  * @throws RackError as `addRoot`, and `store-unwritable` if the disk lacks space; the error of `pieces`
  */
@@ -109,7 +108,6 @@ export async function copyRoot(
   }
 }
 
-/** @returns the hash of the bytes */
 async function write(path: string, pieces: AsyncIterable<Uint8Array>, fileName: string): Promise<string> {
   const out = await BlobFile.create(path);
   try {

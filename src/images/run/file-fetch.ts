@@ -1,4 +1,4 @@
-// Downloads one file of an import, and waits until it is complete.
+// Downloads one file of an import.
 
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
@@ -7,7 +7,7 @@ import type { Downloads } from '../download/queue.ts';
 import { type Download, type DownloadRequest, type DownloadState, isAtRest } from '../download/request.ts';
 import type { OfferedFile } from '../sources/offer.ts';
 
-/** The download of a published file under the name of its digest. Its own URL comes before those of other sites. */
+/** A published file downloads under the name of its digest, from its own URL first. */
 export const downloadOf = (
   { url, mirrors, bytes, digest }: OfferedFile,
   directory: string,
@@ -22,41 +22,36 @@ export const downloadOf = (
   name: digest.hex,
 });
 
-/** The path of a downloaded file: only the import that holds it may download the file, or use what was downloaded. */
+/** Only the import that holds this path may download the file, or use it. */
 export const heldBy = ({ directory, name }: Pick<DownloadRequest, 'directory' | 'name'>): string =>
   join(directory, name);
 
-/** The options of a download, whose file others may need, too. */
 export interface FetchTerms {
   readonly downloads: Downloads;
-  /** Called after each change of the download. */
   readonly onDownload: (download: Download) => void;
-  /** Stops the download; the bytes downloaded so far stay. */
+  /** The bytes downloaded so far stay. */
   readonly signal?: AbortSignal | undefined;
-  /** The key of the configuration that chooses another mirror; undefined: none does. */
+  /** The configuration key of the mirror. */
   readonly mirrorKey?: string | undefined;
 }
 
-/** The options of an import. */
 export interface ImportTerms {
-  /** The boot tree. */
   readonly tree: string;
   readonly downloads: Downloads;
-  /** Wall time. */
   readonly nowMs: number;
-  /** Called after each change of a download. @param state that of the download, with the bytes and the total of all files of the image */
+  /** @param state of the download, with bytes and total of all files of the image */
   readonly onProgress: (download: Download, state: DownloadState) => void;
-  /** True for a copy from another Rackboot's store: its system was checked there, and its bytes are stored unchanged. */
+  /** Another Rackboot's store has checked the system; its bytes are stored unchanged. */
   readonly isCopy?: boolean | undefined;
-  /** The name of the bundle that brings it, without proof of its origin; undefined: it comes from a source. */
+  /** The bundle that brings it, without proof of origin; undefined: a source does. */
   readonly bundle?: string | undefined;
-  /** Stops the import; the bytes downloaded so far stay. */
+  /** The bytes downloaded so far stay. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Resolves when the file is complete and verified. The caller holds it (`heldBy`); when this is settled, nobody writes the file.
- * @param name the name of the import in error messages
+ * Resolves when the file is verified. The caller holds it (`heldBy`); afterwards nobody writes the file.
+ * @param name the import, for messages
  * @throws RackError `source-failed` if no attempt delivered the file, or `cancelled`
  */
 export async function fetchFile(

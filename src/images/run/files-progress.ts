@@ -6,12 +6,12 @@ export class FilesProgress {
   readonly #total: number | undefined;
   readonly #files: number | undefined;
   readonly #totals = new Map<string, number>();
-  /** The bytes of each file that are here, by its name. */
+  /** The bytes that are here, by file name. */
   readonly #bytes = new Map<string, number>();
 
   /**
-   * @param total the bytes of all files; undefined: unknown
-   * @param files the number of files; then an unknown total is the sum of what their servers say, once all of them have said it
+   * @param total of all files; undefined: unknown
+   * @param files makes an unknown total the sum that all servers say
    */
   constructor(total: number | undefined, files?: number) {
     this.#total = total;
@@ -23,14 +23,14 @@ export class FilesProgress {
     this.#bytes.set(name, bytes);
   }
 
-  /** The state of the download of one file, with the bytes and the total of all files. */
+  /** With bytes and total of all files. */
   stateOf(name: string, state: DownloadState): DownloadState {
     if (state.kind !== 'downloading' && state.kind !== 'verifying' && state.kind !== 'done') return state;
     this.#bytes.set(name, state.bytes);
     const own = state.kind === 'done' ? state.bytes : state.total;
     if (own !== undefined) this.#totals.set(name, own);
     const bytes = [...this.#bytes.values()].reduce((sum, each) => sum + each, 0);
-    // The sum is known only now, and the work on the files follows.
+    // The sum is known only now, and work follows.
     if (state.kind === 'done' && this.#files !== undefined) return { kind: 'verifying', bytes, total: this.#sum() };
     return state.kind === 'done' ? { ...state, bytes } : { ...state, bytes, total: this.#total ?? this.#sum() };
   }

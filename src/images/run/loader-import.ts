@@ -2,9 +2,9 @@
 //
 //   each file ─▶ download and verify ─▶ unpack archives in memory (loader-archive.ts) ─▶ replace the directory
 //
-// A loader that was made from the same files, and is still whole, stays as it is.
+// A whole loader from the same files stays as it is.
 //
-// 1. Nothing appears in the tree until every file was verified and every archive was unpacked.
+// 1. Nothing appears in the tree until every file was verified and unpacked.
 // 2. All files are held until the end: one may belong to several loaders.
 
 import { readFile } from 'node:fs/promises';
@@ -23,23 +23,18 @@ import { downloadOf, type FetchTerms, fetchFile, heldBy } from './file-fetch.ts'
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
 import { assertReadable, assertReplaceable, findPart, MANIFEST, replaceable } from './tree-parts.ts';
 
-/** The largest file, in bytes: archives are unpacked in memory. Ubuntu's archives have at most 6 MB. */
+/** Archives are unpacked in memory; Ubuntu's have at most 6 MB. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
-/** The most bytes of all files of a loader together, unpacked. */
+/** Bound on all unpacked files of a loader together. */
 const LOADER_BYTES_MAX = 256 * 1024 * 1024;
 
-/** The options of an import. */
 interface LoaderTerms extends FetchTerms {
-  /** The boot tree. */
   readonly tree: string;
-  /** As of `ImportTerms`. */
   readonly bundle?: string | undefined;
 }
 
-/** An imported boot loader. */
 interface LoaderImport extends Publication {
   readonly serial: string;
-  /** False if it was there already. */
   readonly added: boolean;
 }
 

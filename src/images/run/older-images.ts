@@ -1,10 +1,10 @@
 // Removes the older images of a name after an import.
 //
-// 1. Of the imported images of a name, the newest `keptVersions` stay, and so do those in use; all others are removed. Images added by hand
-//    always stay.
-//    Hosts of one region count the images of all of them; the newest of each host stays there, for the racks that know only this host.
-// 2. First the manifest is removed, then the bytes. Between these steps the use is checked again, because a deployment may have chosen the
-//    image meanwhile.
+// 1. The newest `keptVersions` imported images of a name stay, and those in use; others are removed. Images added by
+//    hand always stay. Hosts of a region count all their images; each host keeps its newest, for racks that know only
+//    this host.
+// 2. The manifest goes first, then the bytes. Between these, the use is checked again: a deployment may have chosen the
+//    image.
 
 import type { ImageUse } from '../image-removal.ts';
 import {
@@ -17,20 +17,17 @@ import {
   type StoredImage,
 } from '../image-store.ts';
 
-/** How many of the newest imported images of a name stay unless the configuration says otherwise (`region.import_keep`). */
+/** The default of `region.import_keep`: how many imported images of a name stay. */
 export const KEPT_VERSIONS = 2;
 
-/** The options of a removal. */
 export interface RemovalTerms {
-  /** The boot tree. */
   readonly tree: string;
-  /** How many of the newest imported images of a name stay: at least 1. */
+  /** How many imported images of a name stay: at least 1. */
   readonly keptVersions: number;
-  /** Returns the images from which machines are being deployed. These images stay. */
+  /** Images from which machines are being deployed stay. */
   readonly use: () => Promise<ImageUse>;
-  /** Removes images from the store; their bytes stay for an hour. */
+  /** The bytes of the images stay for an hour. */
   readonly remove: (images: readonly StoredImage[]) => Promise<unknown>;
-  /** Deletes the bytes of removed images. */
   readonly sweep: (images: readonly StoredImage[]) => Promise<unknown>;
 }
 
@@ -51,8 +48,8 @@ const nameOf = (image: ImageName): string => formatImageName({ ...image, serial:
 
 /**
  * Removes the older images of all names.
- * @param elsewhere returns the imported images of the other hosts of the region
- * @param isSpared true for a further image that must stay
+ * @param elsewhere the imported images of other hosts of the region
+ * @param isSpared true for a further image that stays
  * @returns the removed images
  */
 export async function removeAllOlder(
@@ -68,7 +65,7 @@ export async function removeAllOlder(
   const older = several.flatMap(([name, images]) => {
     const all = [...images, ...(others.get(name) ?? [])].toSorted(compareImages);
     const kept = [...new Set(all.map(({ serial }) => serial))].slice(0, keptVersions);
-    // They are sorted, newest first.
+    // Newest first.
     return images.slice(1).filter((image) => !kept.includes(image.serial) && !isSpared(image));
   });
   if (older.length === 0) return [];
@@ -78,7 +75,7 @@ export async function removeAllOlder(
   return doomed;
 }
 
-/** Removes images. Their bytes stay for an hour if a machine uses them, or if their use is unknown. */
+/** The bytes stay for an hour if a machine uses them, or if this is unknown. */
 export async function removeUnused(
   images: readonly StoredImage[],
   { use, remove, sweep }: Pick<RemovalTerms, 'use' | 'remove' | 'sweep'>,

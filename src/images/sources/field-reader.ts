@@ -1,5 +1,5 @@
-// Reads fields of a parsed document. Reading never throws: the reader keeps the first fault, and returns an empty value for a faulty field.
-// Therefore decoders need no branches.
+// Reads fields of a parsed document. Reading never throws: the reader keeps the first fault, and returns empty values,
+// so that decoders need no branches.
 
 import { type Fields, isFields } from '../../fields.ts';
 import {
@@ -13,16 +13,15 @@ import {
 
 const NO_FIELDS: Fields = {};
 
-/** A reader that remembers its first fault. */
 export class FieldReader {
   #fault: DocumentFault | undefined;
 
-  /** True once a fault was found; values read after it do not matter. */
+  /** Values read after a fault do not matter. */
   get isFaulty(): boolean {
     return this.#fault !== undefined;
   }
 
-  /** Records a fault, unless one is already recorded. */
+  /** Only the first fault is recorded. */
   fail(code: DocumentFaultCode, path: string, expected: string, found: unknown): void {
     const failed = documentFault(code, path, expected, found);
     if (!failed.ok) this.#fault ??= failed.fault;
@@ -34,7 +33,7 @@ export class FieldReader {
     return NO_FIELDS;
   }
 
-  /** The members of an object, at most `max`, with any keys, even `__proto__`. @param what names the members in a fault */
+  /** The members of an object with any keys, even `__proto__`. @param what names them in a fault */
   members(
     fields: Fields,
     key: string,
@@ -49,14 +48,13 @@ export class FieldReader {
     return [];
   }
 
-  /** A text of at most `charactersMax` characters. */
   text(fields: Fields, key: string, path: string, charactersMax: number): string {
     const found = this.optionalText(fields, key, path, charactersMax);
     if (found === undefined) this.fail('missing', memberPath(path, key), 'a text', undefined);
     return found ?? '';
   }
 
-  /** The same; undefined: absent. */
+  /** As `text`; undefined: absent. */
   optionalText(fields: Fields, key: string, path: string, charactersMax: number): string | undefined {
     const found = own(fields, key);
     if (found === undefined) return undefined;
@@ -66,7 +64,7 @@ export class FieldReader {
     return undefined;
   }
 
-  /** A list of texts; empty if it is absent. */
+  /** Empty if the list is absent. */
   optionalTexts(fields: Fields, key: string, path: string, max: number, charactersMax: number): readonly string[] {
     const found = own(fields, key);
     if (found === undefined) return [];
@@ -81,7 +79,6 @@ export class FieldReader {
     return [];
   }
 
-  /** The value if nothing failed, otherwise the first fault. */
   done<T>(value: T): DocumentDecoded<T> {
     return this.#fault === undefined ? documentValue(value) : { ok: false, fault: this.#fault };
   }

@@ -17,7 +17,7 @@ import type { FilesSource, SourceRelease } from './source.ts';
 import type { SourceDocuments } from './source-documents.ts';
 import { SIGNATURE_BYTES_MAX } from './verification.ts';
 
-/** Reads the offers of a site. A release with an unusable list becomes a problem; the other releases are still offered. */
+/** Reads the offers of a site. An unusable list becomes a problem of its release; the others are still offered. */
 export async function readFileOffers(
   source: FilesSource,
   { release, architectures }: OfferWish,

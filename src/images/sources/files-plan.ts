@@ -1,5 +1,5 @@
-// Plans the downloads for one release and architecture of a site with plain files: replaces the placeholders of its source, chooses the file
-// from the list of checksums, and finds its build date there.
+// Plans the downloads for one release and architecture of a site with plain files: replaces placeholders, chooses the
+// file from the list of checksums, and finds its build date there.
 //
 //   planFiles ─▶ fetch the list and its signature, verify ─▶ chooseListedFile ─▶ findChecksum ─▶ fetch the file
 
@@ -12,23 +12,22 @@ import type { KeyPlace } from './source-documents.ts';
 export interface FilesPlan {
   /** Ends in `/`. */
   readonly directoryUrl: string;
-  /** The path of the image below the directory; with `*`, a pattern for it. */
+  /** Below the directory; with `*`, a pattern. */
   readonly file: string;
   readonly checksumsUrl: string;
-  /** The detached signature of the list; undefined: the list is clear-signed, or the source is unsigned. */
+  /** Detached; undefined: the list is clear-signed, or the source unsigned. */
   readonly signatureUrl: string | undefined;
-  /** The keys of this release; undefined: the source is unsigned. */
+  /** Undefined: the source is unsigned. */
   readonly keys: KeyPlace | undefined;
 }
 
-/** The release with a name or a version; undefined: the source has none. */
+/** Finds a release by name or version. */
 export const findRelease = ({ releases }: FilesSource, wanted: string): SourceRelease | undefined =>
   releases.find(({ name }) => name === wanted) ?? releases.find(({ version }) => version === wanted);
 
 /**
- * Plans one image.
  * @param arch our name of the architecture
- * @returns undefined if the source does not have the architecture
+ * @returns undefined if the source lacks the architecture
  */
 export function planFiles(source: FilesSource, release: SourceRelease, arch: string): FilesPlan | undefined {
   const named = source.arches.get(arch);
@@ -50,7 +49,7 @@ export function planFiles(source: FilesSource, release: SourceRelease, arch: str
   };
 }
 
-/** The name of the image in a list: the file itself, or the newest that matches its pattern; undefined if no name matches. */
+/** The image in a list: the file itself, or the newest match of its pattern; undefined: none. */
 export function chooseListedFile(list: ChecksumList, file: string): string | undefined {
   if (!file.includes('*')) return file;
   return [...list.keys()]
@@ -75,8 +74,8 @@ function fitsPattern(name: string, pattern: string): boolean {
 }
 
 /**
- * Finds the serial of a file with a name such as `latest`: the list has the same checksum under another name, for example
- * `AlmaLinux-9-GenericCloud-9.6-20250522.x86_64.qcow2`, with the serial 20250522. Undefined if no name has a serial.
+ * Finds the serial of a file named, for example, `latest`: the list has its checksum again under
+ * `AlmaLinux-9-GenericCloud-9.6-20250522.x86_64.qcow2`. Undefined: no name has a serial.
  */
 export function findListedSerial(list: ChecksumList, { algorithm, hex }: Checksum): string | undefined {
   for (const [name, other] of list) {

@@ -2,8 +2,8 @@
 //
 //   STATE_DIR/images-key.asc     the private key, mode 0600; the public key is derived from it
 //
-// 1. The key is RSA, because the GnuPG of MAAS's hosts may not know newer algorithms.
-// 2. If the file is missing, the next use generates another key. Everybody who trusted the old key must then import the new one.
+// 1. RSA, because the GnuPG of MAAS's hosts may not know newer algorithms.
+// 2. If the file is missing, another key is generated, which everybody must import.
 
 import { renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,16 +15,15 @@ const RSA_BITS = 3072;
 const KEY_BYTES_MAX = 64 * 1024;
 const NAME = 'images-key.asc';
 
-/** Signs documents. */
 export interface OwnSigner {
   readonly publicKey: string;
   clearSign(text: string): Promise<string>;
-  /** Returns only the signature, armored. */
+  /** Only the signature, armored. */
   detach(text: string): Promise<string>;
 }
 
 /**
- * Opens the key of a state directory; generates it if there is none.
+ * Generates a missing key.
  * @throws RackError `store-broken` if the file is not a private OpenPGP key, `store-unwritable`
  */
 export async function openOwnSigner(stateDir: string): Promise<OwnSigner> {

@@ -1,13 +1,14 @@
-// Remembers when the documents of a site were updated: a mirror, or an attacker, can serve old documents for ever, whose signatures stay right.
+// Remembers when the documents of a site were updated: a mirror, or an attacker, can serve old documents with right
+// signatures for ever.
 //
 // Sources: apt, which ignores a Release file that is older than the one it has (`Date`); simplestreams 0.1 (`updated`), which has no date of
 // expiry; RFC 9580 §5.2.3.11 for lists of checksums, whose only time is that of their signature.
 //
 //   TREE/images/.seen/HASH.json     the URL of a document, and the newest time that it had; 0 for one that only was there (`noteThere`)
 //
-// 1. A document that was never seen may be an old one. One that says nothing of its time is not remembered.
-// 2. A site whose clock was ahead does not lock itself out: nothing later than now is remembered.
-// 3. A record's file has the time when an import last needed it, for `sweepSeen` (seen-sweep.ts).
+// 1. A document that was never seen may be old; one without a time is not remembered.
+// 2. A site whose clock was ahead does not lock itself out: no later time than now is remembered.
+// 3. The time of a record's file is when an import last needed it, for `sweepSeen` (seen-sweep.ts).
 
 import { createHash } from 'node:crypto';
 import { utimesSync } from 'node:fs';
@@ -19,7 +20,6 @@ import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { makeDirectories, publishFile } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 
-/** In bytes. */
 export const RECORD_BYTES_MAX = 16 * 1024;
 
 export interface SeenPlace {
@@ -36,8 +36,8 @@ const recordOf = (tree: string, url: string): string => relative(tree, pathOf(tr
 
 /**
  * Remembers the time of a verified document.
- * @param updatedMs in milliseconds since 1970; undefined or NaN: it does not say
- * @returns why the document must not be used; undefined: it is the newest one that this host has seen
+ * @param updatedMs since 1970; undefined or NaN: it does not say
+ * @returns why the document must not be used; undefined: it is the newest seen
  * @throws RackError `store-unwritable`
  */
 export async function noteSeen(
@@ -61,7 +61,7 @@ export async function noteThere({ tree }: SeenPlace, url: string): Promise<void>
   if (readSeen(tree, url) === undefined) await writeSeen(tree, url, 0);
 }
 
-/** The record of what `noteThere` remembers, relative to the tree; undefined: it is not remembered. @throws RackError `store-unwritable` */
+/** The record of `noteThere`, relative to the tree; undefined: none. @throws RackError `store-unwritable` */
 export const findThere = ({ tree }: SeenPlace, url: string): string | undefined =>
   readSeen(tree, url) === undefined ? undefined : recordOf(tree, url);
 
@@ -73,19 +73,19 @@ async function writeSeen(tree: string, url: string, updatedMs: number): Promise<
   }
 }
 
-/** @returns undefined if nothing usable is remembered */
+/** @returns undefined if no usable time is remembered */
 function readSeen(tree: string, url: string): number | undefined {
   const found = parseJson(readSeenText(tree, url) ?? '');
   return isFields(found) && found.url === url && typeof found.updatedMs === 'number' ? found.updatedMs : undefined;
 }
 
-/** Makes the directory of the records. @returns the path of the record of `key`. Rejects with the system's error. */
+/** Makes the directory of the records. @returns the path of the record of `key` Rejects with the system's error. */
 export async function prepareSeen(tree: string, key: string): Promise<string> {
   await makeDirectories(seenDirectory(tree));
   return pathOf(tree, key);
 }
 
-/** @returns the record of `key`; undefined if there is none, or it is too large @throws RackError `store-unwritable` */
+/** Undefined if the record is missing or too large. @throws RackError `store-unwritable` */
 export function readSeenText(tree: string, key: string): string | undefined {
   try {
     const text = readRegularFile(pathOf(tree, key), RECORD_BYTES_MAX);
@@ -97,7 +97,7 @@ export function readSeenText(tree: string, key: string): string | undefined {
   }
 }
 
-/** Only the owner of a file sets its times: the record of another user is as good, and the next write replaces it. */
+/** Another user's record, whose times cannot be set, is as good: the next write replaces it. */
 function noteNeeded(path: string): void {
   const neededAt = systemClock.wallTimeMs() / 1000;
   try {

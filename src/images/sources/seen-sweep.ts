@@ -1,8 +1,8 @@
 // Forgets what imports remember of documents (seen-documents.ts) and need no longer.
 //
-// 1. A record that no import has needed for a year is removed, for example those of a source that was removed.
-// 2. A site can give its documents ever new names, so at most SEEN_MAX records stay: the site with the most loses those first that were needed
-//    longest ago.
+// 1. A record that no import has needed for a year is removed.
+// 2. A site can rename its documents for ever, so at most SEEN_MAX records stay: the site with the most loses its
+//    oldest.
 
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { readRegularFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { RECORD_BYTES_MAX, seenDirectory } from './seen-documents.ts';
 
-/** All records. A large site has a hundred. */
+/** Bounds all records; a large site has a hundred. */
 const SEEN_MAX = 8192;
 const FORGOTTEN_MS = 365 * 24 * 60 * 60 * 1000;
 const NAME = /^[0-9a-f]{32}\.json$/;
@@ -21,7 +21,7 @@ interface SeenFile {
   readonly neededMs: number;
 }
 
-/** Removes the records that no import needs any more, and those that are too many. Rejects with the system's error. */
+/** Removes old and surplus records. Rejects with the system's error. */
 export async function sweepSeen(tree: string, nowMs: number): Promise<void> {
   const directory = seenDirectory(tree);
   if (seenEntry(directory)?.isDirectory() !== true) return;
@@ -49,7 +49,7 @@ function excess(files: readonly SeenFile[]): readonly SeenFile[] {
   return removed;
 }
 
-/** The host of a record's URL, or the source of delivered files (delivered-files.ts); empty if the record is not readable. */
+/** The host of a URL, or the source of delivered files (delivered-files.ts); empty if the record is unreadable. */
 function siteOf(path: string): string {
   try {
     const found = parseJson(readRegularFile(path, RECORD_BYTES_MAX));

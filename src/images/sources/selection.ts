@@ -2,17 +2,17 @@
 //
 // Sources: the boot source selections of MAAS (os, release, arches, subarches, labels, each with `*`); `--max` of sstream-mirror.
 //
-// 1. An image is chosen if at least one selection and all filters match. Of its files, those that match all filters are chosen.
-// 2. The newest versions are chosen among the matching versions of a product, not among all, and for each choice of the caller on its own.
-// 3. A version is chosen only if at least one of its files is.
+// 1. At least one selection and all filters must match an image; its files that match all filters are chosen.
+// 2. The newest versions are chosen among the matching ones of a product, and for each choice of the caller on its own.
+// 3. A version without chosen files is not chosen.
 
 import type { StreamFile, StreamImage, StreamProduct } from './stream-products.ts';
 import type { TagFilter } from './tag-filter.ts';
 
-/** Conditions on images. A missing field, and `*`, match all. */
+/** Conditions on images. A missing field and `*` match all. */
 export interface ImageSelection {
   readonly os?: string | undefined;
-  /** The name, the version or an alias of a release: `noble`, `24.04`, `lts`. */
+  /** A name, version or alias: `noble`, `24.04`, `lts`. */
   readonly release?: string | undefined;
   readonly arches?: readonly string[] | undefined;
   readonly subarches?: readonly string[] | undefined;
@@ -23,15 +23,15 @@ export interface ImageWishes {
   /** Empty: every image. */
   readonly selections: readonly ImageSelection[];
   readonly filters: readonly TagFilter[];
-  /** Types of files; empty: all. */
+  /** Empty: all types of files. */
   readonly ftypes: readonly string[];
-  /** How many versions of each product for each choice, at least 1. */
+  /** Of each product for each choice; at least 1. */
   readonly versions: number;
-  /** Conditions on an image with its wanted files: it needs to match one of them. Default: a single one, which every image matches. */
+  /** Conditions, one of which an image with its wanted files must match. Default: every image matches. */
   readonly choices?: readonly ((image: StreamImage) => boolean)[] | undefined;
 }
 
-/** The chosen images with their chosen files, in the order of the products; newest first within a product. */
+/** Images with their files, in the order of products, newest first within each. */
 export function chooseImages(products: readonly StreamProduct[], wishes: ImageWishes): readonly StreamImage[] {
   const { selections, versions, choices = [() => true] } = wishes;
   return products.flatMap(({ images }) => {
@@ -74,7 +74,7 @@ function isMatch(image: StreamImage, { os, release, arches, subarches, labels }:
   );
 }
 
-/** @param wanted undefined: every text is */
+/** @param wanted undefined: all */
 function isAmong(texts: readonly string[], wanted: readonly string[] | undefined): boolean {
   return wanted === undefined || wanted.includes('*') || texts.some((text) => wanted.includes(text));
 }

@@ -1,18 +1,18 @@
-// Asks servers by HEAD for what a list of checksums does not say: the size of a file, and when it changed last.
+// Asks servers by HEAD for what checksum lists lack: sizes and times of change.
 //
 // Source: RFC 9110 §9.3.2 (HEAD), §8.6 (Content-Length), §8.8.2 (Last-Modified).
 //
-// 1. These facts are for people: nothing is verified by them. A server that does not answer leaves those of its files unknown.
+// 1. The facts are for people and verify nothing. A silent server leaves those of its files unknown.
 // 2. At most FILES_MAX files are asked for, ASKED_MAX at a time, all within TIME_MS.
 
 import type { Clock } from '../../clock.ts';
 import { AttemptFailure } from '../download/fault.ts';
 import { parseWebUrl, type WebClient } from '../download/web-client.ts';
 
-/** Files whose facts are asked for; those of further ones stay unknown. */
+/** Further files stay unknown. */
 const FILES_MAX = 256;
 const ASKED_MAX = 12;
-/** The time for all requests together, in milliseconds. */
+/** All requests together. */
 const TIME_MS = 15_000;
 
 export interface ServedFacts {
@@ -21,7 +21,7 @@ export interface ServedFacts {
   readonly modifiedMs: number | undefined;
 }
 
-/** Asks for the facts of files. @returns by URL, without those that are unknown */
+/** @returns by URL, without unknown ones */
 export async function readServedFacts(
   urls: readonly string[],
   web: WebClient,

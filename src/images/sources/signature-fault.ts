@@ -44,9 +44,9 @@ export type SignatureFaultCode = keyof typeof REASONS;
 export interface SignatureFault {
   readonly code: SignatureFaultCode;
   readonly file: string;
-  /** 16 hexadecimal digits: the key that made the signature; undefined: unknown, or there is no signature. */
+  /** 16 hexadecimal digits; undefined: unknown, or there is no signature. */
   readonly keyId: string | undefined;
-  /** A detail in words: `SHA-1`, `at most 65536 bytes`; may be empty. Clean. */
+  /** Clean words, perhaps none: `SHA-1`, `at most 65536 bytes`. */
   readonly detail: string;
 }
 

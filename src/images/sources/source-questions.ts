@@ -1,24 +1,21 @@
-// Questions to several sources, all at once, for a person who waits: an image comes from the first source in order that has it.
+// Asks several sources at once for a person who waits: an image comes from the first source in order that has it.
 //
 //   asked ─▶ a source has the image ─┬─ those before it have answered ─▶ its answer counts
 //                                    └─ PATIENCE_MS later ─────────────▶ its answer counts, and the silent ones are named
 //
-// 1. A source that has not answered delays only the images of later sources, as in the region's imports, and these only for PATIENCE_MS.
-// 2. If no source has the image yet, every answer is awaited: documents have their own bounds (download/document.ts).
-// 3. The awaited sources are named after NOTICE_MS, and again every REPEAT_MS.
+// 1. A silent source delays only the images of later sources, and only for PATIENCE_MS.
+// 2. While no source has the image, all are awaited: documents have their own bounds (download/document.ts).
+// 3. Awaited sources are named after NOTICE_MS, and again every REPEAT_MS.
 
 import { type Clock, type Instant, later } from '../../clock.ts';
 import { sleepUntil } from '../download/sleep-until.ts';
 import type { SourceAnswer } from './offer.ts';
 import type { ImageSource } from './source.ts';
 
-/** How long earlier sources are awaited, in milliseconds. */
 const PATIENCE_MS = 60_000;
-/** When the awaited sources are named first, and how often again, in milliseconds. */
 const NOTICE_MS = 3000;
 const REPEAT_MS = 20_000;
 
-/** Tells the person of sources, by their names. */
 export interface SourceNotices {
   readonly onWait: (sources: readonly string[]) => void;
   readonly onGiveUp: (sources: readonly string[]) => void;
@@ -35,10 +32,7 @@ export class SourceQuestions {
   readonly #clock: Clock;
   readonly #notices: SourceNotices;
 
-  /**
-   * Asks all sources.
-   * @param ask rejects if the command was stopped
-   */
+  /** @param ask rejects if the command was stopped */
   constructor(
     sources: readonly ImageSource[],
     ask: (source: ImageSource) => Promise<SourceAnswer>,
@@ -58,7 +52,7 @@ export class SourceQuestions {
     });
   }
 
-  /** The answers that have come, in the order of the sources. */
+  /** In the order of the sources. */
   get come(): readonly SourceAnswer[] {
     return this.#questions.flatMap(({ answer }) => answer ?? []);
   }
@@ -66,7 +60,7 @@ export class SourceQuestions {
   /**
    * Waits for the answers that decide.
    * @param isHit true if an answer has the image; default: all answers are needed
-   * @returns those that have come, in the order of the sources. Rejects as `ask`
+   * @returns those that have come, in the order of the sources Rejects as `ask`
    */
   async answers(isHit: (answer: SourceAnswer) => boolean = () => false): Promise<readonly SourceAnswer[]> {
     const now = (): Instant => this.#clock.now();
@@ -92,7 +86,7 @@ export class SourceQuestions {
     return this.come;
   }
 
-  /** Waits for one of these answers, until a moment at most. */
+  /** Waits for one of these answers, at most until a moment. */
   async #wait(awaited: readonly Question[], until: Instant): Promise<void> {
     const woken = new AbortController();
     const pause = sleepUntil(until, this.#clock, woken.signal);

@@ -1,6 +1,6 @@
 // The sources of images: sites of distributions, or of the operator, that offer images.
 //
-// 1. A source is either signed, or states that it is unsigned, and why. There is no third case.
+// 1. A source is either signed, or says why it is unsigned.
 // 2. A key from the network is accepted only by its fingerprint.
 // 3. An unsigned source is fetched by HTTPS, its only protection.
 
@@ -8,13 +8,13 @@
 export type SourceTrust =
   | {
       readonly kind: 'signed';
-      /** Keyring files on this host. The first that exists is used. */
+      /** On this host; the first that exists is used. */
       readonly keyrings: readonly string[];
-      /** The keys themselves, used instead of keyring files; undefined if there are none. */
+      /** Used instead of keyring files; undefined: none. */
       readonly keys?: Uint8Array | undefined;
-      /** The URL of the keys, used if no file exists, with placeholders; undefined: none. */
+      /** With placeholders, used if no file exists; undefined: none. */
       readonly keyUrl: string | undefined;
-      /** Fingerprints of the accepted keys, in hexadecimal, upper case; undefined: every key of the keyring file. */
+      /** Upper-case hexadecimal; undefined: every key of the file. */
       readonly fingerprints: readonly string[] | undefined;
     }
   | {
@@ -23,12 +23,12 @@ export type SourceTrust =
     };
 
 interface SourceBase {
-  /** Unique among the sources: `ubuntu`, `site`. */
+  /** Unique: `ubuntu`, `site`. */
   readonly name: string;
   readonly title: string;
-  /** The system of its images: `debian`. `*`: each image of a stream names its own. */
+  /** `debian`. `*`: each image of a stream names its own. */
   readonly os: string;
-  /** Maps our names of architectures to the site's: `amd64` to `x86_64`. Other architectures are not offered. */
+  /** Maps our architectures to the site's: `amd64` to `x86_64`; others are not offered. */
   readonly arches: ReadonlyMap<string, string>;
   readonly trust: SourceTrust;
 }
@@ -38,17 +38,17 @@ export interface StreamSource extends SourceBase {
   readonly kind: 'simplestreams';
   /** Ends in `/`. */
   readonly url: string;
-  /** The path of its index: `.sjson` is clear-signed, `.json` has its signature in `.json.gpg`. */
+  /** `.sjson` is clear-signed, `.json` has `.json.gpg`. */
   readonly index: string;
-  /** The documents of products that are read; empty: all. */
+  /** Documents of products to read; empty: all. */
   readonly contentIds: readonly string[];
-  /** True if it is used only when a person names it. */
+  /** Used only when a person names it. */
   readonly isByName: boolean;
-  /** The types of files that count as images; empty means all. */
+  /** Types of image files; empty: all. */
   readonly ftypes: readonly string[];
 }
 
-/** A site with every image that it has, of which all but these facts are usual. */
+/** A site with all its images, and usual settings but for these. */
 export const streamSource = (
   facts: Pick<StreamSource, 'name' | 'url' | 'trust'> & Partial<StreamSource>,
 ): StreamSource => ({
@@ -63,53 +63,51 @@ export const streamSource = (
   ...facts,
 });
 
-/** A site with plain files and a list of their checksums. Its texts have placeholders, which `files-plan.ts` replaces. */
+/** A site with plain files and their checksums. `files-plan.ts` replaces its placeholders. */
 export interface FilesSource extends SourceBase {
   readonly kind: 'files';
-  /** The URL of the directory that contains all these files; ends in `/`. */
+  /** The URL of all these files' directory; ends in `/`. */
   readonly directory: string;
-  /** The path of the image; with `*`, the newest match in the list of checksums. */
+  /** With `*`, the newest match in the list of checksums. */
   readonly file: string;
   readonly checksums: string;
-  /** True if the list describes only this file, under any name. */
+  /** The list describes only this file, under any name. */
   readonly isListOfOne: boolean;
-  /** The path of the list's detached signature; undefined: the list is clear-signed, or the source is unsigned. */
+  /** Detached; undefined: the list is clear-signed, or the source unsigned. */
   readonly signature: string | undefined;
   readonly releases: readonly SourceRelease[];
 }
 
-/** A release that a plain site has. */
 export interface SourceRelease {
   /** `bookworm`, `9`. */
   readonly name: string;
-  /** `12`, `9`; the same as the name if the source gives no version. */
+  /** `12`, `9`; without a version, the name. */
   readonly version: string;
   readonly title: string;
-  /** The part of the site's file names that changes with each build; undefined: they have no such part. */
+  /** Changes in file names with each build; undefined: nothing does. */
   readonly serial: string | undefined;
-  /** The accepted keys; undefined: those of the source. */
+  /** Undefined: those of the source. */
   readonly fingerprints: readonly string[] | undefined;
 }
 
-/** A package mirror with the distribution's network installer, below `dists/RELEASE/main/installer-ARCH/current/images/`. */
+/** A package mirror with network installers below `dists/RELEASE/main/installer-ARCH/current/images/`. */
 export interface InstallerSource extends SourceBase {
   readonly kind: 'installer';
-  /** Ends in `/`; undefined: the mirror that this host's apt uses. */
+  /** Ends in `/`; undefined: that of this host's apt. */
   readonly mirror: string | undefined;
-  /** The mirror to use if this host's apt has none for the system; undefined: none. */
+  /** If this host's apt has no mirror for the system. */
   readonly defaultMirror: string | undefined;
-  /** The same for architectures of Ubuntu other than amd64 and i386. */
+  /** For architectures of Ubuntu other than amd64 and i386. */
   readonly defaultPortsMirror: string | undefined;
   readonly releases: readonly InstallerRelease[];
 }
 
-/** A release that can be installed. */
 export interface InstallerRelease {
-  /** The name in the boot tree: `bookworm`, or a name of the site's own. */
+  /** In the boot tree: `bookworm`, or a name of the site's own. */
   readonly name: string;
-  /** The mirror's name of the release: `bookworm`. */
+  /** At the mirror: `bookworm`. */
   readonly base: string;
-  /** The directory of the installer's images: `netboot`. */
+  /** Of the installer: `netboot`. */
   readonly images: string;
   readonly title: string;
 }
@@ -119,7 +117,7 @@ export interface AddedRelease extends InstallerRelease {
   readonly source: string;
 }
 
-/** The images of a source that a file selects for the region; `*` stands for all. */
+/** Images that a file selects for the region; `*` stands for all. */
 export interface AddedSelection {
   readonly source: string;
   readonly os: string;

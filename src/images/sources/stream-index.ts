@@ -10,21 +10,21 @@ import type { StreamProducts } from './stream-products.ts';
 import { decodeStreamText } from './stream-text.ts';
 
 interface StreamIndex {
-  /** When the site last changed it, as the site writes it; empty: it does not say. */
+  /** The time of the last change, as the site writes it; empty: unknown. */
   readonly updated: string;
   readonly entries: readonly IndexEntry[];
 }
 
 interface IndexEntry {
-  /** `com.ubuntu.maas:stable:v3:download`, unique within the index. */
+  /** Unique: `com.ubuntu.maas:stable:v3:download`. */
   readonly contentId: string;
-  /** The path below the site's URL; it cannot leave the site. */
+  /** Below the site's URL, which it cannot leave. */
   readonly path: string;
-  /** `products:1.0` for a document of products; other formats may follow. */
+  /** `products:1.0` is a document of products; others may follow. */
   readonly format: string;
-  /** `image-downloads` or `image-ids`; empty: the index does not say. */
+  /** `image-downloads` or `image-ids`; empty: unknown. */
   readonly datatype: string;
-  /** Names of its products; empty: the index does not list them. */
+  /** Empty: the index does not list its products. */
   readonly products: readonly string[];
 }
 
@@ -35,8 +35,8 @@ const TEXT_CHARACTERS_MAX = 1024;
 const NAMED_MAX = 3;
 
 /**
- * Why a document of products is not the one that the index names at its path; undefined: it is. The site may have signed the document for another
- * path, such as images of a candidate for those of a release.
+ * Undefined: a document of products is the one that the index names at its path. A site may have signed it for another
+ * path: images of a candidate for those of a release.
  * @param entries those with the path
  */
 export function judgeDocument(

@@ -2,7 +2,7 @@
 //
 //   index ─▶ documents of products, by content id ─▶ choose ─▶ the newest matching version of each product ─▶ offers
 //
-// 1. The offers of all documents stay in memory until the caller has chosen, so OFFERS_BYTES_MAX bounds them together.
+// 1. Offers stay in memory until the caller has chosen: OFFERS_BYTES_MAX bounds them together.
 
 import { RackError } from '../../errors.ts';
 import { ANY, knownReleases, type Offer, type OfferWish, offersOf, type SourceAnswer } from './offer.ts';
@@ -13,11 +13,11 @@ import { namesOf, streamOffer } from './stream-offer.ts';
 import type { StreamProduct } from './stream-products.ts';
 import { readStream } from './stream-reader.ts';
 
-/** The most images of a site, including those that cannot be imported. */
+/** Includes images that cannot be imported. */
 const IMAGES_MAX = 20_000;
-/** All offers of a site together, in bytes of memory. Those of MAAS have some 3 MB. */
+/** Bounds the memory of all offers of a site; MAAS's have some 3 MB. */
 const OFFERS_BYTES_MAX = 32 * 1024 * 1024;
-/** The memory of a text besides its characters, in bytes: an offer has up to a million short names. */
+/** The memory of a text besides its characters; an offer has up to a million short names. */
 const TEXT_BYTES = 32;
 
 const FEWER = 'name its content_ids in a file of sources';
@@ -42,7 +42,7 @@ export async function readStreamOffers(
       bytes += sizeOf(offer);
       if (bytes > OFFERS_BYTES_MAX)
         throw documents.failure(`its offers take more than ${OFFERS_BYTES_MAX} bytes: ${FEWER}`);
-      // A copy: texts that were cut from the document would keep it in memory.
+      // A copy: texts cut from the document would keep it in memory.
       if (typeof offer === 'string') problems.push(new RackError('source-failed', structuredClone(offer)));
       else offers.push(structuredClone(offer));
       if (offers.length + problems.length > IMAGES_MAX)
@@ -66,13 +66,13 @@ const releasesOf = (source: StreamSource, products: readonly StreamProduct[]): r
     }),
   );
 
-/** About how much memory an offer takes, in bytes. @param offer as from `streamOffer` */
+/** An estimate, in bytes of memory. */
 function sizeOf(offer: Offer | string): number {
   const { aliases = [], subarches = [] } = typeof offer === 'string' ? {} : offer;
   return JSON.stringify(offer).length + (aliases.length + subarches.length) * TEXT_BYTES;
 }
 
-/** The conditions on the names of an offer; a source of any systems offers only the requested one. */
+/** A source of any systems offers only the requested one. */
 function choicesOf(source: StreamSource, { os, choices }: OfferWish): OfferWish['choices'] {
   if (source.os !== ANY || os === ANY) return choices;
   return (choices ?? [() => true]).map((matches) => (names) => names.os === os && matches(names));

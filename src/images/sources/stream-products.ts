@@ -1,4 +1,4 @@
-// The products of a simplestreams site: its images, each with its versions and their files, whose kinds their `ftype` shows.
+// The products of a simplestreams site: images with versions and files, whose kinds `ftype` shows.
 //
 // Sources: the file types of MAAS (BOOT_RESOURCE_FILE_TYPE of its 3.x); the items of cloud-images.ubuntu.com and images.linuxcontainers.org.
 
@@ -7,61 +7,61 @@ import type { Tags } from './tags.ts';
 export interface StreamProducts {
   /** `com.ubuntu.maas:stable:v3:download`. */
   readonly contentId: string;
-  /** `image-downloads`; empty: the document does not say. */
+  /** `image-downloads`; empty: unknown. */
   readonly datatype: string;
-  /** When the site last changed it, as the site writes it; empty: it does not say. */
+  /** The last change, as the site writes it; empty: unknown. */
   readonly updated: string;
   readonly products: readonly StreamProduct[];
 }
 
-/** A product: the images of one release for one architecture, kernel and label, or one boot loader. */
+/** The images of one release, architecture, kernel and label, or one boot loader. */
 export interface StreamProduct {
-  /** `com.ubuntu.cloud:server:24.04:amd64`, unique within the document. */
+  /** Unique in the document: `com.ubuntu.cloud:server:24.04:amd64`. */
   readonly name: string;
-  /** Newest first. A version with items of several subarchitectures is one image for each. */
+  /** Newest first, one for each subarchitecture of a version. */
   readonly images: readonly StreamImage[];
 }
 
-/** One version of a product. Texts are as the site writes them: clean them before they are shown. Empty: the site does not say. */
+/** One version of a product. Texts are the site's: clean them before they are shown. Empty: unknown. */
 export interface StreamImage {
   readonly product: string;
   /** `20240423`, `20240423.1`, `20240128_01`. */
   readonly serial: string;
-  /** `ubuntu`, `centos`; for a boot loader its name: `grub-efi-signed`. */
+  /** Of a boot loader: its name, `grub-efi-signed`. */
   readonly os: string;
   /** `noble`; empty for a boot loader. */
   readonly release: string;
   /** `24.04`. */
   readonly version: string;
-  /** Other names of the release, excluding `release`: `24.04`, `n`, `lts`. */
+  /** Without `release`: `24.04`, `n`, `lts`. */
   readonly aliases: readonly string[];
-  /** For people: `24.04 LTS`. */
+  /** `24.04 LTS`. */
   readonly title: string;
-  /** The site's name of the architecture: `amd64`. */
+  /** By the site: `amd64`. */
   readonly arch: string;
   /** `generic` unless the site names another. */
   readonly subarch: string;
-  /** Every subarchitecture that it serves, including `subarch`. */
+  /** Includes `subarch`. */
   readonly subarches: readonly string[];
   /** `release`, `daily`, `stable`, `candidate`. */
   readonly label: string;
-  /** The last day of its support, `2029-05-31`. */
+  /** `2029-05-31`. */
   readonly supportEnds: string;
   readonly files: readonly StreamFile[];
 }
 
 export interface StreamFile {
-  /** Its name within the version: `boot-kernel`, `disk1.img`. */
+  /** Within the version: `boot-kernel`, `disk1.img`. */
   readonly name: string;
   readonly ftype: string;
   readonly kind: FileKind;
-  /** The path below the site's URL; it cannot leave the site. */
+  /** Below the site's URL, which it cannot leave. */
   readonly path: string;
-  /** Undefined: the site does not say. */
+  /** Undefined: unknown. */
   readonly bytes: number | undefined;
-  /** 64 hexadecimal digits in lower case; undefined: the site does not give it, so it cannot verify the file. */
+  /** 64 lower-case hexadecimal digits; undefined: it cannot verify the file. */
   readonly sha256: string | undefined;
-  /** The same with 128 digits. */
+  /** As `sha256`, with 128 digits. */
   readonly sha512: string | undefined;
   readonly tags: Tags;
 }
@@ -77,7 +77,7 @@ export type FileKind =
   | 'manifest'
   | 'loader'
   | 'installer'
-  /** Any other file; only its name describes it. */
+  /** Only its name describes it. */
   | 'other';
 
 const KINDS: ReadonlyMap<string, FileKind> = new Map([

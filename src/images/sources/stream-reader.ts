@@ -1,4 +1,4 @@
-// Reads the documents of a simplestreams site: its index, and then the documents of products that the index names.
+// Reads the documents of a simplestreams site: its index, then the documents of products in it.
 
 import { listed } from '../../counted.ts';
 import { decodeStreamProducts } from './decode-products.ts';
@@ -11,8 +11,8 @@ import type { StreamProducts } from './stream-products.ts';
 const SIGNED_START = Buffer.from('-----BEGIN PGP SIGNED MESSAGE-----');
 
 /**
- * Reads the documents of products, those of the source's content ids if it has any.
- * @param onDocument called with each document, the index first
+ * Reads the documents of the source's content ids, or all.
+ * @param onDocument gets each document, the index first
  * @throws RackError `source-failed`; `store-unwritable`
  */
 export async function* readStream(

@@ -1,15 +1,14 @@
 // Decodes the bytes of a simplestreams document as JSON, within bounds.
 //
-// The largest known document, of cloud images, has some 12 MB and 150 000 values.
+// The largest known one, of cloud images, has some 12 MB and 150 000 values.
 
 import { errorText } from '../../errors.ts';
 import { type Fields, isFields } from '../../fields.ts';
 import { findJsonExcess, type JsonBounds } from '../../json-excess.ts';
 import { type DocumentDecoded, documentFault, documentValue } from './document-fault.ts';
 
-// Decodes bytes as text, up to a bound.
 
-/** Decodes UTF-8. Invalid UTF-8 is refused, because replacement characters could make two names equal. */
+/** Invalid UTF-8 is refused: replacement characters could make two names equal. */
 export function decodeText(bytes: Uint8Array, bytesMax: number): DocumentDecoded<string> {
   if (bytes.length > bytesMax) return documentFault('too-large', '', `at most ${bytesMax} bytes`, bytes.length);
   try {
@@ -19,12 +18,11 @@ export function decodeText(bytes: Uint8Array, bytesMax: number): DocumentDecoded
   }
 }
 
-// Parses JSON of another site, which may be crafted to exhaust its reader.
+// JSON of another site may be crafted to exhaust its reader.
 //
-// 1. The values and the depth are counted before the text is parsed: `[[[…` of 64 MiB would take more than a GiB of memory.
+// 1. Values and depth are counted before parsing: `[[[…` of 64 MiB would take more than a GiB of memory.
 // 2. Nothing here throws.
 
-/** Parses a JSON text. */
 export function decodeJson(text: string, bounds: JsonBounds): DocumentDecoded<unknown> {
   const excess = findJsonExcess(text, bounds);
   if (excess?.kind === 'deep') return documentFault('too-deep', '', `at most ${excess.max} levels`, excess.max + 1);
@@ -36,13 +34,12 @@ export function decodeJson(text: string, bounds: JsonBounds): DocumentDecoded<un
   }
 }
 
-/** The largest document, in bytes. */
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 /** Members and elements of one document. */
 const VALUES_MAX = 2_000_000;
 const DEPTH_MAX = 16;
 
-/** Decodes a document whose `format` must be the given one. @param document its bytes, or its text without the clear signature */
+/** `format` must match. @param document bytes, or clear-signed text */
 export function decodeStreamText(document: Uint8Array | string, format: string): DocumentDecoded<Fields> {
   const text = typeof document === 'string' ? boundedText(document) : decodeText(document, DOCUMENT_BYTES_MAX);
   if (!text.ok) return text;

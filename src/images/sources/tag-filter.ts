@@ -2,9 +2,9 @@
 //
 // Sources: filters.py of simplestreams 0.1 (the form; a missing tag counts as empty; `~` finds its expression anywhere in the value).
 //
-// 1. The values come from strangers, so an expression must run in linear time: RE2 (`re2js`) never backtracks. Its errors name the features
-//    of Python's language that it lacks, such as back references.
-// 2. The package is loaded only if a filter has an expression.
+// 1. Values come from strangers, so expressions run in linear time: RE2 (`re2js`) never backtracks. Errors name
+//    features of Python that it lacks, such as back references.
+// 2. Only a filter with an expression loads the package.
 
 import { cleanText } from '../../clean-text.ts';
 import { errorText } from '../../errors.ts';
@@ -16,19 +16,18 @@ export interface TagFilter {
   readonly matches: (tags: Tags) => boolean;
 }
 
-/** The filters, or why one of the texts is not a filter. */
 type ParsedFilters =
   | { readonly ok: true; readonly filters: readonly TagFilter[] }
   | { readonly ok: false; readonly problem: string };
 
 const FILTERS_MAX = 64;
-/** The longest expression or value, in characters; longer ones are refused. */
+/** Longer expressions or values are refused. */
 const FILTER_CHARACTERS_MAX = 512;
-/** The most values whose result a filter remembers: most items share their values. */
+/** A filter remembers so many results: most items share their values. */
 const REMEMBERED_MAX = 1024;
 const FILTER = /^([\w-]+) *(!?[=~]) *(.*)$/s;
 
-/** Parses filters. An item must match all of them. */
+/** An item must match all of them. */
 export async function parseTagFilters(texts: readonly string[]): Promise<ParsedFilters> {
   if (texts.length > FILTERS_MAX) return { ok: false, problem: `use at most ${FILTERS_MAX} filters` };
   const filters: TagFilter[] = [];
@@ -40,7 +39,7 @@ export async function parseTagFilters(texts: readonly string[]): Promise<ParsedF
   return { ok: true, filters };
 }
 
-/** @returns the problem, if the text is not a filter */
+/** @returns a text: the problem */
 async function parseFilter(text: string): Promise<TagFilter | string> {
   if (text.length > FILTER_CHARACTERS_MAX) return `use at most ${FILTER_CHARACTERS_MAX} characters`;
   const [, name, operator = '', padded = ''] = FILTER.exec(text) ?? [];
@@ -52,7 +51,7 @@ async function parseFilter(text: string): Promise<TagFilter | string> {
   return { text, tag: name, matches: (tags) => finds(tagOf(tags, name)) === isWanted };
 }
 
-/** @returns a function that searches for the expression, or the problem with the expression */
+/** @returns a search for the expression; a text: its problem */
 async function findsExpression(source: string): Promise<((text: string) => boolean) | string> {
   const { RE2JS } = await import('re2js');
   try {
