@@ -92,7 +92,7 @@ export class Apt {
     return parts.flatMap((part) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(part)?.[1] ?? []);
   }
 
-  /** Of all libraries that these packages need, directly or indirectly. */
+  /** The packages of all libraries that these packages need, directly or indirectly. */
   async librariesOf(...packages: readonly string[]): Promise<string[]> {
     const found = new Set<string>();
     let names: readonly string[] = packages;

@@ -33,7 +33,7 @@ interface BootDiskRequest {
   readonly onProgress: (text: string) => void;
 }
 
-/** In MiB. */
+/** The place of a partition, in MiB. */
 interface Place {
   readonly startMib: number;
   readonly mib: number;
@@ -53,16 +53,16 @@ const BIOS_MIB = 1;
 const ESP_MIB = 64;
 /** Two partition tables, aligned. */
 const TABLES_MIB = 2;
-/** For files of the first boot: logs, package lists. */
+/** Space for the files of the first boot: logs, package lists. */
 const ROOM_MIB = 192;
-/** For directories and maps, as a share of the files' size. */
+/** Space for directories and maps, as a share of the files' size. */
 const OVERHEAD = 0.06;
 const JOURNAL_MIB = 32;
 /** Without these, tar would extract no attributes but those of users. */
 const KEEP_ALL = ['--preserve-permissions', '--numeric-owner', '--xattrs', '--xattrs-include=*'];
-/** In GRUB's boot sector: the number of the core's first block. */
+/** The offset in GRUB's boot sector of the number of the core's first block. */
 const BOOT_SECTOR_BLOCK_AT = 0x5c;
-/** In the core's first block: the number of the next one. */
+/** The offset in the core's first block of the number of the next one. */
 const CORE_BLOCK_AT = 0x1f4;
 /** The MBR's identifier and partition table follow. */
 const BOOT_CODE_BYTES = 440;
@@ -107,7 +107,7 @@ export async function makeBootDisk(request: BootDiskRequest): Promise<number> {
   }
 }
 
-/** In MiB, with blocks of 4 KiB. */
+/** The size of a tree in MiB, with blocks of 4 KiB. */
 async function measure(root: string): Promise<number> {
   const output = await runAsOwner('du', ['--summarize', '--block-size=1M', root], { package: 'coreutils' });
   const text = output.toString('latin1');
@@ -261,7 +261,7 @@ async function writeRoot(request: BootDiskRequest, place: Place, root: string): 
   });
 }
 
-/** For files of many owners. */
+/** Runs a program that handles files of many owners. */
 const runAsOwner = (name: string, args: readonly string[], options: ProgramOptions): Promise<Buffer> =>
   isRoot()
     ? runProgram(name, args, options)

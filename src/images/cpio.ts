@@ -27,13 +27,13 @@ const TRAILER = 'TRAILER!!!';
 const HEADER_BYTES = 110;
 const MAGIC = '070701';
 const ALIGNMENT = 4;
-/** As cpio(1) pads. */
+/** Archives are padded to such blocks, as by cpio(1). */
 const BLOCK_BYTES = 512;
 /** The size field has eight hexadecimal digits. */
 const DATA_BYTES_MAX = 0xffff_ffff;
 /** PATH_MAX of Linux. */
 const NAME_BYTES_MAX = 4096;
-/** Of all names together; Debian's installer has 260 kB. */
+/** Bounds all names of an archive together; Debian's installer has 260 kB. */
 const PATHS_BYTES_MAX = 16 * 1024 * 1024;
 const NAME_BYTES_FIELD = 11;
 const DATA_BYTES_FIELD = 6;
@@ -126,12 +126,12 @@ function withParents(entries: readonly CpioEntry[], present: ReadonlySet<string>
 export class CpioPathReader {
   readonly #paths = new Set<string>();
   #pathBytes = 0;
-  /** Of the entry's header and name. */
+  /** The received bytes of the entry's header and name. */
   #head = new Uint8Array(0);
-  /** Of the header, then of header and name. */
+  /** The length of the header, or of header and name once the header was read. */
   #headBytes = HEADER_BYTES;
   #entryAt = 0;
-  /** Of the previous entry's content. */
+  /** Remaining bytes of the previous entry's content. */
   #skip = 0;
   #taken = 0;
   #outcome: Decoded<ReadonlySet<string>> | undefined;

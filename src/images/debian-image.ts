@@ -28,10 +28,10 @@ interface DebianImage {
   readonly diskBytes: number;
 }
 
-/** For the archive, the root and the image. */
+/** Space for the archive, the root and the image. */
 const ROOM_BYTES = 4 * 1024 ** 3;
 
-/** Without programs that every Debian has (tar, du). */
+/** The programs of the build, without those that every Debian has (tar, du). */
 export const debianImagePrograms = (isByRoot: boolean): readonly NeededProgram[] => [
   { program: 'mmdebstrap', package: 'mmdebstrap' },
   { program: 'sfdisk', package: 'fdisk' },

@@ -261,14 +261,14 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
   }
 }
 
-/** unshare(1) where the kernel refuses a namespace: in a chroot, and in most containers. */
+/** unshare(1) complains so where the kernel refuses a namespace: in a chroot, and in most containers. */
 const UNSHARE = /^unshare: /;
-/** mmdebstrap where this host cannot run programs of the architecture. */
+/** mmdebstrap complains so if this host cannot run programs of the architecture. */
 const FOREIGN = /can neither be executed natively nor via qemu/;
 const ELSEWHERE =
   'this host refuses the namespaces that the build needs, as in a chroot or a container: run it on a host of its own, or in a virtual machine';
 
-/** apt where the mirrors answer and lack the release. */
+/** apt complains so if the mirrors answer, but lack the release. */
 const NO_RELEASE = /does not have a Release file/;
 
 export function buildRemedy(why: string, { release, arch }: Pick<DebianRequest, 'release' | 'arch'>): string {
@@ -306,7 +306,7 @@ function hostArchitecture(): string {
 
 const addressOf = (mirror: string): string => /https?:\/\/\S+/.exec(mirror)?.[0] ?? mirror;
 
-/** For mmdebstrap's hooks, which split text like a shell. */
+/** Quotes a path for mmdebstrap's hooks, which split text like a shell. */
 function quote(path: string): string {
   if (path.includes("'"))
     throw new RackError('bad-argument', `${path} contains a quotation mark: use another directory`);

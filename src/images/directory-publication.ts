@@ -33,7 +33,7 @@ interface FileLink {
 /** Throws if a directory may not be replaced or removed. */
 export type ReplacementCheck = (directory: string) => void;
 
-/** As `exchangePaths`. */
+/** Exchanges two entries, as `exchangePaths` does. */
 export type Exchange = (one: string, other: string) => 'exchanged' | 'absent' | 'unable';
 
 /** For a place that Rackboot alone fills. */

@@ -35,9 +35,9 @@ export type FileFormat = GivenFormat | 'gzip' | 'xz' | 'tar';
 
 export type PartitionTable = 'gpt' | 'mbr';
 
-/** Show the partition table, even GPT on sectors of 4096 bytes. */
+/** So many bytes of a disk show its partition table, even GPT on sectors of 4096 bytes. */
 export const DISK_HEAD_BYTES = 2 * 4096;
-/** Show a file's format. */
+/** So many bytes of a file show its format. */
 export const FILE_HEAD_BYTES = 64 * 1024;
 
 interface OtherFormat {
@@ -89,7 +89,7 @@ const OTHER_FORMATS: readonly OtherFormat[] = [
   { name: 'an ext4 file system', magic: '\x53\xef', at: 1080, remedy: WHOLE_DISK },
 ];
 
-/** By the first FILE_HEAD_BYTES; otherwise the reason against an image. */
+/** Recognises a format by the first FILE_HEAD_BYTES, or says why it is no image. */
 export function recogniseFormat(
   head: Uint8Array,
 ): { readonly ok: true; readonly format: FileFormat } | { readonly ok: false; readonly problem: string } {
@@ -110,7 +110,7 @@ export function recogniseFormat(
   return { ok: true, format: 'raw' };
 }
 
-/** Undefined: none. */
+/** Finds the partition table at the start of a disk; undefined: none. */
 export function findPartitionTable(head: Uint8Array): PartitionTable | undefined {
   const text = Buffer.from(head).toString('latin1');
   if ([512, 4096].some((at) => text.startsWith('EFI PART', at))) return 'gpt';
@@ -124,7 +124,7 @@ export function findPartitionTable(head: Uint8Array): PartitionTable | undefined
 export const NO_TABLE =
   'it has no partition table; use an image of a whole disk, as dd would write it, not of one file system';
 
-/** By its first FILE_HEAD_BYTES; undefined: no reason found. */
+/** Why a file is no disk image, by its first FILE_HEAD_BYTES; undefined: no reason found. */
 export function judgeHead(head: Uint8Array): string | undefined {
   const recognised = recogniseFormat(head);
   if (!recognised.ok) return recognised.problem;

@@ -10,7 +10,7 @@ import { type Decoded, decoded, faulty } from '../net/byte-reader.ts';
 const HEADER_BYTES = 64;
 const SECTION_HEADER_BYTES = 64;
 const SECTIONS_MAX = 65_535;
-/** A tag and a value of eight bytes each. */
+/** An entry is a tag and a value of eight bytes each. */
 const DYNAMIC_ENTRY_BYTES = 16;
 const DT_NEEDED = 1n;
 /** More libraries than any program needs. */
@@ -46,7 +46,7 @@ export function decodeElfNeeds(bytes: Uint8Array): Decoded<ElfNeeds> {
   return decoded({ interpreter: interpreter.ok ? zeroTerminated(interpreter.value, 0) : undefined, libraries });
 }
 
-/** Undefined: no zero byte within NAME_BYTES_MAX. */
+/** The text from `offset` to a zero byte; undefined: none within NAME_BYTES_MAX. */
 function zeroTerminated(bytes: Uint8Array, offset: number): string | undefined {
   if (offset >= bytes.length) return undefined;
   const text = Buffer.from(bytes.subarray(offset, offset + NAME_BYTES_MAX)).toString('latin1');
@@ -89,7 +89,7 @@ function sectionBytes(bytes: Uint8Array, view: DataView, headerAt: number): Uint
   return offset + length > bytes.length ? undefined : bytes.subarray(offset, offset + length);
 }
 
-/** Undefined unless the text has exactly `length` bytes. */
+/** The text at `offset`; undefined unless it has exactly `length` bytes. */
 function textAt(bytes: Uint8Array, offset: number, length: number): string | undefined {
   if (bytes[offset + length] !== 0) return undefined;
   return Buffer.from(bytes.subarray(offset, offset + length)).toString('latin1');

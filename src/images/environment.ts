@@ -166,7 +166,7 @@ export function checkNames(request: Pick<EnvironmentRequest, 'arch' | 'release'>
   }
 }
 
-/** Kernel first; apt fetches them if none are given. */
+/** The packages to build from, kernel first; apt fetches them if none are given. */
 async function choosePackages(request: EnvironmentRequest): Promise<DebianPackage[]> {
   const packages = request.packages
     ? await Promise.all(request.packages.map(openPackage))
@@ -269,7 +269,7 @@ async function moduleEntries(kernel: KernelFiles, modules: readonly ChosenModule
   return entries;
 }
 
-/** By the name that drivers request. */
+/** The paths of unpacked firmware, by the names that drivers request. */
 async function findFirmware(unpacked: string): Promise<Map<string, string>> {
   const base = await firstExisting([join(unpacked, 'lib/firmware'), join(unpacked, 'usr/lib/firmware')]);
   if (base === undefined) return new Map();

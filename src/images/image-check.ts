@@ -119,7 +119,7 @@ async function takeOut(
 
 export const damagedOf = (tree: string): string => join(tree, 'images', '.damaged');
 
-/** In bytes; 0: nothing was kept, or it cannot be read. */
+/** The size of the damaged files that were kept; 0: none, or they cannot be read. */
 export function bytesMovedAside(tree: string): number {
   const directory = damagedOf(tree);
   if (seenEntry(directory)?.isDirectory() !== true) return 0;

@@ -37,7 +37,7 @@ const MAGIC: readonly (readonly [hex: string, compression: Compression])[] = [
 /** The error code if a program could not expand its input. */
 export const EXPANDING_FAILED = 'EXPANDING_FAILED';
 
-/** By the first bytes; undefined: not compressed. */
+/** Recognises a compression by the first bytes; undefined: none. */
 export function compressionOf(head: Uint8Array): Compression | undefined {
   const hex = Buffer.from(head).toString('hex', 0, 8);
   return MAGIC.find(([magic]) => hex.startsWith(magic))?.[1];

@@ -108,7 +108,7 @@ async function entriesIn(images: string): Promise<readonly Dirent[]> {
   return [...entries, ...below];
 }
 
-/** Keeps the bytes for an hour, for machines that are reading them. */
+/** Keeps the bytes of an image for an hour, for machines that are reading them. */
 export async function keepForMachines(tree: string, image: StoredImage): Promise<void> {
   for (const path of pathsOf([image])) await keepBlobRecent(join(tree, path)).catch(() => undefined);
   if (image.system === undefined) return;

@@ -96,7 +96,7 @@ export const IMAGES_MAX = 1000;
 export const MANIFEST_BYTES_MAX = 16 * 1024;
 /** The longest title of an image, an installer or a loader. */
 export const TITLE_CHARACTERS_MAX = 128;
-/** Its temporary name has a `.` before it and a UUID of 37 characters after it. */
+/** The longest file name of a manifest; its temporary name has 38 characters more: a `.` and a UUID. */
 const FILE_NAME_BYTES_MAX = 255 - 38;
 const LAST_SERIAL = '20240131.9999';
 /** The longest name of a bundle. */
@@ -153,7 +153,7 @@ export const manifestPath = (tree: string, name: ImageName): string => join(mani
 
 const EXTENSIONS = { raw: 'img', 'raw.zst': 'img.zst' } as const;
 
-/** Relative to the tree. @param format `file` for a file that starts a system */
+/** The path of a blob, relative to the tree. @param format `file` for a file that starts a system */
 export function blobPath(sha256: string, format: StoredImage['format'] | 'file'): string {
   const extension = format === 'raw' || format === 'raw.zst' ? EXTENSIONS[format] : format;
   return `images/${sha256.slice(0, 2)}/${sha256}.${extension}`;
@@ -196,7 +196,7 @@ export function judgeImageName(name: GivenName): string | undefined {
   return `${JSON.stringify(name[wrong])} cannot be the ${wrong} of an image: use ${rule}`;
 }
 
-/** By how many characters the file name of its manifest is too long. */
+/** By how many characters a name is too long for the file name of its manifest. */
 export const nameExcess = (name: GivenName): number =>
   manifestName({ ...name, serial: name.serial ?? LAST_SERIAL }).length - FILE_NAME_BYTES_MAX;
 

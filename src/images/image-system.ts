@@ -30,10 +30,10 @@ export interface SystemFacts {
   readonly hasCloudInit: boolean;
 }
 
-/** For a partition table of 128 entries on sectors of 512 or 4096 bytes. */
+/** Holds a partition table of 128 entries on sectors of 512 or 4096 bytes. */
 const TABLE_BYTES = 64 * 1024;
 const PARTITIONS_MAX = 128;
-/** From the start of a partition: btrfs has the last magic number. */
+/** So much of a partition's start is inspected: btrfs has the last magic number. */
 const START_BYTES = 65_608;
 const BOOT_CODE_BYTES = 440;
 const ESP = '28732ac11ff8d211ba4b00a0c93ec93b';

@@ -16,7 +16,7 @@ interface Hardware {
   readonly subarchitecture: string;
 }
 
-/** For this machine or its whole architecture. */
+/** True if a tree has the installer for this machine or its whole architecture. */
 export function treeHasInstaller(tree: string, of: Hardware & { readonly release: string }): boolean {
   const query = { ...of, releases: [of.release], directory: 'install' } as const;
   return findImage(query, (path) => existsSync(join(tree, path))) !== undefined;
@@ -30,7 +30,7 @@ interface TreeInstaller {
   readonly title: string;
 }
 
-/** Sorted by release. */
+/** The installers for this hardware, sorted by release. */
 export function listTreeInstallers(
   tree: string,
   { architecture, subarchitecture }: Hardware,
@@ -46,7 +46,7 @@ export function listTreeInstallers(
     });
 }
 
-/** For whole architectures, sorted by architecture and release. */
+/** All installers for whole architectures, sorted by architecture and release. */
 export const listAllInstallers = (tree: string): readonly (TreeInstaller & { readonly architecture: string })[] =>
   CPUS.flatMap((architecture) =>
     listTreeInstallers(tree, { architecture, subarchitecture: 'generic' }).map((one) => ({ ...one, architecture })),
@@ -57,7 +57,7 @@ const manifestShape = z.object({
   title: z.string().transform(storedTitle),
 });
 
-/** From the manifest of an import; empty without one. */
+/** Reads system and title from the manifest of an import; empty without one. */
 function readManifest(directory: string): Pick<TreeInstaller, 'os' | 'title'> | Record<string, never> {
   try {
     const path = join(directory, 'manifest.json');
@@ -67,7 +67,7 @@ function readManifest(directory: string): Pick<TreeInstaller, 'os' | 'title'> | 
   }
 }
 
-/** Empty if the directory cannot be read. */
+/** The names in a directory; empty if it cannot be read. */
 function namesIn(tree: string, ...parts: readonly string[]): readonly string[] {
   if (!parts.every(isPlainName)) return [];
   try {

@@ -34,7 +34,7 @@ import { describeFile, encodeManifest, isWhole, readIfThere } from './publicatio
 /** Bound on an expanded initrd; Debian 12's has 137 MB. */
 const INITRD_BYTES_MAX = 1024 * 1024 * 1024;
 const SCRATCH = 'unpacked-';
-/** After this age, a directory of unpacked files was left by a killed process. */
+/** A directory of unpacked files that is older was left by a killed process. */
 const LEFT_MS = 24 * 60 * 60 * 1000;
 const RELEASE_NUMBERS: Readonly<Record<string, string>> = { bullseye: '11', bookworm: '12', trixie: '13', forky: '14' };
 /** True for the name of a release of Debian. */
@@ -95,7 +95,7 @@ export function requireInstallerPrograms(packages: EnvironmentRequest['packages'
   requirePrograms('Adding drivers to an installer', programs, path);
 }
 
-/** Also removes directories that killed processes left. */
+/** Makes a directory for unpacked files, and removes those that killed processes left. */
 async function openScratch(workDir: string): Promise<string> {
   await mkdir(workDir, { recursive: true, mode: 0o700 });
   for (const name of await readdir(workDir)) {
@@ -195,7 +195,7 @@ class PackageSource {
     return only;
   }
 
-  /** Empty if the given packages lack them. */
+  /** The packages for the search for a BMC; empty if the given packages lack them. */
   async findTools(): Promise<DebianPackage[]> {
     const given = await this.#given;
     if (given === undefined) {

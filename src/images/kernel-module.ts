@@ -18,7 +18,7 @@ export interface ModuleInfo {
   readonly firmware: readonly string[];
 }
 
-/** From a path or another spelling: without directory and `.ko`, with underscores. */
+/** The name of a module from its path or another spelling: without directory and `.ko`, with underscores. */
 export function moduleName(text: string): string {
   const base = text.slice(text.lastIndexOf('/') + 1).replace(/\.ko(\.(gz|xz|zst))?$/, '');
   return base.replaceAll('-', '_');
@@ -59,7 +59,7 @@ export function decodeModuleInfo(bytes: Uint8Array, path: string): Decoded<Modul
   return decoded({ name, depends, softDepends, aliases, firmware });
 }
 
-/** After `pre:` in a soft dependency (modprobe.d(5)). */
+/** The names after `pre:` in a soft dependency (modprobe.d(5)). */
 function parseSoftDepends(text: string): string[] {
   const names: string[] = [];
   let before = false;

@@ -43,7 +43,7 @@ export async function firstExisting(directories: readonly string[]): Promise<str
   return undefined;
 }
 
-/** Below `/lib/modules/VERSION`, sorted. */
+/** The paths of all modules below `/lib/modules/VERSION`, sorted. */
 export async function listModules(kernel: KernelFiles): Promise<string[]> {
   const found = await readdir(kernel.modules, { recursive: true, withFileTypes: true });
   return found
@@ -63,7 +63,7 @@ export async function readModuleInfo(kernel: KernelFiles, path: string): Promise
   throw new RackError('bad-argument', `${path} of the kernel package is not a module: ${info.fault.field}`);
 }
 
-/** Expands a compressed module. */
+/** Reads a module, and expands a compressed one. */
 export async function readModule(file: string): Promise<Uint8Array> {
   if (file.endsWith('.xz')) return runProgram('xz', ['--decompress', '--stdout', file], { package: 'xz-utils' });
   const bytes = await readFile(file);

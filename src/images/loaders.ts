@@ -162,7 +162,7 @@ async function publishLoaders(
   return { directory: request.tree, files };
 }
 
-/** Empty if the manifest is missing or not ours. */
+/** The hashes in an earlier manifest; empty if it is missing or not ours. */
 function ownHashes(manifest: Buffer | undefined): ReadonlySet<string> {
   const found = manifest?.toString('utf8').matchAll(/"sha256": "([0-9a-f]{64})"/g) ?? [];
   return new Set([...found].map((match) => match[1] ?? ''));

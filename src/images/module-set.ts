@@ -8,7 +8,7 @@
 
 import { type ModuleInfo, moduleName } from './kernel-module.ts';
 
-/** By the path below `/lib/modules/VERSION`. */
+/** Reads a module by its path below `/lib/modules/VERSION`. */
 type ReadModule = (path: string) => Promise<ModuleInfo>;
 
 export interface ChosenModule {
@@ -27,7 +27,7 @@ export interface ModuleChoice {
   readonly withFirmware: readonly string[];
 }
 
-/** With dependencies. @param paths of all modules in the package @returns sorted by path */
+/** Chooses modules and their dependencies. @param paths of all modules in the package @returns sorted by path */
 export async function chooseModules(
   paths: readonly string[],
   choice: ModuleChoice,
@@ -68,7 +68,7 @@ export function renderDependencies(modules: readonly ChosenModule[]): string {
   return lines.join('');
 }
 
-/** Each before its own dependencies. */
+/** All dependencies of a module, each before its own dependencies. */
 function dependenciesOf(module: ChosenModule, byName: ReadonlyMap<string, ChosenModule>): ChosenModule[] {
   const finished: ChosenModule[] = [];
   const seen = new Set<ChosenModule>([module]);

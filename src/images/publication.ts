@@ -69,7 +69,7 @@ export async function readIfThere(path: string): Promise<Buffer | undefined> {
   }
 }
 
-/** Undefined if no file is there. Never waits for the other end of a FIFO. */
+/** Opens a file without waiting for the other end of a FIFO; undefined: no file is there. */
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     if (osErrorCode(error) === 'ENOENT') return undefined;

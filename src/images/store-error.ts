@@ -55,14 +55,14 @@ export function storeRemedy(error: unknown, directory: string): string {
   }
 }
 
-/** Of two paths, first the target. */
+/** The paths that an error names: of two, first the target. */
 const pathsOf = (error: unknown): readonly string[] =>
   ['dest', 'path'].flatMap((key) => {
     const found: unknown = error instanceof Error ? Reflect.get(error, key) : undefined;
     return typeof found === 'string' ? [found] : [];
   });
 
-/** The highest first, the path itself last. */
+/** The directories above a path, the highest first, and the path itself. */
 function waysTo(path: string): readonly string[] {
   const above = dirname(path);
   return above === path ? [path] : [...waysTo(above), path];

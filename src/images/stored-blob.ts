@@ -27,10 +27,12 @@ type PlacedBlob = Omit<ImageBlob, 'bytes'>;
 
 const turns = new OneAtATime();
 
-/** In a turn no other work writes a manifest, or moves a blob. Others wait, so `work` hashes and copies nothing. */
+/**
+ * Does `work` while no other work writes a manifest or moves a blob. Others wait, so `work` hashes and copies nothing.
+ */
 export const inStoreTurn = <T>(work: () => Promise<T>): Promise<T> => turns.do(work);
 
-/** Rejects with ELOOP for a link; never waits for a FIFO. */
+/** Opens a file for reading; rejects with ELOOP for a link, and never waits for a FIFO. */
 export const openStored = (path: string): Promise<FileHandle> =>
   open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 
@@ -42,7 +44,7 @@ interface JudgeTerms {
   readonly onSeen?: (identity: string) => void;
 }
 
-/** @param bytes its size; undefined: unknown */
+/** Compares a blob with its hash. @param bytes its size; undefined: unknown */
 export async function judgeBlob(
   tree: string,
   { path, sha256, bytes }: Omit<ImageBlob, 'bytes'> & { readonly bytes?: number | undefined },

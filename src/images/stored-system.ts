@@ -10,13 +10,13 @@ export type RootFormat = (typeof ROOT_FORMATS)[number];
 export const formatShape = z.enum(['raw', 'raw.zst', ...ROOT_FORMATS]);
 
 export const SYSTEM_FILES_MAX = 16;
-/** MAAS's streams have some 30. */
+/** Bounds the kept subarchitectures; MAAS's streams have some 30. */
 const SUBARCHES_MAX = 64;
 const NAME = /^[a-z0-9][a-z0-9_.+-]{0,62}$/;
 /** A kernel's name that stays the same over the kernels of releases: `hwe-rolling`. */
 const ROLLING = /^(?:ga|hwe)-rolling(?:-|$)/;
 
-/** Hexadecimal. */
+/** A hash, hexadecimal. */
 export const hashShape = z.string().regex(/^[0-9a-f]{64}$/);
 export const bytesShape = z.number().int().positive();
 const treeName = z.string().regex(NAME);

@@ -26,14 +26,15 @@ import { makeRealDirectory } from './stored-blob.ts';
 import { kernelNames, type StoredSystem } from './stored-system.ts';
 import { linkProblem } from './tree-place.ts';
 
-/** Relative to the tree. */
+/** The directories of systems, relative to the tree. */
 const SYSTEMS = 'images/systems';
 const REMOVED_MS = 60 * 60 * 1000;
 const NAME_CHARACTERS_MAX = 160;
 const HASH_CHARACTERS = 12;
 const HASH = `-[0-9a-f]{${HASH_CHARACTERS}}`;
 /**
- * Our directory, or one that a killed process left (directory-publication.ts). One kept for a person has another name.
+ * Matches our directories, and those that a killed process left unfinished (directory-publication.ts). One kept for a
+ * person has another name.
  */
 export const SYSTEM_NAME = String.raw`(?:[^./][^/]*${HASH}|\.[^/]+${HASH}${UNFINISHED_END})`;
 const OWN_NAME = new RegExp(`^${SYSTEM_NAME}$`);
@@ -69,7 +70,7 @@ async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise
   }
 }
 
-/** And empty directories above it. */
+/** Removes a link, and empty directories above it. */
 async function removeLink(tree: string, place: string): Promise<void> {
   if (seenEntry(join(tree, place)) === undefined) return;
   await rm(join(tree, place), { force: true });
@@ -88,7 +89,7 @@ export const sweepSystems = (tree: string, nowMs: number): Promise<void> =>
     for (const path of await oldSystems(tree, nowMs)) await rm(path, { recursive: true, force: true });
   });
 
-/** Unneeded for an hour; none while a manifest is unreadable, which may need one. */
+/** The directories that no image has needed for an hour; none while a manifest is unreadable, which may need one. */
 async function oldSystems(tree: string, nowMs: number): Promise<readonly string[]> {
   if (!isOwnDirectory(tree)) return [];
   const entries = await readdir(join(tree, SYSTEMS), { withFileTypes: true }).catch(() => []);
@@ -106,22 +107,22 @@ async function oldSystems(tree: string, nowMs: number): Promise<readonly string[
   return old;
 }
 
-/** False if missing or a link, which may lead to other files. */
+/** False if the directory of systems is missing, or a link, which may lead to other files. */
 const isOwnDirectory = (tree: string): boolean => seenEntry(join(tree, SYSTEMS))?.isDirectory() === true;
 
-/** Of a system that the store lacks: removed if damaged; otherwise it stays for REMOVED_MS. */
+/** Removes the damaged directory of a system that the store lacks; keeps any other for REMOVED_MS. */
 async function retire(tree: string, image: StoredImage, isDamaged: boolean): Promise<void> {
   if (isDamaged) await rm(join(tree, systemPath(image)), { recursive: true, force: true });
   else await keepSystem(tree, image);
 }
 
-/** For REMOVED_MS, when its manifest goes or is gone. */
+/** Keeps the directory of a system for REMOVED_MS, when its manifest goes or is gone. */
 export async function keepSystem(tree: string, image: StoredImage): Promise<void> {
   const path = join(tree, systemPath(image));
   if (seenEntry(path)?.isDirectory() === true) await chmod(path, MODE).catch(() => undefined);
 }
 
-/** Unless it already has the files of the store. */
+/** Makes the directory of a system, unless it already has the files of the store. */
 async function makeSystem(tree: string, image: StoredImage): Promise<void> {
   const directory = join(tree, systemPath(image));
   const links = linksOf(tree, image);
@@ -144,14 +145,14 @@ type SystemPlace = Pick<StoredImage, 'os' | 'architecture' | 'subarchitecture' |
   readonly system?: Pick<StoredSystem, 'subarch' | 'subarches'> | undefined;
 };
 
-/** Relative to the tree. The hash covers the system's files. */
+/** The directory of a system, relative to the tree; the hash covers the system's files. */
 function systemPath({ os, release, architecture, subarchitecture, serial, sha256, system }: StoredImage): string {
   const name = [os, release, architecture, subarchitecture, serial].join('-').slice(0, NAME_CHARACTERS_MAX);
   const files = JSON.stringify([sha256, system?.rootName, system?.files.map((file) => [file.name, file.sha256])]);
   return `${SYSTEMS}/${name}-${createHash('sha256').update(files).digest('hex').slice(0, HASH_CHARACTERS)}`;
 }
 
-/** Relative to the tree. */
+/** The paths of the links to a system, relative to the tree. */
 function placesOf({ os, architecture, subarchitecture, release, label, system }: SystemPlace): readonly string[] {
   const subarches = new Set([subarchitecture, ...(system === undefined ? [] : kernelNames(system))]);
   return [...subarches].map((subarch) => [os, architecture, subarch, release, label].join('/'));

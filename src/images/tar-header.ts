@@ -11,7 +11,7 @@ import { viewBytes } from '../net/borrowed-bytes.ts';
 
 /** The first four of the twelve bytes of a size: the mark, and the highest three, which no file needs. */
 const BASE_256 = 0x80_00_00_00;
-/** Each file is padded to a multiple of it. */
+/** The size of a block; each file is padded to a multiple of it. */
 export const TAR_BLOCK_BYTES = 512;
 const NAME_BYTES_MAX = 100;
 const OCTAL_SIZE_MAX = 0o77_777_777_777;
@@ -48,7 +48,7 @@ export function encodeTarHeader({ name, bytes }: TarFile): Uint8Array {
   return header;
 }
 
-/** Up to the first NUL. */
+/** Reads a field of a header, up to the first NUL. */
 type TarText = (at: number, length: number) => string;
 
 type TarBlock =
@@ -67,7 +67,7 @@ export function readTarBlock(bytes: Uint8Array): TarBlock {
   return { kind: 'header', header, text };
 }
 
-/** Of a bundle; fewer than 512 bytes are a fault. */
+/** Decodes a header of a bundle; fewer than 512 bytes are a fault. */
 export function decodeTarHeader(bytes: Uint8Array): TarHeader {
   const block = readTarBlock(bytes);
   if (block.kind !== 'header') return block;
@@ -91,6 +91,6 @@ function sizeOf(header: Buffer, octal: string): number | undefined {
   return Number.isSafeInteger(size) ? size : undefined;
 }
 
-/** The checksum itself counts as spaces. */
+/** The sum of a header's bytes, in which the checksum itself counts as spaces. */
 const sumOf = (header: Buffer): number =>
   header.reduce((sum, byte, at) => sum + (at >= 148 && at < 156 ? 0x20 : byte), 0);

@@ -13,7 +13,7 @@ import { type CpioEntry, encodeCpio } from './cpio.ts';
 import { collectPrograms, type ProgramFile } from './linked-programs.ts';
 import type { FileContent } from './publication.ts';
 
-/** Its entry is in the initrd. */
+/** An archive, and its entry in the initrd. */
 export interface ToolArchive {
   readonly archive: FileContent;
   readonly entry: CpioEntry;
@@ -29,13 +29,13 @@ interface ToolArchiveRequest {
   readonly programs: readonly string[];
 }
 
-/** Includes packages of needed libraries. */
+/** The given packages, and those of the libraries that they need. */
 export async function toolPackages(apt: Apt, names: readonly string[]): Promise<string[]> {
   return [...new Set([...names, ...(await apt.librariesOf(...names))])];
 }
 
 /**
- * Includes libraries and their linker.
+ * Packs programs with their libraries and their linker.
  *
  * @throws RackError `bad-argument` naming a program or library that no package contains
  */
@@ -57,7 +57,7 @@ export async function makeToolArchive({
   return { archive, entry: { kind: 'file', path: `lib/rackboot/${name}`, mode: 0o644, data: line } };
 }
 
-/** Its place in a package depends on the release. */
+/** Finds a program, whose place in a package depends on the release. */
 async function findProgram(unpacked: string, name: string): Promise<ProgramFile> {
   for (const place of ['usr/bin', 'usr/sbin', 'bin', 'sbin']) {
     const path = join(unpacked, place, name);

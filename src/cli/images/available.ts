@@ -223,14 +223,14 @@ const inOneLine = (text: string): string =>
     .map((line) => line.trim())
     .join(' ');
 
-/** Without those that have the network fault of the first one. */
+/** The problems, without others of the same network fault as the first. */
 function distinctOf({ problems: [first, ...others] }: SourceAnswer): readonly Error[] {
   if (first === undefined) return [];
   const fault = networkFault(first);
   return [first, ...(fault === undefined ? others : others.filter((other) => networkFault(other) !== fault))];
 }
 
-/** In one line; undefined: no problem. */
+/** The first problem in one line; undefined: none. */
 function problemOf(answer: SourceAnswer): string | undefined {
   const [first, ...others] = distinctOf(answer);
   const all = `; \`rackboot images check-sources --verbose\` shows ${counted(others.length, 'other problem')}`;

@@ -99,7 +99,7 @@ export async function knownSources(
   return sources;
 }
 
-/** As `sources add` sends it: a slash ends that of a site. */
+/** The URL as `sources add` sends it: a slash ends that of a site. */
 const siteUrl = (url: string): string => (url.endsWith('/') || namesIndex(url) ? url : `${url}/`);
 
 /** Finds a source by number, name or URL. @throws RackError `not-found`, or `bad-argument` for a URL that several sources have */

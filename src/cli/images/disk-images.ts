@@ -170,7 +170,7 @@ async function noteOf(stateDir: string, removed: readonly ImageName[]): Promise<
   }
 }
 
-/** Also prints the freed space. @returns 0 */
+/** Removes images, and prints the freed space. @returns 0 */
 export async function removeDiskImages(
   flags: StoreFlags & { readonly image: string; readonly all: boolean; readonly force: boolean },
 ): Promise<number> {

@@ -46,7 +46,7 @@ export async function haveDone<N extends WorkName>(
   }
 }
 
-/** Undefined: no daemon runs, or it has another tree. */
+/** The socket of the tree's daemon; undefined: none runs, or it has another tree. */
 async function socketOf({ tree, config }: Pick<ImageTree, 'tree' | 'config'>): Promise<string | undefined> {
   if (config === undefined) return undefined;
   try {

@@ -54,7 +54,7 @@ export function isInside(path: string, directory: string): boolean {
 
 export const isSamePath = (one: string, other: string): boolean => realPath(one) === realPath(other);
 
-/** Without links; a missing end stays. */
+/** The absolute path without links; a missing end stays. */
 export function realPath(path: string): string {
   const whole = resolve(path);
   try {
@@ -68,7 +68,7 @@ export function realPath(path: string): string {
 const UNREADABLE: ReadonlySet<string> = new Set(['ENOENT', 'EACCES']);
 
 /**
- * Undefined: there is none, and none is needed.
+ * The configuration; undefined: there is none, and none is needed.
  * @throws RackError `config-unreadable`, `config-invalid`
  */
 export async function readImageConfig({ config, tree }: TreeFlags): Promise<RackConfig | undefined> {

@@ -193,7 +193,7 @@ export async function importFrom(
 
 const isUnnamed = (source: ImageSource): boolean => source.kind !== 'simplestreams' || !source.isByName;
 
-/** Also removes the older images. @returns the result for JSON */
+/** Prints what was imported, and removes older images. @returns the result for JSON */
 async function show(imported: Imported, place: ImageTree, { json }: ImportFlags): Promise<unknown> {
   if ('image' in imported) {
     const { offer: from, ...result } = imported;

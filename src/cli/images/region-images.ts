@@ -131,7 +131,7 @@ interface DoomedImage {
   readonly versions: readonly string[];
 }
 
-/** With this name, or names that start with all its parts. */
+/** The images with this name, or names that start with all its parts. */
 function imagesNamed(all: readonly Version[], wanted: string): readonly DoomedImage[] {
   const named = all.filter(({ name, version }) => `${name}/${version}/`.startsWith(`${wanted}/`));
   const stored = named.filter(({ hosts }) => hosts.length > 0);

@@ -101,7 +101,7 @@ export async function importSelected({
   return 0;
 }
 
-/** Empty: nothing failed. @param left unusable sources, and selections without a match */
+/** Counts what failed; empty: nothing. */
 export function failuresText(images: number, left: number): string {
   const counts = [
     ...(images === 0 ? [] : [counted(images, 'image')]),

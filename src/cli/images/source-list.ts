@@ -39,7 +39,7 @@ export async function listSources(flags: Shared): Promise<number> {
   return warnOfFile(flags.config);
 }
 
-/** Below each source is its URL, too wide for a column. @param config the configuration file */
+/** Below each source is its URL, which is too wide for a column. @param config the configuration file */
 async function* sourceLines(sources: readonly Source[], config: string): AsyncGenerator<string> {
   const written = new Map(writtenSources(config).map((source) => [source.name, source]));
   const writtenOf = (source: Source): ImageSource | undefined =>
@@ -63,7 +63,7 @@ async function* sourceLines(sources: readonly Source[], config: string): AsyncGe
   }
 }
 
-/** Empty if the site's file cannot be used, which the list says. */
+/** The sources of files; empty if the site's file cannot be used, which the list says. */
 function writtenSources(config: string): readonly ImageSource[] {
   try {
     return readImageSources({ config });
@@ -87,7 +87,7 @@ async function mirrorFinder(config: string): Promise<(source: ImageSource | unde
 const mirrorIn = (source: ImageSource | undefined): string | undefined =>
   source?.kind === 'installer' ? (source.mirror ?? source.defaultMirror) : undefined;
 
-/** With an index in an unusual place. */
+/** The URL, with an index in an unusual place. */
 const placeText = ({ url, index }: Source): string =>
   index === null || namesIndex(url) || /^streams\/v1\/index\.s?json$/.test(index) ? url : `${url} (index ${index})`;
 
@@ -104,7 +104,7 @@ function keysText(source: Source, written: ImageSource | undefined): string {
   return file === '' ? '–' : `${file} (missing)`;
 }
 
-/** Empty: no keys are fetched. */
+/** Fingerprints of fetched keys; empty: none are fetched. */
 function fingerprintsOf(source: ImageSource | undefined): readonly string[] {
   if (source?.trust.kind !== 'signed' || source.trust.keyUrl === undefined) return [];
   const releases = source.kind === 'files' ? source.releases : [];

@@ -252,7 +252,7 @@ class Upload {
     return versionsIn(found).some((version) => !before.includes(version));
   }
 
-  /** Undefined: the region does not say. */
+  /** How many bytes the region has; undefined: it does not say. */
   async #ask(id: number): Promise<number | undefined> {
     const found = await this.#resource(id).catch(() => undefined);
     if (found?.import?.state === 'failed') throw failed(found);
@@ -329,7 +329,7 @@ class Upload {
 const fileTypeOf = ({ type, file }: UploadFlags): string =>
   type ?? TYPES.find(([end]) => end.test(file))?.[1] ?? 'ddraw';
 
-/** Undefined: it is the image of a disk, or nothing can be said on this host. */
+/** Inspects the root of a system; undefined: it is the image of a disk, or nothing can be said on this host. */
 async function inspectUpload({ handle }: HashedFile, flags: UploadFlags): Promise<RootFacts | undefined> {
   const kind = fileKindOf(fileTypeOf(flags));
   if (kind?.kind !== 'root') return undefined;
@@ -364,7 +364,7 @@ const isComplete = ({ import: state, complete }: Resource): boolean =>
 const failed = ({ import: state }: Resource): RackError =>
   new RackError('bad-argument', state?.reason ?? 'the region refused the image');
 
-/** Undefined: there is none, or it has failed. */
+/** The progress of an upload; undefined: there is none, or it has failed. */
 function placeIn(resource: Resource, { bytes, sha256 }: HashedFile): Place | undefined {
   const { id, sets = {}, import: state } = resource;
   const files = Object.values(sets).flatMap((set) => Object.values(set.files));

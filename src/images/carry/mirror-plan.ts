@@ -114,7 +114,7 @@ class TriedFilter {
     }
   }
 
-  /** Undefined: it matches images. */
+  /** Describes the filter; undefined: it matches images. */
   describe(): string | undefined {
     if (this.#isMet) return undefined;
     const { text, tag } = this.#filter;

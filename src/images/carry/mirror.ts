@@ -38,14 +38,14 @@ const FILES_AT_A_TIME = 4;
 /** The faults of a file alone: its server works. */
 const OF_FILE: ReadonlySet<string> = new Set(['http-refused', 'size-wrong', 'too-large', 'digest-wrong']);
 const FAILURES_IN_A_ROW_MAX = FILES_AT_A_TIME;
-/** Further failures are only counted. */
+/** A message names so many failures, and counts the others. */
 const SHOWN_FAILURES_MAX = 100;
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
 
 /** Two processes that start together may block each other briefly. */
 const LOCK_WAIT_MS = 250;
 
-/** In bytes of the files that were missing. */
+/** The progress, in bytes of the files that were missing. */
 interface MirrorProgress {
   readonly bytes: number;
   /** Undefined if the site does not give every size. */
@@ -97,7 +97,7 @@ export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Pr
   }
 }
 
-/** By path: the checksum of what a mirror wrote last; empty: it is about to write. */
+/** Maps a path to the checksum of what a mirror wrote last; empty: it is about to write. */
 type Record = Map<string, string>;
 
 const recordShape = z.object({ schema: z.literal(2), files: z.array(z.tuple([z.string(), z.string()])) });

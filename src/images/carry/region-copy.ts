@@ -167,8 +167,8 @@ const productOf = (image: Omit<ImageName, 'serial'> & { readonly system?: { read
   ]);
 
 /**
- * For each place its newest offer, or that of the rack's serial, followed by those of the same files; none if the rack
- * keeps its copy. Boot loaders and installers come first: no machine starts without them.
+ * Chooses for each place its newest offer, or that of the rack's serial, followed by those of the same files; none if
+ * the rack keeps its copy. Boot loaders and installers come first: no machine starts without them.
  */
 function chooseNewest(
   offered: readonly Offer[],

@@ -225,7 +225,7 @@ export class FileDownload implements Download {
     }
   }
 
-  /** If the disk lacks space, removes files that nobody downloads any more. */
+  /** Reserves space; if the disk lacks it, removes files that nobody downloads any more. */
   async #reserve(bytes: number): ReturnType<DiskRoom['reserve']> {
     const { directory, isHeld = false } = this.request;
     try {

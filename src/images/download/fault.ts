@@ -14,7 +14,7 @@ export const ATTEMPTS_KEPT_MAX = 16;
 
 type OfHost = { readonly host: string };
 type Said = { readonly said: string };
-/** Empty: no proxy. */
+/** The URL of the configured proxy; empty: none. */
 type ViaProxy = OfHost & { readonly proxy: string };
 
 export type TlsTrouble = 'expired' | 'name' | 'authority' | 'other';
@@ -89,7 +89,7 @@ const FAULTS = {
     ({ proxy, said }: Said & { readonly proxy: string }) =>
       `the proxy ${proxy} refused the request (${said}): check http_proxy, https_proxy and no_proxy`,
   ),
-  /** 407. */
+  /** The proxy requires a password (407). */
   'proxy-password': fault(
     'elsewhere',
     ({ proxy }: { readonly proxy: string }) =>
@@ -254,10 +254,10 @@ export type AttemptFault<Of extends Code = Code> = {
 
 export const prospectOf = ({ code }: AttemptFault): Prospect => FAULTS[code].prospect;
 
-/** For a parameter. */
+/** Cleans a text of a server, a proxy or the system for a parameter. */
 export const cleanSaid = (words: unknown): string => cleanText(errorText(words), SAID_CHARACTERS_MAX);
 
-/** With clean texts of at most 512 characters. @param change changes each text first */
+/** The fault with clean texts of at most 512 characters. @param change changes each text first */
 export function cleanFault(fault: AttemptFault, change = (text: string): string => text): AttemptFault {
   const texts = Object.entries<unknown>(fault.params).filter(([, value]) => typeof value === 'string');
   const clean = Object.fromEntries(texts.map(([name, text]) => [name, cleanText(change(String(text)))]));
@@ -273,13 +273,13 @@ const OF_NETWORK: ReadonlySet<string> = new Set<AttemptFault['code']>([
   'proxy-password',
 ]);
 
-/** Undefined: the error has another reason. */
+/** The code of a fault of the network; undefined: the error has another reason. */
 export function networkFault(error: unknown): string | undefined {
   if (error instanceof AttemptFailure) return OF_NETWORK.has(error.fault.code) ? error.fault.code : undefined;
   return error instanceof Error ? networkFault(error.cause) : undefined;
 }
 
-/** Caught by `attempt.ts`. */
+/** Thrown within an attempt; `attempt.ts` catches it. */
 export class AttemptFailure extends Error {
   readonly fault: AttemptFault;
 
@@ -294,7 +294,7 @@ export class AttemptFailure extends Error {
 export const isAttemptFault = (stored: { readonly code: string; readonly params: unknown }): stored is AttemptFault =>
   Object.hasOwn(FAULTS, stored.code);
 
-/** Without the first capital and full stop. */
+/** A fault as a sentence without its first capital and full stop. */
 export function describeAttemptFault<Of extends Code>({ code, params }: AttemptFault<Of>): string {
   return WORDS[code].words(params, GOES_ON);
 }

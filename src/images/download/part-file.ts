@@ -24,7 +24,7 @@ import type { DownloadRequest } from './request.ts';
 const RECORD_BYTES_MAX = 16 * 1024;
 const READ_BYTES = 1024 * 1024;
 
-/** With the configured URL of its last bytes. */
+/** The file of a part, with the configured URL of its last bytes. */
 interface PartRecord {
   readonly file: KeptFile;
   readonly source: string;
@@ -77,7 +77,7 @@ export class PartFile {
     return this.#bytes;
   }
 
-  /** Undefined: none are kept. */
+  /** The file of the kept bytes; undefined: none are kept. */
   get kept(): KeptFile | undefined {
     return this.#record?.file;
   }

@@ -131,13 +131,13 @@ function checkSize(host: string, bytes: number | undefined, wanted: Wanted): voi
   }
 }
 
-/** Undefined: unknown. */
+/** The length of a body; undefined: unknown. */
 export const lengthOf = (headers: AnswerHeaders): number | undefined =>
   headers['content-length'] === undefined || headers['transfer-encoding'] !== undefined
     ? undefined
     : Number(headers['content-length']);
 
-/** Undefined: none. */
+/** The strong validator of an answer; undefined: none. */
 export function validatorOf(headers: AnswerHeaders): Validator | undefined {
   const { etag, date } = headers;
   if (etag !== undefined && /^"[^"]{0,200}"$/.test(etag)) return { kind: 'etag', value: etag };

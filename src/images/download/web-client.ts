@@ -32,14 +32,14 @@ export interface WebAnswer {
   close(): void;
 }
 
-/** By names in lower case. */
+/** Header fields by names in lower case. */
 export type AnswerHeaders = Readonly<Record<string, string | undefined>>;
 
 /** They depend on the URL, because a redirect leads elsewhere. */
 type FieldsFor = (url: URL) => Readonly<Record<string, string>>;
 type Method = 'GET' | 'HEAD';
 
-/** Without user name and password, for display and stored states. */
+/** A URL without user name and password, for display and stored states. */
 export function shownUrl(url: URL): string {
   const shown = new URL(url);
   shown.username = '';
@@ -180,7 +180,7 @@ export class WebClient {
     });
   }
 
-  /** For messages; empty: none. */
+  /** The proxy of the scheme, for messages; empty: none. */
   #proxyFor({ protocol }: URL): string {
     const proxy = protocol === 'http:' ? this.#proxy.http : this.#proxy.https;
     return proxy === undefined ? '' : shownUrl(new URL(proxy));

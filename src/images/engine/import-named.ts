@@ -34,7 +34,7 @@ import type { ImageSource } from '../sources/source.ts';
 import { SourceQuestions } from '../sources/source-questions.ts';
 import { DownloadReports, noticesTo, type OnReport } from './reports.ts';
 
-/** By its name, or the files of something damaged. */
+/** What is wanted: something by its name, or the files of something damaged. */
 export type Wanted =
   | {
       readonly kind: Offer['kind'];

@@ -35,7 +35,7 @@ export function reportTenths(report: OnReport, of?: string): (done: number, tota
   };
 }
 
-/** Names sources that have not answered. */
+/** Reports which sources have not answered. */
 export function noticesTo(report: OnReport): SourceNotices {
   const have = (sources: readonly string[]): string =>
     `${listed(sources, NAMED_MAX)}, which ${sources.length === 1 ? 'has' : 'have'} not answered`;

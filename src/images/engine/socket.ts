@@ -79,7 +79,7 @@ export class EngineSocket {
   }
 }
 
-/** First the order, then the rest. */
+/** The body of a request: first the order, then the rest. */
 class Body {
   readonly #chunks: AsyncIterator<unknown>;
   #kept: Uint8Array = new Uint8Array();

@@ -49,7 +49,7 @@ export interface WorkIo {
   readonly content?: GivenContent | undefined;
 }
 
-/** By name: each gets the boot tree, its terms and a WorkIo. */
+/** The works by name: each gets the boot tree, its terms and a WorkIo. */
 const WORKS = {
   import: importNamed,
 

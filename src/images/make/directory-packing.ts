@@ -24,7 +24,7 @@ import { PIECE_BYTES } from '../conversion.ts';
 import { requirePrograms, searchPath } from '../needed-programs.ts';
 import type { RootForm } from './given-file.ts';
 
-/** Every host that imports it can read it, MAAS too. */
+/** Every host that imports this form can read it, MAAS too. */
 export const PACKED_FORM: RootForm = { kind: 'root', format: 'root.tar', rootName: 'root-tgz' };
 
 /** The kinds of directories: the root of a system, a site with simplestreams, a network installer. */

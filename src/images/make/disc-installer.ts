@@ -121,7 +121,7 @@ const bsdtar = (disc: ImageBytes, words: readonly string[]): Omit<Parameters<typ
   },
 });
 
-/** By lower-case names, without the version of ISO 9660 (`;1`). */
+/** Lists the files of a disc by lower-case names, without the version of ISO 9660 (`;1`). */
 async function listDisc(disc: ImageBytes): Promise<ReadonlyMap<string, DiscFile>> {
   const files = new Map<string, DiscFile>();
   const byRawName = new Map<string, DiscFile>();

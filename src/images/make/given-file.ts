@@ -34,7 +34,7 @@ export type GivenFile =
   | { readonly kind: 'disc' }
   | { readonly kind: 'nested'; readonly directory: string };
 
-/** By compression; hosts that import from this one know these names. */
+/** Names of roots by compression; hosts that import from this one know these names. */
 const ROOT_NAMES = {
   gzip: 'root-tgz',
   xz: 'root-txz',
@@ -45,7 +45,7 @@ const ROOT_NAMES = {
 const SQUASHFS: RootForm = { kind: 'root', format: 'squashfs', rootName: 'squashfs' };
 const DISC_AT = 32_769;
 const FIRST_OF_BUNDLE = 'rackboot-images-1';
-/** Only a system has these at its top. */
+/** Only a system has these directories at its top. */
 const SYSTEM_TOPS = new Set(['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32', 'etc', 'usr', 'dev', 'proc', 'sys']);
 /** A person may also keep a disk image in these. */
 const OTHER_TOPS = new Set(['boot', 'home', 'media', 'mnt', 'opt', 'root', 'run', 'srv', 'tmp', 'var']);

@@ -51,7 +51,7 @@ interface Place {
   readonly directory: string;
 }
 
-/** The likeliest first. */
+/** Where an installer may be, the likeliest first. */
 const placesOf = (arch: string): readonly Place[] => [
   ...['', 'netboot/'].flatMap((above) => SYSTEMS.map((os) => ({ os, directory: `${above}${os}-installer/${arch}/` }))),
   { os: 'debian', directory: '' },

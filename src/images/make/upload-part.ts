@@ -150,7 +150,7 @@ export async function adoptWhole(tree: string, { path }: WholeFile, upload: Part
   await syncDirectory(directoryOf(tree));
 }
 
-/** In bytes; 0: this host has none. */
+/** The size of the part in bytes; 0: this host has none. */
 export async function partBytes(tree: string, upload: PartOf): Promise<number> {
   return (await stat(partPath(tree, upload)).catch(() => undefined))?.size ?? 0;
 }

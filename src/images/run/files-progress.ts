@@ -23,7 +23,7 @@ export class FilesProgress {
     this.#bytes.set(name, bytes);
   }
 
-  /** With bytes and total of all files. */
+  /** The state of a download, with the bytes and the total of all files. */
   stateOf(name: string, state: DownloadState): DownloadState {
     if (state.kind !== 'downloading' && state.kind !== 'verifying' && state.kind !== 'done') return state;
     this.#bytes.set(name, state.bytes);

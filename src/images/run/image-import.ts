@@ -183,7 +183,7 @@ function isAddedAsPublished(image: StoredImage, offer: ImageOffer): boolean {
   return isSerial && digest.algorithm === 'sha256' && image.sha256 === digest.hex;
 }
 
-/** If the same file was imported under another name. @returns undefined if it was not */
+/** Publishes an image whose file was imported under another name. @returns undefined if none was */
 async function publishTwin(
   offer: ImageOffer,
   { tree, nowMs, isCopy = false }: ImportTerms,

@@ -19,7 +19,7 @@ import { importOfferedInstaller } from './installer-import.ts';
 import { importLoader } from './loader-import.ts';
 import { listTreeParts, type TreePart } from './tree-parts.ts';
 
-/** None if the store cannot be read: then each import says why. */
+/** The images of the store; none if it cannot be read: then each import says why. */
 export function imagesIn(tree: string): readonly StoredImage[] {
   try {
     return readImages(tree).images;
@@ -29,7 +29,7 @@ export function imagesIn(tree: string): readonly StoredImage[] {
   }
 }
 
-/** None if the tree cannot be read: then each import says why. */
+/** The installers of the tree; none if it cannot be read: then each import says why. */
 export function installersIn(tree: string): readonly TreePart[] {
   try {
     return listTreeParts(tree).filter(({ kind }) => kind === 'installer');
@@ -55,7 +55,7 @@ interface ItemTerms extends ImportTerms {
   readonly onTurn?: (() => void) | undefined;
 }
 
-/** With the reasons why earlier offers failed. */
+/** An imported item, with the reasons why earlier offers failed. */
 export interface FirstItem extends ImportedItem {
   readonly failures: readonly RackError[];
 }
@@ -118,14 +118,14 @@ async function importItem(offer: Offer, terms: ItemTerms): Promise<ImportedItem>
 const sumOf = (files: readonly { readonly bytes: number }[]): number =>
   files.reduce((sum, { bytes }) => sum + bytes, 0);
 
-/** With the reasons why earlier offers failed. */
+/** An imported image, with the reasons why earlier offers failed. */
 export interface FirstImport extends ImportResult {
   readonly offer: ImageOffer;
   readonly failures: readonly RackError[];
 }
 
 /**
- * As `importFirstItem`, for images.
+ * Does the same as `importFirstItem`, for images.
  * @throws RackError as `importImage`; the error of the last offer
  */
 export async function importFirst(

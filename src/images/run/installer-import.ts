@@ -31,7 +31,7 @@ const DISC_BYTES_MAX = 32 * 1024 ** 3;
 /** A Debian host's apt can fetch its packages for any release. */
 const WITH_PACKAGES = 'debian';
 
-/** Each may take 1 GiB of memory, and two cannot use the package manager. */
+/** One work at a time: each may take 1 GiB of memory, and two cannot use the package manager. */
 const turns = new OneAtATime();
 /** Checks do not wait for the package manager. */
 const checks = new OneAtATime();

@@ -55,7 +55,7 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
   return freed;
 }
 
-/** None behind a link, where somebody else's files are. */
+/** The files that imports keep; none behind a link, where somebody else's files are. */
 const keptFiles = async (tree: string): Promise<readonly string[]> =>
   linkOnWay(tree, DOWNLOADS) === undefined ? await readdir(directoryOf(tree)).catch(() => []) : [];
 

@@ -77,7 +77,7 @@ const DISC = 'installer.iso';
 /** Environments and the top directory have no title. */
 const manifestShape = partShape.omit({ title: true }).extend({ schema: z.literal(1) });
 
-/** Undefined: it was made from packages or from files of a host. */
+/** The source of a download; undefined: it was made from packages or from files of a host. */
 export function originOf({ kind, manifest }: KnownPart): string | undefined {
   const { fetched, kernel_url: kernel, isBundled, source } = manifest;
   const isFetched = kind === 'loader' || fetched !== undefined || kernel !== undefined;
@@ -244,7 +244,7 @@ function placesIn(listing: Listing): readonly Omit<KnownPart, 'manifest'>[] {
   return [...loaders, ...kernels].filter(({ directory }) => namesUnder(listing, directory, 'all').length > 0);
 }
 
-/** Empty for a link. @param which `directories`: also links, which may lead to one */
+/** The names in a directory; empty for a link. @param which `directories`: also links, which may lead to one */
 function namesUnder(
   { tree, onProblem, onOther }: Listing,
   directory: string,

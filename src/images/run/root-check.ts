@@ -18,13 +18,13 @@ import { expandedBytesMax, isTar, listTar, NoTar, TarFault } from '../packed-tar
 import type { RootFormat } from '../stored-system.ts';
 
 export const ROOT_BYTES_MAX = 64 * 1024 ** 3;
-/** Show a root's format. */
+/** So many bytes of a root show its format. */
 export const ROOT_HEAD_BYTES = 512;
 /** A root needs EXPANSION times its packed size, plus ROOM_BYTES to work in. */
 const EXPANSION = 4;
 const ROOM_BYTES = 512 * 1024 * 1024;
 
-/** In bytes, estimated. */
+/** The disk space that a root needs, an estimate in bytes. */
 export const rootDiskBytes = (bytes: number): number => EXPANSION * bytes + ROOM_BYTES;
 
 /** @param bytes its first ROOT_HEAD_BYTES */
@@ -35,7 +35,7 @@ export function isRoot(format: RootFormat, bytes: Uint8Array): boolean {
   return compression !== undefined || isTar(bytes);
 }
 
-/** By the names in its archive. */
+/** The findings about a system, by the names in its archive. */
 export interface RootFacts {
   readonly hasKernel: boolean;
   readonly hasBootLoader: boolean;
@@ -91,7 +91,7 @@ export function describeRoot(facts: RootFacts, hasOwnStart: boolean): string {
 
 /** As `choose_kernel` of the agent finds them. */
 const KERNEL = /^boot\/(?:vmlinuz|vmlinux|Image)-[^/]+$/;
-/** As `has_grub` and `copy_signed` of the agent: a program with modules, or signed files. */
+/** Like `has_grub` and `copy_signed` of the agent: a program with modules, or signed files. */
 const GRUB_PROGRAM = /^(?:usr\/)?sbin\/grub2?-install$/;
 const GRUB_MODULES = /^usr\/lib\/grub\/[^/]+-(?:pc|efi)(?:\/|$)/;
 const SHIM = /^usr\/lib\/shim\/shim[a-z0-9]+\.efi(?:\.signed(?:\.latest)?)?$/;
@@ -142,10 +142,10 @@ async function checkImage(bytes: ImageBytes): Promise<void> {
     throw new RootFault('it is not the image of an ext4 file system, so a machine could not open it');
 }
 
-/** In a superblock, 64 bits. */
+/** The offset of the size in a superblock, 64 bits. */
 const SIZE_AT = 40;
 
-/** As stated; more than any file if the superblock is incomplete. */
+/** The size that a squashfs states; more than any file has if the superblock is incomplete. */
 function squashfsBytes(head: Uint8Array): number {
   const superblock = Buffer.from(viewBytes(head, 0, SIZE_AT + 8));
   return superblock.length < SIZE_AT + 8 ? Number.POSITIVE_INFINITY : Number(superblock.readBigUInt64LE(SIZE_AT));

@@ -37,7 +37,7 @@ import {
   rootDiskBytes,
 } from './root-check.ts';
 
-/** Of a kernel, initrd or manifest; the initrd of Ubuntu 22.04 has 116 MB. */
+/** The largest kernel, initrd or manifest; the initrd of Ubuntu 22.04 has 116 MB. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;
 
 /**

@@ -256,7 +256,7 @@ export function assertReadable(name: string, { data }: FileContent): void {
   );
 }
 
-/** rmdir(2) found other entries, nothing, or a link. */
+/** Errors of rmdir(2) for a directory with other entries, one that is gone, or a link. */
 const KEPT: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR']);
 
 interface FoundPart {
@@ -295,7 +295,7 @@ export function presentPart(directory: string, kind: TreePart['kind']): PresentP
   };
 }
 
-/** For a manifest without a serial: the day on which it was written. */
+/** The serial of a directory; without one, the day on which its manifest was written. */
 const serialOf = (directory: string, { serial }: PartManifest): string =>
   serial ?? (timeOf(join(directory, MANIFEST)) ?? new Date(0)).toISOString().slice(0, 10).replaceAll('-', '');
 
@@ -322,7 +322,7 @@ const timeOf = (path: string): Date | undefined => statSync(path, { throwIfNoEnt
 const readManifest = (directory: string): PartManifest | undefined =>
   decodeManifest(parseJson(manifestText(directory)));
 
-/** Empty: there is none. */
+/** The text of a manifest; empty: there is none. */
 function manifestText(directory: string): string {
   try {
     return readRegularFile(join(directory, MANIFEST), MANIFEST_BYTES_MAX);
@@ -369,7 +369,7 @@ function assertHidden(path: string, cause: unknown): void {
   if (!HIDDEN.has(code)) throw new RackError('tree-unreadable', `${path} cannot be read (${code})`, { cause });
 }
 
-/** Empty if there is none, or this user may not read it. */
+/** The names in a directory; empty if there is none, or this user may not read it. */
 function namesIn(tree: string, ...parts: readonly string[]): readonly string[] {
   try {
     return readdirSync(join(tree, ...parts))

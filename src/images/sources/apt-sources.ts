@@ -59,7 +59,7 @@ function readStanzas(text: string): readonly string[] {
   });
 }
 
-/** Ending in `/`; empty unless http or https without query and fragment. */
+/** The URL of a mirror, ending in `/`; empty unless http or https without query and fragment. */
 function webMirror(uri: string): readonly string[] {
   const url = URL.canParse(uri) ? new URL(uri) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') return [];
@@ -69,7 +69,7 @@ function webMirror(uri: string): readonly string[] {
 const DIRECTORY = '/etc/apt';
 const FILES_MAX = 256;
 
-/** Those of sources.list come first. Unreadable files are skipped. */
+/** Reads this host's mirrors, those of sources.list first. Unreadable files are skipped. */
 export function readHostMirrors(directory = DIRECTORY): readonly string[] {
   const parts = tryRead(() => readdirSync(join(directory, 'sources.list.d')), []).toSorted();
   const files = ['sources.list', ...parts.map((name) => join('sources.list.d', name))].slice(0, FILES_MAX);

@@ -22,7 +22,7 @@ import { cleanText } from '../../clean-text.ts';
 import { isContainedPath } from './contained-path.ts';
 import { type DocumentDecoded, documentFault, documentValue } from './document-fault.ts';
 
-/** The weakest first; SHA-1 and MD5 only protect against damage. */
+/** A checksum algorithm, the weakest first; SHA-1 and MD5 only protect against damage. */
 export type ChecksumAlgorithm = (typeof ALGORITHMS)[number];
 const ALGORITHMS = ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'] as const;
 
@@ -33,7 +33,7 @@ export interface Checksum {
   readonly bytes: number | undefined;
 }
 
-/** By file name; empty if a checksum has none. */
+/** Checksums by file name, which is empty if a checksum has none. */
 export type ChecksumList = ReadonlyMap<string, Checksum>;
 
 interface DecodedList {
@@ -88,7 +88,7 @@ export function decodeChecksumList(document: Uint8Array | string): DocumentDecod
   return documentValue(list.decoded());
 }
 
-/** With their indexes. Of clear-signed text, only signed lines, without dash escapes. */
+/** The lines with their indexes. Of clear-signed text, only signed lines, without dash escapes. */
 function* signedPart(lines: readonly string[]): Generator<readonly [index: number, line: string]> {
   const head = lines.findIndex((line) => line.trimEnd() === CLEAR_SIGNED);
   if (head === -1) return yield* lines.map((line, index) => [index, line.trimEnd()] as const);
@@ -105,7 +105,7 @@ class ListReader {
   readonly #sums = new Map<string, Checksum>();
   readonly #sizes = new Map<string, number>();
   readonly #doubtful = new Set<string>();
-  /** Below a comment with an unknown algorithm. */
+  /** True below a comment that names an unknown algorithm. */
   #isForeign = false;
 
   get files(): number {
@@ -162,7 +162,7 @@ function readSum(line: string): { name: string; algorithm: ChecksumAlgorithm; he
 }
 
 /**
- * Undefined: none.
+ * The checksum of a file; undefined: none.
  * @param isOfOneFile the list is for this file alone: its name does not matter, and may be of the build to which `file`
  * links
  */

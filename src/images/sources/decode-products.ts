@@ -25,7 +25,7 @@ import { findTag, TagReader, type Tags, tagOf } from './tags.ts';
 
 const PRODUCTS_MAX = 20_000;
 const VERSIONS_MAX = 2000;
-/** Of one version: a document of a cloud has one for each region and kind of disk. */
+/** Bounds the items of one version: a document of a cloud has one for each region and kind of disk. */
 const ITEMS_MAX = 2000;
 /** A file counts for each image that has it. Ubuntu's released images have some 40 000. */
 const FILES_MAX = 250_000;
@@ -181,7 +181,7 @@ class ProductsDecoder {
   }
 }
 
-/** Undefined: none. */
+/** The subarchitecture that the item itself names; undefined: none. */
 const ownSubarch = ({ tags: [own] }: StreamFile): string | undefined => own?.get('subarch');
 
 /** LXD's and Incus's `cloud` is `-cloud`. Empty: the release itself, their `default`. */

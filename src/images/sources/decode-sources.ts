@@ -36,7 +36,7 @@ type DecodedSources =
 /** The line of a place such as `sources[0].name`, from 1; undefined: unknown. */
 export type LineOf = (path: string) => number | undefined;
 
-/** Without a signature there is no clear-signed `.sjson`. */
+/** The usual places of an index; without a signature there is no clear-signed `.sjson`. */
 const INDEX = 'streams/v1/index.sjson';
 const UNSIGNED_INDEX = 'streams/v1/index.json';
 

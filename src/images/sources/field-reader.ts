@@ -54,7 +54,7 @@ export class FieldReader {
     return found ?? '';
   }
 
-  /** As `text`; undefined: absent. */
+  /** Reads a text like `text`; undefined: absent. */
   optionalText(fields: Fields, key: string, path: string, charactersMax: number): string | undefined {
     const found = own(fields, key);
     if (found === undefined) return undefined;
@@ -64,7 +64,7 @@ export class FieldReader {
     return undefined;
   }
 
-  /** Empty if the list is absent. */
+  /** Reads a list of texts; empty if it is absent. */
   optionalTexts(fields: Fields, key: string, path: string, max: number, charactersMax: number): readonly string[] {
     const found = own(fields, key);
     if (found === undefined) return [];

@@ -250,7 +250,9 @@ class Mirror {
 
 const imagesOf = (arch: string): string => `main/installer-${arch}/current/images/`;
 
-/** Undefined: the list lacks `IMAGES/…-installer/ARCH/NAME`, or its checksum is not of an accepted kind. */
+/**
+ * Finds `IMAGES/…-installer/ARCH/NAME` in a list; undefined: it is missing, or its checksum is not of an accepted kind.
+ */
 function listedFile(
   list: ChecksumList,
   directoryUrl: string,

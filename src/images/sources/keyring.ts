@@ -95,7 +95,7 @@ async function mergeCopies([first, ...others]: readonly PublicKey[], now: Date):
   }
 }
 
-/** Without armor. An unreadable block does not affect others. */
+/** The blocks without armor; an unreadable one does not affect others. */
 async function binaryBlocks(openpgp: OpenPgp, bytes: Uint8Array): Promise<Uint8Array[]> {
   if (!isArmored(bytes)) return [bytes];
   const blocks = [...armoredBlocks(Buffer.from(bytes).toString('latin1'), 'PUBLIC KEY BLOCK')].slice(0, KEYS_MAX);
@@ -170,7 +170,7 @@ export function weaknessOf({ key, part }: Candidate, hash: number | null): strin
   return undefined;
 }
 
-/** Undefined: it is allowed. */
+/** Why a key may not sign at a given time; undefined: it may. */
 export async function judgeKey(
   { key, part }: Candidate,
   id: KeyID,

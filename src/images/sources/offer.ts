@@ -6,7 +6,7 @@ import type { Digest } from '../download/request.ts';
 import { type ImageName, isSameName, type StoredImage } from '../image-store.ts';
 import type { ImageOrigin } from '../stored-system.ts';
 
-/** Further ones are counted. */
+/** A message lists so many names, and counts the others. */
 export const NAMED_MAX = 8;
 
 interface OfferBase extends Omit<ImageName, 'serial'> {
@@ -113,7 +113,7 @@ const RELEASES_MAX = 500;
 export const knownReleases = (names: Iterable<string>): readonly string[] => [...new Set(names)].slice(0, RELEASES_MAX);
 
 /**
- * As `ubuntu/noble`; undefined: none is similar, or the answers have this one.
+ * The most similar release, as `ubuntu/noble`; undefined: none is similar, or the answers have this one.
  * @param os ANY: of any system
  */
 export function nearestRelease(
@@ -132,7 +132,7 @@ export function nearestRelease(
 export const areUnread = (answers: readonly unknown[]): boolean =>
   answers.length > 0 && answers.every((answer) => answer instanceof RackError);
 
-/** Distinct messages: without an answer, each release has the same problem. */
+/** Leaves out repeated messages: without an answer, each release has the same problem. */
 export const distinctProblems = (answers: readonly unknown[]): readonly RackError[] => [
   ...new Map(answers.flatMap((one) => (one instanceof RackError ? [[one.message, one] as const] : []))).values(),
 ];
@@ -141,8 +141,8 @@ export const offersOf = <Kind extends Offer['kind']>(offers: readonly Offer[], k
   offers.filter((offer): offer is OfferOf<Kind> => offer.kind === kind);
 
 /**
- * For people: `ubuntu/noble/amd64`; `installer/debian/bookworm/amd64`; `bootloader/uefi/amd64`, which is also the
- * directory in the boot tree.
+ * The name for people: `ubuntu/noble/amd64`; `installer/debian/bookworm/amd64`; `bootloader/uefi/amd64`, which is also
+ * the directory in the boot tree.
  */
 export const offerName = ({
   kind,
@@ -164,7 +164,7 @@ export const digestsOf = ({ files }: Offer): readonly string[] => files.map(({ d
 /** As published; undefined: unknown. */
 export const bytesOf = ({ files }: Offer): number | undefined => sumOfSizes(files.map(({ bytes }) => bytes));
 
-/** Undefined if a size is. */
+/** The sum of sizes; undefined if one is. */
 export const sumOfSizes = (sizes: readonly (number | undefined)[]): number | undefined =>
   sizes.reduce((sum, bytes) => (sum === undefined || bytes === undefined ? undefined : sum + bytes), 0);
 
@@ -201,7 +201,7 @@ export const isImportOf = (image: StoredImage, offer: ImageOffer): boolean =>
   (offer.serial === undefined || offer.serial === image.serial) &&
   importedContent(image) === contentOf(offer);
 
-/** First in an installer's name, and its label in the region. */
+/** The first part of an installer's name, and its label in the region. */
 export const INSTALLER = 'installer';
 
 export const installerNames = (
@@ -214,20 +214,23 @@ export const leftOutNote = (offer: InstallerOffer): string | undefined =>
     ? undefined
     : `${offerName(offer)} is that of ${offer.base} itself, without ${offer.base}-updates, which may have a newer one: ${offer.leftOut}`;
 
-/** First in a boot loader's name, and its directory in the boot tree. */
+/** The first part of a boot loader's name, and its directory in the boot tree. */
 export const LOADER = 'bootloader';
 
 /** Of a boot loader or an installer. */
 export const PART_FILES_MAX = 256;
 
-/** In the store's form; undefined: it has no date. */
+/** Converts a serial into the store's form; undefined: it has no date. */
 export function storedSerial(serial: string): string | undefined {
   const [, day = '', number] = /(?<!\d)(20\d{6})(?:[._](\d{1,4}))?(?!\d)/.exec(serial) ?? [];
   if (day === '') return undefined;
   return number === undefined ? day : `${day}.${Number(number)}`;
 }
 
-/** The preferred offer first. One with another checksum is tried only if no server delivered the one before. */
+/**
+ * Offers of one thing, the preferred one first. One with another checksum is tried only if no server delivered the one
+ * before.
+ */
 export type Preferred<T> = readonly [T, ...(readonly T[])];
 
 export function joinOffers<T extends Offer>([first, ...others]: Preferred<T>): Preferred<T> {

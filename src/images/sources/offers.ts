@@ -66,7 +66,7 @@ export async function askSource(
   }
 }
 
-/** By name or, if none has it, by URL. @throws RackError `not-found` */
+/** Finds a source by name or, if none has it, by URL. @throws RackError `not-found` */
 export function sourceNamed(sources: readonly ImageSource[], name: string): readonly ImageSource[] {
   const found = sources.filter((source) => source.name === name);
   if (found.length > 0) return found;

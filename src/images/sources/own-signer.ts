@@ -18,7 +18,7 @@ const NAME = 'images-key.asc';
 export interface OwnSigner {
   readonly publicKey: string;
   clearSign(text: string): Promise<string>;
-  /** Only the signature, armored. */
+  /** Returns only the signature, armored. */
   detach(text: string): Promise<string>;
 }
 

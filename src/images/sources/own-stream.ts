@@ -17,7 +17,7 @@ const IMAGES = 'io.rackboot:images:download';
 const LOADERS = 'io.rackboot:bootloaders:download';
 const INSTALLERS = 'io.rackboot:installers:download';
 const DATATYPE = 'image-downloads';
-/** First in the names of products. */
+/** The first part of the names of products. */
 const OWN = 'io.rackboot';
 const INSTALLER_FILES = ['initrd.gz', 'linux'];
 const DISC = 'installer.iso';

@@ -12,7 +12,7 @@ import { type DocumentDecoded, documentFault, documentValue } from './document-f
 
 type ReleaseEntry = Checksum & { readonly bytes: number };
 
-/** Empty: the release lacks the field. */
+/** The fields of a release; empty: it lacks the field. */
 export interface ReleaseFile {
   readonly suite: string;
   readonly codename: string;
@@ -24,10 +24,10 @@ export interface ReleaseFile {
   readonly files: ReadonlyMap<string, ReleaseEntry>;
 }
 
-/** Debian's have some 250 000. */
+/** Bounds a file in characters; Debian's have some 250 000. */
 const RELEASE_CHARACTERS_MAX = 8 * 1024 * 1024;
 const FILES_MAX = 50_000;
-/** The preferred one first. */
+/** The lists of a release, the preferred one first. */
 const LISTS: readonly (readonly [field: string, algorithm: ChecksumAlgorithm, digits: number])[] = [
   ['sha256', 'sha256', 64],
   ['md5sum', 'md5', 32],
@@ -97,7 +97,7 @@ function decodeFiles(
   return documentValue(files);
 }
 
-/** Undefined: it is not a time such as `Sat, 15 Nov 2025 10:22:31 UTC`. */
+/** Parses `Sat, 15 Nov 2025 10:22:31 UTC`; undefined: it is not a time. */
 function timeOf(text: string): number | undefined {
   const ms = text.length > 64 ? Number.NaN : Date.parse(text);
   return Number.isNaN(ms) ? undefined : ms;

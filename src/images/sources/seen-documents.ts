@@ -85,7 +85,7 @@ export async function prepareSeen(tree: string, key: string): Promise<string> {
   return pathOf(tree, key);
 }
 
-/** Undefined if the record is missing or too large. @throws RackError `store-unwritable` */
+/** Reads a record; undefined if it is missing or too large. @throws RackError `store-unwritable` */
 export function readSeenText(tree: string, key: string): string | undefined {
   try {
     const text = readRegularFile(pathOf(tree, key), RECORD_BYTES_MAX);

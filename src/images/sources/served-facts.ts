@@ -9,7 +9,7 @@ import type { Clock } from '../../clock.ts';
 import { AttemptFailure } from '../download/fault.ts';
 import { parseWebUrl, type WebClient } from '../download/web-client.ts';
 
-/** Further files stay unknown. */
+/** So many files are asked for; others stay unknown. */
 const FILES_MAX = 256;
 const ASKED_MAX = 12;
 /** All requests together. */

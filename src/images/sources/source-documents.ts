@@ -28,7 +28,7 @@ import { SIGNATURE_BYTES_MAX, verifyClearSigned, verifyDetached } from './verifi
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 /** The sum for a source; the largest known document has 12 MB. */
 const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
-/** Larger ones are fetched again for each reader: an index may name a thousand. */
+/** Larger documents are fetched again for each reader: an index may name a thousand. */
 const KEPT_BYTES_MAX = 1024 * 1024;
 const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
 

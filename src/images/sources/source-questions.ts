@@ -52,7 +52,7 @@ export class SourceQuestions {
     });
   }
 
-  /** In the order of the sources. */
+  /** The answers that have come, in the order of the sources. */
   get come(): readonly SourceAnswer[] {
     return this.#questions.flatMap(({ answer }) => answer ?? []);
   }

@@ -35,8 +35,8 @@ const TEXT_CHARACTERS_MAX = 1024;
 const NAMED_MAX = 3;
 
 /**
- * Undefined: a document of products is the one that the index names at its path. A site may have signed it for another
- * path: images of a candidate for those of a release.
+ * Why a document of products is not the one that the index names at its path; undefined: it is. A site may have signed
+ * it for another path: images of a candidate for those of a release.
  * @param entries those with the path
  */
 export function judgeDocument(

@@ -37,7 +37,7 @@ const WORD_SHOWN_MAX = 64;
 
 const word = (text: string): string => cleanText(text, WORD_SHOWN_MAX);
 
-/** Clean texts. The title (`24.04 LTS`) defaults to the version or the release. */
+/** The clean texts of a version. The title (`24.04 LTS`) defaults to the version or the release. */
 const cleanTexts = ({ os, release, title, version, subarch, label }: StreamImage) => ({
   os: word(os),
   release: word(release),
@@ -47,15 +47,15 @@ const cleanTexts = ({ os, release, title, version, subarch, label }: StreamImage
 });
 
 const LABEL = 'release';
-/** The easiest to read first; the last is a region's own (own-stream.ts). */
+/** Types of disk images, the easiest to read first; the last is a region's own (own-stream.ts). */
 const DISKS = ['disk1.img', 'root-dd.raw', 'root-dd', 'root-dd.zst'];
 const INSTALLER_FILES = ['linux', 'initrd.gz', 'installer.iso'];
 const START_FILES = new Set(['kernel', 'initrd', 'device-tree', 'manifest']);
 const GENERIC = /^(?:generic|ga-[0-9.]+)$/;
-/** precise to wily: their own kernel is named after their first letter. */
+/** The releases from precise to wily name their own kernel after their first letter. */
 const LETTERED = /^[p-w]/;
 
-/** Those of a boot loader are the parts of its directory: `bootloader`, `uefi`, `amd64`. */
+/** The names of an offer; those of a boot loader are the parts of its directory: `bootloader`, `uefi`, `amd64`. */
 export function namesOf(source: StreamSource, image: StreamImage): OfferNames {
   const shown = cleanTexts(image);
   const { aliases } = image;
@@ -187,7 +187,7 @@ function isGeneric(image: StreamImage): boolean {
   );
 }
 
-/** With its kernel's flavour (`lowlatency`), unless it contains it. */
+/** The subarchitecture with its kernel's flavour (`lowlatency`), unless it already contains it. */
 function subarchOf({ subarch, files }: Pick<StreamImage, 'subarch' | 'files'>): string {
   const kernel = files.find(({ kind }) => kind === 'kernel');
   const flavour = kernel === undefined ? '' : tagOf(kernel.tags, 'kflavor');

@@ -13,7 +13,7 @@ import { namesOf, streamOffer } from './stream-offer.ts';
 import type { StreamProduct } from './stream-products.ts';
 import { readStream } from './stream-reader.ts';
 
-/** Includes images that cannot be imported. */
+/** Bounds the images of a site, including those that cannot be imported. */
 const IMAGES_MAX = 20_000;
 /** Bounds the memory of all offers of a site; MAAS's have some 3 MB. */
 const OFFERS_BYTES_MAX = 32 * 1024 * 1024;

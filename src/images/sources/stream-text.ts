@@ -7,8 +7,7 @@ import { type Fields, isFields } from '../../fields.ts';
 import { findJsonExcess, type JsonBounds } from '../../json-excess.ts';
 import { type DocumentDecoded, documentFault, documentValue } from './document-fault.ts';
 
-
-/** Invalid UTF-8 is refused: replacement characters could make two names equal. */
+/** Decodes UTF-8. Invalid UTF-8 is refused: replacement characters could make two names equal. */
 export function decodeText(bytes: Uint8Array, bytesMax: number): DocumentDecoded<string> {
   if (bytes.length > bytesMax) return documentFault('too-large', '', `at most ${bytesMax} bytes`, bytes.length);
   try {

@@ -15,16 +15,16 @@ import type { FieldReader } from './field-reader.ts';
 
 type TagMap = ReadonlyMap<string, string>;
 
-/** The innermost level first. */
+/** The levels, the innermost first. */
 export type Tags = readonly TagMap[];
 
-/** By tag and by value. */
+/** Fields of `_aliases`, by tag and by value. */
 type TagAliases = ReadonlyMap<string, ReadonlyMap<string, TagMap>>;
 
 /** The longest known one, `subarches` of MAAS, has some 350. */
 const TAG_CHARACTERS_MAX = 4096;
 const TAGS_MAX = 200;
-/** Of all levels, with all that aliases offer. Ubuntu's largest document has some 300 000. */
+/** Bounds the tags of all levels, with all that aliases offer. Ubuntu's largest document has some 300 000. */
 const ALL_TAGS_MAX = 1_000_000;
 /** An object or a list in place of these is a fault. */
 const READ: ReadonlySet<string> = new Set(
@@ -34,7 +34,7 @@ const READ: ReadonlySet<string> = new Set(
 );
 const ALIASES_MAX = 10_000;
 
-/** At the innermost level that has it; undefined: none has. */
+/** Finds a tag at the innermost level that has it; undefined: none has. */
 export function findTag(tags: Tags, name: string): string | undefined {
   for (const level of tags) {
     const found = level.get(name);
@@ -43,7 +43,7 @@ export function findTag(tags: Tags, name: string): string | undefined {
   return undefined;
 }
 
-/** Empty: no level has it. */
+/** The value of a tag; empty: no level has it. */
 export const tagOf = (tags: Tags, name: string): string => findTag(tags, name) ?? '';
 
 export class TagReader {
@@ -92,7 +92,7 @@ function readTags(reader: FieldReader, fields: Fields, path: string): Map<string
   return tags;
 }
 
-/** Undefined: not text, a number or a boolean. */
+/** The value as text; undefined: it is not text, a number or a boolean. */
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return String(value);

@@ -53,7 +53,7 @@ const SIGNED_BYTES_MAX = 32 * 1024 * 1024;
 const LINES_MAX = 1_000_000;
 /** A signature takes at most 1300. */
 export const SIGNATURE_BYTES_MAX = 64 * 1024;
-/** Further ones are ignored. */
+/** So many signatures of a text are checked; others are ignored. */
 const SIGNATURES_MAX = 16;
 
 /** How far a signer's clock may be ahead. */
@@ -81,7 +81,7 @@ type OpenPgp = typeof import('openpgp');
 type Packet = Signature['packets'][number];
 type Message = Parameters<OpenPgp['verify']>[0]['message'];
 
-/** Empty: it is right. */
+/** Why a signature is wrong; empty: it is right. */
 type ProblemAt = (at: Date, candidate: Candidate) => Promise<string>;
 
 /**
