@@ -19,7 +19,7 @@ import { type ProgramOptions, runProgram } from './program.ts';
 interface AptQuery extends BuildReports {
   readonly architecture: string;
   readonly release: string;
-  /** For packages and lists. If it is kept, packages are not fetched again. */
+  /** Holds packages and lists. If it is kept, packages are not fetched again. */
   readonly directory: string;
   readonly signal?: AbortSignal | undefined;
 }

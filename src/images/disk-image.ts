@@ -12,7 +12,7 @@ export interface ImageBytes {
   readonly bytes: number;
   /** Into a new buffer; fewer at the end of the file. */
   read(at: number, length: number): Promise<Uint8Array>;
-  /** If nobody else can write it and this user's programs can open it; undefined: copy it for them. */
+  /** The file, if nobody else can write it and this user's programs can open it; undefined: copy it for them. */
   readonly own?: FileHandle | undefined;
 }
 

@@ -170,7 +170,7 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
     const known = signs === undefined ? image : { ...image, signs };
     return origin === undefined ? known : { ...known, origin };
   };
-  // Before the bytes get their place.
+  // Checked before the bytes get their place.
   choose(readImages(tree).images);
   // A concurrent removal spares a recent blob, unless it removes an image with the same bytes: then nothing is
   // published.

@@ -26,7 +26,7 @@ interface TreeInstaller {
   readonly release: string;
   /** Undefined: no manifest. */
   readonly os: string | undefined;
-  /** Without a manifest, the release. */
+  /** The release if no manifest has a title. */
   readonly title: string;
 }
 

@@ -17,7 +17,7 @@ import { piecesOf } from './image-file.ts';
 import { runLimited } from './limited-program.ts';
 
 export interface TarMember {
-  /** Without `./` or `/` at either end; empty for the top directory. */
+  /** The name without `./` or `/` at either end; empty for the top directory. */
   readonly name: string;
   /** As in the archive, for `readTar`. */
   readonly rawName: string;

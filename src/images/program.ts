@@ -26,9 +26,9 @@ export interface ProgramOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Its Debian package, for the message if it is missing. */
   readonly package: string;
-  /** For messages: `fetching linux-image-amd64`. Undefined: they name the program and its arguments. */
+  /** The purpose for messages: `fetching linux-image-amd64`. Undefined: they name the program and its arguments. */
   readonly task?: string;
-  /** If it fails; a function gets its errors in one line. */
+  /** The remedy if it fails; a function gets its errors in one line. */
   readonly remedy?: string | ((why: string) => string);
   /** Undefined: empty. */
   readonly input?: string;

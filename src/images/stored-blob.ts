@@ -66,7 +66,7 @@ export async function judgeBlob(
     const facts = await file.stat();
     const isRight = bytes === undefined || facts.size === bytes;
     if (!facts.isFile() || !isRight) return { kind: 'damaged', bytes: facts.size, found: undefined };
-    // As `keepBlobRecent` does.
+    // Makes it recent, as `keepBlobRecent` does.
     if (isForUse) await file.chmod(facts.mode & 0o7777);
     const found = await hashOf(file, onProgress);
     return found === sha256 ? { kind: 'whole', bytes: facts.size } : { kind: 'damaged', bytes: facts.size, found };

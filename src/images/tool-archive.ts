@@ -24,7 +24,7 @@ interface ToolArchiveRequest {
   readonly unpacked: string;
   /** Of the archive, relative to the boot tree. */
   readonly directory: string;
-  /** For `NAME.cpio.gz`, and `/lib/rackboot/NAME` in the initrd. */
+  /** NAME of `NAME.cpio.gz`, and of `/lib/rackboot/NAME` in the initrd. */
   readonly name: string;
   readonly programs: readonly string[];
 }

@@ -64,7 +64,7 @@ async function addRootFile(handle: FileHandle, form: RootForm, flags: AddFlags):
 async function addDirectory(given: OpenDirectory, flags: AddFlags): Promise<number> {
   refuseCompress(flags);
   const directory = realPathOf(given);
-  // Before switching users, as in `addGiven`.
+  // Started before switching users, as in `addGiven`.
   const packing = new DirectoryPacking(given);
   try {
     const place = await enterImageTree(flags);

@@ -91,7 +91,7 @@ export async function listSelections(flags: Shared & { readonly source?: string 
   if (flags.json) printJson(all.map(({ selection }) => selection));
   else {
     const rows = all.map(({ source, selection: { id, os, release, arches, subarches, labels, pinned_by: pin } }) => [
-      // A command cannot change a file's.
+      // A command cannot change a selection of a file.
       pin === null ? String(id) : '–',
       source.name,
       `${os}/${release}`,

@@ -178,7 +178,7 @@ export async function removeDiskImages(
   const { tree } = place;
   const wanted = flags.image.replace(/\/+$/, '');
   const { images, unusable } = readTree(tree);
-  // Its whole name may begin others.
+  // A whole name may be the beginning of others.
   const exact = flags.all ? [] : unusable.filter(({ name }) => name === wanted);
   const broken = exact.length > 0 ? exact : unusable.filter(({ name }) => isNamed(name, wanted));
   const doomed = exact.length > 0 ? [] : imagesNamed(images, wanted);

@@ -18,7 +18,7 @@ import { becomeOwnerOf } from '../terminal/state-owner.ts';
 
 export interface ImageTree {
   readonly tree: string;
-  /** If the tree lies in it; this process has become its owner. */
+  /** The directory if the tree lies in it; this process has become its owner. */
   readonly stateDir: string | undefined;
   readonly config: RackConfig | undefined;
 }

@@ -90,7 +90,7 @@ const isFileName = (name: string): boolean =>
   /^[./]|\.(?:tar|tgz|txz|tbz|gz|xz|zst|bz2|iso|img|raw|qcow2|squashfs|sqfs)$/i.test(name);
 
 async function importFile(flags: FileFlags): Promise<number> {
-  // Before switching users: the owner of the state directory may be unable to read it.
+  // Opened before switching users: the owner of the state directory may be unable to read it.
   const given = await openGivenPath(flags.file);
   try {
     return await importOpened(given, flags);
@@ -150,8 +150,8 @@ export async function importByName(flags: ImportFlags): Promise<number> {
       );
   const { os, release, isInstaller } = parseName(flags.image);
   const mirror = flags.mirror === undefined ? {} : { mirror: parseMirror(flags.mirror) };
-  // Before switching users: the owner of the state directory may be unable to read it. Another Rackboot also offers
-  // installers: its source is named.
+  // Read before switching users: the owner of the state directory may be unable to read it. Another Rackboot also
+  // offers installers: its source is named.
   const isAny = isInstaller && flags.source !== undefined;
   const ofFiles = readImageSources(flags).filter(({ kind }) => isAny || (kind === 'installer') === isInstaller);
   const bytesPerSecondMax = parseLimit(flags.limit);

@@ -76,7 +76,7 @@ export async function writeBundle(
 ): Promise<void> {
   const { documents, files } = describeStore(images, nowMs, parts);
   const names = new Map<string, string>();
-  // Known before gigabytes are written.
+  // This must be known before gigabytes are written.
   for (const image of images) {
     if (!hasBlob(tree, image)) throw damagedError(formatImageName(image));
     for (const { path } of blobsOf(image)) names.set(path, formatImageName(image));

@@ -46,7 +46,7 @@ export interface MirrorPlan {
   /** In the order of publication: the index last. */
   readonly documents: readonly MirrorDocument[];
   readonly images: number;
-  /** If no image is chosen: each filter that alone matches none, with the site's values. */
+  /** Each filter that alone matches no image, with the site's values, if none is chosen. */
   readonly unmatched: readonly string[];
   readonly problems: readonly string[];
 }

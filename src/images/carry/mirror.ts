@@ -171,7 +171,7 @@ async function fulfil(plan: MirrorPlan, terms: MirrorTerms): Promise<MirrorResul
   const missing = await findMissing([...plan.files, ...documents], record, terms);
   const files = plan.files.filter(({ path }) => missing.has(path));
   for (const { path } of files) record.set(path, record.get(path) ?? '');
-  // After every file that it names, so that it is removed before these.
+  // A document comes after every file that it names, so that it is removed before these.
   for (const { path } of documents) {
     const hex = record.get(path) ?? '';
     record.delete(path);

@@ -98,7 +98,7 @@ export class PartFile {
     this.#record = { file, source };
     const [, path, fresh] = partFiles(this.#request);
     const text = JSON.stringify({ schema: 1, wanted: wantedOf(this.#request), ...this.#record }, undefined, 2);
-    // Safe because one process writes here.
+    // A fixed name is safe: one process writes here.
     await replaceFile(path, fresh, () => `${text}\n`, 0o644);
     await syncDirectory(this.#request.directory);
   }

@@ -23,7 +23,7 @@ interface Validator {
 }
 
 export interface KeptFile {
-  /** After redirects, without query and password: signed URLs differ each time. */
+  /** The URL after redirects, without query and password: signed URLs differ each time. */
   readonly place: string;
   /** Strong; undefined: none. */
   readonly validator: Validator | undefined;

@@ -54,7 +54,7 @@ interface NamedImportTerms {
   readonly configured: ConfiguredMirrors;
   readonly proxy: ProxySettings;
   readonly bytesPerSecondMax?: number | undefined;
-  /** For packages and unpacked files of installers. */
+  /** Holds packages and unpacked files of installers. */
   readonly workDir: string;
   /** `.deb` files with drivers; undefined: apt fetches them. */
   readonly packages?: readonly string[] | undefined;

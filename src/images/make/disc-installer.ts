@@ -29,7 +29,7 @@ interface DiscRequest {
   readonly tree: string;
   readonly file: ImageBytes;
   readonly fileName: string;
-  /** If the disc does not state one. */
+  /** Used if the disc does not state one. */
   readonly arch: string;
   /** Instead of the one that the disc states. */
   readonly release: string | undefined;

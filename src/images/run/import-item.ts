@@ -52,6 +52,7 @@ interface ImportedItem {
 
 interface ItemTerms extends ImportTerms {
   readonly workDir: string;
+  /** As of `InstallerTerms`. */
   readonly onTurn?: (() => void) | undefined;
 }
 

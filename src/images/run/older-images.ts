@@ -65,7 +65,7 @@ export async function removeAllOlder(
   const older = several.flatMap(([name, images]) => {
     const all = [...images, ...(others.get(name) ?? [])].toSorted(compareImages);
     const kept = [...new Set(all.map(({ serial }) => serial))].slice(0, keptVersions);
-    // Newest first.
+    // The images are sorted, newest first.
     return images.slice(1).filter((image) => !kept.includes(image.serial) && !isSpared(image));
   });
   if (older.length === 0) return [];

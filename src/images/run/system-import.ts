@@ -60,7 +60,8 @@ export async function importSystem(
   const files = further.map((file) => ({ name: file.name, sha256: file.digest.hex }));
   const { images } = readImages(tree);
   const present = images.find((image) => isSame(image, name, digest.hex, files));
-  // Without an origin, as in a bundle, its facts are not trusted: its files are verified, and its manifest is replaced.
+  // The facts of an image without an origin, as in a bundle, are not trusted: its files are verified, and its manifest
+  // is replaced.
   if (present !== undefined && (present.origin ?? bundle) !== undefined && hasBlob(tree, present)) {
     await refreshTree(tree, [present]);
     return { image: present, added: false, root: undefined };

@@ -12,7 +12,7 @@ import type { KeyPlace } from './source-documents.ts';
 export interface FilesPlan {
   /** Ends in `/`. */
   readonly directoryUrl: string;
-  /** Below the directory; with `*`, a pattern. */
+  /** The path below the directory; with `*`, a pattern. */
   readonly file: string;
   readonly checksumsUrl: string;
   /** Detached; undefined: the list is clear-signed, or the source unsigned. */

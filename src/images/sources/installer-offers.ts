@@ -162,7 +162,7 @@ class Mirror {
     const fault = networkFault(error);
     if (fault !== undefined && fault === networkFault(ofUpdates)) return error;
     const said = ofUpdates.message.replace(`the source ${this.#source.name} cannot be used: `, '');
-    // Such as missing keys.
+    // Both have the same problem, such as missing keys.
     if (ofUpdates.message === error.message) return error;
     return new RackError('source-failed', `${error.message}; and its updates: ${said}`, { cause: error });
   }

@@ -23,7 +23,7 @@ const INSTALLER_FILES = ['initrd.gz', 'linux'];
 const DISC = 'installer.iso';
 
 interface OwnStream {
-  /** By path without extension. Paths inside the texts end in `end`. */
+  /** Texts by path without extension. Paths inside the texts end in `end`. */
   readonly documents: (end: 'json' | 'sjson') => ReadonlyMap<string, string>;
   readonly files: ReadonlyMap<string, ImageBlob>;
 }

@@ -12,7 +12,7 @@ export type SourceTrust =
       readonly keyrings: readonly string[];
       /** Used instead of keyring files; undefined: none. */
       readonly keys?: Uint8Array | undefined;
-      /** With placeholders, used if no file exists; undefined: none. */
+      /** Has placeholders; used if no file exists; undefined: none. */
       readonly keyUrl: string | undefined;
       /** Upper-case hexadecimal; undefined: every key of the file. */
       readonly fingerprints: readonly string[] | undefined;
@@ -68,7 +68,7 @@ export interface FilesSource extends SourceBase {
   readonly kind: 'files';
   /** The URL of all these files' directory; ends in `/`. */
   readonly directory: string;
-  /** With `*`, the newest match in the list of checksums. */
+  /** The path of the image; with `*`, the newest match in the list of checksums. */
   readonly file: string;
   readonly checksums: string;
   /** The list describes only this file, under any name. */
@@ -95,9 +95,9 @@ export interface InstallerSource extends SourceBase {
   readonly kind: 'installer';
   /** Ends in `/`; undefined: that of this host's apt. */
   readonly mirror: string | undefined;
-  /** If this host's apt has no mirror for the system. */
+  /** Used if this host's apt has no mirror for the system. */
   readonly defaultMirror: string | undefined;
-  /** For architectures of Ubuntu other than amd64 and i386. */
+  /** Used for architectures of Ubuntu other than amd64 and i386. */
   readonly defaultPortsMirror: string | undefined;
   readonly releases: readonly InstallerRelease[];
 }
@@ -105,7 +105,7 @@ export interface InstallerSource extends SourceBase {
 export interface InstallerRelease {
   /** In the boot tree: `bookworm`, or a name of the site's own. */
   readonly name: string;
-  /** At the mirror: `bookworm`. */
+  /** The mirror's name: `bookworm`. */
   readonly base: string;
   /** Of the installer: `netboot`. */
   readonly images: string;

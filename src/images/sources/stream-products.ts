@@ -37,7 +37,7 @@ export interface StreamImage {
   readonly aliases: readonly string[];
   /** `24.04 LTS`. */
   readonly title: string;
-  /** By the site: `amd64`. */
+  /** The site's name: `amd64`. */
   readonly arch: string;
   /** `generic` unless the site names another. */
   readonly subarch: string;
@@ -93,7 +93,7 @@ const KINDS: ReadonlyMap<string, FileKind> = new Map([
   ['root-txz', 'root-archive'],
   ['root.tar.gz', 'root-archive'],
   ['root.tar.xz', 'root-archive'],
-  // Other Rackboots' (given-file.ts).
+  // Other Rackboots have this type (given-file.ts).
   ['root.tar', 'root-archive'],
   ['root.tar.zst', 'root-archive'],
   ['tar.gz', 'root-archive'],
@@ -105,7 +105,7 @@ const KINDS: ReadonlyMap<string, FileKind> = new Map([
   ['disk.qcow2', 'disk'],
   ['archive.tar.xz', 'loader'],
   ['bootloader', 'loader'],
-  // Other Rackboots' (own-stream.ts).
+  // Other Rackboots have these types (own-stream.ts).
   ['linux', 'installer'],
   ['initrd.gz', 'installer'],
   ['installer.iso', 'installer'],
