@@ -2,19 +2,21 @@
 //
 //   write ─▶ stream of zlib ─▶ PIECE_BYTES at a time ─▶ take
 //
-// 1. `write` resolves once `take` has received the whole output of its bytes. Each piece is made only after `take` has finished with the
-//    previous one. So a KiB of Zstandard that expands to GiBs of zeroes needs no more memory than any other KiB.
-// 2. `take` may use a piece only until it finishes; then the memory of the piece is released.
+// 1. `write` resolves when `take` has received all output of its bytes, one piece after the other. So Zstandard that
+//    expands a KiB to GiBs of zeroes needs no more memory.
+// 2. `take` may use a piece only until it finishes; then its memory is released.
 // 3. An error of the stream or of `take` ends the conversion: `write` or `end` rejects with it.
 
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Zlib } from 'node:zlib';
 
-/** The size of a piece. Each piece is a job for a thread: for empty space, Node's default of 16 KiB takes several times as long. */
+/**
+ * The size of a piece. Each is a job for a thread: for empty space, Node's default of 16 KiB takes several times as
+ * long.
+ */
 export const PIECE_BYTES = 128 * 1024;
 
-/** A conversion under way. */
 export class Conversion {
   readonly #stream: Transform & Zlib;
   readonly #done: Promise<void>;
@@ -28,13 +30,13 @@ export class Conversion {
         releaseMemory(piece);
       }
     });
-    // `write` and `end` await this promise. Between their calls, a rejection must not count as unhandled.
+    // `write` and `end` await it; until then, a rejection must not count as unhandled.
     this.#done.catch(() => undefined);
   }
 
   /**
    * Rejects with zlib's error if the bytes cannot be converted, or with the error of `take`.
-   * @returns the number of converted bytes; fewer than given if the compressed data ended earlier
+   * @returns the converted bytes; fewer than given if the compressed data ended earlier
    */
   async write(bytes: Uint8Array): Promise<number> {
     const before = this.#stream.bytesWritten;
@@ -62,7 +64,7 @@ export class Conversion {
   }
 }
 
-/** Releases the memory of a piece that owns its buffer. The garbage collector would let hundreds of MiB pile up first. */
+/** The garbage collector would let hundreds of MiB pile up before it releases pieces. */
 export function releaseMemory({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }

@@ -4,10 +4,9 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 
-/** The size of a piece that is read at once, in bytes. */
 const READ_BYTES = 4 * 1024 * 1024;
 
-/** The SHA-256 of a file, in hexadecimal. @param onProgress called after each piece with the bytes read so far */
+/** SHA-256, hexadecimal. @param onProgress called after each piece with the bytes read so far */
 export async function hashOf(file: FileHandle, onProgress?: (bytes: number) => void): Promise<string> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES);

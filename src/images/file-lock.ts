@@ -9,13 +9,12 @@ import { errorText, RackError } from '../errors.ts';
 
 const SQLITE_BUSY = 5;
 
-/** Something that is held. */
 export interface HeldLock {
   release(): void;
 }
 
 /**
- * Locks a file; creates it if it is missing.
+ * Locks a file, and creates a missing one.
  * @param waitMs how long to wait, without a turn of the event loop
  * @returns undefined if another holds the lock
  * @throws RackError `store-unwritable` if the file cannot be locked

@@ -1,4 +1,4 @@
-// The files that a work needs for itself, such as a download: one thread does all works on a tree, so their names in its memory suffice.
+// The files that a work needs for itself: one thread does all works on a tree, so names in memory suffice.
 
 import { RackError } from '../errors.ts';
 import type { HeldLock } from './file-lock.ts';
@@ -10,7 +10,7 @@ export const isHeld = (path: string): boolean => held.has(path);
 
 /**
  * Holds files, each once.
- * @param title the name of the import in error messages @throws RackError `already-running` if another work needs one
+ * @param title of the import, for messages @throws RackError `already-running` if another work needs one
  */
 export function holdFiles(paths: readonly string[], title: string): HeldLock {
   const own = new Set(paths);

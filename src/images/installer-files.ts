@@ -5,17 +5,16 @@ import { checkRoom } from './blob-writing.ts';
 import { publishDirectory, type ReplacementCheck } from './directory-publication.ts';
 import { type FileContent, makeDirectories } from './publication.ts';
 
-/** A file of an installer. */
 interface InstallerFile {
   readonly name: string;
   /** Undefined: the file is only stored. */
   readonly data?: Uint8Array | undefined;
-  /** The path of a file with these bytes, which nobody changes any more; undefined: there is none. */
+  /** A file with these bytes, which never changes; undefined: none. */
   readonly stored?: string | undefined;
 }
 
 /**
- * Publishes the files of an installer. A stored one only gets a further name, which needs no room.
+ * A stored file gets a further name, which needs no room.
  * @throws RackError `store-unwritable` if the disk has no room for the others; the system's error
  */
 export async function publishInstallerFiles(
@@ -38,7 +37,7 @@ export async function publishInstallerFiles(
   try {
     await publishWith(true);
   } catch (error) {
-    // The file is on another disk, or of another user, or its disk has no hard links.
+    // The file is on another disk, of another user, or cannot have hard links.
     if (!(error instanceof Error && 'syscall' in error && error.syscall === 'link')) throw error;
     await publishWith(false);
   }

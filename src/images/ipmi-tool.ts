@@ -1,9 +1,9 @@
-// Makes the entries of an initrd that search for a machine's BMC: the script `environment/bmc`, and FreeIPMI's ipmi-raw with its libraries
-// and dynamic linker, so that it runs in any initrd of its architecture. The program sends and prints bytes; the script encodes and decodes
-// them.
+// Makes the initrd entries that search for a BMC: the script `environment/bmc`, and FreeIPMI's ipmi-raw with libraries
+// and linker, which runs in any initrd of its architecture. The program sends and prints bytes; the script encodes and
+// decodes them.
 //
 // 1. Everything comes from the distribution's packages, nothing from the building host.
-// 2. Each file is compressed separately: the script unpacks them only on machines with a BMC, which saves memory on others.
+// 2. Each file is compressed separately: only machines with a BMC unpack them.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,21 +14,17 @@ import { collectPrograms } from './linked-programs.ts';
 
 const PACKAGE = 'freeipmi-tools';
 const PROGRAM = 'ipmi-raw';
-/** The directory in which the script finds the program. */
 const DIRECTORY = 'lib/rackboot/ipmi';
-/** The script that runs the program. */
 const SCRIPT = new URL('./environment/bmc', import.meta.url);
 
-/** The names of the packages that contain the program and its libraries. */
 export async function ipmiToolPackages(apt: Apt): Promise<string[]> {
   return [PACKAGE, ...(await apt.librariesOf(PACKAGE))];
 }
 
-/** True if the packages contain the program. */
 export const hasIpmiTool = (names: readonly string[]): boolean => names.includes(PACKAGE);
 
 /**
- * The entries of an archive: the script, and the program, its linker and its libraries, each compressed.
+ * The script, the program, its linker and its libraries, each compressed.
  *
  * @param unpacked where the packages of `ipmiToolPackages` were unpacked
  * @throws RackError `bad-argument` naming a library that no package contains

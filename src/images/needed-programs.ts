@@ -1,10 +1,9 @@
-// Looks for the programs of a long build before it starts, so that a person can install all missing ones at once.
+// Looks for the programs of a long build first, so that a person can install all missing ones at once.
 
 import { delimiter, join } from 'node:path';
 import { RackError } from '../errors.ts';
 import { isExecutable } from '../files/executable.ts';
 
-/** A program of the operating system, and its Debian package. */
 export interface NeededProgram {
   readonly program: string;
   readonly package: string;
@@ -17,16 +16,15 @@ const SYSTEM_PLACES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 export const searchPath = (own: string = process.env.PATH ?? ''): string =>
   [...new Set([...own.split(delimiter), ...SYSTEM_PLACES])].filter((place) => place !== '').join(delimiter);
 
-/** The command that installs packages. */
 export const installLine = (packages: readonly string[]): string =>
   `sudo apt-get install ${[...new Set(packages)].join(' ')}`;
 
 /**
  * Refuses a task that lacks a program.
  *
- * @param task the task, as a subject: `Making a Debian image`
- * @param path directories, separated as in PATH
- * @throws RackError `tool-missing` naming all missing programs, and the one command that installs them
+ * @param task as a subject: `Making a Debian image`
+ * @param path as PATH
+ * @throws RackError `tool-missing` naming all missing programs, and the command that installs them
  */
 export function requirePrograms(task: string, programs: readonly NeededProgram[], path: string = searchPath()): void {
   const places = path.split(delimiter);

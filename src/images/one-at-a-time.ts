@@ -1,15 +1,15 @@
-// Work that takes much memory, or a program of the host that serves one caller: only one piece of it is done at a time.
+// Does one work at a time that takes much memory, or a program of the host that serves one caller.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RackError } from '../errors.ts';
 
-/** Pieces of work, in the order of their arrival. */
 export class OneAtATime {
   #last: Promise<unknown> = Promise.resolve();
 
   /**
-   * Does a piece after all earlier ones. The caller may use the result until the next turn of the event loop, before the next piece begins.
-   * @param signal takes a piece that has not begun out of the queue
+   * Does a piece after all earlier ones. The caller may use the result until the next turn of the event loop, before
+   * the next work begins.
+   * @param signal takes a waiting piece out of the queue
    */
   do<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();

@@ -4,12 +4,12 @@ import { dirname, join } from 'node:path';
 import { RackError } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
 
-/** The first link on the way to a path of the tree, or the path itself; undefined: there is none. @param path relative to the tree */
+/** The first link on the way to a path, or the path itself; undefined: none. @param path relative to the tree */
 export function linkOnWay(tree: string, path: string): string | undefined {
   return waysTo(tree, path).find((way) => seenEntry(way)?.isSymbolicLink() === true);
 }
 
-/** The directories above a path of the tree, below the tree itself, and the path. */
+/** The directories above a path, below the tree itself, and the path. */
 function waysTo(tree: string, path: string): readonly string[] {
   const names = path.split('/');
   return names.map((_, index) => join(tree, ...names.slice(0, index + 1)));

@@ -2,19 +2,18 @@
 //
 // Source: RFC 8878 §3 (a file consists of frames, some of which may be skippable).
 //
-// 1. All frames are expanded. Node's stream ends after the first frame that ends inside a piece, so another stream takes the rest of the
-//    piece.
+// 1. All frames are expanded. Node's stream ends after a frame that ends inside a piece, so another stream takes the
+//    rest.
 // 2. A frame that is damaged, cut short or followed by other bytes is an error.
 
 import { createZstdDecompress, constants as zlib } from 'node:zlib';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 import { Conversion, PIECE_BYTES } from './conversion.ts';
 
-/** The largest window of a compressed image, as a power of two in bytes: the limit of `zstd -d` on the deployed machine. */
+/** The limit of `zstd -d` on the deployed machine, as a power of two in bytes. */
 const WINDOW_LOG_MAX = 27;
 const EXPANDING = { chunkSize: PIECE_BYTES, params: { [zlib.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX } };
 
-/** An expansion under way. */
 export class ZstdExpansion {
   readonly #take: (piece: Uint8Array) => Promise<void> | void;
   #frames: Conversion;

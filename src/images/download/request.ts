@@ -12,32 +12,29 @@ import type { AttemptFault } from './fault.ts';
 
 type DigestAlgorithm = 'sha256' | 'sha512' | 'md5';
 
-/** The digest of a file, as its publisher states it. */
 export interface Digest {
   readonly algorithm: DigestAlgorithm;
-  /** Lower case. */
   readonly hex: string;
 }
 
 export interface DownloadRequest {
   /** At least one; earlier ones are tried first, unless their servers have failed lately. */
   readonly urls: readonly string[];
-  /** True if the caller holds the file, as all others do in `directory`: a full disk gets room from parts that nobody holds. */
+  /** True if the caller holds the file: a full disk gets room from parts that nobody holds. */
   readonly isHeld?: boolean | undefined;
-  /** The size as published; undefined: unknown. */
+  /** As published; undefined: unknown. */
   readonly bytes: number | undefined;
   readonly digest: Digest;
-  /** The largest accepted file, in bytes. */
   readonly bytesMax: number;
   /** An existing directory; no other process may download a file of this name into it. */
   readonly directory: string;
   readonly name: string;
-  /** True if the disk also needs room for a copy of equal size, which is made of the file. */
+  /** True if the disk also needs room for a copy of equal size. */
   readonly isConverted?: boolean | undefined;
 }
 
 export type DownloadState =
-  /** @param nextAt when the next attempt begins; undefined: at once @param reason the last fault, if any */
+  /** @param nextAt undefined: at once @param reason the last fault, if any */
   | {
       readonly kind: 'waiting';
       readonly since: Instant;
@@ -45,7 +42,7 @@ export type DownloadState =
       readonly reason: AttemptFault | undefined;
     }
   | { readonly kind: 'connecting'; readonly url: string }
-  /** @param bytes how many this host has, including earlier attempts @param total undefined: unknown */
+  /** @param bytes on this host, from earlier attempts, too @param total undefined: unknown */
   | {
       readonly kind: 'downloading';
       readonly url: string;
@@ -63,7 +60,6 @@ export type DownloadState =
 export const isAtRest = ({ kind }: DownloadState): boolean =>
   kind === 'done' || kind === 'failed' || kind === 'cancelled';
 
-/** One attempt that is over. */
 export interface Attempt {
   readonly at: Instant;
   /** Undefined: it completed the file. */
@@ -73,13 +69,13 @@ export interface Attempt {
 export interface Download {
   readonly request: DownloadRequest;
   readonly state: DownloadState;
-  /** The bytes of the file that this host has. */
+  /** In bytes that this host has. */
   readonly growth: { readonly bytes: number };
-  /** The last attempts, the oldest first. */
+  /** The oldest first. */
   readonly attempts: readonly Attempt[];
-  /** Stops the download. Has no effect on one at rest. */
+  /** Has no effect on a download at rest. */
   cancel(): void;
-  /** Resolves when its files are closed. Until then, it may still write the part. */
+  /** Resolves when its files are closed; until then, it may write the part. */
   settled(): Promise<void>;
   /** Calls `listener` after each change; for new bytes at most ten times a second. @returns a function that ends the calls */
   watch(listener: () => void): () => void;

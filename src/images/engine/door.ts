@@ -6,7 +6,6 @@ import { errorText, RackError } from '../../errors.ts';
 import type { Report } from './reports.ts';
 import type { WorkName, WorkTerms } from './works.ts';
 
-/** An open socket of an engine, and its tree. */
 export interface EngineDoor {
   readonly socket: string;
   readonly tree: string;
@@ -15,22 +14,18 @@ export interface EngineDoor {
 /** The socket, in the private directory for the making of images. */
 export const engineSocket = (stateDir: string): string => join(stateDir, 'images-work', 'socket');
 
-/** The bytes of the length before an order. */
 export const LENGTH_BYTES = 4;
 
-/** What a client wants done. */
 export interface Order<N extends WorkName = WorkName> {
   readonly name: N;
-  /** The boot tree. */
   readonly tree: string;
   readonly terms: WorkTerms<N>;
-  /** True: the bytes of a file follow. */
+  /** The bytes of a file follow. */
   readonly hasContent: boolean;
   /** Their number; undefined: unknown. */
   readonly bytes: number | undefined;
 }
 
-/** A line of an answer. */
 export type AnswerLine<T = unknown> =
   | Report
   | { readonly done: T }
@@ -41,12 +36,10 @@ export const refusalOf = (error: unknown): Extract<AnswerLine, { readonly refuse
   refused: { code: error instanceof RackError ? error.code : undefined, message: errorText(error) },
 });
 
-/** The error of a line. */
 export function errorIn({ refused: { code, message } }: ReturnType<typeof refusalOf>): Error {
   return code === undefined ? new Error(message) : new RackError(code, message);
 }
 
-/** The bytes of an order, as they begin a request. */
 export function encodeOrder<N extends WorkName>(order: Order<N>): Buffer {
   const body = serialize(order);
   const length = Buffer.alloc(LENGTH_BYTES);

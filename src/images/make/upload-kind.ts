@@ -1,10 +1,10 @@
-// The types of files that can be uploaded, by MAAS's names: the image of a disk, or the root of a system.
+// The types of files for upload, by MAAS's names: the image of a disk, or the root of a system.
 //
 // Source: MAAS's `filetype` of an upload. Its types with bzip2 are left out for disks: nothing here expands them.
 
 import type { RootFormat } from '../stored-system.ts';
 
-/** The image that a file becomes. The bytes of a disk show its format, so all disk types mean the same. */
+/** The bytes of a disk show its format, so all disk types mean the same. */
 type FileKind = { readonly kind: 'disk' } | { readonly kind: 'root'; readonly format: RootFormat };
 
 const DISK: FileKind = { kind: 'disk' };
@@ -17,7 +17,6 @@ const KINDS: ReadonlyMap<string, FileKind> = new Map<string, FileKind>([
   ...['ddraw', 'ddgz', 'ddxz', 'ddzst', 'ddtar', 'ddtgz', 'ddtxz', 'qcow2'].map((name) => [name, DISK] as const),
 ]);
 
-/** The names of the types. */
 export const FILE_TYPES: readonly string[] = [...KINDS.keys()];
 
 /** The kind of a file type; undefined if the type is unknown. */

@@ -1,7 +1,7 @@
 // Remembers the files whose content was refused, so that no import downloads them again.
 //
-// 1. A refusal is remembered until `sweepDownloads` removes it (left-downloads.ts), or until the image is deleted.
-// 2. It counts only for the version of Rackboot that refused the file: the checks of another version may accept it.
+// 1. A refusal lasts until `sweepDownloads` removes it (left-downloads.ts), or the image is deleted.
+// 2. It counts only for the same version of Rackboot: another may accept the file.
 
 import { join } from 'node:path';
 import { osErrorCode, RackError } from '../../errors.ts';
@@ -14,19 +14,19 @@ const RECORD_BYTES_MAX = 16 * 1024;
 const REMEMBERED =
   'an earlier import found this; the file is not downloaded again for two weeks, or until the image is deleted';
 
-/** A refusal. */
 interface Refusal {
-  /** The use for which the file was refused: an architecture, or the format of a root. */
+  /** The refused use: an architecture, or the format of a root. */
   readonly as: string;
   readonly why: string;
 }
 
-/** A downloaded file. */
 type RefusedFile = Pick<DownloadRequest, 'directory' | 'name'>;
 
 const refusalPath = ({ directory, name }: RefusedFile): string => join(directory, `${name}.refused`);
 
-/** Remembers that a verified file was refused. @throws RackError `store-unwritable` if its place has something else; the system's error */
+/**
+ * Remembers a refused file. @throws RackError `store-unwritable` if its place has something else; the system's error
+ */
 export async function noteRefusal(file: RefusedFile, refusal: Refusal): Promise<void> {
   const path = refusalPath(file);
   const fresh = `${path}.new`;
@@ -37,7 +37,7 @@ export async function noteRefusal(file: RefusedFile, refusal: Refusal): Promise<
   });
 }
 
-/** @returns why this version refused the file for this use, and that this was earlier; undefined if it did not. @throws the system's error */
+/** @returns the earlier refusal of this version for this use; undefined: none. */
 export function readRefusal(file: RefusedFile, as: string): string | undefined {
   try {
     const found = parseJson(readRegularFile(refusalPath(file), RECORD_BYTES_MAX));

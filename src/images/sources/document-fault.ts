@@ -6,7 +6,7 @@ import { cleanText } from '../../clean-text.ts';
 export type DocumentFaultCode =
   /** More bytes, entries or characters than the limit. */
   | 'too-large'
-  /** Not text, or not in the format at all. */
+  /** Not text, or not in the format. */
   | 'not-readable'
   | 'too-deep'
   | 'missing'
@@ -16,7 +16,7 @@ export type DocumentFaultCode =
 /** The first fault of a document. */
 export interface DocumentFault {
   readonly code: DocumentFaultCode;
-  /** `products."com.ubuntu.cloud:server:24.04:amd64".versions`, `line 17`; empty: the whole document. Clean. */
+  /** Clean: `products."com.ubuntu.cloud:server:24.04:amd64".versions`, `line 17`; empty: the whole document. */
   readonly path: string;
   /** `a list`, `64 hexadecimal digits` … */
   readonly expected: string;
@@ -29,12 +29,12 @@ export type DocumentDecoded<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly fault: DocumentFault };
 
-/** The most characters of a value, or of a key in a path, that are shown. */
+/** A value, or a key in a path, is cut after so many characters. */
 const FOUND_SHOWN_MAX = 80;
 
 export const documentValue = <T>(value: T): DocumentDecoded<T> => ({ ok: true, value });
 
-/** @param found the value itself: it is described and cleaned */
+/** @param found is described and cleaned */
 export const documentFault = (
   code: DocumentFaultCode,
   path: string,
@@ -55,7 +55,7 @@ export function describeDocumentFault({ path, expected, found }: DocumentFault):
   return path === '' ? sentence : `${path}: ${sentence}`;
 }
 
-/** Describes a value in a few words; a text is quoted. */
+/** Quotes a text. */
 function describeValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(cleanText(value, FOUND_SHOWN_MAX));
   if (value === undefined) return 'nothing';

@@ -6,7 +6,7 @@
 import { findAptMirror } from './apt-sources.ts';
 import type { InstallerSource } from './source.ts';
 
-/** The mirrors that the operator configured. Without one, the mirror of this host's apt is used. */
+/** Without one, the mirror of this host's apt is used. */
 export interface ConfiguredMirrors {
   readonly debian?: string | undefined;
   /** amd64 and i386. */
@@ -20,7 +20,7 @@ const PORTS = 'ubuntu-ports';
 const hasPorts = (os: string, architecture: string): boolean =>
   os === 'ubuntu' && !MAIN_ARCHITECTURES.has(architecture);
 
-/** The key of the configuration that chooses the mirror; undefined: the source names its own, or no key is for its system. */
+/** The configuration key of the mirror; undefined: the source names its own, or its system has no key. */
 export function mirrorKeyOf(
   { os, mirror }: Pick<InstallerSource, 'os' | 'mirror'>,
   architecture: string,
@@ -32,8 +32,8 @@ export function mirrorKeyOf(
 }
 
 /**
- * Finds the URL of the mirror, ending in `/`; undefined if there is none.
- * @param host the mirrors that this host's apt uses
+ * The URL ends in `/`; undefined: none.
+ * @param host the mirrors of this host's apt
  */
 export function findMirror(
   source: Pick<InstallerSource, 'os' | 'mirror' | 'defaultMirror' | 'defaultPortsMirror'>,

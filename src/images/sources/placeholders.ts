@@ -9,7 +9,7 @@ const PLACEHOLDER = /\{([^{}]{0,32})\}/g;
 export const placeholdersIn = (text: string): readonly string[] =>
   [...text.matchAll(PLACEHOLDER)].map(([, name = '']) => name);
 
-/** Replaces the placeholders in a text. A placeholder without a value stays. */
+/** A placeholder without a value stays. */
 export function fillPlaceholders(
   text: string,
   values: Readonly<Partial<Record<Placeholder, string | undefined>>>,
