@@ -42,6 +42,7 @@ const REMEDY =
   'check that apt-get update works as root on this host and that its mirrors have the release, or name the packages with --package';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
+/** Fetches packages of one architecture and release. */
 export class Apt {
   readonly #query: AptQuery;
   readonly #environment: Readonly<Record<string, string>>;

@@ -18,6 +18,7 @@ import { RackError } from '../errors.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 import { Conversion, PIECE_BYTES } from './conversion.ts';
 
+/** Receives the parts of a disk, in order. */
 export interface DiskWriter {
   write(bytes: Uint8Array): Promise<void>;
   /** Continues the disk with `length` zeroes. */

@@ -79,6 +79,7 @@ export interface FileSystemIds {
   readonly esp: string;
 }
 
+/** The differences between architectures. */
 export interface DebianPlatform {
   readonly efi: 'x64' | 'aa64';
   readonly console: string;
@@ -271,6 +272,7 @@ const ELSEWHERE =
 /** apt complains so if the mirrors answer, but lack the release. */
 const NO_RELEASE = /does not have a Release file/;
 
+/** The remedy for the errors of a build, in one line. */
 export function buildRemedy(why: string, { release, arch }: Pick<DebianRequest, 'release' | 'arch'>): string {
   const install = 'sudo apt-get install qemu-user-static binfmt-support arch-test';
   const foreign = arch !== hostArchitecture() ? `. For ${arch} it also needs: ${install}` : '';
@@ -313,6 +315,7 @@ function quote(path: string): string {
   return `'${path}'`;
 }
 
+/** Turns a file error into a RackError with the remedy; other errors pass unchanged. */
 export function asWorkDirError(error: unknown, directory: string): unknown {
   const code = osErrorCode(error);
   if (error instanceof RackError || code === undefined || !/^E[A-Z]+$/.test(code)) return error;

@@ -72,11 +72,13 @@ export interface EnvironmentRequest extends BuildReports {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The environment to build, and the check of its place. */
 export interface BuildRequest extends EnvironmentRequest {
   readonly mayReplace: ReplacementCheck;
   readonly publish?: Publisher | undefined;
 }
 
+/** The published files. */
 export interface Publication {
   readonly directory: string;
   readonly files: readonly PublishedFile[];

@@ -9,6 +9,7 @@ import { errorText, RackError } from '../errors.ts';
 
 const SQLITE_BUSY = 5;
 
+/** Something that is held. */
 export interface HeldLock {
   release(): void;
 }

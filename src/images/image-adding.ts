@@ -58,6 +58,7 @@ export interface AddRequest extends CopyRequest {
   readonly sha256?: string | undefined;
 }
 
+/** The image that was added, or already existed. */
 export interface AddResult {
   readonly image: StoredImage;
   readonly added: boolean;

@@ -21,6 +21,7 @@ import { asStoreError } from './store-error.ts';
 import { type ContentState, inStoreTurn, judgeBlob, makeRealDirectory } from './stored-blob.ts';
 import { refreshTree } from './system-tree.ts';
 
+/** A blob of the store, and the images that use it. */
 export interface CheckedContent {
   /** Relative to the tree. */
   readonly path: string;
@@ -41,6 +42,7 @@ interface CheckTerms {
   readonly onProgress: (done: number, total: number) => void;
 }
 
+/** Checks every blob that a manifest names, one after the other. */
 export async function checkContent({ tree, repairs, onProgress }: CheckTerms): Promise<readonly CheckedContent[]> {
   const needed = readImages(tree).images.flatMap((image) => blobsOf(image).map((blob) => ({ image, blob })));
   const byPath = Map.groupBy(needed, ({ blob }) => blob.path);
@@ -117,6 +119,7 @@ async function takeOut(
   }
 }
 
+/** The directory of the damaged files that were kept. */
 export const damagedOf = (tree: string): string => join(tree, 'images', '.damaged');
 
 /** The size of the damaged files that were kept; 0: none, or they cannot be read. */

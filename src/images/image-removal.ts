@@ -23,6 +23,7 @@ const COPY = /^images\/\.part-[0-9a-f-]+(?:\.lock)?$/;
 /** Older leftovers cannot belong to a running addition. */
 const LEFTOVER_MS = 60 * 60 * 1000;
 
+/** The images from which machines are being deployed now. */
 export interface ImageUse {
   /** The machines that use an image. */
   usersOf(image: StoredImage): readonly string[];

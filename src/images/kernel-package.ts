@@ -35,6 +35,7 @@ export async function findKernel(unpacked: string): Promise<KernelFiles> {
   return { version, image: join(unpacked, 'boot', `vmlinuz-${version}`), modules: join(base, version) };
 }
 
+/** The first directory that exists; undefined: none does. */
 export async function firstExisting(directories: readonly string[]): Promise<string | undefined> {
   for (const directory of directories) {
     const entries = await readdir(directory).catch(() => undefined);

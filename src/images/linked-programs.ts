@@ -12,6 +12,7 @@ import { decodeElfNeeds } from './elf.ts';
 /** Next to the programs, on every architecture. */
 const LINKER = 'ld.so';
 
+/** A program: its name in the collection, and its file. */
 export interface ProgramFile {
   readonly name: string;
   readonly path: string;

@@ -133,6 +133,7 @@ export const MODULE_NAMES: readonly string[] = [
   'crct10dif_pclmul',
 ];
 
+/** Modules that are useless without the firmware they name. */
 export const MODULES_WITH_FIRMWARE: readonly string[] = [
   'bna',
   'bnx2',

@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { RackError } from '../errors.ts';
 import { isExecutable } from '../files/executable.ts';
 
+/** A program of the operating system, and its Debian package. */
 export interface NeededProgram {
   readonly program: string;
   readonly package: string;

@@ -3,6 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RackError } from '../errors.ts';
 
+/** Does works in the order of their arrival. */
 export class OneAtATime {
   #last: Promise<unknown> = Promise.resolve();
 

@@ -42,6 +42,7 @@ const EXPANDED_PER_BYTE_MAX = 64;
 const LINE = /^(.)\S+ +\S+ +(\d+)(?:,\d+)? +\S+ \S+ (.*)$/;
 const TARGET = / (?:->|link to) .*$/;
 
+/** The most bytes to which a file may expand. */
 export const expandedBytesMax = ({ bytes }: Pick<ImageBytes, 'bytes'>): number =>
   EXPANDED_BYTES + EXPANDED_PER_BYTE_MAX * bytes;
 

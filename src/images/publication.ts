@@ -8,6 +8,7 @@ import { newUuid } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
 import { hashOf } from './file-hash.ts';
 
+/** A file in the tree. */
 export interface PublishedFile {
   readonly name: string;
   readonly bytes: number;

@@ -14,6 +14,7 @@ import type { ImageBlob } from './image-store.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 import { makeDirectories, syncDirectory } from './publication.ts';
 
+/** The state of a blob: whole, or the reason why it is not. */
 export type ContentState =
   | { readonly kind: 'whole'; readonly bytes: number }
   | { readonly kind: 'missing' }

@@ -54,6 +54,7 @@ export type ImageSigns = Readonly<z.output<typeof signsShape>>;
 /** True for the format of a root. */
 export const isRootFormat = (format: string): format is RootFormat => ROOT_FORMATS.some((one) => one === format);
 
+/** True for a name that is allowed in the boot tree. */
 export const isTreeName = (name: string): boolean => NAME.test(name);
 
 /** The names of a system's kernel, each of which names a directory of the boot tree: `hwe-24.04`, `hwe-rolling`. */
@@ -64,6 +65,7 @@ export const kernelNames = ({
   ...new Set([subarch, ...subarches.filter((name) => ROLLING.test(name))]),
 ];
 
+/** The valid names in a list, at most SUBARCHES_MAX. */
 export function subarchesIn(list: readonly string[]): readonly string[] {
   return list.filter(isTreeName).slice(0, SUBARCHES_MAX);
 }

@@ -124,6 +124,7 @@ async function addDiskImage(file: FileHandle, flags: AddFlags): Promise<number> 
   return 0;
 }
 
+/** Has an open file added. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
 export async function addOpened(place: ImageTree, file: FileHandle, flags: AddFlags): Promise<WorkResult<'add-disk'>> {
   const { file: fileName, title, compress, isMade, json: isSilent } = flags;
   const content = await contentOf(file, fileName);

@@ -15,6 +15,7 @@ import type { ImageTree } from './image-tree.ts';
 import { importFrom } from './import.ts';
 import { partNote } from './named-images.ts';
 
+/** A damaged part after an attempt to repair it. */
 export interface PartRepair {
   readonly name: string;
   /** Undefined: it was repaired. */

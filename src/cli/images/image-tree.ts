@@ -52,6 +52,7 @@ export function isInside(path: string, directory: string): boolean {
   return isBelow(join(realPath(dirname(whole)), basename(whole)), real);
 }
 
+/** True if two paths name the same file, however both are written. */
 export const isSamePath = (one: string, other: string): boolean => realPath(one) === realPath(other);
 
 /** The absolute path without links; a missing end stays. */
@@ -116,6 +117,7 @@ export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
   throw new RackError('store-unwritable', `other users can change the contents of ${path}: ${remedy}`);
 }
 
+/** Turns an error into `permission-denied` with the remedy if this user may not read the tree. */
 export function forReader(tree: string, error: unknown): unknown {
   if (!(error instanceof RackError && error.code === 'tree-unreadable' && isOwnershipError(error.cause))) return error;
   const text = `${ownUserName()} may not read the images of ${tree}: ${readerRemedy(tree)}`;

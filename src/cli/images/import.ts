@@ -172,6 +172,7 @@ export async function importByName(flags: ImportFlags): Promise<number> {
   return 0;
 }
 
+/** Has something imported. @throws RackError as the work */
 export async function importFrom(
   place: ImageTree,
   wanted: Wanted,

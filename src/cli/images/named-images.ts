@@ -17,6 +17,7 @@ export function nearestBeginning(wanted: string, names: readonly string[]): stri
   return nearestHint(wanted, [...new Set(names.map((name) => name.split('/').slice(0, parts).join('/')))]);
 }
 
+/** The error if several images match, and only one may. */
 export const severalMatch = (names: readonly string[]): RackError =>
   new RackError(
     'bad-argument',

@@ -196,6 +196,7 @@ function chooseNewest(
 
 const sourceAt = (url: string): StreamSource => streamCopyOf(url, COPY_SOURCE, STREAM_ARCHITECTURES);
 
+/** The stream of another Rackboot at a trusted place. */
 export const streamCopyOf = (url: string, name: string, arches: StreamSource['arches']): StreamSource =>
   streamSource({ url, name, arches, trust: { kind: 'unsigned', why: 'its place is trusted' } });
 

@@ -252,6 +252,7 @@ export type AttemptFault<Of extends Code = Code> = {
   readonly [C in Of]: { readonly code: C; readonly params: FaultParams[C] };
 }[Of];
 
+/** Decides the next step after a fault. */
 export const prospectOf = ({ code }: AttemptFault): Prospect => FAULTS[code].prospect;
 
 /** Cleans a text of a server, a proxy or the system for a parameter. */

@@ -200,6 +200,7 @@ export async function isFinished({ directory, name, digest, bytes }: DownloadReq
 export const removeDownload = (request: DownloadRequest): Promise<void> =>
   removeFiles([...partFiles(request), join(request.directory, request.name)]);
 
+/** Removes these files, if they exist. @throws RackError `store-unwritable` */
 export async function removeFiles(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     try {

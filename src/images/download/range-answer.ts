@@ -22,6 +22,7 @@ interface Validator {
   readonly value: string;
 }
 
+/** The file to which the kept bytes belong. */
 export interface KeptFile {
   /** The URL after redirects, without query and password: signed URLs differ each time. */
   readonly place: string;

@@ -12,6 +12,7 @@ import type { AttemptFault } from './fault.ts';
 
 type DigestAlgorithm = 'sha256' | 'sha512' | 'md5';
 
+/** The digest of a file, as its publisher states it. */
 export interface Digest {
   readonly algorithm: DigestAlgorithm;
   readonly hex: string;

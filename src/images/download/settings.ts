@@ -1,5 +1,6 @@
 // The times and bounds of downloads.
 
+/** An HTTP proxy, as `http_proxy`, `https_proxy` and `no_proxy` name it. */
 export interface ProxySettings {
   /** For http URLs; undefined: none. */
   readonly http: string | undefined;

@@ -24,6 +24,7 @@ const REDIRECTS = [301, 302, 303, 307, 308];
 /** Answers of class 1xx: each begins the time for the head again. */
 const INFORMATION_MAX = 8;
 
+/** An answer whose body has not been read. */
 export interface WebAnswer {
   readonly url: URL;
   readonly status: number;

@@ -6,6 +6,7 @@ import { errorText, RackError } from '../../errors.ts';
 import type { Report } from './reports.ts';
 import type { WorkName, WorkTerms } from './works.ts';
 
+/** An open socket of an engine, and its tree. */
 export interface EngineDoor {
   readonly socket: string;
   readonly tree: string;
@@ -16,6 +17,7 @@ export const engineSocket = (stateDir: string): string => join(stateDir, 'images
 
 export const LENGTH_BYTES = 4;
 
+/** What a client wants done. */
 export interface Order<N extends WorkName = WorkName> {
   readonly name: N;
   readonly tree: string;

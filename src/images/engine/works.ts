@@ -41,6 +41,7 @@ export interface GivenContent {
   readonly file?: (ImageBytes & { checkUnchanged(): Promise<void> }) | undefined;
 }
 
+/** How a work and whoever asked for it talk. */
 export interface WorkIo {
   /** Ends the work; what has arrived stays. */
   readonly signal: AbortSignal;

@@ -26,6 +26,7 @@ export const downloadOf = (
 export const heldBy = ({ directory, name }: Pick<DownloadRequest, 'directory' | 'name'>): string =>
   join(directory, name);
 
+/** The options of a download, whose file others may need, too. */
 export interface FetchTerms {
   readonly downloads: Downloads;
   readonly onDownload: (download: Download) => void;

@@ -36,6 +36,7 @@ const turns = new OneAtATime();
 /** Checks do not wait for the package manager. */
 const checks = new OneAtATime();
 
+/** The options of an import. */
 export interface InstallerTerms
   extends FetchTerms,
     Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {

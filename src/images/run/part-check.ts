@@ -27,6 +27,7 @@ import { type ContentState, judgeBlob } from '../stored-blob.ts';
 import { assertNotLinked } from '../tree-place.ts';
 import { asideRemedy, hasFiles, MANIFEST, partShape, readOwn } from './tree-parts.ts';
 
+/** A group of files with a manifest. */
 export interface KnownPart {
   /** `built-in`: the boot loaders of the top directory. */
   readonly kind: 'loader' | 'installer' | 'environment' | 'built-in';

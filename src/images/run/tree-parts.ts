@@ -201,6 +201,7 @@ function assertDirectory(at: string, directory: string): void {
 export const assertReplaceable = (tree: string, directory: string, os?: string): void =>
   replaceable(tree, os)(join(tree, directory));
 
+/** The check of `assertReplaceable`, for a publication. */
 export const replaceable =
   (tree: string, os?: string): ReplacementCheck =>
   (at) => {

@@ -13,6 +13,7 @@ import {
 
 const NO_FIELDS: Fields = {};
 
+/** Reads fields, and remembers the first fault. */
 export class FieldReader {
   #fault: DocumentFault | undefined;
 

@@ -10,6 +10,7 @@ export type SigningKeys = readonly PublicKey[];
 
 export type KeyringFaultCode = Extract<SignatureFaultCode, 'unreadable-keyring' | 'large-keyring'>;
 
+/** The key that may have made a signature. */
 export interface Candidate {
   readonly key: PublicKey;
   /** The key itself, or the subkey that the signature names. */

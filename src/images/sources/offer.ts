@@ -96,6 +96,7 @@ export interface OfferWish {
   readonly isEveryVersion?: boolean | undefined;
 }
 
+/** The offers of a source, and the reasons why others are missing. */
 export interface SourceAnswer {
   readonly source: string;
   readonly offers: readonly Offer[];

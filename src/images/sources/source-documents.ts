@@ -32,6 +32,7 @@ const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
 const KEPT_BYTES_MAX = 1024 * 1024;
 const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Where a source's keys come from, for one of its releases. */
 export interface KeyPlace {
   readonly keyUrl: string | undefined;
   /** Undefined: every key of the file. */

@@ -16,6 +16,7 @@ const PATIENCE_MS = 60_000;
 const NOTICE_MS = 3000;
 const REPEAT_MS = 20_000;
 
+/** Tells a person about sources by their names. */
 export interface SourceNotices {
   readonly onWait: (sources: readonly string[]) => void;
   readonly onGiveUp: (sources: readonly string[]) => void;
