@@ -7,8 +7,8 @@
 // Source: the products of simplestreams, from which the names come (os, release, label, serial).
 //
 // 1. A blob's name is its hash. It appears whole and never changes.
-// Images with the same bytes share it. A manifest appears whole and after its blob. Each is a file of its own, so that
-// concurrent additions cannot lose one.
+//    Images with the same bytes share it.
+// 2. A manifest appears whole and after its blob. Each is a file of its own, so that concurrent additions cannot lose one.
 // 3. Manifests have hidden names, which are not served. Blobs are served: every host that can boot here can fetch them.
 
 import { readdirSync } from 'node:fs';

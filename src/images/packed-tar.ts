@@ -4,7 +4,7 @@
 //
 // Source: GNU tar 1.34 manual, "--verbose", "--to-stdout", "--quoting-style".
 //
-// 1. tar reads only its own format; bsdtar reads many, and entries of mtree name files of this host.
+// 1. Only tar reads archives, not bsdtar, which takes any of its formats: entries of mtree name files of this host.
 // 2. Names are only compared, and never become paths; contents go only to a pipe.
 // 3. An archive that expands far more than any system is refused.
 

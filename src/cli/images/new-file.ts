@@ -1,6 +1,6 @@
 // A new file that a command writes for a person, which disappears if the command fails.
 //
-// 1. Opened before the command switches users: the owner of the state directory may be unable to write or remove it.
+// 1. The file is opened before the command switches users: the owner of the state directory may be unable to write or remove it.
 // 2. So a process of the first user waits, and removes it unless it is kept, even if the command is killed.
 
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -1,8 +1,7 @@
 // Reads the body of an answer, no faster than its taker and the bandwidth allow, no slower than the settings do.
 //
-// 1. Reading always ends: undici ends a silent body; a slow one, a late one and one that is too long end here.
-// Reading always ends: undici ends a silent body, this file a slow, late or too long one. Waiting for the taker or for
-// bandwidth does not count against the server.
+// 1. Reading always ends: undici ends a silent body, this file a slow, late or too long one.
+// 2. Waiting for the taker or for bandwidth does not count against the server.
 
 import { type Clock, type Instant, later } from '../../clock.ts';
 import { osErrorCode } from '../../errors.ts';

@@ -2,7 +2,7 @@
 //
 //   a file in the tree ─▶ is it whole, and a system (run/root-check.ts)? ─▶ place in the store ─▶ manifest ─▶ boot tree
 //
-// 1. An archive is read to its end: without /etc and /usr a deployment would fail.
+// 1. An archive is read to its end, because it must be whole: without /etc and /usr a deployment would fail.
 // 2. Adding the same bytes under the same name again changes nothing.
 
 import { chmod, type FileHandle } from 'node:fs/promises';

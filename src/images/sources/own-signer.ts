@@ -2,7 +2,7 @@
 //
 //   STATE_DIR/images-key.asc     the private key, mode 0600; the public key is derived from it
 //
-// 1. RSA, because the GnuPG of MAAS's hosts may not know newer algorithms.
+// 1. The key is RSA, because the GnuPG of MAAS's hosts may not know newer algorithms.
 // 2. If the file is missing, another key is generated, which everybody must import.
 
 import { renameSync } from 'node:fs';

@@ -5,7 +5,7 @@
 // 3. A document older than one seen at its URL (seen-documents.ts) is refused. A list of checksums is as old as its
 //    signature.
 // 4. All documents of a source together have at most TOTAL_BYTES_MAX.
-// 5. A thread verifies one document at a time: a large one takes ten times its size.
+// 5. A thread verifies one document at a time: a large one takes ten times its size in memory.
 
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
