@@ -1,9 +1,9 @@
 // The files of a guided lab: one directory, removed at the end.
 //
-//   /tmp/rackboot-lab-XXXXXX ─┬─ lab.yaml      the configuration of the first rack, which has the region
-//                             ├─ rack-2.yaml … those of the other racks, which use that region
-//                             ├─ hello.yaml    user data to deploy with
-//                             └─ lab, rack-2 … state directories, each with a boot tree of stand-ins
+//   /var/tmp/rackboot-lab-XXXXXX ─┬─ lab.yaml      the configuration of the first rack, which has the region
+//                                 ├─ rack-2.yaml … those of the other racks, which use that region
+//                                 ├─ hello.yaml    user data to deploy with
+//                                 └─ lab, rack-2 … state directories, each with a boot tree of stand-ins
 //
 // 1. Only the user who started the lab can read the directory.
 

@@ -37,9 +37,7 @@ const turns = new OneAtATime();
 const checks = new OneAtATime();
 
 /** The options of an import. */
-export interface InstallerTerms
-  extends FetchTerms,
-    Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {
+interface InstallerTerms extends FetchTerms, Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {
   readonly bundle?: string | undefined;
   /** True: an undamaged installer from the same files stays. Default: false */
   readonly mayStay?: boolean | undefined;
