@@ -25,7 +25,7 @@ const SHIPPED = fileURLToPath(new URL(`../../config/${SITE_SOURCES}`, import.met
 export const isShippedFile = (path: string): boolean => path === SHIPPED;
 
 /** The options with which a command names the site's file. */
-export interface SourceFlags {
+interface SourceFlags {
   readonly config: string;
   /** Undefined: next to the configuration, if it is there. */
   readonly sources?: string | undefined;

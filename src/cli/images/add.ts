@@ -15,20 +15,9 @@ import { formatBytes, print, printError, printJson } from '../terminal/output.ts
 import { haveDone } from './engine.ts';
 import { contentOf, type GivenPath, misplaced, openGivenPath } from './given-path.ts';
 import { enterImageTree, forReader, type ImageTree, realPath } from './image-tree.ts';
+import type { AddFlags as GivenFlags } from './options.ts';
 
-interface AddFlags {
-  readonly config: string;
-  readonly tree?: string | undefined;
-  readonly json: boolean;
-  readonly file: string;
-  readonly os: string;
-  readonly release: string;
-  readonly arch: string;
-  readonly subarch: string;
-  readonly label: string;
-  readonly serial?: string | undefined;
-  readonly title?: string | undefined;
-  readonly compress?: boolean | undefined;
+interface AddFlags extends GivenFlags {
   /** True if `images make-debian` made the file. */
   readonly isMade?: boolean | undefined;
 }

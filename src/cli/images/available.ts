@@ -1,7 +1,7 @@
 // `rackboot images available` and `check-sources`: the images that the sources offer, and whether each source answers as expected.
 
 import { systemClock } from '../../clock.ts';
-import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
+import { readImageSources } from '../../config/image-sources.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
@@ -35,18 +35,7 @@ import { knownSources } from './boot-sources.ts';
 import { configuredProxy } from './download-options.ts';
 import { readImageConfig } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
-
-interface AvailableFlags extends SourceFlags {
-  readonly os?: string | undefined;
-  readonly arch?: string | undefined;
-  /** The name or the URL of a source; undefined: all. */
-  readonly source?: string | undefined;
-  /** Include releases whose support has ended. */
-  readonly all: boolean;
-  /** As in `sstream-mirror`: `arch=amd64`, `release~(noble|jammy)`. */
-  readonly filters: readonly string[];
-  readonly json: boolean;
-}
+import type { AvailableFlags, CheckFlags } from './options.ts';
 
 /** An offer with what its server says of its files, where the source says nothing. */
 type Dated = Offer & { readonly bytes: number | undefined; readonly modified?: string | undefined };
@@ -54,7 +43,7 @@ type Dated = Offer & { readonly bytes: number | undefined; readonly modified?: s
 /** Prints the offers of all sources, or of those with one system. @returns 0, or 1 if a source had a problem */
 export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const ofFiles = readImageSources(flags);
-  const parsed = await parseTagFilters(flags.filters);
+  const parsed = await parseTagFilters(flags.filter ?? []);
   if (!parsed.ok) throw new RackError('bad-argument', `--filter ${parsed.problem}`);
   const { filters } = parsed;
   const unknown = filters.find(({ tag }) => !TAGS.includes(tag));
@@ -188,11 +177,6 @@ function jsonOf(offer: Dated): object {
   if (offer.kind === 'installer') return { ...offer, kernel: first, initrd: second };
   const { url, mirrors, digest } = first;
   return { ...offer, url, mirrors, digest };
-}
-
-interface CheckFlags extends SourceFlags, Pick<AvailableFlags, 'source'> {
-  readonly verbose: boolean;
-  readonly json: boolean;
 }
 
 /** Prints a line for each source: `ok` with the number of its offers, or its problem. @returns 0, or 1 if one does not answer as expected */

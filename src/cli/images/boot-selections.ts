@@ -8,7 +8,8 @@ import { RackError } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
 import { INSTALLER } from '../../images/sources/offer.ts';
 import { nearestHint } from '../../nearest-name.ts';
-import { print, printJson, printTable } from '../terminal/output.ts';
+import { ask, type Fields, requireChange, tell, type Where } from '../terminal/asking.ts';
+import { printTable } from '../terminal/output.ts';
 import {
   findSource,
   listOf,
@@ -16,11 +17,11 @@ import {
   PATH,
   pinShape,
   pinText,
-  type Shared,
   type Source,
   stateDirOf,
   warnOfFile,
 } from './boot-sources.ts';
+import type { ListFlags } from './options.ts';
 
 const selectionShape = z.looseObject({
   id: z.number(),
@@ -32,21 +33,13 @@ const selectionShape = z.looseObject({
   labels: z.array(z.string()),
 });
 const listedSelection = selectionShape.extend({ pinned_by: pinShape });
-/** `undefined`: all in a new selection, unchanged in an existing one. */
-interface ListFlags {
-  readonly arches?: readonly string[] | undefined;
-  readonly subarches?: readonly string[] | undefined;
-  readonly labels?: readonly string[] | undefined;
-}
+type OnSource = Where & { readonly source: string };
+type OnSelection = OnSource & { readonly selection: string };
 
-interface Wanted {
-  readonly source: string;
-  /** `ubuntu/noble`; `*` stands for all of a part; `undefined`: all. */
-  readonly image?: string | undefined;
-}
+const selectionsPath = ({ id }: Source): string => `${PATH}${id}/selections/`;
 
-const selectionsOf = async (stateDir: string, { id }: Source) =>
-  z.array(listedSelection).parse(await askDaemon(stateDir, `${PATH}${id}/selections/?details=true`));
+const selectionsOf = async (stateDir: string, source: Source) =>
+  z.array(listedSelection).parse(await askDaemon(stateDir, `${selectionsPath(source)}?details=true`));
 
 const NAMED_MAX = 3;
 
@@ -81,15 +74,15 @@ export async function fetchedAgainNote(stateDir: string, removed: readonly Remov
 }
 
 /** Prints the selections of one source, or of all. @returns 0; 1 if the site's file has an error @throws RackError `not-found` */
-export async function listSelections(flags: Shared & { readonly source?: string | undefined }): Promise<number> {
+export async function listSelections(flags: Where & { readonly source?: string | undefined }): Promise<number> {
   const stateDir = stateDirOf(flags);
   const sources = flags.source === undefined ? await listOf(stateDir) : [await findSource(stateDir, flags.source)];
   const found = await Promise.all(
     sources.map(async (source) => (await selectionsOf(stateDir, source)).map((selection) => ({ source, selection }))),
   );
   const all = found.flat();
-  if (flags.json) printJson(all.map(({ selection }) => selection));
-  else {
+  const selections = all.map(({ selection }) => selection);
+  tell(flags, selections, () => {
     const rows = all.map(({ source, selection: { id, os, release, arches, subarches, labels, pinned_by: pin } }) => [
       // A command cannot change a selection of a file.
       pin === null ? String(id) : '–',
@@ -102,84 +95,59 @@ export async function listSelections(flags: Shared & { readonly source?: string 
     ]);
     const headings = ['ID', 'SOURCE', 'IMAGE', 'ARCHES', 'SUBARCHES', 'LABELS', 'WRITTEN IN'];
     printTable(headings, rows, 'Nothing is selected: rackboot images selections add ubuntu ubuntu/noble');
-    namePinFiles(all.map(({ selection }) => selection.pinned_by));
-  }
+    namePinFiles(selections.map(({ pinned_by: pin }) => pin));
+  });
   return warnOfFile(flags.config);
 }
 
-/** Selects images of a source. @returns 0 @throws RackError `not-found`, `bad-argument` */
-export async function addSelection(flags: Shared & Wanted & ListFlags): Promise<number> {
-  const stateDir = stateDirOf(flags);
-  const source = await findSource(stateDir, flags.source);
+/** @throws RackError `not-found`, `bad-argument` */
+export async function addSelection(
+  flags: OnSource & ListFlags & { readonly image?: string | undefined },
+): Promise<number> {
+  const source = await findSource(stateDirOf(flags), flags.source);
   // Names of single imported installers begin so.
   const names = (flags.image ?? '*/*').split('/');
   const [os = '*', release = '*', ...more] = names.length === 3 && names[0] === INSTALLER ? names.slice(1) : names;
   if (more.length > 0)
     throw new RackError('bad-argument', `${flags.image} is not an image: name one such as ubuntu/noble`);
-  const form = listForm(flags);
-  form.set('os', os);
-  form.set('release', release);
-  const raw = await askDaemon(stateDir, `${PATH}${source.id}/selections/`, 'POST', form.toString());
-  if (flags.json) printJson(raw);
-  else
-    print(
-      `Selected ${os}/${release} from ${source.name}; the next import fetches it. To import now: rackboot images import`,
-    );
-  return 0;
+  const raw = await ask(flags, selectionsPath(source), 'POST', { ...listFields(flags), os, release });
+  const selected = `Selected ${os}/${release} from ${source.name}; the next import fetches it.`;
+  return tell(flags, raw, `${selected} To import now: rackboot images import`);
 }
 
-function listForm({ arches, subarches, labels }: ListFlags): URLSearchParams {
+function listFields({ arches, subarches, labels }: ListFlags): Fields {
   const known = [...STREAM_ARCHITECTURES.keys()];
   const unknown = arches?.flatMap((one) => one.split(',')).find((one) => one !== '*' && !known.includes(one.trim()));
   if (unknown !== undefined) {
     const text = `${JSON.stringify(unknown)} is not an architecture; ${nearestHint(unknown, known)}name ${known.join(', ')} or *`;
     throw new RackError('bad-argument', text);
   }
-  const form = new URLSearchParams();
-  for (const [name, list] of Object.entries({ arches, subarches, labels })) {
-    if (list !== undefined) form.set(name, list.join(','));
-  }
-  return form;
+  return { arches: arches?.join(','), subarches: subarches?.join(','), labels: labels?.join(',') };
 }
 
-async function findSelection(stateDir: string, source: Source, wanted: string) {
-  const selections = await selectionsOf(stateDir, source);
-  const found = selections.find(({ id, os, release }) => [String(id), `${os}/${release}`].includes(wanted));
-  if (found !== undefined) return found;
+async function findSelection(flags: OnSelection) {
+  const source = await findSource(stateDirOf(flags), flags.source);
+  const selections = await selectionsOf(stateDirOf(flags), source);
+  const found = selections.find(({ id, os, release }) => [String(id), `${os}/${release}`].includes(flags.selection));
+  if (found !== undefined) return { source, ...found, path: `${selectionsPath(source)}${found.id}/` };
   const there = '`rackboot images selections list` shows all';
-  throw new RackError('not-found', `${source.name} has no selection ${JSON.stringify(wanted)}; ${there}`);
+  throw new RackError('not-found', `${source.name} has no selection ${JSON.stringify(flags.selection)}; ${there}`);
 }
 
-/** Changes the parts of a selection. @returns 0 @throws RackError `not-found`, `bad-argument` */
-export async function setSelection(
-  flags: Shared & ListFlags & { readonly source: string; readonly selection: string },
-): Promise<number> {
-  const form = listForm(flags);
-  if (form.size === 0) throw new RackError('bad-argument', 'name a change: add --arches, --subarches or --labels');
-  const stateDir = stateDirOf(flags);
-  const source = await findSource(stateDir, flags.source);
-  const { id } = await findSelection(stateDir, source, flags.selection);
-  const raw = await askDaemon(stateDir, `${PATH}${source.id}/selections/${id}/`, 'PUT', form.toString());
-  if (flags.json) printJson(raw);
-  else {
-    const { os, release } = selectionShape.parse(raw);
-    print(
-      `The selection ${os}/${release} of ${source.name} is changed; the next import uses it. ` +
-        `\`rackboot images selections list ${source.id}\` shows it.`,
-    );
-  }
-  return 0;
+/** @throws RackError `not-found`, `bad-argument` */
+export async function setSelection(flags: OnSelection & ListFlags): Promise<number> {
+  const fields = listFields(flags);
+  requireChange(fields, '--arches, --subarches or --labels');
+  const { source, path } = await findSelection(flags);
+  const raw = await ask(flags, path, 'PUT', fields);
+  const { os, release } = selectionShape.parse(raw);
+  const changed = `The selection ${os}/${release} of ${source.name} is changed; the next import uses it.`;
+  return tell(flags, raw, `${changed} \`rackboot images selections list ${source.id}\` shows it.`);
 }
 
-/** Removes a selection. @returns 0 @throws RackError `not-found` */
-export async function removeSelection(
-  flags: Shared & { readonly source: string; readonly selection: string },
-): Promise<number> {
-  const stateDir = stateDirOf(flags);
-  const source = await findSource(stateDir, flags.source);
-  const found = await findSelection(stateDir, source, flags.selection);
-  await askDaemon(stateDir, `${PATH}${source.id}/selections/${found.id}/`, 'DELETE');
-  if (flags.json) printJson({ id: found.id });
-  else print(`${found.os}/${found.release} of ${source.name} is no longer selected. Imported images stay.`);
-  return 0;
+/** @throws RackError `not-found` */
+export async function removeSelection(flags: OnSelection): Promise<number> {
+  const { id, os, release, source, path } = await findSelection(flags);
+  await ask(flags, path, 'DELETE');
+  return tell(flags, { id }, `${os}/${release} of ${source.name} is no longer selected. Imported images stay.`);
 }

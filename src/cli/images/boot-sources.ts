@@ -13,8 +13,10 @@ import type { ImageSource } from '../../images/sources/source.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { namesIndex, streamOf } from '../../region/images/region-source.ts';
 import { KEYRING_BYTES_MAX } from '../../region/records/boot-store.ts';
+import { ask, type Fields, requireChange, tell, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { print, printError, printJson } from '../terminal/output.ts';
+import { print, printError } from '../terminal/output.ts';
+import type { TrustFlags } from './options.ts';
 
 export const PATH = '/MAAS/api/2.0/boot-sources/';
 
@@ -37,23 +39,7 @@ const sourceShape = addedShape.extend({
 });
 export type Source = z.output<typeof sourceShape>;
 
-export interface Shared {
-  readonly config: string;
-  readonly json: boolean;
-}
-
-interface TrustFlags {
-  /** Null or undefined: unchanged, or that of the URL. */
-  readonly index?: string | undefined;
-  readonly unsigned?: boolean | undefined;
-  readonly why?: string | undefined;
-  /** On the region's host. */
-  readonly keyring?: string | undefined;
-  /** On this host. */
-  readonly keys?: string | undefined;
-}
-
-export const stateDirOf = ({ config }: Shared): string => loadPlace(config).stateDir;
+export const stateDirOf = ({ config }: Where): string => loadPlace(config).stateDir;
 
 export const listOf = async (stateDir: string): Promise<readonly Source[]> =>
   z.array(sourceShape).parse(await askDaemon(stateDir, `${PATH}?details=true`));
@@ -141,18 +127,18 @@ async function readKeys(path: string): Promise<Buffer> {
   throw new RackError('bad-argument', `${path} has no OpenPGP keys: name the file with the public keys of the site`);
 }
 
-async function trustForm({ keyring, keys, index, unsigned, why }: TrustFlags): Promise<URLSearchParams> {
+async function trustFields({ keyring, keys, index, unsigned, why }: TrustFlags): Promise<Fields> {
   if (keyring !== undefined && keyring !== '' && !existsSync(keyring)) {
     const text = `there is no file ${keyring} on this host: install the package that has it, or copy the keys of the site there`;
     throw new RackError('bad-argument', text);
   }
-  const form = new URLSearchParams();
-  if (index !== undefined) form.set('index', index);
-  if (unsigned !== undefined) form.set('unsigned', String(unsigned));
-  if (why !== undefined) form.set('why', why);
-  if (keyring !== undefined) form.set('keyring_filename', keyring);
-  if (keys !== undefined) form.set('keyring_data', (await readKeys(keys)).toString('base64'));
-  return form;
+  return {
+    index,
+    unsigned: unsigned?.toString(),
+    why,
+    keyring_filename: keyring,
+    keyring_data: keys && (await readKeys(keys)).toString('base64'),
+  };
 }
 
 /**
@@ -184,57 +170,44 @@ export function namePinFiles(pins: readonly Pin[]): void {
   for (const file of new Set(files)) print(`${basename(file)} is ${file}; only that file changes what it has.`);
 }
 
-/** Adds a source. @returns 0 @throws RackError `bad-argument` */
-export async function addSource(flags: Shared & TrustFlags & { readonly url: string }): Promise<number> {
-  const { keyring } = flags;
-  if (keyring === undefined && flags.keys === undefined && flags.unsigned !== true) {
+/** @throws RackError `bad-argument` */
+export async function addSource(flags: Where & TrustFlags & { readonly url: string }): Promise<number> {
+  if (flags.keyring === undefined && flags.keys === undefined && flags.unsigned !== true) {
     const text =
       'name the keys of the site: add --keyring FILE, which is read at each import, or --keys FILE; without signatures: --unsigned --why TEXT';
     throw new RackError('bad-argument', text);
   }
-  const form = await trustForm(flags);
-  form.set('url', siteUrl(flags.url));
-  const stateDir = stateDirOf(flags);
-  const raw = await askDaemon(stateDir, PATH, 'POST', form.toString());
-  if (flags.json) printJson(raw);
-  else {
-    const { id, url } = addedShape.parse(raw);
-    print(`Source ${id} is ${url}`);
-    print(`See whether it answers, and what it has: sudo rackboot images available --source ${shellWord(url)}`);
-    print(`Then select images from it: sudo rackboot images selections add ${id} ubuntu/noble`);
-    print('The next import of the region then fetches them. To import at once: sudo rackboot images import');
-    const others = (await listOf(stateDir)).filter((one) => one.url === url && one.id !== id);
-    if (others.length > 0)
-      printError(`Note: this URL is also that of ${others.map(numberText).join(', ')}. Name each by its number.`);
-  }
+  const raw = await ask(flags, PATH, 'POST', { ...(await trustFields(flags)), url: siteUrl(flags.url) });
+  const { id, url } = addedShape.parse(raw);
+  const next = [
+    `Source ${id} is ${url}`,
+    `See whether it answers, and what it has: sudo rackboot images available --source ${shellWord(url)}`,
+    `Then select images from it: sudo rackboot images selections add ${id} ubuntu/noble`,
+    'The next import of the region then fetches them. To import at once: sudo rackboot images import',
+  ];
+  tell(flags, raw, next.join('\n'));
+  const others = flags.json ? [] : (await listOf(stateDirOf(flags))).filter((one) => one.url === url && one.id !== id);
+  if (others.length > 0)
+    printError(`Note: this URL is also that of ${others.map(numberText).join(', ')}. Name each by its number.`);
   return 0;
 }
 
-/** Changes a source. @returns 0 @throws RackError `not-found`, `bad-argument` */
-export async function setSource(
-  flags: Shared & TrustFlags & { readonly source: string; readonly url?: string | undefined },
-): Promise<number> {
-  const form = await trustForm(flags);
-  if (flags.url !== undefined) form.set('url', flags.url);
-  if (form.size === 0)
-    throw new RackError('bad-argument', 'name a change: add --keyring, --keys, --unsigned, --why, --index or --url');
-  const stateDir = stateDirOf(flags);
-  const { id } = await findSource(stateDir, flags.source);
-  const raw = await askDaemon(stateDir, `${PATH}${id}/`, 'PUT', form.toString());
-  if (flags.json) printJson(raw);
-  else
-    print(
-      `The source ${addedShape.parse(raw).url} is changed; the next import uses it. \`rackboot images sources list\` shows it.`,
-    );
-  return 0;
+type OnSource = Where & { readonly source: string };
+
+/** @throws RackError `not-found`, `bad-argument` */
+export async function setSource(flags: OnSource & TrustFlags & { readonly url?: string | undefined }): Promise<number> {
+  const fields = { ...(await trustFields(flags)), url: flags.url };
+  requireChange(fields, '--keyring, --keys, --unsigned, --why, --index or --url');
+  const { id } = await findSource(stateDirOf(flags), flags.source);
+  const raw = await ask(flags, `${PATH}${id}/`, 'PUT', fields);
+  const { url } = addedShape.parse(raw);
+  const changed = `The source ${url} is changed; the next import uses it.`;
+  return tell(flags, raw, `${changed} \`rackboot images sources list\` shows it.`);
 }
 
-/** Removes a source with its selections. @returns 0 @throws RackError `not-found` */
-export async function removeSource(flags: Shared & { readonly source: string }): Promise<number> {
-  const stateDir = stateDirOf(flags);
-  const { id, url } = await findSource(stateDir, flags.source);
-  await askDaemon(stateDir, `${PATH}${id}/`, 'DELETE');
-  if (flags.json) printJson({ id, url });
-  else print(`The source ${url} is removed, with its selections. Imported images stay.`);
-  return 0;
+/** With its selections. @throws RackError `not-found` */
+export async function removeSource(flags: OnSource): Promise<number> {
+  const { id, url } = await findSource(stateDirOf(flags), flags.source);
+  await ask(flags, `${PATH}${id}/`, 'DELETE');
+  return tell(flags, { id, url }, `The source ${url} is removed, with its selections. Imported images stay.`);
 }

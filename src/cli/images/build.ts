@@ -18,6 +18,7 @@ import { checkGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { haveDone } from './engine.ts';
 import { enterImageTree, openWorkDirectory } from './image-tree.ts';
+import type { InstallerFlags } from './options.ts';
 
 // A line for each step, and on a terminal a bar for the packages of a step.
 
@@ -56,15 +57,7 @@ export class BuildProgress {
   }
 }
 
-interface BuildFlags {
-  readonly config: string;
-  readonly arch: string;
-  readonly release?: string | undefined;
-  readonly tree?: string | undefined;
-  readonly packages?: readonly string[] | undefined;
-  readonly verbose: boolean;
-  readonly json: boolean;
-}
+type BuildFlags = Omit<InstallerFlags, 'from'>;
 
 /** Builds the environment, fetches the loaders, and prints the files written. @returns 0 */
 export async function buildImages(flags: BuildFlags): Promise<number> {
@@ -80,12 +73,10 @@ export async function buildImages(flags: BuildFlags): Promise<number> {
  * @param flags.from a directory or an archive; undefined: Debian's packages
  * @returns 0
  */
-export async function importInstallerImage(
-  flags: BuildFlags & { readonly from?: string | undefined },
-): Promise<number> {
+export async function importInstallerImage(flags: InstallerFlags): Promise<number> {
   const { from, arch } = flags;
   if (from === undefined) {
-    requireInstallerPrograms(flags.packages);
+    requireInstallerPrograms(flags.package);
     return publishImages(flags, async (request) => {
       checkPlace(request, 'debian');
       return [await importInstaller({ ...request, mayReplace: replaceable(request.tree, 'debian') })];
@@ -123,7 +114,7 @@ const checkPlace = ({ tree, arch, release }: EnvironmentRequest, os: string): vo
   assertReplaceable(tree, installerDirectory({ architecture: arch, release }), os);
 
 /** Checked first: without one of these programs, all would be fetched in vain. */
-const programsFor = ({ packages }: BuildFlags): readonly NeededProgram[] => [
+const programsFor = ({ package: packages }: BuildFlags): readonly NeededProgram[] => [
   { program: 'dpkg-deb', package: 'dpkg' },
   ...(packages === undefined ? [{ program: 'apt-get', package: 'apt' }] : []),
 ];
@@ -137,7 +128,7 @@ async function publishImages(
 ): Promise<number> {
   const place = await enterImageTree(flags);
   const { tree, stateDir, config } = place;
-  for (const file of flags.packages ?? []) checkGivenFile(file);
+  for (const file of flags.package ?? []) checkGivenFile(file);
   const work = openWorkDirectory(stateDir);
   const { verbose, json } = flags;
   const progress = new BuildProgress({ isTerminal: process.stderr.isTTY, isVerbose: verbose, isSilent: json });
@@ -148,7 +139,7 @@ async function publishImages(
     publish,
     arch: flags.arch,
     release: flags.release ?? config?.boot.commissioningRelease ?? 'bookworm',
-    packages: flags.packages,
+    packages: flags.package,
     workDir: work.path,
     onProgress: (text: string) => progress.step(text),
     onPart: (part: StepPart) => progress.part(part),

@@ -12,18 +12,13 @@ import { imagesNamed, partsNamed } from './disk-images.ts';
 import { enterImageTree } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import { fillNewFile } from './new-file.ts';
-
-interface BundleFlags {
-  readonly config: string;
-  readonly tree?: string | undefined;
-  readonly json: boolean;
-}
+import type { StoreFlags } from './options.ts';
 
 /** The name of a new bundle ends in `.tar`, or is a path. */
 const isBundleName = (name: string): boolean => /^[./]|\.tar$/.test(name);
 
 /** @param flags.words names or their beginnings, then the file @returns 0 */
-export async function exportImages(flags: BundleFlags & { readonly words: readonly string[] }): Promise<number> {
+export async function exportImages(flags: StoreFlags & { readonly words: readonly string[] }): Promise<number> {
   const path = flags.words.at(-1) ?? '';
   const names = flags.words.slice(0, -1);
   if (names.length === 0 || !isBundleName(path)) {

@@ -11,20 +11,7 @@ import { packageCache } from '../terminal/cache-place.ts';
 import { formatDuration, print, printJson } from '../terminal/output.ts';
 import { addOpened, describeAdding } from './add.ts';
 import { enterImageTree } from './image-tree.ts';
-
-interface MakeDebianFlags {
-  readonly config: string;
-  readonly tree?: string | undefined;
-  readonly release: string;
-  readonly arch: string;
-  readonly size?: string | undefined;
-  readonly cloudInit: boolean;
-  readonly package?: readonly string[] | undefined;
-  readonly mirror?: readonly string[] | undefined;
-  readonly cache?: string | undefined;
-  readonly label: string;
-  readonly json: boolean;
-}
+import type { MakeDebianFlags } from './options.ts';
 
 const UNITS: Readonly<Record<string, number>> = { M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
 

@@ -26,12 +26,7 @@ import { haveDone } from './engine.ts';
 import { enterImageTree, forReader, treeOption } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { addedNotes, CANDIDATES_MAX, nearestBeginning, partNote, severalMatch } from './named-images.ts';
-
-interface StoreFlags {
-  readonly config: string;
-  readonly tree?: string | undefined;
-  readonly json: boolean;
-}
+import type { RemoveFlags, StoreFlags } from './options.ts';
 
 function readTree(tree: string): StoreContent {
   try {
@@ -171,9 +166,7 @@ async function noteOf(stateDir: string, removed: readonly ImageName[]): Promise<
 }
 
 /** Removes images, and prints the freed space. @returns 0 */
-export async function removeDiskImages(
-  flags: StoreFlags & { readonly image: string; readonly all: boolean; readonly force: boolean },
-): Promise<number> {
+export async function removeDiskImages(flags: RemoveFlags): Promise<number> {
   const place = await enterImageTree(flags);
   const { tree } = place;
   const wanted = flags.image.replace(/\/+$/, '');

@@ -6,7 +6,7 @@
 // 3. Boot loaders, installers and environments are not in the store: they are compared with their manifests (fsck-parts.ts).
 
 import { dirname } from 'node:path';
-import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
+import { readImageSources } from '../../config/image-sources.ts';
 import { counted, listed } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { bytesMovedAside, type CheckedContent, damagedOf } from '../../images/image-check.ts';
@@ -21,14 +21,9 @@ import { copiedAgain, describePart, isLost, type PartRepair, repairParts, unimpo
 import { enterImageTree, type ImageTree, treeOption } from './image-tree.ts';
 import { importFrom } from './import.ts';
 import { addedNotes } from './named-images.ts';
+import type { FsckFlags } from './options.ts';
 
 const NAMED_MAX = 8;
-
-interface FsckFlags extends SourceFlags {
-  readonly tree?: string | undefined;
-  readonly report: boolean;
-  readonly json: boolean;
-}
 
 interface Repair {
   readonly image: StoredImage;

@@ -5,7 +5,7 @@
 //   anything else ─▶ refused, with the command for it
 
 import { join } from 'node:path';
-import { readImageSources, type SourceFlags } from '../../config/image-sources.ts';
+import { readImageSources } from '../../config/image-sources.ts';
 import { RackError } from '../../errors.ts';
 import type { BundledResult } from '../../images/carry/bundle.ts';
 import type { Wanted } from '../../images/engine/import-named.ts';
@@ -29,18 +29,9 @@ import { haveDone } from './engine.ts';
 import { contentOf, type GivenPath, misplaced, openGivenPath, unnamedSystem } from './given-path.ts';
 import { enterImageTree, type ImageTree, openWorkDirectory } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
+import type { ImportFlags } from './options.ts';
 
-interface FileFlags {
-  readonly config: string;
-  readonly tree?: string | undefined;
-  readonly file: string;
-  readonly arch: string;
-  readonly os?: string | undefined;
-  readonly release?: string | undefined;
-  readonly subarch?: string | undefined;
-  readonly title?: string | undefined;
-  readonly json: boolean;
-}
+type FileFlags = Omit<ImportFlags, 'image'> & { readonly file: string };
 
 async function importDisc(content: GivenContent, flags: FileFlags): Promise<number> {
   const { file: fileName, json: isSilent } = flags;
@@ -114,33 +105,11 @@ async function importOpened(given: GivenPath, flags: FileFlags): Promise<number>
   throw given.is === 'system' ? unnamedSystem(file) : misplaced(file, { kind: given.is });
 }
 
-interface ImportFlags extends SourceFlags {
-  /** `ubuntu/noble`, `installer/debian/trixie`, or a file. */
-  readonly image: string;
-  /** Separated by commas. */
-  readonly arch: string;
-  /** Its name or URL; undefined: the first that has the image. */
-  readonly source?: string | undefined;
-  readonly subarch?: string | undefined;
-  /** The system of a file that does not name it. */
-  readonly os?: string | undefined;
-  /** Of a file; instead of a disc's own name. */
-  readonly release?: string | undefined;
-  readonly tree?: string | undefined;
-  readonly limit?: string | undefined;
-  /** Of packages; undefined: that of the installer's source. */
-  readonly mirror?: string | undefined;
-  /** `.deb` files with drivers; undefined: apt fetches them. */
-  readonly packages?: readonly string[] | undefined;
-  readonly title?: string | undefined;
-  readonly json: boolean;
-}
-
 type Imported = WorkResult<'import'>;
-type ImportOptions = Pick<ImportFlags, 'packages' | 'json'> & { readonly bytesPerSecondMax?: number | undefined };
+type ImportOptions = Pick<ImportFlags, 'json' | 'package'> & { readonly bytesPerSecondMax?: number | undefined };
 
 /** Imports the named image for each architecture, or a file, and prints the results. @returns 0 */
-export async function importByName(flags: ImportFlags): Promise<number> {
+export async function importByName(flags: ImportFlags & { readonly image: string }): Promise<number> {
   if (isFileName(flags.image)) return importFile({ ...flags, file: flags.image });
   for (const flag of ['os', 'title'] as const)
     if (flags[flag] !== undefined)
@@ -155,7 +124,7 @@ export async function importByName(flags: ImportFlags): Promise<number> {
   const isAny = isInstaller && flags.source !== undefined;
   const ofFiles = readImageSources(flags).filter(({ kind }) => isAny || (kind === 'installer') === isInstaller);
   const bytesPerSecondMax = parseLimit(flags.limit);
-  for (const file of flags.packages ?? []) checkGivenFile(file);
+  for (const file of flags.package ?? []) checkGivenFile(file);
   const place = await enterImageTree(flags);
   const isOfFile = (isInstaller && !isAny) || ofFiles.some(({ name }) => name === flags.source);
   const all = isOfFile ? ofFiles : await knownSources(ofFiles, place.config);
@@ -177,7 +146,7 @@ export async function importFrom(
   place: ImageTree,
   wanted: Wanted,
   sources: readonly ImageSource[],
-  { bytesPerSecondMax, packages, json }: ImportOptions,
+  { bytesPerSecondMax, package: packages, json }: ImportOptions,
 ): Promise<Imported> {
   const { config, stateDir } = place;
   const isOfInstaller = ('lost' in wanted ? wanted.lost : wanted).kind === 'installer';

@@ -15,27 +15,15 @@ import { print, printError, printJson } from '../terminal/output.ts';
 import { configuredProxy, parseLimit } from './download-options.ts';
 import { readImageConfig } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
+import type { MirrorFlags } from './options.ts';
 import { StopSignals } from './stop-signals.ts';
-
-interface MirrorFlags {
-  readonly url: string;
-  readonly directory: string;
-  readonly filters: readonly string[];
-  readonly keyring: string;
-  /** Undefined: all versions. */
-  readonly max?: number | undefined;
-  readonly limit?: string | undefined;
-  /** It may name a proxy. */
-  readonly config: string;
-  readonly json: boolean;
-}
 
 /** Prints what was fetched and removed. @returns 1 if a chosen file cannot be mirrored */
 export async function mirrorImages(flags: MirrorFlags): Promise<number> {
   const { url, directory, keyring, max = Number.POSITIVE_INFINITY, json } = flags;
   if (!(Number.isInteger(max) || max === Number.POSITIVE_INFINITY) || max < 1)
     throw new RackError('bad-argument', `--max ${max} is not a number of versions: give 1 or more`);
-  const parsed = await parseTagFilters(flags.filters);
+  const parsed = await parseTagFilters(flags.filters ?? []);
   if (!parsed.ok) throw new RackError('bad-argument', parsed.problem);
   checkGivenFile(keyring);
   const settings = {

@@ -10,6 +10,7 @@ import { formatImageName } from '../../images/image-store.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { fetchedAgainNote } from './boot-selections.ts';
 import { nearestBeginning, severalMatch } from './named-images.ts';
+import type { RemoveFlags } from './options.ts';
 
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';
 
@@ -45,13 +46,6 @@ type Version = z.output<typeof versionsShape>[number];
 interface ShownImage extends z.output<typeof imageShape> {
   readonly hosts: readonly string[];
   readonly racks: string[];
-}
-
-interface RemoveFlags {
-  readonly config: string;
-  readonly image: string;
-  readonly all: boolean;
-  readonly json: boolean;
 }
 
 const readVersions = async (stateDir: string): Promise<readonly Version[]> =>

@@ -11,24 +11,16 @@ import { findMirror } from '../../images/sources/package-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { namesIndex } from '../../region/images/region-source.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
+import type { Where } from '../terminal/asking.ts';
 import { print, printJson, tableLines } from '../terminal/output.ts';
-import {
-  isNamed,
-  listOf,
-  namePinFiles,
-  pinText,
-  type Shared,
-  type Source,
-  stateDirOf,
-  warnOfFile,
-} from './boot-sources.ts';
+import { isNamed, listOf, namePinFiles, pinText, type Source, stateDirOf, warnOfFile } from './boot-sources.ts';
 import { readImageConfig } from './image-tree.ts';
 
 /** As OpenPGP's long identifiers. */
 const KEY_ID_CHARACTERS = 16;
 
 /** @returns 1 if the site's file has an error */
-export async function listSources(flags: Shared): Promise<number> {
+export async function listSources(flags: Where & { readonly json: boolean }): Promise<number> {
   const stateDir = stateDirOf(flags);
   const sources = await listOf(stateDir);
   if (flags.json) printJson(sources);

@@ -31,6 +31,7 @@ import { readGivenFile } from '../terminal/given-file.ts';
 import { type HashedFile, openHashed } from '../terminal/hashed-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { ImportProgress } from './import-progress.ts';
+import type { UploadFlags } from './options.ts';
 import { pause, StopSignals } from './stop-signals.ts';
 
 // The region to which a command uploads: that of this host, by its control socket, or another by URL and API key.
@@ -77,22 +78,6 @@ const TYPES: readonly (readonly [end: RegExp, type: string])[] = [
   [/\.(?:tbz|tar\.bz2)$/i, 'tbz'],
   [/\.(?:squashfs|sqfs)$/i, 'squashfs'],
 ];
-
-interface UploadFlags {
-  readonly config: string;
-  readonly name: string;
-  readonly file: string;
-  readonly arch: string;
-  readonly type?: string | undefined;
-  readonly title?: string | undefined;
-  /** The region of an earlier `rackboot login`. */
-  readonly profile?: string | undefined;
-  /** Undefined: the region of this host. */
-  readonly url?: string | undefined;
-  readonly keyFile?: string | undefined;
-  readonly caFile?: string | undefined;
-  readonly json: boolean;
-}
 
 const fileShape = z.looseObject({
   filetype: z.string(),

@@ -5,7 +5,7 @@ import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { findMachine } from '../machines/identity.ts';
-import { ask, tell, type Where } from '../terminal/asking.ts';
+import { ask, requireChange, tell, type Where } from '../terminal/asking.ts';
 import { print, printError, printTable } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
 import type { PasswordFlags } from './accounts.ts';
@@ -130,8 +130,7 @@ export async function changeTag(
   const { name, rename, comment, kernelOpts, definition } = argv;
   await requireTag(argv, name);
   const fields = { name: rename, comment, kernel_opts: kernelOpts, definition };
-  if (Object.values(fields).every((value) => value === undefined))
-    throw new RackError('bad-argument', 'say what to change: --rename, --comment, --kernel-opts or --definition');
+  requireChange(fields, '--rename, --comment, --kernel-opts or --definition');
   const raw = await ask(argv, tagPath(name), 'PUT', fields, { ...TAG_NAMES, name: '--rename' });
   return tell(argv, raw, `The tag ${name} is changed${rename === undefined ? '' : `, and now called ${rename}`}.`);
 }

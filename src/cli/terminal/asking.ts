@@ -3,6 +3,7 @@
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, type ControlMethod } from '../../control/ask-daemon.ts';
 import type { OptionNames } from '../../control/field-refusal.ts';
+import { RackError } from '../../errors.ts';
 import { print, printJson } from './output.ts';
 
 /** The options that every such command has. */
@@ -31,6 +32,12 @@ export const ask = (
   names?: OptionNames,
 ): Promise<unknown> =>
   askDaemon(loadPlace(config).stateDir, path, method, fields && formOf(fields), names && { names });
+
+/** @param options that change something @throws RackError `bad-argument` if no field is defined */
+export function requireChange(fields: Fields, options: string): void {
+  if (Object.values(fields).every((value) => value === undefined))
+    throw new RackError('bad-argument', `name a change: add ${options}`);
+}
 
 /** Prints the answer as JSON, or what it says to people. @returns 0 */
 export function tell({ json = false }: Where, raw: unknown, said: string | (() => void)): number {

@@ -1,8 +1,31 @@
 // Commands as rows of tables: words, description, arguments, and what runs. The parser makes help and completion of them.
 
-import type { ArgumentsCamelCase, Argv, InferredOptionTypes, Options, PositionalOptions } from 'yargs';
+import type {
+  ArgumentsCamelCase,
+  Argv,
+  InferredOptionType,
+  InferredOptionTypes,
+  Options,
+  PositionalOptions,
+} from 'yargs';
 
 type Takes = Readonly<Record<string, Options & PositionalOptions>>;
+
+type CamelCase<Name> = Name extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail> & string>}`
+  : Name;
+type Value<O extends Options & PositionalOptions> =
+  InferredOptionType<O> extends (infer Item)[] | undefined
+    ? readonly Item[] | Extract<InferredOptionType<O>, undefined>
+    : InferredOptionType<O>;
+type Optional<T extends Takes> = { [Name in keyof T]: undefined extends Value<T[Name]> ? Name : never }[keyof T];
+
+/** What a command that takes `T` gets. */
+export type FlagsOf<T extends Takes> = {
+  readonly [Name in Exclude<keyof T, Optional<T>> as CamelCase<Name>]: Value<T[Name]>;
+} & {
+  readonly [Name in Optional<T> as CamelCase<Name>]?: Value<T[Name]>;
+};
 
 /** `finish` gets the exit code of what ran. */
 export type Row = (parser: Argv, finish: (code: number) => void) => void;

@@ -52,7 +52,7 @@ test('packages are unpacked in one step with a part for each', async (t) => {
 
 test('a build says at its beginning which programs are missing, with the packages that have them', async () => {
   const path = process.env.PATH;
-  const flags = { config: '/nowhere', arch: 'amd64', verbose: false, json: false };
+  const flags = { config: '/nowhere', arch: 'amd64', verbose: false, json: false } as const;
   process.env.PATH = '/nowhere';
   try {
     await assert.rejects(buildImages(flags), {
@@ -60,7 +60,7 @@ test('a build says at its beginning which programs are missing, with the package
       message:
         'Building the boot environment needs dpkg-deb and apt-get, which this host lacks: sudo apt-get install dpkg apt',
     });
-    await assert.rejects(importInstallerImage({ ...flags, packages: [] }), {
+    await assert.rejects(importInstallerImage({ ...flags, package: [] }), {
       code: 'tool-missing',
       message:
         /^Adding drivers to an installer needs (?:depmod and )?dpkg-deb, which this host lacks: sudo apt-get install (?:kmod )?dpkg$/,
