@@ -8,16 +8,26 @@ import { crc32 } from 'node:zlib';
 import type { NetworkView } from '../networks/network-view.ts';
 import type { Machine } from '../records/machine.ts';
 import { hasLaidNetwork, type LaidInterface, type MachineLayout } from '../records/machine-layout.ts';
-import { makeInterface } from './interface-changes.ts';
-import { beginDraft, type LayoutRefusal, linksOf, masterOf, nextId, withLayout } from './network-draft.ts';
+import { INTERFACE_NAME, makeInterface } from './interface-changes.ts';
+import {
+  beginDraft,
+  type LayoutRefusal,
+  linksOf,
+  masterOf,
+  type NetworkDraft,
+  nextId,
+  withLayout,
+} from './network-draft.ts';
 
-/** Linux's IFNAMSIZ without the zero at its end. */
-const NAME_MAX = 15;
-
-function bridgeName(name: string): string {
-  const candidates = [`br-${name}`, `b-${name.replace(/^en/, '')}`];
-  const hash = (crc32(name) & 0xff_ffff).toString(16).padStart(6, '0');
-  return candidates.find(({ length }) => length <= NAME_MAX) ?? `b-${hash}-${name.slice(-6)}`;
+/** The usual name for a bridge on an interface; another one if the machine, which names its own interfaces, has it already, or Linux refuses it. */
+function bridgeName({ layout }: NetworkDraft, below: string): string {
+  const isFree = (name: string) => INTERFACE_NAME.test(name) && !layout.interfaces.some((one) => one.name === name);
+  const hashed = (text: string) => `b-${(crc32(text) & 0xff_ffff).toString(16).padStart(6, '0')}`;
+  const usual = [`br-${below}`, `b-${below.replace(/^en/, '')}`, `${hashed(below)}-${below.slice(-6)}`].find(isFree);
+  if (usual !== undefined) return usual;
+  let count = 1;
+  while (!isFree(hashed(`${below} ${count}`))) count += 1;
+  return hashed(`${below} ${count}`);
 }
 
 export function makeAcquiredBridges(
@@ -34,7 +44,7 @@ export function makeAcquiredBridges(
       link.interfaceId === id ? { ...link, interfaceId: bridgeId } : link,
     );
     const made = makeInterface(withLayout(draft, { links }), 'bridge', {
-      name: bridgeName(name),
+      name: bridgeName(draft, name),
       parents: [id],
       mtu,
       params,

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
+import { makeAcquiredBridges } from '../../../src/region/layout/acquired-bridges.ts';
 import { refuseLayout } from '../../../src/region/layout/deployable.ts';
 import {
   changeInterface,
@@ -213,4 +214,23 @@ test('a machine has a bounded number of interfaces and of links', () => {
   const linked = { ...START, layout: { ...START.layout, links } };
   const wish = { mode: 'auto', subnetId: 1, isForced: false, isGateway: false } as const;
   assert.match(saidOf(linkSubnet(linked, FIRST, wish)), /at most 256 links/);
+});
+
+test('a bridge that an allocation makes has another name if the machine has the usual one, or Linux would refuse it', () => {
+  const named = (...names: readonly string[]) => {
+    const interfaces = names.map((name, at) => ({
+      ...NIC,
+      id: FIRST + at,
+      address: ipv4(0x0a140064 + at),
+      name,
+      mac: mac(0x525400000001 + at),
+    }));
+    const made = makeAcquiredBridges({ ...MACHINE, interfaces }, NETWORKS, {});
+    assert.ok(!('kind' in made), saidOf(Object(made)));
+    return made.network?.interfaces.flatMap(({ kind, name }) => (kind === 'bridge' ? [name] : []));
+  };
+  assert.deepEqual(named('eno1'), ['br-eno1']);
+  assert.deepEqual(named('eno1', 'br-eno1'), ['b-o1']);
+  assert.match(String(named('eno1', 'br-eno1', 'b-o1')), /^b-[0-9a-f]{6}-eno1$/);
+  for (const odd of ['eno 1', 'eno1:1', 'ÄÄ', 'x/../../y']) assert.match(String(named(odd)), /^b-[0-9a-f]{6}$/);
 });
