@@ -3,13 +3,14 @@
 import { POWER_DRIVER_NAMES } from '../../machines/power-drivers.ts';
 import { PURPOSES, type Purpose } from '../../region/preseed/request.ts';
 import { group, row } from '../terminal/command-table.ts';
+import { form } from '../terminal/form.ts';
+import type { MachineShape } from '../terminal/shapes.ts';
 import {
   ANY_NAME,
   comment,
   config,
   flag,
   json,
-  machine,
   named,
   numberNamed,
   option,
@@ -17,22 +18,37 @@ import {
   text,
   yes,
 } from '../terminal/shared-options.ts';
+import { aMachine, titleOf } from './arguments.ts';
 
 const life = () => import('./life.ts');
-const identity = () => import('./identity.ts');
 const logins = () => import('./logins.ts');
 const power = () => import('./machine-power.ts');
 const scripts = () => import('./scripts.ts');
 const sshKeys = () => import('./ssh-keys.ts');
 const preseed = () => import('./preseed.ts');
 
-/** Commands that take only a machine: name, operation, description. */
+const machine = aMachine();
+
+/** One that changes the state of a machine. @param done if the state stays: what it did */
+const command = (op: string, done?: string) =>
+  ({
+    ask: ['POST', `machines/{machine}/?op=${op}`],
+    say: async (_: unknown, answer: unknown) => (await life()).stateText(answer, done),
+  }) as const;
+/** One that may leave a machine on. */
+const ending = (op: string) =>
+  ({
+    ...command(op),
+    say: async ({ machine: before }: { readonly machine: MachineShape }, answer: unknown) =>
+      (await life()).endedText(before, answer),
+  }) as const;
+
+/** Commands that take only a machine: name, operation, description, and what it did if the state stays. */
 const PLAIN = [
-  ['abort', 'abort', "Stop a machine's current work, and return it to its former state"],
   ['broken', 'mark_broken', 'Mark a machine as broken, so that nothing uses it'],
   ['fixed', 'mark_fixed', 'Mark a broken machine as fixed'],
-  ['lock', 'lock', 'Lock a machine: no command changes its state; power and debug-login stay allowed'],
-  ['unlock', 'unlock', 'Unlock a machine'],
+  ['lock', 'lock', 'Lock a machine: no command changes its state; power and debug-login stay allowed', 'locked'],
+  ['unlock', 'unlock', 'Unlock a machine', 'unlocked'],
   ['missing', 'mark_missing', 'Mark a machine as missing, so that nothing uses it'],
   ['exit-rescue', 'exit_rescue_mode', 'End the rescue of a machine'],
   ['override-failed', 'override_failed_testing', 'Use a machine although its tests failed'],
@@ -63,7 +79,7 @@ const MACHINES = [
   row('show <machine>', 'Show one machine, and what identifies it', { machine, config, json }, async (argv) =>
     (await import('./list.ts')).showMachine(argv),
   ),
-  row(
+  form(
     'add <macs..>',
     'Add a machine by its hardware addresses, boot interface first; a machine that boots here adds itself',
     {
@@ -81,19 +97,29 @@ const MACHINES = [
         describe: 'A parameter of the driver: name=value, or name@FILE for the first line of a file (repeat)',
       },
     },
-    async (argv) => (await life()).addMachine(argv),
+    {
+      ask: ['POST', 'machines/'],
+      fields: {
+        architecture: 'arch',
+        mac_addresses: 'macs',
+        hostname: 'hostname',
+        domain: 'domain',
+        power_type: 'power-type',
+      },
+      more: async (found) => (await life()).newMachineFields(found),
+      say: async (_, answer) => (await life()).addedText(answer),
+    },
   ),
-  row(
+  form(
     'accept <machine>',
     'Accept a New machine: its next start commissions it, then it is Ready',
     {
       ...onMachine,
       'skip-commissioning': flag('Make it Ready at once, without commissioning'),
     },
-    async (argv) =>
-      (await life()).commandMachine(argv, 'accept', { skip_commissioning: String(argv.skipCommissioning) }),
+    { ...command('accept'), fields: { skip_commissioning: 'skip-commissioning' } },
   ),
-  row(
+  form(
     'commission <machine>',
     'Commission a machine at its next start: inventory and tests',
     {
@@ -101,26 +127,22 @@ const MACHINES = [
       script: chosen('A commissioning script to run, by name or tag, or `none`', UNASKED),
       test: chosen('A testing script to run after them, by name or tag', 'none'),
     },
-    async (argv) =>
-      (await life()).commandMachine(argv, 'commission', {
-        commissioning_scripts: argv.script?.join(','),
-        testing_scripts: argv.test?.join(','),
-      }),
+    { ...command('commission'), fields: { commissioning_scripts: 'script', testing_scripts: 'test' } },
   ),
-  row(
+  form(
     'test <machine>',
     'Test a machine at its next start, then return it to its former state',
     {
       ...onMachine,
       script: chosen('A testing script to run, by name or tag, or `none`', UNASKED),
     },
-    async (argv) => (await life()).commandMachine(argv, 'test', { testing_scripts: argv.script?.join(',') }),
+    { ...command('test'), fields: { testing_scripts: 'script' } },
   ),
-  row(
+  form(
     'allocate [machine]',
     'Allocate a Ready machine: this one, or the first that meets the conditions',
     {
-      machine: { type: 'string', describe: ANY_NAME },
+      machine: { ...machine, demandOption: false },
       config,
       json,
       comment,
@@ -130,9 +152,20 @@ const MACHINES = [
       memory: { ...numberNamed('--memory', 'MiB'), requiresArg: true, describe: 'Minimum memory, in MiB' },
       tag: { type: 'string', array: true, describe: 'A required tag (repeat)' },
     },
-    async (argv) => (await life()).allocateMachine(argv),
+    {
+      ...command('allocate'),
+      ask: ['POST', 'machines/?op=allocate'],
+      fields: {
+        system_id: 'machine',
+        arch: 'arch',
+        cpu_count: 'cpus',
+        mem: 'memory',
+        tags: 'tag',
+        ip_address: 'address',
+      },
+    },
   ),
-  row(
+  form(
     'deploy <machine> <system>',
     'Deploy a system to the disk of a machine: debian/trixie, or trixie',
     {
@@ -151,20 +184,34 @@ const MACHINES = [
       kernel: option("The kernel of an imported system, such as hwe-24.04; default: the release's own"),
       'user-data': option('A file for cloud-init to run at the first start'),
     },
-    async (argv) => (await life()).deployMachine(argv),
+    {
+      ...command('deploy'),
+      fields: {
+        distro_series: 'system',
+        deploy_by: 'by',
+        disk: 'disk',
+        hwe_kernel: 'kernel',
+        ip_address: 'address',
+        user_data: 'user-data',
+      },
+      more: async ({ userData }) => ({ user_data: userData && (await life()).encodedFile(userData) }),
+    },
   ),
-  row(
+  form(
     'release <machine>',
     'Release a machine, its address and its name in DNS',
     {
       ...onMachine,
       erase: { choices: ['signatures', 'all'], describe: 'Erase its disks first' },
     },
-    async (argv) =>
-      (await life()).commandMachine(argv, 'release', {
-        erase: argv.erase && 'true',
-        quick_erase: argv.erase === 'signatures' ? 'true' : undefined,
+    {
+      ...ending('release'),
+      fields: { erase: 'erase' },
+      more: ({ erase }) => ({
+        erase: erase && 'true',
+        quick_erase: erase === 'signatures' ? 'true' : undefined,
       }),
+    },
   ),
   row(
     'rescue <machine>',
@@ -175,7 +222,7 @@ const MACHINES = [
     },
     async (argv) => (await logins()).rescueMachine(argv),
   ),
-  row(
+  form(
     'debug-login <machine>',
     'Allow SSH login while a machine is commissioned, deployed or erased, and keep it on if that fails',
     {
@@ -183,30 +230,46 @@ const MACHINES = [
       for: option('How long, at most 24h; default: 1h'),
       off: flag('End the debug login now'),
     },
-    async (argv) => (await logins()).debugLogin(argv),
+    {
+      ask: ['POST', 'machines/{machine}/?op=debug_login'],
+      fields: { off: 'off', seconds: 'for' },
+      more: async ({ for: time }) => ({ seconds: time && (await logins()).secondsOf(time) }),
+      say: async ({ machine: { fqdn }, off }, answer) =>
+        off ? `The debug login of ${fqdn} has ended.` : (await logins()).loginsText(answer),
+    },
   ),
-  row(
+  form(
     'logins <machine>',
     'Show how to log in to a machine in rescue mode or with a debug login, and its host key',
     { machine, config, json },
-    async (argv) => (await logins()).listLogins(argv),
+    {
+      ask: ['GET', 'machines/{machine}/?op=logins'],
+      say: async ({ machine: { fqdn } }, answer) =>
+        (await logins()).loginsText(answer) || `${fqdn} is not in rescue mode and has no debug login.`,
+    },
   ),
-  ...PLAIN.map(([name, op, about]) =>
-    row(
+  form(
+    'abort <machine>',
+    "Stop a machine's current work, and return it to its former state",
+    onMachine,
+    ending('abort'),
+  ),
+  ...PLAIN.map(([name, op, about, done]) =>
+    form(
       // Refusals list the operations that fit a state by their API names, so those names work as well.
       [`${name} <machine>`, ...(op.replaceAll('_', '-') === name ? [] : [op.replaceAll('_', '-')])],
       about,
       onMachine,
-      async (argv) => (await life()).commandMachine(argv, op, {}),
+      command(op, done),
     ),
   ),
-  row(
+  form(
     'rename <machine> <name>',
     'Give a machine another hostname; DNS replaces the old one at once',
     { machine, name: named('Letters, digits and hyphens'), config, json },
-    async (argv) => (await life()).renameMachine(argv),
+    { ...command(''), ask: ['PUT', 'machines/{machine}/'], fields: { hostname: 'name' } },
   ),
-  row(
+  form(
     'remove <machine>',
     'Forget a machine; if it boots again, it enlists as a new one',
     {
@@ -216,20 +279,29 @@ const MACHINES = [
       yes,
       force: flag('Even if the machine has an owner or is busy'),
     },
-    async (argv) => (await life()).removeMachine(argv),
+    {
+      ask: ['DELETE', 'machines/{machine}/'],
+      fields: { force: 'force' },
+      confirm: ({ machine: gone }) => `Forget ${titleOf(gone)}, with its log and results?`,
+      say: ({ machine: gone }) => `${titleOf(gone)} is removed.`,
+    },
   ),
-  row(
+  form(
     'merge <keep> <other>',
     'Merge two records of one machine: the first takes over interfaces and events, the other is removed',
     {
-      keep: named(`The machine that stays. ${ANY_NAME}`),
-      other: named('The machine to remove; it must not be in use'),
+      keep: aMachine(`The machine that stays. ${ANY_NAME}`),
+      other: aMachine('The machine to remove; it must not be in use'),
       config,
       json,
     },
-    async (argv) => (await identity()).mergeMachines(argv),
+    {
+      ask: ['POST', 'machines/{keep}/?op=merge'],
+      fields: { other: 'other' },
+      say: ({ keep, other }) => `${titleOf(other)} is now part of ${titleOf(keep)}.`,
+    },
   ),
-  row(
+  form(
     'split <machine>',
     'Move interfaces of a machine to a separate New machine',
     {
@@ -238,15 +310,24 @@ const MACHINES = [
       json,
       mac: { type: 'string', array: true, demandOption: true, describe: 'A hardware address to split off (repeat)' },
     },
-    async (argv) => (await identity()).splitMachine(argv),
+    {
+      ask: ['POST', 'machines/{machine}/?op=split'],
+      fields: { mac_addresses: 'mac' },
+      say: async (_, answer) => (await life()).splitText(answer),
+    },
   ),
-  row(
+  form(
     'keep-apart <machine> <other>',
     'Record that two machines are not the same, so that Rackboot never asks again',
-    { machine, other: named('The other machine'), config, json },
-    async (argv) => (await identity()).keepApart(argv),
+    { machine, other: aMachine('The other machine'), config, json },
+    {
+      ask: ['POST', 'machines/{machine}/?op=keep_apart'],
+      fields: { other: 'other' },
+      say: ({ machine: first, other }) =>
+        `${first.fqdn} and ${other.fqdn} stay two machines, even if they look the same.`,
+    },
   ),
-  row(
+  form(
     'move <machine> <rack>',
     'Record that a machine was moved to another network, of the same rack or another',
     {
@@ -256,7 +337,14 @@ const MACHINES = [
       json,
       network: option('The network of that rack, by name or as 10.20.0.0/24'),
     },
-    async (argv) => (await identity()).moveMachine(argv),
+    {
+      ask: ['POST', 'machines/{machine}/?op=move'],
+      fields: { rack: 'rack', network: 'network' },
+      say: ({ machine: { fqdn }, rack, network }) => {
+        const place = network === undefined ? '' : `, network ${network}`;
+        return `The home of ${fqdn} is now rack ${rack}${place}. Boot it there from the network.`;
+      },
+    },
   ),
 ];
 
@@ -289,7 +377,7 @@ const POWER = [
     { machine: { type: 'string', describe: ANY_NAME }, config, json },
     async (argv) => (await power()).showPower(argv),
   ),
-  row(
+  form(
     'set <machine> <type> [parameters..]',
     'Set how a machine is switched: ipmi power_address=10.0.0.5 power_user=maas power_pass@FILE',
     {
@@ -304,7 +392,12 @@ const POWER = [
       json,
       'skip-check': flag('Store the parameters even if the driver would refuse them'),
     },
-    async (argv) => (await power()).setPower(argv),
+    {
+      ask: ['PUT', 'machines/{machine}/'],
+      fields: { power_type: 'type', power_parameters_skip_check: 'skip-check' },
+      more: async ({ parameters }) => ({ power_parameters: (await power()).encodedParameters(parameters) }),
+      say: async ({ config: file }, answer) => (await power()).setText(file, answer),
+    },
   ),
   row(
     'check <what>',
@@ -341,14 +434,23 @@ const SCRIPTS = [
     },
     async (argv) => (await scripts()).addScript(argv),
   ),
-  row('list', 'List scripts, in the order in which they run', { config, json }, async (argv) =>
-    (await scripts()).listScripts(argv),
+  form(
+    'list',
+    'List scripts, in the order in which they run',
+    { config, json },
+    { ask: ['GET', 'scripts/'], say: async (_, answer) => (await scripts()).scriptsText(answer) },
   ),
   row('show <script>', 'Print the text of a script', { script, config }, async (argv) =>
     (await scripts()).showScript(argv),
   ),
-  row('remove <script>', 'Remove a script; its results stay', { script, config, json }, async (argv) =>
-    (await scripts()).removeScript(argv),
+  form(
+    'remove <script>',
+    'Remove a script; its results stay',
+    { script, config, json },
+    {
+      ask: ['DELETE', 'scripts/{script}/'],
+      say: ({ script: name }) => `The script ${name} is removed.`,
+    },
   ),
   row(
     'results <machine> [script]',
@@ -373,14 +475,23 @@ const SCRIPTS = [
 const username = option('Owner of the keys; default: the local administrator');
 
 const SSH_KEYS = [
-  row(['list', '$0'], 'List keys', { config, json, username }, async (argv) => (await sshKeys()).listSshKeys(argv)),
+  form(
+    ['list', '$0'],
+    'List keys',
+    { config, json, username },
+    {
+      ask: ['GET', 'account/prefs/sshkeys/'],
+      fields: { username: 'username' },
+      say: async ({ username: owner }, answer) => (await sshKeys()).keysText(owner, answer),
+    },
+  ),
   row(
     'add <file>',
     'Add the public keys of a file, one per line',
     { file: named('Such as ~/.ssh/id_ed25519.pub'), config, json, username },
     async (argv) => (await sshKeys()).addSshKeys(argv),
   ),
-  row(
+  form(
     'remove <id>',
     'Remove a key',
     {
@@ -389,7 +500,11 @@ const SSH_KEYS = [
       json,
       username,
     },
-    async (argv) => (await sshKeys()).removeSshKey(argv),
+    {
+      ask: ['DELETE', 'account/prefs/sshkeys/{id}/'],
+      fields: { username: 'username' },
+      say: () => 'The key is removed.',
+    },
   ),
 ];
 

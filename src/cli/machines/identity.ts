@@ -5,9 +5,8 @@ import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
-import { formatMac, parseMac } from '../../net/address.ts';
-import { ask, tell, type Where } from '../terminal/asking.ts';
-import { devicesShape, findMachineShape, type MachineShape, machineShape, machinesShape } from '../terminal/shapes.ts';
+import { ask, type Where } from '../terminal/asking.ts';
+import { devicesShape, findMachineShape, type MachineShape, machinesShape } from '../terminal/shapes.ts';
 
 const identityShape = z.object({
   /** An older region does not send them. */
@@ -87,46 +86,7 @@ export async function identityFields(
   ];
 }
 
-/** @throws RackError `not-found`, `bad-argument` if the region refuses */
-export async function mergeMachines(argv: Where & { readonly keep: string; readonly other: string }): Promise<number> {
-  const [kept, gone] = [await findMachine(argv, argv.keep), await findMachine(argv, argv.other)];
-  const raw = await ask(argv, pathOf(kept, 'merge'), 'POST', { other: gone.system_id });
-  return tell(argv, raw, `${gone.fqdn} (${gone.system_id}) is now part of ${kept.fqdn} (${kept.system_id}).`);
-}
-
 export interface OnMachine extends Where {
   readonly machine: string;
   readonly comment?: string | undefined;
-}
-
-/** Splits interfaces off into a New machine. */
-export async function splitMachine(argv: OnMachine & { readonly mac: readonly string[] }): Promise<number> {
-  const addresses = argv.mac
-    .flatMap((text) => text.split(','))
-    .map((text) => {
-      const mac = parseMac(text.trim());
-      if (mac === undefined)
-        throw new RackError('bad-argument', `${text} is not a hardware address such as 52:54:00:12:34:56`);
-      return formatMac(mac);
-    });
-  const machine = await findMachine(argv, argv.machine);
-  const raw = await ask(argv, pathOf(machine, 'split'), 'POST', { mac_addresses: addresses.join(',') });
-  const made = machineShape.parse(raw);
-  return tell(argv, raw, `${made.fqdn} (${made.system_id}) is a New machine with ${addresses.join(', ')}.`);
-}
-
-export async function keepApart(argv: OnMachine & { readonly other: string }): Promise<number> {
-  const [first, second] = [await findMachine(argv, argv.machine), await findMachine(argv, argv.other)];
-  const raw = await ask(argv, pathOf(first, 'keep_apart'), 'POST', { other: second.system_id });
-  return tell(argv, raw, `${first.fqdn} and ${second.fqdn} stay two machines, even if they look the same.`);
-}
-
-export async function moveMachine(
-  argv: OnMachine & { readonly rack: string; readonly network?: string | undefined },
-): Promise<number> {
-  const { rack, network } = argv;
-  const machine = await findMachine(argv, argv.machine);
-  const raw = await ask(argv, pathOf(machine, 'move'), 'POST', { rack, network });
-  const place = network === undefined ? '' : `, network ${network}`;
-  return tell(argv, raw, `The home of ${machine.fqdn} is now rack ${rack}${place}. Boot it there from the network.`);
 }

@@ -2,67 +2,34 @@
 
 import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
-import type { OptionNames } from '../../control/field-refusal.ts';
 import { RackError } from '../../errors.ts';
-import { parseMac } from '../../net/address.ts';
-import { ask, type Fields, tell, type Where } from '../terminal/asking.ts';
+import { ask, type Fields, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { print } from '../terminal/output.ts';
-import { confirmOnTerminal } from '../terminal/prompt.ts';
 import { machineShape } from '../terminal/shapes.ts';
-import { findMachine, type OnMachine } from './identity.ts';
-import { parametersOf } from './machine-power.ts';
+import { titleOf } from './arguments.ts';
+import { encodedParameters } from './machine-power.ts';
 
-/** By the field that each option or argument sets; `power_parameters` name the parameter. */
-const NAMES: OptionNames = {
-  arch: '--arch',
-  architecture: '--arch',
-  comment: '--comment',
-  cpu_count: '--cpus',
-  deploy_by: '--by',
-  disk: '--disk',
-  domain: '--domain',
-  mac_addresses: 'MACS',
-  mem: '--memory',
-  distro_series: 'SYSTEM',
-  hwe_kernel: '--kernel',
-  ip_address: '--address',
-  tags: '--tag',
-  erase: '--erase',
-  power_type: '--power-type',
-  power_parameters: '--power',
-  user_data: '--user-data',
-};
-
-/** Operations that leave a machine in its state, and what they did. */
-const DONE: Readonly<Record<string, string>> = { lock: 'locked', unlock: 'unlocked' };
-
-function changed(where: Where, raw: unknown, op = ''): number {
-  return tell(where, raw, () => {
-    const { fqdn, system_id: id, status_name: status, ...rest } = machineShape.parse(raw);
-    const more = [rest.status_message, rest.ip_addresses.join(' ')].filter((part) => part !== '');
-    const done = DONE[op];
-    const now = done === undefined ? `${status} now` : `${done} now (${status})`;
-    print(`${fqdn} (${id}) is ${now}${more.length === 0 || done !== undefined ? '' : `: ${more.join('; ')}`}.`);
-  });
+/** @param done what was done to a machine that stays in its state */
+export function stateText(answer: unknown, done?: string): string {
+  const { status_name: status, ...machine } = machineShape.parse(answer);
+  if (done !== undefined) return `${titleOf(machine)} is ${done} now (${status}).`;
+  const more = [machine.status_message, machine.ip_addresses.join(' ')].filter((part) => part !== '');
+  return `${titleOf(machine)} is ${status} now${more.length === 0 ? '' : `: ${more.join('; ')}`}.`;
 }
 
-/** @throws RackError `already-exists` for a machine with one of the addresses, `bad-argument` if the region refuses */
-export async function addMachine(
+/**
+ * The fields of a new machine that the region cannot judge alone.
+ * @throws RackError `already-exists` for a machine with one of the addresses, `bad-argument`
+ */
+export async function newMachineFields(
   argv: Where & {
     readonly macs: readonly string[];
-    readonly arch: string;
-    readonly hostname?: string | undefined;
-    readonly domain?: string | undefined;
     readonly powerType?: string | undefined;
     readonly power: readonly string[];
   },
-): Promise<number> {
+): Promise<Fields> {
   if (argv.power.length > 0 && argv.powerType === undefined)
     throw new RackError('bad-argument', '--power sets parameters of a driver: name the driver with --power-type');
-  const odd = argv.macs.find((text) => parseMac(text) === undefined);
-  if (odd !== undefined)
-    throw new RackError('bad-argument', `${odd} is not a hardware address: write one as 52:54:00:12:34:56`);
   // The region would take a known machine for one that enlists again.
   for (const mac of argv.macs) {
     const query = new URLSearchParams({ op: 'is_registered', mac_address: mac });
@@ -72,19 +39,19 @@ export async function addMachine(
         `a machine with the address ${mac} already exists: rackboot machines show ${mac} shows it`,
       );
   }
-  const fields = {
-    architecture: argv.arch,
-    mac_addresses: argv.macs.join(','),
-    hostname: argv.hostname,
-    domain: argv.domain,
-    power_type: argv.powerType,
-    power_parameters: argv.power.length === 0 ? undefined : JSON.stringify(parametersOf(argv.power)),
-  };
-  const raw = await ask(argv, MACHINES_PATH, 'POST', fields, { ...NAMES, hostname: '--hostname' });
-  return tell(argv, raw, () => {
-    const { fqdn, hostname, system_id: id, status_name: status } = machineShape.parse(raw);
-    print(`${fqdn} (${id}) is ${status}. To commission it: rackboot machines accept ${hostname}`);
-  });
+  return { power_parameters: argv.power.length === 0 ? undefined : encodedParameters(argv.power) };
+}
+
+export function addedText(answer: unknown): string {
+  const { hostname, status_name: status, ...machine } = machineShape.parse(answer);
+  return `${titleOf(machine)} is ${status}. To commission it: rackboot machines accept ${hostname}`;
+}
+
+/** @param answer the machine that was split off */
+export function splitText(answer: unknown): string {
+  const made = machineShape.parse(answer);
+  const addresses = made.interface_set.map(({ mac_address: address }) => address);
+  return `${titleOf(made)} is a New machine with ${addresses.join(', ')}.`;
 }
 
 /** A machine is off, or has no work from Rackboot. */
@@ -103,71 +70,9 @@ interface PoweredMachine {
   readonly power_type?: unknown;
 }
 
-/** Runs one operation on a machine. @throws RackError `not-found`, `bad-argument` if the region refuses */
-export async function commandMachine(argv: OnMachine, op: string, fields: Fields): Promise<number> {
-  const machine = await findMachine(argv, argv.machine);
-  const path = `${MACHINES_PATH}${machine.system_id}/?op=${op}`;
-  const raw = await ask(argv, path, 'POST', { comment: argv.comment, ...fields }, NAMES);
-  changed(argv, raw, op);
-  const note =
-    argv.json === true || !['release', 'abort'].includes(op) ? '' : stillOnNote(machine, machineShape.parse(raw));
-  if (note !== '') print(note);
-  return 0;
-}
+/** After the end of its work. */
+export const endedText = (before: PoweredMachine, answer: unknown): string =>
+  [stateText(answer), stillOnNote(before, machineShape.parse(answer))].filter((text) => text !== '').join('\n');
 
-export async function allocateMachine(
-  argv: Omit<OnMachine, 'machine'> & {
-    readonly machine?: string | undefined;
-    readonly address?: string | undefined;
-    readonly arch?: string | undefined;
-    readonly cpus?: number | undefined;
-    readonly memory?: number | undefined;
-    readonly tag?: readonly string[] | undefined;
-  },
-): Promise<number> {
-  const fields = {
-    system_id: argv.machine && (await findMachine(argv, argv.machine)).system_id,
-    arch: argv.arch,
-    cpu_count: argv.cpus,
-    mem: argv.memory,
-    tags: argv.tag?.join(','),
-    ip_address: argv.address,
-    comment: argv.comment,
-  };
-  return changed(argv, await ask(argv, `${MACHINES_PATH}?op=allocate`, 'POST', fields, NAMES));
-}
-
-export const deployMachine = (
-  argv: OnMachine & {
-    readonly system: string;
-    readonly by?: string | undefined;
-    readonly disk?: string | undefined;
-    readonly kernel?: string | undefined;
-    readonly address?: string | undefined;
-    readonly userData?: string | undefined;
-  },
-): Promise<number> =>
-  commandMachine(argv, 'deploy', {
-    distro_series: argv.system,
-    deploy_by: argv.by,
-    disk: argv.disk,
-    hwe_kernel: argv.kernel,
-    ip_address: argv.address,
-    user_data: argv.userData === undefined ? undefined : readGivenFile(argv.userData).toString('base64'),
-  });
-
-export async function renameMachine(argv: OnMachine & { readonly name: string }): Promise<number> {
-  const { system_id: id } = await findMachine(argv, argv.machine);
-  const names = { ...NAMES, hostname: 'NAME' };
-  return changed(argv, await ask(argv, `${MACHINES_PATH}${id}/`, 'PUT', { hostname: argv.name }, names));
-}
-
-/** Asks before. */
-export async function removeMachine(
-  argv: OnMachine & { readonly force: boolean; readonly yes: boolean },
-): Promise<number> {
-  const { fqdn, system_id: id } = await findMachine(argv, argv.machine);
-  await confirmOnTerminal(`Forget ${fqdn} (${id}), with its log and results?`, argv.yes);
-  await ask(argv, `${MACHINES_PATH}${id}/${argv.force ? '?force=true' : ''}`, 'DELETE');
-  return tell(argv, { system_id: id }, `${fqdn} (${id}) is removed.`);
-}
+/** The content of a file in base64. */
+export const encodedFile = (path: string): string => readGivenFile(path).toString('base64');

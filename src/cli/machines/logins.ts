@@ -45,12 +45,10 @@ export async function rescueMachine(argv: OnMachine & { readonly wait: boolean }
   });
 }
 
-export async function listLogins(argv: OnMachine): Promise<number> {
-  const machine = await findMachine(argv, argv.machine);
-  const raw = await ask(argv, `${MACHINES_PATH}${machine.system_id}/?op=logins`);
-  const lines = loginsShape.parse(raw).map(lineOf);
-  return tell(argv, raw, lines.join('\n') || `${machine.fqdn} is not in rescue mode and has no debug login.`);
-}
+/** A line for each; empty: none. */
+export const loginsText = (answer: unknown): string => loginsShape.parse(answer).map(lineOf).join('\n');
+
+export const secondsOf = (time: string): number => parseDuration(time, '--for');
 
 /** @throws RackError `bad-argument` if the machine failed or took too long */
 async function waitForLogin(where: Where, path: string): Promise<unknown> {
@@ -68,21 +66,6 @@ async function waitForLogin(where: Where, path: string): Promise<unknown> {
     said = now;
     await sleep(WAIT_MS);
   }
-}
-
-export async function debugLogin(
-  argv: OnMachine & { readonly for?: string | undefined; readonly off: boolean },
-): Promise<number> {
-  const machine = await findMachine(argv, argv.machine);
-  const raw = await ask(argv, `${MACHINES_PATH}${machine.system_id}/?op=debug_login`, 'POST', {
-    off: String(argv.off),
-    seconds: argv.for === undefined ? undefined : parseDuration(argv.for, '--for'),
-    comment: argv.comment,
-  });
-  return tell(argv, raw, () => {
-    if (argv.off) print(`The debug login of ${machine.fqdn} has ended.`);
-    else for (const login of loginsShape.parse(raw)) print(lineOf(login));
-  });
 }
 
 function lineOf({ kind, ssh, simulated, host_key: hostKey, username, keys, seconds_left: left }: Login): string {

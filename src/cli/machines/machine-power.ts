@@ -13,6 +13,7 @@ import { ask, type Fields, tell, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { formatDuration, print, printError, printFields, printTable } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
+import { titleOf } from './arguments.ts';
 import { findMachine, type OnMachine } from './identity.ts';
 import { missingProgramLines } from './power-programs.ts';
 import { handNote } from './progress.ts';
@@ -149,29 +150,18 @@ async function findEnd(where: Where, { system_id: id }: PowerShape, after: numbe
   return events.findLast(({ type }) => ends.includes(type));
 }
 
-export async function setPower(
-  argv: OnMachine & {
-    readonly type: string;
-    readonly parameters?: readonly string[] | undefined;
-    readonly skipCheck: boolean;
-  },
-): Promise<number> {
-  const { system_id: id } = await findMachine(argv, argv.machine);
-  const raw = await ask(argv, `${MACHINES_PATH}${id}/`, 'PUT', {
-    power_type: argv.type,
-    power_parameters: JSON.stringify(parametersOf(argv.parameters ?? [])),
-    power_parameters_skip_check: argv.skipCheck ? 'true' : undefined,
-  });
-  const { fqdn, power_type: type } = powerShape.parse(raw);
-  tell(argv, raw, `${fqdn} (${id}) is now switched by ${type === '' || type === 'manual' ? 'hand' : type}.`);
+/** @param config of this host, which may lack a program that switches the machine */
+export async function setText(config: string, answer: unknown): Promise<string> {
+  const { power_type: type, ...machine } = powerShape.parse(answer);
   // A remote region switches it with its own programs. Imported late: the other commands need no schemas.
   const { isRegionElsewhere } = await import('../../config/load.ts');
-  if (!isRegionElsewhere(argv.config)) for (const line of missingProgramLines([type])) printError(line);
-  return 0;
+  if (!isRegionElsewhere(config)) for (const line of missingProgramLines([type])) printError(line);
+  return `${titleOf(machine)} is now switched by ${type === '' || type === 'manual' ? 'hand' : type}.`;
 }
 
-export const parametersOf = (typed: readonly string[]): Readonly<Record<string, string>> =>
-  Object.fromEntries(typed.map(parseParameter));
+/** As the region reads them. */
+export const encodedParameters = (typed: readonly string[] = []): string =>
+  JSON.stringify(Object.fromEntries(typed.map(parseParameter)));
 
 /** `name=value`, or `name@file` for the first line of a file. */
 function parseParameter(text: string): readonly [string, string] {

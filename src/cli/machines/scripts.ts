@@ -6,7 +6,7 @@ import type { OptionNames } from '../../control/field-refusal.ts';
 import { RackError } from '../../errors.ts';
 import { ask, tell, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { formatBytes, formatDuration, print, printDocument, printTable } from '../terminal/output.ts';
+import { formatBytes, formatDuration, print, printDocument, tableText } from '../terminal/output.ts';
 
 const PATH = '/MAAS/api/2.0/scripts/';
 const shape = z.looseObject({
@@ -61,38 +61,24 @@ export async function addScript(
   });
 }
 
-export async function listScripts(where: Where): Promise<number> {
-  const raw = await ask(where, PATH);
-  return tell(where, raw, () => {
-    const scripts = z.array(shape).parse(raw);
-    const isTagged = scripts.some(({ tags }) => tags.length > 0);
-    const rows = scripts.map((one) => [
-      one.name,
-      KINDS[one.type] ?? '',
-      String(one.position),
-      formatDuration(one.timeout_seconds * 1000),
-      formatBytes(one.bytes),
-      ...(isTagged ? [one.tags.join(',')] : []),
-      one.title,
-    ]);
-    const headings = ['NAME', 'KIND', 'POSITION', 'AT MOST', 'SIZE', ...(isTagged ? ['TAGS'] : []), 'TITLE'];
-    printTable(headings, rows, 'There are no scripts yet: rackboot scripts add FILE');
-  });
-}
-
-interface OnScript extends Where {
-  readonly script: string;
+export function scriptsText(answer: unknown): string {
+  const scripts = z.array(shape).parse(answer);
+  const isTagged = scripts.some(({ tags }) => tags.length > 0);
+  const rows = scripts.map((one) => [
+    one.name,
+    KINDS[one.type] ?? '',
+    String(one.position),
+    formatDuration(one.timeout_seconds * 1000),
+    formatBytes(one.bytes),
+    ...(isTagged ? [one.tags.join(',')] : []),
+    one.title,
+  ]);
+  const headings = ['NAME', 'KIND', 'POSITION', 'AT MOST', 'SIZE', ...(isTagged ? ['TAGS'] : []), 'TITLE'];
+  return tableText(headings, rows, 'There are no scripts yet: rackboot scripts add FILE');
 }
 
 /** Prints the text of a script. @throws RackError `not-found` */
-export async function showScript(argv: OnScript): Promise<number> {
+export async function showScript(argv: Where & { readonly script: string }): Promise<number> {
   printDocument(String(await ask(argv, `${pathOf(argv.script)}?op=download`)));
   return 0;
-}
-
-/** Removes a script. @throws RackError `not-found` */
-export async function removeScript(argv: OnScript): Promise<number> {
-  const { script: name } = argv;
-  await ask(argv, pathOf(name), 'DELETE');
-  return tell(argv, { name }, `The script ${name} is removed.`);
 }

@@ -1,6 +1,8 @@
 // The table of `rackboot createadmin`, `apikey`, `page`, `users`, `tags` and `password`.
 
+import type { Where } from '../terminal/asking.ts';
 import { group, row } from '../terminal/command-table.ts';
+import { form } from '../terminal/form.ts';
 import { config, flag, json, machineList, named, option, text, yes } from '../terminal/shared-options.ts';
 
 const passwordFile = option('File whose first line is the password; - reads standard input; default: ask');
@@ -10,6 +12,15 @@ const definition = option('XPath on the hardware: the machines where it is true 
 const terms = {
   comment: option('Purpose of the tag'),
   'kernel-opts': option('Kernel parameters of its machines, instead of the global ones'),
+} as const;
+
+const ofTag = { comment: 'comment', kernel_opts: 'kernel-opts' } as const;
+const tag = {
+  ...name,
+  finder: {
+    find: async (where: Where, wanted: string) => (await people()).findTag(where, wanted),
+    id: 'name',
+  },
 } as const;
 
 const accounts = () => import('./accounts.ts');
@@ -41,7 +52,12 @@ export const PEOPLE_COMMANDS = [
     async (argv) => (await accounts()).printApiKey(argv),
   ),
   group('users', 'Accounts of people', [
-    row(['list', '$0'], 'List accounts', { config, json }, async (argv) => (await people()).listUsers(argv)),
+    form(
+      ['list', '$0'],
+      'List accounts',
+      { config, json },
+      { ask: ['GET', 'users/'], say: async (_, answer) => (await people()).usersText(answer) },
+    ),
     row(
       'add <username>',
       'Create an account',
@@ -55,11 +71,26 @@ export const PEOPLE_COMMANDS = [
       },
       async (argv) => (await people()).addUser(argv),
     ),
-    row(
+    form(
       'remove <username>',
       'Remove an account and its keys, unless it owns machines',
-      { username, config, json, yes },
-      async (argv) => (await people()).removeUser(argv),
+      {
+        username: {
+          ...username,
+          finder: {
+            find: async (where: Where, wanted: string) => (await people()).findUser(where, wanted),
+            id: 'username',
+          },
+        },
+        config,
+        json,
+        yes,
+      },
+      {
+        ask: ['DELETE', 'users/{username}/'],
+        confirm: ({ username: { username: name } }) => `Remove the account ${name}, with its API keys and SSH keys?`,
+        say: ({ username: { username: name } }) => `The account ${name} is removed.`,
+      },
     ),
   ]),
   row(
@@ -76,15 +107,37 @@ export const PEOPLE_COMMANDS = [
   ),
   group('tags', 'Tags of machines, with their kernel parameters', [
     row(['list', '$0'], 'List tags', { config, json }, async (argv) => (await people()).listTags(argv)),
-    row('add <name>', 'Create a tag', { name, config, json, ...terms }, async (argv) => (await people()).addTag(argv)),
-    row(
+    form(
+      'add <name>',
+      'Create a tag',
+      { name, config, json, ...terms },
+      {
+        ask: ['POST', 'tags/'],
+        fields: { name: 'name', ...ofTag },
+        say: ({ name: made }) =>
+          `The tag ${made} is created. rackboot tags update-nodes ${made} --add MACHINE adds it to a machine.`,
+      },
+    ),
+    form(
       'set <name>',
       'Change a tag; empty text clears what it has',
-      { name, config, json, rename: option('Its new name'), ...terms, definition },
-      async (argv) => (await people()).changeTag(argv),
+      { name: tag, config, json, rename: option('Its new name'), ...terms, definition },
+      {
+        ask: ['PUT', 'tags/{name}/'],
+        fields: { name: 'rename', ...ofTag, definition: 'definition' },
+        mustChange: '--rename, --comment, --kernel-opts or --definition',
+        say: ({ name: changed, rename }) =>
+          `The tag ${changed.name} is changed${rename === undefined ? '' : `, and now called ${rename}`}.`,
+      },
     ),
-    row('remove <name>', 'Remove a tag; its machines lose it', { name, config, json }, async (argv) =>
-      (await people()).removeTag(argv),
+    form(
+      'remove <name>',
+      'Remove a tag; its machines lose it',
+      { name: tag, config, json },
+      {
+        ask: ['DELETE', 'tags/{name}/'],
+        say: ({ name: gone }) => `The tag ${gone.name} is removed.`,
+      },
     ),
     row(
       'update-nodes <name>',

@@ -5,9 +5,8 @@ import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { findMachine } from '../machines/identity.ts';
-import { ask, requireChange, tell, type Where } from '../terminal/asking.ts';
-import { print, printError, printTable } from '../terminal/output.ts';
-import { confirmOnTerminal } from '../terminal/prompt.ts';
+import { ask, tell, type Where } from '../terminal/asking.ts';
+import { print, printError, printTable, tableText } from '../terminal/output.ts';
 import type { PasswordFlags } from './accounts.ts';
 
 const USERS = '/MAAS/api/2.0/users/';
@@ -25,8 +24,6 @@ const tagsShape = z.array(
 );
 const taggedShape = z.array(z.looseObject({ tag_names: z.array(z.string()) }));
 const linkShape = z.object({ username: z.string(), url: z.string() });
-
-const tagPath = (name: string): string => `${TAGS}${encodeURIComponent(name)}/`;
 
 /** Only the URL goes to standard output. */
 export async function printPageLink(argv: Where & { readonly username?: string | undefined }): Promise<number> {
@@ -49,21 +46,28 @@ function requireIn(names: readonly string[], what: 'user' | 'tag', wanted: strin
     );
 }
 
-const requireTag = async (where: Where, name: string): Promise<void> =>
+/** @throws RackError `not-found` */
+export async function findUser(where: Where, username: string) {
+  requireIn(await usernames(where), 'user', username);
+  return { username };
+}
+
+/** @throws RackError `not-found` */
+export async function findTag(where: Where, name: string) {
+  const tags = tagsShape.parse(await ask(where, TAGS));
   requireIn(
-    tagsShape.parse(await ask(where, TAGS)).map((tag) => tag.name),
+    tags.map((tag) => tag.name),
     'tag',
     name,
   );
+  return { name };
+}
 
-export async function listUsers(where: Where): Promise<number> {
-  const raw = await ask(where, USERS);
-  return tell(where, raw, () => {
-    const rows = usersShape
-      .parse(raw)
-      .map(({ username, email, is_superuser: isAdmin }) => [username, isAdmin ? 'administrator' : 'user', email]);
-    printTable(['USER', 'KIND', 'E-MAIL'], rows, 'There are no accounts yet: rackboot createadmin --username NAME');
-  });
+export function usersText(answer: unknown): string {
+  const rows = usersShape
+    .parse(answer)
+    .map(({ username, email, is_superuser: isAdmin }) => [username, isAdmin ? 'administrator' : 'user', email]);
+  return tableText(['USER', 'KIND', 'E-MAIL'], rows, 'There are no accounts yet: rackboot createadmin --username NAME');
 }
 
 export async function addUser(
@@ -78,15 +82,6 @@ export async function addUser(
   const fields = { username, email, password, is_superuser: String(argv.admin) };
   const raw = await ask(argv, USERS, 'POST', fields, { username: '', email: '', password: '' });
   return tell(argv, raw, `${username} is ${argv.admin ? 'an administrator' : 'a user'}.`);
-}
-
-/** Removes an account and its keys, after a confirmation. The region refuses one that owns machines, and the last one. */
-export async function removeUser(argv: Where & { readonly username: string; readonly yes: boolean }): Promise<number> {
-  const { username } = argv;
-  requireIn(await usernames(argv), 'user', username);
-  await confirmOnTerminal(`Remove the account ${username}, with its API keys and SSH keys?`, argv.yes);
-  await ask(argv, `${USERS}${encodeURIComponent(username)}/`, 'DELETE');
-  return tell(argv, { username }, `The account ${username} is removed.`);
 }
 
 /** With their numbers of machines, and their definitions if one has any. */
@@ -107,41 +102,6 @@ export async function listTags(where: Where): Promise<number> {
   return tell(where, raw, () => printTable(headings, rows, 'There are no tags yet: rackboot tags add NAME'));
 }
 
-interface TagArguments extends Where {
-  readonly name: string;
-  readonly comment?: string | undefined;
-  readonly kernelOpts?: string | undefined;
-}
-
-const TAG_NAMES = { comment: '--comment', kernel_opts: '--kernel-opts', definition: '--definition' };
-
-export async function addTag(argv: TagArguments): Promise<number> {
-  const { name, comment = '', kernelOpts = '' } = argv;
-  const fields = { name, comment, kernel_opts: kernelOpts };
-  const raw = await ask(argv, TAGS, 'POST', fields, { ...TAG_NAMES, name: 'NAME' });
-  const next = `rackboot tags update-nodes ${name} --add MACHINE adds it to a machine`;
-  return tell(argv, raw, `The tag ${name} is created. ${next}.`);
-}
-
-/** Changes what is given of a tag. */
-export async function changeTag(
-  argv: TagArguments & { readonly rename?: string | undefined; readonly definition?: string | undefined },
-): Promise<number> {
-  const { name, rename, comment, kernelOpts, definition } = argv;
-  await requireTag(argv, name);
-  const fields = { name: rename, comment, kernel_opts: kernelOpts, definition };
-  requireChange(fields, '--rename, --comment, --kernel-opts or --definition');
-  const raw = await ask(argv, tagPath(name), 'PUT', fields, { ...TAG_NAMES, name: '--rename' });
-  return tell(argv, raw, `The tag ${name} is changed${rename === undefined ? '' : `, and now called ${rename}`}.`);
-}
-
-export async function removeTag(argv: Where & { readonly name: string }): Promise<number> {
-  const { name } = argv;
-  await requireTag(argv, name);
-  await ask(argv, tagPath(name), 'DELETE');
-  return tell(argv, { name }, `The tag ${name} is removed.`);
-}
-
 /** Adds a tag to machines, and removes it from others. */
 export async function tagMachines(
   argv: Where & {
@@ -152,13 +112,13 @@ export async function tagMachines(
 ): Promise<number> {
   const { name, add = [], remove = [] } = argv;
   if (add.length + remove.length === 0) throw new RackError('bad-argument', 'name machines with --add or --remove');
-  await requireTag(argv, name);
+  await findTag(argv, name);
   const idsOf = async (list: readonly string[]): Promise<readonly string[]> => {
     const ids: string[] = [];
     for (const wanted of list) ids.push((await findMachine(argv, wanted)).system_id);
     return ids;
   };
   const fields = { add: await idsOf(add), remove: await idsOf(remove) };
-  const raw = await ask(argv, `${tagPath(name)}?op=update_nodes`, 'POST', fields);
+  const raw = await ask(argv, `${TAGS}${encodeURIComponent(name)}/?op=update_nodes`, 'POST', fields);
   return tell(argv, raw, `${name}: added to ${add.join(', ') || 'none'}, removed from ${remove.join(', ') || 'none'}.`);
 }

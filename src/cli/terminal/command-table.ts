@@ -11,10 +11,11 @@ import type {
 
 type Takes = Readonly<Record<string, Options & PositionalOptions>>;
 
-type CamelCase<Name> = Name extends `${infer Head}-${infer Tail}`
+export type CamelCase<Name> = Name extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail> & string>}`
   : Name;
-type Value<O extends Options & PositionalOptions> =
+/** What the parser makes of an option or argument. */
+export type Value<O extends Options & PositionalOptions> =
   InferredOptionType<O> extends (infer Item)[] | undefined
     ? readonly Item[] | Extract<InferredOptionType<O>, undefined>
     : InferredOptionType<O>;
@@ -30,6 +31,10 @@ export type FlagsOf<T extends Takes> = {
 /** `finish` gets the exit code of what ran. */
 export type Row = (parser: Argv, finish: (code: number) => void) => void;
 
+/** The names between brackets. */
+export const argumentsIn = (words: string | readonly string[]): ReadonlySet<string> =>
+  new Set([words].flat()[0]?.match(/(?<=[<[])[\w-]+/g));
+
 /**
  * A command.
  * @param words as the parser takes them: `show <machine>`, and aliases after it
@@ -43,7 +48,7 @@ export function row<const T extends Takes>(
   takes: T,
   run: (argv: ArgumentsCamelCase<InferredOptionTypes<T>>) => number | Promise<number>,
 ): Row {
-  const placed = new Set([words].flat()[0]?.match(/(?<=[<[])[\w-]+/g));
+  const placed = argumentsIn(words);
   const take = (command: Argv): void => {
     for (const [name, how] of Object.entries(takes))
       if (placed.has(name)) command.positional(name, how);

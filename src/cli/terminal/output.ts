@@ -49,6 +49,9 @@ export function printTable(headings: readonly string[], rows: readonly (readonly
   for (const line of tableLines(headings, rows, empty)) print(line);
 }
 
+/** The same as one text. */
+export const tableText = (...table: Parameters<typeof tableLines>): string => [...tableLines(...table)].join('\n');
+
 const inLine = (cell: string): string => cleanText(cell, Number.POSITIVE_INFINITY);
 
 /** For `printLines`, if there may be very many. */
