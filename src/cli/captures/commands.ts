@@ -1,6 +1,6 @@
 // The table of `rackboot replay`.
 
-import { row } from '../terminal/command-table.ts';
+import { action } from '../terminal/command-table.ts';
 import { config, flag, json, named, option } from '../terminal/shared-options.ts';
 
 /** Replaces `-` on the command line, because the parser drops a lone `-`. */
@@ -15,7 +15,7 @@ export const nameStandardInput = (args: readonly string[]): readonly string[] =>
 
 const port = { type: 'number', requiresArg: true } as const;
 
-export const REPLAY_COMMAND = row(
+export const REPLAY_COMMAND = action(
   'replay <file>',
   'Answer the queries of a capture with the current configuration; send nothing',
   {

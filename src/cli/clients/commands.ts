@@ -1,6 +1,6 @@
 // The table of the commands that work with a region like MAAS's own client: `login`, `logout`, `maas`.
 
-import { type Row, row } from '../terminal/command-table.ts';
+import { action, type Row, row } from '../terminal/command-table.ts';
 import { named, option } from '../terminal/shared-options.ts';
 
 const profile = named('The name of the profile');
@@ -19,12 +19,13 @@ export const clientCommands = (runOther: (args: readonly string[]) => Promise<nu
       },
       cacerts: option("File with the certificates to trust instead of the system's"),
     },
-    async (argv) => (await import('./login.ts')).logIn(argv),
+    () => import('./login.ts'),
+    'logIn',
   ),
-  row('logout <profile>', 'Forget a profile', { profile }, async (argv) =>
+  action('logout <profile>', 'Forget a profile', { profile }, async (argv) =>
     (await import('./login.ts')).logOut(argv.profile),
   ),
-  row(
+  action(
     'maas [words..]',
     "The command line of MAAS's own client: maas PROFILE NOUN ACTION KEY=VALUE",
     { words: { type: 'string', array: true, describe: 'As typed after maas' } },

@@ -1,9 +1,9 @@
 // The command `completion`.
 
-import { row } from '../terminal/command-table.ts';
+import { action } from '../terminal/command-table.ts';
 import { print } from '../terminal/output.ts';
 
-export const COMPLETION_COMMAND = row(
+export const COMPLETION_COMMAND = action(
   'completion',
   'Print the shell script that completes commands, for the shell to evaluate',
   {},

@@ -1,7 +1,7 @@
 // The table of `rackboot init`, `reset`, `check` and `config`.
 
 import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
-import { group, type Row, row } from '../terminal/command-table.ts';
+import { action, group, type Row, row } from '../terminal/command-table.ts';
 import { config, flag, json, named, option, rackConfig, text, yes } from '../terminal/shared-options.ts';
 
 const store = () => import('./store.ts');
@@ -13,7 +13,7 @@ const words = { type: 'string', array: true, demandOption: true } as const;
 const entries = { ...words, describe: 'YAML, as in the file' } as const;
 
 export const CONFIG_COMMANDS: readonly Row[] = [
-  row(
+  action(
     'init',
     'Write a configuration for this host, from questions or flags',
     {
@@ -50,9 +50,10 @@ export const CONFIG_COMMANDS: readonly Row[] = [
       yes,
       'keep-images': flag('Keep the images, boot environments and packages'),
     },
-    async (argv) => (await import('./reset.ts')).reset(argv),
+    () => import('./reset.ts'),
+    'reset',
   ),
-  row(
+  action(
     'check [file]',
     'Check a configuration file, alone and against this host',
     {
@@ -82,12 +83,11 @@ export const CONFIG_COMMANDS: readonly Row[] = [
           json,
           rack: refusedRack,
         },
-        async (argv) => (await store()).showConfig(argv),
+        store,
+        'showConfig',
       ),
-      row('get <key>', 'Print one value, as YAML', { key, config, json, rack: refusedRack }, async (argv) =>
-        (await store()).getConfig(argv),
-      ),
-      row(
+      row('get <key>', 'Print one value, as YAML', { key, config, json, rack: refusedRack }, store, 'getConfig'),
+      action(
         'set <pairs..>',
         'Set keys in the store, all or none; keys in the file win and are read-only here',
         {
@@ -104,19 +104,23 @@ export const CONFIG_COMMANDS: readonly Row[] = [
           ['remove', 'Remove entries from a list in the store, each named by its value, or by that of a field'],
         ] as const
       ).map(([kind, about]) =>
-        row(`${kind} <key> <entries..>`, about, { key, entries, config, rack }, async (argv) => {
+        action(`${kind} <key> <entries..>`, about, { key, entries, config, rack }, async (argv) => {
           const { editConfig, entriesIn } = await store();
           return await editConfig(argv, kind, argv.key, entriesIn(argv.key, argv.entries));
         }),
       ),
-      row(
+      action(
         'unset <keys..>',
         'Remove values from the store, all or none: the defaults apply again',
         { keys: { ...words, describe: key.describe }, config, rack },
         async (argv) => (await store()).unsetConfig(argv, argv.keys),
       ),
-      row('export', "Print the store's part as YAML, fit for the configuration file", { config, rack }, async (argv) =>
-        (await store()).exportConfig(argv),
+      row(
+        'export',
+        "Print the store's part as YAML, fit for the configuration file",
+        { config, rack },
+        store,
+        'exportConfig',
       ),
     ],
     'name what to do: show, get, set, add, remove, unset or export',

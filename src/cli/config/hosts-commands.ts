@@ -1,16 +1,16 @@
 // The table of `rackboot hosts list|add|remove|import`.
 
 import { RESERVATION_FORMATS } from '../../dhcp/import/reservations.ts';
-import { group, row } from '../terminal/command-table.ts';
+import { action, group, row } from '../terminal/command-table.ts';
 import { config, flag, json, named } from '../terminal/shared-options.ts';
 
 const hosts = () => import('./hosts.ts');
 
 export const HOST_COMMANDS = group('hosts', 'The reservations: addresses that are kept for one client', [
-  row(['list', '$0'], 'List reservations, sorted by address', { config, json }, async (argv) =>
+  action(['list', '$0'], 'List reservations, sorted by address', { config, json }, async (argv) =>
     (await hosts()).listHosts(argv.config, argv.json),
   ),
-  row(
+  action(
     'add <client> <ip> [hostname]',
     'Reserve an address in the network that it belongs to',
     {
@@ -21,7 +21,7 @@ export const HOST_COMMANDS = group('hosts', 'The reservations: addresses that ar
     },
     async (argv) => (await hosts()).reserveHost(argv.config, argv),
   ),
-  row(
+  action(
     'remove <host>',
     'Remove a reservation',
     { host: named('Its address, client or host name'), config },
@@ -37,6 +37,7 @@ export const HOST_COMMANDS = group('hosts', 'The reservations: addresses that ar
       format: { choices: RESERVATION_FORMATS, describe: 'Format of the files; default: detected' },
       'dry-run': flag('Only print what would be taken over'),
     },
-    async (argv) => (await hosts()).importHosts(argv),
+    hosts,
+    'importHosts',
   ),
 ]);

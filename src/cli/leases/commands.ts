@@ -1,7 +1,7 @@
 // The table of `rackboot leases`.
 
 import { RackError } from '../../errors.ts';
-import { group, row } from '../terminal/command-table.ts';
+import { action, group, row } from '../terminal/command-table.ts';
 import { config, flag, json, named, option } from '../terminal/shared-options.ts';
 
 /** Filters of the list. */
@@ -20,7 +20,7 @@ const CRITERIA = {
 const list = () => import('./list.ts');
 
 export const LEASE_COMMANDS = group('leases', 'The leases of this rack, running or stopped', [
-  row(
+  action(
     ['list', '$0'],
     'List leases, sorted by address',
     { config, json, csv: flag('Print CSV'), ...CRITERIA },
@@ -30,19 +30,19 @@ export const LEASE_COMMANDS = group('leases', 'The leases of this rack, running 
       return await listLeases(argv.config, argv, argv.json ? 'json' : argv.csv ? 'csv' : 'table');
     },
   ),
-  row(
+  action(
     'show <wanted>',
     'Show everything about a lease, by address or hardware address',
     { wanted: named(), config, json },
     async (argv) => (await list()).showLease(argv.config, argv.wanted, argv.json),
   ),
-  row(
+  action(
     'end <address>',
     'End a lease early in the running rack, such as that of a removed machine',
     { address: named(), config },
     async (argv) => (await list()).endLease(argv.config, argv.address),
   ),
-  row(
+  action(
     'clear <address>',
     'Return an address to its range in the running rack after another host used it',
     { address: named(), config },
@@ -61,6 +61,7 @@ export const LEASE_COMMANDS = group('leases', 'The leases of this rack, running 
       },
       'dry-run': flag('Only print what would be imported or skipped'),
     },
-    async (argv) => (await import('./import.ts')).importLeases(argv),
+    () => import('./import.ts'),
+    'importLeases',
   ),
 ]);

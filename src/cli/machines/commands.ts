@@ -2,7 +2,7 @@
 
 import { POWER_DRIVER_NAMES } from '../../machines/power-drivers.ts';
 import { PURPOSES, type Purpose } from '../../region/preseed/request.ts';
-import { group, row } from '../terminal/command-table.ts';
+import { action, group, row } from '../terminal/command-table.ts';
 import { form } from '../terminal/form.ts';
 import type { MachineShape } from '../terminal/shapes.ts';
 import {
@@ -74,10 +74,15 @@ const MACHINES = [
       owner: repeated('Of this user (repeat)'),
       rack: repeated('With this home rack (repeat)'),
     },
-    async (argv) => (await import('./list.ts')).listMachines(argv),
+    () => import('./list.ts'),
+    'listMachines',
   ),
-  row('show <machine>', 'Show one machine, and what identifies it', { machine, config, json }, async (argv) =>
-    (await import('./list.ts')).showMachine(argv),
+  row(
+    'show <machine>',
+    'Show one machine, and what identifies it',
+    { machine, config, json },
+    () => import('./list.ts'),
+    'showMachine',
   ),
   form(
     'add <macs..>',
@@ -220,7 +225,8 @@ const MACHINES = [
       ...onMachine,
       wait: flag('Wait until login is possible, and show the host key'),
     },
-    async (argv) => (await logins()).rescueMachine(argv),
+    logins,
+    'rescueMachine',
   ),
   form(
     'debug-login <machine>',
@@ -357,11 +363,11 @@ const POWER = [
       ['cycle', 'power_cycle', 'Switch a machine off and on again'],
     ] as const
   ).map(([name, op, about]) =>
-    row(`${name} <machine>`, about, { ...onMachine, wait }, async (argv) =>
+    action(`${name} <machine>`, about, { ...onMachine, wait }, async (argv) =>
       (await power()).switchMachine(argv, op, {}),
     ),
   ),
-  row(
+  action(
     'off <machine>',
     'Switch a machine off, or ask its system to shut down',
     {
@@ -375,7 +381,8 @@ const POWER = [
     'status [machine]',
     'Query the power of a machine, or show the last known power of all',
     { machine: { type: 'string', describe: ANY_NAME }, config, json },
-    async (argv) => (await power()).showPower(argv),
+    power,
+    'showPower',
   ),
   form(
     'set <machine> <type> [parameters..]',
@@ -403,9 +410,10 @@ const POWER = [
     'check <what>',
     "Query a hypervisor for its virtual machines (qemu+ssh://user@host/system), or a machine's BMC for its state",
     { what: named("A libvirt URI, or a machine's system id, hostname or hardware address"), config, json },
-    async (argv) => (await import('./power.ts')).checkPower(argv),
+    () => import('./power.ts'),
+    'checkPower',
   ),
-  row('key', "Print Rackboot's public SSH key, for the authorized_keys of hypervisors", { config }, async (argv) =>
+  action('key', "Print Rackboot's public SSH key, for the authorized_keys of hypervisors", { config }, async (argv) =>
     (await import('./power.ts')).printPowerKey(argv.config),
   ),
 ];
@@ -432,7 +440,8 @@ const SCRIPTS = [
       tag: repeated('A word that chooses it (repeat)'),
       replace: flag('Replace the script of this name'),
     },
-    async (argv) => (await scripts()).addScript(argv),
+    scripts,
+    'addScript',
   ),
   form(
     'list',
@@ -440,9 +449,7 @@ const SCRIPTS = [
     { config, json },
     { ask: ['GET', 'scripts/'], say: async (_, answer) => (await scripts()).scriptsText(answer) },
   ),
-  row('show <script>', 'Print the text of a script', { script, config }, async (argv) =>
-    (await scripts()).showScript(argv),
-  ),
+  row('show <script>', 'Print the text of a script', { script, config }, scripts, 'showScript'),
   form(
     'remove <script>',
     'Remove a script; its results stay',
@@ -468,7 +475,8 @@ const SCRIPTS = [
         describe: 'Keep printing until the machine has finished',
       },
     },
-    async (argv) => (await import('./script-results.ts')).showResults(argv),
+    () => import('./script-results.ts'),
+    'showResults',
   ),
 ];
 
@@ -489,7 +497,8 @@ const SSH_KEYS = [
     'add <file>',
     'Add the public keys of a file, one per line',
     { file: named('Such as ~/.ssh/id_ed25519.pub'), config, json, username },
-    async (argv) => (await sshKeys()).addSshKeys(argv),
+    sshKeys,
+    'addSshKeys',
   ),
   form(
     'remove <id>',
@@ -511,10 +520,10 @@ const SSH_KEYS = [
 const purposes = Object.keys(PURPOSES).filter((name): name is Purpose => Object.hasOwn(PURPOSES, name));
 
 const PRESEED = [
-  row(['list', '$0'], 'List the templates, yours and the shipped ones', { config, json }, async (argv) =>
+  action(['list', '$0'], 'List the templates, yours and the shipped ones', { config, json }, async (argv) =>
     (await preseed()).listPreseeds(argv.config, argv.json),
   ),
-  row(
+  action(
     'show <name>',
     'Print a template, as a starting point for your own',
     { name: named('As listed'), config },
@@ -534,7 +543,8 @@ const PRESEED = [
       set: { type: 'string', array: true, default: [], describe: 'name=value: set a value (repeat)' },
       names: flag('Only list the template names tried, in order'),
     },
-    async (argv) => (await preseed()).renderForMachine(argv),
+    preseed,
+    'renderForMachine',
   ),
 ];
 

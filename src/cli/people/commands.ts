@@ -37,7 +37,8 @@ export const PEOPLE_COMMANDS = [
       password: option('Visible in the list of processes: prefer --password-file, or the prompt'),
       'password-file': option('File whose first line is the password; - reads standard input'),
     },
-    async (argv) => (await accounts()).createAdministrator(argv),
+    accounts,
+    'createAdministrator',
   ),
   row(
     'apikey',
@@ -49,7 +50,8 @@ export const PEOPLE_COMMANDS = [
       list: { type: 'boolean', conflicts: 'remove', describe: "Show the user's keys instead, without their secrets" },
       remove: option('Remove this key instead: its second part, as --list shows it'),
     },
-    async (argv) => (await accounts()).printApiKey(argv),
+    accounts,
+    'printApiKey',
   ),
   group('users', 'Accounts of people', [
     form(
@@ -69,7 +71,8 @@ export const PEOPLE_COMMANDS = [
         admin: flag('Make the user an administrator, who may do everything'),
         'password-file': passwordFile,
       },
-      async (argv) => (await people()).addUser(argv),
+      people,
+      'addUser',
     ),
     form(
       'remove <username>',
@@ -97,16 +100,18 @@ export const PEOPLE_COMMANDS = [
     'password <username>',
     'Set the password of an account, and sign its browsers out',
     { username, config, 'password-file': passwordFile },
-    async (argv) => (await accounts()).resetPassword(argv),
+    accounts,
+    'resetPassword',
   ),
   row(
     'page [username]',
     'Print a link that signs your browser in to the page, once',
     { username: { type: 'string', describe: 'The account; default: the only administrator' }, config },
-    async (argv) => (await people()).printPageLink(argv),
+    people,
+    'printPageLink',
   ),
   group('tags', 'Tags of machines, with their kernel parameters', [
-    row(['list', '$0'], 'List tags', { config, json }, async (argv) => (await people()).listTags(argv)),
+    row(['list', '$0'], 'List tags', { config, json }, people, 'listTags'),
     form(
       'add <name>',
       'Create a tag',
@@ -149,7 +154,8 @@ export const PEOPLE_COMMANDS = [
         add: { ...machineList, describe: 'A machine to tag: system id, hostname or hardware address (repeat)' },
         remove: { ...machineList, describe: 'A machine to untag (repeat)' },
       },
-      async (argv) => (await people()).tagMachines(argv),
+      people,
+      'tagMachines',
     ),
   ]),
 ];

@@ -1,17 +1,18 @@
 // The table of the commands about the running rack: `run`, `backup`, `restore`, `status`, `doctor`, `outbox`, `lab`, `trace`, `why`, `log-level`, `neighbours`.
 
-import { type Row, row } from '../terminal/command-table.ts';
+import { action, type Row, row } from '../terminal/command-table.ts';
 import { config, flag, json, named, option, rackConfig, text } from '../terminal/shared-options.ts';
 
 export const RACK_COMMANDS: readonly Row[] = [
-  row('run', 'Run the rack (what the service runs)', { config: rackConfig }, async (argv) =>
+  action('run', 'Run the rack (what the service runs)', { config: rackConfig }, async (argv) =>
     (await import('./run.ts')).runDaemon(argv.config),
   ),
   row(
     'backup <file>',
     'Write what this rack keeps, but no images, into one file',
     { file: named('The new file'), config, json },
-    async (argv) => (await import('./backup.ts')).backUpRack(argv),
+    () => import('./backup.ts'),
+    'backUpRack',
   ),
   row(
     'restore <file>',
@@ -23,12 +24,13 @@ export const RACK_COMMANDS: readonly Row[] = [
       force: flag('Replace a state and a configuration that are here'),
       'state-only': flag('Keep the configuration of this host, which names the state directory'),
     },
-    async (argv) => (await import('./backup.ts')).restoreRack(argv),
+    () => import('./backup.ts'),
+    'restoreRack',
   ),
-  row('status', 'Show what the running rack serves', { config, json }, async (argv) =>
+  action('status', 'Show what the running rack serves', { config, json }, async (argv) =>
     (await import('./status.ts')).showStatus(argv.config, argv.json),
   ),
-  row(
+  action(
     'doctor',
     'Query the running rack as a machine would, and report what is wrong',
     {
@@ -49,9 +51,10 @@ export const RACK_COMMANDS: readonly Row[] = [
       retry: { type: 'number', requiresArg: true, describe: 'Send this dead letter once more' },
       drop: { type: 'number', requiresArg: true, describe: 'Remove this dead letter' },
     },
-    async (argv) => (await import('./outbox.ts')).runOutbox(argv),
+    () => import('./outbox.ts'),
+    'runOutbox',
   ),
-  row('warm', false, {}, async () => (await import('./warm.ts')).warmCache()),
+  row('warm', false, {}, () => import('./warm.ts'), 'warmCache'),
   row(
     'lab',
     'A safe lab: simulated machines that you accept, deploy, release',
@@ -60,15 +63,17 @@ export const RACK_COMMANDS: readonly Row[] = [
       racks: { type: 'number', requiresArg: true, default: 1, describe: 'Racks that report to one region (1 to 4)' },
       vm: flag('A real virtual machine in a private network (root, QEMU)'),
     },
-    async (argv) => (await import('./lab.ts')).runLab(argv),
+    () => import('./lab.ts'),
+    'runLab',
   ),
   row(
     'neighbours',
     'List the hosts seen on the networks of this rack',
     { config, json, interface: option('Only hosts behind this interface') },
-    async (argv) => (await import('./neighbours.ts')).listNeighbours(argv),
+    () => import('./neighbours.ts'),
+    'listNeighbours',
   ),
-  row(
+  action(
     'trace [machine]',
     'What a machine did, step by step',
     {
@@ -99,7 +104,8 @@ export const RACK_COMMANDS: readonly Row[] = [
       json,
       arch: option('bios, uefi-amd64, uefi-arm64, uefi-i386, uefi-http-amd64, uefi-http-arm64 or ipxe'),
     },
-    async (argv) => (await import('./why.ts')).explainMachine(argv),
+    () => import('./why.ts'),
+    'explainMachine',
   ),
   row(
     'log-level [room] [level]',
@@ -111,6 +117,7 @@ export const RACK_COMMANDS: readonly Row[] = [
       json,
       for: { ...text, default: '10m', describe: 'How long until the configured level returns' },
     },
-    async (argv) => (await import('./log-level.ts')).setLogLevel(argv),
+    () => import('./log-level.ts'),
+    'setLogLevel',
   ),
 ];

@@ -1,7 +1,7 @@
 // The tables of `rackboot region`, `rackboot racks` and `rackboot events`.
 
 import { defaultRegionConfig, defaultStoreConfig } from '../../control/default-config.ts';
-import { group, type Row, row } from '../terminal/command-table.ts';
+import { action, group, type Row, row } from '../terminal/command-table.ts';
 import { config, flag, json, named, option, text, yes } from '../terminal/shared-options.ts';
 
 const PLACES = 'sqlite:DIRECTORY (the state directory of a region) or postgresql://user@host/database';
@@ -16,14 +16,14 @@ const racks = () => import('./racks.ts');
 
 export const REGION_COMMANDS: readonly Row[] = [
   group('region', 'Run a region without a rack, for racks on other hosts', [
-    row(
+    action(
       'check',
       "Check a region's configuration file",
       // Like that of `rackboot check`; accepted only to explain that a region has no such comparison.
       { config: ofRegion, json, diff: { type: 'boolean', default: false, hidden: true } },
       async (argv) => (await import('./run.ts')).checkRegionFile(argv.config, argv.json, argv.diff),
     ),
-    row(
+    action(
       'copy',
       "Move all of a stopped region's data to another database",
       {
@@ -36,24 +36,24 @@ export const REGION_COMMANDS: readonly Row[] = [
       },
       async (argv) => (await copy()).copyStores(argv.from, argv.to, argv, argv),
     ),
-    row(
+    action(
       'backup <file>',
       "Write all of a region's data to a new file, even while it runs",
       { file, config: ofStore, json, verbose },
       async (argv) => (await copy()).backUp(argv.config, argv.file, argv),
     ),
-    row(
+    action(
       'restore <file>',
       "Fill a stopped region's empty store from a backup",
       { file, config: ofStore, json, verbose },
       async (argv) => (await copy()).restore(argv.config, argv.file, argv),
     ),
-    row(['run', '$0'], 'Run the region (what its service runs)', { config: ofRegion }, async (argv) =>
+    action(['run', '$0'], 'Run the region (what its service runs)', { config: ofRegion }, async (argv) =>
       (await import('./run.ts')).runRegion(argv.config),
     ),
   ]),
   group('racks', 'The racks of the region', [
-    row(
+    action(
       'accept <rack>',
       'Let a rack serve machines for this region, or share a network with another rack',
       {
@@ -69,13 +69,11 @@ export const REGION_COMMANDS: readonly Row[] = [
       },
       async (argv) => (await racks()).judgeRack(argv, 'accept'),
     ),
-    row('reject <rack>', 'Refuse a rack until it is removed', { rack, config, json }, async (argv) =>
+    action('reject <rack>', 'Refuse a rack until it is removed', { rack, config, json }, async (argv) =>
       (await racks()).judgeRack(argv, 'reject'),
     ),
-    row('remove <rack>', 'Forget a rack; it may register again', { rack, config, json, yes }, async (argv) =>
-      (await racks()).removeRack(argv),
-    ),
-    row(['list', '$0'], 'List racks', { config, json }, async (argv) => (await racks()).listRacks(argv)),
+    row('remove <rack>', 'Forget a rack; it may register again', { rack, config, json, yes }, racks, 'removeRack'),
+    row(['list', '$0'], 'List racks', { config, json }, racks, 'listRacks'),
   ]),
   row(
     'events',
@@ -92,6 +90,7 @@ export const REGION_COMMANDS: readonly Row[] = [
       },
       limit: { type: 'number', default: 40, describe: 'How many past events, 0 to 1000' },
     },
-    async (argv) => (await import('./events.ts')).showEvents(argv),
+    () => import('./events.ts'),
+    'showEvents',
   ),
 ];

@@ -35,18 +35,31 @@ export type Row = (parser: Argv, finish: (code: number) => void) => void;
 export const argumentsIn = (words: string | readonly string[]): ReadonlySet<string> =>
   new Set([words].flat()[0]?.match(/(?<=[<[])[\w-]+/g));
 
+type ArgvOf<T extends Takes> = ArgumentsCamelCase<InferredOptionTypes<T>>;
+type Run<T extends Takes> = (argv: ArgvOf<T>) => number | Promise<number>;
+
 /**
  * A command.
  * @param words as the parser takes them: `show <machine>`, and aliases after it
  * @param about false: the command is hidden
  * @param takes its arguments and options by name, in the order of its help; those that `words` name are arguments
- * @param run returns the exit code
+ * @param load its code, which loads when it runs
+ * @param name the function there; it returns the exit code
  */
-export function row<const T extends Takes>(
+export const row = <const T extends Takes, const Name extends string>(
   words: string | readonly string[],
   about: string | false,
   takes: T,
-  run: (argv: ArgumentsCamelCase<InferredOptionTypes<T>>) => number | Promise<number>,
+  load: () => Promise<Readonly<Record<NoInfer<Name>, Run<T>>>>,
+  name: Name,
+): Row => action(words, about, takes, async (argv) => (await load())[name](argv));
+
+/** As `row`. @param run returns the exit code */
+export function action<const T extends Takes>(
+  words: string | readonly string[],
+  about: string | false,
+  takes: T,
+  run: Run<T>,
 ): Row {
   const placed = argumentsIn(words);
   const take = (command: Argv): void => {
@@ -55,7 +68,7 @@ export function row<const T extends Takes>(
       else command.option(name, how);
   };
   return (parser, finish) => {
-    const handle = async (argv: ArgumentsCamelCase<InferredOptionTypes<T>>): Promise<void> => finish(await run(argv));
+    const handle = async (argv: ArgvOf<T>): Promise<void> => finish(await run(argv));
     if (about === false) parser.command<InferredOptionTypes<T>>(words, about, take, handle);
     else parser.command<InferredOptionTypes<T>>(words, about, take, handle);
   };

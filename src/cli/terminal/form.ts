@@ -6,7 +6,7 @@
 import type { Options, PositionalOptions } from 'yargs';
 import type { ControlMethod } from '../../control/ask-daemon.ts';
 import type { Fields, Where } from './asking.ts';
-import { argumentsIn, type CamelCase, type Row, row, type Value } from './command-table.ts';
+import { action, argumentsIn, type CamelCase, type Row, type Value } from './command-table.ts';
 
 /** Finds what an argument names. */
 export interface Finder<Thing extends object> {
@@ -45,7 +45,7 @@ export const form = <const T extends Takes>(
   about: string,
   takes: T,
   { ...asking }: Form<T>,
-): Row => row(words, about, takes, (argv) => send(asking, takes, argumentsIn(words), argv));
+): Row => action(words, about, takes, (argv) => send(asking, takes, argumentsIn(words), argv));
 
 const API = '/MAAS/api/2.0/';
 
