@@ -101,9 +101,9 @@ const IGNORED =
 for (const [name, closed, command] of [
   ['why, if no daemon runs', 'file', why],
   ['images list', 'file', images],
-  ['preseed list', 'file', async (config) => listPreseeds(config, false)],
-  ['preseed list, with the whole state closed', 'all', async (config) => listPreseeds(config, false)],
-  ['preseed show', 'file', async (config) => showPreseed(config, 'curtin')],
+  ['preseed list', 'file', async (config) => listPreseeds({ config, json: false })],
+  ['preseed list, with the whole state closed', 'all', async (config) => listPreseeds({ config, json: false })],
+  ['preseed show', 'file', async (config) => showPreseed({ config, name: 'curtin' })],
   ['replay', 'file', replay],
   ['replay, with the whole state closed', 'all', replay],
 ] as const satisfies readonly (readonly [string, Closed, (config: string) => Promise<unknown>])[]) {
@@ -134,7 +134,7 @@ test('replay counts the files of an unreadable boot tree as missing, and says so
 test('the JSON of these commands has the note, too, and is JSON', async () => {
   for (const [what, command] of [
     ['images', (config: string) => listDiskImages({ config, json: true })],
-    ['preseeds', (config: string) => listPreseeds(config, true)],
+    ['preseeds', (config: string) => listPreseeds({ config, json: true })],
     ['why', (config: string) => explainMachine({ config, machine: '52:54:00:00:00:01', arch: undefined, json: true })],
   ] as const) {
     const said = await asStranger(async (config) => command(config), 'file');
@@ -156,7 +156,7 @@ test('images list and why name the user and the remedy if the whole state is clo
 
 test('doctor refuses a user who may not read the state, and prints no finding', async () => {
   const said = await asStranger(async (config) => {
-    await assert.rejects(runDoctor(config, { fixHint: false, json: false }), {
+    await assert.rejects(runDoctor({ config, fixHint: false, json: false }), {
       code: 'permission-denied',
       message: /^\S.* may not open \S+rackboot\.sock: .*run this with sudo$/,
     });

@@ -22,9 +22,7 @@ export const clientCommands = (runOther: (args: readonly string[]) => Promise<nu
     () => import('./login.ts'),
     'logIn',
   ),
-  action('logout <profile>', 'Forget a profile', { profile }, async (argv) =>
-    (await import('./login.ts')).logOut(argv.profile),
-  ),
+  row('logout <profile>', 'Forget a profile', { profile }, () => import('./login.ts'), 'logOut'),
   action(
     'maas [words..]',
     "The command line of MAAS's own client: maas PROFILE NOUN ACTION KEY=VALUE",

@@ -88,7 +88,7 @@ function tokenIn(name: string): string {
 }
 
 /** The keys stay valid. */
-export function logOut(name: string): number {
+export function logOut({ profile: name }: { readonly profile: string }): number {
   const token = tokenIn(name);
   removeProfile(name);
   const removal = `\`rackboot apikey --username USER --remove ${token}\` removes it on the region's host`;

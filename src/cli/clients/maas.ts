@@ -81,7 +81,7 @@ export async function runMaas(
     case 'login':
       return await logInAs(rest);
     case 'logout':
-      return namedProfile(() => logOut(only('PROFILE', rest)));
+      return namedProfile(() => logOut({ profile: only('PROFILE', rest) }));
     case 'list':
       return showProfiles();
     case 'refresh':

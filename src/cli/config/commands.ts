@@ -13,7 +13,7 @@ const words = { type: 'string', array: true, demandOption: true } as const;
 const entries = { ...words, describe: 'YAML, as in the file' } as const;
 
 export const CONFIG_COMMANDS: readonly Row[] = [
-  action(
+  row(
     'init',
     'Write a configuration for this host, from questions or flags',
     {
@@ -36,10 +36,8 @@ export const CONFIG_COMMANDS: readonly Row[] = [
       yes: { type: 'boolean', alias: 'y', default: false, describe: 'Accept every proposal without asking' },
       force: flag('Replace an existing file'),
     },
-    async (argv) => {
-      await (await import('./init.ts')).initConfig(argv);
-      return 0;
-    },
+    () => import('./init.ts'),
+    'initConfig',
   ),
   row(
     'reset',
@@ -87,7 +85,7 @@ export const CONFIG_COMMANDS: readonly Row[] = [
         'showConfig',
       ),
       row('get <key>', 'Print one value, as YAML', { key, config, json, rack: refusedRack }, store, 'getConfig'),
-      action(
+      row(
         'set <pairs..>',
         'Set keys in the store, all or none; keys in the file win and are read-only here',
         {
@@ -96,7 +94,8 @@ export const CONFIG_COMMANDS: readonly Row[] = [
           rack,
           replace: flag('Drop entries and keys that the new value lacks'),
         },
-        async (argv) => (await store()).setConfig(argv, argv.pairs),
+        store,
+        'setConfig',
       ),
       ...(
         [
@@ -109,11 +108,12 @@ export const CONFIG_COMMANDS: readonly Row[] = [
           return await editConfig(argv, kind, argv.key, entriesIn(argv.key, argv.entries));
         }),
       ),
-      action(
+      row(
         'unset <keys..>',
         'Remove values from the store, all or none: the defaults apply again',
         { keys: { ...words, describe: key.describe }, config, rack },
-        async (argv) => (await store()).unsetConfig(argv, argv.keys),
+        store,
+        'unsetConfig',
       ),
       row(
         'export',

@@ -1,16 +1,14 @@
 // The table of `rackboot hosts list|add|remove|import`.
 
 import { RESERVATION_FORMATS } from '../../dhcp/import/reservations.ts';
-import { action, group, row } from '../terminal/command-table.ts';
+import { group, row } from '../terminal/command-table.ts';
 import { config, flag, json, named } from '../terminal/shared-options.ts';
 
 const hosts = () => import('./hosts.ts');
 
 export const HOST_COMMANDS = group('hosts', 'The reservations: addresses that are kept for one client', [
-  action(['list', '$0'], 'List reservations, sorted by address', { config, json }, async (argv) =>
-    (await hosts()).listHosts(argv.config, argv.json),
-  ),
-  action(
+  row(['list', '$0'], 'List reservations, sorted by address', { config, json }, hosts, 'listHosts'),
+  row(
     'add <client> <ip> [hostname]',
     'Reserve an address in the network that it belongs to',
     {
@@ -19,13 +17,15 @@ export const HOST_COMMANDS = group('hosts', 'The reservations: addresses that ar
       hostname: { type: 'string', describe: 'The name of the client in DNS' },
       config,
     },
-    async (argv) => (await hosts()).reserveHost(argv.config, argv),
+    hosts,
+    'reserveHost',
   ),
-  action(
+  row(
     'remove <host>',
     'Remove a reservation',
     { host: named('Its address, client or host name'), config },
-    async (argv) => (await hosts()).removeHost(argv.config, argv.host),
+    hosts,
+    'removeHost',
   ),
   row(
     'import <files..>',

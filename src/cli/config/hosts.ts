@@ -22,9 +22,10 @@ import {
 } from '../../machines/settings.ts';
 import { formatNetwork, networkContains, parseIpv4, parseMac } from '../../net/address.ts';
 import { entriesOf, isNamedBy } from '../../region/list-entries.ts';
+import { tell, type Where } from '../terminal/asking.ts';
 import { type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { print, printJson, printTable } from '../terminal/output.ts';
+import { print, printJson, tableText } from '../terminal/output.ts';
 import { awaitApplied, editConfig, refuseElsewhere, submitEdits } from './store.ts';
 
 interface Reserved {
@@ -43,31 +44,30 @@ const reservedIn = ({ file, stored }: FoundConfig): readonly Reserved[] =>
 const CLIENT_FIELDS = ['mac', 'client_id', 'duid', 'circuit_id', 'remote_id'] as const;
 
 /** By address. */
-export async function listHosts(config: string, json: boolean): Promise<number> {
+export async function listHosts(where: Where): Promise<number> {
   const numberOf = ({ host }: Reserved): number => parseIpv4(String(host.ip)) ?? 0;
-  const all = reservedIn(await findConfig(config)).toSorted((one, other) => numberOf(one) - numberOf(other));
-  if (json) {
-    printJson(all.map(({ network, host }) => ({ network, ...host })));
-    return 0;
-  }
+  const all = reservedIn(await findConfig(where.config)).toSorted((one, other) => numberOf(one) - numberOf(other));
   const clientOf = (host: Settings): string =>
     CLIENT_FIELDS.flatMap((field) => {
       const value = host[field];
       return value === undefined ? [] : [field === 'mac' ? String(value) : `${field} ${String(value)}`];
     }).join(', ');
-  printTable(
-    ['ADDRESS', 'CLIENT', 'HOST NAME', 'NETWORK'],
-    all.map(({ network, host }) => [String(host.ip), clientOf(host), String(host.hostname ?? ''), network]),
-    'No address is reserved.',
+  const rows = all.map(({ network, host }) => [String(host.ip), clientOf(host), String(host.hostname ?? ''), network]);
+  const table = tableText(['ADDRESS', 'CLIENT', 'HOST NAME', 'NETWORK'], rows, 'No address is reserved.');
+  return tell(
+    where,
+    all.map(({ network, host }) => ({ network, ...host })),
+    table,
   );
-  return 0;
 }
 
 /** @param client a hardware address or a client identifier */
-export async function reserveHost(
-  config: string,
-  { client, ip, hostname }: { readonly client: string; readonly ip: string; readonly hostname: string | undefined },
-): Promise<number> {
+export async function reserveHost({
+  config,
+  client,
+  ip,
+  hostname,
+}: Where & { readonly client: string; readonly ip: string; readonly hostname: string | undefined }): Promise<number> {
   const key = hostsKey(await findConfig(config), ip);
   if (/^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){2,4}$/i.test(client))
     throw new RackError('bad-argument', `${client} has fewer than the six octets of a hardware address`);
@@ -76,7 +76,7 @@ export async function reserveHost(
 }
 
 /** Of an address, a client or a host name. */
-export async function removeHost(config: string, name: string): Promise<number> {
+export async function removeHost({ config, host: name }: Where & { readonly host: string }): Promise<number> {
   const found = reservedIn(await findConfig(config)).filter(({ host }) => isNamedBy(host, name));
   const [first] = found;
   if (first === undefined)
@@ -110,12 +110,10 @@ function networkAt({ config }: FoundConfig, ip: string): string | undefined {
     : config.clusterInterfaces.find(({ network }) => networkContains(network, address))?.name;
 }
 
-interface ImportFlags {
-  readonly config: string;
+interface ImportFlags extends Where {
   readonly files: readonly string[];
   readonly format: ReservationFormat | undefined;
   readonly dryRun: boolean;
-  readonly json: boolean;
 }
 
 /** From another DHCP server's configuration. @returns 1 if one could not be taken */

@@ -111,7 +111,7 @@ interface InitFlags extends Answers {
 }
 
 /** Writes the configuration and stores the network. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled` */
-export async function initConfig(given: InitFlags): Promise<void> {
+export async function initConfig(given: InitFlags): Promise<number> {
   const servers = findLocalServers(given.stateDir);
   const ranges = servers.flatMap((server) => server.ranges);
   const candidates = findCandidates(given.interface).map((one): Candidate => {
@@ -140,6 +140,7 @@ export async function initConfig(given: InitFlags): Promise<void> {
   for (const line of nextSteps(place)) print(line);
   // The region runs these programs.
   if (flags.region === undefined) for (const line of missingProgramLines()) print(line);
+  return 0;
 }
 
 /** Takes over what other DHCP servers on this host gave, if a person wants that. @returns true if it did */

@@ -137,12 +137,11 @@ export function pairsOf(words: readonly string[]): readonly (readonly [key: stri
   return pairs;
 }
 
-/** Sets keys in the store, all or none. @param words as for `pairsOf` */
+/** Sets keys in the store, all or none. @param flags.pairs as for `pairsOf` */
 export async function setConfig(
-  flags: SettingFlags & { readonly replace: boolean },
-  words: readonly string[],
+  flags: SettingFlags & { readonly pairs: readonly string[]; readonly replace: boolean },
 ): Promise<number> {
-  const edits = pairsOf(words).map(([key, text]) => ({ key, value: parseValue(key, text) }));
+  const edits = pairsOf(flags.pairs).map(([key, text]) => ({ key, value: parseValue(key, text) }));
   const before = await findConfig(flags.config);
   refuseElsewhere(before, flags, 'set', edits);
   if (!flags.replace) {
@@ -161,8 +160,8 @@ export async function setConfig(
 }
 
 /** Removes keys from the store, all or none. */
-export async function unsetConfig(flags: SettingFlags, keys: readonly string[]): Promise<number> {
-  const edits = keys.map((key) => ({ key, value: undefined }));
+export async function unsetConfig(flags: SettingFlags & { readonly keys: readonly string[] }): Promise<number> {
+  const edits = flags.keys.map((key) => ({ key, value: undefined }));
   const before = await findConfig(flags.config);
   refuseElsewhere(before, flags, 'unset', edits);
   await change(before, flags, edits);

@@ -30,23 +30,26 @@ export const LEASE_COMMANDS = group('leases', 'The leases of this rack, running 
       return await listLeases(argv.config, argv, argv.json ? 'json' : argv.csv ? 'csv' : 'table');
     },
   ),
-  action(
+  row(
     'show <wanted>',
     'Show everything about a lease, by address or hardware address',
     { wanted: named(), config, json },
-    async (argv) => (await list()).showLease(argv.config, argv.wanted, argv.json),
+    list,
+    'showLease',
   ),
-  action(
+  row(
     'end <address>',
     'End a lease early in the running rack, such as that of a removed machine',
     { address: named(), config },
-    async (argv) => (await list()).endLease(argv.config, argv.address),
+    list,
+    'endLease',
   ),
-  action(
+  row(
     'clear <address>',
     'Return an address to its range in the running rack after another host used it',
     { address: named(), config },
-    async (argv) => (await list()).clearAddress(argv.config, argv.address),
+    list,
+    'clearAddress',
   ),
   row(
     'import <files..>',

@@ -4,20 +4,11 @@
 // 1. Columns of the CSV are added at the end, never renamed: scripts read them.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
 import { ciscoPort, LEASE_CRITERIA, type LeaseReport } from '../../dhcp/leases/lease-report.ts';
 import { RackError } from '../../errors.ts';
 import { formatIpv4, type Ipv4, parseIpv4, parseMac } from '../../net/address.ts';
-import {
-  jsonListLines,
-  print,
-  printError,
-  printFields,
-  printJson,
-  printLines,
-  tableLines,
-} from '../terminal/output.ts';
+import { ask, tell, type Where } from '../terminal/asking.ts';
+import { jsonListLines, print, printError, printFields, printLines, tableLines } from '../terminal/output.ts';
 import { findLeases, type GivenCriteria } from './source.ts';
 
 /** CSV: RFC 4180. */
@@ -77,7 +68,8 @@ function* csvLines(leases: readonly LeaseReport[]): Generator<string> {
 const csvCell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 /** About an address's lease, or every lease of a client. @throws RackError `not-found` */
-export async function showLease(config: string, wanted: string, json: boolean): Promise<number> {
+export async function showLease(argv: Where & { readonly wanted: string }): Promise<number> {
+  const { config, wanted } = argv;
   const address = parseIpv4(wanted);
   if (address === undefined && parseMac(wanted) === undefined)
     throw new RackError(
@@ -90,31 +82,28 @@ export async function showLease(config: string, wanted: string, json: boolean): 
     const what = address === undefined ? 'has no lease on this rack' : 'was never leased by this rack';
     throw new RackError('not-found', `${wanted} ${what}`);
   }
-  if (json) printJson(leases);
-  else {
+  return tell(argv, leases, () => {
     for (const [index, lease] of leases.entries()) {
       if (index > 0) print('');
       printFields(fieldsOf(lease));
     }
-  }
-  return 0;
+  });
 }
 
 const endedShape = z.object({ mac: z.string() });
 
 /** Returns an address that was set aside to its range. */
-export async function clearAddress(config: string, wanted: string): Promise<number> {
-  const address = formatIpv4(addressOf(wanted));
-  await askDaemon(loadPlace(config).stateDir, `/leases/clear?address=${address}`, 'POST');
+export async function clearAddress(argv: Where & { readonly address: string }): Promise<number> {
+  const address = formatIpv4(addressOf(argv.address));
+  await ask(argv, `/leases/clear?address=${address}`, 'POST');
   print(`${address} is no longer set aside. The rack probes it again before offering it.`);
   return 0;
 }
 
 /** @throws RackError `bad-argument`, `not-found` if the address has none, as `askDaemon` */
-export async function endLease(config: string, wanted: string): Promise<number> {
-  const address = formatIpv4(addressOf(wanted));
-  const path = `/leases/end?address=${address}`;
-  const { mac } = endedShape.parse(await askDaemon(loadPlace(config).stateDir, path, 'POST'));
+export async function endLease(argv: Where & { readonly address: string }): Promise<number> {
+  const address = formatIpv4(addressOf(argv.address));
+  const { mac } = endedShape.parse(await ask(argv, `/leases/end?address=${address}`, 'POST'));
   print(`The lease of ${address} to ${mac} has ended.`);
   return 0;
 }

@@ -413,8 +413,12 @@ const POWER = [
     () => import('./power.ts'),
     'checkPower',
   ),
-  action('key', "Print Rackboot's public SSH key, for the authorized_keys of hypervisors", { config }, async (argv) =>
-    (await import('./power.ts')).printPowerKey(argv.config),
+  row(
+    'key',
+    "Print Rackboot's public SSH key, for the authorized_keys of hypervisors",
+    { config },
+    () => import('./power.ts'),
+    'printPowerKey',
   ),
 ];
 
@@ -520,14 +524,13 @@ const SSH_KEYS = [
 const purposes = Object.keys(PURPOSES).filter((name): name is Purpose => Object.hasOwn(PURPOSES, name));
 
 const PRESEED = [
-  action(['list', '$0'], 'List the templates, yours and the shipped ones', { config, json }, async (argv) =>
-    (await preseed()).listPreseeds(argv.config, argv.json),
-  ),
-  action(
+  row(['list', '$0'], 'List the templates, yours and the shipped ones', { config, json }, preseed, 'listPreseeds'),
+  row(
     'show <name>',
     'Print a template, as a starting point for your own',
     { name: named('As listed'), config },
-    async (argv) => (await preseed()).showPreseed(argv.config, argv.name),
+    preseed,
+    'showPreseed',
   ),
   row(
     'render <machine>',

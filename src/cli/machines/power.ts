@@ -131,7 +131,7 @@ function printOutcome(controller: string, { kind, state, detail, said }: PowerOu
 }
 
 /** The line for a hypervisor's authorized_keys; creates the key if there is none. */
-export async function printPowerKey(config: string): Promise<number> {
+export async function printPowerKey({ config }: Where): Promise<number> {
   const { stateDir } = loadPlace(config);
   becomeMakerOf(stateDir);
   print(await readPublicKey(await regionSshIdentity(config), systemClock));

@@ -11,7 +11,7 @@ import { LOOPBACK, networkContains, parseIpv4 } from '../../net/address.ts';
 import { type Purpose, STAND_IN } from '../../region/preseed/request.ts';
 import { SHIPPED_DIRECTORY, TemplateSource } from '../../region/preseed/template-source.ts';
 import { mistakeText } from '../../region/records/preseed-mistake.ts';
-import { ask } from '../terminal/asking.ts';
+import { ask, tell, type Where } from '../terminal/asking.ts';
 import { findConfig, leftOutNote, loadServed } from '../terminal/config-in-force.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { print, printDocument, printError, printJson, printTable } from '../terminal/output.ts';
@@ -53,24 +53,23 @@ interface RenderFlags {
 const sourceOf = ({ preseeds }: RackConfig): TemplateSource =>
   new TemplateSource(new TextDirectory(preseeds.directory), new TextDirectory(SHIPPED_DIRECTORY));
 
-export async function listPreseeds(file: string, json: boolean): Promise<number> {
-  const { config } = await loadServed(file);
+export async function listPreseeds(where: Where): Promise<number> {
+  const { config } = await loadServed(where.config);
   const templates = sourceOf(config).list();
   const leftOut = leftOutNote(config.stateDir);
-  if (json)
-    printJson({ directory: config.preseeds.directory, templates, notes: leftOut === undefined ? [] : [leftOut] });
-  else {
+  const { directory } = config.preseeds;
+  return tell(where, { directory, templates, notes: leftOut === undefined ? [] : [leftOut] }, () => {
     const rows = templates.map(({ name, origin, isReplaced }) => [name, isReplaced ? 'shipped, replaced' : origin]);
     printTable(['NAME', 'ORIGIN'], rows, 'There are no templates.');
-    print(`\nYour own templates are in ${config.preseeds.directory}.`);
+    print(`\nYour own templates are in ${directory}.`);
     if (leftOut !== undefined) printError(`Note: ${leftOut}`);
-  }
-  return 0;
+  });
 }
 
 /** Unchanged. @throws RackError `not-found`, `bad-argument` if it cannot be read */
-export async function showPreseed(file: string, name: string): Promise<number> {
-  const { config } = await loadServed(file);
+export async function showPreseed(where: Where & { readonly name: string }): Promise<number> {
+  const { name } = where;
+  const { config } = await loadServed(where.config);
   const leftOut = leftOutNote(config.stateDir);
   if (leftOut !== undefined) printError(`Note: ${leftOut}`);
   const found = sourceOf(config).find(name);

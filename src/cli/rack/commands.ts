@@ -27,10 +27,8 @@ export const RACK_COMMANDS: readonly Row[] = [
     () => import('./backup.ts'),
     'restoreRack',
   ),
-  action('status', 'Show what the running rack serves', { config, json }, async (argv) =>
-    (await import('./status.ts')).showStatus(argv.config, argv.json),
-  ),
-  action(
+  row('status', 'Show what the running rack serves', { config, json }, () => import('./status.ts'), 'showStatus'),
+  row(
     'doctor',
     'Query the running rack as a machine would, and report what is wrong',
     {
@@ -39,7 +37,8 @@ export const RACK_COMMANDS: readonly Row[] = [
       'outside-name': option('A name outside this network to look up'),
       'fix-hint': flag('Also check this host, and name the fix for each fault'),
     },
-    async (argv) => (await import('./doctor.ts')).runDoctor(argv.config, argv),
+    () => import('./doctor.ts'),
+    'runDoctor',
   ),
   row(
     'outbox',
@@ -91,7 +90,7 @@ export const RACK_COMMANDS: readonly Row[] = [
       const { systemClock } = await import('../../clock.ts');
       const { machine } = argv;
       return machine === undefined
-        ? await listSeen(argv.config, argv.json)
+        ? await listSeen(argv)
         : await traceMachine({ ...argv, machine }, () => systemClock.wallTimeMs());
     },
   ),

@@ -22,6 +22,7 @@ import { awayText, failedAddresses } from './region-lines.ts';
 import { unopenedListeners } from './status.ts';
 
 interface DoctorArguments {
+  readonly config: string;
   readonly outsideName?: string | undefined;
   readonly fixHint: boolean;
   readonly json: boolean;
@@ -46,7 +47,7 @@ const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
  * @throws RackError `bad-argument` on a region without a rack; `permission-denied` if this user may not read the rack's
  *   state or enter its network
  */
-export async function runDoctor(file: string, { outsideName, fixHint, json }: DoctorArguments): Promise<number> {
+export async function runDoctor({ config: file, outsideName, fixHint, json }: DoctorArguments): Promise<number> {
   const findings: Finding[] = [];
   const { config, refused } = await findConfig(file);
   const report = ({ fix, ...rest }: Finding): void => {

@@ -1,35 +1,31 @@
 // `rackboot log-level [ROOM] [LEVEL] [--for 10m]`: shows or changes the log levels of the running rack.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
 import { nearestName } from '../../nearest-name.ts';
 import { isLogLevel, LOG_LEVELS } from '../../observe/log-levels.ts';
+import { ask, tell, type Where } from '../terminal/asking.ts';
 import { parseDuration } from '../terminal/duration.ts';
-import { formatDuration, printJson, printTable } from '../terminal/output.ts';
+import { formatDuration, tableText } from '../terminal/output.ts';
 
 const statesShape = z.array(z.object({ room: z.string(), level: z.string(), secondsLeft: z.number().optional() }));
 
-interface LogLevelRequest {
-  readonly config: string;
+interface LogLevelRequest extends Where {
   /** A room, or a level for all rooms. */
   readonly room: string | undefined;
   /** A level, or `configured`. */
   readonly level: string | undefined;
   readonly for: string;
-  readonly json: boolean;
 }
 
 /** Changes a level if one is given, then shows the levels. @returns 0 @throws RackError `bad-argument` */
 export async function setLogLevel(request: LogLevelRequest): Promise<number> {
-  const { stateDir } = loadPlace(request.config);
   const { room = '', level: given } = request;
   const isLevel = given === undefined && (isLogLevel(room) || room === 'configured');
   const level = isLevel ? room : given;
   const raw = await (level === undefined
-    ? askDaemon(stateDir, '/log-level')
-    : askDaemon(stateDir, `/log-level?${changeQuery(isLevel ? '' : room, level, request.for)}`, 'POST'));
+    ? ask(request, '/log-level')
+    : ask(request, `/log-level?${changeQuery(isLevel ? '' : room, level, request.for)}`, 'POST'));
   const states = statesShape.parse(raw);
   if (!isLevel && room !== '' && !states.some((state) => state.room === room)) {
     const meant = nearestName(room, [...states.map((state) => state.room), ...LOG_LEVELS]);
@@ -39,21 +35,13 @@ export async function setLogLevel(request: LogLevelRequest): Promise<number> {
       `${room} is neither a level nor a room${hint}; rackboot log-level shows the rooms`,
     );
   }
-  if (request.json) {
-    printJson(raw);
-    return 0;
-  }
   const shown = states.filter((state) => isLevel || room === '' || state.room === room);
-  printTable(
-    ['ROOM', 'FROM LEVEL', 'FOR'],
-    shown.map((state) => [
-      state.room === '' ? '(all others)' : state.room,
-      state.level,
-      state.secondsLeft === undefined ? 'as configured' : formatDuration(state.secondsLeft * 1000),
-    ]),
-    '',
-  );
-  return 0;
+  const rows = shown.map((state) => [
+    state.room === '' ? '(all others)' : state.room,
+    state.level,
+    state.secondsLeft === undefined ? 'as configured' : formatDuration(state.secondsLeft * 1000),
+  ]);
+  return tell(request, raw, tableText(['ROOM', 'FROM LEVEL', 'FOR'], rows, ''));
 }
 
 function changeQuery(room: string, level: string, time: string): string {

@@ -1,11 +1,10 @@
 // `rackboot neighbours`: the hosts that the running rack has seen on its networks.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
+import { ask, tell, type Where } from '../terminal/asking.ts';
 import { askConfig } from '../terminal/config-in-force.ts';
-import { formatDuration, printJson, printTable } from '../terminal/output.ts';
+import { formatDuration, tableText } from '../terminal/output.ts';
 
 const neighboursShape = z.array(
   z.looseObject({
@@ -36,23 +35,17 @@ export const neighbourRow = (neighbour: z.output<typeof neighboursShape>[number]
   neighbour.movedAt ?? '',
 ];
 
-interface NeighboursArguments {
-  readonly config: string;
-  readonly json: boolean;
+interface NeighboursArguments extends Where {
   /** Only on this interface; undefined: on all. */
   readonly interface?: string | undefined;
 }
 
 /** Lists the neighbours. @returns 0 @throws RackError `bad-argument` for an interface that the rack does not serve, as `askDaemon` */
-export async function listNeighbours({ config, json, interface: name }: NeighboursArguments): Promise<number> {
-  const all = neighboursShape.parse(await askDaemon(loadPlace(config).stateDir, '/neighbours'));
+export async function listNeighbours({ interface: name, ...where }: NeighboursArguments): Promise<number> {
+  const all = neighboursShape.parse(await ask(where, '/neighbours'));
   const wanted = name === undefined ? all : all.filter((neighbour) => neighbour.interface === name);
-  if (name !== undefined && wanted.length === 0) await checkInterface(config, name);
-  if (json) printJson(wanted);
-  else {
-    printTable(NEIGHBOUR_HEADINGS, wanted.map(neighbourRow), 'No hosts seen yet.');
-  }
-  return 0;
+  if (name !== undefined && wanted.length === 0) await checkInterface(where.config, name);
+  return tell(where, wanted, tableText(NEIGHBOUR_HEADINGS, wanted.map(neighbourRow), 'No hosts seen yet.'));
 }
 
 async function checkInterface(configFile: string, name: string): Promise<void> {

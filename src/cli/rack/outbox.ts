@@ -1,14 +1,11 @@
 // `rackboot outbox`: the events that wait on this rack for its remote region, and those that the region refused.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError } from '../../errors.ts';
-import { print, printJson, printTable } from '../terminal/output.ts';
+import { ask, tell, type Where } from '../terminal/asking.ts';
+import { print, printTable } from '../terminal/output.ts';
 
-interface OutboxArguments {
-  readonly config: string;
-  readonly json: boolean;
+interface OutboxArguments extends Where {
   /** Show the dead letters. */
   readonly dead: boolean;
   readonly retry?: number | undefined;
@@ -30,15 +27,11 @@ const outboxShape = z.object({
 type Outbox = z.infer<typeof outboxShape>;
 
 /** Shows the outbox, or handles one dead letter. @returns 0 @throws RackError `not-found`, `bad-argument` */
-export async function runOutbox({ config, json, dead, retry, drop }: OutboxArguments): Promise<number> {
+export async function runOutbox({ dead, retry, drop, ...where }: OutboxArguments): Promise<number> {
   if (retry !== undefined && drop !== undefined) throw new RackError('bad-argument', 'use --retry or --drop, not both');
-  const { stateDir } = loadPlace(config);
   const change = retry !== undefined ? `retry=${number(retry)}` : drop !== undefined ? `drop=${number(drop)}` : '';
-  const raw =
-    change === '' ? await askDaemon(stateDir, '/outbox') : await askDaemon(stateDir, `/outbox?${change}`, 'POST');
-  if (json) printJson(raw);
-  else show(outboxShape.parse(raw), dead || change !== '');
-  return 0;
+  const raw = await (change === '' ? ask(where, '/outbox') : ask(where, `/outbox?${change}`, 'POST'));
+  return tell(where, raw, () => show(outboxShape.parse(raw), dead || change !== ''));
 }
 
 function number(given: number): number {

@@ -2,11 +2,10 @@
 
 import type { z } from 'zod';
 import { systemClock } from '../../clock.ts';
-import { loadPlace } from '../../config/config-file.ts';
-import { askDaemon } from '../../control/ask-daemon.ts';
 import { listed } from '../../counted.ts';
 import { networkContains, parseIpv4, parseNetwork } from '../../net/address.ts';
 import { apartLines, isApart } from '../region/status-lines.ts';
+import { ask, type Where } from '../terminal/asking.ts';
 import { formatBytes, formatDuration, print, printJson, printTable } from '../terminal/output.ts';
 import { statusShape } from '../terminal/shapes.ts';
 import { regionLines } from './region-lines.ts';
@@ -138,12 +137,12 @@ const restartLines = (keys: readonly string[]): readonly string[] =>
     : [`Note    changed in the configuration, and in force when the service restarts: ${listed(keys, KEYS_SHOWN_MAX)}`];
 
 /** @returns 0 if it is healthy, else 1 */
-export async function showStatus(file: string, json: boolean): Promise<number> {
-  const raw = await askDaemon(loadPlace(file).stateDir, '/status');
+export async function showStatus(where: Where): Promise<number> {
+  const raw = await ask(where, '/status');
   const status = statusShape.parse(raw);
   const now = systemClock.wallTimeMs();
   const healthy = isHealthy(status);
-  if (json) {
+  if (where.json) {
     printJson(raw);
     return healthy ? 0 : 1;
   }

@@ -14,8 +14,9 @@ import { counted } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { formatBytes, formatSpan } from '../../quantity.ts';
 import { waitsForHand } from '../machines/progress.ts';
+import { ask, tell, type Where } from '../terminal/asking.ts';
 import { parseDuration } from '../terminal/duration.ts';
-import { print, printError, printJson, printJsonLine, printTable } from '../terminal/output.ts';
+import { print, printError, printJson, printJsonLine, tableText } from '../terminal/output.ts';
 import { askThere, otherRacks, ownRackName } from './home-racks.ts';
 import { headOf, loggedEventShape, loggedSteps, type Step, stepShape } from './logged-steps.ts';
 
@@ -140,25 +141,18 @@ async function follow(stateDir: string, query: string, json: boolean, oldestMs: 
 const seenShape = z.array(z.object({ mac: z.string(), machine: z.string().optional(), step: stepShape }));
 
 /** Prints the machines heard since the daemon started, latest first. */
-export async function listSeen(config: string, json: boolean): Promise<number> {
-  const raw = await askDaemon(loadPlace(config).stateDir, '/seen');
-  if (json) {
-    printJson(raw);
-    return 0;
-  }
-  printTable(
-    ['MAC', 'MACHINE', 'LAST HEARD', 'WHAT'],
-    seenShape
-      .parse(raw)
-      .map(({ mac, machine, step }) => [
-        mac,
-        machine ?? '(not enlisted)',
-        timeOf(step.lastAt),
-        cleanText(step.text, STEP_CHARACTERS_MAX),
-      ]),
-    'No machine heard since the rack started: is yours on a network that this rack serves?',
-  );
-  return 0;
+export async function listSeen(where: Where): Promise<number> {
+  const raw = await ask(where, '/seen');
+  const rows = seenShape
+    .parse(raw)
+    .map(({ mac, machine, step }) => [
+      mac,
+      machine ?? '(not enlisted)',
+      timeOf(step.lastAt),
+      cleanText(step.text, STEP_CHARACTERS_MAX),
+    ]);
+  const empty = 'No machine heard since the rack started: is yours on a network that this rack serves?';
+  return tell(where, raw, tableText(['MAC', 'MACHINE', 'LAST HEARD', 'WHAT'], rows, empty));
 }
 
 /** From before the daemon started, and from other racks. */

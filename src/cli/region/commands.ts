@@ -23,7 +23,7 @@ export const REGION_COMMANDS: readonly Row[] = [
       { config: ofRegion, json, diff: { type: 'boolean', default: false, hidden: true } },
       async (argv) => (await import('./run.ts')).checkRegionFile(argv.config, argv.json, argv.diff),
     ),
-    action(
+    row(
       'copy',
       "Move all of a stopped region's data to another database",
       {
@@ -34,19 +34,22 @@ export const REGION_COMMANDS: readonly Row[] = [
         'password-file': option("The database's password, on its first line"),
         'ca-file': option("File of certificates that verify the database's"),
       },
-      async (argv) => (await copy()).copyStores(argv.from, argv.to, argv, argv),
+      copy,
+      'copyStores',
     ),
-    action(
+    row(
       'backup <file>',
       "Write all of a region's data to a new file, even while it runs",
       { file, config: ofStore, json, verbose },
-      async (argv) => (await copy()).backUp(argv.config, argv.file, argv),
+      copy,
+      'backUp',
     ),
-    action(
+    row(
       'restore <file>',
       "Fill a stopped region's empty store from a backup",
       { file, config: ofStore, json, verbose },
-      async (argv) => (await copy()).restore(argv.config, argv.file, argv),
+      copy,
+      'restore',
     ),
     action(['run', '$0'], 'Run the region (what its service runs)', { config: ofRegion }, async (argv) =>
       (await import('./run.ts')).runRegion(argv.config),

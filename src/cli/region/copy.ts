@@ -41,10 +41,13 @@ interface Report {
 }
 
 /** Moves a region's data. @param from, to `sqlite:DIRECTORY` or the URL of a PostgreSQL */
-export async function copyStores(from: string, to: string, options: DatabaseOptions, report: Report): Promise<number> {
+export async function copyStores(
+  options: DatabaseOptions & Report & { readonly from: string; readonly to: string },
+): Promise<number> {
+  const { from, to } = options;
   try {
     const source = placeOf(from, '--from', optionsFor(from, to, options));
-    return await copyNamed(source, placeOf(to, '--to', optionsFor(to, from, options)), report);
+    return await copyNamed(source, placeOf(to, '--to', optionsFor(to, from, options)), options);
   } catch (error) {
     // The values of these keys come from options.
     const text =
@@ -102,8 +105,13 @@ function makeTarget(source: NamedPlace, target: NamedPlace): void {
   if (target.store.kind === 'sqlite') atOption('--to', () => makeForService(target.stateDir, NAMED['--to'], from));
 }
 
+interface FileFlags extends Report {
+  readonly config: string;
+  readonly file: string;
+}
+
 /** Writes the store of a configuration file into a new file, even while its region runs. */
-export async function backUp(config: string, given: string, { json, verbose }: Report): Promise<number> {
+export async function backUp({ config, file: given, json, verbose }: FileFlags): Promise<number> {
   // The error for a directory that the state's owner may not write names the directory.
   const file = resolve(given);
   const place = loadStorePlace(config);
@@ -122,8 +130,8 @@ export async function backUp(config: string, given: string, { json, verbose }: R
 }
 
 /** Fills the empty store of a configuration file from a backup. */
-export async function restore(config: string, given: string, report: Report): Promise<number> {
-  const file = resolve(given);
+export async function restore({ config, ...report }: FileFlags): Promise<number> {
+  const file = resolve(report.file);
   // Perhaps the owner of the store may not read the configuration.
   const next = `start the region: \`${startCommand(config)}\``;
   const place = loadStorePlace(config);
