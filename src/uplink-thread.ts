@@ -92,9 +92,7 @@ function start(): void {
   });
   const saveProblem = (problem: CacheProblem): void =>
     send({ kind: 'problem', id: 'desired-state', note: { note: 'state-unkept', ...problem } });
-  const keeper = new DesiredStateKeeper(systemClock, (state) =>
-    writeDesiredState(data.stateDir, state, 'remote', saveProblem),
-  );
+  const keeper = new DesiredStateKeeper(systemClock, (state) => writeDesiredState(data.stateDir, state, saveProblem));
   const link = new RegionLink({
     clock: systemClock,
     transport,

@@ -346,20 +346,6 @@ test('no file imports node:http for more than types, which would load the HTTP c
   );
 });
 
-test('files of the state and the configuration are opened as regular files only, so that opening never blocks', () => {
-  const opening = /\b(?:readFileSync|openSync|writeFileSync|appendFileSync|createReadStream|createWriteStream)\(/;
-  // Files that are already open, a directory that is made durable, and parts of the installation.
-  const known = /\(descriptor\b|openSync\(dirname\(|join\(AGENT, /;
-  const problems: string[] = [];
-  for (const source of sources) {
-    if (!/^(?:config|store|uplink|daemon|region-thread|region-process|power)\//.test(source.path)) continue;
-    source.lines.forEach((line, index) => {
-      if (opening.test(line) && !known.test(line)) problems.push(`${source.path}:${index + 1}: ${line.trim()}`);
-    });
-  }
-  report(problems, 'use readRegularFile, writeRegularFile or openRegularFile of src/files/regular-file.ts');
-});
-
 test('only clock.ts reads a clock, sets a timer or draws a random number', () => {
   const problems: string[] = [];
   for (const source of sources) {

@@ -1,17 +1,14 @@
 // The configuration file as written: its text, its YAML, and the state directory that it names. Most commands need nothing else, so this
 // module loads none of the schemas of the values.
 
+import { readFileSync } from 'node:fs';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
-import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { parseSettings, type Settings } from '../machines/settings.ts';
 import { lineOfValue, parseYamlDocument } from '../yaml-parser.ts';
-import { settingsFaultText } from './fault-words.ts';
 import { type ConfigProblem, PROBLEMS_MAX } from './rack-config.ts';
 import type { ProblemPath } from './resolve.ts';
 import { stateDirOf } from './state-dir.ts';
-
-const CONFIG_BYTES_MAX = 8 * 1024 * 1024;
 
 /** A parsed configuration file; its values are not checked yet. */
 export interface ConfigFile {
@@ -38,9 +35,7 @@ export function readConfigFile(text: string): ReadConfigFile {
   });
   try {
     const parsed = parseSettings(document.toJS({ maxAliasCount: 100 }) ?? {});
-    return parsed.ok
-      ? { ok: true, file: { values: parsed.settings, lineOf } }
-      : refuse(settingsFaultText(parsed.fault));
+    return parsed.ok ? { ok: true, file: { values: parsed.settings, lineOf } } : refuse(parsed.problem);
   } catch (error) {
     return refuse(`not usable YAML: ${errorText(error)}`);
   }
@@ -86,17 +81,8 @@ export function readConfigText(
   owner: 'rack' | 'region' = path.endsWith('/region.yaml') ? 'region' : 'rack',
 ): string {
   try {
-    return readRegularFile(path, CONFIG_BYTES_MAX);
+    return readFileSync(path, 'utf8');
   } catch (error) {
-    if (error instanceof UnfitFile) {
-      throw new RackError(
-        'config-unreadable',
-        `${path} cannot be the configuration: ${error.message}; name another with --config`,
-        {
-          cause: error,
-        },
-      );
-    }
     const text =
       osErrorCode(error) === 'ENOENT'
         ? `there is no configuration ${path}: ${isEndedLab(path) ? 'that lab has ended; run: unset RACKBOOT_CONFIG' : missingRemedy(owner)}`

@@ -3,9 +3,6 @@
 
 import type { z } from 'zod';
 import { withoutUsersIn } from '../clean-text.ts';
-import { counted } from '../counted.ts';
-import { unreachable } from '../errors.ts';
-import type { SettingsFault } from '../machines/settings.ts';
 
 const SHOWN_CHARACTERS_MAX = 60;
 
@@ -89,22 +86,3 @@ export const foundShown = (text: string, expected: string): string => shown(with
 
 const shown = (text: string): string =>
   text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;
-
-/** Why a value is not a configuration, whatever its keys. */
-export function settingsFaultText({ fault, place, found, max }: SettingsFault): string {
-  const at = place === '' ? '' : `${place}: `;
-  switch (fault) {
-    case 'not-object':
-      return `${at}expected keys with values`;
-    case 'too-large':
-      return `${at}more than ${counted(max, 'value')}`;
-    case 'too-deep':
-      return `${at}deeper than ${counted(max, 'level')}`;
-    case 'too-long':
-      return `${at}longer than ${counted(max, 'character')}`;
-    case 'not-setting':
-      return `${at}${found} is not a value of a configuration`;
-    default:
-      return unreachable(fault);
-  }
-}

@@ -6,19 +6,17 @@
 // 2. For a region, a file with an error changes nothing: its last good version stays in force. Without one, no source of a file counts, not
 //    even a shipped one, because the site's file may replace it. An error in `selections` leaves the file's sources in force.
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
-import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { decodeSources, type LineOf } from '../images/sources/decode-sources.ts';
 import type { AddedRelease, AddedSelection, ImageSource, SourceProblem } from '../images/sources/source.ts';
 import { type FileSource, type FileSources, SITE_SOURCES } from '../region/images/region-source.ts';
 import { decodeSelections, lostSelections } from './file-selections.ts';
 import type { ConfigProblem } from './rack-config.ts';
 
-const FILE_BYTES_MAX = 4 * 1024 * 1024;
 const SHIPPED = fileURLToPath(new URL(`../../config/${SITE_SOURCES}`, import.meta.url));
 
 /** True for the file of sources that Rackboot ships. */
@@ -63,7 +61,7 @@ export function sourcesProblems(config: string): readonly ConfigProblem[] {
 
 /** @returns `problem`: that of the selections, which are left out then */
 function readFileSources({ config, sources }: SourceFlags): Pick<FileSources, 'sources' | 'selections' | 'problem'> {
-  const { sources: shipped } = decode(SHIPPED, readRegularFile(SHIPPED, FILE_BYTES_MAX));
+  const { sources: shipped } = decode(SHIPPED, readFileSync(SHIPPED, 'utf8'));
   // People read the path in another directory than that of this process.
   const path = sources ?? resolve(dirname(config), SITE_SOURCES);
   const text = path === SHIPPED ? undefined : readText(path, sources === undefined);
@@ -160,11 +158,8 @@ function markOf(config: string | undefined): string {
 
 function readText(path: string, mayBeMissing: boolean): string | undefined {
   try {
-    return readRegularFile(path, FILE_BYTES_MAX);
+    return readFileSync(path, 'utf8');
   } catch (cause) {
-    if (cause instanceof UnfitFile) {
-      throw new RackError('config-unreadable', `${path} has no sources of images: ${cause.message}`, { cause });
-    }
     if (mayBeMissing && osErrorCode(cause) === 'ENOENT') return undefined;
     throw fileFault(path, cause);
   }

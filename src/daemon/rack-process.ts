@@ -354,7 +354,6 @@ class RackProcess implements Daemon {
         ...this.#notes,
         ...this.#damaged.notes,
         ...(this.#watchNotes?.notes ?? []),
-        ...this.#region.notes,
         ...(this.#serverNames?.notes ?? []),
       ],
       withheld: () => this.#hostEvents.withheld,

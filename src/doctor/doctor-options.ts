@@ -45,8 +45,6 @@ export interface DoctorOptions {
   readonly regionAway?: string | undefined;
   /** Why a region elsewhere does not take this rack, such as that it waits to be accepted; undefined: it does, or no rack was asked. */
   readonly unaccepted?: string | undefined;
-  /** How the store of the running region is damaged; undefined: no damage was found, or no rack was asked. */
-  readonly regionDamage?: string | undefined;
   /** A number that differs from run to run. */
   readonly xid: number;
   readonly onFinding: (finding: Finding) => void;

@@ -117,9 +117,6 @@ async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
 const ANY_FIX = 'as the line says; `sudo rackboot events --level warning` and docs/troubleshooting.md say more';
 
 /** The rack must be stopped first: a running region would keep writing while its file is replaced. */
-const RESTORE_REGION =
-  'sudo systemctl stop rackboot, put region.db back from a backup, remove region.db-wal and region.db-shm, then sudo systemctl start rackboot';
-
 /** Runs every check for this configuration. @returns true if all of them passed */
 export async function examine(options: DoctorOptions): Promise<boolean> {
   const { config } = options;
@@ -148,7 +145,6 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
   for (const { check, ok, text, fix } of judgeNotes(options.notes ?? [])) tell(check, ok, text, fix);
   for (const text of options.unopened ?? []) tell('region listener', false, text);
   if (options.diskProblem !== undefined) tell('disk', false, options.diskProblem, `df -h ${config.stateDir}`);
-  if (options.regionDamage !== undefined) tell('region database', false, options.regionDamage, RESTORE_REGION);
   if (options.regionAway !== undefined) tell('region', false, options.regionAway);
   for (const text of options.failedAddresses ?? []) tell('region address', 'note', text);
   if (options.unaccepted !== undefined) tell('region', false, options.unaccepted);

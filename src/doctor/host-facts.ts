@@ -6,7 +6,7 @@
 import { accessSync, constants, readFileSync, statfsSync } from 'node:fs';
 import type { RackConfig } from '../config/rack-config.ts';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
-import { foundStats } from '../files/found-stats.ts';
+import { seenStats } from '../files/seen-stats.ts';
 import { ANY, type Ipv4, isLoopback, parseIpv4 } from '../net/address.ts';
 import { findPortOwners } from '../net/port-owner.ts';
 import { readInterfaces } from '../net/present-interfaces.ts';
@@ -205,7 +205,7 @@ function readInterface(name: string): InterfaceFacts {
 }
 
 function readStateDir(path: string, actor: Actor): HostFacts['stateDir'] {
-  const found = foundStats(path);
+  const found = seenStats(path);
   if (found === undefined) return { exists: false, writable: false, freeBytes: undefined };
   let freeBytes: number | undefined;
   try {

@@ -6,15 +6,10 @@
 // 2. No message contains the key.
 
 import { constants, createPrivateKey, X509Certificate } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from './read-fault.ts';
-import { readRegularFile, UnfitFile } from './regular-file.ts';
 
-/** Ample for any chain, in bytes. */
-const FILE_BYTES_MAX = 1024 * 1024;
-/** Ample for all public authorities, in bytes. */
-const AUTHORITIES_BYTES_MAX = 4 * 1024 * 1024;
 /** Reported this long before its end, in milliseconds. */
 const EXPIRING_MS = 14 * 86_400_000;
 const READABLE_BY_ALL = 0o004;
@@ -75,7 +70,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
  * @returns the file's text @throws RackError `config-invalid` if it cannot be read, or has no certificate or a damaged one
  */
 export function readAuthorities(path: string): string {
-  const text = readNamedFile(path, AUTHORITIES_BYTES_MAX);
+  const text = readNamedFile(path);
   const found = text.match(CERTIFICATE) ?? [];
   if (found.length === 0)
     throw new RackError(
@@ -98,9 +93,9 @@ export function readAuthorities(path: string): string {
 }
 
 /** @throws RackError `config-invalid`, with the remedy */
-export function readNamedFile(path: string, bytesMax: number): string {
+export function readNamedFile(path: string): string {
   try {
-    return readRegularFile(path, bytesMax);
+    return readFileSync(path, 'utf8');
   } catch (cause) {
     throw new RackError('config-invalid', fileFault(path, cause).message, { cause });
   }
@@ -108,12 +103,8 @@ export function readNamedFile(path: string, bytesMax: number): string {
 
 function readPem(path: string): string {
   try {
-    return readRegularFile(path, FILE_BYTES_MAX);
+    return readFileSync(path, 'utf8');
   } catch (cause) {
-    if (cause instanceof UnfitFile)
-      throw new RackError('certificate-unusable', `${path} cannot be used: ${cause.message}; correct region.tls`, {
-        cause,
-      });
     const code = osErrorCode(cause);
     const remedy =
       code === 'ENOENT'

@@ -11,14 +11,13 @@
 // 2. A manifest appears whole and after its blob. Each is a file of its own, so that concurrent additions cannot lose one.
 // 3. Manifests have hidden names, which are not served. Blobs are served: every host that can boot here can fetch them.
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { cleanText } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { parseJson } from '../fields.ts';
-import { readRegularFile, UnfitFile } from '../files/regular-file.ts';
 import { seenEntry } from '../files/seen-stats.ts';
 import {
   bytesShape,
@@ -280,9 +279,8 @@ export function readImages(tree: string): StoreContent {
 
 function readManifest(path: string): StoredImage | string {
   try {
-    return decodeImage(readRegularFile(path, MANIFEST_BYTES_MAX));
+    return decodeImage(readFileSync(path, 'utf8'));
   } catch (error) {
-    if (error instanceof UnfitFile) return error.message;
     return `it cannot be read (${osErrorCode(error) ?? 'unknown'})`;
   }
 }

@@ -1,15 +1,13 @@
 // Finds the installers of a boot tree as the boot listener does.
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CPUS } from '../boot/architectures.ts';
 import { findImage, isPlainName } from '../boot/images.ts';
-import { readRegularFile } from '../files/regular-file.ts';
 import { storedTitle } from './image-store.ts';
 
 /** Longer manifests are not read; an import writes 1 kB. */
-const MANIFEST_BYTES_MAX = 64 * 1024;
 
 interface Hardware {
   readonly architecture: string;
@@ -61,7 +59,7 @@ const manifestShape = z.object({
 function readManifest(directory: string): Pick<TreeInstaller, 'os' | 'title'> | Record<string, never> {
   try {
     const path = join(directory, 'manifest.json');
-    return manifestShape.safeParse(JSON.parse(readRegularFile(path, MANIFEST_BYTES_MAX))).data ?? {};
+    return manifestShape.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data ?? {};
   } catch {
     return {};
   }

@@ -5,7 +5,7 @@
 // 3. The result contains only known fields.
 
 import { cleanText } from '../clean-text.ts';
-import { type Fields, isFields } from '../fields.ts';
+import { type Fields, isFields, parseJson } from '../fields.ts';
 import { findJsonExcess } from '../json-excess.ts';
 import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
 import type { BootPurpose, DesiredState, MachineAddress, RackMachine, ReservedHost } from './machine.ts';
@@ -25,37 +25,10 @@ export const RESERVED_HOSTS_MAX = 16_384;
 /** The longest text of any field, in UTF-16 units. */
 export const MACHINE_TEXT_MAX = 4096;
 
-export type StateFaultCode =
-  | 'not-json'
-  | 'too-deep'
-  | 'too-large'
-  | 'other-schema'
-  | 'not-setting'
-  | 'not-object'
-  | 'not-list'
-  | 'too-many'
-  | 'not-text'
-  | 'too-long'
-  | 'not-integer'
-  | 'not-flag'
-  | 'not-uuid'
-  | 'not-token'
-  | 'not-purpose';
-
-/** The first problem of a desired state. */
-export type StateFault = {
-  readonly fault: StateFaultCode;
-  /** Where it is: `machines[3].purpose`. */
-  readonly place: string;
-  /** The value there: a short one as JSON, otherwise its type. */
-  readonly found: string;
-  readonly max: number;
-};
-
-/** A desired state, or its first problem. */
-export type ParsedState =
+/** A desired state, or its first problem, which names the field by its path. */
+type ParsedState =
   | { readonly ok: true; readonly state: DesiredState }
-  | { readonly ok: false; readonly fault: StateFault };
+  | { readonly ok: false; readonly problem: string };
 
 /** Bounds of a message as JSON; ample for MACHINES_MAX machines, and for all settings in their place. */
 const BOUNDS = {
@@ -71,46 +44,20 @@ const BOOT_TOKEN = /^[A-Za-z0-9_-]{22,64}$/;
 const MAC_MAX = 0xffffffffffff;
 const IPV4_MAX = 0xffffffff;
 
-const isWithin = (value: number, max: number): boolean => Number.isSafeInteger(value) && value >= 0 && value <= max;
-
-/** True for the values of fields that every rack accepts. */
-export const accepts = {
-  mac: (value: number): boolean => isWithin(value, MAC_MAX),
-  address: (value: number): boolean => isWithin(value, IPV4_MAX),
-  uuid: (text: string): boolean => UUID.test(text),
-  token: (text: string): boolean => BOOT_TOKEN.test(text),
-  text: (text: string): boolean => text.length <= MACHINE_TEXT_MAX,
-} as const;
-
 /** Thrown by the readers below and caught by `parseDesiredState`. */
-class Mismatch extends Error {
-  readonly fault: StateFault;
+class Mismatch extends Error {}
 
-  constructor(fault: StateFault) {
-    super(fault.fault);
-    this.fault = fault;
-  }
-}
-
-const mismatch = (fault: StateFaultCode, place: string, found = '', max = 0): Mismatch =>
-  new Mismatch({ fault, place, found, max });
+const mismatch = (path: string, value: unknown, wanted: string): Mismatch =>
+  new Mismatch(`${path}: ${shown(value)} is not ${wanted}`);
 
 /**
  * Reads a message from the network; never throws.
  * @param before the state that the message changes; undefined: the message is a whole state
  */
 export function parseStateText(text: string, before: DesiredState | undefined): ParsedState {
-  const excess = findJsonExcess(text, BOUNDS);
-  if (excess !== undefined) {
-    const fault = excess.kind === 'deep' ? 'too-deep' : 'too-large';
-    return { ok: false, fault: { fault, place: '', found: '', max: excess.max } };
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return { ok: false, fault: { fault: 'not-json', place: '', found: '', max: 0 } };
-  }
+  if (findJsonExcess(text, BOUNDS) !== undefined)
+    return { ok: false, problem: 'the desired state is larger, or nests deeper, than any region writes it' };
+  const value = parseJson(text);
   return before === undefined ? parseDesiredState(value) : parseStateChanges(value, before);
 }
 
@@ -128,7 +75,7 @@ function parsed(read: () => DesiredState): ParsedState {
   try {
     return { ok: true, state: read() };
   } catch (error) {
-    if (error instanceof Mismatch) return { ok: false, fault: error.fault };
+    if (error instanceof Mismatch) return { ok: false, problem: error.message };
     throw error;
   }
 }
@@ -143,13 +90,15 @@ function changed(before: DesiredState, changes: DesiredState, gone: readonly str
   const machines = new Map(before.machines.map((machine) => [machine.systemId, machine]));
   for (const systemId of gone) machines.delete(systemId);
   for (const machine of changes.machines) machines.set(machine.systemId, machine);
-  if (machines.size > MACHINES_MAX) throw mismatch('too-many', 'machines', '', MACHINES_MAX);
-  return { ...changes, machines: [...machines.values()] };
+  const whole = [...machines.values()];
+  readList(whole, 'machines', MACHINES_MAX);
+  return { ...changes, machines: whole };
 }
 
 function readState(value: unknown): DesiredState {
   const fields = readFields(value, 'state');
-  if (fields.schema !== SCHEMA) throw mismatch('other-schema', 'schema', shown(fields.schema), SCHEMA);
+  if (fields.schema !== SCHEMA)
+    throw mismatch('schema', fields.schema, `${SCHEMA}; rack and region must have the same version`);
   const settings = readSettings(fields.settings);
   return {
     schema: SCHEMA,
@@ -177,11 +126,7 @@ const readReserved = (value: unknown): readonly ReservedHost[] =>
 function readSettings(value: unknown): Settings | undefined {
   if (value === undefined) return undefined;
   const parsed = parseSettings(value);
-  if (!parsed.ok) {
-    const { fault, place, found, max } = parsed.fault;
-    const at = place === '' ? 'settings' : `settings.${place}`;
-    throw mismatch(fault, at, fault === 'not-object' ? shown(value) : found, max);
-  }
+  if (!parsed.ok) throw new Mismatch(`settings: ${parsed.problem}`);
   return parsed.settings;
 }
 
@@ -190,7 +135,7 @@ function readMachine(value: unknown, path: string): RackMachine {
   const text = (name: string): string => readText(fields[name], `${path}.${name}`);
   const optionalText = (name: string): string | undefined => (fields[name] === undefined ? undefined : text(name));
   const uuid = optionalText('uuid');
-  if (uuid !== undefined && !accepts.uuid(uuid)) throw mismatch('not-uuid', `${path}.uuid`, shown(uuid));
+  if (uuid !== undefined && !UUID.test(uuid)) throw mismatch(`${path}.uuid`, uuid, 'a UUID in lower case');
   return {
     systemId: text('systemId'),
     hostname: text('hostname'),
@@ -216,13 +161,13 @@ function readMachine(value: unknown, path: string): RackMachine {
 
 function readFlag(value: unknown, path: string): boolean {
   if (value === undefined || typeof value === 'boolean') return value === true;
-  throw mismatch('not-flag', path, shown(value));
+  throw mismatch(path, value, 'true or false');
 }
 
 /** Reads a secret, which the fault does not show. */
 function readToken(value: unknown, path: string): string {
-  if (typeof value === 'string' && accepts.token(value)) return value;
-  throw mismatch('not-token', path);
+  if (typeof value === 'string' && BOOT_TOKEN.test(value)) return value;
+  throw new Mismatch(`${path}: not 22 to 64 letters, digits, - or _`);
 }
 
 function readAddress(value: unknown, path: string): MachineAddress {
@@ -236,37 +181,35 @@ const readIpv4 = (value: unknown, path: string): Ipv4 => ipv4(readInteger(value,
 const isPurpose = (value: unknown): value is BootPurpose => typeof value === 'string' && PURPOSES.has(value);
 
 function readPurpose(value: unknown, path: string): BootPurpose {
-  if (!isPurpose(value)) throw mismatch('not-purpose', path, shown(value));
+  if (!isPurpose(value)) throw mismatch(path, value, 'a boot purpose');
   return value;
 }
 
 function readFields(value: unknown, path: string): Fields {
-  if (!isFields(value)) throw mismatch('not-object', path, shown(value));
+  if (!isFields(value)) throw mismatch(path, value, 'an object');
   return value;
 }
 
 function readList(value: unknown, path: string, countMax: number): readonly unknown[] {
-  if (!Array.isArray(value)) throw mismatch('not-list', path, shown(value));
-  if (value.length > countMax) throw mismatch('too-many', path, '', countMax);
+  if (!Array.isArray(value) || value.length > countMax) throw mismatch(path, value, `a list of at most ${countMax}`);
   return value;
 }
 
 function readText(value: unknown, path: string): string {
-  if (typeof value !== 'string') throw mismatch('not-text', path, shown(value));
-  if (!accepts.text(value)) throw mismatch('too-long', path, '', MACHINE_TEXT_MAX);
+  if (typeof value !== 'string' || value.length > MACHINE_TEXT_MAX)
+    throw mismatch(path, value, `a text of at most ${MACHINE_TEXT_MAX} characters`);
   return value;
 }
 
 function readInteger(value: unknown, path: string, max: number): number {
-  if (typeof value !== 'number' || !isWithin(value, max)) {
-    throw mismatch('not-integer', path, shown(value), max);
-  }
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > max)
+    throw mismatch(path, value, `a whole number from 0 to ${max}`);
   return value;
 }
 
-/** A short value as JSON, else its type. */
+/** A short value as JSON, else its kind. */
 function shown(value: unknown): string {
-  if (typeof value === 'string') return value.length > 60 ? 'string' : cleanText(JSON.stringify(value));
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  return value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
+  if (typeof value === 'string') return value.length > 60 ? 'a long text' : cleanText(JSON.stringify(value));
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

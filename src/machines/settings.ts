@@ -37,44 +37,26 @@ export const SETTINGS_VALUES_MAX = 1_000_000;
 /** In UTF-16 units, for a text and for a key. */
 export const SETTINGS_TEXT_MAX = 4096;
 
-/** The first problem of a value that is not a set of settings. */
-export interface SettingsFault {
-  readonly fault: 'not-object' | 'too-large' | 'too-deep' | 'too-long' | 'not-setting';
-  /** Its key: `dns.upstream[2]`; empty: the whole value. */
-  readonly place: string;
-  /** Of `not-setting`: the type of the value there, or the number; otherwise empty. */
-  readonly found: string;
-  /** The allowed number; 0: there is none. */
-  readonly max: number;
-}
-
-/** Settings, or the first problem with the value. */
+/** Settings, or the first problem with the value, after the key that has it: `dns.upstream[2]: …`. */
 type ParsedSettings =
   | { readonly ok: true; readonly settings: Settings }
-  | { readonly ok: false; readonly fault: SettingsFault };
+  | { readonly ok: false; readonly problem: string };
 
 /** The number of values that may still be read. */
 interface Budget {
   left: number;
 }
 
-class Misfit extends Error {
-  readonly fault: SettingsFault;
-
-  constructor(fault: SettingsFault['fault'], { place = '', found = '', max = 0 }: Partial<SettingsFault>) {
-    super(fault);
-    this.fault = { fault, place, found, max };
-  }
-}
+class Misfit extends Error {}
 
 /** Validates settings given as parsed JSON or YAML; never throws. The result shares no objects with `value`. */
 export function parseSettings(value: unknown): ParsedSettings {
   try {
     const settings = readValue(value, '', 0, { left: SETTINGS_VALUES_MAX });
-    if (!isSettings(settings)) throw new Misfit('not-object', {});
+    if (!isSettings(settings)) throw new Misfit('expected keys with values');
     return { ok: true, settings };
   } catch (error) {
-    if (error instanceof Misfit) return { ok: false, fault: error.fault };
+    if (error instanceof Misfit) return { ok: false, problem: error.message };
     throw error;
   }
 }
@@ -138,18 +120,15 @@ export function withValue(settings: Settings, key: string, value: SettingValue |
 
 function readValue(value: unknown, path: string, depth: number, budget: Budget): SettingValue {
   budget.left -= 1;
-  if (budget.left < 0) throw new Misfit('too-large', { max: SETTINGS_VALUES_MAX });
-  if (depth > SETTINGS_DEPTH_MAX) throw new Misfit('too-deep', { place: path, max: SETTINGS_DEPTH_MAX });
+  if (budget.left < 0) throw new Misfit(`more than ${SETTINGS_VALUES_MAX} values`);
+  if (depth > SETTINGS_DEPTH_MAX) throw new Misfit(`${path}: deeper than ${SETTINGS_DEPTH_MAX} levels`);
   if (value === null || typeof value === 'boolean') return value;
-  if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw new Misfit('not-setting', { place: path, found: String(value) });
-    return value;
-  }
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
   if (typeof value === 'string') return readText(value, path);
   if (Array.isArray(value)) {
     return value.map((entry: unknown, index) => readValue(entry, `${path}[${index}]`, depth + 1, budget));
   }
-  if (typeof value !== 'object') throw new Misfit('not-setting', { place: path, found: typeof value });
+  if (typeof value !== 'object') throw new Misfit(`${path}: ${String(value)} is not a value of a configuration`);
   const read: [string, SettingValue][] = [];
   for (const [key, entry] of Object.entries(value)) {
     if (entry === undefined) continue;
@@ -161,7 +140,8 @@ function readValue(value: unknown, path: string, depth: number, budget: Budget):
 }
 
 function readText(text: string, path: string): string {
-  if (text.length > SETTINGS_TEXT_MAX) throw new Misfit('too-long', { place: path, max: SETTINGS_TEXT_MAX });
+  if (text.length > SETTINGS_TEXT_MAX)
+    throw new Misfit(`${path === '' ? '' : `${path}: `}longer than ${SETTINGS_TEXT_MAX} characters`);
   return text;
 }
 

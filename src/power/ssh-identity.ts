@@ -12,22 +12,31 @@
 // 2. A replaced key stays in the directory under another name, because hypervisors may accept it.
 // 3. ssh never prompts.
 
-import { chmodSync, closeSync, existsSync, fsyncSync, linkSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
+import { writeNewFile } from '../files/new-file.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
-import { openRegularFile, readRegularFile, UnfitFile, writeRegularFile } from '../files/regular-file.ts';
 import { cleanWords } from './outcome.ts';
 import { runProgram } from './program.ts';
 import { missingProgram } from './programs.ts';
 
 const KEYGEN_MS_MAX = 20_000;
 const CONNECT_SECONDS = 10;
-const CONNECT_BYTES_MAX = 64 * 1024;
-const KEY_BYTES_MAX = 64 * 1024;
 const KEY_FILE = 'id_ed25519';
 /** Paths that a shell and ssh's configuration read literally. */
 const PLAIN_PATH = /^\/[A-Za-z0-9._/+@-]*$/;
@@ -90,7 +99,7 @@ async function writeIdentity(stateDir: string, clock: Clock, stored: string | un
 
 function readKey({ key }: SshIdentity, stateDir: string): string {
   try {
-    return readRegularFile(key, KEY_BYTES_MAX);
+    return readFileSync(key, 'utf8');
   } catch (cause) {
     throw faultOf(cause, dirname(key), stateDir);
   }
@@ -98,10 +107,6 @@ function readKey({ key }: SshIdentity, stateDir: string): string {
 
 function faultOf(cause: unknown, directory: string, stateDir: string): RackError {
   if (cause instanceof RackError) return cause;
-  if (cause instanceof UnfitFile) {
-    const text = `a file of ${directory} is not used: ${cause.message}; move it away`;
-    return new RackError('store-unwritable', text, { cause });
-  }
   const why = osErrorCode(cause) ?? errorText(cause);
   const text = `${directory} cannot be written (${why}): ${ownershipRemedy(directory, stateDir)}`;
   return new RackError('store-unwritable', text, { cause });
@@ -117,7 +122,7 @@ async function makeKey(directory: string, key: string, clock: Clock): Promise<vo
   try {
     const made = join(workshop, 'key');
     await keygen(['-q', '-t', 'ed25519', '-N', '', '-C', `rackboot@${hostname()}`, '-f', made], clock);
-    const file = openRegularFile(made, 'read');
+    const file = openSync(made, 'r');
     fsyncSync(file);
     closeSync(file);
     linkSync(made, key);
@@ -132,11 +137,11 @@ async function makeKey(directory: string, key: string, clock: Clock): Promise<vo
 /** Writes the store's key unless the directory has it. */
 function putKey(directory: string, key: string, text: string): void {
   const isThere = existsSync(key);
-  if (isThere && readRegularFile(key, KEY_BYTES_MAX) === text) return;
+  if (isThere && readFileSync(key, 'utf8') === text) return;
   const workshop = mkdtempSync(join(directory, 'new-'));
   try {
     const part = join(workshop, 'key');
-    writeRegularFile(part, text);
+    writeNewFile(part, text);
     if (isThere) {
       const former = join(workshop, 'former');
       linkSync(key, former);
@@ -203,10 +208,10 @@ function writeConnect(path: string, key: string, knownHosts: string): void {
     'LogLevel=ERROR',
   ];
   const text = `#!/bin/sh\n# How Rackboot reaches a hypervisor; Rackboot restores this file if it changes.\nexec ssh ${options.join(' ')} "$@"\n`;
-  if (existsSync(path) && readRegularFile(path, CONNECT_BYTES_MAX) === text) return;
+  if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
   const workshop = mkdtempSync(`${path}-`);
   const part = join(workshop, 'connect');
-  writeRegularFile(part, text, 0o700);
+  writeNewFile(part, text, 0o700);
   renameSync(part, path);
   rmSync(workshop, { recursive: true, force: true });
 }

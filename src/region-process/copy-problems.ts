@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ConfigFile } from '../config/config-file.ts';
 import type { ConfigProblem } from '../config/rack-config.ts';
 import { RackError } from '../errors.ts';
-import { checkNotInterrupted } from '../store/region/lost-region.ts';
+import { checkNotInterrupted } from '../store/region/interrupted-copy.ts';
 import { REGION_FILE } from '../store/region/region-schema.ts';
 
 /** The problem that a region in SQLite has now with an interrupted copy into its state directory. */

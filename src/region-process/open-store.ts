@@ -12,9 +12,6 @@ import { openCommandRegion } from '../store/sqlite/command-region.ts';
 import { hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.ts';
 import { findCopyProblems } from './copy-problems.ts';
 
-/** Ample for a file with a password, in octets. */
-const PASSWORD_BYTES_MAX = 1 << 18;
-
 /**
  * @param name that of a region's process, which has locked the state directory; undefined: a command opens the store
  * @throws RackError `store-…`, `config-invalid` for a file that cannot be read
@@ -127,7 +124,7 @@ function passwordOf(path: string): string {
 
 function readPassword(path: string): string {
   // Some editors end a line with CR and LF.
-  const [password = ''] = readNamedFile(path, PASSWORD_BYTES_MAX).split(/\r?\n/);
+  const [password = ''] = readNamedFile(path).split(/\r?\n/);
   if (password !== '') return password;
   throw new RackError('config-invalid', `the first line of ${path} is empty: write the database's password there`);
 }

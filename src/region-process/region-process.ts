@@ -21,7 +21,6 @@ import type { Daemon } from '../daemon/service.ts';
 import { ServiceNotices } from '../daemon/start/service-notices.ts';
 import { closeAll, startWhole } from '../daemon/start/shutdown.ts';
 import { ControlServer } from '../http/control/server.ts';
-import type { DesiredState } from '../machines/machine.ts';
 import { withValue } from '../machines/settings.ts';
 import { isLoopback, parseIpv4 } from '../net/address.ts';
 import type { NotifyTerms } from '../net/linux/notify-socket.ts';
@@ -40,10 +39,7 @@ import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 import { type Outage, type RackNote, spoken } from '../region/reports/notes.ts';
 import { settleAfterStart } from '../region-thread/after-start.ts';
 import { type ServedRegion, serveRegion } from '../region-thread/served-region.ts';
-import { findOlderRegion } from '../store/region/lost-region.ts';
 import { lockState } from '../store/state-lock.ts';
-import { writeDesiredState } from '../uplink/desired-state-cache.ts';
-import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';
 import { RegionConfiguration, type RegionConfigurationPorts } from './configuration.ts';
 import { openStore } from './open-store.ts';
 import { OtherConfigurations, ownMessage } from './other-configurations.ts';
@@ -118,14 +114,12 @@ class RegionProcess implements Daemon {
   readonly #instruments: ProcessInstruments;
   readonly #notices: ServiceNotices;
   readonly #status: RegionStatusSources;
-  readonly #keeper: DesiredStateKeeper;
   readonly #secrets: Pick<RegionConfig, 'rackSecret' | 'controlSecret'> & { readonly controlSecret: string };
   /** Set before `#served`: the region opens before its listeners do. */
   #region: Region | undefined;
   #served: ServedRegion | undefined;
   #awaySince = 0;
   #unopened: readonly UnopenedListener[] = [];
-  readonly #notes: RackNote[] = [];
   /** Undefined if no other process can have the store. */
   #others: OtherConfigurations | undefined;
   #watch: ConfigWatch | undefined;
@@ -144,11 +138,6 @@ class RegionProcess implements Daemon {
     this.#ports = { clock, publish, apply: (next, before) => this.#apply(next, before) };
     const draw = (): string => Buffer.from(clock.randomBytes(SECRET_BYTES)).toString('base64url');
     this.#secrets = { rackSecret: draw(), controlSecret: draw() };
-    this.#keeper = new DesiredStateKeeper(clock, (state) =>
-      writeDesiredState(this.#config.stateDir, state, 'embedded', (problem) =>
-        this.#problem('desired-state', { note: 'state-unkept', ...problem }),
-      ),
-    );
     const startedWallMs = clock.wallTimeMs();
     this.#status = {
       clock,
@@ -159,7 +148,7 @@ class RegionProcess implements Daemon {
       dutyHolder: () => this.#served?.dutyHolder(),
       addresses: () => this.#served?.api.addresses ?? [],
       unopened: () => this.#unopened,
-      notes: () => [...this.#notes, ...(this.#others?.notes ?? [])],
+      notes: () => this.#others?.notes ?? [],
       metricsProblems: () => this.#instruments.problems,
     };
     const probe = new StoreProbe(clock, async () => this.#region?.store.desiredVersion());
@@ -192,7 +181,6 @@ class RegionProcess implements Daemon {
     const lock = lockState(stateDir);
     this.#opened.push(() => lock.release());
     await this.#openControl(stateDir);
-    this.#opened.push(() => this.#keeper.close());
     const served = await this.#serve();
     this.#opened.push(() => this.#closeServed(served));
     this.#served = served;
@@ -210,7 +198,7 @@ class RegionProcess implements Daemon {
       config: this.#regionConfig(this.#configuration.usable),
       store: await openStore(this.#config, this.#config.name),
       hasRack: false,
-      onDesiredState: (state) => this.#changed(state),
+      onDesiredState: ({ settings }) => this.#configuration.useStored(this.#ports, settings),
       onDuties: (holder, fromHere) => this.#publish({ ...dutyEvent(holder, fromHere), at: this.#now }),
       onProblem: (id, note) => this.#problem(id, note),
       prepare: async (region) => {
@@ -221,11 +209,9 @@ class RegionProcess implements Daemon {
           part?.watchRefusals((ms) => this.#publish({ ...ACCEPTS, at: this.#now, refusedMs: Math.round(ms) }));
         await region.racks.removeOwn();
         const state = await region.desiredState();
-        if (this.#isOnSqlite) this.#noteIfDamaged(findOlderRegion(this.#config.stateDir, state.version));
         this.#configuration.begin(this.#ports, state.settings);
         this.#levels.configure(this.#config.log);
         region.configure(this.#regionConfig(this.#configuration.usable));
-        this.#keepState(state);
         this.#compare(region);
       },
     });
@@ -297,10 +283,6 @@ class RegionProcess implements Daemon {
 
   get #now() {
     return this.#options.clock.now();
-  }
-
-  get #isOnSqlite(): boolean {
-    return this.#config.store.kind === 'sqlite';
   }
 
   #publish(event: DaemonEvent): void {
@@ -396,25 +378,6 @@ class RegionProcess implements Daemon {
     this.#others = others;
     this.#opened.push(() => others.close());
     others.say();
-  }
-
-  /** Applies the settings in a new state, and keeps the state. */
-  #changed(state: DesiredState): void {
-    this.#configuration.useStored(this.#ports, state.settings);
-    this.#keepState(state);
-  }
-
-  /** Caches the state: at the next start its version shows whether `region.db` was lost in between. */
-  #keepState(state: DesiredState): void {
-    if (!this.#isOnSqlite) return;
-    this.#keeper.keep(state);
-  }
-
-  /** Adds a note about damage, which `rackboot status` shows until the next start. */
-  #noteIfDamaged(note: RackNote | undefined): void {
-    if (note === undefined) return;
-    this.#notes.push(note);
-    this.#problem('damaged', note);
   }
 }
 

@@ -10,7 +10,6 @@ import type { RegionApi } from '../region/http/listening.ts';
 import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import type { Region } from '../region/region.ts';
-import { findOlderRegion } from '../store/region/lost-region.ts';
 import { openRegionStore } from '../store/sqlite/region-sqlite.ts';
 import { writeDesiredState } from '../uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';
@@ -37,7 +36,7 @@ let said: Promise<void> = Promise.resolve();
 let isEnding = false;
 
 const keeper = new DesiredStateKeeper(systemClock, (state) =>
-  writeDesiredState(config.stateDir, state, 'embedded', (problem) =>
+  writeDesiredState(config.stateDir, state, (problem) =>
     send({ kind: 'problem', id: 'desired-state', note: { note: 'state-unkept', ...problem } }),
   ),
 );
@@ -53,10 +52,7 @@ async function start(): Promise<void> {
   });
   const { region, api } = served;
   port?.on('message', (message: RackMessage) => receive(message, served));
-  const state = await region.desiredState();
-  const older = findOlderRegion(config.stateDir, state.version);
-  announce(state);
-  if (older !== undefined) send({ kind: 'damaged', note: older });
+  announce(await region.desiredState());
   api.watch(
     (addresses) => send({ kind: 'listening', addresses }),
     (listeners) => send({ kind: 'unopened', listeners }),

@@ -4,19 +4,25 @@
 //
 // 1. `application_id` marks the file as ours, `user_version` counts its migrations. A newer file is refused untouched.
 // 2. A migration is one transaction. A copy of the old file lies next to it before it runs.
-// 3. An empty file that once held something is refused untouched.
-// 4. SQLite follows links: the write-ahead log lies next to the file, not next to the link.
-// 5. WAL with synchronous=FULL: a commit that returned is on disk.
+// 3. WAL with synchronous=FULL: a commit that returned is on disk.
 
-import { accessSync, closeSync, constants, existsSync, fsyncSync, renameSync, rmSync, statfsSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { counted } from '../counted.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
-import { foundStats, linkedFile, linkTarget, statsFault } from '../files/found-stats.ts';
-import { isOwnershipError, ownershipRemedy, ownUserName } from '../files/ownership.ts';
-import { checkRegularFile, openRegularFile, UnfitFile } from '../files/regular-file.ts';
+import { ownershipRemedy, ownUserName } from '../files/ownership.ts';
+import { seenStats } from '../files/seen-stats.ts';
 
 /** How long a statement waits for another process, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;
@@ -37,12 +43,6 @@ const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
 export const BROKEN_CODES: ReadonlySet<number> = new Set([SQLITE_CORRUPT, SQLITE_NOTADB]);
 
-export interface Loss {
-  readonly shownBy: string;
-  /** The file to move away to begin with an empty database. */
-  readonly witness: string;
-}
-
 export interface DatabaseKind {
   /** Its name in messages: `lease database`. */
   readonly title: string;
@@ -50,8 +50,6 @@ export interface DatabaseKind {
   readonly applicationId: number;
   /** How to use another place for it; default: another state directory. */
   readonly elsewhere?: string;
-  /** Evidence that an empty database in this directory once held data; absent: it counts as new. */
-  readonly findLoss?: (directory: string) => Loss | undefined;
   /** SQL steps: the first makes version 1, each further one the next. */
   readonly migrations: readonly string[];
 }
@@ -109,19 +107,12 @@ export function openDatabaseFile(
   around: (migration: () => void) => void = (migration) => migration(),
 ): DatabaseSync {
   makeStateDirectory(dirname(path));
-  for (const companion of COMPANIONS) checkRegular(path, companion);
-  checkNotCut(path);
-  if (isEmpty(path)) checkNotLost(path, kind);
-  const wasCut = fileSize(companionOf(path, '-wal')) > 0;
   let database: DatabaseSync | undefined;
   try {
     makePrivate(path);
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     const opened = database;
     const version = versionOf(database, path, kind);
-    if (version === 0) checkNotLost(path, kind);
-    // Worthwhile only after a process was killed.
-    if (wasCut) checkPages(database, path, kind);
     database.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT_MAX}`,
     );
@@ -138,9 +129,8 @@ export function openDatabaseFile(
 /** SQLite would make the file readable for all users. Its companions get the same mode. */
 export function makePrivate(path: string): void {
   try {
-    closeSync(openRegularFile(path, 'append'));
+    closeSync(openSync(path, 'a', 0o600));
   } catch (cause) {
-    if (cause instanceof UnfitFile) throw unfit(path, cause);
     throw writeRefused(path, cause);
   }
 }
@@ -149,8 +139,6 @@ export function writeRefused(path: string, cause: unknown): RackError {
   const code = osErrorCode(cause);
   if (code === 'ENOSPC') return full(path, cause);
   if (code === 'EROFS') return readOnly(path, cause);
-  const target = code === 'ENOENT' ? linkTarget(path) : undefined;
-  if (target !== undefined) return lostTarget(path, target, cause);
   return unwritable(path, code ?? errorText(cause), cause);
 }
 
@@ -160,70 +148,6 @@ function unwritable(path: string, detail: string, cause: unknown): RackError {
     `${path} cannot be written (${detail}): ${ownershipRemedy(path, dirname(path))}`,
     { cause },
   );
-}
-
-function lostTarget(path: string, target: string, cause: unknown): RackError {
-  const text = `${path} cannot be written (ENOENT): it is a link to ${target}; that directory does not exist: mount or make it, or remove the link`;
-  return new RackError('store-unwritable', text, { cause });
-}
-
-function unfit(path: string, cause: UnfitFile): RackError {
-  return new RackError('store-broken', `${path} is not used: ${cause.message}; move it away, or restore a backup`, {
-    cause,
-  });
-}
-
-/** @throws RackError `store-broken` if the path is not a regular file, `store-unwritable` without permission */
-export function checkRegular(database: string, companion: string): void {
-  const path = companion === '' ? database : companionOf(database, companion);
-  try {
-    // Opening and closing the file would release this process's locks on it (sqlite.org/howtocorrupt.html §2.2).
-    checkRegularFile(path);
-  } catch (cause) {
-    if (cause instanceof UnfitFile) throw unfit(path, cause);
-    if (!isOwnershipError(cause)) throw statsFault(path, cause);
-    if (linkTarget(database) !== undefined) throw statsFault(database, cause);
-    // A user without permission fails here first.
-    throw unwritable(database, osErrorCode(cause) ?? errorText(cause), cause);
-  }
-}
-
-/**
- * To be called before SQLite opens the file, even for reading: SQLite deletes the write-ahead log of an empty database. (A new file has its
- * first page before it has a write-ahead log.)
- * @throws RackError `store-broken` if the file is empty or missing, but its write-ahead log is not empty
- */
-export function checkNotCut(path: string): void {
-  const wal = companionOf(path, '-wal');
-  const bytes = fileSize(wal);
-  if (!isEmpty(path) || bytes === 0) return;
-  throw new RackError(
-    'store-broken',
-    `${path} is empty or missing, but its write-ahead log is not: ${wal} has ${counted(bytes, 'byte')} and is left untouched. ` +
-      'Stop Rackboot, keep a copy of both, and restore a backup of both; or, to give up what they held, move both away',
-  );
-}
-
-const companionOf = (database: string, companion: string): string => `${linkedFile(database)}${companion}`;
-
-function checkNotLost(path: string, kind: DatabaseKind): void {
-  const loss = kind.findLoss?.(dirname(path));
-  if (loss === undefined) return;
-  throw new RackError(
-    'store-broken',
-    `${path} is empty or missing, but ${loss.shownBy} shows that it once held data: restore a backup of ${basename(path)}; ` +
-      `or, to begin with an empty ${kind.title}, move ${loss.witness} away`,
-  );
-}
-
-/** True if it does not exist, or is a regular file of 0 bytes. */
-function isEmpty(path: string): boolean {
-  const found = foundStats(path);
-  return found === undefined || (found.isFile() && found.size === 0);
-}
-
-function fileSize(path: string): number {
-  return foundStats(path)?.size ?? 0;
 }
 
 /**
@@ -249,14 +173,7 @@ export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKi
         'or restore the copy that it made next to the file',
     );
   }
-  if (version < 1) throw broken(path, kind, `version ${version}`, undefined);
   return version;
-}
-
-/** Reads every page. */
-function checkPages(database: DatabaseSync, path: string, kind: DatabaseKind): void {
-  const [verdict] = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {});
-  if (verdict !== 'ok') throw broken(path, kind, String(verdict), undefined);
 }
 
 /**
@@ -264,8 +181,7 @@ function checkPages(database: DatabaseSync, path: string, kind: DatabaseKind): v
  * @throws RackError as `openDatabaseFile`
  */
 export function copyDatabase(path: string, kind: DatabaseKind, target: string): void {
-  checkNotCut(path);
-  if (isEmpty(path)) return;
+  if ((seenStats(path)?.size ?? 0) === 0) return;
   openToRead(path, kind, (database, version) => {
     if (version === 0) return;
     makePrivate(target);
@@ -277,7 +193,8 @@ export function copyDatabase(path: string, kind: DatabaseKind, target: string): 
 export const checkCopy = (path: string, kind: DatabaseKind): void =>
   openToRead(path, kind, (database, version) => {
     if (version === 0) throw broken(path, kind, 'it is empty', undefined);
-    checkPages(database, path, kind);
+    const [verdict] = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {});
+    if (verdict !== 'ok') throw broken(path, kind, String(verdict), undefined);
   }).close();
 
 export function openToRead(
@@ -316,7 +233,7 @@ function copyFile(database: DatabaseSync, target: string): void {
   rmSync(part, { force: true });
   makePrivate(part);
   database.prepare('VACUUM INTO ?').run(part);
-  const copy = openRegularFile(part, 'change');
+  const copy = openSync(part, 'r+');
   fsyncSync(copy);
   closeSync(copy);
   renameSync(part, target);
@@ -370,12 +287,6 @@ export function explain(path: string, kind: DatabaseKind, cause: unknown): RackE
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
       return unwritable(path, detail, cause);
-    case SQLITE_IOERR:
-      return new RackError(
-        'store-unavailable',
-        `${path} cannot be opened (${detail}): look for disk errors in the kernel's log (dmesg), and start again`,
-        { cause },
-      );
     case SQLITE_BUSY:
       return new RackError(
         'store-unavailable',

@@ -7,11 +7,10 @@
 // 2. All files of the former state go: without `lease-mark.json` the rack takes the leases for a copy, and probes each address before
 //    another client gets it.
 
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { syncPath } from '../files/durable-directory.ts';
-import { readRegularFile } from '../files/regular-file.ts';
 
 /** What a restore replaces. */
 const STATE =
@@ -42,7 +41,7 @@ export function finishRestore(stateDir: string): void {
   const manifest = join(ready, MANIFEST_FILE);
   // Otherwise the files are in place already.
   if (existsSync(manifest)) {
-    const { files } = namesShape.parse(JSON.parse(readRegularFile(manifest, MANIFEST_BYTES_MAX)));
+    const { files } = namesShape.parse(JSON.parse(readFileSync(manifest, 'utf8')));
     const restored = new Set(
       files.map(({ path }) => path.split('/')).flatMap(([part, name]) => (part === STATE_PART ? [name] : [])),
     );

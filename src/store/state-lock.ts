@@ -6,14 +6,12 @@
 // 3. Nothing else in this process may open the file while it is locked: closing it would release the lock (sqlite.org/howtocorrupt.html
 //    §2.2).
 
-import { accessSync, chmodSync, closeSync, constants, readSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { RackError } from '../errors.ts';
-import { foundStats } from '../files/found-stats.ts';
-import { openRegularFile } from '../files/regular-file.ts';
+import { seenStats } from '../files/seen-stats.ts';
 import {
-  checkRegular,
   type DirectoryWords,
   explain,
   makePrivate,
@@ -53,10 +51,9 @@ const held = new Set<DatabaseSync>();
 export function lockState(stateDir: string, words?: DirectoryWords): StateLock {
   makeStateDirectory(stateDir, words);
   const path = join(stateDir, FILE);
-  checkRegular(path, '');
   let database: DatabaseSync | undefined;
   try {
-    const stats = foundStats(path);
+    const stats = seenStats(path);
     if (stats === undefined) makePrivate(path);
     else keepPrivate(path, stats.mode);
     database = new DatabaseSync(path, { timeout: WAIT_MS });
@@ -126,7 +123,7 @@ export function stateHolder(stateDir: string): number | undefined {
 }
 
 function readLocks(): string {
-  const descriptor = openRegularFile(LOCKS, 'read');
+  const descriptor = openSync(LOCKS, 'r');
   try {
     const bytes = Buffer.alloc(LOCKS_BYTES_MAX);
     let length = 0;

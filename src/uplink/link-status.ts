@@ -65,8 +65,6 @@ export interface UplinkStatus {
   readonly eventsWithheld: number;
   /** Why the thread ended; undefined if it is up or starts for the first time. */
   readonly problem?: string | undefined;
-  /** How the store of the running region is damaged; undefined if no damage was found. */
-  readonly damage?: string | undefined;
   /** The status of the link; undefined if the region is embedded or nothing is known yet. */
   readonly link?: LinkStatus | undefined;
 }

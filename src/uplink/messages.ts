@@ -64,8 +64,6 @@ export type RegionMessage =
   | { readonly kind: 'problem'; readonly id: string; readonly note: RackNote }
   /** The thread cannot work and ends. `code` names a failure outside this program; undefined for another uplink version, or a bug. */
   | { readonly kind: 'refused'; readonly note: RackNote; readonly code?: RackErrorCode | undefined }
-  /** Embedded only: the store was found damaged, or its file was removed; the region continues with what is readable. */
-  | { readonly kind: 'damaged'; readonly note: RackNote }
   /** Embedded only: scan these networks; the rack answers with `scan-answer`. */
   | { readonly kind: 'scan'; readonly scan: NetworkScan }
   /** The answer to `open-images`. */

@@ -111,7 +111,6 @@ export class RackUplink {
   #addresses: readonly string[] = [];
   #unopened: UplinkStatus['unopened'] = [];
   #problem: RackNote | undefined;
-  #damage: RackNote | undefined;
   /** True once this thread's region has sent a state. */
   #isMet = false;
   #desiredVersion: number;
@@ -138,7 +137,6 @@ export class RackUplink {
   start(): void {
     this.#state = 'starting';
     this.#link = undefined;
-    this.#damage = undefined;
     this.#isMet = false;
     this.#startedAt = this.#options.clock.now();
     const worker = this.#options.startThread();
@@ -177,13 +175,8 @@ export class RackUplink {
       eventsDropped: link === undefined ? this.#outbox.dropped : link.dropped + this.#outbox.unreported,
       eventsWithheld: this.#strangers.withheld,
       problem: this.#problem && noteText(this.#problem),
-      damage: this.#damage && noteText(this.#damage),
       link,
     };
-  }
-
-  get damage(): RackNote | undefined {
-    return this.#damage;
   }
 
   /** Sends the rack's description: at the start, and after each change. */
@@ -342,10 +335,6 @@ export class RackUplink {
         break;
       case 'scan':
         this.#post({ kind: 'scan-answer', outcome: this.#options.onScan?.(message.scan) ?? 'unheard' });
-        break;
-      case 'damaged':
-        this.#damage = message.note;
-        this.#options.onProblem('database', message.note);
         break;
       case 'link':
         this.#link = message.status;

@@ -3,23 +3,18 @@
 // Sources: the three-part API key of MAAS, `consumer:token:secret`; RFC 5849 §3.4.4 (PLAINTEXT), §3.5.1.
 //
 // 1. A key file that others may read is refused: its readers could impersonate this rack.
-// 2. A file that is empty or holds a part of a drawn key counts as absent, and is reported: the rack draws another key. A mistake in a key of
-//    an administrator is refused.
-// 3. The first part tells a drawn key from an administrator's. Until the region has accepted a drawn key, only the digest of its secret leaves
+// 2. The first part tells a drawn key from an administrator's. Until the region has accepted a drawn key, only the digest of its secret leaves
 //    the rack.
 
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
-import { openRegularFile, UnfitFile } from '../files/regular-file.ts';
-import type { RackNote } from '../region/reports/notes.ts';
 import { writePrivateFile } from './rack-identity.ts';
 
 const DRAWN = 'rack';
 const TOKEN_BYTES = 12;
 const SECRET_BYTES = 24;
-const KEY_BYTES_MAX = 1024;
 const KEY = /^([\w.~-]{1,200}):([\w.~-]{1,200}):([\w.~-]{1,200})$/;
 
 export interface RegionKey {
@@ -34,29 +29,18 @@ export interface RegionKey {
  * Reads the key in a file, or draws one and writes it there.
  * @throws RackError `config-invalid` if others may read the file or it holds no key, `store-unwritable`
  */
-export function readRegionKey(
-  path: string,
-  clock: Clock,
-  onProblem: (note: RackNote) => void = () => undefined,
-): RegionKey {
+export function readRegionKey(path: string, clock: Clock): RegionKey {
   let text: string;
   try {
     text = readPrivateFile(path);
   } catch (cause) {
     if (cause instanceof RackError) throw cause;
-    if (cause instanceof UnfitFile) {
-      throw new RackError('config-invalid', `region.api_key_file: ${path}: ${cause.message}; move it away`, { cause });
-    }
     if (osErrorCode(cause) === 'ENOENT') return drawKey(path, clock);
     throw new RackError('store-unwritable', `${path} cannot be read: ${errorText(cause)}; give it to this user`, {
       cause,
     });
   }
   const key = parseRegionKey(text);
-  if (key === undefined && (text === '' || text.startsWith(`${DRAWN}:`))) {
-    onProblem({ note: 'key-lost', file: path });
-    return drawKey(path, clock);
-  }
   if (key === undefined) {
     throw new RackError(
       'config-invalid',
@@ -73,19 +57,14 @@ export function parseRegionKey(text: string): RegionKey | undefined {
   return { consumer, token, secret, isDrawn: consumer === DRAWN };
 }
 
-/** @throws RackError `config-invalid` if others may read it; UnfitFile; system errors */
+/** @throws RackError `config-invalid` if others may read it; system errors */
 function readPrivateFile(path: string): string {
-  const descriptor = openRegularFile(path, 'read');
-  try {
-    const { mode, size } = fstatSync(descriptor);
-    if ((mode & 0o077) !== 0) {
-      const octal = (mode & 0o777).toString(8);
-      throw new RackError('config-invalid', `${path} has mode ${octal}: others may read the key; chmod 600 ${path}`);
-    }
-    return size > KEY_BYTES_MAX ? 'longer than a key' : readFileSync(descriptor, 'utf8').trim();
-  } finally {
-    closeSync(descriptor);
+  const { mode } = statSync(path);
+  if ((mode & 0o077) !== 0) {
+    const octal = (mode & 0o777).toString(8);
+    throw new RackError('config-invalid', `${path} has mode ${octal}: others may read the key; chmod 600 ${path}`);
   }
+  return readFileSync(path, 'utf8').trim();
 }
 
 function drawKey(path: string, clock: Clock): RegionKey {

@@ -188,8 +188,8 @@ export class RegionLink {
         options.send({ kind: 'desired-state', state, isAnew });
       },
       onStreamEnd: () => this.#heartbeat.poke(),
-      onProblem: (fault) =>
-        options.send({ kind: 'problem', id: 'desired-state', note: { note: 'state-invalid', ...fault } }),
+      onProblem: (reason) =>
+        options.send({ kind: 'problem', id: 'desired-state', note: { note: 'state-invalid', reason } }),
     });
   }
 

@@ -9,7 +9,7 @@
 // 4. A stream that is silent for STREAM_SILENCE_MS_MAX is dead, even if its connection is open.
 
 import type { Clock, Timer } from '../clock.ts';
-import { parseStateText, type StateFault } from '../machines/desired-state.ts';
+import { parseStateText } from '../machines/desired-state.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { parseChange } from './link-answers.ts';
 import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
@@ -35,7 +35,7 @@ interface StateFollowerOptions {
   /** Called when the stream ends; the region may be gone. */
   readonly onStreamEnd: () => void;
   /** Called when the region sends an invalid state. */
-  readonly onProblem: (fault: StateFault) => void;
+  readonly onProblem: (reason: string) => void;
 }
 
 export class StateFollower {
@@ -94,7 +94,7 @@ export class StateFollower {
     const parsed = parseStateText(answer.body, isChanges ? last.state : undefined);
     if (!parsed.ok) {
       if (isChanges) this.#last = undefined;
-      onProblem(parsed.fault);
+      onProblem(parsed.problem);
       return { kind: 'failed' };
     }
     this.#last = { state: parsed.state, tag: answer.etag };

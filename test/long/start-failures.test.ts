@@ -4,16 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  statfsSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { AS_NOBODY, NOBODY } from '../support/another-user.ts';
@@ -187,24 +178,6 @@ describe('an unusable database', { skip: missing('linux') }, () => {
     writeFileSync(leases, 'this is not a database, it is a letter. '.repeat(300));
     assertRefused(await run(), /leases\.db/, /backup|move/);
     removeDatabases('leases.db');
-  });
-
-  test('a leases.db that is a link to itself is reported as a bad file, like any other file of the state, and not as a bug', async () => {
-    rack.configure(GOOD);
-    removeDatabases('leases.db');
-    symlinkSync('leases.db', leases);
-    assertRefused(await run(), /leases\.db is a link that leads to itself \(ELOOP\)/, /put the file itself/);
-    removeDatabases('leases.db');
-    removeDatabases('region.db');
-    for (const name of ['region.db', 'desired-state.json']) symlinkSync(name, join(rack.stateDir, name));
-    const from = rack.lines.length;
-    await rack.start();
-    const { reason } = await rack.reported('region.down', { from });
-    assert.match(String(reason), /region\.db is a link that leads to itself \(ELOOP\)/);
-    await rack.stop();
-    removeDatabases('region.db');
-    rmSync(join(rack.stateDir, 'desired-state.json'), { force: true });
-    await assertStarts();
   });
 
   test('region.db is of a newer Rackboot', () => assertRefusedNewer('region.db'));

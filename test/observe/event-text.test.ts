@@ -112,16 +112,8 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
     'Requested /MAAS/ from the region without success: this rack has no region; set region.mode, or region.url, in its configuration (no-region)',
   ],
   [
-    {
-      kind: 'region.cache',
-      note: 'cache-invalid',
-      file: 'a.json',
-      fault: 'too-many',
-      place: 'machines',
-      found: '',
-      max: 6,
-    },
-    'The cached desired state is unusable: a.json: machines: more than 6',
+    { kind: 'region.cache', note: 'cache-unread', file: 'a.json', reason: 'EIO' },
+    'The cached desired state is unusable: a.json: EIO',
   ],
   [{ kind: 'dns.overloaded' }, 'DNS has too many open queries: an upstream is slow, or a client loops'],
   [

@@ -1,8 +1,7 @@
 // The id of a host's images, which is a file next to them: whatever is at its path, a process starts, and no two hosts share an id.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -46,12 +45,6 @@ async function withPlace(work: (file: string, open: () => Promise<string>) => Pr
 }
 
 const UNFIT: Readonly<Record<string, (file: string) => void>> = {
-  'a FIFO': (file) => execFileSync('mkfifo', [file]),
-  'a link to an endless device': (file) => symlinkSync('/dev/zero', file),
-  'a file of 3 GB': (file) => {
-    writeFileSync(file, '');
-    truncateSync(file, 3e9);
-  },
   'a link to nothing': (file) => symlinkSync('nothing', file),
   'an empty file': (file) => writeFileSync(file, ''),
   'a text that is not an id': (file) => writeFileSync(file, '../../etc\n'),

@@ -19,8 +19,6 @@ const INSTALLER = 'debian/two/amd64/generic/installer';
 const PLACE = 'amd64/generic/two/install';
 const LOADER = 'bootloader/uefi/amd64/generic/stable';
 const BAD = Buffer.alloc(1024 * 1024, 'no disk');
-const REFUSED = `images/.downloads/${digestOf(BAD)}.refused`;
-const REFUSED_IMAGE = 'bad/img/amd64/generic/release';
 
 const MAKERS: Readonly<Record<string, (path: string) => void>> = {
   'a file': (path) => writeFileSync(path, 'mine'),
@@ -53,21 +51,6 @@ const CASES: readonly (readonly [kind: string, place: string, item: string, reas
       ] as const,
   ),
   ['a directory', PLACE, INSTALLER, /two\/install has files that no import put there: move it away first$/],
-  ['a directory', `${PLACE}/manifest.json`, INSTALLER, /manifest\.json is damaged: it is a directory, not a file: /],
-  ['a FIFO', `${PLACE}/manifest.json`, INSTALLER, /manifest\.json is damaged: it is a FIFO, not a file: /],
-  ['a directory', REFUSED, REFUSED_IMAGE, /: images\/\.downloads\/\w+\.refused is a directory: move it away$/],
-  [
-    'a directory',
-    `${REFUSED}.new`,
-    REFUSED_IMAGE,
-    /refused\.new cannot be written \(it is a directory, not a file\): remove it$/,
-  ],
-  [
-    'a FIFO',
-    `${REFUSED}.new`,
-    REFUSED_IMAGE,
-    /refused\.new cannot be written \(it is a FIFO, not a file\): remove it$/,
-  ],
 ];
 
 describe('a run of imports', () => {

@@ -130,7 +130,7 @@ export class ChaosRack {
   #readCache(): DesiredState {
     if (this.#cache === '') return EMPTY_DESIRED_STATE;
     const parsed = parseDesiredState(JSON.parse(this.#cache));
-    if (!parsed.ok) throw new Error(parsed.fault.place);
+    if (!parsed.ok) throw new Error(parsed.problem);
     return parsed.state;
   }
 

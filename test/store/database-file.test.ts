@@ -4,15 +4,12 @@
 import assert from 'node:assert/strict';
 import {
   copyFileSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
-  symlinkSync,
-  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -144,52 +141,6 @@ test('an impossible directory is named with the remedy', () => {
     code: 'store-unwritable',
     message: /state_dir/,
   });
-});
-
-test('a link to an emptied file is refused, and the write-ahead log next to that file is left untouched', () => {
-  const elsewhere = join(directory, 'elsewhere');
-  mkdirSync(elsewhere);
-  const file = join(elsewhere, 'notes.db');
-  symlinkSync(file, path);
-  const database = openDatabaseFile(path, FIRST);
-  database.exec("INSERT INTO note VALUES ('kept')");
-  copyFileSync(`${file}-wal`, join(directory, 'log'));
-  database.close();
-  renameSync(join(directory, 'log'), `${file}-wal`);
-  for (const leave of [() => truncateSync(file), () => rmSync(file)]) {
-    leave();
-    const { code, message } = refusal(`${file}-wal`, () => openDatabaseFile(path, FIRST));
-    assert.equal(code, 'store-broken');
-    assert.match(
-      message,
-      /notes\.db is empty or missing, but its write-ahead log is not: .*elsewhere\/notes\.db-wal has/,
-    );
-  }
-});
-
-test('a link whose directory is missing is reported as one', () => {
-  symlinkSync(join(directory, 'missing', 'notes.db'), path);
-  assert.throws(() => openDatabaseFile(path, FIRST), {
-    name: 'RackError',
-    code: 'store-unwritable',
-    message:
-      /notes\.db cannot be written \(ENOENT\): it is a link to .*missing\/notes\.db; that directory does not exist/,
-  });
-});
-
-test('a file without a version that has tables is refused as damaged', () => {
-  writeFirst();
-  for (const version of [0, -1]) {
-    const database = new DatabaseSync(path);
-    database.exec(`PRAGMA user_version = ${version}`);
-    database.close();
-    const { code, message } = refusal(path, () => openDatabaseFile(path, FIRST));
-    assert.equal(code, 'store-broken');
-    assert.match(
-      message,
-      new RegExp(`notes\\.db is a damaged book of notes \\(version ${version}\\): restore a backup`),
-    );
-  }
 });
 
 const SCHEMA_SQL = 'SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name';

@@ -34,44 +34,16 @@ test('a rack draws its UUID once, readable by its owner only', () => {
   });
 });
 
-test('a damaged identity is restored from its copy, or else drawn anew, and reported; a newer one is refused', () => {
+test('a file without an identity is refused, and so is a newer one', () => {
   withDirectory((directory) => {
-    const [file, copy] = [join(directory, 'rack.json'), join(directory, 'rack.json.copy')];
-    const read = (): readonly [string, readonly string[]] => {
-      const notes: string[] = [];
-      return [readRackUuid(directory, (one) => notes.push(`${one.note} ${'file' in one ? one.file : ''}`)), notes];
-    };
-    const [uuid] = read();
-    const whole = readFileSync(file, 'utf8');
-    const damaged = ['', '\0\0\0', whole.slice(0, 30), '{"schema":1}', '{"schema":1,"uuid":"ABC"}', '[1]', 'null'];
-    for (const text of damaged) {
+    const file = join(directory, 'rack.json');
+    const uuid = readRackUuid(directory);
+    for (const text of ['', '{"schema":1}', '{"schema":1,"uuid":"ABC"}', '[1]', 'null']) {
       writeFileSync(file, text);
-      assert.deepEqual(read(), [uuid, [`identity-restored ${file}`]], text);
-      assert.deepEqual(read(), [uuid, []], text);
-      assert.equal(readFileSync(file, 'utf8'), whole);
+      assert.throws(() => readRackUuid(directory), refused('store-broken', /rack\.json.*backup/), text);
     }
-    writeFileSync(copy, '');
-    assert.deepEqual(read(), [uuid, [`identity-restored ${copy}`]]);
-    for (const path of [file, copy]) writeFileSync(path, '');
-    const [other, notes] = read();
-    assert.notEqual(other, uuid);
-    assert.deepEqual(notes, [`identity-lost ${file}`, `identity-lost ${copy}`]);
-    assert.deepEqual(read(), [other, []]);
-    writeFileSync(file, whole.replace('"schema":1', '"schema":2'));
+    writeFileSync(file, JSON.stringify({ schema: 2, uuid }));
     assert.throws(() => readRackUuid(directory), refused('store-newer', /rack\.json/));
-  });
-});
-
-test('an empty or cut key is drawn anew and reported', () => {
-  withDirectory((directory) => {
-    const file = join(directory, 'region.key');
-    const drawn = readRegionKey(file, new VirtualClock(1, 7));
-    for (const text of ['', '\n', readFileSync(file, 'utf8').slice(0, 30)]) {
-      writeFileSync(file, text);
-      const notes: string[] = [];
-      const key = readRegionKey(file, new VirtualClock(1, 8), ({ note }) => notes.push(note));
-      assert.deepEqual([key.isDrawn, key.secret === drawn.secret, notes], [true, false, ['key-lost']], text);
-    }
   });
 });
 

@@ -1,6 +1,6 @@
 // `rackboot replay`: answers the queries of a capture with the current configuration. It sends and stores nothing.
 
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Replayed, Verdict } from '../../capture/answer-comparison.ts';
 import { CAPTURE_BYTES_MAX, readCapture } from '../../capture/pcap.ts';
@@ -11,7 +11,6 @@ import { counted } from '../../counted.ts';
 import { REPEATED_MS } from '../../dhcp/answers/repeat.ts';
 import { RackError } from '../../errors.ts';
 import { splitPath } from '../../files/file-tree.ts';
-import { foundStats } from '../../files/found-stats.ts';
 import { isOwnershipError, ownUserName } from '../../files/ownership.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import { noteText } from '../../region/reports/notes.ts';
@@ -68,7 +67,7 @@ function readState(config: RackConfig, leftOut: string | undefined, notes: strin
   });
   const path = join(config.stateDir, LEASE_FILE);
   try {
-    if (foundStats(path) === undefined) {
+    if (!existsSync(path)) {
       notes.push(`there is no ${path}: replayed without leases`);
       return { machines, leases: [] };
     }

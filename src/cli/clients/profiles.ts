@@ -6,17 +6,16 @@
 // 2. No output shows a key.
 // 3. A profile is written under another name and then renamed.
 
-import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { makeDirectories } from '../../files/durable-directory.ts';
-import { readRegularFile, UnfitFile, writeRegularFile } from '../../files/regular-file.ts';
+import { writeNewFile } from '../../files/new-file.ts';
 import { nearestHint } from '../../nearest-name.ts';
 
 /** Longer than any profile. */
-const PROFILE_BYTES_MAX = 16 * 1024;
 const NAME = /^[A-Za-z0-9][\w.@+-]{0,63}$/;
 const ENDING = '.json';
 
@@ -77,7 +76,7 @@ export function readProfile(name: string): Profile {
     const { mode } = statSync(file);
     if ((mode & 0o077) !== 0)
       throw new RackError('permission-denied', `other users of this host may read ${file}: chmod 600 ${file}`);
-    text = readRegularFile(file, PROFILE_BYTES_MAX);
+    text = readFileSync(file, 'utf8');
   } catch (cause) {
     if (osErrorCode(cause) === 'ENOENT') throw absent(name, cause);
     throw failure(file, cause);
@@ -103,7 +102,7 @@ export function writeProfile(name: string, profile: Profile): void {
   const part = `${file}.${process.pid}.part`;
   try {
     makeDirectories(profileDirectory(), 0o700);
-    writeRegularFile(part, `${JSON.stringify(profile, null, 2)}\n`);
+    writeNewFile(part, `${JSON.stringify(profile, null, 2)}\n`);
     renameSync(part, file);
   } catch (cause) {
     throw failure(file, cause);
@@ -132,10 +131,9 @@ function absent(name: string, cause: unknown): RackError {
 
 function failure(place: string, cause: unknown): RackError {
   if (cause instanceof RackError) return cause;
-  const why = cause instanceof UnfitFile ? cause.message : errorText(cause);
   return new RackError(
     'store-unwritable',
-    `${place} cannot be used: ${why}; set XDG_CONFIG_HOME to use another directory`,
+    `${place} cannot be used: ${errorText(cause)}; set XDG_CONFIG_HOME to use another directory`,
     { cause },
   );
 }

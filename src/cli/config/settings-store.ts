@@ -51,7 +51,7 @@ export async function withStoredSettings<T>(
     const { settings: _before, ...state } = readDesiredState(stateDir, () => undefined);
     const now = settings.of(undefined);
     const changed = now === undefined ? state : { ...state, settings: now };
-    writeDesiredState(stateDir, changed, 'embedded', ({ file, reason }) => printError(`${file}: ${reason}`));
+    writeDesiredState(stateDir, changed, ({ file, reason }) => printError(`${file}: ${reason}`));
     return result;
   } finally {
     await store.close();

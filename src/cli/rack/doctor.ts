@@ -87,7 +87,6 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
     failedAddresses: failedAddresses(region?.link?.addresses ?? [], systemClock.wallTimeMs()),
     regionAway: awayText(region),
     unaccepted: unacceptedText(region),
-    regionDamage: region?.damage,
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
     onFinding: report,
   });

@@ -68,7 +68,7 @@ async function copyNamed(source: NamedPlace, target: NamedPlace, report: Report)
   makeTarget(source, target);
   // As the owner of the state, so that the service there can open the files.
   const ends = [source, target].filter(({ store }) => store.kind === 'sqlite');
-  for (const { stateDir, option } of ends) becomeOwnerOf(stateDir, option);
+  for (const { stateDir } of ends) becomeOwnerOf(stateDir);
   // Keeps processes of a region from starting in these directories.
   const locks = ends.map(({ stateDir, option }) => atOption(option, () => lockState(stateDir, NAMED[option])));
   try {
@@ -137,7 +137,7 @@ export async function restore({ config, ...report }: FileFlags): Promise<number>
   const place = loadStorePlace(config);
   await loadPostgres(place);
   const target = targetAt(place);
-  if (place.store.kind === 'sqlite') becomeMakerOf(place.stateDir, undefined, RESTORED);
+  if (place.store.kind === 'sqlite') becomeMakerOf(place.stateDir, RESTORED);
   else becomeOwnerOf(place.stateDir);
   const lock = place.store.kind === 'sqlite' ? lockState(place.stateDir, RESTORED) : undefined;
   try {

@@ -1,6 +1,6 @@
 // The configuration that a command works on: the running daemon's, or without a daemon the one it would start with.
 
-import { closeSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { z } from 'zod';
 import {
   type ConfigFile,
@@ -9,7 +9,6 @@ import {
   readConfigFile,
   readConfigText,
 } from '../../config/config-file.ts';
-import { settingsFaultText } from '../../config/fault-words.ts';
 import { loadFitting } from '../../config/load.ts';
 import { storedForRegion } from '../../config/region-file.ts';
 import { isRegionFile } from '../../config/region-file-kind.ts';
@@ -17,7 +16,6 @@ import { resolveFile, type UsableConfig } from '../../config/resolve-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { RackError, type RackErrorCode } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
-import { openRegularFile } from '../../files/regular-file.ts';
 import { NO_SETTINGS, parseSettings, type Settings } from '../../machines/settings.ts';
 import { desiredStateFile, readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { printError } from './output.ts';
@@ -62,7 +60,7 @@ export const cachedSettings = (stateDir: string): Settings =>
 export function hiddenStoreText(stateDir: string): string | undefined {
   const path = desiredStateFile(stateDir);
   try {
-    closeSync(openRegularFile(path, 'read'));
+    accessSync(path, constants.R_OK);
     return undefined;
   } catch (error) {
     if (!isOwnershipError(error)) return undefined;
@@ -155,9 +153,6 @@ function refuseRegionFile(file: string, remedy: string): void {
 
 function settingsOf(value: unknown): Settings {
   const parsed = parseSettings(value);
-  if (!parsed.ok) {
-    const why = settingsFaultText(parsed.fault);
-    throw new RackError('not-running', `the daemon's configuration cannot be read: ${why}`);
-  }
+  if (!parsed.ok) throw new RackError('not-running', `the daemon's configuration cannot be read: ${parsed.problem}`);
   return parsed.settings;
 }

@@ -66,7 +66,6 @@ export const statusShape = z.object({
       problem: z.string().optional(),
       /** Only of a region apart from its racks. */
       store: z.string().optional(),
-      damage: z.string().optional(),
       /** Only of a region on PostgreSQL. */
       duties: z.object({ holder: z.string(), isHere: z.boolean() }).optional(),
       link: z

@@ -2,11 +2,11 @@
 // out.
 
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, type Stats, statSync } from 'node:fs';
+import { chownSync, existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { osErrorCode, RackError } from '../../errors.ts';
-import { foundStats } from '../../files/found-stats.ts';
+import { RackError } from '../../errors.ts';
 import { becomeUser, findGroup, findUid, groupOf, readUserName } from '../../files/ownership.ts';
+import { seenStats } from '../../files/seen-stats.ts';
 import { type DirectoryWords, makeStateDirectory } from '../../store/database-file.ts';
 import { printError } from './output.ts';
 
@@ -24,22 +24,11 @@ export interface Owner {
 }
 
 /** The owner of `stateDir` if this process is root and the owner is not. */
-function findOtherOwner(stateDir: string, key = 'state_dir'): Owner | undefined {
-  const found = foundDirectory(stateDir, key);
+function findOtherOwner(stateDir: string): Owner | undefined {
+  const found = seenStats(stateDir);
   // Not made yet: systemd-tmpfiles makes the service's before the start.
   if (found === undefined || found.uid === 0 || process.getuid?.() !== 0) return undefined;
   return { uid: found.uid, gid: found.gid };
-}
-
-/** @throws RackError `config-invalid` for a link that leads to itself */
-function foundDirectory(stateDir: string, key: string): Stats | undefined {
-  try {
-    return foundStats(stateDir);
-  } catch (error) {
-    if (!(error instanceof RackError && osErrorCode(error.cause) === 'ELOOP')) throw error;
-    const text = `${key}: ${stateDir} is a link that leads to itself (ELOOP): make it lead to a directory, or remove it`;
-    throw new RackError('config-invalid', text, { cause: error.cause });
-  }
 }
 
 /**
@@ -109,9 +98,9 @@ export function becomeRunnerOf(stateDir: string): void {
  * in which it is made or, if that is root's, to the user of the units. Then as `becomeOwnerOf`.
  * @param words of the directory in errors @throws RackError `store-unwritable`
  */
-export function becomeMakerOf(stateDir: string, key?: string, words?: DirectoryWords): void {
+export function becomeMakerOf(stateDir: string, words?: DirectoryWords): void {
   makeForService(stateDir, words);
-  becomeOwnerOf(stateDir, key);
+  becomeOwnerOf(stateDir);
 }
 
 /**
@@ -129,12 +118,9 @@ export function makeForService(stateDir: string, words?: DirectoryWords, source?
   chownSync(stateDir, owner, groupOf(owner, gid));
 }
 
-/**
- * Switches to the owner of `stateDir` if this process is root and the owner is not.
- * @param key of the configuration file, or option, that names the directory; default: state_dir
- */
-export function becomeOwnerOf(stateDir: string, key?: string): void {
-  const owner = findOtherOwner(stateDir, key);
+/** Switches to the owner of `stateDir` if this process is root and the owner is not. */
+export function becomeOwnerOf(stateDir: string): void {
+  const owner = findOtherOwner(stateDir);
   if (owner === undefined) return;
   becomeUser(owner.uid, owner.gid);
   // Programs started from now on keep their files there.

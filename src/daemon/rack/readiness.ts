@@ -30,7 +30,7 @@ export interface ReadinessFacts {
     | undefined;
   readonly journalProblem: string | undefined;
   /** Undefined until the rack has started. */
-  readonly region: Pick<UplinkStatus, 'mode' | 'state' | 'damage'> | undefined;
+  readonly region: Pick<UplinkStatus, 'mode' | 'state'> | undefined;
 }
 
 /** Errors of sockets that wait for an interface or address to appear, as opposed to failures. */
@@ -62,8 +62,6 @@ export function judgeReadiness({ config, host, doors, journalProblem, region }: 
   // Without the texts of its errors: the question needs no password.
   if (region?.mode === 'embedded' && region.state !== 'up')
     notReady.push({ what: 'region', reason: region.state === 'starting' ? 'starting' : 'not running' });
-  else if (region?.mode === 'embedded' && region.damage !== undefined)
-    notReady.push({ what: 'region', reason: 'its store is damaged' });
   return { ready: notReady.length === 0, notReady };
 }
 

@@ -11,7 +11,7 @@ import { formatIpv4, parseIpv4 } from '../../net/address.ts';
 import { socketErrorFrom } from '../../net/socket-error.ts';
 import type { RegionConfig } from '../../region/config.ts';
 import { openDatabaseFile } from '../../store/database-file.ts';
-import { checkNotInterrupted } from '../../store/region/lost-region.ts';
+import { checkNotInterrupted } from '../../store/region/interrupted-copy.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';
 
 /**

@@ -156,14 +156,12 @@ export class RegionSide {
    */
   identify(): void {
     const { stateDir, uplink } = this.#parts.config();
-    const onProblem = (note: RackNote): void =>
-      this.#publish({ kind: 'region.problem', at: this.#parts.clock.now(), id: note.note, ...spoken(note) });
-    const uuid = readRackUuid(stateDir, onProblem);
+    const uuid = readRackUuid(stateDir);
     const remote = uplink.mode === 'remote' ? uplink : undefined;
     this.#access = {
       uplink,
       uuid,
-      key: remote === undefined ? undefined : readRegionKey(remote.keyFile, this.#parts.clock, onProblem),
+      key: remote === undefined ? undefined : readRegionKey(remote.keyFile, this.#parts.clock),
       ca: remote?.caFile === undefined ? undefined : readRegionAuthorities(remote.caFile),
     };
   }
@@ -186,10 +184,6 @@ export class RegionSide {
   }
   status(): UplinkStatus | undefined {
     return this.#uplink?.status();
-  }
-  get notes(): readonly RackNote[] {
-    const damage = this.#uplink?.damage;
-    return damage === undefined ? [] : [damage];
   }
   /** Sent by the boot listener in `X-Rackboot-Rack` to prove that a request comes from this rack. */
   get rackSecret(): string {

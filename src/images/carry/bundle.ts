@@ -23,7 +23,7 @@ import { cleanText } from '../../clean-text.ts';
 import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
-import { statsFault } from '../../files/found-stats.ts';
+import { fileFault } from '../../files/read-fault.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import type { ImageBytes } from '../disk-image.ts';
 import type { Downloads } from '../download/queue.ts';
@@ -64,7 +64,7 @@ export interface BundleContent {
 /**
  * Writes images, boot loaders and installers into an open, empty file and syncs it.
  * @param nowMs wall time @param onProgress gets bytes of the bundle
- * @throws RackError `store-broken` if a content is damaged, as `statsFault`, `bad-argument` for what no other host could import; the system's
+ * @throws RackError `store-broken` if a content is damaged, as `fileFault`, `bad-argument` for what no other host could import; the system's
  * error if the file cannot be written
  */
 export async function writeBundle(
@@ -131,7 +131,7 @@ async function readWhole(
   take: (piece: Uint8Array) => Promise<void>,
 ): Promise<void> {
   const unreadable = (cause: unknown): RackError =>
-    NOT_THERE.has(osErrorCode(cause) ?? '') ? damagedError(of) : statsFault(path, cause);
+    NOT_THERE.has(osErrorCode(cause) ?? '') ? damagedError(of) : fileFault(path, cause);
   const file = await openStored(path).catch((cause: unknown) => {
     throw unreadable(cause);
   });

@@ -15,7 +15,6 @@
 
 import type { Clock, Instant, Timer } from '../../clock.ts';
 import { osErrorCode } from '../../errors.ts';
-import { UnfitFile } from '../../files/regular-file.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { RESERVE_BYTES } from '../blob-writing.ts';
 import { type BodyMeans, readBody } from './body.ts';
@@ -277,7 +276,6 @@ export class FileDownload implements Download {
   #diskFault(error: unknown): AttemptFault {
     if (error instanceof AttemptFailure) return error.fault;
     const path = partPath(this.request);
-    if (error instanceof UnfitFile) return { code: 'disk-failed', params: { path, said: cleanSaid(error) } };
     const code = osErrorCode(error);
     if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) throw error;
     const { directory } = this.request;

@@ -11,17 +11,17 @@
 // 4. Only `publish` creates NAME, after its bytes are on disk.
 
 import { createHash, type Hash } from 'node:crypto';
-import { constants, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { isFields, parseJson } from '../../fields.ts';
-import { readRegularFile, replaceFile, UnfitFile } from '../../files/regular-file.ts';
+import { replaceFile } from '../../files/new-file.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { syncDirectory } from '../publication.ts';
 import type { KeptFile } from './range-answer.ts';
 import type { DownloadRequest } from './request.ts';
 
-const RECORD_BYTES_MAX = 16 * 1024;
 const READ_BYTES = 1024 * 1024;
 
 /** The file of a part, with the configured URL of its last bytes. */
@@ -53,12 +53,11 @@ export class PartFile {
     this.#hash = createHash(request.digest.algorithm);
   }
 
-  /** Call `rehash` next. Rejects with UnfitFile, or the system's error. */
+  /** Call `rehash` next. Rejects with the system's error. */
   static async open(request: DownloadRequest): Promise<PartFile> {
     const file = await open(partPath(request), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
     try {
       const facts = await file.stat();
-      if (!facts.isFile()) throw new UnfitFile('it is not a file');
       const part = new PartFile(request, file);
       const record = readRecord(request);
       if (record !== undefined && facts.size <= (record.file.total ?? facts.size)) {
@@ -124,15 +123,12 @@ export class PartFile {
     await this.#file.truncate(0);
   }
 
-  /** Syncs, renames and closes. Rejects with UnfitFile if the part was replaced, or the system's error. */
+  /** Syncs, renames and closes. Rejects with the system's error. */
   async publish(): Promise<void> {
     const { directory, name } = this.#request;
     const [part, record] = partFiles(this.#request);
     await this.#file.chmod(0o644);
     await this.#file.sync();
-    const [own, found] = [await this.#file.stat(), await lstat(part)];
-    if (own.size !== this.#bytes || own.ino !== found.ino || own.dev !== found.dev)
-      throw new UnfitFile('something else has changed it during the download');
     await rename(part, join(directory, name));
     await syncDirectory(directory);
     await rm(record, { force: true });
@@ -146,9 +142,9 @@ export class PartFile {
 function readRecord(request: DownloadRequest): PartRecord | undefined {
   let text: string;
   try {
-    text = readRegularFile(partFiles(request)[1], RECORD_BYTES_MAX);
+    text = readFileSync(partFiles(request)[1], 'utf8');
   } catch (error) {
-    if (error instanceof UnfitFile || osErrorCode(error) === 'ENOENT') return undefined;
+    if (osErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
   const record = parseJson(text);

@@ -10,7 +10,7 @@
 // 3. Only regular files that the manifest names, and hidden ones that Rackboot made, are replaced and removed. With a
 //    damaged manifest nobody knows whose the files are: an import leaves them, and a removal moves them aside.
 
-import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { z } from 'zod';
@@ -20,7 +20,6 @@ import { cleanText } from '../../clean-text.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { parseJson } from '../../fields.ts';
-import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { type ReplacementCheck, removeDirectory, settleLeftovers } from '../directory-publication.ts';
 import { formatImageName, type ImageName, storedTitle } from '../image-store.ts';
@@ -326,9 +325,9 @@ const readManifest = (directory: string): PartManifest | undefined =>
 /** The text of a manifest; empty: there is none. */
 function manifestText(directory: string): string {
   try {
-    return readRegularFile(join(directory, MANIFEST), MANIFEST_BYTES_MAX);
+    return readFileSync(join(directory, MANIFEST), 'utf8');
   } catch (error) {
-    if (!(error instanceof UnfitFile)) assertHidden(directory, error);
+    assertHidden(directory, error);
     return '';
   }
 }
@@ -349,12 +348,11 @@ export function readOwn<T extends object>(
   if (entry === undefined) return undefined;
   if (entry.isSymbolicLink()) return 'it is a link';
   try {
-    const value: unknown = JSON.parse(readRegularFile(file, MANIFEST_BYTES_MAX));
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
     const decoded = decode(value);
     const isOurs = z.object({ schema: z.literal(1) }).safeParse(value).success;
     return decoded === undefined && isOurs ? 'it does not name files with their hashes' : decoded;
   } catch (error) {
-    if (error instanceof UnfitFile) return error.message;
     if (error instanceof SyntaxError) return 'it is not JSON';
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw asUnreadable(file, error);

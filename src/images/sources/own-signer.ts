@@ -5,14 +5,13 @@
 // 1. The key is RSA, because the GnuPG of MAAS's hosts may not know newer algorithms.
 // 2. If the file is missing, another key is generated, which everybody must import.
 
-import { renameSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
-import { readRegularFile, writeRegularFile } from '../../files/regular-file.ts';
+import { writeNewFile } from '../../files/new-file.ts';
 import { asStoreError } from '../store-error.ts';
 
 const RSA_BITS = 3072;
-const KEY_BYTES_MAX = 64 * 1024;
 const NAME = 'images-key.asc';
 
 export interface OwnSigner {
@@ -49,7 +48,7 @@ export async function openOwnSigner(stateDir: string): Promise<OwnSigner> {
 
 function readKey(path: string): string | undefined {
   try {
-    return readRegularFile(path, KEY_BYTES_MAX);
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw asStoreError(error, path);
@@ -62,7 +61,7 @@ async function makeKey(path: string): Promise<string> {
   const { privateKey } = await generateKey({ type: 'rsa', rsaBits: RSA_BITS, userIDs, format: 'armored' });
   const part = `${path}.new`;
   try {
-    writeRegularFile(part, privateKey);
+    writeNewFile(part, privateKey);
     renameSync(part, path);
   } catch (error) {
     throw asStoreError(error, dirname(path));

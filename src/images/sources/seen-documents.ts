@@ -11,16 +11,13 @@
 // 3. The time of a record's file is when an import last needed it, for `sweepSeen` (seen-sweep.ts).
 
 import { createHash } from 'node:crypto';
-import { utimesSync } from 'node:fs';
+import { readFileSync, utimesSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { systemClock } from '../../clock.ts';
 import { osErrorCode } from '../../errors.ts';
 import { isFields, parseJson } from '../../fields.ts';
-import { readRegularFile, UnfitFile } from '../../files/regular-file.ts';
 import { makeDirectories, publishFile } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
-
-export const RECORD_BYTES_MAX = 16 * 1024;
 
 export interface SeenPlace {
   readonly tree: string;
@@ -85,14 +82,14 @@ export async function prepareSeen(tree: string, key: string): Promise<string> {
   return pathOf(tree, key);
 }
 
-/** Reads a record; undefined if it is missing or too large. @throws RackError `store-unwritable` */
+/** Reads a record; undefined if it is missing. @throws RackError `store-unwritable` */
 export function readSeenText(tree: string, key: string): string | undefined {
   try {
-    const text = readRegularFile(pathOf(tree, key), RECORD_BYTES_MAX);
+    const text = readFileSync(pathOf(tree, key), 'utf8');
     noteNeeded(pathOf(tree, key));
     return text;
   } catch (error) {
-    if (error instanceof UnfitFile || osErrorCode(error) === 'ENOENT') return undefined;
+    if (osErrorCode(error) === 'ENOENT') return undefined;
     throw asStoreError(error, seenDirectory(tree));
   }
 }

@@ -4,12 +4,12 @@
 // 2. A site can rename its documents for ever, so at most SEEN_MAX records stay: the site with the most loses its
 //    oldest.
 
+import { readFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isFields, parseJson } from '../../fields.ts';
-import { readRegularFile } from '../../files/regular-file.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
-import { RECORD_BYTES_MAX, seenDirectory } from './seen-documents.ts';
+import { seenDirectory } from './seen-documents.ts';
 
 /** Bounds all records; a large site has a hundred. */
 const SEEN_MAX = 8192;
@@ -52,7 +52,7 @@ function excess(files: readonly SeenFile[]): readonly SeenFile[] {
 /** The host of a URL, or the source of delivered files (delivered-files.ts); empty if the record is unreadable. */
 function siteOf(path: string): string {
   try {
-    const found = parseJson(readRegularFile(path, RECORD_BYTES_MAX));
+    const found = parseJson(readFileSync(path, 'utf8'));
     if (!isFields(found)) return '';
     if (typeof found.name === 'string') return found.name.split(' ')[0] ?? '';
     return typeof found.url === 'string' ? (URL.parse(found.url)?.host ?? '') : '';

@@ -8,7 +8,7 @@
 // 3. A place is known by the host's name and an id next to its images: names may be equal, and a directory a copy of another host's.
 
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, type Instant, later, newUuid, type Timer } from '../../clock.ts';
@@ -46,7 +46,6 @@ const SWEEP_MS = 3_600_000;
 /** The file with the id of a place, in the directory of its images. */
 const ID_FILE = '.place';
 /** A longer file is not one that `idOf` wrote. */
-const ID_BYTES_MAX = 64;
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 interface HostImagesParts {
@@ -271,7 +270,7 @@ async function idOf(tree: string): Promise<string> {
   const path = join(tree, 'images', ID_FILE);
   const made = newUuid();
   try {
-    const stored = await storedId(path);
+    const stored = storedId(path);
     if (stored !== undefined) return stored;
     await publishFile(path, Buffer.from(`${made}\n`, 'latin1'));
   } catch (error) {
@@ -280,14 +279,13 @@ async function idOf(tree: string): Promise<string> {
   return made;
 }
 
-/** `undefined`: none is stored there, whatever there is instead. @throws the system's error */
-async function storedId(path: string): Promise<string | undefined> {
-  const { readRegularFile, UnfitFile } = await import('../../files/regular-file.ts');
+/** `undefined`: none is stored there. @throws the system's error */
+function storedId(path: string): string | undefined {
   try {
-    const stored = readRegularFile(path, ID_BYTES_MAX).trim();
+    const stored = readFileSync(path, 'utf8').trim();
     return ID.test(stored) ? stored : undefined;
   } catch (error) {
-    if (error instanceof UnfitFile || osErrorCode(error) === 'ENOENT') return undefined;
+    if (osErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -11,7 +11,6 @@ import { counted } from '../../counted.ts';
 import { PROBES_BLIND } from '../../dhcp/events/events.ts';
 import { RackError } from '../../errors.ts';
 import type { Forms, ValueOf } from '../../event.ts';
-import type { StateFault, StateFaultCode } from '../../machines/desired-state.ts';
 import type { ConnectionRefusal } from '../../net/shares/connection-shares.ts';
 import { formatBytes } from '../../quantity.ts';
 
@@ -55,8 +54,6 @@ const NOTE_FIELDS = {
   key: 'text?',
   value: 'text?',
   fault: 'text?',
-  place: 'text?',
-  found: 'text?',
   max: 'number?',
   rack: 'text?',
   racks: 'text?',
@@ -65,9 +62,6 @@ const NOTE_FIELDS = {
   otherVersion: 'number?',
 } as const satisfies Forms;
 type Fields = { readonly [N in keyof typeof NOTE_FIELDS]: ValueOf<(typeof NOTE_FIELDS)[N]> };
-
-/** A `StateFault` of `machines/desired-state.ts`. */
-const STATE_FAULT = ['fault', 'place', 'found', 'max'] as const;
 
 /**
  * Why an address of a region gives no complete answer. With `failed` and `untrusted` (TLS), `said` holds the system's error text.
@@ -270,35 +264,6 @@ const ENDED: Readonly<Record<ConnectionRefusal, string>> = {
   'body-gave-way': 'its large body arrived slowly, or was one of too many, while others waited for its place',
 };
 const endedBecause = (why: string): string => Object.entries(ENDED).find(([name]) => name === why)?.[1] ?? why;
-
-type Fault = Omit<StateFault, 'fault'>;
-/** The sentences about faults of a desired state. */
-const STATE_FAULTS: Readonly<Record<StateFaultCode, (fault: Fault) => string>> = {
-  'not-json': () => 'the desired state is not JSON',
-  'too-deep': ({ max }) => `the desired state nests deeper than ${counted(max, 'level')}`,
-  'too-large': ({ max }) => `the desired state, or one list in it, has more than ${counted(max, 'value')}`,
-  'other-schema': ({ place, found, max }) =>
-    `${place}: ${found} is not ${max}; rack and region must have the same version`,
-  'not-setting': ({ place, found }) => `${place}: ${found} is not a value of a configuration`,
-  'not-object': ({ place, found }) => `${place}: ${valueText(found)} is not an object`,
-  'not-list': ({ place, found }) => `${place}: ${valueText(found)} is not a list`,
-  'too-many': ({ place, max }) => `${place}: more than ${max}`,
-  'not-text': ({ place, found }) => `${place}: ${valueText(found)} is not a text`,
-  'too-long': ({ place, max }) => `${place}: longer than ${counted(max, 'character')}`,
-  'not-integer': ({ place, found, max }) => `${place}: ${valueText(found)} is not a whole number from 0 to ${max}`,
-  'not-flag': ({ place, found }) => `${place}: ${valueText(found)} is not true or false`,
-  'not-uuid': ({ place, found }) => `${place}: ${valueText(found)} is not a UUID in lower case`,
-  'not-token': ({ place }) => `${place}: not 22 to 64 letters, digits, - or _`,
-  'not-purpose': ({ place, found }) => `${place}: ${valueText(found)} is not a boot purpose`,
-};
-/** Values that are named by their type. */
-const TYPES: ReadonlyMap<string, string> = new Map([
-  ['string', 'a long text'],
-  ['array', 'a list'],
-]);
-const valueText = (found: string): string => TYPES.get(found) ?? found;
-const stateFault = ({ fault, ...rest }: Pick<Fields, (typeof STATE_FAULT)[number]>): string =>
-  Object.entries(STATE_FAULTS).find(([code]) => code === fault)?.[1](rest) ?? `${rest.place}: ${fault}`;
 
 /** Why an address of the region does not answer. */
 const LINK_FAULTS: Readonly<Record<LinkFault, (params: { readonly said: string; readonly max: number }) => string>> = {
@@ -531,7 +496,7 @@ const NOTES = {
       `${machine} is switched on although ${racks} did not acknowledge its state within ${seconds} s: it may boot as in its previous state`,
   ),
   'state-unkept': note(['file', 'reason'], ({ file, reason }) => `${file}: ${reason}`),
-  'state-invalid': note(STATE_FAULT, stateFault),
+  'state-invalid': note(['reason'], ({ reason }) => reason),
   'images-unread': note(['reason'], ({ reason }) => `the images of this rack cannot be listed: ${reason}`),
   'images-uncopied': note(
     ['reason'],
@@ -547,31 +512,7 @@ const NOTES = {
     ({ name, reason }) =>
       `the import of ${name} failed with an error of Rackboot, and the other imports continue; report it: ${reason}`,
   ),
-  // `rack`: the UUID that the rack has now.
-  'identity-restored': note(
-    ['file', 'rack'],
-    ({ file, rack }) => `${file} was empty or damaged and is restored from its copy: this rack is ${rack}`,
-  ),
-  'identity-lost': note(
-    ['file', 'rack'],
-    ({ file, rack }) =>
-      `${file} was empty or damaged, and there was no copy: this rack is now ${rack}, which its region does not know. Stop Rackboot and restore ` +
-      'a backup of the file, or accept the rack on its region',
-  ),
-  'key-lost': note(
-    ['file'],
-    ({ file }) =>
-      `${file} was empty or damaged: this rack has drawn another key. Restore a backup of the file, or accept the rack again on its region`,
-  ),
   'cache-unread': note(['file', 'reason'], ({ file, reason }) => `${file}: ${reason}`),
-  'cache-invalid': note(['file', ...STATE_FAULT], ({ file, ...fault }) => `${file}: ${stateFault(fault)}`),
-  'region-older': note(
-    ['ownVersion', 'otherVersion', 'file'],
-    ({ ownVersion, otherVersion, file }) =>
-      `region.db holds version ${ownVersion} of the desired state, but ${file} is of version ${otherVersion}: ` +
-      'region.db is an older copy, or the end of its write-ahead log was lost. Later machines, accounts and settings are missing. ' +
-      "If you restored a backup, there is nothing to do; otherwise restore one, and check the kernel's log (dmesg)",
-  ),
   'loopback-only': note(
     [],
     () =>

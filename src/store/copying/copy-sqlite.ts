@@ -10,12 +10,11 @@ import { basename, dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
-import { foundStats, linkTarget } from '../../files/found-stats.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
+import { seenEntry, seenStats } from '../../files/seen-stats.ts';
 import {
   COMPANIONS,
-  checkRegular,
   explain,
   isFullDisk,
   makeStateDirectory,
@@ -25,7 +24,7 @@ import {
   sqliteCode,
 } from '../database-file.ts';
 import { usedVersions } from '../operations/region-steps.ts';
-import { UNFINISHED } from '../region/lost-region.ts';
+import { UNFINISHED } from '../region/interrupted-copy.ts';
 import { REGION_DATABASE } from '../region/region-schema.ts';
 import { insertInto } from '../rows.ts';
 import type { CopiedRow, CopiedTable, CopySource, CopyTarget } from './region-copy.ts';
@@ -35,9 +34,7 @@ import type { CopiedRow, CopiedTable, CopySource, CopyTarget } from './region-co
  * @param elsewhere how to use another place, for an error @throws RackError `already-running`
  */
 function openLocked(path: string, elsewhere: string): DatabaseSync {
-  // A copy may go where another region was.
-  const { findLoss: _unasked, ...region } = REGION_DATABASE;
-  const kind = { ...region, elsewhere };
+  const kind = { ...REGION_DATABASE, elsewhere };
   let database: DatabaseSync | undefined;
   try {
     database = openDatabaseFile(path, kind);
@@ -58,8 +55,6 @@ export class SqliteSource implements CopySource {
   /** @throws RackError `not-found`, `store-broken`, `store-newer` */
   constructor(path: string) {
     checkReadable(path);
-    // Opening a pipe would wait forever.
-    checkRegular(path, '');
     this.#path = path;
     const kind = { ...REGION_DATABASE, elsewhere: 'name another one' };
     this.#database = openToRead(path, kind, (database, version) => {
@@ -184,13 +179,10 @@ export class SqliteTarget implements CopyTarget {
 
 /** Refuses a file or link of this name, and a former one's log, which would be replayed into the new one. */
 function checkFree(path: string, { taken }: TargetWords): void {
-  if (existsSync(path)) throw new RackError('already-exists', `${path} exists: ${taken}`);
-  const missing = linkTarget(path);
-  if (missing !== undefined)
-    throw new RackError('already-exists', `${path} is a link to ${missing}, which is missing: ${taken}`);
+  if (seenEntry(path) !== undefined) throw new RackError('already-exists', `${path} exists: ${taken}`);
   for (const companion of COMPANIONS) {
     const log = `${path}${companion}`;
-    const bytes = foundStats(log)?.size ?? 0;
+    const bytes = seenStats(log)?.size ?? 0;
     if (companion === '-shm' || bytes === 0) continue;
     const text = `${log} belongs to an earlier ${basename(path)}, and its ${counted(bytes, 'byte')} would change the new one: move it next to the earlier file, under the same name`;
     throw new RackError('already-exists', text);

@@ -8,7 +8,7 @@
 import { rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { systemClock } from '../../clock.ts';
-import { replaceFile } from '../../files/regular-file.ts';
+import { replaceFile } from '../../files/new-file.ts';
 
 export const BALLAST_FILE = 'leases.ballast';
 /** In bytes: room for some 50 000 leases. */

@@ -17,7 +17,7 @@
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { errorText, RackError } from '../../errors.ts';
-import { broken, checkNotCut, type DatabaseKind, openDatabaseFile, versionOf } from '../database-file.ts';
+import { broken, type DatabaseKind, openDatabaseFile, versionOf } from '../database-file.ts';
 import { checksumOf, DAMAGE_REPORTED_MAX, type LeaseDamage, type StoredRow, salvage } from './damaged-row.ts';
 import { FoldPass } from './fold-pass.ts';
 import { decodeLeases } from './lease-record.ts';
@@ -297,7 +297,6 @@ function readRow(table: StoredRow['table'], { key, checksum, records }: Record<s
 export function copyLeases(path: string): LeaseFileContents {
   const stored = new StoredLeases();
   let database: DatabaseSync | undefined;
-  checkNotCut(path);
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: COPY_WAIT_MS });
     database.exec('BEGIN');

@@ -15,13 +15,13 @@
 //    leases and ends before the mark: its -wal file held all of them. SQLite ignores a -wal file with a damaged header without an error
 //    (sqlite.org/fileformat2.html, section 4.1).
 
-import { type BigIntStats, statSync } from 'node:fs';
+import { type BigIntStats, readFileSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText, osErrorCode } from '../../errors.ts';
-import { readRegularFile, replaceFile } from '../../files/regular-file.ts';
+import { replaceFile } from '../../files/new-file.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { LEASE_FILE } from './lease-journal.ts';
 import { REPORTED_ENDS_FILE } from './reported-ends.ts';
@@ -29,8 +29,7 @@ import { REPORTED_ENDS_FILE } from './reported-ends.ts';
 export function findLostLeases(stateDir: string): RackNote | undefined {
   const path = join(stateDir, LEASE_FILE);
   const hasRun = sizeOf(join(stateDir, REPORTED_ENDS_FILE)) > 0;
-  // A -wal file without its database is refused as it is opened.
-  if (!hasRun || sizeOf(path) > 0 || sizeOf(`${path}-wal`) > 0) return undefined;
+  if (!hasRun || sizeOf(path) > 0) return undefined;
   return { note: 'leases-lost', file: path };
 }
 
@@ -51,8 +50,6 @@ function sizeOf(path: string): number {
 export const LEASE_MARK_FILE = 'lease-mark.json';
 /** How often the mark is written, in milliseconds. */
 export const MARK_MS = 5000;
-
-const FILE_BYTES_MAX = 4096;
 
 const identity = z.object({ inode: z.string(), born: z.string() });
 type FileIdentity = z.output<typeof identity>;
@@ -77,7 +74,7 @@ const NOTHING: LeaseMarkReading = { isOurs: false, sequence: 0, doubtedUpTo: 0 }
 export function readLeaseMark(stateDir: string, onProblem: (note: RackNote) => void): LeaseMarkReading {
   const path = join(stateDir, LEASE_MARK_FILE);
   try {
-    const { self, database, sequence, doubtedUpTo } = shape.parse(JSON.parse(readRegularFile(path, FILE_BYTES_MAX)));
+    const { self, database, sequence, doubtedUpTo } = shape.parse(JSON.parse(readFileSync(path, 'utf8')));
     const isOurs = isSame(self, identify(path)) && isSame(database, identify(join(stateDir, LEASE_FILE)));
     return { isOurs, sequence, doubtedUpTo };
   } catch (error) {

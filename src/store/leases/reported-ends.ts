@@ -7,12 +7,13 @@
 // 2. If the file is missing or damaged, leases that ended before the start are not reported.
 // 3. The time is stored on the same clocks as leases, so that the two compare across restarts, reboots and clock steps.
 
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock, Instant, Timer } from '../../clock.ts';
 import type { StoredMoment } from '../../dhcp/leases/lease-clock.ts';
 import { errorText, osErrorCode } from '../../errors.ts';
-import { readRegularFile, replaceFile } from '../../files/regular-file.ts';
+import { replaceFile } from '../../files/new-file.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { readHostMoment } from './host-clocks.ts';
 
@@ -20,15 +21,13 @@ export const REPORTED_ENDS_FILE = 'lease-ends.json';
 /** The delay between a note and its write, in milliseconds. */
 export const REPORTED_ENDS_WRITE_MS = 1000;
 
-const FILE_BYTES_MAX = 4096;
-
 const shape = z.object({ version: z.literal(1), wallMs: z.number(), bootId: z.string(), uptimeS: z.number().min(0) });
 
 /** An unreadable file is reported to `onProblem`, a missing one is not. */
 export function readReportedEnds(stateDir: string, onProblem: (note: RackNote) => void): StoredMoment | undefined {
   const path = join(stateDir, REPORTED_ENDS_FILE);
   try {
-    const { wallMs, bootId, uptimeS } = shape.parse(JSON.parse(readRegularFile(path, FILE_BYTES_MAX)));
+    const { wallMs, bootId, uptimeS } = shape.parse(JSON.parse(readFileSync(path, 'utf8')));
     return { wallMs, bootId, uptimeS };
   } catch (error) {
     if (osErrorCode(error) !== 'ENOENT') onProblem({ note: 'ends-unread', file: path, reason: errorText(error) });

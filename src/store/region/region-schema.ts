@@ -6,7 +6,6 @@
 
 import type { DatabaseKind } from '../database-file.ts';
 import { BOOT_IMAGES, SOURCE_TRUST } from './boot-schema.ts';
-import { findLostRegion } from './lost-region.ts';
 import { HOST_LEASES, NETWORKS } from './network-schema.ts';
 import { FILES, PEOPLE } from './people-schema.ts';
 
@@ -381,6 +380,5 @@ const TABLES = [MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS, BOOT_IMAGES, ARE
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
-  findLoss: findLostRegion,
   migrations: [TABLES.join(''), KERNELS, SOURCE_TRUST, RESERVED_HOSTS, SUBNET_DNS_AND_RUNS, SCRIPT_MARKS, HOST_LEASES],
 };

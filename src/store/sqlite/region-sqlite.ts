@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { RegionStore } from '../../region/records/store.ts';
 import { type DatabaseKind, openDatabaseFile } from '../database-file.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
-import { checkNotInterrupted } from '../region/lost-region.ts';
+import { checkNotInterrupted } from '../region/interrupted-copy.ts';
 import { REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
 import { storedRegion } from '../region/stored-region.ts';
 import { Transactions } from './region-transactions.ts';

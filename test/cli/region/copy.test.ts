@@ -65,7 +65,6 @@ describe('a copy that is refused', { skip: missing('linux') }, () => {
 
   before(async () => {
     mkdirSync(join(place, 'empty'));
-    symlinkSync('loop', join(place, 'loop'));
     writeFileSync(backup, '');
     await openRegionStore({ stateDir: full }).close();
   });
@@ -93,7 +92,6 @@ describe('a copy that is refused', { skip: missing('linux') }, () => {
 
   test('a target that cannot be made is refused', async () => {
     await copied('--to: directory /proc/target cannot be created (ENOENT): create it for', full, '/proc/target');
-    await copied(`--to: ${place}/loop is a link that leads to itself`, full, join(place, 'loop'));
     await copied(`--to: relative is not an absolute path: write sqlite:/`, full, 'relative');
   });
 

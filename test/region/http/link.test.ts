@@ -197,7 +197,7 @@ test('a rack that takes changes gets only these, and has the same state as one t
       const value = JSON.parse(text);
       const parsed =
         status === 226 && known !== undefined ? parseStateChanges(value, known.state) : parseDesiredState(value);
-      assert.ok(parsed.ok, parsed.ok ? '' : parsed.fault.place);
+      assert.ok(parsed.ok, parsed.ok ? '' : parsed.problem);
       known = { state: parsed.state, tag: String(sent.etag) };
       const bySystemId = ({ machines, ...rest }: DesiredState) => ({
         ...rest,

@@ -68,7 +68,7 @@ for (const log of ['-wal', '-journal']) {
 
 test('a link without a file under the name of the target is refused, even if it appears during the copy, and stays', async () => {
   const missing = join(directory, 'missing', 'region.db');
-  const message = new RegExp(`region\\.db is a link to ${missing}, which is missing: name a new`);
+  const message = /region\.db exists: name a new/;
   const target = open();
   symlinkSync(missing, path);
   refused('already-exists', message);

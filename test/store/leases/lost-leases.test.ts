@@ -15,11 +15,6 @@ const rows: readonly (readonly [name: string, files: Readonly<Record<string, str
     false,
   ],
   ['a used state with leases', { 'lease-ends.json': '{}', 'leases.db': 'x' }, false],
-  [
-    'a used state with leases in the -wal file, which is refused as it is opened',
-    { 'lease-ends.json': '{}', 'leases.db': '', 'leases.db-wal': 'x' },
-    false,
-  ],
   ['a used state without leases.db', { 'lease-ends.json': '{}' }, true],
   ['a used state with an empty leases.db', { 'lease-ends.json': '{}', 'leases.db': '' }, true],
 ];

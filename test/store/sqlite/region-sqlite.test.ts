@@ -1,7 +1,7 @@
 // region.db: the contract, and what only a file can show: its mode, refused files, and two processes.
 
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -112,24 +112,6 @@ test('a region does not start empty next to an interrupted copy, and does once t
     assert.throws(() => openCommandRegion(stateDir), refusal);
     assert.deepEqual(readdirSync(stateDir), ['region.db.unfinished']);
     rmSync(`${file}.unfinished`);
-    await openRegionStore({ stateDir }).close();
-  }));
-
-test('next to a cache of the lost region, the refusal of an interrupted copy names all that stands in the way of an empty one', () =>
-  withDirectory(async (stateDir, file) => {
-    writeFileSync(`${file}.unfinished`, '');
-    writeFileSync(join(stateDir, 'desired-state.json'), JSON.stringify({ schema: 2, version: 7, machines: [] }));
-    assert.throws(
-      () => openRegionStore({ stateDir }),
-      (error) => {
-        assert.ok(error instanceof RackError);
-        const [, unfinished = '', witness = ''] =
-          /, or remove (\S+) and move (\S+) away, to begin with an empty region$/.exec(error.message) ?? [];
-        rmSync(unfinished);
-        renameSync(witness, `${witness}.away`);
-        return true;
-      },
-    );
     await openRegionStore({ stateDir }).close();
   }));
 
