@@ -49,10 +49,10 @@ export function describeWaiting({ expected, quietMs, isLong, hasLeaseEnded }: Wa
 
 function stepWords(expected: ExpectedStep): StepWords {
   switch (expected.code) {
-    case 'work-ended':
-      return [
-        `nothing: it is ${expected.statusName}, because its work was ended; it may still be on, so switch it off`,
-      ];
+    case 'work':
+      return [`its work to go on: it is ${expected.statusName}`, SCREEN];
+    case 'work-over':
+      return [`nothing: it is ${expected.statusName}, and its work is over; if it is still on, switch it off`];
     case 'report-again':
       return [`it to report again: the region refused its report with ${expected.status}`];
     case 'stalled-file':

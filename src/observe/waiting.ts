@@ -7,6 +7,7 @@
 import { isKernelFile } from '../boot/paths.ts';
 import type { Instant } from '../clock.ts';
 import type { RackEvent } from '../event.ts';
+import type { RackMachine } from '../machines/machine.ts';
 import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
 import { isOwnAction, type TimelineStep } from './timeline.ts';
 
@@ -43,8 +44,8 @@ export type PlainStep =
 /** The next step that is expected of a machine. An undefined file is unknown. */
 export type ExpectedStep =
   | { readonly code: PlainStep }
-  /** None: a person ended its work. */
-  | { readonly code: 'work-ended'; readonly statusName: string }
+  /** `work`: its environment works for the region. `work-over`: none, its work is done or was ended. */
+  | { readonly code: 'work' | 'work-over'; readonly statusName: string }
   /** The region refused the last report. */
   | { readonly code: 'report-again'; readonly status: number | undefined }
   | { readonly code: 'stalled-file' | 'file-again' | 'boot-file'; readonly file: string | undefined }
@@ -61,7 +62,7 @@ export interface Waiting {
   readonly hasLeaseEnded: boolean;
 }
 
-/** The states of a machine whose work was ended on purpose: by a release, or by `abort`. */
+/** The states of a machine whose work is done, or was ended by a release or by `abort`. */
 const RELEASED: ReadonlySet<string> = new Set(['New', 'Ready', 'Allocated']);
 
 /**
@@ -71,17 +72,21 @@ const RELEASED: ReadonlySet<string> = new Set(['New', 'Ready', 'Allocated']);
 export function findWaiting(
   steps: readonly TimelineStep[],
   now: Instant,
-  machine?: { readonly statusName: string; readonly purpose: string },
+  machine?: Pick<RackMachine, 'statusName' | 'purpose' | 'bootToken'>,
 ): Waiting {
   const last =
     steps.findLast(({ event }) => saysWhatIsNext(event) && !isEnd(event)) ??
     steps.findLast(({ event }) => saysWhatIsNext(event));
   if (last === undefined)
     return { expected: { code: 'first-message' }, quietMs: undefined, isLong: false, hasLeaseEnded: false };
+  const after = expectedAfter(last, steps);
   const isReleased = machine?.purpose === 'poweroff' && RELEASED.has(machine.statusName) && isCutOff(last.event);
+  const isAtWork = machine?.bootToken !== undefined && (OF_A_SYSTEM.has(after.code) || isImage(last.event));
   const expected: ExpectedStep = isReleased
-    ? { code: 'work-ended', statusName: machine.statusName }
-    : expectedAfter(last, steps);
+    ? { code: 'work-over', statusName: machine.statusName }
+    : isAtWork
+      ? { code: 'work', statusName: machine.statusName }
+      : after;
   const latest = steps.findLast(({ event }) => isOwnAction(event)) ?? last;
   const quietMs = now - latest.lastAt;
   return {
@@ -91,6 +96,12 @@ export function findWaiting(
     hasLeaseEnded: !isEnd(last.event) && hasEnded(steps, latest),
   };
 }
+
+/** The expectations of a machine that has booted: if the region has work for it, its environment runs. */
+const OF_A_SYSTEM: ReadonlySet<ExpectedStep['code']> = new Set(['reported', 'own-system', 'not-booting']);
+
+const isImage = (event: RackEvent): boolean =>
+  isHttpEvent(event) && event.file?.startsWith('images/') === true && WHOLE.has(event.kind);
 
 /** True for an event that looks like a failure of the machine, but that the end of its work also causes. */
 const isCutOff = (event: RackEvent): boolean => endedEarly(event) || (isHttpEvent(event) && isRefusedReport(event));

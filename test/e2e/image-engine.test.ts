@@ -79,6 +79,19 @@ describe('commands on the images of a running daemon', { skip: missing('linux') 
     assert.match(checked.output.join('\n'), /^Checked \d+ files?: all right\.$/m);
   });
 
+  test('a bundle of exported images is taken in by the daemon', async () => {
+    const bundle = join(scratch, 'one.tar');
+    for (const words of [
+      ['export', 'custom/one', bundle],
+      ['remove', 'custom/one'],
+      ['import', bundle],
+    ]) {
+      const { code, complaints } = await images(...words);
+      assert.equal(code, 0, complaints.join('\n'));
+    }
+    assert.deepEqual([names().includes('custom/one'), copies()], [true, []]);
+  });
+
   test('a killed command leaves nothing in the tree, and the daemon does the next work', async () => {
     const large = join(scratch, 'large.img');
     writeFileSync(large, makeSystemDisk(12 * MIB, 4));

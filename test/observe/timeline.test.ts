@@ -246,12 +246,26 @@ const RELEASES: readonly (readonly [RackEvent, string, RegExp])[] = [
   [
     at(0, 'http.aborted', { file: 'images/x.img.zst' }),
     'Ready',
-    /^nothing: it is Ready, because its work was ended; it may still be on/,
+    /^nothing: it is Ready, and its work is over; if it is still on/,
   ],
   [at(0, 'http.posted', { file: 'x', status: 403 }), 'Ready', /^nothing: it is Ready/],
   [at(0, 'http.aborted', { file: 'images/x.img.zst' }), 'Failed deployment', /^it to request images\/x/],
   [at(0, 'http.file-sent', { file: LINUX }), 'Ready', /^it to load its initrd/],
 ];
+const AT_WORK: readonly (readonly [RackEvent, RegExp])[] = [
+  [at(0, 'http.posted', { file: 'x', status: 200 }), /^its work to go on: it is Deploying/],
+  [at(0, 'dhcp.ack', {}), /^its work to go on/],
+  [at(0, 'http.file-sent', { file: 'images/x.img.zst' }), /^its work to go on/],
+  [at(0, 'http.aborted', { file: 'images/x.img.zst' }), /^it to request images\/x/],
+  [at(0, 'http.file-sent', { file: LINUX }), /^it to load its initrd/],
+];
+for (const [event, expected] of AT_WORK) {
+  test(`a trace of a machine at work after ${event.kind} waits for ${expected.source}`, () => {
+    const steps = timelineOf(event).timeline.find(MAC) ?? [];
+    const machine = { statusName: 'Deploying', purpose: 'install', bootToken: 'of its boot' } as const;
+    assert.match(describeWaiting(findWaiting(steps, at(1, '').at, machine)), expected);
+  });
+}
 for (const [event, statusName, expected] of RELEASES) {
   test(`a trace of a machine that is ${statusName} after ${event.kind} waits for ${expected.source}`, () => {
     const steps = timelineOf(event).timeline.find(MAC) ?? [];

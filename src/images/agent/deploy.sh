@@ -92,7 +92,7 @@ stream_image() {
   elif [ "$(cat "$work/dd.status")" != 0 ]; then
     fail_job writing "the image cannot be written to $disk: $(words_of "$work/dd.err")"
   elif case $(cat "$work/wget.status") in 0 | 141) false ;; esac; then
-    problem="$image cannot be fetched ($position bytes are on $disk): $(words_of "$work/wget.err")"
+    problem="$image cannot be fetched (after $position bytes): $(words_of "$work/wget.err")"
   elif [ "$(cat "$work/expand.status")" != 0 ]; then
     # When the reader ends, the fetching process gets signal 13.
     problem="the image cannot be expanded: $(words_of "$work/zstd.err")"
@@ -121,14 +121,18 @@ write_image() {
   read_image
   # Bound the unwritten data in memory, so that progress shows what the disk has taken and the last bytes do not take minutes.
   [ ! -w "$proc/sys/vm/dirty_bytes" ] || echo $DIRTY_BYTES >"$proc/sys/vm/dirty_bytes"
-  try=1
+  try=0
   started=$(uptime_seconds)
   until stream_image; do
+    # A rack that restarts answers again: only tries that reached it are counted.
+    case $problem in
+      *"t connect"* | *refused* | *nreachable* | *"timed out"* | *"stalled: 0 of"*) ;;
+      *) try=$((try + 1)) ;;
+    esac
     [ $try -lt $WRITE_TRIES_MAX ] || fail_job writing "$problem (tried $try times)"
     [ $(($(uptime_seconds) - started)) -lt $WRITE_SECONDS_MAX ] || fail_job writing "$problem (tried for $WRITE_SECONDS_MAX seconds)"
     say "$problem; trying again."
     signal WORKING writing "$problem; trying again" "done_bytes=$position" "total_bytes=$total"
-    try=$((try + 1))
     sleep 2
   done
   say "The image is on $disk and its hash matches."

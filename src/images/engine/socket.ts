@@ -66,7 +66,9 @@ export class EngineSocket {
       const order = await body.readOrder();
       const pieces = (): AsyncIterable<Uint8Array> => body.rest();
       const content = order.hasContent ? { bytes: order.bytes, pieces } : undefined;
-      say({ done: await doWork(order.name, order.tree, order.terms, { signal: stop.signal, report: say, content }) });
+      const done = await doWork(order.name, order.tree, order.terms, { signal: stop.signal, report: say, content });
+      // JSON leaves out what a work without a result returns.
+      say({ done: done ?? null });
     } catch (error) {
       say(refusalOf(error));
     } finally {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { zstdCompressSync } from 'node:zlib';
 import { portOf } from '../../support/listening-port.ts';
 import { missing } from '../../support/needs.ts';
@@ -98,7 +99,7 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
       { image_url: '/images/none' },
       { sda: 8 },
       'writing',
-      /cannot be fetched \(0 bytes are on sda\): .*404/,
+      /cannot be fetched \(after 0 bytes\): .*404/,
     ],
     ['no disk', {}, {}, 'partitioning', /disks found: none/],
     ['disks that are too small', {}, { sda: 2 }, 'partitioning', /no disk of 3145728 bytes or more; .*: 2097152 sda/],
@@ -209,6 +210,23 @@ written_by() { sed -n 's/^pos:[^0-9]*//p' "/proc/$(cat "$1" 2>/dev/null || echo 
       /^the download has stalled: 65536 of 3145728 bytes are on sda, and none arrived for 1 seconds \(tried 2 times\)$/,
     );
     assert.ok(region.signals.some(({ message }) => /has stalled.*; trying again$/.test(message ?? '')));
+  });
+
+  test('a rack that does not answer for a while, as when it restarts, costs no try', async () => {
+    const server = createServer((_request, response) => response.end(image));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const port = portOf(server);
+    await new Promise((resolve) => server.close(resolve));
+    const job = jobFor(image, 'raw', { image_url: `http://127.0.0.1:${port}/it` });
+    const running = run({ job, disks: { sda: filled(8) }, functions: 'WRITE_TRIES_MAX=1' });
+    const isWaiting = () => region.signals.some(({ message }) => /refused.*; trying again$/.test(message ?? ''));
+    while (!isWaiting()) await sleep(50);
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    const { code, disks: after } = await running;
+    server.close();
+    server.closeAllConnections();
+    assert.equal(code, 0);
+    assert.deepEqual(after.sda?.subarray(0, image.length), image);
   });
 
   test('the last signal is repeated until the region accepts it', async () => {
