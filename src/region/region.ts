@@ -26,7 +26,7 @@ import { StatusDeadlines } from './life/status-deadlines.ts';
 import { tagByHardware } from './life/tagging.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
 import { Networks } from './networks/networks.ts';
-import { dynamicRangesOf } from './networks/served-networks.ts';
+import { dynamicRangesOf } from './racks/cluster-interface.ts';
 import { reservedForRacks } from './racks/desired-machine.ts';
 import { MachineMirror } from './racks/machine-mirror.ts';
 import { Racks } from './racks/racks.ts';
@@ -139,7 +139,13 @@ class RegionOnStore {
       ownFile: () => this.#config.ownFile,
       onChange,
     });
-    this.networks = new Networks({ ...options, racks: this.racks, settings: this.settings, ownRack, onChange });
+    this.networks = new Networks({
+      ...options,
+      racks: this.racks,
+      settings: this.settings,
+      config: () => this.#config,
+      onChange,
+    });
     this.#isOnDuty = options.isOnDuty ?? (() => true);
     this.#deadlines = new StatusDeadlines(options.store, options.clock, this.#isOnDuty);
     this.power = options.power;

@@ -11,7 +11,6 @@ import { interfacesOf, type NetInterface, type NetLink } from '../layout/interfa
 import { type NetworkView, subnetOfAddress } from '../networks/network-view.ts';
 import type { AddressKnowledge } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
-import type { Rack } from '../records/rack.ts';
 import { decideRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
 import { type AddressChoice, addressForLink } from './static-addresses.ts';
 
@@ -68,7 +67,6 @@ export function addressesAfter(machine: Machine, changed: Machine, networks: Net
 }
 
 interface ChoiceTerms {
-  readonly racks: readonly Rack[];
   readonly networks: NetworkView;
   /** For which a decision has asked. */
   readonly known: readonly AddressKnowledge[];
@@ -116,7 +114,7 @@ export function chooseFor(
   link: Pick<NetLink, 'subnet' | 'subnetId'>,
   mac: MacAddress,
   own: ReadonlySet<Ipv4>,
-  { racks, networks, known, isOrdinary = false }: ChoiceTerms,
+  { networks, known, isOrdinary = false }: ChoiceTerms,
 ): AddressChoice {
   const { subnet, subnetId } = link;
   const { records } = networks;
@@ -125,10 +123,10 @@ export function chooseFor(
   }
   const asked = records.reserved.find((one) => one.mac === mac && one.subnetId === subnetId)?.address;
   if (asked !== undefined && !own.has(asked)) {
-    const choice = addressForLink(subnet, mac, racks, known, { own, asked, isOrdinary: false, records });
+    const choice = addressForLink(subnet, mac, networks.reported, known, { own, asked, isOrdinary: false, records });
     if (choice.kind !== 'refuse') return choice;
   }
-  return addressForLink(subnet, mac, racks, known, { own, isOrdinary, records });
+  return addressForLink(subnet, mac, networks.reported, known, { own, isOrdinary, records });
 }
 
 /** Given, refused, or a question whether it is in use. */
@@ -137,7 +135,7 @@ export function judgeLinkAddress(
   link: Pick<NetLink, 'subnet' | 'subnetId'>,
   mac: MacAddress,
   asked: Ipv4,
-  { racks, networks, known, isOrdinary = false }: ChoiceTerms,
+  { networks, known, isOrdinary = false }: ChoiceTerms,
 ): AddressChoice {
   const { subnet, subnetId } = link;
   if (subnet === undefined) {
@@ -146,5 +144,10 @@ export function judgeLinkAddress(
   if (machine.addresses.some(({ address }) => address === asked)) {
     return decideRefusal('address-refused', `The machine already has ${formatIpv4(asked)}.`);
   }
-  return addressForLink(subnet, mac, racks, known, { own: new Set(), asked, isOrdinary, records: networks.records });
+  return addressForLink(subnet, mac, networks.reported, known, {
+    own: new Set(),
+    asked,
+    isOrdinary,
+    records: networks.records,
+  });
 }

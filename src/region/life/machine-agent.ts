@@ -21,7 +21,6 @@ import type { MachineHomes } from '../racks/machine-homes.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import { digestOf } from '../records/digest.ts';
 import type { Machine } from '../records/machine.ts';
-import type { Rack } from '../records/rack.ts';
 import type { RegionStore } from '../records/store.ts';
 import { renderJob } from './job.ts';
 import { findDebugLogin, isDebugged, keyLines, parseHostKey, rescuerOf } from './logins.ts';
@@ -35,7 +34,6 @@ const CANDIDATES_MAX = 16;
 const RACKS_KNOW_MS_MAX = 3000;
 
 interface KnownRacks {
-  list(): readonly Rack[];
   readonly acknowledgements: Acknowledgements;
   readonly homes: Pick<MachineHomes, 'isAway'>;
 }
@@ -96,7 +94,7 @@ export class MachineAgent {
     return renderJob(machine, {
       ...where,
       image: await this.#parts.life.findImage(machine),
-      network: given === undefined ? undefined : networkOfAddress(this.#parts.racks.list(), given.address),
+      network: given === undefined ? undefined : networkOfAddress(this.#parts.networks.known.reported, given.address),
       isLaid: machine.layout?.network !== undefined,
       hasRoutes: given !== undefined && hasStaticRoutes(machine, this.#parts.networks.known),
       scripts: await this.scripts.count(machine),

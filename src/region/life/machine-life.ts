@@ -179,9 +179,8 @@ export class MachineLife {
     { address }: CommandOptions,
     by: Actor,
   ): AddressChoice | undefined {
-    const racks = this.#parts.racks.list();
     if (hasLaidNetwork(machine)) {
-      if (address === undefined) return chooseLinkAddresses(machine, { racks, networks, known });
+      if (address === undefined) return chooseLinkAddresses(machine, { networks, known });
       const { hostname, systemId } = machine;
       return decideRefusal(
         'address-refused',
@@ -190,7 +189,7 @@ export class MachineLife {
     }
     const isAsked = address !== undefined || machine.addresses.length === 0;
     if (command !== 'allocate' && !isAsked) return undefined;
-    return chooseAddresses(machine, racks, known, address, by.isAdmin, networks);
+    return chooseAddresses(machine, known, address, by.isAdmin, networks);
   }
 
   /** It must not start a system or take an address. @returns in this order */

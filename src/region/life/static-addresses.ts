@@ -19,23 +19,22 @@ import {
   formatNetwork,
   type Ipv4,
   type Ipv4Network,
+  type Ipv4Range,
   ipv4,
   type MacAddress,
   networkContains,
   networksOverlap,
   parseIpv4,
-  parseMac,
-  parseNetwork,
+  rangeContains,
 } from '../../net/address.ts';
 import { freeParts, hostRange, reservedText, spanText } from '../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
-import type { ServedNetwork } from '../networks/served-networks.ts';
-import { believedInterfaces } from '../racks/rack-networks.ts';
+import type { RackNetworks } from '../networks/served-networks.ts';
+import type { ClusterInterface } from '../racks/cluster-interface.ts';
+import type { ReportedNetwork } from '../racks/rack-networks.ts';
 import type { AddressKnowledge, AddressRange, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import { leaseText, type NetworkRecords } from '../records/network-store.ts';
-import type { Rack } from '../records/rack.ts';
-import type { RackInterface } from '../records/rack-description.ts';
 import { decideRefusal } from '../records/refusal.ts';
 import type { CommandRefusal } from './commands.ts';
 import type { JobNetwork } from './job.ts';
@@ -45,12 +44,10 @@ const RANGE_MAX = 65_536;
 const NONE: ReadonlySet<Ipv4> = new Set();
 const NO_RANGES = { fixed: undefined, dynamic: undefined } as const;
 
-interface Served {
-  readonly network: Ipv4Network;
-  readonly fixed: readonly [Ipv4, Ipv4] | undefined;
-  readonly dynamic: readonly [Ipv4, Ipv4] | undefined;
+interface Served extends Pick<ClusterInterface, 'network' | 'fixed' | 'dynamic'> {
   readonly kept: ReadonlySet<Ipv4>;
-  readonly reserved: ReadonlyMap<Ipv4, MacAddress>;
+  /** `undefined`: for a client without a known hardware address. */
+  readonly reserved: ReadonlyMap<Ipv4, MacAddress | undefined>;
 }
 
 export type AddressChoice =
@@ -64,19 +61,18 @@ export type AddressChoice =
  */
 export function chooseAddresses(
   machine: Machine,
-  racks: readonly Rack[],
   known: readonly AddressKnowledge[],
   asked: Ipv4 | undefined,
   isAdmin: boolean,
-  { records, served: stored }: Pick<NetworkView, 'records' | 'served'>,
+  { records, ...view }: Pick<NetworkView, 'records' | keyof RackNetworks>,
 ): AddressChoice {
-  const reported = reportedBy(racks);
-  const isReported = (one: Served): boolean => reported.some(({ network }) => isSame(network, one.network));
-  const networks = [...reported, ...stored.flatMap(storedAs).filter(isReported)];
+  const reported = view.reported.filter(({ management }) => management > 0);
+  const isReported = ({ cidr }: ClusterInterface): boolean => reported.some((one) => one.cidr === cidr);
+  const networks = takenBy({ reported, served: view.served.filter(isReported) });
   if (asked !== undefined) {
     const choice = takeAsked(machine, networks, known, asked, records);
     const isOwn = ({ fixed, reserved: configured }: Served): boolean =>
-      (fixed !== undefined && isIn(fixed, asked)) || configured.has(asked);
+      (fixed !== undefined && rangeContains(fixed, asked)) || configured.has(asked);
     if (choice.kind !== 'given' || isAdmin || networks.some(isOwn)) return choice;
     return decideRefusal(
       'address-refused',
@@ -93,17 +89,18 @@ export function chooseAddresses(
     const choice = takeAsked(machine, networks, known, own, records);
     if (choice.kind !== 'refuse') return choice;
   }
-  const ranges = served.flatMap(({ fixed }) => (fixed === undefined ? [] : [fixed]));
+  const ranges = served.flatMap(({ fixed }) => fixed ?? []);
   if (ranges.length === 0) return { kind: 'given', addresses: [] };
-  const kept = machine.addresses.find((one) => one.mac === mac && ranges.some((range) => isIn(range, one.address)));
+  const kept = machine.addresses.find(
+    (one) => one.mac === mac && ranges.some((range) => rangeContains(range, one.address)),
+  );
   if (kept !== undefined) return { kind: 'given', addresses: [kept] };
   return giveFree(served, ranges, mac, known) ?? exhausted(ranges, records);
 }
 
 /** With the reservations that keep some from machines. */
-function exhausted(ranges: readonly AddressRange[], records: NetworkRecords): AddressChoice {
-  const spans = ranges.map(([low, high]) => ({ low, high }));
-  const text = `no address from ${spans.map(spanText).join(' and ')} is free${reservedText(records, spans)}: release a machine or a reservation, or widen the static range`;
+function exhausted(ranges: readonly Ipv4Range[], records: NetworkRecords): AddressChoice {
+  const text = `no address from ${ranges.map(spanText).join(' and ')} is free${reservedText(records, ranges)}: release a machine or a reservation, or widen the static range`;
   return decideRefusal('addresses-exhausted', text);
 }
 
@@ -122,26 +119,20 @@ interface LinkAddressWish {
 export function addressForLink(
   { network, gateway, dnsServers, served: stored }: Pick<SubnetView, 'network' | 'gateway' | 'dnsServers' | 'served'>,
   mac: MacAddress,
-  racks: readonly Rack[],
+  reported: readonly ReportedNetwork[],
   known: readonly AddressKnowledge[],
   { own, asked, isOrdinary, records }: LinkAddressWish,
 ): AddressChoice {
-  const byRacks = [...reportedBy(racks), ...stored.flatMap(storedAs)].filter((one) =>
-    networksOverlap(one.network, network),
-  );
+  const byRacks = takenBy({ reported, served: stored }).filter((one) => networksOverlap(one.network, network));
   // A person may give a machine the address of a DNS server, to be it.
   const hosts = [gateway, ...(asked === undefined ? dnsServers.map(parseIpv4) : [])];
   const kept = new Set(hosts.filter((one) => one !== undefined));
   const served: readonly Served[] = [...byRacks, { network, kept, reserved: new Map(), ...NO_RANGES }];
-  const fixed = served.flatMap((one) => (one.fixed === undefined ? [] : [one.fixed]));
+  const fixed = served.flatMap((one) => one.fixed ?? []);
   if (asked !== undefined) return takeFor(served, known, asked, mac, records);
   const kinds = isOrdinary || fixed.length === 0 ? served.flatMap((one) => [one.fixed, one.dynamic]) : [];
-  const others = kinds.flatMap((range) => (range === undefined ? [] : [{ low: range[0], high: range[1] }]));
-  const rest = freeParts(
-    network,
-    others.toSorted((a, b) => a.low - b.low),
-  );
-  const ranges = isOrdinary || fixed.length === 0 ? rest.map(({ low, high }): AddressRange => [low, high]) : fixed;
+  const others = kinds.flatMap((range) => range ?? []).toSorted((a, b) => a.low - b.low);
+  const ranges = isOrdinary || fixed.length === 0 ? freeParts(network, others) : fixed;
   const choice = giveFree(served, ranges, mac, known, own);
   if (choice !== undefined) return choice;
   if (!isOrdinary) return exhausted(ranges, records);
@@ -159,12 +150,12 @@ const give = (mac: MacAddress, address: Ipv4): AddressChoice => ({ kind: 'given'
  */
 function giveFree(
   served: readonly Served[],
-  ranges: readonly AddressRange[],
+  ranges: readonly Ipv4Range[],
   mac: MacAddress,
   known: readonly AddressKnowledge[],
   own: ReadonlySet<Ipv4> = NONE,
 ): AddressChoice | undefined {
-  const examined = ranges.map(([low, high]): AddressRange => [low, ipv4(Math.min(high, low + RANGE_MAX - 1))]);
+  const examined = ranges.map(({ low, high }): AddressRange => [low, ipv4(Math.min(high, low + RANGE_MAX - 1))]);
   let fallback: Ipv4 | undefined;
   for (const [index, range] of examined.entries()) {
     const used = usedIn(range, known);
@@ -235,24 +226,22 @@ function takeFor(
  * True for a last-seen address that a machine loses with its allocation, even if its lease would still run: one in a static range that no
  * configuration reserves for this interface.
  */
-export function lentAddresses(racks: readonly Rack[]): (address: Ipv4, mac: MacAddress) => boolean {
-  const networks = reportedBy(racks).filter(({ fixed }) => fixed !== undefined);
-  return (address, mac) =>
-    networks.some(
-      ({ fixed, reserved }) => fixed !== undefined && isIn(fixed, address) && reserved.get(address) !== mac,
-    );
-}
+export const isLent = (reported: readonly ReportedNetwork[], seen: Ipv4, mac: MacAddress): boolean =>
+  reported.some(
+    ({ management, fixed, hosts }) =>
+      management > 0 &&
+      fixed !== undefined &&
+      rangeContains(fixed, seen) &&
+      !hosts.some((host) => host.address === seen && host.mac === mac),
+  );
 
 /** `undefined` if no accepted rack serves it. */
-export function networkOfAddress(racks: readonly Rack[], address: Ipv4): JobNetwork | undefined {
-  for (const rack of racks.filter(({ state }) => state === 'accepted')) {
-    for (const nic of believedInterfaces(rack)) {
-      const network = parseNetwork(nic.network);
-      if (network === undefined || !networkContains(network, address)) continue;
-      return { prefix: network.prefix, router: nic.router_ip, dns: nic.management === 2 ? nic.ip : '' };
-    }
-  }
-  return undefined;
+export function networkOfAddress(reported: readonly ReportedNetwork[], of: Ipv4): JobNetwork | undefined {
+  const found = reported.find(({ network }) => networkContains(network, of));
+  if (found === undefined) return undefined;
+  const { network, router, management, address } = found;
+  const text = (one: Ipv4 | undefined) => (one === undefined ? '' : formatIpv4(one));
+  return { prefix: network.prefix, router: text(router), dns: text(management === 2 ? address : undefined) };
 }
 
 /** Why a rack of the network excludes the address for this interface, after `is`; `undefined` if no rack does. */
@@ -263,14 +252,13 @@ function whyKept(served: readonly Served[], address: Ipv4, mac: MacAddress): str
     if (network.prefix < 31 && (address === network.address || address === network.address + size - 1))
       return "the network's own or its broadcast address";
     if (kept.has(address)) return "the rack's or the router's";
-    if (dynamic !== undefined && isIn(dynamic, address)) return 'in the dynamic range';
+    if (dynamic !== undefined && rangeContains(dynamic, address)) return 'in the dynamic range';
     const whose = reserved.get(address);
-    if (whose !== undefined && whose !== mac) return `reserved for ${formatMac(whose)} in the configuration of a rack`;
+    if (reserved.has(address) && whose !== mac)
+      return `reserved for ${whose === undefined ? 'another client' : formatMac(whose)} in the configuration of a rack`;
   }
   return undefined;
 }
-
-const isIn = ([low, high]: readonly [Ipv4, Ipv4], address: Ipv4): boolean => address >= low && address <= high;
 
 const macIn = (machine: Machine, served: readonly Served[]): MacAddress | undefined =>
   machine.interfaces.find(
@@ -296,33 +284,12 @@ function placeOf(
 
 const isSame = (a: Ipv4Network, b: Ipv4Network): boolean => a.address === b.address && a.prefix === b.prefix;
 
-const reportedBy = (racks: readonly Rack[]): readonly Served[] =>
-  racks.filter(({ state }) => state === 'accepted').flatMap((rack) => believedInterfaces(rack).flatMap(servedOf));
-
-/** What nobody gets there. A static range counts only once its rack reports it. */
-function storedAs({ management, network, dynamic, address, router }: ServedNetwork): readonly Served[] {
-  if (management === 0) return [];
-  const kept = new Set([address, router].filter((one) => one !== undefined));
-  const range = dynamic === undefined ? undefined : ([dynamic.low, dynamic.high] as const);
-  return [{ network, fixed: undefined, dynamic: range, kept, reserved: new Map() }];
-}
-
-function servedOf(nic: RackInterface): readonly Served[] {
-  const network = parseNetwork(nic.network);
-  if (network === undefined || nic.management === 0) return [];
-  const kept = [parseIpv4(nic.ip), parseIpv4(nic.router_ip)].filter((one) => one !== undefined);
-  const reserved = new Map<Ipv4, MacAddress>();
-  for (const { mac, ip } of nic.reservations ?? []) {
-    const [whose, address] = [parseMac(mac), parseIpv4(ip)];
-    if (whose !== undefined && address !== undefined) reserved.set(address, whose);
-  }
-  const fixed = rangeOf(network, nic.static_ip_range_low, nic.static_ip_range_high);
-  const dynamic = rangeOf(network, nic.ip_range_low, nic.ip_range_high);
-  return [{ network, fixed, dynamic, kept: new Set(kept), reserved }];
-}
-
-function rangeOf(network: Ipv4Network, first: string, last: string): readonly [Ipv4, Ipv4] | undefined {
-  const [low, high] = [parseIpv4(first), parseIpv4(last)];
-  if (low === undefined || high === undefined) return undefined;
-  return networkContains(network, low) && networkContains(network, high) ? [low, high] : undefined;
-}
+/** What nobody else gets there. A static range and an entry of `hosts` count only once their rack reports them. */
+const takenBy = ({ reported, served }: RackNetworks): readonly Served[] =>
+  [...reported, ...served.map((one) => ({ ...one, fixed: undefined, hosts: [] }))].flatMap((one) => {
+    const { management, network, fixed, dynamic, address, router, hosts } = one;
+    if (management === 0) return [];
+    const kept = new Set([address, router].filter((each) => each !== undefined));
+    const reserved = new Map(hosts.flatMap((host) => (host.address === undefined ? [] : [[host.address, host.mac]])));
+    return [{ network, fixed, dynamic, kept, reserved }];
+  });

@@ -13,7 +13,7 @@ import { type Area, type AreaKind, DEFAULT_DESCRIPTION_KEYS, defaultArea } from 
 import { numberOf } from '../records/digest.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
-import { lentAddresses } from './static-addresses.ts';
+import { isLent } from './static-addresses.ts';
 
 /** Make one for each list of machines. */
 export interface Whereabouts {
@@ -84,25 +84,19 @@ const shownSettings = (region: Pick<Places, 'settings' | 'config'>): readonly un
  * A digest of everything on which `whereabouts` depends, computed again only after racks or networks were read again. A mere heartbeat does
  * not change it.
  */
-export function basisReader(places: Places & { readonly networks: Pick<Networks, 'stored'> }): () => string {
+export function basisReader(places: Places): () => string {
   const { racks, networks } = places;
   let madeOf: readonly unknown[] = [];
   let basis = '';
   return () => {
     const settings = shownSettings(places);
-    const now = [racks.list(), networks.stored, ...settings];
+    const now = [racks.list(), networks.known, ...settings];
     if (now.some((one, index) => one !== madeOf[index])) {
-      const parts = racks.list().map(({ uuid, name, state, isEmbedded, interfaces, agreed, disputed }) => ({
-        uuid,
-        name,
-        state,
-        isEmbedded,
-        interfaces,
-        agreed,
-        disputed,
-      }));
-      const { records, served, reverseMode } = networks.known;
-      const text = JSON.stringify([parts, records, served, reverseMode, settings]);
+      const parts = racks
+        .list()
+        .map(({ uuid, name, state, isEmbedded, agreed }) => [uuid, name, state, isEmbedded, agreed]);
+      const { records, served, reported, reverseMode } = networks.known;
+      const text = JSON.stringify([parts, records, served, reported, reverseMode, settings]);
       basis = createHash('sha256').update(text).digest('base64url');
       madeOf = now;
     }
@@ -113,8 +107,11 @@ export function basisReader(places: Places & { readonly networks: Pick<Networks,
 export function whereabouts(places: Places): Whereabouts {
   const { racks, networks: objects } = places;
   const all = racks.list();
-  let isLent: ReturnType<typeof lentAddresses> | undefined;
   let networks: NetworkView | undefined;
+  const networksNow = (): NetworkView => {
+    networks ??= objects.known;
+    return networks;
+  };
   const domains = new Map<string, KnownDomain>();
   const areas = new Map<AreaKind, Area>();
   return {
@@ -123,15 +120,11 @@ export function whereabouts(places: Places): Whereabouts {
       const given = addresses.map(({ address }) => address);
       const seen = interfaces.flatMap(({ address, isEnded = false, mac }) => {
         if (address === undefined || isEnded || given.includes(address)) return [];
-        isLent ??= lentAddresses(all);
-        return isLent(address, mac) ? [] : [address];
+        return isLent(networksNow().reported, address, mac) ? [] : [address];
       });
       return [...new Set([...given, ...seen])];
     },
-    networks: () => {
-      networks ??= objects.known;
-      return networks;
-    },
+    networks: networksNow,
     domainOf(name) {
       const known = domains.get(name) ?? readDomain(name, domainSettings(places));
       domains.set(name, known);

@@ -24,7 +24,7 @@ import {
   type Vlan,
 } from '../records/network-store.ts';
 import { defaultPlace, servedDns } from './reconcile.ts';
-import type { ServedNetwork } from './served-networks.ts';
+import type { RackNetworks, ServedNetwork } from './served-networks.ts';
 
 export interface VlanView {
   readonly vlan: Vlan;
@@ -71,9 +71,8 @@ export interface RangeView extends Ipv4Range {
   readonly served: ServedNetwork | undefined;
 }
 
-export interface NetworkView {
+export interface NetworkView extends RackNetworks {
   readonly records: NetworkRecords;
-  readonly served: readonly ServedNetwork[];
   readonly vlans: readonly VlanView[];
   readonly subnets: readonly SubnetView[];
   readonly ranges: readonly RangeView[];
@@ -105,7 +104,7 @@ const byId = <T extends { readonly id: number }>(list: readonly T[]): ReadonlyMa
 /** Joins objects and served networks. Objects whose parents are missing are left out. */
 export function viewOf(
   records: NetworkRecords,
-  served: readonly ServedNetwork[],
+  { served, reported }: RackNetworks,
   reverseMode: ReverseMode,
 ): NetworkView {
   const fabrics = byId(records.fabrics);
@@ -147,7 +146,7 @@ export function viewOf(
   const subnetViews = new Map(subnets.map((one) => [one.subnet.id, one]));
   const ranges = records.ranges.flatMap((range) => rangeView(range, subnetViews) ?? []);
   const defaultVlan = vlanViews.get(DEFAULT_VLAN_ID) ?? plainVlan(records);
-  return { records, served, vlans, subnets, ranges, defaultVlan, reverseMode };
+  return { records, served, reported, vlans, subnets, ranges, defaultVlan, reverseMode };
 }
 
 function routesBySource({ routes, subnets }: NetworkRecords): ReadonlyMap<number, readonly RouteView[]> {

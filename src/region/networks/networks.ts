@@ -1,7 +1,7 @@
 // The networks of a region as objects: fabrics, VLANs, subnets, spaces, ranges, reserved addresses and static routes.
 //
-//   cluster interfaces ─ readServed ─┐
-//   store ─ list ────────────────────┴─ reconcile ─► missing rows are stored ─► NetworkView
+//   cluster interfaces ─ readRackNetworks ─┐
+//   store ─ list ──────────────────────────┴─ reconcile ─► missing rows are stored ─► NetworkView
 //
 //   the objects that were read last ─ known ─► NetworkView, at once
 //
@@ -49,8 +49,8 @@ import { completed, reconcile } from './reconcile.ts';
 import {
   type InterfaceSettings,
   type NetworkSettings,
-  readServed,
-  type ServedNetwork,
+  type RackNetworks,
+  readRackNetworks,
   type ServiceEdit,
   settingsOf,
 } from './served-networks.ts';
@@ -73,8 +73,8 @@ interface NetworksParts {
   readonly racks: RackList;
   readonly settings: NetworkSettings;
   readonly onChange: () => void;
-  /** `undefined` if this process has no rack. */
-  readonly ownRack: () => { readonly uuid: string; readonly name: string } | undefined;
+  /** Another object after each change. Without `ownRack` this process has no rack. */
+  readonly config: () => { readonly ownRack?: { readonly uuid: string; readonly name: string } | undefined };
 }
 
 export interface WantedChange extends Pick<NetworkChange<unknown>, 'put' | 'remove' | 'nextId'> {
@@ -100,6 +100,8 @@ class Undone extends Error {
 export class Networks {
   readonly #parts: NetworksParts;
   #records: NetworkRecords = NO_RECORDS;
+  #madeOf: readonly unknown[] = [];
+  #known: NetworkView = viewOf(NO_RECORDS, { served: [], reported: [] }, 0);
 
   constructor(parts: NetworksParts) {
     this.#parts = parts;
@@ -113,9 +115,10 @@ export class Networks {
     const { store, settings } = this.#parts;
     const isInside = store.isInTransaction();
     if (!isInside) await settings.load();
-    const served = this.#served(isInside ? await settings.read() : settings);
+    const ofRacks = this.#ofRacks(isInside ? await settings.read() : settings);
+    const { served } = ofRacks;
     const records = await store.networks.list();
-    if (reconcile(records, served, FIRST_NETWORK_ID) === undefined) return await this.#keep(records, served);
+    if (reconcile(records, served, FIRST_NETWORK_ID) === undefined) return await this.#keep(records, ofRacks);
     try {
       await store.networks.change(
         (current, nextId) => reconcile(current, served, nextId)?.change ?? { result: undefined },
@@ -123,25 +126,32 @@ export class Networks {
     } catch (error) {
       // The outage is reported, and the next reader tries again.
       if (!isStoreUnavailable(error)) throw error;
-      return await this.#keep(completed(records, served), served);
+      return await this.#keep(completed(records, served), ofRacks);
     }
-    return await this.#keep(await store.networks.list(), served);
+    return await this.#keep(await store.networks.list(), ofRacks);
   }
 
   get stored(): NetworkRecords {
     return this.#records;
   }
 
+  /** Made once for the objects, settings, racks and configuration that were read last. */
   get known(): NetworkView {
-    const served = this.#served();
-    return this.#view(completed(this.#records, served), served);
+    const { racks, settings, config } = this.#parts;
+    const now = [this.#records, settings.list(), racks.list(), config()];
+    if (now.some((one, index) => one !== this.#madeOf[index])) {
+      const ofRacks = this.#ofRacks();
+      this.#known = this.#view(completed(this.#records, ofRacks.served), ofRacks);
+      this.#madeOf = now;
+    }
+    return this.#known;
   }
 
-  async #keep(records: NetworkRecords, served: readonly ServedNetwork[]): Promise<NetworkView> {
+  async #keep(records: NetworkRecords, ofRacks: RackNetworks): Promise<NetworkView> {
     await this.#parts.store.afterCommit(() => {
       this.#records = records;
     });
-    return this.#view(records, served);
+    return this.#view(records, ofRacks);
   }
 
   #reverseMode(): ReverseMode {
@@ -150,8 +160,8 @@ export class Networks {
     return reverse === 'on' || reverse === true ? 1 : 2;
   }
 
-  #view(records: NetworkRecords, served: readonly ServedNetwork[]): NetworkView {
-    return viewOf(records, served, this.#reverseMode());
+  #view(records: NetworkRecords, ofRacks: RackNetworks): NetworkView {
+    return viewOf(records, ofRacks, this.#reverseMode());
   }
 
   /**
@@ -178,9 +188,9 @@ export class Networks {
     type Outcome = WantedChange | R | SettingsRefusal;
     const { store } = this.#parts;
     const apply =
-      (served: readonly ServedNetwork[], used: readonly UsedAddress[], leased: readonly HostLease[], held: number) =>
+      (ofRacks: RackNetworks, used: readonly UsedAddress[], leased: readonly HostLease[], held: number) =>
       (records: NetworkRecords, nextId: number): NetworkChange<Outcome> => {
-        const wanted = decide(this.#view(records, served), nextId, used, leased, held);
+        const wanted = decide(this.#view(records, ofRacks), nextId, used, leased, held);
         if (wanted.kind === 'refusal') return { result: wanted };
         const refused = refusePinned(wanted) ?? excessOf(records, wanted);
         if (refused !== undefined) return { result: refused };
@@ -202,11 +212,11 @@ export class Networks {
       return await store.transact(async () => {
         const refused = await guard?.();
         if (refused !== undefined) return refused;
-        const served = this.#served(await this.#parts.settings.read());
+        const ofRacks = this.#ofRacks(await this.#parts.settings.read());
         const used = among === undefined ? [] : await store.networks.usedBetween(among.low, among.high, USED_MAX);
         const leased = among === undefined ? [] : await store.networks.leasedBetween(among.low, among.high, atMs);
         const held = await store.networks.heldBy(username, atMs);
-        const outcome = await store.networks.change(apply(served, used, leased, held));
+        const outcome = await store.networks.change(apply(ofRacks, used, leased, held));
         if (!('change' in outcome)) return outcome;
         const use = question === undefined ? undefined : await store.networks.firstUse(question);
         if (use !== undefined) throw new Undone(refuseUse(use, outcome));
@@ -232,9 +242,9 @@ export class Networks {
     }
   }
 
-  #served(settings: InterfaceSettings = this.#parts.settings): readonly ServedNetwork[] {
-    const { racks, ownRack } = this.#parts;
-    return readServed(racks.list(), ownRack(), settings);
+  #ofRacks(settings: InterfaceSettings = this.#parts.settings): RackNetworks {
+    const { racks, config } = this.#parts;
+    return readRackNetworks(racks.list(), config().ownRack, settings);
   }
 }
 

@@ -7,11 +7,11 @@
 
 import type { Settings } from '../../machines/settings.ts';
 import { formatIpv4, type Ipv4, type Ipv4Range, ipv4, rangeContains, rangesOverlap } from '../../net/address.ts';
+import { dynamicRangesOf, readInterfaces } from '../racks/cluster-interface.ts';
 import type { ReservedAddress, UsedAddress } from '../records/network-store.ts';
 import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
 import { spanText } from './address-use.ts';
-import { type DynamicRange, dynamicRangesOf, routersOf } from './served-networks.ts';
 
 interface RangeProblem {
   /** The key of the router, or of the first address of the range: `cluster_interfaces.lab.ip_range_low`. */
@@ -35,19 +35,6 @@ export function whoseAddress(
   const username = reserved.find((one) => one.address === address)?.username;
   if (username === undefined) return undefined;
   return fieldRefusal(`${formatIpv4(address)} is reserved by ${username}: release it first, or give another router.`);
-}
-
-async function findTakenRouters(
-  store: RegionStore,
-  routers: ReturnType<typeof routersOf>,
-  reserved: readonly ReservedAddress[],
-): Promise<readonly RangeProblem[]> {
-  const problems: RangeProblem[] = [];
-  for (const { key, router } of routers) {
-    const owned = whoseAddress(router, reserved, await store.networks.usedBetween(router, router, PIECE));
-    if (owned !== undefined) problems.push({ key: `${key}.router_ip`, message: owned.text });
-  }
-  return problems;
 }
 
 /** @param username of a reserved range */
@@ -77,16 +64,25 @@ export async function findTaken(
 ): Promise<readonly RangeProblem[]> {
   const former = dynamicRangesOf(before);
   const isKept = ({ low, high }: Ipv4Range): boolean => former.some((one) => one.low <= low && high <= one.high);
-  const added = dynamicRangesOf(after).filter((range) => !isKept(range));
-  const formerRouters = new Set(routersOf(before).map(({ router }) => router));
-  const addedRouters = routersOf(after).filter(({ router }) => !formerRouters.has(router));
-  if (added.length + addedRouters.length === 0) return [];
+  const formerRouters = new Set(readInterfaces(before).map(({ router }) => router));
+  const added = readInterfaces(after).map(({ key, router, dynamic }) => ({
+    key,
+    router: formerRouters.has(router) ? undefined : router,
+    range: dynamic === undefined || isKept(dynamic) ? undefined : dynamic,
+  }));
+  if (added.every(({ router, range }) => router === undefined && range === undefined)) return [];
   const { ranges, reserved, routes } = await store.networks.change((records) => ({ isClaim: true, result: records }));
   const wasDynamic = (address: Ipv4): boolean => former.some((one) => rangeContains(one, address));
-  const problems = [...(await findTakenRouters(store, addedRouters, reserved))];
-  for (const range of added) {
+  const problems: RangeProblem[] = [];
+  for (const { key, router } of added) {
+    if (router === undefined) continue;
+    const owned = whoseAddress(router, reserved, await store.networks.usedBetween(router, router, PIECE));
+    if (owned !== undefined) problems.push({ key: `${key}.router_ip`, message: owned.text });
+  }
+  for (const { key, range } of added) {
+    if (range === undefined) continue;
     const note = (message: string): void => {
-      problems.push({ key: `${range.key}.ip_range_low`, message });
+      problems.push({ key: `${key}.ip_range_low`, message });
     };
     const isRival = (one: Ipv4Range): boolean =>
       rangesOverlap(one, range) && !former.some((other) => rangesOverlap(one, other));
@@ -104,7 +100,7 @@ export async function findTaken(
 
 async function firstAllocated(
   store: RegionStore,
-  { low, high }: DynamicRange,
+  { low, high }: Ipv4Range,
   isLeftOut: (address: Ipv4) => boolean,
 ): Promise<UsedAddress | undefined> {
   for (let from = low; from <= high; ) {

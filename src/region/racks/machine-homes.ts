@@ -24,13 +24,11 @@ import type { RackMachine } from '../../machines/machine.ts';
 import {
   formatIpv4,
   type Ipv4,
-  type Ipv4Network,
   type Ipv4Range,
   type MacAddress,
   networkContains,
   parseIpv4,
   parseMac,
-  parseNetwork,
   rangeContains,
 } from '../../net/address.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
@@ -50,7 +48,7 @@ import type { FoundHome, MachineHome, MachineSign, RackStore } from '../records/
 import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { EventOf, RegionStore } from '../records/store.ts';
 import { machinesForRack } from './desired-machine.ts';
-import { believedInterfaces, rangesOf } from './rack-networks.ts';
+import { type ReportedNetwork, rangesOf, reportedNetworks } from './rack-networks.ts';
 
 const ELSEWHERE_PAUSE_MS = 3_600_000;
 /**
@@ -126,7 +124,7 @@ export class MachineHomes {
     const isEverything = uuid === undefined || rack?.isEmbedded === true;
     const isHome = (home: Ipv4 | undefined): boolean =>
       isEverything || (rack !== undefined && home !== undefined && this.#racks.isHome(rack, home));
-    const networks = homeNetworksOf(racks);
+    const networks = reportedNetworks(racks);
     return machinesForRack(machines, isHome, (home) => isServed(home, networks));
   }
 
@@ -140,7 +138,7 @@ export class MachineHomes {
   ): boolean {
     if (address === undefined || status === 'new') return false;
     const homes = device === undefined ? [home] : addresses.map((one) => one.address);
-    const networks = homeNetworksOf(this.#racks.list());
+    const networks = reportedNetworks(this.#racks.list());
     return homes.length > 0 && homes.every((one) => one !== undefined && isOtherSharedNetwork(one, address, networks));
   }
 
@@ -163,7 +161,7 @@ export class MachineHomes {
     const stored = await this.#store.highestSequence(source);
     const signs = reports.map((report) => (report.sequence <= stored ? {} : signOf(report, rack)));
     const known = await this.#store.racks.homesOf(signs);
-    const batch: Weighing = { rack, racks, networks: homeNetworksOf(racks), settled: new Map(), elsewhere: [] };
+    const batch: Weighing = { rack, racks, networks: reportedNetworks(racks), settled: new Map(), elsewhere: [] };
     const hasLease = reports.some(({ kind }) => kind === 'dhcp.ack');
     const leaseAddressOf = this.#leaseAddresses(rack, hasLease ? configured : undefined);
     const weighed = reports.map((report, index) => ({
@@ -285,8 +283,8 @@ export class MachineHomes {
     username: string,
     name?: string,
   ): Promise<MachineChangeOutcome<MoveRefusal>> {
-    const networks = homeNetworksOf([{ ...rack, state: 'accepted' }]).filter(
-      (one) => name === undefined || one.names.includes(name),
+    const networks = reportedNetworks([{ ...rack, state: 'accepted' }]).filter(
+      (one) => name === undefined || one.name === name || one.cidr === name,
     );
     const own = (networks.find(({ network }) => this.racksAt(network.address).length === 1) ?? networks[0])?.network;
     if (rack.state !== 'accepted' || own === undefined) {
@@ -332,36 +330,17 @@ function signOf(report: RackReport, rack: Rack): MachineSign {
 interface Weighing {
   readonly rack: Rack;
   readonly racks: readonly Rack[];
-  readonly networks: readonly HomeNetwork[];
+  readonly networks: readonly ReportedNetwork[];
   /** The new homes, by system id. */
   readonly settled: Map<string, Ipv4>;
   readonly elsewhere: MachineHome[];
 }
 
-interface HomeNetwork {
-  readonly network: Ipv4Network;
-  readonly sharedNetwork: string;
-  readonly names: readonly string[];
-}
-
-const homeNetworksOf = (racks: readonly Rack[]): readonly HomeNetwork[] =>
-  racks
-    .filter(({ state }) => state === 'accepted')
-    .flatMap((rack) =>
-      believedInterfaces(rack).flatMap((nic) => {
-        const network = parseNetwork(nic.network);
-        if (network === undefined) return [];
-        const place = nic.interface === '' ? `relayed ${nic.network}` : `interface ${nic.interface}`;
-        const sharedNetwork = `${rack.uuid} ${nic.shared === undefined ? place : `shared ${nic.shared}`}`;
-        return [{ network, sharedNetwork, names: [nic.name, nic.network] }];
-      }),
-    );
-
-const isServed = (home: Ipv4 | undefined, networks: readonly HomeNetwork[]): boolean =>
+const isServed = (home: Ipv4 | undefined, networks: readonly ReportedNetwork[]): boolean =>
   home !== undefined && networks.some(({ network }) => networkContains(network, home));
 
 /** True if the address is on none of the shared networks of the home; false if no rack serves the home any more. */
-function isOtherSharedNetwork(home: Ipv4, address: Ipv4, networks: readonly HomeNetwork[]): boolean {
+function isOtherSharedNetwork(home: Ipv4, address: Ipv4, networks: readonly ReportedNetwork[]): boolean {
   const homes = new Set(
     networks.filter(({ network }) => networkContains(network, home)).map(({ sharedNetwork }) => sharedNetwork),
   );

@@ -28,6 +28,7 @@ import type { Happening, NetworkDoubt } from '../records/events.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import { NO_MAC, type RackInterface } from '../records/rack-description.ts';
+import { type ClusterInterface, readInterfaces } from './cluster-interface.ts';
 
 const parsed = (texts: readonly string[]): readonly Ipv4Network[] =>
   texts.map(parseNetwork).filter((network) => network !== undefined);
@@ -39,7 +40,7 @@ const contains = (outer: Ipv4Network, inner: Ipv4Network): boolean =>
   outer.prefix <= inner.prefix && networkContains(outer, inner.address);
 
 /** A rack's interfaces with believed networks; all decisions that depend on networks use these. */
-export function believedInterfaces(rack: Rack): readonly RackInterface[] {
+function believedInterfaces(rack: Rack): readonly RackInterface[] {
   const { disputed } = rack;
   return disputed.length === 0 ? rack.interfaces : rack.interfaces.filter(({ network }) => !disputed.includes(network));
 }
@@ -51,12 +52,55 @@ export function believedInterfaces(rack: Rack): readonly RackInterface[] {
 const isLeftOver = ({ pulse }: Rack, { name, management }: RackInterface): boolean =>
   pulse !== undefined && management === 0 && !pulse.pinned.includes(`${INTERFACES_KEY}.${name}`);
 
+/** In the form of a configuration file. */
+const asWritten = (one: RackInterface): Settings =>
+  Object.fromEntries(Object.entries(one).filter(([, text]) => text !== ''));
+
 /** The cluster interfaces that a rack reports beyond those that the region knows, both in the form of a configuration file. */
 export function reportedBeyond(rack: Rack, known: readonly Settings[]): readonly Settings[] {
   const names = new Set(known.map(({ name }) => name));
-  return rack.interfaces
-    .filter((one) => !names.has(one.name) && !isLeftOver(rack, one))
-    .map((one) => Object.fromEntries(Object.entries(one).filter(([, text]) => text !== '')));
+  return rack.interfaces.filter((one) => !names.has(one.name) && !isLeftOver(rack, one)).map(asWritten);
+}
+
+/** An entry of `hosts`. */
+interface ConfiguredHost {
+  /** `undefined`: it is not known by its hardware address. */
+  readonly mac: MacAddress | undefined;
+  readonly address: Ipv4 | undefined;
+  readonly hostname: string | undefined;
+}
+
+/** A network that a rack reports, and about which it is believed. */
+export interface ReportedNetwork extends ClusterInterface {
+  /** The rack's UUID. */
+  readonly rack: string;
+  /** The same text for all networks of the rack that it shares with this one. */
+  readonly sharedNetwork: string;
+  readonly foreignServer: string | undefined;
+  readonly hosts: readonly ConfiguredHost[];
+}
+
+/** Those of accepted racks. */
+export const reportedNetworks = (racks: readonly Rack[]): readonly ReportedNetwork[] =>
+  racks.flatMap((rack) =>
+    (rack.state === 'accepted' ? believedInterfaces(rack) : []).flatMap((one) => readReport(rack, one)),
+  );
+
+function readReport({ uuid }: Rack, one: RackInterface): readonly ReportedNetwork[] {
+  const place = one.interface === '' ? `relayed ${one.network}` : `interface ${one.interface}`;
+  const sharedNetwork = `${uuid} ${one.shared === undefined ? place : `shared ${one.shared}`}`;
+  const hosts = (one.reservations ?? []).map(({ mac, ip, hostname }) => ({
+    mac: mac === NO_MAC ? undefined : parseMac(mac),
+    address: parseIpv4(ip),
+    hostname,
+  }));
+  return readInterfaces([asWritten(one)]).map((read) => ({
+    ...read,
+    rack: uuid,
+    sharedNetwork,
+    foreignServer: one.foreign_dhcp_ip,
+    hosts,
+  }));
 }
 
 export const believedNetworks = (rack: Rack): readonly Ipv4Network[] =>
@@ -168,32 +212,13 @@ export function doubtEvent(
   return doubt === undefined ? undefined : { type: 'RACK_CHANGED', level: 'warning', ...doubt, atMs, username };
 }
 
-interface ConfiguredHost {
-  /** `undefined`: it is not known by its hardware address. */
-  readonly mac: MacAddress | undefined;
-  readonly address: Ipv4 | undefined;
-  readonly hostname: string | undefined;
-}
-
 /** The entries of `hosts` that accepted racks report for networks about which they are believed. */
 export const configuredHosts = (racks: readonly Rack[]): readonly ConfiguredHost[] =>
-  racks
-    .filter(({ state }) => state === 'accepted')
-    .flatMap((rack) => believedInterfaces(rack).flatMap(({ reservations = [] }) => reservations))
-    .map(({ mac, ip, hostname }) => ({
-      mac: mac === NO_MAC ? undefined : parseMac(mac),
-      address: parseIpv4(ip),
-      hostname,
-    }));
+  reportedNetworks(racks).flatMap(({ hosts }) => hosts);
 
-/** The ranges from which a rack leases addresses to any host, in its believed networks. */
-export function rangesOf(rack: Rack): readonly Ipv4Range[] {
-  return believedInterfaces(rack).flatMap(({ management, ip_range_low, ip_range_high }) => {
-    const low = parseIpv4(ip_range_low);
-    const high = parseIpv4(ip_range_high);
-    return management === 0 || low === undefined || high === undefined ? [] : [{ low, high }];
-  });
-}
+/** The ranges from which an accepted rack leases addresses to any host, in its believed networks. */
+export const rangesOf = (rack: Rack): readonly Ipv4Range[] =>
+  reportedNetworks([rack]).flatMap(({ management, dynamic }) => (management === 0 ? [] : (dynamic ?? [])));
 
 interface SharedRange extends Ipv4Range {
   readonly rack: string;

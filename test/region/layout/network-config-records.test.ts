@@ -94,7 +94,12 @@ function textOf(
     addresses: [{ mac: mac(0x525400000001), address: ipv4(0x0a140014) }],
     layout: { next: 9, network: { interfaces: [...interfaces], links, gatewayLink: STATIC.id } },
   };
-  const files = networkFiles(machine, viewOf(records, [SERVED], 2), tool, addresses === 'leased');
+  const files = networkFiles(
+    machine,
+    viewOf(records, { served: [SERVED], reported: [] }, 2),
+    tool,
+    addresses === 'leased',
+  );
   return (files ?? []).map(({ text }) => text).join('\n');
 }
 

@@ -234,7 +234,7 @@ export function linkWith(
   const linked = linkSubnet(draft, id, wish);
   if (linked.kind === 'refuse' || wish.mode !== 'static') return shows(linked, id);
   const place = { subnet: subnetWithId(draft.networks, wish.subnetId), subnetId: wish.subnetId };
-  const terms = { racks: call.region.racks.list(), networks: draft.networks, known, isOrdinary: !isAdmin(call) };
+  const terms = { networks: draft.networks, known, isOrdinary: !isAdmin(call) };
   const own = new Set<Ipv4>(draft.machine.addresses.map(({ address }) => address));
   const username = isAdmin(call) ? undefined : usernameOf(call);
   const kept = username === undefined ? undefined : refuseReserved(draft.networks, mac, username, wish.subnetId);

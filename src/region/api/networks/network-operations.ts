@@ -209,12 +209,12 @@ function withVlan(
   fabricId: number | undefined,
   decide: (view: NetworkView, nextId: number) => WantedChange | Refusal,
 ): WantedChange | Refusal {
-  const { records, served, reverseMode } = view;
+  const { records, reverseMode } = view;
   const fabric = fabricId === undefined ? records.fabrics[0] : records.fabrics.find(({ id }) => id === fabricId);
   const isThere = view.vlans.some(({ vlan }) => vlan.fabricId === fabric?.id && vlan.vid === vid);
   if (vid === undefined || fabric === undefined || isThere) return decide(view, nextId);
   const vlan = { ...newVlan(nextId, fabric.id, vid), isTouched: true };
-  const added = viewOf({ ...records, vlans: [...records.vlans, vlan] }, served, reverseMode);
+  const added = viewOf({ ...records, vlans: [...records.vlans, vlan] }, view, reverseMode);
   const wanted = decide(added, nextId + 1);
   if (wanted.kind === 'refusal') return wanted;
   return {

@@ -13,7 +13,8 @@ import { formatIpv4, type Ipv4, networkContains, parseIpv4, rangeContains } from
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';
 import { whoseAddress } from '../../networks/range-check.ts';
-import { type ServiceEdit, withOption } from '../../networks/served-networks.ts';
+import type { ServiceEdit } from '../../networks/served-networks.ts';
+import { withOption } from '../../racks/cluster-interface.ts';
 import type { StaticRoute } from '../../records/network-store.ts';
 import { type Answer, allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';

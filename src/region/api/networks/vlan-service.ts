@@ -30,7 +30,8 @@ import {
   type SubnetView,
   type VlanView,
 } from '../../networks/network-view.ts';
-import { networkIn, type ServedNetwork, type ServiceEdit, withOption } from '../../networks/served-networks.ts';
+import type { ServedNetwork, ServiceEdit } from '../../networks/served-networks.ts';
+import { networkIn, withOption } from '../../racks/cluster-interface.ts';
 import { ADDRESSES_NAMED_MAX } from '../../racks/rack-addresses.ts';
 import { findNetworkDoubt } from '../../racks/rack-networks.ts';
 import { MTU_DEFAULT, type ServedRange, type Subnet } from '../../records/network-store.ts';

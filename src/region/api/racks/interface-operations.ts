@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import { INTERFACES_KEY, type Settings, type SettingValue } from '../../../machines/settings.ts';
 import { broadcastOf, formatIpv4, formatNetwork, maskOf } from '../../../net/address.ts';
-import { networkIn } from '../../networks/served-networks.ts';
+import { networkIn } from '../../racks/cluster-interface.ts';
 import { REQUIRED, type RefusalWord } from '../../records/refusal.ts';
 import { pinnedText } from '../../records/settings-refusal.ts';
 import type { SettingEdit, SettingsReader } from '../../settings.ts';

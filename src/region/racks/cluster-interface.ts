@@ -1,0 +1,107 @@
+// A rack's cluster interface as values, from the form of a configuration file, in which racks also report theirs. Pure.
+//
+// 1. An entry without a name or a network is no network. A range that is not inside the network is none.
+
+import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '../../machines/settings.ts';
+import {
+  formatNetwork,
+  type Ipv4,
+  type Ipv4Network,
+  type Ipv4Range,
+  networkContains,
+  networkOf,
+  parseIpv4,
+  parseNetwork,
+  prefixOf,
+} from '../../net/address.ts';
+
+export interface ClusterInterface {
+  readonly name: string;
+  readonly network: Ipv4Network;
+  /** `10.20.0.0/24`. */
+  readonly cidr: string;
+  readonly management: 0 | 1 | 2;
+  /** The rack's own address there; `undefined`: it is behind relay agents. */
+  readonly address: Ipv4 | undefined;
+  readonly router: Ipv4 | undefined;
+  readonly dnsServers: readonly string[];
+  readonly dynamic: Ipv4Range | undefined;
+  readonly fixed: Ipv4Range | undefined;
+  /** The MTU that it hands out; `undefined`: none, which means 1500. */
+  readonly mtu: number | undefined;
+  readonly options: readonly SettingValue[];
+  /** `cluster_interfaces.lab`. */
+  readonly key: string;
+}
+
+export const readInterfaces = (entries: readonly Settings[]): readonly ClusterInterface[] =>
+  entries.flatMap((entry) => {
+    const network = networkIn(entry);
+    const name = textIn(entry, 'name');
+    if (network === undefined || name === '') return [];
+    const { management, dns_servers: servers, options = [] } = entry;
+    const written = Array.isArray(options) ? options : [];
+    return [
+      {
+        name,
+        network,
+        cidr: formatNetwork(network),
+        management: management === 0 || management === 1 ? management : 2,
+        address: parseIpv4(textIn(entry, 'ip')),
+        router: parseIpv4(textIn(entry, 'router_ip')),
+        dnsServers: Array.isArray(servers) ? servers.filter((one) => typeof one === 'string') : [],
+        dynamic: rangeIn(entry, network, 'ip_range'),
+        fixed: rangeIn(entry, network, 'static_ip_range'),
+        mtu: mtuIn(written),
+        options: written,
+        key: `${INTERFACES_KEY}.${name}`,
+      },
+    ];
+  });
+
+export const dynamicRangesOf = (entries: readonly Settings[]): readonly Ipv4Range[] =>
+  readInterfaces(entries).flatMap(({ dynamic }) => dynamic ?? []);
+
+export function networkIn(entry: Settings): Ipv4Network | undefined {
+  const written = textIn(entry, 'network');
+  if (written !== '') return parseNetwork(written);
+  const address = parseIpv4(textIn(entry, 'ip'));
+  const mask = parseIpv4(textIn(entry, 'subnet_mask'));
+  const prefix = mask === undefined ? undefined : prefixOf(mask);
+  return address === undefined || prefix === undefined ? undefined : networkOf(address, prefix);
+}
+
+function textIn(entry: Settings, field: string): string {
+  const value = entry[field];
+  return typeof value === 'string' ? value.trim() : '';
+}
+
+function rangeIn(entry: Settings, network: Ipv4Network, field: string): Ipv4Range | undefined {
+  const [low, high] = [parseIpv4(textIn(entry, `${field}_low`)), parseIpv4(textIn(entry, `${field}_high`))];
+  if (low === undefined || high === undefined || low > high) return undefined;
+  return networkContains(network, low) && networkContains(network, high) ? { low, high } : undefined;
+}
+
+interface OptionId {
+  readonly code: number;
+  readonly name: string;
+}
+
+const isOption = (option: SettingValue, { code, name }: OptionId): boolean =>
+  isSettings(option) && (option.code === code || option.name === name);
+
+function mtuIn(options: readonly SettingValue[]): number | undefined {
+  const option = options.find((one) => isOption(one, { code: 26, name: 'interface-mtu' }));
+  const value = isSettings(option) ? option.value : undefined;
+  return typeof value === 'number' ? value : undefined;
+}
+
+export function withOption(
+  { options }: Pick<ClusterInterface, 'options'>,
+  option: OptionId,
+  value: SettingValue | undefined,
+): readonly SettingValue[] | undefined {
+  const others = options.filter((one) => !isOption(one, option));
+  const all = value === undefined ? others : [...others, { code: option.code, value }];
+  return all.length === 0 ? undefined : all;
+}
