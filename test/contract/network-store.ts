@@ -85,7 +85,7 @@ export function fullNetworks(nextId: number): { readonly put: NetworkRecords; re
           comment: '',
         },
         {
-          kind: 'kept',
+          kind: 'dynamic',
           id: id(kept),
           ...inSubnet,
           low: at('10.20.0.30'),

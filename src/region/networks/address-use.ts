@@ -21,6 +21,7 @@ import {
 } from '../../net/address.ts';
 import {
   type HostLease,
+  isHeld,
   type NetworkRecords,
   RESERVED_PER_USER_MAX,
   type UsedAddress,
@@ -131,7 +132,7 @@ interface Held extends Ipv4Range {
 function heldRanges({ ranges, reserved, linked }: Reserving): readonly Held[] {
   const known = new Set(reserved.map(({ address }) => address));
   return [
-    ...ranges.flatMap((one) => (one.kind === 'reserved' ? [one] : [])),
+    ...ranges.filter(isHeld).filter(({ kind }) => kind === 'reserved'),
     ...reserved.map(({ id, address, username }) => ({ id, low: address, high: address, username })),
     ...linked
       .filter(({ address }) => !known.has(address))

@@ -17,6 +17,7 @@ import {
 import {
   DEFAULT_VLAN_ID,
   type Fabric,
+  isHeld,
   type NetworkRecords,
   type Space,
   type StoredRange,
@@ -61,7 +62,7 @@ export interface SubnetView {
   readonly routes: readonly RouteView[];
 }
 
-export type RangeType = 'dynamic' | 'reserved' | 'static';
+export type RangeType = StoredRange['kind'];
 
 export interface RangeView extends Ipv4Range {
   readonly range: StoredRange;
@@ -70,6 +71,9 @@ export interface RangeView extends Ipv4Range {
   /** The cluster interface that has it; `undefined`: a person reserved it, or it waits for a cluster interface. */
   readonly served: ServedNetwork | undefined;
 }
+
+/** A dynamic range that waits for a cluster interface. */
+export const isWaiting = ({ type, served }: RangeView): boolean => type === 'dynamic' && served === undefined;
 
 export interface NetworkView extends RackNetworks {
   readonly records: NetworkRecords;
@@ -172,14 +176,11 @@ function rangeView(range: StoredRange, subnets: ReadonlyMap<number, SubnetView>)
   const subnet = subnets.get(range.subnetId);
   if (subnet === undefined) return undefined;
   const { kind } = range;
-  if (kind === 'reserved' || kind === 'kept')
-    return { range, type: typeOf(kind), subnet, served: undefined, low: range.low, high: range.high };
+  if (isHeld(range)) return { range, type: kind, subnet, served: undefined, low: range.low, high: range.high };
   const served = subnet.served.find(({ rack, name }) => rack === range.rack && name === range.clusterInterface);
   const bounds = kind === 'dynamic' ? served?.dynamic : served?.fixed;
   return bounds === undefined ? undefined : { range, type: kind, subnet, served, ...bounds };
 }
-
-const typeOf = (kind: StoredRange['kind']): RangeType => (kind === 'kept' ? 'dynamic' : kind);
 
 export function subnetOfAddress(view: NetworkView, address: Ipv4): SubnetView | undefined {
   let best: SubnetView | undefined;

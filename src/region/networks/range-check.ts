@@ -8,7 +8,7 @@
 import type { Settings } from '../../machines/settings.ts';
 import { formatIpv4, type Ipv4, type Ipv4Range, ipv4, rangeContains, rangesOverlap } from '../../net/address.ts';
 import { dynamicRangesOf, readInterfaces } from '../racks/cluster-interface.ts';
-import type { ReservedAddress, UsedAddress } from '../records/network-store.ts';
+import { isHeld, type NetworkRecords, type ReservedAddress, type UsedAddress } from '../records/network-store.ts';
 import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
 import { spanText } from './address-use.ts';
@@ -45,10 +45,23 @@ export const rangeOverlapText = (
 ): string =>
   `The range overlaps the ${kind} range ${spanText(range)}${username === undefined ? '' : ` of ${username}`}.`;
 
-export const rangeRouterText = (address: string): string => `The range contains the router ${address}.`;
-
-export const rangeReservedText = (address: string, username: string): string =>
-  `The range contains ${address}, which ${username} has reserved.`;
+/**
+ * Names a router or a reserved address in a range that should be dynamic; `undefined`: there is none.
+ * @param routers those of its subnet, besides those of static routes
+ */
+export function heldText(
+  range: Ipv4Range,
+  { routes, reserved }: Pick<NetworkRecords, 'routes' | 'reserved'>,
+  routers: readonly (Ipv4 | undefined)[],
+  isLeftOut: (address: Ipv4) => boolean = () => false,
+): string | undefined {
+  const isIn = (one: Ipv4 | undefined): one is Ipv4 =>
+    one !== undefined && rangeContains(range, one) && !isLeftOut(one);
+  const router = [...routers, ...routes.map(({ gateway }) => gateway)].find(isIn);
+  if (router !== undefined) return `The range contains the router ${formatIpv4(router)}.`;
+  const held = reserved.find(({ address }) => isIn(address));
+  return held && `The range contains ${formatIpv4(held.address)}, which ${held.username} has reserved.`;
+}
 
 export const rangeMachineText = (address: string, machine: string): string =>
   `The range contains the address ${address} of the machine ${machine}.`;
@@ -71,29 +84,25 @@ export async function findTaken(
     range: dynamic === undefined || isKept(dynamic) ? undefined : dynamic,
   }));
   if (added.every(({ router, range }) => router === undefined && range === undefined)) return [];
-  const { ranges, reserved, routes } = await store.networks.change((records) => ({ isClaim: true, result: records }));
+  const records = await store.networks.change((result) => ({ isClaim: true, result }));
   const wasDynamic = (address: Ipv4): boolean => former.some((one) => rangeContains(one, address));
   const problems: RangeProblem[] = [];
-  for (const { key, router } of added) {
-    if (router === undefined) continue;
-    const owned = whoseAddress(router, reserved, await store.networks.usedBetween(router, router, PIECE));
-    if (owned !== undefined) problems.push({ key: `${key}.router_ip`, message: owned.text });
-  }
-  for (const { key, range } of added) {
+  for (const { key, router, range } of added) {
+    if (router !== undefined) {
+      const owned = whoseAddress(router, records.reserved, await store.networks.usedBetween(router, router, PIECE));
+      if (owned !== undefined) problems.push({ key: `${key}.router_ip`, message: owned.text });
+    }
     if (range === undefined) continue;
-    const note = (message: string): void => {
-      problems.push({ key: `${key}.ip_range_low`, message });
+    const note = (message: string | undefined): void => {
+      if (message !== undefined) problems.push({ key: `${key}.ip_range_low`, message });
     };
     const isRival = (one: Ipv4Range): boolean =>
       rangesOverlap(one, range) && !former.some((other) => rangesOverlap(one, other));
-    const rival = ranges.find((one) => one.kind === 'reserved' && isRival(one));
-    if (rival?.kind === 'reserved') note(rangeOverlapText('reserved', rival, rival.username));
-    const gateway = routes.find((one) => rangeContains(range, one.gateway) && !wasDynamic(one.gateway))?.gateway;
-    if (gateway !== undefined) note(rangeRouterText(formatIpv4(gateway)));
-    const taken = reserved.find(({ address }) => rangeContains(range, address) && !wasDynamic(address));
-    if (taken !== undefined) note(rangeReservedText(formatIpv4(taken.address), taken.username));
-    const used = await firstAllocated(store, range, wasDynamic);
-    if (used !== undefined) note(rangeMachineText(formatIpv4(used.address), used.hostname));
+    const rival = records.ranges.filter(isHeld).find((one) => one.kind === 'reserved' && isRival(one));
+    note(rival && rangeOverlapText('reserved', rival, rival.username));
+    note(heldText(range, records, [], wasDynamic));
+    const machine = await firstAllocated(store, range, wasDynamic);
+    note(machine && rangeMachineText(formatIpv4(machine.address), machine.hostname));
   }
   return problems;
 }

@@ -1,8 +1,8 @@
 // Creates the objects of the networks that racks serve, and removes those of networks that no rack serves any more. Pure.
 //
 //   served network ── has a subnet of its CIDR? ─ no ─► a subnet, in the default VLAN
-//                  └─ its dynamic and static ranges ──► a row for each, by rack, cluster interface and kind: that of the kept range, if
-//                                                       the subnet has one
+//                  └─ its dynamic and static ranges ──► a row for each, by rack, cluster interface and kind: that of the range which
+//                                                       waits in the subnet, if there is one
 //   subnet in which racks offer DHCP ── allows DNS as they do? ─ no ─► changed, so that it is known while they do not
 //   subnet that no rack serves ── did a person make or change it, or put anything into it? ─ no ─► removed
 //
@@ -17,6 +17,7 @@ import {
   DEFAULT_VLAN_ID,
   FABRICS_MAX,
   type Fabric,
+  isHeld,
   MTU_DEFAULT,
   type NetworkChange,
   type NetworkRecords,
@@ -144,7 +145,7 @@ export const newVlan = (id: number, fabricId: number, vid: number): Vlan => ({
 });
 
 const isRangeOf = (range: StoredRange, one: ServedNetwork, kind: ServedRange['kind']): boolean =>
-  range.kind === kind && range.rack === one.rack && range.clusterInterface === one.name;
+  !isHeld(range) && range.kind === kind && range.rack === one.rack && range.clusterInterface === one.name;
 
 const kindsOf = ({ dynamic, fixed }: ServedNetwork): readonly ServedRange['kind'][] => [
   ...(dynamic === undefined ? [] : (['dynamic'] as const)),
@@ -159,7 +160,9 @@ function addRanges(draft: Draft, one: ServedNetwork): void {
     if (draft.ranges.some((range) => range.subnetId === subnet.id && isRangeOf(range, one, kind))) continue;
     const { rack, name: clusterInterface } = one;
     const now = { kind, subnetId: subnet.id, rack, clusterInterface, username: '' };
-    const before = draft.ranges.find((range) => range.kind === 'kept' && range.subnetId === subnet.id);
+    const before = draft.ranges
+      .filter(isHeld)
+      .find((range) => range.kind === 'dynamic' && range.subnetId === subnet.id);
     if (kind === 'dynamic' && before !== undefined) {
       const taken: ServedRange = { ...now, id: before.id, comment: before.comment };
       draft.ranges = draft.ranges.map((range) => (range === before ? taken : range));
@@ -175,16 +178,13 @@ function leftOver(records: NetworkRecords, served: readonly ServedNetwork[]) {
   const cidrOf = new Map(records.subnets.map(({ id, cidr }) => [id, cidr]));
   const ranges = records.ranges.filter(
     (range) =>
-      range.kind !== 'reserved' &&
-      range.kind !== 'kept' &&
+      !isHeld(range) &&
       !served.some(
-        (one) =>
-          one.cidr === cidrOf.get(range.subnetId) &&
-          kindsOf(one).some((kind) => kind === range.kind && isRangeOf(range, one, kind)),
+        (one) => one.cidr === cidrOf.get(range.subnetId) && kindsOf(one).some((kind) => isRangeOf(range, one, kind)),
       ),
   );
   const used = new Set([
-    ...records.ranges.filter(({ kind }) => kind === 'reserved' || kind === 'kept').map(({ subnetId }) => subnetId),
+    ...records.ranges.filter(isHeld).map(({ subnetId }) => subnetId),
     ...records.reserved.map(({ subnetId }) => subnetId),
     ...records.connections.map(({ subnetId }) => subnetId),
     ...records.routes.flatMap(({ sourceId, destinationId }) => [sourceId, destinationId]),

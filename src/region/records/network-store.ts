@@ -8,7 +8,7 @@
 //
 // 1. One method is one transaction, as in `store.ts`.
 // 2. A subnet that a rack serves has a row only for its id, VLAN and texts. Its router, its DNS servers and the bounds of its ranges come
-//    from the rack's cluster interface (`region/networks/`). A dynamic range that no cluster interface has yet is kept with its bounds.
+//    from the rack's cluster interface (`region/networks/`). A dynamic range that no cluster interface has yet has bounds of its own.
 // 3. One counter gives all ids, and never repeats one, except: the default fabric and VLAN have MAAS's ids, and a served subnet has its
 //    first address, so that its id stays as racks come and go.
 // 4. A reserved address, single or in a range, is never allocated to a machine: the store reports it as taken.
@@ -98,11 +98,11 @@ export interface Subnet {
 }
 
 /**
- * A range that a person reserved: its addresses are not allocated to machines, and not leased to unknown ones. Or a dynamic range that is kept
+ * A range that a person reserved: its addresses are not allocated to machines, and not leased to unknown ones. Or a dynamic range that waits
  * for a cluster interface in its subnet: nobody gets its addresses until then.
  */
-interface BoundedRange<Kind> {
-  readonly kind: Kind;
+interface HeldRange {
+  readonly kind: 'reserved' | 'dynamic';
   readonly id: number;
   readonly subnetId: number;
   readonly low: Ipv4;
@@ -124,7 +124,9 @@ export interface ServedRange {
   readonly comment: string;
 }
 
-export type StoredRange = BoundedRange<'reserved'> | BoundedRange<'kept'> | ServedRange;
+export type StoredRange = HeldRange | ServedRange;
+
+export const isHeld = (range: StoredRange): range is HeldRange => 'low' in range;
 
 export interface ReservedAddress {
   readonly id: number;

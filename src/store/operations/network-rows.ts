@@ -38,7 +38,6 @@ const RANGE_KINDS = ['reserved', 'dynamic', 'static'] as const;
 const id = number('id');
 const named = { id, name: text('name'), description: text('description') };
 
-/** Of any kind; a dynamic one with bounds is kept. */
 const RANGE = codec({
   id,
   subnetId: number('subnet_id'),
@@ -53,9 +52,9 @@ const RANGE = codec({
 
 function readRange(row: Row): StoredRange {
   const { kind, low, high, rack, clusterInterface, ...both } = RANGE.read(row);
-  if (low !== undefined && high !== undefined)
-    return { ...both, kind: kind === 'dynamic' ? 'kept' : 'reserved', low, high };
-  return { ...both, kind: kind === 'reserved' ? 'static' : kind, rack, clusterInterface };
+  return low !== undefined && high !== undefined && kind !== 'static'
+    ? { ...both, kind, low, high }
+    : { ...both, kind: kind === 'dynamic' ? kind : 'static', rack, clusterInterface };
 }
 
 export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords[K][number]> } = {
@@ -91,12 +90,7 @@ export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords
     name: 'address_range',
     names: RANGE.names,
     read: readRange,
-    values: (range) =>
-      RANGE.values(
-        range.kind === 'reserved' || range.kind === 'kept'
-          ? { ...range, kind: range.kind === 'kept' ? 'dynamic' : 'reserved', rack: '', clusterInterface: '' }
-          : { ...range, low: undefined, high: undefined },
-      ),
+    values: (range) => RANGE.values({ low: undefined, high: undefined, rack: '', clusterInterface: '', ...range }),
   },
   reserved: {
     name: 'reserved_address',

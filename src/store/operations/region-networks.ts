@@ -9,6 +9,7 @@ import type { Ipv4 } from '../../net/address.ts';
 import {
   FIRST_NETWORK_ID,
   type HostLease,
+  isHeld,
   NETWORK_KINDS,
   type NetworkChange,
   type NetworkKind,
@@ -142,7 +143,7 @@ export class NetworkTables extends LoggedTable {
 }
 
 const reserves = ({ reserved = [], ranges = [] }: Partial<NetworkRecords>): boolean =>
-  reserved.length > 0 || ranges.some(({ kind }) => kind === 'reserved' || kind === 'kept');
+  reserved.length > 0 || ranges.some(isHeld);
 
 const hasObjects = (lists: object): boolean =>
   Object.values(lists).some((list) => Array.isArray(list) && list.length > 0);

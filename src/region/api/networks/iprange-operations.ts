@@ -13,16 +13,10 @@
 //    static. They are listed by `type=static`, and read, changed and deleted as the others.
 
 import { z } from 'zod';
-import {
-  formatIpv4,
-  type Ipv4,
-  type Ipv4Range,
-  networkContains,
-  rangeContains,
-  rangesOverlap,
-} from '../../../net/address.ts';
+import { formatIpv4, type Ipv4Range, networkContains, rangeContains, rangesOverlap } from '../../../net/address.ts';
 import { refuseHolding, spanText } from '../../networks/address-use.ts';
 import {
+  isWaiting,
   type NetworkView,
   type RangeType,
   type RangeView,
@@ -30,9 +24,9 @@ import {
   subnetOfAddress,
 } from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';
-import { rangeMachineText, rangeOverlapText, rangeReservedText, rangeRouterText } from '../../networks/range-check.ts';
+import { heldText, rangeMachineText, rangeOverlapText } from '../../networks/range-check.ts';
 import type { ServedNetwork, ServiceEdit } from '../../networks/served-networks.ts';
-import type { StoredRange, UsedAddress } from '../../records/network-store.ts';
+import { isHeld, type StoredRange, type UsedAddress } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import type { User } from '../../records/user.ts';
 import {
@@ -156,18 +150,12 @@ function findMisfit(
       rangeOverlapText(rival.type, rival, rival.range.kind === 'reserved' ? rival.range.username : undefined),
     );
   if (type !== 'dynamic') return undefined;
-  const isIn = (address: Ipv4 | undefined): address is Ipv4 => address !== undefined && rangeContains(bounds, address);
-  const routers = [gateway, ...served.map(({ router }) => router), ...view.records.routes.map((one) => one.gateway)];
-  const inside = routers.find(isIn);
-  if (inside !== undefined) return refuseField('start_ip', rangeRouterText(formatIpv4(inside)));
   for (const { address, rackName: rack } of served) {
-    if (isIn(address))
+    if (address !== undefined && rangeContains(bounds, address))
       return refuseField('start_ip', `The range contains the address ${formatIpv4(address)} of the rack ${rack}.`);
   }
-  const reserved = view.records.reserved.find((one) => isIn(one.address));
-  if (reserved === undefined) return undefined;
-  const { address, username } = reserved;
-  return refuseField('start_ip', rangeReservedText(formatIpv4(address), username));
+  const held = heldText(bounds, view.records, [gateway, ...served.map(({ router }) => router)]);
+  return held === undefined ? undefined : refuseField('start_ip', held);
 }
 
 function subnetOf(view: NetworkView, text: string | undefined, bounds: Ipv4Range): SubnetView | Refusal {
@@ -176,9 +164,6 @@ function subnetOf(view: NetworkView, text: string | undefined, bounds: Ipv4Range
   const found = subnetOfAddress(view, bounds.low);
   return found ?? refuseField('subnet', noSubnetText(formatIpv4(bounds.low)));
 }
-
-const keysOf = (kind: 'dynamic' | 'static'): readonly [low: string, high: string] =>
-  kind === 'dynamic' ? ['ip_range_low', 'ip_range_high'] : ['static_ip_range_low', 'static_ip_range_high'];
 
 const FIELDS: Readonly<Record<string, string>> = {
   ip_range_low: 'start_ip',
@@ -189,14 +174,10 @@ const FIELDS: Readonly<Record<string, string>> = {
 
 const ofRange = async (answer: Promise<Answer>): Promise<Answer> => refusalIn(FIELDS, await answer);
 
-function boundsEdit(
-  served: ServedNetwork,
-  kind: 'dynamic' | 'static',
-  bounds: Ipv4Range | undefined,
-): readonly ServiceEdit[] {
-  const [low, high] = keysOf(kind);
-  const { low: first, high: last } = bounds === undefined ? {} : spanOf(bounds);
-  return [{ served, fields: { [low]: first, [high]: last } }];
+function boundsEdit(served: ServedNetwork, type: RangeType, bounds: Ipv4Range | undefined): readonly ServiceEdit[] {
+  const field = type === 'dynamic' ? 'ip_range' : 'static_ip_range';
+  const { low, high } = bounds === undefined ? {} : spanOf(bounds);
+  return [{ served, fields: { [`${field}_low`]: low, [`${field}_high`]: high } }];
 }
 
 function refuseUsed(used: readonly UsedAddress[]): Refusal | undefined {
@@ -256,12 +237,12 @@ function rangeAddition(
   const added = (range: StoredRange, service?: readonly ServiceEdit[]): WantedChange =>
     changeOf('added', `${type} range`, rangeName(bounds), id, { put: { ranges: [range] }, service });
   if (type === 'reserved') return added({ kind: type, id, subnetId, ...bounds, username, comment });
-  const kept = view.ranges.find(({ range }) => range.kind === 'kept' && range.subnetId === subnetId);
-  if (type === 'dynamic' && kept !== undefined)
-    return refuseField('start_ip', `${network} has its dynamic range ${spanText(kept)}: change that one.`);
+  const waiting = view.ranges.find((one) => isWaiting(one) && one.range.subnetId === subnetId);
+  if (type === 'dynamic' && waiting !== undefined)
+    return refuseField('start_ip', `${network} has its dynamic range ${spanText(waiting)}: change that one.`);
   const [first] = subnet.served;
   if (first === undefined && type === 'dynamic')
-    return refuseUsed(used) ?? added({ kind: 'kept', id, subnetId, ...bounds, username, comment });
+    return refuseUsed(used) ?? added({ kind: type, id, subnetId, ...bounds, username, comment });
   if (first === undefined)
     return refuseField(
       'subnet',
@@ -325,11 +306,10 @@ function amendment(
   if (isRefusal(all)) return all;
   const [bounds] = all;
   const { range, type, served } = found;
-  const isHeld = range.kind === 'reserved' || range.kind === 'kept';
   const refused =
     refuseForeign(call, found) ??
     findMisfit(view, found.subnet, type, bounds, found) ??
-    (range.kind === 'kept' ? refuseUsed(used) : undefined) ??
+    (isWaiting(found) ? refuseUsed(used) : undefined) ??
     (range.kind === 'reserved' && (bounds.low < found.low || bounds.high > found.high)
       ? refuseRange(call, view, found.subnet, bounds, held, found)
       : undefined);
@@ -337,15 +317,15 @@ function amendment(
   const comment = given.comment ?? range.comment;
   const { low, high } = bounds;
   const hasMoved = low !== found.low || high !== found.high;
-  const changed = isHeld ? { ...range, low, high, comment } : { ...range, comment };
-  const service = !isHeld && served !== undefined && hasMoved ? boundsEdit(served, range.kind, bounds) : [];
+  const changed = isHeld(range) ? { ...range, low, high, comment } : { ...range, comment };
+  const service = served !== undefined && hasMoved ? boundsEdit(served, type, bounds) : [];
   return changeOf('changed', `${type} range`, rangeName(bounds), range.id, { put: { ranges: [changed] }, service });
 }
 
 async function amend(call: ApiCall, given: Given): Promise<Answer> {
   const users = await call.region.store.accounts.listUsers();
   const found = findRange(await look(call), call);
-  const bounds = found?.range.kind === 'kept' ? boundsOf(given, found) : undefined;
+  const bounds = found !== undefined && isWaiting(found) ? boundsOf(given, found) : undefined;
   const among = bounds === undefined || isRefusal(bounds) ? undefined : bounds;
   const decide: Parameters<typeof change>[1] = (view, _id, used, _leased, held) =>
     amendment(call, view, given, used, held);
@@ -358,14 +338,13 @@ const remove = (call: ApiCall): Promise<Answer> =>
     if (found === undefined) return noRange(call);
     const { range, type, served } = found;
     const made = withoutMade(found);
-    const isHeld = type === 'reserved' || served === undefined;
     return (
       refuseForeign(call, found) ??
       refuseServed(found) ??
       changeOf('removed', `${type} range`, rangeName(found), range.id, {
         remove: { ranges: [range.id] },
         put: { subnets: made?.subnets ?? [] },
-        service: made?.service ?? (isHeld ? [] : boundsEdit(served, type, undefined)),
+        service: made?.service ?? (served === undefined ? [] : boundsEdit(served, type, undefined)),
       })
     );
   });

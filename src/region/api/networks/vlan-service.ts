@@ -25,6 +25,7 @@ import {
 } from '../../../net/address.ts';
 import {
   dhcpRacks,
+  isWaiting,
   type NetworkView,
   type RangeView,
   type SubnetView,
@@ -177,7 +178,7 @@ function keptService(
   given: WantedService,
   known: KnownRacks,
 ): VlanService | Refusal {
-  const kept = view.ranges.filter(({ range, subnet }) => range.kind === 'kept' && subnet.vlan === vlan);
+  const kept = view.ranges.filter((one) => isWaiting(one) && one.subnet.vlan === vlan);
   const rack = primary ?? dhcpRacks(vlan)[0]?.rack ?? vlan.served[0]?.rack;
   if (rack === undefined) return NO_CHANGE;
   const edits: ServiceEdit[] = [];
