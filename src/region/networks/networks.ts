@@ -22,7 +22,6 @@ import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
   CONNECTIONS_MAX,
   FABRICS_MAX,
-  FIRST_NETWORK_ID,
   type HostLease,
   NETWORK_KINDS,
   type NetworkChange,
@@ -45,7 +44,7 @@ import { pinnedText } from '../records/settings-refusal.ts';
 import type { RegionStore } from '../records/store.ts';
 import { USED_MAX } from './address-use.ts';
 import { type NetworkView, type ReverseMode, viewOf } from './network-view.ts';
-import { completed, reconcile } from './reconcile.ts';
+import { reconcile } from './reconcile.ts';
 import {
   type InterfaceSettings,
   type NetworkSettings,
@@ -118,15 +117,16 @@ export class Networks {
     const ofRacks = this.#ofRacks(isInside ? await settings.read() : settings);
     const { served } = ofRacks;
     const records = await store.networks.list();
-    if (reconcile(records, served, FIRST_NETWORK_ID) === undefined) return await this.#keep(records, ofRacks);
+    const whole = reconcile(records, served);
+    if (whole.change === undefined) return await this.#keep(records, ofRacks);
     try {
       await store.networks.change(
-        (current, nextId) => reconcile(current, served, nextId)?.change ?? { result: undefined },
+        (current, nextId) => reconcile(current, served, nextId).change ?? { result: undefined },
       );
     } catch (error) {
       // The outage is reported, and the next reader tries again.
       if (!isStoreUnavailable(error)) throw error;
-      return await this.#keep(completed(records, served), ofRacks);
+      return await this.#keep(whole.records, ofRacks);
     }
     return await this.#keep(await store.networks.list(), ofRacks);
   }
@@ -141,7 +141,7 @@ export class Networks {
     const now = [this.#records, settings.list(), racks.list(), config()];
     if (now.some((one, index) => one !== this.#madeOf[index])) {
       const ofRacks = this.#ofRacks();
-      this.#known = this.#view(completed(this.#records, ofRacks.served), ofRacks);
+      this.#known = this.#view(reconcile(this.#records, ofRacks.served).records, ofRacks);
       this.#madeOf = now;
     }
     return this.#known;

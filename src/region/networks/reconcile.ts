@@ -15,7 +15,6 @@
 import {
   DEFAULT_FABRIC_ID,
   DEFAULT_VLAN_ID,
-  FABRICS_MAX,
   type Fabric,
   isHeld,
   MTU_DEFAULT,
@@ -27,36 +26,50 @@ import {
   SUBNETS_MAX,
   type Subnet,
   UNTAGGED_VID,
-  VLANS_MAX,
   type Vlan,
 } from '../records/network-store.ts';
 import type { ServedNetwork } from './served-networks.ts';
 
-type Draft = { -readonly [Field in keyof NetworkRecords]: NetworkRecords[Field] } & { nextId: number };
-
 const UNTAGGED_NAME = 'untagged';
 
-/** The objects after the change that completes them, and that change; `undefined` if nothing is missing or left over. */
+/** Stands for the ids of rows that are not stored yet. */
+const UNSTORED_ID = 2 ** 52;
+
+interface Reconciled {
+  readonly records: NetworkRecords;
+  /** `undefined`: nothing is missing or left over. */
+  readonly change: NetworkChange<undefined> | undefined;
+}
+
+/** The objects as they should be stored. @param nextId without it, new ranges have no id to rely on */
 export function reconcile(
-  records: NetworkRecords,
+  before: NetworkRecords,
   served: readonly ServedNetwork[],
-  nextId: number,
-): { readonly change: NetworkChange<undefined>; readonly records: NetworkRecords } | undefined {
-  const remove = leftOver(records, served);
-  const kept = without(records, remove);
-  const draft: Draft = { ...kept, subnets: withServedDns(kept.subnets, served), nextId };
-  addDefaultVlan(draft);
-  for (const one of served) addSubnet(draft, one);
-  for (const one of served) addRanges(draft, one);
-  const put = {
-    fabrics: notIn(kept.fabrics, draft.fabrics),
-    vlans: notIn(kept.vlans, draft.vlans),
-    subnets: notIn(kept.subnets, draft.subnets),
-    ranges: notIn(kept.ranges, draft.ranges),
+  nextId: number = UNSTORED_ID,
+): Reconciled {
+  let next = nextId;
+  const takeId = (): number => {
+    next += 1;
+    return next - 1;
   };
-  const count = [...Object.values(put), ...Object.values(remove)].reduce((sum, { length }) => sum + length, 0);
-  const { nextId: after, ...completed } = draft;
-  return count === 0 ? undefined : { change: { put, remove, nextId: after, result: undefined }, records: completed };
+  const { fabric, vlan } = defaultPlace(before.fabrics);
+  const isPlaced = before.vlans.some(({ id }) => id === DEFAULT_VLAN_ID);
+  const place = isPlaced ? { fabrics: [], vlans: [] } : { fabrics: [fabric], vlans: [vlan] };
+  const subnets = reconciledSubnets(before, served, takeId);
+  const ranges = reconciledRanges(before, subnets, served, takeId);
+  const put = { ...place, subnets: notIn(before.subnets, subnets), ranges: notIn(before.ranges, ranges) };
+  const remove = { subnets: goneFrom(before.subnets, subnets), ranges: goneFrom(before.ranges, ranges) };
+  const isChanged = [...Object.values(put), ...Object.values(remove)].some(({ length }) => length > 0);
+  return {
+    records: {
+      ...before,
+      fabrics: [...before.fabrics, ...place.fabrics],
+      vlans: [...before.vlans, ...place.vlans],
+      subnets,
+      ranges,
+    },
+    change: isChanged ? { put, remove, nextId: next, result: undefined } : undefined,
+  };
 }
 
 function notIn<T>(before: readonly T[], after: readonly T[]): readonly T[] {
@@ -64,26 +77,15 @@ function notIn<T>(before: readonly T[], after: readonly T[]): readonly T[] {
   return after.filter((one) => !known.has(one));
 }
 
-/** Stands for the ids of rows that are not stored yet. */
-const UNSTORED_ID = 2 ** 52;
-
-/** The objects with what is missing, as the store will have them; ids of ranges aside, which only the store gives. */
-export const completed = (records: NetworkRecords, served: readonly ServedNetwork[]): NetworkRecords =>
-  reconcile(records, served, UNSTORED_ID)?.records ?? records;
+function goneFrom<T extends { readonly id: number }>(before: readonly T[], after: readonly T[]): readonly number[] {
+  const left = new Set(after.map(({ id }) => id));
+  return before.flatMap(({ id }) => (left.has(id) ? [] : [id]));
+}
 
 /** Whether the cluster interfaces of a subnet that offer DHCP name their rack as DNS server; `undefined`: none offers DHCP. */
 export function servedDns(served: readonly ServedNetwork[]): boolean | undefined {
   const serving = served.filter(({ management }) => management > 0);
   return serving.length === 0 ? undefined : serving.every(({ management }) => management === 2);
-}
-
-/** The subnets, with the word on DNS of the racks that offer DHCP there. */
-function withServedDns(subnets: readonly Subnet[], served: readonly ServedNetwork[]): readonly Subnet[] {
-  const byCidr = Map.groupBy(served, ({ cidr }) => cidr);
-  return subnets.map((subnet) => {
-    const allowsDns = servedDns(byCidr.get(subnet.cidr) ?? []) ?? subnet.allowsDns;
-    return allowsDns === subnet.allowsDns ? subnet : { ...subnet, allowsDns };
-  });
 }
 
 /** The lowest free name of MAAS's kind: `fabric-0`. */
@@ -94,32 +96,76 @@ export function freeFabricName(fabrics: readonly Fabric[]): string {
   return `fabric-${number}`;
 }
 
-function addSubnet(draft: Draft, one: ServedNetwork): void {
-  if (draft.subnets.some(({ cidr }) => cidr === one.cidr) || draft.subnets.length >= SUBNETS_MAX) return;
-  if (!addDefaultVlan(draft)) return;
-  const isFree = draft.subnets.every(({ id }) => id !== one.network.address);
-  const subnet: Subnet = {
-    id: isFree ? one.network.address : draft.nextId,
-    cidr: one.cidr,
-    name: `${one.rackName}-${one.name}`,
-    description: `Auto created when creating interface ${one.name} on cluster ${one.rackName}`,
-    vlanId: DEFAULT_VLAN_ID,
-    gateway: undefined,
-    dnsServers: [],
-    allowsDns: one.management !== 1,
-    isTouched: false,
-  };
-  if (!isFree) draft.nextId += 1;
-  draft.subnets = [...draft.subnets, subnet];
+function reconciledSubnets(
+  { subnets, ranges, reserved, connections, routes }: NetworkRecords,
+  served: readonly ServedNetwork[],
+  takeId: () => number,
+): readonly Subnet[] {
+  const byCidr = Map.groupBy(served, ({ cidr }) => cidr);
+  const used = new Set([
+    ...[...ranges.filter(isHeld), ...reserved, ...connections].map(({ subnetId }) => subnetId),
+    ...routes.flatMap(({ sourceId, destinationId }) => [sourceId, destinationId]),
+  ]);
+  const after = subnets.flatMap((subnet): Subnet[] => {
+    const serving = byCidr.get(subnet.cidr) ?? [];
+    if (serving.length === 0 && !subnet.isTouched && !used.has(subnet.id)) return [];
+    const allowsDns = servedDns(serving) ?? subnet.allowsDns;
+    return [allowsDns === subnet.allowsDns ? subnet : { ...subnet, allowsDns }];
+  });
+  const known = new Set(after.map(({ cidr }) => cidr));
+  for (const [cidr, [one]] of byCidr) {
+    if (one === undefined || known.has(cidr) || after.length >= SUBNETS_MAX) continue;
+    const isFree = after.every(({ id }) => id !== one.network.address);
+    after.push({
+      id: isFree ? one.network.address : takeId(),
+      cidr,
+      name: `${one.rackName}-${one.name}`,
+      description: `Auto created when creating interface ${one.name} on cluster ${one.rackName}`,
+      vlanId: DEFAULT_VLAN_ID,
+      gateway: undefined,
+      dnsServers: [],
+      allowsDns: one.management !== 1,
+      isTouched: false,
+    });
+  }
+  return after;
 }
 
-function addDefaultVlan(draft: Draft): boolean {
-  if (draft.vlans.some(({ id }) => id === DEFAULT_VLAN_ID)) return true;
-  if (draft.vlans.length >= VLANS_MAX || draft.fabrics.length >= FABRICS_MAX) return false;
-  const { fabric, vlan } = defaultPlace(draft.fabrics);
-  draft.fabrics = [...draft.fabrics, fabric];
-  draft.vlans = [...draft.vlans, vlan];
-  return true;
+const serviceOf = ({
+  kind,
+  subnetId,
+  rack,
+  clusterInterface,
+}: Omit<ServedRange, 'id' | 'username' | 'comment'>): string => [kind, subnetId, rack, clusterInterface].join(' ');
+
+function reconciledRanges(
+  { ranges }: NetworkRecords,
+  subnets: readonly Subnet[],
+  served: readonly ServedNetwork[],
+  takeId: () => number,
+): readonly StoredRange[] {
+  const idOf = new Map(subnets.map(({ id, cidr }) => [cidr, id]));
+  const known = new Map(ranges.flatMap((one) => (isHeld(one) ? [] : [[serviceOf(one), one]])));
+  const waiting = new Map(
+    ranges.flatMap((one) => (isHeld(one) && one.kind === 'dynamic' ? [[one.subnetId, one]] : [])),
+  );
+  const ofServices = served.flatMap(({ cidr, rack, name: clusterInterface, dynamic, fixed }) => {
+    const subnetId = idOf.get(cidr);
+    if (subnetId === undefined) return [];
+    const kinds = [...(dynamic ? (['dynamic'] as const) : []), ...(fixed ? (['static'] as const) : [])];
+    return kinds.map((kind): ServedRange => {
+      const service = { kind, subnetId, rack, clusterInterface };
+      const former = known.get(serviceOf(service));
+      if (former !== undefined) return former;
+      const { id = takeId(), comment = '' } = (kind === 'dynamic' ? waiting.get(subnetId) : undefined) ?? {};
+      if (kind === 'dynamic') waiting.delete(subnetId);
+      return { ...service, id, username: '', comment };
+    });
+  });
+  const ids = new Set(ofServices.map(({ id }) => id));
+  return [...ranges.filter((one) => isHeld(one) && !ids.has(one.id)), ...ofServices]
+    .toSorted((a, b) => a.id - b.id)
+    .slice(0, RANGES_MAX);
 }
 
 export const defaultPlace = (fabrics: readonly Fabric[]): { readonly fabric: Fabric; readonly vlan: Vlan } => ({
@@ -142,59 +188,4 @@ export const newVlan = (id: number, fabricId: number, vid: number): Vlan => ({
   spaceId: undefined,
   isTouched: false,
   name: vid === UNTAGGED_VID ? UNTAGGED_NAME : String(vid),
-});
-
-const isRangeOf = (range: StoredRange, one: ServedNetwork, kind: ServedRange['kind']): boolean =>
-  !isHeld(range) && range.kind === kind && range.rack === one.rack && range.clusterInterface === one.name;
-
-const kindsOf = ({ dynamic, fixed }: ServedNetwork): readonly ServedRange['kind'][] => [
-  ...(dynamic === undefined ? [] : (['dynamic'] as const)),
-  ...(fixed === undefined ? [] : (['static'] as const)),
-];
-
-function addRanges(draft: Draft, one: ServedNetwork): void {
-  const subnet = draft.subnets.find(({ cidr }) => cidr === one.cidr);
-  if (subnet === undefined) return;
-  for (const kind of kindsOf(one)) {
-    if (draft.ranges.length >= RANGES_MAX) return;
-    if (draft.ranges.some((range) => range.subnetId === subnet.id && isRangeOf(range, one, kind))) continue;
-    const { rack, name: clusterInterface } = one;
-    const now = { kind, subnetId: subnet.id, rack, clusterInterface, username: '' };
-    const before = draft.ranges
-      .filter(isHeld)
-      .find((range) => range.kind === 'dynamic' && range.subnetId === subnet.id);
-    if (kind === 'dynamic' && before !== undefined) {
-      const taken: ServedRange = { ...now, id: before.id, comment: before.comment };
-      draft.ranges = draft.ranges.map((range) => (range === before ? taken : range));
-      continue;
-    }
-    draft.ranges = [...draft.ranges, { ...now, id: draft.nextId, comment: '' }];
-    draft.nextId += 1;
-  }
-}
-
-function leftOver(records: NetworkRecords, served: readonly ServedNetwork[]) {
-  const cidrs = new Set(served.map(({ cidr }) => cidr));
-  const cidrOf = new Map(records.subnets.map(({ id, cidr }) => [id, cidr]));
-  const ranges = records.ranges.filter(
-    (range) =>
-      !isHeld(range) &&
-      !served.some(
-        (one) => one.cidr === cidrOf.get(range.subnetId) && kindsOf(one).some((kind) => isRangeOf(range, one, kind)),
-      ),
-  );
-  const used = new Set([
-    ...records.ranges.filter(isHeld).map(({ subnetId }) => subnetId),
-    ...records.reserved.map(({ subnetId }) => subnetId),
-    ...records.connections.map(({ subnetId }) => subnetId),
-    ...records.routes.flatMap(({ sourceId, destinationId }) => [sourceId, destinationId]),
-  ]);
-  const gone = records.subnets.filter(({ id, cidr, isTouched }) => !isTouched && !cidrs.has(cidr) && !used.has(id));
-  return { subnets: gone.map(({ id }) => id), ranges: ranges.map(({ id }) => id) };
-}
-
-const without = (records: NetworkRecords, remove: ReturnType<typeof leftOver>): NetworkRecords => ({
-  ...records,
-  subnets: records.subnets.filter(({ id }) => !remove.subnets.includes(id)),
-  ranges: records.ranges.filter(({ id }) => !remove.ranges.includes(id)),
 });

@@ -138,12 +138,8 @@ for (const [title, put, more] of FULL)
     }, {}));
 
 test('a network that a rack begins to serve at a bound gets no objects, and nothing is removed for it', () => {
-  const fabrics = many(FABRICS_MAX, (id) => ({ ...FABRIC, id, name: `f${id}` }));
-  const vlans = many(VLANS_MAX, (id) => ({ ...VLAN, id, vid: id % 4095 }));
   const subnets = many(SUBNETS_MAX, (id) => ({ id, ...SUBNET, dnsServers: [] }));
-  for (const full of [{ fabrics }, { vlans }, { subnets }] satisfies readonly Partial<NetworkRecords>[]) {
-    const change = reconcile({ ...NO_RECORDS, ...full }, [SERVED], 1_000_000)?.change;
-    assert.deepEqual([change?.put?.subnets ?? [], change?.remove?.subnets ?? []], [[], []]);
-  }
-  assert.equal(reconcile(NO_RECORDS, [SERVED], 1)?.change.put?.subnets?.length, 1);
+  const { change } = reconcile({ ...NO_RECORDS, subnets }, [SERVED], 1_000_000);
+  assert.deepEqual([change?.put?.subnets ?? [], change?.remove?.subnets ?? []], [[], []]);
+  assert.equal(reconcile(NO_RECORDS, [SERVED], 1).change?.put?.subnets?.length, 1);
 });
