@@ -87,6 +87,17 @@ export interface WantedChange extends Pick<NetworkChange<unknown>, 'put' | 'remo
   readonly service?: readonly ServiceEdit[] | undefined;
 }
 
+/** The networks in the transaction of a change. */
+export interface NetworkDraft extends NetworkView {
+  readonly nextId: number;
+  /** The addresses that machines have in the range of which the change asks. */
+  readonly used: readonly UsedAddress[];
+  /** Those that other hosts lease there. */
+  readonly leased: readonly HostLease[];
+  /** How many addresses the user's released reservations still keep from others. */
+  readonly held: number;
+}
+
 class Undone extends Error {
   readonly refused: SettingsRefusal;
 
@@ -166,19 +177,13 @@ export class Networks {
 
   /**
    * Decides on a change with all objects, and stores it in one transaction with its audit event and its changes of racks' services.
-   * @param decide runs perhaps more than once; `held` counts the addresses that released reservations of the user still keep from others
-   * @param among the range of addresses of which `decide` gets those that machines have, and those that other hosts lease
+   * @param decide runs perhaps more than once
+   * @param among the range of addresses of which `decide` gets those in use
    * @param guard the refusal of every change, in its transaction
    */
   async change<R extends { readonly kind: 'refusal' }>(
     username: string,
-    decide: (
-      view: NetworkView,
-      nextId: number,
-      used: readonly UsedAddress[],
-      leased: readonly HostLease[],
-      held: number,
-    ) => WantedChange | R,
+    decide: (draft: NetworkDraft) => WantedChange | R,
     among?: Ipv4Range,
     guard?: () => Promise<R | undefined>,
   ): Promise<WantedChange | R | SettingsRefusal> {
@@ -188,9 +193,9 @@ export class Networks {
     type Outcome = WantedChange | R | SettingsRefusal;
     const { store } = this.#parts;
     const apply =
-      (ofRacks: RackNetworks, used: readonly UsedAddress[], leased: readonly HostLease[], held: number) =>
+      (ofRacks: RackNetworks, uses: Pick<NetworkDraft, 'used' | 'leased' | 'held'>) =>
       (records: NetworkRecords, nextId: number): NetworkChange<Outcome> => {
-        const wanted = decide(this.#view(records, ofRacks), nextId, used, leased, held);
+        const wanted = decide({ ...this.#view(records, ofRacks), ...uses, nextId });
         if (wanted.kind === 'refusal') return { result: wanted };
         const refused = refusePinned(wanted) ?? excessOf(records, wanted);
         if (refused !== undefined) return { result: refused };
@@ -216,7 +221,7 @@ export class Networks {
         const used = among === undefined ? [] : await store.networks.usedBetween(among.low, among.high, USED_MAX);
         const leased = among === undefined ? [] : await store.networks.leasedBetween(among.low, among.high, atMs);
         const held = await store.networks.heldBy(username, atMs);
-        const outcome = await store.networks.change(apply(ofRacks, used, leased, held));
+        const outcome = await store.networks.change(apply(ofRacks, { used, leased, held }));
         if (!('change' in outcome)) return outcome;
         const use = question === undefined ? undefined : await store.networks.firstUse(question);
         if (use !== undefined) throw new Undone(refuseUse(use, outcome));

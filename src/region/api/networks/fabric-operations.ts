@@ -111,7 +111,8 @@ function refuseFabricName(view: NetworkView, name: string, otherThan: number): R
 const addFabric = (call: ApiCall, given: GivenFabric): Promise<Answer> =>
   change(
     call,
-    (view, id) => {
+    (view) => {
+      const id = view.nextId;
       const name = given.name ?? freeFabricName(view.records.fabrics);
       const refused = refuseFabricName(view, name, id);
       if (refused !== undefined) return refused;
@@ -199,7 +200,8 @@ function refuseService(given: GivenVlan): Refusal | undefined {
 const addVlan = (call: ApiCall, given: GivenVlan): Promise<Answer> =>
   change(
     call,
-    (view, id) => {
+    (view) => {
+      const id = view.nextId;
       const fabric = findFabric(view, call.path);
       if (fabric === undefined) return noFabric(call.path);
       const refused = refuseService(given);

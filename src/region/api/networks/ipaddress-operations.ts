@@ -27,6 +27,7 @@ import {
 import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
 import { freeParts, hostRange, reservedText, usedParts } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from '../../networks/network-view.ts';
+import type { NetworkDraft } from '../../networks/networks.ts';
 import { type HostLease, leaseText, type ReservedAddress, type UsedAddress } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import { hostnameTakenText } from '../../records/report-refusal.ts';
@@ -252,9 +253,8 @@ async function refuseName(
 
 /** The refusal of a host that has an address in the subnet, or of a name that another reserved address has. */
 function refuseHost(
-  { records }: NetworkView,
+  { records, used }: NetworkDraft,
   { subnet }: SubnetView,
-  used: readonly UsedAddress[],
   { mac, hostname, domain }: Host,
 ): Refusal | undefined {
   const other = records.reserved.find((one) => one.mac === mac && one.subnetId === subnet.id);
@@ -300,22 +300,10 @@ async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promis
   };
   return await change(
     call,
-    (now, id, used, leased, held) => {
-      const others = leased.filter(({ mac }) => mac !== host.mac);
-      const asked = isRefusal(wanted) ? undefined : wanted;
-      const added = decideReserving(call, {
-        view: now,
-        subnet,
-        used,
-        held,
-        leased: others,
-        id,
-        wanted: asked,
-        host,
-        field,
-      });
+    (view) => {
+      const added = decideReserving(call, view, subnet, isRefusal(wanted) ? undefined : wanted, host, field);
       if ('kind' in added) return added;
-      return changeOf('added', 'address', formatIpv4(added.address), id, { put: { reserved: [added] } });
+      return changeOf('added', 'address', formatIpv4(added.address), added.id, { put: { reserved: [added] } });
     },
     (after, id) => {
       const added = after.records.reserved.find((one) => one.id === id);
@@ -326,28 +314,21 @@ async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promis
   );
 }
 
-interface Reserving {
-  readonly view: NetworkView;
-  readonly subnet: SubnetView;
-  readonly used: readonly UsedAddress[];
-  readonly leased: readonly HostLease[];
-  readonly held: number;
-  readonly id: number;
-  readonly wanted: Ipv4 | undefined;
-  readonly host: Host;
-  readonly field: string;
-}
-
 function decideReserving(
   call: ApiCall,
-  { view, subnet, used, leased, held, id, wanted, host, field }: Reserving,
+  view: NetworkDraft,
+  { subnet }: SubnetView,
+  wanted: Ipv4 | undefined,
+  host: Host,
+  field: string,
 ): ReservedAddress | Refusal {
-  const now = view.subnets.find((one) => one.subnet.id === subnet.subnet.id);
-  if (now === undefined) return refuseField('subnet', noSubnetText(subnet.subnet.cidr));
-  const refused = refuseHost(view, now, used, host);
+  const now = subnetWithId(view, subnet.id);
+  if (now === undefined) return refuseField('subnet', noSubnetText(subnet.cidr));
+  const refused = refuseHost(view, now, host);
   if (refused !== undefined) return refused;
   // The host may have been seen with the address that is reserved for it.
-  const others = used.filter(({ kind, mac }) => kind === 'allocated' || mac !== host.mac);
+  const leased = view.leased.filter(({ mac }) => mac !== host.mac);
+  const others = view.used.filter(({ kind, mac }) => kind === 'allocated' || mac !== host.mac);
   const address = wanted ?? firstFree(call, view, now, others, leased);
   if (address === undefined)
     return refuse(
@@ -357,7 +338,7 @@ function decideReserving(
   const one = { low: address, high: address };
   const inUse =
     refuseUsed(view, now, others, address) ??
-    refuseReserving(call, view, now, one, { held, field: wanted === undefined ? 'subnet' : field });
+    refuseReserving(call, view, now, one, wanted === undefined ? 'subnet' : field);
   if (inUse !== undefined) return inUse;
   const lease = leased.find((one) => one.address === address);
   if (lease !== undefined) {
@@ -368,7 +349,7 @@ function decideReserving(
     );
   }
   const createdMs = call.region.clock.wallTimeMs();
-  return { id, subnetId: now.subnet.id, address, username: usernameOf(call), createdMs, ...host };
+  return { id: view.nextId, subnetId: subnet.id, address, username: usernameOf(call), createdMs, ...host };
 }
 
 const releasing = z.object({

@@ -23,10 +23,10 @@ import {
   type SubnetView,
   subnetOfAddress,
 } from '../../networks/network-view.ts';
-import type { WantedChange } from '../../networks/networks.ts';
+import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { heldText, rangeMachineText, rangeOverlapText } from '../../networks/range-check.ts';
 import type { ServedNetwork, ServiceEdit } from '../../networks/served-networks.ts';
-import { isHeld, type StoredRange, type UsedAddress } from '../../records/network-store.ts';
+import { isHeld, type StoredRange } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import type { User } from '../../records/user.ts';
 import {
@@ -180,7 +180,7 @@ function boundsEdit(served: ServedNetwork, type: RangeType, bounds: Ipv4Range | 
   return [{ served, fields: { [`${field}_low`]: low, [`${field}_high`]: high } }];
 }
 
-function refuseUsed(used: readonly UsedAddress[]): Refusal | undefined {
+function refuseUsed({ used }: NetworkDraft): Refusal | undefined {
   const first = used.find(({ kind }) => kind === 'allocated');
   if (first === undefined) return undefined;
   const { hostname: machine, address } = first;
@@ -189,48 +189,33 @@ function refuseUsed(used: readonly UsedAddress[]): Refusal | undefined {
 
 /**
  * The refusal of addresses that the caller, who is not an administrator, may not reserve.
- * @param held how many addresses are released, but not free yet
  * @param except the id of the range that the new one replaces
  */
 export function refuseReserving(
   call: ApiCall,
-  view: NetworkView,
+  view: NetworkDraft,
   subnet: SubnetView,
   wanted: Ipv4Range,
-  { held, field, except }: { readonly held: number; readonly field: string; readonly except?: number },
+  field: string,
+  except?: number,
 ): Refusal | undefined {
   if (isAdmin(call)) return undefined;
-  const word = refuseHolding(view, subnet, wanted, usernameOf(call), held, except);
+  const word = refuseHolding(view, subnet, wanted, usernameOf(call), view.held, except);
   return word && refuseFields({ [field]: [word] });
 }
 
-function refuseRange(
-  call: ApiCall,
-  view: NetworkView,
-  subnet: SubnetView,
-  bounds: Ipv4Range,
-  held: number,
-  own?: RangeView,
-): Refusal | undefined {
-  const except = own === undefined ? {} : { except: own.range.id };
-  return refuseReserving(call, view, subnet, bounds, { held, field: 'start_ip', ...except });
-}
-
-/** The change that adds a range. @param used the addresses of machines in it @param held the addresses that the caller's released ones keep */
 function rangeAddition(
   call: ApiCall,
-  view: NetworkView,
-  id: number,
+  view: NetworkDraft,
   { type, subnet: text, comment = '' }: NewRange,
   bounds: Ipv4Range,
-  used: readonly UsedAddress[],
-  held: number,
 ): WantedChange | Refusal {
+  const id = view.nextId;
   const subnet = subnetOf(view, text, bounds);
   if ('kind' in subnet) return subnet;
   const misfit =
     findMisfit(view, subnet, type, bounds, undefined) ??
-    (type === 'reserved' ? refuseRange(call, view, subnet, bounds, held) : undefined);
+    (type === 'reserved' ? refuseReserving(call, view, subnet, bounds, 'start_ip') : undefined);
   if (misfit !== undefined) return misfit;
   const { cidr: network, id: subnetId } = subnet.subnet;
   const username = usernameOf(call);
@@ -242,7 +227,7 @@ function rangeAddition(
     return refuseField('start_ip', `${network} has its dynamic range ${spanText(waiting)}: change that one.`);
   const [first] = subnet.served;
   if (first === undefined && type === 'dynamic')
-    return refuseUsed(used) ?? added({ kind: type, id, subnetId, ...bounds, username, comment });
+    return refuseUsed(view) ?? added({ kind: type, id, subnetId, ...bounds, username, comment });
   if (first === undefined)
     return refuseField(
       'subnet',
@@ -265,9 +250,8 @@ async function add(call: ApiCall, given: NewRange): Promise<Answer> {
   const { type } = given;
   if (type !== 'reserved' && !isAdmin(call)) return refuse('not-allowed', DYNAMIC);
   const users = await call.region.store.accounts.listUsers();
-  const decide: Parameters<typeof change>[1] = (view, id, used, _leased, held) =>
-    rangeAddition(call, view, id, given, bounds, used, held);
-  return await ofRange(change(call, decide, showRange(call, users), type === 'dynamic' ? bounds : undefined));
+  const among = type === 'dynamic' ? bounds : undefined;
+  return await ofRange(change(call, (view) => rangeAddition(call, view, given, bounds), showRange(call, users), among));
 }
 
 function refuseForeign(call: ApiCall, { range }: RangeView): Refusal | undefined {
@@ -292,14 +276,7 @@ function refuseMove(view: NetworkView, { subnet: text = '' }: Given, { subnet: o
   );
 }
 
-/** The change of a range. @param used the addresses of machines in its new bounds */
-function amendment(
-  call: ApiCall,
-  view: NetworkView,
-  given: Given,
-  used: readonly UsedAddress[],
-  held: number,
-): WantedChange | Refusal {
+function amendment(call: ApiCall, view: NetworkDraft, given: Given): WantedChange | Refusal {
   const found = findRange(view, call);
   if (found === undefined) return noRange(call);
   const all = allOf(boundsOf(given, found), refuseType(given, found), refuseMove(view, given, found));
@@ -309,9 +286,9 @@ function amendment(
   const refused =
     refuseForeign(call, found) ??
     findMisfit(view, found.subnet, type, bounds, found) ??
-    (isWaiting(found) ? refuseUsed(used) : undefined) ??
+    (isWaiting(found) ? refuseUsed(view) : undefined) ??
     (range.kind === 'reserved' && (bounds.low < found.low || bounds.high > found.high)
-      ? refuseRange(call, view, found.subnet, bounds, held, found)
+      ? refuseReserving(call, view, found.subnet, bounds, 'start_ip', range.id)
       : undefined);
   if (refused !== undefined) return refused;
   const comment = given.comment ?? range.comment;
@@ -327,9 +304,7 @@ async function amend(call: ApiCall, given: Given): Promise<Answer> {
   const found = findRange(await look(call), call);
   const bounds = found !== undefined && isWaiting(found) ? boundsOf(given, found) : undefined;
   const among = bounds === undefined || isRefusal(bounds) ? undefined : bounds;
-  const decide: Parameters<typeof change>[1] = (view, _id, used, _leased, held) =>
-    amendment(call, view, given, used, held);
-  return await ofRange(change(call, decide, showRange(call, users), among));
+  return await ofRange(change(call, (view) => amendment(call, view, given), showRange(call, users), among));
 }
 
 const remove = (call: ApiCall): Promise<Answer> =>

@@ -5,7 +5,7 @@ import { cleanText } from '../../../clean-text.ts';
 import { formatIpv4, type Ipv4, type Ipv4Range, parseIpv4 } from '../../../net/address.ts';
 import { spanText } from '../../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
-import type { Networks, WantedChange } from '../../networks/networks.ts';
+import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import type { BootChange, NetworkNoun } from '../../records/events.ts';
 import type { RefusalWord } from '../../records/refusal.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
@@ -104,9 +104,6 @@ export function listed<T>(call: ApiCall, items: readonly T[], show: (item: T) =>
   return listFor(call, entries());
 }
 
-/** Decides on a change of objects; its terms are those of `Networks.change`. */
-type Decide = Parameters<typeof Networks.prototype.change<Refusal>>[1];
-
 /**
  * Stores a change, and answers with the changed object; `empty` after its removal, and without `show`.
  * @param show its answer `undefined`: the object does not exist
@@ -114,7 +111,7 @@ type Decide = Parameters<typeof Networks.prototype.change<Refusal>>[1];
  */
 export async function change(
   call: ApiCall,
-  decide: Decide,
+  decide: (draft: NetworkDraft) => WantedChange | Refusal,
   show?: (view: NetworkView, id: number) => unknown,
   among?: Ipv4Range,
   also?: () => Promise<Refusal | undefined>,
@@ -218,14 +215,14 @@ export function networkObjects<T>({
     /** Stores a change of the object in the path. @param among as in `change` */
     changeOne: (
       call: ApiCall,
-      decide: (found: T, ...terms: Parameters<Decide>) => ReturnType<Decide>,
+      decide: (found: T, draft: NetworkDraft) => WantedChange | Refusal,
       among?: Ipv4Range,
     ): Promise<Answer> =>
       change(
         call,
-        (view, ...terms) => {
-          const found = find(view, call.path);
-          return found === undefined ? noneAt(call.path) : decide(found, view, ...terms);
+        (draft) => {
+          const found = find(draft, call.path);
+          return found === undefined ? noneAt(call.path) : decide(found, draft);
         },
         show,
         among,

@@ -26,10 +26,10 @@ import {
   subnetWithId,
   viewOf,
 } from '../../networks/network-view.ts';
-import type { WantedChange } from '../../networks/networks.ts';
+import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { newVlan } from '../../networks/reconcile.ts';
 import type { Machine } from '../../records/machine.ts';
-import { type Connection, UNTAGGED_VID, type UsedAddress, VID_MAX } from '../../records/network-store.ts';
+import { type Connection, UNTAGGED_VID, VID_MAX } from '../../records/network-store.ts';
 import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField, refuseMachines } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, resource, value, values } from '../call/operation.ts';
 import {
@@ -203,19 +203,18 @@ function subnetFields(given: Given, before: SubnetView | undefined): GivenSubnet
  * @param fabricId `undefined`: the first fabric
  */
 function withVlan(
-  view: NetworkView,
-  nextId: number,
+  view: NetworkDraft,
   vid: number | undefined,
   fabricId: number | undefined,
-  decide: (view: NetworkView, nextId: number) => WantedChange | Refusal,
+  decide: (view: NetworkDraft) => WantedChange | Refusal,
 ): WantedChange | Refusal {
-  const { records, reverseMode } = view;
+  const { records, reverseMode, nextId } = view;
   const fabric = fabricId === undefined ? records.fabrics[0] : records.fabrics.find(({ id }) => id === fabricId);
   const isThere = view.vlans.some(({ vlan }) => vlan.fabricId === fabric?.id && vlan.vid === vid);
-  if (vid === undefined || fabric === undefined || isThere) return decide(view, nextId);
+  if (vid === undefined || fabric === undefined || isThere) return decide(view);
   const vlan = { ...newVlan(nextId, fabric.id, vid), isTouched: true };
   const added = viewOf({ ...records, vlans: [...records.vlans, vlan] }, view, reverseMode);
-  const wanted = decide(added, nextId + 1);
+  const wanted = decide({ ...view, ...added, nextId: nextId + 1 });
   if (wanted.kind === 'refusal') return wanted;
   return {
     ...wanted,
@@ -231,42 +230,23 @@ function refuseName(view: NetworkView, name: string | undefined, otherThan: numb
   return isTaken ? refuseField('name', networkNameTakenText(name)) : undefined;
 }
 
-function networkChange(
-  view: NetworkView,
-  nextId: number,
-  given: Given,
-  before: SubnetView | undefined,
-  used: readonly UsedAddress[],
-): WantedChange | Refusal {
+function networkChange(view: NetworkDraft, given: Given, before: SubnetView | undefined): WantedChange | Refusal {
   const found = allOf(subnetFields(given, before), refuseName(view, given.name, before?.subnet.id));
   if (isRefusal(found)) return found;
   const [fields] = found;
-  return withVlan(view, nextId, fields.vid, before?.vlan.fabric.id, (now, id) => {
+  return withVlan(view, fields.vid, before?.vlan.fabric.id, (now) => {
     const known = subnetWithId(now, before?.subnet.id);
-    return known === undefined ? subnetAddition(now, id, fields, used) : subnetChange(now, known, fields, used);
+    return known === undefined ? subnetAddition(now, fields) : subnetChange(now, known, fields);
   });
 }
 
 const routerOf = ({ default_gateway: gateway }: Given) => routerIn({ gateway_ip: gateway });
 
 const add = async (call: ApiCall, given: Given): Promise<Answer> =>
-  inOldFields(
-    await change(
-      call,
-      (view, nextId, used) => networkChange(view, nextId, given, undefined, used),
-      show,
-      routerOf(given),
-    ),
-  );
+  inOldFields(await change(call, (view) => networkChange(view, given, undefined), show, routerOf(given)));
 
 const amend = async (call: ApiCall, given: Given): Promise<Answer> =>
-  inOldFields(
-    await changeOne(
-      call,
-      (before, view, nextId, used) => networkChange(view, nextId, given, before, used),
-      routerOf(given),
-    ),
-  );
+  inOldFields(await changeOne(call, (before, view) => networkChange(view, given, before), routerOf(given)));
 
 const remove = (call: ApiCall): Promise<Answer> => changeOne(call, (found, view) => subnetRemoval(view, found));
 
@@ -289,7 +269,8 @@ const ofNetwork = (view: NetworkView, id: number, macs: ReadonlySet<MacAddress>)
 async function connect(call: ApiCall, given: z.output<typeof someMacs>): Promise<Answer> {
   const macs = await machinesOf(call, given.macs);
   if ('kind' in macs) return macs;
-  return await change(call, (view, nextId) => {
+  return await change(call, (view) => {
+    const { nextId } = view;
     const found = findNetwork(view, call.path);
     if (found === undefined) return noNetwork(call.path);
     const { id: subnetId, cidr: name } = found.subnet;

@@ -151,7 +151,7 @@ function routeChange(
 }
 
 const add = (call: ApiCall, given: Given): Promise<Answer> =>
-  change(call, (view, id) => routeChange(view, given, id, undefined), routesShown.show, routerIn(given));
+  change(call, (view) => routeChange(view, given, view.nextId, undefined), routesShown.show, routerIn(given));
 
 const amend = (call: ApiCall, given: Given): Promise<Answer> =>
   routesShown.changeOne(call, (before, view) => routeChange(view, given, before.id, before), routerIn(given));

@@ -71,7 +71,8 @@ function refuseName(view: NetworkView, name: string, otherThan: number): Refusal
 const add = (call: ApiCall, { name: given, description = '' }: Given): Promise<Answer> =>
   change(
     call,
-    (view, id) => {
+    (view) => {
+      const id = view.nextId;
       const name = given ?? `space-${id}`;
       const put = { spaces: [{ id, name, description }] };
       return refuseName(view, name, id) ?? changeOf('added', 'space', name, id, { put });

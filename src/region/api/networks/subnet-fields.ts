@@ -17,9 +17,10 @@ import {
 } from '../../../net/address.ts';
 import { spanText } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, specified } from '../../networks/network-view.ts';
+import type { NetworkDraft } from '../../networks/networks.ts';
 import { whoseAddress } from '../../networks/range-check.ts';
 import type { ServiceEdit } from '../../networks/served-networks.ts';
-import { UNTAGGED_VID, type UsedAddress } from '../../records/network-store.ts';
+import { UNTAGGED_VID } from '../../records/network-store.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
 import { allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { value } from '../call/operation.ts';
@@ -112,12 +113,11 @@ export function routerIn({ gateway_ip: text = '' }: GivenSubnet): Ipv4Range | un
   return router === undefined ? undefined : { low: router, high: router };
 }
 
-/** Checks parameters; @param before `undefined`: the subnet is new; @param used what machines have of `routerIn` */
+/** Checks parameters. @param view asked for the address of `routerIn` @param before `undefined`: the subnet is new */
 export function wantedSubnet(
-  view: NetworkView,
+  view: NetworkDraft,
   given: GivenSubnet,
   before: SubnetView | undefined,
-  used: readonly UsedAddress[],
 ): WantedSubnet | Refusal {
   const found = allOf(
     networkIn(view, given, before),
@@ -142,7 +142,7 @@ export function wantedSubnet(
       (one) => one.type === 'dynamic' && one.subnet.subnet.id === before?.subnet.id && rangeContains(one, gateway),
     );
     if (dynamic !== undefined) return refuseField('gateway_ip', gatewayDynamicText(dynamic));
-    const owned = gateway === before?.gateway ? undefined : whoseAddress(gateway, view.records.reserved, used);
+    const owned = gateway === before?.gateway ? undefined : whoseAddress(gateway, view.records.reserved, view.used);
     if (owned !== undefined) return refuseFields({ gateway_ip: [owned] });
   }
   return { cidr: given.cidr === undefined ? undefined : cidr, vlanId, gateway, dnsServers };

@@ -8,9 +8,9 @@
 
 import { formatIpv4 } from '../../../net/address.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
-import type { WantedChange } from '../../networks/networks.ts';
+import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { defaultPlace } from '../../networks/reconcile.ts';
-import { DEFAULT_VLAN_ID, type Subnet, type UsedAddress } from '../../records/network-store.ts';
+import { DEFAULT_VLAN_ID, type Subnet } from '../../records/network-store.ts';
 import { type Answer, type Refusal, refuse } from '../call/answer.ts';
 import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
@@ -28,14 +28,10 @@ const { list, read, show, changeOne } = networkObjects<SubnetView>({
   jsonOf: (_view, one) => subnetJson(one),
 });
 
-export function subnetAddition(
-  view: NetworkView,
-  id: number,
-  given: GivenSubnet,
-  used: readonly UsedAddress[],
-): WantedChange | Refusal {
-  const wanted = wantedSubnet(view, given, undefined, used);
+export function subnetAddition(view: NetworkDraft, given: GivenSubnet): WantedChange | Refusal {
+  const wanted = wantedSubnet(view, given, undefined);
   if ('kind' in wanted) return wanted;
+  const id = view.nextId;
   const cidr = wanted.cidr ?? '';
   const home = wanted.vlanId ?? DEFAULT_VLAN_ID;
   const isThere = view.vlans.some(({ vlan }) => vlan.id === home);
@@ -56,15 +52,10 @@ export function subnetAddition(
 }
 
 const add = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
-  change(call, (view, id, used) => subnetAddition(view, id, given, used), show, routerIn(given));
+  change(call, (view) => subnetAddition(view, given), show, routerIn(given));
 
-export function subnetChange(
-  view: NetworkView,
-  before: SubnetView,
-  given: GivenSubnet,
-  used: readonly UsedAddress[],
-): WantedChange | Refusal {
-  const wanted = wantedSubnet(view, given, before, used);
+export function subnetChange(view: NetworkDraft, before: SubnetView, given: GivenSubnet): WantedChange | Refusal {
+  const wanted = wantedSubnet(view, given, before);
   if ('kind' in wanted) return wanted;
   const { subnet } = before;
   const isServed = before.served.length > 0;
@@ -85,7 +76,7 @@ export function subnetChange(
 }
 
 const amend = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
-  changeOne(call, (found, view, _nextId, used) => subnetChange(view, found, given, used), routerIn(given));
+  changeOne(call, (found, view) => subnetChange(view, found, given), routerIn(given));
 
 /** The change that removes a subnet with all that is in it. */
 export function subnetRemoval(view: NetworkView, found: SubnetView): WantedChange | Refusal {
