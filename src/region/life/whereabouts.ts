@@ -20,7 +20,7 @@ export interface Whereabouts {
   racksOf(machine: Pick<Machine, 'home'>): readonly Rack[];
   /** The allocated ones, then the last seen ones that it may still hold. */
   addressesOf(machine: Pick<Machine, 'addresses' | 'interfaces'>): readonly Ipv4[];
-  networks(): NetworkView;
+  readonly networks: NetworkView;
   domainOf(name: string): KnownDomain;
   defaultArea(kind: AreaKind): Area;
 }
@@ -105,13 +105,9 @@ export function basisReader(places: Places): () => string {
 }
 
 export function whereabouts(places: Places): Whereabouts {
-  const { racks, networks: objects } = places;
+  const { racks } = places;
   const all = racks.list();
-  let networks: NetworkView | undefined;
-  const networksNow = (): NetworkView => {
-    networks ??= objects.known;
-    return networks;
-  };
+  const networks = places.networks.known;
   const domains = new Map<string, KnownDomain>();
   const areas = new Map<AreaKind, Area>();
   return {
@@ -120,11 +116,11 @@ export function whereabouts(places: Places): Whereabouts {
       const given = addresses.map(({ address }) => address);
       const seen = interfaces.flatMap(({ address, isEnded = false, mac }) => {
         if (address === undefined || isEnded || given.includes(address)) return [];
-        return isLent(networksNow().reported, address, mac) ? [] : [address];
+        return isLent(networks.reported, address, mac) ? [] : [address];
       });
       return [...new Set([...given, ...seen])];
     },
-    networks: networksNow,
+    networks,
     domainOf(name) {
       const known = domains.get(name) ?? readDomain(name, domainSettings(places));
       domains.set(name, known);

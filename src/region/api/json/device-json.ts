@@ -29,7 +29,7 @@ export function deviceJson(device: Machine, where: Whereabouts) {
     pool: poolJson(device.pool ?? where.defaultArea('pool')),
     tag_names: tags.map(({ name }) => name),
     ip_addresses: where.addressesOf(device).map(formatIpv4),
-    interface_set: interfacesJson(device, where.networks()),
+    interface_set: interfacesJson(device, where.networks),
     resource_uri: `${API_2}/devices/${systemId}/`,
   };
 }

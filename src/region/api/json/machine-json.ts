@@ -229,7 +229,7 @@ function ownJson(machine: Machine, where: Whereabouts) {
     hardware_parts: partsOf(machine.facts),
     ...storageFields(machine),
     ...runsJson(machine),
-    default_gateways: gatewaysJson(machine, where.networks()),
+    default_gateways: gatewaysJson(machine, where.networks),
     macaddress_set: machine.interfaces.map((nic) => ({ mac_address: formatMac(nic.mac) })),
     resource_uri: `${API_2}/machines/${machine.systemId}/`,
   };
@@ -243,7 +243,7 @@ export const machineJson = (machine: Machine, where: Whereabouts, nowMs: number,
 
 /** The rest of it, which stays the same while the machine's record and the racks stay the same. */
 export function restingJson(machine: Machine, where: Whereabouts) {
-  const interfaces = interfacesJson(machine, where.networks());
+  const interfaces = interfacesJson(machine, where.networks);
   const disks = disksJson(machine);
   return {
     ...ownJson(machine, where),

@@ -20,7 +20,6 @@ import { findInterface, interfacesOf, type NetInterface } from '../../layout/int
 import { disconnect, type LinkWish, linkSubnet, setGateway, unlinkSubnet } from '../../layout/link-changes.ts';
 import { beginDraft, type LayoutRefusal, laidOf, type NetworkDraft } from '../../layout/network-draft.ts';
 import { chooseFor, judgeLinkAddress, refuseReserved } from '../../life/link-addresses.ts';
-import { whereabouts } from '../../life/whereabouts.ts';
 import { refuseHolding } from '../../networks/address-use.ts';
 import { type NetworkView, subnetOfAddress, subnetWithId, vlanWithId } from '../../networks/network-view.ts';
 import type { ChangeKnowledge } from '../../records/knowledge.ts';
@@ -344,7 +343,7 @@ async function makePhysical(call: ApiCall, given: z.output<typeof physicalParame
   const added = await addPhysical(call, node, mac, name);
   if (isRefusal(added)) return added;
   const id = added.interfaces.find((one) => one.mac === parseMac(mac))?.id ?? 0;
-  if (!isMore) return showInterface(added, whereabouts(call.region).networks(), id);
+  if (!isMore) return showInterface(added, call.region.networks.known, id);
   return await changeNetwork(call, (draft) => {
     const changed = changeInterface(draft, id, wish);
     return changed.kind === 'refuse' ? changed : { draft: changed.draft, shown: id };

@@ -5,7 +5,6 @@
 import { z } from 'zod';
 import { findInterface, interfacesOf } from '../../layout/interfaces.ts';
 import { noNodeInterfaceText } from '../../layout/network-draft.ts';
-import { whereabouts } from '../../life/whereabouts.ts';
 import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
 import { interfaceJson, interfacesJson } from '../json/node-interface-json.ts';
@@ -22,13 +21,13 @@ const noInterface = ({ path }: ApiCall, machine: string): Answer =>
 async function list(call: ApiCall): Promise<Answer> {
   const machine = await nodeOf(call);
   if (machine === undefined) return NO_MACHINE;
-  return json(interfacesJson(machine, whereabouts(call.region).networks()));
+  return json(interfacesJson(machine, call.region.networks.known));
 }
 
 async function read(call: ApiCall): Promise<Answer> {
   const machine = await nodeOf(call);
   if (machine === undefined) return NO_MACHINE;
-  const all = interfacesOf(machine, whereabouts(call.region).networks());
+  const all = interfacesOf(machine, call.region.networks.known);
   const one = findInterface(all, call.path.id ?? '');
   if (one === undefined) return noInterface(call, machine.hostname);
   return json(interfaceJson(machine, one, all));
@@ -37,14 +36,14 @@ async function read(call: ApiCall): Promise<Answer> {
 async function listOfNode(call: ApiCall): Promise<Answer> {
   const rack = rackOf(call);
   if (rack === undefined) return await list(call);
-  return json((await rackCalls()).rackInterfacesJson(rack, whereabouts(call.region).networks()));
+  return json((await rackCalls()).rackInterfacesJson(rack, call.region.networks.known));
 }
 
 async function readOfNode(call: ApiCall): Promise<Answer> {
   const rack = rackOf(call);
   if (rack === undefined) return await read(call);
   const { findRackInterface } = await rackCalls();
-  const shown = findRackInterface(rack, whereabouts(call.region).networks(), call.path.id ?? '');
+  const shown = findRackInterface(rack, call.region.networks.known, call.path.id ?? '');
   return shown === undefined ? noInterface(call, rack.name) : json(shown);
 }
 

@@ -64,8 +64,6 @@ async function* shownByText({ region }: ApiCall, filter: MachineFilter): AsyncGe
   const basisNow = basisReader(region);
   const read = async (afterId: number): Promise<TextsRead> => {
     const [where, basis] = [whereabouts(region), basisNow()];
-    // Read now, so that a text has the networks of its basis.
-    where.networks();
     // Held from now on: it may be forgotten before the store has answered.
     const known = new Map<number, MachineText>();
     const isKnown = (id: number, stamp: string) => {

@@ -85,7 +85,7 @@ async function heard(call: ApiCall): Promise<readonly HeardHost[]> {
 }
 
 async function list(call: ApiCall): Promise<Answer> {
-  const networks = whereabouts(call.region).networks();
+  const networks = call.region.networks.known;
   return json((await heard(call)).map((host) => discoveryJson(call, host, networks)));
 }
 
@@ -101,7 +101,7 @@ async function listUnknownAddresses(call: ApiCall): Promise<Answer> {
   const known = new Set(machines.flatMap((machine) => where.addressesOf(machine)));
   const isKnown = (text: string): boolean => [...known].some((one) => one === parseIpv4(text));
   const unknown = hosts.filter((host) => !isKnown(fieldOf(host, 'address')));
-  return json(unknown.map((host) => discoveryJson(call, host, where.networks())));
+  return json(unknown.map((host) => discoveryJson(call, host, where.networks)));
 }
 
 const NO_DISCOVERY = 'No discovered host has this id.';
@@ -109,7 +109,7 @@ const NO_DISCOVERY = 'No discovered host has this id.';
 async function read(call: ApiCall): Promise<Answer> {
   const found = (await heard(call)).find((host) => idOf(host) === call.path.discovery_id);
   if (found === undefined) return refuse('not-found', NO_DISCOVERY);
-  return json(discoveryJson(call, found, whereabouts(call.region).networks()));
+  return json(discoveryJson(call, found, call.region.networks.known));
 }
 
 const clearing = z.object({

@@ -95,18 +95,13 @@ function scanJson(outcome: ScanOutcome, { networks, leftOut }: Chosen, own: stri
   };
 }
 
-async function servedBy(call: ApiCall) {
+export async function scan(call: ApiCall, given: ScanFields): Promise<Answer> {
+  const { cidr = [], threads = AT_ONCE_DEFAULT } = given;
   const { region } = call;
   const own = region.scan === undefined ? undefined : region.config().ownRack?.uuid;
-  return { own, served: (await look(call)).served.filter(({ management }) => management > 0) };
-}
-
-/** The networks to scan, or for each parameter that cannot be used a refusal in its place. */
-async function judgeScan(call: ApiCall, given: ScanFields) {
-  const { cidr = [], threads = AT_ONCE_DEFAULT } = given;
-  const { own, served } = await servedBy(call);
+  const served = (await look(call)).served.filter(({ management }) => management > 0);
   const isAll = cidr.length === 0;
-  return [
+  const found = allOf(
     isAll && !isTrue(given.force)
       ? refuseField('cidr', 'Give the networks to scan, or force=true to scan all.')
       : isAll
@@ -116,14 +111,7 @@ async function judgeScan(call: ApiCall, given: ScanFields) {
       ? refuseField('always_use_ping', 'Give false: the hosts are asked by ARP, not by ping.')
       : undefined,
     threads < 1 || threads > AT_ONCE_MAX ? refuseField('threads', 'Give 1 to 32.') : undefined,
-  ] as const;
-}
-
-export async function scan(call: ApiCall, given: ScanFields): Promise<Answer> {
-  const { cidr = [], threads = AT_ONCE_DEFAULT } = given;
-  const { region } = call;
-  const { own, served } = await servedBy(call);
-  const found = allOf(...(await judgeScan(call, given)));
+  );
   if (isRefusal(found)) return found;
   const [chosen] = found;
   const wanted: NetworkScan = { networks: chosen.networks, atOnce: threads, isSlow: isTrue(given.slow) };
@@ -132,7 +120,6 @@ export async function scan(call: ApiCall, given: ScanFields): Promise<Answer> {
     const params = { networks: chosen.networks };
     await region.store.recordEvent(eventBy(call, 'NETWORKING', { code: 'networks-scanned', params }), undefined);
   }
-  const isAll = cidr.length === 0;
   const remote = isAll ? served.filter(({ rack }) => rack !== own).map(({ rack }) => rack) : [];
   return json(scanJson(outcome, chosen, own ?? '', [...new Set(remote)]));
 }

@@ -77,7 +77,7 @@ export function controllerJson(
     node_type_name: 'Rack controller',
     version: rack.version,
     ip_addresses: rack.interfaces.map(({ ip }) => ip).filter((ip) => ip !== ''),
-    interface_set: rackInterfacesJson(rack, where.networks()),
+    interface_set: rackInterfacesJson(rack, where.networks),
     service_set: [{ name: 'rackd', status: away ? 'dead' : 'running', status_info: '' }],
     resource_uri: `/MAAS/api/2.0/rackcontrollers/${rack.uuid}/`,
   };
