@@ -189,39 +189,28 @@ export class Networks {
   ): Promise<WantedChange | R | SettingsRefusal> {
     await this.look();
     const atMs = this.#parts.clock.wallTimeMs();
-    let question: NetworkUseQuestion | undefined;
-    type Outcome = WantedChange | R | SettingsRefusal;
     const { store } = this.#parts;
-    const apply =
-      (ofRacks: RackNetworks, uses: Pick<NetworkDraft, 'used' | 'leased' | 'held'>) =>
-      (records: NetworkRecords, nextId: number): NetworkChange<Outcome> => {
-        const wanted = decide({ ...this.#view(records, ofRacks), ...uses, nextId });
-        if (wanted.kind === 'refusal') return { result: wanted };
-        const refused = refusePinned(wanted) ?? excessOf(records, wanted);
-        if (refused !== undefined) return { result: refused };
-        const { put, remove, nextId: after, added = [] } = wanted;
-        question = questionOf(records, remove);
-        const changes = [...added.map((one) => ({ ...one, change: 'added' as const })), wanted];
-        const events = changes.map(
-          ({ change, what, name }): NewMachineEvent => ({
-            type: 'NETWORKING',
-            code: 'network-changed',
-            params: { change, what, name },
-            atMs,
-            username,
-          }),
-        );
-        return { put, remove, nextId: after, events, isClaim: among !== undefined, result: wanted };
-      };
     try {
       return await store.transact(async () => {
         const refused = await guard?.();
         if (refused !== undefined) return refused;
         const ofRacks = this.#ofRacks(await this.#parts.settings.read());
-        const used = among === undefined ? [] : await store.networks.usedBetween(among.low, among.high, USED_MAX);
-        const leased = among === undefined ? [] : await store.networks.leasedBetween(among.low, among.high, atMs);
-        const held = await store.networks.heldBy(username, atMs);
-        const outcome = await store.networks.change(apply(ofRacks, { used, leased, held }));
+        const uses = {
+          used: among === undefined ? [] : await store.networks.usedBetween(among.low, among.high, USED_MAX),
+          leased: among === undefined ? [] : await store.networks.leasedBetween(among.low, among.high, atMs),
+          held: await store.networks.heldBy(username, atMs),
+        };
+        let question: NetworkUseQuestion | undefined;
+        const outcome = await store.networks.change<WantedChange | R | SettingsRefusal>((records, nextId) => {
+          const wanted = decide({ ...this.#view(records, ofRacks), ...uses, nextId });
+          if (wanted.kind === 'refusal') return { result: wanted };
+          const excess = refusePinned(wanted) ?? excessOf(records, wanted);
+          if (excess !== undefined) return { result: excess };
+          const { put, remove, nextId: after } = wanted;
+          question = questionOf(records, remove);
+          const events = eventsOf(wanted, atMs, username);
+          return { put, remove, nextId: after, events, isClaim: among !== undefined, result: wanted };
+        });
         if (!('change' in outcome)) return outcome;
         const use = question === undefined ? undefined : await store.networks.firstUse(question);
         if (use !== undefined) throw new Undone(refuseUse(use, outcome));
@@ -252,6 +241,17 @@ export class Networks {
     return readRackNetworks(racks.list(), config().ownRack, settings);
   }
 }
+
+const eventsOf = ({ added = [], ...wanted }: WantedChange, atMs: number, username: string) =>
+  [...added.map((one) => ({ ...one, change: 'added' as const })), wanted].map(
+    ({ change, what, name }): NewMachineEvent => ({
+      type: 'NETWORKING',
+      code: 'network-changed',
+      params: { change, what, name },
+      atMs,
+      username,
+    }),
+  );
 
 function refusePinned({ service = [] }: WantedChange): RefusalWord | undefined {
   const pinned = service.find(({ served }) => served.pin !== undefined)?.served;
