@@ -39,8 +39,7 @@ import {
   VLANS_MAX,
 } from '../records/network-store.ts';
 import { type RefusalWord, refusal } from '../records/refusal.ts';
-import type { SettingsRefusal } from '../records/settings-refusal.ts';
-import { pinnedText } from '../records/settings-refusal.ts';
+import { pinnedText, type SettingsRefusal } from '../records/settings-refusal.ts';
 import type { RegionStore } from '../records/store.ts';
 import { USED_MAX } from './address-use.ts';
 import { type NetworkView, type ReverseMode, viewOf } from './network-view.ts';

@@ -25,7 +25,7 @@ import {
 } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { heldText, rangeMachineText, rangeOverlapText } from '../../networks/range-check.ts';
-import type { ServedNetwork, ServiceEdit } from '../../networks/served-networks.ts';
+import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { isHeld, type StoredRange } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import type { User } from '../../records/user.ts';
@@ -57,11 +57,10 @@ import {
   noteField,
   refusalIn,
   refuseSubnet,
-  spanOf,
   subnetOutsideText,
   textField,
 } from './network-calls.ts';
-import { refuseServed, withoutMade } from './vlan-service.ts';
+import { boundsKeys, refuseServed, withoutMade } from './vlan-service.ts';
 
 const rangeTypes = z.enum(['dynamic', 'reserved', 'static'], 'Give dynamic, reserved or static.');
 const changedRange = z.object({
@@ -174,12 +173,6 @@ const FIELDS: Readonly<Record<string, string>> = {
 
 const ofRange = async (answer: Promise<Answer>): Promise<Answer> => refusalIn(FIELDS, await answer);
 
-function boundsEdit(served: ServedNetwork, type: RangeType, bounds: Ipv4Range | undefined): readonly ServiceEdit[] {
-  const field = type === 'dynamic' ? 'ip_range' : 'static_ip_range';
-  const { low, high } = bounds === undefined ? {} : spanOf(bounds);
-  return [{ served, fields: { [`${field}_low`]: low, [`${field}_high`]: high } }];
-}
-
 function refuseUsed({ used }: NetworkDraft): Refusal | undefined {
   const first = used.find(({ kind }) => kind === 'allocated');
   if (first === undefined) return undefined;
@@ -238,7 +231,7 @@ function rangeAddition(
     return refuseField('start_ip', `The rack ${first.rackName} has its ${type} range in ${network}: change that one.`);
   const { rack, name: clusterInterface } = free;
   const range = { kind: type, id, subnetId, rack, clusterInterface, username: '', comment };
-  return added(range, boundsEdit(free, type, bounds));
+  return added(range, [{ served: free, fields: boundsKeys(type, bounds) }]);
 }
 
 const DYNAMIC = 'Only an administrator may create or change a dynamic or static range.';
@@ -295,7 +288,7 @@ function amendment(call: ApiCall, view: NetworkDraft, given: Given): WantedChang
   const { low, high } = bounds;
   const hasMoved = low !== found.low || high !== found.high;
   const changed = isHeld(range) ? { ...range, low, high, comment } : { ...range, comment };
-  const service = served !== undefined && hasMoved ? boundsEdit(served, type, bounds) : [];
+  const service = served !== undefined && hasMoved ? [{ served, fields: boundsKeys(type, bounds) }] : [];
   return changeOf('changed', `${type} range`, rangeName(bounds), range.id, { put: { ranges: [changed] }, service });
 }
 
@@ -319,7 +312,7 @@ const remove = (call: ApiCall): Promise<Answer> =>
       changeOf('removed', `${type} range`, rangeName(found), range.id, {
         remove: { ranges: [range.id] },
         put: { subnets: made?.subnets ?? [] },
-        service: made?.service ?? (served === undefined ? [] : boundsEdit(served, type, undefined)),
+        service: made?.service ?? (served && [{ served, fields: boundsKeys(type, undefined) }]),
       })
     );
   });

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { cleanText } from '../../../clean-text.ts';
-import { formatIpv4, type Ipv4, type Ipv4Range, parseIpv4 } from '../../../net/address.ts';
+import { type Ipv4, type Ipv4Range, parseIpv4 } from '../../../net/address.ts';
 import { spanText } from '../../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
@@ -162,8 +162,6 @@ export const refuseSubnet = (view: NetworkView, field: string, text: string | un
 export function addressOf(field: string, text: string): Ipv4 | Refusal {
   return parseIpv4(text) ?? refuseField(field, ADDRESS);
 }
-
-export const spanOf = ({ low, high }: Ipv4Range) => ({ low: formatIpv4(low), high: formatIpv4(high) });
 
 /** A change of one object. Without `nextId`, one that is added has taken one new id. */
 export const changeOf = (

@@ -12,12 +12,13 @@
 // 3. One that was made for a range goes with the range or its subnet, once it is switched off.
 
 import { listed } from '../../../counted.ts';
-import { INTERFACES_KEY, type Settings } from '../../../machines/settings.ts';
+import { INTERFACES_KEY } from '../../../machines/settings.ts';
 import {
   broadcastOf,
   formatIpv4,
   formatNetwork,
   type Ipv4Network,
+  type Ipv4Range,
   maskOf,
   networkOf,
   networksOverlap,
@@ -27,6 +28,7 @@ import {
   dhcpRacks,
   isWaiting,
   type NetworkView,
+  type RangeType,
   type RangeView,
   type SubnetView,
   type VlanView,
@@ -41,7 +43,7 @@ import type { HostAddress } from '../../records/rack-description.ts';
 import { pinnedText } from '../../records/settings-refusal.ts';
 import type { RegionSettings } from '../../settings.ts';
 import { isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
-import { spanOf, VLAN_NO_RANGE } from './network-calls.ts';
+import { VLAN_NO_RANGE } from './network-calls.ts';
 import { ROUTES_OPTION, routesFrom } from './route-operations.ts';
 
 interface WantedService {
@@ -197,17 +199,21 @@ function keptService(
   return { edits, ranges };
 }
 
-const boundsOf = (range: RangeView): Settings => {
-  const { low, high } = spanOf(range);
-  return { ip_range_low: low, ip_range_high: high };
-};
+/** The keys of a cluster interface that hold the bounds of a range. @param bounds `undefined`: none */
+export function boundsKeys(type: RangeType, bounds: Ipv4Range | undefined): ServiceEdit['fields'] {
+  const field = type === 'dynamic' ? 'ip_range' : 'static_ip_range';
+  return {
+    [`${field}_low`]: bounds && formatIpv4(bounds.low),
+    [`${field}_high`]: bounds && formatIpv4(bounds.high),
+  };
+}
 
 /** Completes the rack's cluster interface in the subnet, which has no dynamic range; `undefined`: there is none. */
 function completion(range: RangeView, rack: string): ServiceEdit | undefined {
   const served = range.subnet.served.find((one) => one.rack === rack && one.dynamic === undefined);
   if (served === undefined) return undefined;
   const management = served.management === 0 ? managementIn(range.subnet) : served.management;
-  return { served, fields: { ...boundsOf(range), management } };
+  return { served, fields: { ...boundsKeys('dynamic', range), management } };
 }
 
 function addition(
@@ -237,7 +243,7 @@ function addition(
       subnet_mask: formatIpv4(maskOf(network.prefix)),
       broadcast_ip: formatIpv4(broadcastOf(network)),
       management: managementIn(range.subnet),
-      ...boundsOf(range),
+      ...boundsKeys('dynamic', range),
       router_ip: gateway === undefined ? undefined : formatIpv4(gateway),
       dns_servers: dnsServers.length === 0 ? undefined : dnsServers,
       options: withOption({ options: withMtu }, ROUTES_OPTION, routes),
