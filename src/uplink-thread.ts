@@ -6,7 +6,6 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from './clock.ts';
 import { errorText, isStoreUnavailable, RackError } from './errors.ts';
 import type { RegionCopies } from './images/carry/region-copies.ts';
-import { engineSocket } from './images/engine/door.ts';
 import type { Report } from './images/engine/reports.ts';
 import type { ImageThread } from './region-thread/imports/image-thread.ts';
 import { openOutboxStore } from './store/outbox/outbox-database.ts';
@@ -62,11 +61,8 @@ async function imageThread(): Promise<ImageThread> {
 }
 
 async function openImages(id: number): Promise<void> {
-  const socket = engineSocket(data.stateDir);
-  const answer = await (await imageThread()).open(socket).then(
-    () => ({ socket, tree: imageTree }),
-    (error: unknown) => ({ problem: errorText(error) }),
-  );
+  const thread = await imageThread();
+  const answer = await thread.open(data.stateDir, imageTree).catch((error: unknown) => ({ problem: errorText(error) }));
   send({ kind: 'images-open', id, answer });
 }
 

@@ -1,11 +1,11 @@
 // Has the store of images and the boot tree changed by the process that owns them, over its socket (images/engine/socket.ts).
 
-import { once } from 'node:events';
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { RackError } from '../errors.ts';
-import { type AnswerLine, encodeOrder, errorIn } from '../images/engine/door.ts';
-import type { GivenContent, WorkIo, WorkName, WorkResult, WorkTerms } from '../images/engine/works.ts';
+import { type AnswerLine, type EngineDoor, encodeOrder, errorIn } from '../images/engine/door.ts';
+import type { WorkIo, WorkName, WorkResult, WorkTerms } from '../images/engine/works.ts';
 import { askDaemon } from './ask-daemon.ts';
 
 // An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
@@ -13,11 +13,8 @@ const { request } = process.getBuiltinModule('node:http');
 
 const doorShape = z.object({ socket: z.string(), tree: z.string() });
 
-/**
- * Has the daemon of this host open the socket.
- * @returns its path, and the boot tree that the daemon owns; undefined: no daemon runs @throws RackError as `askDaemon`
- */
-export async function openEngine(stateDir: string): Promise<z.output<typeof doorShape> | undefined> {
+/** Has the daemon of this host open the socket. @returns undefined: no daemon runs @throws RackError as `askDaemon` */
+export async function openEngine(stateDir: string): Promise<EngineDoor | undefined> {
   try {
     return doorShape.parse(await askDaemon(stateDir, '/images', 'POST', ''));
   } catch (error) {
@@ -27,13 +24,12 @@ export async function openEngine(stateDir: string): Promise<z.output<typeof door
 }
 
 /**
- * Has a work done.
+ * Has a work done on the tree of the socket.
  * @throws RackError as the work; `cancelled` if the signal stopped it, `not-running` if its process ended; the error of the content
  */
 export function askEngine<N extends WorkName>(
-  socketPath: string,
+  { socket: socketPath, tree }: EngineDoor,
   name: N,
-  tree: string,
   terms: WorkTerms<N>,
   { signal, report, content }: WorkIo,
 ): Promise<WorkResult<N>> {
@@ -49,16 +45,22 @@ export function askEngine<N extends WorkName>(
     readLines(answer, (line: AnswerLine<WorkResult<N>>) => {
       if ('done' in line) resolve(line.done);
       else if ('refused' in line) reject(errorIn(line));
-      else report(line);
-    })
-      .then(() => lost(), lost)
-      .finally(() => asking.destroy());
+      else return report(line);
+      // It sends no more of its file.
+      asking.destroy();
+    }).then(() => lost(), lost);
   });
-  asking.write(encodeOrder({ name, tree, terms, hasContent: content !== undefined, bytes: content?.bytes }));
-  send(asking, content).catch((error: unknown) => {
-    reject(error);
-    asking.destroy();
-  });
+  async function* body(): AsyncGenerator<Uint8Array> {
+    yield encodeOrder({ name, tree, terms, hasContent: content !== undefined, bytes: content?.bytes });
+    try {
+      // A piece is valid only until the next one.
+      for await (const piece of content?.pieces() ?? []) yield Buffer.from(piece);
+    } catch (error) {
+      reject(error);
+      throw error;
+    }
+  }
+  pipeline(body(), asking).catch(lost);
   return promise;
 }
 
@@ -70,14 +72,4 @@ async function readLines<T>(answer: IncomingMessage, onLine: (line: AnswerLine<T
     rest = lines.pop() ?? '';
     for (const line of lines) onLine(JSON.parse(line));
   }
-}
-
-/** Sends the content until the answer has come. */
-async function send(asking: ClientRequest, content: GivenContent | undefined): Promise<void> {
-  for await (const piece of content?.pieces() ?? []) {
-    if (asking.destroyed) return;
-    // A piece is valid only until the next one.
-    if (!asking.write(Buffer.from(piece))) await Promise.race([once(asking, 'drain'), once(asking, 'close')]);
-  }
-  asking.end();
 }

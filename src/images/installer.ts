@@ -89,14 +89,14 @@ export async function importInstaller(request: BuildRequest): Promise<Publicatio
  * @param path as PATH; undefined: as programs are found
  * @throws RackError `tool-missing`
  */
-export function requireInstallerPrograms(packages: EnvironmentRequest['packages'], path?: string): void {
+export function requireInstallerPrograms(packages: readonly unknown[] | undefined, path?: string): void {
   const given = [DEPMOD, { program: 'dpkg-deb', package: 'dpkg' }];
   const programs = packages === undefined ? [...given, { program: 'apt-get', package: 'apt' }] : given;
   requirePrograms('Adding drivers to an installer', programs, path);
 }
 
 /** Makes a directory for unpacked files, and removes those that killed processes left. */
-async function openScratch(workDir: string): Promise<string> {
+export async function openScratch(workDir: string): Promise<string> {
   await mkdir(workDir, { recursive: true, mode: 0o700 });
   for (const name of await readdir(workDir)) {
     const left = join(workDir, name);

@@ -8,7 +8,7 @@ import { type Clock, newUuid, systemClock } from '../clock.ts';
 import { hostAddresses } from '../config/host-check.ts';
 import { settingsRules } from '../config/settings-rules.ts';
 import { RackError } from '../errors.ts';
-import { type EngineDoor, engineSocket } from '../images/engine/door.ts';
+import type { EngineDoor } from '../images/engine/door.ts';
 import {
   chooseImage,
   compareImages,
@@ -146,9 +146,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     const openImages = async (): Promise<EngineDoor> => {
       const held = tree();
       if (held === undefined) throw new RackError('not-found', 'this host keeps no images');
-      const socket = engineSocket(parts.config.stateDir);
-      await images.open(socket);
-      return { socket, tree: held };
+      return await images.open(parts.config.stateDir, held);
     };
     return { region, api, dutyHolder: () => duties?.holder, openImages, close };
   } catch (error) {

@@ -14,7 +14,7 @@ import { readImages } from '../../src/images/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { makeSystemDisk } from '../images/disks.ts';
 import { missing } from '../support/needs.ts';
-import { type Ended, eventually, MAIN, RunningRack, runRackboot } from '../support/running-rack.ts';
+import { type Ended, eventually, MAIN, RunningRack, runRackboot, well } from '../support/running-rack.ts';
 
 const PLACE = labPlace(107);
 const MIB = 1024 * 1024;
@@ -50,6 +50,17 @@ describe('commands on the images of a running daemon', { skip: missing('linux') 
     assert.deepEqual([names(), copies()], [['custom/one'], []]);
     const again = await add('one', '--json');
     assert.deepEqual([again.code, JSON.parse(again.output.join('\n')).added], [0, false]);
+  });
+
+  test('a relative --tree is that of the command, also while the daemon owns it', async () => {
+    const words = ['--tree', 'boot', '--config', rack.configFile];
+    const here = (...given: readonly string[]): Promise<string> =>
+      well(runRackboot(['images', ...given, ...words], { cwd: rack.directory }));
+    await here('add', disk, '--os', 'custom', '--release', 'relative');
+    assert.deepEqual(names().toSorted(), ['custom/one', 'custom/relative']);
+    await here('fsck');
+    await here('remove', 'custom/relative');
+    assert.deepEqual(names(), ['custom/one']);
   });
 
   test('the root of a system in a directory is packed by the command, and added by the daemon', async () => {

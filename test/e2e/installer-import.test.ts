@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { findImage } from '../../src/boot/images.ts';
@@ -288,6 +288,12 @@ releases:
       assert.equal(await find('ubuntu/precise'), undefined);
       await rackboot('import');
       assert.ok(existsSync(join(place, 'initrd.gz')), 'while it is selected, the next import fetches it again');
+      const { amd64 = '' } = packages;
+      const given = ['images', 'import', 'installer/debian/bookworm', '--package', basename(amd64)];
+      await well(runRackboot([...given, '--config', rack.configFile], { cwd: dirname(amd64) }));
+      const initrd = readFileSync(join(rack.tree, 'amd64/generic/bookworm/install/initrd.gz'));
+      const added = readCpio(gunzipSync(initrd.subarray(initrdOf('amd64').length)));
+      assert.ok(added.has(`${DRIVERS}/nvme/host/nvme.ko`));
     } finally {
       await rack.remove();
     }

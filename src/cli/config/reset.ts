@@ -53,7 +53,7 @@ const FILES: readonly (readonly [what: string, name: RegExp])[] = [
   ['the identity and the keys of the rack', /^(?:rack\.json(?:\.copy)?|region\.key|images-key\.asc)(?:\.part|\.new)?$/],
   [
     'files that the next start makes again',
-    /^(?:(?:desired-state\.json|leases\.ballast)(?:\.part)?|(?:rack|rackboot)\.sock)$/,
+    /^(?:(?:desired-state\.json|leases\.ballast)(?:\.part)?|(?:images|rack|rackboot)\.sock)$/,
   ],
 ];
 const DIRECTORIES: typeof FILES = [

@@ -3,8 +3,9 @@
 import { askEngine, openEngine } from '../../control/ask-engine.ts';
 import { RackError } from '../../errors.ts';
 import type { BundledResult } from '../../images/carry/bundle.ts';
+import type { EngineDoor } from '../../images/engine/door.ts';
 import type { GivenContent, WorkIo, WorkName, WorkResult, WorkTerms } from '../../images/engine/works.ts';
-import { type ImageTree, isSamePath } from './image-tree.ts';
+import { type ImageTree, isSamePath, openWorkDirectory } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import { StopSignals } from './stop-signals.ts';
 
@@ -19,7 +20,7 @@ interface WorkOptions {
 
 /** Has a work done on a boot tree, and shows what it reports. @throws RackError as the work */
 export async function haveDone<N extends WorkName>(
-  place: Pick<ImageTree, 'tree' | 'config'>,
+  place: ImageTree,
   name: N,
   terms: WorkTerms<N>,
   { isSilent, content, isStoppable = false, onResult }: WorkOptions,
@@ -35,23 +36,27 @@ export async function haveDone<N extends WorkName>(
     },
   };
   try {
-    const socket = await socketOf(place);
-    const { tree } = place;
-    if (socket !== undefined) return await askEngine(socket, name, tree, terms, io);
+    const door = await doorOf(place);
+    if (door !== undefined) return await askEngine(door, name, terms, io);
     const { doWork } = await import('../../images/engine/works.ts');
-    return await doWork(name, tree, terms, io);
+    const workDir = (): string => {
+      const { path, close } = openWorkDirectory(place.stateDir);
+      process.once('exit', close);
+      return path;
+    };
+    return await doWork(name, place.tree, terms, { ...io, workDir });
   } finally {
     stop?.close();
     progress.close();
   }
 }
 
-/** The socket of the tree's daemon; undefined: none runs, or it has another tree. */
-async function socketOf({ tree, config }: Pick<ImageTree, 'tree' | 'config'>): Promise<string | undefined> {
+/** The door of the tree's daemon; undefined: none runs, or it has another tree. */
+async function doorOf({ tree, config }: ImageTree): Promise<EngineDoor | undefined> {
   if (config === undefined) return undefined;
   try {
     const door = await openEngine(config.stateDir);
-    return door !== undefined && isSamePath(door.tree, tree) ? door.socket : undefined;
+    return door !== undefined && isSamePath(door.tree, tree) ? door : undefined;
   } catch (error) {
     // Who may not ask another tree's daemon may still own this one.
     if (error instanceof RackError && !isSamePath(config.boot.tree, tree)) return undefined;

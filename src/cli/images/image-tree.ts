@@ -11,6 +11,7 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { isOwnershipError, ownershipRemedy, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
+import { workDirectory } from '../../images/engine/door.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
 import { loadServed } from '../terminal/config-in-force.ts';
@@ -35,11 +36,11 @@ export const treeOption = ({ tree }: Pick<TreeFlags, 'tree'>): string =>
 /** @throws RackError `config-unreadable`, `config-invalid` */
 export async function enterImageTree(flags: TreeFlags): Promise<ImageTree> {
   const config = await readImageConfig(flags);
-  const tree = flags.tree ?? config?.boot.tree ?? '';
+  // The owner may be unable to enter the current directory, and the daemon has another.
+  const tree = resolve(flags.tree ?? config?.boot.tree ?? '');
   if (config === undefined || !isInside(tree, config.stateDir)) return { tree, stateDir: undefined, config };
   becomeOwnerOf(config.stateDir);
-  // The owner may be unable to enter the current directory.
-  return { tree: resolve(tree), stateDir: config.stateDir, config };
+  return { tree, stateDir: config.stateDir, config };
 }
 
 /** True if a path is below a directory, however both are written, even if a link there leads elsewhere. */
@@ -99,7 +100,7 @@ export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
     return { path, close: () => rmSync(path, { recursive: true, force: true }) };
   }
   makeStateDirectory(stateDir);
-  const path = join(stateDir, 'images-work');
+  const path = workDirectory(stateDir);
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (cause) {

@@ -4,7 +4,7 @@
 //   bundle, disc ─▶ their work; disk image, root of a system ─▶ as `images add` (add.ts), if they are named
 //   anything else ─▶ refused, with the command for it
 
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { readImageSources } from '../../config/image-sources.ts';
 import { RackError } from '../../errors.ts';
 import type { BundledResult } from '../../images/carry/bundle.ts';
@@ -13,6 +13,7 @@ import type { GivenContent, WorkResult } from '../../images/engine/works.ts';
 import type { Publication } from '../../images/environment.ts';
 import { formatImageName, imageBytes, type StoredImage, startsOf } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
+import type { FileContent } from '../../images/publication.ts';
 import { KEPT_VERSIONS, removeOlder } from '../../images/run/older-images.ts';
 import { describeRoot } from '../../images/run/root-check.ts';
 import { readAptMirrors } from '../../images/sources/apt-sources.ts';
@@ -20,16 +21,19 @@ import { INSTALLER, LOADER } from '../../images/sources/offer.ts';
 import { sourceNamed, sourcesOf } from '../../images/sources/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
-import { checkGivenFile } from '../terminal/given-file.ts';
+import { readGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { addOpenedPath } from './add.ts';
 import { knownSources } from './boot-sources.ts';
 import { configuredProxy, parseLimit } from './download-options.ts';
 import { haveDone } from './engine.ts';
 import { contentOf, type GivenPath, misplaced, openGivenPath, unnamedSystem } from './given-path.ts';
-import { enterImageTree, type ImageTree, openWorkDirectory } from './image-tree.ts';
+import { enterImageTree, type ImageTree } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import type { ImportFlags } from './options.ts';
+
+/** Debian's kernels have at most 110 MB. */
+const PACKAGE_BYTES_MAX = 512 * 1024 * 1024;
 
 type FileFlags = Omit<ImportFlags, 'image'> & { readonly file: string };
 
@@ -106,7 +110,11 @@ async function importOpened(given: GivenPath, flags: FileFlags): Promise<number>
 }
 
 type Imported = WorkResult<'import'>;
-type ImportOptions = Pick<ImportFlags, 'json' | 'package'> & { readonly bytesPerSecondMax?: number | undefined };
+
+interface ImportOptions extends Pick<ImportFlags, 'json'> {
+  readonly bytesPerSecondMax?: number | undefined;
+  readonly packages?: readonly FileContent[] | undefined;
+}
 
 /** Imports the named image for each architecture, or a file, and prints the results. @returns 0 */
 export async function importByName(flags: ImportFlags & { readonly image: string }): Promise<number> {
@@ -124,7 +132,10 @@ export async function importByName(flags: ImportFlags & { readonly image: string
   const isAny = isInstaller && flags.source !== undefined;
   const ofFiles = readImageSources(flags).filter(({ kind }) => isAny || (kind === 'installer') === isInstaller);
   const bytesPerSecondMax = parseLimit(flags.limit);
-  for (const file of flags.package ?? []) checkGivenFile(file);
+  const packages = flags.package?.map((file) => ({
+    name: basename(file),
+    data: readGivenFile(file, PACKAGE_BYTES_MAX),
+  }));
   const place = await enterImageTree(flags);
   const isOfFile = (isInstaller && !isAny) || ofFiles.some(({ name }) => name === flags.source);
   const all = isOfFile ? ofFiles : await knownSources(ofFiles, place.config);
@@ -134,7 +145,7 @@ export async function importByName(flags: ImportFlags & { readonly image: string
   const results: unknown[] = [];
   for (const architecture of flags.arch.split(',')) {
     const names = { os, release, architecture: architecture.trim(), subarchitecture: flags.subarch };
-    const imported = await importFrom(place, { kind, ...names }, sources, { ...flags, bytesPerSecondMax });
+    const imported = await importFrom(place, { kind, ...names }, sources, { ...flags, bytesPerSecondMax, packages });
     results.push(await show(imported, place, flags));
   }
   if (flags.json) printJson(results.length === 1 ? results[0] : results);
@@ -146,17 +157,14 @@ export async function importFrom(
   place: ImageTree,
   wanted: Wanted,
   sources: readonly ImageSource[],
-  { bytesPerSecondMax, package: packages, json }: ImportOptions,
+  { bytesPerSecondMax, packages, json }: ImportOptions,
 ): Promise<Imported> {
-  const { config, stateDir } = place;
-  const isOfInstaller = ('lost' in wanted ? wanted.lost : wanted).kind === 'installer';
-  const work = isOfInstaller ? openWorkDirectory(stateDir) : undefined;
-  if (work !== undefined) process.once('exit', work.close);
+  const { config } = place;
   const means = { configured: configuredMirrors(config), proxy: configuredProxy(config), bytesPerSecondMax };
   return await haveDone(
     place,
     'import',
-    { wanted, sources, ...means, workDir: work?.path ?? '', packages },
+    { wanted, sources, ...means, packages },
     { isSilent: json, isStoppable: true },
   );
 }

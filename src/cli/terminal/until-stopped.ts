@@ -25,6 +25,8 @@ interface Service {
 /** @returns 0, or 1 if it could not serve */
 export async function runUntilStopped(configFile: string, { kind, start }: Service): Promise<number> {
   continueAsOwner(configFile, kind);
+  // Other users may write to none of its files, nor open its sockets.
+  process.umask(process.umask() | 0o022);
   markCrashes();
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   let service: Daemon | undefined;

@@ -6,20 +6,24 @@ import { errorText, RackError } from '../../errors.ts';
 import type { Report } from './reports.ts';
 import type { WorkName, WorkTerms } from './works.ts';
 
-/** An open socket of an engine, and its tree. */
+/** An open socket of an engine, and its tree: both absolute. */
 export interface EngineDoor {
   readonly socket: string;
   readonly tree: string;
 }
 
-/** The socket, in the private directory for the making of images. */
-export const engineSocket = (stateDir: string): string => join(stateDir, 'images-work', 'socket');
+/** The socket, which only the user of its process and root may open. */
+export const engineSocket = (stateDir: string): string => join(stateDir, 'images.sock');
+
+/** The directory for packages and unpacked files of installers: that of `rackboot images build`, too. */
+export const workDirectory = (stateDir: string): string => join(stateDir, 'images-work');
 
 export const LENGTH_BYTES = 4;
 
 /** What a client wants done. */
 export interface Order<N extends WorkName = WorkName> {
   readonly name: N;
+  /** As the process that owns it names it. */
   readonly tree: string;
   readonly terms: WorkTerms<N>;
   /** The bytes of a file follow. */

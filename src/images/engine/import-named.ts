@@ -1,5 +1,7 @@
 // Imports what a person names, or what a check found damaged, from the first source that delivers it.
 
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { formatBytes } from '../../quantity.ts';
@@ -7,7 +9,8 @@ import { DownloadQueue } from '../download/queue.ts';
 import type { Download } from '../download/request.ts';
 import { DEFAULT_SETTINGS, type ProxySettings } from '../download/settings.ts';
 import type { Publication } from '../environment.ts';
-import { requireInstallerPrograms } from '../installer.ts';
+import { openScratch, requireInstallerPrograms } from '../installer.ts';
+import type { FileContent } from '../publication.ts';
 import { type FirstImport, importFirst } from '../run/import-item.ts';
 import { importOfferedInstaller } from '../run/installer-import.ts';
 import { importLoader } from '../run/loader-import.ts';
@@ -54,10 +57,17 @@ interface NamedImportTerms {
   readonly configured: ConfiguredMirrors;
   readonly proxy: ProxySettings;
   readonly bytesPerSecondMax?: number | undefined;
-  /** Holds packages and unpacked files of installers. */
-  readonly workDir: string;
   /** `.deb` files with drivers; undefined: apt fetches them. */
-  readonly packages?: readonly string[] | undefined;
+  readonly packages?: readonly FileContent[] | undefined;
+}
+
+/** How an import and whoever asked for it talk. */
+export interface ImportIo {
+  /** Ends the work; what has arrived stays. */
+  readonly signal: AbortSignal;
+  readonly report: OnReport;
+  /** Gives the directory for packages and unpacked files of installers. Undefined: none is imported. */
+  readonly workDir?: (() => string) | undefined;
 }
 
 type Offers = Preferred<Offer>;
@@ -76,15 +86,12 @@ interface Delivery {
 }
 
 /** Imports what is wanted. @throws RackError as the imports, and `cancelled` */
-export async function importNamed(
-  tree: string,
-  terms: NamedImportTerms,
-  { signal, report }: { readonly signal: AbortSignal; readonly report: OnReport },
-): Promise<Imported> {
+export async function importNamed(tree: string, terms: NamedImportTerms, io: ImportIo): Promise<Imported> {
+  const { signal } = io;
   const { proxy, bytesPerSecondMax } = terms;
   const downloads = new DownloadQueue({ ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy }, systemClock);
   try {
-    return await new NamedImport(tree, terms, downloads, signal, report).run(terms.wanted);
+    return await new NamedImport(tree, terms, downloads, io).run(terms.wanted);
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new RackError('cancelled', 'interrupted; repeat the command to continue', { cause: error });
@@ -99,14 +106,16 @@ class NamedImport {
   readonly #downloads: DownloadQueue;
   readonly #signal: AbortSignal;
   readonly #report: OnReport;
+  readonly #workDir: ImportIo['workDir'];
   readonly #shown: DownloadReports;
 
-  constructor(tree: string, terms: NamedImportTerms, downloads: DownloadQueue, signal: AbortSignal, report: OnReport) {
+  constructor(tree: string, terms: NamedImportTerms, downloads: DownloadQueue, { signal, report, workDir }: ImportIo) {
     this.#tree = tree;
     this.#terms = terms;
     this.#downloads = downloads;
     this.#signal = signal;
     this.#report = report;
+    this.#workDir = workDir;
     this.#shown = new DownloadReports(report);
   }
 
@@ -117,7 +126,7 @@ class NamedImport {
   }
 
   async #import(offers: Offers, { signal, show }: Delivery): Promise<Imported> {
-    const { workDir, packages, sources } = this.#terms;
+    const { packages: given, sources } = this.#terms;
     const means = { tree: this.#tree, downloads: this.#downloads, signal };
     const [offer] = offers;
     if (offer.kind === 'image') {
@@ -138,9 +147,17 @@ class NamedImport {
     if (joined.kind === 'loader') return { ...(await importLoader(joined, { ...means, onDownload })), offer: joined };
     if (joined.kind !== 'installer') throw new Error('the offers of an import are of one kind');
     const isOfMirror = sources.some(({ kind }) => kind === 'installer');
-    if (isOfMirror && (joined.os === 'debian' || packages !== undefined)) requireInstallerPrograms(packages);
-    const terms = { ...means, workDir, packages, onProgress, onDownload };
-    return { ...(await importOfferedInstaller(joined, terms)), offer: joined };
+    if (isOfMirror && (joined.os === 'debian' || given !== undefined)) requireInstallerPrograms(given);
+    if (this.#workDir === undefined) throw new Error('an import of an installer needs a directory');
+    const workDir = this.#workDir();
+    const scratch = await openScratch(workDir);
+    try {
+      const packages = given && (await Promise.all(given.map((file, at) => writeGiven(join(scratch, `${at}`), file))));
+      const terms = { ...means, workDir, packages, onProgress, onDownload };
+      return { ...(await importOfferedInstaller(joined, terms)), offer: joined };
+    } finally {
+      await rm(scratch, { recursive: true, force: true });
+    }
   }
 
   /**
@@ -186,6 +203,14 @@ class NamedImport {
       stop.abort();
     }
   }
+}
+
+/** Writes a file into a new directory. @returns its path */
+async function writeGiven(directory: string, { name, data }: FileContent): Promise<string> {
+  const path = join(directory, name);
+  await mkdir(directory);
+  await writeFile(path, data);
+  return path;
 }
 
 /** Untried offers, and those of the same files from other servers. */

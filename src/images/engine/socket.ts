@@ -1,5 +1,5 @@
-// The socket on which the owner of the tree does works for the commands of this host. Its directory is private: whoever
-// may open it may have anything done.
+// The socket on which the owner of the tree does works for the commands of this host. Only its user and root may open
+// it: whoever may can have anything done.
 //
 //   POST /  ─ 4 bytes: the length of the order ─ the order: name and terms ─ the bytes of a file, if the work needs one
 //   answer  ─ a line of JSON for each report ─ a last one with the result, or the refusal
@@ -7,78 +7,58 @@
 // 1. A work ends with its client, as without the socket, or when its file is cut short: what has arrived stays.
 // 2. Bytes go from the connection to the disk; none are kept in memory.
 
-import { chmod, mkdir, rm } from 'node:fs/promises';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { dirname } from 'node:path';
+import { once } from 'node:events';
+import { chmod, rm } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { dirname, isAbsolute } from 'node:path';
 import { deserialize } from 'node:v8';
 import { RackError } from '../../errors.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
-import { type AnswerLine, LENGTH_BYTES, type Order, refusalOf } from './door.ts';
+import { type AnswerLine, LENGTH_BYTES, type Order, refusalOf, workDirectory } from './door.ts';
 import { doWork } from './works.ts';
 
-export class EngineSocket {
-  readonly #server: Server;
-  readonly #onRest: () => void;
-  #works = 0;
+/**
+ * Opens it until the thread ends. Replaces a socket that a killed process left.
+ * @param onBusy called when a work begins or ends, with whether any is under way
+ */
+export async function openEngineSocket(path: string, onBusy: (isBusy: boolean) => void): Promise<void> {
+  let works = 0;
+  const count = (change: number): void => {
+    works += change;
+    onBusy(works > 0);
+  };
+  const server = process.getBuiltinModule('node:http').createServer((request, response) => {
+    count(1);
+    void answer(request, response, dirname(path)).finally(() => count(-1));
+  });
+  // A large file, or a work without reports, may take long.
+  Object.assign(server, { requestTimeout: 0, timeout: 0 });
+  await rm(path, { force: true });
+  await once(server.listen(path), 'listening');
+  // The umask has kept other users out until now.
+  await chmod(path, 0o600);
+}
 
-  private constructor(onRest: () => void) {
-    this.#onRest = onRest;
-    this.#server = process.getBuiltinModule('node:http').createServer((request, response) => {
-      void this.#answer(request, response);
-    });
-    // A large file, or a work without reports, may take long.
-    Object.assign(this.#server, { requestTimeout: 0, timeout: 0 });
+async function answer(request: IncomingMessage, response: ServerResponse, stateDir: string): Promise<void> {
+  const stop = new AbortController();
+  response.once('close', () => stop.abort());
+  const say = (line: AnswerLine): void => void response.write(`${JSON.stringify(line)}\n`);
+  const body = new Body(request);
+  try {
+    response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
+    response.flushHeaders();
+    const { name, tree, terms, hasContent, bytes } = await body.readOrder();
+    if (!isAbsolute(tree)) throw new RackError('bad-argument', `the boot tree ${tree} is no absolute path`);
+    const content = hasContent ? { bytes, pieces: () => body.rest() } : undefined;
+    const workDir = (): string => workDirectory(stateDir);
+    const done = await doWork(name, tree, terms, { signal: stop.signal, report: say, content, workDir });
+    // JSON leaves out what a work without a result returns.
+    say({ done: done ?? null });
+  } catch (error) {
+    say(refusalOf(error));
   }
-
-  /**
-   * Replaces a socket that a killed process left. @param onRest called when the last work has ended
-   * @param onRest called when the last work has ended
-   */
-  static async open(path: string, onRest: () => void): Promise<EngineSocket> {
-    const socket = new EngineSocket(onRest);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await rm(path, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      socket.#server.once('error', reject);
-      socket.#server.listen(path, resolve);
-    });
-    await chmod(path, 0o600);
-    return socket;
-  }
-
-  close(): void {
-    this.#server.close();
-  }
-
-  get isBusy(): boolean {
-    return this.#works > 0;
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#works += 1;
-    const stop = new AbortController();
-    response.once('close', () => stop.abort());
-    const say = (line: AnswerLine): void => void response.write(`${JSON.stringify(line)}\n`);
-    try {
-      response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
-      response.flushHeaders();
-      const body = new Body(request);
-      const order = await body.readOrder();
-      const pieces = (): AsyncIterable<Uint8Array> => body.rest();
-      const content = order.hasContent ? { bytes: order.bytes, pieces } : undefined;
-      const done = await doWork(order.name, order.tree, order.terms, { signal: stop.signal, report: say, content });
-      // JSON leaves out what a work without a result returns.
-      say({ done: done ?? null });
-    } catch (error) {
-      say(refusalOf(error));
-    } finally {
-      response.end();
-      // A client that still sends would never read the answer.
-      request.resume();
-      this.#works -= 1;
-      if (this.#works === 0) this.#onRest();
-    }
-  }
+  await body.drain();
+  response.end();
 }
 
 /** The body of a request: first the order, then the rest. */
@@ -99,6 +79,15 @@ class Body {
   async *rest(): AsyncGenerator<Uint8Array> {
     if (this.#kept.length > 0) yield this.#kept;
     for (let chunk = await this.#next(); chunk !== undefined; chunk = await this.#next()) yield chunk;
+  }
+
+  /** Reads to the end: a client whose connection closes while it sends could lose the last line. */
+  async drain(): Promise<void> {
+    try {
+      while ((await this.#next()) !== undefined);
+    } catch {
+      // The client has gone.
+    }
   }
 
   async #take(bytes: number): Promise<Buffer> {

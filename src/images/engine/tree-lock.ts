@@ -1,7 +1,7 @@
 // One process at a time changes a boot tree. The kernel releases its lock however the process ends.
 
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
 import { type HeldLock, tryLock } from '../file-lock.ts';
 import { assertOwnStore } from '../image-store.ts';
@@ -11,7 +11,7 @@ import { asStoreError } from '../store-error.ts';
 /** The lock, relative to the tree. */
 const LOCK = 'images/.lock';
 
-/** By tree: the lock of this process, and how many works need it. */
+/** By the real path of the store: the lock of this process, and how many works need it. */
 const held = new Map<string, { readonly lock: HeldLock; works: number }>();
 
 /**
@@ -26,7 +26,7 @@ export async function holdTree(tree: string): Promise<HeldLock> {
   } catch (error) {
     throw asStoreError(error, existsSync(tree) ? directory : tree);
   }
-  const key = resolve(tree);
+  const key = realpathSync(directory);
   const own = held.get(key) ?? { lock: lock(tree), works: 0 };
   held.set(key, own);
   own.works += 1;

@@ -28,8 +28,8 @@ import { checkParts, movePartAside } from '../run/part-check.ts';
 import { removePart, replaceable, type TreePart } from '../run/tree-parts.ts';
 import { asStoreError } from '../store-error.ts';
 import { inStoreTurn, openStored } from '../stored-blob.ts';
-import { importNamed } from './import-named.ts';
-import { type OnReport, reportTenths } from './reports.ts';
+import { type ImportIo, importNamed } from './import-named.ts';
+import { reportTenths } from './reports.ts';
 import { holdTree } from './tree-lock.ts';
 
 export interface GivenContent {
@@ -42,10 +42,7 @@ export interface GivenContent {
 }
 
 /** How a work and whoever asked for it talk. */
-export interface WorkIo {
-  /** Ends the work; what has arrived stays. */
-  readonly signal: AbortSignal;
-  readonly report: OnReport;
+export interface WorkIo extends ImportIo {
   /** Undefined: the work needs no file. */
   readonly content?: GivenContent | undefined;
 }

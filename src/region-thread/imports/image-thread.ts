@@ -1,18 +1,19 @@
 // The thread that does the works of the image engine: started when it is first needed, and ended when it rests.
 
 import { EventEmitter, once } from 'node:events';
+import { resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { systemClock, type Timer } from '../../clock.ts';
 import { errorText, RackError } from '../../errors.ts';
-import { type AnswerLine, errorIn } from '../../images/engine/door.ts';
+import { type AnswerLine, type EngineDoor, engineSocket, errorIn } from '../../images/engine/door.ts';
 import type { OnReport, Report } from '../../images/engine/reports.ts';
 import type { WorkName, WorkResult, WorkTerms } from '../../images/engine/works.ts';
 import type { FromImageThread, FromRun, ToImageThread } from './message.ts';
 
 /** The memory of the thread's JavaScript, in MB. The largest document of products has 32 MB, and takes about five times that once decoded. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
-/** How long a thread without work stays, in milliseconds: works often follow one another. */
-const REST_MS = 5000;
+/** How long a thread without work stays, in milliseconds: works often follow one another, and the socket for commands stays open with it. */
+const REST_MS = 10_000;
 
 /** The runs of imports that need the thread. */
 interface RunListener {
@@ -39,8 +40,8 @@ export class ImageThread {
   readonly #file: URL | undefined;
   #run: RunListener | undefined;
   #worker: Worker | undefined;
-  /** True while commands may have works done. */
-  #isOpen = false;
+  /** True while commands have works done. */
+  #isBusy = false;
   readonly #opening = new Set<PromiseWithResolvers<void>>();
   /** The works under way, by their numbers. */
   readonly #works = new Map<number, EventEmitter<WorkEvents>>();
@@ -95,20 +96,26 @@ export class ImageThread {
     }
   }
 
-  /** Opens the socket for commands. @throws RackError `socket-refused` */
-  async open(path: string): Promise<void> {
+  /** Opens the socket for commands, which stays open as long as the thread. @throws RackError `socket-refused` */
+  async open(stateDir: string, tree: string): Promise<EngineDoor> {
+    const socket = engineSocket(stateDir);
     const opening = Promise.withResolvers<void>();
     this.#opening.add(opening);
-    this.#isOpen = true;
-    this.tell({ kind: 'open', path });
-    await opening.promise;
+    this.tell({ kind: 'open', path: socket });
+    try {
+      await opening.promise;
+      return { socket, tree: resolve(tree) };
+    } finally {
+      this.rest();
+    }
   }
 
   /** Ends the thread soon, unless something needs it. */
   rest(): void {
     this.#resting?.cancel();
     this.#resting = systemClock.schedule(REST_MS, () => {
-      if (this.#works.size === 0 && !this.#isOpen && this.#run?.isRunning() !== true) void this.end();
+      const isForCommands = this.#opening.size > 0 || this.#isBusy;
+      if (this.#works.size === 0 && !isForCommands && this.#run?.isRunning() !== true) void this.end();
     });
   }
 
@@ -144,9 +151,8 @@ export class ImageThread {
       case 'open':
         this.#settle(message.problem);
         return;
-      case 'idle':
-        if (this.#opening.size > 0) return;
-        this.#isOpen = false;
+      case 'busy':
+        this.#isBusy = message.isBusy;
         this.rest();
         return;
       case 'work':
@@ -159,7 +165,7 @@ export class ImageThread {
 
   #forget(why: string): void {
     this.#worker = undefined;
-    this.#isOpen = false;
+    this.#isBusy = false;
     this.#settle(why);
     const message = `the thread of images: ${why}`;
     for (const id of [...this.#works.keys()]) this.#tellOf(id, { refused: { code: 'cancelled', message } });
@@ -174,9 +180,9 @@ export class ImageThread {
 
   /** Tells those who wait for the socket. @param problem undefined: it is open */
   #settle(problem: string | undefined): void {
-    for (const { resolve, reject } of this.#opening) {
-      if (problem === undefined) resolve();
-      else reject(new RackError('socket-refused', `the thread of images cannot be asked: ${problem}`));
+    for (const opening of this.#opening) {
+      if (problem === undefined) opening.resolve();
+      else opening.reject(new RackError('socket-refused', `the thread of images cannot be asked: ${problem}`));
     }
     this.#opening.clear();
   }

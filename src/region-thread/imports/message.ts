@@ -29,7 +29,7 @@ export interface RunOrder {
 }
 
 export type ToImageThread =
-  /** Opens the socket for commands, and keeps it open for a while. */
+  /** Opens the socket for commands, unless it is open. */
   | { readonly kind: 'open'; readonly path: string }
   /** Begins a work of the engine. */
   | {
@@ -71,7 +71,7 @@ export type FromImageThread =
   | FromRun
   /** @param problem undefined: the socket is open */
   | { readonly kind: 'open'; readonly problem: string | undefined }
-  /** No command has had anything done for a while: the socket is closed. */
-  | { readonly kind: 'idle' }
+  /** Whether works of commands are under way. */
+  | { readonly kind: 'busy'; readonly isBusy: boolean }
   /** A report of a work, or its end. */
   | { readonly kind: 'work'; readonly id: number; readonly line: AnswerLine };

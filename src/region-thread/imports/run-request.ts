@@ -1,6 +1,6 @@
 // The parts of a run's order: the selected sources, the held imports, and the place of work.
 
-import { join } from 'node:path';
+import { workDirectory } from '../../images/engine/door.ts';
 import type { RegionConfig } from '../../region/config.ts';
 import type { FileProblem } from '../../region/images/region-source.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
@@ -21,9 +21,9 @@ export async function selectedSources({ bootImages }: Region): Promise<readonly 
   });
 }
 
-/** The source of the packages for installers, and the directory in which they are unpacked: that of `rackboot images`, too. */
+/** The source of the packages for installers, and the directory in which they are unpacked. */
 export const placeOf = ({ stateDir, install }: RegionConfig): Pick<RunOrder, 'workDir' | 'configured'> => ({
-  workDir: join(stateDir, 'images-work'),
+  workDir: workDirectory(stateDir),
   configured: configuredMirrors(install),
 });
 

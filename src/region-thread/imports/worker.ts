@@ -5,12 +5,12 @@
 
 import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
-import { systemClock, type Timer } from '../../clock.ts';
+import { systemClock } from '../../clock.ts';
 import { errorText, unreachable } from '../../errors.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS, proxyOf } from '../../images/download/settings.ts';
 import { type AnswerLine, refusalOf } from '../../images/engine/door.ts';
-import { EngineSocket } from '../../images/engine/socket.ts';
+import { openEngineSocket } from '../../images/engine/socket.ts';
 import { doWork } from '../../images/engine/works.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { ImportRun } from './import-run.ts';
@@ -18,8 +18,6 @@ import type { FromImageThread, RunOrder, ToImageThread } from './message.ts';
 
 /** How often progress is reported, in milliseconds. */
 const PROGRESS_MS = 500;
-/** How long the socket stays open without a work, in milliseconds: a command may want several things, one after the other. */
-const OPEN_MS = 10_000;
 
 const tell = (message: FromImageThread): void => parentPort?.postMessage(message);
 const changed = new Map<string, ImportProgress>();
@@ -71,15 +69,16 @@ async function runOnce(order: RunOrder): Promise<void> {
   tell({ kind: 'ended', left, orders });
 }
 
-let socket: EngineSocket | undefined;
-let closing: Timer | undefined;
+/** Undefined: it is neither open nor being opened. */
+let socket: Promise<void> | undefined;
 
 async function open(path: string): Promise<void> {
   try {
-    socket ??= await EngineSocket.open(path, rest);
-    rest();
+    socket ??= openEngineSocket(path, (isBusy) => tell({ kind: 'busy', isBusy }));
+    await socket;
     tell({ kind: 'open', problem: undefined });
   } catch (error) {
+    socket = undefined;
     tell({ kind: 'open', problem: errorText(error) });
   }
 }
@@ -98,17 +97,6 @@ async function work({ id, name, tree, terms }: Extract<ToImageThread, { readonly
   } finally {
     works.delete(id);
   }
-}
-
-/** Closes the socket after a while without a work. */
-function rest(): void {
-  closing?.cancel();
-  closing = systemClock.schedule(OPEN_MS, () => {
-    if (socket?.isBusy === true) return;
-    socket?.close();
-    socket = undefined;
-    tell({ kind: 'idle' });
-  });
 }
 
 parentPort?.on('message', (message: ToImageThread) => {
