@@ -80,7 +80,6 @@ export function fullNetworks(nextId: number): { readonly put: NetworkRecords; re
           id: id(served),
           ...inSubnet,
           rack: 'uuid',
-          clusterInterface: 'lab',
           username: 'ann',
           comment: '',
         },

@@ -177,9 +177,10 @@ function rangeView(range: StoredRange, subnets: ReadonlyMap<number, SubnetView>)
   if (subnet === undefined) return undefined;
   const { kind } = range;
   if (isHeld(range)) return { range, type: kind, subnet, served: undefined, low: range.low, high: range.high };
-  const served = subnet.served.find(({ rack, name }) => rack === range.rack && name === range.clusterInterface);
-  const bounds = kind === 'dynamic' ? served?.dynamic : served?.fixed;
-  return bounds === undefined ? undefined : { range, type: kind, subnet, served, ...bounds };
+  const boundsOf = ({ dynamic, fixed }: ServedNetwork) => (kind === 'dynamic' ? dynamic : fixed);
+  const served = subnet.served.find((one) => one.rack === range.rack && boundsOf(one) !== undefined);
+  const bounds = served && boundsOf(served);
+  return bounds && { range, type: kind, subnet, served, ...bounds };
 }
 
 export function subnetOfAddress(view: NetworkView, address: Ipv4): SubnetView | undefined {

@@ -1,7 +1,7 @@
 // Creates the objects of the networks that racks serve, and removes those of networks that no rack serves any more. Pure.
 //
 //   served network ── has a subnet of its CIDR? ─ no ─► a subnet, in the default VLAN
-//                  └─ its dynamic and static ranges ──► a row for each, by rack, cluster interface and kind: that of the range which
+//                  └─ its dynamic and static ranges ──► a row for each, by rack and kind: that of the range which
 //                                                       waits in the subnet, if there is one
 //   subnet in which racks offer DHCP ── allows DNS as they do? ─ no ─► changed, so that it is known while they do not
 //   subnet that no rack serves ── did a person make or change it, or put anything into it? ─ no ─► removed
@@ -131,12 +131,8 @@ function reconciledSubnets(
   return after;
 }
 
-const serviceOf = ({
-  kind,
-  subnetId,
-  rack,
-  clusterInterface,
-}: Omit<ServedRange, 'id' | 'username' | 'comment'>): string => [kind, subnetId, rack, clusterInterface].join(' ');
+const serviceOf = ({ kind, subnetId, rack }: Pick<ServedRange, 'kind' | 'subnetId' | 'rack'>): string =>
+  [kind, subnetId, rack].join(' ');
 
 function reconciledRanges(
   { ranges }: NetworkRecords,
@@ -149,21 +145,26 @@ function reconciledRanges(
   const waiting = new Map(
     ranges.flatMap((one) => (isHeld(one) && one.kind === 'dynamic' ? [[one.subnetId, one]] : [])),
   );
-  const ofServices = served.flatMap(({ cidr, rack, name: clusterInterface, dynamic, fixed }) => {
+  const after = new Map<string, ServedRange>();
+  for (const { cidr, rack, dynamic, fixed } of served) {
     const subnetId = idOf.get(cidr);
-    if (subnetId === undefined) return [];
-    const kinds = [...(dynamic ? (['dynamic'] as const) : []), ...(fixed ? (['static'] as const) : [])];
-    return kinds.map((kind): ServedRange => {
-      const service = { kind, subnetId, rack, clusterInterface };
-      const former = known.get(serviceOf(service));
-      if (former !== undefined) return former;
-      const { id = takeId(), comment = '' } = (kind === 'dynamic' ? waiting.get(subnetId) : undefined) ?? {};
-      if (kind === 'dynamic') waiting.delete(subnetId);
-      return { ...service, id, username: '', comment };
-    });
-  });
-  const ids = new Set(ofServices.map(({ id }) => id));
-  return [...ranges.filter((one) => isHeld(one) && !ids.has(one.id)), ...ofServices]
+    if (subnetId === undefined) continue;
+    for (const kind of ['dynamic', 'static'] as const) {
+      const service = { kind, subnetId, rack };
+      const key = serviceOf(service);
+      if ((kind === 'dynamic' ? dynamic : fixed) === undefined || after.has(key)) continue;
+      let range = known.get(key);
+      if (range === undefined) {
+        const before = kind === 'dynamic' ? waiting.get(subnetId) : undefined;
+        if (before !== undefined) waiting.delete(subnetId);
+        range = { ...service, id: before?.id ?? takeId(), username: '', comment: before?.comment ?? '' };
+      }
+      after.set(key, range);
+    }
+  }
+  const ofRacks = [...after.values()];
+  const ids = new Set(ofRacks.map(({ id }) => id));
+  return [...ranges.filter((one) => isHeld(one) && !ids.has(one.id)), ...ofRacks]
     .toSorted((a, b) => a.id - b.id)
     .slice(0, RANGES_MAX);
 }

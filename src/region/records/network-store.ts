@@ -111,14 +111,13 @@ interface HeldRange {
   readonly comment: string;
 }
 
-/** Of a rack's cluster interface, which alone has its bounds. */
+/** Of the one cluster interface that a rack may have in the subnet, which alone has its bounds. */
 export interface ServedRange {
   readonly kind: 'dynamic' | 'static';
   readonly id: number;
   readonly subnetId: number;
-  /** The rack's UUID, and the name of its cluster interface. */
+  /** The rack's UUID. */
   readonly rack: string;
-  readonly clusterInterface: string;
   /** Who created the range before its cluster interface was made for it; empty: that came first. */
   readonly username: string;
   readonly comment: string;

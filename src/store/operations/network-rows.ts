@@ -46,15 +46,16 @@ const RANGE = codec({
   high: optional(ipv4In('high')),
   username: text('username'),
   rack: text('rack'),
+  /** Empty; earlier versions wrote the name of the cluster interface. */
   clusterInterface: text('cluster_interface'),
   comment: text('comment'),
 });
 
 function readRange(row: Row): StoredRange {
-  const { kind, low, high, rack, clusterInterface, ...both } = RANGE.read(row);
+  const { kind, low, high, rack, clusterInterface: _, ...both } = RANGE.read(row);
   return low !== undefined && high !== undefined && kind !== 'static'
     ? { ...both, kind, low, high }
-    : { ...both, kind: kind === 'dynamic' ? kind : 'static', rack, clusterInterface };
+    : { ...both, kind: kind === 'dynamic' ? kind : 'static', rack };
 }
 
 export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords[K][number]> } = {

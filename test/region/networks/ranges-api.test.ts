@@ -3,9 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4 } from '../../../src/net/address.ts';
-import { RESERVED_PER_USER_MAX } from '../../../src/region/records/network-store.ts';
+import { viewOf } from '../../../src/region/networks/network-view.ts';
+import { reconcile } from '../../../src/region/networks/reconcile.ts';
+import { NO_RECORDS, RESERVED_PER_USER_MAX } from '../../../src/region/records/network-store.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { acceptRack, rackInterface } from '../racks/rack-place.ts';
+import { SERVED } from './laid-view.ts';
 import { type Ask, LAB, machineAt, OWN_FILE, OWN_UUID, refusesEach, withNetworks } from './network-place.ts';
 
 const { static_ip_range_low: _low, static_ip_range_high: _high, ...WITHOUT_STATIC } = LAB;
@@ -64,7 +67,7 @@ test('the rack of the region is read as master', () =>
   }));
 
 test('the ranges of a cluster interface that is renamed keep their ids and their comments', () =>
-  withNetworks(async (ask) => {
+  withNetworks(async (ask, { region }) => {
     const [dynamic, fixed] = [await idOf(ask, 'dynamic'), await idOf(ask, 'static')];
     await ask('PUT', `2.0/ipranges/${dynamic}/`, { comment: 'my range' });
     const before = await rangesOf(ask);
@@ -75,7 +78,31 @@ test('the ranges of a cluster interface that is renamed keep their ids and their
     assert.equal(taken.status, 400);
     assert.deepEqual(await rangesOf(ask), before);
     assert.equal((await ask('GET', `2.0/ipranges/${fixed}/`)).status, 200);
+    const edits = [
+      { key: 'cluster_interfaces.lan2', value: undefined },
+      { key: 'cluster_interfaces.lan3', value: LAB },
+    ];
+    assert.equal(await region.settings.change('', edits, 'admin'), undefined);
+    assert.deepEqual(await rangesOf(ask), before);
   }));
+
+test('while a rack still reports a network under its former name, its ranges are there once', () => {
+  const dynamic = { low: ipv4(0x0a140064), high: ipv4(0x0a1400c7) };
+  const before = reconcile(NO_RECORDS, [{ ...SERVED, dynamic, fixed: dynamic }], 7).records;
+  const both = [
+    { ...SERVED, dynamic, name: 'lan2' },
+    { ...SERVED, dynamic, fixed: dynamic },
+  ];
+  assert.equal(reconcile(before, both).change, undefined);
+  const shown = viewOf(before, { served: both, reported: [] }, 2).ranges;
+  assert.deepEqual(
+    shown.map(({ type, served }) => [type, served?.name]),
+    [
+      ['dynamic', 'lan2'],
+      ['static', 'lab'],
+    ],
+  );
+});
 
 test('the dynamic range of a rack is changed, deleted and made again, at once and by the same id while it exists', () =>
   withNetworks(async (ask, { region }) => {

@@ -229,8 +229,7 @@ function rangeAddition(
   const free = subnet.served.find((one) => (type === 'dynamic' ? one.dynamic : one.fixed) === undefined);
   if (free === undefined)
     return refuseField('start_ip', `The rack ${first.rackName} has its ${type} range in ${network}: change that one.`);
-  const { rack, name: clusterInterface } = free;
-  const range = { kind: type, id, subnetId, rack, clusterInterface, username: '', comment };
+  const range = { kind: type, id, subnetId, rack: free.rack, username: '', comment };
   return added(range, [{ served: free, fields: boundsKeys(type, bounds) }]);
 }
 

@@ -190,9 +190,8 @@ function keptService(
     const edit = completion(one, rack) ?? addition(view, one, rack, given, { ...known, made });
     if (isRefusal(edit)) return edit;
     const { id, subnetId, username, comment } = one.range;
-    const clusterInterface = edit.served.key.slice(INTERFACES_KEY.length + 1);
     const isMade = edit.whole === 'added';
-    const range: ServedRange = { kind: 'dynamic', id, subnetId, rack, clusterInterface, username: '', comment };
+    const range: ServedRange = { kind: 'dynamic', id, subnetId, rack, username: '', comment };
     edits.push(edit);
     ranges.push(isMade ? { ...range, username } : range);
   }

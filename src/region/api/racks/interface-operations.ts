@@ -188,23 +188,8 @@ async function store(
     },
   };
   const renamed = former === undefined ? [] : [{ key: `${INTERFACES_KEY}.${former}` }];
-  const also = former === undefined ? undefined : () => moveRanges(call, rack, former, name);
-  const refusal = await reviseSettings(call, rack, [made, ...renamed], also);
+  const refusal = await reviseSettings(call, rack, [made, ...renamed]);
   return refusal ?? json(show(call, rack, { ...value, name }));
-}
-
-/** Gives the ranges of a cluster interface to its new name: they keep their ids and comments. */
-async function moveRanges({ region }: ApiCall, rack: string, before: string, after: string): Promise<undefined> {
-  await region.store.networks.change(({ ranges }) => {
-    const moved = ranges.flatMap((one) => {
-      const isOwn = 'clusterInterface' in one && one.rack === rack && one.clusterInterface === before;
-      return isOwn ? [{ ...one, clusterInterface: after }] : [];
-    });
-    return { put: { ranges: moved }, result: undefined };
-  });
-  await region.store.afterCommit(async () => {
-    await region.networks.look();
-  });
 }
 
 async function remove(call: ApiCall, rack: string): Promise<Answer> {
