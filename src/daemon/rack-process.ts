@@ -211,8 +211,7 @@ class RackProcess implements Daemon {
     checkHost(configFile, this.#configuration.usable, this.#host);
     const sequence = (): number => stored.journal.status().durableSequence;
     const loading = { stateDir: config.stateDir, clock, publish, onProblem: this.#note, sequence };
-    const isLossReported = lost.length > 0;
-    const { table, moment, ends, notes, close } = loadLeases(stored, { ...loading, isLossReported });
+    const { table, moment, ends, notes, close } = loadLeases(stored, loading);
     const rack = new Rack(
       {
         clock,

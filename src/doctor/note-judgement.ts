@@ -9,18 +9,11 @@ export interface NotedText {
   readonly text: string;
 }
 
-const LOST = {
-  check: 'leases',
-  fix: 'sudo systemctl stop rackboot, put leases.db and leases.db-wal back from a backup, then sudo systemctl start rackboot',
-} as const;
-
 const FAULTS: { readonly [C in NoteCode]?: Pick<Finding, 'check' | 'fix'> } = {
   // Noted until the next start: then the new file holds the later leases, and the loss can no longer be seen.
-  'leases-lost': LOST,
-  'leases-emptied': LOST,
-  'leases-moved': {
+  'leases-lost': {
     check: 'leases',
-    fix: 'move leases.db and leases.db-wal back; if they were deleted, restart Rackboot with a backup of both in their place',
+    fix: 'sudo systemctl stop rackboot, put leases.db and leases.db-wal back from a backup, then sudo systemctl start rackboot',
   },
   'leases-damaged': {
     check: 'leases',

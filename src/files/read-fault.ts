@@ -39,17 +39,11 @@ function describe(path: string, cause: unknown): Fault {
       return { code: 'permission-denied', text: deniedText(path) };
     case 'EISDIR':
       return { code: 'bad-argument', text: `${path} is a directory: name a file in it` };
-    case 'ELOOP':
-      return { code: 'bad-argument', text: `${path} is a link that leads to itself: name the file itself` };
     case 'ENAMETOOLONG':
       return { code: 'bad-argument', text: `${path.slice(0, 40)}… is too long for a path: use a shorter one` };
     case 'EMFILE':
     case 'ENFILE': {
       const text = `${path} cannot be opened: this host has too many open files; try again, or raise \`ulimit -n\``;
-      return { code: 'bad-argument', text };
-    }
-    case 'EIO': {
-      const text = `${path} cannot be read: its disk fails (EIO); sudo journalctl -k -p err shows how. Name a copy elsewhere`;
       return { code: 'bad-argument', text };
     }
     default:

@@ -14,7 +14,6 @@ const SOCKET_REMEDIES: ReadonlyMap<string, (path: string, stateDir: string) => s
   ['EROFS', () => `the file system is read-only: mount it writable (mount -o remount,rw), ${ELSEWHERE}`],
   ['ENOSPC', makeRoom],
   ['EDQUOT', makeRoom],
-  ['EIO', () => `the disk fails: look for disk errors in the kernel's log (dmesg), ${ELSEWHERE} on another disk`],
 ]);
 
 const PATH_REMEDY = 'keep its path below 90 characters';

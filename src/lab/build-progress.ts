@@ -3,7 +3,7 @@
 
 import { globSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Clock, systemClock, type Timer } from '../clock.ts';
+import { systemClock, type Timer } from '../clock.ts';
 
 const REPORT_EVERY_MS = 3000;
 const MEGABYTE = 1_000_000;
@@ -19,16 +19,14 @@ const STEPS = [
 export class BuildProgress {
   readonly #directory: string;
   readonly #say: (text: string) => void;
-  readonly #clock: Clock;
   #step = -1;
   #totalBytes = 0;
   #beforeBytes = 0;
   #timer: Timer | undefined;
 
   /** @param directory into which the packages are downloaded @param say called with each line */
-  constructor(directory: string, say: (text: string) => void, clock: Clock = systemClock) {
+  constructor(directory: string, say: (text: string) => void) {
     this.#directory = directory;
-    this.#clock = clock;
     this.#say = say;
   }
 
@@ -53,7 +51,7 @@ export class BuildProgress {
   }
 
   #reportLater(): void {
-    this.#timer = this.#clock.schedule(REPORT_EVERY_MS, () => {
+    this.#timer = systemClock.schedule(REPORT_EVERY_MS, () => {
       const bytes = Math.min(this.#totalBytes, this.#arrived() - this.#beforeBytes);
       if (bytes > 0)
         this.#say(

@@ -1,15 +1,15 @@
 // Notices when the program that started this one has ended. npm passes SIGTERM only to its shell, which ends without passing it on.
 
-import { type Clock, systemClock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
 
 /** How often the parent is checked, in milliseconds. */
 const PARENT_MS = 500;
 
 /** Calls `end` once when this process gets another parent. Does not keep this process alive. */
-export function whenParentEnds(end: () => void, clock: Pick<Clock, 'schedule'> = systemClock): void {
+export function whenParentEnds(end: () => void): void {
   const parent = process.ppid;
   const look = (): void => {
-    if (process.ppid === parent) clock.schedule(PARENT_MS, look);
+    if (process.ppid === parent) systemClock.schedule(PARENT_MS, look);
     else end();
   };
   look();

@@ -76,8 +76,9 @@ export function borrowedText(bytes: BorrowedBytes, encoding: 'latin1' | 'utf8', 
   return Buffer.from(buffer, byteOffset + start, end - start).toString(encoding);
 }
 
-export const borrowedIndexOf = (bytes: BorrowedBytes, value: number, start: number): number =>
-  (bytes as Uint8Array).indexOf(value, start);
+/** Where the next zero byte is; -1: there is none. */
+export const borrowedIndexOfZero = (bytes: BorrowedBytes, start: number): number =>
+  (bytes as Uint8Array).indexOf(0, start);
 
 /** Takes lent bytes back: under test it overwrites them. */
 export function reclaim(bytes: BorrowedBytes): void {

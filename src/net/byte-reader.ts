@@ -1,7 +1,7 @@
 // Reads values from bytes, which may be borrowed. Reading never throws: the reader keeps the first fault, and later reads return zero or empty.
 // So decoders need no branches, and malformed datagrams are the cheap case.
 
-import { type BorrowedBytes, borrowedIndexOf, borrowedPart, borrowedText, copyBytes } from './borrowed-bytes.ts';
+import { type BorrowedBytes, borrowedIndexOfZero, borrowedPart, borrowedText, copyBytes } from './borrowed-bytes.ts';
 
 /** Why bytes could not be understood. */
 export type WireFaultCode = 'truncated' | 'bad-length' | 'bad-value' | 'loop' | 'too-long';
@@ -110,7 +110,7 @@ export class ByteReader {
   /** Text up to a zero byte, which is consumed; a missing zero byte is a fault. */
   zeroTerminated(field: string): string {
     if (this.#fault !== undefined) return '';
-    const at = borrowedIndexOf(this.bytes, 0, this.#offset);
+    const at = borrowedIndexOfZero(this.bytes, this.#offset);
     if (at === -1 || at >= this.#end) {
       this.fail('truncated', field);
       return '';

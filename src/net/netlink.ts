@@ -8,7 +8,7 @@ import { type Ipv4, ipv4, type MacAddress, macFromBytes } from './address.ts';
 import {
   type BorrowedBytes,
   type BorrowedView,
-  borrowedIndexOf,
+  borrowedIndexOfZero,
   borrowedPart,
   borrowedText,
   borrowedView,
@@ -245,6 +245,6 @@ function decodeAttributes({ bytes, view }: NetlinkPart, start: number): Decoded<
 const padded = (length: number): number => (length + 3) & ~3;
 
 function zeroTerminated(bytes: BorrowedBytes): string {
-  const end = borrowedIndexOf(bytes, 0, 0);
+  const end = borrowedIndexOfZero(bytes, 0);
   return borrowedText(bytes, 'latin1', 0, end === -1 ? bytes.length : end);
 }

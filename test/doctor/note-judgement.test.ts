@@ -4,7 +4,6 @@ import { judgeNotes } from '../../src/doctor/note-judgement.ts';
 
 const CASES: readonly (readonly [name: string, note: string, check: string, fix: RegExp])[] = [
   ['lost leases', 'leases-lost', 'leases', /put leases\.db and leases\.db-wal back/],
-  ['leases lost with their log', 'leases-emptied', 'leases', /put leases\.db and leases\.db-wal back/],
   ['damaged leases', 'leases-damaged', 'leases', /smartctl/],
   [
     'another host with the address of the rack',

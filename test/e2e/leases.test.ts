@@ -4,7 +4,7 @@
 // @long more
 
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
@@ -15,7 +15,7 @@ import { asPrinted } from '../support/as-printed.ts';
 import { missing } from '../support/needs.ts';
 import { addressOf, DhcpProbes, type Leased } from '../support/probes.ts';
 import { HAS_MANY_ROUNDS } from '../support/rounds.ts';
-import { type Ended, eventually, RunningRack } from '../support/running-rack.ts';
+import { type Ended, RunningRack } from '../support/running-rack.ts';
 
 const PLACE = labPlace(87);
 const NET = PLACE.octets;
@@ -223,35 +223,6 @@ if (HAS_MANY_ROUNDS)
       assert.ok(!rack.lines.some(({ event }) => event === 'daemon.leases-restored'));
       const shown = await rack.rackboot('leases', 'show', `${NET}.182`);
       assert.match(shown.output.join('\n'), /^State +bound$/m);
-    } finally {
-      await rack.remove();
-    }
-  });
-
-if (HAS_MANY_ROUNDS)
-  test('a rack whose leases.db-wal was damaged while it was down reports that its leases are gone', {
-    skip: missing('linux'),
-  }, async () => {
-    const rack = new RunningRack(PLACE);
-    try {
-      await rack.start();
-      const probes = await DhcpProbes.open(PLACE);
-      const leased = await probes.lease(probes.newMac(), 'system');
-      await probes.close();
-      const mark = join(rack.stateDir, 'lease-mark.json');
-      await eventually('the mark of the lease', () => /"sequence":[1-9]/.test(readFileSync(mark, 'utf8')));
-      await rack.kill();
-      const wal = join(rack.stateDir, 'leases.db-wal');
-      const bytes = readFileSync(wal);
-      // In the header's page size, so that its checksum is wrong and SQLite ignores the file.
-      bytes[9] = (bytes[9] ?? 0) ^ 0xff;
-      writeFileSync(wal, bytes);
-      const from = rack.lines.length;
-      await rack.start();
-      assert.match(String((await rack.reported('daemon.leases-lost', { from })).text), /leases\.db-wal was damaged/);
-      const [list, status] = await Promise.all(['leases', 'status'].map((word) => rack.rackboot(word)));
-      assert.ok(!list?.output.join('\n').includes(addressOf(leased)), 'the lease is lost indeed');
-      assert.match(status?.output.join('\n') ?? '', /^Note +.*leases\.db holds no leases/m);
     } finally {
       await rack.remove();
     }

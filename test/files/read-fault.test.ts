@@ -17,7 +17,6 @@ after(() => rmSync(place, { recursive: true }));
 writeFileSync(join(place, 'id_ed25519.pub'), 'key\n');
 mkdirSync(join(place, 'closed'));
 symlinkSync('gone', join(place, 'link'));
-symlinkSync('loop', join(place, 'loop'));
 
 const CASES: readonly (readonly [name: string, path: string, code: string, text: RegExp])[] = [
   [
@@ -48,7 +47,6 @@ const CASES: readonly (readonly [name: string, path: string, code: string, text:
   ['a ~ that the shell kept', '~/id.pub', 'not-found', /the shell did not replace ~; write the whole path$/],
   ['a directory', place, 'bad-argument', /is a directory: name a file in it$/],
   ['a link to nothing', join(place, 'link'), 'not-found', /is a link to a file that is missing; name the file itself$/],
-  ['a link to itself', join(place, 'loop'), 'bad-argument', /is a link that leads to itself: name the file itself$/],
   ['a name that is too long', 'x'.repeat(5000), 'bad-argument', /^x{40}… is too long for a path: use a shorter one$/],
 ];
 
@@ -113,8 +111,6 @@ test('a service, and a command that has given up root, is told to let its user r
   assert.match(adviceTo('process.setuid(65534)'), /run this with sudo/);
 });
 
-test('a failing disk, and an unknown fault, are reported, too', () => {
-  const io = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
-  assert.match(fileFault('/x', io).message, /^\/x cannot be read: its disk fails \(EIO\); .* Name a copy elsewhere$/);
+test('an unknown fault is reported, too', () => {
   assert.match(fileFault('/x', new Error('odd')).message, /^\/x cannot be read \(odd\): name a file that can be read$/);
 });

@@ -7,11 +7,6 @@ const PATH = '/var/lib/rackboot/rackboot.sock';
 const failure = (code: string): Error => Object.assign(new Error(`listen ${code}`), { code });
 
 const CASES: readonly (readonly [cause: string, code: string, remedy: RegExp])[] = [
-  [
-    'EIO',
-    'store-unwritable',
-    /EIO; the disk fails: look for disk errors in the kernel's log \(dmesg\), or set state_dir /,
-  ],
   ['EROFS', 'store-unwritable', /EROFS; the file system is read-only/],
   ['ENOSPC', 'store-unwritable', /ENOSPC; make room there/],
   ['ENAMETOOLONG', 'socket-refused', /ENAMETOOLONG; keep its path below 90 characters$/],

@@ -94,7 +94,7 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
   const subnets = indexSubnets(config.dhcp, undefined);
   const table = new LeaseTable();
   const moment = readHostMoment(clock);
-  const reported = readReportedEnds(stateDir, () => undefined);
+  const reported = readReportedEnds(stateDir);
   // Before loading: each network decides what identifies its clients.
   table.serve(subnets.served, machines);
   table.load(restoreLeases(opened.leases, moment, opened.clocks, reported), moment.now);
@@ -132,7 +132,7 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
 
 /** Otherwise the next start of the daemon would treat a file that held no leases before as a restored copy. */
 async function markAsNew(stateDir: string, sequence: number): Promise<void> {
-  const { doubtedUpTo } = readLeaseMark(stateDir, () => undefined);
+  const { doubtedUpTo } = readLeaseMark(stateDir);
   const onProblem = (): void => undefined;
   await new LeaseMark({ stateDir, clock: systemClock, doubtedUpTo, sequence: () => sequence, onProblem }).close();
 }

@@ -131,7 +131,7 @@ function readLeases(config: string, criteria: GivenCriteria): LeaseReport[] {
  */
 export function datedLeases(stateDir: string, moment: HostMoment): readonly Lease[] {
   const { leases, clocks } = copyLeases(join(stateDir, LEASE_FILE));
-  const reportedEnds = readReportedEnds(stateDir, () => undefined);
+  const reportedEnds = readReportedEnds(stateDir);
   return restoreLeases(leases, moment, clocks, reportedEnds);
 }
 

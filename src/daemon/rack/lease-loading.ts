@@ -4,7 +4,7 @@
 //
 // 1. An expiry that was missed is reported once its consumers have subscribed, unless the client has come back by then.
 // 2. Running leases of a restored copy (`lease-mark.ts`) or of damaged rows (`damaged-row.ts`) are doubted: their addresses are probed
-//    before they are offered again. That no lease of the last run is left is reported.
+//    before they are offered again.
 // 3. Progress is recorded only after all missed expiries were reported.
 
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
@@ -18,7 +18,7 @@ import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
 import type { LeaseDamage } from '../../store/leases/damaged-row.ts';
 import { readHostMoment } from '../../store/leases/host-clocks.ts';
-import { isPutBack, LeaseMark, leasesEmptied, leasesRestored, readLeaseMark } from '../../store/leases/lease-mark.ts';
+import { isPutBack, LeaseMark, leasesRestored, readLeaseMark } from '../../store/leases/lease-mark.ts';
 import { ReportedEnds, readReportedEnds } from '../../store/leases/reported-ends.ts';
 import type { LeaseFileContents } from '../../store/leases/stored-leases.ts';
 
@@ -33,8 +33,6 @@ interface LeaseLoading {
   readonly onProblem: (note: RackNote) => void;
   readonly publish: Publish;
   readonly sequence: () => number;
-  /** True if the loss of all leases has been reported already. */
-  readonly isLossReported?: boolean | undefined;
 }
 
 interface LoadedLeases {
@@ -49,8 +47,8 @@ interface LoadedLeases {
 export function loadLeases(stored: LeaseFileContents, loading: LeaseLoading): LoadedLeases {
   const { stateDir, clock, publish, onProblem, sequence } = loading;
   const moment = readHostMoment(clock);
-  const reportedEnds = readReportedEnds(stateDir, onProblem);
-  const reading = readLeaseMark(stateDir, onProblem);
+  const reportedEnds = readReportedEnds(stateDir);
+  const reading = readLeaseMark(stateDir);
   const isRestored = stored.leases.length > 0 && isPutBack(reading, sequence());
   const doubtedUpTo = isRestored ? sequence() : reading.doubtedUpTo;
   const known = restoreLeases(stored.leases, moment, stored.clocks, reportedEnds);
@@ -66,11 +64,9 @@ export function loadLeases(stored: LeaseFileContents, loading: LeaseLoading): Lo
   missed.sort((a, b) => a.expiresAt - b.expiresAt);
   const ends = new LeaseEnds(clock, new ReportedEnds(stateDir, clock, onProblem), missed);
   const mark = new LeaseMark({ ...loading, doubtedUpTo });
-  const isEmptied = stored.leases.length === 0 && sequence() < reading.sequence && loading.isLossReported !== true;
-  const notes = isRestored ? [leasesRestored(stateDir)] : isEmptied ? [leasesEmptied(stateDir)] : [];
-  const kind = isRestored ? 'daemon.leases-restored' : 'daemon.leases-lost';
+  const notes = isRestored ? [leasesRestored(stateDir)] : [];
   const report = (event: DaemonEvent): void => publish(event);
-  for (const note of notes) report({ kind, at: moment.now, ...spoken(note) });
+  for (const note of notes) report({ kind: 'daemon.leases-restored', at: moment.now, ...spoken(note) });
   const close = async (): Promise<void> => void (await Promise.all([ends.close(), mark.close()]));
   return { table, moment, ends, notes, close };
 }

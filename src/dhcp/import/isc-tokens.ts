@@ -3,6 +3,8 @@
 // 1. Reading line by line, a file of any size needs the memory of one.
 // 2. A text that does not end on its line, or an impossible byte, is a `fault`; reading continues with the next line.
 
+import { FILE_LINE_MAX } from './foreign-lease.ts';
+
 /** One token. */
 export interface IscToken {
   /** `text` was quoted; `mark` is one of `{ } ; , = ( )`; `end` comes once, after the last line. */
@@ -17,11 +19,11 @@ const MARK = '{};,=()';
 const OCTAL = /^[0-3]?[0-7]{1,2}/;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b' };
 
-export function* iscTokens(lines: Iterable<string>, lineMax: number): Generator<IscToken, void> {
+export function* iscTokens(lines: Iterable<string>): Generator<IscToken, void> {
   let line = 0;
   for (const text of lines) {
     line += 1;
-    if (text.length > lineMax) yield { kind: 'fault', text: 'the line is too long', line };
+    if (text.length > FILE_LINE_MAX) yield { kind: 'fault', text: 'the line is too long', line };
     else yield* tokensOfLine(text, line);
   }
   yield { kind: 'end', text: '', line };

@@ -13,7 +13,6 @@
 import { type Ipv4, type MacAddress, parseIpv4 } from '../../net/address.ts';
 import type { LeaseState } from '../leases/lease.ts';
 import {
-  FILE_LINE_MAX,
   type FileEntry,
   type FileProblem,
   leaseEntry,
@@ -66,7 +65,7 @@ interface Draft {
 }
 
 export function* readIscLeases(lines: Iterable<string>): Generator<FileEntry, void> {
-  const tokens = iscTokens(lines, FILE_LINE_MAX);
+  const tokens = iscTokens(lines);
   let opened: OpenedLease | undefined;
   for (;;) {
     if (opened !== undefined) {

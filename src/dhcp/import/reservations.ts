@@ -154,7 +154,7 @@ function readIsc(lines: readonly string[]): ReservationFile {
   /** For each open brace, its host's fields; undefined: another block. */
   const open: (Record<string, string | undefined> | undefined)[] = [];
   let statement: IscToken[] = [];
-  for (const token of iscTokens(lines, FILE_LINE_MAX)) {
+  for (const token of iscTokens(lines)) {
     if (token.kind !== 'mark' || !';{}'.includes(token.text)) {
       if (token.kind !== 'end') statement.push(token);
       continue;

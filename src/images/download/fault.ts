@@ -258,10 +258,10 @@ export const prospectOf = ({ code }: AttemptFault): Prospect => FAULTS[code].pro
 /** Cleans a text of a server, a proxy or the system for a parameter. */
 export const cleanSaid = (words: unknown): string => cleanText(errorText(words), SAID_CHARACTERS_MAX);
 
-/** The fault with clean texts of at most 512 characters. @param change changes each text first */
-export function cleanFault(fault: AttemptFault, change = (text: string): string => text): AttemptFault {
+/** The fault with clean texts of at most 512 characters. */
+export function cleanFault(fault: AttemptFault): AttemptFault {
   const texts = Object.entries<unknown>(fault.params).filter(([, value]) => typeof value === 'string');
-  const clean = Object.fromEntries(texts.map(([name, text]) => [name, cleanText(change(String(text)))]));
+  const clean = Object.fromEntries(texts.map(([name, text]) => [name, cleanText(String(text))]));
   return Object.assign({}, fault, { params: Object.assign({}, fault.params, clean) });
 }
 

@@ -5,10 +5,10 @@
 // 1. The agent can find every disk: by a serial number of its own, or by the kernel's name.
 
 import type { Machine } from '../records/machine.ts';
-import { type DescribedDisk, PART_TAGS_MAX, STORAGE_PARTS_MAX } from '../records/machine-layout.ts';
+import { type DescribedDisk, STORAGE_PARTS_MAX } from '../records/machine-layout.ts';
 import { REQUIRED } from '../records/refusal.ts';
 import { type Disk, disksOf, freeId } from './disks.ts';
-import { type LayoutRefusal, partTagsText, refuseChange, refuseField } from './network-draft.ts';
+import { type LayoutRefusal, PART_TAGS_LIMIT, refuseChange, refuseField } from './network-draft.ts';
 import { limitReached, type MadePart, refuseDeviceName, tagged, usedText } from './storage-changes.ts';
 import { noSuchDevice, type StorageDraft, userOf, withStorage } from './storage-draft.ts';
 
@@ -79,7 +79,7 @@ export function tagDisk(draft: StorageDraft, id: number, tag: string, isAdded: b
   const disk = draft.disks.find((one) => one.id === id);
   if (disk === undefined) return noSuchDevice(draft, String(id));
   const tags = tagged(disk.tags, tag, isAdded);
-  if (tags === undefined) return refuseField('tag', partTagsText(PART_TAGS_MAX));
+  if (tags === undefined) return refuseField('tag', PART_TAGS_LIMIT);
   return withWords(draft, disk, { tags });
 }
 

@@ -28,7 +28,7 @@ import {
   type NetworkDraft,
   nextId,
   noSuchInterface,
-  partTagsText,
+  PART_TAGS_LIMIT,
   refuseChange,
   refuseField,
   startAll,
@@ -225,7 +225,7 @@ export function tagInterface(
   const before = laidOf(draft, id);
   if (before === undefined) return noSuchInterface(draft, String(id));
   const others = before.tags.filter((one) => one !== tag);
-  if (isAdded && others.length >= PART_TAGS_MAX) return refuseField('tag', partTagsText(PART_TAGS_MAX));
+  if (isAdded && others.length >= PART_TAGS_MAX) return refuseField('tag', PART_TAGS_LIMIT);
   const changed = { ...before, tags: isAdded ? [...others, tag] : others };
   return withLayout(draft, { interfaces: draft.layout.interfaces.map((one) => (one.id === id ? changed : one)) });
 }

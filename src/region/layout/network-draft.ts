@@ -11,12 +11,13 @@ import {
   LINKS_MAX,
   type MachineLayout,
   type NetworkLayout,
+  PART_TAGS_MAX,
   partId,
 } from '../records/machine-layout.ts';
 import { fieldRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
 import { networkLayoutOf } from './interfaces.ts';
 
-export const partTagsText = (max: number): string => `It has ${max} tags, the maximum: remove one first.`;
+export const PART_TAGS_LIMIT = `It has ${PART_TAGS_MAX} tags, the maximum: remove one first.`;
 
 /** Why a change of a layout is refused. @property field the faulty parameter; `undefined`: no single one is at fault */
 export interface LayoutRefusal {

@@ -15,7 +15,7 @@ import {
   STORAGE_PARTS_MAX,
 } from '../records/machine-layout.ts';
 import type { Disk } from './disks.ts';
-import { type LayoutRefusal, partTagsText, refuseChange, refuseField } from './network-draft.ts';
+import { type LayoutRefusal, PART_TAGS_LIMIT, refuseChange, refuseField } from './network-draft.ts';
 import {
   drawId,
   type Formattable,
@@ -183,7 +183,7 @@ export function tagPart(draft: StorageDraft, id: number, tag: string, isAdded: b
   );
   if (found === undefined) return noSuchDevice(draft, String(id));
   const tags = tagged(found.tags ?? [], tag, isAdded);
-  if (tags === undefined) return refuseField('tag', partTagsText(PART_TAGS_MAX));
+  if (tags === undefined) return refuseField('tag', PART_TAGS_LIMIT);
   return withPart(draft, id, { tags });
 }
 

@@ -174,7 +174,7 @@ export function changeRaid(draft: StorageDraft, id: number, change: WholeChange)
   if (members.disks.length + members.partitions.length < 2) return refuseField('remove_block_devices', RAID_MEMBERS);
   const after: Raid = { ...before, name, uuid: change.uuid ?? before.uuid, ...raidMembers(members) };
   const raids = draft.layout.raids.map((one) => (one.id === id ? after : one));
-  return fitting(withStorage(draft, { raids }), 'remove_block_devices');
+  return fitting(withStorage(draft, { raids }));
 }
 
 /** Removes a RAID; its parts stay. */
@@ -187,13 +187,13 @@ export function removeRaid(draft: StorageDraft, id: number): StorageDraft | Layo
 }
 
 /** The draft if the volumes of each group fit into it. */
-function fitting(draft: StorageDraft, field: string): StorageDraft | LayoutRefusal {
+function fitting(draft: StorageDraft): StorageDraft | LayoutRefusal {
   const full = draft.layout.volumeGroups.find(
     (group) => group.volumes.reduce((sum, { bytes }) => sum + bytes, 0) > groupBytes(draft, group),
   );
   return full === undefined
     ? draft
-    : refuseField(field, `The volumes of ${full.name} would no longer fit: make them smaller first.`);
+    : refuseField('remove_block_devices', `The volumes of ${full.name} would no longer fit: make them smaller first.`);
 }
 
 // ---- volume groups ----
@@ -244,7 +244,7 @@ export function changeGroup(draft: StorageDraft, id: number, change: WholeChange
   if ('kind' in members) return members;
   if (members.disks.length + members.partitions.length === 0) return refuseField('remove_block_devices', GROUP_MEMBERS);
   const after = { ...before, name, uuid: change.uuid ?? before.uuid, ...groupMembers(draft, members) };
-  return fitting(withGroup(draft, after), 'remove_block_devices');
+  return fitting(withGroup(draft, after));
 }
 
 const withGroup = (draft: StorageDraft, after: VolumeGroup, drawn = 0): StorageDraft =>

@@ -19,9 +19,9 @@ interface AddressedLink {
   readonly link: NetLink;
 }
 
-const linksOf = (machine: Machine, networks: NetworkView, mode: NetLink['mode']): readonly AddressedLink[] =>
+const autoLinksOf = (machine: Machine, networks: NetworkView): readonly AddressedLink[] =>
   interfacesOf(machine, networks).flatMap((one) =>
-    one.links.filter((link) => link.mode === mode).map((link) => ({ one, link })),
+    one.links.filter((link) => link.mode === 'auto').map((link) => ({ one, link })),
   );
 
 /** Chosen by a person for links. The machine keeps them when it is released. */
@@ -46,8 +46,8 @@ export function addressesAfter(machine: Machine, changed: Machine, networks: Net
   const left = machine.addresses.filter(
     ({ address }) => !before.has(address) && !chosen.some((one) => one.address === address),
   );
-  const former = new Map(linksOf(machine, networks, 'auto').map(({ link }) => [link.id, link.address]));
-  const autos = linksOf(changed, networks, 'auto');
+  const former = new Map(autoLinksOf(machine, networks).map(({ link }) => [link.id, link.address]));
+  const autos = autoLinksOf(changed, networks);
   const given: MachineAddress[] = [];
   // First the links that had an address, then links that replace others.
   for (const isFormer of [true, false]) {
@@ -78,7 +78,7 @@ interface ChoiceTerms {
 export function chooseLinkAddresses(machine: Machine, terms: ChoiceTerms): AddressChoice {
   const { networks } = terms;
   const given: MachineAddress[] = [...staticAddresses(machine)];
-  for (const { one, link } of linksOf(machine, networks, 'auto')) {
+  for (const { one, link } of autoLinksOf(machine, networks)) {
     if (link.address !== undefined && !given.some(({ address }) => address === link.address)) {
       given.push({ mac: one.mac, address: link.address });
       continue;

@@ -91,7 +91,7 @@ export const DAEMON_EVENTS = {
     fields: NOTED,
     text: notedText,
     explanation:
-      'leases.db is missing or empty in the state directory of a rack that has run before, or has lost all its leases with a damaged leases.db-wal. The rack starts without leases and probes an address before it offers it, but machines that are off or do not answer ARP may lose their address to others. The text names the file to restore from a backup. `rackboot status` and `rackboot doctor` show this until the next start.',
+      'leases.db is missing or empty in the state directory of a rack that has run before. The rack starts without leases and probes an address before it offers it, but machines that are off or do not answer ARP may lose their address to others. The text names the file to restore from a backup. `rackboot status` and `rackboot doctor` show this until the next start.',
   }),
   'daemon.leases-restored': defineEvent({
     level: 'warning',

@@ -221,10 +221,6 @@ const openToAll = (key: string, deed: string) => {
 
 const isOrAre = (names: string): string => (names.includes(',') ? 'are' : 'is');
 
-const leasesLost = (file: string, remark: string): string =>
-  `${file} holds no leases, though this rack has run before: the rack may offer addresses that machines still use. Stop Rackboot, ` +
-  `restore leases.db and leases.db-wal from a backup and start it again. ${remark}`;
-
 function leasesDamaged({
   file,
   table,
@@ -418,17 +414,12 @@ const NOTES = {
   ),
   // Its leases. `table` is `log` or `lease_block`, `row` the key of its row; `kept` and `lost` are addresses, `keptMore` and `lostMore` how
   // many more there are.
-  'leases-lost': note(['file'], ({ file }) =>
-    leasesLost(
-      file,
+  'leases-lost': note(
+    ['file'],
+    ({ file }) =>
+      `${file} holds no leases, though this rack has run before: the rack may offer addresses that machines still use. Stop Rackboot, ` +
+      'restore leases.db and leases.db-wal from a backup and start it again. ' +
       'If you moved the file away on purpose, there is nothing to do: machines get their leases back as they renew them.',
-    ),
-  ),
-  'leases-emptied': note(['file'], ({ file }) =>
-    leasesLost(
-      file,
-      'leases.db-wal was damaged or emptied, which points to a failing disk or memory: sudo journalctl -k -p err shows their errors.',
-    ),
   ),
   'leases-restored': note(
     ['file'],
@@ -437,24 +428,10 @@ const NOTES = {
       'the address of its lease again, it probes whether another host uses that address; renewals are answered as usual. ' +
       'You need not do anything. If addresses clash, end the lease of the wrong machine: sudo rackboot leases end ADDRESS.',
   ),
-  'leases-moved': note(
-    ['file'],
-    ({ file }) =>
-      `${file} was moved or deleted while this rack runs: the leases that it grants now are lost when it stops. If you moved the file, move it and ` +
-      'leases.db-wal back. If it was deleted, restart Rackboot with a backup in its place: it then probes addresses before it offers them.',
-  ),
   'leases-damaged': note(['file', 'table', 'row', 'isUndone', 'kept', 'keptMore', 'lost', 'lostMore'], leasesDamaged),
-  'ends-unread': note(
-    ['file', 'reason'],
-    ({ file, reason }) => `${file}: ${reason}; leases that ended while the rack was down are not reported`,
-  ),
   'ends-unwritten': note(
     ['file', 'reason'],
     ({ file, reason }) => `${file}: ${reason}; ended leases may be reported twice`,
-  ),
-  'mark-unread': note(
-    ['file', 'reason'],
-    ({ file, reason }) => `${file}: ${reason}; the leases are checked like a restored copy`,
   ),
   'mark-unwritten': note(
     ['file', 'reason'],

@@ -143,14 +143,14 @@ export function parseScript(request: ScriptRequest): ParsedScript {
 export const scriptTagText = (tag: string): string =>
   `${tag || 'An empty text'} cannot be a tag: give at most 64 letters, digits, dots, dashes and underscores, and not the word none.`;
 
-export const scriptTagsLimitText = (max: number): string => `A script has at most ${max} tags.`;
+export const SCRIPT_TAGS_LIMIT = `A script has at most ${SCRIPT_TAGS_MAX} tags.`;
 
 function marksOf(request: ScriptRequest, header: Metadata, complain: Complain): ScriptMarks {
   const { tags: before, hardware, parallel, isDestructive } = request.before ?? NO_MARKS;
   const tags = [...new Set(request.tags ?? header.list('tags') ?? before)];
   const strange = tags.find((tag) => !SCRIPT_TAG.test(tag));
   if (strange !== undefined) complain('tags', fieldRefusal(scriptTagText(cleanWords(strange, 80))));
-  if (tags.length > SCRIPT_TAGS_MAX) complain('tags', fieldRefusal(scriptTagsLimitText(SCRIPT_TAGS_MAX)));
+  if (tags.length > SCRIPT_TAGS_MAX) complain('tags', fieldRefusal(SCRIPT_TAGS_LIMIT));
   function choose<T>(field: string, given: T | undefined, parse: (word: string) => T | undefined, otherwise: T): T {
     const word = given === undefined ? header.word(field) : undefined;
     const parsed = word === undefined ? (given ?? otherwise) : parse(word);

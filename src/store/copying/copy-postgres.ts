@@ -7,11 +7,10 @@
 
 import { randomInt } from 'node:crypto';
 import type pg from 'pg';
-import { cleanText } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 import { usedVersions } from '../operations/region-steps.ts';
 import { holdStopped, PostgresConnections } from '../postgres/postgres-connections.ts';
-import { explainPostgres, isOfData } from '../postgres/postgres-faults.ts';
+import { explainPostgres } from '../postgres/postgres-faults.ts';
 import type { PostgresPlace } from '../postgres/postgres-place.ts';
 import { makeTables } from '../postgres/region-postgres.ts';
 import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, tablesOfSchema } from './region-copy.ts';
@@ -22,10 +21,6 @@ const OWN_LOCK = randomInt(2 ** 31);
 const IS_SOURCE_SQL =
   "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND objid = $2 AND objsubid = 2 " +
   'AND database = (SELECT oid FROM pg_database WHERE datname = current_database())';
-
-const KEY_SHOWN_MAX = 80;
-
-const hasNul = (value: CopiedRow[number]): boolean => typeof value === 'string' && value.includes('\0');
 
 class PostgresSource implements CopySource {
   readonly #client: pg.ClientBase;
@@ -65,23 +60,15 @@ class PostgresTarget implements CopyTarget {
     this.#client = client;
   }
 
-  async write({ name, columns, key }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
+  async write({ name, columns }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
     const places = rows.map(
       (_, row) => `(${columns.map((__, column) => `$${row * columns.length + column + 1}`).join(', ')})`,
     );
-    const names = columns.map((column) => column.name);
-    try {
-      await this.#client.query(
-        `INSERT INTO ${name} (${names.join(', ')}) VALUES ${places.join(', ')}`,
-        rows.flat().map((value) => (value instanceof Uint8Array ? bufferOf(value) : value)),
-      );
-    } catch (error) {
-      const nul = isOfData(error) ? rows.find((row) => row.some(hasNul)) : undefined;
-      if (nul === undefined) throw error;
-      const keys = key.map((column) => `${column} = ${cleanText(String(nul[names.indexOf(column)]), KEY_SHOWN_MAX)}`);
-      const text = `the row of the table ${name} with ${keys.join(', ')} has the character NUL, which the region's database cannot hold: correct or remove it at the source, and copy again`;
-      throw new RackError('store-broken', text, { cause: error });
-    }
+    const names = columns.map((column) => column.name).join(', ');
+    await this.#client.query(
+      `INSERT INTO ${name} (${names}) VALUES ${places.join(', ')}`,
+      rows.flat().map((value) => (value instanceof Uint8Array ? bufferOf(value) : value)),
+    );
   }
 
   async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {

@@ -20,7 +20,6 @@ interface CopiedColumn {
 export interface CopiedTable {
   readonly name: string;
   readonly columns: readonly CopiedColumn[];
-  readonly key: readonly string[];
   /** True if it gives ids, never one twice. */
   readonly givesIds: boolean;
   readonly rowsAtOnce: number;
@@ -56,14 +55,11 @@ export function tablesOfSchema(): readonly CopiedTable[] {
       .map(({ name, sql }) => ({ name: String(name), sql: String(sql) }))
       .filter(({ name }) => !name.startsWith('sqlite_'))
       .map(({ name, sql }) => {
-        const rows = database.prepare('SELECT name, type, pk FROM pragma_table_info(?) ORDER BY pk').all(name);
+        const rows = database.prepare('SELECT name, type FROM pragma_table_info(?)').all(name);
         const columns = rows.map((row): CopiedColumn => ({ name: String(row.name), type: String(row.type) }));
-        const keys = rows.filter(({ pk }) => pk !== 0).map((row) => String(row.name));
-        const key = keys.length === 0 ? columns.map((column) => column.name) : keys;
         return {
           name,
           columns,
-          key,
           givesIds: sql.includes('AUTOINCREMENT'),
           rowsAtOnce: LARGE.has(name) ? 1 : CHUNK,
         };

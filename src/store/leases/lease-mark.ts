@@ -7,16 +7,11 @@
 //    replaces the file. It also names the last sequence on disk: a copy ends before that.
 // 2. Without a readable mark the leases count as restored.
 // 3. Restored records stay doubted across further starts (`doubtedUpTo`), until their clients have newer ones.
-// 4. A leases.db that is moved away while the rack runs is reported. The mark still names the opened file, so the next start takes any
-//    other for a copy.
-// 5. A directory that goes back with its inodes (a snapshot) is not recognised. Remove the mark then.
-// 6. A rack that has lost its leases would offer addresses that machines still use. `leases.db` is then missing or empty, but
-//    `lease-ends.json` exists, which only a running rack writes (checked before `leases.db` is opened, which creates one); or it has no
-//    leases and ends before the mark: its -wal file held all of them. SQLite ignores a -wal file with a damaged header without an error
-//    (sqlite.org/fileformat2.html, section 4.1).
+// 4. A directory that goes back with its inodes (a snapshot) is not recognised. Remove the mark then.
+// 5. A rack that has lost its leases would offer addresses that machines still use. `leases.db` is then missing or empty, but
+//    `lease-ends.json` exists, which only a running rack writes (checked before `leases.db` is opened, which creates one).
 
-import { type BigIntStats, readFileSync, statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock, Timer } from '../../clock.ts';
@@ -32,11 +27,6 @@ export function findLostLeases(stateDir: string): RackNote | undefined {
   if (!hasRun || sizeOf(path) > 0) return undefined;
   return { note: 'leases-lost', file: path };
 }
-
-export const leasesEmptied = (stateDir: string): RackNote => ({
-  note: 'leases-emptied',
-  file: join(stateDir, LEASE_FILE),
-});
 
 /** Opening an unreadable one will report the problem. */
 function sizeOf(path: string): number {
@@ -70,15 +60,13 @@ interface LeaseMarkReading {
 
 const NOTHING: LeaseMarkReading = { isOurs: false, sequence: 0, doubtedUpTo: 0 };
 
-/** An unreadable file is reported, a missing one is not. */
-export function readLeaseMark(stateDir: string, onProblem: (note: RackNote) => void): LeaseMarkReading {
+export function readLeaseMark(stateDir: string): LeaseMarkReading {
   const path = join(stateDir, LEASE_MARK_FILE);
   try {
     const { self, database, sequence, doubtedUpTo } = shape.parse(JSON.parse(readFileSync(path, 'utf8')));
     const isOurs = isSame(self, identify(path)) && isSame(database, identify(join(stateDir, LEASE_FILE)));
     return { isOurs, sequence, doubtedUpTo };
-  } catch (error) {
-    if (osErrorCode(error) !== 'ENOENT') onProblem({ note: 'mark-unread', file: path, reason: errorText(error) });
+  } catch {
     return NOTHING;
   }
 }
@@ -95,12 +83,10 @@ export const leasesRestored = (stateDir: string): RackNote => ({
 const isSame = (a: FileIdentity, b: FileIdentity): boolean => a.inode === b.inode && a.born === b.born;
 
 /** Inode and time of birth, which is 0 where the file system knows none. */
-const identify = (path: string): FileIdentity => identityOf(statSync(path, { bigint: true }));
-
-const identityOf = ({ ino, birthtimeNs }: BigIntStats): FileIdentity => ({
-  inode: String(ino),
-  born: String(birthtimeNs),
-});
+function identify(path: string): FileIdentity {
+  const { ino, birthtimeNs } = statSync(path, { bigint: true });
+  return { inode: String(ino), born: String(birthtimeNs) };
+}
 
 interface LeaseMarkOptions {
   readonly stateDir: string;
@@ -114,9 +100,7 @@ interface LeaseMarkOptions {
 export class LeaseMark {
   readonly #options: LeaseMarkOptions;
   readonly #path: string;
-  readonly #database: string;
   readonly #opened: FileIdentity;
-  #isMissed = false;
   #written: number | undefined;
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -125,8 +109,7 @@ export class LeaseMark {
   constructor(options: LeaseMarkOptions) {
     this.#options = options;
     this.#path = join(options.stateDir, LEASE_MARK_FILE);
-    this.#database = join(options.stateDir, LEASE_FILE);
-    this.#opened = identify(this.#database);
+    this.#opened = identify(join(options.stateDir, LEASE_FILE));
     this.#write();
   }
 
@@ -138,23 +121,8 @@ export class LeaseMark {
   }
 
   #write(): void {
-    this.#writing = this.#writing.then(() => this.#checkFile()).then(() => this.#replace());
+    this.#writing = this.#writing.then(() => this.#replace());
     this.#timer = this.#options.clock.schedule(MARK_MS, () => this.#write());
-  }
-
-  /** Reports once; in the background, because the disk may stand still. */
-  async #checkFile(): Promise<void> {
-    const isMissed = !(await this.#isInPlace());
-    if (isMissed && !this.#isMissed) this.#options.onProblem({ note: 'leases-moved', file: this.#database });
-    this.#isMissed = isMissed;
-  }
-
-  async #isInPlace(): Promise<boolean> {
-    try {
-      return isSame(identityOf(await stat(this.#database, { bigint: true })), this.#opened);
-    } catch (error) {
-      return osErrorCode(error) !== 'ENOENT';
-    }
   }
 
   async #replace(): Promise<void> {

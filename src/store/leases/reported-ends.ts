@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock, Instant, Timer } from '../../clock.ts';
 import type { StoredMoment } from '../../dhcp/leases/lease-clock.ts';
-import { errorText, osErrorCode } from '../../errors.ts';
+import { errorText } from '../../errors.ts';
 import { replaceFile } from '../../files/new-file.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { readHostMoment } from './host-clocks.ts';
@@ -23,14 +23,13 @@ export const REPORTED_ENDS_WRITE_MS = 1000;
 
 const shape = z.object({ version: z.literal(1), wallMs: z.number(), bootId: z.string(), uptimeS: z.number().min(0) });
 
-/** An unreadable file is reported to `onProblem`, a missing one is not. */
-export function readReportedEnds(stateDir: string, onProblem: (note: RackNote) => void): StoredMoment | undefined {
+/** Undefined: none is known. */
+export function readReportedEnds(stateDir: string): StoredMoment | undefined {
   const path = join(stateDir, REPORTED_ENDS_FILE);
   try {
     const { wallMs, bootId, uptimeS } = shape.parse(JSON.parse(readFileSync(path, 'utf8')));
     return { wallMs, bootId, uptimeS };
-  } catch (error) {
-    if (osErrorCode(error) !== 'ENOENT') onProblem({ note: 'ends-unread', file: path, reason: errorText(error) });
+  } catch {
     return undefined;
   }
 }

@@ -3,7 +3,7 @@
 // Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts), /functions-admin.html
 // (pg_is_in_recovery), /runtime-config-wal.html (synchronous_commit).
 //
-// 1. A connection is closed if it is lost, its server process changes, an answer is damaged, its prepared statements no longer fit the
+// 1. A connection is closed if it is lost, its server process changes, its prepared statements no longer fit the
 //    schema, its COMMIT is not confirmed, or its rollback fails. After any other failure it is rolled back and reused.
 // 2. Each connection of a region's process shares an advisory lock. A copy takes the lock exclusively (`holdStopped`): only while no
 //    process runs, and none can start.
@@ -36,10 +36,8 @@ const STOPPED_PAUSE_MS = 100;
 const HOSTS_NAMED_MAX = 4;
 const INT8 = 20;
 const NUMERIC = 1700;
-/** A number beyond JavaScript's, which no region writes, stays a bigint: `readLarge` names its row. */
-const exact = (text: string): number | bigint => (Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text));
 const PARSERS: ReadonlyMap<number, unknown> = new Map<number, unknown>([
-  [INT8, exact],
+  [INT8, Number],
   [NUMERIC, Number],
 ]);
 const types = {

@@ -13,14 +13,8 @@ import {
 
 /** The driver's error for bytes that are no message (pg-protocol's parser.js). */
 const NO_MESSAGE = 'received invalid response';
-/** The code by which a connection counts as lost. */
-const PROTOCOL_VIOLATION = '08P01';
 
 const isNoMessage = (error: unknown): boolean => error instanceof Error && error.message.startsWith(NO_MESSAGE);
-
-/** Later answers may belong to other questions, so the connection counts as lost. */
-export const damagedAnswer = (cause?: unknown, text = 'a message of the server is damaged'): Error =>
-  Object.assign(new Error(text, { cause }), { code: PROTOCOL_VIOLATION });
 
 /** Serialisation failure, deadlock, an unseen key, and a reference whose row another transaction removed or added. */
 const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505', '23503']);
@@ -81,9 +75,6 @@ const codeOf = (error: unknown): string =>
 export const isRepeatable = (error: unknown): boolean => REPEATED.has(codeOf(error)) || isStale(error);
 
 export const isLockTimeout = (error: unknown): boolean => codeOf(error) === '55P03';
-
-/** Classes 22, 23 and 54. */
-export const isOfData = (error: unknown): boolean => /^(?:2[23]|54)/.test(codeOf(error));
 
 /** True if prepared statements no longer fit: a table was altered, or somebody removed them. */
 function isStale(error: unknown): boolean {

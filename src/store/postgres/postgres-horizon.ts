@@ -15,7 +15,6 @@
 //    history.
 
 import type pg from 'pg';
-import { damagedAnswer } from './postgres-faults.ts';
 import { answersTo } from './postgres-place.ts';
 
 /** The advisory locks of transactions are this plus a number below 2^48. */
@@ -51,8 +50,6 @@ export interface Horizon {
 /** Every later query sees all changes up to it. The connection is in no transaction. */
 export async function readHorizon(client: pg.ClientBase): Promise<Horizon> {
   const [given, lowest] = (await answersTo<LowestRow>(client, LOWEST_SQL)).map(({ rows }) => rows[0]);
-  const { last_value: last, history } = given ?? {};
-  const lock = lowest?.last_value ?? last;
-  if (typeof last !== 'number' || typeof lock !== 'number' || typeof history !== 'string') throw damagedAnswer();
-  return { number: Math.min(last, lock), history };
+  const last = given?.last_value ?? 0;
+  return { number: Math.min(last, lowest?.last_value ?? last), history: given?.history ?? '' };
 }

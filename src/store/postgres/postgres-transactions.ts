@@ -39,14 +39,7 @@ import type { RegionDriver } from '../region/region-driver.ts';
 import type { Row } from '../rows.ts';
 import type { PostgresConfirmation } from './postgres-confirmation.ts';
 import type { CommitMark, PostgresConnections, StoreConnection } from './postgres-connections.ts';
-import {
-  damagedAnswer,
-  explainWhileRunning,
-  isLockTimeout,
-  isLost,
-  isRepeatable,
-  Unconfirmed,
-} from './postgres-faults.ts';
+import { explainWhileRunning, isLockTimeout, isLost, isRepeatable, Unconfirmed } from './postgres-faults.ts';
 import { PreparedForms } from './postgres-form.ts';
 import { type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
 import { answersTo } from './postgres-place.ts';
@@ -66,7 +59,6 @@ const ASKS_MAX = 10;
 const ASK_PAUSE_MS = 500;
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
-/** Also the server's answer to it. */
 const COMMIT = 'COMMIT';
 
 class ConnectedTransaction extends OpenTransaction {
@@ -207,8 +199,7 @@ export class PostgresTransactions implements RegionDriver {
         const mark = connection.nextMark();
         atCommit.run = run;
         atCommit.mark = mark;
-        const answers = await this.#confirmation.of(answersTo(connection.client, [...mark.statements, COMMIT]));
-        if (answers.at(-1)?.command !== COMMIT) throw damagedAnswer();
+        await this.#confirmation.of(answersTo(connection.client, [...mark.statements, COMMIT]));
         connection.hasHistory ||= run.transaction.beginsHistory;
         return run;
       });

@@ -130,9 +130,7 @@ export async function checkPostgresTables(place: PostgresPlace): Promise<void> {
 
 /** Our mark, in the schema of our tables. */
 const MARKS_SQL =
-  "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = 'rackboot' AND relkind = 'r' " +
-  'AND 2 = (SELECT count(*) FROM pg_attribute WHERE attrelid = pg_class.oid AND NOT attisdropped AND ' +
-  "(attname, atttypid) IN (('version', 'bigint'::regtype), ('the_only', 'boolean'::regtype)))";
+  "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = 'rackboot' AND relkind = 'r'";
 
 /** A database of another encoding may be copied out. */
 async function checkServer(client: pg.ClientBase, use: TablesUse): Promise<void> {

@@ -12,7 +12,7 @@ import type { StoredLease } from '../../../src/dhcp/leases/stored-lease.ts';
 import { EXPIRED_PER_TURN_MAX } from '../../../src/dhcp/responder.ts';
 import type { RackEvent } from '../../../src/event.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
-import { noteText, type RackNote } from '../../../src/region/reports/notes.ts';
+import type { RackNote } from '../../../src/region/reports/notes.ts';
 import { ReportedEnds } from '../../../src/store/leases/reported-ends.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 
@@ -151,38 +151,5 @@ test('running leases of a restored copy are doubted, even after the next start, 
   assert.deepEqual(
     reported.map(({ kind }) => kind),
     ['daemon.leases-restored', 'daemon.leases-restored'],
-  );
-});
-
-test('a rack that lost all leases of its last run reports it once, even when the loss was reported before', async () => {
-  const reported: RackEvent[] = [];
-  const publish = (event: RackEvent): void => void reported.push(event);
-  const start = (lastSequence: number, leases: readonly StoredLease[], isLossReported = false) =>
-    loadLeases(
-      { leases, clocks: new Map() },
-      {
-        stateDir,
-        clock: systemClock,
-        onProblem: ({ note }: RackNote) => assert.fail(note),
-        publish,
-        sequence: () => lastSequence,
-        isLossReported,
-      },
-    );
-  await start(0, []).close();
-  await start(9, []).close();
-  assert.deepEqual(reported, [], 'a new rack, and one whose leases have all been removed');
-  const emptied = start(0, []);
-  await emptied.close();
-  assert.match(
-    emptied.notes.map(noteText).join(),
-    /leases\.db holds no leases, though .* leases\.db-wal was damaged or emptied/,
-  );
-  await start(0, []).close();
-  await start(9, []).close();
-  await start(0, [], true).close();
-  assert.deepEqual(
-    reported.map(({ kind }) => kind),
-    ['daemon.leases-lost'],
   );
 });

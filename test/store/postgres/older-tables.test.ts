@@ -52,9 +52,8 @@ function rowsOf(version: number): readonly string[] {
         (row) =>
           `INSERT INTO ${name} (${Object.keys(row).join(', ')}) VALUES (${Object.values(row).map(literal).join(', ')})`,
       );
-    const column = tablesOfSchema().find((one) => one.name === name)?.key[0] ?? 'id';
-    const sequence = `pg_get_serial_sequence('${name}', '${column}')`;
-    const continues = `SELECT setval(${sequence}, (SELECT max(${column}) FROM ${name})) WHERE ${sequence} IS NOT NULL`;
+    const sequence = `pg_get_serial_sequence('${name}', 'id')`;
+    const continues = `SELECT setval(${sequence}, (SELECT max(id) FROM ${name})) WHERE ${sequence} IS NOT NULL`;
     return inserts.length > 0 && givesIds ? [...inserts, continues] : inserts;
   });
   file.close();

@@ -14,7 +14,7 @@ import { sleep } from '../../../src/clock.ts';
 import { errorText, RackError } from '../../../src/errors.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import { isLost, isOfData } from '../../../src/store/postgres/postgres-faults.ts';
+import { isLost } from '../../../src/store/postgres/postgres-faults.ts';
 import { connectionOf, type PostgresPlace } from '../../../src/store/postgres/postgres-place.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { NOBODY } from '../../support/another-user.ts';
@@ -32,11 +32,6 @@ const WRITTEN_MS_MAX = 60_000;
 const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x' }, atMs: 1, username: '' };
 
 const withCode = (code: string): Error => Object.assign(new Error('x'), { code });
-
-test('values that a table cannot hold are a fault of the data: their form, a rule of the table, a limit of the server', () => {
-  for (const code of ['22021', '23503', '54000']) assert.equal(isOfData(withCode(code)), true, code);
-  for (const code of ['08006', '42P01', '53100', '']) assert.equal(isOfData(withCode(code)), false, code);
-});
 
 test('an error of the system or of its resolver is a lost connection, and an error of Node is not', () => {
   for (const code of ['ENOTFOUND', 'EAI_AGAIN', 'EACCES', '57P01']) assert.equal(isLost(withCode(code)), true, code);

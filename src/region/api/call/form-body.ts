@@ -51,9 +51,9 @@ class FieldCollector {
   }
 }
 
-export const parametersText = (max: number): string => `more than ${max} parameters`;
+export const TOO_MANY_PARAMETERS = `more than ${FIELDS_MAX} parameters`;
 
-const TOO_MANY: ParsedBody = { kind: 'fault', refusal: refusal('bad-request', parametersText(FIELDS_MAX)) };
+const TOO_MANY: ParsedBody = { kind: 'fault', refusal: refusal('bad-request', TOO_MANY_PARAMETERS) };
 
 /** The parameters of a URL-encoded text: a query without its question mark, or a body. */
 export function parseUrlEncoded(text: string): ParsedBody {

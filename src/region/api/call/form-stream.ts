@@ -17,8 +17,8 @@ import {
   isBase64Text,
   notBase64,
   PART_HEADER_MAX,
-  parametersText,
   parsePartHeader,
+  TOO_MANY_PARAMETERS,
   UNENDED,
 } from './form-body.ts';
 
@@ -59,7 +59,7 @@ export async function readStreamedForm<T>(
     for (let count = 0; ; count += 1) {
       const header = await parts.next();
       if (header === undefined) return { kind: 'form', fields, file };
-      if (count >= FIELDS_MAX) throw new FormFault(refusal('bad-request', parametersText(FIELDS_MAX)));
+      if (count >= FIELDS_MAX) throw new FormFault(refusal('bad-request', TOO_MANY_PARAMETERS));
       if (header === 'unnamed') continue;
       if (header.refusal !== undefined) throw new FormFault(header.refusal);
       if (header.name === fileName && file === undefined) {

@@ -46,7 +46,7 @@ const parseIndex = (text: string) =>
 type SourceTrust = Pick<WrittenBootSource, 'keyringFilename' | 'keyring' | 'why'>;
 const NO_KEYS = { keyringFilename: '', keyring: new Uint8Array() };
 
-const keyringDataText = (max: number) => `Give OpenPGP keys, as a file, in armor or in Base64, at most ${max} bytes.`;
+const KEYRING_DATA = `Give OpenPGP keys, as a file, in armor or in Base64, at most ${KEYRING_BYTES_MAX} bytes.`;
 
 /** The trust made from the parameters. Keys of one kind replace those of the other, and both replace a trust without a signature. */
 function trustOf(given: GivenSource, before: SourceTrust | undefined, url: string | undefined): SourceTrust | Refusal {
@@ -71,7 +71,7 @@ function trustOf(given: GivenSource, before: SourceTrust | undefined, url: strin
   const found = allOf(
     file !== '' && data !== ''
       ? refuseField('keyring_data', 'Give the path of a file with keys or the keys themselves, not both.')
-      : (parseKeyring(data) ?? refuseField('keyring_data', keyringDataText(KEYRING_BYTES_MAX))),
+      : (parseKeyring(data) ?? refuseField('keyring_data', KEYRING_DATA)),
     isPath
       ? undefined
       : refuseField(
@@ -110,7 +110,7 @@ async function judgeKeys(
       'keyring_data',
       'There are more keys and signatures than are read: give the keys of the site alone: gpg --export --export-options export-minimal KEY',
     );
-  return fault && refuseField('keyring_data', keyringDataText(KEYRING_BYTES_MAX));
+  return fault && refuseField('keyring_data', KEYRING_DATA);
 }
 
 type SourceMeans = Pick<BootImages, 'hasFile' | 'judgeKeyring'>;

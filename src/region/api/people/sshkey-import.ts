@@ -23,7 +23,7 @@ class Undone extends Error {
 const sourceOf = (text: string) =>
   parseKeySource(text) ?? refuseField('keysource', 'Give lp:NAME for Launchpad, or gh:NAME for GitHub.');
 
-export const sshKeysLimitText = (max: number): string => `A user may have at most ${max} keys: remove one.`;
+export const SSH_KEYS_LIMIT = `A user may have at most ${SSH_KEYS_PER_USER_MAX} keys: remove one.`;
 
 /** Adds the keys of a list to those of a user. @param text `lp:NAME` or `gh:NAME` @returns the added keys, or a refusal */
 export async function importSshKeys(
@@ -65,7 +65,7 @@ export async function importSshKeys(
       for (const key of new Set(keys)) {
         const one = { username, key, source: named, createdMs: event.atMs };
         const outcome = await region.store.life.addSshKey(one, SSH_KEYS_PER_USER_MAX, event);
-        if (outcome === 'limit') throw new Undone(refuseField('keysource', sshKeysLimitText(SSH_KEYS_PER_USER_MAX)));
+        if (outcome === 'limit') throw new Undone(refuseField('keysource', SSH_KEYS_LIMIT));
         if (outcome !== 'exists') added.push(outcome);
       }
       return added;

@@ -22,7 +22,7 @@ import {
   ownTransaction,
   requiredText,
 } from '../call/operation.ts';
-import { importSshKeys, sshKeysLimitText } from './sshkey-import.ts';
+import { importSshKeys, SSH_KEYS_LIMIT } from './sshkey-import.ts';
 
 const PATH = 'account/prefs/sshkeys';
 
@@ -67,7 +67,7 @@ async function add(call: ApiCall, given: z.output<typeof newKey>): Promise<Answe
     eventBy(call, 'AUTHORISATION', { code: 'ssh-key-added', params: { user } }),
   );
   if (added === 'exists') return refuseField('key', 'This key has already been added.');
-  if (added === 'limit') return refuseField('key', sshKeysLimitText(SSH_KEYS_PER_USER_MAX));
+  if (added === 'limit') return refuseField('key', SSH_KEYS_LIMIT);
   return json(keyJson(call, added));
 }
 

@@ -13,9 +13,9 @@ import {
   parseKind,
   SCRIPT_BYTES_MAX,
   SCRIPT_TAG,
+  SCRIPT_TAGS_LIMIT,
   SCRIPT_TAGS_MAX,
   SCRIPTS_MAX,
-  scriptTagsLimitText,
   scriptTagText,
   TIMEOUT_SECONDS_DEFAULT,
 } from '../../scripts/script-text.ts';
@@ -241,7 +241,7 @@ async function changeTag(call: ApiCall, tag: string, isThere: boolean): Promise<
   if (script === undefined) return noScript();
   const event = eventBy(call, 'SCRIPT', { code: 'script-changed', params: { script: script.name } });
   const tagged = await call.region.store.scripts.tagScript(script.name, tag, isThere, SCRIPT_TAGS_MAX, event);
-  if (tagged === 'limit') return refuseField('tag', scriptTagsLimitText(SCRIPT_TAGS_MAX));
+  if (tagged === 'limit') return refuseField('tag', SCRIPT_TAGS_LIMIT);
   return tagged === 'not-found' ? noScript() : json(scriptJson(tagged));
 }
 
