@@ -25,7 +25,7 @@ import { entriesOf, isNamedBy } from '../../region/list-entries.ts';
 import { tell, type Where } from '../terminal/asking.ts';
 import { type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { print, printJson, tableText } from '../terminal/output.ts';
+import { tableText } from '../terminal/output.ts';
 import { awaitApplied, editConfig, refuseElsewhere, submitEdits } from './store.ts';
 
 interface Reserved {
@@ -117,7 +117,7 @@ interface ImportFlags extends Where {
 }
 
 /** From another DHCP server's configuration. @returns 1 if one could not be taken */
-export async function importHosts({ config, files, format, dryRun, json }: ImportFlags): Promise<number> {
+export async function importHosts({ files, format, dryRun, ...where }: ImportFlags): Promise<number> {
   const left: string[] = [];
   const reservations: ForeignReservation[] = [];
   for (const file of files) {
@@ -134,15 +134,12 @@ export async function importHosts({ config, files, format, dryRun, json }: Impor
     for (const further of read.includes.filter((one) => !files.some((given) => basename(given) === basename(one))))
       left.push(`${file} includes ${further}: name it, too`);
   }
-  const taken = await takeReservations(config, reservations, dryRun);
+  const taken = await takeReservations(where.config, reservations, dryRun);
   const all = [...left, ...taken.left];
-  if (json) printJson({ dryRun, taken: taken.count, left: all });
-  else {
-    for (const line of all) print(`Not taken  ${line}`);
-    print(
-      `${counted(taken.count, 'reservation')} ${dryRun ? 'would be' : taken.count === 1 ? 'was' : 'were'} taken over.`,
-    );
-  }
+  const done = dryRun ? 'would be' : taken.count === 1 ? 'was' : 'were';
+  const lines = all.map((line) => `Not taken  ${line}`);
+  const text = [...lines, `${counted(taken.count, 'reservation')} ${done} taken over.`].join('\n');
+  tell(where, { dryRun, taken: taken.count, left: all }, text);
   return all.length === 0 ? 0 : 1;
 }
 

@@ -28,8 +28,9 @@ import { noteText } from '../../region/reports/notes.ts';
 import type { SettingEdit } from '../../region/settings.ts';
 import { strandedBy } from '../leases/stranded.ts';
 import { askRack } from '../region/racks.ts';
+import { tell } from '../terminal/asking.ts';
 import { askConfig, type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
-import { print, printError, printJson, printTable } from '../terminal/output.ts';
+import { print, printError, printTable } from '../terminal/output.ts';
 import { withStoredSettings } from './settings-store.ts';
 import { findShownConfig, type ShownConfig } from './shown-config.ts';
 
@@ -87,17 +88,15 @@ export async function showConfig({ config, key: prefix, json, rack }: ShowFlags)
   if (found.note !== undefined) printError(`rackboot: ${found.note}`);
   const rows = found.values.filter(({ key }) => prefix === undefined || key === prefix || key.startsWith(`${prefix}.`));
   if (rows.length === 0) throw unknownKey(prefix ?? '', found);
-  if (json) {
-    printJson(rows.map(({ key, value, owner }) => ({ key, value, owner: ownerText(owner, found.path) })));
-    return 0;
-  }
-  printTable(
-    ['KEY', 'VALUE', 'OWNER'],
-    rows.map(({ key, value, owner }) => [key, value, ownerText(owner, found.path)]),
-    '',
-  );
-  if (found.refused !== undefined) printError(`rackboot: refused and not in force:\n${found.refused}`);
-  return 0;
+  const shown = rows.map(({ key, value, owner }) => ({ key, value, owner: ownerText(owner, found.path) }));
+  return tell({ json }, shown, () => {
+    printTable(
+      ['KEY', 'VALUE', 'OWNER'],
+      shown.map(({ key, value, owner }) => [key, value, owner]),
+      '',
+    );
+    if (found.refused !== undefined) printError(`rackboot: refused and not in force:\n${found.refused}`);
+  });
 }
 
 /** Prints one value as YAML; a scalar without quotes. */
@@ -107,9 +106,11 @@ export async function getConfig({ config, key, json, rack }: ShowFlags & { reado
   const value = found.find(key);
   if (value === undefined) throw unknownKey(key, found);
   const shown = isSecretKey(key) ? '(secret)' : value;
-  if (json) printJson(shown);
-  else print(typeof shown === 'object' && shown !== null ? stringify(shown).trimEnd() : String(shown));
-  return 0;
+  return tell(
+    { json },
+    shown,
+    typeof shown === 'object' && shown !== null ? stringify(shown).trimEnd() : String(shown),
+  );
 }
 
 interface SettingFlags {

@@ -1,7 +1,6 @@
 // `rackboot images build` and `import-installer`: make boot files from Debian's packages. `build` makes the ephemeral
 // environment and the loaders, `import-installer` Debian's installer.
 
-import { join } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import { shellWord } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
@@ -14,10 +13,11 @@ import { type NeededProgram, requirePrograms } from '../../images/needed-program
 import type { Publisher } from '../../images/publication.ts';
 import { assertReplaceable, installerDirectory, replaceable } from '../../images/run/tree-parts.ts';
 import { asStoreError } from '../../images/store-error.ts';
+import { tell } from '../terminal/asking.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
-import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
+import { print, printError } from '../terminal/output.ts';
 import { haveDone } from './engine.ts';
-import { enterImageTree, openWorkDirectory } from './image-tree.ts';
+import { enterImageTree, openWorkDirectory, publishedLines } from './image-tree.ts';
 import type { InstallerFlags } from './options.ts';
 
 // A line for each step, and on a terminal a bar for the packages of a step.
@@ -151,12 +151,5 @@ async function publishImages(
       throw asStoreError(error, tree);
     })
     .finally(() => progress.close());
-  if (flags.json) printJson(published);
-  else {
-    for (const { directory, files } of published) {
-      for (const { name, bytes, sha256 } of files)
-        print(`${join(directory, name)}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`);
-    }
-  }
-  return 0;
+  return tell(flags, published, published.flatMap(publishedLines).join('\n'));
 }

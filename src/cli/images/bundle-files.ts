@@ -7,7 +7,8 @@ import { type BundleContent, writeBundle } from '../../images/carry/bundle.ts';
 import { reportTenths } from '../../images/engine/reports.ts';
 import { formatImageName, readImages, type StoredImage } from '../../images/image-store.ts';
 import { listTreeParts, nameOfPart, type TreePart } from '../../images/run/tree-parts.ts';
-import { formatBytes, print, printJson } from '../terminal/output.ts';
+import { tell } from '../terminal/asking.ts';
+import { formatBytes } from '../terminal/output.ts';
 import { imagesNamed, partsNamed } from './disk-images.ts';
 import { enterImageTree } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
@@ -33,13 +34,10 @@ export async function exportImages(flags: StoreFlags & { readonly words: readonl
       throw asWritingError(path, error);
     });
     const { size } = await file.stat();
-    if (flags.json) printJson({ file: path, bytes: size, ...content });
-    else {
-      const exported = [...content.images.map(formatImageName), ...content.parts.map(nameOfPart)];
-      for (const name of exported) print(`Exported ${name}`);
-      print(`Wrote ${path}: ${counted(exported.length, 'image')}, ${formatBytes(size)}`);
-    }
-    return 0;
+    const exported = [...content.images.map(formatImageName), ...content.parts.map(nameOfPart)];
+    const lines = exported.map((name) => `Exported ${name}`);
+    const text = [...lines, `Wrote ${path}: ${counted(exported.length, 'image')}, ${formatBytes(size)}`].join('\n');
+    return tell(flags, { file: path, bytes: size, ...content }, text);
   });
 }
 

@@ -100,7 +100,7 @@ export const IMAGE_COMMANDS = group('images', 'The images that machines boot or 
   ),
   action(['list', '$0'], 'List the disk images for deployment', STORE, async (argv) =>
     isOfRegion(argv)
-      ? (await import('./region-images.ts')).listRegionImages(argv.config, argv.json)
+      ? (await import('./region-images.ts')).listRegionImages(argv)
       : (await import('./disk-images.ts')).listDiskImages(argv),
   ),
   row(

@@ -12,6 +12,8 @@ import { osErrorCode, RackError } from '../../errors.ts';
 import { isOwnershipError, ownershipRemedy, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import { workDirectory } from '../../images/engine/door.ts';
+import type { Publication } from '../../images/environment.ts';
+import { formatBytes } from '../../quantity.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
 import { loadServed } from '../terminal/config-in-force.ts';
@@ -124,3 +126,9 @@ export function forReader(tree: string, error: unknown): unknown {
   const text = `${ownUserName()} may not read the images of ${tree}: ${readerRemedy(tree)}`;
   return new RackError('permission-denied', text, { cause: error });
 }
+
+/** A line for each of its files. */
+export const publishedLines = ({ directory, files }: Pick<Publication, 'directory' | 'files'>): readonly string[] =>
+  files.map(
+    ({ name, bytes, sha256 }) => `${join(directory, name)}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`,
+  );

@@ -4,13 +4,12 @@
 //   bundle, disc ─▶ their work; disk image, root of a system ─▶ as `images add` (add.ts), if they are named
 //   anything else ─▶ refused, with the command for it
 
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { readImageSources } from '../../config/image-sources.ts';
 import { RackError } from '../../errors.ts';
 import type { BundledResult } from '../../images/carry/bundle.ts';
 import type { Wanted } from '../../images/engine/import-named.ts';
 import type { GivenContent, WorkResult } from '../../images/engine/works.ts';
-import type { Publication } from '../../images/environment.ts';
 import { formatImageName, imageBytes, type StoredImage, startsOf } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
 import type { FileContent } from '../../images/publication.ts';
@@ -28,7 +27,7 @@ import { knownSources } from './boot-sources.ts';
 import { configuredProxy, parseLimit } from './download-options.ts';
 import { haveDone } from './engine.ts';
 import { contentOf, type GivenPath, misplaced, openGivenPath, unnamedSystem } from './given-path.ts';
-import { enterImageTree, type ImageTree } from './image-tree.ts';
+import { enterImageTree, type ImageTree, publishedLines } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import type { ImportFlags } from './options.ts';
 
@@ -45,7 +44,7 @@ async function importDisc(content: GivenContent, flags: FileFlags): Promise<numb
   if (isSilent) printJson({ directory, files, title, arch, release });
   else {
     print(`${title} for ${arch}: deploy it as ubuntu/${release} with --by installer`);
-    printFiles(directory, files);
+    for (const line of publishedLines({ directory, files })) print(line);
   }
   return 0;
 }
@@ -188,7 +187,7 @@ async function show(imported: Imported, place: ImageTree, { json }: ImportFlags)
     return { ...result, removed, source: from.source, url: from.files[0].url };
   }
   const { directory, files, offer } = imported;
-  if (!json) printFiles(directory, files);
+  if (!json) for (const line of publishedLines(imported)) print(line);
   return { directory, files, source: offer.source, ...('leftOut' in offer ? { leftOut: offer.leftOut } : {}) };
 }
 
@@ -202,11 +201,6 @@ function removeOlderThan(image: StoredImage, place: ImageTree): Promise<readonly
     remove: (images) => haveDone(place, 'remove', { images, keepsBytes: true }, shown),
     sweep: (doomed) => haveDone(place, 'sweep', { doomed }, shown),
   });
-}
-
-function printFiles(directory: string, files: Publication['files']): void {
-  for (const { name, bytes, sha256 } of files)
-    print(`${join(directory, name)}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`);
 }
 
 function parseName(image: string): { readonly os: string; readonly release: string; readonly isInstaller: boolean } {

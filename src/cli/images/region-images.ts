@@ -7,7 +7,8 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { formatImageName } from '../../images/image-store.ts';
-import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
+import { tell, type Where } from '../terminal/asking.ts';
+import { formatBytes, print, printError, printJson, tableText } from '../terminal/output.ts';
 import { fetchedAgainNote } from './boot-selections.ts';
 import { nearestBeginning, severalMatch } from './named-images.ts';
 import type { RemoveFlags } from './options.ts';
@@ -52,8 +53,8 @@ const readVersions = async (stateDir: string): Promise<readonly Version[]> =>
   versionsShape.parse(await askDaemon(stateDir, `${RESOURCES}?op=list_versions`));
 
 /** Lists images with the hosts and accepted racks that have them. @returns 0 @throws RackError as `askDaemon` */
-export async function listRegionImages(config: string, json: boolean): Promise<number> {
-  const { stateDir } = loadPlace(config);
+export async function listRegionImages(where: Where): Promise<number> {
+  const { stateDir } = loadPlace(where.config);
   const found = new Map<string, ShownImage>();
   for (const { name, version: serial, size: bytes, disk_size: diskBytes, sha256, hosts } of await readVersions(
     stateDir,
@@ -73,10 +74,6 @@ export async function listRegionImages(config: string, json: boolean): Promise<n
     }
   }
   const images = [...found].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, image]) => image);
-  if (json) {
-    printJson({ images, problems: [], notes: [] });
-    return 0;
-  }
   const rows = images.map((image) => [
     formatImageName(image),
     formatBytes(image.bytes),
@@ -85,13 +82,11 @@ export async function listRegionImages(config: string, json: boolean): Promise<n
     image.hosts.join(' ') || 'none',
     image.racks.join(' ') || 'none',
   ]);
-  if (rows.length > 0) printTable(['IMAGE', 'SIZE', 'ON A DISK', 'SHA256', 'HOSTS', 'RACKS'], rows, '');
-  else
-    print(
-      'Neither a host of the region nor a rack has a disk image: `rackboot images upload NAME FILE` brings one to the region; ' +
-        '`sudo rackboot images make-debian` on the host of a rack makes one.',
-    );
-  return 0;
+  const empty =
+    'Neither a host of the region nor a rack has a disk image: `rackboot images upload NAME FILE` brings one to the region; ' +
+    '`sudo rackboot images make-debian` on the host of a rack makes one.';
+  const table = tableText(['IMAGE', 'SIZE', 'ON A DISK', 'SHA256', 'HOSTS', 'RACKS'], rows, empty);
+  return tell(where, { images, problems: [], notes: [] }, table);
 }
 
 /**

@@ -15,8 +15,8 @@ import { openSshIdentity, readPublicKey, type SshIdentity } from '../../power/ss
 import { listGuests, parseHypervisor } from '../../power/virsh.ts';
 import { powerText, problemText } from '../../region/records/power-words.ts';
 import { hasStore, openStore } from '../../region-process/open-store.ts';
-import { ask, type Where } from '../terminal/asking.ts';
-import { print, printFields, printJson, printTable } from '../terminal/output.ts';
+import { ask, tell, type Where } from '../terminal/asking.ts';
+import { print, printFields, tableText } from '../terminal/output.ts';
 import { becomeMakerOf, becomeOwnerOf } from '../terminal/state-owner.ts';
 import { findMachine } from './identity.ts';
 
@@ -62,28 +62,29 @@ export async function checkPower(argv: Where & { readonly what: string }): Promi
     : checkMachine(argv, stateDir, argv.what);
 }
 
-async function checkHypervisor({ config, json }: Where, stateDir: string, uri: string): Promise<number> {
+async function checkHypervisor(where: Where, stateDir: string, uri: string): Promise<number> {
   const host = parseHypervisor(uri);
   if (host === undefined) {
     const text = `${uri} is not a libvirt URI: use qemu+ssh://user@host/system, qemu:///system or test:///default`;
     throw new RackError('bad-argument', text);
   }
   becomeOwnerOf(stateDir);
-  const list = await listGuests(host, surroundingsOf(config), questionSignal());
+  const list = await listGuests(host, surroundingsOf(where.config), questionSignal());
   if (list.kind === 'failed') {
-    if (json) printJson({ address: host.address, outcome: list.outcome.kind, text: powerText(list.outcome.detail) });
-    else printOutcome(host.address, list.outcome);
+    const { outcome } = list;
+    const { kind, detail } = outcome;
+    tell(where, { address: host.address, outcome: kind, text: powerText(detail) }, () =>
+      printOutcome(host.address, outcome),
+    );
     return 1;
   }
-  if (json) printJson({ address: host.address, outcome: 'done', machines: list.guests });
-  else {
-    printTable(
-      ['VIRTUAL MACHINE', 'STATE', 'POWER'],
-      list.guests.map(({ name, words, state }) => [name, words, state]),
-      `${host.address} answers and has no virtual machines.`,
-    );
-  }
-  return 0;
+  const rows = list.guests.map(({ name, words, state }) => [name, words, state]);
+  const table = tableText(
+    ['VIRTUAL MACHINE', 'STATE', 'POWER'],
+    rows,
+    `${host.address} answers and has no virtual machines.`,
+  );
+  return tell(where, { address: host.address, outcome: 'done', machines: list.guests }, table);
 }
 
 async function checkMachine(where: Where, stateDir: string, wanted: string): Promise<number> {
@@ -110,13 +111,10 @@ async function checkMachine(where: Where, stateDir: string, wanted: string): Pro
     throw new RackError('bad-argument', `the power_parameters of ${fqdn} are unusable: ${problems.join('; ')}`);
   }
   const answer = await opened.port.query(questionSignal());
-  if (where.json === true) {
-    const { kind: outcome, state, said = '' } = answer;
-    const text = powerText(answer.detail);
-    printJson({ system_id: id, power_type: type, controller: opened.port.controller, outcome, state, text, said });
-  } else {
-    printOutcome(opened.port.controller, answer);
-  }
+  const { kind: outcome, state, detail, said = '' } = answer;
+  const { controller } = opened.port;
+  const raw = { system_id: id, power_type: type, controller, outcome, state, text: powerText(detail), said };
+  tell(where, raw, () => printOutcome(controller, answer));
   return answer.kind === 'done' || driver.byHand ? 0 : 1;
 }
 

@@ -101,9 +101,7 @@ export async function renderForMachine(flags: RenderFlags): Promise<number> {
   });
   const { names, result } = renderedShape.parse(raw);
   if (!flags.names) return printPreseed(result, flags.json);
-  if (flags.json) printJson(names);
-  else for (const name of names) print(name);
-  return 0;
+  return tell(flags, names, names.join('\n'));
 }
 
 function printPreseed(result: z.output<typeof resultShape>, json: boolean): number {

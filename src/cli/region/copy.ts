@@ -16,7 +16,8 @@ import { checkReadable, SqliteSource, SqliteTarget, TARGET_WORDS } from '../../s
 import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/copying/region-copy.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
-import { formatBytes, print, printAside, printJson } from '../terminal/output.ts';
+import { tell } from '../terminal/asking.ts';
+import { formatBytes, print, printAside } from '../terminal/output.ts';
 import { becomeMakerOf, becomeOwnerOf, makeForService } from '../terminal/state-owner.ts';
 
 interface DatabaseOptions {
@@ -118,15 +119,15 @@ export async function backUp({ config, file: given, json, verbose }: FileFlags):
   await loadPostgres(place);
   const source = sourceAt(place, false);
   becomeOwnerOf(place.stateDir);
-  const tell = verbose ? tellTable : (): void => undefined;
-  const copied = await run(source, (work) => intoTarget(SqliteTarget.open(file, TARGET_WORDS.backup), work), tell);
+  const report = verbose ? tellTable : (): void => undefined;
+  const copied = await run(source, (work) => intoTarget(SqliteTarget.open(file, TARGET_WORDS.backup), work), report);
   const { size: bytes } = statSync(file);
-  if (json) printJson({ file, bytes, tables: copied.tables, rows: copied.rows });
-  else
-    print(
-      `Wrote ${file}: ${formatBytes(bytes)}, ${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')}.`,
-    );
-  return 0;
+  const content = `${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')}`;
+  return tell(
+    { json },
+    { file, bytes, tables: copied.tables, rows: copied.rows },
+    `Wrote ${file}: ${formatBytes(bytes)}, ${content}.`,
+  );
 }
 
 /** Fills the empty store of a configuration file from a backup. */
@@ -164,13 +165,10 @@ async function copy(
   { json, verbose, next }: Report & { readonly next: string },
 ): Promise<number> {
   const copied = await run(source, target, verbose ? tellTable : tellFilled);
-  if (json) {
-    printJson(copied);
-    return 0;
-  }
-  print(`${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')} copied.`);
-  printAside(`Next: ${next}.\n`);
-  return 0;
+  return tell({ json }, copied, () => {
+    print(`${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')} copied.`);
+    printAside(`Next: ${next}.\n`);
+  });
 }
 
 /** If only the other end is reached by TLS, --ca-file belongs to that one. */

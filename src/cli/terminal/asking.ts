@@ -40,7 +40,7 @@ export function requireChange(fields: Fields, options: string): void {
 }
 
 /** Prints the answer as JSON, or what it says to people. @returns 0 */
-export function tell({ json = false }: Where, raw: unknown, said: string | (() => void)): number {
+export function tell({ json = false }: Pick<Where, 'json'>, raw: unknown, said: string | (() => void)): number {
   if (json) printJson(raw);
   else if (typeof said === 'string') print(said);
   else said();
