@@ -78,7 +78,10 @@ export async function reset(flags: ResetFlags): Promise<number> {
       announce(listed, networks, isDatabase ? store.url : undefined, flags.keepImages ? tree : undefined);
     if (listed.length > 0 || isDatabase) await ask(flags.yes);
     const { doomed, others } = look(flags, stateDir, tree);
-    if (isDatabase) await emptyDatabase(store);
+    if (isDatabase) {
+      const { emptyPostgres } = await import('../../store/copying/copy-postgres.ts');
+      await emptyPostgres(postgresPlace(store));
+    }
     for (const { path } of doomed) await remove(path);
     for (const name of namesIn(stateDir).filter((one) => LOCK.test(one))) await remove(join(stateDir, name));
     report(flags.json, { doomed, others }, networks);
@@ -220,12 +223,6 @@ async function ask(isMeant: boolean): Promise<void> {
       'there is no terminal to ask for confirmation: add --yes to remove all this; nothing was changed',
     );
   await confirmOnTerminal('Remove all this?', isMeant);
-}
-
-async function emptyDatabase(store: RegionStorePlace): Promise<void> {
-  if (store.kind !== 'postgresql') return;
-  const { emptyPostgres } = await import('../../store/copying/copy-postgres.ts');
-  await emptyPostgres(postgresPlace(store));
 }
 
 async function remove(path: string): Promise<void> {

@@ -27,13 +27,12 @@ export async function readImageUse({ tree, config }: Pick<ImageTree, 'tree' | 'c
     if (!(error instanceof RackError)) throw error;
     return { ...UNUSED, isKnown: error.code === 'not-running' };
   }
-  const machines = deployingShape.safeParse(answer);
-  if (!machines.success) return { ...UNUSED, isKnown: false };
+  const machines = deployingShape.parse(answer);
   return {
     isKnown: true,
     // Any image of the system, because the region's answer does not say which serial the machine was given.
     usersOf: (image) =>
-      machines.data
+      machines
         .filter(
           (machine) =>
             machine.osystem === image.os &&

@@ -64,8 +64,7 @@ function addedNote(image: StoredImage, treeWords: string): string {
 }
 
 /**
- * The command that mends a part without a source. @param own paths of damaged files that a person may have put there
- * @param treeWords as `treeOption`
+ * The command that mends a part without a source.
  * @param own the paths of the damaged files that a person may have put there @param treeWords as `treeOption`
  */
 export function partNote(part: KnownPart, own: readonly string[], treeWords: string): string {

@@ -455,12 +455,12 @@ const SCRIPTS = [
   ),
   row('show <script>', 'Print the text of a script', { script, config }, scripts, 'showScript'),
   form(
-    'remove <script>',
+    'remove <name>',
     'Remove a script; its results stay',
-    { script, config, json },
+    { name: script, config, json },
     {
-      ask: ['DELETE', 'scripts/{script}/'],
-      say: ({ script: name }) => `The script ${name} is removed.`,
+      ask: ['DELETE', 'scripts/{name}/'],
+      say: ({ name }) => `The script ${name} is removed.`,
     },
   ),
   row(

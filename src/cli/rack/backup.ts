@@ -64,8 +64,6 @@ const DATABASES: readonly (readonly [name: string, kind: DatabaseKind])[] = [
   [LEASE_FILE, LEASE_DATABASE],
 ];
 const OTHER_STATE = ['rack.json', 'region.key', 'ssh'];
-/** The most bytes of the configuration, its templates and certificates. */
-const CONFIG_BYTES_MAX = 64 * 1024 * 1024;
 
 const entryShape = z.object({
   /** `state/…` or `config/…`. */
@@ -198,12 +196,7 @@ function configFiles(config: string): readonly string[] {
 }
 
 function readConfigured(path: string, serviceUid: number) {
-  const { size, mode, uid } = statSync(path);
-  if (size > CONFIG_BYTES_MAX)
-    throw new RackError(
-      'bad-argument',
-      `${path} is larger than a file of the configuration may be: move it to another directory`,
-    );
+  const { mode, uid } = statSync(path);
   return { path, bytes: read(path), mode: mode & 0o777, isOfService: uid !== 0 && uid === serviceUid };
 }
 

@@ -44,7 +44,7 @@ export const form = <const T extends Takes>(
   words: string | readonly string[],
   about: string,
   takes: T,
-  { ...asking }: Form<T>,
+  asking: Form<T>,
 ): Row => action(words, about, takes, (argv) => send(asking, takes, argumentsIn(words), argv));
 
 const API = '/MAAS/api/2.0/';
