@@ -78,7 +78,7 @@ test('check judges the file alone if it may not read the store, and says so with
 
 const replay = (config: string): Promise<unknown> => {
   const file = join(dirname(config), CAPTURE);
-  return replayFile({ file, config, interfaceName: undefined, withState: true, ports: {}, json: false });
+  return replayFile({ file, config, withoutState: false, json: false });
 };
 const why = (config: string): Promise<unknown> =>
   explainMachine({ config, machine: '52:54:00:00:00:01', arch: undefined, json: false });
@@ -126,7 +126,7 @@ test('replay counts the files of an unreadable boot tree as missing, and says so
     if (isRoot) process.seteuid?.(0);
     writeFileSync(file, pcap(101, [asked('one'), asked('two')]));
     if (isRoot) process.seteuid?.(STRANGER);
-    await replayFile({ file, config, interfaceName: undefined, withState: true, ports: {}, json: false });
+    await replayFile({ file, config, withoutState: false, json: false });
   });
   assert.equal(said.match(/^Note: \S.* may not read \S+\/boot: its files count as missing$/gm)?.length, 1, said);
 });

@@ -1,6 +1,6 @@
 // The table of `rackboot replay`.
 
-import { action } from '../terminal/command-table.ts';
+import { row } from '../terminal/command-table.ts';
 import { config, flag, json, named, option } from '../terminal/shared-options.ts';
 
 /** Replaces `-` on the command line, because the parser drops a lone `-`. */
@@ -15,7 +15,7 @@ export const nameStandardInput = (args: readonly string[]): readonly string[] =>
 
 const port = { type: 'number', requiresArg: true } as const;
 
-export const REPLAY_COMMAND = action(
+export const REPLAY_COMMAND = row(
   'replay <file>',
   'Answer the queries of a capture with the current configuration; send nothing',
   {
@@ -27,15 +27,6 @@ export const REPLAY_COMMAND = action(
     'dns-port': { ...port, describe: 'Another port for DNS, besides 53' },
     json,
   },
-  async (argv) => {
-    const { replayFile } = await import('./replay.ts');
-    return await replayFile({
-      file: argv.file,
-      config: argv.config,
-      interfaceName: argv.interface,
-      withState: !argv.withoutState,
-      ports: { tftp: argv.tftpPort, dns: argv.dnsPort },
-      json: argv.json,
-    });
-  },
+  () => import('./replay.ts'),
+  'replayFile',
 );

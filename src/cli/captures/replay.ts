@@ -4,7 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Replayed, Verdict } from '../../capture/answer-comparison.ts';
 import { CAPTURE_BYTES_MAX, readCapture } from '../../capture/pcap.ts';
-import { type ReplayFacts, replayDatagrams } from '../../capture/replay.ts';
+import { replayDatagrams } from '../../capture/replay.ts';
 import { instant, later, systemClock } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { counted } from '../../counted.ts';
@@ -25,9 +25,10 @@ import { jsonListLines, printLines } from '../terminal/output.ts';
 interface ReplayOptions {
   readonly file: string;
   readonly config: string;
-  readonly interfaceName: string | undefined;
-  readonly withState: boolean;
-  readonly ports: ReplayFacts['ports'];
+  readonly interface?: string | undefined;
+  readonly withoutState: boolean;
+  readonly tftpPort?: number | undefined;
+  readonly dnsPort?: number | undefined;
   readonly json: boolean;
 }
 
@@ -42,15 +43,15 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
     );
   const leftOut = leftOutNote(config.stateDir);
   const notes: string[] = leftOut === undefined ? [] : [leftOut];
-  const { machines, leases } = options.withState ? readState(config, leftOut, notes) : { machines: [], leases: [] };
+  const { machines, leases } = options.withoutState ? { machines: [], leases: [] } : readState(config, leftOut, notes);
   const { datagrams, fault } = capture;
   const results = replayDatagrams(datagrams, {
     config,
     machines: new MachineDirectory(machines),
     leases,
     sizeOf: treeSizes(config.boot.tree, notes),
-    interfaceName: options.interfaceName,
-    ports: options.ports,
+    interfaceName: options.interface,
+    ports: { tftp: options.tftpPort, dns: options.dnsPort },
   });
   if (fault !== undefined) notes.push(`the file was not read to its end: at byte ${fault.offset}: ${fault.text}`);
   const counts = countVerdicts(results);

@@ -14,7 +14,6 @@ const terms = {
   'kernel-opts': option('Kernel parameters of its machines, instead of the global ones'),
 } as const;
 
-const ofTag = { comment: 'comment', kernel_opts: 'kernel-opts' } as const;
 const tag = {
   ...name,
   finder: {
@@ -118,7 +117,7 @@ export const PEOPLE_COMMANDS = [
       { name, config, json, ...terms },
       {
         ask: ['POST', 'tags/'],
-        fields: { name: 'name', ...ofTag },
+        fields: { name: 'name', kernel_opts: 'kernel-opts' },
         say: ({ name: made }) =>
           `The tag ${made} is created. rackboot tags update-nodes ${made} --add MACHINE adds it to a machine.`,
       },
@@ -129,7 +128,7 @@ export const PEOPLE_COMMANDS = [
       { name: tag, config, json, rename: option('Its new name'), ...terms, definition },
       {
         ask: ['PUT', 'tags/{name}/'],
-        fields: { name: 'rename', ...ofTag, definition: 'definition' },
+        fields: { name: 'rename', kernel_opts: 'kernel-opts', definition: 'definition' },
         mustChange: '--rename, --comment, --kernel-opts or --definition',
         say: ({ name: changed, rename }) =>
           `The tag ${changed.name} is changed${rename === undefined ? '' : `, and now called ${rename}`}.`,

@@ -87,11 +87,8 @@ export const RACK_COMMANDS: readonly Row[] = [
     },
     async (argv) => {
       const { listSeen, traceMachine } = await import('./trace.ts');
-      const { systemClock } = await import('../../clock.ts');
       const { machine } = argv;
-      return machine === undefined
-        ? await listSeen(argv)
-        : await traceMachine({ ...argv, machine }, () => systemClock.wallTimeMs());
+      return machine === undefined ? await listSeen(argv) : await traceMachine({ ...argv, machine });
     },
   ),
   row(

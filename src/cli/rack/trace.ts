@@ -8,6 +8,7 @@
 
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
+import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, followDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
@@ -58,9 +59,10 @@ interface TraceRequest {
 }
 
 /** @throws RackError `not-found` with similar names */
-export async function traceMachine(request: TraceRequest, nowMs: () => number): Promise<number> {
+export async function traceMachine(request: TraceRequest): Promise<number> {
   const { stateDir } = loadPlace(request.config);
-  const oldestMs = request.since === undefined ? 0 : nowMs() - parseDuration(request.since, '--since') * 1000;
+  const oldestMs =
+    request.since === undefined ? 0 : systemClock.wallTimeMs() - parseDuration(request.since, '--since') * 1000;
   const query = `machine=${encodeURIComponent(request.machine)}`;
   if (request.follow) {
     return await follow(stateDir, query, request.json, oldestMs);

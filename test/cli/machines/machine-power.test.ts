@@ -124,7 +124,7 @@ test('power status and trace say that a machine waits for a person to switch it 
   assert.match(power.answer, /m1\.maas +manual .* waiting to be switched on\n$/);
   const request = { machine: 'm1', follow: false, json: false, since: undefined };
   const trace = (machine: typeof MACHINE): Promise<{ answer: string }> =>
-    withDaemon(t, machine, [], false, (config) => traceMachine({ config, ...request }, () => 0));
+    withDaemon(t, machine, [], false, (config) => traceMachine({ config, ...request }));
   assert.match((await trace(waiting)).answer, /\nWaiting for a person to switch it on\.\n$/);
   assert.match((await trace(MACHINE)).answer, /\nWaiting for its first message\.\n$/);
 });
