@@ -132,8 +132,8 @@ async function discard(path: string): Promise<void> {
   unfinished.delete(path);
 }
 
-/** The end of such a name; older releases added the process. */
-export const UNFINISHED_END = String.raw`\.(?<state>new|old|gone)-(?:\d+-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`;
+/** The end of such a name. */
+export const UNFINISHED_END = String.raw`\.(?<state>new|old|gone)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`;
 const UNFINISHED = new RegExp(String.raw`^\.(?<name>.+)${UNFINISHED_END}$`);
 
 /**

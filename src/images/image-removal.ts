@@ -17,8 +17,8 @@ import { inStoreTurn } from './stored-blob.ts';
 /** A blob, or a manifest that is being written, relative to the tree. */
 const BLOB =
   /^images\/(?:[0-9a-f]{2}\/[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root\.tar|root\.gz|file)|\.manifests\/\.[^/]+\.json\.[0-9a-f-]{36})$/;
-/** A copy under way, with the lock of older releases. */
-const COPY = /^images\/\.part-[0-9a-f-]+(?:\.lock)?$/;
+/** A copy under way. */
+const COPY = /^images\/\.part-[0-9a-f-]+$/;
 
 /** Older leftovers cannot belong to a running addition. */
 const LEFTOVER_MS = 60 * 60 * 1000;

@@ -50,7 +50,7 @@ test('the files of another server stay, whole directories and single files', () 
       'amd64/generic/trixie/commissioning/linux',
       'amd64/generic/trixie/commissioning/extra',
       'arm64/generic/trixie/install/linux',
-      `arm64/generic/trixie/.install.gone-7-${UUID}/linux`,
+      `arm64/generic/trixie/.install.gone-${UUID}/linux`,
       'bootloader/uefi/amd64/bootx64.efi',
       'bootloader/own/amd64/x.efi',
       'ubuntu/amd64/generic/noble/mine/root',
@@ -67,7 +67,7 @@ test('the files of another server stay, whole directories and single files', () 
           '.loaders-amd64.json',
           'amd64/generic/trixie/commissioning/linux',
           'amd64/generic/trixie/commissioning/manifest.json',
-          `arm64/generic/trixie/.install.gone-7-${UUID}`,
+          `arm64/generic/trixie/.install.gone-${UUID}`,
           'bootloader/uefi',
           'images/.manifests',
           `images/.part-${UUID}`,
@@ -167,22 +167,22 @@ test('a person keeps their own things at the names of Rackboot, and under hidden
 
 test('a directory that was moved away keeps what no manifest names, as one in its place', () => {
   const place = 'amd64/generic/trixie';
-  const [old, other] = [`${place}/.install.old-7-${UUID}`, `${place}/.commissioning.old-7-${UUID}`];
-  const loader = `bootloader/uefi/.amd64.old-7-${UUID}`;
+  const [old, other] = [`${place}/.install.old-${UUID}`, `${place}/.commissioning.old-${UUID}`];
+  const loader = `bootloader/uefi/.amd64.old-${UUID}`;
   withTree(
     [
       `${old}/linux`,
       `${old}/my-preseed`,
       `${other}/linux`,
       `${loader}/bootx64.efi`,
-      `${place}/.install.new-7-${UUID}/linux`,
-      `bootloader/uefi/.arm64.gone-7-${UUID}/x`,
+      `${place}/.install.new-${UUID}/linux`,
+      `bootloader/uefi/.arm64.gone-${UUID}/x`,
     ],
     (tree, shares) => {
       describeAs(tree, `${old}/manifest.json`, ['linux']);
       describeAs(tree, `${loader}/manifest.json`, ['bootx64.efi']);
       assert.deepEqual(shares(), [
-        [`${place}/.install.new-7-${UUID}`, `${old}/linux`, `${old}/manifest.json`, 'bootloader'],
+        [`${place}/.install.new-${UUID}`, `${old}/linux`, `${old}/manifest.json`, 'bootloader'],
         [other, `${old}/my-preseed`],
       ]);
     },
@@ -194,9 +194,9 @@ test('only where Rackboot makes them do unfinished files, directories and links 
     [
       `mine/.cache.${UUID}`,
       `.cache.${UUID}`,
-      `mine/.x.new-7-${UUID}/thesis`,
-      `amd64/mine/.x.gone-7-${UUID}/thesis`,
-      `amd64/generic/trixie/.mine.gone-7-${UUID}/thesis`,
+      `mine/.x.new-${UUID}/thesis`,
+      `amd64/mine/.x.gone-${UUID}/thesis`,
+      `amd64/generic/trixie/.mine.gone-${UUID}/thesis`,
       `.pxelinux.0.${UUID}`,
       `..loaders-amd64.json.${UUID}`,
       'pxelinux.0',
@@ -207,18 +207,18 @@ test('only where Rackboot makes them do unfinished files, directories and links 
       'images/systems/noble-0123456789ab/squashfs',
       'images/systems/jammy-0123456789ab/root-tgz',
       'images/systems/jammy-0123456789ab/notes/thesis',
-      `images/systems/.a-0123456789ab.old-7-${UUID}/squashfs`,
-      `images/systems/.b-0123456789ab.new-7-${UUID}/squashfs`,
+      `images/systems/.a-0123456789ab.old-${UUID}/squashfs`,
+      `images/systems/.b-0123456789ab.new-${UUID}/squashfs`,
       `images/systems/.c-0123456789ab.kept-${UUID}/squashfs`,
     ],
     (tree, shares) => {
       describeAs(tree, '.loaders-amd64.json', ['pxelinux.0']);
       writeFileSync(join(tree, 'pxelinux.0'), 'x');
-      for (const path of ['mine/link', 'os/amd64/generic/noble/release', `os/amd64/generic/noble/.x.new-7-${UUID}`]) {
+      for (const path of ['mine/link', 'os/amd64/generic/noble/release', `os/amd64/generic/noble/.x.new-${UUID}`]) {
         mkdirSync(dirname(join(tree, path)), { recursive: true });
         symlinkSync('../../../../images/systems/noble-0123456789ab', join(tree, path));
       }
-      const systems = ['.a-0123456789ab.old-7-UUID', '.b-0123456789ab.new-7-UUID', 'jammy-0123456789ab/root-tgz'];
+      const systems = ['.a-0123456789ab.old-UUID', '.b-0123456789ab.new-UUID', 'jammy-0123456789ab/root-tgz'];
       assert.deepEqual(shares(), [
         [
           `..loaders-amd64.json.${UUID}`,

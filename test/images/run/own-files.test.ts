@@ -107,7 +107,7 @@ test('a killed removal stays one, and a killed import leaves no bytes', async ()
   const release = join(tree, 'amd64/generic/bookworm');
   renameSync(join(tree, INSTALLER), join(release, `.install.gone-${newUuid()}`));
   // As an earlier release named it.
-  putPart(tree, `amd64/generic/bookworm/.install.new-1-${newUuid()}`, FILES, FACTS);
+  putPart(tree, `amd64/generic/bookworm/.install.new-${newUuid()}`, FILES, FACTS);
   mkdirSync(join(release, '.install.kept-by-me'));
   await sweepDownloads(tree, Date.now());
   assert.deepEqual(readdirSync(release), ['.install.kept-by-me']);
