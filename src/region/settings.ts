@@ -301,7 +301,9 @@ export class RegionSettings {
           );
     }
     if (rule === 'file') return refusal('setting-read-only', fileText(key, this.#ownFileOf(rack)?.file));
-    if (edit.value !== undefined || edit.entries !== undefined) {
+    const before = list.find((one) => one.rack === rack && one.key === key)?.value;
+    // What the store has under a key of a file has no effect, and may go.
+    if (edit.value !== undefined || edit.entries !== undefined || before === undefined) {
       const pin = this.pinnedBy(key, rack);
       if (pin !== undefined) return refusal('setting-read-only', pinnedText(key, pin));
     }
@@ -310,7 +312,6 @@ export class RegionSettings {
         'setting-unknown',
         `${edit.key}: this region has no rack of its own; name the network's rack: rackboot config set --rack NAME`,
       );
-    const before = list.find((one) => one.rack === rack && one.key === key)?.value;
     let { value } = edit;
     if (edit.entries !== undefined) {
       const stored = field === undefined ? before : isSettings(before) ? valueAt(before, field) : undefined;

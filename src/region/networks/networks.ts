@@ -39,7 +39,7 @@ import {
   VLANS_MAX,
 } from '../records/network-store.ts';
 import { type RefusalWord, refusal } from '../records/refusal.ts';
-import { pinnedText, type SettingsRefusal } from '../records/settings-refusal.ts';
+import type { SettingsRefusal } from '../records/settings-refusal.ts';
 import type { RegionStore } from '../records/store.ts';
 import { USED_MAX } from './address-use.ts';
 import { type NetworkView, type ReverseMode, viewOf } from './network-view.ts';
@@ -203,7 +203,7 @@ export class Networks {
         const outcome = await store.networks.change<WantedChange | R | SettingsRefusal>((records, nextId) => {
           const wanted = decide({ ...this.#view(records, ofRacks), ...uses, nextId });
           if (wanted.kind === 'refusal') return { result: wanted };
-          const excess = refusePinned(wanted) ?? excessOf(records, wanted);
+          const excess = excessOf(records, wanted);
           if (excess !== undefined) return { result: excess };
           const { put, remove, nextId: after } = wanted;
           question = questionOf(records, remove);
@@ -251,11 +251,6 @@ const eventsOf = ({ added = [], ...wanted }: WantedChange, atMs: number, usernam
       username,
     }),
   );
-
-function refusePinned({ service = [] }: WantedChange): RefusalWord | undefined {
-  const pinned = service.find(({ served }) => served.pin !== undefined)?.served;
-  return pinned?.pin === undefined ? undefined : refusal('setting-read-only', pinnedText(pinned.key, pinned.pin));
-}
 
 function excessOf(records: NetworkRecords, { put = {} }: WantedChange): RefusalWord | undefined {
   for (const kind of NETWORK_KINDS) {

@@ -1,7 +1,7 @@
 // The networks that racks serve, read from their cluster interfaces, which decide everything that a rack does in a network.
 //
 // 1. A cluster interface is either written in its rack's configuration file or stored by the region. Only a stored one can be changed here;
-//    for the other, `pin` names the file and the key.
+//    for the other, the refusal names the file and the key (`settings.ts`).
 // 2. A network of a remote rack counts only if the region believes that the rack serves it. One that the region stores for the rack counts
 //    from then on, before the rack reports it, unless a person would have to agree to it.
 
@@ -9,13 +9,11 @@ import type { Settings, SettingValue } from '../../machines/settings.ts';
 import { type ClusterInterface, readInterfaces } from '../racks/cluster-interface.ts';
 import { findNetworkDoubt, type ReportedNetwork, reportedNetworks } from '../racks/rack-networks.ts';
 import type { Rack } from '../records/rack.ts';
-import type { Pin, SettingsRefusal } from '../records/settings-refusal.ts';
+import type { SettingsRefusal } from '../records/settings-refusal.ts';
 
 export interface InterfaceSettings {
   /** A rack's cluster interfaces, in the form of a configuration file. */
   interfacesOf(rack: string): readonly Settings[];
-  /** The file in which a key is written; `undefined`: it can be changed here. */
-  pinnedBy(key: string, rack: string): Pin | undefined;
 }
 
 export interface NetworkSettings extends InterfaceSettings {
@@ -37,8 +35,6 @@ export interface ServedNetwork extends ClusterInterface {
   readonly rackName: string;
   /** The first other DHCP server that the rack saw there; `undefined`: none. */
   readonly foreignServer: string | undefined;
-  /** The file in which the cluster interface is written; `undefined`: the region stores it. */
-  readonly pin: Pin | undefined;
 }
 
 /** The networks of racks: as they should be served, and as racks report that they serve them. */
@@ -49,7 +45,7 @@ export interface RackNetworks {
 
 /** New values of fields of one cluster interface; `undefined` removes a field. */
 export interface ServiceEdit {
-  readonly served: Pick<ServedNetwork, 'rack' | 'key' | 'pin'>;
+  readonly served: Pick<ServedNetwork, 'rack' | 'key'>;
   readonly fields: Readonly<Record<string, SettingValue | undefined>>;
   /** The whole cluster interface is added with these fields, or removed; `undefined`: its other fields stay. */
   readonly whole?: 'added' | 'removed' | undefined;
@@ -76,8 +72,7 @@ export function readRackNetworks(
     readInterfaces(settings.interfacesOf(uuid)).flatMap((one): readonly ServedNetwork[] => {
       const report = reported.find(({ rack: by, name, cidr }) => by === uuid && name === one.name && cidr === one.cidr);
       if (uuid !== ownRack?.uuid && report === undefined && !isAwaited(one, rack, racks)) return [];
-      const pin = settings.pinnedBy(one.key, uuid);
-      return [{ ...one, rack: uuid, rackName, foreignServer: report?.foreignServer, pin }];
+      return [{ ...one, rack: uuid, rackName, foreignServer: report?.foreignServer }];
     }),
   );
   return { served, reported };

@@ -23,7 +23,6 @@ export const SERVED: ServedNetwork = {
   options: [],
   foreignServer: undefined,
   key: 'cluster_interfaces.lab',
-  pin: undefined,
 };
 
 /** The networks of a region that has none. */

@@ -307,7 +307,7 @@ const remove = (call: ApiCall): Promise<Answer> =>
     const made = withoutMade(found);
     return (
       refuseForeign(call, found) ??
-      refuseServed(found) ??
+      refuseServed(call, found) ??
       changeOf('removed', `${type} range`, rangeName(found), range.id, {
         remove: { ranges: [range.id] },
         put: { subnets: made?.subnets ?? [] },

@@ -43,6 +43,7 @@ import type { HostAddress } from '../../records/rack-description.ts';
 import { pinnedText } from '../../records/settings-refusal.ts';
 import type { RegionSettings } from '../../settings.ts';
 import { isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import type { ApiCall } from '../call/operation.ts';
 import { VLAN_NO_RANGE } from './network-calls.ts';
 import { ROUTES_OPTION, routesFrom } from './route-operations.ts';
 
@@ -234,7 +235,7 @@ function addition(
   const mtu = given.mtu ?? range.subnet.vlan.vlan.mtu;
   const withMtu = withOption({ options: [] }, MTU_OPTION, mtu === MTU_DEFAULT ? undefined : mtu) ?? [];
   return {
-    served: { rack, key, pin: settings.pinnedBy(key, rack) },
+    served: { rack, key },
     whole: 'added',
     fields: {
       interface: place.interface,
@@ -358,9 +359,12 @@ export function withoutMade({
 }
 
 /** The refusal to take the dynamic range from a cluster interface that gives addresses from it. A file that has it is named by another check. */
-export function refuseServed({ range, served, subnet: { subnet } }: RangeView): Refusal | undefined {
+export function refuseServed(
+  { region }: ApiCall,
+  { range, served, subnet: { subnet } }: RangeView,
+): Refusal | undefined {
   if (range.kind !== 'dynamic' || served === undefined || served.management === 0) return undefined;
-  if (served.pin !== undefined) return undefined;
+  if (region.settings.pinnedBy(served.key, served.rack) !== undefined) return undefined;
   return refuse(
     'in-use',
     `${subnet.cidr} has DHCP with this range by the cluster interface ${served.name} of the rack ${served.rackName}: switch DHCP off first (dhcp_on=false of the VLAN, or management=0).`,
