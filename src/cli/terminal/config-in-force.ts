@@ -1,6 +1,6 @@
 // The configuration that a command works on: the running daemon's, or without a daemon the one it would start with.
 
-import { accessSync, constants } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { z } from 'zod';
 import {
   type ConfigFile,
@@ -60,7 +60,8 @@ export const cachedSettings = (stateDir: string): Settings =>
 export function hiddenStoreText(stateDir: string): string | undefined {
   const path = desiredStateFile(stateDir);
   try {
-    accessSync(path, constants.R_OK);
+    // access(2) would judge the real user, not the effective one.
+    closeSync(openSync(path, 'r'));
     return undefined;
   } catch (error) {
     if (!isOwnershipError(error)) return undefined;
