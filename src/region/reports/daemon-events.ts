@@ -254,8 +254,7 @@ export const DAEMON_EVENTS = {
     logged: { id: 'text' },
     text: (f) => `The region has a problem: ${notedText(f)}`,
     explanation:
-      'A request failed inside the region, one of its listeners waits for its address, or region.db is an older copy: then text names ' +
-      'the file, and rackboot status and rackboot doctor show it until it is restored. Or another process of the region has other ' +
+      'A request failed inside the region, one of its listeners waits for its address, or another process of the region has other ' +
       'values in its configuration file: make the files equal. The response to a failed request names the same id. The region keeps running.',
   }),
   'region.unconfirmed': defineEvent({
