@@ -51,7 +51,7 @@ export function askEngine<N extends WorkName>(
     }).then(() => lost(), lost);
   });
   async function* body(): AsyncGenerator<Uint8Array> {
-    yield encodeOrder({ name, tree, terms, hasContent: content !== undefined, bytes: content?.bytes });
+    yield* encodeOrder({ name, tree, terms, hasContent: content !== undefined, bytes: content?.bytes });
     try {
       // A piece is valid only until the next one.
       for await (const piece of content?.pieces() ?? []) yield Buffer.from(piece);

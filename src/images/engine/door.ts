@@ -46,9 +46,10 @@ export function errorIn({ refused: { code, message } }: ReturnType<typeof refusa
   return code === undefined ? new Error(message) : new RackError(code, message);
 }
 
-export function encodeOrder<N extends WorkName>(order: Order<N>): Buffer {
+/** Its length and its bytes. */
+export function encodeOrder<N extends WorkName>(order: Order<N>): readonly Uint8Array[] {
   const body = serialize(order);
   const length = Buffer.alloc(LENGTH_BYTES);
   length.writeUInt32BE(body.length);
-  return Buffer.concat([length, body]);
+  return [length, body];
 }

@@ -71,7 +71,7 @@ class Body {
   }
 
   async readOrder(): Promise<Order> {
-    const length = (await this.#take(LENGTH_BYTES)).readUInt32BE();
+    const length = Buffer.from(await this.#take(LENGTH_BYTES)).readUInt32BE();
     const order: Order = deserialize(await this.#take(length));
     return order;
   }
@@ -90,7 +90,7 @@ class Body {
     }
   }
 
-  async #take(bytes: number): Promise<Buffer> {
+  async #take(bytes: number): Promise<Uint8Array> {
     const parts = [this.#kept];
     for (let length = this.#kept.length; length < bytes; ) {
       const chunk = await this.#next();
@@ -100,7 +100,7 @@ class Body {
     }
     const all = Buffer.concat(parts);
     this.#kept = viewBytes(all, bytes);
-    return Buffer.from(viewBytes(all, 0, bytes));
+    return viewBytes(all, 0, bytes);
   }
 
   async #next(): Promise<Buffer | undefined> {
