@@ -120,13 +120,21 @@ describe('another user of the rack’s host', { skip: missing('linux', 'root', '
   });
 
   test('another user opens no file and no socket of the state directory', async () => {
+    // Has the socket of the images opened.
+    await rack.well('images', 'fsck');
     const tried = readdirSync(rack.stateDir, { recursive: true, encoding: 'utf8' })
       .map((name) => join(rack.stateDir, name))
       .map((path) => [lstatSync(path), path] as const)
       .filter(([stats]) => !stats.isDirectory())
       .map(([stats, path]) => [stats.isSocket() ? 'socket' : 'file', path]);
     const names = tried.map(([kind, path = '']) => `${kind} ${path.slice(rack.stateDir.length + 1)}`);
-    for (const name of ['file region.db', 'file leases.db', 'socket region.sock', 'socket rack.sock'])
+    for (const name of [
+      'file region.db',
+      'file leases.db',
+      'socket region.sock',
+      'socket rack.sock',
+      'socket images.sock',
+    ])
       assert.ok(names.includes(name), `${name}: ${names}`);
     const intruder = intrude(OPEN, JSON.stringify([['file', rack.configFile], ...tried]));
     await intruder.prints('tried');
