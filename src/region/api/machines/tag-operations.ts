@@ -193,12 +193,9 @@ const listOthers =
     return json(devices.map((device) => deviceJson(device, where)));
   };
 
-const UPDATE =
-  'Assign the tag to machines, and remove it from others: all, or none. Repeating it changes nothing. If-Match compares the tag itself, ' +
-  'not which machines have it.';
+const UPDATE = 'Assign the tag to machines, and remove it from others: all, or none. Repeating it changes nothing.';
 const REBUILD =
-  'Assign the tag by its definition, to all machines that have been commissioned, a few at a time. Repeating it changes nothing. It ' +
-  'takes no If-Match.';
+  'Assign the tag by its definition, to all machines that have been commissioned, a few at a time. Repeating it changes nothing.';
 const LIST_MACHINES = 'List the machines that have the tag.';
 const LIST_RACKS = 'List the racks that have the tag: none, because only machines and devices have tags.';
 const LIST_REGIONS = 'List the regions that have the tag: none, likewise.';
