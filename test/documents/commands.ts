@@ -75,7 +75,7 @@ const NOT_RUN: readonly RegExp[] = [
   // The laboratory has none of these systems.
   /^sudo rackboot images (?:export|import \.)/,
   // The laboratory has none of these images.
-  /^sudo rackboot images remove (?:ubuntu|bootloader\/|installer\/)/,
+  /^sudo rackboot images remove (?:ubuntu|bootloader\/|installer\/|amd64\/)/,
   // This host lacks the files with the keys of these sites.
   /^sudo rackboot images sources (?:(?:add|set) .* --key(?:ring|s) |remove )/,
   // There is no other host.
