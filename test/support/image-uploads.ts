@@ -1,5 +1,5 @@
 // `rackboot images upload` against a real daemon: over the control socket and over HTTP with a key, with its progress; continued after the daemon
-// was killed; refused with the reason. By any user. `region-imports.ts` runs them at its place.
+// was killed; refused with the reason. By any user.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

@@ -5,7 +5,7 @@
 //                                                                               └─ in use ─▶ set aside
 //   offer ─ clear ─┬─ 'clear': needs no probe, is in stock, or was probed a moment ago
 //                  ├─ 'asked': a client already waits for the answer
-//                  ├─ 'crowded': too many clients of the shared network wait for a probe (`probe-turns.ts`)
+//                  ├─ 'crowded': too many clients of the shared network wait for a probe
 //                  └─ a promise: the user, or undefined
 //
 // 1. A new client waits only if the stock is empty, or if the address is one it requested or one fixed for it that it never had. It waits

@@ -280,7 +280,7 @@ export function networkFault(error: unknown): string | undefined {
   return error instanceof Error ? networkFault(error.cause) : undefined;
 }
 
-/** Thrown within an attempt; `attempt.ts` catches it. */
+/** Thrown within an attempt. */
 export class AttemptFailure extends Error {
   readonly fault: AttemptFault;
 

@@ -7,7 +7,7 @@
 //
 // 1. At most `max` connections are served, and `waitingMax` wait; both kinds are shared out by address and by network.
 // 2. A connection without a whole request for RESTING_MS makes room for any newcomer.
-// 3. A body that arrives too slowly (`arriving-body.ts`) is refused with 408.
+// 3. A body that arrives too slowly (`http/body-arrival.ts`) is refused with 408.
 // 4. A connection whose sender represents another client (`clientOf`) counts as that client's.
 // 5. A connection with more than PIPELINED_MAX requests in progress is closed at once (RFC 9112 §9.3.2: its client must expect that), and
 //    only a few requests of all connections begin in one turn (`request-turns.ts`). node:http still parses the rest of the 64 KiB that it

@@ -1,6 +1,6 @@
 // Signs of life, from racks' reports and from the machines' own requests.
 //
-//   started   a start from the network: counted (`network-boots.ts`); too many starts end the work as hung
+//   started   a start from the network: counted; too many starts end the work as hung
 //   seen      the time limit of the state starts again; a machine whose written disk does not start fails
 //   leased    a machine whose disk is written becomes Deployed once its installed system has an address
 //

@@ -15,7 +15,7 @@ export type PowerParameters = Readonly<Record<string, PowerValue>>;
 
 export const POWER_PARAMETERS_MAX = 32;
 
-/** Of all drivers. A client may also send each as a separate field (`api/power-fields.ts`). */
+/** Of all drivers. A client may also send each as a separate field (`api/machines/power-fields.ts`). */
 export const POWER_PARAMETER_NAMES = [
   'power_address',
   'power_user',

@@ -135,7 +135,7 @@ const STANDBY = 'start the standby, or take it out of synchronous_standby_names'
 const quoted = (said: string): string => (said === '' ? '' : ` (${said})`);
 
 const OUTAGES = {
-  // Its store (`store-outage.ts`).
+  // Its store.
   'database-unusable': note(
     ['fault', 'said'],
     ({ fault, said }) => `the region's database cannot be used now${quoted(said)}: ${textOf(FAULTS, fault)}`,
