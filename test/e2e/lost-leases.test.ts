@@ -1,4 +1,5 @@
 // A rack whose leases were removed while it was down says so, once.
+// @host waits
 
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
