@@ -121,8 +121,8 @@ try {
   await browser.scheme('light');
   await browser.resize(WIDTH, PAGE_HEIGHT);
   await signIn(browser, PASSWORD.exec(lab.lines.join('\n'))?.[0] ?? '');
-  await browser.open(PAGE);
-  const link = 'document.querySelector(\'main a[href*="machine"]\')';
+  await browser.open(`${PAGE}machines/`);
+  const link = 'document.querySelector(\'main .name a[href*="machine"]\')';
   await browser.until(`${link} !== null`, LAB_MS_MAX);
   await browser.open(String(await browser.evaluate(`${link}.href`)));
   await browser.until("document.body.innerText.includes('Deployed')", LAB_MS_MAX);

@@ -44,8 +44,9 @@ test('a machine opens by its link, and its new events appear live', {
     await live.region.enlist(report([0x525400000001], { hostname: 'web1' }));
     await tell('dhcp.offer', '52:54:00:00:00:01', 'Offered 10.20.0.100 (new) and lpxelinux.0 (BIOS, PXE)');
     await tell('tftp.sent', '52:54:00:00:00:09', `Loaded ${ATTACK}`);
-    await browser.resize(1280, 900);
+    await browser.resize(1480, 900);
     await signIn(browser, live.origin);
+    await browser.open(`${live.origin}/MAAS/machines/`);
     await browser.evaluate("document.querySelector('td a').click()");
     await browser.until(
       "document.readyState === 'complete' && document.body.innerText.includes('Next network boot')",
@@ -59,7 +60,7 @@ test('a machine opens by its link, and its new events appear live', {
     const lines = async (): Promise<readonly (readonly [left: number, count: number])[]> =>
       Object.values(Object(await browser.evaluate(LINES)));
     const isSeen = `document.body.innerText.includes(${JSON.stringify(WORDY)})`;
-    for (const path of [`/MAAS/machines/52:54:00:00:00:01/`, '/MAAS/']) {
+    for (const path of [`/MAAS/machines/52:54:00:00:00:01/`, '/MAAS/machines/']) {
       await browser.open(`${live.origin}${path}`);
       await browser.until(isSeen, 10_000);
       const found = await lines();
@@ -71,7 +72,7 @@ test('a machine opens by its link, and its new events appear live', {
         JSON.stringify(narrow),
       );
       assert.equal(new Set(narrow.map(([left]) => left)).size, 1, 'a wrapped text continues below its own start');
-      await browser.resize(1280, 900);
+      await browser.resize(1480, 900);
     }
     await browser.open(`${live.origin}/MAAS/machines/52:54:00:00:00:01/`);
     await tell('http.file-sent', '52:54:00:00:00:01', `Loaded ${ATTACK} ${LONG}`);

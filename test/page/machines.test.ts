@@ -85,7 +85,8 @@ test('the machines of two racks show their racks and owners, fit every width, an
         await region.store.changeMachine<never>(id, at, () => ({ kind: 'change', fields: WORDY, events: [] }));
     }
     await signIn(browser, live.origin);
-    for (const width of [1280, 1000, 830, 390, 320]) {
+    await browser.open(`${live.origin}/MAAS/machines/`);
+    for (const width of [1480, 1280, 1000, 830, 390, 320]) {
       await browser.resize(width, 900);
       const overflow = await browser.evaluate(
         `[document.documentElement, ...document.querySelectorAll('.sheet')].map((one) => one.scrollWidth - one.clientWidth)`,
@@ -99,7 +100,7 @@ test('the machines of two racks show their racks and owners, fit every width, an
       assert.deepEqual(wrapped, [], `${width} px: a state, a power or an owner takes more than a line`);
       assert.deepEqual(await browser.evaluate(CUT), [], `${width} px: a reason or a last event is cut`);
     }
-    await browser.resize(1280, 900);
+    await browser.resize(1480, 900);
     const widths = Object(await browser.evaluate(WIDTHS_OF_COLUMNS));
     const { event = 0, owner = 0 } = widths;
     assert.ok(
@@ -142,8 +143,9 @@ test('the page shows machines as they enlist, fits every width, and runs no scri
   const live = await startRegion();
   const browser = await openBrowser();
   try {
-    await browser.resize(1280, 900);
+    await browser.resize(1480, 900);
     await signIn(browser, live.origin);
+    await browser.open(`${live.origin}/MAAS/machines/`);
     assert.match(String(await browser.evaluate('document.body.innerText')), /No machines yet/);
 
     await live.region.enlist(report([0x525400000001], { hostname: 'web1', facts: hostileFacts() }));
@@ -163,7 +165,7 @@ test('the page shows machines as they enlist, fits every width, and runs no scri
     assert.equal(await browser.evaluate("document.querySelectorAll('img, main script, main b b').length"), 0);
     assert.notEqual(await browser.evaluate('document.title'), 'owned');
 
-    for (const width of [1280, 820, 390, 320]) {
+    for (const width of [1480, 1280, 820, 390, 320]) {
       await browser.resize(width, 800);
       const overflow = await browser.evaluate('document.documentElement.scrollWidth - window.innerWidth');
       assert.ok(Number(overflow) <= 0, `${width} px: ${overflow} px too wide`);
@@ -171,6 +173,8 @@ test('the page shows machines as they enlist, fits every width, and runs no scri
         .filter((line) => line.offsetHeight > 3 * parseFloat(getComputedStyle(line).fontSize)).length`);
       assert.equal(wrapped, 0, `${width} px: a last event takes more than two lines`);
     }
+    await browser.resize(1480, 900);
+    await browser.open(`${live.origin}/MAAS/`);
     assert.ok(!String(await browser.evaluate('document.body.innerText')).includes('Waiting for you'));
     const serial = { facts: serialFacts(`SN-${ATTACK}`) };
     for (const own of [0x525400000002, 0x525400000003]) await live.region.enlist(report([own], serial));
@@ -185,6 +189,7 @@ test('the page shows machines as they enlist, fits every width, and runs no scri
     }
     assert.deepEqual(browser.complaints, []);
 
+    await browser.open(`${live.origin}/MAAS/machines/`);
     await live.api.close();
     await browser.until("document.querySelector('.fresh').classList.contains('stale')", 10_000);
     const fresh = await browser.evaluate("document.querySelector('.fresh').innerText");

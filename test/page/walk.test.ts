@@ -20,7 +20,7 @@ import { report } from '../region/place.ts';
 import { missing } from '../support/needs.ts';
 import { type BrowserPage, openBrowser } from './chromium.ts';
 
-const WIDTHS = [1280, 360] as const;
+const WIDTHS = [2560, 1280, 360] as const;
 const STALLED: ImportReason = {
   code: 'download',
   params: { fault: { code: 'stalled', params: { host: 'images.a-site-of-a-long-name.example.net', seconds: 30 } } },
@@ -254,6 +254,7 @@ test('every page is readable and usable on a desktop and on a phone', {
     };
     for (const path of [
       '',
+      'machines/',
       'images/',
       'images/1/',
       'images/5/',
@@ -269,7 +270,7 @@ test('every page is readable and usable on a desktop and on a phone', {
       'scripts/burn-in/',
     ])
       await walk(`/MAAS/${path}`);
-    await walk('/MAAS/?status=failed-exiting-rescue-mode&owner=somebody-of-a-long-name', 'machines-narrowed');
+    await walk('/MAAS/machines/?status=failed-exiting-rescue-mode&owner=somebody-of-a-long-name', 'machines-narrowed');
     for (const { status } of STATUSES) {
       await live.region.store.changeMachine<never>(id, live.region.clock.wallTimeMs(), () => ({
         kind: 'change',

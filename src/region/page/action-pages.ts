@@ -178,7 +178,7 @@ async function act(view: View) {
   const { systemId, hostname } = machine;
   const values = await valuesOf(view, machine, action);
   const answer = await operate(view, action.operation, { system_id: systemId }, values);
-  const to = action.name === 'delete' ? '/MAAS/' : machinePath(systemId);
+  const to = action.name === 'delete' ? '/MAAS/machines/' : machinePath(systemId);
   return outcomeOf(answer, to, words.actionForms.accepted(hostname, words.actions[action.name].done));
 }
 

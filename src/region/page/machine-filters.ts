@@ -1,4 +1,4 @@
-// The search of the page at /MAAS/: its form, the machines that it finds, and the counts by state.
+// The search of the page at /MAAS/machines/: its form, the machines that it finds, and the counts by state.
 //
 // 1. A search covers all machines, TURN_MACHINES in each turn, and finds at most PAGE_MACHINES_MAX, machines with a problem first.
 
@@ -73,7 +73,7 @@ export function countsOf(machines: ReadonlyMap<MachineStatus, number>, wanted: S
     .filter(({ count }) => count > 0)
     .map(({ row, count }) => {
       const isChosen = wanted.status === row.status;
-      const to = isChosen ? '/MAAS/' : `/MAAS/?status=${row.status}`;
+      const to = isChosen ? '/MAAS/machines/' : `/MAAS/machines/?status=${row.status}`;
       return html`<li><a href="${to}"${isChosen ? html` aria-current="true"` : nothing}><b>${count}</b>${statusPill(row.status)}</a></li>`;
     });
   return html`<ul class="counts">${counts}</ul>`;
@@ -119,9 +119,9 @@ export function filtersOf(view: View, wanted: Search): Html {
     wanted.rack,
   );
   const isAll = Object.values(wanted).every((text) => text === '');
-  const all = isAll ? nothing : html`<a href="/MAAS/">${filters.all}</a>`;
+  const all = isAll ? nothing : html`<a href="/MAAS/machines/">${filters.all}</a>`;
   return html`
-    <form class="filters" method="get" action="/MAAS/" role="search"><input type="search" name="q" value="${queryValue(view, 'q')}"
+    <form class="filters" method="get" action="/MAAS/machines/" role="search"><input type="search" name="q" value="${queryValue(view, 'q')}"
     placeholder="${filters.placeholder}" aria-label="${filters.search}" maxlength="${SEARCH_CHARACTERS_MAX}">
     ${states}${mine.length + others.length === 0 ? nothing : owners}${names.length > 1 ? racks : nothing}
     <button class="button plain">${filters.search}</button>${all}</form>`;

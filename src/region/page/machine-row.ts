@@ -69,7 +69,7 @@ function powerCell(view: View, machine: Machine) {
 function ownerCell(machine: Machine) {
   const { owner } = machine;
   if (owner === undefined) return none;
-  const link = html`<a href="/MAAS/?owner=${encodeURIComponent(owner)}" title="${owner}">${owner}</a>`;
+  const link = html`<a href="/MAAS/machines/?owner=${encodeURIComponent(owner)}" title="${owner}">${owner}</a>`;
   return html`<div class="cut">${link}</div><div class="small">${systemName(machine)}</div>`;
 }
 
@@ -80,7 +80,7 @@ function rackLinks(machine: Machine, shown: Shown) {
     .slice(0, PAGE_MACS)
     .map(
       ({ name }, index) =>
-        html`${index === 0 ? ' · ' : ', '}<a href="/MAAS/?rack=${encodeURIComponent(name)}">${name}</a>`,
+        html`${index === 0 ? ' · ' : ', '}<a href="/MAAS/machines/?rack=${encodeURIComponent(name)}">${name}</a>`,
     );
   return html`${links}`;
 }

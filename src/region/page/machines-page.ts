@@ -1,4 +1,4 @@
-// The page at /MAAS/: the machines with their states, pending decisions, racks, and the latest events.
+// The page at /MAAS/machines/: the machines with their states, racks, and the latest events.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { noneFitsText } from '../../counted.ts';
@@ -7,11 +7,9 @@ import { formatMac } from '../../net/address.ts';
 import { formatAge } from '../../quantity.ts';
 import { readEvents } from '../api/site/event-pieces.ts';
 import { whereabouts } from '../life/whereabouts.ts';
-import { doubtWords, eventSentence, shownTo } from '../records/events.ts';
+import { eventSentence, shownTo } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
-import type { Conflict } from '../records/store.ts';
-import type { Region } from '../region.ts';
 import { formOf } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import {
@@ -30,39 +28,6 @@ import { isTakenReport } from './timeline.ts';
 import { eventText, logLine, none } from './values.ts';
 import { mayCall, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
-
-// Decisions that wait for the operator, with the commands that settle them: machines that may be the same, and a full list of New machines.
-
-/** Conflicts on the page; `rackboot machines show` lists those of one machine. */
-const PAGE_CONFLICTS_MAX = 10;
-
-const notice = (who: string, what: string, commands: readonly string[]) =>
-  html`<li><b>${who}</b> ${what}
-  ${commands.map((command) => html`<br><code>${command}</code>`)}</li>`;
-
-function conflictNotice(name: string, { systemId, otherId, why }: Conflict) {
-  const text = doubtWords(why);
-  if (systemId === otherId) return notice(name, words.notices.maybeTwo(systemId, text), []);
-  return notice(name, words.notices.maybeOne(systemId, text), [
-    `rackboot machines merge ${otherId} ${systemId}`,
-    `rackboot machines keep-apart ${otherId} ${systemId}`,
-  ]);
-}
-
-export async function renderNotices(region: Region): Promise<Html> {
-  const { newMachinesMax } = region.config();
-  const fresh = await region.store.countMachines({ statuses: ['new'] });
-  const full =
-    fresh < newMachinesMax ? [] : [notice(words.notices.full(fresh), words.notices.fullWhy(newMachinesMax), [])];
-  const found = await region.store.listConflicts(PAGE_CONFLICTS_MAX);
-  const machines = await region.store.outlineMachines(found.map(({ systemId }) => systemId));
-  const names = new Map(machines.map(({ systemId, hostname }) => [systemId, hostname]));
-  const conflicts = found.map((one) => conflictNotice(names.get(one.systemId) ?? one.systemId, one));
-  const notices = [...full, ...conflicts];
-  return notices.length === 0
-    ? nothing
-    : html`<h2>${words.notices.heading}</h2><div class="sheet"><ul class="notices">${notices}</ul></div>`;
-}
 
 const PAGE_EVENTS = 40;
 /** How many of the newest events are read; the page shows PAGE_EVENTS of them. */
@@ -115,9 +80,9 @@ async function strangers({ region, nowMs }: View) {
   return html`<h2>${words.machines.strangers}</h2><div class="sheet"><ol class="events">${items}</ol></div>`;
 }
 
-const ACCEPT_ALL = 'POST machines accept_all';
+export const ACCEPT_ALL = 'POST machines accept_all';
 
-async function acceptAll(view: View) {
+export async function acceptAll(view: View) {
   const count = await view.region.store.countMachines({ statuses: ['new'] });
   if (count === 0 || !mayCall(view.viewer, ACCEPT_ALL)) return nothing;
   return formOf(view, { body: nothing, submit: words.machines.acceptAll(count), tone: 'plain', isInline: true });
@@ -180,7 +145,6 @@ export async function renderPage(view: View): Promise<Html> {
     isLive: true,
     main: html`
       <div id="counts">${countsOf(counts, wanted)}</div>
-      <div id="notices">${await renderNotices(region)}</div>
       <div id="bar" class="bar"><h1>${words.machines.heading}</h1>${await acceptAll(view)}</div>
       <div id="filters">${total === 0 ? '' : filtersOf(view, wanted)}</div>
       <div id="machines">${table}${cut}</div>
@@ -191,11 +155,11 @@ export async function renderPage(view: View): Promise<Html> {
 }
 
 async function act(view: View) {
-  return submit(view, ACCEPT_ALL, {}, {}, '/MAAS/', words.machines.accepted);
+  return submit(view, ACCEPT_ALL, {}, {}, '/MAAS/machines/', words.machines.accepted);
 }
 
 export const MACHINES_PAGE: PageDefinition = {
-  path: '/MAAS/',
+  path: '/MAAS/machines/',
   access: 'user',
   render: renderPage,
   act,

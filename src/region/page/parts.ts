@@ -11,7 +11,8 @@ import { codeIn } from './values.ts';
 import type { View, Viewer } from './view.ts';
 import { words } from './words.ts';
 
-type Place = 'machines' | 'images' | 'tags' | 'scripts' | 'settings' | 'account' | 'people' | '';
+/** The entry of the navigation that is marked as current; `account` and '' mark none of the list. */
+type Place = (typeof PLACES)[number][0] | 'account' | '';
 
 interface PageParts {
   readonly title: string;
@@ -23,35 +24,43 @@ interface PageParts {
   readonly isLive?: boolean;
 }
 
-const LINKS: readonly (readonly [place: keyof typeof words.frame.pages, path: string, access: 'user' | 'admin'])[] = [
-  ['machines', '/MAAS/', 'user'],
-  ['images', '/MAAS/images/', 'user'],
-  ['tags', '/MAAS/tags/', 'user'],
-  ['scripts', '/MAAS/scripts/', 'user'],
-  ['settings', '/MAAS/settings/', 'admin'],
-  ['people', '/MAAS/people/', 'user'],
-];
+/** The entries of the navigation, in order. An entry is shown if `PAGES` has its page, to those who may open it. */
+const PLACES = [
+  ['overview', '/MAAS/'],
+  ['machines', '/MAAS/machines/'],
+  ['networks', '/MAAS/networks/'],
+  ['dns', '/MAAS/dns/'],
+  ['images', '/MAAS/images/'],
+  ['racks', '/MAAS/racks/'],
+  ['events', '/MAAS/events/'],
+  ['scripts', '/MAAS/scripts/'],
+  ['tags', '/MAAS/tags/'],
+  ['settings', '/MAAS/settings/'],
+  ['people', '/MAAS/people/'],
+  ['health', '/MAAS/health/'],
+] as const;
 
 export const mayOpen = (viewer: Viewer, access: 'user' | 'admin'): boolean => access === 'user' || viewer.isAdmin;
 
-function linksOf(viewer: Viewer, place: Place) {
-  const links = LINKS.filter(([, , access]) => mayOpen(viewer, access)).map(
-    ([own, path]) =>
-      html`<a href="${path}"${own === place ? html` aria-current="page"` : nothing}>${words.frame.pages[own]}</a>`,
+const CURRENT = html` aria-current="page"`;
+
+function linksOf({ viewer, pages }: Frame, place: Place) {
+  const open = new Set(pages.filter(({ access }) => mayOpen(viewer, access)).map(({ path }) => path));
+  const links = PLACES.filter(([, path]) => open.has(path)).map(
+    ([own, path]) => html`<a href="${path}"${own === place ? CURRENT : nothing}>${words.frame.pages[own]}</a>`,
   );
   return html`<nav aria-label="${words.frame.navigation}">${links}</nav>`;
 }
 
 function accountLinks(viewer: Viewer, place: Place) {
-  const current = place === 'account' ? html` aria-current="page"` : nothing;
-  const own = html`<a href="/MAAS/account/"${current}>${viewer.username}</a>`;
+  const own = html`<a href="/MAAS/account/"${place === 'account' ? CURRENT : nothing}>${viewer.username}</a>`;
   if (viewer.csrf === '') return own;
   return html`
     ${own}<form method="post" action="/MAAS/logout/" class="inline"><input type="hidden" name="csrf" value="${viewer.csrf}">
     <button class="button plain small-button">${words.frame.signOut}</button></form>`;
 }
 
-type Frame = Pick<View, 'viewer' | 'notice' | 'refusal' | 'faults'>;
+type Frame = Pick<View, 'viewer' | 'pages' | 'notice' | 'refusal' | 'faults'>;
 
 /** The refusal; if the faulty fields show all of it, only a reference to them. */
 function refusedText({ refusal, faults }: Frame, main: Html) {
@@ -76,8 +85,9 @@ export function pageOf(frame: Frame, parts: PageParts): Html {
   return documentOf(
     title,
     html`<a class="skip" href="#main">${words.frame.skip}</a>
-      <header><a class="brand" href="/MAAS/">Rackboot</a>${linksOf(viewer, place)}<div class="who-bar">${live}${accountLinks(viewer, place)}</div></header>
-      <div class="page">${done}${problem}<main id="main">${main}</main></div><footer>${footer}</footer>${SCRIPT}`,
+      <header><a class="brand" href="/MAAS/">Rackboot</a>${live}
+      <details class="menu"><summary>${words.frame.menu}</summary>${linksOf(frame, place)}<div class="who-bar">${accountLinks(viewer, place)}</div></details></header>
+      <div class="page">${done}${problem}<main id="main">${main}</main><footer>${footer}</footer></div>${SCRIPT}`,
     isLive ? html`<noscript><meta http-equiv="refresh" content="5"></noscript>` : nothing,
   );
 }
@@ -92,6 +102,9 @@ function documentOf(title: string, body: Html, head: Html = nothing) {
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>${words.frame.title(title)}</title>${STYLE}${head}</head><body>${body}</body></html>${LINE_END}`;
 }
+
+/** The only part of a page without the frame. */
+const cardOf = (content: Html) => html`<div class="page"><main><div class="sheet card">${content}</div></main></div>`;
 
 /** A URL or a path, which breaks after a slash if it is too long for its line. */
 export const breakable = (text: string): readonly Html[] =>
@@ -116,13 +129,14 @@ type CellStyle =
 export const cell = (label: string, content: Part, style: CellStyle = ''): Html =>
   html`<td data-label="${label}"${style === '' ? nothing : html` class="${style}"`}><div>${content}</div></td>`;
 
-const ALL_MACHINES = html`<a href="/MAAS/">${words.frame.allMachines}</a>`;
+const toMachines = () => html`<a href="/MAAS/machines/">${words.frame.allMachines}</a>`;
+const toOverview = () => html`<a href="/MAAS/">${words.frame.pages.overview}</a>`;
 
 export function renderGone(view: Frame): Html {
   return pageOf(view, {
     title: words.frame.notFound,
     place: '',
-    main: html`<div class="sheet card"><h1>${words.frame.notFound}</h1><p>${words.frame.gone}</p><p>${ALL_MACHINES}</p></div>`,
+    main: html`<div class="sheet card"><h1>${words.frame.notFound}</h1><p>${words.frame.gone}</p><p>${toMachines()}</p></div>`,
   });
 }
 
@@ -130,7 +144,7 @@ export function renderGone(view: Frame): Html {
 export const renderUnknown = (): Html =>
   documentOf(
     words.frame.notFound,
-    html`<main><div class="sheet card"><h1>${words.frame.notFound}</h1><p>${words.frame.noSuchPage}</p><p>${ALL_MACHINES}</p></div></main>`,
+    cardOf(html`<h1>${words.frame.notFound}</h1><p>${words.frame.noSuchPage}</p><p>${toOverview()}</p>`),
   );
 
 /** The seconds after which a browser reloads a page because the store was away. */
@@ -148,14 +162,14 @@ export function renderAway(outage: Outage, isForm: boolean): Html {
     : html`<a class="button primary" href="">${away.again}</a>`;
   return documentOf(
     away.title,
-    html`<main><div class="sheet card"><h1>${away.heading}</h1><div class="alert red" role="alert">${asSentence(noteText(outage))}.</div>
-      <p>${away.lead}</p>${form}<p class="soft">${away.next(!isForm)}</p><div class="buttons">${way}</div></div></main>`,
+    cardOf(html`<h1>${away.heading}</h1><div class="alert red" role="alert">${asSentence(noteText(outage))}.</div>
+      <p>${away.lead}</p>${form}<p class="soft">${away.next(!isForm)}</p><div class="buttons">${way}</div>`),
     isForm ? nothing : html`<meta http-equiv="refresh" content="${AWAY_SECONDS}">`,
   );
 }
 
 export function renderRefused(view: Frame, text: string, back?: string): Html {
-  const way = back === undefined ? ALL_MACHINES : html`<a href="${back}">${words.frame.back}</a>`;
+  const way = back === undefined ? toOverview() : html`<a href="${back}">${words.frame.back}</a>`;
   return pageOf(view, {
     title: words.frame.notDone,
     place: '',
@@ -188,13 +202,13 @@ export function renderSignIn(config: SignInConfig, to: string, failed?: FailedSi
   const [first, second] = username === undefined || username === '' ? [FOCUS, nothing] : [nothing, FOCUS];
   return documentOf(
     words.frame.signIn,
-    html`<main><div class="sheet card"><h1>${words.signIn.heading}</h1><p class="soft">${words.signIn.lead}</p>
+    cardOf(html`<h1>${words.signIn.heading}</h1><p class="soft">${words.signIn.lead}</p>
       ${alert}<form method="post" action="/MAAS/login/" class="form bare"><input type="hidden" name="to" value="${to}">
       <div class="field"><label for="username">${words.signIn.username}</label><input id="username" name="username" type="text" value="${verbatim(username ?? '')}"
       autocomplete="username" autocapitalize="off" spellcheck="false" required${first}></div><div class="field"><label for="password">${words.signIn.password}</label>
       <input id="password" name="password" type="password" autocomplete="current-password" required${second}></div>
       <div class="buttons"><button class="button primary">${words.frame.signIn}</button></div></form>
-      <p class="small">${accountHelp(config)}</p></div></main>`,
+      <p class="small">${accountHelp(config)}</p>`),
   );
 }
 
@@ -202,7 +216,7 @@ export function renderSignIn(config: SignInConfig, to: string, failed?: FailedSi
 export const renderLink = (username: string, token: string, to: string): Html =>
   documentOf(
     words.frame.signIn,
-    html`<main><div class="sheet card"><h1>${words.signIn.heading}</h1><p class="soft">${words.signIn.link(username)}</p>
+    cardOf(html`<h1>${words.signIn.heading}</h1><p class="soft">${words.signIn.link(username)}</p>
       <form method="post" action="/MAAS/login/" class="form bare"><input type="hidden" name="to" value="${to}">
-      <input type="hidden" name="link" value="${verbatim(token)}"><div class="buttons"><button class="button primary"${FOCUS}>${words.signIn.as(username)}</button></div></form></div></main>`,
+      <input type="hidden" name="link" value="${verbatim(token)}"><div class="buttons"><button class="button primary"${FOCUS}>${words.signIn.as(username)}</button></div></form>`),
   );

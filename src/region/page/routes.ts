@@ -34,6 +34,7 @@ import { cookieName, cookieOf, findLinkUser, isOwnOrigin, keyFor, safeTarget, WR
 import { DEBUG_PAGE } from './logins-part.ts';
 import { MACHINE_PAGE } from './machine-page.ts';
 import { MACHINES_PAGE } from './machines-page.ts';
+import { OVERVIEW_PAGE } from './overview.ts';
 import {
   AWAY_SECONDS,
   mayOpen,
@@ -54,6 +55,7 @@ import { TAG_PAGES } from './tags-page.ts';
 import { faultsOf, type PageDefinition, refusalText, type View, type Viewer } from './view.ts';
 
 export const PAGES: readonly PageDefinition[] = [
+  OVERVIEW_PAGE,
   MACHINES_PAGE,
   MACHINE_PAGE,
   ...ACTION_PAGES,
@@ -251,6 +253,7 @@ function viewOf(
   return {
     region,
     viewer,
+    pages: PAGES,
     peer,
     nowMs,
     path: pathOf(request),

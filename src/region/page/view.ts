@@ -24,6 +24,8 @@ type Faults = ReadonlyMap<string, string>;
 export interface View {
   readonly region: Region;
   readonly viewer: Viewer;
+  /** The pages that exist, to which the navigation leads. */
+  readonly pages: readonly Pick<PageDefinition, 'path' | 'access'>[];
   readonly peer: Peer;
   readonly nowMs: number;
   readonly path: Readonly<Record<string, string>>;

@@ -14,13 +14,20 @@ const FRAME = {
   title: (page: string) => `${page} · Rackboot`,
   skip: 'Skip to the content',
   navigation: 'Pages',
+  menu: 'Menu',
   pages: {
+    overview: 'Overview',
     machines: 'Machines',
+    networks: 'Networks',
+    dns: 'DNS',
     images: 'Images',
-    tags: 'Tags',
+    racks: 'Racks',
+    events: 'Events',
     scripts: 'Scripts',
+    tags: 'Tags',
     settings: 'Settings',
     people: 'People',
+    health: 'Health',
   },
   /** How fresh the page is. */
   live: 'live',
@@ -48,7 +55,7 @@ const AWAY = {
   next: (isRepeated: boolean) =>
     html`${isRepeated ? 'This page tries again every 5 seconds. ' : ''}No restart is needed. On the region's host, <code>sudo rackboot status</code> and the log say more.`,
   again: 'Try again now',
-  to: 'To the machines',
+  to: 'To the overview',
 };
 
 const SIGN_IN = {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatMac, mac, parseIpv4 } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
-import { renderNotices } from '../../../src/region/page/machines-page.ts';
+import { renderNotices } from '../../../src/region/page/overview.ts';
 import { doubtWords } from '../../../src/region/records/events.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';

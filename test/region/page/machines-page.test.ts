@@ -107,7 +107,7 @@ test('with several racks a machine shows its own, and both page and API search b
     await acceptRack(region);
     const both = await page();
     assert.match(both, /<select name="rack"/);
-    assert.equal(both.match(/<a href="\/MAAS\/\?rack=rack-1">rack-1<\/a>/g)?.length, 1);
+    assert.equal(both.match(/<a href="\/MAAS\/machines\/\?rack=rack-1">rack-1<\/a>/g)?.length, 1);
     assert.deepEqual(namesIn(await page({ rack: 'rack-1' })), ['held1']);
     assert.deepEqual(namesIn(await page({ rack: 'rack-2' })), []);
     assert.deepEqual(namesIn(await page({ rack: 'rack-1', status: 'new' })), []);
@@ -130,7 +130,7 @@ test('the owner column appears if a machine has an owner, who links to all machi
     const { held } = await makeMachines(region);
     assert.match(
       `${await renderPage(viewOf(region))}`,
-      /<th class="owner">Owner<\/th>.*<a href="\/MAAS\/\?owner=alice"/s,
+      /<th class="owner">Owner<\/th>.*<a href="\/MAAS\/machines\/\?owner=alice"/s,
     );
     const query = new Map([['owner', ['alice']]]);
     assert.match(

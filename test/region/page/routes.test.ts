@@ -547,7 +547,7 @@ test('an unknown path shows a browser a link back and a program one line; the ic
   withBrowser(async (browser) => {
     for (const path of ['/MAAS/nothing/', '/nothing', '/MAAS/machines/a/b/c/']) {
       const unknown = await assertStatus(browser.ask(path), 404, path);
-      assert.match(unknown.text, /<a href="\/MAAS\/">All machines<\/a>/);
+      assert.match(unknown.text, /<a href="\/MAAS\/">Overview<\/a>/);
       assert.equal(unknown.headers['x-rackboot-refusal'], 'not-found');
     }
     for (const [path, accept] of [

@@ -1,5 +1,6 @@
 // Viewers and views, for tests that render a page.
 
+import { PAGES } from '../../../src/region/page/routes.ts';
 import type { View, Viewer } from '../../../src/region/page/view.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import type { Region } from '../../../src/region/region.ts';
@@ -17,6 +18,7 @@ export function viewOf(region: Region, more: Partial<View> = {}): View {
   return {
     region,
     viewer: USER,
+    pages: PAGES,
     peer: {
       address: '127.0.0.1',
       share: '127.0.0.1',
