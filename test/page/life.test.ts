@@ -145,6 +145,7 @@ async function makeAccount(stateDir: string) {
 
 async function liveByClicking(ann: Person, browser: BrowserPage, life: SimulatedLife, power: WebhookPower) {
   void life.on();
+  await browser.resize(1280, 800);
   await ann.open('/MAAS/');
   await ann.sees('Sign in');
   await ann.fill('username', 'ann');

@@ -79,7 +79,7 @@ test('a machine opens by its link, and its new events appear live', {
     await browser.until(`document.body.innerText.includes('${LONG}')`, 10_000);
     await isNarrow();
 
-    await browser.open(`${live.origin}/MAAS/`);
+    await browser.open(`${live.origin}/MAAS/machines/`);
     assert.match(await text(), /Seen, not enlisted/);
     await isNarrow();
     await browser.open(`${live.origin}/MAAS/machines/52:54:00:00:00:09/`);
