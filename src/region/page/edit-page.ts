@@ -4,7 +4,7 @@
 
 import { html, nothing } from '../../html.ts';
 import type { Machine } from '../records/machine.ts';
-import { areaField, formOf, textField } from './forms.ts';
+import { areaField, formOf, textField, ticksField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { EDIT_MACHINE, findMachine, given, type Outcome, operate, type PageDefinition, type View } from './view.ts';
@@ -16,15 +16,12 @@ const TAGS_SHOWN_MAX = 100;
 async function tagsField(view: View, machine: Machine) {
   const tags = (await view.region.store.life.listTags()).slice(0, TAGS_SHOWN_MAX);
   if (tags.length === 0) return nothing;
-  const own = new Set(
-    view.refusal === undefined ? machine.tags.map(({ name }) => name) : (view.given.get('tags') ?? []),
-  );
-  const items = tags.map(
-    ({ name, comment }) =>
-      html`<label class="choice"><input type="checkbox" name="tags" value="${name}"${own.has(name) ? html` checked` : nothing}>
-      <span><b>${name}</b><span class="soft">${comment}</span></span></label>`,
-  );
-  return html`<fieldset class="field"><legend>${words.edit.tags}</legend>${items}</fieldset>`;
+  return ticksField(view, {
+    name: 'tags',
+    label: words.edit.tags,
+    values: machine.tags.map(({ name }) => name),
+    choices: tags.map(({ name, comment }) => [name, name, comment]),
+  });
 }
 
 async function render(view: View) {

@@ -47,17 +47,20 @@ export function textField(
     readonly pattern?: string | undefined;
     readonly autocomplete?: string | undefined;
     readonly placeholder?: string | undefined;
+    /** The keys that a phone shows. */
+    readonly inputMode?: 'numeric' | undefined;
     readonly charactersMin?: number | undefined;
     readonly charactersMax?: number | undefined;
   },
 ): Html {
   const { name, label, type = 'text', required, pattern, autocomplete = 'off', placeholder } = control;
-  const { charactersMin, charactersMax, isAlternative } = control;
+  const { charactersMin, charactersMax, isAlternative, inputMode } = control;
   const attributes = [
     type === 'password' ? nothing : html` value="${verbatim(currentValue(view, control))}"`,
     required === true ? REQUIRED : nothing,
     pattern === undefined ? nothing : html` pattern="${pattern}"`,
     placeholder === undefined ? nothing : html` placeholder="${placeholder}"`,
+    inputMode === undefined ? nothing : html` inputmode="${inputMode}"`,
     charactersMin === undefined ? nothing : html` minlength="${charactersMin}"`,
     charactersMax === undefined ? nothing : html` maxlength="${charactersMax}"`,
     type === 'text' ? html` autocapitalize="off" spellcheck="false"` : nothing,
@@ -151,6 +154,24 @@ export function checkField(view: View, control: Control): Html {
   return html`
     <div class="field"><label class="choice"><input type="checkbox" name="${name}" value="true"${isOn ? html` checked` : nothing}
     ${noted(view, control)}><span><b>${label}</b></span></label>${notesOf(view, control)}</div>`;
+}
+
+/** Checkboxes with one name, one for each entry that a list may have. */
+export function ticksField(
+  view: View,
+  control: Control & {
+    readonly values: readonly string[];
+    readonly choices: readonly (readonly [value: string, text: string, meaning?: string])[];
+  },
+): Html {
+  const { name, label, choices, values } = control;
+  const ticked = new Set(view.refusal === undefined ? values : view.given.get(name));
+  const items = choices.map(
+    ([value, text, meaning = '']) =>
+      html`<label class="choice"><input type="checkbox" name="${name}" value="${verbatim(value)}"${ticked.has(value) ? html` checked` : nothing}>
+      <span><b>${text}</b>${meaning === '' ? nothing : html`<span class="soft">${meaning}</span>`}</span></label>`,
+  );
+  return html`<fieldset class="field"><legend>${label}</legend>${items}${notesOf(view, control)}</fieldset>`;
 }
 
 /** Fields that belong together, with a sentence about all of them. */

@@ -12,7 +12,7 @@ import type { View, Viewer } from './view.ts';
 import { words } from './words.ts';
 
 /** The entry of the navigation that is marked as current; `account` and '' mark none of the list. */
-type Place = (typeof PLACES)[number][0] | 'account' | '';
+export type Place = (typeof PLACES)[number][0] | 'account' | '';
 
 interface PageParts {
   readonly title: string;

@@ -74,7 +74,8 @@ async function render(view: View) {
     title: words.people.title,
     place: 'people',
     main: html`
-      <div class="bar"><h1>${words.people.title}</h1></div><div class="sheet narrow">${items}</div>
+      <div class="bar"><h1>${words.people.title}</h1>
+      <div class="row"><a href="/MAAS/zones/">${words.areas.zone.title}</a><a href="/MAAS/pools/">${words.areas.pool.title}</a></div></div><div class="sheet narrow">${items}</div>
       ${mayCall(view.viewer, ADD) ? html`<h2>${words.people.addOne}</h2><div class="sheet narrow">${form}</div>` : nothing}`,
   });
 }

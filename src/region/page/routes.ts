@@ -25,6 +25,7 @@ import type { Region } from '../region.ts';
 import { mayBeStored, type Outage, StoreOutage } from '../reports/notes.ts';
 import { ACCOUNT_PAGE } from './account-page.ts';
 import { ACTION_PAGES } from './action-pages.ts';
+import { AREA_PAGES } from './area-pages.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { EDIT_PAGE } from './edit-page.ts';
 import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
@@ -70,6 +71,7 @@ export const PAGES: readonly PageDefinition[] = [
   SETTINGS_PAGE,
   ACCOUNT_PAGE,
   PEOPLE_PAGE,
+  ...AREA_PAGES,
 ];
 
 interface PageListener {

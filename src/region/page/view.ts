@@ -6,7 +6,7 @@ import type { Answer, Refusal } from '../api/call/answer.ts';
 import { bodyOf, refuse } from '../api/call/answer.ts';
 import type { Peer } from '../api/call/caller.ts';
 import type { Fields } from '../api/call/form-body.ts';
-import type { Method } from '../api/call/operation.ts';
+import type { Method, Operation } from '../api/call/operation.ts';
 import { OPERATIONS, runOperation } from '../api/operations.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Region } from '../region.ts';
@@ -78,7 +78,8 @@ export type WantedOperation = `${Method} ${string}`;
 
 export const EDIT_MACHINE = 'PUT machines/{system_id}';
 
-function findWanted(wanted: WantedOperation) {
+/** @throws Error if the table has none of this name */
+export function findWanted(wanted: WantedOperation): Operation {
   const [method, path, op] = wanted.split(' ');
   const found = OPERATIONS.find(
     (one) => one.method === method && one.path === path && one.op === op && one.versions.includes('2.0'),

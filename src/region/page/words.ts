@@ -76,6 +76,8 @@ const SIGN_IN = {
 
 const FORMS = {
   optional: 'optional',
+  oneALine: 'One a line.',
+  notChosen: '–',
   save: 'Save',
   cancel: 'Cancel',
   edit: 'Edit',
@@ -88,6 +90,17 @@ const FORMS = {
     again: (label: string) => `${label}, again`,
     hint: (min: number) => `At least ${min} characters, of any kind.`,
   },
+};
+
+/** Labels of parameters that the words of their names do not make. */
+const FIELDS: Readonly<Record<string, string>> = {
+  cidr: 'Network (CIDR)',
+  fqdn: 'Full name',
+  gateway_ip: 'Router',
+  kernel_opts: 'Kernel parameters',
+  rrdata: 'Data',
+  rrtype: 'Type',
+  vid: 'VLAN tag',
 };
 
 const VALUES = {
@@ -816,6 +829,57 @@ const ACCOUNT = {
     html`For programs and the command line, <code>sudo rackboot apikey --username ${username}</code> on the rack prints an API key.`,
 };
 
+/** A list that is too long for one page. */
+const LISTING = {
+  search: 'Search by name',
+  find: 'Search',
+  found: (found: number, all: number) => (found === all ? String(all) : `${found} of ${all}`),
+  pages: 'Pages of the list',
+  page: (page: number, pages: number) => `Page ${page} of ${pages}`,
+  previous: 'Previous',
+  next: 'Next',
+};
+
+/** Notices about objects of every kind. */
+const OBJECTS = {
+  added: (name: string) => `${name} added.`,
+  saved: (name: string) => `${name} saved.`,
+  deleted: (name: string) => `${name} deleted.`,
+};
+
+const AREAS = {
+  zone: {
+    title: 'Zones',
+    lead: 'A zone is a place: machines, devices and racks that share a room, a circuit or a switch.',
+    empty: '',
+    addOne: 'Add a zone',
+    add: 'Add zone',
+    titleOf: (zone: string) => `Zone ${zone}`,
+    deleteIt: 'Delete this zone',
+    delete: 'Delete zone',
+    isDefault: 'The default zone has what nobody assigned to another. It cannot be renamed or deleted.',
+    loss: (machines: number) =>
+      machines === 0
+        ? 'No machine or device is in it. Its racks move to the default zone.'
+        : `${counted(machines, 'machine or device moves', 'machines and devices move')} to the default zone, and its racks with them.`,
+  },
+  pool: {
+    title: 'Pools',
+    lead: 'A pool sets machines aside for some people or some work: an allocation can ask for a machine of a pool.',
+    empty: '',
+    addOne: 'Add a pool',
+    add: 'Add pool',
+    titleOf: (pool: string) => `Pool ${pool}`,
+    deleteIt: 'Delete this pool',
+    delete: 'Delete pool',
+    isDefault: 'The default pool has what nobody assigned to another. It cannot be renamed or deleted.',
+    loss: (machines: number) =>
+      machines === 0
+        ? 'No machine or device is in it.'
+        : `${counted(machines, 'machine or device is', 'machines and devices are')} in it. Move them to another pool first.`,
+  },
+};
+
 const PEOPLE = {
   title: 'People',
   you: 'this is you',
@@ -842,6 +906,7 @@ export const words = {
   away: AWAY,
   signIn: SIGN_IN,
   forms: FORMS,
+  fields: FIELDS,
   values: VALUES,
   machines: MACHINES,
   notices: NOTICES,
@@ -866,4 +931,7 @@ export const words = {
   settings: SETTINGS_PAGE,
   account: ACCOUNT,
   people: PEOPLE,
+  listing: LISTING,
+  objects: OBJECTS,
+  areas: AREAS,
 };

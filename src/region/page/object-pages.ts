@@ -1,0 +1,206 @@
+// The pages of objects of one kind, made of its five operations (`resource` in `api/call/operation.ts`): a list with a form that adds one, and a
+// page of each with forms that change and delete it.
+//
+// 1. The objects are those that the operations answer, so a page shows what the API shows, to whom it shows it.
+// 2. A list shows LISTED_MAX objects at a time; a search and pages lead to the others.
+
+import { type Html, html, nothing, type Part } from '../../html.ts';
+import type { Answer } from '../api/call/answer.ts';
+import { formOf, hiddenField } from './forms.ts';
+import { listingOf } from './listing.ts';
+import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
+import { cell, type Place, pageOf } from './parts.ts';
+import { pathBelow } from './values.ts';
+import {
+  findWanted,
+  given,
+  mayCall,
+  operate,
+  type PageDefinition,
+  submit,
+  type View,
+  type WantedOperation,
+} from './view.ts';
+import { words } from './words.ts';
+
+/** An object as the API answers it. */
+export type ApiObject = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is ApiObject => typeof value === 'object' && value !== null;
+
+/** The objects that a listing operation answers. */
+async function objectsIn(answer: Answer): Promise<readonly ApiObject[]> {
+  if (answer.kind === 'json') return Array.isArray(answer.value) ? answer.value.filter(isObject) : [];
+  const objects: ApiObject[] = [];
+  if (answer.kind !== 'list') return objects;
+  for (let next = await answer.entries.next(); next.done !== true; next = await answer.entries.next())
+    if (isObject(next.value)) objects.push(next.value);
+  return objects;
+}
+
+/** A property as text; empty if it has none. */
+export const textOf = (object: ApiObject, name: string): string => {
+  const value = object[name];
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+};
+
+interface Column {
+  readonly label: string;
+  readonly content: (object: ApiObject) => Part;
+}
+
+interface KindWords {
+  readonly title: string;
+  readonly lead?: string;
+  /** Shown in place of an empty list: what these objects are for. */
+  readonly empty: string;
+  readonly addOne: string;
+  readonly add: string;
+  readonly titleOf: (name: string) => string;
+  readonly deleteIt: string;
+  readonly delete: string;
+}
+
+interface ObjectKind {
+  /** `/MAAS/zones/` */
+  readonly path: string;
+  readonly place: Place;
+  /** The paths of its operations: `zones` and `zones/{name}`. */
+  readonly many: string;
+  readonly one: string;
+  readonly words: () => KindWords;
+  readonly nameOf: (object: ApiObject) => string;
+  /** Its segment in the path of its operations. */
+  readonly keyOf: (object: ApiObject) => string;
+  /** The columns after the name. */
+  readonly columns: (view: View, objects: readonly ApiObject[]) => readonly Column[] | Promise<readonly Column[]>;
+  readonly add: (view: View) => FormOptions | Promise<FormOptions>;
+  /** The present values need not be among these options. */
+  readonly change: (view: View, object: ApiObject) => FormOptions | Promise<FormOptions>;
+  /** What its deletion takes along, or why it cannot be deleted. */
+  readonly deletion: (view: View, object: ApiObject) => Deletion | Promise<Deletion>;
+  /** What else its page shows, below the form that changes it. */
+  readonly more?: (view: View, object: ApiObject) => Html | Promise<Html>;
+}
+
+interface Deletion {
+  readonly text: string;
+  readonly isRefused?: boolean;
+}
+
+/** The list, and the page of one object. */
+export function objectPages(kind: ObjectKind): readonly PageDefinition[] {
+  const { path, many, one } = kind;
+  const operations = operationsOf(kind);
+  const access = findWanted(operations.change).access === 'admin' ? 'admin' : 'user';
+  return [
+    {
+      path,
+      access: 'user',
+      render: (view) => renderList(view, kind),
+      act: (view) => add(view, kind),
+      operations: [`POST ${many}`],
+    },
+    {
+      path: `${path}:id/`,
+      access,
+      render: (view) => renderOne(view, kind),
+      act: (view) => change(view, kind),
+      operations: [`PUT ${one}`, `DELETE ${one}`],
+    },
+  ];
+}
+
+const operationsOf = ({ many, one }: Pick<ObjectKind, 'many' | 'one'>) =>
+  ({
+    list: `GET ${many}`,
+    add: `POST ${many}`,
+    read: `GET ${one}`,
+    change: `PUT ${one}`,
+    remove: `DELETE ${one}`,
+  }) as const satisfies Readonly<Record<string, WantedOperation>>;
+
+async function renderList(view: View, kind: ObjectKind) {
+  const { title, lead, empty, addOne, add: addText } = kind.words();
+  const operations = operationsOf(kind);
+  const objects = await objectsIn(await operate(view, operations.list, {}, {}));
+  const listing = listingOf(view, objects, kind.nameOf);
+  const columns = await kind.columns(view, listing.shown);
+  const isOpen = mayCall(view.viewer, operations.change);
+  const rows = listing.shown.map((object) => {
+    const name = kind.nameOf(object);
+    const link = isOpen ? html`<a href="${pathBelow(kind.path, kind.keyOf(object))}">${name}</a>` : html`${name}`;
+    const cells = columns.map(({ label, content }) => cell(label, content(object)));
+    return html`<tr><td class="first"><div class="name">${link}</div></td>${cells}</tr>`;
+  });
+  const head = [words.forms.name, ...columns.map(({ label }) => label)].map((label) => html`<th>${label}</th>`);
+  const table =
+    objects.length === 0
+      ? html`<div class="sheet empty soft">${empty}</div>`
+      : html`${listing.search}<div class="sheet"><table class="plain"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>${listing.pages}`;
+  const form = mayCall(view.viewer, operations.add)
+    ? html`<h2>${addOne}</h2><div class="sheet narrow">${formOf(view, { body: controlsOf(view, operations.add, await kind.add(view)), submit: addText })}</div>`
+    : nothing;
+  return pageOf(view, {
+    title,
+    place: kind.place,
+    main: html`
+      <div class="bar"><h1>${title}</h1></div>${lead === undefined ? nothing : html`<p class="soft">${lead}</p>`}
+      ${table}${form}`,
+  });
+}
+
+async function add(view: View, kind: ObjectKind) {
+  const operation = operationsOf(kind).add;
+  const answer = await operate(view, operation, {}, valuesOf(view, operation, await kind.add(view)));
+  if (answer.kind !== 'json') return answer.kind === 'refusal' ? answer : undefined;
+  const name = isObject(answer.value) ? kind.nameOf(answer.value) : '';
+  return { kind: 'done', to: kind.path, text: words.objects.added(name) } as const;
+}
+
+/** The parameters of the path that name the object. */
+function pathOf({ one }: ObjectKind, { path }: View) {
+  const [, name = ''] = /\{(\w+)\}/.exec(one) ?? [];
+  return { [name]: path.id ?? '' };
+}
+
+async function findObject(view: View, kind: ObjectKind) {
+  const answer = await operate(view, operationsOf(kind).read, pathOf(kind, view), {});
+  return answer.kind === 'json' && isObject(answer.value) ? answer.value : undefined;
+}
+
+async function renderOne(view: View, kind: ObjectKind) {
+  const object = await findObject(view, kind);
+  if (object === undefined) return undefined;
+  const { titleOf, deleteIt, delete: deleteText } = kind.words();
+  const title = titleOf(kind.nameOf(object));
+  const options = { values: object, ...(await kind.change(view, object)) };
+  const form = formOf(view, {
+    body: controlsOf(view, operationsOf(kind).change, options),
+    submit: words.forms.save,
+    back: kind.path,
+  });
+  const { text, isRefused = false } = await kind.deletion(view, object);
+  const button = isRefused
+    ? html`<p></p>`
+    : formOf(view, { body: hiddenField('do', 'delete'), submit: deleteText, tone: 'danger' });
+  return pageOf(view, {
+    title,
+    place: kind.place,
+    main: html`
+      <div class="bar"><h1>${title}</h1></div><div class="sheet narrow">${form}</div>
+      ${kind.more === undefined ? nothing : await kind.more(view, object)}
+      <h2>${deleteIt}</h2><div class="sheet narrow"><p class="lead">${text}</p>${button}</div>`,
+  });
+}
+
+async function change(view: View, kind: ObjectKind) {
+  const object = await findObject(view, kind);
+  if (object === undefined) return undefined;
+  const operations = operationsOf(kind);
+  const [name, path] = [kind.nameOf(object), pathOf(kind, view)];
+  if (given(view, 'do') === 'delete')
+    return submit(view, operations.remove, path, {}, kind.path, words.objects.deleted(name));
+  const values = valuesOf(view, operations.change, await kind.change(view, object));
+  return submit(view, operations.change, path, values, kind.path, words.objects.saved(name));
+}
