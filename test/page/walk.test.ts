@@ -288,6 +288,10 @@ test('every page is readable and usable on a desktop and on a phone', {
       await walk(`/MAAS/machines/${id}/`, `machine-${status}`);
     }
     for (const path of [
+      'hardware',
+      'scripts',
+      'events',
+      'events/?level=all',
       'edit',
       'debug-login',
       'power',

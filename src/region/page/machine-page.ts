@@ -1,7 +1,7 @@
-// The page of one machine at /MAAS/machines/SYSTEM-ID/: state, actions, power, facts, test results, and its log boot by boot.
-// A host that is not enlisted has a page under its hardware address.
+// The first section of a machine's page at /MAAS/machines/SYSTEM-ID/: its state, what it waits for and the remedy, actions, power, what it is
+// used for, and its last events of importance. A host that is not enlisted has a page under its hardware address.
 //
-// 1. Power parameters are not shown: they contain passwords. Script output is shown only to people with an account.
+// 1. Power parameters are not shown: they contain passwords.
 // 2. Each part has an id, so the browser refreshes it separately.
 
 import { asSentence } from '../../counted.ts';
@@ -9,58 +9,60 @@ import { type Html, html, nothing } from '../../html.ts';
 import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
 import { remarkSentence, shownTo } from '../records/events.ts';
 import { statusRow } from '../records/lifecycle.ts';
-import { type Machine, machineFqdn } from '../records/machine.ts';
-import type { Region } from '../region.ts';
+import type { Machine } from '../records/machine.ts';
+import type { MachineEvent } from '../records/machine-event.ts';
+import { isProblem } from '../records/machine-search.ts';
 import { debugButton, renderLogins } from './logins-part.ts';
-import { actionPath, actionsFor, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
-import { renderHardware, renderSystem } from './machine-facts.ts';
+import { actionPath, actionsFor, isSwitched, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
+import { renderSystem } from './machine-facts.ts';
+import { findAddressed, sectionOf, sectionPath } from './machine-frame.ts';
 import { pageOf } from './parts.ts';
 import { renderPower } from './power-part.ts';
-import { renderResults } from './results-part.ts';
-import { PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
-import { codeIn, statusPill } from './values.ts';
+import { eventLine, PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
+import { codeIn } from './values.ts';
 import { EDIT_MACHINE, mayCall, type PageDefinition, type View } from './view.ts';
 import { words } from './words.ts';
 import { isWaiting, renderWork } from './work-part.ts';
 
+/** The most events on the first section. */
+const RECENT_MAX = 6;
+
 /** The current page; `undefined` if neither a machine nor an event has this name or hardware address. */
 export async function renderMachinePage(view: View): Promise<Html | undefined> {
-  const wanted = view.path.machine ?? '';
-  const mac = parseMac(wanted);
-  const machine = mac === undefined ? await view.region.store.findMachine(wanted) : await ofMac(view.region, mac);
+  const machine = await findAddressed(view);
   if (machine !== undefined) return renderKnown(view, machine);
+  const mac = parseMac(view.path.machine ?? '');
   return mac === undefined ? undefined : await renderStranger(view, mac);
 }
-
-const ofMac = async (region: Region, mac: MacAddress) => (await region.store.listMachines({ macs: [mac] }, 0, 1))[0];
 
 const footerOf = (trace: string) => words.machine.onTheRack(trace);
 
 async function renderKnown(view: View, machine: Machine) {
-  const { region, nowMs } = view;
-  const { systemId } = machine;
-  const found = await region.store.listEvents({ machines: { systemIds: [systemId] }, limit: PAGE_STEPS_MAX });
+  const { region } = view;
+  const machines = { systemIds: [machine.systemId] };
+  const found = await region.store.listEvents({ machines, isQuiet: true, limit: RECENT_MAX });
   const isAtWork = statusRow(machine.status).failed !== undefined;
-  return pageOf(view, {
-    title: machineFqdn(machine),
-    place: 'machines',
-    isLive: true,
+  return sectionOf(view, machine, {
+    section: '',
     main: html`
-      <div id="head" class="head"><h1>${machineFqdn(machine)}</h1>${statusPill(machine.status)}</div>
       <div id="state"${isAtWork ? html` data-at-work` : nothing}>${stateOf(view, machine)}</div>
       <div id="actions">${buttonsOf(view, machine)}</div>
-      <div id="cards" class="cards">${renderPower(view, machine)}${renderSystem(view, machine)}${await renderLogins(view, machine)}</div>
-      <div id="results">${await renderResults(view, machine)}</div>
-      <div id="hardware">${renderHardware(machine, nowMs)}</div>
-      <div id="timeline"><h2>${words.values.events}</h2>${renderTimeline(found.map(shownTo(view.viewer)), nowMs)}</div>`,
+      <div id="cards" class="cards">${renderSystem(view, machine)}${renderPower(view, machine)}${await renderLogins(view, machine)}</div>
+      <div id="recent"><div class="bar"><h2>${words.machine.recent}</h2><a href="${sectionPath(machine.systemId, 'events')}">${words.machine.allEvents}</a></div>
+      ${renderRecent(view, found.map(shownTo(view.viewer)), machine)}</div>`,
     footer: footerOf(formatMac(machine.interfaces[0]?.mac ?? macAddress(0))),
   });
+}
+
+function renderRecent(view: View, events: readonly MachineEvent[], { systemId }: Machine) {
+  if (events.length === 0) return html`<div class="sheet empty soft">${words.values.noEvents}</div>`;
+  return html`<div class="sheet"><ol class="steps">${events.map((event) => eventLine(event, view.nowMs, sectionPath(systemId, 'events')))}</ol></div>`;
 }
 
 function stateOf(view: View, machine: Machine) {
   const { status } = machine;
   const reason = remarkSentence(machine.statusReason);
-  const isBad = status.startsWith('failed') || status === 'broken' || status === 'missing';
+  const isBad = isProblem(status);
   const text = isBad && reason === '' ? words.machine.noReason : reason;
   const tone = isBad ? 'red' : isWaiting(machine) ? 'amber' : '';
   const why =
@@ -68,8 +70,31 @@ function stateOf(view: View, machine: Machine) {
       ? ''
       : tone === ''
         ? html`<p class="soft">${codeIn(asSentence(text))}</p>`
-        : html`<div class="alert ${tone}"><b>${words.values.state(status)}</b>${codeIn(asSentence(text))}</div>`;
+        : html`<div class="alert ${tone}"><b>${words.values.state(status)}</b>${codeIn(asSentence(text))}${remedyOf(view, machine)}</div>`;
   return html`${why}${renderWork(machine, view.nowMs)}`;
+}
+
+/** What a person can do about the state; empty if the buttons say it. */
+function remedyOf(view: View, machine: Machine): Html {
+  const { status, statusReason, systemId } = machine;
+  const { remedies } = words.machine;
+  const isByHand = !isSwitched(view.region, machine);
+  if (isWaiting(machine)) {
+    const way =
+      isByHand && mayCall(view.viewer, EDIT_MACHINE)
+        ? html` <a href="${machinePath(systemId)}power/">${remedies.chooseDriver}</a>`
+        : nothing;
+    const text = statusReason?.code === 'waits-for-restart' ? remedies.restart : remedies.switchOn;
+    return html`<p class="remedy">${text}${way}</p>`;
+  }
+  if (status === 'broken') return html`<p class="remedy">${remedies.broken}</p>`;
+  if (status === 'missing') return html`<p class="remedy">${remedies.missing}</p>`;
+  const scripts = machine.runs?.[status === 'failed-testing' ? 'testing' : 'commissioning'];
+  const isOfScripts = scripts?.status === 'failed' || scripts?.status === 'timed-out';
+  const [section, label] = isOfScripts
+    ? (['scripts', remedies.seeScripts] as const)
+    : (['events', remedies.seeEvents] as const);
+  return html`<p class="remedy"><a href="${sectionPath(systemId, section)}">${label}</a></p>`;
 }
 
 const linkOf = (machine: Machine, action: MachineAction) => {

@@ -33,7 +33,9 @@ import { IMAGE_PAGE } from './image-page.ts';
 import { IMAGES_PAGE } from './images-page.ts';
 import { cookieName, cookieOf, findLinkUser, isOwnOrigin, keyFor, safeTarget, WRONG_PASSWORD } from './login.ts';
 import { DEBUG_PAGE } from './logins-part.ts';
+import { MACHINE_EVENTS_PAGE } from './machine-events.ts';
 import { MACHINE_PAGE } from './machine-page.ts';
+import { SHOWING_SECTIONS } from './machine-sections.ts';
 import { MACHINES_PAGE } from './machines-page.ts';
 import { OVERVIEW_PAGE } from './overview.ts';
 import {
@@ -59,6 +61,8 @@ export const PAGES: readonly PageDefinition[] = [
   OVERVIEW_PAGE,
   MACHINES_PAGE,
   MACHINE_PAGE,
+  ...SHOWING_SECTIONS,
+  MACHINE_EVENTS_PAGE,
   ...ACTION_PAGES,
   ...POWER_PAGES,
   EDIT_PAGE,

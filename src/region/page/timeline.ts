@@ -7,7 +7,7 @@ import { fieldsOf, isBootOffer, isIpxeOffer, isKernel, isRefused } from '../reco
 import { eventText, logLine } from './values.ts';
 import { words } from './words.ts';
 
-/** The newest events on the page; the API lists all. */
+/** The newest events on the page of a host that is not enlisted; the API lists all. */
 export const PAGE_STEPS_MAX = 300;
 /** An offer to firmware after a longer silence begins a new boot. */
 const QUIET_MS = 120_000;
@@ -52,19 +52,25 @@ function startsBoot(event: MachineEvent, current: Boot) {
 function renderBoot(boot: Boot, nowMs: number) {
   const [first] = boot;
   if (first === undefined) return nothing;
-  const items = boot.map(
-    (event) => html`
-      <li><time datetime="${new Date(event.atMs).toISOString()}">+${formatOffset(event.atMs - first.atMs)}</time>
-      <span class="kind soft">${words.values.eventType(event.type)}</span>
-      ${logLine(eventText(event), `what ${event.level}`, byWhom(event))}</li>`,
-  );
+  const items = boot.map((event) => lineOf(event, `+${formatOffset(event.atMs - first.atMs)}`, ''));
   const isBoot = boot.some(({ kind }) => kind === 'dhcp.offer' || LOADED.test(kind ?? ''));
   const ago = formatAge(nowMs - first.atMs);
-  const at = `${new Date(first.atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
   return html`
-    <div class="boot"><span>${isBoot ? words.timeline.boot(ago) : words.timeline.log(ago)}</span><span class="soft">${at}</span></div>
+    <div class="boot"><span>${isBoot ? words.timeline.boot(ago) : words.timeline.log(ago)}</span><span class="soft">${momentText(first.atMs)}</span></div>
     <div class="sheet"><ol class="steps">${items}</ol></div>`;
 }
+
+/** A wall time in UTC, to the second. */
+const momentText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+
+/** An event in a list that is not divided into boots. @param path the log that its time leads to */
+export const eventLine = (event: MachineEvent, nowMs: number, path: string): Html =>
+  lineOf(event, formatAge(nowMs - event.atMs), `${path}?at=${event.id}`);
+
+const lineOf = (event: MachineEvent, when: string, log: string) => html`
+  <li id="e${event.id}"><a class="when" href="${log}#e${event.id}"><time datetime="${new Date(event.atMs).toISOString()}" title="${momentText(event.atMs)}">${when}</time></a>
+  <span class="kind soft">${words.values.eventType(event.type)}</span>
+  ${logLine(eventText(event), `what ${event.level}`, byWhom(event))}</li>`;
 
 const byWhom = ({ username }: MachineEvent) =>
   username === '' ? nothing : html` <span class="soft">(${username})</span>`;

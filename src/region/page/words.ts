@@ -605,10 +605,48 @@ const MACHINE = {
   belongsTo: (owner: string) => `It belongs to ${owner}.`,
   locked: (systemId: string) =>
     html`It is locked. To unlock it, run <code>sudo rackboot machines unlock ${systemId}</code>.`,
+  recent: 'What happened last',
+  allEvents: 'All events',
+  remedies: {
+    switchOn: 'Press its power button, with the network first in its boot order.',
+    restart: 'Restart it by hand, with the network first in its boot order.',
+    chooseDriver: 'Let Rackboot switch it: choose its power driver.',
+    broken: 'Repair it, then mark it as fixed.',
+    missing: 'When it is back, reinstate it.',
+    seeScripts: 'See what its scripts said.',
+    seeEvents: 'See what happened.',
+  },
   notEnlisted: 'not enlisted',
   stranger: 'It was seen on the network but has not enlisted. Nothing else is known about it.',
   onTheRack: (machine: string) =>
     html`On the rack: <code>sudo rackboot trace ${machine} --follow</code> shows each step as it happens, <code>sudo rackboot why ${machine}</code> shows what it would get now.`,
+};
+
+const SECTIONS = {
+  label: 'Sections of this machine',
+  names: {
+    '': 'Overview',
+    hardware: 'Hardware',
+    scripts: 'Scripts',
+    events: 'Events',
+  },
+  title: (machine: string, section: string) => `${section} of ${machine}`,
+};
+
+const MACHINE_EVENTS = {
+  levels: {
+    important: 'What matters',
+    all: 'The full log',
+    warning: 'Warnings and errors',
+    audit: 'What people did',
+  },
+  search: 'Search the log',
+  level: 'Level',
+  show: 'Show',
+  newest: 'Newest',
+  older: 'Older',
+  full: 'The full log',
+  noMatch: 'No event matches.',
 };
 
 const WORK = {
@@ -728,6 +766,8 @@ const RESULTS = {
   builtin: 'built in',
   exit: (status: number) => `exit ${status}`,
   count: (count: number, state: string) => `${count} ${state}`,
+  none: 'No results yet',
+  noneHint: 'Commissioning and testing run scripts; their results and their output appear here as they come.',
   cut: 'Only the end of the output is kept.',
   output: (script: string) => `Output of ${script}`,
 };
@@ -912,6 +952,8 @@ export const words = {
   notices: NOTICES,
   racks: RACKS_PART,
   machine: MACHINE,
+  sections: SECTIONS,
+  machineEvents: MACHINE_EVENTS,
   work: WORK,
   facts: FACTS,
   logins: LOGINS,

@@ -122,10 +122,10 @@ const headingIn = (page: string) => /<h1>([^<]*)<\/h1>/.exec(page)?.[1] ?? '';
 test('every form about a machine is headed by a command that names it, and its title is the same', () =>
   withMachine('on', { status: 'ready' }, async (region, machine) => {
     const heads = MACHINE_ACTIONS.map(({ name }) => words.actions[name].heading('web1'));
-    for (const { path } of PAGES.filter((page) => page.path.startsWith('/MAAS/machines/:machine/'))) {
+    for (const { path, act } of PAGES.filter((page) => page.path.startsWith('/MAAS/machines/:machine/'))) {
       for (const task of path.endsWith('/:task/') ? ['on', 'off', 'cycle', 'query'] : ['']) {
         const page = await formOf(region, machine, path, { task, action: 'deploy' });
-        if (path === '/MAAS/machines/:machine/') continue;
+        if (act === undefined) continue;
         heads.push(headingIn(page));
         assert.ok(page.includes(`<title>${headingIn(page)} · Rackboot</title>`), page.slice(0, 300));
       }

@@ -4,10 +4,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mac } from '../../../src/net/address.ts';
 import { machinePath } from '../../../src/region/page/machine-actions.ts';
+import { MACHINE_EVENTS_PAGE } from '../../../src/region/page/machine-events.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { bootsOf, renderTimeline } from '../../../src/region/page/timeline.ts';
 import { happeningOfReport, type MachineEvent, type RackReport } from '../../../src/region/records/machine-event.ts';
+import type { Region } from '../../../src/region/region.ts';
 import type { RackFields } from '../../../src/region/reports/reported.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { report, withRegion } from '../place.ts';
@@ -79,7 +81,7 @@ test('the timeline omits reports that the region accepted and shows those that i
     ],
     5000,
   )}`;
-  assert.equal(html.match(/<li>/g)?.length, 2);
+  assert.equal(html.match(/<li /g)?.length, 2);
   assert.doesNotMatch(html, /Reported progress/);
 });
 
@@ -101,6 +103,38 @@ const reported = (sequence: number, more: Partial<RackReport>): RackReport => ({
   ...more,
 });
 
+/** The full log of a machine, or a part of it. */
+async function logOf(region: Region, machine: string, asked: Readonly<Record<string, string>> = { level: 'all' }) {
+  const query = new Map(Object.entries(asked).map(([name, text]) => [name, [text]] as const));
+  return `${await MACHINE_EVENTS_PAGE.render(viewOf(region, { path: { machine }, query }))}`;
+}
+
+test('the log shows what matters at first; a level, a search and a moment choose other events, and each page leads to the older ones', () =>
+  withRegion(async ({ region }) => {
+    const outcome = await region.enlist(report([0x525400000001]));
+    assert.ok(outcome.kind === 'create');
+    const { systemId } = outcome.machine;
+    const many = Array.from({ length: 150 }, (_, index) =>
+      reported(index + 1, { kind: 'dhcp.of-later', text: `step ${index + 1}.`, level: 'debug' }),
+    );
+    await region.observe([...many, reported(200, { kind: 'tftp.of-later', text: `Lost ${ATTACK}`, level: 'warning' })]);
+    const first = await logOf(region, systemId, {});
+    assert.match(first, /Lost &lt;img/);
+    assert.doesNotMatch(first, /step \d/);
+    const full = await logOf(region, systemId);
+    assert.match(full, /step 150\./);
+    assert.doesNotMatch(full, /step 50\./);
+    const older = /before=(\d+)/.exec(full)?.[1] ?? assert.fail('no link to older events');
+    assert.match(await logOf(region, systemId, { level: 'all', before: older }), /step 50\./);
+    const found = await logOf(region, systemId, { level: 'all', search: 'STEP 7.' });
+    assert.match(found, /step 7\./);
+    assert.doesNotMatch(found, /step 8\./);
+    const moment = /<li id="e(\d+)">(?:(?!<li ).)*step 7\./.exec(found)?.[1] ?? assert.fail('no anchor');
+    assert.match(await logOf(region, systemId, { at: moment }), new RegExp(`<li id="e${moment}">`));
+    assert.match(await logOf(region, systemId, { level: 'warning' }), /Lost &lt;img/);
+    assert.match(await logOf(region, systemId, { level: ATTACK, search: ATTACK }), /value="&lt;img/);
+  }));
+
 test('a machine has a page under its system id and each of its hardware addresses; unknown names have none', () =>
   withRegion(async ({ region }) => {
     const outcome = await region.enlist(
@@ -109,9 +143,10 @@ test('a machine has a page under its system id and each of its hardware addresse
     assert.ok(outcome.kind === 'create');
     await region.observe([reported(1, {}), reported(2, { kind: 'tftp.sent', text: `Loaded ${ATTACK}` })]);
     const { systemId } = outcome.machine;
-    const page = `${await renderMachinePage(viewOf(region, { path: { machine: systemId } }))}`;
-    assert.ok(page !== undefined);
-    assert.equal(`${await renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`, page);
+    const own = `${await renderMachinePage(viewOf(region, { path: { machine: systemId } }))}`;
+    assert.equal(`${await renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`, own);
+    const page = await logOf(region, systemId);
+    assert.equal(await logOf(region, MAC), page);
     assert.ok(page.includes(OFFERED));
     assert.ok(page.includes('Loaded &lt;img src=x onerror=&quot;alert(1)&quot;&gt;&#39;&quot;&amp;'));
     assert.ok(!page.includes('<img') && !page.includes('geheim'));
@@ -151,11 +186,7 @@ test('a booting machine that is not enlisted is listed and has its own page; a h
     await region.enlist(report([0x525400000003]));
     assert.deepEqual(await store.listStrangers(0, 10), []);
     assert.doesNotMatch(`${await renderPage(viewOf(region))}`, /Seen, not enlisted/);
-    assert.match(
-      `${await renderMachinePage(viewOf(region, { path: { machine: MAC } }))}`,
-      /and lpxelinux\.0/,
-      'its earlier events belong to it',
-    );
+    assert.match(await logOf(region, MAC), /and lpxelinux\.0/, 'its earlier events belong to it');
     assert.equal((await store.listStrangers(clock.wallTimeMs() + 1, 10)).length, 0);
   }));
 

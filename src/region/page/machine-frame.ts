@@ -1,0 +1,55 @@
+// The frame of all sections of one machine's page: its name and state, and the links to the sections.
+
+import { type Html, html, nothing } from '../../html.ts';
+import { parseMac } from '../../net/address.ts';
+import { type Machine, machineFqdn } from '../records/machine.ts';
+import { machinePath } from './machine-actions.ts';
+import { pageOf } from './parts.ts';
+import { statusPill } from './values.ts';
+import type { View } from './view.ts';
+import { words } from './words.ts';
+
+/** The sections by the last segment of their address; the first is that of the machine itself. */
+const SECTIONS = ['', 'hardware', 'scripts', 'events'] as const;
+export type SectionName = (typeof SECTIONS)[number];
+
+export const sectionPath = (systemId: string, section: SectionName): string =>
+  section === '' ? machinePath(systemId) : `${machinePath(systemId)}${section}/`;
+
+function tabsOf(machine: Machine, current: SectionName) {
+  const links = SECTIONS.map(
+    (name) =>
+      html`<a href="${sectionPath(machine.systemId, name)}"${name === current ? html` aria-current="page"` : nothing}>${words.sections.names[name]}</a>`,
+  );
+  return html`<nav id="tabs" class="tabs" aria-label="${words.sections.label}">${links}</nav>`;
+}
+
+/** The machine of the page, by its system id or one of its hardware addresses. */
+export async function findAddressed({ region, path }: View): Promise<Machine | undefined> {
+  const wanted = path.machine ?? '';
+  const mac = parseMac(wanted);
+  if (mac === undefined) return await region.store.findMachine(wanted);
+  return (await region.store.listMachines({ macs: [mac] }, 0, 1))[0];
+}
+
+interface SectionParts {
+  readonly section: SectionName;
+  /** Child elements with ids are refreshed separately. */
+  readonly main: Html;
+  readonly footer?: Html;
+  /** True if it refreshes itself; it must then contain no form with fields. */
+  readonly isLive?: boolean;
+}
+
+export function sectionOf(view: View, machine: Machine, { section, main, footer, isLive = true }: SectionParts): Html {
+  const name = machineFqdn(machine);
+  return pageOf(view, {
+    title: section === '' ? name : words.sections.title(name, words.sections.names[section]),
+    place: 'machines',
+    isLive,
+    main: html`
+      <div id="head" class="head"><h1>${name}</h1>${statusPill(machine.status)}</div>
+      ${tabsOf(machine, section)}${main}`,
+    ...(footer === undefined ? {} : { footer }),
+  });
+}
