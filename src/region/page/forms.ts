@@ -81,8 +81,8 @@ export function newPasswordFields(view: View, label: string): Html {
     ${textField(view, { ...password, name: 'again', label: words.forms.password.again(label), charactersMax: PASSWORD_MAX })}`;
 }
 
-const OPTIONAL = html` <span class="soft">${words.forms.optional}</span>`;
-const markOf = (isRequired = false, isAlternative = false) => (isRequired || isAlternative ? nothing : OPTIONAL);
+const optional = () => html` <span class="soft">${words.forms.optional}</span>`;
+const markOf = (isRequired = false, isAlternative = false) => (isRequired || isAlternative ? nothing : optional());
 const REQUIRED = html` required`;
 /** Browsers drop the first newline of a text area, so one is put before its value. */
 const LINE_END = '\n';
@@ -100,7 +100,7 @@ export function areaField(
 
 /** A file whose text is sent; its form needs `isUpload`. */
 export const fileField = (view: View, control: Omit<Control, 'value'>): Html =>
-  html`<div class="field"><label for="${idOf(control.name)}">${control.label}${OPTIONAL}</label>
+  html`<div class="field"><label for="${idOf(control.name)}">${control.label}${optional()}</label>
   <input id="${idOf(control.name)}" name="${control.name}" type="file"${noted(view, control)}>${notesOf(view, control)}</div>`;
 
 export type Choice = readonly [value: string, text: string];

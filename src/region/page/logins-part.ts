@@ -16,7 +16,7 @@ import { words } from './words.ts';
 const DEBUG = 'POST machines/{system_id} debug_login';
 
 /** Shown for a simulated machine of the lab, whose address accepts no logins. */
-const SIMULATED = html`<span class="soft">${words.logins.simulated}</span>`;
+const simulated = () => html`<span class="soft">${words.logins.simulated}</span>`;
 
 /** True for a simulated machine of the lab: it holds, or last had, a loopback address. A machine that is off holds none. */
 const isSimulated = (machine: Machine, held: Ipv4 | undefined) =>
@@ -29,7 +29,7 @@ const isSimulated = (machine: Machine, held: Ipv4 | undefined) =>
 export function systemLogin(machine: Machine, address: Ipv4 | undefined): Html {
   const { status, owner, osystem } = machine;
   if (status === 'rescue-mode' || status === 'entering-rescue-mode') return nothing;
-  if (isSimulated(machine, address)) return SIMULATED;
+  if (isSimulated(machine, address)) return simulated();
   if (status !== 'deployed') return html`<span class="soft">${words.logins.onlyWhen}</span>`;
   if (address === undefined) return nothing;
   const isKnown = osystem === 'ubuntu' || osystem === 'debian';
@@ -44,7 +44,7 @@ const timeLeft = (seconds: number) => formatSpan((seconds < 60 ? seconds : Math.
 function loginText(login: LoginDescription) {
   const { kind, ssh, isSimulated, hostKey, username, keys, secondsLeft } = login;
   const title = words.logins.kinds[kind];
-  if (isSimulated) return html`<dt>${title}</dt><dd>${SIMULATED}</dd>`;
+  if (isSimulated) return html`<dt>${title}</dt><dd>${simulated()}</dd>`;
   const isReady = hostKey !== undefined && ssh !== undefined;
   const line = isReady
     ? html`<span class="copy">${ssh}</span><div class="small">${words.logins.hostKey(html`<span class="mono break">${hostKey}</span>`)}</div>`

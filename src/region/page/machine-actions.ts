@@ -33,22 +33,20 @@ const post = (op: string): WantedOperation => `POST machines/{system_id} ${op}`;
 
 const hasAddress = ({ addresses }: Machine) => addresses.length > 0;
 
-const { effects } = words;
-
 export const MACHINE_ACTIONS: readonly MachineAction[] = [
   {
     name: 'accept',
     where: 'main',
     tone: 'primary',
     operation: post('accept'),
-    effects: (_machine, power) => [effects.measures, effects.starts(power)],
+    effects: (_machine, power) => [words.effects.measures, words.effects.starts(power)],
   },
   {
     name: 'deploy',
     where: 'main',
     tone: 'primary',
     operation: post('deploy'),
-    effects: (_machine, power) => [effects.dataLost, effects.getsAddress, effects.starts(power)],
+    effects: (_machine, power) => [words.effects.dataLost, words.effects.getsAddress, words.effects.starts(power)],
   },
   {
     name: 'allocate',
@@ -56,49 +54,49 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     tone: 'plain',
     // The operation's parameters name the machine.
     operation: 'POST machines allocate',
-    effects: () => [effects.becomesYours],
+    effects: () => [words.effects.becomesYours],
   },
   {
     name: 'mark-fixed',
     where: 'main',
     tone: 'primary',
     operation: post('mark_fixed'),
-    effects: () => [effects.fixed],
+    effects: () => [words.effects.fixed],
   },
   {
     name: 'commission',
     where: 'main',
     tone: 'plain',
     operation: post('commission'),
-    effects: (_machine, power) => [effects.measures, effects.starts(power)],
+    effects: (_machine, power) => [words.effects.measures, words.effects.starts(power)],
   },
   {
     name: 'test',
     where: 'main',
     tone: 'plain',
     operation: post('test'),
-    effects: (_machine, power) => [effects.tests, effects.starts(power)],
+    effects: (_machine, power) => [words.effects.tests, words.effects.starts(power)],
   },
   {
     name: 'override-failed',
     where: 'main',
     tone: 'plain',
     operation: post('override_failed_testing'),
-    effects: () => [effects.overridden],
+    effects: () => [words.effects.overridden],
   },
   {
     name: 'exit-rescue',
     where: 'main',
     tone: 'primary',
     operation: post('exit_rescue_mode'),
-    effects: () => [effects.rescueEnds],
+    effects: () => [words.effects.rescueEnds],
   },
   {
     name: 'reinstate',
     where: 'main',
     tone: 'primary',
     operation: post('reinstate'),
-    effects: () => [effects.newAgain],
+    effects: () => [words.effects.newAgain],
   },
   {
     name: 'release',
@@ -106,9 +104,9 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     tone: 'plain',
     operation: post('release'),
     effects: (machine, power) => [
-      hasAddress(machine) ? effects.freed(machineFqdn(machine)) : effects.noOwner,
-      effects.revoked,
-      effects.ends(power),
+      hasAddress(machine) ? words.effects.freed(machineFqdn(machine)) : words.effects.noOwner,
+      words.effects.revoked,
+      words.effects.ends(power),
     ],
   },
   {
@@ -117,9 +115,9 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     tone: 'danger',
     operation: post('abort'),
     effects: (machine, power) => [
-      effects.workStops(words.values.state(machine.status)),
-      ...(machine.status === 'deploying' || machine.status === 'disk-erasing' ? [effects.halfWritten] : []),
-      effects.ends(power),
+      words.effects.workStops(words.values.state(machine.status)),
+      ...(machine.status === 'deploying' || machine.status === 'disk-erasing' ? [words.effects.halfWritten] : []),
+      words.effects.ends(power),
     ],
   },
   {
@@ -127,35 +125,35 @@ export const MACHINE_ACTIONS: readonly MachineAction[] = [
     where: 'more',
     tone: 'plain',
     operation: post('rescue_mode'),
-    effects: (_machine, power) => [effects.rescues, effects.starts(power)],
+    effects: (_machine, power) => [words.effects.rescues, words.effects.starts(power)],
   },
   {
     name: 'mark-broken',
     where: 'more',
     tone: 'plain',
     operation: post('mark_broken'),
-    effects: () => [effects.broken],
+    effects: () => [words.effects.broken],
   },
   {
     name: 'mark-missing',
     where: 'more',
     tone: 'plain',
     operation: post('mark_missing'),
-    effects: () => [effects.missing],
+    effects: () => [words.effects.missing],
   },
   {
     name: 'retire',
     where: 'more',
     tone: 'plain',
     operation: post('retire'),
-    effects: () => [effects.retired],
+    effects: () => [words.effects.retired],
   },
   {
     name: 'delete',
     where: 'more',
     tone: 'danger',
     operation: 'DELETE machines/{system_id}',
-    effects: () => [effects.deleted, effects.forGood],
+    effects: () => [words.effects.deleted, words.effects.forGood],
   },
 ];
 

@@ -22,8 +22,6 @@ const pairs = (facts: readonly Fact[]) =>
     .filter(([, content]) => content !== '' && content !== nothing)
     .map(([label, content]) => html`<dt>${label}</dt><dd>${content}</dd>`)}</dl>`;
 
-const { facts: labels } = words;
-
 export function renderSystem(view: View, machine: Machine): Html {
   const { nowMs, region } = view;
   const held = whereabouts(region).addressesOf(machine);
@@ -33,21 +31,21 @@ export function renderSystem(view: View, machine: Machine): Html {
   const tags = machine.tags.map(({ name }) => html`<span class="tag">${name}</span>`);
   const params = kernelParamsOf(machine);
   const facts = pairs([
-    [labels.owner, machine.owner ?? ''],
-    [labels.name, machineFqdn(machine)],
-    [labels.address, addresses.join(', ')],
-    [labels.lastSeenWith, lost.join(', ')],
-    [labels.system, [systemName(machine), machine.kernel ?? ''].filter((text) => text !== '').join(' ')],
-    [labels.logIn, systemLogin(machine, held[0])],
-    [labels.nextBoot, labels.nextBoots[bootPurpose(machine)]],
-    [labels.stateChanged, formatAge(nowMs - machine.statusSinceMs)],
-    [labels.zone, machine.zone?.name ?? ''],
-    [labels.pool, machine.pool?.name ?? ''],
-    [labels.tags, html`${tags}`],
-    [labels.kernelParams, params === undefined ? nothing : html`<code>${params}</code>`],
-    [labels.note, machine.description === '' ? nothing : html`<span class="lines">${machine.description}</span>`],
+    [words.facts.owner, machine.owner ?? ''],
+    [words.facts.name, machineFqdn(machine)],
+    [words.facts.address, addresses.join(', ')],
+    [words.facts.lastSeenWith, lost.join(', ')],
+    [words.facts.system, [systemName(machine), machine.kernel ?? ''].filter((text) => text !== '').join(' ')],
+    [words.facts.logIn, systemLogin(machine, held[0])],
+    [words.facts.nextBoot, words.facts.nextBoots[bootPurpose(machine)]],
+    [words.facts.stateChanged, formatAge(nowMs - machine.statusSinceMs)],
+    [words.facts.zone, machine.zone?.name ?? ''],
+    [words.facts.pool, machine.pool?.name ?? ''],
+    [words.facts.tags, html`${tags}`],
+    [words.facts.kernelParams, params === undefined ? nothing : html`<code>${params}</code>`],
+    [words.facts.note, machine.description === '' ? nothing : html`<span class="lines">${machine.description}</span>`],
   ]);
-  return html`<section class="sheet"><div class="card-head"><h2>${labels.machine}</h2></div>${facts}</section>`;
+  return html`<section class="sheet"><div class="card-head"><h2>${words.facts.machine}</h2></div>${facts}</section>`;
 }
 
 function table(headings: readonly string[], rows: readonly (readonly (string | Html)[])[]) {
@@ -60,9 +58,9 @@ function table(headings: readonly string[], rows: readonly (readonly (string | H
 }
 
 function kindOfDisk(name: string, rotational: boolean | undefined) {
-  if (/^(?:vd|xvd)[a-z]/.test(name)) return labels.diskKinds.virtual;
+  if (/^(?:vd|xvd)[a-z]/.test(name)) return words.facts.diskKinds.virtual;
   if (rotational === undefined) return '';
-  return rotational ? labels.diskKinds.rotating : labels.diskKinds.solid;
+  return rotational ? words.facts.diskKinds.rotating : words.facts.diskKinds.solid;
 }
 
 function disksOf({ facts }: Machine) {
@@ -75,7 +73,7 @@ function disksOf({ facts }: Machine) {
     serial === '' ? nothing : html`<span class="mono">${serial}</span>`,
     kindOfDisk(name, rotational),
   ]);
-  return table(labels.disks, rows);
+  return table(words.facts.disks, rows);
 }
 
 function nicsOf({ facts, interfaces }: Machine) {
@@ -84,16 +82,18 @@ function nicsOf({ facts, interfaces }: Machine) {
     const reported = facts?.nics.find((nic) => nic.mac.toLowerCase().replaceAll('-', ':') === text);
     const speed = reported === undefined || reported.speed === 0 ? '' : ` · ${reported.speed} Mbit/s`;
     const carrier =
-      reported?.carrier === undefined ? '' : `${reported.carrier ? labels.carrier : labels.noCarrier}${speed}`;
+      reported?.carrier === undefined
+        ? ''
+        : `${reported.carrier ? words.facts.carrier : words.facts.noCarrier}${speed}`;
     return [
-      html`<b>${name === '' ? labels.unnamedInterface(index + 1) : name}</b>${index === 0 ? html` <span class="soft">${labels.bootInterface}</span>` : nothing}`,
+      html`<b>${name === '' ? words.facts.unnamedInterface(index + 1) : name}</b>${index === 0 ? html` <span class="soft">${words.facts.bootInterface}</span>` : nothing}`,
       html`<span class="mono">${text}</span>`,
       address === undefined ? '' : formatIpv4(address),
       carrier,
       reported?.driver ?? '',
     ];
   });
-  return rows.length === 0 ? nothing : table(labels.interfaces, rows);
+  return rows.length === 0 ? nothing : table(words.facts.interfaces, rows);
 }
 
 function banksOf({ facts }: Machine) {
@@ -104,7 +104,7 @@ function banksOf({ facts }: Machine) {
     [type, speed === 0 ? '' : `${speed}${SPACE}MT/s`].filter((text) => text !== '').join(' · '),
     [manufacturer, part].filter((text) => text !== '').join(' '),
   ]);
-  return rows.length === 0 ? nothing : table(labels.banks, rows);
+  return rows.length === 0 ? nothing : table(words.facts.banks, rows);
 }
 
 export function renderHardware(machine: Machine, nowMs: number): Html {
@@ -115,19 +115,22 @@ export function renderHardware(machine: Machine, nowMs: number): Html {
   const firmware = [dmi?.bios_vendor ?? '', dmi?.bios_version ?? '', dmi?.bios_date ?? '']
     .filter((text) => text !== '')
     .join(' ');
-  const way = facts?.uefi === undefined ? '' : facts.uefi ? labels.uefi(facts.secure_boot === true) : labels.bios;
+  const way =
+    facts?.uefi === undefined ? '' : facts.uefi ? words.facts.uefi(facts.secure_boot === true) : words.facts.bios;
   const age =
-    factsMs === undefined ? nothing : html`<span class="small">${labels.reported(formatAge(nowMs - factsMs))}</span>`;
+    factsMs === undefined
+      ? nothing
+      : html`<span class="small">${words.facts.reported(formatAge(nowMs - factsMs))}</span>`;
   const kinds = pairs([
-    [labels.architecture, `${machine.architecture}/${machine.subarchitecture}`],
-    [labels.processors, cpu],
-    [labels.memory, formatMemory(facts?.memory_mib ?? 0)],
-    [labels.model, maker],
-    [labels.firmware, [way, firmware].filter((text) => text !== '').join(' · ')],
-    [labels.virtualisation, facts?.virtualization ?? ''],
+    [words.facts.architecture, `${machine.architecture}/${machine.subarchitecture}`],
+    [words.facts.processors, cpu],
+    [words.facts.memory, formatMemory(facts?.memory_mib ?? 0)],
+    [words.facts.model, maker],
+    [words.facts.firmware, [way, firmware].filter((text) => text !== '').join(' · ')],
+    [words.facts.virtualisation, facts?.virtualization ?? ''],
   ]);
   return html`
-    <div class="bar"><h2>${labels.hardware}</h2>${age}</div>
+    <div class="bar"><h2>${words.facts.hardware}</h2>${age}</div>
     <div class="cards flush"><section class="sheet">${kinds}</section>${renderIdentity(machine, nowMs)}</div>
     ${wrap(banksOf(machine))}${wrap(disksOf(machine))}${wrap(nicsOf(machine))}`;
 }
@@ -136,11 +139,11 @@ const wrap = (content: Html) => (content === nothing ? nothing : html`<div class
 
 function renderIdentity(machine: Machine, nowMs: number) {
   const facts = pairs([
-    [labels.systemId, html`<span class="mono">${machine.systemId}</span>`],
-    [labels.serial, machine.serial ?? ''],
-    [labels.uuid, machine.uuid === undefined ? nothing : html`<span class="mono">${machine.uuid}</span>`],
-    [labels.board, boardOf(machine)],
-    [labels.enlisted, formatAge(nowMs - machine.createdMs)],
+    [words.facts.systemId, html`<span class="mono">${machine.systemId}</span>`],
+    [words.facts.serial, machine.serial ?? ''],
+    [words.facts.uuid, machine.uuid === undefined ? nothing : html`<span class="mono">${machine.uuid}</span>`],
+    [words.facts.board, boardOf(machine)],
+    [words.facts.enlisted, formatAge(nowMs - machine.createdMs)],
   ]);
   return html`<section class="sheet">${facts}</section>`;
 }

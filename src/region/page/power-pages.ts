@@ -37,8 +37,6 @@ function driverShown(view: View, machine: Machine) {
   return drivers.find(({ name }) => name === wanted) ?? drivers[0];
 }
 
-const CHOICES: Readonly<Record<string, string>> = words.power.choices;
-
 function parameterField(view: View, machine: Machine, driver: PowerDriverTable, parameter: PowerParameter) {
   const { name, required, secret, choices, default: fallback, isUnused } = parameter;
   const { label, expects } = words.power.parameter(driver.name, name);
@@ -57,7 +55,8 @@ function parameterField(view: View, machine: Machine, driver: PowerDriverTable, 
   }
   const value = stored === undefined ? (fallback ?? '') : String(stored);
   if (choices !== undefined) {
-    const offered = choices.map((choice) => [choice, CHOICES[choice] ?? choice] as const);
+    const texts: Readonly<Record<string, string>> = words.power.choices;
+    const offered = choices.map((choice) => [choice, texts[choice] ?? choice] as const);
     const all = required || fallback !== undefined ? offered : [['', words.power.default] as const, ...offered];
     return choiceField(view, { name, label, value, choices: all, hint: hintOf(expects) });
   }

@@ -31,6 +31,7 @@ import { EDIT_PAGE } from './edit-page.ts';
 import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
 import { IMAGE_PAGE } from './image-page.ts';
 import { IMAGES_PAGE } from './images-page.ts';
+import { wordsFor } from './languages.ts';
 import { cookieName, cookieOf, findLinkUser, isOwnOrigin, keyFor, safeTarget, WRONG_PASSWORD } from './login.ts';
 import { DEBUG_PAGE } from './logins-part.ts';
 import { MACHINE_EVENTS_PAGE } from './machine-events.ts';
@@ -56,6 +57,7 @@ import { SETTINGS_PAGE } from './settings-page.ts';
 import { SOURCE_PAGES } from './sources-page.ts';
 import { TAG_PAGES } from './tags-page.ts';
 import { faultsOf, type PageDefinition, refusalText, type View, type Viewer } from './view.ts';
+import { withWords } from './words.ts';
 
 export const PAGES: readonly PageDefinition[] = [
   OVERVIEW_PAGE,
@@ -105,26 +107,36 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
         .send(asset.text()),
     );
   }
-  app.get(LOGIN, async (request, reply) => {
-    mustReachStore(listener.region);
-    if ((await listener.peerOf(request)).isByRack) return listener.send(reply, byRack(listener.region));
-    await mustReadStore(listener.region);
-    const query = queryOf(request.raw.url);
-    const to = safeTarget(query.get('to')?.at(-1) ?? '');
-    const token = query.get('link')?.at(-1) ?? '';
-    if (token === '') return sendPage(begin(reply), renderSignIn(listener.region.config(), to));
-    const user = await listener.sessions.findLink(token);
-    if (user === undefined) return refuseSignIn(listener, reply, 'spent-link', to);
-    return sendPage(begin(reply), renderLink(user.username, token, to));
-  });
-  app.post(LOGIN, (request, reply) => signIn(listener, request, reply));
+  /** Answers in the language of the browser. */
+  const inWords = (handle: Handler) => (request: FastifyRequest, reply: FastifyReply) =>
+    withWords(wordsOf(request), () => handle(listener, request, reply));
+  app.get(LOGIN, inWords(showSignIn));
+  app.post(LOGIN, inWords(signIn));
   app.post(`${LOGIN}link/`, (request, reply) => makeLink(listener, request, reply));
   app.post('/MAAS/accounts/authenticate/', (request, reply) => authenticate(listener, request, reply));
-  app.post('/MAAS/logout/', (request, reply) => signOut(listener, request, reply));
+  app.post('/MAAS/logout/', inWords(signOut));
   for (const page of PAGES) {
-    app.get(page.path, (request, reply) => show(listener, page, request, reply));
-    if (page.act !== undefined) app.post(page.path, (request, reply) => take(listener, page, request, reply));
+    app.get(page.path, inWords(showing(page)));
+    if (page.act !== undefined) app.post(page.path, inWords(taking(page)));
   }
+}
+
+type Handler = (listener: PageListener, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+
+const wordsOf = (request: FastifyRequest) =>
+  wordsFor({ cookie: headerOf(request, 'cookie'), accepted: headerOf(request, 'accept-language') });
+
+async function showSignIn(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  mustReachStore(listener.region);
+  if ((await listener.peerOf(request)).isByRack) return listener.send(reply, byRack(listener.region));
+  await mustReadStore(listener.region);
+  const query = queryOf(request.raw.url);
+  const to = safeTarget(query.get('to')?.at(-1) ?? '');
+  const token = query.get('link')?.at(-1) ?? '';
+  if (token === '') return sendPage(begin(reply), renderSignIn(listener.region.config(), to));
+  const user = await listener.sessions.findLink(token);
+  if (user === undefined) return refuseSignIn(listener, reply, 'spent-link', to);
+  return sendPage(begin(reply), renderLink(user.username, token, to));
 }
 
 /** True for a browser's request for a page, not for a path of the API, the racks or the metadata. */
@@ -152,7 +164,7 @@ export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, outag
       .code(REFUSALS['store-unavailable'].status)
       .headers(mayBeStored(outage) ? {} : { 'Retry-After': String(AWAY_SECONDS) })
       .header('X-Rackboot-Refusal', 'store-unavailable'),
-    renderAway(outage, request.method !== 'GET'),
+    withWords(wordsOf(request), () => renderAway(outage, request.method !== 'GET')),
   );
 
 /** Refuses every page during an outage: a page that needs no store would suggest that the next one works. @throws StoreOutage */
@@ -225,26 +237,23 @@ async function viewerOf(
   return excess(peer);
 }
 
-async function show(
-  listener: PageListener,
-  page: PageDefinition,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  mustReachStore(listener.region);
-  const peer = await listener.peerOf(request);
-  const session = await sessionOf(listener, request, !isLive(request));
-  const viewer = await viewerOf(listener, request, peer, session);
-  if (viewer !== undefined && 'kind' in viewer) return listener.send(reply, viewer);
-  begin(reply);
-  if (viewer === undefined) return requireSignIn(listener, peer, request, reply);
-  const notice = isLive(request) ? '' : (session?.notice ?? '');
-  if (session !== undefined && notice !== '') await listener.sessions.setNotice(session, '');
-  const view = { ...viewOf(listener, viewer, peer, request, NO_FIELDS), notice };
-  if (!mayOpen(viewer, page.access)) return refused(reply, view, NOT_ALLOWED);
-  const shown = await page.render(view);
-  return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
-}
+const showing =
+  (page: PageDefinition): Handler =>
+  async (listener, request, reply) => {
+    mustReachStore(listener.region);
+    const peer = await listener.peerOf(request);
+    const session = await sessionOf(listener, request, !isLive(request));
+    const viewer = await viewerOf(listener, request, peer, session);
+    if (viewer !== undefined && 'kind' in viewer) return listener.send(reply, viewer);
+    begin(reply);
+    if (viewer === undefined) return requireSignIn(listener, peer, request, reply);
+    const notice = isLive(request) ? '' : (session?.notice ?? '');
+    if (session !== undefined && notice !== '') await listener.sessions.setNotice(session, '');
+    const view = { ...viewOf(listener, viewer, peer, request, NO_FIELDS), notice };
+    if (!mayOpen(viewer, page.access)) return refused(reply, view, NOT_ALLOWED);
+    const shown = await page.render(view);
+    return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
+  };
 
 const NOT_ALLOWED = refuse('not-allowed', 'Only an administrator may open this page.');
 
@@ -310,39 +319,36 @@ function formOf(request: FastifyRequest): Fields | Refusal {
 
 const isRefusal = (value: Fields | Refusal): value is Refusal => 'kind' in value;
 
-async function take(
-  listener: PageListener,
-  page: PageDefinition,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const peer = await listener.peerOf(request);
-  const session = await sessionOf(listener, request);
-  begin(reply);
-  if (session === undefined) {
-    const tooMuch = listener.excess(peer);
-    return tooMuch === undefined ? reply.redirect(LOGIN, 303) : listener.send(reply, tooMuch);
-  }
-  noteAdministrator(request.raw, session.user);
-  const fields = formOf(request);
-  const viewer = viewerAs(session.user, session.csrf);
-  const view = viewOf(listener, viewer, peer, request, isRefusal(fields) ? NO_FIELDS : fields);
-  if (isRefusal(fields)) return refused(reply, view, fields);
-  if (refuseStale(fields, session) !== undefined) return refused(reply, view, STALE);
-  if (!mayOpen(viewer, page.access)) return refused(reply, view, NOT_ALLOWED);
-  const outcome = await page.act?.(view);
-  if (outcome === undefined) return sendGone(reply, view);
-  if (outcome.kind === 'done') {
-    await listener.sessions.setNotice(session, outcome.text);
-    return reply.redirect(outcome.to, 303);
-  }
-  if (outcome.kind === 'made') {
-    const shown = await page.render({ ...view, given: NO_FIELDS, secret: outcome.secret });
-    return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
-  }
-  const again = await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) });
-  return refused(reply, view, outcome, again);
-}
+const taking =
+  (page: PageDefinition): Handler =>
+  async (listener, request, reply) => {
+    const peer = await listener.peerOf(request);
+    const session = await sessionOf(listener, request);
+    begin(reply);
+    if (session === undefined) {
+      const tooMuch = listener.excess(peer);
+      return tooMuch === undefined ? reply.redirect(LOGIN, 303) : listener.send(reply, tooMuch);
+    }
+    noteAdministrator(request.raw, session.user);
+    const fields = formOf(request);
+    const viewer = viewerAs(session.user, session.csrf);
+    const view = viewOf(listener, viewer, peer, request, isRefusal(fields) ? NO_FIELDS : fields);
+    if (isRefusal(fields)) return refused(reply, view, fields);
+    if (refuseStale(fields, session) !== undefined) return refused(reply, view, STALE);
+    if (!mayOpen(viewer, page.access)) return refused(reply, view, NOT_ALLOWED);
+    const outcome = await page.act?.(view);
+    if (outcome === undefined) return sendGone(reply, view);
+    if (outcome.kind === 'done') {
+      await listener.sessions.setNotice(session, outcome.text);
+      return reply.redirect(outcome.to, 303);
+    }
+    if (outcome.kind === 'made') {
+      const shown = await page.render({ ...view, given: NO_FIELDS, secret: outcome.secret });
+      return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
+    }
+    const again = await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) });
+    return refused(reply, view, outcome, again);
+  };
 
 const STALE = refuse('not-allowed', 'This form is older than your sign-in: reload the page and try again.');
 

@@ -2,7 +2,7 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import { formatAge, formatSpan } from '../../quantity.ts';
-import type { Script } from '../records/script-store.ts';
+import { SCRIPT_KINDS, type Script } from '../records/script-store.ts';
 import { runsUnasked } from '../scripts/script-run.ts';
 import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
 import { areaField, choiceField, fileField, formOf, hiddenField, textField } from './forms.ts';
@@ -43,18 +43,13 @@ async function listOf(view: View, kind: Script['kind']) {
   return html`<h2>${words.scripts[kind]}</h2><div class="sheet narrow">${items}</div>`;
 }
 
-const KINDS = [
-  ['commissioning', words.scripts.when.commissioning],
-  ['testing', words.scripts.when.testing],
-] as const;
-
 const fieldsOf = (view: View, script?: Script & { readonly content: string }): readonly Html[] => [
   textField(view, { name: 'name', label: words.forms.name, value: script?.name, required: true, charactersMax: 64 }),
   choiceField(view, {
     name: 'type',
     label: words.scripts.when.label,
     value: script?.kind ?? 'commissioning',
-    choices: KINDS,
+    choices: SCRIPT_KINDS.map((kind) => [kind, words.scripts.when[kind]]),
   }),
   areaField(view, { name: 'description', label: words.forms.description, value: script?.description, rows: 3 }),
   textField(view, {

@@ -12,9 +12,9 @@ import { words } from './words.ts';
 const PATH = '/MAAS/settings/';
 
 const SHOWN = [
-  ['kernel_opts', 'boot.kernel_params', words.settings.kernelParams],
-  ['commissioning_distro_series', 'boot.release', words.settings.release],
-  ['upstream_dns', 'dns.upstream', words.settings.upstreamDns],
+  ['kernel_opts', 'boot.kernel_params', 'kernelParams'],
+  ['commissioning_distro_series', 'boot.release', 'release'],
+  ['upstream_dns', 'dns.upstream', 'upstreamDns'],
 ] as const;
 
 const fieldOf = (name: string) => `value-${name}`;
@@ -24,7 +24,8 @@ async function storedValue(view: View, name: string) {
   return answer.kind === 'json' && typeof answer.value === 'string' ? answer.value : '';
 }
 
-async function settingForm(view: View, [name, key, { label, hint }]: (typeof SHOWN)[number]) {
+async function settingForm(view: View, [name, key, texts]: (typeof SHOWN)[number]) {
+  const { label, hint } = words.settings[texts];
   const pin = view.region.settings.pinnedBy(key, '');
   const value = await storedValue(view, name);
   if (pin !== undefined) {
@@ -58,11 +59,11 @@ const SET = 'POST maas set_config';
 async function act(view: View) {
   const setting = SHOWN.find(([name]) => name === given(view, 'setting'));
   if (setting === undefined) return undefined;
-  const [name, , { label }] = setting;
+  const [name, , texts] = setting;
   const field = fieldOf(name);
   const answer = await operate(view, SET, {}, { name, value: given(view, field) });
   if (answer.kind !== 'refusal' || answer.fields === undefined)
-    return outcomeOf(answer, PATH, words.settings.saved(label));
+    return outcomeOf(answer, PATH, words.settings.saved(words.settings[texts].label));
   return { ...answer, fields: { [field]: Object.values(answer.fields).flat() } };
 }
 

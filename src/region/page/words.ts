@@ -1,5 +1,9 @@
-// The page's own words, by part of the page, so that they can be translated.
+// The page's own words, by part of the page, and the language in which a request gets them.
+//
+// 1. `words` are those of the request at hand, so they are read inside functions. Elsewhere, and while a module loads, they are English.
+// 2. A word that a translation lacks is English.
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { counted } from '../../counted.ts';
 import { type Html, html } from '../../html.ts';
 import { formatDuration, formatSize } from '../../quantity.ts';
@@ -941,7 +945,7 @@ const PEOPLE = {
   changed: (username: string, isAdmin: boolean) => `${username} is now ${isAdmin ? 'an administrator' : 'a user'}.`,
 };
 
-export const words = {
+const ENGLISH = {
   frame: FRAME,
   away: AWAY,
   signIn: SIGN_IN,
@@ -977,3 +981,39 @@ export const words = {
   objects: OBJECTS,
   areas: AREAS,
 };
+
+export type Words = typeof ENGLISH;
+
+/** Some of the words. Functions take the same values; markup stays markup. */
+type Translated<T> = T extends string
+  ? string
+  : T extends Html | readonly unknown[] | ((...values: never) => unknown)
+    ? T
+    : { readonly [Name in keyof T]?: Translated<T[Name]> };
+
+export type Translation = Translated<Words>;
+
+const isSection = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+
+/** All words of a language, with the English ones for those that it lacks. */
+export function completed(translation: Translation): Words;
+export function completed(translation: object, english?: object): object;
+export function completed(translation: object, english: object = ENGLISH): object {
+  const entries = Object.entries(english).map(([name, word]) => {
+    const own: unknown = Reflect.get(translation, name);
+    if (own === undefined) return [name, word];
+    return [name, isSection(word) && isSection(own) ? completed(own, word) : own];
+  });
+  return Object.fromEntries(entries);
+}
+
+const spoken = new AsyncLocalStorage<Words>();
+
+/** Runs the work of one request, in whose functions `words` are these. */
+export const withWords = <T>(own: Words, work: () => T): T => spoken.run(own, work);
+
+/** The page's words, in the language of the request at hand. */
+export const words: Words = new Proxy(ENGLISH, {
+  get: (english, section) => Reflect.get(spoken.getStore() ?? english, section),
+});

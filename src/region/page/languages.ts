@@ -1,0 +1,49 @@
+// The languages of the page, and which of them a browser gets.
+//
+// Sources: RFC 9110 §12.5.4 (Accept-Language); RFC 4647 §3.4 (look-up); BCP 47 for the tags.
+
+import { completed, type Words } from './words.ts';
+
+interface Language {
+  /** Lower-case tags; a longer tag that begins with one of them is this language, too. */
+  readonly tags: readonly string[];
+  readonly words: Words;
+}
+
+/** The first is used when a browser wants none of them. Each is a `Translation`, completed once. */
+export const LANGUAGES: readonly [Language, ...Language[]] = [{ tags: ['en'], words: completed({}) }];
+
+/** The cookie of a chosen language: `rackboot-language=en`. */
+const COOKIE = /(?:^|;)\s*rackboot-language=([\w-]{2,35})(?:;|$)/;
+
+/** Ranges of a field that are examined; others are ignored. */
+const RANGES_MAX = 20;
+
+/** The ranges of an Accept-Language field, the preferred ones first, without those of quality 0. */
+function rangesOf(accepted: string): readonly string[] {
+  return accepted
+    .split(',', RANGES_MAX)
+    .map((part) => {
+      const [range = '', ...parameters] = part.split(';').map((one) => one.trim().toLowerCase());
+      const quality = parameters.find((one) => one.startsWith('q='))?.slice(2) ?? '1';
+      return { range, quality: Number(quality) };
+    })
+    .filter(({ quality }) => quality > 0)
+    .toSorted((a, b) => b.quality - a.quality)
+    .map(({ range }) => range);
+}
+
+/** The words for a browser: in the language that it chose, or else the best one that it accepts. */
+export function wordsFor(
+  { cookie = '', accepted = '' }: { readonly cookie?: string | undefined; readonly accepted?: string | undefined },
+  languages = LANGUAGES,
+): Words {
+  const chosen = COOKIE.exec(cookie)?.[1]?.toLowerCase();
+  const speaks = (range: string) =>
+    languages.find(({ tags }) => tags.some((tag) => range === tag || range.startsWith(`${tag}-`)));
+  for (const range of [...(chosen === undefined ? [] : [chosen]), ...rangesOf(accepted)]) {
+    const found = speaks(range);
+    if (found !== undefined) return found.words;
+  }
+  return languages[0].words;
+}

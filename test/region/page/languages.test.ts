@@ -1,0 +1,67 @@
+// The language of a page: which one a browser gets, and that it is that of its own request alone.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { nothing } from '../../../src/html.ts';
+import { LANGUAGES, wordsFor } from '../../../src/region/page/languages.ts';
+import { pageOf } from '../../../src/region/page/parts.ts';
+import { completed, withWords, words } from '../../../src/region/page/words.ts';
+import { withRegion } from '../place.ts';
+import { viewOf } from './view.ts';
+
+/** A language of two words: a plain one, and a function of a value. */
+const LATIN = completed({
+  frame: { language: 'la', pages: { machines: 'Machinae' } },
+  machines: { title: (machines) => `${machines} machinae` },
+});
+const KNOWN = [LANGUAGES[0], { tags: ['la', 'it-va'], words: LATIN }] as const;
+
+const CHOICES: readonly (readonly [cookie: string, accepted: string, language: string])[] = [
+  ['', '', 'en'],
+  ['', 'la', 'la'],
+  ['', 'LA-va', 'la'],
+  ['', 'it-VA', 'la'],
+  ['', 'it', 'en'],
+  ['', 'lad', 'en'],
+  ['', 'de, la;q=0.3', 'la'],
+  ['', 'en;q=0.2, la;q=0.8', 'la'],
+  ['', 'la;q=0, de', 'en'],
+  ['', 'la;q=none', 'en'],
+  ['', `${'de,'.repeat(50)}la`, 'en'],
+  ['rackboot-5240=abc; rackboot-language=la', 'en', 'la'],
+  ['rackboot-language=en', 'la', 'en'],
+  ['rackboot-language=xx', 'la', 'la'],
+  ['other-rackboot-language=la', '', 'en'],
+];
+
+for (const [cookie, accepted, language] of CHOICES) {
+  test(`a browser with the cookie "${cookie}" that accepts "${accepted.slice(0, 20)}" gets ${language}`, () => {
+    assert.equal(wordsFor({ cookie, accepted }, KNOWN).frame.language, language);
+  });
+}
+
+test('a word that a language lacks is English, in every depth', () => {
+  assert.deepEqual([LATIN.frame.pages.machines, LATIN.frame.pages.images], ['Machinae', words.frame.pages.images]);
+  assert.deepEqual([LATIN.machines.title(3), LATIN.machines.heading], ['3 machinae', words.machines.heading]);
+  assert.equal(LATIN.deploy.system, words.deploy.system);
+  assert.equal(`${LATIN.deploy.noImage('arm64')}`, `${words.deploy.noImage('arm64')}`);
+});
+
+test('two pages rendered at once are each in their own language, and the page names it', () =>
+  withRegion(async ({ region }) => {
+    const render = async () => {
+      await nextTurn();
+      const title = words.machines.title(2);
+      await nextTurn();
+      return `${pageOf(viewOf(region), { title, place: 'machines', main: nothing })}`;
+    };
+    const [latin, english, plain] = await Promise.all([
+      withWords(LATIN, render),
+      withWords(LANGUAGES[0].words, render),
+      render(),
+    ]);
+    assert.match(latin, /<html lang="la">.*<title>2 machinae .*aria-current="page">Machinae</s);
+    for (const page of [english, plain])
+      assert.match(page, /<html lang="en">.*<title>2 machines .*aria-current="page">Machines</s);
+  }));
