@@ -33,7 +33,7 @@ export interface Clock {
   /** Calls `action` once, in a later turn even for 0. A pending timer does not keep the process alive. */
   schedule(delayMs: number, action: () => void): Timer;
   /** Of cryptographic quality. */
-  randomBytes(count: number): Uint8Array;
+  randomBytes(count: number): Uint8Array<ArrayBuffer>;
 }
 
 /** Loaded with the first use: some threads never draw, and start 6 ms of processor time sooner. */

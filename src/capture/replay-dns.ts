@@ -101,7 +101,7 @@ export class CaptureClock implements Clock {
   schedule() {
     return { cancel: () => undefined };
   }
-  randomBytes(count: number): Uint8Array {
+  randomBytes(count: number): Uint8Array<ArrayBuffer> {
     return new Uint8Array(count);
   }
 }

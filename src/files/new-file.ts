@@ -16,14 +16,19 @@ export function writeNewFile(path: string, text: string, mode = 0o600): void {
 }
 
 /**
- * Does not block the thread; a reader finds the whole old or new content. `fresh` is the name meanwhile, for one writer at a time; `text`
+ * Does not block the thread; a reader finds the whole old or new content. `fresh` is the name meanwhile, for one writer at a time; `content`
  * is called when it exists. Rejects with the system's error.
  */
-export async function replaceFile(path: string, fresh: string, text: () => string, mode = 0o600): Promise<void> {
+export async function replaceFile(
+  path: string,
+  fresh: string,
+  content: () => string | Iterable<Uint8Array>,
+  mode = 0o600,
+): Promise<void> {
   await rm(fresh, { force: true });
   const file = await open(fresh, 'wx', 0o600);
   try {
-    await file.writeFile(text());
+    await file.writeFile(content());
     // The umask may have taken bits of the mode.
     await file.chmod(mode);
     await file.sync();

@@ -42,7 +42,7 @@ export class VirtualClock implements Clock {
     return { cancel: () => void this.#timers.delete(timer) };
   }
 
-  randomBytes(count: number): Uint8Array {
+  randomBytes(count: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(count);
     for (let index = 0; index < count; index += 1) {
       this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0;

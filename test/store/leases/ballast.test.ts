@@ -44,6 +44,15 @@ test(
     }),
 );
 
+test('making the ballast leaves no buffers to an idle thread', { skip: missing('root', 'mount') }, () =>
+  onDisk(64, async (ballast) => {
+    const before = process.memoryUsage().arrayBuffers;
+    assert.equal(await ballast.keep(), true);
+    const left = process.memoryUsage().arrayBuffers - before;
+    assert.ok(left < BALLAST_BYTES / 16, `${left} bytes`);
+  }),
+);
+
 test('a disk with little room gets no ballast', { skip: missing('root', 'mount') }, () =>
   onDisk(16, async (ballast, directory) => {
     assert.equal(await ballast.keep(), false);
