@@ -6,27 +6,19 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { networkFault } from '../../images/download/fault.ts';
-import { DownloadQueue } from '../../images/download/queue.ts';
-import { DEFAULT_SETTINGS, type DownloadSettings } from '../../images/download/settings.ts';
-import { WebClient } from '../../images/download/web-client.ts';
+import { Asking, type DatedOffer } from '../../images/engine/asking.ts';
 import { noticesTo } from '../../images/engine/reports.ts';
-import { readHostMirrors } from '../../images/sources/apt-sources.ts';
 import {
   ANY,
-  bytesOf,
   leftOutNote,
   NAMED_MAX,
   type Offer,
   type OfferNames,
-  type OfferWish,
   offerName,
   type SourceAnswer,
-  sumOfSizes,
 } from '../../images/sources/offer.ts';
-import { askSource, sourceNamed, sourcesOf } from '../../images/sources/offers.ts';
-import { readServedFacts, type ServedFacts } from '../../images/sources/served-facts.ts';
+import { sourceNamed, sourcesOf } from '../../images/sources/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
-import { SourceQuestions } from '../../images/sources/source-questions.ts';
 import { parseTagFilters } from '../../images/sources/tag-filter.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
@@ -36,9 +28,6 @@ import { configuredProxy } from './download-options.ts';
 import { readImageConfig } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import type { AvailableFlags, CheckFlags } from './options.ts';
-
-/** An offer with what its server says of its files, where the source says nothing. */
-type Dated = Offer & { readonly bytes: number | undefined; readonly modified?: string | undefined };
 
 /** Prints the offers of all sources, or of those with one system. @returns 0, or 1 if a source had a problem */
 export async function listAvailable(flags: AvailableFlags): Promise<number> {
@@ -57,8 +46,9 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   // Sources choose by labels too: the newest version may have another label.
   const isWanted = (names: OfferNames): boolean => filters.every(({ matches }) => matches([tagsOf(names)]));
   const [os = ANY, release] = flags.os?.split('/') ?? [];
-  const asking = new Asking(await readImageConfig({ config: flags.config, tree: '' }));
-  const known = await knownSources(ofFiles, asking.config);
+  const config = await readImageConfig({ config: flags.config, tree: '' });
+  const asking = askingOf(config);
+  const known = await knownSources(ofFiles, config);
   const all = flags.source === undefined ? known : sourceNamed(known, flags.source);
   const wish = { os, release, architectures: flags.arch === undefined ? [] : [flags.arch], choices: [isWanted] };
   const answers = await asking.ask(os === ANY ? all : sourcesOf(all, os), wish);
@@ -67,7 +57,7 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const isCurrent = (offer: Offer): boolean =>
     flags.all || offer.kind !== 'image' || offer.supportEnds === undefined || offer.supportEnds >= today;
   const shown = await asking.date(offers.filter(isCurrent));
-  const ofKind = (kind: Offer['kind']): readonly Dated[] => shown.filter((offer) => offer.kind === kind);
+  const ofKind = (kind: Offer['kind']): readonly DatedOffer[] => shown.filter((offer) => offer.kind === kind);
   const [images, installers, loaders] = [ofKind('image'), ofKind('installer'), ofKind('loader')];
   const problems = answers.flatMap(problemsOf);
   const isOffered = answers.some((answer) => countOf(answer) > 0);
@@ -99,59 +89,11 @@ function nothingOffered({ os: wanted = ANY, arch }: AvailableFlags, sources: rea
   return new RackError('not-found', `no source offers ${JSON.stringify(wanted)}${where}; ${hint}${remedy}`);
 }
 
-/** Short, because a person waits. */
-const CONNECT_MS = 5000;
-
-class Asking {
-  readonly config: RackConfig | undefined;
-  readonly #settings: DownloadSettings;
-
-  constructor(config: RackConfig | undefined) {
-    this.config = config;
-    this.#settings = { ...DEFAULT_SETTINGS, proxy: configuredProxy(config), roundsMax: 1, connectMs: CONNECT_MS };
-  }
-
-  async ask(sources: readonly ImageSource[], wish: OfferWish): Promise<readonly SourceAnswer[]> {
-    const downloads = new DownloadQueue(this.#settings, systemClock);
-    try {
-      const mirrors = { mirrors: readHostMirrors(), configured: configuredMirrors(this.config) };
-      const terms = { downloads, clock: systemClock, ...mirrors };
-      const ask = (source: ImageSource): Promise<SourceAnswer> => askSource(source, wish, terms);
-      return await new SourceQuestions(
-        sources,
-        ask,
-        systemClock,
-        noticesTo(new ImportProgress(false, true).take),
-      ).answers();
-    } finally {
-      await downloads.close();
-    }
-  }
-
-  async date(offers: readonly Offer[]): Promise<readonly Dated[]> {
-    const isUnknown = (offer: Offer): boolean =>
-      offer.kind !== 'loader' && (bytesOf(offer) === undefined || offer.serial === undefined);
-    const urlsOf = ({ files }: Offer): readonly string[] => files.map(({ url }) => url);
-    const urls = offers.filter(isUnknown).flatMap(urlsOf);
-    const web = new WebClient(this.#settings);
-    const facts = urls.length === 0 ? new Map() : await readServedFacts(urls, web, systemClock);
-    return offers.map((offer) => {
-      const { bytes, ...found } = isUnknown(offer) ? factsOf(urlsOf(offer), facts) : { bytes: undefined };
-      return { ...found, ...offer, bytes: bytesOf(offer) ?? bytes };
-    });
-  }
-}
-
-/** Sums the sizes and takes the last change; either only if it is known of all. */
-function factsOf(urls: readonly string[], facts: ReadonlyMap<string, ServedFacts>) {
-  const found = urls.map((url) => facts.get(url));
-  const times = found.flatMap((one) => one?.modifiedMs ?? []);
-  const isDated = times.length === urls.length;
-  return {
-    bytes: sumOfSizes(found.map((one) => one?.bytes)),
-    ...(isDated ? { modified: new Date(Math.max(...times)).toISOString() } : {}),
-  };
-}
+const askingOf = (config: RackConfig | undefined): Asking =>
+  new Asking(
+    { configured: configuredMirrors(config), proxy: configuredProxy(config) },
+    noticesTo(new ImportProgress(false, true).take),
+  );
 
 const dayOf = (modified: string | undefined): string => modified?.slice(0, 10).replaceAll('-', '') ?? '–';
 const sizeOf = (bytes: number | undefined): string => (bytes === undefined ? '–' : formatBytes(bytes));
@@ -163,7 +105,7 @@ const tagsOf = ({ os, release, architecture: arch, subarchitecture: subarch, lab
 
 const byName = (a: Offer, b: Offer): number => (offerName(a) < offerName(b) ? -1 : 1);
 
-const rowOf = (offer: Dated): readonly string[] => [
+const rowOf = (offer: DatedOffer): readonly string[] => [
   offerName(offer),
   offer.serial ?? dayOf(offer.modified),
   sizeOf(offer.bytes),
@@ -171,7 +113,7 @@ const rowOf = (offer: Dated): readonly string[] => [
   offer.source,
 ];
 
-function jsonOf(offer: Dated): object {
+function jsonOf(offer: DatedOffer): object {
   const [first, second] = offer.files;
   if (offer.kind === 'loader') return { ...offer, type: offer.release };
   if (offer.kind === 'installer') return { ...offer, kernel: first, initrd: second };
@@ -181,11 +123,11 @@ function jsonOf(offer: Dated): object {
 
 /** Prints a line for each source: `ok` with the number of its offers, or its problem. @returns 0, or 1 if one does not answer as expected */
 export async function checkSources(flags: CheckFlags): Promise<number> {
-  const asking = new Asking(await readImageConfig({ config: flags.config, tree: '' }));
-  const known = await knownSources(readImageSources(flags), asking.config);
+  const config = await readImageConfig({ config: flags.config, tree: '' });
+  const known = await knownSources(readImageSources(flags), config);
   const sources = flags.source === undefined ? known : sourceNamed(known, flags.source);
   if (sources.length === 0) throw new RackError('not-found', 'there are no image sources');
-  const answers = await asking.ask(sources, { os: ANY, release: undefined, architectures: [] });
+  const answers = await askingOf(config).ask(sources, { os: ANY, release: undefined, architectures: [] });
   if (flags.json)
     printJson(answers.map((one) => ({ source: one.source, offers: countOf(one), problems: problemsOf(one) })));
   else for (const line of answers.flatMap((answer) => linesOf(answer, flags.verbose))) print(line);

@@ -26,8 +26,10 @@ import { type FileContent, publishFile } from '../publication.ts';
 import { removeLeft, sweepDownloads } from '../run/left-downloads.ts';
 import { checkParts, movePartAside } from '../run/part-check.ts';
 import { removePart, replaceable, type TreePart } from '../run/tree-parts.ts';
+import type { ImageSource } from '../sources/source.ts';
 import { asStoreError } from '../store-error.ts';
 import { inStoreTurn, openStored } from '../stored-blob.ts';
+import { type AskingTerms, listOffers } from './asking.ts';
 import { type ImportIo, importNamed } from './import-named.ts';
 import { reportTenths } from './reports.ts';
 import { holdTree } from './tree-lock.ts';
@@ -50,6 +52,10 @@ export interface WorkIo extends ImportIo {
 /** The works by name: each gets the boot tree, its terms and a WorkIo. */
 const WORKS = {
   import: importNamed,
+
+  /** Asks a source, which changes nothing. */
+  'list-offers': (_: string, terms: AskingTerms & { readonly source: ImageSource }, { signal }: WorkIo) =>
+    listOffers(terms, signal),
 
   bundle: async (tree: string, { fileName }: { readonly fileName: string }, io: WorkIo) => {
     // The server is this process: another try would bring the same bytes.

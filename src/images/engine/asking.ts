@@ -1,0 +1,140 @@
+// Asks sources what they offer, for a person who waits: a command, or the page of images.
+//
+// 1. Nothing is tried twice, and a connection has little time: an import tries longer.
+// 2. No boot tree remembers the documents: a question changes nothing.
+
+import { systemClock } from '../../clock.ts';
+import { DownloadQueue } from '../download/queue.ts';
+import { DEFAULT_SETTINGS, type DownloadSettings } from '../download/settings.ts';
+import { WebClient } from '../download/web-client.ts';
+import { readHostMirrors } from '../sources/apt-sources.ts';
+import { ANY, bytesOf, type Offer, type OfferWish, type SourceAnswer, sumOfSizes } from '../sources/offer.ts';
+import { askSource } from '../sources/offers.ts';
+import type { ConfiguredMirrors } from '../sources/package-mirrors.ts';
+import { dayOfSerial } from '../sources/serial.ts';
+import { readServedFacts, type ServedFacts } from '../sources/served-facts.ts';
+import type { ImageSource } from '../sources/source.ts';
+import { type SourceNotices, SourceQuestions } from '../sources/source-questions.ts';
+
+/** Short, because a person waits. */
+const CONNECT_MS = 5000;
+/** Bounds what is listed of one source; MAAS's site has some 100. */
+const OFFERED_MAX = 1000;
+/** Problems of one source that are listed. */
+const PROBLEMS_MAX = 3;
+
+/** An offer with what its server says of its files, where the source says nothing. */
+export type DatedOffer = Offer & { readonly bytes: number | undefined; readonly modified?: string | undefined };
+
+export interface AskingTerms {
+  readonly configured: ConfiguredMirrors;
+  readonly proxy: DownloadSettings['proxy'];
+}
+
+export class Asking {
+  readonly #settings: DownloadSettings;
+  readonly #configured: ConfiguredMirrors;
+  readonly #notices: SourceNotices;
+
+  constructor({ configured, proxy }: AskingTerms, notices: SourceNotices) {
+    this.#settings = { ...DEFAULT_SETTINGS, proxy, roundsMax: 1, connectMs: CONNECT_MS };
+    this.#configured = configured;
+    this.#notices = notices;
+  }
+
+  async ask(sources: readonly ImageSource[], wish: OfferWish, signal?: AbortSignal): Promise<readonly SourceAnswer[]> {
+    const downloads = new DownloadQueue(this.#settings, systemClock);
+    try {
+      const terms = {
+        downloads,
+        clock: systemClock,
+        mirrors: readHostMirrors(),
+        configured: this.#configured,
+        signal,
+      };
+      const ask = (source: ImageSource): Promise<SourceAnswer> => askSource(source, wish, terms);
+      return await new SourceQuestions(sources, ask, systemClock, this.#notices).answers();
+    } finally {
+      await downloads.close();
+    }
+  }
+
+  async date(offers: readonly Offer[]): Promise<readonly DatedOffer[]> {
+    const isUnknown = (offer: Offer): boolean =>
+      offer.kind !== 'loader' && (bytesOf(offer) === undefined || offer.serial === undefined);
+    const urlsOf = ({ files }: Offer): readonly string[] => files.map(({ url }) => url);
+    const urls = offers.filter(isUnknown).flatMap(urlsOf);
+    const web = new WebClient(this.#settings);
+    const facts = urls.length === 0 ? new Map() : await readServedFacts(urls, web, systemClock);
+    return offers.map((offer) => {
+      const { bytes, ...found } = isUnknown(offer) ? factsOf(urlsOf(offer), facts) : { bytes: undefined };
+      return { ...found, ...offer, bytes: bytesOf(offer) ?? bytes };
+    });
+  }
+}
+
+/** Sums the sizes and takes the last change; either only if it is known of all. */
+function factsOf(urls: readonly string[], facts: ReadonlyMap<string, ServedFacts>) {
+  const found = urls.map((url) => facts.get(url));
+  const times = found.flatMap((one) => one?.modifiedMs ?? []);
+  const isDated = times.length === urls.length;
+  return {
+    bytes: sumOfSizes(found.map((one) => one?.bytes)),
+    ...(isDated ? { modified: new Date(Math.max(...times)).toISOString() } : {}),
+  };
+}
+
+/** A release of a system for one architecture, with all its kernels and labels: what a selection of its name imports. */
+export interface OfferedImage extends Pick<Offer, 'kind' | 'os' | 'release' | 'architecture' | 'title' | 'aliases'> {
+  /** The day of the newest version, `2024-01-31`; undefined: unknown. */
+  readonly day: string | undefined;
+  /** Of all its files, each counted once; undefined: unknown. */
+  readonly bytes: number | undefined;
+  /** `2029-05-31`; undefined: unknown. */
+  readonly supportEnds: string | undefined;
+}
+
+/** What one source offers. */
+export interface SourceOffers {
+  readonly images: readonly OfferedImage[];
+  /** Why others are missing, with remedies; at most PROBLEMS_MAX. */
+  readonly problems: readonly string[];
+}
+
+/** Lists what a source offers, one entry for all that a selection of a release and an architecture imports. */
+export async function listOffers(
+  { source, ...terms }: AskingTerms & { readonly source: ImageSource },
+  signal: AbortSignal,
+): Promise<SourceOffers> {
+  const asking = new Asking(terms, { onWait: () => undefined, onGiveUp: () => undefined });
+  const [answer] = await asking.ask([source], { os: ANY, release: undefined, architectures: [] }, signal);
+  const offers = await asking.date(answer?.offers ?? []);
+  const byName = Map.groupBy(offers, ({ os, release, architecture }) => [os, release, architecture].join('/'));
+  return {
+    images: [...byName.values()].slice(0, OFFERED_MAX).map(joinVariants),
+    problems: (answer?.problems ?? []).slice(0, PROBLEMS_MAX).map(({ message }) => message),
+  };
+}
+
+function joinVariants(variants: readonly DatedOffer[]): OfferedImage {
+  const [first, ...others] = variants.toSorted(
+    (one, other) => Number(other.subarchitecture === 'generic') - Number(one.subarchitecture === 'generic'),
+  );
+  if (first === undefined) throw new Error('a group has an entry');
+  const { kind, os, release, architecture, title, aliases } = first;
+  const sizes = new Map(
+    variants.flatMap(({ files }) => files.map(({ digest, bytes }) => [digest.hex, bytes] as const)),
+  );
+  const days = variants.flatMap(({ serial = '', modified }) => dayOfSerial(serial) ?? modified?.slice(0, 10) ?? []);
+  return {
+    kind,
+    os,
+    release,
+    architecture,
+    title,
+    aliases,
+    day: days.toSorted().at(-1),
+    bytes: sumOfSizes([...sizes.values()]) ?? (others.length === 0 ? first.bytes : undefined),
+    supportEnds: first.kind === 'image' ? first.supportEnds : undefined,
+  };
+}
