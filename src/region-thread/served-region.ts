@@ -2,12 +2,14 @@
 // open it in the same way, and differ in who receives their notices.
 
 import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Clock, newUuid, systemClock } from '../clock.ts';
 import { hostAddresses } from '../config/host-check.ts';
 import { settingsRules } from '../config/settings-rules.ts';
 import { RackError } from '../errors.ts';
+import type { SourceOffers } from '../images/engine/asking.ts';
 import type { EngineDoor } from '../images/engine/door.ts';
 import {
   chooseImage,
@@ -19,7 +21,7 @@ import {
   readImages,
 } from '../images/image-store.ts';
 import { listTreeInstallers, treeHasInstaller } from '../images/installer-tree.ts';
-import type { InstallerSource } from '../images/sources/source.ts';
+import type { ImageSource, InstallerSource } from '../images/sources/source.ts';
 import { isRootFormat } from '../images/stored-system.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { STEP_MS_MAX } from '../power/driver.ts';
@@ -28,6 +30,7 @@ import type { RegionConfig } from '../region/config.ts';
 import type { RegionApi } from '../region/http/listening.ts';
 import { startApi } from '../region/http/server.ts';
 import type { ImageStream } from '../region/images/boot-images.ts';
+import { NO_STORE } from '../region/images/offered-images.ts';
 import { type FileSources, SITE_SOURCES } from '../region/images/region-source.ts';
 import type { DeployableImage, ListedImage } from '../region/life/deployment.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
@@ -94,14 +97,15 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     const power = new PowerSide({ store, clock, stateDir: parts.config.stateDir, mayStep });
     let imports: ImportControl | undefined;
     let hostImages: HostImages | undefined;
+    const images = new ImageThread();
     const region = await openOn(parts, power, clock, duties, {
       onImportAsked: () => imports?.look(),
       uploadFiles: () => uploads,
       listStoredImages: () => listStoredImages(region, hostImages),
+      askOffers: (source) => askOffers(source, images, region.config()),
     });
     opened.push(() => region.close());
     const unkept = (id: string) => (reason: string) => onProblem(id, { note: 'images-unkept', reason });
-    const images = new ImageThread();
     hostImages = await hostImagesOf(region, clock, images, unkept('host-images'));
     const reports = hostImages;
     const onImages = reports && (() => reports.look());
@@ -180,7 +184,7 @@ async function openOn(
   power: PowerSide,
   clock: Clock,
   duties: Duties | undefined,
-  images: Required<Pick<RegionOptions, 'onImportAsked' | 'uploadFiles' | 'listStoredImages'>>,
+  images: Required<Pick<RegionOptions, 'onImportAsked' | 'uploadFiles' | 'listStoredImages' | 'askOffers'>>,
 ): Promise<Region> {
   const file = config.ownRack?.file ?? config.ownFile?.file;
   const region: Region = await openRegion({
@@ -198,6 +202,7 @@ async function openOn(
     fileSources: lazySources(file),
     hasSiteFile: () => file !== undefined && existsSync(join(dirname(file), SITE_SOURCES)),
     hasFile: async (path) => existsSync(path),
+    freeBytes: () => freeBytesOf(storeTree(region.config())),
     packageMirror: (source) => packageMirror(source, region.config()),
     judgeKeyring: async (keys) =>
       await (await import('../images/sources/keyring.ts')).judgeKeyring(keys, systemClock.wallTimeMs()),
@@ -212,6 +217,29 @@ async function openOn(
 
 /** The tree into which this host imports images; undefined if it has none. */
 const storeTree = ({ imageStore, imageTree }: RegionConfig): string | undefined => imageStore ?? imageTree;
+
+/** Has the thread of images ask a source. @throws RackError `not-found` if this host keeps no images */
+async function askOffers(source: ImageSource, thread: ImageThread, config: RegionConfig): Promise<SourceOffers> {
+  const tree = storeTree(config);
+  if (tree === undefined) throw new RackError('not-found', NO_STORE);
+  const [{ configuredMirrors }, { proxyOf }] = await Promise.all([
+    import('../region/preseed/configured-mirrors.ts'),
+    import('../images/download/settings.ts'),
+  ]);
+  const proxy = proxyOf(config.install?.httpProxy ?? '', process.env);
+  return await thread.do('list-offers', tree, { source, configured: configuredMirrors(config.install), proxy });
+}
+
+/** @returns undefined if there is no tree, or it cannot be read */
+async function freeBytesOf(tree: string | undefined): Promise<number | undefined> {
+  if (tree === undefined) return undefined;
+  try {
+    const { bavail, bsize } = await statfs(tree);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
+}
 
 function lazyStream(stateDir: string, clock: Clock, config: () => RegionConfig): () => Promise<ImageStream> {
   let opened: Promise<ImageStream> | undefined;

@@ -107,6 +107,11 @@ async function refresh(): Promise<void> {
     }
     if (!answer.ok) throw new Error(`the region answered ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    // What was waited for has come, and a form with it, which is not refreshed.
+    if (page.querySelector('.fresh') === null) {
+      location.reload();
+      return;
+    }
     update(mainOf(document), mainOf(page));
     document.title = page.title;
     showStatus(live, false);
@@ -124,3 +129,70 @@ for (const one of document.querySelectorAll('pre[id]')) one.scrollTop = one.scro
 const notice = document.querySelector('#notice');
 if (fresh !== null && notice !== null) setTimeout(() => notice.remove(), NOTICE_MS);
 if (fresh !== null) setTimeout(repeat, AT_WORK_MS);
+
+const sum = document.querySelector<HTMLOutputElement>('#sum');
+
+const sizeText = (bytes: number): string =>
+  bytes < 2 ** 30 ? `${Math.round(bytes / 2 ** 20)}\u00a0MiB` : `${(bytes / 2 ** 30).toFixed(1)}\u00a0GiB`;
+
+/** Counts what is ticked, with the ticks that a filter hides. */
+function showSum({ dataset }: HTMLOutputElement): void {
+  const ticks = [...document.querySelectorAll<HTMLInputElement>('input[name=tick]:checked')];
+  const bytes = ticks.reduce((all, tick) => all + Number(tick.dataset.bytes), Number(dataset.bytes));
+  const count = String(ticks.length + Number(dataset.count));
+  const text = (dataset.words ?? '').replace('COUNT', count).replace('SIZE', sizeText(bytes));
+  const room = document.querySelector('#no-room');
+  if (sum !== null) sum.textContent = text;
+  room?.toggleAttribute('hidden', !dataset.free || bytes <= Number(dataset.free));
+}
+
+if (sum !== null) {
+  document.addEventListener('change', () => showSum(sum));
+  // A browser that comes back to the page has kept the ticks.
+  addEventListener('pageshow', () => showSum(sum));
+}
+
+/** Sends a form with a file by itself, and shows how much of it has gone. Without this script the browser sends it. */
+function sendFile(form: HTMLFormElement, bar: HTMLProgressElement): void {
+  const request = new XMLHttpRequest();
+  request.open('POST', form.action);
+  // The next page, and not this request, then shows the notice.
+  request.setRequestHeader('X-Rackboot-Live', '1');
+  request.upload.onprogress = ({ loaded, total }) => {
+    bar.max = total;
+    bar.value = loaded;
+    if (loaded === total) bar.removeAttribute('value');
+  };
+  request.onload = () => {
+    if (request.status < 400) {
+      location.assign(request.responseURL);
+      return;
+    }
+    const page = new DOMParser().parseFromString(request.responseText, 'text/html');
+    mainOf(document)
+      .closest('.page')
+      ?.replaceWith(mainOf(page).closest('.page') ?? mainOf(page));
+    watchUpload();
+    document.querySelector<HTMLElement>('[aria-invalid]')?.focus();
+  };
+  request.onerror = () => {
+    bar.hidden = true;
+    for (const button of form.querySelectorAll('button')) button.disabled = false;
+    alert(form.dataset.broken);
+  };
+  request.send(new FormData(form));
+  bar.hidden = false;
+  for (const button of form.querySelectorAll('button')) button.disabled = true;
+}
+
+function watchUpload(): void {
+  const form = document.querySelector<HTMLFormElement>('form[data-broken]');
+  const bar = form?.querySelector('progress');
+  form?.addEventListener('submit', (event) => {
+    if (!bar) return;
+    event.preventDefault();
+    sendFile(form, bar);
+  });
+}
+
+watchUpload();

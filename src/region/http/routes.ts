@@ -24,6 +24,7 @@ import { EVENT_PLACE } from '../api/call/event-place.ts';
 import { type Fields, type ParsedFields, queryOf } from '../api/call/form-body.ts';
 import type { ApiVersion, Operation } from '../api/call/operation.ts';
 import type { ApiProblem } from '../api/call/problem.ts';
+import { CREATE_PATH } from '../api/images/boot-upload-operations.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import type { PageGuard } from '../page/guard.ts';
@@ -147,7 +148,14 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     send: listener.send,
   };
   addImageStreamRoutes(app, { ...strangers, mirrors: context.mirrors });
-  addPageRoutes(app, { ...strangers, guard: context.guard, sessions: context.sessions, pathOf });
+  addPageRoutes(app, {
+    ...strangers,
+    guard: context.guard,
+    sessions: context.sessions,
+    pathOf,
+    readFiles: (inner, mayWrite) => readUploadsOf(context, inner, CREATE_PATH, mayWrite),
+    arrivedForm: ({ body }) => (body instanceof ArrivedForm ? body : undefined),
+  });
 }
 
 function addApiRoutes(app: FastifyInstance, context: ApiContext, version: ApiVersion) {
@@ -243,10 +251,21 @@ function bodyOf(request: FastifyRequest): Omit<ParsedFields, 'kind'> | Answer {
   return parsed.kind === 'fault' ? refuseFor([parsed.refusal]) : { fields: parsed.fields, files: parsed.files };
 }
 
+async function userOf(context: ApiContext, request: FastifyRequest) {
+  const who = await identify(context, request);
+  return who.kind === 'identified' && who.caller.kind === 'user' ? who.caller : undefined;
+}
+
 /** Makes an instance read the bodies of a path while they arrive. A file that no upload took is removed after the answer. */
-function readUploadsOf(context: ApiContext, app: FastifyInstance, path: string) {
+function readUploadsOf(
+  context: ApiContext,
+  app: FastifyInstance,
+  path: string,
+  mayWrite = async (request: FastifyRequest) => (await userOf(context, request))?.isAdmin === true,
+) {
   const { uploads } = context.region.bootImages;
-  readUploads(app, path, { uploads, bodyMax: BODY_BYTES_MAX, identify: (request) => identify(context, request) });
+  const isOfUser = async (request: FastifyRequest) => (await userOf(context, request)) !== undefined;
+  readUploads(app, path, { uploads, bodyMax: BODY_BYTES_MAX, mayWrite, isOfUser });
   app.addHook('onSend', discardRest);
   app.addHook('onResponse', async ({ body }) => {
     if (body instanceof ArrivedForm && body.file !== undefined) await uploads.discard(body.file);

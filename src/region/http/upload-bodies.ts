@@ -21,7 +21,6 @@ import { readStreamedForm } from '../api/call/form-stream.ts';
 import type { ApiCall } from '../api/call/operation.ts';
 import { CONTENT_FIELD, CREATE_PATH, PIECE_PATH } from '../api/images/boot-upload-operations.ts';
 import { PIECE_BYTES_MAX, type PiecePlace, type Uploads } from '../images/uploads.ts';
-import type { Identified } from './agent-routes.ts';
 
 /**
  * The largest body, in bytes, whose rest is read before it is refused; nothing of it is kept. Any client reaches it, within the bounds on
@@ -55,7 +54,10 @@ class ArrivingPiece {
 interface UploadListener {
   readonly uploads: Uploads;
   readonly bodyMax: number;
-  identify(request: FastifyRequest): Promise<Identified | Answer>;
+  /** Asked before the body is read: true for an administrator, who may send an image. */
+  mayWrite(request: FastifyRequest): Promise<boolean>;
+  /** True for a user, who may send a file for `files/`. */
+  isOfUser(request: FastifyRequest): Promise<boolean>;
 }
 
 export const takesUploads = (path: string): boolean =>
@@ -73,22 +75,15 @@ export function readUploads(app: FastifyInstance, path: string, listener: Upload
       const isUsual = !(Number(request.headers['content-length'] ?? 0) > listener.bodyMax);
       return await readWhole(
         payload,
-        isUsual || !(await isOfUser(request, listener)) ? listener.bodyMax : FILE_FORM_BYTES_MAX,
+        isUsual || !(await listener.isOfUser(request)) ? listener.bodyMax : FILE_FORM_BYTES_MAX,
       );
     });
     return;
   }
   app.addContentTypeParser('multipart/form-data', async (request: FastifyRequest, payload: IncomingMessage) => {
-    const who = await listener.identify(request);
-    const isAdmin = who.kind === 'identified' && who.caller.kind === 'user' && who.caller.isAdmin;
-    if (isAdmin) return await readForm(request, payload, listener.uploads);
+    if (await listener.mayWrite(request)) return await readForm(request, payload, listener.uploads);
     return await readWhole(payload, listener.bodyMax);
   });
-}
-
-async function isOfUser(request: FastifyRequest, listener: UploadListener) {
-  const who = await listener.identify(request);
-  return who.kind === 'identified' && who.caller.kind === 'user';
 }
 
 async function readForm({ headers }: FastifyRequest, payload: IncomingMessage, uploads: Uploads) {

@@ -23,6 +23,7 @@ import type { ReportedDownload } from '../records/reported-download.ts';
 import type { ResourceWish } from '../records/resource-wish.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { ImageUpload } from '../records/upload-store.ts';
+import { type AskOffers, OfferedImages } from './offered-images.ts';
 import {
   type FileProblem,
   type FileSources,
@@ -74,6 +75,10 @@ export interface BootImagesParts {
   readonly packageMirror?: ((source: InstallerSource) => Promise<string | undefined>) | undefined;
   /** Why keys of a source cannot be used; `undefined`: that is unknown. */
   readonly judgeKeyring?: ((keys: Uint8Array) => Promise<KeyringFaultCode | undefined>) | undefined;
+  /** Asks a source what it offers; `undefined`: this host asks none. */
+  readonly askOffers?: AskOffers | undefined;
+  /** The free bytes of the disk of images; `undefined`: this host keeps none. */
+  readonly freeBytes?: (() => Promise<number | undefined>) | undefined;
   /** Called after an import was asked for, or a change of it; `undefined`: another process imports. */
   readonly onImportAsked?: (() => void) | undefined;
 }
@@ -94,11 +99,13 @@ export interface ListedResource extends BootResource {
 export class BootImages {
   readonly #parts: BootImagesParts;
   readonly uploads: Uploads;
+  readonly offered: OfferedImages;
 
   constructor(parts: BootImagesParts) {
     this.#parts = parts;
     const { store, clock, uploadFiles } = parts;
     this.uploads = new Uploads({ store, clock, files: () => uploadFiles?.() });
+    this.offered = new OfferedImages(clock, parts.askOffers);
   }
 
   async #fileSources(): Promise<FileSources> {
@@ -108,6 +115,11 @@ export class BootImages {
   /** True if this host has a file, as far as that is known. */
   async hasFile(path: string): Promise<boolean> {
     return (await this.#parts.hasFile?.(path)) ?? true;
+  }
+
+  /** The free bytes of the disk of images, as far as they are known. */
+  async freeBytes(): Promise<number | undefined> {
+    return await this.#parts.freeBytes?.();
   }
 
   /** Why the keys of a source cannot be used, as far as that is known; `undefined`: they can. */

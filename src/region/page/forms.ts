@@ -99,9 +99,10 @@ export function areaField(
 }
 
 /** A file whose text is sent; its form needs `isUpload`. */
-export const fileField = (view: View, control: Omit<Control, 'value'>): Html =>
-  html`<div class="field"><label for="${idOf(control.name)}">${control.label}${optional()}</label>
-  <input id="${idOf(control.name)}" name="${control.name}" type="file"${noted(view, control)}>${notesOf(view, control)}</div>`;
+export const fileField = (view: View, control: Omit<Control, 'value'> & { readonly required?: boolean }): Html =>
+  html`<div class="field"><label for="${idOf(control.name)}">${control.label}${markOf(control.required)}</label>
+  <input id="${idOf(control.name)}" name="${control.name}" type="file"${control.required === true ? REQUIRED : nothing}${noted(view, control)}>
+  ${notesOf(view, control)}</div>`;
 
 export type Choice = readonly [value: string, text: string];
 

@@ -125,7 +125,10 @@ export const comingPart = ({ coming }: ListedResource): Html =>
 export function useText(name: string, uses: readonly ImageUse[]): Html {
   const [os, release, architecture] = name.split('/');
   const use = uses.find((one) => one.os === os && one.release === release && one.architecture === architecture);
-  return use === undefined ? nothing : html`${words.images.uses(use.first, use.machines)}`;
+  if (use === undefined) return nothing;
+  const coming =
+    use.deploying === 0 ? nothing : html`<div class="small">${words.images.deploying(use.deploying)}</div>`;
+  return html`${words.images.uses(use.first, use.machines)}${coming}`;
 }
 
 function actsOf(resource: ListedResource, isRunning: boolean): readonly Act[] {

@@ -30,11 +30,13 @@ import { given, mayCall, type PageDefinition, submit, type View } from './view.t
 import { words } from './words.ts';
 
 export const SOURCES_PATH = '/MAAS/images/sources/';
+export const CHOOSE_PATH = '/MAAS/images/choose/';
+export const UPLOAD_PATH = '/MAAS/images/upload/';
 const SHOWN_MAX = 300;
 const SELECTIONS_SHOWN_MAX = 12;
 const REPORTED_SHOWN_MAX = 60;
 
-const IMPORT = 'POST boot-resources import';
+export const IMPORT = 'POST boot-resources import';
 const STOP = 'POST boot-resources stop_import';
 const SOURCES = 'GET boot-sources';
 
@@ -80,11 +82,16 @@ function rankOf({ progress }: ListedResource): number {
   return progress.state === 'failed' ? 0 : 1;
 }
 
+/** Without an image: what to do first. */
+function emptyPart({ viewer }: View, isSelected: boolean) {
+  const { title, choose, wait, selected, command } = words.images.empty;
+  const mayChoose = mayCall(viewer, SOURCES);
+  const hint = isSelected ? selected : mayChoose ? choose : wait;
+  return html`
+    <div class="sheet empty" id="images"><b>${title}</b><p class="soft">${hint}</p>${mayChoose ? html`<p class="small">${command}</p>` : nothing}</div>`;
+}
+
 function tableOf(view: View, resources: readonly ListedResource[], uses: readonly ImageUse[], isRunning: boolean) {
-  if (resources.length === 0) {
-    const { title, hint } = words.images.empty;
-    return html`<div class="sheet empty" id="images"><b>${title}</b><span class="soft">${hint}</span></div>`;
-  }
   const { system, architecture, version, size, usedBy, act } = words.images.columns;
   const head = [system, architecture, version, size, usedBy, act].map((text) => html`<th>${text}</th>`);
   const sorted = resources.toSorted((one, other) => rankOf(one) - rankOf(other));
@@ -216,6 +223,24 @@ export function selectionText({ os, release, arches, subarches, labels }: BootSe
   return `${os}/${release}${all(arches)}${all(subarches)}${all(labels)}`;
 }
 
+/** What is chosen comes first: without it, an import has nothing to do. */
+function buttonsAbove(view: View, isRunning: boolean, isSelected: boolean) {
+  if (!mayCall(view.viewer, SOURCES)) return nothing;
+  const linkTo = (path: string, text: string, tone: 'plain' | 'primary' = 'plain') =>
+    html`<a class="button ${tone}" href="${path}">${text}</a>`;
+  const form = (name: string, submit: string, tone: 'plain' | 'primary') =>
+    formOf(view, { body: hiddenField('do', name), submit, tone, isInline: true });
+  const { sourcesLink, upload, choose, stopImport, importNow } = words.images;
+  const work = isRunning
+    ? form('stop', stopImport, 'plain')
+    : isSelected
+      ? form('import', importNow, 'primary')
+      : nothing;
+  return html`
+    <div class="row">${linkTo(SOURCES_PATH, sourcesLink)}${linkTo(UPLOAD_PATH, upload)}
+    ${linkTo(CHOOSE_PATH, choose, isSelected || isRunning ? 'plain' : 'primary')}${work}</div>`;
+}
+
 async function render(view: View) {
   const { bootImages, store } = view.region;
   const [resources, uses, run] = await Promise.all([
@@ -230,24 +255,19 @@ async function render(view: View) {
     maySee ? bootImages.listSources() : [],
     bootImages.listSelections(),
   ]);
+  const free = await bootImages.freeBytes();
   const problem = maySee ? await bootImages.fileProblem() : undefined;
-  const act = isRunning
-    ? (['stop', words.images.stopImport, 'plain'] as const)
-    : (['import', words.images.importNow, 'primary'] as const);
-  const button = mayCall(view.viewer, IMPORT)
-    ? formOf(view, { body: hiddenField('do', act[0]), submit: act[1], tone: act[2], isInline: true })
-    : nothing;
-  const link = maySee ? html`<a class="button plain" href="${SOURCES_PATH}">${words.images.sourcesLink}</a>` : nothing;
+  const isSelected = selections.length > 0;
   const work = isRunning ? html` data-at-work` : nothing;
   return pageOf(view, {
     title: words.images.title,
     place: 'images',
     isLive: true,
     main: html`
-      <div class="bar" id="bar"${work}><h1>${words.images.title}</h1><div class="row">${link}${button}</div></div>
+      <div class="bar" id="bar"${work}><h1>${words.images.title}</h1>${buttonsAbove(view, isRunning, isSelected)}</div>
       ${fileProblemPart(problem)}
-      <p class="soft run" id="run">${runText(run, failed, selections.length > 0, view.nowMs)}</p>
-      ${tableOf(view, resources, uses, isRunning)}
+      <p class="soft run" id="run">${runText(run, failed, isSelected, view.nowMs)}${free === undefined ? '' : ` ${words.images.free(free)}`}</p>
+      ${resources.length === 0 ? emptyPart(view, isSelected) : tableOf(view, resources, uses, isRunning)}
       ${installersPart(view, resources)}
       ${reportedPart(view, run)}
       ${skippedPart(run)}

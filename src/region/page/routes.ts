@@ -12,6 +12,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { cleanText } from '../../clean-text.ts';
 import type { Html } from '../../html.ts';
+import type { WholeFile } from '../../images/make/upload-part.ts';
 import { equalSecrets, KEY_NAME_MAX } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, HAS_NUL, json, type Refusal, refuse, refuseFor } from '../api/call/answer.ts';
@@ -27,6 +28,7 @@ import { ACCOUNT_PAGE } from './account-page.ts';
 import { ACTION_PAGES } from './action-pages.ts';
 import { AREA_PAGES } from './area-pages.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
+import { CHOOSE_PAGE } from './choose-page.ts';
 import { EDIT_PAGE } from './edit-page.ts';
 import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
 import { IMAGE_PAGE } from './image-page.ts';
@@ -56,6 +58,7 @@ import { findCookie, type Session, type Sessions } from './sessions.ts';
 import { SETTINGS_PAGE } from './settings-page.ts';
 import { SOURCE_PAGES } from './sources-page.ts';
 import { TAG_PAGES } from './tags-page.ts';
+import { UPLOAD_PAGE } from './upload-page.ts';
 import { faultsOf, type PageDefinition, refusalText, type View, type Viewer } from './view.ts';
 import { withWords } from './words.ts';
 
@@ -71,6 +74,8 @@ export const PAGES: readonly PageDefinition[] = [
   DEBUG_PAGE,
   IMAGES_PAGE,
   IMAGE_PAGE,
+  CHOOSE_PAGE,
+  UPLOAD_PAGE,
   ...SOURCE_PAGES,
   ...TAG_PAGES,
   ...SCRIPT_PAGES,
@@ -88,6 +93,16 @@ interface PageListener {
   pathOf(request: FastifyRequest): Readonly<Record<string, string>>;
   excess(peer: Peer): Answer | undefined;
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
+  /** Makes an instance write the file of a form to the disk while it arrives. @param mayWrite asked before */
+  readFiles(app: FastifyInstance, mayWrite: (request: FastifyRequest) => Promise<boolean>): void;
+  /** Such a form; undefined: the request has a usual body. */
+  arrivedForm(request: FastifyRequest): ArrivedFields | undefined;
+}
+
+interface ArrivedFields {
+  readonly fields: Fields;
+  readonly file: WholeFile | undefined;
+  readonly refusal: Answer | undefined;
 }
 
 const NO_FIELDS: Fields = new Map();
@@ -116,9 +131,26 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
   app.post('/MAAS/accounts/authenticate/', (request, reply) => authenticate(listener, request, reply));
   app.post('/MAAS/logout/', inWords(signOut));
   for (const page of PAGES) {
-    app.get(page.path, inWords(showing(page)));
-    if (page.act !== undefined) app.post(page.path, inWords(taking(page)));
+    const add = (to: FastifyInstance): void => {
+      to.get(page.path, inWords(showing(page)));
+      if (page.act !== undefined) to.post(page.path, inWords(taking(page)));
+    };
+    if (page.takesFile !== true) {
+      add(app);
+      continue;
+    }
+    void app.register((inner, _options, done) => {
+      listener.readFiles(inner, (request) => maySendFile(listener, request));
+      add(inner);
+      done();
+    });
   }
+}
+
+/** True for an administrator's form of our own page. Its secret is checked when it has arrived. */
+async function maySendFile(listener: PageListener, request: FastifyRequest) {
+  const session = isFromOwnPage(request) ? await sessionOf(listener, request) : undefined;
+  return session?.user.isAdmin === true;
 }
 
 type Handler = (listener: PageListener, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
@@ -304,13 +336,19 @@ function refused(reply: FastifyReply, view: View, refusal: Refusal, page = rende
   return sendPage(reply.code(REFUSALS[refusal.name].status).header('X-Rackboot-Refusal', refusal.name), page);
 }
 
-function formOf(request: FastifyRequest): Fields | Refusal {
-  const own = isOwnOrigin({
+const isFromOwnPage = (request: FastifyRequest): boolean =>
+  isOwnOrigin({
     origin: headerOf(request, 'origin'),
     site: headerOf(request, 'sec-fetch-site'),
     host: request.headers.host,
   });
-  if (!own) return refuse('not-allowed', 'This form was sent from another site: open this page and try again.');
+
+function formOf(request: FastifyRequest, arrived?: ArrivedFields): Fields | Refusal {
+  if (!isFromOwnPage(request))
+    return refuse('not-allowed', 'This form was sent from another site: open this page and try again.');
+  if (arrived?.refusal?.kind === 'refusal') return arrived.refusal;
+  if (arrived !== undefined)
+    return findUnstorable(arrived.fields) === undefined ? arrived.fields : refuse('bad-request', HAS_NUL);
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const parsed = parseBody(request.headers['content-type'] ?? '', body);
   if (parsed.kind === 'fault') return refuseFor([parsed.refusal]);
@@ -330,9 +368,11 @@ const taking =
       return tooMuch === undefined ? reply.redirect(LOGIN, 303) : listener.send(reply, tooMuch);
     }
     noteAdministrator(request.raw, session.user);
-    const fields = formOf(request);
+    const arrived = listener.arrivedForm(request);
+    const fields = formOf(request, arrived);
     const viewer = viewerAs(session.user, session.csrf);
-    const view = viewOf(listener, viewer, peer, request, isRefusal(fields) ? NO_FIELDS : fields);
+    const given = isRefusal(fields) ? NO_FIELDS : fields;
+    const view = { ...viewOf(listener, viewer, peer, request, given), file: arrived?.file };
     if (isRefusal(fields)) return refused(reply, view, fields);
     if (refuseStale(fields, session) !== undefined) return refused(reply, view, STALE);
     if (!mayOpen(viewer, page.access)) return refused(reply, view, NOT_ALLOWED);

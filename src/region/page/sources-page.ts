@@ -1,8 +1,8 @@
 // The page of image sources: list and add. The page of one source: its selections, its fields, its deletion.
 
 import { dirname, join } from 'node:path';
-import { shellWord } from '../../clean-text.ts';
 import { type Html, html, nothing } from '../../html.ts';
+import { formatAge } from '../../quantity.ts';
 import { refuseField } from '../api/call/answer.ts';
 import { RACK_CONFIG } from '../config.ts';
 import { type RegionSelection, type RegionSource, SITE_SOURCES, sourceTitle } from '../images/region-source.ts';
@@ -11,7 +11,7 @@ import { type ImportReason, importText as importReasonText } from '../records/im
 import { REQUIRED } from '../records/refusal.ts';
 import { areaField, checkField, formOf, groupOf, hiddenField, textField } from './forms.ts';
 import { IMAGES_PATH } from './image-page.ts';
-import { failureOf, fileProblemPart, missingOf, SOURCES_PATH, selectionText } from './images-page.ts';
+import { CHOOSE_PATH, failureOf, fileProblemPart, missingOf, SOURCES_PATH, selectionText } from './images-page.ts';
 import { breakable, pageOf } from './parts.ts';
 import { codeIn, pathBelow } from './values.ts';
 import { given, type Outcome, operate, outcomeOf, type PageDefinition, submit, type View } from './view.ts';
@@ -167,19 +167,30 @@ function selectForm(view: View, source: RegionSource) {
   return formOf(view, { body, submit: words.sources.selectIt });
 }
 
-/** The releases of a source, as far as they are known without asking the site: a site of simplestreams lists its images itself. */
-function offeredPart(source: RegionSource) {
-  const { images } = source;
-  if (images.kind === 'simplestreams') {
-    const command = `sudo rackboot images available --source ${shellWord(source.name ?? source.url)}`;
-    return html`<p class="lead soft">${words.sources.lists} <code class="break">${command}</code></p>`;
-  }
-  const items = images.releases.map(
-    ({ name, title }) =>
-      html`<div class="list-item"><div><b>${images.os}/${name}</b> <span class="soft">${title}</span></div></div>`,
-  );
+/** How long the page waits for the answer of its source, in milliseconds. */
+const WAIT_MS = 4000;
+
+/** What a source offers, or why it cannot be read: this also tests its address and its keys. */
+async function offeredPart(view: View, source: RegionSource) {
+  const [found] = await view.region.bootImages.offered.find([source], { waitMs: WAIT_MS });
+  const { offers, askAgain } = words.choose;
+  const { answer } = found ?? {};
+  const again = formOf(view, { body: hiddenField('do', 'ask'), submit: askAgain, tone: 'plain', isInline: true });
+  const why = (answer?.problems ?? []).map((text) => html`<div class="why">${codeIn(text)}</div>`);
+  const choose =
+    answer === undefined || answer.images.length === 0
+      ? nothing
+      : html`<a class="button primary" href="${CHOOSE_PATH}?source=${source.id}">${words.images.choose}</a>`;
+  const text =
+    answer === undefined
+      ? words.sources.silent
+      : `${offers(answer.images.length)} · ${formatAge(view.nowMs - answer.atMs)}`;
+  const state = answer === undefined ? 'amber' : answer.problems.length > 0 ? 'red' : 'green';
+  const pill = html`<span class="pill ${state}">${words.sources.tested[state]}</span>`;
   return html`
-    <details id="offered"><summary>${words.sources.offers([...images.arches.keys()])} <span class="tag">${items.length}</span></summary>${items}</details>`;
+    <h2>${words.sources.offered}</h2>
+    <div class="sheet narrow" id="offered"><div class="list-item in-row"><div>${pill} <span class="soft">${text}</span>${why}</div>
+    <div class="row">${again}${choose}</div></div></div>`;
 }
 
 type Pin = NonNullable<RegionSource['pin']>;
@@ -243,8 +254,9 @@ async function renderOne(view: View) {
     main: html`
       <div class="bar"><h1 class="break">${title}${nameTag(source)}</h1></div>
       ${failurePart(run, source)}
+      ${await offeredPart(view, source)}
       <h2>${words.sources.selected}</h2><div class="sheet narrow">${list}</div>
-      <h2>${words.sources.select}</h2><div class="sheet narrow">${offeredPart(source)}${selectForm(view, source)}</div>
+      <div class="sheet narrow stacked" id="select"><details${view.refusal === undefined ? nothing : html` open`}><summary>${words.sources.select}</summary>${selectForm(view, source)}</details></div>
       ${await ownPart(view, source)}
       <p><a href="${SOURCES_PATH}">${words.sources.title}</a></p>`,
   });
@@ -269,6 +281,9 @@ async function change(view: View): Promise<Outcome> {
       const left = nextMs === 0 ? undefined : nextMs - view.region.clock.wallTimeMs();
       return outcomeOf(answer, here, words.sources.selectionAdded(`${os}/${release}`, left));
     }
+    case 'ask':
+      await view.region.bootImages.offered.find([source], { waitMs: WAIT_MS, again: true });
+      return { kind: 'done', to: here, text: words.choose.askedAgain };
     case 'unselect': {
       const selections = await view.region.bootImages.listSelections(source);
       const selection = selections.find((one) => String(one.id) === given(view, 'id'));

@@ -2,6 +2,7 @@
 
 import { asSentence } from '../../counted.ts';
 import type { Html } from '../../html.ts';
+import type { WholeFile } from '../../images/make/upload-part.ts';
 import type { Answer, Refusal } from '../api/call/answer.ts';
 import { bodyOf, refuse } from '../api/call/answer.ts';
 import type { Peer } from '../api/call/caller.ts';
@@ -36,6 +37,8 @@ export interface View {
   readonly given: Fields;
   /** A secret that the form made: only this one answer shows it, and nothing stores it. */
   readonly secret?: string | undefined;
+  /** The file that the form of a page with `takesFile` brought. */
+  readonly file?: WholeFile | undefined;
   /** True once the viewer's browser has left. */
   readonly hasLeft?: (() => boolean) | undefined;
 }
@@ -65,6 +68,8 @@ export interface PageDefinition {
   readonly access: 'user' | 'admin';
   readonly render: (view: View) => Html | undefined | Promise<Html | undefined>;
   readonly act?: (view: View) => Outcome | Promise<Outcome>;
+  /** True if its form has a large file, which is written to the disk while it arrives. */
+  readonly takesFile?: boolean;
   /** The operations behind its forms, which check the rights; `undefined` if the page has no form. */
   readonly operations?: readonly WantedOperation[];
 }
@@ -94,7 +99,7 @@ export const mayCall = (viewer: Viewer, wanted: WantedOperation): boolean =>
 
 /** Runs an operation as the viewer, with the same checks, rights and events as through the API. */
 export async function operate(
-  { region, viewer, peer }: View,
+  { region, viewer, peer, file }: View,
   wanted: WantedOperation,
   path: Readonly<Record<string, string>>,
   values: Readonly<Record<string, string | readonly string[] | undefined>>,
@@ -107,7 +112,7 @@ export async function operate(
   }
   const { username, email, isAdmin } = viewer;
   const caller = { kind: 'user', username, email, isAdmin } as const;
-  const call = { region, version: '2.0', path, caller, peer, query: new Map() } as const;
+  const call = { region, version: '2.0', path, caller, peer, query: new Map(), ...(file && { file }) } as const;
   return await runOperation([operation], operation.method, call, fields);
 }
 

@@ -365,6 +365,7 @@ const IMAGES = {
   onDisk: (size: number) => `${formatSize(size)} on a disk`,
   uses: (first: string, machines: number) =>
     machines === 1 ? first : `${first} and ${counted(machines - 1, 'other machine')}`,
+  deploying: (machines: number) => `${machines} being deployed`,
   amount: (bytes: number, total: number | undefined) =>
     total === undefined ? formatSize(bytes) : `${formatSize(bytes)} of ${formatSize(total)}`,
   rate: (bytesPerSecond: number) => `${formatSize(bytesPerSecond)}/s`,
@@ -404,10 +405,19 @@ const IMAGES = {
   reported: 'Downloads by racks',
   selected: 'Selected',
   notOffered: (selection: string) => `${selection} · not offered`,
-  sourcesLink: 'Sources and selections',
+  sourcesLink: 'Image sources',
+  choose: 'Choose images',
+  upload: 'Upload',
+  free: (bytes: number) => `${formatSize(bytes)} free on their disk.`,
   empty: {
     title: 'No images yet',
-    hint: html`Select images from a source. Or run on the rack: <code>sudo rackboot images make-debian</code> builds an image,
+    /** While nothing is selected. */
+    choose:
+      'Machines get their system from an image. Choose which: one system for one architecture downloads 0.3 to 1 GiB. Or upload a file.',
+    /** For those who may not choose. */
+    wait: 'An administrator chooses which images the region has.',
+    selected: '"Import now" fetches what is chosen.',
+    command: html`Without a network: <code>sudo rackboot images make-debian</code> builds an image on the rack,
       and${' '}<code>sudo rackboot images add FILE --os debian --release trixie</code> adds your own.`,
   },
   footer: html`On the rack: <code>sudo rackboot images import</code>, <code>sudo rackboot images add</code>,
@@ -444,9 +454,76 @@ const IMAGES = {
   deleteAll: (versions: number) => `Delete all ${counted(versions, 'version')}`,
 };
 
+const CHOOSE = {
+  title: 'Choose images',
+  lead: 'Tick what the region shall have. An import fetches what is ticked, and later its newer versions. Images that are there stay when their tick goes.',
+  /** While nothing is selected. */
+  first: 'Nothing is ticked yet',
+  how: 'Tick the systems that machines shall get: each needs an image of its release for the architecture of the machines.',
+  /** @param bytes undefined: unknown */
+  example: (title: string, architecture: string, bytes: number | undefined) =>
+    `For example ${title} for ${architecture}${bytes === undefined ? '' : `, which downloads ${formatSize(bytes)}`}.`,
+  columns: {
+    release: 'Release',
+    architecture: 'Architecture',
+    size: 'Size',
+    date: 'Date',
+    source: 'Source',
+  },
+  offers: (count: number) => counted(count, 'image'),
+  ticked: (count: number) => `${count} ticked`,
+  /** Before the selection. */
+  fixed: (isTicked: boolean) => (isTicked ? 'Included by the selection' : 'Left out by the selection'),
+  filter: 'Filter',
+  placeholder: 'system, release or title',
+  anyArchitecture: 'any architecture',
+  anySource: 'any source',
+  old: 'also releases without support',
+  clear: 'Show all',
+  nothing: 'No source offers an image',
+  nothingHint: 'The list of sources below says why. A source of your own network can be added under "Image sources".',
+  noneFits: 'No image fits the filter',
+  noneFitsHint: 'Releases whose support has ended are not listed unless you ask for them.',
+  cut: (more: number) => `${counted(more, 'further image is', 'further images are')} not listed: filter the list.`,
+  /** @param count how many are ticked @param size what they download */
+  sum: (count: string, size: string) => `${count} ticked, ${size} to download`,
+  free: (size: string) => `${size} free on the disk of images`,
+  noRoom: 'The disk has no room for this.',
+  save: 'Only save',
+  saveAndImport: 'Save and import',
+  saved: (changes: number) =>
+    changes === 0 ? 'Nothing was changed.' : `Saved ${counted(changes, 'change')}. The next import follows them.`,
+  importing: 'Saved. The import has begun.',
+  asking: 'asking',
+  askingAll: 'The sources are being asked what they offer.',
+  showNow: 'Show what has come so far',
+  askAgain: 'Ask again',
+  askedAgain: 'The sources have been asked again.',
+  sources: (count: number) => `${counted(count, 'source')} asked`,
+  failed: (failed: number, all: number) => `${failed} of ${counted(all, 'source')} could not be read, or only in part`,
+};
+
+const UPLOAD = {
+  title: 'Upload an image',
+  lead: 'The image of a disk, or the root of a system as an archive, which machines then get as their system. A large file is better sent by "rackboot images upload", which continues after an interruption.',
+  noStore: 'This host of the region keeps no images: open this page on the host that does.',
+  name: { label: 'Name', hint: 'System and release, such as custom/site: lower-case letters, digits and . _ + -' },
+  architecture: { label: 'Architecture', hint: 'Of the machines that it is for.' },
+  fileType: { label: 'Kind of file', hint: 'What the file contains.' },
+  /** @param type as the API names it */
+  kindOf: (type: string) =>
+    type === 'squashfs' || type.startsWith('t') ? `${type}: the root of a system` : `${type}: the image of a disk`,
+  imageTitle: { label: 'Title', hint: 'For people. By default its name.' },
+  content: { label: 'File', hint: 'It is checked when it has arrived.' },
+  sending: 'Sent',
+  submit: 'Upload',
+  broken: 'The connection ended before the file had arrived: send it again.',
+  done: (name: string) => `${name} has arrived.`,
+};
+
 const SOURCES = {
   title: 'Image sources',
-  lead: 'A source is a site that offers images. Open one to select those that are imported.',
+  lead: 'A source is a site that offers images. An image that several of them offer comes from the first one in this order.',
   problems: {
     all: '',
     last: 'The file of sources has an error; its last good version is in force',
@@ -500,7 +577,7 @@ const SOURCES = {
   deleted: (source: string) => `Source ${source} deleted.`,
   selected: 'Selected images',
   nothing: 'Nothing is selected, so nothing is imported.',
-  select: 'Select images',
+  select: 'Select images by name',
   selectIt: 'Select',
   os: { label: 'System', hint: 'Such as ubuntu. For all, leave it empty.' },
   release: {
@@ -509,10 +586,9 @@ const SOURCES = {
   },
   /** Before the reason. */
   failed: 'At the last import:',
-  /** Before the command that lists what a site of simplestreams offers. */
-  lists: 'What this site offers:',
-  /** @param arches the architectures of all */
-  offers: (arches: readonly string[]) => `What it offers, for ${arches.join(', ')}`,
+  offered: 'What it offers',
+  silent: 'It has not answered yet.',
+  tested: { green: 'Answers', amber: 'Is being asked', red: 'Has a problem' },
   arches: { label: 'Architectures', hint: 'Such as amd64, arm64. For all, leave it empty.' },
   subarches: { label: 'Subarchitectures', hint: 'Such as ga-24.04. For all, leave it empty.' },
   labels: { label: 'Labels', hint: 'Such as release, daily. For all, leave it empty.' },
@@ -971,6 +1047,8 @@ const ENGLISH = {
   edit: EDIT,
   power: POWER,
   images: IMAGES,
+  choose: CHOOSE,
+  upload: UPLOAD,
   sources: SOURCES,
   tags: TAGS,
   scripts: SCRIPTS,

@@ -1,0 +1,384 @@
+// The page that offers the images of all sources to be ticked. What is ticked is what the selections of the API name.
+//
+//   sources asked ─▶ "asking", live, without a form ─▶ all have answered, or some are late ─▶ the list with its form
+//
+// 1. A form sends what was ticked before and what is ticked now, and only the difference counts: rows that a filter hides stay as they are, and
+//    so does what another person changed meanwhile.
+// 2. A tick stands for all kernels and labels of a release and an architecture. Selections that name less, or more, are changed on the page of
+//    their source; so are those of a file, which can be changed only there.
+// 3. A row that has no selection of its own, but is covered by one for all, is ticked and cannot be changed here.
+
+import { type Html, html, nothing } from '../../html.ts';
+import type { OfferedImage } from '../../images/engine/asking.ts';
+import { formatAge, formatSize } from '../../quantity.ts';
+import type { ListedResource } from '../images/boot-images.ts';
+import type { OfferedBySource } from '../images/offered-images.ts';
+import { type RegionSelection, type RegionSource, sourceTitle } from '../images/region-source.ts';
+import { formOf, hiddenField } from './forms.ts';
+import { IMAGES_PATH } from './image-page.ts';
+import { CHOOSE_PATH, IMPORT, SOURCES_PATH, selectionText } from './images-page.ts';
+import { cell, pageOf } from './parts.ts';
+import { codeIn, pathBelow } from './values.ts';
+import { given, type Outcome, operate, outcomeOf, type PageDefinition, queryValue, type View } from './view.ts';
+import { words } from './words.ts';
+
+const SELECT = 'POST boot-sources/{boot_source_id}/selections';
+const CHANGE = 'PUT boot-sources/{boot_source_id}/selections/{id}';
+const UNSELECT = 'DELETE boot-sources/{boot_source_id}/selections/{id}';
+
+/** How long the page waits for sources that have never answered, before it says that it asks them, in milliseconds. */
+const WAIT_MS = 1500;
+/** Of an import request's form, at most 1000 fields are read: two of each row may be sent. */
+const ROWS_MAX = 300;
+/** With at most so many rows, all systems are open. */
+const OPEN_ROWS_MAX = 40;
+
+/** An offer of a source, and what selects it. */
+interface Row extends OfferedImage {
+  readonly source: RegionSource;
+  readonly key: string;
+  readonly isTicked: boolean;
+  /** The selection for which it cannot be changed here; undefined: a tick changes a selection of its own, or makes one. */
+  readonly fixedBy: RegionSelection | undefined;
+  /** The image that the region has of it, or imports. */
+  readonly resource: ListedResource | undefined;
+}
+
+const has = (wanted: readonly string[], text: string) => wanted.includes('*') || wanted.includes(text);
+const isWhole = ({ subarches, labels }: RegionSelection) => subarches.includes('*') && labels.includes('*');
+
+function covers({ os, release, arches }: RegionSelection, image: OfferedImage): boolean {
+  return (
+    has([os], image.os) &&
+    [image.release, ...image.aliases].some((name) => has([release], name)) &&
+    has(arches, image.architecture)
+  );
+}
+
+interface Offered {
+  readonly source: RegionSource;
+  readonly found: OfferedBySource;
+}
+
+function rowsOf(
+  offered: readonly Offered[],
+  selections: readonly RegionSelection[],
+  resources: readonly ListedResource[],
+): readonly Row[] {
+  const byImage = Map.groupBy(resources, ({ name }) => name.split('/').slice(0, 3).join('/'));
+  return offered.flatMap(({ source, found }) => {
+    const own = selections.filter(({ sourceId }) => sourceId === source.id);
+    return (found.answer?.images ?? []).map((image) => {
+      const { os, release, architecture } = image;
+      const same = own.find((one) => one.os === os && one.release === release);
+      const isFixed = same !== undefined && (same.pin !== undefined || !isWhole(same));
+      return {
+        ...image,
+        source,
+        key: [source.id, os, release, architecture].join('/'),
+        isTicked: own.some((one) => covers(one, image)),
+        fixedBy: isFixed ? same : own.find((one) => one !== same && covers(one, image)),
+        resource: byImage.get([os, release, architecture].join('/'))?.[0],
+      };
+    });
+  });
+}
+
+interface Filter {
+  readonly text: string;
+  readonly architecture: string;
+  readonly source: string;
+  /** True: also releases whose support has ended. */
+  readonly isAll: boolean;
+}
+
+const filterOf = (view: View): Filter => ({
+  text: queryValue(view, 'q').trim().toLowerCase(),
+  architecture: queryValue(view, 'arch'),
+  source: queryValue(view, 'source'),
+  isAll: queryValue(view, 'all') === 'true',
+});
+
+function isWanted(row: Row, { text, architecture, source, isAll }: Filter, today: string): boolean {
+  const words = `${row.os}/${row.release} ${row.title} ${row.aliases.join(' ')}`.toLowerCase();
+  return (
+    text.split(' ').every((word) => words.includes(word)) &&
+    (architecture === '' || row.architecture === architecture) &&
+    (source === '' || String(row.source.id) === source) &&
+    (isAll || row.isTicked || row.supportEnds === undefined || row.supportEnds >= today)
+  );
+}
+
+const byNewest = new Intl.Collator('en', { numeric: true });
+
+/** Images before the parts that boot machines, then newest releases first. */
+function compareRows(one: Row, other: Row): number {
+  return (
+    Number(one.kind === 'loader') - Number(other.kind === 'loader') ||
+    byNewest.compare(one.os, other.os) ||
+    (other.supportEnds ?? '').localeCompare(one.supportEnds ?? '') ||
+    byNewest.compare(other.title, one.title) ||
+    byNewest.compare(one.architecture, other.architecture) ||
+    one.source.id - other.source.id
+  );
+}
+
+/** What a tick downloads: nothing of an image that is there. Undefined: unknown. */
+const missingBytes = ({ resource, bytes }: Row) => ((resource?.images.length ?? 0) > 0 ? 0 : bytes);
+
+function stateText({ resource }: Row): Html {
+  const { states } = words.images;
+  if (resource === undefined) return nothing;
+  if (resource.images.length > 0) return html`<span class="pill green">${states.done}</span>`;
+  const state = resource.progress?.state ?? 'queued';
+  return html`<span class="pill ${state === 'failed' ? 'red' : 'blue'}">${states[state]}</span>`;
+}
+
+function whyFixed({ fixedBy, isTicked, source }: Row): Html {
+  if (fixedBy === undefined) return nothing;
+  const { pin } = fixedBy;
+  const text =
+    pin === undefined
+      ? html`${words.choose.fixed(isTicked)} <a href="${pathBelow(SOURCES_PATH, String(source.id))}">${selectionText(fixedBy)}</a>`
+      : html`${words.sources.pinnedSelection(pin.file, pin.line)}`;
+  return html`<div class="small">${text}</div>`;
+}
+
+function rowOf(row: Row): Html {
+  const { columns } = words.choose;
+  const { key, title, os, release, architecture, day, bytes, source, isTicked, fixedBy } = row;
+  const before = isTicked && fixedBy === undefined ? hiddenField('was', key) : nothing;
+  const state = [isTicked ? html` checked` : nothing, fixedBy === undefined ? nothing : html` disabled`];
+  const tick = html`<input type="checkbox" name="tick" value="${key}" data-bytes="${missingBytes(row) ?? 0}"${state}>`;
+  const kind = row.kind === 'installer' ? html` <span class="tag">${words.images.kinds.installer}</span>` : nothing;
+  return html`
+    <tr><td class="first"><label class="choice">${tick}<span><b class="break">${os}/${release}</b>${kind}
+    <span class="small">${title}</span></span></label>${before}${whyFixed(row)}</td>
+    ${cell(columns.architecture, architecture, 'fact')}
+    ${cell(columns.size, bytes === undefined ? '' : formatSize(bytes), 'fact')}
+    ${cell(columns.date, day ?? '', 'fact')}
+    ${cell(columns.source, html`<span class="break">${sourceTitle(source)}</span>`, 'fact')}
+    ${cell(words.images.state, stateText(row), 'fact')}</tr>`;
+}
+
+function groupOf(os: string, rows: readonly Row[], isOpen: boolean): Html {
+  const { architecture, size, date, source, release } = words.choose.columns;
+  const head = [release, architecture, size, date, source, words.images.state].map((text) => html`<th>${text}</th>`);
+  const ticked = rows.filter(({ isTicked }) => isTicked).length;
+  const count = ticked === 0 ? nothing : html`<span class="tag">${words.choose.ticked(ticked)}</span>`;
+  return html`
+    <details id="system-${os}"${isOpen || ticked > 0 ? html` open` : nothing}><summary><span class="name">${os}</span>
+    <span class="soft">${words.choose.offers(rows.length)}</span>${count}</summary>
+    <table class="offers"><thead><tr>${head}</tr></thead><tbody>${rows.map(rowOf)}</tbody></table></details>`;
+}
+
+function filterForm(view: View, all: readonly Row[], sources: readonly RegionSource[], filter: Filter): Html {
+  const { choose } = words;
+  const options = (texts: readonly (readonly [string, string])[], chosen: string) =>
+    texts.map(
+      ([value, text]) => html`<option value="${value}"${value === chosen ? html` selected` : nothing}>${text}</option>`,
+    );
+  const architectures = [...new Set(all.map(({ architecture }) => architecture))].toSorted();
+  const arches = [['', choose.anyArchitecture] as const, ...architectures.map((name) => [name, name] as const)];
+  const names = sources.map((source) => [String(source.id), sourceTitle(source)] as const);
+  const isFiltered = filter.text !== '' || filter.architecture !== '' || filter.source !== '' || filter.isAll;
+  return html`
+    <form class="filters" method="get" action="${CHOOSE_PATH}" role="search"><input type="search" name="q" value="${queryValue(view, 'q')}"
+    placeholder="${choose.placeholder}" aria-label="${choose.filter}" maxlength="64">
+    <select name="arch" aria-label="${choose.columns.architecture}">${options(arches, filter.architecture)}</select>
+    <select name="source" aria-label="${choose.columns.source}">${options([['', choose.anySource], ...names], filter.source)}</select>
+    <label class="choice"><input type="checkbox" name="all" value="true"${filter.isAll ? html` checked` : nothing}>
+    <span>${choose.old}</span></label>
+    <button class="button plain">${choose.filter}</button>${isFiltered ? html`<a href="${CHOOSE_PATH}">${choose.clear}</a>` : nothing}</form>`;
+}
+
+function sourceLine({ source, found: { answer, isAsking } }: Offered, nowMs: number): Html {
+  const { choose } = words;
+  const name = html`<a class="name break" href="${pathBelow(SOURCES_PATH, String(source.id))}">${sourceTitle(source)}</a>`;
+  const asking = html`<span class="pill blue">${choose.asking}</span>`;
+  if (answer === undefined) return html`<div class="list-item"><div>${name} ${asking}</div></div>`;
+  const why = answer.problems.map((text) => html`<div class="why">${codeIn(text)}</div>`);
+  const count = html`<span class="soft">${choose.offers(answer.images.length)}, ${formatAge(nowMs - answer.atMs)}</span>`;
+  return html`<div class="list-item"><div>${name} ${isAsking ? asking : count}${why}</div></div>`;
+}
+
+/** The sources, those with a problem first and in sight. */
+function sourcesPart(view: View, offered: readonly Offered[]): Html {
+  const failed = offered.filter(({ found }) => (found.answer?.problems.length ?? 0) > 0);
+  const others = offered.filter((one) => !failed.includes(one));
+  const again = formOf(view, {
+    body: hiddenField('do', 'ask'),
+    submit: words.choose.askAgain,
+    tone: 'plain',
+    isInline: true,
+  });
+  const lines = [...failed, ...others].map((one) => sourceLine(one, view.nowMs));
+  const title =
+    failed.length === 0 ? words.choose.sources(offered.length) : words.choose.failed(failed.length, offered.length);
+  return html`
+    <div class="sheet stacked" id="asked"><details id="asked-sources"><summary>${title}</summary>${lines}<div class="note">${again}</div></details></div>`;
+}
+
+/** While sources are asked for the first time: no form, so that nobody's ticks are lost when the list comes. */
+function renderAsking(view: View, offered: readonly Offered[]) {
+  const { choose } = words;
+  return pageOf(view, {
+    title: choose.title,
+    place: 'images',
+    isLive: true,
+    main: html`
+      <div class="bar" id="bar" data-at-work><h1>${choose.title}</h1></div>
+      <p class="soft run" id="run">${choose.askingAll}</p>
+      <div class="sheet stacked" id="asked">${offered.map((one) => sourceLine(one, view.nowMs))}</div>
+      <p><a href="${CHOOSE_PATH}?now=true">${choose.showNow}</a></p>`,
+  });
+}
+
+function leadText(rows: readonly Row[], hasSelections: boolean): Html {
+  if (hasSelections) return html`<p class="soft run">${words.choose.lead}</p>`;
+  const first = rows.find(({ kind, architecture }) => kind === 'image' && architecture === 'amd64');
+  const example =
+    first === undefined ? nothing : html` ${words.choose.example(first.title, first.architecture, first.bytes)}`;
+  return html`<div class="alert blue" id="teach"><b>${words.choose.first}</b>${words.choose.how}${example}</div>`;
+}
+
+/** How many are ticked, what they download, and the room for it. The script of the page counts again with each tick. */
+function sumPart(all: readonly Row[], rows: readonly Row[], free: number | undefined): Html {
+  const { sum, free: freeText, noRoom } = words.choose;
+  const ticked = all.filter(({ isTicked }) => isTicked);
+  const bytesIn = (some: readonly Row[]) => some.reduce((bytes, row) => bytes + (missingBytes(row) ?? 0), 0);
+  const hidden = ticked.filter((row) => !rows.includes(row));
+  const bytes = bytesIn(ticked);
+  const room = free === undefined ? nothing : html`<span class="soft">${freeText(formatSize(free))}</span>`;
+  const isFull = free !== undefined && bytes > free;
+  return html`
+    <div class="sum"><output id="sum" data-words="${sum('COUNT', 'SIZE')}" data-count="${hidden.length}" data-bytes="${bytesIn(hidden)}"
+    data-free="${free ?? ''}">${sum(String(ticked.length), formatSize(bytes))}</output>${room}
+    <b class="why" id="no-room"${isFull ? nothing : html` hidden`}>${noRoom}</b></div>`;
+}
+
+async function render(view: View) {
+  const { choose } = words;
+  const { bootImages } = view.region;
+  const sources = await bootImages.listImportable();
+  const [selections, resources] = [await bootImages.listSelections(), await bootImages.listResources()];
+  const found = await bootImages.offered.find(sources, { waitMs: WAIT_MS });
+  const offered = sources.flatMap((source, at): readonly Offered[] => {
+    const answer = found[at];
+    return answer === undefined ? [] : [{ source, found: answer }];
+  });
+  const isFirst = offered.some(({ found: { answer, isAsking } }) => answer === undefined && isAsking);
+  if (isFirst && queryValue(view, 'now') === '') return renderAsking(view, offered);
+  const filter = filterOf(view);
+  const today = new Date(view.nowMs).toISOString().slice(0, 10);
+  const all = rowsOf(offered, selections, resources);
+  const wanted = all.filter((row) => isWanted(row, filter, today)).toSorted(compareRows);
+  const rows = wanted.slice(0, ROWS_MAX);
+  const more = wanted.length - rows.length;
+  const bySystem = [...Map.groupBy(rows, ({ os }) => os)];
+  const isOpen = rows.length <= OPEN_ROWS_MAX || filter.text !== '';
+  const groups = bySystem.map(([os, own]) => groupOf(os, own, isOpen));
+  const list =
+    rows.length > 0
+      ? html`<div class="sheet stacked offers" id="offers">${groups}</div>`
+      : html`<div class="sheet empty" id="offers"><b>${all.length === 0 ? choose.nothing : choose.noneFits}</b>
+          <span class="soft">${all.length === 0 ? choose.nothingHint : choose.noneFitsHint}</span></div>`;
+  const cut = more <= 0 ? nothing : html`<p class="note soft">${choose.cut(more)}</p>`;
+  const buttons = html`
+    <div class="buttons"><button class="button primary" name="do" value="import">${choose.saveAndImport}</button>
+    <button class="button plain" name="do" value="save">${choose.save}</button>
+    <a class="button plain" href="${IMAGES_PATH}">${words.forms.cancel}</a></div>`;
+  const form =
+    rows.length === 0
+      ? list
+      : html`<form method="post" class="choose">${hiddenField('csrf', view.viewer.csrf)}${list}${cut}
+          <div class="sheet foot">${sumPart(all, rows, await bootImages.freeBytes())}${view.viewer.csrf === '' ? nothing : buttons}</div></form>`;
+  return pageOf(view, {
+    title: choose.title,
+    place: 'images',
+    main: html`
+      <div class="bar" id="bar"><h1>${choose.title}</h1><div class="row"><a class="button plain" href="${SOURCES_PATH}">${words.images.sourcesLink}</a></div></div>
+      ${leadText(all.toSorted(compareRows), selections.length > 0)}
+      ${all.length === 0 ? nothing : filterForm(view, all, sources, filter)}
+      ${form}
+      ${sourcesPart(view, offered)}`,
+  });
+}
+
+/** The architectures of a release of a source that were ticked and are not any more, and the other way round. */
+interface Change {
+  readonly sourceId: string;
+  readonly os: string;
+  readonly release: string;
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
+function changesOf(view: View): readonly Change[] {
+  const [was, ticked] = [view.given.get('was') ?? [], view.given.get('tick') ?? []];
+  const partsOf = (key: string) => {
+    const [sourceId = '', os = '', release = '', architecture = ''] = key.split('/');
+    return { sourceId, os, release, architecture };
+  };
+  const changed = [
+    ...ticked.filter((key) => !was.includes(key)).map((key) => ({ ...partsOf(key), isAdded: true })),
+    ...was.filter((key) => !ticked.includes(key)).map((key) => ({ ...partsOf(key), isAdded: false })),
+  ];
+  const byRelease = Map.groupBy(changed, ({ sourceId, os, release }) => [sourceId, os, release].join('/'));
+  return [...byRelease.values()].flatMap(([first, ...others]) => {
+    if (first === undefined) return [];
+    const all = [first, ...others];
+    const of = (isAdded: boolean) =>
+      all.filter((one) => one.isAdded === isAdded).map(({ architecture }) => architecture);
+    return [{ sourceId: first.sourceId, os: first.os, release: first.release, added: of(true), removed: of(false) }];
+  });
+}
+
+/** Changes, makes or removes the selection of one release. */
+async function applyChange(view: View, change: Change, selections: readonly RegionSelection[]) {
+  const { sourceId, os, release, added, removed } = change;
+  const before = selections.find(
+    (one) => String(one.sourceId) === sourceId && one.os === os && one.release === release,
+  );
+  const path = { boot_source_id: sourceId };
+  if (before === undefined)
+    return added.length === 0 ? undefined : await operate(view, SELECT, path, { os, release, arches: added });
+  const named = before.arches.includes('*') ? await offeredArches(view, sourceId, { os, release }) : before.arches;
+  const arches = [...new Set([...named, ...added])].filter((name) => !removed.includes(name));
+  const own = { ...path, id: String(before.id) };
+  return arches.length === 0 ? await operate(view, UNSELECT, own, {}) : await operate(view, CHANGE, own, { arches });
+}
+
+/** The architectures of a release that its source offers, as far as that is known. */
+async function offeredArches(view: View, sourceId: string, { os, release }: Pick<Change, 'os' | 'release'>) {
+  const { bootImages } = view.region;
+  const sources = (await bootImages.listSources()).filter(({ id }) => String(id) === sourceId);
+  const found = await bootImages.offered.find(sources, { waitMs: WAIT_MS });
+  const images = found.flatMap(({ answer }) => answer?.images ?? []);
+  return images.filter((one) => one.os === os && one.release === release).map(({ architecture }) => architecture);
+}
+
+async function act(view: View): Promise<Outcome> {
+  const wanted = given(view, 'do');
+  if (wanted === 'ask') {
+    const { bootImages } = view.region;
+    await bootImages.offered.find(await bootImages.listImportable(), { waitMs: WAIT_MS, again: true });
+    return { kind: 'done', to: CHOOSE_PATH, text: words.choose.askedAgain };
+  }
+  const changes = changesOf(view).slice(0, ROWS_MAX);
+  const selections = await view.region.bootImages.listSelections();
+  for (const change of changes) {
+    const answer = await applyChange(view, change, selections);
+    if (answer?.kind === 'refusal') return answer;
+  }
+  if (wanted !== 'import') return { kind: 'done', to: CHOOSE_PATH, text: words.choose.saved(changes.length) };
+  return outcomeOf(await operate(view, IMPORT, {}, {}), IMAGES_PATH, words.choose.importing);
+}
+
+export const CHOOSE_PAGE: PageDefinition = {
+  path: CHOOSE_PATH,
+  access: 'admin',
+  render,
+  act,
+  operations: [SELECT, CHANGE, UNSELECT, IMPORT],
+};
