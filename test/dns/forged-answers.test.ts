@@ -129,6 +129,15 @@ describe('the records kept of a reply', () => {
     ]);
   });
 
+  it('RFC 6672 §5.3.1: a DNAME above the name and its signature are kept, those of another domain are left out', () => {
+    const [DNAME, RRSIG] = [39, 46];
+    const raw = (name: string, type: number) => ({ name, type, class: 1, ttl: 300, rdata: Uint8Array.of(0) });
+    const alias = record('www.example.com', 'CNAME', 'www.example.net.');
+    const ours = [raw('example.com', DNAME), raw('example.com', RRSIG)];
+    const parts = { answers: [...ours, raw('bank.example', DNAME), raw('bank.example', RRSIG), alias] };
+    assert.deepEqual(take(parts)[0], lines([...ours, alias]));
+  });
+
   it('a loop of aliases ends', () => {
     const parts = {
       answers: [

@@ -193,6 +193,21 @@ describe('hostile octets', () => {
   });
 });
 
+it('each question that is answered at once is counted by who answers it', () => {
+  const questions: readonly (readonly [string, QueryParts, DnsConfig, string])[] = [
+    ['rack-1.maas', {}, CONFIG, 'answered-own'],
+    ['rack-1.maas', { class: 3 }, CONFIG, 'refused-policy'],
+    ['out.maas', {}, { ...CONFIG, upstream: [] }, 'answered-own'],
+    ['www.example.com', {}, { ...CONFIG, upstream: [] }, 'refused-policy'],
+  ];
+  for (const [name, parts, config, counter] of questions) {
+    const { ask, service } = start(config);
+    assert.ok(ask(name, TYPE.A, parts) !== undefined, name);
+    const counted = Object.entries(service.counters.read()).filter(([, count]) => count !== 0);
+    assert.deepEqual(Object.fromEntries(counted), { 'queries-udp': 1, [counter]: 1 }, name);
+  }
+});
+
 describe('clients outside the served networks', () => {
   it('are refused and each counted, with one event every ten seconds', () => {
     const { ask, events, clock, service } = start();
