@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BootAsset, resolveBootAsset } from '../../src/boot/asset.ts';
+import { DEVICE_STATE } from '../../src/machines/machine.ts';
 import { formatMac, type Ipv4 } from '../../src/net/address.ts';
 import { hw, ip, RACK } from '../support/lab-facts.ts';
 import { assetContext, type Given, images, MACS, machine, PEER } from './rack.ts';
@@ -291,6 +292,18 @@ test('a New machine enlists by the installer too; others run the environment', (
     const asset = resolve('pxelinux.cfg/default', given);
     assert.ok(asset.kind === 'rendered');
     assert.ok(asset.text.includes(`KERNEL amd64/generic/bookworm/${directory}/linux`), purpose);
+  }
+});
+
+test('a device enlists like an unknown machine; a New machine has arguments of its own', () => {
+  for (const [statusName, last] of [
+    [DEVICE_STATE, 'quiet'],
+    ['New', 'splash'],
+  ] as const) {
+    const machines = [machine('enlist', { statusName, kernelParams: 'splash' })];
+    const asset = resolve('pxelinux.cfg/default', { machines, lease: MACS.enlist, config: { kernelParams: 'quiet' } });
+    assert.ok(asset.kind === 'rendered');
+    assert.equal(/APPEND .* (\S+)$/m.exec(asset.text)?.[1], last, statusName);
   }
 });
 
