@@ -7,7 +7,7 @@ import type { RackReport } from '../../src/region/records/machine-event.ts';
 import { NO_MARKS } from '../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { fileTable } from '../../src/store/operations/region-files.ts';
-import { clearHeard, listHeard } from '../../src/store/operations/region-heard.ts';
+import { clearHeard, listHeard, listLeases } from '../../src/store/operations/region-heard.ts';
 import { historyEnd } from '../../src/store/operations/region-histories.ts';
 import { listConflicts, sharedValues } from '../../src/store/operations/region-identity.ts';
 import { sshKeyTable } from '../../src/store/operations/region-life.ts';
@@ -191,6 +191,7 @@ export const OPERATIONS: Operations = {
   'events.recentEvents': ({ tables, machines }) => tables.events.recentEvents(ids(machines), 2),
   'events.newestEvents': ({ tables, machines }) => tables.events.newestEvents(ids(machines), true),
   listHeard: () => listHeard(0, 100),
+  listLeases: () => listLeases(0, 100),
   clearHeard: () => clearHeard(),
   'clearHeard of one': () => clearHeard(mac(1)),
   ...call('events', 'listStrangers', 0, 100),

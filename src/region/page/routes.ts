@@ -40,6 +40,7 @@ import { MACHINE_EVENTS_PAGE } from './machine-events.ts';
 import { MACHINE_PAGE } from './machine-page.ts';
 import { SHOWING_SECTIONS } from './machine-sections.ts';
 import { MACHINES_PAGE } from './machines-page.ts';
+import { NETWORKS_PAGE } from './networks-page.ts';
 import { OVERVIEW_PAGE } from './overview.ts';
 import {
   AWAY_SECONDS,
@@ -57,6 +58,7 @@ import { SCRIPT_PAGES } from './scripts-page.ts';
 import { findCookie, type Session, type Sessions } from './sessions.ts';
 import { SETTINGS_PAGE } from './settings-page.ts';
 import { SOURCE_PAGES } from './sources-page.ts';
+import { SUBNET_PAGES } from './subnet-page.ts';
 import { TAG_PAGES } from './tags-page.ts';
 import { UPLOAD_PAGE } from './upload-page.ts';
 import { faultsOf, type PageDefinition, refusalText, type View, type Viewer } from './view.ts';
@@ -72,6 +74,8 @@ export const PAGES: readonly PageDefinition[] = [
   ...POWER_PAGES,
   EDIT_PAGE,
   DEBUG_PAGE,
+  NETWORKS_PAGE,
+  ...SUBNET_PAGES,
   IMAGES_PAGE,
   IMAGE_PAGE,
   CHOOSE_PAGE,

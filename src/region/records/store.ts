@@ -239,6 +239,8 @@ export interface RegionStore {
   listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]>;
   /** That are not machines, heard by a lease or on the wire; the latest first. */
   listHeard(sinceMs: number, limit: number): Promise<readonly HeardHost[]>;
+  /** That are not machines, and whose last report about an address is that they took or renewed it; the latest first. The lease may have ended. */
+  listLeases(sinceMs: number, limit: number): Promise<readonly HeardHost[]>;
   /** A host is listed again once a rack hears it. @param mac only this one */
   clearHeard(mac?: MacAddress): Promise<void>;
   /** At most `limit` of each machine, the newest first. */

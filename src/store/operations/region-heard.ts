@@ -20,20 +20,33 @@ const CLEAR_SQL =
   'ON CONFLICT (name) DO UPDATE SET value = excluded.value';
 const FORGET_SQL = `DELETE FROM counter WHERE name LIKE '${CLEARED_ONE}%' AND value <= `;
 
-const HEARD_SQL =
+/** Of each hardware address the newest event of the kinds ?1. @param counts which events count @param isListed which of the newest are listed */
+const newestSql = (counts: string, isListed: string): string =>
   'SELECT event.*, rack.name AS rack_name, newest.first_ms FROM event JOIN (SELECT max(id) AS id, min(at_ms) AS first_ms FROM event ' +
-  `WHERE machine_id IS NULL AND mac IS NOT NULL AND kind IN texts(?1) AND id > (${CLEARED_SQL}) ` +
-  `AND id > coalesce((SELECT value FROM counter WHERE name = '${CLEARED_ONE}' || event.mac), 0) GROUP BY mac) AS newest ON newest.id = event.id ` +
-  'LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ?2 ORDER BY event.id DESC LIMIT ?3';
+  `WHERE machine_id IS NULL AND mac IS NOT NULL AND kind IN texts(?1)${counts} GROUP BY mac) AS newest ON newest.id = event.id ` +
+  `LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ?2${isListed} ORDER BY event.id DESC LIMIT ?3`;
+const HEARD_SQL = newestSql(
+  ` AND id > (${CLEARED_SQL}) AND id > coalesce((SELECT value FROM counter WHERE name = '${CLEARED_ONE}' || event.mac), 0)`,
+  '',
+);
+const LEASES_SQL = newestSql('', " AND event.kind = 'dhcp.ack'");
+const LEASE_KINDS: readonly string[] = ['dhcp.ack', ...ADDRESS_ENDS];
 
-/** The latest first. */
-export function* listHeard(sinceMs: number, limit: number): Steps<readonly HeardHost[]> {
-  return (yield all(HEARD_SQL, JSON.stringify(HEARD_KINDS), sinceMs, limit)).rows.map((row) => ({
+function* newest(sql: string, kinds: readonly string[], sinceMs: number, limit: number): Steps<readonly HeardHost[]> {
+  return (yield all(sql, JSON.stringify(kinds), sinceMs, limit)).rows.map((row) => ({
     mac: readMac(row),
     event: readEvent({ ...row, system_id: null, hostname: null }),
     firstMs: readFirst(row),
   }));
 }
+
+/** The latest first. */
+export const listHeard = (sinceMs: number, limit: number): Steps<readonly HeardHost[]> =>
+  newest(HEARD_SQL, HEARD_KINDS, sinceMs, limit);
+
+/** The latest first. */
+export const listLeases = (sinceMs: number, limit: number): Steps<readonly HeardHost[]> =>
+  newest(LEASES_SQL, LEASE_KINDS, sinceMs, limit);
 
 /** @param mac only the one with this hardware address */
 export function* clearHeard(mac?: MacAddress): Steps<void> {

@@ -25,7 +25,7 @@ import { BootTables } from '../operations/region-boot.ts';
 import { checkDuties, holdDuties, leaveDuties, timeMs } from '../operations/region-duties.ts';
 import { EventTable } from '../operations/region-events.ts';
 import { fileTable } from '../operations/region-files.ts';
-import { clearHeard, listHeard } from '../operations/region-heard.ts';
+import { clearHeard, listHeard, listLeases } from '../operations/region-heard.ts';
 import { historyEnd } from '../operations/region-histories.ts';
 import { HostImageTable } from '../operations/region-host-images.ts';
 import { listConflicts, sharedValues } from '../operations/region-identity.ts';
@@ -140,6 +140,7 @@ export function storedRegion(inner: RegionDriver, bounds: EventBounds, shared?: 
     listGone,
     historyEnd,
     listHeard,
+    listLeases,
   };
   const duties = shared && {
     hold: (forMs: number) => holdDuties(shared.holder, forMs),

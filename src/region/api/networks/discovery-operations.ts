@@ -37,7 +37,7 @@ const HEARD_WITHIN_MS = 7 * 86_400_000;
 const TEXT_MAX = 64;
 
 /** A field of a rack's report, as text; empty: it has none. */
-function fieldOf({ event }: HeardHost, name: string): string {
+export function fieldOf({ event }: HeardHost, name: string): string {
   const field: unknown = Reflect.get(event.params, name);
   return typeof field === 'string' ? cleanWords(field, TEXT_MAX) : '';
 }
@@ -78,8 +78,8 @@ function discoveryJson(call: ApiCall, host: HeardHost, networks: NetworkView): R
 }
 
 /** The hosts heard lately; a report without an address shows none. */
-async function heard(call: ApiCall): Promise<readonly HeardHost[]> {
-  const { store, clock } = call.region;
+export async function heard({ region }: Pick<ApiCall, 'region'>): Promise<readonly HeardHost[]> {
+  const { store, clock } = region;
   const hosts = await store.listHeard(clock.wallTimeMs() - HEARD_WITHIN_MS, LISTED_MAX);
   return hosts.filter((host) => fieldOf(host, 'address') !== '');
 }

@@ -1,0 +1,204 @@
+// All networks in one table: fabrics, their VLANs and subnets, who offers DHCP there, and how full the ranges are.
+//
+// 1. Everything is read with a fixed number of statements, however many subnets there are.
+
+import { type Html, html, nothing, type Part } from '../../html.ts';
+import { type Ipv4, type Ipv4Range, ipv4, parseIpv4, rangeSize } from '../../net/address.ts';
+import { hostRange } from '../networks/address-use.ts';
+import { type NetworkView, type SubnetView, subnetOfAddress, type VlanView } from '../networks/network-view.ts';
+import type { ServedNetwork } from '../networks/served-networks.ts';
+import type { Region } from '../region.ts';
+import { listingOf } from './listing.ts';
+import { cell, pageOf } from './parts.ts';
+import { ADDRESSES_MAX, runningLeases } from './subnet-addresses.ts';
+
+import { mayCall, type PageDefinition, queryValue, type View } from './view.ts';
+import { words } from './words.ts';
+
+export const NETWORKS_PATH = '/MAAS/networks/';
+export const subnetPath = (id: number): string => `${NETWORKS_PATH}subnets/${id}/`;
+export const vlanPath = (id: number): string => `${NETWORKS_PATH}vlans/${id}/`;
+
+const SHOWN_MAX = 300;
+/** A range is nearly full from this share on. */
+const NEARLY_FULL = 0.9;
+const EVERYTHING: Ipv4Range = { low: ipv4(0), high: ipv4(0xffff_ffff) };
+
+/** The addresses that somebody has, in order, each once. */
+async function takenAddresses(region: Region, { records }: NetworkView): Promise<readonly number[]> {
+  const { store, clock } = region;
+  const { low, high } = EVERYTHING;
+  const used = await store.networks.usedBetween(low, high, 4 * ADDRESSES_MAX);
+  const leased = await store.networks.leasedBetween(low, high, clock.wallTimeMs());
+  const all = [
+    ...used.filter(({ isEnded }) => !isEnded).map(({ address }) => address),
+    ...[...leased, ...(await runningLeases(region))].map(({ address }) => address),
+    ...records.reserved.map(({ address }) => address),
+  ];
+  return [...new Set<number>(all)].sort((a, b) => a - b);
+}
+
+function countIn(taken: readonly number[], { low, high }: Ipv4Range): number {
+  const firstFrom = (wanted: number) => {
+    let [from, to] = [0, taken.length];
+    while (from < to) {
+      const middle = Math.floor((from + to) / 2);
+      if ((taken[middle] ?? 0) < wanted) from = middle + 1;
+      else to = middle;
+    }
+    return from;
+  };
+  return firstFrom(high + 1) - firstFrom(low);
+}
+
+/** How many of how many addresses are taken. */
+function useBar(label: string, taken: number, total: number): Html {
+  const tone = taken >= total * NEARLY_FULL ? html` class="full"` : nothing;
+  return html`<div class="use"><span class="small">${words.networks.use(label, taken, total)}</span>
+    <progress${tone} value="${taken}" max="${Math.max(1, total)}" aria-label="${label}"></progress></div>`;
+}
+
+export function useOf(view: NetworkView, { subnet, network }: SubnetView, taken: readonly number[]): Part {
+  const ranges = view.ranges.filter(({ range, type }) => range.subnetId === subnet.id && type !== 'reserved');
+  if (ranges.length === 0) {
+    const all = hostRange(network);
+    return useBar(words.networks.wholeSubnet, countIn(taken, all), rangeSize(all));
+  }
+  return ranges.map((range) => useBar(words.networks.rangeTypes[range.type], countIn(taken, range), rangeSize(range)));
+}
+
+const servicePill = ({ management }: ServedNetwork) =>
+  management === 0
+    ? html`<span class="pill grey">${words.networks.dhcp.off}</span>`
+    : html`<span class="pill green">${management === 2 ? words.networks.dhcp.both : words.networks.dhcp.on}</span>`;
+
+/** Who offers DHCP in a subnet, how it reaches it, and another server that a rack saw there. */
+export function dhcpOf({ served }: Pick<SubnetView, 'served'>): Part {
+  if (served.length === 0) return html`<span class="pill grey">${words.networks.dhcp.none}</span>`;
+  return served.map((one) => {
+    const way = one.address === undefined ? words.networks.dhcp.relayed : one.name;
+    const foreign =
+      one.foreignServer === undefined
+        ? nothing
+        : html`<div class="why">${words.networks.dhcp.foreign(one.foreignServer)}</div>`;
+    return html`<div>${servicePill(one)} <span class="small">${one.rackName} · ${way}</span>${foreign}</div>`;
+  });
+}
+
+const vlanName = ({ vlan }: VlanView): string => words.networks.vlan(vlan.vid, vlan.name);
+
+function vlanCell({ vlan, space, mtu }: VlanView, view: VlanView, isFirst: boolean): Html {
+  if (!isFirst) return cell(words.networks.columns.vlan, nothing, 'nearer');
+  const more = [space === undefined ? '' : words.networks.inSpace(space.name), words.networks.mtu(mtu)];
+  return cell(
+    words.networks.columns.vlan,
+    html`<a href="${vlanPath(vlan.id)}">${vlanName(view)}</a><div class="small">${more.filter((text) => text !== '').join(' · ')}</div>`,
+  );
+}
+
+function subnetRow(view: NetworkView, one: SubnetView, taken: readonly number[], isFirst: boolean): Html {
+  const { columns } = words.networks;
+  const { subnet, vlan } = one;
+  const name = subnet.name === subnet.cidr ? nothing : html`<div class="small">${subnet.name}</div>`;
+  return html`
+    <tr>${vlanCell(vlan, vlan, isFirst)}
+    ${cell(columns.subnet, html`<a class="name" href="${subnetPath(subnet.id)}">${subnet.cidr}</a>${name}`)}
+    ${cell(columns.dhcp, dhcpOf(one))}
+    ${cell(columns.use, useOf(view, one, taken))}</tr>`;
+}
+
+function vlanRows(
+  view: NetworkView,
+  vlan: VlanView,
+  subnets: readonly SubnetView[],
+  taken: readonly number[],
+): readonly Html[] {
+  if (subnets.length > 0) return subnets.map((one, index) => subnetRow(view, one, taken, index === 0));
+  return [
+    html`<tr>${vlanCell(vlan, vlan, true)}<td colspan="3"><span class="soft">${words.networks.noSubnet}</span></td></tr>`,
+  ];
+}
+
+function tableOf(view: NetworkView, shown: readonly SubnetView[], isNarrowed: boolean, taken: readonly number[]): Html {
+  const { columns } = words.networks;
+  const head = [columns.vlan, columns.subnet, columns.dhcp, columns.use].map((text) => html`<th>${text}</th>`);
+  const ofVlan = Map.groupBy(shown, ({ vlan }) => vlan.vlan.id);
+  const vlansOf = Map.groupBy(view.vlans, ({ fabric }) => fabric.id);
+  const groups = view.records.fabrics.map((fabric) => {
+    const vlans = (vlansOf.get(fabric.id) ?? []).filter(({ vlan }) => !isNarrowed || ofVlan.has(vlan.id));
+    if (vlans.length === 0) return nothing;
+    const rows = vlans.slice(0, SHOWN_MAX).map((vlan) => vlanRows(view, vlan, ofVlan.get(vlan.vlan.id) ?? [], taken));
+    return html`<tbody><tr class="group"><th colspan="4" scope="rowgroup"><a href="${NETWORKS_PATH}fabrics/${fabric.id}/">${fabric.name}</a></th></tr>${rows.flat()}</tbody>`;
+  });
+  return html`<div class="sheet"><table class="networks"><thead><tr>${head}</tr></thead>${groups}</table></div>`;
+}
+
+/** What a subnet is found by: its names and those around it, or an address in it. */
+function searchedIn(view: NetworkView, { subnet, vlan, served }: SubnetView, wanted: string): string {
+  const address = parseIpv4(wanted);
+  if (address !== undefined) return subnetOfAddress(view, address)?.subnet.id === subnet.id ? wanted : '';
+  const names = [subnet.cidr, subnet.name, vlan.fabric.name, vlanName(vlan), vlan.space?.name ?? ''];
+  return [...names, ...served.flatMap(({ rackName, name }) => [rackName, name])].join(' ');
+}
+
+interface HostNetwork {
+  readonly rack: string;
+  readonly rackName: string;
+  readonly interface: string;
+  readonly address: string;
+}
+
+/** The networks of racks' hosts that nobody has as a subnet yet. */
+function unservedNetworks({ racks }: Region, view: NetworkView): readonly HostNetwork[] {
+  return racks.list().flatMap(({ uuid, name, state, pulse }) =>
+    (state === 'accepted' ? (pulse?.addresses ?? []) : []).flatMap((one): readonly HostNetwork[] => {
+      const address: Ipv4 | undefined = parseIpv4(one.address.split('/')[0] ?? '');
+      if (address === undefined || one.address.endsWith('/32') || subnetOfAddress(view, address) !== undefined)
+        return [];
+      return [{ rack: uuid, rackName: name, interface: one.interface, address: one.address }];
+    }),
+  );
+}
+
+function unservedPart(view: View, networks: NetworkView): Html {
+  const found = unservedNetworks(view.region, networks).slice(0, SHOWN_MAX);
+  if (found.length === 0) return nothing;
+  const items = found.map((one) => {
+    const query = new URLSearchParams({ rack: one.rack, interface: one.interface, address: one.address });
+    return html`
+      <div class="list-item"><div><div class="name">${one.address}</div><div class="small">${one.rackName} · ${one.interface}</div></div>
+      <a class="button plain small-button" href="${NETWORKS_PATH}interfaces/add/?${query.toString()}">${words.networks.enable}</a></div>`;
+  });
+  return html`<h2>${words.networks.unserved}</h2><div class="sheet">${items}</div>`;
+}
+
+async function render(view: View): Promise<Html> {
+  const { region } = view;
+  const networks = await region.networks.look();
+  const taken = await takenAddresses(region, networks);
+  const wanted = queryValue(view, 'q').trim();
+  const { shown, search, pages } = listingOf(view, networks.subnets, (one) => searchedIn(networks, one, wanted));
+  const isAdmin = mayCall(view.viewer, 'POST subnets');
+  const table =
+    networks.subnets.length === 0
+      ? html`<div class="sheet empty"><b>${words.networks.empty.title}</b><span class="soft">${words.networks.empty.hint}</span></div>`
+      : tableOf(networks, shown, shown.length < networks.subnets.length, taken);
+  const ways = [
+    ['interfaces/', words.networks.places.interfaces],
+    ['spaces/', words.networks.places.spaces],
+    ['routes/', words.networks.places.routes],
+    ['neighbours/', words.networks.places.neighbours],
+  ] as const;
+  return pageOf(view, {
+    title: words.networks.title,
+    place: 'networks',
+    isLive: true,
+    main: html`
+      <div id="bar" class="bar"><h1>${words.networks.title}</h1></div>
+      <div id="search">${search}</div><div id="networks">${table}${pages}</div>
+      <div id="unserved">${isAdmin ? unservedPart(view, networks) : nothing}</div>
+      <div id="ways" class="buttons">${ways.map(([path, name]) => html`<a class="button plain" href="${NETWORKS_PATH}${path}">${name}</a>`)}</div>`,
+  });
+}
+
+export const NETWORKS_PAGE: PageDefinition = { path: NETWORKS_PATH, access: 'user', render };

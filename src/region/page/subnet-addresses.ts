@@ -1,0 +1,216 @@
+// Who has which address of a subnet: machines and devices, reservations, leases, and hosts that racks heard. Each address is one entry.
+//
+//   store ─┬─ usedBetween ─────► addresses of machines and devices: given, or seen on them
+//          ├─ listLeases ──────► what other hosts leased last, by the reports of racks
+//          ├─ leasedBetween ───► of these, the ones outside the dynamic ranges, which the store keeps apart
+//          └─ listHeard ───────► hosts on the wire
+//   settings, objects ─────────► reservations
+//
+// 1. At most ADDRESSES_MAX of each list are read; a fixed number of statements reads them.
+// 2. A reservation is an address of a user (`ipaddresses`), or an entry of `hosts` of a cluster interface, which may be in its dynamic range.
+
+import { isSettings } from '../../machines/settings.ts';
+import {
+  formatIpv4,
+  formatMac,
+  type Ipv4,
+  type MacAddress,
+  networkContains,
+  parseIpv4,
+  parseMac,
+  rangeContains,
+} from '../../net/address.ts';
+import { fieldOf, heard } from '../api/networks/discovery-operations.ts';
+import { hostRange } from '../networks/address-use.ts';
+import type { NetworkView, SubnetView } from '../networks/network-view.ts';
+import type { ServedNetwork } from '../networks/served-networks.ts';
+import type { Region } from '../region.ts';
+import type { AddressUse } from './address-map.ts';
+
+export const ADDRESSES_MAX = 16_384;
+
+export type EntryKind = 'assigned' | 'held' | 'leased' | 'heard';
+
+export interface AddressEntry {
+  readonly address: Ipv4;
+  readonly kind: EntryKind;
+  /** Of the machine, the reservation or the host itself; empty: unknown. */
+  readonly name: string;
+  readonly mac: MacAddress | undefined;
+  /** Of a machine or a device. */
+  readonly systemId: string | undefined;
+  /** The user who owns the machine or reserved the address; empty: none. */
+  readonly username: string;
+  /** The cluster interface whose `hosts` reserves it. */
+  readonly held: ServedNetwork | undefined;
+  /** The end of the running lease, wall time in milliseconds. */
+  readonly untilMs: number | undefined;
+  /** When it was heard, wall time in milliseconds. */
+  readonly heardMs: number | undefined;
+}
+
+const NOBODY = {
+  name: '',
+  mac: undefined,
+  systemId: undefined,
+  username: '',
+  held: undefined,
+  untilMs: undefined,
+  heardMs: undefined,
+};
+
+/** A lease without a report is older than this, or its rack is away. */
+const LEASES_WITHIN_MS = 30 * 86_400_000;
+
+interface RunningLease {
+  readonly address: Ipv4;
+  readonly mac: MacAddress;
+  /** As the host calls itself; empty: it does not. */
+  readonly hostname: string;
+  /** Wall time in milliseconds. */
+  readonly endsMs: number;
+}
+
+/** The leases of hosts that are not machines. */
+export async function runningLeases({ store, clock }: Region): Promise<readonly RunningLease[]> {
+  const nowMs = clock.wallTimeMs();
+  return (await store.listLeases(nowMs - LEASES_WITHIN_MS, ADDRESSES_MAX)).flatMap((host): readonly RunningLease[] => {
+    const { mac, event } = host;
+    const address = parseIpv4(fieldOf(host, 'address'));
+    const seconds = event.code === 'dhcp.ack' ? (event.params.leaseSeconds ?? 0) : 0;
+    const endsMs = event.atMs + seconds * 1000;
+    return address === undefined || endsMs <= nowMs
+      ? []
+      : [{ address, mac, hostname: fieldOf(host, 'hostname'), endsMs }];
+  });
+}
+
+/** The entries of `hosts` with an address, of one cluster interface. */
+function hostsOf({ settings }: Region, served: ServedNetwork): readonly AddressEntry[] {
+  const entry = settings.interfacesOf(served.rack).find(({ name }) => name === served.name);
+  const hosts = Array.isArray(entry?.hosts) ? entry.hosts : [];
+  return hosts.filter(isSettings).flatMap((host): readonly AddressEntry[] => {
+    const address = parseIpv4(String(host.ip ?? ''));
+    if (address === undefined) return [];
+    const name = String(host.hostname ?? '');
+    return [{ ...NOBODY, address, kind: 'held', name, mac: parseMac(String(host.mac ?? '')), held: served }];
+  });
+}
+
+/** By address. */
+export async function readEntries(
+  region: Region,
+  view: NetworkView,
+  { subnet, network, served }: SubnetView,
+): Promise<readonly AddressEntry[]> {
+  const { networks } = region.store;
+  const { low, high } = hostRange(network);
+  const used = await networks.usedBetween(low, high, ADDRESSES_MAX);
+  const running = (await runningLeases(region)).filter(({ address }) => networkContains(network, address));
+  const kept = await networks.leasedBetween(low, high, region.clock.wallTimeMs());
+  const leased: readonly Omit<RunningLease, 'hostname'>[] = [...running, ...kept.slice(0, ADDRESSES_MAX)];
+  const hosts = (await heard({ region })).flatMap((host): readonly AddressEntry[] => {
+    const address = parseIpv4(fieldOf(host, 'address'));
+    if (address === undefined || !networkContains(network, address)) return [];
+    const { mac, event } = host;
+    return [{ ...NOBODY, address, kind: 'heard', name: fieldOf(host, 'hostname'), mac, heardMs: event.atMs }];
+  });
+  const isDynamic = (address: Ipv4): boolean =>
+    served.some(
+      ({ dynamic, management }) => management > 0 && dynamic !== undefined && rangeContains(dynamic, address),
+    );
+  const names = new Map([
+    ...running.map(({ mac, hostname }) => [mac, hostname] as const),
+    ...hosts.map(({ mac, name }) => [mac, name] as const),
+    ...used.map(({ mac, hostname }) => [mac, hostname] as const),
+  ]);
+  const owners = new Map(used.map(({ mac, systemId, owner }) => [mac, { systemId, username: owner }] as const));
+  const machines = used.map(
+    ({
+      address,
+      mac,
+      kind,
+      systemId,
+      hostname,
+      owner,
+      isEnded,
+      atMs,
+    }): AddressEntry & { readonly isGone: boolean } => ({
+      ...NOBODY,
+      address,
+      kind: kind === 'allocated' ? 'assigned' : isDynamic(address) ? 'leased' : 'heard',
+      name: hostname,
+      mac,
+      systemId,
+      username: owner,
+      heardMs: kind === 'allocated' ? undefined : atMs,
+      isGone: kind === 'seen' && isEnded,
+    }),
+  );
+  const all: readonly AddressEntry[] = [
+    ...machines.filter(({ kind }) => kind === 'assigned'),
+    ...view.records.reserved
+      .filter(({ subnetId }) => subnetId === subnet.id)
+      .map(
+        ({ address, mac, hostname = '', username }): AddressEntry => ({
+          ...NOBODY,
+          address,
+          kind: 'held',
+          name: hostname,
+          mac,
+          username,
+        }),
+      ),
+    ...served.flatMap((one) => hostsOf(region, one)),
+    ...leased.map(
+      ({ address, mac, endsMs }): AddressEntry => ({
+        ...NOBODY,
+        ...owners.get(mac),
+        address,
+        kind: 'leased',
+        name: names.get(mac) ?? '',
+        mac,
+        untilMs: endsMs,
+      }),
+    ),
+    ...machines.filter(({ kind, isGone }) => kind !== 'assigned' && !isGone),
+    ...hosts,
+  ];
+  const byAddress = new Map<Ipv4, AddressEntry>();
+  for (const entry of all) {
+    const before = byAddress.get(entry.address);
+    const isSame = before?.mac === undefined || before.mac === entry.mac;
+    if (before === undefined) byAddress.set(entry.address, entry);
+    else if (isSame)
+      byAddress.set(entry.address, {
+        ...before,
+        name: before.name === '' ? entry.name : before.name,
+        mac: before.mac ?? entry.mac,
+        untilMs: before.untilMs ?? entry.untilMs,
+      });
+  }
+  return [...byAddress.values()].sort((a, b) => a.address - b.address);
+}
+
+/** What the picture of the subnet shows. */
+export function usesOf(
+  { ranges }: NetworkView,
+  { subnet, served, gateway, routes }: SubnetView,
+  entries: readonly AddressEntry[],
+): readonly AddressUse[] {
+  const one = (address: Ipv4 | undefined, kind: AddressUse['kind'], owner: string): readonly AddressUse[] =>
+    address === undefined ? [] : [{ low: address, high: address, kind, owner }];
+  return [
+    ...ranges
+      .filter(({ range }) => range.subnetId === subnet.id)
+      .map(
+        ({ type, low, high, range }): AddressUse => ({ low, high, kind: type, owner: range.comment || range.username }),
+      ),
+    ...entries.flatMap(({ address, kind, name, mac }) =>
+      one(address, kind, name || (mac === undefined ? '' : formatMac(mac))),
+    ),
+    ...one(gateway, 'router', ''),
+    ...routes.flatMap((route) => one(route.gateway, 'router', formatIpv4(route.destination.address))),
+    ...served.flatMap(({ address, rackName }) => one(address, 'rack', rackName)),
+  ];
+}

@@ -1,0 +1,305 @@
+// One subnet: the picture of its addresses, what is set for it, its ranges, who has which address, and its static routes.
+//
+// 1. A reservation in a dynamic range is an entry of `hosts` of the cluster interface, because `ipaddresses` keeps only addresses outside it.
+// 2. The list of addresses is filtered and cut into pages (`listing.ts`); the query says which.
+
+import { type Html, html, nothing, type Part } from '../../html.ts';
+import { formatIpv4, formatMac, parseIpv4, rangeContains, rangeSize } from '../../net/address.ts';
+import { formatAge, formatDuration } from '../../quantity.ts';
+import { refuseField } from '../api/call/answer.ts';
+import {
+  type NetworkView,
+  nameServersOf,
+  type RangeView,
+  type SubnetView,
+  subnetWithId,
+} from '../networks/network-view.ts';
+import type { ServedNetwork } from '../networks/served-networks.ts';
+import { renderAddressMap, runsOf } from './address-map.ts';
+import { formOf, hiddenField, textField } from './forms.ts';
+import { listingOf } from './listing.ts';
+import { machinePath } from './machine-actions.ts';
+import { dhcpOf, NETWORKS_PATH, subnetPath, useOf, vlanPath } from './networks-page.ts';
+import { cell, pageOf } from './parts.ts';
+import { type AddressEntry, type EntryKind, readEntries, usesOf } from './subnet-addresses.ts';
+import { none, orNone } from './values.ts';
+import { given, mayCall, type Outcome, type PageDefinition, queryValue, submit, type View } from './view.ts';
+import { words } from './words.ts';
+
+const RESERVE = 'POST ipaddresses reserve';
+const RELEASE = 'POST ipaddresses release';
+const SET = 'POST settings change';
+const FORGET = 'POST discovery clear_by_mac_and_ip';
+const EDIT = 'PUT subnets/{id}';
+
+const interfacePath = ({ rack, name }: Pick<ServedNetwork, 'rack' | 'name'>): string =>
+  `${NETWORKS_PATH}interfaces/${rack}/${encodeURIComponent(name)}/`;
+
+interface Found {
+  readonly networks: NetworkView;
+  readonly one: SubnetView;
+}
+
+async function findSubnet({ region, path }: View): Promise<Found | undefined> {
+  const networks = await region.networks.look();
+  const one = subnetWithId(networks, /^\d{1,15}$/.test(path.subnet ?? '') ? Number(path.subnet) : undefined);
+  return one === undefined ? undefined : { networks, one };
+}
+
+const pair = (name: string, value: Part) => html`<dt>${name}</dt><dd>${value}</dd>`;
+
+function factsOf(one: SubnetView): Html {
+  const { facts } = words.networks;
+  const { subnet, vlan, gateway, served, dnsServers } = one;
+  const place = html`<a href="${NETWORKS_PATH}fabrics/${vlan.fabric.id}/">${vlan.fabric.name}</a> · <a href="${vlanPath(vlan.vlan.id)}">${words.networks.vlan(vlan.vlan.vid, vlan.vlan.name)}</a>`;
+  const interfaces = served.map(
+    (by) => html`<div><a href="${interfacePath(by)}">${words.networks.interfaceOf(by.rackName, by.name)}</a></div>`,
+  );
+  const servers = nameServersOf(one);
+  const own = servers.length > 0 && dnsServers.length === 0 ? ` (${facts.ownDns})` : '';
+  return html`
+    <dl class="pairs">${pair(facts.name, subnet.name)}${pair(facts.place, place)}
+    ${pair(facts.space, orNone(vlan.space?.name ?? ''))}
+    ${pair(facts.router, gateway === undefined ? none : html`<span class="copy">${formatIpv4(gateway)}</span>`)}
+    ${pair(facts.dns, orNone(servers.length === 0 ? '' : `${servers.join(', ')}${own}`))}
+    ${pair(facts.mtu, String(vlan.mtu))}
+    ${pair(facts.dhcp, dhcpOf(one))}
+    ${pair(facts.interfaces, served.length === 0 ? none : interfaces)}
+    ${subnet.description === '' ? nothing : pair(words.forms.description, subnet.description)}</dl>`;
+}
+
+function rangeItem(view: View, found: RangeView): Html {
+  const { range, type, low, high } = found;
+  const mayEdit = view.viewer.isAdmin || (range.kind === 'reserved' && range.username === view.viewer.username);
+  const about = [words.networks.addresses(rangeSize(found)), range.username, range.comment].filter(
+    (text) => text !== '',
+  );
+  const edit = mayEdit
+    ? html`<a class="button plain small-button" href="${NETWORKS_PATH}ranges/${range.id}/">${words.forms.edit}</a>`
+    : nothing;
+  return html`
+    <div class="list-item in-row"><div><div class="id">${formatIpv4(low)} – ${formatIpv4(high)}</div>
+    <div class="small">${words.networks.rangeTypes[type]} · ${about.join(' · ')}</div></div>${edit}</div>`;
+}
+
+function rangesPart(view: View, { networks, one }: Found): Html {
+  const own = networks.ranges.filter(({ range }) => range.subnetId === one.subnet.id).toSorted((a, b) => a.low - b.low);
+  const list =
+    own.length === 0
+      ? html`<div class="note soft">${words.networks.noRanges}</div>`
+      : own.map((range) => rangeItem(view, range));
+  return html`
+    <div class="sheet"><div class="card-head"><h2>${words.networks.ranges}</h2>
+    <a class="button plain small-button" href="${NETWORKS_PATH}ranges/?subnet=${one.subnet.id}">${words.networks.addRange}</a></div>${list}</div>`;
+}
+
+const SHOWN = ['all', 'leased', 'held', 'assigned', 'heard'] as const;
+type Shown = (typeof SHOWN)[number];
+
+const isLease = ({ kind, untilMs }: AddressEntry): boolean => kind === 'leased' || untilMs !== undefined;
+
+const isShown = (entry: AddressEntry, shown: Shown): boolean =>
+  shown === 'all' || (shown === 'leased' ? isLease(entry) : entry.kind === shown);
+
+const searchedIn = ({ address, name, username, mac }: AddressEntry): string =>
+  [formatIpv4(address), name, username, mac === undefined ? '' : formatMac(mac)].join(' ');
+
+function actOn(view: View, { subnet }: SubnetView, entry: AddressEntry): Html {
+  const { kind, address, mac, name, held, username, systemId } = entry;
+  const ip = formatIpv4(address);
+  const button = (what: string, label: string) =>
+    formOf(view, {
+      body: [
+        hiddenField('do', what),
+        hiddenField('ip', ip),
+        hiddenField('mac', mac === undefined ? '' : formatMac(mac)),
+      ],
+      submit: label,
+      tone: 'plain',
+      isInline: true,
+    });
+  const { isAdmin, username: viewer } = view.viewer;
+  if (kind === 'held') {
+    const mayRelease = held === undefined ? isAdmin || username === viewer : isAdmin;
+    return mayRelease ? button('release', words.networks.release) : nothing;
+  }
+  if (mac === undefined || kind === 'assigned') return nothing;
+  const query = new URLSearchParams({ ip, mac: formatMac(mac), hostname: systemId === undefined ? name : '' });
+  const reserve = html`<a class="button plain small-button" href="${subnetPath(subnet.id)}reserve/?${query.toString()}">${words.networks.reserveThis}</a>`;
+  const forget =
+    kind === 'heard' && systemId === undefined && isAdmin ? button('forget', words.networks.forget) : nothing;
+  return html`${reserve}${forget}`;
+}
+
+function untilOf({ untilMs, heardMs }: AddressEntry, nowMs: number): Part {
+  if (untilMs !== undefined)
+    return html`<time datetime="${new Date(untilMs).toISOString()}" title="${new Date(untilMs).toISOString()}">${words.networks.leasedFor(formatDuration(Math.max(0, untilMs - nowMs)))}</time>`;
+  if (heardMs === undefined) return nothing;
+  return html`<time datetime="${new Date(heardMs).toISOString()}" title="${new Date(heardMs).toISOString()}">${words.networks.heardAgo(formatAge(nowMs - heardMs))}</time>`;
+}
+
+const TONES: Readonly<Record<EntryKind, string>> = { assigned: 'green', held: 'violet', leased: 'blue', heard: 'grey' };
+
+function entryRow(view: View, one: SubnetView, entry: AddressEntry): Html {
+  const { columns } = words.networks;
+  const { address, mac, name, systemId, kind, username } = entry;
+  const who =
+    systemId === undefined
+      ? orNone(name)
+      : html`<a href="${machinePath(systemId)}">${name === '' ? systemId : name}</a>`;
+  const owner = username === '' ? nothing : html`<div class="small">${username}</div>`;
+  return html`
+    <tr>${cell(columns.address, html`<span class="copy">${formatIpv4(address)}</span>`)}
+    ${cell(columns.name, html`${who}${owner}`)}
+    ${cell(columns.mac, mac === undefined ? nothing : html`<span class="copy">${formatMac(mac)}</span>`)}
+    ${cell(columns.kind, html`<span class="pill ${TONES[kind]}">${words.networks.entryKinds[kind]}</span> <span class="small">${untilOf(entry, view.nowMs)}</span>`)}
+    ${cell('', html`<div class="acts row">${actOn(view, one, entry)}</div>`, 'way')}</tr>`;
+}
+
+function entriesPart(view: View, one: SubnetView, entries: readonly AddressEntry[]): Html {
+  const chosen = SHOWN.find((name) => name === queryValue(view, 'show')) ?? 'all';
+  const ofKind = entries.filter((entry) => isShown(entry, chosen));
+  const { shown, search, pages } = listingOf(view, ofKind, searchedIn, { show: chosen });
+  const tabs = SHOWN.map((name) => {
+    const count = entries.filter((entry) => isShown(entry, name)).length;
+    return html`<a href="?show=${name}"${name === chosen ? html` aria-current="true"` : nothing}>${words.networks.shown[name]} ${count}</a>`;
+  });
+  const { columns } = words.networks;
+  const rows = shown.map((entry) => entryRow(view, one, entry));
+  const head = [columns.address, columns.name, columns.mac, columns.kind, ''].map((name) => html`<th>${name}</th>`);
+  const table =
+    entries.length === 0
+      ? html`<div class="sheet empty"><b>${words.networks.noEntries.title}</b><span class="soft">${words.networks.noEntries.hint}</span></div>`
+      : shown.length === 0
+        ? html`<div class="sheet empty soft">${words.networks.noEntryFits}</div>`
+        : html`<div class="sheet"><table class="addresses"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
+  const add =
+    view.viewer.csrf === ''
+      ? nothing
+      : html`<a class="button plain" href="${subnetPath(one.subnet.id)}reserve/">${words.networks.reserve}</a>`;
+  return html`
+    <div class="bar"><h2>${words.networks.inUse}</h2>${add}</div>
+    ${entries.length === 0 ? nothing : html`<nav class="tabs" aria-label="${words.networks.inUse}">${tabs}</nav>${search}`}${table}${pages}`;
+}
+
+function routesPart(view: View, { networks, one }: Found): Html {
+  const own = networks.records.routes.filter(({ sourceId }) => sourceId === one.subnet.id);
+  if (own.length === 0 && !view.viewer.isAdmin) return nothing;
+  const items = own.map(({ id, destinationId, gateway, metric }) => {
+    const to = subnetWithId(networks, destinationId)?.subnet.cidr ?? '';
+    const edit = view.viewer.isAdmin
+      ? html`<a class="button plain small-button" href="${NETWORKS_PATH}routes/${id}/">${words.forms.edit}</a>`
+      : nothing;
+    return html`<div class="list-item in-row"><div><div class="id">${words.networks.route(to, formatIpv4(gateway))}</div><div class="small">${words.networks.metric(metric)}</div></div>${edit}</div>`;
+  });
+  const list = own.length === 0 ? html`<div class="note soft">${words.networks.noRoutes}</div>` : items;
+  return html`
+    <div class="sheet"><div class="card-head"><h2>${words.networks.routes}</h2>
+    ${view.viewer.isAdmin ? html`<a class="button plain small-button" href="${NETWORKS_PATH}routes/?source=${one.subnet.id}">${words.networks.addRoute}</a>` : nothing}</div>${list}</div>`;
+}
+
+function buttonsOf(view: View, { subnet, served }: SubnetView): Html {
+  if (!mayCall(view.viewer, EDIT)) return nothing;
+  const isOn = served.some(({ management }) => management > 0);
+  const enable = isOn
+    ? html`<a class="button plain" href="${subnetPath(subnet.id)}dhcp/">${words.networks.configure}</a>`
+    : html`<a class="button primary" href="${subnetPath(subnet.id)}dhcp/">${words.networks.enable}</a>`;
+  return html`<div class="row">${enable}<a class="button plain" href="${subnetPath(subnet.id)}edit/">${words.forms.edit}</a></div>`;
+}
+
+async function render(view: View): Promise<Html | undefined> {
+  const found = await findSubnet(view);
+  if (found === undefined) return undefined;
+  const { networks, one } = found;
+  const entries = await readEntries(view.region, networks, one);
+  const runs = runsOf(one.network, usesOf(networks, one, entries));
+  const taken = [...new Set<number>(entries.map(({ address }) => address))];
+  return pageOf(view, {
+    title: one.subnet.cidr,
+    place: 'networks',
+    isLive: true,
+    main: html`
+      <div id="bar" class="bar"><h1>${one.subnet.cidr}</h1>${buttonsOf(view, one)}</div>
+      <div id="map" class="sheet">${renderAddressMap(one.network, runs)}</div>
+      <div id="facts" class="cards"><div class="sheet"><div class="card-head"><h2>${words.networks.subnet}</h2></div>${factsOf(one)}
+      <div class="card-line note">${useOf(networks, one, taken)}</div></div>
+      <div>${rangesPart(view, found)}<div class="stacked">${routesPart(view, found)}</div></div></div>
+      <div id="addresses">${entriesPart(view, one, entries)}</div>`,
+  });
+}
+
+async function act(view: View): Promise<Outcome> {
+  const found = await findSubnet(view);
+  if (found === undefined) return undefined;
+  const { one } = found;
+  const to = subnetPath(one.subnet.id);
+  const ip = given(view, 'ip');
+  if (given(view, 'do') === 'forget')
+    return submit(view, FORGET, {}, { ip, mac: given(view, 'mac') }, to, words.networks.forgotten(ip));
+  if (given(view, 'do') !== 'release') return undefined;
+  const entries = await readEntries(view.region, found.networks, one);
+  const entry = entries.find(({ address }) => address === parseIpv4(ip));
+  const text = words.networks.released(ip);
+  if (entry?.held !== undefined) {
+    const changes = JSON.stringify([{ key: `${entry.held.key}.hosts`, remove: [{ ip }] }]);
+    return submit(view, SET, {}, { changes, rack: entry.held.rack }, to, text);
+  }
+  return submit(view, RELEASE, {}, { ip, ...(view.viewer.isAdmin ? { force: 'true' } : {}) }, to, text);
+}
+
+async function renderReserve(view: View): Promise<Html | undefined> {
+  const found = await findSubnet(view);
+  if (found === undefined) return undefined;
+  const { subnet } = found.one;
+  const form = words.networks.reservation;
+  const field = (name: 'ip' | 'mac' | 'hostname') =>
+    textField(view, { name, ...form[name], value: queryValue(view, name), charactersMax: 255 });
+  return pageOf(view, {
+    title: form.title(subnet.cidr),
+    place: 'networks',
+    main: html`
+      <div class="bar"><h1>${form.title(subnet.cidr)}</h1></div><div class="sheet narrow">${formOf(view, {
+        body: [field('ip'), field('mac'), field('hostname')],
+        submit: form.submit,
+        back: subnetPath(subnet.id),
+      })}</div>`,
+  });
+}
+
+async function reserve(view: View): Promise<Outcome> {
+  const found = await findSubnet(view);
+  if (found === undefined) return undefined;
+  const { subnet, served } = found.one;
+  const [ip, mac, hostname] = (['ip', 'mac', 'hostname'] as const).map((name) => given(view, name).trim());
+  const address = parseIpv4(ip ?? '');
+  const to = subnetPath(subnet.id);
+  const text = words.networks.reserved(ip ?? '');
+  const dynamic = served.find(
+    (one) => address !== undefined && one.dynamic !== undefined && rangeContains(one.dynamic, address),
+  );
+  if (dynamic === undefined || !view.viewer.isAdmin) {
+    const place = ip === '' ? { subnet: String(subnet.id) } : { ip };
+    return submit(view, RESERVE, {}, { ...place, mac: mac || undefined, hostname: hostname || undefined }, to, text);
+  }
+  if (mac === '') return refuseField('mac', words.networks.reservation.needsMac);
+  const host = { mac, ip, ...(hostname === '' ? {} : { hostname }) };
+  const changes = JSON.stringify([{ key: `${dynamic.key}.hosts`, add: [host] }]);
+  return submit(view, SET, {}, { changes, rack: dynamic.rack }, to, text);
+}
+
+export const SUBNET_PAGES: readonly PageDefinition[] = [
+  {
+    path: `${NETWORKS_PATH}subnets/:subnet/`,
+    access: 'user',
+    render,
+    act,
+    operations: [RELEASE, SET, FORGET],
+  },
+  {
+    path: `${NETWORKS_PATH}subnets/:subnet/reserve/`,
+    access: 'user',
+    render: renderReserve,
+    act: reserve,
+    operations: [RESERVE, SET],
+  },
+];

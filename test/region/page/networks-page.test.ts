@@ -1,0 +1,121 @@
+// The pages of networks: who offers DHCP, who has which address and by what name, and reservations made and released there.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Settings } from '../../../src/machines/settings.ts';
+import { NETWORKS_PAGE } from '../../../src/region/page/networks-page.ts';
+import { SUBNET_PAGES } from '../../../src/region/page/subnet-page.ts';
+import type { PageDefinition, View, Viewer } from '../../../src/region/page/view.ts';
+import { LAB, machineAt, OWN_UUID, withNetworks } from '../networks/network-place.ts';
+import type { RegionPlace } from '../place.ts';
+import { ADMIN, USER, viewOf } from './view.ts';
+
+const LAB_ID = '169082880';
+const HOST = '52:54:00:00:00:77';
+
+const pageAt = (end: string) =>
+  [NETWORKS_PAGE, ...SUBNET_PAGES].find(({ path }) => path.endsWith(end)) ?? assert.fail(end);
+const SUBNET = pageAt('/:subnet/');
+const RESERVE = pageAt('/reserve/');
+
+async function show({ region }: RegionPlace, page: PageDefinition, more: Partial<View> = {}): Promise<string> {
+  const shown = await page.render(viewOf(region, { viewer: ADMIN, path: { subnet: LAB_ID }, ...more }));
+  return (shown ?? assert.fail('no page')).toString();
+}
+
+async function send(
+  { region }: RegionPlace,
+  page: PageDefinition,
+  fields: Readonly<Record<string, string>>,
+  viewer: Viewer = ADMIN,
+) {
+  const given = new Map(Object.entries(fields).map(([name, value]) => [name, [value]]));
+  return await page.act?.(viewOf(region, { viewer, path: { subnet: LAB_ID }, given }));
+}
+
+/** The rack of the region reports that a host leased an address. */
+async function lease({ region, clock, store }: RegionPlace, address: string, more: object = {}): Promise<void> {
+  const sequence = (await store.highestSequence('rack')) + 1;
+  const params = { leaseSeconds: 600, hostname: 'laptop' };
+  await region.observe([
+    { sequence, kind: 'dhcp.ack', at: clock.wallTimeMs(), mac: HOST, address, text: '', params, ...more },
+  ]);
+}
+
+test('the list has each subnet with its DHCP and how much of its ranges is taken', () =>
+  withNetworks(async (ask, place) => {
+    await ask('POST', '2.0/subnets/', { cidr: '10.77.30.0/24', name: 'storage<b>' });
+    await lease(place, '10.20.0.120');
+    await machineAt(place, ['10.20.0.10']);
+    const text = await show(place, NETWORKS_PAGE);
+    assert.match(text, /href="\/MAAS\/networks\/subnets\/169082880\/">10\.20\.0\.0\/24<\/a>/);
+    assert.match(text, /DHCP and DNS<\/span> <span class="small">maas · lab/);
+    assert.match(text, /<progress value="1" max="100" aria-label="Dynamic">/);
+    assert.match(text, /<progress value="1" max="90" aria-label="Static">/);
+    assert.match(text, /storage&lt;b&gt;/);
+    const found = await show(place, NETWORKS_PAGE, { query: new Map([['q', ['10.77.30.9']]]) });
+    assert.match(found, /10\.77\.30\.0\/24/);
+    assert.doesNotMatch(found, /10\.20\.0\.0\/24/);
+  }));
+
+test('a leased host is shown by name and address until its lease ends', () =>
+  withNetworks(async (_ask, place) => {
+    await lease(place, '10.20.0.120');
+    const text = await show(place, SUBNET);
+    assert.match(text, /<title>10\.20\.0\.120: laptop \(leased\)<\/title>/);
+    assert.match(text, /10\.20\.0\.120<\/span>.*laptop.*52:54:00:00:00:77.*leased<\/span>.*10 min 0 s left/s);
+    await lease(place, '10.20.0.120', { kind: 'dhcp.release', params: undefined });
+    const after = await show(place, SUBNET, { query: new Map([['show', ['leased']]]) });
+    assert.match(after, /Leased 0/);
+    assert.match(after, /10\.20\.0\.120: laptop \(heard on the wire\)/);
+  }));
+
+test('a leased address is reserved for its host in the cluster interface, and released again', () =>
+  withNetworks(async (_ask, place) => {
+    await lease(place, '10.20.0.120');
+    const form = await show(place, RESERVE, {
+      query: new Map([
+        ['ip', ['10.20.0.120']],
+        ['mac', [HOST]],
+        ['hostname', ['laptop']],
+      ]),
+    });
+    assert.match(form, /name="ip"[^>]* value="10\.20\.0\.120"/);
+    const hosts = () => place.region.settings.interfacesOf(OWN_UUID)[0]?.hosts;
+    const done = await send(place, RESERVE, { ip: '10.20.0.120', mac: HOST, hostname: 'laptop' });
+    assert.equal(done?.kind, 'done', JSON.stringify(done));
+    assert.deepEqual(hosts(), [{ mac: HOST, ip: '10.20.0.120', hostname: 'laptop' }]);
+    assert.match(await show(place, SUBNET), /<title>10\.20\.0\.120: laptop \(reserved\)<\/title>/);
+    assert.equal((await send(place, SUBNET, { do: 'release', ip: '10.20.0.120' }))?.kind, 'done');
+    assert.deepEqual(hosts(), []);
+  }));
+
+test('an address outside the dynamic range is reserved for its user, who releases it', () =>
+  withNetworks(async (ask, place) => {
+    const reserve = (fields: Readonly<Record<string, string>>, viewer?: Viewer) =>
+      send(place, RESERVE, { ip: '', mac: '', hostname: '', ...fields }, viewer);
+    assert.equal((await reserve({ ip: '10.20.0.205', mac: HOST, hostname: 'camera' }))?.kind, 'done');
+    const [reserved] = (await ask('GET', '2.0/ipaddresses/')).json;
+    assert.deepEqual([reserved.ip, reserved.mac, reserved.hostname], ['10.20.0.205', HOST, 'camera']);
+    const again = await reserve({ ip: '10.20.0.205' });
+    assert.ok(again?.kind === 'refusal' && again.name === 'in-use');
+    assert.equal((await reserve({ ip: '10.20.0.121' }))?.kind, 'refusal');
+    // A viewer without an administrator's rights cannot reserve there at all.
+    assert.equal((await reserve({ ip: '10.20.0.121', mac: HOST }, USER))?.kind, 'refusal');
+    assert.equal((await send(place, SUBNET, { do: 'release', ip: '10.20.0.205' }))?.kind, 'done');
+    assert.deepEqual((await ask('GET', '2.0/ipaddresses/')).json, []);
+  }));
+
+test('a reservation in the file of the rack is not released here: the refusal names the file', () => {
+  const hosts = [{ mac: HOST, ip: '10.20.0.30', hostname: 'printer' }];
+  const file: Settings = { cluster_interfaces: [{ name: 'lab', ...LAB, hosts }] };
+  return withNetworks(
+    async (_ask, place) => {
+      assert.match(await show(place, SUBNET), /<title>10\.20\.0\.30: printer \(reserved\)<\/title>/);
+      const refused = await send(place, SUBNET, { do: 'release', ip: '10.20.0.30' });
+      assert.ok(refused?.kind === 'refusal' && refused.name === 'setting-read-only', JSON.stringify(refused));
+    },
+    {},
+    file,
+  );
+});
