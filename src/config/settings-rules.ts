@@ -9,6 +9,7 @@ import { findKeyRule } from './keys.ts';
 import { mergeSettings, pinnedKeys } from './merge.ts';
 import { nearestKey } from './nearest-key.ts';
 import { resolveFile, type UsableConfig } from './resolve-file.ts';
+import { settingShapes } from './setting-shapes.ts';
 import { clusterInterfaceFields, writtenConfigSchema } from './written.ts';
 
 const fileOf = (values: Settings): ConfigFile => ({ values, lineOf: () => undefined });
@@ -20,6 +21,7 @@ const fileOf = (values: Settings): ConfigFile => ({ values, lineOf: () => undefi
 export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRules => ({
   ownerOf: (key) => findKeyRule(key)?.owner,
   nearestKey,
+  shapes: settingShapes,
   interfaceFields: new Set(clusterInterfaceFields),
   pinned: pinnedKeys,
   problemsOf(file, stored, isHere) {

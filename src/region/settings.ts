@@ -52,12 +52,26 @@ type SettingProblem = {
   readonly message: string;
 };
 
+/** How a person writes a key. */
+export interface SettingShape {
+  readonly key: string;
+  readonly owner: 'file' | 'either';
+  /** `structure`: a list or a mapping with entries of several values. */
+  readonly kind: 'text' | 'check' | 'choice' | 'list' | 'structure';
+  /** The words of a choice. */
+  readonly choices: readonly string[];
+  /** True if it takes numbers, perhaps besides texts. */
+  readonly isNumeric: boolean;
+}
+
 /** The region's port to configurations; the process provides it. */
 export interface SettingsRules {
   /** The owner of a key; `undefined` for an unknown key. */
   ownerOf(key: string): 'file' | 'either' | undefined;
   /** The key closest to an unknown one; `undefined` if the key exists or none is similar. */
   nearestKey(key: string): string | undefined;
+  /** Every key that holds a value, in the order of the file. */
+  shapes(): readonly SettingShape[];
   /** The names of a cluster interface's fields. */
   readonly interfaceFields: ReadonlySet<string>;
   /** The keys in this file that the store could own. */
@@ -76,6 +90,7 @@ export interface SettingsRules {
 export const NO_RULES: SettingsRules = {
   ownerOf: () => undefined,
   nearestKey: () => undefined,
+  shapes: () => [],
   interfaceFields: new Set(),
   pinned: () => [],
   problemsOf: () => [],
@@ -185,6 +200,11 @@ export class RegionSettings {
   /** A key's value in force at the rack of this process; without such a rack, from the store alone. */
   valueOf(key: string): SettingValue | undefined {
     return this.#readerOf(this.#list).valueOf(key);
+  }
+
+  /** A key's value where neither a file nor the store has one; `undefined` if it then has none, or one that follows from others. */
+  defaultOf(key: string): SettingValue | undefined {
+    return this.rules.valueOf(key, NO_SETTINGS, NO_SETTINGS);
   }
 
   /** The NTP servers that DHCP offers in all networks. */

@@ -317,8 +317,8 @@ test('every page is readable and usable on a desktop and on a phone', {
     assert.match(await textOf(browser, 'new'), /must have at least 8 characters/);
     found.push(...(await look(browser, 'people-refused')));
     await open('/MAAS/settings/');
-    await submit(browser, { 'value-upstream_dns': 'not an address' }, 'form.form:has([name=value-upstream_dns])');
-    assert.match(await textOf(browser, 'value-upstream_dns'), /dns\.upstream/);
+    await submit(browser, { 'dns.upstream': 'not an address' }, 'form.form:has([name="dns.upstream"])');
+    assert.match(await textOf(browser, 'dns.upstream'), /dns\.upstream/);
     found.push(...(await look(browser, 'settings-refused')));
     assert.deepEqual(found, []);
     assert.deepEqual(

@@ -244,8 +244,8 @@ test('a setting that would stop every boot is refused from every source, and the
         viewOf(region, {
           viewer: ADMIN,
           given: new Map([
-            ['setting', [name]],
-            [`value-${name}`, ['forky']],
+            ['group', ['boot']],
+            ['boot.release', ['forky']],
           ]),
         }),
       );

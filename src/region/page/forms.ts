@@ -12,7 +12,7 @@ import { words } from './words.ts';
 
 interface Control {
   readonly name: string;
-  readonly label: string;
+  readonly label: string | Html;
   readonly hint?: string | Html | undefined;
   readonly value?: string | undefined;
 }
@@ -89,13 +89,19 @@ const LINE_END = '\n';
 
 export function areaField(
   view: View,
-  control: Control & { readonly rows?: number; readonly required?: boolean; readonly isAlternative?: boolean },
+  control: Control & {
+    readonly rows?: number;
+    readonly required?: boolean;
+    readonly isAlternative?: boolean;
+    readonly placeholder?: string;
+  },
 ): Html {
-  const { name, label, rows = 4, required, isAlternative } = control;
+  const { name, label, rows = 4, required, isAlternative, placeholder = '' } = control;
+  const example = placeholder === '' ? nothing : html` placeholder="${placeholder}"`;
   return html`
     <div class="field"><label for="${idOf(name)}">${label}${markOf(required, isAlternative)}</label>
     <textarea id="${idOf(name)}" name="${name}" rows="${rows}" spellcheck="false"${required === true ? REQUIRED : nothing}
-    ${noted(view, control)}>${LINE_END}${verbatim(currentValue(view, control))}</textarea>${notesOf(view, control)}</div>`;
+    ${example}${noted(view, control)}>${LINE_END}${verbatim(currentValue(view, control))}</textarea>${notesOf(view, control)}</div>`;
 }
 
 /** A file whose text is sent; its form needs `isUpload`. */

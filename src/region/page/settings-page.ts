@@ -1,70 +1,240 @@
-// The settings that operators change most; all others are in the configuration file and in `rackboot config`.
+// Every key of the configuration, in groups: its value, where that comes from, and forms for those that the store may own.
 //
-// 1. A value pinned by a configuration file is read-only here, and shown with the file's name.
+// 1. A key that a file has is read-only here, and shown with the file and the key; so is one that only a file may have.
+// 2. A group is one form. It stores the keys whose text differs from the one in force, all or none, as one change with one event.
+// 3. An empty field removes its key from the store: the default applies. A box is stored as it is ticked.
+// 4. A list or mapping of several values is written as YAML, as in the file.
 
-import { html } from '../../html.ts';
-import { pinText } from '../records/settings-refusal.ts';
-import { formOf, hiddenField, textField } from './forms.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { type Html, html, nothing, type Part } from '../../html.ts';
+import { isSettings, parseSettingValue, type SettingValue } from '../../machines/settings.ts';
+import { parseYamlDocument, yamlParser } from '../../yaml-parser.ts';
+import { isRefusal, type Refusal, refuseField } from '../api/call/answer.ts';
+import { type Pin, pinText } from '../records/settings-refusal.ts';
+import type { SettingShape } from '../settings.ts';
+import { areaField, checkField, choiceField, formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
-import { given, ofForm, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { given, type Outcome, ofForm, operate, type PageDefinition, type View } from './view.ts';
 import { words } from './words.ts';
 
 const PATH = '/MAAS/settings/';
+const CHANGE = 'POST settings change';
 
-const SHOWN = [
-  ['kernel_opts', 'boot.kernel_params', 'kernelParams'],
-  ['commissioning_distro_series', 'boot.release', 'release'],
-  ['upstream_dns', 'dns.upstream', 'upstreamDns'],
+/** The keys that have pages of their own. */
+const OTHER_PAGES: Readonly<Record<string, string>> = {
+  cluster_interfaces: '/MAAS/networks/',
+  'dns.domains': '/MAAS/dns/',
+  'dns.records': '/MAAS/dns/',
+  'region.default_zone_description': '/MAAS/zones/default/',
+  'region.default_pool_description': '/MAAS/pools/0/',
+};
+
+/** The groups in their order. A group has the keys of its sections; the first has those without a section. */
+const GROUPS = [
+  ['general', ['']],
+  ['dns', ['dns']],
+  ['dhcp', ['cluster_interfaces', 'dhcp']],
+  ['boot', ['boot', 'tftp']],
+  ['machines', ['enlistment', 'deployment', 'preseeds']],
+  ['region', ['region']],
+  ['log', ['log', 'metrics']],
 ] as const;
 
-const fieldOf = (name: string) => `value-${name}`;
+type GroupName = (typeof GROUPS)[number][0];
 
-async function storedValue(view: View, name: string) {
-  const answer = await operate(view, 'GET maas get_config', {}, { name });
-  return answer.kind === 'json' && typeof answer.value === 'string' ? answer.value : '';
+const SECTIONS: ReadonlySet<string> = new Set(GROUPS.flatMap(([, sections]) => sections));
+
+function sectionOf({ key }: SettingShape) {
+  const [section = ''] = key.split('.');
+  return SECTIONS.has(section) ? section : '';
 }
 
-async function settingForm(view: View, [name, key, texts]: (typeof SHOWN)[number]) {
-  const { label, hint } = words.settings[texts];
-  const pin = view.region.settings.pinnedBy(key, '');
-  const value = await storedValue(view, name);
-  if (pin !== undefined) {
-    return html`
-      <div class="list-item"><div><div class="name">${label}</div><code>${value}</code>
-      <div class="small">${words.settings.setIn(pinText({ key, pin }))}</div></div></div>`;
+/** A key with its value in force. */
+interface Setting extends SettingShape {
+  readonly value: SettingValue | undefined;
+  readonly stored: SettingValue | undefined;
+  readonly byDefault: SettingValue | undefined;
+  readonly pin: Pin | undefined;
+}
+
+/** The keys of a file that concern a rack only: a region apart does not use them. */
+const OF_RACKS = /^(?:dhcp|dns|tftp|boot)\./;
+
+function settingsIn({ region }: View, group: GroupName): readonly Setting[] {
+  const { settings } = region;
+  const [, sections] = GROUPS.find(([name]) => name === group) ?? GROUPS[0];
+  const isApart = region.config().ownRack === undefined;
+  return settings.rules
+    .shapes()
+    .filter((shape) => sections.some((section) => section === sectionOf(shape)))
+    .filter(({ key, owner }) => !(isApart && owner === 'file' && OF_RACKS.test(key)))
+    .map((shape) => ({
+      ...shape,
+      value: shape.key === 'name' ? region.config().ownRack?.name : settings.valueOf(shape.key),
+      stored: settings.stored('', shape.key),
+      byDefault: settings.defaultOf(shape.key),
+      pin: settings.pinnedBy(shape.key, ''),
+    }));
+}
+
+const isEditable = ({ key, owner, pin, kind, choices }: Setting) =>
+  owner === 'either' &&
+  pin === undefined &&
+  OTHER_PAGES[key] === undefined &&
+  !(kind === 'choice' && choices.length < 2);
+
+/** A value as a person writes it in the control of its key; empty: there is none. */
+function textOf({ kind }: Pick<Setting, 'kind'>, value: SettingValue | undefined): string {
+  if (value === undefined || value === null) return '';
+  if (kind === 'list' && Array.isArray(value)) return value.map(String).join('\n');
+  const isEmpty =
+    (Array.isArray(value) && value.length === 0) || (isSettings(value) && Object.keys(value).length === 0);
+  if (isEmpty) return '';
+  return typeof value === 'object' ? yamlParser().stringify(value).trimEnd() : String(value);
+}
+
+/** The text that the form of a setting shows. */
+const presentText = (setting: Setting): string =>
+  setting.kind === 'check' ? String(setting.value === true) : textOf(setting, setting.stored);
+
+/** The value that a text stands for; `undefined`: the key is removed from the store. */
+function valueIn({ key, kind, isNumeric }: Setting, text: string): SettingValue | undefined | Refusal {
+  if (kind === 'check') return text === 'true';
+  if (text === '') return undefined;
+  if (kind === 'list')
+    return text
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '');
+  if (kind !== 'structure') return isNumeric && /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
+  const { document, faults } = parseYamlDocument(text);
+  const [fault] = faults;
+  if (fault !== undefined) return refuseField(key, words.settings.yamlFault(fault.line, fault.message));
+  return parseSettingValue(document.toJS()) ?? refuseField(key, words.settings.tooLarge);
+}
+
+const wordsOf = ({ key }: Pick<Setting, 'key'>) => words.settings.keys[key] ?? { label: key, hint: '' };
+
+/** The lines of a text that are seen at once. */
+const ROWS_MAX = 12;
+
+const codeOf = (key: string) => html`<code class="key">${key}</code>`;
+
+function controlOf(view: View, setting: Setting): Html {
+  const { key, kind, choices, stored, byDefault } = setting;
+  const { label, hint } = wordsOf(setting);
+  const standard = textOf(setting, byDefault);
+  const mark = stored === undefined ? nothing : html` <span class="pill blue">${words.settings.stored}</span>`;
+  const control = {
+    name: key,
+    label: html`${label} ${codeOf(key)}${mark}`,
+    hint,
+    value: presentText(setting),
+    isAlternative: true,
+  };
+  const rows = Math.min(ROWS_MAX, Math.max(1, control.value.split('\n').length));
+  switch (kind) {
+    case 'check':
+      return checkField(view, control);
+    case 'choice':
+      return choiceField(view, {
+        ...control,
+        choices: [['', words.settings.byDefault(standard)], ...choices.map((value) => [value, value] as const)],
+      });
+    case 'list':
+    case 'structure':
+      return areaField(view, { ...control, rows, placeholder: standard });
+    default:
+      return textField(view, { ...control, placeholder: standard === '' ? undefined : standard });
   }
-  return formOf(view, {
-    body: [
-      hiddenField('setting', name),
-      textField(ofForm(view, given(view, 'setting') === name), { name: fieldOf(name), label, hint, value }),
-    ],
-    submit: words.forms.save,
-    tone: 'plain',
-  });
+}
+
+/** A setting that cannot be changed here, with the reason. */
+function fixedRow(setting: Setting): Html {
+  const { key, pin, value, byDefault, owner } = setting;
+  const { label, hint } = wordsOf(setting);
+  const path = OTHER_PAGES[key];
+  const isDefault = pin === undefined && isDeepStrictEqual(value, byDefault);
+  const where: Part =
+    pin !== undefined
+      ? words.settings.setIn(pinText({ key, pin }))
+      : path !== undefined
+        ? html`<a href="${path}">${words.settings.elsewhere}</a>`
+        : owner === 'file' && isDefault
+          ? words.settings.onlyFile
+          : '';
+  const count = Array.isArray(value) ? value.length : 0;
+  const shown = path !== undefined && count > 0 ? words.settings.entries(count) : textOf(setting, value);
+  const text =
+    shown === '' ? html`<span class="soft">${words.settings.none}</span>` : html`<code class="lines">${shown}</code>`;
+  const reason = where === '' ? nothing : html`<p class="hint">${where}</p>`;
+  return html`
+    <div class="field"><div class="label">${label} ${codeOf(key)}</div><div class="value">${text}${reason}</div>
+    ${hint === '' ? nothing : html`<p class="hint">${hint}</p>`}</div>`;
+}
+
+function groupSection(view: View, name: GroupName): Html {
+  const settings = settingsIn(view, name);
+  if (settings.length === 0) return nothing;
+  const ofGroup = ofForm(view, given(view, 'group') === name);
+  const rows = settings.map((setting) => (isEditable(setting) ? controlOf(ofGroup, setting) : fixedRow(setting)));
+  const form = settings.some(isEditable)
+    ? formOf(view, { body: [hiddenField('group', name), ...rows], submit: words.forms.save })
+    : html`<div class="form">${rows}</div>`;
+  return html`<section><h2 id="${name}">${words.settings.groups[name]}</h2><div class="sheet">${form}</div></section>`;
 }
 
 async function render(view: View) {
+  await view.region.settings.load();
+  const links = GROUPS.map(([name]) => html`<a href="#${name}">${words.settings.groups[name]}</a>`);
   return pageOf(view, {
     title: words.settings.title,
     place: 'settings',
     main: html`
-      <div class="bar"><h1>${words.settings.title}</h1></div>
-      ${await Promise.all(SHOWN.map(async (setting) => html`<section class="sheet narrow stacked">${await settingForm(view, setting)}</section>`))}`,
+      <div class="bar"><h1>${words.settings.title}</h1></div><p class="soft">${words.settings.lead}</p>
+      <nav class="tabs" aria-label="${words.settings.title}">${links}</nav>
+      <div class="settings">${GROUPS.map(([name]) => groupSection(view, name))}</div>`,
     footer: words.settings.footer,
   });
 }
 
-const SET = 'POST maas set_config';
-
-async function act(view: View) {
-  const setting = SHOWN.find(([name]) => name === given(view, 'setting'));
-  if (setting === undefined) return undefined;
-  const [name, , texts] = setting;
-  const field = fieldOf(name);
-  const answer = await operate(view, SET, {}, { name, value: given(view, field) });
-  if (answer.kind !== 'refusal' || answer.fields === undefined)
-    return outcomeOf(answer, PATH, words.settings.saved(words.settings[texts].label));
-  return { ...answer, fields: { [field]: Object.values(answer.fields).flat() } };
+async function act(view: View): Promise<Outcome> {
+  const group = GROUPS.find(([name]) => name === given(view, 'group'));
+  if (group === undefined) return undefined;
+  await view.region.settings.load();
+  const editable = settingsIn(view, group[0]).filter(isEditable);
+  const changes: { readonly key: string; readonly value?: SettingValue }[] = [];
+  for (const setting of editable) {
+    const { key, kind } = setting;
+    const sent = given(view, key).replaceAll('\r\n', '\n').trim();
+    const text = kind === 'check' ? String(sent === 'true') : sent;
+    if (text === presentText(setting)) continue;
+    const value = valueIn(setting, text);
+    if (isRefusal(value)) return value;
+    changes.push(value === undefined ? { key } : { key, value });
+  }
+  if (changes.length === 0) return { kind: 'done', to: PATH, text: words.settings.unchanged };
+  const answer = await operate(view, CHANGE, {}, { changes: JSON.stringify(changes) });
+  if (answer.kind === 'refusal') return atKeys(answer, editable);
+  return { kind: 'done', to: PATH, text: words.settings.saved(changes.map((change) => wordsOf(change).label)) };
 }
 
-export const SETTINGS_PAGE: PageDefinition = { path: PATH, access: 'admin', render, act, operations: [SET] };
+/** A refusal by the keys to which its reasons belong. */
+function atKeys(refusal: Refusal, settings: readonly Setting[]): Refusal {
+  if (refusal.fields === undefined) return refusal;
+  const all = Object.entries(refusal.fields).flatMap(([field, list]) => list.map((word) => ({ field, word })));
+  const keyOf = ({ field, word }: (typeof all)[number]) =>
+    settings.find(
+      ({ key }) =>
+        word.part?.name === key ||
+        word.part?.name.startsWith(`${key}[`) === true ||
+        word.part?.name.startsWith(`${key}.`) === true,
+    )?.key ?? field;
+  const fields = Object.groupBy(all, keyOf);
+  return {
+    ...refusal,
+    fields: Object.fromEntries(Object.entries(fields).map(([key, list = []]) => [key, list.map(({ word }) => word)])),
+  };
+}
+
+export const SETTINGS_PAGE: PageDefinition = { path: PATH, access: 'admin', render, act, operations: [CHANGE] };

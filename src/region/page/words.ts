@@ -779,23 +779,252 @@ const SCRIPTS = {
   saved: (script: string) => `Script ${script} saved.`,
 };
 
-const SETTINGS_PAGE = {
-  title: 'Settings',
-  kernelParams: {
+/** The label of each key of the configuration, and what a person needs to know to set it. */
+const SETTING_KEYS: Readonly<Record<string, { readonly label: string; readonly hint: string }>> = {
+  name: { label: 'Name of the rack', hint: "One DNS label. Default: the host's name." },
+  state_dir: {
+    label: 'State directory',
+    hint: 'Where databases and the control socket are, and the boot tree unless it is elsewhere. A change waits for the next start.',
+  },
+  http_proxy: {
+    label: 'Proxy',
+    hint: 'Of machines that install, and of imports of images: http, without a password. none: no proxy.',
+  },
+  enable_http_proxy: {
+    label: 'Use the proxy',
+    hint: 'Without the tick nothing uses the proxy, which keeps its address.',
+  },
+  cluster_interfaces: {
+    label: 'Cluster interfaces',
+    hint: 'The networks that racks serve: addresses, ranges, routers and options.',
+  },
+  'dhcp.server_port': {
+    label: 'Port of the server',
+    hint: 'Another than 67 is for tests: no firmware asks anywhere else.',
+  },
+  'dhcp.client_port': { label: 'Port of clients', hint: '68 outside of tests.' },
+  'dhcp.foreign_probe': {
+    label: 'Search for other DHCP servers',
+    hint: 'How often each network is asked whether another DHCP server answers there: 1m to 1d, or no. In seconds without a unit.',
+  },
+  'dhcp.proxy_port': {
+    label: 'Port in proxy mode',
+    hint: 'Where clients of networks in proxy mode ask a second time.',
+  },
+  'dhcp.new_clients_per_second': {
+    label: 'New clients a second',
+    hint: 'Unknown clients that get an offer, for each interface, relay agent or circuit; 0: no limit. Known machines do not count.',
+  },
+  'dhcp.lease_time': { label: 'Lease time', hint: 'Seconds, or 90s, 10m, 12h, 7d; 30 s to 365d. Default: 10m.' },
+  'dhcp.pxe_lease_time': {
+    label: 'Lease time of firmware',
+    hint: 'Of firmware and loaders, which never renew; from 10 s on. Default: 30s.',
+  },
+  'dhcp.deployed_lease_time': {
+    label: 'Lease time of deployed machines',
+    hint: 'Longer, it survives a longer stop of the rack. Default: the lease time.',
+  },
+  'dhcp.lease_time_min': {
+    label: 'Shortest lease',
+    hint: "A client's own wish counts between this and the longest. Default: the lease time.",
+  },
+  'dhcp.lease_time_max': {
+    label: 'Longest lease',
+    hint: 'Without it and the shortest, wishes of clients are ignored. Default: the lease time.',
+  },
+  'dhcp.t1': {
+    label: 'Renewal (T1)',
+    hint: 'After this a client renews at its rack. Default: half of the lease time.',
+  },
+  'dhcp.t2': {
+    label: 'Rebinding (T2)',
+    hint: 'After this a client renews at any rack. Default: seven eighths of the lease time.',
+  },
+  'dhcp.options': {
+    label: 'DHCP options',
+    hint: 'For every network that says nothing else. YAML, such as: - { name: tz-database-timezone, value: Europe/Berlin }',
+  },
+  'dhcp.classes': {
+    label: 'Classes of clients',
+    hint: 'Clients by name, hardware address or vendor, with settings of their own. YAML, such as: - { name: guests, when: { hostname: "*-guest" }, deny: true }',
+  },
+  'dns.listen': {
+    label: 'Addresses of the server',
+    hint: 'Default: the address of every interface with DNS, and loopback.',
+  },
+  'dns.listen_port': { label: 'Port of the server', hint: 'DHCP offers the rack as DNS server only at 53.' },
+  'dns.domain': { label: 'Default domain', hint: 'The zone of machines that are in no other.' },
+  'dns.domains': { label: 'Further domains', hint: 'Zones for which the racks are authoritative, too.' },
+  'dns.upstream': {
+    label: 'Upstream servers',
+    hint: 'Asked for names outside of the own zones: addresses, or address:port, one a line. Without any, other names are refused.',
+  },
+  'dns.dnssec_validation': {
+    label: 'DNSSEC validation',
+    hint: 'Rackboot does not validate: for validated answers, name an upstream server that does.',
+  },
+  'dns.forward_zones': {
+    label: 'Forwarded domains',
+    hint: 'Domains that other servers know. YAML, such as: corp.example: [192.0.2.99]',
+  },
+  'dns.records': { label: 'Records', hint: 'Names and records besides those of machines.' },
+  'dns.allow_recursion': {
+    label: 'Networks with recursion',
+    hint: 'Networks that may ask for other names, besides the managed ones and this host; one a line.',
+  },
+  'tftp.listen': { label: 'Addresses of TFTP', hint: 'Default: the address of every cluster interface.' },
+  'tftp.listen_port': { label: 'Port of TFTP', hint: '69 outside of tests.' },
+  'tftp.allow': {
+    label: 'Further clients of TFTP',
+    hint: 'Networks and addresses that may load files, besides the configured ones and this host; one a line.',
+  },
+  'boot.tree': {
+    label: 'Boot tree',
+    hint: 'The loaders, kernels and images that machines load. Default: boot below the state directory.',
+  },
+  'boot.loaders': {
+    label: 'Loaders',
+    hint: 'Replaces entries of the built-in table: the number of an architecture, or ipxe, and a file or URL. YAML, such as: 7: bootx64.efi',
+  },
+  'boot.quirks': {
+    label: 'Quirks of firmware',
+    hint: 'Besides the built-in ones. YAML, such as: - { mac: "00:1b:21", quirk: boot-server }',
+  },
+  'boot.kernel_params': {
     label: 'Kernel parameters',
     hint: 'For machines that have none of their own and none from a tag.',
   },
-  release: {
+  'boot.release': {
     label: 'Release of the environment',
     hint: 'The ephemeral environment, in which machines are commissioned, deployed and erased.',
   },
-  upstreamDns: {
-    label: 'Upstream DNS servers',
-    hint: "For names outside Rackboot's own zones. Separate the addresses with spaces.",
+  'boot.enlist_with': {
+    label: 'System for enlistment',
+    hint: 'What an unknown machine runs to report itself: environment, installer, or an imported system such as ubuntu/noble.',
   },
-  setIn: (place: string) => `Set in ${place}: change it there.`,
-  footer: html`All settings: <code>sudo rackboot config show</code> and the configuration file.`,
-  saved: (label: string) => `${label} saved.`,
+  'boot.copy_images': {
+    label: 'Copy images to racks',
+    hint: "A rack with a remote region copies the region's images. Without the tick it has only those that are added there.",
+  },
+  'boot.http.listen': {
+    label: 'Addresses of HTTP',
+    hint: 'Of boot files. Default: the address of every cluster interface, at 5248 and 80.',
+  },
+  'enlistment.bmc_user': {
+    label: 'Make a BMC account',
+    hint: 'A machine that enlists makes the user maas on its own BMC, so that it can be switched on later.',
+  },
+  'enlistment.name': {
+    label: 'Names of new machines',
+    hint: 'Two words, or the serial number or asset tag of the firmware where these identify the machine.',
+  },
+  'deployment.osystem': {
+    label: 'Distribution',
+    hint: 'Of a deployment that names none, such as debian. Default: whichever has the release.',
+  },
+  'deployment.release': {
+    label: 'Release',
+    hint: 'Of a deployment that names none, such as trixie. Default: the system that the machine had before.',
+  },
+  'deployment.kernel': {
+    label: 'Oldest kernel',
+    hint: "Of a deployment that names none, such as hwe-24.04. Default: the release's own.",
+  },
+  'preseeds.directory': {
+    label: 'Directory of preseeds',
+    hint: 'Your own templates, which come before the shipped ones.',
+  },
+  'preseeds.debian_mirror': { label: "Debian's mirror", hint: "Where Debian's installer finds packages." },
+  'preseeds.ubuntu_mirror': { label: "Ubuntu's mirror", hint: 'On amd64 and i386.' },
+  'preseeds.ubuntu_ports_mirror': { label: "Ubuntu's mirror of ports", hint: 'On every other architecture.' },
+  'region.mode': {
+    label: 'Mode',
+    hint: 'embedded: the region runs in the process of a rack; remote: it is elsewhere. A change waits for the next start.',
+  },
+  'region.url': {
+    label: 'URL of the region',
+    hint: 'Of a remote region, or its several URLs. A change waits for the next start.',
+  },
+  'region.api_key_file': {
+    label: 'File of the key',
+    hint: 'The key by which a remote region knows this rack. A change waits for the next start.',
+  },
+  'region.ca_file': {
+    label: 'File of the authority',
+    hint: 'Certificates that verify a remote region. A change waits for the next start.',
+  },
+  'region.listen': {
+    label: 'Addresses of API and page',
+    hint: 'Default: loopback and the address of every cluster interface, at 5240.',
+  },
+  'region.tls.cert': {
+    label: 'File of the certificate',
+    hint: 'For HTTPS: the certificate and those that lead to its authority.',
+  },
+  'region.tls.key': { label: 'File of the private key', hint: 'For HTTPS: without a passphrase.' },
+  'region.tls.listen': { label: 'Addresses of HTTPS', hint: 'Default: the addresses of API and page, at 5443.' },
+  'region.public_url': {
+    label: 'Public URL',
+    hint: 'The URL for people, and the only host name in URLs given to machines. Default: the host that a request names.',
+  },
+  'region.proxies': { label: 'Load balancers', hint: 'In front of the region: their headers say who asks, and how.' },
+  'region.new_machines_max': {
+    label: 'Most new machines',
+    hint: 'Beyond this number, a newcomer replaces a new machine that no rack booted, or is refused.',
+  },
+  'region.retries': {
+    label: 'Restarts of a hanging machine',
+    hint: 'How often it is restarted before its disk is written, if its power can be switched: 0 to 5.',
+  },
+  'region.import_every': {
+    label: 'Import of images',
+    hint: 'How often the selected images are imported: 1m to 30d, or no. In seconds without a unit.',
+  },
+  'region.import_limit': {
+    label: 'Limit of imports',
+    hint: 'What all downloads together take at most, in MiB a second: 0.1 to 10000, or no. Default: no.',
+  },
+  'region.import_keep': {
+    label: 'Versions of an image',
+    hint: 'How many of the newest imported versions are kept: 1 to 100.',
+  },
+  'region.default_zone_description': { label: 'Description of the default zone', hint: '' },
+  'region.default_pool_description': { label: 'Description of the default pool', hint: '' },
+  'metrics.listen': {
+    label: 'Addresses of metrics',
+    hint: 'Of /metrics, /healthz and /readyz, without a password. Default: 127.0.0.1:5249.',
+  },
+  'log.level': { label: 'Level of the log', hint: 'Less important events are not logged.' },
+  'log.levels': { label: 'Levels of rooms', hint: 'Another level for parts of the log. YAML, such as: dns: warning' },
+  'log.file': { label: 'File of the log', hint: 'Default: standard output.' },
+};
+
+const SETTINGS_PAGE = {
+  title: 'Settings',
+  lead: 'An empty field has the default. What a configuration file sets is read-only here.',
+  keys: SETTING_KEYS,
+  groups: {
+    general: 'General',
+    dns: 'DNS',
+    dhcp: 'DHCP',
+    boot: 'Boot',
+    machines: 'Enlistment and deployment',
+    region: 'Region',
+    log: 'Log and metrics',
+  },
+  stored: 'set here',
+  none: 'none',
+  byDefault: (value: string) => (value === '' ? 'Default' : `Default (${value})`),
+  /** @param place the file and the key */
+  setIn: (place: string) => `Read-only: ${place}.`,
+  onlyFile: 'Only the configuration file can set it.',
+  elsewhere: 'Change it on its page',
+  entries: (count: number) => counted(count, 'entry', 'entries'),
+  yamlFault: (line: number, message: string) => `Line ${line}: ${message}`,
+  tooLarge: 'This is too large or too deeply nested.',
+  footer: html`The same on the command line: <code>sudo rackboot config show</code> and <code>sudo rackboot config set</code>.`,
+  unchanged: 'Nothing was changed.',
+  saved: (labels: readonly string[]) => `Saved: ${labels.join(', ')}.`,
 };
 
 const MACHINE = {

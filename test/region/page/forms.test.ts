@@ -87,13 +87,12 @@ test('an invalid key stays in its field with the reason, and the password form i
 test('a refused setting names its key once, keeps its input, and is the only marked field', () =>
   withRegion(async ({ region, store }) => {
     await addViewer(store);
-    const form = { setting: 'upstream_dns', 'value-upstream_dns': '192.0.2.53 not-an-address' };
+    const form = { group: 'dns', 'dns.upstream': '192.0.2.53\nnot-an-address' };
     const page = await afterForm(region, '/MAAS/settings/', form);
-    const field = fieldIn(page, 'value-upstream_dns');
-    assert.match(field, /value="192\.0\.2\.53 not-an-address"/);
+    const field = fieldIn(page, 'dns.upstream');
+    assert.match(field, />\n192\.0\.2\.53\nnot-an-address<\/textarea>/);
     assert.match(field, /aria-invalid="true"/);
-    assert.match(field, /id="f-value-upstream_dns-fault">/);
-    assert.equal(page.match(/dns\.upstream/g)?.length, 1, field);
+    assert.match(field, /id="f-dns.upstream-fault">dns\.upstream: /);
     assert.equal(page.match(/aria-invalid="true"/g)?.length, 1);
   }));
 
