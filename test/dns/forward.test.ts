@@ -258,6 +258,16 @@ describe('truncation and EDNS', () => {
     sim.run(100);
     assert.equal(sim.sent.length, 3);
   });
+
+  it('a server that rejects EDNS after another has answered is not asked again', () => {
+    const sim = new Simulation({ upstream: [ONE, TWO] }, [
+      [ONE, failing(RCODE.FORMERR, HEDGE_MS + 100)],
+      [TWO, good(20)],
+    ]);
+    sim.ask();
+    sim.run(EXCHANGE_MS);
+    assert.equal(sim.sent.length, 2);
+  });
 });
 
 describe('health of upstreams', () => {
