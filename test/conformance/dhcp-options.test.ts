@@ -14,6 +14,7 @@ import { WireRack, type Words } from './wire-rack.ts';
 const given = (reply: ServerDatagram | undefined): string => formatIpv4(reply?.yiaddr ?? ANY);
 const text = (value: string): readonly number[] => [...Buffer.from(value, 'latin1')];
 const PXE: WireOption = [60, text('PXEClient:Arch:00007:UNDI:003016')];
+const FQDN: WireOption = [81, [1, 0, 0, ...text('node')]];
 
 test('RFC 2132 §3.3: the mask comes before the router, in any order of the request', async () => {
   const rack = await WireRack.start();
@@ -55,8 +56,10 @@ test('RFC 2132 §9.8: options come in the order in which the client requests the
     [15, 28, 6, 1, 3],
     // The boot options, too.
     [67, 15, 43, 3, 66, 6, 1],
+    [1, 3, 15, 6, 66, 67],
+    [1, 3, 15, 81, 6],
   ]) {
-    for (const more of [[], [PXE]]) {
+    for (const more of [[], [PXE], [FQDN]]) {
       for (const words of [
         { type: 'discover' },
         { type: 'request', requested: ip('10.20.0.105'), server: RACK },
@@ -70,8 +73,8 @@ test('RFC 2132 §9.8: options come in the order in which the client requests the
           sorted.filter((code) => given.includes(code)),
           words.type,
         );
-        assert.equal(given.includes(67), more.length > 0, 'asked for or not');
-        const configured = list.filter((code) => ![43, 66, 67].includes(code));
+        assert.equal(given.includes(67), more.includes(PXE), 'asked for or not');
+        const configured = list.filter((code) => ![43, 66, 67, 81].includes(code));
         for (const code of [1, 3, ...configured]) assert.ok(given.includes(code), `${words.type}: ${code} of ${list}`);
       }
     }

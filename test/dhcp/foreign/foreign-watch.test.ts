@@ -465,6 +465,15 @@ test('a client of a server that answers no probe is not denied for a day, and no
   assert.equal(watch.isSeenAt('eth1', MAC_A), false);
 });
 
+test('a client’s choice is forgotten with its shared network', () => {
+  const { watch, clock, name } = settledRig();
+  name(MAC_A);
+  clock.advance(DOUBT_MS);
+  watch.configure([], INTERVAL_MS, PORTS);
+  watch.configure([WIRE], INTERVAL_MS, PORTS);
+  assert.equal(watch.isSeenAt('eth1', MAC_A), false);
+});
+
 const invented = (client: number): MacAddress => macOf(0x020000000000 + client);
 
 test('remembered clients of another server spare no others, up to the bound', () => {

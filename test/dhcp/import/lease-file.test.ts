@@ -226,6 +226,16 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     ],
   ],
   [
+    'Kea: a row without a readable address, lease time or state is reported',
+    'kea',
+    `address,expire,valid_lifetime,hwaddr,state\n10.0.0.300,${SECONDS},60,${MAC},0\n10.0.0.6,${SECONDS},-1,${MAC},0\n10.0.0.7,${SECONDS},60,${MAC},9`,
+    [
+      `2: malformed: 10.0.0.300,${SECONDS},60,${MAC},0`,
+      `3: malformed: 10.0.0.6,${SECONDS},-1,${MAC},0`,
+      `4: malformed: 10.0.0.7,${SECONDS},60,${MAC},9`,
+    ],
+  ],
+  [
     'Kea: a row cut off while being written means nothing, least of all its end',
     'kea',
     `${KEA}\n10.0.0.5,${MAC},,60,${SECONDS},1,0,0,,0,\n10.0.0.5,${MAC},,60,179`,
@@ -272,11 +282,13 @@ const cases: readonly [name: string, format: LeaseFileFormat, text: string, entr
     'JSON: the status of a network of libvirt',
     'json',
     `[{"ip-address":"10.0.0.5","mac-address":"${MAC}","hostname":"web1","client-id":"01:${MAC}","expiry-time":${SECONDS + 60}},` +
-      `{"ip-address":"10.0.0.6","mac-address":"${MAC}","expiry-time":0},{"ip-address":"fd00::6","mac-address":"${MAC}","iaid":"1","expiry-time":1}]`,
+      `{"ip-address":"10.0.0.6","mac-address":"${MAC}","expiry-time":0},{"ip-address":"fd00::6","mac-address":"${MAC}","iaid":"1","expiry-time":1},` +
+      `{"ip-address":"10.0.0.300","mac-address":"${MAC}","expiry-time":1}]`,
     [
       `10.0.0.5 ${MAC} bound ? 60 "web1" "\\u0001RT\\u0000\\u00124V" - - -`,
       `10.0.0.6 ${MAC} bound ? never - - - - -`,
       `3: not-ipv4: {"ip-address":"fd00::6","mac-address":"${MAC}","iaid":"1","expiry-time":1}`,
+      `4: malformed: {"ip-address":"10.0.0.300","mac-address":"${MAC}","expiry-time":1}`,
     ],
   ],
   [

@@ -156,6 +156,7 @@ const CASES: readonly Case[] = [
     words: extend('10.20.0.105'),
     expected: { sole: 'ack', presumed: 'ack', guest: 'silence' },
   },
+  { name: 'REBINDING its fixed address', fixed: '10.20.0.30', words: extend('10.20.0.30'), expected: all('ack') },
   {
     name: 'RENEWING a free dynamic address',
     words: extend('10.20.0.105'),
