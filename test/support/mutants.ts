@@ -78,6 +78,12 @@ const REFUSERS = /(?:refusal|Refusal|Error)$/;
 /** Functions that write one. */
 const WRITERS = /Text$/;
 
+/** What a statement returns instead of a truth value, for which `undefined` may stand. */
+const OTHER_RESULTS: ReadonlyMap<string, string> = new Map([
+  ['true', 'false'],
+  ['false', 'true'],
+]);
+
 /** All mutants of the files of src whose paths match. The compiler has ended when this returns. */
 export function findMutants(pattern: RegExp): readonly Mutant[] {
   const api = new API({ cwd: ROOT });
@@ -114,7 +120,8 @@ function mutantsOf(file: SourceFile): readonly Mutant[] {
     else if (isConditionalExpression(node)) always(node.condition);
     else if (isWhileStatement(node)) change(node.expression, 'false');
     else if (isExpressionStatement(node)) change(node, ';');
-    else if (isReturnStatement(node) && node.expression !== undefined) change(node.expression, 'undefined');
+    else if (isReturnStatement(node) && node.expression !== undefined)
+      change(node.expression, OTHER_RESULTS.get(node.expression.getText(file)) ?? 'undefined');
     else if (isPrefixUnaryExpression(node) && node.operator === SyntaxKind.ExclamationToken)
       change(node, node.operand.getText(file));
     if (isBinaryExpression(node)) {
