@@ -2,7 +2,7 @@
 //
 // 1. Pages work without this script; they are then reloaded to show what is new.
 // 2. A refresh never disturbs the reader: a part with a focused field or selected text is not replaced, open details stay open, output
-//    scrolled to its end stays there, and the focus stays where it was.
+//    scrolled to its end stays there, ticks and choices that were not sent stay, and so does the focus.
 // 3. This file imports nothing, because the browser gets it alone.
 
 const AT_WORK_MS = 1000;
@@ -22,7 +22,7 @@ function isBusy(part: Element): boolean {
   const active = document.activeElement;
   const marked = getSelection();
   return (
-    (active !== null && part.contains(active) && active.matches('input, select, textarea')) ||
+    (active !== null && part.contains(active) && active.matches('input:not([type=checkbox]), select, textarea')) ||
     (marked !== null && !marked.isCollapsed && part.contains(marked.anchorNode))
   );
 }
@@ -37,6 +37,27 @@ function keepOpen(old: Element, next: Element): void {
   }
 }
 
+/** Keeps what the reader ticked and chose, and has not sent. */
+function keepChoices(old: Element, next: Element): void {
+  const ticked = new Map(
+    [...old.querySelectorAll<HTMLInputElement>('input[type=checkbox]')].map((one) => [tickKey(one), one.checked]),
+  );
+  for (const one of next.querySelectorAll<HTMLInputElement>('input[type=checkbox]'))
+    one.checked = ticked.get(tickKey(one)) ?? one.checked;
+  const chosen = new Map([...old.querySelectorAll('select')].map((one) => [one.name, one.value]));
+  for (const one of next.querySelectorAll('select')) {
+    const value = chosen.get(one.name);
+    if ([...one.options].some((option) => option.value === value)) one.value = value ?? '';
+  }
+}
+
+const tickKey = ({ name, value }: HTMLInputElement): string => `${name} ${value}`;
+
+/** A box that ticks all others of its table needs this script, so only the script shows it. */
+function showTickers(part: ParentNode): void {
+  for (const one of part.querySelectorAll<HTMLInputElement>('[data-ticks]')) one.hidden = false;
+}
+
 /** The scroll position of each output; `Infinity` for one at its end. */
 const scrolledTo = (part: Element): readonly (readonly [id: string, top: number])[] =>
   [...part.querySelectorAll('pre[id]')].map((one) => {
@@ -44,21 +65,26 @@ const scrolledTo = (part: Element): readonly (readonly [id: string, top: number]
     return [one.id, isAtEnd ? Number.POSITIVE_INFINITY : one.scrollTop];
   });
 
+/** By which a focused element is known again. */
+const wordsOf = (one: Element): string => (one instanceof HTMLInputElement ? tickKey(one) : (one.textContent ?? ''));
+
 /** Replaces a part, unless nothing changed or the reader is using it. */
 function replacePart(old: Element, next: Element): void {
   keepOpen(old, next);
+  showTickers(next);
   if (old.isEqualNode(next) || isBusy(old)) return;
+  keepChoices(old, next);
   const tops = scrolledTo(old);
   const active = document.activeElement;
   const at = active === null ? -1 : [...old.querySelectorAll(FOCUSABLE)].indexOf(active);
-  const words = active?.textContent;
+  const words = active === null ? '' : wordsOf(active);
   old.replaceWith(next);
   for (const [id, top] of tops) {
     const one = withId(next, id);
     if (one !== null) one.scrollTop = Math.min(top, one.scrollHeight);
   }
   const again = at === -1 ? undefined : next.querySelectorAll<HTMLElement>(FOCUSABLE)[at];
-  if (again !== undefined && again.textContent === words) again.focus({ preventScroll: true });
+  if (again !== undefined && wordsOf(again) === words) again.focus({ preventScroll: true });
 }
 
 const idsOf = (main: Element): string => [...main.children].map(({ id }) => id).join(' ');
@@ -125,6 +151,13 @@ async function repeat(): Promise<void> {
   setTimeout(repeat, document.querySelector('[data-at-work]') === null ? AT_REST_MS : AT_WORK_MS);
 }
 
+document.addEventListener('change', ({ target }) => {
+  if (!(target instanceof HTMLInputElement) || target.dataset.ticks === undefined) return;
+  const name = CSS.escape(target.dataset.ticks);
+  for (const one of target.closest('table')?.querySelectorAll<HTMLInputElement>(`input[name="${name}"]`) ?? [])
+    one.checked = target.checked;
+});
+showTickers(document);
 for (const one of document.querySelectorAll('pre[id]')) one.scrollTop = one.scrollHeight;
 const notice = document.querySelector('#notice');
 if (fresh !== null && notice !== null) setTimeout(() => notice.remove(), NOTICE_MS);

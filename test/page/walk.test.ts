@@ -46,7 +46,7 @@ const DEFECTS = `(() => {
   if (wide > 0) found.push('the page is ' + wide + ' px too wide');
   const pen = document.createElement('canvas').getContext('2d');
   const isSeen = (one) => one.checkVisibility() && one.getClientRects().length > 0;
-  for (const one of document.querySelectorAll('select')) {
+  for (const one of [...document.querySelectorAll('select')].filter(isSeen)) {
     const { font, paddingLeft, paddingRight } = getComputedStyle(one);
     pen.font = font;
     const room = one.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight) - 18;
@@ -274,6 +274,8 @@ test('every page is readable and usable on a desktop and on a phone', {
       'scripts/burn-in/',
     ])
       await walk(`/MAAS/${path}`);
+    await walk(`/MAAS/machines/many/?which=all&action=lock&query=`, 'many');
+    await walk('/MAAS/machines/?kind=devices', 'devices');
     await walk('/MAAS/machines/?status=failed-exiting-rescue-mode&owner=somebody-of-a-long-name', 'machines-narrowed');
     for (const { status } of STATUSES) {
       await live.region.store.changeMachine<never>(id, live.region.clock.wallTimeMs(), () => ({

@@ -18,7 +18,7 @@ import { OPERATIONS } from '../../src/region/api/operations.ts';
 import { REPORTS_AT_ONCE } from '../../src/region/http/rack-batch.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { cookieName } from '../../src/region/page/login.ts';
-import { TURN_MACHINES } from '../../src/region/page/machine-filters.ts';
+import { TURN_MACHINES } from '../../src/region/page/machine-list.ts';
 import { PAGES } from '../../src/region/page/routes.ts';
 import { PENDING_RACKS_MAX } from '../../src/region/records/rack.ts';
 import { NO_MARKS } from '../../src/region/records/script-store.ts';

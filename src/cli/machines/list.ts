@@ -32,12 +32,16 @@ interface ListArguments extends Where {
   readonly status?: readonly string[] | undefined;
   readonly owner?: readonly string[] | undefined;
   readonly rack?: readonly string[] | undefined;
+  readonly zone?: readonly string[] | undefined;
+  readonly pool?: readonly string[] | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly arch?: string | undefined;
 }
 
-/** @throws RackError `bad-argument` for an unknown state or rack */
+/** @throws RackError `bad-argument` for an unknown state, rack, zone or pool */
 export async function listMachines(argv: ListArguments): Promise<number> {
-  const { search: q, status, owner, rack } = argv;
-  const filters = formOf({ q, status, owner, rack });
+  const { search: q, status, owner, rack, zone, pool, tags, arch } = argv;
+  const filters = formOf({ q, status, owner, rack, zone, pool, tags, arch });
   const raw = await ask(argv, `${MACHINES_PATH}${filters === '' ? '' : `?${filters}`}`);
   const machines = machinesShape.parse(raw);
   const all = argv.json !== true && machines.length === 0 && filters !== '' ? await ask(argv, MACHINES_PATH) : raw;

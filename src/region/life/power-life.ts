@@ -109,7 +109,7 @@ export function hasStartedSince(events: readonly MachineEvent[]): boolean {
   return startsMs.length > 0;
 }
 
-export const maySwitch = (machine: Machine, by: Pick<Actor, 'username' | 'isAdmin'>): boolean =>
+export const maySwitch = (machine: Pick<Machine, 'owner'>, by: Pick<Actor, 'username' | 'isAdmin'>): boolean =>
   by.isAdmin || (machine.owner !== undefined && machine.owner === by.username);
 
 export function decidePower(machine: Machine, task: PowerTask, by: Actor, atMs: number): MachineChange<CommandRefusal> {

@@ -3,7 +3,7 @@
 // 1. A form sends the parameters of its API operation; nothing is decided here.
 // 2. User data is entered as plain text and sent in base64, as the operation expects.
 
-import { html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../html.ts';
 import { formatSize } from '../../quantity.ts';
 import { ONLY_ADMINISTRATORS, refuse } from '../api/call/answer.ts';
 import { refuseCommand } from '../life/commands.ts';
@@ -41,7 +41,13 @@ function findAction(view: View) {
   return MACHINE_ACTIONS.find(({ name }) => name === view.path.action);
 }
 
-async function fieldsOf(view: View, machine: Machine, action: MachineAction) {
+/** @param isOfMany true for a machine that stands for several */
+export async function actionFields(
+  view: View,
+  machine: Machine,
+  action: MachineAction,
+  isOfMany = false,
+): Promise<Html> {
   const { commissioning, disks } = words.actionForms;
   switch (action.name) {
     case 'accept':
@@ -52,9 +58,9 @@ async function fieldsOf(view: View, machine: Machine, action: MachineAction) {
         choices: [choiceOf('false', commissioning.commission), choiceOf('true', commissioning.skip)],
       });
     case 'allocate':
-      return addressField(view);
+      return isOfMany ? nothing : addressField(view);
     case 'deploy':
-      return deployFields(view, machine);
+      return deployFields(view, machine, isOfMany);
     case 'test':
     case 'commission':
       return await scriptFields(view, action.name === 'test' ? 'testing' : 'commissioning');
@@ -100,9 +106,10 @@ async function scriptFields(view: View, kind: ScriptKind) {
   return html`<fieldset class="field"><legend>${words.actionForms.scripts}</legend>${items}</fieldset>`;
 }
 
-async function valuesOf(
+/** The sent form as parameters of the action's operation. */
+export async function actionValues(
   view: View,
-  machine: Machine,
+  machine: Pick<Machine, 'systemId'>,
   action: MachineAction,
 ): Promise<Record<string, string | readonly string[] | undefined>> {
   const comment = given(view, 'comment');
@@ -141,6 +148,9 @@ function whyNot({ viewer }: View, machine: Machine, { name, operation }: Machine
     : refusalText(refuse('not-allowed', ONLY_ADMINISTRATORS));
 }
 
+export const reasonField = (view: View): Html =>
+  textField(view, { name: 'comment', ...words.forms.reason, charactersMax: COMMENT_MAX });
+
 async function render(view: View) {
   const action = findAction(view);
   const machine = await findMachine(view);
@@ -151,10 +161,7 @@ async function render(view: View) {
   if (!isPossible && view.refusal === undefined) return renderRefused(view, whyNot(view, machine, action), back);
   const power = { isSwitched: isSwitched(view.region, machine), isOff: powerOf(view, machine).state === 'off' };
   const effects = action.effects(machine, power).map((text) => html`<li>${text}</li>`);
-  const comment =
-    action.name === 'delete'
-      ? nothing
-      : textField(view, { name: 'comment', ...words.forms.reason, charactersMax: COMMENT_MAX });
+  const comment = action.name === 'delete' ? nothing : reasonField(view);
   const title = heading(machine.hostname);
   return pageOf(view, {
     title,
@@ -163,7 +170,7 @@ async function render(view: View) {
       <div class="bar"><h1>${title}</h1></div>
       <div class="sheet narrow"><ul class="effects">${effects}</ul>
       ${formOf(view, {
-        body: [await fieldsOf(view, machine, action), comment],
+        body: [await actionFields(view, machine, action), comment],
         submit: label,
         tone: action.tone === 'danger' ? 'danger' : 'primary',
         back,
@@ -176,7 +183,7 @@ async function act(view: View) {
   const machine = await findMachine(view);
   if (action === undefined || machine === undefined) return undefined;
   const { systemId, hostname } = machine;
-  const values = await valuesOf(view, machine, action);
+  const values = await actionValues(view, machine, action);
   const answer = await operate(view, action.operation, { system_id: systemId }, values);
   const to = action.name === 'delete' ? '/MAAS/machines/' : machinePath(systemId);
   return outcomeOf(answer, to, words.actionForms.accepted(hostname, words.actions[action.name].done));

@@ -68,7 +68,8 @@ function kernelField(view: View, images: readonly ListedImage[], machine: Machin
   return html`<div class="imaged">${field}</div>`;
 }
 
-export async function deployFields(view: View, machine: Machine): Promise<Html> {
+/** @param isOfMany true for a machine that stands for several, which cannot have the same address, and may have different disks */
+export async function deployFields(view: View, machine: Machine, isOfMany = false): Promise<Html> {
   const all = (await view.region.images?.()) ?? [];
   const images = imagesFor(all, machine);
   const systems = images.map((image): Choice => [`${image.os}/${image.release}`, titleOf(image)]);
@@ -88,17 +89,20 @@ export async function deployFields(view: View, machine: Machine): Promise<Html> 
         }),
     kernelField(view, all, machine),
     methodField(view, machine, systems.length > 0),
-    choiceField(view, {
-      name: 'disk',
-      label: words.deploy.disk.label,
-      value: '',
-      choices: diskChoices(machine),
-      hint: words.deploy.disk.hint,
-    }),
-    addressField(view),
+    isOfMany ? nothing : diskField(view, machine),
+    isOfMany ? nothing : addressField(view),
     areaField(view, { name: 'user_data', ...words.deploy.userData, rows: 6 }),
   ]}`;
 }
+
+const diskField = (view: View, machine: Machine) =>
+  choiceField(view, {
+    name: 'disk',
+    label: words.deploy.disk.label,
+    value: '',
+    choices: diskChoices(machine),
+    hint: words.deploy.disk.hint,
+  });
 
 export const addressField = (view: View): Html =>
   textField(view, { name: 'ip_address', ...words.deploy.address, charactersMax: 15 });

@@ -14,6 +14,7 @@ import { noUserText } from '../api/people/sshkey-operations.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
+import { findCookie } from './sessions.ts';
 
 /** The redirect target if it is one of our pages, else the list of machines. */
 export const safeTarget = (to: string): string =>
@@ -42,6 +43,16 @@ export function cookieOf(name: string, token: string, isSecure: boolean): string
   const age = token === '' ? '; Max-Age=0' : '';
   return `${name}=${token}; Path=/MAAS/; HttpOnly; SameSite=Lax${age}${isSecure ? '; Secure' : ''}`;
 }
+
+const WISH_SECONDS = 365 * 86_400;
+const wishName = (name: string): string => `rackboot-${name}`;
+
+/** A wish that the browser remembers; nobody is known by it. */
+export const wishCookie = (name: string, value: string): string =>
+  `${wishName(name)}=${value}; Path=/MAAS/; HttpOnly; SameSite=Lax; Max-Age=${WISH_SECONDS}`;
+
+export const findWish = (header: string | undefined, name: string): string | undefined =>
+  findCookie(header, wishName(name));
 
 export const WRONG_PASSWORD = refuse('not-allowed', 'The name or the password is wrong.');
 

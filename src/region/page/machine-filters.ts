@@ -1,82 +1,45 @@
-// The search of the page at /MAAS/machines/: its form, the machines that it finds, and the counts by state.
-//
-// 1. A search covers all machines, TURN_MACHINES in each turn, and finds at most PAGE_MACHINES_MAX, machines with a problem first.
+// Above the list of machines: the counts by state, the filters, the choice of columns, and the way to the next page.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Html, html, nothing } from '../../html.ts';
 import { whereabouts } from '../life/whereabouts.ts';
-import type { MachineFilter } from '../records/filters.ts';
 import { type MachineStatus, STATUSES } from '../records/lifecycle.ts';
-import type { Machine } from '../records/machine.ts';
-import {
-  hasText,
-  isWith,
-  parseSearchText,
-  parseStatuses,
-  SEARCH_CHARACTERS_MAX,
-  STATUS_GROUPS,
-} from '../records/machine-search.ts';
+import { SEARCH_CHARACTERS_MAX } from '../records/machine-search.ts';
 import type { Region } from '../region.ts';
+import { formOf, hiddenField } from './forms.ts';
+import type { IndexedMachine } from './machine-index.ts';
+import {
+  type Chosen,
+  COLUMNS,
+  type Column,
+  FACETS,
+  type Facet,
+  isNarrowed,
+  LIST_PATH,
+  linkTo,
+  linkToAll,
+  type MachineQuery,
+  queryText,
+  SIZES,
+  SORTS,
+  valuesOf,
+} from './machine-query.ts';
 import { statusPill } from './values.ts';
-import { queryValue, type View } from './view.ts';
+import type { View } from './view.ts';
 import { words } from './words.ts';
 
-export const PAGE_MACHINES_MAX = 200;
-/** Machines read or rendered in one turn of the event loop, so that large records delay no other request. */
-export const TURN_MACHINES = 20;
+/** Values of a facet in its list; a search finds the machines of the others. */
+const FACET_VALUES_MAX = 200;
 
-const ORDER: readonly (readonly MachineStatus[])[] = Object.values(STATUS_GROUPS);
+const CURRENT = html` aria-current="true"`;
 
-interface Search {
-  readonly text: string;
-  readonly status: string;
-  readonly owner: string;
-  readonly rack: string;
-}
-
-export const searchOf = (view: View): Search => ({
-  text: parseSearchText(queryValue(view, 'q')),
-  status: queryValue(view, 'status'),
-  owner: queryValue(view, 'owner').trim(),
-  rack: queryValue(view, 'rack').trim(),
-});
-
-/** The groups of states to show, in order; all of them if the search names an unknown state. */
-function groupsOf({ status }: Search) {
-  const statuses = parseStatuses(status);
-  return statuses === undefined ? ORDER : [statuses];
-}
-
-export async function machinesShown(region: Region, wanted: Search): Promise<readonly Machine[]> {
-  const found: Machine[] = [];
-  const owners = wanted.owner === '' ? {} : { owners: [wanted.owner] };
-  const racks = wanted.rack === '' ? undefined : [wanted.rack];
-  for (const statuses of groupsOf(wanted)) {
-    const filter: MachineFilter = { statuses, ...owners };
-    for (let afterId = 0; found.length < PAGE_MACHINES_MAX; ) {
-      const machines = await region.store.listMachines(filter, afterId, TURN_MACHINES);
-      const where = whereabouts(region);
-      found.push(
-        ...machines.filter((machine) => hasText(machine, wanted.text) && isWith(where.racksOf(machine), racks)),
-      );
-      const last = machines.at(-1);
-      if (last === undefined || machines.length < TURN_MACHINES) break;
-      afterId = last.id;
-      await nextTurn();
-    }
-  }
-  return found.slice(0, PAGE_MACHINES_MAX);
-}
-
-export function countsOf(machines: ReadonlyMap<MachineStatus, number>, wanted: Search): Html {
-  const counts = STATUSES.map((row) => ({ row, count: machines.get(row.status) ?? 0 }))
-    .filter(({ count }) => count > 0)
-    .map(({ row, count }) => {
-      const isChosen = wanted.status === row.status;
-      const to = isChosen ? '/MAAS/machines/' : `/MAAS/machines/?status=${row.status}`;
-      return html`<li><a href="${to}"${isChosen ? html` aria-current="true"` : nothing}><b>${count}</b>${statusPill(row.status)}</a></li>`;
-    });
-  return html`<ul class="counts">${counts}</ul>`;
+/** A click on the chosen state shows all states again. */
+export function countsOf(counts: ReadonlyMap<MachineStatus, number>, query: MachineQuery): Html {
+  const items = STATUSES.filter(({ status }) => counts.has(status)).map(({ status }) => {
+    const isChosen = query.status === status;
+    const to = linkTo(query, { status: isChosen ? '' : status });
+    return html`<li><a href="${to}"${isChosen ? CURRENT : nothing}><b>${counts.get(status) ?? 0}</b>${statusPill(status)}</a></li>`;
+  });
+  return html`<ul class="counts">${items}</ul>`;
 }
 
 export const acceptedRacks = (region: Region): readonly string[] =>
@@ -94,35 +57,105 @@ function selectOf(
   return html`<select name="${name}" aria-label="${label}">${options}</select>`;
 }
 
-export function filtersOf(view: View, wanted: Search): Html {
-  const { filters } = words.machines;
-  const groups = [
-    ['', filters.anyState],
-    ['problem', filters.problem],
-    ['work', filters.work],
-  ] as const;
-  const states = selectOf(
-    'status',
-    filters.state,
-    [...groups, ...STATUSES.map(({ status }) => [status, words.values.state(status)] as const)],
-    wanted.status,
-  );
+/** How many machines have each value of each facet. */
+function countFacets(region: Region, machines: readonly IndexedMachine[]): ReadonlyMap<Facet, Map<string, number>> {
+  const where = whereabouts(region);
+  const found = new Map(FACETS.map((facet) => [facet, new Map<string, number>()]));
+  for (const rack of acceptedRacks(region)) found.get('rack')?.set(rack, 0);
+  for (const machine of machines)
+    for (const [facet, counts] of found)
+      for (const value of valuesOf(machine, facet, where)) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return found;
+}
+
+/** A facet of which all machines have the same value narrows nothing, so it is left out. */
+function facetField(view: View, query: MachineQuery, facet: Facet, counts: ReadonlyMap<string, number>) {
+  const chosen = query[facet];
+  const isUseful = counts.size > (facet === 'tags' || facet === 'owner' ? 0 : 1);
+  if (!isUseful && chosen === '') return nothing;
+  const { any, facets, mine, ofCount } = words.machines.filters;
   const own = view.viewer.username;
-  const others = wanted.owner === '' || wanted.owner === own ? [] : [[wanted.owner, wanted.owner] as const];
-  const mine = [own, filters.mine] as const;
-  const owners = selectOf('owner', filters.owner, [['', filters.anyOwner], mine, ...others], wanted.owner);
-  const names = acceptedRacks(view.region);
-  const racks = selectOf(
-    'rack',
-    filters.rack,
-    [['', filters.anyRack], ...names.map((name) => [name, name] as const)],
-    wanted.rack,
-  );
-  const isAll = Object.values(wanted).every((text) => text === '');
-  const all = isAll ? nothing : html`<a href="/MAAS/machines/">${filters.all}</a>`;
+  const names = [...counts.keys()].sort().slice(0, FACET_VALUES_MAX);
+  if (chosen !== '' && !names.includes(chosen)) names.push(chosen);
+  if (facet === 'owner' && names.includes(own)) names.unshift(...names.splice(names.indexOf(own), 1));
+  const textOf = (name: string): string => (facet === 'owner' && name === own ? mine : name);
+  const choices = names.map((name) => [name, ofCount(textOf(name), counts.get(name) ?? 0)] as const);
+  return selectOf(facet, facets[facet], [['', any[facet]], ...choices], chosen);
+}
+
+function stateField({ status }: MachineQuery, counts: Chosen['counts']) {
+  const { anyState, problem, work, state } = words.machines.filters;
+  const groups = [
+    ['', anyState],
+    ['problem', problem],
+    ['work', work],
+  ] as const;
+  const states = STATUSES.filter((row) => counts.has(row.status) || row.status === status);
+  const choices = [...groups, ...states.map((row) => [row.status, words.values.state(row.status)] as const)];
+  return selectOf('status', state, choices, status);
+}
+
+function orderField({ sort, isDescending }: MachineQuery) {
+  const { order, sorts, descending } = words.machines.filters;
+  const both = SORTS.flatMap((name) => [[name, sorts[name]] as const, [`-${name}`, descending(sorts[name])] as const]);
+  const chosen = sort === undefined ? '' : `${isDescending ? '-' : ''}${sort}`;
+  return selectOf('sort', order, [['', sorts.urgency], ...both], chosen);
+}
+
+/** @param all of this kind */
+export function filtersOf(view: View, query: MachineQuery, chosen: Chosen, all: readonly IndexedMachine[]): Html {
+  const { filters } = words.machines;
+  const facets = countFacets(view.region, all);
+  const isFiltered = isNarrowed(query);
+  const kept = [
+    query.isDevices ? hiddenField('kind', 'devices') : nothing,
+    query.size === SIZES[0] ? nothing : hiddenField('size', String(query.size)),
+  ];
   return html`
-    <form class="filters" method="get" action="/MAAS/machines/" role="search"><input type="search" name="q" value="${queryValue(view, 'q')}"
-    placeholder="${filters.placeholder}" aria-label="${filters.search}" maxlength="${SEARCH_CHARACTERS_MAX}">
-    ${states}${mine.length + others.length === 0 ? nothing : owners}${names.length > 1 ? racks : nothing}
-    <button class="button plain">${filters.search}</button>${all}</form>`;
+    <form class="filters" method="get" action="${LIST_PATH}" role="search">${kept}
+    <input type="search" name="q" value="${query.text}" placeholder="${filters.placeholder}" aria-label="${filters.search}" maxlength="${SEARCH_CHARACTERS_MAX}">
+    <details class="fold" id="filter-fold"${isFiltered ? html` open` : nothing}><summary class="button plain">${filters.fold}</summary></details>
+    <div class="folded">${query.isDevices ? nothing : stateField(query, chosen.counts)}
+    ${[...facets].map(([facet, counts]) => facetField(view, query, facet, counts))}${orderField(query)}</div>
+    <button class="button plain">${filters.search}</button>${isFiltered ? html`<a href="${linkToAll(query)}">${filters.all}</a>` : nothing}</form>`;
+}
+
+/** @param columns those shown now */
+export function columnsForm(view: View, query: MachineQuery, columns: readonly Column[]): Html {
+  if (view.viewer.csrf === '' || query.isDevices) return nothing;
+  const { choose, show } = words.machines.columnsForm;
+  const boxes = COLUMNS.map(
+    (column) =>
+      html`<label class="choice"><input type="checkbox" name="columns" value="${column}"${columns.includes(column) ? html` checked` : nothing}><span>${words.machines.columns[column]}</span></label>`,
+  );
+  const body = [
+    hiddenField('query', queryText({ ...query, columns: undefined })),
+    html`<div class="boxes">${boxes}</div>`,
+  ];
+  return html`<details class="drop" id="columns"><summary class="button plain small-button">${choose}</summary>${formOf(view, { to: LIST_PATH, body, submit: show, tone: 'plain' })}</details>`;
+}
+
+/** Which machines are shown, and links to the others. @param isEnd true below the list, where there are more of them */
+export function pagerOf(query: MachineQuery, count: number, isEnd: boolean): Html {
+  const { pager } = words.machines;
+  const pages = Math.max(1, Math.ceil(count / query.size));
+  const from = (query.page - 1) * query.size;
+  const range = html`<span class="small">${pager.range(from + 1, Math.min(from + query.size, count), count)}</span>`;
+  if (count <= SIZES[0]) return isEnd ? nothing : range;
+  const link = (page: number, text: string, isOffered: boolean) =>
+    isOffered
+      ? html`<a class="button plain small-button" href="${linkTo(query, { page })}">${text}</a>`
+      : html`<span class="button plain small-button off">${text}</span>`;
+  const steps = [
+    isEnd ? link(1, pager.first, query.page > 1) : nothing,
+    link(query.page - 1, pager.previous, query.page > 1),
+    link(query.page + 1, pager.next, query.page < pages),
+    isEnd ? link(pages, pager.last, query.page < pages) : nothing,
+  ];
+  const turn = pages === 1 ? nothing : html`<nav class="pager" aria-label="${pager.pages}">${steps}</nav>`;
+  if (!isEnd) return html`${range}${turn}`;
+  const sizes = SIZES.map(
+    (size) => html`<a href="${linkTo(query, { size })}"${size === query.size ? CURRENT : nothing}>${size}</a>`,
+  );
+  return html`<span class="sizes small">${pager.sizes} ${sizes}</span>${turn}`;
 }

@@ -1,15 +1,17 @@
-// The row of one machine in the list of machines: its state, owner, network, power, hardware and last event.
+// The row of one machine in the list of machines, with the columns that a person chose; and that of a device.
 
 import { asSentence } from '../../counted.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { formatAge } from '../../quantity.ts';
 import type { Whereabouts } from '../life/whereabouts.ts';
+import { type Area, type AreaKind, DEFAULT_AREA } from '../records/area.ts';
 import { remarkSentence, shownTo } from '../records/events.ts';
 import { type Machine, machineFqdn, systemName } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem, isWork } from '../records/machine-search.ts';
 import { machinePath } from './machine-actions.ts';
+import { type Column, LIST_PATH } from './machine-query.ts';
 import { cell } from './parts.ts';
 import { driverName, powerOf, powerPill, powerTaskText } from './power-part.ts';
 import { cellText, disksText, eventText, formatMemory, none, orNone, SPACE, statusPill } from './values.ts';
@@ -18,6 +20,8 @@ import { words } from './words.ts';
 import { isWaiting, progressBar, workText } from './work-part.ts';
 
 const PAGE_MACS = 2;
+/** The id of the form of actions on many, to which the ticks of all rows belong. */
+export const MANY_FORM = 'many-form';
 
 function stateCell(machine: Machine) {
   const { status } = machine;
@@ -69,7 +73,7 @@ function powerCell(view: View, machine: Machine) {
 function ownerCell(machine: Machine) {
   const { owner } = machine;
   if (owner === undefined) return none;
-  const link = html`<a href="/MAAS/machines/?owner=${encodeURIComponent(owner)}" title="${owner}">${owner}</a>`;
+  const link = html`<a href="${LIST_PATH}?owner=${encodeURIComponent(owner)}" title="${owner}">${owner}</a>`;
   return html`<div class="cut">${link}</div><div class="small">${systemName(machine)}</div>`;
 }
 
@@ -80,33 +84,91 @@ function rackLinks(machine: Machine, shown: Shown) {
     .slice(0, PAGE_MACS)
     .map(
       ({ name }, index) =>
-        html`${index === 0 ? ' · ' : ', '}<a href="/MAAS/machines/?rack=${encodeURIComponent(name)}">${name}</a>`,
+        html`${index === 0 ? ' · ' : ', '}<a href="${LIST_PATH}?rack=${encodeURIComponent(name)}">${name}</a>`,
     );
   return html`${links}`;
 }
 
+function eventCell(view: View, event: MachineEvent | undefined) {
+  if (event === undefined) return none;
+  const text = cellText(eventText(shownTo(view.viewer)(event)));
+  return html`${text}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
+}
+
+const areaCell = (kind: AreaKind, area: Area | undefined) => {
+  const name = area?.name ?? DEFAULT_AREA;
+  return html`<a class="cut" href="${LIST_PATH}?${kind}=${encodeURIComponent(name)}" title="${name}">${name}</a>`;
+};
+
 export interface Shown {
   readonly where: Whereabouts;
   readonly hasRacks: boolean;
-  readonly hasOwners: boolean;
+  readonly columns: readonly Column[];
+}
+
+/** Ticks a machine for the form of actions on many, which is elsewhere on the page. */
+const tickOf = ({ viewer }: View, { systemId }: Machine, name: string) =>
+  viewer.csrf === ''
+    ? nothing
+    : html`<input type="checkbox" class="tick" name="machine" value="${systemId}" form="${MANY_FORM}" aria-label="${words.many.tick(name)}">`;
+
+function cellOf(view: View, machine: Machine, event: MachineEvent | undefined, { where }: Shown, column: Column) {
+  const label = words.machines.columns[column];
+  switch (column) {
+    case 'state':
+      return cell(label, stateCell(machine), 'state');
+    case 'owner':
+      return cell(label, ownerCell(machine), machine.owner === undefined ? 'nearer' : 'owner');
+    case 'network':
+      return cell(label, networkCell(machine, where));
+    case 'power':
+      return cell(label, powerCell(view, machine), 'power');
+    case 'hardware':
+      return cell(label, hardwareCell(machine), 'nearer hardware');
+    case 'zone':
+    case 'pool':
+      return cell(label, areaCell(column, machine[column]));
+    case 'event':
+      return cell(label, eventCell(view, event), 'nearer event');
+  }
 }
 
 export function machineRow(view: View, machine: Machine, event: MachineEvent | undefined, shown: Shown): Html {
-  const last =
-    event === undefined
-      ? none
-      : html`${cellText(eventText(shownTo(view.viewer)(event)))}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
-  const tags = machine.tags.map(({ name }) => html`<span class="tag">${name}</span>`);
-  const { columns } = words.machines;
+  const name = machineFqdn(machine);
+  const tags = machine.tags.map(({ name: tag }) => html`<span class="tag">${tag}</span>`);
+  const locked = machine.isLocked === true ? html`<span class="tag amber">${words.machines.locked}</span>` : nothing;
   return html`
     <tr>
-    <td class="first"><div><div class="name"><a href="${machinePath(machine.systemId)}">${machineFqdn(machine)}</a></div>
-    <div class="small cut"><span class="id">${machine.systemId}</span>${rackLinks(machine, shown)}</div>${tags}</div></td>
-    ${cell(columns.state, stateCell(machine), 'state')}
-    ${shown.hasOwners ? cell(columns.owner, ownerCell(machine), machine.owner === undefined ? 'nearer' : 'owner') : nothing}
-    ${cell(columns.network, networkCell(machine, shown.where))}
-    ${cell(columns.power, powerCell(view, machine), 'power')}
-    ${cell(columns.hardware, hardwareCell(machine), 'nearer hardware')}
-    ${cell(columns.event, last, 'nearer event')}
+    <td class="first"><div>${tickOf(view, machine, name)}<div class="name"><a href="${machinePath(machine.systemId)}">${name}</a></div>
+    <div class="small cut"><span class="id">${machine.systemId}</span>${rackLinks(machine, shown)}</div>${locked}${tags}</div></td>
+    ${shown.columns.map((column) => cellOf(view, machine, event, shown, column))}
+    </tr>`;
+}
+
+/** Of what a device has, its reserved addresses come first. */
+function deviceAddresses(machine: Machine, where: Whereabouts) {
+  const reserved = new Set(machine.addresses.map(({ address }) => address));
+  const addresses = where.addressesOf(machine).map((address) => {
+    const how = reserved.has(address) ? words.machines.devices.reserved : words.machines.devices.leased;
+    return html`<div>${formatIpv4(address)} <span class="small">${how}</span></div>`;
+  });
+  return addresses.length === 0 ? none : html`${addresses}`;
+}
+
+export function deviceRow(view: View, machine: Machine, { where }: Shown): Html {
+  const { columns } = words.machines.devices;
+  const name = machineFqdn(machine);
+  const macs = machine.interfaces.map(({ mac }) => html`<span>${formatMac(mac)}</span>`);
+  const { device: parent = '', owner = '' } = machine;
+  return html`
+    <tr>
+    <td class="first"><div>${tickOf(view, machine, name)}<div class="name">${name}</div>
+    <div class="small cut"><span class="id">${machine.systemId}</span></div></div></td>
+    ${cell(columns.addresses, deviceAddresses(machine, where))}
+    ${cell(columns.macs, html`<div class="mono">${macs}</div>`)}
+    ${cell(columns.owner, orNone(owner))}
+    ${cell(columns.parent, parent === '' ? none : html`<a href="${machinePath(parent)}">${parent}</a>`)}
+    ${cell(columns.zone, areaCell('zone', machine.zone))}
+    ${cell(columns.note, orNone(machine.description), 'nearer')}
     </tr>`;
 }

@@ -4,7 +4,9 @@ import { type Html, html, nothing } from '../../html.ts';
 import { doubtWords } from '../records/events.ts';
 import type { Conflict } from '../records/store.ts';
 import type { Region } from '../region.ts';
-import { countsOf, searchOf } from './machine-filters.ts';
+import { renderLog, renderStrangers } from './events-part.ts';
+import { countsOf } from './machine-filters.ts';
+import { parseQuery } from './machine-query.ts';
 import { ACCEPT_ALL, acceptAll } from './machines-page.ts';
 import { pageOf } from './parts.ts';
 import { renderRacks } from './racks-part.ts';
@@ -58,8 +60,10 @@ async function renderOverview(view: View): Promise<Html> {
     main: html`
       <div id="bar" class="bar"><h1>${words.frame.pages.overview}</h1>${await acceptAll(view)}</div>
       <div id="notices">${await renderNotices(region)}</div>
-      <div id="counts">${countsOf(counts, searchOf(view))}${empty}</div>
-      <div id="racks">${renderRacks(region, nowMs)}</div>`,
+      <div id="counts">${countsOf(counts, parseQuery(new Map()))}${empty}</div>
+      <div id="racks">${renderRacks(region, nowMs)}</div>
+      <div id="strangers">${await renderStrangers(view)}</div>
+      <div id="log"><h2>${words.values.events}</h2>${await renderLog(view)}</div>`,
   });
 }
 

@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import { asSentence } from '../../counted.ts';
-import { html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../html.ts';
 import type { PowerParameter } from '../../power/parameters.ts';
 import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
@@ -149,6 +149,18 @@ const taskOf = (view: View) => {
   return task === 'on' || task === 'off' || task === 'cycle' || task === 'query' ? task : undefined;
 };
 
+/** How machines are switched off. */
+export const mannerField = (view: View): Html =>
+  radioField(view, {
+    name: 'manner',
+    label: words.power.method,
+    value: 'soft-off',
+    choices: [choiceOf('soft-off', words.power.shutDown), choiceOf('off', words.power.cut)],
+  });
+
+/** The same as a parameter of the operation. */
+export const mannerValues = (view: View) => ({ stop_mode: given(view, 'manner') === 'soft-off' ? 'soft' : 'hard' });
+
 async function renderTask(view: View) {
   const machine = await findMachine(view);
   const task = taskOf(view);
@@ -157,15 +169,7 @@ async function renderTask(view: View) {
   const { label, heading, effect, effectWhenOff } = words.power.tasks[task];
   const title = heading(machine.hostname);
   const what = powerOf(view, machine).state === 'off' ? effectWhenOff : effect;
-  const manner =
-    task !== 'off'
-      ? nothing
-      : radioField(view, {
-          name: 'manner',
-          label: words.power.method,
-          value: 'soft-off',
-          choices: [choiceOf('soft-off', words.power.shutDown), choiceOf('off', words.power.cut)],
-        });
+  const manner = task === 'off' ? mannerField(view) : nothing;
   return pageOf(view, {
     title,
     place: 'machines',
@@ -179,7 +183,7 @@ async function renderTask(view: View) {
 const followText = (machine: Machine) =>
   switchesItselfOff(machine) ? html`${words.power.follows(words.values.state(machine.status))}` : nothing;
 
-const POWER_OPERATIONS = {
+export const POWER_OPERATIONS = {
   on: 'POST machines/{system_id} power_on',
   off: 'POST machines/{system_id} power_off',
   cycle: 'POST machines/{system_id} power_cycle',
@@ -193,8 +197,7 @@ async function switchPower(view: View) {
   const task = taskOf(view);
   if (machine === undefined || task === undefined) return undefined;
   const { systemId, hostname } = machine;
-  const manner = given(view, 'manner') === 'soft-off' ? 'soft' : 'hard';
-  const values = task === 'off' ? { stop_mode: manner } : {};
+  const values = task === 'off' ? mannerValues(view) : {};
   const answer = await operate(view, POWER_OPERATIONS[task], { system_id: systemId }, values);
   const to = machinePath(systemId);
   if (task !== 'query') return outcomeOf(answer, to, words.power.tasks[task].done(hostname));

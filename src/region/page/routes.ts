@@ -34,12 +34,23 @@ import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
 import { IMAGE_PAGE } from './image-page.ts';
 import { IMAGES_PAGE } from './images-page.ts';
 import { wordsFor } from './languages.ts';
-import { cookieName, cookieOf, findLinkUser, isOwnOrigin, keyFor, safeTarget, WRONG_PASSWORD } from './login.ts';
+import {
+  cookieName,
+  cookieOf,
+  findLinkUser,
+  findWish,
+  isOwnOrigin,
+  keyFor,
+  safeTarget,
+  WRONG_PASSWORD,
+  wishCookie,
+} from './login.ts';
 import { DEBUG_PAGE } from './logins-part.ts';
 import { MACHINE_EVENTS_PAGE } from './machine-events.ts';
 import { MACHINE_PAGE } from './machine-page.ts';
 import { SHOWING_SECTIONS } from './machine-sections.ts';
 import { MACHINES_PAGE } from './machines-page.ts';
+import { MANY_PAGES } from './many-pages.ts';
 import { NETWORKS_PAGE } from './networks-page.ts';
 import { OVERVIEW_PAGE } from './overview.ts';
 import {
@@ -67,6 +78,7 @@ import { withWords } from './words.ts';
 export const PAGES: readonly PageDefinition[] = [
   OVERVIEW_PAGE,
   MACHINES_PAGE,
+  ...MANY_PAGES,
   MACHINE_PAGE,
   ...SHOWING_SECTIONS,
   MACHINE_EVENTS_PAGE,
@@ -311,6 +323,7 @@ function viewOf(
     query: queryOf(request.raw.url),
     notice: '',
     given,
+    remembered: (name) => findWish(headerOf(request, 'cookie'), name),
     hasLeft: () => request.raw.socket.destroyed,
   };
 }
@@ -384,6 +397,8 @@ const taking =
     if (outcome === undefined) return sendGone(reply, view);
     if (outcome.kind === 'done') {
       await listener.sessions.setNotice(session, outcome.text);
+      const { remember } = outcome;
+      if (remember !== undefined) reply.header('Set-Cookie', wishCookie(remember.name, remember.value));
       return reply.redirect(outcome.to, 303);
     }
     if (outcome.kind === 'made') {

@@ -134,7 +134,7 @@ async function ifAvailable(written: Promise<unknown>) {
 export function findCookie(header: string | undefined, name: string): string | undefined {
   for (const part of (header ?? '').split(';', COOKIES_MAX)) {
     const [own = '', value] = part.split('=', 2);
-    if (own.trim() === name && value !== undefined && /^[\w-]{16,64}$/.test(value.trim())) return value.trim();
+    if (own.trim() === name && value !== undefined && /^[\w-]{1,128}$/.test(value.trim())) return value.trim();
   }
   return undefined;
 }

@@ -22,7 +22,7 @@ function tagItem(view: View, { name, comment, kernelParams }: Tag, count: number
   const params = kernelParams === '' ? nothing : html`<div class="small"><code>${kernelParams}</code></div>`;
   return html`
     <div class="list-item"><div><div class="name">${name}</div><div class="small">${comment}</div>${params}</div>
-    <div class="row"><span class="small"><a href="/MAAS/machines/?q=${encodeURIComponent(name)}">${words.tags.machines(count)}</a></span>${edit}</div></div>`;
+    <div class="row"><span class="small"><a href="/MAAS/machines/?tags=${encodeURIComponent(name)}">${words.tags.machines(count)}</a></span>${edit}</div></div>`;
 }
 
 const fieldsOf = (view: View, tag?: Tag): readonly Html[] => [

@@ -39,6 +39,8 @@ export interface View {
   readonly secret?: string | undefined;
   /** The file that the form of a page with `takesFile` brought. */
   readonly file?: WholeFile | undefined;
+  /** What the browser remembers for the viewer (`Outcome`); undefined: nothing of this name. */
+  readonly remembered?: ((name: string) => string | undefined) | undefined;
   /** True once the viewer's browser has left. */
   readonly hasLeft?: (() => boolean) | undefined;
 }
@@ -51,7 +53,13 @@ export const findMachine = async (view: View): Promise<Machine | undefined> =>
  * nothing that exists.
  */
 export type Outcome =
-  | { readonly kind: 'done'; readonly to: string; readonly text: string }
+  | {
+      readonly kind: 'done';
+      readonly to: string;
+      readonly text: string;
+      /** A wish of the viewer for the next times, in a cookie: letters, digits, `-` and `_`. */
+      readonly remember?: { readonly name: string; readonly value: string };
+    }
   | { readonly kind: 'made'; readonly secret: string }
   | Refusal
   | undefined;

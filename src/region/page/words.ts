@@ -4,7 +4,7 @@
 // 2. A word that a translation lacks is English.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { counted } from '../../counted.ts';
+import { counted, noneFitsText } from '../../counted.ts';
 import { type Html, html } from '../../html.ts';
 import { formatDuration, formatSize } from '../../quantity.ts';
 import type { FilesInForce } from '../records/boot-store.ts';
@@ -194,7 +194,8 @@ const EFFECTS = {
   overridden: 'It can be used as if its tests had passed. The failed results stay in its records.',
   rescueEnds: 'The rescue system stops, with all logins to it. The machine returns to its previous state.',
   newAgain: 'It is New again, and must be accepted before use.',
-  freed: (fqdn: string) => `Its address and its DNS name ${fqdn} are freed at once.`,
+  /** @param fqdn empty: of each of several machines */
+  freed: (fqdn: string) => `Its address and its DNS name${fqdn === '' ? '' : ` ${fqdn}`} are freed at once.`,
   noOwner: 'It no longer has an owner.',
   revoked: 'Its credentials are revoked, and its user data is deleted.',
   workStops: (state: string) => `Its work (${state}) stops at once.`,
@@ -1216,30 +1217,149 @@ const MACHINES = {
     network: 'Network',
     power: 'Power',
     hardware: 'Hardware',
+    zone: 'Zone',
+    pool: 'Pool',
     event: 'Last event',
   },
+  /** By the hardware, in its column's heading. */
+  hardwareSorts: { cores: 'CPUs', memory: 'Memory', storage: 'Disks' },
+  sortBy: (order: string) => `Sort by ${order}`,
+  kinds: {
+    heading: 'Kinds',
+    machines: (count: number) => `Machines (${count})`,
+    devices: (count: number) => `Devices (${count})`,
+  },
+  locked: 'locked',
   /** `space` stands between the count of processors and the unit. */
   cpus: (count: number, space: string) => `${count}${space}×${space}CPU`,
   removedRack: 'a rack that was removed',
   strangers: 'Seen, not enlisted',
   filters: {
+    fold: 'Filters',
     search: 'Search',
     placeholder: 'name, address, tag, serial number',
-    all: 'All machines',
+    all: 'Clear the filters',
     state: 'State',
     anyState: 'any state',
     problem: 'with a problem',
     work: 'at work',
-    owner: 'Owner',
-    anyOwner: 'any owner',
     mine: 'mine',
-    rack: 'Rack',
-    anyRack: 'any rack',
+    facets: { rack: 'Rack', zone: 'Zone', pool: 'Pool', tags: 'Tag', owner: 'Owner', arch: 'Architecture' },
+    any: {
+      rack: 'any rack',
+      zone: 'any zone',
+      pool: 'any pool',
+      tags: 'any tag',
+      owner: 'any owner',
+      arch: 'any architecture',
+    },
+    ofCount: (name: string, count: number) => `${name} (${count})`,
+    order: 'Order',
+    sorts: {
+      urgency: 'most urgent first',
+      name: 'by name',
+      state: 'by state',
+      address: 'by address',
+      owner: 'by owner',
+      power: 'by power',
+      cores: 'by processors',
+      memory: 'by memory',
+      storage: 'by disk space',
+      age: 'by age',
+    },
+    descending: (sort: string) => `${sort}, descending`,
+  },
+  columnsForm: { choose: 'Columns', show: 'Show these' },
+  pager: {
+    range: (from: number, to: number, count: number) => (count === 0 ? '' : `${from}–${to} of ${count}`),
+    pages: 'Pages of the list',
+    first: 'First',
+    previous: 'Previous',
+    next: 'Next',
+    last: 'Last',
+    sizes: 'A page has',
+  },
+  noneFits: {
+    title: 'Nothing matches',
+    hint: noneFitsText,
+  },
+  devices: {
+    columns: {
+      addresses: 'Addresses',
+      macs: 'Hardware addresses',
+      owner: 'Owner',
+      parent: 'Part of',
+      zone: 'Zone',
+      note: 'Note',
+    },
+    title: (devices: number) => counted(devices, 'device'),
+    first: 'Device',
+    reserved: 'reserved',
+    leased: 'leased',
+    empty: {
+      title: 'No devices',
+      hint: 'A device is a host that Rackboot names and addresses, but does not deploy: a switch, a printer, a power controller.',
+    },
   },
   acceptAll: (machines: number) => `Accept ${counted(machines, 'new machine')}`,
   accepted: 'New machines accepted.',
   empty: { title: 'No machines yet', hint: 'Boot one from the network: it appears here, usually within a minute.' },
-  cut: (shown: number, total: number) => `${shown} of ${total} are shown; search to find the others.`,
+};
+
+const MANY = {
+  tick: (machine: string) => `Select ${machine}`,
+  tickAll: 'Select all on this page',
+  which: {
+    label: 'Which machines',
+    ticked: 'selected ones',
+    page: (count: number) => `all ${count} on this page`,
+    all: (count: number) => `all ${count} that match`,
+  },
+  fold: 'Actions',
+  action: 'Action',
+  chooseAction: 'Action …',
+  proceed: 'Continue',
+  locks: { lock: 'Lock', unlock: 'Unlock' },
+  lockEffects: {
+    lock: 'Until it is unlocked, it refuses all commands that would change its state.',
+    unlock: 'It takes commands again.',
+  },
+  nothingTicked: 'No machine is selected: select some in the list, or choose all that match.',
+  noAction: 'No action is chosen, or you may not do it.',
+  /** Why a machine is left out; each continues "3 machines: …". */
+  leftOut: {
+    notYours: 'not yours, so only an administrator may do this',
+    locked: 'locked',
+    unlocked: 'not locked',
+    powerBusy: 'being switched at this moment',
+    gone: 'deleted meanwhile',
+    inState: (state: string) => `${state}, where this is not possible`,
+  },
+  heading: (action: string, count: number) => `${action}: ${counted(count, 'machine')}`,
+  headingOfDevices: (action: string, count: number) => `${action}: ${counted(count, 'device')}`,
+  each: 'What happens to each of them',
+  included: (count: number) => `Included (${count})`,
+  /** Before the list of the excluded. */
+  some: (able: number, total: number) =>
+    `${able} of ${total} take part; ${total - able} are left out, for reasons below.`,
+  excluded: (count: number) => `Left out (${count})`,
+  reason: (count: number, reason: string) => `${count} ${count === 1 ? 'is' : 'are'} ${reason}`,
+  noneLeft: 'None of them can take this action now.',
+  submit: (action: string, count: number) => `${action} ${count}`,
+  tooMany: 'You have several actions under way: try again when one of them has ended.',
+  run: {
+    title: (action: string) => `${action}: progress`,
+    under: (done: number, total: number) => `${done} of ${total}`,
+    stays: 'This goes on while the page is closed.',
+    ended: (count: number) => `Done for ${count}`,
+    refused: (count: number) => `Refused for ${count}`,
+    refusedMore: (count: number) => `And ${count} more, which the list of machines shows in their old state.`,
+    broken:
+      'It ended early, because the region stopped or could not use its database. The list shows which machines were reached.',
+    unknown:
+      'This process of the region does not know this action: it ended some time ago, belongs to somebody else, or the region was restarted. The list shows the state of each machine.',
+    back: 'Back to the list',
+  },
 };
 
 const NOTICES = {
@@ -1377,6 +1497,7 @@ const ENGLISH = {
   fields: FIELDS,
   values: VALUES,
   machines: MACHINES,
+  many: MANY,
   notices: NOTICES,
   racks: RACKS_PART,
   machine: MACHINE,

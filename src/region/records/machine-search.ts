@@ -38,9 +38,8 @@ export function parseStatuses(text: string): readonly MachineStatus[] | undefine
 /** A search text as `hasText` expects it; the empty text matches everything. */
 export const parseSearchText = (text: string): string => text.trim().toLowerCase().slice(0, SEARCH_CHARACTERS_MAX);
 
-/** @param text from `parseSearchText` */
-export function hasText(machine: Machine, text: string): boolean {
-  if (text === '') return true;
+/** All that a search looks through, in lower case, each without line ends. */
+export function searchWords(machine: Machine): readonly string[] {
   const words = [
     machineFqdn(machine),
     machine.systemId,
@@ -55,8 +54,12 @@ export function hasText(machine: Machine, text: string): boolean {
     ]),
     ...machine.addresses.map(({ address }) => formatIpv4(address)),
   ];
-  return words.some((word) => word.replaceAll('\n', ' ').toLowerCase().includes(text));
+  return words.filter((word) => word !== '').map((word) => word.replaceAll('\n', ' ').toLowerCase());
 }
+
+/** @param text from `parseSearchText` */
+export const hasText = (machine: Machine, text: string): boolean =>
+  text === '' || searchWords(machine).some((word) => word.includes(text));
 
 /** @param names undefined: no filter */
 export const isWith = (racks: readonly Rack[], names: readonly string[] | undefined): boolean =>

@@ -7,6 +7,7 @@ import { machinePath } from '../../../src/region/page/machine-actions.ts';
 import { MACHINE_EVENTS_PAGE } from '../../../src/region/page/machine-events.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
+import { OVERVIEW_PAGE } from '../../../src/region/page/overview.ts';
 import { bootsOf, renderTimeline } from '../../../src/region/page/timeline.ts';
 import { happeningOfReport, type MachineEvent, type RackReport } from '../../../src/region/records/machine-event.ts';
 import type { Region } from '../../../src/region/region.ts';
@@ -173,7 +174,7 @@ test('a booting machine that is not enlisted is listed and has its own page; a h
         [mac(0x525400000001), ATTACK],
       ],
     );
-    const page = `${await renderPage(viewOf(region))}`;
+    const page = `${await OVERVIEW_PAGE.render(viewOf(region))}`;
     assert.match(page, /Seen, not enlisted/);
     assert.ok(page.includes(`href="${machinePath(MAC)}"`));
     assert.ok(!page.includes('<img'));
@@ -185,7 +186,7 @@ test('a booting machine that is not enlisted is listed and has its own page; a h
     await region.enlist(report([0x525400000001]));
     await region.enlist(report([0x525400000003]));
     assert.deepEqual(await store.listStrangers(0, 10), []);
-    assert.doesNotMatch(`${await renderPage(viewOf(region))}`, /Seen, not enlisted/);
+    assert.doesNotMatch(`${await OVERVIEW_PAGE.render(viewOf(region))}`, /Seen, not enlisted/);
     assert.match(await logOf(region, MAC), /and lpxelinux\.0/, 'its earlier events belong to it');
     assert.equal((await store.listStrangers(clock.wallTimeMs() + 1, 10)).length, 0);
   }));

@@ -1,0 +1,78 @@
+// What happened last: the newest events of all machines, and hosts that boot from the network but are no machines.
+
+import { type Html, html, nothing } from '../../html.ts';
+import { formatMac } from '../../net/address.ts';
+import { formatAge } from '../../quantity.ts';
+import { readEvents } from '../api/site/event-pieces.ts';
+import { eventSentence, shownTo } from '../records/events.ts';
+import type { MachineEvent } from '../records/machine-event.ts';
+import { machinePath } from './machine-actions.ts';
+import { isTakenReport } from './timeline.ts';
+import { eventText, logLine, none } from './values.ts';
+import type { View } from './view.ts';
+import { words } from './words.ts';
+
+const PAGE_EVENTS = 40;
+/** How many of the newest events are read; the page shows PAGE_EVENTS of them. */
+const PAGE_EVENTS_READ = 400;
+/** Hosts shown as seen but not enlisted, if they were seen within the last day. */
+const PAGE_STRANGERS = 12;
+const STRANGER_AGE_MS = 86_400_000;
+
+/**
+ * Splits an event into its subject and its text. The subject is a link to the machine, or to the hardware address at the start of the text.
+ * A remote rack's name is the subject of its own events, and follows the text of events about machines.
+ */
+function subjectOf(event: MachineEvent): {
+  readonly who: Html;
+  readonly what: string;
+} {
+  const { systemId, hostname, username } = event;
+  const rack = event.rack === '' ? words.machines.removedRack : event.rack;
+  const from = rack === undefined ? '' : ` (${rack})`;
+  const by = username === '' ? from : ` (${username})`;
+  if (systemId !== undefined) return { who: linkTo(systemId, hostname ?? systemId), what: `${eventText(event)}${by}` };
+  if (event.stranger !== undefined) {
+    const mac = formatMac(event.stranger);
+    return { who: linkTo(mac, mac), what: `${eventSentence(event)}${from}` };
+  }
+  if (event.code === 'enlistment-refused' && event.params.mac !== undefined) {
+    const { mac, ...rest } = event.params;
+    return { who: linkTo(mac, mac), what: `${eventSentence({ code: event.code, params: rest })}${from}` };
+  }
+  const who = username === '' ? rack : username;
+  return { who: who === undefined ? none : html`${who}`, what: eventText(event) };
+}
+
+const linkTo = (machine: string, text: string) => html`<a href="${machinePath(machine)}">${text}</a>`;
+
+function eventItem(event: MachineEvent, nowMs: number) {
+  const { who, what } = subjectOf(event);
+  return html`
+    <li><time datetime="${new Date(event.atMs).toISOString()}">${formatAge(nowMs - event.atMs)}</time>
+    <span class="who">${who}</span>
+    <span class="kind soft">${words.values.eventType(event.type)}</span>
+    ${logLine(what, `what ${event.level}`)}</li>`;
+}
+
+/** Hosts that boot from the network and have not enlisted, with their last event, for an operator who waits for one. */
+export async function renderStrangers({ region, nowMs }: View): Promise<Html> {
+  const seen = await region.store.listStrangers(nowMs - STRANGER_AGE_MS, PAGE_STRANGERS);
+  if (seen.length === 0) return nothing;
+  const items = seen.map(({ mac, event }) => eventItem({ ...event, stranger: mac }, nowMs));
+  return html`<h2>${words.machines.strangers}</h2><div class="sheet"><ol class="events">${items}</ol></div>`;
+}
+
+export async function renderLog(view: View): Promise<Html> {
+  const { region, nowMs } = view;
+  const holder = `${view.viewer.username} ${view.peer.share}`;
+  const steps = readEvents(region.store, { limit: PAGE_EVENTS_READ, isQuiet: true }, await region.store.eventRange());
+  const newest = await region.searches.run<readonly MachineEvent[]>(holder, steps, () => [], view.hasLeft);
+  const events = newest
+    .filter((event) => !isTakenReport(event))
+    .slice(0, PAGE_EVENTS)
+    .map(shownTo(view.viewer));
+  return events.length === 0
+    ? html`<div class="sheet empty soft">${words.values.noEvents}</div>`
+    : html`<div class="sheet"><ol class="events">${events.map((event) => eventItem(event, nowMs))}</ol></div>`;
+}
