@@ -173,7 +173,7 @@ export const HTTP_EVENTS = {
   'http.rendered': event({
     level: 'info',
     message: 'Configuration sent by HTTP',
-    fields: ['file', 'purpose'],
+    fields: ['file', 'bytes', 'purpose'],
     text: (event) => toldText(event.purpose ?? 'nothing'),
     explanation:
       'A loader has received the configuration rendered for this machine; purpose says what the machine will do.',

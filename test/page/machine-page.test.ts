@@ -18,6 +18,7 @@ const WORDY = 'Was told to run the ephemeral environment (/pxelinux.cfg/01-52-54
 const LOG = '/MAAS/machines/52:54:00:00:00:01/events/?level=all';
 /** Each section by its link, with what it shows of a machine that has only begun to boot. */
 const TABS = [
+  ['Boot', 'Boot, just now'],
   ['Hardware', 'Architecture'],
   ['Scripts', 'No results yet'],
   ['Events', 'It reported itself for the first time'],

@@ -16,6 +16,7 @@ import { STATUSES } from '../../src/region/records/lifecycle.ts';
 import { NO_MARKS } from '../../src/region/records/script-store.ts';
 import { heldPower } from '../region/life/held-power.ts';
 import { type LiveRegion, PASSWORD, startRegion } from '../region/live.ts';
+import { bootReports, GOOD_BOOT, STALLED_BOOT } from '../region/page/boot-reports.ts';
 import { report } from '../region/place.ts';
 import { missing } from '../support/needs.ts';
 import { type BrowserPage, openBrowser } from './chromium.ts';
@@ -289,7 +290,14 @@ test('every page is readable and usable on a desktop and on a phone', {
       }));
       await walk(`/MAAS/machines/${id}/`, `machine-${status}`);
     }
+    await live.region.observe(
+      bootReports(GOOD_BOOT, live.region.clock.wallTimeMs() - 7_200_000, 1, '52:54:00:00:00:01'),
+    );
+    await live.region.observe(
+      bootReports(STALLED_BOOT, live.region.clock.wallTimeMs() - 600_000, 100, '52:54:00:00:00:01'),
+    );
     for (const path of [
+      'boot',
       'hardware',
       'scripts',
       'events',

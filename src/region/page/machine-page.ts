@@ -12,6 +12,7 @@ import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem } from '../records/machine-search.ts';
+import { renderBoots } from './boot-page.ts';
 import { debugButton, renderLogins } from './logins-part.ts';
 import { actionPath, actionsFor, isSwitched, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
 import { renderSystem } from './machine-facts.ts';
@@ -93,7 +94,7 @@ function remedyOf(view: View, machine: Machine): Html {
   const isOfScripts = scripts?.status === 'failed' || scripts?.status === 'timed-out';
   const [section, label] = isOfScripts
     ? (['scripts', remedies.seeScripts] as const)
-    : (['events', remedies.seeEvents] as const);
+    : (['boot', remedies.seeBoot] as const);
   return html`<p class="remedy"><a href="${sectionPath(systemId, section)}">${label}</a></p>`;
 }
 
@@ -142,7 +143,8 @@ async function renderStranger(view: View, mac: MacAddress) {
     main: html`
       <div id="head" class="head"><h1 class="mono-head">${name}</h1><span class="pill grey">${words.machine.notEnlisted}</span></div>
       <div id="state"><div class="sheet note">${words.machine.stranger}</div></div>
-      <div id="timeline">${renderTimeline(own, nowMs)}</div>`,
+      <div id="boots">${renderBoots(view, own, { path: machinePath(name), log: machinePath(name) })}</div>
+      <div id="timeline"><h2>${words.values.events}</h2>${renderTimeline(own, nowMs)}</div>`,
     footer: footerOf(name),
   });
 }

@@ -28,6 +28,7 @@ import { ACCOUNT_PAGE } from './account-page.ts';
 import { ACTION_PAGES } from './action-pages.ts';
 import { AREA_PAGES } from './area-pages.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
+import { BOOT_PAGE } from './boot-page.ts';
 import { CHOOSE_PAGE } from './choose-page.ts';
 import { EDIT_PAGE } from './edit-page.ts';
 import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
@@ -80,6 +81,7 @@ export const PAGES: readonly PageDefinition[] = [
   MACHINES_PAGE,
   ...MANY_PAGES,
   MACHINE_PAGE,
+  BOOT_PAGE,
   ...SHOWING_SECTIONS,
   MACHINE_EVENTS_PAGE,
   ...ACTION_PAGES,

@@ -49,19 +49,23 @@ function startsBoot(event: MachineEvent, current: Boot) {
   return isIpxeOffer(fields) ? hasKernel : hasLoaded;
 }
 
+/** True for a part of the log in which the machine asked for an address or loaded something. */
+export const startsWithBoot = (boot: readonly MachineEvent[]): boolean =>
+  boot.some(({ kind }) => kind === 'dhcp.offer' || LOADED.test(kind ?? ''));
+
 function renderBoot(boot: Boot, nowMs: number) {
   const [first] = boot;
   if (first === undefined) return nothing;
   const items = boot.map((event) => lineOf(event, `+${formatOffset(event.atMs - first.atMs)}`, ''));
-  const isBoot = boot.some(({ kind }) => kind === 'dhcp.offer' || LOADED.test(kind ?? ''));
   const ago = formatAge(nowMs - first.atMs);
   return html`
-    <div class="boot"><span>${isBoot ? words.timeline.boot(ago) : words.timeline.log(ago)}</span><span class="soft">${momentText(first.atMs)}</span></div>
+    <div class="boot"><span>${startsWithBoot(boot) ? words.timeline.boot(ago) : words.timeline.log(ago)}</span><span class="soft">${momentText(first.atMs)}</span></div>
     <div class="sheet"><ol class="steps">${items}</ol></div>`;
 }
 
 /** A wall time in UTC, to the second. */
-const momentText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+export const momentText = (atMs: number): string =>
+  `${new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 
 /** An event in a list that is not divided into boots. @param path the log that its time leads to */
 export const eventLine = (event: MachineEvent, nowMs: number, path: string): Html =>

@@ -1043,7 +1043,7 @@ const MACHINE = {
     broken: 'Repair it, then mark it as fixed.',
     missing: 'When it is back, reinstate it.',
     seeScripts: 'See what its scripts said.',
-    seeEvents: 'See what happened.',
+    seeBoot: 'See how it booted.',
   },
   notEnlisted: 'not enlisted',
   stranger: 'It was seen on the network but has not enlisted. Nothing else is known about it.',
@@ -1055,11 +1055,47 @@ const SECTIONS = {
   label: 'Sections of this machine',
   names: {
     '': 'Overview',
+    boot: 'Boot',
     hardware: 'Hardware',
     scripts: 'Scripts',
     events: 'Events',
   },
   title: (machine: string, section: string) => `${section} of ${machine}`,
+};
+
+const WATERFALL = {
+  dhcp: (client: string | undefined) => (client === undefined ? 'DHCP, running system' : `DHCP, ${client}`),
+  lease: 'DHCP lease',
+  asked: (span: string) => `had been asking for ${span}`,
+  missing: 'Not there',
+  report: 'Reports',
+  metadata: (file: string) => `Metadata ${file}`,
+  hint: 'What this shows',
+  sentAgain: (blocks: number) => `${counted(blocks, 'block')} sent again`,
+  rate: (size: string) => `${size}/s`,
+  /** @param why empty: the usual one */
+  file: (file: string, why: string) => (why === '' ? `gets ${file}` : `gets ${file}, because it is ${why}`),
+  /** @param state undefined: not known any more */
+  told: (purpose: string, state: string | undefined) =>
+    state === undefined ? `told ${purpose}` : `told ${purpose}, because it was ${state}`,
+  toldStranger: (purpose: string) => `told ${purpose}, because the region did not know it`,
+  cannotStart: (problem: string) => `cannot start: ${problem}`,
+  bar: (offset: string, span: string) => `${offset} after the start, for ${span}`,
+  cut: (rows: number) => `${counted(rows, 'further step')} in the log`,
+  failedAs: (state: string) => `It became ${state}.`,
+  stopped: (step: string) => `Its last step was ${step}; nothing more was heard of it.`,
+};
+
+const BOOTS = {
+  title: (ago: string) => `Boot, ${ago}`,
+  lastGood: 'The last good boot',
+  verdicts: { good: 'went well', bad: 'failed', 'going-on': 'going on', stopped: 'stopped' },
+  heads: { good: '', bad: 'This boot failed', 'going-on': '', stopped: 'This boot stopped' },
+  goodWentOn: (step: string) => `The last good boot went on with: ${step}.`,
+  regionSays: (reason: string) => `The region says: ${reason}.`,
+  others: 'Boots',
+  none: 'No boot yet',
+  noneHint: 'When it boots from the network, each exchange and transfer appears here as a bar, while it happens.',
 };
 
 const MACHINE_EVENTS = {
@@ -1502,6 +1538,8 @@ const ENGLISH = {
   racks: RACKS_PART,
   machine: MACHINE,
   sections: SECTIONS,
+  waterfall: WATERFALL,
+  boots: BOOTS,
   machineEvents: MACHINE_EVENTS,
   work: WORK,
   facts: FACTS,
