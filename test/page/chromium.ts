@@ -33,6 +33,8 @@ export interface BrowserPage {
   /** Sets the colour scheme. */
   scheme(colours: 'light' | 'dark'): Promise<void>;
   open(url: string): Promise<void>;
+  /** Puts a file of this host into a field. */
+  chooseFile(selector: string, path: string): Promise<void>;
   /** The messages of the page's console and of the browser's log, and uncaught exceptions. */
   readonly complaints: readonly string[];
   /** Takes a picture of the whole page, or of its top. @param height of the top, in pixels */
@@ -122,6 +124,12 @@ export async function openBrowser(): Promise<BrowserPage> {
     async open(url) {
       await send('Page.navigate', { url });
       await page.until("document.readyState === 'complete'", 10_000);
+    },
+    async chooseFile(selector, path) {
+      const { result } = await send('Runtime.evaluate', {
+        expression: `document.querySelector(${JSON.stringify(selector)})`,
+      });
+      await send('DOM.setFileInputFiles', { files: [path], objectId: Object(result).objectId });
     },
     async screenshot(path, height) {
       const width = Number(await page.evaluate('window.innerWidth'));

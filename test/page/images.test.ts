@@ -1,13 +1,23 @@
 // The pages of images in a real Chromium, at desktop and phone widths: many images, those that failed first, the downloads of racks, and one image,
-// whose page follows its import.
+// whose page follows its import. An image of a site on loopback is ticked, and imported until it is there; another one is uploaded.
 // @host waits
 
 import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { readImages } from '../../src/images/image-store.ts';
 import type { ListedImage } from '../../src/region/life/deployment.ts';
 import type { ImportProgress } from '../../src/region/records/boot-store.ts';
 import type { ImportReason } from '../../src/region/records/import-reason.ts';
-import { startRegion } from '../region/live.ts';
+import { type ServedRegion, serveRegion } from '../../src/region-thread/served-region.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
+import { makeSystemDisk } from '../images/disks.ts';
+import { addAdmin } from '../region/accounts/administrator.ts';
+import { PASSWORD, startRegion } from '../region/live.ts';
+import { ImageSite } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
 import { type BrowserPage, openBrowser } from './chromium.ts';
 import { signIn } from './sign-in.ts';
@@ -246,3 +256,195 @@ test('neither buttons nor columns of the list move when the state of an image ch
     await live.close();
   }
 });
+
+/** A region that imports, as the daemon runs it, with a site on loopback as its only source that answers. */
+async function withSite(
+  work: (place: {
+    origin: string;
+    tree: string;
+    site: ImageSite;
+    served: ServedRegion;
+    scratch: string;
+  }) => Promise<void>,
+) {
+  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-page-images-'));
+  const [stateDir, tree] = [join(scratch, 'state'), join(scratch, 'tree')];
+  for (const path of [stateDir, tree]) mkdirSync(path);
+  const site = new ImageSite(join(scratch, 'site'));
+  const store = openRegionStore({ stateDir });
+  await addAdmin(store, systemClock, { username: 'admin', email: '', password: PASSWORD });
+  const served = await serveRegion({
+    config: {
+      listen: [{ host: '127.0.0.1', port: 0 }],
+      stateDir,
+      managedNetworks: [],
+      domain: 'maas',
+      newMachinesMax: 10,
+      rackSecret: 'a-secret-of-the-rack',
+      controlSecret: 'a-secret-of-the-control-socket',
+      imageTree: tree,
+    },
+    store,
+    hasRack: false,
+    onDesiredState: () => undefined,
+    onProblem: (_, note) => assert.fail(JSON.stringify(note)),
+  });
+  try {
+    site.write([
+      { release: 'noble', serial: '20261015', content: makeSystemDisk(8 * MIB, 3) },
+      { release: 'jammy', serial: '20260901', content: makeSystemDisk(8 * MIB, 4) },
+    ]);
+    const port = /:(\d+)$/.exec(served.api.addresses[0] ?? '')?.[1];
+    await work({ origin: `http://127.0.0.1:${port}`, tree, site, served, scratch });
+  } finally {
+    await served.close();
+    site.close();
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+test(
+  'an image of a site is ticked, imported with a bar, and there; without its tick nothing is imported any more',
+  {
+    skip: missing('chromium', 'gpg'),
+  },
+  () =>
+    withSite(async ({ origin, tree, site, served }) => {
+      const browser = await openBrowser();
+      try {
+        const url = await site.open();
+        site.pauseMs = 15;
+        await signIn(browser, origin);
+        await browser.open(`${origin}/MAAS/images/sources/`);
+        const fields = JSON.stringify({ url, keyring_data: Buffer.from(site.keyring).toString('base64') });
+        await browser.evaluate(
+          `(Object.entries(${fields}).forEach(([name, value]) => { document.querySelector('[name=' + name + ']').value = value; }), 1)`,
+        );
+        await click(browser, 'Add source');
+        assert.match(
+          String(await browser.evaluate("document.querySelector('#offered').innerText")),
+          /Answers\s+2 images/,
+        );
+        await picture(browser, 'image-source-1280');
+        const [source] = (await served.region.bootImages.listSources()).slice(-1);
+        await browser.resize(360, 800);
+        await browser.open(`${origin}/MAAS/images/choose/?source=${source?.id}&now=true`);
+        const noble = `document.querySelector('[aria-label="ubuntu/noble amd64"]')`;
+        assert.match(String(await browser.evaluate("document.querySelector('#sum').textContent")), /^0 ticked, 0\sMiB/);
+        await browser.evaluate(`(${noble}.click(), 1)`);
+        assert.match(String(await browser.evaluate("document.querySelector('#sum').textContent")), /^1 ticked, 8\sMiB/);
+        assert.equal(await browser.evaluate('document.documentElement.scrollWidth <= innerWidth'), true);
+        await picture(browser, 'images-choose-360');
+        await click(browser, 'Save and import');
+        await browser.until("document.querySelector('#images progress') !== null", 15_000);
+        await picture(browser, 'images-importing-360');
+        site.pauseMs = 0;
+        await browser.until("document.querySelector('#images .pill')?.textContent === 'Ready'", 30_000);
+        assert.deepEqual(
+          readImages(tree).images.map(({ os, release }) => `${os}/${release}`),
+          ['ubuntu/noble'],
+        );
+        await browser.open(`${origin}/MAAS/images/choose/?source=${source?.id}&now=true`);
+        assert.equal(await browser.evaluate(`${noble}.checked`), true);
+        await browser.evaluate(`(${noble}.click(), 1)`);
+        await click(browser, 'Only save');
+        assert.deepEqual(await served.region.bootImages.listSelections(), []);
+        assert.equal(readImages(tree).images.length, 1, 'what was imported stays');
+        assert.deepEqual(browser.complaints, []);
+      } finally {
+        await browser.close();
+      }
+    }),
+);
+
+test(
+  'the file of an image is uploaded by the form, with and without its script',
+  {
+    skip: missing('chromium', 'gpg'),
+  },
+  () =>
+    withSite(async ({ origin, tree, scratch }) => {
+      const browser = await openBrowser();
+      try {
+        const content = makeSystemDisk(4 * MIB, 9);
+        const file = join(scratch, 'disk.img');
+        writeFileSync(file, content);
+        await signIn(browser, origin);
+        const form = "document.querySelector('form.form')";
+        const fill = async (name: string, kind: string) => {
+          await browser.open(`${origin}/MAAS/images/upload/`);
+          await browser.chooseFile('[name=content]', file);
+          const values = JSON.stringify({ name, filetype: kind });
+          await browser.evaluate(
+            `(Object.entries(${values}).forEach(([name, value]) => { ${form}.elements[name].value = value; }), 1)`,
+          );
+        };
+        await browser.resize(360, 800);
+        await fill('bootloader/site', 'tgz');
+        await picture(browser, 'image-upload-360');
+        await browser.evaluate(`(${form}.requestSubmit(), 1)`);
+        await browser.until("document.querySelector('#f-name').ariaInvalid === 'true'", 20_000);
+        assert.equal(await browser.evaluate('document.documentElement.scrollWidth <= innerWidth'), true);
+        await picture(browser, 'image-upload-refused-360');
+        await fill('custom/by-script', 'ddraw');
+        await click(browser, 'Upload');
+        assert.equal(await browser.evaluate('location.pathname'), '/MAAS/images/');
+        assert.match(
+          String(await browser.evaluate("document.querySelector('#notice').textContent")),
+          /custom\/by-script/,
+        );
+        await fill('custom/by-form', 'ddraw');
+        // As a browser without scripts sends it.
+        await browser.evaluate(`(${form}.submit(), 1)`).catch(() => undefined);
+        await browser.until("document.querySelectorAll('#images .pill').length === 2", 20_000);
+        assert.deepEqual(
+          readImages(tree)
+            .images.map(({ release, diskBytes }) => [release, diskBytes])
+            .toSorted(),
+          [
+            ['by-form', content.length],
+            ['by-script', content.length],
+          ],
+        );
+        assert.deepEqual(readdirSync(join(tree, 'images', '.uploads')), [], 'nothing of the refused one is left');
+      } finally {
+        await browser.close();
+      }
+    }),
+);
+
+test(
+  'a file that another site sends, or one without the secret of the session, is not kept',
+  {
+    skip: missing('gpg'),
+  },
+  () =>
+    withSite(async ({ origin, tree }) => {
+      const login = new URLSearchParams({ username: 'admin', password: PASSWORD });
+      const signedIn = await fetch(`${origin}/MAAS/login/`, { method: 'POST', body: login, redirect: 'manual' });
+      const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? '';
+      const send = async (headers: Readonly<Record<string, string>>, bytes: number) => {
+        const body = new FormData();
+        const fields = { csrf: 'x', name: 'custom/x', architecture: 'amd64', filetype: 'ddraw' };
+        for (const [name, value] of Object.entries(fields)) body.append(name, value);
+        body.append('content', new Blob([Buffer.alloc(bytes)]), 'disk.img');
+        const answer = await fetch(`${origin}/MAAS/images/upload/`, {
+          method: 'POST',
+          body,
+          headers,
+          redirect: 'manual',
+        });
+        return answer.status;
+      };
+      assert.equal(await send({ cookie, origin }, MIB), 403);
+      assert.equal(await send({ cookie, origin: 'http://evil.example' }, MIB), 403);
+      assert.equal(
+        await send({ cookie, origin: 'http://evil.example' }, 3 * MIB),
+        413,
+        'no more than of any form is read',
+      );
+      assert.equal(await send({}, MIB), 303, 'sign in first');
+      const uploads = join(tree, 'images', '.uploads');
+      assert.deepEqual(existsSync(uploads) ? readdirSync(uploads) : [], []);
+    }),
+);

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileSourcesReader } from '../../src/config/image-sources.ts';
+import type { SourceOffers } from '../../src/images/engine/asking.ts';
 import { POWER_DRIVERS } from '../../src/power/drivers.ts';
 import { commandsFrom } from '../../src/region/life/commands.ts';
 import type { ListedImage } from '../../src/region/life/deployment.ts';
@@ -39,6 +40,26 @@ const IMAGE: ListedImage = {
   sha256: '',
   diskBytes: 67_108_864,
 };
+
+/** Some sources offer many images of long names, and others cannot be read. */
+const offersOf = (source: string): SourceOffers => ({
+  images: ['debian', 'ubuntu'].includes(source)
+    ? ['amd64', 'arm64', 'ppc64el'].flatMap((architecture) =>
+        ['a-release-of-a-long-name-with-a-kernel', 'noble'].map((release) => ({
+          kind: 'image' as const,
+          os: source,
+          release,
+          architecture,
+          title: 'A title of an image, which is long enough for two lines',
+          aliases: [],
+          day: '2026-11-18',
+          bytes: 641_728_512,
+          supportEnds: undefined,
+        })),
+      )
+    : [],
+  problems: source === 'rocky' ? [`https://images.example/${'pub/'.repeat(30)}CHECKSUM: no answer within 5 s`] : [],
+});
 
 /** The visible defects of a page, a sentence each. */
 const DEFECTS = `(() => {
@@ -232,7 +253,13 @@ test('every page is readable and usable on a desktop and on a phone', {
   const power = { ...heldPower(), drivers: POWER_DRIVERS, reading };
   const live = await startRegion(
     {},
-    { power, listImages: async () => [IMAGE], fileSources: fileSourcesReader(undefined) },
+    {
+      power,
+      listImages: async () => [IMAGE],
+      fileSources: fileSourcesReader(undefined),
+      askOffers: async ({ name }) => offersOf(name),
+      freeBytes: async () => 2 ** 35,
+    },
   );
   const browser = await openBrowser();
   try {
@@ -259,6 +286,8 @@ test('every page is readable and usable on a desktop and on a phone', {
       'images/',
       'images/1/',
       'images/5/',
+      'images/choose/',
+      'images/upload/',
       'images/sources/',
       'images/sources/1/',
       'images/sources/2/',

@@ -37,7 +37,16 @@ export async function startRegion(
   parts: Partial<
     Pick<
       RegionOptions,
-      'store' | 'power' | 'findImage' | 'fileSources' | 'listImages' | 'openImageStream' | 'isOnDuty' | 'uploadFiles'
+      | 'store'
+      | 'power'
+      | 'findImage'
+      | 'fileSources'
+      | 'listImages'
+      | 'openImageStream'
+      | 'isOnDuty'
+      | 'uploadFiles'
+      | 'askOffers'
+      | 'freeBytes'
     >
   > = {},
 ): Promise<LiveRegion> {

@@ -78,11 +78,15 @@ function rowsOf(
         key: [source.id, os, release, architecture].join('/'),
         isTicked: own.some((one) => covers(one, image)),
         fixedBy: isFixed ? same : own.find((one) => one !== same && covers(one, image)),
-        resource: byImage.get([os, release, architecture].join('/'))?.[0],
+        resource: byImage.get([os, release, architecture].join('/'))?.find((one) => isFrom(one, source)),
       };
     });
   });
 }
+
+/** True if the region has an image from a source, or imports it from there. */
+const isFrom = ({ images: [newest], progress }: ListedResource, { images }: RegionSource) =>
+  (newest?.origin?.source ?? progress?.source) === images.name;
 
 interface Filter {
   readonly text: string;
@@ -111,16 +115,17 @@ function isWanted(row: Row, { text, architecture, source, isAll }: Filter, today
 
 const byNewest = new Intl.Collator('en', { numeric: true });
 
-/** Images before the parts that boot machines, then newest releases first. */
-function compareRows(one: Row, other: Row): number {
-  return (
+/** The newest releases first; the systems as their sources, and boot loaders last. */
+function sortRows(rows: readonly Row[]): readonly Row[] {
+  const systems = [...new Set(rows.map(({ os }) => os))];
+  const compare = (one: Row, other: Row): number =>
     Number(one.kind === 'loader') - Number(other.kind === 'loader') ||
-    byNewest.compare(one.os, other.os) ||
+    systems.indexOf(one.os) - systems.indexOf(other.os) ||
     (other.supportEnds ?? '').localeCompare(one.supportEnds ?? '') ||
     byNewest.compare(other.title, one.title) ||
-    byNewest.compare(one.architecture, other.architecture) ||
-    one.source.id - other.source.id
-  );
+    one.source.id - other.source.id ||
+    byNewest.compare(one.architecture, other.architecture);
+  return rows.toSorted(compare);
 }
 
 /** What a tick downloads: nothing of an image that is there. Undefined: unknown. */
@@ -134,8 +139,10 @@ function stateText({ resource }: Row): Html {
   return html`<span class="pill ${state === 'failed' ? 'red' : 'blue'}">${states[state]}</span>`;
 }
 
-function whyFixed({ fixedBy, isTicked, source }: Row): Html {
-  if (fixedBy === undefined) return nothing;
+function whyFixed(rows: readonly Row[]): Html {
+  const row = rows.find(({ fixedBy }) => fixedBy !== undefined);
+  if (row?.fixedBy === undefined) return nothing;
+  const { fixedBy, isTicked, source } = row;
   const { pin } = fixedBy;
   const text =
     pin === undefined
@@ -144,32 +151,41 @@ function whyFixed({ fixedBy, isTicked, source }: Row): Html {
   return html`<div class="small">${text}</div>`;
 }
 
-function rowOf(row: Row): Html {
-  const { columns } = words.choose;
-  const { key, title, os, release, architecture, day, bytes, source, isTicked, fixedBy } = row;
+function tickOf(row: Row): Html {
+  const { key, os, release, architecture, bytes, isTicked, fixedBy } = row;
   const before = isTicked && fixedBy === undefined ? hiddenField('was', key) : nothing;
   const state = [isTicked ? html` checked` : nothing, fixedBy === undefined ? nothing : html` disabled`];
-  const tick = html`<input type="checkbox" name="tick" value="${key}" data-bytes="${missingBytes(row) ?? 0}"${state}>`;
-  const kind = row.kind === 'installer' ? html` <span class="tag">${words.images.kinds.installer}</span>` : nothing;
+  const size = bytes === undefined ? nothing : html` <span class="small">${formatSize(bytes)}</span>`;
   return html`
-    <tr><td class="first"><label class="choice">${tick}<span><b class="break">${os}/${release}</b>${kind}
-    <span class="small">${title}</span></span></label>${before}${whyFixed(row)}</td>
-    ${cell(columns.architecture, architecture, 'fact')}
-    ${cell(columns.size, bytes === undefined ? '' : formatSize(bytes), 'fact')}
-    ${cell(columns.date, day ?? '', 'fact')}
+    <label class="tick"><input type="checkbox" name="tick" value="${key}" aria-label="${`${os}/${release} ${architecture}`}"
+    data-bytes="${missingBytes(row) ?? 0}"${state}><span>${architecture}</span>${size}${stateText(row)}</label>${before}`;
+}
+
+/** A release of a source, with a tick for each architecture. */
+function releaseRow(rows: readonly Row[]): Html {
+  const [first] = rows;
+  if (first === undefined) return nothing;
+  const { columns } = words.choose;
+  const { os, release, title, kind, source } = first;
+  const tag = kind === 'installer' ? html` <span class="tag">${words.images.kinds.installer}</span>` : nothing;
+  const days = rows.flatMap(({ day }) => day ?? []).toSorted();
+  return html`
+    <tr><td class="first"><div><b class="break">${os}/${release}</b>${tag}<div class="small">${title}</div>${whyFixed(rows)}</div></td>
+    ${cell(columns.date, days.at(-1) ?? '', 'fact')}
     ${cell(columns.source, html`<span class="break">${sourceTitle(source)}</span>`, 'fact')}
-    ${cell(words.images.state, stateText(row), 'fact')}</tr>`;
+    ${cell(columns.architecture, html`<div class="ticks">${rows.map(tickOf)}</div>`, 'way')}</tr>`;
 }
 
 function groupOf(os: string, rows: readonly Row[], isOpen: boolean): Html {
-  const { architecture, size, date, source, release } = words.choose.columns;
-  const head = [release, architecture, size, date, source, words.images.state].map((text) => html`<th>${text}</th>`);
+  const { architecture, date, source, release } = words.choose.columns;
+  const head = [release, date, source, architecture].map((text) => html`<th>${text}</th>`);
   const ticked = rows.filter(({ isTicked }) => isTicked).length;
   const count = ticked === 0 ? nothing : html`<span class="tag">${words.choose.ticked(ticked)}</span>`;
+  const releases = Map.groupBy(rows, (row) => `${row.source.id} ${row.release}`);
   return html`
     <details id="system-${os}"${isOpen || ticked > 0 ? html` open` : nothing}><summary><span class="name">${os}</span>
     <span class="soft">${words.choose.offers(rows.length)}</span>${count}</summary>
-    <table class="offers"><thead><tr>${head}</tr></thead><tbody>${rows.map(rowOf)}</tbody></table></details>`;
+    <table class="offers"><thead><tr>${head}</tr></thead><tbody>${[...releases.values()].map(releaseRow)}</tbody></table></details>`;
 }
 
 function filterForm(view: View, all: readonly Row[], sources: readonly RegionSource[], filter: Filter): Html {
@@ -187,7 +203,7 @@ function filterForm(view: View, all: readonly Row[], sources: readonly RegionSou
     placeholder="${choose.placeholder}" aria-label="${choose.filter}" maxlength="64">
     <select name="arch" aria-label="${choose.columns.architecture}">${options(arches, filter.architecture)}</select>
     <select name="source" aria-label="${choose.columns.source}">${options([['', choose.anySource], ...names], filter.source)}</select>
-    <label class="choice"><input type="checkbox" name="all" value="true"${filter.isAll ? html` checked` : nothing}>
+    <label class="tick"><input type="checkbox" name="all" value="true"${filter.isAll ? html` checked` : nothing}>
     <span>${choose.old}</span></label>
     <button class="button plain">${choose.filter}</button>${isFiltered ? html`<a href="${CHOOSE_PATH}">${choose.clear}</a>` : nothing}</form>`;
 }
@@ -216,7 +232,7 @@ function sourcesPart(view: View, offered: readonly Offered[]): Html {
   const title =
     failed.length === 0 ? words.choose.sources(offered.length) : words.choose.failed(failed.length, offered.length);
   return html`
-    <div class="sheet stacked" id="asked"><details id="asked-sources"><summary>${title}</summary>${lines}<div class="note">${again}</div></details></div>`;
+    <div class="sheet stacked" id="asked"><details id="asked-sources"><summary><span>${title}</span></summary>${lines}<div class="note">${again}</div></details></div>`;
 }
 
 /** While sources are asked for the first time: no form, so that nobody's ticks are lost when the list comes. */
@@ -272,7 +288,7 @@ async function render(view: View) {
   const filter = filterOf(view);
   const today = new Date(view.nowMs).toISOString().slice(0, 10);
   const all = rowsOf(offered, selections, resources);
-  const wanted = all.filter((row) => isWanted(row, filter, today)).toSorted(compareRows);
+  const wanted = sortRows(all.filter((row) => isWanted(row, filter, today)));
   const rows = wanted.slice(0, ROWS_MAX);
   const more = wanted.length - rows.length;
   const bySystem = [...Map.groupBy(rows, ({ os }) => os)];
@@ -286,8 +302,7 @@ async function render(view: View) {
   const cut = more <= 0 ? nothing : html`<p class="note soft">${choose.cut(more)}</p>`;
   const buttons = html`
     <div class="buttons"><button class="button primary" name="do" value="import">${choose.saveAndImport}</button>
-    <button class="button plain" name="do" value="save">${choose.save}</button>
-    <a class="button plain" href="${IMAGES_PATH}">${words.forms.cancel}</a></div>`;
+    <button class="button plain" name="do" value="save">${choose.save}</button></div>`;
   const form =
     rows.length === 0
       ? list
@@ -298,10 +313,11 @@ async function render(view: View) {
     place: 'images',
     main: html`
       <div class="bar" id="bar"><h1>${choose.title}</h1><div class="row"><a class="button plain" href="${SOURCES_PATH}">${words.images.sourcesLink}</a></div></div>
-      ${leadText(all.toSorted(compareRows), selections.length > 0)}
+      ${leadText(sortRows(all), selections.length > 0)}
       ${all.length === 0 ? nothing : filterForm(view, all, sources, filter)}
       ${form}
-      ${sourcesPart(view, offered)}`,
+      ${sourcesPart(view, offered)}
+      <p><a href="${IMAGES_PATH}">${words.images.all}</a></p>`,
   });
 }
 

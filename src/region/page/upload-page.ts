@@ -13,6 +13,8 @@ import { words } from './words.ts';
 
 const UPLOAD = 'POST boot-resources';
 const NAME_MAX = 127;
+/** As the operation accepts it, so that the browser refuses another name before it sends the file. */
+const NAME = '(?:[a-z0-9][a-z0-9_.+\\-]{0,62}/)?[a-z0-9][a-z0-9_.+\\-]{0,62}';
 const TITLE_MAX = 128;
 
 async function render(view: View) {
@@ -21,7 +23,7 @@ async function render(view: View) {
   const types = uploads.fileTypes ?? [];
   const free = await view.region.bootImages.freeBytes();
   const controls = [
-    textField(view, { name: 'name', ...fields.name, required: true, charactersMax: NAME_MAX }),
+    textField(view, { name: 'name', ...fields.name, required: true, pattern: NAME, charactersMax: NAME_MAX }),
     choiceField(view, {
       name: 'architecture',
       ...fields.architecture,

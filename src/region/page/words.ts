@@ -586,7 +586,6 @@ const CHOOSE = {
   columns: {
     release: 'Release',
     architecture: 'Architecture',
-    size: 'Size',
     date: 'Date',
     source: 'Source',
   },

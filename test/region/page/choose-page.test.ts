@@ -26,10 +26,11 @@ const imageOf = (release: string, architecture: string, more: Partial<OfferedIma
   supportEnds: '2029-05-31',
   ...more,
 });
+const NOBLE = { aliases: ['24.04', 'lts'], title: 'Ubuntu 24.04 <i>LTS</i>' };
 const IMAGES = [
-  imageOf('noble', 'amd64', { aliases: ['24.04', 'lts'], title: 'Ubuntu 24.04 <i>LTS</i>' }),
-  imageOf('noble', 'arm64', { aliases: ['24.04', 'lts'] }),
-  imageOf('jammy', 'amd64'),
+  imageOf('noble', 'arm64', NOBLE),
+  imageOf('jammy', 'amd64', { title: 'Ubuntu 22.04' }),
+  imageOf('noble', 'amd64', NOBLE),
   imageOf('trusty', 'amd64', { supportEnds: '2019-04-25' }),
   imageOf('bookworm', 'amd64', { os: 'debian', bytes: undefined, supportEnds: undefined }),
 ];
@@ -79,18 +80,16 @@ async function withSource(
 const tickOf = (text: string, key: string) =>
   new RegExp(`<input type="checkbox" name="tick" value="${key}"([^>]*)>`).exec(text)?.[1];
 
-test('the images of a source are listed by system, with their size and date, and those without support are left out', () =>
+test('the images of a source are listed by system, the newest first, and those without support are left out', () =>
   withSource(async ({ shown }) => {
     const text = await shown();
     assert.deepEqual(
       [...text.matchAll(/<details id="system-(\w+)"/g)].map(([, os]) => os),
-      ['debian', 'ubuntu'],
+      ['ubuntu', 'debian'],
     );
     assert.deepEqual(
       [...text.matchAll(/name="tick" value="([^"]+)"/g)].map(([, key]) => key),
-      ['1/debian/bookworm/amd64', '1/ubuntu/noble/amd64', '1/ubuntu/noble/arm64', '1/ubuntu/jammy/amd64'].toSorted(
-        (one, other) => text.indexOf(`value="${one}"`) - text.indexOf(`value="${other}"`),
-      ),
+      ['1/ubuntu/noble/amd64', '1/ubuntu/noble/arm64', '1/ubuntu/jammy/amd64', '1/debian/bookworm/amd64'],
     );
     assert.match(text, /Ubuntu 24\.04 &lt;i&gt;LTS&lt;\/i&gt;/);
     assert.match(text, /1\sGiB/);
