@@ -28,7 +28,15 @@ import { CREATE_PATH } from '../api/images/boot-upload-operations.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import type { PageGuard } from '../page/guard.ts';
-import { addPageRoutes, looksForPage, sendAwayPage, sendUnknownPage, showsOutage } from '../page/routes.ts';
+import {
+  addPageRoutes,
+  answerUnknownPage,
+  looksForPage,
+  movedTo,
+  type PageListener,
+  sendAwayPage,
+  showsOutage,
+} from '../page/routes.ts';
 import type { Sessions } from '../page/sessions.ts';
 import { refuseVersion } from '../racks/rack-admission.ts';
 import type { Region } from '../region.ts';
@@ -114,7 +122,6 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     if (isFastifyError(error) && error.statusCode === 413) await discardRest(request);
     return sendError(context, error, request, reply);
   });
-  app.setNotFoundHandler((request, reply) => answerUnknown(context, request, reply));
   for (const version of API_VERSIONS) addApiRoutes(app, context, version);
   addLinkRoutes(app, {
     region: context.region,
@@ -148,13 +155,19 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     send: listener.send,
   };
   addImageStreamRoutes(app, { ...strangers, mirrors: context.mirrors });
-  addPageRoutes(app, {
+  const pages: PageListener = {
     ...strangers,
     guard: context.guard,
     sessions: context.sessions,
     pathOf,
     readFiles: (inner, mayWrite) => readUploadsOf(context, inner, CREATE_PATH, mayWrite),
     arrivedForm: ({ body }) => (body instanceof ArrivedForm ? body : undefined),
+  };
+  addPageRoutes(app, pages);
+  app.setNotFoundHandler((request, reply) => {
+    const moved = movedTo(request);
+    if (moved !== undefined) return reply.redirect(moved, 302);
+    return looksForPage(request) ? answerUnknownPage(pages, request, reply) : answerUnknown(context, request, reply);
   });
 }
 
@@ -327,7 +340,7 @@ function isWithinRate(context: ApiContext, request: FastifyRequest) {
 function answerUnknown(context: ApiContext, request: FastifyRequest, reply: FastifyReply) {
   const version = versionIn(request);
   if (version === '1.0' || version === '2.0') reply.header('X-MAAS-API-Hash', descriptionHash(version));
-  return looksForPage(request) ? sendUnknownPage(reply) : send(context, reply, answerOfUnknownPath(request));
+  return send(context, reply, answerOfUnknownPath(request));
 }
 
 const versionIn = (request: FastifyRequest) => /^\/+MAAS\/+api\/+([^/?]+)/.exec(request.raw.url ?? '')?.[1];

@@ -18,7 +18,7 @@ const countIn = (view: View, kind: AreaKind, object: ApiObject) => {
 const pagesOf = (kind: AreaKind): readonly PageDefinition[] =>
   objectPages({
     path: kind === 'zone' ? '/MAAS/zones/' : '/MAAS/pools/',
-    place: 'people',
+    place: kind === 'zone' ? 'zones' : 'pools',
     many: kind === 'zone' ? 'zones' : 'resourcepools',
     one: kind === 'zone' ? 'zones/{name}' : 'resourcepool/{id}',
     words: () => words.areas[kind],

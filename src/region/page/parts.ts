@@ -35,6 +35,8 @@ const PLACES = [
   ['events', '/MAAS/events/'],
   ['scripts', '/MAAS/scripts/'],
   ['tags', '/MAAS/tags/'],
+  ['zones', '/MAAS/zones/'],
+  ['pools', '/MAAS/pools/'],
   ['settings', '/MAAS/settings/'],
   ['people', '/MAAS/people/'],
   ['health', '/MAAS/health/'],
@@ -140,12 +142,13 @@ export function renderGone(view: Frame): Html {
   });
 }
 
-/** The answer to an unknown path. It is the same for every viewer, so it needs no sign-in. */
-export const renderUnknown = (): Html =>
-  documentOf(
-    words.frame.notFound,
-    cardOf(html`<h1>${words.frame.notFound}</h1><p>${words.frame.noSuchPage}</p><p>${toOverview()}</p>`),
-  );
+/** The answer to an unknown path. @param view `undefined`: nobody is signed in, and there is no navigation */
+export function renderUnknown(view: Frame | undefined): Html {
+  const { notFound, noSuchPage } = words.frame;
+  const content = html`<h1>${notFound}</h1><p>${noSuchPage}</p><p>${toOverview()}</p>`;
+  if (view === undefined) return documentOf(notFound, cardOf(content));
+  return pageOf(view, { title: notFound, place: '', main: html`<div class="sheet card">${content}</div>` });
+}
 
 /** The seconds after which a browser reloads a page because the store was away. */
 export const AWAY_SECONDS = 5;

@@ -64,6 +64,7 @@ import {
   renderSignIn,
   renderUnknown,
 } from './parts.ts';
+import { findMoved } from './paths.ts';
 import { PEOPLE_PAGE } from './people-page.ts';
 import { POWER_PAGES } from './power-pages.ts';
 import { SCRIPT_PAGES } from './scripts-page.ts';
@@ -103,7 +104,7 @@ export const PAGES: readonly PageDefinition[] = [
   ...AREA_PAGES,
 ];
 
-interface PageListener {
+export interface PageListener {
   readonly region: Region;
   readonly guard: PageGuard;
   readonly sessions: Sessions;
@@ -192,8 +193,33 @@ async function showSignIn(listener: PageListener, request: FastifyRequest, reply
 /** True for a browser's request for a page, not for a path of the API, the racks or the metadata. */
 export const looksForPage = (request: FastifyRequest): boolean => request.method === 'GET' && showsPages(request);
 
-export const sendUnknownPage = (reply: FastifyReply): FastifyReply =>
-  sendPage(begin(reply).code(REFUSALS['not-found'].status).header('X-Rackboot-Refusal', 'not-found'), renderUnknown());
+/** The page for an address of MAAS, for browsers and programs that take any answer; `undefined` for other requests. */
+export const movedTo = (request: FastifyRequest): string | undefined =>
+  ['GET', 'HEAD'].includes(request.method) && /\btext\/html\b|\*\/\*/.test(headerOf(request, 'accept') ?? '*/*')
+    ? findMoved(
+        request.raw.url ?? '',
+        PAGES.map(({ path }) => path),
+      )
+    : undefined;
+
+/** The answer to an unknown path: with the navigation for a signed-in viewer, and the same for everybody else. */
+export async function answerUnknownPage(
+  listener: PageListener,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const session = await sessionOf(listener, request);
+  const answer = begin(reply).code(REFUSALS['not-found'].status).header('X-Rackboot-Refusal', 'not-found');
+  return withWords(wordsOf(request), () =>
+    sendPage(
+      answer,
+      renderUnknown(session === undefined ? undefined : { ...NO_NEWS, viewer: viewerAs(session.user, session.csrf) }),
+    ),
+  );
+}
+
+/** A page that tells nothing of an action. */
+const NO_NEWS = { pages: PAGES, notice: '', refusal: undefined, faults: undefined };
 
 const showsPages = (request: FastifyRequest) =>
   !isLive(request) &&
@@ -432,7 +458,7 @@ const takeLink = async ({ sessions }: PageListener, { isByRack }: Peer, token: s
   isByRack ? 'by-rack' : ((await sessions.takeLink(token)) ?? 'spent-link');
 
 async function makeLink(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  if (!(await listener.peerOf(request)).isOperator) return sendUnknownPage(reply);
+  if (!(await listener.peerOf(request)).isOperator) return answerUnknownPage(listener, request, reply);
   const fields = formOf(request);
   if (isRefusal(fields)) return listener.send(reply, fields);
   const user = await findLinkUser(listener.region.store, fields.get('username')?.at(-1));

@@ -29,6 +29,8 @@ const FRAME = {
     events: 'Events',
     scripts: 'Scripts',
     tags: 'Tags',
+    zones: 'Zones',
+    pools: 'Pools',
     settings: 'Settings',
     people: 'People',
     health: 'Health',

@@ -558,6 +558,25 @@ test('an unknown path shows a browser a link back and a program one line; the ic
     await assertStatus(browser.ask('/favicon.ico', { headers: { accept: 'image/*' } }), 204);
   }));
 
+test('a wrong address keeps the navigation of a signed-in viewer', () =>
+  withBrowser(async (browser) => {
+    assert.doesNotMatch((await assertStatus(browser.ask('/MAAS/nothing/'), 404)).text, /<nav/);
+    await browser.signIn('alice');
+    const unknown = await assertStatus(browser.ask('/MAAS/nothing/'), 404);
+    assert.match(unknown.text, /<nav.*href="\/MAAS\/machines\/".*>alice<\/a>/s);
+    assert.doesNotMatch(unknown.text, /href="\/MAAS\/settings\/"/);
+  }));
+
+test('an address of MAAS leads browsers and programs to the nearest page, and changes nothing for other requests', () =>
+  withBrowser(async (browser) => {
+    for (const accept of ['text/html,application/xhtml+xml', '*/*']) {
+      const moved = await assertStatus(browser.ask('/MAAS/r/machine/4y3h7n/summary', { headers: { accept } }), 302);
+      assert.equal(moved.to, '/MAAS/machines/4y3h7n/');
+    }
+    await assertStatus(browser.ask('/MAAS/r/machines', { headers: { accept: 'application/json' } }), 404);
+    await assertStatus(browser.ask('/MAAS/r/machines', { method: 'POST', form: {} }), 404);
+  }));
+
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 test('a session is over if the wall clock was set back far', () =>
