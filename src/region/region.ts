@@ -31,6 +31,7 @@ import { reservedForRacks } from './racks/desired-machine.ts';
 import { MachineMirror } from './racks/machine-mirror.ts';
 import { Racks } from './racks/racks.ts';
 import { knownMark, type StateRequest, type StateUpdate, stateTag } from './racks/state-update.ts';
+import { UpstreamStates } from './racks/upstream-states.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome } from './records/decisions.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
 import type { NetworkScan, ScanOutcome } from './records/network-scan.ts';
@@ -102,6 +103,8 @@ class RegionOnStore {
   readonly installers: ListInstallers | undefined;
   /** Asks the rack of this process to scan networks; `undefined`: it has none. */
   readonly scan: RegionOptions['scan'];
+  /** The upstream DNS servers that do not answer the racks. */
+  readonly upstreams = new UpstreamStates();
   readonly #startId: string;
   readonly #isOnDuty: () => boolean;
   readonly #deadlines: StatusDeadlines;
@@ -262,6 +265,7 @@ class RegionOnStore {
       const weighed = await this.racks.homes.weigh(reports, source, rackUuid, ranges);
       const { added, booting, started, leased } = await this.store.recordReports(source, weighed, rackUuid);
       await this.life.seen({ started, seen: booting, leased });
+      this.upstreams.note(uuid === undefined ? source : (this.racks.find(uuid)?.name ?? source), reports);
       return added;
     });
   }

@@ -15,6 +15,7 @@ import {
   findWanted,
   given,
   mayCall,
+  type Outcome,
   operate,
   type PageDefinition,
   submit,
@@ -57,6 +58,8 @@ interface KindWords {
   readonly addOne: string;
   readonly add: string;
   readonly titleOf: (name: string) => string;
+  /** The heading of the form that changes it, if its page has other content. */
+  readonly changeIt?: string;
   readonly deleteIt: string;
   readonly delete: string;
 }
@@ -75,12 +78,17 @@ interface ObjectKind {
   /** The columns after the name. */
   readonly columns: (view: View, objects: readonly ApiObject[]) => readonly Column[] | Promise<readonly Column[]>;
   readonly add: (view: View) => FormOptions | Promise<FormOptions>;
-  /** The present values need not be among these options. */
-  readonly change: (view: View, object: ApiObject) => FormOptions | Promise<FormOptions>;
+  /** The present values need not be among these options. `undefined`: it cannot be changed. */
+  readonly change: (view: View, object: ApiObject) => FormOptions | undefined | Promise<FormOptions | undefined>;
   /** What its deletion takes along, or why it cannot be deleted. */
   readonly deletion: (view: View, object: ApiObject) => Deletion | Promise<Deletion>;
-  /** What else its page shows, below the form that changes it. */
-  readonly more?: (view: View, object: ApiObject) => Html | Promise<Html>;
+  /** What its page shows above the forms. With it, every user may open the page. */
+  readonly content?: (view: View, object: ApiObject) => Html | Promise<Html>;
+  /** What the list's page shows below the list. */
+  readonly listContent?: (view: View) => Html | Promise<Html>;
+  /** Further operations of its page, each with the value of `do` in its form. */
+  readonly acts?: Readonly<Record<string, (view: View, object: ApiObject) => Promise<Outcome>>>;
+  readonly actOperations?: readonly WantedOperation[];
 }
 
 interface Deletion {
@@ -92,7 +100,7 @@ interface Deletion {
 export function objectPages(kind: ObjectKind): readonly PageDefinition[] {
   const { path, many, one } = kind;
   const operations = operationsOf(kind);
-  const access = findWanted(operations.change).access === 'admin' ? 'admin' : 'user';
+  const isOpen = kind.content !== undefined || findWanted(operations.change).access !== 'admin';
   return [
     {
       path,
@@ -103,10 +111,10 @@ export function objectPages(kind: ObjectKind): readonly PageDefinition[] {
     },
     {
       path: `${path}:id/`,
-      access,
+      access: isOpen ? 'user' : 'admin',
       render: (view) => renderOne(view, kind),
       act: (view) => change(view, kind),
-      operations: [`PUT ${one}`, `DELETE ${one}`],
+      operations: [`PUT ${one}`, `DELETE ${one}`, ...(kind.actOperations ?? [])],
     },
   ];
 }
@@ -126,7 +134,7 @@ async function renderList(view: View, kind: ObjectKind) {
   const objects = await objectsIn(await operate(view, operations.list, {}, {}));
   const listing = listingOf(view, objects, kind.nameOf);
   const columns = await kind.columns(view, listing.shown);
-  const isOpen = mayCall(view.viewer, operations.change);
+  const isOpen = kind.content !== undefined || mayCall(view.viewer, operations.change);
   const rows = listing.shown.map((object) => {
     const name = kind.nameOf(object);
     const link = isOpen ? html`<a href="${pathBelow(kind.path, kind.keyOf(object))}">${name}</a>` : html`${name}`;
@@ -146,7 +154,7 @@ async function renderList(view: View, kind: ObjectKind) {
     place: kind.place,
     main: html`
       <div class="bar"><h1>${title}</h1></div>${lead === undefined ? nothing : html`<p class="soft">${lead}</p>`}
-      ${table}${form}`,
+      ${table}${kind.listContent === undefined ? nothing : await kind.listContent(view)}${form}`,
   });
 }
 
@@ -172,26 +180,36 @@ async function findObject(view: View, kind: ObjectKind) {
 async function renderOne(view: View, kind: ObjectKind) {
   const object = await findObject(view, kind);
   if (object === undefined) return undefined;
-  const { titleOf, deleteIt, delete: deleteText } = kind.words();
+  const { titleOf } = kind.words();
   const title = titleOf(kind.nameOf(object));
-  const options = { values: object, ...(await kind.change(view, object)) };
-  const form = formOf(view, {
-    body: controlsOf(view, operationsOf(kind).change, options),
-    submit: words.forms.save,
-    back: kind.path,
-  });
-  const { text, isRefused = false } = await kind.deletion(view, object);
-  const button = isRefused
-    ? html`<p></p>`
-    : formOf(view, { body: hiddenField('do', 'delete'), submit: deleteText, tone: 'danger' });
+  const isAllowed = mayCall(view.viewer, operationsOf(kind).change);
   return pageOf(view, {
     title,
     place: kind.place,
     main: html`
-      <div class="bar"><h1>${title}</h1></div><div class="sheet narrow">${form}</div>
-      ${kind.more === undefined ? nothing : await kind.more(view, object)}
-      <h2>${deleteIt}</h2><div class="sheet narrow"><p class="lead">${text}</p>${button}</div>`,
+      <div class="bar"><h1>${title}</h1></div>
+      ${kind.content === undefined ? nothing : await kind.content(view, object)}
+      ${isAllowed ? await changeForms(view, kind, object) : nothing}`,
   });
+}
+
+async function changeForms(view: View, kind: ObjectKind, object: ApiObject): Promise<readonly Html[]> {
+  const { changeIt, deleteIt, delete: deleteText } = kind.words();
+  const options = await kind.change(view, object);
+  const heading = kind.content === undefined || changeIt === undefined ? nothing : html`<h2>${changeIt}</h2>`;
+  const form =
+    options === undefined
+      ? nothing
+      : html`${heading}<div class="sheet narrow">${formOf(view, {
+          body: controlsOf(view, operationsOf(kind).change, { values: object, ...options }),
+          submit: words.forms.save,
+          back: kind.path,
+        })}</div>`;
+  const { text, isRefused = false } = await kind.deletion(view, object);
+  const button = isRefused
+    ? html`<p></p>`
+    : formOf(view, { body: hiddenField('do', 'delete'), submit: deleteText, tone: 'danger' });
+  return [form, html`<h2>${deleteIt}</h2><div class="sheet narrow"><p class="lead">${text}</p>${button}</div>`];
 }
 
 async function change(view: View, kind: ObjectKind) {
@@ -199,8 +217,12 @@ async function change(view: View, kind: ObjectKind) {
   if (object === undefined) return undefined;
   const operations = operationsOf(kind);
   const [name, path] = [kind.nameOf(object), pathOf(kind, view)];
+  const act = kind.acts?.[given(view, 'do')];
+  if (act !== undefined) return act(view, object);
   if (given(view, 'do') === 'delete')
     return submit(view, operations.remove, path, {}, kind.path, words.objects.deleted(name));
-  const values = valuesOf(view, operations.change, await kind.change(view, object));
+  const options = await kind.change(view, object);
+  if (options === undefined) return undefined;
+  const values = valuesOf(view, operations.change, options);
   return submit(view, operations.change, path, values, kind.path, words.objects.saved(name));
 }

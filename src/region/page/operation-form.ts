@@ -110,10 +110,12 @@ const textsIn = (value: unknown): readonly string[] =>
 
 /** The controls of a form for the parameters of an operation. */
 export function controlsOf(view: View, wanted: WantedOperation, options: FormOptions = {}): readonly Html[] {
-  return parametersOf(wanted, options.only).map((parameter) => controlOf(view, parameter, options));
+  const isChange = wanted.startsWith('PUT');
+  return parametersOf(wanted, options.only).map((parameter) => controlOf(view, parameter, options, isChange));
 }
 
-function controlOf(view: View, parameter: Parameter, options: FormOptions): Html {
+/** @param isChange true to leave out which fields are optional: all of them are, for the operation */
+function controlOf(view: View, parameter: Parameter, options: FormOptions, isChange: boolean): Html {
   const { name, kind, isRequired, charactersMax, values, description } = parameter;
   const hint = options.hints?.[name] ?? description;
   const present = textsIn(options.values?.[name]);
@@ -123,6 +125,7 @@ function controlOf(view: View, parameter: Parameter, options: FormOptions): Html
     hint: hint === '' ? undefined : hint,
     value: present.join('\n'),
     required: isRequired,
+    isAlternative: isChange,
   };
   const choices = options.choices?.[name] ?? values.map((value): Choice => [value, value]);
   if (kind === 'list') {

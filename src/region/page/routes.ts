@@ -30,6 +30,7 @@ import { AREA_PAGES } from './area-pages.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { BOOT_PAGE } from './boot-page.ts';
 import { CHOOSE_PAGE } from './choose-page.ts';
+import { DNS_PAGES } from './dns-pages.ts';
 import { EDIT_PAGE } from './edit-page.ts';
 import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
 import { IMAGE_PAGE } from './image-page.ts';
@@ -102,6 +103,7 @@ export const PAGES: readonly PageDefinition[] = [
   ACCOUNT_PAGE,
   PEOPLE_PAGE,
   ...AREA_PAGES,
+  ...DNS_PAGES,
 ];
 
 export interface PageListener {

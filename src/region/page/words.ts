@@ -1454,6 +1454,70 @@ const ACCOUNT = {
     html`For programs and the command line, <code>sudo rackboot apikey --username ${username}</code> on the rack prints an API key.`,
 };
 
+const DNS = {
+  domains: {
+    title: 'DNS',
+    lead: 'Racks answer for these domains: for machines, devices, reservations and leases, and for the records that you add.',
+    empty: '',
+    addOne: 'Add a domain',
+    add: 'Add domain',
+    titleOf: (domain: string) => domain,
+    hint: 'Such as lab.example.net.',
+    renames: 'Its machines, devices, records and reserved addresses get names in the renamed domain.',
+    changeIt: 'Rename this domain',
+    deleteIt: 'Delete this domain',
+    delete: 'Delete domain',
+    isDefault: 'New machines get names in the default domain. Make another domain the default first.',
+    loss: (names: number) =>
+      names === 0
+        ? 'It has no names. Racks no longer answer for it.'
+        : `It has ${counted(names, 'name')} of machines, devices, records and reserved addresses: move or delete these first.`,
+  },
+  names: 'Names by where they come from',
+  tabs: { records: 'Records', machines: 'Machines and devices', leases: 'Leases' },
+  none: {
+    records: 'No records yet. A record gives a host outside of Rackboot a name, or a name a second one.',
+    machines: 'No machine or device of this page has an address in this domain.',
+    leases: 'No host with a lease tells a name of its own.',
+  },
+  columns: { type: 'Type', data: 'Data', ttl: 'TTL', origin: 'From', records: 'Records', use: 'Use', state: 'State' },
+  origins: {
+    record: 'added here',
+    file: 'configuration file',
+    reserved: 'reserved address',
+    host: 'DHCP reservation',
+    machine: 'machine',
+    device: 'device',
+    lease: 'lease',
+  },
+  first: 'First page',
+  wholeName: 'The whole name of a machine',
+  isDefault: 'default',
+  makeDefault: 'Make it the default domain',
+  madeDefault: (domain: string) => `New machines get names in ${domain}.`,
+  addOne: 'Add a record',
+  addTo: (domain: string) => `Add a record to ${domain}`,
+  add: 'Add record',
+  titleOf: (name: string) => `Record of ${name}`,
+  nameHint: 'Without the domain; @ is the domain itself.',
+  dataHint: 'As in a zone file: 10.20.0.10, www.example.net, 10 mail.example.net, "a text".',
+  ttlHint: 'How long others may keep the answer, in seconds.',
+  deleteIt: 'Delete this record',
+  delete: 'Delete record',
+  loss: (record: string) => `\`${record}\` is no longer served.`,
+  upstreams: {
+    title: 'Upstream servers',
+    server: 'Server',
+    asked: 'Asked for',
+    others: 'all other names',
+    answers: 'no failure reported',
+    fails: 'does not answer',
+    since: (rack: string, ago: string) => `${rack}, since ${ago}`,
+    empty: 'None: names outside of the domains above are refused. Set upstream servers in the settings.',
+    settings: 'Settings of upstream servers, forwarded domains and DNSSEC',
+  },
+};
+
 /** A list that is too long for one page. */
 const LISTING = {
   search: 'Search by name',
@@ -1565,6 +1629,7 @@ const ENGLISH = {
   settings: SETTINGS_PAGE,
   account: ACCOUNT,
   people: PEOPLE,
+  dns: DNS,
   listing: LISTING,
   objects: OBJECTS,
   areas: AREAS,

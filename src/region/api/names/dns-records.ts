@@ -80,12 +80,12 @@ export function nextNumber(records: readonly NamedRecord[], nowMs: number): numb
 
 /** The records that the racks serve. */
 export const currentRecords = (
-  { region }: ApiCall,
+  { region }: Pick<ApiCall, 'region'>,
   inForce: SettingsReader = region.settings,
 ): readonly NamedRecord[] => recordsOf(inForce.valueOf(RECORDS));
 
 /** The names of the reserved addresses, as records. */
-export const reservedRecords = ({ region }: ApiCall): readonly NamedRecord[] =>
+export const reservedRecords = ({ region }: Pick<ApiCall, 'region'>): readonly NamedRecord[] =>
   region.networks.known.records.reserved.flatMap(({ hostname, domain, address }): readonly NamedRecord[] => {
     if (hostname === undefined || domain === undefined) return [];
     const [name, data] = [`${hostname}.${domain}`, formatIpv4(address)];
@@ -138,7 +138,10 @@ export function refuseNameless(call: ApiCall, id: number): Refusal {
 export type Domains = readonly [string, ...string[]];
 
 /** The ids of the domains for which the racks are authoritative, the default one first. */
-export function currentDomainIds({ region }: ApiCall, inForce: SettingsReader = region.settings): DomainIds {
+export function currentDomainIds(
+  { region }: Pick<ApiCall, 'region'>,
+  inForce: SettingsReader = region.settings,
+): DomainIds {
   const byDefault = inForce.valueOf('dns.domain');
   const own = typeof byDefault === 'string' && byDefault !== '' ? byDefault : region.config().domain;
   return domainIds(own, inForce.valueOf('dns.domains'));
@@ -146,7 +149,7 @@ export function currentDomainIds({ region }: ApiCall, inForce: SettingsReader = 
 export type DomainIds = ReadonlyMap<string, number>;
 
 /** The domains for which the racks are authoritative. */
-export const currentDomains = (call: ApiCall, inForce?: SettingsReader): Domains =>
+export const currentDomains = (call: Pick<ApiCall, 'region'>, inForce?: SettingsReader): Domains =>
   namesIn(currentDomainIds(call, inForce));
 
 function namesIn(ids: DomainIds): Domains {
