@@ -7,12 +7,9 @@ import { PAGES } from '../../../src/region/page/routes.ts';
 import type { Outcome, View } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { report, withRegion } from '../place.ts';
-import { ADMIN, addViewer, USER, viewOf } from './view.ts';
+import { ADMIN, addViewer, fieldsOf, USER, viewOf } from './view.ts';
 
 const pageAt = (path: string) => PAGES.find((page) => page.path === path) ?? assert.fail(path);
-
-const fieldsOf = (form: Readonly<Record<string, string>>) =>
-  new Map(Object.entries(form).map(([name, value]) => [name, [value]] as const));
 
 const rendered = async (region: Region, path: string, more: Partial<View> = {}) =>
   `${await pageAt(path).render(viewOf(region, { viewer: ADMIN, ...more }))}`;

@@ -35,3 +35,7 @@ export function viewOf(region: Region, more: Partial<View> = {}): View {
     ...more,
   };
 }
+
+/** A query or a form with one value for each name. */
+export const fieldsOf = (form: Readonly<Record<string, string>>) =>
+  new Map(Object.entries(form).map(([name, value]) => [name, [value]] as const));
