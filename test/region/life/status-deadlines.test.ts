@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Clock, later } from '../../../src/clock.ts';
+import { RackError } from '../../../src/errors.ts';
 import { StatusDeadlines } from '../../../src/region/life/status-deadlines.ts';
 import { statusRow } from '../../../src/region/records/lifecycle.ts';
+import type { RegionStore } from '../../../src/region/records/store.ts';
 import { openRegion } from '../../../src/region/region.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { type RegionPlace, report, withRegion } from '../place.ts';
@@ -81,6 +83,23 @@ test('a deadline from a clock in another year is bounded at startup', () =>
     await clock.pass(3 * LOOK_MS);
     assert.equal((await store.findMachine(systemId))?.status, 'failed-commissioning');
     region.close();
+  }));
+
+test('deadlines are bounded at the next look if the store was unavailable at the first', () =>
+  withRegion(async (place) => {
+    const { clock, store } = place;
+    const systemId = await beginCommissioning(place);
+    clock.stepWall(-50 * 365 * DAY_MS);
+    let isAvailable = false;
+    const shiftDeadlines: RegionStore['shiftDeadlines'] = async (...terms) => {
+      if (!isAvailable) throw new RackError('store-unavailable', 'the database restarts');
+      await store.shiftDeadlines(...terms);
+    };
+    const deadlines = new StatusDeadlines({ shiftDeadlines }, clock);
+    assert.equal(await deadlines.follow(), false);
+    isAvailable = true;
+    assert.equal(await deadlines.follow(), true);
+    assert.ok(((await store.findMachine(systemId))?.statusDeadlineMs ?? 0) <= clock.wallTimeMs() + ALLOWED_MS);
   }));
 
 test('a rack whose clock is ahead does not extend a machine’s time', () =>

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { decideCommand, restingStatus } from '../../../src/region/life/command-effects.ts';
 import { COMMAND_NAMES } from '../../../src/region/life/commands.ts';
 import { decideSignal, SIGNAL_STATUSES } from '../../../src/region/life/signal.ts';
+import { enterStatus } from '../../../src/region/life/status-change.ts';
 import { type MachineStatus, STATUSES, statusRow } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
@@ -116,5 +117,22 @@ test('every state can be left by a command', () => {
     const terms = { atMs: 5, clock, by: BY, switches: true };
     const ways = COMMAND_NAMES.filter((name) => decideCommand(machine, { name }, terms).kind === 'change');
     assert.ok(ways.length > 0, status);
+  }
+});
+
+test('a machine boots its disk once deployed, and the network again when it is deployed anew or is free', () => {
+  const clock = new VirtualClock();
+  const cases: readonly (readonly [from: MachineStatus, to: MachineStatus, before: boolean, after: boolean])[] = [
+    ['deploying', 'deployed', true, false],
+    ['deployed', 'entering-rescue-mode', false, false],
+    ['failed-deployment', 'deploying', false, true],
+    ['releasing', 'ready', false, true],
+    ['failed-commissioning', 'new', false, true],
+    ['ready', 'commissioning', true, true],
+    ['allocated', 'testing', true, true],
+  ];
+  for (const [from, to, netboot, after] of cases) {
+    const { fields } = enterStatus(bareMachine(from, { netboot }), to, { atMs: 5, clock, username: '' });
+    assert.equal(fields.netboot, after, `${from} to ${to}`);
   }
 });
