@@ -1,7 +1,7 @@
 // Small changes of the code of the wire and of machines' lives, one at a time: the tests must notice most of them. Those of the changed room are
 // asked first, then those of its top room. Each run takes a sample, by a seed that it prints; it lists the survivors, which a person judges.
 // MUTANTS=500 takes more, MUTATED='^src/tftp/' other files.
-// @host computes, 1200 s
+// @host computes, 1800 s
 
 import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
