@@ -283,6 +283,8 @@ test('every page is readable and usable on a desktop and on a phone', {
     for (const path of [
       '',
       'machines/',
+      'events/',
+      'events/?kind=SETTINGS&q=nothing&machine=a-machine-of-a-long-name.example.net',
       'images/',
       'images/1/',
       'images/5/',

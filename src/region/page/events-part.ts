@@ -7,10 +7,13 @@ import { readEvents } from '../api/site/event-pieces.ts';
 import { eventSentence, shownTo } from '../records/events.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { machinePath } from './machine-actions.ts';
-import { isTakenReport } from './timeline.ts';
+import { isTakenReport, momentText } from './timeline.ts';
 import { eventText, logLine, none } from './values.ts';
 import type { View } from './view.ts';
 import { words } from './words.ts';
+
+/** The page of all events. */
+export const EVENTS_PATH = '/MAAS/events/';
 
 const PAGE_EVENTS = 40;
 /** How many of the newest events are read; the page shows PAGE_EVENTS of them. */
@@ -40,16 +43,17 @@ function subjectOf(event: MachineEvent): {
     const { mac, ...rest } = event.params;
     return { who: linkTo(mac, mac), what: `${eventSentence({ code: event.code, params: rest })}${from}` };
   }
-  const who = username === '' ? rack : username;
-  return { who: who === undefined ? none : html`${who}`, what: eventText(event) };
+  const subject: unknown = username === '' ? (rack ?? Reflect.get(event.params, 'rack')) : username;
+  return { who: typeof subject === 'string' ? html`${subject}` : none, what: eventText(event) };
 }
 
 const linkTo = (machine: string, text: string) => html`<a href="${machinePath(machine)}">${text}</a>`;
 
-function eventItem(event: MachineEvent, nowMs: number) {
+/** A line of a list of events. Its time leads to what happened around it. */
+export function eventItem(event: MachineEvent, nowMs: number): Html {
   const { who, what } = subjectOf(event);
   return html`
-    <li><time datetime="${new Date(event.atMs).toISOString()}">${formatAge(nowMs - event.atMs)}</time>
+    <li id="e${event.id}"><a class="when" href="${EVENTS_PATH}?at=${event.id}#e${event.id}"><time datetime="${new Date(event.atMs).toISOString()}" title="${momentText(event.atMs)}">${formatAge(nowMs - event.atMs)}</time></a>
     <span class="who">${who}</span>
     <span class="kind soft">${words.values.eventType(event.type)}</span>
     ${logLine(what, `what ${event.level}`)}</li>`;
@@ -74,5 +78,6 @@ export async function renderLog(view: View): Promise<Html> {
     .map(shownTo(view.viewer));
   return events.length === 0
     ? html`<div class="sheet empty soft">${words.values.noEvents}</div>`
-    : html`<div class="sheet"><ol class="events">${events.map((event) => eventItem(event, nowMs))}</ol></div>`;
+    : html`<div class="sheet"><ol class="events">${events.map((event) => eventItem(event, nowMs))}</ol></div>
+      <p class="small"><a href="${EVENTS_PATH}">${words.events.all}</a></p>`;
 }

@@ -11,7 +11,7 @@ import type { MachineEvent } from '../records/machine-event.ts';
 import { findAddressed, sectionOf, sectionPath } from './machine-frame.ts';
 import { eventLine, renderTimeline } from './timeline.ts';
 import { eventText } from './values.ts';
-import { type PageDefinition, queryValue, type View } from './view.ts';
+import { type PageDefinition, queryNumber, queryValue, type View } from './view.ts';
 import { words } from './words.ts';
 
 const SHOWN_MAX = 100;
@@ -29,11 +29,6 @@ type Level = keyof typeof LEVELS;
 const isLevel = (name: string): name is Level => Object.hasOwn(LEVELS, name);
 const LEVEL_NAMES = Object.keys(LEVELS).filter(isLevel);
 
-const numberIn = (view: View, name: string) => {
-  const text = queryValue(view, name);
-  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-};
-
 interface Choice {
   readonly level: Level;
   readonly search: string;
@@ -41,13 +36,13 @@ interface Choice {
 }
 
 function choiceIn(view: View): Choice {
-  const at = numberIn(view, 'at');
+  const at = queryNumber(view, 'at');
   const level = queryValue(view, 'level');
   const usual = at === undefined ? 'important' : 'all';
   return {
     level: isLevel(level) ? level : usual,
     search: queryValue(view, 'search').trim(),
-    before: numberIn(view, 'before') ?? (at === undefined ? undefined : at + AFTER_MOMENT),
+    before: queryNumber(view, 'before') ?? (at === undefined ? undefined : at + AFTER_MOMENT),
   };
 }
 

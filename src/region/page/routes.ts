@@ -32,6 +32,7 @@ import { BOOT_PAGE } from './boot-page.ts';
 import { CHOOSE_PAGE } from './choose-page.ts';
 import { DNS_PAGES } from './dns-pages.ts';
 import { EDIT_PAGE } from './edit-page.ts';
+import { EVENTS_EXPORT, EVENTS_PAGE } from './events-page.ts';
 import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
 import { IMAGE_PAGE } from './image-page.ts';
 import { IMAGES_PAGE } from './images-page.ts';
@@ -75,7 +76,7 @@ import { SOURCE_PAGES } from './sources-page.ts';
 import { SUBNET_PAGES } from './subnet-page.ts';
 import { TAG_PAGES } from './tags-page.ts';
 import { UPLOAD_PAGE } from './upload-page.ts';
-import { faultsOf, type PageDefinition, refusalText, type View, type Viewer } from './view.ts';
+import { type DownloadDefinition, faultsOf, type PageDefinition, refusalText, type View, type Viewer } from './view.ts';
 import { withWords } from './words.ts';
 
 export const PAGES: readonly PageDefinition[] = [
@@ -90,6 +91,7 @@ export const PAGES: readonly PageDefinition[] = [
   ...POWER_PAGES,
   EDIT_PAGE,
   DEBUG_PAGE,
+  EVENTS_PAGE,
   NETWORKS_PAGE,
   ...SUBNET_PAGES,
   IMAGES_PAGE,
@@ -105,6 +107,8 @@ export const PAGES: readonly PageDefinition[] = [
   ...AREA_PAGES,
   ...DNS_PAGES,
 ];
+
+const DOWNLOADS: readonly DownloadDefinition[] = [EVENTS_EXPORT];
 
 export interface PageListener {
   readonly region: Region;
@@ -151,6 +155,7 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
   app.post(`${LOGIN}link/`, (request, reply) => makeLink(listener, request, reply));
   app.post('/MAAS/accounts/authenticate/', (request, reply) => authenticate(listener, request, reply));
   app.post('/MAAS/logout/', inWords(signOut));
+  for (const file of DOWNLOADS) app.get(file.path, inWords(downloading(file)));
   for (const page of PAGES) {
     const add = (to: FastifyInstance): void => {
       to.get(page.path, inWords(showing(page)));
@@ -315,8 +320,9 @@ async function viewerOf(
   return excess(peer);
 }
 
-const showing =
-  (page: PageDefinition): Handler =>
+/** Opens a page or a file for a viewer who may. */
+const opening =
+  (page: Pick<PageDefinition, 'access'>, send: (reply: FastifyReply, view: View) => Promise<FastifyReply>): Handler =>
   async (listener, request, reply) => {
     mustReachStore(listener.region);
     const peer = await listener.peerOf(request);
@@ -329,10 +335,28 @@ const showing =
     if (session !== undefined && notice !== '') await listener.sessions.setNotice(session, '');
     const view = { ...viewOf(listener, viewer, peer, request, NO_FIELDS), notice };
     if (!mayOpen(viewer, page.access)) return refused(reply, view, NOT_ALLOWED);
-    const shown = await page.render(view);
-    return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
+    return await send(reply, view);
   };
 
+const showing = (page: PageDefinition): Handler =>
+  opening(page, async (reply, view) => {
+    const shown = await page.render(view);
+    return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
+  });
+
+const downloading = (page: DownloadDefinition): Handler =>
+  opening(page, async (reply, view) => {
+    const file = await page.download(view);
+    if (file === undefined) return refused(reply, view, BUSY_SEARCHING);
+    return reply
+      .type(file.contentType)
+      .header('Content-Disposition', `attachment; filename="${file.name}"`)
+      .send(file.text);
+  });
+
+const BUSY_SEARCHING = refuse('lists-limit', 'Too many searches are running: try again in a moment.', {
+  'Retry-After': '5',
+});
 const NOT_ALLOWED = refuse('not-allowed', 'Only an administrator may open this page.');
 
 function viewOf(

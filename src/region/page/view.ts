@@ -82,9 +82,23 @@ export interface PageDefinition {
   readonly operations?: readonly WantedOperation[];
 }
 
+/** A file that a page offers. */
+export interface DownloadDefinition extends Pick<PageDefinition, 'path' | 'access'> {
+  /** `undefined`: the region has no time for it now. */
+  readonly download: (
+    view: View,
+  ) => Promise<{ readonly text: string; readonly contentType: string; readonly name: string } | undefined>;
+}
+
 export const given = (view: Pick<View, 'given'>, name: string): string => view.given.get(name)?.at(-1) ?? '';
 
 export const queryValue = (view: Pick<View, 'query'>, name: string): string => view.query.get(name)?.at(-1) ?? '';
+
+/** A number from 0 on; `undefined`: the URL has none. */
+export function queryNumber(view: Pick<View, 'query'>, name: string): number | undefined {
+  const text = queryValue(view, name);
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
 
 /** An operation of API 2.0 as its table names it: `POST machines/{system_id} deploy`. */
 export type WantedOperation = `${Method} ${string}`;

@@ -1115,6 +1115,52 @@ const MACHINE_EVENTS = {
   noMatch: 'No event matches.',
 };
 
+const EVENTS = {
+  title: 'Events',
+  lead: 'What machines, racks, people and the region did. Times are in UTC where they are typed.',
+  all: 'All events',
+  levels: {
+    important: 'What matters',
+    all: 'The full log',
+    warning: 'Warnings and errors',
+    error: 'Errors',
+    audit: 'What people did',
+  },
+  filters: {
+    text: 'Search',
+    textHint: 'text, kind such as dhcp.ack',
+    level: 'Level',
+    kind: 'Kind',
+    anyKind: 'any kind',
+    machine: 'Machine',
+    machineHint: 'machine: name, id or MAC',
+    rack: 'Rack',
+    anyRack: 'any rack',
+    user: 'User',
+    userHint: 'user',
+    since: 'From (UTC)',
+    until: 'To (UTC)',
+    more: 'More filters',
+    show: 'Show',
+    clear: 'Clear',
+  },
+  empty: {
+    title: 'Nothing has happened yet',
+    hint: 'As soon as a machine, a rack or a person does something, it is written here.',
+  },
+  noMatch: 'No event matches.',
+  notYet: (events: number) => `None of the newest ${events} events that were searched matches.`,
+  further: 'Search further back',
+  newest: 'Newest',
+  older: 'Older',
+  export: {
+    csv: 'Export as CSV',
+    json: 'Export as JSON',
+    hint: (max: number) => `At most ${max} events, the newest of those that match.`,
+  },
+  busy: 'Too many searches are running: try again in a moment.',
+};
+
 const WORK = {
   bytes: (done: string, total: string, percent: number) => `${done} of ${total} (${percent} %)`,
   timedOut: 'timed out',
@@ -1606,6 +1652,7 @@ const ENGLISH = {
   waterfall: WATERFALL,
   boots: BOOTS,
   machineEvents: MACHINE_EVENTS,
+  events: EVENTS,
   work: WORK,
   facts: FACTS,
   logins: LOGINS,

@@ -34,6 +34,10 @@ export interface EventFilter {
   /** True to leave out DEBUG and include audit events. */
   readonly isQuiet?: boolean | undefined;
   readonly usernames?: readonly string[] | undefined;
+  /** Only events that happened at or after this wall time in milliseconds; racks report some of them late. */
+  readonly sinceMs?: number | undefined;
+  /** Only events that happened at or before it. */
+  readonly untilMs?: number | undefined;
   /** Only ids above this. */
   readonly after?: number | undefined;
   /** Only ids below this. */

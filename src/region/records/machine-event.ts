@@ -68,6 +68,8 @@ export const EVENT_TYPES = {
 } as const satisfies Record<string, { readonly level: MachineEventLevel; readonly title: string }>;
 export type MachineEventType = keyof typeof EVENT_TYPES;
 
+export const isEventType = (name: string): name is MachineEventType => Object.hasOwn(EVENT_TYPES, name);
+
 export type NewMachineEvent = Happening & {
   readonly type: MachineEventType;
   /** Overrides the type's level. */

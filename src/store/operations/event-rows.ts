@@ -5,6 +5,7 @@ import {
   EVENT_LEVELS,
   EVENT_TYPES,
   isEventLevel,
+  isEventType,
   type MachineEvent,
   type MachineEventLevel,
   type MachineEventType,
@@ -87,10 +88,8 @@ export const readEvent = (row: Row): MachineEvent => {
   };
 };
 
-const isType = (name: string): name is MachineEventType => Object.hasOwn(EVENT_TYPES, name);
-
 function typeOf(name: string): MachineEventType {
-  return isType(name) ? name : 'NODE_STATUS_EVENT';
+  return isEventType(name) ? name : 'NODE_STATUS_EVENT';
 }
 
 function levelOf(value: number): MachineEventLevel {

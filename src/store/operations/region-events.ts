@@ -55,6 +55,8 @@ function eventConditions(filter: EventFilter): EventConditions {
   if (filter.usernames !== undefined) {
     where('event.username IN texts(?)', JSON.stringify(filter.usernames));
   }
+  if (filter.sinceMs !== undefined) where('event.at_ms >= ?', filter.sinceMs);
+  if (filter.untilMs !== undefined) where('event.at_ms <= ?', filter.untilMs);
   if (filter.after !== undefined) where('event.id > ?', filter.after);
   if (filter.before !== undefined) where('event.id < ?', filter.before);
   if (filter.upTo !== undefined) where('event.id <= ?', filter.upTo);

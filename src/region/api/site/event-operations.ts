@@ -64,7 +64,7 @@ function eventWriter(call: ApiCall): (event: MachineEvent) => Record<string, unk
 }
 
 /** @param ownRack the name of the region's own rack */
-function eventJson(event: MachineEvent, ownRack: string | undefined) {
+export function eventJson(event: MachineEvent, ownRack: string | undefined) {
   return {
     username: event.username === '' ? 'unknown' : event.username,
     node: event.systemId ?? '',

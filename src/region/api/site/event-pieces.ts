@@ -8,6 +8,8 @@ import type { RegionStore } from '../../records/store.ts';
 
 /** Ids that one piece covers: a piece takes a millisecond or two, even if no event passes the filter. */
 export const PIECE_IDS = 4000;
+/** Likewise if each event of the piece is read and its sentence is written. */
+export const EXAMINED_IDS = 400;
 
 /**
  * The events that pass a filter, newest first: with `after` the oldest ones after it, otherwise the newest ones. Each step of the generator is
@@ -18,9 +20,9 @@ export async function* readEvents(
   filter: EventFilter,
   { oldest, newest }: EventRange,
 ): AsyncGenerator<undefined, readonly MachineEvent[]> {
-  const { after, before, limit } = filter;
-  const found: MachineEvent[] = [];
+  const { after, limit } = filter;
   if (after !== undefined) {
+    const found: MachineEvent[] = [];
     for (let from = Math.max(after, oldest - 1); found.length < limit && from < newest; ) {
       const upTo = from + PIECE_IDS;
       const events = await store.listEvents({ ...filter, after: from, upTo, limit: limit - found.length });
@@ -30,13 +32,45 @@ export async function* readEvents(
     }
     return found;
   }
-  const end = Math.min(before ?? Number.POSITIVE_INFINITY, newest + 1);
-  for (let to = end; found.length < limit && to > oldest; ) {
-    const from = to - PIECE_IDS;
-    const events = await store.listEvents({ ...filter, before: to, after: from - 1, limit: limit - found.length });
-    found.push(...events);
+  return (yield* searchEvents(store, filter, { oldest, newest })).events;
+}
+
+/** How a search examines events that a query cannot choose. */
+interface Examination {
+  readonly isWanted: (event: MachineEvent) => boolean;
+}
+
+export interface FoundEvents {
+  /** Newest first. */
+  readonly events: readonly MachineEvent[];
+  /** Only ids below it are left to search; `undefined`: the begin of the log was reached. */
+  readonly next: number | undefined;
+}
+
+/**
+ * The newest events below `before` that pass a filter and an examination. Each step of the generator is a piece.
+ * @param piecesMax it then ends with what it has found
+ */
+export async function* searchEvents(
+  store: Pick<RegionStore, 'listEvents' | 'nearestEvent'>,
+  filter: EventFilter,
+  { oldest, newest }: Pick<EventRange, 'oldest' | 'newest'>,
+  examination?: Examination,
+  piecesMax = Number.POSITIVE_INFINITY,
+): AsyncGenerator<undefined, FoundEvents> {
+  const { before, limit } = filter;
+  const ids = examination === undefined ? PIECE_IDS : EXAMINED_IDS;
+  const found: MachineEvent[] = [];
+  let to = Math.min(before ?? Number.POSITIVE_INFINITY, newest + 1);
+  for (let pieces = 0; pieces < piecesMax && found.length < limit && to > oldest; pieces += 1) {
+    const from = to - ids;
+    const most = examination === undefined ? limit - found.length : ids;
+    const events = await store.listEvents({ ...filter, before: to, after: from - 1, limit: most });
+    found.push(...(examination === undefined ? events : events.filter(examination.isWanted)));
     yield;
     to = events.length > 0 ? from : ((await store.nearestEvent('before', from)) ?? oldest - 1) + 1;
   }
-  return found;
+  const events = found.slice(0, limit);
+  const isFull = found.length >= limit;
+  return { events, next: isFull ? events.at(-1)?.id : to > oldest ? to : undefined };
 }

@@ -1,0 +1,260 @@
+// All events at /MAAS/events/: by level, kind, machine, rack, user, time and text; in pages, at a moment, live, and as a file.
+//
+// 1. A page searches at most PIECES_MAX pieces of the log, as one of the region's bounded searches; a link searches on from there.
+// 2. `at` names an event by its id: the page begins with the events shortly after it. Ids increase in the order of storing, so they also
+//    divide the log into pages.
+// 3. The newest page is live if its search was short. A page in the past never changes.
+// 4. The text of an event may come from any host: a cell of the CSV never begins a formula.
+
+import { type Html, html, nothing } from '../../html.ts';
+import { parseMac } from '../../net/address.ts';
+import { eventJson } from '../api/site/event-operations.ts';
+import { EXAMINED_IDS, type FoundEvents, searchEvents } from '../api/site/event-pieces.ts';
+import { shownTo } from '../records/events.ts';
+import type { EventFilter, MachineFilter } from '../records/filters.ts';
+import { EVENT_TYPES, isEventType, type MachineEvent } from '../records/machine-event.ts';
+import { EVENTS_PATH, eventItem } from './events-part.ts';
+import { pageOf } from './parts.ts';
+import { eventText } from './values.ts';
+import { type DownloadDefinition, type PageDefinition, queryNumber, queryValue, type View } from './view.ts';
+import { words } from './words.ts';
+
+const SHOWN_MAX = 100;
+const EXPORTED_MAX = 10_000;
+/** The pieces that one page searches. */
+const PIECES_MAX = 100;
+/** After so many ids that were examined in vain, a page that refreshes itself would cost too much. */
+const LIVE_IDS_MAX = 10 * EXAMINED_IDS;
+/** Ids after the event that `at` names: what followed at once is shown, too, and the event is on the page. */
+const AFTER_MOMENT = SHOWN_MAX / 2;
+
+const LEVELS = {
+  important: { isQuiet: true },
+  all: {},
+  warning: { level: 'warning' },
+  error: { level: 'error' },
+  audit: { level: 'audit' },
+} as const satisfies Readonly<Record<string, Pick<EventFilter, 'level' | 'isQuiet'>>>;
+type Level = keyof typeof LEVELS;
+const isLevel = (name: string): name is Level => Object.hasOwn(LEVELS, name);
+
+/** The fields of the form besides the level; empty: any. */
+const FIELDS = ['q', 'kind', 'machine', 'rack', 'user', 'since', 'until'] as const;
+type Field = (typeof FIELDS)[number];
+
+interface Choice extends Readonly<Record<Field, string>> {
+  readonly level: Level;
+  readonly before: number | undefined;
+}
+
+function choiceIn(view: View): Choice {
+  const at = queryNumber(view, 'at');
+  const level = queryValue(view, 'level');
+  const of = (name: Field) => queryValue(view, name).trim();
+  return {
+    q: of('q'),
+    kind: isEventType(of('kind')) ? of('kind') : '',
+    machine: of('machine'),
+    rack: of('rack'),
+    user: of('user'),
+    since: timeOf(of('since')) === undefined ? '' : of('since'),
+    until: timeOf(of('until')) === undefined ? '' : of('until'),
+    level: isLevel(level) ? level : at === undefined ? 'important' : 'all',
+    before: queryNumber(view, 'before') ?? (at === undefined ? undefined : at + AFTER_MOMENT),
+  };
+}
+
+/** The wall time of `2026-01-31T23:59`, in UTC; `undefined`: the text is none. */
+function timeOf(text: string): number | undefined {
+  const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) ? Date.parse(`${text.replace(/Z$/, '')}Z`) : Number.NaN;
+  return Number.isNaN(at) ? undefined : at;
+}
+
+const isNarrowed = (choice: Choice) => choice.level !== 'important' || FIELDS.some((name) => choice[name] !== '');
+
+/** The parameters of a URL with this choice. */
+function queryOf(choice: Choice, more: Readonly<Record<string, string>> = {}): string {
+  const query = new URLSearchParams();
+  if (choice.level !== 'important') query.set('level', choice.level);
+  for (const name of FIELDS) if (choice[name] !== '') query.set(name, choice[name]);
+  if (choice.before !== undefined) query.set('before', String(choice.before));
+  for (const [name, value] of Object.entries(more)) query.set(name, value);
+  return query.size === 0 ? '' : `?${query}`;
+}
+
+/** A machine by its system id, its hardware address, or its name with or without a domain. */
+async function machinesCalled(view: View, name: string): Promise<MachineFilter | undefined> {
+  if (name === '') return undefined;
+  const mac = parseMac(name);
+  if (mac !== undefined) return { macs: [mac] };
+  const found = await view.region.store.findMachine(name);
+  if (found !== undefined) return { systemIds: [found.systemId] };
+  return { hostnames: [name.split('.')[0] ?? name], isDevice: 'either' };
+}
+
+/** What a query of the store cannot choose; `undefined`: nothing. */
+function examinationOf(view: View, { q, kind, rack }: Choice) {
+  if (q === '' && kind === '' && rack === '') return undefined;
+  const ownRack = ownRackOf(view);
+  const text = q.toLowerCase();
+  const hasText = (event: MachineEvent) =>
+    [eventText(event), words.values.eventType(event.type), event.username, event.hostname, event.kind, event.rack].some(
+      (one) => one?.toLowerCase().includes(text) === true,
+    );
+  const title = isEventType(kind) ? EVENT_TYPES[kind].title : undefined;
+  const isWanted = (event: MachineEvent) =>
+    (title === undefined || EVENT_TYPES[event.type].title === title) &&
+    (rack === '' || rackOf(event, ownRack) === rack) &&
+    (text === '' || hasText(shownTo(view.viewer)(event)));
+  return { isWanted };
+}
+
+const ownRackOf = ({ region }: View) => region.racks.list().find(({ isEmbedded }) => isEmbedded)?.name;
+
+/** The rack that reported an event, or that the event is about. */
+function rackOf({ rack, kind, params }: MachineEvent, ownRack: string | undefined): unknown {
+  if (rack !== undefined) return rack;
+  return kind === undefined ? Reflect.get(params, 'rack') : ownRack;
+}
+
+/** `undefined`: too many searches are running. */
+async function search(view: View, choice: Choice, limit: number): Promise<FoundEvents | undefined> {
+  const { region, viewer, peer } = view;
+  const filter: EventFilter = {
+    ...LEVELS[choice.level],
+    machines: await machinesCalled(view, choice.machine),
+    usernames: choice.user === '' ? undefined : [choice.user],
+    sinceMs: timeOf(choice.since),
+    untilMs: timeOf(choice.until),
+    before: choice.before,
+    limit,
+  };
+  const range = await region.store.eventRange();
+  const steps = searchEvents(region.store, filter, range, examinationOf(view, choice), PIECES_MAX);
+  const refused: { found?: FoundEvents } = {};
+  const run = async function* (): AsyncGenerator<undefined, { readonly found?: FoundEvents }> {
+    return { found: yield* steps };
+  };
+  const { found } = await region.searches.run(`${viewer.username} ${peer.share}`, run(), () => refused, view.hasLeft);
+  return found && { ...found, events: found.events.map(shownTo(viewer)) };
+}
+
+function selectOf(name: string, label: string, choices: readonly (readonly [string, string])[], chosen: string): Html {
+  const options = choices.map(
+    ([value, text]) => html`<option value="${value}"${value === chosen ? html` selected` : nothing}>${text}</option>`,
+  );
+  return html`<select name="${name}" aria-label="${label}">${options}</select>`;
+}
+
+/** Each title once: several types share one. */
+const KINDS = [...new Map(Object.entries(EVENT_TYPES).map(([type, { title }]) => [title, type])).values()].filter(
+  isEventType,
+);
+
+function filtersOf(view: View, choice: Choice): Html {
+  const { filters, levels } = words.events;
+  const field = (name: Field, label: string, hint: string) =>
+    html`<input type="search" name="${name}" value="${choice[name]}" placeholder="${hint}" aria-label="${label}">`;
+  const time = (name: Field, label: string) =>
+    html`<label class="small">${label} <input type="datetime-local" name="${name}" value="${choice[name].slice(0, 16)}"></label>`;
+  const kinds = KINDS.map((type) => [type, words.values.eventType(type)] as const);
+  const racks = view.region.racks.list().map(({ name }) => [name, name] as const);
+  const more = (['kind', 'machine', 'rack', 'user', 'since', 'until'] as const).some((name) => choice[name] !== '');
+  const level = Object.keys(LEVELS)
+    .filter(isLevel)
+    .map((name) => [name, levels[name]] as const);
+  return html`
+    <form id="filters" class="filters" method="get" action="${EVENTS_PATH}" role="search">
+    ${field('q', filters.text, filters.textHint)}${selectOf('level', filters.level, level, choice.level)}
+    <button class="button plain">${filters.show}</button>
+    ${isNarrowed(choice) ? html`<a href="${EVENTS_PATH}">${filters.clear}</a>` : nothing}
+    <details id="more-filters" class="more"${more ? html` open` : nothing}><summary>${filters.more}</summary><div class="filters">
+    ${selectOf('kind', filters.kind, [['', filters.anyKind], ...kinds.toSorted(([, a], [, b]) => a.localeCompare(b))], choice.kind)}
+    ${selectOf('rack', filters.rack, [['', filters.anyRack], ...racks], choice.rack)}
+    ${field('machine', filters.machine, filters.machineHint)}${field('user', filters.user, filters.userHint)}
+    ${time('since', filters.since)}${time('until', filters.until)}</div></details></form>`;
+}
+
+function listOf(view: View, choice: Choice, found: FoundEvents | undefined): Html {
+  const { empty, noMatch, notYet, busy } = words.events;
+  if (found === undefined) return html`<div class="sheet empty soft" role="alert">${busy}</div>`;
+  if (found.events.length > 0)
+    return html`<div class="sheet"><ol class="events">${found.events.map((event) => eventItem(event, view.nowMs))}</ol></div>`;
+  if (found.next !== undefined) return html`<div class="sheet empty soft">${notYet(PIECES_MAX * EXAMINED_IDS)}</div>`;
+  return isNarrowed(choice) || choice.before !== undefined
+    ? html`<div class="sheet empty soft">${noMatch}</div>`
+    : html`<div class="sheet empty"><b>${empty.title}</b><span class="soft">${empty.hint}</span></div>`;
+}
+
+function linksOf(choice: Choice, found: FoundEvents | undefined): readonly Html[] {
+  const labels = words.events;
+  const link = (before: number | undefined, text: string) =>
+    html`<a class="button plain" href="${EVENTS_PATH}${queryOf({ ...choice, before })}">${text}</a>`;
+  return [
+    ...(choice.before === undefined ? [] : [link(undefined, labels.newest)]),
+    ...(found?.next === undefined
+      ? []
+      : [link(found.next, found.events.length < SHOWN_MAX ? labels.further : labels.older)]),
+  ];
+}
+
+/** True if the search of the newest page ended soon. */
+function isShort(choice: Choice, found: FoundEvents | undefined, newest: number): boolean {
+  if (choice.before !== undefined || found === undefined) return false;
+  return newest - (found.next ?? 0) <= LIVE_IDS_MAX;
+}
+
+async function render(view: View): Promise<Html> {
+  const choice = choiceIn(view);
+  const found = await search(view, choice, SHOWN_MAX);
+  const newest = (await view.region.store.eventRange()).newest;
+  const files = (['csv', 'json'] as const).map(
+    (format) =>
+      html`<a class="button plain small-button" href="${EXPORT_PATH}${queryOf(choice, { format })}">${words.events.export[format]}</a>`,
+  );
+  return pageOf(view, {
+    title: words.events.title,
+    place: 'events',
+    isLive: isShort(choice, found, newest),
+    main: html`
+      <div id="bar" class="bar"><h1>${words.events.title}</h1><div class="row" title="${words.events.export.hint(EXPORTED_MAX)}">${files}</div></div>
+      ${filtersOf(view, choice)}<div id="log">${listOf(view, choice, found)}</div>
+      <div id="pages" class="buttons">${linksOf(choice, found)}</div>`,
+  });
+}
+
+export const EVENTS_PAGE: PageDefinition = { path: EVENTS_PATH, access: 'user', render };
+
+// The events as a file.
+
+const EXPORT_PATH = `${EVENTS_PATH}export/`;
+const COLUMNS = ['time', 'level', 'type', 'kind', 'rack', 'hostname', 'node', 'username', 'description'] as const;
+
+/** A cell of RFC 4180. A spreadsheet takes a text that begins like a formula for one, so such a text gets an apostrophe. */
+function csvCell(value: unknown): string {
+  const text = value === null || value === undefined ? '' : String(value);
+  const inert = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(inert) ? `"${inert.replaceAll('"', '""')}"` : inert;
+}
+
+const csvLine = (cells: readonly unknown[]) => `${cells.map(csvCell).join(',')}\r\n`;
+
+/** The events that match, as the API writes them; newest first. */
+export const EVENTS_EXPORT: DownloadDefinition = {
+  path: EXPORT_PATH,
+  access: 'user',
+  async download(view) {
+    const found = await search(view, choiceIn(view), EXPORTED_MAX);
+    if (found === undefined) return undefined;
+    const ownRack = ownRackOf(view);
+    const events = found.events.map((event) => eventJson(event, ownRack));
+    if (queryValue(view, 'format') === 'json')
+      return { text: JSON.stringify(events, null, 2), contentType: 'application/json', name: 'events.json' };
+    const lines = events.map((event) => csvLine(COLUMNS.map((name) => event[name])));
+    return {
+      text: `${csvLine(COLUMNS)}${lines.join('')}`,
+      contentType: 'text/csv; charset=utf-8',
+      name: 'events.csv',
+    };
+  },
+};
