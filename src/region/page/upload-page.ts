@@ -47,7 +47,7 @@ async function render(view: View) {
         ${hiddenField('csrf', view.viewer.csrf)}${controls}
         <progress aria-label="${fields.sending}" hidden></progress>
         <div class="buttons"><button class="button primary">${label}</button><a class="button plain" href="${IMAGES_PATH}">${words.forms.cancel}</a></div></form>`;
-  const room = free === undefined ? '' : ` ${words.images.free(free)}`;
+  const room = free === undefined ? nothing : html` ${words.images.free(free)}`;
   return pageOf(view, {
     title,
     place: 'images',

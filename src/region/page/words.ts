@@ -626,7 +626,8 @@ const CHOOSE = {
 
 const UPLOAD = {
   title: 'Upload an image',
-  lead: 'The image of a disk, or the root of a system as an archive, which machines then get as their system. A large file is better sent by "rackboot images upload", which continues after an interruption.',
+  lead: html`The image of a disk, or the root of a system as an archive, which machines then get as their system. The file must arrive within
+    five minutes. <code>rackboot images upload</code> sends a larger one in pieces.`,
   noStore: 'This host of the region keeps no images: open this page on the host that does.',
   name: { label: 'Name', hint: 'System and release, such as custom/site: lower-case letters, digits and . _ + -' },
   architecture: { label: 'Architecture', hint: 'Of the machines that it is for.' },

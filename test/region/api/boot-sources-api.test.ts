@@ -519,3 +519,35 @@ test('a stored selection is hidden while a file has the same, but stays for the 
       { fileSources: fileSourcesReader(config) },
     );
   }));
+
+test('the offers of a source are listed, and asked for again only on request', () => {
+  let asked = 0;
+  const image = {
+    kind: 'image',
+    os: 'ubuntu',
+    release: 'noble',
+    architecture: 'amd64',
+    title: 'Ubuntu 24.04',
+  } as const;
+  const facts = { aliases: ['24.04'], day: '2026-10-15', bytes: undefined, supportEnds: '2029-05-31' };
+  const askOffers = async () => {
+    asked += 1;
+    return { images: [{ ...image, ...facts }], problems: [] };
+  };
+  return withApi(
+    async (ask) => {
+      await assertStatus(ask('POST', '2.0/boot-sources/', { url: URL_1, keyring_filename: KEYRING }), 200);
+      const answer = await assertStatus(ask('GET', '2.0/boot-sources/1/?op=offers'), 200);
+      const shown = { date: '2026-10-15', size: null, support_ends: '2029-05-31', aliases: ['24.04'] };
+      assert.deepEqual(answer.json.images, [{ ...image, ...shown }]);
+      assert.match(answer.json.answered, /^\d{4}-/);
+      await ask('GET', '2.0/boot-sources/1/?op=offers');
+      assert.equal(asked, 1);
+      await ask('GET', '2.0/boot-sources/1/?op=offers&again=true');
+      assert.equal(asked, 2);
+      await assertStatus(ask('GET', '2.0/boot-sources/2/?op=offers'), 404);
+      await assertStatus(ask('GET', '2.0/boot-sources/1/?op=offers', undefined, 'alice'), 403);
+    },
+    { askOffers },
+  );
+});

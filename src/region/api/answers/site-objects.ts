@@ -150,6 +150,12 @@ export const SITE_OBJECTS = {
     string: 'system_id hostname interface_name',
     integer: 'interface_id',
   },
+  offeredImage: {
+    string: 'kind os release architecture title',
+    'string[]': 'aliases',
+    'string|null': 'date support_ends',
+    'integer|null': 'size',
+  },
   pin: {
     string: 'file key',
     integer: 'line',
@@ -165,6 +171,11 @@ export const SITE_OBJECTS = {
   setting: {
     string: 'key',
     any: 'value',
+  },
+  sourceOffers: {
+    'offeredImage[]': 'images',
+    'string[]': 'problems',
+    'string|null': 'answered',
   },
   space: {
     integer: 'id',

@@ -334,6 +334,31 @@ function readSelection(call: ApiCall, given: Partial<Detail>): Promise<Answer> {
   });
 }
 
+/** How long an answer waits for a source, in milliseconds: as long as the page that lists what all offer is worth waiting for. */
+const OFFERS_WAIT_MS = 20_000;
+
+const offersFields = z.object({
+  again: flag('True: ask the source now. Default: only if its last answer is older than 15 minutes, or had a problem.'),
+});
+
+function listOffers(call: ApiCall, { again }: z.output<typeof offersFields>): Promise<Answer> {
+  return withSource(call, call.path.id, async (source) => {
+    const options = { waitMs: OFFERS_WAIT_MS, again: isTrue(again) };
+    const [found] = await call.region.bootImages.offered.find([source], options);
+    const { images = [], problems = [], atMs } = found?.answer ?? {};
+    return json({
+      images: images.map(({ day = null, bytes = null, supportEnds = null, ...image }) => ({
+        ...image,
+        date: day,
+        size: bytes,
+        support_ends: supportEnds,
+      })),
+      problems,
+      answered: atMs === undefined ? null : new Date(atMs).toISOString(),
+    });
+  });
+}
+
 /** The operations in one place of the API. */
 function operationsAt(versions: Operation['versions'], prefix: string, group: string): readonly Operation[] {
   const sources = { versions, path: `${prefix}boot-sources`, handler: `${group}BootSourcesHandler` };
@@ -406,5 +431,14 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
 /** Operations on sources and selections. */
 export const BOOT_SOURCE_OPERATIONS: readonly Operation[] = [
   ...operationsAt(['1.0', '2.0'], '', ''),
+  operation(
+    { versions: ['2.0'], path: 'boot-sources/{id}', handler: 'BootSourceHandler' },
+    'GET offers',
+    'admin',
+    'sourceOffers',
+    'List the images that a source offers: one entry for all that a selection of a release and an architecture imports.',
+    offersFields,
+    listOffers,
+  ),
   ...operationsAt(['1.0'], 'nodegroups/{uuid}/', 'NodeGroup'),
 ];
