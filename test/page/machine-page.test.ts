@@ -20,6 +20,8 @@ const LOG = '/MAAS/machines/52:54:00:00:00:01/events/?level=all';
 const TABS = [
   ['Boot', 'Boot, just now'],
   ['Hardware', 'Architecture'],
+  ['Network', 'As it will be deployed'],
+  ['Storage', 'No disks are known'],
   ['Scripts', 'No results yet'],
   ['Events', 'It reported itself for the first time'],
   ['Overview', 'Next network boot'],

@@ -334,6 +334,11 @@ test('every page is readable and usable on a desktop and on a phone', {
     for (const path of [
       'boot',
       'hardware',
+      'network',
+      'storage',
+      'layout/bond',
+      'layout/lay-out',
+      'layout/raid',
       'scripts',
       'events',
       'events/?level=all',

@@ -24,7 +24,9 @@ export const faultId = (name: string): string => `${idOf(name)}-fault`;
 function notesOf({ faults }: View, { name, hint }: Omit<Control, 'label'>) {
   const fault = faults?.get(name);
   const wrong = fault === undefined ? nothing : html`<p class="fault" id="${faultId(name)}">${codeIn(fault)}</p>`;
-  return hint === undefined ? wrong : html`${wrong}<p class="hint" id="${idOf(name)}-hint">${hint}</p>`;
+  return hint === undefined
+    ? wrong
+    : html`${wrong}<p class="hint" id="${idOf(name)}-hint">${typeof hint === 'string' ? codeIn(hint) : hint}</p>`;
 }
 
 function noted({ faults }: View, { name, hint }: Omit<Control, 'label'>) {

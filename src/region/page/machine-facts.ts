@@ -132,8 +132,11 @@ export function renderHardware(machine: Machine, nowMs: number): Html {
   return html`
     <div class="bar"><h2>${words.facts.hardware}</h2>${age}</div>
     <div class="cards flush"><section class="sheet">${kinds}</section>${renderIdentity(machine, nowMs)}</div>
-    ${wrap(banksOf(machine))}${wrap(disksOf(machine))}${wrap(nicsOf(machine))}`;
+    ${wrap(banksOf(machine))}${wrap(disksOf(machine))}`;
 }
+
+/** The interfaces of a machine as it reported them. */
+export const renderNics = (machine: Machine): Html => wrap(nicsOf(machine));
 
 const wrap = (content: Html) => (content === nothing ? nothing : html`<div class="sheet stacked">${content}</div>`);
 

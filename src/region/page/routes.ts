@@ -37,6 +37,8 @@ import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
 import { IMAGE_PAGE } from './image-page.ts';
 import { IMAGES_PAGE } from './images-page.ts';
 import { wordsFor } from './languages.ts';
+import { LAYOUT_PAGE } from './layout-forms.ts';
+import { LAYOUT_SECTIONS } from './layout-sections.ts';
 import {
   cookieName,
   cookieOf,
@@ -86,6 +88,8 @@ export const PAGES: readonly PageDefinition[] = [
   MACHINE_PAGE,
   BOOT_PAGE,
   ...SHOWING_SECTIONS,
+  ...LAYOUT_SECTIONS,
+  LAYOUT_PAGE,
   MACHINE_EVENTS_PAGE,
   ...ACTION_PAGES,
   ...POWER_PAGES,

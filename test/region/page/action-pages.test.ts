@@ -125,7 +125,7 @@ test('every form about a machine is headed by a command that names it, and its t
     for (const { path, act } of PAGES.filter((page) => page.path.startsWith('/MAAS/machines/:machine/'))) {
       for (const task of path.endsWith('/:task/') ? ['on', 'off', 'cycle', 'query'] : ['']) {
         const page = await formOf(region, machine, path, { task, action: 'deploy' });
-        if (act === undefined) continue;
+        if (act === undefined || path.includes('/layout/')) continue;
         heads.push(headingIn(page));
         assert.ok(page.includes(`<title>${headingIn(page)} · Rackboot</title>`), page.slice(0, 300));
       }
