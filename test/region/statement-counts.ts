@@ -20,6 +20,7 @@ import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { cookieName } from '../../src/region/page/login.ts';
 import { TURN_MACHINES } from '../../src/region/page/machine-list.ts';
 import { PAGES } from '../../src/region/page/routes.ts';
+import { DEFAULT_VLAN_ID } from '../../src/region/records/network-store.ts';
 import { PENDING_RACKS_MAX } from '../../src/region/records/rack.ts';
 import { NO_MARKS } from '../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
@@ -102,6 +103,9 @@ async function fill({ region, store, clock }: RegionPlace, count: number): Promi
   );
 }
 
+/** The subnet of the first rack has its first address as its id. */
+const SUBNET = 0x0a3c0000;
+
 /** The paths to read: of every page and of every reading operation, with names that exist. */
 const PATHS: readonly string[] = [
   ...PAGES.map(({ path }) =>
@@ -109,6 +113,8 @@ const PATHS: readonly string[] = [
       .replace(':machine', FIRST)
       .replace(':tag', 'x0')
       .replace(':script', 'x0')
+      .replace(':subnet', String(SUBNET))
+      .replace(':vlan', String(DEFAULT_VLAN_ID))
       .replace(/:(action|task)/, 'deploy'),
   ),
   ...OPERATIONS.filter(({ method, op }) => method === 'GET' && op !== 'follow').flatMap(({ versions, path, op }) =>

@@ -18,6 +18,8 @@ import { words } from './words.ts';
 export const NETWORKS_PATH = '/MAAS/networks/';
 export const subnetPath = (id: number): string => `${NETWORKS_PATH}subnets/${id}/`;
 export const vlanPath = (id: number): string => `${NETWORKS_PATH}vlans/${id}/`;
+export const interfacePath = ({ rack, name }: Pick<ServedNetwork, 'rack' | 'name'>): string =>
+  `${NETWORKS_PATH}interfaces/${rack}/${encodeURIComponent(name)}/`;
 
 const SHOWN_MAX = 300;
 /** A range is nearly full from this share on. */
@@ -85,7 +87,7 @@ export function dhcpOf({ served }: Pick<SubnetView, 'served'>): Part {
   });
 }
 
-const vlanName = ({ vlan }: VlanView): string => words.networks.vlan(vlan.vid, vlan.name);
+export const vlanName = ({ vlan }: VlanView): string => words.networks.vlan(vlan.vid, vlan.name);
 
 function vlanCell({ vlan, space, mtu }: VlanView, view: VlanView, isFirst: boolean): Html {
   if (!isFirst) return cell(words.networks.columns.vlan, nothing, 'nearer');
@@ -183,11 +185,15 @@ async function render(view: View): Promise<Html> {
     networks.subnets.length === 0
       ? html`<div class="sheet empty"><b>${words.networks.empty.title}</b><span class="soft">${words.networks.empty.hint}</span></div>`
       : tableOf(networks, shown, shown.length < networks.subnets.length, taken);
+  const { networkObjects: objects } = words;
   const ways = [
-    ['interfaces/', words.networks.places.interfaces],
-    ['spaces/', words.networks.places.spaces],
-    ['routes/', words.networks.places.routes],
-    ['neighbours/', words.networks.places.neighbours],
+    ['subnets/', objects.subnets.title],
+    ['ranges/', objects.ranges.title],
+    ['fabrics/', objects.fabrics.title],
+    ['spaces/', objects.spaces.title],
+    ['routes/', objects.routes.title],
+    ['neighbours/', words.neighbours.title],
+    ...(isAdmin ? ([['interfaces/', words.interfaces.title]] as const) : []),
   ] as const;
   return pageOf(view, {
     title: words.networks.title,

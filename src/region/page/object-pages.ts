@@ -89,6 +89,10 @@ interface ObjectKind {
   /** Further operations of its page, each with the value of `do` in its form. */
   readonly acts?: Readonly<Record<string, (view: View, object: ApiObject) => Promise<Outcome>>>;
   readonly actOperations?: readonly WantedOperation[];
+  /** Where the forms are below its own page, which another file has: `edit/`. Default: they are its page. */
+  readonly formsAt?: string;
+  /** Where the forms lead back. Default: the list. */
+  readonly home?: (object: ApiObject) => string;
 }
 
 interface Deletion {
@@ -110,7 +114,7 @@ export function objectPages(kind: ObjectKind): readonly PageDefinition[] {
       operations: [`POST ${many}`],
     },
     {
-      path: `${path}:id/`,
+      path: `${path}:id/${kind.formsAt ?? ''}`,
       access: isOpen ? 'user' : 'admin',
       render: (view) => renderOne(view, kind),
       act: (view) => change(view, kind),
@@ -162,9 +166,11 @@ async function add(view: View, kind: ObjectKind) {
   const operation = operationsOf(kind).add;
   const answer = await operate(view, operation, {}, valuesOf(view, operation, await kind.add(view)));
   if (answer.kind !== 'json') return answer.kind === 'refusal' ? answer : undefined;
-  const name = isObject(answer.value) ? kind.nameOf(answer.value) : '';
-  return { kind: 'done', to: kind.path, text: words.objects.added(name) } as const;
+  const added = isObject(answer.value) ? answer.value : {};
+  return { kind: 'done', to: homeOf(kind, added), text: words.objects.added(kind.nameOf(added)) } as const;
 }
+
+const homeOf = ({ path, home }: ObjectKind, object: ApiObject) => home?.(object) ?? path;
 
 /** The parameters of the path that name the object. */
 function pathOf({ one }: ObjectKind, { path }: View) {
@@ -203,7 +209,7 @@ async function changeForms(view: View, kind: ObjectKind, object: ApiObject): Pro
       : html`${heading}<div class="sheet narrow">${formOf(view, {
           body: controlsOf(view, operationsOf(kind).change, { values: object, ...options }),
           submit: words.forms.save,
-          back: kind.path,
+          back: homeOf(kind, object),
         })}</div>`;
   const { text, isRefused = false } = await kind.deletion(view, object);
   const button = isRefused
@@ -219,10 +225,13 @@ async function change(view: View, kind: ObjectKind) {
   const [name, path] = [kind.nameOf(object), pathOf(kind, view)];
   const act = kind.acts?.[given(view, 'do')];
   if (act !== undefined) return act(view, object);
-  if (given(view, 'do') === 'delete')
-    return submit(view, operations.remove, path, {}, kind.path, words.objects.deleted(name));
+  if (given(view, 'do') === 'delete') {
+    // A page of its own goes with the object.
+    const to = kind.formsAt === undefined ? homeOf(kind, object) : kind.path;
+    return submit(view, operations.remove, path, {}, to, words.objects.deleted(name));
+  }
   const options = await kind.change(view, object);
   if (options === undefined) return undefined;
   const values = valuesOf(view, operations.change, options);
-  return submit(view, operations.change, path, values, kind.path, words.objects.saved(name));
+  return submit(view, operations.change, path, values, homeOf(kind, object), words.objects.saved(name));
 }

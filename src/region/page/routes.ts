@@ -36,6 +36,7 @@ import { EVENTS_EXPORT, EVENTS_PAGE } from './events-page.ts';
 import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
 import { IMAGE_PAGE } from './image-page.ts';
 import { IMAGES_PAGE } from './images-page.ts';
+import { INTERFACE_PAGES } from './interface-pages.ts';
 import { wordsFor } from './languages.ts';
 import { LAYOUT_PAGE } from './layout-forms.ts';
 import { LAYOUT_SECTIONS } from './layout-sections.ts';
@@ -56,6 +57,8 @@ import { MACHINE_PAGE } from './machine-page.ts';
 import { SHOWING_SECTIONS } from './machine-sections.ts';
 import { MACHINES_PAGE } from './machines-page.ts';
 import { MANY_PAGES } from './many-pages.ts';
+import { NEIGHBOURS_PAGE } from './neighbours-page.ts';
+import { NETWORK_OBJECT_PAGES } from './network-object-pages.ts';
 import { NETWORKS_PAGE } from './networks-page.ts';
 import { OVERVIEW_PAGE } from './overview.ts';
 import {
@@ -79,6 +82,7 @@ import { SUBNET_PAGES } from './subnet-page.ts';
 import { TAG_PAGES } from './tags-page.ts';
 import { UPLOAD_PAGE } from './upload-page.ts';
 import { type DownloadDefinition, faultsOf, type PageDefinition, refusalText, type View, type Viewer } from './view.ts';
+import { VLAN_PAGES } from './vlan-page.ts';
 import { withWords } from './words.ts';
 
 export const PAGES: readonly PageDefinition[] = [
@@ -98,6 +102,10 @@ export const PAGES: readonly PageDefinition[] = [
   EVENTS_PAGE,
   NETWORKS_PAGE,
   ...SUBNET_PAGES,
+  ...VLAN_PAGES,
+  ...NETWORK_OBJECT_PAGES,
+  ...INTERFACE_PAGES,
+  NEIGHBOURS_PAGE,
   IMAGES_PAGE,
   IMAGE_PAGE,
   CHOOSE_PAGE,

@@ -14,11 +14,14 @@ import {
   formatIpv4,
   formatMac,
   type Ipv4,
+  type Ipv4Range,
+  ipv4,
   type MacAddress,
   networkContains,
   parseIpv4,
   parseMac,
   rangeContains,
+  rangeSize,
 } from '../../net/address.ts';
 import { fieldOf, heard } from '../api/networks/discovery-operations.ts';
 import { hostRange } from '../networks/address-use.ts';
@@ -213,4 +216,23 @@ export function usesOf(
     ...routes.flatMap((route) => one(route.gateway, 'router', formatIpv4(route.destination.address))),
     ...served.flatMap(({ address, rackName }) => one(address, 'rack', rackName)),
   ];
+}
+
+interface ProposedRanges {
+  readonly dynamic: Ipv4Range | undefined;
+  readonly fixed: Ipv4Range | undefined;
+}
+
+/** Ranges in the largest free part: its upper half for dynamic addresses, the quarter below for static ones. The rest stays for people. */
+export function proposeRanges(runs: readonly AddressUse[]): ProposedRanges {
+  const free = runs.filter(({ kind }) => kind === 'free');
+  const [first] = free;
+  if (first === undefined) return { dynamic: undefined, fixed: undefined };
+  const { low, high } = free.reduce((best, run) => (rangeSize(run) > rangeSize(best) ? run : best), first);
+  const size = high - low + 1;
+  const [quarter, half] = [low + Math.floor(size / 4), low + Math.floor(size / 2)];
+  return {
+    dynamic: { low: ipv4(half), high },
+    fixed: quarter === half ? undefined : { low: ipv4(quarter), high: ipv4(half - 1) },
+  };
 }

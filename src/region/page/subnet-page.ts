@@ -14,12 +14,11 @@ import {
   type SubnetView,
   subnetWithId,
 } from '../networks/network-view.ts';
-import type { ServedNetwork } from '../networks/served-networks.ts';
 import { renderAddressMap, runsOf } from './address-map.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { listingOf } from './listing.ts';
 import { machinePath } from './machine-actions.ts';
-import { dhcpOf, NETWORKS_PATH, subnetPath, useOf, vlanPath } from './networks-page.ts';
+import { dhcpOf, interfacePath, NETWORKS_PATH, subnetPath, useOf, vlanPath } from './networks-page.ts';
 import { cell, pageOf } from './parts.ts';
 import { type AddressEntry, type EntryKind, readEntries, usesOf } from './subnet-addresses.ts';
 import { none, orNone } from './values.ts';
@@ -31,9 +30,6 @@ const RELEASE = 'POST ipaddresses release';
 const SET = 'POST settings change';
 const FORGET = 'POST discovery clear_by_mac_and_ip';
 const EDIT = 'PUT subnets/{id}';
-
-const interfacePath = ({ rack, name }: Pick<ServedNetwork, 'rack' | 'name'>): string =>
-  `${NETWORKS_PATH}interfaces/${rack}/${encodeURIComponent(name)}/`;
 
 interface Found {
   readonly networks: NetworkView;
@@ -200,10 +196,12 @@ function routesPart(view: View, { networks, one }: Found): Html {
 
 function buttonsOf(view: View, { subnet, served }: SubnetView): Html {
   if (!mayCall(view.viewer, EDIT)) return nothing;
+  const [first] = served;
   const isOn = served.some(({ management }) => management > 0);
+  const to = first === undefined ? `${NETWORKS_PATH}interfaces/add/?subnet=${subnet.id}` : interfacePath(first);
   const enable = isOn
-    ? html`<a class="button plain" href="${subnetPath(subnet.id)}dhcp/">${words.networks.configure}</a>`
-    : html`<a class="button primary" href="${subnetPath(subnet.id)}dhcp/">${words.networks.enable}</a>`;
+    ? html`<a class="button plain" href="${to}">${words.networks.configure}</a>`
+    : html`<a class="button primary" href="${to}${first === undefined ? '' : '?enable=yes'}">${words.networks.enable}</a>`;
   return html`<div class="row">${enable}<a class="button plain" href="${subnetPath(subnet.id)}edit/">${words.forms.edit}</a></div>`;
 }
 

@@ -350,12 +350,6 @@ const NETWORKS = {
     mac: 'Hardware address',
     kind: 'State',
   },
-  places: {
-    interfaces: 'Cluster interfaces',
-    spaces: 'Spaces',
-    routes: 'Static routes',
-    neighbours: 'Hosts heard',
-  },
   empty: {
     title: 'No subnets yet',
     hint: 'The networks that racks serve appear here by themselves. Enable DHCP on an interface of a rack, or add a subnet to its VLAN.',
@@ -431,6 +425,179 @@ const NETWORKS = {
   metric: (metric: number) => `metric ${metric}`,
   noRoutes: 'No static routes: machines reach other networks through the router.',
   addRoute: 'Add a route',
+};
+
+const NETWORK_OBJECTS = {
+  comment: 'Note',
+  subnets: {
+    title: 'Subnets',
+    empty: 'No subnets yet. The networks that racks serve appear here by themselves.',
+    addOne: 'Add a subnet',
+    add: 'Add subnet',
+    titleOf: (cidr: string) => `Edit ${cidr}`,
+    deleteIt: 'Delete the subnet',
+    delete: 'Delete subnet',
+    loss: 'Its ranges are deleted with it. It is refused while a rack serves it, or while a machine, a reservation or a route uses it.',
+  },
+  ranges: {
+    title: 'Ranges',
+    lead: 'Unknown machines get addresses of a dynamic range, deployed machines of a static one, and nobody gets those of a reserved range.',
+    empty: 'No dynamic or reserved ranges yet.',
+    addOne: 'Add a range',
+    add: 'Add range',
+    titleOf: (span: string) => `Range ${span}`,
+    deleteIt: 'Delete the range',
+    delete: 'Delete range',
+    user: 'User',
+    loss: (isReserved: boolean) =>
+      isReserved
+        ? 'Its addresses can be given to machines again.'
+        : 'Hosts get no more addresses of it. It is refused while a rack offers DHCP with it.',
+  },
+  routes: {
+    title: 'Static routes',
+    lead: 'Machines of the source reach the destination through the gateway of the route, and everything else through their router.',
+    empty: 'No static routes yet: machines reach other networks through their router.',
+    addOne: 'Add a static route',
+    add: 'Add route',
+    titleOf: (ends: string) => `Route ${ends}`,
+    deleteIt: 'Delete the route',
+    delete: 'Delete route',
+    metric: 'Metric',
+    loss: 'Machines lose the route when they renew their lease or are deployed again.',
+  },
+  fabrics: {
+    title: 'Fabrics',
+    lead: 'A fabric is a set of switches that share their VLANs: the same tag means the same network everywhere in it.',
+    empty: 'No fabrics yet.',
+    addOne: 'Add a fabric',
+    add: 'Add fabric',
+    titleOf: (name: string) => `Fabric ${name}`,
+    changeIt: 'Change the fabric',
+    deleteIt: 'Delete the fabric',
+    delete: 'Delete fabric',
+    loss: 'Its VLANs are deleted with it. It is refused while it has subnets, or while a machine uses one of its VLANs.',
+  },
+  vlans: {
+    title: 'VLANs',
+    add: 'Add VLAN',
+    titleOf: (name: string, fabric: string) => `${name} in ${fabric}`,
+    addTo: 'Add a VLAN',
+    fabric: 'Fabric',
+    edit: 'Change the VLAN',
+    deleteIt: 'Delete the VLAN',
+    delete: 'Delete VLAN',
+    loss: 'It is refused while a subnet or a machine uses it.',
+    addSubnet: 'Add a subnet',
+    racks: 'Racks with DHCP',
+    switchOff: 'Switch DHCP off',
+    switchOn: 'Switch DHCP on',
+    isOff: 'No rack offers DHCP in this VLAN.',
+    noSubnet: 'It has no subnet yet: add one, then enable DHCP there.',
+    switchedOn: 'DHCP is on.',
+    switchedOff: 'DHCP is off.',
+  },
+  spaces: {
+    title: 'Spaces',
+    lead: 'A space is a group of VLANs whose machines may reach each other. A VLAN is in at most one.',
+    empty: 'No spaces yet.',
+    addOne: 'Add a space',
+    add: 'Add space',
+    titleOf: (name: string) => `Space ${name}`,
+    deleteIt: 'Delete the space',
+    delete: 'Delete space',
+    loss: 'It is refused while VLANs are in it.',
+    isNone: 'This stands for the VLANs that are in no space: it can be neither changed nor deleted.',
+  },
+};
+
+const INTERFACES = {
+  title: 'Cluster interfaces',
+  lead: 'What each rack does in each of its networks. A rack follows a change at once.',
+  empty: 'This rack serves no network yet: enable DHCP on one of its interfaces.',
+  noRack: 'No rack is accepted yet: start one, and accept it.',
+  columns: { dynamic: 'Dynamic range', static: 'Static range' },
+  choose: 'Choose the network in which a rack is to offer DHCP.',
+  chooseFor: (cidr: string, count: number) =>
+    count === 0
+      ? `No rack has an address in ${cidr}: give an interface of a rack one, or let relay agents pass on the requests.`
+      : `Choose the rack that is to offer DHCP in ${cidr}.`,
+  relayed: 'Through relay agents',
+  /** @param cidr empty: not known yet */
+  enableIn: (cidr: string) => (cidr === '' ? 'Enable DHCP through relay agents' : `Enable DHCP in ${cidr}`),
+  by: (rack: string, nic: string, ip: string) =>
+    nic === ''
+      ? `${rack} answers requests that relay agents pass on.`
+      : `${rack} answers on ${nic}, where it has ${ip}.`,
+  enabled: (cidr: string) => `DHCP is enabled in ${cidr}.`,
+  foreign: (address: string) =>
+    `Another DHCP server, ${address}, answers in this network: machines may get addresses from either. Switch it off, or use the mode proxy.`,
+  further: 'More',
+  name: { label: 'Name', hint: 'Default: that of the network interface.' },
+  taken: (name: string) => `The rack has a cluster interface ${name}: choose another name.`,
+  notJson: 'This is not JSON: give a list such as [{"code": 42, "type": "ip-list", "value": ["10.20.0.1"]}].',
+  /** @param place `written in FILE as KEY` */
+  pinned: (place: string) => `It is ${place}: change it there.`,
+  deleteIt: 'Delete the cluster interface',
+  delete: 'Delete cluster interface',
+  loss: 'The rack stops to offer DHCP and DNS there. Running leases stay valid until they end.',
+  managements: {
+    '2': { text: 'DHCP and DNS', meaning: 'Machines get addresses and names from the rack.' },
+    '1': { text: 'DHCP', meaning: 'Machines get addresses, and names from another DNS server.' },
+    '0': { text: 'Nothing', meaning: 'The network is known, and not managed.' },
+  },
+  fields: {
+    management: { label: 'Management' },
+    ip_range_low: {
+      label: 'Dynamic range, first address',
+      hint: 'For machines that enlist or are commissioned, and for unknown hosts.',
+    },
+    ip_range_high: { label: 'Dynamic range, last address' },
+    static_ip_range_low: {
+      label: 'Static range, first address',
+      hint: 'For deployed machines, which keep their address.',
+    },
+    static_ip_range_high: { label: 'Static range, last address' },
+    router_ip: { label: 'Router', hint: 'Given to machines. Leave empty for a network without a way out.' },
+    dns_servers: { label: 'DNS servers', hint: 'Leave empty for the rack itself.' },
+    interface: { label: 'Network interface', hint: "Of the rack's host, such as eth1." },
+    ip: { label: 'Address of the rack' },
+    network: {
+      label: 'Network',
+      hint: 'Such as 10.30.0.0/24. It follows from the address and the mask, if it is empty.',
+    },
+    subnet_mask: { label: 'Mask', hint: 'Such as 255.255.255.0, in place of the network.' },
+    broadcast_ip: { label: 'Broadcast address', hint: 'Default: the last address of the network.' },
+    relayed: { label: 'Reached only through relay agents' },
+    domain: { label: 'Domain', hint: 'Of the names of machines there. Default: that of the settings.' },
+    ntp_servers: { label: 'NTP servers' },
+    lease_time: { label: 'Lease time', hint: 'Such as 10m or 12h.' },
+    mode: {
+      label: 'Mode',
+      hint: 'proxy: another DHCP server gives the addresses, and the rack only says what to boot.',
+    },
+    authoritative: { label: 'Authoritative', hint: 'yes: this is the only DHCP server there.' },
+    identity: { label: 'Clients are known by' },
+    relays: { label: 'Relay agents', hint: 'Addresses and networks. Default: every relay agent.' },
+    options: {
+      label: 'DHCP options',
+      hint: 'JSON, such as [{"code": 42, "type": "ip-list", "value": ["10.20.0.1"]}].',
+    },
+  },
+};
+
+const NEIGHBOURS = {
+  title: 'Hosts heard',
+  lead: 'Hosts that are not machines or devices, and that racks heard by a lease or on the wire in the last 7 days.',
+  empty: {
+    title: 'No hosts heard yet',
+    hint: 'Racks note every host that takes an address or shows itself in their networks.',
+  },
+  columns: { host: 'Host', subnet: 'Subnet', rack: 'Heard by', seen: 'Last heard', first: 'First heard' },
+  scan: 'Scan the networks',
+  scanned: 'The rack scans its networks: hosts that answer appear here.',
+  clear: 'Forget all',
+  cleared: 'All hosts are forgotten until they are heard again.',
 };
 
 const ADDRESS_MAP = {
@@ -1784,6 +1951,9 @@ const ENGLISH = {
   edit: EDIT,
   power: POWER,
   networks: NETWORKS,
+  networkObjects: NETWORK_OBJECTS,
+  interfaces: INTERFACES,
+  neighbours: NEIGHBOURS,
   addressMap: ADDRESS_MAP,
   images: IMAGES,
   choose: CHOOSE,

@@ -1,0 +1,468 @@
+// The cluster interfaces of racks: the list, the form that enables DHCP in a network, and the page of one with all its fields.
+//
+//   add/ ── a network of a rack's host is chosen ─► the form, with ranges proposed in the free part of the network
+//        └─ none yet ─► the networks of all racks' hosts, and relay agents
+//
+// 1. Fields are keys of the rack's configuration (`cluster_interfaces.NAME.FIELD`), so the settings check and store them together, and a refusal
+//    has the name of the field.
+// 2. One that a file has is shown, and says which file; only that file changes it.
+
+import { isDeepStrictEqual } from 'node:util';
+import { type Html, html, nothing } from '../../html.ts';
+import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '../../machines/settings.ts';
+import {
+  formatIpv4,
+  formatNetwork,
+  type Ipv4Network,
+  type Ipv4Range,
+  networkOf,
+  parseIpv4,
+  parseNetwork,
+} from '../../net/address.ts';
+import { isRefusal, type Refusal, refuseField } from '../api/call/answer.ts';
+import { type NetworkView, type SubnetView, subnetWithId } from '../networks/network-view.ts';
+import { networkIn } from '../racks/cluster-interface.ts';
+import type { Rack } from '../records/rack.ts';
+import { pinText } from '../records/settings-refusal.ts';
+import { type AddressUse, renderAddressMap, runsOf } from './address-map.ts';
+import { areaField, checkField, choiceField, formOf, hiddenField, radioField, textField } from './forms.ts';
+import { interfacePath, NETWORKS_PATH, subnetPath } from './networks-page.ts';
+import { cell, pageOf } from './parts.ts';
+import { proposeRanges, readEntries, usesOf } from './subnet-addresses.ts';
+import { none, orNone } from './values.ts';
+import { given, mayCall, type Outcome, operate, type PageDefinition, queryValue, submit, type View } from './view.ts';
+import { words } from './words.ts';
+
+const PATH = `${NETWORKS_PATH}interfaces/`;
+const SET = 'POST settings change';
+const UNSET = 'POST settings unset';
+
+type FieldKind = 'text' | 'list' | 'json' | 'flag' | 'management' | readonly string[];
+type FieldName = keyof typeof words.interfaces.fields;
+
+/** What DHCP needs. */
+const FIRST_FIELDS: readonly (readonly [FieldName, FieldKind])[] = [
+  ['management', 'management'],
+  ['ip_range_low', 'text'],
+  ['ip_range_high', 'text'],
+  ['static_ip_range_low', 'text'],
+  ['static_ip_range_high', 'text'],
+  ['router_ip', 'text'],
+  ['dns_servers', 'list'],
+];
+/** Where it is. A new one gets these from the choice of a network. */
+const PLACE_FIELDS: readonly (readonly [FieldName, FieldKind])[] = [
+  ['interface', 'text'],
+  ['ip', 'text'],
+  ['network', 'text'],
+  ['subnet_mask', 'text'],
+  ['broadcast_ip', 'text'],
+  ['relayed', 'flag'],
+];
+const FURTHER_FIELDS: readonly (readonly [FieldName, FieldKind])[] = [
+  ['domain', 'text'],
+  ['ntp_servers', 'list'],
+  ['lease_time', 'text'],
+  ['mode', ['server', 'proxy']],
+  ['authoritative', ['auto', 'yes', 'no']],
+  ['identity', ['mac', 'client-id']],
+  ['relays', 'list'],
+  ['options', 'json'],
+];
+
+function textOf(kind: FieldKind, value: SettingValue | undefined): string {
+  if (value === undefined || value === null) return '';
+  if (kind === 'json') return JSON.stringify(value, undefined, 2);
+  return Array.isArray(value) ? value.join('\n') : String(value);
+}
+
+function controlOf(view: View, [name, kind]: readonly [FieldName, FieldKind], values: Settings): Html {
+  const control = { name, ...words.interfaces.fields[name], value: textOf(kind, values[name]) };
+  if (kind === 'text') return textField(view, { ...control, charactersMax: 253 });
+  if (kind === 'flag') return checkField(view, control);
+  if (kind === 'json') return areaField(view, { ...control, rows: 5 });
+  if (kind === 'list') return areaField(view, { ...control, rows: 2 });
+  if (kind !== 'management')
+    return choiceField(view, { ...control, choices: kind.map((value) => [value, value] as const) });
+  const choices = (['2', '1', '0'] as const).map((value) => {
+    const { text, meaning } = words.interfaces.managements[value];
+    return [value, text, meaning] as const;
+  });
+  return radioField(view, { ...control, value: control.value || '2', choices });
+}
+
+/** The value that a form gives to a field; `undefined`: none, so its default applies. */
+function sentValue(view: View, [name, kind]: readonly [FieldName, FieldKind]): SettingValue | undefined | Refusal {
+  const text = given(view, name).trim();
+  if (kind === 'flag') return text === 'true' ? true : undefined;
+  if (text === '') return undefined;
+  if (kind === 'management') return Number(text);
+  if (kind === 'list') return text.split(/[\s,]+/);
+  if (kind !== 'json') return text;
+  try {
+    const value: SettingValue = JSON.parse(text);
+    return value;
+  } catch {
+    return refuseField(name, words.interfaces.notJson);
+  }
+}
+
+function sentFields(
+  view: View,
+  fields: readonly (readonly [FieldName, FieldKind])[],
+): ReadonlyMap<string, SettingValue | undefined> | Refusal {
+  const sent = new Map<string, SettingValue | undefined>();
+  for (const field of fields) {
+    const value = sentValue(view, field);
+    if (value !== undefined && isRefusal(value)) return value;
+    sent.set(field[0], value);
+  }
+  return sent;
+}
+
+/** A network in which a rack can offer DHCP: on an interface of its host, or through relay agents. */
+interface Place {
+  readonly rack: string;
+  readonly rackName: string;
+  readonly interface: string;
+  readonly ip: string;
+  /** `undefined`: behind relay agents, and not named yet. */
+  readonly network: Ipv4Network | undefined;
+}
+
+function hostPlaces({ uuid, name, pulse }: Rack): readonly Place[] {
+  return (pulse?.addresses ?? []).flatMap((one): readonly Place[] => {
+    const [ip = '', prefix] = one.address.split('/');
+    const address = parseIpv4(ip);
+    if (address === undefined || prefix === '32') return [];
+    return [{ rack: uuid, rackName: name, interface: one.interface, ip, network: networkOf(address, Number(prefix)) }];
+  });
+}
+
+const acceptedRacks = ({ region }: View): readonly Rack[] =>
+  region.racks.list().filter(({ state }) => state === 'accepted');
+
+/** The network that the query chooses. */
+function chosenPlace(view: View): Place | undefined {
+  const rack = acceptedRacks(view).find(({ uuid }) => uuid === queryValue(view, 'rack'));
+  if (rack === undefined) return undefined;
+  const address = queryValue(view, 'address');
+  if (address === '') {
+    const network = parseNetwork(queryValue(view, 'network'));
+    return { rack: rack.uuid, rackName: rack.name, interface: '', ip: '', network };
+  }
+  return hostPlaces(rack).find(
+    (one) =>
+      one.interface === queryValue(view, 'interface') &&
+      one.network !== undefined &&
+      `${one.ip}/${one.network.prefix}` === address,
+  );
+}
+
+const subnetAt = ({ subnets }: NetworkView, network: Ipv4Network | undefined): SubnetView | undefined =>
+  network === undefined ? undefined : subnets.find(({ subnet }) => subnet.cidr === formatNetwork(network));
+
+/** The picture of a network, with what is known of its addresses. */
+async function runsIn(view: View, network: Ipv4Network, ip: string): Promise<readonly AddressUse[]> {
+  const networks = await view.region.networks.look();
+  const subnet = subnetAt(networks, network);
+  const own = parseIpv4(ip);
+  const rack: readonly AddressUse[] = own === undefined ? [] : [{ low: own, high: own, kind: 'rack', owner: '' }];
+  if (subnet === undefined) return runsOf(network, rack);
+  return runsOf(network, [...rack, ...usesOf(networks, subnet, await readEntries(view.region, networks, subnet))]);
+}
+
+const bounds = (name: 'ip_range' | 'static_ip_range', range: Ipv4Range | undefined): Settings =>
+  range === undefined ? {} : { [`${name}_low`]: formatIpv4(range.low), [`${name}_high`]: formatIpv4(range.high) };
+
+function proposedRanges(runs: readonly AddressUse[]): Settings {
+  const { dynamic, fixed } = proposeRanges(runs);
+  return { ...bounds('ip_range', dynamic), ...bounds('static_ip_range', fixed) };
+}
+
+function foreignPart(subnet: SubnetView | undefined): Html {
+  const foreign = subnet?.served.find(({ foreignServer }) => foreignServer !== undefined)?.foreignServer;
+  if (foreign === undefined) return nothing;
+  return html`<div class="alert amber" role="alert">${words.interfaces.foreign(foreign)}</div>`;
+}
+
+/** The fields that few people need; open if one of them is refused. */
+function further(view: View, names: readonly string[], fields: readonly Html[]): Html {
+  const isOpen = names.some((name) => view.faults?.has(name) === true);
+  return html`<details class="further"${isOpen ? html` open` : nothing}><summary>${words.interfaces.further}</summary><div class="fields">${fields}</div></details>`;
+}
+
+const FURTHER_NAMES: readonly string[] = ['name', ...FURTHER_FIELDS.map(([name]) => name)];
+
+function placeLink(place: Place, label: string, about: string): Html {
+  const query = new URLSearchParams({ rack: place.rack });
+  if (place.interface !== '') query.set('interface', place.interface);
+  if (place.ip !== '') query.set('address', `${place.ip}/${place.network?.prefix}`);
+  else if (place.network !== undefined) query.set('network', formatNetwork(place.network));
+  return html`
+    <div class="list-item"><div><div class="name">${label}</div><div class="small">${about}</div></div>
+    <a class="button plain small-button" href="${PATH}add/?${query.toString()}">${words.networks.enable}</a></div>`;
+}
+
+/** The networks to choose from. @param subnet only in this one */
+function renderChoice(view: View, networks: NetworkView, subnet: SubnetView | undefined): Html {
+  const racks = acceptedRacks(view);
+  const all = racks.flatMap(hostPlaces);
+  const fitting = all.filter(
+    ({ network }) => subnet === undefined || (network !== undefined && formatNetwork(network) === subnet.subnet.cidr),
+  );
+  const isFree = ({ rack, network }: Place) =>
+    subnetAt(networks, network)?.served.every((one) => one.rack !== rack) ?? true;
+  const hosts = fitting
+    .filter(isFree)
+    .map((place) => placeLink(place, `${place.ip}/${place.network?.prefix}`, `${place.rackName} · ${place.interface}`));
+  const relayed = racks.map(({ uuid, name }) =>
+    placeLink(
+      { rack: uuid, rackName: name, interface: '', ip: '', network: subnet?.network },
+      words.interfaces.relayed,
+      name,
+    ),
+  );
+  const lead =
+    racks.length === 0
+      ? words.interfaces.noRack
+      : subnet === undefined
+        ? words.interfaces.choose
+        : words.interfaces.chooseFor(subnet.subnet.cidr, hosts.length);
+  return pageOf(view, {
+    title: words.networks.enable,
+    place: 'networks',
+    main: html`
+      <div class="bar"><h1>${words.networks.enable}</h1></div><p class="soft">${lead}</p>
+      ${hosts.length + relayed.length === 0 ? nothing : html`<div class="sheet">${hosts}${relayed}</div>`}`,
+  });
+}
+
+async function renderAdd(view: View): Promise<Html | undefined> {
+  const networks = await view.region.networks.look();
+  const place = chosenPlace(view);
+  if (place === undefined) {
+    const id = queryValue(view, 'subnet');
+    return renderChoice(view, networks, id === '' ? undefined : subnetWithId(networks, Number(id)));
+  }
+  const { network, ip, rackName } = place;
+  const subnet = subnetAt(networks, network);
+  const runs = network === undefined ? [] : await runsIn(view, network, ip);
+  const router = subnet?.gateway === undefined ? '' : formatIpv4(subnet.gateway);
+  const values = { ...proposedRanges(runs), router_ip: router, dns_servers: [...(subnet?.dnsServers ?? [])] };
+  const where =
+    network === undefined
+      ? [textField(view, { name: 'network', ...words.interfaces.fields.network, required: true })]
+      : [];
+  const title = words.interfaces.enableIn(network === undefined ? '' : formatNetwork(network));
+  const about = words.interfaces.by(rackName, place.interface, ip);
+  return pageOf(view, {
+    title,
+    place: 'networks',
+    main: html`
+      <div class="bar"><h1>${title}</h1></div><p class="soft">${about}</p>${foreignPart(subnet)}
+      ${network === undefined ? nothing : html`<div class="sheet stacked">${renderAddressMap(network, runs)}</div>`}
+      <div class="sheet narrow stacked">${formOf(view, {
+        body: [
+          ...where,
+          ...FIRST_FIELDS.map((field) => controlOf(view, field, values)),
+          further(view, FURTHER_NAMES, [
+            textField(view, { name: 'name', ...words.interfaces.name, charactersMax: 64 }),
+            ...FURTHER_FIELDS.map((field) => controlOf(view, field, {})),
+          ]),
+        ],
+        submit: words.networks.enable,
+        back: subnet === undefined ? NETWORKS_PATH : subnetPath(subnet.subnet.id),
+      })}</div>`,
+  });
+}
+
+/** A name that no cluster interface of the rack has: that of the network interface, with a number if it is taken. */
+function freeName(taken: ReadonlySet<string>, place: Place): string {
+  const wanted = place.interface === '' ? 'relayed' : place.interface.replaceAll(/[^\w-]/g, '-');
+  let name = wanted;
+  for (let number = 2; taken.has(name); number += 1) name = `${wanted}-${number}`;
+  return name;
+}
+
+async function add(view: View): Promise<Outcome> {
+  const { region } = view;
+  const place = chosenPlace(view);
+  if (place === undefined) return undefined;
+  const sent = sentFields(view, [...FIRST_FIELDS, ...FURTHER_FIELDS]);
+  if (isRefusal(sent)) return sent;
+  await region.settings.load();
+  const taken = new Set(region.settings.interfacesOf(place.rack).map(({ name }) => String(name)));
+  const wanted = given(view, 'name').trim();
+  if (taken.has(wanted)) return refuseField('name', words.interfaces.taken(wanted));
+  const network = place.network === undefined ? given(view, 'network').trim() : formatNetwork(place.network);
+  const at: Settings =
+    place.interface === '' ? { relayed: true, network } : { interface: place.interface, ip: place.ip, network };
+  const fields = [...sent].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+  const key = `${INTERFACES_KEY}.${wanted === '' ? freeName(taken, place) : wanted}`;
+  const changes = JSON.stringify([{ key, value: { ...at, ...Object.fromEntries(fields) } }]);
+  const answer = await operate(view, SET, {}, { changes, rack: place.rack });
+  if (answer.kind === 'refusal') return answer;
+  const made = (await region.networks.look()).subnets.find(({ subnet }) => subnet.cidr === network);
+  return {
+    kind: 'done',
+    to: made === undefined ? PATH : subnetPath(made.subnet.id),
+    text: words.interfaces.enabled(network),
+  };
+}
+
+interface Found {
+  readonly rack: string;
+  readonly rackName: string;
+  readonly name: string;
+  readonly key: string;
+  readonly entry: Settings;
+}
+
+async function findInterface({ region, path }: View): Promise<Found | undefined> {
+  await region.settings.load();
+  const { rack = '', name = '' } = path;
+  const known = region.settings.findRack(rack);
+  const entry = known === undefined ? undefined : region.settings.interfacesOf(known).find((one) => one.name === name);
+  if (known === undefined || entry === undefined) return undefined;
+  return {
+    rack: known,
+    rackName: region.racks.find(known)?.name ?? region.config().ownRack?.name ?? known,
+    name,
+    key: `${INTERFACES_KEY}.${name}`,
+    entry,
+  };
+}
+
+async function renderOne(view: View): Promise<Html | undefined> {
+  const found = await findInterface(view);
+  if (found === undefined) return undefined;
+  const { rack, rackName, name, key, entry } = found;
+  const network = networkIn(entry);
+  const networks = await view.region.networks.look();
+  const subnet = subnetAt(networks, network);
+  const runs = network === undefined ? [] : await runsIn(view, network, String(entry.ip ?? ''));
+  // It was switched off, and somebody wants to enable it.
+  const isEnabling = queryValue(view, 'enable') !== '' && entry.management === 0;
+  const values: Settings = isEnabling ? { ...proposedRanges(runs), ...entry, management: 2 } : entry;
+  const pin = view.region.settings.pinnedBy(key, rack);
+  const back = subnet === undefined ? PATH : subnetPath(subnet.subnet.id);
+  const title = words.networks.interfaceOf(rackName, name);
+  const form =
+    pin === undefined
+      ? html`<div class="sheet narrow stacked">${formOf(view, {
+          body: [
+            hiddenField('do', 'edit'),
+            ...[...FIRST_FIELDS, ...PLACE_FIELDS].map((field) => controlOf(view, field, values)),
+            further(
+              view,
+              FURTHER_NAMES,
+              FURTHER_FIELDS.map((field) => controlOf(view, field, values)),
+            ),
+          ],
+          submit: isEnabling ? words.networks.enable : words.forms.save,
+          back,
+        })}</div><h2>${words.interfaces.deleteIt}</h2><div class="sheet narrow"><p class="lead">${words.interfaces.loss}</p>${formOf(view, { body: hiddenField('do', 'delete'), submit: words.interfaces.delete, tone: 'danger' })}</div>`
+      : html`<div class="alert amber" role="status">${words.interfaces.pinned(pinText({ key, pin }))}</div>${pairsOf(entry)}`;
+  return pageOf(view, {
+    title,
+    place: 'networks',
+    main: html`
+      <div class="bar"><h1>${title}</h1></div>${foreignPart(subnet)}
+      ${network === undefined ? nothing : html`<div class="sheet">${renderAddressMap(network, runs)}</div>`}${form}`,
+  });
+}
+
+function pairsOf(entry: Settings): Html {
+  const pairs = [...FIRST_FIELDS, ...PLACE_FIELDS, ...FURTHER_FIELDS].flatMap(([name, kind]) => {
+    const text = textOf(kind, entry[name]);
+    return text === '' ? [] : [html`<dt>${words.interfaces.fields[name].label}</dt><dd>${text}</dd>`];
+  });
+  return html`<div class="sheet narrow stacked"><dl class="pairs">${pairs}</dl></div>`;
+}
+
+async function change(view: View): Promise<Outcome> {
+  const found = await findInterface(view);
+  if (found === undefined) return undefined;
+  const { rack, rackName, name, key, entry } = found;
+  const title = words.networks.interfaceOf(rackName, name);
+  if (given(view, 'do') === 'delete') return submit(view, UNSET, {}, { key, rack }, PATH, words.objects.deleted(title));
+  const sent = sentFields(view, [...FIRST_FIELDS, ...PLACE_FIELDS, ...FURTHER_FIELDS]);
+  if (isRefusal(sent)) return sent;
+  const isDefault = (field: string, value: SettingValue | undefined) =>
+    entry[field] === undefined && DEFAULTS[field] === value;
+  const changes = [...sent].flatMap(([field, value]) => {
+    if (isDeepStrictEqual(entry[field], value) || isDefault(field, value)) return [];
+    return [value === undefined ? { key: `${key}.${field}` } : { key: `${key}.${field}`, value }];
+  });
+  const to = interfacePath({ rack, name });
+  const text = words.objects.saved(title);
+  if (changes.length === 0) return { kind: 'done', to, text };
+  return submit(view, SET, {}, { changes: JSON.stringify(changes), rack }, to, text);
+}
+
+/** What a list of choices shows where the cluster interface has no value. */
+const DEFAULTS: Settings = { management: 2, mode: 'server', authoritative: 'auto', identity: 'mac' };
+
+function rangeText(entry: Settings, field: 'ip_range' | 'static_ip_range'): string {
+  const [low, high] = [entry[`${field}_low`], entry[`${field}_high`]];
+  return low === undefined || high === undefined ? '' : `${String(low)} – ${String(high)}`;
+}
+
+function interfaceRow(rack: string, entry: Settings): Html {
+  const { fields, columns } = words.interfaces;
+  const name = String(entry.name);
+  const network = networkIn(entry);
+  const management = entry.management === 0 || entry.management === 1 ? (`${entry.management}` as const) : '2';
+  const where = entry.relayed === true ? words.networks.dhcp.relayed : String(entry.interface ?? '');
+  return html`
+    <tr><td class="first"><div class="name"><a href="${interfacePath({ rack, name })}">${name}</a></div><div class="small">${where}</div></td>
+    ${cell(fields.network.label, network === undefined ? none : html`<span class="id">${formatNetwork(network)}</span>`)}
+    ${cell(fields.management.label, words.interfaces.managements[management].text)}
+    ${cell(columns.dynamic, orNone(rangeText(entry, 'ip_range')))}
+    ${cell(columns.static, orNone(rangeText(entry, 'static_ip_range')))}
+    ${cell(fields.router_ip.label, orNone(String(entry.router_ip ?? '')))}</tr>`;
+}
+
+async function renderAll(view: View): Promise<Html> {
+  const { region } = view;
+  await region.settings.load();
+  const own = region.config().ownRack;
+  const racks = new Map([
+    ...(own === undefined ? [] : [[own.uuid, own.name] as const]),
+    ...acceptedRacks(view).map(({ uuid, name }) => [uuid, name] as const),
+  ]);
+  const { fields, columns } = words.interfaces;
+  const head = [
+    words.forms.name,
+    fields.network.label,
+    fields.management.label,
+    columns.dynamic,
+    columns.static,
+    fields.router_ip.label,
+  ].map((text) => html`<th>${text}</th>`);
+  const parts = [...racks].map(([uuid, name]) => {
+    const entries = region.settings.interfacesOf(uuid).filter(isSettings);
+    const table =
+      entries.length === 0
+        ? html`<div class="sheet empty soft">${words.interfaces.empty}</div>`
+        : html`<div class="sheet"><table class="plain"><thead><tr>${head}</tr></thead><tbody>${entries.map((entry) => interfaceRow(uuid, entry))}</tbody></table></div>`;
+    return html`<h2>${name}</h2>${table}`;
+  });
+  const button = mayCall(view.viewer, SET)
+    ? html`<a class="button primary" href="${PATH}add/">${words.networks.enable}</a>`
+    : nothing;
+  return pageOf(view, {
+    title: words.interfaces.title,
+    place: 'networks',
+    main: html`
+      <div class="bar"><h1>${words.interfaces.title}</h1>${button}</div><p class="soft">${words.interfaces.lead}</p>
+      ${parts.length === 0 ? html`<div class="sheet empty soft">${words.interfaces.noRack}</div>` : parts}`,
+  });
+}
+
+export const INTERFACE_PAGES: readonly PageDefinition[] = [
+  { path: PATH, access: 'admin', render: renderAll },
+  { path: `${PATH}add/`, access: 'admin', render: renderAdd, act: add, operations: [SET] },
+  { path: `${PATH}:rack/:name/`, access: 'admin', render: renderOne, act: change, operations: [SET, UNSET] },
+];
