@@ -30,6 +30,8 @@ interface Offered {
   /** Undefined: it has not answered yet. */
   answer: (SourceOffers & { readonly atMs: number }) | undefined;
   isAsking: boolean;
+  /** When it was asked last, wall time in milliseconds. */
+  askedMs: number;
 }
 
 export type OfferedBySource = Readonly<Omit<Offered, 'source'>>;
@@ -72,10 +74,11 @@ export class OfferedImages {
   #findOne({ id, images }: RegionSource, again: boolean): Offered {
     const known = this.#bySource.get(id);
     const one = known !== undefined && isDeepStrictEqual(known.source, images) ? known : undefined;
-    const offered = one ?? { source: images, answer: undefined, isAsking: false };
+    const offered = one ?? { source: images, answer: undefined, isAsking: false, askedMs: 0 };
     if (one === undefined) this.#bySource.set(id, offered);
     if (offered.isAsking || !(again || this.#isOld(offered))) return offered;
     offered.isAsking = true;
+    offered.askedMs = this.#clock.wallTimeMs();
     this.#queue.push(offered);
     this.#askNext();
     return offered;

@@ -28,6 +28,8 @@ const UNSELECT = 'DELETE boot-sources/{boot_source_id}/selections/{id}';
 
 /** How long the page waits for sources that have never answered, before it says that it asks them, in milliseconds. */
 const WAIT_MS = 1500;
+/** After this time the page shows what has come, and names the sources that are still asked, in milliseconds. */
+const LATE_MS = 10_000;
 /** Of an import request's form, at most 1000 fields are read: two of each row may be sent. */
 const ROWS_MAX = 300;
 /** With at most so many rows, all systems are open. */
@@ -157,7 +159,7 @@ function tickOf(row: Row): Html {
   const state = [isTicked ? html` checked` : nothing, fixedBy === undefined ? nothing : html` disabled`];
   const size = bytes === undefined ? nothing : html` <span class="small">${formatSize(bytes)}</span>`;
   return html`
-    <label class="tick"><input type="checkbox" name="tick" value="${key}" aria-label="${`${os}/${release} ${architecture}`}"
+    <label class="pick"><input type="checkbox" name="tick" value="${key}" aria-label="${`${os}/${release} ${architecture}`}"
     data-bytes="${missingBytes(row) ?? 0}"${state}><span>${architecture}</span>${size}${stateText(row)}</label>${before}`;
 }
 
@@ -173,7 +175,7 @@ function releaseRow(rows: readonly Row[]): Html {
     <tr><td class="first"><div><b class="break">${os}/${release}</b>${tag}<div class="small">${title}</div>${whyFixed(rows)}</div></td>
     ${cell(columns.date, days.at(-1) ?? '', 'fact')}
     ${cell(columns.source, html`<span class="break">${sourceTitle(source)}</span>`, 'fact')}
-    ${cell(columns.architecture, html`<div class="ticks">${rows.map(tickOf)}</div>`, 'way')}</tr>`;
+    ${cell(columns.architecture, html`<div class="picks">${rows.map(tickOf)}</div>`, 'way')}</tr>`;
 }
 
 function groupOf(os: string, rows: readonly Row[], isOpen: boolean): Html {
@@ -203,7 +205,7 @@ function filterForm(view: View, all: readonly Row[], sources: readonly RegionSou
     placeholder="${choose.placeholder}" aria-label="${choose.filter}" maxlength="64">
     <select name="arch" aria-label="${choose.columns.architecture}">${options(arches, filter.architecture)}</select>
     <select name="source" aria-label="${choose.columns.source}">${options([['', choose.anySource], ...names], filter.source)}</select>
-    <label class="tick"><input type="checkbox" name="all" value="true"${filter.isAll ? html` checked` : nothing}>
+    <label class="pick"><input type="checkbox" name="all" value="true"${filter.isAll ? html` checked` : nothing}>
     <span>${choose.old}</span></label>
     <button class="button plain">${choose.filter}</button>${isFiltered ? html`<a href="${CHOOSE_PATH}">${choose.clear}</a>` : nothing}</form>`;
 }
@@ -218,6 +220,10 @@ function sourceLine({ source, found: { answer, isAsking } }: Offered, nowMs: num
   return html`<div class="list-item"><div>${name} ${isAsking ? asking : count}${why}</div></div>`;
 }
 
+/** The sources that have never answered. */
+const waitingOf = (offered: readonly Offered[]) =>
+  offered.filter(({ found: { answer, isAsking } }) => answer === undefined && isAsking);
+
 /** The sources, those with a problem first and in sight. */
 function sourcesPart(view: View, offered: readonly Offered[]): Html {
   const failed = offered.filter(({ found }) => (found.answer?.problems.length ?? 0) > 0);
@@ -229,10 +235,13 @@ function sourcesPart(view: View, offered: readonly Offered[]): Html {
     isInline: true,
   });
   const lines = [...failed, ...others].map((one) => sourceLine(one, view.nowMs));
-  const title =
-    failed.length === 0 ? words.choose.sources(offered.length) : words.choose.failed(failed.length, offered.length);
+  const waiting = waitingOf(offered).length;
+  const texts = [
+    failed.length === 0 ? words.choose.sources(offered.length) : words.choose.failed(failed.length, offered.length),
+    ...(waiting === 0 ? [] : [words.choose.waiting(waiting)]),
+  ];
   return html`
-    <div class="sheet stacked" id="asked"><details id="asked-sources"><summary><span>${title}</span></summary>${lines}<div class="note">${again}</div></details></div>`;
+    <div class="sheet stacked" id="asked"><details id="asked-sources"><summary><span>${texts.join('. ')}</span></summary>${lines}<div class="note">${again}</div></details></div>`;
 }
 
 /** While sources are asked for the first time: no form, so that nobody's ticks are lost when the list comes. */
@@ -283,8 +292,8 @@ async function render(view: View) {
     const answer = found[at];
     return answer === undefined ? [] : [{ source, found: answer }];
   });
-  const isFirst = offered.some(({ found: { answer, isAsking } }) => answer === undefined && isAsking);
-  if (isFirst && queryValue(view, 'now') === '') return renderAsking(view, offered);
+  const isAwaited = waitingOf(offered).some(({ found: { askedMs } }) => view.nowMs - askedMs < LATE_MS);
+  if (isAwaited && queryValue(view, 'now') === '') return renderAsking(view, offered);
   const filter = filterOf(view);
   const today = new Date(view.nowMs).toISOString().slice(0, 10);
   const all = rowsOf(offered, selections, resources);

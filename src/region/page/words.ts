@@ -789,6 +789,7 @@ const CHOOSE = {
   askedAgain: 'The sources have been asked again.',
   sources: (count: number) => `${counted(count, 'source')} asked`,
   failed: (failed: number, all: number) => `${failed} of ${counted(all, 'source')} could not be read, or only in part`,
+  waiting: (count: number) => `${counted(count, 'source has', 'sources have')} not answered yet`,
 };
 
 const UPLOAD = {

@@ -168,6 +168,14 @@ test('while a source has never answered, the page has no form whose ticks could 
       assert.match(text, /data-at-work/);
       assert.match(text, /class="fresh"/, 'it is live');
       assert.doesNotMatch(text, /name="tick"/);
+      const late = shown();
+      await settle();
+      clock.advance(10_000);
+      await late;
+      const listed = shown();
+      await settle();
+      clock.advance(2000);
+      assert.match(await listed, /1 source has not answered yet/, 'a silent source does not hide the others');
       open.resolve({ images: IMAGES, problems: [] });
       await settle();
       const next = await shown();
