@@ -1,8 +1,8 @@
 // Disturbs a daemon from within, for the isolation benchmark: loaded before it (`--import`), in each of its threads. While the file
-// `events` exists in the directory of RACKBOOT_DISTURBANCE, EVENTS_PER_SECOND events are published into the daemon's own ring; while the
-// file `region` does, the region's thread computes without a pause.
+// `events` exists in the directory of RACKBOOT_DISTURBANCE, the events that it describes (by default NOISE) are published into the daemon's own
+// ring; while the file `region` does, the region's thread computes without a pause.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, threadName } from 'node:worker_threads';
 import { systemClock } from '../src/clock.ts';
@@ -10,7 +10,15 @@ import type { DhcpEvent } from '../src/dhcp/events/events.ts';
 import { ipv4, mac } from '../src/net/address.ts';
 import { EventStream } from '../src/observe/event-stream.ts';
 
-const EVENTS_PER_SECOND = 100_000;
+/** Leases of hosts that take turns. */
+export interface Noise {
+  readonly perSecond: number;
+  readonly firstMac: number;
+  /** Hosts. */
+  readonly count: number;
+}
+
+const NOISE: Noise = { perSecond: 100_000, firstMac: 0x02dd00000000, count: 10_000 };
 /** A tick that comes late makes up for this long at the most, so that the burst is bounded. */
 const CATCH_UP_MS_MAX = 20;
 const LOOK_MS = 50;
@@ -27,25 +35,28 @@ function publishOnDemand(file: string): void {
     stream = this;
     return subscribe.apply(this, args);
   };
-  let wanted = false;
+  let wanted: Noise | undefined;
+  /** Of a slow noise, what is due after many ticks. */
+  let owed = 0;
   let lastAt = systemClock.now();
   let count = 0;
   const look = (): void => {
-    wanted = existsSync(file);
+    wanted = existsSync(file) ? { ...NOISE, ...JSON.parse(readFileSync(file, 'utf8') || '{}') } : undefined;
     systemClock.schedule(LOOK_MS, look);
   };
   const tick = (): void => {
     const now = systemClock.now();
     const dueMs = Math.min(CATCH_UP_MS_MAX, now - lastAt);
     lastAt = now;
-    const due = wanted && stream !== undefined ? Math.round((dueMs / 1000) * EVENTS_PER_SECOND) : 0;
-    for (let index = 0; index < due; index += 1) {
+    const { perSecond, firstMac, count: hosts } = wanted ?? { ...NOISE, perSecond: 0 };
+    owed = stream === undefined ? 0 : owed + (dueMs / 1000) * perSecond;
+    for (; owed >= 1; owed -= 1) {
       count += 1;
       const event: DhcpEvent = {
         kind: 'dhcp.ack',
         at: now,
-        mac: mac(0x02dd00000000 + (count % 10_000)),
-        address: ipv4(0x0a580000 + (count % 10_000)),
+        mac: mac(firstMac + (count % hosts)),
+        address: ipv4(0x0a580000 + (count % hosts)),
         subnet: 'bench',
         leaseSeconds: 600,
         hostname: 'noise',

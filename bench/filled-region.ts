@@ -53,8 +53,11 @@ function formOf(address: MacAddress): URLSearchParams {
   return new URLSearchParams(enlistmentForm(hardware, formatMac(address)));
 }
 
+/** Of the first machine; each further one has the next. */
+export const FIRST_MAC = 0x0200_0000_0000;
+
 async function addMachine(store: RegionStore, index: number): Promise<void> {
-  const address = mac(0x0200_0000_0000 + index);
+  const address = mac(FIRST_MAC + index);
   const form = formOf(address);
   const parsed = parseHardwareFacts(form.get('hardware_facts') ?? '');
   if (parsed.kind === 'fault') throw new Error('the facts of a simulated machine are not taken');

@@ -20,6 +20,7 @@ import { DaemonProcess } from '../src/lab/daemon-process.ts';
 import { BRIDGE, LabNamespace } from '../src/lab/namespace.ts';
 import { eventuallyWithin } from '../test/support/eventually.ts';
 import type { Benchmark } from './benchmark.ts';
+import type { Noise } from './disturbance.ts';
 import { type Figure, Figures, RACKBOOT } from './figure.ts';
 import { ImportLoad } from './import-load.ts';
 import { findProgram } from './peer.ts';
@@ -113,10 +114,10 @@ export class Ground {
     await this.imports.open(this.#namespace);
   }
 
-  /** Switches a disturbance from within on or off. */
-  disturb(name: 'events' | 'region', on: boolean): void {
+  /** Switches a disturbance from within on or off. @param noise which events */
+  disturb(name: 'events' | 'region', on: boolean, noise?: Noise): void {
     const file = join(this.directory, name);
-    if (on) writeFileSync(file, '');
+    if (on) writeFileSync(file, noise === undefined ? '' : JSON.stringify(noise));
     else rmSync(file, { force: true });
   }
 

@@ -13,6 +13,7 @@ import { describeHost, formatReport } from './figure.ts';
 import { httpBenchmark } from './http.ts';
 import { imagesBenchmark } from './images.ts';
 import { isolationBenchmark } from './isolation.ts';
+import { pageBenchmark } from './page.ts';
 import { regionBenchmark } from './region.ts';
 import { startBenchmark } from './start.ts';
 import { tftpBenchmark } from './tftp.ts';
@@ -28,6 +29,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   isolationBenchmark,
   regionBenchmark,
   apiBenchmark,
+  pageBenchmark,
 ];
 
 const words = process.argv.slice(2);
