@@ -155,7 +155,7 @@ export abstract class RunningConfig<
     const changes = compareConfigs(before, usable);
     const at = clock.now();
     for (const { key, before: was, after } of changes.slice(0, REPORTED_MAX))
-      publish({ kind: 'config.changed', at, key, before: was, after });
+      publish({ kind: 'config.changed', at, key, before: was, after, source });
     publish({ kind: 'config.applied', at, file: this.path, source, changes: changes.length });
   }
 

@@ -39,6 +39,10 @@ import { UntoldLeases } from './untold-leases.ts';
 export const reportParams = (event: RackEvent): RackFields | undefined =>
   reportedEvent(event.kind, event, undefined)?.params;
 
+/** True for a change of settings that came from the region: its own event tells of it, and who made it. */
+const isOfStore = (event: RackEvent): boolean =>
+  (event.kind === 'config.changed' || event.kind === 'config.applied') && reportParams(event)?.source === 'store';
+
 /** Events within this time share one message, in milliseconds: each message is a transaction of the region. */
 const GATHER_MS = 50;
 const RESTART_MS_MIN = 500;
@@ -274,7 +278,7 @@ export class RackUplink {
     const wallOffsetMs = this.#options.clock.wallTimeMs() - this.#options.clock.now();
     for (const event of events) {
       const kind = EVENT_KINDS.get(event.kind);
-      if (kind === undefined || kind.level === 'debug') continue;
+      if (kind === undefined || kind.level === 'debug' || isOfStore(event)) continue;
       this.#outbox.add({
         kind: event.kind,
         level: kind.level,

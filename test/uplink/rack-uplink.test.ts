@@ -106,6 +106,36 @@ test('the region gets a counted sample of a crowd of strangers, and the lease of
   );
 });
 
+test('a change of settings that the region made is not reported to it, and one of the file is', async () => {
+  const thread = new Thread();
+  const stream = new EventStream();
+  const uplink = uplinkTo(thread, stream, { clock: new VirtualClock() });
+  uplink.start();
+  for (const source of ['store', 'file'] as const) {
+    const changed = {
+      kind: 'config.changed',
+      at: NOW,
+      key: 'dns.upstream',
+      before: '[]',
+      after: source,
+      source,
+    } as const;
+    stream.publish(changed);
+    const applied = { kind: 'config.applied', at: NOW, file: '/etc/rackboot.yaml', source, changes: 1 } as const;
+    stream.publish(applied);
+  }
+  await stream.rest();
+  assert.equal(uplink.status().eventsWaiting, 2);
+  const sent = thread.posted.flatMap((message) => (message.kind === 'events' ? message.events : []));
+  assert.deepEqual(
+    sent.map(({ kind, params }) => [kind, params?.source]),
+    [
+      ['config.changed', 'file'],
+      ['config.applied', 'file'],
+    ],
+  );
+});
+
 test('a state is acknowledged once its settings are in force, after the rack’s description', async () => {
   const thread = new Thread();
   const clock = new VirtualClock();

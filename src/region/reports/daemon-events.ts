@@ -165,11 +165,11 @@ export const DAEMON_EVENTS = {
   'config.changed': defineEvent({
     level: 'info',
     message: 'configuration key changed',
-    fields: { key: 'text', before: 'text', after: 'text' },
+    fields: { key: 'text', before: 'text', after: 'text', source: 'text?' },
     text: (f) => `${f.key} is now ${f.after}; it was ${f.before}`,
     explanation:
-      'A key of the configuration has a new value; before and after show it as written. If very many keys changed, only the first are ' +
-      'reported one by one; config.applied counts them all.',
+      "A key of the configuration has a new value, in its file or in the region's store (source); before and after show it as written. If " +
+      'very many keys changed, only the first are reported one by one; config.applied counts them all.',
   }),
   'config.stranded': defineEvent({
     level: 'warning',
