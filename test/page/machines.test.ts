@@ -175,11 +175,11 @@ test('the page shows machines as they enlist, fits every width, and runs no scri
     }
     await browser.resize(1480, 900);
     await browser.open(`${live.origin}/MAAS/`);
-    assert.ok(!String(await browser.evaluate('document.body.innerText')).includes('Waiting for you'));
+    assert.ok(!String(await browser.evaluate('document.body.innerText')).includes('may be the same machine'));
     const serial = { facts: serialFacts(`SN-${ATTACK}`) };
     for (const own of [0x525400000002, 0x525400000003]) await live.region.enlist(report([own], serial));
-    await browser.until("document.body.innerText.includes('Waiting for you')", 10_000);
-    const notice = String(await browser.evaluate("document.querySelector('ul.notices').innerText"));
+    await browser.until("document.body.innerText.includes('may be the same machine')", 10_000);
+    const notice = String(await browser.evaluate("document.querySelector('ul.needs').innerText"));
     assert.match(notice, /may be the same machine as .*the same serial number/);
     assert.match(notice, /rackboot machines merge \w{6} \w{6}/);
     for (const width of [1280, 390, 320]) {

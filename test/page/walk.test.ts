@@ -285,6 +285,7 @@ test('every page is readable and usable on a desktop and on a phone', {
       'machines/',
       'events/',
       'events/?kind=SETTINGS&q=nothing&machine=a-machine-of-a-long-name.example.net',
+      'racks/',
       'images/',
       'images/1/',
       'images/5/',

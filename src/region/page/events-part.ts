@@ -1,13 +1,12 @@
-// What happened last: the newest events of all machines, and hosts that boot from the network but are no machines.
+// The lines of events of all machines, and of hosts that boot from the network but are no machines.
 
 import { type Html, html, nothing } from '../../html.ts';
 import { formatMac } from '../../net/address.ts';
 import { formatAge } from '../../quantity.ts';
-import { readEvents } from '../api/site/event-pieces.ts';
-import { eventSentence, shownTo } from '../records/events.ts';
+import { eventSentence } from '../records/events.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { machinePath } from './machine-actions.ts';
-import { isTakenReport, momentText } from './timeline.ts';
+import { momentText } from './timeline.ts';
 import { eventText, logLine, none } from './values.ts';
 import type { View } from './view.ts';
 import { words } from './words.ts';
@@ -15,9 +14,6 @@ import { words } from './words.ts';
 /** The page of all events. */
 export const EVENTS_PATH = '/MAAS/events/';
 
-const PAGE_EVENTS = 40;
-/** How many of the newest events are read; the page shows PAGE_EVENTS of them. */
-const PAGE_EVENTS_READ = 400;
 /** Hosts shown as seen but not enlisted, if they were seen within the last day. */
 const PAGE_STRANGERS = 12;
 const STRANGER_AGE_MS = 86_400_000;
@@ -65,19 +61,4 @@ export async function renderStrangers({ region, nowMs }: View): Promise<Html> {
   if (seen.length === 0) return nothing;
   const items = seen.map(({ mac, event }) => eventItem({ ...event, stranger: mac }, nowMs));
   return html`<h2>${words.machines.strangers}</h2><div class="sheet"><ol class="events">${items}</ol></div>`;
-}
-
-export async function renderLog(view: View): Promise<Html> {
-  const { region, nowMs } = view;
-  const holder = `${view.viewer.username} ${view.peer.share}`;
-  const steps = readEvents(region.store, { limit: PAGE_EVENTS_READ, isQuiet: true }, await region.store.eventRange());
-  const newest = await region.searches.run<readonly MachineEvent[]>(holder, steps, () => [], view.hasLeft);
-  const events = newest
-    .filter((event) => !isTakenReport(event))
-    .slice(0, PAGE_EVENTS)
-    .map(shownTo(view.viewer));
-  return events.length === 0
-    ? html`<div class="sheet empty soft">${words.values.noEvents}</div>`
-    : html`<div class="sheet"><ol class="events">${events.map((event) => eventItem(event, nowMs))}</ol></div>
-      <p class="small"><a href="${EVENTS_PATH}">${words.events.all}</a></p>`;
 }

@@ -60,6 +60,29 @@ function useBar(label: string, taken: number, total: number): Html {
     <progress${tone} value="${taken}" max="${Math.max(1, total)}" aria-label="${label}"></progress></div>`;
 }
 
+/** The ranges that are nearly full: of each the network, the kind, and how many of how many addresses are taken. */
+export async function findNearlyFull(region: Region): Promise<readonly FilledRange[]> {
+  const view = await region.networks.look();
+  const ranges = view.ranges.filter(({ type }) => type !== 'reserved');
+  if (ranges.length === 0) return [];
+  const taken = await takenAddresses(region, view);
+  return ranges
+    .map(({ low, high, type, range }) => ({
+      subnet: view.subnets.find(({ subnet }) => subnet.id === range.subnetId),
+      type,
+      taken: countIn(taken, { low, high }),
+      total: rangeSize({ low, high }),
+    }))
+    .filter(({ taken, total }) => taken >= total * NEARLY_FULL);
+}
+
+interface FilledRange {
+  readonly subnet: SubnetView | undefined;
+  readonly type: NetworkView['ranges'][number]['type'];
+  readonly taken: number;
+  readonly total: number;
+}
+
 export function useOf(view: NetworkView, { subnet, network }: SubnetView, taken: readonly number[]): Part {
   const ranges = view.ranges.filter(({ range, type }) => range.subnetId === subnet.id && type !== 'reserved');
   if (ranges.length === 0) {

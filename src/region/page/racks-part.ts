@@ -1,6 +1,4 @@
-// The racks on the page: the networks of each, whether it is away, and the command that accepts a waiting one.
-//
-// 1. If the region's own rack is the only one, it is shown only if it has a problem.
+// The page of racks: the networks of each, whether it is away, and the command that accepts a waiting one.
 
 import { type Html, html, nothing, type Part } from '../../html.ts';
 import { formatAge } from '../../quantity.ts';
@@ -8,7 +6,9 @@ import { findDoubt, findSharedRange, rangeSharedText } from '../racks/rack-netwo
 import { doubtWords } from '../records/events.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
+import { pageOf } from './parts.ts';
 import { none, SPACE } from './values.ts';
+import type { PageDefinition } from './view.ts';
 import { words } from './words.ts';
 
 const PAGE_NETWORKS_MAX = 6;
@@ -32,7 +32,7 @@ function foreignText({ interfaces }: Rack) {
 }
 
 /** The most important remark about the rack, with a command where one helps; empty: none. */
-function remark(rack: Rack, racks: readonly Rack[], nowMs: number) {
+export function remark(rack: Rack, racks: readonly Rack[], nowMs: number) {
   const doubt = findDoubt(rack, racks);
   const overlap = doubt === undefined ? undefined : doubtWords(doubt);
   if (rack.state === 'pending') {
@@ -88,14 +88,27 @@ function rackRow(rack: Rack, racks: readonly Rack[], nowMs: number) {
     </tr>`;
 }
 
-/** The racks in the order of their registration; empty if there is only the region's own, without a problem. */
+/** The racks in the order of their registration. */
 export function renderRacks(region: Region, nowMs: number): Html {
   const racks = region.racks.list();
-  const isWell = (rack: Rack) =>
-    rack.isEmbedded && rack.pulse?.settingsRefused === undefined && foreignText(rack) === undefined;
-  if (racks.every(isWell)) return nothing;
+  if (racks.length === 0)
+    return html`<div class="sheet empty"><b>${words.racks.empty.title}</b><span class="soft">${words.racks.empty.hint}</span></div>`;
   const { rack, networks, events, version, seen } = words.racks.columns;
   const headings = [rack, networks, events, version, seen].map((text) => html`<th>${text}</th>`);
   const rows = racks.map((rack) => rackRow(rack, racks, nowMs));
-  return html`<h2>${words.racks.heading}</h2><div class="sheet"><table class="racks"><thead><tr>${headings}</tr></thead><tbody>${rows}</tbody></table></div>`;
+  return html`<div class="sheet"><table class="racks"><thead><tr>${headings}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
+
+export const RACKS_PAGE: PageDefinition = {
+  path: '/MAAS/racks/',
+  access: 'user',
+  render: (view) =>
+    pageOf(view, {
+      title: words.racks.heading,
+      place: 'racks',
+      isLive: true,
+      main: html`
+        <div id="bar" class="bar"><h1>${words.racks.heading}</h1></div>
+        <div id="racks">${renderRacks(view.region, view.nowMs)}</div>`,
+    }),
+};

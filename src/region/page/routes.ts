@@ -74,6 +74,7 @@ import {
 import { findMoved } from './paths.ts';
 import { PEOPLE_PAGE } from './people-page.ts';
 import { POWER_PAGES } from './power-pages.ts';
+import { RACKS_PAGE } from './racks-part.ts';
 import { SCRIPT_PAGES } from './scripts-page.ts';
 import { findCookie, type Session, type Sessions } from './sessions.ts';
 import { SETTINGS_PAGE } from './settings-page.ts';
@@ -87,6 +88,7 @@ import { withWords } from './words.ts';
 
 export const PAGES: readonly PageDefinition[] = [
   OVERVIEW_PAGE,
+  RACKS_PAGE,
   MACHINES_PAGE,
   ...MANY_PAGES,
   MACHINE_PAGE,

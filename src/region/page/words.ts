@@ -1403,7 +1403,6 @@ const MACHINE_EVENTS = {
 const EVENTS = {
   title: 'Events',
   lead: 'What machines, racks, people and the region did. Times are in UTC where they are typed.',
-  all: 'All events',
   levels: {
     important: 'What matters',
     all: 'The full log',
@@ -1731,18 +1730,55 @@ const MANY = {
 };
 
 const NOTICES = {
-  heading: 'Waiting for you',
   /** Both continue after the machine's name. */
   maybeTwo: (systemId: string, why: string) => `(${systemId}) ${why}.`,
   maybeOne: (systemId: string, why: string) => `(${systemId}) ${why}. Merge them, or keep them apart:`,
-  full: (machines: number) => `${counted(machines, 'machine is', 'machines are')} New,`,
-  /** Continues after `full`. */
   fullWhy: (machinesMax: number) =>
-    `and at most ${machinesMax} may be (region.new_machines_max): a further machine replaces one that was never changed or tagged, or is refused. Accept or delete some.`,
+    `At most ${machinesMax} may be New (region.new_machines_max): a further machine replaces one that was never changed or tagged, or is refused. Accept or delete some.`,
+};
+
+const OVERVIEW = {
+  needs: 'Needs you now',
+  calm: 'Nothing needs you now.',
+  machines: 'Machines',
+  now: 'Happening now',
+  more: (count: number) => `${count} more`,
+  moreProblems: (count: number) => `${counted(count, 'more machine has', 'more machines have')} a problem`,
+  moreWork: (count: number) => `${counted(count, 'more machine is', 'more machines are')} at work`,
+  list: 'Show them',
+  open: 'Open',
+  setPower: 'Set its power driver',
+  fresh: (machines: number) => counted(machines, 'new machine'),
+  freshWhat: 'Reported for the first time; accept those that you want to use.',
+  imageFailed: 'Import failed.',
+  sourcesFailed: 'Images',
+  /** @param type the kind of the range, lower case @param network `10.20.0.0/24` */
+  full: (type: string, taken: number, total: number) =>
+    `Its ${type} range is nearly full: ${taken} of ${total} addresses are taken.`,
+  enlarge: 'Change the range',
+  first: {
+    title: 'No machines yet',
+    lead: 'A machine appears here when it boots from the network, usually within a minute.',
+    steps: {
+      networks: (networks: readonly string[]) =>
+        networks.length === 0
+          ? 'Serve DHCP on the network of the machines.'
+          : `DHCP is served on ${networks.join(', ')}.`,
+      boot: 'Put the network first in the boot order of a machine, connect it to that network, and switch it on.',
+      accept: 'Accept it here, and it is commissioned: Rackboot takes stock of its hardware and tests it.',
+      image: 'Choose an image, and deploy it.',
+    },
+    toNetworks: 'Networks',
+    toImages: 'Images',
+  },
 };
 
 const RACKS_PART = {
   heading: 'Racks',
+  empty: {
+    title: 'No racks yet',
+    hint: 'A rack that is told the address of this region registers here, and waits to be accepted.',
+  },
   columns: { rack: 'Rack', networks: 'Networks', events: 'Events', version: 'Version', seen: 'Last seen' },
   states: { pending: 'Pending', accepted: 'Accepted', rejected: 'Rejected', embedded: 'In this process', away: 'Away' },
   now: 'now',
@@ -1931,6 +1967,7 @@ const ENGLISH = {
   machines: MACHINES,
   many: MANY,
   notices: NOTICES,
+  overview: OVERVIEW,
   racks: RACKS_PART,
   machine: MACHINE,
   sections: SECTIONS,

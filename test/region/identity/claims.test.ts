@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatMac, mac, parseIpv4 } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
-import { renderNotices } from '../../../src/region/page/overview.ts';
+import { conflictNeeds, renderNeeds } from '../../../src/region/page/needs.ts';
 import { doubtWords } from '../../../src/region/records/events.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
@@ -185,7 +185,7 @@ test('two machines with the same UUID and serial number are reported if they boo
       const toType = `rackboot machines split ${machine.systemId} --mac ${formatMac(other)}`;
       assert.ok(conflict !== undefined && doubtWords(conflict.why).includes(toType), JSON.stringify(conflict));
       assert.ok((await reported(region))[0]?.includes(toType), (await reported(region))[0]);
-      assert.ok((await renderNotices(region)).toString().includes(toType));
+      assert.ok(renderNeeds(await conflictNeeds(region), true).toString().includes(toType));
       const outcome = await region.identity.split(machine.systemId, [other], 'bob');
       assert.equal(outcome.kind, 'changed');
       assert.deepEqual(await region.store.listConflicts(10), []);

@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import { z } from 'zod';
 import { mac } from '../../../src/net/address.ts';
 import { bodyOf, JsonText, type ListToSend } from '../../../src/region/api/call/answer.ts';
+import { EVENTS_PAGE } from '../../../src/region/page/events-page.ts';
 import { SIZES } from '../../../src/region/page/machine-query.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
-import { OVERVIEW_PAGE } from '../../../src/region/page/overview.ts';
 import { operate } from '../../../src/region/page/view.ts';
 import type { MachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { Region } from '../../../src/region/region.ts';
@@ -195,7 +195,7 @@ test("an event from a remote rack names the rack: as the subject of the rack's o
     context.mock.method(region.store, 'listEvents', async () => [logged]);
     const lineOf = async (one: MachineEvent) => {
       logged = one;
-      const page = `${await OVERVIEW_PAGE.render(viewOf(region))}`;
+      const page = `${await EVENTS_PAGE.render(viewOf(region))}`;
       const [, who = '', what = ''] =
         /<span class="who">(.*?)<\/span>\s*<span class="kind.*?<\/span>\s*<span class="what error">(.*?)<\/span>/.exec(
           page,

@@ -1,0 +1,175 @@
+// What needs a person now: one line each, with the remedy as a button where the page has one.
+//
+//   machines with a problem, or waiting for somebody ─┐
+//   racks, ranges, images, conflicts, new machines   ─┴─► needs, the urgent ones first ─► lines
+//
+// 1. Only remedies that the viewer may use are shown.
+
+import { asSentence } from '../../counted.ts';
+import { type Html, html, nothing, type Part } from '../../html.ts';
+import { formatNetwork } from '../../net/address.ts';
+import type { ListedResource } from '../images/boot-images.ts';
+import type { ImportRun } from '../records/boot-store.ts';
+import { doubtWords, remarkSentence } from '../records/events.ts';
+import { importText } from '../records/import-reason.ts';
+import { type Machine, machineFqdn } from '../records/machine.ts';
+import { isAway } from '../records/rack.ts';
+import type { Conflict } from '../records/store.ts';
+import type { Region } from '../region.ts';
+import { formOf } from './forms.ts';
+import { IMAGES_PATH, resourceTitle } from './image-page.ts';
+import { actionPath, actionsFor, machinePath, toneOf } from './machine-actions.ts';
+import { ACCEPT_ALL } from './machines-page.ts';
+import { findNearlyFull, subnetPath } from './networks-page.ts';
+import { remark } from './racks-part.ts';
+import { codeIn, pathBelow, statusPill } from './values.ts';
+import { EDIT_MACHINE, mayCall, type View } from './view.ts';
+import { words } from './words.ts';
+
+interface Need {
+  readonly tone: 'red' | 'amber' | 'violet';
+  readonly who: Html;
+  readonly what: Part;
+  readonly remedy?: Html;
+}
+
+/** What the page has read of machines and images. */
+interface Findings {
+  readonly problems: readonly Machine[];
+  /** Of all machines with a problem. */
+  readonly problemCount: number;
+  readonly waiting: readonly Machine[];
+  /** How many more wait. */
+  readonly waitingMore: number;
+  readonly freshCount: number;
+  readonly failedImages: readonly ListedResource[];
+  readonly skipped: ImportRun['skipped'];
+}
+
+/** Conflicts on the page; `rackboot machines show` lists those of one machine. */
+const CONFLICTS_MAX = 10;
+const IMAGES_MAX = 5;
+
+const buttonTo = (path: string, label: string) =>
+  html`<a class="button plain small-button" href="${path}">${label}</a>`;
+const nameOf = (path: string, name: string) => html`<a class="name" href="${path}">${name}</a>`;
+const ofMachine = (machine: Machine) =>
+  html`${nameOf(machinePath(machine.systemId), machineFqdn(machine))} ${statusPill(machine.status)}`;
+
+/** The usual next action of a machine, if the viewer may take it. */
+function nextAction(machine: Machine, { viewer }: View) {
+  const action = actionsFor(machine, viewer).find((one) => toneOf(one, machine) === 'primary');
+  return action === undefined ? nothing : buttonTo(actionPath(machine, action.name), words.actions[action.name].label);
+}
+
+const problemNeed = (view: View, machine: Machine): Need => ({
+  tone: 'red',
+  who: ofMachine(machine),
+  what: asSentence(remarkSentence(machine.statusReason)),
+  remedy: nextAction(machine, view),
+});
+
+const waitingNeed = ({ viewer }: View, machine: Machine): Need => ({
+  tone: 'amber',
+  who: ofMachine(machine),
+  what: asSentence(remarkSentence(machine.statusReason)),
+  ...(mayCall(viewer, EDIT_MACHINE)
+    ? { remedy: buttonTo(`${machinePath(machine.systemId)}power/`, words.overview.setPower) }
+    : {}),
+});
+
+function rackNeeds({ region, nowMs }: View): readonly Need[] {
+  const racks = region.racks.list();
+  return racks.flatMap((rack) => {
+    const text = remark(rack, racks, nowMs);
+    if (text === nothing) return [];
+    const who = nameOf('/MAAS/racks/', rack.name);
+    return [{ tone: isAway(rack, nowMs) ? 'red' : 'amber', who, what: text } as const];
+  });
+}
+
+async function rangeNeeds({ region, viewer }: View): Promise<readonly Need[]> {
+  return (await findNearlyFull(region)).flatMap(({ subnet, type, taken, total }) => {
+    if (subnet === undefined) return [];
+    const path = subnetPath(subnet.subnet.id);
+    const what = words.overview.full(words.networks.rangeTypes[type].toLowerCase(), taken, total);
+    const remedy = mayCall(viewer, 'POST subnets') ? { remedy: buttonTo(path, words.overview.enlarge) } : {};
+    return [{ tone: 'amber', who: nameOf(path, formatNetwork(subnet.network)), what, ...remedy } as const];
+  });
+}
+
+function imageNeeds({ failedImages, skipped }: Findings): readonly Need[] {
+  const failed = failedImages.slice(0, IMAGES_MAX).map(({ id, name, progress }): Need => {
+    const path = pathBelow(IMAGES_PATH, String(id));
+    const what =
+      progress?.reason === undefined ? words.overview.imageFailed : html`${codeIn(importText(progress.reason))}`;
+    return { tone: 'red', who: nameOf(path, resourceTitle(name)), what, remedy: buttonTo(path, words.overview.open) };
+  });
+  const left = skipped.slice(0, IMAGES_MAX).map(({ name, reason }): Need => {
+    const remedy = buttonTo(IMAGES_PATH, words.overview.open);
+    return { tone: 'amber', who: nameOf(IMAGES_PATH, name), what: html`${codeIn(importText(reason))}`, remedy };
+  });
+  return [...failed, ...left];
+}
+
+function conflictNeed(name: string, { systemId, otherId, why }: Conflict): Need {
+  const text = doubtWords(why);
+  const isOne = systemId !== otherId;
+  const commands = isOne
+    ? [`rackboot machines merge ${otherId} ${systemId}`, `rackboot machines keep-apart ${otherId} ${systemId}`]
+    : [];
+  const said = isOne ? words.notices.maybeOne(systemId, text) : words.notices.maybeTwo(systemId, text);
+  const what = html`${said}${commands.map((command) => html`<div><code>${command}</code></div>`)}`;
+  return { tone: 'amber', who: nameOf(machinePath(systemId), name), what };
+}
+
+/** Machines that may be the same. */
+export async function conflictNeeds({ store }: Region): Promise<readonly Need[]> {
+  const found = await store.listConflicts(CONFLICTS_MAX);
+  const machines = await store.outlineMachines(found.map(({ systemId }) => systemId));
+  const names = new Map(machines.map(({ systemId, hostname }) => [systemId, hostname]));
+  return found.map((one) => conflictNeed(names.get(one.systemId) ?? one.systemId, one));
+}
+
+function freshNeeds(view: View, count: number): readonly Need[] {
+  if (count === 0 || !mayCall(view.viewer, ACCEPT_ALL)) return [];
+  const { newMachinesMax } = view.region.config();
+  const body = { body: nothing, submit: words.machines.acceptAll(count), tone: 'plain', isInline: true } as const;
+  const what = count < newMachinesMax ? words.overview.freshWhat : words.notices.fullWhy(newMachinesMax);
+  const who = nameOf('/MAAS/machines/?status=new', words.overview.fresh(count));
+  return [{ tone: 'violet', who, what, remedy: formOf(view, body) }];
+}
+
+export async function needsOf(view: View, findings: Findings): Promise<readonly Need[]> {
+  const { problems, problemCount, waiting, waitingMore, freshCount } = findings;
+  const listed = (path: string) => buttonTo(path, words.overview.list);
+  const rest = (count: number, text: string, status: 'problem' | 'work'): readonly Need[] => {
+    const path = `/MAAS/machines/?status=${status}`;
+    const tone = status === 'problem' ? 'red' : 'amber';
+    return count <= 0 ? [] : [{ tone, who: nameOf(path, text), what: '', remedy: listed(path) }];
+  };
+  return [
+    ...rackNeeds(view),
+    ...problems.map((machine) => problemNeed(view, machine)),
+    ...rest(problemCount - problems.length, words.overview.moreProblems(problemCount - problems.length), 'problem'),
+    ...waiting.map((machine) => waitingNeed(view, machine)),
+    ...rest(waitingMore, words.overview.more(waitingMore), 'work'),
+    ...imageNeeds(findings),
+    ...(await rangeNeeds(view)),
+    ...(await conflictNeeds(view.region)),
+    ...freshNeeds(view, freshCount),
+  ];
+}
+
+const needItem = ({ tone, who, what, remedy = nothing }: Need) => html`
+  <li class="list-item need ${tone}-edge"><div>${who}<div class="small">${what}</div></div>${remedy}</li>`;
+
+/** @param isCalm true to say so if nothing is needed */
+export function renderNeeds(needs: readonly Need[], isCalm: boolean): Html {
+  if (needs.length === 0) return isCalm ? html`<div class="sheet note calm">${words.overview.calm}</div>` : nothing;
+  return html`<h2>${words.overview.needs}</h2><ul class="sheet needs">${needs.map(needItem)}</ul>`;
+}
+
+/** A line that leads to the rest of a list. */
+export const moreLine = (text: string, path: string): Html =>
+  html`<div class="list-item"><div>${nameOf(path, text)}</div></div>`;

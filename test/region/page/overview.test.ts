@@ -1,0 +1,101 @@
+// The overview: what needs a person, each with its remedy, the counts by state, and what is happening now.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { OVERVIEW_PAGE } from '../../../src/region/page/overview.ts';
+import type { Viewer } from '../../../src/region/page/view.ts';
+import { AWAY_AFTER_MS } from '../../../src/region/records/rack.ts';
+import type { Region } from '../../../src/region/region.ts';
+import { report, withRegion } from '../place.ts';
+import { acceptRack, OTHER_UUID, RACK_UUID, rackInterface } from '../racks/rack-place.ts';
+import { ADMIN, USER, viewOf } from './view.ts';
+
+const BY = { username: 'admin', isAdmin: true, comment: '' } as const;
+
+async function machine(region: Region, index: number, more: Parameters<typeof report>[1] = {}): Promise<string> {
+  const outcome = await region.enlist(report([0x525400000000 + index], { hostname: `m${index}`, ...more }));
+  assert.ok(outcome.kind === 'create');
+  return outcome.machine.systemId;
+}
+
+const pageOf = async (region: Region, viewer: Viewer = ADMIN): Promise<string> =>
+  `${await OVERVIEW_PAGE.render(viewOf(region, { viewer }))}`;
+
+/** The text and the buttons of each line of what needs a person. */
+const needsIn = (page: string): readonly string[] =>
+  [...page.matchAll(/<li class="list-item need .*?<\/li>/g)].map(([item]) =>
+    item
+      .replaceAll(/<input[^>]*>/g, '')
+      .replaceAll(/<(?:a|button) [^>]*class="button[^>]*>|<button class="button[^>]*>/g, ' [')
+      .replaceAll(/<[^>]+>/g, ' ')
+      .replaceAll(/\s+/g, ' ')
+      .trim(),
+  );
+
+test('without machines it says what to do first; a user is sent to no page that only administrators change', () =>
+  withRegion(async ({ region }) => {
+    assert.match(await pageOf(region), /No machines yet.*href="\/MAAS\/networks\/">.*href="\/MAAS\/images\/">/s);
+    assert.doesNotMatch((await pageOf(region, USER)).replace(/<header>.*<\/header>/s, ''), /href="\/MAAS\/networks\/"/);
+  }));
+
+test('if nothing needs a person it says so, and counts the machines by state', () =>
+  withRegion(async ({ region }) => {
+    await region.life.command(await machine(region, 1), { name: 'accept', skipsCommissioning: true }, BY);
+    const page = await pageOf(region);
+    assert.deepEqual(needsIn(page), []);
+    assert.match(page, /class="sheet note calm"/);
+    assert.match(page, /href="\/MAAS\/machines\/\?status=ready"><b>1<\/b>/);
+  }));
+
+test('a broken machine, one that waits for somebody, and a new one each need a person, with the remedy', () =>
+  withRegion(async ({ region }) => {
+    await region.life.command(await machine(region, 1), { name: 'mark-broken' }, { ...BY, comment: 'its fan is loud' });
+    const waiting = await machine(region, 2);
+    await region.life.command(waiting, { name: 'accept' }, BY);
+    await machine(region, 3);
+    const page = await pageOf(region);
+    assert.deepEqual(needsIn(page), [
+      'm1.maas Broken Its fan is loud [Mark as fixed',
+      'm2.maas Commissioning Waiting to be switched on [Set its power driver',
+      '1 new machine Reported for the first time; accept those that you want to use. [Accept 1 new machine',
+    ]);
+    assert.ok(page.includes(`href="/MAAS/machines/${waiting}/power/"`));
+    assert.ok(!page.includes('Happening now'), 'a machine that waits is not at work');
+    assert.deepEqual(needsIn(await pageOf(region, USER)), [
+      'm1.maas Broken Its fan is loud',
+      'm2.maas Commissioning Waiting to be switched on',
+    ]);
+    const done = await OVERVIEW_PAGE.act?.(viewOf(region, { viewer: USER }));
+    assert.ok(done?.kind === 'refusal');
+  }));
+
+test('of many machines with a problem the first are listed, and a link leads to all', () =>
+  withRegion(
+    async ({ region }) => {
+      for (let index = 1; index <= 13; index += 1)
+        await region.life.command(await machine(region, index), { name: 'mark-broken' }, BY);
+      const needs = needsIn(await pageOf(region));
+      assert.deepEqual([needs.length, needs.at(-1)], [11, '3 more machines have a problem [Show them']);
+    },
+    { newMachinesMax: 100 },
+  ));
+
+test('a silent rack needs a person', () =>
+  withRegion(async ({ region, clock, store }) => {
+    await region.life.command(await machine(region, 1), { name: 'accept', skipsCommissioning: true }, BY);
+    const own = { name: 'rack-1', version: '0.1.0', interfaces: [rackInterface('10.20.0.0/24')], pinned: [] };
+    await region.racks.putOwn({ ...own, uuid: OTHER_UUID });
+    await acceptRack(region);
+    await store.racks.change((all) => {
+      const seenMs = clock.wallTimeMs() - AWAY_AFTER_MS - 60_000;
+      return {
+        put: all.filter(({ uuid }) => uuid === RACK_UUID).map((rack) => ({ ...rack, seenMs })),
+        events: [],
+        result: undefined,
+      };
+    });
+    await region.racks.refresh();
+    const [rack = '', ...others] = needsIn(await pageOf(region));
+    assert.match(rack, /^rack-2 /);
+    assert.deepEqual(others, []);
+  }));
