@@ -5,9 +5,10 @@ import { test } from 'node:test';
 import { formatIpv4, mac, parseIpv4 } from '../../../src/net/address.ts';
 import type { MachineCommand } from '../../../src/region/life/commands.ts';
 import { openDebugLogin } from '../../../src/region/life/logins.ts';
+import { MachineAgent } from '../../../src/region/life/machine-agent.ts';
 import { decideLock } from '../../../src/region/life/ownership.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
-import type { Machine } from '../../../src/region/records/machine.ts';
+import type { Machine, PowerState } from '../../../src/region/records/machine.ts';
 import { LINK_VERSION } from '../../../src/region/records/rack.ts';
 import { stepOf } from '../../../src/region/records/work.ts';
 import type { Region } from '../../../src/region/region.ts';
@@ -30,15 +31,35 @@ const LAB = {
   router_ip: '10.20.0.11',
 } as const;
 
-/** A rack with static addresses 10.20.0.10 to 10.20.0.12. */
-async function greetRack(region: Region, more: object = {}): Promise<void> {
+/** A rack with static addresses 10.20.0.10 to 10.20.0.12, and further networks. */
+async function greetRack(region: Region, more: object = {}, ...others: readonly object[]): Promise<void> {
   const uuid = '0fd4c0a2-2c4e-4a3c-9a3b-0000000000aa';
-  await region.racks.putOwn({ uuid, name: 'rack-1', version: '0', pinned: [], interfaces: [{ ...LAB, ...more }] });
+  const interfaces = [more, ...others].map((one) => ({ ...LAB, ...one }));
+  await region.racks.putOwn({ uuid, name: 'rack-1', version: '0', pinned: [], interfaces });
 }
+
+/** Another network of the rack, with static addresses or without. */
+const FAR = {
+  name: 'far',
+  interface: 'eth2',
+  ip: '10.30.0.1',
+  network: '10.30.0.0/24',
+  ip_range_low: '10.30.0.100',
+  ip_range_high: '10.30.0.199',
+  static_ip_range_low: '10.30.0.10',
+  static_ip_range_high: '10.30.0.12',
+  router_ip: undefined,
+};
+const FAR_DYNAMIC = { ...FAR, static_ip_range_low: undefined, static_ip_range_high: undefined };
 
 const addressesOf = (machine: Machine): string[] => machine.addresses.map(({ address }) => formatIpv4(address));
 /** The addresses that a machine gets when it is allocated. */
 const allocate = async (machine: LiveMachine): Promise<string[]> => addressesOf(await machine.order('allocate'));
+/** What its agent is told to do, by line. */
+async function jobOf(machine: LiveMachine): Promise<readonly string[]> {
+  const job = await new MachineAgent(machine.region).job(await machine.now(), { origin: '', httpProxy: '' });
+  return job.trimEnd().split('\n');
+}
 const allocateAt = (machine: LiveMachine, address: string): Promise<string> =>
   machine.refusal('allocate', {}, { address: parseIpv4(address) });
 
@@ -60,6 +81,18 @@ test('an allocation takes a free address of the static range, racks get it, and 
     assert.deepEqual(await sent(), []);
     assert.deepEqual(await allocate(third), ['10.20.0.10']);
   }));
+
+for (const [networks, other, expected] of [
+  ['of the only network with a static range', FAR_DYNAMIC, ['10.20.0.10']],
+  ['of no network if two have a static range', FAR, []],
+] as const)
+  test(`a machine that was never seen gets an address ${networks}`, () =>
+    withRegion(async (place) => {
+      await greetRack(place.region, {}, other);
+      const machine = await LiveMachine.enlist(place, 1, { username: 'bob', address: undefined });
+      await machine.order('accept', { skipsCommissioning: true });
+      assert.deepEqual(await allocate(machine), expected);
+    }));
 
 test('a requested address is allocated unless it is taken, reserved, or in no network', () =>
   withRegion(async (place) => {
@@ -311,6 +344,32 @@ test('a deployment is refused without an SSH key or an image; it writes the disk
     region.close();
   }));
 
+for (const [management, servers] of [
+  [2, ['dns=10.20.0.1']],
+  [1, []],
+] as const)
+  test(`a fixed address comes with its network${management === 2 ? ' and the rack as its name server' : ''}`, () =>
+    withDeployments(async (place) => {
+      await greetRack(place.region, { management });
+      const machine = await LiveMachine.ready(place);
+      await machine.deploy();
+      assert.deepEqual((await jobOf(machine)).slice(-2 - servers.length), [
+        'address=10.20.0.10/24',
+        'router=10.20.0.11',
+        ...servers,
+      ]);
+    }));
+
+test('a machine that erases its disks is told how thoroughly', () =>
+  withDeployments(async (place) => {
+    for (const [index, erase] of (['all', 'signatures'] as const).entries()) {
+      const machine = await LiveMachine.ready(place, index + 1);
+      await machine.order('allocate');
+      await machine.order('release', { erase });
+      assert.deepEqual(await jobOf(machine), ['job=erase', `mode=${erase}`]);
+    }
+  }));
+
 test('a deployment runs its own user data, never that of the previous one', () =>
   withDeployments(async (place) => {
     const machine = await LiveMachine.ready(place);
@@ -408,8 +467,13 @@ test('a failed power task fails the work that waits for it, with the driver’s 
   withDeployments(async (place) => {
     const machine = await LiveMachine.enlist(place);
     await machine.order('accept');
-    await place.region.life.powerSwitched(machine.systemId, powerEnd(undefined, 'done', '', 'off'));
+    const replaced = powerEnd(undefined, 'done', '', 'off');
+    const events = () => place.store.listEvents({ machines: { systemIds: [machine.systemId] }, limit: 100 });
+    await place.region.life.powerSwitched(machine.systemId, replaced);
     assert.equal((await machine.now()).powerTask, 'cycle');
+    const before = await events();
+    await place.region.life.powerSwitched(machine.systemId, { ...replaced, isKnown: true });
+    assert.deepEqual(await events(), before, 'it was recorded already');
     await machine.switched('unreachable', 'no route to 10.9.0.1');
     const failed = await machine.now();
     assert.deepEqual([failed.status, failed.powerTask], ['failed-commissioning', undefined]);
@@ -515,9 +579,31 @@ test('a release waits for the power-off; a rescue returns to the state before it
     assert.deepEqual([back.status, back.owner], ['deployed', 'bob']);
     const releasing = await machine.order('release');
     assert.deepEqual([releasing.status, releasing.powerTask], ['releasing', 'off']);
-    await machine.switched();
+    await machine.switched('unknown');
+    const seen = async (state: PowerState): Promise<unknown> => {
+      await place.region.life.powerSeen(machine.systemId, state);
+      return (await machine.now()).powerTask;
+    };
+    assert.deepEqual([await seen('error'), await seen('unknown'), await seen('on')], [undefined, undefined, 'off']);
+    await machine.switched('unknown');
+    await seen('unknown');
+    assert.equal(await machine.status(), 'releasing');
+    await seen('off');
     const free = await machine.now();
     assert.deepEqual([free.status, free.powerState], ['ready', 'off']);
+  }));
+
+test('a machine that somebody else switches is logged as switched on or off', () =>
+  withDeployments(async (place) => {
+    const machine = await LiveMachine.ready(place);
+    const types: unknown[] = [];
+    for (const state of ['on', 'off', 'on'] as const) {
+      await place.region.life.powerSeen(machine.systemId, state);
+      const [event] = await place.store.listEvents({ machines: { systemIds: [machine.systemId] }, limit: 1 });
+      types.push(event?.type);
+    }
+    // Before the first it was not known.
+    assert.deepEqual(types.slice(1), ['NODE_POWERED_OFF', 'NODE_POWERED_ON']);
   }));
 
 test('accepting a machine accepts its proposed power settings, and it is switched on for its commissioning', () =>
