@@ -31,7 +31,7 @@ test('the tests notice most changes of the code', { timeout: 2 * RUN_MS_MAX }, a
     const own = globSync(`test/${room}/*.test.ts`, { cwd: ROOT });
     if ((await tests.findKiller(mutant, own)) !== undefined) return true;
     const top = room.split('/')[0];
-    const others = globSync([`test/${top}/**/*.test.ts`, `test/e2e/${top}.test.ts`, ...FOR_ALL], { cwd: ROOT });
+    const others = globSync([`test/${top}{,-*}/**/*.test.ts`, `test/e2e/${top}.test.ts`, ...FOR_ALL], { cwd: ROOT });
     const further = others.filter((file) => !own.includes(file));
     return (await tests.findKiller(mutant, further)) !== undefined;
   };
