@@ -33,7 +33,9 @@ const FILTERS = [
 /** @returns its time in milliseconds */
 async function open(query: string): Promise<number> {
   const from = performance.now();
-  const answer = await fetch(`${LIST}${query}`, { headers: { Cookie: settings.cookie, Accept: 'text/html' } });
+  const wish = { headers: { Cookie: settings.cookie, Accept: 'text/html' } };
+  // As browsers do: the region may close a connection that has rested, at the moment when it is used again.
+  const answer = await fetch(`${LIST}${query}`, wish).catch(() => fetch(`${LIST}${query}`, wish));
   const text = await answer.text();
   const ms = performance.now() - from;
   const rows = text.split('<td class="first">').length - 1;
