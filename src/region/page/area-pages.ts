@@ -1,5 +1,6 @@
 // The pages of zones and of pools, which machines and racks are in.
 
+import { html } from '../../html.ts';
 import type { AreaKind } from '../records/area.ts';
 import { type ApiObject, objectPages, textOf } from './object-pages.ts';
 import type { PageDefinition, View } from './view.ts';
@@ -15,6 +16,9 @@ const countIn = (view: View, kind: AreaKind, object: ApiObject) => {
   });
 };
 
+const machinesLink = (kind: AreaKind, area: ApiObject) =>
+  html`<a href="/MAAS/machines/?${kind}=${encodeURIComponent(textOf(area, 'name'))}">${words.areas.machines}</a>`;
+
 const pagesOf = (kind: AreaKind): readonly PageDefinition[] =>
   objectPages({
     path: kind === 'zone' ? '/MAAS/zones/' : '/MAAS/pools/',
@@ -24,7 +28,10 @@ const pagesOf = (kind: AreaKind): readonly PageDefinition[] =>
     words: () => words.areas[kind],
     nameOf: (area) => textOf(area, 'name'),
     keyOf: (area) => textOf(area, kind === 'zone' ? 'name' : 'id'),
-    columns: () => [{ label: words.forms.description, content: (area) => textOf(area, 'description') }],
+    columns: () => [
+      { label: words.forms.description, content: (area) => textOf(area, 'description') },
+      { label: words.machines.heading, content: (area) => machinesLink(kind, area) },
+    ],
     add: () => ({}),
     change: (_view, area) => (idOf(kind, area) === 0 ? { only: ['description'] } : {}),
     async deletion(view, area) {

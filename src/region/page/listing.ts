@@ -45,6 +45,6 @@ export function listingOf<T>(
   const pages =
     pageCount === 1
       ? nothing
-      : html`<nav class="row" aria-label="${words.listing.pages}">${link(page - 1, words.listing.previous)}<span class="small">${words.listing.page(page, pageCount)}</span>${link(page + 1, words.listing.next)}</nav>`;
+      : html`<nav class="pager" aria-label="${words.listing.pages}">${link(page - 1, words.listing.previous)}<span class="small">${words.listing.page(page, pageCount)}</span>${link(page + 1, words.listing.next)}</nav>`;
   return { shown, search, pages };
 }

@@ -904,8 +904,7 @@ const TAGS = {
   empty: 'No tags yet. A tag groups machines, and can set their kernel parameters.',
   addOne: 'Add a tag',
   add: 'Add tag',
-  footer: 'To tag a machine, add the tag here first; then edit the machine on its page.',
-  added: (tag: string) => `Tag ${tag} added.`,
+  lead: 'To tag a machine, add the tag here first; then edit the machine on its page.',
   titleOf: (tag: string) => `Tag ${tag}`,
   deleteIt: 'Delete this tag',
   delete: 'Delete tag',
@@ -913,8 +912,6 @@ const TAGS = {
     machines === 0
       ? 'No machine has it.'
       : `${counted(machines, 'machine loses', 'machines lose')} it, with its kernel parameters.`,
-  deleted: (tag: string) => `Tag ${tag} deleted.`,
-  saved: (tag: string) => `Tag ${tag} saved.`,
 };
 
 const SCRIPTS = {
@@ -1904,6 +1901,7 @@ const OBJECTS = {
 };
 
 const AREAS = {
+  machines: 'Show them',
   zone: {
     title: 'Zones',
     lead: 'A zone is a place: machines, devices and racks that share a room, a circuit or a switch.',
