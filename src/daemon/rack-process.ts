@@ -42,6 +42,7 @@ import { describeHost, describeRack } from './rack/description.ts';
 import { InterfaceStates } from './rack/interface-states.ts';
 import { loadLeases } from './rack/lease-loading.ts';
 import { LiveTree } from './rack/live-tree.ts';
+import { measureRack } from './rack/measures.ts';
 import { Rack } from './rack/rack.ts';
 import { reconfigurationPorts } from './rack/reconfigure.ts';
 import { acquaintanceOf, RegionSide } from './rack/region-side.ts';
@@ -153,6 +154,7 @@ class RackProcess implements Daemon {
       config: () => this.#config,
       regionConfig: (config) => this.#regionConfig(config),
       describe: (uuid) => this.#describe(uuid),
+      measure: () => (this.#rack === undefined ? undefined : measureRack(this.#rack, this.#startedWallMs)),
       acquaintance: acquaintanceOf(() => this.#rack),
       apply: (state) => this.#apply(state),
       scan: (scan) => this.#rack?.neighbourhood?.scan(scan) ?? 'unheard',

@@ -86,6 +86,10 @@ function receive(message: RackMessage, { region, api, openImages, close }: Serve
       if (from !== undefined) inOrder(() => store(message.events, region, from));
       break;
     }
+    case 'measured':
+      // After the description, which makes the rack known.
+      inOrder(async () => region.racks.measuredOwn(message.measures));
+      break;
     case 'applied':
       region.racks.acknowledgements.ownApplied(message.version);
       break;

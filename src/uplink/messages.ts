@@ -15,6 +15,7 @@ import type { RegionConfig } from '../region/config.ts';
 import type { RackReport } from '../region/records/machine-event.ts';
 import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
+import type { RackMeasures } from '../region/records/rack-measures.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import type { LinkStatus } from './link-status.ts';
 import type { ListedLetter, OutboxCommand, QueuedPost } from './outbox-store.ts';
@@ -40,6 +41,8 @@ export type RackMessage =
     }
   | { readonly kind: 'events'; readonly events: readonly UplinkEvent[]; readonly missed: number }
   | { readonly kind: 'applied'; readonly version: number }
+  /** What the rack measures of itself; sent again and again. */
+  | { readonly kind: 'measured'; readonly measures: RackMeasures }
   /** Embedded only: the outcome of the region's request for a scan. */
   | { readonly kind: 'scan-answer'; readonly outcome: ScanOutcome }
   /** Embedded only: a changed configuration file. */

@@ -17,6 +17,7 @@ import { eventText } from '../observe/event-text.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
+import type { RackMeasures } from '../region/records/rack-measures.ts';
 import { noteText, type RackNote } from '../region/reports/notes.ts';
 import { EVENT_KINDS, type RackFields, reportedEvent } from '../region/reports/reported.ts';
 import type { LinkStatus, UplinkStatus } from './link-status.ts';
@@ -45,6 +46,8 @@ const isOfStore = (event: RackEvent): boolean =>
 
 /** Events within this time share one message, in milliseconds: each message is a transaction of the region. */
 const GATHER_MS = 50;
+/** How often the rack's measures are sent, in milliseconds. */
+const MEASURE_MS = 60_000;
 const RESTART_MS_MIN = 500;
 const RESTART_MS_MAX = 30_000;
 /** After a thread has run this long, in milliseconds, the next restart is quick again. */
@@ -71,6 +74,8 @@ export interface RackUplinkOptions {
   readonly mode: 'embedded' | 'remote';
   readonly startThread: () => UplinkThread;
   readonly rack: () => RackDescription;
+  /** What it measures of itself; `undefined`: it does not run yet. */
+  readonly measure?: (() => RackMeasures | undefined) | undefined;
   readonly imageTree: () => string;
   /** Whether it copies the region's images there. Default: no. */
   readonly copiesImages?: (() => boolean) | undefined;
@@ -124,6 +129,7 @@ export class RackUplink {
   #sentAt = Number.NEGATIVE_INFINITY;
   #gathering: Timer | undefined;
   #restart: Timer | undefined;
+  #measuring: Timer | undefined;
   #closing = false;
 
   constructor(options: RackUplinkOptions) {
@@ -156,6 +162,7 @@ export class RackUplink {
     });
     worker.on('exit', () => this.#ended(worker, reason));
     this.introduce();
+    this.#measure();
     const pending = this.#outbox.again();
     if (pending !== undefined) this.#post({ kind: 'events', ...pending });
   }
@@ -188,6 +195,15 @@ export class RackUplink {
     const { life, rack, imageTree, copiesImages } = this.#options;
     const images = { imageTree: imageTree(), copiesImages: copiesImages?.() };
     this.#post({ kind: 'hello', uplink: UPLINK_VERSION, life, rack: rack(), ...images });
+  }
+
+  #measure(): void {
+    const { measure, clock } = this.#options;
+    if (measure === undefined) return;
+    const measures = measure();
+    if (measures !== undefined) this.#post({ kind: 'measured', measures });
+    this.#measuring?.cancel();
+    this.#measuring = clock.schedule(MEASURE_MS, () => this.#measure());
   }
 
   /**
@@ -242,6 +258,7 @@ export class RackUplink {
     this.#closing = true;
     this.#untold.close();
     this.#restart?.cancel();
+    this.#measuring?.cancel();
     this.#gathering?.cancel();
     const worker = this.#worker;
     if (worker === undefined) return;
@@ -380,6 +397,7 @@ export class RackUplink {
   #ended(worker: UplinkThread, reason: RackNote): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
+    this.#measuring?.cancel();
     this.#posts.forget();
     this.#commands.forget();
     this.#images.forget();

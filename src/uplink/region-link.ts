@@ -16,6 +16,7 @@ import type { CopyProgress } from '../images/carry/region-copy.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RackDescription, RackInterface } from '../region/records/rack-description.ts';
+import type { RackMeasures } from '../region/records/rack-measures.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import type { NoticeBody } from '../region/reports/uplink-events.ts';
 import { EventCarrier } from './event-carrier.ts';
@@ -130,6 +131,7 @@ export class RegionLink {
   readonly #status: StatusKeeper;
   readonly #startedAtMs: number;
   #rack: RackDescription | undefined;
+  #measures: RackMeasures | undefined;
   #life = '';
   #applied = 0;
   #linked = false;
@@ -203,6 +205,9 @@ export class RegionLink {
       case 'events':
         this.#keeper.store(this.#life, message);
         this.#status.reportSoon();
+        break;
+      case 'measured':
+        this.#measures = message.measures;
         break;
       case 'applied':
         if (message.version === this.#applied) break;
@@ -374,6 +379,7 @@ export class RegionLink {
       addresses: this.#rack?.addresses,
       startedAt: this.#startedAtMs,
       settingsRefused: this.#rack?.settingsRefused,
+      measures: this.#measures,
       images,
       copies,
     };

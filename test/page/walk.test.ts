@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { fileSourcesReader } from '../../src/config/image-sources.ts';
 import type { SourceOffers } from '../../src/images/engine/asking.ts';
 import { POWER_DRIVERS } from '../../src/power/drivers.ts';
+import { answerRack } from '../../src/region/http/link.ts';
 import { commandsFrom } from '../../src/region/life/commands.ts';
 import type { ListedImage } from '../../src/region/life/deployment.ts';
 import { MACHINE_ACTIONS } from '../../src/region/page/machine-actions.ts';
@@ -19,6 +20,15 @@ import { heldPower } from '../region/life/held-power.ts';
 import { type LiveRegion, PASSWORD, startRegion } from '../region/live.ts';
 import { bootReports, GOOD_BOOT, STALLED_BOOT } from '../region/page/boot-reports.ts';
 import { report } from '../region/place.ts';
+import {
+  acceptRack,
+  heartbeatOf,
+  OTHER_UUID,
+  RACK_UUID,
+  rackInterface,
+  register,
+  registration,
+} from '../region/racks/rack-place.ts';
 import { missing } from '../support/needs.ts';
 import { type BrowserPage, openBrowser } from './chromium.ts';
 
@@ -246,6 +256,25 @@ async function fillImages({ region }: LiveRegion) {
   await store.boot.changeRun({ begunMs: nowMs, endedMs: nowMs - 1, skipped, skippedMore: 3 });
 }
 
+/** Racks: one in this process, one that is heard and measures, one that waits with a network of the other. */
+async function fillRacks({ region }: LiveRegion) {
+  const interfaces = [rackInterface('10.20.0.0/24')];
+  await region.racks.putOwn({ uuid: OTHER_UUID, name: 'rack-1', version: '0.1.0', interfaces, pinned: [] });
+  const rack = await acceptRack(region);
+  const counts = { leases: 5, tftpBytes: 5, httpBytes: 5, dnsQueries: 5 };
+  const endpoints = ['10.50.0.1:5248', '127.0.0.1:80'];
+  const listening = { dhcp: ['an-interface-of-a-long-name:67'], tftp: endpoints, http: endpoints, dns: [] };
+  const measures = { startedMs: 1, counts, taken: 91, usable: 100, listening };
+  const beat = await answerRack(region, rack, { kind: 'heartbeat', body: heartbeatOf({ measures }) });
+  assert.equal(beat.kind, 'json');
+  const key = { kind: 'own', token: 'token-of-rack-9', secretDigest: 'a'.repeat(64) } as const;
+  const uuid = '11111111-2222-4333-8444-555555555509';
+  await register(
+    region,
+    registration({ uuid, name: 'a-rack-of-a-name-that-is-as-long-as-a-name-may-be-which-is-63-a', key }),
+  );
+}
+
 test('every page is readable and usable on a desktop and on a phone', {
   skip: missing('chromium'),
 }, async () => {
@@ -266,6 +295,7 @@ test('every page is readable and usable on a desktop and on a phone', {
     const id = await enlist(live);
     await fill(live);
     await fillImages(live);
+    await fillRacks(live);
     const open = (path: string) => browser.open(`${live.origin}${path}`);
     const found: string[] = [];
     await open('/MAAS/login/');
@@ -286,6 +316,11 @@ test('every page is readable and usable on a desktop and on a phone', {
       'events/',
       'events/?kind=SETTINGS&q=nothing&machine=a-machine-of-a-long-name.example.net',
       'racks/',
+      `racks/${OTHER_UUID}/`,
+      `racks/${RACK_UUID}/`,
+      `racks/${RACK_UUID}/edit/`,
+      'racks/a-rack-of-a-name-that-is-as-long-as-a-name-may-be-which-is-63-a/',
+      'racks/a-rack-of-a-name-that-is-as-long-as-a-name-may-be-which-is-63-a/do/accept/',
       'images/',
       'images/1/',
       'images/5/',

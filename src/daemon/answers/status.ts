@@ -6,6 +6,7 @@ import type { Refusal } from '../../config/running-config.ts';
 import type { ControlAnswers } from '../../http/control/requests.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
+import { formatEndpoint } from '../rack/measures.ts';
 import type { Rack } from '../rack/rack.ts';
 import type { RackView } from '../rack/rack-view.ts';
 import { WAITED_FOR } from '../rack/readiness.ts';
@@ -147,14 +148,4 @@ function foreignServers({ dhcp }: Rack, clock: Clock) {
     firstSeen: new Date(server.firstSeen + offset).toISOString(),
     lastSeen: new Date(server.lastSeen + offset).toISOString(),
   }));
-}
-
-function formatEndpoint({
-  address,
-  port,
-}: {
-  readonly address: Parameters<typeof formatIpv4>[0];
-  readonly port: number;
-}): string {
-  return `${formatIpv4(address)}:${port}`;
 }

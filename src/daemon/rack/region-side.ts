@@ -29,6 +29,7 @@ import { OPERATOR_SOCKET, type RegionConfig } from '../../region/config.ts';
 import { pageUrl } from '../../region/page-url.ts';
 import type { NetworkScan, ScanOutcome } from '../../region/records/network-scan.ts';
 import type { RackDescription } from '../../region/records/rack-description.ts';
+import type { RackMeasures } from '../../region/records/rack-measures.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { noteText, type RackNote, spoken } from '../../region/reports/notes.ts';
 import { RateLimiter } from '../../region/shares/request-rates.ts';
@@ -71,6 +72,7 @@ interface RegionSideParts {
   readonly config: () => RackConfig;
   readonly regionConfig: (config: RackConfig) => RegionConfig;
   readonly describe: (uuid: string) => RackDescription;
+  readonly measure: () => RackMeasures | undefined;
   /** The machines whose every lease event is sent to the region. */
   readonly acquaintance: Acquaintance;
   readonly apply: (state: DesiredState) => Promise<void>;
@@ -257,11 +259,12 @@ export class RegionSide {
    * @param state the cached desired state, which is in force
    */
   gather({ version }: DesiredState): void {
-    const { clock, stream, config, describe, acquaintance, apply, scan } = this.#parts;
+    const { clock, stream, config, describe, measure, acquaintance, apply, scan } = this.#parts;
     this.#uplink = new RackUplink({
       mode: config().uplink.mode,
       startThread: () => this.#startThread(),
       rack: () => describe(this.uuid),
+      measure,
       imageTree: () => config().boot.tree,
       copiesImages: () => config().boot.copiesImages,
       life: newUuid(),

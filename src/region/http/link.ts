@@ -107,7 +107,7 @@ function refuseUnavailable(error: unknown): Answer {
 async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promise<Answer> {
   const checked = check(heartbeat, body);
   if (!checked.ok) return refuse('bad-request', checked.problem.text);
-  const { version, uplink, interfaces, images, copies = [], startedAt, ...pulse } = checked.value;
+  const { version, uplink, interfaces, images, copies = [], startedAt, measures, ...pulse } = checked.value;
   const problem = refuseVersion(uplink);
   if (problem !== undefined) return refuseFor([problem]);
   await region.racks.hear(rack.uuid, {
@@ -115,6 +115,7 @@ async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promi
     uplink,
     interfaces,
     images,
+    measures,
     pulse: { ...pulse, startedMs: startedAt },
   });
   for (const copy of copies) await region.bootImages.noteDownload({ ...copy, rack: rack.uuid }, rack.name, '');

@@ -131,6 +131,9 @@ type CellStyle =
 export const cell = (label: string, content: Part, style: CellStyle = ''): Html =>
   html`<td data-label="${label}"${style === '' ? nothing : html` class="${style}"`}><div>${content}</div></td>`;
 
+/** A term with its value, in a `dl`. */
+export const pair = (term: string, value: Part): Html => html`<dt>${term}</dt><dd>${value}</dd>`;
+
 const toMachines = () => html`<a href="/MAAS/machines/">${words.frame.allMachines}</a>`;
 const toOverview = () => html`<a href="/MAAS/">${words.frame.pages.overview}</a>`;
 

@@ -6,10 +6,13 @@ import { findDoubt, findSharedRange, rangeSharedText } from '../racks/rack-netwo
 import { doubtWords } from '../records/events.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
-import { pageOf } from './parts.ts';
 import { none, SPACE } from './values.ts';
-import type { PageDefinition } from './view.ts';
 import { words } from './words.ts';
+
+/** The page of all racks. */
+export const RACKS_PATH = '/MAAS/racks/';
+
+export const rackPath = ({ uuid }: Pick<Rack, 'uuid'>): string => `${RACKS_PATH}${uuid}/`;
 
 const PAGE_NETWORKS_MAX = 6;
 
@@ -17,7 +20,7 @@ const cell = (label: string, content: Part) => html`<td data-label="${label}"><d
 
 const COLOURS = { pending: 'amber', accepted: 'green', rejected: 'grey', embedded: 'green', away: 'red' } as const;
 
-function statePill(rack: Rack, nowMs: number) {
+export function statePill(rack: Rack, nowMs: number) {
   const state = rack.isEmbedded ? 'embedded' : isAway(rack, nowMs) ? 'away' : rack.state;
   return html`<span class="pill ${COLOURS[state]}">${words.racks.states[state]}</span>`;
 }
@@ -32,7 +35,7 @@ function foreignText({ interfaces }: Rack) {
 }
 
 /** The most important remark about the rack, with a command where one helps; empty: none. */
-export function remark(rack: Rack, racks: readonly Rack[], nowMs: number) {
+export function remark(rack: Rack, racks: readonly Rack[], nowMs: number): Html {
   const doubt = findDoubt(rack, racks);
   const overlap = doubt === undefined ? undefined : doubtWords(doubt);
   if (rack.state === 'pending') {
@@ -63,7 +66,7 @@ function seenText(rack: Rack, nowMs: number): Part {
   return html`${formatAge(nowMs - rack.seenMs)}<div class="small">${since}</div>`;
 }
 
-function eventsText({ pulse }: Rack): Part {
+export function eventsText({ pulse }: Rack): Part {
   const counts: readonly (readonly [number, string])[] = [
     [pulse?.waiting ?? 0, words.racks.waiting],
     [pulse?.dropped ?? 0, words.racks.lost],
@@ -79,7 +82,7 @@ function rackRow(rack: Rack, racks: readonly Rack[], nowMs: number) {
   const more = rack.interfaces.length - networks.length;
   if (more > 0) networks.push(html`<span class="soft">${words.values.andMore(more)}</span>`);
   return html`
-    <tr><td class="first"><div><div class="name">${rack.name}</div>
+    <tr><td class="first"><div><div class="name"><a href="${rackPath(rack)}">${rack.name}</a></div>
     <div class="small">${remark(rack, racks, nowMs)}</div></div>${statePill(rack, nowMs)}</td>
     ${cell(columns.networks, networks.length === 0 ? none : html`<div class="mono">${networks}</div>`)}
     ${cell(columns.events, eventsText(rack))}
@@ -89,26 +92,12 @@ function rackRow(rack: Rack, racks: readonly Rack[], nowMs: number) {
 }
 
 /** The racks in the order of their registration. */
-export function renderRacks(region: Region, nowMs: number): Html {
-  const racks = region.racks.list();
-  if (racks.length === 0)
+export function renderRacks({ racks }: Pick<Region, 'racks'>, nowMs: number): Html {
+  const all = racks.list();
+  if (all.length === 0)
     return html`<div class="sheet empty"><b>${words.racks.empty.title}</b><span class="soft">${words.racks.empty.hint}</span></div>`;
   const { rack, networks, events, version, seen } = words.racks.columns;
   const headings = [rack, networks, events, version, seen].map((text) => html`<th>${text}</th>`);
-  const rows = racks.map((rack) => rackRow(rack, racks, nowMs));
+  const rows = all.map((one) => rackRow(one, all, nowMs));
   return html`<div class="sheet"><table class="racks"><thead><tr>${headings}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
-
-export const RACKS_PAGE: PageDefinition = {
-  path: '/MAAS/racks/',
-  access: 'user',
-  render: (view) =>
-    pageOf(view, {
-      title: words.racks.heading,
-      place: 'racks',
-      isLive: true,
-      main: html`
-        <div id="bar" class="bar"><h1>${words.racks.heading}</h1></div>
-        <div id="racks">${renderRacks(view.region, view.nowMs)}</div>`,
-    }),
-};

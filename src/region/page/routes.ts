@@ -74,7 +74,8 @@ import {
 import { findMoved } from './paths.ts';
 import { PEOPLE_PAGE } from './people-page.ts';
 import { POWER_PAGES } from './power-pages.ts';
-import { RACKS_PAGE } from './racks-part.ts';
+import { RACK_PAGES } from './rack-page.ts';
+import { RACKS_PAGE } from './racks-page.ts';
 import { SCRIPT_PAGES } from './scripts-page.ts';
 import { findCookie, type Session, type Sessions } from './sessions.ts';
 import { SETTINGS_PAGE } from './settings-page.ts';
@@ -102,6 +103,7 @@ export const PAGES: readonly PageDefinition[] = [
   EDIT_PAGE,
   DEBUG_PAGE,
   EVENTS_PAGE,
+  ...RACK_PAGES,
   NETWORKS_PAGE,
   ...SUBNET_PAGES,
   ...VLAN_PAGES,

@@ -19,7 +19,7 @@ import { formOf, hiddenField, textField } from './forms.ts';
 import { listingOf } from './listing.ts';
 import { machinePath } from './machine-actions.ts';
 import { dhcpOf, interfacePath, NETWORKS_PATH, subnetPath, useOf, vlanPath } from './networks-page.ts';
-import { cell, pageOf } from './parts.ts';
+import { cell, pageOf, pair } from './parts.ts';
 import { type AddressEntry, type EntryKind, readEntries, usesOf } from './subnet-addresses.ts';
 import { none, orNone } from './values.ts';
 import { given, mayCall, type Outcome, type PageDefinition, queryValue, submit, type View } from './view.ts';
@@ -41,8 +41,6 @@ async function findSubnet({ region, path }: View): Promise<Found | undefined> {
   const one = subnetWithId(networks, /^\d{1,15}$/.test(path.subnet ?? '') ? Number(path.subnet) : undefined);
   return one === undefined ? undefined : { networks, one };
 }
-
-const pair = (name: string, value: Part) => html`<dt>${name}</dt><dd>${value}</dd>`;
 
 function factsOf(one: SubnetView): Html {
   const { facts } = words.networks;

@@ -5,7 +5,7 @@ import { dhcpRacks, type VlanView, vlanWithId } from '../networks/network-view.t
 import { type Choice, choiceField, formOf, hiddenField } from './forms.ts';
 import { dhcpOf, NETWORKS_PATH, subnetPath, vlanName, vlanPath } from './networks-page.ts';
 import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
-import { pageOf } from './parts.ts';
+import { pageOf, pair } from './parts.ts';
 import { none, orNone } from './values.ts';
 import {
   given,
@@ -41,8 +41,6 @@ const rackChoices = ({ region }: View): readonly Choice[] =>
   region.racks
     .list()
     .flatMap(({ uuid, name, state }): readonly Choice[] => (state === 'accepted' ? [[uuid, name]] : []));
-
-const pair = (name: string, value: Html) => html`<dt>${name}</dt><dd>${value}</dd>`;
 
 function servicePart(view: View, vlan: VlanView, hasSubnets: boolean): Html {
   const { vlans } = words.networkObjects;

@@ -1791,6 +1791,104 @@ const RACKS_PART = {
   settingsRefused: (why: string) => `it refuses its settings from this region: ${why}`,
   noNetwork: 'it serves no network: add cluster_interfaces to its configuration file',
   away: 'it keeps serving the machines it knows; its events arrive when it is back',
+  join: {
+    heading: 'Add a rack',
+    lead: (url: string) =>
+      html`On its host, <code>sudo rackboot init --region ${url}</code> joins it to this region. It makes a key of its own and then waits here to be accepted.
+      With the API key of an administrator (<a href="/MAAS/account/">make one</a>, it is shown once) it is accepted at once.`,
+  },
+};
+
+const RACK = {
+  title: (rack: string) => `Rack ${rack}`,
+  edit: (rack: string) => `Edit rack ${rack}`,
+  zone: 'Zone',
+  descriptionHint: 'A note for people: where it stands, who cares for it.',
+  from: (address: string) => `from ${address}`,
+  facts: {
+    heading: 'Rack',
+    runs: 'Running since',
+    heard: 'Last heard',
+    version: 'Version',
+    registered: 'Registered',
+    key: 'Link key',
+    events: 'Events',
+    uuid: 'UUID',
+  },
+  keys: {
+    embedded: 'None: it runs in the process of the region.',
+    own: html`Its own. To change it, remove the file of <code>region.api_key_file</code> on its host and restart it; it then waits to be accepted again.`,
+    of: (username: string) =>
+      html`The API key of ${username}. To change it, put another one into <code>region.api_key_file</code> on its host and restart it.`,
+  },
+  listeners: { heading: 'Serves at', dhcp: 'DHCP', tftp: 'TFTP', http: 'HTTP', dns: 'DNS' },
+  networks: 'Networks',
+  noNetworks:
+    'It serves no network: add cluster_interfaces to its configuration file, or a network on the page of networks.',
+  disputed: 'Not believed here: it overlaps the network of another rack, or is too wide.',
+  columns: {
+    name: 'Name',
+    network: 'Network',
+    service: 'Service',
+    address: 'Address',
+    router: 'Router',
+    dynamic: 'Dynamic range',
+    static: 'Static range',
+  },
+  silent: {
+    title: 'The region does not hear this rack.',
+    todo: html`It keeps serving the machines it knows, and its events arrive when it is back. On its host, <code>sudo rackboot status</code> says whether it runs and reaches the region, <code>sudo journalctl -u rackboot -n 50</code> why not.`,
+  },
+  allEvents: 'All events of this rack',
+  share: {
+    label: 'Networks that are in doubt',
+    hint: 'Other racks serve them, too, or they are wider than /16. Tick those about which the region should believe this rack.',
+  },
+  verbs: {
+    accept: {
+      label: 'Accept',
+      heading: (rack: string) => `Accept rack ${rack}`,
+      effects: (address: string) => [
+        'It gets the settings and machines of its networks, with their secrets, and the region believes what it reports about them.',
+        `It registered from ${address}. Accept it only if you know this host.`,
+      ],
+      done: (rack: string) => `Rack ${rack} is accepted.`,
+    },
+    reject: {
+      label: 'Reject',
+      heading: (rack: string) => `Reject rack ${rack}`,
+      effects: () => ['It gets nothing, and stays rejected until it is deleted.'],
+      done: (rack: string) => `Rack ${rack} is rejected.`,
+    },
+    delete: {
+      label: 'Delete',
+      heading: (rack: string) => `Delete rack ${rack}`,
+      effects: () => [
+        'The region forgets it and believes it no more. Machines of its networks stay.',
+        'If it still runs, it registers again and waits to be accepted.',
+      ],
+      done: (rack: string) => `Rack ${rack} is deleted.`,
+    },
+  },
+};
+
+const CHARTS = {
+  heading: 'The last day',
+  none: 'Nothing measured yet. A rack measures every minute; the day begins anew when the region restarts.',
+  dayAgo: '24 h ago',
+  now: 'now',
+  summary: (last: string, largest: string) => `now ${last}, at most ${largest}`,
+  label: (name: string, summary: string) => `${name} in the last day: ${summary}`,
+  labels: {
+    fill: 'Addresses of dynamic ranges in use',
+    leases: 'Leases granted',
+    tftp: 'Sent by TFTP',
+    http: 'Sent by HTTP',
+    dns: 'DNS queries',
+  },
+  perMinute: (count: number) => `${count}/min`,
+  perSecond: (size: string) => `${size}/s`,
+  addresses: (taken: number, usable: number) => `${taken} of ${usable}`,
 };
 
 const ACCOUNT = {
@@ -1967,6 +2065,8 @@ const ENGLISH = {
   notices: NOTICES,
   overview: OVERVIEW,
   racks: RACKS_PART,
+  rack: RACK,
+  charts: CHARTS,
   machine: MACHINE,
   sections: SECTIONS,
   waterfall: WATERFALL,

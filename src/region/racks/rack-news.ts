@@ -15,6 +15,7 @@ import {
   RESERVATIONS_REPORTED_MAX,
   SETTINGS_REFUSED_LENGTH_MAX,
 } from '../records/rack-description.ts';
+import { LISTENERS_MAX } from '../records/rack-measures.ts';
 import { partRefusal, type RefusalWord } from '../records/refusal.ts';
 import { reportedEvent } from '../reports/reported.ts';
 import { parseRackImages } from './rack-images.ts';
@@ -96,6 +97,16 @@ export const rackInterfaces = z
 
 const count = z.number().int().min(0).max(COUNT_MAX);
 
+const listeners = z.array(shownText(80)).max(LISTENERS_MAX);
+
+const measures = z.object({
+  startedMs: count,
+  counts: z.object({ leases: count, tftpBytes: count, httpBytes: count, dnsQueries: count }),
+  taken: count,
+  usable: count,
+  listening: z.object({ dhcp: listeners, tftp: listeners, http: listeners, dns: listeners }),
+});
+
 export const heartbeat = z.object({
   version: rackVersion,
   uplink: z.number().int().min(0).max(65_535),
@@ -116,6 +127,8 @@ export const heartbeat = z.object({
     .max(HOST_ADDRESSES_MAX)
     .optional(),
   startedAt: count,
+  /** Absent from racks that do not measure. */
+  measures: measures.optional(),
   settingsRefused: shownText(SETTINGS_REFUSED_LENGTH_MAX).optional(),
   /** Absent if the images have not changed since the last report, or the rack has no image store. */
   images: z

@@ -6,6 +6,7 @@
 // 3. The event of a rack's absence and the mark on the rack (`awayMs`) are stored together, so each absence is logged once, whichever process is
 //    on duty.
 
+import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
 import { type Ipv4, type Ipv4Network, networkContains } from '../../net/address.ts';
@@ -15,6 +16,7 @@ import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
   isAway,
   LINK_VERSION,
+  RACKS_MAX,
   type Rack,
   type RackImage,
   type RackPulse,
@@ -22,6 +24,7 @@ import {
   type RefusedEntry,
 } from '../records/rack.ts';
 import type { RackDescription } from '../records/rack-description.ts';
+import { type RackMeasures, type RackSample, withMeasure } from '../records/rack-measures.ts';
 import type { RackChange, RackKeyHolder } from '../records/rack-store.ts';
 import type { RefusalWord } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
@@ -122,6 +125,7 @@ export const DISPUTES_IN_TOTAL = { perSecond: 0.1, burst: 256 } as const;
 interface RackNews extends Pick<Rack, 'version' | 'uplink' | 'interfaces'> {
   readonly pulse: RackPulse;
   readonly images?: readonly RackImage[] | undefined;
+  readonly measures?: RackMeasures | undefined;
 }
 
 interface WeighedNetworks {
@@ -156,6 +160,8 @@ export class Racks {
     () => this.#read(),
     () => this.#store.isInTransaction(),
   );
+  /** By rack. Lost with the process: charts of a day are worth no writes to the disk. */
+  readonly #samples = new BoundedMap<string, readonly RackSample[]>(RACKS_MAX, 'set longest ago');
   readonly #listeners = new Set<() => void>();
   #list: readonly Rack[] = [];
   #weighed: ReadonlyMap<string, WeighedNetworks> = new Map();
@@ -370,7 +376,7 @@ export class Racks {
 
   async hear(uuid: string, news: RackNews): Promise<void> {
     const atMs = this.#clock.wallTimeMs();
-    const { images, ...said } = news;
+    const { images, measures, ...said } = news;
     await this.#change((racks) => {
       const known = racks.find((rack) => rack.uuid === uuid);
       if (known === undefined) return UNCHANGED;
@@ -379,7 +385,23 @@ export class Racks {
       return { put: [next], events, result: undefined };
     });
     this.acknowledgements.reported();
+    if (measures !== undefined) this.#measured(uuid, measures);
     if (images !== undefined) await this.#store.racks.putImages(uuid, images);
+  }
+
+  /** The measures of the rack in this process. */
+  measuredOwn(measures: RackMeasures): void {
+    const own = this.#list.find(({ isEmbedded }) => isEmbedded);
+    if (own !== undefined) this.#measured(own.uuid, measures);
+  }
+
+  #measured(uuid: string, measures: RackMeasures): void {
+    this.#samples.set(uuid, withMeasure(this.samplesOf(uuid), measures, this.#clock.wallTimeMs()));
+  }
+
+  /** What a rack measured of itself in the last day, as far as this process heard it; oldest first. */
+  samplesOf(uuid: string): readonly RackSample[] {
+    return this.#samples.get(uuid) ?? [];
   }
 
   async images(among: readonly Rack[] = this.#list): Promise<ReadonlyMap<string, readonly RackImage[]>> {

@@ -42,6 +42,7 @@ cluster_interfaces:
     config: () => parsed.config,
     regionConfig: unused,
     describe: unused,
+    measure: unused,
     acquaintance: acquaintanceOf(() => undefined),
     apply: unused,
     scan: unused,

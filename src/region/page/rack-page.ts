@@ -1,0 +1,314 @@
+// One rack at /MAAS/racks/RACK/: what it serves and where, since when, what is wrong and what to do, a day in charts, and its last events;
+// with the pages that accept, reject and forget it, and change its zone and its note.
+//
+// 1. The charts show what the rack measured, and nothing else: of an older rack, or one that just began, there are none.
+
+import { type Html, html, nothing, type Part } from '../../html.ts';
+import { formatAge, formatSize } from '../../quantity.ts';
+import { searchEvents } from '../api/site/event-pieces.ts';
+import { agreeTo } from '../racks/rack-networks.ts';
+import { shownTo } from '../records/events.ts';
+import type { MachineEvent } from '../records/machine-event.ts';
+import { isAway, type Rack } from '../records/rack.ts';
+import type { RackInterface } from '../records/rack-description.ts';
+import { fillsOf, LISTENER_KINDS, type RackSample, ratesOf } from '../records/rack-measures.ts';
+import { renderDayChart } from './day-chart.ts';
+import { EVENTS_PATH, eventItem } from './events-part.ts';
+import { formOf, ticksField } from './forms.ts';
+import { controlsOf, valuesOf } from './operation-form.ts';
+import { cell, pageOf, pair } from './parts.ts';
+import { eventsText, rackPath, remark, statePill } from './racks-part.ts';
+import { momentText } from './timeline.ts';
+import { none, orNone } from './values.ts';
+import { mayCall, operate, outcomeOf, type PageDefinition, submit, type View, type WantedOperation } from './view.ts';
+import { words } from './words.ts';
+
+const EVENTS_SHOWN = 12;
+/** The pieces of the log that are searched for them. */
+const PIECES_MAX = 4;
+const NETWORKS_SHOWN_MAX = 100;
+
+/** By its UUID, or by its name if it is the only one of this name. */
+function findRack({ region, path }: View): Rack | undefined {
+  const wanted = path.rack ?? '';
+  const named = region.racks.list().filter(({ name }) => name === wanted);
+  return region.racks.find(wanted) ?? (named.length === 1 ? named[0] : undefined);
+}
+
+const timeOf = (atMs: number, nowMs: number) =>
+  html`<time datetime="${new Date(atMs).toISOString()}" title="${momentText(atMs)}">${formatAge(nowMs - atMs)}</time>`;
+
+function factsOf(view: View, rack: Rack, latest: RackSample | undefined) {
+  const { facts } = words.rack;
+  const { nowMs } = view;
+  const startedMs = latest?.measures.startedMs ?? rack.pulse?.startedMs ?? 0;
+  const seen = rack.isEmbedded
+    ? html`${words.racks.now}`
+    : rack.seenMs === undefined
+      ? none
+      : timeOf(rack.seenMs, nowMs);
+  return html`
+    <section class="sheet"><div class="card-head"><h2>${facts.heading}</h2></div><dl class="pairs">
+    ${pair(facts.runs, startedMs > 1 ? timeOf(startedMs, nowMs) : none)}${pair(facts.heard, seen)}
+    ${pair(facts.version, html`<span class="id">${rack.version}</span>`)}
+    ${pair(facts.registered, html`${timeOf(rack.registeredMs, nowMs)}${rack.address === '' ? nothing : html` ${words.rack.from(rack.address)}`}`)}
+    ${pair(facts.key, keyText(view, rack))}
+    ${pair(facts.events, eventsText(rack))}
+    ${pair(facts.uuid, html`<span class="copy">${rack.uuid}</span>`)}
+    ${rack.description === undefined || rack.description === '' ? nothing : pair(words.forms.description, rack.description)}</dl></section>`;
+}
+
+function keyText({ region }: View, rack: Rack): Part {
+  if (rack.isEmbedded) return words.rack.keys.embedded;
+  const owner = region.racks.ownerOf(rack);
+  return rack.secretDigest === undefined && owner !== undefined ? words.rack.keys.of(owner) : words.rack.keys.own;
+}
+
+function listenersOf(latest: RackSample | undefined) {
+  if (latest === undefined) return nothing;
+  const rows = LISTENER_KINDS.map((kind) => {
+    const open = latest.measures.listening[kind];
+    const shown = open.map((one) => html`<span>${one}</span>`);
+    return pair(words.rack.listeners[kind], open.length === 0 ? none : html`<div class="mono">${shown}</div>`);
+  });
+  return html`<section class="sheet"><div class="card-head"><h2>${words.rack.listeners.heading}</h2></div><dl class="pairs">${rows}</dl></section>`;
+}
+
+const rangeText = (low: string, high: string): Part =>
+  low === '' ? none : html`<span class="id">${low} – ${high}</span>`;
+
+function networkRow(one: RackInterface, disputed: readonly string[]) {
+  const { columns } = words.rack;
+  const { dhcp } = words.networks;
+  const service =
+    one.management === 0
+      ? html`<span class="pill grey">${dhcp.off}</span>`
+      : html`<span class="pill green">${one.management === 2 ? dhcp.both : dhcp.on}</span>`;
+  const doubts = [
+    disputed.includes(one.network) ? words.rack.disputed : '',
+    one.foreign_dhcp_ip === undefined ? '' : words.networks.dhcp.foreign(one.foreign_dhcp_ip),
+  ].filter((text) => text !== '');
+  return html`
+    <tr><td class="first"><div><div class="name">${one.name}</div><div class="small">${one.interface === '' ? dhcp.relayed : one.interface}</div>
+    ${doubts.map((text) => html`<div class="why">${text}</div>`)}</div></td>
+    ${cell(columns.network, html`<span class="id">${one.network}</span>`)}
+    ${cell(columns.service, service)}
+    ${cell(columns.address, orNone(one.ip))}
+    ${cell(columns.router, orNone(one.router_ip))}
+    ${cell(columns.dynamic, rangeText(one.ip_range_low, one.ip_range_high))}
+    ${cell(columns.static, rangeText(one.static_ip_range_low, one.static_ip_range_high))}</tr>`;
+}
+
+function networksOf(rack: Rack) {
+  const { columns, networks, noNetworks } = words.rack;
+  if (rack.interfaces.length === 0) return html`<h2>${networks}</h2><div class="sheet empty soft">${noNetworks}</div>`;
+  const head = [
+    columns.name,
+    columns.network,
+    columns.service,
+    columns.address,
+    columns.router,
+    columns.dynamic,
+    columns.static,
+  ];
+  const rows = rack.interfaces.slice(0, NETWORKS_SHOWN_MAX).map((one) => networkRow(one, rack.disputed));
+  const more = rack.interfaces.length - rows.length;
+  return html`
+    <h2>${networks}</h2><div class="sheet"><table class="plain"><thead><tr>${head.map((text) => html`<th>${text}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>
+    ${more > 0 ? html`<p class="small">${words.values.andMore(more)}</p>` : nothing}`;
+}
+
+/** The charts of what a rack measured; empty if it measured nothing yet. */
+function chartsOf(samples: readonly RackSample[], nowMs: number): Html {
+  const { labels, perMinute, perSecond, addresses } = words.charts;
+  const inMinutes = (value: number) =>
+    perMinute(value * 60 < 10 ? Math.round(value * 600) / 10 : Math.round(value * 60));
+  const inBytes = (value: number) => perSecond(formatSize(Math.round(value)));
+  const usable = samples.at(-1)?.measures.usable ?? 0;
+  const charts = [
+    ...(usable === 0
+      ? []
+      : [
+          renderDayChart({
+            label: labels.fill,
+            points: fillsOf(samples),
+            nowMs,
+            full: usable,
+            format: (value) => addresses(value, usable),
+          }),
+        ]),
+    renderDayChart({ label: labels.leases, points: ratesOf(samples, 'leases'), nowMs, format: inMinutes }),
+    renderDayChart({ label: labels.tftp, points: ratesOf(samples, 'tftpBytes'), nowMs, format: inBytes }),
+    renderDayChart({ label: labels.http, points: ratesOf(samples, 'httpBytes'), nowMs, format: inBytes }),
+    renderDayChart({ label: labels.dns, points: ratesOf(samples, 'dnsQueries'), nowMs, format: inMinutes }),
+  ].filter((chart) => chart !== nothing);
+  return charts.length === 0 ? nothing : html`<div class="charts">${charts}</div>`;
+}
+
+function measuredOf(rack: Rack, samples: readonly RackSample[], nowMs: number) {
+  if (rack.state !== 'accepted') return nothing;
+  const charts = chartsOf(samples, nowMs);
+  const content = charts === nothing ? html`<div class="sheet empty soft">${words.charts.none}</div>` : charts;
+  return html`<h2>${words.charts.heading}</h2>${content}`;
+}
+
+async function eventsOf(view: View, { name, isEmbedded }: Rack) {
+  const { region, viewer, peer } = view;
+  const isWanted = ({ kind, rack, params }: MachineEvent) =>
+    rack === name || (kind === undefined ? Reflect.get(params, 'rack') === name : isEmbedded && rack === undefined);
+  const range = await region.store.eventRange();
+  const filter = { isQuiet: true, limit: EVENTS_SHOWN };
+  const steps = searchEvents(region.store, filter, range, { isWanted }, PIECES_MAX);
+  const refused = () => ({ events: [], next: undefined });
+  const found = await region.searches.run(`${viewer.username} ${peer.share}`, steps, refused, view.hasLeft);
+  const items = found.events.map(shownTo(viewer)).map((event) => eventItem(event, view.nowMs));
+  const list =
+    items.length === 0
+      ? html`<div class="sheet empty soft">${words.values.noEvents}</div>`
+      : html`<div class="sheet"><ol class="events">${items}</ol></div>`;
+  return html`<h2>${words.values.events}</h2>${list}<p class="small"><a href="${EVENTS_PATH}?${new URLSearchParams({ rack: name }).toString()}">${words.rack.allEvents}</a></p>`;
+}
+
+function alertOf(view: View, rack: Rack) {
+  const racks = view.region.racks.list();
+  if (isAway(rack, view.nowMs))
+    return html`<div class="alert red" role="alert"><b>${words.rack.silent.title}</b>${words.rack.silent.todo}</div>`;
+  const text = remark(rack, racks, view.nowMs);
+  return text === nothing ? nothing : html`<div class="alert amber">${text}</div>`;
+}
+
+const VERBS = {
+  accept: { operation: 'POST nodegroups accept', tone: 'primary' },
+  reject: { operation: 'POST nodegroups reject', tone: 'danger' },
+  delete: { operation: 'DELETE nodegroups/{uuid}', tone: 'danger' },
+} as const satisfies Readonly<
+  Record<string, { readonly operation: WantedOperation; readonly tone: 'primary' | 'danger' }>
+>;
+type Verb = keyof typeof VERBS;
+const isVerb = (name: string): name is Verb => Object.hasOwn(VERBS, name);
+
+function verbsFor(rack: Rack): readonly Verb[] {
+  if (rack.isEmbedded) return [];
+  return rack.state === 'pending'
+    ? ['accept', 'reject']
+    : rack.state === 'accepted'
+      ? ['delete']
+      : ['accept', 'delete'];
+}
+
+function waysOf(view: View, rack: Rack) {
+  if (!mayCall(view.viewer, VERBS.accept.operation)) return nothing;
+  const links = verbsFor(rack).map(
+    (verb, index) =>
+      html`<a class="button ${index === 0 && verb === 'accept' ? 'primary' : 'plain'}" href="${rackPath(rack)}do/${verb}/">${words.rack.verbs[verb].label}</a>`,
+  );
+  const edit =
+    rack.state === 'accepted'
+      ? html`<a class="button plain" href="${rackPath(rack)}edit/">${words.forms.edit}</a>`
+      : nothing;
+  return html`<div class="row">${edit}${links}</div>`;
+}
+
+async function render(view: View): Promise<Html | undefined> {
+  const rack = findRack(view);
+  if (rack === undefined) return undefined;
+  const samples = view.region.racks.samplesOf(rack.uuid);
+  return pageOf(view, {
+    title: words.rack.title(rack.name),
+    place: 'racks',
+    isLive: true,
+    main: html`
+      <div id="bar" class="bar"><div class="row"><h1>${rack.name}</h1>${statePill(rack, view.nowMs)}</div>${waysOf(view, rack)}</div>
+      <div id="alert">${alertOf(view, rack)}</div>
+      <div id="facts" class="cards">${factsOf(view, rack, samples.at(-1))}${listenersOf(samples.at(-1))}</div>
+      <div id="charts">${measuredOf(rack, samples, view.nowMs)}</div>
+      <div id="networks">${networksOf(rack)}</div>
+      <div id="log">${await eventsOf(view, rack)}</div>`,
+  });
+}
+
+// What an administrator decides about a rack.
+
+function renderVerb(view: View): Html | undefined {
+  const rack = findRack(view);
+  const verb = view.path.verb ?? '';
+  if (rack === undefined || !isVerb(verb) || !verbsFor(rack).includes(verb)) return undefined;
+  const { label, heading, effects } = words.rack.verbs[verb];
+  const racks = view.region.racks.list();
+  const doubtful = verb === 'accept' ? agreeTo(rack, [], racks).disputed : [];
+  const share =
+    doubtful.length === 0
+      ? nothing
+      : ticksField(view, {
+          name: 'share',
+          ...words.rack.share,
+          values: [],
+          choices: doubtful.map((network) => [network, network] as const),
+        });
+  const title = heading(rack.name);
+  return pageOf(view, {
+    title,
+    place: 'racks',
+    main: html`
+      <div class="bar"><h1>${title}</h1></div><div class="sheet narrow"><ul class="effects">${effects(rack.address).map((text) => html`<li>${text}</li>`)}</ul>
+      ${formOf(view, { body: share, submit: label, tone: VERBS[verb].tone, back: rackPath(rack) })}</div>`,
+  });
+}
+
+async function actVerb(view: View) {
+  const rack = findRack(view);
+  const verb = view.path.verb ?? '';
+  if (rack === undefined || !isVerb(verb)) return undefined;
+  const done = words.rack.verbs[verb].done(rack.name);
+  if (verb === 'delete') return submit(view, VERBS.delete.operation, { uuid: rack.uuid }, {}, '/MAAS/racks/', done);
+  const share = verb === 'accept' ? { share: view.given.get('share') ?? [] } : {};
+  return submit(view, VERBS[verb].operation, {}, { uuid: [rack.uuid], ...share }, rackPath(rack), done);
+}
+
+const DEFAULT_ZONE = 'default';
+const CHANGE = 'PUT rackcontrollers/{system_id}';
+
+async function editOptions(view: View, rack: Rack) {
+  const zones = await view.region.store.areas.list('zone');
+  const own = zones.find(({ id }) => id === rack.zoneId)?.name ?? DEFAULT_ZONE;
+  return {
+    only: ['zone', 'description'],
+    labels: { zone: words.rack.zone },
+    hints: { zone: '', description: words.rack.descriptionHint },
+    choices: { zone: [DEFAULT_ZONE, ...zones.map(({ name }) => name)].map((name) => [name, name] as const) },
+    values: { zone: own, description: rack.description ?? '' },
+  };
+}
+
+async function renderEdit(view: View): Promise<Html | undefined> {
+  const rack = findRack(view);
+  if (rack?.state !== 'accepted') return undefined;
+  const title = words.rack.edit(rack.name);
+  const body = controlsOf(view, CHANGE, await editOptions(view, rack));
+  return pageOf(view, {
+    title,
+    place: 'racks',
+    main: html`
+      <div class="bar"><h1>${title}</h1></div><div class="sheet narrow">${formOf(view, { body, submit: words.forms.save, back: rackPath(rack) })}</div>`,
+  });
+}
+
+async function actEdit(view: View) {
+  const rack = findRack(view);
+  if (rack === undefined) return undefined;
+  const values = valuesOf(view, CHANGE, await editOptions(view, rack));
+  const answer = await operate(view, CHANGE, { system_id: rack.uuid }, values);
+  return outcomeOf(answer, rackPath(rack), words.objects.saved(rack.name));
+}
+
+export const RACK_PAGES: readonly PageDefinition[] = [
+  { path: '/MAAS/racks/:rack/', access: 'user', render },
+  {
+    path: '/MAAS/racks/:rack/do/:verb/',
+    access: 'admin',
+    render: renderVerb,
+    act: actVerb,
+    operations: Object.values(VERBS).map(({ operation }) => operation),
+  },
+  { path: '/MAAS/racks/:rack/edit/', access: 'admin', render: renderEdit, act: actEdit, operations: [CHANGE] },
+];
