@@ -114,6 +114,9 @@ function showStatus(text: string | undefined, isStale: boolean): void {
   fresh.classList.toggle('stale', isStale);
 }
 
+/** The state of the machine that the page is about. */
+const stateOf = (): string | undefined => document.querySelector('#head .pill')?.textContent ?? undefined;
+
 /** Fetches the page, updates what changed, and reports a region that does not answer. */
 async function refresh(): Promise<void> {
   if (document.hidden) return;
@@ -138,7 +141,10 @@ async function refresh(): Promise<void> {
       location.reload();
       return;
     }
+    const before = stateOf();
     update(mainOf(document), mainOf(page));
+    // The notice said what would happen; the new state says more.
+    if (stateOf() !== before) notice?.remove();
     document.title = page.title;
     showStatus(live, false);
   } catch {

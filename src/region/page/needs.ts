@@ -21,7 +21,7 @@ import { IMAGES_PATH, resourceTitle } from './image-page.ts';
 import { actionPath, actionsFor, machinePath, toneOf } from './machine-actions.ts';
 import { ACCEPT_ALL } from './machines-page.ts';
 import { findNearlyFull, subnetPath } from './networks-page.ts';
-import { remark } from './racks-part.ts';
+import { rackPath, remark } from './racks-part.ts';
 import { codeIn, pathBelow, statusPill } from './values.ts';
 import { EDIT_MACHINE, mayCall, type View } from './view.ts';
 import { words } from './words.ts';
@@ -83,7 +83,7 @@ function rackNeeds({ region, nowMs }: View): readonly Need[] {
   return racks.flatMap((rack) => {
     const text = remark(rack, racks, nowMs);
     if (text === nothing) return [];
-    const who = nameOf('/MAAS/racks/', rack.name);
+    const who = nameOf(rackPath(rack), rack.name);
     return [{ tone: isAway(rack, nowMs) ? 'red' : 'amber', who, what: text } as const];
   });
 }

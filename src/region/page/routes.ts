@@ -30,6 +30,7 @@ import { AREA_PAGES } from './area-pages.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { BOOT_PAGE } from './boot-page.ts';
 import { CHOOSE_PAGE } from './choose-page.ts';
+import { DESIGN_PAGES } from './design-page.ts';
 import { DNS_PAGES } from './dns-pages.ts';
 import { EDIT_PAGE } from './edit-page.ts';
 import { EVENTS_EXPORT, EVENTS_PAGE } from './events-page.ts';
@@ -90,6 +91,7 @@ import { withWords } from './words.ts';
 export const PAGES: readonly PageDefinition[] = [
   OVERVIEW_PAGE,
   RACKS_PAGE,
+  ...DESIGN_PAGES,
   MACHINES_PAGE,
   ...MANY_PAGES,
   MACHINE_PAGE,

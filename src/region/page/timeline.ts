@@ -13,8 +13,7 @@ export const PAGE_STEPS_MAX = 300;
 const QUIET_MS = 120_000;
 
 /** True for a machine's report that the region accepted. They come every few seconds; the log and the progress bar show their content. */
-const isTakenReport = (event: MachineEvent): boolean =>
-  event.kind === 'http.posted' && !isRefused(fieldsOf(event));
+const isTakenReport = (event: MachineEvent): boolean => event.kind === 'http.posted' && !isRefused(fieldsOf(event));
 
 export function renderTimeline(events: readonly MachineEvent[], nowMs: number): Html {
   const boots = bootsOf(events.filter((event) => !isTakenReport(event))).map((boot) => renderBoot(boot, nowMs));

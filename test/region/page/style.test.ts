@@ -4,51 +4,19 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PAGE_STYLE } from '../../../src/region/page/assets.ts';
+import { colourSchemes, contrast, TEXTS_ON_GROUNDS } from '../../../src/region/page/design-page.ts';
 
 const CONTRAST_MIN = 4.5;
 
-/** The colours of one scheme, by name. */
-function coloursOf(scheme: string): ReadonlyMap<string, string> {
-  return new Map(
-    [...scheme.matchAll(/--([\w-]+): (#[0-9a-f]{6})/g)].map(([, name = '', colour = '']) => [name, colour]),
-  );
-}
-
-function luminance(colour: string) {
-  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
-    const part = Number.parseInt(colour.slice(at, at + 2), 16) / 255;
-    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-}
-
-function contrast(one: string, other: string) {
-  const [light = 0, dark = 0] = [luminance(one), luminance(other)].sort((a, b) => b - a);
-  return (light + 0.05) / (dark + 0.05);
-}
-
-const GROUNDS = ['ground', 'sheet'];
-const PAIRS: readonly (readonly [text: string, grounds: readonly string[]])[] = [
-  ['ink', [...GROUNDS, 'field']],
-  ['soft', GROUNDS],
-  ['accent', [...GROUNDS, 'amber-ground', 'red-ground']],
-  ['red', [...GROUNDS, 'red-ground']],
-  ...['blue', 'green', 'amber', 'grey', 'violet'].map((name) => [name, [`${name}-ground`]] as const),
-  ['on-accent', ['accent']],
-  ['on-danger', ['danger']],
-];
-
-const [day = '', night = ''] = PAGE_STYLE.text().split('@media (prefers-color-scheme: dark)');
+const [day, night] = colourSchemes();
 
 for (const [when, scheme] of [
   ['in the light scheme', day],
-  ['in the dark scheme', night.slice(0, night.indexOf('\n* '))],
+  ['in the dark scheme', night],
 ] as const) {
   test(`${when} every text has a contrast of at least ${CONTRAST_MIN} to each of its backgrounds`, () => {
-    const colours = coloursOf(scheme);
-    const colour = (name: string) => colours.get(name) ?? assert.fail(`no colour ${name} ${when}`);
-    for (const [text, grounds] of PAIRS) {
+    const colour = (name: string) => scheme?.get(name) ?? assert.fail(`no colour ${name} ${when}`);
+    for (const [text, grounds] of TEXTS_ON_GROUNDS) {
       for (const ground of grounds) {
         const found = contrast(colour(text), colour(ground));
         assert.ok(found >= CONTRAST_MIN, `${text} on ${ground}: ${found.toFixed(2)}`);
