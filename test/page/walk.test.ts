@@ -219,6 +219,48 @@ async function fill({ region }: LiveRegion) {
   await store.life.addSshKey({ username: 'admin', key, createdMs: atMs }, 10, event);
 }
 
+/** The id of the subnet of the rack's cluster interface. */
+const LAB_SUBNET = 0x0a140000;
+
+/** A rack that serves a network, with a lease, a reservation, a heard host and another DHCP server in it. */
+async function fillNetworks({ region }: LiveRegion) {
+  const lab = { ...rackInterface('10.20.0.0/24'), name: 'lab', foreign_dhcp_ip: '10.20.0.9' };
+  const addresses = [{ interface: 'eth4', address: '172.16.9.1/24' }];
+  await region.racks.putOwn({
+    name: 'rack-1',
+    version: '0.1.0',
+    interfaces: [lab],
+    pinned: [],
+    uuid: OTHER_UUID,
+    addresses,
+  });
+  const hosts = [{ mac: '52:54:00:00:00:78', ip: '10.20.0.12', hostname: 'printer' }];
+  const ends = { ip_range_low: lab.ip_range_low, ip_range_high: lab.ip_range_high, router_ip: '10.20.0.254' };
+  const value = { interface: 'eth1', ip: lab.ip, network: lab.network, management: 2, ...ends, hosts };
+  const edit = { key: 'cluster_interfaces.lab', value };
+  assert.equal(await region.settings.change(OTHER_UUID, [edit], 'admin'), undefined);
+  const heard = { at: region.clock.wallTimeMs(), text: '' };
+  const hostname = 'a-laptop-of-a-name-that-is-as-long-as-a-label-may-be-which-is-63';
+  await region.observe([
+    {
+      ...heard,
+      sequence: 1,
+      kind: 'dhcp.ack',
+      mac: '52:54:00:00:00:77',
+      address: '10.20.0.120',
+      params: { leaseSeconds: 600, hostname },
+    },
+    {
+      ...heard,
+      sequence: 2,
+      kind: 'net.neighbour-new',
+      mac: '52:54:00:00:00:79',
+      address: '10.20.0.230',
+      params: { interface: 'eth1' },
+    },
+  ]);
+}
+
 /** Fills the page of images with an import in every state, and sources with selections. */
 async function fillImages({ region }: LiveRegion) {
   const { store, clock } = region;
@@ -281,7 +323,7 @@ test('every page is readable and usable on a desktop and on a phone', {
   const reading = () => ({ state: 'off', atMs: 0, ageSeconds: 5 }) as const;
   const power = { ...heldPower(), drivers: POWER_DRIVERS, reading };
   const live = await startRegion(
-    {},
+    { ownRack: { uuid: OTHER_UUID, name: 'rack-1', file: '/etc/rackboot/rackboot.yaml', values: {} } },
     {
       power,
       listImages: async () => [IMAGE],
@@ -296,6 +338,7 @@ test('every page is readable and usable on a desktop and on a phone', {
     await fill(live);
     await fillImages(live);
     await fillRacks(live);
+    await fillNetworks(live);
     const open = (path: string) => browser.open(`${live.origin}${path}`);
     const found: string[] = [];
     await open('/MAAS/login/');
@@ -342,6 +385,23 @@ test('every page is readable and usable on a desktop and on a phone', {
       'dns/0/',
       'dns/0/?from=machines',
       'dns/0/add/',
+      'networks/',
+      'networks/subnets/',
+      `networks/subnets/${LAB_SUBNET}/`,
+      `networks/subnets/${LAB_SUBNET}/edit/`,
+      `networks/subnets/${LAB_SUBNET}/reserve/`,
+      'networks/ranges/',
+      'networks/fabrics/',
+      'networks/fabrics/0/',
+      'networks/spaces/',
+      'networks/routes/',
+      'networks/vlans/',
+      'networks/vlans/5001/',
+      'networks/neighbours/',
+      'networks/interfaces/',
+      'networks/interfaces/add/',
+      `networks/interfaces/add/?rack=${OTHER_UUID}`,
+      `networks/interfaces/${OTHER_UUID}/lab/`,
       'account/',
       'tags/gpu/',
       'scripts/burn-in/',
