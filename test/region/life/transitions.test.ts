@@ -136,3 +136,25 @@ test('a machine boots its disk once deployed, and the network again when it is d
     assert.equal(fields.netboot, after, `${from} to ${to}`);
   }
 });
+
+test('a machine knows the state to return to only while it is away from it', () => {
+  const clock = new VirtualClock();
+  const cases: readonly (readonly [
+    MachineStatus,
+    MachineStatus | undefined,
+    MachineStatus,
+    MachineStatus | undefined,
+  ])[] = [
+    ['deployed', undefined, 'entering-rescue-mode', 'deployed'],
+    ['entering-rescue-mode', 'deployed', 'rescue-mode', 'deployed'],
+    ['exiting-rescue-mode', 'deployed', 'deployed', undefined],
+    ['ready', undefined, 'testing', 'ready'],
+    ['deployed', undefined, 'broken', 'deployed'],
+    ['deployed', undefined, 'releasing', undefined],
+  ];
+  for (const [from, resting, to, after] of cases) {
+    const machine = bareMachine(from, { restingStatus: resting });
+    const { fields } = enterStatus(machine, to, { atMs: 5, clock, username: '' });
+    assert.equal(fields.restingStatus, after, `${from} to ${to}`);
+  }
+});
