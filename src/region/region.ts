@@ -91,6 +91,8 @@ class RegionOnStore {
   readonly fetchKeys: FetchKeys | undefined;
   /** Long searches for machines. */
   readonly searches: Searches;
+  /** Renders the files of machines that install. */
+  readonly preseeds: MachinePreseeds;
   /** Changes of machines' states, by people and by the machines themselves. */
   readonly life: MachineLife;
   /** Switches machines; `undefined` if only people do. */
@@ -156,7 +158,7 @@ class RegionOnStore {
     this.images = options.listImages;
     this.installers = options.listInstallers;
     this.scan = options.scan;
-    const preseeds = new MachinePreseeds({
+    this.preseeds = new MachinePreseeds({
       ...options,
       config: () => this.#config,
       ntpServers: () => this.settings.ntpServers(),
@@ -166,7 +168,7 @@ class RegionOnStore {
       deadlines: this.#deadlines,
       racks: this.racks,
       networks: this.networks,
-      installProblem: (machine) => preseeds.installProblem(machine),
+      installProblem: (machine) => this.preseeds.installProblem(machine),
       retries: () => this.#config.retries,
       onChange: ({ systemId }) => this.#changed([systemId]),
     });

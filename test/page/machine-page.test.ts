@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DeployableImage, ListedImage } from '../../src/region/life/deployment.ts';
+import { parseHardwareFacts } from '../../src/region/records/hardware-facts.ts';
 import { sshKey } from '../region/api/sent/trial.ts';
 import { PASSWORD, startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
@@ -23,6 +24,7 @@ const TABS = [
   ['Network', 'As it will be deployed'],
   ['Storage', 'No disks are known'],
   ['Scripts', 'No results yet'],
+  ['Preseed', 'User data'],
   ['Events', 'It reported itself for the first time'],
   ['Overview', 'Next network boot'],
 ] as const;
@@ -80,7 +82,7 @@ test('a machine opens by its link, and its new events appear live', {
     const lines = async (): Promise<readonly (readonly [left: number, count: number])[]> =>
       Object.values(Object(await browser.evaluate(LINES)));
     const isSeen = `document.body.innerText.includes(${JSON.stringify(WORDY)})`;
-    for (const path of [LOG, '/MAAS/machines/']) {
+    for (const path of [LOG, '/MAAS/events/']) {
       await browser.open(`${live.origin}${path}`);
       await browser.until(isSeen, 10_000);
       const found = await lines();
@@ -99,7 +101,7 @@ test('a machine opens by its link, and its new events appear live', {
     await browser.until(`document.body.innerText.includes('${LONG}')`, 10_000);
     await isNarrow();
 
-    await browser.open(`${live.origin}/MAAS/machines/`);
+    await browser.open(`${live.origin}/MAAS/`);
     assert.match(await text(), /Seen, not enlisted/);
     await isNarrow();
     await browser.open(`${live.origin}/MAAS/machines/52:54:00:00:00:09/`);
@@ -205,6 +207,70 @@ test('the form for a deployment offers the kernels of a system that has several,
     const machine = await region.store.findMachine(systemId);
     assert.deepEqual([machine?.status, machine?.kernel], ['deploying', 'hwe-24.04']);
     assert.deepEqual(browser.complaints, []);
+  } finally {
+    await browser.close();
+    await live.close();
+  }
+});
+
+test('a bond and a RAID are made by their forms, and shown among the interfaces and disks', {
+  skip: missing('chromium'),
+}, async () => {
+  const live = await startRegion();
+  const browser = await openBrowser();
+  const text = async () => String(await browser.evaluate('document.body.innerText'));
+  const goes = async (expression: string) => {
+    await browser.evaluate(`(window.isBefore = true, ${expression}, 1)`).catch(() => undefined);
+    await browser.until("window.isBefore === undefined && document.readyState === 'complete'", 15_000);
+  };
+  const follow = (label: string) =>
+    goes(`[...document.querySelectorAll('main a')].find((one) => one.textContent === '${label}').click()`);
+  const tick = (label: string) =>
+    browser.evaluate(
+      `([...document.querySelectorAll('label.choice')].find((one) => one.textContent.trim().startsWith('${label}')).querySelector('input').click(), 1)`,
+    );
+  const fill = (name: string, value: string) =>
+    browser.evaluate(`(document.querySelector('main [name=${name}]').value = '${value}', 1)`);
+  const submit = () => goes("document.querySelector('main form.form').requestSubmit()");
+  try {
+    const disks = ['sda', 'sdb'].map((name) => ({ name, bytes: 64e9, model: ATTACK, serial: `serial-${name}` }));
+    const facts = parseHardwareFacts(JSON.stringify({ disks }));
+    assert.ok(facts.kind === 'value');
+    const outcome = await live.region.enlist(
+      report([0x525400000001, 0x525400000002], { hostname: 'web1', facts: facts.value }),
+    );
+    assert.ok(outcome.kind === 'create');
+    const { systemId } = outcome.machine;
+    await browser.resize(1280, 900);
+    await signIn(browser, live.origin);
+
+    await browser.open(`${live.origin}/MAAS/machines/${systemId}/network/`);
+    await follow('Make a bond');
+    await fill('name', 'bond0');
+    await submit();
+    assert.match(await text(), /Not done/, 'a bond needs interfaces');
+    await tick('eth0');
+    await tick('eth1');
+    await submit();
+    await browser.until(`location.pathname.endsWith('/network/')`, 10_000);
+    assert.match(await text(), /bond0\s+bond · eth0, eth1/);
+
+    await browser.open(`${live.origin}/MAAS/machines/${systemId}/storage/`);
+    await follow('Make a RAID');
+    await tick('sda');
+    await tick('sdb');
+    await submit();
+    await browser.until(`location.pathname.endsWith('/storage/')`, 10_000);
+    assert.match(await text(), /md0\s+RAID 1 of sda, sdb/);
+    assert.ok((await text()).includes(ATTACK));
+    const machine = await live.region.store.findMachine(systemId);
+    assert.deepEqual(machine?.layout?.network?.interfaces.find(({ kind }) => kind === 'bond')?.name, 'bond0');
+    assert.equal(machine?.layout?.storage?.raids.length, 1);
+    assert.notEqual(await browser.evaluate('document.title'), 'owned');
+    assert.deepEqual(
+      browser.complaints.filter((one) => !one.includes('status of 4')),
+      [],
+    );
   } finally {
     await browser.close();
     await live.close();

@@ -437,6 +437,8 @@ test('every page is readable and usable on a desktop and on a phone', {
       'layout/lay-out',
       'layout/raid',
       'scripts',
+      'preseed',
+      'preseed/?purpose=vendordata',
       'events',
       'events/?level=all',
       'edit',

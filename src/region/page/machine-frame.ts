@@ -10,7 +10,7 @@ import type { View } from './view.ts';
 import { words } from './words.ts';
 
 /** The sections by the last segment of their address; the first is that of the machine itself. */
-const SECTIONS = ['', 'boot', 'hardware', 'network', 'storage', 'scripts', 'events'] as const;
+const SECTIONS = ['', 'boot', 'hardware', 'network', 'storage', 'scripts', 'preseed', 'events'] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
 export const sectionPath = (systemId: string, section: SectionName): string =>

@@ -75,6 +75,7 @@ import {
 import { findMoved } from './paths.ts';
 import { PEOPLE_PAGE } from './people-page.ts';
 import { POWER_PAGES } from './power-pages.ts';
+import { PRESEED_PAGE } from './preseed-page.ts';
 import { RACK_PAGES } from './rack-page.ts';
 import { RACKS_PAGE } from './racks-page.ts';
 import { SCRIPT_PAGES } from './scripts-page.ts';
@@ -99,6 +100,7 @@ export const PAGES: readonly PageDefinition[] = [
   ...SHOWING_SECTIONS,
   ...LAYOUT_SECTIONS,
   LAYOUT_PAGE,
+  PRESEED_PAGE,
   MACHINE_EVENTS_PAGE,
   ...ACTION_PAGES,
   ...POWER_PAGES,

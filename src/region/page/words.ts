@@ -1227,6 +1227,7 @@ const SECTIONS = {
     network: 'Network',
     storage: 'Storage',
     scripts: 'Scripts',
+    preseed: 'Preseed',
     events: 'Events',
   },
   title: (machine: string, section: string) => `${section} of ${machine}`,
@@ -1379,6 +1380,19 @@ const LAYOUT = {
     none: 'No disks are known',
     noneHint: 'A machine reports its disks when it is commissioned.',
   },
+};
+
+const PRESEED = {
+  purposes: 'Files',
+  label: (purpose: string) => `The file for ${purpose}`,
+  from: (templates: string) =>
+    `Rendered from ${templates}. Capitals stand for the machine's key and for the address of its rack.`,
+  noSystem: 'No system is chosen yet: this is the file for Debian.',
+  broken: 'The template has a mistake',
+  onlyAdministrators: 'Only administrators may see the files of an installation.',
+  userData: 'User data',
+  noUserData: 'None: it is given with a deployment, and deleted when the machine is released.',
+  hasUserData: (size: string) => `${size}, given with its deployment. It is not shown, because it may contain secrets.`,
 };
 
 const MACHINE_EVENTS = {
@@ -2072,6 +2086,7 @@ const ENGLISH = {
   waterfall: WATERFALL,
   boots: BOOTS,
   layout: LAYOUT,
+  preseed: PRESEED,
   machineEvents: MACHINE_EVENTS,
   events: EVENTS,
   work: WORK,

@@ -8,13 +8,15 @@ import { MACHINE_EVENTS_PAGE } from '../../../src/region/page/machine-events.ts'
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { OVERVIEW_PAGE } from '../../../src/region/page/overview.ts';
+import { PRESEED_PAGE } from '../../../src/region/page/preseed-page.ts';
 import { bootsOf, renderTimeline } from '../../../src/region/page/timeline.ts';
+import type { Viewer } from '../../../src/region/page/view.ts';
 import { happeningOfReport, type MachineEvent, type RackReport } from '../../../src/region/records/machine-event.ts';
 import type { Region } from '../../../src/region/region.ts';
 import type { RackFields } from '../../../src/region/reports/reported.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { report, withRegion } from '../place.ts';
-import { viewOf } from './view.ts';
+import { ADMIN, addViewer, USER, viewOf } from './view.ts';
 
 const MAC = '52:54:00:00:00:01';
 const ATTACK = `<img src=x onerror="alert(1)">'"&`;
@@ -198,6 +200,33 @@ test('the events of a hardware address include those of its machine and those fr
     assert.equal(await ofMac(), 1);
     await region.enlist(report([0x525400000001]));
     assert.equal(await ofMac(), 2);
+  }));
+
+test('an administrator sees the files of an installation without keys; other people, and user data itself, do not appear', () =>
+  withRegion(async ({ region, store }) => {
+    await addViewer(store);
+    const outcome = await region.enlist(report([0x525400000001], { hostname: 'web1' }));
+    assert.ok(outcome.kind === 'create');
+    const { systemId } = outcome.machine;
+    const userData = Buffer.from(`#!/bin/sh\n${ATTACK} geheim`);
+    await store.changeMachine<never>(systemId, region.clock.wallTimeMs(), () => ({
+      kind: 'change',
+      fields: { status: 'deployed', osystem: 'ubuntu', release: 'noble' },
+      userData,
+      events: [],
+    }));
+    const page = async (viewer: Viewer, purpose = '') =>
+      `${await PRESEED_PAGE.render(viewOf(region, { viewer, path: { machine: systemId }, query: new Map([['purpose', [purpose]]]) }))}`;
+    const seen = await page(ADMIN);
+    assert.match(seen, /aria-current="true">autoinstall<.*<pre [^>]*>[^<]*RACK-ADDRESS/s);
+    assert.match(await page(ADMIN, 'commissioning'), /CONSUMER-KEY|TOKEN-KEY/);
+    assert.match(await page(ADMIN, ATTACK), /aria-current="true">autoinstall</);
+    const own = await page(USER);
+    assert.doesNotMatch(own, /RACK-ADDRESS|<pre/);
+    for (const text of [seen, own]) {
+      assert.match(text, new RegExp(`${userData.length}.B, given with its deployment`));
+      assert.ok(!text.includes('geheim') && !text.includes('<img'));
+    }
   }));
 
 test('a machine page shows the current address, or after the end of its lease the last one', () =>
