@@ -4,11 +4,12 @@
 import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control/requests.ts';
 import type { LogLevels } from '../observe/log-levels.ts';
+import type { HostState } from '../region/records/rack-measures.ts';
 import type { OutboxRefusal } from '../uplink/messages.ts';
 import type { OutboxCommand } from '../uplink/outbox-store.ts';
 import type { RackUplink } from '../uplink/rack-uplink.ts';
 import { logLevelAnswers } from './answers/log-level.ts';
-import { controlAnswers } from './answers/status.ts';
+import { controlAnswers, hostState } from './answers/status.ts';
 import { traceAnswers } from './answers/trace.ts';
 import { whyAnswers } from './answers/why.ts';
 import { renderMetrics } from './observing/metrics.ts';
@@ -84,6 +85,7 @@ function configurationAnswers(
 export interface RackAnswers {
   readonly control: ControlAnswers;
   readonly instruments: ProcessInstruments;
+  readonly hostState: () => HostState;
 }
 
 /** Makes the answers of a rack. */
@@ -95,12 +97,13 @@ export function rackAnswers(view: RackView, region: RegionSide, levels: LogLevel
     metrics: (measured) => renderMetrics(view, measured),
     readiness: () => readinessOf(view),
   });
+  const sources = {
+    ...view,
+    metricsProblems: () => instruments.problems,
+    unserved: () => (region.status()?.state === 'up' ? configuration.unserved : undefined),
+  };
   const control = {
-    ...controlAnswers({
-      ...view,
-      metricsProblems: () => instruments.problems,
-      unserved: () => (region.status()?.state === 'up' ? configuration.unserved : undefined),
-    }),
+    ...controlAnswers(sources),
     ...traceAnswers(view),
     ...whyAnswers(view),
     ...logLevelAnswers(levels),
@@ -108,5 +111,5 @@ export function rackAnswers(view: RackView, region: RegionSide, levels: LogLevel
     ...outboxAnswers(() => region.uplink),
     'POST /images': () => openImages(region.uplink),
   };
-  return { control, instruments };
+  return { control, instruments, hostState: () => hostState(sources) };
 }

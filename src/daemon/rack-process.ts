@@ -154,7 +154,10 @@ class RackProcess implements Daemon {
       config: () => this.#config,
       regionConfig: (config) => this.#regionConfig(config),
       describe: (uuid) => this.#describe(uuid),
-      measure: () => (this.#rack === undefined ? undefined : measureRack(this.#rack, this.#startedWallMs)),
+      measure: () =>
+        this.#rack === undefined
+          ? undefined
+          : { ...measureRack(this.#rack, this.#startedWallMs), host: this.#answers?.hostState() },
       acquaintance: acquaintanceOf(() => this.#rack),
       apply: (state) => this.#apply(state),
       scan: (scan) => this.#rack?.neighbourhood?.scan(scan) ?? 'unheard',
@@ -359,8 +362,9 @@ class RackProcess implements Daemon {
       ],
       withheld: () => this.#hostEvents.withheld,
     };
-    const { instruments, control } = rackAnswers(view, this.#region, this.#levels);
-    this.#answers = { instruments, control };
+    const answers = rackAnswers(view, this.#region, this.#levels);
+    const { instruments } = answers;
+    this.#answers = answers;
     this.#opened.push(() => instruments.close());
     await instruments.configure(this.#config);
   }

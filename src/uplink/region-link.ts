@@ -119,6 +119,10 @@ interface RegionLinkOptions {
   readonly send: (message: RegionMessage) => void;
 }
 
+/** With the rack's wall time now, from which the region tells whether its clock is right. */
+const withTime = (measures: RackMeasures, atMs: number): RackMeasures =>
+  measures.host === undefined ? measures : { ...measures, host: { ...measures.host, atMs: Math.round(atMs) } };
+
 export class RegionLink {
   readonly #options: RegionLinkOptions;
   readonly #registering: Repeater;
@@ -379,7 +383,7 @@ export class RegionLink {
       addresses: this.#rack?.addresses,
       startedAt: this.#startedAtMs,
       settingsRefused: this.#rack?.settingsRefused,
-      measures: this.#measures,
+      measures: this.#measures && withTime(this.#measures, clock.wallTimeMs()),
       images,
       copies,
     };

@@ -359,6 +359,7 @@ test('every page is readable and usable on a desktop and on a phone', {
       'events/',
       'events/?kind=SETTINGS&q=nothing&machine=a-machine-of-a-long-name.example.net',
       'racks/',
+      'health/',
       `racks/${OTHER_UUID}/`,
       `racks/${RACK_UUID}/`,
       `racks/${RACK_UUID}/edit/`,

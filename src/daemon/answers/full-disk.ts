@@ -19,13 +19,17 @@ const FULL_BYTES = 64 * 1024;
  * @param data the data that the process keeps in this directory
  */
 export function diskProblem(directory: string, data: keyof typeof DISK_DATA): string | undefined {
-  let free: number;
+  const free = diskSpace(directory)?.freeBytes;
+  if (free === undefined || free >= FULL_BYTES) return undefined;
+  return `the disk of ${directory} is full (${formatBytes(free)} left): ${DISK_DATA[data]}; free some space there`;
+}
+
+/** The disk of a directory; undefined if the system does not report it. */
+export function diskSpace(directory: string): { readonly freeBytes: number; readonly totalBytes: number } | undefined {
   try {
-    const { bavail, bfree, bsize } = statfsSync(directory);
-    free = (process.geteuid?.() === 0 ? bfree : bavail) * bsize;
+    const { bavail, bfree, blocks, bsize } = statfsSync(directory);
+    return { freeBytes: (process.geteuid?.() === 0 ? bfree : bavail) * bsize, totalBytes: blocks * bsize };
   } catch {
     return undefined;
   }
-  if (free >= FULL_BYTES) return undefined;
-  return `the disk of ${directory} is full (${formatBytes(free)} left): ${DISK_DATA[data]}; free some space there`;
 }

@@ -5,12 +5,18 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import type { Refusal } from '../../config/running-config.ts';
 import type { ControlAnswers } from '../../http/control/requests.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
+import {
+  FINDING_LENGTH_MAX,
+  FINDINGS_MAX,
+  type HostFinding,
+  type HostState,
+} from '../../region/records/rack-measures.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
 import { formatEndpoint } from '../rack/measures.ts';
 import type { Rack } from '../rack/rack.ts';
 import type { RackView } from '../rack/rack-view.ts';
 import { WAITED_FOR } from '../rack/readiness.ts';
-import { diskProblem } from './full-disk.ts';
+import { diskProblem, diskSpace } from './full-disk.ts';
 import { leaseAnswers } from './lease-answers.ts';
 
 // The control socket's list of hosts seen on this rack's networks, for `rackboot neighbours`.
@@ -115,6 +121,49 @@ function status(sources: StatusSources) {
     ]),
     memoryBytes: process.memoryUsage.rss(),
   };
+}
+
+/** The part of the status that the region shows on its page of health. */
+export function hostState(sources: StatusSources): HostState {
+  const now = status(sources);
+  return {
+    atMs: Math.round(sources.clock.wallTimeMs()),
+    memoryBytes: now.memoryBytes,
+    disk: diskSpace(sources.configuration.config.stateDir),
+    findings: findingsIn(now)
+      .map((one) => ({ ...one, text: one.text.slice(0, FINDING_LENGTH_MAX) }))
+      .slice(0, FINDINGS_MAX),
+  };
+}
+
+const RESTART = 'sudo systemctl restart rackboot';
+
+/** Problems first. */
+function findingsIn(now: ReturnType<typeof status>): readonly HostFinding[] {
+  const bad = (check: string, text: string, fix?: string): HostFinding => ({ check, text, isNote: false, fix });
+  const note = (check: string, text: string, fix?: string): HostFinding => ({ check, text, isNote: true, fix });
+  const ranges = now.dhcp?.ranges ?? [];
+  const rangeText = ({ used, usable }: (typeof ranges)[number]) => `${used} of ${usable} addresses are taken`;
+  const changed = now.restartKeys.join(', ');
+  return [
+    ...now.interfaces.filter(({ serving }) => !serving).map(({ name, reason }) => bad(`network ${name}`, reason)),
+    ...(now.dhcp?.problems ?? []).map(({ name, text }) => bad(`DHCP on ${name}`, text)),
+    ...ranges.filter(({ level }) => level === 'full').map((one) => bad(`range of ${one.network}`, rangeText(one))),
+    ...(now.unserved === undefined ? [] : [bad('networks', `this rack ${now.unserved}`)]),
+    ...(now.diskProblem === undefined ? [] : [bad('disk', now.diskProblem)]),
+    ...(now.journal?.available === false ? [bad('leases', now.journal.reason ?? 'too many wait for the disk')] : []),
+    ...(now.tree?.problem === undefined ? [] : [bad('boot tree', now.tree.problem.reason)]),
+    ...(now.region?.unopened ?? []).map(({ host, text }) => bad(`listener ${host}`, text)),
+    ...(now.region?.problem === undefined ? [] : [bad('region', now.region.problem)]),
+    ...(now.refused?.problems ?? []).map((text) => bad('configuration', text, 'rackboot check')),
+    ...ranges.filter(({ level }) => level === 'filling').map((one) => note(`range of ${one.network}`, rangeText(one))),
+    ...(now.dhcp?.foreign ?? []).map(({ address, network }) =>
+      note(`network ${network}`, `another DHCP server answers there: ${address}`),
+    ),
+    ...now.metricsProblems.map((text) => note('metrics', text)),
+    ...(changed === '' ? [] : [note('configuration', `in force after a restart: ${changed}`, RESTART)]),
+    ...now.noted.map(({ note: code, text }) => note(code, text)),
+  ];
 }
 
 /** The problem of the state directory's disk, which also holds an embedded region's data, or the events that wait for a remote region. */

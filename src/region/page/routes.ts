@@ -35,6 +35,7 @@ import { DNS_PAGES } from './dns-pages.ts';
 import { EDIT_PAGE } from './edit-page.ts';
 import { EVENTS_EXPORT, EVENTS_PAGE } from './events-page.ts';
 import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
+import { HEALTH_PAGE } from './health-page.ts';
 import { IMAGE_PAGE } from './image-page.ts';
 import { IMAGES_PAGE } from './images-page.ts';
 import { INTERFACE_PAGES } from './interface-pages.ts';
@@ -107,6 +108,7 @@ export const PAGES: readonly PageDefinition[] = [
   EDIT_PAGE,
   DEBUG_PAGE,
   EVENTS_PAGE,
+  HEALTH_PAGE,
   ...RACK_PAGES,
   NETWORKS_PAGE,
   ...SUBNET_PAGES,

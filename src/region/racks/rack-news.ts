@@ -15,7 +15,7 @@ import {
   RESERVATIONS_REPORTED_MAX,
   SETTINGS_REFUSED_LENGTH_MAX,
 } from '../records/rack-description.ts';
-import { LISTENERS_MAX } from '../records/rack-measures.ts';
+import { FINDING_LENGTH_MAX, FINDINGS_MAX, LISTENERS_MAX } from '../records/rack-measures.ts';
 import { partRefusal, type RefusalWord } from '../records/refusal.ts';
 import { reportedEvent } from '../reports/reported.ts';
 import { parseRackImages } from './rack-images.ts';
@@ -99,7 +99,24 @@ const count = z.number().int().min(0).max(COUNT_MAX);
 
 const listeners = z.array(shownText(80)).max(LISTENERS_MAX);
 
+const hostState = z.object({
+  atMs: count,
+  memoryBytes: count,
+  disk: z.object({ freeBytes: count, totalBytes: count }).optional(),
+  findings: z
+    .array(
+      z.object({
+        check: shownText(100),
+        text: shownText(FINDING_LENGTH_MAX),
+        isNote: z.boolean(),
+        fix: shownText(FINDING_LENGTH_MAX).optional(),
+      }),
+    )
+    .max(FINDINGS_MAX),
+});
+
 const measures = z.object({
+  host: hostState.optional(),
   startedMs: count,
   counts: z.object({ leases: count, tftpBytes: count, httpBytes: count, dnsQueries: count }),
   taken: count,

@@ -4,8 +4,7 @@
 // 2. A counter that fell began anew with the rack's process: the rate of that sample is unknown. So is one after a silence.
 
 /** Only grow, within one life of the rack's process. */
-export const RACK_COUNTERS = ['leases', 'tftpBytes', 'httpBytes', 'dnsQueries'] as const;
-export type RackCounter = (typeof RACK_COUNTERS)[number];
+export type RackCounter = 'leases' | 'tftpBytes' | 'httpBytes' | 'dnsQueries';
 
 export const LISTENER_KINDS = ['dhcp', 'tftp', 'http', 'dns'] as const;
 export type ListenerKind = (typeof LISTENER_KINDS)[number];
@@ -13,7 +12,34 @@ export type ListenerKind = (typeof LISTENER_KINDS)[number];
 /** Listeners of one kind that a rack names. */
 export const LISTENERS_MAX = 64;
 
+/** What `rackboot status` says on the rack's host about a problem. */
+export interface HostFinding {
+  /** Such as `DHCP on eth1`. */
+  readonly check: string;
+  /** The observation, often with its remedy. */
+  readonly text: string;
+  /** Nothing is broken. */
+  readonly isNote: boolean;
+  /** A command that helps; `undefined`: the text says what to do. */
+  readonly fix?: string | undefined;
+}
+
+/** Findings that a rack reports; further ones are left out. */
+export const FINDINGS_MAX = 64;
+export const FINDING_LENGTH_MAX = 1000;
+
+export interface HostState {
+  /** The rack's wall time in milliseconds when this was sent. */
+  readonly atMs: number;
+  readonly memoryBytes: number;
+  /** Of the disk of the state directory; `undefined`: the system does not say. */
+  readonly disk?: { readonly freeBytes: number; readonly totalBytes: number } | undefined;
+  readonly findings: readonly HostFinding[];
+}
+
 export interface RackMeasures {
+  /** `undefined`: the rack still starts, or is older. */
+  readonly host?: HostState | undefined;
   /** The rack's wall time in milliseconds. */
   readonly startedMs: number;
   readonly counts: Readonly<Record<RackCounter, number>>;
@@ -33,7 +59,7 @@ export interface RackSample {
   readonly measures: RackMeasures;
 }
 
-/** The samples with one more measure. */
+/** The samples with one more measure; only the newest one keeps the state of the host. */
 export function withMeasure(
   samples: readonly RackSample[],
   measures: RackMeasures,
@@ -41,7 +67,10 @@ export function withMeasure(
 ): readonly RackSample[] {
   const last = samples.at(-1);
   const isSame = last !== undefined && Math.floor(last.atMs / SAMPLE_MS) === Math.floor(atMs / SAMPLE_MS);
-  return [...(isSame ? samples.slice(0, -1) : samples), { atMs, measures }].slice(-SAMPLES_MAX);
+  const before = (isSame ? samples.slice(0, -1) : samples).map((one) =>
+    one.measures.host === undefined ? one : { ...one, measures: { ...one.measures, host: undefined } },
+  );
+  return [...before, { atMs, measures }].slice(-SAMPLES_MAX);
 }
 
 /** A value at a moment; `undefined`: unknown. */
