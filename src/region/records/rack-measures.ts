@@ -4,7 +4,7 @@
 // 2. A counter that fell began anew with the rack's process: the rate of that sample is unknown. So is one after a silence.
 
 /** Only grow, within one life of the rack's process. */
-export type RackCounter = 'leases' | 'tftpBytes' | 'httpBytes' | 'dnsQueries';
+type RackCounter = 'leases' | 'tftpBytes' | 'httpBytes' | 'dnsQueries';
 
 export const LISTENER_KINDS = ['dhcp', 'tftp', 'http', 'dns'] as const;
 export type ListenerKind = (typeof LISTENER_KINDS)[number];
