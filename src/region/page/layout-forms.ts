@@ -286,7 +286,9 @@ async function render(view: View) {
     object === undefined ? '' : textOf(object, 'name'),
     machine.hostname,
   );
-  const [lead = ''] = findWanted(task.operation).doc.split('\n');
+  const [doc = ''] = findWanted(task.operation).doc.split('\n');
+  // What follows is for programs that repeat their requests.
+  const [lead = ''] = doc.split(' Not idempotent');
   return pageOf(view, {
     title,
     place: 'machines',

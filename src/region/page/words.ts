@@ -1324,7 +1324,13 @@ const LAYOUT = {
     spare_devices: 'Spare disks',
     add_block_devices: 'Disks to add',
     remove_block_devices: 'Disks to remove',
+    storage_layout: 'Layout',
     root_device: 'Disk',
+    boot_size: 'Size of /boot',
+    root_size: 'Size of the root',
+    vg_name: 'Volume group',
+    lv_name: 'Volume',
+    lv_size: 'Size of the volume',
     id_path: "Kernel's name",
   },
   /** What a list of choices says already needs no hint. */
