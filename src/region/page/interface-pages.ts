@@ -142,8 +142,25 @@ function hostPlaces({ uuid, name, pulse }: Rack): readonly Place[] {
 const acceptedRacks = ({ region }: View): readonly Rack[] =>
   region.racks.list().filter(({ state }) => state === 'accepted');
 
-/** The network that the query chooses. */
-function chosenPlace(view: View): Place | undefined {
+/** The networks of racks' hosts. @param subnet only this one */
+const placesIn = (view: View, subnet: SubnetView | undefined): readonly Place[] =>
+  acceptedRacks(view)
+    .flatMap(hostPlaces)
+    .filter(
+      ({ network }) => subnet === undefined || (network !== undefined && formatNetwork(network) === subnet.subnet.cidr),
+    );
+
+/** The subnet for which the query asks; `undefined`: for none. */
+function wantedSubnet(view: View, networks: NetworkView): SubnetView | undefined {
+  const id = queryValue(view, 'subnet');
+  return id === '' ? undefined : subnetWithId(networks, Number(id));
+}
+
+/** The network that the query chooses, or the only one of a subnet. */
+function chosenPlace(view: View, networks: NetworkView): Place | undefined {
+  const subnet = wantedSubnet(view, networks);
+  const [only, ...others] = subnet === undefined ? [] : placesIn(view, subnet);
+  if (only !== undefined && others.length === 0) return only;
   const rack = acceptedRacks(view).find(({ uuid }) => uuid === queryValue(view, 'rack'));
   if (rack === undefined) return undefined;
   const address = queryValue(view, 'address');
@@ -207,13 +224,9 @@ function placeLink(place: Place, label: string, about: string): Html {
 /** The networks to choose from. @param subnet only in this one */
 function renderChoice(view: View, networks: NetworkView, subnet: SubnetView | undefined): Html {
   const racks = acceptedRacks(view);
-  const all = racks.flatMap(hostPlaces);
-  const fitting = all.filter(
-    ({ network }) => subnet === undefined || (network !== undefined && formatNetwork(network) === subnet.subnet.cidr),
-  );
   const isFree = ({ rack, network }: Place) =>
     subnetAt(networks, network)?.served.every((one) => one.rack !== rack) ?? true;
-  const hosts = fitting
+  const hosts = placesIn(view, subnet)
     .filter(isFree)
     .map((place) => placeLink(place, `${place.ip}/${place.network?.prefix}`, `${place.rackName} · ${place.interface}`));
   const relayed = racks.map(({ uuid, name }) =>
@@ -240,11 +253,8 @@ function renderChoice(view: View, networks: NetworkView, subnet: SubnetView | un
 
 async function renderAdd(view: View): Promise<Html | undefined> {
   const networks = await view.region.networks.look();
-  const place = chosenPlace(view);
-  if (place === undefined) {
-    const id = queryValue(view, 'subnet');
-    return renderChoice(view, networks, id === '' ? undefined : subnetWithId(networks, Number(id)));
-  }
+  const place = chosenPlace(view, networks);
+  if (place === undefined) return renderChoice(view, networks, wantedSubnet(view, networks));
   const { network, ip, rackName } = place;
   const subnet = subnetAt(networks, network);
   const runs = network === undefined ? [] : await runsIn(view, network, ip);
@@ -287,7 +297,7 @@ function freeName(taken: ReadonlySet<string>, place: Place): string {
 
 async function add(view: View): Promise<Outcome> {
   const { region } = view;
-  const place = chosenPlace(view);
+  const place = chosenPlace(view, await region.networks.look());
   if (place === undefined) return undefined;
   const sent = sentFields(view, [...FIRST_FIELDS, ...FURTHER_FIELDS]);
   if (isRefusal(sent)) return sent;

@@ -109,6 +109,18 @@ test('DHCP is enabled on a second interface with the ranges that the form propos
     assert.equal(subnets.find(({ cidr }) => cidr === '172.16.9.0/24')?.vlan.dhcp_on, true);
   }));
 
+test('for a subnet in which one rack has an address the form is shown at once, and otherwise the choice', () =>
+  withNetworks(async (ask, place) => {
+    await reportHost(place);
+    const made = await ask('POST', '2.0/subnets/', { cidr: '172.16.9.0/24', gateway_ip: '172.16.9.2' });
+    const form = await show(place, 'interfaces/add/', { query: { subnet: String(made.json.id) } });
+    assert.match(form, /name="router_ip"[^>]* value="172\.16\.9\.2"/);
+    const other = await ask('POST', '2.0/subnets/', { cidr: '10.77.30.0/24' });
+    const choice = await show(place, 'interfaces/add/', { query: { subnet: String(other.json.id) } });
+    assert.match(choice, new RegExp(`rack=${OWN_UUID}&amp;network=10\\.77\\.30\\.0%2F24`));
+    assert.doesNotMatch(choice, /name="router_ip"/);
+  }));
+
 test('DHCP is enabled behind relay agents, in a network that is named in the form', () =>
   withNetworks(async (_ask, place) => {
     await reportHost(place);
