@@ -204,6 +204,12 @@ async function liveByClicking(ann: Person, browser: BrowserPage, life: Simulated
   await ann.sees(`${PLACE.octets}.10`);
   await ann.sees('not possible: this machine is simulated');
   await ann.fits('deployed');
+  await ann.click('Boot');
+  await ann.sees('went well');
+  await ann.sees('because it was Deploying');
+  await ann.fits('boot');
+  await browser.evaluate("document.querySelector('#tabs a').click()");
+  await ann.isIn('Deployed');
 
   await ann.click('Release');
   await ann.sees('are freed at once');

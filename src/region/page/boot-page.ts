@@ -48,14 +48,16 @@ const COLOURS: Readonly<Record<BootVerdict['kind'], string>> = {
 function drawBoots({ region, nowMs, viewer }: View, events: readonly MachineEvent[]): readonly DrawnBoot[] {
   const ownRack = region.racks.list().find(({ isEmbedded }) => isEmbedded)?.name ?? '';
   const shown = events.map(shownTo(viewer));
-  return bootsOf(shown).flatMap((boot): DrawnBoot[] => {
+  return bootsOf(shown).flatMap((boot, index): DrawnBoot[] => {
     const [first] = boot;
     if (first === undefined || !startsWithBoot(boot)) return [];
     const before = shown.find((event) => event.code === 'status-changed' && event.atMs <= first.atMs);
     const state = before?.code === 'status-changed' ? statusRow(before.params.to).name : undefined;
     const rows = rowsOf(boot, { ownRack, state });
     if (rows.length === 0) return [];
-    return [{ id: first.id, startMs: spanOfBoot(rows).startMs, rows, verdict: judgeBoot(boot, rows, nowMs) }];
+    // The next boot ended it.
+    const verdict = judgeBoot(boot, rows, index === 0 ? nowMs : Number.POSITIVE_INFINITY);
+    return [{ id: first.id, startMs: spanOfBoot(rows).startMs, rows, verdict }];
   });
 }
 

@@ -33,7 +33,7 @@ const ASKED_MAX_MS = 60_000;
 const WIDTH_MIN = 0.4;
 const TICKS_MAX = 6;
 const TICK_STEPS_MS = [
-  100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 3e4, 6e4, 12e4, 3e5, 6e5, 18e5, 36e5, 72e5, 216e5, 864e5,
+  10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 3e4, 6e4, 12e4, 3e5, 6e5, 18e5, 36e5, 72e5, 216e5, 864e5,
 ];
 
 type Tone = 'dhcp' | 'file' | 'config' | 'report' | 'state' | 'idle' | 'bad';
@@ -109,6 +109,14 @@ function rowOf(event: MachineEvent, surroundings: BootSurroundings): BootRow | u
     const { to } = event.params;
     const isBad = to.startsWith('failed') || to === 'broken';
     return { ...base, key: `state ${to}`, name: statusRow(to).name, tone: isBad ? 'bad' : 'state' };
+  }
+  if (code === 'disk-written') return { ...base, key: 'state written', name: words.waterfall.written, tone: 'state' };
+  if (code === 'signal' || code === 'stage-reported') {
+    const isBad = event.level === 'error' || event.level === 'critical';
+    const name = words.waterfall.report;
+    return isBad
+      ? { ...base, key: 'failure report', name, tone: 'bad', why: eventText(event) }
+      : { ...base, key: 'report', name, tone: 'report' };
   }
   if (kind === '' || SAID_OTHERWISE.test(kind)) return undefined;
   // A rack of another version has only a sentence.
@@ -226,7 +234,8 @@ export function judgeBoot(boot: readonly MachineEvent[], rows: readonly BootRow[
   if (failed !== undefined) return { kind: 'bad', why: hintWhy || fault?.why || words.waterfall.failedAs(failed.name) };
   const reached = rows.findLastIndex(isReached);
   const faultAt = fault === undefined ? -1 : rows.lastIndexOf(fault);
-  if (reached > faultAt || (reached >= 0 && hasKernel(boot))) return { kind: 'good', why: '' };
+  const isOwnFault = fault?.key === 'failure report';
+  if (reached > faultAt || (reached >= 0 && hasKernel(boot) && !isOwnFault)) return { kind: 'good', why: '' };
   if (fault !== undefined) return { kind: 'bad', why: hintWhy || fault.why };
   if (nowMs - lastMs < GOING_ON_MS) return { kind: 'going-on', why: '' };
   return { kind: 'stopped', why: last === undefined ? '' : words.waterfall.stopped(last.name) };

@@ -1239,6 +1239,7 @@ const WATERFALL = {
   asked: (span: string) => `had been asking for ${span}`,
   missing: 'Not there',
   report: 'Reports',
+  written: 'Disk written',
   metadata: (file: string) => `Metadata ${file}`,
   hint: 'What this shows',
   sentAgain: (blocks: number) => `${counted(blocks, 'block')} sent again`,

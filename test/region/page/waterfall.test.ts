@@ -11,6 +11,7 @@ import {
   rowsOf,
   spanOfBoot,
 } from '../../../src/region/page/waterfall.ts';
+import type { Happening } from '../../../src/region/records/events.ts';
 import { eventTypeOf, happeningOfReport, type MachineEvent } from '../../../src/region/records/machine-event.ts';
 import { report, withRegion } from '../place.ts';
 import { bootReports, GOOD_BOOT, STALLED_BOOT } from './boot-reports.ts';
@@ -95,6 +96,35 @@ for (const [name, boot, laterMs, kind, why] of VERDICTS) {
     assert.match(verdict.why, why);
   });
 }
+
+const SAID = { stage: 'installing', message: 'no space left', output: '' } as const;
+const own = (seconds: number, level: 'info' | 'error', happening: Happening): MachineEvent => ({
+  id: 900 + seconds,
+  atMs: START_MS + seconds * 1000,
+  type: 'NODE_INSTALL_EVENT',
+  level,
+  username: '',
+  ...happening,
+});
+
+test('what the region heard of the machine itself belongs to the boot: reports, the written disk, a failure', () => {
+  const loaded = eventsOf(GOOD_BOOT.slice(0, 12));
+  const well = [
+    ...loaded,
+    own(30, 'info', { code: 'signal', params: SAID }),
+    own(31, 'info', { code: 'disk-written', params: {} }),
+  ];
+  const rows = rowsOf(well, IN_READY);
+  assert.deepEqual(
+    rows.slice(-2).map(({ tone }) => tone),
+    ['report', 'state'],
+  );
+  assert.equal(judgeBoot(well, rows, START_MS + 1e6).kind, 'good');
+  const badly = [...well, own(32, 'error', { code: 'signal', params: SAID })];
+  const verdict = judgeBoot(badly, rowsOf(badly, IN_READY), START_MS + 1e6);
+  assert.equal(verdict.kind, 'bad');
+  assert.match(verdict.why, /no space left/);
+});
 
 test('the first step that a failed boot lacks is named', () => {
   const [good, failed] = [rowsOf(eventsOf(GOOD_BOOT), IN_READY), rowsOf(eventsOf(STALLED_BOOT), IN_READY)];
