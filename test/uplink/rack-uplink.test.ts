@@ -106,6 +106,31 @@ test('the region gets a counted sample of a crowd of strangers, and the lease of
   );
 });
 
+test('the rack’s measures are sent at the start, each minute, and no more once it closes', async () => {
+  const thread = new Thread();
+  const clock = new VirtualClock();
+  let leases = 0;
+  const measure = () => ({
+    startedMs: 1,
+    counts: { leases, tftpBytes: 0, httpBytes: 0, dnsQueries: 0 },
+    taken: 0,
+    usable: 0,
+    listening: { dhcp: [], tftp: [], http: [], dns: [] },
+  });
+  const uplink = uplinkTo(thread, new EventStream(), { clock, measure });
+  const sent = () =>
+    thread.posted.flatMap((message) => (message.kind === 'measured' ? [message.measures.counts.leases] : []));
+  uplink.start();
+  leases = 5;
+  clock.advance(59_000);
+  assert.deepEqual(sent(), [0]);
+  clock.advance(61_000);
+  assert.deepEqual(sent(), [0, 5, 5]);
+  void uplink.close(0);
+  clock.advance(120_000);
+  assert.deepEqual(sent(), [0, 5, 5]);
+});
+
 test('a change of settings that the region made is not reported to it, and one of the file is', async () => {
   const thread = new Thread();
   const stream = new EventStream();

@@ -143,7 +143,8 @@ function findingsIn(now: ReturnType<typeof status>): readonly HostFinding[] {
   const bad = (check: string, text: string, fix?: string): HostFinding => ({ check, text, isNote: false, fix });
   const note = (check: string, text: string, fix?: string): HostFinding => ({ check, text, isNote: true, fix });
   const ranges = now.dhcp?.ranges ?? [];
-  const rangeText = ({ used, usable }: (typeof ranges)[number]) => `${used} of ${usable} addresses are taken`;
+  const rangeText = ({ used, usable }: (typeof ranges)[number]) =>
+    `${used} of ${usable} addresses are taken: make the dynamic range larger, or its leases shorter (lease_time)`;
   const changed = now.restartKeys.join(', ');
   return [
     ...now.interfaces.filter(({ serving }) => !serving).map(({ name, reason }) => bad(`network ${name}`, reason)),

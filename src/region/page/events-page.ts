@@ -179,7 +179,7 @@ function listOf(view: View, choice: Choice, found: FoundEvents | undefined): Htm
   const { empty, noMatch, notYet, busy } = words.events;
   if (found === undefined) return html`<div class="sheet empty soft" role="alert">${busy}</div>`;
   if (found.events.length > 0)
-    return html`<div class="sheet"><ol class="events">${found.events.map((event) => eventItem(event, view.nowMs))}</ol></div>`;
+    return html`<div class="sheet"><ol class="events">${found.events.map((event) => eventItem(event, view.nowMs, ownRackOf(view)))}</ol></div>`;
   if (found.next !== undefined) return html`<div class="sheet empty soft">${notYet(PIECES_MAX * EXAMINED_IDS)}</div>`;
   return isNarrowed(choice) || choice.before !== undefined
     ? html`<div class="sheet empty soft">${noMatch}</div>`

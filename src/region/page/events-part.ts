@@ -22,7 +22,10 @@ const STRANGER_AGE_MS = 86_400_000;
  * Splits an event into its subject and its text. The subject is a link to the machine, or to the hardware address at the start of the text.
  * A remote rack's name is the subject of its own events, and follows the text of events about machines.
  */
-function subjectOf(event: MachineEvent): {
+function subjectOf(
+  event: MachineEvent,
+  ownRack: string | undefined,
+): {
   readonly who: Html;
   readonly what: string;
 } {
@@ -39,15 +42,19 @@ function subjectOf(event: MachineEvent): {
     const { mac, ...rest } = event.params;
     return { who: linkTo(mac, mac), what: `${eventSentence({ code: event.code, params: rest })}${from}` };
   }
-  const subject: unknown = username === '' ? (rack ?? Reflect.get(event.params, 'rack')) : username;
+  const reporter = rack ?? (event.kind === undefined ? Reflect.get(event.params, 'rack') : ownRack);
+  const subject: unknown = username === '' ? reporter : username;
   return { who: typeof subject === 'string' ? html`${subject}` : none, what: eventText(event) };
 }
 
 const linkTo = (machine: string, text: string) => html`<a href="${machinePath(machine)}">${text}</a>`;
 
-/** A line of a list of events. Its time leads to what happened around it. */
-export function eventItem(event: MachineEvent, nowMs: number): Html {
-  const { who, what } = subjectOf(event);
+/**
+ * A line of a list of events. Its time leads to what happened around it.
+ * @param ownRack the name of the rack in the region's process
+ */
+export function eventItem(event: MachineEvent, nowMs: number, ownRack?: string): Html {
+  const { who, what } = subjectOf(event, ownRack);
   return html`
     <li id="e${event.id}"><a class="when" href="${EVENTS_PATH}?at=${event.id}#e${event.id}"><time datetime="${new Date(event.atMs).toISOString()}" title="${momentText(event.atMs)}">${formatAge(nowMs - event.atMs)}</time></a>
     <span class="who">${who}</span>

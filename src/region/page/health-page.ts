@@ -60,7 +60,7 @@ function findingsOf({ region, nowMs }: View, rack: Rack): readonly Finding[] {
     ...(settingsRefused === undefined ? [] : [bad(checks.settings, words.racks.settingsRefused(settingsRefused))]),
     ...(ahead > CLOCK_OFF_MS ? [bad(checks.clock, health.clockOff(formatSpan(ahead)), health.clockFix)] : []),
     ...(deadLetters === 0 ? [] : [bad(checks.events, health.letters(deadLetters), health.lettersFix)]),
-    ...(isLow ? [note(checks.disk, health.lowDisk(formatSize(disk.freeBytes)))] : []),
+    ...(isLow ? [note(checks.disk, health.lowDisk(formatSize(disk.freeBytes)), health.lowDiskFix)] : []),
     ...(own === undefined || own === rack.version
       ? []
       : [note(checks.version, health.otherVersion(rack.version, own))]),

@@ -161,7 +161,9 @@ async function eventsOf(view: View, { name, isEmbedded }: Rack) {
   const steps = searchEvents(region.store, filter, range, { isWanted }, PIECES_MAX);
   const refused = () => ({ events: [], next: undefined });
   const found = await region.searches.run(`${viewer.username} ${peer.share}`, steps, refused, view.hasLeft);
-  const items = found.events.map(shownTo(viewer)).map((event) => eventItem(event, view.nowMs));
+  const items = found.events
+    .map(shownTo(viewer))
+    .map((event) => eventItem(event, view.nowMs, isEmbedded ? name : undefined));
   const list =
     items.length === 0
       ? html`<div class="sheet empty soft">${words.values.noEvents}</div>`

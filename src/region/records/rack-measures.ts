@@ -7,7 +7,7 @@
 type RackCounter = 'leases' | 'tftpBytes' | 'httpBytes' | 'dnsQueries';
 
 export const LISTENER_KINDS = ['dhcp', 'tftp', 'http', 'dns'] as const;
-export type ListenerKind = (typeof LISTENER_KINDS)[number];
+type ListenerKind = (typeof LISTENER_KINDS)[number];
 
 /** Listeners of one kind that a rack names. */
 export const LISTENERS_MAX = 64;

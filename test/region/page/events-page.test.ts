@@ -6,6 +6,7 @@ import { EXAMINED_IDS, searchEvents } from '../../../src/region/api/site/event-p
 import { EVENTS_EXPORT, EVENTS_PAGE } from '../../../src/region/page/events-page.ts';
 import type { View } from '../../../src/region/page/view.ts';
 import type { MachineEvent } from '../../../src/region/records/machine-event.ts';
+import { countStatements, sumOf, takeTexts } from '../../support/counted-statements.ts';
 import { type RegionPlace, withRegion } from '../place.ts';
 import { ADMIN, viewOf } from './view.ts';
 
@@ -119,4 +120,23 @@ test('the file has the events that the filter chooses, in the words of the API',
       [[two, 'bert']],
     );
     assert.equal(file?.contentType, 'application/json');
+  }));
+
+test('the statements of a page do not grow with the log', () =>
+  withRegion(async (place) => {
+    const statementsOf = async (query: Readonly<Record<string, string>>) => {
+      const end = countStatements();
+      try {
+        takeTexts();
+        await show(place, query);
+        return sumOf(takeTexts());
+      } finally {
+        end();
+      }
+    };
+    await happen(place, 'first');
+    const few = await statementsOf({ q: 'r', user: 'alice' });
+    for (let number = 0; number < 150; number += 1) await happen(place, `step ${number}`);
+    assert.ok(few > 0);
+    assert.equal(await statementsOf({ q: 'r', user: 'alice' }), few);
   }));
