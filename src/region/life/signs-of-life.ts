@@ -4,11 +4,12 @@
 //   seen      the time limit of the state starts again; a machine whose written disk does not start fails
 //   leased    a machine whose disk is written becomes Deployed once its installed system has an address
 //
-// 1. The number of reads is the same for any number of machines.
+// 1. The number of reads is the same for any number of machines, and of the machines that lease an address or boot, only those at work are
+//    read: of the others nothing changes here.
 
 import type { Clock } from '../../clock.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
-import { statusRow } from '../records/lifecycle.ts';
+import { STATUSES, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { MachineWork } from '../records/work.ts';
@@ -147,8 +148,11 @@ async function diskStarts(
   return new Map(systemIds.map((systemId) => [systemId, readDiskStarts(events.get(systemId) ?? [], nowMs)]));
 }
 
+/** Others have no time limit, and no work that could hang. */
+const WORKING = STATUSES.filter(({ failed }) => failed !== undefined).map(({ status }) => status);
+
 const machinesOf = async (store: RegionStore, systemIds: readonly string[]): Promise<readonly Machine[]> =>
-  systemIds.length === 0 ? [] : await store.listMachines({ systemIds }, 0, systemIds.length);
+  systemIds.length === 0 ? [] : await store.listMachines({ systemIds, statuses: WORKING }, 0, systemIds.length);
 
 async function change(
   store: RegionStore,
