@@ -15,6 +15,7 @@ import { fillsOf, LISTENER_KINDS, type RackSample, ratesOf } from '../records/ra
 import { renderDayChart } from './day-chart.ts';
 import { EVENTS_PATH, eventItem } from './events-part.ts';
 import { formOf, ticksField } from './forms.ts';
+import { interfacePath, NETWORKS_PATH } from './networks-page.ts';
 import { controlsOf, valuesOf } from './operation-form.ts';
 import { cell, pageOf, pair } from './parts.ts';
 import { eventsText, rackPath, remark, statePill } from './racks-part.ts';
@@ -23,6 +24,8 @@ import { none, orNone } from './values.ts';
 import { mayCall, operate, outcomeOf, type PageDefinition, submit, type View, type WantedOperation } from './view.ts';
 import { words } from './words.ts';
 
+/** Changes a cluster interface. */
+const SET = 'POST settings change';
 const EVENTS_SHOWN = 12;
 /** The pieces of the log that are searched for them. */
 const PIECES_MAX = 4;
@@ -77,7 +80,8 @@ function listenersOf(latest: RackSample | undefined) {
 const rangeText = (low: string, high: string): Part =>
   low === '' ? none : html`<span class="id">${low} – ${high}</span>`;
 
-function networkRow(one: RackInterface, disputed: readonly string[]) {
+/** @param isOpen true if it has a page, on which the viewer may change it */
+function networkRow({ uuid, disputed }: Rack, one: RackInterface, isOpen: boolean) {
   const { columns } = words.rack;
   const { dhcp } = words.networks;
   const service =
@@ -88,8 +92,9 @@ function networkRow(one: RackInterface, disputed: readonly string[]) {
     disputed.includes(one.network) ? words.rack.disputed : '',
     one.foreign_dhcp_ip === undefined ? '' : words.networks.dhcp.foreign(one.foreign_dhcp_ip),
   ].filter((text) => text !== '');
+  const name = isOpen ? html`<a href="${interfacePath({ rack: uuid, name: one.name })}">${one.name}</a>` : one.name;
   return html`
-    <tr><td class="first"><div><div class="name">${one.name}</div><div class="small">${one.interface === '' ? dhcp.relayed : one.interface}</div>
+    <tr><td class="first"><div><div class="name">${name}</div><div class="small">${one.interface === '' ? dhcp.relayed : one.interface}</div>
     ${doubts.map((text) => html`<div class="why">${text}</div>`)}</div></td>
     ${cell(columns.network, html`<span class="id">${one.network}</span>`)}
     ${cell(columns.service, service)}
@@ -99,9 +104,15 @@ function networkRow(one: RackInterface, disputed: readonly string[]) {
     ${cell(columns.static, rangeText(one.static_ip_range_low, one.static_ip_range_high))}</tr>`;
 }
 
-function networksOf(rack: Rack) {
+function networksOf({ region, viewer }: View, rack: Rack) {
   const { columns, networks, noNetworks } = words.rack;
-  if (rack.interfaces.length === 0) return html`<h2>${networks}</h2><div class="sheet empty soft">${noNetworks}</div>`;
+  const isOpen = rack.state === 'accepted' && mayCall(viewer, SET);
+  const enable = isOpen
+    ? html`<a class="button plain" href="${NETWORKS_PATH}interfaces/add/">${words.networks.enable}</a>`
+    : nothing;
+  const bar = html`<div class="bar"><h2>${networks}</h2>${enable}</div>`;
+  if (rack.interfaces.length === 0) return html`${bar}<div class="sheet empty soft">${noNetworks}</div>`;
+  const stored = new Set(isOpen ? region.settings.interfacesOf(rack.uuid).map(({ name }) => name) : []);
   const head = [
     columns.name,
     columns.network,
@@ -111,10 +122,10 @@ function networksOf(rack: Rack) {
     columns.dynamic,
     columns.static,
   ];
-  const rows = rack.interfaces.slice(0, NETWORKS_SHOWN_MAX).map((one) => networkRow(one, rack.disputed));
+  const rows = rack.interfaces.slice(0, NETWORKS_SHOWN_MAX).map((one) => networkRow(rack, one, stored.has(one.name)));
   const more = rack.interfaces.length - rows.length;
   return html`
-    <h2>${networks}</h2><div class="sheet"><table class="plain"><thead><tr>${head.map((text) => html`<th>${text}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>
+    ${bar}<div class="sheet"><table class="plain"><thead><tr>${head.map((text) => html`<th>${text}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>
     ${more > 0 ? html`<p class="small">${words.values.andMore(more)}</p>` : nothing}`;
 }
 
@@ -224,7 +235,7 @@ async function render(view: View): Promise<Html | undefined> {
       <div id="alert">${alertOf(view, rack)}</div>
       <div id="facts" class="cards">${factsOf(view, rack, samples.at(-1))}${listenersOf(samples.at(-1))}</div>
       <div id="charts">${measuredOf(rack, samples, view.nowMs)}</div>
-      <div id="networks">${networksOf(rack)}</div>
+      <div id="networks">${networksOf(view, rack)}</div>
       <div id="log">${await eventsOf(view, rack)}</div>`,
   });
 }
