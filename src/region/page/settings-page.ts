@@ -3,7 +3,8 @@
 // 1. A key that a file has is read-only here, and shown with the file and the key; so is one that only a file may have.
 // 2. A group is one form. It stores the keys whose text differs from the one in force, all or none, as one change with one event.
 // 3. An empty field removes its key from the store: the default applies. A box is stored as it is ticked.
-// 4. A list or mapping of several values is written as YAML, as in the file.
+// 4. Spaces and lines separate the entries of a list: none contains any.
+// 5. A list or mapping of several values is written as YAML, as in the file.
 
 import { isDeepStrictEqual } from 'node:util';
 import { type Html, html, nothing, type Part } from '../../html.ts';
@@ -101,11 +102,7 @@ const presentText = (setting: Setting): string =>
 function valueIn({ key, kind, isNumeric }: Setting, text: string): SettingValue | undefined | Refusal {
   if (kind === 'check') return text === 'true';
   if (text === '') return undefined;
-  if (kind === 'list')
-    return text
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line !== '');
+  if (kind === 'list') return text.split(/\s+/);
   if (kind !== 'structure') return isNumeric && /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
   const { document, faults } = parseYamlDocument(text);
   const [fault] = faults;
