@@ -3,23 +3,18 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
 import { readImages } from '../../src/images/image-store.ts';
 import type { ListedImage } from '../../src/region/life/deployment.ts';
 import type { ImportProgress } from '../../src/region/records/boot-store.ts';
 import type { ImportReason } from '../../src/region/records/import-reason.ts';
-import { type ServedRegion, serveRegion } from '../../src/region-thread/served-region.ts';
-import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { makeSystemDisk } from '../images/disks.ts';
-import { addAdmin } from '../region/accounts/administrator.ts';
 import { PASSWORD, startRegion } from '../region/live.ts';
-import { ImageSite } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
 import { type BrowserPage, openBrowser } from './chromium.ts';
+import { withImporting } from './importing-region.ts';
 import { signIn } from './sign-in.ts';
 
 const NOBLE = 'ubuntu/noble/amd64/generic/release';
@@ -257,59 +252,13 @@ test('neither buttons nor columns of the list move when the state of an image ch
   }
 });
 
-/** A region that imports, as the daemon runs it, with a site on loopback as its only source that answers. */
-async function withSite(
-  work: (place: {
-    origin: string;
-    tree: string;
-    site: ImageSite;
-    served: ServedRegion;
-    scratch: string;
-  }) => Promise<void>,
-) {
-  const scratch = mkdtempSync(join(tmpdir(), 'rackboot-page-images-'));
-  const [stateDir, tree] = [join(scratch, 'state'), join(scratch, 'tree')];
-  for (const path of [stateDir, tree]) mkdirSync(path);
-  const site = new ImageSite(join(scratch, 'site'));
-  const store = openRegionStore({ stateDir });
-  await addAdmin(store, systemClock, { username: 'admin', email: '', password: PASSWORD });
-  const served = await serveRegion({
-    config: {
-      listen: [{ host: '127.0.0.1', port: 0 }],
-      stateDir,
-      managedNetworks: [],
-      domain: 'maas',
-      newMachinesMax: 10,
-      rackSecret: 'a-secret-of-the-rack',
-      controlSecret: 'a-secret-of-the-control-socket',
-      imageTree: tree,
-    },
-    store,
-    hasRack: false,
-    onDesiredState: () => undefined,
-    onProblem: (_, note) => assert.fail(JSON.stringify(note)),
-  });
-  try {
-    site.write([
-      { release: 'noble', serial: '20261015', content: makeSystemDisk(8 * MIB, 3) },
-      { release: 'jammy', serial: '20260901', content: makeSystemDisk(8 * MIB, 4) },
-    ]);
-    const port = /:(\d+)$/.exec(served.api.addresses[0] ?? '')?.[1];
-    await work({ origin: `http://127.0.0.1:${port}`, tree, site, served, scratch });
-  } finally {
-    await served.close();
-    site.close();
-    rmSync(scratch, { recursive: true });
-  }
-}
-
 test(
   'an image of a site is ticked, imported with a bar, and there; without its tick nothing is imported any more',
   {
     skip: missing('chromium', 'gpg'),
   },
   () =>
-    withSite(async ({ origin, tree, site, served }) => {
+    withImporting(async ({ origin, tree, site, served }) => {
       const browser = await openBrowser();
       try {
         const url = await site.open();
@@ -363,7 +312,7 @@ test(
     skip: missing('chromium', 'gpg'),
   },
   () =>
-    withSite(async ({ origin, tree, scratch }) => {
+    withImporting(async ({ origin, tree, scratch }) => {
       const browser = await openBrowser();
       try {
         const content = makeSystemDisk(4 * MIB, 9);
@@ -419,7 +368,7 @@ test(
     skip: missing('gpg'),
   },
   () =>
-    withSite(async ({ origin, tree }) => {
+    withImporting(async ({ origin, tree }) => {
       const login = new URLSearchParams({ username: 'admin', password: PASSWORD });
       const signedIn = await fetch(`${origin}/MAAS/login/`, { method: 'POST', body: login, redirect: 'manual' });
       const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? '';

@@ -17,6 +17,7 @@ import { missing } from '../support/needs.ts';
 import { makeSwitchedRack } from '../support/switched-rack.ts';
 import type { WebhookPower } from '../support/webhook-power.ts';
 import { type BrowserPage, openBrowser } from './chromium.ts';
+import { Person } from './person.ts';
 
 const PLACE = labPlace(71);
 const PASSWORD = 'correct horse battery';
@@ -51,72 +52,6 @@ function putImage(tree: string) {
   ] as const) {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, content);
-  }
-}
-
-/** A person at the browser. */
-class Person {
-  readonly #browser: BrowserPage;
-  readonly #origin: string;
-
-  constructor(browser: BrowserPage, origin: string) {
-    this.#browser = browser;
-    this.#origin = origin;
-  }
-
-  open(path: string): Promise<void> {
-    return this.#browser.open(this.#origin + path);
-  }
-
-  /** Clicks the link or button with this label, and waits for its page. */
-  async click(label: string): Promise<void> {
-    const found = `[...document.querySelectorAll('a, button, summary')].find((one) => one.textContent === ${JSON.stringify(label)})`;
-    await this.#browser.until(`${found} !== undefined`, 15_000);
-    const isLink = await this.#browser.evaluate(`${found}.tagName !== 'SUMMARY'`);
-    await this.#browser.evaluate(`(window.isBefore = true, ${found}.click(), 1)`).catch(() => undefined);
-    if (isLink === true) {
-      await this.#browser.until("window.isBefore === undefined && document.readyState === 'complete'", 15_000);
-    }
-  }
-
-  /** Fills the field of this name, or ticks the radio button with this value. */
-  async fill(name: string, value: string): Promise<void> {
-    const field = `document.querySelector('[name=${JSON.stringify(name)}]')`;
-    const choice = `document.querySelector('[name=${JSON.stringify(name)}][value=${JSON.stringify(value)}][type=radio]')`;
-    await this.#browser.evaluate(
-      `${choice} === null ? (${field}.value = ${JSON.stringify(value)}) : ${choice}.click()`,
-    );
-  }
-
-  /** Waits until the page shows these words, without reloading it. */
-  async sees(words: string, ms = 20_000): Promise<void> {
-    const text = `document.body.innerText.replaceAll('\\u00a0', ' ')`;
-    await this.#browser.until(`${text}.includes(${JSON.stringify(words)})`, ms).catch(async () => {
-      assert.fail(`never seen: ${words}\n${await this.#browser.evaluate('document.body.innerText')}`);
-    });
-  }
-
-  async isIn(state: string): Promise<void> {
-    const pill = `document.querySelector('#head .pill')?.textContent`;
-    await this.#browser.until(`${pill} === ${JSON.stringify(state)}`, 30_000).catch(async () => {
-      assert.fail(`never ${state}\n${await this.#browser.evaluate('document.body.innerText')}`);
-    });
-  }
-
-  async source(): Promise<string> {
-    return String(await this.#browser.evaluate('document.documentElement.outerHTML'));
-  }
-
-  /** Checks that nothing is wider than the window, at the width of a desktop and of a phone. */
-  async fits(name: string): Promise<void> {
-    for (const width of [1280, 360]) {
-      await this.#browser.resize(width, 800);
-      const overflow = await this.#browser.evaluate('document.documentElement.scrollWidth - window.innerWidth');
-      assert.ok(Number(overflow) <= 0, `${name}, ${width} px: ${overflow} px too wide`);
-      const directory = process.env.RACKBOOT_SCREENSHOTS;
-      if (directory !== undefined) await this.#browser.screenshot(`${directory}/life-${name}-${width}.png`);
-    }
-    await this.#browser.resize(1280, 800);
   }
 }
 

@@ -1,0 +1,184 @@
+// The seeds, walked in a real Chromium: each step that they do in MAAS's web pages is done here, from the address that they name, by the links and
+// labels that a person sees. What racks and machines do between the steps is reported to the region as they would.
+// @host waits
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { type Machine, machineFqdn } from '../../src/region/records/machine.ts';
+import { sshKey } from '../region/api/sent/trial.ts';
+import { PASSWORD } from '../region/live.ts';
+import { enlist, report } from '../region/place.ts';
+import { acceptRack, hearRack, RACK_UUID } from '../region/racks/rack-place.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
+import { LoopbackBmc } from '../support/loopback-bmc.ts';
+import { missing } from '../support/needs.ts';
+import { type BrowserPage, openBrowser } from './chromium.ts';
+import { type ImportingRegion, startImporting } from './importing-region.ts';
+import { Person } from './person.ts';
+
+interface Place extends ImportingRegion {
+  readonly person: Person;
+  readonly browser: BrowserPage;
+}
+
+type Step = readonly [name: string, walk: (place: Place) => Promise<void>];
+
+const KEY = `${sshKey(7)} ubuntu@maas`;
+
+/** A rack registers and is accepted; its host has an address in each of these networks. */
+async function addRack({ served: { region } }: Place, name: string, addresses: Readonly<Record<string, string>>) {
+  await acceptRack(region, { name, interfaces: [] });
+  const found = Object.entries(addresses).map(([nic, address]) => ({ interface: nic, address }));
+  await hearRack(region, RACK_UUID, [], { addresses: found });
+}
+
+const interfaceOf = ({ served }: Place, name: string) =>
+  served.region.settings.interfacesOf(RACK_UUID).find((one) => one.name === name);
+
+/** What of the cluster interface has these names. */
+function fieldsOf(place: Place, name: string, fields: readonly string[]) {
+  const entry = interfaceOf(place, name) ?? assert.fail(`no cluster interface ${name}`);
+  return Object.fromEntries(fields.map((field) => [field, entry[field]]));
+}
+
+/** A machine boots from the network and enlists. */
+const addMachine = ({ served }: Place, number: number): Promise<Machine> =>
+  enlist(served.region, report([0x525400000000 + number]));
+
+const machineNow = async ({ served }: Place): Promise<Machine> =>
+  (await served.region.store.listMachines({}, 0, 1))[0] ?? assert.fail('no machine');
+
+const keysOf = async ({ served }: Place): Promise<readonly string[]> =>
+  (await served.region.store.life.listSshKeys('admin')).map(({ key }) => key);
+
+const logIn: Step = [
+  'logging in at http://(hostname)/MAAS',
+  async ({ person }) => {
+    await person.open('/MAAS');
+    await person.write('User name', 'admin');
+    await person.write('Password', PASSWORD);
+    await person.click('Sign in');
+    await person.sees('Sign out');
+  },
+];
+
+async function addKey(place: Place): Promise<void> {
+  const { person } = place;
+  await person.open('/MAAS/account/prefs/');
+  await person.write('Public key', KEY);
+  await person.click('Add key');
+  await person.sees('ubuntu@maas');
+  assert.deepEqual(await keysOf(place), [KEY]);
+}
+
+/** Writes a setting and saves its group. */
+async function set({ person, served }: Place, label: string, value: string, key: string) {
+  await person.open('/MAAS/settings/');
+  await person.write(label, value);
+  await person.click('Save');
+  await person.sees(`Saved: ${label}.`);
+  return served.region.settings.valueOf(key);
+}
+
+/** Walks through the steps of a seed, one after the other, in a region of its own. */
+function walkSeed(seed: string, skip: string | false, steps: readonly Step[]): void {
+  describe(`seed ${seed}`, { skip }, () => {
+    let place: Place;
+    before(async () => {
+      const region = await startImporting();
+      const browser = await openBrowser();
+      await browser.resize(1280, 900);
+      place = { ...region, browser, person: new Person(browser, region.origin) };
+    });
+    after(async () => {
+      await place?.browser.close();
+      await place?.close();
+    });
+    for (const [name, walk] of [logIn, ...steps]) {
+      test(`seed ${seed}, ${name}`, async () => {
+        await walk(place);
+        assert.deepEqual(place.browser.complaints, []);
+      });
+    }
+  });
+}
+
+walkSeed('000', missing('chromium', 'gpg', 'ipmitool', 'ipmi_sim'), [
+  [
+    'Clusters → Cluster master → eth0: DHCP and DNS, the router and the range',
+    async (place) => {
+      const { person } = place;
+      await addRack(place, 'master', { eth0: '10.10.10.1/24' });
+      await person.open('/MAAS/clusters/');
+      await person.click('master');
+      await person.click('Enable DHCP');
+      await person.click('Enable DHCP', '10.10.10.1/24');
+      await person.write('DHCP and DNS');
+      await person.write('Router', '10.10.10.100');
+      await person.write('Dynamic range, first address', '10.10.10.110');
+      await person.write('Dynamic range, last address', '10.10.10.130');
+      // The proposed one overlaps, and the seed has none.
+      await person.write('Static range, first address', '');
+      await person.write('Static range, last address', '');
+      await person.click('Enable DHCP');
+      await person.sees('DHCP is enabled in 10.10.10.0/24.');
+      const names = ['interface', 'management', 'router_ip', 'ip_range_low', 'ip_range_high'];
+      assert.deepEqual(fieldsOf(place, 'eth0', names), {
+        interface: 'eth0',
+        management: 2,
+        router_ip: '10.10.10.100',
+        ip_range_low: '10.10.10.110',
+        ip_range_high: '10.10.10.130',
+      });
+    },
+  ],
+  [
+    'Settings → Global Kernel Parameters',
+    async (place) => {
+      const value = 'console=ttyS4 mei.blacklist=yes mei_me.blacklist=yes';
+      assert.equal(await set(place, 'Kernel parameters', value, 'boot.kernel_params'), value);
+    },
+  ],
+  ['User Preferences → SSH keys → Add SSH key', addKey],
+  [
+    'Settings → Upstream DNS',
+    async (place) => {
+      assert.deepEqual(await set(place, 'Upstream servers', '192.0.2.53', 'dns.upstream'), ['192.0.2.53']);
+    },
+  ],
+  [
+    'the host name and the IPMI parameters of the enlisted node, then "Commission node"',
+    async (place) => {
+      const { person, scratch } = place;
+      const bmc = await LoopbackBmc.start(join(scratch, 'bmc'), [
+        { name: 'admin', password: 'a-password', level: 'admin' },
+      ]);
+      try {
+        const enlisted = await addMachine(place, 1);
+        await person.open('/MAAS/nodes/');
+        await person.click(machineFqdn(enlisted));
+        await person.click('Edit');
+        await person.write('Name', 'nova-1');
+        await person.click('Save');
+        await person.sees('nova-1 saved.');
+        await person.click('Driver');
+        await person.click('IPMI');
+        await person.write('Address of the BMC', `127.0.0.1:${bmc.port}`);
+        await person.write('User', 'admin');
+        await person.write('Password', 'a-password');
+        await person.click('Save');
+        await person.sees('nova-1 is now switched by IPMI.');
+        const { powerType, powerParameters } = await machineNow(place);
+        assert.deepEqual([powerType, powerParameters.power_user], ['ipmi', 'admin']);
+        await person.click('Commission');
+        await person.click('Commission');
+        await person.isIn('Commissioning');
+        await eventuallyWithin(5000, 'its power is on', () => bmc.power === 'on');
+        assert.equal(bmc.boot, 'pxe');
+      } finally {
+        await bmc.stop();
+      }
+    },
+  ],
+]);
