@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { readImages } from '../../src/images/image-store.ts';
 import { type Machine, machineFqdn } from '../../src/region/records/machine.ts';
 import { sshKey } from '../region/api/sent/trial.ts';
 import { PASSWORD } from '../region/live.ts';
@@ -79,6 +80,35 @@ async function set({ person, served }: Place, label: string, value: string, key:
   await person.click('Save');
   await person.sees(`Saved: ${label}.`);
   return served.region.settings.valueOf(key);
+}
+
+/** Adds the site as a source of images, and opens the list of what all sources offer. */
+async function addSource({ person, browser, served, site }: Place): Promise<void> {
+  const url = await site.open();
+  await person.click('Images');
+  await person.click('Image sources');
+  await person.click('Add a source');
+  await person.write('URL', url);
+  await person.write('Keys', Buffer.from(site.keyring).toString('base64'));
+  await person.click('Add source');
+  await person.sees('Answers');
+  await person.click('Choose images');
+  const [source] = (await served.region.bootImages.listSources()).slice(-1);
+  assert.equal(source?.url, url);
+  // Other sources may not have answered yet.
+  await browser.until(`document.querySelector('[aria-label="ubuntu/noble amd64"]') !== null`, 30_000);
+}
+
+const storedIn = ({ tree }: Place): readonly string[] =>
+  readImages(tree).images.map(({ os, release }) => `${os}/${release}`);
+
+/** Ticks a release and waits until it is imported. */
+async function importRelease(place: Place): Promise<void> {
+  const { person, browser } = place;
+  await person.write('ubuntu/noble amd64');
+  await person.click('Save and import');
+  await browser.until("document.querySelector('#images .pill')?.textContent === 'Ready'", 60_000);
+  assert.deepEqual(storedIn(place), ['ubuntu/noble']);
 }
 
 /** Walks through the steps of a seed, one after the other, in a region of its own. */
@@ -179,6 +209,113 @@ walkSeed('000', missing('chromium', 'gpg', 'ipmitool', 'ipmi_sim'), [
       } finally {
         await bmc.stop();
       }
+    },
+  ],
+]);
+
+walkSeed('001', missing('chromium', 'gpg'), [
+  [
+    'the DNS forwarder and the archives of the first login',
+    async (place) => {
+      assert.deepEqual(await set(place, 'Upstream servers', '8.8.8.8', 'dns.upstream'), ['8.8.8.8']);
+      for (const [label, key] of [
+        ["Ubuntu's mirror", 'preseeds.ubuntu_mirror'],
+        ["Ubuntu's mirror of ports", 'preseeds.ubuntu_ports_mirror'],
+      ] as const) {
+        const mirror = 'http://archive.example/ubuntu';
+        assert.equal(await set(place, label, mirror, key), mirror);
+      }
+    },
+  ],
+  [
+    'Releases → "Update selection", and the download is awaited in Images',
+    async (place) => {
+      await place.person.open('/MAAS/images/');
+      await addSource(place);
+      await importRelease(place);
+    },
+  ],
+  [
+    'Source → upload: the public key is pasted and imported',
+    async (place) => {
+      await addKey(place);
+    },
+  ],
+  [
+    '"Go to dashboard"',
+    async ({ person }) => {
+      await person.open('/MAAS/r/dashboard');
+      await person.click('Overview');
+      await person.sees('No machines yet');
+    },
+  ],
+  [
+    'Subnets → "Enable DHCP" in the network of the machines, with the proposed range',
+    async (place) => {
+      const { person } = place;
+      await addRack(place, 'maas', { eth0: '192.0.2.20/32', eth1: '10.20.0.1/24' });
+      await person.open('/MAAS/l/subnets?by=fabric');
+      await person.click('Enable DHCP', '10.20.0.1/24');
+      await person.click('Enable DHCP');
+      await person.sees('DHCP is enabled in 10.20.0.0/24.');
+      assert.deepEqual(fieldsOf(place, 'eth1', ['management', 'ip_range_low', 'ip_range_high']), {
+        management: 2,
+        ip_range_low: '10.20.0.128',
+        ip_range_high: '10.20.0.254',
+      });
+    },
+  ],
+  [
+    '"untagged" → "Configure DHCP" in the network of the machines',
+    async (place) => {
+      const { person } = place;
+      await person.open('/MAAS/r/networks');
+      await person.click('untagged');
+      await person.click('Configure DHCP');
+      await person.write('Dynamic range, last address', '10.20.0.199');
+      await person.click('Save');
+      await person.sees('saved');
+      assert.deepEqual(fieldsOf(place, 'eth1', ['ip_range_high']), { ip_range_high: '10.20.0.199' });
+    },
+  ],
+  [
+    '"Enable DHCP" on the untagged VLAN of a subnet without it',
+    async (place) => {
+      const { person } = place;
+      await person.open('/MAAS/r/networks');
+      await person.click('untagged');
+      await person.click('Switch DHCP off');
+      await person.sees('No rack offers DHCP in this VLAN.');
+      assert.deepEqual(fieldsOf(place, 'eth1', ['management']), { management: 0 });
+      await person.click('Enable DHCP');
+      await person.click('Enable DHCP');
+      await person.sees('saved');
+      assert.deepEqual(fieldsOf(place, 'eth1', ['management']), { management: 2 });
+    },
+  ],
+  [
+    'http://(maas IP):5240/MAAS/r/machines: the machine is chosen and renamed',
+    async (place) => {
+      const { person } = place;
+      const enlisted = await addMachine(place, 1);
+      await person.open('/MAAS/r/machines');
+      await person.click(machineFqdn(enlisted));
+      await person.click('Edit');
+      await person.write('Name', 'target');
+      await person.click('Save');
+      await person.sees('target.maas');
+      assert.equal((await machineNow(place)).hostname, 'target');
+    },
+  ],
+  [
+    '"Take action" → "Commission" → "Commission machine"',
+    async (place) => {
+      const { person } = place;
+      await person.open(`/MAAS/r/machine/${(await machineNow(place)).systemId}/summary`);
+      await person.click('Commission');
+      await person.click('Commission');
+      await person.isIn('Commissioning');
+      assert.equal((await machineNow(place)).status, 'commissioning');
     },
   ],
 ]);

@@ -110,6 +110,16 @@ export function dhcpOf({ served }: Pick<SubnetView, 'served'>): Part {
   });
 }
 
+/** Leads an administrator to the form that enables DHCP in a subnet, or that changes it. */
+export function dhcpLink({ subnet, served }: SubnetView): Html {
+  const [first] = served;
+  if (first === undefined)
+    return html`<a class="button primary" href="${NETWORKS_PATH}interfaces/add/?subnet=${subnet.id}">${words.networks.enable}</a>`;
+  return served.some(({ management }) => management > 0)
+    ? html`<a class="button plain" href="${interfacePath(first)}">${words.networks.configure}</a>`
+    : html`<a class="button primary" href="${interfacePath(first)}?enable=yes">${words.networks.enable}</a>`;
+}
+
 export const vlanName = ({ vlan }: VlanView): string => words.networks.vlan(vlan.vid, vlan.name);
 
 function vlanCell({ vlan, space, mtu }: VlanView, view: VlanView, isFirst: boolean): Html {

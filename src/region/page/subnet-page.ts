@@ -18,7 +18,7 @@ import { renderAddressMap, runsOf } from './address-map.ts';
 import { formOf, hiddenField, textField } from './forms.ts';
 import { listingOf } from './listing.ts';
 import { machinePath } from './machine-actions.ts';
-import { dhcpOf, interfacePath, NETWORKS_PATH, subnetPath, useOf, vlanPath } from './networks-page.ts';
+import { dhcpLink, dhcpOf, interfacePath, NETWORKS_PATH, subnetPath, useOf, vlanPath } from './networks-page.ts';
 import { cell, pageOf, pair } from './parts.ts';
 import { type AddressEntry, type EntryKind, readEntries, usesOf } from './subnet-addresses.ts';
 import { none, orNone } from './values.ts';
@@ -192,15 +192,9 @@ function routesPart(view: View, { networks, one }: Found): Html {
     ${view.viewer.isAdmin ? html`<a class="button plain small-button" href="${NETWORKS_PATH}routes/?source=${one.subnet.id}">${words.networks.addRoute}</a>` : nothing}</div>${list}</div>`;
 }
 
-function buttonsOf(view: View, { subnet, served }: SubnetView): Html {
+function buttonsOf(view: View, one: SubnetView): Html {
   if (!mayCall(view.viewer, EDIT)) return nothing;
-  const [first] = served;
-  const isOn = served.some(({ management }) => management > 0);
-  const to = first === undefined ? `${NETWORKS_PATH}interfaces/add/?subnet=${subnet.id}` : interfacePath(first);
-  const enable = isOn
-    ? html`<a class="button plain" href="${to}">${words.networks.configure}</a>`
-    : html`<a class="button primary" href="${to}${first === undefined ? '' : '?enable=yes'}">${words.networks.enable}</a>`;
-  return html`<div class="row">${enable}<a class="button plain" href="${subnetPath(subnet.id)}edit/">${words.forms.edit}</a></div>`;
+  return html`<div class="row">${dhcpLink(one)}<a class="button plain" href="${subnetPath(one.subnet.id)}edit/">${words.forms.edit}</a></div>`;
 }
 
 async function render(view: View): Promise<Html | undefined> {

@@ -3,7 +3,7 @@
 import { type Html, html, nothing } from '../../html.ts';
 import { dhcpRacks, type VlanView, vlanWithId } from '../networks/network-view.ts';
 import { type Choice, choiceField, formOf, hiddenField } from './forms.ts';
-import { dhcpOf, NETWORKS_PATH, subnetPath, vlanName, vlanPath } from './networks-page.ts';
+import { dhcpLink, dhcpOf, NETWORKS_PATH, subnetPath, vlanName, vlanPath } from './networks-page.ts';
 import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
 import { pageOf, pair } from './parts.ts';
 import { none, orNone } from './values.ts';
@@ -77,11 +77,11 @@ async function render(view: View): Promise<Html | undefined> {
   const own = networks.subnets.filter(({ subnet }) => subnet.vlanId === vlan.id);
   const { vlans } = words.networkObjects;
   const title = vlans.titleOf(vlanName(found), fabric.name);
+  const isAdmin = mayCall(view.viewer, CHANGE);
   const subnets = own.map(
     (one) =>
-      html`<div class="list-item"><div><a class="name" href="${subnetPath(one.subnet.id)}">${one.subnet.cidr}</a><div class="small">${one.subnet.name}</div></div><div>${dhcpOf(one)}</div></div>`,
+      html`<div class="list-item"><div><a class="name" href="${subnetPath(one.subnet.id)}">${one.subnet.cidr}</a><div class="small">${one.subnet.name}</div></div><div>${dhcpOf(one)}</div>${isAdmin ? dhcpLink(one) : nothing}</div>`,
   );
-  const isAdmin = mayCall(view.viewer, CHANGE);
   const edited = ofForm(view, given(view, 'do') === 'edit');
   const values = { ...vlan, mtu: found.mtu, space: space?.name ?? '' };
   const forms = isAdmin
