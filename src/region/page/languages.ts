@@ -3,6 +3,7 @@
 // Sources: RFC 9110 §12.5.4 (Accept-Language); RFC 4647 §3.4 (look-up); BCP 47 for the tags.
 
 import { completed, type Words } from './words.ts';
+import { TRADITIONAL_CHINESE } from './words-zh-hant.ts';
 
 interface Language {
   /** Lower-case tags; a longer tag that begins with one of them is this language, too. */
@@ -11,7 +12,11 @@ interface Language {
 }
 
 /** The first is used when a browser wants none of them. Each is a `Translation`, completed once. */
-export const LANGUAGES: readonly [Language, ...Language[]] = [{ tags: ['en'], words: completed({}) }];
+export const LANGUAGES: readonly [Language, ...Language[]] = [
+  { tags: ['en'], words: completed({}) },
+  // Who reads Simplified Chinese reads this rather than English.
+  { tags: ['zh'], words: completed(TRADITIONAL_CHINESE) },
+];
 
 /** The cookie of a chosen language: `rackboot-language=en`. */
 const COOKIE = /(?:^|;)\s*rackboot-language=([\w-]{2,35})(?:;|$)/;

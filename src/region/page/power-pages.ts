@@ -4,7 +4,6 @@
 // 2. A task that may cut the power is confirmed in a form.
 
 import { z } from 'zod';
-import { asSentence } from '../../counted.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import type { PowerParameter } from '../../power/parameters.ts';
 import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts';
@@ -71,7 +70,7 @@ function parameterField(view: View, machine: Machine, driver: PowerDriverTable, 
   });
 }
 
-const hintOf = (expects: string | undefined) => (expects === undefined ? undefined : `${asSentence(expects)}.`);
+const hintOf = (expects: string | undefined) => (expects === undefined ? undefined : words.power.expects(expects));
 
 async function renderDriver(view: View) {
   const machine = await findMachine(view);

@@ -4,9 +4,9 @@
 // 2. A word that a translation lacks is English.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { counted, noneFitsText } from '../../counted.ts';
+import { asSentence, counted, noneFitsText } from '../../counted.ts';
 import { type Html, html } from '../../html.ts';
-import { formatDuration, formatSize } from '../../quantity.ts';
+import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
 import type { FilesInForce } from '../records/boot-store.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import { EVENT_TYPES, type MachineEventType } from '../records/machine-event.ts';
@@ -41,6 +41,7 @@ const FRAME = {
   silent: 'the region does not answer; retrying',
   signIn: 'Sign in',
   signOut: 'Sign out',
+  languages: 'Language',
   seeField: 'Not done: see the marked field.',
   seeFields: 'Not done: see the marked fields.',
   allMachines: 'All machines',
@@ -110,6 +111,7 @@ const FIELDS: Readonly<Record<string, string>> = {
 };
 
 const VALUES = {
+  ago: formatAge,
   state: (status: MachineStatus) => statusRow(status).name,
   eventType: (type: MachineEventType) => EVENT_TYPES[type].title,
   administrator: 'administrator',
@@ -290,6 +292,7 @@ const POWER = {
   parameter: parameterWords,
   choices: { y: 'yes', n: 'no' },
   default: 'default',
+  expects: (values: string) => `${asSentence(values)}.`,
   unused: (label: string, expects: string | undefined) => `${label}: ${expects ?? 'none'}.`,
   stored: 'Stored. Leave empty to keep it.',
   noDrivers: 'This process has no power drivers.',
@@ -1369,11 +1372,11 @@ const LAYOUT = {
     present: 'As it is',
     gateway: 'default gateway',
     kinds: { physical: 'physical', bond: 'bond', bridge: 'bridge', vlan: 'VLAN' },
-    columns: ['Interface', 'Hardware address', 'VLAN', 'Addresses', 'MTU', 'Change'] as const,
+    columns: ['Interface', 'Hardware address', 'VLAN', 'Addresses', 'MTU', 'Change'] satisfies SixColumns,
   },
   storage: {
     wanted: 'As they will be deployed',
-    columns: ['Part', 'Size', 'Use', 'Change'] as const,
+    columns: ['Part', 'Size', 'Use', 'Change'] satisfies FourColumns,
     boot: 'boot disk',
     partition: 'partition',
     volume: 'volume',
@@ -1474,6 +1477,7 @@ const WORK = {
 
 type FourColumns = readonly [string, string, string, string];
 type FiveColumns = readonly [...FourColumns, string];
+type SixColumns = readonly [...FiveColumns, string];
 
 const FACTS = {
   machine: 'Machine',
@@ -2178,9 +2182,11 @@ export type Words = typeof ENGLISH;
 /** Some of the words. Functions take the same values; markup stays markup. */
 type Translated<T> = T extends string
   ? string
-  : T extends Html | readonly unknown[] | ((...values: never) => unknown)
-    ? T
-    : { readonly [Name in keyof T]?: Translated<T[Name]> };
+  : T extends (...values: infer Values) => infer Result
+    ? (...values: Values) => Result extends string ? string : Result
+    : T extends Html | readonly unknown[]
+      ? T
+      : { readonly [Name in keyof T]?: Translated<T[Name]> };
 
 export type Translation = Translated<Words>;
 
@@ -2191,7 +2197,8 @@ const isSection = (value: unknown): value is object =>
 export function completed(translation: Translation): Words;
 export function completed(translation: object, english?: object): object;
 export function completed(translation: object, english: object = ENGLISH): object {
-  const entries = Object.entries(english).map(([name, word]) => {
+  // A translation may label parameters whose English labels are their names.
+  const entries = Object.entries({ ...translation, ...english }).map(([name, word]) => {
     const own: unknown = Reflect.get(translation, name);
     if (own === undefined) return [name, word];
     return [name, isSection(word) && isSection(own) ? completed(own, word) : own];

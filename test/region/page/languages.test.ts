@@ -41,6 +41,21 @@ for (const [cookie, accepted, language] of CHOICES) {
   });
 }
 
+const SHIPPED: readonly (readonly [accepted: string, language: string])[] = [
+  ['zh-TW,zh;q=0.9,en;q=0.8', 'zh-Hant'],
+  ['zh', 'zh-Hant'],
+  ['zh-HK', 'zh-Hant'],
+  ['zh-Hant', 'zh-Hant'],
+  ['zh-CN', 'zh-Hant'],
+  ['en-GB,zh-TW;q=0.5', 'en'],
+];
+
+for (const [accepted, language] of SHIPPED) {
+  test(`of the languages of the page, "${accepted}" gets ${language}`, () => {
+    assert.equal(wordsFor({ accepted }).frame.language, language);
+  });
+}
+
 test('a word that a language lacks is English, in every depth', () => {
   assert.deepEqual([LATIN.frame.pages.machines, LATIN.frame.pages.images], ['Machinae', words.frame.pages.images]);
   assert.deepEqual([LATIN.machines.title(3), LATIN.machines.heading], ['3 machinae', words.machines.heading]);
