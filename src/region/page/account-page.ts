@@ -14,7 +14,7 @@ import type { ApiKey } from '../records/account-store.ts';
 import type { SshKey } from '../records/life-store.ts';
 import { areaField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
 import { checkPassword, uncheckedRefusal } from './guard.ts';
-import { pageOf } from './parts.ts';
+import { languageForm, pageOf } from './parts.ts';
 import { rolePill } from './values.ts';
 import {
   given,
@@ -143,7 +143,8 @@ async function render(view: View) {
     place: 'account',
     main: html`
       ${madeKey(view)}<div class="bar"><div class="row"><h1>${viewer.username}</h1>${rolePill(viewer)}</div></div>
-      ${await keysOf(view, viewer)}${await apiKeysOf(view, viewer)}<h2>${words.account.password}</h2><div class="sheet narrow">${password}</div>`,
+      ${await keysOf(view, viewer)}${await apiKeysOf(view, viewer)}<h2>${words.account.password}</h2><div class="sheet narrow">${password}</div>
+      <h2>${words.frame.languages}</h2><div class="sheet narrow note">${languageForm(PATH)}</div>`,
     footer: words.account.footer(viewer.username),
   });
 }

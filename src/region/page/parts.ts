@@ -7,6 +7,7 @@ import { quoteShell } from '../preseed/quoting.ts';
 import { noteText, type Outage } from '../reports/notes.ts';
 import { assetPath, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { faultId } from './forms.ts';
+import { LANGUAGES } from './languages.ts';
 import { codeIn } from './values.ts';
 import type { View, Viewer } from './view.ts';
 import { words } from './words.ts';
@@ -134,6 +135,18 @@ export const cell = (label: string, content: Part, style: CellStyle = ''): Html 
 /** A term with its value, in a `dl`. */
 export const pair = (term: string, value: Part): Html => html`<dt>${term}</dt><dd>${value}</dd>`;
 
+export const LANGUAGE_PATH = '/MAAS/language/';
+
+/** The languages of the page, one button each. @param to the page to show then */
+export function languageForm(to: string): Html {
+  const buttons = LANGUAGES.map(({ tags, name, words: { frame } }) => {
+    const current = frame.language === words.frame.language ? html` aria-current="true"` : nothing;
+    return html`<button class="button plain small-button" name="language" value="${tags[0]}" lang="${frame.language}"${current}>${name}</button>`;
+  });
+  return html`
+    <form method="post" action="${LANGUAGE_PATH}" class="languages" aria-label="${words.frame.languages}"><input type="hidden" name="to" value="${to}">${buttons}</form>`;
+}
+
 const toMachines = () => html`<a href="/MAAS/machines/">${words.frame.allMachines}</a>`;
 const toOverview = () => html`<a href="/MAAS/">${words.frame.pages.overview}</a>`;
 
@@ -214,7 +227,7 @@ export function renderSignIn(config: SignInConfig, to: string, failed?: FailedSi
       autocomplete="username" autocapitalize="off" spellcheck="false" required${first}></div><div class="field"><label for="password">${words.signIn.password}</label>
       <input id="password" name="password" type="password" autocomplete="current-password" required${second}></div>
       <div class="buttons"><button class="button primary">${words.frame.signIn}</button></div></form>
-      <p class="small">${accountHelp(config)}</p>`),
+      <p class="small">${accountHelp(config)}</p>${languageForm(`/MAAS/login/?to=${encodeURIComponent(to)}`)}`),
   );
 }
 

@@ -39,7 +39,7 @@ import { HEALTH_PAGE } from './health-page.ts';
 import { IMAGE_PAGE } from './image-page.ts';
 import { IMAGES_PAGE } from './images-page.ts';
 import { INTERFACE_PAGES } from './interface-pages.ts';
-import { wordsFor } from './languages.ts';
+import { findLanguage, LANGUAGE_WISH, wordsFor } from './languages.ts';
 import { LAYOUT_PAGE } from './layout-forms.ts';
 import { LAYOUT_SECTIONS } from './layout-sections.ts';
 import {
@@ -65,6 +65,7 @@ import { NETWORKS_PAGE } from './networks-page.ts';
 import { OVERVIEW_PAGE } from './overview.ts';
 import {
   AWAY_SECONDS,
+  LANGUAGE_PATH,
   mayOpen,
   renderAway,
   renderGone,
@@ -177,6 +178,7 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
   app.post(`${LOGIN}link/`, (request, reply) => makeLink(listener, request, reply));
   app.post('/MAAS/accounts/authenticate/', (request, reply) => authenticate(listener, request, reply));
   app.post('/MAAS/logout/', inWords(signOut));
+  app.post(LANGUAGE_PATH, inWords(chooseLanguage));
   for (const file of DOWNLOADS) app.get(file.path, inWords(downloading(file)));
   for (const page of PAGES) {
     const add = (to: FastifyInstance): void => {
@@ -556,6 +558,21 @@ async function authenticate(
   if (typeof user === 'string') return listener.send(reply, uncheckedRefusal(user, region));
   noteAdministrator(request.raw, user);
   return listener.send(reply, await keyFor(region, user, cleanText(value('consumer'), KEY_NAME_MAX)));
+}
+
+/** Remembers the language of a browser, whether somebody is signed in or not. */
+async function chooseLanguage(
+  listener: PageListener,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const fields = formOf(request);
+  if (isRefusal(fields)) return listener.send(reply, fields);
+  const value = (name: string) => fields.get(name)?.at(-1) ?? '';
+  const language = findLanguage(value('language'));
+  begin(reply);
+  if (language !== undefined) reply.header('Set-Cookie', wishCookie(LANGUAGE_WISH, language.tags[0]));
+  return reply.redirect(safeTarget(value('to')), 303);
 }
 
 /** Ends the session of a form with its `csrf`. A refused form keeps session and cookie: a foreign site cannot take either. */

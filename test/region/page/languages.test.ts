@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { nothing } from '../../../src/html.ts';
 import { LANGUAGES, wordsFor } from '../../../src/region/page/languages.ts';
-import { pageOf } from '../../../src/region/page/parts.ts';
+import { languageForm, pageOf } from '../../../src/region/page/parts.ts';
 import { completed, withWords, words } from '../../../src/region/page/words.ts';
 import { withRegion } from '../place.ts';
 import { viewOf } from './view.ts';
@@ -15,7 +15,8 @@ const LATIN = completed({
   frame: { language: 'la', pages: { machines: 'Machinae' } },
   machines: { title: (machines) => `${machines} machinae` },
 });
-const KNOWN = [LANGUAGES[0], { tags: ['la', 'it-va'], words: LATIN }] as const;
+const KNOWN = [LANGUAGES[0], { tags: ['la', 'it-va'], name: 'Latina', words: LATIN }] as const;
+const JAPANESE = wordsFor({ accepted: 'ja-JP, en;q=0.5' });
 
 const CHOICES: readonly (readonly [cookie: string, accepted: string, language: string])[] = [
   ['', '', 'en'],
@@ -33,10 +34,17 @@ const CHOICES: readonly (readonly [cookie: string, accepted: string, language: s
   ['rackboot-language=en', 'la', 'en'],
   ['rackboot-language=xx', 'la', 'la'],
   ['other-rackboot-language=la', '', 'en'],
+  ['rackboot-language=', 'la', 'la'],
+  ['rackboot-language="la"', '', 'en'],
+  ['rackboot-language=la<script>', '', 'en'],
+  ['rackboot-language=../../la', '', 'en'],
+  ['rackboot-language=__proto__', 'la', 'la'],
+  ['rackboot-language=constructor', '', 'en'],
+  [`rackboot-language=la${'-x'.repeat(1000)}`, '', 'en'],
 ];
 
 for (const [cookie, accepted, language] of CHOICES) {
-  test(`a browser with the cookie "${cookie}" that accepts "${accepted.slice(0, 20)}" gets ${language}`, () => {
+  test(`a browser with the cookie "${cookie.slice(0, 60)}" that accepts "${accepted.slice(0, 20)}" gets ${language}`, () => {
     assert.equal(wordsFor({ cookie, accepted }, KNOWN).frame.language, language);
   });
 }
@@ -63,7 +71,24 @@ test('a word that a language lacks is English, in every depth', () => {
   assert.equal(`${LATIN.deploy.noImage('arm64')}`, `${words.deploy.noImage('arm64')}`);
 });
 
-test('two pages rendered at once are each in their own language, and the page names it', () =>
+test('a label that only a translation has is kept', () => {
+  assert.equal(completed({ fields: { mac_addresses: 'Inscriptiones' } }).fields.mac_addresses, 'Inscriptiones');
+});
+
+test('a form of languages has a button for each, in its own name, and marks the one of the page', () => {
+  const form = `${withWords(JAPANESE, () => languageForm('/MAAS/account/'))}`;
+  const buttons = [...form.matchAll(/value="([\w-]+)" lang="([\w-]+)"( aria-current="true")?>([^<]+)</g)];
+  assert.deepEqual(
+    buttons.map(([, tag, , , name]) => [tag, name]),
+    LANGUAGES.map(({ tags, name }) => [tags[0], name]),
+  );
+  assert.deepEqual(
+    buttons.flatMap(([, tag, , current]) => (current === undefined ? [] : [tag])),
+    ['ja'],
+  );
+});
+
+test('pages rendered at once are each in their own language, and the page names it', () =>
   withRegion(async ({ region }) => {
     const render = async () => {
       await nextTurn();
@@ -71,12 +96,14 @@ test('two pages rendered at once are each in their own language, and the page na
       await nextTurn();
       return `${pageOf(viewOf(region), { title, place: 'machines', main: nothing })}`;
     };
-    const [latin, english, plain] = await Promise.all([
+    const [latin, japanese, english, plain] = await Promise.all([
       withWords(LATIN, render),
+      withWords(JAPANESE, render),
       withWords(LANGUAGES[0].words, render),
       render(),
     ]);
     assert.match(latin, /<html lang="la">.*<title>2 machinae .*aria-current="page">Machinae</s);
+    assert.match(japanese, /<html lang="ja">.*<title>2[^<]*マシン .*aria-current="page">マシン</s);
     for (const page of [english, plain])
       assert.match(page, /<html lang="en">.*<title>2 machines .*aria-current="page">Machines</s);
   }));

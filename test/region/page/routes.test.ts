@@ -543,6 +543,27 @@ test('an administrator adds, promotes and removes accounts, but not their own an
     assert.ok(!page.includes('scrypt'));
   }));
 
+test('anybody chooses a language with a form of our own, and a value that is none is ignored', () =>
+  withBrowser(async (browser) => {
+    const choose = async (language: string, to: string, headers = {}) => {
+      browser.cookie = '';
+      return browser.ask('/MAAS/language/', { method: 'POST', form: { language, to }, headers });
+    };
+    for (const hostile of ['', 'xx', '__proto__', 'en; Path=/', 'ja\r\nSet-Cookie: a=b', 'j'.repeat(5000)]) {
+      const { status, set } = await choose(hostile, '/MAAS/account/');
+      assert.deepEqual([status, set], [303, ''], hostile.slice(0, 40));
+    }
+    assert.equal((await choose('ja', 'https://elsewhere.example/')).to, '/MAAS/');
+    const foreign = await choose('ja', '/MAAS/', { origin: 'https://elsewhere.example' });
+    assert.deepEqual([foreign.status, foreign.set], [403, '']);
+    assert.match((await browser.ask('/MAAS/login/')).text, /<html lang="en">/);
+    const chosen = await choose('ja', '/MAAS/login/?to=%2FMAAS%2Ftags%2F');
+    assert.deepEqual([chosen.status, chosen.to], [303, '/MAAS/login/?to=%2FMAAS%2Ftags%2F']);
+    assert.equal(chosen.set, 'rackboot-language=ja; Path=/MAAS/; HttpOnly; SameSite=Lax; Max-Age=31536000');
+    for (const path of ['/MAAS/login/', '/MAAS/no-such-page/'])
+      assert.match((await browser.ask(path)).text, /<html lang="ja">/);
+  }));
+
 test('an unknown path shows a browser a link back and a program one line; the icon request is never a 404', () =>
   withBrowser(async (browser) => {
     for (const path of ['/MAAS/nothing/', '/nothing', '/MAAS/machines/a/b/c/']) {
