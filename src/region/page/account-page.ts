@@ -7,7 +7,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { html, nothing } from '../../html.ts';
-import { formatAge } from '../../quantity.ts';
 import { KEY_NAME_MAX, PASSWORD_MAX, wasUsed } from '../accounts/accounts.ts';
 import { refuseField } from '../api/call/answer.ts';
 import type { ApiKey } from '../records/account-store.ts';
@@ -55,7 +54,7 @@ function keyItem(view: View, { id, key, createdMs }: SshKey) {
   return html`
     <div class="list-item"><div><div class="name">${name === '' ? kind : name}</div>
     <div class="mono break">${fingerprintOf(key)}</div>
-    <div class="small">${words.account.added(kind, formatAge(view.nowMs - createdMs))}</div></div>${remove}</div>`;
+    <div class="small">${words.account.added(kind, words.values.ago(view.nowMs - createdMs))}</div></div>${remove}</div>`;
 }
 
 async function keysOf(view: View, { username }: Viewer) {
@@ -84,7 +83,7 @@ function apiKeyItem(view: View, key: ApiKey) {
     tone: 'plain',
     isInline: true,
   });
-  const agoOf = (atMs: number) => formatAge(view.nowMs - atMs);
+  const agoOf = (atMs: number) => words.values.ago(view.nowMs - atMs);
   const times = words.account.apiKeyTimes(agoOf(key.createdMs), wasUsed(key) ? agoOf(key.usedMs) : undefined);
   return html`
     <div class="list-item"><div><div class="name">${key.name === '' ? key.tokenKey : key.name}</div>

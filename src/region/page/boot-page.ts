@@ -4,9 +4,8 @@
 // 1. All boots of a page come from one reading of the log.
 
 import { type Html, html, nothing } from '../../html.ts';
-import { formatAge, formatSpan } from '../../quantity.ts';
+import { formatSpan } from '../../quantity.ts';
 import { remarkSentence, shownTo } from '../records/events.ts';
-import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem } from '../records/machine-search.ts';
@@ -52,7 +51,7 @@ function drawBoots({ region, nowMs, viewer }: View, events: readonly MachineEven
     const [first] = boot;
     if (first === undefined || !startsWithBoot(boot)) return [];
     const before = shown.find((event) => event.code === 'status-changed' && event.atMs <= first.atMs);
-    const state = before?.code === 'status-changed' ? statusRow(before.params.to).name : undefined;
+    const state = before?.code === 'status-changed' ? words.values.state(before.params.to) : undefined;
     const rows = rowsOf(boot, { ownRack, state });
     if (rows.length === 0) return [];
     // The next boot ended it.
@@ -85,7 +84,7 @@ export function renderBoots(
   const isWell = boot.verdict.kind === 'good' || boot.verdict.kind === 'going-on';
   const good = isWell ? undefined : boots.find(({ id, verdict }) => verdict.kind === 'good' && id !== boot.id);
   const spanMs = Math.max(spanOfBoot(boot.rows).spanMs, good === undefined ? 0 : spanOfBoot(good.rows).spanMs);
-  const ago = formatAge(view.nowMs - boot.startMs);
+  const ago = words.values.ago(view.nowMs - boot.startMs);
   const reason =
     machine !== undefined && boot === boots[0] && isProblem(machine.status) ? machine.statusReason : undefined;
   return html`
@@ -107,7 +106,7 @@ function othersOf({ nowMs }: View, boots: readonly DrawnBoot[], current: DrawnBo
   if (boots.length < 2) return nothing;
   const items = boots.slice(0, BOOTS_LISTED_MAX).map(
     ({ id, startMs, verdict }) => html`
-      <li><a href="${path}?boot=${id}"${id === current.id ? html` aria-current="true"` : nothing}>${formatAge(nowMs - startMs)}</a>
+      <li><a href="${path}?boot=${id}"${id === current.id ? html` aria-current="true"` : nothing}>${words.values.ago(nowMs - startMs)}</a>
       <span class="pill ${COLOURS[verdict.kind]}">${words.boots.verdicts[verdict.kind]}</span>
       <span class="small">${verdict.why === '' ? momentText(startMs) : verdict.why}</span></li>`,
   );

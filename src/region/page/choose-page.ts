@@ -10,7 +10,7 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import type { OfferedImage } from '../../images/engine/asking.ts';
-import { formatAge, formatSize } from '../../quantity.ts';
+import { formatSize } from '../../quantity.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import type { OfferedBySource } from '../images/offered-images.ts';
 import { type RegionSelection, type RegionSource, sourceTitle } from '../images/region-source.ts';
@@ -216,7 +216,7 @@ function sourceLine({ source, found: { answer, isAsking } }: Offered, nowMs: num
   const asking = html`<span class="pill blue">${choose.asking}</span>`;
   if (answer === undefined) return html`<div class="list-item"><div>${name} ${asking}</div></div>`;
   const why = answer.problems.map((text) => html`<div class="why">${codeIn(text)}</div>`);
-  const count = html`<span class="soft">${choose.offers(answer.images.length)}, ${formatAge(nowMs - answer.atMs)}</span>`;
+  const count = html`<span class="soft">${choose.offers(answer.images.length)}, ${words.values.ago(nowMs - answer.atMs)}</span>`;
   return html`<div class="list-item"><div>${name} ${isAsking ? asking : count}${why}</div></div>`;
 }
 

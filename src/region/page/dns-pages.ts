@@ -11,7 +11,6 @@
 import { type Html, html, nothing, type Part } from '../../html.ts';
 import { isSettings } from '../../machines/settings.ts';
 import { formatIpv4, type Ipv4 } from '../../net/address.ts';
-import { formatAge } from '../../quantity.ts';
 import {
   currentDomainIds,
   currentDomains,
@@ -279,7 +278,7 @@ function upstreamPart({ region, nowMs, viewer }: View): Html {
         ? html`<span class="pill green">${upstreams.answers}</span>`
         : failed.map(
             ({ rack, sinceMs }) =>
-              html`<div><span class="pill red">${upstreams.fails}</span> <span class="small" title="${new Date(sinceMs).toISOString()}">${upstreams.since(rack, formatAge(nowMs - sinceMs))}</span></div>`,
+              html`<div><span class="pill red">${upstreams.fails}</span> <span class="small" title="${new Date(sinceMs).toISOString()}">${upstreams.since(rack, words.values.ago(nowMs - sinceMs))}</span></div>`,
           );
     return html`
       <tr><td class="first"><div class="name copy">${server}</div></td>${cell(upstreams.asked, domain === '' ? upstreams.others : domain)}

@@ -7,7 +7,7 @@
 import { RackError } from '../../errors.ts';
 import { certificateProblem, readCertificatePair } from '../../files/certificate.ts';
 import { type Html, html, nothing, type Part } from '../../html.ts';
-import { formatAge, formatSize, formatSpan } from '../../quantity.ts';
+import { formatSize, formatSpan } from '../../quantity.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 import type { HostFinding, HostState } from '../records/rack-measures.ts';
 import type { Region } from '../region.ts';
@@ -47,7 +47,7 @@ function findingsOf({ region, nowMs }: View, rack: Rack): readonly Finding[] {
   if (rack.state === 'pending') return [note(checks.pending, health.waits)];
   if (rack.state !== 'accepted') return [];
   if (isAway(rack, nowMs)) {
-    const heard = formatAge(nowMs - (rack.seenMs ?? rack.stateSinceMs));
+    const heard = words.values.ago(nowMs - (rack.seenMs ?? rack.stateSinceMs));
     return [bad(checks.silence, health.silent(heard), health.silentFix)];
   }
   const { settingsRefused, deadLetters = 0 } = rack.pulse ?? {};
@@ -133,7 +133,7 @@ function rackRow({ region, nowMs }: View, rack: Rack) {
   const since =
     startedMs <= 1
       ? none
-      : html`<time datetime="${new Date(startedMs).toISOString()}" title="${momentText(startedMs)}">${formatAge(nowMs - startedMs)}</time>`;
+      : html`<time datetime="${new Date(startedMs).toISOString()}" title="${momentText(startedMs)}">${words.values.ago(nowMs - startedMs)}</time>`;
   const disk = host?.disk;
   const diskText: Part =
     disk === undefined ? none : words.health.disk(formatSize(disk.freeBytes), formatSize(disk.totalBytes));

@@ -4,7 +4,7 @@
 
 import { CPUS } from '../../boot/architectures.ts';
 import { type Html, html, nothing } from '../../html.ts';
-import { formatAge, formatSize } from '../../quantity.ts';
+import { formatSize } from '../../quantity.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import { type FileProblem, type RegionSource, sourceTitle } from '../images/region-source.ts';
 import { type BootSelection, type ImageUse, type ImportRun, isImporting } from '../records/boot-store.ts';
@@ -121,7 +121,7 @@ function runText(run: ImportRun, failed: number, isSelected: boolean, nowMs: num
     .join('');
   if (isImporting(run)) return `${running}${failures}`;
   if (!isSelected) return `${words.sources.nothing}${failures}`;
-  const last = run.endedMs === 0 ? never : idle(formatAge(nowMs - run.endedMs));
+  const last = run.endedMs === 0 ? never : idle(words.values.ago(nowMs - run.endedMs));
   return `${last} ${run.nextMs === 0 ? onDemand : next(run.nextMs - nowMs)}${failures}`;
 }
 
@@ -149,7 +149,7 @@ function reportedPart({ region, nowMs }: View, { downloads }: ImportRun) {
   const items = [...byRack].map(([rack, files]) => {
     const each = files.map(({ file, bytes, total, error, atMs }) => {
       const bar = total === undefined ? nothing : progressBar(words.images.states.downloading, bytes, total);
-      const facts = `${words.images.amount(bytes, total)} · ${formatAge(nowMs - atMs)}`;
+      const facts = `${words.images.amount(bytes, total)} · ${words.values.ago(nowMs - atMs)}`;
       const why = error === '' ? nothing : html`<div class="why">${error}</div>`;
       return html`<div class="coming"><div class="break">${file}</div>${bar}<div class="small">${facts}</div>${why}</div>`;
     });

@@ -2,7 +2,7 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
-import { formatAge, formatSize } from '../../quantity.ts';
+import { formatSize } from '../../quantity.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import { type Machine, machineFqdn, systemName } from '../records/machine.ts';
@@ -38,7 +38,7 @@ export function renderSystem(view: View, machine: Machine): Html {
     [words.facts.system, [systemName(machine), machine.kernel ?? ''].filter((text) => text !== '').join(' ')],
     [words.facts.logIn, systemLogin(machine, held[0])],
     [words.facts.nextBoot, words.facts.nextBoots[bootPurpose(machine)]],
-    [words.facts.stateChanged, formatAge(nowMs - machine.statusSinceMs)],
+    [words.facts.stateChanged, words.values.ago(nowMs - machine.statusSinceMs)],
     [words.facts.zone, machine.zone?.name ?? ''],
     [words.facts.pool, machine.pool?.name ?? ''],
     [words.facts.tags, html`${tags}`],
@@ -120,7 +120,7 @@ export function renderHardware(machine: Machine, nowMs: number): Html {
   const age =
     factsMs === undefined
       ? nothing
-      : html`<span class="small">${words.facts.reported(formatAge(nowMs - factsMs))}</span>`;
+      : html`<span class="small">${words.facts.reported(words.values.ago(nowMs - factsMs))}</span>`;
   const kinds = pairs([
     [words.facts.architecture, `${machine.architecture}/${machine.subarchitecture}`],
     [words.facts.processors, cpu],
@@ -146,7 +146,7 @@ function renderIdentity(machine: Machine, nowMs: number) {
     [words.facts.serial, machine.serial ?? ''],
     [words.facts.uuid, machine.uuid === undefined ? nothing : html`<span class="mono">${machine.uuid}</span>`],
     [words.facts.board, boardOf(machine)],
-    [words.facts.enlisted, formatAge(nowMs - machine.createdMs)],
+    [words.facts.enlisted, words.values.ago(nowMs - machine.createdMs)],
   ]);
   return html`<section class="sheet">${facts}</section>`;
 }

@@ -3,7 +3,6 @@
 import { asSentence } from '../../counted.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
-import { formatAge } from '../../quantity.ts';
 import type { Whereabouts } from '../life/whereabouts.ts';
 import { type Area, type AreaKind, DEFAULT_AREA } from '../records/area.ts';
 import { remarkSentence, shownTo } from '../records/events.ts';
@@ -92,7 +91,7 @@ function rackLinks(machine: Machine, shown: Shown) {
 function eventCell(view: View, event: MachineEvent | undefined) {
   if (event === undefined) return none;
   const text = cellText(eventText(shownTo(view.viewer)(event)));
-  return html`${text}<div class="small">${formatAge(view.nowMs - event.atMs)}</div>`;
+  return html`${text}<div class="small">${words.values.ago(view.nowMs - event.atMs)}</div>`;
 }
 
 const areaCell = (kind: AreaKind, area: Area | undefined) => {

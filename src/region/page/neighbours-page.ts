@@ -2,7 +2,6 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import { formatMac, parseIpv4 } from '../../net/address.ts';
-import { formatAge } from '../../quantity.ts';
 import { fieldOf, heard } from '../api/networks/discovery-operations.ts';
 import { subnetOfAddress } from '../networks/network-view.ts';
 import type { HeardHost } from '../records/store.ts';
@@ -29,7 +28,7 @@ function button(view: View, what: string, label: string, more: readonly Html[] =
 
 const timeOf = (atMs: number, nowMs: number): Html => {
   const exact = new Date(atMs).toISOString();
-  return html`<time datetime="${exact}" title="${exact}">${formatAge(nowMs - atMs)}</time>`;
+  return html`<time datetime="${exact}" title="${exact}">${words.values.ago(nowMs - atMs)}</time>`;
 };
 
 function rowOf(view: View, host: HeardHost): Html {

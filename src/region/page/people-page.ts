@@ -1,7 +1,6 @@
 // The accounts. Administrators also add them, remove them and change their roles; `user-operations.ts` has the rules.
 
 import { html, nothing } from '../../html.ts';
-import { formatAge } from '../../quantity.ts';
 import type { User } from '../records/user.ts';
 import { differing, ofNewPassword } from './account-page.ts';
 import { checkField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
@@ -49,7 +48,7 @@ function userItem(view: View, user: User, keys: number) {
           ),
           button('remove', words.forms.remove, 'danger'),
         ];
-  const facts = [email, words.people.keys(keys), words.people.added(formatAge(view.nowMs - createdMs))];
+  const facts = [email, words.people.keys(keys), words.people.added(words.values.ago(view.nowMs - createdMs))];
   return html`
     <div class="list-item"><div><div class="name">${username} ${rolePill(user)}</div>
     <div class="small">${facts.filter((text) => text !== '').join(' · ')}</div></div><div class="row">${buttons}</div></div>`;

@@ -3,7 +3,6 @@
 // 1. Driver parameters appear only in the administrators' form, and secrets not even there.
 
 import { type Html, html, nothing } from '../../html.ts';
-import { formatAge } from '../../quantity.ts';
 import { maySwitch } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
 import { readingText } from '../records/power-words.ts';
@@ -33,7 +32,7 @@ export function powerOf(
   readonly problem: string;
 } {
   const reading = view.region.power?.reading(machine.systemId);
-  const age = reading?.ageSeconds === undefined ? '' : formatAge(reading.ageSeconds * 1000);
+  const age = reading?.ageSeconds === undefined ? '' : words.values.ago(reading.ageSeconds * 1000);
   const problem = readingText(reading, view.viewer.isAdmin);
   return { state: reading?.state ?? machine.powerState, age, problem };
 }

@@ -4,7 +4,7 @@
 // 1. The charts show what the rack measured, and nothing else: of an older rack, or one that just began, there are none.
 
 import { type Html, html, nothing, type Part } from '../../html.ts';
-import { formatAge, formatSize } from '../../quantity.ts';
+import { formatSize } from '../../quantity.ts';
 import { searchEvents } from '../api/site/event-pieces.ts';
 import { agreeTo } from '../racks/rack-networks.ts';
 import { shownTo } from '../records/events.ts';
@@ -39,7 +39,7 @@ function findRack({ region, path }: View): Rack | undefined {
 }
 
 const timeOf = (atMs: number, nowMs: number) =>
-  html`<time datetime="${new Date(atMs).toISOString()}" title="${momentText(atMs)}">${formatAge(nowMs - atMs)}</time>`;
+  html`<time datetime="${new Date(atMs).toISOString()}" title="${momentText(atMs)}">${words.values.ago(nowMs - atMs)}</time>`;
 
 function factsOf(view: View, rack: Rack, latest: RackSample | undefined) {
   const { facts } = words.rack;

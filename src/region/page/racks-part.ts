@@ -1,7 +1,6 @@
 // The page of racks: the networks of each, whether it is away, and the command that accepts a waiting one.
 
 import { type Html, html, nothing, type Part } from '../../html.ts';
-import { formatAge } from '../../quantity.ts';
 import { findDoubt, findSharedRange, rangeSharedText } from '../racks/rack-networks.ts';
 import { doubtWords } from '../records/events.ts';
 import { isAway, type Rack } from '../records/rack.ts';
@@ -63,7 +62,7 @@ function seenText(rack: Rack, nowMs: number): Part {
   const since = isAway(rack, nowMs)
     ? words.racks.since(new Date(rack.seenMs).toISOString().slice(0, 16).replace('T', ' '))
     : '';
-  return html`${formatAge(nowMs - rack.seenMs)}<div class="small">${since}</div>`;
+  return html`${words.values.ago(nowMs - rack.seenMs)}<div class="small">${since}</div>`;
 }
 
 export function eventsText({ pulse }: Rack): Part {

@@ -4,7 +4,7 @@
 // 2. The output of earlier runs is not read from the store.
 
 import { type Html, html, nothing } from '../../html.ts';
-import { formatAge, formatSpan } from '../../quantity.ts';
+import { formatSpan } from '../../quantity.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ResultStatus, ScriptResult } from '../records/script-store.ts';
 import type { View } from './view.ts';
@@ -64,7 +64,7 @@ function countsOf(run: readonly ScriptResult[]) {
 function earlierRun(run: readonly ScriptResult[], nowMs: number) {
   const [first] = run;
   if (first === undefined) return nothing;
-  const age = first.startedMs === undefined ? '' : formatAge(nowMs - first.startedMs);
+  const age = first.startedMs === undefined ? '' : words.values.ago(nowMs - first.startedMs);
   const items = run.map((result) => resultItem(result, nowMs, false));
   const title = first.purpose === 'testing' ? words.results.testing : words.results.commissioning;
   return html`

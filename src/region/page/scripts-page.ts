@@ -1,7 +1,7 @@
 // The operators' scripts for commissioning and testing, for whoever may read them by the API.
 
 import { type Html, html, nothing } from '../../html.ts';
-import { formatAge, formatSpan } from '../../quantity.ts';
+import { formatSpan } from '../../quantity.ts';
 import { SCRIPT_KINDS, type Script } from '../records/script-store.ts';
 import { runsUnasked } from '../scripts/script-run.ts';
 import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
@@ -24,7 +24,7 @@ function scriptItem(view: View, script: Script) {
     ...(isDestructive ? [words.scripts.destructive] : []),
     ...(runsUnasked(script) ? [] : [words.scripts.onlyChosen]),
     ...(tags.length === 0 ? [] : [words.scripts.tagged(tags)]),
-    words.scripts.changed(formatAge(view.nowMs - changedMs)),
+    words.scripts.changed(words.values.ago(view.nowMs - changedMs)),
   ];
   const label = mayCall(view.viewer, CHANGE) ? words.forms.edit : words.scripts.read;
   const edit = html`<a class="button plain small-button" href="${pathBelow(PATH, name)}">${label}</a>`;

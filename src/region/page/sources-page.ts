@@ -2,7 +2,6 @@
 
 import { dirname, join } from 'node:path';
 import { type Html, html, nothing } from '../../html.ts';
-import { formatAge } from '../../quantity.ts';
 import { refuseField } from '../api/call/answer.ts';
 import { RACK_CONFIG } from '../config.ts';
 import { type RegionSelection, type RegionSource, SITE_SOURCES, sourceTitle } from '../images/region-source.ts';
@@ -184,7 +183,7 @@ async function offeredPart(view: View, source: RegionSource) {
   const text =
     answer === undefined
       ? words.sources.silent
-      : `${offers(answer.images.length)} · ${formatAge(view.nowMs - answer.atMs)}`;
+      : `${offers(answer.images.length)} · ${words.values.ago(view.nowMs - answer.atMs)}`;
   const state = answer === undefined ? 'amber' : answer.problems.length > 0 ? 'red' : 'green';
   const pill = html`<span class="pill ${state}">${words.sources.tested[state]}</span>`;
   return html`

@@ -5,7 +5,7 @@
 
 import { type Html, html, nothing, type Part } from '../../html.ts';
 import { formatIpv4, formatMac, parseIpv4, rangeContains, rangeSize } from '../../net/address.ts';
-import { formatAge, formatDuration } from '../../quantity.ts';
+import { formatDuration } from '../../quantity.ts';
 import { refuseField } from '../api/call/answer.ts';
 import {
   type NetworkView,
@@ -129,7 +129,7 @@ function untilOf({ untilMs, heardMs }: AddressEntry, nowMs: number): Part {
   if (untilMs !== undefined)
     return html`<time datetime="${new Date(untilMs).toISOString()}" title="${new Date(untilMs).toISOString()}">${words.networks.leasedFor(formatDuration(Math.max(0, untilMs - nowMs)))}</time>`;
   if (heardMs === undefined) return nothing;
-  return html`<time datetime="${new Date(heardMs).toISOString()}" title="${new Date(heardMs).toISOString()}">${words.networks.heardAgo(formatAge(nowMs - heardMs))}</time>`;
+  return html`<time datetime="${new Date(heardMs).toISOString()}" title="${new Date(heardMs).toISOString()}">${words.networks.heardAgo(words.values.ago(nowMs - heardMs))}</time>`;
 }
 
 const TONES: Readonly<Record<EntryKind, string>> = { assigned: 'green', held: 'violet', leased: 'blue', heard: 'grey' };

@@ -1,7 +1,7 @@
 // A machine's events from the region's log, grouped by boot.
 
 import { type Html, html, nothing } from '../../html.ts';
-import { formatAge, formatOffset } from '../../quantity.ts';
+import { formatOffset } from '../../quantity.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { fieldsOf, isBootOffer, isIpxeOffer, isKernel, isRefused } from '../records/report-fields.ts';
 import { eventText, logLine } from './values.ts';
@@ -56,7 +56,7 @@ function renderBoot(boot: Boot, nowMs: number) {
   const [first] = boot;
   if (first === undefined) return nothing;
   const items = boot.map((event) => lineOf(event, `+${formatOffset(event.atMs - first.atMs)}`, ''));
-  const ago = formatAge(nowMs - first.atMs);
+  const ago = words.values.ago(nowMs - first.atMs);
   return html`
     <div class="boot"><span>${startsWithBoot(boot) ? words.timeline.boot(ago) : words.timeline.log(ago)}</span><span class="soft">${momentText(first.atMs)}</span></div>
     <div class="sheet"><ol class="steps">${items}</ol></div>`;
@@ -68,7 +68,7 @@ export const momentText = (atMs: number): string =>
 
 /** An event in a list that is not divided into boots. @param path the log that its time leads to */
 export const eventLine = (event: MachineEvent, nowMs: number, path: string): Html =>
-  lineOf(event, formatAge(nowMs - event.atMs), `${path}?at=${event.id}`);
+  lineOf(event, words.values.ago(nowMs - event.atMs), `${path}?at=${event.id}`);
 
 const lineOf = (event: MachineEvent, when: string, log: string) => html`
   <li id="e${event.id}"><a class="when" href="${log}#e${event.id}"><time datetime="${new Date(event.atMs).toISOString()}" title="${momentText(event.atMs)}">${when}</time></a>

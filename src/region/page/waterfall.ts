@@ -13,7 +13,6 @@ import { PURPOSE_PROBLEMS, PURPOSE_SENTENCES, planText } from '../../boot/boot-w
 import { baseName } from '../../boot/paths.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import { formatOffset, formatSize, formatSpan } from '../../quantity.ts';
-import { statusRow } from '../records/lifecycle.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { fieldsOf, isKernel, isRefused } from '../records/report-fields.ts';
 import { isReported } from '../reports/reported.ts';
@@ -84,7 +83,7 @@ export function rowsOf(boot: readonly MachineEvent[], surroundings: BootSurround
   for (const event of boot) {
     const last = rows.at(-1);
     if (last !== undefined && event.atMs - last.endMs > SILENCE_MS) break;
-    if (event.code === 'status-changed') state = statusRow(event.params.to).name;
+    if (event.code === 'status-changed') state = words.values.state(event.params.to);
     const row = rowOf(event, { ...surroundings, state });
     if (row === undefined) continue;
     const joined = last === undefined ? undefined : join(last, row, event);
@@ -108,7 +107,7 @@ function rowOf(event: MachineEvent, surroundings: BootSurroundings): BootRow | u
   if (code === 'status-changed') {
     const { to } = event.params;
     const isBad = to.startsWith('failed') || to === 'broken';
-    return { ...base, key: `state ${to}`, name: statusRow(to).name, tone: isBad ? 'bad' : 'state' };
+    return { ...base, key: `state ${to}`, name: words.values.state(to), tone: isBad ? 'bad' : 'state' };
   }
   if (code === 'disk-written') return { ...base, key: 'state written', name: words.waterfall.written, tone: 'state' };
   if (code === 'signal' || code === 'stage-reported') {

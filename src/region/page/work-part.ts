@@ -2,7 +2,7 @@
 
 import { asSentence } from '../../counted.ts';
 import { type Html, html, nothing } from '../../html.ts';
-import { formatAge, formatSize } from '../../quantity.ts';
+import { formatSize } from '../../quantity.ts';
 import { remarkSentence } from '../records/events.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
@@ -43,7 +43,7 @@ export function renderWork(machine: Machine, nowMs: number): Html {
   const { attempts = 0, reportedMs } = machine.work ?? {};
   const notes = [
     attempts > 0 ? words.work.restarted(attempts) : '',
-    reportedMs === undefined ? '' : words.work.reported(formatAge(nowMs - reportedMs)),
+    reportedMs === undefined ? '' : words.work.reported(words.values.ago(nowMs - reportedMs)),
     deadlineText(machine, nowMs),
   ].filter((text) => text !== '');
   const text = workText(machine);
