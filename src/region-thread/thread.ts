@@ -1,6 +1,7 @@
 // The region's thread: opens the store, the region and its API with the given settings, and exchanges messages with the rack. The rack's
 // loop never waits for it.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { newUuid, systemClock } from '../clock.ts';
 import { errorText, isStoreUnavailable, RackError, unreachable } from '../errors.ts';
@@ -24,6 +25,8 @@ const config: RegionConfig = workerData;
 const send = (message: RegionMessage): void => port.postMessage(message);
 
 const STORE_RETRY_MS = 1000;
+/** Events stored in one turn of the event loop, some 10 ms: a page that takes many turns waits for as many pieces while events queue. */
+const STORED_AT_ONCE = 64;
 /** How long the rack may take to answer a request for a scan, in milliseconds: its loop only starts it. */
 const SCAN_ANSWER_MS = 4000;
 
@@ -138,7 +141,8 @@ function inOrder(work: () => Promise<void>): void {
 
 function end(close: () => Promise<void>): void {
   isEnding = true;
-  void close().finally(() => {
+  // The store closes after the rest of the batch in progress.
+  void said.then(close).finally(() => {
     keeper.close();
     port?.close();
   });
@@ -160,12 +164,19 @@ function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
   });
 }
 
-/** Stores a batch and acknowledges it; repeats while the store is unavailable. The rack sends no other batch meanwhile. */
+/**
+ * Stores a batch in pieces, with a turn of the event loop for others between them, and acknowledges it; repeats while the store is unavailable.
+ * The rack sends no other batch meanwhile.
+ */
 async function store(events: readonly UplinkEvent[], region: Region, source: string): Promise<void> {
   const last = events.at(-1);
   if (last === undefined) return;
   try {
-    await region.observe(events, source);
+    for (let from = 0; from < events.length; from += STORED_AT_ONCE) {
+      if (from > 0) await nextTurn();
+      // What is stored already is skipped when the batch comes again.
+      await region.observe(events.slice(from, from + STORED_AT_ONCE), source);
+    }
   } catch (error) {
     if (!isStoreUnavailable(error)) throw error;
     systemClock.schedule(STORE_RETRY_MS, () => inOrder(() => store(events, region, source)));

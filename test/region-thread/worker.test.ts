@@ -10,6 +10,7 @@ import type { RegionConfig } from '../../src/region/config.ts';
 import { startRegionThread } from '../../src/region-thread/worker.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from '../../src/uplink/messages.ts';
+import { OUTBOX_BATCH_MAX } from '../../src/uplink/outbox.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { storedRacks } from '../support/stored-racks.ts';
 
@@ -22,11 +23,17 @@ const hello = (uplink: number): RackMessage => ({
   life: 'life',
   rack: { uuid: UUID, name: 'rack', version: '0.0.0', interfaces: [], pinned: [] },
 });
-const events: RackMessage = {
+const eventsUpTo = (last: number): RackMessage => ({
   kind: 'events',
   missed: 0,
-  events: [{ sequence: 1, at: 1, kind: 'daemon.note', text: 'a note' }],
-};
+  events: Array.from({ length: last }, (_, index) => ({
+    sequence: index + 1,
+    at: 1,
+    kind: 'daemon.note',
+    text: 'a note',
+  })),
+});
+const events = eventsUpTo(1);
 
 /** The answers of the thread to these messages; afterwards it is closed, unless it has ended on its own. */
 async function speak(messages: readonly RackMessage[], until: (said: readonly RegionMessage[]) => boolean) {
@@ -55,8 +62,9 @@ async function speak(messages: readonly RackMessage[], until: (said: readonly Re
     await eventuallyWithin(WAIT_MS_MAX, 'the thread ends', () => hasEnded);
     const store = openRegionStore({ stateDir });
     const racks = (await storedRacks(store)).map(({ uuid }) => uuid);
+    const highest = await store.highestSequence('rack/life');
     await store.close();
-    return { said: said.map(({ kind }) => kind), endedByItself, racks };
+    return { said: said.map(({ kind }) => kind), endedByItself, racks, highest };
   } finally {
     await worker.terminate();
     rmSync(stateDir, { recursive: true });
@@ -70,6 +78,13 @@ test('a rack of the same version is greeted, and its events are stored', async (
   assert.equal(endedByItself, false);
   assert.ok(!said.includes('refused'));
   assert.deepEqual(racks, [UUID]);
+});
+
+test('a batch of many events is stored whole before the thread ends, and acknowledged once', async () => {
+  const messages: RackMessage[] = [hello(UPLINK_VERSION), eventsUpTo(OUTBOX_BATCH_MAX), { kind: 'close' }];
+  const { said, highest } = await speak(messages, () => false);
+  assert.equal(highest, OUTBOX_BATCH_MAX);
+  assert.equal(said.filter((kind) => kind === 'stored').length, 1);
 });
 
 test('a rack of another version is only refused: no greeting, no events, and the thread ends', async () => {
