@@ -3,14 +3,17 @@
 // @host waits
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { readImages } from '../../src/images/image-store.ts';
+import { mac } from '../../src/net/address.ts';
 import { type Machine, machineFqdn } from '../../src/region/records/machine.ts';
+import { makeSystemDisk } from '../images/disks.ts';
 import { sshKey } from '../region/api/sent/trial.ts';
 import { PASSWORD } from '../region/live.ts';
-import { enlist, report } from '../region/place.ts';
-import { acceptRack, hearRack, RACK_UUID } from '../region/racks/rack-place.ts';
+import { enlist, facts, report } from '../region/place.ts';
+import { acceptRack, hearRack, RACK_UUID, rackInterface } from '../region/racks/rack-place.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { LoopbackBmc } from '../support/loopback-bmc.ts';
 import { missing } from '../support/needs.ts';
@@ -91,12 +94,15 @@ async function addSource({ person, browser, served, site }: Place): Promise<void
   await person.write('URL', url);
   await person.write('Keys', Buffer.from(site.keyring).toString('base64'));
   await person.click('Add source');
-  await person.sees('Answers');
-  await person.click('Choose images');
+  await person.sees(`Source ${url} added.`);
   const [source] = (await served.region.bootImages.listSources()).slice(-1);
   assert.equal(source?.url, url);
-  // Other sources may not have answered yet.
-  await browser.until(`document.querySelector('[aria-label="ubuntu/noble amd64"]') !== null`, 30_000);
+  // The other sources are on the Internet, and asked at the same time.
+  await eventuallyWithin(10_000, 'the offer of the site', async () => {
+    await person.click('Images');
+    await person.click('Choose images');
+    return (await browser.evaluate(`document.querySelector('[aria-label="ubuntu/noble amd64"]') !== null`)) === true;
+  });
 }
 
 const storedIn = ({ tree }: Place): readonly string[] =>
@@ -235,12 +241,7 @@ walkSeed('001', missing('chromium', 'gpg'), [
       await importRelease(place);
     },
   ],
-  [
-    'Source → upload: the public key is pasted and imported',
-    async (place) => {
-      await addKey(place);
-    },
-  ],
+  ['Source → upload: the public key is pasted and imported', addKey],
   [
     '"Go to dashboard"',
     async ({ person }) => {
@@ -316,6 +317,211 @@ walkSeed('001', missing('chromium', 'gpg'), [
       await person.click('Commission');
       await person.isIn('Commissioning');
       assert.equal((await machineNow(place)).status, 'commissioning');
+    },
+  ],
+]);
+
+walkSeed('002', missing('chromium', 'gpg'), [
+  [
+    'Cluster Interface: the NIC, DHCP and DNS, the gateway, the dynamic and the static range',
+    async (place) => {
+      const { person } = place;
+      await addRack(place, 'maas', { eth0: '192.168.10.2/24' });
+      await person.open('/MAAS/clusters/');
+      await person.click('maas');
+      await person.click('Enable DHCP');
+      await person.click('Enable DHCP', '192.168.10.2/24');
+      await person.write('DHCP and DNS');
+      for (const [label, last] of [
+        ['Router', 254],
+        ['Dynamic range, first address', 100],
+        ['Dynamic range, last address', 149],
+        ['Static range, first address', 150],
+        ['Static range, last address', 199],
+      ] as const)
+        await person.write(label, `192.168.10.${last}`);
+      await person.click('Enable DHCP');
+      await person.sees('DHCP is enabled in 192.168.10.0/24.');
+      const ranges = ['ip_range_low', 'ip_range_high', 'static_ip_range_low', 'static_ip_range_high'];
+      assert.deepEqual(fieldsOf(place, 'eth0', ['interface', 'management', 'router_ip', ...ranges]), {
+        interface: 'eth0',
+        management: 2,
+        router_ip: '192.168.10.254',
+        ip_range_low: '192.168.10.100',
+        ip_range_high: '192.168.10.149',
+        static_ip_range_low: '192.168.10.150',
+        static_ip_range_high: '192.168.10.199',
+      });
+    },
+  ],
+  [
+    'Cluster Interface: it is edited from the page of its cluster',
+    async (place) => {
+      const { person, served } = place;
+      const at = { ...rackInterface('192.168.10.0/24'), name: 'eth0', interface: 'eth0' };
+      await hearRack(served.region, RACK_UUID, [at]);
+      await person.open('/MAAS/clusters/');
+      await person.click('maas');
+      await person.click('eth0');
+      await person.write('Router', '192.168.10.253');
+      await person.click('Save');
+      await person.sees('saved');
+      assert.deepEqual(fieldsOf(place, 'eth0', ['router_ip']), { router_ip: '192.168.10.253' });
+    },
+  ],
+  ['the SSH public key of the user', addKey],
+  [
+    'Upstream DNS: several servers with spaces between them',
+    async (place) => {
+      const servers = await set(place, 'Upstream servers', '8.8.8.8 8.8.4.4', 'dns.upstream');
+      assert.deepEqual(servers, ['8.8.8.8', '8.8.4.4']);
+    },
+  ],
+  [
+    'DNSSEC: the setting is there with its only value',
+    async ({ person, browser }) => {
+      await person.open('/MAAS/settings/');
+      const value = `[...document.querySelectorAll('.field')].find((one) => one.textContent.includes('dns.dnssec_validation')).querySelector('.value').textContent`;
+      assert.equal(String(await browser.evaluate(value)).trim(), 'no');
+    },
+  ],
+  [
+    'Boot Images: the Sync URL is that of the mirror',
+    async (place) => {
+      await place.person.open('/MAAS/settings/');
+      await addSource(place);
+    },
+  ],
+  ['the image of Ubuntu is imported, which commissioning needs', importRelease],
+  [
+    'the node has the power type Virsh, a power address, a power ID and no password',
+    async (place) => {
+      const { person } = place;
+      const enlisted = await addMachine(place, 1);
+      await person.open('/MAAS/nodes/');
+      await person.click(machineFqdn(enlisted));
+      await person.click('Driver');
+      await person.click('Virsh (virtual machines)');
+      await person.write('URI of the host', 'qemu+ssh://ytooyama@192.0.2.11/system');
+      await person.write('Name of the virtual machine', 'vm-1');
+      await person.click('Save');
+      await person.sees('is now switched by');
+      const { powerType, powerParameters } = await machineNow(place);
+      assert.equal(powerType, 'virsh');
+      assert.deepEqual(powerParameters, {
+        power_address: 'qemu+ssh://ytooyama@192.0.2.11/system',
+        power_id: 'vm-1',
+      });
+    },
+  ],
+]);
+
+walkSeed('003', missing('chromium', 'gpg'), [
+  [
+    'Images → the version is chosen → "Import images"',
+    async (place) => {
+      await addSource(place);
+      await importRelease(place);
+    },
+  ],
+  [
+    'Images → the list of boot images',
+    async ({ person, browser }) => {
+      await person.open('/MAAS/images/');
+      const rows =
+        "[...document.querySelectorAll('#images tbody tr')].map((one) => one.innerText.replaceAll(/\\s+/g, ' '))";
+      const [row, ...others] = Object.values(Object(await browser.evaluate(rows)));
+      assert.match(String(row), /ubuntu\/noble.*amd64.*20261015/);
+      assert.deepEqual(others, []);
+    },
+  ],
+  [
+    'the number of nodes, their list, and the details of one',
+    async (place) => {
+      const { person, browser, served } = place;
+      const hardware = facts(
+        { serial: 'VB-1' },
+        { cpu: { count: 2, model: 'A processor' }, memory_mib: 2048, disks: [{ name: 'sda', bytes: 8e9 }] },
+      );
+      const power = { power_address: '192.0.2.40', power_user: 'maas', power_pass: 'a-password' };
+      await addMachine(place, 3);
+      await enlist(
+        served.region,
+        report([0x525400000001], {
+          hostname: 'node1',
+          facts: hardware,
+          powerType: 'ipmi',
+          powerParameters: power,
+        }),
+      );
+      await person.open('/MAAS/');
+      await person.sees('2 new machines');
+      await person.open('/MAAS/nodes/');
+      assert.equal(await browser.evaluate("document.querySelectorAll('table.machines tbody tr').length"), 2);
+      await person.sees('2 × CPU');
+      await person.click('node1.maas');
+      await person.click('Hardware');
+      for (const text of ['amd64', 'A processor', '2 GiB', 'sda', 'VB-1']) await person.sees(text);
+    },
+  ],
+  [
+    'Edit node: the IPMI parameters that the node told',
+    async ({ person, browser, served }) => {
+      const [node] = await served.region.store.listMachines({ macs: [mac(0x525400000001)] }, 0, 1);
+      await person.open(`/MAAS/nodes/${node?.systemId}/edit/`);
+      await person.click('Cancel');
+      await person.click('Driver');
+      assert.equal(await browser.evaluate("document.querySelector('[name=power_address]').value"), '192.0.2.40');
+      assert.equal(await browser.evaluate("document.querySelector('[name=power_pass]').value"), '');
+    },
+  ],
+  [
+    'a node without a power controller: Actions → "Commission node", and it is switched on by hand',
+    async ({ person, served }) => {
+      const [node] = await served.region.store.listMachines({ macs: [mac(0x525400000003)] }, 0, 1);
+      const path = `/MAAS/nodes/${node?.systemId}/view/`;
+      await person.open(path);
+      await person.click('Commission');
+      await person.click('Commission');
+      await person.isIn('Commissioning');
+      const [now] = await served.region.store.listMachines({ macs: [mac(0x525400000003)] }, 0, 1);
+      assert.deepEqual([now?.status, now?.powerTask], ['commissioning', undefined]);
+    },
+  ],
+]);
+
+walkSeed('004', missing('chromium', 'gpg'), [
+  [
+    'the proxy of machines that install',
+    async (place) => {
+      const proxy = 'http://10.1.2.3:8000';
+      assert.match(String(await set(place, 'Proxy', proxy, 'http_proxy')), /^http:\/\/10\.1\.2\.3:8000\/?$/);
+    },
+  ],
+  [
+    'a RELEASE that the site added is offered in the page',
+    async (place) => {
+      const { person, browser, scratch } = place;
+      const file = join(scratch, 'disk.img');
+      writeFileSync(file, makeSystemDisk(4 * 2 ** 20, 9));
+      await person.open('/MAAS/images/');
+      await person.click('Upload');
+      await browser.chooseFile('[name=content]', file);
+      await person.write('Name', 'custom/precise04');
+      await person.write('Title', 'Precise Pangolin with 3.11 Kernel');
+      await person.fill('filetype', 'ddraw');
+      await person.write('Name', 'custom/precise04');
+      await person.click('Upload');
+      await person.sees('custom/precise04 has arrived.');
+      const enlisted = await addMachine(place, 1);
+      await person.open('/MAAS/nodes/');
+      await person.click(machineFqdn(enlisted));
+      await person.click('Accept');
+      await person.write('Skip commissioning');
+      await person.click('Accept');
+      await person.isIn('Ready');
+      await person.click('Deploy');
+      await person.sees('Precise Pangolin with 3.11 Kernel');
     },
   ],
 ]);
