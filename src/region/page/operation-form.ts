@@ -117,7 +117,7 @@ export function controlsOf(view: View, wanted: WantedOperation, options: FormOpt
 /** @param isChange true to leave out which fields are optional: all of them are, for the operation */
 function controlOf(view: View, parameter: Parameter, options: FormOptions, isChange: boolean): Html {
   const { name, kind, isRequired, charactersMax, values, description } = parameter;
-  const hint = options.hints?.[name] ?? description;
+  const hint = options.hints?.[name] ?? words.forms.hint(description);
   const present = textsIn(options.values?.[name]);
   const control = {
     name,

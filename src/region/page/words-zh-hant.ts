@@ -89,6 +89,80 @@ const EVENT_TYPES: Readonly<Record<MachineEventType, string>> = {
   AUTHORISATION: '授權',
 };
 
+/** By the API's description of a parameter. */
+const HINTS: Readonly<Record<string, string>> = {
+  '1 to 64 letters, digits, - and _, with spaces between them.': '1 到 64 個字母、數字、- 與 _，中間可有空格。',
+  'Its name. Default: the network.': '預設：網路。',
+  'Its name. Default: fabric-N.': '預設：fabric-N。',
+  'Its name. Default: space-N.': '預設：space-N。',
+  'Its name. Default: eth0, eth1, and so on.': '預設：eth0、eth1，依此類推。',
+  'Its name. Default: md0, md1, and so on.': '預設：md0、md1，依此類推。',
+  'Its name.': '它的名稱。',
+  'Its new name.': '新的名稱。',
+  'Its name, without that of the group.': '不含群組的名稱。',
+  'Its name on the deployed system: at most 15 letters, digits, `.`, `_` and `-`.':
+    '在部署後系統上的名稱：最多 15 個字母、數字、.、_ 與 -。',
+  'Letters, digits, - and _.': '字母、數字、- 與 _。',
+  'Its purpose.': '用途。',
+  'A note for people.': '給人看的備註。',
+  'The network: 10.20.0.0/24.': '網路，例如 10.20.0.0/24。',
+  'The id of its VLAN. Default: the untagged VLAN of the fabric.': '預設：Fabric 中無標籤的 VLAN。',
+  'Its tag, 1 to 4094; 0: untagged.': '標籤 1 到 4094；0：無標籤。',
+  'The router given to machines; empty: none.': '提供給機器的路由器；留空則無。',
+  'The router, an address of the source.': '路由器，須為來源網路中的位址。',
+  'DNS servers given to machines, separated by commas or blanks; empty: those of the rack.':
+    '提供給機器的 DNS 伺服器，以逗號或空格分隔；留空則使用機架控制器的設定。',
+  'Whether machines get the rack as their DNS server. Kept while no rack offers DHCP there.':
+    '機器是否以機架控制器為 DNS 伺服器。沒有機架控制器在此提供 DHCP 時也會保留。',
+  'The first address.': '第一個位址。',
+  'The last address.': '最後一個位址。',
+  'dynamic, for unknown machines; reserved, for nobody; static, for machines of the region.':
+    'dynamic：供未知的機器；reserved：不分配；static：供區域控制器的機器。',
+  'The id or network of its subnet. Default: the one that has its addresses.': '預設：包含這些位址的子網路。',
+  'The subnet of the machines that get the route: its id or network.': '取得此路由的機器所在的子網路。',
+  'The subnet that it leads to: its id or network.': '路由通往的子網路。',
+  'Deployed machines prefer the lowest. Leases have the routes in this order, without metrics. Default: 0.':
+    '已部署的機器優先採用數值最小的路由。租約依此順序提供路由，不含成本。預設：0。',
+  'Any word for its kind, such as 10g.': '以任何文字說明種類，例如 10g。',
+  'The largest packet in it, in bytes: 552 to 65535. Default: 1500.':
+    '其中最大的封包，以位元組計：552 到 65535。預設：1500。',
+  'The name or id of its space; empty or undefined: none.': '所屬的空間；留空則無。',
+  'The UUID or name of the rack that offers DHCP. Its host needs an address in each of these subnets.':
+    '提供 DHCP 的機架控制器。其主機在每個子網路中都要有位址。',
+  'The UUID or name of a second one, which has a cluster interface there.': '第二個機架控制器，在此有叢集介面。',
+  'An XPath expression on the hardware as lshw shows it: the machines where it is true, or finds something, get the tag.':
+    '套用於 lshw 硬體資訊的 XPath 運算式：結果為真或有符合項目的機器會加上此標籤。',
+  'Its hardware address. Default: that of an interface it is made of.': '預設：組成它的介面的硬體位址。',
+  'Its hardware address.': '它的硬體位址。',
+  'Its largest frame in bytes.': '最大的訊框，以位元組計。',
+  'Its tags.': '它的標籤。',
+  'How often the bond checks its links, in milliseconds.': '多久檢查一次連線，以毫秒計。',
+  'True: use the spanning tree protocol.': '使用擴展樹協定。',
+  'The forward delay in seconds.': '轉送延遲，以秒計。',
+  'How it gets an address there: auto (the region chooses one), static, dhcp, or link_up (none).':
+    '取得位址的方式：auto (由區域控制器選擇)、static、dhcp，或 link_up (無)。',
+  'The address of a static link. Default: a free one.': 'static 的位址。預設：可用的位址。',
+  'True: replace all other links of the interface.': '取代此介面的其他所有連結。',
+  "True: the subnet's router is the default gateway.": '以此子網路的路由器為預設閘道。',
+  'Its model.': '它的型號。',
+  'Its serial number, by which a deployment finds it.': '部署時以序號找到它。',
+  "/dev/ and the kernel's name, by which a deployment finds a disk without a serial number.":
+    '/dev/ 加上核心的裝置名稱，部署時以此找到沒有序號的磁碟。',
+  'Its size in bytes, or with K, M, G or T.': '大小，以位元組計，或加上 K、M、G、T。',
+  'Its size in bytes, or with K, M, G or T. Default: all that is free.':
+    '大小，以位元組計，或加上 K、M、G、T。預設：全部可用空間。',
+  'The bytes of a block. Default: 512.': '每個區塊的位元組數。預設：512。',
+  'The bytes of a block.': '每個區塊的位元組數。',
+  'The mount point: an absolute path; `none` for swap.': '掛載點：絕對路徑；swap 則為 none。',
+  'The options of the mount, as in fstab.': '掛載選項，如同 fstab。',
+  'The size of a partition for /boot. Default: none.': '/boot 分割區的大小。預設：無。',
+  'The size of the partition of the root, or of the volume group. Default: all.':
+    '根檔案系統分割區或磁碟區群組的大小。預設：全部。',
+  'lvm: the name of the group; vgroot.': 'lvm：群組的名稱，預設 vgroot。',
+  'lvm: the name of the volume; lvroot.': 'lvm：邏輯磁碟區的名稱，預設 lvroot。',
+  'lvm: the size of the volume of the root. Default: all.': 'lvm：根檔案系統邏輯磁碟區的大小。預設：全部。',
+};
+
 const WEB_URL = '不含使用者名稱的 http 或 https URL';
 const EXPRESSION = '最多 512 個字元的規則運算式';
 const ASCII = '可列印的 ASCII 字元';
@@ -203,6 +277,7 @@ export const TRADITIONAL_CHINESE: Translation = {
   },
 
   forms: {
+    hint: (description) => HINTS[description] ?? description,
     optional: '選填',
     oneALine: '每行一項。',
     notChosen: '–',
@@ -623,10 +698,10 @@ export const TRADITIONAL_CHINESE: Translation = {
       network: '網路',
       storage: '儲存',
       scripts: '指令碼',
-      preseed: '預設定檔',
+      preseed: 'Preseed',
       events: '事件',
     },
-    title: (machine, section) => `${machine} 的${section}`,
+    title: (machine, section) => `${machine}：${section}`,
   },
 
   waterfall: {
@@ -1010,7 +1085,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     newAgain: '它會再次成為新機器，接受後才能使用。',
     freed: (fqdn) => `它的位址與 DNS 名稱${fqdn === '' ? '' : ` ${fqdn} `}會立即釋放。`,
     noOwner: '它不再有擁有者。',
-    revoked: '它的憑證資料會撤銷，使用者資料會刪除。',
+    revoked: '它的認證資料會撤銷，使用者資料會刪除。',
     workStops: (state) => `它的作業 (${state}) 會立即停止。`,
     halfWritten: '它的磁碟可能只寫入一半而無法使用。',
     rescues: '啟動救援系統，擁有者可用 SSH 登入。不會寫入磁碟。',
@@ -1404,7 +1479,7 @@ export const TRADITIONAL_CHINESE: Translation = {
       architecture: '架構',
       version: '版本',
       size: '大小',
-      usedBy: '使用者',
+      usedBy: '使用中的機器',
       act: '匯入',
     },
     states: {
@@ -1449,7 +1524,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     },
     run: {
       running: '正在匯入。',
-      idle: (ago) => `上次匯入於${ago}結束。`,
+      idle: (ago) => `上次匯入：${ago}結束。`,
       never: '尚未匯入任何映像檔。',
       next: (ms) => (ms <= 0 ? '下次匯入現在開始。' : `下次匯入在 ${durationText(ms)} 後開始。`),
       onDemand: '沒有排程。',
@@ -1802,7 +1877,7 @@ export const TRADITIONAL_CHINESE: Translation = {
         label: '最舊的核心',
         hint: '部署時未指定則使用，例如 hwe-24.04。預設：該版本自己的核心。',
       },
-      'preseeds.directory': { label: '預設定檔目錄', hint: '您自己的範本，優先於內附的範本。' },
+      'preseeds.directory': { label: 'Preseed 目錄', hint: '您自己的範本，優先於內附的範本。' },
       'preseeds.debian_mirror': { label: 'Debian 鏡像站', hint: 'Debian 安裝程式取得套件的位置。' },
       'preseeds.ubuntu_mirror': { label: 'Ubuntu 鏡像站', hint: '用於 amd64 與 i386。' },
       'preseeds.ubuntu_ports_mirror': { label: 'Ubuntu ports 鏡像站', hint: '用於其他所有架構。' },
@@ -2018,7 +2093,7 @@ export const TRADITIONAL_CHINESE: Translation = {
       others: '其他所有名稱',
       answers: '沒有回報失敗',
       fails: '沒有回應',
-      since: (rack, ago) => `${rack}，自${ago}起`,
+      since: (rack, ago) => `${rack}，${ago}開始`,
       empty: '無：上述網域以外的名稱會遭拒絕。請在設定中指定上游伺服器。',
       settings: '上游伺服器、轉送網域與 DNSSEC 的設定',
     },

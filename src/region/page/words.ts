@@ -82,6 +82,8 @@ const SIGN_IN = {
 };
 
 const FORMS = {
+  /** @param description the API's, of a parameter */
+  hint: (description: string) => description,
   optional: 'optional',
   oneALine: 'One a line.',
   notChosen: '–',

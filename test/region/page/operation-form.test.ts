@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { controlsOf, parametersOf, valuesOf } from '../../../src/region/page/operation-form.ts';
 import { findWanted, type WantedOperation } from '../../../src/region/page/view.ts';
+import { completed, withWords } from '../../../src/region/page/words.ts';
 import { withRegion } from '../place.ts';
 import { ADMIN, viewOf } from './view.ts';
 
@@ -133,4 +134,14 @@ test('controls show the present values, required marks and the choices that the 
     assert.doesNotMatch(servers, /value="10.20.0.9" checked>/);
     assert.match(`${controlsOf(view, 'POST zones', { only: ['name'] })[0]}`, / required/);
     assert.doesNotMatch(`${controlsOf(view, 'PUT zones/{name}', { only: ['name'] })[0]}`, / required/);
+  }));
+
+test('the description of a parameter is shown in the language of the page', () =>
+  withRegion(({ region }) => {
+    const translation = completed({ forms: { hint: (description) => `Latine: ${description}` } });
+    const render = () =>
+      controlsOf(viewOf(region, { viewer: ADMIN }), 'POST fabrics', { only: ['class_type'] }).join('');
+    const description = parametersOf('POST fabrics', ['class_type'])[0]?.description ?? '';
+    assert.ok(description !== '' && withWords(translation, render).includes(`Latine: ${description}`));
+    assert.ok(render().includes(description) && !render().includes('Latine'));
   }));
