@@ -281,6 +281,7 @@ const region = z.strictObject({
   import_keep: z.number().int().min(1).max(IMPORT_KEEP_MAX).default(2),
   default_zone_description: z.string().max(DESCRIPTION_CHARACTERS_MAX).default(''),
   default_pool_description: z.string().max(DESCRIPTION_CHARACTERS_MAX).default('Default pool'),
+  first_run_done: z.boolean().default(false),
 });
 
 const mirrorUrl = (standard: string) =>

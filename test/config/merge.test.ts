@@ -133,6 +133,7 @@ const STORED_VALUES: Readonly<Record<string, SettingValue>> = {
   'region.import_keep': 3,
   'region.default_zone_description': 'Hall 1\nRow 2',
   'region.default_pool_description': 'Of everybody',
+  'region.first_run_done': true,
   'log.level': 'debug',
   'log.levels': { dhcp: 'debug' },
 };

@@ -12,5 +12,7 @@ export async function signIn(browser: BrowserPage, origin: string): Promise<void
       `(Object.entries(${values}).forEach(([id, value]) => { document.getElementById(id).value = value; }), document.querySelector('form').submit(), 1)`,
     )
     .catch(() => undefined);
-  await browser.until("location.pathname === '/MAAS/' && document.readyState === 'complete'", 10_000);
+  await browser.until("location.pathname !== '/MAAS/login/' && document.readyState === 'complete'", 10_000);
+  // An administrator of a new region is at its first steps.
+  await browser.open(`${origin}/MAAS/`);
 }

@@ -19,7 +19,16 @@ import { IMAGES_PATH } from './image-page.ts';
 import { CHOOSE_PATH, IMPORT, SOURCES_PATH, selectionText } from './images-page.ts';
 import { cell, pageOf } from './parts.ts';
 import { codeIn, pathBelow } from './values.ts';
-import { given, type Outcome, operate, outcomeOf, type PageDefinition, queryValue, type View } from './view.ts';
+import {
+  given,
+  type Outcome,
+  operate,
+  outcomeOf,
+  type PageDefinition,
+  queryValue,
+  type View,
+  type WantedOperation,
+} from './view.ts';
 import { words } from './words.ts';
 
 const SELECT = 'POST boot-sources/{boot_source_id}/selections';
@@ -40,6 +49,8 @@ interface Row extends OfferedImage {
   readonly source: RegionSource;
   readonly key: string;
   readonly isTicked: boolean;
+  /** True for the tick that the page proposes while nothing is selected. */
+  readonly isProposed?: boolean;
   /** The selection for which it cannot be changed here; undefined: a tick changes a selection of its own, or makes one. */
   readonly fixedBy: RegionSelection | undefined;
   /** The image that the region has of it, or imports. */
@@ -154,8 +165,8 @@ function whyFixed(rows: readonly Row[]): Html {
 }
 
 function tickOf(row: Row): Html {
-  const { key, os, release, architecture, bytes, isTicked, fixedBy } = row;
-  const before = isTicked && fixedBy === undefined ? hiddenField('was', key) : nothing;
+  const { key, os, release, architecture, bytes, isTicked, isProposed = false, fixedBy } = row;
+  const before = isTicked && !isProposed && fixedBy === undefined ? hiddenField('was', key) : nothing;
   const state = [isTicked ? html` checked` : nothing, fixedBy === undefined ? nothing : html` disabled`];
   const size = bytes === undefined ? nothing : html` <span class="small">${formatSize(bytes)}</span>`;
   return html`
@@ -190,7 +201,11 @@ function groupOf(os: string, rows: readonly Row[], isOpen: boolean): Html {
     <table class="offers"><thead><tr>${head}</tr></thead><tbody>${[...releases.values()].map(releaseRow)}</tbody></table></details>`;
 }
 
-function filterForm(view: View, all: readonly Row[], sources: readonly RegionSource[], filter: Filter): Html {
+function filterForm(
+  view: View,
+  { path, all, sources }: { path: string; all: readonly Row[]; sources: readonly RegionSource[] },
+  filter: Filter,
+): Html {
   const { choose } = words;
   const options = (texts: readonly (readonly [string, string])[], chosen: string) =>
     texts.map(
@@ -201,13 +216,13 @@ function filterForm(view: View, all: readonly Row[], sources: readonly RegionSou
   const names = sources.map((source) => [String(source.id), sourceTitle(source)] as const);
   const isFiltered = filter.text !== '' || filter.architecture !== '' || filter.source !== '' || filter.isAll;
   return html`
-    <form class="filters" method="get" action="${CHOOSE_PATH}" role="search"><input type="search" name="q" value="${queryValue(view, 'q')}"
+    <form class="filters" method="get" action="${path}" role="search"><input type="search" name="q" value="${queryValue(view, 'q')}"
     placeholder="${choose.placeholder}" aria-label="${choose.filter}" maxlength="64">
     <select name="arch" aria-label="${choose.columns.architecture}">${options(arches, filter.architecture)}</select>
     <select name="source" aria-label="${choose.columns.source}">${options([['', choose.anySource], ...names], filter.source)}</select>
     <label class="pick"><input type="checkbox" name="all" value="true"${filter.isAll ? html` checked` : nothing}>
     <span>${choose.old}</span></label>
-    <button class="button plain">${choose.filter}</button>${isFiltered ? html`<a href="${CHOOSE_PATH}">${choose.clear}</a>` : nothing}</form>`;
+    <button class="button plain">${choose.filter}</button>${isFiltered ? html`<a href="${path}">${choose.clear}</a>` : nothing}</form>`;
 }
 
 function sourceLine({ source, found: { answer, isAsking } }: Offered, nowMs: number): Html {
@@ -245,26 +260,25 @@ function sourcesPart(view: View, offered: readonly Offered[]): Html {
 }
 
 /** While sources are asked for the first time: no form, so that nobody's ticks are lost when the list comes. */
-function renderAsking(view: View, offered: readonly Offered[]) {
+function renderAsking(view: View, path: string, offered: readonly Offered[]) {
   const { choose } = words;
-  return pageOf(view, {
-    title: choose.title,
-    place: 'images',
-    isLive: true,
-    main: html`
-      <div class="bar" id="bar" data-at-work><h1>${choose.title}</h1></div>
-      <p class="soft run" id="run">${choose.askingAll}</p>
-      <div class="sheet stacked" id="asked">${offered.map((one) => sourceLine(one, view.nowMs))}</div>
-      <p><a href="${CHOOSE_PATH}?now=true">${choose.showNow}</a></p>`,
-  });
+  return html`
+    <p class="soft run" id="run" data-at-work>${choose.askingAll}</p>
+    <div class="sheet stacked" id="asked">${offered.map((one) => sourceLine(one, view.nowMs))}</div>
+    <p><a href="${path}?now=true">${choose.showNow}</a></p>`;
 }
 
+/** An image that most people want: the newest of the first system. @param rows sorted */
+const exampleIn = (rows: readonly Row[]): Row | undefined =>
+  rows.find(({ kind, architecture }) => kind === 'image' && architecture === 'amd64');
+
 function leadText(rows: readonly Row[], hasSelections: boolean): Html {
+  const { first: none, proposed, how } = words.choose;
   if (hasSelections) return html`<p class="soft run">${words.choose.lead}</p>`;
-  const first = rows.find(({ kind, architecture }) => kind === 'image' && architecture === 'amd64');
+  const first = exampleIn(rows);
   const example =
     first === undefined ? nothing : html` ${words.choose.example(first.title, first.architecture, first.bytes)}`;
-  return html`<div class="alert blue" id="teach"><b>${words.choose.first}</b>${words.choose.how}${example}</div>`;
+  return html`<div class="alert blue" id="teach"><b>${rows.some(({ isProposed }) => isProposed) ? proposed : none}</b>${how}${example}</div>`;
 }
 
 /** How many are ticked, what they download, and the room for it. The script of the page counts again with each tick. */
@@ -282,21 +296,33 @@ function sumPart(all: readonly Row[], rows: readonly Row[], free: number | undef
     <b class="why" id="no-room"${isFull ? nothing : html` hidden`}>${noRoom}</b></div>`;
 }
 
-async function render(view: View) {
+/** The images of all sources with their ticks. */
+interface Offer {
+  /** True while sources are asked for the first time: the page must be live, and has no form. */
+  readonly isAsking: boolean;
+  readonly content: Html;
+}
+
+/** @param path of the page that has it @param isProposing true to tick an example while nothing is selected */
+export async function offerImages(view: View, path: string, isProposing = false): Promise<Offer> {
   const { choose } = words;
   const { bootImages } = view.region;
   const sources = await bootImages.listImportable();
   const [selections, resources] = [await bootImages.listSelections(), await bootImages.listResources()];
-  const found = await bootImages.offered.find(sources, { waitMs: WAIT_MS });
+  const answers = await bootImages.offered.find(sources, { waitMs: WAIT_MS });
   const offered = sources.flatMap((source, at): readonly Offered[] => {
-    const answer = found[at];
+    const answer = answers[at];
     return answer === undefined ? [] : [{ source, found: answer }];
   });
   const isAwaited = waitingOf(offered).some(({ found: { askedMs } }) => view.nowMs - askedMs < LATE_MS);
-  if (isAwaited && queryValue(view, 'now') === '') return renderAsking(view, offered);
+  if (isAwaited && queryValue(view, 'now') === '') {
+    return { isAsking: true, content: renderAsking(view, path, offered) };
+  }
   const filter = filterOf(view);
   const today = new Date(view.nowMs).toISOString().slice(0, 10);
-  const all = rowsOf(offered, selections, resources);
+  const found = rowsOf(offered, selections, resources);
+  const example = isProposing && selections.length === 0 ? exampleIn(sortRows(found)) : undefined;
+  const all = found.map((row) => (row === example ? { ...row, isTicked: true, isProposed: true } : row));
   const wanted = sortRows(all.filter((row) => isWanted(row, filter, today)));
   const rows = wanted.slice(0, ROWS_MAX);
   const more = wanted.length - rows.length;
@@ -317,15 +343,26 @@ async function render(view: View) {
       ? list
       : html`<form method="post" class="choose">${hiddenField('csrf', view.viewer.csrf)}${list}${cut}
           <div class="sheet foot">${sumPart(all, rows, await bootImages.freeBytes())}${view.viewer.csrf === '' ? nothing : buttons}</div></form>`;
-  return pageOf(view, {
-    title: choose.title,
-    place: 'images',
-    main: html`
-      <div class="bar" id="bar"><h1>${choose.title}</h1><div class="row"><a class="button plain" href="${SOURCES_PATH}">${words.images.sourcesLink}</a></div></div>
+  return {
+    isAsking: false,
+    content: html`
       ${leadText(sortRows(all), selections.length > 0)}
-      ${all.length === 0 ? nothing : filterForm(view, all, sources, filter)}
+      ${all.length === 0 ? nothing : filterForm(view, { path, all, sources }, filter)}
       ${form}
-      ${sourcesPart(view, offered)}
+      ${sourcesPart(view, offered)}`,
+  };
+}
+
+async function render(view: View) {
+  const { title } = words.choose;
+  const { isAsking, content } = await offerImages(view, CHOOSE_PATH);
+  return pageOf(view, {
+    title,
+    place: 'images',
+    isLive: isAsking,
+    main: html`
+      <div class="bar" id="bar"><h1>${title}</h1><div class="row"><a class="button plain" href="${SOURCES_PATH}">${words.images.sourcesLink}</a></div></div>
+      ${content}
       <p><a href="${IMAGES_PATH}">${words.images.all}</a></p>`,
   });
 }
@@ -383,12 +420,17 @@ async function offeredArches(view: View, sourceId: string, { os, release }: Pick
   return images.filter((one) => one.os === os && one.release === release).map(({ architecture }) => architecture);
 }
 
-async function act(view: View): Promise<Outcome> {
+/** Does what the form of an offer asks for. @param path of its page @param next the pages after saving, and after beginning an import */
+export async function chooseImages(
+  view: View,
+  path: string,
+  next: { readonly saved: string; readonly importing: string },
+): Promise<Outcome> {
   const wanted = given(view, 'do');
   if (wanted === 'ask') {
     const { bootImages } = view.region;
     await bootImages.offered.find(await bootImages.listImportable(), { waitMs: WAIT_MS, again: true });
-    return { kind: 'done', to: CHOOSE_PATH, text: words.choose.askedAgain };
+    return { kind: 'done', to: path, text: words.choose.askedAgain };
   }
   const changes = changesOf(view).slice(0, ROWS_MAX);
   const selections = await view.region.bootImages.listSelections();
@@ -396,14 +438,17 @@ async function act(view: View): Promise<Outcome> {
     const answer = await applyChange(view, change, selections);
     if (answer?.kind === 'refusal') return answer;
   }
-  if (wanted !== 'import') return { kind: 'done', to: CHOOSE_PATH, text: words.choose.saved(changes.length) };
-  return outcomeOf(await operate(view, IMPORT, {}, {}), IMAGES_PATH, words.choose.importing);
+  if (wanted !== 'import') return { kind: 'done', to: next.saved, text: words.choose.saved(changes.length) };
+  return outcomeOf(await operate(view, IMPORT, {}, {}), next.importing, words.choose.importing);
 }
+
+/** The operations behind the form of an offer. */
+export const CHOICE_OPERATIONS: readonly WantedOperation[] = [SELECT, CHANGE, UNSELECT, IMPORT];
 
 export const CHOOSE_PAGE: PageDefinition = {
   path: CHOOSE_PATH,
   access: 'admin',
   render,
-  act,
-  operations: [SELECT, CHANGE, UNSELECT, IMPORT],
+  act: (view) => chooseImages(view, CHOOSE_PATH, { saved: CHOOSE_PATH, importing: IMAGES_PATH }),
+  operations: CHOICE_OPERATIONS,
 };

@@ -34,7 +34,7 @@ import { given, mayCall, type Outcome, operate, type PageDefinition, queryValue,
 import { words } from './words.ts';
 
 const PATH = `${NETWORKS_PATH}interfaces/`;
-const SET = 'POST settings change';
+export const SET = 'POST settings change';
 const UNSET = 'POST settings unset';
 
 type FieldKind = 'text' | 'list' | 'json' | 'flag' | 'management' | readonly string[];
@@ -211,26 +211,34 @@ function further(view: View, names: readonly string[], fields: readonly Html[]):
 
 const FURTHER_NAMES: readonly string[] = ['name', ...FURTHER_FIELDS.map(([name]) => name)];
 
-function placeLink(place: Place, label: string, about: string): Html {
+/** The address of the form for a place. @param path of the page that has it */
+function placePath(path: string, place: Place): string {
   const query = new URLSearchParams({ rack: place.rack });
   if (place.interface !== '') query.set('interface', place.interface);
   if (place.ip !== '') query.set('address', `${place.ip}/${place.network?.prefix}`);
   else if (place.network !== undefined) query.set('network', formatNetwork(place.network));
-  return html`
-    <div class="list-item"><div><div class="name">${label}</div><div class="small">${about}</div></div>
-    <a class="button plain small-button" href="${PATH}add/?${query.toString()}">${words.networks.enable}</a></div>`;
+  return `${path}?${query.toString()}`;
 }
 
-/** The networks to choose from. @param subnet only in this one */
-function renderChoice(view: View, networks: NetworkView, subnet: SubnetView | undefined): Html {
+const placeLink = (path: string, place: Place, label: string, about: string): Html => html`
+  <div class="list-item"><div><div class="name">${label}</div><div class="small">${about}</div></div>
+  <a class="button plain small-button" href="${placePath(path, place)}">${words.networks.enable}</a></div>`;
+
+/** True if the rack does not serve it yet. */
+const isFree = (networks: NetworkView, { rack, network }: Place): boolean =>
+  subnetAt(networks, network)?.served.every((one) => one.rack !== rack) ?? true;
+
+/** The networks to choose from. @param path of the page that has the form @param subnet only in this one */
+function renderChoice(view: View, path: string, networks: NetworkView, subnet: SubnetView | undefined): DhcpOffer {
   const racks = acceptedRacks(view);
-  const isFree = ({ rack, network }: Place) =>
-    subnetAt(networks, network)?.served.every((one) => one.rack !== rack) ?? true;
   const hosts = placesIn(view, subnet)
-    .filter(isFree)
-    .map((place) => placeLink(place, `${place.ip}/${place.network?.prefix}`, `${place.rackName} · ${place.interface}`));
+    .filter((place) => isFree(networks, place))
+    .map((place) =>
+      placeLink(path, place, `${place.ip}/${place.network?.prefix}`, `${place.rackName} · ${place.interface}`),
+    );
   const relayed = racks.map(({ uuid, name }) =>
     placeLink(
+      path,
       { rack: uuid, rackName: name, interface: '', ip: '', network: subnet?.network },
       words.interfaces.relayed,
       name,
@@ -242,19 +250,32 @@ function renderChoice(view: View, networks: NetworkView, subnet: SubnetView | un
       : subnet === undefined
         ? words.interfaces.choose
         : words.interfaces.chooseFor(subnet.subnet.cidr, hosts.length);
-  return pageOf(view, {
+  return {
     title: words.networks.enable,
-    place: 'networks',
-    main: html`
-      <div class="bar"><h1>${words.networks.enable}</h1></div><p class="soft">${lead}</p>
+    content: html`
+      <p class="soft">${lead}</p>
       ${hosts.length + relayed.length === 0 ? nothing : html`<div class="sheet">${hosts}${relayed}</div>`}`,
-  });
+  };
 }
 
-async function renderAdd(view: View): Promise<Html | undefined> {
+/** The form that enables DHCP, or the choice of a network for it. */
+interface DhcpOffer {
+  readonly title: string;
+  readonly content: Html;
+}
+
+/**
+ * @param path of the page that has it
+ * @param isProposing true to take the only free network of a rack's host if the query chooses none
+ */
+export async function offerDhcp(view: View, path: string, isProposing = false): Promise<DhcpOffer> {
   const networks = await view.region.networks.look();
-  const place = chosenPlace(view, networks);
-  if (place === undefined) return renderChoice(view, networks, wantedSubnet(view, networks));
+  const free =
+    isProposing && queryValue(view, 'all') === ''
+      ? placesIn(view, undefined).filter((one) => isFree(networks, one))
+      : [];
+  const place = chosenPlace(view, networks) ?? (free.length === 1 ? free[0] : undefined);
+  if (place === undefined) return renderChoice(view, path, networks, wantedSubnet(view, networks));
   const { network, ip, rackName } = place;
   const subnet = subnetAt(networks, network);
   const runs = network === undefined ? [] : await runsIn(view, network, ip);
@@ -266,13 +287,14 @@ async function renderAdd(view: View): Promise<Html | undefined> {
       : [];
   const title = words.interfaces.enableIn(network === undefined ? '' : formatNetwork(network));
   const about = words.interfaces.by(rackName, place.interface, ip);
-  return pageOf(view, {
+  const others = isProposing ? html` <a href="${path}?all=yes">${words.interfaces.others}</a>` : nothing;
+  return {
     title,
-    place: 'networks',
-    main: html`
-      <div class="bar"><h1>${title}</h1></div><p class="soft">${about}</p>${foreignPart(subnet)}
+    content: html`
+      <p class="soft">${about}${others}</p>${foreignPart(subnet)}
       ${network === undefined ? nothing : html`<div class="sheet stacked">${renderAddressMap(network, runs)}</div>`}
       <div class="sheet narrow stacked">${formOf(view, {
+        to: placePath(path, place),
         body: [
           ...where,
           ...FIRST_FIELDS.map((field) => controlOf(view, field, values)),
@@ -282,8 +304,17 @@ async function renderAdd(view: View): Promise<Html | undefined> {
           ]),
         ],
         submit: words.networks.enable,
-        back: subnet === undefined ? NETWORKS_PATH : subnetPath(subnet.subnet.id),
+        ...(isProposing ? {} : { back: subnet === undefined ? NETWORKS_PATH : subnetPath(subnet.subnet.id) }),
       })}</div>`,
+  };
+}
+
+async function renderAdd(view: View): Promise<Html> {
+  const { title, content } = await offerDhcp(view, `${PATH}add/`);
+  return pageOf(view, {
+    title,
+    place: 'networks',
+    main: html`<div class="bar"><h1>${title}</h1></div>${content}`,
   });
 }
 
@@ -295,7 +326,8 @@ function freeName(taken: ReadonlySet<string>, place: Place): string {
   return name;
 }
 
-async function add(view: View): Promise<Outcome> {
+/** Does what the form that enables DHCP asks for. */
+export async function enableDhcp(view: View): Promise<Outcome> {
   const { region } = view;
   const place = chosenPlace(view, await region.networks.look());
   if (place === undefined) return undefined;
@@ -473,6 +505,6 @@ async function renderAll(view: View): Promise<Html> {
 
 export const INTERFACE_PAGES: readonly PageDefinition[] = [
   { path: PATH, access: 'admin', render: renderAll },
-  { path: `${PATH}add/`, access: 'admin', render: renderAdd, act: add, operations: [SET] },
+  { path: `${PATH}add/`, access: 'admin', render: renderAdd, act: enableDhcp, operations: [SET] },
   { path: `${PATH}:rack/:name/`, access: 'admin', render: renderOne, act: change, operations: [SET, UNSET] },
 ];

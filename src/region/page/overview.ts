@@ -13,6 +13,7 @@ import type { Machine } from '../records/machine.ts';
 import { machineFqdn } from '../records/machine.ts';
 import { STATUS_GROUPS } from '../records/machine-search.ts';
 import { renderStrangers } from './events-part.ts';
+import { renderLeftSteps } from './first-steps.ts';
 import { IMAGES_PATH, importPart, resourceTitle, statePill } from './image-page.ts';
 import { machinePath } from './machine-actions.ts';
 import { countsOf } from './machine-filters.ts';
@@ -103,6 +104,7 @@ async function renderOverview(view: View): Promise<Html> {
     main: html`
       <div id="bar" class="bar"><h1>${words.frame.pages.overview}</h1></div>
       <div id="needs">${renderNeeds(needs, counts.size > 0)}</div>
+      <div id="steps">${await renderLeftSteps(view)}</div>
       <div id="counts">${machines}</div>
       <div id="now">${happening}</div>
       <div id="strangers">${await renderStrangers(view)}</div>`,

@@ -11,7 +11,9 @@ type Row = readonly [from: string, to: string];
 /** Below `/MAAS/r/` and, before MAAS 3, `/MAAS/l/`. */
 const UI: readonly Row[] = [
   ['', ''],
-  ['intro/*', ''],
+  ['intro/images', 'first-run/images/'],
+  ['intro/user', 'first-run/key/'],
+  ['intro/*', 'first-run/'],
   ['dashboard/*', 'networks/'],
   ['network-discovery/*', 'networks/'],
   ['machines/*', 'machines/'],

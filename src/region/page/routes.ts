@@ -34,6 +34,8 @@ import { DESIGN_PAGES } from './design-page.ts';
 import { DNS_PAGES } from './dns-pages.ts';
 import { EDIT_PAGE } from './edit-page.ts';
 import { EVENTS_EXPORT, EVENTS_PAGE } from './events-page.ts';
+import { FIRST_RUN_PAGES } from './first-run.ts';
+import { FIRST_RUN_PATH, needsFirstRun } from './first-steps.ts';
 import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
 import { HEALTH_PAGE } from './health-page.ts';
 import { IMAGE_PAGE } from './image-page.ts';
@@ -93,6 +95,7 @@ import { withWords } from './words.ts';
 
 export const PAGES: readonly PageDefinition[] = [
   OVERVIEW_PAGE,
+  ...FIRST_RUN_PAGES,
   RACKS_PAGE,
   ...DESIGN_PAGES,
   MACHINES_PAGE,
@@ -540,7 +543,8 @@ async function signIn(listener: PageListener, request: FastifyRequest, reply: Fa
   const token = await listener.sessions.open(user);
   await listener.guard.note(peer, user, 'signed-in');
   const cookie = cookieOf(cookieNameOf(request), token, isEncrypted(request.raw, listener.region.config()));
-  return reply.header('Set-Cookie', cookie).redirect(to, 303);
+  const isFirst = to === '/MAAS/' && (await needsFirstRun({ region: listener.region, viewer: user }));
+  return reply.header('Set-Cookie', cookie).redirect(isFirst ? FIRST_RUN_PATH : to, 303);
 }
 
 /** Gives a program an API key for a password. It signs nobody in. */

@@ -51,7 +51,7 @@ function sectionOf({ key }: SettingShape) {
 }
 
 /** A key with its value in force. */
-interface Setting extends SettingShape {
+export interface Setting extends SettingShape {
   readonly value: SettingValue | undefined;
   readonly stored: SettingValue | undefined;
   readonly byDefault: SettingValue | undefined;
@@ -61,14 +61,26 @@ interface Setting extends SettingShape {
 /** The keys of a file that concern a rack only: a region apart does not use them. */
 const OF_RACKS = /^(?:dhcp|dns|tftp|boot)\./;
 
-function settingsIn({ region }: View, group: GroupName): readonly Setting[] {
-  const { settings } = region;
+function settingsIn(view: View, group: GroupName): readonly Setting[] {
   const [, sections] = GROUPS.find(([name]) => name === group) ?? GROUPS[0];
-  const isApart = region.config().ownRack === undefined;
+  const isApart = view.region.config().ownRack === undefined;
+  return findSettings(
+    view,
+    (shape) =>
+      sections.some((section) => section === sectionOf(shape)) &&
+      !(isApart && shape.owner === 'file' && OF_RACKS.test(shape.key)),
+  );
+}
+
+/** Settings with their values in force, as they were last read (`RegionSettings.load`). */
+export function findSettings(
+  { region }: Pick<View, 'region'>,
+  isWanted: (shape: SettingShape) => boolean,
+): readonly Setting[] {
+  const { settings } = region;
   return settings.rules
     .shapes()
-    .filter((shape) => sections.some((section) => section === sectionOf(shape)))
-    .filter(({ key, owner }) => !(isApart && owner === 'file' && OF_RACKS.test(key)))
+    .filter(isWanted)
     .map((shape) => ({
       ...shape,
       value: shape.key === 'name' ? region.config().ownRack?.name : settings.valueOf(shape.key),
@@ -78,14 +90,15 @@ function settingsIn({ region }: View, group: GroupName): readonly Setting[] {
     }));
 }
 
-const isEditable = ({ key, owner, pin, kind, choices }: Setting) =>
+/** True if the page can change it. */
+export const isEditable = ({ key, owner, pin, kind, choices }: Setting) =>
   owner === 'either' &&
   pin === undefined &&
   OTHER_PAGES[key] === undefined &&
   !(kind === 'choice' && choices.length < 2);
 
 /** A value as a person writes it in the control of its key; empty: there is none. */
-function textOf({ kind }: Pick<Setting, 'kind'>, value: SettingValue | undefined): string {
+export function textOf({ kind }: Pick<Setting, 'kind'>, value: SettingValue | undefined): string {
   if (value === undefined || value === null) return '';
   if (kind === 'list' && Array.isArray(value)) return value.map(String).join('\n');
   const isEmpty =
@@ -117,7 +130,8 @@ const ROWS_MAX = 12;
 
 const codeOf = (key: string) => html`<code class="key">${key}</code>`;
 
-function controlOf(view: View, setting: Setting): Html {
+/** @param proposal the text of a key that nobody has set */
+function controlOf(view: View, setting: Setting, proposal = ''): Html {
   const { key, kind, choices, stored, byDefault } = setting;
   const { label, hint } = wordsOf(setting);
   const standard = textOf(setting, byDefault);
@@ -126,7 +140,7 @@ function controlOf(view: View, setting: Setting): Html {
     name: key,
     label: html`${label} ${codeOf(key)}${mark}`,
     hint,
-    value: presentText(setting),
+    value: presentText(setting) || proposal,
     isAlternative: true,
   };
   const rows = Math.min(ROWS_MAX, Math.max(1, control.value.split('\n').length));
@@ -170,11 +184,15 @@ function fixedRow(setting: Setting): Html {
     ${hint === '' ? nothing : html`<p class="hint">${hint}</p>`}</div>`;
 }
 
+/** A setting as a field, or, if it cannot be changed here, as its value with the reason. @param proposal the text of a key that nobody has set */
+export const settingRow = (view: View, setting: Setting, proposal?: string): Html =>
+  isEditable(setting) ? controlOf(view, setting, proposal) : fixedRow(setting);
+
 function groupSection(view: View, name: GroupName): Html {
   const settings = settingsIn(view, name);
   if (settings.length === 0) return nothing;
   const ofGroup = ofForm(view, given(view, 'group') === name);
-  const rows = settings.map((setting) => (isEditable(setting) ? controlOf(ofGroup, setting) : fixedRow(setting)));
+  const rows = settings.map((setting) => settingRow(ofGroup, setting));
   const form = settings.some(isEditable)
     ? formOf(view, { body: [hiddenField('group', name), ...rows], submit: words.forms.save })
     : html`<div class="form">${rows}</div>`;
@@ -199,21 +217,31 @@ async function act(view: View): Promise<Outcome> {
   const group = GROUPS.find(([name]) => name === given(view, 'group'));
   if (group === undefined) return undefined;
   await view.region.settings.load();
-  const editable = settingsIn(view, group[0]).filter(isEditable);
+  return storeSettings(view, settingsIn(view, group[0]), PATH);
+}
+
+/** Stores what a form with these settings changes. @param whenEmpty the text that an empty field stands for @param to the page to show then */
+export async function storeSettings(
+  view: View,
+  settings: readonly Setting[],
+  to: string,
+  whenEmpty = '',
+): Promise<Outcome> {
+  const editable = settings.filter(isEditable);
   const changes: { readonly key: string; readonly value?: SettingValue }[] = [];
   for (const setting of editable) {
     const { key, kind } = setting;
-    const sent = given(view, key).replaceAll('\r\n', '\n').trim();
+    const sent = given(view, key).replaceAll('\r\n', '\n').trim() || whenEmpty;
     const text = kind === 'check' ? String(sent === 'true') : sent;
     if (text === presentText(setting)) continue;
     const value = valueIn(setting, text);
     if (isRefusal(value)) return value;
     changes.push(value === undefined ? { key } : { key, value });
   }
-  if (changes.length === 0) return { kind: 'done', to: PATH, text: words.settings.unchanged };
+  if (changes.length === 0) return { kind: 'done', to, text: words.settings.unchanged };
   const answer = await operate(view, CHANGE, {}, { changes: JSON.stringify(changes) });
   if (answer.kind === 'refusal') return atKeys(answer, editable);
-  return { kind: 'done', to: PATH, text: words.settings.saved(changes.map((change) => wordsOf(change).label)) };
+  return { kind: 'done', to, text: words.settings.saved(changes.map((change) => wordsOf(change).label)) };
 }
 
 /** A refusal by the keys to which its reasons belong. */

@@ -537,6 +537,7 @@ const INTERFACES = {
   enabled: (cidr: string) => `DHCP is enabled in ${cidr}.`,
   foreign: (address: string) =>
     `Another DHCP server, ${address}, answers in this network: machines may get addresses from either. Switch it off, or use the mode proxy.`,
+  others: 'Another network',
   further: 'More',
   name: { label: 'Name', hint: 'Default: that of the network interface.' },
   taken: (name: string) => `The rack has a cluster interface ${name}: choose another name.`,
@@ -754,6 +755,8 @@ const CHOOSE = {
   /** While nothing is selected. */
   first: 'Nothing is ticked yet',
   how: 'Tick the systems that machines shall get: each needs an image of its release for the architecture of the machines.',
+  /** While an image is ticked that nobody has saved. */
+  proposed: 'An image to begin with is ticked',
   /** @param bytes undefined: unknown */
   example: (title: string, architecture: string, bytes: number | undefined) =>
     `For example ${title} for ${architecture}${bytes === undefined ? '' : `, which downloads ${formatSize(bytes)}`}.`,
@@ -1163,6 +1166,10 @@ const SETTING_KEYS: Readonly<Record<string, { readonly label: string; readonly h
   },
   'region.default_zone_description': { label: 'Description of the default zone', hint: '' },
   'region.default_pool_description': { label: 'Description of the default pool', hint: '' },
+  'region.first_run_done': {
+    label: 'The first steps are done',
+    hint: 'With the tick, the page no longer offers them to administrators.',
+  },
   'metrics.listen': {
     label: 'Addresses of metrics',
     hint: 'Of /metrics, /healthz and /readyz, without a password. Default: 127.0.0.1:5249.',
@@ -1198,6 +1205,78 @@ const SETTINGS_PAGE = {
   footer: html`The same on the command line: <code>sudo rackboot config show</code> and <code>sudo rackboot config set</code>.`,
   unchanged: 'Nothing was changed.',
   saved: (labels: readonly string[]) => `Saved: ${labels.join(', ')}.`,
+};
+
+const FIRST_RUN = {
+  title: 'Set up this region',
+  lead: (done: number, steps: number) =>
+    `${done} of ${steps} steps are done. Each takes a few seconds and can be skipped; what you skip stays on the overview.`,
+  over: 'Everything is set. Now boot a machine from the network.',
+  begin: 'Continue',
+  later: 'Not now',
+  toOverview: 'To the overview',
+  dismiss: 'Do not remind me',
+  dismissed: 'The overview no longer lists the first steps. They are still at /MAAS/first-run/.',
+  /** On the overview. */
+  left: (left: number, steps: number) => `Set up this region: ${left} of ${steps} steps are left`,
+  done: 'done',
+  show: 'Open',
+  next: 'Next',
+  skip: 'Skip',
+  save: 'Save and continue',
+  progress: (step: number, steps: number) => `Step ${step} of ${steps}`,
+  keys: (keys: number) => counted(keys, 'key'),
+  key: {
+    label: 'Your key',
+    hint: 'Paste a public key, or name an account from which to take its keys.',
+    fromSite: { label: 'Or from a site', hint: 'gh:NAME for GitHub, lp:NAME for Launchpad.' },
+    none: 'Paste a key, or name an account.',
+  },
+  /** `why` says what goes wrong without it. */
+  steps: {
+    name: {
+      title: 'Name',
+      lead: 'Racks and messages name it. Only the configuration file can change it.',
+      why: 'Racks and messages name it.',
+      button: 'Open',
+    },
+    upstream: {
+      title: 'DNS servers for other names',
+      lead: 'The racks answer for the names of machines, and ask these servers for all others.',
+      why: 'Without them, machines find no names outside.',
+      button: 'Set servers',
+    },
+    archives: {
+      title: 'Package archives of Ubuntu',
+      lead: 'Installed machines and installers take their packages from here. Keep these, or name a mirror of your own.',
+      why: "Without a choice, machines use Ubuntu's own.",
+      button: 'Set archives',
+    },
+    proxy: {
+      title: 'Proxy',
+      lead: 'If machines reach the internet only through a proxy, name it. Leave it empty if they need none.',
+      why: 'Without a choice, nothing uses a proxy.',
+      button: 'Set the proxy',
+    },
+    key: {
+      title: 'Your SSH key',
+      lead: 'With it you log in to the machines that you deploy.',
+      why: 'Without one, deployments are refused.',
+      button: 'Add a key',
+    },
+    images: {
+      title: 'Images',
+      lead: 'The systems that machines shall get. The import goes on in the background.',
+      why: 'Without one, nothing can be deployed.',
+      button: 'Choose images',
+    },
+    dhcp: {
+      title: 'DHCP',
+      lead: 'The rack gives machines addresses and tells them what to boot. The ranges are proposed in the free part of the network.',
+      why: 'Without it, no machine boots from the network.',
+      button: 'Enable DHCP',
+    },
+  },
 };
 
 const MACHINE = {
@@ -2171,6 +2250,7 @@ const ENGLISH = {
   scripts: SCRIPTS,
   settings: SETTINGS_PAGE,
   health: HEALTH,
+  firstRun: FIRST_RUN,
   account: ACCOUNT,
   people: PEOPLE,
   dns: DNS,

@@ -7,6 +7,8 @@ import { findMoved } from '../../../src/region/page/paths.ts';
 /** All pages to which an address may lead; a region without some of them leads to the page above. */
 const PAGES = [
   '/MAAS/',
+  '/MAAS/first-run/',
+  '/MAAS/first-run/key/',
   '/MAAS/machines/',
   '/MAAS/machines/:machine/',
   '/MAAS/machines/:machine/network/',
@@ -31,7 +33,9 @@ const MOVED: readonly (readonly [from: string, to: string])[] = [
   ['/MAAS/r', '/MAAS/'],
   ['/MAAS/r/', '/MAAS/'],
   ['/MAAS/l/', '/MAAS/'],
-  ['/MAAS/r/intro/user', '/MAAS/'],
+  ['/MAAS/r/intro/user', '/MAAS/first-run/key/'],
+  ['/MAAS/l/intro', '/MAAS/first-run/'],
+  ['/MAAS/r/intro/success', '/MAAS/first-run/'],
   ['/MAAS/r/machines', '/MAAS/machines/'],
   ['/MAAS/r/machines?status=%3Dbroken', '/MAAS/machines/'],
   ['/MAAS//r//machines/', '/MAAS/machines/'],

@@ -15,7 +15,7 @@ export const MISSING_FUNCTIONS = {
   drivers: 'extra drivers for machines that it installs',
   enlisting: 'commissioning while a machine enlists: it is commissioned once it is accepted',
   erasing: 'a default for erasing disks: give erase=true with each release',
-  guide: 'a guide to the first steps, or news of releases',
+  guide: 'news of releases',
   'dns-ttl': 'one TTL for all names: give a name its own, address_ttl of dnsresources or ttl of dnsresourcerecords',
   'hardware-sync': 'regular reports of deployed machines',
   installer: 'this installer',
@@ -59,6 +59,11 @@ export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
     flag: { on: '1h', off: 'no' },
   },
   commissioning_distro_series: { key: 'boot.release', doc: 'the release of the ephemeral environment' },
+  completed_intro: {
+    key: 'region.first_run_done',
+    doc: 'true: the page no longer offers the first steps',
+    flag: { on: true, off: false },
+  },
   default_distro_series: {
     key: 'deployment.release',
     doc: 'the release of a deployment that names none',
@@ -123,7 +128,7 @@ const MISSING: readonly (readonly [missing: MissingFunction, names: string])[] =
   ['drivers', 'enable_third_party_drivers vcenter_server vcenter_username vcenter_password vcenter_datacenter'],
   ['enlisting', 'enlist_commissioning'],
   ['erasing', 'enable_disk_erasing_on_release disk_erase_with_secure_erase disk_erase_with_quick_erase'],
-  ['guide', 'completed_intro release_notifications'],
+  ['guide', 'release_notifications'],
   ['hardware-sync', 'hardware_sync_interval'],
   [
     'installer',

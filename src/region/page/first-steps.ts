@@ -1,0 +1,158 @@
+// What a region needs before its first machine, and which of it is done: the steps of the first run.
+//
+// 1. What is done follows from the state: a value that a file or the store has, an SSH key, a selection, a served network. Only that nobody wants
+//    to be reminded any more is stored (`region.first_run_done`).
+// 2. Only administrators are reminded, and only they take the steps.
+
+import { type Html, html, nothing } from '../../html.ts';
+import { formatNetwork } from '../../net/address.ts';
+import { pinText } from '../records/settings-refusal.ts';
+import { formOf, hiddenField } from './forms.ts';
+import { selectionText } from './images-page.ts';
+import { findSettings, type Setting, textOf } from './settings-page.ts';
+import type { View } from './view.ts';
+import { words } from './words.ts';
+
+export const FIRST_RUN_PATH = '/MAAS/first-run/';
+/** The setting that ends the reminders. */
+export const DISMISSED_KEY = 'region.first_run_done';
+
+/** The settings of each step that consists of settings. */
+const STEP_KEYS = {
+  name: ['name'],
+  upstream: ['dns.upstream'],
+  archives: ['preseeds.ubuntu_mirror', 'preseeds.ubuntu_ports_mirror'],
+  proxy: ['http_proxy'],
+} as const;
+
+export type SettingsStep = keyof typeof STEP_KEYS;
+
+/** The steps in their order. */
+export const STEPS = ['name', 'upstream', 'archives', 'proxy', 'key', 'images', 'dhcp'] as const;
+export type StepName = (typeof STEPS)[number];
+
+/** Something that is set, and the file that sets it; `where` is empty if it can be changed here. */
+interface Fact {
+  readonly text: string;
+  readonly where: string;
+}
+
+export interface Step {
+  readonly name: StepName;
+  readonly isDone: boolean;
+  readonly facts: readonly Fact[];
+}
+
+type Reader = Pick<View, 'region' | 'viewer'>;
+
+export const stepPath = (name: StepName): string => `${FIRST_RUN_PATH}${name}/`;
+
+/** Of a list of facts, so many are shown. */
+const FACTS_MAX = 5;
+
+/** The settings of a step, as they were last read. */
+export function settingsOfStep({ region }: Pick<View, 'region'>, name: SettingsStep): readonly Setting[] {
+  const keys: readonly string[] = STEP_KEYS[name];
+  return findSettings({ region }, ({ key }) => keys.includes(key));
+}
+
+/** Where a setting is written that cannot be changed here; empty: it can. */
+function whereOf({ region }: Reader, { key, owner, pin }: Setting): string {
+  if (pin !== undefined) return pinText({ key, pin });
+  if (owner !== 'file') return '';
+  const { ownRack, ownFile } = region.config();
+  const own = ownRack ?? ownFile;
+  return own?.values[key] === undefined
+    ? words.settings.onlyFile
+    : pinText({ key, pin: { kind: 'own', file: own.file } });
+}
+
+function settingsStep(view: Reader, name: SettingsStep): Step {
+  const settings = settingsOfStep(view, name);
+  const isSet = ({ owner, pin, stored }: Setting) => owner === 'file' || pin !== undefined || stored !== undefined;
+  const facts = settings.filter(isSet).map((setting) => ({
+    text: textOf(setting, setting.value) || words.settings.none,
+    where: whereOf(view, setting),
+  }));
+  return { name, isDone: settings.every(isSet), facts };
+}
+
+async function keyStep({ region, viewer }: Reader): Promise<Step> {
+  const keys = await region.store.life.listSshKeys(viewer.username);
+  const facts = keys.length === 0 ? [] : [{ text: words.firstRun.keys(keys.length), where: '' }];
+  return { name: 'key', isDone: keys.length > 0, facts };
+}
+
+async function imagesStep({ region: { bootImages } }: Pick<View, 'region'>): Promise<Step> {
+  const selections = await bootImages.listSelections();
+  const isDone = selections.length > 0 || (await bootImages.listResources()).length > 0;
+  const facts = selections.slice(0, FACTS_MAX).map((selection) => ({
+    text: selectionText(selection),
+    where:
+      selection.pin === undefined
+        ? ''
+        : words.sources.pinnedSelection(selection.pin.file, selection.pin.line).toString(),
+  }));
+  return { name: 'images', isDone, facts };
+}
+
+async function dhcpStep({ region }: Pick<View, 'region'>): Promise<Step> {
+  const { served } = await region.networks.look();
+  const managed = served.filter(({ management }) => management !== 0);
+  const facts = managed.slice(0, FACTS_MAX).map(({ network, rack, rackName, key }) => {
+    const pin = region.settings.pinnedBy(key, rack);
+    return { text: `${formatNetwork(network)} · ${rackName}`, where: pin === undefined ? '' : pinText({ key, pin }) };
+  });
+  return { name: 'dhcp', isDone: managed.length > 0, facts };
+}
+
+export async function readSteps(view: Reader): Promise<readonly Step[]> {
+  await view.region.settings.load();
+  return [
+    ...(['name', 'upstream', 'archives', 'proxy'] as const).map((name) => settingsStep(view, name)),
+    await keyStep(view),
+    await imagesStep(view),
+    await dhcpStep(view),
+  ];
+}
+
+const isDismissed = ({ region }: Pick<View, 'region'>): boolean => region.settings.valueOf(DISMISSED_KEY) === true;
+
+/**
+ * True if this person is to be led through the steps when they sign in: an administrator of a region that has no machines, and could boot none,
+ * because it has no image or offers no DHCP.
+ */
+export async function needsFirstRun(view: Pick<View, 'region'> & { readonly viewer: { readonly isAdmin: boolean } }) {
+  const { region, viewer } = view;
+  if (!viewer.isAdmin) return false;
+  await region.settings.load();
+  if (isDismissed(view) || (await region.store.countStatuses()).size > 0) return false;
+  return !(await dhcpStep(view)).isDone || !(await imagesStep(view)).isDone;
+}
+
+/** Lets an administrator end the reminders. */
+export const dismissForm = (view: View): Html =>
+  formOf(view, {
+    to: FIRST_RUN_PATH,
+    body: hiddenField('do', 'dismiss'),
+    submit: words.firstRun.dismiss,
+    tone: 'plain',
+    isInline: true,
+  });
+
+/** On the overview: the steps that were skipped, each with a button. */
+export async function renderLeftSteps(view: View): Promise<Html> {
+  if (!view.viewer.isAdmin || isDismissed(view)) return nothing;
+  const steps = await readSteps(view);
+  const left = steps.filter(({ isDone }) => !isDone);
+  if (left.length === 0) return nothing;
+  const { firstRun } = words;
+  const items = left.map(({ name }) => {
+    const { title, why, button } = firstRun.steps[name];
+    return html`
+      <div class="list-item in-row"><div><div class="name">${title}</div><div class="small">${why}</div></div>
+      <a class="button plain small-button" href="${stepPath(name)}">${button}</a></div>`;
+  });
+  return html`
+    <div class="sheet stacked left"><div class="card-head"><h2>${firstRun.left(left.length, steps.length)}</h2>${dismissForm(view)}</div>${items}</div>`;
+}
