@@ -34,6 +34,7 @@ const VALUES: Readonly<Record<string, { set: string; read: unknown; stored: Sett
     stored: { boot: { release: 'trixie' } },
     refused: ['a b'],
   },
+  completed_intro: { set: 'true', read: true, stored: { region: { first_run_done: true } }, refused: ['perhaps', ''] },
   default_distro_series: {
     set: 'noble',
     read: 'noble',
