@@ -8,6 +8,7 @@ import { html } from '../../html.ts';
 import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
 import type { MachineStatus } from '../records/lifecycle.ts';
 import type { MachineEventType } from '../records/machine-event.ts';
+import { driverLabel, parameterWords } from '../records/power-words.ts';
 import type { Translation } from './words.ts';
 
 const UNITS: Readonly<Record<string, string>> = { s: '秒', min: '分', h: '時間', d: '日' };
@@ -26,7 +27,7 @@ const STATES: Readonly<Record<MachineStatus, string>> = {
   ready: '準備完了',
   reserved: '予約済み',
   deployed: 'デプロイ済み',
-  retired: '引退',
+  retired: '退役済み',
   broken: '故障',
   deploying: 'デプロイ中',
   allocated: '割り当て済み',
@@ -88,6 +89,55 @@ const EVENTS: Readonly<Record<MachineEventType, string>> = {
   REGION_IMPORT_INFO: 'イメージのインポート',
   REGION_IMPORT_ERROR: 'イメージのインポートの失敗',
   AUTHORISATION: '認証',
+};
+
+const DRIVERS: Readonly<Record<string, string>> = { manual: '手動', virsh: 'Virsh (仮想マシン)' };
+
+const WEB_URL = 'ユーザー名を含まないhttpまたはhttpsのURL';
+const EXPRESSION = '512文字以内の正規表現';
+const ASCII = '印字可能なASCII文字';
+
+/** Of each driver and parameter. */
+const PARAMETERS: Readonly<Record<string, { readonly label: string; readonly expects?: string }>> = {
+  'ipmi power_address': {
+    label: 'BMCのアドレス',
+    expects: 'アドレスまたは名前。ポートが623でない場合はポートも指定: 10.0.0.5、bmc-7:6230、[fd00::5]:623',
+  },
+  'ipmi power_user': { label: 'ユーザー', expects: '印字可能なASCII文字16文字以内' },
+  'ipmi power_pass': { label: 'パスワード', expects: '印字可能なASCII文字20文字以内' },
+  'ipmi power_driver': { label: 'プロトコル: IPMI 2.0または1.5' },
+  'ipmi power_boot_type': { label: '起動に使うファームウェア' },
+  'ipmi power_off_mode': { label: '電源の切り方: BMCがソフトオフに対応しない場合はhard' },
+  'ipmi cipher_suite_id': { label: '暗号スイート' },
+  'ipmi privilege_level': { label: '権限レベル' },
+  'ipmi k_g': {
+    label: 'BMCの鍵 (K_g)',
+    expects:
+      '印字可能なASCII文字20文字以内。それ以外の鍵は、すべてのユーザーから見える引数としてしかipmitoolに渡せません',
+  },
+  'ipmi mac_address': { label: 'BMCのMACアドレス', expects: '16進数2桁を6組' },
+  'ipmi workaround_flags': { label: 'FreeIPMI用のフラグ (ipmitoolでは不要)', expects: 'コンマ区切りの名前' },
+  'virsh power_address': {
+    label: 'ホストのURI',
+    expects: 'libvirtのURI: qemu+ssh://user@host/system、qemu:///system、qemu+tls://host/system、test:///default',
+  },
+  'virsh power_id': {
+    label: '仮想マシンの名前',
+    expects: 'そのホストでのマシンの名前またはUUID。名前が数字の場合はUUID (virsh domuuid NAME)',
+  },
+  'virsh power_pass': {
+    label: 'パスワード',
+    expects: 'なし。Rackbootは鍵でログインします。`rackboot power key`でauthorized_keysに加える行を表示できます',
+  },
+  'webhook power_on_uri': { label: '電源を入れるURL (POST)', expects: WEB_URL },
+  'webhook power_off_uri': { label: '電源を切るURL (POST)', expects: WEB_URL },
+  'webhook power_query_uri': { label: '状態を返すURL (GET)', expects: WEB_URL },
+  'webhook power_on_regex': { label: '電源オンのときに問い合わせの応答と一致するもの', expects: EXPRESSION },
+  'webhook power_off_regex': { label: '電源オフのときに問い合わせの応答と一致するもの', expects: EXPRESSION },
+  'webhook power_user': { label: 'ユーザー', expects: ASCII },
+  'webhook power_pass': { label: 'パスワード', expects: ASCII },
+  'webhook power_token': { label: 'トークン (ユーザーとパスワードの代わり)', expects: ASCII },
+  'webhook power_verify_ssl': { label: '証明書を検証' },
 };
 
 export const JAPANESE: Translation = {
@@ -168,13 +218,59 @@ export const JAPANESE: Translation = {
     },
   },
   fields: {
+    active_discovery: '能動的な検出',
+    add_partitions: '追加するパーティション',
+    allow_dns: 'ラックのDNSを使う',
+    authoritative: '権威あり',
+    block_size: 'ブロックサイズ',
     cidr: 'ネットワーク (CIDR)',
+    class_type: '種類',
+    comment: 'メモ',
+    default_gateway: '既定ゲートウェイ',
+    definition: '定義',
+    description: '説明',
+    destination: '宛先',
+    dhcp_on: 'DHCPを提供',
+    dns_servers: 'DNSサーバー',
+    domain: 'ドメイン',
+    end_ip: '末尾アドレス',
+    fabric: 'ファブリック',
+    force: '強制',
     fqdn: '完全な名前 (FQDN)',
     gateway_ip: 'ルーター',
+    ip_address: 'IPアドレス',
     kernel_opts: 'カーネルパラメーター',
+    label: 'ラベル',
+    level: 'レベル',
+    mac_address: 'MACアドレス',
+    metric: 'メトリック',
+    mode: 'モード',
+    model: 'モデル',
+    mount_options: 'マウントオプション',
+    mount_point: 'マウントポイント',
+    mtu: 'MTU',
+    name: '名前',
+    partitions: 'パーティション',
+    primary_rack: 'プライマリラック',
+    rdns_mode: '逆引きDNSのモード',
+    remove_partitions: '取り除くパーティション',
     rrdata: 'データ',
     rrtype: '種類',
+    secondary_rack: 'セカンダリラック',
+    serial: 'シリアル番号',
+    size: 'サイズ',
+    source: '送信元',
+    space: 'スペース',
+    spare_partitions: '予備パーティション',
+    start_ip: '先頭アドレス',
+    subnet: 'サブネット',
+    tags: 'タグ',
+    ttl: 'TTL',
+    type: '種類',
+    uuid: 'UUID',
     vid: 'VLANタグ',
+    vlan: 'VLAN',
+    zone: 'ゾーン',
   },
   values: {
     ago: (ms) => inUnits(formatAge(ms).replace('just now', 'たった今')).replace(/ago$/, '前'),
@@ -229,7 +325,7 @@ export const JAPANESE: Translation = {
       heading: (machine) => `${machine}を行方不明にする`,
       done: 'を行方不明にしました',
     },
-    retire: { label: '引退', heading: (machine) => `${machine}を引退させる`, done: 'を引退させました' },
+    retire: { label: '退役', heading: (machine) => `${machine}を退役させる`, done: 'を退役させました' },
     delete: { label: '削除', heading: (machine) => `${machine}を削除`, done: 'を削除しました' },
   },
   effects: {
@@ -339,6 +435,9 @@ export const JAPANESE: Translation = {
     saved: (machine) => `${machine}を保存しました。`,
   },
   power: {
+    driver: (driver) => DRIVERS[driver] ?? driverLabel(driver),
+    parameter: (driver, name) => PARAMETERS[`${driver} ${name}`] ?? parameterWords(driver, name),
+    expects: (values) => `${values}。`,
     choices: { y: 'はい', n: 'いいえ' },
     default: '既定',
     unused: (label, expects) => `${label}: ${expects ?? 'なし'}。`,
@@ -1418,7 +1517,7 @@ export const JAPANESE: Translation = {
     level: 'レベル',
     show: '表示',
     newest: '最新',
-    older: '前へ',
+    older: '過去へ',
     full: 'すべてのログ',
     noMatch: '条件に合うイベントはありません。',
   },
@@ -1458,7 +1557,7 @@ export const JAPANESE: Translation = {
     notYet: (events) => `検索した最新の${events}件に、条件に合うイベントはありません。`,
     further: 'さらに遡って検索',
     newest: '最新',
-    older: '前へ',
+    older: '過去へ',
     export: {
       csv: 'CSVで書き出す',
       json: 'JSONで書き出す',
