@@ -149,7 +149,7 @@ async function render(view: View) {
 }
 
 export const differing = (view: View): Outcome =>
-  given(view, 'new') === given(view, 'again') ? undefined : refuseField('again', 'The passwords differ.');
+  given(view, 'new') === given(view, 'again') ? undefined : refuseField('again', words.account.differing);
 
 /** Renames an outcome's fields to those of `newPasswordFields`. */
 export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, { password: 'new' });
@@ -157,7 +157,7 @@ export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, {
 async function refusePresent(view: View, { username }: Viewer, field: string) {
   const user = await view.region.store.accounts.findUser(username);
   const verdict = await checkPassword(view.region, view.peer, given(view, field), user);
-  if (verdict === 'wrong') return refuseField(field, 'The password is wrong.');
+  if (verdict === 'wrong') return refuseField(field, words.account.wrongPassword);
   return typeof verdict === 'string' ? uncheckedRefusal(verdict, view.region) : undefined;
 }
 

@@ -91,7 +91,7 @@ import { TAG_PAGES } from './tags-page.ts';
 import { UPLOAD_PAGE } from './upload-page.ts';
 import { type DownloadDefinition, faultsOf, type PageDefinition, refusalText, type View, type Viewer } from './view.ts';
 import { VLAN_PAGES } from './vlan-page.ts';
-import { withWords } from './words.ts';
+import { withWords, words } from './words.ts';
 
 export const PAGES: readonly PageDefinition[] = [
   OVERVIEW_PAGE,
@@ -361,7 +361,7 @@ const opening =
     const notice = isLive(request) ? '' : (session?.notice ?? '');
     if (session !== undefined && notice !== '') await listener.sessions.setNotice(session, '');
     const view = { ...viewOf(listener, viewer, peer, request, NO_FIELDS), notice };
-    if (!mayOpen(viewer, page.access)) return refused(reply, view, NOT_ALLOWED);
+    if (!mayOpen(viewer, page.access)) return refused(reply, view, refuseOpening());
     return await send(reply, view);
   };
 
@@ -374,17 +374,15 @@ const showing = (page: PageDefinition): Handler =>
 const downloading = (page: DownloadDefinition): Handler =>
   opening(page, async (reply, view) => {
     const file = await page.download(view);
-    if (file === undefined) return refused(reply, view, BUSY_SEARCHING);
+    if (file === undefined) return refused(reply, view, refuseSearch());
     return reply
       .type(file.contentType)
       .header('Content-Disposition', `attachment; filename="${file.name}"`)
       .send(file.text);
   });
 
-const BUSY_SEARCHING = refuse('lists-limit', 'Too many searches are running: try again in a moment.', {
-  'Retry-After': '5',
-});
-const NOT_ALLOWED = refuse('not-allowed', 'Only an administrator may open this page.');
+const refuseSearch = () => refuse('lists-limit', words.events.busy, { 'Retry-After': '5' });
+const refuseOpening = () => refuse('not-allowed', words.frame.onlyAdministrators);
 
 function viewOf(
   { region, pathOf }: PageListener,
@@ -442,8 +440,7 @@ const isFromOwnPage = (request: FastifyRequest): boolean =>
   });
 
 function formOf(request: FastifyRequest, arrived?: ArrivedFields): Fields | Refusal {
-  if (!isFromOwnPage(request))
-    return refuse('not-allowed', 'This form was sent from another site: open this page and try again.');
+  if (!isFromOwnPage(request)) return refuse('not-allowed', words.frame.foreignForm);
   if (arrived?.refusal?.kind === 'refusal') return arrived.refusal;
   if (arrived !== undefined)
     return findUnstorable(arrived.fields) === undefined ? arrived.fields : refuse('bad-request', HAS_NUL);
@@ -472,8 +469,9 @@ const taking =
     const given = isRefusal(fields) ? NO_FIELDS : fields;
     const view = { ...viewOf(listener, viewer, peer, request, given), file: arrived?.file };
     if (isRefusal(fields)) return refused(reply, view, fields);
-    if (refuseStale(fields, session) !== undefined) return refused(reply, view, STALE);
-    if (!mayOpen(viewer, page.access)) return refused(reply, view, NOT_ALLOWED);
+    const stale = refuseStale(fields, session);
+    if (stale !== undefined) return refused(reply, view, stale);
+    if (!mayOpen(viewer, page.access)) return refused(reply, view, refuseOpening());
     const outcome = await page.act?.(view);
     if (outcome === undefined) return sendGone(reply, view);
     if (outcome.kind === 'done') {
@@ -490,10 +488,8 @@ const taking =
     return refused(reply, view, outcome, again);
   };
 
-const STALE = refuse('not-allowed', 'This form is older than your sign-in: reload the page and try again.');
-
 const refuseStale = (fields: Fields, { csrf }: Session) =>
-  equalSecrets(fields.get('csrf')?.at(-1) ?? '', csrf) ? undefined : STALE;
+  equalSecrets(fields.get('csrf')?.at(-1) ?? '', csrf) ? undefined : refuse('not-allowed', words.frame.oldForm);
 
 function refuseSignIn(
   { region }: PageListener,

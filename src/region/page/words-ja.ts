@@ -176,6 +176,9 @@ export const JAPANESE: Translation = {
     notFound: '見つかりません',
     gone: 'この名前のものはなく、このMACアドレスを含むイベントもありません。削除された可能性があります。',
     noSuchPage: 'このページは存在しません。',
+    onlyAdministrators: 'このページを開けるのは管理者だけです。',
+    foreignForm: 'このフォームは別のサイトから送信されました。このページを開いて、もう一度試してください。',
+    oldForm: 'このフォームはサインインより前のものです。ページを再読み込みして、もう一度試してください。',
   },
   away: {
     title: 'データベースを利用できません',
@@ -2066,6 +2069,8 @@ export const JAPANESE: Translation = {
     apiKeyRemoved: 'APIキーを削除しました。今後このキーによる要求は拒否されます。',
     password: 'パスワード',
     presentPassword: '現在のパスワード',
+    wrongPassword: 'パスワードが違います。',
+    differing: 'パスワードが一致しません。',
     newPassword: '新しいパスワード',
     changePassword: 'パスワードを変更',
     passwordChanged: 'パスワードを変更しました。新しいパスワードでサインインしてください。',

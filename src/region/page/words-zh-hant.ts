@@ -248,6 +248,9 @@ export const TRADITIONAL_CHINESE: Translation = {
     notFound: '找不到',
     gone: '沒有這個名稱的物件，也沒有事件提到這個硬體位址。它可能已被刪除。',
     noSuchPage: '沒有這個頁面。',
+    onlyAdministrators: '只有管理員可以開啟此頁。',
+    foreignForm: '此表單來自其他網站：請開啟此頁再試一次。',
+    oldForm: '此表單早於您的登入：請重新載入頁面再試一次。',
   },
 
   away: {
@@ -2007,6 +2010,8 @@ export const TRADITIONAL_CHINESE: Translation = {
     apiKeyRemoved: '已移除 API 金鑰：從現在起，使用它的要求會遭拒絕。',
     password: '密碼',
     presentPassword: '目前的密碼',
+    wrongPassword: '密碼錯誤。',
+    differing: '兩次輸入的密碼不同。',
     newPassword: '新密碼',
     changePassword: '變更密碼',
     passwordChanged: '已變更密碼：請用新密碼登入。',

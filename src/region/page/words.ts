@@ -50,6 +50,9 @@ const FRAME = {
   notFound: 'Not found',
   gone: 'Nothing has this name, and no event mentions this hardware address. It may have been deleted.',
   noSuchPage: 'There is no such page.',
+  onlyAdministrators: 'Only an administrator may open this page.',
+  foreignForm: 'This form was sent from another site: open this page and try again.',
+  oldForm: 'This form is older than your sign-in: reload the page and try again.',
 };
 
 const AWAY = {
@@ -2059,6 +2062,8 @@ const ACCOUNT = {
   apiKeyRemoved: 'API key removed: requests with it are refused from now on.',
   password: 'Password',
   presentPassword: 'Present password',
+  wrongPassword: 'The password is wrong.',
+  differing: 'The passwords differ.',
   newPassword: 'New password',
   changePassword: 'Change password',
   passwordChanged: 'Password changed: sign in with the new one.',
