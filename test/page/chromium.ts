@@ -21,6 +21,7 @@ const FLAGS = [
   '--disable-sync',
   '--remote-debugging-port=0',
 ];
+const KEY_CODES = { Tab: 9, Enter: 13, Space: 32 } as const;
 const START_MS_MAX = 30_000;
 const EVALUATE_PAUSE_MS = 100;
 
@@ -33,6 +34,10 @@ export interface BrowserPage {
   /** Sets the colour scheme. */
   scheme(colours: 'light' | 'dark'): Promise<void>;
   open(url: string): Promise<void>;
+  /** Presses a key. */
+  press(key: 'Tab' | 'Enter' | 'Space'): Promise<void>;
+  /** Types a text into the field with the focus. */
+  type(text: string): Promise<void>;
   /** Puts a file of this host into a field. */
   chooseFile(selector: string, path: string): Promise<void>;
   /** The messages of the page's console and of the browser's log, and uncaught exceptions. */
@@ -124,6 +129,15 @@ export async function openBrowser(): Promise<BrowserPage> {
     async open(url) {
       await send('Page.navigate', { url });
       await page.until("document.readyState === 'complete'", 10_000);
+    },
+    async press(key) {
+      const event = { key: key === 'Space' ? ' ' : key, code: key, windowsVirtualKeyCode: KEY_CODES[key] };
+      const text = { Tab: '', Enter: '\r', Space: ' ' }[key];
+      await send('Input.dispatchKeyEvent', { type: text === '' ? 'rawKeyDown' : 'keyDown', ...event, text });
+      await send('Input.dispatchKeyEvent', { type: 'keyUp', ...event });
+    },
+    async type(text) {
+      await send('Input.insertText', { text });
     },
     async chooseFile(selector, path) {
       const { result } = await send('Runtime.evaluate', {
