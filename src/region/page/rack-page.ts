@@ -80,7 +80,7 @@ function listenersOf(latest: RackSample | undefined) {
 const rangeText = (low: string, high: string): Part =>
   low === '' ? none : html`<span class="id">${low} – ${high}</span>`;
 
-/** @param isOpen true if it has a page, on which the viewer may change it */
+/** @param isOpen true if the viewer may open the page of its cluster interface */
 function networkRow({ uuid, disputed }: Rack, one: RackInterface, isOpen: boolean) {
   const { columns } = words.rack;
   const { dhcp } = words.networks;
@@ -104,7 +104,7 @@ function networkRow({ uuid, disputed }: Rack, one: RackInterface, isOpen: boolea
     ${cell(columns.static, rangeText(one.static_ip_range_low, one.static_ip_range_high))}</tr>`;
 }
 
-function networksOf({ region, viewer }: View, rack: Rack) {
+function networksOf({ viewer }: View, rack: Rack) {
   const { columns, networks, noNetworks } = words.rack;
   const isOpen = rack.state === 'accepted' && mayCall(viewer, SET);
   const enable = isOpen
@@ -112,7 +112,6 @@ function networksOf({ region, viewer }: View, rack: Rack) {
     : nothing;
   const bar = html`<div class="bar"><h2>${networks}</h2>${enable}</div>`;
   if (rack.interfaces.length === 0) return html`${bar}<div class="sheet empty soft">${noNetworks}</div>`;
-  const stored = new Set(isOpen ? region.settings.interfacesOf(rack.uuid).map(({ name }) => name) : []);
   const head = [
     columns.name,
     columns.network,
@@ -122,7 +121,7 @@ function networksOf({ region, viewer }: View, rack: Rack) {
     columns.dynamic,
     columns.static,
   ];
-  const rows = rack.interfaces.slice(0, NETWORKS_SHOWN_MAX).map((one) => networkRow(rack, one, stored.has(one.name)));
+  const rows = rack.interfaces.slice(0, NETWORKS_SHOWN_MAX).map((one) => networkRow(rack, one, isOpen));
   const more = rack.interfaces.length - rows.length;
   return html`
     ${bar}<div class="sheet"><table class="plain"><thead><tr>${head.map((text) => html`<th>${text}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>
