@@ -91,6 +91,82 @@ const EVENTS: Readonly<Record<MachineEventType, string>> = {
   AUTHORISATION: '認証',
 };
 
+/** The hints of generated forms, by the API's description of the parameter. One that is not here is shown in English. */
+const HINTS: Readonly<Record<string, string>> = {
+  '1 to 64 letters, digits, - and _, with spaces between them.': '英字、数字、-、_を1～64文字。間に空白も使えます。',
+  'Its name. Default: the network.': '既定: ネットワーク。',
+  'Its name. Default: fabric-N.': '既定: fabric-N。',
+  'Its name. Default: space-N.': '既定: space-N。',
+  'Its name. Default: eth0, eth1, and so on.': '既定: eth0、eth1など。',
+  'Its name. Default: md0, md1, and so on.': '既定: md0、md1など。',
+  'Its name.': '名前。',
+  'Its new name.': '新しい名前。',
+  'Its name, without that of the group.': 'グループの名前を除いた名前。',
+  'Its name on the deployed system: at most 15 letters, digits, `.`, `_` and `-`.':
+    'デプロイ後のシステムでの名前: 英字、数字、.、_、-を15文字以内。',
+  'Letters, digits, - and _.': '英字、数字、-、_。',
+  'Its purpose.': '用途。',
+  'A note for people.': '人のためのメモ。',
+  'The network: 10.20.0.0/24.': 'ネットワーク。例: 10.20.0.0/24。',
+  'The id of its VLAN. Default: the untagged VLAN of the fabric.': '既定: ファブリックのタグなしVLAN。',
+  'Its tag, 1 to 4094; 0: untagged.': 'タグ: 1～4094。0: タグなし。',
+  'The router given to machines; empty: none.': 'マシンに通知するルーター。空欄: なし。',
+  'The router, an address of the source.': 'ルーター。送信元のネットワークのアドレス。',
+  'DNS servers given to machines, separated by commas or blanks; empty: those of the rack.':
+    'マシンに通知するDNSサーバー。コンマまたは空白で区切ります。空欄: ラックの設定に従います。',
+  'Whether machines get the rack as their DNS server. Kept while no rack offers DHCP there.':
+    'マシンがラックをDNSサーバーとして使うか。DHCPを提供するラックがない間も保持されます。',
+  'The first address.': '先頭アドレス。',
+  'The last address.': '末尾アドレス。',
+  'dynamic, for unknown machines; reserved, for nobody; static, for machines of the region.':
+    'dynamic: 未知のマシン用。reserved: 割り当てない。static: リージョンのマシン用。',
+  'The id or network of its subnet. Default: the one that has its addresses.':
+    '既定: これらのアドレスを含むサブネット。',
+  'The subnet of the machines that get the route: its id or network.': 'このルートを使うマシンのサブネット。',
+  'The subnet that it leads to: its id or network.': 'ルートの宛先のサブネット。',
+  'Deployed machines prefer the lowest. Leases have the routes in this order, without metrics. Default: 0.':
+    'デプロイ済みのマシンは最小のものを優先します。リースにはこの順でルートが入り、メトリックは入りません。既定: 0。',
+  'Any word for its kind, such as 10g.': '種類を表す任意の語。例: 10g。',
+  'The largest packet in it, in bytes: 552 to 65535. Default: 1500.':
+    '最大のパケット (バイト): 552～65535。既定: 1500。',
+  'The name or id of its space; empty or undefined: none.': '属するスペース。空欄: なし。',
+  'The UUID or name of the rack that offers DHCP. Its host needs an address in each of these subnets.':
+    'DHCPを提供するラック。そのホストは、各サブネットにアドレスを持つ必要があります。',
+  'The UUID or name of a second one, which has a cluster interface there.':
+    'ここにクラスターインターフェースを持つ2台目のラック。',
+  'An XPath expression on the hardware as lshw shows it: the machines where it is true, or finds something, get the tag.':
+    'lshwのハードウェア情報に対するXPath式。真になるか、何かが見つかるマシンにこのタグが付きます。',
+  'Its hardware address. Default: that of an interface it is made of.': '既定: 構成するインターフェースのMACアドレス。',
+  'Its hardware address.': 'MACアドレス。',
+  'Its largest frame in bytes.': '最大のフレーム (バイト)。',
+  'Its tags.': 'タグ。',
+  'How often the bond checks its links, in milliseconds.': 'リンクを監視する間隔 (ミリ秒)。',
+  'True: use the spanning tree protocol.': 'スパニングツリープロトコルを使います。',
+  'The forward delay in seconds.': '転送遅延 (秒)。',
+  'How it gets an address there: auto (the region chooses one), static, dhcp, or link_up (none).':
+    'アドレスの取得方法: auto (リージョンが選択)、static、dhcp、link_up (なし)。',
+  'The address of a static link. Default: a free one.': 'staticのアドレス。既定: 空きアドレス。',
+  'True: replace all other links of the interface.': 'このインターフェースの他のリンクをすべて置き換えます。',
+  "True: the subnet's router is the default gateway.": 'サブネットのルーターを既定ゲートウェイにします。',
+  'Its model.': 'モデル。',
+  'Its serial number, by which a deployment finds it.': 'デプロイ時にディスクを見つけるためのシリアル番号。',
+  "/dev/ and the kernel's name, by which a deployment finds a disk without a serial number.":
+    '/dev/とカーネルでの名前。シリアル番号のないディスクをデプロイ時に見つけるために使います。',
+  'Its size in bytes, or with K, M, G or T.': 'サイズ (バイト)。K、M、G、Tも使えます。',
+  'Its size in bytes, or with K, M, G or T. Default: all that is free.':
+    'サイズ (バイト)。K、M、G、Tも使えます。既定: すべての空き。',
+  'The bytes of a block. Default: 512.': '1ブロックのバイト数。既定: 512。',
+  'The bytes of a block.': '1ブロックのバイト数。',
+  'The mount point: an absolute path; `none` for swap.': 'マウントポイント: 絶対パス。swapの場合はnone。',
+  'The options of the mount, as in fstab.': 'fstabと同じマウントオプション。',
+  'The size of a partition for /boot. Default: none.': '/boot用パーティションのサイズ。既定: なし。',
+  'The size of the partition of the root, or of the volume group. Default: all.':
+    'ルートのパーティションまたはボリュームグループのサイズ。既定: すべて。',
+  'lvm: the name of the group; vgroot.': 'lvm: グループの名前。既定: vgroot。',
+  'lvm: the name of the volume; lvroot.': 'lvm: ボリュームの名前。既定: lvroot。',
+  'lvm: the size of the volume of the root. Default: all.': 'lvm: ルートのボリュームのサイズ。既定: すべて。',
+};
+
 const DRIVERS: Readonly<Record<string, string>> = { manual: '手動', virsh: 'Virsh (仮想マシン)' };
 
 const WEB_URL = 'ユーザー名を含まないhttpまたはhttpsのURL';
@@ -205,6 +281,7 @@ export const JAPANESE: Translation = {
       html`${isApart ? 'リージョンのホスト' : 'ラック'}で<code>sudo rackboot page${config}</code>を実行すると、パスワードなしでサインインできるリンクが表示されます。<code>sudo rackboot createadmin --username NAME${config}</code>でアカウントを作成できます。`,
   },
   forms: {
+    hint: (description) => HINTS[description] ?? description,
     optional: '任意',
     oneALine: '1行に1件。',
     save: '保存',
@@ -665,6 +742,7 @@ export const JAPANESE: Translation = {
     noRack: '承認済みのラックはまだありません。ラックを起動して承認してください。',
     columns: { dynamic: '動的範囲', static: '静的範囲' },
     choose: 'ラックがDHCPを提供するネットワークを選択してください。',
+    others: '別のネットワーク',
     chooseFor: (cidr, count) =>
       count === 0
         ? `${cidr}にアドレスを持つラックがありません。ラックのインターフェースにアドレスを設定するか、リレーエージェントに要求を転送させてください。`
@@ -879,6 +957,7 @@ export const JAPANESE: Translation = {
     title: 'イメージを選択',
     lead: 'リージョンに置くものにチェックを入れてください。インポートでは、チェックしたものと、その新しいバージョンを取得します。チェックを外しても、取得済みのイメージは残ります。',
     first: 'まだ何もチェックされていません',
+    proposed: '最初のイメージの候補をチェックしています',
     how: 'マシンに入れるシステムにチェックを入れてください。システムごとに、マシンのアーキテクチャ用のリリースのイメージが必要です。',
     example: (title, architecture, bytes) =>
       `例: ${architecture}用の${title}${bytes === undefined ? '' : ` (ダウンロード量 ${formatSize(bytes)})`}。`,
@@ -1299,6 +1378,10 @@ export const JAPANESE: Translation = {
       'region.import_keep': {
         label: 'イメージのバージョン数',
         hint: 'インポートした新しいバージョンをいくつ残すか: 1～100。',
+      },
+      'region.first_run_done': {
+        label: '初期設定は完了',
+        hint: 'チェックを入れると、ページは管理者に初期設定を案内しなくなります。',
       },
       'region.default_zone_description': { label: '既定のゾーンの説明', hint: '' },
       'region.default_pool_description': { label: '既定のプールの説明', hint: '' },
@@ -1879,6 +1962,75 @@ export const JAPANESE: Translation = {
       },
       toNetworks: 'ネットワーク',
       toImages: 'イメージ',
+    },
+  },
+  firstRun: {
+    title: 'このリージョンの初期設定',
+    lead: (done, steps) =>
+      `全${steps}項目のうち${done}項目が完了しています。各項目は数秒で済み、省略もできます。省略した項目は概要に残ります。`,
+    over: 'すべて設定されています。次は、マシンをネットワークから起動してください。',
+    begin: '続ける',
+    later: '後で',
+    toOverview: '概要へ',
+    dismiss: '今後表示しない',
+    dismissed: '概要には初期設定を表示しません。/MAAS/first-run/で引き続き利用できます。',
+    left: (left, steps) => `このリージョンの初期設定: 全${steps}項目のうち残り${left}項目`,
+    done: '完了',
+    show: '開く',
+    next: '次へ',
+    skip: '省略',
+    save: '保存して続ける',
+    progress: (step, steps) => `${steps}項目中${step}番目`,
+    keys: (keys) => `鍵${keys}個`,
+    key: {
+      label: 'あなたの鍵',
+      hint: '公開鍵を貼り付けるか、鍵を取得するアカウントを指定してください。',
+      fromSite: { label: 'またはサイトから取得', hint: 'GitHubはgh:NAME、Launchpadはlp:NAME。' },
+      none: '鍵を貼り付けるか、アカウントを指定してください。',
+    },
+    steps: {
+      name: {
+        title: '名前',
+        lead: 'ラックやメッセージで使われます。変更は設定ファイルでのみ可能です。',
+        why: 'ラックやメッセージで使われます。',
+        button: '開く',
+      },
+      upstream: {
+        title: 'その他の名前のDNSサーバー',
+        lead: 'ラックはマシンの名前に応答し、その他の名前はすべてこれらのサーバーに問い合わせます。',
+        why: '指定しないと、マシンは外部の名前を解決できません。',
+        button: 'サーバーを設定',
+      },
+      archives: {
+        title: 'Ubuntuのパッケージアーカイブ',
+        lead: 'インストール済みのマシンとインストーラーは、ここからパッケージを取得します。このまま使うか、独自のミラーを指定してください。',
+        why: '指定しないと、マシンはUbuntu公式のものを使います。',
+        button: 'アーカイブを設定',
+      },
+      proxy: {
+        title: 'プロキシ',
+        lead: 'マシンがプロキシ経由でしかインターネットに接続できない場合は指定してください。不要な場合は空欄にします。',
+        why: '指定しないと、プロキシは使われません。',
+        button: 'プロキシを設定',
+      },
+      key: {
+        title: 'あなたのSSH鍵',
+        lead: 'デプロイしたマシンにログインするために使います。',
+        why: '鍵がないと、デプロイは拒否されます。',
+        button: '鍵を追加',
+      },
+      images: {
+        title: 'イメージ',
+        lead: 'マシンに入れるシステムです。インポートはバックグラウンドで続きます。',
+        why: 'イメージがないと、何もデプロイできません。',
+        button: 'イメージを選択',
+      },
+      dhcp: {
+        title: 'DHCP',
+        lead: 'ラックは、マシンにアドレスを割り当て、起動するものを通知します。範囲は、ネットワークの空き部分から提案されます。',
+        why: 'これがないと、どのマシンもネットワークから起動できません。',
+        button: 'DHCPを有効にする',
+      },
     },
   },
   racks: {
