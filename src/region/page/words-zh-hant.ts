@@ -1398,6 +1398,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     enabled: (cidr) => `已在 ${cidr} 啟用 DHCP。`,
     foreign: (address) =>
       `此網路有另一部 DHCP 伺服器 ${address} 回應：機器可能從任一部取得位址。請關閉它，或使用 proxy 模式。`,
+    others: '其他網路',
     further: '更多',
     name: { label: '名稱', hint: '預設：網路介面的名稱。' },
     taken: (name) => `此機架控制器已有叢集介面 ${name}：請選擇其他名稱。`,
@@ -1587,6 +1588,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     title: '選擇映像檔',
     lead: '勾選區域控制器要有的映像檔。匯入時會取得勾選的項目，以及之後的新版本。取消勾選後，已有的映像檔仍會保留。',
     first: '尚未勾選任何項目',
+    proposed: '已預先勾選一個映像檔供您開始使用',
     how: '請勾選機器要使用的系統：每個系統都需要其版本與機器架構的映像檔。',
     example: (title, architecture, bytes) =>
       `例如 ${architecture} 的 ${title}${bytes === undefined ? '' : `，需下載 ${formatSize(bytes)}`}。`,
@@ -1922,6 +1924,7 @@ export const TRADITIONAL_CHINESE: Translation = {
       'region.import_keep': { label: '保留的版本數', hint: '保留最新的幾個匯入版本：1 到 100。' },
       'region.default_zone_description': { label: '預設分區的說明', hint: '' },
       'region.default_pool_description': { label: '預設資源池的說明', hint: '' },
+      'region.first_run_done': { label: '初始設定已完成', hint: '勾選後，頁面不再向管理員提示初始設定。' },
       'metrics.listen': {
         label: '指標的位址',
         hint: '提供 /metrics、/healthz 與 /readyz，不需密碼。預設：127.0.0.1:5249。',
@@ -1991,6 +1994,75 @@ export const TRADITIONAL_CHINESE: Translation = {
     letters: (count) => `區域控制器永久拒絕了它的 ${count} 筆事件。`,
     otherVersion: (rack, region) => `它執行 ${rack}，區域控制器執行 ${region}。`,
     lowDisk: (free) => `狀態目錄所在的磁碟只剩 ${free} 可用。`,
+  },
+
+  firstRun: {
+    title: '設定此區域控制器',
+    lead: (done, steps) => `已完成 ${done} / ${steps} 個步驟。每個步驟只需幾秒，也可以略過；略過的步驟會留在總覽。`,
+    over: '設定完成。現在請讓一台機器從網路開機。',
+    begin: '繼續',
+    later: '稍後再說',
+    toOverview: '前往總覽',
+    dismiss: '不再提醒我',
+    dismissed: '總覽不再列出初始設定。您仍可在 /MAAS/first-run/ 找到它們。',
+    left: (left, steps) => `設定此區域控制器：${steps} 個步驟中還有 ${left} 個未完成`,
+    done: '已完成',
+    show: '開啟',
+    next: '下一步',
+    skip: '略過',
+    save: '儲存並繼續',
+    progress: (step, steps) => `第 ${step} 步，共 ${steps} 步`,
+    keys: (keys) => `${keys} 個金鑰`,
+    key: {
+      label: '您的金鑰',
+      hint: '請貼上公開金鑰，或指定要從哪個帳號取得金鑰。',
+      fromSite: { label: '或從網站取得', hint: 'gh:NAME 為 GitHub，lp:NAME 為 Launchpad。' },
+      none: '請貼上金鑰，或指定帳號。',
+    },
+    steps: {
+      name: {
+        title: '名稱',
+        lead: '機架控制器與訊息會使用此名稱。只能在設定檔中變更。',
+        why: '機架控制器與訊息會使用此名稱。',
+        button: '開啟',
+      },
+      upstream: {
+        title: '其他名稱的 DNS 伺服器',
+        lead: '機架控制器回應機器名稱的查詢，其他名稱則向這些伺服器查詢。',
+        why: '未設定時，機器查不到外部的名稱。',
+        button: '設定伺服器',
+      },
+      archives: {
+        title: 'Ubuntu 套件庫',
+        lead: '已安裝的機器與安裝程式從這裡取得套件。可保留這些位址，或指定您自己的鏡像站。',
+        why: '未選擇時，機器使用 Ubuntu 自己的套件庫。',
+        button: '設定套件庫',
+      },
+      proxy: {
+        title: '代理伺服器',
+        lead: '若機器只能經由代理伺服器連上網際網路，請指定它。不需要時留空。',
+        why: '未選擇時，都不使用代理伺服器。',
+        button: '設定代理伺服器',
+      },
+      key: {
+        title: '您的 SSH 金鑰',
+        lead: '您用它登入自己部署的機器。',
+        why: '沒有金鑰時，部署會遭拒絕。',
+        button: '新增金鑰',
+      },
+      images: {
+        title: '映像檔',
+        lead: '機器要使用的系統。匯入會在背景進行。',
+        why: '沒有映像檔時，無法部署任何機器。',
+        button: '選擇映像檔',
+      },
+      dhcp: {
+        title: 'DHCP',
+        lead: '機架控制器提供機器位址，並告知開機內容。建議的範圍位於網路中的可用部分。',
+        why: '沒有 DHCP 時，機器無法從網路開機。',
+        button: '啟用 DHCP',
+      },
+    },
   },
 
   account: {
