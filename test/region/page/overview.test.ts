@@ -2,11 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Instant } from '../../../src/clock.ts';
 import { OVERVIEW_PAGE } from '../../../src/region/page/overview.ts';
 import type { Viewer } from '../../../src/region/page/view.ts';
 import { AWAY_AFTER_MS } from '../../../src/region/records/rack.ts';
 import type { Region } from '../../../src/region/region.ts';
-import { report, withRegion } from '../place.ts';
+import { countStatements, sumOf, takeTexts } from '../../support/counted-statements.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { makeRegion, report, withRegion } from '../place.ts';
 import { acceptRack, OTHER_UUID, RACK_UUID, rackInterface } from '../racks/rack-place.ts';
 import { ADMIN, USER, viewOf } from './view.ts';
 
@@ -99,3 +102,34 @@ test('a silent rack needs a person', () =>
     assert.match(rack, /^rack-2 /);
     assert.deepEqual(others, []);
   }));
+
+/** Each look at it takes a millisecond, so that reading takes time. */
+class TickingClock extends VirtualClock {
+  override now(): Instant {
+    this.advance(1);
+    return super.now();
+  }
+}
+
+test('a refresh soon after another does not read again which addresses are taken; a later one does', async () => {
+  const clock = new TickingClock();
+  const place = await makeRegion({}, 1, undefined, { clock });
+  const end = countStatements();
+  try {
+    const { region } = place;
+    await acceptRack(region, { interfaces: [rackInterface()] });
+    const statementsOf = async (): Promise<number> => {
+      takeTexts();
+      await pageOf(region);
+      return sumOf(takeTexts());
+    };
+    await statementsOf();
+    const soon = await statementsOf();
+    clock.advance(500);
+    const later = await statementsOf();
+    assert.equal(later - soon, 3, `${soon} and ${later} statements`);
+  } finally {
+    end();
+    await place.remove();
+  }
+});
