@@ -32,9 +32,11 @@ const LOAD = { server: SERVER, client: CLIENT, seconds: 8, perSecond: 400, clien
 /** The lease store is held for HELD_MS, then free for FREE_MS: shorter than the JOURNAL_SLOW_MS after which the rack calls it slow. */
 const HELD_MS = 1500;
 const FREE_MS = 500;
-/** Round robin, at the lowest real-time priority; threads that are made later do not inherit it. */
+/** Round robin, at a low real-time priority; threads that are made later do not inherit it. */
 const REALTIME = ['-R', '-r'] as const;
 const REALTIME_PRIORITY = '1';
+/** Of the rack's own thread and of the load of OFFERs. */
+const RACK_PRIORITY = '2';
 const REGION_MS_MAX = 60_000;
 const METRICS = `http://${SERVER}:5249/metrics`;
 
@@ -94,7 +96,7 @@ export class Ground {
         awaitReady: false,
         onLine: () => undefined,
       });
-      execFileSync(findProgram('chrt', 'util-linux'), [...REALTIME, '-p', REALTIME_PRIORITY, String(this.#daemon.pid)]);
+      this.#prioritizeRack();
     } finally {
       if (own === undefined) delete process.env.NODE_OPTIONS;
       else process.env.NODE_OPTIONS = own;
@@ -106,6 +108,23 @@ export class Ground {
     await eventuallyWithin(REGION_MS_MAX, 'the region answers', () =>
       askDaemon(this.stateDir, '/MAAS/api/2.0/boot-sources/').catch(() => undefined),
     );
+  }
+
+  /** Runs the threads that the daemon has by now at real-time priority: below the rack's own thread the region's, and those it waits for. */
+  prioritizeAll(): void {
+    const ofAllThreads = ['-a', ...REALTIME, '-p', REALTIME_PRIORITY, String(this.#daemon?.pid ?? 0)];
+    execFileSync(findProgram('chrt', 'util-linux'), ofAllThreads);
+    this.#prioritizeRack();
+  }
+
+  #prioritizeRack(): void {
+    const ofThread = [...REALTIME, '-p', RACK_PRIORITY, String(this.#daemon?.pid ?? 0)];
+    execFileSync(findProgram('chrt', 'util-linux'), ofThread);
+  }
+
+  /** Runs a program in the namespace at the region's priority. @returns what it printed */
+  runPrioritized(...command: readonly [string, ...string[]]): Promise<string> {
+    return this.run(undefined, 'chrt', ...REALTIME, REALTIME_PRIORITY, ...command);
   }
 
   /** Prepares the imports. */
@@ -125,7 +144,7 @@ export class Ground {
     const file = join(import.meta.dirname, 'offer-load.ts');
     const settings = JSON.stringify({ ...LOAD, label, serverPids: [this.#daemon?.pid ?? 0] });
     const node = [process.execPath, WITHOUT_WARNING, file, settings];
-    const text = await this.run(this.#host, 'chrt', ...REALTIME, REALTIME_PRIORITY, ...node);
+    const text = await this.run(this.#host, 'chrt', ...REALTIME, RACK_PRIORITY, ...node);
     return JSON.parse(text.slice(text.lastIndexOf('\n[') + 1));
   }
 
