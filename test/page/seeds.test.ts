@@ -221,16 +221,17 @@ walkSeed('000', missing('chromium', 'gpg', 'ipmitool', 'ipmi_sim'), [
 
 walkSeed('001', missing('chromium', 'gpg'), [
   [
-    'the DNS forwarder and the archives of the first login',
-    async (place) => {
-      assert.deepEqual(await set(place, 'Upstream servers', '8.8.8.8', 'dns.upstream'), ['8.8.8.8']);
-      for (const [label, key] of [
-        ["Ubuntu's mirror", 'preseeds.ubuntu_mirror'],
-        ["Ubuntu's mirror of ports", 'preseeds.ubuntu_ports_mirror'],
-      ] as const) {
-        const mirror = 'http://archive.example/ubuntu';
-        assert.equal(await set(place, label, mirror, key), mirror);
-      }
+    'the first login: DNS forwarder, Ubuntu archive and Ubuntu extra architectures',
+    async ({ person, served: { region } }) => {
+      await person.open('/MAAS/r/intro');
+      await person.click('Continue');
+      await person.write('Upstream servers', '8.8.8.8');
+      await person.click('Save and continue');
+      await person.click('Save and continue');
+      assert.equal(await person.path(), '/MAAS/first-run/proxy/');
+      assert.deepEqual(region.settings.valueOf('dns.upstream'), ['8.8.8.8']);
+      for (const key of ['preseeds.ubuntu_mirror', 'preseeds.ubuntu_ports_mirror'])
+        assert.equal(region.settings.stored('', key), region.settings.defaultOf(key));
     },
   ],
   [
