@@ -583,6 +583,9 @@ export function testRegionStore(title: string, makePlace: () => StorePlace): voi
     await store.recordEvent({ type: 'NODE', ...edit, atMs: 1, username: 'ann' }, 'aaaaaa');
     assert.equal(await quiet(), 'NEW', 'an edit is not a state of a machine');
     assert.equal((await store.newestEvents(['aaaaaa'])).get('aaaaaa')?.type, 'NODE');
+    const seen = { code: 'power-seen', params: { state: 'off' } } as const;
+    await store.recordEvent({ type: 'NODE_POWERED_OFF', ...seen, atMs: 1, username: '' }, 'aaaaaa');
+    assert.equal(await quiet(), 'NEW', 'what was seen of the power afterwards does not hide the reason of a state');
   });
 
   check('events are listed newest first, from both ends, by level and by user', async (store) => {

@@ -110,7 +110,7 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
       [
         0,
         [
-          `m1.maas (${id}): it was switched on.`,
+          `m1.maas (${id}): was switched on.`,
           asPrinted(
             'It is Ready and has nothing to do: when it boots from the network, Rackboot tells it to switch off. ' +
               'To keep it on: rackboot machines rescue m1',
@@ -148,7 +148,7 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
     // It depends on whether the machine's first request was on disk before the daemon died.
     assert.match(
       text,
-      /it may have been switched on: Rackboot ended during this action|it was switched on, then powered off again/,
+      /may have been switched on: Rackboot ended during this action|was switched on, then powered off again/,
     );
     // The machine may still boot and switch itself off.
     await eventually('the state that its socket has', async () => {

@@ -88,7 +88,7 @@ test('one follower of the log beyond the bound is refused, and all end when the 
     await refused.has('follow the event log');
     assert.equal(refused.status, 429);
     await live.region.enlist(report([0x525400000001]));
-    for (const stream of streams) await stream.has('it reported itself');
+    for (const stream of streams) await stream.has('reported itself');
     await live.api.close();
     for (const stream of streams) await stream.over();
   }));

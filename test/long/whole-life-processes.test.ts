@@ -146,8 +146,8 @@ const STATES: readonly string[] = [
 /** Its first start's last report. */
 const OWN_WORD = /^installed: /;
 const ONCE = [
-  /^it reported itself for the first time/,
-  /^it reported its hardware$/,
+  /^reported itself for the first time/,
+  /^reported its hardware$/,
   /^all checks and scripts passed/,
   /^the disk is written: /,
   OWN_WORD,

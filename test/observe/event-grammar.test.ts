@@ -81,7 +81,7 @@ test('keys, interfaces, files and machines keep their spelling, in the log and o
   assert.equal(reported('interface.serving', 1).slice(0, 12), 'lo is served');
   assert.match(reported('config.changed', 1), /^http_proxy is now /);
   const own = (command: string): string => pageText({ code: 'command', params: { command, comment: '' } });
-  assert.equal(own('it was switched on'), 'It was switched on');
+  assert.equal(own('was switched on'), 'Was switched on');
   assert.equal(own('http_proxy is set'), 'http_proxy is set');
   assert.equal(own('dhcp.authoritative is set'), 'dhcp.authoritative is set');
 });

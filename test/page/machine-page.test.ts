@@ -25,7 +25,7 @@ const TABS = [
   ['Storage', 'No disks are known'],
   ['Scripts', 'No results yet'],
   ['Preseed', 'User data'],
-  ['Events', 'It reported itself for the first time'],
+  ['Events', 'Reported itself for the first time'],
   ['Overview', 'Next network boot'],
 ] as const;
 

@@ -27,17 +27,17 @@ export const WRITING = /^writing /;
 
 /** Lines of the machine's log until it is deployed, in this order, with other lines between them. */
 export const DEPLOYED_STORY = [
-  /^it reported itself for the first time/,
+  /^reported itself for the first time/,
   /^From 'New' to 'Commissioning'$/,
-  /^it was switched (off and )?on/,
+  /^was switched (off and )?on/,
   /^Was told to run the ephemeral environment$/,
-  /^it reported its hardware$/,
+  /^reported its hardware$/,
   /^all checks and scripts passed/,
   /^From 'Commissioning' to 'Ready'$/,
-  /^it was switched off/,
+  /^was switched off/,
   /^From 'Ready' to 'Allocated'$/,
   /^From 'Allocated' to 'Deploying'$/,
-  /^it was switched (off and )?on/,
+  /^was switched (off and )?on/,
   /^Offered 10\.77\.0\.\d\d \(fixed by the region\)/,
   WRITING,
   /^growing and personalising /,
@@ -48,7 +48,7 @@ export const DEPLOYED_STORY = [
 /** The same of its release with erasure. */
 export const RELEASED_STORY = [
   /^From 'Deployed' to 'Disk erasing'$/,
-  /^it was switched (off and )?on/,
+  /^was switched (off and )?on/,
   /^Was told to run the ephemeral environment$/,
   / erased \(/,
   /^From 'Releasing' to 'Ready'$/,

@@ -59,7 +59,7 @@ export async function showEvents(request: EventsRequest): Promise<number> {
   const show = (event: ShownEvent): void => (json ? printJsonLine(event) : print(eventLine(event, manyRacks)));
   if (json && !request.follow) printJson(shown);
   else for (const event of shown) show(event);
-  if (!json && shown.length === 0 && !request.follow) print('Nothing has happened yet.');
+  if (!json && shown.length === 0 && !request.follow) print('No event matches.');
   const place = events.length === 0 ? undefined : (new URLSearchParams(next.split('?')[1]).get('after') ?? undefined);
   if (request.follow) await follow(stateDir, filter, show, place);
   return 0;

@@ -43,6 +43,8 @@ function colourOf(status: MachineStatus) {
 
 /** An event's text. The region's own texts are capitalised here; those of racks already are, unless they begin with a name. */
 export function eventText(event: Happening & Pick<MachineEvent, 'stranger'>): string {
+  // MAAS's words for it, which clients know, have another voice.
+  if (event.code === 'status-changed') return words.values.changed(event.params);
   const sentence = loggedSentence(event);
   const isReady = event.code === 'rack' || event.code === 'settings-changed' || isReported(event);
   return isReady ? sentence : asSentence(sentence);

@@ -119,6 +119,8 @@ const VALUES = {
   ago: formatAge,
   state: (status: MachineStatus) => statusRow(status).name,
   eventType: (type: MachineEventType) => EVENT_TYPES[type].title,
+  changed: ({ from, to }: { readonly from: MachineStatus; readonly to: MachineStatus }) =>
+    `Became ${statusRow(to).name} (was ${statusRow(from).name})`,
   administrator: 'administrator',
   user: 'user',
   andMore: (count: number) => `and ${count} more`,

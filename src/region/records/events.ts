@@ -305,7 +305,7 @@ function ignoredWords(ignored: ReportIgnored): string {
   switch (ignored.why) {
     case 'in-use': {
       const token = ignored.isWithoutToken ? ' without its boot token' : '';
-      return `it reported itself in the state ${nameOfState(ignored.status)}${token}`;
+      return `reported itself in the state ${nameOfState(ignored.status)}${token}`;
     }
     case 'of-another-card': {
       const shown = ignored.macs.join(' ');
@@ -403,16 +403,16 @@ const OWN_EVENTS = {
   command: ({ command, comment }: Comment & { command: string }) => `${commandWords(command)}${after(comment)}`,
   'power-ordered': ({ task, comment }: Comment & { task: PowerTask }) => `power ${task}${after(comment)}`,
   'power-switched': ({ task, detail }: OfPower & { task: PowerTask }) =>
-    `it was ${SWITCHED[task]}${after(powerText(detail))}`,
+    `was ${SWITCHED[task]}${after(powerText(detail))}`,
   /** It found nothing to do. */
   'power-off-again': ({ task, status }: { task: PowerTask; status: MachineStatus }) =>
-    `it was ${SWITCHED[task]}, then powered off again: it is ${nameOfState(status)}, with nothing to do`,
+    `was ${SWITCHED[task]}, then powered off again: it is ${nameOfState(status)}, with nothing to do`,
   'power-uncertain': ({ task, detail }: OfPower & { task: PowerTask }) =>
-    `it may have been ${SWITCHED[task]}${after(powerText(detail))}`,
+    `may have been ${SWITCHED[task]}${after(powerText(detail))}`,
   'power-failed': ({ task, detail }: OfPower & { task: PowerTask }) =>
     `${SWITCH_FAILED[task]}${after(powerText(detail))}`,
   'power-query-failed': ({ detail }: OfPower) => `the power controller gave no valid answer${after(powerText(detail))}`,
-  'power-seen': ({ state }: { state: 'on' | 'off' }) => `it is ${state}, but Rackboot did not switch it`,
+  'power-seen': ({ state }: { state: 'on' | 'off' }) => `is ${state}, but Rackboot did not switch it`,
   'owner-data-changed': ({ keys }: { keys: readonly string[] }) => `owner data changed: ${joined(keys)}`,
   'machine-edited': ({ fields }: { fields: readonly string[] }) => `changed: ${joined(fields.map(fieldWords))}`,
   /** @param status given if the machine was in use */
@@ -432,10 +432,10 @@ const OWN_EVENTS = {
   'scripts-failed': ({ failed, more }: { failed: readonly FailedScript[]; more: number }) =>
     `${failed.map(failedWords).join('; ')}${more === 0 ? '' : `; and ${more} more failed`}`,
   'disk-written': () => 'the disk is written: from now on it boots its own disk',
-  'network-wanted': () => 'it asks to boot from the network again',
-  'rescue-lasting': () => 'it does not leave rescue mode: its power is switched',
+  'network-wanted': () => 'asks to boot from the network again',
+  'rescue-lasting': () => 'does not leave rescue mode: its power is switched',
   'boots-repeated': ({ boots }: { boots: number }) =>
-    `it booted from the network ${counted(boots, 'time')} without a signal from its work`,
+    `booted from the network ${counted(boots, 'time')} without a signal from its work`,
   'disk-not-starting': ({ starts }: { starts: number }) =>
     `its disk does not start: the machine was told ${counted(starts, 'time')} to boot it, and booted from the network again each time`,
 
@@ -449,10 +449,10 @@ const OWN_EVENTS = {
     leftOut: readonly LeftOut[];
     isAdded?: boolean | undefined;
   }) =>
-    `${isAdded === true ? 'it was added' : 'it reported itself for the first time'}${isUnvouched ? ', but not from the interface it booted from' : ''}${without(leftOut)}`,
+    `${isAdded === true ? 'was added' : 'reported itself for the first time'}${isUnvouched ? ', but not from the interface it booted from' : ''}${without(leftOut)}`,
   /** @param times since the last such event; `undefined`: one */
   'hardware-reported': ({ leftOut, times }: { leftOut: readonly LeftOut[]; times?: number | undefined }) =>
-    `it reported its hardware${without(leftOut)}${since(times)}`,
+    `reported its hardware${without(leftOut)}${since(times)}`,
   /** @param user given if this user of the BMC has a new password */
   'bmc-reported': ({ address, driver, user }: { address: string; driver: string; user?: string | undefined }) =>
     `its BMC is at ${address} (${driver})${user === undefined ? '' : `; its user ${user} has a new password`}`,
@@ -461,14 +461,14 @@ const OWN_EVENTS = {
   'enlistment-refused': ({ mac, why }: { mac?: string | undefined; why: ReportRefused }) =>
     (mac === undefined ? '' : `${mac}: `) + write<ReportRefusals, ReportRefused['code']>(REPORT_REFUSALS, why),
   'shown-of-another': ({ machine, same, differs }: OtherMachine & { same: readonly IdentityKind[] }) =>
-    `it shows the ${kindsOf(same)} of ${nameOf(machine)}, ${whyOther(differs)}: treated as another machine`,
+    `shows the ${kindsOf(same)} of ${nameOf(machine)}, ${whyOther(differs)}: treated as another machine`,
   /** @param own the machine that booted from the interfaces */
   'interface-claimed': ({ macs, machine, own }: Macs & { machine: MachineName; own: string }) =>
-    `it booted from ${joined(macs)}, which ${nameOf(machine)} had reported as its own and has lost to it. ${oneOrTwo(own, machine)}`,
+    `booted from ${joined(macs)}, which ${nameOf(machine)} had reported as its own and has lost to it. ${oneOrTwo(own, machine)}`,
   'interfaces-moved': ({ macs, machine, differs }: Macs & OtherMachine) =>
     `${joined(macs)} moved here from ${nameOf(machine)}, ${whyOther(differs)}`,
   'interfaces-kept': ({ macs, machine, differs }: Macs & OtherMachine) =>
-    `it shows ${joined(macs)}, which stays with ${nameOf(machine)}, ${whyOther(differs)}`,
+    `shows ${joined(macs)}, which stays with ${nameOf(machine)}, ${whyOther(differs)}`,
   'interfaces-removed': ({ macs }: Macs) =>
     `removed ${joined(macs)}: an unproven report had added it, and the machine itself does not show it`,
   'interfaces-replaced': ({ macs }: Macs) => `another card replaced ${joined(macs)}`,
@@ -478,9 +478,9 @@ const OWN_EVENTS = {
       same: readonly IdentityKind[];
       own: string;
     },
-  ) => `it ${maybeOneWords(params)}. ${oneOrTwo(params.own, params.machine)}`,
+  ) => `${maybeOneWords(params)}. ${oneOrTwo(params.own, params.machine)}`,
   /** @param isBack true if the card had been replaced before */
-  'maybe-two': (params: Macs & { booted: string; isBack: boolean; systemId: string }) => `it ${maybeTwoWords(params)}`,
+  'maybe-two': (params: Macs & { booted: string; isBack: boolean; systemId: string }) => maybeTwoWords(params),
   'machine-displaced': displacedWords,
   /** @param user who had added the device */
   'device-enlisted': ({ user, ...machine }: MachineName & { user: string }) =>

@@ -245,7 +245,7 @@ export interface RegionStore {
   clearHeard(mac?: MacAddress): Promise<void>;
   /** At most `limit` of each machine, the newest first. */
   recentEvents(systemIds: readonly string[], limit: number): Promise<ReadonlyMap<string, readonly MachineEvent[]>>;
-  /** @param isQuiet true leaves out DEBUG events, and AUDIT events, which do not show a machine's state */
+  /** @param isQuiet true leaves out events that do not explain a machine's state: DEBUG, AUDIT, and that its power was seen to change */
   newestEvents(systemIds: readonly string[], isQuiet?: boolean): Promise<ReadonlyMap<string, MachineEvent>>;
   close(): Promise<void>;
 }

@@ -268,7 +268,7 @@ export class EventTable {
 
   *newestEvents(systemIds: readonly string[], isQuiet = false): Steps<ReadonlyMap<string, MachineEvent>> {
     // A literal: SQLite reads the index `event_said` only if the query repeats its condition.
-    const above = isQuiet ? ` AND newest.level > ${EVENT_LEVELS.debug}` : '';
+    const above = isQuiet ? ` AND newest.level > ${EVENT_LEVELS.debug} AND newest.code <> 'power-seen'` : '';
     const { rows } = yield all(
       'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM machine JOIN event ON event.id = ' +
         `(SELECT newest.id FROM event AS newest WHERE newest.machine_id = machine.id${above} ` +

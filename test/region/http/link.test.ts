@@ -277,11 +277,11 @@ test("a machine's post that a rack kept runs once, as if the machine had sent it
     );
     const own = await store.listEvents({ machines: { systemIds: [machines[0]?.systemId ?? ''] }, limit: 10 });
     assert.deepEqual(
-      own.map(sentenceOf).filter((text) => !text.startsWith('it reported')),
+      own.map(sentenceOf).filter((text) => !text.startsWith('reported')),
       ['after', 'before'],
     );
     // It ran once: a second run would have left an event in the machine's log.
-    assert.equal(own.filter((event) => sentenceOf(event).startsWith('it reported')).length, 1);
+    assert.equal(own.filter((event) => sentenceOf(event).startsWith('reported')).length, 1);
   }));
 
 test("a kept post carries the token of its boot, and its rack's voucher", () =>

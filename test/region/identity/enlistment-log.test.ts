@@ -23,10 +23,10 @@ test('a machine’s first reports are logged, then one a minute with a count', (
   const log = new EnlistmentLog();
   const first = Array.from({ length: 3 * REPORT_RATE.burst }, () => reported(log, 'loud').length);
   assert.equal(first.filter((count) => count === 1).length, REPORT_RATE.burst);
-  assert.deepEqual(reported(log, 'other'), ['it reported its hardware']);
+  assert.deepEqual(reported(log, 'other'), ['reported its hardware']);
   const minute = later(START, 60_000);
   assert.deepEqual(reported(log, 'loud', minute), [
-    `it reported its hardware (${2 * REPORT_RATE.burst + 1} times since the last such event)`,
+    `reported its hardware (${2 * REPORT_RATE.burst + 1} times since the last such event)`,
   ]);
   assert.deepEqual(reported(log, 'loud', minute), []);
 });
@@ -36,5 +36,5 @@ test('the number of counted machines is bounded: the one counted first is forgot
   for (let times = 0; times < REPORT_RATE.burst; times += 1) reported(log, 'first');
   assert.deepEqual(reported(log, 'first'), []);
   for (let index = 0; index < COUNTED_MAX; index += 1) reported(log, `machine ${index}`);
-  assert.deepEqual(reported(log, 'first'), ['it reported its hardware']);
+  assert.deepEqual(reported(log, 'first'), ['reported its hardware']);
 });

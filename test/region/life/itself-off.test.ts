@@ -7,8 +7,8 @@ import { sentenceOf } from '../../support/sentences.ts';
 import { BOB, LiveMachine, withDeployments } from './live-machine.ts';
 
 const STILL_OFF = 'yes, but after 20 s: it is still off';
-const AGAIN = 'it was switched off and on, then powered off again: it is Ready, with nothing to do';
-const DOUBT = `it may have been switched off and on: ${STILL_OFF}`;
+const AGAIN = 'was switched off and on, then powered off again: it is Ready, with nothing to do';
+const DOUBT = `may have been switched off and on: ${STILL_OFF}`;
 
 interface Case {
   readonly state?: 'new';
@@ -28,7 +28,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'reported late, for an earlier start': { starts: 'told late', text: DOUBT },
   refused: { kind: 'refused', text: `power cycle failed: ${STILL_OFF}` },
   'with something to do': { state: 'new', text: DOUBT },
-  'switched off': { task: 'off', type: 'NODE_POWER_OFF_FAILED', text: `it may have been switched off: ${STILL_OFF}` },
+  'switched off': { task: 'off', type: 'NODE_POWER_OFF_FAILED', text: `may have been switched off: ${STILL_OFF}` },
 };
 
 for (const [what, { state, task = 'cycle', kind = 'unknown', starts, type, text }] of Object.entries(CASES))

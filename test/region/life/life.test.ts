@@ -525,7 +525,7 @@ test('after an uncertain power-on, a machine has five minutes for its first sign
     await clock.pass(6 * MINUTE_MS);
     const failed = await machine.now();
     assert.equal(failed.status, 'failed-commissioning');
-    assert.match(reasonOf(failed), /^it may have been switched off and on.*; no sign of life in the 5 minutes since$/);
+    assert.match(reasonOf(failed), /^may have been switched off and on.*; no sign of life in the 5 minutes since$/);
     // Work with little time left gets no extension.
     const late = await machine.order('commission');
     await clock.pass(18 * MINUTE_MS);
@@ -616,8 +616,8 @@ test('accepting a machine accepts its proposed power settings, and it is switche
   }));
 
 for (const [wasOff, words] of [
-  [true, 'it was switched on'],
-  [false, 'it was switched off and on'],
+  [true, 'was switched on'],
+  [false, 'was switched off and on'],
 ] as const)
   test(`a power cycle of a machine that was ${wasOff ? 'off' : 'on'} is logged: ${words}`, () =>
     withDeployments(async ({ region, store, ...place }) => {

@@ -8,16 +8,16 @@ import { words } from '../../../src/region/page/words.ts';
 import { plainWords } from '../../../src/region/records/power-words.ts';
 
 const WORDS: readonly (readonly [text: string, words: string])[] = [
-  ['it was switched off: HTTP 200: {"status": "stopped"}', 'it was switched off'],
-  ['it was switched on: HTTP 204', 'it was switched on'],
-  ['it was switched on: HTTP 200: OK', 'it was switched on'],
+  ['was switched off: HTTP 200: {"status": "stopped"}', 'was switched off'],
+  ['was switched on: HTTP 204', 'was switched on'],
+  ['was switched on: HTTP 200: OK', 'was switched on'],
   [
-    'it may have been switched on: HTTP 200, but after 20 s: it is still off',
-    'it may have been switched on, but after 20 s: it is still off',
+    'may have been switched on: HTTP 200, but after 20 s: it is still off',
+    'may have been switched on, but after 20 s: it is still off',
   ],
   [
-    'it may have been switched on: HTTP 200: {"a": {"b": 1}}, but after 20 s: it is still off',
-    'it may have been switched on, but after 20 s: it is still off',
+    'may have been switched on: HTTP 200: {"a": {"b": 1}}, but after 20 s: it is still off',
+    'may have been switched on, but after 20 s: it is still off',
   ],
   [
     'HTTP 200: {"a": 1}; but it may not boot from the network: refused',
@@ -41,20 +41,20 @@ test("a text is shown without a controller's raw answer; plain words are unchang
 });
 
 test('a click opens the whole text, escaped', () => {
-  const text = 'it was switched off: HTTP 200: {"<b>": 1}\nmore';
+  const text = 'was switched off: HTTP 200: {"<b>": 1}\nmore';
   for (const html of [`${cellText(text)}`, `${logLine(text, 'what')}`]) {
     assert.match(
       html,
-      /^<details[^>]*><summary(?: title="It was switched off")?>[Ii]t was switched off\u00a0…<\/summary>it was switched off: HTTP 200: \{&quot;&lt;b&gt;/,
+      /^<details[^>]*><summary(?: title="Was switched off")?>[Ww]as switched off\u00a0…<\/summary>was switched off: HTTP 200: \{&quot;&lt;b&gt;/,
     );
     assert.ok(html.includes('more'));
   }
   assert.equal(
-    `${cellText('it was switched on: HTTP 204')}`,
-    '<div class="">it was switched on</div>',
+    `${cellText('was switched on: HTTP 204')}`,
+    '<div class="">was switched on</div>',
     'nothing more to open',
   );
-  assert.equal(`${logLine('it was switched on: HTTP 200: OK', 'x')}`, '<span class="x">it was switched on</span>');
+  assert.equal(`${logLine('was switched on: HTTP 200: OK', 'x')}`, '<span class="x">was switched on</span>');
   assert.equal(`${cellText('')}`, '<div class=""></div>');
   assert.equal(`${cellText('Its fan is loud', 'why')}`, '<div class="why">Its fan is loud</div>');
   const long = `${'long '.repeat(30)}end`;
