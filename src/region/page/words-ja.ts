@@ -356,6 +356,7 @@ export const JAPANESE: Translation = {
     ago: (ms) => inUnits(formatAge(ms).replace('just now', 'たった今')).replace(/ago$/, '前'),
     state: (status) => STATES[status],
     eventType: (type) => EVENTS[type],
+    changed: ({ from, to }) => `${STATES[from]}から${STATES[to]}に変わりました`,
     administrator: '管理者',
     user: '一般ユーザー',
     andMore: (count) => `ほか${count}件`,

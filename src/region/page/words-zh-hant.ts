@@ -358,7 +358,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     ago: (ms) => spanText(formatAge(ms)).replace('just now', '剛剛').replace(' ago', '前'),
     state: (status) => STATES[status],
     eventType: (type) => EVENT_TYPES[type],
-    changed: ({ from, to }) => `變為${STATES[to]}(原為${STATES[from]})`,
+    changed: ({ from, to }) => `由${STATES[from]}變為${STATES[to]}`,
     administrator: '管理員',
     user: '使用者',
     andMore: (count) => `另有 ${count} 項`,

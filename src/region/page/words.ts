@@ -120,7 +120,7 @@ const VALUES = {
   state: (status: MachineStatus) => statusRow(status).name,
   eventType: (type: MachineEventType) => EVENT_TYPES[type].title,
   changed: ({ from, to }: { readonly from: MachineStatus; readonly to: MachineStatus }) =>
-    `Became ${statusRow(to).name} (was ${statusRow(from).name})`,
+    `Changed from ${statusRow(from).name} to ${statusRow(to).name}`,
   administrator: 'administrator',
   user: 'user',
   andMore: (count: number) => `and ${count} more`,

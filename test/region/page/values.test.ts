@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { html } from '../../../src/html.ts';
-import { cellText, logLine } from '../../../src/region/page/values.ts';
+import { cellText, eventText, logLine } from '../../../src/region/page/values.ts';
 import { words } from '../../../src/region/page/words.ts';
 import { plainWords } from '../../../src/region/records/power-words.ts';
 
@@ -38,6 +38,12 @@ const WORDS: readonly (readonly [text: string, words: string])[] = [
 
 test("a text is shown without a controller's raw answer; plain words are unchanged", () => {
   for (const [text, words] of WORDS) assert.equal(plainWords(text), words === '' ? text : words);
+});
+
+test('a change of state has the voice of the other events', () => {
+  const changed = { code: 'status-changed', params: { from: 'new', to: 'broken' } } as const;
+  assert.equal(eventText(changed), 'Changed from New to Broken');
+  assert.equal(eventText({ code: 'power-seen', params: { state: 'off' } }), 'Is off, but Rackboot did not switch it');
 });
 
 test('a click opens the whole text, escaped', () => {
