@@ -161,6 +161,7 @@ class RackProcess implements Daemon {
       acquaintance: acquaintanceOf(() => this.#rack),
       apply: (state) => this.#apply(state),
       scan: (scan) => this.#rack?.neighbourhood?.scan(scan) ?? 'unheard',
+      changeLease: async (change) => (await this.#rack?.leaseCommands.change(change)) ?? 'unwritten',
       onFatal: (error) => {
         if (this.#stopping === undefined) void this.close().then(() => options.onFatal(error));
       },

@@ -34,6 +34,8 @@ let takeScanAnswer: ((outcome: ScanOutcome) => void) | undefined;
 
 /** Identifies one run of the rack; each run numbers its events separately. Undefined until a rack of our uplink version has said hello. */
 let source: string | undefined;
+/** The rack's UUID, which never changes; undefined until it has said hello. */
+let ownUuid: string | undefined;
 /** Resolves when everything the rack has sent so far is stored. */
 let said: Promise<void> = Promise.resolve();
 let isEnding = false;
@@ -82,6 +84,7 @@ function receive(message: RackMessage, { region, api, openImages, close }: Serve
         break;
       }
       source = `${message.rack.name}/${message.life}`;
+      carryLeaseChanges(message.rack.uuid, region);
       inOrder(() => greet(message.rack, region));
       break;
     case 'events': {
@@ -105,6 +108,9 @@ function receive(message: RackMessage, { region, api, openImages, close }: Serve
       void answer.then((answer) => send({ kind: 'images-open', id: message.id, answer }));
       break;
     }
+    case 'lease-changed':
+      region.racks.leaseChanges.answer(ownUuid ?? '', message.answer);
+      break;
     case 'scan-answer':
       takeScanAnswer?.(message.outcome);
       break;
@@ -132,6 +138,12 @@ function askForScan(scan: NetworkScan): Promise<ScanOutcome> {
     };
     send({ kind: 'scan', scan });
   });
+}
+
+function carryLeaseChanges(uuid: string, { racks }: Region): void {
+  if (ownUuid === uuid) return;
+  ownUuid = uuid;
+  racks.leaseChanges.carry(uuid, (request) => send({ kind: 'change-lease', request }));
 }
 
 /** Runs the work for the rack's messages one after another, in the order of arrival. */

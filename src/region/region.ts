@@ -30,6 +30,7 @@ import { dynamicRangesOf } from './racks/cluster-interface.ts';
 import { reservedForRacks } from './racks/desired-machine.ts';
 import { MachineMirror } from './racks/machine-mirror.ts';
 import { Racks } from './racks/racks.ts';
+import { SetAsideAddresses } from './racks/set-aside-addresses.ts';
 import { knownMark, type StateRequest, type StateUpdate, stateTag } from './racks/state-update.ts';
 import { UpstreamStates } from './racks/upstream-states.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome } from './records/decisions.ts';
@@ -107,6 +108,8 @@ class RegionOnStore {
   readonly scan: RegionOptions['scan'];
   /** The upstream DNS servers that do not answer the racks. */
   readonly upstreams = new UpstreamStates();
+  /** The addresses that racks have set aside, because a host uses them without a lease. */
+  readonly setAside = new SetAsideAddresses();
   readonly #startId: string;
   readonly #isOnDuty: () => boolean;
   readonly #deadlines: StatusDeadlines;
@@ -268,6 +271,7 @@ class RegionOnStore {
       const { added, booting, started, leased } = await this.store.recordReports(source, weighed, rackUuid);
       await this.life.seen({ started, seen: booting, leased });
       this.upstreams.note(uuid === undefined ? source : (this.racks.find(uuid)?.name ?? source), reports);
+      this.setAside.note(uuid ?? '', reports);
       return added;
     });
   }

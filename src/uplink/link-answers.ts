@@ -3,6 +3,8 @@
 import { cleanText } from '../clean-text.ts';
 import { type Fields, isFields } from '../fields.ts';
 import { findJsonExcess } from '../json-excess.ts';
+import { parseIpv4 } from '../net/address.ts';
+import type { LeaseRequest } from '../region/records/lease-change.ts';
 import type { RefusedEntry } from '../region/records/rack.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import type { LinkAnswer } from './link-transport.ts';
@@ -51,6 +53,14 @@ export function parseHeartbeatAnswer(text: string): { readonly version: string; 
 export function parseChange(data: string): number | undefined {
   const version = parse(data)?.version;
   return isSequence(version) ? version : undefined;
+}
+
+/** Parses a request to change a lease in a message of the stream; undefined if it is invalid. */
+export function parseLeaseRequest(data: string): LeaseRequest | undefined {
+  const { id, kind, address: text } = parse(data) ?? {};
+  const address = typeof text === 'string' ? parseIpv4(text) : undefined;
+  if (typeof id !== 'string' || (kind !== 'end' && kind !== 'clear') || address === undefined) return undefined;
+  return { id, change: { kind, address } };
 }
 
 /** The text of an answer for people: its field `text`, or its first line. */

@@ -15,6 +15,7 @@ import { formatIpv4, formatMac } from '../net/address.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from '../observe/event-stream.ts';
 import { eventText } from '../observe/event-text.ts';
 import type { RegionConfig } from '../region/config.ts';
+import type { LeaseChange, LeaseOutcome, LeaseRequest } from '../region/records/lease-change.ts';
 import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import type { RackMeasures } from '../region/records/rack-measures.ts';
@@ -94,6 +95,8 @@ export interface RackUplinkOptions {
   readonly onDesiredState: (state: DesiredState) => Promise<void>;
   /** Starts a scan of networks for an embedded region. */
   readonly onScan?: ((scan: NetworkScan) => ScanOutcome) | undefined;
+  /** Changes a lease for the region. Never rejects. */
+  readonly onLeaseChange?: ((change: LeaseChange) => Promise<LeaseOutcome>) | undefined;
   readonly onListening: (addresses: readonly string[]) => void;
   /** Called on a failure inside the region, for the operator. */
   readonly onProblem: (id: string, note: RackNote) => void;
@@ -357,6 +360,9 @@ export class RackUplink {
       case 'scan':
         this.#post({ kind: 'scan-answer', outcome: this.#options.onScan?.(message.scan) ?? 'unheard' });
         break;
+      case 'change-lease':
+        void this.#changeLease(message.request);
+        break;
       case 'link':
         this.#link = message.status;
         this.#tellSome();
@@ -376,6 +382,11 @@ export class RackUplink {
       default:
         unreachable(message);
     }
+  }
+
+  async #changeLease({ id, change }: LeaseRequest): Promise<void> {
+    const outcome = (await this.#options.onLeaseChange?.(change)) ?? 'unwritten';
+    this.#post({ kind: 'lease-changed', answer: { id, outcome } });
   }
 
   #apply({ state, isAnew = false }: Extract<RegionMessage, { kind: 'desired-state' }>): void {

@@ -1,5 +1,5 @@
 // DHCP set up by a person in a browser: it is enabled on a second interface of a rack without networks, a real client leases an address, and
-// the lease becomes a reservation. All of it happens on the page.
+// the lease becomes a reservation, which is released, and the lease is ended. All of it happens on the page.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -103,6 +103,13 @@ describe('a rack without a network, and a browser', { skip }, () => {
     await click('Release', address);
     await isShown(`${address} is no longer reserved.`);
     assert.doesNotMatch(await rack.well('hosts', 'list'), new RegExp(MAC, 'i'));
+
+    assert.match(await rack.well('leases', 'list', '--state', 'bound'), new RegExp(address.replaceAll('.', '\\.')));
+    await click('End lease', address);
+    await isShown(`The lease of ${address} has ended`);
+    assert.doesNotMatch(await rack.well('leases', 'list', '--state', 'bound'), new RegExp(MAC, 'i'));
+    assert.match(await rack.well('leases', 'list', '--state', 'released'), new RegExp(MAC, 'i'));
+    await isShown('Leased 0');
     assert.deepEqual(browser.complaints, []);
   });
 });

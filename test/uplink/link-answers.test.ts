@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ipv4 } from '../../src/net/address.ts';
 import { noteText } from '../../src/region/reports/notes.ts';
 import {
   parseEventsAnswer,
   parseHeartbeatAnswer,
+  parseLeaseRequest,
   redirection,
   registrationRefusal,
   textOf,
@@ -31,6 +33,16 @@ test('a region’s texts are shown with escapes: a sentence, a refusal, a versio
     const refusal = registrationRefusal({ status, retryAfterMs: undefined, body: SAID }, rack);
     assert.ok(refusal !== undefined && noteText(refusal.note).includes(SHOWN), String(status));
   }
+});
+
+test('a request to change a lease is read whole, or not at all', () => {
+  const good = { id: 'a', kind: 'clear', address: '10.20.0.1' };
+  assert.deepEqual(parseLeaseRequest(JSON.stringify(good)), {
+    id: 'a',
+    change: { kind: 'clear', address: ipv4(0x0a14_0001) },
+  });
+  for (const wrong of [{ id: 1 }, { kind: 'import' }, { address: '10.20.0' }, { address: undefined }])
+    assert.equal(parseLeaseRequest(JSON.stringify({ ...good, ...wrong })), undefined, JSON.stringify(wrong));
 });
 
 test('an answer that would exhaust the parser is not parsed', (context) => {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
@@ -247,6 +248,21 @@ test('the region of the same process has a scan started, and learns the outcome'
     { kind: 'scan-answer', outcome: 'started' },
   ]);
   assert.deepEqual(asked, [scan]);
+});
+
+test('a region has a lease changed, and learns the outcome', async () => {
+  const change = { kind: 'end', address: ipv4(0x0a14_0078) } as const;
+  for (const [onLeaseChange, outcome] of [
+    [undefined, 'unwritten'],
+    [async (wanted: object) => (isDeepStrictEqual(wanted, change) ? ('done' as const) : ('absent' as const)), 'done'],
+  ] as const) {
+    const thread = new Thread();
+    uplinkTo(thread, new EventStream(), { onLeaseChange }).start();
+    thread.tell({ kind: 'change-lease', request: { id: 'one', change } });
+    await new Promise((resolve) => setImmediate(resolve));
+    const answers = thread.posted.filter(({ kind }) => kind === 'lease-changed');
+    assert.deepEqual(answers, [{ kind: 'lease-changed', answer: { id: 'one', outcome } }]);
+  }
 });
 
 /** An uplink of a rack with so many running leases outside the dynamic ranges, and the region's answers. */

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
 import type { CopyProgress } from '../../src/images/carry/region-copy.ts';
+import { ipv4 } from '../../src/net/address.ts';
 import type { RackReport } from '../../src/region/records/machine-event.ts';
 import type { RackImage } from '../../src/region/records/rack.ts';
 import { noteText } from '../../src/region/reports/notes.ts';
@@ -481,6 +482,26 @@ linkTest('the query of a machine’s post is sent to the region, and shown nowhe
   assert.doesNotMatch(JSON.stringify(place.sent), /hunter2/);
   assert.match(JSON.stringify(place.sent), /"path":"\/MAAS\/api\/1\.0\/nodes\/"/);
 });
+
+linkTest(
+  'a change of a lease goes to the rack, and its answer to the region with a heartbeat at once',
+  async (place) => {
+    await place.greet(1000);
+    const change = { kind: 'end', address: ipv4(0x0a14_0078) } as const;
+    place.stream?.onEvent('lease', '{"id":"one","kind":"end","address":"10.20.0.120"}');
+    assert.deepEqual(
+      place.sent.filter(({ kind }) => kind === 'change-lease'),
+      [{ kind: 'change-lease', request: { id: 'one', change } }],
+    );
+    const answer = { id: 'one', outcome: 'done' } as const;
+    place.link.receive({ kind: 'lease-changed', answer });
+    await place.pass(1000);
+    place.link.receive({ kind: 'applied', version: 77 });
+    await place.pass(1000);
+    const carried = place.named('heartbeat').map(({ body }) => JSON.parse(body?.text ?? '').leaseAnswers);
+    assert.deepEqual(carried.slice(-2), [[answer], undefined]);
+  },
+);
 
 linkTest(
   'the first state is fetched unconditionally, later ones by their tag, at each change and once a minute',

@@ -62,7 +62,7 @@ export interface ImportAnswer {
 
 /** The parts of a running rack that are used here. */
 export interface AskedRack extends Pick<Rack, 'networks' | 'served' | 'machines' | 'leases' | 'findLease'> {
-  readonly leaseCommands: Pick<LeaseCommands, keyof LeaseCommands>;
+  readonly leaseCommands: Omit<LeaseCommands, 'change'>;
 }
 
 interface Sources {

@@ -14,6 +14,7 @@ import type { DhcpServer } from '../../dhcp/server.ts';
 import { RackError } from '../../errors.ts';
 import type { Publish } from '../../event.ts';
 import { formatIpv4, type Ipv4 } from '../../net/address.ts';
+import type { LeaseChange, LeaseOutcome } from '../../region/records/lease-change.ts';
 
 interface LeaseCommandParts {
   readonly clock: Clock;
@@ -69,6 +70,17 @@ export class LeaseCommands {
     const event: DhcpEvent = { kind: 'dhcp.cleared', at, address };
     this.#parts.publish(event);
     return lease;
+  }
+
+  /** Makes a change that the region asks for, and says how that went. */
+  async change({ kind, address }: LeaseChange): Promise<LeaseOutcome> {
+    try {
+      await this[kind](address);
+      return 'done';
+    } catch (error) {
+      if (!(error instanceof RackError)) throw error;
+      return error.code === 'not-found' ? 'absent' : 'unwritten';
+    }
   }
 
   async #store(leases: readonly Lease[]): Promise<void> {

@@ -58,6 +58,7 @@ import { IPRANGE_OPERATIONS } from './networks/iprange-operations.ts';
 import { NETWORK_OPERATIONS } from './networks/network-operations.ts';
 import { ROUTE_OPERATIONS } from './networks/route-operations.ts';
 import { SPACE_OPERATIONS } from './networks/space-operations.ts';
+import { SUBNET_LEASE_OPERATIONS } from './networks/subnet-lease-operations.ts';
 import { SUBNET_OPERATIONS } from './networks/subnet-operations.ts';
 import { SUBNET_USE_OPERATIONS } from './networks/subnet-use-operations.ts';
 import { ACCOUNT_OPERATIONS } from './people/account-operations.ts';
@@ -125,6 +126,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...SPACE_OPERATIONS,
   ...SUBNET_OPERATIONS,
   ...SUBNET_USE_OPERATIONS,
+  ...SUBNET_LEASE_OPERATIONS,
   ...IPRANGE_OPERATIONS,
   ...IPADDRESS_OPERATIONS,
   ...ROUTE_OPERATIONS,

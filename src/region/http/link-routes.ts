@@ -5,6 +5,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
+import { formatIpv4 } from '../../net/address.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
 import { BATCH_VALUES_MAX, HEARTBEAT_VALUES_MAX } from '../racks/rack-news.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
@@ -117,7 +118,14 @@ class ChangeStreams {
       leave();
       answer.close();
     };
-    const subscriptions = [region.subscribe(notify), region.racks.subscribe(notify)];
+    const subscriptions = [
+      region.subscribe(notify),
+      region.racks.subscribe(notify),
+      region.racks.leaseChanges.carry(uuid, ({ id, change: { kind, address } }) => {
+        // One that is not sent counts as unanswered.
+        if (answer.isReady) answer.send({ event: 'lease', data: { id, kind, address: formatIpv4(address) } });
+      }),
+    ];
     const own = this.#streams.get(uuid) ?? [];
     own.push(end);
     this.#streams.set(uuid, own);

@@ -107,7 +107,17 @@ function refuseUnavailable(error: unknown): Answer {
 async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promise<Answer> {
   const checked = check(heartbeat, body);
   if (!checked.ok) return refuse('bad-request', checked.problem.text);
-  const { version, uplink, interfaces, images, copies = [], startedAt, measures, ...pulse } = checked.value;
+  const {
+    version,
+    uplink,
+    interfaces,
+    images,
+    copies = [],
+    leaseAnswers = [],
+    startedAt,
+    measures,
+    ...pulse
+  } = checked.value;
   const problem = refuseVersion(uplink);
   if (problem !== undefined) return refuseFor([problem]);
   await region.racks.hear(rack.uuid, {
@@ -118,6 +128,7 @@ async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promi
     measures,
     pulse: { ...pulse, startedMs: startedAt },
   });
+  for (const one of leaseAnswers) region.racks.leaseChanges.answer(rack.uuid, one);
   for (const copy of copies) await region.bootImages.noteDownload({ ...copy, rack: rack.uuid }, rack.name, '');
   const own = region.racks.list().find(({ isEmbedded }) => isEmbedded);
   return json({ version: own?.version ?? '', uplink: LINK_VERSION, now: region.clock.wallTimeMs() });

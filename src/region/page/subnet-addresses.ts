@@ -4,6 +4,7 @@
 //          ├─ listLeases ──────► what other hosts leased last, by the reports of racks
 //          ├─ leasedBetween ───► of these, the ones outside the dynamic ranges, which the store keeps apart
 //          └─ listHeard ───────► hosts on the wire
+//   reports in memory ─────────► addresses that racks have set aside (`racks/set-aside-addresses.ts`)
 //   settings, objects ─────────► reservations
 //
 // 1. At most ADDRESSES_MAX of each list are read; a fixed number of statements reads them.
@@ -32,7 +33,7 @@ import type { AddressUse } from './address-map.ts';
 
 export const ADDRESSES_MAX = 16_384;
 
-export type EntryKind = 'assigned' | 'held' | 'leased' | 'heard';
+export type EntryKind = 'assigned' | 'held' | 'declined' | 'leased' | 'heard';
 
 export interface AddressEntry {
   readonly address: Ipv4;
@@ -46,7 +47,7 @@ export interface AddressEntry {
   readonly username: string;
   /** The cluster interface whose `hosts` reserves it. */
   readonly held: ServedNetwork | undefined;
-  /** The end of the running lease, wall time in milliseconds. */
+  /** The end of the running lease, or of the time for which the address is set aside; wall time in milliseconds. */
   readonly untilMs: number | undefined;
   /** When it was heard, wall time in milliseconds. */
   readonly heardMs: number | undefined;
@@ -118,6 +119,9 @@ export async function readEntries(
     const { mac, event } = host;
     return [{ ...NOBODY, address, kind: 'heard', name: fieldOf(host, 'hostname'), mac, heardMs: event.atMs }];
   });
+  const setAside = region.setAside
+    .list(region.clock.wallTimeMs())
+    .filter(({ address, rack }) => networkContains(network, address) && served.some((one) => one.rack === rack));
   const isDynamic = (address: Ipv4): boolean =>
     served.some(
       ({ dynamic, management }) => management > 0 && dynamic !== undefined && rangeContains(dynamic, address),
@@ -165,6 +169,7 @@ export async function readEntries(
         }),
       ),
     ...served.flatMap((one) => hostsOf(region, one)),
+    ...setAside.map(({ address, untilMs }): AddressEntry => ({ ...NOBODY, address, kind: 'declined', untilMs })),
     ...leased.map(
       ({ address, mac, endsMs }): AddressEntry => ({
         ...NOBODY,

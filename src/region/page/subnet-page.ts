@@ -29,6 +29,8 @@ const RESERVE = 'POST ipaddresses reserve';
 const RELEASE = 'POST ipaddresses release';
 const SET = 'POST settings change';
 const FORGET = 'POST discovery clear_by_mac_and_ip';
+const END = 'POST subnets/{id} end_lease';
+const CLEAR = 'POST subnets/{id} clear_declined';
 const EDIT = 'PUT subnets/{id}';
 
 interface Found {
@@ -87,10 +89,11 @@ function rangesPart(view: View, { networks, one }: Found): Html {
     <a class="button plain small-button" href="${NETWORKS_PATH}ranges/?subnet=${one.subnet.id}">${words.networks.addRange}</a></div>${list}</div>`;
 }
 
-const SHOWN = ['all', 'leased', 'held', 'assigned', 'heard'] as const;
+const SHOWN = ['all', 'leased', 'held', 'assigned', 'declined', 'heard'] as const;
 type Shown = (typeof SHOWN)[number];
 
-const isLease = ({ kind, untilMs }: AddressEntry): boolean => kind === 'leased' || untilMs !== undefined;
+const isLease = ({ kind, untilMs }: AddressEntry): boolean =>
+  kind === 'leased' || (untilMs !== undefined && kind !== 'declined');
 
 const isShown = (entry: AddressEntry, shown: Shown): boolean =>
   shown === 'all' || (shown === 'leased' ? isLease(entry) : entry.kind === shown);
@@ -113,16 +116,18 @@ function actOn(view: View, { subnet }: SubnetView, entry: AddressEntry): Html {
       isInline: true,
     });
   const { isAdmin, username: viewer } = view.viewer;
+  const end = isLease(entry) && mayCall(view.viewer, END) ? button('end', words.networks.endLease) : nothing;
   if (kind === 'held') {
     const mayRelease = held === undefined ? isAdmin || username === viewer : isAdmin;
-    return mayRelease ? button('release', words.networks.release) : nothing;
+    return html`${end}${mayRelease ? button('release', words.networks.release) : nothing}`;
   }
-  if (mac === undefined || kind === 'assigned') return nothing;
+  if (kind === 'declined') return mayCall(view.viewer, CLEAR) ? button('clear', words.networks.clearDeclined) : nothing;
+  if (mac === undefined || kind === 'assigned') return end;
   const query = new URLSearchParams({ ip, mac: formatMac(mac), hostname: systemId === undefined ? name : '' });
   const reserve = html`<a class="button plain small-button" href="${subnetPath(subnet.id)}reserve/?${query.toString()}">${words.networks.reserveThis}</a>`;
   const forget =
     kind === 'heard' && systemId === undefined && isAdmin ? button('forget', words.networks.forget) : nothing;
-  return html`${reserve}${forget}`;
+  return html`${reserve}${end}${forget}`;
 }
 
 function untilOf({ untilMs, heardMs }: AddressEntry, nowMs: number): Part {
@@ -132,7 +137,13 @@ function untilOf({ untilMs, heardMs }: AddressEntry, nowMs: number): Part {
   return html`<time datetime="${new Date(heardMs).toISOString()}" title="${new Date(heardMs).toISOString()}">${words.networks.heardAgo(words.values.ago(nowMs - heardMs))}</time>`;
 }
 
-const TONES: Readonly<Record<EntryKind, string>> = { assigned: 'green', held: 'violet', leased: 'blue', heard: 'grey' };
+const TONES: Readonly<Record<EntryKind, string>> = {
+  assigned: 'green',
+  held: 'violet',
+  declined: 'red',
+  leased: 'blue',
+  heard: 'grey',
+};
 
 function entryRow(view: View, one: SubnetView, entry: AddressEntry): Html {
   const { columns } = words.networks;
@@ -226,6 +237,9 @@ async function act(view: View): Promise<Outcome> {
   const ip = given(view, 'ip');
   if (given(view, 'do') === 'forget')
     return submit(view, FORGET, {}, { ip, mac: given(view, 'mac') }, to, words.networks.forgotten(ip));
+  const id = String(one.subnet.id);
+  if (given(view, 'do') === 'end') return submit(view, END, { id }, { ip }, to, words.networks.leaseEnded(ip));
+  if (given(view, 'do') === 'clear') return submit(view, CLEAR, { id }, { ip }, to, words.networks.declinedCleared(ip));
   if (given(view, 'do') !== 'release') return undefined;
   const entries = await readEntries(view.region, found.networks, one);
   const entry = entries.find(({ address }) => address === parseIpv4(ip));
@@ -283,7 +297,7 @@ export const SUBNET_PAGES: readonly PageDefinition[] = [
     access: 'user',
     render,
     act,
-    operations: [RELEASE, SET, FORGET],
+    operations: [RELEASE, SET, FORGET, END, CLEAR],
   },
   {
     path: `${NETWORKS_PATH}subnets/:subnet/reserve/`,

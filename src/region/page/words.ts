@@ -402,8 +402,15 @@ const NETWORKS = {
   noRanges:
     'No ranges: machines get no addresses here. A dynamic range is for unknown machines, a static one for deployed machines.',
   inUse: 'Addresses in use',
-  shown: { all: 'All', leased: 'Leased', held: 'Reserved', assigned: 'Machines', heard: 'Heard' },
-  entryKinds: { assigned: 'assigned', held: 'reserved', leased: 'leased', heard: 'heard' },
+  shown: {
+    all: 'All',
+    leased: 'Leased',
+    held: 'Reserved',
+    assigned: 'Machines',
+    declined: 'Set aside',
+    heard: 'Heard',
+  },
+  entryKinds: { assigned: 'assigned', held: 'reserved', declined: 'set aside', leased: 'leased', heard: 'heard' },
   leasedFor: (duration: string) => `${duration} left`,
   heardAgo: (ago: string) => `seen ${ago}`,
   noEntries: {
@@ -416,6 +423,10 @@ const NETWORKS = {
   release: 'Release',
   forget: 'Forget',
   forgotten: (ip: string) => `${ip} is forgotten until it is heard again.`,
+  endLease: 'End lease',
+  leaseEnded: (ip: string) => `The lease of ${ip} has ended: the address is free.`,
+  clearDeclined: 'Clear',
+  declinedCleared: (ip: string) => `${ip} is no longer set aside: the rack probes it before it offers it.`,
   released: (ip: string) => `${ip} is no longer reserved.`,
   /** @param ip empty: any */
   reserved: (ip: string) => `${ip === '' ? 'An address' : ip} is reserved.`,

@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { parseIpv4, parseMac, parseNetwork } from '../../net/address.ts';
+import { LEASE_ANSWERS_MAX, LEASE_OUTCOMES } from '../records/lease-change.ts';
 import { isEventLevel } from '../records/machine-event.ts';
 import { PINNED_MAX, RACK_INTERFACES_MAX, type RackImage } from '../records/rack.ts';
 import {
@@ -156,6 +157,11 @@ export const heartbeat = z.object({
   copies: z
     .array(z.object({ file: shownText(1024), bytes: count, total: count.optional(), error: shownText(1024) }))
     .max(COPIES_MAX)
+    .optional(),
+  /** Absent if the region has asked for no changes of leases. */
+  leaseAnswers: z
+    .array(z.object({ id: shownText(64), outcome: z.enum(LEASE_OUTCOMES) }))
+    .max(LEASE_ANSWERS_MAX)
     .optional(),
 });
 

@@ -33,6 +33,7 @@ import { LoopTurns } from '../shares/loop-turns.ts';
 import { RateLimiter } from '../shares/request-rates.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { type Introduction, Introductions, Newcomers } from './introductions.ts';
+import { LeaseChanges } from './lease-changes.ts';
 import { MachineHomes } from './machine-homes.ts';
 import {
   decideRegistration,
@@ -149,6 +150,8 @@ function weighingKey(racks: readonly Rack[]): string {
 export class Racks {
   readonly acknowledgements: Acknowledgements;
   readonly homes: MachineHomes;
+  /** Changes of leases that persons have racks make. */
+  readonly leaseChanges: LeaseChanges;
   readonly turns = new BatchTurns();
   readonly #store: RegionStore;
   readonly #clock: Clock;
@@ -175,6 +178,7 @@ export class Racks {
     this.#clock = clock;
     this.#newcomers = new Newcomers(clock, store.rates);
     this.acknowledgements = new Acknowledgements(this, clock);
+    this.leaseChanges = new LeaseChanges(clock);
     this.homes = new MachineHomes(this, store, clock);
     this.#startedMs = clock.wallTimeMs();
   }

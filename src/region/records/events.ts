@@ -585,6 +585,8 @@ const OWN_EVENTS = {
     `${change} the selection ${image} of ${source}`,
   /** @param name a name, a network, a range such as `10.20.0.10-10.20.0.19`, or an address */
   'networks-scanned': ({ networks }: { networks: readonly string[] }) => `had ${joined(networks)} scanned`,
+  'lease-changed': ({ change, ip }: { change: 'end' | 'clear'; ip: string }) =>
+    change === 'end' ? `ended the lease of ${ip}` : `returned ${ip}, which was set aside, to its range`,
   'network-changed': ({ change, what, name }: { change: BootChange; what: NetworkNoun; name: string }) =>
     `${change} the ${what} ${name}`,
   'import-asked': ({ isStop }: { isStop: boolean }) =>

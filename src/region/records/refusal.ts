@@ -167,6 +167,10 @@ export const REFUSALS = {
     status: 503,
     explain: 'The database cannot be written at the moment: a full disk, or another process; try again.',
   },
+  'rack-silent': {
+    status: 503,
+    explain: 'A rack cannot be reached, or did not answer in time; the answer names it.',
+  },
   // As MAAS while a power action is in progress (its API middleware). It is not a 409, because nothing has to be changed before the request is
   // repeated: `Retry-After` says when (RFC 9110 §15.6.4), and gomaasapi repeats the request then.
   'power-busy': { status: 503, explain: 'The power of the machine is being switched; wait until that has ended.' },

@@ -46,6 +46,7 @@ cluster_interfaces:
     acquaintance: acquaintanceOf(() => undefined),
     apply: unused,
     scan: unused,
+    changeLease: unused,
     onFatal: unused,
   });
   side.identify();

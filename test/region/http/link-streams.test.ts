@@ -3,10 +3,19 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { sleep } from '../../../src/clock.ts';
+import { ipv4 } from '../../../src/net/address.ts';
 import { CHANGES_PER_RACK_MAX } from '../../../src/region/http/link-routes.ts';
 import { Crowd } from '../../support/crowd.ts';
 import { type LiveRegion, startRegion } from '../live.ts';
-import { acceptRack, digestOf, OTHER_UUID, RACK_UUID, rackAuthorization, rackInterface } from '../racks/rack-place.ts';
+import {
+  acceptRack,
+  digestOf,
+  heartbeatOf,
+  OTHER_UUID,
+  RACK_UUID,
+  rackAuthorization,
+  rackInterface,
+} from '../racks/rack-place.ts';
 
 let live: LiveRegion;
 before(async () => {
@@ -37,6 +46,34 @@ test('a rack has at most CHANGES_PER_RACK_MAX streams, and one more ends the old
   } finally {
     for (const stream of streams) stream.close();
   }
+});
+
+test('a remote rack is asked to change a lease by its newest stream, and answers with a heartbeat', {
+  timeout: 20_000,
+}, async () => {
+  const { region } = live;
+  await acceptRack(region);
+  const change = { kind: 'end', address: ipv4(0x0a32_0078) } as const;
+  assert.equal(await region.racks.leaseChanges.ask(RACK_UUID, change), 'silent');
+  const base = `http://127.0.0.1:${live.port}/MAAS/uplink/1/racks/${RACK_UUID}`;
+  const authorization = rackAuthorization();
+  const opened = new AbortController();
+  const stream = await fetch(`${base}/changes`, { headers: { authorization }, signal: opened.signal });
+  const asked = region.racks.leaseChanges.ask(RACK_UUID, change);
+  let text = '';
+  for await (const piece of stream.body ?? assert.fail('no stream')) {
+    text += Buffer.from(piece).toString();
+    if (/event: lease\ndata: .*\n/.test(text)) break;
+  }
+  const request = JSON.parse(/event: lease\ndata: (.*)\n/.exec(text)?.[1] ?? '');
+  assert.deepEqual({ ...request, id: '' }, { id: '', kind: 'end', address: '10.50.0.120' });
+  // Another rack cannot answer for it.
+  region.racks.leaseChanges.answer(OTHER_UUID, { id: request.id, outcome: 'absent' });
+  const body = JSON.stringify(heartbeatOf({ leaseAnswers: [{ id: request.id, outcome: 'done' }] }));
+  const headers = { authorization, 'content-type': 'application/json' };
+  assert.equal((await fetch(`${base}/heartbeat`, { method: 'POST', headers, body })).status, 200);
+  assert.equal(await asked, 'done');
+  opened.abort();
 });
 
 test('a stream whose end does not reach its reader still makes room', { timeout: 20_000 }, async () => {

@@ -2,10 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DECLINE_SECONDS } from '../../../src/dhcp/leases/set-aside.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
+import { parseIpv4 } from '../../../src/net/address.ts';
 import { NETWORKS_PAGE } from '../../../src/region/page/networks-page.ts';
 import { SUBNET_PAGES } from '../../../src/region/page/subnet-page.ts';
 import type { PageDefinition, View, Viewer } from '../../../src/region/page/view.ts';
+import type { LeaseChange, LeaseOutcome } from '../../../src/region/records/lease-change.ts';
 import { LAB, machineAt, OWN_UUID, withNetworks } from '../networks/network-place.ts';
 import type { RegionPlace } from '../place.ts';
 import { ADMIN, USER, viewOf } from './view.ts';
@@ -88,6 +91,69 @@ test('a leased address is reserved for its host in the cluster interface, and re
     assert.match(await show(place, SUBNET), /<title>10\.20\.0\.120: laptop \(reserved\)<\/title>/);
     assert.equal((await send(place, SUBNET, { do: 'release', ip: '10.20.0.120' }))?.kind, 'done');
     assert.deepEqual(hosts(), []);
+  }));
+
+/** Takes the place of the rack, which answers each request for a change of a lease. @returns the requests */
+function answerChanges({ region }: RegionPlace, outcome: LeaseOutcome): readonly LeaseChange[] {
+  const { leaseChanges } = region.racks;
+  const asked: LeaseChange[] = [];
+  leaseChanges.carry(OWN_UUID, ({ id, change }) => {
+    asked.push(change);
+    setImmediate(() => leaseChanges.answer(OWN_UUID, { id, outcome }));
+  });
+  return asked;
+}
+
+test('a running lease is ended by the rack, for an administrator only', () =>
+  withNetworks(async (_ask, place) => {
+    await lease(place, '10.20.0.120');
+    assert.match(await show(place, SUBNET), />End lease</);
+    assert.doesNotMatch(await show(place, SUBNET, { viewer: USER }), />End lease</);
+    const end = { do: 'end', ip: '10.20.0.120' };
+    const silent = await send(place, SUBNET, end);
+    assert.ok(silent?.kind === 'refusal' && silent.name === 'rack-silent', JSON.stringify(silent));
+    const asked = answerChanges(place, 'done');
+    assert.equal((await send(place, SUBNET, end, USER))?.kind, 'refusal');
+    assert.equal((await send(place, SUBNET, { ...end, ip: '10.21.0.1' }))?.kind, 'refusal');
+    assert.deepEqual(asked, []);
+    assert.equal((await send(place, SUBNET, end))?.kind, 'done');
+    assert.deepEqual(asked, [{ kind: 'end', address: parseIpv4('10.20.0.120') }]);
+    const [newest] = await place.store.listEvents({ limit: 1 });
+    assert.deepEqual(newest?.params, { change: 'end', ip: '10.20.0.120' });
+  }));
+
+for (const [outcome, status] of [
+  ['absent', 404],
+  ['unwritten', 503],
+] as const)
+  test(`a change of a lease that the rack answers with ${outcome} is refused with ${status}`, () =>
+    withNetworks(async (ask, place) => {
+      answerChanges(place, outcome);
+      for (const op of ['end_lease', 'clear_declined'])
+        assert.equal((await ask('POST', `2.0/subnets/${LAB_ID}/`, { op, ip: '10.20.0.120' })).status, status);
+    }));
+
+test('an address that the rack has set aside is shown, and cleared', () =>
+  withNetworks(async (_ask, place) => {
+    const isSetAside = /<title>10\.20\.0\.120: set aside<\/title>/;
+    for (const [kind, isShown] of [
+      ['dhcp.decline', true],
+      ['dhcp.cleared', false],
+      ['dhcp.conflict', true],
+      ['dhcp.declined-back', false],
+      ['dhcp.conflict', true],
+    ] as const) {
+      await lease(place, '10.20.0.120', { kind, mac: undefined, params: undefined });
+      assert.equal(isSetAside.test(await show(place, SUBNET)), isShown, kind);
+    }
+    const asked = answerChanges(place, 'done');
+    assert.match(await show(place, SUBNET), /Set aside 1/);
+    assert.equal((await send(place, SUBNET, { do: 'clear', ip: '10.20.0.120' }))?.kind, 'done');
+    assert.deepEqual(asked, [{ kind: 'clear', address: parseIpv4('10.20.0.120') }]);
+    place.clock.advance(DECLINE_SECONDS * 1000 - 1000);
+    assert.match(await show(place, SUBNET), isSetAside);
+    place.clock.advance(1000);
+    assert.doesNotMatch(await show(place, SUBNET), isSetAside);
   }));
 
 test('an address outside the dynamic range is reserved for its user, who releases it', () =>
