@@ -15,6 +15,7 @@ import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { missing } from '../support/needs.ts';
+import { authorizationOf } from '../support/oauth.ts';
 import { askName } from '../support/probes.ts';
 import { postForm } from '../support/rack-form.ts';
 import { networkOf, remoteRack } from '../support/remote-rack.ts';
@@ -126,6 +127,17 @@ describe('a rack with its region in another process', { skip: missing('openssl')
         'the region knows its address from the rack’s events',
       );
     }
+  });
+
+  test('a lease of the rack is ended at the region, once', async () => {
+    const address = String((await machineOf(region, 0))?.ip_addresses[0]);
+    const headers = { authorization: authorizationOf(await region.administrator('ann')) };
+    const url = `http://127.0.0.1:${REGION.regionPort}/MAAS/api/2.0/subnets/${FAR.octets}.0%2F24/?op=end_lease`;
+    const end = async () =>
+      (await fetch(url, { method: 'POST', headers, body: new URLSearchParams({ ip: address }) })).status;
+    assert.equal(await end(), 204);
+    assert.match(await far.well('leases', 'list', '--state', 'released'), new RegExp(address.replaceAll('.', '\\.')));
+    assert.equal(await end(), 404);
   });
 
   test('settings of the region’s store reach the rack, except those that only a restart changes', async () => {
