@@ -1,5 +1,5 @@
-// `node bin/with-node.js test/documents/pictures.ts`: makes the README's pictures from a run of the lab: what `npm start` prints, as a
-// terminal shows it, and the page of the machine in Chromium, once it is deployed by the commands that the lab names.
+// `node bin/with-node.js test/documents/pictures.ts`: makes the pictures of the documents from a run of the lab: what `npm start` prints, as a
+// terminal shows it, and pages in Chromium, once the machine is deployed by the commands that the lab names.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -13,9 +13,11 @@ const PICTURES = join(ROOT, 'docs', 'pictures');
 const PAGE = 'http://127.0.0.1:5240/MAAS/';
 const LAB_MS_MAX = 60_000;
 const WIDTH = 1000;
-/** The part that identifies the machine; the rest of a long page is for readers who open it. */
-const LAST_SHOWN = "[...document.querySelectorAll('.cards')].at(-1)";
+/** Wide enough for the navigation beside the content. */
+const PAGE_WIDTH = 1200;
 const MARGIN = 10;
+/** A picture shows the beginning of a long page; the rest is for readers who open it. */
+const PICTURE_HEIGHT_MAX = 1000;
 const PAGE_HEIGHT = 900;
 const PAUSE_MS = 500;
 const COLUMNS = 132;
@@ -111,6 +113,24 @@ async function deploy({ lines }: Lab): Promise<void> {
   }
 }
 
+/** The URL of the first link that a selector finds on a page. */
+async function firstLink(browser: BrowserPage, page: string, selector: string): Promise<string> {
+  await browser.open(`${PAGE}${page}`);
+  const link = `document.querySelector(${JSON.stringify(selector)})`;
+  await browser.until(`${link} !== null`, LAB_MS_MAX);
+  return String(await browser.evaluate(`${link}.href`));
+}
+
+async function take(browser: BrowserPage, name: string, url: string): Promise<void> {
+  await browser.open(url);
+  // Without a bar to scroll by, which would narrow the page.
+  await browser.evaluate("(document.documentElement.style.overflow = 'hidden', 1)");
+  const end = Number(
+    await browser.evaluate("document.querySelector('main').lastElementChild.getBoundingClientRect().bottom"),
+  );
+  await browser.screenshot(join(PICTURES, `${name}.png`), Math.min(Math.ceil(end) + MARGIN, PICTURE_HEIGHT_MAX));
+}
+
 mkdirSync(PICTURES, { recursive: true });
 const lab = await startLab();
 const browser = await openBrowser();
@@ -119,17 +139,18 @@ try {
 
   await deploy(lab);
   await browser.scheme('light');
-  await browser.resize(WIDTH, PAGE_HEIGHT);
+  await browser.resize(PAGE_WIDTH, PAGE_HEIGHT);
   await signIn(browser, PASSWORD.exec(lab.lines.join('\n'))?.[0] ?? '');
-  await browser.open(`${PAGE}machines/`);
-  const link = 'document.querySelector(\'main .name a[href*="machine"]\')';
-  await browser.until(`${link} !== null`, LAB_MS_MAX);
-  await browser.open(String(await browser.evaluate(`${link}.href`)));
+  const machine = await firstLink(browser, 'machines/', 'main .name a[href*="machine"]');
+  await browser.open(machine);
   await browser.until("document.body.innerText.includes('Deployed')", LAB_MS_MAX);
-  // Without a bar to scroll by, which would narrow the page.
-  await browser.evaluate("(document.documentElement.style.overflow = 'hidden', 1)");
-  const end = Number(await browser.evaluate(`${LAST_SHOWN}.getBoundingClientRect().bottom + window.scrollY`));
-  await browser.screenshot(join(PICTURES, 'page.png'), Math.ceil(end) + MARGIN);
+  const subnet = await firstLink(browser, 'networks/', 'main a[href*="/subnets/"]');
+  for (const [name, url] of [
+    ['page', machine],
+    ['boot', `${machine}boot/`],
+    ['subnet', subnet],
+  ] as const)
+    await take(browser, name, url);
 } finally {
   await browser.close();
   lab.child.kill('SIGINT');
