@@ -185,7 +185,11 @@ test('two machines with the same UUID and serial number are reported if they boo
       const toType = `rackboot machines split ${machine.systemId} --mac ${formatMac(other)}`;
       assert.ok(conflict !== undefined && doubtWords(conflict.why).includes(toType), JSON.stringify(conflict));
       assert.ok((await reported(region))[0]?.includes(toType), (await reported(region))[0]);
-      assert.ok(renderNeeds(await conflictNeeds(region), true).toString().includes(toType));
+      assert.ok(
+        renderNeeds(await conflictNeeds(region), true)
+          .toString()
+          .includes(toType),
+      );
       const outcome = await region.identity.split(machine.systemId, [other], 'bob');
       assert.equal(outcome.kind, 'changed');
       assert.deepEqual(await region.store.listConflicts(10), []);
