@@ -27,6 +27,8 @@ export const BATCH_VALUES_MAX = 32_768;
 /** Values in the JSON of a heartbeat, or of the interfaces in a registration: as many as fit into a heartbeat's bytes. */
 export const HEARTBEAT_VALUES_MAX = 131_072;
 const COUNT_MAX = Number.MAX_SAFE_INTEGER;
+/** The last moment that a date can name, wall time in milliseconds. */
+const MOMENT_MAX = 8.64e15;
 const COPIES_MAX = 16;
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -97,11 +99,12 @@ export const rackInterfaces = z
   .max(RACK_INTERFACES_MAX);
 
 const count = z.number().int().min(0).max(COUNT_MAX);
+const moment = z.number().int().min(0).max(MOMENT_MAX);
 
 const listeners = z.array(shownText(80)).max(LISTENERS_MAX);
 
 const hostState = z.object({
-  atMs: count,
+  atMs: moment,
   memoryBytes: count,
   disk: z.object({ freeBytes: count, totalBytes: count }).optional(),
   findings: z
@@ -118,7 +121,7 @@ const hostState = z.object({
 
 const measures = z.object({
   host: hostState.optional(),
-  startedMs: count,
+  startedMs: moment,
   counts: z.object({ leases: count, tftpBytes: count, httpBytes: count, dnsQueries: count }),
   taken: count,
   usable: count,
@@ -144,7 +147,7 @@ export const heartbeat = z.object({
     .array(z.object({ interface: hostInterface, address: hostAddress, mac: hardwareAddress.optional() }))
     .max(HOST_ADDRESSES_MAX)
     .optional(),
-  startedAt: count,
+  startedAt: moment,
   /** Absent from racks that do not measure. */
   measures: measures.optional(),
   settingsRefused: shownText(SETTINGS_REFUSED_LENGTH_MAX).optional(),

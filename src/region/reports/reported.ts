@@ -62,6 +62,8 @@ const TEXT_CHARACTERS_MAX = 500;
 /** Characters of all texts of one event; beyond them a text keeps its first SHORT_CHARACTERS_MAX. */
 const TEXTS_CHARACTERS_MAX = 1000;
 const SHORT_CHARACTERS_MAX = 64;
+/** The largest number, either way. So many seconds before or after an event are still a moment that a date can name. */
+const NUMBER_MAX = 8e12;
 
 /** A kind's fields, prepared for reading: a rack reads thousands of events a second. */
 interface Known {
@@ -125,7 +127,7 @@ export function reportedEvent(
   for (const [name, value] of Object.entries(fields)) {
     const type = known.types.get(name);
     if (type === undefined || value === undefined) continue;
-    if (typeof value !== type || (type === 'number' && !Number.isFinite(value))) return undefined;
+    if (typeof value !== type || (typeof value === 'number' && !(Math.abs(value) <= NUMBER_MAX))) return undefined;
     if (known.words.get(name)?.includes(value) === false) return undefined;
     if (typeof value === 'string') {
       const text = clean(value, Math.min(each, Math.max(SHORT_CHARACTERS_MAX, left)));

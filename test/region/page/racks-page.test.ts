@@ -61,13 +61,16 @@ test('a rack has its networks, its listeners and the fill of its ranges, as it r
     assert.equal(text.match(/<svg/g)?.length, 1);
   }));
 
-test('measures that are no numbers are refused, and those of an older rack may be absent', () =>
+test('measures that are no numbers, or moments that no date can name, are refused, and those of an older rack may be absent', () =>
   withRegion(async (place) => {
     const rack = await acceptRack(place.region);
     const beat = (measures: object) =>
       answerRack(place.region, rack, { kind: 'heartbeat', body: heartbeatOf({ measures }) });
     assert.equal((await beat({ ...MEASURES, taken: -1 })).kind, 'refusal');
     assert.equal((await beat({ ...MEASURES, listening: {} })).kind, 'refusal');
+    assert.equal((await beat({ ...MEASURES, startedMs: Number.MAX_SAFE_INTEGER })).kind, 'refusal');
+    const late = heartbeatOf({ startedAt: Number.MAX_SAFE_INTEGER });
+    assert.equal((await answerRack(place.region, rack, { kind: 'heartbeat', body: late })).kind, 'refusal');
     assert.deepEqual(place.region.racks.samplesOf(RACK_UUID), []);
   }));
 

@@ -40,6 +40,8 @@ test('fields that do not fit leave the rack’s sentence; unknown ones are dropp
     { leaseSeconds: '600' },
     { leaseSeconds: null },
     { leaseSeconds: [600] },
+    { leaseSeconds: 1e15 },
+    { leaseSeconds: -1e300 },
     { hostname: 7 },
     { hostname: { toString: 'x' } },
     { renewal: 'true' },
