@@ -8,6 +8,7 @@
 import { type Html, html, nothing } from '../../html.ts';
 import { refuse } from '../api/call/answer.ts';
 import { queryOf } from '../api/call/form-body.ts';
+import { noUserText } from '../api/people/sshkey-operations.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { actionFields, actionValues, reasonField } from './action-pages.ts';
@@ -177,9 +178,14 @@ async function act(view: View): Promise<Outcome> {
   const run = runsOf(view.region).start(
     { username: view.viewer.username, label: action.label, query },
     able,
-    ({ systemId }) => {
+    async ({ systemId }) => {
+      // A long run must not keep rights that its user lost meanwhile.
+      const { username } = view.viewer;
+      const user = await view.region.store.accounts.findUser(username);
+      if (user === undefined) return refuse('not-found', noUserText(username, undefined));
+      const viewer = { ...view.viewer, isAdmin: user.isAdmin };
       const own = 'system_id' in values ? { ...values, system_id: systemId } : values;
-      return operate(view, action.operation, { system_id: systemId }, own);
+      return operate({ ...view, viewer }, action.operation, { system_id: systemId }, own);
     },
   );
   if (run === undefined) return refuse('rate-limit', words.many.tooMany);

@@ -130,6 +130,16 @@ test('each machine is judged again by the operation, and a refusal stops nothing
     assert.equal((await store.findMachine(ids.ready1 ?? ''))?.status, 'ready');
   }));
 
+test('a run acts with the rights that its user has at each machine', () =>
+  withRegion(async ({ region, store }) => {
+    const ids = await furnish(region);
+    const fields = { action: 'mark-broken', machines: String(ids.hers), query: '' };
+    assert.match(await resultOf(region, (await send(region, fields)).outcome), /Done for 0 · Refused for 1/, 'removed');
+    await store.accounts.addUser({ username: 'admin', email: '', passwordHash: 'x', isAdmin: false, createdMs: 1 });
+    assert.match(await resultOf(region, (await send(region, fields)).outcome), /Done for 0 · Refused for 1/, 'demoted');
+    assert.equal((await store.findMachine(ids.hers ?? ''))?.status, 'allocated');
+  }));
+
 test('the forms of one machine are those of many, but for what only one can have', () =>
   withRegion(async ({ region }) => {
     const ids = await furnish(region);
