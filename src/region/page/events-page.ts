@@ -230,10 +230,13 @@ export const EVENTS_PAGE: PageDefinition = { path: EVENTS_PATH, access: 'user', 
 const EXPORT_PATH = `${EVENTS_PATH}export/`;
 const COLUMNS = ['time', 'level', 'type', 'kind', 'rack', 'hostname', 'node', 'username', 'description'] as const;
 
-/** A cell of RFC 4180. A spreadsheet takes a text that begins like a formula for one, so such a text gets an apostrophe. */
+/**
+ * A cell of RFC 4180. A spreadsheet takes a text that begins like a formula for one, so such a text gets an apostrophe. In many countries it
+ * begins a cell at each semicolon, too.
+ */
 function csvCell(value: unknown): string {
   const text = value === null || value === undefined ? '' : String(value);
-  const inert = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const inert = text.replaceAll(/(^|;)(?=["\s]*[=+\-@＝＋－＠\t\r])/g, "$1'");
   return /[",\r\n]/.test(inert) ? `"${inert.replaceAll('"', '""')}"` : inert;
 }
 

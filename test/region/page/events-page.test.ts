@@ -109,6 +109,14 @@ test('hostile texts stay texts, on the page and in the file', () =>
     assert.match(line ?? '', /,alice,"'=HYPERLINK\(""http/);
   }));
 
+test('no part of the text in the file begins a formula where semicolons separate cells', () =>
+  withRegion(async (place) => {
+    await happen(place, 'booted; then;=HYPERLINK("http://evil.example"); +1;"@x";＝y');
+    const file = await EVENTS_EXPORT.download(view(place, { format: 'csv' }));
+    assert.doesNotMatch(file?.text ?? '', /(?:^|[;,\n])["\s]*[=+\-@＝]/);
+    assert.ok(file?.text.includes(";'=HYPERLINK") && file.text.includes('booted; then'));
+  }));
+
 test('the file has the events that the filter chooses, in the words of the API', () =>
   withRegion(async (place) => {
     await happen(place, 'one');
