@@ -39,6 +39,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   '1.0 GET nodegroups/{uuid}/boot-images/{id}': IMAGES,
   '2.0 GET discovery/{discovery_id}': 'region/api/discovery-api.test.ts',
   '2.0 POST discovery clear_by_mac_and_ip': 'region/api/discovery-api.test.ts',
+  // They need a rack that answers.
+  '2.0 POST subnets/{id} end_lease': 'region/page/networks-page.test.ts',
+  '2.0 POST subnets/{id} clear_declined': 'region/page/networks-page.test.ts',
 };
 
 /**

@@ -17,7 +17,7 @@ const span = ({ after = 0, before = NEWEST + 1, upTo = before - 1 }: EventFilter
 for (const [name, url] of [
   ['op=query', '/MAAS/api/2.0/events/?op=query&owner=nobody'],
   ['op=query forward', '/MAAS/api/2.0/events/?op=query&owner=nobody&after=1'],
-  ['the page', '/MAAS/'],
+  ['the page', '/MAAS/events/'],
 ] as const) {
   test(`${name} reads a long log in pieces`, async (t) => {
     const { region, remove, clock } = await makeRegion();
