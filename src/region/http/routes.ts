@@ -76,6 +76,7 @@ export interface ApiContext extends SendingParts {
   readonly guard: PageGuard;
   readonly metadata: MetadataService;
   readonly sessions: Sessions;
+  readonly files: PageListener['files'];
   readonly agent: string | undefined;
   /** The agent's further scripts, by file name. */
   readonly parts: ReadonlyMap<string, string>;
@@ -159,6 +160,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     ...strangers,
     guard: context.guard,
     sessions: context.sessions,
+    files: context.files,
     pathOf,
     readFiles: (inner, mayWrite) => readUploadsOf(context, inner, CREATE_PATH, mayWrite),
     arrivedForm: ({ body }) => (body instanceof ArrivedForm ? body : undefined),

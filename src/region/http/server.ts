@@ -26,9 +26,11 @@ import type { ApiProblem } from '../api/call/problem.ts';
 import { OPERATOR_SOCKET, RACK_SOCKET, type RegionConfig } from '../config.ts';
 import { MetadataService } from '../metadata/metadata-service.ts';
 import { PageGuard } from '../page/guard.ts';
+import { FILES_MAX } from '../page/routes.ts';
 import { Sessions } from '../page/sessions.ts';
 import type { Region } from '../region.ts';
 import { noteText } from '../reports/notes.ts';
+import { LongWork } from '../shares/long-work.ts';
 import { anonymousRates } from '../shares/request-rates.ts';
 import { RegionCounters } from './counters.ts';
 import { ApiDoors } from './doors.ts';
@@ -62,6 +64,7 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
     guard: new PageGuard(region),
     metadata: new MetadataService(region),
     sessions: new Sessions(region.store.sessions, region.clock),
+    files: new LongWork(FILES_MAX),
     agent: readAgent(join(AGENT, 'agent.sh')),
     parts: readParts(AGENT),
     preseed: readAgent(join(AGENT, 'enlist.preseed')),

@@ -24,6 +24,7 @@ import { REFUSALS } from '../records/refusal.ts';
 import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
 import { mayBeStored, type Outage, StoreOutage } from '../reports/notes.ts';
+import type { LongWork, PlaceHolder } from '../shares/long-work.ts';
 import { ACCOUNT_PAGE } from './account-page.ts';
 import { ACTION_PAGES } from './action-pages.ts';
 import { AREA_PAGES } from './area-pages.ts';
@@ -136,10 +137,18 @@ export const PAGES: readonly PageDefinition[] = [
 
 const DOWNLOADS: readonly DownloadDefinition[] = [EVENTS_EXPORT];
 
+/**
+ * Files of DOWNLOADS that are made, or that their readers still read: each may take tens of megabytes. At the bound the user with the most of
+ * them loses one to each newcomer of another user.
+ */
+export const FILES_MAX = 4;
+
 export interface PageListener {
   readonly region: Region;
   readonly guard: PageGuard;
   readonly sessions: Sessions;
+  /** At most FILES_MAX. */
+  readonly files: LongWork<PlaceHolder>;
   peerOf(request: FastifyRequest): Promise<Peer>;
   pathOf(request: FastifyRequest): Readonly<Record<string, string>>;
   excess(peer: Peer): Answer | undefined;
@@ -349,7 +358,10 @@ async function viewerOf(
 
 /** Opens a page or a file for a viewer who may. */
 const opening =
-  (page: Pick<PageDefinition, 'access'>, send: (reply: FastifyReply, view: View) => Promise<FastifyReply>): Handler =>
+  (
+    page: Pick<PageDefinition, 'access'>,
+    send: (reply: FastifyReply, view: View, listener: PageListener) => Promise<FastifyReply>,
+  ): Handler =>
   async (listener, request, reply) => {
     mustReachStore(listener.region);
     const peer = await listener.peerOf(request);
@@ -362,7 +374,7 @@ const opening =
     if (session !== undefined && notice !== '') await listener.sessions.setNotice(session, '');
     const view = { ...viewOf(listener, viewer, peer, request, NO_FIELDS), notice };
     if (!mayOpen(viewer, page.access)) return refused(reply, view, refuseOpening());
-    return await send(reply, view);
+    return await send(reply, view, listener);
   };
 
 const showing = (page: PageDefinition): Handler =>
@@ -372,7 +384,13 @@ const showing = (page: PageDefinition): Handler =>
   });
 
 const downloading = (page: DownloadDefinition): Handler =>
-  opening(page, async (reply, view) => {
+  opening(page, async (reply, view, { files: { places } }) => {
+    const admission = places.admit(`${view.viewer.username} ${view.peer.share}`, { end: () => reply.raw.destroy() });
+    if (admission.kind === 'refused') return refused(reply, view, refuseSearch());
+    admission.evicted?.end?.();
+    const release = () => places.release(admission.place);
+    reply.raw.once('close', release);
+    if (view.hasLeft?.() === true) release();
     const file = await page.download(view);
     if (file === undefined) return refused(reply, view, refuseSearch());
     return reply

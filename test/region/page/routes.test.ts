@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { hashPassword, KEYS_PER_USER_MAX } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { cookieName, safeTarget } from '../../../src/region/page/login.ts';
+import { FILES_MAX } from '../../../src/region/page/routes.ts';
 import {
   LINK_MS_MAX,
   SESSION_IDLE_MS,
@@ -99,7 +100,7 @@ class Browser {
   }
 }
 
-async function withBrowser(work: (browser: Browser) => Promise<void>) {
+async function withBrowser(work: (browser: Browser, context: ReturnType<typeof makeContext>) => Promise<void>) {
   const place = await makeRegion();
   const context = makeContext(place.region);
   const [app, operators] = [buildApp(context), buildApp(context, { of: 'operators' })];
@@ -114,7 +115,7 @@ async function withBrowser(work: (browser: Browser) => Promise<void>) {
       isAdmin: false,
       createdMs: clock.wallTimeMs(),
     });
-    await work(new Browser(place, app, operators));
+    await work(new Browser(place, app, operators), context);
   } finally {
     await app.close();
     await operators.close();
@@ -145,6 +146,28 @@ test('a browser without a session is redirected to the sign-in page, and after i
       `admin: signed out from ${ELSEWHERE}`,
     ])
       assert.ok(said.includes(words), said.join('\n'));
+  }));
+
+test('few files are made or read at a time: a user who has them all gets no more, and loses one to another user', () =>
+  withBrowser(async (browser, { files: { places } }) => {
+    const fill = (holder: string) => {
+      const ended: number[] = [];
+      const admissions = Array.from({ length: FILES_MAX }, (_, place) =>
+        places.admit(holder, { end: () => void ended.push(place) }),
+      );
+      const held = admissions.flatMap((one) => (one.kind === 'admitted' ? [one.place] : []));
+      return { ended, held, evicted: admissions.filter((one) => one.kind === 'admitted' && one.evicted !== undefined) };
+    };
+    await browser.signIn('alice');
+    const own = fill(`alice ${ELSEWHERE}`);
+    const refused = await assertStatus(browser.ask('/MAAS/events/export/'), 429);
+    assert.equal(refused.headers['x-rackboot-refusal'], 'lists-limit');
+    for (const place of own.held) places.release(place);
+    await assertStatus(browser.ask('/MAAS/events/export/'), 200);
+    const others = fill('eve 10.20.0.66');
+    assert.deepEqual([others.held.length, others.evicted], [FILES_MAX, []], 'what was read is over');
+    await assertStatus(browser.ask('/MAAS/events/export/'), 200);
+    assert.deepEqual([own.ended, others.ended.length], [[], 1]);
   }));
 
 test('signing out needs the form of the session: any other request is refused and keeps session and cookie', () =>
