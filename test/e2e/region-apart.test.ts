@@ -53,7 +53,7 @@ describe('a region apart from its racks', { skip: missing('linux') }, () => {
   }
 
   const page = async (): Promise<string> =>
-    await (await fetch(`${BASE}/`, { headers: { Cookie: await signIn() } })).text();
+    await (await fetch(`${BASE}/machines/`, { headers: { Cookie: await signIn() } })).text();
 
   before(start);
   after(async () => {

@@ -30,7 +30,9 @@ export function colourSchemes(): readonly ReadonlyMap<string, string>[] {
   const [day = '', night = ''] = PAGE_STYLE.text().split('@media (prefers-color-scheme: dark)');
   return [day, night.slice(0, night.indexOf('\n* '))].map(
     (scheme) =>
-      new Map([...scheme.matchAll(/--([\w-]+): (#[0-9a-f]{6})/g)].map(([, name = '', colour = '']) => [name, colour])),
+      new Map(
+        [...scheme.matchAll(/--([\w-]{1,40}): (#[0-9a-f]{6})/g)].map(([, name = '', colour = '']) => [name, colour]),
+      ),
   );
 }
 

@@ -178,7 +178,7 @@ function spanOf(event: MachineEvent) {
   return { startMs: event.atMs - Math.min(Math.max(0, milliseconds), SILENCE_MS), endMs: event.atMs };
 }
 
-const lastOf = (path = ''): string => baseName(path.replace(/\/+$/, ''));
+const lastOf = (path = ''): string => path.split('/').findLast((part) => part !== '') ?? '';
 
 function loadOf(event: MachineEvent, { state }: BootSurroundings) {
   const { file = '', purpose, bytes, repeatedBlocks = 0 } = fileFields(event);
