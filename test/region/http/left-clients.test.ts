@@ -17,7 +17,7 @@ test('a search of the API, and one of the page, hear that their client has left'
     const signedIn = { cookie: cookie.split(';', 1)[0] ?? '' };
     for (const [path, accept] of [
       ['/MAAS/api/2.0/events/?op=query', '*/*'],
-      ['/MAAS/machines/', 'text/html'],
+      ['/MAAS/events/', 'text/html'],
     ] as const) {
       const begun = Promise.withResolvers<void>();
       const ended = Promise.withResolvers<void>();
@@ -30,7 +30,7 @@ test('a search of the API, and one of the page, hear that their client has left'
       };
       Object.assign(region.searches, { run });
       const leaving = new AbortController();
-      const headers = { accept, ...(path === '/MAAS/machines/' ? signedIn : { authorization }) };
+      const headers = { accept, ...(path === '/MAAS/events/' ? signedIn : { authorization }) };
       const answer = fetch(`${origin}${path}`, { headers, signal: leaving.signal }).catch(() => undefined);
       await begun.promise;
       await pause(50);
