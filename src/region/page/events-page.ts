@@ -13,7 +13,8 @@ import { EXAMINED_IDS, type FoundEvents, searchEvents } from '../api/site/event-
 import { shownTo } from '../records/events.ts';
 import type { EventFilter, MachineFilter } from '../records/filters.ts';
 import { EVENT_TYPES, isEventType, type MachineEvent } from '../records/machine-event.ts';
-import { EVENTS_PATH, eventItem } from './events-part.ts';
+import { EVENTS_PATH, eventItem, rackOf } from './events-part.ts';
+import { filterSelect } from './forms.ts';
 import { pageOf } from './parts.ts';
 import { eventText } from './values.ts';
 import { type DownloadDefinition, type PageDefinition, queryNumber, queryValue, type View } from './view.ts';
@@ -111,12 +112,6 @@ function examinationOf(view: View, { q, kind, rack }: Choice) {
 
 const ownRackOf = ({ region }: View) => region.racks.list().find(({ isEmbedded }) => isEmbedded)?.name;
 
-/** The rack that reported an event, or that the event is about. */
-function rackOf({ rack, kind, params }: MachineEvent, ownRack: string | undefined): unknown {
-  if (rack !== undefined) return rack;
-  return kind === undefined ? Reflect.get(params, 'rack') : ownRack;
-}
-
 /** `undefined`: too many searches are running. */
 async function search(view: View, choice: Choice, limit: number): Promise<FoundEvents | undefined> {
   const { region, viewer, peer } = view;
@@ -139,13 +134,6 @@ async function search(view: View, choice: Choice, limit: number): Promise<FoundE
   return found && { ...found, events: found.events.map(shownTo(viewer)) };
 }
 
-function selectOf(name: string, label: string, choices: readonly (readonly [string, string])[], chosen: string): Html {
-  const options = choices.map(
-    ([value, text]) => html`<option value="${value}"${value === chosen ? html` selected` : nothing}>${text}</option>`,
-  );
-  return html`<select name="${name}" aria-label="${label}">${options}</select>`;
-}
-
 /** Each title once: several types share one. */
 const KINDS = [...new Map(Object.entries(EVENT_TYPES).map(([type, { title }]) => [title, type])).values()].filter(
   isEventType,
@@ -165,12 +153,12 @@ function filtersOf(view: View, choice: Choice): Html {
     .map((name) => [name, levels[name]] as const);
   return html`
     <form id="filters" class="filters" method="get" action="${EVENTS_PATH}" role="search">
-    ${field('q', filters.text, filters.textHint)}${selectOf('level', filters.level, level, choice.level)}
+    ${field('q', filters.text, filters.textHint)}${filterSelect('level', filters.level, level, choice.level)}
     <button class="button plain">${filters.show}</button>
     ${isNarrowed(choice) ? html`<a href="${EVENTS_PATH}">${filters.clear}</a>` : nothing}
     <details id="more-filters" class="more"${more ? html` open` : nothing}><summary>${filters.more}</summary><div class="filters">
-    ${selectOf('kind', filters.kind, [['', filters.anyKind], ...kinds.toSorted(([, a], [, b]) => a.localeCompare(b))], choice.kind)}
-    ${selectOf('rack', filters.rack, [['', filters.anyRack], ...racks], choice.rack)}
+    ${filterSelect('kind', filters.kind, [['', filters.anyKind], ...kinds.toSorted(([, a], [, b]) => a.localeCompare(b))], choice.kind)}
+    ${filterSelect('rack', filters.rack, [['', filters.anyRack], ...racks], choice.rack)}
     ${field('machine', filters.machine, filters.machineHint)}${field('user', filters.user, filters.userHint)}
     ${time('since', filters.since)}${time('until', filters.until)}</div></details></form>`;
 }
@@ -178,8 +166,11 @@ function filtersOf(view: View, choice: Choice): Html {
 function listOf(view: View, choice: Choice, found: FoundEvents | undefined): Html {
   const { empty, noMatch, notYet, busy } = words.events;
   if (found === undefined) return html`<div class="sheet empty soft" role="alert">${busy}</div>`;
-  if (found.events.length > 0)
-    return html`<div class="sheet"><ol class="events">${found.events.map((event) => eventItem(event, view.nowMs, ownRackOf(view)))}</ol></div>`;
+  if (found.events.length > 0) {
+    const ownRack = ownRackOf(view);
+    const items = found.events.map((event) => eventItem(event, view.nowMs, ownRack));
+    return html`<div class="sheet"><ol class="events">${items}</ol></div>`;
+  }
   if (found.next !== undefined) return html`<div class="sheet empty soft">${notYet(PIECES_MAX * EXAMINED_IDS)}</div>`;
   return isNarrowed(choice) || choice.before !== undefined
     ? html`<div class="sheet empty soft">${noMatch}</div>`

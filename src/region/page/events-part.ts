@@ -17,6 +17,10 @@ export const EVENTS_PATH = '/MAAS/events/';
 const PAGE_STRANGERS = 12;
 const STRANGER_AGE_MS = 86_400_000;
 
+/** The rack that reported an event, or that the event is about. @param ownRack the name of the rack in the region's process */
+export const rackOf = ({ rack, kind, params }: MachineEvent, ownRack: string | undefined): unknown =>
+  rack ?? (kind === undefined ? Reflect.get(params, 'rack') : ownRack);
+
 /**
  * Splits an event into its subject and its text. The subject is a link to the machine, or to the hardware address at the start of the text.
  * A remote rack's name is the subject of its own events, and follows the text of events about machines.
@@ -41,8 +45,7 @@ function subjectOf(
     const { mac, ...rest } = event.params;
     return { who: linkTo(mac, mac), what: `${eventSentence({ code: event.code, params: rest })}${from}` };
   }
-  const reporter = rack ?? (event.kind === undefined ? Reflect.get(event.params, 'rack') : ownRack);
-  const subject: unknown = username === '' ? reporter : username;
+  const subject: unknown = username === '' ? (rack ?? rackOf(event, ownRack)) : username;
   return { who: typeof subject === 'string' ? html`${subject}` : none, what: eventText(event) };
 }
 

@@ -25,10 +25,18 @@ import {
   stepPath,
 } from './first-steps.ts';
 import { areaField, formOf, groupOf, textField } from './forms.ts';
-import { enableDhcp, offerDhcp, SET } from './interface-pages.ts';
+import { enableDhcp, offerDhcp } from './interface-pages.ts';
 import { pageOf } from './parts.ts';
 import { isEditable, type Setting, settingRow, storeSettings, textOf } from './settings-page.ts';
-import { given, type Outcome, type PageDefinition, submit, type View, type WantedOperation } from './view.ts';
+import {
+  CHANGE_SETTINGS,
+  given,
+  type Outcome,
+  type PageDefinition,
+  submit,
+  type View,
+  type WantedOperation,
+} from './view.ts';
 import { words } from './words.ts';
 
 const ADD_KEY = 'POST account/prefs/sshkeys';
@@ -77,7 +85,7 @@ const dismiss = (view: View): Promise<Outcome> | undefined =>
   given(view, 'do') === 'dismiss'
     ? submit(
         view,
-        SET,
+        CHANGE_SETTINGS,
         {},
         { changes: JSON.stringify([{ key: DISMISSED_KEY, value: true }]) },
         '/MAAS/',
@@ -125,7 +133,7 @@ const settingsPage = (name: SettingsStep, whenEmpty = ''): StepPage => ({
     return { content: html`<div class="sheet narrow">${form}</div>` };
   },
   act: (view, next) => storeSettings(view, settingsOfStep(view, name), next, whenEmpty),
-  operations: [SET],
+  operations: [CHANGE_SETTINGS],
 });
 
 const doneBox = (step: Step): Html =>
@@ -171,7 +179,7 @@ const STEP_PAGES: Readonly<Record<StepName, StepPage>> = {
       const outcome = await enableDhcp(view);
       return outcome?.kind === 'done' ? { ...outcome, to: next } : outcome;
     },
-    operations: [SET],
+    operations: [CHANGE_SETTINGS],
   },
 };
 
@@ -208,6 +216,6 @@ const STEP_DEFINITIONS = STEPS.map((name): PageDefinition => {
 });
 
 export const FIRST_RUN_PAGES: readonly PageDefinition[] = [
-  { path: FIRST_RUN_PATH, access: 'admin', render: renderAll, act: dismiss, operations: [SET] },
+  { path: FIRST_RUN_PATH, access: 'admin', render: renderAll, act: dismiss, operations: [CHANGE_SETTINGS] },
   ...STEP_DEFINITIONS,
 ];

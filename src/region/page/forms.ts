@@ -137,6 +137,14 @@ export function choiceField(view: View, control: Control & { readonly choices: r
     <select id="${idOf(name)}" name="${name}"${noted(view, control)}>${options}</select>${notesOf(view, control)}</div>`;
 }
 
+/** A list in a form of filters, which have no room for labels beside them. */
+export function filterSelect(name: string, label: string, choices: readonly Choice[], chosen: string): Html {
+  const options = choices.map(
+    ([value, text]) => html`<option value="${value}"${value === chosen ? html` selected` : nothing}>${text}</option>`,
+  );
+  return html`<select name="${name}" aria-label="${label}">${options}</select>`;
+}
+
 /** A radio button with its texts. */
 export const choiceOf = (value: string, { text, meaning }: { readonly text: string; readonly meaning: string }) =>
   [value, text, meaning] as const;

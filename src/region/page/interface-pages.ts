@@ -15,26 +15,34 @@ import {
   formatNetwork,
   type Ipv4Network,
   type Ipv4Range,
-  networkOf,
   parseIpv4,
   parseNetwork,
 } from '../../net/address.ts';
 import { isRefusal, type Refusal, refuseField } from '../api/call/answer.ts';
 import { type NetworkView, type SubnetView, subnetWithId } from '../networks/network-view.ts';
 import { networkIn } from '../racks/cluster-interface.ts';
-import type { Rack } from '../records/rack.ts';
 import { pinText } from '../records/settings-refusal.ts';
 import { type AddressUse, renderAddressMap, runsOf } from './address-map.ts';
 import { areaField, checkField, choiceField, formOf, hiddenField, radioField, textField } from './forms.ts';
+import { acceptedRacks, type DhcpPlace, hostPlaces, placeLink, placePath } from './host-places.ts';
 import { interfacePath, NETWORKS_PATH, subnetPath } from './networks-page.ts';
 import { cell, pageOf } from './parts.ts';
 import { proposeRanges, readEntries, usesOf } from './subnet-addresses.ts';
 import { none, orNone } from './values.ts';
-import { given, mayCall, type Outcome, operate, type PageDefinition, queryValue, submit, type View } from './view.ts';
+import {
+  CHANGE_SETTINGS,
+  given,
+  mayCall,
+  type Outcome,
+  operate,
+  type PageDefinition,
+  queryValue,
+  submit,
+  type View,
+} from './view.ts';
 import { words } from './words.ts';
 
 const PATH = `${NETWORKS_PATH}interfaces/`;
-export const SET = 'POST settings change';
 const UNSET = 'POST settings unset';
 
 type FieldKind = 'text' | 'list' | 'json' | 'flag' | 'management' | readonly string[];
@@ -120,31 +128,9 @@ function sentFields(
   return sent;
 }
 
-/** A network in which a rack can offer DHCP: on an interface of its host, or through relay agents. */
-interface Place {
-  readonly rack: string;
-  readonly rackName: string;
-  readonly interface: string;
-  readonly ip: string;
-  /** `undefined`: behind relay agents, and not named yet. */
-  readonly network: Ipv4Network | undefined;
-}
-
-function hostPlaces({ uuid, name, pulse }: Rack): readonly Place[] {
-  return (pulse?.addresses ?? []).flatMap((one): readonly Place[] => {
-    const [ip = '', prefix] = one.address.split('/');
-    const address = parseIpv4(ip);
-    if (address === undefined || prefix === '32') return [];
-    return [{ rack: uuid, rackName: name, interface: one.interface, ip, network: networkOf(address, Number(prefix)) }];
-  });
-}
-
-const acceptedRacks = ({ region }: View): readonly Rack[] =>
-  region.racks.list().filter(({ state }) => state === 'accepted');
-
 /** The networks of racks' hosts. @param subnet only this one */
-const placesIn = (view: View, subnet: SubnetView | undefined): readonly Place[] =>
-  acceptedRacks(view)
+const placesIn = (view: View, subnet: SubnetView | undefined): readonly DhcpPlace[] =>
+  acceptedRacks(view.region)
     .flatMap(hostPlaces)
     .filter(
       ({ network }) => subnet === undefined || (network !== undefined && formatNetwork(network) === subnet.subnet.cidr),
@@ -157,11 +143,11 @@ function wantedSubnet(view: View, networks: NetworkView): SubnetView | undefined
 }
 
 /** The network that the query chooses, or the only one of a subnet. */
-function chosenPlace(view: View, networks: NetworkView): Place | undefined {
+function chosenPlace(view: View, networks: NetworkView): DhcpPlace | undefined {
   const subnet = wantedSubnet(view, networks);
   const [only, ...others] = subnet === undefined ? [] : placesIn(view, subnet);
   if (only !== undefined && others.length === 0) return only;
-  const rack = acceptedRacks(view).find(({ uuid }) => uuid === queryValue(view, 'rack'));
+  const rack = acceptedRacks(view.region).find(({ uuid }) => uuid === queryValue(view, 'rack'));
   if (rack === undefined) return undefined;
   const address = queryValue(view, 'address');
   if (address === '') {
@@ -211,38 +197,18 @@ function further(view: View, names: readonly string[], fields: readonly Html[]):
 
 const FURTHER_NAMES: readonly string[] = ['name', ...FURTHER_FIELDS.map(([name]) => name)];
 
-/** The address of the form for a place. @param path of the page that has it */
-function placePath(path: string, place: Place): string {
-  const query = new URLSearchParams({ rack: place.rack });
-  if (place.interface !== '') query.set('interface', place.interface);
-  if (place.ip !== '') query.set('address', `${place.ip}/${place.network?.prefix}`);
-  else if (place.network !== undefined) query.set('network', formatNetwork(place.network));
-  return `${path}?${query.toString()}`;
-}
-
-const placeLink = (path: string, place: Place, label: string, about: string): Html => html`
-  <div class="list-item"><div><div class="name">${label}</div><div class="small">${about}</div></div>
-  <a class="button plain small-button" href="${placePath(path, place)}">${words.networks.enable}</a></div>`;
-
 /** True if the rack does not serve it yet. */
-const isFree = (networks: NetworkView, { rack, network }: Place): boolean =>
+const isFree = (networks: NetworkView, { rack, network }: DhcpPlace): boolean =>
   subnetAt(networks, network)?.served.every((one) => one.rack !== rack) ?? true;
 
 /** The networks to choose from. @param path of the page that has the form @param subnet only in this one */
 function renderChoice(view: View, path: string, networks: NetworkView, subnet: SubnetView | undefined): DhcpOffer {
-  const racks = acceptedRacks(view);
+  const racks = acceptedRacks(view.region);
   const hosts = placesIn(view, subnet)
     .filter((place) => isFree(networks, place))
-    .map((place) =>
-      placeLink(path, place, `${place.ip}/${place.network?.prefix}`, `${place.rackName} · ${place.interface}`),
-    );
+    .map((place) => placeLink(path, place));
   const relayed = racks.map(({ uuid, name }) =>
-    placeLink(
-      path,
-      { rack: uuid, rackName: name, interface: '', ip: '', network: subnet?.network },
-      words.interfaces.relayed,
-      name,
-    ),
+    placeLink(path, { rack: uuid, rackName: name, interface: '', ip: '', network: subnet?.network }),
   );
   const lead =
     racks.length === 0
@@ -319,7 +285,7 @@ async function renderAdd(view: View): Promise<Html> {
 }
 
 /** A name that no cluster interface of the rack has: that of the network interface, with a number if it is taken. */
-function freeName(taken: ReadonlySet<string>, place: Place): string {
+function freeName(taken: ReadonlySet<string>, place: DhcpPlace): string {
   const wanted = place.interface === '' ? 'relayed' : place.interface.replaceAll(/[^\w-]/g, '-');
   let name = wanted;
   for (let number = 2; taken.has(name); number += 1) name = `${wanted}-${number}`;
@@ -343,7 +309,7 @@ export async function enableDhcp(view: View): Promise<Outcome> {
   const fields = [...sent].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
   const key = `${INTERFACES_KEY}.${wanted === '' ? freeName(taken, place) : wanted}`;
   const changes = JSON.stringify([{ key, value: { ...at, ...Object.fromEntries(fields) } }]);
-  const answer = await operate(view, SET, {}, { changes, rack: place.rack });
+  const answer = await operate(view, CHANGE_SETTINGS, {}, { changes, rack: place.rack });
   if (answer.kind === 'refusal') return answer;
   const made = (await region.networks.look()).subnets.find(({ subnet }) => subnet.cidr === network);
   return {
@@ -440,7 +406,7 @@ async function change(view: View): Promise<Outcome> {
   const to = interfacePath({ rack, name });
   const text = words.objects.saved(title);
   if (changes.length === 0) return { kind: 'done', to, text };
-  return submit(view, SET, {}, { changes: JSON.stringify(changes), rack }, to, text);
+  return submit(view, CHANGE_SETTINGS, {}, { changes: JSON.stringify(changes), rack }, to, text);
 }
 
 /** What a list of choices shows where the cluster interface has no value. */
@@ -472,7 +438,7 @@ async function renderAll(view: View): Promise<Html> {
   const own = region.config().ownRack;
   const racks = new Map([
     ...(own === undefined ? [] : [[own.uuid, own.name] as const]),
-    ...acceptedRacks(view).map(({ uuid, name }) => [uuid, name] as const),
+    ...acceptedRacks(view.region).map(({ uuid, name }) => [uuid, name] as const),
   ]);
   const { fields, columns } = words.interfaces;
   const head = [
@@ -491,7 +457,7 @@ async function renderAll(view: View): Promise<Html> {
         : html`<div class="sheet"><table class="plain"><thead><tr>${head}</tr></thead><tbody>${entries.map((entry) => interfaceRow(uuid, entry))}</tbody></table></div>`;
     return html`<h2>${name}</h2>${table}`;
   });
-  const button = mayCall(view.viewer, SET)
+  const button = mayCall(view.viewer, CHANGE_SETTINGS)
     ? html`<a class="button primary" href="${PATH}add/">${words.networks.enable}</a>`
     : nothing;
   return pageOf(view, {
@@ -505,6 +471,12 @@ async function renderAll(view: View): Promise<Html> {
 
 export const INTERFACE_PAGES: readonly PageDefinition[] = [
   { path: PATH, access: 'admin', render: renderAll },
-  { path: `${PATH}add/`, access: 'admin', render: renderAdd, act: enableDhcp, operations: [SET] },
-  { path: `${PATH}:rack/:name/`, access: 'admin', render: renderOne, act: change, operations: [SET, UNSET] },
+  { path: `${PATH}add/`, access: 'admin', render: renderAdd, act: enableDhcp, operations: [CHANGE_SETTINGS] },
+  {
+    path: `${PATH}:rack/:name/`,
+    access: 'admin',
+    render: renderOne,
+    act: change,
+    operations: [CHANGE_SETTINGS, UNSET],
+  },
 ];

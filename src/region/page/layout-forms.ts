@@ -55,6 +55,8 @@ interface LayoutTask {
 
 const NICS = 'nodes/{system_id}/interfaces';
 const DEVICES = 'nodes/{system_id}/blockdevices';
+const DISK = `${DEVICES}/{id}` as const;
+const PARTITION = `${DEVICES}/{device_id}/partition/{id}` as const;
 const MACHINE = 'machines/{system_id}';
 
 const named = (objects: readonly ApiObject[]): readonly Choice[] =>
@@ -152,19 +154,7 @@ const ofMachine = (section: 'network' | 'storage', op: string, more: Partial<Lay
   only: [],
   ...more,
 });
-const ofDisk = (called: string, among: LayoutTask['among'], more: Partial<LayoutTask> = {}): LayoutTask => {
-  const [method = 'POST', op] = called.split(' ');
-  const path = among === 'partitions' ? `${DEVICES}/{device_id}/partition/{id}` : `${DEVICES}/{id}`;
-  const kind = method === 'PUT' || method === 'DELETE' ? method : 'POST';
-  return {
-    section: 'storage',
-    operation: `${kind} ${path}${op === undefined ? '' : ` ${op}`}`,
-    among: among ?? 'devices',
-    only: [],
-    ...more,
-  };
-};
-const ofPart = (
+const ofStorage = (
   operation: WantedOperation,
   among: LayoutTask['among'],
   more: Partial<LayoutTask> = {},
@@ -200,40 +190,40 @@ const TASKS = {
     options: ({ devices }) => ({ choices: { root_device: named(devices.filter(({ type }) => type === 'physical')) } }),
     isDanger: true,
   }),
-  disk: ofPart(`POST ${DEVICES}`, undefined, { only: ['name', 'size', 'model', 'serial', 'id_path', 'block_size'] }),
-  'edit-disk': ofDisk('PUT', 'devices', {
+  disk: ofStorage(`POST ${DEVICES}`, undefined, { only: ['name', 'size', 'model', 'serial', 'id_path', 'block_size'] }),
+  'edit-disk': ofStorage(`PUT ${DISK}`, 'devices', {
     only: ['name', 'size', 'model', 'serial', 'id_path', 'block_size'],
     options: ({ object }) => ({ values: object }),
   }),
-  'delete-disk': ofDisk('DELETE', 'devices', { isDanger: true }),
-  'boot-disk': ofDisk('POST set_boot_disk', 'devices'),
-  partition: ofPart(`POST ${DEVICES}/{device_id}/partitions`, 'devices', { only: SIZES }),
-  'delete-partition': ofDisk('DELETE', 'partitions', { isDanger: true }),
-  format: ofDisk('POST format', 'devices', { only: FORMAT }),
-  unformat: ofDisk('POST unformat', 'devices'),
-  mount: ofDisk('POST mount', 'devices', { only: MOUNT }),
-  unmount: ofDisk('POST unmount', 'devices'),
-  'format-partition': ofDisk('POST format', 'partitions', { only: FORMAT }),
-  'unformat-partition': ofDisk('POST unformat', 'partitions'),
-  'mount-partition': ofDisk('POST mount', 'partitions', { only: MOUNT }),
-  'unmount-partition': ofDisk('POST unmount', 'partitions'),
-  raid: ofPart('POST nodes/{system_id}/raids', undefined, {
+  'delete-disk': ofStorage(`DELETE ${DISK}`, 'devices', { isDanger: true }),
+  'boot-disk': ofStorage(`POST ${DISK} set_boot_disk`, 'devices'),
+  partition: ofStorage(`POST ${DEVICES}/{device_id}/partitions`, 'devices', { only: SIZES }),
+  'delete-partition': ofStorage(`DELETE ${PARTITION}`, 'partitions', { isDanger: true }),
+  format: ofStorage(`POST ${DISK} format`, 'devices', { only: FORMAT }),
+  unformat: ofStorage(`POST ${DISK} unformat`, 'devices'),
+  mount: ofStorage(`POST ${DISK} mount`, 'devices', { only: MOUNT }),
+  unmount: ofStorage(`POST ${DISK} unmount`, 'devices'),
+  'format-partition': ofStorage(`POST ${PARTITION} format`, 'partitions', { only: FORMAT }),
+  'unformat-partition': ofStorage(`POST ${PARTITION} unformat`, 'partitions'),
+  'mount-partition': ofStorage(`POST ${PARTITION} mount`, 'partitions', { only: MOUNT }),
+  'unmount-partition': ofStorage(`POST ${PARTITION} unmount`, 'partitions'),
+  raid: ofStorage('POST nodes/{system_id}/raids', undefined, {
     only: ['name', ...MEMBERS, 'spare_devices', 'spare_partitions'],
     options: partChoices,
     fixed: () => ({ level: 'raid-1' }),
   }),
-  'edit-raid': ofPart('PUT nodes/{system_id}/raid/{id}', 'raids', { only: CHANGES, options: partChoices }),
-  'delete-raid': ofPart('DELETE nodes/{system_id}/raid/{id}', 'raids', { isDanger: true }),
-  group: ofPart('POST nodes/{system_id}/volume-groups', undefined, {
+  'edit-raid': ofStorage('PUT nodes/{system_id}/raid/{id}', 'raids', { only: CHANGES, options: partChoices }),
+  'delete-raid': ofStorage('DELETE nodes/{system_id}/raid/{id}', 'raids', { isDanger: true }),
+  group: ofStorage('POST nodes/{system_id}/volume-groups', undefined, {
     only: ['name', ...MEMBERS],
     options: partChoices,
   }),
-  'edit-group': ofPart('PUT nodes/{system_id}/volume-group/{id}', 'groups', { only: CHANGES, options: partChoices }),
-  'delete-group': ofPart('DELETE nodes/{system_id}/volume-group/{id}', 'groups', { isDanger: true }),
-  volume: ofPart('POST nodes/{system_id}/volume-group/{id} create_logical_volume', 'groups', {
+  'edit-group': ofStorage('PUT nodes/{system_id}/volume-group/{id}', 'groups', { only: CHANGES, options: partChoices }),
+  'delete-group': ofStorage('DELETE nodes/{system_id}/volume-group/{id}', 'groups', { isDanger: true }),
+  volume: ofStorage('POST nodes/{system_id}/volume-group/{id} create_logical_volume', 'groups', {
     only: ['name', ...SIZES],
   }),
-  'delete-volume': ofPart('POST nodes/{system_id}/volume-group/{id} delete_logical_volume', 'groups', {
+  'delete-volume': ofStorage('POST nodes/{system_id}/volume-group/{id} delete_logical_volume', 'groups', {
     fixed: (query) => ({ id: query('volume') }),
     isDanger: true,
   }),

@@ -8,6 +8,7 @@ import { shownTo } from '../records/events.ts';
 import type { EventFilter } from '../records/filters.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
+import { filterSelect } from './forms.ts';
 import { findAddressed, sectionOf, sectionPath } from './machine-frame.ts';
 import { eventLine, renderTimeline } from './timeline.ts';
 import { eventText } from './values.ts';
@@ -72,14 +73,11 @@ async function readPage(view: View, machine: Machine, { level, search, before }:
 
 function filtersOf(choice: Choice) {
   const labels = words.machineEvents;
-  const levels = LEVEL_NAMES.map(
-    (name) =>
-      html`<option value="${name}"${name === choice.level ? html` selected` : nothing}>${labels.levels[name]}</option>`,
-  );
+  const levels = LEVEL_NAMES.map((name) => [name, labels.levels[name]] as const);
   return html`
     <form id="filters" class="filters" method="get">
     <input type="search" name="search" value="${choice.search}" placeholder="${labels.search}" aria-label="${labels.search}">
-    <select name="level" aria-label="${labels.level}">${levels}</select><button class="button plain">${labels.show}</button></form>`;
+    ${filterSelect('level', labels.level, levels, choice.level)}<button class="button plain">${labels.show}</button></form>`;
 }
 
 function listOf(view: View, machine: Machine, events: readonly MachineEvent[], { level, search }: Choice) {

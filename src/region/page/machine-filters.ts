@@ -5,7 +5,7 @@ import { whereabouts } from '../life/whereabouts.ts';
 import { type MachineStatus, STATUSES } from '../records/lifecycle.ts';
 import { SEARCH_CHARACTERS_MAX } from '../records/machine-search.ts';
 import type { Region } from '../region.ts';
-import { formOf, hiddenField } from './forms.ts';
+import { filterSelect, formOf, hiddenField } from './forms.ts';
 import type { IndexedMachine } from './machine-index.ts';
 import {
   type Chosen,
@@ -45,18 +45,6 @@ export function countsOf(counts: ReadonlyMap<MachineStatus, number>, query: Mach
 export const acceptedRacks = (region: Region): readonly string[] =>
   region.racks.list().flatMap(({ state, name }) => (state === 'accepted' ? [name] : []));
 
-function selectOf(
-  name: string,
-  label: string,
-  choices: readonly (readonly [value: string, text: string])[],
-  chosen: string,
-) {
-  const options = choices.map(
-    ([value, text]) => html`<option value="${value}"${value === chosen ? html` selected` : nothing}>${text}</option>`,
-  );
-  return html`<select name="${name}" aria-label="${label}">${options}</select>`;
-}
-
 /** How many machines have each value of each facet. */
 function countFacets(region: Region, machines: readonly IndexedMachine[]): ReadonlyMap<Facet, Map<string, number>> {
   const where = whereabouts(region);
@@ -80,7 +68,7 @@ function facetField(view: View, query: MachineQuery, facet: Facet, counts: Reado
   if (facet === 'owner' && names.includes(own)) names.unshift(...names.splice(names.indexOf(own), 1));
   const textOf = (name: string): string => (facet === 'owner' && name === own ? mine : name);
   const choices = names.map((name) => [name, ofCount(textOf(name), counts.get(name) ?? 0)] as const);
-  return selectOf(facet, facets[facet], [['', any[facet]], ...choices], chosen);
+  return filterSelect(facet, facets[facet], [['', any[facet]], ...choices], chosen);
 }
 
 function stateField({ status }: MachineQuery, counts: Chosen['counts']) {
@@ -92,14 +80,14 @@ function stateField({ status }: MachineQuery, counts: Chosen['counts']) {
   ] as const;
   const states = STATUSES.filter((row) => counts.has(row.status) || row.status === status);
   const choices = [...groups, ...states.map((row) => [row.status, words.values.state(row.status)] as const)];
-  return selectOf('status', state, choices, status);
+  return filterSelect('status', state, choices, status);
 }
 
 function orderField({ sort, isDescending }: MachineQuery) {
   const { order, sorts, descending } = words.machines.filters;
   const both = SORTS.flatMap((name) => [[name, sorts[name]] as const, [`-${name}`, descending(sorts[name])] as const]);
   const chosen = sort === undefined ? '' : `${isDescending ? '-' : ''}${sort}`;
-  return selectOf('sort', order, [['', sorts.urgency], ...both], chosen);
+  return filterSelect('sort', order, [['', sorts.urgency], ...both], chosen);
 }
 
 /** @param all of this kind */

@@ -6,11 +6,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Instant, later } from '../../clock.ts';
 import { type Html, html, nothing, type Part } from '../../html.ts';
-import { type Ipv4, type Ipv4Range, ipv4, parseIpv4, rangeSize } from '../../net/address.ts';
+import { type Ipv4Range, ipv4, parseIpv4, rangeSize } from '../../net/address.ts';
 import { hostRange } from '../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, type VlanView } from '../networks/network-view.ts';
 import type { ServedNetwork } from '../networks/served-networks.ts';
 import type { Region } from '../region.ts';
+import { acceptedRacks, hostPlaces, placeLink } from './host-places.ts';
 import { listingOf } from './listing.ts';
 import { cell, pageOf } from './parts.ts';
 import { ADDRESSES_MAX, runningLeases } from './subnet-addresses.ts';
@@ -116,7 +117,7 @@ export function useOf(view: NetworkView, { subnet, network }: SubnetView, taken:
   return ranges.map((range) => useBar(words.networks.rangeTypes[range.type], countIn(taken, range), rangeSize(range)));
 }
 
-const servicePill = ({ management }: ServedNetwork) =>
+export const servicePill = ({ management }: { readonly management: number }): Html =>
   management === 0
     ? html`<span class="pill grey">${words.networks.dhcp.off}</span>`
     : html`<span class="pill green">${management === 2 ? words.networks.dhcp.both : words.networks.dhcp.on}</span>`;
@@ -200,34 +201,17 @@ function searchedIn(view: NetworkView, { subnet, vlan, served }: SubnetView, wan
   return [...names, ...served.flatMap(({ rackName, name }) => [rackName, name])].join(' ');
 }
 
-interface HostNetwork {
-  readonly rack: string;
-  readonly rackName: string;
-  readonly interface: string;
-  readonly address: string;
-}
-
 /** The networks of racks' hosts that nobody has as a subnet yet. */
-function unservedNetworks({ racks }: Region, view: NetworkView): readonly HostNetwork[] {
-  return racks.list().flatMap(({ uuid, name, state, pulse }) =>
-    (state === 'accepted' ? (pulse?.addresses ?? []) : []).flatMap((one): readonly HostNetwork[] => {
-      const address: Ipv4 | undefined = parseIpv4(one.address.split('/')[0] ?? '');
-      if (address === undefined || one.address.endsWith('/32') || subnetOfAddress(view, address) !== undefined)
-        return [];
-      return [{ rack: uuid, rackName: name, interface: one.interface, address: one.address }];
-    }),
-  );
-}
-
-function unservedPart(view: View, networks: NetworkView): Html {
-  const found = unservedNetworks(view.region, networks).slice(0, SHOWN_MAX);
+function unservedPart({ region }: View, networks: NetworkView): Html {
+  const found = acceptedRacks(region)
+    .flatMap(hostPlaces)
+    .filter(({ ip }) => {
+      const address = parseIpv4(ip);
+      return address !== undefined && subnetOfAddress(networks, address) === undefined;
+    })
+    .slice(0, SHOWN_MAX);
   if (found.length === 0) return nothing;
-  const items = found.map((one) => {
-    const query = new URLSearchParams({ rack: one.rack, interface: one.interface, address: one.address });
-    return html`
-      <div class="list-item"><div><div class="name">${one.address}</div><div class="small">${one.rackName} · ${one.interface}</div></div>
-      <a class="button plain small-button" href="${NETWORKS_PATH}interfaces/add/?${query.toString()}">${words.networks.enable}</a></div>`;
-  });
+  const items = found.map((place) => placeLink(`${NETWORKS_PATH}interfaces/add/`, place));
   return html`<h2>${words.networks.unserved}</h2><div class="sheet">${items}</div>`;
 }
 

@@ -13,19 +13,26 @@ import { isAway, type Rack } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
 import { fillsOf, LISTENER_KINDS, type RackSample, ratesOf } from '../records/rack-measures.ts';
 import { renderDayChart } from './day-chart.ts';
-import { EVENTS_PATH, eventItem } from './events-part.ts';
+import { EVENTS_PATH, eventItem, rackOf } from './events-part.ts';
 import { formOf, ticksField } from './forms.ts';
-import { interfacePath, NETWORKS_PATH } from './networks-page.ts';
+import { interfacePath, NETWORKS_PATH, servicePill } from './networks-page.ts';
 import { controlsOf, valuesOf } from './operation-form.ts';
 import { cell, pageOf, pair } from './parts.ts';
 import { eventsText, rackPath, remark, statePill } from './racks-part.ts';
 import { momentText } from './timeline.ts';
 import { none, orNone } from './values.ts';
-import { mayCall, operate, outcomeOf, type PageDefinition, submit, type View, type WantedOperation } from './view.ts';
+import {
+  CHANGE_SETTINGS,
+  mayCall,
+  operate,
+  outcomeOf,
+  type PageDefinition,
+  submit,
+  type View,
+  type WantedOperation,
+} from './view.ts';
 import { words } from './words.ts';
 
-/** Changes a cluster interface. */
-const SET = 'POST settings change';
 const EVENTS_SHOWN = 12;
 /** The pieces of the log that are searched for them. */
 const PIECES_MAX = 4;
@@ -84,10 +91,6 @@ const rangeText = (low: string, high: string): Part =>
 function networkRow({ uuid, disputed }: Rack, one: RackInterface, isOpen: boolean) {
   const { columns } = words.rack;
   const { dhcp } = words.networks;
-  const service =
-    one.management === 0
-      ? html`<span class="pill grey">${dhcp.off}</span>`
-      : html`<span class="pill green">${one.management === 2 ? dhcp.both : dhcp.on}</span>`;
   const doubts = [
     disputed.includes(one.network) ? words.rack.disputed : '',
     one.foreign_dhcp_ip === undefined ? '' : words.networks.dhcp.foreign(one.foreign_dhcp_ip),
@@ -97,7 +100,7 @@ function networkRow({ uuid, disputed }: Rack, one: RackInterface, isOpen: boolea
     <tr><td class="first"><div><div class="name">${name}</div><div class="small">${one.interface === '' ? dhcp.relayed : one.interface}</div>
     ${doubts.map((text) => html`<div class="why">${text}</div>`)}</div></td>
     ${cell(columns.network, html`<span class="id">${one.network}</span>`)}
-    ${cell(columns.service, service)}
+    ${cell(columns.service, servicePill(one))}
     ${cell(columns.address, orNone(one.ip))}
     ${cell(columns.router, orNone(one.router_ip))}
     ${cell(columns.dynamic, rangeText(one.ip_range_low, one.ip_range_high))}
@@ -106,7 +109,7 @@ function networkRow({ uuid, disputed }: Rack, one: RackInterface, isOpen: boolea
 
 function networksOf({ viewer }: View, rack: Rack) {
   const { columns, networks, noNetworks } = words.rack;
-  const isOpen = rack.state === 'accepted' && mayCall(viewer, SET);
+  const isOpen = rack.state === 'accepted' && mayCall(viewer, CHANGE_SETTINGS);
   const enable = isOpen
     ? html`<a class="button plain" href="${NETWORKS_PATH}interfaces/add/">${words.networks.enable}</a>`
     : nothing;
@@ -164,16 +167,14 @@ function measuredOf(rack: Rack, samples: readonly RackSample[], nowMs: number) {
 
 async function eventsOf(view: View, { name, isEmbedded }: Rack) {
   const { region, viewer, peer } = view;
-  const isWanted = ({ kind, rack, params }: MachineEvent) =>
-    rack === name || (kind === undefined ? Reflect.get(params, 'rack') === name : isEmbedded && rack === undefined);
+  const ownRack = isEmbedded ? name : undefined;
+  const isWanted = (event: MachineEvent) => rackOf(event, ownRack) === name;
   const range = await region.store.eventRange();
   const filter = { isQuiet: true, limit: EVENTS_SHOWN };
   const steps = searchEvents(region.store, filter, range, { isWanted }, PIECES_MAX);
   const refused = () => ({ events: [], next: undefined });
   const found = await region.searches.run(`${viewer.username} ${peer.share}`, steps, refused, view.hasLeft);
-  const items = found.events
-    .map(shownTo(viewer))
-    .map((event) => eventItem(event, view.nowMs, isEmbedded ? name : undefined));
+  const items = found.events.map(shownTo(viewer)).map((event) => eventItem(event, view.nowMs, ownRack));
   const list =
     items.length === 0
       ? html`<div class="sheet empty soft">${words.values.noEvents}</div>`

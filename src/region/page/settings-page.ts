@@ -15,11 +15,10 @@ import { type Pin, pinText } from '../records/settings-refusal.ts';
 import type { SettingShape } from '../settings.ts';
 import { areaField, checkField, choiceField, formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
-import { given, type Outcome, ofForm, operate, type PageDefinition, type View } from './view.ts';
+import { CHANGE_SETTINGS, given, type Outcome, ofForm, operate, type PageDefinition, type View } from './view.ts';
 import { words } from './words.ts';
 
 const PATH = '/MAAS/settings/';
-const CHANGE = 'POST settings change';
 
 /** The keys that have pages of their own. */
 const OTHER_PAGES: Readonly<Record<string, string>> = {
@@ -239,7 +238,7 @@ export async function storeSettings(
     changes.push(value === undefined ? { key } : { key, value });
   }
   if (changes.length === 0) return { kind: 'done', to, text: words.settings.unchanged };
-  const answer = await operate(view, CHANGE, {}, { changes: JSON.stringify(changes) });
+  const answer = await operate(view, CHANGE_SETTINGS, {}, { changes: JSON.stringify(changes) });
   if (answer.kind === 'refusal') return atKeys(answer, editable);
   return { kind: 'done', to, text: words.settings.saved(changes.map((change) => wordsOf(change).label)) };
 }
@@ -262,4 +261,10 @@ function atKeys(refusal: Refusal, settings: readonly Setting[]): Refusal {
   };
 }
 
-export const SETTINGS_PAGE: PageDefinition = { path: PATH, access: 'admin', render, act, operations: [CHANGE] };
+export const SETTINGS_PAGE: PageDefinition = {
+  path: PATH,
+  access: 'admin',
+  render,
+  act,
+  operations: [CHANGE_SETTINGS],
+};

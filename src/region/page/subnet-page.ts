@@ -22,12 +22,20 @@ import { dhcpLink, dhcpOf, interfacePath, NETWORKS_PATH, subnetPath, useOf, vlan
 import { cell, pageOf, pair } from './parts.ts';
 import { type AddressEntry, type EntryKind, readEntries, usesOf } from './subnet-addresses.ts';
 import { none, orNone } from './values.ts';
-import { given, mayCall, type Outcome, type PageDefinition, queryValue, submit, type View } from './view.ts';
+import {
+  CHANGE_SETTINGS,
+  given,
+  mayCall,
+  type Outcome,
+  type PageDefinition,
+  queryValue,
+  submit,
+  type View,
+} from './view.ts';
 import { words } from './words.ts';
 
 const RESERVE = 'POST ipaddresses reserve';
 const RELEASE = 'POST ipaddresses release';
-const SET = 'POST settings change';
 const FORGET = 'POST discovery clear_by_mac_and_ip';
 const END = 'POST subnets/{id} end_lease';
 const CLEAR = 'POST subnets/{id} clear_declined';
@@ -246,7 +254,7 @@ async function act(view: View): Promise<Outcome> {
   const text = words.networks.released(ip);
   if (entry?.held !== undefined) {
     const changes = JSON.stringify([{ key: `${entry.held.key}.hosts`, remove: [{ ip }] }]);
-    return submit(view, SET, {}, { changes, rack: entry.held.rack }, to, text);
+    return submit(view, CHANGE_SETTINGS, {}, { changes, rack: entry.held.rack }, to, text);
   }
   return submit(view, RELEASE, {}, { ip, ...(view.viewer.isAdmin ? { force: 'true' } : {}) }, to, text);
 }
@@ -288,7 +296,7 @@ async function reserve(view: View): Promise<Outcome> {
   if (mac === '') return refuseField('mac', words.networks.reservation.needsMac);
   const host = { mac, ip, ...(hostname === '' ? {} : { hostname }) };
   const changes = JSON.stringify([{ key: `${dynamic.key}.hosts`, add: [host] }]);
-  return submit(view, SET, {}, { changes, rack: dynamic.rack }, to, text);
+  return submit(view, CHANGE_SETTINGS, {}, { changes, rack: dynamic.rack }, to, text);
 }
 
 export const SUBNET_PAGES: readonly PageDefinition[] = [
@@ -297,13 +305,13 @@ export const SUBNET_PAGES: readonly PageDefinition[] = [
     access: 'user',
     render,
     act,
-    operations: [RELEASE, SET, FORGET, END, CLEAR],
+    operations: [RELEASE, CHANGE_SETTINGS, FORGET, END, CLEAR],
   },
   {
     path: `${NETWORKS_PATH}subnets/:subnet/reserve/`,
     access: 'user',
     render: renderReserve,
     act: reserve,
-    operations: [RESERVE, SET],
+    operations: [RESERVE, CHANGE_SETTINGS],
   },
 ];

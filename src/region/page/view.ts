@@ -104,6 +104,7 @@ export function queryNumber(view: Pick<View, 'query'>, name: string): number | u
 export type WantedOperation = `${Method} ${string}`;
 
 export const EDIT_MACHINE = 'PUT machines/{system_id}';
+export const CHANGE_SETTINGS = 'POST settings change';
 
 /** @throws Error if the table has none of this name */
 export function findWanted(wanted: WantedOperation): Operation {

@@ -1,0 +1,49 @@
+// The networks in which racks can offer DHCP, and the links to the form that enables it there.
+
+import { type Html, html } from '../../html.ts';
+import { formatNetwork, type Ipv4Network, networkOf, parseIpv4 } from '../../net/address.ts';
+import type { Rack } from '../records/rack.ts';
+import type { Region } from '../region.ts';
+import { words } from './words.ts';
+
+/** A network in which a rack can offer DHCP: on an interface of its host, or through relay agents. */
+export interface DhcpPlace {
+  readonly rack: string;
+  readonly rackName: string;
+  readonly interface: string;
+  /** Empty: behind relay agents. */
+  readonly ip: string;
+  /** `undefined`: behind relay agents, and not named yet. */
+  readonly network: Ipv4Network | undefined;
+}
+
+export function hostPlaces({ uuid, name, pulse }: Rack): readonly DhcpPlace[] {
+  return (pulse?.addresses ?? []).flatMap((one): readonly DhcpPlace[] => {
+    const [ip = '', prefix] = one.address.split('/');
+    const address = parseIpv4(ip);
+    if (address === undefined || prefix === '32') return [];
+    return [{ rack: uuid, rackName: name, interface: one.interface, ip, network: networkOf(address, Number(prefix)) }];
+  });
+}
+
+export const acceptedRacks = ({ racks }: Pick<Region, 'racks'>): readonly Rack[] =>
+  racks.list().filter(({ state }) => state === 'accepted');
+
+/** The address of the form for a place. @param path of the page that has it */
+export function placePath(path: string, place: DhcpPlace): string {
+  const query = new URLSearchParams({ rack: place.rack });
+  if (place.interface !== '') query.set('interface', place.interface);
+  if (place.ip !== '') query.set('address', `${place.ip}/${place.network?.prefix}`);
+  else if (place.network !== undefined) query.set('network', formatNetwork(place.network));
+  return `${path}?${query.toString()}`;
+}
+
+/** An entry of a list of places. @param path of the page that has the form */
+export function placeLink(path: string, place: DhcpPlace): Html {
+  const { ip, network, rackName } = place;
+  const [name, about] =
+    ip === '' ? [words.interfaces.relayed, rackName] : [`${ip}/${network?.prefix}`, `${rackName} · ${place.interface}`];
+  return html`
+  <div class="list-item"><div><div class="name">${name}</div><div class="small">${about}</div></div>
+  <a class="button plain small-button" href="${placePath(path, place)}">${words.networks.enable}</a></div>`;
+}
