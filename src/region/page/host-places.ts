@@ -34,7 +34,7 @@ export function placePath(path: string, place: DhcpPlace): string {
   const query = new URLSearchParams({ rack: place.rack });
   if (place.interface !== '') query.set('interface', place.interface);
   if (place.ip !== '') query.set('address', `${place.ip}/${place.network?.prefix}`);
-  else if (place.network !== undefined) query.set('network', formatNetwork(place.network));
+  else query.set('network', place.network === undefined ? '' : formatNetwork(place.network));
   return `${path}?${query.toString()}`;
 }
 

@@ -17,10 +17,12 @@ import {
   type Ipv4Range,
   parseIpv4,
   parseNetwork,
+  rangesOverlap,
 } from '../../net/address.ts';
 import { isRefusal, type Refusal, refuseField } from '../api/call/answer.ts';
 import { type NetworkView, type SubnetView, subnetWithId } from '../networks/network-view.ts';
 import { networkIn } from '../racks/cluster-interface.ts';
+import type { Rack } from '../records/rack.ts';
 import { pinText } from '../records/settings-refusal.ts';
 import { type AddressUse, renderAddressMap, runsOf } from './address-map.ts';
 import { areaField, checkField, choiceField, formOf, hiddenField, radioField, textField } from './forms.ts';
@@ -115,10 +117,7 @@ function sentValue(view: View, [name, kind]: readonly [FieldName, FieldKind]): S
   }
 }
 
-function sentFields(
-  view: View,
-  fields: readonly (readonly [FieldName, FieldKind])[],
-): ReadonlyMap<string, SettingValue | undefined> | Refusal {
+function sentFields(view: View, fields: readonly (readonly [FieldName, FieldKind])[]): Sent | Refusal {
   const sent = new Map<string, SettingValue | undefined>();
   for (const field of fields) {
     const value = sentValue(view, field);
@@ -128,9 +127,16 @@ function sentFields(
   return sent;
 }
 
+/** The racks to choose from: the one that the query names, or all. */
+function wantedRacks(view: View): readonly Rack[] {
+  const racks = acceptedRacks(view.region);
+  const wanted = racks.filter(({ uuid }) => uuid === queryValue(view, 'rack'));
+  return wanted.length === 0 ? racks : wanted;
+}
+
 /** The networks of racks' hosts. @param subnet only this one */
 const placesIn = (view: View, subnet: SubnetView | undefined): readonly DhcpPlace[] =>
-  acceptedRacks(view.region)
+  wantedRacks(view)
     .flatMap(hostPlaces)
     .filter(
       ({ network }) => subnet === undefined || (network !== undefined && formatNetwork(network) === subnet.subnet.cidr),
@@ -151,6 +157,7 @@ function chosenPlace(view: View, networks: NetworkView): DhcpPlace | undefined {
   if (rack === undefined) return undefined;
   const address = queryValue(view, 'address');
   if (address === '') {
+    if (!view.query.has('network')) return undefined;
     const network = parseNetwork(queryValue(view, 'network'));
     return { rack: rack.uuid, rackName: rack.name, interface: '', ip: '', network };
   }
@@ -203,7 +210,7 @@ const isFree = (networks: NetworkView, { rack, network }: DhcpPlace): boolean =>
 
 /** The networks to choose from. @param path of the page that has the form @param subnet only in this one */
 function renderChoice(view: View, path: string, networks: NetworkView, subnet: SubnetView | undefined): DhcpOffer {
-  const racks = acceptedRacks(view.region);
+  const racks = wantedRacks(view);
   const hosts = placesIn(view, subnet)
     .filter((place) => isFree(networks, place))
     .map((place) => placeLink(path, place));
@@ -292,13 +299,33 @@ function freeName(taken: ReadonlySet<string>, place: DhcpPlace): string {
   return name;
 }
 
+type Sent = ReadonlyMap<string, SettingValue | undefined>;
+
+function sentRange(sent: Sent, name: 'ip_range' | 'static_ip_range'): Ipv4Range | undefined {
+  const [low, high] = [`${name}_low`, `${name}_high`].map((bound) => parseIpv4(String(sent.get(bound))));
+  return low === undefined || high === undefined ? undefined : { low, high };
+}
+
+/** Moves a static range that was left as proposed out of the way of the dynamic range that a person wrote. */
+async function clearOfDynamic(view: View, { network, ip }: DhcpPlace, sent: Sent): Promise<Sent> {
+  const [dynamic, fixed] = [sentRange(sent, 'ip_range'), sentRange(sent, 'static_ip_range')];
+  if (network === undefined || dynamic === undefined || fixed === undefined) return sent;
+  if (!rangesOverlap(dynamic, fixed)) return sent;
+  const runs = await runsIn(view, network, ip);
+  if (!isDeepStrictEqual(fixed, proposeRanges(runs).fixed)) return sent;
+  const moved = proposeRanges(runsOf(network, [...runs, { ...dynamic, kind: 'dynamic', owner: '' }])).fixed;
+  const others = [...sent].filter(([name]) => !name.startsWith('static_ip_range'));
+  return new Map([...others, ...Object.entries(bounds('static_ip_range', moved))]);
+}
+
 /** Does what the form that enables DHCP asks for. */
 export async function enableDhcp(view: View): Promise<Outcome> {
   const { region } = view;
   const place = chosenPlace(view, await region.networks.look());
   if (place === undefined) return undefined;
-  const sent = sentFields(view, [...FIRST_FIELDS, ...FURTHER_FIELDS]);
-  if (isRefusal(sent)) return sent;
+  const written = sentFields(view, [...FIRST_FIELDS, ...FURTHER_FIELDS]);
+  if (isRefusal(written)) return written;
+  const sent = await clearOfDynamic(view, place, written);
   await region.settings.load();
   const taken = new Set(region.settings.interfacesOf(place.rack).map(({ name }) => String(name)));
   const wanted = given(view, 'name').trim();

@@ -111,7 +111,7 @@ function networksOf({ viewer }: View, rack: Rack) {
   const { columns, networks, noNetworks } = words.rack;
   const isOpen = rack.state === 'accepted' && mayCall(viewer, CHANGE_SETTINGS);
   const enable = isOpen
-    ? html`<a class="button plain" href="${NETWORKS_PATH}interfaces/add/">${words.networks.enable}</a>`
+    ? html`<a class="button plain" href="${NETWORKS_PATH}interfaces/add/?rack=${rack.uuid}">${words.networks.enable}</a>`
     : nothing;
   const bar = html`<div class="bar"><h2>${networks}</h2>${enable}</div>`;
   if (rack.interfaces.length === 0) return html`${bar}<div class="sheet empty soft">${noNetworks}</div>`;

@@ -129,7 +129,7 @@ const HINTS: Readonly<Record<string, string>> = {
   'Any word for its kind, such as 10g.': '種類を表す任意の語。例: 10g。',
   'The largest packet in it, in bytes: 552 to 65535. Default: 1500.':
     '最大のパケット (バイト): 552～65535。既定: 1500。',
-  'The name or id of its space; empty or undefined: none.': '属するスペース。空欄: なし。',
+  'The name or id of its space; empty: none.': '属するスペース。空欄: なし。',
   'The UUID or name of the rack that offers DHCP. Its host needs an address in each of these subnets.':
     'DHCPを提供するラック。そのホストは、各サブネットにアドレスを持つ必要があります。',
   'The UUID or name of a second one, which has a cluster interface there.':

@@ -126,7 +126,7 @@ const HINTS: Readonly<Record<string, string>> = {
   'Any word for its kind, such as 10g.': '以任何文字說明種類，例如 10g。',
   'The largest packet in it, in bytes: 552 to 65535. Default: 1500.':
     '其中最大的封包，以位元組計：552 到 65535。預設：1500。',
-  'The name or id of its space; empty or undefined: none.': '所屬的空間；留空則無。',
+  'The name or id of its space; empty: none.': '所屬的空間；留空則無。',
   'The UUID or name of the rack that offers DHCP. Its host needs an address in each of these subnets.':
     '提供 DHCP 的機架控制器。其主機在每個子網路中都要有位址。',
   'The UUID or name of a second one, which has a cluster interface there.': '第二個機架控制器，在此有叢集介面。',

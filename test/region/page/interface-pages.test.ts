@@ -109,6 +109,29 @@ test('DHCP is enabled on a second interface with the ranges that the form propos
     assert.equal(subnets.find(({ cidr }) => cidr === '172.16.9.0/24')?.vlan.dhcp_on, true);
   }));
 
+test('a static range left as proposed moves out of the way of the dynamic range that a person wrote', () =>
+  withNetworks(async (_ask, place) => {
+    await reportHost(place);
+    const written = {
+      management: '2',
+      ip_range_low: '172.16.9.110',
+      ip_range_high: '172.16.9.130',
+      static_ip_range_low: '172.16.9.65',
+      static_ip_range_high: '172.16.9.127',
+    };
+    done(await send(place, 'interfaces/add/', written, { query: ETH2 }));
+    const { static_ip_range_low, static_ip_range_high } = entryOf(place, 'eth2') ?? {};
+    assert.deepEqual([static_ip_range_low, static_ip_range_high], ['172.16.9.162', '172.16.9.192']);
+  }));
+
+test("a rack's own page offers only its networks", () =>
+  withNetworks(async (_ask, place) => {
+    await reportHost(place);
+    const choice = await show(place, 'interfaces/add/', { query: { rack: OWN_UUID } });
+    assert.match(choice, /interface=eth2&amp;address=172\.16\.9\.1%2F24/);
+    assert.doesNotMatch(choice, /name="router_ip"/);
+  }));
+
 test('for a subnet in which one rack has an address the form is shown at once, and otherwise the choice', () =>
   withNetworks(async (ask, place) => {
     await reportHost(place);
@@ -124,7 +147,7 @@ test('for a subnet in which one rack has an address the form is shown at once, a
 test('DHCP is enabled behind relay agents, in a network that is named in the form', () =>
   withNetworks(async (_ask, place) => {
     await reportHost(place);
-    const query = { rack: OWN_UUID };
+    const query = { rack: OWN_UUID, network: '' };
     const given = {
       network: '10.30.0.0/24',
       management: '1',

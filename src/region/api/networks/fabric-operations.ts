@@ -62,7 +62,7 @@ const changedVlan = z.object({
     .refine((mtu) => mtu >= MTU_MIN && mtu <= MTU_MAX, 'Give 552 to 65535.')
     .optional()
     .describe('The largest packet in it, in bytes: 552 to 65535. Default: 1500.'),
-  space: textField.optional().describe('The name or id of its space; empty or undefined: none.'),
+  space: textField.optional().describe('The name or id of its space; empty: none.'),
   dhcp_on: flagField.optional().describe('Whether racks offer DHCP there, in the dynamic ranges of its subnets.'),
   primary_rack: textField
     .optional()
