@@ -109,6 +109,9 @@ function rowOf(event: MachineEvent, surroundings: BootSurroundings): BootRow | u
     const isBad = to.startsWith('failed') || to === 'broken';
     return { ...base, key: `state ${to}`, name: words.values.state(to), tone: isBad ? 'bad' : 'state' };
   }
+  if (code === 'enlisted' && event.params.isAdded !== true)
+    return { ...base, key: 'state new', name: words.values.state('new'), tone: 'state' };
+  if (code === 'hardware-reported') return { ...base, key: 'report', name: words.waterfall.report, tone: 'report' };
   if (code === 'disk-written') return { ...base, key: 'state written', name: words.waterfall.written, tone: 'state' };
   if (code === 'signal' || code === 'stage-reported') {
     const isBad = event.level === 'error' || event.level === 'critical';
@@ -285,7 +288,7 @@ export function renderWaterfall(rows: readonly BootRow[], spanMs: number, log: s
   });
   const labels = ticks.map(
     (tick, index) =>
-      html`<text x="${share(tick)}%" y="12"${index === 0 ? nothing : html` text-anchor="${share(tick) > 96 ? 'end' : 'middle'}"`}>${formatSpan(tick)}</text>`,
+      html`<text x="${share(tick)}%" y="12"${index === 0 ? nothing : html` text-anchor="${share(tick) > 96 ? 'end' : 'middle'}"`}>${index === 0 ? '0' : formatSpan(tick)}</text>`,
   );
   return html`
     <div class="sheet fall-sheet"><div class="fall-row axis" aria-hidden="true"><span></span><svg class="fall">${labels}</svg><span></span></div>
@@ -316,8 +319,9 @@ function renderRow(
     <span class="fall-facts">${facts}</span>${why === '' ? nothing : html`<span class="fall-why">${why}</span>`}</li>`;
 }
 
-function factsOf({ bytes, startMs, endMs, notes, server, tone }: BootRow): readonly string[] {
-  const ms = endMs - startMs;
+function factsOf({ bytes, startMs, heardMs = startMs, endMs, notes, server, tone }: BootRow): readonly string[] {
+  // The notes say how long the client had been asking before.
+  const ms = endMs - heardMs;
   const isLoad = tone === 'file' && bytes !== undefined && ms > 0;
   return [
     bytes === undefined ? '' : formatSize(bytes),

@@ -126,6 +126,22 @@ test('what the region heard of the machine itself belongs to the boot: reports, 
   assert.match(verdict.why, /no space left/);
 });
 
+test('a boot that ends with the report of its hardware went well: the region knows the machine since, or knows it better', () => {
+  const loaded = eventsOf(GOOD_BOOT.slice(0, 12));
+  assert.equal(judgeBoot(loaded, rowsOf(loaded, IN_READY), START_MS + 1e6).kind, 'stopped');
+  for (const [happening, tone] of [
+    [{ code: 'enlisted', params: { isUnvouched: false, leftOut: [] } }, 'state'],
+    [{ code: 'hardware-reported', params: { leftOut: [] } }, 'report'],
+  ] as const) {
+    const boot = [...loaded, own(30, 'info', happening)];
+    const rows = rowsOf(boot, { ownRack: 'rack-1', state: undefined });
+    assert.equal(rows.at(-1)?.tone, tone);
+    assert.equal(judgeBoot(boot, rows, START_MS + 1e6).kind, 'good');
+  }
+  const added = own(30, 'info', { code: 'enlisted', params: { isUnvouched: false, leftOut: [], isAdded: true } });
+  assert.equal(rowsOf([...loaded, added], IN_READY).length, rowsOf(loaded, IN_READY).length, 'a person added it');
+});
+
 test('the first step that a failed boot lacks is named', () => {
   const [good, failed] = [rowsOf(eventsOf(GOOD_BOOT), IN_READY), rowsOf(eventsOf(STALLED_BOOT), IN_READY)];
   assert.equal(firstMissing(good, failed)?.name, 'HTTP boot-kernel');
