@@ -23,7 +23,7 @@ const FLAGS = [
 ];
 const KEY_CODES = { Tab: 9, Enter: 13, Space: 32 } as const;
 const START_MS_MAX = 30_000;
-const EVALUATE_PAUSE_MS = 100;
+const EVALUATE_PAUSE_MS = 20;
 
 export interface BrowserPage {
   /** The value of an expression in the page; it must be JSON. */

@@ -33,7 +33,11 @@ export class Person {
     const isLink = await this.#browser.evaluate(`${found}.tagName !== 'SUMMARY'`);
     await this.#browser.evaluate(`(window.isBefore = true, ${found}.click(), 1)`).catch(() => undefined);
     if (isLink === true) {
-      await this.#browser.until("window.isBefore === undefined && document.readyState === 'complete'", 15_000);
+      await this.#browser
+        .until("window.isBefore === undefined && document.readyState === 'complete'", 15_000)
+        .catch(async () => {
+          assert.fail(`no page came: ${label}\n${await this.#browser.evaluate('document.body.innerText')}`);
+        });
     }
   }
 
@@ -75,9 +79,10 @@ export class Person {
     });
   }
 
-  async isIn(state: string): Promise<void> {
+  /** Waits until the machine's page shows this state, without reloading it. */
+  async isIn(state: string, ms = 30_000): Promise<void> {
     const pill = `document.querySelector('#head .pill')?.textContent`;
-    await this.#browser.until(`${pill} === ${JSON.stringify(state)}`, 30_000).catch(async () => {
+    await this.#browser.until(`${pill} === ${JSON.stringify(state)}`, ms).catch(async () => {
       assert.fail(`never ${state}\n${await this.#browser.evaluate('document.body.innerText')}`);
     });
   }

@@ -97,7 +97,6 @@ async function addSource({ person, browser, served, site }: Place): Promise<void
   await person.sees(`Source ${url} added.`);
   const [source] = (await served.region.bootImages.listSources()).slice(-1);
   assert.equal(source?.url, url);
-  // The other sources are on the Internet, and asked at the same time.
   await eventuallyWithin(10_000, 'the offer of the site', async () => {
     await person.click('Images');
     await person.click('Choose images');
@@ -183,7 +182,7 @@ walkSeed('000', missing('chromium', 'gpg', 'ipmitool', 'ipmi_sim'), [
   [
     'the host name and the IPMI parameters of the enlisted node, then "Commission node"',
     async (place) => {
-      const { person, scratch } = place;
+      const { person, served, scratch } = place;
       const bmc = await LoopbackBmc.start(join(scratch, 'bmc'), [
         { name: 'admin', password: 'a-password', level: 'admin' },
       ]);
@@ -207,6 +206,9 @@ walkSeed('000', missing('chromium', 'gpg', 'ipmitool', 'ipmi_sim'), [
         await person.click('Commission');
         await person.click('Commission');
         await person.isIn('Commissioning');
+        // It is not started before the rack that boots it knows its state.
+        const applied = await served.region.store.desiredVersion();
+        await hearRack(served.region, RACK_UUID, [], { applied });
         await eventuallyWithin(5000, 'its power is on', () => bmc.power === 'on');
         assert.equal(bmc.boot, 'pxe');
       } finally {
