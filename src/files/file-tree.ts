@@ -6,12 +6,14 @@
 // 2. Only regular files are opened. Opening never waits for a FIFO and never touches a device.
 // 3. The path is resolved, checked, and opened without following a final link. The opened file's real path is checked again where the
 //    system reports it, so a directory replaced by a link in between gains nothing.
-// 4. Readers of one file share a descriptor and slices. A changed inode, size or time is another file for later readers.
+// 4. Readers of one file share a descriptor and slices. A changed inode, size or time is another file for later readers, at the latest
+//    SEEN_MS_MAX after the change: a look at the disk costs as much as answering a small request.
 
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, readlink, realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { BoundedMap } from '../bounded-map.ts';
+import { type Instant, systemClock } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import type { FileTree, OpenedFile } from './opened-file.ts';
 import { SharedFile } from './shared-file.ts';
@@ -25,6 +27,8 @@ export const PATH_CHARACTERS_MAX = 1024;
  * with its last reader, or a little later (FILES_KEPT_MAX).
  */
 export const FILES_OPEN_MAX = 8192;
+/** How long a path leads to the file that it led to when the disk was last asked, in milliseconds. */
+const SEEN_MS_MAX = 1000;
 /** Beyond this many open files, unread ones are closed, the one unread longest first. No client notices. */
 export const FILES_KEPT_MAX = 256;
 /** The path opened longest ago is forgotten first. */
@@ -54,6 +58,11 @@ export interface TreeRoot {
   readonly identity: string;
 }
 
+interface SeenPath {
+  readonly real: string;
+  readonly at: Instant;
+}
+
 interface Lookup {
   /** Each gets its reader when the look-up ends. */
   waiting: number;
@@ -76,7 +85,7 @@ export class BootTree implements FileTree {
   #waiting = 0;
   /** By real path, least recently opened first. */
   readonly #files = new Map<string, SharedFile>();
-  readonly #reals = new BoundedMap<string, string>(PATHS_KNOWN_MAX, 'used longest ago');
+  readonly #seen = new BoundedMap<string, SeenPath>(PATHS_KNOWN_MAX, 'used longest ago');
   /** Files that were replaced on disk and still have readers. */
   #formerFiles = 0;
   #index = new TreeIndex();
@@ -176,6 +185,7 @@ export class BootTree implements FileTree {
   async #walk(): Promise<void> {
     const root = await resolveRoot(this.directory);
     this.#index = await walkTree(root.real);
+    this.#seen.clear();
     this.#root = root.real;
     this.#walked = root;
   }
@@ -205,23 +215,29 @@ export class BootTree implements FileTree {
 
   /** The file with one reservation, which the caller must return. */
   async #openContained(path: string): Promise<SharedFile | undefined> {
-    const before = this.#reals.get(path);
+    const before = this.#seen.get(path);
+    const at = systemClock.now();
     if (before !== undefined) {
+      const isRecent = at - before.at < SEEN_MS_MAX;
       // An unchanged file is known to lie inside: one system call instead of two.
-      const same = this.#reuse(before, await stat(`${this.directory}${sep}${path}`));
-      if (same !== undefined) return same;
+      const seen = isRecent ? undefined : await stat(`${this.directory}${sep}${path}`);
+      const same = this.#reuse(before.real, seen);
+      if (same !== undefined) {
+        if (!isRecent) this.#seen.set(path, { real: before.real, at });
+        return same;
+      }
     }
     const real = await this.#resolve(path);
     if (real === undefined) return undefined;
     const seen = await stat(real);
     if (!seen.isFile()) return undefined;
     const file = this.#reuse(real, seen) ?? (await this.#openReal(real));
-    if (file !== undefined) this.#reals.set(path, real);
+    if (file !== undefined) this.#seen.set(path, { real, at });
     return file;
   }
 
-  /** The open file with one reservation, if the file matches `seen`. */
-  #reuse(real: string, seen: Stats): SharedFile | undefined {
+  /** The open file with one reservation, if the file matches `seen`; undefined: the disk was asked recently. */
+  #reuse(real: string, seen: Stats | undefined): SharedFile | undefined {
     const known = this.#files.get(real);
     if (known?.isSame(seen) !== true) return undefined;
     this.#files.delete(real);

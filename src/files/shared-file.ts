@@ -25,6 +25,7 @@ export class SharedFile implements SliceSource {
   #reserved = 0;
   #readers = 0;
   #retired = false;
+  #changed = false;
   #closed = false;
   #onClosed: (() => void) | undefined;
 
@@ -45,9 +46,10 @@ export class SharedFile implements SliceSource {
     return this.#readers === 0 && this.#reserved === 0;
   }
 
-  /** True if `stats` describe the file that is open here. */
-  isSame(stats: Stats): boolean {
+  /** True if `stats` describe the file that is open here; undefined: if no reader found it changed. */
+  isSame(stats: Stats | undefined): boolean {
     const seen = this.#seen;
+    if (stats === undefined) return !this.#changed;
     return (
       stats.ino === seen.ino &&
       stats.dev === seen.dev &&
@@ -107,6 +109,7 @@ export class SharedFile implements SliceSource {
     }
     const now = await this.#handle.stat();
     if (filled < length || now.size !== this.#seen.size || now.mtimeMs !== this.#seen.mtimeMs) {
+      this.#changed = true;
       throw new RackError(
         'tree-unreadable',
         `${this.#path} was overwritten while it was being sent: write a new file and rename it into place`,

@@ -196,10 +196,12 @@ test('a path that was opened before is checked again when it leads elsewhere', a
   for (const [target, expected] of cases) {
     turn(target);
     writeFileSync(join(root, '..', 'boot-other', 'linux'), 'secret');
+    await tree.refresh();
     assert.equal(await readText(tree, 'current/linux'), expected, target);
     assert.equal(await readText(tree, 'current/linux'), expected, `${target} again`);
   }
   rmSync(join(root, 'current'));
+  await tree.refresh();
   assert.equal(await readText(tree, 'current/linux'), undefined);
 });
 
@@ -253,6 +255,7 @@ test('an open file keeps its content when another is renamed over it', async (co
   const old = await tree.open('kernel');
   writeFileSync(join(root, 'kernel.new'), 'new content!');
   renameSync(join(root, 'kernel.new'), join(root, 'kernel'));
+  await tree.refresh();
   const fresh = await tree.open('kernel');
   assert.ok(old && fresh);
   assert.equal((await readAll(old)).toString(), 'old content');
@@ -386,6 +389,7 @@ test('a tree whose directory is a link follows the link when it is switched', as
   assert.equal(await readText(tree, 'file'), 'first');
   rmSync(current);
   symlinkSync(next, current);
+  await tree.refresh();
   assert.equal(await readText(tree, 'file'), 'second');
 });
 
