@@ -94,7 +94,8 @@ async function tableOf(view: View, query: MachineQuery, { machines }: Chosen, sh
     }
   }
   const head = headOf(view, query, shown.columns);
-  return html`<div class="sheet"><table class="${query.isDevices ? 'devices' : 'machines'}"><thead>${head}</thead><tbody>${rows}</tbody></table></div>`;
+  const style = query.isDevices ? 'devices' : shown.isPicked ? 'machines picked' : 'machines';
+  return html`<div class="sheet"><table class="${style}"><thead>${head}</thead><tbody>${rows}</tbody></table></div>`;
 }
 
 /** The form to which the ticks belong. What it asks for is shown before anything happens. */
@@ -150,6 +151,7 @@ export async function listParts(view: View): Promise<{ readonly title: string; r
   const shown: Shown = {
     where: whereabouts(region),
     hasRacks: acceptedRacks(region).length > 1,
+    isPicked,
     // Nobody misses the owners of machines that have none.
     columns: !isPicked && !hasOwners ? columns.filter((column) => column !== 'owner') : columns,
   };

@@ -103,6 +103,8 @@ export interface Shown {
   readonly where: Whereabouts;
   readonly hasRacks: boolean;
   readonly columns: readonly Column[];
+  /** A person chose the columns, so each is shown however narrow the page is. */
+  readonly isPicked: boolean;
 }
 
 /** Ticks a machine for the form of actions on many, which is elsewhere on the page. */

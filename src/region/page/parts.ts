@@ -91,9 +91,13 @@ export function pageOf(frame: Frame, parts: PageParts): Html {
       <header><a class="brand" href="/MAAS/">Rackboot</a>${live}
       <details class="menu"><summary>${words.frame.menu}</summary>${linksOf(frame, place)}<div class="who-bar">${accountLinks(viewer, place)}</div></details></header>
       <div class="page">${done}${problem}<main id="main">${main}</main><footer>${footer}</footer></div>${SCRIPT}`,
-    isLive ? html`<noscript><meta http-equiv="refresh" content="5"></noscript>` : nothing,
+    isLive && !FIELD.test(main.toString()) ? REPEATED : nothing,
   );
 }
+
+/** Without scripts the browser loads the whole page again, which would empty what a person has filled in. */
+const REPEATED = html`<noscript><meta http-equiv="refresh" content="5"></noscript>`;
+const FIELD = /<(?:select|textarea|input (?!type="hidden"))/;
 
 const STYLE = html`<link rel="stylesheet" href="${assetPath(PAGE_STYLE)}">`;
 const SCRIPT = html`<script type="module" src="${assetPath(PAGE_SCRIPT)}"></script>`;

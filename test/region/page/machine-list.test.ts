@@ -156,6 +156,14 @@ async function pageOf(region: Region, query: string, more: Partial<View> = {}): 
   return `${await renderPage(viewOf(region, { query: queryOf(query), ...more }))}`;
 }
 
+test('without scripts a list that is filled in is not loaded again, and an empty one is', () =>
+  withRegion(async ({ region }) => {
+    const isRepeated = async () => /<meta http-equiv="refresh"/.test(await pageOf(region, ''));
+    assert.equal(await isRepeated(), true);
+    await furnish(region);
+    assert.equal(await isRepeated(), false);
+  }));
+
 test('pages divide the list, a page after the last is the last, and counts by state keep the other filters', async () => {
   const place = await makeRegion({ newMachinesMax: 200 });
   try {
@@ -207,6 +215,9 @@ test('columns are those of the URL, else those that the browser remembers, else 
     assert.deepEqual(headsOf(await pageOf(region, '', { remembered })), ['state', 'zone']);
     assert.deepEqual(headsOf(await pageOf(region, '?columns=pool', { remembered })), ['pool']);
     assert.deepEqual(headsOf(await pageOf(region, '?columns=none', { remembered })), []);
+    const stylesOf = (page: string) => /<table class="([a-z ]+)"/.exec(page)?.[1];
+    assert.equal(stylesOf(await pageOf(region, '')), 'machines');
+    assert.equal(stylesOf(await pageOf(region, '?columns=event')), 'machines picked', 'shown at any width');
     const given = new Map([
       ['query', ['?q=web&columns=pool']],
       ['columns', ['zone', 'event', 'nonsense']],
