@@ -3,10 +3,13 @@
 // 1. Several API operations save the form, one after the other. The first refusal is shown; the changes before it are kept.
 
 import { html, nothing } from '../../html.ts';
+import { DEFAULT_AREA } from '../records/area.ts';
 import type { Machine } from '../records/machine.ts';
-import { areaField, formOf, textField, ticksField } from './forms.ts';
+import { formOf, ticksField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
+import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
 import { pageOf } from './parts.ts';
+import { PLACE_FIELDS, placeChoices } from './place-choices.ts';
 import { EDIT_MACHINE, findMachine, given, type Outcome, operate, type PageDefinition, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -24,26 +27,35 @@ async function tagsField(view: View, machine: Machine) {
   });
 }
 
+const EDITED = ['hostname', ...PLACE_FIELDS, 'description', 'architecture', 'kernel_params', 'min_hwe_kernel'] as const;
+
+async function optionsFor(view: View, machine: Machine): Promise<FormOptions> {
+  const { hostname, domain, zone, pool, description, architecture, subarchitecture, kernelParams } = machine;
+  const { note, kernelParamsHint } = words.edit;
+  return {
+    only: EDITED,
+    labels: { hostname: words.forms.name, description: note.label, kernel_params: words.forms.kernelParams },
+    hints: { hostname: '', domain: '', zone: '', pool: '', description: note.hint, kernel_params: kernelParamsHint },
+    choices: await placeChoices(view, domain),
+    required: ['hostname', ...PLACE_FIELDS, 'architecture'],
+    values: {
+      hostname,
+      domain,
+      zone: zone?.name ?? DEFAULT_AREA,
+      pool: pool?.name ?? DEFAULT_AREA,
+      description,
+      architecture: `${architecture}/${subarchitecture}`,
+      kernel_params: kernelParams,
+      min_hwe_kernel: machine.oldestKernel,
+    },
+  };
+}
+
 async function render(view: View) {
   const machine = await findMachine(view);
   if (machine === undefined) return undefined;
-  const body = [
-    textField(view, {
-      name: 'hostname',
-      label: words.forms.name,
-      value: machine.hostname,
-      required: true,
-      charactersMax: 63,
-    }),
-    areaField(view, { name: 'description', ...words.edit.note, value: machine.description, rows: 3 }),
-    await tagsField(view, machine),
-    textField(view, {
-      name: 'kernel_params',
-      label: words.forms.kernelParams,
-      value: machine.kernelParams ?? '',
-      hint: words.edit.kernelParamsHint,
-    }),
-  ];
+  const controls = controlsOf(view, EDIT_MACHINE, await optionsFor(view, machine));
+  const body = [...controls, await tagsField(view, machine)];
   const title = words.edit.title(machine.hostname);
   return pageOf(view, {
     title,
@@ -60,16 +72,8 @@ async function act(view: View): Promise<Outcome> {
   const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const { systemId } = machine;
-  const edited = await operate(
-    view,
-    EDIT_MACHINE,
-    { system_id: systemId },
-    {
-      hostname: given(view, 'hostname'),
-      description: given(view, 'description').replaceAll('\r\n', '\n').trim(),
-      kernel_params: given(view, 'kernel_params'),
-    },
-  );
+  const values = valuesOf(view, EDIT_MACHINE, { only: EDITED });
+  const edited = await operate(view, EDIT_MACHINE, { system_id: systemId }, values);
   if (edited.kind === 'refusal') return edited;
   const wanted = new Set(view.given.get('tags') ?? []);
   const own = new Set(machine.tags.map(({ name }) => name));

@@ -6,8 +6,9 @@ import { refuseCommand } from '../life/commands.ts';
 import { maySwitch } from '../life/power-life.ts';
 import { actorOf, MACHINE_ACTIONS, type MachineAction } from './machine-actions.ts';
 import type { IndexedMachine } from './machine-index.ts';
+import { PLACE_FIELDS, type PlaceField } from './place-choices.ts';
 import { POWER_OPERATIONS } from './power-pages.ts';
-import { mayCall, type View, type Viewer, type WantedOperation } from './view.ts';
+import { EDIT_MACHINE, mayCall, type View, type Viewer, type WantedOperation } from './view.ts';
 import { words } from './words.ts';
 
 export const MANY_PATH = '/MAAS/machines/many/';
@@ -20,6 +21,8 @@ export interface ManyAction {
   readonly tone: 'primary' | 'danger';
   /** The same for one machine; undefined: its page has it elsewhere. */
   readonly single?: MachineAction;
+  /** The parameter that its form sets. */
+  readonly field?: PlaceField;
   /** Why this person cannot do it to this machine now; undefined: they can. */
   readonly leavesOut: (machine: IndexedMachine, viewer: Viewer) => string | undefined;
 }
@@ -75,21 +78,38 @@ const lockAction = (name: 'lock' | 'unlock'): ManyAction => ({
   },
 });
 
+const EDIT_DEVICE = 'PUT devices/{system_id}';
+
+const ofOwner = ({ owner }: IndexedMachine, { username, isAdmin }: Viewer): string | undefined =>
+  isAdmin || owner === username ? undefined : words.many.leftOut.notYours;
+
+const placeAction =
+  (operation: typeof EDIT_MACHINE | typeof EDIT_DEVICE) =>
+  (field: PlaceField): ManyAction => ({
+    name: `set-${field}`,
+    label: words.many.places[field].label,
+    operation,
+    tone: 'primary',
+    field,
+    leavesOut: ofOwner,
+  });
+
 const manyActions = (): readonly ManyAction[] => [
   ...MACHINE_ACTIONS.filter(({ name }) => name !== 'delete').map(lifeAction),
   ...POWER_TASKS.map(powerAction),
   ...LOCKS.map(lockAction),
+  ...PLACE_FIELDS.map(placeAction(EDIT_MACHINE)),
   ...MACHINE_ACTIONS.filter(({ name }) => name === 'delete').map(lifeAction),
 ];
 
 const deviceActions = (): readonly ManyAction[] => [
+  ...PLACE_FIELDS.map(placeAction(EDIT_DEVICE)),
   {
     name: 'delete',
     label: words.actions.delete.label,
     operation: 'DELETE devices/{system_id}',
     tone: 'danger',
-    leavesOut: ({ owner }, { username, isAdmin }) =>
-      isAdmin || owner === username ? undefined : words.many.leftOut.notYours,
+    leavesOut: ofOwner,
   },
 ];
 

@@ -18,7 +18,9 @@ import { type IndexedMachine, indexOf } from './machine-index.ts';
 import { choose, LIST_PATH, parseQuery, queryText } from './machine-query.ts';
 import { MANY_OPERATIONS, MANY_PATH, type ManyAction, offeredActions } from './many-actions.ts';
 import { REFUSALS_MAX, runsOf } from './many-runs.ts';
+import { controlsOf, valuesOf } from './operation-form.ts';
 import { pageOf, renderRefused } from './parts.ts';
+import { placeChoices } from './place-choices.ts';
 import { mannerField, mannerValues } from './power-pages.ts';
 import { powerOf } from './power-part.ts';
 import { codeIn } from './values.ts';
@@ -84,7 +86,8 @@ async function specimensOf(view: View, { able, isDevices }: Preview): Promise<re
 }
 
 function effectsOf(view: View, { action, able }: Preview, specimens: readonly Machine[]) {
-  const { single, name } = action;
+  const { single, name, field } = action;
+  if (field !== undefined) return [words.many.places[field].effect];
   if (name === 'lock' || name === 'unlock') return [words.many.lockEffects[name]];
   const isOne = able.length === 1;
   const texts = specimens.flatMap((machine) => {
@@ -102,7 +105,11 @@ async function fieldsOf(
   { action, able }: Preview,
   specimens: readonly Machine[],
 ): Promise<readonly Html[]> {
-  const { single, name } = action;
+  const { single, name, field, operation } = action;
+  if (field !== undefined) {
+    const choices = await placeChoices(view);
+    return controlsOf(view, operation, { only: [field], required: [field], hints: { [field]: '' }, choices });
+  }
   if (name === 'power-off') return [mannerField(view)];
   if (single === undefined) return name === 'lock' || name === 'unlock' ? [reasonField(view)] : [];
   // Deleting asks more about a machine in use.
@@ -174,7 +181,7 @@ async function act(view: View): Promise<Outcome> {
   const { action, able, query } = preview;
   const [first] = able;
   if (first === undefined) return refuse('bad-request', words.many.noneLeft);
-  const values = await valuesOf(view, action, first);
+  const values = await sentValues(view, action, first);
   const run = runsOf(view.region).start(
     { username: view.viewer.username, label: action.label, query },
     able,
@@ -192,7 +199,8 @@ async function act(view: View): Promise<Outcome> {
   return { kind: 'done', to: `${MANY_PATH}${run.id}/`, text: '' };
 }
 
-async function valuesOf(view: View, { single, name }: ManyAction, first: IndexedMachine) {
+async function sentValues(view: View, { single, name, field, operation }: ManyAction, first: IndexedMachine) {
+  if (field !== undefined) return valuesOf(view, operation, { only: [field] });
   if (single !== undefined) return await actionValues(view, first, single);
   return name === 'power-off' ? mannerValues(view) : { comment: given(view, 'comment') || undefined };
 }

@@ -31,6 +31,8 @@ export interface FormOptions {
   readonly hints?: Readonly<Record<string, string>> | undefined;
   /** What a parameter may be, if its schema does not say so: the objects to which it refers. */
   readonly choices?: Readonly<Record<string, readonly Choice[]>> | undefined;
+  /** Parameters that must have a value here, though the operation can do without. */
+  readonly required?: readonly string[] | undefined;
   /** The present values, as the API answers them. */
   readonly values?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -116,7 +118,8 @@ export function controlsOf(view: View, wanted: WantedOperation, options: FormOpt
 
 /** @param isChange true to leave out which fields are optional: all of them are, for the operation */
 function controlOf(view: View, parameter: Parameter, options: FormOptions, isChange: boolean): Html {
-  const { name, kind, isRequired, charactersMax, values, description } = parameter;
+  const { name, kind, charactersMax, values, description } = parameter;
+  const isRequired = parameter.isRequired || options.required?.includes(name) === true;
   const hint = options.hints?.[name] ?? words.forms.hint(description);
   const present = textsIn(options.values?.[name]);
   const control = {

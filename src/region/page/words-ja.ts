@@ -1893,6 +1893,11 @@ export const JAPANESE: Translation = {
       lock: 'ロックを解除するまで、状態を変える操作をすべて拒否します。',
       unlock: '再び操作を受け付けます。',
     },
+    places: {
+      zone: { label: 'ゾーンを設定', effect: 'このゾーンに移ります。ほかは何も変わりません。' },
+      pool: { label: 'プールを設定', effect: 'このプールに移ります。ほかは何も変わりません。' },
+      domain: { label: 'ドメインを設定', effect: 'DNSでの名前がこのドメインの下になります。' },
+    },
     nothingTicked: 'マシンが選択されていません。一覧で選択するか、条件に合うものすべてを選んでください。',
     noAction: '操作が選択されていないか、実行する権限がありません。',
     leftOut: {

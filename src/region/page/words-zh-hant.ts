@@ -481,6 +481,11 @@ export const TRADITIONAL_CHINESE: Translation = {
       lock: '解除鎖定之前，會拒絕所有變更狀態的命令。',
       unlock: '恢復接受命令。',
     },
+    places: {
+      zone: { label: '設定分區', effect: '之後屬於這個分區。其他都不變。' },
+      pool: { label: '設定資源池', effect: '之後屬於這個資源池。其他都不變。' },
+      domain: { label: '設定網域', effect: '它在 DNS 中的名稱改在這個網域之下。' },
+    },
     nothingTicked: '未選取機器：請在清單中選取，或選擇所有符合條件的機器。',
     noAction: '未選擇動作，或您沒有權限執行。',
     leftOut: {

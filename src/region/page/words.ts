@@ -1810,6 +1810,11 @@ const MANY = {
     lock: 'Until it is unlocked, it refuses all commands that would change its state.',
     unlock: 'It takes commands again.',
   },
+  places: {
+    zone: { label: 'Set zone', effect: 'It is in this zone afterwards. Nothing else about it changes.' },
+    pool: { label: 'Set pool', effect: 'It is in this pool afterwards. Nothing else about it changes.' },
+    domain: { label: 'Set domain', effect: 'Its name in DNS is then below this domain.' },
+  },
   nothingTicked: 'No machine is selected: select some in the list, or choose all that match.',
   noAction: 'No action is chosen, or you may not do it.',
   /** Why a machine is left out; each continues "3 machines: …". */

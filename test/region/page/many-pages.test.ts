@@ -7,7 +7,7 @@ import { EMPTY } from '../../../src/region/api/call/answer.ts';
 import { queryOf } from '../../../src/region/api/call/form-body.ts';
 import { MANY_PAGES } from '../../../src/region/page/many-pages.ts';
 import { runsOf } from '../../../src/region/page/many-runs.ts';
-import type { Outcome, View, Viewer } from '../../../src/region/page/view.ts';
+import { type Outcome, operate, type View, type Viewer } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { report, withRegion } from '../place.ts';
 import { ADMIN, addViewer, USER, viewOf } from './view.ts';
@@ -153,6 +153,34 @@ test('the forms of one machine are those of many, but for what only one can have
     }
     assert.match(await preview(region, 'which=all&action=power-off&query='), /name="manner"/);
     assert.match(await preview(region, 'which=all&action=delete&query='), /name="force"/);
+  }));
+
+test('many machines are put into a zone, a pool or a domain, which their preview offers', () =>
+  withRegion(async ({ region, store }) => {
+    await addViewer(store);
+    const ids = await furnish(region);
+    const admin = viewOf(region, { viewer: ADMIN });
+    await operate(admin, 'POST zones', {}, { name: 'hall-2' });
+    await operate(admin, 'POST resourcepools', {}, { name: 'builders' });
+    await operate(admin, 'POST domains', {}, { name: 'lab.example' });
+    const machines = [ids.ready1, ids.fresh].join(' ');
+    for (const [field, value] of [
+      ['zone', 'hall-2'],
+      ['pool', 'builders'],
+      ['domain', 'lab.example'],
+    ] as const) {
+      const page = await preview(region, `which=all&action=set-${field}&query=`);
+      assert.equal(chosenIn(page).length, 5);
+      assert.match(page, new RegExp(`<select[^>]* name="${field}".*<option value="${value}">`, 's'));
+      const { outcome } = await send(region, { action: `set-${field}`, machines, query: '', [field]: value });
+      assert.match(await resultOf(region, outcome), /Done for 2/);
+    }
+    for (const name of ['ready1', 'fresh', 'ready2']) {
+      const machine = await store.findMachine(ids[name] ?? '');
+      const expected = name === 'ready2' ? [undefined, undefined, 'maas'] : ['hall-2', 'builders', 'lab.example'];
+      assert.deepEqual([machine?.zone?.name, machine?.pool?.name, machine?.domain], expected, name);
+    }
+    assert.equal((await preview(region, 'which=all&action=set-zone&query=', USER)).includes('name="zone"'), false);
   }));
 
 test('only who started a run sees it, and a run that is not known says so', () =>
