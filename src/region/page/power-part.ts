@@ -76,7 +76,7 @@ export function renderPower(view: View, machine: Machine): Html {
     machine.powerIsProposed === true ? html`<dt>${labels.proposed}</dt><dd>${labels.proposedWhy}</dd>` : nothing;
   const name = driverName(machine);
   const isByHand = !isSwitched(view.region, machine);
-  const driver = isByHand && name === labels.byHand ? labels.pressButton : name;
+  const driver = name !== labels.byHand ? words.power.driver(name) : isByHand ? labels.pressButton : name;
   const hint =
     isByHand && name !== labels.byHand ? html`<dt>${labels.switched}</dt><dd>${labels.pressButton}</dd>` : nothing;
   return html`
