@@ -5,65 +5,26 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import { formatSpan } from '../../quantity.ts';
-import { remarkSentence, shownTo } from '../records/events.ts';
+import { remarkSentence } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem } from '../records/machine-search.ts';
+import { BOOT_COLOURS, type DrawnBoot, drawBoots } from './last-boot.ts';
 import { findAddressed, sectionOf, sectionPath } from './machine-frame.ts';
-import { bootsOf, momentText, startsWithBoot } from './timeline.ts';
+import { momentText } from './timeline.ts';
 import { codeIn } from './values.ts';
 import { type PageDefinition, queryValue, type View } from './view.ts';
-import {
-  type BootRow,
-  type BootVerdict,
-  firstMissing,
-  judgeBoot,
-  renderWaterfall,
-  rowsOf,
-  spanOfBoot,
-} from './waterfall.ts';
+import { firstMissing, renderWaterfall, spanOfBoot } from './waterfall.ts';
 import { words } from './words.ts';
 
 /** The newest events of which boots are made; a boot has 30 to 60. */
 const EVENTS_READ = 800;
 const BOOTS_LISTED_MAX = 20;
 
-interface DrawnBoot {
-  /** The id of its first event, which names it in an address. */
-  readonly id: number;
-  readonly startMs: number;
-  readonly rows: readonly BootRow[];
-  readonly verdict: BootVerdict;
-}
-
-const COLOURS: Readonly<Record<BootVerdict['kind'], string>> = {
-  good: 'green',
-  bad: 'red',
-  'going-on': 'amber',
-  stopped: 'amber',
-};
-
-/** The boots among events, the newest first. @param events the newest first */
-function drawBoots({ region, nowMs, viewer }: View, events: readonly MachineEvent[]): readonly DrawnBoot[] {
-  const ownRack = region.racks.list().find(({ isEmbedded }) => isEmbedded)?.name ?? '';
-  const shown = events.map(shownTo(viewer));
-  return bootsOf(shown).flatMap((boot, index): DrawnBoot[] => {
-    const [first] = boot;
-    if (first === undefined || !startsWithBoot(boot)) return [];
-    const before = shown.find((event) => event.code === 'status-changed' && event.atMs <= first.atMs);
-    const state = before?.code === 'status-changed' ? words.values.state(before.params.to) : undefined;
-    const rows = rowsOf(boot, { ownRack, state });
-    if (rows.length === 0) return [];
-    // The next boot ended it.
-    const verdict = judgeBoot(boot, rows, index === 0 ? nowMs : Number.POSITIVE_INFINITY);
-    return [{ id: first.id, startMs: spanOfBoot(rows).startMs, rows, verdict }];
-  });
-}
-
 function pictureOf(boot: DrawnBoot, spanMs: number, log: string, title: string) {
   const { startMs, rows, verdict } = boot;
   return html`
-    <section><div class="boot"><span>${title}</span><span class="pill ${COLOURS[verdict.kind]}">${words.boots.verdicts[verdict.kind]}</span>
+    <section><div class="boot"><span>${title}</span><span class="pill ${BOOT_COLOURS[verdict.kind]}">${words.boots.verdicts[verdict.kind]}</span>
     <span class="soft">${momentText(startMs)} · ${formatSpan(spanOfBoot(rows).spanMs)}</span></div>${renderWaterfall(rows, spanMs, log)}</section>`;
 }
 
@@ -99,7 +60,7 @@ function whyOf({ verdict, rows }: DrawnBoot, good: DrawnBoot | undefined, reason
   const further = missing === undefined ? nothing : html`<p class="remedy">${words.boots.goodWentOn(missing.name)}</p>`;
   const said =
     reason === '' || reason === verdict.why ? nothing : html`<p class="remedy">${words.boots.regionSays(reason)}</p>`;
-  return html`<div class="alert ${COLOURS[verdict.kind]}"><b>${words.boots.heads[verdict.kind]}</b>${codeIn(verdict.why)}${said}${further}</div>`;
+  return html`<div class="alert ${BOOT_COLOURS[verdict.kind]}"><b>${words.boots.heads[verdict.kind]}</b>${codeIn(verdict.why)}${said}${further}</div>`;
 }
 
 function othersOf({ nowMs }: View, boots: readonly DrawnBoot[], current: DrawnBoot, path: string) {
@@ -107,7 +68,7 @@ function othersOf({ nowMs }: View, boots: readonly DrawnBoot[], current: DrawnBo
   const items = boots.slice(0, BOOTS_LISTED_MAX).map(
     ({ id, startMs, verdict }) => html`
       <li><a href="${path}?boot=${id}"${id === current.id ? html` aria-current="true"` : nothing}>${words.values.ago(nowMs - startMs)}</a>
-      <span class="pill ${COLOURS[verdict.kind]}">${words.boots.verdicts[verdict.kind]}</span>
+      <span class="pill ${BOOT_COLOURS[verdict.kind]}">${words.boots.verdicts[verdict.kind]}</span>
       <span class="small">${verdict.why === '' ? momentText(startMs) : verdict.why}</span></li>`,
   );
   return html`<h2>${words.boots.others}</h2><div class="sheet"><ol class="boots">${items}</ol></div>`;

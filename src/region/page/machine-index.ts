@@ -19,6 +19,7 @@ import { searchWords } from '../records/machine-search.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { Region } from '../region.ts';
 import { LatestRun } from '../shares/latest-run.ts';
+import { isWaiting } from './work-part.ts';
 
 const REUSED_SHARE = 9;
 /** About a walk through 10 000 machines that did not change, in SQLite. */
@@ -47,6 +48,10 @@ export interface IndexedMachine
   > {
   readonly stamp: string;
   readonly isDevice: boolean;
+  /** At work, but somebody must switch it on first. */
+  readonly isWaiting: boolean;
+  /** Since when it boots for its work, without a report (`MachineWork`). */
+  readonly bootMs: number | undefined;
   /** Undefined: the default one. */
   readonly zone: string | undefined;
   readonly pool: string | undefined;
@@ -85,6 +90,8 @@ function indexed(machine: Machine, stamp: string): IndexedMachine {
     interfaces: machine.interfaces,
     stamp,
     isDevice: machine.device !== undefined,
+    isWaiting: isWaiting(machine),
+    bootMs: machine.work?.bootMs,
     zone: machine.zone?.name,
     pool: machine.pool?.name,
     tags: machine.tags.map(({ name }) => name),

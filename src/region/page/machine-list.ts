@@ -7,6 +7,7 @@ import { type Html, html, nothing } from '../../html.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
 import { hiddenField } from './forms.ts';
+import { findFailedBoots, isBooting } from './last-boot.ts';
 import { acceptedRacks, columnsForm, countsOf, filtersOf, pagerOf } from './machine-filters.ts';
 import { indexOf } from './machine-index.ts';
 import {
@@ -84,13 +85,13 @@ async function tableOf(view: View, query: MachineQuery, { machines }: Chosen, sh
     const read = new Map<string, Machine>();
     for (const machine of await store.listMachines(filter, 0, TURN_MACHINES)) read.set(machine.systemId, machine);
     const events = shown.columns.includes('event') ? await store.newestEvents(systemIds, true) : undefined;
+    const boots = await findFailedBoots(view, [...read.values()].filter(isBooting));
     for (const systemId of systemIds) {
       const machine = read.get(systemId);
       // Undefined: it was removed meanwhile.
       if (machine === undefined) continue;
-      rows.push(
-        query.isDevices ? deviceRow(view, machine, shown) : machineRow(view, machine, events?.get(systemId), shown),
-      );
+      const findings = { event: events?.get(systemId), boot: boots.get(systemId) };
+      rows.push(query.isDevices ? deviceRow(view, machine, shown) : machineRow(view, machine, findings, shown));
     }
   }
   const head = headOf(view, query, shown.columns);

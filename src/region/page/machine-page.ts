@@ -11,8 +11,9 @@ import { remarkSentence, shownTo } from '../records/events.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
-import { isProblem } from '../records/machine-search.ts';
+import { isProblem, isWork } from '../records/machine-search.ts';
 import { renderBoots } from './boot-page.ts';
+import { BOOT_COLOURS, findFailedBoots } from './last-boot.ts';
 import { debugButton, renderLogins } from './logins-part.ts';
 import { actionPath, actionsFor, isSwitched, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
 import { renderSystem } from './machine-facts.ts';
@@ -22,8 +23,9 @@ import { renderPower } from './power-part.ts';
 import { eventLine, PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
 import { codeIn } from './values.ts';
 import { EDIT_MACHINE, mayCall, type PageDefinition, type View } from './view.ts';
+import type { BootVerdict } from './waterfall.ts';
 import { words } from './words.ts';
-import { isWaiting, renderWork } from './work-part.ts';
+import { isWaiting, renderWork, workNotes } from './work-part.ts';
 
 /** The most events on the first section. */
 const RECENT_MAX = 6;
@@ -42,11 +44,12 @@ async function renderKnown(view: View, machine: Machine) {
   const { region } = view;
   const machines = { systemIds: [machine.systemId] };
   const found = await region.store.listEvents({ machines, isQuiet: true, limit: RECENT_MAX });
+  const failed = await findFailedBoots(view, [machine]);
   const isAtWork = statusRow(machine.status).failed !== undefined;
   return sectionOf(view, machine, {
     section: '',
     main: html`
-      <div id="state"${isAtWork ? html` data-at-work` : nothing}>${stateOf(view, machine)}</div>
+      <div id="state"${isAtWork ? html` data-at-work` : nothing}>${stateOf(view, machine, failed.get(machine.systemId))}</div>
       <div id="actions">${buttonsOf(view, machine)}</div>
       <div id="cards" class="cards">${renderSystem(view, machine)}${renderPower(view, machine)}${await renderLogins(view, machine)}</div>
       <div id="recent"><div class="bar"><h2>${words.machine.recent}</h2><a href="${sectionPath(machine.systemId, 'events')}">${words.machine.allEvents}</a></div>
@@ -60,20 +63,34 @@ function renderRecent(view: View, events: readonly MachineEvent[], { systemId }:
   return html`<div class="sheet"><ol class="steps">${events.map((event) => eventLine(event, view.nowMs, sectionPath(systemId, 'events')))}</ol></div>`;
 }
 
-function stateOf(view: View, machine: Machine) {
+function stateOf(view: View, machine: Machine, boot: BootVerdict | undefined) {
   const { status } = machine;
   const reason = remarkSentence(machine.statusReason);
   const isBad = isProblem(status);
   const text = isBad && reason === '' ? words.machine.noReason : reason;
   const tone = isBad ? 'red' : isWaiting(machine) ? 'amber' : '';
+  if (tone === '' && boot !== undefined) return failedBoot(view, machine, boot);
   const why =
     text === '' || (tone === '' && statusRow(status).failed !== undefined)
       ? ''
       : tone === ''
         ? html`<p class="soft">${codeIn(asSentence(text))}</p>`
-        : html`<div class="alert ${tone}"><b>${words.values.state(status)}</b>${codeIn(asSentence(text))}${remedyOf(view, machine)}</div>`;
+        : html`<div class="alert ${tone}"><b>${words.values.state(status)}</b>${codeIn(asSentence(text))}${isBad ? bootOf(reason, boot) : nothing}${remedyOf(view, machine)}</div>`;
   return html`${why}${renderWork(machine, view.nowMs)}`;
 }
+
+function failedBoot({ nowMs }: View, machine: Machine, { kind, why }: BootVerdict) {
+  const notes = isWork(machine.status) ? workNotes(machine, nowMs) : '';
+  return html`
+    <div class="alert ${BOOT_COLOURS[kind]}"><b>${words.boots.heads[kind]}</b>${codeIn(asSentence(why))}
+    <p class="remedy"><a href="${sectionPath(machine.systemId, 'boot')}">${words.boots.see}</a> <span class="soft">${notes}</span></p></div>`;
+}
+
+/** What the last boot of a machine with a problem adds to the reason of its state. */
+const bootOf = (reason: string, boot: BootVerdict | undefined) =>
+  boot === undefined || boot.isState === true || reason.includes(boot.why)
+    ? nothing
+    : html`<p class="remedy">${words.boots.lastBoot} ${codeIn(boot.why)}</p>`;
 
 /** What a person can do about the state; empty if the buttons say it. */
 function remedyOf(view: View, machine: Machine): Html {

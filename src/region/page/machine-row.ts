@@ -9,12 +9,15 @@ import { remarkSentence, shownTo } from '../records/events.ts';
 import { type Machine, machineFqdn, systemName } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem, isWork } from '../records/machine-search.ts';
+import { BOOT_COLOURS } from './last-boot.ts';
 import { machinePath } from './machine-actions.ts';
+import { sectionPath } from './machine-frame.ts';
 import { type Column, LIST_PATH } from './machine-query.ts';
 import { cell } from './parts.ts';
 import { driverName, powerOf, powerPill, powerTaskText } from './power-part.ts';
 import { cellText, disksText, eventText, formatMemory, none, orNone, SPACE, statusPill } from './values.ts';
 import type { View } from './view.ts';
+import type { BootVerdict } from './waterfall.ts';
 import { words } from './words.ts';
 import { isWaiting, progressBar, workText } from './work-part.ts';
 
@@ -22,18 +25,20 @@ const PAGE_MACS = 2;
 /** The id of the form of actions on many, to which the ticks of all rows belong. */
 export const MANY_FORM = 'many-form';
 
-function stateCell(machine: Machine) {
+function stateCell(machine: Machine, boot: BootVerdict | undefined) {
   const { status } = machine;
   const reason = asSentence(remarkSentence(machine.statusReason));
   const text = isProblem(status)
     ? cellText(reason, 'why')
-    : isWork(status) && !isWaiting(machine)
-      ? html`${progressBar(machine)}${cellText(workText(machine), 'small')}`
-      : isWaiting(machine)
-        ? html`<div class="small waits">${remarkSentence(machine.statusReason)}</div>`
-        : status === 'deployed'
-          ? nothing // How it became Deployed is on its own page.
-          : cellText(reason, 'small');
+    : boot !== undefined
+      ? html`<a class="pill ${BOOT_COLOURS[boot.kind]}" href="${sectionPath(machine.systemId, 'boot')}">${words.boots.heads[boot.kind]}</a>${cellText(asSentence(boot.why), 'why')}`
+      : isWork(status) && !isWaiting(machine)
+        ? html`${progressBar(machine)}${cellText(workText(machine), 'small')}`
+        : isWaiting(machine)
+          ? html`<div class="small waits">${remarkSentence(machine.statusReason)}</div>`
+          : status === 'deployed'
+            ? nothing // How it became Deployed is on its own page.
+            : cellText(reason, 'small');
   return html`${statusPill(status)}${text}`;
 }
 
@@ -99,6 +104,14 @@ const areaCell = (kind: AreaKind, area: Area | undefined) => {
   return html`<a class="cut" href="${LIST_PATH}?${kind}=${encodeURIComponent(name)}" title="${name}">${name}</a>`;
 };
 
+/** What a row says besides the record of its machine. */
+interface RowFindings {
+  /** Undefined: the column is not shown, or there is none. */
+  readonly event: MachineEvent | undefined;
+  /** Of its last boot, if it failed. */
+  readonly boot: BootVerdict | undefined;
+}
+
 export interface Shown {
   readonly where: Whereabouts;
   readonly hasRacks: boolean;
@@ -113,11 +126,11 @@ const tickOf = ({ viewer }: View, { systemId }: Machine, name: string) =>
     ? nothing
     : html`<input type="checkbox" class="tick" name="machine" value="${systemId}" form="${MANY_FORM}" aria-label="${words.many.tick(name)}">`;
 
-function cellOf(view: View, machine: Machine, event: MachineEvent | undefined, { where }: Shown, column: Column) {
+function cellOf(view: View, machine: Machine, { event, boot }: RowFindings, { where }: Shown, column: Column) {
   const label = words.machines.columns[column];
   switch (column) {
     case 'state':
-      return cell(label, stateCell(machine), 'state');
+      return cell(label, stateCell(machine, boot), 'state');
     case 'owner':
       return cell(label, ownerCell(machine), machine.owner === undefined ? 'nearer' : 'owner');
     case 'network':
@@ -134,7 +147,7 @@ function cellOf(view: View, machine: Machine, event: MachineEvent | undefined, {
   }
 }
 
-export function machineRow(view: View, machine: Machine, event: MachineEvent | undefined, shown: Shown): Html {
+export function machineRow(view: View, machine: Machine, findings: RowFindings, shown: Shown): Html {
   const name = machineFqdn(machine);
   const tags = machine.tags.map(({ name: tag }) => html`<span class="tag">${tag}</span>`);
   const locked = machine.isLocked === true ? html`<span class="tag amber">${words.machines.locked}</span>` : nothing;
@@ -142,7 +155,7 @@ export function machineRow(view: View, machine: Machine, event: MachineEvent | u
     <tr>
     <td class="first"><div>${tickOf(view, machine, name)}<div class="name"><a href="${machinePath(machine.systemId)}">${name}</a></div>
     <div class="small cut"><span class="id">${machine.systemId}</span>${rackLinks(machine, shown)}</div>${locked}${tags}</div></td>
-    ${shown.columns.map((column) => cellOf(view, machine, event, shown, column))}
+    ${shown.columns.map((column) => cellOf(view, machine, findings, shown, column))}
     </tr>`;
 }
 

@@ -19,11 +19,13 @@ import type { Region } from '../region.ts';
 import { formOf } from './forms.ts';
 import { IMAGES_PATH, resourceTitle } from './image-page.ts';
 import { actionPath, actionsFor, machinePath, toneOf } from './machine-actions.ts';
+import { sectionPath } from './machine-frame.ts';
 import { ACCEPT_ALL } from './machines-page.ts';
 import { findNearlyFull, subnetPath } from './networks-page.ts';
 import { rackPath, remark } from './racks-part.ts';
 import { codeIn, pathBelow, statusPill } from './values.ts';
 import { EDIT_MACHINE, mayCall, type View } from './view.ts';
+import type { BootVerdict } from './waterfall.ts';
 import { words } from './words.ts';
 
 interface Need {
@@ -33,14 +35,19 @@ interface Need {
   readonly remedy?: Html;
 }
 
+/** The first machines of a kind, and how many there are. */
+export interface ListedMachines {
+  readonly listed: readonly Machine[];
+  readonly count: number;
+}
+
 /** What the page has read of machines and images. */
 interface Findings {
-  readonly problems: readonly Machine[];
-  /** Of all machines with a problem. */
-  readonly problemCount: number;
-  readonly waiting: readonly Machine[];
-  /** How many more wait. */
-  readonly waitingMore: number;
+  readonly problems: ListedMachines;
+  /** At work, but their last boots failed. */
+  readonly failing: ListedMachines;
+  readonly verdicts: ReadonlyMap<string, BootVerdict>;
+  readonly waiting: ListedMachines;
   readonly freshCount: number;
   readonly failedImages: readonly ListedResource[];
   readonly skipped: ImportRun['skipped'];
@@ -67,6 +74,13 @@ const problemNeed = (view: View, machine: Machine): Need => ({
   who: ofMachine(machine),
   what: asSentence(remarkSentence(machine.statusReason)),
   remedy: nextAction(machine, view),
+});
+
+const failingNeed = (machine: Machine, verdict: BootVerdict | undefined): Need => ({
+  tone: verdict?.kind === 'stopped' ? 'amber' : 'red',
+  who: ofMachine(machine),
+  what: html`${codeIn(asSentence(verdict?.why ?? ''))}`,
+  remedy: buttonTo(sectionPath(machine.systemId, 'boot'), words.boots.see),
 });
 
 const waitingNeed = ({ viewer }: View, machine: Machine): Need => ({
@@ -141,19 +155,24 @@ function freshNeeds(view: View, count: number): readonly Need[] {
 }
 
 export async function needsOf(view: View, findings: Findings): Promise<readonly Need[]> {
-  const { problems, problemCount, waiting, waitingMore, freshCount } = findings;
-  const listed = (path: string) => buttonTo(path, words.overview.list);
-  const rest = (count: number, text: string, status: 'problem' | 'work'): readonly Need[] => {
-    const path = `/MAAS/machines/?status=${status}`;
-    const tone = status === 'problem' ? 'red' : 'amber';
-    return count <= 0 ? [] : [{ tone, who: nameOf(path, text), what: '', remedy: listed(path) }];
+  const { problems, failing, verdicts, waiting, freshCount } = findings;
+  /** The line that leads to the machines of a kind that are not listed. */
+  const rest = ({ listed, count }: ListedMachines, kind: 'problem' | 'failing' | 'waiting'): readonly Need[] => {
+    const left = count - listed.length;
+    if (left <= 0) return [];
+    const path = `/MAAS/machines/?status=${kind === 'problem' ? 'problem' : 'work'}`;
+    const who = nameOf(path, words.overview.further[kind](left));
+    const tone = kind === 'waiting' ? 'amber' : 'red';
+    return [{ tone, who, what: '', remedy: buttonTo(path, words.overview.list) }];
   };
   return [
     ...rackNeeds(view),
-    ...problems.map((machine) => problemNeed(view, machine)),
-    ...rest(problemCount - problems.length, words.overview.moreProblems(problemCount - problems.length), 'problem'),
-    ...waiting.map((machine) => waitingNeed(view, machine)),
-    ...rest(waitingMore, words.overview.more(waitingMore), 'work'),
+    ...problems.listed.map((machine) => problemNeed(view, machine)),
+    ...rest(problems, 'problem'),
+    ...failing.listed.map((machine) => failingNeed(machine, verdicts.get(machine.systemId))),
+    ...rest(failing, 'failing'),
+    ...waiting.listed.map((machine) => waitingNeed(view, machine)),
+    ...rest(waiting, 'waiting'),
     ...imageNeeds(findings),
     ...(await rangeNeeds(view)),
     ...(await conflictNeeds(view.region)),

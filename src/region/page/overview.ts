@@ -11,26 +11,28 @@ import { isImporting } from '../records/boot-store.ts';
 import { isFailure } from '../records/import-reason.ts';
 import type { Machine } from '../records/machine.ts';
 import { machineFqdn } from '../records/machine.ts';
-import { STATUS_GROUPS } from '../records/machine-search.ts';
+import { isProblem, isWork } from '../records/machine-search.ts';
 import { renderStrangers } from './events-part.ts';
 import { renderLeftSteps } from './first-steps.ts';
 import { IMAGES_PATH, importPart, resourceTitle, statePill } from './image-page.ts';
+import { findFailedBoots } from './last-boot.ts';
 import { machinePath } from './machine-actions.ts';
 import { countsOf } from './machine-filters.ts';
+import { type IndexedMachine, indexOf } from './machine-index.ts';
 import { parseQuery } from './machine-query.ts';
 import { ACCEPT_ALL } from './machines-page.ts';
-import { moreLine, needsOf, renderNeeds } from './needs.ts';
+import { type ListedMachines, moreLine, needsOf, renderNeeds } from './needs.ts';
 import { NETWORKS_PATH } from './networks-page.ts';
 import { pageOf } from './parts.ts';
 import { pathBelow, statusPill } from './values.ts';
 import { mayCall, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
-import { isWaiting, progressBar, workText } from './work-part.ts';
+import { progressBar, workText } from './work-part.ts';
 
 /** Machines with a problem, or at work, that are listed one by one. */
 const LISTED_MAX = 10;
-/** Machines at work that are read, to tell those that wait for somebody from those that go on by themselves. */
-const WORK_READ_MAX = 40;
+/** Of machines that boot, the boots of so many are judged: of those that have been silent for the longest time. */
+const BOOTS_READ_MAX = 40;
 
 const linkOf = (machine: Machine) =>
   html`<a class="name" href="${machinePath(machine.systemId)}">${machineFqdn(machine)}</a>`;
@@ -59,41 +61,73 @@ async function firstSteps(view: View) {
     <li>${steps.image}${link(IMAGES_PATH, first.toImages)}</li></ol></div>`;
 }
 
+/** Those of a kind that are listed, and how many there are. */
+const listedOf = (read: ReadonlyMap<string, Machine>, all: readonly IndexedMachine[]): ListedMachines => ({
+  listed: all.slice(0, LISTED_MAX).flatMap(({ systemId }) => read.get(systemId) ?? []),
+  count: all.length,
+});
+
+async function readMachines({ region: { store } }: View, wanted: readonly IndexedMachine[]) {
+  const systemIds = wanted.map(({ systemId }) => systemId);
+  const machines = wanted.length === 0 ? [] : await store.listMachines({ systemIds }, 0, systemIds.length);
+  return new Map(machines.map((machine) => [machine.systemId, machine]));
+}
+
+const needOf = ({ status, isWaiting }: IndexedMachine) =>
+  isProblem(status) ? 'problem' : !isWork(status) ? 'none' : isWaiting ? 'waiting' : 'going';
+
+/** The machines that need somebody, by why, and those at work that go on by themselves. */
+async function machinesOf(view: View) {
+  const all = (await indexOf(view.region).list()).filter(({ isDevice }) => !isDevice);
+  const byNeed = Map.groupBy(all, needOf);
+  const [problems = [], waiting = [], work = []] = [byNeed.get('problem'), byNeed.get('waiting'), byNeed.get('going')];
+  const booting = work
+    .filter(({ bootMs }) => bootMs !== undefined)
+    .toSorted((a, b) => (a.bootMs ?? 0) - (b.bootMs ?? 0))
+    .slice(0, BOOTS_READ_MAX);
+  const boots = await readMachines(view, booting);
+  const verdicts = await findFailedBoots(view, [...boots.values()]);
+  await nextTurn();
+  const failing = work.filter(({ systemId }) => verdicts.has(systemId));
+  const going = work.filter(({ systemId }) => !verdicts.has(systemId));
+  const read = await readMachines(
+    view,
+    [problems, waiting, going].flatMap((some) => some.slice(0, LISTED_MAX)),
+  );
+  return {
+    problems: listedOf(read, problems),
+    failing: listedOf(boots, failing),
+    verdicts,
+    waiting: listedOf(read, waiting),
+    going: listedOf(read, going),
+  };
+}
+
 async function renderOverview(view: View): Promise<Html> {
   const { region, nowMs } = view;
   const { store } = region;
   const counts = await store.countStatuses();
-  const countIn = (statuses: readonly Machine['status'][]) =>
-    statuses.reduce((sum, status) => sum + (counts.get(status) ?? 0), 0);
-  const read = async (statuses: readonly Machine['status'][], max: number) =>
-    countIn(statuses) === 0 ? [] : await store.listMachines({ statuses }, 0, max);
-  const problems = await read(STATUS_GROUPS.problem, LISTED_MAX);
-  const work = await read(STATUS_GROUPS.work, WORK_READ_MAX);
-  await nextTurn();
-  const waiting = work.filter(isWaiting);
-  const going = work.filter((machine) => !isWaiting(machine));
+  const machines = await machinesOf(view);
   const run = await store.boot.findRun();
   const isRunning = isImporting(run);
   const images = await region.bootImages.listResources();
   const moving = images.filter(({ progress }) => MOVING.has(progress?.state ?? ''));
   const needs = await needsOf(view, {
-    problems,
-    problemCount: countIn(STATUS_GROUPS.problem),
-    waiting: waiting.slice(0, LISTED_MAX),
-    waitingMore: Math.max(0, waiting.length - LISTED_MAX),
-    freshCount: countIn(STATUS_GROUPS.new),
+    ...machines,
+    freshCount: counts.get('new') ?? 0,
     failedImages: images.filter(({ progress }) => progress?.state === 'failed'),
     skipped: run.skipped.filter(({ reason }) => isFailure(reason)),
   });
-  const more = countIn(STATUS_GROUPS.work) - waiting.length - Math.min(going.length, LISTED_MAX);
+  const { going } = machines;
+  const more = going.count - going.listed.length;
   const now = [
-    ...going.slice(0, LISTED_MAX).map(workItem),
+    ...going.listed.map(workItem),
     ...(more > 0 ? [moreLine(words.overview.moreWork(more), '/MAAS/machines/?status=work')] : []),
     ...moving.slice(0, LISTED_MAX).map((resource) => imageItem(resource, isRunning, nowMs)),
   ];
   const happening =
     now.length === 0 ? nothing : html`<h2>${words.overview.now}</h2><div class="sheet" data-at-work="">${now}</div>`;
-  const machines =
+  const byState =
     counts.size === 0
       ? await firstSteps(view)
       : html`<h2>${words.overview.machines}</h2>${countsOf(counts, parseQuery(new Map()))}`;
@@ -105,7 +139,7 @@ async function renderOverview(view: View): Promise<Html> {
       <div id="bar" class="bar"><h1>${words.frame.pages.overview}</h1></div>
       <div id="needs">${renderNeeds(needs, counts.size > 0)}</div>
       <div id="steps">${await renderLeftSteps(view)}</div>
-      <div id="counts">${machines}</div>
+      <div id="counts">${byState}</div>
       <div id="now">${happening}</div>
       <div id="strangers">${await renderStrangers(view)}</div>`,
   });

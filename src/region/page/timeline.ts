@@ -37,10 +37,13 @@ export function bootsOf(events: readonly MachineEvent[]): readonly Boot[] {
 
 const LOADED = /^(?:tftp\.sent|http\.file-sent|http\.rendered)$/;
 
-/** True for an offer to firmware after something was loaded, or after a long silence. iPXE continues the boot that loaded it. */
+/**
+ * True for the first offer to firmware, and for one after something was loaded or after a long silence. iPXE continues the boot that loaded it.
+ */
 function startsBoot(event: MachineEvent, current: Boot) {
   const fields = fieldsOf(event);
   if (event.kind !== 'dhcp.offer' || !isBootOffer(fields)) return false;
+  if (!startsWithBoot(current)) return true;
   const last = current.at(-1);
   if (last !== undefined && event.atMs - last.atMs > QUIET_MS) return true;
   const hasKernel = current.some((one) => one.kind === 'http.file-sent' && isKernel(fieldsOf(one)));

@@ -223,6 +223,8 @@ export interface BootVerdict {
   readonly kind: 'good' | 'bad' | 'going-on' | 'stopped';
   /** Why it did not go well; empty if it did, or goes on. */
   readonly why: string;
+  /** True if only the machine's state says so. */
+  readonly isState?: boolean;
 }
 
 /** Whether a boot went well: by what the region says of its machine, by what the machine reported and loaded, and by its last step. */
@@ -233,7 +235,10 @@ export function judgeBoot(boot: readonly MachineEvent[], rows: readonly BootRow[
   const last = rows.at(-1);
   const lastMs = last?.endMs ?? 0;
   const hintWhy = hint === undefined ? '' : eventText(hint);
-  if (failed !== undefined) return { kind: 'bad', why: hintWhy || fault?.why || words.waterfall.failedAs(failed.name) };
+  if (failed !== undefined) {
+    const why = hintWhy || fault?.why;
+    return why ? { kind: 'bad', why } : { kind: 'bad', why: words.waterfall.failedAs(failed.name), isState: true };
+  }
   const reached = rows.findLastIndex(isReached);
   const faultAt = fault === undefined ? -1 : rows.lastIndexOf(fault);
   const isOwnFault = fault?.key === 'failure report';

@@ -37,17 +37,22 @@ function deadlineText({ statusDeadlineMs }: Machine, nowMs: number) {
   return minutes <= 0 ? words.work.timedOut : words.work.failsAfter(minutes);
 }
 
-export function renderWork(machine: Machine, nowMs: number): Html {
-  const bar = progressBar(machine);
-  if (bar === nothing) return nothing;
+/** How often it was restarted, when it reported last, and when it fails without a report; empty: none is known. */
+export function workNotes(machine: Machine, nowMs: number): string {
   const { attempts = 0, reportedMs } = machine.work ?? {};
   const notes = [
     attempts > 0 ? words.work.restarted(attempts) : '',
     reportedMs === undefined ? '' : words.work.reported(words.values.ago(nowMs - reportedMs)),
     deadlineText(machine, nowMs),
-  ].filter((text) => text !== '');
+  ];
+  return notes.filter((text) => text !== '').join(' · ');
+}
+
+export function renderWork(machine: Machine, nowMs: number): Html {
+  const bar = progressBar(machine);
+  if (bar === nothing) return nothing;
   const text = workText(machine);
   return html`
     <div class="sheet work"><div class="line"><b>${text === '' ? words.work.begins(words.values.state(machine.status)) : text}</b>
-    <span class="soft">${notes.join(' · ')}</span></div>${bar}</div>`;
+    <span class="soft">${workNotes(machine, nowMs)}</span></div>${bar}</div>`;
 }

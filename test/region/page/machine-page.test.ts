@@ -44,6 +44,11 @@ const BOOTS: readonly (readonly [string, readonly MachineEvent[], readonly numbe
     [event(1, 'dhcp.offer', OFFER), event(2, 'tftp.sent'), event(9, 'dhcp.offer', SYSTEM), event(10, 'http.posted')],
     [4],
   ],
+  [
+    'what the region did before the first offer is no part of the boot',
+    [event(1, 'dhcp.ack'), event(2, 'dhcp.offer', OFFER), event(3, 'tftp.sent')],
+    [2, 1],
+  ],
   ['two boots', [event(1, 'dhcp.offer', OFFER), event(2, 'tftp.sent'), event(30, 'dhcp.offer', OFFER)], [1, 2]],
   ['repeated offers without a load are one boot', [event(1, 'dhcp.offer', OFFER), event(5, 'dhcp.offer', OFFER)], [2]],
   [

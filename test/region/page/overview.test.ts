@@ -83,6 +83,19 @@ test('of many machines with a problem the first are listed, and a link leads to 
     { newMachinesMax: 100 },
   ));
 
+test('of many machines that wait the first are listed, and the rest is counted right', () =>
+  withRegion(
+    async ({ region }) => {
+      for (let index = 1; index <= 53; index += 1)
+        await region.life.command(await machine(region, index), { name: 'accept' }, BY);
+      const page = await pageOf(region);
+      const needs = needsIn(page);
+      assert.deepEqual([needs.length, needs.at(-1)], [11, '43 more machines wait for somebody [Show them']);
+      assert.ok(!page.includes('Happening now'));
+    },
+    { newMachinesMax: 100 },
+  ));
+
 test('a silent rack needs a person', () =>
   withRegion(async ({ region, clock, store }) => {
     await region.life.command(await machine(region, 1), { name: 'accept', skipsCommissioning: true }, BY);
@@ -127,7 +140,8 @@ test('a refresh soon after another does not read again which addresses are taken
     const soon = await statementsOf();
     clock.advance(500);
     const later = await statementsOf();
-    assert.equal(later - soon, 3, `${soon} and ${later} statements`);
+    // Three for the addresses, and two of the index of machines.
+    assert.equal(later - soon, 5, `${soon} and ${later} statements`);
   } finally {
     end();
     await place.remove();
