@@ -27,14 +27,16 @@ import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { BootTokenSource } from './boot-tokens.ts';
 import type { AssetRefusal } from './boot-words.ts';
 import type { BootConfig } from './config.ts';
-import { type Decision, decideStep } from './decision.ts';
+import { decideStep } from './decision.ts';
 import { answersOnPort80, findEndpointFor, formatBaseUrl } from './endpoint.ts';
 import { renderGrub } from './grub.ts';
 import type { HasFile, RealOf } from './images.ts';
 import { renderIpxe } from './ipxe.ts';
+import { fitToLoader } from './loader-limits.ts';
 import { type ConfigIdentity, type LoaderLanguage, parseBootPath, swapUuid } from './paths.ts';
+import { names } from './profile.ts';
 import { renderPxelinux } from './pxelinux.ts';
-import type { BootStep, RenderedText, RenderPlace } from './step.ts';
+import type { BootStep, Decision, RenderedText, RenderPlace } from './step.ts';
 
 interface AssetRequest {
   /** Decoded, not normalised. */
@@ -55,6 +57,7 @@ export type BootAsset =
       readonly mac: MacAddress | undefined;
       /** The machine's next step, or why there is none. */
       readonly purpose: string;
+      readonly step: BootStep;
     }
   /** No text is rendered for this name; a file of the tree at `path` still takes precedence. */
   | {
@@ -102,11 +105,12 @@ export function resolveBootAsset(request: AssetRequest, context: AssetContext): 
     }
     case 'config': {
       const asker = findAsker(path.identity, peer, context);
-      if (asker.machine === undefined && path.identity.kind !== 'default' && path.identity.kind !== 'first') {
+      const isGeneral = path.identity.kind === 'default' || path.identity.kind === 'first';
+      if (asker.machine === undefined && !isGeneral && !hasOwnProfile(path.identity, context)) {
         return { kind: 'missing', path: path.path, reason: 'machine-unknown', mac: asker.mac };
       }
-      const { purpose, text } = renderFor(path.language, path.identity, asker, request, context);
-      return { kind: 'rendered', path: path.path, text, mac: asker.mac, purpose };
+      const rendered = renderFor(path.language, path.identity, asker, request, context);
+      return { kind: 'rendered', path: path.path, mac: asker.mac, ...rendered };
     }
     default:
       return unreachable(path);
@@ -160,23 +164,32 @@ function findAsker(identity: ConfigIdentity, peer: Asker, context: AssetContext)
   }
 }
 
+/** True if a profile names the hardware address in a path: no other path of its loaders is needed, then. */
+function hasOwnProfile(identity: ConfigIdentity, { config }: AssetContext): boolean {
+  if (identity.kind !== 'mac') return false;
+  return (config.profiles ?? []).some(({ machines }) => names(machines, { machine: undefined, macs: [identity.mac] }));
+}
+
 function renderFor(
   language: LoaderLanguage,
   identity: ConfigIdentity,
   asker: Asker,
   request: AssetRequest,
   context: AssetContext,
-): { readonly purpose: string; readonly text: string } {
+): Pick<BootAsset & { readonly kind: 'rendered' }, 'purpose' | 'text' | 'step'> {
   const { http } = context.config;
+  const { machine, mac } = asker;
   const endpoint = findEndpointFor(http, request.local);
   const baseUrl = endpoint === undefined ? undefined : formatBaseUrl(endpoint);
-  const chains = asker.machine === undefined && identity.kind === 'first';
+  const chains = machine === undefined && identity.kind === 'first';
   const asked = identity.kind === 'default' ? identity : undefined;
-  const decision: Decision = chains
+  const decided: Decision = chains
     ? { step: { kind: 'chain' }, purpose: 'chain', title: 'asking again by hardware address' }
     : decideStep(
         {
-          machine: asker.machine,
+          machine,
+          mac,
+          address: request.peer,
           architecture: asked?.architecture,
           subarchitecture: asked?.subarchitecture,
           baseUrl,
@@ -185,21 +198,24 @@ function renderFor(
         context,
       );
   const place: RenderPlace = {
-    title: decision.title,
+    title: decided.title,
+    architecture: machine?.architecture ?? asked?.architecture,
     baseUrl,
     grubHttp: answersOnPort80(http, request.local) ? request.local : undefined,
-    mac: asker.mac,
+    mac,
     hasFile: context.hasFile,
   };
-  const rendered = renderIn(language, decision.step, place);
-  if (rendered.ok) return { purpose: decision.purpose, text: rendered.text };
+  const { step, purpose } = fitToLoader(decided, language, place);
+  const rendered = renderIn(language, step, place);
+  if (rendered.ok) return { step, purpose, text: rendered.text };
 
   const lines = [
     `the kernel arguments cannot be written for ${language}: ${rendered.refusal}.`,
-    'Correct kernel_params of the rack, or the arguments of this machine.',
+    'Correct kernel_params of the rack, or the arguments of this machine or of its profile.',
   ];
-  const explained = renderIn(language, { kind: 'explain', lines }, place);
-  return { purpose: 'arguments-not-quotable', text: explained.ok ? explained.text : '' };
+  const explanation: BootStep = { kind: 'explain', lines };
+  const explained = renderIn(language, explanation, place);
+  return { step: explanation, purpose: 'arguments-not-quotable', text: explained.ok ? explained.text : '' };
 }
 
 function renderIn(language: LoaderLanguage, step: BootStep, place: RenderPlace): RenderedText {

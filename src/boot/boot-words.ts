@@ -42,12 +42,22 @@ export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
   install: 'to install its system',
   local: 'to boot its own disk',
   poweroff: 'to power off (nothing to do)',
+  profile: 'to boot a profile, whose name follows a colon',
   chain: 'to identify itself and ask again',
   'image-missing': 'that its kernel and initrd are not in the boot tree',
   'no-environment': 'that its processor is 32-bit, for which Rackboot has no environment',
   'no-boot-http': 'that this rack has no HTTP listener to report to',
   'arguments-not-quotable': 'that its kernel arguments cannot be quoted',
+  'profile-file-missing': 'that a file of its profile is not in the boot tree',
+  'profile-value-missing': 'that its profile needs a value that it lacks',
+  'loader-cannot': 'that its loader cannot start its profile',
 };
+
+/** What a machine is told: `to boot its own disk`. */
+export function purposeText(purpose: string): string {
+  const [kind, name] = purpose.split(':');
+  return kind === 'profile' ? `to boot the profile ${name}` : (PURPOSE_SENTENCES[purpose] ?? purpose);
+}
 
 /** For a configuration that can only explain a problem, by purpose. */
 export const PURPOSE_PROBLEMS: Readonly<Record<string, string>> = {
@@ -58,9 +68,14 @@ export const PURPOSE_PROBLEMS: Readonly<Record<string, string>> = {
   'no-boot-http': 'this rack has no HTTP listener to report to: set boot.http.listen',
   'arguments-not-quotable':
     "its kernel arguments cannot be quoted: correct boot.kernel_params, or this machine's arguments or name",
+  'profile-file-missing': 'a file of its profile is not in the boot tree: put it there',
+  'profile-value-missing':
+    'its profile names a value that it lacks, such as a host name: correct the profile, or let the machine enlist first',
+  'loader-cannot':
+    'its loader cannot start its profile: put iPXE and memdisk into the boot tree (`sudo rackboot images build`), or let its firmware start by UEFI',
 };
 
-export const toldText = (purpose: string): string => `Was told ${PURPOSE_SENTENCES[purpose] ?? purpose}`;
+export const toldText = (purpose: string): string => `Was told ${purposeText(purpose)}`;
 
 export const fileText = ({ file }: { readonly file?: string | undefined }): string => file ?? 'a file';
 

@@ -2,6 +2,7 @@
 
 import type { Ipv4 } from '../net/address.ts';
 import type { ImportedName } from './imported-images.ts';
+import type { Profile } from './profile.ts';
 import type { QuirkRule } from './quirks.ts';
 
 /** One `address:port` of the boot HTTP listener. */
@@ -29,6 +30,10 @@ export interface BootConfig {
   readonly copiesImages: boolean;
   /** False: the agent leaves the BMC of an enlisting machine unchanged and reports only its address. */
   readonly bmcUser: boolean;
+  /** `undefined`: none. */
+  readonly profiles?: readonly Profile[] | undefined;
+  /** How long a menu with the offered profiles waits. 0 or `undefined`: there is no menu. */
+  readonly menuSeconds?: number | undefined;
   /** The endpoints of the boot HTTP listener. */
   readonly http: readonly HttpEndpoint[];
 }

@@ -6,20 +6,12 @@
 // 3. A machine that cannot start its step starts nothing else instead.
 // 4. The configuration says what enlists: the ephemeral environment, an installer whose preseed runs the agent, or an imported system whose
 //    cloud-init does. All other work is done in the ephemeral environment.
+// 5. A profile takes the place of a step that is no work (profile.ts). Where a menu is shown, the machine's own step is its first entry.
 
 import { unreachable } from '../errors.ts';
 import { DEVICE_STATE, type RackMachine } from '../machines/machine.ts';
 import { parseCpu } from './architectures.ts';
-import type { BootConfig } from './config.ts';
-import {
-  type BootImage,
-  describeImage,
-  findImage,
-  type HasFile,
-  type ImageQuery,
-  isPlainName,
-  type RealOf,
-} from './images.ts';
+import { type BootImage, describeImage, findImage, type ImageQuery, isPlainName, type RealOf } from './images.ts';
 import { findImported, formatImportedName, type ImportedImage, type ImportedName } from './imported-images.ts';
 import {
   ENLIST_INSTALLER,
@@ -34,31 +26,9 @@ import {
   parseKernelParams,
 } from './kernel-line.ts';
 import { preseedSecret } from './preseed-secret.ts';
-import type { BootStep } from './step.ts';
-
-interface StepContext {
-  readonly config: BootConfig;
-  readonly hasFile: HasFile;
-  readonly realOf?: RealOf | undefined;
-}
-
-interface StepQuery {
-  readonly machine: RackMachine | undefined;
-  /** An unknown machine's architecture, if its loader says. */
-  readonly architecture: string | undefined;
-  readonly subarchitecture: string | undefined;
-  /** The boot HTTP listener; `undefined` if there is none. */
-  readonly baseUrl: string | undefined;
-  readonly token?: string | undefined;
-}
-
-/** A step, with labels for the timeline and the screen. */
-export interface Decision {
-  readonly step: BootStep;
-  /** The machine's purpose, or `image-missing`, `no-environment`, `no-boot-http`, `arguments-not-quotable`. */
-  readonly purpose: string;
-  readonly title: string;
-}
+import { findProfile, fitsArchitecture } from './profile.ts';
+import { decideProfile } from './profile-step.ts';
+import type { BootStep, Decision, MenuEntry, StepContext, StepQuery } from './step.ts';
 
 /** Assumed if the loader does not say: pxelinux runs only on BIOS machines. */
 const DEFAULT_ARCHITECTURE = 'amd64';
@@ -69,7 +39,32 @@ const NO_ENVIRONMENT = [
   'Only machines with 64-bit processors can be used. Switch this one off.',
 ] as const;
 
-export function decideStep(asked: StepQuery, context: StepContext): Decision {
+export function decideStep(query: StepQuery, context: StepContext): Decision {
+  const { profiles = [], menuSeconds = 0 } = context.config;
+  const isAtWork = query.machine !== undefined && isWork(query.machine);
+  if (isAtWork || profiles.length === 0) return decideOwnStep(query, context);
+  const { machine, mac } = query;
+  const macs = [...(machine?.macs ?? []), ...(mac === undefined ? [] : [mac])];
+  const architecture = machine?.architecture ?? query.architecture ?? DEFAULT_ARCHITECTURE;
+  const profile = findProfile(profiles, { machine, macs, architecture });
+  const decision = profile === undefined ? decideOwnStep(query, context) : decideProfile(profile, query, context);
+  const offered = menuSeconds === 0 ? [] : profiles.filter((one) => one.offered && fitsArchitecture(one, architecture));
+  const choices = offered.flatMap((one) => menuEntry(one.title, decideProfile(one, query, context).step));
+  if (choices.length === 0) return decision;
+  const entries = [...menuEntry(decision.title, decision.step), ...choices];
+  return { ...decision, step: { kind: 'menu', seconds: menuSeconds, entries } };
+}
+
+/** A machine's record has a boot token exactly while it works for the region, as far as this rack may give it. */
+const isWork = ({ purpose, bootToken }: RackMachine): boolean =>
+  purpose === 'commissioning' || purpose === 'install' || bootToken !== undefined;
+
+/** Empty for a step that no menu offers. */
+const menuEntry = (title: string, step: BootStep): readonly MenuEntry[] =>
+  step.kind === 'menu' || step.kind === 'chain' ? [] : [{ title, step }];
+
+/** What the machine's life asks for. */
+function decideOwnStep(asked: StepQuery, context: StepContext): Decision {
   const isDevice = asked.machine?.statusName === DEVICE_STATE && asked.machine.purpose === 'enlist';
   const query = isDevice ? { ...asked, machine: undefined } : asked;
   const { machine } = query;
@@ -122,7 +117,7 @@ function decideKernel(
   const { kernel } = found.image;
   const title = `${name}: ${task}, ${kernel.slice(0, kernel.lastIndexOf('/'))}`;
   const booted = ofOneVersion(found, context.realOf);
-  const { image } = booted;
+  const { kernel: path, initrd } = booted.image;
   const words = wordsFor(booted, machine, baseUrl, facts);
   if (words === undefined) {
     return explain('arguments-not-quotable', name, [
@@ -130,7 +125,7 @@ function decideKernel(
       'Rename it.',
     ]);
   }
-  return { step: { kind: 'kernel', image, words }, purpose, title };
+  return { step: { kind: 'kernel', kernel: path, initrds: [{ file: initrd }], words }, purpose, title };
 }
 
 type FoundSystem =

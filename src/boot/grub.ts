@@ -19,6 +19,7 @@ import {
   asScreenText,
   type BootStep,
   EXPLAIN_SECONDS,
+  type MenuEntry,
   type RenderedText,
   type RenderPlace,
   tryRender,
@@ -51,36 +52,84 @@ export function renderGrub(step: BootStep, place: RenderPlace): RenderedText {
 
 const say = (text: string): string => `echo '${asScreenText(`Rackboot: ${text}`)}'`;
 
-const startFrom = (device: string): string => `start '(${device})' '${device}'`;
-
 const AGAIN = [`sleep ${EXPLAIN_SECONDS}`, 'reboot'] as const;
 
 function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
   switch (step.kind) {
-    case 'kernel': {
-      const words = step.words.map(quoteGrub).join(' ');
-      if (words.length > KERNEL_LINE_BYTES_MAX) throw new Unquotable('too-long');
-      const bootif = place.mac === undefined ? 'BOOTIF=01-"$net_default_mac"' : quoteGrub(formatBootif(place.mac));
-      const { kernel, initrd } = step.image;
+    case 'menu':
       return [
-        say(place.title),
-        'function start {',
-        `  ${say(`loading the kernel, ${kernel}, from`)} "$2"`,
-        `  if linux "$1"${quoteGrub(`/${kernel}`)} ${bootif} ${words}; then`,
-        `    ${say(`loading the initrd, ${initrd}, from`)} "$2"`,
-        `    if initrd "$1"${quoteGrub(`/${initrd}`)}; then`,
-        `      ${say('starting the kernel.')}`,
-        '      boot',
-        '    fi',
-        '  fi',
-        '}',
-        // `$root` is the device that GRUB came from: `tftp,10.20.0.1`.
-        ...(place.grubHttp === undefined ? [] : [startFrom(`http,${formatIpv4(place.grubHttp)}`)]),
-        `start '' "$root"`,
-        say(`the kernel could not be loaded. Trying again in ${EXPLAIN_SECONDS} seconds.`),
+        // GRUB's shell has no functions within blocks.
+        ...step.entries.flatMap((entry, index) => define(entry.step, place, `start${index}`)),
+        `set timeout=${step.seconds}`,
+        'set default=0',
+        ...step.entries.flatMap((entry, index) => [
+          `menuentry '${asScreenText(entry.title)}' {`,
+          ...run(entry.step, { ...place, title: entry.title }, `start${index}`).map((line) => `  ${line}`),
+          '}',
+        ]),
+      ];
+    case 'chain':
+      // `configfile` of a missing file says so and continues.
+      return [
+        say('asking the rack what to start.'),
+        'if [ -n "$net_default_mac" ]; then configfile "$prefix/grub.cfg-$net_default_mac"; fi',
+        // 32-bit UEFI says nothing about the processor; `cpuid -l` looks for long mode.
+        'set cpu="$grub_cpu"',
+        'if [ "$cpu" = i386 ]; then if cpuid -l; then set cpu=x86_64; fi; fi',
+        'configfile "$prefix/grub.cfg-default-$cpu"',
+        say(`no configuration could be loaded. Trying again in ${EXPLAIN_SECONDS} seconds.`),
         ...AGAIN,
       ];
-    }
+    default:
+      return [...define(step, place, 'start'), ...run(step, place, 'start')];
+  }
+}
+
+/** The function that loads and starts a kernel; nothing for another step. Its arguments: the device of paths, and its name for people. */
+function define(step: MenuEntry['step'], place: RenderPlace, name: string): readonly string[] {
+  if (step.kind !== 'kernel') return [];
+  const words = step.words.map(quoteGrub).join(' ');
+  if (words.length > KERNEL_LINE_BYTES_MAX) throw new Unquotable('too-long');
+  const bootif = place.mac === undefined ? 'BOOTIF=01-"$net_default_mac"' : quoteGrub(formatBootif(place.mac));
+  const { kernel, initrds } = step;
+  const linux = `linux "$1"${quoteGrub(`/${kernel}`)} ${bootif}${words === '' ? '' : ` ${words}`}`;
+  const files = initrds.map(({ file }) => file);
+  const initrd = `initrd ${files.map((file) => `"$1"${quoteGrub(`/${file}`)}`).join(' ')}`;
+  return [
+    `function ${name} {`,
+    `  ${say(`loading the kernel, ${kernel}, from`)} "$2"`,
+    `  if ${linux}; then`,
+    ...(files.length === 0
+      ? [`    ${say('starting the kernel.')}`, '    boot']
+      : [
+          `    ${say(`loading the initrd, ${files.join(', ')}, from`)} "$2"`,
+          `    if ${initrd}; then`,
+          `      ${say('starting the kernel.')}`,
+          '      boot',
+          '    fi',
+        ]),
+    '  fi',
+    '}',
+  ];
+}
+
+/** Runs the function of a kernel for each device that may have it. */
+function attempt({ grubHttp }: RenderPlace, name: string): readonly string[] {
+  const device = grubHttp === undefined ? undefined : `http,${formatIpv4(grubHttp)}`;
+  return [
+    ...(device === undefined ? [] : [`${name} '(${device})' '${device}'`]),
+    // `$root` is the device that GRUB came from: `tftp,10.20.0.1`.
+    `${name} '' "$root"`,
+    say(`the kernel could not be loaded. Trying again in ${EXPLAIN_SECONDS} seconds.`),
+    ...AGAIN,
+  ];
+}
+
+/** The commands of a step that need no definition, or come after it. */
+function run(step: MenuEntry['step'], place: RenderPlace, name: string): readonly string[] {
+  switch (step.kind) {
+    case 'kernel':
+      return [say(place.title), ...attempt(place, name)];
     case 'local':
       return [
         say(place.title),
@@ -97,18 +146,16 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
       return [say(place.title), 'halt'];
     case 'explain':
       return [...step.lines.map(say), ...AGAIN];
-    case 'chain':
-      // `configfile` of a missing file says so and continues.
+    case 'image':
+    case 'ipxe':
       return [
-        say('asking the rack what to start.'),
-        'if [ -n "$net_default_mac" ]; then configfile "$prefix/grub.cfg-$net_default_mac"; fi',
-        // 32-bit UEFI says nothing about the processor; `cpuid -l` looks for long mode.
-        'set cpu="$grub_cpu"',
-        'if [ "$cpu" = i386 ]; then if cpuid -l; then set cpu=x86_64; fi; fi',
-        'configfile "$prefix/grub.cfg-default-$cpu"',
-        say(`no configuration could be loaded. Trying again in ${EXPLAIN_SECONDS} seconds.`),
+        say(place.title),
+        `if chainloader ${quoteGrub(`/${step.file}`)}; then boot; fi`,
+        say(`${step.file} could not be started. Trying again in ${EXPLAIN_SECONDS} seconds.`),
         ...AGAIN,
       ];
+    case 'script':
+      return [];
     default:
       return unreachable(step);
   }

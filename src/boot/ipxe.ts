@@ -10,10 +10,13 @@
 import { unreachable } from '../errors.ts';
 import { formatEfiSuffix } from './architectures.ts';
 import { formatBootif, KERNEL_LINE_BYTES_MAX, writeKernelWord } from './kernel-line.ts';
+import { MEMDISK, memdiskWords } from './loader-limits.ts';
+import { isUrl } from './paths.ts';
 import {
   asScreenText,
   type BootStep,
   EXPLAIN_SECONDS,
+  type MenuEntry,
   type RenderedText,
   type RenderPlace,
   tryRender,
@@ -44,39 +47,8 @@ const AGAIN = [`sleep ${EXPLAIN_SECONDS}`, 'reboot'] as const;
 
 function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
   switch (step.kind) {
-    case 'kernel': {
-      // A path beginning with `/` comes from the script's own source: TFTP, if there is no boot HTTP listener.
-      const base = place.baseUrl ?? '';
-      const words = step.words.map(quoteIpxe).join(' ');
-      if (words.length > KERNEL_LINE_BYTES_MAX) throw new Unquotable('too-long');
-      const bootif = place.mac === undefined ? `BOOTIF=01-${setting('netX/mac:hexhyp')}` : formatBootif(place.mac);
-      return [
-        say(place.title),
-        'imgfree',
-        // Under UEFI the kernel finds its initrd by this name; under BIOS the word does nothing.
-        `kernel ${base}/${step.image.kernel} initrd=initrd.gz ${bootif} ${words} || goto failed`,
-        `initrd --name initrd.gz ${base}/${step.image.initrd} || goto failed`,
-        'boot || goto failed',
-        ':failed',
-        say(`the kernel could not be started. Trying again in ${EXPLAIN_SECONDS} seconds.`),
-        ...AGAIN,
-      ];
-    }
-    case 'local':
-      return [
-        say(place.title),
-        `iseq ${setting('platform')} efi && goto other ||`,
-        'sanboot --no-describe --drive 0x80 || sanboot --no-describe --drive 0x81 ||',
-        // The BIOS continues with its next boot device.
-        'exit 0',
-        ...otherLoader(step.architecture, place),
-        // The firmware tries its next boot option.
-        'exit 1',
-      ];
-    case 'poweroff':
-      return [say(place.title), 'poweroff ||', ...otherLoader(step.architecture, place), ...AGAIN];
-    case 'explain':
-      return [...step.lines.map(say), ...AGAIN];
+    case 'menu':
+      return renderMenu(step, place);
     case 'chain':
       // A BIOS build reports i386 on any CPU, so check for long mode.
       return [
@@ -86,9 +58,109 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
         say(`no configuration could be loaded. Trying again in ${EXPLAIN_SECONDS} seconds.`),
         ...AGAIN,
       ];
+    case 'kernel':
+    case 'image':
+      return [say(place.title), ...renderEntry(step, place), ...FAILED];
+    case 'local':
+    case 'poweroff':
+      return [say(place.title), ...renderEntry(step, place)];
+    default:
+      return renderEntry(step, place);
+  }
+}
+
+/** The end of a script in which `goto failed` stands. */
+const FAILED = [
+  ':failed',
+  say(`it could not be started. Trying again in ${EXPLAIN_SECONDS} seconds.`),
+  ...AGAIN,
+] as const;
+
+/** The commands of a step. It ends, or goes to `failed`. */
+function renderEntry(step: MenuEntry['step'], place: RenderPlace): readonly string[] {
+  switch (step.kind) {
+    case 'kernel': {
+      const words = step.words.map(quoteIpxe).join(' ');
+      if (words.length > KERNEL_LINE_BYTES_MAX) throw new Unquotable('too-long');
+      const bootif = place.mac === undefined ? `BOOTIF=01-${setting('netX/mac:hexhyp')}` : formatBootif(place.mac);
+      const initrds = step.initrds.map(({ file, name }, index) => ({ file, name, own: initrdName(index) }));
+      // Under UEFI the kernel finds its initrd by this name; under BIOS the word does nothing.
+      const found = initrds.flatMap(({ name, own }) => (name === undefined ? [`initrd=${own}`] : []));
+      return [
+        'imgfree',
+        `kernel ${[urlOf(step.kernel, place), ...found, bootif, words].filter((word) => word !== '').join(' ')} || goto failed`,
+        ...initrds.map(({ file, name, own }) => {
+          // Under BIOS an argument makes a file of that name of it.
+          const named = name === undefined ? '' : ` ${name}`;
+          return `initrd --name ${name ?? own} ${urlOf(file, place)}${named} || goto failed`;
+        }),
+        'boot || goto failed',
+      ];
+    }
+    case 'image':
+      return renderImage(step, place);
+    case 'script':
+      return [...step.lines, ...AGAIN];
+    case 'local':
+      return [
+        `iseq ${setting('platform')} efi && goto other ||`,
+        'sanboot --no-describe --drive 0x80 || sanboot --no-describe --drive 0x81 ||',
+        // The BIOS continues with its next boot device.
+        'exit 0',
+        ...otherLoader(step.architecture, place),
+        // The firmware tries its next boot option.
+        'exit 1',
+      ];
+    case 'poweroff':
+      return ['poweroff ||', ...otherLoader(step.architecture, place), ...AGAIN];
+    case 'explain':
+      return [...step.lines.map(say), ...AGAIN];
+    case 'ipxe':
+      return [];
     default:
       return unreachable(step);
   }
+}
+
+/** A path beginning with `/` comes from the script's own source: TFTP, if there is no boot HTTP listener. */
+const urlOf = (file: string, { baseUrl = '' }: RenderPlace): string => (isUrl(file) ? file : `${baseUrl}/${file}`);
+
+const initrdName = (index: number): string => (index === 0 ? 'initrd.gz' : `initrd${index}.gz`);
+
+/**
+ * `sanboot` reads the medium by the network as the system asks for it, which ends where the system brings drivers of its own. memdisk, for
+ * BIOS only, keeps it in memory, and so can be written.
+ */
+function renderImage({ form, file }: BootStep & { readonly kind: 'image' }, place: RenderPlace): readonly string[] {
+  const url = urlOf(file, place);
+  if (form === 'efi')
+    return [
+      `iseq ${setting('platform')} efi || echo Rackboot: this is a program for UEFI, and this machine started by BIOS. ||`,
+      `chain --autofree ${url} || goto failed`,
+    ];
+  const san = `sanboot --no-describe ${url} ||`;
+  if (!place.hasFile(MEMDISK)) return ['imgfree', san, 'goto failed'];
+  return [
+    'imgfree',
+    form === 'iso' ? san : `iseq ${setting('platform')} pcbios || ${san}`,
+    `iseq ${setting('platform')} pcbios || goto failed`,
+    `kernel ${urlOf(MEMDISK, place)} ${memdiskWords(form)} || goto failed`,
+    `initrd ${url} || goto failed`,
+    'boot || goto failed',
+  ];
+}
+
+/** The first entry follows when the time is over, or when the menu is left. */
+function renderMenu({ seconds, entries }: BootStep & { readonly kind: 'menu' }, place: RenderPlace): readonly string[] {
+  const label = (index: number): string => `rackboot-${index}`;
+  return [
+    'menu Rackboot',
+    ...entries.map(({ title }, index) => `item ${label(index)} ${asScreenText(title)}`),
+    `choose --default ${label(0)} --timeout ${seconds * 1000} chosen || set chosen ${label(0)}`,
+    `goto ${setting('chosen')}`,
+    ...entries.flatMap(({ title, step }, index) => [`:${label(index)}`, say(title), ...renderEntry(step, place)]),
+    ...FAILED,
+  ];
 }
 
 /**

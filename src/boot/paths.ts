@@ -28,6 +28,8 @@ export const BOOT_PATH_BYTES_MAX = 512;
 
 export const baseName = (file: string): string => file.slice(file.lastIndexOf('/') + 1);
 
+export const isUrl = (file: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(file);
+
 export type LoaderLanguage = 'pxelinux' | 'grub' | 'ipxe';
 
 /** What a path says of the machine. */

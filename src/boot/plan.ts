@@ -24,7 +24,7 @@ import { bootsFromHttp, findArchitecture } from './architectures.ts';
 import type { BootClient } from './client.ts';
 import type { BootConfig } from './config.ts';
 import { findEndpointAt, findEndpointFor, findHttpBootEndpoint, formatBaseUrl } from './endpoint.ts';
-import { baseName } from './paths.ts';
+import { baseName, isUrl } from './paths.ts';
 import { findQuirk, type ProxyReply, type QuirkEffects, type QuirkName, type QuirkRule } from './quirks.ts';
 
 export interface BootQuery {
@@ -88,7 +88,6 @@ const IPXE_UEFI = 'ipxe.efi';
 /** iPXE's script. */
 export const IPXE_SCRIPT = 'ipxe.cfg';
 
-const isUrl = (file: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(file);
 /**
  * @returns `undefined` if nothing fits: no loader for the number, or HTTP boot without a boot HTTP listener
  */

@@ -1,6 +1,6 @@
 // Configurations for pxelinux and lpxelinux, and for the loaders that read its language (U-Boot).
 //
-// Sources: syslinux wiki "SYSLINUX" and "PXELINUX" (directives); boots of lpxelinux 6.04 in QEMU.
+// Sources: syslinux wiki "SYSLINUX", "PXELINUX", "Menu" and "MEMDISK" (directives); boots of lpxelinux 6.04 in QEMU.
 //
 // 1. The language consists of lines: a directive takes the rest of its line literally. There is no escape, so any character that could end
 //    a line is refused.
@@ -8,10 +8,13 @@
 
 import { unreachable } from '../errors.ts';
 import { KERNEL_LINE_BYTES_MAX, writeKernelWord } from './kernel-line.ts';
+import { MEMDISK, memdiskWords } from './loader-limits.ts';
 import {
   asScreenText,
   type BootStep,
   EXPLAIN_SECONDS,
+  MENU_SECONDS_MAX,
+  type MenuEntry,
   type RenderedText,
   type RenderPlace,
   tryRender,
@@ -22,6 +25,8 @@ import {
 const TENTHS = 10;
 /** chain.c32 and the libraries it loads. */
 const CHAIN_FILES = ['chain.c32', 'libcom32.c32', 'libutil.c32'] as const;
+/** The same for menu.c32. */
+const MENU_FILES = ['menu.c32', 'libcom32.c32', 'libutil.c32'] as const;
 
 /** One argument of APPEND. */
 export function quotePxelinux(word: string): string {
@@ -37,32 +42,8 @@ export function renderPxelinux(step: BootStep, place: RenderPlace): RenderedText
 
 function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
   switch (step.kind) {
-    case 'kernel': {
-      const append = step.words.map(quotePxelinux).join(' ');
-      if (append.length > KERNEL_LINE_BYTES_MAX) throw new Unquotable('too-long');
-      return [
-        ...atOnce('boot'),
-        `SAY Rackboot: ${asScreenText(place.title)}`,
-        'LABEL boot',
-        `  KERNEL ${step.image.kernel}`,
-        `  INITRD ${step.image.initrd}`,
-        `  APPEND ${append}`,
-        // Adds BOOTIF, with the interface that pxelinux itself used.
-        '  IPAPPEND 2',
-      ];
-    }
-    case 'local':
-      // Quirk: LOCALBOOT 0 returns to the firmware, where some BIOSes hang; chain.c32 starts the first disk itself.
-      return [
-        ...atOnce('local'),
-        `SAY Rackboot: ${asScreenText(place.title)}`,
-        'LABEL local',
-        ...(isBios(step.architecture) && CHAIN_FILES.every(place.hasFile)
-          ? ['  KERNEL chain.c32', '  APPEND hd0']
-          : ['  LOCALBOOT 0']),
-      ];
-    case 'poweroff':
-      return [...atOnce('off'), `SAY Rackboot: ${asScreenText(place.title)}`, 'LABEL off', '  KERNEL poweroff.c32'];
+    case 'menu':
+      return renderMenu(step, place);
     case 'explain':
       return [
         'DEFAULT again',
@@ -74,10 +55,79 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
         '  KERNEL reboot.c32',
       ];
     case 'chain':
+    case 'script':
+      return [];
+    default: {
+      const label = LABELS[step.kind];
+      return [
+        ...atOnce(label),
+        `SAY Rackboot: ${asScreenText(place.title)}`,
+        `LABEL ${label}`,
+        ...renderLabel(step, place),
+      ];
+    }
+  }
+}
+
+/** A step that is the only label of its configuration, and its name. */
+const LABELS = { kernel: 'boot', image: 'boot', ipxe: 'boot', local: 'local', poweroff: 'off' } as const;
+
+/** The lines of a label. */
+function renderLabel(step: MenuEntry['step'], place: RenderPlace): readonly string[] {
+  switch (step.kind) {
+    case 'kernel': {
+      const append = step.words.map(quotePxelinux).join(' ');
+      if (append.length > KERNEL_LINE_BYTES_MAX) throw new Unquotable('too-long');
+      return [
+        `  KERNEL ${step.kernel}`,
+        ...(step.initrds.length === 0 ? [] : [`  INITRD ${step.initrds.map(({ file }) => file).join(',')}`]),
+        `  APPEND ${append}`,
+        // Adds BOOTIF, with the interface that pxelinux itself used.
+        '  IPAPPEND 2',
+      ];
+    }
+    case 'image':
+      return [`  KERNEL ${MEMDISK}`, `  INITRD ${step.file}`, `  APPEND ${memdiskWords(step.form)}`];
+    case 'ipxe':
+      return [`  KERNEL ${step.file}`];
+    case 'local':
+      // Quirk: LOCALBOOT 0 returns to the firmware, where some BIOSes hang; chain.c32 starts the first disk itself.
+      return isBios(step.architecture) && CHAIN_FILES.every(place.hasFile)
+        ? ['  KERNEL chain.c32', '  APPEND hd0']
+        : ['  LOCALBOOT 0'];
+    case 'poweroff':
+      return ['  KERNEL poweroff.c32'];
+    case 'explain':
+      return [
+        '  TEXT HELP',
+        ...step.lines.map((line) => `  ${asScreenText(line)}`),
+        '  ENDTEXT',
+        '  KERNEL reboot.c32',
+      ];
+    case 'script':
       return [];
     default:
       return unreachable(step);
   }
+}
+
+/** A menu that moves by arrow keys if the tree has menu.c32, else numbers to type. */
+function renderMenu({ seconds, entries }: BootStep & { readonly kind: 'menu' }, place: RenderPlace): readonly string[] {
+  const titles = entries.map(({ title }) => asScreenText(title));
+  return [
+    ...(MENU_FILES.every(place.hasFile)
+      ? ['UI menu.c32', 'MENU TITLE Rackboot']
+      : ['PROMPT 1', ...titles.map((title, index) => `SAY ${index}  ${title}`)]),
+    'DEFAULT 0',
+    `TIMEOUT ${seconds * TENTHS}`,
+    // A key that nobody meant must not stop the machine for good.
+    `TOTALTIMEOUT ${MENU_SECONDS_MAX * TENTHS}`,
+    ...entries.flatMap(({ step }, index) => [
+      `LABEL ${index}`,
+      `  MENU LABEL ${titles[index]}`,
+      ...renderLabel(step, place),
+    ]),
+  ];
 }
 
 const isBios = (architecture: string): boolean => architecture === 'amd64' || architecture === 'i386';

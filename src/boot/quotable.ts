@@ -9,11 +9,17 @@ import { tryRender } from './step.ts';
 /** The operator's share of a kernel line in bytes; the rest is for Rackboot's own arguments. */
 export const KERNEL_PARAMS_BYTES_MAX = KERNEL_LINE_BYTES_MAX - 1023;
 
+/** The same of a profile, whose line has only BOOTIF besides. */
+export const PROFILE_ARGUMENTS_BYTES_MAX = KERNEL_LINE_BYTES_MAX - 47;
+
 /** Why kernel arguments are refused; `undefined` if every loader can take them. */
-export function refuseKernelParams(text: string): KernelParamsRefusal | undefined {
+export function refuseKernelParams(
+  text: string,
+  bytesMax: number = KERNEL_PARAMS_BYTES_MAX,
+): KernelParamsRefusal | undefined {
   const params = parseKernelParams(text);
   if (!params.ok) return params.refusal;
-  if (text.length > KERNEL_PARAMS_BYTES_MAX) return 'too-long';
+  if (text.length > bytesMax) return 'too-long';
   for (const quote of [quotePxelinux, quoteGrub, quoteIpxe]) {
     const rendered = tryRender(() => params.words.map(quote));
     if (!rendered.ok) return rendered.refusal;
@@ -21,6 +27,6 @@ export function refuseKernelParams(text: string): KernelParamsRefusal | undefine
   return undefined;
 }
 
-export const kernelParamsText = (refusal: KernelParamsRefusal): string =>
+export const kernelParamsText = (refusal: KernelParamsRefusal, bytesMax: number = KERNEL_PARAMS_BYTES_MAX): string =>
   `not every loader accepts this (${refusal}): no control characters, no ' \\ or ||, no word that begins with # or contains \${, ` +
-  `at most ${KERNEL_PARAMS_BYTES_MAX} bytes`;
+  `at most ${bytesMax} bytes`;

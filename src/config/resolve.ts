@@ -153,6 +153,8 @@ function resolveBoot(
     enlistWith: boot.enlist_with,
     copiesImages: boot.copy_images,
     bmcUser: enlistment.bmc_user,
+    profiles: boot.profiles,
+    menuSeconds: boot.menu,
     http,
   };
 }

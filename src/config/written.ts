@@ -15,12 +15,14 @@
 import { z } from 'zod';
 import { parseImportedName } from '../boot/imported-images.ts';
 import { QUIRK_NAMES } from '../boot/quirks.ts';
+import { MENU_SECONDS_MAX } from '../boot/step.ts';
 import type { Seconds } from '../clock.ts';
 import { NEW_CLIENTS_PER_SECOND } from '../dhcp/limits/new-clients.ts';
 import { LOG_LEVELS, LOG_ROOMS } from '../observe/log-levels.ts';
 import { DEFAULT_MIRRORS } from '../region/preseed/request.ts';
 import { classList } from './class-list.ts';
 import { optionList } from './option-list.ts';
+import { profileList } from './profile-list.ts';
 import { parseRegionUrl } from './region-url.ts';
 import { DEFAULT_STATE_DIR } from './state-dir.ts';
 import { host } from './written-host.ts';
@@ -224,6 +226,16 @@ const quirk = z
     error: 'names no machine: add mac, uuid or vendor_class',
   });
 
+const MENU_PROBLEM = { error: `expected a duration from 1s to ${MENU_SECONDS_MAX}s, or \`no\`` };
+/** `no` is 0. */
+const menu = z.union(
+  [
+    z.union([z.literal('no'), z.literal(false)]).transform(() => NEVER),
+    duration.refine((value) => value >= 1 && value <= MENU_SECONDS_MAX, MENU_PROBLEM),
+  ],
+  MENU_PROBLEM,
+);
+
 const ENLIST_WITH =
   "environment (Rackboot's own), installer (Debian's, see rackboot images import-installer) or an imported system such as ubuntu/noble";
 
@@ -239,6 +251,8 @@ const boot = z.strictObject({
     text === 'environment' || text === 'installer' ? text : parseImportedName(text),
   ).default('environment'),
   copy_images: z.boolean().default(true),
+  profiles: profileList.default([]),
+  menu: menu.prefault('no'),
   http: z.strictObject({ listen: z.array(endpoint).max(64).optional() }).default({}),
 });
 

@@ -43,6 +43,10 @@ export interface RackMachine {
   /** Addresses the region gave it (allocations). */
   readonly addresses: readonly MachineAddress[];
   readonly kernelParams?: string | undefined;
+  /** By name; `undefined`: it has none. */
+  readonly tags?: readonly string[] | undefined;
+  /** By name; `undefined`: none is known. */
+  readonly pool?: string | undefined;
   /** True if only its own report names it; the name then counts no more than one that a DHCP client gives itself. */
   readonly isSelfNamed?: true | undefined;
   /** The secret of its current boot; `undefined` if no work is under way. Never appears in a log, event, URL or page. */

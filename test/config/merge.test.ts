@@ -119,6 +119,8 @@ const STORED_VALUES: Readonly<Record<string, SettingValue>> = {
   'boot.release': 'trixie',
   'boot.enlist_with': 'installer',
   'boot.copy_images': false,
+  'boot.profiles': [{ name: 'memtest', file: 'profiles/memtest', machines: ['52:54:00:AA:00:01'] }],
+  'boot.menu': '10s',
   'enlistment.bmc_user': false,
   'enlistment.name': 'serial',
   http_proxy: 'none',

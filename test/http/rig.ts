@@ -60,7 +60,8 @@ const resolve: ResolveAsset = ({ path, peer, local }) => {
   }
   const name = path.replace(/^\/+/, '');
   if (name.startsWith('grub/grub.cfg')) {
-    return { kind: 'rendered', path: name, text: `é ${peer} ${local}\n`, mac: MACHINE, purpose: 'enlist' };
+    const text = `é ${peer} ${local}\n`;
+    return { kind: 'rendered', path: name, text, mac: MACHINE, purpose: 'enlist', step: { kind: 'chain' } };
   }
   if (name.startsWith('pxelinux.cfg/')) {
     return { kind: 'missing', path: name, reason: 'machine-unknown', mac: undefined };

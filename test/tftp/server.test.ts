@@ -46,6 +46,7 @@ test('the event names machine, file, size, time and terms', async () => {
     text: 'DEFAULT x\n',
     mac: mac(0x525400123456),
     purpose: 'install',
+    step: { kind: 'chain' },
   };
   assert.equal((await bench.load('pxelinux.cfg/01-aa', { blksize: 1408 })).toString(), 'DEFAULT x\n');
   const { at, ...event } = bench.events[0] ?? assert.fail();
@@ -67,7 +68,8 @@ test('the event names machine, file, size, time and terms', async () => {
 
 test('a file of the tree wins over rendered text and over missing', async () => {
   const bench = await Bench.start({ a: { bytes: content(5) }, b: { bytes: content(6) } });
-  bench.assets.a = { kind: 'rendered', path: 'a', text: 'rendered', mac: undefined, purpose: 'local' };
+  const step = { kind: 'chain' } as const;
+  bench.assets.a = { kind: 'rendered', path: 'a', text: 'rendered', mac: undefined, purpose: 'local', step };
   bench.assets.b = { kind: 'missing', path: 'b', reason: 'machine-unknown', mac: undefined };
   assert.equal((await bench.load('a')).length, 5);
   assert.equal((await bench.load('b')).length, 6);

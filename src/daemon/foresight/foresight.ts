@@ -7,12 +7,12 @@
 // 2. Files on another server are not checked, and the line says so.
 
 import { archFlag, type Cpu, findArchitecture, isBuiltFor } from '../../boot/architectures.ts';
-import type { AssetContext } from '../../boot/asset.ts';
+import type { AssetContext, BootAsset } from '../../boot/asset.ts';
 import { resolveBootAsset } from '../../boot/asset.ts';
-import { homeText, PURPOSE_SENTENCES, planText } from '../../boot/boot-words.ts';
-import { decideStep } from '../../boot/decision.ts';
+import { homeText, planText, purposeText } from '../../boot/boot-words.ts';
 import { findEndpointFor, findHttpBootEndpoint, formatBaseUrl } from '../../boot/endpoint.ts';
-import { formatConfigPath } from '../../boot/paths.ts';
+import { type ConfigIdentity, formatConfigPath, isUrl } from '../../boot/paths.ts';
+import type { BootStep } from '../../boot/step.ts';
 import type { Instant } from '../../clock.ts';
 import { isBuiltInLoader } from '../../config/absent-loaders.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
@@ -30,6 +30,7 @@ import { awayFrom } from '../../dhcp/networks/machine-home.ts';
 import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
 import type { DhcpMessage } from '../../dhcp/wire/message.ts';
 import { findNamedOption } from '../../dhcp/wire/option-table.ts';
+import { unreachable } from '../../errors.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { ANY, formatIpv4, formatNetwork, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
 import { formatSpan } from '../../quantity.ts';
@@ -123,6 +124,9 @@ function divided(sentence: string): readonly [problem: string, remedy: string] {
   const [problem = '', remedy = ''] = sentence.split('; ');
   return [problem, remedy];
 }
+
+const placeOf = (file: string): string => (isUrl(file) ? `${file}, not checked` : `${file}, in the boot tree`);
+const IMAGE_TOPICS = { iso: 'disc', disk: 'disk', efi: 'program' } as const;
 
 class Explanation {
   readonly #mac: MacAddress;
@@ -314,44 +318,69 @@ class Explanation {
   }
 
   #configuration(address: Ipv4, local: Ipv4): void {
-    const { assets, config } = this.#foresight;
     const { language, cpu } = this.#client;
-    const path = formatConfigPath(
-      language,
-      this.#machine === undefined
-        ? { kind: 'default', architecture: language === 'pxelinux' ? undefined : cpu }
-        : { kind: 'mac', mac: this.#mac },
-    );
-    if (path === undefined) return;
+    const assets: AssetContext = { ...this.#foresight.assets, macOf: () => this.#mac };
+    const byDefault = { kind: 'default', architecture: language === 'pxelinux' ? undefined : cpu } as const;
+    const resolve = (identity: ConfigIdentity): BootAsset =>
+      resolveBootAsset({ path: formatConfigPath(language, identity) ?? '', peer: address, local }, assets);
+    const own = resolve({ kind: 'mac', mac: this.#mac });
+    const asset = own.kind === 'missing' && this.#machine === undefined ? resolve(byDefault) : own;
+    if (asset.kind === 'refused') return;
+    const { path } = asset;
     if (assets.hasFile(path)) {
       this.#add('configuration', `${path}: the file of that name in the boot tree overrides the region`);
       return;
     }
-    const asset = resolveBootAsset({ path, peer: address, local }, assets);
     const purpose = asset.kind === 'rendered' ? asset.purpose : asset.kind;
     const machine = this.#machine;
-    const because =
-      machine === undefined ? 'the region does not know it' : `${machine.hostname} is ${machine.statusName}`;
-    this.#add('configuration', `${path}: told ${PURPOSE_SENTENCES[purpose] ?? purpose}, because ${because}`);
+    const because = purpose.startsWith('profile')
+      ? 'that takes the place of its life'
+      : machine === undefined
+        ? 'the region does not know it'
+        : `${machine.hostname} is ${machine.statusName}`;
+    this.#add('configuration', `${path}: told ${purposeText(purpose)}, because ${because}`);
     if (purpose === 'enlist' && machine === undefined) this.#enlistment();
-    const endpoint = findEndpointFor(config.boot.http, local);
-    const { step } = decideStep(
-      {
-        machine,
-        architecture: cpu,
-        subarchitecture: undefined,
-        baseUrl: endpoint === undefined ? undefined : formatBaseUrl(endpoint),
-      },
-      assets,
-    );
-    if (step.kind === 'kernel') {
-      this.#add('kernel', `${step.image.kernel}, in the boot tree`);
-      this.#add('initrd', `${step.image.initrd}, in the boot tree`);
-      this.#add('arguments', step.words.join(' '));
-    } else if (step.kind === 'explain') {
-      const [text = '', remedy = ''] = step.lines.map((line) => line.replace(/\.$/, ''));
-      this.#stop('kernel', text, remedy);
-    } else this.#add('then', step.kind === 'local' ? 'it boots its own disk' : 'it powers off');
+    if (asset.kind === 'rendered') this.#step(asset.step);
+  }
+
+  #step(step: BootStep): void {
+    switch (step.kind) {
+      case 'menu': {
+        const [first, ...others] = step.entries;
+        this.#add('menu', `for ${step.seconds} s: ${others.map(({ title }) => title).join(', ')}; then as follows`);
+        if (first !== undefined) this.#step(first.step);
+        return;
+      }
+      case 'kernel':
+        this.#add('kernel', placeOf(step.kernel));
+        for (const { file } of step.initrds) this.#add('initrd', placeOf(file));
+        this.#add('arguments', step.words.join(' '));
+        return;
+      case 'image':
+        this.#add(IMAGE_TOPICS[step.form], placeOf(step.file));
+        return;
+      case 'script':
+        this.#add('script', counted(step.lines.length, 'line'));
+        return;
+      case 'ipxe':
+        this.#add('then', `it starts iPXE (${step.file}), which asks again and does the rest`);
+        return;
+      case 'explain': {
+        const [text = '', remedy = ''] = step.lines.map((line) => line.replace(/\.$/, ''));
+        this.#stop('kernel', text, remedy);
+        return;
+      }
+      case 'local':
+        this.#add('then', 'it boots its own disk');
+        return;
+      case 'poweroff':
+        this.#add('then', 'it powers off');
+        return;
+      case 'chain':
+        return;
+      default:
+        unreachable(step);
+    }
   }
 
   /** Adds an obstacle if the region may refuse the machine's report. The limit of a remote region is not known here. */

@@ -9,7 +9,7 @@
 // 3. Places and widths are shares of the whole width, and the texts are outside the drawing: it fits every screen, and needs no style attribute.
 // 4. Values come from machines: rows and shares are bounded whatever they say.
 
-import { PURPOSE_PROBLEMS, PURPOSE_SENTENCES, planText } from '../../boot/boot-words.ts';
+import { PURPOSE_PROBLEMS, planText, purposeText } from '../../boot/boot-words.ts';
 import { baseName } from '../../boot/paths.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import { formatOffset, formatSize, formatSpan } from '../../quantity.ts';
@@ -194,7 +194,7 @@ function loadOf(event: MachineEvent, { state }: BootSurroundings) {
   const key = `config ${purpose}`;
   if (problem !== undefined)
     return { ...shared, key, name, tone: 'bad' as const, why: words.waterfall.cannotStart(problem) };
-  const told = PURPOSE_SENTENCES[purpose] ?? purpose;
+  const told = purposeText(purpose);
   const isStranger = state === undefined && purpose === 'enlist';
   const why = isStranger ? words.waterfall.toldStranger(told) : words.waterfall.told(told, state);
   return { ...shared, key, name, tone: 'config' as const, why };

@@ -1,0 +1,86 @@
+// What pxelinux and GRUB cannot do. iPXE can, so they start it where the tree has it; it asks again, and the rack answers in its language.
+//
+// Sources: syslinux wiki "PXELINUX" and "MEMDISK"; GRUB manual 2.06 §16; iPXE's command reference; boots of Debian's packages in QEMU.
+
+import { unreachable } from '../errors.ts';
+import { isUrl, type LoaderLanguage } from './paths.ts';
+import type { BootStep, Decision, MenuEntry, RenderPlace } from './step.ts';
+
+/** Holds an image in memory, for BIOS. */
+export const MEMDISK = 'memdisk';
+/** memdisk's arguments: `raw` moves the data without the BIOS, which some do wrongly. */
+export const memdiskWords = (form: 'iso' | 'disk' | 'efi'): string => (form === 'iso' ? 'iso raw' : 'raw');
+
+/** iPXE, as another loader starts it, for BIOS and for UEFI by architecture. */
+const IPXE_BIOS = 'ipxe.lkrn';
+const IPXE_UEFI: Readonly<Record<string, string>> = { amd64: 'ipxe.efi', arm64: 'ipxe-arm64.efi', i386: 'ipxe32.efi' };
+
+/** The decision as this loader can carry it out: its own step, iPXE in its place, or the reason why neither. */
+export function fitToLoader(decision: Decision, language: LoaderLanguage, place: RenderPlace): Decision {
+  const { step } = decision;
+  if (step.kind === 'chain') return decision;
+  if (step.kind === 'menu') {
+    const [first, ...others] = step.entries;
+    if (first === undefined) return decision;
+    const normal = fit(first.step, language, place);
+    // A choice that can only say why it fails is none.
+    const entries = others.flatMap((entry) => {
+      const fitted = fit(entry.step, language, place);
+      return fitted.kind === 'explain' ? [] : [{ ...entry, step: fitted }];
+    });
+    return { ...decision, step: { ...step, entries: [{ ...first, step: normal }, ...entries] } };
+  }
+  const fitted = fit(step, language, place);
+  const isStopped = fitted.kind === 'explain' && step.kind !== 'explain';
+  return { ...decision, step: fitted, ...(isStopped ? { purpose: 'loader-cannot' } : {}) };
+}
+
+function fit(step: MenuEntry['step'], language: LoaderLanguage, place: RenderPlace): MenuEntry['step'] {
+  const limit = limitOf(step, language, place);
+  if (limit === undefined) return step;
+  if (limit === 'firmware')
+    return {
+      kind: 'explain',
+      lines: ['this is a program for UEFI, and this machine started by BIOS.', 'Set its firmware to UEFI.'],
+    };
+  const file = language === 'pxelinux' ? IPXE_BIOS : (IPXE_UEFI[place.architecture ?? 'amd64'] ?? 'ipxe.efi');
+  if (place.hasFile(file)) return { kind: 'ipxe', file };
+  return {
+    kind: 'explain',
+    lines: [
+      `${language} cannot start this, but iPXE can.`,
+      `Put ${file} into the boot tree: sudo rackboot images build`,
+    ],
+  };
+}
+
+/** `firmware`: iPXE could not do it either. */
+function limitOf(
+  step: BootStep,
+  language: LoaderLanguage,
+  { hasFile }: RenderPlace,
+): 'loader' | 'firmware' | undefined {
+  if (language === 'ipxe') return undefined;
+  // lpxelinux knows no HTTPS, and Debian's signed GRUB has no HTTP at all.
+  const isFar = language === 'grub' ? isUrl : (file: string): boolean => file.startsWith('https:');
+  switch (step.kind) {
+    case 'kernel': {
+      const isBeyond = isFar(step.kernel) || step.initrds.some(({ file, name }) => name !== undefined || isFar(file));
+      return isBeyond ? 'loader' : undefined;
+    }
+    case 'image':
+      if (step.form === 'efi') return language === 'pxelinux' ? 'firmware' : isFar(step.file) ? 'loader' : undefined;
+      return language === 'grub' || !hasFile(MEMDISK) || isFar(step.file) ? 'loader' : undefined;
+    case 'script':
+      return 'loader';
+    case 'local':
+    case 'poweroff':
+    case 'explain':
+    case 'ipxe':
+    case 'menu':
+    case 'chain':
+      return undefined;
+    default:
+      return unreachable(step);
+  }
+}

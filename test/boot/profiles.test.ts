@@ -1,0 +1,289 @@
+// Profiles: which machine boots which, and the text for each loader.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { resolveBootAsset } from '../../src/boot/asset.ts';
+import { fillTemplate, findProfile, parseBootFile, parseProfileInitrd, SAMPLE_VALUES } from '../../src/boot/profile.ts';
+import { profileList } from '../../src/config/profile-list.ts';
+import { hw, RACK } from '../support/lab-facts.ts';
+import { assetContext, type Given, MACS, machine, PEER } from './rack.ts';
+
+const STRANGER = hw('52:54:00:aa:00:01');
+const KERNEL = { name: 'live', file: 'profiles/live/vmlinuz', initrds: ['profiles/live/initrd'] };
+const LIVE_FILES = ['profiles/live/vmlinuz', 'profiles/live/initrd'];
+
+function rendered(path: string, profiles: readonly unknown[], given: Given = {}) {
+  const config = { ...given.config, profiles: profileList.parse(profiles) };
+  const asset = resolveBootAsset({ path, peer: PEER, local: RACK }, assetContext({ ...given, config }));
+  return asset.kind === 'rendered' ? asset : assert.fail(`${path}: ${asset.kind}`);
+}
+
+const PXELINUX = 'pxelinux.cfg/01-52-54-00-00-00-0d';
+const GRUB = 'grub/grub.cfg-52:54:00:00:00:0d';
+const IPXE = 'ipxe.cfg-52-54-00-00-00-0d';
+
+const linesOf = (path: string, profile: object, given: Given = {}): readonly string[] =>
+  rendered(path, [{ name: 'live', machines: ['local-1'], ...profile }], given)
+    .text.trimEnd()
+    .split('\n')
+    .slice(1);
+
+const WAYS: readonly [string, () => readonly string[], readonly string[]][] = [
+  [
+    'pxelinux starts a kernel with two initrds and the values of the machine',
+    () =>
+      linesOf(
+        PXELINUX,
+        { ...KERNEL, initrds: [...KERNEL.initrds, 'http://files.example/more.img'], arguments: 'h={hostname} m={mac}' },
+        { files: LIVE_FILES },
+      ),
+    [
+      'DEFAULT boot',
+      'PROMPT 0',
+      'TIMEOUT 600',
+      'SAY Rackboot: local-1: live',
+      'LABEL boot',
+      '  KERNEL profiles/live/vmlinuz',
+      '  INITRD profiles/live/initrd,http://files.example/more.img',
+      '  APPEND h=local-1 m=52:54:00:00:00:0d',
+      '  IPAPPEND 2',
+    ],
+  ],
+  [
+    'GRUB starts a kernel without initrds',
+    () => linesOf(GRUB, { file: 'profiles/live/vmlinuz' }, { files: LIVE_FILES }),
+    [
+      'function start {',
+      `  echo 'Rackboot: loading the kernel, profiles/live/vmlinuz, from' "$2"`,
+      `  if linux "$1"'/profiles/live/vmlinuz' 'BOOTIF=01-52-54-00-00-00-0d'; then`,
+      "    echo 'Rackboot: starting the kernel.'",
+      '    boot',
+      '  fi',
+      '}',
+      "echo 'Rackboot: local-1: live'",
+      `start '' "$root"`,
+      "echo 'Rackboot: the kernel could not be loaded. Trying again in 60 seconds.'",
+      'sleep 60',
+      'reboot',
+    ],
+  ],
+  [
+    'iPXE gives wimboot its files by name',
+    () =>
+      linesOf(
+        IPXE,
+        { file: 'profiles/wimboot', initrds: ['bcd=profiles/bcd', 'boot.wim=https://files.example/boot.wim'] },
+        { files: ['profiles/wimboot', 'profiles/bcd'] },
+      ).slice(3, 7),
+    [
+      'kernel http://10.20.0.1:5248/profiles/wimboot BOOTIF=01-52-54-00-00-00-0d || goto failed',
+      'initrd --name bcd http://10.20.0.1:5248/profiles/bcd bcd || goto failed',
+      'initrd --name boot.wim https://files.example/boot.wim boot.wim || goto failed',
+      'boot || goto failed',
+    ],
+  ],
+  [
+    'pxelinux holds a disc in memory by memdisk',
+    () => linesOf(PXELINUX, { kind: 'iso', file: 'profiles/a.iso' }, { files: ['memdisk', 'profiles/a.iso'] }).slice(5),
+    ['  KERNEL memdisk', '  INITRD profiles/a.iso', '  APPEND iso raw'],
+  ],
+  [
+    'iPXE reads a disc by the network, and else holds it in memory',
+    () => linesOf(IPXE, { kind: 'iso', file: 'profiles/a.iso' }, { files: ['memdisk', 'profiles/a.iso'] }).slice(2, 8),
+    [
+      'imgfree',
+      'sanboot --no-describe http://10.20.0.1:5248/profiles/a.iso ||',
+      `iseq \${platform} pcbios || goto failed`,
+      'kernel http://10.20.0.1:5248/memdisk iso raw || goto failed',
+      'initrd http://10.20.0.1:5248/profiles/a.iso || goto failed',
+      'boot || goto failed',
+    ],
+  ],
+  [
+    'GRUB starts a program for UEFI',
+    () => linesOf(GRUB, { kind: 'efi', file: 'profiles/a.efi' }, { files: ['profiles/a.efi'] }).slice(1, 2),
+    ["if chainloader '/profiles/a.efi'; then boot; fi"],
+  ],
+  [
+    'iPXE runs a script with the values of the machine, and its own settings untouched',
+    () => linesOf(IPXE, { kind: 'ipxe', script: `#!ipxe\necho {hostname} \${net0/mac}\nshell` }).slice(1),
+    [`echo local-1 \${net0/mac}`, 'shell', 'sleep 60', 'reboot'],
+  ],
+  [
+    'pxelinux starts iPXE for what it cannot do',
+    () => linesOf(PXELINUX, { kind: 'ipxe', script: 'shell' }, { files: ['ipxe.lkrn'] }).slice(5),
+    ['  KERNEL ipxe.lkrn'],
+  ],
+  [
+    'GRUB starts iPXE for a file that it cannot load',
+    () => linesOf(GRUB, { file: 'https://files.example/vmlinuz' }, { files: ['ipxe.efi'] }).slice(1, 2),
+    ["if chainloader '/ipxe.efi'; then boot; fi"],
+  ],
+];
+
+for (const [name, render, expected] of WAYS) {
+  test(name, () => assert.deepEqual(render(), expected));
+}
+
+const PURPOSES: readonly [string, string, object, Given, string][] = [
+  ['a file that the tree lacks', IPXE, KERNEL, {}, 'profile-file-missing'],
+  [
+    'a value that the machine lacks',
+    IPXE,
+    { ...KERNEL, arguments: 'u={uuid}' },
+    { files: LIVE_FILES },
+    'profile-value-missing',
+  ],
+  [
+    'a program for UEFI on a BIOS machine',
+    PXELINUX,
+    { kind: 'efi', file: 'http://x.example/a.efi' },
+    {},
+    'loader-cannot',
+  ],
+  ['a script without iPXE in the tree', GRUB, { kind: 'ipxe', script: 'shell' }, {}, 'loader-cannot'],
+  ['a profile that boots', IPXE, KERNEL, { files: LIVE_FILES }, 'profile:live'],
+  ['another architecture', IPXE, { ...KERNEL, architecture: 'arm64' }, { files: LIVE_FILES }, 'local'],
+];
+
+for (const [name, path, profile, given, purpose] of PURPOSES) {
+  test(`${name} is told as ${purpose}`, () =>
+    assert.equal(rendered(path, [{ name: 'live', machines: ['local-1'], ...profile }], given).purpose, purpose));
+}
+
+const TAGGED = machine('poweroff', { tags: ['gpu'], pool: 'lab' });
+const subject = { machine: TAGGED, macs: TAGGED.macs, architecture: 'amd64' };
+const named = (profiles: readonly object[]) => {
+  const list = profiles.map((one, index) => ({ name: `p${index}`, file: 'x', ...one }));
+  return findProfile(profileList.parse(list), subject)?.name;
+};
+
+test('the narrowest profile wins: machine, tag, pool, then the first of the list', () => {
+  assert.equal(named([{ pools: ['lab'] }, { tags: ['gpu'] }, { machines: ['52:54:00:00:00:0F'] }]), 'p2');
+  assert.equal(named([{ pools: ['lab'] }, { tags: ['gpu'] }, { tags: ['gpu'] }]), 'p1');
+  assert.equal(named([{ pools: ['lab'] }, { unknown: true }]), 'p0');
+  assert.equal(named([{ unknown: true }, { tags: ['other'] }]), undefined);
+});
+
+test('a machine that a profile excepts does not boot it, but the next one that fits', () => {
+  assert.equal(named([{ tags: ['gpu'], except: [TAGGED.systemId] }]), undefined);
+  assert.equal(named([{ tags: ['gpu'], except: ['poweroff-1'] }, { pools: ['lab'] }]), 'p1');
+});
+
+test('work for the region comes before a profile', () => {
+  const profiles = [{ ...KERNEL, machines: ['commissioning-1', 'local-1'] }];
+  const files = [
+    ...LIVE_FILES,
+    ...['linux', 'initrd.gz'].map((name) => `amd64/generic/bookworm/commissioning/${name}`),
+  ];
+  assert.equal(rendered('ipxe.cfg-52-54-00-00-00-0c', profiles, { files }).purpose, 'commissioning');
+  const working = [machine('local', { bootToken: 'x'.repeat(32) })];
+  assert.equal(rendered(IPXE, profiles, { files, machines: working }).purpose, 'local');
+});
+
+test('a rack without a region boots the profile of a hardware address, and one for machines nobody knows', () => {
+  const files = LIVE_FILES;
+  const own = [{ ...KERNEL, machines: ['52:54:00:aa:00:01'] }];
+  assert.equal(rendered('ipxe.cfg-52-54-00-aa-00-01', own, { files, machines: [] }).purpose, 'profile:live');
+  const given = { files, machines: [], lease: STRANGER };
+  assert.equal(rendered('pxelinux.cfg/default', own, given).purpose, 'profile:live');
+  assert.equal(rendered('grub/grub.cfg-default-amd64', [{ ...KERNEL, unknown: true }], given).purpose, 'profile:live');
+});
+
+const MENU = [
+  { ...KERNEL, title: 'A live system', offered: true },
+  { name: 'shell', kind: 'ipxe', script: 'shell', offered: true },
+  { name: 'hidden', file: 'profiles/live/vmlinuz' },
+];
+const menu = (path: string, more: readonly string[] = []): readonly string[] =>
+  rendered(path, MENU, { files: [...LIVE_FILES, ...more], config: { menuSeconds: 10 } }).text.split('\n');
+
+test('a menu of pxelinux waits, then goes on with the life of the machine', () => {
+  const lines = menu(PXELINUX, ['menu.c32', 'libcom32.c32', 'libutil.c32']);
+  assert.deepEqual(lines.slice(1, 10), [
+    'UI menu.c32',
+    'MENU TITLE Rackboot',
+    'DEFAULT 0',
+    'TIMEOUT 100',
+    'TOTALTIMEOUT 6000',
+    'LABEL 0',
+    '  MENU LABEL local-1: starting the local disk',
+    '  LOCALBOOT 0',
+    'LABEL 1',
+  ]);
+  // pxelinux has no scripts, and the tree no iPXE.
+  assert.ok(!lines.includes('LABEL 2'));
+  assert.ok(menu(PXELINUX, ['ipxe.lkrn']).includes('LABEL 2'));
+  assert.ok(menu(PXELINUX).includes('PROMPT 1'));
+});
+
+test('a menu of GRUB has each choice as an entry, with functions outside of them', () => {
+  const lines = menu(GRUB);
+  assert.ok(lines.indexOf('function start1 {') < lines.indexOf('set timeout=10'));
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith('menuentry')),
+    ["menuentry 'local-1: starting the local disk' {", "menuentry 'A live system' {"],
+  );
+});
+
+test('a menu of iPXE goes to the label of the choice', () => {
+  const lines = menu(IPXE);
+  assert.ok(lines.includes('choose --default rackboot-0 --timeout 10000 chosen || set chosen rackboot-0'));
+  const labels = lines.filter((line) => line.startsWith(':'));
+  assert.equal(new Set(labels).size, labels.length);
+  for (const label of ['rackboot-0', 'rackboot-1', 'rackboot-2', 'failed', 'other'])
+    assert.ok(labels.includes(`:${label}`), label);
+});
+
+test('there is no menu while a machine works for the region', () => {
+  const given = { files: [], config: { menuSeconds: 10 } };
+  assert.ok(!rendered('ipxe.cfg-52-54-00-00-00-0c', MENU, given).text.includes('choose'));
+  assert.equal(MACS.commissioning, hw('52:54:00:00:00:0c'));
+});
+
+test('a file is a plain path of the tree or a URL without credentials', () => {
+  for (const good of ['profiles/a/b', 'memtest86+x64.bin', 'http://a.example:8080/x?y=1', 'https://a.example/x'])
+    assert.equal(parseBootFile(good), good);
+  const bad = ['/etc/shadow', '../x', 'a/../b', 'a//b', '.hidden', '', 'a b', 'file:///etc/shadow'];
+  for (const text of [
+    ...bad,
+    'ftp://a.example/x',
+    'http://u:p@a.example/x',
+    'http://a.example/a,b',
+    `http://a.example/\${x}`,
+  ])
+    assert.equal(parseBootFile(text), undefined, text);
+  assert.deepEqual(parseProfileInitrd('BCD=profiles/bcd'), { name: 'BCD', file: 'profiles/bcd' });
+  assert.deepEqual(parseProfileInitrd('http://a.example/x?y=1'), { name: undefined, file: 'http://a.example/x?y=1' });
+});
+
+test('a template is filled with values, and other braces stay', () => {
+  const template = `ds=nocloud;s={base_url}/{hostname} cc:{datasource_list: [x]} \${uuid}`;
+  assert.deepEqual(fillTemplate(template, SAMPLE_VALUES), {
+    ok: true,
+    text: `ds=nocloud;s=http://10.20.0.1:5248/calm-eagle cc:{datasource_list: [x]} \${uuid}`,
+  });
+});
+
+const REFUSED: readonly [string, object, string][] = [
+  ['an unknown value', { file: 'x', arguments: 'a={hostnam}' }, 'arguments'],
+  ['a value that machines nobody knows lack', { file: 'x', arguments: 'a={hostname}', unknown: true }, 'arguments'],
+  ['arguments that a loader cannot pass', { file: 'x', arguments: "a='b'" }, 'arguments'],
+  ['no file', {}, 'file'],
+  ['a file outside the tree', { file: '../x' }, 'file'],
+  ['a script without a text', { kind: 'ipxe' }, 'script'],
+  ['initrds of a disc', { kind: 'iso', file: 'x', initrds: ['y'] }, 'initrds'],
+  ['a machine that is no name', { file: 'x', machines: ['a b'] }, 'machines'],
+];
+
+for (const [name, profile, key] of REFUSED) {
+  test(`${name} is refused when the profile is written`, () => {
+    const parsed = profileList.safeParse([{ name: 'p', ...profile }]);
+    assert.equal(parsed.error?.issues[0]?.path[1], key);
+  });
+}
+
+test('two profiles of one name are refused', () => {
+  const parsed = profileList.safeParse([KERNEL, KERNEL]);
+  assert.deepEqual(parsed.error?.issues[0]?.path, [1, 'name']);
+});
