@@ -22,21 +22,8 @@ interface FirmwareArchitecture {
   readonly code: number;
   readonly firmware: 'bios' | 'uefi';
   readonly cpu: Cpu;
-  /** `undefined` if none of ours works, as `remark` says. */
-  readonly loader?: string;
-  readonly remark?: string;
+  readonly loader: string;
 }
-
-// Quirk: Debian's signed GRUB 2.06 inherits the network configured by PXE, but not that of HTTP boot, and stops at its prompt.
-const NO_GRUB = {
-  remark:
-    'GRUB has no network after HTTP boot; set the firmware to PXE, or name an iPXE for this architecture under boot.loaders',
-};
-// iPXE can continue by HTTP, but is unsigned.
-const UNSIGNED = {
-  remark:
-    'ipxe.efi is not signed, so firmware with Secure Boot says "Access Denied"; set it to PXE, or turn Secure Boot off',
-};
 
 export const FIRMWARE_ARCHITECTURES: readonly FirmwareArchitecture[] = [
   // "Intel x86PC" (RFC 4578 §2.1), "x86 BIOS" (IANA). 64-bit machines send it too.
@@ -50,13 +37,13 @@ export const FIRMWARE_ARCHITECTURES: readonly FirmwareArchitecture[] = [
   // "ARM 64-bit UEFI" (IANA).
   { code: 11, firmware: 'uefi', cpu: 'arm64', loader: 'bootaa64.efi' },
   // "x86 UEFI boot from HTTP" (IANA).
-  { code: 15, firmware: 'uefi', cpu: 'i386', ...NO_GRUB },
+  { code: 15, firmware: 'uefi', cpu: 'i386', loader: 'bootia32.efi' },
   // "x64 UEFI boot from HTTP" (IANA).
-  { code: 16, firmware: 'uefi', cpu: 'amd64', loader: 'ipxe.efi', ...UNSIGNED },
+  { code: 16, firmware: 'uefi', cpu: 'amd64', loader: 'bootx64.efi' },
   // "EBC boot from HTTP" (IANA): the counterpart of 9.
-  { code: 17, firmware: 'uefi', cpu: 'amd64', loader: 'ipxe.efi', ...UNSIGNED },
+  { code: 17, firmware: 'uefi', cpu: 'amd64', loader: 'bootx64.efi' },
   // "ARM UEFI 64 boot from HTTP" (IANA).
-  { code: 19, firmware: 'uefi', cpu: 'arm64', ...NO_GRUB },
+  { code: 19, firmware: 'uefi', cpu: 'arm64', loader: 'bootaa64.efi' },
 ];
 
 /** The 64-bit CPUs that `images build` makes the environment for. */

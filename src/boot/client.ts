@@ -12,7 +12,7 @@
 // 4. If the signs contradict each other, 2 still decides, and `contradiction` has them.
 
 import { cleanText } from '../clean-text.ts';
-import { bootsFromHttp, findArchitecture } from './architectures.ts';
+import { bootsFromHttp, type Cpu, findArchitecture } from './architectures.ts';
 
 export interface BootClientFacts {
   /** Option 93, in order (RFC 4578 §2.1); empty when absent. */
@@ -39,9 +39,9 @@ type BootFirmware =
   /** iPXE in any firmware: loads a script by HTTP. */
   | { readonly kind: 'ipxe'; readonly architecture: number }
   /** UEFI that loads by TFTP. */
-  | { readonly kind: 'uefi'; readonly cpu: 'amd64' | 'arm64' | 'i386'; readonly architecture: number }
+  | { readonly kind: 'uefi'; readonly cpu: Cpu; readonly architecture: number }
   /** UEFI that loads by HTTP, and wants option 60 back. */
-  | { readonly kind: 'uefi-http'; readonly cpu: 'amd64' | 'arm64' | 'i386'; readonly architecture: number }
+  | { readonly kind: 'uefi-http'; readonly cpu: Cpu; readonly architecture: number }
   /** U-Boot: reads pxelinux configurations by TFTP (`pxe get`), so it needs no loader. */
   | { readonly kind: 'u-boot'; readonly architecture: number }
   | { readonly kind: 'other'; readonly architecture: number };

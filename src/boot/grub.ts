@@ -7,8 +7,8 @@
 // 2. `linux` puts a word with a space in double quotes, and a backslash before `"`, `'` and `\`: these are refused, because the kernel
 //    would see the backslash.
 // 3. Paths begin with `/`: the device that GRUB itself came from, whatever its protocol. If the rack answers HTTP on port 80, the only one
-//    for GRUB, GRUB tries it first, because its TFTP loads block by block. Quirk: Debian's signed image has no HTTP and may not load the
-//    module under Secure Boot; it then reports a missing disk, and TFTP follows.
+//    for GRUB, GRUB tries it first, because its TFTP loads block by block. Quirk: the signed image of Debian 12 has no HTTP and may not
+//    load the module under Secure Boot; it then reports a missing disk, and TFTP follows.
 // 4. `linux` and `initrd` load silently for many seconds, so a line before each says what is loaded.
 
 import { unreachable } from '../errors.ts';

@@ -5,8 +5,7 @@
 //   BIOS                 lpxelinux.0 by TFTP; with option 210 it continues by HTTP, else by TFTP (it needs ldlinux.c32 next to it)
 //   UEFI amd64           bootx64.efi by TFTP: shim, which loads grubx64.efi next to it
 //   UEFI arm64, i386     bootaa64.efi (then grubaa64.efi), bootia32.efi (then grubia32.efi)
-//   UEFI, HTTP boot      amd64: ipxe.efi, as a URL; others: none, because their GRUB would stop at its prompt
-//                        with another DHCP server on the wire: ipxe.efi by TFTP
+//   UEFI, HTTP boot      the same shim and GRUB, as a URL
 //   iPXE                 ipxe.cfg, a script, as a URL; by TFTP if there is no boot HTTP listener
 //   U-Boot               none: it asks the server for pxelinux.cfg/… itself
 //
@@ -39,8 +38,6 @@ export interface BootQuery {
   readonly sharedNetwork?: string | undefined;
   /** By option 93 number or `ipxe`, before `boot.loaders`, highest precedence first. Default: none. */
   readonly loaders?: readonly NamedLoaders[] | undefined;
-  /** Another server gives the address. Default: false. */
-  readonly proxied?: boolean | undefined;
   /** The client's rank; `undefined` if no machine is booting: nothing is then remembered. */
   readonly asker?: Owner | undefined;
 }
@@ -84,7 +81,6 @@ export interface BootPlan {
 const LPXELINUX = 'lpxelinux.0';
 const NO_RULES: readonly QuirkRule[] = [];
 const NO_EFFECTS: QuirkEffects = {};
-const IPXE_UEFI = 'ipxe.efi';
 /** iPXE's script. */
 export const IPXE_SCRIPT = 'ipxe.cfg';
 
@@ -112,7 +108,7 @@ function planFor(query: BootQuery, effects: QuirkEffects, config: BootConfig): B
   const key = client.kind === 'ipxe' ? 'ipxe' : String(client.architecture);
   const ofClass = query.loaders?.find(({ loaders }) => loaders?.has(key) === true);
   const override = ofClass?.loaders?.get(key) ?? config.loaders.get(key);
-  const builtIn = client.kind === 'ipxe' ? IPXE_SCRIPT : loaderOf(client, query.proxied === true);
+  const builtIn = client.kind === 'ipxe' ? IPXE_SCRIPT : loaderOf(client);
   const name = override ?? effects.loader ?? builtIn;
   if (name === undefined)
     return client.kind === 'u-boot' ? { serverAddress, file: undefined, reason: undefined } : undefined;
@@ -132,16 +128,9 @@ function planFor(query: BootQuery, effects: QuirkEffects, config: BootConfig): B
   return { serverAddress, file: path, pathPrefix, vendorClass, reason };
 }
 
-/**
- * `undefined` if the table has none.
- *
- * Quirk: GRUB 2.06 under UEFI mistakes the answer of the server that gave the address for its boot server's, asks that server for its
- * configuration and stops at its prompt. iPXE asks both servers again.
- */
-function loaderOf(client: BootClient, proxied: boolean): string | undefined {
-  if (proxied && client.kind === 'uefi' && client.cpu === 'amd64') return IPXE_UEFI;
-  return client.kind === 'u-boot' ? undefined : findArchitecture(client.architecture)?.loader;
-}
+/** `undefined` if the table has none. */
+const loaderOf = (client: BootClient): string | undefined =>
+  client.kind === 'u-boot' ? undefined : findArchitecture(client.architecture)?.loader;
 
 /** Option 210. */
 function prefixOf(client: BootClient, path: string, local: Ipv4, config: BootConfig): string | undefined {

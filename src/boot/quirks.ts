@@ -34,7 +34,7 @@ export interface QuirkEffects {
   readonly plainTftp?: boolean;
 }
 
-export interface Quirk {
+interface Quirk {
   readonly name: QuirkName;
   readonly explanation: string;
   readonly effects: QuirkEffects;

@@ -7,8 +7,6 @@ interface Firmware {
   readonly architecture: number;
 }
 
-/** Not probed: there is no loader for it, and slow servers would get one more DISCOVER to handle. */
-export const WITHOUT_LOADER: Firmware = { label: 'UEFI arm64 by HTTP', architecture: 19 };
 /** Each kind is probed as a machine of its own. */
 export const FIRMWARE: readonly Firmware[] = [
   { label: 'BIOS', architecture: 0 },

@@ -2,7 +2,6 @@
 
 import { type Cpu, findArchitecture } from '../boot/architectures.ts';
 import { isBuiltInLoader } from '../config/absent-loaders.ts';
-import type { RackConfig } from '../config/rack-config.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import { errorText, RackError } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
@@ -11,7 +10,7 @@ import { probeMac } from '../own-probes.ts';
 import { OFFERS_MS, probeDhcp, type SeenOffer } from './dhcp-probe.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import type { Tell } from './finding.ts';
-import { FIRMWARE, WITHOUT_LOADER } from './firmware.ts';
+import { FIRMWARE } from './firmware.ts';
 import { buildCommand, isLoaderAbsent } from './loader-check.ts';
 import { judgeSilence, lackOfRoom } from './silence.ts';
 import { readImages } from './tree-check.ts';
@@ -96,11 +95,9 @@ export async function examineOffers(
         continue;
       }
       tell(check, true, `${what} ${offer.file} from ${offer.nextServer}`);
-      if (known?.remark !== undefined && offer.file.endsWith(`/${known.loader}`)) tell(check, 'note', known.remark);
       files.push({ file: offer.file, server: serverAddress, cpu });
     }
   }
-  tellWithoutLoader(config, subnet.name, tell);
   return files;
 }
 
@@ -126,14 +123,6 @@ function tellAbsentLoader(
   const absent = `which is not there, and no image for ${cpu} either`;
   const remedy = `machines of this kind do not boot here until \`${build}\` puts them into ${tree}`;
   tell(check, 'note', `${offered}, ${absent}: ${remedy}`, build);
-}
-
-function tellWithoutLoader(config: RackConfig, subnet: string, tell: Tell): void {
-  const { label, architecture } = WITHOUT_LOADER;
-  if (!config.boot.loaders.has(String(architecture))) {
-    const remark = findArchitecture(architecture)?.remark ?? 'there is no loader';
-    tell(`dhcp ${subnet}: ${label}`, 'note', `gets nothing to load: ${remark}`);
-  }
 }
 
 /** In proxy mode another server must give the addresses. */

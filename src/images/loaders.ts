@@ -2,8 +2,9 @@
 //
 // 1. Loaders stay as Debian signed them, so that shim and GRUB load under Secure Boot.
 // 2. Only a file that an earlier run installed is replaced.
+// 3. They come from LOADER_RELEASE, whatever release the environment has: the loaders of one architecture go with any kernel.
 
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RackError } from '../errors.ts';
 import { Apt } from './apt.ts';
@@ -23,7 +24,6 @@ import {
 interface LoaderRequest extends BuildReports {
   readonly tree: string;
   readonly arch: string;
-  readonly release: string;
   /** `.deb` files that contain them; undefined: apt fetches them. */
   readonly packages?: readonly string[] | undefined;
   readonly workDir: string;
@@ -35,6 +35,13 @@ interface LoaderSource {
   readonly package: string;
   readonly files: Readonly<Record<string, string>>;
 }
+
+/**
+ * Debian 13. Quirk: its signed GRUB 2.12 is the first with HTTP, which it needs after HTTP boot, and the first that asks the boot server,
+ * not the server of its address, for its configuration; 2.06 stops at its prompt. Its package of iPXE is the first with builds for other
+ * processors than amd64.
+ */
+const LOADER_RELEASE = 'trixie';
 
 const SYSLINUX = 'usr/lib/syslinux/modules/bios';
 // ldlinux is pxelinux's core. The other modules load the libraries (`lib…`).
@@ -63,25 +70,24 @@ const BIOS: readonly LoaderSource[] = [
 ];
 
 /** shim, the GRUB that it starts, and MokManager, with which it enrols keys. */
-function uefiLoaders(cpu: string, suffix: string, grub: string): readonly LoaderSource[] {
-  return [
-    { package: 'shim-signed', files: { [`boot${suffix}.efi`]: `usr/lib/shim/shim${suffix}.efi.signed` } },
-    { package: `shim-helpers-${cpu}-signed`, files: { [`mm${suffix}.efi`]: `usr/lib/shim/mm${suffix}.efi.signed` } },
-    {
-      package: `grub-efi-${grub}-signed`,
-      files: { [`grub${suffix}.efi`]: `usr/lib/grub/${GRUB_PLATFORMS[suffix]}-signed/grubnet${suffix}.efi.signed` },
-    },
-  ];
-}
+const signedLoaders = (cpu: string, suffix: string, platform: string): readonly LoaderSource[] => [
+  { package: 'shim-signed', files: { [`boot${suffix}.efi`]: `usr/lib/shim/shim${suffix}.efi.signed` } },
+  { package: `shim-helpers-${cpu}-signed`, files: { [`mm${suffix}.efi`]: `usr/lib/shim/mm${suffix}.efi.signed` } },
+  {
+    package: `grub-efi-${cpu}-signed`,
+    files: { [`grub${suffix}.efi`]: `usr/lib/grub/${platform}-signed/grubnet${suffix}.efi.signed` },
+  },
+];
 
-const GRUB_PLATFORMS: Readonly<Record<string, string>> = { x64: 'x86_64-efi', aa64: 'arm64-efi' };
-
-/** For HTTP boot, where Debian's signed GRUB does not find its configuration. Not signed. */
-const IPXE: LoaderSource = { package: 'ipxe', files: { 'ipxe.efi': 'usr/lib/ipxe/ipxe.efi' } };
+/** For sites that name it in `boot.loaders`. Not signed. */
+const ipxe = (name: string, built: string): LoaderSource => ({
+  package: 'ipxe',
+  files: { [name]: `usr/lib/ipxe/${built}` },
+});
 
 const LOADERS: ReadonlyMap<string, readonly LoaderSource[]> = new Map([
-  ['amd64', [...BIOS, ...uefiLoaders('amd64', 'x64', 'amd64'), IPXE]],
-  ['arm64', uefiLoaders('arm64', 'aa64', 'arm64')],
+  ['amd64', [...BIOS, ...signedLoaders('amd64', 'x64', 'x86_64-efi'), ipxe('ipxe.efi', 'ipxe.efi')]],
+  ['arm64', [...signedLoaders('arm64', 'aa64', 'arm64-efi'), ipxe('ipxe-arm64.efi', 'ipxe-arm64.efi')]],
 ]);
 
 /**
@@ -113,9 +119,10 @@ export async function installLoaders(request: LoaderRequest): Promise<Publicatio
 async function choosePackages(request: LoaderRequest, sources: readonly LoaderSource[]): Promise<DebianPackage[]> {
   const names = sources.map((source) => source.package);
   if (request.packages === undefined) {
-    const { arch: architecture, release, onProgress, onPart } = request;
-    const directory = join(request.workDir, 'packages');
-    const apt = await Apt.open({ architecture, release, directory, onProgress, onPart });
+    const { arch: architecture, onProgress, onPart } = request;
+    // Apart from the environment's packages, whose lists may be of another release.
+    const directory = join(request.workDir, 'loader-packages');
+    const apt = await Apt.open({ architecture, release: LOADER_RELEASE, directory, onProgress, onPart });
     return apt.download(names);
   }
   const given = await Promise.all(request.packages.map(openPackage));
@@ -137,7 +144,11 @@ async function publishLoaders(
   const files: PublishedFile[] = [];
   const changed: FileContent[] = [];
   for (const [name, path] of sources.flatMap((source) => Object.entries(source.files))) {
-    const data = await readFile(join(unpacked, path));
+    const data = await readIfThere(join(unpacked, path));
+    if (data === undefined) {
+      request.onProgress(`Omitting ${name}: the package does not have it`);
+      continue;
+    }
     const described = describeFile({ name, data });
     const target = join(request.tree, name);
     const present = await readIfThere(target);

@@ -12,7 +12,14 @@ import { join } from 'node:path';
 import { RackError } from '../errors.ts';
 import type { LabNamespace } from './namespace.ts';
 
-export type Firmware = 'bios' | 'uefi' | 'uefi-http' | 'uefi-arm64';
+export type Firmware =
+  | 'bios'
+  | 'uefi'
+  | 'uefi-http'
+  | 'uefi-secure'
+  | 'uefi-http-secure'
+  | 'uefi-arm64'
+  | 'uefi-http-arm64';
 
 export interface VirtualMachineSpec {
   readonly name: string;
@@ -48,25 +55,35 @@ const X86 = {
   packages: ['qemu-system-x86', 'ipxe-qemu', 'ovmf', 'iproute2', 'util-linux'],
 };
 
+/** Removes the boot options of PXE, so that those of HTTP come first. */
+const HTTP_ONLY = ['IPv4', 'IPv6'].flatMap((protocol) => [
+  '-fw_cfg',
+  `name=opt/org.tianocore/${protocol}PXESupport,string=no`,
+]);
+
+/** With the keys of Microsoft enrolled, which sign shim. */
+const SECURE = {
+  ...X86,
+  machine: ['-machine', 'q35,smm=on', '-global', 'driver=cfi.pflash01,property=secure,value=on'],
+  flash: { code: '/usr/share/OVMF/OVMF_CODE_4M.secboot.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.ms.fd' },
+};
+
+const ARM64 = {
+  program: 'qemu-system-aarch64',
+  packages: ['qemu-system-arm', 'qemu-efi-aarch64', 'iproute2'],
+  machine: ['-machine', 'virt', '-cpu', 'cortex-a57'],
+  flash: { code: '/usr/share/AAVMF/AAVMF_CODE.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
+};
+
 const PLATFORMS: Readonly<Record<Firmware, Platform>> = {
   // Quirk: SeaBIOS writes to the serial port only without a graphics card.
   bios: { ...X86, machine: ['-machine', 'pc,graphics=off'] },
   uefi: { ...X86, machine: ['-machine', 'q35'], flash: OVMF },
-  'uefi-http': {
-    ...X86,
-    machine: ['-machine', 'q35'],
-    flash: OVMF,
-    further: ['IPv4', 'IPv6'].flatMap((protocol) => [
-      '-fw_cfg',
-      `name=opt/org.tianocore/${protocol}PXESupport,string=no`,
-    ]),
-  },
-  'uefi-arm64': {
-    program: 'qemu-system-aarch64',
-    packages: ['qemu-system-arm', 'qemu-efi-aarch64', 'iproute2'],
-    machine: ['-machine', 'virt', '-cpu', 'cortex-a57'],
-    flash: { code: '/usr/share/AAVMF/AAVMF_CODE.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
-  },
+  'uefi-http': { ...X86, machine: ['-machine', 'q35'], flash: OVMF, further: HTTP_ONLY },
+  'uefi-secure': SECURE,
+  'uefi-http-secure': { ...SECURE, further: HTTP_ONLY },
+  'uefi-arm64': ARM64,
+  'uefi-http-arm64': { ...ARM64, further: HTTP_ONLY },
 };
 
 /** The Debian packages that the lab's machine needs. */

@@ -4,8 +4,6 @@ import { formatSpan } from '../quantity.ts';
 import type { ExpectedStep, PlainStep, Waiting } from './waiting.ts';
 
 const SCREEN = 'check its screen';
-const GRUB_ASKS =
-  'GRUB asks the server that gave the address; unless that names this rack as next server (siaddr), GRUB stops at its prompt';
 
 /** A step in words, and the possible meaning of a long silence; undefined: the silence means nothing. */
 type StepWords = readonly [step: string, silence?: string];
@@ -30,6 +28,7 @@ const PLAIN: Readonly<Record<PlainStep, StepWords>> = {
   'loader-again': ['its loader to identify itself and ask again', SCREEN],
   'own-disk': ['nothing: it boots its own disk'],
   'power-off': ['nothing: it powers off'],
+  configuration: ['its loader to ask for a configuration', SCREEN],
   kernel: ['it to load its kernel', `${SCREEN}: it did not request the kernel`],
   remedy: ['a remedy: it shows the reason on its screen, restarts and asks again'],
   initrd: ['it to load its initrd', SCREEN],
@@ -61,8 +60,6 @@ function stepWords(expected: ExpectedStep): StepWords {
       return [`it to request ${expected.file ?? 'its file'} again, or to restart`, SCREEN];
     case 'boot-file':
       return [`it to load ${expected.file ?? 'its boot file'}`, `${SCREEN}: it did not request the file`];
-    case 'configuration':
-      return ['its loader to ask for a configuration', expected.isProxied ? GRUB_ASKS : SCREEN];
     default:
       return PLAIN[expected.code];
   }

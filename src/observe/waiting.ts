@@ -36,6 +36,7 @@ export type PlainStep =
   | 'loader-again'
   | 'own-disk'
   | 'power-off'
+  | 'configuration'
   | 'kernel'
   | 'remedy'
   | 'initrd'
@@ -48,9 +49,7 @@ export type ExpectedStep =
   | { readonly code: 'work' | 'work-over'; readonly statusName: string }
   /** The region refused the last report. */
   | { readonly code: 'report-again'; readonly status: number | undefined }
-  | { readonly code: 'stalled-file' | 'file-again' | 'boot-file'; readonly file: string | undefined }
-  /** `isProxied`: another server gave the address. */
-  | { readonly code: 'configuration'; readonly isProxied: boolean };
+  | { readonly code: 'stalled-file' | 'file-again' | 'boot-file'; readonly file: string | undefined };
 
 /** The expectation of a machine. */
 export interface Waiting {
@@ -132,7 +131,7 @@ function expectedAfter(step: TimelineStep, steps: readonly TimelineStep[]): Expe
     if (event.kind === 'http.stalled') return { code: 'stalled-file', file: event.file };
     if (endedEarly(event)) return { code: 'file-again', file: event.file };
     if (event.purpose !== undefined) return expectedAfterPurpose(event.purpose);
-    if (event.file !== undefined) return expectedAfterFile(event.file, isProxied(step, steps));
+    if (event.file !== undefined) return expectedAfterFile(event.file);
   }
   return { code: 'next-step' };
 }
@@ -183,12 +182,8 @@ function expectedAfterPurpose(purpose: string): ExpectedStep {
   }
 }
 
-/** True for a boot with an address of another DHCP server. */
-const isProxied = ({ boot }: TimelineStep, steps: readonly TimelineStep[]): boolean =>
-  steps.some((one) => one.boot === boot && isDhcpEvent(one.event) && one.event.proxied === true);
-
-function expectedAfterFile(file: string, proxied: boolean): ExpectedStep {
+function expectedAfterFile(file: string): ExpectedStep {
   if (/(?:^|\/)linux$/.test(file)) return { code: 'initrd' };
   if (isKernelFile(file)) return { code: 'kernel-start' };
-  return { code: 'configuration', isProxied: proxied && /(?:^|\/)grub[a-z0-9]+\.efi$/i.test(file) };
+  return { code: 'configuration' };
 }

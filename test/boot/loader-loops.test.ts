@@ -29,7 +29,7 @@ class Rig {
   readonly #config;
   now = START;
 
-  constructor(loaders: readonly (readonly [string, string])[] = []) {
+  constructor(loaders: readonly (readonly [string, string])[] = [['16', 'ipxe.efi']]) {
     this.#config = bootConfig({ loaders: new Map(loaders) });
   }
 
@@ -60,7 +60,13 @@ class Rig {
 }
 
 const CIRCLES: readonly (readonly [string, BootClient, readonly (readonly [string, string])[], string, string])[] = [
-  ['iPXE by HTTP that does not identify itself', UEFI_HTTP, [], 'ipxe.efi', 'http://10.20.0.1:5248/ipxe.cfg'],
+  [
+    'iPXE by HTTP that does not identify itself',
+    UEFI_HTTP,
+    [['16', 'ipxe.efi']],
+    'ipxe.efi',
+    'http://10.20.0.1:5248/ipxe.cfg',
+  ],
   ['undionly that does not identify itself', BIOS, [['0', 'undionly.kpxe']], 'undionly.kpxe', 'ipxe.cfg'],
   ['snponly of a distribution', UEFI, [['7', 'x/snponly-x86_64.efi']], 'x/snponly-x86_64.efi', 'ipxe.cfg'],
   [

@@ -15,7 +15,7 @@ import { MachineDirectory } from '../../src/machines/directory.ts';
 import { mac } from '../../src/net/address.ts';
 
 const IMAGES = 'amd64/generic/bookworm/commissioning';
-const TREE = ['lpxelinux.0', 'ldlinux.c32', 'ipxe.efi', `${IMAGES}/linux`, `${IMAGES}/initrd.gz`];
+const TREE = ['lpxelinux.0', 'ldlinux.c32', 'bootx64.efi', 'grubx64.efi', `${IMAGES}/linux`, `${IMAGES}/initrd.gz`];
 const CONFIG = `name: rack
 cluster_interfaces: [{ name: lab, interface: eth1, mode: proxy, ip: 10.20.0.1, network: 10.20.0.0/24 }]
 boot: { quirks: [{ mac: "00:1b:21", quirk: boot-server }] }
@@ -50,7 +50,7 @@ function why(address: number, client: ClientName): readonly string[] {
 test('another server gives the address, and this rack everything after it', () => {
   const lines = why(0x525400123456, 'uefi-amd64');
   assert.equal(lines[0], 'address: from another DHCP server: this network is in proxy mode');
-  assert.match(lines[1] ?? '', /^loader: ipxe\.efi by TFTP from 10\.20\.0\.1 \(UEFI amd64, PXE\); it is in/);
+  assert.match(lines[1] ?? '', /^loader: bootx64\.efi by TFTP from 10\.20\.0\.1 \(UEFI amd64, PXE\); it is in/);
   assert.ok(
     lines.some((line) => line === `kernel: ${IMAGES}/linux, in the boot tree`),
     lines.join('\n'),

@@ -20,13 +20,12 @@ const FIRMWARE = { bios: 'BIOS', uefi: 'UEFI' } as const;
 
 const firmwareParts = () => ({
   architectures: table(
-    ['option 93', 'firmware', 'boots from', 'loader', 'limitation'],
-    FIRMWARE_ARCHITECTURES.map(({ code, firmware, cpu, loader, remark }) => [
+    ['option 93', 'firmware', 'boots from', 'loader'],
+    FIRMWARE_ARCHITECTURES.map(({ code, firmware, cpu, loader }) => [
       String(code),
       `${FIRMWARE[firmware]} ${cpu}`,
       bootsFromHttp(code) ? 'HTTP' : 'TFTP',
-      loader === undefined ? 'none' : `\`${loader}\``,
-      remark ?? '',
+      `\`${loader}\``,
     ]),
   ),
   quirks: table(

@@ -48,7 +48,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     // A host is on the cable all the time, so that the bridge has a link.
     rack.namespace.addHost('host', '52:54:00:77:06:01');
     makeStandInTree(rack.tree);
-    for (const name of ['bootx64.efi', 'ipxe.efi']) writeFileSync(join(rack.tree, name), name.repeat(10_000));
+    writeFileSync(join(rack.tree, 'bootx64.efi'), 'bootx64.efi'.repeat(10_000));
     await rack.run(undefined, 'ip', 'address', 'add', `${OUTSIDE}/32`, 'dev', 'lo');
     const words = ['--no-resolv', '--no-hosts', '--bind-interfaces', `--listen-address=${OUTSIDE}`];
     outside = rack.launch(undefined, ...DNSMASQ, ...words, '--address=/debian.org/198.51.100.7');
@@ -64,12 +64,10 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     for (const line of [
       /^ok {3}dhcp lab: BIOS: is offered 10\.77\.4\.1\d\d, to load lpxelinux\.0 from 10\.77\.4\.1$/m,
       /^ok {3}dhcp lab: UEFI amd64: is offered \S+, to load bootx64\.efi /m,
-      /^ok {3}dhcp lab: UEFI amd64 by HTTP: is offered \S+, to load http:\/\/10\.77\.4\.1\/ipxe\.efi /m,
-      /^note dhcp lab: UEFI amd64 by HTTP: ipxe\.efi is not signed, .*Secure Boot/m,
-      /^note dhcp lab: UEFI arm64 by HTTP: gets nothing to load: GRUB has no network after HTTP boot; set the firmware to PXE/m,
+      /^ok {3}dhcp lab: UEFI amd64 by HTTP: is offered \S+, to load http:\/\/10\.77\.4\.1\/bootx64\.efi /m,
       /^ok {3}region from lab: answers at /m,
       /^ok {3}tftp lpxelinux\.0: 44000 bytes, as in the tree/m,
-      /^ok {3}http http:\S+ipxe\.efi: 80000 bytes, as in the tree/m,
+      /^ok {3}http http:\S+bootx64\.efi: 110000 bytes, as in the tree/m,
       /^note dhcp lab: UEFI arm64: is offered \S+, to load bootaa64\.efi, which is not there, and no image for arm64 either: .* until `sudo (?:node \S+)?rackboot(?:\.js)? images build --arch arm64 --config \S+`/m,
       /^ok {3}dns rack\.maas: is 10\.77\.4\.1$/m,
       /^ok {3}dns debian\.org: is 198\.51\.100\.7$/m,
@@ -139,7 +137,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
     for (const again of putBack) again();
     await rack.apply(WITHOUT_DNS);
     assert.equal(reported.code, 1);
-    const [images = '', loader = '', upstream = '', ...more] = faults(reported);
+    const [images = '', loader = '', byHttp = '', upstream = '', ...more] = faults(reported);
     assert.match(
       images,
       /^BAD {2}images: .*amd64\/generic\/bookworm\/commissioning.*`sudo (?:node \S+)?rackboot(?:\.js)? images build --config \S+`$/,
@@ -148,6 +146,7 @@ describe('the doctor on the host of a running rack', { skip }, () => {
       loader,
       /^BAD {2}tftp bootx64\.efi: .*answered with error 1 \(File not found\); `sudo (?:node \S+)?rackboot(?:\.js)? images build --config \S+` puts it into /,
     );
+    assert.match(byHttp, /^BAD {2}http http:\S+bootx64\.efi: .*404 Not Found; `sudo /);
     assert.match(upstream, /^BAD {2}dns other\.example: .*dns\.upstream answer \(192\.0\.2\.53\)\?$/);
     assert.deepEqual(more, []);
   });

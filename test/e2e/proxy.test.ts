@@ -26,20 +26,20 @@ const CASES: readonly (readonly [string, Asked, Partial<Heard> | undefined])[] =
     { ...PXE, type: 2, file: 'lpxelinux.0', control: '060108ff' },
   ],
   [
-    'UEFI is offered iPXE, which works alongside another server',
+    'UEFI is offered shim',
     { type: 'discover', vendorClass: 'PXEClient:Arch:00007:UNDI:003000', architecture: 7 },
-    { ...PXE, type: 2, file: 'ipxe.efi', control: '060108ff' },
+    { ...PXE, type: 2, file: 'bootx64.efi', control: '060108ff' },
   ],
   [
     'UEFI by HTTP is offered a URL, and option 60',
     { type: 'discover', vendorClass: 'HTTPClient:Arch:00016:UNDI:003000', architecture: 16 },
-    { ...PXE, type: 2, vendorClass: 'HTTPClient', file: 'http://10.77.0.1/ipxe.efi', control: '' },
+    { ...PXE, type: 2, vendorClass: 'HTTPClient', file: 'http://10.77.0.1/bootx64.efi', control: '' },
   ],
   ['a system is offered nothing', { type: 'discover', vendorClass: 'udhcp 1.35.0' }, undefined],
   [
     'port 4011 tells UEFI its file, by unicast',
     { type: 'request', vendorClass: 'PXEClient:Arch:00007:UNDI:003000', architecture: 7, to: '10.77.0.1', port: 4011 },
-    { ...PXE, type: 5, file: 'ipxe.efi', fromPort: 4011 },
+    { ...PXE, type: 5, file: 'bootx64.efi', fromPort: 4011 },
   ],
   [
     'and by broadcast',

@@ -14,6 +14,7 @@ function makePackages(directory: string, mark: string): string[] {
     ['shim-signed', 'usr/lib/shim/shimaa64.efi.signed'],
     ['shim-helpers-arm64-signed', 'usr/lib/shim/mmaa64.efi.signed'],
     ['grub-efi-arm64-signed', 'usr/lib/grub/arm64-efi-signed/grubnetaa64.efi.signed'],
+    ['ipxe', 'usr/lib/ipxe/ipxe-arm64.efi'],
   ].map(([name = '', path = '']) => {
     return makePackage(directory, { name, architecture: 'arm64', files: { [path]: `${name} ${mark}` } });
   });
@@ -35,14 +36,14 @@ describe('boot loaders', { skip: missing('dpkg-deb') }, () => {
     const said: string[] = [];
     const workDir = join(scratch, 'work');
     const onProgress = (text: string): void => void said.push(text);
-    const published = await installLoaders({ tree, arch, release: 'testing', packages, workDir, onProgress });
+    const published = await installLoaders({ tree, arch, packages, workDir, onProgress });
     return { names: published.files.map(({ name }) => name), said };
   }
 
   test('are installed under the names that firmware and shim ask for, readable by all', async () => {
     const tree = join(scratch, 'fresh');
     const { names } = await install(tree, older);
-    assert.deepEqual(names, ['bootaa64.efi', 'mmaa64.efi', 'grubaa64.efi']);
+    assert.deepEqual(names, ['bootaa64.efi', 'mmaa64.efi', 'grubaa64.efi', 'ipxe-arm64.efi']);
     assert.equal(readFileSync(join(tree, 'bootaa64.efi'), 'utf8'), 'shim-signed one');
     assert.equal(statSync(join(tree, 'bootaa64.efi')).mode & 0o777, 0o644);
     assert.match(readFileSync(join(tree, '.loaders-arm64.json'), 'utf8'), /"name": "grub-efi-arm64-signed"/);
@@ -61,16 +62,28 @@ describe('boot loaders', { skip: missing('dpkg-deb') }, () => {
     writeFileSync(join(tree, 'bootaa64.efi'), 'my own');
     for (const packages of [older, newer]) {
       const { names, said } = await install(tree, packages);
-      assert.deepEqual(names, ['mmaa64.efi', 'grubaa64.efi']);
+      assert.deepEqual(names, ['mmaa64.efi', 'grubaa64.efi', 'ipxe-arm64.efi']);
       assert.ok(said.some((text) => text.startsWith('Keeping bootaa64.efi')));
     }
     assert.equal(readFileSync(join(tree, 'bootaa64.efi'), 'utf8'), 'my own');
   });
 
+  test('are installed without a file that an older package does not have', async () => {
+    const bare = makePackage(join(scratch, 'older-ipxe'), {
+      name: 'ipxe',
+      architecture: 'arm64',
+      version: '0.1',
+      files: {},
+    });
+    const { names, said } = await install(join(scratch, 'bare'), [...newer.slice(0, 3), bare]);
+    assert.deepEqual(names, ['bootaa64.efi', 'mmaa64.efi', 'grubaa64.efi']);
+    assert.ok(said.some((text) => text.startsWith('Omitting ipxe-arm64.efi')));
+  });
+
   test('are refused, by the missing package, when one was not given', async () => {
     await assert.rejects(install(join(scratch, 'part'), older.slice(0, 1)), {
       code: 'bad-argument',
-      message: 'the loaders for arm64 also need: shim-helpers-arm64-signed, grub-efi-arm64-signed',
+      message: 'the loaders for arm64 also need: shim-helpers-arm64-signed, grub-efi-arm64-signed, ipxe',
     });
   });
 

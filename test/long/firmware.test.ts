@@ -41,6 +41,8 @@ const BIOS: readonly BootCase[] = (['e1000', 'e1000e', 'vmxnet3', 'rtl8139'] as 
   ),
 );
 const ARM64 = ['qemu-system-aarch64', '/usr/share/AAVMF/AAVMF_CODE.fd'] as const;
+/** `boot.http` without port 80. */
+const OTHER_PORT = '{}, http: { listen: ["10.77.0.1:5248"] }';
 
 testFirstBoots([
   machine('SeaBIOS, virtio, pxelinux: enlisted, known, switched off', 'bios', {
@@ -50,14 +52,22 @@ testFirstBoots([
     boots: 3,
   }),
   machine('SeaBIOS, virtio, iPXE by HTTP', 'bios'),
-  machine('OVMF, HTTP boot, iPXE', 'uefi-http'),
+  machine('OVMF, HTTP boot, iPXE', 'uefi-http', { loaders: '{ 16: ipxe.efi }' }),
+  machine('OVMF with Secure Boot, HTTP boot, shim and GRUB: enlisted, known, switched off', 'uefi-http-secure', {
+    boots: 3,
+  }),
+  machine('OVMF, HTTP boot at another port than 80, shim and GRUB', 'uefi-http', { loaders: OTHER_PORT }),
+  machine('OVMF with Secure Boot, shim and GRUB', 'uefi-secure'),
   machine('OVMF, shim and GRUB: enlisted, known, switched off', 'uefi', { cpus: 2, boots: 3 }),
   ...BIOS,
 ]);
-testFirstBoots([machine('AAVMF, shim and GRUB: enlisted, known, switched off', 'uefi-arm64', { boots: 3 })], {
-  content: 'arm64',
-  needs: ARM64,
-});
+testFirstBoots(
+  [
+    machine('AAVMF, shim and GRUB: enlisted, known, switched off', 'uefi-arm64', { boots: 3 }),
+    machine('AAVMF, HTTP boot, shim and GRUB', 'uefi-http-arm64'),
+  ],
+  { content: 'arm64', needs: ARM64 },
+);
 testFirstBoots(
   [
     machine("SeaBIOS, virtio, iPXE by HTTP, Debian's installer", 'bios', {
@@ -75,7 +85,13 @@ testFirstBoots([machine("AAVMF, shim and GRUB, Debian's installer", 'uefi-arm64'
 testFirstBoots(
   [
     machine('SeaBIOS, virtio, lpxelinux', 'bios'),
-    machine('OVMF, iPXE by TFTP: enlisted, known, switched off by GRUB', 'uefi', { cpus: 2, boots: 3 }),
+    machine('OVMF, iPXE by TFTP: enlisted, known, switched off by GRUB', 'uefi', {
+      cpus: 2,
+      boots: 3,
+      loaders: '{ 7: ipxe.efi }',
+    }),
+    machine('OVMF with Secure Boot, shim and GRUB', 'uefi-secure'),
+    machine('OVMF with Secure Boot, HTTP boot, shim and GRUB', 'uefi-http-secure'),
   ],
   { proxied: true },
 );

@@ -46,12 +46,6 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     /architecture 25.*boot\.loaders/,
   ],
   [
-    'an architecture with a loader that would stop',
-    [offer({ client: 'uefi-http', architecture: 19, file: undefined })],
-    'no-loader',
-    /GRUB has no network after HTTP boot; set the firmware to PXE/,
-  ],
-  [
     'the same loader three times and no kernel: a loop',
     [offer(), sent('lpxelinux.0'), offer(), sent('lpxelinux.0', {}, 40), offer(), sent('lpxelinux.0', {}, 80)],
     'loader-loop',

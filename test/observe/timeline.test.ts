@@ -352,7 +352,7 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
   [
     [at(0, 'dhcp.offer', PROXIED), at(1, 'tftp.sent', { file: 'grubx64.efi' })],
     90,
-    /^its loader to ask for a configuration; .*GRUB asks the server that gave the address/,
+    /^its loader to ask for a configuration; .*check its screen/,
   ],
 ];
 

@@ -244,7 +244,7 @@ export function configText(
   boot = '',
   proxied = false,
 ): string {
-  const serial = each.firmware === 'uefi-arm64' ? 'ttyAMA0' : 'ttyS0';
+  const serial = each.firmware.endsWith('arm64') ? 'ttyAMA0' : 'ttyS0';
   return `name: rack
 state_dir: ${stateDir}
 cluster_interfaces:
@@ -296,7 +296,7 @@ export async function theMachine(stateDir: string) {
 
 function checkFacts(machine: Awaited<ReturnType<typeof theMachine>>, each: BootCase, spec: VirtualMachineSpec): void {
   assert.equal(machine.status_name, 'New');
-  const isArm = each.firmware === 'uefi-arm64';
+  const isArm = each.firmware.endsWith('arm64');
   assert.equal(machine.architecture, isArm ? 'arm64/generic' : 'amd64/generic');
   assert.equal(machine.cpu_count, each.cpus);
   assert.equal(machine.memory, each.memoryMib);

@@ -60,7 +60,7 @@ export const CLIENT_KINDS = {
     code: 16,
     vendorClass: 'HTTPClient:Arch:00016:UNDI:003001',
     cpu: 'amd64',
-    language: 'ipxe',
+    language: 'grub',
   },
   'uefi-http-arm64': {
     title: 'UEFI arm64, HTTP boot',

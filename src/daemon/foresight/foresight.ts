@@ -286,8 +286,6 @@ class Explanation {
     }
     const from = byTftp ? ` by TFTP from ${formatIpv4(local)}` : '';
     this.#add('loader', `${file}${from}${why}${asset.kind === 'file' ? '; it is in the boot tree' : ''}`);
-    const architecture = findArchitecture(this.#client.code);
-    if (architecture?.remark !== undefined && architecture.loader === name) this.#add('note', architecture.remark);
     const companion = COMPANIONS[name];
     if (companion !== undefined && !assets.hasFile(companion)) {
       const text = `${name} needs ${companion} next to it, which is not in the boot tree`;
@@ -303,10 +301,7 @@ class Explanation {
       this.#stop('loader', 'none: it boots by HTTP, and boot.http.listen has no address here', 'add one');
       return;
     }
-    const remark = findArchitecture(code)?.remark;
-    const [problem, remedy] =
-      remark === undefined ? [`none for architecture ${code}`, 'set one in boot.loaders'] : divided(`none: ${remark}`);
-    this.#stop('loader', problem, `${remedy} as ${code}: FILE`);
+    this.#stop('loader', `none for architecture ${code}`, `set one in boot.loaders as ${code}: FILE`);
   }
 
   #nameInTree(file: string, local: Ipv4): string | undefined {

@@ -130,7 +130,7 @@ function planFor(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): Plan
   const asker = findAsker(inquiry, state, served);
   const sharedNetwork = sharedNetworkKey(served.subnet);
   const shown = shownBy(inquiry);
-  const plan = state.planBoot({ client, mac, ...shown, serverAddress, sharedNetwork, loaders, proxied: true, asker });
+  const plan = state.planBoot({ client, mac, ...shown, serverAddress, sharedNetwork, loaders, asker });
   if (plan === undefined) return { kind: 'refused', reason: 'no-loader', classes };
   return { kind: 'plan', plan, serverAddress, classes };
 }

@@ -1,6 +1,6 @@
 // The hints of a rack: an observation about a machine's boot, its most likely cause, and the remedy.
 
-import { archFlag, cpuOfLoader, findArchitecture, isBuiltFor } from '../../boot/architectures.ts';
+import { archFlag, cpuOfLoader, isBuiltFor } from '../../boot/architectures.ts';
 import { fileText, PURPOSE_PROBLEMS } from '../../boot/boot-words.ts';
 import { baseName, isKernelFile } from '../../boot/paths.ts';
 import { counted } from '../../counted.ts';
@@ -51,8 +51,7 @@ const HINT_SENTENCES = {
   'no-loader': ({ client = '', architecture = 0 }) =>
     client === 'u-boot'
       ? `no loader is set for U-Boot, architecture ${architecture}: it asks for pxelinux.cfg/… itself (pxe get); to make it load a file, set one in boot.loaders as ${architecture}: FILE`
-      : `there is no loader for ${client}, architecture ${architecture}: ` +
-        `${findArchitecture(architecture)?.remark ?? 'set one in boot.loaders'} as ${architecture}: FILE`,
+      : `there is no loader for ${client}, architecture ${architecture}: set one in boot.loaders as ${architecture}: FILE`,
   'loader-loop': (hint) =>
     `it loaded ${baseName(fileText(hint))} ${counted(hint.times ?? 0, 'time')} without requesting a configuration or a kernel: the loader ` +
     "restarts itself, fails immediately, or is rejected by Secure Boot; check the machine's screen, and boot.loaders if it is set",

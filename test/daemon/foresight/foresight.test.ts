@@ -66,10 +66,7 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
     'UEFI that boots by HTTP gets a URL',
     'uefi-http-amd64',
     {},
-    [
-      /^loader: http:\/\/10\.20\.0\.1\/ipxe\.efi \(UEFI amd64, HTTP boot\); it is in the boot tree$/m,
-      /^note: ipxe\.efi is not signed, so firmware with Secure Boot says "Access Denied"; set it to PXE, or/m,
-    ],
+    [/^loader: http:\/\/10\.20\.0\.1\/bootx64\.efi \(UEFI amd64, HTTP boot\); it is in the boot tree$/m],
   ],
   [
     'a file of the tree overrides the rendered configuration',
@@ -176,10 +173,10 @@ test('each line of what a machine would get has its reason', async (t) => {
 
 const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
   [
-    'arm64 UEFI that boots by HTTP, where GRUB would stop',
+    'arm64 UEFI that boots by HTTP, without a loader for it',
     'uefi-http-arm64',
     {},
-    /^! loader: none: GRUB has no network after HTTP boot → set the firmware to PXE, or name an iPXE .* under boot\.loaders as 19: FILE$/m,
+    /^! loader: http:\/\/10\.20\.0\.1\/bootaa64\.efi \(.* it is not in the boot tree → `sudo rackboot images build --arch arm64` puts/m,
   ],
   [
     'an exhausted range',
