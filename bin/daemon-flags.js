@@ -10,10 +10,10 @@ export const QUICK_IMPORTS = `--import=${new URL('quick-imports.js', import.meta
 // --max-semi-space-size=8: what waits for the disk dies young. With 2, which keeps the idle process 11 MB smaller, a tenth of a lease's
 // processor time goes into copying it; with 16 little more is saved.
 // --no-parallel-scavenge: a young generation of this size is collected in a millisecond; shared with a helper thread it costs more in all.
-export const DAEMON_FLAGS = [
-  QUICK_IMPORTS,
-  '--v8-pool-size=1',
-  '--max-semi-space-size=8',
-  '--no-parallel-scavenge',
-  WITHOUT_WARNING,
-];
+const FLAGS = ['--v8-pool-size=1', '--max-semi-space-size=8', '--no-parallel-scavenge', WITHOUT_WARNING];
+
+/** Of a daemon that runs from its sources. */
+export const DAEMON_FLAGS = [QUICK_IMPORTS, ...FLAGS];
+
+/** The flags for this main file: a bundle imports next to nothing. */
+export const flagsFor = (main) => (main.endsWith('.ts') ? DAEMON_FLAGS : FLAGS);

@@ -1,20 +1,39 @@
 #!/usr/bin/env node
 // Starts Rackboot with a Node that runs it (`find-node.js`) and the flags of a daemon (`daemon-flags.js`).
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { cachePlace } from './cache-place.js';
-import { DAEMON_FLAGS } from './daemon-flags.js';
+import { flagsFor } from './daemon-flags.js';
 import { become, findNode, root } from './find-node.js';
 
+const SOURCES = join(root, 'src');
+
+/** Whether anything in this directory was changed since. */
+const isNewer = (directory, atMs) =>
+  statSync(directory).mtimeMs >= atMs ||
+  readdirSync(directory, { withFileTypes: true }).some((entry) => {
+    const path = join(directory, entry.name);
+    return entry.isDirectory() ? isNewer(path, atMs) : statSync(path).mtimeMs >= atMs;
+  });
+
+/** Whether dist/ is there, and in a checkout as new as its sources. */
+function isBuilt() {
+  const builtAt = statSync(join(root, 'dist', 'package.json'), { throwIfNoEntry: false })?.mtimeMs;
+  return builtAt !== undefined && !(existsSync(SOURCES) && isNewer(SOURCES, builtAt));
+}
+
 const node = findNode();
-const main = [join(root, 'src', 'main.ts'), join(root, 'dist', 'main.js')].find((path) => existsSync(path));
-if (main === undefined) {
-  console.error(`rackboot: neither src/main.ts nor dist/main.js exists below ${root}; the installation is incomplete.`);
+const isBundled = isBuilt();
+const main = isBundled ? join(root, 'dist', 'main.js') : join(SOURCES, 'main.ts');
+if (!existsSync(main)) {
+  console.error(`rackboot: neither dist/main.js nor src/main.ts exists below ${root}; the installation is incomplete.`);
   process.exit(1);
 }
+// A bundle keeps its compiled code by itself.
+if (isBundled && process.argv[2] === 'warm') process.exit(0);
 const env = { ...process.env };
 // Compiled code of a checkout; an installed service names its own place.
 if (env.NODE_COMPILE_CACHE === undefined && existsSync(join(root, 'node_modules'))) {
   env.NODE_COMPILE_CACHE = join(cachePlace(), 'rackboot');
 }
-await become(node, [...DAEMON_FLAGS, main, ...process.argv.slice(2)], env);
+await become(node, [...flagsFor(main), main, ...process.argv.slice(2)], env);

@@ -1,9 +1,9 @@
 // The uplink thread of a rack whose region is remote: stores reports on disk and carries them over HTTP. So the rack's loop touches neither
 // the disk nor the network for them.
 
-import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from './clock.ts';
+import { keepCompiledCode } from './compiled-code.ts';
 import { errorText, isStoreUnavailable, RackError } from './errors.ts';
 import type { RegionCopies } from './images/carry/region-copies.ts';
 import type { Report } from './images/engine/reports.ts';
@@ -124,7 +124,7 @@ function start(): void {
     outbox.close();
     port?.close();
   });
-  flushCompileCache();
+  keepCompiledCode();
 }
 
 try {

@@ -18,6 +18,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'counted.ts': -1,
   'quantity.ts': -1,
   'clock.ts': -1,
+  'compiled-code.ts': -1,
   'counters.ts': -1,
   'deadline-queue.ts': -1,
   'errors.ts': -1,

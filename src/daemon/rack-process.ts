@@ -8,11 +8,11 @@
 // 1. A failed start closes everything it opened and throws one RackError: nothing is half-started.
 // 2. The region starts after the rack answers and never delays it; whether it can start is checked beforehand.
 
-import { flushCompileCache } from 'node:module';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Clock, Instant } from '../clock.ts';
+import { keepCompiledCode } from '../compiled-code.ts';
 import { formatProblems } from '../config/config-file.ts';
 import { findHostOverlaps } from '../config/host-check.ts';
 import { pinnedKeys } from '../config/merge.ts';
@@ -279,7 +279,7 @@ class RackProcess implements Daemon {
     this.#publish({ kind: 'daemon.ready', at: clock.now(), name: this.#config.name, version, startMs });
     this.#configuration.announce(this.#configurationPorts);
     this.#notices.ready();
-    flushCompileCache();
+    keepCompiledCode();
     returnMemoryLater(clock);
   }
 

@@ -5,7 +5,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
+import { flagsFor } from '../../bin/daemon-flags.js';
 import { sleep, systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { ENDS_WITH_INPUT } from '../net/ends-with-input.ts';
@@ -58,7 +58,7 @@ export class DaemonProcess {
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
     const main = options.main ?? join(import.meta.dirname, '..', `main.${extension}`);
     const service = options.command ?? ['run'];
-    const { node = process.execPath, flags = DAEMON_FLAGS } = options;
+    const { node = process.execPath, flags = flagsFor(main) } = options;
     const words = [node, ...flags, main, ...service, '--config', options.config];
     const pinned = options.core === undefined ? [] : ['taskset', '-c', String(options.core)];
     const [command = '', ...args] = [...pinned, ...(options.before ?? []), ...words];

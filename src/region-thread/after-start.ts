@@ -1,9 +1,9 @@
 // Tidies up after a region's start: keeps the compiled code, and returns the memory that only the start needed.
 
-import { flushCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { systemClock } from '../clock.ts';
+import { keepCompiledCode } from '../compiled-code.ts';
 
 // Returns the memory that only a thread's start needed. Sources: Node's documentation of `v8.setFlagsFromString`, V8's of its `gc`
 // function.
@@ -31,6 +31,6 @@ export function returnMemory(): void {
 const SETTLED_AFTER_MS = 5000;
 /** Call it when the region answers. */
 export function settleAfterStart(): void {
-  flushCompileCache();
+  keepCompiledCode();
   systemClock.schedule(SETTLED_AFTER_MS, returnMemory);
 }

@@ -7,6 +7,7 @@
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../clock.ts';
+import { keepCompiledCode } from '../../compiled-code.ts';
 import type { HostInterface } from '../host-interface.ts';
 import { errorName, loadLibc } from '../linux/libc.ts';
 import { NetlinkDump } from '../linux/netlink-dump.ts';
@@ -102,4 +103,6 @@ function run({ eventFd }: NetWorkerData): void {
   ear.close();
 }
 
+// The loop never returns to the thread.
+keepCompiledCode();
 run(workerData);

@@ -3,9 +3,9 @@
 //
 // 1. It has one run at a time. Each further order renews the run.
 
-import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import { systemClock } from '../../clock.ts';
+import { keepCompiledCode } from '../../compiled-code.ts';
 import { errorText, unreachable } from '../../errors.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS, proxyOf } from '../../images/download/settings.ts';
@@ -144,4 +144,4 @@ parentPort?.on('message', (message: ToImageThread) => {
       unreachable(message);
   }
 });
-flushCompileCache();
+keepCompiledCode();

@@ -7,10 +7,10 @@
 // 3. A write that finds the disk full is tried again once the ballast is freed (`ballast.ts`).
 // 4. `DiskWork` shows the rack loop a database call: only then is the disk to blame for a slow write.
 
-import { flushCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../clock.ts';
+import { keepCompiledCode } from '../../compiled-code.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { sqliteCode } from '../database-file.ts';
 import { BALLAST_FILE, Ballast } from './ballast.ts';
@@ -149,4 +149,4 @@ const data: LeaseWorkerData = workerData;
 const database = open(data);
 if (database === undefined) parentPort?.close();
 else serve(database, new DiskWork(data.work), keepBallast(join(dirname(data.path), BALLAST_FILE)));
-flushCompileCache();
+keepCompiledCode();

@@ -1,0 +1,20 @@
+// What every call of the command line has in common, whichever file runs it: how sentences call commands, and how a failure is reported.
+
+import { ownProgram } from '../../control/own-program.ts';
+import { configWords, typedConfig } from '../../control/start-command.ts';
+import { RackError, type RackErrorCode } from '../../errors.ts';
+import { callCommands, printFailure } from './output.ts';
+
+/** The same words fail again. */
+const REFUSED: ReadonlySet<RackErrorCode> = new Set(['bad-argument', 'already-exists']);
+
+/** Runs the command that `args` call, and prints why it failed. @returns the exit code */
+export async function reportCall(args: readonly string[], run: () => Promise<number>): Promise<number> {
+  callCommands({ program: ownProgram(), config: configWords(typedConfig(args)), isRoot: process.getuid?.() === 0 });
+  try {
+    return await run();
+  } catch (error) {
+    printFailure(error);
+    return error instanceof RackError && REFUSED.has(error.code) ? 2 : 1;
+  }
+}
