@@ -242,13 +242,14 @@ export const EVENTS_EXPORT: DownloadDefinition = {
     if (found === undefined) return undefined;
     const ownRack = ownRackOf(view);
     const events = found.events.map((event) => eventJson(event, ownRack));
+    const name = events.length < EXPORTED_MAX ? 'events' : `events-newest-${EXPORTED_MAX}`;
     if (queryValue(view, 'format') === 'json')
-      return { text: JSON.stringify(events, null, 2), contentType: 'application/json', name: 'events.json' };
+      return { text: JSON.stringify(events, null, 2), contentType: 'application/json', name: `${name}.json` };
     const lines = events.map((event) => csvLine(COLUMNS.map((name) => event[name])));
     return {
       text: `${csvLine(COLUMNS)}${lines.join('')}`,
       contentType: 'text/csv; charset=utf-8',
-      name: 'events.csv',
+      name: `${name}.csv`,
     };
   },
 };

@@ -154,11 +154,14 @@ export function languageForm(to: string): Html {
 const toMachines = () => html`<a href="/MAAS/machines/">${words.frame.allMachines}</a>`;
 const toOverview = () => html`<a href="/MAAS/">${words.frame.pages.overview}</a>`;
 
-export function renderGone(view: Frame): Html {
+export function renderGone(view: Frame, list: string): Html {
+  const { notFound, gone, goneOther, toList } = words.frame;
+  const isMachine = list === '/MAAS/machines/';
+  const back = isMachine ? toMachines() : html`<a href="${list}">${toList}</a>`;
   return pageOf(view, {
-    title: words.frame.notFound,
+    title: notFound,
     place: '',
-    main: html`<div class="sheet card"><h1>${words.frame.notFound}</h1><p>${words.frame.gone}</p><p>${toMachines()}</p></div>`,
+    main: html`<div class="sheet card"><h1>${notFound}</h1><p>${isMachine ? gone : goneOther}</p><p>${back}</p></div>`,
   });
 }
 

@@ -11,6 +11,7 @@ type Row = readonly [from: string, to: string];
 /** Below `/MAAS/r/` and, before MAAS 3, `/MAAS/l/`. */
 const UI: readonly Row[] = [
   ['', ''],
+  ['login', 'login/'],
   ['intro/images', 'first-run/images/'],
   ['intro/user', 'first-run/key/'],
   ['intro/*', 'first-run/'],
@@ -62,16 +63,21 @@ const UI: readonly Row[] = [
 /** Directly below `/MAAS/`, before MAAS 2. */
 const OLD: readonly Row[] = [
   ['dashboard', ''],
+  ['accounts/login', 'login/'],
+  ['accounts/*', 'people/'],
   ['nodes', 'machines/'],
+  ['nodes/enlist', 'machines/'],
   ['nodes/:id/edit', 'machines/:id/edit/'],
   ['nodes/:id/*', 'machines/:id/'],
-  ['clusters/:id/interfaces/*', 'networks/'],
-  ['clusters/*', 'racks/'],
+  ['clusters/:id/interfaces/*', 'networks/interfaces/'],
+  ['clusters/:id/*', 'racks/:id/'],
+  ['clusters', 'racks/'],
   ['networks', 'networks/'],
   ['networks/:id/view', 'networks/'],
   ['zones/:id/view', 'zones/:id/'],
   ['tags/:id/view', 'tags/:id/'],
   ['account/prefs/*', 'account/'],
+  ['settings/users/*', 'people/'],
   ['settings/*', 'settings/'],
 ];
 
@@ -96,13 +102,27 @@ export function findMoved(url: string, pages: readonly string[]): string | undef
   const [, prefix, rest = ''] = /^\/MAAS\/([rl](?:\/|$))?(.*)$/.exec(path) ?? [];
   for (const [pattern, to] of prefix === undefined ? OLD_PATTERNS : UI_PATTERNS) {
     const found = pattern.exec(rest);
-    if (found !== null) return nearest(`/MAAS/${to.replace(':id', () => found[1] ?? '')}`, pages.map(patternOf));
+    if (found === null) continue;
+    const page = nearest(`/MAAS/${to.replace(':id', () => found[1] ?? '')}`, pages.map(patternOf));
+    return page === '/MAAS/machines/' ? `${page}${filtersIn(url)}` : page;
   }
   return undefined;
 }
 
+/** The filters of MAAS's list as those of ours: `status==ready` means exactly this state. */
+function filtersIn(url: string): string {
+  const fields = new URLSearchParams(/\?(.*)/s.exec(url)?.[1]);
+  for (const [name, value] of [...fields]) fields.set(name, value.replace(/^=/, ''));
+  return fields.size === 0 ? '' : `?${fields}`;
+}
+
 function nearest(path: string, pages: readonly RegExp[]): string {
   if (path === '/MAAS/' || pages.some((page) => page.test(path))) return path;
-  const above = path.lastIndexOf('/', path.length - 2);
-  return nearest(path.slice(0, above + 1), pages);
+  return nearest(pathAbove(path), pages);
 }
+
+const pathAbove = (path: string): string => path.slice(0, path.lastIndexOf('/', path.length - 2) + 1);
+
+/** The page of the list to which the object of a path would belong. */
+export const listAbove = (path: string, pages: readonly string[]): string =>
+  nearest(pathAbove(path), pages.filter((page) => !page.includes(':')).map(patternOf));

@@ -77,7 +77,7 @@ import {
   renderSignIn,
   renderUnknown,
 } from './parts.ts';
-import { findMoved } from './paths.ts';
+import { findMoved, listAbove } from './paths.ts';
 import { PEOPLE_PAGE } from './people-page.ts';
 import { POWER_PAGES } from './power-pages.ts';
 import { PRESEED_PAGE } from './preseed-page.ts';
@@ -134,6 +134,7 @@ export const PAGES: readonly PageDefinition[] = [
   ...AREA_PAGES,
   ...DNS_PAGES,
 ];
+const PAGE_NAMES = [...PAGES.map(({ path }) => path), '/MAAS/login/'];
 
 const DOWNLOADS: readonly DownloadDefinition[] = [EVENTS_EXPORT];
 
@@ -239,10 +240,7 @@ export const looksForPage = (request: FastifyRequest): boolean => request.method
 /** The page for an address of MAAS, for browsers and programs that take any answer; `undefined` for other requests. */
 export const movedTo = (request: FastifyRequest): string | undefined =>
   ['GET', 'HEAD'].includes(request.method) && /\btext\/html\b|\*\/\*/.test(headerOf(request, 'accept') ?? '*/*')
-    ? findMoved(
-        request.raw.url ?? '',
-        PAGES.map(({ path }) => path),
-      )
+    ? findMoved(request.raw.url ?? '', PAGE_NAMES)
     : undefined;
 
 /** The answer to an unknown path: with the navigation for a signed-in viewer, and the same for everybody else. */
@@ -302,8 +300,10 @@ async function mustReadStore({ store }: Region) {
 
 const sendPage = (reply: FastifyReply, page: Html) => reply.send(page.toString());
 
-const sendGone = (reply: FastifyReply, view: View) =>
-  sendPage(reply.code(REFUSALS['not-found'].status), renderGone(view));
+function sendGone(reply: FastifyReply, view: View) {
+  const path = reply.request.url.replace(/\?.*/s, '');
+  return sendPage(reply.code(REFUSALS['not-found'].status), renderGone(view, listAbove(path, PAGE_NAMES)));
+}
 
 function begin(reply: FastifyReply) {
   return reply

@@ -251,6 +251,8 @@ export const JAPANESE: Translation = {
     notDone: '実行されませんでした',
     notFound: '見つかりません',
     gone: 'この名前のものはなく、このMACアドレスを含むイベントもありません。削除された可能性があります。',
+    goneOther: 'この名前または番号のものはありません。削除された可能性があります。',
+    toList: '一覧に戻る',
     noSuchPage: 'このページは存在しません。',
     onlyAdministrators: 'このページを開けるのは管理者だけです。',
     foreignForm: 'このフォームは別のサイトから送信されました。このページを開いて、もう一度試してください。',

@@ -247,6 +247,8 @@ export const TRADITIONAL_CHINESE: Translation = {
     notDone: '未執行',
     notFound: '找不到',
     gone: '沒有這個名稱的物件，也沒有事件提到這個硬體位址。它可能已被刪除。',
+    goneOther: '這裡沒有這個名稱或編號的物件。它可能已被刪除。',
+    toList: '回到清單',
     noSuchPage: '沒有這個頁面。',
     onlyAdministrators: '只有管理員可以開啟此頁。',
     foreignForm: '此表單來自其他網站：請開啟此頁再試一次。',

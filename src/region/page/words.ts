@@ -49,6 +49,8 @@ const FRAME = {
   notDone: 'Not done',
   notFound: 'Not found',
   gone: 'Nothing has this name, and no event mentions this hardware address. It may have been deleted.',
+  goneOther: 'Nothing here has this name or number. It may have been deleted.',
+  toList: 'Back to the list',
   noSuchPage: 'There is no such page.',
   onlyAdministrators: 'Only an administrator may open this page.',
   foreignForm: 'This form was sent from another site: open this page and try again.',

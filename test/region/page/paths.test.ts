@@ -27,17 +27,22 @@ const PAGES = [
   '/MAAS/settings/',
   '/MAAS/people/',
   '/MAAS/account/',
+  '/MAAS/login/',
 ];
 
 const MOVED: readonly (readonly [from: string, to: string])[] = [
   ['/MAAS/r', '/MAAS/'],
   ['/MAAS/r/', '/MAAS/'],
+  ['/MAAS/r/login', '/MAAS/login/'],
+  ['/MAAS/accounts/login/', '/MAAS/login/'],
+  ['/MAAS/settings/users/add/', '/MAAS/people/'],
+  ['/MAAS/nodes/enlist/', '/MAAS/machines/'],
   ['/MAAS/l/', '/MAAS/'],
   ['/MAAS/r/intro/user', '/MAAS/first-run/key/'],
   ['/MAAS/l/intro', '/MAAS/first-run/'],
   ['/MAAS/r/intro/success', '/MAAS/first-run/'],
   ['/MAAS/r/machines', '/MAAS/machines/'],
-  ['/MAAS/r/machines?status=%3Dbroken', '/MAAS/machines/'],
+  ['/MAAS/r/machines?status=%3Dbroken', '/MAAS/machines/?status=broken'],
   ['/MAAS//r//machines/', '/MAAS/machines/'],
   ['/MAAS/l/machines', '/MAAS/machines/'],
   ['/MAAS/r/machine/4y3h7n', '/MAAS/machines/4y3h7n/'],
