@@ -24,6 +24,14 @@ const FLAGS = [
 const KEY_CODES = { Tab: 9, Enter: 13, Space: 32 } as const;
 const START_MS_MAX = 30_000;
 const EVALUATE_PAUSE_MS = 20;
+const LOAD_MS_MAX = 10_000;
+/** True once the page is complete and drawn, which gives a field its focus; false if that takes too long. */
+const LOADED = `new Promise((resolve) => {
+  const drawn = () => requestAnimationFrame(() => resolve(true));
+  if (document.readyState === 'complete') drawn();
+  else addEventListener('load', drawn);
+  setTimeout(() => resolve(false), ${LOAD_MS_MAX});
+})`;
 
 export interface BrowserPage {
   /** The value of an expression in the page; it must be JSON. */
@@ -34,6 +42,8 @@ export interface BrowserPage {
   /** Sets the colour scheme. */
   scheme(colours: 'light' | 'dark'): Promise<void>;
   open(url: string): Promise<void>;
+  /** Has each page that is opened from now on begin with this script, whatever its policy. */
+  beginWith(script: string): Promise<void>;
   /** Presses a key. */
   press(key: 'Tab' | 'Enter' | 'Space'): Promise<void>;
   /** Types a text into the field with the focus. */
@@ -128,7 +138,11 @@ export async function openBrowser(): Promise<BrowserPage> {
     },
     async open(url) {
       await send('Page.navigate', { url });
-      await page.until("document.readyState === 'complete'", 10_000);
+      const isLoaded = await page.evaluate(LOADED);
+      if (isLoaded !== true) throw new Error(`not loaded within ${LOAD_MS_MAX} ms: ${url}`);
+    },
+    async beginWith(script) {
+      await send('Page.addScriptToEvaluateOnNewDocument', { source: script });
     },
     async press(key) {
       const event = { key: key === 'Space' ? ' ' : key, code: key, windowsVirtualKeyCode: KEY_CODES[key] };
