@@ -22,6 +22,8 @@ import { type ConfigWatch, watchConfig } from '../config/watch.ts';
 import { RackError } from '../errors.ts';
 import { ControlServer } from '../http/control/server.ts';
 import type { DesiredState } from '../machines/machine.ts';
+import { formatIpv4 } from '../net/address.ts';
+import { readDefaultRouteInterfaces } from '../net/default-route.ts';
 import type { HostInterface } from '../net/host-interface.ts';
 import type { InterfaceWatch } from '../net/watch/interfaces.ts';
 import { EventStream } from '../observe/event-stream.ts';
@@ -30,6 +32,7 @@ import { LogLevels } from '../observe/log-levels.ts';
 import { Timeline } from '../observe/timeline.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
+import { SERVERS_NAMED_MAX, type ServerSearch, type TaskAnswer } from '../region/records/rack-request.ts';
 import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 import { type RackNote, spoken } from '../region/reports/notes.ts';
 import type { WorkerLeaseJournal } from '../store/leases/lease-journal.ts';
@@ -161,7 +164,10 @@ class RackProcess implements Daemon {
       acquaintance: acquaintanceOf(() => this.#rack),
       apply: (state) => this.#apply(state),
       scan: (scan) => this.#rack?.neighbourhood?.scan(scan) ?? 'unheard',
-      changeLease: async (change) => (await this.#rack?.leaseCommands.change(change)) ?? 'unwritten',
+      doTask: async (task) =>
+        task.kind === 'search'
+          ? await this.#searchServers(task)
+          : ((await this.#rack?.leaseCommands.change(task)) ?? { outcome: 'unwritten' }),
       onFatal: (error) => {
         if (this.#stopping === undefined) void this.close().then(() => options.onFatal(error));
       },
@@ -389,11 +395,20 @@ class RackProcess implements Daemon {
     await this.#serverNames.look();
   }
 
+  async #searchServers({ interface: wanted }: ServerSearch): Promise<TaskAnswer> {
+    const { name, mac } = this.#host.find((one) => one.name === wanted) ?? {};
+    const found = name === undefined || mac === undefined ? undefined : await this.#rack?.dhcp.searchServers(name, mac);
+    if (found === undefined) return { outcome: 'absent' };
+    return { outcome: 'done', servers: found.slice(0, SERVERS_NAMED_MAX).map(formatIpv4) };
+  }
+
   #describe(uuid: string): RackDescription {
     const { usable, settingsRefused } = this.#configuration;
     const foreign = this.#rack?.dhcp.foreignServers();
     const pinned = pinnedKeys(usable.file.values);
-    return describeRack(this.#config, uuid, this.#options.version, pinned, settingsRefused, foreign, this.#host);
+    const { version } = this.#options;
+    const outward = readDefaultRouteInterfaces();
+    return describeRack(this.#config, uuid, version, pinned, settingsRefused, foreign, this.#host, outward);
   }
 
   #regionConfig(config: RackConfig): RegionConfig {

@@ -11,7 +11,7 @@
 import type { Instant, Timer } from '../clock.ts';
 import { Alarm } from '../deadline-queue.ts';
 import { errorText, RackError } from '../errors.ts';
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { DatagramNetwork, DatagramSocket, OutgoingDatagram, SocketCounters } from '../net/datagrams/datagram.ts';
 import { EventSampler } from '../rate-limit.ts';
 import type { DhcpState } from './answers/inquiry.ts';
@@ -125,6 +125,11 @@ export class DhcpServer {
 
   foreignServers(): readonly ForeignServer[] {
     return this.#foreign.servers;
+  }
+
+  /** As `ForeignWatch.search`. */
+  searchServers(device: string, mac: MacAddress): Promise<readonly Ipv4[] | undefined> {
+    return this.#foreign.search(device, mac);
   }
 
   /** True if probing for other servers is impossible; false if it works or is disabled. */

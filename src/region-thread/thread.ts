@@ -84,7 +84,7 @@ function receive(message: RackMessage, { region, api, openImages, close }: Serve
         break;
       }
       source = `${message.rack.name}/${message.life}`;
-      carryLeaseChanges(message.rack.uuid, region);
+      carryRequests(message.rack.uuid, region);
       inOrder(() => greet(message.rack, region));
       break;
     case 'events': {
@@ -108,8 +108,8 @@ function receive(message: RackMessage, { region, api, openImages, close }: Serve
       void answer.then((answer) => send({ kind: 'images-open', id: message.id, answer }));
       break;
     }
-    case 'lease-changed':
-      region.racks.leaseChanges.answer(ownUuid ?? '', message.answer);
+    case 'answered':
+      region.racks.requests.answer(ownUuid ?? '', message.answer);
       break;
     case 'scan-answer':
       takeScanAnswer?.(message.outcome);
@@ -140,10 +140,10 @@ function askForScan(scan: NetworkScan): Promise<ScanOutcome> {
   });
 }
 
-function carryLeaseChanges(uuid: string, { racks }: Region): void {
+function carryRequests(uuid: string, { racks }: Region): void {
   if (ownUuid === uuid) return;
   ownUuid = uuid;
-  racks.leaseChanges.carry(uuid, (request) => send({ kind: 'change-lease', request }));
+  racks.requests.carry(uuid, (request) => send({ kind: 'request', request }));
 }
 
 /** Runs the work for the rack's messages one after another, in the order of arrival. */

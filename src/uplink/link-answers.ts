@@ -4,8 +4,8 @@ import { cleanText } from '../clean-text.ts';
 import { type Fields, isFields } from '../fields.ts';
 import { findJsonExcess } from '../json-excess.ts';
 import { parseIpv4 } from '../net/address.ts';
-import type { LeaseRequest } from '../region/records/lease-change.ts';
 import type { RefusedEntry } from '../region/records/rack.ts';
+import type { RackRequest } from '../region/records/rack-request.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import type { LinkAnswer } from './link-transport.ts';
 
@@ -55,12 +55,14 @@ export function parseChange(data: string): number | undefined {
   return isSequence(version) ? version : undefined;
 }
 
-/** Parses a request to change a lease in a message of the stream; undefined if it is invalid. */
-export function parseLeaseRequest(data: string): LeaseRequest | undefined {
-  const { id, kind, address: text } = parse(data) ?? {};
+/** Parses a request to the rack in a message of the stream; undefined if it is invalid. */
+export function parseRackRequest(data: string): RackRequest | undefined {
+  const { id, kind, address: text, interface: interfaceName } = parse(data) ?? {};
+  if (typeof id !== 'string') return undefined;
+  if (kind === 'search' && typeof interfaceName === 'string') return { id, task: { kind, interface: interfaceName } };
   const address = typeof text === 'string' ? parseIpv4(text) : undefined;
-  if (typeof id !== 'string' || (kind !== 'end' && kind !== 'clear') || address === undefined) return undefined;
-  return { id, change: { kind, address } };
+  if ((kind !== 'end' && kind !== 'clear') || address === undefined) return undefined;
+  return { id, task: { kind, address } };
 }
 
 /** The text of an answer for people: its field `text`, or its first line. */

@@ -12,11 +12,11 @@ import type { NotKept } from '../http/events.ts';
 import type { EngineDoor } from '../images/engine/door.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
-import type { LeaseAnswer, LeaseRequest } from '../region/records/lease-change.ts';
 import type { RackReport } from '../region/records/machine-event.ts';
 import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import type { RackMeasures } from '../region/records/rack-measures.ts';
+import type { RackAnswer, RackRequest } from '../region/records/rack-request.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import type { LinkStatus } from './link-status.ts';
 import type { ListedLetter, OutboxCommand, QueuedPost } from './outbox-store.ts';
@@ -46,8 +46,8 @@ export type RackMessage =
   | { readonly kind: 'measured'; readonly measures: RackMeasures }
   /** Embedded only: the outcome of the region's request for a scan. */
   | { readonly kind: 'scan-answer'; readonly outcome: ScanOutcome }
-  /** The outcome of the region's request to change a lease. */
-  | { readonly kind: 'lease-changed'; readonly answer: LeaseAnswer }
+  /** The answer to a request of the region. */
+  | { readonly kind: 'answered'; readonly answer: RackAnswer }
   /** Embedded only: a changed configuration file. */
   | { readonly kind: 'configure'; readonly config: RegionConfig }
   /** Remote only: a machine's post that the region could not take. */
@@ -72,8 +72,8 @@ export type RegionMessage =
   | { readonly kind: 'refused'; readonly note: RackNote; readonly code?: RackErrorCode | undefined }
   /** Embedded only: scan these networks; the rack answers with `scan-answer`. */
   | { readonly kind: 'scan'; readonly scan: NetworkScan }
-  /** Change a lease; the rack answers with `lease-changed`. */
-  | { readonly kind: 'change-lease'; readonly request: LeaseRequest }
+  /** Do this; the rack answers with `answered`. */
+  | { readonly kind: 'request'; readonly request: RackRequest }
   /** The answer to `open-images`. */
   | { readonly kind: 'images-open'; readonly id: number; readonly answer: ImagesAnswer }
   /** Remote only: the link's state has changed. */

@@ -15,10 +15,10 @@ import { formatIpv4, formatMac } from '../net/address.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from '../observe/event-stream.ts';
 import { eventText } from '../observe/event-text.ts';
 import type { RegionConfig } from '../region/config.ts';
-import type { LeaseChange, LeaseOutcome, LeaseRequest } from '../region/records/lease-change.ts';
 import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import type { RackMeasures } from '../region/records/rack-measures.ts';
+import type { RackRequest, RackTask, TaskAnswer } from '../region/records/rack-request.ts';
 import { noteText, type RackNote } from '../region/reports/notes.ts';
 import { EVENT_KINDS, type RackFields, reportedEvent } from '../region/reports/reported.ts';
 import type { LinkStatus, UplinkStatus } from './link-status.ts';
@@ -95,8 +95,8 @@ export interface RackUplinkOptions {
   readonly onDesiredState: (state: DesiredState) => Promise<void>;
   /** Starts a scan of networks for an embedded region. */
   readonly onScan?: ((scan: NetworkScan) => ScanOutcome) | undefined;
-  /** Changes a lease for the region. Never rejects. */
-  readonly onLeaseChange?: ((change: LeaseChange) => Promise<LeaseOutcome>) | undefined;
+  /** Does what the region asks for. Never rejects. */
+  readonly onTask?: ((task: RackTask) => Promise<TaskAnswer>) | undefined;
   readonly onListening: (addresses: readonly string[]) => void;
   /** Called on a failure inside the region, for the operator. */
   readonly onProblem: (id: string, note: RackNote) => void;
@@ -360,8 +360,8 @@ export class RackUplink {
       case 'scan':
         this.#post({ kind: 'scan-answer', outcome: this.#options.onScan?.(message.scan) ?? 'unheard' });
         break;
-      case 'change-lease':
-        void this.#changeLease(message.request);
+      case 'request':
+        void this.#answer(message.request);
         break;
       case 'link':
         this.#link = message.status;
@@ -384,9 +384,9 @@ export class RackUplink {
     }
   }
 
-  async #changeLease({ id, change }: LeaseRequest): Promise<void> {
-    const outcome = (await this.#options.onLeaseChange?.(change)) ?? 'unwritten';
-    this.#post({ kind: 'lease-changed', answer: { id, outcome } });
+  async #answer({ id, task }: RackRequest): Promise<void> {
+    const answer = (await this.#options.onTask?.(task)) ?? { outcome: 'unwritten' };
+    this.#post({ kind: 'answered', answer: { id, ...answer } });
   }
 
   #apply({ state, isAnew = false }: Extract<RegionMessage, { kind: 'desired-state' }>): void {

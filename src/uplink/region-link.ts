@@ -14,10 +14,10 @@ import type { Clock, Timer } from '../clock.ts';
 import { errorText, unreachable } from '../errors.ts';
 import type { CopyProgress } from '../images/carry/region-copy.ts';
 import type { DesiredState } from '../machines/machine.ts';
-import { LEASE_ANSWERS_MAX, type LeaseAnswer } from '../region/records/lease-change.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RackDescription, RackInterface } from '../region/records/rack-description.ts';
 import type { RackMeasures } from '../region/records/rack-measures.ts';
+import { RACK_ANSWERS_MAX, type RackAnswer } from '../region/records/rack-request.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import type { NoticeBody } from '../region/reports/uplink-events.ts';
 import { EventCarrier } from './event-carrier.ts';
@@ -138,8 +138,8 @@ export class RegionLink {
   #rack: RackDescription | undefined;
   #measures: RackMeasures | undefined;
   #life = '';
-  /** Answers to the region's requests to change leases that no heartbeat has carried yet. */
-  #leaseAnswers: readonly LeaseAnswer[] = [];
+  /** Answers to the region's requests that no heartbeat has carried yet. */
+  #answers: readonly RackAnswer[] = [];
   #applied = 0;
   #linked = false;
   /** True while the region uses another version; its answers to heartbeats show when that changes. */
@@ -196,7 +196,7 @@ export class RegionLink {
         options.saveState(state);
         options.send({ kind: 'desired-state', state, isAnew });
       },
-      onLeaseRequest: (request) => options.send({ kind: 'change-lease', request }),
+      onRequest: (request) => options.send({ kind: 'request', request }),
       onStreamEnd: () => this.#heartbeat.poke(),
       onProblem: (reason) =>
         options.send({ kind: 'problem', id: 'desired-state', note: { note: 'state-invalid', reason } }),
@@ -222,8 +222,8 @@ export class RegionLink {
         this.#applied = message.version;
         this.#heartbeat.poke();
         break;
-      case 'lease-changed':
-        this.#leaseAnswers = [...this.#leaseAnswers, message.answer].slice(-LEASE_ANSWERS_MAX);
+      case 'answered':
+        this.#answers = [...this.#answers, message.answer].slice(-RACK_ANSWERS_MAX);
         this.#heartbeat.poke();
         break;
       case 'post':
@@ -378,7 +378,7 @@ export class RegionLink {
     const sentAt = clock.now();
     const images = this.#images.next();
     const copies = this.#copies.next();
-    const leaseAnswers = this.#leaseAnswers;
+    const answers = this.#answers;
     const news = {
       version: this.#rack?.version ?? '',
       uplink: UPLINK_VERSION,
@@ -395,7 +395,7 @@ export class RegionLink {
       measures: this.#measures && withTime(this.#measures, clock.wallTimeMs()),
       images,
       copies,
-      leaseAnswers: leaseAnswers.length === 0 ? undefined : leaseAnswers,
+      answers: answers.length === 0 ? undefined : answers,
     };
     const body = { contentType: 'application/json', text: JSON.stringify(news) };
     const answer = await this.#ask({ method: 'POST', path: this.#heartbeatPath, authorized: true, body });
@@ -406,7 +406,7 @@ export class RegionLink {
     if (parsed === undefined) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
     if (images !== undefined) this.#images.acknowledge(images);
     if (copies !== undefined) this.#copies.acknowledge(copies);
-    this.#leaseAnswers = this.#leaseAnswers.filter((one) => !leaseAnswers.includes(one));
+    this.#answers = this.#answers.filter((one) => !answers.includes(one));
     if (parsed.uplink !== UPLINK_VERSION) {
       this.#suspend(parsed.uplink);
       return { kind: 'rest', ms: HEARTBEAT_MS };

@@ -11,8 +11,8 @@
 import type { Clock, Timer } from '../clock.ts';
 import { parseStateText } from '../machines/desired-state.ts';
 import type { DesiredState } from '../machines/machine.ts';
-import type { LeaseRequest } from '../region/records/lease-change.ts';
-import { parseChange, parseLeaseRequest } from './link-answers.ts';
+import type { RackRequest } from '../region/records/rack-request.ts';
+import { parseChange, parseRackRequest } from './link-answers.ts';
 import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
 import { Repeater, type RunOutcome } from './repeater.ts';
 
@@ -33,8 +33,8 @@ interface StateFollowerOptions {
   readonly ask: (request: LinkRequest) => Promise<LinkAnswer | undefined>;
   /** @param isAnew the region started since the last state, or the state has another history: the region may lack what it was sent */
   readonly onState: (state: DesiredState, isAnew: boolean) => void;
-  /** Called when the region wants a lease changed. */
-  readonly onLeaseRequest: (request: LeaseRequest) => void;
+  /** Called when the region asks something of the rack. */
+  readonly onRequest: (request: RackRequest) => void;
   /** Called when the stream ends; the region may be gone. */
   readonly onStreamEnd: () => void;
   /** Called when the region sends an invalid state. */
@@ -109,7 +109,7 @@ export class StateFollower {
   }
 
   #follow(): Promise<RunOutcome> {
-    const { transport, path, onStreamEnd, onLeaseRequest } = this.#options;
+    const { transport, path, onStreamEnd, onRequest } = this.#options;
     return new Promise((resolve) => {
       let opened = false;
       const end = (): void => {
@@ -127,8 +127,8 @@ export class StateFollower {
         onAlive: () => this.#expect(end),
         onEvent: (event, data) => {
           if (event === 'state' && parseChange(data) !== this.#last?.state.version) this.#fetching.poke();
-          const request = event === 'lease' ? parseLeaseRequest(data) : undefined;
-          if (request !== undefined) onLeaseRequest(request);
+          const request = event === 'request' ? parseRackRequest(data) : undefined;
+          if (request !== undefined) onRequest(request);
         },
         onEnd: end,
       });

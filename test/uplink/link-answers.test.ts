@@ -7,7 +7,7 @@ import { noteText } from '../../src/region/reports/notes.ts';
 import {
   parseEventsAnswer,
   parseHeartbeatAnswer,
-  parseLeaseRequest,
+  parseRackRequest,
   redirection,
   registrationRefusal,
   textOf,
@@ -35,14 +35,20 @@ test('a region’s texts are shown with escapes: a sentence, a refusal, a versio
   }
 });
 
-test('a request to change a lease is read whole, or not at all', () => {
+test('a request to a rack is read whole, or not at all', () => {
   const good = { id: 'a', kind: 'clear', address: '10.20.0.1' };
-  assert.deepEqual(parseLeaseRequest(JSON.stringify(good)), {
+  assert.deepEqual(parseRackRequest(JSON.stringify(good)), {
     id: 'a',
-    change: { kind: 'clear', address: ipv4(0x0a14_0001) },
+    task: { kind: 'clear', address: ipv4(0x0a14_0001) },
   });
+  const search = { id: 'b', kind: 'search', interface: 'eth0' };
+  assert.deepEqual(parseRackRequest(JSON.stringify(search)), {
+    id: 'b',
+    task: { kind: 'search', interface: 'eth0' },
+  });
+  assert.equal(parseRackRequest(JSON.stringify({ ...search, interface: 1 })), undefined);
   for (const wrong of [{ id: 1 }, { kind: 'import' }, { address: '10.20.0' }, { address: undefined }])
-    assert.equal(parseLeaseRequest(JSON.stringify({ ...good, ...wrong })), undefined, JSON.stringify(wrong));
+    assert.equal(parseRackRequest(JSON.stringify({ ...good, ...wrong })), undefined, JSON.stringify(wrong));
 });
 
 test('an answer that would exhaust the parser is not parsed', (context) => {

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
+import type { TaskAnswer } from '../../src/region/records/rack-request.ts';
 import type { LinkStatus } from '../../src/uplink/link-status.ts';
 import type { RackMessage, RegionMessage } from '../../src/uplink/messages.ts';
 import { OUTBOX_BATCH_MAX } from '../../src/uplink/outbox.ts';
@@ -251,17 +252,20 @@ test('the region of the same process has a scan started, and learns the outcome'
 });
 
 test('a region has a lease changed, and learns the outcome', async () => {
-  const change = { kind: 'end', address: ipv4(0x0a14_0078) } as const;
-  for (const [onLeaseChange, outcome] of [
+  const task = { kind: 'end', address: ipv4(0x0a14_0078) } as const;
+  for (const [onTask, outcome] of [
     [undefined, 'unwritten'],
-    [async (wanted: object) => (isDeepStrictEqual(wanted, change) ? ('done' as const) : ('absent' as const)), 'done'],
+    [
+      async (wanted: object): Promise<TaskAnswer> => ({ outcome: isDeepStrictEqual(wanted, task) ? 'done' : 'absent' }),
+      'done',
+    ],
   ] as const) {
     const thread = new Thread();
-    uplinkTo(thread, new EventStream(), { onLeaseChange }).start();
-    thread.tell({ kind: 'change-lease', request: { id: 'one', change } });
+    uplinkTo(thread, new EventStream(), { onTask }).start();
+    thread.tell({ kind: 'request', request: { id: 'one', task } });
     await new Promise((resolve) => setImmediate(resolve));
-    const answers = thread.posted.filter(({ kind }) => kind === 'lease-changed');
-    assert.deepEqual(answers, [{ kind: 'lease-changed', answer: { id: 'one', outcome } }]);
+    const answers = thread.posted.filter(({ kind }) => kind === 'answered');
+    assert.deepEqual(answers, [{ kind: 'answered', answer: { id: 'one', outcome } }]);
   }
 });
 

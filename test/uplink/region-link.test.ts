@@ -487,18 +487,18 @@ linkTest(
   'a change of a lease goes to the rack, and its answer to the region with a heartbeat at once',
   async (place) => {
     await place.greet(1000);
-    const change = { kind: 'end', address: ipv4(0x0a14_0078) } as const;
-    place.stream?.onEvent('lease', '{"id":"one","kind":"end","address":"10.20.0.120"}');
+    const task = { kind: 'end', address: ipv4(0x0a14_0078) } as const;
+    place.stream?.onEvent('request', '{"id":"one","kind":"end","address":"10.20.0.120"}');
     assert.deepEqual(
-      place.sent.filter(({ kind }) => kind === 'change-lease'),
-      [{ kind: 'change-lease', request: { id: 'one', change } }],
+      place.sent.filter(({ kind }) => kind === 'request'),
+      [{ kind: 'request', request: { id: 'one', task } }],
     );
     const answer = { id: 'one', outcome: 'done' } as const;
-    place.link.receive({ kind: 'lease-changed', answer });
+    place.link.receive({ kind: 'answered', answer });
     await place.pass(1000);
     place.link.receive({ kind: 'applied', version: 77 });
     await place.pass(1000);
-    const carried = place.named('heartbeat').map(({ body }) => JSON.parse(body?.text ?? '').leaseAnswers);
+    const carried = place.named('heartbeat').map(({ body }) => JSON.parse(body?.text ?? '').answers);
     assert.deepEqual(carried.slice(-2), [[answer], undefined]);
   },
 );

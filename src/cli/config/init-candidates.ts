@@ -1,9 +1,9 @@
 // The interfaces of this host that can serve machines, and the reason why another interface cannot.
 
-import { readFileSync } from 'node:fs';
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { formatIpv4, formatNetwork, type Ipv4, isLoopback, networkOf } from '../../net/address.ts';
+import { readDefaultRouteInterfaces } from '../../net/default-route.ts';
 import type { HostInterface, InterfaceAddress } from '../../net/host-interface.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import type { InterfaceProposal } from './init-proposal.ts';
@@ -73,16 +73,4 @@ export function findCandidates(wanted: string | undefined): readonly Candidate[]
     );
   }
   return found.sort((a, b) => Number(a.isDefaultRoute) - Number(b.isDefaultRoute));
-}
-
-/** proc(5): interface, destination, gateway, flags … mask (the eighth). */
-function readDefaultRouteInterfaces(): ReadonlySet<string> {
-  let text = '';
-  try {
-    text = readFileSync('/proc/net/route', 'latin1');
-  } catch {
-    // Not Linux: the default route is unknown.
-  }
-  const rows = text.split('\n').map((line) => line.split(/\s+/));
-  return new Set(rows.flatMap((row) => (row[1] === '00000000' && row[7] === '00000000' ? [row[0] ?? ''] : [])));
 }

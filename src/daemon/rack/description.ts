@@ -24,6 +24,7 @@ const text = (address: Ipv4 | undefined): string => (address === undefined ? '' 
  * @param settingsRefused why the settings of the region's store are not in force; undefined if they are
  * @param foreign the other DHCP servers seen
  * @param host the interfaces of its host; undefined: it does not describe them
+ * @param outward those that lead to a default router
  */
 export function describeRack(
   config: RackConfig,
@@ -33,16 +34,20 @@ export function describeRack(
   settingsRefused?: string,
   foreign: readonly ForeignServer[] = [],
   host?: readonly HostInterface[],
+  outward: ReadonlySet<string> = new Set(),
 ): RackDescription {
   const refused =
     settingsRefused === undefined ? {} : { settingsRefused: settingsRefused.slice(0, SETTINGS_REFUSED_LENGTH_MAX) };
-  const addresses = host === undefined ? {} : { addresses: describeHost(host) };
+  const addresses = host === undefined ? {} : { addresses: describeHost(host, outward) };
   const interfaces = describeInterfaces(config, foreign);
   return { uuid, name: config.name, version, interfaces, pinned, ...refused, ...addresses };
 }
 
-/** The addresses of a host, without loopback ones, each with the hardware address of its interface. */
-export const describeHost = (host: readonly HostInterface[]): readonly HostAddress[] =>
+/** The addresses of a host, without loopback ones, each with the hardware address of its interface. @param outward leads to a default router */
+export const describeHost = (
+  host: readonly HostInterface[],
+  outward: ReadonlySet<string> = new Set(),
+): readonly HostAddress[] =>
   host
     .flatMap(({ name, mac, addresses }) =>
       addresses
@@ -51,6 +56,7 @@ export const describeHost = (host: readonly HostInterface[]): readonly HostAddre
           interface: name,
           address: `${formatIpv4(address)}/${prefix}`,
           ...(mac === undefined || mac === 0 ? {} : { mac: formatMac(mac) }),
+          ...(outward.has(name) ? { isOutward: true } : {}),
         })),
     )
     .slice(0, HOST_ADDRESSES_MAX);

@@ -14,7 +14,7 @@ import type { DhcpServer } from '../../dhcp/server.ts';
 import { RackError } from '../../errors.ts';
 import type { Publish } from '../../event.ts';
 import { formatIpv4, type Ipv4 } from '../../net/address.ts';
-import type { LeaseChange, LeaseOutcome } from '../../region/records/lease-change.ts';
+import type { LeaseChange, TaskAnswer } from '../../region/records/rack-request.ts';
 
 interface LeaseCommandParts {
   readonly clock: Clock;
@@ -73,13 +73,13 @@ export class LeaseCommands {
   }
 
   /** Makes a change that the region asks for, and says how that went. */
-  async change({ kind, address }: LeaseChange): Promise<LeaseOutcome> {
+  async change({ kind, address }: LeaseChange): Promise<TaskAnswer> {
     try {
       await this[kind](address);
-      return 'done';
+      return { outcome: 'done' };
     } catch (error) {
       if (!(error instanceof RackError)) throw error;
-      return error.code === 'not-found' ? 'absent' : 'unwritten';
+      return { outcome: error.code === 'not-found' ? 'absent' : 'unwritten' };
     }
   }
 

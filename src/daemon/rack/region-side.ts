@@ -27,10 +27,10 @@ import { formatIpv4, formatMac, type Ipv4, ipv4, networkContains, rangeContains 
 import type { EventStream } from '../../observe/event-stream.ts';
 import { OPERATOR_SOCKET, type RegionConfig } from '../../region/config.ts';
 import { pageUrl } from '../../region/page-url.ts';
-import type { LeaseChange, LeaseOutcome } from '../../region/records/lease-change.ts';
 import type { NetworkScan, ScanOutcome } from '../../region/records/network-scan.ts';
 import type { RackDescription } from '../../region/records/rack-description.ts';
 import type { RackMeasures } from '../../region/records/rack-measures.ts';
+import type { RackTask, TaskAnswer } from '../../region/records/rack-request.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { noteText, type RackNote, spoken } from '../../region/reports/notes.ts';
 import { RateLimiter } from '../../region/shares/request-rates.ts';
@@ -79,8 +79,8 @@ interface RegionSideParts {
   readonly apply: (state: DesiredState) => Promise<void>;
   /** Starts a scan of networks for an embedded region. */
   readonly scan: (scan: NetworkScan) => ScanOutcome;
-  /** Changes a lease for the region. Never rejects. */
-  readonly changeLease: (change: LeaseChange) => Promise<LeaseOutcome>;
+  /** Does what the region asks for. Never rejects. */
+  readonly doTask: (task: RackTask) => Promise<TaskAnswer>;
   /** Called when the region cannot start and never did. */
   readonly onFatal: (error: RackError) => void;
 }
@@ -262,7 +262,7 @@ export class RegionSide {
    * @param state the cached desired state, which is in force
    */
   gather({ version }: DesiredState): void {
-    const { clock, stream, config, describe, measure, acquaintance, apply, scan, changeLease } = this.#parts;
+    const { clock, stream, config, describe, measure, acquaintance, apply, scan, doTask } = this.#parts;
     this.#uplink = new RackUplink({
       mode: config().uplink.mode,
       startThread: () => this.#startThread(),
@@ -278,7 +278,7 @@ export class RegionSide {
       cached: { version, sinceMs: desiredStateTime(config().stateDir) },
       onDesiredState: apply,
       onScan: scan,
-      onLeaseChange: changeLease,
+      onTask: doTask,
       onListening: (addresses) => {
         this.#wasUp = true;
         // The uplink publishes its own event for a remote region.

@@ -77,7 +77,7 @@ export function composeProbe({ mac, xid }: ProbeIdentity): Uint8Array {
   return encodeDhcpMessage(probe, PROBE_BYTES_MAX).bytes;
 }
 
-interface SeenServer {
+export interface SeenServer {
   readonly server: Ipv4;
   readonly mac: MacAddress | undefined;
   readonly offered: Ipv4 | undefined;

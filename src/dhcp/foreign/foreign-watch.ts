@@ -3,6 +3,7 @@
 //   configure ─ a new shared network ─▶ probe ─ AGAIN_MS ─▶ probe ─ interval ─▶ probe …
 //                                └─ tap: DISCOVER … take … LISTEN_MS … close ─ offers → ForeignServers.see
 //   hear (REQUEST that names another server, reply) ─ new? → probe soon, which reveals more about it
+//   search (an interface that may be served next): one probe, which ends with the first offers
 //
 // 1. It opens nothing itself. If a tap cannot be opened, the rack only listens, and `isBlind` says so.
 // 2. One probe per shared network at a time; clients' words cause at most one per PROBE_SOON_MS.
@@ -19,7 +20,7 @@ import type { LocalInterface, SubnetIndex } from '../networks/subnet.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionAddress, optionU8 } from '../wire/options.ts';
-import { composeProbe, type ProbeIdentity, readOffer, readServer } from './foreign-probe.ts';
+import { composeProbe, type ProbeIdentity, readOffer, readServer, type SeenServer } from './foreign-probe.ts';
 import { type ForeignServer, ForeignServers, type Sighting, seenSince } from './foreign-servers.ts';
 import { Hearsay } from './hearsay.ts';
 
@@ -84,12 +85,24 @@ interface Watched {
   running: FrameTap | undefined;
 }
 
+/** A probe that was sent, and waits for offers. */
+interface Listening {
+  readonly tap: FrameTap;
+  readonly probe: ProbeIdentity;
+  /** True if no more offers are awaited. */
+  readonly isEnded: () => boolean;
+  readonly take: (offer: SeenServer) => void;
+  readonly end: () => void;
+}
+
 /** Watches the shared networks of a server. */
 export class ForeignWatch implements ForeignEar {
   readonly #ports: ForeignWatchPorts;
   readonly #servers = new ForeignServers();
   readonly #hearsay = new Hearsay();
   readonly #watched = new Map<string, Watched>();
+  /** The interfaces that are searched now. */
+  readonly #searches = new Set<string>();
   readonly #alarm: Alarm;
   #intervalMs: number | undefined;
   #dhcpPorts: DhcpPorts = { serverPort: 67, clientPort: 68 };
@@ -160,6 +173,36 @@ export class ForeignWatch implements ForeignEar {
     }
     const seen = named === undefined ? undefined : readServer(message, named, undefined);
     if (seen !== undefined) this.#see(watched, { ...seen, evidence: 'reply' });
+  }
+
+  /**
+   * Probes an interface once, served or not.
+   * @returns the servers that give addresses there; undefined: probing is impossible, or another search runs there
+   */
+  search(device: string, mac: MacAddress): Promise<readonly Ipv4[] | undefined> {
+    const { tap: openTap, ownAddresses } = this.#ports;
+    const tap =
+      this.#closed || this.#searches.has(device)
+        ? undefined
+        : openTap({ device, mac, port: this.#dhcpPorts.clientPort });
+    if (tap === undefined) return Promise.resolve(undefined);
+    this.#searches.add(device);
+    const found = new Set<Ipv4>();
+    return new Promise((resolve) => {
+      this.#listen({
+        tap,
+        probe: this.#compose(mac),
+        isEnded: () => this.#closed || found.size > 0,
+        take: ({ server, isBootOnly }) => {
+          if (!isBootOnly && !ownAddresses().has(server)) found.add(server);
+        },
+        end: () => {
+          tap.close();
+          this.#searches.delete(device);
+          resolve([...found]);
+        },
+      });
+    });
   }
 
   close(): void {
@@ -242,8 +285,7 @@ export class ForeignWatch implements ForeignEar {
     watched.nextProbe = later(now, watched.probes === 0 ? Math.min(AGAIN_MS, intervalMs) : intervalMs);
     watched.probes += 1;
     if (mac === undefined || interfaceName === undefined || watched.running !== undefined) return;
-    const { clock, tap: openTap } = this.#ports;
-    const tap = openTap({ device: interfaceName, mac, port: this.#dhcpPorts.clientPort });
+    const tap = this.#ports.tap({ device: interfaceName, mac, port: this.#dhcpPorts.clientPort });
     if (tap === undefined) {
       if (!this.#isBlind) this.#ports.publish({ kind: 'dhcp.probe-blind', at: now });
       this.#isBlind = true;
@@ -251,27 +293,40 @@ export class ForeignWatch implements ForeignEar {
     }
     this.#isBlind = false;
     watched.running = tap;
-    const xid = clock.randomBytes(4).reduce((number, byte) => number * 256 + byte, 0);
-    this.#send(tap, { mac, xid });
-    this.#listen(watched, tap, { mac, xid }, 0, false);
+    this.#listen({
+      tap,
+      probe: this.#compose(mac),
+      isEnded: () => watched.running !== tap,
+      take: (offer) => this.#see(watched, { ...offer, evidence: 'probe' }),
+      end: () => {
+        if (watched.running === tap) stop(watched);
+      },
+    });
   }
 
-  #send(tap: FrameTap, probe: ProbeIdentity): void {
+  #compose(mac: MacAddress): ProbeIdentity {
+    const xid = this.#ports.clock.randomBytes(4).reduce((number, byte) => number * 256 + byte, 0);
+    return { mac, xid };
+  }
+
+  #send({ tap, probe }: Listening): void {
     // A later probe reaches an interface without carrier.
     tap.broadcast(composeProbe(probe), this.#dhcpPorts.serverPort);
   }
 
-  /** Reads the tap until LISTEN_MS are over. */
-  #listen(watched: Watched, tap: FrameTap, probe: ProbeIdentity, waitedMs: number, hasHeard: boolean): void {
+  /** Sends the probe, and reads the tap until LISTEN_MS are over. */
+  #listen(listening: Listening, waitedMs = 0, hasHeard = false): void {
+    const { tap, probe, isEnded, take, end } = listening;
+    if (waitedMs === 0) this.#send(listening);
     this.#ports.clock.schedule(LOOK_MS, () => {
-      if (watched.running !== tap) return;
+      if (isEnded()) return end();
       const offers = tap.take().flatMap((datagram) => readOffer(datagram, probe) ?? []);
-      for (const offer of offers) this.#see(watched, { ...offer, evidence: 'probe' });
+      for (const offer of offers) take(offer);
       const heard = hasHeard || offers.length > 0;
       const waited = waitedMs + LOOK_MS;
-      if (!heard && waitedMs < SEND_AGAIN_MS && waited >= SEND_AGAIN_MS) this.#send(tap, probe);
-      if (waited < LISTEN_MS) this.#listen(watched, tap, probe, waited, heard);
-      else stop(watched);
+      if (!heard && waitedMs < SEND_AGAIN_MS && waited >= SEND_AGAIN_MS) this.#send(listening);
+      if (waited < LISTEN_MS && !isEnded()) this.#listen(listening, waited, heard);
+      else end();
     });
   }
 }

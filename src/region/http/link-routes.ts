@@ -121,9 +121,10 @@ class ChangeStreams {
     const subscriptions = [
       region.subscribe(notify),
       region.racks.subscribe(notify),
-      region.racks.leaseChanges.carry(uuid, ({ id, change: { kind, address } }) => {
+      region.racks.requests.carry(uuid, ({ id, task }) => {
+        const data = task.kind === 'search' ? task : { ...task, address: formatIpv4(task.address) };
         // One that is not sent counts as unanswered.
-        if (answer.isReady) answer.send({ event: 'lease', data: { id, kind, address: formatIpv4(address) } });
+        if (answer.isReady) answer.send({ event: 'request', data: { id, ...data } });
       }),
     ];
     const own = this.#streams.get(uuid) ?? [];

@@ -113,7 +113,7 @@ async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promi
     interfaces,
     images,
     copies = [],
-    leaseAnswers = [],
+    answers = [],
     startedAt,
     measures,
     ...pulse
@@ -128,7 +128,7 @@ async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promi
     measures,
     pulse: { ...pulse, startedMs: startedAt },
   });
-  for (const one of leaseAnswers) region.racks.leaseChanges.answer(rack.uuid, one);
+  for (const one of answers) region.racks.requests.answer(rack.uuid, one);
   for (const copy of copies) await region.bootImages.noteDownload({ ...copy, rack: rack.uuid }, rack.name, '');
   const own = region.racks.list().find(({ isEmbedded }) => isEmbedded);
   return json({ version: own?.version ?? '', uplink: LINK_VERSION, now: region.clock.wallTimeMs() });

@@ -7,7 +7,6 @@
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { parseIpv4, parseMac, parseNetwork } from '../../net/address.ts';
-import { LEASE_ANSWERS_MAX, LEASE_OUTCOMES } from '../records/lease-change.ts';
 import { isEventLevel } from '../records/machine-event.ts';
 import { PINNED_MAX, RACK_INTERFACES_MAX, type RackImage } from '../records/rack.ts';
 import {
@@ -17,6 +16,7 @@ import {
   SETTINGS_REFUSED_LENGTH_MAX,
 } from '../records/rack-description.ts';
 import { FINDING_LENGTH_MAX, FINDINGS_MAX, LISTENERS_MAX } from '../records/rack-measures.ts';
+import { RACK_ANSWERS_MAX, SERVERS_NAMED_MAX, TASK_OUTCOMES } from '../records/rack-request.ts';
 import { partRefusal, type RefusalWord } from '../records/refusal.ts';
 import { reportedEvent } from '../reports/reported.ts';
 import { parseRackImages } from './rack-images.ts';
@@ -144,7 +144,14 @@ export const heartbeat = z.object({
   interfaces: rackInterfaces,
   /** Absent from racks that do not report them. */
   addresses: z
-    .array(z.object({ interface: hostInterface, address: hostAddress, mac: hardwareAddress.optional() }))
+    .array(
+      z.object({
+        interface: hostInterface,
+        address: hostAddress,
+        mac: hardwareAddress.optional(),
+        isOutward: z.boolean().optional(),
+      }),
+    )
     .max(HOST_ADDRESSES_MAX)
     .optional(),
   startedAt: moment,
@@ -161,10 +168,16 @@ export const heartbeat = z.object({
     .array(z.object({ file: shownText(1024), bytes: count, total: count.optional(), error: shownText(1024) }))
     .max(COPIES_MAX)
     .optional(),
-  /** Absent if the region has asked for no changes of leases. */
-  leaseAnswers: z
-    .array(z.object({ id: shownText(64), outcome: z.enum(LEASE_OUTCOMES) }))
-    .max(LEASE_ANSWERS_MAX)
+  /** Absent if the region has asked for nothing. */
+  answers: z
+    .array(
+      z.object({
+        id: shownText(64),
+        outcome: z.enum(TASK_OUTCOMES),
+        servers: z.array(z.ipv4()).max(SERVERS_NAMED_MAX).optional(),
+      }),
+    )
+    .max(RACK_ANSWERS_MAX)
     .optional(),
 });
 

@@ -33,7 +33,6 @@ import { LoopTurns } from '../shares/loop-turns.ts';
 import { RateLimiter } from '../shares/request-rates.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { type Introduction, Introductions, Newcomers } from './introductions.ts';
-import { LeaseChanges } from './lease-changes.ts';
 import { MachineHomes } from './machine-homes.ts';
 import {
   decideRegistration,
@@ -44,6 +43,7 @@ import {
   type RegistrationOutcome,
 } from './rack-admission.ts';
 import { believedNetworks, doubtEvent, ownNetworks, weighNetworks } from './rack-networks.ts';
+import { RackRequests } from './rack-requests.ts';
 
 const UNCHANGED = { put: [], events: [], result: undefined } as const;
 
@@ -151,7 +151,7 @@ export class Racks {
   readonly acknowledgements: Acknowledgements;
   readonly homes: MachineHomes;
   /** Changes of leases that persons have racks make. */
-  readonly leaseChanges: LeaseChanges;
+  readonly requests: RackRequests;
   readonly turns = new BatchTurns();
   readonly #store: RegionStore;
   readonly #clock: Clock;
@@ -178,7 +178,7 @@ export class Racks {
     this.#clock = clock;
     this.#newcomers = new Newcomers(clock, store.rates);
     this.acknowledgements = new Acknowledgements(this, clock);
-    this.leaseChanges = new LeaseChanges(clock);
+    this.requests = new RackRequests(clock);
     this.homes = new MachineHomes(this, store, clock);
     this.#startedMs = clock.wallTimeMs();
   }

@@ -53,6 +53,8 @@ export interface HostAddress {
   readonly address: string;
   /** Of the interface; `undefined`: none, or the rack does not say. */
   readonly mac?: string | undefined;
+  /** True if the interface leads to the host's default router: often a network that another DHCP server serves. */
+  readonly isOutward?: boolean | undefined;
 }
 
 /** A rack leaves out further ones, and those of the loopback network. */

@@ -36,6 +36,14 @@ test('a rack reports the hardware address of an interface that has one', () => {
   ]);
 });
 
+test('a rack reports which of its interfaces lead to a default router', () => {
+  const host = [nic('eth0', [0xc0000205, 24]), nic('eth1', [0x0a140001, 16])];
+  assert.deepEqual(describeHost(host, new Set(['eth0'])), [
+    { interface: 'eth0', address: '192.0.2.5/24', isOutward: true },
+    { interface: 'eth1', address: '10.20.0.1/16' },
+  ]);
+});
+
 test('a rack leaves out addresses beyond HOST_ADDRESSES_MAX', () => {
   const many = Array.from({ length: HOST_ADDRESSES_MAX + 1 }, (_, index) => [0x0a000000 + index, 8] as const);
   assert.equal(describeHost([nic('eth0', ...many)]).length, HOST_ADDRESSES_MAX);

@@ -46,7 +46,7 @@ cluster_interfaces:
     acquaintance: acquaintanceOf(() => undefined),
     apply: unused,
     scan: unused,
-    changeLease: unused,
+    doTask: unused,
     onFatal: unused,
   });
   side.identify();

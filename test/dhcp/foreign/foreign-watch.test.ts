@@ -191,6 +191,34 @@ test('probes go out at the start, again once a switch port surely forwards, and 
   assert.equal(rig.taps.opened, rig.taps.closed);
 });
 
+test('a search of an interface that is not served ends with the first server that gives addresses', async () => {
+  const rig = rigOf();
+  const proxy = ip('10.20.0.67');
+  rig.answer = (discover) => [
+    offerTo(discover, { server: RACK }),
+    offerTo(discover, { server: proxy, address: ANY }),
+    offerTo(discover),
+  ];
+  const found = rig.watch.search('eth0', RACK_MAC);
+  assert.equal(await rig.watch.search('eth0', RACK_MAC), undefined, 'one search at a time');
+  rig.clock.advance(1000);
+  assert.deepEqual(await found, [OTHER]);
+  assert.deepEqual(rig.taps, { opened: 1, closed: 1 });
+  assert.deepEqual(rig.watch.servers, []);
+});
+
+test('a search without an offer ends after LISTEN_MS, and one that cannot be made says so', async () => {
+  const rig = rigOf();
+  const found = rig.watch.search('eth0', RACK_MAC);
+  rig.clock.advance(LISTEN_MS - 1);
+  assert.equal(rig.sent.length, 2);
+  assert.equal(rig.taps.closed, 0);
+  rig.clock.advance(1);
+  assert.deepEqual(await found, []);
+  rig.canTap = false;
+  assert.equal(await rig.watch.search('eth0', RACK_MAC), undefined);
+});
+
 test('an unanswered probe is sent twice, and its tap is closed after LISTEN_MS', () => {
   const rig = rigOf();
   rig.watch.configure([WIRE], INTERVAL_MS, PORTS);

@@ -54,25 +54,25 @@ test('a remote rack is asked to change a lease by its newest stream, and answers
   const { region } = live;
   await acceptRack(region);
   const change = { kind: 'end', address: ipv4(0x0a32_0078) } as const;
-  assert.equal(await region.racks.leaseChanges.ask(RACK_UUID, change), 'silent');
+  assert.deepEqual(await region.racks.requests.ask(RACK_UUID, change), { outcome: 'silent' });
   const base = `http://127.0.0.1:${live.port}/MAAS/uplink/1/racks/${RACK_UUID}`;
   const authorization = rackAuthorization();
   const opened = new AbortController();
   const stream = await fetch(`${base}/changes`, { headers: { authorization }, signal: opened.signal });
-  const asked = region.racks.leaseChanges.ask(RACK_UUID, change);
+  const asked = region.racks.requests.ask(RACK_UUID, change);
   let text = '';
   for await (const piece of stream.body ?? assert.fail('no stream')) {
     text += Buffer.from(piece).toString();
-    if (/event: lease\ndata: .*\n/.test(text)) break;
+    if (/event: request\ndata: .*\n/.test(text)) break;
   }
-  const request = JSON.parse(/event: lease\ndata: (.*)\n/.exec(text)?.[1] ?? '');
+  const request = JSON.parse(/event: request\ndata: (.*)\n/.exec(text)?.[1] ?? '');
   assert.deepEqual({ ...request, id: '' }, { id: '', kind: 'end', address: '10.50.0.120' });
   // Another rack cannot answer for it.
-  region.racks.leaseChanges.answer(OTHER_UUID, { id: request.id, outcome: 'absent' });
-  const body = JSON.stringify(heartbeatOf({ leaseAnswers: [{ id: request.id, outcome: 'done' }] }));
+  region.racks.requests.answer(OTHER_UUID, { id: request.id, outcome: 'absent' });
+  const body = JSON.stringify(heartbeatOf({ answers: [{ id: request.id, outcome: 'done' }] }));
   const headers = { authorization, 'content-type': 'application/json' };
   assert.equal((await fetch(`${base}/heartbeat`, { method: 'POST', headers, body })).status, 200);
-  assert.equal(await asked, 'done');
+  assert.deepEqual(await asked, { outcome: 'done' });
   opened.abort();
 });
 

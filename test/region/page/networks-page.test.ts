@@ -8,7 +8,7 @@ import { parseIpv4 } from '../../../src/net/address.ts';
 import { NETWORKS_PAGE } from '../../../src/region/page/networks-page.ts';
 import { SUBNET_PAGES } from '../../../src/region/page/subnet-page.ts';
 import type { PageDefinition, View, Viewer } from '../../../src/region/page/view.ts';
-import type { LeaseChange, LeaseOutcome } from '../../../src/region/records/lease-change.ts';
+import type { RackTask, TaskAnswer } from '../../../src/region/records/rack-request.ts';
 import { LAB, machineAt, OWN_UUID, withNetworks } from '../networks/network-place.ts';
 import type { RegionPlace } from '../place.ts';
 import { ADMIN, USER, viewOf } from './view.ts';
@@ -94,12 +94,12 @@ test('a leased address is reserved for its host in the cluster interface, and re
   }));
 
 /** Takes the place of the rack, which answers each request for a change of a lease. @returns the requests */
-function answerChanges({ region }: RegionPlace, outcome: LeaseOutcome): readonly LeaseChange[] {
-  const { leaseChanges } = region.racks;
-  const asked: LeaseChange[] = [];
-  leaseChanges.carry(OWN_UUID, ({ id, change }) => {
-    asked.push(change);
-    setImmediate(() => leaseChanges.answer(OWN_UUID, { id, outcome }));
+function answerChanges({ region }: RegionPlace, outcome: TaskAnswer['outcome']): readonly RackTask[] {
+  const { requests } = region.racks;
+  const asked: RackTask[] = [];
+  requests.carry(OWN_UUID, ({ id, task }) => {
+    asked.push(task);
+    setImmediate(() => requests.answer(OWN_UUID, { id, outcome }));
   });
   return asked;
 }

@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import { formatIpv4, networkContains, parseIpv4 } from '../../../net/address.ts';
-import type { LeaseChange } from '../../records/lease-change.ts';
+import type { LeaseChange } from '../../records/rack-request.ts';
 import { type Answer, EMPTY, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, defineOperation, eventBy, type Operation } from '../call/operation.ts';
 import { addressField, findSubnet, look, subnetOutsideText } from './network-calls.ts';
@@ -34,7 +34,7 @@ async function changeLease(call: ApiCall, kind: LeaseChange['kind'], ip: string)
   if (racks.size === 0) return refuseField('ip', notChanged.unserved(subnet.cidr));
   const asked = [...racks].map(async ([rack, name]) => ({
     name,
-    outcome: await region.racks.leaseChanges.ask(rack, { kind, address }),
+    outcome: (await region.racks.requests.ask(rack, { kind, address })).outcome,
   }));
   const answers = await Promise.all(asked);
   const namesOf = (wanted: string): string =>

@@ -1,27 +1,35 @@
-// Has racks change leases, and waits for their answers.
+// Has racks change leases, or search for other DHCP servers, and waits for their answers.
 //
 //   operation ─ ask ─► carrier of the rack ─┬─ message to the rack of this process ──┐
 //                                           └─ its stream of changes, if it is remote ┴─► rack ─ message, or heartbeat ─► answer
 //
-// 1. A rack answers when the change is on disk. If it does not within ANSWER_MS_MAX, nobody knows whether the change was made.
+// 1. A rack answers when the change is on disk, or the search is over. If it does not within ANSWER_MS_MAX, nobody knows whether the change
+//    was made.
 // 2. Nothing is kept for a rack that no carrier of this process reaches: a person would not expect a change that comes later.
 
 import { type Clock, newUuid } from '../../clock.ts';
-import type { LeaseAnswer, LeaseChange, LeaseOutcome, LeaseRequest } from '../records/lease-change.ts';
+import type { RackAnswer, RackRequest, RackTask, TaskAnswer } from '../records/rack-request.ts';
 
-/** How long a rack may take to answer, in milliseconds: it writes to its disk, and a remote one sends a heartbeat. */
+/** How long a rack may take to answer, in milliseconds: it writes to its disk, or listens for offers for 5 s; a remote one sends a heartbeat. */
 const ANSWER_MS_MAX = 8000;
 /** Requests without an answer; a further one counts as unanswered. */
 const OPEN_MAX = 256;
 
-type Carrier = (request: LeaseRequest) => void;
+type Carrier = (request: RackRequest) => void;
+
+/** The rack cannot be reached from here, or did not answer in time. */
+interface Silence {
+  readonly outcome: 'silent';
+}
+
+const SILENCE: Silence = { outcome: 'silent' };
 
 interface Open {
   readonly rack: string;
-  readonly take: (outcome: LeaseOutcome) => void;
+  readonly take: (answer: TaskAnswer) => void;
 }
 
-export class LeaseChanges {
+export class RackRequests {
   readonly #clock: Clock;
   /** By rack, the newest last: a rack abandons an old stream when it opens a new one. */
   readonly #carriers = new Map<string, readonly Carrier[]>();
@@ -41,26 +49,26 @@ export class LeaseChanges {
     };
   }
 
-  /** @param rack its UUID @returns `silent`: it cannot be reached from here, or did not answer in time */
-  ask(rack: string, change: LeaseChange): Promise<LeaseOutcome | 'silent'> {
+  /** @param rack its UUID */
+  ask(rack: string, task: RackTask): Promise<TaskAnswer | Silence> {
     const carrier = this.#carriers.get(rack)?.at(-1);
-    if (carrier === undefined || this.#open.size >= OPEN_MAX) return Promise.resolve('silent');
+    if (carrier === undefined || this.#open.size >= OPEN_MAX) return Promise.resolve(SILENCE);
     const id = newUuid();
     return new Promise((resolve) => {
-      const end = (outcome: LeaseOutcome | 'silent'): void => {
+      const end = (answer: TaskAnswer | Silence): void => {
         late.cancel();
         this.#open.delete(id);
-        resolve(outcome);
+        resolve(answer);
       };
-      const late = this.#clock.schedule(ANSWER_MS_MAX, () => end('silent'));
+      const late = this.#clock.schedule(ANSWER_MS_MAX, () => end(SILENCE));
       this.#open.set(id, { rack, take: end });
-      carrier({ id, change });
+      carrier({ id, task });
     });
   }
 
   /** Takes a rack's answer; one that nobody waits for is ignored. @param rack its UUID */
-  answer(rack: string, { id, outcome }: LeaseAnswer): void {
+  answer(rack: string, { id, ...answer }: RackAnswer): void {
     const open = this.#open.get(id);
-    if (open?.rack === rack) open.take(outcome);
+    if (open?.rack === rack) open.take(answer);
   }
 }
