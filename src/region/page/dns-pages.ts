@@ -9,7 +9,6 @@
 // 2. A rack serves a name of a lease only while nothing above it in this list has the name (`dns/claims.ts`).
 
 import { type Html, html, nothing, type Part } from '../../html.ts';
-import { isSettings } from '../../machines/settings.ts';
 import { formatIpv4, type Ipv4 } from '../../net/address.ts';
 import {
   currentDomainIds,
@@ -34,6 +33,8 @@ import { type ApiObject, objectPages, textOf } from './object-pages.ts';
 import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
 import { cell, pageOf } from './parts.ts';
 import { runningLeases } from './subnet-addresses.ts';
+import { momentText } from './timeline.ts';
+import { upstreamsOf } from './upstreams.ts';
 import { codeIn } from './values.ts';
 import {
   given,
@@ -245,40 +246,15 @@ async function contentCount(view: View, object: ApiObject) {
   return machines + held.filter(({ name }) => domainOf(currentDomains(view), name) === domain).length;
 }
 
-interface Upstream {
-  readonly server: string;
-  /** The domain for whose names it is asked; empty: for all others. */
-  readonly domain: string;
-}
-
-const DNS_PORT = 53;
-const serversIn = (value: unknown): readonly string[] =>
-  [value ?? []]
-    .flat()
-    .flatMap((text) => String(text).split(/[\s,]+/))
-    .filter((text) => text !== '');
-
-function upstreamsOf({ settings }: Region): readonly Upstream[] {
-  const zones = settings.valueOf('dns.forward_zones');
-  const forwarded = isSettings(zones) ? Object.entries(zones) : [];
-  return [
-    ...serversIn(settings.valueOf('dns.upstream')).map((server) => ({ server, domain: '' })),
-    ...forwarded.flatMap(([domain, servers]) => serversIn(servers).map((server) => ({ server, domain }))),
-  ];
-}
-
 function upstreamPart({ region, nowMs, viewer }: View): Html {
   const { upstreams, columns } = words.dns;
-  const failures = region.upstreams.failures();
-  const rows = upstreamsOf(region).map(({ server, domain }) => {
-    const place = server.includes(':') ? server : `${server}:${DNS_PORT}`;
-    const failed = failures.filter((failure) => failure.server === place);
+  const rows = upstreamsOf(region).map(({ server, domain, failed }) => {
     const state =
       failed.length === 0
         ? html`<span class="pill green">${upstreams.answers}</span>`
         : failed.map(
             ({ rack, sinceMs }) =>
-              html`<div><span class="pill red">${upstreams.fails}</span> <span class="small" title="${new Date(sinceMs).toISOString()}">${upstreams.since(rack, words.values.ago(nowMs - sinceMs))}</span></div>`,
+              html`<div><span class="pill red">${upstreams.fails}</span> <span class="small" title="${momentText(sinceMs)}">${upstreams.since(rack, words.values.ago(nowMs - sinceMs))}</span></div>`,
           );
     return html`
       <tr><td class="first"><div class="name copy">${server}</div></td>${cell(upstreams.asked, domain === '' ? upstreams.others : domain)}

@@ -14,8 +14,8 @@ import type { View } from './view.ts';
 import { type BootRow, type BootVerdict, judgeBoot, rowsOf, spanOfBoot } from './waterfall.ts';
 import { words } from './words.ts';
 
-/** A boot has 30 to 60. Of a longer one the end is judged. */
-const LAST_EVENTS = 100;
+/** A boot has 30 to 60, of which the end tells what it came to. */
+const LAST_EVENTS = 40;
 
 export interface DrawnBoot {
   /** The id of its first event, which names it in an address. */
@@ -32,21 +32,28 @@ export const BOOT_COLOURS: Readonly<Record<BootVerdict['kind'], string>> = {
   stopped: 'amber',
 };
 
-/** The boots among events, the newest first. @param events the newest first */
-export function drawBoots({ region, nowMs, viewer }: View, events: readonly MachineEvent[]): readonly DrawnBoot[] {
+/** The boots among events, the newest first. @param events the newest first @param max no further ones are drawn */
+export function drawBoots(
+  { region, nowMs, viewer }: View,
+  events: readonly MachineEvent[],
+  max = Number.POSITIVE_INFINITY,
+): readonly DrawnBoot[] {
   const ownRack = region.racks.list().find(({ isEmbedded }) => isEmbedded)?.name ?? '';
   const shown = events.map(shownTo(viewer));
-  return bootsOf(shown).flatMap((boot, index): DrawnBoot[] => {
+  const drawn: DrawnBoot[] = [];
+  for (const [index, boot] of bootsOf(shown).entries()) {
     const [first] = boot;
-    if (first === undefined || !startsWithBoot(boot)) return [];
+    if (first === undefined || !startsWithBoot(boot)) continue;
     const before = shown.find((event) => event.code === 'status-changed' && event.atMs <= first.atMs);
     const state = before?.code === 'status-changed' ? words.values.state(before.params.to) : undefined;
     const rows = rowsOf(boot, { ownRack, state });
-    if (rows.length === 0) return [];
+    if (rows.length === 0) continue;
     // The next boot ended it.
     const verdict = judgeBoot(boot, rows, index === 0 ? nowMs : Number.POSITIVE_INFINITY);
-    return [{ id: first.id, startMs: spanOfBoot(rows).startMs, rows, verdict }];
-  });
+    drawn.push({ id: first.id, startMs: spanOfBoot(rows).startMs, rows, verdict });
+    if (drawn.length === max) break;
+  }
+  return drawn;
 }
 
 /** Before it, nothing is a boot of what the machine does now: it came into its state, or was restarted. A failed state says how its work ended. */
@@ -63,7 +70,7 @@ export async function findFailedBoots(
   const systemIds = machines.map(({ systemId }) => systemId);
   const events = await view.region.store.recentEvents(systemIds, LAST_EVENTS);
   for (const machine of machines) {
-    const [last] = drawBoots(view, events.get(machine.systemId) ?? []);
+    const [last] = drawBoots(view, events.get(machine.systemId) ?? [], 1);
     if (last === undefined || last.startMs + spanOfBoot(last.rows).spanMs < sinceOf(machine)) continue;
     const { kind } = last.verdict;
     if (kind === 'bad' || kind === 'stopped') failed.set(machine.systemId, last.verdict);

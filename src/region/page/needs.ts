@@ -1,7 +1,7 @@
 // What needs a person now: one line each, with the remedy as a button where the page has one.
 //
 //   machines with a problem, or waiting for somebody ─┐
-//   racks, ranges, images, conflicts, new machines   ─┴─► needs, the urgent ones first ─► lines
+//   findings, ranges, images, conflicts, new machines ┴─► needs, the urgent ones first ─► lines
 //
 // 1. Only remedies that the viewer may use are shown.
 
@@ -13,16 +13,16 @@ import type { ImportRun } from '../records/boot-store.ts';
 import { doubtWords, remarkSentence } from '../records/events.ts';
 import { importText } from '../records/import-reason.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
-import { isAway } from '../records/rack.ts';
 import type { Conflict } from '../records/store.ts';
 import type { Region } from '../region.ts';
+import { type Finding, findingsOf, HEALTH_PATH, wayButton } from './findings.ts';
 import { formOf } from './forms.ts';
 import { IMAGES_PATH, resourceTitle } from './image-page.ts';
 import { actionPath, actionsFor, machinePath, toneOf } from './machine-actions.ts';
 import { sectionPath } from './machine-frame.ts';
 import { ACCEPT_ALL } from './machines-page.ts';
 import { findNearlyFull, subnetPath } from './networks-page.ts';
-import { rackPath, remark } from './racks-part.ts';
+import { RACKS_PATH, rackPath } from './racks-part.ts';
 import { codeIn, pathBelow, statusPill } from './values.ts';
 import { EDIT_MACHINE, mayCall, type View } from './view.ts';
 import type { BootVerdict } from './waterfall.ts';
@@ -56,6 +56,7 @@ interface Findings {
 /** Conflicts on the page; `rackboot machines show` lists those of one machine. */
 const CONFLICTS_MAX = 10;
 const IMAGES_MAX = 5;
+const FINDINGS_MAX = 10;
 
 const buttonTo = (path: string, label: string) =>
   html`<a class="button plain small-button" href="${path}">${label}</a>`;
@@ -92,14 +93,21 @@ const waitingNeed = ({ viewer }: View, machine: Machine): Need => ({
     : {}),
 });
 
-function rackNeeds({ region, nowMs }: View): readonly Need[] {
-  const racks = region.racks.list();
-  return racks.flatMap((rack) => {
-    const text = remark(rack, racks, nowMs);
-    if (text === nothing) return [];
-    const who = nameOf(rackPath(rack), rack.name);
-    return [{ tone: isAway(rack, nowMs) ? 'red' : 'amber', who, what: text } as const];
-  });
+function findingNeed({ rack, check, text, tone, way }: Finding): Need {
+  const who =
+    rack === undefined ? nameOf(HEALTH_PATH, check) : html`${nameOf(rackPath(rack), rack.name)} <b>${check}</b>`;
+  return { tone: tone === 'red' ? 'red' : 'amber', who, what: text, ...(way && { remedy: wayButton(way) }) };
+}
+
+/** What is wrong with racks and the region; further ones are on their own pages. */
+async function findingNeeds(view: View): Promise<readonly Need[]> {
+  await view.region.settings.load();
+  const found = findingsOf(view).filter(({ tone }) => tone !== 'note');
+  const path = view.viewer.isAdmin ? HEALTH_PATH : RACKS_PATH;
+  const left = found.length - FINDINGS_MAX;
+  const who = nameOf(path, words.overview.further.finding(left));
+  const rest: Need = { tone: 'red', who, what: '', remedy: buttonTo(path, words.overview.list) };
+  return [...found.slice(0, FINDINGS_MAX).map(findingNeed), ...(left > 0 ? [rest] : [])];
 }
 
 async function rangeNeeds({ region, viewer }: View): Promise<readonly Need[]> {
@@ -166,7 +174,7 @@ export async function needsOf(view: View, findings: Findings): Promise<readonly 
     return [{ tone, who, what: '', remedy: buttonTo(path, words.overview.list) }];
   };
   return [
-    ...rackNeeds(view),
+    ...(await findingNeeds(view)),
     ...problems.listed.map((machine) => problemNeed(view, machine)),
     ...rest(problems, 'problem'),
     ...failing.listed.map((machine) => failingNeed(machine, verdicts.get(machine.systemId))),

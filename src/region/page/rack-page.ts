@@ -14,12 +14,13 @@ import type { RackInterface } from '../records/rack-description.ts';
 import { fillsOf, LISTENER_KINDS, type RackSample, ratesOf } from '../records/rack-measures.ts';
 import { renderDayChart } from './day-chart.ts';
 import { EVENTS_PATH, eventItem, rackOf } from './events-part.ts';
+import { remarksOf } from './findings.ts';
 import { formOf, ticksField } from './forms.ts';
 import { interfacePath, NETWORKS_PATH, servicePill } from './networks-page.ts';
 import { controlsOf, valuesOf } from './operation-form.ts';
 import { cell, pageOf, pair } from './parts.ts';
-import { eventsText, rackPath, remark, statePill } from './racks-part.ts';
-import { momentText } from './timeline.ts';
+import { eventsText, rackPath, statePill } from './racks-part.ts';
+import { timeAgo } from './timeline.ts';
 import { none, orNone } from './values.ts';
 import {
   CHANGE_SETTINGS,
@@ -45,9 +46,6 @@ function findRack({ region, path }: View): Rack | undefined {
   return region.racks.find(wanted) ?? (named.length === 1 ? named[0] : undefined);
 }
 
-const timeOf = (atMs: number, nowMs: number) =>
-  html`<time datetime="${new Date(atMs).toISOString()}" title="${momentText(atMs)}">${words.values.ago(nowMs - atMs)}</time>`;
-
 function factsOf(view: View, rack: Rack, latest: RackSample | undefined) {
   const { facts } = words.rack;
   const { nowMs } = view;
@@ -56,12 +54,12 @@ function factsOf(view: View, rack: Rack, latest: RackSample | undefined) {
     ? html`${words.racks.now}`
     : rack.seenMs === undefined
       ? none
-      : timeOf(rack.seenMs, nowMs);
+      : timeAgo(rack.seenMs, nowMs);
   return html`
     <section class="sheet"><div class="card-head"><h2>${facts.heading}</h2></div><dl class="pairs">
-    ${pair(facts.runs, startedMs > 1 ? timeOf(startedMs, nowMs) : none)}${pair(facts.heard, seen)}
+    ${pair(facts.runs, startedMs > 1 ? timeAgo(startedMs, nowMs) : none)}${pair(facts.heard, seen)}
     ${pair(facts.version, html`<span class="id">${rack.version}</span>`)}
-    ${pair(facts.registered, html`${timeOf(rack.registeredMs, nowMs)}${rack.address === '' ? nothing : html` ${words.rack.from(rack.address)}`}`)}
+    ${pair(facts.registered, html`${timeAgo(rack.registeredMs, nowMs)}${rack.address === '' ? nothing : html` ${words.rack.from(rack.address)}`}`)}
     ${pair(facts.key, keyText(view, rack))}
     ${pair(facts.events, eventsText(rack))}
     ${pair(facts.uuid, html`<span class="copy">${rack.uuid}</span>`)}
@@ -183,11 +181,14 @@ async function eventsOf(view: View, { name, isEmbedded }: Rack) {
 }
 
 function alertOf(view: View, rack: Rack) {
-  const racks = view.region.racks.list();
-  if (isAway(rack, view.nowMs))
-    return html`<div class="alert red" role="alert"><b>${words.rack.silent.title}</b>${words.rack.silent.todo}</div>`;
-  const text = remark(rack, racks, view.nowMs);
-  return text === nothing ? nothing : html`<div class="alert amber">${text}</div>`;
+  if (isAway(rack, view.nowMs)) {
+    const since = html`${words.health.silent} ${timeAgo(rack.seenMs ?? rack.stateSinceMs, view.nowMs)}.`;
+    return html`<div class="alert red" role="alert"><b>${words.rack.silent.title}</b>${since} ${words.rack.silent.todo}</div>`;
+  }
+  const [remark] = remarksOf(view, rack);
+  return remark === undefined
+    ? nothing
+    : html`<div class="alert ${remark.tone === 'red' ? 'red' : 'amber'}">${remark.text}</div>`;
 }
 
 const VERBS = {
@@ -204,7 +205,7 @@ function verbsFor(rack: Rack): readonly Verb[] {
   if (rack.isEmbedded) return [];
   return rack.state === 'pending'
     ? ['accept', 'reject']
-    : rack.state === 'accepted'
+    : rack.state === 'accepted' && rack.disputed.length === 0
       ? ['delete']
       : ['accept', 'delete'];
 }

@@ -1,14 +1,53 @@
-// All racks at /MAAS/racks/, and how another one joins.
+// All racks at /MAAS/racks/: the networks of each, what is wrong with it and where that is mended, and how another one joins.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing, type Part } from '../../html.ts';
 import { pageUrl } from '../page-url.ts';
-import { pageOf } from './parts.ts';
-import { RACKS_PATH, renderRacks } from './racks-part.ts';
+import type { Rack } from '../records/rack.ts';
+import { findingLine, remarksOf } from './findings.ts';
+import { cell, pageOf } from './parts.ts';
+import { eventsText, RACKS_PATH, rackPath, statePill } from './racks-part.ts';
+import { timeAgo } from './timeline.ts';
+import { none } from './values.ts';
 import type { PageDefinition, View } from './view.ts';
 import { words } from './words.ts';
 
+const PAGE_NETWORKS_MAX = 6;
+
+function seenText(rack: Rack, nowMs: number): Part {
+  if (rack.isEmbedded) return words.racks.now;
+  return rack.seenMs === undefined ? none : timeAgo(rack.seenMs, nowMs);
+}
+
+function rackRow(view: View, rack: Rack) {
+  const { nowMs } = view;
+  const { columns } = words.racks;
+  const networks = rack.interfaces.slice(0, PAGE_NETWORKS_MAX).map(({ network }) => html`<span>${network}</span>`);
+  const more = rack.interfaces.length - networks.length;
+  if (more > 0) networks.push(html`<span class="soft">${words.values.andMore(more)}</span>`);
+  const [remark] = remarksOf(view, rack);
+  return html`
+    <tr><td class="first"><div><div class="name"><a href="${rackPath(rack)}">${rack.name}</a></div>
+    ${remark === undefined ? nothing : findingLine(remark)}</div>${statePill(rack, nowMs)}</td>
+    ${cell(columns.networks, networks.length === 0 ? none : html`<div class="mono">${networks}</div>`)}
+    ${cell(columns.events, eventsText(rack))}
+    ${cell(columns.version, rack.version)}
+    ${cell(columns.seen, seenText(rack, nowMs))}
+    </tr>`;
+}
+
+/** The racks in the order of their registration. */
+function renderRacks(view: View): Html {
+  const racks = view.region.racks.list();
+  if (racks.length === 0)
+    return html`<div class="sheet empty"><b>${words.racks.empty.title}</b><span class="soft">${words.racks.empty.hint}</span></div>`;
+  const { rack, networks, events, version, seen } = words.racks.columns;
+  const headings = [rack, networks, events, version, seen].map((text) => html`<th>${text}</th>`);
+  const rows = racks.map((one) => rackRow(view, one));
+  return html`<div class="sheet"><table class="racks"><thead><tr>${headings}</tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
 function render(view: View): Html {
-  const { region, viewer, nowMs } = view;
+  const { region, viewer } = view;
   const join = viewer.isAdmin
     ? html`<h2>${words.racks.join.heading}</h2><div class="sheet note">${words.racks.join.lead(pageUrl(region.config()))}</div>`
     : nothing;
@@ -16,7 +55,7 @@ function render(view: View): Html {
     title: words.racks.heading,
     place: 'racks',
     isLive: true,
-    main: html`<div id="bar" class="bar"><h1>${words.racks.heading}</h1></div><div id="racks">${renderRacks(region, nowMs)}</div><div id="join">${join}</div>`,
+    main: html`<div id="bar" class="bar"><h1>${words.racks.heading}</h1></div><div id="racks">${renderRacks(view)}</div><div id="join">${join}</div>`,
   });
 }
 

@@ -69,6 +69,10 @@ function renderBoot(boot: Boot, nowMs: number) {
 export const momentText = (atMs: number): string =>
   `${new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 
+/** How long ago something was, with the exact moment. */
+export const timeAgo = (atMs: number, nowMs: number): Html =>
+  html`<time datetime="${new Date(atMs).toISOString()}" title="${momentText(atMs)}">${words.values.ago(nowMs - atMs)}</time>`;
+
 /** An event in a list that is not divided into boots. @param path the log that its time leads to */
 export const eventLine = (event: MachineEvent, nowMs: number, path: string): Html =>
   lineOf(event, words.values.ago(nowMs - event.atMs), `${path}?at=${event.id}`);

@@ -1949,6 +1949,7 @@ export const JAPANESE: Translation = {
     further: {
       problem: (count) => `ほか${count}台のマシンに問題があります`,
       failing: (count) => `ほか${count}台のマシンが起動に失敗しました`,
+      finding: (count) => `ほかの問題${count}件`,
       waiting: (count) => `ほか${count}台のマシンが人の操作を待っています`,
     },
     moreWork: (count) => `ほか${count}台のマシンが処理中です`,
@@ -2067,18 +2068,16 @@ export const JAPANESE: Translation = {
       away: '不通',
     },
     now: '現在',
-    since: (time) => `${time} UTC以降`,
     waiting: '待機中',
     lost: '消失',
     refused: '拒否',
     foreignServer: (address, network) => `${network}の${address}`,
     foreignServers: (servers) =>
       `別のDHCPサーバーが応答しています: ${servers.join('、')}。マシンがその提案を受け取り、ここから起動できなくなる可能性があります`,
-    registered: (address, command) =>
-      html`${address}から登録されました。承認するには<code>${command}</code>を実行してください`,
+    registered: (address) => `${address}から登録され、承認を待っています。`,
     settingsRefused: (why) => `このリージョンからの設定を拒否しています: ${why}`,
     noNetwork: '担当するネットワークがありません。設定ファイルにcluster_interfacesを追加してください',
-    away: '既知のマシンへの提供は続いています。イベントは復帰後に届きます',
+    away: '既知のマシンへの提供は続いています。イベントは復帰後に届きます。',
     join: {
       heading: 'ラックを追加',
       lead: (url) =>
@@ -2204,14 +2203,20 @@ export const JAPANESE: Translation = {
       certificate: '証明書',
       silence: '不通',
       pending: '登録',
+      networks: 'ネットワーク',
+      upstream: '上位DNS',
       settings: '設定',
       clock: '時計',
       events: 'イベント',
       version: 'バージョン',
       disk: 'ディスク',
     },
-    silent: (ago) => `リージョンとの最後の通信は${ago}です。`,
-    waits: '承認を待っています。ラックのページにボタンがあります。',
+    silent: '応答がありません。最後の通信:',
+    upstream: (server, domain) =>
+      domain === ''
+        ? `${server}が応答していません。最初の失敗:`
+        : `${server} (${domain}用) が応答していません。最初の失敗:`,
+    goTo: (page) => `${page}を開く`,
     clockOff: (span) => `時計がリージョンと${inUnits(span)}ずれています。`,
     letters: (count) => `${count}件のイベントがリージョンに恒久的に拒否されました。`,
     otherVersion: (rack, region) => `バージョンは${rack}ですが、リージョンは${region}です。`,

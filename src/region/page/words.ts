@@ -1873,6 +1873,7 @@ const OVERVIEW = {
   further: {
     problem: (count: number) => `${counted(count, 'more machine has', 'more machines have')} a problem`,
     failing: (count: number) => `${counted(count, 'more boot')} failed`,
+    finding: (count: number) => counted(count, 'more problem'),
     waiting: (count: number) => `${counted(count, 'more machine waits', 'more machines wait')} for somebody`,
   },
   moreWork: (count: number) => `${counted(count, 'more machine is', 'more machines are')} at work`,
@@ -1911,20 +1912,24 @@ const RACKS_PART = {
     hint: 'A rack that is told the address of this region registers here, and waits to be accepted.',
   },
   columns: { rack: 'Rack', networks: 'Networks', events: 'Events', version: 'Version', seen: 'Last seen' },
-  states: { pending: 'Pending', accepted: 'Accepted', rejected: 'Rejected', embedded: 'In this process', away: 'Away' },
+  states: {
+    pending: 'Pending',
+    accepted: 'Accepted',
+    rejected: 'Rejected',
+    embedded: 'In this process',
+    away: 'Silent',
+  },
   now: 'now',
-  since: (time: string) => `since ${time} UTC`,
   waiting: 'waiting',
   lost: 'lost',
   refused: 'refused',
   foreignServer: (address: string, network: string) => `${address} on ${network}`,
   foreignServers: (servers: readonly string[]) =>
     `another DHCP server answers: ${servers.join(', ')}; machines may take its offers and fail to boot from here`,
-  registered: (address: string, command: string) =>
-    html`registered from ${address}; to accept it, run <code>${command}</code>`,
+  registered: (address: string) => `It registered from ${address} and waits to be accepted.`,
   settingsRefused: (why: string) => `it refuses its settings from this region: ${why}`,
   noNetwork: 'it serves no network: add cluster_interfaces to its configuration file',
-  away: 'it keeps serving the machines it knows; its events arrive when it is back',
+  away: 'It keeps serving the machines it knows; its events arrive when it is back.',
   join: {
     heading: 'Add a rack',
     lead: (url: string) =>
@@ -2049,17 +2054,25 @@ const HEALTH = {
   checks: {
     database: 'database',
     certificate: 'certificate',
-    silence: 'silence',
+    silence: 'silent',
     pending: 'registration',
+    networks: 'networks',
+    upstream: 'upstream DNS',
     settings: 'settings',
     clock: 'clock',
     events: 'events',
     version: 'version',
     disk: 'disk',
   },
-  silent: (ago: string) => `The region heard it last ${ago}.`,
+  /** Followed by the time. */
+  silent: 'It has been silent: the region heard it last',
+  /** Followed by the time. @param domain empty: it is asked for all names of others */
+  upstream: (server: string, domain: string) =>
+    domain === ''
+      ? `${server} does not answer; it failed first`
+      : `${server} does not answer for ${domain}; it failed first`,
+  goTo: (page: string) => `Go to ${page}`,
   silentFix: 'sudo rackboot status',
-  waits: 'It waits to be accepted: its page has the buttons.',
   lowDiskFix: 'sudo du -xsh /var/lib/rackboot/* | sort -h',
   clockOff: (span: string) => `Its clock and that of the region differ by ${span}.`,
   clockFix: 'timedatectl',

@@ -7,7 +7,7 @@ import type { RackReport } from '../records/machine-event.ts';
 /** Failures that are known at once; beyond it, the oldest is forgotten. */
 const FAILURES_MAX = 1024;
 
-interface UpstreamFailure {
+export interface UpstreamFailure {
   /** `address:port`. */
   readonly server: string;
   /** The rack's name. */

@@ -7,13 +7,14 @@ import { RackError } from '../../../src/errors.ts';
 import { parseDesiredState, parseStateChanges, STATE_CHANGES_IM } from '../../../src/machines/desired-state.ts';
 import type { DesiredState } from '../../../src/machines/machine.ts';
 import { mac } from '../../../src/net/address.ts';
-import { renderRacks } from '../../../src/region/page/racks-part.ts';
+import { RACKS_PAGE } from '../../../src/region/page/racks-page.ts';
 import { CHANGES_KEPT_MAX } from '../../../src/region/racks/machine-mirror.ts';
 import { ENTRIES_MAX } from '../../../src/region/racks/rack-news.ts';
 import { REFUSED_KEPT_MAX } from '../../../src/region/records/rack.ts';
 import { assertStatus } from '../../support/answered.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
+import { viewOf } from '../page/view.ts';
 import { bootReport, report } from '../place.ts';
 import {
   acceptRack,
@@ -442,39 +443,39 @@ test('the addresses of a rack’s host are stored with its heartbeat, until it r
   }));
 
 test('a rack that refuses its settings is shown with the reason until it uses them', () =>
-  withLink(async ({ region, rack, clock }) => {
+  withLink(async ({ region, rack }) => {
     await acceptRack(region);
     const why = "the region's store: tftp <port> is taken";
     await rack('heartbeat', heartbeatOf({ settingsRefused: why }));
     assert.equal(region.racks.find(RACK_UUID)?.pulse?.settingsRefused, why);
     assert.match(
-      `${renderRacks(region, clock.wallTimeMs())}`,
+      `${RACKS_PAGE.render(viewOf(region))}`,
       /refuses its settings from this region.*tftp &lt;port&gt; is taken/,
     );
     await rack('heartbeat', heartbeatOf());
-    assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /refuses its settings/);
+    assert.doesNotMatch(`${RACKS_PAGE.render(viewOf(region))}`, /refuses its settings/);
     const own = { uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', interfaces: [], pinned: [] };
     await region.racks.putOwn({ ...own, settingsRefused: why });
-    assert.match(`${renderRacks(region, clock.wallTimeMs())}`, /refuses its settings/, 'the rack of this process too');
+    assert.match(`${RACKS_PAGE.render(viewOf(region))}`, /refuses its settings/, 'the rack of this process too');
     await region.racks.putOwn(own);
-    assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /refuses its settings/);
+    assert.doesNotMatch(`${RACKS_PAGE.render(viewOf(region))}`, /refuses its settings/);
   }));
 
 test('another DHCP server that a rack sees is shown with the rack until it is gone', () =>
-  withLink(async ({ region, rack, clock }) => {
+  withLink(async ({ region, rack }) => {
     await acceptRack(region);
     const seen = { ...rackInterface(), foreign_dhcp_ip: '10.50.0.66' };
     await assertStatus(rack('heartbeat', heartbeatOf({ interfaces: [seen] })), 200);
-    assert.match(`${renderRacks(region, clock.wallTimeMs())}`, /another DHCP server answers: 10\.50\.0\.66 on far/);
+    assert.match(`${RACKS_PAGE.render(viewOf(region))}`, /Another DHCP server answers: 10\.50\.0\.66 on far/);
     await assertStatus(rack('heartbeat', heartbeatOf({ interfaces: [{ ...seen, foreign_dhcp_ip: 'x' }] })), 400);
     await rack('heartbeat', heartbeatOf({ interfaces: [rackInterface()] }));
-    assert.doesNotMatch(`${renderRacks(region, clock.wallTimeMs())}`, /another DHCP server/);
+    assert.doesNotMatch(`${RACKS_PAGE.render(viewOf(region))}`, /another DHCP server/i);
     const own = { uuid: OTHER_UUID, name: 'rack-1', version: '0.9.9', pinned: [] };
     await region.racks.putOwn({
       ...own,
       interfaces: [{ ...rackInterface('10.60.0.0/24'), foreign_dhcp_ip: '10.60.0.66' }],
     });
-    assert.match(`${renderRacks(region, clock.wallTimeMs())}`, /another DHCP server/, 'the rack of this process too');
+    assert.match(`${RACKS_PAGE.render(viewOf(region))}`, /another DHCP server/i, 'the rack of this process too');
   }));
 
 test('machines of a remote rack enlist through it, from the networks that it has registered', () =>

@@ -1,14 +1,16 @@
-// The page of health: each problem that racks report and that the region sees, with its remedy; nothing where nothing is wrong.
+// What is wrong, on the page of health and on the overview: each problem that racks report and that the region sees, with its remedy; nothing
+// where nothing is wrong.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { answerRack } from '../../../src/region/http/link.ts';
 import { HEALTH_PAGE } from '../../../src/region/page/health-page.ts';
+import { OVERVIEW_PAGE } from '../../../src/region/page/overview.ts';
 import type { View } from '../../../src/region/page/view.ts';
 import { AWAY_AFTER_MS } from '../../../src/region/records/rack.ts';
 import { type RegionPlace, withRegion } from '../place.ts';
 import { acceptRack, heartbeatOf, RACK_UUID, register, registration } from '../racks/rack-place.ts';
-import { ADMIN, viewOf } from './view.ts';
+import { ADMIN, addViewer, USER, viewOf } from './view.ts';
 
 async function show({ region }: RegionPlace, more: Partial<View> = {}) {
   const shown = await HEALTH_PAGE.render(viewOf(region, { viewer: ADMIN, ...more }));
@@ -89,4 +91,100 @@ test('too many findings, or one that is too long, are refused as a whole', () =>
     assert.equal((await beat(place, { findings: Array.from({ length: 65 }, () => one) })).kind, 'refusal');
     assert.equal((await beat(place, { findings: [{ ...one, text: 'y'.repeat(1001) }] })).kind, 'refusal');
     assert.equal((await beat(place, { findings: Array.from({ length: 64 }, () => one) })).kind, 'json');
+  }));
+
+/** The edge, the address of the button, and the text of each line of what needs a person. */
+async function needsOf({ region }: RegionPlace, more: Partial<View> = {}) {
+  const page = `${await OVERVIEW_PAGE.render(viewOf(region, { viewer: ADMIN, ...more }))}`;
+  return [...page.matchAll(/<li class="list-item need (\w*)-edge">(.*?)<\/li>/gs)].map(([, edge = '', item = '']) => ({
+    edge,
+    to: /class="button[^"]*" href="([^"]*)"/.exec(item)?.[1],
+    item,
+  }));
+}
+
+const RACK = `/MAAS/racks/${RACK_UUID}/`;
+const HOSTS: readonly (readonly [name: string, host: object, edge: string, to: string])[] = [
+  ['a disk that is nearly full', { disk: { freeBytes: 1, totalBytes: 1000 } }, 'amber', '/MAAS/images/'],
+  [
+    'DHCP that cannot be served on an interface',
+    { findings: [{ check: 'DHCP on far', text: 'x', isNote: false }] },
+    'red',
+    `/MAAS/networks/interfaces/${RACK_UUID}/far/`,
+  ],
+  [
+    'a range that is full',
+    { findings: [{ check: 'range of 10.50.0.0/24', text: 'x', isNote: false }] },
+    'red',
+    `/MAAS/networks/interfaces/${RACK_UUID}/far/`,
+  ],
+  [
+    'a network that is not served',
+    { findings: [{ check: 'network away', text: 'x', isNote: false }] },
+    'red',
+    '/MAAS/networks/',
+  ],
+  [
+    'a configuration that is refused',
+    { findings: [{ check: 'configuration', text: 'x', isNote: false }] },
+    'red',
+    '/MAAS/settings/',
+  ],
+  ['what has no page', { findings: [{ check: 'constructor', text: 'x', isNote: false }] }, 'red', RACK],
+];
+
+for (const [name, host, edge, to] of HOSTS) {
+  test(`${name} needs an administrator, with a button to the page where it is mended, and is no matter of users`, () =>
+    withRegion(async (place) => {
+      await acceptRack(place.region);
+      await beat(place, host);
+      const [need, ...others] = await needsOf(place);
+      assert.deepEqual([need?.edge, need?.to, others.length], [edge, to, 0]);
+      assert.match(await show(place), new RegExp(`need ${edge}-edge.*class="button[^"]*" href="${to}"`, 's'));
+      assert.deepEqual(await needsOf(place, { viewer: USER }), []);
+    }));
+}
+
+test('a note of a host needs nobody', () =>
+  withRegion(async (place) => {
+    await acceptRack(place.region);
+    await beat(place, { findings: [{ check: 'metrics', text: 'not served', isNote: true }] });
+    assert.deepEqual(await needsOf(place), []);
+  }));
+
+test('an upstream DNS server that does not answer is amber while another one is asked, and red if it was the last', () =>
+  withRegion(async (place) => {
+    const { region } = place;
+    await addViewer(region.store);
+    const edits = [{ key: 'dns.upstream', value: ['192.0.2.53', '198.51.100.53'] }];
+    assert.equal(await region.settings.change('', edits, ADMIN.username), undefined);
+    const fail = (sequence: number, address: string, kind: string) =>
+      region.observe([
+        { kind, address, params: { port: 53, count: 3 }, text: '', sequence, at: region.clock.wallTimeMs() },
+      ]);
+    await fail(1, '192.0.2.53', 'dns.upstream-failed');
+    const [first, ...others] = await needsOf(place);
+    assert.deepEqual([first?.edge, first?.to, others.length], ['amber', '/MAAS/settings/#dns', 0]);
+    assert.match(first?.item ?? '', /192\.0\.2\.53.*<time datetime="[^"]*" title="[^"]* UTC">/);
+    await fail(2, '198.51.100.53', 'dns.upstream-failed');
+    assert.deepEqual(
+      (await needsOf(place)).map(({ edge }) => edge),
+      ['red', 'red'],
+    );
+    assert.equal(problemsIn(await show(place)), 2);
+    await fail(3, '192.0.2.53', 'dns.upstream-recovered');
+    await fail(4, '198.51.100.53', 'dns.upstream-recovered');
+    assert.deepEqual(await needsOf(place), []);
+    assert.match(await show(place), /Nothing is wrong/);
+  }));
+
+test('of very many findings the first need somebody here, and a link leads to all', () =>
+  withRegion(async (place) => {
+    await acceptRack(place.region);
+    await beat(place, {
+      findings: Array.from({ length: 14 }, (_, index) => ({ check: `x${index}`, text: 'y', isNote: false })),
+    });
+    const needs = await needsOf(place);
+    assert.deepEqual([needs.length, needs.at(-1)?.to], [11, '/MAAS/health/']);
+    assert.match(needs.at(-1)?.item ?? '', /4 more problems/);
   }));

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { answerRack } from '../../../src/region/http/link.ts';
+import { OVERVIEW_PAGE } from '../../../src/region/page/overview.ts';
 import { RACK_PAGES } from '../../../src/region/page/rack-page.ts';
 import { RACKS_PAGE } from '../../../src/region/page/racks-page.ts';
 import type { PageDefinition, View } from '../../../src/region/page/view.ts';
@@ -79,7 +80,44 @@ test('a silent rack says so in red, with what to do', () =>
     await acceptRack(place.region);
     const nowMs = place.clock.wallTimeMs() + AWAY_AFTER_MS + 1000;
     assert.match(await show(place, RACK, { nowMs }), /class="alert red" role="alert">.*sudo rackboot status/s);
+    const since = new RegExp(
+      `silent.*<time datetime="[^"]*" title="[^"]* UTC">.*class="button[^"]*" href="/MAAS/racks/${RACK_UUID}/"`,
+      's',
+    );
+    for (const page of [RACKS_PAGE, OVERVIEW_PAGE])
+      assert.match(await show(place, page, { nowMs, viewer: USER }), since);
     assert.match(await show(place, RACKS_PAGE, { nowMs }), /pill red/);
+  }));
+
+test('a waiting rack has the button to accept it wherever it is listed, for those who may', () =>
+  withRegion(async (place) => {
+    await register(place.region, registration());
+    for (const page of [RACKS_PAGE, OVERVIEW_PAGE]) {
+      assert.match(
+        await show(place, page),
+        new RegExp(`class="button[^"]*" href="/MAAS/racks/${RACK_UUID}/do/accept/">Accept<`),
+      );
+      const ofUser = await show(place, page, { viewer: USER });
+      assert.match(ofUser, /rack-2/);
+      assert.doesNotMatch(ofUser, /do\/accept/);
+    }
+  }));
+
+test('an accepted rack with a network in doubt is accepted again, with that network', () =>
+  withRegion(async (place) => {
+    const { region } = place;
+    await addViewer(region.store);
+    await acceptRack(region);
+    const uuid = '11111111-2222-4333-8444-555555555509';
+    const key = { kind: 'own', token: 'token-of-9', secretDigest: 'a'.repeat(64) } as const;
+    await register(region, registration({ uuid, name: 'rack-9', key }));
+    await send(place, VERB, { rack: uuid, verb: 'accept' });
+    assert.deepEqual(region.racks.find(uuid)?.disputed, ['10.50.0.0/24']);
+    assert.match(await show(place, RACKS_PAGE), new RegExp(`href="/MAAS/racks/${uuid}/do/accept/"`));
+    const again = await send(place, VERB, { rack: uuid, verb: 'accept' }, { share: '10.50.0.0/24' });
+    assert.equal(again?.kind, 'done');
+    assert.deepEqual(region.racks.find(uuid)?.disputed, []);
+    assert.doesNotMatch(await show(place, RACKS_PAGE), /do\/accept/);
   }));
 
 test('a waiting rack is accepted, with a network of another rack only if it is ticked, and deleted', () =>

@@ -5,10 +5,11 @@ import { test } from 'node:test';
 import { formatIpv4, formatMac, type Ipv4, ipv4, type MacAddress, mac, parseIpv4 } from '../../../src/net/address.ts';
 import { identityKey } from '../../../src/region/identity/evidence.ts';
 import { chooseAddresses, networkOfAddress } from '../../../src/region/life/static-addresses.ts';
-import { renderRacks } from '../../../src/region/page/racks-part.ts';
+import { RACKS_PAGE } from '../../../src/region/page/racks-page.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { adminHeader, type LinkPlace, RACK, withLink } from '../http/link-place.ts';
+import { viewOf } from '../page/view.ts';
 import { SECRET } from '../place.ts';
 import {
   acceptRack,
@@ -326,7 +327,7 @@ test('a rack’s new network is believed if it is free, not if it is another rac
       /10\.0\.0\.0\/8 overlaps 10\.20\.0\.0\/24 of lab, so it is not believed.*racks accept rack-2 --share 10\.0\.0\.0\/8/;
     assert.equal((await disputes()).length, 1);
     assert.match(sentenceOf((await disputes())[0]), remedy);
-    assert.match(`${renderRacks(region, place.clock.wallTimeMs())}`, remedy);
+    assert.match(`${RACKS_PAGE.render(viewOf(region))}`, remedy);
     const shown = JSON.parse((await ask('GET', `api/2.0/nodegroups/${RACK_UUID}/`, { headers: admin })).text);
     assert.match(shown.network_conflict, remedy);
 
@@ -365,7 +366,7 @@ test('of two racks with the same new network the first has it; no rack takes a n
 
 test('two racks share a network if a person names it: the answer names the overlap, and both serve its machines', () =>
   withRacks(async (place) => {
-    const { region, ask, clock } = place;
+    const { region, ask } = place;
     const admin = await adminHeader(place);
     const far = await enlist(place, FAR_KEY, '10.50.0.9', FAR_MAC);
     const token = await commission(place, far);
@@ -377,7 +378,7 @@ test('two racks share a network if a person names it: the answer names the overl
       secret_digest: OTHER_KEY.secretDigest,
     });
     const remedy = /10\.50\.0\.0\/24 overlaps 10\.50\.0\.0\/24 of rack-2.*racks accept rack-3 --share 10\.50\.0\.0\/24/;
-    assert.match(`${renderRacks(region, clock.wallTimeMs())}`, remedy, 'before it is accepted');
+    assert.match(`${RACKS_PAGE.render(viewOf(region))}`, remedy, 'before it is accepted');
     const accept = (more: Readonly<Record<string, string>> = {}) =>
       ask('POST', 'api/2.0/nodegroups/?op=accept', {
         headers: admin,
