@@ -28,7 +28,7 @@ import { pinText } from '../records/settings-refusal.ts';
 import type { Region } from '../region.ts';
 import { formOf, hiddenField } from './forms.ts';
 import { listingOf } from './listing.ts';
-import { machinePath } from './machine-actions.ts';
+import { devicePath, machinePath } from './machine-actions.ts';
 import { type ApiObject, objectPages, textOf } from './object-pages.ts';
 import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
 import { cell, pageOf } from './parts.ts';
@@ -151,7 +151,7 @@ async function machineNames(view: View, domain: string): Promise<NamePage> {
       data: formatIpv4(address),
       ttl: undefined,
       origin: machine.device === undefined ? 'machine' : 'device',
-      to: machine.device === undefined ? machinePath(machine.systemId) : '',
+      to: machine.device === undefined ? machinePath(machine.systemId) : devicePath(machine.systemId),
     })),
   );
   const last = machines.length < MACHINES_MAX ? undefined : machines.at(-1);

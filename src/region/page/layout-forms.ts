@@ -11,9 +11,10 @@ import { interfacesJson } from '../api/json/node-interface-json.ts';
 import type { NetworkView } from '../networks/network-view.ts';
 import type { Machine } from '../records/machine.ts';
 import { type Choice, formOf } from './forms.ts';
+import { devicePath } from './machine-actions.ts';
 import { type SectionName, sectionPath } from './machine-frame.ts';
 import { type ApiObject, textOf } from './object-pages.ts';
-import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
+import { controlsOf, type FormOptions, textsIn, valuesOf } from './operation-form.ts';
 import { pageOf } from './parts.ts';
 import { codeIn } from './values.ts';
 import {
@@ -182,6 +183,11 @@ const TASKS = {
   unlink: ofNic('POST', 'unlink_subnet', { fixed: (query) => ({ id: query('link') }) }),
   gateway: ofNic('POST', 'set_default_gateway', { fixed: (query) => ({ link_id: query('link') }) }),
   disconnect: ofNic('POST', 'disconnect'),
+  tag: ofNic('POST', 'add_tag', { only: ['tag'] }),
+  untag: ofNic('POST', 'remove_tag', {
+    only: ['tag'],
+    options: ({ object }) => ({ choices: { tag: textsIn(object?.tags).map((name): Choice => [name, name]) } }),
+  }),
   'delete-interface': ofNic('DELETE', '', { isDanger: true }),
   'clear-gateway': ofMachine('network', 'clear_default_gateways'),
   'restore-network': ofMachine('network', 'restore_networking_configuration', { isDanger: true }),
@@ -293,10 +299,13 @@ async function render(view: View) {
         }),
         submit: words.layout.tasks[name],
         tone: task.isDanger === true ? 'danger' : 'primary',
-        back: sectionPath(machine.systemId, task.section),
+        back: homeOf(machine, task),
       })}</div>`,
   });
 }
+
+const homeOf = ({ systemId, device }: Machine, { section }: LayoutTask) =>
+  device === undefined ? sectionPath(systemId, section) : devicePath(systemId);
 
 async function act(view: View): Promise<Outcome> {
   const name = view.path.task ?? '';
@@ -307,13 +316,14 @@ async function act(view: View): Promise<Outcome> {
   const query = (wanted: string) => queryValue(view, wanted);
   const path = { system_id: machine.systemId, id: query('id'), device_id: query('device_id') };
   const values = { ...valuesOf(view, task.operation, task), ...task.fixed?.(query) };
-  const to = sectionPath(machine.systemId, task.section);
+  const to = homeOf(machine, task);
   return submit(view, task.operation, path, values, to, words.layout.changed(machine.hostname));
 }
 
+/** Who owns a device may change its interfaces; each operation checks that. */
 export const LAYOUT_PAGE: PageDefinition = {
   path: '/MAAS/machines/:machine/layout/:task/',
-  access: 'admin',
+  access: 'user',
   render,
   act,
   operations: TASK_NAMES.map((name) => taskOf(name).operation),

@@ -50,7 +50,14 @@ function linkText({ mode, subnet, address }: NetLink) {
   return [words.layout.modes[mode], where, at].filter((text) => text !== '').join(' ');
 }
 
-function interfaceRow(machine: Machine, one: NetInterface, all: readonly NetInterface[], isOpen: boolean) {
+/** @param isLabelled true if its tags can be changed, which affect nothing */
+function interfaceRow(
+  machine: Machine,
+  one: NetInterface,
+  all: readonly NetInterface[],
+  isOpen: boolean,
+  isLabelled: boolean,
+) {
   const { id, kind, name, mac, vlan, links, mtu, parents, tags } = one;
   const labels = words.layout.network;
   const about = { id: String(id) };
@@ -65,18 +72,37 @@ function interfaceRow(machine: Machine, one: NetInterface, all: readonly NetInte
     const isGateway = link.id === gateway ? html` <span class="tag">${labels.gateway}</span>` : nothing;
     return html`<div>${linkText(link)}${isGateway} ${linksOf(machine, isOpen, more)}</div>`;
   });
-  const own = linksOf(machine, isOpen, [
-    [EDITS[kind], about],
-    ['link', about],
-    ['disconnect', about],
-    ['delete-interface', about],
+  const own = linksOf(machine, isLabelled, [
+    ...(isOpen ? ([[EDITS[kind], about]] as const) : []),
+    ...(isOpen ? ([['link', about]] as const) : []),
+    ['tag', about],
+    ...(tags.length === 0 ? [] : ([['untag', about]] as const)),
+    ...(isOpen ? ([['disconnect', about]] as const) : []),
+    ...(isOpen ? ([['delete-interface', about]] as const) : []),
   ]);
   return html`
     <tr><td class="first"><div><div class="name">${name}</div><div class="small">${labels.kinds[kind]}${of === '' ? '' : ` · ${of}`}</div>
     ${tags.map((tag) => html`<span class="tag">${tag}</span>`)}</div></td>
     ${cell(labels.columns[1], html`<span class="mono">${formatMac(mac)}</span>`)}
     ${cell(labels.columns[2], vlan === undefined ? words.layout.disconnected : `${vlan.vlan.name} · ${vlan.fabric.name}`)}
-    ${cell(labels.columns[3], html`${addresses}`)}${cell(labels.columns[4], mtu)}${cell(labels.columns[5], own)}</tr>`;
+    ${cell(labels.columns[3], html`${addresses}`)}${cell(labels.columns[4], mtu)}${isLabelled ? cell(labels.columns[5], own) : nothing}</tr>`;
+}
+
+/** The interfaces of a machine or a device as they are wanted, and what else can be made there. */
+export async function interfacesTable(view: View, machine: Machine, isOpen: boolean): Promise<Html> {
+  const { columns } = words.layout.network;
+  const isLabelled = isOpen || view.viewer.isAdmin;
+  const all = interfacesOf(machine, await view.region.networks.look());
+  const rows = all.map((one) => interfaceRow(machine, one, all, isOpen, isLabelled));
+  const { network } = machine.layout ?? {};
+  const making: readonly TaskName[] = [
+    ...(machine.device === undefined ? (['bond', 'bridge', 'vlan-interface'] as const) : []),
+    'interface',
+    ...(network?.gatewayLink === undefined || machine.device !== undefined ? [] : (['clear-gateway'] as const)),
+    ...(network === undefined || machine.device !== undefined ? [] : (['restore-network'] as const)),
+  ];
+  const buttons = isOpen ? html`<div class="buttons">${making.map((name) => taskLink(machine, name))}</div>` : nothing;
+  return html`${tableOf(isLabelled ? columns : columns.slice(0, -1), rows)}${buttons}`;
 }
 
 async function renderNetwork(view: View): Promise<Html | undefined> {
@@ -84,24 +110,12 @@ async function renderNetwork(view: View): Promise<Html | undefined> {
   if (machine === undefined) return undefined;
   const labels = words.layout.network;
   const closed = barrier(view, machine, 'network');
-  const isOpen = closed === undefined;
-  const all = interfacesOf(machine, await view.region.networks.look());
-  const rows = all.map((one) => interfaceRow(machine, one, all, isOpen));
   const isChosen = machine.layout?.network !== undefined;
-  const making: readonly TaskName[] = [
-    'bond',
-    'bridge',
-    'vlan-interface',
-    'interface',
-    ...(machine.layout?.network?.gatewayLink === undefined ? [] : (['clear-gateway'] as const)),
-    ...(isChosen ? (['restore-network'] as const) : []),
-  ];
   return sectionOf(view, machine, {
     section: 'network',
     main: html`
       <div id="wanted"><div class="bar"><h2>${labels.wanted}</h2><span class="small">${isChosen ? words.layout.chosen : words.layout.asCommissioned}</span></div>
-      ${note(closed)}${tableOf(isOpen ? labels.columns : labels.columns.slice(0, -1), rows)}
-      ${isOpen ? html`<div class="buttons">${making.map((name) => taskLink(machine, name))}</div>` : nothing}</div>
+      ${note(closed)}${await interfacesTable(view, machine, closed === undefined)}</div>
       <div id="present"><h2>${labels.present}</h2>${renderNics(machine)}</div>`,
   });
 }

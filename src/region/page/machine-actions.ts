@@ -6,6 +6,7 @@
 import { type CommandName, commandsFrom, mayCommand } from '../life/commands.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
+import { pathBelow } from './values.ts';
 import { mayCall, type Viewer, type WantedOperation } from './view.ts';
 import { words } from './words.ts';
 
@@ -192,6 +193,10 @@ export function actionsFor(machine: Machine, viewer: Viewer): readonly MachineAc
 export const isSwitched = ({ power }: Region, machine: Machine): boolean =>
   machine.powerIsProposed !== true && power?.switches(machine) === true;
 
-export const machinePath = (machine: string): string => `/MAAS/machines/${encodeURIComponent(machine)}/`;
+/** The page of a machine; that of a device is shown there, too. */
+export const machinePath = (machine: string): string => pathBelow('/MAAS/machines/', machine);
+
+export const DEVICES_PATH = '/MAAS/devices/';
+export const devicePath = (device: string): string => pathBelow(DEVICES_PATH, device);
 
 export const actionPath = ({ systemId }: Machine, action: string): string => `${machinePath(systemId)}do/${action}/`;

@@ -13,12 +13,14 @@ import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem, isWork } from '../records/machine-search.ts';
 import { renderBoots } from './boot-page.ts';
+import { DEVICE_PAGE } from './device-page.ts';
+import { IDENTITY_PAGE, identityPath } from './identity-page.ts';
 import { BOOT_COLOURS, findFailedBoots } from './last-boot.ts';
 import { debugButton, renderLogins } from './logins-part.ts';
 import { actionPath, actionsFor, isSwitched, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
 import { renderSystem } from './machine-facts.ts';
 import { findAddressed, sectionOf, sectionPath } from './machine-frame.ts';
-import { pageOf } from './parts.ts';
+import { mayOpen, pageOf } from './parts.ts';
 import { renderPower } from './power-part.ts';
 import { eventLine, PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
 import { codeIn } from './values.ts';
@@ -33,6 +35,7 @@ const RECENT_MAX = 6;
 /** The current page; `undefined` if neither a machine nor an event has this name or hardware address. */
 export async function renderMachinePage(view: View): Promise<Html | undefined> {
   const machine = await findAddressed(view);
+  if (machine?.device !== undefined) return DEVICE_PAGE.render({ ...view, path: { id: machine.systemId } });
   if (machine !== undefined) return renderKnown(view, machine);
   const mac = parseMac(view.path.machine ?? '');
   return mac === undefined ? undefined : await renderStranger(view, mac);
@@ -129,7 +132,10 @@ function buttonsOf(view: View, machine: Machine) {
     ? html`<a class="button plain" href="${machinePath(machine.systemId)}edit/">${words.forms.edit}</a>`
     : nothing;
   const rare = actions.filter(({ where }) => where === 'more').map((action) => linkOf(machine, action));
-  const more = [debugButton(view, machine), ...rare].filter((link) => link !== nothing);
+  const identity = mayOpen(viewer, IDENTITY_PAGE.access)
+    ? html`<a class="button plain" href="${identityPath(machine.systemId)}">${words.identity.link}</a>`
+    : nothing;
+  const more = [debugButton(view, machine), identity, ...rare].filter((link) => link !== nothing);
   const hidden =
     more.length === 0
       ? nothing

@@ -14,6 +14,7 @@ import type { Region } from '../region.ts';
 import type { IndexedMachine } from './machine-index.ts';
 
 export const LIST_PATH = '/MAAS/machines/';
+export const DEVICES_LIST = `${LIST_PATH}?kind=devices`;
 
 export const SIZES = [50, 100, 200] as const;
 type Size = (typeof SIZES)[number];

@@ -10,7 +10,7 @@ import { type Machine, machineFqdn, systemName } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem, isWork } from '../records/machine-search.ts';
 import { BOOT_COLOURS } from './last-boot.ts';
-import { machinePath } from './machine-actions.ts';
+import { devicePath, machinePath } from './machine-actions.ts';
 import { sectionPath } from './machine-frame.ts';
 import { type Column, LIST_PATH } from './machine-query.ts';
 import { cell } from './parts.ts';
@@ -176,7 +176,7 @@ export function deviceRow(view: View, machine: Machine, { where }: Shown): Html 
   const { device: parent = '', owner = '' } = machine;
   return html`
     <tr>
-    <td class="first"><div>${tickOf(view, machine, name)}<div class="name">${name}</div>
+    <td class="first"><div>${tickOf(view, machine, name)}<div class="name"><a href="${devicePath(machine.systemId)}">${name}</a></div>
     <div class="small cut"><span class="id">${machine.systemId}</span></div></div></td>
     ${cell(columns.addresses, deviceAddresses(machine, where))}
     ${cell(columns.macs, html`<div class="mono">${macs}</div>`)}

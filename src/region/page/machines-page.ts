@@ -2,6 +2,7 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import { queryOf } from '../api/call/form-body.ts';
+import { ADD_DEVICE_PATH, ADD_MACHINE_PATH } from './adding-pages.ts';
 import { formOf } from './forms.ts';
 import { listParts } from './machine-list.ts';
 import { LIST_PATH, linkTo, parseColumns, parseQuery, writtenColumns } from './machine-query.ts';
@@ -17,13 +18,21 @@ export async function acceptAll(view: View): Promise<Html> {
   return formOf(view, { body: nothing, submit: words.machines.acceptAll(count), tone: 'plain', isInline: true });
 }
 
+/** Only who may send a form is led to one. */
+const addLinks = ({ viewer, query }: View): Html =>
+  viewer.csrf === ''
+    ? nothing
+    : query.get('kind')?.at(-1) === 'devices'
+      ? html`<a class="button plain" href="${ADD_DEVICE_PATH}">${words.adding.device.title}</a>`
+      : html`<a class="button plain" href="${ADD_MACHINE_PATH}">${words.adding.machine.title}</a>`;
+
 export async function renderPage(view: View): Promise<Html> {
   const { title, parts } = await listParts(view);
   return pageOf(view, {
     title,
     place: 'machines',
     isLive: true,
-    main: html`<div id="bar" class="bar"><h1>${words.machines.heading}</h1>${await acceptAll(view)}</div>${parts}`,
+    main: html`<div id="bar" class="bar"><h1>${words.machines.heading}</h1>${await acceptAll(view)}${addLinks(view)}</div>${parts}`,
   });
 }
 

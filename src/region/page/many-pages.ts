@@ -13,7 +13,7 @@ import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { actionFields, actionValues, reasonField } from './action-pages.ts';
 import { formOf, hiddenField } from './forms.ts';
-import { isSwitched, machinePath } from './machine-actions.ts';
+import { devicePath, isSwitched, machinePath } from './machine-actions.ts';
 import { type IndexedMachine, indexOf } from './machine-index.ts';
 import { choose, LIST_PATH, parseQuery, queryText } from './machine-query.ts';
 import { MANY_OPERATIONS, MANY_PATH, type ManyAction, offeredActions } from './many-actions.ts';
@@ -124,7 +124,7 @@ async function fieldsOf(
 
 function namesOf(machines: readonly IndexedMachine[], id: string, isDevices: boolean) {
   const nameOf = ({ systemId, hostname }: IndexedMachine) =>
-    isDevices ? html`<li>${hostname}</li>` : html`<li><a href="${machinePath(systemId)}">${hostname}</a></li>`;
+    html`<li><a href="${isDevices ? devicePath(systemId) : machinePath(systemId)}">${hostname}</a></li>`;
   const [first, rest] = [machines.slice(0, NAMES_SHOWN), machines.slice(NAMES_SHOWN)];
   const more =
     rest.length === 0

@@ -14,14 +14,15 @@ import { doubtWords, remarkSentence } from '../records/events.ts';
 import { importText } from '../records/import-reason.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Conflict } from '../records/store.ts';
-import type { Region } from '../region.ts';
 import { type Finding, findingsOf, HEALTH_PATH, wayButton } from './findings.ts';
 import { formOf } from './forms.ts';
+import { IDENTITY_PAGE, identityPath } from './identity-page.ts';
 import { IMAGES_PATH, resourceTitle } from './image-page.ts';
 import { actionPath, actionsFor, machinePath, toneOf } from './machine-actions.ts';
 import { sectionPath } from './machine-frame.ts';
 import { ACCEPT_ALL } from './machines-page.ts';
 import { findNearlyFull, subnetPath } from './networks-page.ts';
+import { mayOpen } from './parts.ts';
 import { RACKS_PATH, rackPath } from './racks-part.ts';
 import { codeIn, pathBelow, statusPill } from './values.ts';
 import { EDIT_MACHINE, mayCall, type View } from './view.ts';
@@ -134,23 +135,24 @@ function imageNeeds({ failedImages, skipped }: Findings): readonly Need[] {
   return [...failed, ...left];
 }
 
-function conflictNeed(name: string, { systemId, otherId, why }: Conflict): Need {
+type Reader = Pick<View, 'region' | 'viewer'>;
+
+function conflictNeed({ viewer }: Reader, name: string, { systemId, otherId, why }: Conflict): Need {
   const text = doubtWords(why);
   const isOne = systemId !== otherId;
-  const commands = isOne
-    ? [`rackboot machines merge ${otherId} ${systemId}`, `rackboot machines keep-apart ${otherId} ${systemId}`]
-    : [];
-  const said = isOne ? words.notices.maybeOne(systemId, text) : words.notices.maybeTwo(systemId, text);
-  const what = html`${said}${commands.map((command) => html`<div><code>${command}</code></div>`)}`;
-  return { tone: 'amber', who: nameOf(machinePath(systemId), name), what };
+  const what = isOne ? words.notices.maybeOne(systemId, text) : words.notices.maybeTwo(systemId, text);
+  const who = nameOf(machinePath(systemId), name);
+  if (!mayOpen(viewer, IDENTITY_PAGE.access)) return { tone: 'amber', who, what };
+  return { tone: 'amber', who, what, remedy: buttonTo(identityPath(systemId), words.identity.decide) };
 }
 
 /** Machines that may be the same. */
-export async function conflictNeeds({ store }: Region): Promise<readonly Need[]> {
+export async function conflictNeeds(view: Reader): Promise<readonly Need[]> {
+  const { store } = view.region;
   const found = await store.listConflicts(CONFLICTS_MAX);
   const machines = await store.outlineMachines(found.map(({ systemId }) => systemId));
   const names = new Map(machines.map(({ systemId, hostname }) => [systemId, hostname]));
-  return found.map((one) => conflictNeed(names.get(one.systemId) ?? one.systemId, one));
+  return found.map((one) => conflictNeed(view, names.get(one.systemId) ?? one.systemId, one));
 }
 
 function freshNeeds(view: View, count: number): readonly Need[] {
@@ -183,7 +185,7 @@ export async function needsOf(view: View, findings: Findings): Promise<readonly 
     ...rest(waiting, 'waiting'),
     ...imageNeeds(findings),
     ...(await rangeNeeds(view)),
-    ...(await conflictNeeds(view.region)),
+    ...(await conflictNeeds(view)),
     ...freshNeeds(view, freshCount),
   ];
 }

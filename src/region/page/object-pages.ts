@@ -50,13 +50,7 @@ interface Column {
   readonly content: (object: ApiObject) => Part;
 }
 
-interface KindWords {
-  readonly title: string;
-  readonly lead?: string;
-  /** Shown in place of an empty list: what these objects are for. */
-  readonly empty: string;
-  readonly addOne: string;
-  readonly add: string;
+interface OneWords {
   readonly titleOf: (name: string) => string;
   /** The heading of the form that changes it, if its page has other content. */
   readonly changeIt?: string;
@@ -64,28 +58,33 @@ interface KindWords {
   readonly delete: string;
 }
 
-interface ObjectKind {
+interface KindWords extends OneWords {
+  readonly title: string;
+  readonly lead?: string;
+  /** Shown in place of an empty list: what these objects are for. */
+  readonly empty: string;
+  readonly addOne: string;
+  readonly add: string;
+}
+
+/** Objects whose list is a page of another file. */
+interface UnlistedKind {
   /** `/MAAS/zones/` */
   readonly path: string;
   readonly place: Place;
   /** The paths of its operations: `zones` and `zones/{name}`. */
   readonly many: string;
   readonly one: string;
-  readonly words: () => KindWords;
+  readonly words: () => OneWords;
   readonly nameOf: (object: ApiObject) => string;
   /** Its segment in the path of its operations. */
   readonly keyOf: (object: ApiObject) => string;
-  /** The columns after the name. */
-  readonly columns: (view: View, objects: readonly ApiObject[]) => readonly Column[] | Promise<readonly Column[]>;
-  readonly add: (view: View) => FormOptions | Promise<FormOptions>;
   /** The present values need not be among these options. `undefined`: it cannot be changed. */
   readonly change: (view: View, object: ApiObject) => FormOptions | undefined | Promise<FormOptions | undefined>;
   /** What its deletion takes along, or why it cannot be deleted. */
   readonly deletion: (view: View, object: ApiObject) => Deletion | Promise<Deletion>;
   /** What its page shows above the forms. With it, every user may open the page. */
   readonly content?: (view: View, object: ApiObject) => Html | Promise<Html>;
-  /** What the list's page shows below the list. */
-  readonly listContent?: (view: View) => Html | Promise<Html>;
   /** Further operations of its page, each with the value of `do` in its form. */
   readonly acts?: Readonly<Record<string, (view: View, object: ApiObject) => Promise<Outcome>>>;
   readonly actOperations?: readonly WantedOperation[];
@@ -93,6 +92,17 @@ interface ObjectKind {
   readonly formsAt?: string;
   /** Where the forms lead back. Default: the list. */
   readonly home?: (object: ApiObject) => string;
+  /** True if the viewer may change this one. Default: who may call the operation may. */
+  readonly mayChange?: (view: View, object: ApiObject) => boolean;
+}
+
+interface ObjectKind extends UnlistedKind {
+  readonly words: () => KindWords;
+  /** The columns after the name. */
+  readonly columns: (view: View, objects: readonly ApiObject[]) => readonly Column[] | Promise<readonly Column[]>;
+  readonly add: (view: View) => FormOptions | Promise<FormOptions>;
+  /** What the list's page shows below the list. */
+  readonly listContent?: (view: View) => Html | Promise<Html>;
 }
 
 interface Deletion {
@@ -102,9 +112,7 @@ interface Deletion {
 
 /** The list, and the page of one object. */
 export function objectPages(kind: ObjectKind): readonly PageDefinition[] {
-  const { path, many, one } = kind;
-  const operations = operationsOf(kind);
-  const isOpen = kind.content !== undefined || findWanted(operations.change).access !== 'admin';
+  const { path, many } = kind;
   return [
     {
       path,
@@ -113,17 +121,60 @@ export function objectPages(kind: ObjectKind): readonly PageDefinition[] {
       act: (view) => add(view, kind),
       operations: [`POST ${many}`],
     },
-    {
-      path: `${path}:id/${kind.formsAt ?? ''}`,
-      access: isOpen ? 'user' : 'admin',
-      render: (view) => renderOne(view, kind),
-      act: (view) => change(view, kind),
-      operations: [`PUT ${one}`, `DELETE ${one}`, ...(kind.actOperations ?? [])],
-    },
+    onePage(kind),
   ];
 }
 
-const operationsOf = ({ many, one }: Pick<ObjectKind, 'many' | 'one'>) =>
+/** The page of one object. */
+export function onePage(kind: UnlistedKind): PageDefinition {
+  const { path, one } = kind;
+  const isOpen = kind.content !== undefined || findWanted(operationsOf(kind).change).access !== 'admin';
+  return {
+    path: `${path}:id/${kind.formsAt ?? ''}`,
+    access: isOpen ? 'user' : 'admin',
+    render: (view) => renderOne(view, kind),
+    act: (view) => change(view, kind),
+    operations: [`PUT ${one}`, `DELETE ${one}`, ...(kind.actOperations ?? [])],
+  };
+}
+
+interface Adding {
+  readonly path: string;
+  readonly place: Place;
+  readonly operation: WantedOperation;
+  readonly words: () => { readonly title: string; readonly lead: string; readonly add: string };
+  readonly options: (view: View) => FormOptions | Promise<FormOptions>;
+  /** The list to which the form leads back. */
+  readonly list: string;
+  /** The page to show then. */
+  readonly to: (view: View, added: ApiObject) => string;
+}
+
+/** A page of its own for a form that adds something to a list which another file has. */
+export const addingPage = ({ path, place, operation, words: wordsOf, options, list, to }: Adding): PageDefinition => ({
+  path,
+  access: 'user',
+  operations: [operation],
+  async render(view) {
+    const { title, lead, add: submitText } = wordsOf();
+    const body = controlsOf(view, operation, await options(view));
+    return pageOf(view, {
+      title,
+      place,
+      main: html`
+        <div class="bar"><h1>${title}</h1></div><p class="soft">${lead}</p>
+        <div class="sheet narrow">${formOf(view, { body, submit: submitText, back: list })}</div>`,
+    });
+  },
+  async act(view) {
+    const answer = await operate(view, operation, {}, valuesOf(view, operation, await options(view)));
+    if (answer.kind !== 'json') return answer.kind === 'refusal' ? answer : undefined;
+    const added = isObject(answer.value) ? answer.value : {};
+    return { kind: 'done', to: to(view, added), text: words.objects.added(textOf(added, 'hostname')) };
+  },
+});
+
+const operationsOf = ({ many, one }: Pick<UnlistedKind, 'many' | 'one'>) =>
   ({
     list: `GET ${many}`,
     add: `POST ${many}`,
@@ -170,25 +221,25 @@ async function add(view: View, kind: ObjectKind) {
   return { kind: 'done', to: homeOf(kind, added), text: words.objects.added(kind.nameOf(added)) } as const;
 }
 
-const homeOf = ({ path, home }: ObjectKind, object: ApiObject) => home?.(object) ?? path;
+const homeOf = ({ path, home }: UnlistedKind, object: ApiObject) => home?.(object) ?? path;
 
 /** The parameters of the path that name the object. */
-function pathOf({ one }: ObjectKind, { path }: View) {
+function pathOf({ one }: UnlistedKind, { path }: View) {
   const [, name = ''] = /\{(\w+)\}/.exec(one) ?? [];
   return { [name]: path.id ?? '' };
 }
 
-async function findObject(view: View, kind: ObjectKind) {
+async function findObject(view: View, kind: UnlistedKind) {
   const answer = await operate(view, operationsOf(kind).read, pathOf(kind, view), {});
   return answer.kind === 'json' && isObject(answer.value) ? answer.value : undefined;
 }
 
-async function renderOne(view: View, kind: ObjectKind) {
+async function renderOne(view: View, kind: UnlistedKind) {
   const object = await findObject(view, kind);
   if (object === undefined) return undefined;
   const { titleOf } = kind.words();
   const title = titleOf(kind.nameOf(object));
-  const isAllowed = mayCall(view.viewer, operationsOf(kind).change);
+  const isAllowed = kind.mayChange?.(view, object) ?? mayCall(view.viewer, operationsOf(kind).change);
   return pageOf(view, {
     title,
     place: kind.place,
@@ -199,14 +250,17 @@ async function renderOne(view: View, kind: ObjectKind) {
   });
 }
 
-async function changeForms(view: View, kind: ObjectKind, object: ApiObject): Promise<readonly Html[]> {
+async function changeForms(view: View, kind: UnlistedKind, object: ApiObject): Promise<readonly Html[]> {
   const { changeIt, deleteIt, delete: deleteText } = kind.words();
   const options = await kind.change(view, object);
+  // Another page may show it, too.
+  const to = `${pathBelow(kind.path, kind.keyOf(object))}${kind.formsAt ?? ''}`;
   const heading = kind.content === undefined || changeIt === undefined ? nothing : html`<h2>${changeIt}</h2>`;
   const form =
     options === undefined
       ? nothing
       : html`${heading}<div class="sheet narrow">${formOf(view, {
+          to,
           body: controlsOf(view, operationsOf(kind).change, { values: object, ...options }),
           submit: words.forms.save,
           back: homeOf(kind, object),
@@ -214,11 +268,11 @@ async function changeForms(view: View, kind: ObjectKind, object: ApiObject): Pro
   const { text, isRefused = false } = await kind.deletion(view, object);
   const button = isRefused
     ? html`<p></p>`
-    : formOf(view, { body: hiddenField('do', 'delete'), submit: deleteText, tone: 'danger' });
+    : formOf(view, { to, body: hiddenField('do', 'delete'), submit: deleteText, tone: 'danger' });
   return [form, html`<h2>${deleteIt}</h2><div class="sheet narrow"><p class="lead">${text}</p>${button}</div>`];
 }
 
-async function change(view: View, kind: ObjectKind) {
+async function change(view: View, kind: UnlistedKind) {
   const object = await findObject(view, kind);
   if (object === undefined) return undefined;
   const operations = operationsOf(kind);

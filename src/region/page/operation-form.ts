@@ -107,7 +107,8 @@ function labelOf(name: string): string {
   return words.fields[name] ?? `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
-const textsIn = (value: unknown): readonly string[] =>
+/** A value of the API as texts; none if it has none. */
+export const textsIn = (value: unknown): readonly string[] =>
   value === null || value === undefined ? [] : Array.isArray(value) ? value.flatMap(textsIn) : [String(value)];
 
 /** The controls of a form for the parameters of an operation. */

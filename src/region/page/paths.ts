@@ -30,8 +30,8 @@ const UI: readonly Row[] = [
   ['machine/:id/events', 'machines/:id/events/'],
   ['machine/:id/configuration', 'machines/:id/edit/'],
   ['machine/:id/*', 'machines/:id/'],
-  ['devices/*', 'machines/'],
-  ['device/:id/*', 'machines/:id/'],
+  ['devices/*', 'machines/?kind=devices'],
+  ['device/:id/*', 'devices/:id/'],
   ['controllers/*', 'racks/'],
   ['controller/:id/*', 'racks/:id/'],
   ['kvm/*', 'machines/'],
@@ -117,7 +117,7 @@ function filtersIn(url: string): string {
 }
 
 function nearest(path: string, pages: readonly RegExp[]): string {
-  if (path === '/MAAS/' || pages.some((page) => page.test(path))) return path;
+  if (path === '/MAAS/' || pages.some((page) => page.test(path.replace(/\?.*$/, '')))) return path;
   return nearest(pathAbove(path), pages);
 }
 

@@ -27,11 +27,13 @@ import { mayBeStored, type Outage, StoreOutage } from '../reports/notes.ts';
 import type { LongWork, PlaceHolder } from '../shares/long-work.ts';
 import { ACCOUNT_PAGE } from './account-page.ts';
 import { ACTION_PAGES } from './action-pages.ts';
+import { ADDING_PAGES } from './adding-pages.ts';
 import { AREA_PAGES } from './area-pages.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { BOOT_PAGE } from './boot-page.ts';
 import { CHOOSE_PAGE } from './choose-page.ts';
 import { DESIGN_PAGES } from './design-page.ts';
+import { DEVICE_PAGE } from './device-page.ts';
 import { DNS_PAGES } from './dns-pages.ts';
 import { EDIT_PAGE } from './edit-page.ts';
 import { EVENTS_EXPORT, EVENTS_PAGE } from './events-page.ts';
@@ -39,6 +41,7 @@ import { FIRST_RUN_PAGES } from './first-run.ts';
 import { FIRST_RUN_PATH, needsFirstRun } from './first-steps.ts';
 import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
 import { HEALTH_PAGE } from './health-page.ts';
+import { IDENTITY_PAGE } from './identity-page.ts';
 import { IMAGE_PAGE } from './image-page.ts';
 import { IMAGES_PAGE } from './images-page.ts';
 import { INTERFACE_PAGES } from './interface-pages.ts';
@@ -101,7 +104,10 @@ export const PAGES: readonly PageDefinition[] = [
   ...DESIGN_PAGES,
   MACHINES_PAGE,
   ...MANY_PAGES,
+  ...ADDING_PAGES,
+  DEVICE_PAGE,
   MACHINE_PAGE,
+  IDENTITY_PAGE,
   BOOT_PAGE,
   ...SHOWING_SECTIONS,
   ...LAYOUT_SECTIONS,

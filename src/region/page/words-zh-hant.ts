@@ -91,6 +91,17 @@ const EVENT_TYPES: Readonly<Record<MachineEventType, string>> = {
 
 /** By the API's description of a parameter. */
 const HINTS: Readonly<Record<string, string>> = {
+  'The architecture, `amd64/generic`.': '例如 amd64/generic。',
+  'The oldest kernel with which the machine may be deployed: `ga-24.04`, `hwe-24.04`; empty: any.':
+    '部署時可用的最舊核心，例如 ga-24.04、hwe-24.04；留空則不限。',
+  'The system id of the machine that it is a part of.': '它所屬機器的系統 ID。',
+  'The system id of the other machine.': '另一台機器的系統 ID。',
+  'The hardware addresses of its interfaces.': '其介面的 MAC 位址。',
+  'The hardware addresses of the new machine; repeated or separated by commas.': '新機器的 MAC 位址。',
+  'The name or UUID of the rack.': '目的機架控制器。',
+  'The name of one of its networks, or the network as 10.20.0.0/24. Default: the first that only this rack serves.':
+    '其網路的名稱，或 10.20.0.0/24 形式；預設為只由此機架控制器服務的第一個。',
+  'The tag, any word.': '任何單字。',
   '1 to 64 letters, digits, - and _, with spaces between them.': '1 到 64 個字母、數字、- 與 _，中間可有空格。',
   'Its name. Default: the network.': '預設：網路。',
   'Its name. Default: fabric-N.': '預設：fabric-N。',
@@ -304,6 +315,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     active_discovery: '主動探索',
     add_partitions: '要加入的分割區',
     allow_dns: '使用機架控制器的 DNS',
+    architecture: '架構',
     authoritative: '權威',
     block_size: '區塊大小',
     cidr: '網路 (CIDR)',
@@ -321,20 +333,27 @@ export const TRADITIONAL_CHINESE: Translation = {
     force: '強制',
     fqdn: '完整名稱',
     gateway_ip: '路由器',
+    hostname: '名稱',
     ip_address: 'IP 位址',
     kernel_opts: '核心參數',
     label: '標籤',
     level: '層級',
     mac_address: 'MAC 位址',
+    mac_addresses: 'MAC 位址',
     metric: '路由成本',
+    min_hwe_kernel: '最舊的核心',
     mode: '模式',
     model: '型號',
     mount_options: '掛載選項',
     mount_point: '掛載點',
     mtu: 'MTU',
     name: '名稱',
+    network: '網路',
+    parent: '所屬機器',
     partitions: '分割區',
+    pool: '資源池',
     primary_rack: '主要機架控制器',
+    rack: '機架控制器',
     rdns_mode: '反向 DNS 模式',
     remove_partitions: '要移除的分割區',
     rrdata: '資料',
@@ -347,6 +366,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     spare_partitions: '備援分割區',
     start_ip: '起始位址',
     subnet: '子網路',
+    tag: '標籤',
     tags: '標籤',
     ttl: 'TTL',
     type: '類型',
@@ -522,9 +542,62 @@ export const TRADITIONAL_CHINESE: Translation = {
     },
   },
 
+  adding: {
+    name: '預設：自動產生。',
+    macs: '從網路開機的介面排在最前。',
+    machine: {
+      title: '新增機器',
+      lead: '從網路開機的機器會自行加入。若要在首次開機前命名或設定電源驅動程式，請在此新增。',
+      add: '新增機器',
+    },
+    device: {
+      title: '新增裝置',
+      lead: '裝置是由 Rackboot 命名並配發位址、但不部署的主機，例如交換器、印表機、電源控制器。',
+      add: '新增裝置',
+      titleOf: (device) => `裝置 ${device}`,
+      changeIt: '變更',
+      deleteIt: '刪除此裝置',
+      delete: '刪除裝置',
+      loss: '之後其他主機可以使用它的名稱與位址。',
+    },
+  },
+
+  identity: {
+    link: '身分',
+    decide: '判斷',
+    title: (machine) => `${machine} 的身分`,
+    lead: (doubts) =>
+      doubts === 0
+        ? '沒有跡象顯示這台機器與另一台相同。'
+        : '請判斷它們是否為同一台機器：比較硬體，然後合併或保持分開。',
+    columns: { machine: '機器', macs: 'MAC 位址', serial: '序號', uuid: 'UUID' },
+    mergeHere: '保留這台，並將另一台併入',
+    keepApart: '保持分開：它們是兩台機器',
+    other: '另一台的系統 ID',
+    forms: {
+      merge: {
+        heading: '與另一台機器合併',
+        text: '這台會留下，並取得另一台的介面、事件與較新的硬體資料；另一台會被移除。',
+        submit: '合併',
+      },
+      split: { heading: '拆成兩台機器', text: '在此選取的介面會成為新機器的介面。', submit: '拆分' },
+      move: {
+        heading: '移到另一台機架控制器',
+        text: '該機架控制器，以及其他服務同一網路的機架控制器，會在那裡讓機器開機。',
+        submit: '移動',
+      },
+    },
+    done: {
+      merge: (machine) => `已併入 ${machine}。`,
+      'keep-apart': (machine) => `${machine} 保持分開。`,
+      split: (machine) => `已拆分 ${machine}：新機器在清單中。`,
+      move: (machine) => `已移動 ${machine}。`,
+    },
+  },
+
   notices: {
     maybeTwo: (systemId, why) => `(${systemId}) ${why}。`,
-    maybeOne: (systemId, why) => `(${systemId}) ${why}。請合併，或保持分開：`,
+    maybeOne: (systemId, why) => `(${systemId}) ${why}。請合併，或保持分開。`,
     fullWhy: (machinesMax) =>
       `最多 ${machinesMax} 台可為新機器 (region.new_machines_max)：再有新機器時，會取代從未變更或加上標籤的一台，否則遭拒絕。請接受或刪除一些。`,
   },
@@ -767,6 +840,8 @@ export const TRADITIONAL_CHINESE: Translation = {
       unlink: '取消連結',
       gateway: '設為預設閘道',
       disconnect: '中斷連線',
+      tag: '加上標籤',
+      untag: '移除標籤',
       'delete-interface': '刪除',
       'clear-gateway': '清除預設閘道',
       'restore-network': '還原網路',

@@ -88,7 +88,12 @@ const SIGN_IN = {
 
 const FORMS = {
   /** @param description the API's, of a parameter */
-  hint: (description: string) => description,
+  hint: (description: string) =>
+    asSentence(
+      description
+        .replace(/^True: |^The (?:id|id or network|name or id|UUID or name) of (?=its |a |the )/, '')
+        .replace(/: its id or network|; repeated or separated by commas/, ''),
+    ),
   optional: 'optional',
   oneALine: 'One a line.',
   notChosen: '–',
@@ -112,6 +117,9 @@ const FIELDS: Readonly<Record<string, string>> = {
   fqdn: 'Full name',
   gateway_ip: 'Router',
   kernel_opts: 'Kernel parameters',
+  mac_addresses: 'Hardware addresses',
+  min_hwe_kernel: 'Oldest kernel',
+  parent: 'Part of',
   rrdata: 'Data',
   rrtype: 'Type',
   vid: 'VLAN tag',
@@ -1387,6 +1395,8 @@ const LAYOUT = {
     unlink: 'Unlink',
     gateway: 'Make default gateway',
     disconnect: 'Disconnect',
+    tag: 'Add a tag',
+    untag: 'Remove a tag',
     'delete-interface': 'Delete',
     'clear-gateway': 'Forget the default gateway',
     'restore-network': 'Restore the network',
@@ -1857,10 +1867,67 @@ const MANY = {
   },
 };
 
+const ADDING = {
+  name: 'Default: a generated one.',
+  macs: 'That of the interface that boots from the network comes first.',
+  machine: {
+    title: 'Add a machine',
+    lead: 'A machine that boots from the network adds itself. Add one here to name it or to set its power driver before its first boot.',
+    add: 'Add machine',
+  },
+  device: {
+    title: 'Add a device',
+    lead: 'A device is a host that Rackboot names and addresses, but does not deploy: a switch, a printer, a power controller.',
+    add: 'Add device',
+    titleOf: (device: string) => `Device ${device}`,
+    changeIt: 'Change it',
+    deleteIt: 'Delete this device',
+    delete: 'Delete device',
+    loss: 'Its name and its addresses are then free for other hosts.',
+  },
+};
+
+const IDENTITY = {
+  link: 'Identity',
+  decide: 'Decide',
+  title: (machine: string) => `Identity of ${machine}`,
+  lead: (doubts: number) =>
+    doubts === 0
+      ? 'Nothing suggests that this machine and another are the same.'
+      : 'Decide whether these are the same machine: compare the hardware, and merge or keep apart.',
+  columns: { machine: 'Machine', macs: 'Hardware addresses', serial: 'Serial number', uuid: 'UUID' },
+  mergeHere: 'Keep this one, and merge the other into it',
+  keepApart: 'Keep apart: they are two machines',
+  other: 'Its system id',
+  forms: {
+    merge: {
+      heading: 'Merge with another machine',
+      text: 'This one stays. It takes the interfaces, the events and the newer hardware facts of the other, which is removed.',
+      submit: 'Merge',
+    },
+    split: {
+      heading: 'Split into two machines',
+      text: 'The interfaces selected here become those of a new machine.',
+      submit: 'Split',
+    },
+    move: {
+      heading: 'Move to another rack',
+      text: 'The rack, and every other that serves the network, boots the machine there.',
+      submit: 'Move',
+    },
+  },
+  done: {
+    merge: (machine: string) => `Merged into ${machine}.`,
+    'keep-apart': (machine: string) => `${machine} is kept apart.`,
+    split: (machine: string) => `${machine} was split: the list shows the new machine.`,
+    move: (machine: string) => `${machine} has moved.`,
+  },
+};
+
 const NOTICES = {
   /** Both continue after the machine's name. */
   maybeTwo: (systemId: string, why: string) => `(${systemId}) ${why}.`,
-  maybeOne: (systemId: string, why: string) => `(${systemId}) ${why}. Merge them, or keep them apart:`,
+  maybeOne: (systemId: string, why: string) => `(${systemId}) ${why}. Merge them, or keep them apart.`,
   fullWhy: (machinesMax: number) =>
     `At most ${machinesMax} may be New (region.new_machines_max): a further machine replaces one that was never changed or tagged, or is refused. Accept or delete some.`,
 };
@@ -2255,6 +2322,8 @@ const ENGLISH = {
   values: VALUES,
   machines: MACHINES,
   many: MANY,
+  adding: ADDING,
+  identity: IDENTITY,
   notices: NOTICES,
   overview: OVERVIEW,
   racks: RACKS_PART,

@@ -12,6 +12,7 @@ import type { Region } from '../../../src/region/region.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import type { VirtualClock } from '../../support/virtual-clock.ts';
+import { ADMIN } from '../page/view.ts';
 import { enlist, facts, macsOf, report, withRegion } from '../place.ts';
 
 /** The attacker's own interface, those of its victim, and one more. */
@@ -186,7 +187,7 @@ test('two machines with the same UUID and serial number are reported if they boo
       assert.ok(conflict !== undefined && doubtWords(conflict.why).includes(toType), JSON.stringify(conflict));
       assert.ok((await reported(region))[0]?.includes(toType), (await reported(region))[0]);
       assert.ok(
-        renderNeeds(await conflictNeeds(region), true)
+        renderNeeds(await conflictNeeds({ region, viewer: ADMIN }), true)
           .toString()
           .includes(toType),
       );

@@ -1,0 +1,64 @@
+// The pages on which people add a machine by hand, or a device. A machine then gets its power driver, whose form is another page.
+
+import { ARCHITECTURES } from '../api/machines/enlistment-operations.ts';
+import type { Choice } from './forms.ts';
+import { devicePath, machinePath } from './machine-actions.ts';
+import { DEVICES_LIST, LIST_PATH } from './machine-query.ts';
+import { addingPage, textOf } from './object-pages.ts';
+import { PLACE_FIELDS, placeChoices } from './place-choices.ts';
+import { EDIT_MACHINE, mayCall, type PageDefinition, queryValue } from './view.ts';
+import { words } from './words.ts';
+
+export const ADD_MACHINE_PATH = `${LIST_PATH}add/`;
+export const ADD_DEVICE_PATH = `${LIST_PATH}add-device/`;
+
+const hintsOf = () => ({
+  hostname: words.adding.name,
+  domain: '',
+  zone: '',
+  pool: '',
+  description: words.edit.note.hint,
+});
+
+const ADD_MACHINE = addingPage({
+  path: ADD_MACHINE_PATH,
+  place: 'machines',
+  operation: 'POST machines',
+  words: () => words.adding.machine,
+  async options(view) {
+    const isAdmin = mayCall(view.viewer, EDIT_MACHINE);
+    return {
+      only: ['architecture', 'mac_addresses', 'hostname', ...(isAdmin ? PLACE_FIELDS : []), 'description'],
+      hints: { ...hintsOf(), mac_addresses: words.adding.macs },
+      choices: {
+        ...(await placeChoices(view)),
+        architecture: [...ARCHITECTURES].map((name): Choice => [`${name}/generic`, name]),
+      },
+      required: isAdmin ? PLACE_FIELDS : [],
+      values: { architecture: 'amd64/generic' },
+    };
+  },
+  list: LIST_PATH,
+  to(view, added) {
+    const own = machinePath(textOf(added, 'system_id'));
+    return mayCall(view.viewer, EDIT_MACHINE) ? `${own}power/` : own;
+  },
+});
+
+const ADD_DEVICE = addingPage({
+  path: ADD_DEVICE_PATH,
+  place: 'machines',
+  operation: 'POST devices',
+  words: () => words.adding.device,
+  options: async (view) => ({
+    only: ['mac_addresses', 'hostname', ...PLACE_FIELDS, 'parent', 'description'],
+    hints: hintsOf(),
+    choices: await placeChoices(view),
+    required: PLACE_FIELDS,
+    values: { parent: queryValue(view, 'parent') },
+  }),
+  list: DEVICES_LIST,
+  to: (_view, added) => devicePath(textOf(added, 'system_id')),
+});
+
+export const ADDING_PAGES: readonly PageDefinition[] = [ADD_MACHINE, ADD_DEVICE];

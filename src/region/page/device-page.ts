@@ -1,0 +1,68 @@
+// The page of a device: what it has, its interfaces with the forms that address it, and the forms that change and delete it.
+
+import { type Html, html } from '../../html.ts';
+import { formatIpv4 } from '../../net/address.ts';
+import { whereabouts } from '../life/whereabouts.ts';
+import { type Machine, machineFqdn } from '../records/machine.ts';
+import { interfacesTable } from './layout-sections.ts';
+import { DEVICES_PATH, machinePath } from './machine-actions.ts';
+import { DEVICES_LIST } from './machine-query.ts';
+import { type ApiObject, onePage, textOf } from './object-pages.ts';
+import { PLACE_FIELDS, placeChoices } from './place-choices.ts';
+import { orNone } from './values.ts';
+import type { PageDefinition, View } from './view.ts';
+import { words } from './words.ts';
+
+const mayChange = ({ viewer }: View, device: ApiObject): boolean =>
+  viewer.isAdmin || textOf(device, 'owner') === viewer.username;
+
+async function contentOf(view: View, device: ApiObject): Promise<Html> {
+  const found = await view.region.store.findMachine(textOf(device, 'system_id'));
+  return found === undefined
+    ? html``
+    : html`${factsOf(view, found)}${await interfacesTable(view, found, mayChange(view, device))}`;
+}
+
+function factsOf({ region }: View, device: Machine) {
+  const { columns } = words.machines.devices;
+  const { owner = '', device: parent = '', description } = device;
+  const addresses = whereabouts(region).addressesOf(device).map(formatIpv4).join(', ');
+  const rows = [
+    [words.facts.systemId, html`<span class="id">${device.systemId}</span>`],
+    [words.facts.name, html`<span class="copy">${machineFqdn(device)}</span>`],
+    [columns.addresses, orNone(addresses)],
+    [columns.owner, orNone(owner)],
+    [columns.parent, parent === '' ? orNone('') : html`<a href="${machinePath(parent)}">${parent}</a>`],
+    [columns.note, orNone(description)],
+  ] as const;
+  return html`<div class="sheet"><dl class="pairs">${rows.map(([label, content]) => html`<dt>${label}</dt><dd>${content}</dd>`)}</dl></div>`;
+}
+
+export const DEVICE_PAGE: PageDefinition = onePage({
+  path: DEVICES_PATH,
+  place: 'machines',
+  many: 'devices',
+  one: 'devices/{system_id}',
+  words: () => words.adding.device,
+  nameOf: (device) => textOf(device, 'hostname'),
+  keyOf: (device) => textOf(device, 'system_id'),
+  content: contentOf,
+  mayChange,
+  home: () => DEVICES_LIST,
+  change: async (view, device) => {
+    const domain = textOf(Object(device.domain), 'name');
+    return {
+      only: ['hostname', ...PLACE_FIELDS, 'parent', 'description'],
+      hints: { hostname: '', domain: '', zone: '', pool: '', description: words.edit.note.hint },
+      choices: await placeChoices(view, domain),
+      required: ['hostname', ...PLACE_FIELDS],
+      values: {
+        ...device,
+        domain,
+        zone: textOf(Object(device.zone), 'name'),
+        pool: textOf(Object(device.pool), 'name'),
+      },
+    };
+  },
+  deletion: () => ({ text: words.adding.device.loss }),
+});
