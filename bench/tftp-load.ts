@@ -1,5 +1,6 @@
-// A load of TFTP clients that read one file repeatedly. Sources: RFC 1350, RFC 2347, RFC 2348, RFC 7440. Bytes are written
-// and read here, so that the server's codec does not check itself.
+// A load of TFTP clients, each with an address of its own, that read one file repeatedly. Sources: RFC 1350, RFC 2347, RFC 2348, RFC 7440.
+// Bytes are written and read here, so that the server's codec does not check itself; and by system calls, so that the load needs less
+// of its core than any server of its own.
 //
 //   client: RRQ ─ OACK ─ ACK 0 ─ DATA … checked, the last of each window acknowledged ─ short block ─ ACK ─ RRQ …
 //
@@ -7,91 +8,116 @@
 // 2. A client without a packet for SILENCE_MS repeats its last packet; repetitions are counted.
 // 3. A wrong byte or an ERROR ends the load with an error.
 
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { sleep, systemClock } from '../src/clock.ts';
-import { copyBytes } from '../src/net/borrowed-bytes.ts';
-import type { DatagramNetwork, DatagramSocket, ReceivedDatagram } from '../src/net/datagrams/datagram.ts';
-import { openNetwork } from '../src/net/datagrams/open-network.ts';
+import { later, systemClock } from '../src/clock.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../src/net/address.ts';
+import { errorName, loadLibc } from '../src/net/linux/libc.ts';
+import {
+  AF_INET,
+  EPOLL_EVENT_BYTES,
+  intBytes,
+  SO_RCVBUF,
+  SOCK_DGRAM,
+  SOCK_FLAGS,
+  SOL_SOCKET,
+  socketAddress,
+} from '../src/net/linux/wire-structs.ts';
 import type { Figure } from './figure.ts';
 import { addressOf, finishLoad, readSettings, Span } from './load.ts';
 
-interface Settings {
-  readonly server: string;
-  readonly client: string;
-  /** The requested name, and the path of the same content for this load. */
-  readonly file: string;
-  readonly content: string;
-  readonly parts: readonly {
-    readonly name: string;
-    readonly clients: number;
-    readonly windowBlocks: number;
-  }[];
+/** A span that is measured. */
+interface Part {
+  readonly name: string;
+  readonly clients: number;
+  readonly blockBytes: number;
+  readonly windowBlocks: number;
   readonly warmupMs: number;
   readonly measureMs: number;
 }
 
-const BLOCK_BYTES = 1428;
+interface Settings {
+  readonly server: string;
+  /** The first client's; the others have the following ones. */
+  readonly client: string;
+  readonly networkPrefix: number;
+  /** The requested name, and the path of the same content for this load. */
+  readonly file: string;
+  readonly content: string;
+  readonly parts: readonly Part[];
+}
+
 const SILENCE_MS = 250;
 const READY_MS_MAX = 20_000;
+/** Until the server has forgotten the clients of a part. */
+const REST_MS = 500;
+const RECEIVE_BUFFER_BYTES = 1024 * 1024;
+const EVENTS_MAX = 64;
+const [EPOLLIN, EPOLL_CTL_ADD] = [1, 1] as const;
 const OPCODE = { read: 1, data: 3, ack: 4, error: 5, options: 6 } as const;
 
 const settings = readSettings<Settings>();
 const server = addressOf(settings.server);
 const content = readFileSync(settings.content);
+const libc = loadLibc();
+const packet = Buffer.allocUnsafeSlow(65_536);
 let payloadBytes = 0;
 let repeats = 0;
-let running = true;
 
 class Client {
-  readonly #socket: DatagramSocket;
+  readonly fd: number;
+  readonly #part: Part;
   readonly #request: Buffer;
   readonly #ack = Buffer.from([0, OPCODE.ack, 0, 0]);
-  readonly #windowBlocks: number;
-  #port = 69;
+  readonly #from = Buffer.alloc(16);
+  readonly #fromLength = intBytes(16);
+  /** 0: nothing has come yet, and the answer may come from any port. */
+  #port = 0;
+  #to = socketAddress(server, 69);
   #last: Buffer;
   /** Blocks received in order, and how many of them are acknowledged. */
   #taken = 0;
   #acknowledged = 0;
-  #outOfTurn = false;
+  #isOutOfTurn = false;
   #heardAt = systemClock.now();
-  /** The number of complete files. */
-  files = 0;
 
-  private constructor(socket: DatagramSocket, windowBlocks: number) {
-    this.#socket = socket;
-    this.#windowBlocks = windowBlocks;
-    const window = windowBlocks === 1 ? [] : ['windowsize', String(windowBlocks)];
-    const words = [settings.file, 'octet', 'blksize', String(BLOCK_BYTES), ...window];
+  constructor(address: Ipv4, part: Part) {
+    this.#part = part;
+    const window = part.windowBlocks === 1 ? [] : ['windowsize', String(part.windowBlocks)];
+    const words = [settings.file, 'octet', 'blksize', String(part.blockBytes), ...window];
     this.#request = Buffer.from(`\0\x01${words.join('\0')}\0`, 'latin1');
     this.#last = this.#request;
+    this.fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);
+    const buffer = intBytes(RECEIVE_BUFFER_BYTES);
+    libc.setsockopt(this.fd, SOL_SOCKET, SO_RCVBUF, buffer, buffer.length);
+    const own = socketAddress(address, 0);
+    if (libc.bind(this.fd, own, own.length) !== 0)
+      throw new Error(`bind ${formatIpv4(address)}: ${errorName(libc.errno())}`);
+    this.#begin();
   }
 
-  static async open(network: DatagramNetwork, windowBlocks: number): Promise<Client> {
-    let client: Client | undefined;
-    const socket = await network.open({
-      address: addressOf(settings.client),
-      port: 0,
-      onDatagrams: (datagrams) => client?.receive(datagrams),
-    });
-    client = new Client(socket, windowBlocks);
-    return client;
-  }
-
-  begin(): void {
-    this.#port = 69;
+  #begin(): void {
+    this.#port = 0;
+    this.#to = socketAddress(server, 69);
     this.#taken = 0;
     this.#acknowledged = 0;
+    this.#isOutOfTurn = false;
     this.#send(this.#request);
   }
 
-  receive(datagrams: readonly ReceivedDatagram[]): void {
+  /** Takes everything that has come. */
+  receive(): void {
     this.#heardAt = systemClock.now();
-    for (const { bytes, fromPort } of datagrams) {
-      if (this.#port !== 69 && fromPort !== this.#port) continue;
-      const opcode = bytes[1];
-      if (opcode === OPCODE.data) this.#takeBlock(copyBytes(bytes), fromPort);
-      else if (opcode === OPCODE.options) this.#takeOptions(copyBytes(bytes), fromPort);
-      else if (running) throw new Error(`opcode ${opcode}: ${Buffer.from(bytes).toString('latin1')}`);
+    for (let most = this.#part.windowBlocks; most > 0; most -= 1) {
+      const length = libc.recvfrom(this.fd, packet, packet.length, 0, this.#from, this.#fromLength);
+      if (length < 0) return;
+      const port = this.#from.readUInt16BE(2);
+      if (this.#port !== 0 && port !== this.#port) continue;
+      if (this.#port === 0) this.#to = socketAddress(server, port);
+      this.#port = port;
+      if (packet[1] === OPCODE.data) this.#takeBlock(length);
+      else if (packet[1] === OPCODE.options) this.#takeOptions(length);
+      else throw new Error(`opcode ${packet[1]}: ${packet.toString('latin1', 0, length)}`);
     }
   }
 
@@ -105,39 +131,36 @@ class Client {
 
   close(): void {
     this.#send(Buffer.from('\0\x05\0\0done\0', 'latin1'));
-    this.#socket.close();
+    libc.close(this.fd);
   }
 
-  #takeOptions(bytes: Uint8Array, port: number): void {
-    const granted = Buffer.from(bytes).toString('latin1').toLowerCase();
-    if (!granted.includes(`blksize\0${BLOCK_BYTES}\0`)) throw new Error(`options granted: ${granted}`);
-    if (this.#windowBlocks > 1 && !granted.includes(`windowsize\0${this.#windowBlocks}\0`))
-      throw new Error(`options granted: ${granted}`);
-    this.#port = port;
+  #takeOptions(length: number): void {
+    const granted = packet.toString('latin1', 0, length).toLowerCase();
+    const { blockBytes, windowBlocks } = this.#part;
+    const windowed = windowBlocks === 1 || granted.includes(`windowsize\0${windowBlocks}\0`);
+    if (!granted.includes(`blksize\0${blockBytes}\0`) || !windowed) throw new Error(`options granted: ${granted}`);
     if (this.#taken === 0) this.#acknowledge();
   }
 
-  #takeBlock(bytes: Uint8Array, port: number): void {
-    this.#port = port;
-    const block = ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0);
+  #takeBlock(length: number): void {
+    const block = packet.readUInt16BE(2);
     if (block !== ((this.#taken + 1) & 0xffff)) {
-      if (!this.#outOfTurn) this.#acknowledge();
-      this.#outOfTurn = true;
+      if (!this.#isOutOfTurn) this.#acknowledge();
+      this.#isOutOfTurn = true;
       return;
     }
-    this.#outOfTurn = false;
-    const from = this.#taken * BLOCK_BYTES;
-    const length = bytes.length - 4;
-    if (Buffer.compare(bytes.subarray(4), content.subarray(from, from + length)) !== 0)
+    this.#isOutOfTurn = false;
+    const { blockBytes, windowBlocks } = this.#part;
+    const from = this.#taken * blockBytes;
+    const end = from + length - 4;
+    if (end > content.length || packet.compare(content, from, end, 4, length) !== 0)
       throw new Error(`block ${this.#taken + 1} of ${settings.file} differs`);
     this.#taken += 1;
-    payloadBytes += length;
-    const isLast = length < BLOCK_BYTES;
-    if (isLast && from + length !== content.length) throw new Error(`${settings.file} ends at ${from + length}`);
-    if (isLast || this.#taken - this.#acknowledged >= this.#windowBlocks) this.#acknowledge();
-    if (!isLast) return;
-    this.files += 1;
-    if (running) this.begin();
+    payloadBytes += end - from;
+    const isLast = end - from < blockBytes;
+    if (isLast && end !== content.length) throw new Error(`${settings.file} ends at ${end}`);
+    if (isLast || this.#taken - this.#acknowledged >= windowBlocks) this.#acknowledge();
+    if (isLast) this.#begin();
   }
 
   #acknowledge(): void {
@@ -148,57 +171,79 @@ class Client {
 
   #send(bytes: Buffer): void {
     this.#last = bytes;
-    this.#socket.send([{ bytes, to: { kind: 'unicast', address: server, port: this.#port } }]);
+    libc.sendto(this.fd, bytes, bytes.length, 0, this.#to, this.#to.length);
   }
 }
 
-async function attend(clients: readonly Client[], ms: number): Promise<void> {
-  const until = systemClock.now() + ms;
-  while (systemClock.now() < until) {
-    await sleep(50);
-    for (const client of clients) client.wake();
+const sleepMs = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
+/** The clients of one part, until `close`. */
+class Clients {
+  readonly #clients: readonly Client[];
+  readonly #epoll = libc.epoll_create1(0);
+  readonly #events = Buffer.allocUnsafeSlow(EVENTS_MAX * EPOLL_EVENT_BYTES);
+
+  constructor(part: Part) {
+    const first = addressOf(settings.client);
+    this.#clients = Array.from({ length: part.clients }, (_, index) => new Client(ipv4(first + index), part));
+    for (const [index, { fd }] of this.#clients.entries()) {
+      const event = Buffer.alloc(EPOLL_EVENT_BYTES);
+      event.writeUInt32LE(EPOLLIN, 0);
+      event.writeUInt32LE(index, EPOLL_EVENT_BYTES - 8);
+      libc.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, fd, event);
+    }
+  }
+
+  run(ms: number, isDone: () => boolean = () => false): void {
+    const until = systemClock.now() + ms;
+    let wakeAt = systemClock.now();
+    for (let now = wakeAt; now < until && !isDone(); now = systemClock.now()) {
+      const count = libc.epoll_wait(this.#epoll, this.#events, EVENTS_MAX, 50);
+      for (let at = 0; at < count; at += 1)
+        this.#clients[this.#events.readUInt32LE((at + 1) * EPOLL_EVENT_BYTES - 8)]?.receive();
+      if (now < wakeAt) continue;
+      wakeAt = later(now, 50);
+      for (const client of this.#clients) client.wake();
+    }
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.close();
+    libc.close(this.#epoll);
+    sleepMs(REST_MS);
   }
 }
 
-async function measure(part: Settings['parts'][number]): Promise<readonly Figure[]> {
-  running = true;
-  const clients = await Promise.all(
-    Array.from({ length: part.clients }, () => Client.open(network, part.windowBlocks)),
-  );
-  for (const client of clients) client.begin();
-  await attend(clients, settings.warmupMs);
+function measure(part: Part): readonly Figure[] {
+  const clients = new Clients(part);
+  clients.run(part.warmupMs);
   payloadBytes = 0;
   repeats = 0;
   const span = new Span(settings);
-  await attend(clients, settings.measureMs);
-  const { seconds, serverCpuSeconds, loadCores } = span.end();
+  clients.run(part.measureMs);
+  const { seconds, serverCpuSeconds, loadIdle } = span.end();
   const bytes = payloadBytes;
-  running = false;
-  for (const client of clients) client.close();
-  await sleep(500);
+  clients.close();
   return [
     { metric: part.name, unit: 'MB/s', value: bytes / 1e6 / seconds },
     { metric: `${part.name}, server CPU`, unit: 's/GB', value: (serverCpuSeconds * 1e9) / bytes },
-    { metric: `${part.name}, load's core`, unit: 'share', value: loadCores },
+    { metric: `${part.name}, load's core`, unit: 'share', value: 1 - loadIdle },
     { metric: `${part.name}, sent again`, unit: '', value: repeats },
   ];
 }
 
-/** Reads until blocks arrive. */
-async function awaitServer(): Promise<void> {
-  const client = await Client.open(network, 1);
-  for (let waitedMs = 0; payloadBytes === 0; waitedMs += 100) {
-    if (waitedMs > READY_MS_MAX) throw new Error(`no block within ${READY_MS_MAX} ms`);
-    client.begin();
-    await sleep(100);
-  }
-  running = false;
-  client.close();
-  await sleep(500);
+/** Reads until a block arrives. */
+function awaitServer(): void {
+  const clients = new Clients({ name: '', clients: 1, blockBytes: 512, windowBlocks: 1, warmupMs: 0, measureMs: 0 });
+  clients.run(READY_MS_MAX, () => payloadBytes > 0);
+  clients.close();
+  if (payloadBytes === 0) throw new Error(`no block within ${READY_MS_MAX} ms`);
 }
 
-const network = await openNetwork();
-await awaitServer();
-const figures: Figure[] = [];
-for (const part of settings.parts) figures.push(...(await measure(part)));
-finishLoad(figures);
+const most = Math.max(...settings.parts.map(({ clients }) => clients));
+for (let index = 1; index < most; index += 1) {
+  const address = formatIpv4(ipv4(addressOf(settings.client) + index));
+  execFileSync('ip', ['address', 'replace', `${address}/${settings.networkPrefix}`, 'dev', 'eth0']);
+}
+awaitServer();
+finishLoad(settings.parts.flatMap(measure));

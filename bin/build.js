@@ -24,6 +24,7 @@ const ENTRIES = [
   'region-thread/thread',
   'region-thread/imports/worker',
   'uplink-thread',
+  'tftp-thread',
   'store/leases/lease-worker',
   'net/watch/net-worker',
 ];

@@ -1,7 +1,8 @@
 // Time and chance. Only this file reads a clock, sets a timer or draws a random number; everything else is handed a `Clock` or an
 // `Instant`, so that tests run in virtual time.
 //
-// 1. An Instant never goes back and never jumps: it is the wall time at start plus the monotonic time since.
+// 1. An Instant never goes back and never jumps: it is the wall time at the process's start plus the monotonic time since. All threads
+//    agree on it.
 // 2. Wall time is only for what leaves the process: a log line, a row in a database, an HTTP header.
 
 import { readFileSync } from 'node:fs';
@@ -39,11 +40,21 @@ export interface Clock {
 /** Loaded with the first use: some threads never draw, and start 6 ms of processor time sooner. */
 const cryptography = (): typeof import('node:crypto') => process.getBuiltinModule('node:crypto');
 
-const startWallMs = Date.now();
-const startMonotonicMs = performance.now();
+/** What to add to `performance.now()`, which counts from the start of each thread. */
+function readingOffsetMs(): number {
+  const { getEnvironmentData, setEnvironmentData } = process.getBuiltinModule('node:worker_threads');
+  const monotonicMs = Number(process.hrtime.bigint()) / 1e6;
+  const offsetMs = Number(getEnvironmentData(WALL_LESS_MONOTONIC) ?? Date.now() - monotonicMs);
+  // Threads inherit it.
+  setEnvironmentData(WALL_LESS_MONOTONIC, offsetMs);
+  return offsetMs + monotonicMs - performance.now();
+}
+
+const WALL_LESS_MONOTONIC = 'rackboot-clock';
+const offsetMs = readingOffsetMs();
 
 export const systemClock: Clock = {
-  now: () => instant(startWallMs + (performance.now() - startMonotonicMs)),
+  now: () => instant(offsetMs + performance.now()),
   wallTimeMs: () => Date.now(),
   schedule(delayMs, action) {
     const timer = setTimeout(action, delayMs);

@@ -58,6 +58,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   // Stands on the region of the thread, and on the daemon's events and notices.
   'region-process': 5,
   'uplink-thread.ts': 5,
+  'tftp-thread.ts': 5,
   // Reads captured datagrams with the codecs and deciders of every room below.
   capture: 6,
   cli: 6,
@@ -86,7 +87,7 @@ const OPENERS = [
   /^lab\//,
   /^cli\//,
   /^control\//,
-  /^(uplink-thread|main|clock)\.ts$/,
+  /^(uplink-thread|tftp-thread|main|clock)\.ts$/,
   /^daemon\//,
   /^region-thread\//,
 ];
@@ -301,6 +302,7 @@ const THREADS = [
   { thread: 'uplink', starts: ['uplink-thread.ts'], packages: 'zod' },
   { thread: 'journal', starts: ['store/leases/lease-worker.ts'], packages: '' },
   { thread: 'net', starts: ['net/watch/net-worker.ts'], packages: 'koffi' },
+  { thread: 'tftp', starts: ['tftp-thread.ts'], packages: 'koffi' },
 ] as const;
 
 /** The files of src, packages and modules of Node that are loaded together with these files. */
@@ -332,7 +334,7 @@ test('no thread of a rack loads the modules for encryption, the texts of the reg
     const unneeded = [
       'node:tls',
       'cli/commands.ts',
-      ...(['journal', 'net'].includes(thread) ? ['node:crypto'] : []),
+      ...(['journal', 'net', 'tftp'].includes(thread) ? ['node:crypto'] : []),
       ...(thread === 'region' ? [] : ['region/page/words.ts', 'region/records/events.ts']),
     ];
     return unneeded.filter((each) => loaded.includes(each)).map((each) => `the ${thread} thread loads ${each}`);

@@ -3,8 +3,12 @@
 // 1. `open` never opens a file outside the tree, whatever the path and the links in the tree.
 // 2. Concurrent readers of one file share its slices: two hundred machines that load one kernel read it once.
 
+import type { FileSource } from './file-source.ts';
+
 /** A file that is open for reading. */
 export interface OpenedFile {
+  /** For another thread: the open file, valid until `close`, or all bytes of one in memory. */
+  readonly source: FileSource | Uint8Array;
   readonly sizeBytes: number;
   /** Milliseconds since 1970. */
   readonly modifiedMs: number;
@@ -15,7 +19,8 @@ export interface OpenedFile {
    * The view may be shared: do not write to it. It is valid until `close`.
    */
   read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;
-  close(): void;
+  /** @param isDoubtful it could not be read: the disk is asked for it again at the next opening */
+  close(isDoubtful?: boolean): void;
 }
 
 /** Opens files of one tree. */

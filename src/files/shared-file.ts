@@ -6,7 +6,7 @@
 
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { RackError } from '../errors.ts';
+import { type FileSource, overwritten } from './file-source.ts';
 import type { OpenedFile } from './opened-file.ts';
 import { SLICE_BYTES, type SliceCache, type SliceSource } from './slice-cache.ts';
 
@@ -25,7 +25,7 @@ export class SharedFile implements SliceSource {
   #reserved = 0;
   #readers = 0;
   #retired = false;
-  #changed = false;
+  #isDoubtful = false;
   #closed = false;
   #onClosed: (() => void) | undefined;
 
@@ -46,10 +46,10 @@ export class SharedFile implements SliceSource {
     return this.#readers === 0 && this.#reserved === 0;
   }
 
-  /** True if `stats` describe the file that is open here; undefined: if no reader found it changed. */
+  /** True if `stats` describe the file that is open here; undefined: if no reader doubts it. */
   isSame(stats: Stats | undefined): boolean {
     const seen = this.#seen;
-    if (stats === undefined) return !this.#changed;
+    if (stats === undefined) return !this.#isDoubtful;
     return (
       stats.ino === seen.ino &&
       stats.dev === seen.dev &&
@@ -74,7 +74,14 @@ export class SharedFile implements SliceSource {
     this.#reserved -= 1;
     this.#readers += 1;
     let open = true;
+    const source: FileSource = {
+      fd: this.#handle.fd,
+      path: this.#path,
+      sizeBytes: this.sizeBytes,
+      modifiedMs: this.#seen.mtimeMs,
+    };
     return {
+      source,
       sizeBytes: this.sizeBytes,
       modifiedMs: this.modifiedMs,
       etag: this.etag,
@@ -82,9 +89,10 @@ export class SharedFile implements SliceSource {
         if (!open) throw new Error(`${this.#path} was read after it was closed`);
         return this.#read(offset, length);
       },
-      close: () => {
+      close: (isDoubtful = false) => {
         if (!open) return;
         open = false;
+        this.#isDoubtful ||= isDoubtful;
         this.#readers -= 1;
         this.#closeIfDone();
       },
@@ -109,11 +117,8 @@ export class SharedFile implements SliceSource {
     }
     const now = await this.#handle.stat();
     if (filled < length || now.size !== this.#seen.size || now.mtimeMs !== this.#seen.mtimeMs) {
-      this.#changed = true;
-      throw new RackError(
-        'tree-unreadable',
-        `${this.#path} was overwritten while it was being sent: write a new file and rename it into place`,
-      );
+      this.#isDoubtful = true;
+      throw overwritten(this.#path);
     }
     return slice;
   }

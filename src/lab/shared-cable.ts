@@ -64,7 +64,6 @@ export class SharedCable {
       localAddress: socket.localAddress,
       localPort: socket.localPort,
       send: (datagrams) => socket.send(datagrams),
-      sendSegments: (payload, segmentBytes, to, port) => socket.sendSegments(payload, segmentBytes, to, port),
       counters: () => socket.counters(),
       close: () => this.#leave(receive),
     };

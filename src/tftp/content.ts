@@ -7,6 +7,7 @@
 
 import type { BootAsset } from '../boot/asset.ts';
 import { unreachable } from '../errors.ts';
+import type { FileSource } from '../files/file-source.ts';
 import type { FileTree } from '../files/opened-file.ts';
 
 /**
@@ -18,9 +19,11 @@ const NETASCII_HELD_MAX = 16 * 1024;
 /** Content that can be sent. */
 export interface Content {
   readonly sizeBytes: number;
+  /** For whoever carries it. */
+  readonly source: FileSource | Uint8Array;
   /** `length` bytes at `offset`, synchronously if they are in memory. */
   read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;
-  close(): void;
+  close(isDoubtful?: boolean): void;
 }
 
 type OpenedContent =
@@ -60,6 +63,7 @@ async function asNetascii(content: Content, rendered: boolean): Promise<OpenedCo
 function inMemory(bytes: Uint8Array): Content {
   return {
     sizeBytes: bytes.length,
+    source: bytes,
     read: (offset, length) => bytes.subarray(offset, offset + length),
     close: () => undefined,
   };

@@ -37,8 +37,6 @@ export class Listener<Session> {
   leaving = false;
   readonly #requests: DatagramSocket;
   readonly #ended = new BoundedMap<number, EndedTransfer>(ENDED_MAX, 'set longest ago');
-  /** The counters of the sockets of ended transfers. */
-  #past: SocketCounters = { received: 0, sent: 0, sendErrors: 0, receiveDrops: undefined };
 
   constructor(address: Ipv4, port: number, requests: DatagramSocket, errors: DatagramSocket) {
     this.address = address;
@@ -52,30 +50,24 @@ export class Listener<Session> {
     return this.#requests.localPort;
   }
 
-  /** The counters of its sockets for requests, for errors, and the sum of ended transfers. */
+  /** The counters of its sockets for requests and for errors. */
   counters(): readonly SocketCounters[] {
-    return [this.#requests.counters(), this.errors.counters(), this.#past];
+    return [this.#requests.counters(), this.errors.counters()];
   }
 
-  /** False if this client port used that local port recently. */
-  mayUse(key: number, localPort: number, now: Instant): boolean {
+  /** The local port that this client port used recently, and must not get now. */
+  usedPort(key: number, now: Instant): number | undefined {
     const ended = this.#ended.get(key);
-    return ended === undefined || ended.until <= now || ended.localPort !== localPort;
+    return ended === undefined || ended.until <= now ? undefined : ended.localPort;
   }
 
-  /** Closes `socket`, which carried the session. */
-  forget(key: number, session: Session, socket: DatagramSocket | undefined, now: Instant): void {
+  forget(key: number, session: Session): void {
     if (this.sessions.get(key) === session) this.sessions.delete(key);
-    if (socket === undefined) return;
-    const { received, sent, sendErrors } = socket.counters();
-    this.#past = {
-      received: this.#past.received + received,
-      sent: this.#past.sent + sent,
-      sendErrors: this.#past.sendErrors + sendErrors,
-      receiveDrops: undefined,
-    };
-    socket.close();
-    this.#ended.set(key, { localPort: socket.localPort, until: later(now, LATE_MS_MAX) });
+  }
+
+  /** A transfer of this client port used that local port until now. */
+  noteEnded(key: number, localPort: number, now: Instant): void {
+    this.#ended.set(key, { localPort, until: later(now, LATE_MS_MAX) });
     const ended = this.#ended;
     while (ended.oldest !== undefined && ended.oldest.until <= now) ended.forgetOldest();
   }

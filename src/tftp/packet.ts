@@ -80,6 +80,12 @@ export function decodePacket(bytes: BorrowedBytes): Decoded<TftpPacket> {
   }
 }
 
+/** The block that the first `length` bytes acknowledge; undefined if they are no ACK. Makes nothing, because each block costs one. */
+export function ackedBlock(bytes: BorrowedBytes, length: number): number | undefined {
+  const isAck = length >= 4 && bytes[0] === 0 && bytes[1] === OPCODE.ack;
+  return isAck ? ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0) : undefined;
+}
+
 /** Undefined if the packet was not a request. */
 export function describeRequestFault({ field, code }: WireFault): string | undefined {
   switch (field) {

@@ -41,24 +41,38 @@ export const TRANSFERS_OF_ADDRESS_MAX = 1024;
  * address that each lost a first packet, the rest are answered when they retry. It empties as clients answer.
  */
 const REPEATED_TO_MAX = 32;
-/** How far the record of a client's last packet may lag, in milliseconds. */
+/** How far the order of the answered transfers may lag, in milliseconds. */
 const HEARD_MS = 1000;
 
 export interface Seat<T> {
   readonly answered: boolean;
   readonly place: Place<T>;
-  notedAt: Instant;
 }
 
 /** Only `TransferPlaces` writes `seat`. */
 export interface Seated<T> {
   readonly origin: { readonly peer: Ipv4 };
+  readonly progress: Pick<Progress, 'heardAt' | 'overdue'>;
   seat: Seat<T> | undefined;
+}
+
+/** How far a transfer has come. */
+export interface Progress {
+  /** When the client's last packet arrived. */
+  readonly heardAt: Instant;
+  /** The client has acknowledged something, so it exists. */
+  readonly answered: boolean;
+  /** A deadline has passed since the client's last packet. */
+  readonly overdue: boolean;
+  readonly ackedBytes: number;
+  readonly repeatedBlocks: number;
 }
 
 export class TransferPlaces<T extends Seated<T>> {
   readonly #unanswered = new FairShares<T>({ max: UNANSWERED_MAX, addressMax: UNANSWERED_OF_ADDRESS_MAX });
   readonly #answered = new FairShares<T>({ max: TRANSFERS_MAX, addressMax: TRANSFERS_OF_ADDRESS_MAX });
+  readonly #answerers = new Set<T>();
+  #orderedAt: Instant | undefined;
 
   /** Places taken. */
   get size(): number {
@@ -66,31 +80,25 @@ export class TransferPlaces<T extends Seated<T>> {
   }
 
   /** The caller must end the evicted transfer. */
-  admit(transfer: T, now: Instant): Admission<T> {
+  admit(transfer: T): Admission<T> {
     const admission = this.#unanswered.admit(transfer.origin.peer, transfer);
     if (admission.kind === 'refused') return admission;
     this.#unanswered.touch(admission.place, true);
-    transfer.seat = { answered: false, place: admission.place, notedAt: now };
+    transfer.seat = { answered: false, place: admission.place };
     return admission;
   }
 
   /** Moves a transfer whose client has answered; if refused, it has lost its place. */
   confirm(transfer: T, now: Instant): Admission<T> {
     this.release(transfer);
-    const admission = this.#answered.admit(transfer.origin.peer, transfer);
+    const { peer } = transfer.origin;
+    if (this.#answered.size >= TRANSFERS_MAX || this.#answered.countOf(peer) >= TRANSFERS_OF_ADDRESS_MAX)
+      this.#order(now);
+    const admission = this.#answered.admit(peer, transfer);
     if (admission.kind === 'refused') return admission;
-    transfer.seat = { answered: true, place: admission.place, notedAt: now };
+    transfer.seat = { answered: true, place: admission.place };
+    this.#answerers.add(transfer);
     return admission;
-  }
-
-  heard({ seat }: T, now: Instant): void {
-    if (seat?.answered !== true || (now - seat.notedAt < HEARD_MS && !seat.place.idle)) return;
-    seat.notedAt = now;
-    this.#answered.touch(seat.place, false);
-  }
-
-  noteOverdue({ seat }: T): void {
-    if (seat?.answered === true && !seat.place.idle) this.#answered.touch(seat.place, true);
   }
 
   /** False if the address has so many unanswered transfers that it is probably forged. */
@@ -101,6 +109,16 @@ export class TransferPlaces<T extends Seated<T>> {
   release(transfer: T): void {
     const { seat } = transfer;
     transfer.seat = undefined;
+    this.#answerers.delete(transfer);
     if (seat !== undefined) (seat.answered ? this.#answered : this.#unanswered).release(seat.place);
+  }
+
+  /** Orders the answered transfers by their clients' last packets, which is needed only when one must give way. */
+  #order(now: Instant): void {
+    if (this.#orderedAt !== undefined && now - this.#orderedAt < HEARD_MS) return;
+    this.#orderedAt = now;
+    const heard = Array.from(this.#answerers, (transfer) => ({ transfer, ...transfer.progress }));
+    for (const { transfer, overdue } of heard.sort((a, b) => a.heardAt - b.heardAt))
+      if (transfer.seat !== undefined) this.#answered.touch(transfer.seat.place, overdue);
   }
 }

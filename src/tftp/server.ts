@@ -21,6 +21,9 @@ import type { DatagramNetwork, DatagramSocket, ReceivedDatagram, SocketCounters 
 import { TurnQueue } from '../net/shares/turn-queue.ts';
 import { EventSampler, RateLimit } from '../rate-limit.ts';
 import { type TurnBounds, Turns } from '../turns.ts';
+import type { CarriageReport } from './carriage.ts';
+import { CarriageState, carriageMemory } from './carriage-state.ts';
+import { type Carrier, OwnCarrier, ThreadCarrier } from './carrier.ts';
 import type { TftpConfig } from './config.ts';
 import { TFTP_COUNTERS, type TftpCounter, type TftpEvent } from './events.ts';
 import { Listener, peerKey } from './listener.ts';
@@ -82,6 +85,8 @@ export class TftpServer {
   readonly #listeners = new Set<Listener<Session>>();
   readonly #counters = new Counters(TFTP_COUNTERS);
   readonly #transfers: Transfers;
+  readonly #state: CarriageState;
+  readonly #carrier: Carrier;
   readonly #waiting: TurnQueue<Asked>;
   readonly #refusals = new EventSampler();
   readonly #errorLimit = new RateLimit(ERROR_RATE);
@@ -91,6 +96,8 @@ export class TftpServer {
 
   constructor(deps: TftpDeps) {
     this.#deps = deps;
+    const memory = carriageMemory();
+    this.#state = new CarriageState(memory);
     const turns = new Turns(deps.clock, BEGINNINGS, () => undefined);
     this.#waiting = new TurnQueue({
       turns,
@@ -103,13 +110,20 @@ export class TftpServer {
       ...deps,
       counters: this.#counters,
       refusals: this.#refusals,
-      openSocket: (session) => this.#openTransfer(session),
-      onOpened: (ms) => turns.spend(ms),
+      state: this.#state,
+      carry: (order) => this.#carrier.tell(order),
+      mayReach: (client) => deps.network.mayReach?.(client) ?? true,
+      onStarted: (ms) => turns.spend(ms),
       onReleased: ({ origin }) => {
         this.#closeIfLeft(origin.listener);
         if (this.#transfers.active === 0) this.#onIdle?.();
       },
     });
+    const carried = { memory, take: (report: CarriageReport) => this.#transfers.take(report) };
+    this.#carrier =
+      deps.network.kind === 'linux'
+        ? new ThreadCarrier({ ...carried, onFailure: (reason) => this.#transfers.fail(reason) })
+        : new OwnCarrier({ ...carried, clock: deps.clock, network: deps.network });
   }
 
   /** Addresses and ports that take requests now. */
@@ -119,18 +133,28 @@ export class TftpServer {
 
   /** Counters since start, and the running transfers. */
   counters(): Readonly<Record<TftpCounter, number>> & { readonly active: number } {
-    return { ...this.#counters.read(), active: this.#transfers.active };
+    const counted = this.#counters.read();
+    const carried = this.#state.counters.read();
+    return {
+      ...counted,
+      blocks: carried.blocks,
+      malformed: counted.malformed + carried.malformed,
+      'send-errors': counted['send-errors'] + carried['send-errors'],
+      active: this.#transfers.active,
+    };
   }
 
   /** Visits each client that has answered, with the time of its last packet. @returns the number of transfers */
   visitLoading(visit: (address: Ipv4, heardAt: Instant) => void): number {
     for (const { sessions } of this.#listeners)
-      for (const { unanswered, origin, heardAt } of sessions.values()) if (!unanswered) visit(origin.peer, heardAt);
+      for (const { origin, progress } of sessions.values()) if (progress.answered) visit(origin.peer, progress.heardAt);
     return this.#transfers.active;
   }
 
   sockets(): readonly SocketCounters[] {
-    return [...this.#listeners].flatMap((listener) => listener.counters());
+    const { received, sent, 'send-errors': sendErrors } = this.#state.counters.read();
+    const transfers = { received, sent, sendErrors, receiveDrops: undefined };
+    return [...[...this.#listeners].flatMap((listener) => listener.counters()), transfers];
   }
 
   /**
@@ -164,6 +188,8 @@ export class TftpServer {
     }
     this.#listeners.clear();
     this.#transfers.close();
+    await this.#carrier.stop();
+    this.#transfers.fail('the server was closed');
   }
 
   get #serving(): readonly Listener<Session>[] {
@@ -210,29 +236,6 @@ export class TftpServer {
     this.#publish({ kind: 'tftp.listening', at: clock.now(), address, port: listener.localPort });
   }
 
-  /** On a port that its client port did not use recently. */
-  async #openTransfer(session: Session): Promise<DatagramSocket> {
-    const { network, clock } = this.#deps;
-    const { listener, peer, port } = session.origin;
-    const open = (): Promise<DatagramSocket> =>
-      network.open({
-        address: listener.address,
-        port: 0,
-        peer: { address: peer, port },
-        onDatagrams: (batch) => this.#onTransferPackets(session, batch),
-        onPeerUnreachable: () => this.#transfers.handle(session, { kind: 'unreachable' }),
-        onSendError: () => this.#counters.add('send-errors'),
-      });
-    const socket = await open();
-    if (listener.mayUse(peerKey(peer, port), socket.localPort, clock.now())) return socket;
-    // So that the system does not choose the rejected port again.
-    try {
-      return await open();
-    } finally {
-      socket.close();
-    }
-  }
-
   #leave(listener: Listener<Session>): void {
     listener.leave();
     this.#closeIfLeft(listener);
@@ -264,7 +267,6 @@ export class TftpServer {
       if (sample !== undefined)
         this.#publish({ ...requestEvent('tftp.malformed', now, from, fromPort, undefined), reason, ...sample });
     }
-    this.#transfers.drain();
   }
 
   #isClient(listener: Listener<Session>, peer: Ipv4): boolean {
@@ -293,7 +295,8 @@ export class TftpServer {
     const { listener, request, peer, port } = asked;
     // A copy may have begun meanwhile.
     if (listener.leaving || this.#isUnderWay(asked, now)) return;
-    const begun = this.#transfers.begin(new Session(asked, now), listener.sessions.get(peerKey(peer, port)));
+    const session = new Session(asked, now, (slot) => this.#state.read(slot));
+    const begun = this.#transfers.begin(session, listener.sessions.get(peerKey(peer, port)));
     if (!begun) this.#refuse(listener, request, peer, port, now, 'busy');
   }
 
@@ -313,10 +316,10 @@ export class TftpServer {
   /** True for a copy of a request being answered. */
   #isRepeated(session: Session, request: TftpRequest, now: Instant): boolean {
     if (!sameRequest(session.origin.request, request)) return false;
-    const copied = now - session.heardAt < COPIED_REQUEST_MS;
+    const copied = now - session.progress.heardAt < COPIED_REQUEST_MS;
     if (!session.unanswered && !copied) return false;
     this.#counters.add('requests-repeated');
-    if (session.unanswered) this.#transfers.handle(session, { kind: 'request-again' });
+    if (session.unanswered) this.#transfers.askAgain(session);
     return true;
   }
 
@@ -334,23 +337,6 @@ export class TftpServer {
     const sample = this.#refusals.take('tftp.refused', now);
     if (sample !== undefined)
       this.#publish({ ...requestEvent('tftp.refused', now, peer, port, request), reason, ...sample });
-  }
-
-  /** Handles packets to a transfer's socket, from its client or a host that knows both ports. */
-  #onTransferPackets(session: Session, datagrams: readonly ReceivedDatagram[]): void {
-    const now = this.#deps.clock.now();
-    for (const { bytes } of datagrams) {
-      if (session.over) break;
-      const packet = decodePacket(bytes);
-      if (!packet.ok || (packet.value.kind !== 'ack' && packet.value.kind !== 'error')) {
-        this.#counters.add('malformed');
-        this.#transfers.handle(session, { kind: 'malformed' });
-        continue;
-      }
-      session.heardAt = now;
-      this.#transfers.handle(session, packet.value);
-    }
-    this.#transfers.drain();
   }
 
   #sendError(listener: Listener<Session>, address: Ipv4, port: number, now: Instant, code: number, text: string): void {

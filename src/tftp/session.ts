@@ -1,22 +1,18 @@
-// One request from one client port, from its arrival to its end: the engine, its content and its events.
+// One request from one client port, from its arrival to its end, as the server sees it: its content and its events. Once its file is open,
+// `carriage.ts` carries its transfer.
 //
-// 1. A session holds at most one window to send and one running read.
-// 2. A session ends once, and then closes what it holds.
+// 1. A session ends once. Its content is closed then, or when its transfer is no longer carried.
 
 import { cleanText } from '../clean-text.ts';
-import { type Instant, later } from '../clock.ts';
+import type { Instant } from '../clock.ts';
 import type { Waiting } from '../deadline-queue.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
-import type { DatagramSocket } from '../net/datagrams/datagram.ts';
 import type { Content } from './content.ts';
 import { FILE_CHARACTERS_MAX, type TftpEvent, type TftpEventKind } from './events.ts';
 import type { Listener } from './listener.ts';
 import type { TftpRequest } from './packet.ts';
-import type { Seat, Seated } from './places.ts';
-import type { Transfer, TransferAction } from './transfer.ts';
-
-/** How long resolving and opening the requested file may take, in milliseconds. */
-const OPEN_MS_MAX = 30_000;
+import type { Progress, Seat, Seated } from './places.ts';
+import type { Terms } from './terms.ts';
 
 /** A request with its client and the listener that received it. */
 interface SessionOrigin {
@@ -26,73 +22,77 @@ interface SessionOrigin {
   readonly request: TftpRequest;
 }
 
-export type BlocksToSend = TransferAction & { readonly kind: 'send-blocks' };
-
 /** The state of one request. */
 export class Session implements Waiting, Seated<Session> {
   place = -1;
   seat: Seat<Session> | undefined;
   readonly origin: SessionOrigin;
   readonly startedAt: Instant;
-  /** When the client's last packet arrived. */
-  heardAt: Instant;
   machineMac: MacAddress | undefined;
   /** The purpose of rendered text: what it tells the machine to do. */
   purpose: string | undefined;
   content: Content | undefined;
-  /** The socket of this transfer alone; its port is the server's TID (RFC 1350 §4). Undefined until there is something to send. */
-  socket: DatagramSocket | undefined;
-  transfer: Transfer | undefined;
+  /** The agreed terms; undefined until there is something to send. */
+  terms: Terms | undefined;
+  /** Its number with those who carry it; undefined before and after that. */
+  slot: number | undefined;
   /** A newer request from the same client port, which takes over with its first acknowledgement. */
   successor: Session | undefined;
   /** The transfer that it will take over from. */
   predecessor: Session | undefined;
-  /** The window to send next; a newer one replaces it. */
-  toSend: BlocksToSend | undefined;
-  /** True while it is in the sender's queue or waits for a read. */
-  busy = false;
+  readonly #read: (slot: number) => Progress;
+  #last: Progress;
   #over = false;
 
-  constructor(origin: SessionOrigin, now: Instant) {
+  /** @param read the progress of a transfer that is carried */
+  constructor(origin: SessionOrigin, now: Instant, read: (slot: number) => Progress) {
     this.origin = origin;
     this.startedAt = now;
-    this.heardAt = now;
+    this.#read = read;
+    this.#last = { heardAt: now, answered: false, overdue: false, ackedBytes: 0, repeatedBlocks: 0 };
   }
 
   get over(): boolean {
     return this.#over;
   }
 
-  /** True until the client's first answer. */
+  get progress(): Progress {
+    if (this.slot !== undefined && !this.#over) this.#last = this.#read(this.slot);
+    return this.#last;
+  }
+
+  /** True until the client's first acknowledgement. */
   get unanswered(): boolean {
-    return this.transfer === undefined || this.transfer.unanswered;
+    return !this.progress.answered;
   }
 
-  /** The next deadline; undefined when the session is over. */
-  get deadline(): Instant | undefined {
-    if (this.#over) return undefined;
-    return this.transfer === undefined ? later(this.startedAt, OPEN_MS_MAX) : this.transfer.deadline;
-  }
-
-  /** Ends the session and closes what it holds. */
+  /** Ends the session; its progress stays. */
   end(): void {
+    void this.progress;
     this.#over = true;
-    this.toSend = undefined;
-    this.content?.close();
+    if (this.slot === undefined) this.content?.close();
+  }
+
+  /** Its transfer is no longer carried; its progress stays. @param isDoubtful its content could not be read */
+  leaveSlot(isDoubtful: boolean): void {
+    void this.progress;
+    this.slot = undefined;
+    this.content?.close(isDoubtful);
+    this.content = undefined;
   }
 
   /** Builds an event of this kind with all known fields. */
   event(kind: TftpEventKind, now: Instant, more: Partial<TftpEvent> = {}): TftpEvent {
-    const { transfer, origin } = this;
+    const { terms, progress, origin } = this;
     return {
       ...requestEvent(kind, now, origin.peer, origin.port, origin.request),
       mac: this.machineMac,
       milliseconds: Math.round(now - this.startedAt),
-      ...(transfer !== undefined && {
-        bytes: transfer.ackedBytes,
-        blockBytes: transfer.terms.blockBytes,
-        windowBlocks: transfer.terms.windowBlocks,
-        repeatedBlocks: transfer.repeatedBlocks,
+      ...(terms !== undefined && {
+        bytes: progress.ackedBytes,
+        blockBytes: terms.blockBytes,
+        windowBlocks: terms.windowBlocks,
+        repeatedBlocks: progress.repeatedBlocks,
       }),
       ...(this.purpose !== undefined && { purpose: this.purpose }),
       ...more,

@@ -5,15 +5,15 @@
 //     └───── start, none granted ─────────────────────────────────────────▶   │
 //   greeting: deadline: #again; ERROR 0 or 8: probed.
 //   sending:  ACK of the whole window: #nextWindow; of part of it: #hold, then #again; deadline: #again.
-//   either:   ERROR: aborted; ICMP: unreachable; no sendings left or SILENCE_MS_MAX: timed-out; nothing left the host for STALL_MS_MAX: stalled;
-//             more packets than answers to ours: flooded.
+//   either:   ERROR: aborted; ICMP: unreachable; no sendings left or SILENCE_MS_MAX: timed-out; more packets than answers to
+//             ours: flooded.
 //
 // 1. Blocks are numbered from 1 without limit internally, and sent modulo 65536: a file of any size can be sent.
 // 2. A file whose length is a multiple of the block size ends with an empty block.
 // 3. With a window of one block a repeated ACK never causes anything to be sent.
 // 4. With larger windows, no block is sent again before its window had its usual round trip: the last packet's ACK may supersede that of
 //    the first. So at most one window is sent per round trip, and copies made by the network do not multiply.
-// 5. Every input causes at most one action, and until the end there is always a deadline.
+// 5. Every input causes at most one action, which the caller performs at once, and until the end there is always a deadline.
 // 6. Until the client's first acknowledgement its address may be forged: at most SENDINGS_UNANSWERED_MAX packets are sent, each the granted
 //    options or one block.
 // 7. No transfer continues for longer than SILENCE_MS_MAX without progress, whatever the client sends or negotiated.
@@ -46,8 +46,6 @@ const ANSWERS_TO_PACKET = 2;
 const ANSWERED_WINDOWS = 16;
 /** Per such time the client may send one more packet, in milliseconds: no client repeats itself sooner for long. */
 const REPETITION_MS = 200;
-/** How long reading and sending a window may take, in milliseconds. */
-export const STALL_MS_MAX = 30_000;
 
 export type TransferInput =
   | { readonly kind: 'ack'; readonly block: number }
@@ -56,7 +54,6 @@ export type TransferInput =
   | { readonly kind: 'malformed' }
   /** Its port is closed, says ICMP. */
   | { readonly kind: 'unreachable' }
-  | { readonly kind: 'left' }
   | { readonly kind: 'deadline' }
   /** The client has not seen an answer. */
   | { readonly kind: 'request-again' };
@@ -69,8 +66,7 @@ export type TransferOutcome =
   | { readonly kind: 'timed-out' }
   /** Its port is closed, says ICMP. */
   | { readonly kind: 'unreachable' }
-  | { readonly kind: 'flooded' }
-  | { readonly kind: 'stalled' };
+  | { readonly kind: 'flooded' };
 
 export type TransferAction =
   | { readonly kind: 'send-options' }
@@ -113,8 +109,8 @@ export class Transfer {
   #expectedRepeats = 0;
   /** The client last acknowledged, or was first sent, something new. */
   #progressAt = instant(0);
-  /** Undefined until the present packet or window has left. */
-  #leftAt: Instant | undefined;
+  /** When the present packet or window was sent. */
+  #leftAt = instant(0);
   /** Shortest, smoothed, and its variation. */
   #roundTrip: { readonly least: number; readonly usual: number; readonly strays: number } | undefined;
   #deadline: Instant | undefined;
@@ -122,7 +118,6 @@ export class Transfer {
   #allowed: number;
   /** When `#allowed` last grew because time had passed. */
   #allowedAt = instant(0);
-  #leaving = 0;
 
   constructor(terms: Terms, sizeBytes: number) {
     this.terms = terms;
@@ -172,9 +167,6 @@ export class Transfer {
         return this.#mayCome(now) ? undefined : this.#end({ kind: 'flooded' });
       case 'unreachable':
         return this.#end({ kind: 'unreachable' });
-      case 'left':
-        this.#onLeft(now);
-        return undefined;
       case 'deadline':
         return this.#onDeadline(now);
       case 'request-again':
@@ -194,7 +186,7 @@ export class Transfer {
 
   #onRequestAgain(now: Instant): TransferAction | undefined {
     // A repeated request proves nothing, and earns no more sendings (invariant 6).
-    if (!this.unanswered || this.#leftAt === undefined || this.#sendings >= SENDINGS_UNANSWERED_MAX) return undefined;
+    if (!this.unanswered || this.#sendings >= SENDINGS_UNANSWERED_MAX) return undefined;
     return this.#again(now);
   }
 
@@ -225,7 +217,7 @@ export class Transfer {
   #onRepeatedAck(now: Instant): TransferAction | undefined {
     if (this.terms.windowBlocks === 1 || this.#resentOnRepeatedAck) return undefined;
     // An ACK faster than the shortest round trip so far does not answer this window.
-    if (this.#leftAt === undefined || now - this.#leftAt < (this.#roundTrip?.least ?? 0)) return undefined;
+    if (now - this.#leftAt < (this.#roundTrip?.least ?? 0)) return undefined;
     if (this.#expectedRepeats > 0) {
       this.#expectedRepeats -= 1;
       return undefined;
@@ -236,7 +228,6 @@ export class Transfer {
 
   /** Repeats the window after its usual round trip. */
   #hold(now: Instant): TransferAction | undefined {
-    if (this.#leftAt === undefined) return this.#again(now);
     const due = later(this.#leftAt, (this.#roundTrip?.usual ?? 0) * 2 ** this.#holds);
     this.#holds = Math.min(this.#holds + 1, HOLD_DOUBLINGS_MAX);
     if (now >= due) return this.#again(now);
@@ -250,16 +241,6 @@ export class Transfer {
     const probing = code === TFTP_ERROR.optionRefused || code === TFTP_ERROR.notDefined;
     if (this.#phase === 'greeting' && probing) return this.#end({ kind: 'probed' });
     return this.#end({ kind: 'aborted', code, message });
-  }
-
-  #onLeft(now: Instant): void {
-    this.#leftAt = now;
-    this.#allowed = Math.min(this.#allowedMax, this.#allowed + ANSWERS_TO_PACKET * this.#leaving);
-    // Time spent reading does not count as the client's silence.
-    if (this.#sendings === 1) this.#progressAt = now;
-    this.#copies += 1;
-    const longest = Math.max(this.terms.timeoutMs, BACKOFF_MS_MAX);
-    this.#deadline = this.#beforeSilence(later(now, Math.min(longest, this.#firstWaitMs() * 2 ** this.#doublings)));
   }
 
   /** At latest the end of the allowed silence. */
@@ -278,7 +259,6 @@ export class Transfer {
 
   #onDeadline(now: Instant): TransferAction | undefined {
     if (this.#deadline === undefined || now < this.#deadline) return undefined;
-    if (this.#leftAt === undefined) return this.#end({ kind: 'stalled' });
     if (now - this.#progressAt >= SILENCE_MS_MAX) return this.#end({ kind: 'timed-out' });
     if (this.#holding) return this.#again(now);
     if (this.#sendings >= (this.unanswered ? SENDINGS_UNANSWERED_MAX : SENDINGS_MAX))
@@ -324,16 +304,20 @@ export class Transfer {
   }
 
   #sending(action: TransferAction, now: Instant): TransferAction {
-    this.#leaving = action.kind === 'send-blocks' ? action.count : 1;
+    const packets = action.kind === 'send-blocks' ? action.count : 1;
+    this.#allowed = Math.min(this.#allowedMax, this.#allowed + ANSWERS_TO_PACKET * packets);
     this.#sendings += 1;
+    this.#copies += 1;
     this.#holding = false;
-    this.#leftAt = undefined;
-    this.#deadline = later(now, STALL_MS_MAX);
+    this.#leftAt = now;
+    if (this.#sendings === 1) this.#progressAt = now;
+    const longest = Math.max(this.terms.timeoutMs, BACKOFF_MS_MAX);
+    this.#deadline = this.#beforeSilence(later(now, Math.min(longest, this.#firstWaitMs() * 2 ** this.#doublings)));
     return action;
   }
 
   #measure(now: Instant): void {
-    if (this.#leftAt === undefined || this.#repeated) return;
+    if (this.#repeated) return;
     this.#doublings = 0;
     const sample = now - this.#leftAt;
     if (this.#roundTrip === undefined) {

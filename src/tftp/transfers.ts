@@ -1,12 +1,10 @@
-// The running transfers: opens files, runs engines, keeps deadlines and reports ends. Sources: docs/architecture.md ("The path of a
-// datagram"); boot/asset.ts.
+// The sessions: opens their files, gives them places, has their transfers carried, and reports their ends. Sources: docs/architecture.md
+// ("The path of a datagram"); boot/asset.ts.
 //
-//   begin → resolve (boot) → openContent → openSocket → negotiateTerms → Transfer.start ─┐
-//   ACK, ERROR, ICMP, request again → handle → Transfer.handle ──────────────────────────┴→ #perform → WindowSender
-//   timer → Transfer.handle ─────────────────────────────────────────────────────────────┘
+//   begin → resolve (boot) → openContent → negotiateTerms → carry: start ⇢ carriage.ts ⇢ take: answered, overdue, ended
 //
 // 1. A session has a place from `begin` to `release`, each once.
-// 2. One timer serves all deadlines.
+// 2. A transfer that is carried has a slot until the carriage has reported its end, and its file stays open until then.
 // 3. An event is published after its effect. Of a request it holds at most FILE_CHARACTERS_MAX of the file name; the client's text is
 //    cleaned.
 // 4. Events that a forged request can cause are sampled.
@@ -15,25 +13,33 @@
 
 import type { ResolveAsset } from '../boot/asset.ts';
 import { cleanText } from '../clean-text.ts';
-import type { Clock, Instant } from '../clock.ts';
+import { type Clock, type Instant, later } from '../clock.ts';
 import type { Counters } from '../counters.ts';
 import { Alarm, DeadlineQueue } from '../deadline-queue.ts';
 import { errorText, unreachable } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
 import type { Ipv4 } from '../net/address.ts';
-import type { DatagramSocket } from '../net/datagrams/datagram.ts';
 import { AddressRates } from '../net/shares/address-rates.ts';
 import { EventSampler, type Rate } from '../rate-limit.ts';
+import {
+  CANNOT_READ,
+  type CarriageOrder,
+  type CarriageOutcome,
+  type CarriageReport,
+  type CarriedError,
+} from './carriage.ts';
+import { type CarriageState, SLOTS_MAX } from './carriage-state.ts';
 import { type Content, openContent } from './content.ts';
 import type { TftpCounter, TftpEvent, TftpEventKind } from './events.ts';
 import { peerKey } from './listener.ts';
-import { encodeError, encodeOptions, TFTP_ERROR } from './packet.ts';
+import { encodeError, TFTP_ERROR } from './packet.ts';
 import { TransferPlaces } from './places.ts';
 import type { Session } from './session.ts';
 import { negotiateTerms, type Terms } from './terms.ts';
-import { Transfer, type TransferAction, type TransferInput, type TransferOutcome } from './transfer.ts';
-import { WindowSender } from './window-sender.ts';
+
+/** How long resolving and opening the requested file may take, in milliseconds. */
+const OPEN_MS_MAX = 30_000;
 
 // Limits transfers that begin with a block, which forged source addresses could use for amplification.
 //
@@ -77,36 +83,30 @@ interface TransfersDeps {
   readonly counters: Counters<TftpCounter>;
   /** Shared with the server. */
   readonly refusals: EventSampler;
-  /** Opens a socket connected to the client. @throws RackError as `DatagramNetwork.open` */
-  readonly openSocket: (session: Session) => Promise<DatagramSocket>;
-  /** Time spent opening and starting after `begin` returned, in milliseconds; overlaps count once. */
-  readonly onOpened: (ms: number) => void;
+  readonly state: CarriageState;
+  readonly carry: (order: CarriageOrder) => void;
+  /** False if the kernel already waits for too many absent hosts: nothing is sent to this one now. */
+  readonly mayReach: (client: Ipv4) => boolean;
+  /** Time spent starting after `begin` returned, in milliseconds. */
+  readonly onStarted: (ms: number) => void;
   readonly onReleased: (session: Session) => void;
 }
 
 export class Transfers {
   readonly #deps: TransfersDeps;
+  /** Until their files are open. */
   readonly #deadlines = new DeadlineQueue<Session>();
+  readonly #alarm: Alarm;
   readonly #places = new TransferPlaces<Session>();
   readonly #blind = new BlindBlocks();
-  readonly #sender: WindowSender;
   readonly #forgeable = new EventSampler(FORGEABLE_EVENTS);
-  readonly #alarm: Alarm;
-  /** Opening time up to here has been reported to `onOpened`. */
-  #reportedUntil: Instant;
+  /** The sessions whose transfers are carried, by slot. */
+  readonly #carried: (Session | undefined)[] = [];
+  readonly #freeSlots: number[] = [];
 
   constructor(deps: TransfersDeps) {
     this.#deps = deps;
-    this.#reportedUntil = deps.clock.now();
     this.#alarm = new Alarm(deps.clock, () => this.#onTimer());
-    this.#sender = new WindowSender({
-      onLeft: (session, blocks) => {
-        deps.counters.add('blocks', blocks.count);
-        this.handle(session, { kind: 'left' });
-      },
-      onReadError: (session, error) => this.#fail(session, errorText(error)),
-      atTurnEnd: (action) => void setImmediate(action),
-    });
   }
 
   /** Running sessions. */
@@ -120,7 +120,7 @@ export class Transfers {
    */
   begin(session: Session, former: Session | undefined): boolean {
     if (former?.unanswered === true) this.#restart(former);
-    const admission = this.#places.admit(session, this.#deps.clock.now());
+    const admission = this.#places.admit(session);
     if (admission.kind === 'refused') return false;
     if (admission.evicted !== undefined) this.#giveWay(admission.evicted);
     if (former === undefined || former.over) this.#seat(session);
@@ -129,9 +129,58 @@ export class Transfers {
       former.successor = session;
       session.predecessor = former;
     }
-    this.#expect(session);
+    this.#deadlines.set(session, later(session.startedAt, OPEN_MS_MAX));
+    this.#alarm.expect(this.#deadlines.nextAt);
     void this.#open(session);
     return true;
+  }
+
+  /** The client repeats its request: it has not seen an answer. */
+  askAgain({ slot, origin }: Session): void {
+    if (slot !== undefined && this.#deps.mayReach(origin.peer)) this.#deps.carry({ kind: 'request-again', slot });
+  }
+
+  take(report: CarriageReport): void {
+    const session = this.#carried[report.slot];
+    if (session === undefined) return;
+    switch (report.kind) {
+      case 'answered':
+        if (!session.over) this.#onAnswered(session);
+        break;
+      case 'overdue':
+        if (!session.over) this.#onOverdue(session, report.slot);
+        break;
+      case 'ended':
+        this.#onEnded(session, report);
+        break;
+      default:
+        unreachable(report);
+    }
+  }
+
+  /** Ends all transfers that are carried, because nobody carries them any longer. */
+  fail(reason: string): void {
+    for (const slot of this.#carried.keys())
+      this.take({ kind: 'ended', slot, outcome: { kind: 'failed', reason }, localPort: 0 });
+  }
+
+  /** Ends a session silently; does nothing if it is over. */
+  release(session: Session): void {
+    this.#end(session, undefined);
+  }
+
+  /** Sends the client an error and ends the session. */
+  turnAway(session: Session, code: number, text: string): void {
+    if (session.over) return;
+    const { listener, peer, port } = session.origin;
+    if (session.slot === undefined)
+      listener.errors.send([{ bytes: encodeError(code, text), to: { kind: 'unicast', address: peer, port } }]);
+    this.#end(session, { code, text });
+  }
+
+  /** Cancels the timer. */
+  close(): void {
+    this.#alarm.cancel();
   }
 
   #seat(session: Session): void {
@@ -155,73 +204,59 @@ export class Transfers {
     this.#publishSampled(session, 'tftp.restarted');
   }
 
-  /** The next `drain` performs what follows. */
-  handle(session: Session, input: TransferInput): void {
-    const { transfer } = session;
-    if (transfer === undefined) return;
-    const now = this.#deps.clock.now();
-    const action = transfer.handle(input, now);
-    const isFlooded = action?.kind === 'end' && action.outcome.kind === 'flooded';
-    if (input.kind === 'ack' && !isFlooded) {
-      this.#places.heard(session, now);
-      if (!transfer.unanswered) this.#succeed(session);
-      if (session.seat?.answered === false && !transfer.unanswered && action?.kind !== 'end') {
-        if (!this.#confirm(session, now)) return;
-      }
-    }
-    this.#perform(session, action);
-  }
-
-  /** To be called after each batch of inputs. */
-  drain(): void {
-    this.#sender.drain();
-  }
-
-  /** Ends a session silently; does nothing if it is over. */
-  release(session: Session): void {
+  #end(session: Session, error: CarriedError | undefined): void {
     if (session.over) return;
     const { listener, peer, port } = session.origin;
-    const { predecessor, successor } = session;
-    this.#deps.counters.add('bytes', session.transfer?.ackedBytes ?? 0);
-    this.#deps.counters.add('blocks-repeated', session.transfer?.repeatedBlocks ?? 0);
+    const { predecessor, successor, slot } = session;
     session.end();
     this.#deadlines.set(session, undefined);
     this.#places.release(session);
-    listener.forget(peerKey(peer, port), session, session.socket, this.#deps.clock.now());
+    listener.forget(peerKey(peer, port), session);
     // Late packets of this session no longer affect them.
     session.predecessor = undefined;
     session.successor = undefined;
     if (predecessor !== undefined) predecessor.successor = undefined;
     if (successor !== undefined) this.#seat(successor);
+    if (slot !== undefined) this.#deps.carry({ kind: 'end', slot, error });
     this.#deps.onReleased(session);
   }
 
-  /** Sends the client an error and ends the session. */
-  turnAway(session: Session, code: number, text: string): void {
-    const { listener, peer, port } = session.origin;
-    const socket = session.socket ?? listener.errors;
-    if (!session.over) socket.send([{ bytes: encodeError(code, text), to: { kind: 'unicast', address: peer, port } }]);
-    this.release(session);
-  }
-
-  /** Cancels the timer. */
-  close(): void {
-    this.#alarm.cancel();
-  }
-
-  /** Moves the session of a client that exists to the answered places; false if there is none: the client gets an error. */
-  #confirm(session: Session, now: Instant): boolean {
-    if (session.transfer !== undefined) this.#blind.acknowledged(session.origin.peer, session.transfer.terms, now);
+  /** Moves the session of a client that exists to the answered places; if there is none, the client gets an error. */
+  #onAnswered(session: Session): void {
+    this.#succeed(session);
+    const now = this.#deps.clock.now();
+    if (session.terms !== undefined) this.#blind.acknowledged(session.origin.peer, session.terms, now);
     const admission = this.#places.confirm(session, now);
     if (admission.kind === 'admitted') {
       if (admission.evicted !== undefined) this.#giveWay(admission.evicted);
-      return true;
+      return;
     }
     this.#deps.counters.add('refused-busy');
     this.turnAway(session, TFTP_ERROR.notDefined, BUSY_TEXT);
     const sample = this.#deps.refusals.take('tftp.refused', now);
     if (sample !== undefined) this.#deps.publish(session.event('tftp.refused', now, { reason: 'busy', ...sample }));
-    return false;
+  }
+
+  #onOverdue(session: Session, slot: number): void {
+    if (this.#places.mayRepeat(session) && this.#deps.mayReach(session.origin.peer))
+      this.#deps.carry({ kind: 'repeat', slot });
+    else this.#finish(session, { kind: 'timed-out' });
+  }
+
+  #onEnded(session: Session, { slot, outcome, localPort }: CarriageReport & { kind: 'ended' }): void {
+    const { counters, state, clock } = this.#deps;
+    const { listener, peer, port } = session.origin;
+    const { ackedBytes, repeatedBlocks } = state.read(slot);
+    counters.add('bytes', ackedBytes);
+    counters.add('blocks-repeated', repeatedBlocks);
+    if (localPort !== 0) listener.noteEnded(peerKey(peer, port), localPort, clock.now());
+    session.leaveSlot(outcome.kind === 'failed');
+    this.#carried[slot] = undefined;
+    this.#freeSlots.push(slot);
+    if (session.over) return;
+    // The acknowledgement of the only block.
+    if (outcome.kind === 'sent') this.#succeed(session);
+    this.#finish(session, outcome, localPort !== 0);
   }
 
   /** Ends a session that lost its place. Only a client that has answered gets an error: any other address may be forged. */
@@ -246,37 +281,38 @@ export class Transfers {
         if (opened.rendered && asset.kind === 'rendered') session.purpose = asset.purpose;
         session.content = opened.content;
         const since = this.#deps.clock.now();
-        const socket = await this.#deps.openSocket(session);
-        if (session.over) socket.close();
-        else this.#start(session, opened.content, socket);
-        this.#reportOpened(since);
+        this.#start(session, opened.content, since);
+        this.#deps.onStarted(Math.max(0, this.#deps.clock.now() - since));
       }
     } catch (error) {
       if (!session.over) this.#fail(session, errorText(error));
     }
-    this.#sender.drain();
   }
 
-  /** Sockets open one at a time, so waits overlap; each span is reported once. */
-  #reportOpened(since: Instant): void {
-    const now = this.#deps.clock.now();
-    this.#deps.onOpened(Math.max(0, now - Math.max(since, this.#reportedUntil)));
-    this.#reportedUntil = now;
-  }
-
-  #start(session: Session, content: Content, socket: DatagramSocket): void {
-    session.socket = socket;
-    const now = this.#deps.clock.now();
-    const terms = negotiateTerms(session.origin.request.options, content.sizeBytes);
-    if (!this.#blind.allows(session.origin.peer, terms, now)) {
+  #start(session: Session, content: Content, now: Instant): void {
+    const { listener, peer, port, request } = session.origin;
+    const terms = negotiateTerms(request.options, content.sizeBytes);
+    if (!this.#blind.allows(peer, terms, now)) {
       this.#deps.counters.add('refused-blind');
       this.release(session);
       this.#publishSampled(session, 'tftp.refused', { reason: 'blind' });
       return;
     }
-    const transfer = new Transfer(terms, content.sizeBytes);
-    session.transfer = transfer;
-    this.#perform(session, transfer.start(now));
+    const slot = this.#freeSlots.pop() ?? this.#carried.length;
+    if (slot >= SLOTS_MAX || !this.#deps.mayReach(peer)) {
+      if (slot < SLOTS_MAX) this.#freeSlots.push(slot);
+      this.#deps.counters.add('send-errors');
+      this.release(session);
+      return;
+    }
+    this.#deadlines.set(session, undefined);
+    this.#deps.state.reset(slot, session.startedAt);
+    session.terms = terms;
+    session.slot = slot;
+    this.#carried[slot] = session;
+    const avoidedPort = listener.usedPort(peerKey(peer, port), now);
+    const socket = { local: listener.address, peer, port, avoidedPort };
+    this.#deps.carry({ kind: 'start', slot, request: socket, terms, content: content.source });
   }
 
   #decline(session: Session, kind: 'missing' | 'refused', reason: string): void {
@@ -291,58 +327,27 @@ export class Transfers {
     if (sample !== undefined) this.#deps.publish(session.event(event, now, { reason, ...sample }));
   }
 
-  #perform(session: Session, action: TransferAction | undefined): void {
-    switch (action?.kind) {
-      case undefined:
-        break;
-      case 'send-options':
-        this.#sendOptions(session);
-        break;
-      case 'send-blocks':
-        session.toSend = action;
-        this.#sender.enqueue(session);
-        break;
-      case 'end':
-        this.#finish(session, action.outcome);
-        return;
-      default:
-        unreachable(action);
-    }
-    this.#expect(session);
-  }
-
-  #sendOptions({ transfer, socket, origin }: Session): void {
-    if (transfer === undefined || socket === undefined) return;
-    const to = { kind: 'unicast', address: origin.peer, port: origin.port } as const;
-    socket.send([{ bytes: encodeOptions(transfer.terms.granted), to }]);
-    transfer.handle({ kind: 'left' }, this.#deps.clock.now());
-  }
-
-  #finish(session: Session, outcome: TransferOutcome): void {
+  /** @param isTold the client got an error, if it was due one */
+  #finish(session: Session, outcome: CarriageOutcome, isTold = true): void {
     const now = this.#deps.clock.now();
-    if (outcome.kind === 'stalled') {
-      this.#fail(session, 'reading took too long');
-      return;
-    }
-    this.#deps.counters.add(outcome.kind);
-    if (outcome.kind === 'flooded') {
-      this.#onFlooded(session, now);
+    if (outcome.kind === 'failed') {
+      this.#fail(session, outcome.reason, isTold);
       return;
     }
     this.release(session);
+    if (outcome.kind === 'stopped') return;
+    this.#deps.counters.add(outcome.kind);
+    if (outcome.kind === 'flooded') {
+      const sample = this.#deps.refusals.take('tftp.flooded', now);
+      if (sample !== undefined) this.#deps.publish(session.event('tftp.flooded', now, sample));
+      return;
+    }
     const more = outcome.kind === 'aborted' ? { code: outcome.code, reason: cleanText(outcome.message) } : {};
     // A host that loads another file rejects a forged transfer.
     const isForgeable =
-      outcome.kind === 'timed-out' || outcome.kind === 'unreachable' || session.transfer?.ackedBytes === 0;
+      outcome.kind === 'timed-out' || outcome.kind === 'unreachable' || session.progress.ackedBytes === 0;
     if (isForgeable) this.#publishSampled(session, `tftp.${outcome.kind}`, more);
     else this.#deps.publish(session.event(`tftp.${outcome.kind}`, now, more));
-  }
-
-  /** One error answers more than SPARE_PACKETS_MAX packets that knew its port. */
-  #onFlooded(session: Session, now: Instant): void {
-    this.turnAway(session, TFTP_ERROR.notDefined, 'Too many packets');
-    const sample = this.#deps.refusals.take('tftp.flooded', now);
-    if (sample !== undefined) this.#deps.publish(session.event('tftp.flooded', now, sample));
   }
 
   #publishSampled(session: Session, kind: TftpEventKind, more: Partial<TftpEvent> = {}): void {
@@ -352,28 +357,17 @@ export class Transfers {
   }
 
   /** Ends a session with an error, because the client would otherwise wait. */
-  #fail(session: Session, reason: string): void {
+  #fail(session: Session, reason: string, isTold = false): void {
     this.#deps.counters.add('failed');
-    this.turnAway(session, TFTP_ERROR.notDefined, 'File cannot be read');
+    if (isTold) this.release(session);
+    else this.turnAway(session, CANNOT_READ.code, CANNOT_READ.text);
     this.#deps.publish(session.event('tftp.failed', this.#deps.clock.now(), { reason }));
-  }
-
-  #expect(session: Session): void {
-    this.#deadlines.set(session, session.deadline);
-    this.#alarm.expect(this.#deadlines.nextAt);
   }
 
   #onTimer(): void {
     const now = this.#deps.clock.now();
-    for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now)) {
-      if (due.transfer === undefined) this.#fail(due, 'opening took too long');
-      else if (!this.#places.mayRepeat(due)) this.#finish(due, { kind: 'timed-out' });
-      else {
-        this.handle(due, { kind: 'deadline' });
-        this.#places.noteOverdue(due);
-      }
-    }
-    this.#sender.drain();
+    for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now))
+      this.#fail(due, 'opening took too long');
     this.#alarm.expect(this.#deadlines.nextAt);
   }
 }

@@ -235,7 +235,6 @@ export class TestNetwork implements DatagramNetwork {
       localAddress: request.address,
       localPort: request.port,
       send: (datagrams) => void this.sent.push(...datagrams.map((datagram) => ({ ...datagram, socketName: name }))),
-      sendSegments: () => undefined,
       counters: () => counters,
       close: () => {
         this.log.push(`close ${name}`);

@@ -93,6 +93,7 @@ describe('a built Rackboot', { skip: missing('linux') }, () => {
           '/region-thread-imports-worker.code',
           '/region-thread-thread.code',
           '/store-leases-lease-worker.code',
+          '/tftp-thread.code',
         ],
       );
       await start();

@@ -11,7 +11,9 @@ import { CONNECTIONS_MAX as DNS_CONNECTIONS_MAX } from '../../src/dns/server.ts'
 import { FILES_OPEN_MAX } from '../../src/files/file-tree.ts';
 import { CONNECTIONS_MAX, listen } from '../../src/http/server.ts';
 import { type Ipv4, parseIpv4 } from '../../src/net/address.ts';
-import { openNetwork } from '../../src/net/datagrams/open-network.ts';
+import { EpollSockets } from '../../src/net/datagrams/peer-epoll.ts';
+import { loadLibc } from '../../src/net/linux/libc.ts';
+import { EVENTFD_FLAGS } from '../../src/net/linux/wire-structs.ts';
 import { CONNECTIONS_MAX as INSTRUMENT_CONNECTIONS_MAX } from '../../src/observe/instrument-server.ts';
 import { CONNECTIONS_MAX as REGION_CONNECTIONS_MAX } from '../../src/region/http/doors.ts';
 import { TRANSFERS_MAX, UNANSWERED_MAX } from '../../src/tftp/places.ts';
@@ -53,15 +55,17 @@ describe('the bounds of the host', () => {
 
   it('the socket of a transfer has the default receive buffer, not that of a door', {
     skip: missing('linux', 'ss'),
-  }, async () => {
-    const network = await openNetwork();
-    try {
-      const peer = { address: LOOPBACK, port: 9 };
-      const socket = await network.open({ address: LOOPBACK, port: 0, peer, onDatagrams() {} });
-      const [, bytes] = /\brb(\d+)/.exec(sockets('-aum', 'sport', '=', `:${socket.localPort}`)) ?? [];
-      assert.equal(Number(bytes), setting('net/core/rmem_default'));
-    } finally {
-      await network.close();
-    }
+  }, () => {
+    const libc = loadLibc();
+    const waker = libc.eventfd(0, EVENTFD_FLAGS);
+    const ignore = (): void => undefined;
+    const socket = new EpollSockets(libc, waker).open(
+      { local: LOOPBACK, peer: LOOPBACK, port: 9, avoidedPort: undefined },
+      { onDatagram: ignore, onUnreachable: ignore, onRefused: ignore, onFailure: ignore },
+    );
+    const [, bytes] = /\brb(\d+)/.exec(sockets('-aum', 'sport', '=', `:${socket.localPort}`)) ?? [];
+    socket.close();
+    libc.close(waker);
+    assert.equal(Number(bytes), setting('net/core/rmem_default'));
   });
 });

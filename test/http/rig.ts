@@ -36,6 +36,7 @@ export class MemoryTree implements FileTree {
     this.open_ += 1;
     let open = true;
     return {
+      source: bytes,
       sizeBytes: path === 'short' ? bytes.length + 10 : bytes.length,
       modifiedMs: 1_000_000_000_500,
       etag: `"${bytes.length}"`,

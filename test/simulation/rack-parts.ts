@@ -30,6 +30,7 @@ export function memoryTree(files: ReadonlyMap<string, Buffer>) {
       const bytes = files.get(path);
       return (
         bytes && {
+          source: bytes,
           sizeBytes: bytes.length,
           modifiedMs: 0,
           etag: `"${path}"`,

@@ -112,12 +112,6 @@ export class VirtualWire {
       send: (datagrams) => {
         for (const { bytes, to } of datagrams) this.#fromRack(Uint8Array.from(bytes), to, source, port);
       },
-      sendSegments: (payload, segmentBytes, to, toPort) => {
-        for (let offset = 0; offset === 0 || offset < payload.length; offset += segmentBytes) {
-          const bytes = Uint8Array.from(payload.subarray(offset, offset + segmentBytes));
-          this.#fromRack(bytes, { kind: 'unicast', address: to, port: toPort }, source, port);
-        }
-      },
       counters: () => ({ received: 0, sent: 0, sendErrors: 0, receiveDrops: 0 }),
       close: () => {
         this.#sockets = this.#sockets.filter((open) => open.socket !== socket);

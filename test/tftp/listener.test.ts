@@ -24,15 +24,12 @@ test('a client port does not get its last port again within 10 s, unless 4096 ot
   for (let port = 1; port <= ENDED_MAX + 1; port += 1) {
     const socket = await open(network);
     const key = peerKey(CLIENT, port);
-    listener.forget(key, {}, socket, now);
+    listener.noteEnded(key, socket.localPort, now);
     ended.push({ key, localPort: socket.localPort });
   }
-  const mayUse = (index: number, at = now): boolean | undefined => {
-    const { key, localPort } = ended[index] ?? { key: 0, localPort: 0 };
-    return listener.mayUse(key, localPort, at);
-  };
-  assert.equal(mayUse(0), true, 'the oldest is forgotten');
-  assert.equal(mayUse(1), false);
-  assert.equal(mayUse(ENDED_MAX), false);
-  assert.equal(mayUse(ENDED_MAX, instant(1_010_000)), true, 'after 10 s');
+  const usedPort = (index: number, at = now): number | undefined => listener.usedPort(ended[index]?.key ?? 0, at);
+  assert.equal(usedPort(0), undefined, 'the oldest is forgotten');
+  assert.equal(usedPort(1), ended[1]?.localPort);
+  assert.equal(usedPort(ENDED_MAX), ended[ENDED_MAX]?.localPort);
+  assert.equal(usedPort(ENDED_MAX, instant(1_010_000)), undefined, 'after 10 s');
 });

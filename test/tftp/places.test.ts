@@ -15,6 +15,7 @@ const NOW: Instant = instant(1000);
 
 class Request implements Seated<Request> {
   readonly origin: { readonly peer: Ipv4 };
+  progress = { heardAt: NOW, overdue: false };
   seat: Seat<Request> | undefined;
   constructor(peer: Ipv4) {
     this.origin = { peer };
@@ -25,7 +26,7 @@ class Request implements Seated<Request> {
 function answered(places: TransferPlaces<Request>, peer: Ipv4, count: number): readonly Request[] {
   return Array.from({ length: count }, () => {
     const request = new Request(peer);
-    assert.equal(places.admit(request, NOW).kind, 'admitted');
+    assert.equal(places.admit(request).kind, 'admitted');
     assert.equal(places.confirm(request, NOW).kind, 'admitted');
     return request;
   });
@@ -36,7 +37,7 @@ describe('the transfers of one address', () => {
     const places = new TransferPlaces<Request>();
     answered(places, ONE, TRANSFERS_OF_ADDRESS_MAX);
     const next = new Request(ONE);
-    assert.equal(places.admit(next, NOW).kind, 'admitted');
+    assert.equal(places.admit(next).kind, 'admitted');
     assert.deepEqual(places.confirm(next, NOW), { kind: 'refused', bound: 'address' });
     assert.equal(places.size, TRANSFERS_OF_ADDRESS_MAX);
     const [other] = answered(places, OTHER, 1);
@@ -49,9 +50,9 @@ describe('the transfers of one address', () => {
     const held = answered(places, ONE, TRANSFERS_OF_ADDRESS_MAX);
     const [, , waiting] = held;
     assert.ok(waiting);
-    places.noteOverdue(waiting);
+    waiting.progress = { heardAt: NOW, overdue: true };
     const next = new Request(ONE);
-    places.admit(next, NOW);
+    places.admit(next);
     const admission = places.confirm(next, NOW);
     assert.equal(admission.kind === 'admitted' && admission.evicted, waiting);
     assert.equal(places.size, TRANSFERS_OF_ADDRESS_MAX);
@@ -64,9 +65,9 @@ describe('the transfers of one address', () => {
     answered(places, THIRD, 1);
     const [first, second, ...rest] = held;
     assert.ok(first && second);
-    for (const request of [first, ...rest]) places.heard(request, later(NOW, 60_000));
+    for (const request of [first, ...rest]) request.progress = { heardAt: later(NOW, 60_000), overdue: false };
     const newcomer = new Request(THIRD);
-    places.admit(newcomer, NOW);
+    places.admit(newcomer);
     const admission = places.confirm(newcomer, NOW);
     assert.equal(admission.kind === 'admitted' && admission.evicted, second);
   });
@@ -74,11 +75,11 @@ describe('the transfers of one address', () => {
   test('are at most half of all while unanswered: the oldest gives way', () => {
     const places = new TransferPlaces<Request>();
     const held = Array.from({ length: UNANSWERED_OF_ADDRESS_MAX }, () => new Request(ONE));
-    for (const request of held) assert.equal(places.admit(request, NOW).kind, 'admitted');
-    const admission = places.admit(new Request(ONE), NOW);
+    for (const request of held) assert.equal(places.admit(request).kind, 'admitted');
+    const admission = places.admit(new Request(ONE));
     assert.equal(admission.kind === 'admitted' && admission.evicted, held[0]);
     assert.equal(places.size, 512);
-    assert.equal(places.admit(new Request(OTHER), NOW).kind, 'admitted');
+    assert.equal(places.admit(new Request(OTHER)).kind, 'admitted');
     assert.equal(places.size, 513);
   });
 });

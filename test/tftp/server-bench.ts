@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import type { BootAsset, ResolveAsset } from '../../src/boot/asset.ts';
 import type { RackEvent } from '../../src/event.ts';
+import type { FileSource } from '../../src/files/file-source.ts';
 import type { FileTree } from '../../src/files/opened-file.ts';
 import { type Ipv4, type Ipv4Network, ipv4 } from '../../src/net/address.ts';
 import type {
@@ -47,14 +48,6 @@ export class MemorySocket implements DatagramSocket {
     assert.equal(this.closed, false, 'sent through a closed socket');
     for (const { bytes, to } of datagrams) {
       if (to.kind === 'unicast') this.sent.push({ bytes: Uint8Array.from(bytes), to: to.address, port: to.port });
-    }
-  }
-
-  sendSegments(payload: Uint8Array, segmentBytes: number, to: Ipv4, port: number): void {
-    assert.equal(this.closed, false, 'sent through a closed socket');
-    assert.ok(payload.length <= 65_507);
-    for (let at = 0; at < payload.length; at += segmentBytes) {
-      this.sent.push({ bytes: Uint8Array.from(payload.subarray(at, at + segmentBytes)), to, port });
     }
   }
 
@@ -103,10 +96,8 @@ interface BenchFile {
   readonly bytes: Uint8Array;
   /** The length that it claims; undefined: that of `bytes`. */
   readonly sizeBytes?: number;
-  /** True: every read is a promise. */
-  readonly slow?: boolean;
-  /** Rejects reads from this offset on. */
-  readonly brokenFrom?: number;
+  /** A file on disk, rather than bytes in memory. */
+  readonly source?: FileSource;
 }
 
 /** A server with clients: hands requests over and takes the answers. */
@@ -231,13 +222,8 @@ export class Bench {
       sizeBytes: file.sizeBytes ?? file.bytes.length,
       modifiedMs: 0,
       etag: '""',
-      read: (offset: number, length: number): Uint8Array | Promise<Uint8Array> => {
-        assert.ok(open, 'read after close');
-        if (offset >= (file.brokenFrom ?? Number.POSITIVE_INFINITY))
-          return Promise.reject(new Error('EIO: broken disk'));
-        const piece = file.bytes.subarray(offset, offset + length);
-        return file.slow === true ? Promise.resolve(piece) : piece;
-      },
+      source: file.source ?? file.bytes,
+      read: (offset: number, length: number) => file.bytes.subarray(offset, offset + length),
       close: () => {
         assert.ok(open, 'closed twice');
         open = false;

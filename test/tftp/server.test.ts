@@ -1,16 +1,33 @@
 // The TFTP server as a client sees it, on a network in memory.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mkdtempSync, openSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
 import fc from 'fast-check';
+import type { FileSource } from '../../src/files/file-source.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
-import { TFTP_ERROR } from '../../src/tftp/packet.ts';
-import { SEND_BYTES_PER_TURN_MAX } from '../../src/tftp/window-sender.ts';
+import { TFTP_ERROR, type TftpPacket } from '../../src/tftp/packet.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';
 import { Bench, CLIENT, CLIENTS, RACK, turns } from './server-bench.ts';
 
 const content = (length: number): Buffer =>
   Buffer.from(Uint8Array.from({ length }, (_, at) => (at * 7 + (at >> 8)) & 255));
+
+const directory = mkdtempSync(join(tmpdir(), 'rackboot-tftp-files-'));
+after(() => rmSync(directory, { recursive: true }));
+let files = 0;
+
+/** An open file with these bytes. */
+function fileOf(bytes: Uint8Array): FileSource {
+  files += 1;
+  const path = join(directory, `file-${files}`);
+  writeFileSync(path, bytes);
+  // An hour old: the clock of the file system may not tell two changes of the same moment apart.
+  utimesSync(path, 1e9, 1e9);
+  return { fd: openSync(path, 'r'), path, sizeBytes: bytes.length, modifiedMs: 1e12 };
+}
 
 const LOADS: readonly (readonly [string, number, Readonly<Record<string, number>>])[] = [
   ['without options', 1500, {}],
@@ -22,9 +39,10 @@ const LOADS: readonly (readonly [string, number, Readonly<Record<string, number>
 ];
 
 for (const [name, length, options] of LOADS) {
-  for (const slow of [false, true]) {
-    test(`a file is loaded ${name}, ${slow ? 'read as it goes' : 'from memory'}`, async () => {
-      const bench = await Bench.start({ file: { bytes: content(length), slow } });
+  for (const onDisk of [false, true]) {
+    test(`a file is loaded ${name}, ${onDisk ? 'read as it goes' : 'from memory'}`, async () => {
+      const source = onDisk ? { source: fileOf(content(length)) } : {};
+      const bench = await Bench.start({ file: { bytes: content(length), ...source } });
       assert.ok((await bench.load('file', options)).equals(content(length)));
       assert.deepEqual(bench.kinds(), ['tftp.sent']);
       assert.equal(bench.openReaders, 0);
@@ -282,18 +300,33 @@ test('an ACK from another port or to another transfer port is ignored', async ()
   assert.equal(bench.take().length, 1);
 });
 
-test('a file that cannot be read to its end is reported to the client and the operator', async () => {
-  const bench = await Bench.start({ file: { bytes: content(3000), brokenFrom: 1024 } });
-  await bench.ask('file');
-  const tid = bench.take()[0]?.from ?? 0;
-  bench.ack(tid, 1);
-  bench.ack(tid, 2);
-  await turns();
-  assert.equal(bench.take().at(-1)?.packet.kind, 'error');
-  assert.deepEqual(bench.kinds(), ['tftp.failed']);
-  assert.match(String((bench.events[0] as { reason?: string }).reason), /EIO/);
-  assert.equal(bench.openReaders, 0);
-});
+for (const [name, change] of [
+  ['becomes shorter', (path: string) => truncateSync(path, 1024)],
+  [
+    'is written in place',
+    (path: string) => writeFileSync(path, content(40_000).fill(1, 20_000, 20_001), { flag: 'r+' }),
+  ],
+] as const)
+  test(`a file that ${name} while it is sent never reaches its end: client and operator are told`, async () => {
+    const source = fileOf(content(40_000));
+    const bench = await Bench.start({ file: { bytes: content(40_000), source } });
+    await bench.ask('file');
+    const tid = bench.take()[0]?.from ?? 0;
+    change(source.path);
+    const packets: TftpPacket[] = [];
+    for (let block = 1; packets.at(-1)?.kind !== 'error' && block < 100; block += 1) {
+      bench.ack(tid, block);
+      packets.push(...bench.take().map(({ packet }) => packet));
+    }
+    assert.equal(packets.at(-1)?.kind, 'error');
+    assert.ok(
+      packets.every((packet) => packet.kind !== 'data' || packet.block < 79),
+      'the last block never leaves',
+    );
+    assert.deepEqual(bench.kinds(), ['tftp.failed']);
+    assert.match(String((bench.events[0] as { reason?: string }).reason), /overwritten/);
+    assert.equal(bench.openReaders, 0);
+  });
 
 test('an asset that cannot be resolved fails one request, not the server', async () => {
   const bench = await Bench.start({ file: { bytes: content(10) } });
@@ -305,29 +338,6 @@ test('an asset that cannot be resolved fails one request, not the server', async
   await bench.ask('bad');
   assert.equal(bench.take()[0]?.packet.kind, 'error');
   assert.equal((await bench.load('file')).length, 10);
-});
-
-test('one turn of the event loop sends at most its bound, and every client gets a turn', async () => {
-  const bench = await Bench.start({ file: { bytes: content(1_000_000) } });
-  const ports = Array.from({ length: 60 }, (_, index) => 3000 + index);
-  const tids = new Map<number, number>();
-  for (const port of ports) {
-    await bench.ask('file', { blksize: 1428, windowsize: 45 }, port);
-    tids.set(port, bench.take(port)[0]?.from ?? 0);
-  }
-  const sockets = new Set(tids.values());
-  for (const tid of sockets) {
-    const mine = ports.filter((port) => tids.get(port) === tid);
-    bench.deliverAll(
-      tid,
-      mine.map((fromPort) => ({ bytes: encodeAck(0), from: CLIENT, fromPort })),
-    );
-  }
-  const sent = () =>
-    bench.network.sockets.reduce((sum, { sent }) => sum + sent.reduce((all, { bytes }) => all + bytes.length, 0), 0);
-  assert.ok(sent() <= SEND_BYTES_PER_TURN_MAX + 65_507, `${sent()} bytes at once`);
-  await turns(10);
-  for (const port of ports) assert.equal(bench.take(port).length, 45);
 });
 
 test('no bytes on any port make the server throw or send long answers', async () => {

@@ -277,7 +277,6 @@ export function simulateTransfer(
         down.carry(length + 46, () => client.onData((action.first + index) & 0xffff, action.offset + at, length));
       }
     }
-    transfer.handle({ kind: 'left' }, now());
     watch();
   };
   const alarm = new Alarm(steps, () => {

@@ -5,13 +5,7 @@ import { test } from 'node:test';
 import { instant, milliseconds } from '../../src/clock.ts';
 import type { TftpOption } from '../../src/tftp/packet.ts';
 import { negotiateTerms, type Terms } from '../../src/tftp/terms.ts';
-import {
-  SENDINGS_UNANSWERED_MAX,
-  STALL_MS_MAX,
-  Transfer,
-  type TransferAction,
-  type TransferInput,
-} from '../../src/tftp/transfer.ts';
+import { SENDINGS_UNANSWERED_MAX, Transfer, type TransferAction, type TransferInput } from '../../src/tftp/transfer.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { type ClientModel, GOOD_LINK, simulateTransfer, USUAL_CLIENT } from './simulated-transfer.ts';
 
@@ -52,7 +46,6 @@ function follow(transfer: Transfer, script: readonly (readonly [number, string, 
               ? transfer.handle({ kind: 'unreachable' }, now)
               : transfer.handle({ kind: word === 'request' ? 'request-again' : 'deadline' }, now);
     assert.equal(brief(action), expected, `at ${atMs}: ${input}`);
-    if (action !== undefined && action.kind !== 'end') transfer.handle({ kind: 'left' }, now);
   }
 }
 
@@ -361,14 +354,6 @@ const SCRIPTS: readonly {
 
 for (const { name, terms, size, script } of SCRIPTS) test(name, () => follow(new Transfer(terms, size), script));
 
-test('packets that never leave end the transfer as stalled', () => {
-  const transfer = new Transfer(PLAIN, 5000);
-  transfer.start(instant(0));
-  assert.equal(transfer.deadline, STALL_MS_MAX);
-  assert.equal(brief(transfer.handle({ kind: 'deadline' }, instant(STALL_MS_MAX))), 'stalled');
-  assert.equal(transfer.deadline, undefined);
-});
-
 /** How many of these packets a transfer takes at one moment; undefined: all of 5000. */
 function takes(transfer: Transfer, input: TransferInput, at: number): number | undefined {
   for (let taken = 0; taken < 5000; taken += 1) {
@@ -377,7 +362,6 @@ function takes(transfer: Transfer, input: TransferInput, at: number): number | u
       assert.deepEqual(action, { kind: 'end', outcome: { kind: 'flooded' } });
       return taken;
     }
-    if (action !== undefined) transfer.handle({ kind: 'left' }, instant(at));
   }
   return undefined;
 }
@@ -391,11 +375,8 @@ test('a client that floods its transfer ends it, whatever its packets are', () =
   ] as const) {
     for (const answered of [false, true]) {
       const transfer = new Transfer(windowed(windowBlocks), 1_000_000);
-      const sends = (action: TransferAction | undefined): void => {
-        if (action !== undefined) transfer.handle({ kind: 'left' }, instant(0));
-      };
-      sends(transfer.start(instant(0)));
-      if (answered) sends(transfer.handle({ kind: 'ack', block: 0 }, instant(0)));
+      transfer.start(instant(0));
+      if (answered) transfer.handle({ kind: 'ack', block: 0 }, instant(0));
       const taken = takes(transfer, input, 1);
       // 64, and two for each packet that the first ACKs cause to be sent.
       assert.ok(taken !== undefined && taken >= 64 && taken <= 64 + 6 * windowBlocks, `${name}: ${taken}`);
@@ -407,7 +388,6 @@ test('a client that floods its transfer ends it, whatever its packets are', () =
 test('a client that repeats itself five times a second floods nothing', () => {
   const idle = new Transfer(PLAIN, 100_000);
   idle.start(instant(0));
-  idle.handle({ kind: 'left' }, instant(0));
   for (let at = 0; at < 50_000; at += 200)
     assert.notEqual(idle.handle({ kind: 'ack', block: 0 }, instant(at))?.kind, 'end');
 });
@@ -415,17 +395,13 @@ test('a client that repeats itself five times a second floods nothing', () => {
 test('with windows, every ACK of a gap may come twice, however often the window must be repeated', () => {
   const transfer = new Transfer(windowed(64), 1_000_000);
   transfer.start(instant(0));
-  transfer.handle({ kind: 'left' }, instant(0));
   transfer.handle({ kind: 'ack', block: 0 }, instant(1));
-  transfer.handle({ kind: 'left' }, instant(1));
   for (let round = 0; round < 6; round += 1) {
     const now = instant((transfer.deadline ?? 0) + 1);
     assert.equal(brief(transfer.handle({ kind: 'deadline' }, now)), '1-64', `round ${round}`);
-    transfer.handle({ kind: 'left' }, now);
     for (let copy = 0; copy < 2 * 63; copy += 1) {
       const action = transfer.handle({ kind: 'ack', block: 0 }, now);
       assert.notEqual(action?.kind, 'end', `round ${round}`);
-      if (action !== undefined) transfer.handle({ kind: 'left' }, now);
     }
   }
 });
@@ -451,7 +427,7 @@ test('until the end there is always a deadline, whatever the input', () => {
       const dice = random();
       if (dice < 0.4) action = transfer.handle({ kind: 'ack', block: Math.floor(random() * 50) }, now);
       else if (dice < 0.6) action = transfer.handle({ kind: 'deadline' }, now);
-      else if (dice < 0.95) action = transfer.handle({ kind: 'left' }, now);
+      else if (dice < 0.95) action = transfer.handle({ kind: 'malformed' }, now);
       else action = transfer.handle({ kind: 'request-again' }, now);
       if (action?.kind === 'send-blocks') {
         assert.ok(action.count >= 1 && action.count <= transfer.terms.windowBlocks);
@@ -551,7 +527,6 @@ test('a client that vanishes is sent at most the bounded number of packets', () 
   let sendings = 0;
   while (action?.kind === 'send-blocks') {
     sendings += 1;
-    transfer.handle({ kind: 'left' }, transfer.deadline ?? instant(0));
     action = transfer.handle({ kind: 'deadline' }, transfer.deadline ?? instant(0));
   }
   assert.equal(sendings, SENDINGS_UNANSWERED_MAX);

@@ -26,6 +26,8 @@ export async function warmCache(): Promise<number> {
     import('../../region-thread/thread.ts'),
     import('../../store/leases/lease-worker.ts'),
     import('../../net/watch/net-worker.ts'),
+    import('../../tftp-thread.ts'),
+    import('../../net/linux/kernel-thread.ts'),
   ]);
   flushCompileCache();
   return 0;

@@ -4,7 +4,7 @@
 // 1. Datagrams arrive in arrays of at most RECEIVE_BATCH_MAX, as the kernel had queued them.
 // 2. `bytes` of a received datagram is borrowed until the handler returns (borrowed-bytes.ts).
 // 3. `send` never throws and never blocks; datagrams that the kernel refuses are counted and reported to `onSendError`.
-// 4. When `send` or `sendSegments` returns, the caller owns its bytes again.
+// 4. When `send` returns, the caller owns its bytes again.
 
 import type { Ipv4, MacAddress } from '../address.ts';
 import type { BorrowedBytes } from '../borrowed-bytes.ts';
@@ -56,11 +56,6 @@ export interface DatagramSocket {
   readonly localPort: number;
   /** Sends in order; if the send buffer is full, the rest is dropped and counted. */
   send(datagrams: readonly OutgoingDatagram[]): void;
-  /**
-   * Sends `payload` to one peer as datagrams of `segmentBytes` each, the last one shorter: in one system call if the kernel segments
-   * (UDP_SEGMENT), otherwise one datagram at a time. At most 65,507 bytes and 64 segments.
-   */
-  sendSegments(payload: Uint8Array, segmentBytes: number, to: Ipv4, port: number): void;
   counters(): SocketCounters;
   close(): void;
 }
@@ -123,6 +118,8 @@ export interface DatagramNetwork {
    * `native-unavailable` for a second device on one port if sockets cannot be bound to devices.
    */
   open(request: SocketRequest): Promise<DatagramSocket>;
+  /** False if the kernel already waits for as many absent hosts as it may (`absent-hosts.ts`). Missing: not known. */
+  mayReach?(address: Ipv4): boolean;
   /** Opens a tap on a device (`frame-tap.ts`), which the caller closes. Missing or undefined: taps are not possible here. */
   tap?(request: TapRequest): FrameTap | undefined;
   close(): Promise<void>;

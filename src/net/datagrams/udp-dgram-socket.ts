@@ -125,14 +125,6 @@ export class PortableSocket implements DatagramSocket {
     for (const { bytes, to } of datagrams) this.#sendOne(bytes, to);
   }
 
-  sendSegments(payload: Uint8Array, segmentBytes: number, to: Ipv4, port: number): void {
-    if (this.#closed || segmentBytes < 1) return;
-    const destination: Destination = { kind: 'unicast', address: to, port };
-    for (let at = 0; at < payload.length; at += segmentBytes) {
-      this.#sendOne(payload.subarray(at, at + segmentBytes), destination);
-    }
-  }
-
   counters(): SocketCounters {
     return {
       received: this.#received,

@@ -1,5 +1,5 @@
 // One UDP socket of Linux: dgram wakes us, and the queue is then read and answered in batches through the C library. Sources: recvmmsg(2),
-// sendmmsg(2), udp(7) (UDP_SEGMENT), packet(7).
+// sendmmsg(2), packet(7).
 //
 //     dgram `message` → #wake → recvmmsg → deliver ─ queue not empty and budget left ─┐
 //                                  └───────────────────────────────────────────────────┘
@@ -14,7 +14,6 @@
 // 5. After `close` no call uses the descriptor again, which may already be another file's.
 
 import type { Socket } from 'node:dgram';
-import { BoundedMap } from '../../bounded-map.ts';
 import { type Ipv4, isLoopback, LIMITED_BROADCAST, type MacAddress, parseIpv4 } from '../address.ts';
 import { reclaim } from '../borrowed-bytes.ts';
 import { errorName, type Libc } from '../linux/libc.ts';
@@ -33,8 +32,6 @@ import {
   type DatagramSocket,
   type Destination,
   type OutgoingDatagram,
-  PEER_UNREACHABLE,
-  type Peer,
   RECEIVE_BATCH_MAX,
   type ReceivedDatagram,
   type SocketCounters,
@@ -46,12 +43,6 @@ import { type ArpTable, SendSpace } from './send-space.ts';
 export const DRAIN_PER_TURN_MAX = 4 * RECEIVE_BATCH_MAX;
 /** The longest payload of a UDP datagram over IPv4: 65,535 less 20 and 8 bytes of headers. */
 const UDP_PAYLOAD_BYTES_MAX = 65_507;
-/** The most segments of one UDP_SEGMENT send: what older kernels take. */
-const SEGMENTS_MAX = 64;
-/** Remembered peers for which segmentation failed; the oldest is forgotten first. */
-const UNSEGMENTED_PEERS_MAX = 1_024;
-/** The kernel's codes if it cannot segment for this peer. */
-const SEGMENT_REFUSALS: ReadonlySet<string> = new Set(['EINVAL', 'EMSGSIZE', 'EOPNOTSUPP']);
 
 const EMPTY = new Uint8Array(1);
 
@@ -83,10 +74,8 @@ export class LinuxSocket implements DatagramSocket {
   readonly request: SocketRequest;
   readonly #parts: LinuxParts;
   readonly #onClose: (socket: LinuxSocket) => void;
-  readonly #unsegmentedPeers = new BoundedMap<number, true>(UNSEGMENTED_PEERS_MAX, 'set longest ago');
   readonly #space: SendSpace;
   #descriptor: LinuxDescriptor;
-  #segments = true;
   #closed = false;
   #drainedThisTurn = 0;
   #identification = 0;
@@ -155,30 +144,6 @@ export class LinuxSocket implements DatagramSocket {
     this.#reportRefused();
   }
 
-  sendSegments(payload: Uint8Array, segmentBytes: number, to: Ipv4, port: number): void {
-    if (this.#closed || payload.length === 0 || segmentBytes < 1) return;
-    const destination: Destination = { kind: 'unicast', address: to, port };
-    const peer = to * 65_536 + port;
-    if (!this.#space.admits(to)) {
-      this.#refuse('EHOSTUNREACH', destination);
-      this.#reportRefused();
-      return;
-    }
-    const perCall =
-      segmentBytes * Math.min(SEGMENTS_MAX, Math.max(1, Math.floor(UDP_PAYLOAD_BYTES_MAX / segmentBytes)));
-    for (let at = 0; at < payload.length; at += perCall) {
-      const part = payload.subarray(at, at + perCall);
-      if (this.#segments && part.length > segmentBytes && !this.#unsegmentedPeers.has(peer)) {
-        if (this.#sendSegmented(part, segmentBytes, destination, peer)) continue;
-      }
-      for (let from = 0; from < part.length; from += segmentBytes) {
-        this.#queue({ bytes: part.subarray(from, from + segmentBytes), to: destination });
-      }
-      this.#flush();
-    }
-    this.#reportRefused();
-  }
-
   counters(): SocketCounters {
     const memory = this.#closed ? undefined : this.#memory();
     return {
@@ -200,29 +165,11 @@ export class LinuxSocket implements DatagramSocket {
   }
 
   #listen(waker: Socket): void {
-    const { peer } = this.request;
-    if (peer !== undefined) {
-      this.#listenToPeer(waker, peer);
-      return;
-    }
     waker.on('message', (bytes, from) => {
       const address = parseIpv4(from.address);
       if (address !== undefined && !this.#closed) this.#wake({ bytes, from: address, fromPort: from.port });
     });
     waker.on('error', (error: NodeJS.ErrnoException) => this.request.onReceiveError?.(error.code ?? error.message));
-  }
-
-  /** One peer rarely has two datagrams under way: draining would cost a call that finds nothing. */
-  #listenToPeer(waker: Socket, { address, port }: Peer): void {
-    waker.on('message', (bytes) => {
-      if (!this.#closed) this.#deliver([{ bytes, from: address, fromPort: port }]);
-    });
-    waker.on('error', (error: NodeJS.ErrnoException) => {
-      const code = error.code ?? error.message;
-      if (this.#closed) return;
-      if (PEER_UNREACHABLE.has(code)) this.request.onPeerUnreachable?.(this);
-      else this.request.onReceiveError?.(code);
-    });
   }
 
   #wake(first: ReceivedDatagram): void {
@@ -351,36 +298,9 @@ export class LinuxSocket implements DatagramSocket {
     return libc.sendto(this.fd, EMPTY, 0, MSG_DONTWAIT, null, 0) < 0 ? -1 : 1;
   }
 
-  /** Sends `part` in one call that the kernel segments. False if it cannot here; nothing was sent then. */
-  #sendSegmented(part: Uint8Array, segmentBytes: number, to: Destination & { kind: 'unicast' }, peer: number): boolean {
-    const { libc, sendBatch } = this.#parts;
-    sendBatch.setExternal(0, libc.addressOf(part), part.length);
-    sendBatch.setPeer(0, to.address, to.port);
-    sendBatch.setSegments(0, segmentBytes);
-    const result = libc.sendmsg(this.fd, sendBatch.headers, MSG_DONTWAIT);
-    const code = result < 0 ? errorName(libc.errno()) : undefined;
-    sendBatch.setOwn(0);
-    const segments = Math.ceil(part.length / segmentBytes);
-    if (code === undefined) {
-      this.#sent += segments;
-      return true;
-    }
-    if (code === 'EIO') {
-      // The device cannot compute checksums for segments, for any peer.
-      this.#segments = false;
-      return false;
-    }
-    if (SEGMENT_REFUSALS.has(code)) {
-      this.#unsegmentedPeers.set(peer, true);
-      return false;
-    }
-    for (let index = 0; index < segments; index += 1) this.#refuse(code, to);
-    return true;
-  }
-
   #refuse(code: string, to: Destination): void {
     this.#sendErrors += 1;
-    if (this.request.onSendError !== undefined || this.request.peer !== undefined) this.#refused.push({ code, to });
+    if (this.request.onSendError !== undefined) this.#refused.push({ code, to });
   }
 
   #reportRefused(): void {
@@ -388,10 +308,6 @@ export class LinuxSocket implements DatagramSocket {
     const refused = this.#refused;
     this.#refused = [];
     for (const { code, to } of refused) this.request.onSendError?.(code, to);
-    // The kernel reports an ICMP error once, in the next call.
-    const { peer, onPeerUnreachable } = this.request;
-    if (peer !== undefined && !this.#closed && refused.some(({ code }) => code === 'ECONNREFUSED'))
-      onPeerUnreachable?.(this);
   }
 
   #drops(memory = this.#memory()): number | undefined {
@@ -399,9 +315,8 @@ export class LinuxSocket implements DatagramSocket {
     return drops === undefined ? undefined : this.#earlierDrops + drops;
   }
 
-  /** Undefined for a socket with a peer: there are many of these for a short time. */
   #memory(): SocketMemory | undefined {
-    return this.request.peer === undefined ? readSocketMemory(this.#parts.libc, this.fd) : undefined;
+    return readSocketMemory(this.#parts.libc, this.fd);
   }
 }
 

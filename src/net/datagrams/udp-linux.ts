@@ -11,6 +11,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
+import type { Ipv4 } from '../address.ts';
 import type { HostInterface } from '../host-interface.ts';
 import { type HostNote, HostNotes } from '../host-note.ts';
 import { errorName, type Libc, loadLibc } from '../linux/libc.ts';
@@ -39,7 +40,7 @@ import {
 import { socketInode } from '../port-owner.ts';
 import { socketError } from '../socket-error.ts';
 import { AbsentHosts } from './absent-hosts.ts';
-import { type DatagramSocket, type HostNetwork, type Peer, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
+import { type DatagramSocket, type HostNetwork, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
 import { type FrameTap, openFrameTap, type TapRequest } from './frame-tap.ts';
 import { MTU_REPORTS_NOTE } from './path-mtu.ts';
 import { ArpTable, sendBufferNote } from './send-space.ts';
@@ -99,11 +100,13 @@ class LinuxNetwork implements HostNetwork {
       const descriptor = await this.#openDescriptor(request);
       const socket = new LinuxSocket(this.#parts, request, descriptor, (closed) => this.#sockets.delete(closed));
       this.#sockets.add(socket);
-      // A port that the kernel chose is this socket's alone.
-      if (request.peer === undefined) this.#guardPort(socket.localPort);
-      else this.#setInt(socket.fd, SOL_SOCKET, SO_REUSEADDR, 0);
+      this.#guardPort(socket.localPort);
       return socket;
     });
+  }
+
+  mayReach(address: Ipv4): boolean {
+    return this.#parts.absentHosts.admits(address);
   }
 
   tap(request: TapRequest): FrameTap | undefined {
@@ -160,7 +163,6 @@ class LinuxNetwork implements HostNetwork {
     try {
       this.#configure(fd, request);
       this.#bind(fd, request);
-      if (request.peer !== undefined) this.#connect(fd, request, request.peer);
       waker = await handToDgram(fd);
     } catch (error) {
       this.#libc.close(fd);
@@ -180,8 +182,6 @@ class LinuxNetwork implements HostNetwork {
     if (request.broadcast === true) this.#setInt(fd, SOL_SOCKET, SO_BROADCAST, 1);
     if (request.freebind === true) this.#setInt(fd, IPPROTO_IP, IP_FREEBIND, 1);
     if (!this.#trySet(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)) this.#notes.add(MTU_REPORTS_NOTE);
-    // One peer sends little, and thousands of such sockets must not fill the host's memory.
-    if (request.peer !== undefined) return;
     // `send-space.ts` makes do with what the system allows.
     this.#setInt(fd, SOL_SOCKET, SO_SNDBUF, this.#sendBufferBytes);
     this.#setInt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
@@ -191,11 +191,6 @@ class LinuxNetwork implements HostNetwork {
     }
     const note = sendBufferNote(this.#bufferBytes(fd, SO_SNDBUF), this.#sendBufferBytes);
     if (note !== undefined) this.#notes.add(note);
-  }
-
-  #connect(fd: number, request: SocketRequest, { address, port }: Peer): void {
-    const place = socketAddress(address, port);
-    if (this.#libc.connect(fd, place, place.length) !== 0) throw socketError(errorName(this.#libc.errno()), request);
   }
 
   /** Without SO_REUSEADDR, which detects another owner, unless our own sockets are in the way. */

@@ -1,5 +1,5 @@
 // System calls that Node lacks, in glibc through koffi; `wire-structs.ts` has their structures. Sources: socket(7), ip(7), udp(7),
-// packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), setns(2), malloc_trim(3).
+// packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), epoll(7), posix_fadvise(2), setns(2), malloc_trim(3).
 //
 // 1. Read `errno()` only directly after a call that returned -1.
 // 2. An address in a structure does not keep its buffer alive: keep the buffer in a field.
@@ -35,6 +35,14 @@ export interface Libc {
   read(fd: number, into: Uint8Array, length: number): number;
   write(fd: number, bytes: Uint8Array, length: number): number;
   close(fd: number): number;
+  epoll_create1(flags: number): number;
+  epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
+  epoll_wait(epoll: number, events: Uint8Array, count: number, timeoutMs: number): number;
+  /** Like `send`, from an address of `addressOf`: faster than a buffer. */
+  sendAt(fd: number, address: number, length: number, flags: number): number;
+  getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
+  /** @returns the error number, or 0 */
+  posix_fadvise(fd: number, offset: number, length: number, advice: number): number;
   setns(fd: number, kind: number): number;
   if_nametoindex(name: string): number;
   /** The error number of the call that just failed. */
@@ -64,6 +72,12 @@ export function loadLibc(): Libc {
     read: library.func('intptr_t read(int, void *, size_t)'),
     write: library.func('intptr_t write(int, const void *, size_t)'),
     close: library.func('int close(int)'),
+    epoll_create1: library.func('int epoll_create1(int)'),
+    epoll_ctl: library.func('int epoll_ctl(int, int, int, void *)'),
+    epoll_wait: library.func('int epoll_wait(int, void *, int, int)'),
+    sendAt: library.func('send', 'intptr_t', ['int', 'uintptr_t', 'size_t', 'int']),
+    getsockname: library.func('int getsockname(int, void *, void *)'),
+    posix_fadvise: library.func('int posix_fadvise(int, int64_t, int64_t, int)'),
     setns: library.func('int setns(int, int)'),
     if_nametoindex: library.func('unsigned int if_nametoindex(const char *)'),
     errno: () => koffi.errno(),

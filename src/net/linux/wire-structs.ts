@@ -1,5 +1,5 @@
 // The structures of Linux's socket calls, written into and read from buffers. Offsets are those of 64-bit little-endian Linux, equal on
-// x86-64 and arm64. Sources: recvmmsg(2), ip(7), packet(7), netlink(7), the kernel's uapi headers.
+// x86-64 and arm64 but for `epoll_event`. Sources: recvmmsg(2), ip(7), packet(7), netlink(7), the kernel's uapi headers.
 //
 // 1. A batch owns every buffer its headers point into: none is collected while the kernel may write to it.
 // 2. Addresses in a batch are written once: the headers of one slot always point to the buffers of that slot.
@@ -31,8 +31,8 @@ export const IP_MTU_DISCOVER = 10;
 /** Fragments datagrams beyond the interface's MTU, sets no DF, and ignores reports of a smaller MTU (ip(7), Linux 3.15). */
 export const IP_PMTUDISC_OMIT = 5;
 export const IP_FREEBIND = 15;
-const SOL_UDP = 17;
-const UDP_SEGMENT = 103;
+export const SOL_UDP = 17;
+export const UDP_SEGMENT = 103;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_MORE = 0x8000;
 export const MSG_NOSIGNAL = 0x4000;
@@ -44,6 +44,9 @@ export const MEMINFO_SEND_USED_OFFSET = 8;
 export const MEMINFO_SEND_BUFFER_OFFSET = 12;
 export const MEMINFO_DROPS_OFFSET = 32;
 
+/** A `struct epoll_event`: 32 bits of events, then 64 bits of data, which only x86-64 does not align (epoll_ctl(2)). */
+export const EPOLL_EVENT_BYTES: number = process.arch === 'x64' ? 12 : 16;
+
 const ETHERTYPE_IPV4 = 0x0800;
 const MSGHDR_BYTES = 56;
 const MMSGHDR_BYTES = 64;
@@ -54,11 +57,10 @@ const SOCKADDR_NL_BYTES = 12;
 const SOCKADDR_UN_PATH_BYTES = 108;
 /** Room for a socket address of either family, keeping its neighbour aligned. */
 const NAME_BYTES = 32;
-/** Room for one control message of up to 16 bytes of data: both IP_PKTINFO (12) and UDP_SEGMENT (2) fit. */
+/** Room for one control message of up to 16 bytes of data: IP_PKTINFO has 12. */
 const CONTROL_BYTES = 32;
 const CMSGHDR_BYTES = 16;
 const PKTINFO_CONTROL_BYTES = 32;
-const SEGMENT_CONTROL_BYTES = 24;
 
 export function intBytes(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
@@ -183,15 +185,6 @@ export class MessageBatch {
     this.#vector.setUint32(slot * IOVEC_BYTES + 8, length, true);
   }
 
-  /** The slot's message is `bytes`, uncopied: the caller keeps them alive until the call has returned. */
-  setExternal(slot: number, bytesAt: bigint, length: number): void {
-    this.#pointAt(slot, bytesAt, length);
-  }
-
-  setOwn(slot: number): void {
-    this.#pointAt(slot, this.#payloadsAt + BigInt(slot * this.#slotBytes), this.#slotBytes);
-  }
-
   setPeer(slot: number, address: Ipv4, port: number): void {
     writeSocketAddress(this.#name, slot * NAME_BYTES, address, port);
     this.#header.setUint32(slot * MMSGHDR_BYTES + 8, SOCKADDR_IN_BYTES, true);
@@ -224,17 +217,6 @@ export class MessageBatch {
     this.#control.setUint32(at + 20, source);
     this.#control.setUint32(at + 24, 0);
     this.#header.setUint32(slot * MMSGHDR_BYTES + 40, PKTINFO_CONTROL_BYTES, true);
-  }
-
-  /** The slot is cut by the kernel into datagrams of `segmentBytes` (UDP_SEGMENT). */
-  setSegments(slot: number, segmentBytes: number): void {
-    const at = slot * CONTROL_BYTES;
-    this.#control.setUint32(at, CMSGHDR_BYTES + 2, true);
-    this.#control.setUint32(at + 4, 0, true);
-    this.#control.setInt32(at + 8, SOL_UDP, true);
-    this.#control.setInt32(at + 12, UDP_SEGMENT, true);
-    this.#control.setUint16(at + 16, segmentBytes, true);
-    this.#header.setUint32(slot * MMSGHDR_BYTES + 40, SEGMENT_CONTROL_BYTES, true);
   }
 
   /** The headers from `slot` on, to continue after a short count. */

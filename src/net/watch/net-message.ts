@@ -12,7 +12,6 @@ export interface NetWorkerData {
 
 /** The worker reads messages once the eventfd is written. */
 export type ToNetWorker =
-  | { readonly kind: 'stop' }
   | { readonly kind: 'serve'; readonly names: readonly string[] }
   | { readonly kind: 'probe'; readonly id: number; readonly address: Ipv4; readonly interfaceName: string }
   | ({ readonly kind: 'advertise' } & Solicitation)

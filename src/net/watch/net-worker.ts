@@ -5,12 +5,13 @@
 // 2. Interfaces come first: frames from a wire are reported only after the interface they belong to.
 // 3. If the interfaces cannot be followed the thread ends, and the main thread polls instead; without the other sources it continues.
 
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../clock.ts';
 import { keepCompiledCode } from '../../compiled-code.ts';
 import type { HostInterface } from '../host-interface.ts';
 import { errorName, loadLibc } from '../linux/libc.ts';
 import { NetlinkDump } from '../linux/netlink-dump.ts';
+import { takeMessages } from '../linux/thread-inbox.ts';
 import { NETLINK_GROUPS, RTM_GETADDR, RTM_GETLINK } from '../netlink.ts';
 import { InterfaceTable, sameInterfaces } from './interface-table.ts';
 import type { FromNetWorker, NetWorkerData, ToNetWorker } from './net-message.ts';
@@ -59,18 +60,6 @@ class InterfaceListener {
   }
 }
 
-/** Empties the eventfd and handles the main thread's messages. @returns true if one of them is `stop` */
-function obey(eventFd: number, ear: WireEar): boolean {
-  libc.read(eventFd, new Uint8Array(8), 8);
-  if (parentPort === null) return true;
-  for (let received = receiveMessageOnPort(parentPort); received; received = receiveMessageOnPort(parentPort)) {
-    const message: ToNetWorker = received.message;
-    if (message.kind === 'stop') return true;
-    ear.command(message);
-  }
-  return false;
-}
-
 /** Sleeps until a descriptor is readable, or for `waitMs` milliseconds. */
 function sleepOn(pollfds: Buffer, descriptors: readonly number[], waitMs: number): void {
   const count = Math.min(descriptors.length, DESCRIPTORS_MAX);
@@ -95,7 +84,7 @@ function run({ eventFd }: NetWorkerData): void {
     const now = systemClock.now();
     const waitMs = Math.ceil(Math.min(POLL_MS, Math.max(0, (ear.nextAt ?? now + POLL_MS) - now)));
     sleepOn(pollfds, [eventFd, listener.netlink.fd, ...ear.descriptors(now)], waitMs);
-    if (obey(eventFd, ear)) break;
+    if (takeMessages<ToNetWorker>(libc, eventFd, (message) => ear.command(message))) break;
     listener.work();
     ear.work();
   }

@@ -77,7 +77,7 @@ export class WireEar {
     return due.length === 0 ? undefined : due.reduce((first, at) => (at < first ? at : first));
   }
 
-  command(message: Exclude<ToNetWorker, { kind: 'stop' }>): void {
+  command(message: ToNetWorker): void {
     if (message.kind === 'serve') this.#serve(message.names);
     else if (message.kind === 'advertise') this.#routers.advertise(message);
     else if (message.kind === 'booting') this.#routers.noteBooting(message);

@@ -1,110 +1,239 @@
-// Sockets that speak with one peer, native and portable: whose datagrams arrive, and what ICMP reports do.
+// Sockets that speak with one peer, in a thread's epoll and over portable sockets: whose datagrams arrive, what ICMP reports do, and how
+// windows are cut.
 // @host waits
 
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
-import { sleep } from '../../../src/clock.ts';
+import { sleep, systemClock } from '../../../src/clock.ts';
 import { formatIpv4, ipv4 } from '../../../src/net/address.ts';
-import type { DatagramSocket, HostNetwork } from '../../../src/net/datagrams/datagram.ts';
+import { copyBytes } from '../../../src/net/borrowed-bytes.ts';
 import { openNetwork } from '../../../src/net/datagrams/open-network.ts';
-import { eventually } from '../../support/running-rack.ts';
+import { PeersOfNetwork } from '../../../src/net/datagrams/peer-datagrams.ts';
+import { EpollSockets } from '../../../src/net/datagrams/peer-epoll.ts';
+import type { PeerListener, PeerSocket, PeerSockets } from '../../../src/net/datagrams/peer-sockets.ts';
+import { loadLibc } from '../../../src/net/linux/libc.ts';
+import { EVENTFD_FLAGS } from '../../../src/net/linux/wire-structs.ts';
 
 const OWN = ipv4(0x7f4e0001);
 const PEER = ipv4(0x7f4e0002);
 const STRANGER = ipv4(0x7f4e0003);
+const WAIT_MS_MAX = 5000;
 
 async function bound(address: number): Promise<Socket> {
-  const socket = createSocket('udp4');
+  const socket = createSocket({ type: 'udp4', recvBufferSize: 1_000_000 });
   socket.bind({ address: formatIpv4(ipv4(address)), port: 0, exclusive: true });
   await once(socket, 'listening');
   return socket;
 }
 
-for (const native of [true, false]) {
-  describe(`a ${native ? 'native' : 'portable'} socket with a peer`, () => {
-    let network: HostNetwork;
-    before(async () => {
-      network = await openNetwork({ native });
-    });
-    after(() => network.close());
+interface Kind {
+  readonly sockets: PeerSockets;
+  /** Delivers what has arrived, where nobody else does. */
+  readonly work: () => boolean;
+  readonly wake: () => void;
+  readonly close: () => Promise<void>;
+}
 
-    const open = async (peer: Socket, heard: string[], lost: DatagramSocket[]): Promise<DatagramSocket> =>
-      network.open({
-        address: OWN,
-        port: 0,
-        freebind: true,
-        peer: { address: PEER, port: peer.address().port },
-        onDatagrams: (datagrams) => {
-          for (const { bytes, from, fromPort } of datagrams)
-            heard.push(`${Buffer.from(bytes).toString()} from ${formatIpv4(from)}:${fromPort}`);
-        },
-        onPeerUnreachable: (socket) => lost.push(socket),
-      });
+const KINDS: Readonly<Record<string, () => Promise<Kind>>> = {
+  async 'of a thread'() {
+    const libc = loadLibc();
+    const waker = libc.eventfd(0, EVENTFD_FLAGS);
+    const sockets = new EpollSockets(libc, waker);
+    return {
+      sockets,
+      work: () => sockets.work(0, () => undefined),
+      wake: () => void libc.write(waker, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0), 8),
+      close: async () => void libc.close(waker),
+    };
+  },
+  async 'of a network'() {
+    const network = await openNetwork({ native: false });
+    return {
+      sockets: new PeersOfNetwork(network),
+      work: () => false,
+      wake: () => undefined,
+      close: () => network.close(),
+    };
+  },
+};
+
+for (const [name, start] of Object.entries(KINDS)) {
+  describe(`a socket ${name} with a peer`, () => {
+    let kind: Kind;
+    before(async () => {
+      kind = await start();
+    });
+    after(() => kind.close());
+
+    const until = async (what: string, isSo: () => boolean): Promise<void> => {
+      const end = systemClock.now() + WAIT_MS_MAX;
+      for (; !isSo(); kind.work()) {
+        assert.ok(systemClock.now() < end, what);
+        await sleep(2);
+      }
+    };
+    /** What a socket reports. */
+    class Heard implements PeerListener {
+      readonly datagrams: string[] = [];
+      unreachable = 0;
+      refused = 0;
+      onDatagram: PeerListener['onDatagram'] = (bytes, length) =>
+        void this.datagrams.push(Buffer.from(copyBytes(bytes, 0, length)).toString());
+      onUnreachable = (): void => {
+        this.unreachable += 1;
+      };
+      onRefused = (datagrams: number): void => {
+        this.refused += datagrams;
+      };
+      onFailure = (error: unknown): void => assert.fail(String(error));
+    }
+    const openTo = async (port: number, heard: PeerListener, avoidedPort?: number): Promise<PeerSocket> => {
+      const socket = kind.sockets.open({ local: OWN, peer: PEER, port, avoidedPort }, heard);
+      await until('it is open', () => socket.localPort !== 0);
+      return socket;
+    };
+    const send = (socket: PeerSocket, bytes: Uint8Array, segmentBytes = bytes.length): void => {
+      const memory = kind.sockets.allocate(bytes.length + 3);
+      memory.bytes.set(bytes, 3);
+      socket.send(memory, 3, bytes.length, segmentBytes);
+    };
 
     it('receives from its peer only, and from no other address or port', async () => {
       const [peer, sibling, stranger] = await Promise.all([bound(PEER), bound(PEER), bound(STRANGER)]);
-      const heard: string[] = [];
-      const socket = await open(peer, heard, []);
+      const heard = new Heard();
+      const socket = await openTo(peer.address().port, heard);
       for (const other of [stranger, sibling]) other.send('no', socket.localPort, formatIpv4(OWN));
       await sleep(50);
       peer.send('yes', socket.localPort, formatIpv4(OWN));
-      await eventually('the peer is heard', () => heard.length > 0);
-      assert.deepEqual(heard, [`yes from 127.78.0.2:${peer.address().port}`]);
+      await until('the peer is heard', () => heard.datagrams.length > 0);
+      assert.deepEqual(heard.datagrams, ['yes']);
       socket.close();
       for (const each of [peer, sibling, stranger]) each.close();
     });
 
-    it('sends to its peer, alone and in segments', async () => {
+    it('sends before it is open, and after', async () => {
       const peer = await bound(PEER);
       const got: string[] = [];
-      peer.on('message', (bytes) => got.push(bytes.toString()));
-      const socket = await open(peer, [], []);
-      const port = peer.address().port;
-      socket.send([{ bytes: Buffer.from('one'), to: { kind: 'unicast', address: PEER, port } }]);
-      socket.sendSegments(Buffer.from('aabbc'), 2, PEER, port);
-      await eventually('all are there', () => got.length === 4);
-      assert.deepEqual(got, ['one', 'aa', 'bb', 'c']);
-      assert.equal(socket.counters().sent, 4);
+      peer.on('message', (bytes, { port }) => got.push(`${bytes} ${port}`));
+      const socket = kind.sockets.open(
+        { local: OWN, peer: PEER, port: peer.address().port, avoidedPort: undefined },
+        new Heard(),
+      );
+      send(socket, Buffer.from('one'));
+      await until('the first has come', () => got.length === 1);
+      send(socket, Buffer.from('two'));
+      await until('both have come', () => got.length === 2);
+      assert.deepEqual(got, [`one ${socket.localPort}`, `two ${socket.localPort}`]);
       socket.close();
       peer.close();
     });
 
+    for (const [what, length, segmentBytes] of [
+      ['of many whole segments and a short one', 50_000, 1432],
+      ['of one short segment', 100, 1432],
+      ['of exactly the most segments', 64 * 512, 512],
+      ['of the longest payload in one piece', 65_507, 65_507],
+      ['whose last segment is empty but for its header', 2 * 516 + 4, 516],
+      // Larger than a device takes, so the kernel cannot segment.
+      ['of segments that the path breaks', 60_000, 30_000],
+    ] as const)
+      it(`sends a window ${what}, cut and in order`, async () => {
+        const payload = Uint8Array.from({ length }, (_, index) => (index * 7 + (index >> 8)) & 255);
+        const peer = await bound(PEER);
+        const received: Buffer[] = [];
+        peer.on('message', (bytes) => received.push(bytes));
+        const heard = new Heard();
+        const socket = await openTo(peer.address().port, heard);
+        send(socket, payload, segmentBytes);
+        await until('all has come', () => received.reduce((sum, each) => sum + each.length, 0) >= length);
+        assert.ok(received.every((each, index) => each.length === segmentBytes || index === received.length - 1));
+        assert.ok(Buffer.concat(received).equals(payload));
+        assert.equal(heard.refused, 0);
+        socket.close();
+        peer.close();
+      });
+
     it('reports a peer that accepts nothing more', async () => {
       const peer = await bound(PEER);
-      const lost: DatagramSocket[] = [];
-      const socket = await open(peer, [], lost);
-      const to = { kind: 'unicast', address: PEER, port: peer.address().port } as const;
-      socket.send([{ bytes: Buffer.from('heard'), to }]);
+      const heard = new Heard();
+      const socket = await openTo(peer.address().port, heard);
+      send(socket, Buffer.from('heard'));
       await sleep(50);
-      assert.equal(lost.length, 0);
+      kind.work();
+      assert.equal(heard.unreachable, 0);
       peer.close();
       await sleep(50);
-      socket.send([{ bytes: Buffer.from('lost'), to }]);
-      await eventually('it is told', () => lost.length > 0);
-      assert.deepEqual(lost, [socket]);
+      send(socket, Buffer.from('lost'));
+      await until('it is told', () => heard.unreachable > 0);
+      assert.equal(heard.unreachable, 1);
       socket.close();
     });
 
     // A portable socket sends in a later turn, in which the report was read.
-    if (native) {
+    if (name === 'of a thread') {
       it('reports this at the next send, if that comes before the report is read', async () => {
         const peer = await bound(PEER);
-        const to = { kind: 'unicast', address: PEER, port: peer.address().port } as const;
-        const lost: DatagramSocket[] = [];
-        const socket = await open(peer, [], lost);
+        const heard = new Heard();
+        const socket = await openTo(peer.address().port, heard);
         peer.close();
         await sleep(50);
-        for (let index = 0; index < 5; index += 1) socket.send([{ bytes: Buffer.from('lost'), to }]);
-        assert.ok(lost.length > 0);
+        for (let index = 0; index < 5; index += 1) send(socket, Buffer.from('lost'));
+        assert.ok(heard.unreachable > 0);
         socket.close();
+      });
+
+      it('that is closed hears nothing, even if its datagram waits in the same batch and another has its place', async () => {
+        const peer = await bound(PEER);
+        const later = new Heard();
+        const closed: PeerSocket[] = [];
+        class Closing extends Heard {
+          override onDatagram = (): void => {
+            this.datagrams.push('first');
+            // Both have a datagram: whichever comes first closes the other, and a new socket takes its place.
+            for (const socket of closed.splice(0)) socket.close();
+            kind.sockets.open({ local: OWN, peer: PEER, port: peer.address().port, avoidedPort: undefined }, later);
+          };
+        }
+        const [one, other] = [new Closing(), new Closing()];
+        closed.push(await openTo(peer.address().port, one), await openTo(peer.address().port, other));
+        for (const { localPort } of closed) peer.send('x', localPort, formatIpv4(OWN));
+        await sleep(50);
+        kind.work();
+        kind.work();
+        assert.equal(one.datagrams.length + other.datagrams.length, 1);
+        assert.deepEqual(later.datagrams, []);
+        peer.close();
+      });
+
+      it('takes turns: one datagram of each in a batch', async () => {
+        const peer = await bound(PEER);
+        const heard = [new Heard(), new Heard()];
+        const sockets = await Promise.all(heard.map((each) => openTo(peer.address().port, each)));
+        for (let index = 0; index < 5; index += 1) peer.send('x', sockets[0]?.localPort ?? 0, formatIpv4(OWN));
+        peer.send('y', sockets[1]?.localPort ?? 0, formatIpv4(OWN));
+        await sleep(50);
+        kind.work();
+        assert.deepEqual(
+          heard.map(({ datagrams }) => datagrams.length),
+          [1, 1],
+        );
+        for (const socket of sockets) socket.close();
+        peer.close();
+      });
+
+      it('does not keep the thread from being woken', () => {
+        assert.equal(kind.work(), false);
+        kind.wake();
+        assert.equal(kind.work(), true);
       });
     }
 
-    it('gets an unpredictable port, which no other socket can take', async () => {
+    it('gets an unpredictable port, which no other socket can take, and never the one that it must not get', async () => {
       const peer = await bound(PEER);
-      const sockets = await Promise.all(Array.from({ length: 200 }, () => open(peer, [], [])));
+      const { port } = peer.address();
+      const sockets = await Promise.all(Array.from({ length: 200 }, () => openTo(port, new Heard())));
       const ports = sockets.map(({ localPort }) => localPort);
       assert.equal(new Set(ports).size, 200);
       // 200 even draws of a range of thousands fall into each quarter of what they span.

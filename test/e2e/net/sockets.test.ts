@@ -74,24 +74,6 @@ function shout(peer: Peer, word: string, from: string, to: string, port = 6767):
   peer.run(process.execPath, '-e', code);
 }
 
-/** Has a program on the peer receive `length` bytes on port 6868; the result is the sizes and the bytes of the datagrams. */
-async function receiveAt(peer: Peer, length: number, act: () => void): Promise<{ sizes: number[]; all: Buffer }> {
-  const code = `const got=[];let n=0;const s=require('dgram').createSocket('udp4');
-    s.on('message',(m)=>{got.push(m.toString('hex'));n+=m.length;if(n>=${length}){console.log(JSON.stringify(got));s.close()}});
-    s.bind(6868,()=>{s.setRecvBufferSize(4e6);console.log('ready')})`;
-  const program = peer.start(process.execPath, '-e', code);
-  let out = '';
-  program.stdout?.on('data', (chunk) => {
-    out += chunk;
-  });
-  opened.add({ close: () => program.kill() });
-  await until(() => out.includes('ready'));
-  act();
-  await until(() => out.endsWith(']\n'));
-  const got: readonly string[] = JSON.parse(out.slice(out.indexOf('[')));
-  return { sizes: got.map((each) => each.length / 2), all: Buffer.from(got.join(''), 'hex') };
-}
-
 /** Runs tcpdump on the peer while `act` acts; returns its output for the first `count` packets to port 6868. */
 async function capture(peer: Peer, device: string, count: number, act: () => void): Promise<string> {
   const dump = peer.start('tcpdump', '-i', device, '-nvvel', '-c', String(count), 'udp and dst port 6868');
@@ -208,46 +190,6 @@ describe('datagram sockets', { skip: SKIP }, () => {
         ear.socket.close();
         ear.socket.send([unicast('10.20.0.1', 6868)]);
       });
-
-      const windows: readonly (readonly [string, number, number])[] = [
-        ['of many whole segments and a short one', 50_000, 1432],
-        ['of one short segment', 100, 1432],
-        ['of exactly the most segments', 64 * 512, 512],
-        ['of the longest payload in one piece', 65_507, 65_507],
-        ['of more segments than one call takes', 2000, 20],
-      ];
-      for (const [name, length, segmentBytes] of windows) {
-        it(`a window ${name} arrives cut and in order`, async () => {
-          const payload = Uint8Array.from({ length }, (_, index) => (index * 7 + (index >> 8)) & 255);
-          const listener = await bound(6868, '10.20.0.1');
-          const received: Buffer[] = [];
-          listener.on('message', (message) => received.push(message));
-          const ear = await open(network, { address: addr('10.20.0.1'), shared: false });
-          ear.socket.sendSegments(payload, segmentBytes, addr('10.20.0.1'), 6868);
-          await until(() => received.reduce((sum, each) => sum + each.length, 0) >= length);
-          assert.ok(received.every((each, index) => each.length === segmentBytes || index === received.length - 1));
-          assert.ok(Buffer.concat(received).equals(payload));
-          assert.equal(ear.socket.counters().sent, Math.ceil(length / segmentBytes));
-        });
-      }
-
-      for (const [name, segmentBytes] of [
-        ['that fit the cable', 1432],
-        ['longer than the cable takes at once', 4000],
-      ] as const) {
-        it(`segments ${name} cross it`, async () => {
-          const payload = Uint8Array.from({ length: 30_000 }, (_, index) => (index * 11 + (index >> 8)) & 255);
-          const ear = await open(network, { address: addr('10.20.0.1'), shared: false });
-          const { sizes, all } = await receiveAt(first, payload.length, () => {
-            for (const part of [payload.subarray(0, 20_000), payload.subarray(20_000)]) {
-              ear.socket.sendSegments(part, segmentBytes, addr('10.20.0.9'), 6868);
-            }
-          });
-          assert.ok(all.equals(payload));
-          assert.equal(Math.max(...sizes), segmentBytes);
-          assert.deepEqual(ear.errors, []);
-        });
-      }
 
       it('a socket may be bound before its address exists, if the system allows that', async () => {
         const request = { address: addr('10.20.0.77'), freebind: true, shared: false };

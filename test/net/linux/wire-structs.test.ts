@@ -74,14 +74,6 @@ describe('a batch of messages', () => {
     );
   });
 
-  it('writes a segment size as UDP_SEGMENT', () => {
-    const memory = new Memory();
-    const batch = new MessageBatch(1, 16, memory.addressOf);
-    batch.setPeer(0, ipv4(1), 1);
-    batch.setSegments(0, 1432);
-    assert.equal(slotOf(batch, memory, 0).control, '1200000000000000110000006700000098050000' + '00000000');
-  });
-
   it('clears control data when the slot gets another peer', () => {
     const memory = new Memory();
     const batch = new MessageBatch(1, 16, memory.addressOf);
@@ -99,18 +91,6 @@ describe('a batch of messages', () => {
       slotOf(batch, memory, 0).name,
       '1100' + '0800' + '02010000' + '0000' + '00' + '06' + 'fedcba9876540000',
     );
-  });
-
-  it('sends external bytes without a copy, and returns to its own', () => {
-    const memory = new Memory();
-    const batch = new MessageBatch(1, 4, memory.addressOf);
-    const foreign = Uint8Array.of(7, 8, 9, 10, 11, 12);
-    batch.setPeer(0, ipv4(1), 1);
-    batch.setExternal(0, memory.addressOf(foreign), 6);
-    assert.equal(slotOf(batch, memory, 0).payload, '0708090a0b0c');
-    batch.setOwn(0);
-    batch.payload(0).set([1, 2, 3, 4]);
-    assert.equal(slotOf(batch, memory, 0).payload, '01020304');
   });
 
   it('reads the length, address and port that the kernel wrote', () => {

@@ -1,0 +1,41 @@
+// An open file as any thread of the process can read it, by its descriptor. The kernel's page cache is what concurrent readers share.
+//
+// 1. The owner keeps the descriptor open until the reader is done.
+// 2. A file that shrank or was written in place since it was opened is noticed by `checkUnchanged`; one that was replaced by renaming is
+//    not affected.
+
+import { fstatSync, readSync } from 'node:fs';
+import { RackError } from '../errors.ts';
+
+/** Can be sent to another thread. */
+export interface FileSource {
+  readonly fd: number;
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** When the file was last written before it was opened, in milliseconds since 1970. */
+  readonly modifiedMs: number;
+}
+
+/**
+ * Reads `length` bytes at `offset` into the start of `into`, at once: a page that is not in memory holds the thread until the disk answers.
+ * @throws RackError `tree-unreadable` if the file has become shorter; the system's error if the disk fails
+ */
+export function readSource(source: FileSource, into: Uint8Array, offset: number, length: number): void {
+  for (let filled = 0; filled < length; ) {
+    const count = readSync(source.fd, into, filled, length - filled, offset + filled);
+    if (count === 0) throw overwritten(source.path);
+    filled += count;
+  }
+}
+
+/** @throws RackError `tree-unreadable` */
+export function checkUnchanged({ fd, path, sizeBytes, modifiedMs }: FileSource): void {
+  const now = fstatSync(fd);
+  if (now.size !== sizeBytes || now.mtimeMs !== modifiedMs) throw overwritten(path);
+}
+
+export const overwritten = (path: string): RackError =>
+  new RackError(
+    'tree-unreadable',
+    `${path} was overwritten while it was being sent: write a new file and rename it into place`,
+  );

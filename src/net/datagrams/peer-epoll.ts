@@ -1,0 +1,232 @@
+// Connected UDP sockets for a thread that serves nothing else: it sleeps in epoll_wait over all of them, and each datagram costs a recv and
+// a send. Sources: epoll(7), udp(7) (UDP_SEGMENT), ip(7) (IP_PMTUDISC_OMIT).
+//
+// 1. An event names its socket by place and generation: of a socket that was closed in the same batch, whose place another may already
+//    have, it is dropped.
+// 2. A batch takes one datagram of each socket: a busy peer waits for all others.
+// 3. Reports of a small MTU are ignored, as in `udp-linux.ts`.
+// 4. Where the kernel cannot segment for a peer (no checksums by the device, a path with a small MTU), its blocks are sent one by one.
+
+import { RackError } from '../../errors.ts';
+import { ANY } from '../address.ts';
+import { reclaim } from '../borrowed-bytes.ts';
+import { errorName, type Libc } from '../linux/libc.ts';
+import {
+  AF_INET,
+  EPOLL_EVENT_BYTES,
+  IP_MTU_DISCOVER,
+  IP_PMTUDISC_OMIT,
+  IPPROTO_IP,
+  intBytes,
+  SOCK_DGRAM,
+  SOCK_FLAGS,
+  SOL_UDP,
+  socketAddress,
+  UDP_SEGMENT,
+} from '../linux/wire-structs.ts';
+import { PEER_UNREACHABLE } from './datagram.ts';
+import type { PeerListener, PeerRequest, PeerSocket, PeerSockets, SendMemory } from './peer-sockets.ts';
+
+/** The most events of one batch; further ones are in the next. */
+const EVENTS_MAX = 256;
+/** A longer datagram is cut: no packet of a client is longer. */
+const DATAGRAM_BYTES_MAX = 2048;
+const EPOLLIN = 1;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CLOEXEC = 0x80000;
+/** Of an event, in 32-bit words: where its data begin. */
+const EVENT_WORDS = EPOLL_EVENT_BYTES / 4;
+const DATA_WORD = EVENT_WORDS - 2;
+/** The place of the descriptor that wakes the thread. */
+const WAKER = -1;
+/** The kernel's codes if it cannot segment for this peer. */
+const SEGMENT_REFUSALS: ReadonlySet<string> = new Set(['EIO', 'EINVAL', 'EMSGSIZE', 'EOPNOTSUPP']);
+
+export class EpollSockets implements PeerSockets {
+  readonly #libc: Libc;
+  readonly #epoll: number;
+  readonly #events = Buffer.allocUnsafeSlow(EVENTS_MAX * EPOLL_EVENT_BYTES);
+  readonly #words = new Int32Array(this.#events.buffer, 0, EVENTS_MAX * EVENT_WORDS);
+  readonly #received = Buffer.allocUnsafeSlow(DATAGRAM_BYTES_MAX);
+  readonly #sockets: (EpollSocket | undefined)[] = [];
+  readonly #free: number[] = [];
+  #generation = 0;
+
+  /** @param waker a descriptor that ends the sleep when it is readable */
+  constructor(libc: Libc, waker: number) {
+    this.#libc = libc;
+    this.#epoll = libc.epoll_create1(EPOLL_CLOEXEC);
+    if (this.#epoll < 0) throw new Error(`epoll_create1: ${errorName(libc.errno())}`);
+    this.#watch(waker, WAKER, 0);
+  }
+
+  allocate(bytes: number): SendMemory {
+    const memory = Buffer.allocUnsafeSlow(bytes);
+    return { bytes: memory, address: Number(this.#libc.addressOf(memory)) };
+  }
+
+  /** @throws RackError `socket-refused` */
+  open(request: PeerRequest, listener: PeerListener): PeerSocket {
+    let fd = this.#connected(request);
+    let localPort = this.#portOf(fd);
+    if (localPort === request.avoidedPort) {
+      // Close it afterwards, so that the system does not choose its port again.
+      const refused = fd;
+      fd = this.#connected(request);
+      localPort = this.#portOf(fd);
+      this.#libc.close(refused);
+    }
+    const place = this.#free.pop() ?? this.#sockets.length;
+    this.#generation = (this.#generation + 1) & 0x7fffffff;
+    const socket = new EpollSocket(this.#libc, fd, localPort, this.#generation, listener, () => {
+      this.#sockets[place] = undefined;
+      this.#free.push(place);
+    });
+    this.#sockets[place] = socket;
+    this.#watch(fd, place, this.#generation);
+    return socket;
+  }
+
+  /** Sleeps for at most `waitMs` milliseconds, calls `awake`, and then delivers what has arrived. @returns true if the waker was readable */
+  work(waitMs: number, awake: () => void): boolean {
+    const count = this.#libc.epoll_wait(this.#epoll, this.#events, EVENTS_MAX, waitMs);
+    if (count < 0) {
+      const code = errorName(this.#libc.errno());
+      if (code !== 'EINTR') throw new Error(`epoll_wait: ${code}`);
+    }
+    awake();
+    let isWoken = false;
+    for (let at = DATA_WORD; at < count * EVENT_WORDS; at += EVENT_WORDS) {
+      const place = this.#words[at] ?? WAKER;
+      const socket = this.#sockets[place];
+      if (place === WAKER) isWoken = true;
+      else if (socket !== undefined && socket.generation === this.#words[at + 1]) socket.receive(this.#received);
+    }
+    return isWoken;
+  }
+
+  #connected({ local, peer, port }: PeerRequest): number {
+    const libc = this.#libc;
+    const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);
+    if (fd < 0) throw refusal('socket', libc);
+    const omit = intBytes(IP_PMTUDISC_OMIT);
+    // Kernels before 3.15 lack it, which `udp-linux.ts` notes.
+    libc.setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, omit, omit.length);
+    const [from, to] = [socketAddress(local, 0), socketAddress(peer, port)];
+    for (const [name, call] of [
+      ['bind', () => libc.bind(fd, from, from.length)],
+      ['connect', () => libc.connect(fd, to, to.length)],
+    ] as const) {
+      if (call() === 0) continue;
+      const error = refusal(name, libc);
+      libc.close(fd);
+      throw error;
+    }
+    return fd;
+  }
+
+  #portOf(fd: number): number {
+    const address = socketAddress(ANY, 0);
+    this.#libc.getsockname(fd, address, intBytes(address.length));
+    return ((address[2] ?? 0) << 8) | (address[3] ?? 0);
+  }
+
+  #watch(fd: number, place: number, generation: number): void {
+    const event = new Int32Array(EVENT_WORDS);
+    event[0] = EPOLLIN;
+    event[DATA_WORD] = place;
+    event[DATA_WORD + 1] = generation;
+    if (this.#libc.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, fd, new Uint8Array(event.buffer)) !== 0)
+      throw new Error(`epoll_ctl: ${errorName(this.#libc.errno())}`);
+  }
+}
+
+class EpollSocket implements PeerSocket {
+  readonly localPort: number;
+  readonly generation: number;
+  readonly #libc: Libc;
+  readonly #fd: number;
+  readonly #listener: PeerListener;
+  readonly #onClose: () => void;
+  /** What the kernel cuts larger payloads into; 0: nothing, -1: it cannot. */
+  #segmentBytes = 0;
+  #closed = false;
+
+  constructor(
+    libc: Libc,
+    fd: number,
+    localPort: number,
+    generation: number,
+    listener: PeerListener,
+    onClose: () => void,
+  ) {
+    this.#libc = libc;
+    this.#fd = fd;
+    this.localPort = localPort;
+    this.generation = generation;
+    this.#listener = listener;
+    this.#onClose = onClose;
+  }
+
+  /** Takes one datagram, or the report of an error. */
+  receive(into: Uint8Array): void {
+    const length = this.#libc.recv(this.#fd, into, DATAGRAM_BYTES_MAX, 0);
+    if (length >= 0) {
+      this.#listener.onDatagram(into, length);
+      reclaim(into);
+    } else if (PEER_UNREACHABLE.has(errorName(this.#libc.errno()))) this.#listener.onUnreachable();
+  }
+
+  send(memory: SendMemory, start: number, length: number, segmentBytes: number): void {
+    const at = memory.address + start;
+    if (length <= segmentBytes) this.#sendOne(at, length);
+    else if (!this.#sendSegmented(at, length, segmentBytes)) {
+      for (let sent = 0; sent < length && !this.#closed; sent += segmentBytes)
+        this.#sendOne(at + sent, Math.min(segmentBytes, length - sent));
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#libc.close(this.#fd);
+    this.#onClose();
+  }
+
+  #sendOne(at: number, length: number): void {
+    if (this.#libc.sendAt(this.#fd, at, length, 0) < 0) this.#refused(errorName(this.#libc.errno()), 1);
+  }
+
+  /** In one call. False if the kernel cannot segment here; nothing was sent then. */
+  #sendSegmented(at: number, length: number, segmentBytes: number): boolean {
+    if (this.#segmentBytes < 0) return false;
+    if (this.#segmentBytes !== segmentBytes && !this.#setSegments(segmentBytes)) return this.#setUnsegmented();
+    if (this.#libc.sendAt(this.#fd, at, length, 0) >= 0) return true;
+    const code = errorName(this.#libc.errno());
+    if (SEGMENT_REFUSALS.has(code)) return this.#setUnsegmented();
+    this.#refused(code, Math.ceil(length / segmentBytes));
+    return true;
+  }
+
+  #setSegments(segmentBytes: number): boolean {
+    this.#segmentBytes = segmentBytes;
+    const value = intBytes(segmentBytes);
+    return this.#libc.setsockopt(this.#fd, SOL_UDP, UDP_SEGMENT, value, value.length) === 0;
+  }
+
+  /** With the option, the kernel might refuse even short datagrams. */
+  #setUnsegmented(): false {
+    this.#setSegments(0);
+    this.#segmentBytes = -1;
+    return false;
+  }
+
+  #refused(code: string, datagrams: number): void {
+    this.#listener.onRefused(datagrams);
+    // The kernel reports an ICMP error once, in the next call.
+    if (code === 'ECONNREFUSED' && !this.#closed) this.#listener.onUnreachable();
+  }
+}
+
+const refusal = (call: string, libc: Libc): RackError =>
+  new RackError('socket-refused', `no socket for a transfer: ${call}: ${errorName(libc.errno())}`);
