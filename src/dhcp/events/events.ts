@@ -220,7 +220,7 @@ export const DHCP_EVENTS = {
     fields: ['interfaceName', 'subnet', 'evidence', 'offered', 'leaseSeconds', 'file', 'isBootOnly'],
     text: foreignServer,
     explanation:
-      'Another DHCP server was seen on a network that this rack serves; address is its own, mac that of the frame its answer came in. Machines take whichever offer comes first, so some may not boot from here. This rack continues serving, but with `authoritative: auto` it stays silent towards clients whose address the other server may have given. A server known only by hearsay (evidence client or reply) counts for a minute and a half in an hour, while the rack probes for it, and for clients that chose it themselves. Switch the other server off, or keep its range apart and set `authoritative: no`, or leave the addresses to it.',
+      'Another DHCP server was seen on a network that this rack serves; address is its own, mac that of the frame its answer came in. Machines take whichever offer comes first, so some may not boot from here. This rack continues serving, but with `authoritative: auto` it stays silent towards clients whose address the other server may have given. A server known only by hearsay (evidence client or reply) counts for a minute and a half in an hour, while the rack probes for it, and for clients that chose it themselves. Switch the other server off, or leave the addresses to it with `mode: proxy` of the cluster interface, or keep its range apart and set `authoritative: no`.',
   }),
   'dhcp.probe-blind': event({
     level: 'info',

@@ -15,6 +15,8 @@ export interface DhcpPlace {
   readonly ip: string;
   /** `undefined`: behind relay agents, and not named yet. */
   readonly network: Ipv4Network | undefined;
+  /** The interface leads to the host's default router. */
+  readonly isOutward: boolean;
 }
 
 export function hostPlaces({ uuid, name, pulse }: Rack): readonly DhcpPlace[] {
@@ -22,7 +24,8 @@ export function hostPlaces({ uuid, name, pulse }: Rack): readonly DhcpPlace[] {
     const [ip = '', prefix] = one.address.split('/');
     const address = parseIpv4(ip);
     if (address === undefined || prefix === '32') return [];
-    return [{ rack: uuid, rackName: name, interface: one.interface, ip, network: networkOf(address, Number(prefix)) }];
+    const network = networkOf(address, Number(prefix));
+    return [{ rack: uuid, rackName: name, interface: one.interface, ip, network, isOutward: one.isOutward === true }];
   });
 }
 
@@ -40,9 +43,12 @@ export function placePath(path: string, place: DhcpPlace): string {
 
 /** An entry of a list of places. @param path of the page that has the form */
 export function placeLink(path: string, place: DhcpPlace): Html {
-  const { ip, network, rackName } = place;
+  const { ip, network, rackName, isOutward } = place;
+  const outward = isOutward ? ` · ${words.interfaces.outward.short}` : '';
   const [name, about] =
-    ip === '' ? [words.interfaces.relayed, rackName] : [`${ip}/${network?.prefix}`, `${rackName} · ${place.interface}`];
+    ip === ''
+      ? [words.interfaces.relayed, rackName]
+      : [`${ip}/${network?.prefix}`, `${rackName} · ${place.interface}${outward}`];
   return html`
   <div class="list-item"><div><div class="name">${name}</div><div class="small">${about}</div></div>
   <a class="button plain small-button" href="${placePath(path, place)}">${words.networks.enable}</a></div>`;

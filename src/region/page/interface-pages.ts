@@ -25,10 +25,11 @@ import { networkIn } from '../racks/cluster-interface.ts';
 import type { Rack } from '../records/rack.ts';
 import { pinText } from '../records/settings-refusal.ts';
 import { type AddressUse, renderAddressMap, runsOf } from './address-map.ts';
-import { areaField, checkField, choiceField, formOf, hiddenField, radioField, textField } from './forms.ts';
+import { areaField, checkField, choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';
 import { acceptedRacks, type DhcpPlace, hostPlaces, placeLink, placePath } from './host-places.ts';
 import { interfacePath, NETWORKS_PATH, subnetPath } from './networks-page.ts';
 import { cell, pageOf } from './parts.ts';
+import { bothField, checkSecondServer, givesAddresses } from './second-server.ts';
 import { proposeRanges, readEntries, usesOf } from './subnet-addresses.ts';
 import { none, orNone } from './values.ts';
 import {
@@ -47,12 +48,13 @@ import { words } from './words.ts';
 const PATH = `${NETWORKS_PATH}interfaces/`;
 const UNSET = 'POST settings unset';
 
-type FieldKind = 'text' | 'list' | 'json' | 'flag' | 'management' | readonly string[];
+type FieldKind = 'text' | 'list' | 'json' | 'flag' | 'management' | 'mode' | readonly string[];
 type FieldName = keyof typeof words.interfaces.fields;
 
 /** What DHCP needs. */
 const FIRST_FIELDS: readonly (readonly [FieldName, FieldKind])[] = [
   ['management', 'management'],
+  ['mode', 'mode'],
   ['ip_range_low', 'text'],
   ['ip_range_high', 'text'],
   ['static_ip_range_low', 'text'],
@@ -60,6 +62,8 @@ const FIRST_FIELDS: readonly (readonly [FieldName, FieldKind])[] = [
   ['router_ip', 'text'],
   ['dns_servers', 'list'],
 ];
+/** Unused in proxy mode, where the form still proposes them. */
+const RANGE_FIELDS = ['ip_range_low', 'ip_range_high', 'static_ip_range_low', 'static_ip_range_high'] as const;
 /** Where it is. A new one gets these from the choice of a network. */
 const PLACE_FIELDS: readonly (readonly [FieldName, FieldKind])[] = [
   ['interface', 'text'],
@@ -73,7 +77,6 @@ const FURTHER_FIELDS: readonly (readonly [FieldName, FieldKind])[] = [
   ['domain', 'text'],
   ['ntp_servers', 'list'],
   ['lease_time', 'text'],
-  ['mode', ['server', 'proxy']],
   ['authoritative', ['auto', 'yes', 'no']],
   ['identity', ['mac', 'client-id']],
   ['relays', 'list'],
@@ -92,6 +95,11 @@ function controlOf(view: View, [name, kind]: readonly [FieldName, FieldKind], va
   if (kind === 'flag') return checkField(view, control);
   if (kind === 'json') return areaField(view, { ...control, rows: 5 });
   if (kind === 'list') return areaField(view, { ...control, rows: 2 });
+  if (kind === 'mode') {
+    const { modes } = words.interfaces;
+    const choices = (['server', 'proxy'] as const).map((value) => choiceOf(value, modes[value]));
+    return html`${radioField(view, { ...control, value: control.value || 'server', choices })}${bothField(view)}`;
+  }
   if (kind !== 'management')
     return choiceField(view, { ...control, choices: kind.map((value) => [value, value] as const) });
   const choices = (['2', '1', '0'] as const).map((value) => {
@@ -124,6 +132,7 @@ function sentFields(view: View, fields: readonly (readonly [FieldName, FieldKind
     if (value !== undefined && isRefusal(value)) return value;
     sent.set(field[0], value);
   }
+  if (sent.get('mode') === 'proxy') for (const name of RANGE_FIELDS) sent.set(name, undefined);
   return sent;
 }
 
@@ -159,7 +168,7 @@ function chosenPlace(view: View, networks: NetworkView): DhcpPlace | undefined {
   if (address === '') {
     if (!view.query.has('network')) return undefined;
     const network = parseNetwork(queryValue(view, 'network'));
-    return { rack: rack.uuid, rackName: rack.name, interface: '', ip: '', network };
+    return { rack: rack.uuid, rackName: rack.name, interface: '', ip: '', network, isOutward: false };
   }
   return hostPlaces(rack).find(
     (one) =>
@@ -196,6 +205,9 @@ function foreignPart(subnet: SubnetView | undefined): Html {
   return html`<div class="alert amber" role="alert">${words.interfaces.foreign(foreign)}</div>`;
 }
 
+const outwardPart = ({ interface: name, isOutward }: DhcpPlace): Html =>
+  isOutward ? html`<div class="alert amber" role="status">${words.interfaces.outward.beware(name)}</div>` : nothing;
+
 /** The fields that few people need; open if one of them is refused. */
 function further(view: View, names: readonly string[], fields: readonly Html[]): Html {
   const isOpen = names.some((name) => view.faults?.has(name) === true);
@@ -215,7 +227,7 @@ function renderChoice(view: View, path: string, networks: NetworkView, subnet: S
     .filter((place) => isFree(networks, place))
     .map((place) => placeLink(path, place));
   const relayed = racks.map(({ uuid, name }) =>
-    placeLink(path, { rack: uuid, rackName: name, interface: '', ip: '', network: subnet?.network }),
+    placeLink(path, { rack: uuid, rackName: name, interface: '', ip: '', network: subnet?.network, isOutward: false }),
   );
   const lead =
     racks.length === 0
@@ -264,7 +276,7 @@ export async function offerDhcp(view: View, path: string, isProposing = false): 
   return {
     title,
     content: html`
-      <p class="soft">${about}${others}</p>${foreignPart(subnet)}
+      <p class="soft">${about}${others}</p>${foreignPart(subnet)}${outwardPart(place)}
       ${network === undefined ? nothing : html`<div class="sheet stacked">${renderAddressMap(network, runs)}</div>`}
       <div class="sheet narrow stacked">${formOf(view, {
         to: placePath(path, place),
@@ -335,6 +347,8 @@ export async function enableDhcp(view: View): Promise<Outcome> {
     place.interface === '' ? { relayed: true, network } : { interface: place.interface, ip: place.ip, network };
   const fields = [...sent].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
   const key = `${INTERFACES_KEY}.${wanted === '' ? freeName(taken, place) : wanted}`;
+  const unchecked = await checkSecondServer(view, { ...place, sent });
+  if (typeof unchecked !== 'string') return unchecked;
   const changes = JSON.stringify([{ key, value: { ...at, ...Object.fromEntries(fields) } }]);
   const answer = await operate(view, CHANGE_SETTINGS, {}, { changes, rack: place.rack });
   if (answer.kind === 'refusal') return answer;
@@ -342,7 +356,7 @@ export async function enableDhcp(view: View): Promise<Outcome> {
   return {
     kind: 'done',
     to: made === undefined ? PATH : subnetPath(made.subnet.id),
-    text: words.interfaces.enabled(network),
+    text: `${words.interfaces.enabled(network)} ${unchecked}`.trim(),
   };
 }
 
@@ -431,8 +445,13 @@ async function change(view: View): Promise<Outcome> {
     return [value === undefined ? { key: `${key}.${field}` } : { key: `${key}.${field}`, value }];
   });
   const to = interfacePath({ rack, name });
-  const text = words.objects.saved(title);
-  if (changes.length === 0) return { kind: 'done', to, text };
+  const saved = words.objects.saved(title);
+  if (changes.length === 0) return { kind: 'done', to, text: saved };
+  const wasServing = givesAddresses(new Map(Object.entries(entry))) && entry.interface === sent.get('interface');
+  const at = wasServing ? '' : String(sent.get('interface') ?? '');
+  const unchecked = await checkSecondServer(view, { rack, interface: at, sent });
+  if (typeof unchecked !== 'string') return unchecked;
+  const text = `${saved} ${unchecked}`.trim();
   return submit(view, CHANGE_SETTINGS, {}, { changes: JSON.stringify(changes), rack }, to, text);
 }
 

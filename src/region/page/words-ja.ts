@@ -618,7 +618,7 @@ export const JAPANESE: Translation = {
       on: 'DHCP',
       both: 'DHCPとDNS',
       relayed: 'リレーエージェント経由',
-      foreign: (address) => `別のDHCPサーバーが応答しています: ${address}`,
+      foreign: (address) => `別のDHCPサーバーが応答しています: ${address}。停止するか、proxyモードを使ってください`,
     },
     use: (label, taken, total) => `${label}: ${total}個中${taken}個`,
     wholeSubnet: 'アドレス',
@@ -766,6 +766,25 @@ export const JAPANESE: Translation = {
     columns: { dynamic: '動的範囲', static: '静的範囲' },
     choose: 'ラックがDHCPを提供するネットワークを選択してください。',
     others: '別のネットワーク',
+    outward: {
+      short: 'デフォルトルーターに接続',
+      beware: (nic) =>
+        `${nic}はデフォルトルーターに接続しています。ほかのホストがあり、たいていDHCPサーバーもあります。別のサーバーがアドレスを割り当てている場合は、proxyモードを選んでください。`,
+    },
+    second: {
+      answers: (nic, servers) =>
+        `${nic}で別のDHCPサーバーが応答しています: ${servers.join('、')}。1つのネットワークで2台のサーバーがアドレスを割り当てると、そこのすべてのホストに支障が出ます。proxyを選ぶか、そのサーバーを停止するか、両方を動かす場合はチェックしてください。`,
+      unchecked: (nic) =>
+        `${nic}で別のDHCPサーバーが応答しているかどうかは確認できませんでした。応答している場合は、proxyモードを使ってください。`,
+      both: 'それでも2台のDHCPサーバーを動かす',
+    },
+    modes: {
+      server: { text: 'サーバー', meaning: 'ラックがアドレスを割り当てます。' },
+      proxy: {
+        text: 'プロキシー',
+        meaning: 'アドレスは別のDHCPサーバーが割り当て、ラックは起動するものだけを通知します。範囲は使いません。',
+      },
+    },
     chooseFor: (cidr, count) =>
       count === 0
         ? `${cidr}にアドレスを持つラックがありません。ラックのインターフェースにアドレスを設定するか、リレーエージェントに要求を転送させてください。`
@@ -821,7 +840,7 @@ export const JAPANESE: Translation = {
       lease_time: { label: 'リース期間', hint: '例: 10m、12h。' },
       mode: {
         label: 'モード',
-        hint: 'proxy: アドレスは別のDHCPサーバーが割り当て、ラックは起動するものだけを通知します。',
+        hint: 'アドレスを割り当てる前に、ラックは別のサーバーがないかを約5秒間調べます。',
       },
       authoritative: { label: '権威あり (authoritative)', hint: 'yes: ここにある唯一のDHCPサーバーです。' },
       identity: { label: 'クライアントの識別方法' },
@@ -2150,7 +2169,7 @@ export const JAPANESE: Translation = {
     refused: '拒否',
     foreignServer: (address, network) => `${network}の${address}`,
     foreignServers: (servers) =>
-      `別のDHCPサーバーが応答しています: ${servers.join('、')}。マシンがその提案を受け取り、ここから起動できなくなる可能性があります`,
+      `別のDHCPサーバーが応答しています: ${servers.join('、')}。マシンがその提案を受け取り、ここから起動できなくなる可能性があります。そのサーバーを停止するか、proxyモードを使ってください`,
     registered: (address) => `${address}から登録され、承認を待っています。`,
     settingsRefused: (why) => `このリージョンからの設定を拒否しています: ${why}`,
     noNetwork: '担当するネットワークがありません。設定ファイルにcluster_interfacesを追加してください',

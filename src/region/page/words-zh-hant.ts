@@ -651,7 +651,8 @@ export const TRADITIONAL_CHINESE: Translation = {
     lost: '遺失',
     refused: '已拒絕',
     foreignServer: (address, network) => `${network} 上的 ${address}`,
-    foreignServers: (servers) => `有其他 DHCP 伺服器回應：${servers.join('、')}；機器可能採用它的位址而無法從這裡開機`,
+    foreignServers: (servers) =>
+      `有其他 DHCP 伺服器回應：${servers.join('、')}；機器可能採用它的位址而無法從這裡開機。請關閉它，或使用 proxy 模式`,
     registered: (address) => `從 ${address} 註冊，正在等待接受。`,
     settingsRefused: (why) => `它拒絕此區域控制器的設定：${why}`,
     noNetwork: '未服務任何網路：請在其設定檔加入 cluster_interfaces',
@@ -1332,7 +1333,7 @@ export const TRADITIONAL_CHINESE: Translation = {
       on: 'DHCP',
       both: 'DHCP 與 DNS',
       relayed: '經由中繼代理',
-      foreign: (address) => `有另一部 DHCP 伺服器回應：${address}`,
+      foreign: (address) => `有另一部 DHCP 伺服器回應：${address}。請關閉它，或使用 proxy 模式`,
     },
     use: (label, taken, total) => `${label}：${taken} / ${total}`,
     wholeSubnet: '位址',
@@ -1487,6 +1488,21 @@ export const TRADITIONAL_CHINESE: Translation = {
     foreign: (address) =>
       `此網路有另一部 DHCP 伺服器 ${address} 回應：機器可能從任一部取得位址。請關閉它，或使用 proxy 模式。`,
     others: '其他網路',
+    outward: {
+      short: '通往預設路由器',
+      beware: (nic) =>
+        `${nic} 通往預設路由器：那裡有其他主機，通常也有 DHCP 伺服器。若由其他伺服器提供位址，請選擇 proxy 模式。`,
+    },
+    second: {
+      answers: (nic, servers) =>
+        `${nic} 上有另一部 DHCP 伺服器回應：${servers.join('、')}。同一網路有兩部伺服器提供位址，會干擾那裡的所有主機。請選擇 proxy，或關閉該伺服器；若兩部都要運作，請勾選。`,
+      unchecked: (nic) => `無法確認 ${nic} 上是否有另一部 DHCP 伺服器回應：如果有，請使用 proxy 模式。`,
+      both: '仍要同時運作兩部 DHCP 伺服器',
+    },
+    modes: {
+      server: { text: '伺服器', meaning: '由機架控制器提供位址。' },
+      proxy: { text: 'Proxy', meaning: '由其他 DHCP 伺服器提供位址，機架控制器只告知開機內容。不使用範圍。' },
+    },
     further: '更多',
     name: { label: '名稱', hint: '預設：網路介面的名稱。' },
     taken: (name) => `此機架控制器已有叢集介面 ${name}：請選擇其他名稱。`,
@@ -1517,7 +1533,7 @@ export const TRADITIONAL_CHINESE: Translation = {
       domain: { label: '網域', hint: '此處機器名稱的網域。預設：設定中的網域。' },
       ntp_servers: { label: 'NTP 伺服器' },
       lease_time: { label: '租約時間', hint: '例如 10m 或 12h。' },
-      mode: { label: '模式', hint: 'proxy：由其他 DHCP 伺服器提供位址，機架控制器只告知開機內容。' },
+      mode: { label: '模式', hint: '提供位址之前，機架控制器會花約 5 秒尋找其他伺服器。' },
       authoritative: { label: '權威伺服器', hint: 'yes：這是此處唯一的 DHCP 伺服器。' },
       identity: { label: '用戶端識別方式' },
       relays: { label: '中繼代理', hint: '位址與網路。預設：所有中繼代理。' },

@@ -388,7 +388,7 @@ const NETWORKS = {
     on: 'DHCP',
     both: 'DHCP and DNS',
     relayed: 'through relay agents',
-    foreign: (address: string) => `Another DHCP server answers there: ${address}`,
+    foreign: (address: string) => `Another DHCP server answers there: ${address}. Switch it off, or use the mode proxy`,
   },
   use: (label: string, taken: number, total: number) => `${label}: ${taken} of ${total}`,
   wholeSubnet: 'Addresses',
@@ -563,6 +563,25 @@ const INTERFACES = {
   enabled: (cidr: string) => `DHCP is enabled in ${cidr}.`,
   foreign: (address: string) =>
     `Another DHCP server, ${address}, answers in this network: machines may get addresses from either. Switch it off, or use the mode proxy.`,
+  outward: {
+    short: 'leads to the default router',
+    beware: (nic: string) =>
+      `${nic} leads to the default router: other hosts are there, and mostly a DHCP server. If one gives the addresses there, choose the mode proxy.`,
+  },
+  second: {
+    answers: (nic: string, servers: readonly string[]) =>
+      `Another DHCP server answers on ${nic}: ${servers.join(', ')}. Two servers that give addresses on one network disturb every host there. Choose proxy, or switch that server off, or tick that both are to run.`,
+    unchecked: (nic: string) =>
+      `It could not be checked whether another DHCP server answers on ${nic}: if one does, use the mode proxy.`,
+    both: 'Run two DHCP servers there anyway',
+  },
+  modes: {
+    server: { text: 'Server', meaning: 'The rack gives the addresses.' },
+    proxy: {
+      text: 'Proxy',
+      meaning: 'Another DHCP server gives the addresses, and the rack only says what to boot. Ranges are not used.',
+    },
+  },
   others: 'Another network',
   further: 'More',
   name: { label: 'Name', hint: 'Default: that of the network interface.' },
@@ -606,7 +625,7 @@ const INTERFACES = {
     lease_time: { label: 'Lease time', hint: 'Such as 10m or 12h.' },
     mode: {
       label: 'Mode',
-      hint: 'proxy: another DHCP server gives the addresses, and the rack only says what to boot.',
+      hint: 'Before it gives addresses, the rack looks for about 5 seconds whether another server does.',
     },
     authoritative: { label: 'Authoritative', hint: 'yes: this is the only DHCP server there.' },
     identity: { label: 'Clients are known by' },
@@ -1992,7 +2011,7 @@ const RACKS_PART = {
   refused: 'refused',
   foreignServer: (address: string, network: string) => `${address} on ${network}`,
   foreignServers: (servers: readonly string[]) =>
-    `another DHCP server answers: ${servers.join(', ')}; machines may take its offers and fail to boot from here`,
+    `another DHCP server answers: ${servers.join(', ')}; machines may take its offers and fail to boot from here: switch it off, or use the mode proxy`,
   registered: (address: string) => `It registered from ${address} and waits to be accepted.`,
   settingsRefused: (why: string) => `it refuses its settings from this region: ${why}`,
   noNetwork: 'it serves no network: add cluster_interfaces to its configuration file',

@@ -20,6 +20,7 @@ type Carrier = (request: RackRequest) => void;
 /** The rack cannot be reached from here, or did not answer in time. */
 interface Silence {
   readonly outcome: 'silent';
+  readonly servers?: undefined;
 }
 
 const SILENCE: Silence = { outcome: 'silent' };

@@ -8,6 +8,8 @@ import { NEIGHBOURS_PAGE } from '../../../src/region/page/neighbours-page.ts';
 import { NETWORK_OBJECT_PAGES } from '../../../src/region/page/network-object-pages.ts';
 import type { Outcome, PageDefinition, View } from '../../../src/region/page/view.ts';
 import { VLAN_PAGES } from '../../../src/region/page/vlan-page.ts';
+import type { HostAddress } from '../../../src/region/records/rack-description.ts';
+import type { RackTask, TaskAnswer } from '../../../src/region/records/rack-request.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { LAB, OWN_UUID, withNetworks } from '../networks/network-place.ts';
 import type { RegionPlace } from '../place.ts';
@@ -48,17 +50,20 @@ const done = (outcome: Outcome) => assert.equal(outcome?.kind, 'done', JSON.stri
 const refusedFields = (outcome: Outcome) => (outcome?.kind === 'refusal' ? Object.keys(outcome.fields ?? {}) : outcome);
 
 /** The rack of the region reports the addresses of its host. */
-const reportHost = ({ region }: { readonly region: Region }) =>
+const reportHost = (
+  { region }: { readonly region: Region },
+  addresses: readonly HostAddress[] = [
+    { interface: 'eth1', address: '10.20.0.1/24' },
+    { interface: 'eth2', address: '172.16.9.1/24' },
+  ],
+) =>
   region.racks.putOwn({
     uuid: OWN_UUID,
     name: 'maas',
     version: '0.1.0',
     interfaces: [],
     pinned: [],
-    addresses: [
-      { interface: 'eth1', address: '10.20.0.1/24' },
-      { interface: 'eth2', address: '172.16.9.1/24' },
-    ],
+    addresses,
   });
 
 const ETH2 = { rack: OWN_UUID, interface: 'eth2', address: '172.16.9.1/24' };
@@ -107,6 +112,91 @@ test('DHCP is enabled on a second interface with the ranges that the form propos
       await ask('GET', '2.0/subnets/')
     ).json;
     assert.equal(subnets.find(({ cidr }) => cidr === '172.16.9.0/24')?.vlan.dhcp_on, true);
+  }));
+
+/** Takes the place of the rack, which searches for other servers. @param servers undefined: it cannot search */
+function answerSearches({ region }: RegionPlace, servers: readonly string[] | undefined): readonly RackTask[] {
+  const { requests } = region.racks;
+  const asked: RackTask[] = [];
+  requests.carry(OWN_UUID, ({ id, task }) => {
+    asked.push(task);
+    const answer: TaskAnswer = servers === undefined ? { outcome: 'absent' } : { outcome: 'done', servers };
+    setImmediate(() => requests.answer(OWN_UUID, { id, ...answer }));
+  });
+  return asked;
+}
+
+const RANGES = { ip_range_low: '172.16.9.128', ip_range_high: '172.16.9.254' };
+
+test('the choice and the form name an interface that leads to the default router', () =>
+  withNetworks(async (_ask, place) => {
+    const addresses = [{ interface: 'eth2', address: '172.16.9.1/24', isOutward: true }];
+    await reportHost(place, addresses);
+    const choice = await show(place, 'interfaces/add/');
+    assert.match(choice, /eth2 · leads to the default router/);
+    assert.match(await show(place, 'interfaces/add/', { query: ETH2 }), /<div class="alert amber"[^>]*>eth2 leads/);
+    await reportHost(place);
+    assert.doesNotMatch(await show(place, 'interfaces/add/', { query: ETH2 }), /alert amber/);
+  }));
+
+test('where another server answers, DHCP is refused until a person ticks both servers, or chooses proxy', () =>
+  withNetworks(async (_ask, place) => {
+    await reportHost(place);
+    const asked = answerSearches(place, ['172.16.9.254']);
+    const form = { ...RANGES, management: '2', mode: 'server' };
+    const refused = await send(place, 'interfaces/add/', form, { query: ETH2 });
+    assert.deepEqual(refusedFields(refused), ['mode']);
+    assert.match(JSON.stringify(refused), /eth2: 172\.16\.9\.254/);
+    assert.deepEqual(asked, [{ kind: 'search', interface: 'eth2' }]);
+    assert.equal(entryOf(place, 'eth2'), undefined);
+    done(await send(place, 'interfaces/add/', { ...form, both_servers: 'true' }, { query: ETH2 }));
+    assert.equal(entryOf(place, 'eth2')?.ip_range_low, '172.16.9.128');
+    assert.equal(asked.length, 1);
+  }));
+
+test('the tick for both servers is shown only once another server was found', () =>
+  withNetworks(async (_ask, place) => {
+    await reportHost(place);
+    assert.doesNotMatch(await show(place, 'interfaces/add/', { query: ETH2 }), /both_servers/);
+    const view = viewOf(place.region, {
+      viewer: ADMIN,
+      query: fields(ETH2),
+      refusal: 'refused',
+      faults: new Map([['mode', 'Another server.']]),
+    });
+    assert.match(String(await pageAt('interfaces/add/').render(view)), /name="both_servers"/);
+  }));
+
+test('proxy mode takes the form with the proposed ranges, and stores none', () =>
+  withNetworks(async (_ask, place) => {
+    await reportHost(place);
+    const asked = answerSearches(place, ['172.16.9.254']);
+    const form = { ...RANGES, static_ip_range_low: '172.16.9.65', static_ip_range_high: '172.16.9.127' };
+    done(await send(place, 'interfaces/add/', { ...form, management: '1', mode: 'proxy' }, { query: ETH2 }));
+    assert.deepEqual(Object.keys(entryOf(place, 'eth2') ?? {}).toSorted(), [
+      'interface',
+      'ip',
+      'management',
+      'mode',
+      'name',
+      'network',
+    ]);
+    assert.deepEqual(asked, []);
+    // From proxy to server begins to give addresses.
+    const path = { rack: OWN_UUID, name: 'eth2' };
+    const changed = { interface: 'eth2', ip: '172.16.9.1', network: '172.16.9.0/24', management: '1', mode: 'server' };
+    assert.deepEqual(refusedFields(await send(place, 'interfaces/:rack/:name/', changed, { path })), ['mode']);
+    done(await send(place, 'interfaces/:rack/:name/', { ...changed, ...RANGES, both_servers: 'true' }, { path }));
+    done(await send(place, 'interfaces/:rack/:name/', { ...changed, ...RANGES, lease_time: '12h' }, { path }));
+    assert.equal(asked.length, 1);
+  }));
+
+test('if the rack cannot search, DHCP is enabled, and the notice says that nothing was checked', () =>
+  withNetworks(async (_ask, place) => {
+    await reportHost(place);
+    answerSearches(place, undefined);
+    const outcome = await send(place, 'interfaces/add/', { ...RANGES, management: '2' }, { query: ETH2 });
+    assert.match(outcome?.kind === 'done' ? outcome.text : '', /could not be checked .*eth2/);
   }));
 
 test('a static range left as proposed moves out of the way of the dynamic range that a person wrote', () =>
