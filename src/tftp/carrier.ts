@@ -11,6 +11,8 @@ import { Carriage, type CarriageOrder, type CarriageReport } from './carriage.ts
 import { type CarriageMemory, CarriageState } from './carriage-state.ts';
 
 export interface Carrier {
+  /** A transfer is to come. */
+  prepare(): void;
   tell(order: CarriageOrder): void;
   /** Carries out the orders given until now; no report follows. */
   stop(): Promise<void>;
@@ -34,7 +36,7 @@ interface ThreadDeps extends CarrierDeps {
 
 type Thread = KernelThread<CarriageOrder, CarriageReport>;
 
-/** In a thread that starts with the first transfer: a rack without TFTP clients saves its memory. */
+/** In a thread that starts before the first transfer: a rack without TFTP clients saves its memory. */
 export class ThreadCarrier implements Carrier {
   readonly #deps: ThreadDeps;
   #thread: Promise<Thread | undefined> | undefined;
@@ -43,9 +45,13 @@ export class ThreadCarrier implements Carrier {
     this.#deps = deps;
   }
 
-  tell(order: CarriageOrder): void {
+  prepare(): void {
     this.#thread ??= this.#start();
-    void this.#thread.then((thread) => thread?.tell(order));
+  }
+
+  tell(order: CarriageOrder): void {
+    this.prepare();
+    void this.#thread?.then((thread) => thread?.tell(order));
   }
 
   async stop(): Promise<void> {
@@ -101,6 +107,8 @@ export class OwnCarrier implements Carrier {
       onExpect: (at) => this.#alarm.expect(at),
     });
   }
+
+  prepare(): void {}
 
   tell(order: CarriageOrder): void {
     this.#carriage.obey(order);

@@ -22,6 +22,7 @@ type TftpRefusal =
   | 'path-not-allowed'
   | 'write'
   | 'mode'
+  | 'option'
   | 'netascii-too-large'
   | 'busy'
   | 'network-not-served'
@@ -31,6 +32,7 @@ export const TFTP_REASONS: Readonly<Record<TftpRefusal, string>> = {
   'path-not-allowed': 'The name leads out of the boot tree, is too long, or holds a control character.',
   write: 'This server is read-only.',
   mode: 'The transfer mode is neither octet nor netascii.',
+  option: 'blksize, timeout or windowsize is outside the range that its RFC allows.',
   'netascii-too-large': 'The file is too large for netascii; the client must request it in octet mode.',
   busy: 'Too many transfers at once, in all or from this address; the client retries.',
   'network-not-served': 'The client is in no network of cluster_interfaces or tftp.allow.',
@@ -131,7 +133,7 @@ export const TFTP_EVENTS = {
     text: (event) => `Was refused ${fileText(event)} by TFTP: ${reasonText(event.reason)}`,
     explanation:
       'reason says why: path-not-allowed (the name leads out of the tree), write (this server is read-only), mode (neither octet nor ' +
-      'netascii), netascii-too-large (request octet mode), busy (too many transfers at once, in all or from this address; the client retries), ' +
+      'netascii), option (blksize, timeout or windowsize is outside its range), netascii-too-large (request octet mode), busy (too many transfers at once, in all or from this address; the client retries), ' +
       'blind (too many requests without options from this address, or its /24, were never acknowledged: another host probably sends them), ' +
       'network-not-served (the client is in no network of cluster_interfaces and was not answered; if it should load from here, add its ' +
       'network to tftp.allow: for instance a machine behind a router that gets its address from another DHCP server).',
@@ -237,6 +239,7 @@ export const TFTP_COUNTERS = [
   'refused-path',
   'refused-write',
   'refused-mode',
+  'refused-option',
   'refused-busy',
   'refused-network',
   'refused-blind',

@@ -5,8 +5,8 @@
 //    reach a host that never asked.
 // 2. The effects of a forged datagram (an error reply, an event) are limited in rate; every refusal is counted.
 // 3. A change of the settings opens and closes only what changed; running transfers continue to their end.
-// 4. A packet that belongs to no transfer is not answered. Deviates from RFC 1350 §4 (an error to a wrong port) because that would tell a
-//    stranger which ports carry a transfer.
+// 4. A packet that belongs to no transfer is not answered. Deviates from RFC 1350 §4 (error 5 to a wrong port) because that would tell a
+//    stranger which ports carry a transfer: the kernel reports each of them closed, by ICMP, to everybody but its client.
 // 5. Beginning a transfer costs twenty times as much as reading its request. So requests begin in turns by address, within
 //    BEGIN_TIME_SHARE_MAX of the time: a flooding host waits behind its own requests. None is refused because of earlier ones from its
 //    address, which may be forged: at the bound the oldest gives way, and its client retries.
@@ -29,6 +29,7 @@ import { TFTP_COUNTERS, type TftpCounter, type TftpEvent } from './events.ts';
 import { Listener, peerKey } from './listener.ts';
 import { decodePacket, describeRequestFault, encodeError, TFTP_ERROR, type TftpRequest } from './packet.ts';
 import { requestEvent, Session, sameRequest } from './session.ts';
+import { describeOptionFault } from './terms.ts';
 import { BUSY_TEXT, Transfers } from './transfers.ts';
 
 /** A request this soon after a packet of its transfer is the network's copy, in milliseconds. */
@@ -70,6 +71,7 @@ interface TftpDeps {
 const REFUSALS = {
   write: { counter: 'refused-write', code: TFTP_ERROR.accessViolation, text: 'This server is read-only' },
   mode: { counter: 'refused-mode', code: TFTP_ERROR.illegalOperation, text: 'Mode must be octet or netascii' },
+  option: { counter: 'refused-option', code: TFTP_ERROR.optionRefused, text: 'An option is outside its range' },
   busy: { counter: 'refused-busy', code: TFTP_ERROR.notDefined, text: BUSY_TEXT },
 } as const satisfies Record<string, { counter: TftpCounter; code: number; text: string }>;
 
@@ -142,6 +144,11 @@ export class TftpServer {
       'send-errors': counted['send-errors'] + carried['send-errors'],
       active: this.#transfers.active,
     };
+  }
+
+  /** A machine was told to load a file: what carries transfers gets ready, because starting it takes a while. */
+  prepare(): void {
+    if (this.#listeners.size > 0) this.#carrier.prepare();
   }
 
   /** Visits each client that has answered, with the time of its last packet. @returns the number of transfers */
@@ -284,9 +291,11 @@ export class TftpServer {
   #onRequest(listener: Listener<Session>, request: TftpRequest, peer: Ipv4, port: number, now: Instant): void {
     this.#counters.add('requests');
     if (this.#isUnderWay({ listener, request, peer, port }, now)) return;
+    const optionFault = describeOptionFault(request.options);
     if (request.kind === 'write') this.#refuse(listener, request, peer, port, now, 'write');
     else if (request.mode !== 'octet' && request.mode !== 'netascii')
       this.#refuse(listener, request, peer, port, now, 'mode');
+    else if (optionFault !== undefined) this.#refuse(listener, request, peer, port, now, 'option', optionFault);
     else this.#waiting.offer(peer, { listener, request, peer, port });
   }
 
@@ -330,8 +339,9 @@ export class TftpServer {
     port: number,
     now: Instant,
     reason: keyof typeof REFUSALS,
+    text: string = REFUSALS[reason].text,
   ): void {
-    const { counter, code, text } = REFUSALS[reason];
+    const { counter, code } = REFUSALS[reason];
     this.#counters.add(counter);
     this.#sendError(listener, peer, port, now, code, text);
     const sample = this.#refusals.take('tftp.refused', now);

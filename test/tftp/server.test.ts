@@ -124,6 +124,26 @@ test('write requests and unknown modes are refused with their own errors', async
   assert.deepEqual(bench.kinds(), ['tftp.refused', 'tftp.refused']);
 });
 
+for (const [name, options, text] of [
+  ['RFC 2348: a block of less than 8 bytes', { blksize: 7 }, 'blksize must be 8 to 65464'],
+  ['RFC 2348: a block of more than 65464 bytes', { BlkSize: 65_465 }, 'blksize must be 8 to 65464'],
+  ['RFC 2349: a timeout of no second', { blksize: 1024, timeout: 0 }, 'timeout must be 1 to 255'],
+  ['RFC 2349: a timeout of more than 255 seconds', { timeout: 256 }, 'timeout must be 1 to 255'],
+  ['RFC 7440 §3: a window of no block', { windowsize: 0 }, 'windowsize must be 1 to 65535'],
+  ['RFC 7440 §3: a window of more than 65535 blocks', { windowsize: 65_536 }, 'windowsize must be 1 to 65535'],
+] as const)
+  test(`${name} is answered with error 8, and the next request is served`, async () => {
+    const bench = await Bench.start({ file: { bytes: content(10) } });
+    await bench.ask('file', options);
+    assert.deepEqual(
+      bench.take().map(({ packet }) => packet),
+      [{ kind: 'error', code: TFTP_ERROR.optionRefused, message: text }],
+    );
+    assert.equal((bench.events[0] as { reason?: string }).reason, 'option');
+    assert.equal(bench.server.counters()['refused-option'], 1);
+    assert.equal((await bench.load('file', { blksize: 8, timeout: 255, windowsize: 1 })).length, 10);
+  });
+
 test('netascii translates line ends, reports the translated size, and is refused for large files', async () => {
   const bench = await Bench.start({
     text: { bytes: Buffer.from('a\nb\rc') },

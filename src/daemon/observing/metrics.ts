@@ -163,6 +163,7 @@ function addTftp(out: Exposition, { tftp }: Rack): void {
       'refused-path',
       'refused-write',
       'refused-mode',
+      'refused-option',
       'refused-busy',
       'refused-blind',
       'refused-network',

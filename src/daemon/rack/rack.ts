@@ -321,6 +321,7 @@ export class Rack {
     }
     const boot = this.#boot;
     const plan = planBoot(query, boot);
+    if (plan !== undefined) this.tftp.prepare();
     return plan === undefined ? undefined : this.#loops.check(query, plan, boot, this.#parts.clock.now());
   }
 
