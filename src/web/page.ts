@@ -3,10 +3,16 @@
 // 1. Pages work without this script; they are then reloaded to show what is new.
 // 2. A refresh never disturbs the reader: a part with a focused field or selected text is not replaced, open details stay open, output
 //    scrolled to its end stays there, ticks and choices that were not sent stay, and so does the focus.
-// 3. This file imports nothing, because the browser gets it alone.
+// 3. The region's stream of events says when there is something new. A page that shows work, or has no stream, looks by itself. A hidden page
+//    has none: a browser opens only six connections to a host.
+// 4. This file imports nothing, because the browser gets it alone.
 
 const AT_WORK_MS = 1000;
 const AT_REST_MS = 3000;
+/** With a stream, for what makes no event. */
+const FOLLOWING_MS = 10_000;
+/** How many times as long as an answer takes the next request waits. */
+const RESTS = 10;
 const ANSWER_WAIT_MS = 10_000;
 /** How long a notice stays on a live page. */
 const NOTICE_MS = 10_000;
@@ -120,6 +126,7 @@ const stateOf = (): string | undefined => document.querySelector('#head .pill')?
 /** Fetches the page, updates what changed, and reports a region that does not answer. */
 async function refresh(): Promise<void> {
   if (document.hidden) return;
+  const startedAt = performance.now();
   try {
     const answer = await fetch(location.href, {
       cache: 'no-store',
@@ -150,11 +157,36 @@ async function refresh(): Promise<void> {
   } catch {
     showStatus(fresh?.dataset.silent, true);
   }
+  answerMs = performance.now() - startedAt;
 }
 
+let answerMs = 0;
+let stream: EventSource | undefined;
+let next: ReturnType<typeof setTimeout> | undefined;
+let isRefreshing = false;
+let hasNews = false;
+
 async function repeat(): Promise<void> {
+  hasNews = false;
+  isRefreshing = true;
   await refresh();
-  setTimeout(repeat, document.querySelector('[data-at-work]') === null ? AT_REST_MS : AT_WORK_MS);
+  isRefreshing = false;
+  const isAtWork = hasNews || document.querySelector('[data-at-work]') !== null;
+  const isFollowing = stream?.readyState === EventSource.OPEN;
+  const restMs = isAtWork ? AT_WORK_MS : isFollowing ? FOLLOWING_MS : AT_REST_MS;
+  next = setTimeout(repeat, Math.max(restMs, RESTS * answerMs));
+}
+
+function follow(path: string): void {
+  stream?.close();
+  stream = document.hidden ? undefined : new EventSource(path);
+  stream?.addEventListener('event', () => {
+    if (hasNews) return;
+    hasNews = true;
+    if (isRefreshing) return;
+    clearTimeout(next);
+    next = setTimeout(repeat, Math.max(AT_WORK_MS, RESTS * answerMs));
+  });
 }
 
 document.addEventListener('change', ({ target }) => {
@@ -167,7 +199,12 @@ showTickers(document);
 for (const one of document.querySelectorAll('pre[id]')) one.scrollTop = one.scrollHeight;
 const notice = document.querySelector('#notice');
 if (fresh !== null && notice !== null) setTimeout(() => notice.remove(), NOTICE_MS);
-if (fresh !== null) setTimeout(repeat, AT_WORK_MS);
+if (fresh !== null) next = setTimeout(repeat, AT_WORK_MS);
+const events = fresh?.dataset.events;
+if (events !== undefined) {
+  follow(events);
+  document.addEventListener('visibilitychange', () => follow(events));
+}
 
 const sum = document.querySelector<HTMLOutputElement>('#sum');
 

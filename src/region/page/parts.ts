@@ -75,12 +75,15 @@ function refusedText({ refusal, faults }: Frame, main: Html) {
   return html`<div class="alert red notice" role="alert">${said}</div>`;
 }
 
+/** Says that something has happened, not what: the page then loads itself. */
+export const STREAM_PATH = '/MAAS/events/stream/';
+
 /** A whole page with the navigation bar, the notice about the last action, and the refusal. */
 export function pageOf(frame: Frame, parts: PageParts): Html {
   const { viewer, notice } = frame;
   const { title, place, main, footer = nothing, isLive = false } = parts;
   const live = isLive
-    ? html`<span class="fresh" role="status" data-deleted="${words.frame.deleted}" data-silent="${words.frame.silent}">${words.frame.live}</span>`
+    ? html`<span class="fresh" role="status" data-events="${STREAM_PATH}" data-deleted="${words.frame.deleted}" data-silent="${words.frame.silent}">${words.frame.live}</span>`
     : nothing;
   const done =
     notice === '' ? nothing : html`<div id="notice" class="alert green notice" role="status">${notice}</div>`;

@@ -79,6 +79,7 @@ import {
   renderRefused,
   renderSignIn,
   renderUnknown,
+  STREAM_PATH,
 } from './parts.ts';
 import { findMoved, listAbove } from './paths.ts';
 import { PEOPLE_PAGE } from './people-page.ts';
@@ -198,6 +199,7 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
   app.post('/MAAS/accounts/authenticate/', (request, reply) => authenticate(listener, request, reply));
   app.post('/MAAS/logout/', inWords(signOut));
   app.post(LANGUAGE_PATH, inWords(chooseLanguage));
+  app.get(STREAM_PATH, inWords(following));
   for (const file of DOWNLOADS) app.get(file.path, inWords(downloading(file)));
   for (const page of PAGES) {
     const add = (to: FastifyInstance): void => {
@@ -327,7 +329,8 @@ const headerOf = (request: FastifyRequest, name: string) => {
 };
 
 /** True for a page's own refresh request (`src/web/page.ts`). */
-const isLive = (request: FastifyRequest) => headerOf(request, 'x-rackboot-live') !== undefined;
+const isLive = (request: FastifyRequest) =>
+  headerOf(request, 'x-rackboot-live') !== undefined || request.routeOptions.url === STREAM_PATH;
 
 const cookieNameOf = (request: FastifyRequest) => cookieName(request.headers.host);
 const tokenOf = (request: FastifyRequest) => findCookie(headerOf(request, 'cookie'), cookieNameOf(request));
@@ -404,6 +407,20 @@ const downloading = (page: DownloadDefinition): Handler =>
       .header('Content-Disposition', `attachment; filename="${file.name}"`)
       .send(file.text);
   });
+
+/** Tells a live page of each event that it is there. */
+const following: Handler = opening({ access: 'user' }, (reply, { viewer, peer }, listener) => {
+  const token = tokenOf(reply.request) ?? '';
+  const following = {
+    username: viewer.username,
+    address: peer.share,
+    filter: {},
+    after: undefined,
+    render: () => null,
+    isAllowed: async () => (await listener.sessions.find(token, false)) !== undefined,
+  };
+  return listener.send(reply, { kind: 'follow', following });
+});
 
 const refuseSearch = () => refuse('lists-limit', words.events.busy, { 'Retry-After': '5' });
 const refuseOpening = () => refuse('not-allowed', words.frame.onlyAdministrators);

@@ -17,6 +17,7 @@ import {
 import { eventSentence } from '../../../src/region/records/events.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin, hashOnce } from '../accounts/administrator.ts';
+import { PASSWORD as LIVE_PASSWORD, startRegion } from '../live.ts';
 import { makeRegion, type RegionPlace, report } from '../place.ts';
 
 const ELSEWHERE = '10.20.0.50';
@@ -169,6 +170,38 @@ test('few files are made or read at a time: a user who has them all gets no more
     await assertStatus(browser.ask('/MAAS/events/export/'), 200);
     assert.deepEqual([own.ended, others.ended.length], [[], 1]);
   }));
+
+test('a live page hears that something happened, not what; a stranger hears nothing', async () => {
+  const live = await startRegion();
+  try {
+    const url = `${live.origin}/MAAS/events/stream/`;
+    const stranger = await fetch(url, { redirect: 'manual' });
+    assert.equal(stranger.status, 303);
+    const form = new URLSearchParams({ username: 'admin', password: LIVE_PASSWORD, to: '/MAAS/' });
+    const signedIn = await fetch(`${live.origin}/MAAS/login/`, { method: 'POST', body: form, redirect: 'manual' });
+    const cookie = signedIn.headers.get('set-cookie')?.split(';', 1)[0] ?? '';
+    const heard = (await fetch(url, { headers: { cookie } })).body?.pipeThrough(new TextDecoderStream()).getReader();
+    assert.ok(heard);
+    await live.region.enlist(report([0x525400000001]));
+    let text = '';
+    while (!text.includes('data:')) text += (await heard.read()).value ?? assert.fail('the stream ended');
+    assert.match(text, /^data: null$/m);
+    const account = await (await fetch(`${live.origin}/MAAS/account/`, { headers: { cookie } })).text();
+    const csrf = /name="csrf" value="([^"]+)"/.exec(account)?.[1] ?? '';
+    await fetch(`${live.origin}/MAAS/logout/`, {
+      method: 'POST',
+      headers: { cookie },
+      body: new URLSearchParams({ csrf }),
+    });
+    // Rights are looked at once a second.
+    const macs = Array.from({ length: 50 }, (_, index) => 0x525400000002 + index);
+    const later = setInterval(() => void live.region.enlist(report([macs.pop() ?? 0])), 500);
+    while (!(await heard.read()).done);
+    clearInterval(later);
+  } finally {
+    await live.close();
+  }
+});
 
 test('signing out needs the form of the session: any other request is refused and keeps session and cookie', () =>
   withBrowser(async (browser) => {
