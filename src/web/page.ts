@@ -1,4 +1,4 @@
-// The script of every page: it refreshes live pages. Node strips the types (`files/browser-file.ts`).
+// The script of every page: it refreshes live pages, and checks forms while people write. Node strips the types (`files/browser-file.ts`).
 //
 // 1. Pages work without this script; they are then reloaded to show what is new.
 // 2. A refresh never disturbs the reader: a part with a focused field or selected text is not replaced, open details stay open, output
@@ -272,3 +272,55 @@ function watchUpload(): void {
 }
 
 watchUpload();
+
+/** How long after the last key a form is checked. */
+const CHECK_PAUSE_MS = 400;
+
+/** Shows what the region would answer to each field. */
+function showFaults(form: HTMLFormElement, next: HTMLFormElement): void {
+  for (const field of form.querySelectorAll('.field')) {
+    const control = field.querySelector<HTMLInputElement>('[name]');
+    const other = next.querySelector(`[name="${CSS.escape(control?.name ?? '')}"]`);
+    const fault = other?.closest('.field')?.querySelector('.fault');
+    field.querySelector('.fault')?.remove();
+    if (fault) field.insertBefore(fault, field.querySelector(':scope > .hint'));
+    for (const name of ['aria-invalid', 'aria-describedby']) {
+      const value = other?.getAttribute(name);
+      if (value) control?.setAttribute(name, value);
+      else control?.removeAttribute(name);
+    }
+  }
+}
+
+/** Asks the region what it would answer to a form as it is written. It changes nothing. */
+async function checkForm(form: HTMLFormElement, signal: AbortSignal): Promise<void> {
+  const written = new URLSearchParams();
+  for (const [name, value] of new FormData(form))
+    if (typeof value === 'string' && name !== 'csrf') written.append(name, value);
+  const answer = await fetch(`${form.dataset.check}&${written}`, {
+    cache: 'no-store',
+    headers: { 'X-Rackboot-Live': '1' },
+    signal,
+  });
+  if (!answer.ok || answer.redirected) return;
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  const next = page.querySelector<HTMLFormElement>('form[data-check]');
+  if (next === null) return;
+  showFaults(form, next);
+  const [picture, drawn] = [document, page].map((one) => one.querySelector('#checked'));
+  if (picture && drawn) picture.replaceWith(drawn);
+  const [says, said] = [document, page].map((one) => one.querySelector('#check-says'));
+  if (says) says.textContent = said?.textContent ?? '';
+}
+
+let checking = new AbortController();
+document.addEventListener('input', ({ target }) => {
+  const form = target instanceof Element ? target.closest<HTMLFormElement>('form[data-check]') : null;
+  if (form === null) return;
+  checking.abort();
+  checking = new AbortController();
+  const { signal } = checking;
+  // A region that does not answer shows that when the form is sent.
+  const check = () => (signal.aborted ? undefined : checkForm(form, signal).catch(() => undefined));
+  setTimeout(check, CHECK_PAUSE_MS);
+});

@@ -206,20 +206,23 @@ interface FormParts {
   readonly back?: string;
   /** True if it has a file field. */
   readonly isUpload?: boolean;
+  /** Where the script of the page asks what the operation would answer to the fields as they are written. */
+  readonly check?: string;
   /** True for a single button in a row, without padding. */
   readonly isInline?: boolean;
 }
 
 /** A form that changes something; empty for viewers who cannot send one. */
 export function formOf({ viewer }: View, parts: FormParts): Html {
-  const { to = '', body, submit, tone = 'primary', back, isInline = false, isUpload = false } = parts;
+  const { to = '', body, submit, tone = 'primary', back, check, isInline = false, isUpload = false } = parts;
   if (viewer.csrf === '') return nothing;
   const action = to === '' ? nothing : html` action="${to}"`;
   const cancel = back === undefined ? nothing : html`<a class="button plain" href="${back}">${words.forms.cancel}</a>`;
   const button = html`<button class="button ${tone}">${submit}</button>`;
   const buttons = isInline ? button : html`<div class="buttons">${button}${cancel}</div>`;
+  const checked = check === undefined ? nothing : html` data-check="${check}"`;
   const encoding = isUpload ? html` enctype="multipart/form-data"` : nothing;
   return html`
-    <form method="post"${action}${encoding} class="${isInline ? 'inline' : 'form'}">
+    <form method="post"${action}${checked}${encoding} class="${isInline ? 'inline' : 'form'}">
     ${hiddenField('csrf', viewer.csrf)}${body}${buttons}</form>`;
 }

@@ -20,27 +20,33 @@ import {
   rangesOverlap,
 } from '../../net/address.ts';
 import { isRefusal, type Refusal, refuseField } from '../api/call/answer.ts';
+import { withoutKey } from '../api/racks/interface-operations.ts';
 import { type NetworkView, type SubnetView, subnetWithId } from '../networks/network-view.ts';
 import { networkIn } from '../racks/cluster-interface.ts';
 import type { Rack } from '../records/rack.ts';
+import type { RefusalWord } from '../records/refusal.ts';
 import { pinText } from '../records/settings-refusal.ts';
 import { type AddressUse, renderAddressMap, runsOf } from './address-map.ts';
 import { areaField, checkField, choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';
 import { acceptedRacks, type DhcpPlace, hostPlaces, placeLink, placePath } from './host-places.ts';
 import { interfacePath, NETWORKS_PATH, subnetPath } from './networks-page.ts';
-import { cell, pageOf } from './parts.ts';
+import { cell, pageOf, seeFaults } from './parts.ts';
 import { bothField, checkSecondServer, givesAddresses } from './second-server.ts';
 import { proposeRanges, readEntries, usesOf } from './subnet-addresses.ts';
 import { none, orNone } from './values.ts';
 import {
   CHANGE_SETTINGS,
+  faultsOf,
   given,
   mayCall,
   type Outcome,
   operate,
+  outcomeOf,
   type PageDefinition,
   queryValue,
+  refusalText,
   submit,
+  tryOut,
   type View,
 } from './view.ts';
 import { words } from './words.ts';
@@ -253,7 +259,8 @@ interface DhcpOffer {
  * @param path of the page that has it
  * @param isProposing true to take the only free network of a rack's host if the query chooses none
  */
-export async function offerDhcp(view: View, path: string, isProposing = false): Promise<DhcpOffer> {
+export async function offerDhcp(shown: View, path: string, isProposing = false): Promise<DhcpOffer> {
+  const view = await checked(shown);
   const networks = await view.region.networks.look();
   const free =
     isProposing && queryValue(view, 'all') === ''
@@ -277,9 +284,10 @@ export async function offerDhcp(view: View, path: string, isProposing = false): 
     title,
     content: html`
       <p class="soft">${about}${others}</p>${foreignPart(subnet)}${outwardPart(place)}
-      ${network === undefined ? nothing : html`<div class="sheet stacked">${renderAddressMap(network, runs)}</div>`}
+      ${await checkPart(view, place, runs, values)}
       <div class="sheet narrow stacked">${formOf(view, {
         to: placePath(path, place),
+        check: `${placePath(path, place)}&${CHECK}=yes`,
         body: [
           ...where,
           ...FIRST_FIELDS.map((field) => controlOf(view, field, values)),
@@ -292,6 +300,43 @@ export async function offerDhcp(view: View, path: string, isProposing = false): 
         ...(isProposing ? {} : { back: subnet === undefined ? NETWORKS_PATH : subnetPath(subnet.subnet.id) }),
       })}</div>`,
   };
+}
+
+/** With it, the query has the fields of the form as they are written. */
+const CHECK = 'check';
+
+/** The view for such a query: with what the operation would answer, at its fields. */
+async function checked(view: View): Promise<View> {
+  if (queryValue(view, CHECK) === '') return view;
+  const written = { ...view, given: view.query };
+  const request = await requestOf(written);
+  if (request === undefined) return view;
+  const answer = isRefusal(request) ? request : await tryOut(written, CHANGE_SETTINGS, {}, request.values);
+  if (answer.kind !== 'refusal') return { ...written, refusal: '' };
+  const refusal = inWords(answer);
+  return { ...written, refusal: refusalText(refusal), faults: faultsOf(refusal) };
+}
+
+/** What the script of the page replaces while a person writes: the picture with the ranges of the form, and whether they fit. */
+async function checkPart(view: View, place: DhcpPlace, runs: readonly AddressUse[], values: Settings): Promise<Html> {
+  const { network } = place;
+  const text =
+    view.faults === undefined ? (view.refusal === '' ? words.interfaces.fits : '') : seeFaults(view.faults.size);
+  const says = html`<p class="small" id="check-says" role="status">${text}</p>`;
+  if (network === undefined) return html`<div id="checked"></div>${says}`;
+  const written = view.refusal === undefined ? new Map(Object.entries(values)) : sentFields(view, FIRST_FIELDS);
+  const sent = isRefusal(written) ? new Map() : await clearOfDynamic(view, place, written);
+  const wanted = (
+    [
+      ['ip_range', 'dynamic'],
+      ['static_ip_range', 'static'],
+    ] as const
+  ).flatMap(([name, kind]) => {
+    const range = sentRange(sent, name);
+    return range === undefined || range.low > range.high ? [] : [{ ...range, kind, owner: '' }];
+  });
+  const map = renderAddressMap(network, runsOf(network, [...runs, ...wanted]));
+  return html`<div class="sheet stacked" id="checked">${map}</div>${says}`;
 }
 
 async function renderAdd(view: View): Promise<Html> {
@@ -330,8 +375,16 @@ async function clearOfDynamic(view: View, { network, ip }: DhcpPlace, sent: Sent
   return new Map([...others, ...Object.entries(bounds('static_ip_range', moved))]);
 }
 
-/** Does what the form that enables DHCP asks for. */
-export async function enableDhcp(view: View): Promise<Outcome> {
+/** What the form that enables DHCP asks for. */
+interface DhcpRequest {
+  readonly place: DhcpPlace;
+  readonly sent: Sent;
+  readonly network: string;
+  readonly values: { readonly changes: string; readonly rack: string };
+}
+
+/** Undefined: the query chooses no network. */
+async function requestOf(view: View): Promise<DhcpRequest | Refusal | undefined> {
   const { region } = view;
   const place = chosenPlace(view, await region.networks.look());
   if (place === undefined) return undefined;
@@ -347,12 +400,36 @@ export async function enableDhcp(view: View): Promise<Outcome> {
     place.interface === '' ? { relayed: true, network } : { interface: place.interface, ip: place.ip, network };
   const fields = [...sent].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
   const key = `${INTERFACES_KEY}.${wanted === '' ? freeName(taken, place) : wanted}`;
+  const changes = JSON.stringify([{ key, value: { ...at, ...Object.fromEntries(fields) } }]);
+  return { place, sent, network, values: { changes, rack: place.rack } };
+}
+
+const FIELD_OF_INTERFACE = /^cluster_interfaces\.[^.]+\.(\w+)/;
+
+/** A refusal of settings in the words of the form: at its fields, which it names by their labels and not as keys. */
+function inWords(refusal: Refusal): Refusal {
+  const labels: Readonly<Record<string, { readonly label: string }>> = words.interfaces.fields;
+  const named = (text: string) => text.replace(/\b[a-z]+(?:_[a-z]+)+\b/g, (name) => labels[name]?.label ?? name);
+  const fields: Record<string, RefusalWord[]> = {};
+  for (const [field, found] of Object.entries(refusal.fields ?? {})) {
+    for (const word of found) {
+      const own = FIELD_OF_INTERFACE.exec(word.part?.name ?? '')?.[1] ?? field;
+      fields[own] = [...(fields[own] ?? []), { name: word.name, text: named(withoutKey(word).text) }];
+    }
+  }
+  return refusal.fields === undefined ? refusal : { ...refusal, fields };
+}
+
+/** Does what the form that enables DHCP asks for. */
+export async function enableDhcp(view: View): Promise<Outcome> {
+  const request = await requestOf(view);
+  if (request === undefined || isRefusal(request)) return request;
+  const { place, sent, network, values } = request;
   const unchecked = await checkSecondServer(view, { ...place, sent });
   if (typeof unchecked !== 'string') return unchecked;
-  const changes = JSON.stringify([{ key, value: { ...at, ...Object.fromEntries(fields) } }]);
-  const answer = await operate(view, CHANGE_SETTINGS, {}, { changes, rack: place.rack });
-  if (answer.kind === 'refusal') return answer;
-  const made = (await region.networks.look()).subnets.find(({ subnet }) => subnet.cidr === network);
+  const answer = await operate(view, CHANGE_SETTINGS, {}, values);
+  if (answer.kind === 'refusal') return inWords(answer);
+  const made = (await view.region.networks.look()).subnets.find(({ subnet }) => subnet.cidr === network);
   return {
     kind: 'done',
     to: made === undefined ? PATH : subnetPath(made.subnet.id),
@@ -452,7 +529,8 @@ async function change(view: View): Promise<Outcome> {
   const unchecked = await checkSecondServer(view, { rack, interface: at, sent });
   if (typeof unchecked !== 'string') return unchecked;
   const text = `${saved} ${unchecked}`.trim();
-  return submit(view, CHANGE_SETTINGS, {}, { changes: JSON.stringify(changes), rack }, to, text);
+  const answer = await operate(view, CHANGE_SETTINGS, {}, { changes: JSON.stringify(changes), rack });
+  return outcomeOf(answer.kind === 'refusal' ? inWords(answer) : answer, to, text);
 }
 
 /** What a list of choices shows where the cluster interface has no value. */

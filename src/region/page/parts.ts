@@ -65,13 +65,15 @@ function accountLinks(viewer: Viewer, place: Place) {
 
 type Frame = Pick<View, 'viewer' | 'pages' | 'notice' | 'refusal' | 'faults'>;
 
+export const seeFaults = (count: number): string => (count === 1 ? words.frame.seeField : words.frame.seeFields);
+
 /** The refusal; if the faulty fields show all of it, only a reference to them. */
 function refusedText({ refusal, faults }: Frame, main: Html) {
-  if (refusal === undefined) return nothing;
+  if (refusal === undefined || refusal === '') return nothing;
   const names = [...(faults?.keys() ?? [])];
   const text = main.toString();
   const isSaid = names.length > 0 && names.every((name) => text.includes(`id="${faultId(name)}"`));
-  const said = !isSaid ? codeIn(refusal) : names.length === 1 ? words.frame.seeField : words.frame.seeFields;
+  const said = isSaid ? seeFaults(names.length) : codeIn(refusal);
   return html`<div class="alert red notice" role="alert">${said}</div>`;
 }
 

@@ -139,6 +139,30 @@ export async function operate(
   return await runOperation([operation], operation.method, call, fields);
 }
 
+/** Carries an answer out of a transaction that is rolled back. */
+class Tried extends Error {
+  readonly answer: Answer;
+
+  constructor(answer: Answer) {
+    super('tried out');
+    this.answer = answer;
+  }
+}
+
+/** What `operate` would answer. Nothing is changed: its transaction is rolled back. */
+export async function tryOut(view: View, ...operation: Last<Parameters<typeof operate>>): Promise<Answer> {
+  try {
+    return await view.region.transact<never>(async () => {
+      throw new Tried(await operate(view, ...operation));
+    });
+  } catch (error) {
+    if (error instanceof Tried) return error.answer;
+    throw error;
+  }
+}
+
+type Last<T> = T extends readonly [View, ...infer Rest] ? Rest : never;
+
 export const outcomeOf = (answer: Answer, to: string, text: string): Outcome =>
   answer.kind === 'refusal' ? answer : { kind: 'done', to, text };
 

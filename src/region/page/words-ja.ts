@@ -801,6 +801,7 @@ export const JAPANESE: Translation = {
     further: 'その他',
     name: { label: '名前', hint: '既定: ネットワークインターフェースの名前。' },
     taken: (name) => `このラックにはクラスターインターフェース${name}がすでにあります。別の名前を選んでください。`,
+    fits: 'この値で使えます。',
     notJson:
       'JSONではありません。[{"code": 42, "type": "ip-list", "value": ["10.20.0.1"]}]のようなリストを指定してください。',
     pinned: (place) => `この設定の場所: ${place}。そこで変更してください。`,

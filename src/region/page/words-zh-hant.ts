@@ -1506,6 +1506,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     further: '更多',
     name: { label: '名稱', hint: '預設：網路介面的名稱。' },
     taken: (name) => `此機架控制器已有叢集介面 ${name}：請選擇其他名稱。`,
+    fits: '這些值可以使用。',
     notJson: '這不是 JSON：請輸入清單，例如 [{"code": 42, "type": "ip-list", "value": ["10.20.0.1"]}]。',
     pinned: (place) => `已由設定檔設定 (${place})：請在那裡變更。`,
     deleteIt: '刪除此叢集介面',

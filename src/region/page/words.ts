@@ -586,6 +586,7 @@ const INTERFACES = {
   further: 'More',
   name: { label: 'Name', hint: 'Default: that of the network interface.' },
   taken: (name: string) => `The rack has a cluster interface ${name}: choose another name.`,
+  fits: 'These values fit.',
   notJson: 'This is not JSON: give a list such as [{"code": 42, "type": "ip-list", "value": ["10.20.0.1"]}].',
   /** @param place `written in FILE as KEY` */
   pinned: (place: string) => `It is ${place}: change it there.`,

@@ -199,6 +199,72 @@ test('if the rack cannot search, DHCP is enabled, and the notice says that nothi
     assert.match(outcome?.kind === 'done' ? outcome.text : '', /could not be checked .*eth2/);
   }));
 
+const FITTING = {
+  management: '2',
+  ip_range_low: '172.16.9.10',
+  ip_range_high: '172.16.9.19',
+  static_ip_range_low: '172.16.9.30',
+  static_ip_range_high: '172.16.9.39',
+};
+const squaresOf = (page: string, kind: string): string =>
+  new RegExp(`<title>([^<]*)</title><rect class="${kind}"`).exec(page)?.[1] ?? '';
+
+test('a form that is checked while it is written says what would be refused, draws its ranges and changes nothing', () =>
+  withNetworks(async (_ask, place) => {
+    await reportHost(place);
+    const checked = (texts: Texts) => show(place, 'interfaces/add/', { query: { ...ETH2, check: 'yes', ...texts } });
+    const good = await checked(FITTING);
+    assert.match(good, /id="check-says" role="status">[^<]+</);
+    assert.doesNotMatch(good, /class="fault"|role="alert"/);
+    assert.match(good, /name="ip_range_low"[^>]* value="172\.16\.9\.10"/);
+    assert.match(squaresOf(good, 'dynamic'), /172\.16\.9\.10 – 172\.16\.9\.19/);
+    assert.match(squaresOf(good, 'static'), /172\.16\.9\.30/);
+    const bad = await checked({ ...FITTING, static_ip_range_low: '172.16.9.15', router_ip: '10.1.1.1' });
+    const faults = [...bad.matchAll(/class="fault" id="f-(\w+)-fault"/g)].map(([, name]) => name);
+    assert.deepEqual(faults.toSorted(), ['router_ip', 'static_ip_range_low']);
+    assert.equal(entryOf(place, 'eth2'), undefined);
+    done(await send(place, 'interfaces/add/', FITTING, { query: ETH2 }));
+    assert.equal(entryOf(place, 'eth2')?.ip_range_low, '172.16.9.10');
+  }));
+
+test('a form to be checked names the page that checks it, and its picture shows the ranges that it proposes', () =>
+  withNetworks(async (_ask, place) => {
+    await reportHost(place);
+    const form = await show(place, 'interfaces/add/', { query: ETH2 });
+    const check = /data-check="([^"]+)"/.exec(form)?.[1]?.replaceAll('&amp;', '&') ?? assert.fail();
+    const query = Object.fromEntries(new URL(check, 'http://rack').searchParams);
+    assert.deepEqual(query, { ...ETH2, check: 'yes' });
+    assert.match(squaresOf(form, 'dynamic'), /172\.16\.9\.128/);
+  }));
+
+test('faults of a form of DHCP name its fields by their labels, at the field that each is about', () =>
+  withNetworks(async (_ask, place) => {
+    await reportHost(place);
+    const texts = {
+      ...FITTING,
+      ip_range_low: '172.16.9.25',
+      dns_servers: '9.9.9.9 nowhere',
+      options: '[{"name":"nope","value":"1"}]',
+    };
+    const refused = await send(place, 'interfaces/add/', texts, { query: ETH2 });
+    assert.deepEqual(refusedFields(refused)?.toString().split(',').toSorted(), [
+      'dns_servers',
+      'ip_range_low',
+      'options',
+    ]);
+    const said =
+      refused?.kind === 'refusal'
+        ? Object.values(refused.fields ?? {})
+            .flat()
+            .map(({ text }) => text)
+        : [];
+    for (const text of said) assert.doesNotMatch(text, /cluster_interfaces|ip_range_/);
+    assert.ok(
+      said.some((text) => text.includes('Dynamic range, last address')),
+      said.join(' | '),
+    );
+  }));
+
 test('a static range left as proposed moves out of the way of the dynamic range that a person wrote', () =>
   withNetworks(async (_ask, place) => {
     await reportHost(place);
