@@ -4,6 +4,7 @@
 // 2. Events that any host can trigger at will are sampled: `count` says how often the event happened.
 
 import {
+  configuredText,
   detailsText,
   FILE_REASONS,
   fileText,
@@ -11,7 +12,6 @@ import {
   reasonsOf,
   sizeText,
   speedText,
-  toldText,
 } from '../boot/boot-words.ts';
 import { cleanText } from '../clean-text.ts';
 import { type CommonParams, eventsWith, type Forms, type ParamsOf, type RackEvent } from '../event.ts';
@@ -174,7 +174,7 @@ export const HTTP_EVENTS = {
     level: 'info',
     message: 'Configuration sent by HTTP',
     fields: ['file', 'bytes', 'purpose'],
-    text: (event) => toldText(event.purpose ?? 'nothing'),
+    text: (event) => configuredText(event.purpose),
     explanation:
       'A loader has received the configuration rendered for this machine; purpose says what the machine will do.',
   }),
@@ -191,7 +191,7 @@ export const HTTP_EVENTS = {
     level: 'warning',
     message: 'HTTP request refused',
     fields: ['file', 'reason'],
-    text: (event) => `Was refused ${fileText(event)} by HTTP: ${reasonText(event.reason)}`,
+    text: (event) => `Requested ${fileText(event)} by HTTP, which was refused: ${reasonText(event.reason)}`,
     explanation:
       'reason says why: path-not-allowed (the name leads out of the tree), method (files accept only GET and HEAD), ' +
       'target-too-long, target-form and target-escape (the request line is malformed), several-hosts (the request has two Host fields), ' +
@@ -212,7 +212,7 @@ export const HTTP_EVENTS = {
     message: 'HTTP download stalled',
     fields: ['file', 'bytes', 'milliseconds'],
     text: (event) =>
-      `Has stalled for ${formatSpan(event.milliseconds ?? 0)} loading ${fileText(event)} by HTTP, after ${sizeText(event)}: check its screen`,
+      `Stalled for ${formatSpan(event.milliseconds ?? 0)} loading ${fileText(event)} by HTTP, after ${sizeText(event)}: check its screen`,
     explanation:
       'The connection is open, but the machine has taken nothing of the file for half a minute; bytes says how much it has, milliseconds how ' +
       'long it has stalled. It may hang, be switched off, or have lost its cable: look at its screen. The rack waits two to four ' +

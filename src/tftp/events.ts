@@ -4,6 +4,7 @@
 // 2. Events that a single forged datagram can cause are sampled: `count` says how many occurrences an event represents.
 
 import {
+  configuredText,
   detailsText,
   FILE_REASONS,
   fileText,
@@ -11,7 +12,6 @@ import {
   reasonsOf,
   sizeText,
   speedText,
-  toldText,
 } from '../boot/boot-words.ts';
 import { counted } from '../counted.ts';
 import { type CommonParams, eventsWith, type Forms, type ParamsOf, type RackEvent } from '../event.ts';
@@ -102,7 +102,7 @@ export const TFTP_EVENTS = {
     text: (event) =>
       event.purpose === undefined
         ? `Loaded ${fileText(event)} by TFTP${detailsText(speedText(event), termsOf(event))}`
-        : toldText(event.purpose),
+        : configuredText(event.purpose),
     explanation:
       'A machine has loaded this file and acknowledged its last block. If repeatedBlocks is above a few per cent of the file, the network loses ' +
       'packets. With blockBytes 512 and windowBlocks 1 a transfer is slow on any server; the loader chose these values.',
@@ -130,7 +130,7 @@ export const TFTP_EVENTS = {
     level: 'warning',
     message: 'TFTP request refused',
     fields: ['file', 'reason'],
-    text: (event) => `Was refused ${fileText(event)} by TFTP: ${reasonText(event.reason)}`,
+    text: (event) => `Requested ${fileText(event)} by TFTP, which was refused: ${reasonText(event.reason)}`,
     explanation:
       'reason says why: path-not-allowed (the name leads out of the tree), write (this server is read-only), mode (neither octet nor ' +
       'netascii), option (blksize, timeout or windowsize is outside its range), netascii-too-large (request octet mode), busy (too many transfers at once, in all or from this address; the client retries), ' +
@@ -142,8 +142,7 @@ export const TFTP_EVENTS = {
     level: 'warning',
     message: 'TFTP transfer gave way to another',
     fields: ['file', 'bytes'],
-    text: (event) =>
-      `Was displaced by another client while loading ${fileText(event)} by TFTP, after ${sizeText(event)}`,
+    text: (event) => `Gave way to another client while loading ${fileText(event)} by TFTP, after ${sizeText(event)}`,
     explanation:
       'All places for transfers, or all of one address, were taken, so the address with the most transfers lost one to a newcomer; its ' +
       'client retries. If bytes is above 0, that address had more transfers than its share: check what runs there. If bytes is 0 or absent, the ' +

@@ -83,7 +83,7 @@ describe('a trace', { skip: missing('linux') }, () => {
     const said = steps.map(({ text }) => text).join('\n');
     assert.match(said, /Offered 127\.117\.0\.\d+ \(new\) and lpxelinux\.0 \(BIOS, PXE\)/);
     assert.match(said, /Loaded lpxelinux\.0 by TFTP \(43\.0 KiB in \d+/);
-    assert.match(said, /Was told to enlist \(/);
+    assert.match(said, /Loaded its configuration to enlist \(/);
     assert.match(said, /commissioning\/linux by HTTP \(8\.0 MiB/);
     assert.match(said, /Reported its hardware \(/);
     assert.match(waiting, /^its next boot|^nothing more from this rack/);

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { eventText } from '../../src/observe/event-text.ts';
 import { eventText as pageText } from '../../src/region/page/values.ts';
+import type { Happening } from '../../src/region/records/events.ts';
 import { levelOfReport } from '../../src/region/records/machine-event.ts';
 import { EVENT_KINDS } from '../../src/region/reports/reported.ts';
 import { reportParams } from '../../src/uplink/rack-uplink.ts';
@@ -81,9 +82,28 @@ test('keys, interfaces, files and machines keep their spelling, in the log and o
   assert.equal(reported('interface.serving', 1).slice(0, 12), 'lo is served');
   assert.match(reported('config.changed', 1), /^http_proxy is now /);
   const own = (command: string): string => pageText({ code: 'command', params: { command, comment: '' } });
-  assert.equal(own('was switched on'), 'Was switched on');
+  assert.equal(own('switched on'), 'Switched on');
   assert.equal(own('http_proxy is set'), 'http_proxy is set');
   assert.equal(own('dhcp.authoritative is set'), 'dhcp.authoritative is set');
+});
+
+test('events say what somebody did, and when, as all others do', () => {
+  for (const kind of EVENT_KINDS.keys()) assert.doesNotMatch(reported(kind, 2), /^[0-9a-f:]{17} (?:was|were|has) /, kind);
+  const heardMs = Date.UTC(2026, 10, 22, 13, 37, 4);
+  const own: readonly (readonly [Happening, string])[] = [
+    [{ code: 'power-switched', params: { task: 'cycle' } }, 'Switched off and on'],
+    [{ code: 'power-seen', params: { state: 'on' } }, 'Turned on, but not by Rackboot'],
+    [{ code: 'network-wanted', params: {} }, 'Asked to boot from the network again'],
+    [
+      { code: 'settings-changed', params: { changes: [{ key: 'dns.upstream', isRemoved: false }] } },
+      'Set dns.upstream',
+    ],
+    [
+      { code: 'rack-away', params: { rack: 'rack-2', heardMs } },
+      'Rack rack-2 has been silent since 2026-11-22 13:37 UTC',
+    ],
+  ];
+  for (const [event, text] of own) assert.equal(pageText(event), text);
 });
 
 /** The kinds that people follow at INFO; everything else that machines do is traffic. */

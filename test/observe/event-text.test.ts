@@ -185,7 +185,7 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
     },
     'Loaded lpxelinux.0 by TFTP (43.0 KiB in 412 ms, blocks of 1408, 3 blocks sent again)',
   ],
-  [{ kind: 'tftp.sent', file: 'grub/grub.cfg', purpose: 'enlist', bytes: 300 }, 'Was told to enlist'],
+  [{ kind: 'tftp.sent', file: 'grub/grub.cfg', purpose: 'enlist', bytes: 300 }, 'Loaded its configuration to enlist'],
   [
     { kind: 'tftp.missing', file: 'x.lst', reason: 'not-in-tree' },
     'Requested x.lst by TFTP: there is no such file in the boot tree (not-in-tree)',
@@ -238,7 +238,7 @@ test('a client without a known hardware address is named by its IP address', () 
     eventText({ at, address: ADDRESS, ...fields });
   assert.match(
     reported({ kind: 'tftp.refused', reason: 'network-not-served' }),
-    /^10\.20\.0\.100 was refused a file by TFTP: /,
+    /^10\.20\.0\.100 requested a file by TFTP, which was refused: /,
   );
   assert.match(reported({ kind: 'http.missing', file: '/x' }), /^10\.20\.0\.100 requested \/x by HTTP/);
   assert.equal(reported({ kind: 'tftp.listening', port: 69 }), 'TFTP listens on 10.20.0.100:69');

@@ -14,7 +14,8 @@ import { signIn } from './sign-in.ts';
 
 const ATTACK = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
 /** About the longest log line of a boot, with the name of its rack. */
-const WORDY = 'Was told to run the ephemeral environment (/pxelinux.cfg/01-52-54-00-00-00-01, HTTP) (rack-2)';
+const WORDY =
+  'Loaded its configuration to run the ephemeral environment (/pxelinux.cfg/01-52-54-00-00-00-01, HTTP) (rack-2)';
 
 const LOG = '/MAAS/machines/52:54:00:00:00:01/events/?level=all';
 /** Each section by its link, with what it shows of a machine that has only begun to boot. */

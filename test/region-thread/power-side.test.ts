@@ -164,7 +164,7 @@ powerTest(
     const said = (await powered.region.store.listEvents({ limit: 3 })).map(
       (event) => `${event.type} ${sentenceOf(event)}`,
     );
-    assert.ok(said.includes('NODE_POWERED_ON was switched off and on: switched on'), said.join('; '));
+    assert.ok(said.includes('NODE_POWERED_ON switched off and on: switched on'), said.join('; '));
     await powered.region.life.signal(id, { status: 'OK', stage: '', message: '' });
     await pass(clock, 2_000);
     assert.deepEqual(powered.changes('a').slice(3), ['off hard']);
@@ -173,7 +173,7 @@ powerTest(
     await pass(clock, 3_000);
     assert.deepEqual(powered.changes('a').slice(4), ['off hard', 'netboot', 'on']);
     const last = (await powered.region.store.listEvents({ limit: 3 })).map(sentenceOf);
-    assert.ok(last.includes('was switched on: switched on'), last.join('; '));
+    assert.ok(last.includes('switched on: switched on'), last.join('; '));
   },
 );
 
@@ -288,7 +288,7 @@ powerTest(
     powered.controller('a').state = 'on';
     await pass(clock, 2 * QUESTION_EVERY_MS, 500);
     const [event] = await powered.region.store.listEvents({ limit: 1 });
-    assert.deepEqual([event?.type, sentenceOf(event)], ['NODE_POWERED_ON', 'is on, but Rackboot did not switch it']);
+    assert.deepEqual([event?.type, sentenceOf(event)], ['NODE_POWERED_ON', 'turned on, but not by Rackboot']);
     powered.controller('a').behaviour = 'is-away';
     await pass(clock, 4 * QUESTION_EVERY_MS, 500);
     const view = powered.side.reading(id);
@@ -326,7 +326,7 @@ powerTest(
     const events = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) =>
       code.startsWith('power-'),
     );
-    assert.deepEqual(events.map(sentenceOf), ['was switched off and on: switched on']);
+    assert.deepEqual(events.map(sentenceOf), ['switched off and on: switched on']);
   },
 );
 
@@ -343,7 +343,7 @@ powerTest('an end is reported once, even if the record was read before it had th
   resolve();
   await pass(clock, 3_000);
   const events = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) => code.startsWith('power-'));
-  assert.deepEqual(events.map(sentenceOf), ['was switched off and on: switched on']);
+  assert.deepEqual(events.map(sentenceOf), ['switched off and on: switched on']);
   assert.deepEqual(powered.changes('a'), ['off hard', 'netboot', 'on']);
 });
 
@@ -382,7 +382,7 @@ powerTest('an end that the store takes slowly is reported once', async (powered,
   resolve();
   await pass(clock, 3_000);
   const events = (await powered.region.store.listEvents({ limit: 50 })).filter(({ code }) => code.startsWith('power-'));
-  assert.deepEqual(events.map(sentenceOf), ['was switched off and on: switched on']);
+  assert.deepEqual(events.map(sentenceOf), ['switched off and on: switched on']);
 });
 
 /** Whether the ledger has a command. */

@@ -167,7 +167,7 @@ test('an end that the store had not taken before the duties moved is known to th
     await other.begin(region.life, undefined, STEP_MS_MAX);
     await pass(clock, STEP_MS_MAX + 5000, 500);
     assert.deepEqual(changes(), ['on']);
-    assert.deepEqual(await results(), ['was switched on: switched on']);
+    assert.deepEqual(await results(), ['switched on: switched on']);
     await Promise.all([one.close(), other.close()]);
   }));
 
@@ -253,7 +253,7 @@ for (const isStored of [true, false])
       await side.begin(life);
       await wants(side, 'on');
       await pass(clock, 20_000);
-      assert.deepEqual(await results(), ['was switched on: switched on', 'was switched off: switched off']);
+      assert.deepEqual(await results(), ['switched on: switched on', 'switched off: switched off']);
       assert.equal((await store.findMachine(systemId))?.powerTask, undefined);
       await side.close();
     }));

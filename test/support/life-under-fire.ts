@@ -243,7 +243,7 @@ export class LifeUnderFire {
     return eventually('the power, or that it is lost', async () => {
       if ((this.#socket?.count('on') ?? 0) > 0) return 'asked';
       const text = JSON.stringify(await askDaemon(this.rack.stateDir, path).catch(() => ''));
-      return /may have been/.test(text) ? 'lost' : undefined;
+      return /perhaps switched/.test(text) ? 'lost' : undefined;
     }).then((what) => what === 'lost');
   }
 

@@ -46,7 +46,7 @@ export function eventText(event: Happening & Pick<MachineEvent, 'stranger'>): st
   // MAAS's words for it, which clients know, have another voice.
   if (event.code === 'status-changed') return words.values.changed(event.params);
   const sentence = loggedSentence(event);
-  const isReady = event.code === 'rack' || event.code === 'settings-changed' || isReported(event);
+  const isReady = event.code === 'rack' || isReported(event);
   return isReady ? sentence : asSentence(sentence);
 }
 

@@ -215,6 +215,8 @@ const KINDS: Readonly<Record<IdentityKind, string>> = {
 
 const nameOfState = (status: MachineStatus): string => statusRow(status).name;
 const nameOf = ({ hostname, systemId }: MachineName): string => `${hostname} (${systemId})`;
+/** To the minute. */
+const momentText = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 const joined = (texts: readonly string[]): string => texts.join(', ');
 const kindsOf = (kinds: readonly IdentityKind[]): string => joined(kinds.map((kind) => KINDS[kind]));
 const after = (text: string): string => (text === '' ? '' : `: ${text}`);
@@ -402,26 +404,23 @@ const OWN_EVENTS = {
   /** A person's command: `deploy`, `lock`. */
   command: ({ command, comment }: Comment & { command: string }) => `${commandWords(command)}${after(comment)}`,
   'power-ordered': ({ task, comment }: Comment & { task: PowerTask }) => `power ${task}${after(comment)}`,
-  'power-switched': ({ task, detail }: OfPower & { task: PowerTask }) =>
-    `was ${SWITCHED[task]}${after(powerText(detail))}`,
+  'power-switched': ({ task, detail }: OfPower & { task: PowerTask }) => `${SWITCHED[task]}${after(powerText(detail))}`,
   /** It found nothing to do. */
   'power-off-again': ({ task, status }: { task: PowerTask; status: MachineStatus }) =>
-    `was ${SWITCHED[task]}, then powered off again: it is ${nameOfState(status)}, with nothing to do`,
+    `${SWITCHED[task]}, then powered off again: it is ${nameOfState(status)}, with nothing to do`,
   'power-uncertain': ({ task, detail }: OfPower & { task: PowerTask }) =>
-    `may have been ${SWITCHED[task]}${after(powerText(detail))}`,
+    `perhaps ${SWITCHED[task]}${after(powerText(detail))}`,
   'power-failed': ({ task, detail }: OfPower & { task: PowerTask }) =>
     `${SWITCH_FAILED[task]}${after(powerText(detail))}`,
   'power-query-failed': ({ detail }: OfPower) => `the power controller gave no valid answer${after(powerText(detail))}`,
-  'power-seen': ({ state }: { state: 'on' | 'off' }) => `is ${state}, but Rackboot did not switch it`,
+  'power-seen': ({ state }: { state: 'on' | 'off' }) => `turned ${state}, but not by Rackboot`,
   'owner-data-changed': ({ keys }: { keys: readonly string[] }) => `owner data changed: ${joined(keys)}`,
   'machine-edited': ({ fields }: { fields: readonly string[] }) => `changed: ${joined(fields.map(fieldWords))}`,
   /** @param status given if the machine was in use */
   'machine-deleted': ({ status, ...machine }: MachineName & { status?: MachineStatus | undefined }) =>
     `deleted ${nameOf(machine)}${status === undefined ? '' : `, although it was ${nameOfState(status)}`}`,
-  'debug-login-opened': ({ user, untilMs, comment }: Comment & { user: string; untilMs: number }) => {
-    const until = new Date(untilMs).toISOString().slice(0, 16).replace('T', ' ');
-    return `debug login opened for the keys of ${user} until ${until} UTC${after(comment)}`;
-  },
+  'debug-login-opened': ({ user, untilMs, comment }: Comment & { user: string; untilMs: number }) =>
+    `debug login opened for the keys of ${user} until ${momentText(untilMs)}${after(comment)}`,
   'debug-login-closed': () => 'debug login closed',
   'stage-reported': stageWords,
   /** @param place in the boot tree */
@@ -432,7 +431,7 @@ const OWN_EVENTS = {
   'scripts-failed': ({ failed, more }: { failed: readonly FailedScript[]; more: number }) =>
     `${failed.map(failedWords).join('; ')}${more === 0 ? '' : `; and ${more} more failed`}`,
   'disk-written': () => 'the disk is written: from now on it boots its own disk',
-  'network-wanted': () => 'asks to boot from the network again',
+  'network-wanted': () => 'asked to boot from the network again',
   'rescue-lasting': () => 'does not leave rescue mode: its power is switched',
   'boots-repeated': ({ boots }: { boots: number }) =>
     `booted from the network ${counted(boots, 'time')} without a signal from its work`,
@@ -449,26 +448,26 @@ const OWN_EVENTS = {
     leftOut: readonly LeftOut[];
     isAdded?: boolean | undefined;
   }) =>
-    `${isAdded === true ? 'was added' : 'reported itself for the first time'}${isUnvouched ? ', but not from the interface it booted from' : ''}${without(leftOut)}`,
+    `${isAdded === true ? 'added by hand' : 'reported itself for the first time'}${isUnvouched ? ', but not from the interface it booted from' : ''}${without(leftOut)}`,
   /** @param times since the last such event; `undefined`: one */
   'hardware-reported': ({ leftOut, times }: { leftOut: readonly LeftOut[]; times?: number | undefined }) =>
     `reported its hardware${without(leftOut)}${since(times)}`,
   /** @param user given if this user of the BMC has a new password */
   'bmc-reported': ({ address, driver, user }: { address: string; driver: string; user?: string | undefined }) =>
-    `its BMC is at ${address} (${driver})${user === undefined ? '' : `; its user ${user} has a new password`}`,
+    `reported its BMC at ${address} (${driver})${user === undefined ? '' : `, whose user ${user} has a new password`}`,
   'report-ignored': ({ times, ...ignored }: ReportIgnored & { times?: number | undefined }) =>
     `${ignoredWords(ignored)}; nothing changed${since(times)}`,
   'enlistment-refused': ({ mac, why }: { mac?: string | undefined; why: ReportRefused }) =>
     (mac === undefined ? '' : `${mac}: `) + write<ReportRefusals, ReportRefused['code']>(REPORT_REFUSALS, why),
   'shown-of-another': ({ machine, same, differs }: OtherMachine & { same: readonly IdentityKind[] }) =>
-    `shows the ${kindsOf(same)} of ${nameOf(machine)}, ${whyOther(differs)}: treated as another machine`,
+    `showed the ${kindsOf(same)} of ${nameOf(machine)}, ${whyOther(differs)}: treated as another machine`,
   /** @param own the machine that booted from the interfaces */
   'interface-claimed': ({ macs, machine, own }: Macs & { machine: MachineName; own: string }) =>
     `booted from ${joined(macs)}, which ${nameOf(machine)} had reported as its own and has lost to it. ${oneOrTwo(own, machine)}`,
   'interfaces-moved': ({ macs, machine, differs }: Macs & OtherMachine) =>
     `${joined(macs)} moved here from ${nameOf(machine)}, ${whyOther(differs)}`,
   'interfaces-kept': ({ macs, machine, differs }: Macs & OtherMachine) =>
-    `shows ${joined(macs)}, which stays with ${nameOf(machine)}, ${whyOther(differs)}`,
+    `showed ${joined(macs)}, which stays with ${nameOf(machine)}, ${whyOther(differs)}`,
   'interfaces-removed': ({ macs }: Macs) =>
     `removed ${joined(macs)}: an unproven report had added it, and the machine itself does not show it`,
   'interfaces-replaced': ({ macs }: Macs) => `another card replaced ${joined(macs)}`,
@@ -523,7 +522,7 @@ const OWN_EVENTS = {
   /** @param racks use that user's API keys @param more how many more racks do */
   'rack-owner-lost': ({ user, racks, more }: { user: string; racks: readonly string[]; more: number }) => {
     const names = `${joined(racks)}${more === 0 ? '' : ` and ${more} more`}`;
-    return `refuses racks with an API key of ${user}, who is no longer an administrator: ${names}; put an administrator's key in their region.api_key_file, and restart them`;
+    return `refused racks with an API key of ${user}, who is no longer an administrator: ${names}; put an administrator's key in their region.api_key_file, and restart them`;
   },
   'rack-described': ({ rack }: RackName) => `changed the description of the rack ${rack}`,
   'rack-judged': ({
@@ -538,7 +537,7 @@ const OWN_EVENTS = {
   'networks-doubted': (params: { rack: string; first: NetworkDoubt; more: number }) =>
     `rack ${params.rack} reports a network that a person must agree to: ${networksDoubtedWords(params)}`,
   'rack-away': ({ rack, heardMs }: { rack: string; heardMs: number }) =>
-    `rack ${rack} was last heard ${new Date(heardMs).toISOString()}`,
+    `rack ${rack} has been silent since ${momentText(heardMs)}`,
   'rack-back': ({ rack }: { rack: string }) => `rack ${rack} reports again`,
   'events-lost': ({ rack, events }: { rack: string; events: number }) =>
     `rack ${rack} lost ${counted(events, 'event')}, because its outbox was full`,

@@ -33,12 +33,12 @@ const MACHINE = {
   power_task: '',
 };
 const TRACED = { systemId: 'abc', hostname: 'm1', domain: 'maas', status: 'Commissioning', purpose: 'commissioning' };
-const ON_BEFORE = { id: 5, type: 'Node powered on', description: 'was switched on' };
+const ON_BEFORE = { id: 5, type: 'Node powered on', description: 'switched on' };
 const BEGUN = { id: 10, type: 'Node', description: 'power on' };
 const FAILED = { id: 12, type: 'Failed to power on node', description: 'power on failed: no answer' };
-const SEEN_ON = { id: 14, type: 'Node powered on', description: 'is on, but Rackboot did not switch it' };
-const OFF = { id: 13, type: 'Node powered off', description: 'was switched off' };
-const DONE = { id: 11, type: 'Node powered on', description: 'was switched on' };
+const SEEN_ON = { id: 14, type: 'Node powered on', description: 'turned on, but not by Rackboot' };
+const OFF = { id: 13, type: 'Node powered off', description: 'switched off' };
+const DONE = { id: 11, type: 'Node powered on', description: 'switched on' };
 const POSTS = Array.from({ length: 100 }, (_, index) => ({
   id: 100 + index,
   type: 'Node status event',
@@ -112,10 +112,10 @@ test('after switching on a machine with nothing to do, the command explains why 
   assert.equal(code, 0);
   assert.match(
     answer,
-    /^m1\.maas \(abc\): was switched on\.\nIt is Ready and has nothing to do: .*rackboot(?:\.js)? machines rescue (?:.* )?m1\n$/,
+    /^m1\.maas \(abc\): switched on\.\nIt is Ready and has nothing to do: .*rackboot(?:\.js)? machines rescue (?:.* )?m1\n$/,
   );
   const off = await waitFor(t, 'power_off', [BEGUN, OFF], false);
-  assert.equal(off.answer, 'm1.maas (abc): was switched off.\n');
+  assert.equal(off.answer, 'm1.maas (abc): switched off.\n');
 });
 
 test('power status and trace say that a machine waits for a person to switch it on', async (t) => {

@@ -153,7 +153,7 @@ test('a user who adds a machine learns of bad parameters; of a machine’s own r
     assert.deepEqual((await client.region.store.findMachine(made.system_id))?.powerParameters, { power_address: 'a' });
     const { events } = await client.good('GET', '2.0/events/?op=query&level=DEBUG');
     const said = events.map(({ description }: { description: string }) => description);
-    assert.ok(said.includes('was added'), said.join('|'));
+    assert.ok(said.includes('added by hand'), said.join('|'));
   }));
 
 test('power parameters that an ordinary user proposes are not used before the machine is accepted', () =>

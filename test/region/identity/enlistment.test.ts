@@ -114,9 +114,9 @@ test('a machine’s report of its BMC is logged without the password', () =>
         .filter(({ type }) => type === 'NODE_POWER_REPORTED')
         .map(sentenceOf);
     await enlist(region, report([A], { powerType: 'ipmi', powerParameters: { power_address: '10.20.0.9' } }));
-    assert.deepEqual(await reported(), ['its BMC is at 10.20.0.9 (ipmi)']);
+    assert.deepEqual(await reported(), ['reported its BMC at 10.20.0.9 (ipmi)']);
     await enlist(region, report([A], { powerType: 'ipmi', powerParameters }));
-    assert.equal((await reported())[0], 'its BMC is at 10.20.0.9 (ipmi); its user maas has a new password');
+    assert.equal((await reported())[0], 'reported its BMC at 10.20.0.9 (ipmi), whose user maas has a new password');
     await enlist(region, report([A]));
     assert.equal((await reported()).length, 2);
     assert.ok(!JSON.stringify(await region.store.listEvents({ limit: 20 })).includes('Secret1'));

@@ -7,8 +7,8 @@ import { sentenceOf } from '../../support/sentences.ts';
 import { BOB, LiveMachine, withDeployments } from './live-machine.ts';
 
 const STILL_OFF = 'yes, but after 20 s: it is still off';
-const AGAIN = 'was switched off and on, then powered off again: it is Ready, with nothing to do';
-const DOUBT = `may have been switched off and on: ${STILL_OFF}`;
+const AGAIN = 'switched off and on, then powered off again: it is Ready, with nothing to do';
+const DOUBT = `perhaps switched off and on: ${STILL_OFF}`;
 
 interface Case {
   readonly state?: 'new';
@@ -28,7 +28,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'reported late, for an earlier start': { starts: 'told late', text: DOUBT },
   refused: { kind: 'refused', text: `power cycle failed: ${STILL_OFF}` },
   'with something to do': { state: 'new', text: DOUBT },
-  'switched off': { task: 'off', type: 'NODE_POWER_OFF_FAILED', text: `may have been switched off: ${STILL_OFF}` },
+  'switched off': { task: 'off', type: 'NODE_POWER_OFF_FAILED', text: `perhaps switched off: ${STILL_OFF}` },
 };
 
 for (const [what, { state, task = 'cycle', kind = 'unknown', starts, type, text }] of Object.entries(CASES))
@@ -37,7 +37,12 @@ for (const [what, { state, task = 'cycle', kind = 'unknown', starts, type, text 
       const { region, store, clock } = place;
       const machine = state === 'new' ? await LiveMachine.enlist(place) : await LiveMachine.ready(place);
       const start = (earlierMs = 0): Promise<void> =>
-        machine.see('http.rendered', 'Was told to power off', { purpose: 'poweroff' }, clock.wallTimeMs() - earlierMs);
+        machine.see(
+          'http.rendered',
+          'Loaded its configuration to power off',
+          { purpose: 'poweroff' },
+          clock.wallTimeMs() - earlierMs,
+        );
       if (starts === 'before') await start();
       await region.life.switchPower(machine.systemId, task, BOB);
       if (starts === undefined) await start();

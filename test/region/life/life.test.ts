@@ -327,7 +327,9 @@ test('a deployment is refused without an SSH key or an image; it writes the disk
     await machine.see('dhcp.ack', 'Has 10.20.0.10', has);
     assert.equal(await machine.status(), 'deploying');
     // Its rack did not know yet: the environment starts once more, and is not the system either.
-    await machine.see('http.rendered', 'Was told to run the ephemeral environment', { purpose: 'commissioning' });
+    await machine.see('http.rendered', 'Loaded its configuration to run the ephemeral environment', {
+      purpose: 'commissioning',
+    });
     await machine.see('dhcp.ack', 'Has 10.20.0.10', has);
     assert.equal(await machine.status(), 'deploying');
     await machine.see('boot.configuration-rendered', 'starts its own disk');
@@ -438,7 +440,7 @@ test('a machine that keeps booting from the network instead of its disk becomes 
       await clock.pass(41 * MINUTE_MS);
       assert.match(
         reasonOf(await machine.now()),
-        /^Deploying did not end within 40 minutes; its disk was written, but its system was not seen; last seen: Was told to boot its own disk/,
+        /^Deploying did not end within 40 minutes; its disk was written, but its system was not seen; last seen: Loaded its configuration to boot its own disk/,
       );
     },
     heldPower(() => false),
@@ -525,7 +527,7 @@ test('after an uncertain power-on, a machine has five minutes for its first sign
     await clock.pass(6 * MINUTE_MS);
     const failed = await machine.now();
     assert.equal(failed.status, 'failed-commissioning');
-    assert.match(reasonOf(failed), /^may have been switched off and on.*; no sign of life in the 5 minutes since$/);
+    assert.match(reasonOf(failed), /^perhaps switched off and on.*; no sign of life in the 5 minutes since$/);
     // Work with little time left gets no extension.
     const late = await machine.order('commission');
     await clock.pass(18 * MINUTE_MS);
@@ -616,8 +618,8 @@ test('accepting a machine accepts its proposed power settings, and it is switche
   }));
 
 for (const [wasOff, words] of [
-  [true, 'was switched on'],
-  [false, 'was switched off and on'],
+  [true, 'switched on'],
+  [false, 'switched off and on'],
 ] as const)
   test(`a power cycle of a machine that was ${wasOff ? 'off' : 'on'} is logged: ${words}`, () =>
     withDeployments(async ({ region, store, ...place }) => {

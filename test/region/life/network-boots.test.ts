@@ -15,7 +15,7 @@ async function boot(machine: LiveMachine, { clock }: RegionPlace, times: number)
       await machine.see('dhcp.offer', 'Offered 10.20.0.100', { client: 'bios', file: 'lpxelinux.0' });
       await clock.pass(4000);
       await machine.see('tftp.sent', 'Loaded lpxelinux.0 by TFTP');
-      await machine.see('http.rendered', 'Was told to commission', { purpose: 'commissioning' });
+      await machine.see('http.rendered', 'Loaded its configuration to commission', { purpose: 'commissioning' });
     }
     // Loading takes long on some days.
     await clock.pass(2 * MINUTE_MS);

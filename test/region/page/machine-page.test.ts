@@ -85,7 +85,7 @@ test('the timeline omits reports that the region accepted and shows those that i
         { status: 403 },
         'Sent a report to /MAAS/rackboot/1/signal, refused by the region with 403',
       ),
-      event(1, 'http.rendered', { purpose: 'enlist' }, 'Was told to enlist'),
+      event(1, 'http.rendered', { purpose: 'enlist' }, 'Loaded its configuration to enlist'),
     ],
     5000,
   )}`;

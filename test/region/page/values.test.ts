@@ -8,16 +8,16 @@ import { words } from '../../../src/region/page/words.ts';
 import { plainWords } from '../../../src/region/records/power-words.ts';
 
 const WORDS: readonly (readonly [text: string, words: string])[] = [
-  ['was switched off: HTTP 200: {"status": "stopped"}', 'was switched off'],
-  ['was switched on: HTTP 204', 'was switched on'],
-  ['was switched on: HTTP 200: OK', 'was switched on'],
+  ['switched off: HTTP 200: {"status": "stopped"}', 'switched off'],
+  ['switched on: HTTP 204', 'switched on'],
+  ['switched on: HTTP 200: OK', 'switched on'],
   [
-    'may have been switched on: HTTP 200, but after 20 s: it is still off',
-    'may have been switched on, but after 20 s: it is still off',
+    'perhaps switched on: HTTP 200, but after 20 s: it is still off',
+    'perhaps switched on, but after 20 s: it is still off',
   ],
   [
-    'may have been switched on: HTTP 200: {"a": {"b": 1}}, but after 20 s: it is still off',
-    'may have been switched on, but after 20 s: it is still off',
+    'perhaps switched on: HTTP 200: {"a": {"b": 1}}, but after 20 s: it is still off',
+    'perhaps switched on, but after 20 s: it is still off',
   ],
   [
     'HTTP 200: {"a": 1}; but it may not boot from the network: refused',
@@ -43,24 +43,20 @@ test("a text is shown without a controller's raw answer; plain words are unchang
 test('a change of state has the voice of the other events', () => {
   const changed = { code: 'status-changed', params: { from: 'new', to: 'broken' } } as const;
   assert.equal(eventText(changed), 'Changed from New to Broken');
-  assert.equal(eventText({ code: 'power-seen', params: { state: 'off' } }), 'Is off, but Rackboot did not switch it');
+  assert.equal(eventText({ code: 'power-seen', params: { state: 'off' } }), 'Turned off, but not by Rackboot');
 });
 
 test('a click opens the whole text, escaped', () => {
-  const text = 'was switched off: HTTP 200: {"<b>": 1}\nmore';
+  const text = 'switched off: HTTP 200: {"<b>": 1}\nmore';
   for (const html of [`${cellText(text)}`, `${logLine(text, 'what')}`]) {
     assert.match(
       html,
-      /^<details[^>]*><summary(?: title="Was switched off")?>[Ww]as switched off\u00a0…<\/summary>was switched off: HTTP 200: \{&quot;&lt;b&gt;/,
+      /^<details[^>]*><summary(?: title="Switched off")?>[Ss]witched off\u00a0…<\/summary>switched off: HTTP 200: \{&quot;&lt;b&gt;/,
     );
     assert.ok(html.includes('more'));
   }
-  assert.equal(
-    `${cellText('was switched on: HTTP 204')}`,
-    '<div class="">was switched on</div>',
-    'nothing more to open',
-  );
-  assert.equal(`${logLine('was switched on: HTTP 200: OK', 'x')}`, '<span class="x">was switched on</span>');
+  assert.equal(`${cellText('switched on: HTTP 204')}`, '<div class="">switched on</div>', 'nothing more to open');
+  assert.equal(`${logLine('switched on: HTTP 200: OK', 'x')}`, '<span class="x">switched on</span>');
   assert.equal(`${cellText('')}`, '<div class=""></div>');
   assert.equal(`${cellText('Its fan is loud', 'why')}`, '<div class="why">Its fan is loud</div>');
   const long = `${'long '.repeat(30)}end`;
