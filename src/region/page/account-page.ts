@@ -14,7 +14,7 @@ import type { SshKey } from '../records/life-store.ts';
 import { areaField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
 import { checkPassword, uncheckedRefusal } from './guard.ts';
 import { languageForm, pageOf } from './parts.ts';
-import { rolePill } from './values.ts';
+import { rolePill, timeAgo } from './values.ts';
 import {
   given,
   namedAsIn,
@@ -54,7 +54,7 @@ function keyItem(view: View, { id, key, createdMs }: SshKey) {
   return html`
     <div class="list-item"><div><div class="name">${name === '' ? kind : name}</div>
     <div class="mono break">${fingerprintOf(key)}</div>
-    <div class="small">${words.account.added(kind, words.values.ago(view.nowMs - createdMs))}</div></div>${remove}</div>`;
+    <div class="small">${timeAgo(createdMs, view.nowMs, (ago) => words.account.added(kind, ago))}</div></div>${remove}</div>`;
 }
 
 async function keysOf(view: View, { username }: Viewer) {
@@ -83,7 +83,7 @@ function apiKeyItem(view: View, key: ApiKey) {
     tone: 'plain',
     isInline: true,
   });
-  const agoOf = (atMs: number) => words.values.ago(view.nowMs - atMs);
+  const agoOf = (atMs: number) => timeAgo(atMs, view.nowMs);
   const times = words.account.apiKeyTimes(agoOf(key.createdMs), wasUsed(key) ? agoOf(key.usedMs) : undefined);
   return html`
     <div class="list-item"><div><div class="name">${key.name === '' ? key.tokenKey : key.name}</div>

@@ -3,7 +3,7 @@
 //
 // 1. All boots of a page come from one reading of the log.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing, type Part } from '../../html.ts';
 import { formatSpan } from '../../quantity.ts';
 import { remarkSentence } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
@@ -11,8 +11,7 @@ import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem } from '../records/machine-search.ts';
 import { BOOT_COLOURS, type DrawnBoot, drawBoots } from './last-boot.ts';
 import { findAddressed, sectionOf, sectionPath } from './machine-frame.ts';
-import { momentText } from './timeline.ts';
-import { codeIn } from './values.ts';
+import { codeIn, momentText, timeAgo } from './values.ts';
 import { type PageDefinition, queryValue, type View } from './view.ts';
 import { firstMissing, renderWaterfall, spanOfBoot } from './waterfall.ts';
 import { words } from './words.ts';
@@ -21,7 +20,7 @@ import { words } from './words.ts';
 const EVENTS_READ = 800;
 const BOOTS_LISTED_MAX = 20;
 
-function pictureOf(boot: DrawnBoot, spanMs: number, log: string, title: string) {
+function pictureOf(boot: DrawnBoot, spanMs: number, log: string, title: Part) {
   const { startMs, rows, verdict } = boot;
   return html`
     <section><div class="boot"><span>${title}</span><span class="pill ${BOOT_COLOURS[verdict.kind]}">${words.boots.verdicts[verdict.kind]}</span>
@@ -45,12 +44,11 @@ export function renderBoots(
   const isWell = boot.verdict.kind === 'good' || boot.verdict.kind === 'going-on';
   const good = isWell ? undefined : boots.find(({ id, verdict }) => verdict.kind === 'good' && id !== boot.id);
   const spanMs = Math.max(spanOfBoot(boot.rows).spanMs, good === undefined ? 0 : spanOfBoot(good.rows).spanMs);
-  const ago = words.values.ago(view.nowMs - boot.startMs);
   const reason =
     machine !== undefined && boot === boots[0] && isProblem(machine.status) ? machine.statusReason : undefined;
   return html`
     ${whyOf(boot, good, remarkSentence(reason))}
-    <div class="${good === undefined ? '' : 'side-by-side'}">${pictureOf(boot, spanMs, log, words.boots.title(ago))}
+    <div class="${good === undefined ? '' : 'side-by-side'}">${pictureOf(boot, spanMs, log, timeAgo(boot.startMs, view.nowMs, words.boots.title))}
     ${good === undefined ? nothing : pictureOf(good, spanMs, log, words.boots.lastGood)}</div>${othersOf(view, boots, boot, path)}`;
 }
 
@@ -67,7 +65,7 @@ function othersOf({ nowMs }: View, boots: readonly DrawnBoot[], current: DrawnBo
   if (boots.length < 2) return nothing;
   const items = boots.slice(0, BOOTS_LISTED_MAX).map(
     ({ id, startMs, verdict }) => html`
-      <li><a href="${path}?boot=${id}"${id === current.id ? html` aria-current="true"` : nothing}>${words.values.ago(nowMs - startMs)}</a>
+      <li><a href="${path}?boot=${id}"${id === current.id ? html` aria-current="true"` : nothing}>${timeAgo(startMs, nowMs)}</a>
       <span class="pill ${BOOT_COLOURS[verdict.kind]}">${words.boots.verdicts[verdict.kind]}</span>
       <span class="small">${verdict.why === '' ? momentText(startMs) : verdict.why}</span></li>`,
   );

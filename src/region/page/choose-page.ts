@@ -18,7 +18,7 @@ import { formOf, hiddenField } from './forms.ts';
 import { IMAGES_PATH } from './image-page.ts';
 import { CHOOSE_PATH, IMPORT, SOURCES_PATH, selectionText } from './images-page.ts';
 import { cell, pageOf } from './parts.ts';
-import { codeIn, pathBelow } from './values.ts';
+import { codeIn, pathBelow, timeAgo } from './values.ts';
 import {
   given,
   type Outcome,
@@ -231,7 +231,7 @@ function sourceLine({ source, found: { answer, isAsking } }: Offered, nowMs: num
   const asking = html`<span class="pill blue">${choose.asking}</span>`;
   if (answer === undefined) return html`<div class="list-item"><div>${name} ${asking}</div></div>`;
   const why = answer.problems.map((text) => html`<div class="why">${codeIn(text)}</div>`);
-  const count = html`<span class="soft">${choose.offers(answer.images.length)}, ${words.values.ago(nowMs - answer.atMs)}</span>`;
+  const count = html`<span class="soft">${choose.offers(answer.images.length)}, ${timeAgo(answer.atMs, nowMs)}</span>`;
   return html`<div class="list-item"><div>${name} ${isAsking ? asking : count}${why}</div></div>`;
 }
 

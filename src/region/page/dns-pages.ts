@@ -33,9 +33,8 @@ import { type ApiObject, objectPages, textOf } from './object-pages.ts';
 import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
 import { cell, pageOf } from './parts.ts';
 import { runningLeases } from './subnet-addresses.ts';
-import { momentText } from './timeline.ts';
 import { upstreamsOf } from './upstreams.ts';
-import { codeIn } from './values.ts';
+import { codeIn, timeAgo } from './values.ts';
 import {
   given,
   mayCall,
@@ -254,7 +253,7 @@ function upstreamPart({ region, nowMs, viewer }: View): Html {
         ? html`<span class="pill green">${upstreams.answers}</span>`
         : failed.map(
             ({ rack, sinceMs }) =>
-              html`<div><span class="pill red">${upstreams.fails}</span> <span class="small" title="${momentText(sinceMs)}">${upstreams.since(rack, words.values.ago(nowMs - sinceMs))}</span></div>`,
+              html`<div><span class="pill red">${upstreams.fails}</span> <span class="small">${timeAgo(sinceMs, nowMs, (ago) => upstreams.since(rack, ago))}</span></div>`,
           );
     return html`
       <tr><td class="first"><div class="name copy">${server}</div></td>${cell(upstreams.asked, domain === '' ? upstreams.others : domain)}

@@ -5,8 +5,7 @@ import { formatMac } from '../../net/address.ts';
 import { eventSentence } from '../records/events.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { machinePath } from './machine-actions.ts';
-import { momentText } from './timeline.ts';
-import { eventText, logLine, none } from './values.ts';
+import { eventText, logLine, none, timeAgo } from './values.ts';
 import type { View } from './view.ts';
 import { words } from './words.ts';
 
@@ -58,7 +57,7 @@ const linkTo = (machine: string, text: string) => html`<a href="${machinePath(ma
 export function eventItem(event: MachineEvent, nowMs: number, ownRack?: string): Html {
   const { who, what } = subjectOf(event, ownRack);
   return html`
-    <li id="e${event.id}"><a class="when" href="${EVENTS_PATH}?at=${event.id}#e${event.id}"><time datetime="${new Date(event.atMs).toISOString()}" title="${momentText(event.atMs)}">${words.values.ago(nowMs - event.atMs)}</time></a>
+    <li id="e${event.id}"><a class="when" href="${EVENTS_PATH}?at=${event.id}#e${event.id}">${timeAgo(event.atMs, nowMs)}</a>
     <span class="who">${who}</span>
     <span class="kind soft">${words.values.eventType(event.type)}</span>
     ${logLine(what, `what ${event.level}`)}</li>`;

@@ -22,9 +22,8 @@ import { noteText } from '../reports/notes.ts';
 import { IMAGES_PATH } from './image-page.ts';
 import { interfacePath, NETWORKS_PATH } from './networks-page.ts';
 import { rackPath } from './racks-part.ts';
-import { timeAgo } from './timeline.ts';
 import { upstreamsOf } from './upstreams.ts';
-import { codeIn } from './values.ts';
+import { codeIn, timeAgo } from './values.ts';
 import { CHANGE_SETTINGS, mayCall, type View } from './view.ts';
 import { words } from './words.ts';
 

@@ -16,8 +16,7 @@ import {
 } from './findings.ts';
 import { cell, pageOf, pair } from './parts.ts';
 import { rackPath, statePill } from './racks-part.ts';
-import { timeAgo } from './timeline.ts';
-import { none } from './values.ts';
+import { none, timeAgo } from './values.ts';
 import type { PageDefinition, View } from './view.ts';
 import { words } from './words.ts';
 

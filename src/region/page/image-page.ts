@@ -1,7 +1,7 @@
 // The page of one image: its versions and files, its import, the machines that use it, and its deletion. The list of images shows
 // some of these parts, too.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing, type Part } from '../../html.ts';
 import { formatSize } from '../../quantity.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import type { ListedImage } from '../life/deployment.ts';
@@ -9,7 +9,7 @@ import { type ImageUse, type ImportProgress, isImporting } from '../records/boot
 import { importText as importReasonText, isFinal } from '../records/import-reason.ts';
 import { formOf, hiddenField } from './forms.ts';
 import { breakable, cell, pageOf } from './parts.ts';
-import { codeIn, pathBelow } from './values.ts';
+import { codeIn, dotted, pathBelow, timeOf } from './values.ts';
 import { given, mayCall, type Outcome, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -81,12 +81,12 @@ export const progressBar = (label: string, bytes: number, total: number): Html =
 /** When an import that a person held continues; empty if it is not held, or just paused. @param nextMs the next run; undefined: none is scheduled */
 function resumption(state: ShownState, isRunning: boolean, nextMs: number | undefined, nowMs: number) {
   if (state === 'cancelled' && nextMs === undefined) return words.images.untilAsked;
-  if (state !== 'stopped') return nextMs === undefined ? '' : words.images.nextTry(nextMs - nowMs);
-  if (nextMs !== undefined) return words.images.resumes(nextMs - nowMs);
+  if (state !== 'stopped') return nextMs === undefined ? '' : timeOf(nextMs, words.images.nextTry(nextMs - nowMs));
+  if (nextMs !== undefined) return timeOf(nextMs, words.images.resumes(nextMs - nowMs));
   return isRunning ? '' : words.images.untilAsked;
 }
 
-function progressText(progress: ImportProgress, state: ShownState, next: string) {
+function progressText(progress: ImportProgress, state: ShownState, next: Part) {
   const { bytes, total, bytesPerSecond = 0, reason } = progress;
   const isMoving = progress.state === 'downloading' || progress.state === 'verifying';
   // A full bar would look like success.
@@ -97,7 +97,7 @@ function progressText(progress: ImportProgress, state: ShownState, next: string)
     isMoving && bytesPerSecond > 0 ? words.images.rate(bytesPerSecond) : '',
     isMoving && left !== undefined ? words.images.left(left) : '',
     next,
-  ].filter((text) => text !== '');
+  ];
   const bar =
     !hasBytes && !isMoving
       ? nothing
@@ -107,8 +107,9 @@ function progressText(progress: ImportProgress, state: ShownState, next: string)
   // The state says that a person stopped it.
   const isSaid = reason === undefined || state === 'stopped';
   const why = isSaid ? nothing : html`<div class="why">${codeIn(importReasonText(reason))}</div>`;
-  if (bar === nothing && facts.length === 0) return why;
-  return html`${bar}<div class="small">${facts.join(' · ')}</div>${why}`;
+  const line = dotted(facts);
+  if (bar === nothing && line === nothing) return why;
+  return html`${bar}<div class="small">${line}</div>${why}`;
 }
 
 export function importPart(resource: ListedResource, isRunning: boolean, nowMs: number): Html {

@@ -25,7 +25,7 @@ import {
   useText,
 } from './image-page.ts';
 import { cell, pageOf } from './parts.ts';
-import { codeIn, pathBelow, SPACE } from './values.ts';
+import { codeIn, pathBelow, SPACE, timeAgo, timeOf } from './values.ts';
 import { given, mayCall, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -119,10 +119,10 @@ function runText(run: ImportRun, failed: number, isSelected: boolean, nowMs: num
   ]
     .map((text) => ` ${text}`)
     .join('');
-  if (isImporting(run)) return `${running}${failures}`;
-  if (!isSelected) return `${words.sources.nothing}${failures}`;
-  const last = run.endedMs === 0 ? never : idle(words.values.ago(nowMs - run.endedMs));
-  return `${last} ${run.nextMs === 0 ? onDemand : next(run.nextMs - nowMs)}${failures}`;
+  if (isImporting(run)) return html`${running}${failures}`;
+  if (!isSelected) return html`${words.sources.nothing}${failures}`;
+  const last = run.endedMs === 0 ? never : timeAgo(run.endedMs, nowMs, idle);
+  return html`${last} ${run.nextMs === 0 ? onDemand : timeOf(run.nextMs, next(run.nextMs - nowMs))}${failures}`;
 }
 
 const leftOut = ({ skipped }: ImportRun): ImportRun['skipped'] =>
@@ -149,7 +149,7 @@ function reportedPart({ region, nowMs }: View, { downloads }: ImportRun) {
   const items = [...byRack].map(([rack, files]) => {
     const each = files.map(({ file, bytes, total, error, atMs }) => {
       const bar = total === undefined ? nothing : progressBar(words.images.states.downloading, bytes, total);
-      const facts = `${words.images.amount(bytes, total)} · ${words.values.ago(nowMs - atMs)}`;
+      const facts = html`${words.images.amount(bytes, total)} · ${timeAgo(atMs, nowMs)}`;
       const why = error === '' ? nothing : html`<div class="why">${error}</div>`;
       return html`<div class="coming"><div class="break">${file}</div>${bar}<div class="small">${facts}</div>${why}</div>`;
     });

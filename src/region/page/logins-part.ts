@@ -10,6 +10,7 @@ import type { Machine } from '../records/machine.ts';
 import { choiceField, formOf, hiddenField, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
+import { dotted, timeOf } from './values.ts';
 import { findMachine, given, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -41,7 +42,7 @@ export function systemLogin(machine: Machine, address: Ipv4 | undefined): Html {
 /** The time left, rounded up to whole minutes; below one minute, in seconds. */
 const timeLeft = (seconds: number) => formatSpan((seconds < 60 ? seconds : Math.ceil(seconds / 60) * 60) * 1000);
 
-function loginText(login: LoginDescription) {
+function loginText(login: LoginDescription, nowMs: number) {
   const { kind, ssh, isSimulated, hostKey, username, keys, secondsLeft } = login;
   const title = words.logins.kinds[kind];
   if (isSimulated) return html`<dt>${title}</dt><dd>${simulated()}</dd>`;
@@ -49,8 +50,9 @@ function loginText(login: LoginDescription) {
   const line = isReady
     ? html`<span class="copy">${ssh}</span><div class="small">${words.logins.hostKey(html`<span class="mono break">${hostKey}</span>`)}</div>`
     : html`<span class="soft">${words.logins.notYet}</span>`;
-  const left = secondsLeft === undefined ? undefined : timeLeft(secondsLeft);
-  return html`<dt>${title}</dt><dd>${line}<div class="small">${words.logins.with(keys, username, left)}</div></dd>`;
+  const left =
+    secondsLeft === undefined ? nothing : timeOf(nowMs + secondsLeft * 1000, words.logins.left(timeLeft(secondsLeft)));
+  return html`<dt>${title}</dt><dd>${line}<div class="small">${dotted([words.logins.with(keys, username), left])}</div></dd>`;
 }
 
 export async function renderLogins(view: View, machine: Machine): Promise<Html> {
@@ -67,7 +69,7 @@ export async function renderLogins(view: View, machine: Machine): Promise<Html> 
           isInline: true,
         })}</div>`
       : nothing;
-  return html`<section class="sheet"><div class="card-head"><h2>${words.logins.heading}</h2></div><dl class="pairs">${logins.map(loginText)}</dl>${close}</section>`;
+  return html`<section class="sheet"><div class="card-head"><h2>${words.logins.heading}</h2></div><dl class="pairs">${logins.map((login) => loginText(login, view.nowMs))}</dl>${close}</section>`;
 }
 
 export const debugButton = (view: View, machine: Machine): Html =>

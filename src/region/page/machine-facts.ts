@@ -8,7 +8,7 @@ import { bootPurpose } from '../records/boot-purpose.ts';
 import { type Machine, machineFqdn, systemName } from '../records/machine.ts';
 import { kernelParamsOf } from '../records/tags.ts';
 import { systemLogin } from './logins-part.ts';
-import { formatMemory, SPACE } from './values.ts';
+import { formatMemory, SPACE, timeAgo } from './values.ts';
 import type { View } from './view.ts';
 import { words } from './words.ts';
 
@@ -38,7 +38,7 @@ export function renderSystem(view: View, machine: Machine): Html {
     [words.facts.system, [systemName(machine), machine.kernel ?? ''].filter((text) => text !== '').join(' ')],
     [words.facts.logIn, systemLogin(machine, held[0])],
     [words.facts.nextBoot, words.facts.nextBoots[bootPurpose(machine)]],
-    [words.facts.stateChanged, words.values.ago(nowMs - machine.statusSinceMs)],
+    [words.facts.stateChanged, timeAgo(machine.statusSinceMs, nowMs)],
     [words.facts.zone, machine.zone?.name ?? ''],
     [words.facts.pool, machine.pool?.name ?? ''],
     [words.facts.tags, html`${tags}`],
@@ -118,9 +118,7 @@ export function renderHardware(machine: Machine, nowMs: number): Html {
   const way =
     facts?.uefi === undefined ? '' : facts.uefi ? words.facts.uefi(facts.secure_boot === true) : words.facts.bios;
   const age =
-    factsMs === undefined
-      ? nothing
-      : html`<span class="small">${words.facts.reported(words.values.ago(nowMs - factsMs))}</span>`;
+    factsMs === undefined ? nothing : html`<span class="small">${timeAgo(factsMs, nowMs, words.facts.reported)}</span>`;
   const kinds = pairs([
     [words.facts.architecture, `${machine.architecture}/${machine.subarchitecture}`],
     [words.facts.processors, cpu],
@@ -146,7 +144,7 @@ function renderIdentity(machine: Machine, nowMs: number) {
     [words.facts.serial, machine.serial ?? ''],
     [words.facts.uuid, machine.uuid === undefined ? nothing : html`<span class="mono">${machine.uuid}</span>`],
     [words.facts.board, boardOf(machine)],
-    [words.facts.enlisted, words.values.ago(nowMs - machine.createdMs)],
+    [words.facts.enlisted, timeAgo(machine.createdMs, nowMs)],
   ]);
   return html`<section class="sheet">${facts}</section>`;
 }

@@ -15,7 +15,18 @@ import { sectionPath } from './machine-frame.ts';
 import { type Column, LIST_PATH } from './machine-query.ts';
 import { cell } from './parts.ts';
 import { driverName, powerOf, powerPill, powerTaskText } from './power-part.ts';
-import { cellText, disksText, eventText, formatMemory, none, orNone, SPACE, statusPill } from './values.ts';
+import {
+  cellText,
+  disksText,
+  dotted,
+  eventText,
+  formatMemory,
+  none,
+  orNone,
+  SPACE,
+  statusPill,
+  timeAgo,
+} from './values.ts';
 import type { View } from './view.ts';
 import type { BootVerdict } from './waterfall.ts';
 import { words } from './words.ts';
@@ -64,12 +75,7 @@ function hardwareCell(machine: Machine) {
 function powerCell(view: View, machine: Machine) {
   const { state, age, problem } = powerOf(view, machine);
   const task = powerTaskText(machine);
-  const below =
-    task !== ''
-      ? task
-      : problem !== ''
-        ? ''
-        : [driverName(machine), age.replaceAll(' ', SPACE)].filter((text) => text !== '').join(' · ');
+  const below = task !== '' ? task : problem !== '' ? '' : dotted([driverName(machine), age]);
   const why = problem === '' || task !== '' ? '' : cellText(asSentence(problem), 'why');
   return html`${powerPill(state)}<div class="small">${below}</div>${why}`;
 }
@@ -96,7 +102,7 @@ function rackLinks(machine: Machine, shown: Shown) {
 function eventCell(view: View, event: MachineEvent | undefined) {
   if (event === undefined) return none;
   const text = cellText(eventText(shownTo(view.viewer)(event)));
-  return html`${text}<div class="small">${words.values.ago(view.nowMs - event.atMs)}</div>`;
+  return html`${text}<div class="small">${timeAgo(event.atMs, view.nowMs)}</div>`;
 }
 
 const areaCell = (kind: AreaKind, area: Area | undefined) => {

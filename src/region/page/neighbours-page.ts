@@ -9,7 +9,7 @@ import { formOf, hiddenField } from './forms.ts';
 import { listingOf } from './listing.ts';
 import { NETWORKS_PATH, subnetPath } from './networks-page.ts';
 import { cell, pageOf } from './parts.ts';
-import { none, orNone } from './values.ts';
+import { none, orNone, timeAgo } from './values.ts';
 import { given, mayCall, type Outcome, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -25,11 +25,6 @@ function button(view: View, what: string, label: string, more: readonly Html[] =
   if (!mayCall(view.viewer, CLEAR)) return nothing;
   return formOf(view, { body: [hiddenField('do', what), ...more], submit: label, tone: 'plain', isInline: true });
 }
-
-const timeOf = (atMs: number, nowMs: number): Html => {
-  const exact = new Date(atMs).toISOString();
-  return html`<time datetime="${exact}" title="${exact}">${words.values.ago(nowMs - atMs)}</time>`;
-};
 
 function rowOf(view: View, host: HeardHost): Html {
   const { columns } = words.neighbours;
@@ -48,8 +43,8 @@ function rowOf(view: View, host: HeardHost): Html {
     ${cell(words.networks.columns.mac, html`<span class="copy">${formatMac(mac)}</span>`)}
     ${cell(columns.subnet, subnet === undefined ? none : html`<a href="${subnetPath(subnet.id)}">${subnet.cidr}</a>`)}
     ${cell(columns.rack, orNone(heardBy))}
-    ${cell(columns.seen, timeOf(event.atMs, view.nowMs))}
-    ${cell(columns.first, timeOf(firstMs, view.nowMs), 'nearer')}
+    ${cell(columns.seen, timeAgo(event.atMs, view.nowMs))}
+    ${cell(columns.first, timeAgo(firstMs, view.nowMs), 'nearer')}
     ${cell('', html`<div class="acts">${forget}</div>`, 'way')}</tr>`;
 }
 

@@ -5,7 +5,7 @@ import type { User } from '../records/user.ts';
 import { differing, ofNewPassword } from './account-page.ts';
 import { checkField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
-import { rolePill } from './values.ts';
+import { dotted, rolePill, timeAgo } from './values.ts';
 import {
   given,
   mayCall,
@@ -48,10 +48,10 @@ function userItem(view: View, user: User, keys: number) {
           ),
           button('remove', words.forms.remove, 'danger'),
         ];
-  const facts = [email, words.people.keys(keys), words.people.added(words.values.ago(view.nowMs - createdMs))];
+  const facts = [email, words.people.keys(keys), timeAgo(createdMs, view.nowMs, words.people.added)];
   return html`
     <div class="list-item"><div><div class="name">${username} ${rolePill(user)}</div>
-    <div class="small">${facts.filter((text) => text !== '').join(' · ')}</div></div><div class="row">${buttons}</div></div>`;
+    <div class="small">${dotted(facts)}</div></div><div class="row">${buttons}</div></div>`;
 }
 
 async function render(view: View) {

@@ -8,7 +8,7 @@ import type { Machine } from '../records/machine.ts';
 import { readingText } from '../records/power-words.ts';
 import { formOf } from './forms.ts';
 import { isSwitched, machinePath } from './machine-actions.ts';
-import { cellText } from './values.ts';
+import { cellText, SPACE, timeOf } from './values.ts';
 import { EDIT_MACHINE, mayCall, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -28,11 +28,15 @@ export function powerOf(
 ): {
   readonly state: Machine['powerState'];
   /** `12 s ago`; empty: unknown. */
-  readonly age: string;
+  readonly age: Html;
   readonly problem: string;
 } {
   const reading = view.region.power?.reading(machine.systemId);
-  const age = reading?.ageSeconds === undefined ? '' : words.values.ago(reading.ageSeconds * 1000);
+  const { atMs, ageSeconds } = reading ?? {};
+  const age =
+    atMs === undefined || ageSeconds === undefined
+      ? nothing
+      : timeOf(atMs, words.values.ago(ageSeconds * 1000).replaceAll(' ', SPACE));
   const problem = readingText(reading, view.viewer.isAdmin);
   return { state: reading?.state ?? machine.powerState, age, problem };
 }
@@ -82,7 +86,7 @@ export function renderPower(view: View, machine: Machine): Html {
   return html`
     <section class="sheet"><div class="card-head"><h2>${labels.heading}</h2>${powerPill(state)}</div>
     <dl class="pairs"><dt>${labels.driver}</dt><dd>${driver}</dd>
-    ${age === '' ? nothing : html`<dt>${labels.seen}</dt><dd>${age}</dd>`}
+    ${age === nothing ? nothing : html`<dt>${labels.seen}</dt><dd>${age}</dd>`}
     ${task === '' ? nothing : html`<dt>${labels.now}</dt><dd><b>${task}</b></dd>`}
     ${problem === '' ? nothing : html`<dt>${labels.says}</dt><dd>${cellText(problem, 'why')}</dd>`}
     ${proposed}${hint}</dl>${buttonsOf(view, machine)}</section>`;

@@ -20,8 +20,7 @@ import { interfacePath, NETWORKS_PATH, servicePill } from './networks-page.ts';
 import { controlsOf, valuesOf } from './operation-form.ts';
 import { cell, pageOf, pair } from './parts.ts';
 import { eventsText, rackPath, statePill } from './racks-part.ts';
-import { timeAgo } from './timeline.ts';
-import { none, orNone } from './values.ts';
+import { none, orNone, timeAgo } from './values.ts';
 import {
   CHANGE_SETTINGS,
   mayCall,

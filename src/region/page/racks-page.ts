@@ -6,8 +6,7 @@ import type { Rack } from '../records/rack.ts';
 import { findingLine, remarksOf } from './findings.ts';
 import { cell, pageOf } from './parts.ts';
 import { eventsText, RACKS_PATH, rackPath, statePill } from './racks-part.ts';
-import { timeAgo } from './timeline.ts';
-import { none } from './values.ts';
+import { none, timeAgo } from './values.ts';
 import type { PageDefinition, View } from './view.ts';
 import { words } from './words.ts';
 

@@ -7,6 +7,7 @@ import { type Html, html, nothing } from '../../html.ts';
 import { formatSpan } from '../../quantity.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ResultStatus, ScriptResult } from '../records/script-store.ts';
+import { timeAgo } from './values.ts';
 import type { View } from './view.ts';
 import { words } from './words.ts';
 
@@ -64,7 +65,7 @@ function countsOf(run: readonly ScriptResult[]) {
 function earlierRun(run: readonly ScriptResult[], nowMs: number) {
   const [first] = run;
   if (first === undefined) return nothing;
-  const age = first.startedMs === undefined ? '' : words.values.ago(nowMs - first.startedMs);
+  const age = first.startedMs === undefined ? nothing : timeAgo(first.startedMs, nowMs);
   const items = run.map((result) => resultItem(result, nowMs, false));
   const title = first.purpose === 'testing' ? words.results.testing : words.results.commissioning;
   return html`

@@ -7,7 +7,7 @@ import { runsUnasked } from '../scripts/script-run.ts';
 import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
 import { areaField, choiceField, fileField, formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
-import { pathBelow } from './values.ts';
+import { dotted, pathBelow, timeAgo } from './values.ts';
 import { given, mayCall, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -24,14 +24,14 @@ function scriptItem(view: View, script: Script) {
     ...(isDestructive ? [words.scripts.destructive] : []),
     ...(runsUnasked(script) ? [] : [words.scripts.onlyChosen]),
     ...(tags.length === 0 ? [] : [words.scripts.tagged(tags)]),
-    words.scripts.changed(words.values.ago(view.nowMs - changedMs)),
+    timeAgo(changedMs, view.nowMs, words.scripts.changed),
   ];
   const label = mayCall(view.viewer, CHANGE) ? words.forms.edit : words.scripts.read;
   const edit = html`<a class="button plain small-button" href="${pathBelow(PATH, name)}">${label}</a>`;
   const what = [title, description].filter((text) => text !== '').join(': ');
   return html`
     <div class="list-item"><div><div class="name">${name}</div><div class="lines">${what}</div>
-    <div class="small">${facts.join(' · ')}</div></div>${edit}</div>`;
+    <div class="small">${dotted(facts)}</div></div>${edit}</div>`;
 }
 
 async function listOf(view: View, kind: Script['kind']) {

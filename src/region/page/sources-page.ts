@@ -12,7 +12,7 @@ import { areaField, checkField, formOf, groupOf, hiddenField, textField } from '
 import { IMAGES_PATH } from './image-page.ts';
 import { CHOOSE_PATH, failureOf, fileProblemPart, missingOf, SOURCES_PATH, selectionText } from './images-page.ts';
 import { breakable, pageOf } from './parts.ts';
-import { codeIn, pathBelow } from './values.ts';
+import { codeIn, pathBelow, timeAgo } from './values.ts';
 import { given, type Outcome, operate, outcomeOf, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -183,7 +183,7 @@ async function offeredPart(view: View, source: RegionSource) {
   const text =
     answer === undefined
       ? words.sources.silent
-      : `${offers(answer.images.length)} · ${words.values.ago(view.nowMs - answer.atMs)}`;
+      : html`${offers(answer.images.length)} · ${timeAgo(answer.atMs, view.nowMs)}`;
   const state = answer === undefined ? 'amber' : answer.problems.length > 0 ? 'red' : 'green';
   const pill = html`<span class="pill ${state}">${words.sources.tested[state]}</span>`;
   return html`

@@ -21,7 +21,7 @@ import { machinePath } from './machine-actions.ts';
 import { dhcpLink, dhcpOf, interfacePath, NETWORKS_PATH, subnetPath, useOf, vlanPath } from './networks-page.ts';
 import { cell, pageOf, pair } from './parts.ts';
 import { type AddressEntry, type EntryKind, readEntries, usesOf } from './subnet-addresses.ts';
-import { none, orNone } from './values.ts';
+import { none, orNone, timeAgo, timeOf } from './values.ts';
 import {
   CHANGE_SETTINGS,
   given,
@@ -140,9 +140,9 @@ function actOn(view: View, { subnet }: SubnetView, entry: AddressEntry): Html {
 
 function untilOf({ untilMs, heardMs }: AddressEntry, nowMs: number): Part {
   if (untilMs !== undefined)
-    return html`<time datetime="${new Date(untilMs).toISOString()}" title="${new Date(untilMs).toISOString()}">${words.networks.leasedFor(formatDuration(Math.max(0, untilMs - nowMs)))}</time>`;
+    return timeOf(untilMs, words.networks.leasedFor(formatDuration(Math.max(0, untilMs - nowMs))));
   if (heardMs === undefined) return nothing;
-  return html`<time datetime="${new Date(heardMs).toISOString()}" title="${new Date(heardMs).toISOString()}">${words.networks.heardAgo(words.values.ago(nowMs - heardMs))}</time>`;
+  return timeAgo(heardMs, nowMs, words.networks.heardAgo);
 }
 
 const TONES: Readonly<Record<EntryKind, string>> = {

@@ -4,7 +4,7 @@ import { type Html, html, nothing } from '../../html.ts';
 import { formatOffset } from '../../quantity.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { fieldsOf, isBootOffer, isIpxeOffer, isKernel, isRefused } from '../records/report-fields.ts';
-import { eventText, logLine } from './values.ts';
+import { eventText, logLine, momentText, timeAgo, timeOf } from './values.ts';
 import { words } from './words.ts';
 
 /** The newest events on the page of a host that is not enlisted; the API lists all. */
@@ -59,26 +59,18 @@ function renderBoot(boot: Boot, nowMs: number) {
   const [first] = boot;
   if (first === undefined) return nothing;
   const items = boot.map((event) => lineOf(event, `+${formatOffset(event.atMs - first.atMs)}`, ''));
-  const ago = words.values.ago(nowMs - first.atMs);
+  const title = startsWithBoot(boot) ? words.timeline.boot : words.timeline.log;
   return html`
-    <div class="boot"><span>${startsWithBoot(boot) ? words.timeline.boot(ago) : words.timeline.log(ago)}</span><span class="soft">${momentText(first.atMs)}</span></div>
+    <div class="boot"><span>${timeAgo(first.atMs, nowMs, title)}</span><span class="soft">${momentText(first.atMs)}</span></div>
     <div class="sheet"><ol class="steps">${items}</ol></div>`;
 }
-
-/** A wall time in UTC, to the second. */
-export const momentText = (atMs: number): string =>
-  `${new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
-
-/** How long ago something was, with the exact moment. */
-export const timeAgo = (atMs: number, nowMs: number): Html =>
-  html`<time datetime="${new Date(atMs).toISOString()}" title="${momentText(atMs)}">${words.values.ago(nowMs - atMs)}</time>`;
 
 /** An event in a list that is not divided into boots. @param path the log that its time leads to */
 export const eventLine = (event: MachineEvent, nowMs: number, path: string): Html =>
   lineOf(event, words.values.ago(nowMs - event.atMs), `${path}?at=${event.id}`);
 
 const lineOf = (event: MachineEvent, when: string, log: string) => html`
-  <li id="e${event.id}"><a class="when" href="${log}#e${event.id}"><time datetime="${new Date(event.atMs).toISOString()}" title="${momentText(event.atMs)}">${when}</time></a>
+  <li id="e${event.id}"><a class="when" href="${log}#e${event.id}">${timeOf(event.atMs, when)}</a>
   <span class="kind soft">${words.values.eventType(event.type)}</span>
   ${logLine(eventText(event), `what ${event.level}`, byWhom(event))}</li>`;
 

@@ -1,7 +1,7 @@
 // Formats values for people: states, texts and sizes.
 
 import { asSentence } from '../../counted.ts';
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing, type Part } from '../../html.ts';
 import { formatSize } from '../../quantity.ts';
 import { type Happening, loggedSentence } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
@@ -87,6 +87,22 @@ export const rolePill = ({ isAdmin }: { readonly isAdmin: boolean }): Html =>
   isAdmin
     ? html`<span class="pill violet">${words.values.administrator}</span>`
     : html`<span class="pill grey">${words.values.user}</span>`;
+
+/** A wall time in UTC, to the second. */
+export const momentText = (atMs: number): string =>
+  `${new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+
+/** A time that is shown relative to now, and its exact moment in a tooltip. */
+export const timeOf = (atMs: number, text: Part): Html =>
+  html`<time datetime="${new Date(atMs).toISOString()}" title="${momentText(atMs)}">${text}</time>`;
+
+/** How long ago something happened. @param phrase puts that into words */
+export const timeAgo = (atMs: number, nowMs: number, phrase: (ago: string) => Part = (ago) => ago): Html =>
+  timeOf(atMs, phrase(words.values.ago(nowMs - atMs)));
+
+/** Facts in a row, those that are not empty. */
+export const dotted = (facts: readonly Part[]): Html =>
+  html`${facts.filter((fact) => fact !== '' && fact !== nothing).map((fact, index) => (index === 0 ? html`${fact}` : html` · ${fact}`))}`;
 
 /** A memory size; empty for 0. */
 export const formatMemory = (mib: number): string => (mib === 0 ? '' : formatSize(mib * 2 ** 20));

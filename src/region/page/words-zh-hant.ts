@@ -1066,8 +1066,9 @@ export const TRADITIONAL_CHINESE: Translation = {
     kinds: { rescue: '救援', debug: '除錯' },
     hostKey: (key) => html`主機金鑰 ${key}`,
     notYet: '尚無法登入：機器還沒回報已啟動',
-    with: (keys, username, left) =>
-      `使用${username === '' ? '無人' : ` ${username} `}的${keys === 1 ? '金鑰' : ` ${keys} 個金鑰`}${left === undefined ? '' : `，剩餘 ${spanText(left)}`}`,
+    with: (keys, username) =>
+      `使用${username === '' ? '無人' : ` ${username} `}的${keys === 1 ? '金鑰' : ` ${keys} 個金鑰`}`,
+    left: (time) => `剩餘 ${spanText(time)}`,
     debugButton: '除錯登入',
     close: '關閉除錯登入',
     closed: '已關閉除錯登入。',
@@ -2183,7 +2184,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     keyAdded: '已新增金鑰：您之後部署的機器會接受它。',
     keyRemoved: '已移除金鑰。',
     apiKeys: 'API 金鑰',
-    apiKeyTimes: (made, used) => `${made}建立 · ${used === undefined ? '尚未使用' : `${used}使用`}`,
+    apiKeyTimes: (made, used) => html`${made}建立 · ${used === undefined ? '尚未使用' : html`${used}使用`}`,
     noApiKey: '您沒有 API 金鑰。程式與命令列需要使用金鑰。',
     apiKeyName: { label: '用途', hint: '例如 juju，或您電腦的名稱。' },
     makeApiKey: '建立 API 金鑰',

@@ -1669,8 +1669,9 @@ const LOGINS = {
   hostKey: (key: Html) => html`host key ${key}`,
   notYet: 'not possible yet: the machine has not reported that it is up',
   /** @param username empty: nobody @param left the time left; `undefined`: without an end */
-  with: (keys: number, username: string, left: string | undefined) =>
-    `with the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username === '' ? 'nobody' : username}${left === undefined ? '' : `, ${left} left`}`,
+  with: (keys: number, username: string) =>
+    `with the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username === '' ? 'nobody' : username}`,
+  left: (time: string) => `${time} left`,
   debugButton: 'Debug login',
   close: 'Close debug login',
   closed: 'Debug login closed.',
@@ -2178,8 +2179,8 @@ const ACCOUNT = {
   keyAdded: 'Key added: machines that you deploy from now on accept it.',
   keyRemoved: 'Key removed.',
   apiKeys: 'API keys',
-  apiKeyTimes: (made: string, used: string | undefined) =>
-    `made ${made} · ${used === undefined ? 'not used yet' : `used ${used}`}`,
+  apiKeyTimes: (made: Html, used: Html | undefined) =>
+    html`made ${made} · ${used === undefined ? 'not used yet' : html`used ${used}`}`,
   noApiKey: 'You have no API key. Programs and the command line work with one.',
   apiKeyName: { label: 'Purpose', hint: 'Such as juju, or the name of your computer.' },
   makeApiKey: 'Make an API key',

@@ -7,6 +7,7 @@ import { remarkSentence } from '../records/events.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { stepOf } from '../records/work.ts';
+import { dotted, timeAgo, timeOf } from './values.ts';
 import { words } from './words.ts';
 
 const MINUTE_MS = 60_000;
@@ -32,20 +33,19 @@ export function workText({ work, statusReason }: Machine): string {
 }
 
 function deadlineText({ statusDeadlineMs }: Machine, nowMs: number) {
-  if (statusDeadlineMs === undefined) return '';
+  if (statusDeadlineMs === undefined) return nothing;
   const minutes = Math.ceil((statusDeadlineMs - nowMs) / MINUTE_MS);
-  return minutes <= 0 ? words.work.timedOut : words.work.failsAfter(minutes);
+  return timeOf(statusDeadlineMs, minutes <= 0 ? words.work.timedOut : words.work.failsAfter(minutes));
 }
 
 /** How often it was restarted, when it reported last, and when it fails without a report; empty: none is known. */
-export function workNotes(machine: Machine, nowMs: number): string {
+export function workNotes(machine: Machine, nowMs: number): Html {
   const { attempts = 0, reportedMs } = machine.work ?? {};
-  const notes = [
+  return dotted([
     attempts > 0 ? words.work.restarted(attempts) : '',
-    reportedMs === undefined ? '' : words.work.reported(words.values.ago(nowMs - reportedMs)),
+    reportedMs === undefined ? nothing : timeAgo(reportedMs, nowMs, words.work.reported),
     deadlineText(machine, nowMs),
-  ];
-  return notes.filter((text) => text !== '').join(' · ');
+  ]);
 }
 
 export function renderWork(machine: Machine, nowMs: number): Html {
