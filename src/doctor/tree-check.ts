@@ -4,9 +4,8 @@
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Cpu, findArchitecture } from '../boot/architectures.ts';
-import { describeImage, findImage, type HasFile, type ImageQuery } from '../boot/images.ts';
-import { findImported, formatImportedName } from '../boot/imported-images.ts';
+import type { Cpu } from '../boot/architectures.ts';
+import { cpusWithImage, describeBootImage, judgeBootFiles } from '../config/boot-files.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { listed } from '../counted.ts';
 import { RackError } from '../errors.ts';
@@ -15,7 +14,6 @@ import { formatImageName, hasBlob, readImages as readStore } from '../images/ima
 import { damagedParts, partName } from '../images/run/part-check.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import type { Tell } from './finding.ts';
-import { FIRMWARE } from './firmware.ts';
 import { judgeTree } from './tree-judgement.ts';
 
 /** Checks the boot tree. A problem that the running rack reports comes first, as the rack may run as another user. */
@@ -34,43 +32,14 @@ const NAMED_MAX = 5;
 interface ImagesOfTree {
   /** The architectures with an environment in the tree. */
   readonly cpus: readonly Cpu[];
-  readonly absent: readonly Cpu[];
+  /** Why no new machine can boot. */
+  readonly lack: ReturnType<typeof judgeBootFiles>;
   /** False: this user may not read the tree. */
   readonly mayRead: boolean;
 }
 
-const imageQueryOf = ({ boot }: RackConfig, architecture: Cpu): ImageQuery => ({
-  architecture,
-  subarchitecture: 'generic',
-  releases: [boot.commissioningRelease],
-  directory: boot.enlistWith === 'installer' ? 'install' : 'commissioning',
-});
-
-function hasImage(config: RackConfig, cpu: Cpu, hasFile: HasFile): boolean {
-  const { enlistWith } = config.boot;
-  const query = imageQueryOf(config, cpu);
-  const found = typeof enlistWith === 'object' ? findImported(enlistWith, query, hasFile) : findImage(query, hasFile);
-  return found !== undefined;
-}
-
-function describeFor(config: RackConfig, cpu: Cpu): string {
-  const { enlistWith } = config.boot;
-  if (typeof enlistWith === 'object') return `the imported ${formatImportedName(enlistWith)} for ${cpu}`;
-  return describeImage(imageQueryOf(config, cpu));
-}
-
-function importCommand({ boot: { enlistWith } }: RackConfig, flags: string): string {
-  const words =
-    typeof enlistWith === 'object'
-      ? `import ${enlistWith.os}/${enlistWith.release} --source maas`
-      : enlistWith === 'installer'
-        ? 'import-installer'
-        : 'build';
-  return `sudo rackboot images ${words}${flags}`;
-}
-
 /** The images that new machines boot, by architecture. */
-export function readImages(config: RackConfig): ImagesOfTree {
+export function readImages(config: RackConfig, flags = ''): ImagesOfTree {
   let mayRead = true;
   const hasFile = (path: string): boolean => {
     try {
@@ -81,25 +50,21 @@ export function readImages(config: RackConfig): ImagesOfTree {
       return false;
     }
   };
-  const all = [...new Set(FIRMWARE.flatMap(({ architecture }) => findArchitecture(architecture)?.cpu ?? []))];
-  const cpus = all.filter((cpu) => hasImage(config, cpu, hasFile));
-  return { cpus, absent: all.filter((cpu) => !cpus.includes(cpu)), mayRead };
+  return { cpus: cpusWithImage(config, hasFile), lack: judgeBootFiles(config, hasFile, flags), mayRead };
 }
 
-/** Checks that the tree has images for at least one architecture. */
+/** Checks that the tree has images for at least one architecture, and a loader for them. */
 export function examineImages({ config, commands }: DoctorOptions, tell: Tell): void {
   const { tree } = config.boot;
-  const { cpus, absent, mayRead } = readImages(config);
-  const describe = (cpu: Cpu): string => describeFor(config, cpu);
-  for (const cpu of cpus) tell(`images ${cpu}`, true, `${describe(cpu)} is in the tree`);
-  if (cpus.length > 0) return;
+  const { cpus, lack, mayRead } = readImages(config, commands.config);
+  for (const cpu of cpus) tell(`images ${cpu}`, true, `${describeBootImage(config, cpu)} is in the tree`);
+  if (lack === undefined) return;
   if (!mayRead) {
     tell('images', 'note', `this user may not read ${tree}: run this with sudo to see which images it has`);
     return;
   }
-  const command = importCommand(config, commands.config);
-  const none = `has neither ${absent.map(describe).join(' nor ')}, which new machines boot`;
-  tell('images', false, `${tree} ${none}; run \`${command}\``, command);
+  const { text, command } = lack;
+  tell(cpus.length === 0 ? 'images' : 'loaders', false, `${text}; run \`${command}\``, command);
 }
 
 /** Checks that the images from which machines are deployed, installers and boot loaders have their bytes. @param configWords as in `DoctorOptions` */

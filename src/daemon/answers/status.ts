@@ -1,11 +1,15 @@
 // The control socket's report on the running rack, for `rackboot status`.
 
+import { shellWord } from '../../clean-text.ts';
 import type { Clock } from '../../clock.ts';
+import { judgeBootFiles } from '../../config/boot-files.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { Refusal } from '../../config/running-config.ts';
 import type { ControlAnswers } from '../../http/control/requests.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
+import { RACK_CONFIG } from '../../region/config.ts';
 import {
+  BOOT_FILES_CHECK,
   FINDING_LENGTH_MAX,
   FINDINGS_MAX,
   type HostFinding,
@@ -123,17 +127,25 @@ function status(sources: StatusSources) {
   };
 }
 
-/** The part of the status that the region shows on its page of health. */
+/** The part of the status that the region shows on its page of health, and whether machines can boot, as the doctor judges it. */
 export function hostState(sources: StatusSources): HostState {
   const now = status(sources);
   return {
     atMs: Math.round(sources.clock.wallTimeMs()),
     memoryBytes: now.memoryBytes,
     disk: diskSpace(sources.configuration.config.stateDir),
-    findings: findingsIn(now)
+    findings: [...bootFindings(sources), ...findingsIn(now)]
       .map((one) => ({ ...one, text: one.text.slice(0, FINDING_LENGTH_MAX) }))
       .slice(0, FINDINGS_MAX),
   };
+}
+
+function bootFindings({ rack, configuration: { config, path } }: StatusSources): readonly HostFinding[] {
+  const { tree } = rack() ?? {};
+  if (tree === undefined || tree.problem !== undefined) return [];
+  const flags = path === RACK_CONFIG ? '' : ` --config ${shellWord(path)}`;
+  const lack = judgeBootFiles(config, (file) => tree.hasFile(file), flags);
+  return lack === undefined ? [] : [{ check: BOOT_FILES_CHECK, text: lack.text, isNote: false, fix: lack.command }];
 }
 
 const RESTART = 'sudo systemctl restart rackboot';

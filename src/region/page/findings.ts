@@ -16,9 +16,10 @@ import { formatSize, formatSpan } from '../../quantity.ts';
 import { findDoubt, findSharedRange, rangeSharedText } from '../racks/rack-networks.ts';
 import { doubtWords } from '../records/events.ts';
 import { isAway, type Rack } from '../records/rack.ts';
-import type { HostFinding } from '../records/rack-measures.ts';
+import { BOOT_FILES_CHECK, type HostFinding } from '../records/rack-measures.ts';
 import type { Region } from '../region.ts';
 import { noteText } from '../reports/notes.ts';
+import { stepPath } from './first-steps.ts';
 import { IMAGES_PATH } from './image-page.ts';
 import { interfacePath, NETWORKS_PATH } from './networks-page.ts';
 import { rackPath } from './racks-part.ts';
@@ -149,6 +150,7 @@ const WAYS: Readonly<Record<string, () => Way>> = {
 };
 
 function wayTo(rack: Rack, check: string): Way {
+  if (check === BOOT_FILES_CHECK) return { path: stepPath('files'), label: words.firstRun.steps.files.button };
   const name = /^(?:network|DHCP on|range of) (.+)$/.exec(check)?.[1];
   const own = rack.interfaces.find((one) => [one.name, one.interface, one.network].some((text) => text === name));
   if (own !== undefined) return interfaceWay(rack, own.name);

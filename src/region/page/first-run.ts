@@ -16,6 +16,7 @@ import {
   DISMISSED_KEY,
   dismissForm,
   FIRST_RUN_PATH,
+  racksWithoutFiles,
   readSteps,
   type SettingsStep,
   STEPS,
@@ -27,7 +28,9 @@ import {
 import { areaField, formOf, groupOf, textField } from './forms.ts';
 import { enableDhcp, offerDhcp } from './interface-pages.ts';
 import { pageOf } from './parts.ts';
+import { rackPath } from './racks-part.ts';
 import { isEditable, type Setting, settingRow, storeSettings, textOf } from './settings-page.ts';
+import { codeIn } from './values.ts';
 import {
   CHANGE_SETTINGS,
   given,
@@ -169,6 +172,23 @@ const STEP_PAGES: Readonly<Record<StepName, StepPage>> = {
     },
     act: (view, next) => chooseImages(view, stepPath('images'), { saved: next, importing: next }),
     operations: CHOICE_OPERATIONS,
+  },
+  files: {
+    body({ region }) {
+      const { built, after } = words.firstRun.files;
+      const lacking = racksWithoutFiles(region);
+      const items = lacking.map(
+        ({ rack, finding: { text, fix = '' } }) => html`
+          <li class="list-item need red-edge"><div><a class="name" href="${rackPath(rack)}">${rack.name}</a>
+          <div class="small">${codeIn(text)}<p class="remedy">${words.health.remedy} <code class="lines">${fix}</code></p></div></div></li>`,
+      );
+      const content =
+        lacking.length === 0
+          ? html`<div class="sheet note calm" id="files">${built}</div>`
+          : html`<div id="files"><ul class="sheet needs">${items}</ul><p class="soft">${after}</p></div>`;
+      return { content, isLive: true };
+    },
+    operations: [],
   },
   dhcp: {
     async body(view, step) {

@@ -1,12 +1,15 @@
 // What a region needs before its first machine, and which of it is done: the steps of the first run.
 //
-// 1. What is done follows from the state: a value that a file or the store has, an SSH key, a selection, a served network. Only that nobody wants
+// 1. What is done follows from the state: a value that a file or the store has, an SSH key, an image, boot files, a served network. Only that nobody wants
 //    to be reminded any more is stored (`region.first_run_done`).
 // 2. Only administrators are reminded, and only they take the steps.
 
 import { type Html, html, nothing } from '../../html.ts';
 import { formatNetwork } from '../../net/address.ts';
+import type { Rack } from '../records/rack.ts';
+import { BOOT_FILES_CHECK, type HostFinding } from '../records/rack-measures.ts';
 import { pinText } from '../records/settings-refusal.ts';
+import type { Region } from '../region.ts';
 import { formOf, hiddenField } from './forms.ts';
 import { selectionText } from './images-page.ts';
 import { findSettings, type Setting, textOf } from './settings-page.ts';
@@ -28,7 +31,7 @@ const STEP_KEYS = {
 export type SettingsStep = keyof typeof STEP_KEYS;
 
 /** The steps in their order. */
-export const STEPS = ['name', 'upstream', 'archives', 'proxy', 'key', 'images', 'dhcp'] as const;
+export const STEPS = ['name', 'upstream', 'archives', 'proxy', 'key', 'images', 'files', 'dhcp'] as const;
 export type StepName = (typeof STEPS)[number];
 
 /** Something that is set, and the file that sets it; `where` is empty if it can be changed here. */
@@ -49,6 +52,11 @@ export const stepPath = (name: StepName): string => `${FIRST_RUN_PATH}${name}/`;
 
 /** Of a list of facts, so many are shown. */
 const FACTS_MAX = 5;
+
+interface LackingRack {
+  readonly rack: Rack;
+  readonly finding: HostFinding;
+}
 
 /** The settings of a step, as they were last read. */
 export function settingsOfStep({ region }: Pick<View, 'region'>, name: SettingsStep): readonly Setting[] {
@@ -96,6 +104,14 @@ async function imagesStep({ region: { bootImages } }: Pick<View, 'region'>): Pro
   return { name: 'images', isDone, facts };
 }
 
+/** The accepted racks that say that no machine can boot from their files. */
+export const racksWithoutFiles = ({ racks }: Region): readonly LackingRack[] =>
+  racks.list().flatMap((rack) => {
+    const { host } = racks.samplesOf(rack.uuid).at(-1)?.measures ?? {};
+    const finding = host?.findings.find(({ check }) => check === BOOT_FILES_CHECK);
+    return rack.state === 'accepted' && finding !== undefined ? [{ rack, finding }] : [];
+  });
+
 async function dhcpStep({ region }: Pick<View, 'region'>): Promise<Step> {
   const { served } = await region.networks.look();
   const managed = served.filter(({ management }) => management !== 0);
@@ -112,6 +128,7 @@ export async function readSteps(view: Reader): Promise<readonly Step[]> {
     ...(['name', 'upstream', 'archives', 'proxy'] as const).map((name) => settingsStep(view, name)),
     await keyStep(view),
     await imagesStep(view),
+    { name: 'files', isDone: racksWithoutFiles(view.region).length === 0, facts: [] },
     await dhcpStep(view),
   ];
 }
@@ -120,14 +137,14 @@ const isDismissed = ({ region }: Pick<View, 'region'>): boolean => region.settin
 
 /**
  * True if this person is to be led through the steps when they sign in: an administrator of a region that has no machines, and could boot none,
- * because it has no image or offers no DHCP.
+ * because it has no image or no boot files, or offers no DHCP.
  */
 export async function needsFirstRun(view: Pick<View, 'region'> & { readonly viewer: { readonly isAdmin: boolean } }) {
   const { region, viewer } = view;
   if (!viewer.isAdmin) return false;
   await region.settings.load();
   if (isDismissed(view) || (await region.store.countStatuses()).size > 0) return false;
-  return !(await dhcpStep(view)).isDone || !(await imagesStep(view)).isDone;
+  return racksWithoutFiles(region).length > 0 || !(await dhcpStep(view)).isDone || !(await imagesStep(view)).isDone;
 }
 
 /** Lets an administrator end the reminders. */

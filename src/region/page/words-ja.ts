@@ -2099,6 +2099,10 @@ export const JAPANESE: Translation = {
       fromSite: { label: 'またはサイトから取得', hint: 'GitHubはgh:NAME、Launchpadはlp:NAME。' },
       none: '鍵を貼り付けるか、アカウントを指定してください。',
     },
+    files: {
+      built: '起動ファイルがないというラックはありません。',
+      after: '数分かかります。終わってから1分以内に、この項目は完了になります。',
+    },
     steps: {
       name: {
         title: '名前',
@@ -2135,6 +2139,12 @@ export const JAPANESE: Translation = {
         lead: 'マシンに入れるシステムです。インポートはバックグラウンドで続きます。',
         why: 'イメージがないと、何もデプロイできません。',
         button: 'イメージを選択',
+      },
+      files: {
+        title: '起動ファイル',
+        lead: 'マシンは最初にこれらをラックから読み込みます。ローダーと、マシンの構成を調べてインストールする環境です。ラックのホストで作成します。',
+        why: 'これがないと、どのマシンもネットワークから起動できません。',
+        button: '起動ファイルを作成',
       },
       dhcp: {
         title: 'DHCP',

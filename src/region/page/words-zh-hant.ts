@@ -2129,6 +2129,10 @@ export const TRADITIONAL_CHINESE: Translation = {
       fromSite: { label: '或從網站取得', hint: 'gh:NAME 為 GitHub，lp:NAME 為 Launchpad。' },
       none: '請貼上金鑰，或指定帳號。',
     },
+    files: {
+      built: '沒有機架控制器回報缺少開機檔案。',
+      after: '需要幾分鐘。完成後一分鐘內，此步驟就會標示為完成。',
+    },
     steps: {
       name: {
         title: '名稱',
@@ -2165,6 +2169,12 @@ export const TRADITIONAL_CHINESE: Translation = {
         lead: '機器要使用的系統。匯入會在背景進行。',
         why: '沒有映像檔時，無法部署任何機器。',
         button: '選擇映像檔',
+      },
+      files: {
+        title: '開機檔案',
+        lead: '機器首先從機架控制器載入這些檔案：載入程式，以及盤點並安裝機器的環境。它們在機架控制器的主機上製作。',
+        why: '沒有它們，機器無法從網路開機。',
+        button: '製作開機檔案',
       },
       dhcp: {
         title: 'DHCP',

@@ -1278,6 +1278,10 @@ const FIRST_RUN = {
     fromSite: { label: 'Or from a site', hint: 'gh:NAME for GitHub, lp:NAME for Launchpad.' },
     none: 'Paste a key, or name an account.',
   },
+  files: {
+    built: 'No rack says that boot files are missing.',
+    after: 'It takes a few minutes. Within a minute after it, this step is done.',
+  },
   /** `why` says what goes wrong without it. */
   steps: {
     name: {
@@ -1315,6 +1319,12 @@ const FIRST_RUN = {
       lead: 'The systems that machines shall get. The import goes on in the background.',
       why: 'Without one, nothing can be deployed.',
       button: 'Choose images',
+    },
+    files: {
+      title: 'Boot files',
+      lead: 'Machines load them from the rack first: a loader, and the environment that takes stock of a machine and installs it. They are made on the host of the rack.',
+      why: 'Without them, no machine boots from the network.',
+      button: 'Build boot files',
     },
     dhcp: {
       title: 'DHCP',

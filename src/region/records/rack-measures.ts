@@ -24,6 +24,9 @@ export interface HostFinding {
   readonly fix?: string | undefined;
 }
 
+/** The finding of a rack that has no boot files, from which the page leads to the remedy. */
+export const BOOT_FILES_CHECK = 'boot files';
+
 /** Findings that a rack reports; further ones are left out. */
 export const FINDINGS_MAX = 64;
 export const FINDING_LENGTH_MAX = 1000;

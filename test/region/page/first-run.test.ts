@@ -6,6 +6,7 @@ import { FIRST_RUN_PAGES } from '../../../src/region/page/first-run.ts';
 import { needsFirstRun, readSteps, type StepName, stepPath } from '../../../src/region/page/first-steps.ts';
 import { OVERVIEW_PAGE } from '../../../src/region/page/overview.ts';
 import { type Outcome, refusalText, type View } from '../../../src/region/page/view.ts';
+import { BOOT_FILES_CHECK, type HostFinding } from '../../../src/region/records/rack-measures.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { enlist, type RegionPlace, report, withRegion } from '../place.ts';
 import { OTHER_UUID } from '../racks/rack-place.ts';
@@ -36,6 +37,14 @@ const overview = async (region: Region, viewer = ADMIN) => `${await OVERVIEW_PAG
 
 /** The steps to which the overview leads. */
 const remindedOf = (page: string) => [...page.matchAll(/href="\/MAAS\/first-run\/(\w+)\/"/g)].map(([, name]) => name);
+
+const MEASURES = {
+  startedMs: 1,
+  counts: { leases: 0, tftpBytes: 0, httpBytes: 0, dnsQueries: 0 },
+  taken: 0,
+  usable: 0,
+  listening: { dhcp: [], tftp: [], http: [], dns: [] },
+};
 
 /** A rack in this process whose host has an address. */
 const putRack = ({ region }: RegionPlace, ...networks: readonly string[]) =>
@@ -69,6 +78,28 @@ test('each step leads to the next open one, counts as done by what it stored, an
     assert.deepEqual(remindedOf(await overview(region)), ['images', 'dhcp']);
   }));
 
+test('boot files are an open step while a rack reports that it has none, with the command that makes them', () =>
+  withRegion(async (place) => {
+    const { region, store, clock } = place;
+    await addViewer(store);
+    await putRack(place, '10.20.0.1/24');
+    assert.ok(!(await openSteps(region)).includes('files'));
+    const finding = { check: BOOT_FILES_CHECK, text: '/tree has no loader', isNote: false, fix: 'sudo make it' };
+    const report = async (findings: readonly HostFinding[]) =>
+      region.racks.measuredOwn({ ...MEASURES, host: { atMs: clock.wallTimeMs(), memoryBytes: 1, findings } });
+    await report([finding]);
+    assert.ok((await openSteps(region)).includes('files'));
+    const page = await overview(region);
+    assert.ok(remindedOf(page).includes('files'));
+    assert.match(page, /<li class="list-item need red-edge">.*?tree has no loader/s);
+    const step = await shown(region, 'files');
+    assert.match(step, /<code class="lines">sudo make it<\/code>/);
+    assert.equal(await needsFirstRun({ region, viewer: ADMIN }), true);
+    await report([]);
+    assert.ok(!(await openSteps(region)).includes('files'));
+    assert.doesNotMatch(await shown(region, 'files'), /sudo make it/);
+  }));
+
 test('a fault is at its field, and the step stays open', () =>
   withRegion(async ({ region, store }) => {
     await addViewer(store);
@@ -84,7 +115,7 @@ test('a fault is at its field, and the step stays open', () =>
 test('the progress counts all steps, and the archives in force are proposed', () =>
   withRegion(async ({ region }) => {
     const page = await shown(region, 'archives');
-    assert.match(page, /<progress value="3" max="7"/);
+    assert.match(page, /<progress value="3" max="8"/);
     assert.match(page, /name="preseeds\.ubuntu_mirror"[^>]* value="http:\/\/archive\.ubuntu\.com\/ubuntu"/);
     assert.match(page, new RegExp(`href="${stepPath('proxy')}"`));
   }));

@@ -1,0 +1,66 @@
+// What new machines need of the boot tree: an image that they boot for at least one CPU, and a loader for it. For the doctor and the rack's report.
+
+import { archFlag, BUILT_CPUS, type Cpu, FIRMWARE_ARCHITECTURES } from '../boot/architectures.ts';
+import type { BootConfig } from '../boot/config.ts';
+import { describeImage, findImage, type HasFile, type ImageQuery } from '../boot/images.ts';
+import { findImported, formatImportedName } from '../boot/imported-images.ts';
+
+interface BootPart {
+  readonly boot: Pick<BootConfig, 'tree' | 'loaders' | 'commissioningRelease' | 'enlistWith'>;
+}
+
+const imageQueryOf = ({ boot }: BootPart, architecture: Cpu): ImageQuery => ({
+  architecture,
+  subarchitecture: 'generic',
+  releases: [boot.commissioningRelease],
+  directory: boot.enlistWith === 'installer' ? 'install' : 'commissioning',
+});
+
+function hasImage(config: BootPart, cpu: Cpu, hasFile: HasFile): boolean {
+  const { enlistWith } = config.boot;
+  const query = imageQueryOf(config, cpu);
+  const found = typeof enlistWith === 'object' ? findImported(enlistWith, query, hasFile) : findImage(query, hasFile);
+  return found !== undefined;
+}
+
+/** The CPUs of new machines for which the tree has an image. */
+export const cpusWithImage = (config: BootPart, hasFile: HasFile): readonly Cpu[] =>
+  BUILT_CPUS.filter((cpu) => hasImage(config, cpu, hasFile));
+
+/** Names the image that new machines with this CPU boot. */
+export function describeBootImage(config: BootPart, cpu: Cpu): string {
+  const { enlistWith } = config.boot;
+  if (typeof enlistWith === 'object') return `the imported ${formatImportedName(enlistWith)} for ${cpu}`;
+  return describeImage(imageQueryOf(config, cpu));
+}
+
+interface LackOfFiles {
+  /** Names the tree and what it lacks. */
+  readonly text: string;
+  /** Puts it there. */
+  readonly command: string;
+}
+
+/** Why no new machine can boot from the tree; undefined: one can. @param flags of the command, with a leading space */
+export function judgeBootFiles(config: BootPart, hasFile: HasFile, flags = ''): LackOfFiles | undefined {
+  const { tree, loaders } = config.boot;
+  const cpus = cpusWithImage(config, hasFile);
+  if (cpus.length === 0) {
+    const absent = BUILT_CPUS.map((cpu) => describeBootImage(config, cpu));
+    const text = `${tree} has neither ${absent.join(' nor ')}, which new machines boot`;
+    return { text, command: `sudo rackboot images ${importWords(config)}${flags}` };
+  }
+  // Loaders that a person named may be anywhere.
+  if (loaders.size > 0) return undefined;
+  const wanted = FIRMWARE_ARCHITECTURES.filter(({ cpu }) => cpus.includes(cpu));
+  if (wanted.some(({ loader }) => hasFile(loader))) return undefined;
+  const names = [...new Set(wanted.map(({ loader }) => loader))];
+  const [cpu = 'amd64'] = cpus;
+  const text = `${tree} has no loader, neither ${names.join(' nor ')}, which the firmware of new machines loads`;
+  return { text, command: `sudo rackboot images build${archFlag(cpu)}${flags}` };
+}
+
+function importWords({ boot: { enlistWith } }: BootPart): string {
+  if (typeof enlistWith === 'object') return `import ${enlistWith.os}/${enlistWith.release} --source maas`;
+  return enlistWith === 'installer' ? 'import-installer' : 'build';
+}
