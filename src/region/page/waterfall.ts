@@ -5,7 +5,7 @@
 //                                     └─ judgeBoot ─ whether it went well, and the sentence why not
 //
 // 1. An event of a transfer is published at its end and has its duration, from which its beginning follows.
-// 2. Renewals and probes are no steps of a boot. Equal steps in sequence are one row with a count.
+// 2. Renewals and probes are no steps of a boot, nor is what a person does with the machine once the boot came to something. Equal steps in sequence are one row with a count.
 // 3. Places and widths are shares of the whole width, and the texts are outside the drawing: it fits every screen, and needs no style attribute.
 // 4. Values come from machines: rows and shares are bounded whatever they say.
 
@@ -83,7 +83,11 @@ export function rowsOf(boot: readonly MachineEvent[], surroundings: BootSurround
   for (const event of boot) {
     const last = rows.at(-1);
     if (last !== undefined && event.atMs - last.endMs > SILENCE_MS) break;
-    if (event.code === 'status-changed') state = words.values.state(event.params.to);
+    if (event.code === 'status-changed') {
+      state = words.values.state(event.params.to);
+      // A person who accepts the machine later does not make its boot longer.
+      if (event.username !== '' && rows.some(isReached)) continue;
+    }
     const row = rowOf(event, { ...surroundings, state });
     if (row === undefined) continue;
     const joined = last === undefined ? undefined : join(last, row, event);

@@ -142,6 +142,21 @@ test('a boot that ends with the report of its hardware went well: the region kno
   assert.equal(rowsOf([...loaded, added], IN_READY).length, rowsOf(loaded, IN_READY).length, 'a person added it');
 });
 
+test('a boot that enlisted a machine ends there, whenever a person accepts it', () => {
+  const loaded = eventsOf(GOOD_BOOT.slice(0, 12));
+  const enlisted = own(30, 'info', { code: 'enlisted', params: { isUnvouched: false, leftOut: [] } });
+  const accepted = own(500, 'info', { code: 'status-changed', params: { from: 'new', to: 'commissioning' } });
+  const surroundings = { ownRack: 'rack-1', state: undefined };
+  const rows = rowsOf([...loaded, enlisted, { ...accepted, username: 'ann' }], surroundings);
+  assert.deepEqual(rows, rowsOf([...loaded, enlisted], surroundings));
+  // Before that, and of itself, a change belongs to the boot.
+  for (const events of [
+    [...loaded, { ...accepted, username: 'ann' }],
+    [...loaded, enlisted, accepted],
+  ])
+    assert.equal(rowsOf(events, surroundings).at(-1)?.key, 'state commissioning');
+});
+
 test('the first step that a failed boot lacks is named', () => {
   const [good, failed] = [rowsOf(eventsOf(GOOD_BOOT), IN_READY), rowsOf(eventsOf(STALLED_BOOT), IN_READY)];
   assert.equal(firstMissing(good, failed)?.name, 'HTTP boot-kernel');
