@@ -235,7 +235,7 @@ export interface RegionStore {
   nearestEvent(side: 'after' | 'before', id: number): Promise<number | undefined>;
   /** That the log shares with this history; undefined: it contains the whole history. */
   historyEnd(history: number): Promise<number | undefined>;
-  /** That booted from the network since `sinceMs`, the latest first, each with its newest event. */
+  /** That booted from the network since `sinceMs`, the latest first, each with its newest event that is not the end of a lease. */
   listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]>;
   /** That are not machines, heard by a lease or on the wire; the latest first. */
   listHeard(sinceMs: number, limit: number): Promise<readonly HeardHost[]>;

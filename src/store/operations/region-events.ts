@@ -91,6 +91,9 @@ const BOOTING_SQL =
   `(kind = 'dhcp.offer' AND length(replace(params, '"client":"', '')) < length(params) ` +
   `AND length(replace(params, '"client":""', '')) = length(params))`;
 
+/** The end of a lease says nothing of a boot: what the host did or failed at before stays its newest event. */
+const LEASE_END_SQL = "kind IN ('dhcp.expired', 'dhcp.ended', 'dhcp.release')";
+
 export class EventTable {
   readonly #cuts: EventCuts;
 
@@ -281,7 +284,7 @@ export class EventTable {
   *listStrangers(sinceMs: number, limit: number): Steps<readonly StrangerSeen[]> {
     const { rows } = yield all(
       'SELECT event.*, rack.name AS rack_name FROM event JOIN (SELECT max(id) AS id FROM event WHERE machine_id IS NULL AND ' +
-        `mac IS NOT NULL GROUP BY mac HAVING max(CASE WHEN ${BOOTING_SQL} THEN 1 ELSE 0 END) = 1) AS newest USING (id) LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ? ORDER BY event.id DESC LIMIT ?`,
+        `mac IS NOT NULL AND (kind IS NULL OR NOT ${LEASE_END_SQL}) GROUP BY mac HAVING max(CASE WHEN ${BOOTING_SQL} THEN 1 ELSE 0 END) = 1) AS newest USING (id) LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ? ORDER BY event.id DESC LIMIT ?`,
       sinceMs,
       limit,
     );

@@ -181,6 +181,9 @@ test('a booting machine that is not enlisted is listed and has its own page; a h
         [mac(0x525400000001), ATTACK],
       ],
     );
+    // Why it did not boot stays when its lease ends.
+    await region.observe([reported(6, { kind: 'dhcp.expired', text: 'Lease expired' })]);
+    assert.deepEqual(await store.listStrangers(0, 10), seen);
     const page = `${await OVERVIEW_PAGE.render(viewOf(region))}`;
     assert.match(page, /Seen, not enlisted/);
     assert.ok(page.includes(`href="${machinePath(MAC)}"`));
