@@ -26,7 +26,7 @@ import {
   parseKernelParams,
 } from './kernel-line.ts';
 import { preseedSecret } from './preseed-secret.ts';
-import { findProfile, fitsArchitecture } from './profile.ts';
+import { findProfile, fitsArchitecture, isAtWork } from './profile.ts';
 import { decideProfile } from './profile-step.ts';
 import type { BootStep, Decision, MenuEntry, StepContext, StepQuery } from './step.ts';
 
@@ -41,8 +41,8 @@ const NO_ENVIRONMENT = [
 
 export function decideStep(query: StepQuery, context: StepContext): Decision {
   const { profiles = [], menuSeconds = 0 } = context.config;
-  const isAtWork = query.machine !== undefined && isWork(query.machine);
-  if (isAtWork || profiles.length === 0) return decideOwnStep(query, context);
+  const isBusy = query.machine !== undefined && isAtWork(query.machine);
+  if (isBusy || profiles.length === 0) return decideOwnStep(query, context);
   const { machine, mac } = query;
   const macs = [...(machine?.macs ?? []), ...(mac === undefined ? [] : [mac])];
   const architecture = machine?.architecture ?? query.architecture ?? DEFAULT_ARCHITECTURE;
@@ -54,10 +54,6 @@ export function decideStep(query: StepQuery, context: StepContext): Decision {
   const entries = [...menuEntry(decision.title, decision.step), ...choices];
   return { ...decision, step: { kind: 'menu', seconds: menuSeconds, entries } };
 }
-
-/** A machine's record has a boot token exactly while it works for the region, as far as this rack may give it. */
-const isWork = ({ purpose, bootToken }: RackMachine): boolean =>
-  purpose === 'commissioning' || purpose === 'install' || bootToken !== undefined;
 
 /** Empty for a step that no menu offers. */
 const menuEntry = (title: string, step: BootStep): readonly MenuEntry[] =>

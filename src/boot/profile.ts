@@ -8,7 +8,7 @@
 //    several alike the first in the list.
 // 4. A machine at work for the region (commissioning, deploying, rescue, …) boots what the work needs. Its profile waits.
 
-import type { RackMachine } from '../machines/machine.ts';
+import { DEVICE_STATE, type RackMachine } from '../machines/machine.ts';
 import { formatMac, type MacAddress, parseMac } from '../net/address.ts';
 import { isPlainName } from './images.ts';
 
@@ -37,10 +37,9 @@ type ProfileBoot =
   /** `script`: with placeholders. */
   | { readonly kind: 'ipxe'; readonly script: string };
 
-export type Profile = ProfileBoot & {
+/** For which machines a profile is. */
+export interface ProfileTargets {
   readonly name: string;
-  /** For people, on the screen too. */
-  readonly title: string;
   /** Only machines of this architecture boot it; `undefined`: all. */
   readonly architecture?: string | undefined;
   /** System ids, host names, and hardware addresses as `formatMac` writes them. */
@@ -51,9 +50,15 @@ export type Profile = ProfileBoot & {
   readonly unknown: boolean;
   /** Machines that do not boot it, whatever their tags and pool; named as in `machines`. */
   readonly except: readonly string[];
-  /** True: the menu shows it. */
-  readonly offered: boolean;
-};
+}
+
+export type Profile = ProfileBoot &
+  ProfileTargets & {
+    /** For people, on the screen too. */
+    readonly title: string;
+    /** True: the menu shows it. */
+    readonly offered: boolean;
+  };
 
 /** Of one rack. Each boot is compared with all of them. */
 export const PROFILES_MAX = 256;
@@ -62,7 +67,7 @@ export const PROFILE_TITLE_MAX = 100;
 export const PROFILE_INITRDS_MAX = 32;
 export const PROFILE_SCRIPT_MAX = 4096;
 
-const FILE_CHARACTERS_MAX = 400;
+const FILE_CHARACTERS_MAX = 300;
 /** Without user name, fragment, comma or space: pxelinux separates initrds by commas. */
 const URL_FORM = /^https?:\/\/[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?\/[A-Za-z0-9._~%+=&?/-]+$/;
 
@@ -128,30 +133,38 @@ export function fillTemplate(template: string, values: ProfileValues): Filled {
   return missing === undefined ? { ok: true, text } : { ok: false, missing };
 }
 
+/** The pool of machines in no other. */
+const DEFAULT_POOL = 'default';
+
 /** What decides about a machine's profile. */
-interface ProfileSubject {
+export interface ProfileSubject {
   /** `undefined`: nobody knows it. */
-  readonly machine: Pick<RackMachine, 'systemId' | 'hostname' | 'tags' | 'pool'> | undefined;
+  readonly machine: Pick<RackMachine, 'systemId' | 'hostname' | 'statusName' | 'tags' | 'pool'> | undefined;
   readonly macs: readonly MacAddress[];
   readonly architecture: string;
 }
 
-/** The profile that this machine is to boot; `undefined`: none. */
-export function findProfile(profiles: readonly Profile[], subject: ProfileSubject): Profile | undefined {
+/** True while it works for the region: it has a boot token then, as far as this rack may give it. */
+export const isAtWork = ({ purpose, bootToken }: Pick<RackMachine, 'purpose' | 'bootToken'>): boolean =>
+  purpose === 'commissioning' || purpose === 'install' || bootToken !== undefined;
+
+/** The profile that this machine is to boot, unless it is at work; `undefined`: none. */
+export function findProfile<P extends ProfileTargets>(profiles: readonly P[], subject: ProfileSubject): P | undefined {
   const { machine } = subject;
   const fitting = profiles.filter((profile) => fitsArchitecture(profile, subject.architecture));
   const own = fitting.find(({ machines }) => names(machines, subject));
   if (own !== undefined) return own;
   const wide = fitting.filter(({ except }) => !names(except, subject));
   if (machine === undefined) return wide.find(({ unknown }) => unknown);
-  const { tags = [], pool } = machine;
+  if (machine.statusName === DEVICE_STATE) return undefined;
+  const { tags = [], pool = DEFAULT_POOL } = machine;
   return (
     wide.find((profile) => profile.tags.some((tag) => tags.includes(tag))) ??
-    wide.find(({ pools }) => pool !== undefined && pools.includes(pool))
+    wide.find(({ pools }) => pools.includes(pool))
   );
 }
 
-export const fitsArchitecture = (profile: Profile, architecture: string): boolean =>
+export const fitsArchitecture = (profile: ProfileTargets, architecture: string): boolean =>
   profile.architecture === undefined || profile.architecture === architecture;
 
 /** True if a list of machines names this one. */

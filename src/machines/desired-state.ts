@@ -21,6 +21,8 @@ const SCHEMA = 2;
 export const MACHINES_MAX = 100_000;
 export const MACHINE_MACS_MAX = 256;
 export const MACHINE_ADDRESSES_MAX = 1024;
+/** As many as a region has. */
+const MACHINE_TAGS_MAX = 10_000;
 export const RESERVED_HOSTS_MAX = 16_384;
 /** The longest text of any field, in UTF-16 units. */
 export const MACHINE_TEXT_MAX = 4096;
@@ -153,11 +155,16 @@ function readMachine(value: unknown, path: string): RackMachine {
       readAddress(one, `${path}.addresses[${index}]`),
     ),
     kernelParams: optionalText('kernelParams'),
+    ...(fields.tags === undefined ? {} : { tags: readTexts(fields.tags, `${path}.tags`, MACHINE_TAGS_MAX) }),
+    ...(fields.pool === undefined ? {} : { pool: text('pool') }),
     ...(readFlag(fields.isSelfNamed, `${path}.isSelfNamed`) ? { isSelfNamed: true } : {}),
     ...(fields.home === undefined ? {} : { home: readIpv4(fields.home, `${path}.home`) }),
     ...(fields.bootToken === undefined ? {} : { bootToken: readToken(fields.bootToken, `${path}.bootToken`) }),
   };
 }
+
+const readTexts = (value: unknown, path: string, countMax: number): readonly string[] =>
+  readList(value, path, countMax).map((one, index) => readText(one, `${path}[${index}]`));
 
 function readFlag(value: unknown, path: string): boolean {
   if (value === undefined || typeof value === 'boolean') return value === true;

@@ -45,7 +45,7 @@ export interface RackMachine {
   readonly kernelParams?: string | undefined;
   /** By name; `undefined`: it has none. */
   readonly tags?: readonly string[] | undefined;
-  /** By name; `undefined`: none is known. */
+  /** By name; `undefined`: the default one. */
   readonly pool?: string | undefined;
   /** True if only its own report names it; the name then counts no more than one that a DHCP client gives itself. */
   readonly isSelfNamed?: true | undefined;

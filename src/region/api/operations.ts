@@ -33,6 +33,7 @@ import { type ApiCall, type ApiVersion, type Method, nothing, type Operation, op
 import { BOOT_RESOURCE_OPERATIONS } from './images/boot-resource-operations.ts';
 import { BOOT_SOURCE_OPERATIONS } from './images/boot-source-operations.ts';
 import { BOOT_UPLOAD_OPERATIONS } from './images/boot-upload-operations.ts';
+import { PROFILE_OPERATIONS } from './images/profile-operations.ts';
 import { BLOCK_DEVICE_OPERATIONS } from './layout/block-device-operations.ts';
 import { LAYOUT_OPERATIONS } from './layout/layout-operations.ts';
 import { NODE_INTERFACE_CHANGE_OPERATIONS } from './layout/node-interface-change-operations.ts';
@@ -145,6 +146,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...BOOT_SOURCE_OPERATIONS,
   ...BOOT_RESOURCE_OPERATIONS,
   ...BOOT_UPLOAD_OPERATIONS,
+  ...PROFILE_OPERATIONS,
   ...TAG_OPERATIONS,
   ...AREA_OPERATIONS,
   ...DETAILS_OPERATIONS,

@@ -22,6 +22,7 @@ import { renderSystem } from './machine-facts.ts';
 import { findAddressed, sectionOf, sectionPath } from './machine-frame.ts';
 import { mayOpen, pageOf } from './parts.ts';
 import { renderPower } from './power-part.ts';
+import { LEAVE_PROFILE, leaveProfile, renderProfile } from './profile-pages.ts';
 import { eventLine, PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
 import { codeIn } from './values.ts';
 import { EDIT_MACHINE, mayCall, type PageDefinition, type View } from './view.ts';
@@ -53,6 +54,7 @@ async function renderKnown(view: View, machine: Machine) {
     section: '',
     main: html`
       <div id="state"${isAtWork ? html` data-at-work` : nothing}>${stateOf(view, machine, failed.get(machine.systemId))}</div>
+      <div id="profile">${renderProfile(view, machine)}</div>
       <div id="actions">${buttonsOf(view, machine)}</div>
       <div id="cards" class="cards">${renderSystem(view, machine)}${renderPower(view, machine)}${await renderLogins(view, machine)}</div>
       <div id="recent"><div class="bar"><h2>${words.machine.recent}</h2><a href="${sectionPath(machine.systemId, 'events')}">${words.machine.allEvents}</a></div>
@@ -176,4 +178,9 @@ export const MACHINE_PAGE: PageDefinition = {
   path: '/MAAS/machines/:machine/',
   access: 'user',
   render: renderMachinePage,
+  act: async (view) => {
+    const machine = await findAddressed(view);
+    return machine === undefined ? undefined : await leaveProfile(view, machine);
+  },
+  operations: [LEAVE_PROFILE],
 };

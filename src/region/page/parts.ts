@@ -36,6 +36,7 @@ const PLACES = [
   ['events', '/MAAS/events/'],
   ['scripts', '/MAAS/scripts/'],
   ['tags', '/MAAS/tags/'],
+  ['profiles', '/MAAS/profiles/'],
   ['zones', '/MAAS/zones/'],
   ['pools', '/MAAS/pools/'],
   ['settings', '/MAAS/settings/'],

@@ -85,6 +85,7 @@ import { findMoved, listAbove } from './paths.ts';
 import { PEOPLE_PAGE } from './people-page.ts';
 import { POWER_PAGES } from './power-pages.ts';
 import { PRESEED_PAGE } from './preseed-page.ts';
+import { PROFILE_PAGES } from './profile-pages.ts';
 import { RACK_PAGES } from './rack-page.ts';
 import { RACKS_PAGE } from './racks-page.ts';
 import { SCRIPT_PAGES } from './scripts-page.ts';
@@ -134,6 +135,7 @@ export const PAGES: readonly PageDefinition[] = [
   UPLOAD_PAGE,
   ...SOURCE_PAGES,
   ...TAG_PAGES,
+  ...PROFILE_PAGES,
   ...SCRIPT_PAGES,
   SETTINGS_PAGE,
   ACCOUNT_PAGE,

@@ -1838,6 +1838,27 @@ export const TRADITIONAL_CHINESE: Translation = {
     loss: (machines) => (machines === 0 ? '沒有機器使用它。' : `${machinesText(machines)}會失去此標籤及其核心參數。`),
   },
 
+  profiles: {
+    title: '設定檔',
+    lead: '機器改為開機的內容，取代其原本流程。驗收等工作優先。',
+    empty: '尚無設定檔。設定檔可開機至其他系統、即用光碟或記憶體測試。',
+    addOne: '新增設定檔',
+    add: '新增設定檔',
+    titleOf: (profile) => `設定檔 ${profile}`,
+    what: '開機內容',
+    forWhom: '適用對象',
+    unknown: '未知的機器',
+    offered: '列於選單',
+    deleteIt: '刪除此設定檔',
+    delete: '刪除設定檔',
+    loss: '其機器於下次啟動時回到原本流程。',
+    boots: (profile) => `開機至設定檔 ${profile}`,
+    instead: '自下次啟動起取代其原本流程，期間無法部署。',
+    afterWork: '目前的工作優先。',
+    leave: '回到原本流程',
+    left: (machine) => `${machine} 不再開機至設定檔，於下次啟動時回到原本流程。`,
+  },
+
   scripts: {
     title: '指令碼',
     commissioning: '驗收',
@@ -1966,6 +1987,8 @@ export const TRADITIONAL_CHINESE: Translation = {
         label: '登錄用的系統',
         hint: '未知的機器執行什麼來回報自己：environment、installer，或已匯入的系統，例如 ubuntu/noble。',
       },
+      'boot.profiles': { label: '設定檔', hint: '機器改為開機的內容，取代其原本流程。' },
+      'boot.menu': { label: '螢幕選單', hint: '選單顯示的時間，例如 10s；或 no。' },
       'boot.copy_images': {
         label: '將映像檔複製到機架控制器',
         hint: '使用遠端區域控制器的機架控制器會複製其映像檔。未勾選則只有在本機加入的映像檔。',

@@ -29,6 +29,7 @@ const FRAME = {
     events: 'Events',
     scripts: 'Scripts',
     tags: 'Tags',
+    profiles: 'Profiles',
     zones: 'Zones',
     pools: 'Pools',
     settings: 'Settings',
@@ -968,6 +969,27 @@ const TAGS = {
       : `${counted(machines, 'machine loses', 'machines lose')} it, with its kernel parameters.`,
 };
 
+const PROFILES = {
+  title: 'Profiles',
+  lead: 'What machines boot instead of what their life asks for. Work for the region, such as commissioning, comes first.',
+  empty: 'No profiles yet. A profile boots another system, a live disc or a memory test.',
+  addOne: 'Add a profile',
+  add: 'Add profile',
+  titleOf: (profile: string) => `Profile ${profile}`,
+  what: 'Boots',
+  forWhom: 'For',
+  unknown: 'machines nobody knows',
+  offered: 'in the menu',
+  deleteIt: 'Delete this profile',
+  delete: 'Delete profile',
+  loss: 'Its machines go on with their life at their next start.',
+  boots: (profile: string) => `Boots the profile ${profile}`,
+  instead: 'From its next start on, instead of what its life asks for. It cannot be deployed meanwhile.',
+  afterWork: 'Its present work comes first.',
+  leave: 'Back to its life',
+  left: (machine: string) => `${machine} boots no profile any more: it goes on with its life at its next start.`,
+};
+
 const SCRIPTS = {
   title: 'Scripts',
   commissioning: 'Commissioning',
@@ -1124,6 +1146,8 @@ const SETTING_KEYS: Readonly<Record<string, { readonly label: string; readonly h
     label: 'System for enlistment',
     hint: 'What an unknown machine runs to report itself: environment, installer, or an imported system such as ubuntu/noble.',
   },
+  'boot.profiles': { label: 'Profiles', hint: 'What machines boot instead of what their life asks for.' },
+  'boot.menu': { label: 'Menu on the screen', hint: 'How long it offers profiles, such as 10s; or no.' },
   'boot.copy_images': {
     label: 'Copy images to racks',
     hint: "A rack with a remote region copies the region's images. Without the tick it has only those that are added there.",
@@ -2390,6 +2414,7 @@ const ENGLISH = {
   upload: UPLOAD,
   sources: SOURCES,
   tags: TAGS,
+  profiles: PROFILES,
   scripts: SCRIPTS,
   settings: SETTINGS_PAGE,
   health: HEALTH,

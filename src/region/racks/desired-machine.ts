@@ -35,9 +35,20 @@ export function toRackMachine(machine: MachineForRacks): RackMachine | undefined
     uuid: machine.uuid,
     addresses: machine.addresses,
     kernelParams: kernelParamsOf(machine),
+    ...groupsOf(machine),
     ...(machine.home === undefined ? {} : { home: machine.home }),
     ...(machine.bootToken === undefined ? {} : { bootToken: machine.bootToken }),
     ...(machine.status === 'new' && !isMadeByPerson(machine) ? { isSelfNamed: true } : {}),
+  };
+}
+
+/** By which profiles find it; a device has only its name. The default pool goes without saying. */
+function groupsOf({ device, tags, pool, poolId }: MachineForRacks): Pick<RackMachine, 'tags' | 'pool'> {
+  if (device !== undefined) return {};
+  return {
+    ...(tags.length === 0 ? {} : { tags: tags.map(({ name }) => name) }),
+    // A pool whose name is not read yet counts as none.
+    ...(pool === undefined || pool.id !== poolId ? {} : { pool: pool.name }),
   };
 }
 

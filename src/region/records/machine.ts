@@ -179,6 +179,8 @@ export interface MachineForRacks
     | 'interfaces'
     | 'addresses'
     | 'tags'
+    | 'poolId'
+    | 'pool'
   > {}
 
 /** No person has added, changed or tagged it. */

@@ -72,6 +72,11 @@ export const REFUSALS = {
     status: 409,
     explain: 'Another object uses this one; the answer names it. Remove or move that object first.',
   },
+  'boots-profile': {
+    status: 409,
+    explain:
+      'The machine boots a profile, so it would not boot what is deployed; `rackboot machines leave-profile` lets it go on with its life.',
+  },
   'machine-locked': { status: 409, explain: 'The machine is locked; `rackboot machines unlock` unlocks it.' },
   'layout-refused': {
     status: 409,

@@ -6,7 +6,7 @@ import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { codec, number, text } from '../rows.ts';
 import { LoggedTable, readSystemId } from './region-events.ts';
 import { ALONE, all, numberIn, one, run, type Steps } from './region-steps.ts';
-import { drawVersion, newRevision } from './region-versions.ts';
+import { countVersion, drawVersion, newRevision } from './region-versions.ts';
 
 const COLUMNS: Readonly<Record<AreaKind, 'zone_id' | 'pool_id'>> = { zone: 'zone_id', pool: 'pool_id' };
 
@@ -32,7 +32,13 @@ export class AreaTable extends LoggedTable {
   ): Steps<'changed' | 'exists' | 'not-found'> {
     if (yield* this.#isTaken(kind, name, id)) return 'exists';
     const sql = 'UPDATE area SET name = ?, description = ? WHERE kind = ? AND id = ?';
-    return (yield* this.changed(run(sql, name, description, kind, id), event)) ? 'changed' : 'not-found';
+    if (!(yield* this.changed(run(sql, name, description, kind, id), event))) return 'not-found';
+    // Racks know the name of a machine's pool.
+    if (kind === 'pool') {
+      const { rows } = yield all('SELECT id FROM machine WHERE pool_id = ?', id);
+      yield* countVersion(rows.map(number('id').read));
+    }
+    return 'changed';
   }
 
   /** Removes an area; its machines and racks move to the default one. */

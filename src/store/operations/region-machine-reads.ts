@@ -107,8 +107,9 @@ export function* listMachinesForRacks(
   const { rows } = yield all(sql, since === 0 ? -1 : since, afterId, limit);
   const partsOf = yield* readParts(rows);
   return rows.map((row) => {
-    const { areas: _areas, ...parts } = partsOf(row);
-    return { ...RACK_MACHINE.read(row), ...parts };
+    const { areas, ...parts } = partsOf(row);
+    const machine = RACK_MACHINE.read(row);
+    return { ...machine, ...parts, pool: areas.find(({ id }) => id === machine.poolId) };
   });
 }
 

@@ -130,10 +130,10 @@ const MACHINE = codec<Omit<Machine, keyof MachineParts | 'zone' | 'pool'>>({
 export const readMachine = (row: Row, parts: MachineParts): Machine => ({ ...MACHINE.read(row), ...parts });
 
 const { hostname, domain, status, restingStatus, architecture, subarchitecture, release, netboot } = machineFields;
-const { kernelParams, uuid, home, bootToken, work, device, addedBy, owner, isLocked } = machineFields;
+const { kernelParams, uuid, home, bootToken, work, device, addedBy, owner, isLocked, poolId } = machineFields;
 
 /** The columns of a machine that racks need. */
-export const RACK_MACHINE = codec<Omit<MachineForRacks, keyof MachineParts>>({
+export const RACK_MACHINE = codec<Omit<MachineForRacks, keyof MachineParts | 'pool'>>({
   ...identified,
   hostname,
   domain,
@@ -150,6 +150,7 @@ export const RACK_MACHINE = codec<Omit<MachineForRacks, keyof MachineParts>>({
   work,
   device,
   addedBy,
+  poolId,
 });
 
 export const OUTLINE = codec<MachineOutline>({ systemId: identified.systemId, hostname, status, owner, isLocked });

@@ -164,6 +164,11 @@ export const SITE_OBJECTS = {
     integer: 'id',
     string: 'name description resource_uri',
   },
+  profile: {
+    string: 'name title kind file arguments script architecture resource_uri',
+    'string[]': 'initrds machines tags pools except',
+    boolean: 'unknown offered',
+  },
   scan: {
     string: 'result',
     'string[]': 'scan_attempted_on failed_to_connect_to scan_started_on scan_failed_on rpc_call_timed_out_on',

@@ -106,6 +106,7 @@ async function change(call: ApiCall, kind: AreaKind, given: z.output<typeof chan
   const area = { ...next, id: before.id };
   const outcome = await call.region.store.areas.change(kind, area, changeEvent(call, kind, before.name, 'changed'));
   if (outcome === 'exists') return refuseTaken(kind);
+  if (kind === 'pool') await call.region.machinesChanged();
   return outcome === 'not-found' ? refuse('not-found', noAreaText(kind)) : json(areaJson(call, kind, area));
 }
 

@@ -8,8 +8,9 @@ import { z } from 'zod';
 import { refuseCommand } from '../../life/commands.ts';
 import { parseSystem } from '../../life/deployment.ts';
 import { distributionOf } from '../../life/installer.ts';
+import { profileOf } from '../../racks/profiles.ts';
 import type { Machine } from '../../records/machine.ts';
-import { type Refusal, refuseField, refuseFields } from '../call/answer.ts';
+import { type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, flag, isTrue, notDoneText, optionalText, value } from '../call/operation.ts';
 import { bridgeParameters, paramsOf } from './interface-parameters.ts';
 import {
@@ -83,6 +84,17 @@ function refuseNotDone(given: GivenDeployment): readonly Refusal[] {
   return asked.map(([name]) => refuseField(name, notDoneText(name)));
 }
 
+/** The refusal of a deployment that the machine would never boot. */
+async function refuseProfiled({ region }: ApiCall, machine: Machine): Promise<Refusal | undefined> {
+  const bound = profileOf(await region.settings.read(), machine);
+  return bound === undefined
+    ? undefined
+    : refuse(
+        'boots-profile',
+        `${machine.hostname} boots the profile ${bound.profile.name} instead of its own disk: let it go on with its life first (op=leave_profile), or take it out of the profile.`,
+      );
+}
+
 /** The choices of a deployment, or for each that cannot be used a refusal in its place. */
 export async function judgeDeployment(call: ApiCall, machine: Machine, given: GivenDeployment) {
   const system = parseSystem(given.osystem, given.distro_series);
@@ -99,6 +111,7 @@ export async function judgeDeployment(call: ApiCall, machine: Machine, given: Gi
     given.deploy_by === 'installer' && isTrue(given.bridge_all)
       ? refuseField('bridge_all', 'Only images can apply a layout: omit bridge_all, or deploy by an image.')
       : undefined,
+    await refuseProfiled(call, machine),
     ...refuseNotDone(given),
   ] as const;
 }

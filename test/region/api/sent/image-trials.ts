@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { AskedApi } from '../../asked-api.ts';
-import type { Given, Sight, Trial } from './trial.ts';
+import { type Given, machine, type Sight, type Trial } from './trial.ts';
 
 const URL_1 = 'https://images.maas.io/ephemeral-v3/stable/';
 const FILE = { url: URL_1, keyring_filename: '/usr/share/keyrings/images.gpg' };
@@ -54,7 +54,57 @@ const ofRack = async (): Promise<Given> => ({ path: { uuid: 'master' }, fields: 
 
 const PLACES = ['1.0 # boot-sources', '2.0 # boot-sources', '1.0 # nodegroups/{uuid}/boot-sources'];
 
+const PROFILE = {
+  name: 'live',
+  title: 'A live system',
+  kind: 'kernel',
+  file: 'profiles/live/vmlinuz',
+  initrds: ['profiles/live/initrd'],
+  arguments: 'mac={mac}',
+  architecture: 'amd64',
+  machines: ['calm-eagle'],
+  tags: ['gpu'],
+  pools: ['lab'],
+  except: ['52:54:00:aa:00:01'],
+  unknown: 'true',
+  offered: 'true',
+};
+const SCRIPT = { name: 'shell', kind: 'ipxe', script: 'shell' };
+const TICKS = { unknown: { at: 'unknown', is: true }, offered: { at: 'offered', is: true } } as const;
+const LISTED = Object.fromEntries(
+  (['initrds', 'machines', 'tags', 'pools', 'except'] as const).map((at) => [at, { at, is: PROFILE[at] }]),
+);
+const profileGiven = async ({ ask }: AskedApi): Promise<Given> => {
+  await ask('POST', '2.0/profiles/', { name: 'old', file: 'x' });
+  return { path: { name: 'old' } };
+};
+const bindingGiven = async (site: AskedApi): Promise<Given> => {
+  await profileGiven(site);
+  return { path: { system_id: await machine(site) } };
+};
+
+const PROFILES: readonly Trial[] = [
+  { of: '2.0 POST profiles', send: PROFILE, reads: { ...TICKS, ...LISTED } },
+  { of: '2.0 POST profiles', send: SCRIPT },
+  { of: '2.0 PUT profiles/{name}', given: profileGiven, send: PROFILE, reads: { ...TICKS, ...LISTED } },
+  {
+    of: '2.0 PUT profiles/{name}',
+    given: async (site) => ({ ...(await profileGiven(site)), fields: { file: '' } }),
+    send: { kind: 'ipxe', script: 'shell' },
+  },
+  {
+    of: '2.0 POST machines/{system_id} boot_profile',
+    given: bindingGiven,
+    send: { profile: 'old' },
+    reads: {
+      profile: async ({ site, given }) =>
+        assert.deepEqual((await site.ask('GET', '2.0/profiles/old/')).json.machines, [given.path?.system_id]),
+    },
+  },
+];
+
 export const IMAGE_TRIALS: readonly Trial[] = [
+  ...PROFILES,
   ...PLACES.flatMap((place): readonly Trial[] => {
     const at = (method: string, rest = '') => `${place.replace('#', method)}${rest}`;
     const DETAILS = { details: 'true' };

@@ -1,0 +1,226 @@
+// Profiles: what machines boot instead of what their life asks for. They are the setting `boot.profiles`, which racks have.
+//
+// 1. The rules of configurations judge a profile, so the API accepts what a rack's file does; a refusal names the parameter.
+// 2. A change does not restart machines: they boot the profile, or leave it, at their next start.
+
+import { z } from 'zod';
+import { PROFILE_KINDS } from '../../../boot/profile.ts';
+import { toRackMachine } from '../../racks/desired-machine.ts';
+import {
+  boundTo,
+  boundToNone,
+  currentProfiles,
+  NEW_PROFILE,
+  PROFILES_KEY,
+  profileSetting,
+  profilesIn,
+  type WrittenProfile,
+} from '../../racks/profiles.ts';
+import {
+  type Answer,
+  EMPTY,
+  isRefusal,
+  json,
+  NO_MACHINE,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFields,
+} from '../call/answer.ts';
+import {
+  type ApiCall,
+  flag,
+  isTrue,
+  nothing,
+  type Operation,
+  operation,
+  optionalList,
+  optionalText,
+  ownTransaction,
+  requiredText,
+  resource,
+  value,
+} from '../call/operation.ts';
+import { API_2 } from '../json/fixed-json.ts';
+import { showMachine } from '../json/shown-machine.ts';
+import { machineOf, machinePaths } from '../machines/machine-calls.ts';
+import { reviseSettings, withoutKey } from '../racks/interface-operations.ts';
+
+const NAME_MAX = 63;
+const TEXT_MAX = 4096;
+const LIST_MAX = 4096;
+
+const profileJson = ({ title, architecture = '', ...profile }: WrittenProfile) => ({
+  ...profile,
+  title: title === '' ? profile.name : title,
+  architecture,
+  resource_uri: `${API_2}/profiles/${profile.name}/`,
+});
+
+const noProfile = (): Refusal => refuse('not-found', 'No profile has this name.');
+const named = (profiles: readonly WrittenProfile[], name: string | undefined) =>
+  profiles.find((profile) => profile.name === name);
+
+async function shownProfiles(call: ApiCall): Promise<readonly WrittenProfile[]> {
+  await call.region.settings.load();
+  return currentProfiles(call.region.settings);
+}
+
+const list = async (call: ApiCall): Promise<Answer> => json((await shownProfiles(call)).map(profileJson));
+
+async function read(call: ApiCall): Promise<Answer> {
+  const profile = named(await shownProfiles(call), call.path.name);
+  return profile === undefined ? noProfile() : json(profileJson(profile));
+}
+
+/** @param revise makes the new list of the stored ones in the transaction, or refuses; perhaps more than once */
+async function revise(
+  call: ApiCall,
+  make: (profiles: readonly WrittenProfile[]) => readonly WrittenProfile[] | Refusal,
+): Promise<Refusal | undefined> {
+  const refused = await reviseSettings(call, '', [
+    {
+      key: PROFILES_KEY,
+      revise(stored) {
+        const revised = make(profilesIn(stored));
+        return isRefusal(revised) ? revised : profileSetting(revised);
+      },
+    },
+  ]);
+  return refused && underParameters(refused);
+}
+
+/** `boot.profiles[2].initrds[0]` is a problem of `initrds`. */
+function underParameters(refused: Refusal): Refusal {
+  if (refused.fields === undefined || refused.name !== 'setting-invalid') return refused;
+  const entries = Object.entries(refused.fields).map(
+    ([key, words]) => [key.replace(/\[\d+\]$/, ''), words.map(withoutKey)] as const,
+  );
+  return refuseFields(Object.fromEntries(entries), refused.name);
+}
+
+function changed(before: WrittenProfile, given: z.output<typeof changedProfile>): WrittenProfile {
+  const { unknown, offered, architecture, ...rest } = given;
+  const next = Object.fromEntries(Object.entries(rest).filter(([, written]) => written !== undefined));
+  return {
+    ...before,
+    ...next,
+    architecture: (architecture ?? before.architecture) || undefined,
+    unknown: unknown === undefined ? before.unknown : isTrue(unknown),
+    offered: offered === undefined ? before.offered : isTrue(offered),
+  };
+}
+
+const taken = (): Refusal => refuseField('name', 'A profile with this name exists: choose another name, or change it.');
+
+async function add(call: ApiCall, given: z.output<typeof newProfile>): Promise<Answer> {
+  const made = changed({ ...NEW_PROFILE, name: given.name }, given);
+  const refused = await revise(call, (profiles) =>
+    named(profiles, given.name) === undefined ? [...profiles, made] : taken(),
+  );
+  return refused ?? read({ ...call, path: { name: given.name } });
+}
+
+async function change(call: ApiCall, given: z.output<typeof changedProfile>): Promise<Answer> {
+  const name = given.name ?? call.path.name;
+  const refused = await revise(call, (profiles) => {
+    const before = named(profiles, call.path.name);
+    if (before === undefined) return noProfile();
+    if (name !== before.name && named(profiles, name) !== undefined) return taken();
+    return profiles.map((profile) => (profile === before ? changed(before, given) : profile));
+  });
+  return refused ?? read({ ...call, path: { name: name ?? '' } });
+}
+
+async function remove(call: ApiCall): Promise<Answer> {
+  const refused = await revise(call, (profiles) => {
+    const others = profiles.filter(({ name }) => name !== call.path.name);
+    return others.length === profiles.length ? noProfile() : others;
+  });
+  return refused ?? EMPTY;
+}
+
+/** Binds the machine of the path to a profile, or with `undefined` to none. */
+async function bind(call: ApiCall, name: string | undefined): Promise<Answer> {
+  const machine = await machineOf(call);
+  const known = machine && toRackMachine(machine);
+  if (machine === undefined) return NO_MACHINE;
+  if (known === undefined)
+    return refuse(
+      'transition-not-allowed',
+      'No rack boots this machine yet: it has no interface that is surely its own.',
+    );
+  const refused = await revise(call, (profiles) => {
+    if (name === undefined) return boundToNone(profiles, known);
+    return named(profiles, name) === undefined
+      ? refuseField('profile', 'No profile has this name: `rackboot profiles read` lists them.')
+      : boundTo(profiles, name, known);
+  });
+  return refused ?? json(showMachine(call, machine));
+}
+
+const text = (description: string) => optionalText(TEXT_MAX, description);
+const texts = (description: string) => optionalList(LIST_MAX, description);
+const MACHINES = 'system ids, host names or hardware addresses';
+
+const changedProfile = z.object({
+  name: optionalText(NAME_MAX, 'Its name: lower-case letters, digits, dots and hyphens.'),
+  title: text('A line for people, which the menu shows. Default: the name.'),
+  kind: value(z.enum(PROFILE_KINDS, `Give one of ${PROFILE_KINDS.join(', ')}.`))
+    .optional()
+    .describe(
+      'kernel (default), iso, disk (an image of a disk, in memory), efi (a program for UEFI), ipxe (a script).',
+    ),
+  file: text(
+    'The kernel, the image or the program: a file of the boot tree, such as profiles/talos/vmlinuz, or an http or https URL.',
+  ),
+  initrds: texts('The initrds of a kernel, as files or URLs; NAME=FILE gives one a name for wimboot.'),
+  arguments: text(
+    'The arguments of a kernel. {hostname}, {domain}, {system_id}, {mac}, {uuid}, {address} and {base_url} stand for the values of the machine.',
+  ),
+  script: text('The text of a script of iPXE, with the same values.'),
+  architecture: text('Only machines of this architecture boot it, such as amd64. Default: all.'),
+  machines: texts(`The machines that boot it: ${MACHINES}.`),
+  tags: texts('Machines with one of these tags boot it.'),
+  pools: texts('Machines in one of these pools boot it.'),
+  except: texts(`Machines that do not boot it, whatever their tags and pool: ${MACHINES}.`),
+  unknown: flag('True: machines that nobody knows boot it, instead of enlisting.'),
+  offered: flag('True: the menu on the screen shows it, if there is one (boot.menu).'),
+});
+const newProfile = changedProfile.extend({ name: requiredText(NAME_MAX, changedProfile.shape.name.description ?? '') });
+
+const many = { versions: ['2.0'], path: 'profiles', handler: 'ProfilesHandler' } as const;
+const one = { versions: ['2.0'], path: 'profiles/{name}', handler: 'ProfileHandler' } as const;
+const ofMachine = ownTransaction(machinePaths('2.0').one);
+
+/** Profiles, in version 2.0. */
+export const PROFILE_OPERATIONS: readonly Operation[] = [
+  ...resource({
+    many: ownTransaction(many),
+    one: ownTransaction(one),
+    answers: 'profile',
+    list: ['List the profiles, in their order: of several for one machine the first counts.', nothing, list],
+    add: ['Add a profile: what machines boot instead of what their life asks for.', newProfile, add],
+    read: ['Read one profile.', nothing, read],
+    change: ['Change a profile. Its machines boot it as it then is at their next start.', changedProfile, change],
+    remove: ['Delete a profile. Its machines go on with their life at their next start.', nothing, remove],
+  }),
+  operation(
+    ofMachine,
+    'POST boot_profile',
+    'admin',
+    'machine',
+    'Let a machine boot a profile from its next start on, instead of what its life asks for. Work, such as commissioning, comes first.',
+    z.object({ profile: requiredText(NAME_MAX, 'The name of the profile.') }),
+    (call, { profile }) => bind(call, profile),
+  ),
+  operation(
+    ofMachine,
+    'POST leave_profile',
+    'admin',
+    'machine',
+    'Let a machine go on with its life at its next start: it boots no profile, whatever its tags and pool.',
+    nothing,
+    (call) => bind(call, undefined),
+  ),
+];

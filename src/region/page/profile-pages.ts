@@ -1,0 +1,67 @@
+// The profiles, made of their operations, and what the page of a machine that boots one says of it.
+
+import { type Html, html, nothing } from '../../html.ts';
+import { currentProfiles, profileOf } from '../racks/profiles.ts';
+import type { Machine } from '../records/machine.ts';
+import { formOf, hiddenField } from './forms.ts';
+import { machinePath } from './machine-actions.ts';
+import { type ApiObject, objectPages, textOf } from './object-pages.ts';
+import { pathBelow } from './values.ts';
+import { mayCall, type PageDefinition, submit, type View } from './view.ts';
+import { words } from './words.ts';
+
+const PATH = '/MAAS/profiles/';
+export const LEAVE_PROFILE = 'POST machines/{system_id} leave_profile';
+
+const listOf = (object: ApiObject, name: string): readonly string[] => {
+  const value = object[name];
+  return Array.isArray(value) ? value.map(String) : [];
+};
+
+function targetsOf(profile: ApiObject): string {
+  const named = ['machines', 'tags', 'pools'].flatMap((name) => listOf(profile, name));
+  return [
+    ...named,
+    ...(profile.unknown === true ? [words.profiles.unknown] : []),
+    ...(profile.offered === true ? [words.profiles.offered] : []),
+  ].join(', ');
+}
+
+export const PROFILE_PAGES: readonly PageDefinition[] = objectPages({
+  path: PATH,
+  place: 'profiles',
+  many: 'profiles',
+  one: 'profiles/{name}',
+  words: () => words.profiles,
+  nameOf: (profile) => textOf(profile, 'name'),
+  keyOf: (profile) => textOf(profile, 'name'),
+  columns: () => [
+    { label: words.forms.description, content: (profile) => textOf(profile, 'title') },
+    {
+      label: words.profiles.what,
+      content: (profile) => html`${textOf(profile, 'kind')} <code>${textOf(profile, 'file')}</code>`,
+    },
+    { label: words.profiles.forWhom, content: targetsOf },
+  ],
+  add: () => ({}),
+  change: () => ({}),
+  deletion: () => ({ text: words.profiles.loss }),
+});
+
+/** What a machine boots instead of what its life asks for, with the way back; nothing if it boots no profile. */
+export function renderProfile(view: View, machine: Machine): Html {
+  const { settings } = view.region;
+  const bound = currentProfiles(settings).length === 0 ? undefined : profileOf(settings, machine);
+  if (bound === undefined) return nothing;
+  const { name, title } = bound.profile;
+  const link = html`<a href="${pathBelow(PATH, name)}">${title === '' ? name : title}</a>`;
+  const leave = mayCall(view.viewer, LEAVE_PROFILE)
+    ? formOf(view, { body: hiddenField('do', 'leave-profile'), submit: words.profiles.leave })
+    : nothing;
+  return html`<div class="alert blue"><b>${words.profiles.boots(name)}</b>${link}. ${words.profiles.instead} ${
+    bound.isWaiting ? words.profiles.afterWork : nothing
+  }${leave}</div>`;
+}
+
+export const leaveProfile = (view: View, { systemId, hostname }: Machine) =>
+  submit(view, LEAVE_PROFILE, { system_id: systemId }, {}, machinePath(systemId), words.profiles.left(hostname));
