@@ -75,7 +75,7 @@ export const REFUSALS = {
   'boots-profile': {
     status: 409,
     explain:
-      'The machine boots a profile, so it would not boot what is deployed; `rackboot machines leave-profile` lets it go on with its life.',
+      'The machine boots a profile, so it would not boot what is deployed; `rackboot machine leave-profile SYSTEM-ID` lets it go on with its life.',
   },
   'machine-locked': { status: 409, explain: 'The machine is locked; `rackboot machines unlock` unlocks it.' },
   'layout-refused': {
