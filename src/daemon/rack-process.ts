@@ -216,7 +216,12 @@ class RackProcess implements Daemon {
     const lost = reportLostLeases(this.#begun.lost, { clock, publish });
     this.#damaged.announce(publish);
     const ready = this.#region.check();
-    const [stored, network, interfaces, tree] = await openParts(this.#begun, config, { clock, publish }, ready);
+    const [stored, network, interfaces, tree] = await openParts(
+      this.#begun,
+      config,
+      { clock, publish, given: this.#options.given },
+      ready,
+    );
     this.#journal = stored.journal;
     this.#tree = tree;
     this.#host = interfaces.current();

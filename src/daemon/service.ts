@@ -2,12 +2,15 @@
 
 import type { Clock } from '../clock.ts';
 import type { RackError } from '../errors.ts';
+import type { GivenFiles } from '../files/file-tree.ts';
 import type { NotifyTerms } from '../net/linux/notify-socket.ts';
 
 export interface DaemonOptions {
   readonly configFile: string;
   readonly version: string;
   readonly clock: Clock;
+  /** Files that a rack serves besides those of its tree. */
+  readonly given?: GivenFiles | undefined;
   /** How to notify the service manager; undefined to send no notifications. */
   readonly notify?: NotifyTerms | undefined;
   /** Called after the daemon has stopped itself because the region cannot start and never did. */

@@ -58,6 +58,9 @@ export interface TreeRoot {
   readonly identity: string;
 }
 
+/** Files outside the tree that whoever started the process serves in it: the real path of each, by its path in the tree. */
+export type GivenFiles = ReadonlyMap<string, string>;
+
 interface SeenPath {
   readonly real: string;
   readonly at: Instant;
@@ -92,8 +95,11 @@ export class BootTree implements FileTree {
   #walked: TreeRoot | undefined;
   #refreshing: Promise<void> | undefined;
 
-  private constructor(directory: string, cacheBytesMax: number) {
+  readonly #given: GivenFiles;
+
+  private constructor(directory: string, cacheBytesMax: number, given: GivenFiles) {
     this.directory = directory;
+    this.#given = given;
     this.#root = directory;
     this.#slices = new SliceCache(cacheBytesMax);
   }
@@ -110,8 +116,12 @@ export class BootTree implements FileTree {
   }
 
   /** Without an index before `refresh`. */
-  static unread(directory: string, cacheBytesMax: number = SLICE_CACHE_BYTES_MAX): BootTree {
-    return new BootTree(directory, cacheBytesMax);
+  static unread(
+    directory: string,
+    cacheBytesMax: number = SLICE_CACHE_BYTES_MAX,
+    given: GivenFiles = new Map(),
+  ): BootTree {
+    return new BootTree(directory, cacheBytesMax, given);
   }
 
   async open(path: string): Promise<OpenedFile | undefined> {
@@ -150,12 +160,12 @@ export class BootTree implements FileTree {
 
   /** As current as the last `refresh`. */
   hasFile(path: string): boolean {
-    return this.#index.hasFile(path);
+    return this.#given.has(path) || this.#index.hasFile(path);
   }
 
   /** Without links to directories; undefined if the index has no such file. */
   realOf(path: string): string | undefined {
-    return this.#index.realOf(path);
+    return this.#given.has(path) ? path : this.#index.realOf(path);
   }
 
   /**
@@ -215,6 +225,8 @@ export class BootTree implements FileTree {
 
   /** The file with one reservation, which the caller must return. */
   async #openContained(path: string): Promise<SharedFile | undefined> {
+    const given = this.#given.get(path);
+    if (given !== undefined) return this.#reuse(given, await stat(given)) ?? (await this.#openReal(given, true));
     const before = this.#seen.get(path);
     const at = systemClock.now();
     if (before !== undefined) {
@@ -246,12 +258,12 @@ export class BootTree implements FileTree {
     return known;
   }
 
-  async #openReal(real: string): Promise<SharedFile | undefined> {
+  async #openReal(real: string, isGiven = false): Promise<SharedFile | undefined> {
     // O_NONBLOCK: a FIFO put in place after `stat` must not block a thread.
     const handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const opened = await handle.stat();
-      if (!opened.isFile() || !(await this.#isContained(handle))) {
+      if (!opened.isFile() || !(isGiven || (await this.#isContained(handle)))) {
         await handle.close();
         return undefined;
       }

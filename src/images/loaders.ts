@@ -4,6 +4,7 @@
 // 2. Only a file that an earlier run installed is replaced.
 // 3. They come from LOADER_RELEASE, whatever release the environment has: the loaders of one architecture go with any kernel.
 
+import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RackError } from '../errors.ts';
@@ -89,6 +90,21 @@ const LOADERS: ReadonlyMap<string, readonly LoaderSource[]> = new Map([
   ['amd64', [...BIOS, ...signedLoaders('amd64', 'x64', 'x86_64-efi'), ipxe('ipxe.efi', 'ipxe.efi')]],
   ['arm64', [...signedLoaders('arm64', 'aa64', 'arm64-efi'), ipxe('ipxe-arm64.efi', 'ipxe-arm64.efi')]],
 ]);
+
+/** The loaders of an architecture that the host's own packages have, by name in the tree, and the packages that it lacks. */
+export function findHostLoaders(arch: string): {
+  readonly files: ReadonlyMap<string, string>;
+  readonly missing: readonly string[];
+} {
+  const files = new Map<string, string>();
+  const missing: string[] = [];
+  for (const source of LOADERS.get(arch) ?? []) {
+    const there = Object.entries(source.files).filter(([, path]) => existsSync(`/${path}`));
+    for (const [name, path] of there) files.set(name, realpathSync(`/${path}`));
+    if (there.length === 0) missing.push(source.package);
+  }
+  return { files, missing };
+}
 
 /**
  * Installs an architecture's loaders into the top directory of the tree, with `.loaders-ARCH.json`, which names their packages.

@@ -27,6 +27,28 @@ export const RACK_COMMANDS: readonly Row[] = [
     () => import('./backup.ts'),
     'restoreRack',
   ),
+  row(
+    'boot',
+    'Boot machines with these files, beside the DHCP server of their network, and keep nothing',
+    {
+      interface: { ...option('The interface of this host in their network'), demandOption: true },
+      kernel: option('A kernel'),
+      initrd: { ...option('An initrd; several in this order'), array: true, nargs: 1, default: [] as string[] },
+      arguments: {
+        ...option("The words of the kernel line; {mac} and {address} stand for the machine's"),
+        default: '',
+      },
+      iso: option('The image of a disc, instead of a kernel'),
+      efi: option('A program for UEFI, instead of a kernel'),
+      disk: option('The image of a disk, instead of a kernel'),
+      mac: option('The only machine to boot, by its hardware address'),
+      serve: option('A directory whose files are served, too'),
+      range: option('Be the DHCP server, with these addresses: 10.20.0.100-10.20.0.199'),
+      once: flag('End when a machine has all of these files'),
+    },
+    () => import('./boot.ts'),
+    'bootMachines',
+  ),
   row('status', 'Show what the running rack serves', { config, json }, () => import('./status.ts'), 'showStatus'),
   row(
     'doctor',

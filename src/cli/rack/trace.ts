@@ -42,7 +42,7 @@ interface Trace extends z.infer<typeof traceShape> {
 const messageShape = z.looseObject({ status_message_code: z.string().optional() });
 const HAND_WAIT = 'a person to switch it on';
 
-const feedShape = z.union([z.object({ trace: traceShape }), z.object({ step: stepShape, missed: z.number() })]);
+export const feedShape = z.union([z.object({ trace: traceShape }), z.object({ step: stepShape, missed: z.number() })]);
 
 const eventsShape = z.object({ events: z.array(loggedEventShape) });
 
@@ -140,7 +140,7 @@ async function follow(stateDir: string, query: string, json: boolean, oldestMs: 
   return 1;
 }
 
-const seenShape = z.array(z.object({ mac: z.string(), machine: z.string().optional(), step: stepShape }));
+export const seenShape = z.array(z.object({ mac: z.string(), machine: z.string().optional(), step: stepShape }));
 
 /** Prints the machines heard since the daemon started, latest first. */
 export async function listSeen(where: Where): Promise<number> {
@@ -186,7 +186,7 @@ const SPAN_WIDTH = 9;
 const KIND_WIDTH = 16;
 
 /** Prints steps under their boot, with the time since that began. */
-class StepPrinter {
+export class StepPrinter {
   #head = '';
   #startedMs = 0;
   readonly #isElsewhere: boolean;

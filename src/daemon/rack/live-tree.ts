@@ -15,7 +15,7 @@ import { dirname } from 'node:path';
 import type { Clock, Instant, Timer } from '../../clock.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { makeDirectories } from '../../files/durable-directory.ts';
-import { BootTree, type TreeRoot } from '../../files/file-tree.ts';
+import { BootTree, type GivenFiles, type TreeRoot } from '../../files/file-tree.ts';
 import type { FileTree, OpenedFile } from '../../files/opened-file.ts';
 import { isOwnershipError, ownershipRemedy } from '../../files/ownership.ts';
 import { TREE_DEPTH_MAX } from '../../files/tree-index.ts';
@@ -40,6 +40,7 @@ export const FIRST_LOOK_MS_MAX = 10_000;
 interface LiveTreeOptions {
   readonly clock: Clock;
   readonly publish: (event: DaemonEvent) => void;
+  readonly given?: GivenFiles | undefined;
 }
 
 /** Why the contents of the tree are unknown or outdated. */
@@ -70,7 +71,7 @@ export class LiveTree implements FileTree {
 
   /** Creates the directory if it is missing, and reads the tree. A failure becomes a `problem` and is retried. */
   static async open(directory: string, options: LiveTreeOptions): Promise<LiveTree> {
-    const live = new LiveTree(BootTree.unread(directory), options);
+    const live = new LiveTree(BootTree.unread(directory, undefined, options.given), options);
     if (!(await isDoneInTime(live.#begin(), options.clock))) live.#wait();
     return live;
   }
@@ -111,7 +112,7 @@ export class LiveTree implements FileTree {
    */
   async moveTo(directory: string): Promise<void> {
     if (directory === this.#tree.directory) return;
-    const next = BootTree.unread(directory);
+    const next = BootTree.unread(directory, undefined, this.#options.given);
     const reading = ensureTree(directory).then(() => next.refresh());
     const isRead = await isDoneInTime(reading, this.#options.clock);
     const former = this.#tree;

@@ -1,0 +1,152 @@
+// `rackboot boot`: a machine with the firmware of QEMU boots named files beside the DHCP server of its network, and nothing of it is left; with
+// --mac and --range the chosen machine alone gets an address.
+// @host waits
+// @process own
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { ended, endProgram, whileRunning } from '../support/child.ts';
+import { missing } from '../support/needs.ts';
+import { enterOwnNetwork, ip, openPeer, type Peer } from '../support/own-network.ts';
+import { eventually } from '../support/running-rack.ts';
+import { scratchDirectory } from '../support/scratch.ts';
+
+const skip = missing(
+  'linux',
+  'root',
+  'ip',
+  'unshare',
+  'nsenter',
+  'dnsmasq',
+  'busybox',
+  'udhcpc',
+  'qemu-system-x86_64',
+  '/usr/lib/ipxe/undionly.kpxe',
+);
+/** A kernel by its form, which boots by itself: iPXE. */
+const KERNEL = '/usr/lib/ipxe/ipxe.lkrn';
+const CHOSEN = '52:54:00:77:40:02';
+
+describe('booting by one command', { skip }, () => {
+  const directory = scratchDirectory();
+  const [temporary, initrd] = [join(directory, 'tmp'), join(directory, 'initrd')];
+  const programs: ChildProcess[] = [];
+  let peer: Peer;
+
+  const boot = (...words: readonly string[]) => {
+    const child = spawn(process.execPath, ['src/main.ts', 'boot', '--interface', 'br0', '--kernel', KERNEL, ...words], {
+      env: { ...process.env, TMPDIR: temporary },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    programs.push(child);
+    let text = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (text += String(part)));
+    const said = () => text;
+    return {
+      child,
+      said,
+      serves: () =>
+        whileRunning(
+          child,
+          eventually('it serves', () => text.includes('Ctrl-C')),
+          said,
+        ),
+    };
+  };
+
+  before(async () => {
+    enterOwnNetwork();
+    mkdirSync(temporary);
+    writeFileSync(initrd, 'an initrd');
+    peer = await openPeer();
+    for (const command of [
+      'link add br0 type bridge',
+      'address add 10.77.40.1/24 dev br0',
+      'link set br0 up',
+      'tuntap add tap0 mode tap',
+    ])
+      ip(command);
+    peer.cable('cable0', 'eth0');
+    for (const port of ['cable0', 'tap0']) ip(`link set ${port} master br0 up`);
+    peer.run('ip', 'address', 'add', '10.77.40.2/24', 'dev', 'eth0');
+  });
+  after(async () => {
+    for (const program of programs) await endProgram(program, 'SIGKILL');
+    await peer?.close();
+  });
+
+  test('a machine gets its address from the server of the network, and these files from here', async () => {
+    const words = ['--keep-in-foreground', '--port=0', '--pid-file=', '--log-facility=-', '--dhcp-leasefile=/dev/null'];
+    const server = peer.start('dnsmasq', ...words, '--interface=eth0', '--dhcp-range=10.77.40.100,10.77.40.150');
+    const { child, said, serves } = boot('--initrd', initrd, '--arguments', 'answer={mac}', '--once');
+    await serves();
+    const card = `virtio-net-pci,netdev=net,mac=${CHOSEN}`;
+    const network = 'tap,id=net,ifname=tap0,script=no,downscript=no';
+    const machine = spawn(
+      'qemu-system-x86_64',
+      ['-accel', 'tcg', '-m', '256', '-display', 'none', '-boot', 'n', '-netdev', network, '-device', card],
+      { stdio: 'ignore' },
+    );
+    programs.push(machine, server);
+    assert.equal(await ended(child), 0, said());
+    await endProgram(machine, 'SIGKILL');
+    await endProgram(server);
+    for (const step of [
+      /dhcp\.elsewhere .* 10\.77\.40\.1\d\d /,
+      /http\.file-sent .*ipxe\.lkrn/,
+      /http\.file-sent .*initrd/,
+    ])
+      assert.match(said(), step);
+    assert.doesNotMatch(said(), /dhcp\.ack/);
+    assert.deepEqual(readdirSync(temporary), []);
+  });
+
+  test('as the server of the network it gives the chosen machine an address, and no other', async () => {
+    const { child, said, serves } = boot('--mac', CHOSEN, '--range', '10.77.40.100-10.77.40.110');
+    await serves();
+    const ask = (mac: string) => {
+      peer.run('ip', 'link', 'set', 'eth0', 'address', mac);
+      return ended(
+        peer.start(
+          'busybox',
+          'udhcpc',
+          '-f',
+          '-n',
+          '-q',
+          '-t',
+          '3',
+          '-T',
+          '1',
+          '-i',
+          'eth0',
+          '-V',
+          'PXEClient',
+          '-s',
+          '/bin/true',
+        ),
+      );
+    };
+    assert.equal(await ask('52:54:00:77:40:03'), 1);
+    assert.equal(await ask(CHOSEN), 0);
+    child.kill('SIGINT');
+    assert.equal(await ended(child), 0, said());
+    assert.deepEqual(readdirSync(temporary), []);
+  });
+
+  for (const [words, refusal] of [
+    [['--iso', KERNEL], /one of --kernel, --iso/],
+    [['--initrd', '/nowhere'], /--initrd \/nowhere: there is no such file/],
+    [['--mac', 'blue'], /--mac blue/],
+    [['--range', '10.77.40.100'], /--range 10\.77\.40\.100: expected two addresses/],
+  ] as const) {
+    test(`${words.join(' ')} is refused`, async () => {
+      const { child, said } = boot(...words);
+      assert.equal(await ended(child), 2);
+      assert.match(said(), refusal);
+      assert.deepEqual(readdirSync(temporary), []);
+    });
+  }
+});
