@@ -24,7 +24,6 @@ import { whereabouts } from '../life/whereabouts.ts';
 import { subnetOfAddress } from '../networks/network-view.ts';
 import { configuredHosts } from '../racks/rack-networks.ts';
 import { machineFqdn } from '../records/machine.ts';
-import { pinText } from '../records/settings-refusal.ts';
 import type { Region } from '../region.ts';
 import { formOf, hiddenField } from './forms.ts';
 import { listingOf } from './listing.ts';
@@ -211,7 +210,7 @@ async function domainContent(view: View, object: ApiObject): Promise<Html> {
   const pin = filePin(view);
   const add =
     pin !== undefined
-      ? html`<p class="small">${words.settings.setIn(pinText({ key: RECORDS, pin }))}</p>`
+      ? html`<p class="small">${words.settings.setIn(words.settings.writtenIn({ key: RECORDS, pin }))}</p>`
       : mayCall(viewer, ADD)
         ? html`<a class="button primary" href="${domainPath(id)}add/">${words.dns.addOne}</a>`
         : nothing;

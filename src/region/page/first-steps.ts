@@ -8,11 +8,10 @@ import { type Html, html, nothing } from '../../html.ts';
 import { formatNetwork } from '../../net/address.ts';
 import type { Rack } from '../records/rack.ts';
 import { BOOT_FILES_CHECK, type HostFinding } from '../records/rack-measures.ts';
-import { pinText } from '../records/settings-refusal.ts';
 import type { Region } from '../region.ts';
 import { formOf, hiddenField } from './forms.ts';
 import { selectionText } from './images-page.ts';
-import { findSettings, type Setting, textOf } from './settings-page.ts';
+import { findSettings, placeOf, type Setting, textOf } from './settings-page.ts';
 import type { View } from './view.ts';
 import { words } from './words.ts';
 
@@ -64,23 +63,12 @@ export function settingsOfStep({ region }: Pick<View, 'region'>, name: SettingsS
   return findSettings({ region }, ({ key }) => keys.includes(key));
 }
 
-/** Where a setting is written that cannot be changed here; empty: it can. */
-function whereOf({ region }: Reader, { key, owner, pin }: Setting): string {
-  if (pin !== undefined) return pinText({ key, pin });
-  if (owner !== 'file') return '';
-  const { ownRack, ownFile } = region.config();
-  const own = ownRack ?? ownFile;
-  return own?.values[key] === undefined
-    ? words.settings.onlyFile
-    : pinText({ key, pin: { kind: 'own', file: own.file } });
-}
-
 function settingsStep(view: Reader, name: SettingsStep): Step {
   const settings = settingsOfStep(view, name);
   const isSet = ({ owner, pin, stored }: Setting) => owner === 'file' || pin !== undefined || stored !== undefined;
   const facts = settings.filter(isSet).map((setting) => ({
     text: textOf(setting, setting.value) || words.settings.none,
-    where: whereOf(view, setting),
+    where: placeOf(view, setting),
   }));
   return { name, isDone: settings.every(isSet), facts };
 }
@@ -117,7 +105,10 @@ async function dhcpStep({ region }: Pick<View, 'region'>): Promise<Step> {
   const managed = served.filter(({ management }) => management !== 0);
   const facts = managed.slice(0, FACTS_MAX).map(({ network, rack, rackName, key }) => {
     const pin = region.settings.pinnedBy(key, rack);
-    return { text: `${formatNetwork(network)} · ${rackName}`, where: pin === undefined ? '' : pinText({ key, pin }) };
+    return {
+      text: `${formatNetwork(network)} · ${rackName}`,
+      where: pin === undefined ? '' : words.settings.writtenIn({ key, pin }),
+    };
   });
   return { name: 'dhcp', isDone: managed.length > 0, facts };
 }

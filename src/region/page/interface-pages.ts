@@ -25,7 +25,6 @@ import { type NetworkView, type SubnetView, subnetWithId } from '../networks/net
 import { networkIn } from '../racks/cluster-interface.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RefusalWord } from '../records/refusal.ts';
-import { pinText } from '../records/settings-refusal.ts';
 import { type AddressUse, renderAddressMap, runsOf } from './address-map.ts';
 import { areaField, checkField, choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';
 import { acceptedRacks, type DhcpPlace, hostPlaces, placeLink, placePath } from './host-places.ts';
@@ -489,7 +488,7 @@ async function renderOne(view: View): Promise<Html | undefined> {
           submit: isEnabling ? words.networks.enable : words.forms.save,
           back,
         })}</div><h2>${words.interfaces.deleteIt}</h2><div class="sheet narrow"><p class="lead">${words.interfaces.loss}</p>${formOf(view, { body: hiddenField('do', 'delete'), submit: words.interfaces.delete, tone: 'danger' })}</div>`
-      : html`<div class="alert amber" role="status">${words.interfaces.pinned(pinText({ key, pin }))}</div>${pairsOf(entry)}`;
+      : html`<div class="alert amber" role="status">${words.interfaces.pinned(words.settings.writtenIn({ key, pin }))}</div>${pairsOf(entry)}`;
   return pageOf(view, {
     title,
     place: 'networks',

@@ -6,12 +6,13 @@
 // 4. Spaces and lines separate the entries of a list: none contains any.
 // 5. A list or mapping of several values is written as YAML, as in the file.
 
-import { isDeepStrictEqual } from 'node:util';
 import { type Html, html, nothing, type Part } from '../../html.ts';
-import { isSettings, parseSettingValue, type SettingValue } from '../../machines/settings.ts';
+import { findSetting, isSettings, parseSettingValue, type SettingValue } from '../../machines/settings.ts';
 import { parseYamlDocument, yamlParser } from '../../yaml-parser.ts';
 import { isRefusal, type Refusal, refuseField } from '../api/call/answer.ts';
-import { type Pin, pinText } from '../records/settings-refusal.ts';
+import { type OwnFile, RACK_CONFIG } from '../config.ts';
+import type { Pin } from '../records/settings-refusal.ts';
+import type { Region } from '../region.ts';
 import type { SettingShape } from '../settings.ts';
 import { areaField, checkField, choiceField, formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
@@ -71,12 +72,23 @@ function settingsIn(view: View, group: GroupName): readonly Setting[] {
   );
 }
 
+function ownFileOf(region: Region): OwnFile | undefined {
+  const { ownRack, ownFile } = region.config();
+  return ownRack ?? ownFile;
+}
+
 /** Settings with their values in force, as they were last read (`RegionSettings.load`). */
 export function findSettings(
   { region }: Pick<View, 'region'>,
   isWanted: (shape: SettingShape) => boolean,
 ): readonly Setting[] {
   const { settings } = region;
+  const own = ownFileOf(region);
+  // A key that only a file may have is not pinned: nothing could overrule it. Where it is written is of interest all the same.
+  const pinOf = ({ key, owner }: SettingShape): Pin | undefined =>
+    owner === 'file' && findSetting(own?.values ?? {}, key) !== undefined
+      ? { kind: 'own', file: own?.file ?? '' }
+      : settings.pinnedBy(key, '');
   return settings.rules
     .shapes()
     .filter(isWanted)
@@ -85,7 +97,7 @@ export function findSettings(
       value: shape.key === 'name' ? region.config().ownRack?.name : settings.valueOf(shape.key),
       stored: settings.stored('', shape.key),
       byDefault: settings.defaultOf(shape.key),
-      pin: settings.pinnedBy(shape.key, ''),
+      pin: pinOf(shape),
     }));
 }
 
@@ -159,20 +171,24 @@ function controlOf(view: View, setting: Setting, proposal = ''): Html {
   }
 }
 
+/** Where a setting is written that cannot be changed here, or could be; empty: it can. */
+export function placeOf({ region }: Pick<View, 'region'>, { key, owner, pin }: Setting): string {
+  if (pin !== undefined) return words.settings.writtenIn({ key, pin });
+  return owner === 'file' ? words.settings.onlyFile(ownFileOf(region)?.file ?? RACK_CONFIG, key) : '';
+}
+
 /** A setting that cannot be changed here, with the reason. */
-function fixedRow(setting: Setting): Html {
-  const { key, pin, value, byDefault, owner } = setting;
+function fixedRow(view: View, setting: Setting): Html {
+  const { key, pin, value } = setting;
   const { label, hint } = wordsOf(setting);
   const path = OTHER_PAGES[key];
-  const isDefault = pin === undefined && isDeepStrictEqual(value, byDefault);
+  const place = placeOf(view, setting);
   const where: Part =
-    pin !== undefined
-      ? words.settings.setIn(pinText({ key, pin }))
-      : path !== undefined
-        ? html`<a href="${path}">${words.settings.elsewhere}</a>`
-        : owner === 'file' && isDefault
-          ? words.settings.onlyFile
-          : '';
+    pin === undefined && path !== undefined
+      ? html`<a href="${path}">${words.settings.elsewhere}</a>`
+      : place === ''
+        ? ''
+        : words.settings.setIn(place);
   const count = Array.isArray(value) ? value.length : 0;
   const shown = path !== undefined && count > 0 ? words.settings.entries(count) : textOf(setting, value);
   const text =
@@ -185,7 +201,7 @@ function fixedRow(setting: Setting): Html {
 
 /** A setting as a field, or, if it cannot be changed here, as its value with the reason. @param proposal the text of a key that nobody has set */
 export const settingRow = (view: View, setting: Setting, proposal?: string): Html =>
-  isEditable(setting) ? controlOf(view, setting, proposal) : fixedRow(setting);
+  isEditable(setting) ? controlOf(view, setting, proposal) : fixedRow(view, setting);
 
 function groupSection(view: View, name: GroupName): Html {
   const settings = settingsIn(view, name);

@@ -1474,7 +1474,9 @@ export const JAPANESE: Translation = {
     none: 'なし',
     byDefault: (value) => (value === '' ? '既定' : `既定 (${value})`),
     setIn: (place) => `読み取り専用: ${place}。`,
-    onlyFile: '設定ファイルでのみ指定できます。',
+    onlyFile: (file, key) => `${file}の${key}でのみ指定できます`,
+    writtenIn: ({ key, pin }) =>
+      pin.kind === 'own' ? `${pin.file}の${key}に記載` : `ラック${pin.rack}の設定ファイルの${key}に記載`,
     elsewhere: '専用のページで変更',
     entries: (count) => `${count}件`,
     yamlFault: (line, message) => `${line}行目: ${message}`,

@@ -2075,7 +2075,9 @@ export const TRADITIONAL_CHINESE: Translation = {
     none: '無',
     byDefault: (value) => (value === '' ? '預設' : `預設 (${value})`),
     setIn: (place) => `唯讀：${place}。`,
-    onlyFile: '只能在設定檔中設定。',
+    onlyFile: (file, key) => `只能在 ${file} 中以 ${key} 設定`,
+    writtenIn: ({ key, pin }) =>
+      pin.kind === 'own' ? `寫在 ${pin.file} 的 ${key}` : `寫在機架控制器 ${pin.rack} 的設定檔的 ${key}`,
     elsewhere: '在其頁面變更',
     entries: (count) => `${count} 項`,
     yamlFault: (line, message) => `第 ${line} 行：${message}`,

@@ -11,6 +11,7 @@ import type { FilesInForce } from '../records/boot-store.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import { EVENT_TYPES, type MachineEventType } from '../records/machine-event.ts';
 import { driverLabel, parameterWords } from '../records/power-words.ts';
+import { pinText } from '../records/settings-refusal.ts';
 
 const FRAME = {
   /** The language of all pages (BCP 47). */
@@ -1267,7 +1268,8 @@ const SETTINGS_PAGE = {
   byDefault: (value: string) => (value === '' ? 'Default' : `Default (${value})`),
   /** @param place the file and the key */
   setIn: (place: string) => `Read-only: ${place}.`,
-  onlyFile: 'Only the configuration file can set it.',
+  onlyFile: (file: string, key: string) => `only ${file} can set it, as ${key}`,
+  writtenIn: pinText,
   elsewhere: 'Change it on its page',
   entries: (count: number) => counted(count, 'entry', 'entries'),
   yamlFault: (line: number, message: string) => `Line ${line}: ${message}`,

@@ -101,7 +101,7 @@ test('a fault is at its key, and nothing of the group is stored', () =>
     assert.deepEqual(storedIn(place), {});
   }));
 
-test('a key of the file is shown with file and key, and is no field', () =>
+test('a key of the file is shown with file and key, and is no field; so is one that only the file may have', () =>
   withRegion(
     async ({ region }) => {
       const page = await rendered(region);
@@ -111,13 +111,19 @@ test('a key of the file is shown with file and key, and is no field', () =>
         /<code class="lines">192\.0\.2\.53<\/code><p class="hint">[^<]*\/etc\/rackboot\/rackboot\.yaml as dns\.upstream/,
       );
       assert.match(page, /name="dns.allow_recursion"/);
+      for (const key of ['name', 'dns.listen']) {
+        const place = words.settings.writtenIn({ key, pin: { kind: 'own', file: '/etc/rackboot/rackboot.yaml' } });
+        assert.ok(page.includes(`<p class="hint">${words.settings.setIn(place)}</p>`), key);
+      }
+      const unset = words.settings.onlyFile('/etc/rackboot/rackboot.yaml', 'state_dir');
+      assert.ok(page.includes(`<p class="hint">${words.settings.setIn(unset)}</p>`));
     },
     {
       ownRack: {
         uuid: '6a7c3bd2-9d27-4a2e-8a3c-8f8f9a4f8a10',
         name: 'rack-1',
         file: '/etc/rackboot/rackboot.yaml',
-        values: { name: 'rack-1', dns: { upstream: ['192.0.2.53'] } },
+        values: { name: 'rack-1', dns: { upstream: ['192.0.2.53'], listen: ['127.0.0.1'] } },
       },
     },
   ));
