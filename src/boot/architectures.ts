@@ -8,9 +8,28 @@
 // 2. Loader names are files in the tree's top directory.
 // 3. No row names a loader known to get stuck: firmware without one continues with its next boot device, while a loader's prompt waits.
 
-/** A CPU family by its MAAS name: the first level of the tree. */
-export type Cpu = (typeof CPUS)[number];
-export const CPUS = ['amd64', 'arm64', 'i386'] as const;
+interface CpuNames {
+  /** In the names of EFI programs: `x64` in `bootx64.efi`. */
+  readonly efi: string;
+  /** What GRUB, iPXE and U-Boot call it, where that differs. */
+  readonly spellings: readonly string[];
+  /** Of Debian's package of its usual kernel, after `linux-image-`. */
+  readonly kernel: string;
+}
+
+const CPU_NAMES = {
+  amd64: { efi: 'x64', spellings: ['x86_64'], kernel: 'amd64' },
+  arm64: { efi: 'aa64', spellings: ['aarch64'], kernel: 'arm64' },
+  armhf: { efi: 'arm', spellings: ['arm', 'arm32'], kernel: 'armmp' },
+  i386: { efi: 'ia32', spellings: ['x86'], kernel: '686' },
+  loong64: { efi: 'loongarch64', spellings: ['loongarch64'], kernel: 'loong64' },
+  riscv64: { efi: 'riscv64', spellings: ['riscv'], kernel: 'riscv64' },
+} as const satisfies Readonly<Record<string, CpuNames>>;
+
+/** A CPU family by its name in MAAS and Debian: the first level of the tree. */
+export type Cpu = keyof typeof CPU_NAMES;
+const isCpu = (name: string): name is Cpu => Object.hasOwn(CPU_NAMES, name);
+export const CPUS: readonly Cpu[] = Object.keys(CPU_NAMES).filter(isCpu);
 
 /** The architectures of MAAS's image streams; our names for them are the same. */
 export const STREAM_ARCHITECTURES: ReadonlyMap<string, string> = new Map(
@@ -34,6 +53,8 @@ export const FIRMWARE_ARCHITECTURES: readonly FirmwareArchitecture[] = [
   { code: 7, firmware: 'uefi', cpu: 'amd64', loader: 'bootx64.efi' },
   // "EBC" (IANA). Quirk: some x86-64 firmware follows the table of RFC 4578 and sends 9.
   { code: 9, firmware: 'uefi', cpu: 'amd64', loader: 'bootx64.efi' },
+  // "ARM 32-bit UEFI" (IANA).
+  { code: 10, firmware: 'uefi', cpu: 'armhf', loader: 'bootarm.efi' },
   // "ARM 64-bit UEFI" (IANA).
   { code: 11, firmware: 'uefi', cpu: 'arm64', loader: 'bootaa64.efi' },
   // "x86 UEFI boot from HTTP" (IANA).
@@ -42,14 +63,24 @@ export const FIRMWARE_ARCHITECTURES: readonly FirmwareArchitecture[] = [
   { code: 16, firmware: 'uefi', cpu: 'amd64', loader: 'bootx64.efi' },
   // "EBC boot from HTTP" (IANA): the counterpart of 9.
   { code: 17, firmware: 'uefi', cpu: 'amd64', loader: 'bootx64.efi' },
+  // "ARM UEFI 32 boot from HTTP" (IANA).
+  { code: 18, firmware: 'uefi', cpu: 'armhf', loader: 'bootarm.efi' },
   // "ARM UEFI 64 boot from HTTP" (IANA).
   { code: 19, firmware: 'uefi', cpu: 'arm64', loader: 'bootaa64.efi' },
+  // "RISC-V 64-bit UEFI", and "… boot from HTTP" (IANA).
+  { code: 27, firmware: 'uefi', cpu: 'riscv64', loader: 'bootriscv64.efi' },
+  { code: 28, firmware: 'uefi', cpu: 'riscv64', loader: 'bootriscv64.efi' },
+  // "LoongArch 64-bit UEFI", and "… boot from HTTP" (IANA): iPXE, because Debian has no GRUB for it.
+  { code: 39, firmware: 'uefi', cpu: 'loong64', loader: 'ipxe-loong64.efi' },
+  { code: 40, firmware: 'uefi', cpu: 'loong64', loader: 'ipxe-loong64.efi' },
 ];
 
-/** The 64-bit CPUs that `images build` makes the environment for. */
-export const BUILT_CPUS = ['amd64', 'arm64'] as const satisfies readonly Cpu[];
+/** The CPUs that `images build` makes the environment for. */
+export const BUILT_CPUS: readonly Cpu[] = ['amd64', 'arm64', 'armhf', 'i386', 'riscv64'];
 
-export const isBuiltFor = (cpu: string): boolean => BUILT_CPUS.some((built) => built === cpu);
+/** The command that puts the loaders of a CPU into the tree, if there is one with its environment. */
+export const loadersCommand = (cpu: Cpu): string =>
+  `rackboot ${BUILT_CPUS.includes(cpu) ? 'images build' : 'loaders install'}${archFlag(cpu)}`;
 
 /** With a leading space; empty for the default CPU. */
 export const archFlag = (cpu: Cpu): string => (cpu === 'amd64' ? '' : ` --arch ${cpu}`);
@@ -69,19 +100,16 @@ export function bootsFromHttp(code: number): boolean {
   return HTTP_CODES.has(code);
 }
 
-const CPU_SPELLINGS: ReadonlyMap<string, Cpu> = new Map([
-  ['amd64', 'amd64'],
-  ['x86_64', 'amd64'],
-  ['arm64', 'arm64'],
-  ['aarch64', 'arm64'],
-  ['i386', 'i386'],
-]);
+const CPU_SPELLINGS: ReadonlyMap<string, Cpu> = new Map(
+  CPUS.flatMap((cpu) => [cpu, ...CPU_NAMES[cpu].spellings].map((name): [string, Cpu] => [name, cpu])),
+);
 
-const EFI_SUFFIXES: Readonly<Record<Cpu, string>> = { amd64: 'x64', arm64: 'aa64', i386: 'ia32' };
+/** Of all CPUs. */
+export const EFI_SUFFIXES: readonly string[] = CPUS.map((cpu) => CPU_NAMES[cpu].efi);
 
 /** `x64` in `bootx64.efi`. An unknown architecture counts as amd64. */
 export function formatEfiSuffix(architecture: string): string {
-  return EFI_SUFFIXES[parseCpu(architecture) ?? 'amd64'];
+  return CPU_NAMES[parseCpu(architecture) ?? 'amd64'].efi;
 }
 
 /** By a loader's spelling (`x86_64` is amd64 for GRUB and iPXE). */
@@ -89,8 +117,13 @@ export function parseCpu(spelling: string): Cpu | undefined {
   return CPU_SPELLINGS.get(spelling);
 }
 
-/** By the end of its name, which firmware prescribes. */
+/** By the end of its name: that which firmware prescribes, or ours. */
 export function cpuOfLoader(file: string): Cpu {
-  const [, end = ''] = /(aa64|ia32)\.efi$/i.exec(file) ?? [];
-  return ({ aa64: 'arm64', ia32: 'i386' } as const)[end.toLowerCase()] ?? 'amd64';
+  const [, end = ''] = /([a-z]+\d*)\.efi$/i.exec(file) ?? [];
+  const name = end.toLowerCase();
+  return CPUS.find((cpu) => name === cpu || name.endsWith(CPU_NAMES[cpu].efi)) ?? 'amd64';
 }
+
+/** The name of Debian's package that depends on the usual kernel. */
+export const kernelPackage = (architecture: string): string =>
+  `linux-image-${isCpu(architecture) ? CPU_NAMES[architecture].kernel : architecture}`;

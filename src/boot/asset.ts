@@ -9,7 +9,8 @@
 //
 // `grub/grub.cfg` and `ipxe.cfg` do not identify the machine. A machine known by its lease is answered at once. For any other the text
 // makes the loader ask again: by hardware address, which the rack may not know (another DHCP server gave the lease), then by the default
-// name with the loader's CPU, which chooses an enlistment image.
+// name with the loader's CPU, which chooses an enlistment image. pxelinux comes to `default` on its own, and is then sent to the name with
+// its CPU.
 //
 // 1. The path's identity comes first; the peer's lease, then the region's allocation, count only if the path has none. A UUID is trusted
 //    only from the holder of that machine's lease, or if the lease is unknown. From another interface it serves only a machine in use that
@@ -35,7 +36,8 @@ import { renderIpxe } from './ipxe.ts';
 import { fitToLoader } from './loader-limits.ts';
 import { type ConfigIdentity, type LoaderLanguage, parseBootPath, swapUuid } from './paths.ts';
 import { names } from './profile.ts';
-import { renderPxelinux } from './pxelinux.ts';
+import { CPU_CHECK_FILES, renderPxelinux } from './pxelinux.ts';
+import type { BootSigns } from './shown-signs.ts';
 import type { BootStep, Decision, RenderedText, RenderPlace } from './step.ts';
 
 interface AssetRequest {
@@ -80,8 +82,8 @@ export interface AssetContext {
   readonly hasFile: HasFile;
   /** `undefined`: imported systems are booted by their names. */
   readonly realOf?: RealOf | undefined;
-  /** The UUID of a machine's DHCP request (RFC 4578 §2.3), lower case. */
-  readonly uuidOf?: ((mac: MacAddress) => string | undefined) | undefined;
+  /** From a machine's DHCP request: its UUID (RFC 4578 §2.3) in lower case, and its CPU. */
+  readonly signsOf?: ((mac: MacAddress) => BootSigns | undefined) | undefined;
   /** `undefined` if configurations get none. */
   readonly tokens?: BootTokenSource | undefined;
 }
@@ -134,7 +136,7 @@ function findByUuid(uuid: string, { machines }: AssetContext): RackMachine | und
 function findByMac(mac: MacAddress, context: AssetContext): RackMachine | undefined {
   const own = context.machines.findByMac(mac);
   if (own !== undefined) return own;
-  const uuid = context.uuidOf?.(mac);
+  const uuid = context.signsOf?.(mac)?.uuid;
   const alike = uuid === undefined ? undefined : findByUuid(uuid, context);
   return alike?.purpose === 'local' ? alike : undefined;
 }
@@ -181,16 +183,22 @@ function renderFor(
   const { machine, mac } = asker;
   const endpoint = findEndpointFor(http, request.local);
   const baseUrl = endpoint === undefined ? undefined : formatBaseUrl(endpoint);
-  const chains = machine === undefined && identity.kind === 'first';
   const asked = identity.kind === 'default' ? identity : undefined;
+  const architecture = architectureFor(asked?.architecture, mac, context);
+  const isUnsure = language === 'pxelinux' && architecture === undefined && CPU_CHECK_FILES.every(context.hasFile);
+  const chains = machine === undefined && (identity.kind === 'first' || isUnsure);
   const decided: Decision = chains
-    ? { step: { kind: 'chain' }, purpose: 'chain', title: 'asking again by hardware address' }
+    ? {
+        step: { kind: 'chain' },
+        purpose: 'chain',
+        title: isUnsure ? 'finding out the processor' : 'asking again by hardware address',
+      }
     : decideStep(
         {
           machine,
           mac,
           address: request.peer,
-          architecture: asked?.architecture,
+          architecture,
           subarchitecture: asked?.subarchitecture,
           baseUrl,
           token: context.tokens?.tokenFor({ ...asker, peer: request.peer }),
@@ -199,7 +207,7 @@ function renderFor(
       );
   const place: RenderPlace = {
     title: decided.title,
-    architecture: machine?.architecture ?? asked?.architecture,
+    architecture: machine?.architecture ?? architecture,
     baseUrl,
     grubHttp: answersOnPort80(http, request.local) ? request.local : undefined,
     mac,
@@ -216,6 +224,16 @@ function renderFor(
   const explanation: BootStep = { kind: 'explain', lines };
   const explained = renderIn(language, explanation, place);
   return { step: explanation, purpose: 'arguments-not-quotable', text: explained.ok ? explained.text : '' };
+}
+
+/** @param written in the name that the loader asks for. Quirk: U-Boot calls 64-bit ARM `arm` too; DHCP tells the difference. */
+function architectureFor(
+  written: string | undefined,
+  mac: MacAddress | undefined,
+  context: AssetContext,
+): string | undefined {
+  const cpu = mac === undefined ? undefined : context.signsOf?.(mac)?.cpu;
+  return written === undefined || (written === 'armhf' && cpu === 'arm64') ? (cpu ?? written) : written;
 }
 
 function renderIn(language: LoaderLanguage, step: BootStep, place: RenderPlace): RenderedText {

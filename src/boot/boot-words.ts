@@ -45,7 +45,6 @@ export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
   profile: 'to boot a profile, whose name follows a colon',
   chain: 'to identify itself and ask again',
   'image-missing': 'that its kernel and initrd are not in the boot tree',
-  'no-environment': 'that its processor is 32-bit, for which Rackboot has no environment',
   'no-boot-http': 'that this rack has no HTTP listener to report to',
   'arguments-not-quotable': 'that its kernel arguments cannot be quoted',
   'profile-file-missing': 'that a file of its profile is not in the boot tree',
@@ -63,8 +62,6 @@ export function purposeText(purpose: string): string {
 export const PURPOSE_PROBLEMS: Readonly<Record<string, string>> = {
   'image-missing':
     'its kernel and initrd are not in the boot tree: `sudo rackboot images build` builds the environment, `sudo rackboot images import-installer` adds an installer',
-  'no-environment':
-    'its processor is 32-bit, for which Rackboot has no environment: switch it off, because only machines with 64-bit processors can be used',
   'no-boot-http': 'this rack has no HTTP listener to report to: set boot.http.listen',
   'arguments-not-quotable':
     "its kernel arguments cannot be quoted: correct boot.kernel_params, or this machine's arguments or name",

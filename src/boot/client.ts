@@ -43,7 +43,7 @@ type BootFirmware =
   /** UEFI that loads by HTTP, and wants option 60 back. */
   | { readonly kind: 'uefi-http'; readonly cpu: Cpu; readonly architecture: number }
   /** U-Boot: reads pxelinux configurations by TFTP (`pxe get`), so it needs no loader. */
-  | { readonly kind: 'u-boot'; readonly architecture: number }
+  | { readonly kind: 'u-boot'; readonly cpu: Cpu | undefined; readonly architecture: number }
   | { readonly kind: 'other'; readonly architecture: number };
 
 /** iPXE's user class, bare and counted as RFC 3004 §4 requires. */
@@ -108,7 +108,7 @@ function identifyFirmware(facts: BootClientFacts): BootFirmware | undefined {
   if (!saysHttp && !saysPxe && !saysUBoot && architectures.length === 0 && !isRaspberryPiUuid(uuid)) return undefined;
   const architecture = chooseArchitecture(facts);
   if (saysUBoot || architecture === U_BOOT_ARM || architecture === U_BOOT_ARM64)
-    return { kind: 'u-boot', architecture };
+    return { kind: 'u-boot', cpu: cpuOfUBoot(architecture, vendorClass), architecture };
   const byHttp = saysHttp || (!saysPxe && bootsFromHttp(architecture));
   const row = findArchitecture(architecture);
   if (row?.firmware === 'uefi') return { kind: byHttp ? 'uefi-http' : 'uefi', cpu: row.cpu, architecture };
@@ -116,20 +116,27 @@ function identifyFirmware(facts: BootClientFacts): BootFirmware | undefined {
   return { kind: row === undefined || byHttp ? 'other' : 'bios', architecture };
 }
 
+function cpuOfUBoot(architecture: number, vendorClass: string): Cpu | undefined {
+  if (architecture === U_BOOT_ARM64 || vendorClass.startsWith('U-Boot.armv8')) return 'arm64';
+  if (architecture === U_BOOT_ARM || vendorClass.startsWith('U-Boot.arm')) return 'armhf';
+  return findArchitecture(architecture)?.cpu;
+}
+
 /** What the client showed, if it cannot all be true. */
 function contradictionOf(facts: BootClientFacts, { kind, architecture }: BootFirmware): string | undefined {
   const { architectures, vendorClass, uuid } = facts;
   const named = numberOfClass(vendorClass);
   const isListed = named === undefined || architectures.length === 0 || architectures.includes(named);
-  // U-Boot's numbers are not reliable, but those of UEFI with a loader are another firmware's.
-  const isUsual = kind === 'u-boot' && findArchitecture(architecture)?.firmware !== 'uefi';
+  // U-Boot's numbers are not reliable, but those of UEFI are another firmware's, except on RISC-V.
+  const row = findArchitecture(architecture);
+  const isUsual = kind === 'u-boot' && (row?.firmware !== 'uefi' || row.cpu === 'riscv64');
   const byClass = vendorClass.startsWith('HTTPClient');
   const isPi = isRaspberryPiUuid(uuid);
   const agrees =
     (isListed || isUsual || isSameFirmware(named, architecture)) &&
     (kind === 'ipxe' || !/^(?:PXE|HTTP)Client/.test(vendorClass) || bootsFromHttp(architecture) === byClass) &&
     // A Pi's own ROM wrongly says 0; all else it runs is for ARM.
-    !(isPi && findArchitecture(architecture)?.firmware === 'uefi' && findArchitecture(architecture)?.cpu !== 'arm64');
+    !(isPi && row?.firmware === 'uefi' && row.cpu !== 'arm64');
   if (agrees) return undefined;
   const shown = [
     ...(vendorClass === '' ? [] : [`option 60 ${cleanText(vendorClass, 64)}`]),

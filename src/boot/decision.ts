@@ -10,7 +10,6 @@
 
 import { unreachable } from '../errors.ts';
 import { DEVICE_STATE, type RackMachine } from '../machines/machine.ts';
-import { parseCpu } from './architectures.ts';
 import { type BootImage, describeImage, findImage, type ImageQuery, isPlainName, type RealOf } from './images.ts';
 import { findImported, formatImportedName, type ImportedImage, type ImportedName } from './imported-images.ts';
 import {
@@ -32,12 +31,6 @@ import type { BootStep, Decision, MenuEntry, StepContext, StepQuery } from './st
 
 /** Assumed if the loader does not say: pxelinux runs only on BIOS machines. */
 const DEFAULT_ARCHITECTURE = 'amd64';
-
-/** `i386` from GRUB or iPXE means a processor without 64 bits. */
-const NO_ENVIRONMENT = [
-  'this processor has 32 bits only, and Rackboot has no environment for it.',
-  'Only machines with 64-bit processors can be used. Switch this one off.',
-] as const;
 
 export function decideStep(query: StepQuery, context: StepContext): Decision {
   const { profiles = [], menuSeconds = 0 } = context.config;
@@ -113,7 +106,7 @@ function decideKernel(
   const { kernel } = found.image;
   const title = `${name}: ${task}, ${kernel.slice(0, kernel.lastIndexOf('/'))}`;
   const booted = ofOneVersion(found, context.realOf);
-  const { kernel: path, initrd } = booted.image;
+  const { kernel: path, initrd, deviceTree } = booted.image;
   const words = wordsFor(booted, machine, baseUrl, facts);
   if (words === undefined) {
     return explain('arguments-not-quotable', name, [
@@ -121,7 +114,7 @@ function decideKernel(
       'Rename it.',
     ]);
   }
-  return { step: { kind: 'kernel', kernel: path, initrds: [{ file: initrd }], words }, purpose, title };
+  return { step: { kind: 'kernel', kernel: path, initrds: [{ file: initrd }], words, deviceTree }, purpose, title };
 }
 
 type FoundSystem =
@@ -131,7 +124,7 @@ type FoundSystem =
 /** A purpose, and lines for the screen. */
 interface AbsentSystem {
   readonly kind: 'absent';
-  readonly purpose: 'image-missing' | 'no-environment';
+  readonly purpose: 'image-missing';
   readonly lines: readonly string[];
 }
 
@@ -139,8 +132,8 @@ interface AbsentSystem {
 function ofOneVersion(found: FoundSystem, realOf: RealOf | undefined): FoundSystem {
   if (found.kind !== 'imported' || realOf === undefined) return found;
   const real = (path: string): string => realOf(path) ?? path;
-  const { kernel, initrd, root } = found.image;
-  const image = { kernel: real(kernel), initrd: real(initrd), root: { ...root, path: real(root.path) } };
+  const { kernel, initrd, deviceTree, root } = found.image;
+  const image = { kernel: real(kernel), initrd: real(initrd), deviceTree, root: { ...root, path: real(root.path) } };
   return { kind: 'imported', image };
 }
 
@@ -177,8 +170,6 @@ function findSystem(
 }
 
 function imageAbsent(query: ImageQuery): AbsentSystem {
-  if (query.directory === 'commissioning' && parseCpu(query.architecture) === 'i386')
-    return { kind: 'absent', purpose: 'no-environment', lines: NO_ENVIRONMENT };
   const lines = [`no kernel and initrd for ${describeImage(query)}.`, remedyFor(query)];
   return { kind: 'absent', purpose: 'image-missing', lines };
 }

@@ -1,5 +1,5 @@
 // Finds a machine's kernel and initrd in the boot tree: `arch/subarch/release/purpose/{linux,initrd.gz}`, and `installer.iso` for an
-// installer that runs from its own image.
+// installer that runs from its own image; on ARM `dtb` (MAAS: `boot-dtb`) for a board whose firmware has none.
 //
 // 1. Only plain names are looked up or written into a configuration.
 // 2. The machine's own sub-architecture takes precedence over `generic`, its own release over the rack's.
@@ -10,6 +10,8 @@ export interface BootImage {
   readonly initrd: string;
   /** The image that an installer runs from. */
   readonly iso?: string | undefined;
+  /** For U-Boot: the board's device tree, or the directory in which it finds that of its board. */
+  readonly deviceTree?: { readonly kind: 'file' | 'directory'; readonly path: string } | undefined;
 }
 
 export interface ImageQuery {
@@ -29,6 +31,9 @@ export type RealOf = (path: string) => string | undefined;
 const GENERIC = 'generic';
 const INITRD_NAMES = ['initrd.gz', 'initrd'] as const;
 const ISO_NAME = 'installer.iso';
+const DEVICE_TREE_NAMES = ['dtb', 'boot-dtb'] as const;
+/** Its directories are named after architectures, and have the files of Debian's kernel packages. */
+const DEVICE_TREES = 'dtbs';
 
 /** True for a name that needs no quoting in a path, a configuration or a kernel line. */
 export function isPlainName(name: string): boolean {
@@ -46,10 +51,20 @@ export function findImage(query: ImageQuery, hasFile: HasFile): BootImage | unde
       const initrd = INITRD_NAMES.map((name) => `${directory}/${name}`).find(hasFile);
       if (initrd === undefined || !hasFile(kernel)) continue;
       const iso = `${directory}/${ISO_NAME}`;
-      return query.directory === 'install' && hasFile(iso) ? { kernel, initrd, iso } : { kernel, initrd };
+      const deviceTree = findDeviceTree(directory, query.architecture, hasFile);
+      const hasIso = query.directory === 'install' && hasFile(iso);
+      return { kernel, initrd, iso: hasIso ? iso : undefined, deviceTree };
     }
   }
   return undefined;
+}
+
+/** @param directory of the kernel */
+export function findDeviceTree(directory: string, architecture: string, hasFile: HasFile): BootImage['deviceTree'] {
+  const path = DEVICE_TREE_NAMES.map((name) => `${directory}/${name}`).find(hasFile);
+  if (path !== undefined) return { kind: 'file', path };
+  const all = `${DEVICE_TREES}/${architecture}`;
+  return hasFile(`${all}/`) ? { kind: 'directory', path: all } : undefined;
 }
 
 /** The first directory searched. */

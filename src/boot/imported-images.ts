@@ -6,7 +6,7 @@
 // 1. As in images.ts: plain names only, and the machine's own sub-architecture before `generic`.
 // 2. A system without a root that its initrd can fetch is not found.
 
-import { type BootImage, type HasFile, type ImageQuery, isPlainName } from './images.ts';
+import { type BootImage, findDeviceTree, type HasFile, type ImageQuery, isPlainName } from './images.ts';
 
 /** A system to enlist with, as the operator names it. */
 export interface ImportedName {
@@ -58,7 +58,8 @@ export function findImported(
       const [kernel, initrd] = [`${directory}/boot-kernel`, `${directory}/boot-initrd`];
       const root = ROOTS.find((one) => hasFile(`${directory}/${one.name}`));
       if (root === undefined || !hasFile(kernel) || !hasFile(initrd)) continue;
-      return { kernel, initrd, root: { kind: root.kind, path: `${directory}/${root.name}` } };
+      const deviceTree = findDeviceTree(directory, architecture, hasFile);
+      return { kernel, initrd, deviceTree, root: { kind: root.kind, path: `${directory}/${root.name}` } };
     }
   }
   return undefined;

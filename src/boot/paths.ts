@@ -21,7 +21,7 @@
 
 import { unreachable } from '../errors.ts';
 import { formatMac, type Ipv4, ipv4, type MacAddress, parseMac } from '../net/address.ts';
-import { parseCpu } from './architectures.ts';
+import { EFI_SUFFIXES, parseCpu } from './architectures.ts';
 
 /** In bytes of UTF-8. */
 export const BOOT_PATH_BYTES_MAX = 512;
@@ -65,7 +65,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** `default`, then architecture and sub-architecture, or MAAS's `default.arch`. */
 const DEFAULT_NAME = /^default(?:[-.]([a-z0-9_]+)(?:-([a-z0-9][a-z0-9._-]*))?)?$/;
 /** Where GRUB looks for modules, and grubnetx64's memdisk for a platform's grub.cfg. */
-const GRUB_PLATFORM = /(?:^|\/)(?:x86_64|i386|arm64)-(?:efi|pc)\//;
+const GRUB_PLATFORM = /(?:^|\/)(?:x86_64|i386|arm64|arm|riscv64|loongarch64)-(?:efi|pc)\//;
 
 /**
  * Makes a path relative to the tree: backslashes become slashes, empty names and `.` are dropped.
@@ -170,7 +170,7 @@ export function swapUuid(uuid: string): string {
 /** From requested names, in lower case, to those in the tree's top directory. */
 const LOADER_NAMES: ReadonlyMap<string, string> = new Map([
   ...['lpxelinux.0', 'pxelinux.0', 'undionly.kpxe', 'ipxe.efi', 'snponly.efi'].map(sameName),
-  ...['x64', 'aa64', 'ia32'].flatMap((cpu): [string, string][] => [
+  ...EFI_SUFFIXES.flatMap((cpu): [string, string][] => [
     [`boot${cpu}.efi`, `boot${cpu}.efi`],
     [`grub${cpu}.efi`, `grub${cpu}.efi`],
     // MokManager, which shim starts.

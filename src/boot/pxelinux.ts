@@ -7,6 +7,7 @@
 // 2. File names are relative: they follow the prefix that lpxelinux came from, HTTP or TFTP.
 
 import { unreachable } from '../errors.ts';
+import type { BootImage } from './images.ts';
 import { KERNEL_LINE_BYTES_MAX, writeKernelWord } from './kernel-line.ts';
 import { MEMDISK, memdiskWords } from './loader-limits.ts';
 import {
@@ -28,6 +29,10 @@ const CHAIN_FILES = ['chain.c32', 'libcom32.c32', 'libutil.c32'] as const;
 /** The same for menu.c32. */
 const MENU_FILES = ['menu.c32', 'libcom32.c32', 'libutil.c32'] as const;
 
+const CPU_CHECK = 'ifcpu64.c32';
+/** What finds out whether a processor has 64 bits, and the library that it loads. */
+export const CPU_CHECK_FILES = [CPU_CHECK, 'libcom32.c32'] as const;
+
 /** One argument of APPEND. */
 export function quotePxelinux(word: string): string {
   if (!/^[\x20-\x7e]+$/.test(word)) throw new Unquotable('not-printable-ascii');
@@ -35,7 +40,7 @@ export function quotePxelinux(word: string): string {
   return writeKernelWord(word);
 }
 
-/** Renders a step; `chain` is empty for pxelinux, which asks by hardware address on its own. */
+/** Renders a step. pxelinux asks by hardware address on its own; `chain` makes it ask by its processor. */
 export function renderPxelinux(step: BootStep, place: RenderPlace): RenderedText {
   return tryRender(() => [`# ${asScreenText(place.title)}`, ...renderStep(step, place)]);
 }
@@ -55,6 +60,14 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
         '  KERNEL reboot.c32',
       ];
     case 'chain':
+      return [
+        ...atOnce('check'),
+        'LABEL check',
+        `  KERNEL ${CPU_CHECK}`,
+        // With 64 bits, and without.
+        '  APPEND amd64 -- i386',
+        ...['amd64', 'i386'].flatMap((cpu) => [`LABEL ${cpu}`, `  CONFIG pxelinux.cfg/default-${cpu}`]),
+      ];
     case 'script':
       return [];
     default: {
@@ -81,6 +94,7 @@ function renderLabel(step: MenuEntry['step'], place: RenderPlace): readonly stri
       return [
         `  KERNEL ${step.kernel}`,
         ...(step.initrds.length === 0 ? [] : [`  INITRD ${step.initrds.map(({ file }) => file).join(',')}`]),
+        ...deviceTreeLines(step.deviceTree),
         `  APPEND ${append}`,
         // Adds BOOTIF, with the interface that pxelinux itself used.
         '  IPAPPEND 2',
@@ -128,6 +142,12 @@ function renderMenu({ seconds, entries }: BootStep & { readonly kind: 'menu' }, 
       ...renderLabel(step, place),
     ]),
   ];
+}
+
+/** For U-Boot, which without them passes on the device tree that it has itself. */
+function deviceTreeLines(deviceTree: BootImage['deviceTree']): string[] {
+  if (deviceTree === undefined) return [];
+  return [`  ${deviceTree.kind === 'file' ? 'FDT' : 'FDTDIR'} ${deviceTree.path}`];
 }
 
 const isBios = (architecture: string): boolean => architecture === 'amd64' || architecture === 'i386';

@@ -6,7 +6,7 @@
 import type { RackMachine } from '../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { BootConfig } from './config.ts';
-import type { HasFile, RealOf } from './images.ts';
+import type { BootImage, HasFile, RealOf } from './images.ts';
 import type { KernelParamsRefusal } from './kernel-line.ts';
 
 /** In seconds. */
@@ -37,6 +37,7 @@ export type BootStep =
       readonly kernel: BootFile;
       readonly initrds: readonly StepInitrd[];
       readonly words: readonly string[];
+      readonly deviceTree?: BootImage['deviceTree'];
     }
   /** Start a disc, a disk in memory, or a program for UEFI. */
   | { readonly kind: 'image'; readonly form: 'iso' | 'disk' | 'efi'; readonly file: BootFile }

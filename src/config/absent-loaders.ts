@@ -3,13 +3,13 @@
 
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { FIRMWARE_ARCHITECTURES, findArchitecture, isBuiltFor } from '../boot/architectures.ts';
+import { FIRMWARE_ARCHITECTURES, findArchitecture } from '../boot/architectures.ts';
 import type { BootConfig } from '../boot/config.ts';
 import { osErrorCode } from '../errors.ts';
 
 /** True for a loader that `rackboot images build` puts into the tree. */
 export const isBuiltInLoader = (file: string): boolean =>
-  FIRMWARE_ARCHITECTURES.some(({ loader, cpu }) => loader === basename(file) && isBuiltFor(cpu));
+  FIRMWARE_ARCHITECTURES.some(({ loader }) => loader === basename(file));
 
 /** A warning for each absent loader. Each begins with the key `boot.loaders`. */
 export function absentLoaders({ tree, loaders }: Pick<BootConfig, 'tree' | 'loaders'>): readonly string[] {

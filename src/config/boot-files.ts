@@ -46,8 +46,7 @@ export function judgeBootFiles(config: BootPart, hasFile: HasFile, flags = ''): 
   const { tree, loaders } = config.boot;
   const cpus = cpusWithImage(config, hasFile);
   if (cpus.length === 0) {
-    const absent = BUILT_CPUS.map((cpu) => describeBootImage(config, cpu));
-    const text = `${tree} has neither ${absent.join(' nor ')}, which new machines boot`;
+    const text = `${tree} has neither ${describeBootImage(config, 'amd64')}, which new machines boot, nor one for another processor`;
     return { text, command: `sudo rackboot images ${importWords(config)}${flags}` };
   }
   // Loaders that a person named may be anywhere.

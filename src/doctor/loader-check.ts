@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { archFlag, type Cpu } from '../boot/architectures.ts';
+import { type Cpu, loadersCommand } from '../boot/architectures.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { counted } from '../counted.ts';
 import { errorText } from '../errors.ts';
@@ -26,7 +26,7 @@ interface LoaderToCheck {
 
 /** The command that builds images for an architecture. @param configWords as in `DoctorOptions` */
 export const buildCommand = (cpu: Cpu, configWords: string): string =>
-  `rackboot images build${archFlag(cpu)}${configWords}`;
+  `${loadersCommand(cpu)}${configWords}`;
 
 /** True if an offered file should be in the tree of this rack but is not. False if this user may not read the tree. */
 export function isLoaderAbsent(file: string, server: Ipv4, config: RackConfig): boolean {

@@ -42,6 +42,7 @@ export class TreeIndex {
     this.depth = depth;
   }
 
+  /** With `/` at its end: a directory. */
   hasFile(path: string): boolean {
     return this.realOf(path) !== undefined;
   }
@@ -61,6 +62,7 @@ export class TreeIndex {
       chain.push(at);
     }
     const name = names.at(-1) ?? '';
+    if (name === '') return at.real.slice(root.real.length + 1);
     return at.files.has(name) ? `${at.real}${sep}${name}`.slice(root.real.length + 1) : undefined;
   }
 }

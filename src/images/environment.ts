@@ -11,6 +11,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { kernelPackage } from '../boot/architectures.ts';
 import { counted } from '../counted.ts';
 import { RackError } from '../errors.ts';
 import { Apt } from './apt.ts';
@@ -194,7 +195,7 @@ async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage
   const { arch: architecture, release, onProgress, onPart } = request;
   const directory = join(request.workDir, 'packages');
   const apt = await Apt.open({ architecture, release, directory, onProgress, onPart });
-  const meta = `linux-image-${architecture}`;
+  const meta = kernelPackage(architecture);
   const kernel = (await apt.dependenciesOf(meta)).find((name) => name.startsWith('linux-image-'));
   if (kernel === undefined)
     throw new RackError('tool-failed', `the package ${meta} of ${release} depends on no kernel`);

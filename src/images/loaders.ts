@@ -70,15 +70,23 @@ const BIOS: readonly LoaderSource[] = [
   },
 ];
 
+const GRUB = 'usr/lib/grub';
+
 /** shim, the GRUB that it starts, and MokManager, with which it enrols keys. */
 const signedLoaders = (cpu: string, suffix: string, platform: string): readonly LoaderSource[] => [
   { package: 'shim-signed', files: { [`boot${suffix}.efi`]: `usr/lib/shim/shim${suffix}.efi.signed` } },
   { package: `shim-helpers-${cpu}-signed`, files: { [`mm${suffix}.efi`]: `usr/lib/shim/mm${suffix}.efi.signed` } },
   {
     package: `grub-efi-${cpu}-signed`,
-    files: { [`grub${suffix}.efi`]: `usr/lib/grub/${platform}-signed/grubnet${suffix}.efi.signed` },
+    files: { [`grub${suffix}.efi`]: `${GRUB}/${platform}-signed/grubnet${suffix}.efi.signed` },
   },
 ];
+
+/** GRUB alone, as the program that firmware asks for: Debian has no shim for this architecture. */
+const grubAlone = (suffix: string, debianPackage: string, directory: string, ending = ''): LoaderSource => ({
+  package: debianPackage,
+  files: { [`boot${suffix}.efi`]: `${GRUB}/${directory}/grubnet${suffix}.efi${ending}` },
+});
 
 /** For sites that name it in `boot.loaders`. Not signed. */
 const ipxe = (name: string, built: string): LoaderSource => ({
@@ -89,6 +97,10 @@ const ipxe = (name: string, built: string): LoaderSource => ({
 const LOADERS: ReadonlyMap<string, readonly LoaderSource[]> = new Map([
   ['amd64', [...BIOS, ...signedLoaders('amd64', 'x64', 'x86_64-efi'), ipxe('ipxe.efi', 'ipxe.efi')]],
   ['arm64', [...signedLoaders('arm64', 'aa64', 'arm64-efi'), ipxe('ipxe-arm64.efi', 'ipxe-arm64.efi')]],
+  ['armhf', [grubAlone('arm', 'grub-efi-arm-unsigned', 'arm-efi/monolithic')]],
+  ['i386', [...BIOS, grubAlone('ia32', 'grub-efi-ia32-signed', 'i386-efi-signed', '.signed')]],
+  ['loong64', [ipxe('ipxe-loong64.efi', 'ipxe-loong64.efi')]],
+  ['riscv64', [grubAlone('riscv64', 'grub-efi-riscv64-unsigned', 'riscv64-efi/monolithic')]],
 ]);
 
 /** The loaders of an architecture that the host's own packages have, by name in the tree, and the packages that it lacks. */
@@ -135,7 +147,9 @@ export async function installLoaders(request: LoaderRequest): Promise<Publicatio
 async function choosePackages(request: LoaderRequest, sources: readonly LoaderSource[]): Promise<DebianPackage[]> {
   const names = sources.map((source) => source.package);
   if (request.packages === undefined) {
-    const { arch: architecture, onProgress, onPart } = request;
+    const { arch, onProgress, onPart } = request;
+    // Debian 13 has no loong64; the package of iPXE is for every architecture.
+    const architecture = arch === 'loong64' ? 'amd64' : arch;
     // Apart from the environment's packages, whose lists may be of another release.
     const directory = join(request.workDir, 'loader-packages');
     const apt = await Apt.open({ architecture, release: LOADER_RELEASE, directory, onProgress, onPart });

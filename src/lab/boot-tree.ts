@@ -4,16 +4,18 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { cachePlace } from '../../bin/cache-place.js';
+import type { Cpu } from '../boot/architectures.ts';
 import { replacesAll } from '../images/directory-publication.ts';
 import { buildEnvironment } from '../images/environment.ts';
 import { importInstaller } from '../images/installer.ts';
 import { installLoaders } from '../images/loaders.ts';
 import { BuildProgress } from './build-progress.ts';
 
-/** The contents of a tree: the loaders of an architecture, and its environment or Debian's installer. */
-export type TreeContent = 'amd64' | 'arm64' | 'amd64-installer' | 'arm64-installer';
+/** The contents of a tree: the loaders of architectures, and their environments or Debian's installers. */
+export type TreeContent = Cpu | 'amd64+i386' | 'amd64-installer' | 'arm64-installer';
 
-const RELEASE = 'bookworm';
+/** Debian 12 has no riscv64. */
+const releaseFor = (arch: string): string => (arch === 'riscv64' ? 'trixie' : 'bookworm');
 
 /** The directory that keeps the trees. */
 export const BOOT_TREES = join(cachePlace(), 'rackboot-lab');
@@ -41,14 +43,17 @@ export async function cachedBootTree(
   clean();
   process.once('exit', clean);
   mkdirSync(part);
-  const [arch = '', installer] = content.split('-');
+  const [architectures = '', installer] = content.split('-');
   const progress = new BuildProgress(workDir, onProgress);
   progress.tell('Looking up the packages');
-  const request = { tree: part, arch, release: RELEASE, workDir, onProgress: (text: string) => progress.tell(text) };
   try {
-    const own = { ...request, mayReplace: replacesAll };
-    await (installer === undefined ? buildEnvironment(own) : importInstaller(own));
-    await installLoaders(request);
+    for (const arch of architectures.split('+')) {
+      const onProgress = (text: string): void => progress.tell(text);
+      const request = { tree: part, arch, release: releaseFor(arch), workDir: join(workDir, arch), onProgress };
+      const own = { ...request, mayReplace: replacesAll };
+      await (installer === undefined ? buildEnvironment(own) : importInstaller(own));
+      await installLoaders(request);
+    }
   } catch (error) {
     clean();
     throw error;

@@ -33,21 +33,33 @@ const CASES: readonly [string, Partial<BootClientFacts>, BootClient | undefined]
   [
     'U-Boot on 64-bit ARM is U-Boot',
     { vendorClass: 'U-Boot.armv8', architectures: [22] },
-    { kind: 'u-boot', architecture: 22 },
+    { kind: 'u-boot', cpu: 'arm64', architecture: 22 },
   ],
   [
     'an older U-Boot with the number 256 is U-Boot',
     { vendorClass: 'U-Boot.armv7', architectures: [256] },
-    { kind: 'u-boot', architecture: 256 },
+    { kind: 'u-boot', cpu: 'armhf', architecture: 256 },
   ],
   [
     'U-Boot on RISC-V with the number of UEFI is U-Boot',
     { vendorClass: 'U-Boot', architectures: [27] },
-    { kind: 'u-boot', architecture: 27 },
+    { kind: 'u-boot', cpu: 'riscv64', architecture: 27 },
   ],
-  ['U-Boot.armv8 without a number is 22', { vendorClass: 'U-Boot.armv8' }, { kind: 'u-boot', architecture: 22 }],
-  ['U-Boot.arm without a number is 21', { vendorClass: 'U-Boot.arm' }, { kind: 'u-boot', architecture: 21 }],
-  ['22 with a vendor class of its board is U-Boot', { architectures: [22] }, { kind: 'u-boot', architecture: 22 }],
+  [
+    'U-Boot.armv8 without a number is 22',
+    { vendorClass: 'U-Boot.armv8' },
+    { kind: 'u-boot', cpu: 'arm64', architecture: 22 },
+  ],
+  [
+    'U-Boot.arm without a number is 21',
+    { vendorClass: 'U-Boot.arm' },
+    { kind: 'u-boot', cpu: 'armhf', architecture: 21 },
+  ],
+  [
+    '22 with a vendor class of its board is U-Boot',
+    { architectures: [22] },
+    { kind: 'u-boot', cpu: 'arm64', architecture: 22 },
+  ],
   ['U-Bootleg is not U-Boot', { vendorClass: 'U-Bootleg' }, undefined],
   ['a Raspberry Pi is known by option 97 alone', { uuid: PI_UUID }, { kind: 'bios', architecture: 0 }],
   [
@@ -96,8 +108,8 @@ const CASES: readonly [string, Partial<BootClientFacts>, BootClient | undefined]
   ],
   [
     'the first number of a list without a known one counts',
-    { vendorClass: PXE, architectures: [27, 25] },
-    { kind: 'other', architecture: 27 },
+    { vendorClass: PXE, architectures: [25, 29] },
+    { kind: 'other', architecture: 25 },
   ],
   [
     '16 boots by HTTP',

@@ -65,7 +65,7 @@ const CONFIGS: readonly [string, LoaderLanguage, ConfigIdentity][] = [
   [
     'pxelinux.cfg/default-arm-vexpress',
     'pxelinux',
-    { kind: 'default', architecture: 'arm', subarchitecture: 'vexpress' },
+    { kind: 'default', architecture: 'armhf', subarchitecture: 'vexpress' },
   ],
   ['grub/grub.cfg', 'grub', { kind: 'first' }],
   ['/debian-installer/amd64/grub/grub.cfg', 'grub', { kind: 'first' }],

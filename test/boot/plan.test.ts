@@ -13,7 +13,7 @@ const UEFI: BootClient = { kind: 'uefi', cpu: 'amd64', architecture: 7 };
 const UEFI_HTTP: BootClient = { kind: 'uefi-http', cpu: 'amd64', architecture: 16 };
 const ARM_HTTP: BootClient = { kind: 'uefi-http', cpu: 'arm64', architecture: 19 };
 const IPXE: BootClient = { kind: 'ipxe', architecture: 7 };
-const RISCV: BootClient = { kind: 'other', architecture: 27 };
+const RISCV: BootClient = { kind: 'other', architecture: 25 };
 const RISCV_HTTP: BootClient = { kind: 'other', architecture: 28 };
 const NO_HTTP = { http: [] };
 
@@ -112,8 +112,8 @@ const CASES: readonly [string, BootClient, Partial<BootConfig>, Expected][] = [
   [
     'a number without a loader gets one named by the operator',
     RISCV,
-    loaders(['27', 'grubriscv64.efi']),
-    { file: 'grubriscv64.efi', vendorClass: undefined },
+    loaders(['25', 'grubriscv32.efi']),
+    { file: 'grubriscv32.efi', vendorClass: undefined },
   ],
   [
     'a number listed as HTTP boot gets a URL and option 60',

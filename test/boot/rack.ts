@@ -1,5 +1,6 @@
 // A rack with one machine of each purpose, for the tests of this room.
 
+import type { Cpu } from '../../src/boot/architectures.ts';
 import type { AssetContext } from '../../src/boot/asset.ts';
 import type { BootConfig, HttpEndpoint } from '../../src/boot/config.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
@@ -78,6 +79,8 @@ export interface Given {
   readonly lease?: MacAddress;
   /** The UUID that every boot client sent. */
   readonly shown?: string;
+  /** The CPU that every boot client's DHCP request told. */
+  readonly cpu?: Cpu;
 }
 
 export function assetContext(given: Given = {}): AssetContext {
@@ -87,6 +90,6 @@ export function assetContext(given: Given = {}): AssetContext {
     machines: new MachineDirectory(given.machines ?? MACHINES),
     macOf: (peer) => (peer === PEER ? given.lease : undefined),
     hasFile: (path) => files.has(path),
-    uuidOf: () => given.shown,
+    signsOf: () => ({ uuid: given.shown, cpu: given.cpu }),
   };
 }

@@ -78,7 +78,7 @@ export function foresight({
       machines,
       macOf: () => MAC,
       hasFile: (path) => tree.includes(path),
-      uuidOf: () => uuid,
+      signsOf: () => ({ uuid }),
     },
   };
 }

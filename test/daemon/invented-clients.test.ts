@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { UUIDS_MAX } from '../../src/boot/shown-uuids.ts';
+import { SIGNS_MAX } from '../../src/boot/shown-signs.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { Rack } from '../../src/daemon/rack/rack.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
@@ -18,7 +18,7 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 
 const UUID = '00112233-4455-6677-8899-aabbccddeeff';
 const NEW_CARD = hw('52:54:00:00:00:4e');
-const INVENTED = 2 * UUIDS_MAX;
+const INVENTED = 2 * SIGNS_MAX;
 const FIRST_INVENTED = 0x0200_0000_0000;
 const invented = (index: number): MacAddress => mac(FIRST_INVENTED + index);
 
@@ -84,7 +84,7 @@ cluster_interfaces:
     listener?.onSolicitation({ interfaceName: 'eth1', mac: client, source: new Uint8Array(16) });
     return advertised.length > 0;
   };
-  const uuidOf = (client: MacAddress): string | undefined => rack.foresight().assets.uuidOf?.(client);
+  const uuidOf = (client: MacAddress): string | undefined => rack.foresight().assets.signsOf?.(client)?.uuid;
   return { rack, host, setMachines, discover, inform, hearsOfNoRouter, uuidOf };
 }
 

@@ -14,6 +14,13 @@ describe('the needs of a program', () => {
     });
   });
 
+  test('is the same for 32 bits', () => {
+    assert.deepEqual(decodeElfNeeds(makeProgram(['libc.so.6', 'libm.so.6'], '/lib/ld-linux-armhf.so.3', 32)), {
+      ok: true,
+      value: { interpreter: '/lib/ld-linux-armhf.so.3', libraries: ['libc.so.6', 'libm.so.6'] },
+    });
+  });
+
   test('includes no linker for a library, and may be nothing at all', () => {
     assert.deepEqual(decodeElfNeeds(makeProgram([])), { ok: true, value: { interpreter: undefined, libraries: [] } });
   });

@@ -4,29 +4,38 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** A 64-bit little-endian ELF file with these sections. */
-export function makeElf(contents: Readonly<Record<string, Uint8Array>>): Uint8Array {
+/** A little-endian ELF file with these sections. */
+export function makeElf(contents: Readonly<Record<string, Uint8Array>>, bits: Bits = 64): Uint8Array {
   const all = Object.entries(contents);
   const names = Buffer.from(`\0${[...all.map(([name]) => name), '.shstrtab'].join('\0')}\0`, 'latin1');
   const parts = [...all.map(([, data]) => data), names];
   const bodyBytes = parts.reduce((sum, part) => sum + part.length, 0);
-  const header = Buffer.alloc(64);
-  header.write('\x7fELF\x02\x01\x01', 'latin1');
-  header.writeBigUInt64LE(BigInt(64 + bodyBytes), 40);
-  header.writeUInt16LE(64, 58);
-  header.writeUInt16LE(all.length + 2, 60);
-  header.writeUInt16LE(all.length + 1, 62);
-  const sections = [Buffer.alloc(64)];
-  let offset = 64;
+  const isWide = bits === 64;
+  const header = Buffer.alloc(isWide ? 64 : 52);
+  header.write(`\x7fELF${isWide ? '\x02' : '\x01'}\x01\x01`, 'latin1');
+  writeWord(header, header.length + bodyBytes, isWide ? 40 : 32, bits);
+  const sectionBytes = isWide ? 64 : 40;
+  [sectionBytes, all.length + 2, all.length + 1].forEach((value, index) => {
+    header.writeUInt16LE(value, (isWide ? 58 : 46) + 2 * index);
+  });
+  const sections = [Buffer.alloc(sectionBytes)];
+  let offset = header.length;
   for (const [name, data] of [...all, ['.shstrtab', names] as const]) {
-    const bytes = Buffer.alloc(64);
+    const bytes = Buffer.alloc(sectionBytes);
     bytes.writeUInt32LE(names.indexOf(`\0${name}\0`) + 1, 0);
-    bytes.writeBigUInt64LE(BigInt(offset), 24);
-    bytes.writeBigUInt64LE(BigInt(data.length), 32);
+    writeWord(bytes, offset, isWide ? 24 : 16, bits);
+    writeWord(bytes, data.length, isWide ? 32 : 20, bits);
     sections.push(bytes);
     offset += data.length;
   }
   return Buffer.concat([header, ...parts, ...sections]);
+}
+
+type Bits = 32 | 64;
+
+function writeWord(bytes: Buffer, value: number, at: number, bits: Bits): void {
+  if (bits === 64) bytes.writeBigUInt64LE(BigInt(value), at);
+  else bytes.writeUInt32LE(value, at);
 }
 
 /** A kernel module with these `key=value` lines as its information. */
@@ -34,20 +43,20 @@ export const makeModule = (lines: readonly string[]): Uint8Array =>
   makeElf({ '.modinfo': Buffer.from(lines.map((line) => `${line}\0`).join(''), 'latin1') });
 
 /** A program or a library that needs these libraries. */
-export function makeProgram(libraries: readonly string[], interpreter?: string): Uint8Array {
+export function makeProgram(libraries: readonly string[], interpreter?: string, bits: Bits = 64): Uint8Array {
   const strings = `\0${libraries.map((name) => `${name}\0`).join('')}`;
-  const dynamic = Buffer.alloc(16 * (libraries.length + 2));
+  const word = bits / 8;
+  const dynamic = Buffer.alloc(2 * word * (libraries.length + 2));
   // First a tag that the parser ignores, last the end.
-  dynamic.writeBigUInt64LE(12n, 0);
+  writeWord(dynamic, 12, 0, bits);
   libraries.forEach((name, index) => {
-    dynamic.writeBigUInt64LE(1n, 16 * (index + 1));
-    dynamic.writeBigUInt64LE(BigInt(strings.indexOf(`\0${name}\0`) + 1), 16 * (index + 1) + 8);
+    const at = 2 * word * (index + 1);
+    writeWord(dynamic, 1, at, bits);
+    writeWord(dynamic, strings.indexOf(`\0${name}\0`) + 1, at + word, bits);
   });
-  return makeElf({
-    ...(interpreter === undefined ? {} : { '.interp': Buffer.from(`${interpreter}\0`) }),
-    '.dynamic': dynamic,
-    '.dynstr': Buffer.from(strings, 'latin1'),
-  });
+  const sections = { '.dynamic': dynamic, '.dynstr': Buffer.from(strings, 'latin1') };
+  const linker = interpreter === undefined ? {} : { '.interp': Buffer.from(`${interpreter}\0`) };
+  return makeElf({ ...linker, ...sections }, bits);
 }
 
 /** The content of a package. */

@@ -88,12 +88,6 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     /cannot start: its kernel and initrd are not in the boot tree: `sudo rackboot images build`/,
   ],
   [
-    'a processor of 32 bits',
-    [offer(), event('http.rendered', { file: '/ipxe.cfg-default-i386', purpose: 'no-environment' })],
-    'cannot-start',
-    /cannot start: its processor is 32-bit, for which Rackboot has no environment: switch it off/,
-  ],
-  [
     'a transfer that ends in the middle',
     [offer(), event('tftp.timed-out', { file: 'linux', bytes: 700_000, blockBytes: 1408 })],
     'transfer-stalled',

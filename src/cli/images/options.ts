@@ -10,7 +10,6 @@ const bootArch = { ...arch, choices: CPUS } as const;
 const builtArch = {
   ...arch,
   choices: BUILT_CPUS,
-  describe: `${arch.describe}; 32 bits (i386) are not supported`,
 } as const;
 const tree = option('Boot tree; default: boot.tree of the configuration');
 const sources = option(

@@ -1,6 +1,5 @@
 // The control socket's data for `rackboot why`: what a machine would get now, and what prevents it from booting.
 
-import { PURPOSE_PROBLEMS } from '../../boot/boot-words.ts';
 import { RackError } from '../../errors.ts';
 import type { ControlAnswers } from '../../http/control/requests.ts';
 import type { RackMachine } from '../../machines/machine.ts';
@@ -86,17 +85,8 @@ export function explain(
     },
     basis,
     boots: joinEqual(clients.flatMap((name) => foreseeBoot(mac, name, foresight, signs))),
-    obstacles: [...obstacles, ...lastObstacle(steps)],
+    obstacles,
   };
-}
-
-/** The one obstacle that no kind of client implies and only the machine's last boot shows: a 32-bit processor. */
-function lastObstacle(steps: readonly TimelineStep[]): readonly string[] {
-  const configured = steps.findLast(
-    ({ event }) => 'purpose' in event && event.purpose !== undefined && event.purpose !== 'chain',
-  );
-  const purpose = configured !== undefined && 'purpose' in configured.event ? configured.event.purpose : undefined;
-  return purpose === 'no-environment' ? [`at its last boot: ${PURPOSE_PROBLEMS[purpose] ?? purpose}`] : [];
 }
 
 function joinEqual(boots: readonly ForeseenBoot[]): readonly ForeseenBoot[] {

@@ -1,6 +1,7 @@
 // The kinds of firmware and loaders that a machine may boot with, and the DISCOVER that each sends. Sources: captured DISCOVERs of
 // SeaBIOS, OVMF, AAVMF and iPXE; RFC 4578 §2.1, RFC 3004 §4.
 
+import type { Cpu } from '../../boot/architectures.ts';
 import type { LoaderLanguage } from '../../boot/paths.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
@@ -16,8 +17,8 @@ export interface ClientKind {
   /** Option 60. */
   readonly vendorClass: string;
   readonly isIpxe?: boolean;
-  /** The nearest CPU that there are images for. */
-  readonly cpu: 'amd64' | 'arm64' | 'i386';
+  /** Of the images that it boots. */
+  readonly cpu: Cpu;
   /** The configuration language of its loader. */
   readonly language: LoaderLanguage;
 }
@@ -70,7 +71,7 @@ export const CLIENT_KINDS = {
     language: 'grub',
   },
   'u-boot-arm64': { title: 'U-Boot, arm64', code: 22, vendorClass: 'U-Boot.armv8', cpu: 'arm64', language: 'pxelinux' },
-  'u-boot-arm': { title: 'U-Boot, arm', code: 21, vendorClass: 'U-Boot.armv7', cpu: 'arm64', language: 'pxelinux' },
+  'u-boot-arm': { title: 'U-Boot, arm', code: 21, vendorClass: 'U-Boot.armv7', cpu: 'armhf', language: 'pxelinux' },
   ipxe: {
     title: 'iPXE',
     code: 0,

@@ -6,7 +6,7 @@
 // 1. Each line says what the machine would get and why; an obstacle also names its remedy.
 // 2. Files on another server are not checked, and the line says so.
 
-import { archFlag, type Cpu, findArchitecture, isBuiltFor } from '../../boot/architectures.ts';
+import { type Cpu, findArchitecture, loadersCommand } from '../../boot/architectures.ts';
 import type { AssetContext, BootAsset } from '../../boot/asset.ts';
 import { resolveBootAsset } from '../../boot/asset.ts';
 import { homeText, planText, purposeText } from '../../boot/boot-words.ts';
@@ -107,10 +107,7 @@ const reservationNeedsMessage = ({ clientId, duid, circuitId, remoteId }: Reserv
 const conditionNeedsMessage = ({ hostnames, circuitId, userClass }: ClientCondition): boolean =>
   hostnames !== undefined || circuitId !== undefined || userClass !== undefined;
 
-const fetchLoaders = (cpu: Cpu): string =>
-  isBuiltFor(cpu)
-    ? `\`sudo rackboot images build${archFlag(cpu)}\` puts the loaders there`
-    : 'Rackboot fetches no loaders for 32-bit UEFI; if the processor is 64-bit, put the file there yourself';
+const fetchLoaders = (cpu: Cpu): string => `\`sudo ${loadersCommand(cpu)}\` puts the loaders there`;
 
 /** Why a boot file was chosen. */
 function choiceText(event: DhcpEvent): string {
@@ -182,7 +179,7 @@ class Explanation {
     const { dhcp, now } = this.#foresight;
     const { interfaceName } = this.#served.subnet;
     const behind = interfaceName === undefined ? this.#served.subnet : undefined;
-    const uuid = this.#foresight.assets.uuidOf?.(this.#mac);
+    const uuid = this.#foresight.assets.signsOf?.(this.#mac)?.uuid;
     const message = discover(this.#mac, this.#client, behind, uuid, this.#shown);
     const arrival = { interfaceName, localAddress: interfaceName === undefined ? this.#local() : ANY };
     const decision = decide(message, arrival, dhcp, now);
@@ -315,7 +312,7 @@ class Explanation {
   #configuration(address: Ipv4, local: Ipv4): void {
     const { language, cpu } = this.#client;
     const assets: AssetContext = { ...this.#foresight.assets, macOf: () => this.#mac };
-    const byDefault = { kind: 'default', architecture: language === 'pxelinux' ? undefined : cpu } as const;
+    const byDefault = { kind: 'default', architecture: cpu } as const;
     const resolve = (identity: ConfigIdentity): BootAsset =>
       resolveBootAsset({ path: formatConfigPath(language, identity) ?? '', peer: address, local }, assets);
     const own = resolve({ kind: 'mac', mac: this.#mac });

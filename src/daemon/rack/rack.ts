@@ -8,7 +8,7 @@ import { identifyBootClient } from '../../boot/client.ts';
 import type { BootConfig, HttpEndpoint } from '../../boot/config.ts';
 import { LoaderLoops } from '../../boot/loader-loops.ts';
 import { type BootPlan, type BootQuery, planBoot } from '../../boot/plan.ts';
-import { ShownUuids } from '../../boot/shown-uuids.ts';
+import { ShownSigns } from '../../boot/shown-signs.ts';
 import type { Clock, Instant } from '../../clock.ts';
 import { configRemarks } from '../../config/notes.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
@@ -78,7 +78,7 @@ export class Rack {
   readonly dns: DnsServer;
   readonly http: BootHttpServer;
   readonly #tokens: BootTokens;
-  readonly #uuids = new ShownUuids();
+  readonly #signs = new ShownSigns();
   /** The commands of an operator that change leases. */
   readonly leaseCommands: LeaseCommands;
   readonly #loops: LoaderLoops;
@@ -308,15 +308,16 @@ export class Rack {
       macOf: (peer) => this.#macOf(peer),
       hasFile: (path) => this.tree.hasFile(path),
       realOf: (path) => this.tree.realOf?.(path),
-      uuidOf: (mac) => this.#uuids.find(mac),
+      signsOf: (mac) => this.#signs.find(mac),
       tokens: this.#tokens,
     };
   }
 
   #planBoot(query: BootQuery): BootPlan | undefined {
-    const { asker, mac, uuid } = query;
+    const { asker, client, mac, uuid } = query;
     if (asker !== undefined) {
-      this.#uuids.remember(mac, uuid, asker);
+      // iPXE's own request follows that of its firmware, and says no more.
+      this.#signs.remember(mac, { uuid, cpu: 'cpu' in client ? client.cpu : undefined }, asker);
       this.neighbourhood?.booting(mac, asker);
     }
     const boot = this.#boot;

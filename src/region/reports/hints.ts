@@ -1,6 +1,6 @@
 // The hints of a rack: an observation about a machine's boot, its most likely cause, and the remedy.
 
-import { archFlag, cpuOfLoader, isBuiltFor } from '../../boot/architectures.ts';
+import { cpuOfLoader, loadersCommand } from '../../boot/architectures.ts';
 import { fileText, PURPOSE_PROBLEMS } from '../../boot/boot-words.ts';
 import { baseName, isKernelFile } from '../../boot/paths.ts';
 import { counted } from '../../counted.ts';
@@ -28,7 +28,7 @@ export type HintParams = ParamsOf<typeof HINT_FIELDS>;
 
 /** The remedy for a file that is not in the boot tree. */
 function remedyFor(file: string): string {
-  if (!isKernelFile(file)) return `\`sudo rackboot images build${archFlag(cpuOfLoader(file))}\` fetches the loaders`;
+  if (!isKernelFile(file)) return `\`sudo ${loadersCommand(cpuOfLoader(file))}\` fetches the loaders`;
   return file.includes('/install/')
     ? "`sudo rackboot images import-installer` adds Debian's installer"
     : '`sudo rackboot images build` builds the environment';
@@ -56,10 +56,7 @@ const HINT_SENTENCES = {
     `it loaded ${baseName(fileText(hint))} ${counted(hint.times ?? 0, 'time')} without requesting a configuration or a kernel: the loader ` +
     "restarts itself, fails immediately, or is rejected by Secure Boot; check the machine's screen, and boot.loaders if it is set",
   'file-missing': ({ file = '' }) =>
-    isKernelFile(file) || isBuiltFor(cpuOfLoader(file))
-      ? `it needs ${file}, which is not in the boot tree: ${remedyFor(file)}, or put the file there`
-      : `it needs ${file}, which is not in the boot tree: Rackboot fetches no loaders for 32-bit UEFI; if the processor is ` +
-        '64-bit, put the file there yourself',
+    `it needs ${file}, which is not in the boot tree: ${remedyFor(file)}, or put the file there`,
   'cannot-start': ({ purpose = '' }) => `it cannot start: ${PURPOSE_PROBLEMS[purpose] ?? purpose}`,
   'transfer-stalled': (hint) =>
     `it stopped acknowledging ${fileText(hint)} halfway: it was powered off, or its network lost every packet from then on`,

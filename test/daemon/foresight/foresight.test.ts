@@ -41,7 +41,7 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
     [
       /^address: 10\.20\.0\.10\d \(new\) for 30 s$/m,
       /^loader: lpxelinux\.0 by TFTP from 10\.20\.0\.1 \(BIOS, PXE\); it is in the boot tree$/m,
-      /^configuration: pxelinux\.cfg\/default: told to enlist, because the region does not know it$/m,
+      /^configuration: pxelinux\.cfg\/default-amd64: told to enlist, because the region does not know it$/m,
       /^kernel: amd64\/generic\/bookworm\/commissioning\/linux, in the boot tree$/m,
       /^arguments: .*rackboot=enlist/m,
     ],

@@ -7,7 +7,7 @@ import { explain } from '../../../src/daemon/answers/why.ts';
 import type { ClientName } from '../../../src/daemon/foresight/clients.ts';
 import { likelyClients } from '../../../src/daemon/foresight/likely-clients.ts';
 import type { DhcpEvent } from '../../../src/dhcp/events/events.ts';
-import type { HttpEvent } from '../../../src/http/events.ts';
+
 import type { TimelineStep } from '../../../src/observe/timeline.ts';
 import { foresight, type Given, lease, MAC, NOW } from '../foresight-lab.ts';
 
@@ -81,18 +81,4 @@ test('kinds of clients with the same result are joined', () => {
     same.boots.map(({ title, lines }) => [title, lines.map(({ topic }) => topic)]),
     [['iPXE or as BIOS, PXE or as UEFI amd64, PXE', ['address']]],
   );
-});
-
-test('a machine whose last configuration said that its processor has only 32 bits is predicted not to boot', () => {
-  const stepFor = (purpose: string): TimelineStep => {
-    const event: HttpEvent = { kind: 'http.rendered', at: NOW, mac: MAC, file: '/ipxe.cfg-default-i386', purpose };
-    return { number: 9, boot: 1, event, times: 1, lastAt: NOW };
-  };
-  const obstacles = (...more: readonly TimelineStep[]): readonly string[] =>
-    explain({ ...asked, steps: [...steps(['ipxe', 0]), ...more] }, foresight({}), []).obstacles;
-  assert.match(
-    obstacles(stepFor('no-environment'), stepFor('chain')).join(),
-    /^at its last boot: its processor is 32-bit/,
-  );
-  assert.deepEqual(obstacles(stepFor('no-environment'), stepFor('enlist')), []);
 });
