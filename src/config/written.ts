@@ -269,6 +269,8 @@ const enlistment = z.strictObject({
 const REGIONS_MAX = 16;
 const REGION_URL = `the URL of a region, http://host:5240/MAAS or https://host:5443/MAAS, or a list of at most ${REGIONS_MAX} such URLs of one region`;
 const regionUrl = textual(REGION_URL, (text) => parseRegionUrl(text)?.text);
+/** Of a region's name, which the page shows. */
+const NAME_CHARACTERS_MAX = 64;
 const region = z.strictObject({
   mode: z
     .enum(['embedded', 'remote'], {
@@ -296,6 +298,7 @@ const region = z.strictObject({
   default_zone_description: z.string().max(DESCRIPTION_CHARACTERS_MAX).default(''),
   default_pool_description: z.string().max(DESCRIPTION_CHARACTERS_MAX).default('Default pool'),
   first_run_done: z.boolean().default(false),
+  name: z.string().trim().max(NAME_CHARACTERS_MAX).default(''),
 });
 
 const mirrorUrl = (standard: string) =>

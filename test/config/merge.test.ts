@@ -136,6 +136,7 @@ const STORED_VALUES: Readonly<Record<string, SettingValue>> = {
   'region.default_zone_description': 'Hall 1\nRow 2',
   'region.default_pool_description': 'Of everybody',
   'region.first_run_done': true,
+  'region.name': 'Hall 1',
   'log.level': 'debug',
   'log.levels': { dhcp: 'debug' },
 };

@@ -56,6 +56,12 @@ describe('a rack without a network, and a browser', { skip }, () => {
       `[...document.querySelectorAll('main a, main button')].find((one) => one.textContent.trim() === ${JSON.stringify(label)} && (one.closest('tr, .list-item') ?? one.parentElement).textContent.includes(${JSON.stringify(near)})).click()`,
     );
 
+  /** Writes into a field as a person does. */
+  const write = (name: string, value: string) =>
+    browser.evaluate(
+      `(field => (field.value = ${JSON.stringify(value)}, field.dispatchEvent(new Event('input', { bubbles: true }))))(document.querySelector('[name=${name}]'))`,
+    );
+
   /** The address that dhclient gets; `undefined`: no server answers. */
   async function lease(): Promise<string | undefined> {
     for (const name of ['script.turns', 'leases']) rmSync(scratch(name), { force: true });
@@ -84,6 +90,12 @@ describe('a rack without a network, and a browser', { skip }, () => {
     await browser.open(`${origin}/MAAS/networks/`);
     await click('Enable DHCP', '172.16.9.1/24');
     assert.match(await text(), /Enable DHCP in 172\.16\.9\.0\/24/);
+    await write('ip_range_high', '172.16.9.100');
+    await browser.until("document.querySelector('#f-ip_range_low[aria-invalid]') !== null", 20_000);
+    assert.match(await text(), /172\.16\.9\.128 is above Dynamic range, last address 172\.16\.9\.100/);
+    await write('ip_range_high', '172.16.9.254');
+    await browser.until("document.querySelector('[aria-invalid]') === null", 20_000);
+    await isShown('These values fit.');
     await click('Enable DHCP');
     await isShown('DHCP is enabled in 172.16.9.0/24.');
     const address = await eventually('the lease', lease);

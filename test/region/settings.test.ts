@@ -290,8 +290,6 @@ test('MAAS’s names read and set the corresponding keys, with their defaults', 
     assert.match(unknown.text, /squid is not a valid config setting \(valid settings are: .*kernel_opts/);
     const validated = await call('POST', '2.0/maas/?op=set_config', { name: 'dnssec_validation', value: 'auto' });
     assert.match(validated.text, /no DNSSEC validator/);
-    const named = await call('POST', '2.0/maas/?op=set_config', { name: 'maas_name', value: 'x' });
-    assert.match(named.text, /read-only: only the configuration file can set it \(\/etc\/rackboot\.yaml\)/);
   }));
 
 test('keys are set and removed by their own names; unknown keys, keys of the file and wrong values are refused', () =>

@@ -122,6 +122,7 @@ function resolversOfHost({ region }: View): string {
 
 function proposalFor(view: View, setting: Setting): string {
   if (setting.key === 'dns.upstream') return resolversOfHost(view);
+  if (setting.key === 'region.name') return view.region.config().ownRack?.name ?? '';
   return textOf(setting, setting.byDefault);
 }
 
@@ -143,7 +144,7 @@ const doneBox = (step: Step): Html =>
   step.isDone ? html`<div class="sheet narrow"><div class="note">${factsOf(step)}</div></div>` : nothing;
 
 const STEP_PAGES: Readonly<Record<StepName, StepPage>> = {
-  name: { body: (_view, step) => ({ content: doneBox(step) }), operations: [] },
+  name: settingsPage('name'),
   upstream: settingsPage('upstream'),
   archives: settingsPage('archives'),
   proxy: settingsPage('proxy', 'none'),

@@ -21,7 +21,7 @@ export const DISMISSED_KEY = 'region.first_run_done';
 
 /** The settings of each step that consists of settings. */
 const STEP_KEYS = {
-  name: ['name'],
+  name: ['region.name'],
   upstream: ['dns.upstream'],
   archives: ['preseeds.ubuntu_mirror', 'preseeds.ubuntu_ports_mirror'],
   proxy: ['http_proxy'],

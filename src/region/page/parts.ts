@@ -64,7 +64,12 @@ function accountLinks(viewer: Viewer, place: Place) {
     <button class="button plain small-button">${words.frame.signOut}</button></form>`;
 }
 
-type Frame = Pick<View, 'viewer' | 'pages' | 'notice' | 'refusal' | 'faults'>;
+type Frame = Pick<View, 'viewer' | 'pages' | 'notice' | 'refusal' | 'faults'> & {
+  readonly region: Pick<View['region'], 'settings'>;
+};
+
+/** As people named it; empty: nobody did. */
+const regionName = ({ region }: Frame): string => String(region.settings.valueOf('region.name') ?? '');
 
 export const seeFaults = (count: number): string => (count === 1 ? words.frame.seeField : words.frame.seeFields);
 
@@ -91,10 +96,11 @@ export function pageOf(frame: Frame, parts: PageParts): Html {
   const done =
     notice === '' ? nothing : html`<div id="notice" class="alert green notice" role="status">${notice}</div>`;
   const problem = refusedText(frame, main);
+  const name = regionName(frame);
   return documentOf(
-    title,
+    name === '' ? title : words.frame.of(title, name),
     html`<a class="skip" href="#main">${words.frame.skip}</a>
-      <header><a class="brand" href="/MAAS/">Rackboot</a>${live}
+      <header><a class="brand" href="/MAAS/">Rackboot${name === '' ? nothing : html`<span class="region">${name}</span>`}</a>${live}
       <details class="menu"><summary>${words.frame.menu}</summary>${linksOf(frame, place)}<div class="who-bar">${accountLinks(viewer, place)}</div></details></header>
       <div class="page">${done}${problem}<main id="main">${main}</main><footer>${footer}</footer></div>${SCRIPT}`,
     isLive && !FIELD.test(main.toString()) ? REPEATED : nothing,

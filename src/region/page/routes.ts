@@ -264,7 +264,11 @@ export async function answerUnknownPage(
   return withWords(wordsOf(request), () =>
     sendPage(
       answer,
-      renderUnknown(session === undefined ? undefined : { ...NO_NEWS, viewer: viewerAs(session.user, session.csrf) }),
+      renderUnknown(
+        session === undefined
+          ? undefined
+          : { ...NO_NEWS, region: listener.region, viewer: viewerAs(session.user, session.csrf) },
+      ),
     ),
   );
 }

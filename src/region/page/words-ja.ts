@@ -1444,6 +1444,7 @@ export const JAPANESE: Translation = {
         label: 'イメージのバージョン数',
         hint: 'インポートした新しいバージョンをいくつ残すか: 1～100。',
       },
+      'region.name': { label: 'リージョンの名前', hint: 'すべてのページの上部に表示します。' },
       'region.first_run_done': {
         label: '初期設定は完了',
         hint: 'チェックを入れると、ページは管理者に初期設定を案内しなくなります。',
@@ -2130,9 +2131,9 @@ export const JAPANESE: Translation = {
     steps: {
       name: {
         title: '名前',
-        lead: 'ラックやメッセージで使われます。変更は設定ファイルでのみ可能です。',
-        why: 'ラックやメッセージで使われます。',
-        button: '開く',
+        lead: 'すべてのページに表示し、APIのクライアントはmaas_nameとして読みます。',
+        why: 'どのページでも、ほかのリージョンと区別できます。',
+        button: '名前を設定',
       },
       upstream: {
         title: 'その他の名前のDNSサーバー',

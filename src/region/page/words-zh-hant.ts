@@ -2053,6 +2053,7 @@ export const TRADITIONAL_CHINESE: Translation = {
       'region.import_keep': { label: '保留的版本數', hint: '保留最新的幾個匯入版本：1 到 100。' },
       'region.default_zone_description': { label: '預設分區的說明', hint: '' },
       'region.default_pool_description': { label: '預設資源池的說明', hint: '' },
+      'region.name': { label: '區域控制器的名稱', hint: '顯示在每一頁的頂端。' },
       'region.first_run_done': { label: '初始設定已完成', hint: '勾選後，頁面不再向管理員提示初始設定。' },
       'metrics.listen': {
         label: '指標的位址',
@@ -2161,9 +2162,9 @@ export const TRADITIONAL_CHINESE: Translation = {
     steps: {
       name: {
         title: '名稱',
-        lead: '機架控制器與訊息會使用此名稱。只能在設定檔中變更。',
-        why: '機架控制器與訊息會使用此名稱。',
-        button: '開啟',
+        lead: '每一頁都會顯示；API 用戶端以 maas_name 讀取。',
+        why: '在每一頁與其他區域控制器區分。',
+        button: '設定名稱',
       },
       upstream: {
         title: '其他名稱的 DNS 伺服器',

@@ -17,6 +17,8 @@ const FRAME = {
   /** The language of all pages (BCP 47). */
   language: 'en',
   title: (page: string) => `${page} · Rackboot`,
+  /** @param region its name */
+  of: (page: string, region: string) => `${page} · ${region}`,
   skip: 'Skip to the content',
   navigation: 'Pages',
   menu: 'Menu',
@@ -1237,6 +1239,7 @@ const SETTING_KEYS: Readonly<Record<string, { readonly label: string; readonly h
   },
   'region.default_zone_description': { label: 'Description of the default zone', hint: '' },
   'region.default_pool_description': { label: 'Description of the default pool', hint: '' },
+  'region.name': { label: 'Name of the region', hint: 'Shown at the top of every page, beside Rackboot.' },
   'region.first_run_done': {
     label: 'The first steps are done',
     hint: 'With the tick, the page no longer offers them to administrators.',
@@ -1312,9 +1315,9 @@ const FIRST_RUN = {
   steps: {
     name: {
       title: 'Name',
-      lead: 'Racks and messages name it. Only the configuration file can change it.',
-      why: 'Racks and messages name it.',
-      button: 'Open',
+      lead: 'Every page shows it, and clients of the API read it as maas_name.',
+      why: 'It tells this region from others, on every page.',
+      button: 'Set name',
     },
     upstream: {
       title: 'DNS servers for other names',

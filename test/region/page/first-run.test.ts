@@ -61,19 +61,27 @@ test('each step leads to the next open one, counts as done by what it stored, an
   withRegion(async (place) => {
     const { region, store } = place;
     await addViewer(store);
-    const steps = ['upstream', 'archives', 'proxy', 'key', 'images', 'dhcp'];
+    const steps = ['name', 'upstream', 'archives', 'proxy', 'key', 'images', 'dhcp'];
     assert.deepEqual(await openSteps(region), steps);
     assert.deepEqual(remindedOf(await overview(region)), steps);
     const archives = {
       'preseeds.ubuntu_mirror': 'http://archive.ubuntu.com/ubuntu',
       'preseeds.ubuntu_ports_mirror': 'http://ports.example/ubuntu-ports',
     };
+    assert.match(await shown(region, 'name'), /name="region\.name"[^>]* value=""/);
+    assert.equal(toOf(await send(region, 'name', { 'region.name': 'Hall 1' })), stepPath('upstream'));
     assert.equal(toOf(await send(region, 'archives', archives)), stepPath('proxy'));
     assert.equal(toOf(await send(region, 'proxy', { http_proxy: '' })), stepPath('key'));
     assert.equal(toOf(await send(region, 'upstream', { 'dns.upstream': '192.0.2.53' })), stepPath('key'));
     assert.equal(toOf(await send(region, 'key', { key: KEY, keysource: '' })), stepPath('images'));
     const stored = Object.fromEntries(region.settings.list().map(({ key, value }) => [key, value]));
-    assert.deepEqual(stored, { ...archives, http_proxy: 'none', 'dns.upstream': ['192.0.2.53'] });
+    assert.deepEqual(stored, {
+      ...archives,
+      http_proxy: 'none',
+      'dns.upstream': ['192.0.2.53'],
+      'region.name': 'Hall 1',
+    });
+    assert.match(await overview(region, USER), /<title>[^<]*Hall 1[^<]*<.*class="brand"[^>]*>[^/]*Hall 1/s);
     assert.equal((await store.life.listSshKeys('admin')).length, 1);
     assert.deepEqual(remindedOf(await overview(region)), ['images', 'dhcp']);
   }));
@@ -109,7 +117,7 @@ test('a fault is at its field, and the step stays open', () =>
     const none = await send(region, 'key', { key: '', keysource: '' });
     assert.ok(none?.kind === 'refusal');
     assert.deepEqual(Object.keys(none.fields ?? {}), ['key']);
-    assert.deepEqual((await openSteps(region)).slice(0, 1), ['upstream']);
+    assert.deepEqual((await openSteps(region)).slice(0, 2), ['name', 'upstream']);
   }));
 
 test('the progress counts all steps, and the archives in force are proposed', () =>
@@ -153,9 +161,11 @@ test('DHCP is proposed in the only network of a host, with ranges; in one of sev
 test('what a file has is done, and shown with the file and the key', () =>
   withRegion(
     async ({ region }) => {
-      assert.deepEqual(await openSteps(region), ['archives', 'key', 'images', 'dhcp']);
+      // The name of its rack is proposed.
+      assert.match(await shown(region, 'name'), /name="region\.name"[^>]* value="rack-1"/);
+      assert.deepEqual(await openSteps(region), ['name', 'archives', 'key', 'images', 'dhcp']);
       const page = await shown(region, '');
-      for (const key of ['name', 'dns.upstream', 'http_proxy'])
+      for (const key of ['dns.upstream', 'http_proxy'])
         assert.ok(page.includes(`written in /etc/rackboot/rackboot.yaml as ${key}`), key);
       const step = await shown(region, 'upstream');
       assert.doesNotMatch(step, /name="dns\.upstream"/);

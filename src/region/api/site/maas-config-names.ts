@@ -93,7 +93,11 @@ export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
   http_proxy: { key: 'http_proxy', doc: 'the proxy of machines that install', isCleared: true },
   kernel_opts: { key: 'boot.kernel_params', doc: 'kernel parameters of every machine' },
   main_archive: { key: 'preseeds.ubuntu_mirror', doc: "Ubuntu's mirror for amd64 and i386", isCleared: true },
-  maas_name: { key: 'name', doc: 'the name of the rack' },
+  maas_name: {
+    key: 'region.name',
+    doc: 'the name of the region, which its pages show; without one, that of the rack',
+    isCleared: true,
+  },
   ntp_servers: {
     key: 'dhcp.options',
     doc: 'NTP servers by address or name, separated by spaces; machines get names as they are, and by DHCP their addresses',

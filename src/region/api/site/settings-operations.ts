@@ -69,7 +69,8 @@ async function getConfig(call: ApiCall, { name }: z.output<typeof named>): Promi
   if (found === undefined) return unknownName(name);
   const { settings } = call.region;
   await settings.load();
-  const written = found.key === 'name' ? call.region.config().ownRack?.name : settings.valueOf(found.key);
+  const set = settings.valueOf(found.key);
+  const written = found.key === 'region.name' ? set || call.region.config().ownRack?.name : set;
   if (found.flag !== undefined) return json(written !== found.flag.off && written !== false);
   const shown = found.option === undefined ? written : generalOption(written, found.option);
   if (shown === undefined || shown === '') return json(found.isText === true ? '' : null);
