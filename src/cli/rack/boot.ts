@@ -25,7 +25,7 @@ import { feedShape, StepPrinter, seenShape } from './trace.ts';
 interface BootRequest {
   readonly interface: string;
   readonly kernel?: string | undefined;
-  readonly initrd: readonly string[];
+  readonly initrd?: readonly string[] | undefined;
   readonly arguments: string;
   readonly iso?: string | undefined;
   readonly efi?: string | undefined;
@@ -56,7 +56,7 @@ function givenFile(option: string, path: string): string {
   return realpathSync(whole);
 }
 
-function bootedBy({ kernel, initrd, arguments: words, ...request }: BootRequest): Booted {
+function bootedBy({ kernel, initrd = [], arguments: words, ...request }: BootRequest): Booted {
   const files = new Map<string, string>();
   const add = (option: string, path: string): string => {
     const name = `boot/${files.size}-${basename(path).replaceAll(/[^A-Za-z0-9._-]/g, '_')}`;

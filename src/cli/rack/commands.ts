@@ -1,7 +1,7 @@
 // The table of the commands about the running rack: `run`, `backup`, `restore`, `status`, `doctor`, `outbox`, `lab`, `trace`, `why`, `log-level`, `neighbours`.
 
 import { action, type Row, row } from '../terminal/command-table.ts';
-import { config, flag, json, named, option, rackConfig, text } from '../terminal/shared-options.ts';
+import { config, flag, json, named, option, rackConfig, repeated, text } from '../terminal/shared-options.ts';
 
 export const RACK_COMMANDS: readonly Row[] = [
   action('run', 'Run the rack (what the service runs)', { config: rackConfig }, async (argv) =>
@@ -33,7 +33,7 @@ export const RACK_COMMANDS: readonly Row[] = [
     {
       interface: { ...option('The interface of this host in their network'), demandOption: true },
       kernel: option('A kernel'),
-      initrd: { ...option('An initrd; several in this order'), array: true, nargs: 1, default: [] as string[] },
+      initrd: repeated('An initrd; several in this order'),
       arguments: {
         ...option("The words of the kernel line; {mac} and {address} stand for the machine's"),
         default: '',
