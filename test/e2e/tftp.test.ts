@@ -26,6 +26,10 @@ interface RelayModel {
   readonly seed: number;
   readonly loss: number;
   readonly duplication: number;
+  /** One way, in milliseconds. Default: at once. */
+  readonly delayMs?: number;
+  /** The probability that a packet is late by half the delay, so that others overtake it. */
+  readonly overtaken?: number;
 }
 
 /** A running relay. */
@@ -47,6 +51,7 @@ async function openLossyRelay(serverPort: number, model: RelayModel): Promise<Lo
   let transferPort = serverPort;
   let carried = 0;
   let lost = 0;
+  let isOpen = true;
   const carry = (from: Socket, bytes: Buffer, port: number): void => {
     if (random() < model.loss) {
       lost += 1;
@@ -54,7 +59,9 @@ async function openLossyRelay(serverPort: number, model: RelayModel): Promise<Lo
     }
     for (let copies = random() < model.duplication ? 2 : 1; copies > 0; copies -= 1) {
       carried += 1;
-      from.send(bytes, port, HOST);
+      const delayMs = (model.delayMs ?? 0) * (random() < (model.overtaken ?? 0) ? 1.5 : 1);
+      if (delayMs === 0) from.send(bytes, port, HOST);
+      else setTimeout(() => isOpen && from.send(bytes, port, HOST), delayMs);
     }
   };
   requests.on('message', (bytes, { port }) => {
@@ -71,6 +78,7 @@ async function openLossyRelay(serverPort: number, model: RelayModel): Promise<Lo
     port: requests.address().port,
     counts: () => ({ carried, lost }),
     close: () => {
+      isOpen = false;
       for (const socket of [requests, answers, server]) socket.close();
     },
   };
@@ -173,7 +181,7 @@ for (const native of [true, false]) {
 
     before(async () => {
       // An empty file, one whose last block is full, and ones of many blocks.
-      for (const length of [0, 512, 100_000, 600_000]) contents.set(`f${length}`, noise(length, length));
+      for (const length of [0, 512, 40_000, 100_000, 600_000]) contents.set(`f${length}`, noise(length, length));
       // More than 65535 blocks of 512.
       contents.set('large', noise(34_000_000, 5));
       for (const [name, bytes] of contents) writeFileSync(join(treeDirectory, name), bytes);
@@ -267,6 +275,27 @@ for (const native of [true, false]) {
         }
       });
     }
+
+    for (const loss of HAS_MANY_ROUNDS && native ? [0.02, 0.05, 0.1] : [])
+      test(`a file arrives whole over links of 1 and 50 ms that lose ${loss * 100} % and reorder`, {
+        skip: missing('atftp'),
+      }, async () => {
+        const links = [1, 50].map((delayMs) => ({ seed: 7, loss, duplication: 0.01, delayMs, overtaken: 0.05 }));
+        const ended = links.map(async (link) => {
+          const relay = await openLossyRelay(port, link);
+          try {
+            const into = `got-${loss}-${link.delayMs}`;
+            const got = await run('atftp', patient[2]?.args(relay.port, 'f40000', into) ?? [], base);
+            assert.equal(got.code, 0, got.text);
+            assert.ok(readFileSync(join(base, into)).equals(contents.get('f40000') ?? Buffer.alloc(0)));
+          } finally {
+            relay.close();
+          }
+        });
+        await Promise.all(ended);
+        // Of one whose last acknowledgement was lost, the next block meets a closed port.
+        await eventually('all have ended', () => server.counters().active === 0);
+      });
 
     if (isWhole)
       test('a file that is replaced during a transfer arrives in its old version', {
