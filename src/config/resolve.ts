@@ -11,7 +11,7 @@ import { parseName } from '../dns/name.ts';
 import { parseRdata } from '../dns/record-text.ts';
 import { isSelf } from '../dns/self-upstream.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
-import { formatIpv4, formatNetwork, ipv4, LOOPBACK, networksOverlap } from '../net/address.ts';
+import { ANY, formatIpv4, formatNetwork, ipv4, LOOPBACK, networksOverlap } from '../net/address.ts';
 import { LOG_ROOMS } from '../observe/log-levels.ts';
 import type { PreseedConfig } from '../region/preseed/request.ts';
 import type { TftpConfig } from '../tftp/config.ts';
@@ -116,11 +116,11 @@ export function resolveConfig(
 
 /**
  * The listeners for boot files and `/MAAS/` if none are configured: at BOOT_HTTP_PORT, and at HTTP_PORT where it is free, unless the
- * region's listeners are named.
+ * region's listeners are at named addresses.
  */
 function defaultListeners({ region }: WrittenConfig, own: readonly Ipv4[]): RackConfig['boot']['http'] {
   const listen = own.map((address) => ({ address, port: BOOT_HTTP_PORT }));
-  if (region.listen !== undefined) return listen;
+  if (region.listen?.every(({ address }) => address !== ANY) === true) return listen;
   const everywhere = region.mode === 'embedded' ? unique([LOOPBACK, ...own]) : own;
   return [...listen, ...everywhere.map((address) => ({ address, port: HTTP_PORT, optional: true }))];
 }

@@ -100,6 +100,7 @@ test('port 80 is a default only: whoever names a listener gets that one alone', 
   const httpOf = (more: string) => configOf(withInterface({}, more)).http.listen.map(({ port }) => port);
   assert.deepEqual(httpOf('boot: { http: { listen: ["10.20.0.1:5248"] } }'), [5248]);
   assert.deepEqual(httpOf('region: { listen: ["10.20.0.1:5240"] }'), [5248]);
+  assert.deepEqual(httpOf('region: { listen: ["0.0.0.0:5240"] }'), [5248, 80, 80], 'every address is no choice');
   assert.deepEqual(httpOf('region: { mode: remote, url: "http://region:5240/MAAS" }'), [5248, 80]);
 });
 

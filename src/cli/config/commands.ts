@@ -20,7 +20,7 @@ export const CONFIG_COMMANDS: readonly Row[] = [
       config: rackConfig,
       'state-dir': { ...text, default: DEFAULT_STATE_DIR, describe: 'Directory of the state' },
       name: option("This rack's name"),
-      interface: option("Interface on the machines' network"),
+      interface: option("Interface on the machines' network; --no-interface leaves the networks to the page"),
       mode: {
         choices: ['server', 'proxy'],
         describe: 'Which DHCP server gives the addresses: this rack (server) or another (proxy)',

@@ -24,7 +24,8 @@ export const describeCandidate = ({ name, network, isDefaultRoute }: Candidate):
 
 export function unknownInterfaceText(candidates: readonly Candidate[], name: string): string {
   const list = candidates.map(describeCandidate).join(', ');
-  if (name === '') return `name the interface of your machines' network with --interface: ${list}`;
+  if (name === '')
+    return `name the interface of your machines' network with --interface: ${list}; or leave it to the page with --no-interface`;
   const interfaces = readInterfaces();
   const meant = nearestHint(
     name,

@@ -62,7 +62,7 @@ export function bewareText(
 }
 
 /** Without its full stop. */
-export const answeredText = ({ name }: InterfaceProposal, { servers }: WireAnswer): string =>
+export const answeredText = ({ name }: Pick<InterfaceProposal, 'name'>, { servers }: WireAnswer): string =>
   `another DHCP server answers on ${name}: ${servers.join(', ')}`;
 
 export const chooseText = (answered: string): string =>

@@ -100,7 +100,8 @@ export interface InitAnswers extends Answers {
   readonly region?: string | undefined;
   readonly stateDir: string;
   readonly domain: string;
-  readonly proposal: InterfaceProposal;
+  /** Undefined: no network yet. */
+  readonly proposal: InterfaceProposal | undefined;
 }
 
 /** A remote region does not store the network. */
@@ -110,7 +111,9 @@ function renderRemoteConfig(answers: InitAnswers, region: string): string {
   const values = {
     name,
     state_dir: stateDir,
-    [INTERFACES_KEY]: [{ name: answers.proposal.name, ...networkOf(answers) }],
+    ...(answers.proposal === undefined
+      ? {}
+      : { [INTERFACES_KEY]: [{ name: answers.proposal.name, ...networkOf(answers, answers.proposal) }] }),
     region: { mode: 'remote', url: region },
     ...(Object.keys(dns).length === 0 ? {} : { dns }),
   };
@@ -123,8 +126,16 @@ function renderRemoteConfig(answers: InitAnswers, region: string): string {
 
 export function renderConfig(answers: InitAnswers): string {
   const { name, stateDir, region } = answers;
-  return region === undefined ? renderFile({ name, stateDir }) : renderRemoteConfig(answers, region);
+  if (region !== undefined) return renderRemoteConfig(answers, region);
+  const file = renderFile({ name, stateDir });
+  return answers.proposal === undefined ? `${file}${EVERYWHERE}` : file;
 }
+
+/** Without a network, the page would be on loopback only, where nobody could set one up. */
+const EVERYWHERE = `# The page is on every address of this host, also before there is a network: name the addresses where it should be.
+region:
+  listen: ["0.0.0.0:5240"]
+`;
 
 /** Of a rack with its own region. */
 export function renderFile({ name, stateDir }: { readonly name: string; readonly stateDir: string }): string {
@@ -143,7 +154,9 @@ export function renderFile({ name, stateDir }: { readonly name: string; readonly
 export function settingsOf(answers: InitAnswers): readonly SettingEdit[] {
   const { proposal, upstream, domain } = answers;
   return [
-    { key: `${INTERFACES_KEY}.${proposal.name}`, value: networkOf(answers) },
+    ...(proposal === undefined
+      ? []
+      : [{ key: `${INTERFACES_KEY}.${proposal.name}`, value: networkOf(answers, proposal) }]),
     ...(domain === 'maas' ? [] : [{ key: 'dns.domain', value: domain }]),
     ...(isGiven(upstream) ? [{ key: 'dns.upstream', value: upstream }] : []),
   ];
@@ -152,7 +165,10 @@ export function settingsOf(answers: InitAnswers): readonly SettingEdit[] {
 const isGiven = (value: string | undefined): value is string => value !== undefined && value !== '-' && value !== '';
 
 /** Without its name. */
-function networkOf({ proposal, mode, router, low, high, staticLow, staticHigh }: InitAnswers): Settings {
+function networkOf(
+  { mode, router, low, high, staticLow, staticHigh }: InitAnswers,
+  proposal: InterfaceProposal,
+): Settings {
   const named = { router_ip: router, ip_range_low: low, ip_range_high: high };
   const statics = { static_ip_range_low: staticLow, static_ip_range_high: staticHigh };
   const isServer = !isGiven(mode) || mode === 'server';

@@ -1,6 +1,7 @@
 // `rackboot init`: makes a configuration for this host from questions or flags: a file, and the network in the store.
 //
 //   findCandidates ─→ interview (a person) or takeProposals ─→ the file, then the store ─→ nextSteps
+//   --no-interface ──────────────────────────────────────────────┘ without a network: the page, or a command, enables DHCP later
 //
 // Both look for other DHCP servers on the network, and judge the answers as `check` does.
 //
@@ -22,7 +23,8 @@ import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { INTERFACES_KEY, type Settings, withValue } from '../../machines/settings.ts';
-import { formatIpv4, formatNetwork, networkContains, parseIpv4 } from '../../net/address.ts';
+import { formatIpv4, formatNetwork, isLoopback, networkContains, parseIpv4 } from '../../net/address.ts';
+import { readDefaultRouteInterfaces } from '../../net/default-route.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { importLeases } from '../leases/import.ts';
@@ -48,6 +50,8 @@ interface InitPlace {
   readonly isDefaultFile: boolean;
   readonly tree: string;
   readonly pageUrl: string;
+  /** True if the page is to enable DHCP. */
+  readonly isBare?: boolean | undefined;
   /** True if the service's unit is installed. */
   readonly hasUnit: boolean;
   readonly isRoot: boolean;
@@ -65,6 +69,7 @@ export function nextSteps({
   isDefaultFile,
   tree,
   pageUrl,
+  isBare,
   hasUnit,
   isRoot,
   program,
@@ -80,7 +85,12 @@ export function nextSteps({
   const steps: readonly (readonly [command: string, what: string])[] = [
     [own('images build'), `builds the files that machines load, in ${tree}`],
     ...(remote === undefined
-      ? ([[own('createadmin --username admin'), `creates the account for ${pageUrl}`]] as const)
+      ? ([
+          [
+            own('createadmin --username admin'),
+            `creates the account for ${pageUrl}${isBare ? ', which then leads through the setup' : ''}`,
+          ],
+        ] as const)
       : []),
     start,
     ...(remote === undefined
@@ -97,6 +107,11 @@ export function nextSteps({
   return ['Next:', ...steps.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`)];
 }
 
+/** `interface` is false with --no-interface. */
+interface GivenFlags extends Omit<InitFlags, 'interface'> {
+  readonly interface?: string | false | undefined;
+}
+
 interface InitFlags extends Answers {
   readonly config: string;
   readonly name?: string | undefined;
@@ -111,7 +126,34 @@ interface InitFlags extends Answers {
 }
 
 /** Writes the configuration and stores the network. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled` */
-export async function initConfig(given: InitFlags): Promise<number> {
+export async function initConfig(given: GivenFlags): Promise<number> {
+  const { interface: name, ...rest } = given;
+  return name === false ? await initBare(rest) : await initWithNetwork({ ...rest, interface: name });
+}
+
+/** @throws RackError as `initConfig` */
+async function initBare(given: InitFlags): Promise<number> {
+  const idle = FIELDS.filter((field) => field !== 'upstream' && given[field] !== undefined);
+  if (idle.length > 0)
+    throw new RackError(
+      'bad-argument',
+      `${idle.map(flagOf).join(', ')}: --no-interface leaves the networks to the page`,
+    );
+  const flags = repeatOwn(given);
+  refuseUnwritable(flags);
+  refuseRegion(flags);
+  const drafted = judgeAnswers(flags, { upstream: given.upstream }, undefined);
+  if (drafted.draft === undefined)
+    throw new RackError('bad-argument', drafted.mistakes.map(({ text }) => text).join('\n'));
+  const place = findPlace(flags, drafted.draft.answers);
+  writeConfig(flags, drafted.draft.text);
+  if (flags.region === undefined && (flags.force || settingsOf(drafted.draft.answers).length > 0))
+    await storeNetwork(flags, drafted.draft);
+  for (const line of nextSteps(place)) print(line);
+  return 0;
+}
+
+async function initWithNetwork(given: InitFlags): Promise<number> {
   const servers = findLocalServers(given.stateDir);
   const ranges = servers.flatMap((server) => server.ranges);
   const candidates = findCandidates(given.interface).map((one): Candidate => {
@@ -192,9 +234,10 @@ async function takeProposals(flags: InitFlags, candidates: readonly Candidate[])
   if (answers.mode === undefined) {
     answers = { ...answers, mode: 'server' };
     // Mistakes first: they do not depend on the network.
-    const { proposal } = draft(flags, candidates, proposeRest(candidates, answers)).answers;
-    const answer = await askWire(candidates, proposal.name);
-    if (answer.servers.length > 0) throw new RackError('bad-argument', chooseText(answeredText(proposal, answer)));
+    draft(flags, candidates, proposeRest(candidates, answers));
+    const { interface: name = '' } = answers;
+    const answer = await askWire(candidates, name);
+    if (answer.servers.length > 0) throw new RackError('bad-argument', chooseText(answeredText({ name }, answer)));
   }
   return draft(flags, candidates, proposeRest(candidates, answers));
 }
@@ -316,19 +359,28 @@ function judge(
   const placed = [{ interfaceName: proposal.name, network: proposal.network }];
   const [overlap] = findOverlaps({ clusterInterfaces: placed }, hostAddresses());
   if (overlap !== undefined) return { mistakes: [{ fields: ['interface'], text: overlap.message }] };
+  return judgeAnswers(flags, known, proposal, nameOf);
+}
+
+function judgeAnswers(
+  flags: InitFlags,
+  known: Answers,
+  proposal: Candidate | undefined,
+  nameOf: NameAnswer = flagOf,
+): Judgement {
   const { stateDir, domain, region, name = defaultName() } = flags;
   const answers: InitAnswers = { ...known, name, stateDir, domain, region, proposal };
   const text = renderConfig(answers);
   let stored: Settings = {};
   for (const { key, value } of region === undefined ? settingsOf(answers) : []) {
-    if (key.startsWith(`${INTERFACES_KEY}.`))
+    if (proposal !== undefined && key.startsWith(`${INTERFACES_KEY}.`))
       stored = { ...stored, [INTERFACES_KEY]: [{ name: proposal.name, ...Object(value) }] };
     else stored = withValue(stored, key, value);
   }
   const parsed = parseConfig(text, stored);
   if (parsed.ok) return { mistakes: [], draft: { answers, text, values: parsed.file.values } };
   // Without line numbers: the file does not exist yet.
-  const prefix = region === undefined ? `${INTERFACES_KEY}.${proposal.name}.` : `${INTERFACES_KEY}[0].`;
+  const prefix = region === undefined ? `${INTERFACES_KEY}.${proposal?.name}.` : `${INTERFACES_KEY}[0].`;
   const mistakes = parsed.problems.flatMap(({ path, message }): readonly Mistake[] => {
     const place = path.replace(prefix, '');
     const fields = fieldsAt(place);
@@ -401,7 +453,7 @@ function writeConfig(flags: Prepared, text: string): void {
 async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promise<void> {
   const place = { stateDir: flags.stateDir, name: answers.name, file: flags.config, values };
   await withStoredSettings(place, async (settings, by) => {
-    const own = `${INTERFACES_KEY}.${answers.proposal.name}`;
+    const own = `${INTERFACES_KEY}.${answers.proposal?.name}`;
     const stored = settings.list().filter(({ rack }) => rack === settings.findRack('master'));
     const refuse = (why: string): never => {
       const text = `${flags.config} is written, but the network is not stored: ${why}\n\`rackboot init --force\` replaces the stored networks`;
@@ -414,6 +466,7 @@ async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promis
     const refusal = await settings.change('', [...former, ...settingsOf(answers)], by);
     if (refusal !== undefined) refuse(refusal.text);
   });
+  if (answers.proposal === undefined) return;
   const { name, network } = answers.proposal;
   print(
     `The network ${name} ${formatNetwork(network)} is in the store: \`sudo rackboot config show ${INTERFACES_KEY}\`.`,
@@ -426,7 +479,7 @@ function commandOf(flags: InitFlags, answers: InitAnswers): string {
     ['--config', flags.config === RACK_CONFIG ? undefined : flags.config],
     ['--state-dir', flags.stateDir],
     ['--name', flags.name],
-    ['--interface', answers.proposal.name],
+    ['--interface', answers.proposal?.name],
     ...FIELDS.filter((field) => field !== 'interface').map((field) => [flagOf(field), answers[field]] as const),
     ['--domain', answers.domain],
     ['--region', answers.region],
@@ -441,9 +494,20 @@ function findPlace({ config, stateDir, region }: InitFlags, { proposal, name }: 
     file: config,
     isDefaultFile: config === RACK_CONFIG,
     tree: join(stateDir, 'boot'),
-    pageUrl: `http://${formatIpv4(proposal.address)}:${REGION_PORT}/MAAS/`,
+    pageUrl: `http://${pageHost(proposal)}:${REGION_PORT}/MAAS/`,
+    isBare: proposal === undefined,
     hasUnit: isUnitInstalled(),
     isRoot: process.geteuid?.() === 0,
     program: ownProgram(),
   };
+}
+
+/** Without a network, the address on the way to the default router: there people are. */
+function pageHost(proposal: InitAnswers['proposal']): string {
+  if (proposal !== undefined) return formatIpv4(proposal.address);
+  const outward = readDefaultRouteInterfaces();
+  const others = readInterfaces().flatMap(({ name, addresses }) => addresses.map((one) => ({ ...one, name })));
+  const usable = others.filter(({ address }) => !isLoopback(address));
+  const best = usable.find(({ name }) => outward.has(name)) ?? usable[0];
+  return best === undefined ? 'localhost' : formatIpv4(best.address);
 }
