@@ -17,6 +17,7 @@ import { ProcessInstruments } from './observing/process-instruments.ts';
 import type { Configuration } from './rack/configuration.ts';
 import { type RackView, readinessOf } from './rack/rack-view.ts';
 import type { RegionSide } from './rack/region-side.ts';
+import type { ThreadWatch } from './rack/threads.ts';
 
 // The control socket's access to the outbox of a rack with a remote region, for `rackboot outbox`.
 //
@@ -89,7 +90,7 @@ export interface RackAnswers {
 }
 
 /** Makes the answers of a rack. */
-export function rackAnswers(view: RackView, region: RegionSide, levels: LogLevels): RackAnswers {
+export function rackAnswers(view: RackView, region: RegionSide, levels: LogLevels, threads: ThreadWatch): RackAnswers {
   const { clock, stream, configuration } = view;
   const instruments = new ProcessInstruments({
     clock,
@@ -111,5 +112,5 @@ export function rackAnswers(view: RackView, region: RegionSide, levels: LogLevel
     ...outboxAnswers(() => region.uplink),
     'POST /images': () => openImages(region.uplink),
   };
-  return { control, instruments, hostState: () => hostState(sources) };
+  return { control, instruments, hostState: () => hostState(sources, threads) };
 }

@@ -374,7 +374,7 @@ class RackProcess implements Daemon {
       ],
       withheld: () => this.#hostEvents.withheld,
     };
-    const answers = rackAnswers(view, this.#region, this.#levels);
+    const answers = rackAnswers(view, this.#region, this.#levels, this.#begun.threads);
     const { instruments } = answers;
     this.#answers = answers;
     this.#opened.push(() => instruments.close());

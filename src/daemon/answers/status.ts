@@ -20,6 +20,7 @@ import { formatEndpoint } from '../rack/measures.ts';
 import type { Rack } from '../rack/rack.ts';
 import type { RackView } from '../rack/rack-view.ts';
 import { WAITED_FOR } from '../rack/readiness.ts';
+import type { ThreadWatch } from '../rack/threads.ts';
 import { diskProblem, diskSpace } from './full-disk.ts';
 import { leaseAnswers } from './lease-answers.ts';
 
@@ -128,7 +129,7 @@ function status(sources: StatusSources) {
 }
 
 /** The part of the status that the region shows on its page of health, and whether machines can boot, as the doctor judges it. */
-export function hostState(sources: StatusSources): HostState {
+export function hostState(sources: StatusSources, threads: ThreadWatch): HostState {
   const now = status(sources);
   return {
     atMs: Math.round(sources.clock.wallTimeMs()),
@@ -137,6 +138,7 @@ export function hostState(sources: StatusSources): HostState {
     findings: [...bootFindings(sources), ...findingsIn(now)]
       .map((one) => ({ ...one, text: one.text.slice(0, FINDING_LENGTH_MAX) }))
       .slice(0, FINDINGS_MAX),
+    running: threads.measure(),
   };
 }
 

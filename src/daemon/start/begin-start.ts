@@ -10,6 +10,7 @@ import { findLostLeases } from '../../store/leases/lease-mark.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { Configuration } from '../rack/configuration.ts';
+import { ThreadWatch } from '../rack/threads.ts';
 import { DamagedLeases } from './damaged-leases.ts';
 
 type Close = () => Promise<void> | void;
@@ -41,8 +42,9 @@ export async function beginStart(options: { readonly configFile: string; readonl
 }
 
 function beginOpening(stateDir: string, clock: Clock, damaged: DamagedLeases) {
+  const threads = new ThreadWatch();
   /** Functions that close what was opened, in order of opening; called in reverse. */
-  const opened: Close[] = [];
+  const opened: Close[] = [() => threads.close()];
   const open = async <T>(opening: Promise<T>, close: (part: T) => ReturnType<Close>): Promise<T> => {
     const part = await opening;
     opened.push(() => close(part));
@@ -55,7 +57,7 @@ function beginOpening(stateDir: string, clock: Clock, damaged: DamagedLeases) {
   ] as const;
   // The code that awaits a part handles its failure. Until then this handler prevents an unhandled rejection.
   for (const part of opening) part.catch(() => undefined);
-  return { opened, opening, open };
+  return { opened, opening, open, threads };
 }
 
 /** Closes what a failed start had opened, last first; closes nothing twice. */

@@ -1,5 +1,5 @@
 // What is wrong at /MAAS/health/, each with its remedy (`findings.ts`). Below it what runs: versions, memory, disks, clocks, queues, the
-// database and the certificate.
+// database, the certificate, and threads.
 
 import { type Html, html, nothing, type Part } from '../../html.ts';
 import { formatSize, formatSpan } from '../../quantity.ts';
@@ -78,6 +78,24 @@ function racksTable(view: View, racks: readonly Rack[]) {
   return html`<div class="sheet"><table class="plain"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
+/** The threads of the racks that report them, and how long their event loops made others wait in the last minute. */
+function threadsTable({ region }: View, racks: readonly Rack[]) {
+  const { title, name, busy, delay, share } = words.health.threads;
+  const rows = racks.flatMap((rack) => {
+    const running = region.racks.samplesOf(rack.uuid).at(-1)?.measures.host?.running;
+    if (running === undefined) return [];
+    const threads = running.threads.map((one) => html`<span>${share(one.name, Math.round(one.busy * 100))}</span>`);
+    return [
+      html`
+        <tr><td class="first"><div class="name"><a href="${rackPath(rack)}">${rack.name}</a></div></td>
+        ${cell(busy, html`<div class="mono">${threads}</div>`)}${cell(delay, formatSpan(running.delayMs))}</tr>`,
+    ];
+  });
+  if (rows.length === 0) return nothing;
+  const head = [name, busy, delay].map((text) => html`<th>${text}</th>`);
+  return html`<h2>${title}</h2><div class="sheet"><table class="plain"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
 async function render(view: View): Promise<Html> {
   const { region, nowMs } = view;
   const { database, certificate: labels, facts, more, title } = words.health;
@@ -97,7 +115,7 @@ async function render(view: View): Promise<Html> {
     isLive: true,
     main: html`
       <div id="bar" class="bar"><h1>${title}</h1></div><div id="findings">${listOf(findings)}</div>
-      <div id="facts"><h2>${facts.heading}</h2>${racksTable(view, racks)}${own}<p class="small">${more}</p></div>`,
+      <div id="facts"><h2>${facts.heading}</h2>${racksTable(view, racks)}${own}${threadsTable(view, racks)}<p class="small">${more}</p></div>`,
   });
 }
 

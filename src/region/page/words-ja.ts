@@ -2326,6 +2326,12 @@ export const JAPANESE: Translation = {
       clock: '時計',
       waiting: '送信待ちのイベント',
     },
+    threads: {
+      title: 'スレッド',
+      name: 'ラック',
+      busy: '直近1分間の使用率',
+      delay: '最大の遅延',
+    },
     database: { name: 'データベース', answers: (ms) => `${ms}で応答` },
     certificate: { name: '証明書', until: (date) => `有効期限 ${date}` },
     disk: (free, total) => `${free} / ${total}`,

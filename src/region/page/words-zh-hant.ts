@@ -2105,6 +2105,7 @@ export const TRADITIONAL_CHINESE: Translation = {
       clock: '時鐘',
       waiting: '等待中的事件',
     },
+    threads: { title: '執行緒', name: '機架控制器', busy: '最近一分鐘的忙碌程度', delay: '最長延遲' },
     database: { name: '資料庫', answers: (ms) => `${ms} 內回應` },
     certificate: { name: '憑證', until: (date) => `有效期限至 ${date}` },
     disk: (free, total) => `${free} / ${total}`,

@@ -2174,6 +2174,13 @@ const HEALTH = {
     clock: 'Clock',
     waiting: 'Events waiting',
   },
+  threads: {
+    title: 'Threads',
+    name: 'Rack',
+    busy: 'Busy in the last minute',
+    delay: 'Longest delay',
+    share: (thread: string, percent: number) => `${thread} ${percent} %`,
+  },
   database: { name: 'Database', answers: (ms: string) => `answers in ${ms}` },
   certificate: { name: 'Certificate', until: (date: string) => `valid until ${date}` },
   disk: (free: string, total: string) => `${free} of ${total}`,

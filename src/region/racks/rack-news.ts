@@ -15,7 +15,7 @@ import {
   RESERVATIONS_REPORTED_MAX,
   SETTINGS_REFUSED_LENGTH_MAX,
 } from '../records/rack-description.ts';
-import { FINDING_LENGTH_MAX, FINDINGS_MAX, LISTENERS_MAX } from '../records/rack-measures.ts';
+import { FINDING_LENGTH_MAX, FINDINGS_MAX, LISTENERS_MAX, THREADS_MAX } from '../records/rack-measures.ts';
 import { RACK_ANSWERS_MAX, SERVERS_NAMED_MAX, TASK_OUTCOMES } from '../records/rack-request.ts';
 import { partRefusal, type RefusalWord } from '../records/refusal.ts';
 import { reportedEvent } from '../reports/reported.ts';
@@ -117,6 +117,12 @@ const hostState = z.object({
       }),
     )
     .max(FINDINGS_MAX),
+  running: z
+    .object({
+      threads: z.array(z.object({ name: shownText(40), busy: z.number().min(0).max(1) })).max(THREADS_MAX),
+      delayMs: count,
+    })
+    .optional(),
 });
 
 const measures = z.object({

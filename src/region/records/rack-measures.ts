@@ -31,6 +31,17 @@ export const BOOT_FILES_CHECK = 'boot files';
 export const FINDINGS_MAX = 64;
 export const FINDING_LENGTH_MAX = 1000;
 
+/** Threads that a rack names. */
+export const THREADS_MAX = 32;
+
+/** The threads of a rack's process, since the measure before. */
+export interface HostThreads {
+  /** `busy` is the share of the time in which it worked, from 0 to 1. */
+  readonly threads: readonly { readonly name: string; readonly busy: number }[];
+  /** How long the rack's event loop made a task wait, at most, in milliseconds. */
+  readonly delayMs: number;
+}
+
 export interface HostState {
   /** The rack's wall time in milliseconds when this was sent. */
   readonly atMs: number;
@@ -38,6 +49,8 @@ export interface HostState {
   /** Of the disk of the state directory; `undefined`: the system does not say. */
   readonly disk?: { readonly freeBytes: number; readonly totalBytes: number } | undefined;
   readonly findings: readonly HostFinding[];
+  /** `undefined`: the rack is older. */
+  readonly running?: HostThreads | undefined;
 }
 
 export interface RackMeasures {

@@ -76,6 +76,21 @@ test('a clock that is off, refused events, a full disk and silence are found by 
     assert.equal(problemsIn(await show(place, { nowMs })), 1);
   }));
 
+test('the threads of a rack are shown with their shares of the time, as text, and its longest delay', () =>
+  withRegion(async (place) => {
+    await acceptRack(place.region);
+    assert.doesNotMatch(await show(place), /Threads/);
+    const threads = [
+      { name: 'rack', busy: 0.034 },
+      { name: '<region>', busy: 0.5 },
+    ];
+    assert.equal((await beat(place, { running: { threads, delayMs: 1234 } })).kind, 'json');
+    assert.match(await show(place), /Threads.*rack 3 %.*&lt;region&gt; 50 %.*1\.2 s/s);
+    assert.equal((await beat(place, { running: { threads: [{ name: 'x', busy: 2 }], delayMs: 0 } })).kind, 'refusal');
+    const many = Array.from({ length: 33 }, () => ({ name: 'x', busy: 0 }));
+    assert.equal((await beat(place, { running: { threads: many, delayMs: 0 } })).kind, 'refusal');
+  }));
+
 test('a rack that waits is a note, and one that was rejected is nothing', () =>
   withRegion(async (place) => {
     await register(place.region, registration());
