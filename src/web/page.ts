@@ -59,10 +59,24 @@ function keepChoices(old: Element, next: Element): void {
 
 const tickKey = ({ name, value }: HTMLInputElement): string => `${name} ${value}`;
 
-/** A box that ticks all others of its table needs this script, so only the script shows it. */
-function showTickers(part: ParentNode): void {
-  for (const one of part.querySelectorAll<HTMLInputElement>('[data-ticks]')) one.hidden = false;
+/** What needs this script, so that only the script shows it: boxes that tick all others of their table, and buttons that copy. */
+function showControls(part: ParentNode): void {
+  for (const one of part.querySelectorAll<HTMLElement>('[data-ticks], .copier')) one.hidden = false;
 }
+
+/** Copies what the button stands beside. In a page that came over plain HTTP, browsers let a script do that only with marked text. */
+function copyBeside(button: Element): void {
+  if (button.parentElement === null) return;
+  getSelection()?.selectAllChildren(button.parentElement);
+  // Without a right to copy, the text stays marked.
+  if (!document.execCommand('copy')) return;
+  getSelection()?.removeAllRanges();
+  button.classList.add('done');
+}
+
+document.addEventListener('click', ({ target }) => {
+  if (target instanceof Element && target.matches('.copier')) copyBeside(target);
+});
 
 /** The scroll position of each output; `Infinity` for one at its end. */
 const scrolledTo = (part: Element): readonly (readonly [id: string, top: number])[] =>
@@ -77,7 +91,7 @@ const wordsOf = (one: Element): string => (one instanceof HTMLInputElement ? tic
 /** Replaces a part, unless nothing changed or the reader is using it. */
 function replacePart(old: Element, next: Element): void {
   keepOpen(old, next);
-  showTickers(next);
+  showControls(next);
   if (old.isEqualNode(next) || isBusy(old)) return;
   keepChoices(old, next);
   const tops = scrolledTo(old);
@@ -195,7 +209,7 @@ document.addEventListener('change', ({ target }) => {
   for (const one of target.closest('table')?.querySelectorAll<HTMLInputElement>(`input[name="${name}"]`) ?? [])
     one.checked = target.checked;
 });
-showTickers(document);
+showControls(document);
 for (const one of document.querySelectorAll('pre[id]')) one.scrollTop = one.scrollHeight;
 const notice = document.querySelector('#notice');
 if (fresh !== null && notice !== null) setTimeout(() => notice.remove(), NOTICE_MS);

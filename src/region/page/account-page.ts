@@ -14,7 +14,7 @@ import type { SshKey } from '../records/life-store.ts';
 import { areaField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
 import { checkPassword, uncheckedRefusal } from './guard.ts';
 import { languageForm, pageOf } from './parts.ts';
-import { rolePill, timeAgo } from './values.ts';
+import { copyable, rolePill, timeAgo } from './values.ts';
 import {
   given,
   namedAsIn,
@@ -94,7 +94,7 @@ function apiKeyItem(view: View, key: ApiKey) {
 const madeKey = ({ secret }: View) =>
   secret === undefined
     ? nothing
-    : html`<div class="alert green notice" role="status">${words.account.apiKeyMade}<div class="mono break">${secret}</div></div>`;
+    : html`<div class="alert green notice" role="status">${words.account.apiKeyMade}<div>${copyable(secret)}</div></div>`;
 
 async function apiKeysOf(view: View, { username }: Viewer) {
   const keys = await view.region.store.accounts.listKeys(username);

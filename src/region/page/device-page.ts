@@ -9,7 +9,7 @@ import { DEVICES_PATH, machinePath } from './machine-actions.ts';
 import { DEVICES_LIST } from './machine-query.ts';
 import { type ApiObject, onePage, textOf } from './object-pages.ts';
 import { PLACE_FIELDS, placeChoices } from './place-choices.ts';
-import { orNone } from './values.ts';
+import { copyable, orNone } from './values.ts';
 import type { PageDefinition, View } from './view.ts';
 import { words } from './words.ts';
 
@@ -28,8 +28,8 @@ function factsOf({ region }: View, device: Machine) {
   const { owner = '', device: parent = '', description } = device;
   const addresses = whereabouts(region).addressesOf(device).map(formatIpv4).join(', ');
   const rows = [
-    [words.facts.systemId, html`<span class="id">${device.systemId}</span>`],
-    [words.facts.name, html`<span class="copy">${machineFqdn(device)}</span>`],
+    [words.facts.systemId, copyable(device.systemId)],
+    [words.facts.name, copyable(machineFqdn(device))],
     [columns.addresses, orNone(addresses)],
     [columns.owner, orNone(owner)],
     [columns.parent, parent === '' ? orNone('') : html`<a href="${machinePath(parent)}">${parent}</a>`],

@@ -33,7 +33,7 @@ import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
 import { cell, pageOf } from './parts.ts';
 import { runningLeases } from './subnet-addresses.ts';
 import { upstreamsOf } from './upstreams.ts';
-import { codeIn, timeAgo } from './values.ts';
+import { codeIn, copyable, timeAgo } from './values.ts';
 import {
   given,
   mayCall,
@@ -176,7 +176,7 @@ function namesTable(names: readonly ServedName[], domain: string) {
     const label: Part = to === '' ? short : html`<a href="${to}">${short}</a>`;
     return html`
       <tr><td class="first"><div class="name" title="${name}">${label}</div></td>${cell(columns.type, type)}
-      ${cell(columns.data, html`<span class="copy">${data}</span>`)}${cell(columns.ttl, ttl ?? '')}
+      ${cell(columns.data, html`<div class="break">${copyable(data)}</div>`)}${cell(columns.ttl, ttl ?? '')}
       ${cell(columns.origin, origins[origin])}</tr>`;
   });
   const head = [words.forms.name, columns.type, columns.data, columns.ttl, columns.origin];
@@ -255,7 +255,7 @@ function upstreamPart({ region, nowMs, viewer }: View): Html {
               html`<div><span class="pill red">${upstreams.fails}</span> <span class="small">${timeAgo(sinceMs, nowMs, (ago) => upstreams.since(rack, ago))}</span></div>`,
           );
     return html`
-      <tr><td class="first"><div class="name copy">${server}</div></td>${cell(upstreams.asked, domain === '' ? upstreams.others : domain)}
+      <tr><td class="first"><div class="name">${copyable(server)}</div></td>${cell(upstreams.asked, domain === '' ? upstreams.others : domain)}
       ${cell(columns.state, html`${state}`)}</tr>`;
   });
   const head = [upstreams.server, upstreams.asked, columns.state].map((label) => html`<th>${label}</th>`);

@@ -15,7 +15,7 @@ import { renderNics } from './machine-facts.ts';
 import { findAddressed, sectionOf } from './machine-frame.ts';
 import { type ApiObject, textOf } from './object-pages.ts';
 import { cell } from './parts.ts';
-import { codeIn } from './values.ts';
+import { codeIn, copyable } from './values.ts';
 import type { PageDefinition, View } from './view.ts';
 import { words } from './words.ts';
 
@@ -83,7 +83,7 @@ function interfaceRow(
   return html`
     <tr><td class="first"><div><div class="name">${name}</div><div class="small">${labels.kinds[kind]}${of === '' ? '' : ` · ${of}`}</div>
     ${tags.map((tag) => html`<span class="tag">${tag}</span>`)}</div></td>
-    ${cell(labels.columns[1], html`<span class="mono">${formatMac(mac)}</span>`)}
+    ${cell(labels.columns[1], copyable(formatMac(mac)))}
     ${cell(labels.columns[2], vlan === undefined ? words.layout.disconnected : `${vlan.vlan.name} · ${vlan.fabric.name}`)}
     ${cell(labels.columns[3], html`${addresses}`)}${cell(labels.columns[4], mtu)}${isLabelled ? cell(labels.columns[5], own) : nothing}</tr>`;
 }

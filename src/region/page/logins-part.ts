@@ -10,7 +10,7 @@ import type { Machine } from '../records/machine.ts';
 import { choiceField, formOf, hiddenField, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
-import { dotted, timeOf } from './values.ts';
+import { copyable, dotted, timeOf } from './values.ts';
 import { findMachine, given, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -35,7 +35,7 @@ export function systemLogin(machine: Machine, address: Ipv4 | undefined): Html {
   if (address === undefined) return nothing;
   const isKnown = osystem === 'ubuntu' || osystem === 'debian';
   return html`
-    <span class="copy">ssh ${isKnown ? `${osystem}@` : ''}${formatIpv4(address)}</span>
+    ${copyable(`ssh ${isKnown ? `${osystem}@` : ''}${formatIpv4(address)}`)}
     <div class="small">${words.logins.keys(isKnown, owner)}</div>`;
 }
 
@@ -48,7 +48,7 @@ function loginText(login: LoginDescription, nowMs: number) {
   if (isSimulated) return html`<dt>${title}</dt><dd>${simulated()}</dd>`;
   const isReady = hostKey !== undefined && ssh !== undefined;
   const line = isReady
-    ? html`<span class="copy">${ssh}</span><div class="small">${words.logins.hostKey(html`<span class="mono break">${hostKey}</span>`)}</div>`
+    ? html`${copyable(ssh)}<div class="small">${words.logins.hostKey(html`<span class="mono break">${hostKey}</span>`)}</div>`
     : html`<span class="soft">${words.logins.notYet}</span>`;
   const left =
     secondsLeft === undefined ? nothing : timeOf(nowMs + secondsLeft * 1000, words.logins.left(timeLeft(secondsLeft)));

@@ -8,7 +8,7 @@ import { bootPurpose } from '../records/boot-purpose.ts';
 import { type Machine, machineFqdn, systemName } from '../records/machine.ts';
 import { kernelParamsOf } from '../records/tags.ts';
 import { systemLogin } from './logins-part.ts';
-import { formatMemory, SPACE, timeAgo } from './values.ts';
+import { copyable, formatMemory, SPACE, timeAgo } from './values.ts';
 import type { View } from './view.ts';
 import { words } from './words.ts';
 
@@ -33,7 +33,7 @@ export function renderSystem(view: View, machine: Machine): Html {
   const facts = pairs([
     [words.facts.owner, machine.owner ?? ''],
     [words.facts.name, machineFqdn(machine)],
-    [words.facts.address, addresses.join(', ')],
+    [words.facts.address, html`${addresses.map((address) => html`<div>${copyable(address)}</div>`)}`],
     [words.facts.lastSeenWith, lost.join(', ')],
     [words.facts.system, [systemName(machine), machine.kernel ?? ''].filter((text) => text !== '').join(' ')],
     [words.facts.logIn, systemLogin(machine, held[0])],
@@ -70,7 +70,7 @@ function disksOf({ facts }: Machine) {
     html`<b>${name}</b>`,
     formatSize(bytes),
     model,
-    serial === '' ? nothing : html`<span class="mono">${serial}</span>`,
+    serial === '' ? nothing : copyable(serial),
     kindOfDisk(name, rotational),
   ]);
   return table(words.facts.disks, rows);
@@ -87,8 +87,8 @@ function nicsOf({ facts, interfaces }: Machine) {
         : `${reported.carrier ? words.facts.carrier : words.facts.noCarrier}${speed}`;
     return [
       html`<b>${name === '' ? words.facts.unnamedInterface(index + 1) : name}</b>${index === 0 ? html` <span class="soft">${words.facts.bootInterface}</span>` : nothing}`,
-      html`<span class="mono">${text}</span>`,
-      address === undefined ? '' : formatIpv4(address),
+      copyable(text),
+      address === undefined ? '' : copyable(formatIpv4(address)),
       carrier,
       reported?.driver ?? '',
     ];
@@ -140,9 +140,9 @@ const wrap = (content: Html) => (content === nothing ? nothing : html`<div class
 
 function renderIdentity(machine: Machine, nowMs: number) {
   const facts = pairs([
-    [words.facts.systemId, html`<span class="mono">${machine.systemId}</span>`],
-    [words.facts.serial, machine.serial ?? ''],
-    [words.facts.uuid, machine.uuid === undefined ? nothing : html`<span class="mono">${machine.uuid}</span>`],
+    [words.facts.systemId, copyable(machine.systemId)],
+    [words.facts.serial, machine.serial === undefined ? nothing : copyable(machine.serial)],
+    [words.facts.uuid, machine.uuid === undefined ? nothing : copyable(machine.uuid)],
     [words.facts.board, boardOf(machine)],
     [words.facts.enlisted, timeAgo(machine.createdMs, nowMs)],
   ]);

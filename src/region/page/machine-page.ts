@@ -24,7 +24,7 @@ import { mayOpen, pageOf } from './parts.ts';
 import { renderPower } from './power-part.ts';
 import { LEAVE_PROFILE, leaveProfile, renderProfile } from './profile-pages.ts';
 import { eventLine, PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
-import { codeIn } from './values.ts';
+import { codeIn, copyable } from './values.ts';
 import { EDIT_MACHINE, mayCall, type PageDefinition, type View } from './view.ts';
 import type { BootVerdict } from './waterfall.ts';
 import { words } from './words.ts';
@@ -166,7 +166,7 @@ async function renderStranger(view: View, mac: MacAddress) {
     place: 'machines',
     isLive: true,
     main: html`
-      <div id="head" class="head"><h1 class="mono-head">${name}</h1><span class="pill grey">${words.machine.notEnlisted}</span></div>
+      <div id="head" class="head"><h1 class="mono-head">${copyable(name)}</h1><span class="pill grey">${words.machine.notEnlisted}</span></div>
       <div id="state"><div class="sheet note">${words.machine.stranger}</div></div>
       <div id="boots">${renderBoots(view, own, { path: machinePath(name), log: machinePath(name) })}</div>
       <div id="timeline"><h2>${words.values.events}</h2>${renderTimeline(own, nowMs)}</div>`,

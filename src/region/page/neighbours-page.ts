@@ -9,7 +9,7 @@ import { formOf, hiddenField } from './forms.ts';
 import { listingOf } from './listing.ts';
 import { NETWORKS_PATH, subnetPath } from './networks-page.ts';
 import { cell, pageOf } from './parts.ts';
-import { none, orNone, timeAgo } from './values.ts';
+import { copyable, none, orNone, timeAgo } from './values.ts';
 import { given, mayCall, type Outcome, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -39,8 +39,8 @@ function rowOf(view: View, host: HeardHost): Html {
     hiddenField('mac', formatMac(mac)),
   ]);
   return html`
-    <tr><td class="first"><div><div class="copy">${ip}</div><div>${orNone(fieldOf(host, 'hostname'))}</div></div></td>
-    ${cell(words.networks.columns.mac, html`<span class="copy">${formatMac(mac)}</span>`)}
+    <tr><td class="first"><div><div>${copyable(ip)}</div><div>${orNone(fieldOf(host, 'hostname'))}</div></div></td>
+    ${cell(words.networks.columns.mac, copyable(formatMac(mac)))}
     ${cell(columns.subnet, subnet === undefined ? none : html`<a href="${subnetPath(subnet.id)}">${subnet.cidr}</a>`)}
     ${cell(columns.rack, orNone(heardBy))}
     ${cell(columns.seen, timeAgo(event.atMs, view.nowMs))}

@@ -20,7 +20,7 @@ import { interfacePath, NETWORKS_PATH, servicePill } from './networks-page.ts';
 import { controlsOf, valuesOf } from './operation-form.ts';
 import { cell, pageOf, pair } from './parts.ts';
 import { eventsText, rackPath, statePill } from './racks-part.ts';
-import { none, orNone, timeAgo } from './values.ts';
+import { copyable, none, orNone, timeAgo } from './values.ts';
 import {
   CHANGE_SETTINGS,
   mayCall,
@@ -61,7 +61,7 @@ function factsOf(view: View, rack: Rack, latest: RackSample | undefined) {
     ${pair(facts.registered, html`${timeAgo(rack.registeredMs, nowMs)}${rack.address === '' ? nothing : html` ${words.rack.from(rack.address)}`}`)}
     ${pair(facts.key, keyText(view, rack))}
     ${pair(facts.events, eventsText(rack))}
-    ${pair(facts.uuid, html`<span class="copy">${rack.uuid}</span>`)}
+    ${pair(facts.uuid, copyable(rack.uuid))}
     ${rack.description === undefined || rack.description === '' ? nothing : pair(words.forms.description, rack.description)}</dl></section>`;
 }
 

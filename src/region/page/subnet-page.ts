@@ -21,7 +21,7 @@ import { machinePath } from './machine-actions.ts';
 import { dhcpLink, dhcpOf, interfacePath, NETWORKS_PATH, subnetPath, useOf, vlanPath } from './networks-page.ts';
 import { cell, pageOf, pair } from './parts.ts';
 import { type AddressEntry, type EntryKind, readEntries, usesOf } from './subnet-addresses.ts';
-import { none, orNone, timeAgo, timeOf } from './values.ts';
+import { copyable, none, orNone, timeAgo, timeOf } from './values.ts';
 import {
   CHANGE_SETTINGS,
   given,
@@ -64,7 +64,7 @@ function factsOf(one: SubnetView): Html {
   return html`
     <dl class="pairs">${pair(facts.name, subnet.name)}${pair(facts.place, place)}
     ${pair(facts.space, orNone(vlan.space?.name ?? ''))}
-    ${pair(facts.router, gateway === undefined ? none : html`<span class="copy">${formatIpv4(gateway)}</span>`)}
+    ${pair(facts.router, gateway === undefined ? none : copyable(formatIpv4(gateway)))}
     ${pair(facts.dns, orNone(servers.length === 0 ? '' : `${servers.join(', ')}${own}`))}
     ${pair(facts.mtu, String(vlan.mtu))}
     ${pair(facts.dhcp, dhcpOf(one))}
@@ -162,9 +162,9 @@ function entryRow(view: View, one: SubnetView, entry: AddressEntry): Html {
       : html`<a href="${machinePath(systemId)}">${name === '' ? systemId : name}</a>`;
   const owner = username === '' ? nothing : html`<div class="small">${username}</div>`;
   return html`
-    <tr>${cell(columns.address, html`<span class="copy">${formatIpv4(address)}</span>`)}
+    <tr>${cell(columns.address, copyable(formatIpv4(address)))}
     ${cell(columns.name, html`${who}${owner}`)}
-    ${cell(columns.mac, mac === undefined ? nothing : html`<span class="copy">${formatMac(mac)}</span>`)}
+    ${cell(columns.mac, mac === undefined ? nothing : copyable(formatMac(mac)))}
     ${cell(columns.kind, html`<span class="pill ${TONES[kind]}">${words.networks.entryKinds[kind]}</span> <span class="small">${untilOf(entry, view.nowMs)}</span>`)}
     ${cell('', html`<div class="acts row">${actOn(view, one, entry)}</div>`, 'way')}</tr>`;
 }
@@ -228,7 +228,7 @@ async function render(view: View): Promise<Html | undefined> {
     place: 'networks',
     isLive: true,
     main: html`
-      <div id="bar" class="bar"><h1>${one.subnet.cidr}</h1>${buttonsOf(view, one)}</div>
+      <div id="bar" class="bar"><h1>${copyable(one.subnet.cidr)}</h1>${buttonsOf(view, one)}</div>
       <div id="map" class="sheet">${renderAddressMap(one.network, runs)}</div>
       <div id="facts" class="cards"><div class="sheet"><div class="card-head"><h2>${words.networks.subnet}</h2></div>${factsOf(one)}
       <div class="card-line note">${useOf(networks, one, taken)}</div></div>

@@ -104,6 +104,10 @@ export const timeAgo = (atMs: number, nowMs: number, phrase: (ago: string) => Pa
 export const dotted = (facts: readonly Part[]): Html =>
   html`${facts.filter((fact) => fact !== '' && fact !== nothing).map((fact, index) => (index === 0 ? html`${fact}` : html` · ${fact}`))}`;
 
+/** An identifier, with a button that copies it. The script shows the button. */
+export const copyable = (text: string): Html =>
+  html`<span class="copy">${text}<button type="button" class="copier" title="${words.values.copy}" aria-label="${words.values.copyOf(text)}" hidden></button></span>`;
+
 /** A memory size; empty for 0. */
 export const formatMemory = (mib: number): string => (mib === 0 ? '' : formatSize(mib * 2 ** 20));
 

@@ -375,6 +375,8 @@ export const JAPANESE: Translation = {
     zone: 'ゾーン',
   },
   values: {
+    copy: 'コピー',
+    copyOf: (text) => `${text}をコピー`,
     ago: (ms) => inUnits(formatAge(ms).replace('just now', 'たった今')).replace(/ago$/, '前'),
     state: (status) => STATES[status],
     eventType: (type) => EVENTS[type],

@@ -377,6 +377,8 @@ export const TRADITIONAL_CHINESE: Translation = {
   },
 
   values: {
+    copy: '複製',
+    copyOf: (text) => `複製 ${text}`,
     ago: (ms) => spanText(formatAge(ms)).replace('just now', '剛剛').replace(' ago', '前'),
     state: (status) => STATES[status],
     eventType: (type) => EVENT_TYPES[type],

@@ -131,6 +131,8 @@ const FIELDS: Readonly<Record<string, string>> = {
 
 const VALUES = {
   ago: formatAge,
+  copy: 'Copy',
+  copyOf: (text: string) => `Copy ${text}`,
   state: (status: MachineStatus) => statusRow(status).name,
   eventType: (type: MachineEventType) => EVENT_TYPES[type].title,
   changed: ({ from, to }: { readonly from: MachineStatus; readonly to: MachineStatus }) =>

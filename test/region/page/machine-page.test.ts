@@ -246,8 +246,8 @@ test('a machine page shows the current address, or after the end of its lease th
       await region.observe([{ sequence, kind, at, mac: MAC, address: '10.20.0.150', text: 'told' }]);
     };
     await tell(1, 'dhcp.ack');
-    assert.match(await page(), /<dt>Address<\/dt><dd>10\.20\.0\.150</);
+    assert.match(await page(), /<dt>Address<\/dt><dd><div><span class="copy">10\.20\.0\.150</);
     await tell(2, 'dhcp.expired');
-    assert.doesNotMatch(await page(), /<dt>Address<\/dt><dd>10\.20\.0\.150</);
+    assert.doesNotMatch(await page(), /<dt>Address<\/dt><dd><div><span class="copy">10\.20\.0\.150</);
     assert.match(await page(), /<dt>Last seen with<\/dt><dd>10\.20\.0\.150</);
   }));

@@ -66,7 +66,7 @@ test('a leased host is shown by name and address until its lease ends', () =>
     await lease(place, '10.20.0.120');
     const text = await show(place, SUBNET);
     assert.match(text, /<title>10\.20\.0\.120: laptop \(leased\)<\/title>/);
-    assert.match(text, /10\.20\.0\.120<\/span>.*laptop.*52:54:00:00:00:77.*leased<\/span>.*10 min 0 s left/s);
+    assert.match(text, /class="copy">10\.20\.0\.120<.*laptop.*52:54:00:00:00:77.*leased<\/span>.*10 min 0 s left/s);
     await lease(place, '10.20.0.120', { kind: 'dhcp.release', params: undefined });
     const after = await show(place, SUBNET, { query: new Map([['show', ['leased']]]) });
     assert.match(after, /Leased 0/);

@@ -289,7 +289,7 @@ test('an API key is made with the present password, shown once, works, and is re
     assert.deepEqual(await store.accounts.listKeys('alice'), []);
     const made = await assertStatus(browser.send('/MAAS/account/', { ...form, 'key-password': PASSWORD }), 200);
     assert.equal(made.headers['cache-control'], 'no-store');
-    const [, key = ''] = /<div class="mono break">(\w+:\w+:\w+)<\/div>/.exec(made.text) ?? [];
+    const [, key = ''] = /<span class="copy">(\w+:\w+:\w+)</.exec(made.text) ?? [];
     const authorization = authorizationOf(key);
     const who = await browser.ask('/MAAS/api/2.0/users/?op=whoami', { headers: { authorization } });
     assert.deepEqual([who.status, JSON.parse(who.text).username], [200, 'alice']);
