@@ -8,6 +8,7 @@ import { kernelRank, type ListedImage } from '../life/deployment.ts';
 import type { ListedInstaller } from '../life/installer.ts';
 import type { Machine } from '../records/machine.ts';
 import { areaField, CHOICES_SHOWN_MAX, type Choice, choiceField, choiceOf, radioField, textField } from './forms.ts';
+import { remedyLink } from './remedies.ts';
 import { given, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -75,7 +76,9 @@ export async function deployFields(view: View, machine: Machine, isOfMany = fals
   const systems = images.map((image): Choice => [`${image.os}/${image.release}`, titleOf(image)]);
   const chosen = machine.release === '' ? (systems[0]?.[0] ?? '') : `${machine.osystem}/${machine.release}`;
   const noImage =
-    systems.length > 0 ? nothing : html`<div class="alert amber">${words.deploy.noImage(machine.architecture)}</div>`;
+    systems.length > 0
+      ? nothing
+      : html`<div class="alert amber">${words.deploy.noImage(machine.architecture)}${chooseLink(view)}</div>`;
   return html`${[
     await keyWarning(view, machine),
     noImage,
@@ -117,10 +120,13 @@ function methodField(view: View, machine: Machine, hasImages: boolean) {
     label: words.deploy.method,
     value: hasImages || installers === undefined || installers.length === 0 ? 'image' : 'installer',
     choices: isOffered ? [image, installer] : [image],
-    hint: isOffered ? undefined : noInstaller(machine),
+    hint: isOffered ? undefined : html`${noInstaller(machine)}${chooseLink(view)}`,
   });
   return isOffered ? html`${way}<div class="installed">${installedField(view, machine, installers)}</div>` : way;
 }
+
+/** The page's own way to an image or an installer, for those who may import one. */
+const chooseLink = (view: View) => remedyLink({ ...view, refusedAs: 'image-missing' });
 
 const noInstaller = ({ architecture }: Machine) => {
   const command = `rackboot images import-installer${architecture === 'amd64' ? '' : ` --arch ${architecture}`}`;

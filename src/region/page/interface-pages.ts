@@ -30,6 +30,7 @@ import { areaField, checkField, choiceField, choiceOf, formOf, hiddenField, radi
 import { acceptedRacks, type DhcpPlace, hostPlaces, placeLink, placePath } from './host-places.ts';
 import { interfacePath, NETWORKS_PATH, subnetPath } from './networks-page.ts';
 import { cell, pageOf, seeFaults } from './parts.ts';
+import { racksLink } from './remedies.ts';
 import { bothField, checkSecondServer, givesAddresses } from './second-server.ts';
 import { proposeRanges, readEntries, usesOf } from './subnet-addresses.ts';
 import { none, orNone } from './values.ts';
@@ -236,7 +237,7 @@ function renderChoice(view: View, path: string, networks: NetworkView, subnet: S
   );
   const lead =
     racks.length === 0
-      ? words.interfaces.noRack
+      ? html`${words.interfaces.noRack} ${racksLink()}`
       : subnet === undefined
         ? words.interfaces.choose
         : words.interfaces.chooseFor(subnet.subnet.cidr, hosts.length);
@@ -588,7 +589,7 @@ async function renderAll(view: View): Promise<Html> {
     place: 'networks',
     main: html`
       <div class="bar"><h1>${words.interfaces.title}</h1>${button}</div><p class="soft">${words.interfaces.lead}</p>
-      ${parts.length === 0 ? html`<div class="sheet empty soft">${words.interfaces.noRack}</div>` : parts}`,
+      ${parts.length === 0 ? html`<div class="sheet empty soft">${words.interfaces.noRack} ${racksLink()}</div>` : parts}`,
   });
 }
 

@@ -7,6 +7,7 @@
 import { asSentence } from '../../counted.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
+import { maySwitch } from '../life/power-life.ts';
 import { remarkSentence, shownTo } from '../records/events.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
@@ -20,6 +21,7 @@ import { debugButton, renderLogins } from './logins-part.ts';
 import { actionPath, actionsFor, isSwitched, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
 import { renderSystem } from './machine-facts.ts';
 import { findAddressed, sectionOf, sectionPath } from './machine-frame.ts';
+import { MANY_PATH } from './many-actions.ts';
 import { mayOpen, pageOf } from './parts.ts';
 import { renderPower } from './power-part.ts';
 import { LEAVE_PROFILE, leaveProfile, renderProfile } from './profile-pages.ts';
@@ -125,6 +127,13 @@ const linkOf = (machine: Machine, action: MachineAction) => {
   return html`<a class="button ${tone === 'danger' ? 'warn' : tone}" href="${actionPath(machine, action.name)}">${words.actions[action.name].label}</a>`;
 };
 
+/** To the preview of unlocking it. */
+function unlockLink({ viewer }: View, machine: Machine): Html {
+  if (!maySwitch(machine, viewer)) return nothing;
+  const query = new URLSearchParams({ which: 'ticked', action: 'unlock', query: '', machine: machine.systemId });
+  return html`<a href="${`${MANY_PATH}?${query}`}">${words.many.locks.unlock}</a>`;
+}
+
 function buttonsOf(view: View, machine: Machine) {
   const { viewer } = view;
   const actions = actionsFor(machine, viewer);
@@ -147,7 +156,9 @@ function buttonsOf(view: View, machine: Machine) {
       ? nothing
       : html`<p class="small">${words.machine.belongsTo(machine.owner)}</p>`;
   const lock =
-    machine.isLocked === true ? html`<p class="small">${words.machine.locked(machine.systemId)}</p>` : nothing;
+    machine.isLocked === true
+      ? html`<p class="small">${words.machine.locked(machine.systemId)} ${unlockLink(view, machine)}</p>`
+      : nothing;
   return html`${lock}<div class="buttons">${first.map((action) => linkOf(machine, action))}${edit}${hidden}</div>${whose}`;
 }
 

@@ -8,6 +8,7 @@ import { noteText, type Outage } from '../reports/notes.ts';
 import { assetPath, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { faultId } from './forms.ts';
 import { LANGUAGES } from './languages.ts';
+import { remedyLink } from './remedies.ts';
 import { codeIn } from './values.ts';
 import type { View, Viewer } from './view.ts';
 import { words } from './words.ts';
@@ -64,7 +65,7 @@ function accountLinks(viewer: Viewer, place: Place) {
     <button class="button plain small-button">${words.frame.signOut}</button></form>`;
 }
 
-type Frame = Pick<View, 'viewer' | 'pages' | 'notice' | 'refusal' | 'faults'> & {
+type Frame = Pick<View, 'viewer' | 'pages' | 'notice' | 'refusal' | 'refusedAs' | 'faults'> & {
   readonly region: Pick<View['region'], 'settings'>;
 };
 
@@ -74,13 +75,14 @@ const regionName = ({ region }: Frame): string => String(region.settings.valueOf
 export const seeFaults = (count: number): string => (count === 1 ? words.frame.seeField : words.frame.seeFields);
 
 /** The refusal; if the faulty fields show all of it, only a reference to them. */
-function refusedText({ refusal, faults }: Frame, main: Html) {
+function refusedText(frame: Frame, main: Html) {
+  const { refusal, faults } = frame;
   if (refusal === undefined || refusal === '') return nothing;
   const names = [...(faults?.keys() ?? [])];
   const text = main.toString();
   const isSaid = names.length > 0 && names.every((name) => text.includes(`id="${faultId(name)}"`));
   const said = isSaid ? seeFaults(names.length) : codeIn(refusal);
-  return html`<div class="alert red notice" role="alert">${said}</div>`;
+  return html`<div class="alert red notice" role="alert">${said}${remedyLink(frame)}</div>`;
 }
 
 /** Says that something has happened, not what: the page then loads itself. */
@@ -211,7 +213,7 @@ export function renderRefused(view: Frame, text: string, back?: string): Html {
   return pageOf(view, {
     title: words.frame.notDone,
     place: '',
-    main: html`<div class="sheet card"><h1>${words.frame.notDone}</h1><p>${codeIn(text)}</p><p>${way}</p></div>`,
+    main: html`<div class="sheet card"><h1>${words.frame.notDone}</h1><p>${codeIn(text)}${remedyLink(view)}</p><p>${way}</p></div>`,
   });
 }
 

@@ -475,7 +475,12 @@ async function requireSignIn(
   return sendPage(reply, renderSignIn(listener.region.config(), '/MAAS/'));
 }
 
-function refused(reply: FastifyReply, view: View, refusal: Refusal, page = renderRefused(view, refusalText(refusal))) {
+function refused(
+  reply: FastifyReply,
+  view: View,
+  refusal: Refusal,
+  page = renderRefused({ ...view, refusedAs: refusal.name }, refusalText(refusal)),
+) {
   return sendPage(reply.code(REFUSALS[refusal.name].status).header('X-Rackboot-Refusal', refusal.name), page);
 }
 
@@ -531,7 +536,12 @@ const taking =
       const shown = await page.render({ ...view, given: NO_FIELDS, secret: outcome.secret });
       return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
     }
-    const again = await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) });
+    const again = await page.render({
+      ...view,
+      refusal: refusalText(outcome),
+      refusedAs: outcome.name,
+      faults: faultsOf(outcome),
+    });
     return refused(reply, view, outcome, again);
   };
 

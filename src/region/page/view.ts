@@ -10,6 +10,7 @@ import type { Fields } from '../api/call/form-body.ts';
 import type { Method, Operation } from '../api/call/operation.ts';
 import { OPERATIONS, runOperation } from '../api/operations.ts';
 import type { Machine } from '../records/machine.ts';
+import type { RefusalName } from '../records/refusal.ts';
 import type { Region } from '../region.ts';
 
 export interface Viewer {
@@ -33,6 +34,7 @@ export interface View {
   readonly query: Fields;
   readonly notice: string;
   readonly refusal?: string | undefined;
+  readonly refusedAs?: RefusalName | undefined;
   readonly faults?: Faults | undefined;
   readonly given: Fields;
   /** A secret that the form made: only this one answer shows it, and nothing stores it. */

@@ -98,6 +98,8 @@ test('the page of a refused action says why, as the command line does, with the 
     assert.ok(
       `${await renderMachinePage(viewOf(region, { viewer: ADMIN, path: { machine: systemId } }))}`.includes(unlock),
     );
+    const own = `${await renderMachinePage(viewOf(region, { viewer: ADMIN, path: { machine: systemId } }))}`;
+    assert.match(own, new RegExp(`href="/MAAS/machines/many/\\?[^"]*action=unlock[^"]*machine=${systemId}"`));
     await region.store.changeMachine<never>(systemId, 1, () => ({
       kind: 'change',
       fields: { isLocked: false, status: 'broken' },

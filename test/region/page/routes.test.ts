@@ -436,6 +436,33 @@ test("a user gets a user's rights, and no buttons beyond them", () =>
     assert.equal((await browser.place.store.findMachine(systemId))?.owner, 'alice');
   }));
 
+test('a refusal leads to the page that helps, if the viewer may open it, and keeps the command', () =>
+  withBrowser(async (browser) => {
+    const systemId = await browser.machine();
+    await browser.place.region.life.command(
+      systemId,
+      { name: 'accept', skipsCommissioning: true },
+      { username: 'admin', isAdmin: true, comment: '' },
+    );
+    await browser.signIn('alice');
+    const refused = await browser.send(`/MAAS/machines/${systemId}/do/deploy/`, { distro_series: 'debian/trixie' });
+    const alertOf = (page: string) => /class="alert red notice" role="alert">(.*?)<\/div>/s.exec(page)?.[1] ?? '';
+    assert.match(alertOf(refused.text), /<code>sudo rackboot sshkeys add .*href="\/MAAS\/account\/"/s);
+    const key = `ssh-ed25519 ${Buffer.concat([Buffer.from('0000000b7373682d6564323535313900000020', 'hex'), Buffer.alloc(32, 7)]).toString('base64')}`;
+    const choose = 'href="/MAAS/images/choose/"';
+    for (const [username, isShown] of [
+      ['alice', false],
+      ['admin', true],
+    ] as const) {
+      await browser.signIn(username);
+      await assertStatus(browser.send('/MAAS/account/', { do: 'add-key', key }), 303);
+      const missing = await browser.send(`/MAAS/machines/${systemId}/do/deploy/`, { distro_series: 'debian/trixie' });
+      assert.match(alertOf(missing.text), /image/);
+      assert.equal(alertOf(missing.text).includes(choose), isShown, username);
+      assert.equal(missing.text.includes(choose), isShown, username);
+    }
+  }));
+
 const userIn = async ({ store }: RegionPlace, username: string) =>
   (await store.accounts.findUser(username)) ?? assert.fail(username);
 
