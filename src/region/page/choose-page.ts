@@ -240,23 +240,28 @@ const waitingOf = (offered: readonly Offered[]) =>
   offered.filter(({ found: { answer, isAsking } }) => answer === undefined && isAsking);
 
 /** The sources, those with a problem first and in sight. */
-function sourcesPart(view: View, offered: readonly Offered[]): Html {
+/** The sources with what they said, behind how many of them have which fate. */
+function foldedSources(offered: readonly Offered[], nowMs: number, foot: Html = nothing): Html {
   const failed = offered.filter(({ found }) => (found.answer?.problems.length ?? 0) > 0);
   const others = offered.filter((one) => !failed.includes(one));
-  const again = formOf(view, {
-    body: hiddenField('do', 'ask'),
-    submit: words.choose.askAgain,
-    tone: 'plain',
-    isInline: true,
-  });
-  const lines = [...failed, ...others].map((one) => sourceLine(one, view.nowMs));
+  const lines = [...failed, ...others].map((one) => sourceLine(one, nowMs));
   const waiting = waitingOf(offered).length;
   const texts = [
     failed.length === 0 ? words.choose.sources(offered.length) : words.choose.failed(failed.length, offered.length),
     ...(waiting === 0 ? [] : [words.choose.waiting(waiting)]),
   ];
   return html`
-    <div class="sheet stacked" id="asked"><details id="asked-sources"><summary><span>${texts.join('. ')}</span></summary>${lines}<div class="note">${again}</div></details></div>`;
+    <div class="sheet stacked" id="asked"><details id="asked-sources"><summary><span>${texts.join('. ')}</span></summary>${lines}${foot}</details></div>`;
+}
+
+function sourcesPart(view: View, offered: readonly Offered[]): Html {
+  const again = formOf(view, {
+    body: hiddenField('do', 'ask'),
+    submit: words.choose.askAgain,
+    tone: 'plain',
+    isInline: true,
+  });
+  return foldedSources(offered, view.nowMs, html`<div class="note">${again}</div>`);
 }
 
 /** While sources are asked for the first time: no form, so that nobody's ticks are lost when the list comes. */
@@ -264,7 +269,7 @@ function renderAsking(view: View, path: string, offered: readonly Offered[]) {
   const { choose } = words;
   return html`
     <p class="soft run" id="run" data-at-work>${choose.askingAll}</p>
-    <div class="sheet stacked" id="asked">${offered.map((one) => sourceLine(one, view.nowMs))}</div>
+    ${foldedSources(offered, view.nowMs)}
     <p><a href="${path}?now=true">${choose.showNow}</a></p>`;
 }
 
@@ -349,7 +354,8 @@ export async function offerImages(view: View, path: string, isProposing = false)
       ${leadText(sortRows(all), selections.length > 0)}
       ${all.length === 0 ? nothing : filterForm(view, { path, all, sources }, filter)}
       ${form}
-      ${sourcesPart(view, offered)}`,
+      ${sourcesPart(view, offered)}
+      <p class="small">${words.images.byHand}</p>`,
   };
 }
 

@@ -6,6 +6,7 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import { formatNetwork } from '../../net/address.ts';
+import { isImporting } from '../records/boot-store.ts';
 import type { Rack } from '../records/rack.ts';
 import { BOOT_FILES_CHECK, type HostFinding } from '../records/rack-measures.ts';
 import type { Region } from '../region.ts';
@@ -81,7 +82,15 @@ async function keyStep({ region, viewer }: Reader): Promise<Step> {
 
 async function imagesStep({ region: { bootImages } }: Pick<View, 'region'>): Promise<Step> {
   const selections = await bootImages.listSelections();
-  const isDone = selections.length > 0 || (await bootImages.listResources()).length > 0;
+  const resources = await bootImages.listResources();
+  const run = await bootImages.run();
+  const isHere = resources.some(({ images }) => images.length > 0);
+  // An import that is over and brought nothing leaves the step open, with all that is selected.
+  const isOver = run.endedMs > 0 && !isImporting(run);
+  const isComing = isOver
+    ? resources.some(({ progress }) => progress !== undefined && progress.state !== 'failed')
+    : selections.length + resources.length > 0;
+  const isDone = isHere || isComing;
   const facts = selections.slice(0, FACTS_MAX).map((selection) => ({
     text: selectionText(selection),
     where:

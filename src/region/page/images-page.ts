@@ -84,11 +84,11 @@ function rankOf({ progress }: ListedResource): number {
 
 /** Without an image: what to do first. */
 function emptyPart({ viewer }: View, isSelected: boolean) {
-  const { title, choose, wait, selected, command } = words.images.empty;
+  const { title, choose, wait, selected } = words.images.empty;
   const mayChoose = mayCall(viewer, SOURCES);
   const hint = isSelected ? selected : mayChoose ? choose : wait;
   return html`
-    <div class="sheet empty" id="images"><b>${title}</b><p class="soft">${hint}</p>${mayChoose ? html`<p class="small">${command}</p>` : nothing}</div>`;
+    <div class="sheet empty" id="images"><b>${title}</b><p class="soft">${hint}</p>${mayChoose ? html`<p class="small">${words.images.byHand}</p>` : nothing}</div>`;
 }
 
 function tableOf(view: View, resources: readonly ListedResource[], uses: readonly ImageUse[], isRunning: boolean) {
@@ -258,6 +258,7 @@ async function render(view: View) {
   const free = await bootImages.freeBytes();
   const problem = maySee ? await bootImages.fileProblem() : undefined;
   const isSelected = selections.length > 0;
+  const isStuck = failed > 0 && resources.every(({ images }) => images.length === 0);
   const work = isRunning ? html` data-at-work` : nothing;
   return pageOf(view, {
     title: words.images.title,
@@ -268,6 +269,7 @@ async function render(view: View) {
       ${fileProblemPart(problem)}
       <p class="soft run" id="run">${runText(run, failed, isSelected, view.nowMs)}${free === undefined ? '' : ` ${words.images.free(free)}`}</p>
       ${resources.length === 0 ? emptyPart(view, isSelected) : tableOf(view, resources, uses, isRunning)}
+      ${isStuck && maySee ? html`<p class="small" id="by-hand">${words.images.byHand}</p>` : nothing}
       ${installersPart(view, resources)}
       ${reportedPart(view, run)}
       ${skippedPart(run)}

@@ -57,6 +57,7 @@ interface Findings {
 /** Conflicts on the page; `rackboot machines show` lists those of one machine. */
 const CONFLICTS_MAX = 10;
 const IMAGES_MAX = 5;
+const SKIPPED_MAX = 40;
 const FINDINGS_MAX = 10;
 
 const buttonTo = (path: string, label: string) =>
@@ -128,11 +129,16 @@ function imageNeeds({ failedImages, skipped }: Findings): readonly Need[] {
       progress?.reason === undefined ? words.overview.imageFailed : html`${codeIn(importText(progress.reason))}`;
     return { tone: 'red', who: nameOf(path, resourceTitle(name)), what, remedy: buttonTo(path, words.overview.open) };
   });
-  const left = skipped.slice(0, IMAGES_MAX).map(({ name, reason }): Need => {
-    const remedy = buttonTo(IMAGES_PATH, words.overview.open);
-    return { tone: 'amber', who: nameOf(IMAGES_PATH, name), what: html`${codeIn(importText(reason))}`, remedy };
-  });
-  return [...failed, ...left];
+  const [first, ...others] = skipped;
+  if (first === undefined) return failed;
+  const remedy = buttonTo(IMAGES_PATH, words.overview.open);
+  const textOf = ({ reason }: typeof first) => html`${codeIn(importText(reason))}`;
+  if (others.length === 0)
+    return [...failed, { tone: 'amber', who: nameOf(IMAGES_PATH, first.name), what: textOf(first), remedy }];
+  // Without a way out of the network, every source fails, each with the same words.
+  const lines = skipped.slice(0, SKIPPED_MAX).map((one) => html`<div><b>${one.name}</b> ${textOf(one)}</div>`);
+  const what = html`<details id="not-imported"><summary>${words.overview.notImported(skipped.length)}</summary>${lines}</details>`;
+  return [...failed, { tone: 'amber', who: nameOf(IMAGES_PATH, words.frame.pages.images), what, remedy }];
 }
 
 type Reader = Pick<View, 'region' | 'viewer'>;

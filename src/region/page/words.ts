@@ -764,9 +764,10 @@ const IMAGES = {
     /** For those who may not choose. */
     wait: 'An administrator chooses which images the region has.',
     selected: '"Import now" fetches what is chosen.',
-    command: html`Without a network: <code>sudo rackboot images make-debian</code> builds an image on the rack,
-      and${' '}<code>sudo rackboot images add FILE --os debian --release trixie</code> adds your own.`,
   },
+  /** Where no source can be reached. */
+  byHand: html`Without a source: <code>sudo rackboot images make-debian</code> makes a Debian on the rack from the packages of a Debian mirror, in about
+    ten minutes, and${' '}<code>sudo rackboot images add FILE --os debian --release trixie</code> adds an image of your own.`,
   footer: html`On the rack: <code>sudo rackboot images import</code>, <code>sudo rackboot images add</code>,
     ${' '}<code>sudo rackboot images remove</code>. From anywhere: <code>rackboot images upload</code>.`,
   /** One image. */
@@ -2012,6 +2013,8 @@ const OVERVIEW = {
   fresh: (machines: number) => counted(machines, 'new machine'),
   freshWhat: 'Reported for the first time; accept those that you want to use.',
   imageFailed: 'Import failed.',
+  notImported: (count: number) =>
+    `${counted(count, 'source or selection was', 'sources or selections were')} not imported`,
   sourcesFailed: 'Images',
   /** @param type the kind of the range, lower case @param network `10.20.0.0/24` */
   full: (type: string, taken: number, total: number) =>

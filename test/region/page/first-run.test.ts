@@ -86,6 +86,29 @@ test('each step leads to the next open one, counts as done by what it stored, an
     assert.deepEqual(remindedOf(await overview(region)), ['images', 'dhcp']);
   }));
 
+test('images are chosen while their import may bring one, and not any more when it failed', () =>
+  withRegion(async ({ region, store }) => {
+    await addViewer(store);
+    const event = { type: 'SETTINGS', code: 'rack', params: { text: '' }, atMs: 1, username: '' } as const;
+    const site = { url: 'ubuntu', why: 'a test', keyringFilename: '', keyring: new Uint8Array(), updatedMs: 1 };
+    const source = await store.boot.addSource(site, event);
+    assert.ok(typeof source === 'object');
+    const all = { os: 'ubuntu', release: '*', arches: ['*'], subarches: ['*'], labels: ['*'] };
+    await store.boot.addSelection(source.id, all, event);
+    const isOpen = async () => (await openSteps(region)).includes('images');
+    assert.equal(await isOpen(), false);
+    await store.boot.changeRun({ begunMs: 2 });
+    assert.equal(await isOpen(), false);
+    const skipped = ['ubuntu', 'debian'].map((name) => ({ name, reason: { code: 'unanswered', params: {} } as const }));
+    await store.boot.changeRun({ endedMs: 3, skipped });
+    assert.equal(await isOpen(), true);
+    const failed = { state: 'failed', source: 'ubuntu', title: '', bytes: 0 } as const;
+    await store.boot.noteProgress(new Map([['ubuntu/noble/amd64/generic/release', failed]]), 1);
+    assert.equal(await isOpen(), true);
+    await store.boot.changeRun({ askedMs: 4 });
+    assert.equal(await isOpen(), false, 'it is tried again');
+  }));
+
 test('boot files are an open step while a rack reports that it has none, with the command that makes them', () =>
   withRegion(async (place) => {
     const { region, store, clock } = place;

@@ -96,6 +96,25 @@ test('of many machines that wait the first are listed, and the rest is counted r
     { newMachinesMax: 100 },
   ));
 
+test('sources that an import could not use are one line with details; a single one is a line itself', () =>
+  withRegion(async ({ region, store }) => {
+    const names = ['one', 'two', 'three'];
+    const reason = { code: 'said', params: { said: 'no route' } } as const;
+    const needs = async (count: number) => {
+      const skipped = names.slice(0, count).map((name) => ({ name, reason }));
+      await store.boot.changeRun({ askedMs: 1, begunMs: 2, endedMs: 3, skipped });
+      return [...(await pageOf(region)).matchAll(/<li class="list-item need amber-edge">.*?<\/li>/gs)].map(
+        ([one]) => one,
+      );
+    };
+    const [alone, ...others] = await needs(1);
+    assert.deepEqual(others, []);
+    assert.match(alone ?? '', /href="\/MAAS\/images\/">one</);
+    const [folded, ...more] = await needs(3);
+    assert.deepEqual(more, []);
+    assert.match(folded ?? '', /<details id="not-imported">.*one.*two.*three.*<\/details>/s);
+  }));
+
 test('a silent rack needs a person', () =>
   withRegion(async ({ region, clock, store }) => {
     await region.life.command(await machine(region, 1), { name: 'accept', skipsCommissioning: true }, BY);
