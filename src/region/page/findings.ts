@@ -136,6 +136,9 @@ export function remarksOf(view: View, rack: Rack): readonly Finding[] {
 
 const interfaceWay = ({ uuid }: Rack, name: string): Way => goTo(interfacePath({ rack: uuid, name }), 'networks');
 
+/** The overview counts the addresses of ranges itself. */
+export const isOfRange = ({ check }: Finding): boolean => check.startsWith('range of ');
+
 /** The pages for what a host reports, by the first word of the check. */
 const WAYS: Readonly<Record<string, () => Way>> = {
   networks: () => goTo(NETWORKS_PATH, 'networks'),
@@ -161,7 +164,7 @@ function wayTo(rack: Rack, check: string): Way {
 const hostFinding = (rack: Rack, { check, text, isNote, fix }: HostFinding): Finding => ({
   rack,
   check,
-  text: codeIn(text),
+  text: codeIn(asSentence(text)),
   tone: isNote ? 'note' : 'red',
   fix,
   way: wayTo(rack, check),
@@ -176,7 +179,8 @@ function hostOf({ region }: View, rack: Rack): readonly Finding[] {
   const own = region.racks.list().find(({ isEmbedded }) => isEmbedded)?.version;
   const host = region.racks.samplesOf(rack.uuid).at(-1)?.measures.host;
   const { disk } = host ?? {};
-  const isLow = disk !== undefined && disk.freeBytes < disk.totalBytes * LOW_DISK_SHARE;
+  const isTooFull = host?.findings.some(({ check }) => check === 'disk') === true;
+  const isLow = !isTooFull && disk !== undefined && disk.freeBytes < disk.totalBytes * LOW_DISK_SHARE;
   const found = (tone: Finding['tone'], check: string, text: string, fix?: string, way = toRack(rack)): Finding => ({
     rack,
     check,

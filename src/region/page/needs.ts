@@ -14,10 +14,11 @@ import { doubtWords, remarkSentence } from '../records/events.ts';
 import { importText } from '../records/import-reason.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Conflict } from '../records/store.ts';
-import { type Finding, findingsOf, HEALTH_PATH, wayButton } from './findings.ts';
+import { type Finding, findingsOf, HEALTH_PATH, isOfRange, wayButton } from './findings.ts';
 import { formOf } from './forms.ts';
 import { IDENTITY_PAGE, identityPath } from './identity-page.ts';
 import { IMAGES_PATH, resourceTitle } from './image-page.ts';
+import { BOOT_COLOURS } from './last-boot.ts';
 import { actionPath, actionsFor, machinePath, toneOf } from './machine-actions.ts';
 import { sectionPath } from './machine-frame.ts';
 import { ACCEPT_ALL } from './machines-page.ts';
@@ -79,10 +80,10 @@ const problemNeed = (view: View, machine: Machine): Need => ({
   remedy: nextAction(machine, view),
 });
 
-const failingNeed = (machine: Machine, verdict: BootVerdict | undefined): Need => ({
-  tone: verdict?.kind === 'stopped' ? 'amber' : 'red',
-  who: ofMachine(machine),
-  what: html`${codeIn(asSentence(verdict?.why ?? ''))}`,
+const failingNeed = (machine: Machine, { kind, why }: BootVerdict): Need => ({
+  tone: kind === 'stopped' ? 'amber' : 'red',
+  who: html`${ofMachine(machine)} <span class="pill ${BOOT_COLOURS[kind]}">${words.boots.heads[kind]}</span>`,
+  what: html`${codeIn(asSentence(why))}`,
   remedy: buttonTo(sectionPath(machine.systemId, 'boot'), words.boots.see),
 });
 
@@ -104,7 +105,8 @@ function findingNeed({ rack, check, text, tone, way }: Finding): Need {
 /** What is wrong with racks and the region; further ones are on their own pages. */
 async function findingNeeds(view: View): Promise<readonly Need[]> {
   await view.region.settings.load();
-  const found = findingsOf(view).filter(({ tone }) => tone !== 'note');
+  const all = findingsOf(view).filter((one) => !isOfRange(one));
+  const found = (['red', 'amber'] as const).flatMap((tone) => all.filter((one) => one.tone === tone));
   const path = view.viewer.isAdmin ? HEALTH_PATH : RACKS_PATH;
   const left = found.length - FINDINGS_MAX;
   const who = nameOf(path, words.overview.further.finding(left));
@@ -185,7 +187,10 @@ export async function needsOf(view: View, findings: Findings): Promise<readonly 
     ...(await findingNeeds(view)),
     ...problems.listed.map((machine) => problemNeed(view, machine)),
     ...rest(problems, 'problem'),
-    ...failing.listed.map((machine) => failingNeed(machine, verdicts.get(machine.systemId))),
+    ...failing.listed.flatMap((machine) => {
+      const verdict = verdicts.get(machine.systemId);
+      return verdict === undefined ? [] : [failingNeed(machine, verdict)];
+    }),
     ...rest(failing, 'failing'),
     ...waiting.listed.map((machine) => waitingNeed(view, machine)),
     ...rest(waiting, 'waiting'),

@@ -58,7 +58,7 @@ test('what a rack reports is a problem or a note, with the command that helps, a
     await beat(place, { findings });
     const text = await show(place);
     assert.deepEqual([problemsIn(text), notesIn(text)], [1, 1]);
-    assert.match(text, /belongs to &lt;dnsmasq&gt;.*<code class="lines">sudo ss -lunp<\/code>/s);
+    assert.match(text, /Belongs to &lt;dnsmasq&gt;.*<code class="lines">sudo ss -lunp<\/code>/s);
     await beat(place, {});
     assert.equal(problemsIn(await show(place)), 0);
   }));
@@ -128,12 +128,6 @@ const HOSTS: readonly (readonly [name: string, host: object, edge: string, to: s
     `/MAAS/networks/interfaces/${RACK_UUID}/far/`,
   ],
   [
-    'a range that is full',
-    { findings: [{ check: 'range of 10.50.0.0/24', text: 'x', isNote: false }] },
-    'red',
-    `/MAAS/networks/interfaces/${RACK_UUID}/far/`,
-  ],
-  [
     'a network that is not served',
     { findings: [{ check: 'network away', text: 'x', isNote: false }] },
     'red',
@@ -159,6 +153,23 @@ for (const [name, host, edge, to] of HOSTS) {
       assert.deepEqual(await needsOf(place, { viewer: USER }), []);
     }));
 }
+
+test('a disk that is too full and a full range, which the overview counts itself, are each said once', () =>
+  withRegion(async (place) => {
+    await acceptRack(place.region);
+    const findings = [
+      { check: 'disk', text: 'x', isNote: false },
+      { check: 'range of 10.50.0.0/24', text: 'y', isNote: false },
+    ];
+    await beat(place, { disk: { freeBytes: 1, totalBytes: 1000 }, findings });
+    assert.deepEqual(
+      (await needsOf(place)).map(({ to }) => to),
+      ['/MAAS/images/'],
+    );
+    const text = await show(place);
+    assert.equal(problemsIn(text), 2);
+    assert.match(text, new RegExp(`range of.*href="/MAAS/networks/interfaces/${RACK_UUID}/far/"`, 's'));
+  }));
 
 test('a note of a host needs nobody', () =>
   withRegion(async (place) => {
