@@ -62,7 +62,18 @@ export function faultText(issue: z.core.$ZodIssue, isSecret = false): string {
   // The text after the first semicolon outside parentheses is a remark or a remedy.
   const end = message.replaceAll(/\([^()]*\)/g, (aside) => '.'.repeat(aside.length)).indexOf('; ');
   const [allowed, more] = end === -1 ? [message, ''] : [message.slice(0, end), message.slice(end)];
-  return `${allowed}, found ${foundText(input, message)}${remedyFor(issue, input)}${more}`;
+  return `${allowed}, found ${foundText(wrongEntry(issue) ?? input, message)}${remedyFor(issue, input)}${more}`;
+}
+
+/** The text in a list for which a value that may have several kinds was refused: "a list" would not tell it. */
+function wrongEntry(issue: z.core.$ZodIssue): string | undefined {
+  const { input } = issue;
+  if (issue.code !== 'invalid_union' || !Array.isArray(input)) return undefined;
+  for (const { path } of issue.errors.flat()) {
+    const entry: unknown = typeof path[0] === 'number' ? input[path[0]] : undefined;
+    if (typeof entry === 'string') return entry;
+  }
+  return undefined;
 }
 
 /** How to write the value that was probably meant. */

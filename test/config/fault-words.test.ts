@@ -22,6 +22,10 @@ const CASES: readonly (readonly [written: string, problem: string])[] = [
     `dns: { listen: [${'x'.repeat(1000)}] }`,
     `dns.listen[0]: expected an IPv4 address such as 10.20.0.1, found "${'x'.repeat(60)}…"`,
   ],
+  [
+    'dns: { upstream: [192.0.2.1, my, router] }',
+    'dns.upstream: expected upstream servers, each an address or address:port: a list, or one text with spaces between them, found "my"',
+  ],
   ['state_dir: 7', 'state_dir: expected text, found 7; write "7"'],
   ['log: { file: here }', 'log.file: expected an absolute path, found "here"'],
   ['enlistment: { bmc_user: 7 }', 'enlistment.bmc_user: expected true or false, found 7'],

@@ -87,10 +87,22 @@ const failingNeed = (machine: Machine, { kind, why }: BootVerdict): Need => ({
   remedy: buttonTo(sectionPath(machine.systemId, 'boot'), words.boots.see),
 });
 
+/** A machine that nobody can switch from here waits for a hand. */
+function waitingText({ statusReason }: Machine): string {
+  const text = asSentence(remarkSentence(statusReason));
+  const { switchOn, restart } = words.machine.remedies;
+  const remedies: Readonly<Partial<Record<string, string>>> = {
+    'waits-for-hand': switchOn,
+    'waits-for-restart': restart,
+  };
+  const remedy = remedies[statusReason?.code ?? ''];
+  return remedy === undefined ? text : `${text}. ${remedy}`;
+}
+
 const waitingNeed = ({ viewer }: View, machine: Machine): Need => ({
   tone: 'amber',
   who: ofMachine(machine),
-  what: asSentence(remarkSentence(machine.statusReason)),
+  what: waitingText(machine),
   ...(mayCall(viewer, EDIT_MACHINE)
     ? { remedy: buttonTo(`${machinePath(machine.systemId)}power/`, words.overview.setPower) }
     : {}),

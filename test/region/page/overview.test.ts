@@ -59,14 +59,14 @@ test('a broken machine, one that waits for somebody, and a new one each need a p
     const page = await pageOf(region);
     assert.deepEqual(needsIn(page), [
       'm1.maas Broken Its fan is loud [Mark as fixed',
-      'm2.maas Commissioning Waiting to be switched on [Set its power driver',
+      'm2.maas Commissioning Waiting to be switched on. Press its power button, with the network first in its boot order. [Set its power driver',
       '1 new machine Reported for the first time; accept those that you want to use. [Accept 1 new machine',
     ]);
     assert.ok(page.includes(`href="/MAAS/machines/${waiting}/power/"`));
     assert.ok(!page.includes('Happening now'), 'a machine that waits is not at work');
     assert.deepEqual(needsIn(await pageOf(region, USER)), [
       'm1.maas Broken Its fan is loud',
-      'm2.maas Commissioning Waiting to be switched on',
+      'm2.maas Commissioning Waiting to be switched on. Press its power button, with the network first in its boot order.',
     ]);
     const done = await OVERVIEW_PAGE.act?.(viewOf(region, { viewer: USER }));
     assert.ok(done?.kind === 'refusal');
