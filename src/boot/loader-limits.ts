@@ -12,8 +12,8 @@ export const MEMDISK = 'memdisk';
 export const memdiskWords = (form: 'iso' | 'disk' | 'efi'): string => (form === 'iso' ? 'iso raw' : 'raw');
 
 /** iPXE, as another loader starts it, for BIOS and for UEFI by architecture. */
-const IPXE_BIOS = 'ipxe.lkrn';
-const IPXE_UEFI: Readonly<Record<string, string>> = { amd64: 'ipxe.efi', arm64: 'ipxe-arm64.efi', i386: 'ipxe32.efi' };
+export const IPXE_BIOS = 'ipxe.lkrn';
+export const IPXE_UEFI = { amd64: 'ipxe.efi', arm64: 'ipxe-arm64.efi' } as const;
 
 /** The decision as this loader can carry it out: its own step, iPXE in its place, or the reason why neither. */
 export function fitToLoader(decision: Decision, language: LoaderLanguage, place: RenderPlace): Decision {
@@ -43,7 +43,7 @@ function fit(step: MenuEntry['step'], language: LoaderLanguage, place: RenderPla
       kind: 'explain',
       lines: ['this is a program for UEFI, and this machine started by BIOS.', 'Set its firmware to UEFI.'],
     };
-  const file = language === 'pxelinux' ? IPXE_BIOS : (IPXE_UEFI[place.architecture ?? 'amd64'] ?? 'ipxe.efi');
+  const file = language === 'pxelinux' ? IPXE_BIOS : IPXE_UEFI[place.architecture === 'arm64' ? 'arm64' : 'amd64'];
   if (place.hasFile(file)) return { kind: 'ipxe', file };
   return {
     kind: 'explain',

@@ -7,6 +7,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { IPXE_BIOS, IPXE_UEFI, MEMDISK } from '../boot/loader-limits.ts';
 import { RackError } from '../errors.ts';
 import { Apt } from './apt.ts';
 import type { BuildReports } from './build-reports.ts';
@@ -66,7 +67,10 @@ const BIOS: readonly LoaderSource[] = [
   },
   {
     package: 'syslinux-common',
-    files: Object.fromEntries(SYSLINUX_MODULES.map((name) => [name, `${SYSLINUX}/${name}`])),
+    files: {
+      ...Object.fromEntries(SYSLINUX_MODULES.map((name) => [name, `${SYSLINUX}/${name}`])),
+      [MEMDISK]: 'usr/lib/syslinux/memdisk',
+    },
   },
 ];
 
@@ -88,18 +92,18 @@ const grubAlone = (suffix: string, debianPackage: string, directory: string, end
   files: { [`boot${suffix}.efi`]: `${GRUB}/${directory}/grubnet${suffix}.efi${ending}` },
 });
 
-/** For sites that name it in `boot.loaders`. Not signed. */
-const ipxe = (name: string, built: string): LoaderSource => ({
+/** For sites that name it in `boot.loaders`, and for profiles that another loader cannot start. Not signed. */
+const ipxe = (...files: readonly string[]): LoaderSource => ({
   package: 'ipxe',
-  files: { [name]: `usr/lib/ipxe/${built}` },
+  files: Object.fromEntries(files.map((name) => [name, `usr/lib/ipxe/${name}`])),
 });
 
 const LOADERS: ReadonlyMap<string, readonly LoaderSource[]> = new Map([
-  ['amd64', [...BIOS, ...signedLoaders('amd64', 'x64', 'x86_64-efi'), ipxe('ipxe.efi', 'ipxe.efi')]],
-  ['arm64', [...signedLoaders('arm64', 'aa64', 'arm64-efi'), ipxe('ipxe-arm64.efi', 'ipxe-arm64.efi')]],
+  ['amd64', [...BIOS, ...signedLoaders('amd64', 'x64', 'x86_64-efi'), ipxe(IPXE_UEFI.amd64, IPXE_BIOS)]],
+  ['arm64', [...signedLoaders('arm64', 'aa64', 'arm64-efi'), ipxe(IPXE_UEFI.arm64)]],
   ['armhf', [grubAlone('arm', 'grub-efi-arm-unsigned', 'arm-efi/monolithic')]],
   ['i386', [...BIOS, grubAlone('ia32', 'grub-efi-ia32-signed', 'i386-efi-signed', '.signed')]],
-  ['loong64', [ipxe('ipxe-loong64.efi', 'ipxe-loong64.efi')]],
+  ['loong64', [ipxe('ipxe-loong64.efi')]],
   ['riscv64', [grubAlone('riscv64', 'grub-efi-riscv64-unsigned', 'riscv64-efi/monolithic')]],
 ]);
 

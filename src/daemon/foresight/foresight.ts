@@ -326,7 +326,7 @@ class Explanation {
     const purpose = asset.kind === 'rendered' ? asset.purpose : asset.kind;
     const machine = this.#machine;
     const because = purpose.startsWith('profile')
-      ? 'that takes the place of its life'
+      ? 'a profile takes the place of its life'
       : machine === undefined
         ? 'the region does not know it'
         : `${machine.hostname} is ${machine.statusName}`;

@@ -57,6 +57,20 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
     ],
   ],
   [
+    'a Ready machine boots the profile of its tag, after a menu',
+    'uefi-amd64',
+    {
+      machine: { tags: ['gpu'] },
+      more: 'boot: { menu: 10s, profiles: [{ name: live, file: "http://files.example/linux", tags: [gpu] }, { name: test, kind: efi, file: bootx64.efi, offered: true }] }',
+      tree: [...WHOLE_TREE, 'ipxe.efi'],
+    },
+    [
+      /^configuration: .*: told to boot the profile live, because a profile takes the place of its life$/m,
+      /^menu: for 10 s: test; then as follows$/m,
+      /^then: it starts iPXE \(ipxe\.efi\), which asks again and does the rest$/m,
+    ],
+  ],
+  [
     'a deployed machine boots its own disk with its fixed address',
     'ipxe',
     { machine: { purpose: 'local', statusName: 'Deployed', addresses: [{ mac: MAC, address: ipv4(0x0a140014) }] } },
@@ -177,6 +191,12 @@ const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
     'uefi-http-arm64',
     {},
     /^! loader: http:\/\/10\.20\.0\.1\/bootaa64\.efi \(.* it is not in the boot tree → `sudo rackboot images build --arch arm64` puts/m,
+  ],
+  [
+    'a profile without its file',
+    'bios',
+    { machine: {}, more: 'boot: { profiles: [{ name: live, file: profiles/linux, machines: [web1] }] }' },
+    /^! kernel: the profile live needs profiles\/linux → Put it into the boot tree$/m,
   ],
   [
     'an exhausted range',
