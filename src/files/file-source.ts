@@ -17,12 +17,12 @@ export interface FileSource {
 }
 
 /**
- * Reads `length` bytes at `offset` into the start of `into`, at once: a page that is not in memory holds the thread until the disk answers.
+ * Reads `length` bytes at `offset` into `into` from `at` on, at once: a page that is not in memory holds the thread until the disk answers.
  * @throws RackError `tree-unreadable` if the file has become shorter; the system's error if the disk fails
  */
-export function readSource(source: FileSource, into: Uint8Array, offset: number, length: number): void {
+export function readSource(source: FileSource, into: Uint8Array, at: number, offset: number, length: number): void {
   for (let filled = 0; filled < length; ) {
-    const count = readSync(source.fd, into, filled, length - filled, offset + filled);
+    const count = readSync(source.fd, into, at + filled, length - filled, offset + filled);
     if (count === 0) throw overwritten(source.path);
     filled += count;
   }

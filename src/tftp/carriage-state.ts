@@ -14,7 +14,8 @@ import { type Progress, TRANSFERS_MAX, UNANSWERED_MAX } from './places.ts';
  */
 export const SLOTS_MAX: number = 2 * (UNANSWERED_MAX + TRANSFERS_MAX);
 
-const COUNTED = ['blocks', 'malformed', 'send-errors', 'received', 'sent'] as const;
+/** `packets`: those sent that hold no block. */
+const COUNTED = ['blocks', 'malformed', 'send-errors', 'received', 'packets'] as const;
 const FIELDS = 5;
 const [HEARD_AT, ANSWERED, OVERDUE, ACKED_BYTES, REPEATED_BLOCKS] = [0, 1, 2, 3, 4] as const;
 

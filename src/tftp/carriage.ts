@@ -15,7 +15,7 @@ import { DeadlineQueue, type Waiting } from '../deadline-queue.ts';
 import { errorText, unreachable } from '../errors.ts';
 import { checkUnchanged, type FileSource, readSource } from '../files/file-source.ts';
 import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
-import { borrowedPart, viewBytes } from '../net/borrowed-bytes.ts';
+import { borrowedPart } from '../net/borrowed-bytes.ts';
 import type { PeerRequest, PeerSocket, PeerSockets, SendMemory } from '../net/datagrams/peer-sockets.ts';
 import type { CarriageState } from './carriage-state.ts';
 import {
@@ -24,8 +24,8 @@ import {
   decodePacket,
   encodeError,
   encodeOptions,
+  frameBlocks,
   TFTP_ERROR,
-  writeBlocks,
 } from './packet.ts';
 import { type Terms, WINDOW_BYTES_MAX } from './terms.ts';
 import { Transfer, type TransferAction, type TransferInput, type TransferOutcome } from './transfer.ts';
@@ -141,7 +141,6 @@ export class Carriage {
   readonly #deadlines = new DeadlineQueue<Carried>();
   /** For what is read and sent at once. */
   readonly #window: ReadyBlocks;
-  readonly #read = Buffer.allocUnsafeSlow(WINDOW_BYTES_MAX);
 
   constructor(deps: CarriageDeps) {
     this.#deps = deps;
@@ -270,7 +269,7 @@ export class Carriage {
     const { memory } = this.#window;
     memory.bytes.set(bytes);
     this.#window.clear();
-    this.#deps.state.counters.add('sent');
+    this.#deps.state.counters.add('packets');
     socket?.send(memory, 0, bytes.length, bytes.length);
   }
 
@@ -291,7 +290,6 @@ export class Carriage {
       start = 0;
     }
     state.counters.add('blocks', count);
-    state.counters.add('sent', count);
     carried.socket?.send(blocks.memory, start, length + count * DATA_HEADER_BYTES, carried.packetBytes);
   }
 
@@ -302,28 +300,26 @@ export class Carriage {
     const room = into === this.#window ? count : Math.max(1, Math.floor(into.memory.bytes.length / packetBytes));
     const ready = Math.min(room, transfer.lastBlock - first + 1);
     const length = Math.min(ready * blockBytes, transfer.sizeBytes - offset);
+    const { bytes } = into.memory;
+    const at = ready * DATA_HEADER_BYTES;
     into.clear();
-    const bytes =
-      content instanceof Uint8Array
-        ? content.subarray(offset, offset + length)
-        : this.#load(carried, content, offset, length);
-    writeBlocks(into.memory.bytes, 0, bytes, first, ready, blockBytes);
+    if (content instanceof Uint8Array) bytes.set(content.subarray(offset, offset + length), at);
+    else this.#load(carried, content, bytes, at, offset, length);
+    frameBlocks(bytes, length, first, ready, blockBytes);
     into.hold(carried, first, ready);
   }
 
-  #load(carried: Carried, source: FileSource, offset: number, length: number): Uint8Array {
+  #load(carried: Carried, source: FileSource, into: Uint8Array, at: number, offset: number, length: number): void {
     const end = offset + length;
     if (end + WANTED_BYTES / 2 > carried.wantedTo && carried.wantedTo < source.sizeBytes) {
       const from = Math.max(offset, carried.wantedTo);
       this.#deps.readAhead?.(source.fd, from, WANTED_BYTES);
       carried.wantedTo = from + WANTED_BYTES;
     }
-    readSource(source, this.#read, offset, length);
-    if (end - carried.checkedTo >= CHECKED_BYTES || end === source.sizeBytes) {
-      checkUnchanged(source);
-      carried.checkedTo = end;
-    }
-    return viewBytes(this.#read, 0, length);
+    readSource(source, into, at, offset, length);
+    if (end - carried.checkedTo < CHECKED_BYTES && end !== source.sizeBytes) return;
+    checkUnchanged(source);
+    carried.checkedTo = end;
   }
 
   /** Sends the client `error`, or that its file cannot be read. */

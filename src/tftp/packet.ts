@@ -168,29 +168,30 @@ export function encodeError(code: number, message: string): Uint8Array {
 }
 
 /**
- * Writes DATA packets back to back into `target` from `at`: each of `blockBytes` with its header, the last one shorter or empty. Returns
- * the end offset.
+ * Makes DATA packets, back to back from the start of `target`, of `length` bytes of content that lie behind the room for their headers: each
+ * of `blockBytes` with its header, the last one shorter or empty.
  * @param first absolute number of the first block; sent numbers roll over from 65535 to 0
- * @param count how many packets; `content` fills all but the last
+ * @param count how many packets; the content fills all but the last
  */
-export function writeBlocks(
+export function frameBlocks(
   target: Uint8Array,
-  at: number,
-  content: Uint8Array,
+  length: number,
   first: number,
   count: number,
   blockBytes: number,
-): number {
-  let end = at;
-  for (let index = 0; index < count; index += 1) {
-    const block = (first + index) & 0xffff;
-    target[end] = 0;
-    target[end + 1] = OPCODE.data;
-    target[end + 2] = block >>> 8;
-    target[end + 3] = block & 0xff;
-    const piece = content.subarray(index * blockBytes, (index + 1) * blockBytes);
-    target.set(piece, end + DATA_HEADER_BYTES);
-    end += DATA_HEADER_BYTES + piece.length;
+): void {
+  let from = count * DATA_HEADER_BYTES;
+  const end = from + length;
+  for (let index = 0, at = 0; index < count; index += 1) {
+    const block = first + index;
+    target[at] = 0;
+    target[at + 1] = OPCODE.data;
+    target[at + 2] = block >>> 8;
+    target[at + 3] = block;
+    const to = Math.min(from + blockBytes, end);
+    // Towards the start, where all content has moved away.
+    target.copyWithin(at + DATA_HEADER_BYTES, from, to);
+    at += DATA_HEADER_BYTES + to - from;
+    from = to;
   }
-  return end;
 }

@@ -159,8 +159,8 @@ export class TftpServer {
   }
 
   sockets(): readonly SocketCounters[] {
-    const { received, sent, 'send-errors': sendErrors } = this.#state.counters.read();
-    const transfers = { received, sent, sendErrors, receiveDrops: undefined };
+    const { received, blocks, packets, 'send-errors': sendErrors } = this.#state.counters.read();
+    const transfers = { received, sent: blocks + packets - sendErrors, sendErrors, receiveDrops: undefined };
     return [...[...this.#listeners].flatMap((listener) => listener.counters()), transfers];
   }
 

@@ -312,7 +312,7 @@ export class Transfer {
     this.#leftAt = now;
     if (this.#sendings === 1) this.#progressAt = now;
     const longest = Math.max(this.terms.timeoutMs, BACKOFF_MS_MAX);
-    this.#deadline = this.#beforeSilence(later(now, Math.min(longest, this.#firstWaitMs() * 2 ** this.#doublings)));
+    this.#deadline = this.#beforeSilence(later(now, Math.min(longest, this.#firstWaitMs() * (1 << this.#doublings))));
     return action;
   }
 

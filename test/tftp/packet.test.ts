@@ -8,10 +8,10 @@ import {
   ERROR_TEXT_BYTES_MAX,
   encodeError,
   encodeOptions,
+  frameBlocks,
   OPTIONS_MAX,
   REQUEST_BYTES_MAX,
   type TftpPacket,
-  writeBlocks,
 } from '../../src/tftp/packet.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';
 
@@ -159,10 +159,11 @@ test('every encoded packet decodes to the same values', () => {
 });
 
 test('blocks are written back to back, numbered modulo 65536, the last one short or empty', () => {
-  const target = Buffer.alloc(100, 0xee);
-  const end = writeBlocks(target, 3, bytes('abcdefghij'), 65_535, 3, 4);
-  assert.equal(target.subarray(3, end).toString('latin1'), '\0\x03\xff\xffabcd\0\x03\0\0efgh\0\x03\0\x01ij');
-  assert.equal(target[end], 0xee);
-  const empty = writeBlocks(target, 0, bytes('abcdefgh'), 1, 3, 4);
-  assert.equal(target.subarray(0, empty).toString('latin1'), '\0\x03\0\x01abcd\0\x03\0\x02efgh\0\x03\0\x03');
+  const framed = (content: string, first: number): string => {
+    const target = Buffer.from(`${' '.repeat(12)}${content}.`, 'latin1');
+    frameBlocks(target, content.length, first, 3, 4);
+    return target.toString('latin1');
+  };
+  assert.equal(framed('abcdefghij', 65_535), '\0\x03\xff\xffabcd\0\x03\0\0efgh\0\x03\0\x01ij.');
+  assert.equal(framed('abcdefgh', 1), '\0\x03\0\x01abcd\0\x03\0\x02efgh\0\x03\0\x03.');
 });
