@@ -5,13 +5,12 @@
 
 import { type Html, html, nothing, type Part } from '../../html.ts';
 import { formatSpan } from '../../quantity.ts';
-import { remarkSentence } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem } from '../records/machine-search.ts';
 import { BOOT_COLOURS, type DrawnBoot, drawBoots } from './last-boot.ts';
 import { findAddressed, sectionOf, sectionPath } from './machine-frame.ts';
-import { codeIn, momentText, timeAgo } from './values.ts';
+import { codeIn, momentText, remarkText, timeAgo } from './values.ts';
 import { type PageDefinition, queryValue, type View } from './view.ts';
 import { firstMissing, renderWaterfall, spanOfBoot } from './waterfall.ts';
 import { words } from './words.ts';
@@ -47,7 +46,7 @@ export function renderBoots(
   const reason =
     machine !== undefined && boot === boots[0] && isProblem(machine.status) ? machine.statusReason : undefined;
   return html`
-    ${whyOf(boot, good, remarkSentence(reason))}
+    ${whyOf(boot, good, remarkText(reason))}
     <div class="${good === undefined ? '' : 'side-by-side'}">${pictureOf(boot, spanMs, log, timeAgo(boot.startMs, view.nowMs, words.boots.title))}
     ${good === undefined ? nothing : pictureOf(good, spanMs, log, words.boots.lastGood)}</div>${othersOf(view, boots, boot, path)}`;
 }

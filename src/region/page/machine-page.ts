@@ -8,7 +8,7 @@ import { asSentence } from '../../counted.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
 import { maySwitch } from '../life/power-life.ts';
-import { remarkSentence, shownTo } from '../records/events.ts';
+import { shownTo } from '../records/events.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
@@ -26,7 +26,7 @@ import { mayOpen, pageOf } from './parts.ts';
 import { renderPower } from './power-part.ts';
 import { LEAVE_PROFILE, leaveProfile, renderProfile } from './profile-pages.ts';
 import { eventLine, PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
-import { codeIn, copyable } from './values.ts';
+import { codeIn, copyable, remarkText } from './values.ts';
 import { EDIT_MACHINE, mayCall, type PageDefinition, type View } from './view.ts';
 import type { BootVerdict } from './waterfall.ts';
 import { words } from './words.ts';
@@ -72,7 +72,7 @@ function renderRecent(view: View, events: readonly MachineEvent[], { systemId }:
 
 function stateOf(view: View, machine: Machine, boot: BootVerdict | undefined) {
   const { status } = machine;
-  const reason = remarkSentence(machine.statusReason);
+  const reason = remarkText(machine.statusReason);
   const isBad = isProblem(status);
   const text = isBad && reason === '' ? words.machine.noReason : reason;
   const tone = isBad ? 'red' : isWaiting(machine) ? 'amber' : '';

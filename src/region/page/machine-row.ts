@@ -5,7 +5,7 @@ import { type Html, html, nothing } from '../../html.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import type { Whereabouts } from '../life/whereabouts.ts';
 import { type Area, type AreaKind, DEFAULT_AREA } from '../records/area.ts';
-import { remarkSentence, shownTo } from '../records/events.ts';
+import { shownTo } from '../records/events.ts';
 import { type Machine, machineFqdn, systemName } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem, isWork } from '../records/machine-search.ts';
@@ -23,6 +23,7 @@ import {
   formatMemory,
   none,
   orNone,
+  remarkText,
   SPACE,
   statusPill,
   timeAgo,
@@ -38,7 +39,7 @@ export const MANY_FORM = 'many-form';
 
 function stateCell(machine: Machine, boot: BootVerdict | undefined) {
   const { status } = machine;
-  const reason = asSentence(remarkSentence(machine.statusReason));
+  const reason = asSentence(remarkText(machine.statusReason));
   const text = isProblem(status)
     ? cellText(reason, 'why')
     : boot !== undefined
@@ -46,7 +47,7 @@ function stateCell(machine: Machine, boot: BootVerdict | undefined) {
       : isWork(status) && !isWaiting(machine)
         ? html`${progressBar(machine)}${cellText(workText(machine), 'small')}`
         : isWaiting(machine)
-          ? html`<div class="small waits">${remarkSentence(machine.statusReason)}</div>`
+          ? html`<div class="small waits">${remarkText(machine.statusReason)}</div>`
           : status === 'deployed'
             ? nothing // How it became Deployed is on its own page.
             : cellText(reason, 'small');

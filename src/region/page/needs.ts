@@ -10,7 +10,7 @@ import { type Html, html, nothing, type Part } from '../../html.ts';
 import { formatNetwork } from '../../net/address.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import type { ImportRun } from '../records/boot-store.ts';
-import { doubtWords, remarkSentence } from '../records/events.ts';
+import { doubtWords } from '../records/events.ts';
 import { importText } from '../records/import-reason.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Conflict } from '../records/store.ts';
@@ -25,7 +25,7 @@ import { ACCEPT_ALL } from './machines-page.ts';
 import { findNearlyFull, subnetPath } from './networks-page.ts';
 import { mayOpen } from './parts.ts';
 import { RACKS_PATH, rackPath } from './racks-part.ts';
-import { codeIn, pathBelow, statusPill } from './values.ts';
+import { codeIn, pathBelow, remarkText, statusPill } from './values.ts';
 import { EDIT_MACHINE, mayCall, type View } from './view.ts';
 import type { BootVerdict } from './waterfall.ts';
 import { words } from './words.ts';
@@ -76,7 +76,7 @@ function nextAction(machine: Machine, { viewer }: View) {
 const problemNeed = (view: View, machine: Machine): Need => ({
   tone: 'red',
   who: ofMachine(machine),
-  what: asSentence(remarkSentence(machine.statusReason)),
+  what: asSentence(remarkText(machine.statusReason)),
   remedy: nextAction(machine, view),
 });
 
@@ -89,7 +89,7 @@ const failingNeed = (machine: Machine, { kind, why }: BootVerdict): Need => ({
 
 /** A machine that nobody can switch from here waits for a hand. */
 function waitingText({ statusReason }: Machine): string {
-  const text = asSentence(remarkSentence(statusReason));
+  const text = asSentence(remarkText(statusReason));
   const { switchOn, restart } = words.machine.remedies;
   const remedies: Readonly<Partial<Record<string, string>>> = {
     'waits-for-hand': switchOn,

@@ -9,6 +9,7 @@ import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
 import type { MachineStatus } from '../records/lifecycle.ts';
 import type { MachineEventType } from '../records/machine-event.ts';
 import { driverLabel, parameterWords } from '../records/power-words.ts';
+import { HAPPENINGS_JA } from './happenings.ts';
 import type { Translation } from './words.ts';
 
 const UNITS: Readonly<Record<string, string>> = { s: '秒', min: '分', h: '時間', d: '日' };
@@ -228,6 +229,7 @@ const PARAMETERS: Readonly<Record<string, { readonly label: string; readonly exp
 };
 
 export const JAPANESE: Translation = {
+  happenings: HAPPENINGS_JA,
   frame: {
     language: 'ja',
     skip: '本文へ移動',
@@ -236,6 +238,7 @@ export const JAPANESE: Translation = {
     pages: {
       overview: '概要',
       machines: 'マシン',
+      profiles: 'プロファイル',
       networks: 'ネットワーク',
       dns: 'DNS',
       images: 'イメージ',
@@ -644,8 +647,18 @@ export const JAPANESE: Translation = {
     noRanges:
       '範囲がないため、マシンはここでアドレスを取得できません。動的範囲は未知のマシン用、静的範囲はデプロイ済みのマシン用です。',
     inUse: '使用中のアドレス',
-    shown: { all: 'すべて', leased: 'リース', held: '予約', assigned: 'マシン', heard: '検出' },
-    entryKinds: { assigned: '割り当て済み', held: '予約済み', leased: 'リース中', heard: '検出' },
+    shown: { all: 'すべて', leased: 'リース', held: '予約', assigned: 'マシン', declined: '使用を保留', heard: '検出' },
+    entryKinds: {
+      assigned: '割り当て済み',
+      held: '予約済み',
+      declined: '使用を保留',
+      leased: 'リース中',
+      heard: '検出',
+    },
+    endLease: 'リースを終了',
+    leaseEnded: (ip) => `${ip}のリースを終了しました。このアドレスは空いています。`,
+    clearDeclined: '保留を解除',
+    declinedCleared: (ip) => `${ip}の保留を解除しました。ラックは提供する前に使用中でないか確認します。`,
     leasedFor: (duration) => `残り${inUnits(duration)}`,
     heardAgo: (ago) => `検出: ${ago}`,
     noEntries: {

@@ -8,6 +8,7 @@ import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
 import type { MachineStatus } from '../records/lifecycle.ts';
 import type { MachineEventType } from '../records/machine-event.ts';
 import { driverLabel, parameterWords } from '../records/power-words.ts';
+import { HAPPENINGS_ZH } from './happenings.ts';
 import type { Translation } from './words.ts';
 
 /** The units of a duration; the rest of it is a number. */
@@ -223,6 +224,7 @@ const PARAMETERS: Readonly<Record<string, { readonly label: string; readonly exp
 const machinesText = (count: number) => `${count} 台機器`;
 
 export const TRADITIONAL_CHINESE: Translation = {
+  happenings: HAPPENINGS_ZH,
   frame: {
     language: 'zh-Hant',
     title: (page) => `${page} · Rackboot`,
@@ -232,6 +234,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     pages: {
       overview: '總覽',
       machines: '機器',
+      profiles: '開機設定檔',
       networks: '網路',
       dns: 'DNS',
       images: '映像檔',
@@ -1360,8 +1363,12 @@ export const TRADITIONAL_CHINESE: Translation = {
     addRange: '新增範圍',
     noRanges: '沒有位址範圍：機器在這裡拿不到位址。動態範圍供未知的機器使用，靜態範圍供已部署的機器使用。',
     inUse: '使用中的位址',
-    shown: { all: '全部', leased: '租用', held: '保留', assigned: '機器', heard: '偵測到' },
-    entryKinds: { assigned: '已指派', held: '保留', leased: '租用', heard: '偵測到' },
+    shown: { all: '全部', leased: '租用', held: '保留', assigned: '機器', declined: '停用', heard: '偵測到' },
+    entryKinds: { assigned: '已指派', held: '保留', declined: '停用', leased: '租用', heard: '偵測到' },
+    endLease: '結束租約',
+    leaseEnded: (ip) => `${ip} 的租約已結束：位址可供使用。`,
+    clearDeclined: '解除停用',
+    declinedCleared: (ip) => `${ip} 不再停用：機架控制器提供前會先探測。`,
     leasedFor: (duration) => `剩餘 ${spanText(duration)}`,
     heardAgo: (ago) => `${ago}出現`,
     noEntries: {

@@ -8,6 +8,7 @@ import { asSentence, counted, noneFitsText } from '../../counted.ts';
 import { type Html, html } from '../../html.ts';
 import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
 import type { FilesInForce } from '../records/boot-store.ts';
+import type { HappeningWords } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import { EVENT_TYPES, type MachineEventType } from '../records/machine-event.ts';
 import { driverLabel, parameterWords } from '../records/power-words.ts';
@@ -2385,7 +2386,11 @@ const PEOPLE = {
   changed: (username: string, isAdmin: boolean) => `${username} is now ${isAdmin ? 'an administrator' : 'a user'}.`,
 };
 
+/** The sentences of events and remarks are those of the records. */
+const HAPPENINGS: HappeningWords = {};
+
 const ENGLISH = {
+  happenings: HAPPENINGS,
   frame: FRAME,
   away: AWAY,
   signIn: SIGN_IN,

@@ -3,11 +3,10 @@
 import { asSentence } from '../../counted.ts';
 import { type Html, html, nothing } from '../../html.ts';
 import { formatSize } from '../../quantity.ts';
-import { remarkSentence } from '../records/events.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { stepOf } from '../records/work.ts';
-import { dotted, timeAgo, timeOf } from './values.ts';
+import { dotted, remarkText, timeAgo, timeOf } from './values.ts';
 import { words } from './words.ts';
 
 const MINUTE_MS = 60_000;
@@ -29,7 +28,7 @@ export function workText({ work, statusReason }: Machine): string {
   const { done, total } = step?.bytes ?? { done: 0, total: 0 };
   const bytes =
     total === 0 ? '' : words.work.bytes(formatSize(done), formatSize(total), Math.floor((done / total) * 100));
-  return [asSentence(remarkSentence(step?.what ?? statusReason)), bytes].filter((text) => text !== '').join(' · ');
+  return [asSentence(remarkText(step?.what ?? statusReason)), bytes].filter((text) => text !== '').join(' · ');
 }
 
 function deadlineText({ statusDeadlineMs }: Machine, nowMs: number) {

@@ -214,12 +214,13 @@ const KINDS: Readonly<Record<IdentityKind, string>> = {
 };
 
 const nameOfState = (status: MachineStatus): string => statusRow(status).name;
-const nameOf = ({ hostname, systemId }: MachineName): string => `${hostname} (${systemId})`;
+export const nameOf = ({ hostname, systemId }: MachineName): string => `${hostname} (${systemId})`;
 /** To the minute. */
 const momentText = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 const joined = (texts: readonly string[]): string => texts.join(', ');
 const kindsOf = (kinds: readonly IdentityKind[]): string => joined(kinds.map((kind) => KINDS[kind]));
-const after = (text: string): string => (text === '' ? '' : `: ${text}`);
+/** What follows a sentence after a colon; empty if there is nothing. */
+export const after = (text: string): string => (text === '' ? '' : `: ${text}`);
 const since = (times: number | undefined): string =>
   times === undefined || times < 2 ? '' : ` (${counted(times, 'time')} since the last such event)`;
 const PARTS: Readonly<Record<LeftOut['list'], readonly [one: string, many: string]>> = {
@@ -688,14 +689,21 @@ export const isHappening = (kept: { readonly code: string; readonly params: unkn
 export const isRemark = (kept: { readonly code: string; readonly params: unknown }): kept is Remark =>
   isReported(kept) || Object.hasOwn(WRITERS, kept.code);
 
-const ready = <Code extends keyof OwnRemarks>(words: Writers<OwnRemarks>, { code, params }: Remark<Code>): string =>
-  words[code](params);
+/** Sentences in another language, by code. */
+export type HappeningWords = Partial<Writers<OwnRemarks>>;
 
-const written = (words: Writers<OwnRemarks>, remark: Remark): string =>
-  cleanText(isReported(remark) ? reportedSentence(remark) : ready(words, remark), SENTENCE_CHARACTERS_MAX);
+const ready = <Code extends keyof OwnRemarks>(
+  words: Writers<OwnRemarks>,
+  own: HappeningWords,
+  { code, params }: Remark<Code>,
+): string => (own[code] ?? words[code])(params);
 
-/** Cleaned, and at most SENTENCE_CHARACTERS_MAX characters long. */
-export const eventSentence = (happening: Happening): string => written(WRITERS, happening);
+const written = (words: Writers<OwnRemarks>, own: HappeningWords, remark: Remark): string =>
+  cleanText(isReported(remark) ? reportedSentence(remark) : ready(words, own, remark), SENTENCE_CHARACTERS_MAX);
+
+/** Cleaned, and at most SENTENCE_CHARACTERS_MAX characters long. @param own in English without one of its code */
+export const eventSentence = (happening: Happening, own: HappeningWords = {}): string =>
+  written(WRITERS, own, happening);
 
 /** Only administrators may read power parameters. */
 export const shownTo =
@@ -704,12 +712,17 @@ export const shownTo =
     isAdmin ? event : { ...event, params: withoutPrivate(event.params) };
 
 /** For every reader; empty if there is none. */
-export const remarkSentence = (remark: Remark | undefined): string =>
-  remark === undefined ? '' : written(WRITERS, withoutPrivate(remark));
+export const remarkSentence = (remark: Remark | undefined, own: HappeningWords = {}): string =>
+  remark === undefined ? '' : written(WRITERS, own, withoutPrivate(remark));
 
 /** @param doubt another version's may be an event without such words */
-export const doubtWords = (doubt: Doubt | Happening): string => written(DOUBT_WRITERS, doubt);
+export const doubtWords = (doubt: Doubt | Happening): string => written(DOUBT_WRITERS, {}, doubt);
 
 /** Begins with the hardware address of an unknown machine. */
-export const loggedSentence = (event: Happening & { readonly stranger?: MacAddress | undefined }): string =>
-  event.stranger === undefined ? eventSentence(event) : `${formatMac(event.stranger)}: ${eventSentence(event)}`;
+export const loggedSentence = (
+  event: Happening & { readonly stranger?: MacAddress | undefined },
+  own: HappeningWords = {},
+): string =>
+  event.stranger === undefined
+    ? eventSentence(event, own)
+    : `${formatMac(event.stranger)}: ${eventSentence(event, own)}`;

@@ -60,7 +60,7 @@ test('wrong passwords are audit events up to a rate for an address and for all, 
     const { check } = await start(t, place);
     const events = async () => {
       const found = await place.store.listEvents({ level: 'audit', limit: 1000 });
-      return found.filter(({ code }) => code === 'password-wrong').map(eventSentence);
+      return found.filter(({ code }) => code === 'password-wrong').map((event) => eventSentence(event));
     };
     await check('wrong', '10.20.0.5', 'my password');
     assert.deepEqual(await events(), ['1 wrong password from 10.20.0.5, for an account that does not exist']);

@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { nothing } from '../../../src/html.ts';
+import { mac } from '../../../src/net/address.ts';
 import { LANGUAGES, wordsFor } from '../../../src/region/page/languages.ts';
 import { languageForm, pageOf } from '../../../src/region/page/parts.ts';
+import { eventText, remarkText } from '../../../src/region/page/values.ts';
 import { completed, withWords, words } from '../../../src/region/page/words.ts';
 import { withRegion } from '../place.ts';
 import { viewOf } from './view.ts';
@@ -86,6 +88,38 @@ test('a form of languages has a button for each, in its own name, and marks the 
     buttons.flatMap(([, tag, , current]) => (current === undefined ? [] : [tag])),
     ['ja'],
   );
+});
+
+test('events and remarks are sentences of the language of the page; what it lacks is English', () => {
+  const CHINESE = wordsFor({ accepted: 'zh-TW' });
+  const created = { code: 'tag-created', params: { tag: 'gpu' } } as const;
+  const overran = {
+    code: 'work-overran',
+    params: { status: 'deploying', minutes: 40, isRestarted: false, isWritten: false, seen: created },
+  } as const;
+  const kept = { code: 'machines-kept-apart', params: { one: 'web1', other: 'web2' } } as const;
+  const spoken = (own: typeof JAPANESE) =>
+    withWords(own, () => [
+      remarkText({ code: 'waits-for-hand', params: {} }),
+      remarkText(overran),
+      eventText({ code: 'command', params: { command: 'deploy', comment: 'for Bob' } }),
+      eventText({ ...created, stranger: mac(1) }),
+    ]);
+  const english = spoken(LANGUAGES[0].words);
+  for (const own of [JAPANESE, CHINESE]) {
+    const sentences = spoken(own);
+    sentences.forEach((sentence, index) => {
+      assert.match(sentence, /[\u3040-\u9fff]/);
+      assert.notEqual(sentence, english[index]);
+    });
+    assert.match(sentences[1] ?? '', /40.*gpu/);
+    assert.ok(sentences[2]?.startsWith(own.actions.deploy.label) && sentences[2].endsWith('for Bob'), sentences[2]);
+    assert.match(sentences[3] ?? '', /^00:00:00:00:00:01: .*gpu/);
+    assert.equal(
+      withWords(own, () => eventText(kept)),
+      eventText(kept),
+    );
+  }
 });
 
 test('pages rendered at once are each in their own language, and the page names it', () =>
