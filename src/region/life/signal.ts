@@ -24,6 +24,7 @@ import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEventLevel, MachineEventType, NewMachineEvent } from '../records/machine-event.ts';
 import { cleanWords } from '../records/text-json.ts';
+import { WRITTEN_STAGE } from '../records/work.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 import { restingStatus } from './command-effects.ts';
 import { parseHostKey } from './logins.ts';
@@ -61,7 +62,6 @@ const OUTPUT_SHOWN_MAX = 160;
 /** It leaves its rescue. */
 const LEFT = 'left';
 /** The machine boots its disk from now on. */
-const WRITTEN = 'written';
 const INSTALLED = 'installed';
 
 /** @param switches whether Rackboot can switch its power */
@@ -131,7 +131,8 @@ function progressOf(machine: Machine, signal: Signal, atMs: number): Change {
   const { report } = signal;
   const message = cleanWords(signal.message, MESSAGE_MAX);
   const { work } = machine;
-  const isWritten = machine.status === 'deploying' && signal.status === 'OK' && stage === WRITTEN && machine.netboot;
+  const isWritten =
+    machine.status === 'deploying' && signal.status === 'OK' && stage === WRITTEN_STAGE && machine.netboot;
   const isSame = stage === work?.stage && message === work?.message && isDeepStrictEqual(report, work?.report);
   const isNews = isWritten || signal.status !== 'WORKING' || !isSame;
   const type = isWritten ? 'NODE_DISK_WRITTEN' : typeOf(machine.status, signal);

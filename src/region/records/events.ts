@@ -674,6 +674,7 @@ const REMARKS = {
   'boots-from-network': () => 'booting from the network',
   'runs-checks': () => 'running the checks',
   'writes-disk': () => 'writing the disk',
+  'starts-own-system': () => 'starting its own system',
 };
 
 const SENTENCE_CHARACTERS_MAX = 500;

@@ -72,11 +72,16 @@ function remarkOfStage(stage: string): Remark | undefined {
   return stage === '' ? undefined : said(stage);
 }
 
+/** The stage of the signal that the disk is written (`life/signal.ts`): what follows is the start from it. */
+export const WRITTEN_STAGE = 'written';
+
 export function stepOf(work: MachineWork): WorkStep {
   const { stage = '', message = '', report, doneBytes, totalBytes = 0, reportedMs, bootMs } = work;
   if (bootMs !== undefined) {
     return { what: { code: 'boots-from-network', params: {} }, percent: undefined, atMs: bootMs };
   }
+  if (stage === WRITTEN_STAGE)
+    return { what: { code: 'starts-own-system', params: {} }, percent: undefined, atMs: reportedMs };
   const bytes =
     doneBytes === undefined || totalBytes === 0
       ? undefined

@@ -10,7 +10,7 @@ import { decideLock } from '../../../src/region/life/ownership.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
 import type { Machine, PowerState } from '../../../src/region/records/machine.ts';
 import { LINK_VERSION } from '../../../src/region/records/rack.ts';
-import { stepOf } from '../../../src/region/records/work.ts';
+import { stepOf, WRITTEN_STAGE } from '../../../src/region/records/work.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { reasonOf, sentenceOf } from '../../support/sentences.ts';
 import { type RegionPlace, withRegion } from '../place.ts';
@@ -206,6 +206,8 @@ test('the bytes of a stage end with it, and with a network boot', () =>
     assert.ok(work);
     const step = stepOf({ ...work, boots: 1, bootMs: 1 });
     assert.deepEqual([step.what?.code, step.bytes], ['boots-from-network', undefined]);
+    const last = stepOf({ ...work, stage: WRITTEN_STAGE });
+    assert.deepEqual([last.what?.code, last.bytes], ['starts-own-system', undefined]);
   }));
 
 test('a hung machine is restarted once with a new token and then fails; a restart of the region changes nothing', () =>
