@@ -1,5 +1,7 @@
 // Implements the port of `region/settings.ts`: judges configurations by merging and resolving them as a rack does.
 
+import { NAMED_OPTIONS } from '../dhcp/wire/option-table.ts';
+import { OPTION_TYPE_NAMES } from '../dhcp/wire/option-value.ts';
 import { interfacesOf, isSettings, type Settings, type SettingValue, valueAt } from '../machines/settings.ts';
 import type { SettingsRules } from '../region/settings.ts';
 import { findBootStops } from './boot-stops.ts';
@@ -23,6 +25,8 @@ export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRul
   nearestKey,
   shapes: settingShapes,
   interfaceFields: new Set(clusterInterfaceFields),
+  optionKinds: NAMED_OPTIONS,
+  optionTypes: OPTION_TYPE_NAMES,
   pinned: pinnedKeys,
   problemsOf(file, stored, isHere) {
     const parsed = resolveFile(fileOf(file), stored);

@@ -65,6 +65,13 @@ export interface SettingShape {
 }
 
 /** The region's port to configurations; the process provides it. */
+/** The DHCP options that can be configured by a name of their own. */
+export interface OptionKind {
+  readonly code: number;
+  readonly name: string;
+  readonly type: string;
+}
+
 export interface SettingsRules {
   /** The owner of a key; `undefined` for an unknown key. */
   ownerOf(key: string): 'file' | 'either' | undefined;
@@ -74,6 +81,8 @@ export interface SettingsRules {
   shapes(): readonly SettingShape[];
   /** The names of a cluster interface's fields. */
   readonly interfaceFields: ReadonlySet<string>;
+  readonly optionKinds: readonly OptionKind[];
+  readonly optionTypes: readonly string[];
   /** The keys in this file that the store could own. */
   pinned(file: Settings): readonly string[];
   /** @param isHere true for the rack on this host */
@@ -92,6 +101,8 @@ export const NO_RULES: SettingsRules = {
   nearestKey: () => undefined,
   shapes: () => [],
   interfaceFields: new Set(),
+  optionKinds: [],
+  optionTypes: [],
   pinned: () => [],
   problemsOf: () => [],
   bootStopsOf: () => [],

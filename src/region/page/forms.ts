@@ -191,6 +191,10 @@ export function ticksField(
   return html`<fieldset class="field"><legend>${label}</legend>${items}${notesOf(view, control)}</fieldset>`;
 }
 
+/** Controls of one name, such as rows, with the hint and the fault of all. */
+export const fieldsetOf = (view: View, control: Control, content: Html): Html =>
+  html`<fieldset class="field"><legend>${control.label}</legend>${content}${notesOf(view, control)}</fieldset>`;
+
 /** Fields that belong together, with a sentence about all of them. */
 export const groupOf = (label: string, hint: string, fields: readonly Html[]): Html =>
   html`<fieldset class="field group"><legend>${label}</legend><p class="hint">${hint}</p>${fields}</fieldset>`;

@@ -29,6 +29,7 @@ import { type AddressUse, renderAddressMap, runsOf } from './address-map.ts';
 import { areaField, checkField, choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';
 import { acceptedRacks, type DhcpPlace, hostPlaces, placeLink, placePath } from './host-places.ts';
 import { interfacePath, NETWORKS_PATH, subnetPath } from './networks-page.ts';
+import { optionRows, sentOptions } from './option-rows.ts';
 import { cell, pageOf, seeFaults } from './parts.ts';
 import { racksLink } from './remedies.ts';
 import { bothField, checkSecondServer, givesAddresses } from './second-server.ts';
@@ -54,7 +55,7 @@ import { words } from './words.ts';
 const PATH = `${NETWORKS_PATH}interfaces/`;
 const UNSET = 'POST settings unset';
 
-type FieldKind = 'text' | 'list' | 'json' | 'flag' | 'management' | 'mode' | readonly string[];
+type FieldKind = 'text' | 'list' | 'options' | 'flag' | 'management' | 'mode' | readonly string[];
 type FieldName = keyof typeof words.interfaces.fields;
 
 /** What DHCP needs. */
@@ -86,12 +87,12 @@ const FURTHER_FIELDS: readonly (readonly [FieldName, FieldKind])[] = [
   ['authoritative', ['auto', 'yes', 'no']],
   ['identity', ['mac', 'client-id']],
   ['relays', 'list'],
-  ['options', 'json'],
+  ['options', 'options'],
 ];
 
 function textOf(kind: FieldKind, value: SettingValue | undefined): string {
   if (value === undefined || value === null) return '';
-  if (kind === 'json') return JSON.stringify(value, undefined, 2);
+  if (kind === 'options') return JSON.stringify(value);
   return Array.isArray(value) ? value.join('\n') : String(value);
 }
 
@@ -99,7 +100,7 @@ function controlOf(view: View, [name, kind]: readonly [FieldName, FieldKind], va
   const control = { name, ...words.interfaces.fields[name], value: textOf(kind, values[name]) };
   if (kind === 'text') return textField(view, { ...control, charactersMax: 253 });
   if (kind === 'flag') return checkField(view, control);
-  if (kind === 'json') return areaField(view, { ...control, rows: 5 });
+  if (kind === 'options') return optionRows(view, { name, ...words.interfaces.fields.options }, values[name]);
   if (kind === 'list') return areaField(view, { ...control, rows: 2 });
   if (kind === 'mode') {
     const { modes } = words.interfaces;
@@ -117,19 +118,16 @@ function controlOf(view: View, [name, kind]: readonly [FieldName, FieldKind], va
 
 /** The value that a form gives to a field; `undefined`: none, so its default applies. */
 function sentValue(view: View, [name, kind]: readonly [FieldName, FieldKind]): SettingValue | undefined | Refusal {
+  if (kind === 'options') return noneIfEmpty(sentOptions(view, name));
   const text = given(view, name).trim();
   if (kind === 'flag') return text === 'true' ? true : undefined;
   if (text === '') return undefined;
   if (kind === 'management') return Number(text);
   if (kind === 'list') return text.split(/[\s,]+/);
-  if (kind !== 'json') return text;
-  try {
-    const value: SettingValue = JSON.parse(text);
-    return value;
-  } catch {
-    return refuseField(name, words.interfaces.notJson);
-  }
+  return text;
 }
+
+const noneIfEmpty = (list: readonly Settings[]): SettingValue | undefined => (list.length === 0 ? undefined : list);
 
 function sentFields(view: View, fields: readonly (readonly [FieldName, FieldKind])[]): Sent | Refusal {
   const sent = new Map<string, SettingValue | undefined>();

@@ -6,6 +6,7 @@
 // 4. Spaces and lines separate the entries of a list: none contains any.
 // 5. A list or mapping of several values is written as YAML, as in the file.
 
+import { isDeepStrictEqual } from 'node:util';
 import { type Html, html, nothing, type Part } from '../../html.ts';
 import { findSetting, isSettings, parseSettingValue, type SettingValue } from '../../machines/settings.ts';
 import { parseYamlDocument, yamlParser } from '../../yaml-parser.ts';
@@ -15,6 +16,7 @@ import type { Pin } from '../records/settings-refusal.ts';
 import type { Region } from '../region.ts';
 import type { SettingShape } from '../settings.ts';
 import { areaField, checkField, choiceField, formOf, hiddenField, textField } from './forms.ts';
+import { optionRows, sentOptions } from './option-rows.ts';
 import { pageOf } from './parts.ts';
 import { CHANGE_SETTINGS, given, type Outcome, ofForm, operate, type PageDefinition, type View } from './view.ts';
 import { words } from './words.ts';
@@ -136,6 +138,9 @@ function valueIn({ key, kind, isNumeric }: Setting, text: string): SettingValue 
 
 const wordsOf = ({ key }: Pick<Setting, 'key'>) => words.settings.keys[key] ?? { label: key, hint: '' };
 
+/** The list that is written in rows. */
+const OPTIONS_KEY = 'dhcp.options';
+
 /** The lines of a text that are seen at once. */
 const ROWS_MAX = 12;
 
@@ -154,6 +159,7 @@ function controlOf(view: View, setting: Setting, proposal = ''): Html {
     value: presentText(setting) || proposal,
     isAlternative: true,
   };
+  if (key === OPTIONS_KEY) return optionRows(view, control, stored);
   const rows = Math.min(ROWS_MAX, Math.max(1, control.value.split('\n').length));
   switch (kind) {
     case 'check':
@@ -246,6 +252,12 @@ export async function storeSettings(
   const changes: { readonly key: string; readonly value?: SettingValue }[] = [];
   for (const setting of editable) {
     const { key, kind } = setting;
+    if (key === OPTIONS_KEY) {
+      const list = sentOptions(view, key);
+      if (isDeepStrictEqual(list, setting.stored ?? [])) continue;
+      changes.push(list.length === 0 ? { key } : { key, value: list });
+      continue;
+    }
     const sent = given(view, key).replaceAll('\r\n', '\n').trim() || whenEmpty;
     const text = kind === 'check' ? String(sent === 'true') : sent;
     if (text === presentText(setting)) continue;

@@ -773,6 +773,13 @@ export const JAPANESE: Translation = {
       isNone: 'どのスペースにも属さないVLANを表します。変更も削除もできません。',
     },
   },
+  options: {
+    option: 'オプション',
+    type: '型',
+    value: '値',
+    usual: '通常の型',
+    row: (part, number) => `${part} ${number}`,
+  },
   interfaces: {
     title: 'クラスターインターフェース',
     lead: '各ラックが各ネットワークで行うことです。変更はすぐにラックに反映されます。',
@@ -817,8 +824,6 @@ export const JAPANESE: Translation = {
     name: { label: '名前', hint: '既定: ネットワークインターフェースの名前。' },
     taken: (name) => `このラックにはクラスターインターフェース${name}がすでにあります。別の名前を選んでください。`,
     fits: 'この値で使えます。',
-    notJson:
-      'JSONではありません。[{"code": 42, "type": "ip-list", "value": ["10.20.0.1"]}]のようなリストを指定してください。',
     pinned: (place) => `この設定の場所: ${place}。そこで変更してください。`,
     deleteIt: 'クラスターインターフェースの削除',
     delete: 'クラスターインターフェースを削除',
@@ -863,7 +868,7 @@ export const JAPANESE: Translation = {
       relays: { label: 'リレーエージェント', hint: 'アドレスとネットワーク。既定: すべてのリレーエージェント。' },
       options: {
         label: 'DHCPオプション',
-        hint: 'JSON。例: [{"code": 42, "type": "ip-list", "value": ["10.20.0.1"]}]',
+        hint: '名前またはコードで指定します。複数の値はコンマで区切ります。オプションを空にすると、その行を削除します。',
       },
     },
   },
@@ -1296,7 +1301,7 @@ export const JAPANESE: Translation = {
       },
       'dhcp.options': {
         label: 'DHCPオプション',
-        hint: '個別の指定がないすべてのネットワーク用。YAML。例: - { name: tz-database-timezone, value: Asia/Tokyo }',
+        hint: '個別の指定がないすべてのネットワーク用。複数の値はコンマで区切ります。オプションを空にすると、その行を削除します。',
       },
       'dhcp.classes': {
         label: 'クライアントのクラス',

@@ -1480,6 +1480,14 @@ export const TRADITIONAL_CHINESE: Translation = {
     },
   },
 
+  options: {
+    option: '選項',
+    type: '型別',
+    value: '值',
+    usual: '一般型別',
+    row: (part, number) => `${part} ${number}`,
+  },
+
   interfaces: {
     title: '叢集介面',
     lead: '每個機架控制器在其各個網路中的工作。變更會立即生效。',
@@ -1518,7 +1526,6 @@ export const TRADITIONAL_CHINESE: Translation = {
     name: { label: '名稱', hint: '預設：網路介面的名稱。' },
     taken: (name) => `此機架控制器已有叢集介面 ${name}：請選擇其他名稱。`,
     fits: '這些值可以使用。',
-    notJson: '這不是 JSON：請輸入清單，例如 [{"code": 42, "type": "ip-list", "value": ["10.20.0.1"]}]。',
     pinned: (place) => `已由設定檔設定 (${place})：請在那裡變更。`,
     deleteIt: '刪除此叢集介面',
     delete: '刪除叢集介面',
@@ -1551,7 +1558,7 @@ export const TRADITIONAL_CHINESE: Translation = {
       relays: { label: '中繼代理', hint: '位址與網路。預設：所有中繼代理。' },
       options: {
         label: 'DHCP 選項',
-        hint: 'JSON，例如 [{"code": 42, "type": "ip-list", "value": ["10.20.0.1"]}]。',
+        hint: '以名稱或代碼指定；多個值以逗號分隔。清空選項即刪除該列。',
       },
     },
   },
@@ -1949,7 +1956,7 @@ export const TRADITIONAL_CHINESE: Translation = {
       },
       'dhcp.options': {
         label: 'DHCP 選項',
-        hint: '供沒有另外設定的網路使用。YAML，例如：- { name: tz-database-timezone, value: Asia/Taipei }',
+        hint: '供沒有另外設定的網路使用；多個值以逗號分隔。清空選項即刪除該列。',
       },
       'dhcp.classes': {
         label: '用戶端類別',

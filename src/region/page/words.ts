@@ -549,6 +549,16 @@ const NETWORK_OBJECTS = {
   },
 };
 
+/** A row of a DHCP option. */
+const OPTIONS = {
+  option: 'Option',
+  type: 'Type',
+  value: 'Value',
+  /** The type that the option has by itself. */
+  usual: 'usual type',
+  row: (part: string, number: number) => `${part} ${number}`,
+};
+
 const INTERFACES = {
   title: 'Cluster interfaces',
   lead: 'What each rack does in each of its networks. A rack follows a change at once.',
@@ -594,7 +604,6 @@ const INTERFACES = {
   name: { label: 'Name', hint: 'Default: that of the network interface.' },
   taken: (name: string) => `The rack has a cluster interface ${name}: choose another name.`,
   fits: 'These values fit.',
-  notJson: 'This is not JSON: give a list such as [{"code": 42, "type": "ip-list", "value": ["10.20.0.1"]}].',
   /** @param place `written in FILE as KEY` */
   pinned: (place: string) => `It is ${place}: change it there.`,
   deleteIt: 'Delete the cluster interface',
@@ -640,7 +649,7 @@ const INTERFACES = {
     relays: { label: 'Relay agents', hint: 'Addresses and networks. Default: every relay agent.' },
     options: {
       label: 'DHCP options',
-      hint: 'JSON, such as [{"code": 42, "type": "ip-list", "value": ["10.20.0.1"]}].',
+      hint: 'By name or code. Several values with commas between. Empty the option to delete its row.',
     },
   },
 };
@@ -1093,7 +1102,7 @@ const SETTING_KEYS: Readonly<Record<string, { readonly label: string; readonly h
   },
   'dhcp.options': {
     label: 'DHCP options',
-    hint: 'For every network that says nothing else. YAML, such as: - { name: tz-database-timezone, value: Europe/Berlin }',
+    hint: 'For every network that says nothing else. By name or code; several values with commas between. Empty the option to delete its row.',
   },
   'dhcp.classes': {
     label: 'Classes of clients',
@@ -2429,6 +2438,7 @@ const ENGLISH = {
   networks: NETWORKS,
   networkObjects: NETWORK_OBJECTS,
   interfaces: INTERFACES,
+  options: OPTIONS,
   neighbours: NEIGHBOURS,
   addressMap: ADDRESS_MAP,
   images: IMAGES,

@@ -244,7 +244,8 @@ test('faults of a form of DHCP name its fields by their labels, at the field tha
       ...FITTING,
       ip_range_low: '172.16.9.25',
       dns_servers: '9.9.9.9 nowhere',
-      options: '[{"name":"nope","value":"1"}]',
+      'options.option': 'nope',
+      'options.value': '1',
     };
     const refused = await send(place, 'interfaces/add/', texts, { query: ETH2 });
     assert.deepEqual(refusedFields(refused)?.toString().split(',').toSorted(), [
@@ -341,7 +342,9 @@ test('a cluster interface is changed by what differs, keeps its other fields, an
         ...form,
         router_ip: '',
         lease_time: '20m',
-        options: JSON.stringify(options),
+        'options.option': '42',
+        'options.type': 'ip-list',
+        'options.value': '10.20.0.1',
         management: '2',
         mode: 'server',
       };
@@ -349,7 +352,7 @@ test('a cluster interface is changed by what differs, keeps its other fields, an
       const { router_ip: _, ...kept } = before;
       assert.deepEqual(entryOf(place, 'lab'), { ...kept, lease_time: '20m', options });
       assert.deepEqual(
-        refusedFields(await send(place, 'interfaces/:rack/:name/', { ...form, options: '[' }, { path })),
+        refusedFields(await send(place, 'interfaces/:rack/:name/', { ...form, 'options.option': 'nope' }, { path })),
         ['options'],
       );
       done(await send(place, 'interfaces/:rack/:name/', { do: 'delete' }, { path }));

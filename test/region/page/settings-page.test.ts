@@ -90,7 +90,12 @@ test('several keys of a group are one change; an empty field removes its key; an
 test('a fault is at its key, and nothing of the group is stored', () =>
   withRegion(async (place) => {
     await addViewer(place.store);
-    const faults = { 'dhcp.t1': 'soon', 'dhcp.options': '- { name: nonesuch, value: 1 }', 'dhcp.pxe_lease_time': '1m' };
+    const faults = {
+      'dhcp.t1': 'soon',
+      'dhcp.options.option': 'nonesuch',
+      'dhcp.options.value': '1',
+      'dhcp.pxe_lease_time': '1m',
+    };
     const refused = await sent(place.region, 'dhcp', faults);
     assert.ok(refused?.kind === 'refusal');
     assert.deepEqual(Object.keys(refused.fields ?? {}).toSorted(), ['dhcp.options', 'dhcp.t1']);
