@@ -24,7 +24,7 @@ import { ACCEPT_ALL } from './machines-page.ts';
 import { type ListedMachines, moreLine, needsOf, renderNeeds } from './needs.ts';
 import { NETWORKS_PATH } from './networks-page.ts';
 import { pageOf } from './parts.ts';
-import { pathBelow, statusPill } from './values.ts';
+import { codeIn, pathBelow, statusPill } from './values.ts';
 import { mayCall, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 import { progressBar, workText } from './work-part.ts';
@@ -56,7 +56,7 @@ async function firstSteps(view: View) {
     mayCall(view.viewer, ACCEPT_ALL) ? html` <a href="${path}">${text}</a>` : nothing;
   const { steps } = first;
   return html`
-    <div class="sheet first-steps"><h2>${first.title}</h2><p>${first.lead}</p>
+    <div class="sheet first-steps"><h2>${first.title}</h2><p>${first.lead} ${codeIn(first.trouble)}</p>
     <ol><li>${steps.networks(names)}${link(NETWORKS_PATH, first.toNetworks)}</li><li>${steps.boot}</li><li>${steps.accept}</li>
     <li>${steps.image}${link(IMAGES_PATH, first.toImages)}</li></ol></div>`;
 }

@@ -2108,6 +2108,8 @@ export const JAPANESE: Translation = {
     first: {
       title: 'マシンはまだありません',
       lead: 'マシンをネットワークから起動すると、通常は1分以内にここに表示されます。',
+      trouble:
+        '表示されない場合は、ラックのホストで`sudo rackboot doctor`を実行すると原因が、`docs/troubleshooting.md`で対処がわかります。',
       steps: {
         networks: (networks) =>
           networks.length === 0

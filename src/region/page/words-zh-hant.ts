@@ -632,6 +632,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     first: {
       title: '尚無機器',
       lead: '機器從網路開機後，通常一分鐘內就會出現在這裡。',
+      trouble: '若未出現，請在機架控制器的主機執行 `sudo rackboot doctor` 找出原因，並參閱 `docs/troubleshooting.md`。',
       steps: {
         networks: (networks) =>
           networks.length === 0 ? '在機器所在的網路提供 DHCP。' : `已在 ${networks.join('、')} 提供 DHCP。`,

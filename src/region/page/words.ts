@@ -2033,6 +2033,8 @@ const OVERVIEW = {
   first: {
     title: 'No machines yet',
     lead: 'A machine appears here when it boots from the network, usually within a minute.',
+    trouble:
+      'If it does not, `sudo rackboot doctor` on the host of the rack says why, and `docs/troubleshooting.md` what helps.',
     steps: {
       networks: (networks: readonly string[]) =>
         networks.length === 0

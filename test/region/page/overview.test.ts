@@ -37,7 +37,10 @@ const needsIn = (page: string): readonly string[] =>
 
 test('without machines it says what to do first; a user is sent to no page that only administrators change', () =>
   withRegion(async ({ region }) => {
-    assert.match(await pageOf(region), /No machines yet.*href="\/MAAS\/networks\/">.*href="\/MAAS\/images\/">/s);
+    assert.match(
+      await pageOf(region),
+      /No machines yet.*<code>sudo rackboot doctor<\/code>.*href="\/MAAS\/networks\/">.*href="\/MAAS\/images\/">/s,
+    );
     assert.doesNotMatch((await pageOf(region, USER)).replace(/<header>.*<\/header>/s, ''), /href="\/MAAS\/networks\/"/);
   }));
 
