@@ -8,7 +8,7 @@ import { COMPLETION_COMMAND } from './completion/commands.ts';
 import { CONFIG_COMMANDS } from './config/commands.ts';
 import { HOST_COMMANDS } from './config/hosts-commands.ts';
 import { asksForHelp, groupedHelp } from './help.ts';
-import { IMAGE_COMMANDS } from './images/commands.ts';
+import { IMAGE_COMMANDS, LOADER_COMMANDS } from './images/commands.ts';
 import { LEASE_COMMANDS } from './leases/commands.ts';
 import {
   MACHINE_COMMANDS,
@@ -111,7 +111,15 @@ export async function commandParser(args: readonly string[], finish: Finish): Pr
 export function addCommands(parser: Argv, finish: Finish): Parser {
   const all = base(parser);
   addRows(all, [COMPLETION_COMMAND, ...RACK_COMMANDS, ...CONFIG_COMMANDS], finish);
-  const own = [IMAGE_COMMANDS, MACHINE_COMMANDS, HOST_COMMANDS, LEASE_COMMANDS, SCRIPT_COMMANDS, POWER_COMMANDS];
+  const own = [
+    IMAGE_COMMANDS,
+    LOADER_COMMANDS,
+    MACHINE_COMMANDS,
+    HOST_COMMANDS,
+    LEASE_COMMANDS,
+    SCRIPT_COMMANDS,
+    POWER_COMMANDS,
+  ];
   const people = [...PEOPLE_COMMANDS, SSH_KEY_COMMANDS, ...REGION_COMMANDS, ...clientCommands(runCommand)];
   addRows(all, [...own, ...people, PRESEED_COMMANDS, REPLAY_COMMAND], finish);
   return all;

@@ -14,7 +14,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'Set up a rack', commands: ['init', 'check', 'createadmin', 'run', 'config', 'backup', 'restore', 'reset'] },
   { title: 'See what it does', commands: ['status', 'doctor', 'trace', 'why', 'events', 'log-level'] },
   { title: 'Machines', commands: ['machines', 'power', 'scripts', 'tags', 'sshkeys'] },
-  { title: 'Images and installers', commands: ['images', 'preseed'] },
+  { title: 'Images and installers', commands: ['images', 'loaders', 'preseed'] },
   { title: 'Networks', commands: ['leases', 'hosts', 'neighbours'] },
   { title: 'People', commands: ['page', 'users', 'password', 'apikey'] },
   { title: 'Several racks', commands: ['racks', 'outbox', 'region'] },

@@ -6,7 +6,8 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import { z } from 'zod';
 import { IPXE_BIOS, IPXE_UEFI, MEMDISK } from '../boot/loader-limits.ts';
 import { RackError } from '../errors.ts';
 import { Apt } from './apt.ts';
@@ -122,6 +123,57 @@ export function findHostLoaders(arch: string): {
   return { files, missing };
 }
 
+/** A loader that an architecture should have in the tree. */
+interface ListedLoader {
+  readonly architecture: string;
+  readonly name: string;
+  /** `own`: a person's, or damaged: not the file that was installed. */
+  readonly state: 'installed' | 'own' | 'missing';
+  readonly package: string;
+  /** Of the package that was installed; undefined: none was. */
+  readonly version: string | undefined;
+}
+
+const installedShape = z.object({
+  packages: z.array(z.object({ name: z.string(), version: z.string() })),
+  files: z.array(z.object({ name: z.string(), sha256: z.string() })),
+});
+
+/** Lists the loaders of all architectures, and compares those of the tree with what was installed. */
+export async function listLoaders(tree: string): Promise<readonly ListedLoader[]> {
+  const manifests = await readInstalled(tree);
+  const listed: ListedLoader[] = [];
+  for (const [architecture, sources] of LOADERS) {
+    for (const source of sources) {
+      for (const name of Object.keys(source.files)) {
+        const data = await readIfThere(join(tree, name));
+        const sha256 = data === undefined ? undefined : describeFile({ name, data }).sha256;
+        const installed = manifests.find(({ files }) => files.some((file) => file.sha256 === sha256));
+        const version = installed?.packages.find((one) => one.name === source.package)?.version;
+        const state = data === undefined ? 'missing' : installed === undefined ? 'own' : 'installed';
+        listed.push({ architecture, name, state, package: source.package, version });
+      }
+    }
+  }
+  return listed;
+}
+
+/** What was installed of each architecture: some share files. A manifest that is missing or damaged names nothing. */
+async function readInstalled(tree: string): Promise<readonly z.output<typeof installedShape>[]> {
+  const manifests = await Promise.all(
+    [...LOADERS.keys()].map((architecture) => readIfThere(join(tree, manifestName(architecture)))),
+  );
+  return manifests.flatMap((manifest) => {
+    try {
+      return installedShape.safeParse(JSON.parse(manifest?.toString('utf8') ?? '')).data ?? [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+const manifestName = (architecture: string): string => `.loaders-${architecture}.json`;
+
 /**
  * Installs an architecture's loaders into the top directory of the tree, with `.loaders-ARCH.json`, which names their packages.
  *
@@ -173,8 +225,7 @@ async function publishLoaders(
   packages: readonly DebianPackage[],
   unpacked: string,
 ): Promise<Publication> {
-  const manifestPath = join(request.tree, `.loaders-${request.arch}.json`);
-  const ours = ownHashes(await readIfThere(manifestPath));
+  const ours = new Set((await readInstalled(request.tree)).flatMap(({ files }) => files.map(({ sha256 }) => sha256)));
   const files: PublishedFile[] = [];
   const changed: FileContent[] = [];
   for (const [name, path] of sources.flatMap((source) => Object.entries(source.files))) {
@@ -200,15 +251,9 @@ async function publishLoaders(
     files,
   });
   // The manifest comes last: files that it does not name count as a person's.
-  changed.push({ name: basename(manifestPath), data: manifest.data });
+  changed.push({ name: manifestName(request.arch), data: manifest.data });
   if (request.publish !== undefined) await request.publish(undefined, changed);
   else for (const { name, data } of changed) await publishFile(join(request.tree, name), data);
   request.onProgress(`Installed ${files.length} loader files for ${request.arch}`);
   return { directory: request.tree, files };
-}
-
-/** The hashes in an earlier manifest; empty if it is missing or not ours. */
-function ownHashes(manifest: Buffer | undefined): ReadonlySet<string> {
-  const found = manifest?.toString('utf8').matchAll(/"sha256": "([0-9a-f]{64})"/g) ?? [];
-  return new Set([...found].map((match) => match[1] ?? ''));
 }

@@ -19,7 +19,9 @@ export type Firmware =
   | 'uefi-secure'
   | 'uefi-http-secure'
   | 'uefi-arm64'
-  | 'uefi-http-arm64';
+  | 'uefi-http-arm64'
+  | 'u-boot-arm64'
+  | 'u-boot-armhf';
 
 export interface VirtualMachineSpec {
   readonly name: string;
@@ -75,6 +77,13 @@ const ARM64 = {
   flash: { code: '/usr/share/AAVMF/AAVMF_CODE.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
 };
 
+/** Debian's U-Boot, which runs the script on its first disk. */
+const uBoot = (program: string, cpu: string, board: string): Platform => ({
+  program,
+  packages: ['qemu-system-arm', 'u-boot-qemu', 'iproute2'],
+  machine: ['-machine', 'virt', '-cpu', cpu, '-bios', `/usr/lib/u-boot/${board}/u-boot.bin`],
+});
+
 const PLATFORMS: Readonly<Record<Firmware, Platform>> = {
   // Quirk: SeaBIOS writes to the serial port only without a graphics card.
   bios: { ...X86, machine: ['-machine', 'pc,graphics=off'] },
@@ -84,6 +93,8 @@ const PLATFORMS: Readonly<Record<Firmware, Platform>> = {
   'uefi-http-secure': { ...SECURE, further: HTTP_ONLY },
   'uefi-arm64': ARM64,
   'uefi-http-arm64': { ...ARM64, further: HTTP_ONLY },
+  'u-boot-arm64': uBoot('qemu-system-aarch64', 'cortex-a57', 'qemu_arm64'),
+  'u-boot-armhf': uBoot('qemu-system-arm', 'cortex-a15', 'qemu_arm'),
 };
 
 /** The Debian packages that the lab's machine needs. */

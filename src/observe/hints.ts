@@ -98,7 +98,8 @@ export class BootWatch {
       this.#offers += 1;
       this.#offeredAt = at;
     }
-    if (client !== undefined && file === undefined)
+    // U-Boot needs none.
+    if (client !== undefined && client !== 'u-boot' && file === undefined)
       hints.push({ hint: 'no-loader', client, architecture: architecture ?? 0 });
     return hints;
   }

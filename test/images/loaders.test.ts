@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { installLoaders } from '../../src/images/loaders.ts';
+import { installLoaders, listLoaders } from '../../src/images/loaders.ts';
 import { missing } from '../support/needs.ts';
 import { makePackage } from './synthetic.ts';
 
@@ -78,6 +78,34 @@ describe('boot loaders', { skip: missing('dpkg-deb') }, () => {
     const { names, said } = await install(join(scratch, 'bare'), [...newer.slice(0, 3), bare]);
     assert.deepEqual(names, ['bootaa64.efi', 'mmaa64.efi', 'grubaa64.efi']);
     assert.ok(said.some((text) => text.startsWith('Omitting ipxe-arm64.efi')));
+  });
+
+  test("are listed as installed, as a person's, or as missing", async () => {
+    const tree = join(scratch, 'listed');
+    await install(tree, older);
+    writeFileSync(join(tree, 'grubaa64.efi'), 'my own');
+    rmSync(join(tree, 'mmaa64.efi'));
+    const listed = await listLoaders(tree);
+    assert.deepEqual(
+      listed.flatMap(({ architecture, name, state, version }) =>
+        architecture === 'arm64' ? [[name, state, version]] : [],
+      ),
+      [
+        ['bootaa64.efi', 'installed', '1.0-1'],
+        ['mmaa64.efi', 'missing', undefined],
+        ['grubaa64.efi', 'own', undefined],
+        ['ipxe-arm64.efi', 'installed', '1.0-1'],
+      ],
+    );
+    assert.ok(listed.filter(({ architecture }) => architecture !== 'arm64').every(({ state }) => state === 'missing'));
+  });
+
+  test('of another architecture count as installed: both kinds of x86 share files', async () => {
+    const tree = join(scratch, 'shared');
+    await install(tree, older);
+    renameSync(join(tree, '.loaders-arm64.json'), join(tree, '.loaders-i386.json'));
+    const { names } = await install(tree, newer);
+    assert.deepEqual(names, ['bootaa64.efi', 'mmaa64.efi', 'grubaa64.efi', 'ipxe-arm64.efi']);
   });
 
   test('are refused, by the missing package, when one was not given', async () => {

@@ -68,6 +68,22 @@ testFirstBoots(
   ],
   { content: 'arm64', needs: ARM64 },
 );
+const U_BOOT = '/usr/lib/u-boot/qemu_arm64/u-boot.bin';
+testFirstBoots([machine('U-Boot, arm64', 'u-boot-arm64', { nic: 'e1000' })], {
+  content: 'arm64',
+  needs: ['qemu-system-aarch64', U_BOOT],
+});
+testFirstBoots([machine('U-Boot, armhf', 'u-boot-armhf', { nic: 'e1000' })], {
+  content: 'armhf',
+  needs: ['qemu-system-arm', U_BOOT],
+});
+testFirstBoots(
+  [
+    machine('SeaBIOS, a processor of 32 bits, pxelinux', 'bios', { loaders: '{ ipxe: pxelinux.0 }', qemu32: true }),
+    machine('SeaBIOS, a processor of 64 bits, lpxelinux', 'bios', { nic: 'e1000e', loaders: '{ ipxe: lpxelinux.0 }' }),
+  ],
+  { content: 'amd64+i386' },
+);
 testFirstBoots(
   [
     machine("SeaBIOS, virtio, iPXE by HTTP, Debian's installer", 'bios', {

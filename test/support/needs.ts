@@ -61,6 +61,7 @@ const PACKAGES = {
   mksquashfs: 'squashfs-tools',
   'qemu-img': 'qemu-utils',
   'qemu-system-aarch64': 'qemu-system-arm',
+  'qemu-system-arm': 'qemu-system-arm',
   'qemu-system-x86_64': 'qemu-system-x86',
   script: 'bsdutils',
   sfdisk: 'fdisk',
@@ -100,6 +101,7 @@ const FILES = {
   '/usr/lib/ipxe/qemu/pxe-virtio.rom': 'ipxe-qemu',
   '/usr/lib/ipxe/undionly.kpxe': 'ipxe',
   '/usr/lib/postgresql': 'postgresql',
+  '/usr/lib/u-boot/qemu_arm64/u-boot.bin': 'u-boot-qemu',
   '/usr/share/doc/libfaketime': 'libfaketime',
 } as const satisfies Readonly<Record<string, string>>;
 

@@ -1,4 +1,4 @@
-// `rackboot images build` and `import-installer`: make boot files from Debian's packages. `build` makes the ephemeral
+// `rackboot images build`, `import-installer` and `loaders`: make boot files from Debian's packages. `build` makes the ephemeral
 // environment and the loaders, `import-installer` Debian's installer.
 
 import { Presets, SingleBar } from 'cli-progress';
@@ -7,7 +7,7 @@ import { RackError } from '../../errors.ts';
 import type { StepPart } from '../../images/build-reports.ts';
 import { buildEnvironment, checkNames, type EnvironmentRequest, type Publication } from '../../images/environment.ts';
 import { importInstaller, isReleaseName, publishInstaller, requireInstallerPrograms } from '../../images/installer.ts';
-import { installLoaders } from '../../images/loaders.ts';
+import { installLoaders, listLoaders } from '../../images/loaders.ts';
 import { type NetbootTree, readNetbootTree } from '../../images/make/netboot-tree.ts';
 import { type NeededProgram, requirePrograms } from '../../images/needed-programs.ts';
 import type { Publisher } from '../../images/publication.ts';
@@ -15,10 +15,10 @@ import { assertReplaceable, installerDirectory, replaceable } from '../../images
 import { asStoreError } from '../../images/store-error.ts';
 import { tell } from '../terminal/asking.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
-import { print, printError } from '../terminal/output.ts';
+import { print, printError, printTable } from '../terminal/output.ts';
 import { haveDone } from './engine.ts';
 import { enterImageTree, openWorkDirectory, publishedLines } from './image-tree.ts';
-import type { InstallerFlags } from './options.ts';
+import type { InstallerFlags, LoaderFlags, StoreFlags } from './options.ts';
 
 // A line for each step, and on a terminal a bar for the packages of a step.
 
@@ -68,6 +68,32 @@ export async function buildImages(flags: BuildFlags): Promise<number> {
   });
 }
 
+/** Installs the loaders of an architecture, and prints the files written. @returns 0 */
+export async function installLoaderFiles(flags: LoaderFlags): Promise<number> {
+  requirePrograms('Installing the loaders', programsFor(flags));
+  return publishImages({ ...flags, release: undefined }, async (request) => [await installLoaders(request)]);
+}
+
+const STATES = { installed: 'as installed', own: 'not from here', missing: 'missing' } as const;
+
+/** Lists the loaders of each architecture. An architecture without any is one line, with the command that installs them. @returns 0 */
+export async function showLoaders(flags: StoreFlags): Promise<number> {
+  const { tree } = await enterImageTree(flags);
+  const loaders = await listLoaders(tree);
+  if (flags.json) return tell(flags, loaders, '');
+  const byArchitecture = Map.groupBy(loaders, ({ architecture }) => architecture);
+  printTable(
+    ['ARCHITECTURE', 'LOADER', 'STATE', 'PACKAGE'],
+    [...byArchitecture].flatMap(([architecture, files]): readonly (readonly string[])[] =>
+      files.every(({ state }) => state === 'missing')
+        ? [[architecture, '-', STATES.missing, `sudo rackboot loaders install --arch ${architecture}`]]
+        : files.map((file) => [architecture, file.name, STATES[file.state], `${file.package} ${file.version ?? ''}`]),
+    ),
+    '',
+  );
+  return 0;
+}
+
 /**
  * Imports Debian's installer and prints the files written.
  * @param flags.from a directory or an archive; undefined: Debian's packages
@@ -114,7 +140,7 @@ const checkPlace = ({ tree, arch, release }: EnvironmentRequest, os: string): vo
   assertReplaceable(tree, installerDirectory({ architecture: arch, release }), os);
 
 /** Checked first: without one of these programs, all would be fetched in vain. */
-const programsFor = ({ package: packages }: BuildFlags): readonly NeededProgram[] => [
+const programsFor = ({ package: packages }: Pick<BuildFlags, 'package'>): readonly NeededProgram[] => [
   { program: 'dpkg-deb', package: 'dpkg' },
   ...(packages === undefined ? [{ program: 'apt-get', package: 'apt' }] : []),
 ];

@@ -12,6 +12,7 @@ import {
   FSCK,
   IMPORT,
   INSTALLER,
+  LOADERS,
   MAKE_DEBIAN,
   MIRROR,
   REMOVE,
@@ -19,6 +20,17 @@ import {
   type StoreFlags,
   UPLOAD,
 } from './options.ts';
+
+export const LOADER_COMMANDS = group('loaders', 'The boot loaders that firmware loads first', [
+  row('list', 'List those of each architecture, there and missing', STORE, () => import('./build.ts'), 'showLoaders'),
+  row(
+    'install',
+    "Install those of an architecture from Debian's packages; `images build` does it too",
+    LOADERS,
+    () => import('./build.ts'),
+    'installLoaderFiles',
+  ),
+]);
 
 /** A region's host without a rack has no boot tree of its own. */
 const isOfRegion = ({ tree, config: file }: StoreFlags): boolean => tree === undefined && isRegionFile(file);

@@ -33,6 +33,9 @@ export const INSTALLER = {
 } as const;
 const { from: _, ...ofBuild } = INSTALLER;
 export const BUILD = { ...ofBuild, arch: builtArch } as const;
+const { release: __, ...ofLoaders } = ofBuild;
+export const LOADERS = ofLoaders;
+export type LoaderFlags = FlagsOf<typeof LOADERS>;
 export type InstallerFlags = FlagsOf<typeof INSTALLER>;
 
 export const MAKE_DEBIAN = {

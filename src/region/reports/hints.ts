@@ -49,9 +49,7 @@ const HINT_SENTENCES = {
     'it took the offer of another DHCP server on this network: let only one of the two serve the network, because the ' +
     'other server does not tell it how to boot from here',
   'no-loader': ({ client = '', architecture = 0 }) =>
-    client === 'u-boot'
-      ? `no loader is set for U-Boot, architecture ${architecture}: it asks for pxelinux.cfg/… itself (pxe get); to make it load a file, set one in boot.loaders as ${architecture}: FILE`
-      : `there is no loader for ${client}, architecture ${architecture}: set one in boot.loaders as ${architecture}: FILE`,
+    `there is no loader for ${client}, architecture ${architecture}: set one in boot.loaders as ${architecture}: FILE`,
   'loader-loop': (hint) =>
     `it loaded ${baseName(fileText(hint))} ${counted(hint.times ?? 0, 'time')} without requesting a configuration or a kernel: the loader ` +
     "restarts itself, fails immediately, or is rejected by Secure Boot; check the machine's screen, and boot.loaders if it is set",
