@@ -47,7 +47,7 @@ const SUBNETS = objectPages({
       label: words.networks.columns.vlan,
       content: (subnet) => `${nameIn(subnet, 'vlan', 'fabric')} · ${nameIn(subnet, 'vlan', 'vid')}`,
     },
-    { label: words.networks.facts.space, content: (subnet) => textOf(subnet, 'space') },
+    { label: words.networks.facts.space, content: (subnet) => spaceName(textOf(subnet, 'space')) },
   ],
   add: async (view) => ({
     only: SUBNET_FIELDS.slice(0, -1),
@@ -162,13 +162,18 @@ const FABRICS = objectPages({
   deletion: () => ({ text: words.networkObjects.fabrics.loss }),
 });
 
+/** The API calls the space of VLANs that are in none `undefined`, a name that no space can have. */
+function spaceName(name: string): string {
+  return name === 'undefined' ? words.networkObjects.spaces.none : name;
+}
+
 const SPACES = objectPages({
   path: `${NETWORKS_PATH}spaces/`,
   place: 'networks',
   many: 'spaces',
   one: 'spaces/{id}',
   words: () => words.networkObjects.spaces,
-  nameOf: (space) => textOf(space, 'name'),
+  nameOf: (space) => spaceName(textOf(space, 'name')),
   keyOf: (space) => textOf(space, 'id'),
   columns: () => [
     {

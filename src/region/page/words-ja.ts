@@ -761,6 +761,7 @@ export const JAPANESE: Translation = {
       switchedOff: 'DHCPをオフにしました。',
     },
     spaces: {
+      none: 'スペースなし',
       title: 'スペース',
       lead: 'スペースは、マシンが互いに通信できるVLANの集まりです。VLANが属するスペースは1つまでです。',
       empty: 'スペースはまだありません。',

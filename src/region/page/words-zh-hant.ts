@@ -1468,6 +1468,7 @@ export const TRADITIONAL_CHINESE: Translation = {
       switchedOff: 'DHCP 已關閉。',
     },
     spaces: {
+      none: '無空間',
       title: '空間',
       lead: '空間是一組 VLAN，其中的機器可以互相連線。一個 VLAN 最多屬於一個空間。',
       empty: '尚無空間。',

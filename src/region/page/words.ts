@@ -536,6 +536,7 @@ const NETWORK_OBJECTS = {
     switchedOff: 'DHCP is off.',
   },
   spaces: {
+    none: 'No space',
     title: 'Spaces',
     lead: 'A space is a group of VLANs whose machines may reach each other. A VLAN is in at most one.',
     empty: 'No spaces yet.',

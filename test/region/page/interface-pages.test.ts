@@ -361,6 +361,13 @@ test('a cluster interface is changed by what differs, keeps its other fields, an
     { lab: { ...LAB, hosts: [{ mac: '52:54:00:00:00:77', ip: '10.20.0.30' }] } },
   ));
 
+test('the VLANs that are in no space are listed as that, not as a space called undefined', () =>
+  withNetworks(async (_ask, place) => {
+    const page = await show(place, 'spaces/');
+    assert.match(page, /href="\/MAAS\/networks\/spaces\/-1\/">No space</);
+    assert.doesNotMatch(`${page}${await show(place, 'subnets/')}`, />undefined</);
+  }));
+
 test('a cluster interface in the file of the rack is shown without a form, with the name of the file', () =>
   withNetworks(
     async (_ask, place) => {
