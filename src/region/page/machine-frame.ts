@@ -3,10 +3,10 @@
 import { type Html, html, nothing } from '../../html.ts';
 import { parseMac } from '../../net/address.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
-import { machinePath } from './machine-actions.ts';
+import { actionPath, actionsFor, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { statusPill } from './values.ts';
-import type { View } from './view.ts';
+import type { View, Viewer } from './view.ts';
 import { words } from './words.ts';
 
 /** The sections by the last segment of their address; the first is that of the machine itself. */
@@ -41,14 +41,31 @@ interface SectionParts {
   readonly isLive?: boolean;
 }
 
+export const linkOf = (machine: Machine, action: MachineAction): Html => {
+  const tone = toneOf(action, machine);
+  return html`<a class="button ${tone === 'danger' ? 'warn' : tone}" href="${actionPath(machine, action.name)}">${words.actions[action.name].label}</a>`;
+};
+
+const weightOf = (action: MachineAction, machine: Machine) =>
+  ({ primary: 0, plain: 1, danger: 2 })[toneOf(action, machine)];
+
+/** The buttons of what the viewer may do with the machine in its state, the usual one first. */
+export const mainLinks = (machine: Machine, viewer: Viewer): readonly Html[] =>
+  actionsFor(machine, viewer)
+    .filter(({ where }) => where === 'main')
+    .toSorted((a, b) => weightOf(a, machine) - weightOf(b, machine))
+    .map((action) => linkOf(machine, action));
+
 export function sectionOf(view: View, machine: Machine, { section, main, footer, isLive = true }: SectionParts): Html {
   const name = machineFqdn(machine);
+  // The first section has them below its state.
+  const links = section === '' ? [] : mainLinks(machine, view.viewer);
   return pageOf(view, {
     title: section === '' ? name : words.sections.title(name, words.sections.names[section]),
     place: 'machines',
     isLive,
     main: html`
-      <div id="head" class="head"><h1>${name}</h1>${statusPill(machine.status)}</div>
+      <div id="head" class="head"><h1>${name}</h1>${statusPill(machine.status)}${links}</div>
       ${tabsOf(machine, section)}${main}`,
     ...(footer === undefined ? {} : { footer }),
   });

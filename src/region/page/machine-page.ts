@@ -18,9 +18,9 @@ import { DEVICE_PAGE } from './device-page.ts';
 import { IDENTITY_PAGE, identityPath } from './identity-page.ts';
 import { BOOT_COLOURS, findFailedBoots } from './last-boot.ts';
 import { debugButton, renderLogins } from './logins-part.ts';
-import { actionPath, actionsFor, isSwitched, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
+import { actionsFor, isSwitched, machinePath } from './machine-actions.ts';
 import { renderSystem } from './machine-facts.ts';
-import { findAddressed, sectionOf, sectionPath } from './machine-frame.ts';
+import { findAddressed, linkOf, mainLinks, sectionOf, sectionPath } from './machine-frame.ts';
 import { MANY_PATH } from './many-actions.ts';
 import { mayOpen, pageOf } from './parts.ts';
 import { renderPower } from './power-part.ts';
@@ -122,11 +122,6 @@ function remedyOf(view: View, machine: Machine): Html {
   return html`<p class="remedy"><a href="${sectionPath(systemId, section)}">${label}</a></p>`;
 }
 
-const linkOf = (machine: Machine, action: MachineAction) => {
-  const tone = toneOf(action, machine);
-  return html`<a class="button ${tone === 'danger' ? 'warn' : tone}" href="${actionPath(machine, action.name)}">${words.actions[action.name].label}</a>`;
-};
-
 /** To the preview of unlocking it. */
 function unlockLink({ viewer }: View, machine: Machine): Html {
   if (!maySwitch(machine, viewer)) return nothing;
@@ -137,8 +132,7 @@ function unlockLink({ viewer }: View, machine: Machine): Html {
 function buttonsOf(view: View, machine: Machine) {
   const { viewer } = view;
   const actions = actionsFor(machine, viewer);
-  const main = actions.filter(({ where }) => where === 'main');
-  const first = main.toSorted((a, b) => weightOf(a, machine) - weightOf(b, machine));
+  const main = mainLinks(machine, viewer);
   const edit = mayCall(viewer, EDIT_MACHINE)
     ? html`<a class="button plain" href="${machinePath(machine.systemId)}edit/">${words.forms.edit}</a>`
     : nothing;
@@ -159,11 +153,8 @@ function buttonsOf(view: View, machine: Machine) {
     machine.isLocked === true
       ? html`<p class="small">${words.machine.locked(machine.systemId)} ${unlockLink(view, machine)}</p>`
       : nothing;
-  return html`${lock}<div class="buttons">${first.map((action) => linkOf(machine, action))}${edit}${hidden}</div>${whose}`;
+  return html`${lock}<div class="buttons">${main}${edit}${hidden}</div>${whose}`;
 }
-
-const weightOf = (action: MachineAction, machine: Machine) =>
-  ({ primary: 0, plain: 1, danger: 2 })[toneOf(action, machine)];
 
 async function renderStranger(view: View, mac: MacAddress) {
   const { region, nowMs } = view;

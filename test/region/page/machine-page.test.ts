@@ -9,6 +9,7 @@ import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { OVERVIEW_PAGE } from '../../../src/region/page/overview.ts';
 import { PRESEED_PAGE } from '../../../src/region/page/preseed-page.ts';
+import { PAGES } from '../../../src/region/page/routes.ts';
 import { bootsOf, renderTimeline } from '../../../src/region/page/timeline.ts';
 import type { Viewer } from '../../../src/region/page/view.ts';
 import { happeningOfReport, type MachineEvent, type RackReport } from '../../../src/region/records/machine-event.ts';
@@ -161,6 +162,19 @@ test('a machine has a page under its system id and each of its hardware addresse
     assert.ok(`${await renderPage(viewOf(region))}`.includes(`href="${machinePath(systemId)}"`));
     for (const wanted of ['zzzzzz', '', '../..', ATTACK, '52:54:00:00:00:ff']) {
       assert.equal(await renderMachinePage(viewOf(region, { path: { machine: wanted } })), undefined);
+    }
+  }));
+
+test('every section of a machine has the buttons of its state once', () =>
+  withRegion(async ({ region }) => {
+    const outcome = await region.enlist(report([0x525400000001]));
+    assert.ok(outcome.kind === 'create');
+    const machine = outcome.machine.systemId;
+    for (const section of ['', 'boot/', 'hardware/', 'network/', 'storage/', 'scripts/', 'preseed/', 'events/']) {
+      const page = PAGES.find(({ path }) => path === `/MAAS/machines/:machine/${section}`);
+      const text = `${await page?.render(viewOf(region, { viewer: ADMIN, path: { machine } }))}`;
+      assert.equal(text.split(`href="${machinePath(machine)}do/accept/"`).length - 1, 1, section);
+      assert.match(text, /class="button primary" href="[^"]*do\/accept\/"/);
     }
   }));
 
