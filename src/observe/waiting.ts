@@ -130,6 +130,7 @@ function expectedAfter(step: TimelineStep, steps: readonly TimelineStep[]): Expe
     if (event.kind === 'http.posted') return { code: 'reported' };
     if (event.kind === 'http.stalled') return { code: 'stalled-file', file: event.file };
     if (endedEarly(event)) return { code: 'file-again', file: event.file };
+    if (isOfProfile(step, steps)) return { code: 'own-system' };
     if (event.purpose !== undefined) return expectedAfterPurpose(event.purpose);
     if (event.file !== undefined) return expectedAfterFile(event.file);
   }
@@ -180,6 +181,14 @@ function expectedAfterPurpose(purpose: string): ExpectedStep {
     default:
       return { code: 'remedy' };
   }
+}
+
+/** True after a configuration that boots a profile: nobody knows what its system does. */
+function isOfProfile({ boot }: TimelineStep, steps: readonly TimelineStep[]): boolean {
+  const told = steps.flatMap(({ boot: of, event }) =>
+    of === boot && (isTftpEvent(event) || isHttpEvent(event)) && event.purpose !== undefined ? [event.purpose] : [],
+  );
+  return told.at(-1)?.startsWith('profile:') === true;
 }
 
 function expectedAfterFile(file: string): ExpectedStep {

@@ -88,7 +88,8 @@ test('keys, interfaces, files and machines keep their spelling, in the log and o
 });
 
 test('events say what somebody did, and when, as all others do', () => {
-  for (const kind of EVENT_KINDS.keys()) assert.doesNotMatch(reported(kind, 2), /^[0-9a-f:]{17} (?:was|were|has) /, kind);
+  for (const kind of EVENT_KINDS.keys())
+    assert.doesNotMatch(reported(kind, 2), /^[0-9a-f:]{17} (?:was|were|has) /, kind);
   const heardMs = Date.UTC(2026, 10, 22, 13, 37, 4);
   const own: readonly (readonly [Happening, string])[] = [
     [{ code: 'power-switched', params: { task: 'cycle' } }, 'Switched off and on'],

@@ -286,6 +286,11 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
     900,
     /^nothing: it boots its own disk; last seen 15 min ago$/,
   ],
+  [
+    [at(0, 'http.rendered', { file: 'x', purpose: 'profile:live' }), at(1, 'http.file-sent', { file: 'a/vmlinuz' })],
+    900,
+    /^whatever its system does next; /,
+  ],
   [[at(0, 'http.rendered', { file: 'x', purpose: 'image-missing' })], 1, /^a remedy: /],
   [[at(0, 'http.file-sent', { file: LINUX })], 1, /^it to load its initrd; /],
   [[at(0, 'http.file-sent', { file: 'a/initrd.gz' })], 100, /^its kernel to start.*last seen 1 min 40 s ago$/],

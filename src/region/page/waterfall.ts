@@ -252,9 +252,13 @@ export function judgeBoot(boot: readonly MachineEvent[], rows: readonly BootRow[
   return { kind: 'stopped', why: last === undefined ? '' : words.waterfall.stopped(last.name) };
 }
 
-/** What a boot is for: a decision that needs no further file, a report that the region accepted, or a state that follows. */
+/** What a boot is for: a decision after which nothing need follow, a report that the region accepted, or a state that follows. */
 const isReached = ({ key, tone }: BootRow) =>
-  key === 'config local' || key === 'config poweroff' || key === 'report' || tone === 'state';
+  key === 'config local' ||
+  key === 'config poweroff' ||
+  key.startsWith('config profile:') ||
+  key === 'report' ||
+  tone === 'state';
 
 const hasKernel = (boot: readonly MachineEvent[]) =>
   boot.some((event) => LOADS.test(event.kind ?? '') && isKernel(fieldsOf(event)));

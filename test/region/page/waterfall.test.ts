@@ -69,6 +69,16 @@ const VERDICTS: readonly (readonly [string, typeof GOOD_BOOT, number, BootVerdic
     'good',
     /^$/,
   ],
+  [
+    'a boot of a profile went well, because nobody hears of its system',
+    [
+      [0, 'http.rendered', { file: 'x', purpose: 'profile:live' }],
+      [10, 'http.file-sent', { file: 'profiles/live/vmlinuz', bytes: 5, milliseconds: 1 }],
+    ],
+    1e6,
+    'good',
+    /^$/,
+  ],
   ['a boot with a stalled kernel failed as the hint says', STALLED_BOOT, 1e6, 'bad', /halfway/],
   [
     'a boot told of a missing image failed with the remedy',
