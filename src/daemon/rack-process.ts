@@ -402,7 +402,10 @@ class RackProcess implements Daemon {
 
   async #searchServers({ interface: wanted }: ServerSearch): Promise<TaskAnswer> {
     const { name, mac } = this.#host.find((one) => one.name === wanted) ?? {};
-    const found = name === undefined || mac === undefined ? undefined : await this.#rack?.dhcp.searchServers(name, mac);
+    const found =
+      name === undefined || mac === undefined || mac === 0
+        ? undefined
+        : await this.#rack?.dhcp.searchServers(name, mac);
     if (found === undefined) return { outcome: 'absent' };
     return { outcome: 'done', servers: found.slice(0, SERVERS_NAMED_MAX).map(formatIpv4) };
   }
