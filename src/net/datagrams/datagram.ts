@@ -89,8 +89,8 @@ export interface SocketRequest {
   /** The port belongs to a set that this process opens together: a device socket and its address sockets. */
   readonly shared?: boolean;
   /**
-   * Connect the socket to this peer alone (udp(7)). Datagrams from other hosts never arrive; the kernel answers them as if the port were
-   * closed, so strangers cannot find the ports in use.
+   * Connect the socket to this peer alone (`peer-datagrams.ts`). Only on portable networks: native ones leave such sockets to a thread
+   * (`peer-epoll.ts`).
    */
   readonly peer?: Peer;
   readonly onDatagrams: DatagramHandler;
