@@ -20,6 +20,8 @@ export interface DhcpLoad {
   readonly existing: number;
   readonly parts: readonly Part[];
   readonly naksAllowed: boolean;
+  /** How long the load waits after the server has answered for the first time, in milliseconds. Default: 0. */
+  readonly restMs?: number | undefined;
   /** The number of new clients used by earlier loads. Default: 0. */
   readonly skip?: number | undefined;
   /** A prefix of each figure's name. */
@@ -146,6 +148,7 @@ const total = (name: string, unit: string, value: number): Figure => ({
 });
 figures.push(total('from start to first lease', 's', await awaitServer()));
 await checkExisting();
+await sleep(settings.restMs ?? 0);
 let renewing = false;
 for (const part of settings.parts) {
   if (part.kind === 'renew' && !renewing) {

@@ -34,6 +34,8 @@ interface DhcpPlan {
   /** A warm-up ends when the rate grows no more, at the latest then. */
   readonly warmUpMsMax: number;
   readonly partMs: number;
+  /** The most exchanges of a part; undefined: as many as the time allows. */
+  readonly countMax?: number | undefined;
   /** 0: no lasting load. */
   readonly lastingMs: number;
   readonly durability: boolean;
@@ -57,6 +59,21 @@ const FULL: DhcpPlan = {
   budgetMs: 10 * 60_000,
   repeats: true,
 };
+/** Each kind in a process that has just started: no warm-up, and no part before. */
+const COLD: DhcpPlan = {
+  ...FULL,
+  contenders: process.env.BENCH_BEFORE === undefined ? [RACKBOOT, 'kea'] : [RACKBOOT, 'before', 'kea'],
+  existing: [20_000, 100_000],
+  inFlight: [32],
+  warmUpMsMax: 0,
+  partMs: 10_000,
+  countMax: 10_000,
+  lastingMs: 0,
+  durability: false,
+  repeats: false,
+};
+/** How long a cold server has been ready: not at all, and some seconds, as when the machines' firmware still counts its memory. */
+const COLD_RESTS_MS = [0, 4000];
 const QUICK: DhcpPlan = {
   ...FULL,
   contenders: [RACKBOOT, 'kea'],
@@ -99,8 +116,11 @@ function rangeFor(name: ContenderName, existing: number): LeaseRange {
 const thousands = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ' ');
 
 /** Leases one at a time, several, many; then the same with renewals. */
-function partsOf({ inFlight, warmUpMsMax, partMs, part = '' }: DhcpPlan, contender: ContenderName): readonly Part[] {
-  const countMax = LIST_WALKERS.includes(contender) ? WALKED_CLIENTS_MAX : undefined;
+function partsOf(
+  { inFlight, warmUpMsMax, partMs, countMax: planned, part = '' }: DhcpPlan,
+  contender: ContenderName,
+): readonly Part[] {
+  const countMax = LIST_WALKERS.includes(contender) ? WALKED_CLIENTS_MAX : planned;
   const warmUp = (kind: Part['kind'], count?: number): Part => ({
     kind,
     inFlight: WARM_UP_IN_FLIGHT,
@@ -112,7 +132,7 @@ function partsOf({ inFlight, warmUpMsMax, partMs, part = '' }: DhcpPlan, contend
     inFlight
       .map((clients) => ({ kind, inFlight: clients, ms: partMs, count, label: `${name}, ${clients} in flight` }))
       .filter(({ label }) => label.includes(part));
-  const [leases, renewals] = [parts('lease', 'DORA', countMax), parts('renew', 'renew')];
+  const [leases, renewals] = [parts('lease', 'DORA', countMax), parts('renew', 'renew', planned)];
   if (leases.length + renewals.length === 0) throw new Error(`no part is called ${part}`);
   return [
     warmUp('lease', countMax ?? WARM_UP_CLIENTS_MAX),
@@ -146,7 +166,7 @@ export async function measureDhcp(plan: DhcpPlan, tell: (text: string) => void):
     }
   };
   try {
-    const rates = rateJobs(plan, workshop);
+    const rates = plan === COLD ? coldJobs(plan, workshop) : rateJobs(plan, workshop);
     const again = rates.filter(({ name }) => EACH_ROUND.includes(name));
     for (const job of [...rates, ...durabilityJobs(plan, workshop), ...lastingJobs(plan, workshop)]) await run(job);
     for (let round = 1; round < plan.rounds && spentMs() < plan.budgetMs; round += 1)
@@ -163,6 +183,21 @@ function jobOf(name: ContenderName, what: string, existing: number, workshop: st
   const site = { range: rangeFor(name, existing), existing, workshop };
   return { name, what, site, contender: contenderOf(name, site), measure };
 }
+
+const coldJobs = (plan: DhcpPlan, workshop: string): readonly Job[] =>
+  plan.existing.flatMap((existing) =>
+    (['lease', 'renew'] as const).flatMap((kind) =>
+      COLD_RESTS_MS.flatMap((restMs) =>
+        plan.contenders.map((name) => {
+          const what = `${thousands(existing)} leases, ready for ${restMs / 1000} s`;
+          const parts = partsOf(plan, name).filter((part) => part.kind === kind && part.label !== undefined);
+          return jobOf(name, `${what}, ${kind}`, existing, workshop, (ground, load) =>
+            ground.runLoad('dhcp-load.ts', { ...load, prefix: `${what}: `, parts, restMs }),
+          );
+        }),
+      ),
+    ),
+  );
 
 const rateJobs = (plan: DhcpPlan, workshop: string): readonly Job[] =>
   plan.existing.flatMap((existing) =>
@@ -241,6 +276,7 @@ function planOf(options: ReadonlySet<string>): DhcpPlan {
   const wordOf = (option: string): string | undefined =>
     [...options].find((word) => word.startsWith(option))?.slice(option.length);
   const whole = process.env.BENCH_BEFORE === undefined ? FULL : BEFORE;
+  if (options.has('--cold')) return COLD;
   const plan: DhcpPlan = { ...(options.has('--quick') ? QUICK : whole), part: wordOf('--part=') };
   const only = wordOf('--only=');
   if (plan.part === undefined && only === undefined) return plan;
@@ -252,7 +288,7 @@ function planOf(options: ReadonlySet<string>): DhcpPlan {
 /** Leases and renewals. */
 export const dhcpBenchmark: Benchmark = {
   what: 'dhcp',
-  options: ['--quick', '--profile', '--profile=renew', '--only=', '--part='],
+  options: ['--quick', '--cold', '--profile', '--profile=renew', '--only=', '--part='],
   notes: [
     `Relayed clients, those that were never seen (DORA) and those that have a lease (renew); ${CORES}; medians of up to ${FULL.rounds} interleaved rounds; ISC and dnsmasq one round.`,
     'Rackboot is the whole daemon with its region. The rows "traced" show what each server has written and synced before an ACK leaves, in this run.',
@@ -262,6 +298,7 @@ export const dhcpBenchmark: Benchmark = {
     "Server CPU: all its threads and children, with what it does after the last ACK. The load was the bound where its core is not idle and the server's is.",
     'Lost: not answered, mostly because the receive buffer was full. Nothing is sent again, and the next client waits a second for the place.',
     `Nobody asks the wire before an offer. Existing leases run. Range: ${thousands(WIDE_RANGE.size)} addresses; for ISC and dnsmasq, which walk lists of that length, as few as the load needs.`,
+    `--cold: the first ${thousands(10_000)} exchanges of a process just started, when it has answered for the first time and four seconds later; no warm-up.`,
     '--quick: one round of Rackboot and Kea. --only=SERVER, --part="renew, 32": those alone. --profile, --profile=renew: where Rackboot spends its time.',
   ],
   digest: formatDhcpTable,

@@ -9,7 +9,7 @@
 // 4. The server's processor time is that of all its threads and children, counted by a control group where one can be made.
 
 import { type ChildProcess, execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WITHOUT_WARNING } from '../bin/daemon-flags.js';
@@ -56,6 +56,20 @@ export interface Contender {
   /** The same server from another checkout. */
   from?(checkout: string): Contender;
 }
+
+const ROOT = join(import.meta.dirname, '..');
+let isBuilt = false;
+
+/** This checkout's Rackboot as it is installed: dist/ is built once in a run. */
+export function builtMain(): string {
+  if (!isBuilt) execFileSync(process.execPath, [join(ROOT, 'bin', 'build.js')]);
+  isBuilt = true;
+  return join(ROOT, 'dist', 'main.js');
+}
+
+/** The main file of another checkout: of its dist/, if it was built. */
+export const mainOf = (checkout: string): string =>
+  [join(checkout, 'dist', 'main.js'), join(checkout, 'src', 'main.ts')].find((path) => existsSync(path)) ?? checkout;
 
 /** The private network. */
 export class Ground {
@@ -113,7 +127,7 @@ export class Ground {
     writeFileSync(file, config.join('\n'));
     const daemon = await DaemonProcess.start({
       config: file,
-      main: checkout === undefined ? undefined : join(checkout, 'src', 'main.ts'),
+      main: checkout === undefined ? builtMain() : mainOf(checkout),
       namespace: this.#namespace,
       core: SERVER_CORE,
       awaitReady: false,

@@ -10,6 +10,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { getHeapStatistics } from 'node:v8';
 import type { Logger } from 'pino';
 import type { Clock, Instant } from '../clock.ts';
 import { keepCompiledCode } from '../compiled-code.ts';
@@ -35,6 +36,7 @@ import type { RackDescription } from '../region/records/rack-description.ts';
 import { SERVERS_NAMED_MAX, type ServerSearch, type TaskAnswer } from '../region/records/rack-request.ts';
 import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 import { type RackNote, spoken } from '../region/reports/notes.ts';
+import { returnMemory } from '../spare-memory.ts';
 import type { WorkerLeaseJournal } from '../store/leases/lease-journal.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { attributeEvents } from './observing/attribution.ts';
@@ -92,9 +94,11 @@ function checkHost(file: string, usable: UsableConfig, host: readonly HostInterf
   if (problems.length > 0) throw new RackError('config-invalid', formatProblems(file, problems));
 }
 
-// Returns to the system the memory that only the start needed: some 30 MiB, used while source files and compiled code were loaded into V8.
-// The region's thread returns its own (region-thread/after-start.ts).
+// Returns to the system the memory that only the start and the rehearsal needed: some 60 MiB. The region's thread returns its own
+// (region-thread/after-start.ts).
 
+/** A larger heap, with some hundred thousand leases, is left to V8: collecting it at once would block the rack for longer than 0.1 s. */
+const COLLECTED_BYTES_MAX = 80 * 1024 * 1024;
 /** The delay, in milliseconds: by then the region's thread has started and collected its garbage. */
 const FREED_AFTER_MS = 8000;
 
@@ -290,8 +294,20 @@ class RackProcess implements Daemon {
     this.#publish({ kind: 'daemon.ready', at: clock.now(), name: this.#config.name, version, startMs });
     this.#configuration.announce(this.#configurationPorts);
     this.#notices.ready();
+    void this.#rehearse();
+  }
+
+  async #rehearse(): Promise<void> {
+    const { rehearseDhcp } = await import('./rehearsal.ts');
+    await rehearseDhcp({
+      clock: this.#options.clock,
+      config: this.#config,
+      asked: () => Object.values(this.#rack?.dhcp.counters().messages ?? {}).reduce((sum, count) => sum + count, 0),
+      isEnding: () => this.#stopping !== undefined,
+    });
     keepCompiledCode();
-    returnMemoryLater(clock);
+    if (getHeapStatistics().used_heap_size < COLLECTED_BYTES_MAX) returnMemory();
+    returnMemoryLater(this.#options.clock);
   }
 
   reload(): void {

@@ -21,11 +21,12 @@ import { after, before, describe, test } from 'node:test';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { makeDisk } from '../images/disks.ts';
 import { missing } from '../support/needs.ts';
-import { RunningRack } from '../support/running-rack.ts';
+import { eventually, RunningRack } from '../support/running-rack.ts';
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const PLACE = labPlace(132);
+const METRICS = `${PLACE.octets}.1:5249`;
 
 /** The files below a directory, and what is in them. */
 const digests = (directory: string): readonly string[] =>
@@ -72,6 +73,16 @@ describe('a built Rackboot', { skip: missing('linux') }, () => {
     try {
       await start();
       await rack.reported('region.up');
+      // The rehearsal is over.
+      await eventually('the code is kept', () => existsSync(join(compileCache, 'cli-rack-service.code')));
+      const metrics = await (await fetch(`http://${METRICS}/metrics`)).text();
+      const counts = [...metrics.matchAll(/^rackboot_dhcp_(?:messages_total|leases)(?:\{.*\})? (\d+)$/gm)];
+      assert.ok(counts.length > 1, metrics);
+      assert.deepEqual(new Set(counts.map(([, count]) => count)), new Set(['0']));
+      assert.deepEqual(
+        rack.lines.filter(({ event }) => /^dhcp\.(?!socket-open)/.test(event)),
+        [],
+      );
       const { kind } = await bootSimulatedMachine(PLACE, 0, () => undefined);
       assert.equal(kind, 'enlisted');
       const script = readFileSync(at('dist', 'web', 'page.js'), 'utf8');

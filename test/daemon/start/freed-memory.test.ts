@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
 import { returnMemoryLater } from '../../../src/daemon/rack-process.ts';
-import { returnMemory } from '../../../src/region-thread/after-start.ts';
+import { returnMemory } from '../../../src/spare-memory.ts';
 import { until } from '../../support/own-network.ts';
 
 const MIB = 2 ** 20;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { getHeapStatistics } from 'node:v8';
-import { returnMemory } from '../../src/region-thread/after-start.ts';
+import { returnMemory } from '../src/spare-memory.ts';
 
 const MIB = 1024 * 1024;
 
