@@ -59,9 +59,12 @@ function keepChoices(old: Element, next: Element): void {
 
 const tickKey = ({ name, value }: HTMLInputElement): string => `${name} ${value}`;
 
-/** What needs this script, so that only the script shows it: boxes that tick all others of their table, and buttons that copy. */
+/**
+ * What needs this script, so that only the script shows it: boxes that tick all others of their table, buttons that copy, and
+ * how fresh a live page is.
+ */
 function showControls(part: ParentNode): void {
-  for (const one of part.querySelectorAll<HTMLElement>('[data-ticks], .copier')) one.hidden = false;
+  for (const one of part.querySelectorAll<HTMLElement>('[data-ticks], .copier, .fresh')) one.hidden = false;
 }
 
 /** Copies what the button stands beside. In a page that came over plain HTTP, browsers let a script do that only with marked text. */

@@ -93,7 +93,7 @@ export function pageOf(frame: Frame, parts: PageParts): Html {
   const { viewer, notice } = frame;
   const { title, place, main, footer = nothing, isLive = false } = parts;
   const live = isLive
-    ? html`<span class="fresh" role="status" data-events="${STREAM_PATH}" data-deleted="${words.frame.deleted}" data-silent="${words.frame.silent}">${words.frame.live}</span>`
+    ? html`<span class="fresh" role="status" data-events="${STREAM_PATH}" data-deleted="${words.frame.deleted}" data-silent="${words.frame.silent}" hidden>${words.frame.live}</span>`
     : nothing;
   const done =
     notice === '' ? nothing : html`<div id="notice" class="alert green notice" role="status">${notice}</div>`;

@@ -36,7 +36,7 @@ test('every page links its script and style sheet, which caches may keep forever
       assert.equal(asset.headers['cache-control'], 'public, max-age=31536000, immutable');
       assert.equal(asset.headers['x-content-type-options'], 'nosniff');
     }
-    const texts = 'data-deleted="deleted" data-silent="the region does not answer; retrying">live<';
+    const texts = 'data-deleted="deleted" data-silent="the region does not answer; retrying" hidden>live<';
     assert.ok(page.body.includes(texts), 'the script has no texts of its own');
     assert.ok(new Script((await ask(script, '10.20.0.50')).body), 'plain JavaScript without types and imports');
     assert.match((await ask('/MAAS/login/', '10.20.0.50')).body, new RegExp(style));
