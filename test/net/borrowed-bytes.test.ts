@@ -81,7 +81,6 @@ it('bytes that are reclaimed are overwritten under test', () => {
 
 for (const [native, connected] of [
   [true, false],
-  [true, true],
   [false, false],
   [false, true],
 ]) {
