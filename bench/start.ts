@@ -6,6 +6,7 @@
 // 2. A cold start has no code cache; the warm ones use the cache of a first start, which does not count.
 // 3. Everything is on loopback and needs no privilege.
 // 4. With BENCH_BEFORE, the top folder of another checkout, each round also starts the Rackboot of that checkout, with the flags of this one.
+// 5. Both as they are installed: from dist/, another checkout from its sources if it was not built.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,6 +22,7 @@ import type { HostNetwork } from '../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../src/net/datagrams/open-network.ts';
 import type { Benchmark } from './benchmark.ts';
 import { type Figure, Figures, RACKBOOT } from './figure.ts';
+import { builtMain, mainOf } from './ground.ts';
 import { findProgram } from './peer.ts';
 import { cpuSecondsOf } from './process-cpu.ts';
 
@@ -69,17 +71,16 @@ export const startBenchmark: Benchmark = {
 /** A Rackboot that is started. */
 interface Version {
   readonly name: string;
-  /** Its main file; undefined: this checkout's. */
-  readonly main: string | undefined;
+  readonly main: string;
   /** The directory of its compiled code. */
   readonly cache: string;
 }
 
 function versionsIn(directory: string): readonly Version[] {
-  const own = { name: RACKBOOT, main: undefined, cache: join(directory, 'cache') };
+  const own = { name: RACKBOOT, main: builtMain(), cache: join(directory, 'cache') };
   const checkout = process.env.BENCH_BEFORE;
   if (checkout === undefined) return [own];
-  return [own, { name: 'before', main: join(checkout, 'src', 'main.ts'), cache: join(directory, 'cache-before') }];
+  return [own, { name: 'before', main: mainOf(checkout), cache: join(directory, 'cache-before') }];
 }
 
 /** A cold and a warm start. */
