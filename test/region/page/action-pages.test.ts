@@ -124,7 +124,7 @@ const headingIn = (page: string) => /<h1>([^<]*)<\/h1>/.exec(page)?.[1] ?? '';
 test('every form about a machine is headed by a command that names it, and its title is the same', () =>
   withMachine('on', { status: 'ready' }, async (region, machine) => {
     const heads = MACHINE_ACTIONS.map(({ name }) => words.actions[name].heading('web1'));
-    for (const { path, act } of PAGES.filter((page) => page.path.startsWith('/MAAS/machines/:machine/'))) {
+    for (const { path, act } of PAGES.filter((page) => /^\/MAAS\/machines\/:machine\/./.test(page.path))) {
       for (const task of path.endsWith('/:task/') ? ['on', 'off', 'cycle', 'query'] : ['']) {
         const page = await formOf(region, machine, path, { task, action: 'deploy' });
         if (act === undefined || path.includes('/layout/')) continue;
