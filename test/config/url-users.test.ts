@@ -30,6 +30,7 @@ const FREE: Readonly<Record<string, string>> = {
   vendor_class: 'sent by a client',
   data: 'a record of DNS',
   kernel_params: 'given to every machine',
+  name: 'a name',
   options: 'given to every client',
   default_pool_description: 'a description',
   default_zone_description: 'a description',
