@@ -10,7 +10,7 @@ interface CommandGroup {
 
 /** Every visible command, each in one group. */
 export const COMMAND_GROUPS: readonly CommandGroup[] = [
-  { title: 'Try it', commands: ['lab'] },
+  { title: 'Try it', commands: ['lab', 'boot'] },
   { title: 'Set up a rack', commands: ['init', 'check', 'createadmin', 'run', 'config', 'backup', 'restore', 'reset'] },
   { title: 'See what it does', commands: ['status', 'doctor', 'trace', 'why', 'events', 'log-level'] },
   { title: 'Machines', commands: ['machines', 'power', 'scripts', 'tags', 'sshkeys'] },

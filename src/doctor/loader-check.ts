@@ -25,8 +25,7 @@ interface LoaderToCheck {
 }
 
 /** The command that builds images for an architecture. @param configWords as in `DoctorOptions` */
-export const buildCommand = (cpu: Cpu, configWords: string): string =>
-  `${loadersCommand(cpu)}${configWords}`;
+export const buildCommand = (cpu: Cpu, configWords: string): string => `${loadersCommand(cpu)}${configWords}`;
 
 /** True if an offered file should be in the tree of this rack but is not. False if this user may not read the tree. */
 export function isLoaderAbsent(file: string, server: Ipv4, config: RackConfig): boolean {
