@@ -29,7 +29,7 @@ export const RACK_COMMANDS: readonly Row[] = [
   ),
   row(
     'boot',
-    'Boot machines with these files, beside the DHCP server of their network, and keep nothing',
+    'Boot machines with files named here, and keep nothing',
     {
       interface: { ...option('The interface of this host in their network'), demandOption: true },
       kernel: option('A kernel'),
