@@ -119,9 +119,8 @@ export function parseCpu(spelling: string): Cpu | undefined {
 
 /** By the end of its name: that which firmware prescribes, or ours. */
 export function cpuOfLoader(file: string): Cpu {
-  const [, end = ''] = /([a-z]+\d*)\.efi$/i.exec(file) ?? [];
-  const name = end.toLowerCase();
-  return CPUS.find((cpu) => name === cpu || name.endsWith(CPU_NAMES[cpu].efi)) ?? 'amd64';
+  const name = file.toLowerCase();
+  return CPUS.find((cpu) => [cpu, CPU_NAMES[cpu].efi].some((end) => name.endsWith(`${end}.efi`))) ?? 'amd64';
 }
 
 /** The name of Debian's package that depends on the usual kernel. */

@@ -4,10 +4,11 @@ import { keepCompiledCode } from '../compiled-code.ts';
 import { nameHelp } from './help.ts';
 import { reportCall } from './terminal/reported-call.ts';
 
+process.once('exit', keepCompiledCode);
+
 /** @returns the exit code */
 export async function runCommandLine(written: readonly string[]): Promise<number> {
   const args = nameHelp(written);
-  process.once('exit', keepCompiledCode);
   return await reportCall(args, () => runAny(args));
 }
 

@@ -181,9 +181,10 @@ releases:
     const hardware = { architecture: 'amd64', subarchitecture: 'generic' };
     const query = { ...hardware, releases: ['precise04'], directory: 'install' } as const;
     const directory = 'amd64/generic/precise04/install';
+    const { kernel, initrd } = findImage(query, (path) => existsSync(join(tree, path))) ?? assert.fail('not found');
     assert.deepEqual(
-      findImage(query, (path) => existsSync(join(tree, path))),
-      { kernel: `${directory}/linux`, initrd: `${directory}/initrd.gz` },
+      [kernel, initrd],
+      [`${directory}/linux`, `${directory}/initrd.gz`],
       'a machine boots it by this name',
     );
   });
