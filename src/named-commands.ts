@@ -10,6 +10,7 @@
 export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   apikey: '',
   backup: '',
+  boot: '',
   check: '',
   completion: '',
   config: 'add export get remove set show unset',
@@ -23,6 +24,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   lab: '',
   leases: 'clear end import list show',
   'log-level': '',
+  loaders: 'install list',
   login: '',
   logout: '',
   maas: '',
@@ -54,6 +56,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
 
 /** Commands that read no configuration. */
 export const WITHOUT_CONFIG: ReadonlySet<string> = new Set([
+  'boot',
   'completion',
   'lab',
   'login',

@@ -237,7 +237,7 @@ describe('the service under systemd', { skip }, () => {
       assert.match(status, new RegExp(`^Cap${set}:\\s+0000000000002400$`, 'm'));
     assert.match(status, /^NoNewPrivs:\s+1$/m);
     assert.match(status, /^Seccomp:\s+2$/m);
-    assert.match(run('cat', `/proc/${pid()}/cmdline`), /main\.ts\0run/, 'the daemon itself is the main process');
+    assert.match(run('cat', `/proc/${pid()}/cmdline`), /main\.(?:ts|js)\0run/, 'the daemon itself is the main process');
     assert.notEqual(systemd.show(UNIT, 'WatchdogTimestampMonotonic'), '0');
     assert.equal(isOverwriting(), false, 'in service, memory is not overwritten');
   });

@@ -81,6 +81,9 @@ for (const width of [360, 1280])
       await browser.type(PASSWORD);
       await enter(browser, stepOf(''));
       await tabTo(browser, 'Continue');
+      await enter(browser, stepOf('name/'));
+      await tabTo(browser, 'region.name');
+      await browser.type('lab');
       await enter(browser, stepOf('upstream/'));
       await tabTo(browser, 'Skip');
       await enter(browser, stepOf('archives/'));

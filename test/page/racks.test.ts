@@ -33,10 +33,7 @@ test('the page shows several racks, their waiting events, and since when one is 
 
     await register(live.region, registration());
     await browser.until("document.querySelector('#racks a.button')?.href.endsWith('/do/accept/')", 10_000);
-    assert.match(
-      await words(),
-      /rack-1\s+In this process[\s\S]*rack-2[\s\S]*registered from 192\.0\.2\.9[\s\S]*Pending/,
-    );
+    assert.match(await words(), /rack-1\s+In this process[\s\S]*rack-2\s+Pending[\s\S]*registered from 192\.0\.2\.9/i);
 
     await acceptRack(live.region);
     const interfaces = Array.from({ length: 9 }, (_, index) => rackInterface(`10.${50 + index}.0.0/24`));

@@ -224,6 +224,7 @@ walkSeed('001', missing('chromium', 'gpg'), [
     async ({ person, served: { region } }) => {
       await person.open('/MAAS/r/intro');
       await person.click('Continue');
+      await person.click('Skip');
       await person.write('Upstream servers', '8.8.8.8');
       await person.click('Save and continue');
       await person.click('Save and continue');

@@ -25,7 +25,7 @@ function rackRow(view: View, rack: Rack) {
   if (more > 0) networks.push(html`<span class="soft">${words.values.andMore(more)}</span>`);
   const [remark] = remarksOf(view, rack);
   return html`
-    <tr><td class="first"><div><div class="name"><a href="${rackPath(rack)}">${rack.name}</a> ${statePill(rack, nowMs)}</div>
+    <tr><td class="first"><div><div class="name"><a href="${rackPath(rack)}">${rack.name}</a></div>${statePill(rack, nowMs)}
     ${remark === undefined ? nothing : findingLine(remark)}</div></td>
     ${cell(columns.networks, networks.length === 0 ? none : html`<div class="mono">${networks}</div>`)}
     ${cell(columns.events, eventsText(rack))}
