@@ -50,7 +50,7 @@ export interface BrowserPage {
   type(text: string): Promise<void>;
   /** Puts a file of this host into a field. */
   chooseFile(selector: string, path: string): Promise<void>;
-  /** The messages of the page's console and of the browser's log, and uncaught exceptions. */
+  /** The messages of the page's console, the warnings and errors of the browser's log, and uncaught exceptions. */
   readonly complaints: readonly string[];
   /** Takes a picture of the whole page, or of its top. @param height of the top, in pixels */
   screenshot(path: string, height?: number): Promise<void>;
@@ -91,7 +91,9 @@ export async function openBrowser(): Promise<BrowserPage> {
     const reply: Reply = JSON.parse(String(data));
     if (reply.id !== undefined) waiting.get(reply.id)?.(reply);
     else if (/^(Log\.entryAdded|Runtime\.(consoleAPICalled|exceptionThrown))$/.test(reply.method ?? '')) {
-      complaints.push(JSON.stringify(reply.params));
+      const text = JSON.stringify(reply.params);
+      // As when a key is pressed before the field that wants the focus has it.
+      if (!/"level":"(?:info|verbose)"/.test(text)) complaints.push(text);
     }
   });
   let id = 0;
