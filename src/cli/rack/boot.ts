@@ -10,7 +10,6 @@ import { existsSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { basename, join, resolve } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../../clock.ts';
 import { askDaemon, followDaemon } from '../../control/ask-daemon.ts';
 import { startDaemon } from '../../daemon/daemon.ts';
@@ -19,6 +18,7 @@ import { readVersion } from '../../files/program-version.ts';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import { findHostLoaders } from '../../images/loaders.ts';
 import { formatMac, parseMac } from '../../net/address.ts';
+import { pause, SIGNALS } from '../images/stop-signals.ts';
 import { print } from '../terminal/output.ts';
 import { feedShape, StepPrinter, seenShape } from './trace.ts';
 
@@ -180,7 +180,7 @@ async function showBoots(stateDir: string, signal: AbortSignal, onSent: (file: s
       followed.add(mac);
       void follow(mac).catch(() => undefined);
     }
-    await pause(LOOK_MS, undefined, { signal }).catch(() => undefined);
+    await pause(LOOK_MS, signal);
   }
 }
 
@@ -191,7 +191,7 @@ export async function bootMachines(request: BootRequest): Promise<number> {
   const directory = makeTemporaryDirectory('rackboot-boot-');
   const end = new AbortController();
   const stop = (): void => end.abort();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  for (const signal of SIGNALS) process.on(signal, stop);
   const wanted = new Set(files.keys());
   try {
     const configuration = await configurationOf(request, directory, profile);
@@ -214,7 +214,7 @@ export async function bootMachines(request: BootRequest): Promise<number> {
     if (failure !== undefined) throw failure;
     return 0;
   } finally {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, stop);
+    for (const signal of SIGNALS) process.off(signal, stop);
     rmSync(directory, { recursive: true, force: true });
   }
 }

@@ -416,16 +416,18 @@ const downloading = (page: DownloadDefinition): Handler =>
 
 /** Tells a live page of each event that it is there. */
 const following: Handler = opening({ access: 'user' }, (reply, { viewer, peer }, listener) => {
-  const token = tokenOf(reply.request) ?? '';
-  const following = {
-    username: viewer.username,
-    address: peer.share,
-    filter: {},
-    after: undefined,
-    render: () => null,
-    isAllowed: async () => (await listener.sessions.find(token, false)) !== undefined,
-  };
-  return listener.send(reply, { kind: 'follow', following });
+  const { request } = reply;
+  return listener.send(reply, {
+    kind: 'follow',
+    following: {
+      username: viewer.username,
+      address: peer.share,
+      filter: {},
+      after: undefined,
+      render: () => null,
+      isAllowed: async () => (await sessionOf(listener, request, false)) !== undefined,
+    },
+  });
 });
 
 const refuseSearch = () => refuse('lists-limit', words.events.busy, { 'Retry-After': '5' });
