@@ -303,6 +303,7 @@ class RackProcess implements Daemon {
       clock: this.#options.clock,
       config: this.#config,
       asked: () => Object.values(this.#rack?.dhcp.counters().messages ?? {}).reduce((sum, count) => sum + count, 0),
+      isLoading: () => this.#stopping === undefined && (this.#rack?.transfers ?? 0) > 0,
       isEnding: () => this.#stopping !== undefined,
     });
     keepCompiledCode();

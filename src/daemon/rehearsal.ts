@@ -2,7 +2,7 @@
 // boots in one second. Measured: a process just started needs twice the processor time for its first thousands of exchanges.
 //
 //   ready ─ slice ─ a turn of the event loop ─ slice ─ … ─ REHEARSED clients have an address and renewed it ─ over
-//                    └ a machine has asked ─ QUIET_MS without another one ┘
+//                    └ a machine has asked, or loads ─ QUIET_MS without another one ┘
 //
 // 1. It has a responder, a table and names of its own: nothing is counted, published, stored or sent.
 // 2. A slice lasts SLICE_MS, and the sockets are read between two of them: a real datagram waits no longer.
@@ -72,12 +72,14 @@ interface RehearsalPorts {
   readonly config: RackConfig;
   /** The messages that the rack has received. */
   readonly asked: () => number;
+  /** Whether a machine is loading a file. */
+  readonly isLoading: () => boolean;
   /** Whether the rack is ending. */
   readonly isEnding: () => boolean;
 }
 
 /** Resolves when it is over. @returns the renewals that were answered */
-export async function rehearseDhcp({ clock, config, asked, isEnding }: RehearsalPorts): Promise<number> {
+export async function rehearseDhcp({ clock, config, asked, isLoading, isEnding }: RehearsalPorts): Promise<number> {
   let rehearsal = new Rehearsal(clock, config);
   let before = asked();
   let renewed = 0;
@@ -89,7 +91,7 @@ export async function rehearseDhcp({ clock, config, asked, isEnding }: Rehearsal
       client += CLIENTS;
     } while (client < ROUNDS * REHEARSED && clock.now() < until);
     await nextTurn();
-    while (asked() > before) {
+    while (asked() > before || isLoading()) {
       before = asked();
       await new Promise<void>((resolve) => clock.schedule(QUIET_MS, resolve));
     }

@@ -9,13 +9,14 @@ import { rehearseDhcp } from '../../src/daemon/rehearsal.ts';
 const parsed = parseConfig('name: rack\nstate_dir: /nonexistent\n');
 assert.ok(parsed.ok);
 const { config } = parsed;
+const isLoading = (): boolean => false;
 
 test('every client gets an address and renews it, in all rounds', async () => {
-  const renewed = await rehearseDhcp({ clock: systemClock, config, asked: () => 0, isEnding: () => false });
+  const renewed = await rehearseDhcp({ clock: systemClock, config, asked: () => 0, isLoading, isEnding: () => false });
   assert.equal(renewed, 12_000);
 });
 
-test('it pauses as long as machines ask, and ends with the rack', async () => {
+test('it pauses as long as machines ask or load, and ends with the rack', async () => {
   let now = systemClock.now();
   let asked = 0;
   let isEnding = false;
@@ -30,14 +31,21 @@ test('it pauses as long as machines ask, and ends with the rack', async () => {
     schedule(delayMs, action) {
       pauses.push(delayMs);
       if (pauses.length < 3) asked += 1;
-      else isEnding = true;
+      isEnding = pauses.length === 6;
       setImmediate(action);
       return { cancel: () => undefined };
     },
   };
-  const over = rehearseDhcp({ clock, config, asked: () => asked, isEnding: () => isEnding });
+  const over = rehearseDhcp({
+    clock,
+    config,
+    asked: () => asked,
+    // Until the sixth pause.
+    isLoading: () => !isEnding,
+    isEnding: () => isEnding,
+  });
   asked = 1;
   const renewed = await over;
-  assert.deepEqual([pauses.length, pauses.every((ms) => ms >= 100)], [3, true]);
+  assert.deepEqual([pauses.length, pauses.every((ms) => ms >= 100)], [6, true]);
   assert.ok(renewed < 100, `${renewed} in one slice`);
 });
