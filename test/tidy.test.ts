@@ -176,7 +176,7 @@ function report(problems: readonly string[], remedy: string): void {
 test('every file of src lies in a room of the map', () => {
   report(
     sources.filter((source) => LEVELS[source.room] === undefined).map((source) => source.path),
-    'put it into one of the rooms, or add the room to the map in docs/architecture.md and here',
+    'put it into one of the rooms, or add the room to the map in CONTRIBUTING.md and here',
   );
 });
 
@@ -439,7 +439,7 @@ test('no leftover markers, no silenced checks, no path of a build machine, no re
 
 test('every file of the project named in a text exists: a script in a string moves with its imports', () => {
   const problems: string[] = [];
-  for (const file of listFiles('src', 'test', 'bench', 'bin', 'systemd', 'docs', 'README.md', 'package.json', '.ci')) {
+  for (const file of listFiles('src', 'test', 'bench', 'bin', 'systemd', 'docs', '*.md', 'package.json', '.ci')) {
     if (!/\.(ts|js|md|json|service|yaml)$|^\.ci\//.test(file)) continue;
     const text = readFileSync(join(ROOT, file), 'utf8');
     for (const [, path = ''] of text.matchAll(/(?<![\w/.-])(?:\.\/)?((?:src|test|bench|bin)\/[\w./-]+\.(?:ts|js))\b/g))

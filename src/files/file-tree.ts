@@ -1,5 +1,5 @@
 // The boot tree on disk, outside which it never opens a file. Sources: open(2) (O_NOFOLLOW, O_NONBLOCK), proc(5) (/proc/self/fd),
-// docs/architecture.md ("The map of rooms").
+// CONTRIBUTING.md ("The map of rooms").
 //
 // 1. A path is names joined by `/`. Empty and hidden names, `.` and `..` count as missing, and so do targets of links to outside the tree.
 //    Links that end inside it are followed.

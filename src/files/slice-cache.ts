@@ -1,5 +1,5 @@
-// Slices of files in memory, shared by all readers, because many machines load one kernel at a time. Source: docs/architecture.md ("The
-// path of a datagram").
+// Slices of files in memory, shared by all readers, because many machines load one kernel at a time. Source: CONTRIBUTING.md ("The path of
+// a datagram").
 //
 // 1. A slice is read only once at a time, however many readers wait for it.
 // 2. Held slices and reads together stay within the bound, but one read is always allowed, so a small bound never stops readers.

@@ -1,4 +1,4 @@
-// The TFTP server: opens the sockets and finds the session that each packet belongs to. Sources: RFC 1350, RFC 2347; docs/architecture.md
+// The TFTP server: opens the sockets and finds the session that each packet belongs to. Sources: RFC 1350, RFC 2347; CONTRIBUTING.md
 // ("The path of a datagram").
 //
 // 1. The server answers only clients of `TftpConfig.clients` and this host itself. It drops all others silently, because an answer could

@@ -1,4 +1,4 @@
-// The sessions: opens their files, gives them places, has their transfers carried, and reports their ends. Sources: docs/architecture.md
+// The sessions: opens their files, gives them places, has their transfers carried, and reports their ends. Sources: CONTRIBUTING.md
 // ("The path of a datagram"); boot/asset.ts.
 //
 //   begin → resolve (boot) → openContent → negotiateTerms → carry: start ⇢ carriage.ts ⇢ take: answered, overdue, ended

@@ -25,6 +25,9 @@ const NOT_RUN: readonly RegExp[] = [
   /^npm ci && npm test$/,
   /^npm ci/,
   /^sudo rm -rf node_modules && npm ci$/,
+  // It tests the checkout that the test itself is in.
+  /^npm run check$/,
+  /^node bin\/with-node\.js test\/run\.ts /,
   // It fetches packages and runs QEMU, for minutes.
   /^sudo npm start -- --vm$/,
   // It makes a user of this host, and directories of that user.
@@ -74,6 +77,8 @@ const NOT_RUN: readonly RegExp[] = [
   /^sudo rackboot images import (?:centos|bootloader)\//,
   // The laboratory has none of these systems.
   /^sudo rackboot images (?:export|import \.)/,
+  // The laboratory has the root of no system.
+  /^sudo rackboot images add (?:root\.|\/srv\/)/,
   // The laboratory has none of these images.
   /^sudo rackboot images remove (?:ubuntu|bootloader\/|installer\/|amd64\/)/,
   // This host lacks the files with the keys of these sites.

@@ -39,10 +39,12 @@ test('every page of docs is in its index', () => {
 test('every document that code, configuration and unit name is there, with its heading', () => {
   const dead = globSync(['src/**/*.ts', 'config/*', 'systemd/*', 'test/**/*.ts', '.ci/*'], { cwd: ROOT }).flatMap(
     (path) =>
-      [...readDocument(path).matchAll(/\bdocs\/(?:reference\/)?[\w-]+\.md(?:#[\w-]+)?/g)].flatMap(([target]) => {
-        const why = target.includes('nowhere') ? undefined : fault('README.md', target);
-        return why === undefined ? [] : [`${path}: ${target}: ${why}`];
-      }),
+      [...readDocument(path).matchAll(/\b(?:docs\/(?:reference\/)?[\w-]+|CONTRIBUTING)\.md(?:#[\w-]+)?/g)].flatMap(
+        ([target]) => {
+          const why = target.includes('nowhere') ? undefined : fault('README.md', target);
+          return why === undefined ? [] : [`${path}: ${target}: ${why}`];
+        },
+      ),
   );
   assert.deepEqual(dead, []);
 });

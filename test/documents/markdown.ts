@@ -3,7 +3,8 @@
 // A block of `console` shows commands after `$ ` and below each its output; a line `…` stands for omitted lines. A line
 // that ends in `\` continues in the next. A block of `sh` has commands alone, one of `bash` is a script for one shell, `yaml` is configuration,
 // `text` is for anything else. A comment
-// `<!-- lab: … -->` tells the laboratory of `shown-rack.ts` what happens between commands.
+// `<!-- lab: … -->` tells the laboratory of `shown-rack.ts` what happens between commands; after `<!-- lab: card -->` the second column of a table
+// has commands, as a block of `sh` would.
 
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,10 +48,21 @@ const DIRECTION = /^<!-- lab: (.*) -->$/;
 
 /** Paths of the documents that people read, below ROOT. */
 export function documentPaths(): string[] {
-  return ['README.md', 'CHANGELOG.md', ...globSync('docs/**/*.md', { cwd: ROOT }).sort()];
+  return ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md', { cwd: ROOT }).sort()];
 }
 
 export const readDocument = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+
+/** The commands in the second column of the table that follows a line. */
+function cardAfter(index: number, text: string): Block {
+  const rows = text.split('\n').slice(index + 1);
+  const end = rows.findIndex((row) => !row.startsWith('|'));
+  // An empty line stands for a row without a command, so that the lines of the others count.
+  const lines = rows
+    .slice(0, end === -1 ? undefined : end)
+    .map((row) => /^\|[^|]*\| `([^`]+)` \|/.exec(row)?.[1] ?? '');
+  return { kind: 'block', language: 'sh', outputLines: 0, line: index + 1, lines };
+}
 
 /** Blocks and directions in their order. */
 export function partsOf(text: string): (Block | Direction)[] {
@@ -67,7 +79,8 @@ export function partsOf(text: string): (Block | Direction)[] {
       open = { language: fence[1] ?? '', outputLines, line: index + 1, lines: [] };
     } else {
       const words = DIRECTION.exec(line)?.[1];
-      if (words !== undefined) parts.push({ kind: 'direction', line: index + 1, words });
+      if (words === 'card') parts.push(cardAfter(index, text));
+      else if (words !== undefined) parts.push({ kind: 'direction', line: index + 1, words });
     }
   });
   return parts;

@@ -51,6 +51,7 @@ const LEAVES_RACK: ReadonlySet<string> = new Set([
   'docs/images.md',
   'docs/installers.md',
   'docs/leases.md',
+  'docs/operator.md',
   'docs/power.md',
   'docs/preseeds.md',
   'docs/racks.md',

@@ -9,6 +9,7 @@
 // place in OPERATIONS. A short model is `people/login-operations.ts`; `machines/machine-calls.ts` has what operations on machines share. The
 // description and a command of `rackboot` (`cli/operations/`) follow from the table. Then:
 //
+// - `access` of `user` admits every user, so an operation on somebody's property checks the owner itself (`mayCommand` of `life/commands.ts`);
 // - a new name of a refusal needs its status and its meaning in `records/refusal.ts`;
 // - a new kind of object that it answers needs its properties in `answers/` (`test/region/api/answers.test.ts`);
 // - each parameter needs a trial in `test/region/api/sent/`, which sends it and reads it back (`test/region/api/sent-parameters.test.ts`);
