@@ -12,7 +12,7 @@ const NOT_RUN: readonly RegExp[] = [
   /^sudo install -m 644 systemd\/rackboot-region\.service /,
   /^sudo install .*\bsystemd\b/,
   /^sudo apt-get install (ipmitool|libvirt-clients)\b/,
-  /^sudo apt-get install mmdebstrap /,
+  /^sudo apt-get install (?:mmdebstrap|qemu-user-static) /,
   /^sudo apt-get install nftables$/,
   // It fetches packages, for a minute or more.
   /^sudo apt-get update /,
@@ -73,7 +73,7 @@ const NOT_RUN: readonly RegExp[] = [
   // It changes this host.
   /^echo net\.ipv4\.ip_forward/,
   // It asks sites of the Internet.
-  /^sudo rackboot images (?:import (?:ubuntu|debian)|available|check-sources|mirror|key)\b/,
+  /^sudo rackboot images (?:import(?:$| (?:ubuntu|debian))|available|check-sources|mirror|key)\b/,
   /^sudo rackboot images import (?:centos|bootloader)\//,
   // The laboratory has none of these systems.
   /^sudo rackboot images (?:export|import \.)/,
