@@ -220,11 +220,15 @@ export class Ground {
   }
 }
 
-/** Measures each contender in turn, `rounds` times; with BENCH_BEFORE, the top folder of another checkout, the Rackboot of that checkout as well. */
+/**
+ * Measures each contender in turn, `rounds` times; with BENCH_BEFORE, the top folder of another checkout, the Rackboot of that checkout as well.
+ * @param mayRepeat whether a round that others disturbed is repeated
+ */
 export async function compare(
   rounds: number,
   contenders: readonly Contender[],
   measure: Measure,
+  mayRepeat?: () => boolean,
 ): Promise<readonly Result[]> {
   const figures = new Figures();
   const checkout = process.env.BENCH_BEFORE;
@@ -232,7 +236,7 @@ export async function compare(
   for (let round = 0; round < rounds; round += 1) {
     for (const contender of [...contenders, ...before]) {
       try {
-        figures.add(contender.name, await measureQuietly(contender, measure));
+        figures.add(contender.name, await measureQuietly(contender, measure, mayRepeat));
       } catch (error) {
         throw new Error(`${contender.name}: ${errorText(error)}`, { cause: error });
       }

@@ -21,7 +21,8 @@ import { findProgram } from './peer.ts';
 import { cpuSecondsOf } from './process-cpu.ts';
 
 const ROUNDS = 3;
-const PORT = 5248;
+/** Of the boot files. */
+export const HTTP_PORT = 5248;
 const CONNECTIONS = 20;
 const SECONDS = 3;
 const LARGE_BYTES = 64 * 1024 * 1024;
@@ -29,22 +30,24 @@ const SMALL_BYTES = 1024;
 const SMALL_FILES = 100;
 
 function contenders(tree: string): readonly Contender[] {
-  const nginx = findProgram('nginx', 'nginx-light');
   return [
     rackboot([
       'cluster_interfaces:',
       `  - { name: bench, interface: ${BRIDGE}, management: 0, ip: ${SERVER}, network: ${NETWORK}/${NETWORK_PREFIX} }`,
       'dns: { listen: [] }',
-      `boot: { tree: ${JSON.stringify(tree)}, http: { listen: ["${SERVER}:${PORT}"] } }`,
+      `boot: { tree: ${JSON.stringify(tree)}, http: { listen: ["${SERVER}:${HTTP_PORT}"] } }`,
     ]),
-    {
-      name: 'nginx',
-      start(ground, directory) {
-        writeFileSync(join(directory, 'nginx.conf'), nginxConfig(directory, tree));
-        return ground.startPeer(nginx, ['-p', directory, '-c', join(directory, 'nginx.conf')]);
-      },
-    },
+    { name: 'nginx', start: nginxFor(tree) },
   ];
+}
+
+/** How nginx starts with the files of `tree`. @throws Error if it is not installed */
+export function nginxFor(tree: string): Contender['start'] {
+  const nginx = findProgram('nginx', 'nginx-light');
+  return (ground, directory) => {
+    writeFileSync(join(directory, 'nginx.conf'), nginxConfig(directory, tree));
+    return ground.startPeer(nginx, ['-p', directory, '-c', join(directory, 'nginx.conf')]);
+  };
 }
 
 /** One worker, sendfile, no access log, unlimited requests per connection. */
@@ -57,7 +60,7 @@ function nginxConfig(directory: string, tree: string): string {
     'events { worker_connections 256; }',
     'http {',
     `  access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; ${places.join(' ')}`,
-    `  server { listen ${SERVER}:${PORT}; root ${tree}; }`,
+    `  server { listen ${SERVER}:${HTTP_PORT}; root ${tree}; }`,
     '}',
     '',
   ].join('\n');
@@ -72,7 +75,7 @@ end
 `;
 
 async function measure(ground: Ground, wrk: string, tree: string): Promise<readonly Figure[]> {
-  const url = `http://${SERVER}:${PORT}`;
+  const url = `http://${SERVER}:${HTTP_PORT}`;
   const checked = ['large', ...Array.from({ length: SMALL_FILES }, (_, index) => `small/${index}`)];
   await ground.runLoad('http-check.ts', {
     urls: checked.map((path) => ({ url: `${url}/${path}`, file: join(tree, path) })),

@@ -1,6 +1,6 @@
-// `npm run bench -- WHAT [--json] [OPTION …]`: one benchmark, with Rackboot and its peers in the same run.
+// `npm run bench -- NAME [OPTION …] [NAME …] [--json]`: benchmarks in turn, each with Rackboot and its peers in the same run.
 //
-// Exit codes: 0 success; 1 a requirement is missing, or an answer was wrong; 2 the arguments are invalid.
+// Exit codes: 0 success; 1 a requirement is missing, or an answer was wrong, in one of them; 2 the arguments are invalid.
 
 import { loadavg } from 'node:os';
 import { errorText } from '../src/errors.ts';
@@ -16,6 +16,7 @@ import { isolationBenchmark } from './isolation.ts';
 import { pageBenchmark } from './page.ts';
 import { regionBenchmark } from './region.ts';
 import { startBenchmark } from './start.ts';
+import { stormBenchmark } from './storm.ts';
 import { tftpBenchmark } from './tftp.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -24,6 +25,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   dnsBenchmark,
   tftpBenchmark,
   httpBenchmark,
+  stormBenchmark,
   startBenchmark,
   imagesBenchmark,
   isolationBenchmark,
@@ -32,27 +34,55 @@ const BENCHMARKS: readonly Benchmark[] = [
   pageBenchmark,
 ];
 
+/** A benchmark and its own arguments. */
+interface Turn {
+  readonly benchmark: Benchmark;
+  readonly options: Set<string>;
+}
+
+/** Each name begins a turn, and the words after it are its options. Undefined: the arguments are invalid. */
+function turnsOf(words: readonly string[]): readonly Turn[] | undefined {
+  const turns: Turn[] = [];
+  for (const word of words) {
+    const benchmark = BENCHMARKS.find(({ what }) => what === word);
+    const turn = turns.at(-1);
+    if (benchmark !== undefined) turns.push({ benchmark, options: new Set() });
+    else if (turn !== undefined && hasOption(turn.benchmark, word)) turn.options.add(word);
+    else return undefined;
+  }
+  return turns.length === 0 ? undefined : turns;
+}
+
+const hasOption = ({ options = [] }: Benchmark, word: string): boolean =>
+  options.some((option) => (option.endsWith('=') ? word.startsWith(option) : word === option));
+
+/** @returns whether it succeeded */
+async function take({ benchmark, options }: Turn, json: boolean): Promise<boolean> {
+  const { what, notes, digest } = benchmark;
+  try {
+    const loadBefore = loadavg()[0] ?? 0;
+    const results = await benchmark.run(options);
+    const host = describeHost(loadBefore);
+    console.log(json ? JSON.stringify({ what, host, results }) : formatReport({ what, host, results, notes }));
+    if (!json && digest !== undefined) console.log(`\n${digest(results)}`);
+    if (!json) console.log();
+    return true;
+  } catch (error) {
+    console.error(`bench: ${what}: ${errorText(error)}`);
+    return false;
+  }
+}
+
 const words = process.argv.slice(2);
-const json = words.includes('--json');
-const [wanted, ...rest] = words.filter((word) => word !== '--json');
-const benchmark = BENCHMARKS.find(({ what }) => what === wanted);
-const isOption = (word: string): boolean =>
-  benchmark?.options?.some((option) => (option.endsWith('=') ? word.startsWith(option) : word === option)) ?? false;
-if (benchmark === undefined || !rest.every(isOption)) {
-  console.error(`usage: npm run bench -- ${BENCHMARKS.map(({ what }) => what).join('|')} [--json]`);
+const turns = turnsOf(words.filter((word) => word !== '--json'));
+if (turns === undefined) {
+  console.error(
+    `usage: npm run bench -- NAME [OPTION …] [NAME …] [--json]   NAME: ${BENCHMARKS.map(({ what }) => what).join(' ')}`,
+  );
   for (const { what, options = [] } of BENCHMARKS)
     if (options.length > 0) console.error(`       ${what} also takes ${options.join(' ')}`);
   process.exit(2);
 }
-try {
-  const loadBefore = loadavg()[0] ?? 0;
-  const results = await benchmark.run(new Set(rest));
-  const { what, notes } = benchmark;
-  const host = describeHost(loadBefore);
-  console.log(json ? JSON.stringify({ what, host, results }) : formatReport({ what, host, results, notes }));
-  if (!json && benchmark.digest !== undefined) console.log(`\n${benchmark.digest(results)}`);
-  process.exit(0);
-} catch (error) {
-  console.error(`bench: ${errorText(error)}`);
-  process.exit(1);
-}
+let isGood = true;
+for (const turn of turns) isGood = (await take(turn, words.includes('--json'))) && isGood;
+process.exit(isGood ? 0 : 1);
