@@ -8,6 +8,8 @@ import { RackError } from '../errors.ts';
 import { decodeModuleInfo, type ModuleInfo } from './kernel-module.ts';
 import { runProgram } from './program.ts';
 
+/** Debian compresses no kernel for RISC-V, and calls it `vmlinux`. */
+const IMAGE_NAMES = ['vmlinuz', 'vmlinux'] as const;
 const MODULE_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface KernelFiles {
@@ -32,7 +34,12 @@ export async function findKernel(unpacked: string): Promise<KernelFiles> {
       'the kernel package has no modules: use the linux-image package that contains them',
     );
   }
-  return { version, image: join(unpacked, 'boot', `vmlinuz-${version}`), modules: join(base, version) };
+  const boot = join(unpacked, 'boot');
+  const name = (await readdir(boot).catch(() => [])).find((file) =>
+    IMAGE_NAMES.some((begin) => file === `${begin}-${version}`),
+  );
+  if (name === undefined) throw new RackError('bad-argument', `the kernel package has no boot/vmlinuz-${version}`);
+  return { version, image: join(boot, name), modules: join(base, version) };
 }
 
 /** The first directory that exists; undefined: none does. */

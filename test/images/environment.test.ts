@@ -185,6 +185,14 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
       /has no modules/,
     ],
     [
+      'a kernel package without a kernel',
+      () => {
+        const files = { [`${DRIVERS}/net/mii.ko`]: '' };
+        return [makePackage(mkdtempSync(join(scratch, 'empty-')), { name: 'linux-image-empty', files }), busybox];
+      },
+      /has no boot\/vmlinuz-9\.9-test/,
+    ],
+    [
       'a module that is not an ELF file',
       () => {
         const files = { [`${DRIVERS}/ata/ahci.ko`]: 'text', 'boot/vmlinuz-9.9-test': '' };
@@ -203,6 +211,13 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
       await assert.rejects(build('refused', packages()), { message });
     });
   }
+
+  test('has the kernel that is not compressed, as on RISC-V', async () => {
+    const files = { 'boot/vmlinux-9.9-test': 'an uncompressed kernel', 'lib/modules/9.9-test/modules.builtin': '' };
+    const bare = makePackage(mkdtempSync(join(scratch, 'vmlinux-')), { name: 'linux-image-vmlinux', files });
+    const { files: built } = await build('vmlinux', [bare, busybox]);
+    assert.equal(built.get('linux')?.toString(), 'an uncompressed kernel');
+  });
 
   test('replaces an earlier one, but no files of a person and no link', async () => {
     const { published } = await build('own-files');
