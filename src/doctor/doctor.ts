@@ -14,6 +14,7 @@ import { errorText } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import { type Finding, type Tell, within } from './finding.ts';
+import { examineGrub } from './grub-check.ts';
 import { judgeHost, judgeListeners } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
 import { buildCommand, examineLoader } from './loader-check.ts';
@@ -139,6 +140,7 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
     for (const { check, ok, text, fix } of judgeListeners({ ...ports, strangers })) tell(check, ok, text, fix);
     tell('rackboot', false, `is not running, so there is nothing to query; run: ${start}`, start);
     examineImages(options, tell);
+    examineGrub(config, options.commands.config, tell);
     examineStore(config.boot.tree, options.commands.config, tell);
     return false;
   }

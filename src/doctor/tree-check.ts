@@ -39,7 +39,7 @@ interface ImagesOfTree {
 }
 
 /** The images that new machines boot, by architecture. */
-export function readImages(config: RackConfig, flags = ''): ImagesOfTree {
+export function readImages(config: Pick<RackConfig, 'boot'>, flags = ''): ImagesOfTree {
   let mayRead = true;
   const hasFile = (path: string): boolean => {
     try {
