@@ -11,6 +11,8 @@ export interface HttpEndpoint {
   readonly port: number;
   /** True if another program may have it: then the listener goes on without. */
   readonly optional?: boolean | undefined;
+  /** Over TLS. */
+  readonly secure?: boolean | undefined;
 }
 
 export interface BootConfig {
@@ -34,6 +36,8 @@ export interface BootConfig {
   readonly profiles?: readonly Profile[] | undefined;
   /** How long a menu with the offered profiles waits. 0 or `undefined`: there is no menu. */
   readonly menuSeconds?: number | undefined;
-  /** The endpoints of the boot HTTP listener. */
+  /** The endpoints of the boot HTTP listener without TLS. */
   readonly http: readonly HttpEndpoint[];
+  /** Those over TLS, for firmware that boots by HTTP; `undefined`: none. */
+  readonly https?: readonly HttpEndpoint[] | undefined;
 }

@@ -3,9 +3,10 @@
 // 1. A machine gets the rack's address in its own network, which it already talks to; another address only if the listener has none there.
 
 import { ANY, formatIpv4, type Ipv4 } from '../net/address.ts';
-import type { HttpEndpoint } from './config.ts';
+import type { BootConfig, HttpEndpoint } from './config.ts';
 
 const HTTP_PORT = 80;
+const HTTPS_PORT = 443;
 
 /**
  * The endpoint at `local`, the rack's address in the machine's network: bound to it or to every address.
@@ -15,7 +16,7 @@ const HTTP_PORT = 80;
 export function findEndpointAt(endpoints: readonly HttpEndpoint[], local: Ipv4): HttpEndpoint | undefined {
   const found =
     endpoints.find((endpoint) => endpoint.address === local) ?? endpoints.find((endpoint) => endpoint.address === ANY);
-  return found === undefined ? undefined : { address: local, port: found.port };
+  return found && { ...found, address: local };
 }
 
 /**
@@ -27,9 +28,17 @@ export function findEndpointFor(endpoints: readonly HttpEndpoint[], local: Ipv4)
   return findEndpointAt(endpoints, local) ?? endpoints.find((endpoint) => endpoint.address >>> 24 !== 127);
 }
 
-/** The same for firmware that loads by HTTP: at port 80 if possible, the port at which GRUB, which it may load, asks for the rest. */
-export function findHttpBootEndpoint(endpoints: readonly HttpEndpoint[], local: Ipv4): HttpEndpoint | undefined {
-  return answersOnPort80(endpoints, local) ? { address: local, port: HTTP_PORT } : findEndpointFor(endpoints, local);
+/**
+ * The same for firmware that loads by HTTP: over TLS if the site has it; else at port 80 if possible, the port at which GRUB, which it may
+ * load, asks for the rest.
+ */
+export function findHttpBootEndpoint(
+  { http, https = [] }: Pick<BootConfig, 'http' | 'https'>,
+  local: Ipv4,
+): HttpEndpoint | undefined {
+  const secure = findEndpointFor(https, local);
+  if (secure !== undefined) return secure;
+  return answersOnPort80(http, local) ? { address: local, port: HTTP_PORT } : findEndpointFor(http, local);
 }
 
 /** True if the listener answers at `local` on port 80, the only port that GRUB's HTTP supports. */
@@ -39,8 +48,8 @@ export function answersOnPort80(endpoints: readonly HttpEndpoint[], local: Ipv4)
   );
 }
 
-/** `http://a.b.c.d:port`, without the port when it is 80, without a final slash. */
-export function formatBaseUrl(endpoint: HttpEndpoint): string {
-  const port = endpoint.port === HTTP_PORT ? '' : `:${endpoint.port}`;
-  return `http://${formatIpv4(endpoint.address)}${port}`;
+/** `http://a.b.c.d:port`, or with `https`; without the port when it is the usual one, without a final slash. */
+export function formatBaseUrl({ address, port, secure = false }: HttpEndpoint): string {
+  const end = port === (secure ? HTTPS_PORT : HTTP_PORT) ? '' : `:${port}`;
+  return `${secure ? 'https' : 'http'}://${formatIpv4(address)}${end}`;
 }

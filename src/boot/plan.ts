@@ -5,7 +5,7 @@
 //   BIOS                 lpxelinux.0 by TFTP; with option 210 it continues by HTTP, else by TFTP (it needs ldlinux.c32 next to it)
 //   UEFI amd64           bootx64.efi by TFTP: shim, which loads grubx64.efi next to it
 //   UEFI arm64, i386     bootaa64.efi (then grubaa64.efi), bootia32.efi (then grubia32.efi)
-//   UEFI, HTTP boot      the same shim and GRUB, as a URL
+//   UEFI, HTTP boot      the same shim and GRUB, as a URL: https if the site has set boot.http.tls
 //   iPXE                 ipxe.cfg, a script, as a URL; by TFTP if there is no boot HTTP listener
 //   U-Boot               none: it asks the server for pxelinux.cfg/… itself
 //
@@ -119,7 +119,7 @@ function planFor(query: BootQuery, effects: QuirkEffects, config: BootConfig): B
   if (isUrl(name)) return { serverAddress, file: name, vendorClass, reason };
 
   const path = name.replace(/^\/+/, '');
-  const endpoint = (byHttp ? findHttpBootEndpoint : findEndpointFor)(config.http, serverAddress);
+  const endpoint = byHttp ? findHttpBootEndpoint(config, serverAddress) : findEndpointFor(config.http, serverAddress);
   if (byHttp && endpoint === undefined) return undefined;
   if ((byHttp || client.kind === 'ipxe') && endpoint !== undefined) {
     return { serverAddress, file: `${formatBaseUrl(endpoint)}/${path}`, vendorClass, reason };

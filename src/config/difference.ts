@@ -233,7 +233,7 @@ function listenersOf(config: RackConfig): ReadonlySet<string> {
         : [`DHCP boot server ${interfaceName} ${formatIpv4(serverAddress)}:${dhcp.proxyPort ?? PROXY_PORT}`],
     ),
     ...tftp.listen.map((address) => `TFTP ${formatIpv4(address)}:${tftp.listenPort}`),
-    ...http.listen.map(({ address, port }) => `HTTP ${formatIpv4(address)}:${port}`),
+    ...http.listen.map(({ address, port, secure }) => `${secure ? 'HTTPS' : 'HTTP'} ${formatIpv4(address)}:${port}`),
     ...dns.listen.map((address) => `DNS ${formatIpv4(address)}:${dns.listenPort}`),
     ...region.listen.map(({ host, port }) => `API ${host}:${port}`),
     ...(region.tls?.listen ?? []).map(({ host, port }) => `API over TLS ${host}:${port}`),

@@ -72,16 +72,21 @@ export function findHostOverlaps(
   return overlaps.map(({ index, message }) => problemAt([INTERFACES_KEY, index, 'network'], message, merge, file));
 }
 
-/** The problems that the files of region.tls have now. */
-export function findCertificateProblems({ region }: Pick<RackConfig, 'region'>): ConfigProblem[] {
-  if (region.tls === undefined) return [];
-  try {
-    readCertificatePair(region.tls);
-    return [];
-  } catch (error) {
-    if (!(error instanceof RackError)) throw error;
-    return [{ path: 'region.tls', line: undefined, message: error.message }];
-  }
+/** The problems that the files of region.tls and boot.http.tls have now. */
+export function findCertificateProblems({
+  region,
+  http,
+}: Pick<RackConfig, 'region'> & Partial<Pick<RackConfig, 'http'>>): ConfigProblem[] {
+  const settings = { 'region.tls': region.tls, 'boot.http.tls': http?.tls };
+  return Object.entries(settings).flatMap(([path, files]) => {
+    try {
+      if (files !== undefined) readCertificatePair(files);
+      return [];
+    } catch (error) {
+      if (!(error instanceof RackError)) throw error;
+      return [{ path, line: undefined, message: error.message }];
+    }
+  });
 }
 
 /** The problem that region.ca_file, with which a rack verifies a remote region, has now. */

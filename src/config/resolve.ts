@@ -11,7 +11,7 @@ import { parseName } from '../dns/name.ts';
 import { parseRdata } from '../dns/record-text.ts';
 import { isSelf } from '../dns/self-upstream.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
-import { ANY, formatIpv4, formatNetwork, ipv4, LOOPBACK, networksOverlap } from '../net/address.ts';
+import { ANY, formatIpv4, formatNetwork, ipv4, isLoopback, LOOPBACK, networksOverlap } from '../net/address.ts';
 import { LOG_ROOMS } from '../observe/log-levels.ts';
 import type { PreseedConfig } from '../region/preseed/request.ts';
 import type { TftpConfig } from '../tftp/config.ts';
@@ -29,6 +29,7 @@ const BOOT_HTTP_PORT = 5248;
 const METRICS_PORT = 5249;
 /** The port of MAAS's API in old instructions, and the only one that GRUB's HTTP knows. */
 const HTTP_PORT = 80;
+const HTTPS_PORT = 443;
 
 /** The place of a problem: keys and indexes from the top of the file. */
 export type ProblemPath = readonly (string | number)[];
@@ -61,6 +62,7 @@ export function resolveConfig(
   );
   const boot = written.boot;
   const http = boot.http.listen ?? defaultListeners(written, own);
+  const https = secureListeners(boot.http.tls, http, report);
   const place = resolveRegionPlace(written, own, (key, message) => report(['region', key], message));
   const unquotable = refuseKernelParams(boot.kernel_params);
   if (unquotable !== undefined) report(['boot', 'kernel_params'], kernelParamsText(unquotable));
@@ -81,8 +83,8 @@ export function resolveConfig(
     },
     tftp: resolveTftp(written, managed, own),
     dns,
-    boot: resolveBoot(written, http),
-    http: { listen: http, region: place.door },
+    boot: resolveBoot(written, http, https),
+    http: { listen: [...http, ...https], tls: boot.http.tls, region: place.door },
     uplink: place.uplink,
     region: {
       listen: place.listen,
@@ -125,6 +127,25 @@ function defaultListeners({ region }: WrittenConfig, own: readonly Ipv4[]): Rack
   return [...listen, ...everywhere.map((address) => ({ address, port: HTTP_PORT, optional: true }))];
 }
 
+/** The listeners of `boot.http.tls`; by default at the addresses of those without TLS, at HTTPS_PORT. */
+function secureListeners(
+  tls: WrittenConfig['boot']['http']['tls'],
+  plain: RackConfig['boot']['http'],
+  report: ReportProblem,
+): RackConfig['boot']['http'] {
+  if (tls === undefined) return [];
+  const addresses = unique(plain.map(({ address }) => address)).filter((address) => !isLoopback(address));
+  const listen = tls.listen ?? addresses.map((address) => ({ address, port: HTTPS_PORT }));
+  for (const { address, port } of listen) {
+    if (plain.some((one) => one.address === address && one.port === port))
+      report(
+        ['boot', 'http', 'tls'],
+        `listens at ${formatIpv4(address)}:${port}, as boot.http.listen does: give one of them another port`,
+      );
+  }
+  return listen.map((place) => ({ ...place, secure: true }));
+}
+
 /** Notes the names of servers that are asked for. The set is whole when everything that names a server is resolved. */
 function askedNames(knownAddresses: AddressesOf, report: ReportProblem) {
   const serverNames = new Set<string>();
@@ -141,6 +162,7 @@ function askedNames(knownAddresses: AddressesOf, report: ReportProblem) {
 function resolveBoot(
   { boot, enlistment, state_dir }: WrittenConfig,
   http: RackConfig['boot']['http'],
+  https: RackConfig['boot']['http'],
 ): RackConfig['boot'] {
   return {
     tree: boot.tree ?? join(state_dir, 'boot'),
@@ -156,6 +178,7 @@ function resolveBoot(
     profiles: boot.profiles,
     menuSeconds: boot.menu,
     http,
+    https,
   };
 }
 

@@ -239,6 +239,13 @@ const menu = z.union(
 const ENLIST_WITH =
   "environment (Rackboot's own), installer (Debian's, see rackboot images import-installer) or an imported system such as ubuntu/noble";
 
+/** A listener over TLS, besides one without. */
+const tls = z.strictObject({
+  cert: z.string().startsWith('/', { error: 'expected an absolute path' }),
+  key: z.string().startsWith('/', { error: 'expected an absolute path' }),
+  listen: z.array(endpoint).max(64).optional(),
+});
+
 const boot = z.strictObject({
   tree: z.string().min(1).optional(),
   loaders: loaders.default({}),
@@ -253,7 +260,7 @@ const boot = z.strictObject({
   copy_images: z.boolean().default(true),
   profiles: profileList.default([]),
   menu: menu.prefault('no'),
-  http: z.strictObject({ listen: z.array(endpoint).max(64).optional() }).default({}),
+  http: z.strictObject({ listen: z.array(endpoint).max(64).optional(), tls: tls.optional() }).default({}),
 });
 
 const enlistment = z.strictObject({
@@ -281,13 +288,7 @@ const region = z.strictObject({
   api_key_file: z.string().startsWith('/', { error: 'expected an absolute path' }).optional(),
   ca_file: z.string().startsWith('/', { error: 'expected an absolute path' }).optional(),
   listen: z.array(endpoint).max(64).optional(),
-  tls: z
-    .strictObject({
-      cert: z.string().startsWith('/', { error: 'expected an absolute path' }),
-      key: z.string().startsWith('/', { error: 'expected an absolute path' }),
-      listen: z.array(endpoint).max(64).optional(),
-    })
-    .optional(),
+  tls: tls.optional(),
   public_url: webUrl('a URL, such as http://rack.example:5240/MAAS').optional(),
   proxies: z.array(hostOrNetwork, HOSTS_PROBLEM).max(64).default([]),
   new_machines_max: z.number().int().min(1).max(1_000_000).default(1000),

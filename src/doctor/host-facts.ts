@@ -7,6 +7,7 @@ import { accessSync, constants, readFileSync, statfsSync } from 'node:fs';
 import type { RackConfig } from '../config/rack-config.ts';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
 import { seenStats } from '../files/seen-stats.ts';
+import { formatListenSetting } from '../http/config.ts';
 import { ANY, type Ipv4, isLoopback, parseIpv4 } from '../net/address.ts';
 import { findPortOwners } from '../net/port-owner.ts';
 import { readInterfaces } from '../net/present-interfaces.ts';
@@ -127,8 +128,8 @@ function wantedPorts(config: RackConfig): readonly WantedPort[] {
     for (const protocol of ['UDP', 'TCP'] as const)
       ports.push({ protocol, address, port: dns.listenPort, setting: 'dns.listen' });
   }
-  for (const { address, port, optional } of http.listen)
-    if (optional !== true) ports.push({ protocol: 'TCP', address, port, setting: 'boot.http.listen' });
+  for (const { address, port, optional, secure } of http.listen)
+    if (optional !== true) ports.push({ protocol: 'TCP', address, port, setting: formatListenSetting(secure) });
   return [...ports, ...metricsPorts(config), ...(config.uplink.mode === 'remote' ? [] : regionPorts(region))];
 }
 

@@ -45,7 +45,8 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
   const isUrl = file.includes('://');
   const check = isUrl ? `http ${file}` : `tftp ${file}`;
   const name = nameInTree(file, server, config);
-  if (isUrl && (name === undefined || !file.startsWith('http:'))) {
+  const ca = file.startsWith('https:') ? config.http.tls?.cert : undefined;
+  if (isUrl && (name === undefined || (ca === undefined && !file.startsWith('http:')))) {
     tell(check, 'note', 'is not on this rack; not loaded');
     return;
   }
@@ -60,7 +61,9 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
     return;
   }
   try {
-    const loaded = isUrl ? await probeHttp(file) : await probeTftp(formatIpv4(server), config.tftp.listenPort, file);
+    const loaded = isUrl
+      ? await probeHttp(file, ca)
+      : await probeTftp(formatIpv4(server), config.tftp.listenPort, file);
     if (sizeBytes === undefined) {
       tell(
         check,
@@ -86,7 +89,8 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
 
 /** The name of an offered file in the tree; undefined for a URL of another server. */
 function nameInTree(file: string, server: Ipv4, { http }: RackConfig): string | undefined {
-  const [, host, port = '80', path] = /^\w+:\/\/([^/:]+)(?::(\d+))?\/(.*)$/.exec(file) ?? [];
+  const [, scheme, host, written, path] = /^(\w+):\/\/([^/:]+)(?::(\d+))?\/(.*)$/.exec(file) ?? [];
+  const port = written ?? (scheme === 'https' ? '443' : '80');
   if (path === undefined) return file.includes('://') ? undefined : file;
   const isHere = host === formatIpv4(server) && http.listen.some((listener) => listener.port === Number(port));
   return isHere ? path : undefined;

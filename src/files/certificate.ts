@@ -7,6 +7,7 @@
 
 import { constants, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
+import type { Server as HttpsServer } from 'node:https';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from './read-fault.ts';
 
@@ -63,6 +64,13 @@ export const secureContextOf = ({ cert, key }: CertificatePair) => ({
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
 });
 
+const isSecure = (server: object): server is HttpsServer => 'setSecureContext' in server;
+
+/** Makes a server over TLS use this certificate for new connections; leaves another server as it is. */
+export function renewCertificate(server: object, pair: CertificatePair): void {
+  if (isSecure(server)) server.setSecureContext(secureContextOf(pair));
+}
+
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /**
@@ -108,8 +116,8 @@ function readPem(path: string): string {
     const code = osErrorCode(cause);
     const remedy =
       code === 'ENOENT'
-        ? 'put it there, or correct region.tls'
-        : 'give it to the user that runs Rackboot, see region.tls';
+        ? 'put it there, or correct the setting that names it'
+        : 'give it to the user that runs Rackboot';
     throw new RackError('certificate-unusable', `${path} cannot be read (${code ?? errorText(cause)}): ${remedy}`, {
       cause,
     });

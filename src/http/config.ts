@@ -1,5 +1,6 @@
 // The resolved settings of the boot HTTP listener.
 
+import type { CertificateFiles } from '../files/certificate.ts';
 import type { Ipv4 } from '../net/address.ts';
 
 export interface HttpConfig {
@@ -8,10 +9,17 @@ export interface HttpConfig {
     readonly address: Ipv4;
     readonly port: number;
     readonly optional?: boolean | undefined;
+    /** Over TLS, with the certificate of `tls`. */
+    readonly secure?: boolean | undefined;
   }[];
+  /** `undefined`: no listener is secure. */
+  readonly tls?: CertificateFiles | undefined;
   /** The region to which `/MAAS/` is passed on; `undefined` if it is answered with 503. */
   readonly region?: { readonly host: string; readonly port: number; readonly secure?: boolean | undefined } | undefined;
 }
+
+/** The setting that names a boot listener. */
+export const formatListenSetting = (secure = false): string => (secure ? 'boot.http.tls.listen' : 'boot.http.listen');
 
 /** The control socket's file name in the state directory. */
 export const CONTROL_SOCKET = 'rackboot.sock';

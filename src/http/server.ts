@@ -8,6 +8,7 @@ import type { RequestListener, Server } from 'node:http';
 import { isIP } from 'node:net';
 import { Counters } from '../counters.ts';
 import { RackError } from '../errors.ts';
+import { type CertificatePair, readCertificatePair, renewCertificate, secureContextOf } from '../files/certificate.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
 import { boundUnsentBytes } from '../net/linux/unsent-bytes.ts';
 import { REQUEST_MS_MAX } from '../net/shares/body-places.ts';
@@ -15,7 +16,7 @@ import { ConnectionShares } from '../net/shares/connection-shares.ts';
 import { JOINED } from '../net/shares/joined-request.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
 import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
-import type { HttpConfig } from './config.ts';
+import { formatListenSetting, type HttpConfig } from './config.ts';
 import { HTTP_COUNTERS, type HttpCounter, type HttpEvent, statusCounter } from './events.ts';
 import { type OpenRequest, type RegionEndpoint, RegionProxy } from './proxy.ts';
 
@@ -66,20 +67,23 @@ function opener(ca: string | undefined): OpenRequest {
   };
 }
 
-/** An HTTP server with this room's bounds. */
-export function makeServer(listener: RequestListener): Server {
-  const server = createServer(
-    {
-      requireHostHeader: false,
-      headersTimeout: HEADERS_MS_MAX,
-      requestTimeout: REQUEST_MS_MAX,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: 5000,
-      maxHeaderSize: HEADER_BYTES_MAX,
-      ...JOINED,
-    },
-    listener,
-  );
+/** An HTTP server with this room's bounds; with a certificate, over TLS. */
+export function makeServer(listener: RequestListener, pair?: CertificatePair): Server {
+  const options = {
+    requireHostHeader: false,
+    headersTimeout: HEADERS_MS_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: 5000,
+    maxHeaderSize: HEADER_BYTES_MAX,
+    ...JOINED,
+  };
+  const server =
+    pair === undefined
+      ? createServer(options, listener)
+      : process
+          .getBuiltinModule('node:https')
+          .createServer({ ...options, ...secureContextOf(pair), handshakeTimeout: HEADERS_MS_MAX }, listener);
   server.timeout = SILENCE_MS_MAX;
   return server;
 }
@@ -101,6 +105,7 @@ interface Listener {
   readonly wantedPort: number;
   readonly port: number;
   readonly server: Server;
+  readonly secure: boolean;
 }
 
 interface ForgoneListener {
@@ -128,6 +133,7 @@ export class BootHttpServer {
   readonly #closing = new Set<Server>();
   #region: RegionEndpoint | undefined;
   #configuring: Promise<void> = Promise.resolve();
+  #pair: CertificatePair | undefined;
 
   constructor(deps: BootHttpDeps) {
     this.#deps = deps;
@@ -164,8 +170,9 @@ export class BootHttpServer {
   /**
    * Listens on these addresses, but not on an optional one that another program has. If another listener
    * cannot be opened, all others are opened, none is closed, and the failure is thrown; another call tries the missing ones. An address
-   * that the host does not have yet is thrown too, but only after everything else was applied.
-   * @throws RackError `address-in-use`, `permission-denied`, `socket-refused`; if nothing else failed, `address-not-here`
+   * that the host does not have yet is thrown too, but only after everything else was applied. The files of the certificate are read
+   * again; open connections keep theirs.
+   * @throws RackError `certificate-unusable`; `address-in-use`, `permission-denied`, `socket-refused`; if nothing else failed, `address-not-here`
    */
   configure(config: HttpConfig): Promise<void> {
     const run = this.#configuring.then(() => this.#configure(config));
@@ -205,14 +212,17 @@ export class BootHttpServer {
 
   async #configure(config: HttpConfig): Promise<void> {
     this.#region = config.region;
-    const wants = ({ address, wantedPort }: Listener): boolean =>
-      config.listen.some((one) => one.address === address && one.port === wantedPort);
+    this.#readCertificate(config.tls);
+    const isOf = ({ address, port, secure = false }: HttpConfig['listen'][number], listener: Listener): boolean =>
+      listener.address === address && listener.wantedPort === port && listener.secure === secure;
+    const wants = (listener: Listener): boolean => config.listen.some((one) => isOf(one, listener));
     const failures: RackError[] = [];
     const forgone: ForgoneListener[] = [];
-    for (const { address, port, optional } of config.listen) {
-      if (this.#listeners.some((one) => one.address === address && one.wantedPort === port)) continue;
+    for (const place of config.listen) {
+      const { address, port, optional, secure = false } = place;
+      if (this.#listeners.some((one) => isOf(place, one))) continue;
       try {
-        this.#listeners.push(await this.#listen(address, port));
+        this.#listeners.push(await this.#listen(address, port, secure));
       } catch (error) {
         if (!(error instanceof RackError)) throw error;
         if (optional === true && FORGONE.has(error.code)) forgone.push({ address, port, error });
@@ -227,14 +237,21 @@ export class BootHttpServer {
     if (failures[0] !== undefined) throw failures[0];
   }
 
-  async #listen(address: Ipv4, port: number): Promise<Listener> {
-    const server = makeServer((request, response) => {
+  #readCertificate(tls: HttpConfig['tls']): void {
+    const pair = tls && readCertificatePair(tls);
+    this.#pair = pair;
+    if (pair !== undefined) for (const { server } of this.#listeners) renewCertificate(server, pair);
+  }
+
+  async #listen(address: Ipv4, port: number, secure: boolean): Promise<Listener> {
+    const serve: RequestListener = (request, response) => {
       response.on('close', () => {
         const status = response.headersSent ? statusCounter(response.statusCode) : undefined;
         if (status !== undefined) this.#counters.add(status);
       });
       this.#requests.handle(request, response);
-    });
+    };
+    const server = makeServer(serve, secure ? this.#pair : undefined);
     this.#connections.guard(server);
     server.on('clientError', (_error, socket) => {
       this.#counters.add('malformed');
@@ -244,7 +261,7 @@ export class BootHttpServer {
     try {
       await listen(server, { host: formatIpv4(address), port });
     } catch (error) {
-      throw socketErrorFrom(error, { address, port, protocol: 'TCP', setting: 'boot.http.listen' });
+      throw socketErrorFrom(error, { address, port, protocol: 'TCP', setting: formatListenSetting(secure) });
     }
     // An error of accept(2), such as too many open files, would end the process.
     server.on('error', () => this.#requests.refuseConnection(undefined, 'not-accepted'));
@@ -253,7 +270,7 @@ export class BootHttpServer {
     const actual = typeof bound === 'object' && bound !== null ? bound.port : port;
     const event: HttpEvent = { kind: 'http.listening', at: this.#deps.clock.now(), address, port: actual };
     this.#deps.publish(event);
-    return { address, wantedPort: port, port: actual, server };
+    return { address, wantedPort: port, port: actual, server, secure };
   }
 
   #closeGradually(server: Server): void {

@@ -61,6 +61,24 @@ const CASES: readonly [string, BootClient, Partial<BootConfig>, Expected][] = [
     { http: endpoints('10.20.0.1:5248', '10.20.0.1:80') },
     { file: 'http://10.20.0.1/bootx64.efi', vendorClass: 'HTTPClient' },
   ],
+  [
+    'HTTP boot loads over TLS where the site has a certificate, at any port',
+    UEFI_HTTP,
+    { http: endpoints('10.20.0.1:80'), https: [{ address: RACK, port: 8443, secure: true }] },
+    { file: 'https://10.20.0.1:8443/bootx64.efi', vendorClass: 'HTTPClient' },
+  ],
+  [
+    'the usual port of TLS is not in the URL',
+    ARM_HTTP,
+    { https: [{ address: RACK, port: 443, secure: true }] },
+    { file: 'https://10.20.0.1/bootaa64.efi' },
+  ],
+  [
+    'a certificate changes nothing for iPXE',
+    IPXE,
+    { https: [{ address: RACK, port: 443, secure: true }] },
+    { file: 'http://10.20.0.1:5248/ipxe.cfg' },
+  ],
   ['HTTP boot on ARM gets its own shim', ARM_HTTP, {}, { file: 'http://10.20.0.1:5248/bootaa64.efi' }],
   [
     'HTTP boot on ARM gets an iPXE named in boot.loaders',

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { Agent, request } from 'node:http';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { get } from 'node:https';
 import { createConnection, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
+import { TLSSocket } from 'node:tls';
+import { systemClock } from '../../src/clock.ts';
 import { ipv4 } from '../../src/net/address.ts';
 import { PIPELINED_MAX } from '../../src/net/shares/connection-shares.ts';
+import { makeAuthority } from '../support/authority.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { portOf } from '../support/listening-port.ts';
 import { printedRandom } from '../support/printed-random.ts';
@@ -338,6 +346,40 @@ test('a change of settings opens and closes only what changed', async () => {
   await assert.rejects(once(createConnection({ port: kept[0]?.port ?? 0, host: '127.0.0.1' }), 'connect'));
   await other.server.close();
   assert.deepEqual(other.server.listening, []);
+});
+
+test('a listener over TLS serves the same files whole, and a renewed certificate without closing', async () => {
+  const other = await openRig();
+  const long = randomBytes(1_000_000);
+  other.tree.files.set('long', long);
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-http-'));
+  const authority = makeAuthority(directory, systemClock.wallTimeMs());
+  const ca = readFileSync(authority.caFile);
+  const configure = (tls: { readonly cert: string; readonly key: string }) =>
+    other.server.configure({ listen: [{ address: LOOPBACK, port: 0, secure: true }], tls });
+  const load = async () => {
+    const { port } = other.server.listening[0] ?? assert.fail('no listener');
+    const answer = await new Promise<IncomingMessage>((resolve, reject) =>
+      get({ host: '127.0.0.1', port, path: '/long', ca, agent: false }, resolve).on('error', reject),
+    );
+    const { socket } = answer;
+    const name = socket instanceof TLSSocket ? socket.getPeerCertificate().subject.CN : undefined;
+    return { name, body: Buffer.concat(await Array.fromAsync(answer)) };
+  };
+  await configure(authority.issue('first'));
+  const [place] = other.server.listening;
+  const loaded = await load();
+  assert.equal(loaded.name, 'first');
+  assert.ok(loaded.body.equals(long));
+  await configure(authority.issue('second'));
+  assert.deepEqual(other.server.listening, [place]);
+  assert.equal((await load()).name, 'second');
+  await assert.rejects(configure({ cert: join(directory, 'none'), key: join(directory, 'none') }), {
+    code: 'certificate-unusable',
+  });
+  assert.equal((await load()).name, 'second', 'a refused certificate changes nothing');
+  await other.server.close();
+  rmSync(directory, { recursive: true });
 });
 
 test('an optional listener is left to the program that has its port, which is named, and taken once it is free', async () => {

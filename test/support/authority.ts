@@ -12,7 +12,7 @@ interface IssuedFiles {
 export interface Authority {
   /** The certificate that clients trust. */
   readonly caFile: string;
-  /** Signs a certificate for 127.0.0.1 and localhost, valid from `fromDays` to `untilDays` from now. */
+  /** Signs a certificate, valid from `fromDays` to `untilDays` from now. */
   issue(name: string, fromDays?: number, untilDays?: number): IssuedFiles;
 }
 
@@ -21,11 +21,23 @@ function moment(nowMs: number, days: number): string {
   return `${new Date(nowMs + days * 86_400_000).toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z`;
 }
 
+/** Of all its certificates. */
+interface AuthorityTerms {
+  /** Arguments of openssl for new keys. Default: P-256, which is fast. */
+  readonly newKey?: readonly string[];
+  /** The names that each certificate has. Default: those of loopback. */
+  readonly names?: string;
+}
+
+/** For clients that know no elliptic curves, such as EDK2. */
+export const RSA_KEY = ['-newkey', 'rsa:2048', '-nodes'] as const;
+
 /** Creates an authority with its files in `directory`. */
-export function makeAuthority(directory: string, nowMs: number): Authority {
+export function makeAuthority(directory: string, nowMs: number, terms: AuthorityTerms = {}): Authority {
   const openssl = (...args: string[]): void => void execFileSync('openssl', args, { cwd: directory, stdio: 'pipe' });
   const at = (name: string): string => join(directory, name);
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const { newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'] } = terms;
+  const { names = 'IP:127.0.0.1, DNS:localhost' } = terms;
   openssl('req', '-x509', ...newKey, '-subj', '/CN=An authority', '-days', '30', '-keyout', 'ca.key', '-out', 'ca.pem');
   writeFileSync(at('serial'), '01');
   writeFileSync(at('index'), '');
@@ -34,7 +46,7 @@ export function makeAuthority(directory: string, nowMs: number): Authority {
     [
       '[ca]\ndefault_ca = own\n[own]\ndatabase = index\nserial = serial\nnew_certs_dir = .\ncertificate = ca.pem\nprivate_key = ca.key',
       'default_md = sha256\npolicy = any\nx509_extensions = server\nunique_subject = no\n[any]\ncommonName = supplied',
-      '[server]\nsubjectAltName = IP:127.0.0.1, DNS:localhost\n',
+      `[server]\nsubjectAltName = ${names}\n`,
     ].join('\n'),
   );
   return {

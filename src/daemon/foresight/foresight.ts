@@ -294,7 +294,7 @@ class Explanation {
   #noLoader(local: Ipv4): void {
     const { code, vendorClass } = this.#client;
     const byHttp = vendorClass.startsWith('HTTPClient');
-    if (byHttp && findEndpointFor(this.#foresight.config.boot.http, local) === undefined) {
+    if (byHttp && findHttpBootEndpoint(this.#foresight.config.boot, local) === undefined) {
       this.#stop('loader', 'none: it boots by HTTP, and boot.http.listen has no address here', 'add one');
       return;
     }
@@ -303,8 +303,8 @@ class Explanation {
 
   #nameInTree(file: string, local: Ipv4): string | undefined {
     if (!file.includes('://')) return file;
-    const { http } = this.#foresight.config.boot;
-    const own = [findHttpBootEndpoint(http, local), findEndpointFor(http, local)];
+    const { boot } = this.#foresight.config;
+    const own = [findHttpBootEndpoint(boot, local), findEndpointFor(boot.http, local)];
     const base = own.map((one) => one && `${formatBaseUrl(one)}/`).find((one) => one && file.startsWith(one));
     return base === undefined ? undefined : file.slice(base.length);
   }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { joinFailures, RackError } from '../../errors.ts';
 import { readCertificatePair } from '../../files/certificate.ts';
+import { formatListenSetting } from '../../http/config.ts';
 import { formatIpv4, parseIpv4 } from '../../net/address.ts';
 import { socketErrorFrom } from '../../net/socket-error.ts';
 import type { RegionConfig } from '../../region/config.ts';
@@ -56,7 +57,7 @@ interface Door {
 export const doorsOf = ({ http, dns }: Pick<RackConfig, 'http' | 'dns'>): readonly Door[] => [
   ...http.listen
     .filter(({ optional }) => optional !== true)
-    .map(({ address, port }) => ({ host: formatIpv4(address), port, setting: 'boot.http.listen' })),
+    .map(({ address, port, secure }) => ({ host: formatIpv4(address), port, setting: formatListenSetting(secure) })),
   ...dns.listen.map((address) => ({ host: formatIpv4(address), port: dns.listenPort, setting: 'dns.listen' })),
 ];
 

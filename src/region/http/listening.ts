@@ -9,7 +9,6 @@
 //    requests of its boot listener (`RACK_SOCKET`).
 // 4. Open listeners use a renewed certificate for new connections; open connections continue.
 
-import type { Server as HttpsServer } from 'node:https';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { newUuid, type Timer } from '../../clock.ts';
@@ -19,7 +18,7 @@ import {
   type CertificatePair,
   certificateProblem,
   readCertificatePair,
-  secureContextOf,
+  renewCertificate,
 } from '../../files/certificate.ts';
 import type { RegionConfig } from '../config.ts';
 import { isAway } from '../records/rack.ts';
@@ -70,8 +69,6 @@ export interface RegionApi {
 }
 
 const formatEndpoint = (host: string, port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`;
-
-const isSecure = (server: object): server is HttpsServer => 'setSecureContext' in server;
 
 interface Door {
   readonly host: string;
@@ -222,9 +219,7 @@ export class ListeningApi implements RegionApi {
     if (tls === undefined) return;
     const pair = readCertificatePair(tls);
     this.#pair = pair;
-    for (const { server } of this.#apps.values()) {
-      if (isSecure(server)) server.setSecureContext(secureContextOf(pair));
-    }
+    for (const { server } of this.#apps.values()) renewCertificate(server, pair);
     this.#lookAtCertificate();
   }
 

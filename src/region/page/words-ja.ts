@@ -1378,6 +1378,12 @@ export const JAPANESE: Translation = {
         label: 'HTTPのアドレス',
         hint: 'ブートファイル用。既定: すべてのクラスターインターフェースのアドレスの5248と80。',
       },
+      'boot.http.tls.cert': {
+        label: '証明書のファイル',
+        hint: 'HTTPSブート用: 証明書と、その認証局に至る証明書。ファームウェアがこの認証局を信頼している必要があります。',
+      },
+      'boot.http.tls.key': { label: '秘密鍵のファイル', hint: 'HTTPSブート用: パスフレーズなし。' },
+      'boot.http.tls.listen': { label: 'HTTPSのアドレス', hint: 'ブートファイル用。既定: HTTPのアドレスの443。' },
       'enlistment.bmc_user': {
         label: 'BMCアカウントの作成',
         hint: 'エンリストするマシンは、後で電源を入れられるよう、自身のBMCにユーザーmaasを作成します。',

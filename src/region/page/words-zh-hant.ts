@@ -2016,6 +2016,12 @@ export const TRADITIONAL_CHINESE: Translation = {
         label: 'HTTP 位址',
         hint: '提供開機檔案。預設：每個叢集介面的位址，連接埠 5248 與 80。',
       },
+      'boot.http.tls.cert': {
+        label: '憑證檔',
+        hint: '用於 HTTPS 開機：憑證，以及通往其授權單位的憑證鏈；韌體必須信任該授權單位。',
+      },
+      'boot.http.tls.key': { label: '私密金鑰檔', hint: '用於 HTTPS 開機：不設通行密碼。' },
+      'boot.http.tls.listen': { label: 'HTTPS 位址', hint: '提供開機檔案。預設：HTTP 的位址，連接埠 443。' },
       'enlistment.bmc_user': {
         label: '建立 BMC 帳號',
         hint: '機器登錄時在自己的 BMC 建立使用者 maas，以便日後開啟電源。',

@@ -1173,6 +1173,15 @@ const SETTING_KEYS: Readonly<Record<string, { readonly label: string; readonly h
     label: 'Addresses of HTTP',
     hint: 'Of boot files. Default: the address of every cluster interface, at 5248 and 80.',
   },
+  'boot.http.tls.cert': {
+    label: 'File of the certificate',
+    hint: 'For HTTPS boot: the certificate and those that lead to its authority, which the firmware must trust.',
+  },
+  'boot.http.tls.key': { label: 'File of the private key', hint: 'For HTTPS boot: without a passphrase.' },
+  'boot.http.tls.listen': {
+    label: 'Addresses of HTTPS',
+    hint: 'Of boot files. Default: the addresses of HTTP, at 443.',
+  },
   'enlistment.bmc_user': {
     label: 'Make a BMC account',
     hint: 'A machine that enlists makes the user maas on its own BMC, so that it can be switched on later.',
