@@ -21,7 +21,8 @@ export type Firmware =
   | 'uefi-arm64'
   | 'uefi-http-arm64'
   | 'u-boot-arm64'
-  | 'u-boot-armhf';
+  | 'u-boot-armhf'
+  | 'u-boot-riscv64';
 
 export interface VirtualMachineSpec {
   readonly name: string;
@@ -49,6 +50,8 @@ interface Platform {
   /** Undefined for QEMU's own BIOS. */
   readonly flash?: { readonly code: string; readonly variables: string };
   readonly further?: readonly string[];
+  /** QEMU refuses to describe the hardware by SMBIOS. */
+  readonly hasNoSmbios?: boolean;
 }
 
 const OVMF = { code: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' };
@@ -95,6 +98,13 @@ const PLATFORMS: Readonly<Record<Firmware, Platform>> = {
   'uefi-http-arm64': { ...ARM64, further: HTTP_ONLY },
   'u-boot-arm64': uBoot('qemu-system-aarch64', 'cortex-a57', 'qemu_arm64'),
   'u-boot-armhf': uBoot('qemu-system-arm', 'cortex-a15', 'qemu_arm'),
+  // In supervisor mode, started by OpenSBI, which is QEMU's default BIOS there.
+  'u-boot-riscv64': {
+    program: 'qemu-system-riscv64',
+    packages: ['qemu-system-misc', 'opensbi', 'u-boot-qemu', 'iproute2'],
+    machine: ['-machine', 'virt', '-kernel', '/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin'],
+    hasNoSmbios: true,
+  },
 };
 
 /** The Debian packages that the lab's machine needs. */
@@ -157,7 +167,7 @@ export class VirtualMachine {
 
   #arguments(): string[] {
     const { spec } = this;
-    const { machine, flash, further = [] } = PLATFORMS[spec.firmware];
+    const { machine, flash, further = [], hasNoSmbios = false } = PLATFORMS[spec.firmware];
     // Quirk: QEMU's option ROM is iPXE under UEFI too, and runs first; without a ROM the firmware's own PXE runs.
     const nic = `${spec.nic},netdev=n0,mac=${spec.mac},bootindex=1${flash === undefined ? '' : ',romfile='}`;
     const drive = (unit: number, file: string): string[] => [
@@ -185,8 +195,7 @@ export class VirtualMachine {
       `file:${this.consolePath}`,
       '-uuid',
       spec.uuid,
-      '-smbios',
-      `type=1,serial=${spec.serial},uuid=${spec.uuid}`,
+      ...(hasNoSmbios ? [] : ['-smbios', `type=1,serial=${spec.serial},uuid=${spec.uuid}`]),
       ...(flash === undefined ? [] : [...drive(0, flash.code), ...drive(1, this.#variables)]),
       ...further,
       ...(spec.further ?? []),

@@ -57,6 +57,7 @@ testFirstBoots([
     boots: 3,
   }),
   machine('OVMF, HTTP boot at another port than 80, shim and GRUB', 'uefi-http', { loaders: OTHER_PORT }),
+  machine('OVMF with Secure Boot, HTTPS boot, shim and GRUB', 'uefi-http-secure', { https: 'trusted' }),
   machine('OVMF with Secure Boot, shim and GRUB', 'uefi-secure'),
   machine('OVMF, shim and GRUB: enlisted, known, switched off', 'uefi', { cpus: 2, boots: 3 }),
   ...BIOS,
@@ -76,6 +77,14 @@ testFirstBoots([machine('U-Boot, arm64', 'u-boot-arm64', { nic: 'e1000' })], {
 testFirstBoots([machine('U-Boot, armhf', 'u-boot-armhf', { nic: 'e1000' })], {
   content: 'armhf',
   needs: ['qemu-system-arm', U_BOOT],
+});
+testFirstBoots([machine('U-Boot, riscv64', 'u-boot-riscv64', { nic: 'e1000' })], {
+  content: 'riscv64',
+  needs: [
+    'qemu-system-riscv64',
+    '/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin',
+    '/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin',
+  ],
 });
 testFirstBoots(
   [

@@ -14,7 +14,9 @@ import { cachedBootTree, type TreeContent } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
 import { type Firmware, VirtualMachine, type VirtualMachineSpec } from '../../src/lab/virtual-machine.ts';
+import { makeAuthority, RSA_KEY } from './authority.ts';
 import { bootTreeNeeds } from './boot-tree-needs.ts';
+import { trustArguments } from './firmware-trust.ts';
 import { consoleOf } from './machine-console.ts';
 import { missing, type Need } from './needs.ts';
 import { type UBoot, uBootScriptDisk } from './u-boot-script.ts';
@@ -99,6 +101,8 @@ export interface BootCase {
   readonly diskBytes: number;
   /** boot.loaders of the configuration. */
   readonly loaders: string;
+  /** The rack has a certificate for HTTPS boot; `trusted`: the firmware trusts its authority. Default: none. */
+  readonly https?: 'trusted';
   /** A processor of 32 bits. Default: 64. */
   readonly qemu32?: boolean;
   /** Boot twice more: once as New, once as Broken. */
@@ -178,11 +182,14 @@ function boots(
       const config = join(directory, `rackboot-${index}.yaml`);
       const isInstaller = content.endsWith('-installer') || importInstaller !== undefined;
       const enlistWith = isInstaller ? ', enlist_with: installer' : '';
-      const text = configText(stateDir, tree, each, enlistWith, proxied);
+      const https = each.https === undefined ? undefined : secureBoot(directory);
+      const text = configText(stateDir, tree, each, `${enlistWith}${https?.boot ?? ''}`, proxied);
       writeFileSync(config, `${text}log: { levels: { net: debug } }\n`);
       const lines: LogLine[] = [];
       const daemon = await DaemonProcess.start({ config, namespace, onLine: (line) => lines.push(line) });
-      const machine = new VirtualMachine(specOf(each, index, directory), namespace);
+      const spec = specOf(each, index, directory);
+      const further = [...(spec.further ?? []), ...(https?.further ?? [])];
+      const machine = new VirtualMachine({ ...spec, further }, namespace);
       try {
         assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
         const enlisted = await theMachine(stateDir);
@@ -191,6 +198,7 @@ function boots(
         await checkVouched(stateDir, enlisted.system_id);
         await checkLease(stateDir, machine.spec.mac, proxied);
         await checkTrace(stateDir, machine.spec.mac, proxied ? 'dhcp.elsewhere' : 'dhcp.ack', isUBoot(each.firmware));
+        if (https !== undefined) checkLoadedSecurely(lines);
         checkNames(namespace.name, enlisted, await addressOf(stateDir, machine.spec.mac, proxied));
 
         if (each.boots === 3) await bootAgain(machine, stateDir, lines, enlisted.system_id);
@@ -200,6 +208,25 @@ function boots(
       }
     });
   });
+}
+
+/** A certificate of the rack, and firmware that trusts it. */
+function secureBoot(directory: string): { readonly boot: string; readonly further: readonly string[] } {
+  const authority = makeAuthority(directory, Date.now(), { newKey: RSA_KEY, names: 'IP:10.77.0.1' });
+  const { cert, key } = authority.issue('rack');
+  return {
+    boot: `, http: { tls: { cert: ${cert}, key: ${key} } }`,
+    further: trustArguments(authority.caFile, directory),
+  };
+}
+
+/** The firmware got no other URL of the loader than this, and loaded it. */
+function checkLoadedSecurely(lines: readonly LogLine[]): void {
+  const offered = lines.flatMap(({ event, client, file }) =>
+    event === 'dhcp.ack' && client === 'uefi-http' ? [String(file)] : [],
+  );
+  assert.match(offered[0] ?? '', /^https:\/\/10\.77\.0\.1\/boot\w+\.efi$/);
+  assert.ok(lines.some(({ event, file }) => event === 'http.file-sent' && /^\/boot\w+\.efi$/.test(String(file))));
 }
 
 /** QEMU's ROM is iPXE, which waits about 16 s for an IPv6 router on a network without one, unless the rack says that there is none. */
@@ -269,7 +296,7 @@ cluster_interfaces:
     router_ip: 10.77.0.1
 ${(proxied ? PROXY_LINES : RANGE_LINES).join('\n')}
 dns: { upstream: [192.0.2.53] }
-boot: { tree: ${tree}, loaders: ${each.loaders}, kernel_params: "console=${serial},115200"${boot} }
+boot: { tree: ${tree}, release: ${each.firmware.endsWith('riscv64') ? 'trixie' : 'bookworm'}, loaders: ${each.loaders}, kernel_params: "console=${serial},115200"${boot} }
 `;
 }
 
@@ -317,7 +344,7 @@ export async function theMachine(stateDir: string) {
 }
 
 const architectureOf = ({ firmware, qemu32 }: BootCase): string =>
-  qemu32 === true ? 'i386' : (/arm\w+$/.exec(firmware)?.[0] ?? 'amd64');
+  qemu32 === true ? 'i386' : (/(?:arm|riscv)\w+$/.exec(firmware)?.[0] ?? 'amd64');
 
 function checkFacts(machine: Awaited<ReturnType<typeof theMachine>>, each: BootCase, spec: VirtualMachineSpec): void {
   assert.equal(machine.status_name, 'New');

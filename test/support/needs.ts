@@ -62,6 +62,7 @@ const PACKAGES = {
   'qemu-img': 'qemu-utils',
   'qemu-system-aarch64': 'qemu-system-arm',
   'qemu-system-arm': 'qemu-system-arm',
+  'qemu-system-riscv64': 'qemu-system-misc',
   'qemu-system-x86_64': 'qemu-system-x86',
   script: 'bsdutils',
   sfdisk: 'fdisk',
@@ -101,6 +102,8 @@ const FILES = {
   '/usr/lib/ipxe/qemu/pxe-virtio.rom': 'ipxe-qemu',
   '/usr/lib/ipxe/undionly.kpxe': 'ipxe',
   '/usr/lib/postgresql': 'postgresql',
+  '/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin': 'opensbi',
+  '/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin': 'u-boot-qemu',
   '/usr/lib/u-boot/qemu_arm64/u-boot.bin': 'u-boot-qemu',
   '/usr/share/doc/libfaketime': 'libfaketime',
 } as const satisfies Readonly<Record<string, string>>;

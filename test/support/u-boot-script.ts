@@ -13,8 +13,8 @@ const HEADER_BYTES = 64;
 /** IH_OS_LINUX, and IH_TYPE_SCRIPT. */
 const LINUX = 5;
 const SCRIPT_TYPE = 6;
-/** IH_ARCH_ARM and IH_ARCH_ARM64. */
-const ARCHITECTURES = { 'u-boot-armhf': 2, 'u-boot-arm64': 22 } as const;
+/** IH_ARCH_ARM, IH_ARCH_ARM64 and IH_ARCH_RISCV. */
+const ARCHITECTURES = { 'u-boot-armhf': 2, 'u-boot-arm64': 22, 'u-boot-riscv64': 26 } as const;
 
 export type UBoot = keyof typeof ARCHITECTURES;
 
