@@ -25,7 +25,7 @@ import {
   parseKernelParams,
 } from './kernel-line.ts';
 import { preseedSecret } from './preseed-secret.ts';
-import { findProfile, fitsArchitecture, isAtWork } from './profile.ts';
+import { findProfile, fitsArchitecture, isAtWork, titleOf } from './profile.ts';
 import { decideProfile } from './profile-step.ts';
 import type { BootStep, Decision, MenuEntry, StepContext, StepQuery } from './step.ts';
 
@@ -42,7 +42,7 @@ export function decideStep(query: StepQuery, context: StepContext): Decision {
   const profile = findProfile(profiles, { machine, macs, architecture });
   const decision = profile === undefined ? decideOwnStep(query, context) : decideProfile(profile, query, context);
   const offered = menuSeconds === 0 ? [] : profiles.filter((one) => one.offered && fitsArchitecture(one, architecture));
-  const choices = offered.flatMap((one) => menuEntry(one.title, decideProfile(one, query, context).step));
+  const choices = offered.flatMap((one) => menuEntry(titleOf(one), decideProfile(one, query, context).step));
   if (choices.length === 0) return decision;
   const entries = [...menuEntry(decision.title, decision.step), ...choices];
   return { ...decision, step: { kind: 'menu', seconds: menuSeconds, entries } };

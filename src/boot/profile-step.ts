@@ -4,11 +4,12 @@ import { unreachable } from '../errors.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
 import { parseKernelParams } from './kernel-line.ts';
 import { isUrl } from './paths.ts';
-import { fillTemplate, type Profile, type ProfileValues } from './profile.ts';
+import { fillTemplate, type Profile, type ProfileValues, parseProfileInitrd, titleOf } from './profile.ts';
 import type { BootStep, Decision, StepContext, StepQuery } from './step.ts';
 
 export function decideProfile(profile: Profile, query: StepQuery, context: StepContext): Decision {
-  const { name, title } = profile;
+  const { name } = profile;
+  const title = titleOf(profile);
   const who = query.machine?.hostname ?? 'unknown machine';
   const stop = (purpose: string, lines: readonly string[]): Decision => ({
     step: { kind: 'explain', lines },
@@ -18,8 +19,7 @@ export function decideProfile(profile: Profile, query: StepQuery, context: StepC
   const missing = filesOf(profile).find((file) => !isUrl(file) && !context.hasFile(file));
   if (missing !== undefined)
     return stop('profile-file-missing', [`the profile ${name} needs ${missing}.`, 'Put it into the boot tree.']);
-  const text = profile.kind === 'kernel' ? profile.arguments : profile.kind === 'ipxe' ? profile.script : '';
-  const filled = fillTemplate(text, valuesOf(query));
+  const filled = fillTemplate(profile.kind === 'ipxe' ? profile.script : profile.arguments, valuesOf(query));
   if (!filled.ok)
     return stop('profile-value-missing', [
       `the profile ${name} needs {${filled.missing}}, which this machine lacks.`,
@@ -31,10 +31,10 @@ export function decideProfile(profile: Profile, query: StepQuery, context: StepC
   return { step, purpose: `profile:${name}`, title: `${who}: ${title}` };
 }
 
-function filesOf(profile: Profile): readonly string[] {
-  if (profile.kind === 'ipxe') return [];
-  return profile.kind === 'kernel' ? [profile.file, ...profile.initrds.map(({ file }) => file)] : [profile.file];
-}
+const initrdsOf = ({ initrds }: Profile) => initrds.flatMap((text) => parseProfileInitrd(text) ?? []);
+
+const filesOf = (profile: Profile): readonly string[] =>
+  profile.kind === 'ipxe' ? [] : [profile.file, ...initrdsOf(profile).map(({ file }) => file)];
 
 function valuesOf({ machine, mac, address, baseUrl }: StepQuery): ProfileValues {
   return {
@@ -50,20 +50,20 @@ function valuesOf({ machine, mac, address, baseUrl }: StepQuery): ProfileValues 
 
 /** `undefined` if the arguments are none. */
 function stepOf(profile: Profile, text: string): BootStep | undefined {
-  switch (profile.kind) {
+  const { kind, file } = profile;
+  switch (kind) {
     case 'kernel': {
       const params = parseKernelParams(text);
-      const { file: kernel, initrds } = profile;
-      return params.ok ? { kind: 'kernel', kernel, initrds, words: params.words } : undefined;
+      return params.ok ? { kind, kernel: file, initrds: initrdsOf(profile), words: params.words } : undefined;
     }
     case 'ipxe':
       return { kind: 'script', lines: scriptLines(text) };
     case 'iso':
     case 'disk':
     case 'efi':
-      return { kind: 'image', form: profile.kind, file: profile.file };
+      return { kind: 'image', form: kind, file };
     default:
-      return unreachable(profile);
+      return unreachable(kind);
   }
 }
 

@@ -25,20 +25,8 @@ interface ProfileInitrd {
   readonly name?: string | undefined;
 }
 
-type ProfileBoot =
-  | {
-      readonly kind: 'kernel';
-      readonly file: string;
-      readonly initrds: readonly ProfileInitrd[];
-      /** With placeholders. */
-      readonly arguments: string;
-    }
-  | { readonly kind: 'iso' | 'disk' | 'efi'; readonly file: string }
-  /** `script`: with placeholders. */
-  | { readonly kind: 'ipxe'; readonly script: string };
-
 /** For which machines a profile is. */
-export interface ProfileTargets {
+interface ProfileTargets {
   readonly name: string;
   /** Only machines of this architecture boot it; `undefined`: all. */
   readonly architecture?: string | undefined;
@@ -52,13 +40,23 @@ export interface ProfileTargets {
   readonly except: readonly string[];
 }
 
-export type Profile = ProfileBoot &
-  ProfileTargets & {
-    /** For people, on the screen too. */
-    readonly title: string;
-    /** True: the menu shows it. */
-    readonly offered: boolean;
-  };
+/** As it is written and stored. A field that the kind has no use for is empty. */
+export interface Profile extends ProfileTargets {
+  /** For people, on the screen too; empty: the name. */
+  readonly title: string;
+  readonly kind: (typeof PROFILE_KINDS)[number];
+  readonly file: string;
+  /** Of a kernel, as `parseProfileInitrd` reads them. */
+  readonly initrds: readonly string[];
+  /** Of a kernel, with placeholders. */
+  readonly arguments: string;
+  /** With placeholders. */
+  readonly script: string;
+  /** True: the menu shows it. */
+  readonly offered: boolean;
+}
+
+export const titleOf = ({ title, name }: Pick<Profile, 'title' | 'name'>): string => (title === '' ? name : title);
 
 /** Of one rack. Each boot is compared with all of them. */
 export const PROFILES_MAX = 256;

@@ -33,17 +33,18 @@ const title = z
   .string()
   .max(PROFILE_TITLE_MAX)
   .regex(/^[ -~]*$/, { error: 'expected printable ASCII, because firmware shows it' });
+const initrd = textual(INITRDS, (text) => (parseProfileInitrd(text) === undefined ? undefined : text));
 const areaName = textual('a name', (text) => (/^[\w .-]{1,256}$/.test(text) ? text : undefined));
 const names = <T extends z.ZodType>(one: T) => z.array(one).max(NAMES_MAX).default([]);
 const machines = names(textual('a system id, a host name or a hardware address', parseMachineName));
 
-const writtenProfile = z
+export const profile = z
   .strictObject({
     name: profileName,
-    title: title.optional(),
+    title: title.default(''),
     kind: z.enum(PROFILE_KINDS, { error: `expected one of ${PROFILE_KINDS.join(', ')}` }).default('kernel'),
-    file: textual(FILE, parseBootFile).optional(),
-    initrds: z.array(textual(INITRDS, parseProfileInitrd)).max(PROFILE_INITRDS_MAX).default([]),
+    file: textual(FILE, parseBootFile).default(''),
+    initrds: z.array(initrd).max(PROFILE_INITRDS_MAX).default([]),
     arguments: z.string().default(''),
     script: z
       .string()
@@ -64,34 +65,14 @@ const writtenProfile = z
     for (const [path, message] of problemsOf(written)) {
       context.issues.push({ code: 'custom', message, path: [path], input: written });
     }
-  })
-  .transform(({ kind, file = '', initrds, arguments: template, script, ...rest }): Profile => {
-    const common = { ...rest, title: rest.title === undefined || rest.title === '' ? rest.name : rest.title };
-    switch (kind) {
-      case 'kernel':
-        return { ...common, kind, file, initrds, arguments: template };
-      case 'ipxe':
-        return { ...common, kind, script };
-      default:
-        return { ...common, kind, file };
-    }
   });
 
-interface Written {
-  readonly kind: Profile['kind'];
-  readonly file?: string | undefined;
-  readonly initrds: readonly unknown[];
-  readonly arguments: string;
-  readonly script: string;
-  readonly unknown: boolean;
-}
-
 /** What does not fit together, by key. */
-function* problemsOf(written: Written): Generator<readonly [string, string]> {
+function* problemsOf(written: Profile): Generator<readonly [string, string]> {
   const { kind, file, initrds, arguments: template, script, unknown } = written;
   if (kind === 'ipxe' && script === '') yield ['script', 'is missing: the kind ipxe is the text of a script'];
-  if (kind === 'ipxe' && file !== undefined) yield ['file', 'has no effect with the kind ipxe: remove it'];
-  if (kind !== 'ipxe' && file === undefined) yield ['file', `is missing: expected ${FILE}`];
+  if (kind === 'ipxe' && file !== '') yield ['file', 'has no effect with the kind ipxe: remove it'];
+  if (kind !== 'ipxe' && file === '') yield ['file', `is missing: expected ${FILE}`];
   if (kind !== 'ipxe' && script !== '') yield ['script', `has no effect with the kind ${kind}: remove it`];
   if (kind !== 'kernel' && initrds.length > 0) yield ['initrds', `has no effect with the kind ${kind}: remove it`];
   if (kind !== 'kernel' && template !== '') yield ['arguments', `has no effect with the kind ${kind}: remove it`];
@@ -111,7 +92,7 @@ const strangerText = (name: string): string =>
 
 /** `boot.profiles`. */
 export const profileList = z
-  .array(writtenProfile)
+  .array(profile)
   .max(PROFILES_MAX)
   .superRefine((profiles, context) => {
     const known = new Set<string>();

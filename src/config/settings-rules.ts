@@ -10,6 +10,7 @@ import { findHostOverlaps, type HostAddresses } from './host-check.ts';
 import { findKeyRule } from './keys.ts';
 import { mergeSettings, pinnedKeys } from './merge.ts';
 import { nearestKey } from './nearest-key.ts';
+import { profile } from './profile-list.ts';
 import { resolveFile, type UsableConfig } from './resolve-file.ts';
 import { settingShapes } from './setting-shapes.ts';
 import { clusterInterfaceFields, writtenConfigSchema } from './written.ts';
@@ -39,6 +40,7 @@ export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRul
     return next.ok ? findBootStops(next.config.boot, former.ok ? former.config.boot : undefined) : [];
   },
   valueOf: (key, file, stored) => valueOrDefault(key, mergeSettings(file, stored).merged),
+  profilesIn: (value) => (Array.isArray(value) ? value : []).flatMap((entry) => profile.safeParse(entry).data ?? []),
   interfacesOf: (file, stored) => interfacesOf(mergeSettings(file, stored).merged).filter(isSettings),
 });
 

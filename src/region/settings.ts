@@ -10,6 +10,7 @@
 // 3. A cluster interface belongs to one rack and is keyed by its name. The region's own keys go to the rack of its process. Every other key
 //    applies to all racks.
 
+import type { Profile } from '../boot/profile.ts';
 import type { Clock } from '../clock.ts';
 import {
   findSetting,
@@ -93,6 +94,8 @@ export interface SettingsRules {
   valueOf(key: string, file: Settings, stored: Settings): SettingValue | undefined;
   /** The cluster interfaces in force, in the form of the configuration file. */
   interfacesOf(file: Settings, stored: Settings): readonly Settings[];
+  /** The profiles in a value of `boot.profiles`, without those that no rack could boot. */
+  profilesIn(value: SettingValue | undefined): readonly Profile[];
 }
 
 /** The rules of a region that owns no settings. */
@@ -108,6 +111,7 @@ export const NO_RULES: SettingsRules = {
   bootStopsOf: () => [],
   valueOf: () => undefined,
   interfacesOf: () => [],
+  profilesIn: () => [],
 };
 
 export interface SettingEdit {
@@ -126,7 +130,7 @@ export interface SettingEdit {
 }
 
 /** Reads the settings in force. */
-export type SettingsReader = Pick<RegionSettings, 'valueOf' | 'interfacesOf' | 'pinnedBy'>;
+export type SettingsReader = Pick<RegionSettings, 'rules' | 'valueOf' | 'interfacesOf' | 'pinnedBy'>;
 
 interface SettingsParts {
   readonly store: RegionStore;
@@ -182,6 +186,7 @@ export class RegionSettings {
   #readerOf(list: readonly StoredSetting[]): SettingsReader {
     const own = this.#parts.ownRack()?.uuid;
     return {
+      rules: this.rules,
       valueOf: (key) => this.rules.valueOf(key, this.#fileOf(undefined), this.#settingsFor(own ?? '', list)),
       interfacesOf: (rack) => {
         const listed = this.rules.interfacesOf(this.#fileOf(rack), this.#settingsFor(rack, list));

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
-import type { Profile } from '../../src/boot/profile.ts';
+import { type Profile, parseProfileInitrd } from '../../src/boot/profile.ts';
 import { profileList } from '../../src/config/profile-list.ts';
 import { assetContext, MACS, machine, PEER } from '../boot/rack.ts';
 import { withAskedApi } from '../region/asked-api.ts';
@@ -35,10 +35,10 @@ const PATHS = {
   ipxe: 'ipxe.cfg-52-54-00-00-00-0d',
 };
 
-const filesOf = (profile: Profile): readonly string[] => {
-  if (profile.kind === 'ipxe') return [];
-  return [profile.file, ...(profile.kind === 'kernel' ? profile.initrds.map(({ file }) => file) : [])];
-};
+const filesOf = ({ file, initrds }: Profile): readonly string[] => [
+  file,
+  ...initrds.map((text) => parseProfileInitrd(text)?.file ?? text),
+];
 
 test('the document has an example of everything that it promises', () => {
   const names = WRITTEN.map(({ name }) => name);

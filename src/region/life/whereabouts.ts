@@ -1,13 +1,21 @@
-// The racks, the addresses and the domain of a machine, as shown to people.
+// The racks, the addresses, the domain and the profile of a machine, as shown to people.
 //
 // 1. People see a machine's last address until a rack reports the end of its lease; one of a static range, only while it is allocated to
 //    the machine. The store keeps it: it shows the machine's network.
 // 2. Only this file decides which addresses are shown.
 
 import { createHash } from 'node:crypto';
+import type { Profile } from '../../boot/profile.ts';
 import type { Ipv4 } from '../../net/address.ts';
 import type { NetworkView } from '../networks/network-view.ts';
 import type { Networks } from '../networks/networks.ts';
+import {
+  type BoundProfile,
+  currentProfiles,
+  PROFILES_KEY,
+  type ProfileSettings,
+  profileOf,
+} from '../racks/profiles.ts';
 import type { Racks } from '../racks/racks.ts';
 import { type Area, type AreaKind, DEFAULT_DESCRIPTION_KEYS, defaultArea } from '../records/area.ts';
 import { numberOf } from '../records/digest.ts';
@@ -23,6 +31,8 @@ export interface Whereabouts {
   readonly networks: NetworkView;
   domainOf(name: string): KnownDomain;
   defaultArea(kind: AreaKind): Area;
+  /** `undefined`: it boots what its life asks for. */
+  profileOf(machine: Machine): BoundProfile | undefined;
 }
 
 interface KnownDomain {
@@ -65,7 +75,7 @@ export function domainIds(byDefault: string, further: unknown): ReadonlyMap<stri
 interface Places {
   readonly racks: Pick<Racks, 'list' | 'homes'>;
   readonly networks: Pick<Networks, 'known'>;
-  readonly settings: { valueOf(key: string): unknown };
+  readonly settings: ProfileSettings;
   config(): { readonly domain: string };
 }
 
@@ -78,6 +88,7 @@ const domainSettings = (region: Pick<Places, 'settings' | 'config'>): readonly u
 const shownSettings = (region: Pick<Places, 'settings' | 'config'>): readonly unknown[] => [
   ...domainSettings(region),
   ...Object.values(DEFAULT_DESCRIPTION_KEYS).map((key) => region.settings.valueOf(key)),
+  region.settings.valueOf(PROFILES_KEY),
 ];
 
 /**
@@ -110,6 +121,7 @@ export function whereabouts(places: Places): Whereabouts {
   const networks = places.networks.known;
   const domains = new Map<string, KnownDomain>();
   const areas = new Map<AreaKind, Area>();
+  let profiles: readonly Profile[] | undefined;
   return {
     racksOf: ({ home }) => racks.homes.racksAt(home, all),
     addressesOf: ({ addresses, interfaces }) => {
@@ -130,6 +142,10 @@ export function whereabouts(places: Places): Whereabouts {
       const area = areas.get(kind) ?? defaultArea(places.settings, kind);
       areas.set(kind, area);
       return area;
+    },
+    profileOf(machine) {
+      profiles ??= currentProfiles(places.settings);
+      return profileOf(profiles, machine);
     },
   };
 }

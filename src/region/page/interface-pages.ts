@@ -20,7 +20,7 @@ import {
   rangesOverlap,
 } from '../../net/address.ts';
 import { isRefusal, type Refusal, refuseField } from '../api/call/answer.ts';
-import { withoutKey } from '../api/racks/interface-operations.ts';
+import { withoutKey } from '../api/call/revised-settings.ts';
 import { type NetworkView, type SubnetView, subnetWithId } from '../networks/network-view.ts';
 import { networkIn } from '../racks/cluster-interface.ts';
 import type { Rack } from '../records/rack.ts';

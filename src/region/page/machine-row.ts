@@ -15,6 +15,7 @@ import { sectionPath } from './machine-frame.ts';
 import { type Column, LIST_PATH } from './machine-query.ts';
 import { cell } from './parts.ts';
 import { driverName, powerOf, powerPill, powerTaskText } from './power-part.ts';
+import { profileNote } from './profile-pages.ts';
 import {
   cellText,
   disksText,
@@ -37,7 +38,7 @@ const PAGE_MACS = 2;
 /** The id of the form of actions on many, to which the ticks of all rows belong. */
 export const MANY_FORM = 'many-form';
 
-function stateCell(machine: Machine, boot: BootVerdict | undefined) {
+function stateCell(view: View, machine: Machine, boot: BootVerdict | undefined, where: Whereabouts) {
   const { status } = machine;
   const reason = asSentence(remarkText(machine.statusReason));
   const text = isProblem(status)
@@ -51,7 +52,7 @@ function stateCell(machine: Machine, boot: BootVerdict | undefined) {
           : status === 'deployed'
             ? nothing // How it became Deployed is on its own page.
             : cellText(reason, 'small');
-  return html`${statusPill(status)}${text}`;
+  return html`${statusPill(status)}${text}${profileNote(view, machine, where)}`;
 }
 
 function networkCell(machine: Machine, where: Whereabouts) {
@@ -137,7 +138,7 @@ function cellOf(view: View, machine: Machine, { event, boot }: RowFindings, { wh
   const label = words.machines.columns[column];
   switch (column) {
     case 'state':
-      return cell(label, stateCell(machine, boot), 'state');
+      return cell(label, stateCell(view, machine, boot, where), 'state');
     case 'owner':
       return cell(label, ownerCell(machine), machine.owner === undefined ? 'nearer' : 'owner');
     case 'network':

@@ -1,7 +1,8 @@
 // The profiles, made of their operations, and what the page of a machine that boots one says of it.
 
+import { titleOf } from '../../boot/profile.ts';
 import { type Html, html, nothing } from '../../html.ts';
-import { currentProfiles, profileOf } from '../racks/profiles.ts';
+import { type Whereabouts, whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
 import { formOf, hiddenField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
@@ -48,19 +49,35 @@ export const PROFILE_PAGES: readonly PageDefinition[] = objectPages({
   deletion: () => ({ text: words.profiles.loss }),
 });
 
+/** The way back to its life, for those who may take it. */
+const leaveForm = (view: View, { systemId }: Machine, isInline = false): Html =>
+  mayCall(view.viewer, LEAVE_PROFILE)
+    ? formOf(view, {
+        to: machinePath(systemId),
+        body: hiddenField('do', 'leave-profile'),
+        submit: words.profiles.leave,
+        tone: isInline ? 'plain' : 'primary',
+        isInline,
+      })
+    : nothing;
+
 /** What a machine boots instead of what its life asks for, with the way back; nothing if it boots no profile. */
 export function renderProfile(view: View, machine: Machine): Html {
-  const { settings } = view.region;
-  const bound = currentProfiles(settings).length === 0 ? undefined : profileOf(settings, machine);
+  const bound = whereabouts(view.region).profileOf(machine);
   if (bound === undefined) return nothing;
-  const { name, title } = bound.profile;
-  const link = html`<a href="${pathBelow(PATH, name)}">${title === '' ? name : title}</a>`;
-  const leave = mayCall(view.viewer, LEAVE_PROFILE)
-    ? formOf(view, { body: hiddenField('do', 'leave-profile'), submit: words.profiles.leave })
-    : nothing;
+  const { name } = bound.profile;
+  const link = html`<a href="${pathBelow(PATH, name)}">${titleOf(bound.profile)}</a>`;
   return html`<div class="alert blue"><b>${words.profiles.boots(name)}</b>${link}. ${words.profiles.instead} ${
     bound.isWaiting ? words.profiles.afterWork : nothing
-  }${leave}</div>`;
+  }${leaveForm(view, machine)}</div>`;
+}
+
+/** The same in a row of the list of machines. */
+export function profileNote(view: View, machine: Machine, where: Whereabouts): Html {
+  const bound = where.profileOf(machine);
+  if (bound === undefined) return nothing;
+  const { name } = bound.profile;
+  return html`<div class="small"><a href="${pathBelow(PATH, name)}">${words.profiles.boots(name)}</a></div>${leaveForm(view, machine, true)}`;
 }
 
 export const leaveProfile = (view: View, { systemId, hostname }: Machine) =>

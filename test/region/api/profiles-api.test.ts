@@ -120,6 +120,47 @@ test('a machine boots a profile by name, leaves that of its tag, and is then dep
     assert.deepEqual((await sent(place))[0]?.except, []);
   }));
 
+test('a machine that boots a profile says so, and is allocated only by its name', () =>
+  withAskedApi(async ({ ask, place }) => {
+    const systemId = await machineIn(place);
+    const shown = async () => {
+      const one = (await ask('GET', `2.0/machines/${systemId}/`)).json;
+      const [listed] = (await ask('GET', '2.0/machines/')).json;
+      return [one.boot_profile, listed.boot_profile];
+    };
+    const allocated = async (given: object) => (await ask('POST', '2.0/machines/?op=allocate', { ...given })).status;
+    assert.deepEqual(await shown(), ['', '']);
+    await assertStatus(ask('POST', '2.0/profiles/', { name: 'live', file: 'x', pools: 'default' }), 200);
+    assert.deepEqual(await shown(), ['live', 'live']);
+    assert.equal(await allocated({ dry_run: true }), 409);
+    assert.equal(await allocated({ dry_run: true, system_id: systemId }), 200);
+    await assertStatus(ask('POST', `2.0/machines/${systemId}/?op=leave_profile`), 200);
+    assert.deepEqual(await shown(), ['', '']);
+    assert.equal(await allocated({}), 200);
+  }));
+
+test('profiles follow a tag and a pool to their new names, which are then not deleted before them', () =>
+  withAskedApi(async ({ ask, place }) => {
+    await machineIn(place);
+    await ask('POST', '2.0/tags/', { name: 'gpu' });
+    await ask('POST', '2.0/tags/', { name: 'other' });
+    const { id } = (await ask('POST', '2.0/pools/', { name: 'lab' })).json;
+    await assertStatus(ask('POST', '2.0/profiles/', { name: 'a', file: 'x', tags: 'gpu', pools: 'lab' }), 200);
+    const named = async () => (await sent(place)).map(({ tags, pools }) => [tags, pools]);
+    // A name that is taken changes neither.
+    await assertStatus(ask('PUT', '2.0/tags/gpu/', { name: 'other' }), 400);
+    assert.deepEqual(await named(), [[['gpu'], ['lab']]]);
+    await assertStatus(ask('PUT', '2.0/tags/gpu/', { name: 'fast' }), 200);
+    await assertStatus(ask('PUT', `2.0/pools/${id}/`, { name: 'hall' }), 200);
+    assert.deepEqual(await named(), [[['fast'], ['hall']]]);
+    for (const path of ['2.0/tags/fast/', `2.0/pools/${id}/`]) {
+      const { status, refusal } = await ask('DELETE', path);
+      assert.deepEqual([status, refusal], [409, 'in-use'], path);
+    }
+    await assertStatus(ask('PUT', '2.0/profiles/a/', { tags: '', pools: '' }), 200);
+    for (const path of ['2.0/tags/fast/', `2.0/pools/${id}/`]) await assertStatus(ask('DELETE', path), 204);
+  }));
+
 test('racks know the tags and the pool of a machine, also after they were renamed', () =>
   withAskedApi(async ({ ask, place }) => {
     const systemId = await machineIn(place);

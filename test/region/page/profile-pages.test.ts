@@ -50,9 +50,13 @@ test('the page of a machine names the profile that it boots, and one button lead
     const page = await rendered(region, MACHINE, { path });
     assert.match(page, /href="\/MAAS\/profiles\/live\/"/);
     assert.match(page, /name="do" value="leave-profile"/);
+    const list = await rendered(region, '/MAAS/machines/');
+    assert.match(list, /href="\/MAAS\/profiles\/live\/"/);
+    assert.ok(list.includes(`action="/MAAS/machines/${systemId}/"`), 'the list has the button, too');
     const ofUser = await rendered(region, MACHINE, { path, viewer: USER });
     assert.match(ofUser, /profiles\/live/);
     assert.doesNotMatch(ofUser, /leave-profile/);
     assert.equal((await sent(region, MACHINE, { do: 'leave-profile' }, path))?.kind, 'done');
     assert.doesNotMatch(await rendered(region, MACHINE, { path }), /leave-profile/);
+    assert.doesNotMatch(await rendered(region, '/MAAS/machines/'), /leave-profile/);
   }));

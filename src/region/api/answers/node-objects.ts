@@ -125,7 +125,7 @@ export const NODE_OBJECTS = {
     string: `
       power_state_text system_id architecture osystem distro_series hwe_kernel min_hwe_kernel power_type
       power_state power_task hostname fqdn description status_name status_message status_message_code
-      status_action work_text error_description commissioning_status_name testing_status_name resource_uri
+      status_action work_text boot_profile error_description commissioning_status_name testing_status_name resource_uri
       node_type_name cpu_test_status_name memory_test_status_name network_test_status_name
       storage_test_status_name interface_test_status_name other_test_status_name`,
     integer: `

@@ -44,6 +44,7 @@ import {
 } from '../call/operation.ts';
 import { poolJson, zoneJson } from '../json/area-json.ts';
 import { chooseArea, inhabitants, listAreas } from './chosen-areas.ts';
+import { renameInProfiles } from './profile-names.ts';
 
 const MEMBERS_MAX = 1000;
 
@@ -104,10 +105,16 @@ async function change(call: ApiCall, kind: AreaKind, given: z.output<typeof chan
   const next = written(given, before);
   if (before.id === 0) return await changeDefault(call, kind, before, next);
   const area = { ...next, id: before.id };
+  // The profiles would else follow to a name that is refused.
+  const others = (await listAreas(call, kind)).filter(({ id }) => id !== before.id);
+  if (others.some(({ name }) => name === area.name)) return refuseTaken(kind);
+  const refused = kind === 'pool' ? await renameInProfiles(call, 'pools', before.name, area.name) : undefined;
+  if (refused !== undefined) return refused;
   const outcome = await call.region.store.areas.change(kind, area, changeEvent(call, kind, before.name, 'changed'));
   if (outcome === 'exists') return refuseTaken(kind);
+  if (outcome === 'not-found') return refuse('not-found', noAreaText(kind));
   if (kind === 'pool') await call.region.machinesChanged();
-  return outcome === 'not-found' ? refuse('not-found', noAreaText(kind)) : json(areaJson(call, kind, area));
+  return json(areaJson(call, kind, area));
 }
 
 const defaultAreaText = (area: AreaKind): string => `The default ${area} cannot be renamed or deleted.`;
@@ -133,6 +140,8 @@ async function remove(call: ApiCall, kind: AreaKind): Promise<Answer> {
       `The pool ${before.name} has ${inhabitantsText(found)}. Move them to another pool first (pool of machines/<id>/ or devices/<id>/).`,
     );
   const event = changeEvent(call, kind, before.name, 'removed');
+  const refused = kind === 'pool' ? await renameInProfiles(call, 'pools', before.name, undefined) : undefined;
+  if (refused !== undefined) return refused;
   if (!(await call.region.store.areas.remove(kind, before.id, event))) return refuse('not-found', noAreaText(kind));
   await readRacks(call);
   return { kind: 'empty' };
@@ -203,7 +212,7 @@ const PATHS: readonly AreaPaths[] = [
 
 const OF_MEMBERS: Readonly<Record<AreaKind, string>> = {
   zone: 'Its machines, devices and racks move to the default zone.',
-  pool: 'Refused while machines or devices are in it.',
+  pool: 'Refused while machines or devices are in it, or a profile names it.',
 };
 
 const operationsOf = ({ kind, versions, many, one }: AreaPaths): readonly Operation[] =>

@@ -4,22 +4,13 @@
 // 2. A change does not restart machines: they boot the profile, or leave it, at their next start.
 
 import { z } from 'zod';
-import { PROFILE_KINDS } from '../../../boot/profile.ts';
+import { PROFILE_KINDS, type Profile, titleOf } from '../../../boot/profile.ts';
 import { toRackMachine } from '../../racks/desired-machine.ts';
-import {
-  boundTo,
-  boundToNone,
-  currentProfiles,
-  NEW_PROFILE,
-  PROFILES_KEY,
-  profileSetting,
-  profilesIn,
-  type WrittenProfile,
-} from '../../racks/profiles.ts';
+import { boundTo, boundToNone, currentProfiles } from '../../racks/profiles.ts';
+import { type ProfilesRevision, reviseProfiles } from '../areas/profile-names.ts';
 import {
   type Answer,
   EMPTY,
-  isRefusal,
   json,
   NO_MACHINE,
   type Refusal,
@@ -41,27 +32,27 @@ import {
   resource,
   value,
 } from '../call/operation.ts';
+import { withoutKey } from '../call/revised-settings.ts';
 import { API_2 } from '../json/fixed-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { machineOf, machinePaths } from '../machines/machine-calls.ts';
-import { reviseSettings, withoutKey } from '../racks/interface-operations.ts';
 
 const NAME_MAX = 63;
 const TEXT_MAX = 4096;
 const LIST_MAX = 4096;
 
-const profileJson = ({ title, architecture = '', ...profile }: WrittenProfile) => ({
+const profileJson = ({ architecture = '', ...profile }: Profile) => ({
   ...profile,
-  title: title === '' ? profile.name : title,
+  title: titleOf(profile),
   architecture,
   resource_uri: `${API_2}/profiles/${profile.name}/`,
 });
 
 const noProfile = (): Refusal => refuse('not-found', 'No profile has this name.');
-const named = (profiles: readonly WrittenProfile[], name: string | undefined) =>
+const named = (profiles: readonly Profile[], name: string | undefined) =>
   profiles.find((profile) => profile.name === name);
 
-async function shownProfiles(call: ApiCall): Promise<readonly WrittenProfile[]> {
+async function shownProfiles(call: ApiCall): Promise<readonly Profile[]> {
   await call.region.settings.load();
   return currentProfiles(call.region.settings);
 }
@@ -73,20 +64,9 @@ async function read(call: ApiCall): Promise<Answer> {
   return profile === undefined ? noProfile() : json(profileJson(profile));
 }
 
-/** @param revise makes the new list of the stored ones in the transaction, or refuses; perhaps more than once */
-async function revise(
-  call: ApiCall,
-  make: (profiles: readonly WrittenProfile[]) => readonly WrittenProfile[] | Refusal,
-): Promise<Refusal | undefined> {
-  const refused = await reviseSettings(call, '', [
-    {
-      key: PROFILES_KEY,
-      revise(stored) {
-        const revised = make(profilesIn(stored));
-        return isRefusal(revised) ? revised : profileSetting(revised);
-      },
-    },
-  ]);
+/** With a refusal that names the parameter. */
+async function revise(call: ApiCall, make: ProfilesRevision): Promise<Refusal | undefined> {
+  const refused = await reviseProfiles(call, make);
   return refused && underParameters(refused);
 }
 
@@ -99,24 +79,17 @@ function underParameters(refused: Refusal): Refusal {
   return refuseFields(Object.fromEntries(entries), refused.name);
 }
 
-function changed(before: WrittenProfile, given: z.output<typeof changedProfile>): WrittenProfile {
-  const { unknown, offered, architecture, ...rest } = given;
+function changed(before: Partial<Profile>, given: z.output<typeof changedProfile>): Partial<Profile> {
+  const { unknown = before.unknown, offered = before.offered, ...rest } = given;
   const next = Object.fromEntries(Object.entries(rest).filter(([, written]) => written !== undefined));
-  return {
-    ...before,
-    ...next,
-    architecture: (architecture ?? before.architecture) || undefined,
-    unknown: unknown === undefined ? before.unknown : isTrue(unknown),
-    offered: offered === undefined ? before.offered : isTrue(offered),
-  };
+  return { ...before, ...next, unknown: isTrue(String(unknown)), offered: isTrue(String(offered)) };
 }
 
 const taken = (): Refusal => refuseField('name', 'A profile with this name exists: choose another name, or change it.');
 
 async function add(call: ApiCall, given: z.output<typeof newProfile>): Promise<Answer> {
-  const made = changed({ ...NEW_PROFILE, name: given.name }, given);
   const refused = await revise(call, (profiles) =>
-    named(profiles, given.name) === undefined ? [...profiles, made] : taken(),
+    named(profiles, given.name) === undefined ? [...profiles, changed({}, given)] : taken(),
   );
   return refused ?? read({ ...call, path: { name: given.name } });
 }

@@ -221,6 +221,7 @@ function ownJson(machine: Machine, where: Whereabouts) {
     error_description: remarkSentence(machine.statusReason),
     owner_data: machine.ownerData ?? {},
     workload_annotations: machine.ownerData ?? {},
+    boot_profile: where.profileOf(machine)?.profile.name ?? '',
     locked: machine.isLocked === true,
     cpu_speed: Math.max(0, ...(machine.facts?.processors ?? []).map(({ speed }) => speed)),
     bios_boot_method: machine.facts === undefined ? null : machine.facts.uefi === true ? 'uefi' : 'pxe',

@@ -9,6 +9,7 @@ import { nearestName } from '../../../nearest-name.ts';
 import { type Constraints, matchStorage, meets, parseStorage } from '../../life/allocation.ts';
 import { refuseMachine } from '../../life/commands.ts';
 import type { UnusableCondition } from '../../life/network-conditions.ts';
+import { currentProfiles, profileOf } from '../../racks/profiles.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
 import { didYouMean, fieldRefusal } from '../../records/refusal.ts';
@@ -299,15 +300,19 @@ const readyMachines = ({ name, systemId, tags = [], zoneIds, poolIds }: Constrai
   poolIds,
 });
 
+const isNamed = ({ name, systemId }: Constraints) => name !== undefined || systemId !== undefined;
+
 /** The refusal if no machine is found: for a machine that the conditions name, its lock or its state. */
 async function noMachine(call: ApiCall, { name, systemId }: Constraints): Promise<Answer> {
   const filter = { ...readyMachines({ name, systemId }), statuses: undefined };
-  const isNamed = name !== undefined || systemId !== undefined;
-  const found = isNamed ? await call.region.store.listMachines(filter, 0, CANDIDATES_CHUNK) : [];
+  const found = isNamed({ name, systemId }) ? await call.region.store.listMachines(filter, 0, CANDIDATES_CHUNK) : [];
   const named = found.find((machine) => meets(machine, { name, systemId }));
   const why = named && refuseMachine(named, 'allocate');
   return why === undefined
-    ? refuse('nothing-matches', 'No Ready machine meets these conditions: accept one, release one, or ask for less.')
+    ? refuse(
+        'nothing-matches',
+        'No Ready machine meets these conditions and boots no profile: accept one, release one, or ask for less.',
+      )
     : answerCommand(call, { kind: 'refuse', refusal: why });
 }
 
@@ -320,7 +325,10 @@ async function* search(
   // Returns the answer, or the id after which the next step begins. Between two steps, other requests may run.
   const step = async (afterId: number) => {
     const machines = await call.region.store.listMachines(readyMachines(wanted), afterId, CANDIDATES_CHUNK);
-    const answer = await take(machines.filter((machine) => meets(machine, wanted)));
+    // Who names a machine knows what it boots.
+    const profiles = isNamed(wanted) ? [] : currentProfiles(await call.region.settings.read());
+    const isFree = (machine: Machine) => meets(machine, wanted) && profileOf(profiles, machine) === undefined;
+    const answer = await take(machines.filter(isFree));
     if (answer !== undefined) return answer;
     const last = machines.at(-1);
     return last === undefined || machines.length < CANDIDATES_CHUNK ? await noMachine(call, wanted) : last.id;
@@ -378,7 +386,8 @@ function allocated(call: ApiCall, machine: Machine, { disks: wishes = [], networ
   return { ...showMachine(call, machine), ...(call.version === '1.0' ? {} : { constraints_by_type: constraints }) };
 }
 
-const ALLOCATE = 'Allocate a Ready machine that meets all conditions. Not idempotent: each call allocates another one.';
+const ALLOCATE =
+  'Allocate a Ready machine that meets all conditions. One that boots a profile is allocated only by its name or system id. Not idempotent: each call allocates another one.';
 
 /** The operation, in both versions. */
 export const ALLOCATE_OPERATIONS: readonly Operation[] = [

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { refuseCommand } from '../../life/commands.ts';
 import { parseSystem } from '../../life/deployment.ts';
 import { distributionOf } from '../../life/installer.ts';
-import { profileOf } from '../../racks/profiles.ts';
+import { currentProfiles, profileOf } from '../../racks/profiles.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, flag, isTrue, notDoneText, optionalText, value } from '../call/operation.ts';
@@ -86,7 +86,7 @@ function refuseNotDone(given: GivenDeployment): readonly Refusal[] {
 
 /** The refusal of a deployment that the machine would never boot. */
 async function refuseProfiled({ region }: ApiCall, machine: Machine): Promise<Refusal | undefined> {
-  const bound = profileOf(await region.settings.read(), machine);
+  const bound = profileOf(currentProfiles(await region.settings.read()), machine);
   return bound === undefined
     ? undefined
     : refuse(

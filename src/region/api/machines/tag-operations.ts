@@ -13,6 +13,7 @@ import type { Tag } from '../../records/life-store.ts';
 import { DEVICES_MAX } from '../../records/machine.ts';
 import { isTagName, TAGGED_MAX, TAGS_MAX } from '../../records/tags.ts';
 import { parseXpath } from '../../records/xpath.ts';
+import { renameInProfiles } from '../areas/profile-names.ts';
 import { type Answer, allOf, EMPTY, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -123,6 +124,11 @@ async function storeChange(
   if (before === undefined) return noTag();
   const tag = tagOf(given, before);
   if ('kind' in tag) return tag;
+  // The profiles would else follow to a name that is refused.
+  const isTaken = tag.name !== before.name && (await listTags(call)).some(({ name }) => name === tag.name);
+  if (isTaken) return refuseField('name', TAG_EXISTS);
+  const refused = await renameInProfiles(call, 'tags', before.name, tag.name);
+  if (refused !== undefined) return refused;
   const event = eventBy(call, 'TAG', { code: 'tag-changed', params: { tag: before.name } });
   const outcome = await call.region.store.life.changeTag(before.name, tag, event);
   if (outcome === 'not-found') return noTag();
@@ -145,6 +151,8 @@ async function rebuild(call: ApiCall): Promise<Answer> {
 async function remove(call: ApiCall): Promise<Answer> {
   const name = call.path.name ?? '';
   const event = eventBy(call, 'TAG', { code: 'tag-deleted', params: { tag: name } });
+  const refused = await renameInProfiles(call, 'tags', name, undefined);
+  if (refused !== undefined) return refused;
   if (!(await call.region.store.life.removeTag(name, event))) return noTag();
   await call.region.machinesChanged();
   return EMPTY;
@@ -199,7 +207,7 @@ const REBUILD =
 const LIST_MACHINES = 'List the machines that have the tag.';
 const LIST_RACKS = 'List the racks that have the tag: none, because only machines and devices have tags.';
 const LIST_REGIONS = 'List the regions that have the tag: none, likewise.';
-const CHANGE = 'Change a tag. A tag whose definition changes is assigned again.';
+const CHANGE = 'Change a tag. A tag whose definition changes is assigned again, and profiles follow a new name.';
 
 function operationsOf(version: ApiVersion): readonly Operation[] {
   const isOld = version === '1.0';
@@ -218,7 +226,7 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
     ),
     operation(one, 'GET', 'user', 'tag', 'Read one tag.', nothing, readTag),
     operation(ownTransaction(one), 'PUT', 'admin', 'tag', CHANGE, changedTag, change),
-    operation(one, 'DELETE', 'admin', 'nothing', 'Delete a tag.', nothing, remove),
+    operation(one, 'DELETE', 'admin', 'nothing', 'Delete a tag. Refused while a profile names it.', nothing, remove),
     operation(one, 'POST update_nodes', 'admin', 'tagChange', UPDATE, changes, updateNodes),
     operation(ownTransaction(one), 'POST rebuild', 'admin', 'tagRebuild', REBUILD, nothing, rebuild),
     operation(one, 'GET nodes', 'user', ['machine'], LIST_MACHINES, nothing, listTagged),

@@ -20,7 +20,7 @@ import { REQUIRED } from '../../records/refusal.ts';
 import type { SettingsReader } from '../../settings.ts';
 import { isRefusal, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
-import { reviseSettings, type SettingRevision, withoutKey } from '../racks/interface-operations.ts';
+import { reviseSettings, type SettingRevision, withoutKey } from '../call/revised-settings.ts';
 
 const RECORDS = 'dns.records';
 /** The types that the racks serve (`dns/record-text.ts`). */

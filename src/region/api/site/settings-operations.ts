@@ -34,7 +34,7 @@ import {
   requiredText,
   value,
 } from '../call/operation.ts';
-import { changeSettings } from '../racks/interface-operations.ts';
+import { changeSettings } from '../call/revised-settings.ts';
 import {
   CONFIG_NAMES,
   type ConfigName,
