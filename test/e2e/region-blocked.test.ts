@@ -6,13 +6,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sleep } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
+import { inspectorOptions, runInThread } from '../support/daemon-thread.ts';
 import { missing } from '../support/needs.ts';
 import { DhcpProbes } from '../support/probes.ts';
-import { INSPECTOR_OPTIONS, runInRegionThread } from '../support/region-thread.ts';
 import { eventually, RunningRack } from '../support/running-rack.ts';
 import { assertStoredAsLogged } from '../support/stored-acks.ts';
 
 const PLACE = labPlace(23);
+const INSPECTOR_PORT = 15_929;
 
 test('a crashed region thread is restarted, and each event is stored once and in order', {
   skip: missing('linux'),
@@ -21,7 +22,7 @@ test('a crashed region thread is restarted, and each event is stored once and in
   const probes = await DhcpProbes.open(PLACE);
   const options = process.env.NODE_OPTIONS;
   try {
-    process.env.NODE_OPTIONS = INSPECTOR_OPTIONS;
+    process.env.NODE_OPTIONS = inspectorOptions(INSPECTOR_PORT);
     await rack.startWhole();
     let over = false;
     const macs = Array.from({ length: 60 }, () => probes.newMac());
@@ -39,7 +40,7 @@ test('a crashed region thread is restarted, and each event is stored once and in
     for (const [index, code] of ends.entries()) {
       const from = rack.lines.length;
       await sleep(300);
-      await runInRegionThread(rack.pid, code);
+      await runInThread({ pid: rack.pid, inspectorPort: INSPECTOR_PORT, name: 'region' }, code);
       const down = await rack.reported('region.down', { from, limitMs: 20_000 });
       assert.equal(down.retryMs, 500 * 2 ** index, 'the pause grows');
       if (index === 1) assert.match(String(down.reason), /a region that falls/);

@@ -12,14 +12,15 @@ import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { sleep, systemClock } from '../../src/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { whileRunning } from '../support/child.ts';
+import { inspectorOptions, runInThread } from '../support/daemon-thread.ts';
 import { missing } from '../support/needs.ts';
 import { askName, DhcpProbes, loadByHttp, loadByTftp, type Timed } from '../support/probes.ts';
-import { INSPECTOR_OPTIONS, runInRegionThread } from '../support/region-thread.ts';
 import { eventually, RunningRack } from '../support/running-rack.ts';
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 import { assertStoredAsLogged } from '../support/stored-acks.ts';
 
 const PLACE = labPlace(112);
+const INSPECTOR_PORT = 15_929;
 const ADDRESS = `${PLACE.octets}.1`;
 const HOLD_MS = 10_000;
 const QUIET_MS = 4000;
@@ -137,7 +138,7 @@ test('a region whose database is damaged while it runs says so, and comes back w
   const options = process.env.NODE_OPTIONS;
   const path = join(rack.stateDir, 'region.db');
   try {
-    process.env.NODE_OPTIONS = INSPECTOR_OPTIONS;
+    process.env.NODE_OPTIONS = inspectorOptions(INSPECTOR_PORT);
     await rack.startWhole();
     await probes.lease();
     await eventually('every event is stored', async () => (await rack.status()).region?.eventsWaiting === 0);
@@ -147,7 +148,7 @@ test('a region whose database is damaged while it runs says so, and comes back w
     }
     writeFileSync(path, 'this is not a database, it is a letter. '.repeat(300));
     const from = rack.lines.length;
-    await runInRegionThread(rack.pid, 'process.exit(7)');
+    await runInThread({ pid: rack.pid, inspectorPort: INSPECTOR_PORT, name: 'region' }, 'process.exit(7)');
     const refused = await rack.reported('region.down', {
       from,
       match: ({ reason }) => /region\.db/.test(String(reason)),

@@ -1,17 +1,23 @@
-// Reaches into the region's thread of a running daemon through Node's inspector, as a debugger does, to end it or to keep it busy.
+// Reaches into a thread of a running daemon through Node's inspector, as a debugger does, to end it or to keep it busy.
 //
-// 1. The daemon is asked to open its inspector by SIGUSR1; INSPECTOR_PORT must be in its NODE_OPTIONS.
+// 1. The daemon is asked to open its inspector by SIGUSR1; its port must be in its NODE_OPTIONS.
 
 import { eventually } from './running-rack.ts';
 
-const INSPECTOR_PORT = 15_929;
-/** For the environment of the daemon. */
-export const INSPECTOR_OPTIONS = `--inspect-port=127.0.0.1:${INSPECTOR_PORT}`;
+/** For NODE_OPTIONS of the daemon. @param port no other test's */
+export const inspectorOptions = (port: number): string => `--inspect-port=127.0.0.1:${port}`;
 
-/** Runs JavaScript in the region's thread and returns without waiting for it. */
-export async function runInRegionThread(pid: number, code: string): Promise<void> {
+/** A thread, by its name and the daemon's process. */
+interface DaemonThread {
+  readonly pid: number;
+  readonly inspectorPort: number;
+  readonly name: string;
+}
+
+/** Runs JavaScript in a thread and returns without waiting for it. */
+export async function runInThread({ pid, inspectorPort, name }: DaemonThread, code: string): Promise<void> {
   process.kill(pid, 'SIGUSR1');
-  const url = await eventually('the inspector answers', findInspector);
+  const url = await eventually('the inspector answers', () => findInspector(inspectorPort));
   const socket = new WebSocket(url);
   await new Promise((resolve, reject) => {
     socket.addEventListener('open', resolve);
@@ -21,7 +27,7 @@ export async function runInRegionThread(pid: number, code: string): Promise<void
     await new Promise<void>((resolve) => {
       socket.addEventListener('message', ({ data }) => {
         const message: unknown = JSON.parse(String(data));
-        const sessionId = regionSession(message);
+        const sessionId = sessionOf(name, message);
         if (sessionId === undefined) return;
         const evaluate = { id: 1, method: 'Runtime.evaluate', params: { expression: code } };
         const params = { sessionId, message: JSON.stringify(evaluate) };
@@ -36,9 +42,9 @@ export async function runInRegionThread(pid: number, code: string): Promise<void
   }
 }
 
-async function findInspector(): Promise<string | undefined> {
+async function findInspector(port: number): Promise<string | undefined> {
   try {
-    const targets: unknown = await (await fetch(`http://127.0.0.1:${INSPECTOR_PORT}/json`)).json();
+    const targets: unknown = await (await fetch(`http://127.0.0.1:${port}/json`)).json();
     const first: unknown = Array.isArray(targets) ? targets[0] : undefined;
     return textAt(first, 'webSocketDebuggerUrl');
   } catch {
@@ -46,11 +52,11 @@ async function findInspector(): Promise<string | undefined> {
   }
 }
 
-/** The session of the thread named `region`, when the message says that the inspector has joined it. */
-function regionSession(message: unknown): string | undefined {
+/** The session of the thread of this name, when the message says that the inspector has joined it. */
+function sessionOf(name: string, message: unknown): string | undefined {
   if (textAt(message, 'method') !== 'NodeWorker.attachedToWorker') return undefined;
   const params = at(message, 'params');
-  return /region/.test(textAt(at(params, 'workerInfo'), 'title') ?? '') ? textAt(params, 'sessionId') : undefined;
+  return textAt(at(params, 'workerInfo'), 'title')?.includes(name) === true ? textAt(params, 'sessionId') : undefined;
 }
 
 function at(value: unknown, key: string): unknown {
