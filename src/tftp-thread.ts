@@ -1,5 +1,5 @@
 // The thread that carries the transfers of TFTP (`tftp/carriage.ts`). It sleeps in epoll_wait(2) until a client's packet arrives, a deadline
-// passes, or the server's thread writes the eventfd. Sources: epoll(7), posix_fadvise(2).
+// passes, or the server's thread writes the eventfd. Source: epoll(7).
 //
 // 1. A thread in epoll_wait can end only when it wakes: it wakes at least every SLEEP_MS_MAX, and at once when the eventfd is written.
 // 2. All packets of one wake have its time: reading the clock for each would cost as much as parsing it.
@@ -8,7 +8,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from './clock.ts';
 import { keepCompiledCode } from './compiled-code.ts';
 import { EpollSockets } from './net/datagrams/peer-epoll.ts';
-import { loadLibc } from './net/linux/libc.ts';
+import { CachedReads } from './net/linux/cached-reads.ts';
+import { type Libc, loadLibc } from './net/linux/libc.ts';
 import { takeMessages } from './net/linux/thread-inbox.ts';
 import { Carriage, type CarriageOrder } from './tftp/carriage.ts';
 import { CarriageState } from './tftp/carriage-state.ts';
@@ -16,11 +17,20 @@ import type { CarriageThreadData } from './tftp/carrier.ts';
 
 /** The longest sleep, in milliseconds. */
 const SLEEP_MS_MAX = 2000;
-const POSIX_FADV_WILLNEED = 3;
 
-function run({ eventFd, memory }: CarriageThreadData): void {
+function run(data: CarriageThreadData): void {
   const libc = loadLibc();
-  const sockets = new EpollSockets(libc, eventFd);
+  const sockets = new EpollSockets(libc, data.eventFd);
+  try {
+    carry(libc, sockets, data);
+  } finally {
+    // Descriptors outlive their thread.
+    sockets.close();
+  }
+}
+
+function carry(libc: Libc, sockets: EpollSockets, { eventFd, memory }: CarriageThreadData): void {
+  const cached = new CachedReads(libc);
   let now = systemClock.now();
   const wake = (): void => {
     now = systemClock.now();
@@ -30,7 +40,7 @@ function run({ eventFd, memory }: CarriageThreadData): void {
     sockets,
     state: new CarriageState(memory),
     report: (report) => parentPort?.postMessage(report),
-    readAhead: (fd, offset, length) => void libc.posix_fadvise(fd, offset, length, POSIX_FADV_WILLNEED),
+    readCached: (fd, address, offset, length) => cached.read(fd, address, offset, length),
   });
   let isCodeKept = false;
   for (let isStopped = false; !isStopped; ) {

@@ -4,7 +4,7 @@
 // 2. A file that shrank or was written in place since it was opened is noticed by `checkUnchanged`; one that was replaced by renaming is
 //    not affected.
 
-import { fstatSync, readSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { RackError } from '../errors.ts';
 
 /** Can be sent to another thread. */
@@ -14,18 +14,6 @@ export interface FileSource {
   readonly sizeBytes: number;
   /** When the file was last written before it was opened, in milliseconds since 1970. */
   readonly modifiedMs: number;
-}
-
-/**
- * Reads `length` bytes at `offset` into `into` from `at` on, at once: a page that is not in memory holds the thread until the disk answers.
- * @throws RackError `tree-unreadable` if the file has become shorter; the system's error if the disk fails
- */
-export function readSource(source: FileSource, into: Uint8Array, at: number, offset: number, length: number): void {
-  for (let filled = 0; filled < length; ) {
-    const count = readSync(source.fd, into, at + filled, length - filled, offset + filled);
-    if (count === 0) throw overwritten(source.path);
-    filled += count;
-  }
 }
 
 /** @throws RackError `tree-unreadable` */

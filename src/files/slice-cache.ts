@@ -9,8 +9,8 @@
 export const SLICE_BYTES = 512 * 1024;
 /** The default bound, in bytes held or being read. */
 export const SLICE_CACHE_BYTES_MAX = 96 * 1024 * 1024;
-/** The most slices read at once; further ones wait. */
-export const READS_IN_FLIGHT_MAX = 8;
+/** The most slices read at once; further ones wait. A disk that hangs leaves one of the four threads of libuv's pool to everything else. */
+export const READS_IN_FLIGHT_MAX = 3;
 /** Slices that wait for their read; one more is refused. */
 export const READS_WAITING_MAX = 8192;
 /**

@@ -9,8 +9,8 @@ import { Counters, sharedCounterMemory } from '../counters.ts';
 import { type Progress, TRANSFERS_MAX, UNANSWERED_MAX } from './places.ts';
 
 /**
- * Transfers that are carried: every place, and as many that have lost their place and are about to end. Floods fill it while the disk holds
- * the carriage; requests then wait for their client to retry. It empties as the carriage ends them.
+ * Transfers that are carried: every place, and as many that have lost their place and are about to end. Floods fill it while the carriage is
+ * behind; requests then wait for their client to retry. It empties as the carriage ends them.
  */
 export const SLOTS_MAX: number = 2 * (UNANSWERED_MAX + TRANSFERS_MAX);
 

@@ -2,18 +2,20 @@
 // (`tftp-thread.ts`), or where the sockets cannot, in the server's. Sources: CONTRIBUTING.md ("The path of a datagram").
 //
 //   start → open a socket → Transfer.start ──────────────────────────┐
-//   datagram, ICMP, request again, repeat, deadline → Transfer.handle ┴→ #perform → read → send
+//   datagram, ICMP, request again, repeat, deadline → Transfer.handle ┴→ #perform → read ──────────────┬→ send
+//                                                          not in memory ⇢ wanted ⇢ part → #take ┘
 //
 // 1. A transfer ends once. Each `start` is answered by one `ended`; until then the server keeps its file open.
 // 2. The first packet of a transfer and the repetitions of it leave only as the server says: the address may be forged.
-// 3. Nothing waits but for the disk: a window is read and sent at once. A file that is sent block by block is read some blocks ahead.
+// 3. Nothing waits here: a window that is in memory is read and sent at once. For any other the server asks the disk, and its transfer alone
+//    waits. A file that is sent block by block is read some blocks ahead.
 // 4. The last block leaves only if the file is as it was when it was opened, so no client ever gets a mixture of two files.
 // 5. Sending may end the transfer, if the kernel reports that its client is gone. Nothing of it is used after that.
 
 import type { Clock, Instant } from '../clock.ts';
 import { DeadlineQueue, type Waiting } from '../deadline-queue.ts';
 import { errorText, unreachable } from '../errors.ts';
-import { checkUnchanged, type FileSource, readSource } from '../files/file-source.ts';
+import { checkUnchanged, type FileSource } from '../files/file-source.ts';
 import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
 import { borrowedPart } from '../net/borrowed-bytes.ts';
 import type { PeerRequest, PeerSocket, PeerSockets, SendMemory } from '../net/datagrams/peer-sockets.ts';
@@ -34,8 +36,6 @@ import { Transfer, type TransferAction, type TransferInput, type TransferOutcome
 const AHEAD_BYTES = 16 * 1024;
 /** After so many bytes, a file is checked for changes. */
 const CHECKED_BYTES = 1024 * 1024;
-/** The kernel is told to read so much of a file before it is needed, in bytes. */
-const WANTED_BYTES = 1024 * 1024;
 
 export interface CarriedError {
   readonly code: number;
@@ -54,6 +54,9 @@ export type CarriageOrder =
   | { readonly kind: 'request-again'; readonly slot: number }
   /** The answer to `overdue`. */
   | { readonly kind: 'repeat'; readonly slot: number }
+  /** The answers to `wanted`. */
+  | { readonly kind: 'part'; readonly slot: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'unreadable'; readonly slot: number; readonly reason: string }
   | { readonly kind: 'end'; readonly slot: number; readonly error: CarriedError | undefined };
 
 export type CarriageOutcome =
@@ -67,6 +70,8 @@ export type CarriageReport =
   | { readonly kind: 'answered'; readonly slot: number }
   /** A client that has never answered should be sent the first packet again. */
   | { readonly kind: 'overdue'; readonly slot: number }
+  /** A part of its file is not in memory. */
+  | { readonly kind: 'wanted'; readonly slot: number; readonly offset: number; readonly length: number }
   /** `localPort` 0: it got no socket, so no error was sent. */
   | { readonly kind: 'ended'; readonly slot: number; readonly outcome: CarriageOutcome; readonly localPort: number };
 
@@ -75,8 +80,8 @@ interface CarriageDeps {
   readonly sockets: PeerSockets;
   readonly state: CarriageState;
   readonly report: (report: CarriageReport) => void;
-  /** Has the kernel read a part of a file ahead, without waiting for it. */
-  readonly readAhead?: (fd: number, offset: number, length: number) => void;
+  /** Reads a part of a file to this address if all of it is in memory. Undefined: the server reads every part. */
+  readonly readCached?: (fd: number, address: number, offset: number, length: number) => boolean;
   /** Called with each deadline that `work` must be called at. */
   readonly onExpect?: (at: Instant) => void;
 }
@@ -109,6 +114,17 @@ class ReadyBlocks {
   }
 }
 
+type SendBlocks = TransferAction & { readonly kind: 'send-blocks' };
+
+/** Blocks for which the disk is asked. */
+interface Awaited {
+  readonly into: ReadyBlocks;
+  readonly first: number;
+  readonly count: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** One transfer. */
 class Carried implements Waiting {
   place = -1;
@@ -123,9 +139,11 @@ class Carried implements Waiting {
   isAnswered = false;
   /** The deadline in the queue: the transfer's own may be later. */
   queuedAt: Instant | undefined;
-  /** Up to here the file was checked, and is being read by the kernel. */
+  /** While the disk is asked; `due` is what the transfer then sends. */
+  awaited: Awaited | undefined;
+  due: SendBlocks | undefined;
+  /** Up to here the file was checked. */
   checkedTo = 0;
-  wantedTo = 0;
 
   constructor(slot: number, terms: Terms, content: FileSource | Uint8Array) {
     this.slot = slot;
@@ -165,6 +183,12 @@ export class Carriage {
         break;
       case 'repeat':
         this.#handle(carried, { kind: 'deadline' });
+        break;
+      case 'part':
+        this.#take(carried, order.bytes);
+        break;
+      case 'unreadable':
+        this.#end(carried, { kind: 'failed', reason: order.reason });
         break;
       case 'end':
         this.#end(carried, { kind: 'stopped' }, order.error);
@@ -255,7 +279,7 @@ export class Carriage {
       case 'end':
         this.#end(
           carried,
-          action.outcome,
+          action.outcome.kind === 'timed-out' && carried.awaited !== undefined ? DISK_SILENT : action.outcome,
           action.outcome.kind === 'flooded' ? { code: TFTP_ERROR.notDefined, text: 'Too many packets' } : undefined,
         );
         break;
@@ -273,53 +297,72 @@ export class Carriage {
     socket?.send(memory, 0, bytes.length, bytes.length);
   }
 
-  #sendBlocks(carried: Carried, { first, count, offset, length }: TransferAction & { kind: 'send-blocks' }): void {
+  #sendBlocks(carried: Carried, action: SendBlocks): void {
+    if (carried.awaited !== undefined) {
+      carried.due = action;
+      return;
+    }
     const { state, sockets } = this.#deps;
+    const { first, count, length } = action;
     // Blocks that are acknowledged one by one are worth memory of their own: reading is a third of the work.
     if (carried.transfer.terms.windowBlocks === 1 && !carried.transfer.unanswered)
       carried.blocks ??= new ReadyBlocks(sockets.allocate(AHEAD_BYTES));
     const blocks = carried.blocks ?? this.#window;
-    let start = blocks.find(carried, first, count);
-    if (start === undefined) {
-      try {
-        this.#ready(carried, blocks, first, count, offset);
-      } catch (error) {
-        this.#end(carried, { kind: 'failed', reason: errorText(error) });
-        return;
-      }
-      start = 0;
-    }
+    const start = blocks.find(carried, first, count) ?? this.#ready(carried, blocks, action);
+    if (start === undefined) return;
     state.counters.add('blocks', count);
     carried.socket?.send(blocks.memory, start, length + count * DATA_HEADER_BYTES, carried.packetBytes);
   }
 
-  /** Makes blocks ready from `first` on: at least `count`, and as many as there is room for if they are its own. */
-  #ready(carried: Carried, into: ReadyBlocks, first: number, count: number, offset: number): void {
+  /**
+   * Makes blocks ready: those to be sent, and as many more as there is room for if the memory is their own.
+   * @returns where the first is; undefined if the transfer has to wait for the disk, or has ended
+   */
+  #ready(carried: Carried, into: ReadyBlocks, action: SendBlocks): number | undefined {
     const { content, transfer, packetBytes } = carried;
     const { blockBytes } = transfer.terms;
-    const room = into === this.#window ? count : Math.max(1, Math.floor(into.memory.bytes.length / packetBytes));
-    const ready = Math.min(room, transfer.lastBlock - first + 1);
-    const length = Math.min(ready * blockBytes, transfer.sizeBytes - offset);
-    const { bytes } = into.memory;
-    const at = ready * DATA_HEADER_BYTES;
+    const { first, offset } = action;
+    const room = into === this.#window ? action.count : Math.max(1, Math.floor(into.memory.bytes.length / packetBytes));
+    const count = Math.min(room, transfer.lastBlock - first + 1);
+    const length = Math.min(count * blockBytes, transfer.sizeBytes - offset);
+    const { bytes, address } = into.memory;
+    const at = count * DATA_HEADER_BYTES;
     into.clear();
     if (content instanceof Uint8Array) bytes.set(content.subarray(offset, offset + length), at);
-    else this.#load(carried, content, bytes, at, offset, length);
-    frameBlocks(bytes, length, first, ready, blockBytes);
-    into.hold(carried, first, ready);
+    else if (length > 0 && this.#deps.readCached?.(content.fd, address + at, offset, length) !== true) {
+      carried.awaited = { into, first, count, offset, length };
+      carried.due = action;
+      this.#deps.report({ kind: 'wanted', slot: carried.slot, offset, length });
+      return undefined;
+    }
+    return this.#frame(carried, { into, first, count, offset, length }) ? 0 : undefined;
   }
 
-  #load(carried: Carried, source: FileSource, into: Uint8Array, at: number, offset: number, length: number): void {
+  /** The disk has answered. */
+  #take(carried: Carried, part: Uint8Array): void {
+    const { awaited, due } = carried;
+    if (awaited === undefined || due === undefined) return;
+    carried.awaited = undefined;
+    awaited.into.memory.bytes.set(part, awaited.count * DATA_HEADER_BYTES);
+    if (this.#frame(carried, awaited)) this.#sendBlocks(carried, due);
+  }
+
+  /** Makes packets of bytes that were read. False if the transfer has ended, because its file was changed. */
+  #frame(carried: Carried, { into, first, count, offset, length }: Awaited): boolean {
+    const { content, transfer } = carried;
     const end = offset + length;
-    if (end + WANTED_BYTES / 2 > carried.wantedTo && carried.wantedTo < source.sizeBytes) {
-      const from = Math.max(offset, carried.wantedTo);
-      this.#deps.readAhead?.(source.fd, from, WANTED_BYTES);
-      carried.wantedTo = from + WANTED_BYTES;
+    if (!(content instanceof Uint8Array) && (end - carried.checkedTo >= CHECKED_BYTES || end === content.sizeBytes)) {
+      try {
+        checkUnchanged(content);
+      } catch (error) {
+        this.#end(carried, { kind: 'failed', reason: errorText(error) });
+        return false;
+      }
+      carried.checkedTo = end;
     }
-    readSource(source, into, at, offset, length);
-    if (end - carried.checkedTo < CHECKED_BYTES && end !== source.sizeBytes) return;
-    checkUnchanged(source);
-    carried.checkedTo = end;
+    frameBlocks(into.memory.bytes, length, first, count, transfer.terms.blockBytes);
+    into.hold(carried, first, count);
+    return true;
   }
 
   /** Sends the client `error`, or that its file cannot be read. */
@@ -349,3 +392,6 @@ export class Carriage {
 
 /** The error for a client whose file cannot be read. */
 export const CANNOT_READ: CarriedError = { code: TFTP_ERROR.notDefined, text: 'File cannot be read' };
+
+/** The end of a transfer whose client waited for the disk. */
+const DISK_SILENT: CarriageOutcome = { kind: 'failed', reason: 'the disk did not answer' };

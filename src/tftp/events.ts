@@ -208,6 +208,15 @@ export const TFTP_EVENTS = {
       "The file exists but could not be opened or read to its end; reason is the operating system's text. Check the disk and the " +
       'permissions of boot.tree. To replace a file that may be in use, rename a new file into place; do not overwrite it.',
   }),
+  'tftp.interrupted': event({
+    level: 'error',
+    message: 'Thread of the TFTP transfers ended',
+    fields: ['reason'],
+    text: (event) => `The thread that carries TFTP transfers ended: ${event.reason ?? 'unknown'}; it starts again`,
+    explanation:
+      'A fault in Rackboot ended the thread that carries all TFTP transfers, and each of them with a tftp.failed; their clients ask again. The ' +
+      'next request starts the thread again; DHCP, DNS and HTTP go on. Report it with reason.',
+  }),
   'tftp.malformed': event({
     level: 'debug',
     message: 'Datagram is not a TFTP request',

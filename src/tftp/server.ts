@@ -124,7 +124,7 @@ export class TftpServer {
     const carried = { memory, take: (report: CarriageReport) => this.#transfers.take(report) };
     this.#carrier =
       deps.network.kind === 'linux'
-        ? new ThreadCarrier({ ...carried, onFailure: (reason) => this.#transfers.fail(reason) })
+        ? new ThreadCarrier({ ...carried, onFailure: (reason) => this.#onThreadEnded(reason) })
         : new OwnCarrier({ ...carried, clock: deps.clock, network: deps.network });
   }
 
@@ -252,6 +252,11 @@ export class TftpServer {
     if (!listener.leaving || listener.sessions.size > 0) return;
     listener.close();
     this.#listeners.delete(listener);
+  }
+
+  #onThreadEnded(reason: string): void {
+    this.#publish({ kind: 'tftp.interrupted', at: this.#deps.clock.now(), reason });
+    this.#transfers.fail(reason);
   }
 
   #onRequests(listener: Listener<Session>, datagrams: readonly ReceivedDatagram[]): void {

@@ -1,7 +1,7 @@
 // The sessions: opens their files, gives them places, has their transfers carried, and reports their ends. Sources: CONTRIBUTING.md
 // ("The path of a datagram"); boot/asset.ts.
 //
-//   begin → resolve (boot) → openContent → negotiateTerms → carry: start ⇢ carriage.ts ⇢ take: answered, overdue, ended
+//   begin → resolve (boot) → openContent → negotiateTerms → carry: start ⇢ carriage.ts ⇢ take: answered, overdue, wanted, ended
 //
 // 1. A session has a place from `begin` to `release`, each once.
 // 2. A transfer that is carried has a slot until the carriage has reported its end, and its file stays open until then.
@@ -150,6 +150,9 @@ export class Transfers {
       case 'overdue':
         if (!session.over) this.#onOverdue(session, report.slot);
         break;
+      case 'wanted':
+        if (!session.over) this.#read(session, report);
+        break;
       case 'ended':
         this.#onEnded(session, report);
         break;
@@ -241,6 +244,19 @@ export class Transfers {
     if (this.#places.mayRepeat(session) && this.#deps.mayReach(session.origin.peer))
       this.#deps.carry({ kind: 'repeat', slot });
     else this.#finish(session, { kind: 'timed-out' });
+  }
+
+  #read(session: Session, { slot, offset, length }: CarriageReport & { kind: 'wanted' }): void {
+    // Another transfer may have the slot when the disk answers.
+    const answer = (order: CarriageOrder): void => {
+      if (session.slot === slot) this.#deps.carry(order);
+    };
+    // A copy: handing over a view would hand over the whole slice.
+    const give = (bytes: Uint8Array): void => answer({ kind: 'part', slot, bytes: new Uint8Array(bytes) });
+    const refuse = (error: unknown): void => answer({ kind: 'unreadable', slot, reason: errorText(error) });
+    const part = session.content?.read(offset, length);
+    if (part instanceof Promise) part.then(give, refuse);
+    else if (part !== undefined) give(part);
   }
 
   #onEnded(session: Session, { slot, outcome, localPort }: CarriageReport & { kind: 'ended' }): void {

@@ -118,7 +118,6 @@ function isTaken(result: unknown): boolean {
 const NOT_TRIED: Readonly<Record<string, string>> = {
   sumWords: 'returns a number',
   ackedBlock: 'returns a number',
-  readSource: 'fills them from a file',
   macFromBytes: 'returns a number',
   readInt: 'returns a number, of what the kernel wrote into a buffer of ours that has the length',
   'ByteReader.constructor': 'is a part of every decoder',

@@ -98,6 +98,8 @@ interface BenchFile {
   readonly sizeBytes?: number;
   /** A file on disk, rather than bytes in memory. */
   readonly source?: FileSource;
+  /** If set, the disk answers only then. */
+  readonly reading?: Promise<void>;
 }
 
 /** A server with clients: hands requests over and takes the answers. */
@@ -223,7 +225,10 @@ export class Bench {
       modifiedMs: 0,
       etag: '""',
       source: file.source ?? file.bytes,
-      read: (offset: number, length: number) => file.bytes.subarray(offset, offset + length),
+      read: (offset: number, length: number) => {
+        const part = file.bytes.subarray(offset, offset + length);
+        return file.reading === undefined ? part : file.reading.then(() => part);
+      },
       close: () => {
         assert.ok(open, 'closed twice');
         open = false;

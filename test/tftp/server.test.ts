@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import type { FileSource } from '../../src/files/file-source.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { TFTP_ERROR, type TftpPacket } from '../../src/tftp/packet.ts';
+import { SILENCE_MS_MAX } from '../../src/tftp/transfer.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';
 import { Bench, CLIENT, CLIENTS, RACK, turns } from './server-bench.ts';
 
@@ -346,6 +347,55 @@ for (const [name, change] of [
     assert.deepEqual(bench.kinds(), ['tftp.failed']);
     assert.match(String((bench.events[0] as { reason?: string }).reason), /overwritten/);
     assert.equal(bench.openReaders, 0);
+  });
+
+test('while the disk is asked for a file, its client waits, and another one loads', async () => {
+  const disk = Promise.withResolvers<void>();
+  const bench = await Bench.start({ other: { bytes: content(3000) } });
+  bench.files.file = { bytes: content(1000), source: fileOf(content(1000)), reading: disk.promise };
+  await bench.ask('file', { blksize: 512 });
+  bench.ack(bench.take()[0]?.from ?? 0, 0);
+  assert.equal((await bench.load('other', {}, 2071)).length, 3000);
+  bench.clock.advance(1000);
+  await turns();
+  assert.deepEqual(bench.take(), [], 'there is nothing to send again');
+  disk.resolve();
+  await turns();
+  const [first, ...more] = bench.take();
+  assert.ok(first?.packet.kind === 'data' && more.length === 0);
+  assert.ok(content(1000).subarray(0, 512).equals(first.packet.bytes));
+  bench.ack(first.from, 1);
+  await turns();
+  bench.ack(first.from, 2);
+  assert.deepEqual(bench.kinds(), ['tftp.sent', 'tftp.sent']);
+  assert.equal(bench.openReaders, 0);
+});
+
+for (const [name, end, reason] of [
+  ['does not answer', undefined, 'the disk did not answer'],
+  ['fails', new Error('EIO: i/o error, read'), 'EIO: i/o error, read'],
+] as const)
+  test(`a disk that ${name} ends the transfer: client and operator are told`, async () => {
+    const disk = Promise.withResolvers<void>();
+    const bench = await Bench.start();
+    bench.files.file = { bytes: content(1000), source: fileOf(content(1000)), reading: disk.promise };
+    await bench.ask('file', { blksize: 512 });
+    bench.ack(bench.take()[0]?.from ?? 0, 0);
+    if (end !== undefined) disk.reject(end);
+    for (let passed = 0; passed < SILENCE_MS_MAX; passed += 500) {
+      bench.clock.advance(500);
+      await turns(1);
+    }
+    const packets = bench.take().map(({ packet }) => packet);
+    assert.deepEqual(packets, [{ kind: 'error', code: TFTP_ERROR.notDefined, message: 'File cannot be read' }]);
+    assert.deepEqual(bench.kinds(), ['tftp.failed']);
+    assert.equal((bench.events[0] as { reason?: string }).reason, reason);
+    assert.equal(bench.openReaders, 0);
+    assert.equal(bench.server.counters().active, 0);
+    // An answer that comes late reaches nobody.
+    disk.resolve();
+    await turns();
+    assert.deepEqual(bench.take(), []);
   });
 
 test('an asset that cannot be resolved fails one request, not the server', async () => {

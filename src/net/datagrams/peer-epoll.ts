@@ -105,6 +105,12 @@ export class EpollSockets implements PeerSockets {
     return isWoken;
   }
 
+  /** Closes every socket: the thread ends. */
+  close(): void {
+    for (const socket of this.#sockets) socket?.close();
+    this.#libc.close(this.#epoll);
+  }
+
   #connected({ local, peer, port }: PeerRequest): number {
     const libc = this.#libc;
     const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);

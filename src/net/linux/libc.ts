@@ -1,5 +1,5 @@
 // System calls that Node lacks, in glibc through koffi; `wire-structs.ts` has their structures. Sources: socket(7), ip(7), udp(7),
-// packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), epoll(7), posix_fadvise(2), setns(2), malloc_trim(3).
+// packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), epoll(7), preadv2(2), setns(2), malloc_trim(3).
 //
 // 1. Read `errno()` only directly after a call that returned -1.
 // 2. An address in a structure does not keep its buffer alive: keep the buffer in a field.
@@ -41,8 +41,8 @@ export interface Libc {
   /** Like `send`, from an address of `addressOf`: faster than a buffer. */
   sendAt(fd: number, address: number, length: number, flags: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
-  /** @returns the error number, or 0 */
-  posix_fadvise(fd: number, offset: number, length: number, advice: number): number;
+  /** With the address of an array of `iovec`. */
+  preadv2(fd: number, vectors: number, count: number, offset: number, flags: number): number;
   setns(fd: number, kind: number): number;
   if_nametoindex(name: string): number;
   /** The error number of the call that just failed. */
@@ -78,7 +78,7 @@ export function loadLibc(): Libc {
     epoll_wait: library.func('int epoll_wait(int, void *, int, int)'),
     sendAt: library.func('send', 'int', ['int', 'uintptr_t', 'size_t', 'int']),
     getsockname: library.func('int getsockname(int, void *, void *)'),
-    posix_fadvise: library.func('int posix_fadvise(int, int64_t, int64_t, int)'),
+    preadv2: library.func('int preadv2(int, uintptr_t, int, int64_t, int)'),
     setns: library.func('int setns(int, int)'),
     if_nametoindex: library.func('unsigned int if_nametoindex(const char *)'),
     errno: () => koffi.errno(),
