@@ -20,6 +20,8 @@ export type Firmware =
   | 'uefi-http-secure'
   | 'uefi-arm64'
   | 'uefi-http-arm64'
+  | 'uefi-secure-arm64'
+  | 'uefi-http-secure-arm64'
   | 'u-boot-arm64'
   | 'u-boot-armhf'
   | 'u-boot-riscv64';
@@ -80,6 +82,12 @@ const ARM64 = {
   flash: { code: '/usr/share/AAVMF/AAVMF_CODE.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
 };
 
+/** With the keys of Microsoft enrolled, as SECURE. */
+const SECURE_ARM64 = {
+  ...ARM64,
+  flash: { code: '/usr/share/AAVMF/AAVMF_CODE.ms.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.ms.fd' },
+};
+
 /** Debian's U-Boot, which runs the script on its first disk. */
 const uBoot = (program: string, cpu: string, board: string): Platform => ({
   program,
@@ -96,6 +104,8 @@ const PLATFORMS: Readonly<Record<Firmware, Platform>> = {
   'uefi-http-secure': { ...SECURE, further: HTTP_ONLY },
   'uefi-arm64': ARM64,
   'uefi-http-arm64': { ...ARM64, further: HTTP_ONLY },
+  'uefi-secure-arm64': SECURE_ARM64,
+  'uefi-http-secure-arm64': { ...SECURE_ARM64, further: HTTP_ONLY },
   'u-boot-arm64': uBoot('qemu-system-aarch64', 'cortex-a57', 'qemu_arm64'),
   'u-boot-armhf': uBoot('qemu-system-arm', 'cortex-a15', 'qemu_arm'),
   // In supervisor mode, started by OpenSBI, which is QEMU's default BIOS there.

@@ -66,6 +66,8 @@ testFirstBoots(
   [
     machine('AAVMF, shim and GRUB: enlisted, known, switched off', 'uefi-arm64', { boots: 3 }),
     machine('AAVMF, HTTP boot, shim and GRUB', 'uefi-http-arm64'),
+    machine('AAVMF with Secure Boot, shim and GRUB', 'uefi-secure-arm64'),
+    machine('AAVMF with Secure Boot, HTTP boot, shim and GRUB', 'uefi-http-secure-arm64'),
   ],
   { content: 'arm64', needs: ARM64 },
 );

@@ -199,6 +199,8 @@ function boots(
         await checkLease(stateDir, machine.spec.mac, proxied);
         await checkTrace(stateDir, machine.spec.mac, proxied ? 'dhcp.elsewhere' : 'dhcp.ack', isUBoot(each.firmware));
         if (https !== undefined) checkLoadedSecurely(lines);
+        // The kernel says so on ARM, before it starts.
+        if (each.firmware.endsWith('secure-arm64')) assert.match(consoleOf(machine), /UEFI Secure Boot is enabled/);
         checkNames(namespace.name, enlisted, await addressOf(stateDir, machine.spec.mac, proxied));
 
         if (each.boots === 3) await bootAgain(machine, stateDir, lines, enlisted.system_id);
