@@ -82,7 +82,7 @@ export interface AssetContext {
   readonly hasFile: HasFile;
   /** `undefined`: imported systems are booted by their names. */
   readonly realOf?: RealOf | undefined;
-  /** From a machine's DHCP request: its UUID (RFC 4578 §2.3) in lower case, and its CPU. */
+  /** From a machine's DHCP request: its UUID (RFC 4578 §2.3) in lower case, its CPU, and whether iPXE sent it. */
   readonly signsOf?: ((mac: MacAddress) => BootSigns | undefined) | undefined;
   /** `undefined` if configurations get none. */
   readonly tokens?: BootTokenSource | undefined;
@@ -185,6 +185,8 @@ function renderFor(
   const baseUrl = endpoint === undefined ? undefined : formatBaseUrl(endpoint);
   const asked = identity.kind === 'default' ? identity : undefined;
   const architecture = architectureFor(asked?.architecture, mac, context);
+  // iPXE showed the menu before it started this loader.
+  const isSecond = language !== 'ipxe' && mac !== undefined && context.signsOf?.(mac)?.isIpxe === true;
   const isUnsure = language === 'pxelinux' && architecture === undefined && CPU_CHECK_FILES.every(context.hasFile);
   const chains = machine === undefined && (identity.kind === 'first' || isUnsure);
   const decided: Decision = chains
@@ -203,7 +205,7 @@ function renderFor(
           baseUrl,
           token: context.tokens?.tokenFor({ ...asker, peer: request.peer }),
         },
-        context,
+        isSecond ? { ...context, config: { ...context.config, menuSeconds: 0 } } : context,
       );
   const place: RenderPlace = {
     title: decided.title,

@@ -11,6 +11,8 @@ export interface BootSigns {
   readonly uuid?: string | undefined;
   /** `undefined` for a BIOS, which runs on both kinds of x86. */
   readonly cpu?: Cpu | undefined;
+  /** True for iPXE that runs the rack's scripts. It starts other loaders without a request of theirs. */
+  readonly isIpxe?: boolean | undefined;
 }
 
 /**
@@ -24,7 +26,7 @@ export class ShownSigns {
 
   /** Remembers a boot client's signs; a client without any is forgotten. */
   remember(mac: MacAddress, signs: BootSigns, owner: Owner): void {
-    if (signs.uuid === undefined && signs.cpu === undefined) this.#byMac.delete(mac);
+    if (signs.uuid === undefined && signs.cpu === undefined && signs.isIpxe !== true) this.#byMac.delete(mac);
     else this.#byMac.set(mac, signs, owner);
   }
 

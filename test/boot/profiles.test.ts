@@ -235,6 +235,13 @@ test('a menu of iPXE goes to the label of the choice', () => {
     assert.ok(labels.includes(`:${label}`), label);
 });
 
+test('a loader that iPXE started shows no second menu, and iPXE shows its own', () => {
+  const given = { files: LIVE_FILES, config: { menuSeconds: 10 }, isIpxe: true };
+  assert.ok(!rendered(GRUB, MENU, given).text.includes('menuentry'));
+  assert.ok(!rendered(PXELINUX, MENU, given).text.includes('MENU'));
+  assert.ok(rendered(IPXE, MENU, given).text.includes('choose'));
+});
+
 test('there is no menu while a machine works for the region', () => {
   const given = { files: [], config: { menuSeconds: 10 } };
   assert.ok(!rendered('ipxe.cfg-52-54-00-00-00-0c', MENU, given).text.includes('choose'));

@@ -81,6 +81,8 @@ export interface Given {
   readonly shown?: string;
   /** The CPU that every boot client's DHCP request told. */
   readonly cpu?: Cpu;
+  /** True: iPXE sent it, and runs the rack's scripts. */
+  readonly isIpxe?: boolean;
 }
 
 export function assetContext(given: Given = {}): AssetContext {
@@ -90,6 +92,6 @@ export function assetContext(given: Given = {}): AssetContext {
     machines: new MachineDirectory(given.machines ?? MACHINES),
     macOf: (peer) => (peer === PEER ? given.lease : undefined),
     hasFile: (path) => files.has(path),
-    signsOf: () => ({ uuid: given.shown, cpu: given.cpu }),
+    signsOf: () => ({ uuid: given.shown, cpu: given.cpu, isIpxe: given.isIpxe }),
   };
 }

@@ -7,7 +7,7 @@ import { BootTokens } from '../../boot/boot-tokens.ts';
 import { identifyBootClient } from '../../boot/client.ts';
 import type { BootConfig, HttpEndpoint } from '../../boot/config.ts';
 import { LoaderLoops } from '../../boot/loader-loops.ts';
-import { type BootPlan, type BootQuery, planBoot } from '../../boot/plan.ts';
+import { type BootPlan, type BootQuery, IPXE_SCRIPT, planBoot } from '../../boot/plan.ts';
 import { ShownSigns } from '../../boot/shown-signs.ts';
 import type { Clock, Instant } from '../../clock.ts';
 import { configRemarks } from '../../config/notes.ts';
@@ -315,13 +315,14 @@ export class Rack {
 
   #planBoot(query: BootQuery): BootPlan | undefined {
     const { asker, client, mac, uuid } = query;
-    if (asker !== undefined) {
-      // iPXE's own request follows that of its firmware, and says no more.
-      this.#signs.remember(mac, { uuid, cpu: 'cpu' in client ? client.cpu : undefined }, asker);
-      this.neighbourhood?.booting(mac, asker);
-    }
     const boot = this.#boot;
     const plan = planBoot(query, boot);
+    if (asker !== undefined) {
+      // iPXE's own request follows that of its firmware, and says no more.
+      const cpu = 'cpu' in client ? client.cpu : undefined;
+      this.#signs.remember(mac, { uuid, cpu, isIpxe: plan?.file?.endsWith(IPXE_SCRIPT) }, asker);
+      this.neighbourhood?.booting(mac, asker);
+    }
     if (plan !== undefined) this.tftp.prepare();
     return plan === undefined ? undefined : this.#loops.check(query, plan, boot, this.#parts.clock.now());
   }
