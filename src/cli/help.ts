@@ -18,7 +18,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'Networks', commands: ['leases', 'hosts', 'neighbours'] },
   { title: 'People', commands: ['page', 'users', 'password', 'apikey'] },
   { title: 'Several racks', commands: ['racks', 'outbox', 'region'] },
-  { title: "MAAS's API", commands: ['login', 'logout', 'maas'] },
+  { title: "MAAS's API", commands: ['login', 'logout', 'maas', 'import-maas'] },
   { title: 'Shell', commands: ['completion'] },
   { title: 'Captured datagrams', commands: ['replay'] },
 ];

@@ -47,6 +47,8 @@ const NOT_RUN: readonly RegExp[] = [
   /^sudo systemctl enable nftables/,
   // This host has no such file.
   /^sudo nft --check /,
+  // It needs a MAAS.
+  /^sudo rackboot import-maas /,
   // It restores over the state of this host.
   /^sudo rackboot restore /,
   // It asks a person.

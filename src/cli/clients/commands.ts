@@ -1,8 +1,13 @@
-// The table of the commands that work with a region like MAAS's own client: `login`, `logout`, `maas`.
+// The table of the commands that work with a region like MAAS's own client, `login`, `logout`, `maas`, and of `import-maas`.
 
 import { action, type Row, row } from '../terminal/command-table.ts';
-import { named, option } from '../terminal/shared-options.ts';
+import { config, flag, json, named, option } from '../terminal/shared-options.ts';
 
+const apikey = {
+  type: 'string',
+  describe: 'The key itself (visible in the process list) or a file that contains it; - is standard input',
+} as const;
+const cacerts = option("File with the certificates to trust instead of the system's");
 const profile = named('The name of the profile');
 
 /** @param runOther runs another command of Rackboot */
@@ -13,16 +18,27 @@ export const clientCommands = (runOther: (args: readonly string[]) => Promise<nu
     {
       profile,
       url: named('http://rack:5240/MAAS, optionally followed by /api/1.0 or /api/2.0'),
-      apikey: {
-        type: 'string',
-        describe: 'The key itself (visible in the process list) or a file that contains it; - is standard input',
-      },
-      cacerts: option("File with the certificates to trust instead of the system's"),
+      apikey,
+      cacerts,
     },
     () => import('./login.ts'),
     'logIn',
   ),
   row('logout <profile>', 'Forget a profile', { profile }, () => import('./login.ts'), 'logOut'),
+  row(
+    'import-maas <url> [apikey]',
+    'Move in from a running MAAS: machines, networks, users, tags',
+    {
+      url: named('http://maas:5240/MAAS'),
+      apikey,
+      config,
+      json,
+      cacerts,
+      'dry-run': flag('Change nothing, and say what would be added'),
+    },
+    () => import('./import-maas.ts'),
+    'importMaas',
+  ),
   action(
     'maas [words..]',
     "The command line of MAAS's own client: maas PROFILE NOUN ACTION KEY=VALUE",

@@ -106,7 +106,8 @@ export function showProfiles(): number {
   return 0;
 }
 
-async function keyOf(given: string | undefined): Promise<string> {
+/** @param given as `LoginWords` has it @throws RackError `bad-argument` */
+export async function keyOf(given: string | undefined): Promise<string> {
   const text = given === undefined ? await askForKey() : isInput(given) ? readInput() : literalOrFile(given);
   const key = text.trim().split(/\s/, 1)[0] ?? '';
   if (key !== '' && parseRegionKey(key) === undefined)

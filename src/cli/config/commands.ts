@@ -41,7 +41,7 @@ export const CONFIG_COMMANDS: readonly Row[] = [
   ),
   row(
     'reset',
-    'Remove everything that a stopped rack or region keeps on this host: machines, accounts, leases, images',
+    'Remove all that a stopped rack or region keeps on this host',
     {
       config,
       json,

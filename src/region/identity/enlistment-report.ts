@@ -30,6 +30,8 @@ export interface EnlistmentReport {
   readonly username: string | undefined;
   /** True for a user who is not an administrator; the power settings are then only a proposal, as in a machine's own report. */
   readonly isOrdinary?: boolean | undefined;
+  /** True if it runs a system that somebody else deployed; only an administrator says so. */
+  readonly isDeployed?: boolean | undefined;
   readonly token?: string | undefined;
   readonly vouchedMac?: MacAddress | undefined;
   readonly address?: Ipv4 | undefined;

@@ -4,7 +4,7 @@
 //                                │                        before the first such boot, amended only from the address that reported it first
 //                                ├─ Commissioning ──────► hardware amended if the report contains the boot token
 //                                └─ otherwise ──────────► unchanged, gets its system id, and an event is logged
-//   not recognised ──────────────► created as New; if too many are New, it replaces one (`new-machines.ts`) or is refused. It also replaces
+//   not recognised ──────────────► created as New, or as Deployed if an administrator says so; if too many are New, it replaces one (`new-machines.ts`) or is refused. It also replaces
 //                                  the device of an ordinary user from whose interface it booted, if the device has an address there or none
 //
 // 1. Only a report with the token of its current boot changes a machine in use. No report removes one.
@@ -156,11 +156,12 @@ function decideCreation(
     hostname,
     domain: report.domain,
     description: report.description ?? '',
-    status: 'new',
+    status: report.isDeployed === true ? 'deployed' : 'new',
     statusSinceMs: terms.atMs,
     osystem: '',
     release: '',
-    netboot: true,
+    netboot: report.isDeployed !== true,
+    owner: report.isDeployed === true ? report.username : undefined,
     powerType: report.powerType,
     powerParameters: report.powerParameters,
     powerIsProposed: (report.username === undefined || report.isOrdinary === true) && report.powerType !== '',

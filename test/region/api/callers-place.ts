@@ -71,7 +71,10 @@ export async function withCallers(
     }
     const hardware = facts({ serial: 'SN1' }, FACTS);
     const { systemId } = await enlist(region, bootReport([0x525400000001, 0x525400000002], { facts: hardware }));
-    await store.changeMachine(systemId, 1, () => ({ kind: 'change', fields: { status, owner: 'alice' }, events: [] }));
+    // Only a machine that somebody else deployed is Deployed without a system.
+    const system = status === 'deployed' ? { osystem: 'debian', release: 'trixie' } : {};
+    const fields = { status, owner: 'alice', ...system };
+    await store.changeMachine(systemId, 1, () => ({ kind: 'change', fields, events: [] }));
     const key = await keyOfMachine(store, clock, systemId);
     if (key !== undefined) keys.set('machine', `${key.consumerKey}:${key.tokenKey}:${key.tokenSecret}`);
     await work({

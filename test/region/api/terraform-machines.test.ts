@@ -29,9 +29,26 @@ test('commission=true commissions a machine that an administrator adds, and no o
       'nobody',
     );
     assert.deepEqual([own.status, own.json.status_name], [200, 'New'], 'a machine does not commission itself');
-    const another = { ...other, mac_addresses: '52:54:00:00:00:07' };
-    const deployed = await ask('POST', '2.0/machines/', { ...another, deployed: 'true' });
-    assert.deepEqual([deployed.status, Object.keys(deployed.json)], [400, ['deployed']]);
+  }));
+
+test('an administrator adds a machine that somebody else deployed: it boots its own disk, and has the addresses of its system', () =>
+  withAskedApi(async ({ ask, place }) => {
+    const wish = { ...MACHINE, deployed: 'true', hostname: 'n1' };
+    assert.equal((await ask('POST', '2.0/machines/', wish, 'alice')).status, 403);
+    const both = await ask('POST', '2.0/machines/', { ...wish, commission: 'true' });
+    assert.deepEqual([both.status, Object.keys(both.json)], [400, ['deployed']]);
+    const { json: machine } = await ask('POST', '2.0/machines/', wish);
+    assert.deepEqual([machine.status_name, machine.netboot, machine.owner], ['Deployed', false, 'admin']);
+    const [known] = (await place.region.desiredState()).machines;
+    assert.equal(known?.purpose, 'local');
+    assert.equal((await ask('POST', '2.0/subnets/', { cidr: '10.20.0.0/24' })).status, 200);
+    const links = `2.0/nodes/${machine.system_id}/interfaces/${machine.interface_set[0].id}/?op=link_subnet`;
+    const link = { mode: 'static', subnet: '10.20.0.0/24', ip_address: '10.20.0.7' };
+    assert.equal((await ask('POST', links, link)).status, 200);
+    const { json: after } = await ask('GET', `2.0/machines/${machine.system_id}/`);
+    assert.deepEqual([after.status_name, after.allocated_ip_addresses], ['Deployed', ['10.20.0.7']]);
+    const released = await ask('POST', `2.0/machines/${machine.system_id}/?op=release`);
+    assert.equal(released.json.status_name, 'Ready');
   }));
 
 test('a machine is in the domain that its user names, alone or after the hostname, if the domain exists', () =>

@@ -1,6 +1,7 @@
 // The parts that all changes of a machine's layout share: the states in which it may be changed, the transaction, the answer.
 //
-// 1. A layout is changed only while no system uses it: otherwise a deployed system would differ from the layout shown for its machine.
+// 1. A layout is changed only while no system uses it: otherwise a deployed system would differ from the layout shown for its machine. Of a
+//    machine that somebody else deployed, a person writes down the network that its system has.
 // 2. A change is one transaction. It is refused whole, or stored whole with its addresses.
 
 import type { MachineAddress } from '../../../machines/machine.ts';
@@ -48,7 +49,7 @@ export interface LayoutChange {
 type Part = 'network' | 'disks' | 'tags';
 
 export function refuseState(
-  { status, hostname, systemId, isLocked, device }: Machine,
+  { status, hostname, systemId, isLocked, device, release }: Machine,
   part: Part,
 ): LayoutRefusal | undefined {
   if (isLocked === true) {
@@ -56,6 +57,8 @@ export function refuseState(
   }
   // Nothing depends on the layout of a device.
   if (device !== undefined || part === 'tags' || CHANGEABLE.includes(status)) return undefined;
+  // Every deployment of our own has a release.
+  if (part === 'network' && status === 'deployed' && release === '') return undefined;
   const states = CHANGEABLE.map((one) => statusRow(one).name);
   return {
     kind: 'refuse',

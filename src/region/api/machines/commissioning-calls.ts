@@ -159,6 +159,15 @@ type AddedFields = CommissioningFields & {
 };
 const ONLY_COMMISSIONING = ['commissioning_scripts', 'testing_scripts', 'enable_ssh'] as const;
 
+function refuseDeployed(isAdmin: boolean, isCommissioned: boolean): Refusal | undefined {
+  if (!isAdmin) return refuse('not-allowed', ONLY_ADMINISTRATORS);
+  if (!isCommissioned) return undefined;
+  return refuseField(
+    'deployed',
+    'Commissioning would restart a machine that runs a system: omit commission, or deployed.',
+  );
+}
+
 /**
  * How to commission a new machine, `undefined` if not at all, and the refusals of what cannot be followed. A machine's own wish does not count:
  * a person decides.
@@ -183,9 +192,8 @@ export async function commissioningOf(
         `A machine that is added takes this only with its commissioning: give commission=true, too, or omit ${field}.`,
       ),
     ),
-    ...(['deployed', 'is_dpu'] as const).map((field) =>
-      isTrue(given[field]) ? refuseField(field, notDoneText(field)) : undefined,
-    ),
+    isTrue(given.is_dpu) ? refuseField('is_dpu', notDoneText('is_dpu')) : undefined,
+    isTrue(given.deployed) ? refuseDeployed(caller.isAdmin, isAsked) : undefined,
     isAsked ? await refuseSsh(call, { hostname: given.hostname ?? '' }, given.enable_ssh) : undefined,
   ];
 }

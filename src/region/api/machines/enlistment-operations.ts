@@ -32,6 +32,7 @@ import {
 import {
   type ApiCall,
   flag,
+  isTrue,
   type Operation,
   operation,
   optionalText,
@@ -128,7 +129,7 @@ const newParameters = z.object({
   ...commissioningFields,
   is_dpu: flag('Must be false: Rackboot deploys a DPU as any other machine.'),
   deployed: flag(
-    'Must be false: Rackboot knows machines as Deployed only after it has deployed them. Add a device instead.',
+    'True: it runs a system that somebody else deployed. It is Deployed at once, and boots its own disk. For administrators.',
   ),
 });
 
@@ -215,6 +216,7 @@ function reportOf(call: ApiCall, given: Parameters, inForce: SettingsReader): En
     leftOut: facts?.leftOut,
     username,
     isOrdinary,
+    isDeployed: username !== undefined && isTrue(given.deployed),
     token: call.peer.bootToken,
     vouchedMac: call.peer.vouchedMac,
     address: call.peer.ipv4,

@@ -1,0 +1,428 @@
+// `rackboot import-maas URL [APIKEY]`: reads what a running MAAS knows by its API 2.0, and adds it to the region of this host by the region's own
+// operations, so that all its checks apply.
+//
+//   MAAS ─ lists (GET) ─► tables (`maas-objects.ts`) ─► operations of this host's region ─► report
+//
+// Source: MAAS's API 2.0; OAuth 1.0 with PLAINTEXT (RFC 5849 §3.4.4).
+//
+// 1. Nothing is changed at the MAAS, and nothing here that exists: it is counted as there. So an import may be repeated.
+// 2. A parameter that the region refuses is left out, and named in the report; without a parameter that the object needs, it is refused.
+// 3. A machine that may have a system on its disk is added as Deployed by one operation, so that at no moment a start from the network would
+//    touch the disk or switch the machine off. No operation here switches a machine.
+// 4. The source is a stranger's: answers, lists and the report are bounded, what it says is cleaned where it is printed, and it names no path.
+// 5. Neither the key nor a parameter of a power driver is printed.
+
+import { join } from 'node:path';
+import { z } from 'zod';
+import { systemClock } from '../../clock.ts';
+import { loadPlace } from '../../config/config-file.ts';
+import { refusalLines } from '../../control/field-refusal.ts';
+import { listed } from '../../counted.ts';
+import { RackError } from '../../errors.ts';
+import { isFields } from '../../fields.ts';
+import { CONTROL_SOCKET } from '../../http/config.ts';
+import { ask as askHere, formOf } from '../terminal/asking.ts';
+import { checkGivenFile } from '../terminal/given-file.ts';
+import { print, printAside, printJson, printTable } from '../terminal/output.ts';
+import { keyOf, parseRegionAddress } from './login.ts';
+import {
+  ABSENT,
+  type Absent,
+  ADDRESS_KINDS,
+  deviceParameters,
+  identityOf,
+  interfaceParameters,
+  KINDS,
+  type Kind,
+  listAt,
+  MADE_OF_OTHERS,
+  machineParameters,
+  macsOf,
+  operationsTo,
+  type Parameters,
+  parametersFrom,
+  pathFor,
+  textAt,
+  titleOf,
+  valueAt,
+} from './maas-objects.ts';
+import { type AskRegion, askAs, askSocket, jsonIn, type RegionAnswer, unavailable } from './region-request.ts';
+
+/** Of one kind; a MAAS with more is refused. */
+const OBJECTS_MAX = 100_000;
+/** Machines are read so many at a time: a MAAS takes long for all. */
+const BATCH_MACHINES = 50;
+/** Further remarks are only counted. */
+const REMARKS_MAX = 10_000;
+const NAMES_SHOWN_MAX = 20;
+const PASSWORD_BYTES = 24;
+const INTERFACES_MAX = 256;
+const SSH_KEYS = 'account/prefs/sshkeys/';
+const FABRICS = 'fabrics/';
+const VLAN_KEY = ['fabric', 'vid'];
+/** The beginning of the parameters of a power driver. */
+const POWER = 'power_';
+const NODE_NEEDS = ['hostname', 'mac_addresses', 'architecture'];
+const FORM_TYPE = 'application/x-www-form-urlencoded';
+const API = '/MAAS/api/2.0/';
+/** Statuses of answers that judge what was sent. */
+const JUDGED: ReadonlySet<number> = new Set([400, 403, 404, 409]);
+
+interface ImportFlags {
+  readonly config: string;
+  readonly url: string;
+  /** As of `login`. */
+  readonly apikey?: string | undefined;
+  readonly cacerts?: string | undefined;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+interface Tally {
+  added: number;
+  there: number;
+  refused: number;
+}
+
+interface Remark {
+  readonly kind: string;
+  readonly name: string;
+  readonly text: string;
+}
+
+const problemsShape = z.record(z.string(), z.array(z.string()));
+
+/** @returns 1 if something was refused, left out, or has no counterpart */
+export async function importMaas(flags: ImportFlags): Promise<number> {
+  const { url } = parseRegionAddress(flags.url);
+  if (flags.cacerts !== undefined) checkGivenFile(flags.cacerts);
+  const key = await keyOf(flags.apikey);
+  // Says how to start the daemon if none runs.
+  await askHere(flags, `${API}version/`);
+  const ca = flags.cacerts === undefined ? {} : { ca_file: flags.cacerts };
+  const own = askSocket(join(loadPlace(flags.config).stateDir, CONTROL_SOCKET));
+  const run = new Import(new Source(url, askAs({ url, key, ...ca })), own, flags.dryRun);
+  try {
+    await run.all();
+  } catch (error) {
+    run.report(flags.json, false);
+    throw error;
+  }
+  return run.report(flags.json, true);
+}
+
+/** The MAAS, of which everything is read by GET. */
+class Source {
+  readonly url: string;
+  readonly #ask: AskRegion;
+
+  constructor(url: string, ask: AskRegion) {
+    this.url = url;
+    this.#ask = ask;
+  }
+
+  /** @returns undefined if this MAAS has no such resource @throws RackError `permission-denied`, `source-failed`, `not-running` */
+  async read(resource: string, ids: readonly string[] = []): Promise<unknown> {
+    const [path = '', own] = resource.split('?');
+    const query = new URLSearchParams(own);
+    for (const id of ids) query.append('id', id);
+    const answer = await this.#ask({ method: 'GET', path: `${API}${path}`, query });
+    const { status } = answer;
+    if (status === 404 || status === 410) return undefined;
+    if (status === 401 || status === 403)
+      throw new RackError(
+        'permission-denied',
+        `${this.url} refuses ${path} to this key (${answerWords(answer)}): give the key of an administrator`,
+      );
+    const value = status === 200 ? jsonIn(answer) : undefined;
+    if (value !== undefined) return value;
+    const foreign = new RackError(
+      'source-failed',
+      `${this.url} answers ${status} to ${path}: it is no MAAS with API 2.0`,
+    );
+    throw unavailable(this.url, answer) ?? foreign;
+  }
+
+  async list(resource: string): Promise<readonly unknown[]> {
+    return this.bounded(resource, asList(await this.read(resource)));
+  }
+
+  bounded<T>(resource: string, all: readonly T[]): readonly T[] {
+    if (all.length <= OBJECTS_MAX) return all;
+    throw new RackError(
+      'limit-reached',
+      `${this.url} has more than ${OBJECTS_MAX} objects at ${resource}, the maximum`,
+    );
+  }
+}
+
+const answerWords = ({ body }: RegionAnswer): string => refusalLines(body.toString('utf8')).replaceAll('\n', '; ');
+const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const objectsIn = (all: readonly unknown[], { within }: Kind): readonly unknown[] =>
+  within === undefined ? all : all.flatMap((one) => listAt(one, within));
+
+/** One import, and what became of each object. */
+class Import {
+  readonly #source: Source;
+  readonly #own: AskRegion;
+  readonly #isDry: boolean;
+  readonly #tallies = new Map<string, Tally>();
+  readonly #remarks: Remark[] = [];
+  #remarkCount = 0;
+  readonly #addedFabrics = new Set<string>();
+  /** The system ids of added nodes, by the tags that they have there. */
+  readonly #tagged = new Map<string, string[]>();
+  /** The ids of the VLANs here, by fabric and tag. */
+  #vlans: ReadonlyMap<string, string> = new Map();
+
+  constructor(source: Source, own: AskRegion, isDry: boolean) {
+    this.#source = source;
+    this.#own = own;
+    this.#isDry = isDry;
+  }
+
+  async all(): Promise<void> {
+    const owner = textAt(await this.#source.read('users/?op=whoami'), 'username');
+    if (owner === '') throw new RackError('source-failed', `${this.#source.url} is no MAAS with API 2.0`);
+    for (const kind of KINDS) await this.#add(kind, owner);
+    const vlans = (await this.#here('fabrics/')).flatMap((one) => listAt(one, 'vlans'));
+    this.#vlans = new Map(vlans.map((one) => [identityOf(one, VLAN_KEY), textAt(one, 'id')]));
+    await this.#addMachines();
+    for (const device of await this.#source.list('devices/'))
+      await this.#addNode('devices', device, deviceParameters(device));
+    await this.#tag();
+    for (const kind of ADDRESS_KINDS) await this.#add(kind, owner);
+    for (const absent of ABSENT) await this.#lookFor(absent);
+  }
+
+  #tally(kind: string): Tally {
+    const tally = this.#tallies.get(kind) ?? { added: 0, there: 0, refused: 0 };
+    this.#tallies.set(kind, tally);
+    return tally;
+  }
+
+  #remark(kind: string, name: string, text: string): void {
+    this.#remarkCount += 1;
+    if (this.#remarks.length < REMARKS_MAX) this.#remarks.push({ kind, name, text });
+  }
+
+  /** A list of this region; empty if it is of a user who is not here yet. */
+  async #here(path: string): Promise<readonly unknown[]> {
+    const answer = await this.#own({ method: 'GET', path: `${API}${path}` });
+    return asList(jsonIn(answer));
+  }
+
+  /** @param owner the user of the key: a MAAS shows the SSH keys of no other */
+  async #add(kind: Kind, owner: string): Promise<void> {
+    const { plural, list, key, parameters, change } = kind;
+    const isOfOwner = list === SSH_KEYS;
+    const there = this.#source.bounded(list, objectsIn(await this.#source.list(list), kind));
+    const ownList = isOfOwner ? `${list}?${formOf({ username: owner })}` : list;
+    const here = new Set(objectsIn(await this.#here(ownList), kind).map((one) => identityOf(one, key)));
+    const needs = Object.keys(parameters).filter((name) => key.includes(parameters[name] ?? ''));
+    for (const found of there) {
+      if (!isFields(found) || kind.isMeant?.(found) === false) continue;
+      // Of the source, it could be used to sign in here.
+      const one = { ...found, password: randomPassword(), ...(isOfOwner ? { username: owner } : {}) };
+      const [identity, title] = [identityOf(one, key), titleOf(one, key)];
+      const sent = parametersFrom(one, parameters);
+      if (!here.has(identity)) {
+        here.add(identity);
+        const path = pathFor(one, kind.add ?? list);
+        const isAdded = this.#isDry || (await this.#send(plural, title, path, sent, needs)) !== undefined;
+        this.#tally(plural)[isAdded ? 'added' : 'refused'] += 1;
+        if (isAdded && list === FABRICS) this.#addedFabrics.add(textAt(one, 'name'));
+      } else if (change !== undefined && !this.#isDry && this.#addedFabrics.has(textAt(one, 'fabric'))) {
+        await this.#send(plural, title, pathFor(one, change), sent, needs, 'PUT');
+        this.#tally(plural).added += 1;
+      } else this.#tally(plural).there += 1;
+    }
+  }
+
+  /** Without the parameters that the region refuses (rule 2). @returns its answer; undefined: it refuses the rest, too */
+  async #send(
+    kind: string,
+    title: string,
+    path: string,
+    wanted: Parameters,
+    needs: readonly string[] = [],
+    method: 'POST' | 'PUT' = 'POST',
+  ): Promise<unknown> {
+    let sent = wanted;
+    for (;;) {
+      const body = { type: FORM_TYPE, bytes: Buffer.from(formOf(sent)) };
+      const answer = await this.#own({ method, path: `${API}${path}`, body });
+      if (answer.status < 300) return jsonIn(answer) ?? {};
+      if (!JUDGED.has(answer.status))
+        throw unavailable('this region', answer) ?? new RackError('region-failed', answerWords(answer));
+      const problems = problemsShape.safeParse(jsonIn(answer)).data ?? {};
+      const left = Object.keys(problems).filter((name) => Object.hasOwn(sent, name) && !needs.includes(name));
+      if (left.length === 0) {
+        this.#remark(kind, title, `refused: ${answerWords(answer)}`);
+        return undefined;
+      }
+      for (const name of left) this.#remark(kind, title, `without ${name}: ${problems[name]?.join(' ') ?? ''}`);
+      // The parameters of a driver are of no use without it, nor it without them.
+      const isPower = left.some((name) => name.startsWith(POWER));
+      sent = Object.fromEntries(
+        Object.entries(sent).filter(([name]) => !left.includes(name) && !(isPower && name.startsWith(POWER))),
+      );
+    }
+  }
+
+  async #addMachines(): Promise<void> {
+    const power = await this.#source.read('machines/?op=power_parameters');
+    const ids = this.#source.bounded('machines/', Object.keys(isFields(power) ? power : {}));
+    for (let at = 0; at < ids.length; at += BATCH_MACHINES) {
+      if (at > 0) printAside(`${at} of ${ids.length} machines\n`);
+      const batch = ids.slice(at, at + BATCH_MACHINES);
+      for (const machine of asList(await this.#source.read('machines/', batch))) {
+        const id = textAt(machine, 'system_id');
+        if (batch.includes(id))
+          await this.#addNode('machines', machine, machineParameters(machine, valueAt(power, id)));
+      }
+    }
+  }
+
+  async #addNode(kind: 'machines' | 'devices', node: unknown, parameters: Parameters): Promise<void> {
+    const title = titleOf(node, ['hostname']);
+    const macs = formOf({ mac_address: macsOf(node) });
+    const known = await this.#own({ method: 'GET', path: `${API}machines/?op=is_registered&${macs}` });
+    if (jsonIn(known) === true) this.#tally(kind).there += 1;
+    else if (this.#isDry) this.#tally(kind).added += 1;
+    else {
+      const made = await this.#send(kind, title, `${kind}/`, parameters, NODE_NEEDS);
+      this.#tally(kind)[made === undefined ? 'refused' : 'added'] += 1;
+      if (made !== undefined) await this.#complete(kind, title, node, made);
+    }
+  }
+
+  /** @param made the new node, as this region shows it */
+  async #complete(kind: 'machines' | 'devices', title: string, node: unknown, made: unknown): Promise<void> {
+    const systemId = textAt(made, 'system_id');
+    for (const tag of listAt(node, 'tag_names').map(String)) {
+      const ids = this.#tagged.get(tag) ?? [];
+      ids.push(systemId);
+      this.#tagged.set(tag, ids);
+    }
+    await this.#connect(kind, title, node, made);
+    if (kind === 'devices') return;
+    const order = (operation: string, parameters: Parameters = {}) =>
+      this.#send(kind, title, `machines/${systemId}/?op=${operation}`, parameters);
+    let state = textAt(made, 'status_name');
+    for (const operation of operationsTo(node) ?? [])
+      state = textAt(
+        await order(operation, operation === 'accept' ? { skip_commissioning: 'true' } : {}),
+        'status_name',
+      );
+    if (valueAt(node, 'locked') === true) await order('lock');
+    const there = textAt(node, 'status_name');
+    if (state !== there) this.#remark(kind, title, `it is ${there} there, and ${state} here`);
+  }
+
+  /** Gives a node the interfaces and the addresses that it has there. */
+  async #connect(kind: 'machines' | 'devices', title: string, node: unknown, made: unknown): Promise<void> {
+    const place = `nodes/${textAt(made, 'system_id')}/interfaces/`;
+    const isRunning = kind === 'devices' || operationsTo(node) === undefined;
+    const gateway = textAt(node, 'default_gateways.ipv4.link_id');
+    const physical = new Map(
+      listAt(made, 'interface_set').map((one) => [textAt(one, 'mac_address'), textAt(one, 'id')]),
+    );
+    /** Of the interfaces that are here, by name. */
+    const ids = new Map<string, string>();
+    let waiting = listAt(node, 'interface_set').slice(0, INTERFACES_MAX);
+    for (let ready = waiting; ready.length > 0; waiting = waiting.filter((one) => !ready.includes(one))) {
+      ready = waiting.filter((one) => listAt(one, 'parents').every((parent) => ids.has(String(parent))));
+      for (const one of ready) {
+        const type = textAt(one, 'type');
+        const operation = Object.hasOwn(MADE_OF_OTHERS, type) ? MADE_OF_OTHERS[type] : undefined;
+        const id =
+          operation === undefined
+            ? physical.get(textAt(one, 'mac_address').toLowerCase())
+            : await this.#make(kind, title, `${place}?op=${operation}`, one, ids);
+        if (id === undefined) continue;
+        ids.set(textAt(one, 'name'), id);
+        for (const link of listAt(one, 'links')) {
+          const [mode, address] = [textAt(link, 'mode'), textAt(link, 'ip_address')];
+          // An address that is chosen at each deployment is that of the system which runs.
+          if (address === '' || !(mode === 'static' || (mode === 'auto' && isRunning))) continue;
+          const wish = { mode: 'static', subnet: textAt(link, 'subnet.cidr'), ip_address: address };
+          const isGateway = gateway !== '' && gateway === textAt(link, 'id');
+          const more: Parameters = isGateway ? { default_gateway: 'true' } : {};
+          await this.#send(kind, title, `${place}${id}/?op=link_subnet`, { ...wish, ...more }, Object.keys(wish));
+        }
+      }
+    }
+    if (waiting.length > 0)
+      this.#remark(
+        kind,
+        title,
+        `without ${listed(
+          waiting.map((one) => titleOf(one, ['name'])),
+          NAMES_SHOWN_MAX,
+        )}`,
+      );
+  }
+
+  /** Makes a bond, a bridge or a VLAN interface. @returns its id; undefined: it is refused */
+  async #make(
+    kind: string,
+    title: string,
+    path: string,
+    one: unknown,
+    ids: ReadonlyMap<string, string>,
+  ): Promise<string | undefined> {
+    const parents = listAt(one, 'parents').map((parent) => ids.get(String(parent)) ?? '');
+    const vlan = this.#vlans.get(identityOf(valueAt(one, 'vlan'), VLAN_KEY));
+    const place: Parameters = { parents, ...(vlan === undefined ? {} : { vlan }) };
+    const made = await this.#send(kind, title, path, { ...interfaceParameters(one), ...place }, [
+      'name',
+      'parents',
+      'vlan',
+    ]);
+    return made === undefined ? undefined : textAt(made, 'id');
+  }
+
+  async #tag(): Promise<void> {
+    for (const [tag, ids] of this.#tagged)
+      for (let at = 0; at < ids.length; at += BATCH_MACHINES) {
+        const add = ids.slice(at, at + BATCH_MACHINES);
+        await this.#send('tags', tag, `tags/${encodeURIComponent(tag)}/?op=update_nodes`, { add }, ['add']);
+      }
+  }
+
+  async #lookFor({ plural, list, remedy, isMeant = () => true }: Absent): Promise<void> {
+    const names = (await this.#source.list(list))
+      .filter(isMeant)
+      .map((one) => titleOf(one, ['name']) || titleOf(one, ['id']));
+    if (names.length > 0) this.#remark(plural, listed(names, NAMES_SHOWN_MAX), `no counterpart: ${remedy}`);
+  }
+
+  /** @param isWhole false: the import ended before everything was tried @returns the exit code */
+  report(isJson: boolean, isWhole: boolean): number {
+    const { url } = this.#source;
+    const objects = Object.fromEntries(this.#tallies);
+    const remarks = this.#remarks;
+    if (isJson)
+      printJson({ source: url, dryRun: this.#isDry, whole: isWhole, objects, remarks, remarkCount: this.#remarkCount });
+    else {
+      for (const { kind, name, text } of remarks) print(`${kind} ${name}: ${text}`);
+      if (this.#remarkCount > remarks.length) print(`and ${this.#remarkCount - remarks.length} more`);
+      const rows = [...this.#tallies].map(([kind, { added, there, refused }]) => [
+        kind,
+        ...[added, there, refused].map(String),
+      ]);
+      printTable(
+        [`OF ${url}`, this.#isDry ? 'TO ADD' : 'ADDED', 'ALREADY HERE', 'REFUSED'],
+        rows,
+        'This MAAS has nothing to import.',
+      );
+      if (!isWhole) print('The import ended before everything was tried: repeat it.');
+      if ((this.#tallies.get('users')?.added ?? 0) > 0 && !this.#isDry)
+        print('Imported users cannot sign in before they have a password: `rackboot password USERNAME`.');
+    }
+    return this.#remarkCount === 0 ? 0 : 1;
+  }
+}
+
+const randomPassword = (): string => Buffer.from(systemClock.randomBytes(PASSWORD_BYTES)).toString('base64url');

@@ -1,0 +1,364 @@
+// What `rackboot import-maas` reads of a MAAS, and the operation and the parameters that each becomes here. Both speak API 2.0: an object there and
+// one here have the same properties.
+//
+// Sources: the API of MAAS 2.x and 3.x.
+//
+// 1. A table names a property by its path, `vlan.fabric`. What is missing or of another form is not sent.
+// 2. The region judges every value. Only what decides about the import itself is read here.
+
+import { cleanText } from '../../clean-text.ts';
+import { isFields } from '../../fields.ts';
+
+const NAME_CHARACTERS_MAX = 100;
+
+/** The value at a path; of a list, those of its elements. */
+export function valueAt(one: unknown, path: string): unknown {
+  let value = one;
+  for (const name of path.split('.')) {
+    if (Array.isArray(value)) value = value.map((each) => valueAt(each, name));
+    else value = isFields(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+  }
+  return value;
+}
+
+const isPlain = (value: unknown): value is string | number | boolean =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+
+export const listAt = (one: unknown, path: string): readonly unknown[] => {
+  const value = valueAt(one, path);
+  return Array.isArray(value) ? value : [];
+};
+
+/** Empty if there is none. */
+export const textAt = (one: unknown, path: string): string => {
+  const value = valueAt(one, path);
+  return isPlain(value) ? String(value) : '';
+};
+
+/** A parameter, or several of one name. */
+export type Parameters = Readonly<Record<string, string | readonly string[]>>;
+
+/** The parameters that have a value. @param from the path of each */
+export function parametersFrom(one: unknown, from: Readonly<Record<string, string>>): Parameters {
+  const found: Record<string, string | readonly string[]> = {};
+  for (const [name, path] of Object.entries(from)) {
+    const value = valueAt(one, path);
+    const texts = [value].flat().filter(isPlain).map(String);
+    if (Array.isArray(value) && texts.length > 0) found[name] = texts;
+    else if (texts[0] !== undefined && texts[0] !== '') found[name] = texts[0];
+  }
+  return found;
+}
+
+/** A path of the API with the properties of an object in it: `fabrics/name:{fabric}/vlans/`. */
+export const pathFor = (one: unknown, path: string): string =>
+  path.replace(/\{([\w.]+)\}/g, (_, name: string) => encodeURIComponent(textAt(one, name)));
+
+/** Objects of one kind, which one operation adds. */
+export interface Kind {
+  readonly plural: string;
+  /** Its list, there and here. */
+  readonly list: string;
+  /** The property of the listed objects that has them; undefined: they are listed themselves. */
+  readonly within?: string;
+  /** The properties that tell one from another. */
+  readonly key: readonly string[];
+  /** Where each parameter of the operation comes from. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** The operation; undefined: a POST to the list. */
+  readonly add?: string;
+  /** The operation that changes one which the region made itself, with a fabric that this import added. */
+  readonly change?: string;
+  /** Only these. */
+  isMeant?(one: unknown): boolean;
+}
+
+const noted = { name: 'name', description: 'description' };
+const USER_RESERVED = 4;
+
+/** In this order: the later ones name the earlier ones. */
+export const KINDS: readonly Kind[] = [
+  { plural: 'zones', list: 'zones/', key: ['name'], parameters: noted },
+  { plural: 'pools', list: 'resourcepools/', key: ['name'], parameters: noted },
+  {
+    plural: 'domains',
+    list: 'domains/',
+    key: ['name'],
+    parameters: { name: 'name', authoritative: 'authoritative', ttl: 'ttl' },
+  },
+  { plural: 'spaces', list: 'spaces/', key: ['name'], parameters: noted },
+  { plural: 'fabrics', list: 'fabrics/', key: ['name'], parameters: { ...noted, class_type: 'class_type' } },
+  {
+    plural: 'VLANs',
+    list: 'fabrics/',
+    within: 'vlans',
+    key: ['fabric', 'vid'],
+    parameters: { ...noted, vid: 'vid', mtu: 'mtu', space: 'space' },
+    add: 'fabrics/name:{fabric}/vlans/',
+    change: 'fabrics/name:{fabric}/vlans/{vid}/',
+  },
+  {
+    plural: 'subnets',
+    list: 'subnets/',
+    key: ['cidr'],
+    parameters: {
+      ...noted,
+      cidr: 'cidr',
+      fabric: 'vlan.fabric',
+      vid: 'vlan.vid',
+      gateway_ip: 'gateway_ip',
+      dns_servers: 'dns_servers',
+      allow_dns: 'allow_dns',
+      allow_proxy: 'allow_proxy',
+      managed: 'managed',
+      disabled_boot_architectures: 'disabled_boot_architectures',
+    },
+  },
+  {
+    plural: 'ranges',
+    list: 'ipranges/',
+    key: ['start_ip', 'end_ip', 'subnet.cidr'],
+    parameters: { type: 'type', start_ip: 'start_ip', end_ip: 'end_ip', comment: 'comment', subnet: 'subnet.cidr' },
+  },
+  {
+    plural: 'static routes',
+    list: 'static-routes/',
+    key: ['source.cidr', 'destination.cidr', 'gateway_ip'],
+    parameters: {
+      source: 'source.cidr',
+      destination: 'destination.cidr',
+      gateway_ip: 'gateway_ip',
+      metric: 'metric',
+    },
+  },
+  {
+    plural: 'users',
+    list: 'users/',
+    key: ['username'],
+    parameters: { username: 'username', email: 'email', is_superuser: 'is_superuser', password: 'password' },
+    // Those of MAAS itself.
+    isMeant: (one) => !['MAAS', 'maas-init-node'].includes(textAt(one, 'username')),
+  },
+  {
+    plural: 'SSH keys',
+    list: 'account/prefs/sshkeys/',
+    key: ['key'],
+    parameters: { key: 'key', username: 'username' },
+  },
+  {
+    plural: 'tags',
+    list: 'tags/',
+    key: ['name'],
+    parameters: { name: 'name', comment: 'comment', definition: 'definition', kernel_opts: 'kernel_opts' },
+  },
+];
+
+/** After the machines, which may have some of these addresses. */
+export const ADDRESS_KINDS: readonly Kind[] = [
+  {
+    plural: 'reserved addresses',
+    list: 'ipaddresses/?all=true',
+    key: ['ip'],
+    parameters: { ip: 'ip', mac: 'interface_set.mac_address' },
+    add: 'ipaddresses/?op=reserve',
+    isMeant: (one) => valueAt(one, 'alloc_type') === USER_RESERVED,
+  },
+  {
+    plural: 'reserved addresses of hosts',
+    list: 'reservedips/',
+    key: ['ip'],
+    parameters: { ip: 'ip', mac: 'mac_address' },
+    add: 'ipaddresses/?op=reserve',
+  },
+  {
+    plural: 'names in DNS',
+    list: 'dnsresources/',
+    key: ['fqdn'],
+    parameters: { fqdn: 'fqdn', ip_addresses: 'ip_addresses.ip', address_ttl: 'address_ttl' },
+    // The others have only records.
+    isMeant: (one) => listAt(one, 'ip_addresses').length > 0,
+  },
+  {
+    plural: 'records of DNS',
+    list: 'dnsresourcerecords/',
+    key: ['fqdn', 'rrtype', 'rrdata'],
+    parameters: { fqdn: 'fqdn', rrtype: 'rrtype', rrdata: 'rrdata', ttl: 'ttl' },
+  },
+];
+
+/** Objects of MAAS without an operation here, and what a person does instead. */
+export interface Absent {
+  readonly plural: string;
+  readonly list: string;
+  readonly remedy: string;
+  isMeant?(one: unknown): boolean;
+}
+
+export const ABSENT: readonly Absent[] = [
+  {
+    plural: 'DHCP snippets',
+    list: 'dhcp-snippets/',
+    remedy: 'write their options as dhcp.options or as options of a cluster interface (`rackboot config set`)',
+  },
+  {
+    plural: 'scripts',
+    list: 'scripts/',
+    remedy: 'download each there, and add it here (`rackboot scripts add`)',
+    isMeant: (one) => valueAt(one, 'default') === false,
+  },
+  { plural: 'hosts of virtual machines', list: 'vm-hosts/', remedy: 'their machines are imported as others' },
+  {
+    plural: 'package repositories',
+    list: 'package-repositories/',
+    remedy: 'name mirrors in the settings under preseeds (`rackboot config set`)',
+    isMeant: (one) => !['main_archive', 'ports_archive'].includes(textAt(one, 'name')),
+  },
+  { plural: 'licence keys', list: 'license-keys/', remedy: 'give license_key when you deploy' },
+];
+
+const DEVICE = {
+  hostname: 'hostname',
+  domain: 'domain.name',
+  zone: 'zone.name',
+  description: 'description',
+} as const;
+
+const MACHINE = {
+  ...DEVICE,
+  pool: 'pool.name',
+  architecture: 'architecture',
+  min_hwe_kernel: 'min_hwe_kernel',
+  power_type: 'power_type',
+} as const;
+
+/** What is left of a machine's state there. Everything else may have a system on its disk, and becomes Deployed. */
+const STATES: Readonly<Record<string, readonly string[]>> = {
+  New: [],
+  Commissioning: [],
+  'Failed commissioning': [],
+  Testing: [],
+  'Failed testing': [],
+  Ready: ['accept'],
+  Allocated: ['accept'],
+  Reserved: ['accept'],
+  'Failed deployment': ['accept'],
+  Broken: ['mark_broken'],
+  Missing: ['mark_missing'],
+  Retired: ['retire'],
+};
+
+/** The operations after which a machine has its state; undefined: it is added as Deployed. */
+export const operationsTo = (machine: unknown): readonly string[] | undefined => {
+  const status = textAt(machine, 'status_name');
+  return Object.hasOwn(STATES, status) ? STATES[status] : undefined;
+};
+
+/** Where the `hardware_facts` of a machine come from. */
+const FACTS: Readonly<Record<string, string>> = {
+  'cpu.count': 'cpu_count',
+  'cpu.model': 'hardware_info.cpu_model',
+  memory_mib: 'memory',
+  'dmi.uuid': 'hardware_uuid',
+  'dmi.vendor': 'hardware_info.system_vendor',
+  'dmi.product': 'hardware_info.system_product',
+  'dmi.version': 'hardware_info.system_version',
+  'dmi.family': 'hardware_info.system_family',
+  'dmi.sku': 'hardware_info.system_sku',
+  'dmi.serial': 'hardware_info.system_serial',
+  'dmi.board_vendor': 'hardware_info.mainboard_vendor',
+  'dmi.board_name': 'hardware_info.mainboard_product',
+  'dmi.board_version': 'hardware_info.mainboard_version',
+  'dmi.board_serial': 'hardware_info.mainboard_serial',
+  'dmi.bios_vendor': 'hardware_info.mainboard_firmware_vendor',
+  'dmi.bios_version': 'hardware_info.mainboard_firmware_version',
+  'dmi.bios_date': 'hardware_info.mainboard_firmware_date',
+  'dmi.chassis_vendor': 'hardware_info.chassis_vendor',
+  'dmi.chassis_type': 'hardware_info.chassis_type',
+  'dmi.chassis_serial': 'hardware_info.chassis_serial',
+};
+const DISK = { name: 'name', bytes: 'size', model: 'model', serial: 'serial', block_size: 'block_size' };
+const NIC = { name: 'name', mac: 'mac_address', speed: 'interface_speed' };
+
+const plainFrom = (one: unknown, from: Readonly<Record<string, string>>): readonly (readonly [string, unknown])[] =>
+  Object.entries(from).flatMap(([name, path]) => {
+    const value = valueAt(one, path);
+    return isPlain(value) && value !== 'Unknown' ? [[name, value] as const] : [];
+  });
+
+/** Its hardware, as its agent would report it, so that a Ready machine can be deployed. */
+function factsOf(machine: unknown): string {
+  const facts: Record<string, unknown> = {
+    uefi: valueAt(machine, 'bios_boot_method') === 'uefi',
+    disks: listAt(machine, 'physicalblockdevice_set').map((one) => Object.fromEntries(plainFrom(one, DISK))),
+    nics: physicalOf(machine).map((one) => Object.fromEntries(plainFrom(one, NIC))),
+  };
+  const parts: Record<string, Record<string, unknown>> = { cpu: {}, dmi: {} };
+  for (const [name, value] of plainFrom(machine, FACTS)) {
+    const [part = '', own] = name.split('.');
+    if (own === undefined) facts[part] = value;
+    else (parts[part] ?? {})[own] = value;
+  }
+  return JSON.stringify({ ...facts, ...parts });
+}
+
+const physicalOf = (node: unknown): readonly unknown[] =>
+  listAt(node, 'interface_set').filter((one) => valueAt(one, 'type') === 'physical');
+
+/** The boot interface first. */
+export function macsOf(node: unknown): readonly string[] {
+  const macs = physicalOf(node).map((one) => textAt(one, 'mac_address'));
+  return [...new Set([textAt(node, 'boot_interface.mac_address'), ...macs])].filter((mac) => mac !== '');
+}
+
+/** Flat: a list is one text, as the drivers here take it. */
+const powerOf = (parameters: unknown): string =>
+  JSON.stringify(
+    Object.fromEntries(
+      Object.entries(isFields(parameters) ? parameters : {}).flatMap(([name, value]) => {
+        const flat = Array.isArray(value) ? value.filter(isPlain).join(' ') : value;
+        return isPlain(flat) && flat !== '' ? [[name, flat]] : [];
+      }),
+    ),
+  );
+
+export const deviceParameters = (device: unknown): Parameters => ({
+  ...parametersFrom(device, DEVICE),
+  mac_addresses: macsOf(device),
+});
+
+/** @param power the parameters of its driver */
+export const machineParameters = (machine: unknown, power: unknown): Parameters => ({
+  ...parametersFrom(machine, MACHINE),
+  mac_addresses: macsOf(machine),
+  power_parameters: powerOf(power),
+  hardware_facts: factsOf(machine),
+  ...(operationsTo(machine) === undefined ? { deployed: 'true' } : {}),
+});
+
+/** The operations that make an interface of others. */
+export const MADE_OF_OTHERS: Readonly<Record<string, string>> = {
+  bond: 'create_bond',
+  bridge: 'create_bridge',
+  vlan: 'create_vlan',
+};
+
+/** Without its parents and its VLAN, which have other ids here. */
+export function interfaceParameters(one: unknown): Parameters {
+  const params = valueAt(one, 'params');
+  const settings = Object.fromEntries(
+    Object.keys(isFields(params) ? params : {}).map((name) => [name, `params.${name}`] as const),
+  );
+  const isVlan = valueAt(one, 'type') === 'vlan';
+  return parametersFrom(one, {
+    ...(isVlan ? {} : { ...settings, name: 'name', mac_address: 'mac_address' }),
+    mtu: 'effective_mtu',
+  });
+}
+
+/** By which an object there and one here are the same. */
+export const identityOf = (one: unknown, key: readonly string[]): string =>
+  key.map((path) => textAt(one, path)).join(' ');
+
+/** Its name, for people. */
+export const titleOf = (one: unknown, key: readonly string[]): string =>
+  cleanText(identityOf(one, key), NAME_CHARACTERS_MAX);
