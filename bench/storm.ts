@@ -52,6 +52,8 @@ const FILES = [
   { name: KERNEL, bytes: 4_000_000 },
   { name: INITRD, bytes: 6_000_000 },
 ];
+/** With `--quick`. */
+const SMALL_FILES = FILES.map(({ name, bytes }) => ({ name, bytes: name === LOADER ? bytes : bytes / 5 }));
 /** As long as the one that Rackboot renders. */
 const PEER_CONFIG = [
   '# storm',
@@ -119,8 +121,8 @@ function peerOf(by: StormLoad['by'], tree: string): Contender {
 }
 
 /** Writes the files into both trees, and a configuration for each machine into the peers'. */
-function writeTrees(ours: string, peers: string): void {
-  for (const { name, bytes } of FILES) {
+function writeTrees(ours: string, peers: string, files: typeof FILES): void {
+  for (const { name, bytes } of files) {
     const content = Buffer.alloc(bytes);
     // Each 32-bit word is its own number, so that a block in the wrong place is noticed.
     for (let at = 0; at < bytes; at += 4) content.writeUInt32BE(at, at);
@@ -136,21 +138,22 @@ function writeTrees(ours: string, peers: string): void {
 /** The time until the last machine has everything. */
 export const stormBenchmark: Benchmark = {
   what: 'storm',
-  options: ['--profile'],
+  options: ['--quick', '--profile'],
   notes: [
     `${MACHINES} machines at the same instant, each DISCOVER to ACK and then ${FILES.map(({ bytes }) => `${bytes / 1e6} MB`).join(', ')} and its configuration, from the address of its lease;`,
     `TFTP a block of ${BLOCK_BYTES} at a time, HTTP by a connection for each file; every byte compared; ${CORES}; ${ROUNDS} interleaved rounds, medians.`,
     '"just ready": the first storm of a server just started. "warmed": the same machines, again.',
     "Where the load's core is all in use, the server could do more: then compare the CPU. Machines repeat a DISCOVER after 4, 8, 16 s.",
-    'BENCH_BEFORE=CHECKOUT measures the Rackboot of another checkout as well. --profile: where Rackboot spends its time.',
+    'BENCH_BEFORE=CHECKOUT measures the Rackboot of another checkout as well. --quick: one round with a fifth of kernel and initrd. --profile: where Rackboot spends its time.',
   ],
   async run(options) {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-bench-storm-'));
     const [ours, peers] = [join(directory, 'ours'), join(directory, 'peers')];
     const startedAt = systemClock.now();
-    const mayRepeat = (): boolean => systemClock.now() - startedAt < BUDGET_MS;
+    const isQuick = options.has('--quick');
+    const mayRepeat = (): boolean => !isQuick && systemClock.now() - startedAt < BUDGET_MS;
     try {
-      writeTrees(ours, peers);
+      writeTrees(ours, peers, isQuick ? SMALL_FILES : FILES);
       const results: Result[] = [];
       for (const by of ['TFTP', 'HTTP'] as const) {
         const load = loadOf(by, ours);
@@ -158,9 +161,9 @@ export const stormBenchmark: Benchmark = {
         else
           results.push(
             ...(await compare(
-              ROUNDS,
+              isQuick ? 1 : ROUNDS,
               [ourselves(ours), peerOf(by, peers)],
-              (ground) => ground.runLoad('storm-load.ts', load),
+              (ground, { name }) => measure(ground, name, load),
               mayRepeat,
             )),
           );
@@ -184,13 +187,21 @@ const loadOf = (by: StormLoad['by'], tree: string): StormLoad => ({
   files: FILES.map(({ name }) => ({ name, path: join(tree, name) })),
 });
 
+/** Prints the figures as they come as well: on a busy host a run may take long. */
+async function measure(ground: Ground, name: string, load: StormLoad): Promise<readonly Figure[]> {
+  const figures = await ground.runLoad('storm-load.ts', load);
+  for (const { metric, unit, value } of figures)
+    console.error(`storm: ${name}, ${metric}: ${value.toPrecision(3)} ${unit}`);
+  return figures;
+}
+
 /** Rackboot alone, once: where it spends its time in the storms. */
 async function profile(tree: string, load: StormLoad): Promise<readonly Result[]> {
   const profiles = new Profiles();
   const figures = new Figures();
   const run = (ground: Ground, storms: readonly string[]): Promise<readonly Figure[]> =>
     ground.runLoad('storm-load.ts', { ...load, storms });
-  const measure: Measure = async (ground) => {
+  const once: Measure = async (ground) => {
     await run(ground, []);
     const before = threadSecondsOf(ground.serverPid);
     const storms = await profiles.sample(() => run(ground, load.storms));
@@ -201,7 +212,7 @@ async function profile(tree: string, load: StormLoad): Promise<readonly Result[]
     }));
     return [...storms, ...threads.filter(({ value }) => value >= 0.05)];
   };
-  figures.add(RACKBOOT, await profiles.around(() => measureQuietly(ourselves(tree), measure, () => false)));
+  figures.add(RACKBOOT, await profiles.around(() => measureQuietly(ourselves(tree), once, () => false)));
   for (const thread of ['main', 'lease-journal', 'region']) figures.add(RACKBOOT, profiles.functionsOf(thread));
   console.error(`storm: the profiles are in ${profiles.directory}`);
   return figures.results();

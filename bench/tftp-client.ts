@@ -85,7 +85,7 @@ export class TftpClient {
   /** Takes everything that has come. */
   receive(): void {
     this.#heardAt = systemClock.now();
-    for (let most = this.#terms.windowBlocks; most > 0; most -= 1) {
+    for (let most = this.#terms.windowBlocks; most > 0 && this.#file !== undefined; most -= 1) {
       const length = this.#libc.recvfrom(this.fd, packet, packet.length, 0, this.#from, this.#fromLength);
       if (length < 0) return;
       const port = this.#from.readUInt16BE(2);
