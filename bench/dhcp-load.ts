@@ -30,8 +30,8 @@ export interface DhcpLoad {
 
 const READY_MS_MAX = 400_000;
 /** A loading server may later find all queries since its start in its queue: the longer it loads, the fewer are sent. */
-const READY_EACH_MS_MIN = 400;
-const READY_EACH_SHARE = 0.25;
+const READY_EACH_MS_MIN = 100;
+const READY_EACH_SHARE = 0.1;
 /** The silence after which a server has answered everything. */
 const SILENCE_MS = 3000;
 const KNOWN_CHECKED = 20;
