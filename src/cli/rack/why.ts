@@ -10,6 +10,7 @@ import { identifyBootClient } from '../../boot/client.ts';
 import { planBoot } from '../../boot/plan.ts';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
+import { findOldGrub } from '../../config/old-grub.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { explain, parseClient, type WhyAnswer } from '../../daemon/answers/why.ts';
 import { CLIENT_NAMES } from '../../daemon/foresight/clients.ts';
@@ -137,6 +138,7 @@ async function ask(request: WhyRequest): Promise<Asked> {
       macOf: () => wanted,
       hasFile: (path) => existsSync(join(boot.tree, path)),
     },
+    oldGrub: (name) => findOldGrub(boot.tree, name),
   };
   const leftOut = leftOutNote(config.stateDir);
   const source = leftOut === undefined ? 'the configuration and the cached state' : 'the configuration file';

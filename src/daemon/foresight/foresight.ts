@@ -15,6 +15,7 @@ import { type ConfigIdentity, formatConfigPath, isUrl } from '../../boot/paths.t
 import type { BootStep } from '../../boot/step.ts';
 import type { Instant } from '../../clock.ts';
 import { isBuiltInLoader } from '../../config/absent-loaders.ts';
+import { newGrubCommand } from '../../config/old-grub.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { counted } from '../../counted.ts';
 import { decide } from '../../dhcp/answers/decide.ts';
@@ -41,6 +42,8 @@ export interface Foresight {
   readonly config: RackConfig;
   readonly dhcp: DhcpState;
   readonly assets: AssetContext;
+  /** As `findOldGrub` of the tree; default: none is old. */
+  readonly oldGrub?: ((name: string) => string | undefined) | undefined;
   readonly now: Instant;
 }
 
@@ -287,8 +290,15 @@ class Explanation {
     if (companion !== undefined && !assets.hasFile(companion)) {
       const text = `${name} needs ${companion} next to it, which is not in the boot tree`;
       this.#stop('loader', text, fetchLoaders(this.#client.cpu));
-    }
+    } else if (companion !== undefined && !byTftp) this.#grub(companion);
     return true;
+  }
+
+  #grub(name: string): void {
+    const old = this.#foresight.oldGrub?.(name);
+    if (old === undefined) return;
+    const remedy = `\`${newGrubCommand(this.#client.cpu)}\` puts a newer one there, once yours is moved away`;
+    this.#stop('loader', `${old}, which stops at its prompt after HTTP boot`, remedy);
   }
 
   #noLoader(local: Ipv4): void {

@@ -11,6 +11,7 @@ import { type BootPlan, type BootQuery, IPXE_SCRIPT, planBoot } from '../../boot
 import { ShownSigns } from '../../boot/shown-signs.ts';
 import type { Clock, Instant } from '../../clock.ts';
 import { configRemarks } from '../../config/notes.ts';
+import { findOldGrub } from '../../config/old-grub.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { AddressClaim } from '../../dhcp/answers/decision.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
@@ -191,6 +192,7 @@ export class Rack {
       config: { ...this.#config, boot: this.#boot },
       dhcp: { ...this.dhcp.state(), planBoot: (query) => this.#foreseePlan(query) },
       assets: { ...this.#assets(), tokens: undefined },
+      oldGrub: (name) => findOldGrub(this.#boot.tree, name),
       now: this.#parts.clock.now(),
     };
   }

@@ -266,6 +266,19 @@ test('each obstacle has its remedy', async (t) => {
   }
 });
 
+test('a GRUB without network after HTTP boot is an obstacle for HTTP boot only', () => {
+  const oldGrub = (name: string): string => `${name} is GRUB 2.06`;
+  const linesOf = (client: ClientName) => foreseeBoot(MAC, client, { ...foresight({}), oldGrub })[0]?.lines ?? [];
+  const [obstacle, ...others] = linesOf('uefi-http-amd64').filter(({ ok }) => !ok);
+  assert.equal(others.length, 0);
+  assert.deepEqual([obstacle?.topic, obstacle?.text.includes('grubx64.efi is GRUB 2.06')], ['loader', true]);
+  assert.match(obstacle?.remedy ?? '', /`sudo rackboot loaders install`/);
+  assert.deepEqual(
+    linesOf('uefi-amd64').filter(({ ok }) => !ok),
+    [],
+  );
+});
+
 test('U-Boot needs no loader, and a Raspberry Pi is known by the option 97 that it sent', () => {
   const uBoot = explained('u-boot-arm64', {});
   assert.match(uBoot, /^loader: none is set in boot\.loaders as 22: FILE/m);
