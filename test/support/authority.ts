@@ -29,7 +29,7 @@ interface AuthorityTerms {
   readonly names?: string;
 }
 
-/** For clients that know no elliptic curves, such as EDK2. */
+/** For EDK2, with which no elliptic curve was tried. */
 export const RSA_KEY = ['-newkey', 'rsa:2048', '-nodes'] as const;
 
 /** Creates an authority with its files in `directory`. */
