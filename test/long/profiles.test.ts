@@ -1,5 +1,6 @@
 // Profiles for real: a menu whose choice is made by keys, its time-out into a machine's own profile, and each kind of profile with each
-// loader, as far as Debian's packages show it: memtest86+ as a kernel, iPXE as a disc and as a program for UEFI, and a script.
+// loader, as far as Debian's packages show it: memtest86+ and Debian's installer as kernels, iPXE as a disc and as a program for UEFI, and a
+// script.
 // @host alone
 
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,12 +21,18 @@ import { missing } from '../support/needs.ts';
 
 const NEEDS = ['linux', 'root', 'ip', 'qemu-system-x86_64', '/usr/share/OVMF/OVMF_CODE_4M.fd'] as const;
 const SKIP = missing(...NEEDS, 'apt-get', 'dpkg-deb');
-const BOOT_MS_MAX = 60_000;
+const BOOT_MS_MAX = 180_000;
 const PXELINUX = '{ ipxe: pxelinux.0 }';
 
 const SERIAL = 'console=ttyS0,115200';
 const MEMTEST = { name: 'memtest', file: 'profiles/memtest', arguments: SERIAL };
 const MEMTEST_EFI = { ...MEMTEST, file: 'profiles/memtest.efi' };
+const INSTALLER = {
+  name: 'installer',
+  file: 'profiles/linux',
+  initrds: ['profiles/initrd.gz'],
+  arguments: `priority=low ${SERIAL}`,
+};
 const SCRIPT = { name: 'script', kind: 'ipxe', script: 'echo Hello from {mac}\nsleep 600' };
 const OFFERED = { offered: true };
 const EVERY = { unknown: true };
@@ -45,6 +52,7 @@ interface ProfileCase {
 }
 
 const MEMTEST_RUNS = /Memtest86\+/;
+const INSTALLER_MENU = /Debian installer main menu/;
 const HELLO = /Hello from 52:54:00:77:01:/;
 /** The ROM of the card is older. */
 const NEWER_IPXE = /iPXE 1\.2\d/;
@@ -83,6 +91,25 @@ const CASES: readonly ProfileCase[] = [
     profiles: [{ ...MEMTEST_EFI, ...OFFERED }],
     menu: /memtest/,
     shows: MEMTEST_RUNS,
+  },
+  {
+    name: "pxelinux: Debian's installer reaches its menu",
+    firmware: 'bios',
+    loaders: PXELINUX,
+    profiles: [{ ...INSTALLER, ...EVERY }],
+    shows: INSTALLER_MENU,
+  },
+  {
+    name: "iPXE: Debian's installer reaches its menu",
+    firmware: 'bios',
+    profiles: [{ ...INSTALLER, ...EVERY }],
+    shows: INSTALLER_MENU,
+  },
+  {
+    name: "GRUB: Debian's installer reaches its menu",
+    firmware: 'uefi',
+    profiles: [{ ...INSTALLER, ...EVERY }],
+    shows: INSTALLER_MENU,
   },
   {
     name: 'pxelinux: memdisk starts a disc',
@@ -132,7 +159,7 @@ const CASES: readonly ProfileCase[] = [
   },
 ];
 
-/** Puts loaders, memtest86+ and the disc of iPXE into a tree. */
+/** Puts loaders, memtest86+, Debian's installer and the disc of iPXE into a tree. */
 async function makeTree(directory: string): Promise<string> {
   const tree = join(directory, 'boot');
   const workDir = join(directory, 'work');
@@ -142,6 +169,7 @@ async function makeTree(directory: string): Promise<string> {
   await installLoaders({ tree, arch: 'amd64', workDir, onProgress });
   for (const [release, name] of [
     ['bookworm', 'memtest86+'],
+    ['bookworm', 'debian-installer-12-netboot-amd64'],
     ['trixie', 'ipxe'],
   ] as const) {
     const apt = await Apt.open({ architecture: 'amd64', release, directory: join(workDir, name), onProgress });
@@ -150,6 +178,8 @@ async function makeTree(directory: string): Promise<string> {
   const unpacked = join(workDir, 'unpacked');
   copyFileSync(join(unpacked, 'boot/memtest86+x64.bin'), join(profiles, 'memtest'));
   copyFileSync(join(unpacked, 'boot/memtest86+x64.efi'), join(profiles, 'memtest.efi'));
+  const installer = 'usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64';
+  for (const file of ['linux', 'initrd.gz']) copyFileSync(join(unpacked, installer, file), join(profiles, file));
   copyFileSync(join(unpacked, 'usr/lib/ipxe/ipxe.iso'), join(profiles, 'ipxe.iso'));
   return tree;
 }
@@ -186,7 +216,7 @@ describe('profiles boot in QEMU', { skip: SKIP }, () => {
       const daemon = await DaemonProcess.start({ config, namespace, onLine: () => undefined });
       const monitor = join(directory, `monitor-${index}`);
       const common = {
-        memoryMib: firmware === 'bios' ? 512 : 1024,
+        memoryMib: 1024,
         cpus: 1,
         diskBytes: GIB,
         loaders,
