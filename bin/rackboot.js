@@ -32,8 +32,6 @@ if (!existsSync(main)) {
 // A bundle keeps its compiled code by itself.
 if (isBundled && process.argv[2] === 'warm') process.exit(0);
 const env = { ...process.env };
-// Compiled code of a checkout; an installed service names its own place.
-if (env.NODE_COMPILE_CACHE === undefined && existsSync(join(root, 'node_modules'))) {
-  env.NODE_COMPILE_CACHE = join(cachePlace(), 'rackboot');
-}
+// Of commands; an installed service names its own place.
+env.NODE_COMPILE_CACHE ??= join(cachePlace(), 'rackboot');
 await become(node, [...flagsFor(main), main, ...process.argv.slice(2)], env);

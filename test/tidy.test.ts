@@ -142,9 +142,9 @@ interface Program {
   readonly lines: readonly string[];
 }
 
-/** The code of src, its tests and its benchmarks. */
+/** The code of src, its tests, its benchmarks and its packages. */
 const programs = (): readonly Program[] =>
-  listFiles('src', 'test', 'bench')
+  listFiles('src', 'test', 'bench', 'packaging')
     .filter((file) => file.endsWith('.ts') && file !== 'test/tidy.test.ts')
     .map((file) => {
       const text = readFileSync(join(ROOT, file), 'utf8');
@@ -424,12 +424,14 @@ test('no leftover markers, no silenced checks, no path of a build machine, no re
   const places = new RegExp(
     ['/wo' + 'rk/', 'registry\\.' + 'npmjs', 'deb\\.' + 'debian\\.org', '/ro' + 'ot/'].join('|'),
   );
-  for (const file of listFiles('src', 'test', 'bench', 'bin', 'config', 'systemd', 'docs', '*.md', '*.json', '.ci')) {
+  for (const file of listFiles(
+    ...['src', 'test', 'bench', 'bin', 'packaging', 'config', 'systemd', 'docs', '*.md', '*.json', '.ci'],
+  )) {
     if (file === 'package-lock.json' || /\.(png|bin|gz|pcap)$/.test(file)) continue;
     readFileSync(join(ROOT, file), 'utf8')
       .split('\n')
       .forEach((line, index) => {
-        if (/^(src|test|bench|bin)\//.test(file) && marks.test(line))
+        if (/^(src|test|bench|bin|packaging)\//.test(file) && marks.test(line))
           problems.push(`${file}:${index + 1}: ${line.trim().slice(0, 100)}`);
         if (places.test(line)) problems.push(`${file}:${index + 1}: ${line.trim().slice(0, 100)}`);
       });
@@ -439,7 +441,9 @@ test('no leftover markers, no silenced checks, no path of a build machine, no re
 
 test('every file of the project named in a text exists: a script in a string moves with its imports', () => {
   const problems: string[] = [];
-  for (const file of listFiles('src', 'test', 'bench', 'bin', 'systemd', 'docs', '*.md', 'package.json', '.ci')) {
+  for (const file of listFiles(
+    ...['src', 'test', 'bench', 'bin', 'packaging', 'systemd', 'docs', '*.md', 'package.json', '.ci'],
+  )) {
     if (!/\.(ts|js|md|json|service|yaml)$|^\.ci\//.test(file)) continue;
     const text = readFileSync(join(ROOT, file), 'utf8');
     for (const [, path = ''] of text.matchAll(/(?<![\w/.-])(?:\.\/)?((?:src|test|bench|bin)\/[\w./-]+\.(?:ts|js))\b/g))
@@ -489,7 +493,7 @@ test('each place on loopback belongs to one test file, so that two of them can r
 /** For each file of src, the files that name it: in an import of any form, or in a string. */
 function filesThatName(): ReadonlyMap<string, ReadonlyMap<string, string>> {
   const named = new Map<string, Map<string, string>>();
-  for (const file of listFiles('src', 'test', 'bench', 'bin')) {
+  for (const file of listFiles('src', 'test', 'bench', 'bin', 'packaging')) {
     if (!/\.[jt]s$/.test(file)) continue;
     const text = readFileSync(join(ROOT, file), 'utf8');
     for (const [, path = ''] of text.matchAll(/'(\.{1,2}\/[\w./-]+\.ts)'/g)) {
@@ -511,7 +515,7 @@ test('every exported value and type is imported, and a value not by tests alone 
     for (const [, name = ''] of code.matchAll(exported)) {
       const word = new RegExp(`\\b${name}\\b`, 'g');
       const users = [...(named.get(`src/${path}`) ?? [])].filter(([, user]) => user.search(word) !== -1);
-      if (users.some(([file]) => /^(?:src|bin)\//.test(file))) continue;
+      if (users.some(([file]) => /^(?:src|bin|packaging)\//.test(file))) continue;
       if (users.length === 0) unused.push(`${path} ${name}`);
       else if ((code.match(word) ?? []).length === 1) forTests.push(`${path} ${name}`);
     }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   chownSync,
   cpSync,
   existsSync,
@@ -64,6 +65,23 @@ test('the owner of a checkout keeps compiled code next to the packages', () => {
     assert.ok(existsSync(join(own, 'rackboot')));
   } finally {
     rmSync(checkout, { recursive: true });
+  }
+});
+
+test("nobody keeps compiled code in the directory of Debian's package", { skip: missing('linux', 'root') }, () => {
+  const directory = makeCheckout(0);
+  try {
+    rmSync(join(directory, 'node_modules'), { recursive: true });
+    chmodSync(directory, 0o755);
+    assert.equal(runIn(directory), '/var/cache/rackboot/rackboot /var/cache/rackboot');
+    const another = execFileSync(process.execPath, [join(directory, 'bin', 'rackboot.js')], {
+      encoding: 'utf8',
+      uid: OWNER,
+      env: { HOME: '/nonexistent' },
+    });
+    assert.equal(another.trim(), '/nonexistent/.cache/rackboot/rackboot /nonexistent/.cache/rackboot');
+  } finally {
+    rmSync(directory, { recursive: true });
   }
 });
 

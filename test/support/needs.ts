@@ -13,6 +13,8 @@ const KIND_MS_MAX = 10_000;
 /** A program, with its Debian package. */
 const PACKAGES = {
   setcap: 'libcap2-bin',
+  'aarch64-linux-gnu-strip': 'binutils-aarch64-linux-gnu',
+  'apt-ftparchive': 'apt-utils',
   'apt-get': 'apt',
   atftp: 'atftp',
   bash: 'bash',
@@ -45,6 +47,7 @@ const PACKAGES = {
   fsfreeze: 'util-linux',
   'kea-dhcp4': 'kea-dhcp4-server',
   libvirtd: 'libvirt-daemon',
+  lintian: 'lintian',
   'mkfs.ext4': 'e2fsprogs',
   mformat: 'mtools',
   mke2fs: 'e2fsprogs',
@@ -85,6 +88,7 @@ const PACKAGES = {
   useradd: 'passwd',
   virsh: 'libvirt-clients',
   wget: 'wget',
+  'x86_64-linux-gnu-strip': 'binutils',
   xz: 'xz-utils',
   zsh: 'zsh',
   zstd: 'zstd',

@@ -31,13 +31,14 @@ import { importLeases } from '../leases/import.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
 import { cachedSettings } from '../terminal/config-in-force.ts';
 import { print } from '../terminal/output.ts';
-import { openPrompt } from '../terminal/prompt.ts';
+import { agrees, openPrompt } from '../terminal/prompt.ts';
 import { takeReservations } from './hosts.ts';
 import { type Candidate, describeCandidate, findCandidates, unknownInterfaceText } from './init-candidates.ts';
 import { findInitFile } from './init-file.ts';
 import { answeredText, askForServers, bewareText, chooseText, type WireAnswer } from './init-probe.ts';
 import { type InitAnswers, proposeAlongside, renderConfig, settingsOf } from './init-proposal.ts';
 import { type Answers, FIELDS, type Field, interview, type Mistake } from './init-questions.ts';
+import { prepareServiceOffer } from './init-service.ts';
 import { fieldsAt, flagOf, mistakeText, type NameAnswer, questionName } from './init-words.ts';
 import { findLocalServers, type LocalServer, localText } from './local-dhcp.ts';
 import { withStoredSettings } from './settings-store.ts';
@@ -59,6 +60,8 @@ interface InitPlace {
   readonly program: string;
   /** The remote region, and the rack's name there; undefined: the rack has its own region. */
   readonly remote?: { readonly url: string; readonly rack: string } | undefined;
+  /** True if the service runs already. */
+  readonly isStarted?: boolean;
 }
 
 const INSTALL = 'docs/first-machine.md, "Install the rack"';
@@ -74,6 +77,7 @@ export function nextSteps({
   isRoot,
   program,
   remote,
+  isStarted = false,
 }: InitPlace): readonly string[] {
   const sudo = isRoot ? 'sudo ' : '';
   const which = isDefaultFile ? '' : ` --config ${file}`;
@@ -92,7 +96,7 @@ export function nextSteps({
           ],
         ] as const)
       : []),
-    start,
+    ...(isStarted ? [] : [start]),
     ...(remote === undefined
       ? []
       : ([
@@ -146,12 +150,19 @@ async function initBare(given: InitFlags): Promise<number> {
   if (drafted.draft === undefined)
     throw new RackError('bad-argument', drafted.mistakes.map(({ text }) => text).join('\n'));
   const place = findPlace(flags, drafted.draft.answers);
+  const offer = offerIn(place, isAsked(flags));
   writeConfig(flags, drafted.draft.text);
   if (flags.region === undefined && (flags.force || settingsOf(drafted.draft.answers).length > 0))
     await storeNetwork(flags, drafted.draft);
-  for (const line of nextSteps(place)) print(line);
+  for (const line of nextSteps({ ...place, isStarted: await offer() })) print(line);
   return 0;
 }
+
+const isAsked = ({ yes }: InitFlags): boolean => !yes && process.stdin.isTTY === true;
+
+/** What asks a person whether the service shall start, where init can start it; nobody else is asked. */
+const offerIn = ({ hasUnit, isDefaultFile, isRoot }: InitPlace, hasPerson: boolean): (() => Promise<boolean>) =>
+  hasPerson && hasUnit && isDefaultFile && isRoot ? prepareServiceOffer() : async () => false;
 
 async function initWithNetwork(given: InitFlags): Promise<number> {
   const servers = findLocalServers(given.stateDir);
@@ -165,42 +176,36 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
   refuseUnwritable(flags);
   refuseRegion(flags);
   for (const server of servers) print(`Beware  ${localText(server)}`);
-  const isAsked = !flags.yes && process.stdin.isTTY === true;
-  const drafted = isAsked ? await askPerson(flags, candidates) : await takeProposals(flags, candidates);
+  const hasPerson = isAsked(flags);
+  const drafted = hasPerson ? await askPerson(flags, candidates) : await takeProposals(flags, candidates);
   // Storing may switch to the owner of the state directory; the next steps are for the user who started `init`.
   const place = findPlace(flags, drafted.answers);
+  // With another server on this host, a person stops that one first.
+  const offer = offerIn(place, hasPerson && servers.length === 0);
   try {
     writeConfig(flags, drafted.text);
     if (flags.region === undefined) await storeNetwork(flags, drafted);
   } catch (error) {
-    if (!isAsked || !(error instanceof RackError)) throw error;
+    if (!hasPerson || !(error instanceof RackError)) throw error;
     const again = `To give the same answers again: ${commandOf(flags, drafted.answers)}`;
     throw new RackError(error.code, `${error.message}\n${again}`, { cause: error });
   }
-  const isTaken = servers.length > 0 && flags.region === undefined && (await offerTakeover(flags, servers, isAsked));
+  const isTaken = servers.length > 0 && flags.region === undefined && (await offerTakeover(flags, servers, hasPerson));
   for (const server of servers) for (const line of leftLines(server, isTaken)) print(line);
-  for (const line of nextSteps(place)) print(line);
+  for (const line of nextSteps({ ...place, isStarted: await offer() })) print(line);
   // The region runs these programs.
   if (flags.region === undefined) for (const line of missingProgramLines()) print(line);
   return 0;
 }
 
 /** Takes over what other DHCP servers on this host gave, if a person wants that. @returns true if it did */
-async function offerTakeover(flags: InitFlags, servers: readonly LocalServer[], isAsked: boolean): Promise<boolean> {
+async function offerTakeover(flags: InitFlags, servers: readonly LocalServer[], hasPerson: boolean): Promise<boolean> {
   const amounts = servers.flatMap(({ leaseFiles, reservations }) => [
     ...leaseFiles.map((file) => `the leases in ${file}`),
     ...(reservations.length === 0 ? [] : [counted(reservations.length, 'reservation')]),
   ]);
-  if (!isAsked || amounts.length === 0) return false;
-  const prompt = openPrompt();
-  try {
-    const answer = (
-      await prompt.ask(`Take over ${amounts.join(' and ')}, so that hosts keep their addresses? [Y/n] `)
-    ).trim();
-    if (!/^(?:y(?:es)?)?$/i.test(answer)) return false;
-  } finally {
-    prompt.close();
-  }
+  if (!hasPerson || amounts.length === 0) return false;
+  if (!(await agrees(`Take over ${amounts.join(' and ')}, so that hosts keep their addresses?`))) return false;
   const { config } = flags;
   for (const { reservations, leaseFiles } of servers) {
     const taken = await takeReservations(config, reservations, false);

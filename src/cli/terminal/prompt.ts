@@ -26,6 +26,16 @@ export async function confirmOnTerminal(question: string, isConfirmed: boolean):
   }
 }
 
+/** Asks on the terminal. Enter means yes, `n` or any other answer no. @throws RackError `cancelled` */
+export async function agrees(question: string): Promise<boolean> {
+  const prompt = openPrompt();
+  try {
+    return /^(?:y(?:es)?)?$/i.test((await prompt.ask(`${question} [Y/n] `)).trim());
+  } finally {
+    prompt.close();
+  }
+}
+
 /** A terminal that asks questions; `close` releases it. */
 interface Prompt {
   /** Reads the line that the person types. @param begun text that the line starts with @throws RackError `cancelled` */

@@ -1,0 +1,66 @@
+// A repository of apt: a directory that a site serves by any web server, or names as `file:`.
+//
+// Sources: apt-ftparchive(1), the format of Debian's repositories, sources.list(5).
+
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { ARCHITECTURE_NAMES } from './debian-package.ts';
+import type { Release } from './release.ts';
+
+const SUITE = 'stable';
+const COMPONENT = 'main';
+
+/**
+ * Adds packages to the repository, which is made if it is not there, and signs it.
+ * @param key of gpg(1), by which the site's hosts know it; undefined: it is not signed
+ */
+export function addToRepository(
+  directory: string,
+  packages: readonly string[],
+  key: string | undefined,
+  { epoch }: Release,
+): void {
+  const pool = join('pool', COMPONENT);
+  const suite = join('dists', SUITE);
+  mkdirSync(join(directory, pool), { recursive: true });
+  for (const file of packages) copyFileSync(file, join(directory, pool, basename(file)));
+  const list = (...words: readonly string[]): string =>
+    execFileSync('apt-ftparchive', words, {
+      cwd: directory,
+      encoding: 'utf8',
+      env: { ...process.env, SOURCE_DATE_EPOCH: String(epoch) },
+    });
+  for (const architecture of ARCHITECTURE_NAMES) {
+    const place = join(directory, suite, COMPONENT, `binary-${architecture}`);
+    mkdirSync(place, { recursive: true });
+    const text = list('--arch', architecture, 'packages', pool);
+    writeFileSync(join(place, 'Packages'), text);
+    writeFileSync(join(place, 'Packages.gz'), gzipSync(text, { level: 9 }));
+  }
+  for (const name of ['Release', 'InRelease', 'Release.gpg']) rmSync(join(directory, suite, name), { force: true });
+  const fields = {
+    Origin: 'Rackboot',
+    Label: 'Rackboot',
+    Suite: SUITE,
+    Codename: SUITE,
+    Components: COMPONENT,
+    Architectures: ARCHITECTURE_NAMES.join(' '),
+  };
+  const options = Object.entries(fields).flatMap(([name, value]) => [
+    '-o',
+    `APT::FTPArchive::Release::${name}=${value}`,
+  ]);
+  const release = list(...options, 'release', suite);
+  writeFileSync(join(directory, suite, 'Release'), release);
+  if (key === undefined) return;
+  const sign = (kind: string, name: string): void => {
+    const words = ['--batch', '--yes', '--local-user', key, '--armor', kind, '--output', name, 'Release'];
+    execFileSync('gpg', words, { cwd: join(directory, suite), stdio: ['ignore', 'ignore', 'inherit'] });
+  };
+  sign('--clearsign', 'InRelease');
+  sign('--detach-sign', 'Release.gpg');
+  const publicKey = execFileSync('gpg', ['--export', key], { encoding: 'buffer' });
+  writeFileSync(join(directory, 'rackboot-archive-keyring.gpg'), publicKey);
+}

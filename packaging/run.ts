@@ -1,0 +1,65 @@
+// `npm run package [-- --out DIR] [--repository DIR [--key KEY]]`: makes what is published of a release.
+//
+//   bin/build.js ─→ the payload ─┬─→ rackboot_VERSION_ARCHITECTURE.deb, one an architecture ─→ a repository of apt
+//                                └─→ rackboot-VERSION.tgz for npm
+//   and rackboot-VERSION.cdx.json, the bill of materials; SHA256SUMS
+//
+// 1. The same commit gives the same bytes, wherever and whenever it is packaged.
+
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ARCHITECTURE_NAMES, makeDebianPackage } from './debian-package.ts';
+import { billOfMaterials } from './licences.ts';
+import { copyOwn, makePayload } from './payload.ts';
+import { readRelease } from './release.ts';
+import { addToRepository } from './repository.ts';
+
+/** What the tarball has besides, for a person who unpacks it. */
+const DOCUMENTS = ['config', 'systemd', 'docs', 'README.md', 'CHANGELOG.md', 'LICENSE'];
+
+function makeTarball(payload: string, scratch: string, out: string): string {
+  const directory = join(scratch, 'npm');
+  cpSync(payload, directory, { recursive: true });
+  for (const name of DOCUMENTS) copyOwn(name, join(directory, name));
+  const words = ['pack', '--silent', '--ignore-scripts', '--pack-destination', out];
+  return join(out, execFileSync('npm', words, { cwd: directory, encoding: 'utf8' }).trim());
+}
+
+const text = { type: 'string' } as const;
+const { values } = parseArgs({
+  options: {
+    out: { ...text, default: 'packages' },
+    arch: { ...text, multiple: true, default: [...ARCHITECTURE_NAMES] },
+    repository: text,
+    key: text,
+  },
+});
+const out = resolve(values.out);
+const release = readRelease();
+const scratch = mkdtempSync(join(tmpdir(), 'rackboot-packages-'));
+try {
+  mkdirSync(out, { recursive: true });
+  const payload = join(scratch, 'payload');
+  makePayload(payload, release);
+  const packages: string[] = [];
+  for (const architecture of ARCHITECTURE_NAMES.filter((name) => values.arch.includes(name)))
+    packages.push(await makeDebianPackage(architecture, { release, payload, scratch, out }));
+  makeTarball(payload, scratch, out);
+  writeFileSync(join(out, `rackboot-${release.version}.cdx.json`), billOfMaterials(release));
+  const files = globSync(`rackboot[-_]${release.version}*`, { cwd: out }).sort();
+  const sums = files.map(
+    (name) =>
+      `${createHash('sha256')
+        .update(readFileSync(join(out, name)))
+        .digest('hex')}  ${name}\n`,
+  );
+  writeFileSync(join(out, 'SHA256SUMS'), sums.join(''));
+  if (values.repository !== undefined) addToRepository(resolve(values.repository), packages, values.key, release);
+  for (const name of [...files, 'SHA256SUMS']) console.log(join(values.out, name));
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
