@@ -8,6 +8,7 @@ import type { HostState } from '../region/records/rack-measures.ts';
 import type { OutboxRefusal } from '../uplink/messages.ts';
 import type { OutboxCommand } from '../uplink/outbox-store.ts';
 import type { RackUplink } from '../uplink/rack-uplink.ts';
+import { Backups } from './answers/backups.ts';
 import { logLevelAnswers } from './answers/log-level.ts';
 import { controlAnswers, hostState } from './answers/status.ts';
 import { traceAnswers } from './answers/trace.ts';
@@ -98,8 +99,10 @@ export function rackAnswers(view: RackView, region: RegionSide, levels: LogLevel
     metrics: (measured) => renderMetrics(view, measured),
     readiness: () => readinessOf(view),
   });
+  const backups = new Backups();
   const sources = {
     ...view,
+    notes: () => [...view.notes(), ...backups.notes],
     metricsProblems: () => instruments.problems,
     unserved: () => (region.status()?.state === 'up' ? configuration.unserved : undefined),
   };
@@ -110,6 +113,7 @@ export function rackAnswers(view: RackView, region: RegionSide, levels: LogLevel
     ...logLevelAnswers(levels),
     ...configurationAnswers(configuration, () => region.uuid),
     ...outboxAnswers(() => region.uplink),
+    ...backups.answers(view),
     'POST /images': () => openImages(region.uplink),
   };
   return { control, instruments, hostState: () => hostState(sources, threads) };

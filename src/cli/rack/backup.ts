@@ -1,6 +1,8 @@
 // `rackboot backup` and `rackboot restore`: what a rack knows, in one file: leases, machines, settings, its identity and its configuration.
 //
 //   backup   databases copied as of one moment, other files ─→ a directory in the state directory ─→ tar ─→ FILE
+//   --keep   a new file in a directory ─→ the oldest ones there are removed ─→ the running rack hears of it, or of the failure
+//   --check  FILE ─→ restored into a directory in the state directory ─→ its databases opened as by a start ─→ all removed
 //   restore  FILE ─→ a directory in the state directory ─ every file as its digest says? versions known? ─→ commitRestore
 //
 // 1. The file is a tar archive: manifest.json with the size and digest of each file, then `state/…` and `config/…`. Images are not in it:
@@ -37,13 +39,20 @@ import { loadPlace, readConfigFile, readConfigText } from '../../config/config-f
 import { siteSourcesFile } from '../../config/image-sources.ts';
 import { isRegionFile } from '../../config/region-file-kind.ts';
 import { defaultName } from '../../config/resolve.ts';
+import { askDaemon } from '../../control/ask-daemon.ts';
 import { startCommand } from '../../control/start-command.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
-import { checkCopy, copyDatabase, type DatabaseKind, writeRefused } from '../../store/database-file.ts';
+import {
+  checkCopy,
+  copyDatabase,
+  type DatabaseKind,
+  openDatabaseFile,
+  writeRefused,
+} from '../../store/database-file.ts';
 import { LEASE_DATABASE } from '../../store/leases/lease-database.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import { OUTBOX_DATABASE, OUTBOX_FILE } from '../../store/outbox/outbox-database.ts';
@@ -51,11 +60,14 @@ import { commitRestore, MANIFEST_BYTES_MAX, MANIFEST_FILE, STATE_PART } from '..
 import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { withStoredSettings } from '../config/settings-store.ts';
-import { formatBytes, print, printAside, printJson } from '../terminal/output.ts';
+import { formatBytes, print, printAside, printError, printJson } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
 import { asOwnerOf, makeForService, type Owner } from '../terminal/state-owner.ts';
 
 const FORMAT = 1;
+const KEPT_MAX = 1000;
+/** The names in the directory of `--keep`, oldest first when sorted. */
+const KEPT = /^rackboot-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ\.tar$/;
 const CONFIG_PART = 'config';
 /** In this order (rule 2). */
 const DATABASES: readonly (readonly [name: string, kind: DatabaseKind])[] = [
@@ -85,15 +97,85 @@ const manifestShape = z.object({
 });
 type Manifest = z.output<typeof manifestShape>;
 
-interface BackupFlags {
+interface FileFlags {
   readonly config: string;
   readonly file: string;
   readonly json: boolean;
 }
+interface BackupFlags extends FileFlags {
+  /** `file` is a directory, in which so many backups stay. */
+  readonly keep?: number | undefined;
+  /** Restore it into a scratch directory. */
+  readonly check: boolean;
+}
+
+interface Backup {
+  readonly file: string;
+  readonly bytes: number;
+  readonly files: readonly string[];
+}
 
 /** Writes a backup into a new file. @throws RackError `already-exists`, `bad-argument`, `store-…`, `tool-…` */
-export function backUpRack({ config: given, file: named, json }: BackupFlags): number {
-  const [config, file] = [resolve(given), resolve(named)];
+export async function backUpRack({ config: given, file: named, json, keep, check }: BackupFlags): Promise<number> {
+  const [config, place] = [resolve(given), resolve(named)];
+  const made = keep === undefined ? backUp(config, place, check) : await backUpInto(config, place, keep, check);
+  const { file, bytes, files } = made;
+  if (json) printJson({ file, bytes, files });
+  else {
+    print(`Wrote ${file} (${formatBytes(bytes)}): ${files.map(shortName).join(', ')}.`);
+    if (check) print('It can be restored.');
+    print('Passwords of power controllers and accounts are in it: keep it as safe as the rack. Images are not in it.');
+  }
+  return 0;
+}
+
+/** For a timer: nobody reads the error of this command, so the running rack shows it. */
+async function backUpInto(config: string, directory: string, keep: number, check: boolean): Promise<Backup> {
+  if (!Number.isInteger(keep) || keep < 1 || keep > KEPT_MAX)
+    throw new RackError('bad-argument', `--keep ${keep} is not a number of backups: give 1 to ${KEPT_MAX}`);
+  const moment = new Date(systemClock.wallTimeMs()).toISOString();
+  const file = join(directory, `rackboot-${moment.slice(0, 19).replaceAll(':', '-')}Z.tar`);
+  try {
+    attempt(directory, writeRefused, () => mkdirSync(directory, { recursive: true, mode: 0o700 }));
+    const made = backUp(config, file, check);
+    const kept = readdirSync(directory)
+      .filter((name) => KEPT.test(name))
+      .toSorted();
+    for (const name of kept.slice(0, -keep)) rmSync(join(directory, name));
+    await tellRack(config, { file, bytes: made.bytes });
+    return made;
+  } catch (error) {
+    await tellRack(config, { file, reason: errorText(error) });
+    throw error;
+  }
+}
+
+async function tellRack(config: string, backup: Readonly<Record<string, string | number>>): Promise<void> {
+  try {
+    await askDaemon(loadPlace(config).stateDir, '/backups', 'POST', JSON.stringify(backup), {
+      contentType: 'application/json',
+    });
+  } catch (error) {
+    // The result of the backup is what counts.
+    if (!(error instanceof RackError)) throw error;
+    if (error.code !== 'not-running') printError(`rackboot: the rack does not hear of this backup: ${error.message}`);
+  }
+}
+
+function backUp(config: string, file: string, isChecked: boolean): Backup {
+  const made = writeBackup(config, file);
+  if (!isChecked) return made;
+  try {
+    tryRestore(file, loadPlace(config).stateDir);
+    return made;
+  } catch (error) {
+    // Nothing may take it for a good one.
+    rmSync(file, { force: true });
+    throw error;
+  }
+}
+
+function writeBackup(config: string, file: string): Backup {
   if (isRegionFile(config))
     throw new RackError(
       'bad-argument',
@@ -137,16 +219,7 @@ export function backUpRack({ config: given, file: named, json }: BackupFlags): n
     );
     fsyncSync(out);
     renameSync(target, file);
-    const { size: bytes } = statSync(file);
-    const names = manifest.files.map(({ path }) => path);
-    if (json) printJson({ file, bytes, files: names });
-    else {
-      print(`Wrote ${file} (${formatBytes(bytes)}): ${names.map(shortName).join(', ')}.`);
-      print(
-        'Passwords of power controllers and accounts are in it: keep it as safe as the rack. Images are not in it.',
-      );
-    }
-    return 0;
+    return { file, bytes: statSync(file).size, files: manifest.files.map(({ path }) => path) };
   } finally {
     closeSync(out);
     rmSync(target, { force: true });
@@ -254,7 +327,7 @@ function tar(
   }
 }
 
-interface RestoreFlags extends BackupFlags {
+interface RestoreFlags extends FileFlags {
   readonly force: boolean;
   /** Leave the configuration of this host as it is. */
   readonly stateOnly: boolean;
@@ -324,6 +397,29 @@ export async function restoreRack({
     printAside(`Next: build or import the images if they are not here, and start the rack: \`${next}\`.\n`);
   }
   return 0;
+}
+
+/** Restores a backup into a directory that is removed again. @throws RackError as `restoreRack` */
+function tryRestore(file: string, stateDir: string): void {
+  const scratch = join(stateDir, `check.${process.pid}.unfinished`);
+  const complete = join(scratch, 'complete');
+  try {
+    const manifest = readManifest(file);
+    const owner = asOwnerOf(stateDir, (ids) => {
+      removeLeft(stateDir, 'check.');
+      makePart(join(complete, STATE_PART));
+      return ids;
+    });
+    unpack(file, manifest, complete, owner);
+    asOwnerOf(stateDir, () => {
+      check(file, manifest, complete);
+      commitRestore(scratch, complete);
+      for (const [name, kind] of DATABASES)
+        if (existsSync(join(scratch, name))) openDatabaseFile(join(scratch, name), kind).close();
+    });
+  } finally {
+    asOwnerOf(stateDir, () => rmSync(scratch, { recursive: true, force: true }));
+  }
 }
 
 /** By this cache commands know the networks before the rack has started. */

@@ -10,7 +10,13 @@ export const RACK_COMMANDS: readonly Row[] = [
   row(
     'backup <file>',
     'Write what this rack keeps, but no images, into one file',
-    { file: named('The new file'), config, json },
+    {
+      file: named('The new file; with --keep, a directory'),
+      config,
+      json,
+      keep: { type: 'number', requiresArg: true, describe: 'Write into a directory, and keep so many backups there' },
+      check: flag('Restore it into a scratch directory, to know that it can be restored'),
+    },
     () => import('./backup.ts'),
     'backUpRack',
   ),

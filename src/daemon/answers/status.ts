@@ -151,6 +151,7 @@ function bootFindings({ rack, configuration: { config, path } }: StatusSources):
 }
 
 const RESTART = 'sudo systemctl restart rackboot';
+const BACK_UP = 'sudo systemctl start rackboot-backup';
 
 /** Problems first. */
 function findingsIn(now: ReturnType<typeof status>): readonly HostFinding[] {
@@ -177,7 +178,9 @@ function findingsIn(now: ReturnType<typeof status>): readonly HostFinding[] {
     ),
     ...now.metricsProblems.map((text) => note('metrics', text)),
     ...(changed === '' ? [] : [note('configuration', `in force after a restart: ${changed}`, RESTART)]),
-    ...now.noted.map(({ note: code, text }) => note(code, text)),
+    ...now.noted.map(({ note: code, text }) =>
+      code === 'backup-failed' ? bad('backup', text, BACK_UP) : note(code, text),
+    ),
   ];
 }
 

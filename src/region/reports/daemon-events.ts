@@ -3,7 +3,7 @@
 
 import { asSentence, counted } from '../../counted.ts';
 import { defineEvent, type EventOf } from '../../event.ts';
-import { formatSpan } from '../../quantity.ts';
+import { formatBytes, formatSpan } from '../../quantity.ts';
 import { HINT_FIELDS, hintText } from './hints.ts';
 import { NOTED, notedText } from './notes.ts';
 
@@ -115,6 +115,25 @@ export const DAEMON_EVENTS = {
       'lease is lost; the text names its address. After more damage, readable records are kept, and their addresses are probed before they ' +
       'are offered; the other addresses of the row are set aside for an hour, and the text names them. Check memory and disk. If machines ' +
       'clash, restore leases.db from a backup. `rackboot status` and `rackboot doctor` show this until the next start.',
+  }),
+  'daemon.backed-up': defineEvent({
+    level: 'info',
+    message: 'backed up',
+    fields: { file: 'text', bytes: 'number' },
+    text: (f) => `Backed up into ${f.file} (${formatBytes(f.bytes)})`,
+    explanation:
+      '`rackboot backup --keep`, which rackboot-backup.timer runs each night, has written this file. With --check it has been restored into a ' +
+      'scratch directory, too. Copy it to another host.',
+  }),
+  'daemon.backup-failed': defineEvent({
+    level: 'error',
+    message: 'backup failed',
+    fields: NOTED,
+    text: notedText,
+    explanation:
+      '`rackboot backup --keep`, which rackboot-backup.timer runs each night, could not write a backup, or could not restore it into a scratch ' +
+      'directory; reason says why. Earlier backups stay. `rackboot status` and the page of health show this until a backup succeeds or the ' +
+      'rack starts again.',
   }),
   'tree.problem': defineEvent({
     level: 'error',

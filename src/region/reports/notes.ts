@@ -426,6 +426,7 @@ const NOTES = {
       'You need not do anything. If addresses clash, end the lease of the wrong machine: sudo rackboot leases end ADDRESS.',
   ),
   'leases-damaged': note(['file', 'table', 'row', 'isUndone', 'kept', 'keptMore', 'lost', 'lostMore'], leasesDamaged),
+  'backup-failed': note(['file', 'reason'], ({ file, reason }) => `the backup ${file} failed: ${reason}`),
   'ends-unwritten': note(
     ['file', 'reason'],
     ({ file, reason }) => `${file}: ${reason}; ended leases may be reported twice`,

@@ -163,3 +163,23 @@ test('a killed restore leaves the former state or the whole new one', { timeout:
     [],
   );
 });
+
+test('a backup that cannot be restored is not kept, and the earlier ones stay', async () => {
+  const directory = join(place, 'nights');
+  await fine(file, 'backup', '--keep', '2', '--check', directory);
+  const before = readdirSync(directory);
+  const database = join(place, 'one', 'region.db');
+  const whole = readFileSync(database);
+  const damaged = Buffer.from(whole);
+  damaged.fill(0xff, 4096, damaged.length);
+  writeFileSync(database, damaged);
+  for (const name of ['region.db-wal', 'region.db-shm']) rmSync(join(place, 'one', name), { force: true });
+  try {
+    const ended = await rackboot(file, 'backup', '--keep', '2', '--check', directory);
+    assert.equal(ended.code, 1, ended.out);
+    assert.deepEqual(readdirSync(directory), before);
+  } finally {
+    writeFileSync(database, whole);
+  }
+  assert.equal((await rackboot(file, 'backup', '--keep', '0', directory)).code, 2);
+});

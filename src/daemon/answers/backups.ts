@@ -1,0 +1,40 @@
+// What `rackboot backup --keep` tells the running rack over the control socket: a backup, or why there is none. A failure is shown by `rackboot
+// status` and on the page of health until a backup succeeds.
+
+import { z } from 'zod';
+import type { Clock } from '../../clock.ts';
+import { RackError } from '../../errors.ts';
+import { parseJson } from '../../fields.ts';
+import type { ControlAnswers } from '../../http/control/requests.ts';
+import type { EventStream } from '../../observe/event-stream.ts';
+import { type RackNote, spoken } from '../../region/reports/notes.ts';
+
+const text = z.string().max(4096);
+const backupShape = z.union([
+  z.strictObject({ file: text, bytes: z.number().int().min(0) }),
+  z.strictObject({ file: text, reason: text }),
+]);
+
+/** The last backup that the rack heard of. */
+export class Backups {
+  #failure: RackNote<'backup-failed'> | undefined;
+
+  get notes(): readonly RackNote[] {
+    return this.#failure === undefined ? [] : [this.#failure];
+  }
+
+  answers({ clock, stream }: { readonly clock: Clock; readonly stream: EventStream }): ControlAnswers {
+    return {
+      'POST /backups': async ({ body }) => {
+        const told = backupShape.safeParse(parseJson(await body()));
+        if (!told.success) throw new RackError('bad-argument', 'give a file with its bytes, or with a reason');
+        const { data } = told;
+        const at = clock.now();
+        this.#failure = 'reason' in data ? { note: 'backup-failed', ...data } : undefined;
+        if (this.#failure !== undefined) stream.publish({ kind: 'daemon.backup-failed', at, ...spoken(this.#failure) });
+        else if ('bytes' in data) stream.publish({ kind: 'daemon.backed-up', at, ...data });
+        return {};
+      },
+    };
+  }
+}
