@@ -111,3 +111,11 @@ test('every command that is run and continues is held to how it begins', () => {
     [],
   );
 });
+
+test("every row of the operator's card has a command", () => {
+  const [card] = partsOf(readDocument('docs/operator.md')).flatMap((part) => (part.kind === 'block' ? [part] : []));
+  // Without the heads of the columns and the line below them.
+  const rows = card?.lines.slice(2) ?? [];
+  assert.ok(rows.length >= 15, `${rows.length} rows`);
+  assert.ok(rows.every((row) => row.startsWith('sudo rackboot ')));
+});
