@@ -20,7 +20,7 @@ import { missing } from '../support/needs.ts';
 
 const IPXE = '/usr/lib/ipxe/undionly.kpxe';
 const SKIP = missing('linux', 'root', 'ip', 'qemu-system-x86_64', '/usr/share/OVMF/OVMF_CODE_4M.fd', IPXE);
-const SCREEN_MS_MAX = 150_000;
+const SCREEN_MS_MAX = 75_000;
 
 interface ScreenCase {
   readonly name: string;
@@ -37,11 +37,11 @@ const CASES: readonly ScreenCase[] = [
   { name: 'nobody answers iPXE', firmware: 'bios', loaders: undefined, shown: '040ee119', noticed: undefined },
   { name: 'nobody answers UEFI', firmware: 'uefi', loaders: undefined, shown: 'PXE-E18', noticed: undefined },
   {
-    name: 'iPXE is given a file that is not there',
+    name: 'iPXE is given a URL of a file that is not there',
     firmware: 'bios',
     loaders: '{ ipxe: absent.kpxe }',
-    shown: '2d12603b',
-    noticed: 'tftp.missing',
+    shown: '2d0c613b',
+    noticed: 'http.missing',
   },
   {
     name: 'UEFI is given a file that is not there',
@@ -74,8 +74,7 @@ const symptoms = readDocument('docs/operator.md')
 const traceShape = z.looseObject({ steps: z.array(z.looseObject({ kind: z.string() })) });
 
 /** A screen without its control sequences and line ends, which cut words. */
-const screenOf = (machine: VirtualMachine): string =>
-  consoleOf(machine).replace(/\x1b\[[\d;=?]*[A-Za-z]|[\r\n]/g, '');
+const screenOf = (machine: VirtualMachine): string => consoleOf(machine).replace(/\x1b\[[\d;=?]*[A-Za-z]|[\r\n]/g, '');
 
 describe('the screen of a machine whose boot fails', { skip: SKIP }, () => {
   let directory = '';
