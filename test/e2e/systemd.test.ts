@@ -50,6 +50,8 @@ describe('the service under systemd', { skip }, () => {
     for (const [name, path] of [
       ['rackboot.service', '/usr/lib/systemd/system/rackboot.service'],
       ['rackboot-region.service', `/usr/lib/systemd/system/${REGION_UNIT}`],
+      ['rackboot-backup.service', '/usr/lib/systemd/system/rackboot-backup.service'],
+      ['rackboot-backup.timer', '/usr/lib/systemd/system/rackboot-backup.timer'],
       ['rackboot.sysusers.conf', '/usr/lib/sysusers.d/rackboot.conf'],
       ['rackboot.tmpfiles.conf', '/usr/lib/tmpfiles.d/rackboot.conf'],
     ] as const)
@@ -141,6 +143,17 @@ describe('the service under systemd', { skip }, () => {
     const sinceReady = (): string => log().split('"event":"daemon.ready"').at(-1) ?? '';
     await eventually('its region', () => sinceReady().includes('"event":"region.up"'));
     assert.match(run('rackboot', 'status'), /Leases {2}are written to disk/);
+  });
+
+  test('is backed up by its timer, with the rights of that unit', async () => {
+    run('systemctl', 'enable', '--now', 'rackboot-backup.timer');
+    assert.equal(systemd.show('rackboot-backup.timer', 'ActiveState'), 'active');
+    run('systemctl', 'start', 'rackboot-backup');
+    assert.equal(systemd.show('rackboot-backup', 'Result'), 'success');
+    assert.match(run('find', '/var/backups/rackboot', '-name', '*.tar', '-printf', '%u %m\\n'), /^root 600\n$/);
+    assert.equal(run('find', '/var/lib/rackboot', '!', '-user', 'rackboot'), '');
+    const log = (): string => run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat');
+    await eventually('the rack hears of it', () => log().includes('"event":"daemon.backed-up"'));
   });
 
   if (HAS_MANY_ROUNDS)

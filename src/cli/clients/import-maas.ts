@@ -14,6 +14,7 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
+import { cleanText } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
@@ -54,6 +55,7 @@ const OBJECTS_MAX = 100_000;
 const BATCH_MACHINES = 50;
 /** Further remarks are only counted. */
 const REMARKS_MAX = 10_000;
+const REMARK_CHARACTERS_MAX = 1000;
 const NAMES_SHOWN_MAX = 20;
 const PASSWORD_BYTES = 24;
 const INTERFACES_MAX = 256;
@@ -169,6 +171,8 @@ class Import {
   readonly #tallies = new Map<string, Tally>();
   readonly #remarks: Remark[] = [];
   #remarkCount = 0;
+  /** The node that is being added; empty: none is. */
+  #current = '';
   readonly #addedFabrics = new Set<string>();
   /** The system ids of added nodes, by the tags that they have there. */
   readonly #tagged = new Map<string, string[]>();
@@ -203,7 +207,8 @@ class Import {
 
   #remark(kind: string, name: string, text: string): void {
     this.#remarkCount += 1;
-    if (this.#remarks.length < REMARKS_MAX) this.#remarks.push({ kind, name, text });
+    if (this.#remarks.length < REMARKS_MAX)
+      this.#remarks.push({ kind, name, text: cleanText(text, REMARK_CHARACTERS_MAX) });
   }
 
   /** A list of this region; empty if it is of a user who is not here yet. */
@@ -272,7 +277,8 @@ class Import {
 
   async #addMachines(): Promise<void> {
     const power = await this.#source.read('machines/?op=power_parameters');
-    const ids = this.#source.bounded('machines/', Object.keys(isFields(power) ? power : {}));
+    if (!isFields(power)) throw new RackError('source-failed', `${this.#source.url} does not list its machines`);
+    const ids = this.#source.bounded('machines/', Object.keys(power));
     for (let at = 0; at < ids.length; at += BATCH_MACHINES) {
       if (at > 0) printAside(`${at} of ${ids.length} machines\n`);
       const batch = ids.slice(at, at + BATCH_MACHINES);
@@ -281,6 +287,8 @@ class Import {
         if (batch.includes(id))
           await this.#addNode('machines', machine, machineParameters(machine, valueAt(power, id)));
       }
+      // Now: after an interruption these machines are already here.
+      await this.#tag();
     }
   }
 
@@ -291,9 +299,11 @@ class Import {
     if (jsonIn(known) === true) this.#tally(kind).there += 1;
     else if (this.#isDry) this.#tally(kind).added += 1;
     else {
+      this.#current = title;
       const made = await this.#send(kind, title, `${kind}/`, parameters, NODE_NEEDS);
       this.#tally(kind)[made === undefined ? 'refused' : 'added'] += 1;
       if (made !== undefined) await this.#complete(kind, title, node, made);
+      this.#current = '';
     }
   }
 
@@ -383,12 +393,14 @@ class Import {
     return made === undefined ? undefined : textAt(made, 'id');
   }
 
+  /** Tags the nodes that were added since the last call. */
   async #tag(): Promise<void> {
     for (const [tag, ids] of this.#tagged)
       for (let at = 0; at < ids.length; at += BATCH_MACHINES) {
         const add = ids.slice(at, at + BATCH_MACHINES);
         await this.#send('tags', tag, `tags/${encodeURIComponent(tag)}/?op=update_nodes`, { add }, ['add']);
       }
+    this.#tagged.clear();
   }
 
   async #lookFor({ plural, list, remedy, isMeant = () => true }: Absent): Promise<void> {
@@ -418,6 +430,7 @@ class Import {
         'This MAAS has nothing to import.',
       );
       if (!isWhole) print('The import ended before everything was tried: repeat it.');
+      if (this.#current !== '') print(`It ended while ${this.#current} was added: remove that first, if it is here.`);
       if ((this.#tallies.get('users')?.added ?? 0) > 0 && !this.#isDry)
         print('Imported users cannot sign in before they have a password: `rackboot password USERNAME`.');
     }
