@@ -65,9 +65,6 @@ function explainChoice(message: string, help: string): string | undefined {
   const choices = [...list.matchAll(/"([^"]*)"/g)].map(([, choice = '']) => choice);
   const nearest = nearestName(given.toLowerCase(), choices);
   const where = namesIn(help).options.includes(name) ? `--${name}` : `<${name}>`;
-  if (given === 'i386' && name === 'arch') {
-    return complain(help, 'Rackboot has no environment for 32-bit processors (i386), so there is nothing to build', []);
-  }
   const said = `"${given}" is not a value of ${where}, which takes ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
   return complain(help, said, nearest === undefined ? [] : [nearest]);
 }

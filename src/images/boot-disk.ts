@@ -159,7 +159,7 @@ async function writeTable({ file, ids }: BootDiskRequest, layout: Layout): Promi
  */
 async function writeEsp(request: BootDiskRequest, place: Place, root: string): Promise<void> {
   const { file, platform, ids, workDir, epochSeconds } = request;
-  const { efi } = platform;
+  const { efi, grub: folder } = platform;
   const target = `${file}@@${place.startMib}M`;
   const options = {
     package: 'mtools',
@@ -173,7 +173,6 @@ async function writeEsp(request: BootDiskRequest, place: Place, root: string): P
     options,
   );
   await runProgram('mmd', ['-i', target, '::/EFI', '::/EFI/BOOT', '::/EFI/debian'], options);
-  const folder = efi === 'x64' ? 'x86_64-efi' : 'arm64-efi';
   const shim = join(root, `usr/lib/shim/shim${efi}.efi.signed`);
   const keys = join(root, `usr/lib/shim/mm${efi}.efi.signed`);
   const grub = join(root, `usr/lib/grub/${folder}-signed/grub${efi}.efi.signed`);

@@ -81,7 +81,9 @@ export interface FileSystemIds {
 
 /** The differences between architectures. */
 export interface DebianPlatform {
-  readonly efi: 'x64' | 'aa64';
+  readonly efi: 'x64' | 'aa64' | 'ia32';
+  /** The directory of GRUB's modules for UEFI, below `usr/lib/grub`. */
+  readonly grub: string;
   readonly console: string;
   readonly packages: readonly string[];
   /** True if its machines may boot with BIOS. */
@@ -93,6 +95,7 @@ export const DEBIAN_PLATFORMS: ReadonlyMap<string, DebianPlatform> = new Map([
     'amd64',
     {
       efi: 'x64',
+      grub: 'x86_64-efi',
       console: 'ttyS0,115200n8',
       packages: ['linux-image-amd64', 'grub-pc-bin', 'grub-efi-amd64-signed', 'shim-signed'],
       hasBios: true,
@@ -102,9 +105,21 @@ export const DEBIAN_PLATFORMS: ReadonlyMap<string, DebianPlatform> = new Map([
     'arm64',
     {
       efi: 'aa64',
+      grub: 'arm64-efi',
       console: 'ttyAMA0',
       packages: ['linux-image-arm64', 'grub-efi-arm64-signed', 'shim-signed'],
       hasBios: false,
+    },
+  ],
+  [
+    'i386',
+    {
+      efi: 'ia32',
+      grub: 'i386-efi',
+      console: 'ttyS0,115200n8',
+      // As in the environment, the kernel that runs without PAE, too.
+      packages: ['linux-image-686', 'grub-pc-bin', 'grub-efi-ia32-signed', 'shim-signed'],
+      hasBios: true,
     },
   ],
 ]);
@@ -237,6 +252,8 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
     '--format=tar',
     // The running kernel makes device nodes; mmdebstrap cannot without root.
     '--skip=essential/unlink,output/mknod',
+    // It would ask arch-test, which few hosts have.
+    ...(isNative(arch) ? ['--skip=check/qemu'] : []),
     `--include=${[...new Set(names)].join(',')}`,
     ...['force-unsafe-io', ...PATHS_LEFT_OUT].map((option) => `--dpkgopt=${option}`),
     '--aptopt=Acquire::Languages "none"',
@@ -275,7 +292,7 @@ const NO_RELEASE = /does not have a Release file/;
 /** The remedy for the errors of a build, in one line. */
 export function buildRemedy(why: string, { release, arch }: Pick<DebianRequest, 'release' | 'arch'>): string {
   const install = 'sudo apt-get install qemu-user-static binfmt-support arch-test';
-  const foreign = arch !== hostArchitecture() ? `. For ${arch} it also needs: ${install}` : '';
+  const foreign = isNative(arch) ? '' : `. For ${arch} it also needs: ${install}`;
   const rootless = isRoot()
     ? ''
     : '. Without root it needs the package uidmap and a range for this user in /etc/subuid; or run this as root';
@@ -302,9 +319,9 @@ function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest
 
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
-function hostArchitecture(): string {
-  return process.arch === 'x64' ? 'amd64' : process.arch;
-}
+/** True if the kernel of this host runs programs of the architecture itself: Debian's for amd64 runs those of i386, too. */
+const isNative = (arch: string): boolean =>
+  process.arch === 'x64' ? arch === 'amd64' || arch === 'i386' : arch === process.arch;
 
 const addressOf = (mirror: string): string => /https?:\/\/\S+/.exec(mirror)?.[0] ?? mirror;
 

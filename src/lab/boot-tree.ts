@@ -12,7 +12,7 @@ import { installLoaders } from '../images/loaders.ts';
 import { BuildProgress } from './build-progress.ts';
 
 /** The contents of a tree: the loaders of architectures, and their environments or Debian's installers. */
-export type TreeContent = Cpu | 'amd64+i386' | 'amd64-installer' | 'arm64-installer';
+export type TreeContent = Cpu | 'amd64+i386' | 'amd64-installer' | 'arm64-installer' | 'amd64+i386-installer';
 
 /** Debian 12 has no riscv64. */
 const releaseFor = (arch: string): string => (arch === 'riscv64' ? 'trixie' : 'bookworm');

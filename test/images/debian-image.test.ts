@@ -99,13 +99,12 @@ describe('a disk to start from', {
     const workDir = mkdtempSync(join(tmpdir(), 'rackboot-disk-'));
     t.after(() => rmSync(workDir, { recursive: true, force: true }));
     const system = join(workDir, 'system');
-    const folder = arch === 'amd64' ? 'x86_64' : 'arm64';
     const files: Readonly<Record<string, string | Buffer>> = {
       'etc/os-release': 'ID=tiny\n',
       [`usr/lib/shim/shim${platform.efi}.efi.signed`]: 'shim',
       [`usr/lib/shim/mm${platform.efi}.efi.signed`]: 'keys',
-      [`usr/lib/grub/${folder}-efi-signed/grub${platform.efi}.efi.signed`]: 'grub',
-      ...(arch === 'amd64'
+      [`usr/lib/grub/${platform.grub}-signed/grub${platform.efi}.efi.signed`]: 'grub',
+      ...(platform.hasBios
         ? { 'boot/grub/i386-pc/boot.img': Buffer.alloc(512, 1), 'boot/grub/i386-pc/core.img': Buffer.alloc(30_000, 2) }
         : {}),
     };
@@ -190,6 +189,15 @@ describe('a disk to start from', {
     const facts = ext4Facts(given.file, 65 * MIB);
     assert.match(facts, new RegExp(`Filesystem UUID: *${IDS.root}`));
     assert.doesNotMatch(facts, /orphan_file|metadata_csum_seed/);
+  });
+
+  test('for a processor of 32 bits has GRUB for its BIOS and for its UEFI', async (t) => {
+    const given = request(t, 'i386');
+    await makeBootDisk(given);
+    const names = tableOf(given.file).partitions.map(({ name }: { name: string }) => name);
+    assert.deepEqual(names, ['bios', 'esp', 'root']);
+    assert.equal(espFile(given.file, 2, 'BOOT/BOOTIA32.EFI'), 'shim');
+    assert.equal(espFile(given.file, 2, 'BOOT/grubia32.efi'), 'grub');
   });
 
   test('that is too small for its system is refused with the size that is enough', async (t) => {

@@ -16,13 +16,13 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { machineShape } from '../../src/cli/terminal/shapes.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
-import { cachedBootTree } from '../../src/lab/boot-tree.ts';
+import { cachedBootTree, type TreeContent } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
-import { configText, GIB, specOf, tail } from '../support/first-boot.ts';
+import { type BootCase, configText, GIB, specOf, tail } from '../support/first-boot.ts';
 import { missing } from '../support/needs.ts';
 import { REBOOTING } from '../support/powered-machine.ts';
 
@@ -31,10 +31,9 @@ const WHOLE_MIRROR = process.env.RACKBOOT_DEBIAN_MIRROR?.replace(/\/+$/, '');
 const ASKS_MS_MAX = 600_000;
 const INSTALLS_MS_MAX = 1_700_000;
 const DIST = 'dists/bookworm';
-const COMPONENTS = `${DIST}/main/debian-installer/binary-amd64/Packages`;
-const INDEX = [
-  ...['Release', 'Release.gpg', 'InRelease', 'main/binary-amd64/Release'].map((name) => `${DIST}/${name}`),
-  ...['.xz', '.gz'].map((suffix) => `${COMPONENTS}${suffix}`),
+const indexOf = (cpu: string): readonly string[] => [
+  ...['Release', 'Release.gpg', 'InRelease', `main/binary-${cpu}/Release`].map((name) => `${DIST}/${name}`),
+  ...['.xz', '.gz'].map((suffix) => `${DIST}/main/debian-installer/binary-${cpu}/Packages${suffix}`),
 ];
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsgk4Gb4zaO6kVZZYeCYFAMtPVJ2RnPsXiXStJvWiT2 owner@example';
 const CASE = {
@@ -46,7 +45,12 @@ const CASE = {
   diskBytes: 9 * GIB,
   loaders: '{}',
   boots: 1,
-} as const;
+} as const satisfies BootCase;
+/** Each in a tree with its installer; that of the second is beside one for 64 bits. */
+const CASES: readonly (readonly ['amd64' | 'i386', BootCase, TreeContent])[] = [
+  ['amd64', CASE, 'amd64-installer'],
+  ['i386', { ...CASE, qemu32: true, loaders: '{ ipxe: pxelinux.0 }' }, 'amd64+i386-installer'],
+];
 
 /** Hands connections of a port in the namespace to a socket of the test, which is outside of it. */
 const RELAY = `const net = require('node:net');
@@ -61,7 +65,8 @@ class Mirror {
   readonly asked: string[] = [];
   readonly #server: Server;
 
-  constructor(files: string) {
+  /** @param index the paths that it serves from `files` */
+  constructor(files: string, index: readonly string[]) {
     this.#server = createServer((request, response) => {
       const path = (request.url ?? '').replace(/^\/debian\//, '');
       this.asked.push(path);
@@ -72,7 +77,7 @@ class Mirror {
           answer.pipe(response);
         });
         onward.on('error', () => response.writeHead(502).end());
-      } else if (INDEX.includes(path) && existsSync(file)) response.end(readFileSync(file));
+      } else if (index.includes(path) && existsSync(file)) response.end(readFileSync(file));
       else response.writeHead(404).end();
     });
   }
@@ -88,11 +93,11 @@ class Mirror {
 }
 
 /** Fetches what shows that a mirror is one, with the host's apt: its mirrors, its proxies. */
-function fetchIndex(directory: string): void {
+function fetchIndex(directory: string, index: readonly string[]): void {
   const format = ['indextargets', '--format', '$(REPO_URI)|$(CODENAME)', 'Created-By: Packages', 'Origin: Debian'];
   const lists = execFileSync('apt-get', format, { encoding: 'utf8' }).split('\n');
   const uri = lists.find((line) => line.endsWith('|bookworm'))?.split('|')[0] ?? assert.fail(lists.join('\n'));
-  for (const path of INDEX) {
+  for (const path of index) {
     const file = join(directory, path.replaceAll('/', '_'));
     try {
       execFileSync('/usr/lib/apt/apt-helper', ['download-file', `${uri}${path}`, file], { stdio: 'ignore' });
@@ -102,9 +107,16 @@ function fetchIndex(directory: string): void {
   }
 }
 
-const NEEDS = [...bootTreeNeeds('amd64-installer'), 'linux', 'root', 'ip', 'depmod', 'qemu-system-x86_64'] as const;
+const NEEDS = ['linux', 'root', 'ip', 'depmod', 'qemu-system-x86_64'] as const;
 
-describe("Debian's installer with the answers of the region", { skip: missing(...NEEDS) }, () => {
+for (const [cpu, machineCase, content] of CASES) {
+  const skip = missing(...NEEDS, ...bootTreeNeeds(content));
+  describe(`Debian's installer for ${cpu} with the answers of the region`, { skip }, () =>
+    installs(cpu, machineCase, content),
+  );
+}
+
+function installs(cpu: string, machineCase: BootCase, content: TreeContent): void {
   let directory = '';
   let namespace: LabNamespace;
   let relay: ReturnType<LabNamespace['spawn']> | undefined;
@@ -126,26 +138,25 @@ describe("Debian's installer with the answers of the region", { skip: missing(..
 
   before(
     async () => {
-      const tree = await cachedBootTree(() => undefined, 'amd64-installer');
+      const tree = await cachedBootTree(() => undefined, content);
       directory = mkdtempSync(join(tmpdir(), 'rackboot-installer-'));
       const files = join(directory, 'mirror');
       mkdirSync(files);
-      if (WHOLE_MIRROR === undefined) fetchIndex(files);
+      if (WHOLE_MIRROR === undefined) fetchIndex(files, indexOf(cpu));
       namespace = LabNamespace.create(`rb-inst-${process.pid}`, '10.77.0.1', 24);
       for (const address of ['192.0.2.53', MIRROR]) namespace.ip('address', 'add', `${address}/32`, 'dev', 'lo');
-      mirror = new Mirror(files);
+      mirror = new Mirror(files, indexOf(cpu));
       const socket = join(directory, 'mirror.sock');
       await mirror.listen(socket);
       relay = namespace.spawn(process.execPath, ['-e', RELAY, socket], { stdio: 'inherit' });
       const config = join(directory, 'rackboot.yaml');
       const more = `preseeds: { directory: ${directory}/preseeds, debian_mirror: "http://${MIRROR}/debian" }\nhttp_proxy: none\n`;
       mkdirSync(stateDir());
-      writeFileSync(config, configText(stateDir(), tree, CASE) + more);
+      writeFileSync(config, configText(stateDir(), tree, machineCase) + more);
       daemon = await DaemonProcess.start({ config, namespace, onLine: (line) => lines.push(line) });
-      machine = new VirtualMachine(
-        { ...specOf(CASE, 0, directory), further: WHOLE_MIRROR === undefined ? [] : REBOOTING },
-        namespace,
-      );
+      const spec = specOf(machineCase, 0, directory);
+      const further = [...(spec.further ?? []), ...(WHOLE_MIRROR === undefined ? [] : REBOOTING)];
+      machine = new VirtualMachine({ ...spec, further }, namespace);
       await eventuallyWithin(30_000, 'the region', () => lines.some(({ event }) => event === 'region.up'));
     },
     { timeout: ASKS_MS_MAX },
@@ -160,7 +171,7 @@ describe("Debian's installer with the answers of the region", { skip: missing(..
   });
 
   test('asks no question until it asks the mirror for its components', async () => {
-    const fields = { mac_addresses: machine.spec.mac, architecture: 'amd64/generic', hostname: 'calm-ibis' };
+    const fields = { mac_addresses: machine.spec.mac, architecture: `${cpu}/generic`, hostname: 'calm-ibis' };
     systemId = machineShape.parse(await post('machines/', fields)).system_id;
     await post(`machines/${systemId}/?op=accept`, { skip_commissioning: 'true' });
     await post('account/prefs/sshkeys/', { key: KEY });
@@ -182,4 +193,4 @@ describe("Debian's installer with the answers of the region", { skip: missing(..
       (error: unknown) => assert.fail(`${String(error)}\n${story()}`),
     );
   });
-});
+}

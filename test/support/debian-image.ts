@@ -13,6 +13,9 @@ import { bytesOfFile } from '../../src/images/image-file.ts';
 import { blobPath, readImages, type StoredImage } from '../../src/images/image-store.ts';
 import type { Need } from './needs.ts';
 
+/** An architecture of images. */
+export type ImageCpu = 'amd64' | 'arm64' | 'i386';
+
 /** An image, and where it is. */
 export interface CachedImage extends StoredImage {
   /** A boot tree that has nothing but the image's store; add the image to another tree by `addCachedImage`. */
@@ -28,7 +31,7 @@ const RELEASE = 'bookworm';
 const SOURCES = ['boot-disk.ts', 'debian-image.ts', 'debian-root.ts', 'debian/*', 'image-adding.ts'];
 
 /** The boot tree with the image for an architecture. */
-const treeOf = (arch: 'amd64' | 'arm64'): string => join(CACHE, `debian-${arch}-${sourcesHash()}`);
+const treeOf = (arch: ImageCpu): string => join(CACHE, `debian-${arch}-${sourcesHash()}`);
 
 /** The needs of the host that makes it; a mirror only until it is made. */
 export const DEBIAN_IMAGE_NEEDS: readonly Need[] = [
@@ -39,7 +42,7 @@ export const DEBIAN_IMAGE_NEEDS: readonly Need[] = [
 /** Debian with cloud-init and SSH, for `debian` and root; made when it is not there, which takes minutes. */
 export async function cachedDebianImage(
   onProgress: (text: string) => void = () => undefined,
-  arch: 'amd64' | 'arm64' = 'amd64',
+  arch: ImageCpu = 'amd64',
 ): Promise<CachedImage> {
   const tree = treeOf(arch);
   if (!existsSync(tree)) await make(tree, arch, onProgress);

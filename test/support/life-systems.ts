@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CachedImage, cachedDebianImage, DEBIAN_IMAGE_NEEDS } from './debian-image.ts';
+import { type CachedImage, cachedDebianImage, DEBIAN_IMAGE_NEEDS, type ImageCpu } from './debian-image.ts';
 import { ext4Bytes, ext4File } from './ext4-disk.ts';
 import type { Need } from './needs.ts';
 import { authorizationOf } from './oauth.ts';
@@ -30,7 +30,7 @@ export interface LifeSystem {
   readonly needs: readonly Need[];
   /** False: it may be written before the first report of progress. */
   readonly takesLong: boolean;
-  image(life: LifeRig, architecture: 'amd64' | 'arm64'): Promise<LifeImage>;
+  image(life: LifeRig, architecture: ImageCpu): Promise<LifeImage>;
   /** Reports its first start to the region, if nothing in it does. */
   report(machine: DeployedMachine): Promise<void>;
   /** Asserts that the disk has the system, with its own identity. @returns the file in which cloud-init finds the region */

@@ -35,7 +35,10 @@ const MIB = 1024 * 1024;
 /** Tests that a machine lives its whole life. */
 export function testWholeLife(given: LifeCase, system: LifeSystem, needs: readonly Need[] = []): void {
   const skip = missing(...LIFE_NEEDS, ...system.needs, ...needs, ...bootTreeNeeds(given.content));
-  describe(`a machine's whole life (${given.firmware})`, { skip }, () => new WholeLife(given, system).declare());
+  const processor = given.qemu32 === true ? ', 32 bits' : '';
+  describe(`a machine's whole life (${given.firmware}${processor})`, { skip }, () =>
+    new WholeLife(given, system).declare(),
+  );
 }
 
 class WholeLife {
@@ -83,7 +86,8 @@ class WholeLife {
   }
 
   async #prepare(): Promise<void> {
-    const architecture = this.#given.content === 'arm64' ? 'arm64' : 'amd64';
+    const { content, qemu32 = false } = this.#given;
+    const architecture = content === 'arm64' ? 'arm64' : qemu32 ? 'i386' : 'amd64';
     this.#rig = await LifeRig.create(this.#given, `rb-whole-${process.pid}`);
     this.#image = await this.#system.image(this.#rig, architecture);
     this.#owner = this.#rig.makeKey('owner');

@@ -84,7 +84,8 @@ const tableShape = z.object({
 const lifeShape = machineShape.extend({ status_message: z.string(), power_type: z.string() });
 type Shown = z.infer<typeof lifeShape>;
 
-export interface LifeCase extends Pick<BootCase, 'firmware' | 'nic' | 'memoryMib' | 'cpus' | 'diskBytes' | 'loaders'> {
+export interface LifeCase
+  extends Pick<BootCase, 'firmware' | 'nic' | 'memoryMib' | 'cpus' | 'diskBytes' | 'loaders' | 'qemu32'> {
   readonly content: TreeContent;
   /** How the machine reaches its BMC; undefined: a person says where it is. */
   readonly bus: 'isa' | 'pci' | undefined;

@@ -34,7 +34,11 @@ look_into_image() {
 # Prints the directories of GRUB's modules for this firmware.
 loader_names() {
   if [ ! -d "$sys/firmware/efi" ]; then echo 'grub-pc i386-pc'; return; fi
-  case $(uname -m) in aarch64) echo 'grub-efi arm64-efi' ;; *) echo 'grub-efi x86_64-efi' ;; esac
+  case $(uname -m) in
+    aarch64) echo 'grub-efi arm64-efi' ;;
+    i?86) echo 'grub-efi i386-efi' ;;
+    *) echo 'grub-efi x86_64-efi' ;;
+  esac
 }
 
 # Puts the names that were found into $work/names. Status 1 and $problem if the image did not arrive.

@@ -244,7 +244,11 @@ copy_signed() {
 
 # The signed GRUB if the system has it. Status 1 if it has none.
 install_uefi() {
-  case $(uname -m) in aarch64) platform=arm64-efi efi=aa64 ;; *) platform=x86_64-efi efi=x64 ;; esac
+  case $(uname -m) in
+    aarch64) platform=arm64-efi efi=aa64 ;;
+    i?86) platform=i386-efi efi=ia32 ;;
+    *) platform=x86_64-efi efi=x64 ;;
+  esac
   if [ -z "$layout" ]; then
     mkdir -p "$root/boot/efi"
     mount -t vfat "$dev/$esp_part" "$root/boot/efi" 2>"$work/problem" || fail_job writing "$esp_part cannot be mounted: $(words_of "$work/problem")"

@@ -1,5 +1,5 @@
 # Turns a Debian root directory ($1) into the root of an image. mmdebstrap runs it as its last step, as root of its own namespace, outside
-# the directory. The lines before this file set root_uuid, esp_uuid, efi (x64, aa64), console, left_out, cloud_init (yes, no).
+# the directory. The lines before this file set root_uuid, esp_uuid, efi (x64, aa64, ia32), console, left_out, cloud_init (yes, no).
 #
 # 1. Nothing of one machine remains: no keys, machine-id, lease or random seed. Two machines with this image share only its files.
 # 2. Nothing of the building host remains except the package mirrors.
@@ -116,7 +116,7 @@ GRUB_TIMEOUT=1
 GRUB_CMDLINE_LINUX_DEFAULT=
 GRUB_CMDLINE_LINUX="console=tty0 console=$console"
 EOF
-if [ "$efi" = x64 ]; then
+if [ "$efi" != aa64 ]; then
   put /etc/default/grub.d/serial.cfg <<EOF
 GRUB_TERMINAL="console serial"
 GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
