@@ -8,6 +8,8 @@ import { PACKAGE, type Release } from './release.ts';
 
 /** Of bin/, all that is not for sources. */
 const STARTER = ['rackboot.js', 'find-node.js', 'cache-place.js', 'daemon-flags.js', 'load-bundle.cjs'];
+/** The sources of images that Rackboot knows. */
+const SOURCES = 'config/image-sources.yaml';
 /** The one package that is no part of dist/: it has native code. */
 const NATIVE = 'koffi';
 
@@ -20,6 +22,7 @@ export function copyOwn(name: string, to: string): void {
 /** Builds it. @param directory need not exist */
 export function makePayload(directory: string, { version, commit }: Release): void {
   for (const name of STARTER) copyOwn(join('bin', name), join(directory, 'bin', name));
+  copyOwn(SOURCES, join(directory, SOURCES));
   execFileSync(process.execPath, [join(ROOT, 'bin', 'build.js'), join(directory, 'dist')], { stdio: 'inherit' });
   const { name, description, license, engines, dependencies, optionalDependencies } = PACKAGE;
   const about = {
@@ -32,7 +35,6 @@ export function makePayload(directory: string, { version, commit }: Release): vo
     engines,
     dependencies: { [NATIVE]: dependencies[NATIVE] },
     optionalDependencies,
-    allowScripts: { [NATIVE]: true },
     gitHead: commit,
   };
   writeFileSync(join(directory, 'package.json'), `${JSON.stringify(about, undefined, 2)}\n`);

@@ -8,7 +8,12 @@ import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSyn
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { flagsFor } from '../../bin/daemon-flags.js';
+import { Apt } from '../../src/images/apt.ts';
+import { LabNamespace } from '../../src/lab/namespace.ts';
 import { BARE_ROOT_NEEDS, BareRoot } from '../support/bare-root.ts';
+import { endProgram, whileRunning } from '../support/child.ts';
+import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
 import { lacksSystemd, OwnSystemd } from '../support/own-systemd.ts';
 import { eventually } from '../support/running-rack.ts';
@@ -30,18 +35,20 @@ const MEGABYTE = 1e6;
 const FORMER = '0.0.9';
 /** How long a restart may stop the service. */
 const DOWN_MS_MAX = 10_000;
+/** How long a start may take by an emulated processor. */
+const EMULATED_MS_MAX = 180_000;
 /** Files of dpkg, apt, systemd and passwd(5) themselves, which every package changes. */
 const OTHERS =
   /^\/(?:var\/lib\/(?:dpkg|apt|systemd)|var\/cache\/(?:apt|debconf|ldconfig|man)|var\/log\/(?:apt|journal|dpkg\.log)|etc\/(?:\.pwd\.lock|.*-$)|tmp|root\/\.)/;
 
-/** Packages the commit from a clone of its own in `directory`. @returns the directory with the packages */
-function packageIn(directory: string, ...words: readonly string[]): string {
+/** Packages the commit from a clone of `source` in `directory`. @returns the directory with the packages */
+function packageIn(directory: string, source: string): string {
   const clone = join(directory, 'clone');
-  execFileSync('git', ['clone', '--quiet', ROOT, clone]);
+  execFileSync('git', ['clone', '--quiet', source, clone]);
   const link = 'cp -al "$1" "$2" 2>/dev/null || cp -a "$1" "$2"';
   execFileSync('sh', ['-c', link, 'sh', join(ROOT, 'node_modules'), clone]);
   const out = join(directory, 'packages');
-  execFileSync(process.execPath, [join(clone, 'packaging/run.ts'), '--out', out, ...words], {
+  execFileSync(process.execPath, [join(clone, 'packaging/run.ts'), '--out', out], {
     cwd: clone,
     stdio: 'pipe',
   });
@@ -66,12 +73,12 @@ describe('the packages', { skip }, () => {
   const debs = (): string[] => globSync('*.deb', { cwd: first }).map((name) => join(first, name));
   before(() => {
     scratch = mkdtempSync(join(tmpdir(), 'rackboot-packages-'));
-    first = packageIn(join(scratch, 'one'));
+    first = packageIn(join(scratch, 'one'), ROOT);
   });
   after(() => rmSync(scratch, { recursive: true, force: true }));
 
   test('have the same bytes when they are made again elsewhere', () => {
-    const second = packageIn(join(scratch, 'another-directory'));
+    const second = packageIn(join(scratch, 'another-directory'), join(scratch, 'one/clone'));
     const names = globSync('*', { cwd: first }).sort();
     assert.deepEqual(globSync('*', { cwd: second }).sort(), names);
     assert.equal(names.filter((name) => name.endsWith('.deb')).length, 2);
@@ -91,6 +98,52 @@ describe('the packages', { skip }, () => {
         encoding: 'utf8',
       });
       assert.equal(status, 0, stdout);
+    }
+  });
+
+  test('that of arm64 gives a client an address, by an emulated processor', {
+    skip: missing('qemu-aarch64-static', 'udhcpc'),
+  }, async () => {
+    const place = join(scratch, 'arm64');
+    const files = join(place, 'root');
+    const apt = await Apt.open({
+      architecture: 'arm64',
+      release: 'bookworm',
+      directory: join(place, 'debs'),
+      onProgress: () => undefined,
+    });
+    await apt.download(['libc6', 'libgcc-s1', 'libstdc++6']);
+    for (const name of globSync('*.deb', { cwd: join(place, 'debs') }))
+      execFileSync('dpkg-deb', ['--extract', join(place, 'debs', name), files]);
+    execFileSync('dpkg-deb', ['--extract', join(first, `rackboot_${VERSION}_arm64.deb`), files]);
+    const network = LabNamespace.create(`rb-arm64-${process.pid}`, '10.76.10.1', 24);
+    const machine = network.addHost('machine', '52:54:00:76:10:01');
+    const config = join(place, 'rackboot.yaml');
+    const range = 'ip_range_low: 10.76.10.100, ip_range_high: 10.76.10.120';
+    writeFileSync(
+      config,
+      `name: rack\nstate_dir: ${place}/state\ncluster_interfaces:\n  - { name: lab, interface: br0, ip: 10.76.10.1, network: 10.76.10.0/24, ${range} }\n`,
+    );
+    const library = join(files, 'usr/lib/rackboot');
+    const words = ['-L', files, join(library, 'bin/node'), ...flagsFor('main.js'), join(library, 'dist/main.js')];
+    const child = network.spawn('qemu-aarch64-static', [...words, 'run', '--config', config], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let log = '';
+    child.stdout?.on('data', (bytes: Buffer) => {
+      log += bytes.toString('utf8');
+    });
+    child.stderr?.resume();
+    try {
+      const serves = eventuallyWithin(EMULATED_MS_MAX, 'it serves', () => log.includes('"event":"daemon.ready"'));
+      await whileRunning(child, serves, () => log);
+      const client = ['udhcpc', '-i', 'eth0', '-n', '-q', '-t', '5', '-T', '5', '-s', '/bin/true'];
+      const { status, stderr } = spawnSync('ip', ['netns', 'exec', machine, ...client], { encoding: 'utf8' });
+      assert.equal(status, 0, stderr);
+      assert.match(stderr, /obtained from 10\.76\.10\.1/);
+    } finally {
+      await endProgram(child, 'SIGKILL');
+      network.remove();
     }
   });
 
@@ -161,6 +214,7 @@ describe('the packages', { skip }, () => {
         assert.equal(systemd.show('rackboot', 'ActiveState'), 'active');
         assert.equal(systemd.show('rackboot', 'UnitFileState'), 'enabled');
         assert.doesNotMatch(lease(), /fail/);
+        run('rackboot', 'check');
         const status = run('cat', `/proc/${systemd.show('rackboot', 'MainPID')}/status`);
         t.diagnostic(/^VmRSS:.*$/m.exec(status)?.[0] ?? '');
       });
