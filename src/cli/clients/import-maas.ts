@@ -31,6 +31,7 @@ import {
   type Absent,
   ADDRESS_KINDS,
   deviceParameters,
+  foreignPowerNames,
   identityOf,
   interfaceParameters,
   KINDS,
@@ -284,27 +285,33 @@ class Import {
       const batch = ids.slice(at, at + BATCH_MACHINES);
       for (const machine of asList(await this.#source.read('machines/', batch))) {
         const id = textAt(machine, 'system_id');
-        if (batch.includes(id))
-          await this.#addNode('machines', machine, machineParameters(machine, valueAt(power, id)));
+        if (!batch.includes(id)) continue;
+        const own = valueAt(power, id);
+        if (await this.#addNode('machines', machine, machineParameters(machine, own)))
+          for (const name of foreignPowerNames(own).slice(0, NAMES_SHOWN_MAX))
+            this.#remark('machines', titleOf(machine, ['hostname']), `without ${name}: no power driver here has it`);
       }
       // Now: after an interruption these machines are already here.
       await this.#tag();
     }
   }
 
-  async #addNode(kind: 'machines' | 'devices', node: unknown, parameters: Parameters): Promise<void> {
+  /** @returns true if it is new here */
+  async #addNode(kind: 'machines' | 'devices', node: unknown, parameters: Parameters): Promise<boolean> {
     const title = titleOf(node, ['hostname']);
     const macs = formOf({ mac_address: macsOf(node) });
     const known = await this.#own({ method: 'GET', path: `${API}machines/?op=is_registered&${macs}` });
-    if (jsonIn(known) === true) this.#tally(kind).there += 1;
-    else if (this.#isDry) this.#tally(kind).added += 1;
-    else {
-      this.#current = title;
-      const made = await this.#send(kind, title, `${kind}/`, parameters, NODE_NEEDS);
-      this.#tally(kind)[made === undefined ? 'refused' : 'added'] += 1;
-      if (made !== undefined) await this.#complete(kind, title, node, made);
-      this.#current = '';
+    const tally = this.#tally(kind);
+    if (jsonIn(known) === true) {
+      tally.there += 1;
+      return false;
     }
+    this.#current = title;
+    const made = this.#isDry ? node : await this.#send(kind, title, `${kind}/`, parameters, NODE_NEEDS);
+    tally[made === undefined ? 'refused' : 'added'] += 1;
+    if (made !== undefined && !this.#isDry) await this.#complete(kind, title, node, made);
+    this.#current = '';
+    return made !== undefined;
   }
 
   /** @param made the new node, as this region shows it */

@@ -8,6 +8,7 @@
 
 import { cleanText } from '../../clean-text.ts';
 import { isFields } from '../../fields.ts';
+import { POWER_PARAMETER_NAMES } from '../../region/records/power-parameters.ts';
 
 const NAME_CHARACTERS_MAX = 100;
 
@@ -310,16 +311,23 @@ export function macsOf(node: unknown): readonly string[] {
   return [...new Set([textAt(node, 'boot_interface.mac_address'), ...macs])].filter((mac) => mac !== '');
 }
 
+const POWER_NAMES: ReadonlySet<string> = new Set(POWER_PARAMETER_NAMES);
+
 /** Flat: a list is one text, as the drivers here take it. */
+const powerValues = (parameters: unknown): readonly (readonly [string, string | number | boolean])[] =>
+  Object.entries(isFields(parameters) ? parameters : {}).flatMap(([name, value]) => {
+    const flat = Array.isArray(value) ? value.filter(isPlain).join(' ') : value;
+    return isPlain(flat) && flat !== '' ? [[name, flat] as const] : [];
+  });
+
 const powerOf = (parameters: unknown): string =>
-  JSON.stringify(
-    Object.fromEntries(
-      Object.entries(isFields(parameters) ? parameters : {}).flatMap(([name, value]) => {
-        const flat = Array.isArray(value) ? value.filter(isPlain).join(' ') : value;
-        return isPlain(flat) && flat !== '' ? [[name, flat]] : [];
-      }),
-    ),
-  );
+  JSON.stringify(Object.fromEntries(powerValues(parameters).filter(([name]) => POWER_NAMES.has(name))));
+
+/** The names of the parameters that no driver here has: one of them would make the others unusable. */
+export const foreignPowerNames = (parameters: unknown): readonly string[] =>
+  powerValues(parameters)
+    .map(([name]) => name)
+    .filter((name) => !POWER_NAMES.has(name));
 
 export const deviceParameters = (device: unknown): Parameters => ({
   ...parametersFrom(device, DEVICE),

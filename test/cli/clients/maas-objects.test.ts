@@ -1,0 +1,93 @@
+// What `rackboot import-maas` makes of the objects of a MAAS.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  foreignPowerNames,
+  interfaceParameters,
+  machineParameters,
+  macsOf,
+  operationsTo,
+  parametersFrom,
+  pathFor,
+  valueAt,
+} from '../../../src/cli/clients/maas-objects.ts';
+import { STATUSES } from '../../../src/region/records/lifecycle.ts';
+
+const VALUES: readonly (readonly [object: unknown, path: string, value: unknown])[] = [
+  [{ vlan: { vid: 0 } }, 'vlan.vid', 0],
+  [{ vlan: null }, 'vlan.vid', undefined],
+  [{ ip_addresses: [{ ip: 'a' }, { ip: 'b' }] }, 'ip_addresses.ip', ['a', 'b']],
+  [{}, 'constructor.name', undefined],
+  [{}, '__proto__', undefined],
+  ['text', 'length', undefined],
+  [undefined, 'name', undefined],
+];
+for (const [object, path, value] of VALUES)
+  test(`${path} of ${JSON.stringify(object)} is ${JSON.stringify(value)}`, () => {
+    assert.deepEqual(valueAt(object, path), value);
+  });
+
+test('only texts, numbers, flags and lists of them become parameters', () => {
+  const one = { a: '', b: 0, c: false, d: null, e: { f: 1 }, g: ['x', { y: 1 }, 2], h: [] };
+  const from = Object.fromEntries(Object.keys(one).map((name) => [name, name]));
+  assert.deepEqual(parametersFrom(one, from), { b: '0', c: 'false', g: ['x', '2'] });
+});
+
+test('a name of the source stays within its segment of a path', () => {
+  assert.equal(pathFor({ fabric: '../../users/?x' }, 'fabrics/name:{fabric}/'), 'fabrics/name:..%2F..%2Fusers%2F%3Fx/');
+});
+
+/** A machine in one of these states has no system that must be kept. */
+const WITHOUT_SYSTEM = [
+  'New',
+  'Commissioning',
+  'Failed commissioning',
+  'Missing',
+  'Ready',
+  'Reserved',
+  'Retired',
+  'Broken',
+  'Allocated',
+  'Failed deployment',
+  'Testing',
+  'Failed testing',
+];
+for (const { name } of [...STATUSES, { name: 'A state of a later MAAS' }])
+  test(`a machine that is ${name} ${WITHOUT_SYSTEM.includes(name) ? 'is not' : 'is'} added as Deployed`, () => {
+    const isDeployed = !WITHOUT_SYSTEM.includes(name);
+    const machine = { status_name: name, interface_set: [] };
+    assert.equal(operationsTo(machine) === undefined, isDeployed);
+    assert.equal(machineParameters(machine, {}).deployed, isDeployed ? 'true' : undefined);
+  });
+
+test('the parameters of a driver are flat texts', () => {
+  const odd = { nested: { a: 1 }, none: null, k_g: '' };
+  const power = { power_pass: 's', power_verify_ssl: true, workaround_flags: ['a', 'b'], power_port: 623, ...odd };
+  const known = { power_pass: 's', power_verify_ssl: true, workaround_flags: 'a b' };
+  assert.deepEqual(JSON.parse(String(machineParameters({}, power).power_parameters)), known);
+  assert.deepEqual(foreignPowerNames(power), ['power_port']);
+  for (const wrong of [undefined, null, 'x', ['x']])
+    assert.equal(machineParameters({}, wrong).power_parameters, '{}', JSON.stringify(wrong));
+});
+
+test('the boot interface comes first, and interfaces made of others have no address of their own', () => {
+  const nic = (type: string, mac: string) => ({ type, mac_address: mac });
+  const machine = {
+    boot_interface: { mac_address: 'b' },
+    interface_set: [nic('physical', 'a'), nic('bond', 'a'), nic('physical', 'b')],
+  };
+  assert.deepEqual(macsOf(machine), ['b', 'a']);
+});
+
+test('a VLAN interface is named by the region, a bond has its settings', () => {
+  const one = { name: 'n', mac_address: 'm', effective_mtu: 1500, params: { bond_mode: '802.3ad', bond_miimon: 100 } };
+  assert.deepEqual(interfaceParameters({ ...one, type: 'vlan' }), { mtu: '1500' });
+  assert.deepEqual(interfaceParameters({ ...one, type: 'bond' }), {
+    name: 'n',
+    mac_address: 'm',
+    mtu: '1500',
+    bond_mode: '802.3ad',
+    bond_miimon: '100',
+  });
+});
