@@ -66,6 +66,8 @@ import { asOwnerOf, makeForService, type Owner } from '../terminal/state-owner.t
 
 const FORMAT = 1;
 const KEPT_MAX = 1000;
+/** The end of a file's name while a process writes it. */
+const UNFINISHED = /\.\d+\.unfinished$/;
 /** The names in the directory of `--keep`, oldest first when sorted. */
 const KEPT = /^rackboot-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ\.tar$/;
 const CONFIG_PART = 'config';
@@ -138,10 +140,12 @@ async function backUpInto(config: string, directory: string, keep: number, check
   try {
     attempt(directory, writeRefused, () => mkdirSync(directory, { recursive: true, mode: 0o700 }));
     const made = backUp(config, file, check);
-    const kept = readdirSync(directory)
-      .filter((name) => KEPT.test(name))
-      .toSorted();
-    for (const name of kept.slice(0, -keep)) rmSync(join(directory, name));
+    const names = readdirSync(directory).toSorted();
+    // Whatever the clock says, the new one stays.
+    const older = names.filter((name) => KEPT.test(name) && name !== basename(file));
+    for (const name of older.slice(0, Math.max(0, older.length - (keep - 1)))) rmSync(join(directory, name));
+    for (const name of names.filter((one) => KEPT.test(one.replace(UNFINISHED, ''))))
+      removeLeft(directory, name.replace(UNFINISHED, '.'));
     await tellRack(config, { file, bytes: made.bytes });
     return made;
   } catch (error) {

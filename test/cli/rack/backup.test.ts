@@ -164,9 +164,17 @@ test('a killed restore leaves the former state or the whole new one', { timeout:
   );
 });
 
-test('a backup that cannot be restored is not kept, and the earlier ones stay', async () => {
+test('the newest backups stay, and one that cannot be restored is not among them', async () => {
   const directory = join(place, 'nights');
-  await fine(file, 'backup', '--keep', '2', '--check', directory);
+  mkdirSync(directory);
+  // Of a night to come, by the clock of a host that was wrong, and of a command that was killed.
+  for (const name of ['rackboot-2200-01-01T00-00-00Z.tar', 'rackboot-2026-01-01T00-00-00Z.tar.999999999.unfinished'])
+    writeFileSync(join(directory, name), '');
+  await fine(file, 'backup', '--keep', '1', '--check', directory);
+  assert.deepEqual(
+    readdirSync(directory).map((name) => /^rackboot-20\d\d-[\d-]+T[\d-]+Z\.tar$/.test(name)),
+    [true],
+  );
   const before = readdirSync(directory);
   const database = join(place, 'one', 'region.db');
   const whole = readFileSync(database);
