@@ -7,7 +7,6 @@ import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { ARCHITECTURE_NAMES } from './debian-package.ts';
-import type { Release } from './release.ts';
 
 const SUITE = 'stable';
 const COMPONENT = 'main';
@@ -16,22 +15,13 @@ const COMPONENT = 'main';
  * Adds packages to the repository, which is made if it is not there, and signs it.
  * @param key of gpg(1), by which the site's hosts know it; undefined: it is not signed
  */
-export function addToRepository(
-  directory: string,
-  packages: readonly string[],
-  key: string | undefined,
-  { epoch }: Release,
-): void {
+export function addToRepository(directory: string, packages: readonly string[], key: string | undefined): void {
   const pool = join('pool', COMPONENT);
   const suite = join('dists', SUITE);
   mkdirSync(join(directory, pool), { recursive: true });
   for (const file of packages) copyFileSync(file, join(directory, pool, basename(file)));
   const list = (...words: readonly string[]): string =>
-    execFileSync('apt-ftparchive', words, {
-      cwd: directory,
-      encoding: 'utf8',
-      env: { ...process.env, SOURCE_DATE_EPOCH: String(epoch) },
-    });
+    execFileSync('apt-ftparchive', words, { cwd: directory, encoding: 'utf8' });
   for (const architecture of ARCHITECTURE_NAMES) {
     const place = join(directory, suite, COMPONENT, `binary-${architecture}`);
     mkdirSync(place, { recursive: true });

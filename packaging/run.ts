@@ -58,7 +58,7 @@ try {
         .digest('hex')}  ${name}\n`,
   );
   writeFileSync(join(out, 'SHA256SUMS'), sums.join(''));
-  if (values.repository !== undefined) addToRepository(resolve(values.repository), packages, values.key, release);
+  if (values.repository !== undefined) addToRepository(resolve(values.repository), packages, values.key);
   for (const name of [...files, 'SHA256SUMS']) console.log(join(values.out, name));
 } finally {
   rmSync(scratch, { recursive: true, force: true });

@@ -14,6 +14,7 @@ import { LabNamespace } from '../../src/lab/namespace.ts';
 import { BARE_ROOT_NEEDS, BareRoot } from '../support/bare-root.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
+import { GpgHome } from '../support/gpg-home.ts';
 import { missing } from '../support/needs.ts';
 import { lacksSystemd, OwnSystemd } from '../support/own-systemd.ts';
 import { eventually } from '../support/running-rack.ts';
@@ -31,6 +32,7 @@ const BUILDS = [
 ] as const;
 const skip = missing('linux', ...BUILDS, 'lintian', 'nsenter', 'unshare', ...BARE_ROOT_NEEDS) || lacksSystemd();
 const MEGABYTE = 1e6;
+const SOURCES = '/etc/apt/sources.list.d/site.list';
 /** The version of the package before. */
 const FORMER = '0.0.9';
 /** How long a restart may stop the service. */
@@ -42,14 +44,15 @@ const OTHERS =
   /^\/(?:var\/lib\/(?:dpkg|apt|systemd)|var\/cache\/(?:apt|debconf|ldconfig|man)|var\/log\/(?:apt|journal|dpkg\.log)|etc\/(?:\.pwd\.lock|.*-$)|tmp|root\/\.)/;
 
 /** Packages the commit from a clone of `source` in `directory`. @returns the directory with the packages */
-function packageIn(directory: string, source: string): string {
+function packageIn(directory: string, source: string, words: readonly string[] = [], env = {}): string {
   const clone = join(directory, 'clone');
   execFileSync('git', ['clone', '--quiet', source, clone]);
   const link = 'cp -al "$1" "$2" 2>/dev/null || cp -a "$1" "$2"';
   execFileSync('sh', ['-c', link, 'sh', join(ROOT, 'node_modules'), clone]);
   const out = join(directory, 'packages');
-  execFileSync(process.execPath, [join(clone, 'packaging/run.ts'), '--out', out], {
+  execFileSync(process.execPath, [join(clone, 'packaging/run.ts'), '--out', out, ...words], {
     cwd: clone,
+    env: { ...process.env, ...env },
     stdio: 'pipe',
   });
   return out;
@@ -70,12 +73,17 @@ function makeFormer(file: string, out: string): void {
 describe('the packages', { skip }, () => {
   let scratch = '';
   let first = '';
+  const gpg = new GpgHome();
   const debs = (): string[] => globSync('*.deb', { cwd: first }).map((name) => join(first, name));
   before(() => {
     scratch = mkdtempSync(join(tmpdir(), 'rackboot-packages-'));
-    first = packageIn(join(scratch, 'one'), ROOT);
+    const words = ['--repository', join(scratch, 'repository'), '--key', gpg.makeKey('site')];
+    first = packageIn(join(scratch, 'one'), ROOT, words, { GNUPGHOME: gpg.directory });
   });
-  after(() => rmSync(scratch, { recursive: true, force: true }));
+  after(() => {
+    gpg.remove();
+    rmSync(scratch, { recursive: true, force: true });
+  });
 
   test('have the same bytes when they are made again elsewhere', () => {
     const second = packageIn(join(scratch, 'another-directory'), join(scratch, 'one/clone'));
@@ -174,6 +182,7 @@ describe('the packages', { skip }, () => {
       before(async () => {
         place = join(scratch, release);
         mkdirSync(place);
+        cpSync(join(scratch, 'repository'), join(place, 'repository'), { recursive: true });
         for (const file of debs()) cpSync(file, join(place, basename(file)));
         makeFormer(join(place, `rackboot_${VERSION}_amd64.deb`), place);
         root = await BareRoot.make(release, ['systemd', 'libstdc++6', 'iproute2', 'udhcpc', 'bsdutils', 'man-db']);
@@ -219,9 +228,15 @@ describe('the packages', { skip }, () => {
         t.diagnostic(/^VmRSS:.*$/m.exec(status)?.[0] ?? '');
       });
 
-      test('an upgrade restarts it in seconds, with its leases', async (t) => {
+      test("an upgrade from the site's repository restarts it in seconds, with its leases", async (t) => {
         const former = systemd.show('rackboot', 'MainPID');
-        const { code, out, err } = apt('install', installed(VERSION));
+        const signed = `signed-by=${PLACE}/repository/rackboot-archive-keyring.gpg`;
+        systemd.write(SOURCES, `deb [${signed}] file:${PLACE}/repository stable main\n`);
+        const only = ['-o', `Dir::Etc::sourcelist=${SOURCES}`, '-o', 'Dir::Etc::sourceparts=-'];
+        const updated = apt(...only, 'update', '--error-on=any');
+        assert.equal(updated.code, 0, updated.out + updated.err);
+        const { code, out, err } = apt(...only, 'install', 'rackboot');
+        run('rm', SOURCES);
         assert.equal(code, 0, out + err);
         assert.equal(version(), VERSION);
         assert.notEqual(systemd.show('rackboot', 'MainPID'), former);
