@@ -80,7 +80,7 @@ async function pageOf(command: string, release: Release): Promise<string> {
     titleOf(`rackboot-${command}`, about, release),
     `.SH SYNOPSIS\n.B ${escaped(usage)}`,
     ...(others.length === 0 ? [] : ['.SH COMMANDS']),
-    ...others.map(({ help }) => `.SS ${escaped(help.usage)}\n${escaped(help.about)}\n${listsOf(help.lists)}`),
+    ...others.map(({ help }) => `.SS ${escaped(help.usage)}\n${escaped(help.about)}\n${listsOf(help.lists)}`.trimEnd()),
     ...(others.length > 0 ? ['.SH OPTIONS'] : ['.SH ARGUMENTS']),
     listsOf(lists),
     `.SH SEE ALSO\n.BR rackboot (${SECTION})`,

@@ -36,10 +36,10 @@ export interface PinnedPackage {
   readonly isOptional: boolean;
 }
 
-/** Every package but those for development, by name. */
+/** Every package but those for development, by name. One that several others have for themselves is there once. */
 export function pinnedPackages(): readonly PinnedPackage[] {
   const { packages } = lockShape.parse(JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')));
-  return Object.entries(packages)
+  const found = Object.entries(packages)
     .filter(([path, { dev }]) => path !== '' && dev !== true)
     .map(([path, { version, integrity = '', license = '', optional = false }]) => ({
       name: path.slice(path.lastIndexOf(PLACE) + PLACE.length),
@@ -49,6 +49,7 @@ export function pinnedPackages(): readonly PinnedPackage[] {
       isOptional: optional,
     }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...new Map(found.map((one) => [`${one.name}@${one.version}`, one])).values()];
 }
 
 /** @throws Error if package-lock.json does not have it */
