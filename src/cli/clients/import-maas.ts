@@ -223,7 +223,7 @@ class Import {
     const { plural, list, key, parameters, change } = kind;
     const isOfOwner = list === SSH_KEYS;
     const there = this.#source.bounded(list, objectsIn(await this.#source.list(list), kind));
-    const ownList = isOfOwner ? `${list}?${formOf({ username: owner })}` : list;
+    const ownList = isOfOwner ? `${list}?${formOf({ username: owner })}` : (kind.here ?? list);
     const here = new Set(objectsIn(await this.#here(ownList), kind).map((one) => identityOf(one, key)));
     const needs = Object.keys(parameters).filter((name) => key.includes(parameters[name] ?? ''));
     for (const found of there) {

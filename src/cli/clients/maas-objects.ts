@@ -60,6 +60,8 @@ export interface Kind {
   readonly plural: string;
   /** Its list, there and here. */
   readonly list: string;
+  /** The list here; undefined: as there. */
+  readonly here?: string;
   /** The property of the listed objects that has them; undefined: they are listed themselves. */
   readonly within?: string;
   /** The properties that tell one from another. */
@@ -167,6 +169,7 @@ export const ADDRESS_KINDS: readonly Kind[] = [
   {
     plural: 'reserved addresses of hosts',
     list: 'reservedips/',
+    here: 'ipaddresses/?all=true',
     key: ['ip'],
     parameters: { ip: 'ip', mac: 'mac_address' },
     add: 'ipaddresses/?op=reserve',
