@@ -50,6 +50,13 @@ for (const [name, why, remedy] of [
     assert.match(buildRemedy(why, { release: 'nosuch', arch: 'amd64' }), remedy);
   });
 
+test('a host with amd64 needs more for arm64, and nothing for i386', {
+  skip: process.arch === 'x64' ? false : 'is another host',
+}, () => {
+  const needsMore = (arch: string): boolean => buildRemedy('', { release: 'bookworm', arch }).includes('arch-test');
+  assert.deepEqual(['amd64', 'arm64', 'i386'].map(needsMore), [false, true, false]);
+});
+
 const refused: readonly (readonly [string, Partial<typeof WANTED> | object, RegExp])[] = [
   ['an unknown architecture', { arch: 'sparc' }, /"sparc"; use one of amd64, arm64/],
   ['a release that is a path', { release: '../etc' }, /is not a Debian release/],
