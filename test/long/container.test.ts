@@ -24,10 +24,14 @@ const BASE = 'localhost/bare';
 const UP_MS_MAX = 60_000;
 /** crun for hosts where not even root may raise limits; it keeps those of this process. */
 const RUNTIME = `#!/bin/sh
+without_limits() {
+  jq "$1" "$2" >"$2.part" && mv "$2.part" "$2"
+}
 for word in "$@"; do
-  if [ "$previous" = --bundle ]; then
-    jq 'del(.process.rlimits)' "$word/config.json" >"$word/config.part" && mv "$word/config.part" "$word/config.json"
-  fi
+  case "$previous" in
+    --bundle) without_limits 'del(.process.rlimits)' "$word/config.json" ;;
+    --process) without_limits 'del(.rlimits)' "$word" ;;
+  esac
   previous=$word
 done
 exec /usr/bin/crun "$@"

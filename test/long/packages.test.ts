@@ -70,6 +70,32 @@ function makeFormer(file: string, out: string): void {
   execFileSync('dpkg-deb', ['--root-owner-group', '-Zgzip', '-z1', '--build', tree, former], { stdio: 'pipe' });
 }
 
+/** Starts a rack by this command on a network of its own, where a client then gets an address. */
+async function giveAddress(octets: string, place: string, program: string, ...words: readonly string[]): Promise<void> {
+  const network = LabNamespace.create(`rb-package-${process.pid}`, `${octets}.1`, 24);
+  const machine = network.addHost('machine', '52:54:00:76:10:01');
+  const config = join(place, 'rackboot.yaml');
+  const range = `ip_range_low: ${octets}.100, ip_range_high: ${octets}.120`;
+  const lab = `{ name: lab, interface: br0, ip: ${octets}.1, network: ${octets}.0/24, ${range} }`;
+  writeFileSync(config, `name: rack\nstate_dir: ${place}/state\ncluster_interfaces: [${lab}]\n`);
+  const child = network.spawn(program, [...words, 'run', '--config', config], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let log = '';
+  child.stdout?.on('data', (bytes: Buffer) => {
+    log += bytes.toString('utf8');
+  });
+  try {
+    const serves = eventuallyWithin(EMULATED_MS_MAX, 'it serves', () => log.includes('"event":"daemon.ready"'));
+    await whileRunning(child, serves, () => log);
+    const client = ['udhcpc', '-i', 'eth0', '-n', '-q', '-t', '5', '-T', '5', '-s', '/bin/true'];
+    const { status, stderr } = spawnSync('ip', ['netns', 'exec', machine, ...client], { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    assert.ok(stderr.includes(`obtained from ${octets}.1`), stderr);
+  } finally {
+    await endProgram(child, 'SIGKILL');
+    network.remove();
+  }
+}
+
 describe('the packages', { skip }, () => {
   let scratch = '';
   let first = '';
@@ -114,45 +140,28 @@ describe('the packages', { skip }, () => {
   }, async () => {
     const place = join(scratch, 'arm64');
     const files = join(place, 'root');
-    const apt = await Apt.open({
-      architecture: 'arm64',
-      release: 'bookworm',
-      directory: join(place, 'debs'),
-      onProgress: () => undefined,
-    });
+    const query = { architecture: 'arm64', release: 'bookworm', directory: join(place, 'debs') };
+    const apt = await Apt.open({ ...query, onProgress: () => undefined });
     await apt.download(['libc6', 'libgcc-s1', 'libstdc++6']);
-    for (const name of globSync('*.deb', { cwd: join(place, 'debs') }))
-      execFileSync('dpkg-deb', ['--extract', join(place, 'debs', name), files]);
+    for (const name of globSync('*.deb', { cwd: query.directory }))
+      execFileSync('dpkg-deb', ['--extract', join(query.directory, name), files]);
     execFileSync('dpkg-deb', ['--extract', join(first, `rackboot_${VERSION}_arm64.deb`), files]);
-    const network = LabNamespace.create(`rb-arm64-${process.pid}`, '10.76.10.1', 24);
-    const machine = network.addHost('machine', '52:54:00:76:10:01');
-    const config = join(place, 'rackboot.yaml');
-    const range = 'ip_range_low: 10.76.10.100, ip_range_high: 10.76.10.120';
-    writeFileSync(
-      config,
-      `name: rack\nstate_dir: ${place}/state\ncluster_interfaces:\n  - { name: lab, interface: br0, ip: 10.76.10.1, network: 10.76.10.0/24, ${range} }\n`,
-    );
     const library = join(files, 'usr/lib/rackboot');
     const words = ['-L', files, join(library, 'bin/node'), ...flagsFor('main.js'), join(library, 'dist/main.js')];
-    const child = network.spawn('qemu-aarch64-static', [...words, 'run', '--config', config], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let log = '';
-    child.stdout?.on('data', (bytes: Buffer) => {
-      log += bytes.toString('utf8');
-    });
-    child.stderr?.resume();
-    try {
-      const serves = eventuallyWithin(EMULATED_MS_MAX, 'it serves', () => log.includes('"event":"daemon.ready"'));
-      await whileRunning(child, serves, () => log);
-      const client = ['udhcpc', '-i', 'eth0', '-n', '-q', '-t', '5', '-T', '5', '-s', '/bin/true'];
-      const { status, stderr } = spawnSync('ip', ['netns', 'exec', machine, ...client], { encoding: 'utf8' });
-      assert.equal(status, 0, stderr);
-      assert.match(stderr, /obtained from 10\.76\.10\.1/);
-    } finally {
-      await endProgram(child, 'SIGKILL');
-      network.remove();
-    }
+    await giveAddress('10.76.10', place, 'qemu-aarch64-static', ...words);
+  });
+
+  test('that of npm is installed without building anything, and gives a client an address', {
+    skip: missing('udhcpc'),
+  }, async () => {
+    const prefix = join(scratch, 'prefix');
+    const tarball = join(first, `rackboot-${VERSION}.tgz`);
+    const words = ['install', '--global', '--ignore-scripts', '--prefix', prefix, tarball];
+    execFileSync('npm', words, { stdio: 'pipe' });
+    const program = join(prefix, 'bin/rackboot');
+    const printed = execFileSync(program, ['--version'], { encoding: 'utf8' });
+    assert.match(printed, new RegExp(`^${VERSION} \\(commit [0-9a-f]{12}\\)$`, 'm'));
+    await giveAddress('10.76.11', prefix, program);
   });
 
   for (const release of ['bookworm', 'trixie'])
