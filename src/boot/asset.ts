@@ -36,7 +36,7 @@ import { renderIpxe } from './ipxe.ts';
 import { fitToLoader } from './loader-limits.ts';
 import { type ConfigIdentity, type LoaderLanguage, parseBootPath, swapUuid } from './paths.ts';
 import { names } from './profile.ts';
-import { CPU_CHECK_FILES, renderPxelinux } from './pxelinux.ts';
+import { CPU_CHECK_FILES, isX86, renderPxelinux } from './pxelinux.ts';
 import type { BootSigns } from './shown-signs.ts';
 import type { BootStep, Decision, RenderedText, RenderPlace } from './step.ts';
 
@@ -185,8 +185,10 @@ function renderFor(
   const baseUrl = endpoint === undefined ? undefined : formatBaseUrl(endpoint);
   const asked = identity.kind === 'default' ? identity : undefined;
   const architecture = architectureFor(asked?.architecture, mac, context);
+  const signs = mac === undefined ? undefined : context.signsOf?.(mac);
   // iPXE showed the menu before it started this loader.
-  const isSecond = language !== 'ipxe' && mac !== undefined && context.signsOf?.(mac)?.isIpxe === true;
+  const isSecond = language !== 'ipxe' && signs?.isIpxe === true;
+  const isUBoot = language === 'pxelinux' && (signs?.isUBoot === true || !isX86(machine?.architecture ?? architecture));
   const isUnsure = language === 'pxelinux' && architecture === undefined && CPU_CHECK_FILES.every(context.hasFile);
   const chains = machine === undefined && (identity.kind === 'first' || isUnsure);
   const decided: Decision = chains
@@ -205,7 +207,8 @@ function renderFor(
           baseUrl,
           token: context.tokens?.tokenFor({ ...asker, peer: request.peer }),
         },
-        isSecond ? { ...context, config: { ...context.config, menuSeconds: 0 } } : context,
+        // U-Boot shows nothing: where the first label fails, it starts the next by itself.
+        isSecond || isUBoot ? { ...context, config: { ...context.config, menuSeconds: 0 } } : context,
       );
   const place: RenderPlace = {
     title: decided.title,
@@ -213,6 +216,7 @@ function renderFor(
     baseUrl,
     grubHttp: answersOnPort80(http, request.local) ? request.local : undefined,
     mac,
+    isUBoot,
     hasFile: context.hasFile,
   };
   const { step, purpose } = fitToLoader(decided, language, place);

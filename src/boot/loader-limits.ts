@@ -1,6 +1,8 @@
 // What pxelinux and GRUB cannot do. iPXE can, so they start it where the tree has it; it asks again, and the rack answers in its language.
+// U-Boot starts no iPXE.
 //
-// Sources: syslinux wiki "PXELINUX" and "MEMDISK"; GRUB manual 2.06 §16; iPXE's command reference; boots of Debian's packages in QEMU.
+// Sources: syslinux wiki "PXELINUX" and "MEMDISK"; GRUB manual 2.06 §16; iPXE's command reference; U-Boot's doc/README.pxe; boots of
+// Debian's packages in QEMU.
 
 import { unreachable } from '../errors.ts';
 import { isUrl, type LoaderLanguage } from './paths.ts';
@@ -14,6 +16,8 @@ export const memdiskWords = (form: 'iso' | 'disk' | 'efi'): string => (form === 
 /** iPXE, as another loader starts it, for BIOS and for UEFI by architecture. */
 export const IPXE_BIOS = 'ipxe.lkrn';
 export const IPXE_UEFI = { amd64: 'ipxe.efi', arm64: 'ipxe-arm64.efi' } as const;
+const ipxeForUefi = (architecture = 'amd64'): string | undefined =>
+  architecture === 'amd64' || architecture === 'arm64' ? IPXE_UEFI[architecture] : undefined;
 
 /** The decision as this loader can carry it out: its own step, iPXE in its place, or the reason why neither. */
 export function fitToLoader(decision: Decision, language: LoaderLanguage, place: RenderPlace): Decision {
@@ -38,12 +42,9 @@ export function fitToLoader(decision: Decision, language: LoaderLanguage, place:
 function fit(step: MenuEntry['step'], language: LoaderLanguage, place: RenderPlace): MenuEntry['step'] {
   const limit = limitOf(step, language, place);
   if (limit === undefined) return step;
-  if (limit === 'firmware')
-    return {
-      kind: 'explain',
-      lines: ['this is a program for UEFI, and this machine started by BIOS.', 'Set its firmware to UEFI.'],
-    };
-  const file = language === 'pxelinux' ? IPXE_BIOS : IPXE_UEFI[place.architecture === 'arm64' ? 'arm64' : 'amd64'];
+  if (limit !== 'loader') return { kind: 'explain', lines: BEYOND_IPXE[limit] };
+  const file = language === 'pxelinux' ? IPXE_BIOS : ipxeForUefi(place.architecture);
+  if (file === undefined) return { kind: 'explain', lines: BEYOND_IPXE.processor };
   if (place.hasFile(file)) return { kind: 'ipxe', file };
   return {
     kind: 'explain',
@@ -54,13 +55,27 @@ function fit(step: MenuEntry['step'], language: LoaderLanguage, place: RenderPla
   };
 }
 
-/** `firmware`: iPXE could not do it either. */
+/** What no iPXE helps against, and what to do. */
+const BEYOND_IPXE = {
+  firmware: ['this is a program for UEFI, and this machine started by BIOS.', 'Set its firmware to UEFI.'],
+  'u-boot': [
+    'U-Boot, and firmware like it, starts only a kernel of the boot tree with at most one initrd.',
+    'Give this machine another profile, or start it by UEFI.',
+  ],
+  processor: [
+    'GRUB cannot start this, and there is no iPXE for this processor.',
+    'Give this machine another profile, or name its architecture in this one.',
+  ],
+} as const;
+
+/** `loader`: iPXE can do it. */
 function limitOf(
   step: BootStep,
   language: LoaderLanguage,
-  { hasFile }: RenderPlace,
-): 'loader' | 'firmware' | undefined {
+  { hasFile, isUBoot }: RenderPlace,
+): 'loader' | 'firmware' | 'u-boot' | undefined {
   if (language === 'ipxe') return undefined;
+  if (isUBoot) return isForUBoot(step) ? undefined : 'u-boot';
   // lpxelinux knows no HTTPS, and Debian's signed GRUB has no HTTP at all.
   const isFar = language === 'grub' ? isUrl : (file: string): boolean => file.startsWith('https:');
   switch (step.kind) {
@@ -83,4 +98,12 @@ function limitOf(
     default:
       return unreachable(step);
   }
+}
+
+/** It loads only by TFTP, takes a list of initrds for one name, and tries to start memdisk or iPXE as a kernel. */
+function isForUBoot(step: BootStep): boolean {
+  if (step.kind === 'image' || step.kind === 'script') return false;
+  if (step.kind !== 'kernel') return true;
+  const { kernel, initrds } = step;
+  return !isUrl(kernel) && initrds.length <= 1 && initrds.every(({ file, name }) => name === undefined && !isUrl(file));
 }

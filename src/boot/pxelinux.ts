@@ -106,7 +106,7 @@ function renderLabel(step: MenuEntry['step'], place: RenderPlace): readonly stri
       return [`  KERNEL ${step.file}`];
     case 'local':
       // Quirk: LOCALBOOT 0 returns to the firmware, where some BIOSes hang; chain.c32 starts the first disk itself.
-      return isBios(step.architecture) && CHAIN_FILES.every(place.hasFile)
+      return isX86(step.architecture) && CHAIN_FILES.every(place.hasFile)
         ? ['  KERNEL chain.c32', '  APPEND hd0']
         : ['  LOCALBOOT 0'];
     case 'poweroff':
@@ -150,7 +150,8 @@ function deviceTreeLines(deviceTree: BootImage['deviceTree']): string[] {
   return [`  ${deviceTree.kind === 'file' ? 'FDT' : 'FDTDIR'} ${deviceTree.path}`];
 }
 
-const isBios = (architecture: string): boolean => architecture === 'amd64' || architecture === 'i386';
+/** Where pxelinux itself runs; on others, U-Boot and the like read its configurations. `undefined`: a BIOS that does not tell which. */
+export const isX86 = (architecture = 'amd64'): boolean => architecture === 'amd64' || architecture === 'i386';
 
 /** Runs a label at once. A failure ends at the prompt, whose time-out tries the label again. */
 function atOnce(label: string): string[] {

@@ -13,6 +13,8 @@ export interface BootSigns {
   readonly cpu?: Cpu | undefined;
   /** True for iPXE that runs the rack's scripts. It starts other loaders without a request of theirs. */
   readonly isIpxe?: boolean | undefined;
+  /** True for U-Boot, which asks for pxelinux's configurations on x86, too. */
+  readonly isUBoot?: boolean | undefined;
 }
 
 /**
@@ -26,7 +28,8 @@ export class ShownSigns {
 
   /** Remembers a boot client's signs; a client without any is forgotten. */
   remember(mac: MacAddress, signs: BootSigns, owner: Owner): void {
-    if (signs.uuid === undefined && signs.cpu === undefined && signs.isIpxe !== true) this.#byMac.delete(mac);
+    const { uuid, cpu, isIpxe = false, isUBoot = false } = signs;
+    if (uuid === undefined && cpu === undefined && !isIpxe && !isUBoot) this.#byMac.delete(mac);
     else this.#byMac.set(mac, signs, owner);
   }
 

@@ -93,6 +93,8 @@ export interface RenderPlace {
   readonly grubHttp: Ipv4 | undefined;
   /** `undefined`: the loader fills it in. */
   readonly mac: MacAddress | undefined;
+  /** True for U-Boot, and for other firmware than pxelinux that reads its configurations. */
+  readonly isUBoot: boolean;
   readonly hasFile: HasFile;
 }
 

@@ -242,6 +242,51 @@ test('a loader that iPXE started shows no second menu, and iPXE shows its own', 
   assert.ok(rendered(IPXE, MENU, given).text.includes('choose'));
 });
 
+const EVERYTHING = [...LIVE_FILES, 'memdisk', 'ipxe.lkrn', 'ipxe.efi', 'ipxe-arm64.efi'];
+
+/** Given a Ready machine of this architecture. */
+const ready = (architecture: string, more: Given = {}): Given => ({
+  machines: [machine('poweroff', { macs: [MACS.local], architecture })],
+  files: EVERYTHING,
+  config: { menuSeconds: 10 },
+  ...more,
+});
+
+for (const [name, given] of [
+  ['on arm64', ready('arm64')],
+  ['on x86', ready('amd64', { isUBoot: true })],
+  ['for work that cannot start', ready('riscv64', { machines: [machine('enlist', { architecture: 'riscv64' })] })],
+] as const)
+  test(`U-Boot ${name} gets its own step alone, because it tries each label of a menu by itself`, () => {
+    const path = given.machines?.[0]?.purpose === 'enlist' ? 'pxelinux.cfg/01-52-54-00-00-00-0e' : PXELINUX;
+    const labels = rendered(path, MENU, given).text.match(/^LABEL .*$/gm);
+    assert.equal(labels?.length, 1);
+    assert.ok(!rendered(path, MENU, given).text.includes('profiles/'));
+  });
+
+test('a BIOS of the same files gets the menu', () =>
+  assert.match(rendered(PXELINUX, MENU, ready('amd64')).text, /^LABEL 2$/m));
+
+for (const [name, profile, purpose] of [
+  ['a kernel with an initrd', KERNEL, 'profile:live'],
+  ['a disc', { kind: 'iso', file: 'profiles/live/initrd' }, 'loader-cannot'],
+  ['a program for UEFI', { kind: 'efi', file: 'profiles/live/initrd' }, 'loader-cannot'],
+  ['a script of iPXE', { kind: 'ipxe', script: 'shell' }, 'loader-cannot'],
+  ['a kernel elsewhere', { file: 'http://files.example/vmlinuz' }, 'loader-cannot'],
+  ['two initrds', { ...KERNEL, initrds: [...KERNEL.initrds, ...KERNEL.initrds] }, 'loader-cannot'],
+] as const)
+  test(`U-Boot with ${name} is told ${purpose}`, () => {
+    const asset = rendered(PXELINUX, [{ name: 'live', machines: ['poweroff-1'], ...profile }], ready('arm64'));
+    assert.equal(asset.purpose, purpose);
+    assert.doesNotMatch(asset.text, /memdisk|ipxe/);
+  });
+
+test('GRUB starts iPXE only of its own processor', () => {
+  const profiles = [{ name: 'live', machines: ['poweroff-1'], kind: 'ipxe', script: 'shell' }];
+  assert.match(rendered(GRUB, profiles, ready('arm64')).text, /'\/ipxe-arm64\.efi'/);
+  assert.equal(rendered(GRUB, profiles, ready('riscv64')).purpose, 'loader-cannot');
+});
+
 test('there is no menu while a machine works for the region', () => {
   const given = { files: [], config: { menuSeconds: 10 } };
   assert.ok(!rendered('ipxe.cfg-52-54-00-00-00-0c', MENU, given).text.includes('choose'));

@@ -83,6 +83,8 @@ export interface Given {
   readonly cpu?: Cpu;
   /** True: iPXE sent it, and runs the rack's scripts. */
   readonly isIpxe?: boolean;
+  /** True: U-Boot sent it. */
+  readonly isUBoot?: boolean;
 }
 
 export function assetContext(given: Given = {}): AssetContext {
@@ -92,6 +94,6 @@ export function assetContext(given: Given = {}): AssetContext {
     machines: new MachineDirectory(given.machines ?? MACHINES),
     macOf: (peer) => (peer === PEER ? given.lease : undefined),
     hasFile: (path) => files.has(path),
-    signsOf: () => ({ uuid: given.shown, cpu: given.cpu, isIpxe: given.isIpxe }),
+    signsOf: () => ({ uuid: given.shown, cpu: given.cpu, isIpxe: given.isIpxe, isUBoot: given.isUBoot }),
   };
 }

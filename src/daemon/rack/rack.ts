@@ -322,7 +322,8 @@ export class Rack {
     if (asker !== undefined) {
       // iPXE's own request follows that of its firmware, and says no more.
       const cpu = 'cpu' in client ? client.cpu : undefined;
-      this.#signs.remember(mac, { uuid, cpu, isIpxe: plan?.file?.endsWith(IPXE_SCRIPT) }, asker);
+      const signs = { uuid, cpu, isIpxe: plan?.file?.endsWith(IPXE_SCRIPT), isUBoot: client.kind === 'u-boot' };
+      this.#signs.remember(mac, signs, asker);
       this.neighbourhood?.booting(mac, asker);
     }
     if (plan !== undefined) this.tftp.prepare();
