@@ -79,6 +79,12 @@ export function hasRuleBelow(key: string): boolean {
   return KEYS.some((other) => other.startsWith(`${key}.`));
 }
 
+/** True if every key below this one belongs to the file. */
+export function isSectionOfFile(key: string): boolean {
+  const below = KEYS.flatMap((other) => (other.startsWith(`${key}.`) ? (KEY_RULES.get(other) ?? []) : []));
+  return below.length > 0 && below.every(({ owner }) => owner === 'file');
+}
+
 /** The keys that the store may own, including `cluster_interfaces`. */
 export const STORE_KEYS: readonly string[] = [...KEY_RULES]
   .filter(([, { owner }]) => owner === 'either')

@@ -7,7 +7,7 @@ import type { SettingsRules } from '../region/settings.ts';
 import { findBootStops } from './boot-stops.ts';
 import type { ConfigFile } from './config-file.ts';
 import { findHostOverlaps, type HostAddresses } from './host-check.ts';
-import { findKeyRule } from './keys.ts';
+import { findKeyRule, isSectionOfFile } from './keys.ts';
 import { mergeSettings, pinnedKeys } from './merge.ts';
 import { nearestKey } from './nearest-key.ts';
 import { profile } from './profile-list.ts';
@@ -22,7 +22,7 @@ const fileOf = (values: Settings): ConfigFile => ({ values, lineOf: () => undefi
  * @param host returns the present addresses of the host of the region and its rack
  */
 export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRules => ({
-  ownerOf: (key) => findKeyRule(key)?.owner,
+  ownerOf: (key) => findKeyRule(key)?.owner ?? (isSectionOfFile(key) ? 'file' : undefined),
   nearestKey,
   shapes: settingShapes,
   interfaceFields: new Set(clusterInterfaceFields),
