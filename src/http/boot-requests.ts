@@ -51,6 +51,7 @@ type EventDetails = Omit<HttpEvent, 'kind' | 'at' | 'address' | 'mac' | 'file'>;
 const SAMPLED: ReadonlySet<HttpEventKind> = new Set([
   'http.probed',
   'http.refused',
+  'http.tls-failed',
   'http.aborted',
   'http.timed-out',
   'http.stalled',
@@ -108,6 +109,13 @@ export class BootRequests {
   refuseConnection(peer: Ipv4 | undefined, reason: HttpRefusal): void {
     this.#deps.counters.add('connections-refused');
     this.#publish({ kind: 'http.refused', at: this.#deps.clock.now(), address: peer, reason });
+  }
+
+  /** Publishes a TLS handshake that failed. @param local the listener's address @param reason the code of the error */
+  failHandshake(peer: Ipv4 | undefined, local: Ipv4, reason: string): void {
+    this.#deps.counters.add('tls-failed');
+    const mac = peer && this.#deps.resolve({ path: '/', peer, local }).mac;
+    this.#publish({ kind: 'http.tls-failed', at: this.#deps.clock.now(), address: peer, mac, reason });
   }
 
   async #answer(exchange: Exchange): Promise<void> {

@@ -198,6 +198,16 @@ export const HTTP_EVENTS = {
       'too-many-connections (address names the client), too-slow (the body of a request stopped arriving), tiny-chunks (it arrived in thousands of tiny pieces), not-accepted (the process has ' +
       'reached its limit of open files: raise LimitNOFILE), body-too-large and proxy-busy (the bounds for requests to the region).',
   }),
+  'http.tls-failed': event({
+    level: 'info',
+    message: 'TLS handshake failed',
+    fields: ['reason'],
+    text: ({ reason }) => `Could not connect over TLS: ${reason ?? 'unknown'}`,
+    explanation:
+      'A client connected to a listener of boot.http.tls and ended the connection before it requested anything; reason is the code of the ' +
+      'error. An ALERT such as UNKNOWN_CA, or ECONNRESET from firmware, means that it does not trust the certificate: enrol its authority in the ' +
+      'machine’s setup menu. Clients that only test whether the port is open cause this event, too.',
+  }),
   'http.aborted': event({
     level: 'warning',
     message: 'HTTP download ended by the client',
@@ -288,6 +298,7 @@ export const HTTP_COUNTERS = [
   'connections-refused',
   'requests',
   'malformed',
+  'tls-failed',
   'sent',
   'probed',
   'rendered',

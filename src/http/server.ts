@@ -5,9 +5,9 @@
 // 3. HTTP/1.1 without a Host field is served (RFC 9112 §3.2 would refuse it), because loaders omit it. Two Host fields are refused.
 
 import type { RequestListener, Server } from 'node:http';
-import { isIP } from 'node:net';
+import { isIP, Socket } from 'node:net';
 import { Counters } from '../counters.ts';
-import { RackError } from '../errors.ts';
+import { osErrorCode, RackError } from '../errors.ts';
 import { type CertificatePair, readCertificatePair, renewCertificate, secureContextOf } from '../files/certificate.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
 import { boundUnsentBytes } from '../net/linux/unsent-bytes.ts';
@@ -88,6 +88,12 @@ export function makeServer(listener: RequestListener, pair?: CertificatePair): S
   return server;
 }
 
+/** The TCP socket below TLS. Quirk: only this one, which Node does not document, knows its peer after the client has closed it. */
+function socketBelow(socket: Socket): Socket {
+  const below: unknown = Reflect.get(socket, '_parent');
+  return below instanceof Socket ? below : socket;
+}
+
 /** Rejects with the system's error. */
 export function listen(server: Server, options: { host: string; port: number } | { path: string }): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -111,7 +117,7 @@ interface Listener {
 interface ForgoneListener {
   readonly address: Ipv4;
   readonly port: number;
-  /** Names the program that has the port, or the missing right. */
+  /** Names the program that has the port, the missing right, or what is wrong with the certificate. */
   readonly error: RackError;
 }
 
@@ -157,7 +163,7 @@ export class BootHttpServer {
     return this.#listeners.map(({ address, port }) => ({ address, port }));
   }
 
-  /** Optional listeners that could not be opened the last time. */
+  /** Optional listeners, and those over TLS without a usable certificate, that could not be opened the last time. */
   get forgone(): readonly ForgoneListener[] {
     return this.#forgone;
   }
@@ -168,11 +174,11 @@ export class BootHttpServer {
   }
 
   /**
-   * Listens on these addresses, but not on an optional one that another program has. If another listener
+   * Listens on these addresses, but not on an optional one that another program has, and over TLS only with a usable certificate. If another listener
    * cannot be opened, all others are opened, none is closed, and the failure is thrown; another call tries the missing ones. An address
    * that the host does not have yet is thrown too, but only after everything else was applied. The files of the certificate are read
    * again; open connections keep theirs.
-   * @throws RackError `certificate-unusable`; `address-in-use`, `permission-denied`, `socket-refused`; if nothing else failed, `address-not-here`
+   * @throws RackError `certificate-unusable` if a listener over TLS is open, which keeps its certificate; `address-in-use`, `permission-denied`, `socket-refused`; if nothing else failed, `address-not-here`
    */
   configure(config: HttpConfig): Promise<void> {
     const run = this.#configuring.then(() => this.#configure(config));
@@ -212,7 +218,8 @@ export class BootHttpServer {
 
   async #configure(config: HttpConfig): Promise<void> {
     this.#region = config.region;
-    this.#readCertificate(config.tls);
+    const unusable = this.#readCertificate(config.tls);
+    if (unusable !== undefined && this.#listeners.some(({ secure }) => secure)) throw unusable;
     const isOf = ({ address, port, secure = false }: HttpConfig['listen'][number], listener: Listener): boolean =>
       listener.address === address && listener.wantedPort === port && listener.secure === secure;
     const wants = (listener: Listener): boolean => config.listen.some((one) => isOf(one, listener));
@@ -221,6 +228,11 @@ export class BootHttpServer {
     for (const place of config.listen) {
       const { address, port, optional, secure = false } = place;
       if (this.#listeners.some((one) => isOf(place, one))) continue;
+      // DHCP, TFTP and HTTP without TLS do not end with a certificate.
+      if (secure && unusable !== undefined) {
+        forgone.push({ address, port, error: unusable });
+        continue;
+      }
       try {
         this.#listeners.push(await this.#listen(address, port, secure));
       } catch (error) {
@@ -237,10 +249,17 @@ export class BootHttpServer {
     if (failures[0] !== undefined) throw failures[0];
   }
 
-  #readCertificate(tls: HttpConfig['tls']): void {
-    const pair = tls && readCertificatePair(tls);
-    this.#pair = pair;
-    if (pair !== undefined) for (const { server } of this.#listeners) renewCertificate(server, pair);
+  /** @returns why it cannot be used */
+  #readCertificate(tls: HttpConfig['tls']): RackError | undefined {
+    try {
+      const pair = tls && readCertificatePair(tls);
+      this.#pair = pair;
+      if (pair !== undefined) for (const { server } of this.#listeners) renewCertificate(server, pair);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof RackError)) throw error;
+      return error;
+    }
   }
 
   async #listen(address: Ipv4, port: number, secure: boolean): Promise<Listener> {
@@ -253,6 +272,10 @@ export class BootHttpServer {
     };
     const server = makeServer(serve, secure ? this.#pair : undefined);
     this.#connections.guard(server);
+    server.on('tlsClientError', (error: Error, socket: Socket) => {
+      const peer = parseIpv4(socketBelow(socket).remoteAddress ?? '');
+      this.#requests.failHandshake(peer, address, osErrorCode(error) ?? 'unknown');
+    });
     server.on('clientError', (_error, socket) => {
       this.#counters.add('malformed');
       if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');

@@ -124,6 +124,8 @@ export class BootWatch {
         return this.#loaded(event.file, event.purpose, event.at);
       case 'http.missing':
         return this.#missing(event.file);
+      case 'http.tls-failed':
+        return this.#offered?.startsWith('https:') === true ? [{ hint: 'tls-failed', reason: event.reason }] : [];
       case 'http.posted':
         if (!isRefusedReport(event)) return [];
         return [{ hint: 'report-refused', status: event.status, reason: event.reason, said: event.said }];

@@ -110,7 +110,7 @@ const endedEarly = (event: RackEvent): boolean =>
 
 const saysWhatIsNext = ({ kind }: RackEvent): boolean =>
   kind !== 'boot.hint' &&
-  !/probed$|missing$|^http\.forwarded$|^dhcp\.inform$|^dhcp\.(?:still-used|conflict|declined-back|cleared)$|^(?:net|machine)\./.test(
+  !/probed$|missing$|^http\.(?:forwarded|tls-failed)$|^dhcp\.inform$|^dhcp\.(?:still-used|conflict|declined-back|cleared)$|^(?:net|machine)\./.test(
     kind,
   );
 

@@ -382,6 +382,46 @@ test('a listener over TLS serves the same files whole, and a renewed certificate
   rmSync(directory, { recursive: true });
 });
 
+test('a failed TLS handshake is an event of the machine with its reason, also after the client is gone', async () => {
+  const other = await openRig();
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-http-'));
+  const tls = makeAuthority(directory, systemClock.wallTimeMs()).issue('rack');
+  await other.server.configure({ listen: [{ address: LOOPBACK, port: 0, secure: true }], tls });
+  const port = other.server.listening[0]?.port ?? 0;
+  await assert.rejects(once(get({ host: '127.0.0.1', port, path: '/', agent: false }), 'response'));
+  await speak(port, `GET / ${HTTP}\r\n`);
+  const failures = () => other.events.filter(({ kind }) => kind === 'http.tls-failed');
+  await eventuallyWithin(5000, 'two events', () => failures().length === 2);
+  for (const event of failures()) assert.deepEqual([event.address, event.mac], [LOOPBACK, MACHINE]);
+  assert.deepEqual(
+    failures().map((event) => Reflect.get(event, 'reason')),
+    ['ECONNRESET', 'ERR_SSL_HTTP_REQUEST'],
+  );
+  assert.equal(other.server.counters()['tls-failed'], 2);
+  await other.server.close();
+  rmSync(directory, { recursive: true });
+});
+
+test('an unusable certificate costs only the listeners over TLS, until it is repaired', async () => {
+  const other = await openRig();
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-http-'));
+  const tls = makeAuthority(directory, systemClock.wallTimeMs()).issue('rack');
+  const listen = [
+    { address: LOOPBACK, port: 0 },
+    { address: LOOPBACK, port: 0, secure: true },
+  ];
+  await other.server.configure({ listen, tls: { ...tls, key: join(directory, 'none') } });
+  assert.equal(other.server.listening.length, 1);
+  assert.deepEqual(
+    other.server.forgone.map(({ error }) => error.code),
+    ['certificate-unusable'],
+  );
+  await other.server.configure({ listen, tls });
+  assert.deepEqual([other.server.listening.length, other.server.forgone], [2, []]);
+  await other.server.close();
+  rmSync(directory, { recursive: true });
+});
+
 test('an optional listener is left to the program that has its port, which is named, and taken once it is free', async () => {
   const other = await openRig();
   const blocker = createServer();

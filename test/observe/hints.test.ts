@@ -115,6 +115,15 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     'report-refused',
     /with 403: Too many are New\. \(new-machines-limit\)$/,
   ],
+  [
+    'firmware that ends the TLS handshake of the loader that it was offered',
+    [
+      event('dhcp.offer', { client: 'uefi-http', architecture: 16, file: 'https://10.20.0.1/bootx64.efi' }),
+      event('http.tls-failed', { reason: 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA' }),
+    ],
+    'tls-failed',
+    /UNKNOWN_CA\).* does not trust the certificate/,
+  ],
 ];
 
 const textOf = (hint: Hint | undefined): string =>
@@ -196,6 +205,10 @@ const HEALTHY: readonly (readonly [string, readonly RackEvent[]])[] = [
   [
     'a machine whose DISCOVERs two relay agents bring, and that takes the third offer',
     [...offersAt([0, 0.01, 4, 4.01, 12, 12.01]), event('dhcp.ack', {}, 12.02)],
+  ],
+  [
+    'a failed handshake of a machine that was offered no https',
+    [offer(), event('http.tls-failed', { reason: 'ECONNRESET' })],
   ],
   ['a system that renews', Array.from({ length: 9 }, () => event('dhcp.ack', { renewal: true }))],
 ];

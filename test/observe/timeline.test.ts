@@ -277,6 +277,7 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
   [[at(0, 'dhcp.offer', BIOS)], 1, /^it to take the offer; last seen 1 s ago$/],
   [[at(0, 'dhcp.offer', BIOS)], 90, /took that of another DHCP server$/],
   [[at(0, 'dhcp.ack', BIOS)], 1, /^it to load lpxelinux\.0; /],
+  [[at(0, 'dhcp.ack', BIOS), at(1, 'http.tls-failed', { reason: 'ECONNRESET' })], 2, /^it to load lpxelinux\.0; /],
   [[at(0, 'dhcp.ack'), at(1, 'dhcp.decline')], 2, /^it to ask again; /],
   [[at(0, 'dhcp.ack')], 1, /^nothing: it is not booting from the network; /],
   [[at(0, 'tftp.sent', { file: 'lpxelinux.0' })], 1, /^its loader to ask for a configuration; /],
@@ -365,7 +366,7 @@ test('a file that a machine did not get whole is expected to be requested again,
   const whole = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
   // Those that are not about one machine's file, or have more fields.
   const others =
-    /listening$|probed$|missing$|malformed$|posted$|forwarded$|stalled$|region-unreachable$|^http\.(?:metrics|client-error)/;
+    /listening$|probed$|missing$|tls-failed$|malformed$|posted$|forwarded$|stalled$|region-unreachable$|^http\.(?:metrics|client-error)/;
   for (const kind of [...Object.keys(TFTP_EVENTS), ...Object.keys(HTTP_EVENTS)].filter((name) => !others.test(name))) {
     const steps = timelineOf(at(0, 'dhcp.ack', BIOS), at(1, kind, { file: LINUX })).timeline.find(MAC) ?? [];
     const isAgain = /^it to request .*linux again, or to restart/.test(

@@ -245,7 +245,8 @@ export class Rack {
     const { boot } = this.#config;
     const isForgone = ({ address, port }: HttpEndpoint): boolean =>
       this.http.forgone.some((one) => one.address === address && one.port === port);
-    this.#boot = { ...boot, http: boot.http.filter((endpoint) => !isForgone(endpoint)) };
+    const isServed = (endpoint: HttpEndpoint): boolean => !isForgone(endpoint);
+    this.#boot = { ...boot, http: boot.http.filter(isServed), https: boot.https?.filter(isServed) };
     return failures;
   }
 
@@ -380,10 +381,11 @@ export class Rack {
   }
 }
 
-/** A note on the HTTP listeners that this rack goes on without; they have one port, and so one reason. */
+/** The HTTP listeners that this rack goes on without, a note for each port: those of one port have one reason. */
 function forgoneNotes(forgone: BootHttpServer['forgone']): readonly RackNote[] {
-  const [first] = forgone;
-  if (first === undefined) return [];
-  const where = forgone.map(({ address, port }) => `${formatIpv4(address)}:${port}`).join(', ');
-  return [{ note: 'listener-forgone', where, reason: first.error.message }];
+  return [...Map.groupBy(forgone, ({ port }) => port).values()].map((ofPort) => ({
+    note: 'listener-forgone',
+    where: ofPort.map(({ address, port }) => `${formatIpv4(address)}:${port}`).join(', '),
+    reason: ofPort[0]?.error.message ?? '',
+  }));
 }
