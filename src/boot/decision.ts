@@ -1,7 +1,7 @@
 // Decides a machine's next step, from the desired state and the tree.
 //
-// 1. An unknown machine enlists, and so does one with an interface of a device that may be enlisted. Neither is ever told to start its disk or
-//    to power off.
+// 1. An unknown machine enlists. One with an interface of a device that may be enlisted counts as unknown, for profiles too. Neither is ever
+//    told to start its disk or to power off.
 // 2. `install` runs the installer of the machine's release if there is one, else the ephemeral environment, which writes an image.
 // 3. A machine that cannot start its step starts nothing else instead.
 // 4. The configuration says what enlists: the ephemeral environment, an installer whose preseed runs the agent, or an imported system whose
@@ -32,7 +32,9 @@ import type { BootStep, Decision, MenuEntry, StepContext, StepQuery } from './st
 /** Assumed if the loader does not say: pxelinux runs only on BIOS machines. */
 const DEFAULT_ARCHITECTURE = 'amd64';
 
-export function decideStep(query: StepQuery, context: StepContext): Decision {
+export function decideStep(asked: StepQuery, context: StepContext): Decision {
+  const isOpenDevice = asked.machine?.statusName === DEVICE_STATE && asked.machine.purpose === 'enlist';
+  const query = isOpenDevice ? { ...asked, machine: undefined } : asked;
   const { profiles = [], menuSeconds = 0 } = context.config;
   const isBusy = query.machine !== undefined && isAtWork(query.machine);
   if (isBusy || profiles.length === 0) return decideOwnStep(query, context);
@@ -53,9 +55,7 @@ const menuEntry = (title: string, step: BootStep): readonly MenuEntry[] =>
   step.kind === 'menu' || step.kind === 'chain' ? [] : [{ title, step }];
 
 /** What the machine's life asks for. */
-function decideOwnStep(asked: StepQuery, context: StepContext): Decision {
-  const isDevice = asked.machine?.statusName === DEVICE_STATE && asked.machine.purpose === 'enlist';
-  const query = isDevice ? { ...asked, machine: undefined } : asked;
+function decideOwnStep(query: StepQuery, context: StepContext): Decision {
   const { machine } = query;
   const name = machine?.hostname ?? 'unknown machine';
   const purpose = machine?.purpose ?? 'enlist';

@@ -6,7 +6,9 @@
 // 2. A value stands for itself in every loader: paths and URLs have no character that one of them interprets.
 // 3. The narrowest profile wins: a machine's own, then one of its tags, then that of its pool, then the one for machines nobody knows; of
 //    several alike the first in the list.
-// 4. A machine at work for the region (commissioning, deploying, rescue, …) boots what the work needs. Its profile waits.
+// 4. A host chooses its own name, and an ordinary user the name of a device, so neither finds a profile: an `isSelfNamed` machine has its
+//    system id and hardware addresses alone, and a device of a user counts as unknown (`decision.ts`).
+// 5. A machine at work for the region (commissioning, deploying, rescue, …) boots what the work needs. Its profile waits.
 
 import { DEVICE_STATE, type RackMachine } from '../machines/machine.ts';
 import { formatMac, type MacAddress, parseMac } from '../net/address.ts';
@@ -137,7 +139,9 @@ const DEFAULT_POOL = 'default';
 /** What decides about a machine's profile. */
 export interface ProfileSubject {
   /** `undefined`: nobody knows it. */
-  readonly machine: Pick<RackMachine, 'systemId' | 'hostname' | 'statusName' | 'tags' | 'pool'> | undefined;
+  readonly machine:
+    | Pick<RackMachine, 'systemId' | 'hostname' | 'isSelfNamed' | 'statusName' | 'tags' | 'pool'>
+    | undefined;
   readonly macs: readonly MacAddress[];
   readonly architecture: string;
 }
@@ -168,6 +172,7 @@ export const fitsArchitecture = (profile: ProfileTargets, architecture: string):
 /** True if a list of machines names this one. */
 export function names(list: readonly string[], { machine, macs }: Omit<ProfileSubject, 'architecture'>): boolean {
   if (list.length === 0) return false;
-  if (machine !== undefined && (list.includes(machine.systemId) || list.includes(machine.hostname))) return true;
+  if (machine !== undefined && list.includes(machine.systemId)) return true;
+  if (machine !== undefined && machine.isSelfNamed !== true && list.includes(machine.hostname)) return true;
   return macs.some((mac) => list.includes(formatMac(mac)));
 }

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
 import { fillTemplate, findProfile, parseBootFile, parseProfileInitrd, SAMPLE_VALUES } from '../../src/boot/profile.ts';
 import { profileList } from '../../src/config/profile-list.ts';
+import { DEVICE_STATE } from '../../src/machines/machine.ts';
 import { hw, RACK } from '../support/lab-facts.ts';
 import { assetContext, type Given, MACS, machine, PEER } from './rack.ts';
 
@@ -168,6 +169,37 @@ test('the narrowest profile wins: machine, tag, pool, then the first of the list
 test('a machine that a profile excepts does not boot it, but the next one that fits', () => {
   assert.equal(named([{ tags: ['gpu'], except: [TAGGED.systemId] }]), undefined);
   assert.equal(named([{ tags: ['gpu'], except: ['poweroff-1'] }, { pools: ['lab'] }]), 'p1');
+});
+
+test('a name that a machine gave itself finds no profile, but its system id and hardware address do', () => {
+  const purposeOf = (entry: string, isSelfNamed?: true) => {
+    const machines = [machine('local', { systemId: 'abc346', isSelfNamed })];
+    return rendered(IPXE, [{ ...KERNEL, machines: [entry] }], { files: LIVE_FILES, machines }).purpose;
+  };
+  assert.equal(purposeOf('local-1'), 'profile:live');
+  assert.equal(purposeOf('local-1', true), 'local');
+  assert.equal(purposeOf('abc346', true), 'profile:live');
+  assert.equal(purposeOf('52:54:00:00:00:0d', true), 'profile:live');
+});
+
+test('a device of a user counts as a machine nobody knows, whatever its name and its other interfaces', () => {
+  const device = machine('enlist', {
+    systemId: 'abc346',
+    statusName: DEVICE_STATE,
+    hostname: 'future-db',
+    macs: [STRANGER, MACS.enlist],
+  });
+  const files = [
+    ...LIVE_FILES,
+    'amd64/generic/bookworm/commissioning/linux',
+    'amd64/generic/bookworm/commissioning/initrd.gz',
+  ];
+  const purposeOf = (profile: object, path = 'ipxe.cfg-52-54-00-00-00-0e') =>
+    rendered(path, [{ ...KERNEL, ...profile }], { files, machines: [device] }).purpose;
+  const own = { machines: ['future-db', '52:54:00:aa:00:01'] };
+  assert.equal(purposeOf(own), 'enlist');
+  assert.equal(purposeOf(own, 'ipxe.cfg-52-54-00-aa-00-01'), 'profile:live');
+  assert.equal(purposeOf({ unknown: true }), 'profile:live');
 });
 
 test('work for the region comes before a profile', () => {

@@ -26,7 +26,7 @@ export interface NameQuestion {
   readonly systemIds?: readonly string[];
 }
 
-/** In the order of the questions; true if a machine has the name, or as a hostname a reserved address. */
+/** In the order of the questions; true if a machine has the name. A hostname is also taken by a reserved address, and by a system id. */
 export interface NameKnowledge {
   readonly hostnames: ReadonlyMap<string, boolean>;
   readonly systemIds: ReadonlyMap<string, boolean>;

@@ -180,11 +180,12 @@ function* answerNames(question: NameQuestion, known: NameKnowledge): Steps<NameK
 }
 
 const SYSTEM_IDS_SQL = 'SELECT system_id AS name FROM machine WHERE system_id IN texts(?1)';
+/** A system id is no free hostname: profiles name machines by either. */
 const HOSTNAMES_SQL =
-  'SELECT hostname AS name FROM machine WHERE hostname IN texts(?1) UNION ALL ' +
+  `${SYSTEM_IDS_SQL} UNION ALL SELECT hostname AS name FROM machine WHERE hostname IN texts(?1) UNION ALL ` +
   'SELECT hostname AS name FROM reserved_address WHERE hostname IN texts(?1)';
 
-/** Selects the hostnames of machines, and those of reserved addresses that are not reserved for the host. */
+/** Selects the system ids and hostnames of machines, and the hostnames of reserved addresses that are not reserved for the host. */
 function hostnameQuery(host: NamedHost | undefined): readonly [sql: string, ...values: readonly string[]] {
   if (host === undefined) return [HOSTNAMES_SQL];
   const macs = JSON.stringify(host.macs);

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { profileList } from '../../../src/config/profile-list.ts';
 import { assertStatus } from '../../support/answered.ts';
 import { withAskedApi } from '../asked-api.ts';
-import { enlist, type RegionPlace, report } from '../place.ts';
+import { bootReport, enlist, type RegionPlace, report } from '../place.ts';
 
 const TALOS = {
   name: 'talos',
@@ -118,6 +118,40 @@ test('a machine boots a profile by name, leaves that of its tag, and is then dep
     // Bound again, it is no exception any more.
     await assertStatus(ask('POST', `${at}?op=boot_profile`, { profile: 'a' }), 200);
     assert.deepEqual((await sent(place))[0]?.except, []);
+  }));
+
+test('no host takes the system id of a machine as its name, so nobody comes into its profile or ends it', () =>
+  withAskedApi(async ({ ask, place }) => {
+    const systemId = await machineIn(place);
+    const device = { hostname: systemId, mac_addresses: '52:54:00:00:00:02' };
+    for (const user of ['bob', 'admin'] as const) {
+      const { status, json } = await ask('POST', '2.0/devices/', device, user);
+      assert.deepEqual([status, Object.keys(json)], [400, ['hostname']]);
+    }
+    const other = await enlist(place.region, report([0x525400000003], { hostname: systemId }));
+    assert.notEqual(other.hostname, systemId);
+    await assertStatus(ask('PUT', `2.0/machines/${other.systemId}/`, { hostname: systemId }), 400);
+  }));
+
+test('a machine that named itself neither boots the profile of its name nor takes the name out of it', () =>
+  withAskedApi(async ({ ask, place }) => {
+    const { systemId } = await enlist(place.region, report([0x525400000003], { hostname: 'future-db' }));
+    await place.region.enlist(bootReport([0x525400000003]));
+    for (const [name, machines] of [
+      ['a', 'future-db'],
+      ['b', ''],
+    ])
+      await assertStatus(ask('POST', '2.0/profiles/', { name, file: 'x', machines }), 200);
+    const at = `2.0/machines/${systemId}/`;
+    const state = async () => [
+      (await ask('GET', at)).json.boot_profile,
+      ...(await sent(place)).map(({ machines }) => machines),
+    ];
+    assert.deepEqual(await state(), ['', ['future-db'], []]);
+    await assertStatus(ask('POST', `${at}?op=boot_profile`, { profile: 'b' }), 200);
+    assert.deepEqual(await state(), ['b', ['future-db'], [systemId]]);
+    await assertStatus(ask('POST', `${at}?op=leave_profile`), 200);
+    assert.deepEqual(await state(), ['', ['future-db'], []]);
   }));
 
 test('a machine that boots a profile says so, and is allocated only by its name', () =>
