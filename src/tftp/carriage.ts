@@ -34,6 +34,8 @@ import { Transfer, type TransferAction, type TransferInput, type TransferOutcome
 
 /** Read at once for a transfer whose client acknowledges each block, in bytes. Each such transfer holds as much. */
 const AHEAD_BYTES = 16 * 1024;
+/** Packets from a wrong port that get an error, for each transfer: any host can send them in its client's name. */
+const STRAYS_ANSWERED_MAX = 8;
 /** After so many bytes, a file is checked for changes. */
 const CHECKED_BYTES = 1024 * 1024;
 
@@ -144,6 +146,8 @@ class Carried implements Waiting {
   due: SendBlocks | undefined;
   /** Up to here the file was checked. */
   checkedTo = 0;
+  /** Packets from other ports of its client's host. */
+  strays = 0;
 
   constructor(slot: number, terms: Terms, content: FileSource | Uint8Array) {
     this.slot = slot;
@@ -220,6 +224,7 @@ export class Carriage {
     try {
       carried.socket = this.#deps.sockets.open(request, {
         onDatagram: (bytes, length) => this.#onPacket(carried, bytes, length),
+        onStray: (bytes, length) => this.#onStray(carried, bytes, length),
         onUnreachable: () => this.#handle(carried, { kind: 'unreachable' }),
         onRefused: (datagrams) => this.#deps.state.counters.add('send-errors', datagrams),
         onFailure: fail,
@@ -247,6 +252,15 @@ export class Carriage {
       state.counters.add('malformed');
       this.#handle(carried, { kind: 'malformed' });
     }
+  }
+
+  /** An error would be answered by an error for ever. */
+  #onStray(carried: Carried, bytes: BorrowedBytes, length: number): Uint8Array | undefined {
+    const packet = decodePacket(borrowedPart(bytes, 0, length));
+    if (carried.strays >= STRAYS_ANSWERED_MAX || (packet.ok && packet.value.kind === 'error')) return undefined;
+    carried.strays += 1;
+    this.#deps.state.counters.add('packets');
+    return encodeError(TFTP_ERROR.unknownTransfer, 'Unknown transfer ID');
   }
 
   #handle(carried: Carried, input: TransferInput): void {

@@ -5,8 +5,8 @@
 //    reach a host that never asked.
 // 2. The effects of a forged datagram (an error reply, an event) are limited in rate; every refusal is counted.
 // 3. A change of the settings opens and closes only what changed; running transfers continue to their end.
-// 4. A packet that belongs to no transfer is not answered. Deviates from RFC 1350 §4 (error 5 to a wrong port) because that would tell a
-//    stranger which ports carry a transfer: the kernel reports each of them closed, by ICMP, to everybody but its client.
+// 4. A packet from a wrong port gets error 5 (RFC 1350 §4) if it comes from the host of the transfer's client (`carriage.ts`). Strangers get
+//    none, because it would tell them which ports carry a transfer: to them the kernel reports each of them closed, by ICMP.
 // 5. Beginning a transfer costs twenty times as much as reading its request. So requests begin in turns by address, within
 //    BEGIN_TIME_SHARE_MAX of the time: a flooding host waits behind its own requests. None is refused because of earlier ones from its
 //    address, which may be forged: at the bound the oldest gives way, and its client retries.

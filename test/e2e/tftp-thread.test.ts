@@ -77,6 +77,11 @@ class Client {
     return this.#socket.address().port;
   }
 
+  /** The rack's port for this transfer. */
+  get port(): number {
+    return this.#port;
+  }
+
   get hasFirst(): boolean {
     return this.#taken > 0;
   }
@@ -164,6 +169,28 @@ describe('the thread of TFTP transfers', { skip: missing('linux') }, () => {
       assert.deepEqual({ failed, timedOut, gaveWay }, { failed: 0, timedOut: 0, gaveWay: 0 });
     } finally {
       for (const client of clients) client.close();
+    }
+  });
+
+  test("a wrong port of the client's host is told error 5, eight times, and the transfer goes on", async () => {
+    const client = await Client.ask('large', large);
+    const stray = createSocket('udp4');
+    const answers: string[] = [];
+    stray.on('message', (bytes, { port }) => answers.push(`${port} ${bytes.toString('hex', 0, 4)}`));
+    try {
+      await eventually('it has its first block', () => client.hasFirst);
+      const packets = [
+        encodeAck(1),
+        Buffer.from('0005000000', 'hex'),
+        ...Array.from({ length: 10 }, () => encodeAck(9)),
+      ];
+      for (const packet of packets) stray.send(packet, client.port, RACK);
+      await eventually('it is answered', () => answers.length >= 8);
+      await client.finish();
+      assert.deepEqual(answers, Array(8).fill(`${client.port} 00050005`));
+    } finally {
+      client.close();
+      stray.close();
     }
   });
 

@@ -61,7 +61,7 @@ describe('the bounds of the host', () => {
     const ignore = (): void => undefined;
     const socket = new EpollSockets(libc, waker).open(
       { local: LOOPBACK, peer: LOOPBACK, port: 9, avoidedPort: undefined },
-      { onDatagram: ignore, onUnreachable: ignore, onRefused: ignore, onFailure: ignore },
+      { onDatagram: ignore, onStray: () => undefined, onUnreachable: ignore, onRefused: ignore, onFailure: ignore },
     );
     const [, bytes] = /\brb(\d+)/.exec(sockets('-aum', 'sport', '=', `:${socket.localPort}`)) ?? [];
     socket.close();

@@ -5,7 +5,9 @@
 //    have, it is dropped.
 // 2. A batch takes one datagram of each socket: a busy peer waits for all others.
 // 3. Reports of a small MTU are ignored, as in `udp-linux.ts`.
-// 4. Where the kernel cannot segment for a peer (no checksums by the device, a path with a small MTU), its blocks are sent one by one.
+// 4. A second socket at the same port is connected to the peer's host and port 0, which the kernel takes for any port that no other socket is
+//    connected to. So the peer's host can hear from that port, and nobody else.
+// 5. Where the kernel cannot segment for a peer (no checksums by the device, a path with a small MTU), its blocks are sent one by one.
 
 import { RackError } from '../../errors.ts';
 import { ANY } from '../address.ts';
@@ -18,8 +20,10 @@ import {
   IP_PMTUDISC_OMIT,
   IPPROTO_IP,
   intBytes,
+  SO_REUSEADDR,
   SOCK_DGRAM,
   SOCK_FLAGS,
+  SOL_SOCKET,
   SOL_UDP,
   socketAddress,
   UDP_SEGMENT,
@@ -48,7 +52,7 @@ export class EpollSockets implements PeerSockets {
   readonly #events = Buffer.allocUnsafeSlow(EVENTS_MAX * EPOLL_EVENT_BYTES);
   readonly #words = new Int32Array(this.#events.buffer, 0, EVENTS_MAX * EVENT_WORDS);
   readonly #received = Buffer.allocUnsafeSlow(DATAGRAM_BYTES_MAX);
-  readonly #sockets: (EpollSocket | undefined)[] = [];
+  readonly #sockets: (Watched | undefined)[] = [];
   readonly #free: number[] = [];
   #generation = 0;
 
@@ -76,9 +80,34 @@ export class EpollSockets implements PeerSockets {
       localPort = this.#portOf(fd);
       this.#libc.close(refused);
     }
+    const libc = this.#libc;
+    const strays = this.#straysOf(fd, request, localPort, listener);
+    return this.#add(fd, (generation, forget) => {
+      const onClose = (): void => {
+        forget();
+        strays?.close();
+      };
+      return new EpollSocket(libc, fd, localPort, generation, listener, onClose);
+    });
+  }
+
+  /** Undefined where the system has no further socket: strays then get no answer. */
+  #straysOf(owner: number, request: PeerRequest, localPort: number, listener: PeerListener): Watched | undefined {
+    try {
+      this.#setShared(owner, true);
+      const fd = this.#connected({ ...request, port: 0 }, localPort);
+      // No other program may share it.
+      for (const each of [owner, fd]) this.#setShared(each, false);
+      return this.#add(fd, (generation, forget) => new StraySocket(this.#libc, fd, generation, listener, forget));
+    } catch {
+      return undefined;
+    }
+  }
+
+  #add<T extends Watched>(fd: number, make: (generation: number, forget: () => void) => T): T {
     const place = this.#free.pop() ?? this.#sockets.length;
     this.#generation = (this.#generation + 1) & 0x7fffffff;
-    const socket = new EpollSocket(this.#libc, fd, localPort, this.#generation, listener, () => {
+    const socket = make(this.#generation, () => {
       this.#sockets[place] = undefined;
       this.#free.push(place);
     });
@@ -111,14 +140,16 @@ export class EpollSockets implements PeerSockets {
     this.#libc.close(this.#epoll);
   }
 
-  #connected({ local, peer, port }: PeerRequest): number {
+  /** @param localPort 0: any free one; otherwise one that this thread shares */
+  #connected({ local, peer, port }: PeerRequest, localPort = 0): number {
     const libc = this.#libc;
     const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);
     if (fd < 0) throw refusal('socket', libc);
     const omit = intBytes(IP_PMTUDISC_OMIT);
     // Kernels before 3.15 lack it, which `udp-linux.ts` notes.
     libc.setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, omit, omit.length);
-    const [from, to] = [socketAddress(local, 0), socketAddress(peer, port)];
+    if (localPort !== 0) this.#setShared(fd, true);
+    const [from, to] = [socketAddress(local, localPort), socketAddress(peer, port)];
     for (const [name, call] of [
       ['bind', () => libc.bind(fd, from, from.length)],
       ['connect', () => libc.connect(fd, to, to.length)],
@@ -129,6 +160,11 @@ export class EpollSockets implements PeerSockets {
       throw error;
     }
     return fd;
+  }
+
+  #setShared(fd: number, isShared: boolean): void {
+    const value = intBytes(isShared ? 1 : 0);
+    this.#libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, value, value.length);
   }
 
   #portOf(fd: number): number {
@@ -147,7 +183,47 @@ export class EpollSockets implements PeerSockets {
   }
 }
 
-class EpollSocket implements PeerSocket {
+/** What an event names. */
+interface Watched {
+  readonly generation: number;
+  /** Takes one datagram, or the report of an error. */
+  receive(into: Uint8Array): void;
+  close(): void;
+}
+
+class StraySocket implements Watched {
+  readonly generation: number;
+  readonly #libc: Libc;
+  readonly #fd: number;
+  readonly #listener: PeerListener;
+  readonly #forget: () => void;
+  #closed = false;
+
+  constructor(libc: Libc, fd: number, generation: number, listener: PeerListener, forget: () => void) {
+    this.#libc = libc;
+    this.#fd = fd;
+    this.generation = generation;
+    this.#listener = listener;
+    this.#forget = forget;
+  }
+
+  receive(into: Uint8Array): void {
+    const from = socketAddress(ANY, 0);
+    const length = this.#libc.recvfrom(this.#fd, into, DATAGRAM_BYTES_MAX, 0, from, intBytes(from.length));
+    const answer = length < 0 ? undefined : this.#listener.onStray(into, length);
+    if (answer !== undefined) this.#libc.sendto(this.#fd, answer, answer.length, 0, from, from.length);
+    reclaim(into);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#libc.close(this.#fd);
+    this.#forget();
+  }
+}
+
+class EpollSocket implements PeerSocket, Watched {
   readonly localPort: number;
   readonly generation: number;
   readonly #libc: Libc;
@@ -174,7 +250,6 @@ class EpollSocket implements PeerSocket {
     this.#onClose = onClose;
   }
 
-  /** Takes one datagram, or the report of an error. */
   receive(into: Uint8Array): void {
     const length = this.#libc.recv(this.#fd, into, DATAGRAM_BYTES_MAX, 0);
     if (length >= 0) {

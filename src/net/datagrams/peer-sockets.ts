@@ -20,6 +20,11 @@ export interface PeerRequest {
 export interface PeerListener {
   /** The datagram is the first `length` bytes. */
   readonly onDatagram: (bytes: BorrowedBytes, length: number) => void;
+  /**
+   * A datagram of the peer's host from another of its ports: its first `length` bytes. Sockets that cannot hear those never call it.
+   * @returns the answer to that port
+   */
+  readonly onStray: (bytes: BorrowedBytes, length: number) => Uint8Array | undefined;
   /** ICMP reports the peer unreachable (RFC 1122 §4.1.3.3). The kernel believes only reports that quote a datagram of this socket. */
   readonly onUnreachable: () => void;
   /** The system refused so many datagrams, or the whole socket. */

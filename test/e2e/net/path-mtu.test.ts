@@ -117,7 +117,7 @@ describe('a forged report of a small path', { skip: missing('linux', 'root', 'ip
     const ignore = (): void => undefined;
     const socket = sockets.open(
       { local: address(OWN), peer: address(victim), port: 40_000, avoidedPort: undefined },
-      { onDatagram: ignore, onUnreachable: ignore, onRefused: ignore, onFailure: ignore },
+      { onDatagram: ignore, onStray: () => undefined, onUnreachable: ignore, onRefused: ignore, onFailure: ignore },
     );
     const memory = sockets.allocate(8 * WHOLE);
     const send = (count: number) => fragmentsOf(() => socket.send(memory, 0, count * WHOLE, WHOLE));

@@ -21,9 +21,9 @@ const PEER = ipv4(0x7f4e0002);
 const STRANGER = ipv4(0x7f4e0003);
 const WAIT_MS_MAX = 5000;
 
-async function bound(address: number): Promise<Socket> {
+async function bound(address: number, port = 0): Promise<Socket> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: 1_000_000 });
-  socket.bind({ address: formatIpv4(ipv4(address)), port: 0, exclusive: true });
+  socket.bind({ address: formatIpv4(ipv4(address)), port, exclusive: true });
   await once(socket, 'listening');
   return socket;
 }
@@ -81,6 +81,8 @@ for (const [name, start] of Object.entries(KINDS)) {
       refused = 0;
       onDatagram: PeerListener['onDatagram'] = (bytes, length) =>
         void this.datagrams.push(Buffer.from(copyBytes(bytes, 0, length)).toString());
+      onStray: PeerListener['onStray'] = (bytes, length) =>
+        Buffer.from(`not ${Buffer.from(copyBytes(bytes, 0, length))}`);
       onUnreachable = (): void => {
         this.unreachable += 1;
       };
@@ -173,6 +175,24 @@ for (const [name, start] of Object.entries(KINDS)) {
 
     // A portable socket sends in a later turn, in which the report was read.
     if (name === 'of a thread') {
+      it("answers its peer's host at another port, and no other host, until it is closed", async () => {
+        const [peer, sibling, stranger] = await Promise.all([bound(PEER), bound(PEER), bound(STRANGER)]);
+        const got: string[] = [];
+        for (const each of [peer, sibling, stranger]) each.on('message', (bytes) => got.push(String(bytes)));
+        const socket = await openTo(peer.address().port, new Heard());
+        const { localPort } = socket;
+        stranger.send('a stranger', localPort, formatIpv4(OWN));
+        sibling.send('a sibling', localPort, formatIpv4(OWN));
+        await until('it is answered', () => got.length > 0);
+        socket.close();
+        const other = await bound(OWN, localPort);
+        sibling.send('too late', localPort, formatIpv4(OWN));
+        await sleep(50);
+        kind.work();
+        assert.deepEqual(got, ['not a sibling']);
+        for (const each of [peer, sibling, stranger, other]) each.close();
+      });
+
       it('reports this at the next send, if that comes before the report is read', async () => {
         const peer = await bound(PEER);
         const heard = new Heard();
