@@ -24,7 +24,10 @@ import {
 
 /** The longest a step may take, in milliseconds; an image may have to be made before the first. */
 const LIMITS = { stepMs: 480_000, preparationMs: 900_000 };
-/** The same for another architecture than this host's, whose image is made by emulation too, program for program. */
+/**
+ * The same for another architecture than this host's, whose image is made by emulation too, program for program. An emulated processor of 32 bits
+ * takes minutes to make an RSA key.
+ */
 const FOREIGN_LIMITS = { stepMs: 1_800_000, preparationMs: 7_200_000 };
 const SWITCHED_MS_MAX = 60_000;
 /** The region answers a command; its rack has the names of that a moment later. */
@@ -56,7 +59,8 @@ class WholeLife {
   constructor(given: LifeCase, system: LifeSystem) {
     this.#given = given;
     this.#system = system;
-    this.#limits = given.content === 'arm64' && process.arch !== 'arm64' ? FOREIGN_LIMITS : LIMITS;
+    const isForeign = given.qemu32 === true || (given.content === 'arm64' && process.arch !== 'arm64');
+    this.#limits = isForeign ? FOREIGN_LIMITS : LIMITS;
   }
 
   declare(): void {
