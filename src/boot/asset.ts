@@ -1,6 +1,7 @@
 // Resolves a path that a loader requests, to a file of the tree or text for the machine. The servers open and send.
 //
 //   path ─ parseBootPath ─┬─ nonsense ─────────────────────────────────────────────→ refused
+//                         ├─ U-Boot's script ───────────────────────────────────→ rendered: ask for a configuration
 //                         ├─ a file ─ hasFile ─────────────────────────────────────→ file, or for a loader in another directory the tree's own
 //                         └─ a configuration ─ findAsker ─┬─ by name, unknown ─────→ missing: the loader tries its next name
 //                                                         ├─ first name, unknown ──→ rendered: ask again by hardware address
@@ -39,6 +40,7 @@ import { names } from './profile.ts';
 import { CPU_CHECK_FILES, isX86, renderPxelinux } from './pxelinux.ts';
 import type { BootSigns } from './shown-signs.ts';
 import type { BootStep, Decision, RenderedText, RenderPlace } from './step.ts';
+import { U_BOOT_SCRIPT, U_BOOT_SCRIPT_NAME } from './u-boot-script.ts';
 
 interface AssetRequest {
   /** Decoded, not normalised. */
@@ -100,6 +102,7 @@ export function resolveBootAsset(request: AssetRequest, context: AssetContext): 
     case 'refused':
       return { kind: 'refused', reason: 'path-not-allowed', mac: peer.mac };
     case 'file': {
+      if (path.path === U_BOOT_SCRIPT_NAME) return { kind: 'rendered', path: path.path, mac: peer.mac, ...ASK_BY_PXE };
       // Some firmware invents directories.
       const { fallback } = path;
       const elsewhere = fallback !== undefined && !context.hasFile(path.path) && context.hasFile(fallback);
@@ -118,6 +121,8 @@ export function resolveBootAsset(request: AssetRequest, context: AssetContext): 
       return unreachable(path);
   }
 }
+
+const ASK_BY_PXE = { text: U_BOOT_SCRIPT, purpose: 'chain', step: { kind: 'chain' } } as const;
 
 /** By a lease of the rack or an allocation of the region. */
 function findByPeer(address: Ipv4, context: AssetContext): Asker {

@@ -7,7 +7,7 @@
 //   UEFI arm64, i386     bootaa64.efi (then grubaa64.efi), bootia32.efi (then grubia32.efi)
 //   UEFI, HTTP boot      the same shim and GRUB, as a URL: https if the site has set boot.http.tls
 //   iPXE                 ipxe.cfg, a script, as a URL; by TFTP if there is no boot HTTP listener
-//   U-Boot               none: it asks the server for pxelinux.cfg/… itself
+//   U-Boot               none: it asks the server for pxelinux.cfg/… itself, or for a script that does so (u-boot-script.ts)
 //
 // Sources: RFC 2132 §9.4 and §9.5 (options 66, 67), RFC 5071 §5 (option 210), the UEFI specification §24.7 (HTTP boot).
 //

@@ -88,7 +88,7 @@ const SECURE_ARM64 = {
   flash: { code: '/usr/share/AAVMF/AAVMF_CODE.ms.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.ms.fd' },
 };
 
-/** Debian's U-Boot, which runs the script on its first disk. */
+/** Debian's U-Boot, which boots from the network when its disks have nothing to start. */
 const uBoot = (program: string, cpu: string, board: string): Platform => ({
   program,
   packages: ['qemu-system-arm', 'u-boot-qemu', 'iproute2'],

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import { type BootAsset, resolveBootAsset } from '../../src/boot/asset.ts';
 import { DEVICE_STATE } from '../../src/machines/machine.ts';
 import { formatMac, type Ipv4 } from '../../src/net/address.ts';
@@ -324,4 +325,19 @@ test('an enlisting machine leaves its BMC unchanged if so configured; the operat
   assert.match(textFor('enlist', false), / rackboot_bmc_user=no rackboot_bmc_user=yes$/m);
   assert.doesNotMatch(textFor('enlist', true), /rackboot_bmc_user=no/);
   assert.doesNotMatch(textFor('commissioning', false), /rackboot_bmc_user=no/);
+});
+
+test('U-Boot that boots by DHCP alone gets a script whose sums are right, which asks for a configuration', () => {
+  const asset = resolveBootAsset({ path: 'boot.scr.uimg', peer: PEER, local: RACK }, assetContext());
+  assert.ok(asset.kind === 'rendered');
+  assert.equal(asset.purpose, 'chain');
+  // As it is sent.
+  const image = Buffer.from(asset.text, 'utf8');
+  const data = image.subarray(64);
+  const header = Buffer.from(image.subarray(0, 64));
+  const sum = header.readUInt32BE(4);
+  header.writeUInt32BE(0, 4);
+  assert.deepEqual([sum, header.readUInt32BE(12), header.readUInt32BE(24)], [crc32(header), data.length, crc32(data)]);
+  assert.equal(data.readUInt32BE(0), data.length - 8);
+  assert.match(data.subarray(8).toString('latin1'), /^pxe get && pxe boot\n/);
 });

@@ -19,7 +19,6 @@ import { bootTreeNeeds } from './boot-tree-needs.ts';
 import { trustArguments } from './firmware-trust.ts';
 import { consoleOf } from './machine-console.ts';
 import { missing, type Need } from './needs.ts';
-import { type UBoot, uBootScriptDisk } from './u-boot-script.ts';
 
 const traceShape = z.looseObject({
   steps: z.array(
@@ -317,15 +316,11 @@ export function specOf(each: BootCase, index: number, directory: string): Virtua
     uuid: `77777777-0000-4000-8000-${index.toString(16).padStart(12, '0')}`,
     serial: `SN-77-${index}`,
     directory,
-    further: isUBoot(each.firmware)
-      ? uBootScriptDisk(each.firmware, directory)
-      : each.qemu32 === true
-        ? ['-cpu', 'qemu32']
-        : [],
+    further: each.qemu32 === true ? ['-cpu', 'qemu32'] : [],
   };
 }
 
-const isUBoot = (firmware: Firmware): firmware is UBoot => firmware.startsWith('u-boot');
+const isUBoot = (firmware: Firmware): boolean => firmware.startsWith('u-boot');
 
 /** Powers a machine on and waits until it is off. @returns QEMU's exit status; null when it took too long. */
 export async function within(machine: VirtualMachine): Promise<number | null> {
@@ -363,7 +358,7 @@ function checkFacts(machine: Awaited<ReturnType<typeof theMachine>>, each: BootC
   const disks = machine.physicalblockdevice_set.filter(({ serial }) => serial !== 'SCRIPT');
   assert.deepEqual(
     disks.map(({ name, size, serial }) => ({ name, size, serial })),
-    [{ name: isUBoot(each.firmware) ? 'vdb' : 'vda', size: spec.diskBytes, serial: spec.diskSerial }],
+    [{ name: 'vda', size: spec.diskBytes, serial: spec.diskSerial }],
   );
   // U-Boot says nothing about the hardware.
   if (isUBoot(each.firmware)) return;
