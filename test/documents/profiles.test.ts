@@ -48,6 +48,14 @@ test('the document has an example of everything that it promises', () => {
   );
 });
 
+test('each example that starts a program names the processor of it', () => {
+  const without = WRITTEN.filter(({ kind, architecture }) => kind !== 'ipxe' && architecture === undefined);
+  assert.deepEqual(
+    without.map(({ name }) => name),
+    [],
+  );
+});
+
 for (const written of WRITTEN) {
   const name = String(written.name);
   const [profile] = profileList.parse([{ ...written, machines: ['local-1'] }]);

@@ -193,6 +193,15 @@ const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
     /^! loader: http:\/\/10\.20\.0\.1\/bootaa64\.efi \(.* it is not in the boot tree → `sudo rackboot images build --arch arm64` puts/m,
   ],
   [
+    'U-Boot bound to a disc, which it cannot start',
+    'u-boot-arm64',
+    {
+      machine: { architecture: 'arm64' },
+      more: 'boot: { profiles: [{ name: live, kind: iso, file: bootx64.efi, machines: [web1] }] }',
+    },
+    /^! kernel: U-Boot, .* → Give this machine another profile/m,
+  ],
+  [
     'a profile without its file',
     'bios',
     { machine: {}, more: 'boot: { profiles: [{ name: live, file: profiles/linux, machines: [web1] }] }' },
