@@ -1,4 +1,4 @@
-// A host invents thousands of boot clients. They must not displace what real machines showed when they booted.
+// What a rack remembers of boot clients. A host invents thousands: they must not displace what real machines showed when they booted.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -126,6 +126,19 @@ describe('an INFORM of a boot client', () => {
     assert.equal(rig.host.take()[0]?.message.file, 'bootx64.efi');
     assert.equal(rig.uuidOf(MAC_A), undefined);
     assert.equal(rig.hearsOfNoRouter(MAC_A), false);
+    await rig.rack.close();
+  });
+});
+
+describe('U-Boot on x86', () => {
+  it('is remembered, because its configurations have the names of pxelinux', async () => {
+    const rig = await start('served');
+    const shown = { vendorClass: 'U-Boot', options: [[93, Uint8Array.of(0, 0)] as const] };
+    const isUBoot = () => rig.rack.foresight().assets.signsOf?.(MAC_A)?.isUBoot;
+    rig.host.deliver('eth1', clientBytes({ type: 'discover', mac: MAC_A, ...shown }));
+    assert.equal(isUBoot(), true);
+    rig.discover(MAC_A, UUID);
+    assert.equal(isUBoot(), false);
     await rig.rack.close();
   });
 });
