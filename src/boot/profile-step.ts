@@ -2,6 +2,7 @@
 
 import { unreachable } from '../errors.ts';
 import { formatIpv4, formatMac } from '../net/address.ts';
+import type { HasFile } from './images.ts';
 import { parseKernelParams } from './kernel-line.ts';
 import { isUrl } from './paths.ts';
 import { fillTemplate, type Profile, type ProfileValues, parseProfileInitrd, titleOf } from './profile.ts';
@@ -16,7 +17,7 @@ export function decideProfile(profile: Profile, query: StepQuery, context: StepC
     purpose,
     title: `${who}: ${title}: ${purpose}`,
   });
-  const missing = filesOf(profile).find((file) => !isUrl(file) && !context.hasFile(file));
+  const missing = findMissingFile(profile, context.hasFile);
   if (missing !== undefined)
     return stop('profile-file-missing', [`the profile ${name} needs ${missing}.`, 'Put it into the boot tree.']);
   const filled = fillTemplate(profile.kind === 'ipxe' ? profile.script : profile.arguments, valuesOf(query));
@@ -35,6 +36,10 @@ const initrdsOf = ({ initrds }: Profile) => initrds.flatMap((text) => parseProfi
 
 const filesOf = (profile: Profile): readonly string[] =>
   profile.kind === 'ipxe' ? [] : [profile.file, ...initrdsOf(profile).map(({ file }) => file)];
+
+/** The first of its files that the tree lacks; `undefined`: none. URLs are not checked. */
+export const findMissingFile = (profile: Profile, hasFile: HasFile): string | undefined =>
+  filesOf(profile).find((file) => !isUrl(file) && !hasFile(file));
 
 function valuesOf({ machine, mac, address, baseUrl }: StepQuery): ProfileValues {
   return {

@@ -20,7 +20,7 @@ import { probeHttp } from './http-probe.ts';
 import { buildCommand, examineLoader } from './loader-check.ts';
 import { judgeNotes } from './note-judgement.ts';
 import { examineOffers, type OfferedFile } from './offers-check.ts';
-import { examineImages, examineStore, examineTree } from './tree-check.ts';
+import { examineImages, examineProfiles, examineStore, examineTree } from './tree-check.ts';
 
 // Queries the running DNS server with the `dns2` package.
 
@@ -140,6 +140,7 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
     for (const { check, ok, text, fix } of judgeListeners({ ...ports, strangers })) tell(check, ok, text, fix);
     tell('rackboot', false, `is not running, so there is nothing to query; run: ${start}`, start);
     examineImages(options, tell);
+    examineProfiles(config.boot, tell);
     examineGrub(config, options.commands.config, tell);
     examineStore(config.boot.tree, options.commands.config, tell);
     return false;
@@ -166,6 +167,7 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
   }
   await examineTree(options, tell);
   examineImages(options, tell);
+  examineProfiles(config.boot, tell);
   examineStore(config.boot.tree, options.commands.config, tell);
   for (const { file, server, cpu } of files.values()) {
     const build = isBuiltInLoader(file) ? buildCommand(cpu, options.commands.config) : undefined;

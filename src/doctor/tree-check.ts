@@ -5,6 +5,8 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cpu } from '../boot/architectures.ts';
+import type { BootConfig } from '../boot/config.ts';
+import { findMissingFile } from '../boot/profile-step.ts';
 import { cpusWithImage, describeBootImage, judgeBootFiles } from '../config/boot-files.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { listed } from '../counted.ts';
@@ -42,15 +44,21 @@ interface ImagesOfTree {
 export function readImages(config: Pick<RackConfig, 'boot'>, flags = ''): ImagesOfTree {
   let mayRead = true;
   const hasFile = (path: string): boolean => {
-    try {
-      return statSync(join(config.boot.tree, path), { throwIfNoEntry: false })?.isFile() ?? false;
-    } catch (error) {
-      // A dangling link is not an image.
-      if (isOwnershipError(error)) mayRead = false;
-      return false;
-    }
+    const found = isInTree(config.boot.tree, path);
+    mayRead &&= found !== undefined;
+    return found ?? false;
   };
   return { cpus: cpusWithImage(config, hasFile), lack: judgeBootFiles(config, hasFile, flags), mayRead };
+}
+
+/** @returns `undefined` if this user may not read it */
+function isInTree(tree: string, path: string): boolean | undefined {
+  try {
+    return statSync(join(tree, path), { throwIfNoEntry: false })?.isFile() ?? false;
+  } catch (error) {
+    // A dangling link is not a file.
+    return isOwnershipError(error) ? undefined : false;
+  }
 }
 
 /** Checks that the tree has images for at least one architecture, and a loader for them. */
@@ -65,6 +73,15 @@ export function examineImages({ config, commands }: DoctorOptions, tell: Tell): 
   }
   const { text, command } = lack;
   tell(cpus.length === 0 ? 'images' : 'loaders', false, `${text}; run \`${command}\``, command);
+}
+
+/** Checks that the tree has the files of the profiles; those that this user may not read count as there. */
+export function examineProfiles({ tree, profiles = [] }: Pick<BootConfig, 'tree' | 'profiles'>, tell: Tell): void {
+  for (const profile of profiles) {
+    const missing = findMissingFile(profile, (path) => isInTree(tree, path) ?? true);
+    const { name } = profile;
+    if (missing !== undefined) tell(`profile ${name}`, false, `no machine boots it: put ${missing} into ${tree}`);
+  }
 }
 
 /** Checks that the images from which machines are deployed, installers and boot loaders have their bytes. @param configWords as in `DoctorOptions` */

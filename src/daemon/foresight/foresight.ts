@@ -326,7 +326,8 @@ class Explanation {
     const resolve = (identity: ConfigIdentity): BootAsset =>
       resolveBootAsset({ path: formatConfigPath(language, identity) ?? '', peer: address, local }, assets);
     const own = resolve({ kind: 'mac', mac: this.#mac });
-    const asset = own.kind === 'missing' && this.#machine === undefined ? resolve(byDefault) : own;
+    const asksAgain = own.kind === 'missing' || (own.kind === 'rendered' && own.step.kind === 'chain');
+    const asset = asksAgain && this.#machine === undefined ? resolve(byDefault) : own;
     if (asset.kind === 'refused') return;
     const { path } = asset;
     if (assets.hasFile(path)) {

@@ -47,6 +47,18 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
     ],
   ],
   [
+    'an unknown BIOS machine boots the profile of its hardware address, once its processor is known',
+    'bios',
+    {
+      tree: [...WHOLE_TREE, 'ifcpu64.c32', 'libcom32.c32', 'profiles/linux'],
+      more: 'boot: { profiles: [{ name: live, file: profiles/linux, machines: ["52:54:00:12:34:56"] }] }',
+    },
+    [
+      /^configuration: pxelinux\.cfg\/default-amd64: told to boot the profile live, because a profile/m,
+      /^kernel: profiles\/linux, in the boot tree$/m,
+    ],
+  ],
+  [
     'a UEFI machine that is Ready powers off',
     'uefi-amd64',
     { machine: {} },
