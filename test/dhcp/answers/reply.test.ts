@@ -66,6 +66,7 @@ test('real clients are distinguished and get their boot files', () => {
     ['ovmf-pxe', 'uefi', 7, 'uefi.bin'],
     ['ovmf-http', 'uefi-http', 16, 'http://10.99.0.1:5248/boot.efi'],
     ['aavmf-pxe', 'uefi', 11, 'uefi.bin'],
+    ['aavmf-http', 'uefi-http', 19, 'http://10.99.0.1:5248/boot.efi'],
     ['udhcpc', undefined, undefined, undefined],
     ['dhclient', undefined, undefined, undefined],
   ];
