@@ -140,12 +140,16 @@ export const webUrl = (expected: string) =>
     return isUsable ? text : undefined;
   });
 
-/** The first bytes of a hardware address, or all of it. */
-export const macPrefix = textual('a hardware address or its first bytes, such as b8:27:eb', (text) => {
-  if (!/^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){0,5}$/i.test(text)) return undefined;
-  const digits = text.replace(/[:-]/g, '');
-  return { value: Number.parseInt(digits, 16), bits: digits.length * 4 };
-});
+/** The first bytes of a hardware address, or all of it; `*` is none of them, with which every address begins. */
+export const macPrefix = textual(
+  'a hardware address or its first bytes, such as b8:27:eb, or * for every one',
+  (text) => {
+    if (text === '*') return { value: 0, bits: 0 };
+    if (!/^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){0,5}$/i.test(text)) return undefined;
+    const digits = text.replace(/[:-]/g, '');
+    return { value: Number.parseInt(digits, 16), bits: digits.length * 4 };
+  },
+);
 
 /** The name of a cluster interface, a shared network or a class. */
 export const plainName = textual('a name of letters, digits and _ : . -', (text) =>

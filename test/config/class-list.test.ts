@@ -72,6 +72,11 @@ test('a class for every network is checked like a network’s class, and may not
   );
 });
 
+test('a class can be of every client', () => {
+  assert.equal(problemsOf(lab('{ name: a, when: { mac: "*" }, deny: true }')), '');
+  assert.match(problemsOf(lab('{ name: a, when: { mac: "52:*" }, deny: true }')), /mac: .*hardware address/);
+});
+
 test('more classes than CLASSES_MAX are refused', () => {
   const many = Array.from({ length: 65 }, (_, index) => `{ name: c${index}, ${ANY}, deny: false }`);
   assert.match(problemsOf(lab(many.join(', '))), /classes: /);
