@@ -29,6 +29,20 @@ const skip = missing(
 /** A kernel by its form, which boots by itself: iPXE. */
 const KERNEL = '/usr/lib/ipxe/ipxe.lkrn';
 const CHOSEN = '52:54:00:77:40:02';
+/** Broadcasts a DISCOVER of a boot client from each of 40 invented hardware addresses. */
+const FLOOD = `
+  const socket = require('node:dgram').createSocket('udp4');
+  socket.bind(68, () => {
+    socket.setBroadcast(true);
+    let left = 40;
+    for (let number = left; number > 0; number -= 1) {
+      const message = Buffer.alloc(300);
+      message.write('0101060000000001000080', 'hex');
+      message.write('0200000000' + number.toString(16).padStart(2, '0'), 28, 'hex');
+      message.write('638253633501013c09505845436c69656e74ff', 236, 'hex');
+      socket.send(message, 67, '10.77.40.255', () => (left -= 1) || socket.close());
+    }
+  });`;
 
 describe('booting by one command', { skip }, () => {
   const directory = scratchDirectory();
@@ -83,6 +97,8 @@ describe('booting by one command', { skip }, () => {
     const server = peer.start('dnsmasq', ...words, '--interface=eth0', '--dhcp-range=10.77.40.100,10.77.40.150');
     const { child, said, serves } = boot('--initrd', initrd, '--arguments', 'answer={mac}', '--once');
     await serves();
+    peer.run(process.execPath, '-e', FLOOD);
+    await eventually('all invented clients are heard', () => said().includes('02:00:00:00:00:01'));
     const card = `virtio-net-pci,netdev=net,mac=${CHOSEN}`;
     const network = 'tap,id=net,ifname=tap0,script=no,downscript=no';
     const machine = spawn(
@@ -98,39 +114,34 @@ describe('booting by one command', { skip }, () => {
       /dhcp\.elsewhere .* 10\.77\.40\.1\d\d /,
       /http\.file-sent .*ipxe\.lkrn/,
       /http\.file-sent .*initrd/,
+      new RegExp(`^${CHOSEN}$`, 'm'),
     ])
       assert.match(said(), step);
     assert.doesNotMatch(said(), /dhcp\.ack/);
     assert.deepEqual(readdirSync(temporary), []);
   });
 
-  test('as the server of the network it gives the chosen machine an address, and no other', async () => {
-    const { child, said, serves } = boot('--mac', CHOSEN, '--range', '10.77.40.100-10.77.40.110');
+  test('as the server of the network it gives the chosen machine an address, and no other, whose downloads do not end it', async () => {
+    const { child, said, serves } = boot('--mac', CHOSEN, '--range', '10.77.40.100-10.77.40.110', '--once');
     await serves();
-    const ask = (mac: string) => {
+    const load = (path: string) => peer.run('busybox', 'wget', '-q', '-O', '-', `http://10.77.40.1:5248/${path}`);
+    assert.notEqual(load('boot/0-ipxe.lkrn'), '');
+    assert.throws(() => load('MAAS/'), /503/);
+    const ask = (mac: string, ...words: readonly string[]) => {
       peer.run('ip', 'link', 'set', 'eth0', 'address', mac);
-      return ended(
-        peer.start(
-          'busybox',
-          'udhcpc',
-          '-f',
-          '-n',
-          '-q',
-          '-t',
-          '3',
-          '-T',
-          '1',
-          '-i',
-          'eth0',
-          '-V',
-          'PXEClient',
-          '-s',
-          '/bin/true',
-        ),
-      );
+      const tries = ['-f', '-n', '-q', '-t', '3', '-T', '1', '-s', '/bin/true'];
+      return ended(peer.start('busybox', 'udhcpc', '-i', 'eth0', ...tries, ...words));
     };
-    assert.equal(await ask('52:54:00:77:40:03'), 1);
-    assert.equal(await ask(CHOSEN), 0);
+    for (const words of [
+      ['-V', 'PXEClient'],
+      ['-V', ''],
+      ['-V', '', '-x', '0x5d:0000'],
+    ])
+      assert.equal(await ask('52:54:00:77:40:03', ...words), 1, words.join(' '));
+    assert.equal(await ask(CHOSEN, '-V', 'PXEClient'), 0);
+    await eventually('it shows the chosen machine', () => said().includes('dhcp.ack'));
+    assert.doesNotMatch(said(), /http\.file-sent/);
+    assert.match(said(), /^52:54:00:77:40:03 is not the machine of --mac/m);
     child.kill('SIGINT');
     assert.equal(await ended(child), 0, said());
     assert.deepEqual(readdirSync(temporary), []);
@@ -140,6 +151,11 @@ describe('booting by one command', { skip }, () => {
     [['--iso', KERNEL], /one of --kernel, --iso/],
     [['--initrd', '/nowhere'], /--initrd \/nowhere: there is no such file/],
     [['--mac', 'blue'], /--mac blue/],
+    [['--serve', '/nowhere'], /--serve \/nowhere: there is no such directory/],
+    [['--serve', '/etc/passwd'], /--serve \/etc\/passwd: there is no such directory/],
+    [['--serve', '/'], /--serve \/: everyone could read/],
+    [['--range', '10.9.9.1-10.9.9.2'], /^rackboot: --range: 10\.9\.9\.1 /m],
+    [['--arguments', 'a={hostname}'], /^rackboot: --arguments: /m],
     [['--range', '10.77.40.100'], /--range 10\.77\.40\.100: expected two addresses/],
   ] as const) {
     test(`${words.join(' ')} is refused`, async () => {

@@ -9,18 +9,25 @@
 import { existsSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { basename, join, resolve } from 'node:path';
-import { systemClock } from '../../clock.ts';
-import { askDaemon, followDaemon } from '../../control/ask-daemon.ts';
+import { basename, join } from 'node:path';
+import { bootsFromHttp, FIRMWARE_ARCHITECTURES, formatEfiSuffix } from '../../boot/architectures.ts';
+import { IPXE_UEFI } from '../../boot/loader-limits.ts';
+import { BoundedMap } from '../../bounded-map.ts';
+import { type Clock, systemClock, type Timer } from '../../clock.ts';
+import { parseConfig } from '../../config/load.ts';
+import { findOldGrub } from '../../config/old-grub.ts';
+import { followDaemon } from '../../control/ask-daemon.ts';
 import { startDaemon } from '../../daemon/daemon.ts';
 import { RackError } from '../../errors.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import { findHostLoaders } from '../../images/loaders.ts';
 import { formatMac, parseMac } from '../../net/address.ts';
-import { pause, SIGNALS } from '../images/stop-signals.ts';
-import { print } from '../terminal/output.ts';
-import { feedShape, StepPrinter, seenShape } from './trace.ts';
+import { MACHINES_MAX, QUIET_MS } from '../../observe/timeline.ts';
+import { SIGNALS } from '../images/stop-signals.ts';
+import { print, printError } from '../terminal/output.ts';
+import type { Step } from './logged-steps.ts';
+import { StepPrinter, stepFeedShape } from './trace.ts';
 
 interface BootRequest {
   readonly interface: string;
@@ -43,24 +50,40 @@ interface Booted {
 }
 
 const HTTP_PORT = 5248;
-/** How often the daemon is asked which machines it has heard, in milliseconds. */
-const LOOK_MS = 300;
+/** Nothing answers at this port (discard), so no machine is shown a region's pages. */
+const NO_REGION = 'http://127.0.0.1:9/MAAS';
 const ARCHITECTURES = ['amd64', 'arm64'] as const;
+
+/** Parts of keys, with the options that fill them. */
+const OPTION_OF_KEY = [
+  ['ip_range', '--range'],
+  ['arguments', '--arguments'],
+  ['cluster_interfaces', '--interface'],
+] as const;
 
 const wrong = (text: string) => new RackError('bad-argument', text);
 
 /** @throws RackError `bad-argument` */
-function givenFile(option: string, path: string): string {
-  const whole = resolve(path);
-  if (!existsSync(whole) || !statSync(whole).isFile()) throw wrong(`--${option} ${path}: there is no such file`);
-  return realpathSync(whole);
+function givenPath(option: string, path: string, kind: 'file' | 'directory' = 'file'): string {
+  const found = existsSync(path) ? statSync(path) : undefined;
+  const isThere = kind === 'file' ? found?.isFile() : found?.isDirectory();
+  if (isThere !== true) throw wrong(`--${option} ${path}: there is no such ${kind}`);
+  return realpathSync(path);
+}
+
+/** The directory of `--serve`. @throws RackError `bad-argument` also if it would show what this command keeps in `directory` */
+function servedDirectory(path: string, directory: string): string {
+  const served = givenPath('serve', path, 'directory');
+  if (realpathSync(directory).startsWith(join(served, '/')))
+    throw wrong(`--serve ${path}: everyone could read ${directory} in it, which holds keys: name a directory of files`);
+  return served;
 }
 
 function bootedBy({ kernel, initrd = [], arguments: words, ...request }: BootRequest): Booted {
   const files = new Map<string, string>();
   const add = (option: string, path: string): string => {
     const name = `boot/${files.size}-${basename(path).replaceAll(/[^A-Za-z0-9._-]/g, '_')}`;
-    files.set(name, givenFile(option, path));
+    files.set(name, givenPath(option, path));
     return name;
   };
   const others = (['iso', 'efi', 'disk'] as const).flatMap((kind) => {
@@ -92,34 +115,41 @@ function placeOf(name: string): { readonly ip: string; readonly netmask: string 
   );
 }
 
-/** A TCP port that is free; 0 chooses one. `undefined`: another program has it, or this user may not. */
-function freePort(host: string, port: number): Promise<number | undefined> {
+/** As the daemon writes it. @throws RackError `bad-argument` */
+function chosenMac(text: string): string {
+  const mac = parseMac(text);
+  if (mac === undefined) throw wrong(`--mac ${text}: expected a hardware address`);
+  return formatMac(mac);
+}
+
+/** False: another program has this TCP port, or this user may not. */
+function isFree(host: string, port: number): Promise<boolean> {
   return new Promise((done) => {
     const server = createServer();
-    server.once('error', () => done(undefined));
-    server.listen({ host, port, exclusive: true }, () => {
-      const bound = server.address();
-      server.close(() => done(typeof bound === 'object' ? bound?.port : undefined));
-    });
+    server.once('error', () => done(false));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => done(true)));
   });
 }
 
-async function configurationOf(request: BootRequest, directory: string, profile: Booted['profile']) {
+async function configurationOf(
+  request: BootRequest,
+  directory: string,
+  profile: Booted['profile'],
+  hostLoaders: ReadonlyMap<string, string>,
+) {
   const { ip, netmask } = placeOf(request.interface);
   const [, low, high] = /^([\d.]+)-([\d.]+)$/.exec(request.range ?? '') ?? [];
   if (request.range !== undefined && high === undefined)
     throw wrong(`--range ${request.range}: expected two addresses, such as 10.20.0.100-10.20.0.199`);
-  const mac = request.mac === undefined ? undefined : parseMac(request.mac);
-  if (request.mac !== undefined && mac === undefined) throw wrong(`--mac ${request.mac}: expected a hardware address`);
-  const only = mac === undefined ? [] : [formatMac(mac)];
+  const { mac } = request;
+  const only = mac === undefined ? [] : [mac];
   const others = [
     { name: 'chosen', when: { mac: only }, deny: false },
-    { name: 'others-that-boot', when: { vendor_class: '*' }, deny: true },
-    { name: 'others', when: { hostname: '*' }, deny: true },
+    { name: 'all', when: { mac: '*' }, deny: true },
   ];
   const isServer = request.range !== undefined;
-  const page = await freePort('127.0.0.1', 0);
-  const port80 = await freePort(ip, 80);
+  const otherLoaders = replaceOldGrubs(hostLoaders, isServer, (note) => printError(`rackboot: ${note}`));
+  const has80 = await isFree(ip, 80);
   return {
     name: 'boot',
     state_dir: directory,
@@ -137,13 +167,52 @@ async function configurationOf(request: BootRequest, directory: string, profile:
     dhcp: { classes: mac === undefined ? [] : others },
     dns: { listen: [] },
     metrics: { listen: [] },
-    region: { listen: [`127.0.0.1:${page}`] },
+    region: { mode: 'remote', url: NO_REGION },
     boot: {
-      tree: request.serve === undefined ? join(directory, 'tree') : resolve(request.serve),
-      http: { listen: [`${ip}:${HTTP_PORT}`, ...(port80 === undefined ? [] : [`${ip}:80`])] },
+      loaders: otherLoaders,
+      tree: request.serve === undefined ? join(directory, 'tree') : servedDirectory(request.serve, directory),
+      http: { listen: [`${ip}:${HTTP_PORT}`, ...(has80 ? [`${ip}:80`] : [])] },
       profiles: [{ name: 'boot', title: 'boot', ...profile, machines: only, unknown: mac === undefined }],
     },
   };
+}
+
+/**
+ * `boot.loaders` where the host's GRUB is too old: iPXE for each UEFI that this GRUB fails. It is kept where it works, since it starts under
+ * Secure Boot, which iPXE does not.
+ *
+ * @param files the host's loaders @param tell called for each such GRUB
+ */
+export function replaceOldGrubs(
+  files: ReadonlyMap<string, string>,
+  isServer: boolean,
+  tell: (note: string) => void,
+): Readonly<Record<string, string>> {
+  const replaced = ARCHITECTURES.flatMap((cpu) => {
+    const old = findOldGrub('/', files.get(`grub${formatEfiSuffix(cpu)}.efi`) ?? '');
+    if (old === undefined) return [];
+    const ipxe = IPXE_UEFI[cpu];
+    const remedy = files.has(ipxe)
+      ? `${cpu} machines get iPXE there, which does not start under Secure Boot`
+      : 'sudo apt-get install ipxe, which they then get there';
+    tell(`${old}, which stops at its prompt after HTTP boot and beside another DHCP server: ${remedy}`);
+    const failed = FIRMWARE_ARCHITECTURES.filter(
+      (one) => one.firmware === 'uefi' && one.cpu === cpu && (!isServer || bootsFromHttp(one.code)),
+    );
+    return files.has(ipxe) ? failed.map(({ code }) => [code, ipxe]) : [];
+  });
+  return Object.fromEntries(replaced);
+}
+
+/** Names the option, not the key that it is written to. @throws RackError `bad-argument` */
+function checkConfiguration(text: string): void {
+  const parsed = parseConfig(text);
+  if (parsed.ok) return;
+  const problems = parsed.problems.map(({ path, message }) => {
+    const option = OPTION_OF_KEY.find(([key]) => path.includes(key))?.[1] ?? path;
+    return `${option}: ${message}`;
+  });
+  throw wrong(problems.join('\n'));
 }
 
 /** The host's loaders. @throws RackError `tool-missing` if there are none */
@@ -155,48 +224,81 @@ function loaders(): ReadonlyMap<string, string> {
   throw new RackError('tool-missing', `this host has no boot loaders: sudo apt-get install ${packages}`);
 }
 
-/** Shows the boots of all machines that the daemon hears, until `signal`. @param onSent called with each file that a machine has whole */
-async function showBoots(stateDir: string, signal: AbortSignal, onSent: (file: string) => void): Promise<void> {
-  const followed = new Set<string>();
-  const follow = (mac: string): Promise<void> => {
-    const printer = new StepPrinter(false);
-    return followDaemon(
-      stateDir,
-      `/trace/follow?machine=${encodeURIComponent(mac)}&follow=yes`,
-      (value) => {
-        const part = feedShape.parse(value);
-        for (const step of 'trace' in part ? part.trace.steps : [part.step]) {
-          printer.print(step);
-          const { file } = step.fields;
-          if (/^(?:tftp\.sent|http\.file-sent)$/.test(step.kind) && typeof file === 'string') onSent(file);
-        }
-      },
-      signal,
-    );
-  };
-  while (!signal.aborted) {
-    for (const { mac, step } of seenShape.parse(await askDaemon(stateDir, '/seen'))) {
-      if (followed.has(mac) || !/^(?:dhcp|tftp|http)\./.test(step.kind)) continue;
-      followed.add(mac);
-      void follow(mac).catch(() => undefined);
+/** Shows what the machine of `only` does, or else every machine, until `signal`. @param onStep called with each step shown */
+async function showBoots(
+  stateDir: string,
+  only: string | undefined,
+  signal: AbortSignal,
+  onStep: (mac: string, step: Step) => void,
+): Promise<void> {
+  const printers = new BoundedMap<string, StepPrinter>(MACHINES_MAX, 'used longest ago');
+  let shown: string | undefined;
+  const onLine = (value: unknown): void => {
+    const { mac, step } = stepFeedShape.parse(value);
+    const isOther = only !== undefined && mac !== only;
+    if (!(isOther ? /^dhcp\.refused$/ : /^(?:boot|dhcp|tftp|http)\./).test(step.kind)) return;
+    const isNew = !printers.has(mac);
+    const printer = printers.getOrMake(mac, () => new StepPrinter(false));
+    if (isOther) {
+      if (isNew) print(`${mac} is not the machine of --mac.`);
+      return;
     }
-    await pause(LOOK_MS, signal);
-  }
+    if (mac !== shown) print(mac);
+    shown = mac;
+    printer.print(step);
+    onStep(mac, step);
+  };
+  await followDaemon(stateDir, '/trace/follow?follow=yes', onLine, signal);
+}
+
+/**
+ * Aborts `end` when a machine has these files, for `--once`: every byte of each, however a loader divides it. Of a disc a machine reads what it
+ * needs, as often as it likes, so that is over when nothing of it was read for QUIET_MS.
+ *
+ * @param sizes bytes of each file, by its path in the tree
+ * @returns to be called with each step of each machine
+ */
+export function awaitFiles(
+  sizes: ReadonlyMap<string, number>,
+  isDisc: boolean,
+  clock: Pick<Clock, 'schedule'>,
+  end: AbortController,
+): (mac: string, step: Pick<Step, 'kind' | 'fields'>) => void {
+  const machines = new BoundedMap<string, Map<string, number>>(MACHINES_MAX, 'used longest ago');
+  let silence: Timer | undefined;
+  return (mac, { kind, fields: { file, bytes } }) => {
+    if (!/^(?:tftp\.sent|http\.file-sent)$/.test(kind) || typeof file !== 'string' || typeof bytes !== 'number') return;
+    const name = file.replace(/^\//, '');
+    if (!sizes.has(name)) return;
+    if (isDisc) {
+      silence?.cancel();
+      silence = clock.schedule(QUIET_MS, () => end.abort());
+      return;
+    }
+    const loaded = machines.getOrMake(mac, () => new Map());
+    loaded.set(name, (loaded.get(name) ?? 0) + bytes);
+    if ([...sizes].every(([one, size]) => (loaded.get(one) ?? -1) >= size)) end.abort();
+  };
 }
 
 /** @throws RackError `bad-argument`, `tool-missing`, and those of the daemon's start */
-export async function bootMachines(request: BootRequest): Promise<number> {
+export async function bootMachines(written: BootRequest): Promise<number> {
+  const request = { ...written, mac: written.mac === undefined ? undefined : chosenMac(written.mac) };
   const { profile, files } = bootedBy(request);
-  const given = new Map([...loaders(), ...files]);
+  const hostLoaders = loaders();
+  const given = new Map([...hostLoaders, ...files]);
   const directory = makeTemporaryDirectory('rackboot-boot-');
   const end = new AbortController();
   const stop = (): void => end.abort();
   for (const signal of SIGNALS) process.on(signal, stop);
-  const wanted = new Set(files.keys());
+  const sizes = new Map([...files].map(([name, path]) => [name, statSync(path).size]));
+  const onStep = awaitFiles(sizes, profile.kind === 'iso' || profile.kind === 'disk', systemClock, end);
   try {
-    const configuration = await configurationOf(request, directory, profile);
+    const configuration = await configurationOf(request, directory, profile, hostLoaders);
     const configFile = join(directory, 'rackboot.yaml');
-    writeFileSync(configFile, JSON.stringify(configuration), { mode: 0o600 });
+    const text = JSON.stringify(configuration);
+    checkConfiguration(text);
+    writeFileSync(configFile, text, { mode: 0o600 });
     let failure: RackError | undefined;
     const onFatal = (error: RackError): void => {
       failure = error;
@@ -206,10 +308,7 @@ export async function bootMachines(request: BootRequest): Promise<number> {
     const who = request.mac ?? 'every machine that boots from the network';
     const how = request.range === undefined ? 'beside its DHCP server' : 'as its DHCP server';
     print(`On ${request.interface}, ${how}: ${who} boots ${[...files.values()].join(', ')}. Ctrl-C ends.`);
-    await showBoots(directory, end.signal, (file) => {
-      wanted.delete(file.replace(/^\//, ''));
-      if (request.once && wanted.size === 0) stop();
-    });
+    await showBoots(directory, request.mac, end.signal, request.once ? onStep : () => undefined);
     await daemon.stop('SIGTERM');
     if (failure !== undefined) throw failure;
     return 0;

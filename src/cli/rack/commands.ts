@@ -50,7 +50,7 @@ export const RACK_COMMANDS: readonly Row[] = [
       mac: option('The only machine to boot, by its hardware address'),
       serve: option('A directory whose files are served, too'),
       range: option('Be the DHCP server, with these addresses: 10.20.0.100-10.20.0.199'),
-      once: flag('End when a machine has all of these files'),
+      once: flag('End when a machine has all of these files; with --range, the DHCP server ends, too'),
     },
     () => import('./boot.ts'),
     'bootMachines',

@@ -42,7 +42,10 @@ interface Trace extends z.infer<typeof traceShape> {
 const messageShape = z.looseObject({ status_message_code: z.string().optional() });
 const HAND_WAIT = 'a person to switch it on';
 
-export const feedShape = z.union([z.object({ trace: traceShape }), z.object({ step: stepShape, missed: z.number() })]);
+/** One further step of a machine. */
+export const stepFeedShape = z.object({ mac: z.string(), step: stepShape, missed: z.number() });
+
+const feedShape = z.union([z.object({ trace: traceShape }), stepFeedShape]);
 
 const eventsShape = z.object({ events: z.array(loggedEventShape) });
 
@@ -140,7 +143,7 @@ async function follow(stateDir: string, query: string, json: boolean, oldestMs: 
   return 1;
 }
 
-export const seenShape = z.array(z.object({ mac: z.string(), machine: z.string().optional(), step: stepShape }));
+const seenShape = z.array(z.object({ mac: z.string(), machine: z.string().optional(), step: stepShape }));
 
 /** Prints the machines heard since the daemon started, latest first. */
 export async function listSeen(where: Where): Promise<number> {

@@ -33,7 +33,8 @@ export function traceAnswers(sources: TraceSources): ControlAnswers {
   const startedMs = sources.clock.wallTimeMs();
   return {
     '/trace': ({ query }) => ({ ...trace(sources, findNamed(sources, query)), startedMs }),
-    '/trace/follow': ({ query }) => follow(sources, findNamed(sources, query, { allowUnseen: true })),
+    '/trace/follow': ({ query }) =>
+      follow(sources, query.has('machine') ? findNamed(sources, query, { allowUnseen: true }) : undefined),
     '/seen': () => seen(sources),
   };
 }
@@ -106,15 +107,15 @@ export function heardCardOf(timeline: Timeline, { mac, machine }: NamedMachine):
   return latest?.mac ?? mac;
 }
 
-/** Streams the trace so far, then each further step. */
-function follow(sources: TraceSources, who: NamedMachine): Feed<unknown> {
+/** Streams the trace so far, then each further step. @param who undefined: the further steps of all machines */
+function follow(sources: TraceSources, who: NamedMachine | undefined): Feed<unknown> {
   const feed = new Feed<unknown>(() => end?.());
   const end = sources.timeline.follow((mac, step) => {
-    if (mac === heardCardOf(sources.timeline, who))
-      feed.push({ step: stepJson(step, sources), missed: feed.takeDropped() });
+    if (who === undefined || mac === heardCardOf(sources.timeline, who))
+      feed.push({ mac: formatMac(mac), step: stepJson(step, sources), missed: feed.takeDropped() });
   });
   if (end === undefined) throw new RackError('bad-argument', 'too many traces are being followed: end one of them');
-  feed.push({ trace: trace(sources, who) });
+  if (who !== undefined) feed.push({ trace: trace(sources, who) });
   return feed;
 }
 
