@@ -57,6 +57,8 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
         `TOTALTIMEOUT ${EXPLAIN_SECONDS * TENTHS}`,
         ...step.lines.map((line) => `SAY Rackboot: ${asScreenText(line)}`),
         'LABEL again',
+        // Quirk: U-Boot shows the labels, and passes over SAY.
+        `  MENU LABEL Rackboot: ${asScreenText(step.lines.join(' '))}`,
         '  KERNEL reboot.c32',
       ];
     case 'chain':

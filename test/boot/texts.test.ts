@@ -154,6 +154,7 @@ const CASES: readonly [string, () => string, readonly string[]][] = [
       'SAY Rackboot: no kernel and initrd for amd64/generic/bookworm/commissioning.',
       'SAY Rackboot: Run on the rack: rackboot images build',
       'LABEL again',
+      '  MENU LABEL Rackboot: no kernel and initrd for amd64/generic/bookworm/commissioning. Run on the rack: rackboot images build',
       '  KERNEL reboot.c32',
     ],
   ],
