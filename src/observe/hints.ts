@@ -50,6 +50,8 @@ export class BootWatch {
   #offered: string | undefined;
   #loads = 0;
   #firstLoadAt = 0;
+  /** The last file that was loaded, if that was by HTTP. */
+  #byHttp: string | undefined;
 
   /** Starts a new boot. The count of loader loads continues, because a loop spans several boots. */
   begin(): void {
@@ -57,6 +59,7 @@ export class BootWatch {
     this.#steps = 0;
     this.#offers = 0;
     this.#unacknowledged = 0;
+    this.#byHttp = undefined;
   }
 
   /** Takes an event. @returns hints that were not yet given in this boot */
@@ -108,7 +111,7 @@ export class BootWatch {
     if (isTftpEvent(event)) {
       switch (event.kind) {
         case 'tftp.sent':
-          return [...this.#loaded(event.file, event.purpose, event.at), ...this.#lossOf(event)];
+          return [...this.#loadedByTftp(event), ...this.#lossOf(event)];
         case 'tftp.missing':
           return this.#missing(event.file);
         case 'tftp.timed-out':
@@ -121,6 +124,7 @@ export class BootWatch {
     switch (event.kind) {
       case 'http.file-sent':
       case 'http.rendered':
+        this.#byHttp = event.file?.replace(/^\/+/, '');
         return this.#loaded(event.file, event.purpose, event.at);
       case 'http.missing':
         return this.#missing(event.file);
@@ -151,6 +155,14 @@ export class BootWatch {
     this.#loads += 1;
     if (this.#loads < LOADS_MAX) return [];
     return [{ hint: 'loader-loop', file: baseName(file), times: this.#loads }];
+  }
+
+  /** GRUB loads a kernel by TFTP, too, if it could not start what it has loaded by HTTP (boot/grub.ts). */
+  #loadedByTftp({ file, purpose, at }: TftpEvent): readonly Hint[] {
+    const isAgain = file !== undefined && file.replace(/^\/+/, '') === this.#byHttp;
+    this.#byHttp = undefined;
+    const hints = this.#loaded(file, purpose, at);
+    return isAgain && purpose === undefined ? [...hints, { hint: 'kernel-refused', file }] : hints;
   }
 
   #missing(file: string | undefined): readonly Hint[] {

@@ -130,9 +130,13 @@ function expectedAfter(step: TimelineStep, steps: readonly TimelineStep[]): Expe
     if (event.kind === 'http.posted') return { code: 'reported' };
     if (event.kind === 'http.stalled') return { code: 'stalled-file', file: event.file };
     if (endedEarly(event)) return { code: 'file-again', file: event.file };
-    if (isOfProfile(step, steps)) return { code: 'own-system' };
+    const told = lastPurpose(step, steps);
+    // Nobody knows what the system of a profile does.
+    if (told?.startsWith('profile:') === true) return { code: 'own-system' };
     if (event.purpose !== undefined) return expectedAfterPurpose(event.purpose);
-    if (event.file !== undefined) return expectedAfterFile(event.file);
+    // In a menu, a person may have chosen a profile.
+    const isLoader = told === undefined || told === 'chain';
+    if (event.file !== undefined && (isLoader || isKernelFile(event.file))) return expectedAfterFile(event.file);
   }
   return { code: 'next-step' };
 }
@@ -183,12 +187,12 @@ function expectedAfterPurpose(purpose: string): ExpectedStep {
   }
 }
 
-/** True after a configuration that boots a profile: nobody knows what its system does. */
-function isOfProfile({ boot }: TimelineStep, steps: readonly TimelineStep[]): boolean {
+/** The purpose of the last configuration of a step's boot; undefined: it got none. */
+function lastPurpose({ boot }: TimelineStep, steps: readonly TimelineStep[]): string | undefined {
   const told = steps.flatMap(({ boot: of, event }) =>
     of === boot && (isTftpEvent(event) || isHttpEvent(event)) && event.purpose !== undefined ? [event.purpose] : [],
   );
-  return told.at(-1)?.startsWith('profile:') === true;
+  return told.at(-1);
 }
 
 function expectedAfterFile(file: string): ExpectedStep {

@@ -29,6 +29,7 @@ const HINT_PATTERNS = {
   'transfer-stalled': 'The machine falls silent in the middle of a TFTP transfer.',
   'transfer-unheard': 'TFTP transfers start, but no block is ever acknowledged.',
   'packets-lost': 'A tenth or more of the blocks of a file had to be sent again.',
+  'kernel-refused': 'GRUB loads the same file by HTTP and then by TFTP, because it could not start it.',
   'tls-failed': 'The machine is offered a loader by https, and ends the TLS handshake.',
   'report-refused': "The region refuses the machine's report.",
 } as const satisfies Readonly<Record<HintName, string>>;

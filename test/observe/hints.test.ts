@@ -116,6 +116,12 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     /with 403: Too many are New\. \(new-machines-limit\)$/,
   ],
   [
+    'a file that GRUB loaded by HTTP and again by TFTP: Secure Boot refused it',
+    [offer(), event('http.file-sent', { file: '/profiles/memtest.efi' }), sent('profiles/memtest.efi')],
+    'kernel-refused',
+    /memtest\.efi .*bad shim signature.*turn Secure Boot off/,
+  ],
+  [
     'firmware that ends the TLS handshake of the loader that it was offered',
     [
       event('dhcp.offer', { client: 'uefi-http', architecture: 16, file: 'https://10.20.0.1/bootx64.efi' }),
@@ -209,6 +215,10 @@ const HEALTHY: readonly (readonly [string, readonly RackEvent[]])[] = [
   [
     'a failed handshake of a machine that was offered no https',
     [offer(), event('http.tls-failed', { reason: 'ECONNRESET' })],
+  ],
+  [
+    'an initrd by HTTP between two loads of the kernel: the initrd did not arrive',
+    [offer(), ...['/linux', '/initrd.gz'].map((file) => event('http.file-sent', { file })), sent('linux')],
   ],
   ['a system that renews', Array.from({ length: 9 }, () => event('dhcp.ack', { renewal: true }))],
 ];

@@ -277,6 +277,12 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
   [[at(0, 'dhcp.offer', BIOS)], 1, /^it to take the offer; last seen 1 s ago$/],
   [[at(0, 'dhcp.offer', BIOS)], 90, /took that of another DHCP server$/],
   [[at(0, 'dhcp.ack', BIOS)], 1, /^it to load lpxelinux\.0; /],
+  // A menu's purpose is that of its first entry, and a person chose another.
+  [
+    [at(0, 'http.rendered', { file: 'grub/grub.cfg', purpose: 'enlist' }), at(1, 'tftp.sent', { file: 'memtest.efi' })],
+    2,
+    /^its next step; /,
+  ],
   [[at(0, 'dhcp.ack', BIOS), at(1, 'http.tls-failed', { reason: 'ECONNRESET' })], 2, /^it to load lpxelinux\.0; /],
   [[at(0, 'dhcp.ack'), at(1, 'dhcp.decline')], 2, /^it to ask again; /],
   [[at(0, 'dhcp.ack')], 1, /^nothing: it is not booting from the network; /],

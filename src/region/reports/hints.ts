@@ -64,6 +64,9 @@ const HINT_SENTENCES = {
   'packets-lost': (hint) =>
     `${hint.times ?? 0} of ${counted(hint.blocks ?? 0, 'block')} of ${fileText(hint)} had to be sent again: packets are lost on the way to the machine; ` +
     'check the cable, the duplex mode and the error counters of the switch port',
+  'kernel-refused': (hint) =>
+    `it loaded ${fileText(hint)} by HTTP, and then again by TFTP: GRUB did not start it. If its screen says "bad shim signature", Secure Boot ` +
+    'refuses this file, which nobody it trusts has signed: turn Secure Boot off to start it',
   'tls-failed': ({ reason = '' }) =>
     `it ended the TLS handshake (${reason}): it does not trust the certificate of boot.http.tls; enrol the authority in its setup menu, and ` +
     "see that the certificate names the rack's address and has an RSA key",
