@@ -17,7 +17,7 @@ import { type Finding, type Tell, within } from './finding.ts';
 import { examineGrub } from './grub-check.ts';
 import { judgeHost, judgeListeners } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
-import { buildCommand, examineLoader } from './loader-check.ts';
+import { buildCommand, examineInstalled, examineLoader } from './loader-check.ts';
 import { judgeNotes } from './note-judgement.ts';
 import { examineOffers, type OfferedFile } from './offers-check.ts';
 import { examineImages, examineProfiles, examineStore, examineTree } from './tree-check.ts';
@@ -143,6 +143,7 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
     examineProfiles(config.boot, tell);
     examineGrub(config, options.commands.config, tell);
     examineStore(config.boot.tree, options.commands.config, tell);
+    await examineInstalled(config.boot.tree, options.commands.config, tell);
     return false;
   }
   for (const { check, ok, text, fix } of judgeNotes(options.notes ?? [])) tell(check, ok, text, fix);
@@ -169,6 +170,7 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
   examineImages(options, tell);
   examineProfiles(config.boot, tell);
   examineStore(config.boot.tree, options.commands.config, tell);
+  await examineInstalled(config.boot.tree, options.commands.config, tell);
   for (const { file, server, cpu } of files.values()) {
     const build = isBuiltInLoader(file) ? buildCommand(cpu, options.commands.config) : undefined;
     await examineLoader({ config, file, server, build, tell });

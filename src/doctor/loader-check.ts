@@ -5,10 +5,11 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cpu, loadersCommand } from '../boot/architectures.ts';
 import type { RackConfig } from '../config/rack-config.ts';
-import { counted } from '../counted.ts';
-import { errorText } from '../errors.ts';
+import { counted, listed } from '../counted.ts';
+import { errorText, isTlsError } from '../errors.ts';
 import { isOwnershipError } from '../files/ownership.ts';
 import { seenStats } from '../files/seen-stats.ts';
+import { listLoaders } from '../images/loaders.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import type { Tell } from './finding.ts';
 import { probeHttp } from './http-probe.ts';
@@ -35,6 +36,30 @@ export function isLoaderAbsent(file: string, server: Ipv4, config: RackConfig): 
   } catch (error) {
     // A dangling link is not a file.
     return !isOwnershipError(error);
+  }
+}
+
+/** The most loaders that a finding names. */
+const NAMED_MAX = 5;
+
+/** Notes the loaders of `loaders install` that are missing or changed since. @param configWords as in `DoctorOptions` */
+export async function examineInstalled(tree: string, configWords: string, tell: Tell): Promise<void> {
+  try {
+    const installed = (await listLoaders(tree)).filter(({ version }) => version !== undefined);
+    // Both kinds of x86 share files.
+    const lost = new Set(installed.flatMap(({ name, state }) => (state === 'installed' ? [] : [name])));
+    if (lost.size === 0) return;
+    const command = `sudo rackboot loaders list${configWords}`;
+    const remedy = '`loaders install` brings missing ones, and a changed one once it is removed';
+    tell(
+      'loaders',
+      'note',
+      `missing or changed since the installation: ${listed([...lost], NAMED_MAX)}; ${remedy}`,
+      command,
+    );
+  } catch (error) {
+    // The check of the tree says what this user may not read.
+    if (!isOwnershipError(error)) throw error;
   }
 }
 
@@ -78,11 +103,12 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
     tell(check, same, same ? `${counted(loaded.length, 'byte')}, as in the tree (sha256 ${sum}…)` : differs);
   } catch (error) {
     const isMissing = sizeBytes === undefined;
+    const names = `issue a certificate that names IP:${formatIpv4(server)} for boot.http.tls, then: sudo systemctl reload rackboot`;
     tell(
       check,
       false,
       `${errorText(error)}${isMissing ? `; ${build}` : ''}`,
-      isMissing && command !== undefined ? `sudo ${command}` : undefined,
+      isTlsError(error) ? names : isMissing && command !== undefined ? `sudo ${command}` : undefined,
     );
   }
 }

@@ -127,10 +127,10 @@ export function findHostLoaders(arch: string): {
 interface ListedLoader {
   readonly architecture: string;
   readonly name: string;
-  /** `own`: a person's, or damaged: not the file that was installed. */
-  readonly state: 'installed' | 'own' | 'missing';
+  /** `changed`: not the file that was installed under this name. `own`: none was, so it is a person's. */
+  readonly state: 'installed' | 'changed' | 'own' | 'missing';
   readonly package: string;
-  /** Of the package that was installed; undefined: none was. */
+  /** Of the package that was installed, even if the file is missing now; undefined: none was. */
   readonly version: string | undefined;
 }
 
@@ -148,9 +148,11 @@ export async function listLoaders(tree: string): Promise<readonly ListedLoader[]
       for (const name of Object.keys(source.files)) {
         const data = await readIfThere(join(tree, name));
         const sha256 = data === undefined ? undefined : describeFile({ name, data }).sha256;
-        const installed = manifests.find(({ files }) => files.some((file) => file.sha256 === sha256));
+        const same = manifests.find(({ files }) => files.some((file) => file.sha256 === sha256));
+        const installed = same ?? manifests.find(({ files }) => files.some((file) => file.name === name));
         const version = installed?.packages.find((one) => one.name === source.package)?.version;
-        const state = data === undefined ? 'missing' : installed === undefined ? 'own' : 'installed';
+        const other = installed === undefined ? 'own' : 'changed';
+        const state = data === undefined ? 'missing' : same === undefined ? other : 'installed';
         listed.push({ architecture, name, state, package: source.package, version });
       }
     }
@@ -225,7 +227,8 @@ async function publishLoaders(
   packages: readonly DebianPackage[],
   unpacked: string,
 ): Promise<Publication> {
-  const ours = new Set((await readInstalled(request.tree)).flatMap(({ files }) => files.map(({ sha256 }) => sha256)));
+  const installed = (await readInstalled(request.tree)).flatMap(({ files }) => files);
+  const ours = new Set(installed.map(({ sha256 }) => sha256));
   const files: PublishedFile[] = [];
   const changed: FileContent[] = [];
   for (const [name, path] of sources.flatMap((source) => Object.entries(source.files))) {
@@ -239,7 +242,9 @@ async function publishLoaders(
     const present = await readIfThere(target);
     const presentHash = present && describeFile({ name, data: present }).sha256;
     if (presentHash !== undefined && presentHash !== described.sha256 && !ours.has(presentHash)) {
-      request.onProgress(`Keeping ${name}: Rackboot did not install it. Remove it to get Debian's.`);
+      const isChanged = installed.some((file) => file.name === name);
+      const why = isChanged ? 'it was changed since Rackboot installed it' : 'Rackboot did not install it';
+      request.onProgress(`Keeping ${name}: ${why}. Remove it to get Debian's.`);
       continue;
     }
     if (presentHash !== described.sha256) changed.push({ name, data });

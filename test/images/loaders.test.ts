@@ -80,11 +80,21 @@ describe('boot loaders', { skip: missing('dpkg-deb') }, () => {
     assert.ok(said.some((text) => text.startsWith('Omitting ipxe-arm64.efi')));
   });
 
-  test("are listed as installed, as a person's, or as missing", async () => {
+  test('are kept when they were changed since, and the reason is said', async () => {
+    const tree = join(scratch, 'changed');
+    await install(tree, older);
+    writeFileSync(join(tree, 'grubaa64.efi'), 'damaged');
+    const { said } = await install(tree, newer);
+    assert.ok(said.some((text) => /^Keeping grubaa64\.efi: it was changed since/.test(text)));
+    assert.equal(readFileSync(join(tree, 'grubaa64.efi'), 'utf8'), 'damaged');
+  });
+
+  test("are listed as installed, as changed, as a person's, or as missing", async () => {
     const tree = join(scratch, 'listed');
     await install(tree, older);
     writeFileSync(join(tree, 'grubaa64.efi'), 'my own');
     rmSync(join(tree, 'mmaa64.efi'));
+    writeFileSync(join(tree, 'memdisk'), 'my own');
     const listed = await listLoaders(tree);
     assert.deepEqual(
       listed.flatMap(({ architecture, name, state, version }) =>
@@ -92,12 +102,14 @@ describe('boot loaders', { skip: missing('dpkg-deb') }, () => {
       ),
       [
         ['bootaa64.efi', 'installed', '1.0-1'],
-        ['mmaa64.efi', 'missing', undefined],
-        ['grubaa64.efi', 'own', undefined],
+        ['mmaa64.efi', 'missing', '1.0-1'],
+        ['grubaa64.efi', 'changed', '1.0-1'],
         ['ipxe-arm64.efi', 'installed', '1.0-1'],
       ],
     );
-    assert.ok(listed.filter(({ architecture }) => architecture !== 'arm64').every(({ state }) => state === 'missing'));
+    const others = listed.filter(({ architecture }) => architecture !== 'arm64');
+    for (const { name, state, version } of others)
+      assert.deepEqual([state, version], [name === 'memdisk' ? 'own' : 'missing', undefined], name);
   });
 
   test('of another architecture count as installed: both kinds of x86 share files', async () => {

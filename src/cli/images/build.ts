@@ -74,7 +74,12 @@ export async function installLoaderFiles(flags: LoaderFlags): Promise<number> {
   return publishImages({ ...flags, release: undefined }, async (request) => [await installLoaders(request)]);
 }
 
-const STATES = { installed: 'as installed', own: 'not from here', missing: 'missing' } as const;
+const STATES = {
+  installed: 'as installed',
+  changed: 'changed since it was installed',
+  own: 'not from here',
+  missing: 'missing',
+} as const;
 
 /** Lists the loaders of each architecture. An architecture without any is one line, with the command that installs them. @returns 0 */
 export async function showLoaders(flags: StoreFlags): Promise<number> {
