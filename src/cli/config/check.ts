@@ -32,6 +32,7 @@ import { runningLeases, strandedLines } from '../leases/stranded.ts';
 import { closedLines } from '../terminal/closed-listeners.ts';
 import { askConfig, cachedSettings, hiddenStoreText } from '../terminal/config-in-force.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
+import { asOwnerOf } from '../terminal/state-owner.ts';
 import { findLocalServers, localText, SERVER_PORT } from './local-dhcp.ts';
 
 /** With the cached settings of the store. @returns 0 if this host can serve all of it, else 1 */
@@ -113,7 +114,7 @@ const problemsOf = (parsed: ParsedConfig) =>
   parsed.ok
     ? [
         ...findHostOverlaps(parsed, hostAddresses()),
-        ...findCertificateProblems(parsed.config),
+        ...asOwnerOf(parsed.config.stateDir, () => findCertificateProblems(parsed.config)),
         ...findAuthorityProblems(parsed.config),
         ...findOwnCopyProblems(parsed),
       ]

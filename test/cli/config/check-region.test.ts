@@ -9,8 +9,10 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { systemClock } from '../../../src/clock.ts';
 import { errorText } from '../../../src/errors.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
+import { makeAuthority } from '../../support/authority.ts';
 import { portOf } from '../../support/listening-port.ts';
 import { missing } from '../../support/needs.ts';
 import { RegionDatabases } from '../../support/postgres-server.ts';
@@ -192,6 +194,26 @@ test('the files are read as the user that runs the region, with its groups', { s
     /password_file: daemon may not read \S+: it belongs to root; let daemon read it: mode 644, or for a secret 640 and a group of that user/,
   );
   assert.doesNotMatch(refused.said, /sudo/);
+});
+
+test('the key of boot.http.tls is read as the user that runs the rack', { skip: missing('linux', 'root') }, () => {
+  const state = join(place, 'rack-state');
+  const file = join(place, 'rack.yaml');
+  mkdirSync(state);
+  chmodSync(place, 0o755);
+  chownSync(state, DAEMON.uid, DAEMON.gid);
+  const { cert, key } = makeAuthority(place, systemClock.wallTimeMs()).issue('rack');
+  writeFileSync(file, `state_dir: ${state}\nboot: { http: { tls: { cert: ${cert}, key: ${key} } } }\n`);
+  const check = (mode: number) => {
+    chmodSync(key, mode);
+    const run = spawnSync(process.execPath, [MAIN, 'check', '--config', file], { encoding: 'utf8' });
+    return { status: run.status, said: run.stdout + run.stderr };
+  };
+  chmodSync(cert, 0o644);
+  const refused = check(0o600);
+  assert.equal(refused.status, 1);
+  assert.match(refused.said, /boot\.http\.tls: \S+ cannot be read \(EACCES\)/);
+  assert.doesNotMatch(check(0o644).said, /boot\.http\.tls:/);
 });
 
 test('a state directory that is missing and that the user of the service cannot create is a problem, with the remedy', {
