@@ -44,7 +44,9 @@ export function cleanText(text: string, charactersMax: number = SHOWN_CHARACTERS
 
 function cut(clean: string, charactersMax: number): string {
   if (clean.length <= charactersMax) return clean;
-  return `${clean.slice(0, charactersMax - 1).replace(/[\ud800-\udbff]$/, '')}…`;
+  const text = `${clean.slice(0, charactersMax - 1).replace(/[\ud800-\udbff]$/, '')}…`;
+  // A copy: a slice keeps the whole text in memory.
+  return Buffer.from(text).toString();
 }
 
 /** Like `cleanText` for text with line ends and tabs, such as a script's output. Unless a length is set, it is not cut. */

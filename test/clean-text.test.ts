@@ -4,11 +4,19 @@ import assert from 'node:assert/strict';
 import { globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { cleanJson, cleanLines, cleanText } from '../src/clean-text.ts';
 import { codePoint } from './support/any-text.ts';
 
 const UNFIT = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]/u;
+
+function heldBytes(collect: () => void): number {
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
 
 describe('text from outside', () => {
   for (const [name, text, shown] of [
@@ -44,6 +52,18 @@ describe('text from outside', () => {
     assert.equal(cleanText('abcdef', 4), 'abc…');
     assert.equal(cleanText('abcd', 4), 'abcd');
     assert.equal(cleanText('ab🙂🙂', 4), 'ab…');
+  });
+
+  test('a cut text does not hold the whole one in memory', () => {
+    const longBytes = 4 * 1024 * 1024;
+    const cut = Array.from({ length: 32 }, (_, count) =>
+      cleanText(Buffer.alloc(longBytes, 65 + count).toString(), 100),
+    );
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    const before = heldBytes(collect);
+    cut.length = 0;
+    assert.ok(before - heldBytes(collect) < longBytes);
   });
 
   test('cleanLines keeps line ends and tabs, and no other control character', () => {
