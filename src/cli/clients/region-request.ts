@@ -5,7 +5,7 @@
 // 1. Every request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer larger than
 //    ANSWER_BYTES_MAX. It has its own connection (`control/ask-daemon.ts`).
 // 2. Redirections are not followed: the key goes to the profile's address and nowhere else.
-// 3. No message names the key.
+// 3. No message names the key: an answer other than a success loses the parts of it that it repeats.
 
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { systemClock } from '../../clock.ts';
@@ -15,7 +15,7 @@ import { readVersion } from '../../files/program-version.ts';
 import { REGION_FIELD } from '../../net/region-http.ts';
 import { textOf } from '../../uplink/link-answers.ts';
 import { NOT_NOW } from '../../uplink/link-transport.ts';
-import { authorizationOf, parseRegionKey } from '../../uplink/region-key.ts';
+import { authorizationOf, parseRegionKey, type RegionKey } from '../../uplink/region-key.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import type { Profile } from './profiles.ts';
 
@@ -63,11 +63,18 @@ export function askAs(profile: Omit<Profile, 'api'>, { isInsecure = false, onAns
     );
   const trusted = profile.ca_file === undefined ? undefined : readGivenFile(profile.ca_file);
   const door = { ...doorOf(profile.url, trusted, isInsecure), onAnswer };
-  return (request) => {
+  return async (request) => {
     const nonce = Buffer.from(systemClock.randomBytes(4)).readUInt32BE();
     const header = key === undefined ? {} : { Authorization: authorizationOf(key, systemClock.wallTimeMs(), nonce) };
-    return send(door, request, header);
+    const answer = await send(door, request, header);
+    return answer.status < 300 || key === undefined ? answer : { ...answer, body: withoutKey(answer.body, key) };
   };
+}
+
+function withoutKey(body: Buffer, { consumer, token, secret }: RegionKey): Buffer {
+  let text = body.toString('latin1');
+  for (const part of [secret, token, consumer]) text = text.replaceAll(part, '***');
+  return Buffer.from(text, 'latin1');
 }
 
 /** Sends requests in the name of this host's operator. @param socketPath the control socket */

@@ -137,6 +137,25 @@ test('a wrong key, a text that is not a key, and a server that is not a region l
   assert.doesNotMatch(await said('maas', 'list'), /wrong/);
 });
 
+for (const status of [302, 401, 403, 503])
+  test(`an answer ${status} that repeats the key is shown without it`, async () => {
+    const server = createServer(({ headers }, response) =>
+      response.writeHead(status, { 'Content-Type': 'text/plain' }).end(`${headers.authorization?.slice(-200)} ${key}`),
+    );
+    await whileServing(server, async (port) => {
+      const url = `http://127.0.0.1:${port}/MAAS`;
+      writeProfile('echo', { url, api: '2.0', key });
+      for (const words of [
+        ['login', 'new', url, key],
+        ['maas', 'echo', 'machines', 'read'],
+      ]) {
+        const printed = await run(...words);
+        assert.notEqual(printed.result, 0);
+        for (const part of key.split(':')) assert.ok(!JSON.stringify(printed).includes(part), words.join(' '));
+      }
+    });
+  });
+
 for (const [title, fields, body, said] of [
   [
     'a region without its database',
