@@ -20,6 +20,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   hosts: 'add import list remove',
   images:
     'add available build check-sources export fsck import import-installer key list make-debian mirror remove selections sources upload',
+  'import-maas': '',
   init: '',
   lab: '',
   leases: 'clear end import list show',
