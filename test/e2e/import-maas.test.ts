@@ -18,6 +18,7 @@ const [SOURCE, TARGET] = [labPlace(139), labPlace(140)];
 
 const reportShape = z.object({
   whole: z.boolean(),
+  added: z.array(z.object({ kind: z.string(), name: z.string(), power: z.array(z.string()).optional() })),
   objects: z.record(z.string(), z.object({ added: z.number(), there: z.number(), refused: z.number() })),
   remarks: z.array(z.object({ kind: z.string(), name: z.string(), text: z.string() })),
 });
@@ -37,6 +38,8 @@ const machineShape = z.looseObject({
   interface_set: z.array(z.looseObject({ name: z.string(), type: z.string(), parents: z.array(z.string()) })),
 });
 type Machine = z.output<typeof machineShape>;
+
+const CAROLS_KEYS = 'account/prefs/sshkeys/?username=carol';
 
 const skip = missing('linux');
 
@@ -76,6 +79,8 @@ const reportOf = ({ out, err }: Ended) => {
 };
 const addedIn = (report: z.output<typeof reportShape>) =>
   Object.values(report.objects).reduce((sum, { added }) => sum + added, 0);
+const namesAdded = (report: z.output<typeof reportShape>, kind: string) =>
+  report.added.filter((one) => one.kind === kind).map(({ name }) => name);
 const remarksOn = (report: z.output<typeof reportShape>, name: string) =>
   report.remarks.filter((one) => one.name === name).map(({ text }) => text);
 
@@ -123,6 +128,14 @@ describe('a Rackboot plays the MAAS', { skip }, () => {
   test('a dry run says what would be added, and adds nothing', async () => {
     const report = reportOf(await to.import(url, keyFile, '--dry-run', '--json'));
     assert.equal(report.objects.machines?.added, 2);
+    assert.deepEqual(
+      [namesAdded(report, 'domains'), namesAdded(report, 'users')],
+      [['example.com'], ['carol', 'dave']],
+    );
+    assert.deepEqual(
+      report.added.filter(({ power }) => power !== undefined),
+      [{ kind: 'machines', name: 'ready1', power: ['172.31.0.9'] }],
+    );
     assert.deepEqual([...(await to.machines()).keys()], []);
     assert.deepEqual(await to.names('zones/'), ['default']);
   });
@@ -130,9 +143,10 @@ describe('a Rackboot plays the MAAS', { skip }, () => {
   test('everything is there afterwards, and a second import adds nothing', async () => {
     const first = await to.import(url, keyFile, '--json');
     const report = reportOf(first);
-    // The network of the laboratory, which is on loopback, is the only thing that is refused.
-    const own = report.remarks.filter(({ name }) => !name.includes(SOURCE.octets));
-    assert.deepEqual([first.code, report.whole, own], [1, true, []], first.out);
+    // The network of the laboratory, which is on loopback, is the only thing that is refused, and nobody becomes an administrator.
+    const own = report.remarks.filter(({ name }) => !name.includes(SOURCE.octets)).map(({ name }) => name);
+    assert.deepEqual([first.code, report.whole, own], [1, true, ['carol']], first.out);
+    assert.deepEqual(await to.names('tags/', 'kernel_opts'), ['hugepages=64'], 'there were no machines');
     const machines = await to.machines();
     const [ready, web] = [machines.get('ready1'), machines.get('web1')];
     assert.deepEqual(
@@ -225,6 +239,15 @@ describe('a MAAS', { skip }, () => {
       1,
     ],
   ];
+  const empty = { 'users/?op=whoami': { username: 'x' }, 'machines/?op=power_parameters': {} };
+  test('that is empty has nothing to import', async () => {
+    assert.equal((await importFrom(empty)).code, 0);
+  });
+  for (const list of [{ name: 'a' }, null, 'x', [[[]]]])
+    test(`that answers ${JSON.stringify(list)} instead of a list of objects is no empty one`, async () => {
+      assert.equal((await importFrom({ ...empty, 'zones/': JSON.stringify(list) })).code, 1);
+    });
+
   for (const [name, answers, code] of HOSTILE)
     test(`that ${name} changes nothing here`, async () => {
       const ended = await importFrom(answers);
@@ -270,5 +293,58 @@ describe('a MAAS', { skip }, () => {
       assert.match(remarksOn(report, 'boot-again').join(), /no counterpart/);
       assert.match(remarksOn(report, 'own-check').join(), /no counterpart/);
       assert.deepEqual(await to.names('ipaddresses/?all=true', 'ip'), ['172.30.0.60']);
+      assert.equal((await to.names(CAROLS_KEYS, 'key')).length, 1);
+      assert.match(namesAdded(report, 'SSH keys').join(), /^SHA256:[\w+/]{43} of carol \(carol@desk\)$/);
     });
+
+  test('that wants to rule over what is here does not', async () => {
+    const former = await to.machines();
+    const [first] = Array.isArray(good['machines/']) ? good['machines/'] : [];
+    const nic = { type: 'physical', name: 'eth0', mac_address: '52:54:00:99:00:01', links: [], parents: [] };
+    const uri = 'http://172.31.0.6:7099/Secret?key=Secret';
+    const [key = ''] = (await to.names(CAROLS_KEYS, 'key')).map(String);
+    const answers = {
+      ...empty,
+      'users/?op=whoami': { username: 'carol' },
+      'users/': ['carol', 'mallory'].map((username) => ({ username, email: '', is_superuser: true })),
+      'account/prefs/sshkeys/': [{ key: key.replace('BwcHBw', 'BwcHCA') }],
+      'domains/': [{ name: 'deb.example.net', authoritative: true }],
+      'tags/': [{ name: 'evil', kernel_opts: "init='/bin/sh' x", definition: '//node' }],
+      'machines/?op=power_parameters': { zyx: { power_on_uri: uri, power_off_uri: uri, power_query_uri: uri } },
+      'machines/': [
+        {
+          ...(typeof first === 'object' ? first : {}),
+          system_id: 'zyx',
+          hostname: 'hook1',
+          power_type: 'webhook',
+          hardware_uuid: '4c4c4544-0000-1000-8000-000000000099',
+          boot_interface: nic,
+          interface_set: [nic],
+          tag_names: ['evil', 'evil', 'nowhere'],
+        },
+      ],
+    };
+    for (const words of [['--dry-run'], []]) {
+      const report = reportOf(await importFrom(answers, '--json', ...words));
+      const kinds = report.remarks.map((one) => one.kind);
+      assert.deepEqual(kinds, ['users', 'SSH keys', 'tags', 'tags'], JSON.stringify(report.remarks));
+      assert.deepEqual(report.added, [
+        { kind: 'domains', name: 'deb.example.net' },
+        { kind: 'users', name: 'mallory' },
+        { kind: 'machines', name: 'hook1', power: ['172.31.0.6:7099'] },
+      ]);
+      const orders = remarksOn(report, 'evil').join();
+      assert.ok(orders.includes(`--kernel-opts='init='\\''/bin/sh'\\'' x'`), orders);
+    }
+    const users = z.array(z.object({ username: z.string(), is_superuser: z.boolean() }));
+    const admins = users.parse(await to.ask('users/')).filter((one) => one.is_superuser);
+    assert.deepEqual(admins, []);
+    assert.deepEqual(await to.names(CAROLS_KEYS, 'key'), [key]);
+    const machines = await to.machines();
+    assert.deepEqual(machines.get('hook1')?.tag_names, ['evil']);
+    for (const [name, { tag_names: tags }] of former) assert.deepEqual(machines.get(name)?.tag_names, tags);
+    const tags = z.array(z.looseObject({ name: z.string() })).parse(await to.ask('tags/'));
+    const evil = tags.find(({ name }) => name === 'evil');
+    assert.deepEqual([evil?.definition, evil?.kernel_opts], ['', '']);
+  });
 });

@@ -10,7 +10,9 @@
 // 3. A machine that may have a system on its disk is added as Deployed by one operation, so that at no moment a start from the network would
 //    touch the disk or switch the machine off. No operation here switches a machine.
 // 4. The source is a stranger's: answers, lists and the report are bounded, what it says is cleaned where it is printed, and it names no path.
-// 5. Neither the key nor a parameter of a power driver is printed.
+// 5. Neither the key nor a parameter of a power driver is printed, except the hosts that switch a machine.
+// 6. The source gives nobody rights over what was here: no administrator, no SSH key to a former account, and to former machines no tag and no
+//    kernel parameter. What it adds to those who have a say (users, keys, domains, hosts that switch) is named.
 
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -20,8 +22,9 @@ import { loadPlace } from '../../config/config-file.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
 import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
-import { isFields } from '../../fields.ts';
+import { type Fields, isFields } from '../../fields.ts';
 import { CONTROL_SOCKET } from '../../http/config.ts';
+import { fingerprintOf } from '../../region/accounts/ssh-keys.ts';
 import { ask as askHere, formOf } from '../terminal/asking.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { print, printAside, printJson, printTable } from '../terminal/output.ts';
@@ -30,6 +33,7 @@ import {
   ABSENT,
   type Absent,
   ADDRESS_KINDS,
+  commandFor,
   deviceParameters,
   foreignPowerNames,
   identityOf,
@@ -44,6 +48,7 @@ import {
   type Parameters,
   parametersFrom,
   pathFor,
+  powerHosts,
   textAt,
   titleOf,
   valueAt,
@@ -58,10 +63,10 @@ const BATCH_MACHINES = 50;
 const REMARKS_MAX = 10_000;
 const REMARK_CHARACTERS_MAX = 1000;
 const NAMES_SHOWN_MAX = 20;
+const KEY_CHARACTERS_MAX = 300;
 const PASSWORD_BYTES = 24;
 const INTERFACES_MAX = 256;
 const SSH_KEYS = 'account/prefs/sshkeys/';
-const FABRICS = 'fabrics/';
 const VLAN_KEY = ['fabric', 'vid'];
 /** The beginning of the parameters of a power driver. */
 const POWER = 'power_';
@@ -91,6 +96,14 @@ interface Remark {
   readonly kind: string;
   readonly name: string;
   readonly text: string;
+}
+
+/** Something that was added, or would be. */
+interface Named {
+  readonly kind: string;
+  readonly name: string;
+  /** Of a machine: the hosts that switch it. */
+  readonly power?: readonly string[];
 }
 
 const problemsShape = z.record(z.string(), z.array(z.string()));
@@ -146,8 +159,11 @@ class Source {
     throw unavailable(this.url, answer) ?? foreign;
   }
 
-  async list(resource: string): Promise<readonly unknown[]> {
-    return this.bounded(resource, asList(await this.read(resource)));
+  async list(resource: string, ids: readonly string[] = []): Promise<readonly Fields[]> {
+    const all = await this.read(resource, ids);
+    if (all === undefined) return [];
+    if (Array.isArray(all) && this.bounded(resource, all).every(isFields)) return all;
+    throw new RackError('source-failed', `${this.url} answers no list of objects to ${resource}`);
   }
 
   bounded<T>(resource: string, all: readonly T[]): readonly T[] {
@@ -174,9 +190,16 @@ class Import {
   #remarkCount = 0;
   /** The node that is being added; empty: none is. */
   #current = '';
-  readonly #addedFabrics = new Set<string>();
+  /** What this run added or would add, by its kind and identity. */
+  readonly #added = new Set<string>();
+  /** Those of which a person should know; as many as the lists have. */
+  readonly #named: Named[] = [];
+  /** True if no machine was here before. */
+  #isEmpty = false;
   /** The system ids of added nodes, by the tags that they have there. */
   readonly #tagged = new Map<string, string[]>();
+  /** The names of the tags here. */
+  #tags: readonly string[] = [];
   /** The ids of the VLANs here, by fabric and tag. */
   #vlans: ReadonlyMap<string, string> = new Map();
 
@@ -189,7 +212,10 @@ class Import {
   async all(): Promise<void> {
     const owner = textAt(await this.#source.read('users/?op=whoami'), 'username');
     if (owner === '') throw new RackError('source-failed', `${this.#source.url} is no MAAS with API 2.0`);
+    const former = jsonIn(await this.#own({ method: 'GET', path: `${API}machines/?op=power_parameters` }));
+    this.#isEmpty = isFields(former) && Object.keys(former).length === 0;
     for (const kind of KINDS) await this.#add(kind, owner);
+    this.#tags = (await this.#here('tags/')).map((one) => textAt(one, 'name'));
     const vlans = (await this.#here('fabrics/')).flatMap((one) => listAt(one, 'vlans'));
     this.#vlans = new Map(vlans.map((one) => [identityOf(one, VLAN_KEY), textAt(one, 'id')]));
     await this.#addMachines();
@@ -220,25 +246,40 @@ class Import {
 
   /** @param owner the user of the key: a MAAS shows the SSH keys of no other */
   async #add(kind: Kind, owner: string): Promise<void> {
-    const { plural, list, key, parameters, change } = kind;
+    const { plural, list, key, parameters, change, withheld = {}, isWholeIfEmpty } = kind;
     const isOfOwner = list === SSH_KEYS;
     const there = this.#source.bounded(list, objectsIn(await this.#source.list(list), kind));
     const ownList = isOfOwner ? `${list}?${formOf({ username: owner })}` : (kind.here ?? list);
     const here = new Set(objectsIn(await this.#here(ownList), kind).map((one) => identityOf(one, key)));
+    const left = isWholeIfEmpty === true && this.#isEmpty ? [] : Object.keys(withheld);
     const needs = Object.keys(parameters).filter((name) => key.includes(parameters[name] ?? ''));
     for (const found of there) {
       if (!isFields(found) || kind.isMeant?.(found) === false) continue;
       // Of the source, it could be used to sign in here.
       const one = { ...found, password: randomPassword(), ...(isOfOwner ? { username: owner } : {}) };
-      const [identity, title] = [identityOf(one, key), titleOf(one, key)];
-      const sent = parametersFrom(one, parameters);
+      const identity = identityOf(one, key);
+      const title = isOfOwner ? keyTitle(identity, owner) : titleOf(one, key);
+      const sent = Object.fromEntries(
+        Object.entries(parametersFrom(one, parameters)).filter(([name]) => !left.includes(name)),
+      );
       if (!here.has(identity)) {
         here.add(identity);
+        if (isOfOwner && !this.#added.has(`users ${owner}`)) {
+          const command = commandFor(one, 'rackboot sshkeys add FILE --username {username}');
+          this.#remark(plural, title, `the account was here before; to add the key: \`${command}\``);
+          this.#tally(plural).refused += 1;
+          continue;
+        }
         const path = pathFor(one, kind.add ?? list);
         const isAdded = this.#isDry || (await this.#send(plural, title, path, sent, needs)) !== undefined;
         this.#tally(plural)[isAdded ? 'added' : 'refused'] += 1;
-        if (isAdded && list === FABRICS) this.#addedFabrics.add(textAt(one, 'name'));
-      } else if (change !== undefined && !this.#isDry && this.#addedFabrics.has(textAt(one, 'fabric'))) {
+        if (!isAdded) continue;
+        this.#added.add(`${plural} ${identity}`);
+        if (kind.isNamed === true) this.#named.push({ kind: plural, name: title });
+        for (const name of left)
+          if (!['', 'false'].includes(textAt(one, name)))
+            this.#remark(plural, title, `without ${name}; to give it: \`${commandFor(one, withheld[name] ?? '')}\``);
+      } else if (change !== undefined && !this.#isDry && this.#added.has(`fabrics ${textAt(one, 'fabric')}`)) {
         await this.#send(plural, title, pathFor(one, change), sent, needs, 'PUT');
         this.#tally(plural).added += 1;
       } else this.#tally(plural).there += 1;
@@ -283,11 +324,11 @@ class Import {
     for (let at = 0; at < ids.length; at += BATCH_MACHINES) {
       if (at > 0) printAside(`${at} of ${ids.length} machines\n`);
       const batch = ids.slice(at, at + BATCH_MACHINES);
-      for (const machine of asList(await this.#source.read('machines/', batch))) {
+      for (const machine of await this.#source.list('machines/', batch)) {
         const id = textAt(machine, 'system_id');
         if (!batch.includes(id)) continue;
         const own = valueAt(power, id);
-        if (await this.#addNode('machines', machine, machineParameters(machine, own)))
+        if (await this.#addNode('machines', machine, machineParameters(machine, own), own))
           for (const name of foreignPowerNames(own).slice(0, NAMES_SHOWN_MAX))
             this.#remark('machines', titleOf(machine, ['hostname']), `without ${name}: no power driver here has it`);
       }
@@ -296,8 +337,13 @@ class Import {
     }
   }
 
-  /** @returns true if it is new here */
-  async #addNode(kind: 'machines' | 'devices', node: unknown, parameters: Parameters): Promise<boolean> {
+  /** @param power the parameters of a machine's driver @returns true if it is new here */
+  async #addNode(
+    kind: 'machines' | 'devices',
+    node: unknown,
+    parameters: Parameters,
+    power?: unknown,
+  ): Promise<boolean> {
     const title = titleOf(node, ['hostname']);
     const macs = formOf({ mac_address: macsOf(node) });
     const known = await this.#own({ method: 'GET', path: `${API}machines/?op=is_registered&${macs}` });
@@ -309,6 +355,8 @@ class Import {
     this.#current = title;
     const made = this.#isDry ? node : await this.#send(kind, title, `${kind}/`, parameters, NODE_NEEDS);
     tally[made === undefined ? 'refused' : 'added'] += 1;
+    const hosts = textAt(made, 'power_type') === '' ? [] : powerHosts(power);
+    if (hosts.length > 0) this.#named.push({ kind, name: title, power: hosts });
     if (made !== undefined && !this.#isDry) await this.#complete(kind, title, node, made);
     this.#current = '';
     return made !== undefined;
@@ -317,7 +365,8 @@ class Import {
   /** @param made the new node, as this region shows it */
   async #complete(kind: 'machines' | 'devices', title: string, node: unknown, made: unknown): Promise<void> {
     const systemId = textAt(made, 'system_id');
-    for (const tag of listAt(node, 'tag_names').map(String)) {
+    const names = new Set(listAt(node, 'tag_names'));
+    for (const tag of this.#tags.filter((name) => names.has(name))) {
       const ids = this.#tagged.get(tag) ?? [];
       ids.push(systemId);
       this.#tagged.set(tag, ids);
@@ -421,15 +470,17 @@ class Import {
   report(isJson: boolean, isWhole: boolean): number {
     const { url } = this.#source;
     const objects = Object.fromEntries(this.#tallies);
-    const remarks = this.#remarks;
-    if (isJson)
-      printJson({ source: url, dryRun: this.#isDry, whole: isWhole, objects, remarks, remarkCount: this.#remarkCount });
+    const [remarks, added, remarkCount] = [this.#remarks, this.#named, this.#remarkCount];
+    if (isJson) printJson({ source: url, dryRun: this.#isDry, whole: isWhole, objects, added, remarks, remarkCount });
     else {
+      const done = this.#isDry ? 'to add' : 'added';
+      for (const { kind, name, power } of added)
+        print(`${kind} ${name}: ${done}${power === undefined ? '' : `, switched by ${power.join(', ')}`}`);
       for (const { kind, name, text } of remarks) print(`${kind} ${name}: ${text}`);
-      if (this.#remarkCount > remarks.length) print(`and ${this.#remarkCount - remarks.length} more`);
-      const rows = [...this.#tallies].map(([kind, { added, there, refused }]) => [
+      if (remarkCount > remarks.length) print(`and ${remarkCount - remarks.length} more`);
+      const rows = [...this.#tallies].map(([kind, tally]) => [
         kind,
-        ...[added, there, refused].map(String),
+        ...[tally.added, tally.there, tally.refused].map(String),
       ]);
       printTable(
         [`OF ${url}`, this.#isDry ? 'TO ADD' : 'ADDED', 'ALREADY HERE', 'REFUSED'],
@@ -444,5 +495,9 @@ class Import {
     return this.#remarkCount === 0 ? 0 : 1;
   }
 }
+
+/** A key for people, by its fingerprint and its comment. */
+const keyTitle = (key: string, owner: string): string =>
+  cleanText(`${fingerprintOf(key)} of ${owner} (${key.split(' ').slice(2).join(' ')})`, KEY_CHARACTERS_MAX);
 
 const randomPassword = (): string => Buffer.from(systemClock.randomBytes(PASSWORD_BYTES)).toString('base64url');

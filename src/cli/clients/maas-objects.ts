@@ -6,7 +6,7 @@
 // 1. A table names a property by its path, `vlan.fabric`. What is missing or of another form is not sent.
 // 2. The region judges every value. Only what decides about the import itself is read here.
 
-import { cleanText } from '../../clean-text.ts';
+import { cleanText, shellWord, withoutUser } from '../../clean-text.ts';
 import { isFields } from '../../fields.ts';
 import { POWER_PARAMETER_NAMES } from '../../region/records/power-parameters.ts';
 
@@ -55,6 +55,10 @@ export function parametersFrom(one: unknown, from: Readonly<Record<string, strin
 export const pathFor = (one: unknown, path: string): string =>
   path.replace(/\{([\w.]+)\}/g, (_, name: string) => encodeURIComponent(textAt(one, name)));
 
+/** A command with properties of an object in it, quoted. */
+export const commandFor = (one: unknown, command: string): string =>
+  command.replace(/\{([\w.]+)\}/g, (_, name: string) => shellWord(textAt(one, name)));
+
 /** Objects of one kind, which one operation adds. */
 export interface Kind {
   readonly plural: string;
@@ -72,6 +76,12 @@ export interface Kind {
   readonly add?: string;
   /** The operation that changes one which the region made itself, with a fabric that this import added. */
   readonly change?: string;
+  /** The parameters that are not sent, because the source must not rule over what is here, and the command that gives each. */
+  readonly withheld?: Readonly<Record<string, string>>;
+  /** True: a region without machines gets them. */
+  readonly isWholeIfEmpty?: boolean;
+  /** Each one that is added is named in the report: it gives rights, or answers for names. */
+  readonly isNamed?: boolean;
   /** Only these. */
   isMeant?(one: unknown): boolean;
 }
@@ -88,6 +98,7 @@ export const KINDS: readonly Kind[] = [
     list: 'domains/',
     key: ['name'],
     parameters: { name: 'name', authoritative: 'authoritative', ttl: 'ttl' },
+    isNamed: true,
   },
   { plural: 'spaces', list: 'spaces/', key: ['name'], parameters: noted },
   { plural: 'fabrics', list: 'fabrics/', key: ['name'], parameters: { ...noted, class_type: 'class_type' } },
@@ -139,6 +150,8 @@ export const KINDS: readonly Kind[] = [
     list: 'users/',
     key: ['username'],
     parameters: { username: 'username', email: 'email', is_superuser: 'is_superuser', password: 'password' },
+    withheld: { is_superuser: 'rackboot user update {username} is_superuser=true' },
+    isNamed: true,
     // Those of MAAS itself.
     isMeant: (one) => !['MAAS', 'maas-init-node'].includes(textAt(one, 'username')),
   },
@@ -147,12 +160,18 @@ export const KINDS: readonly Kind[] = [
     list: 'account/prefs/sshkeys/',
     key: ['key'],
     parameters: { key: 'key', username: 'username' },
+    isNamed: true,
   },
   {
     plural: 'tags',
     list: 'tags/',
     key: ['name'],
     parameters: { name: 'name', comment: 'comment', definition: 'definition', kernel_opts: 'kernel_opts' },
+    withheld: {
+      definition: 'rackboot tags set {name} --definition={definition}',
+      kernel_opts: 'rackboot tags set {name} --kernel-opts={kernel_opts}',
+    },
+    isWholeIfEmpty: true,
   },
 ];
 
@@ -331,6 +350,20 @@ export const foreignPowerNames = (parameters: unknown): readonly string[] =>
   powerValues(parameters)
     .map(([name]) => name)
     .filter((name) => !POWER_NAMES.has(name));
+
+const POWER_PLACES: ReadonlySet<string> = new Set([
+  'power_address',
+  'power_on_uri',
+  'power_off_uri',
+  'power_query_uri',
+]);
+
+/** The hosts that switch it. The rest of a URL may be secret. */
+export const powerHosts = (parameters: unknown): readonly string[] => {
+  const places = powerValues(parameters).filter(([name]) => POWER_PLACES.has(name));
+  const hosts = places.map(([, place]) => URL.parse(String(place))?.host || withoutUser(String(place)));
+  return [...new Set(hosts)].map((host) => cleanText(host, NAME_CHARACTERS_MAX));
+};
 
 export const deviceParameters = (device: unknown): Parameters => ({
   ...parametersFrom(device, DEVICE),

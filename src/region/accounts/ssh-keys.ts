@@ -5,6 +5,8 @@
 // 1. A key is one line of printable ASCII without options, because options could run or forbid commands.
 // 2. The algorithm's name before the key equals the one inside it.
 
+import { createHash } from 'node:crypto';
+
 export const SSH_KEYS_PER_USER_MAX = 64;
 const KEY_CHARACTERS_MAX = 16_384;
 const COMMENT_MAX = 255;
@@ -42,4 +44,10 @@ export function parseSshKey(text: string): ParsedSshKey {
     return fault(`the key is truncated, or is not of the type ${algorithm}`);
   const comment = rest.join(' ').slice(0, COMMENT_MAX);
   return { kind: 'key', key: [algorithm, encoded, ...(comment === '' ? [] : [comment])].join(' ') };
+}
+
+/** The fingerprint of a key as ssh-keygen prints it: `SHA256:…`. */
+export function fingerprintOf(key: string): string {
+  const bytes = Buffer.from(key.split(' ')[1] ?? '', 'base64');
+  return `SHA256:${createHash('sha256').update(bytes).digest('base64').replace(/=+$/, '')}`;
 }

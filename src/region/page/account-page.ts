@@ -4,10 +4,10 @@
 // 2. A new password or API key needs the present password, checked as for signing in, so that nobody takes over a browser left open.
 // 3. An API key is shown in the answer to the form that made it, and nowhere else.
 
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { html, nothing } from '../../html.ts';
 import { KEY_NAME_MAX, PASSWORD_MAX, wasUsed } from '../accounts/accounts.ts';
+import { fingerprintOf } from '../accounts/ssh-keys.ts';
 import { refuseField } from '../api/call/answer.ts';
 import type { ApiKey } from '../records/account-store.ts';
 import type { SshKey } from '../records/life-store.ts';
@@ -35,12 +35,6 @@ const REMOVE_KEY = 'DELETE account/prefs/sshkeys/{id}';
 const MAKE_API_KEY = 'POST account create_authorisation_token';
 const REMOVE_API_KEY = 'POST account delete_authorisation_token';
 const CHANGE_PASSWORD = 'POST users/{username} change_password';
-
-/** The fingerprint of a key as ssh-keygen prints it: `SHA256:…`. */
-function fingerprintOf(key: string) {
-  const bytes = Buffer.from(key.split(' ')[1] ?? '', 'base64');
-  return `SHA256:${createHash('sha256').update(bytes).digest('base64').replace(/=+$/, '')}`;
-}
 
 function keyItem(view: View, { id, key, createdMs }: SshKey) {
   const [kind = '', , ...comment] = key.split(' ');

@@ -10,6 +10,7 @@ import {
   operationsTo,
   parametersFrom,
   pathFor,
+  powerHosts,
   valueAt,
 } from '../../../src/cli/clients/maas-objects.ts';
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
@@ -91,3 +92,16 @@ test('a VLAN interface is named by the region, a bond has its settings', () => {
     bond_miimon: '100',
   });
 });
+
+const PLACES: readonly (readonly [parameters: Readonly<Record<string, string>>, hosts: readonly string[]])[] = [
+  [{ power_address: '172.31.0.9', power_user: 'x', power_pass: 'secret' }, ['172.31.0.9']],
+  [{ power_address: 'qemu+ssh://virt:secret@172.31.0.8/system', power_id: 'web1' }, ['172.31.0.8']],
+  [{ power_address: 'virt:secret@bmc' }, ['bmc']],
+  [{ power_address: 'qemu:///system' }, ['qemu:///system']],
+  [{ power_on_uri: 'https://hook:7099/secret', power_off_uri: 'https://hook:7099/?secret' }, ['hook:7099']],
+  [{ power_id: 'web1' }, []],
+];
+for (const [parameters, hosts] of PLACES)
+  test(`${JSON.stringify(parameters)} switches by ${hosts.join(', ') || 'no host'}`, () => {
+    assert.deepEqual(powerHosts(parameters), hosts);
+  });
