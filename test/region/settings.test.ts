@@ -313,7 +313,12 @@ test('keys are set and removed by their own names; unknown keys, keys of the fil
       ['cluster_interfaces', '[]', 400, /give the name of a network: cluster_interfaces\.NAME/],
       ['tftp.listen_port', '1069', 409, /only the configuration file can set it/],
       ['state_dir', '"/x"', 409, /only the configuration file can set it/],
-      ['boot.http.tls', '{"cert": "/c", "key": "/k"}', 409, /boot\.http\.tls is read-only: only the configuration file/],
+      [
+        'boot.http.tls',
+        '{"cert": "/c", "key": "/k"}',
+        409,
+        /boot\.http\.tls is read-only: only the configuration file/,
+      ],
       ['region.new_machines_max', '0', 400, /new_machines_max/],
       ['region.new_machines_max', 'many', 400, /give JSON/],
       ['boot.kernel_params', '"a || b"', 400, /not every loader accepts this/],
