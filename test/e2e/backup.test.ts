@@ -1,7 +1,7 @@
 // `rackboot backup` of a rack that gives leases meanwhile, and `rackboot restore` into an empty state directory: accounts, machines and every lease
 // that was acknowledged before are there, and the rack says that the leases were put back.
 // The command of rackboot-backup.service, too: what it keeps, and where a failure is shown. Then the commands of docs/moving.md.
-// @host waits, 2 min
+// @host waits, 120 s
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
