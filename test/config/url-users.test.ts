@@ -34,6 +34,8 @@ const FREE: Readonly<Record<string, string>> = {
   options: 'given to every client',
   default_pool_description: 'a description',
   default_zone_description: 'a description',
+  arguments: 'of a profile, which every machine may see',
+  script: 'the same',
   title: 'a title',
   tree: 'a path',
   why: 'a reason',

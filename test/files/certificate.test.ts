@@ -31,7 +31,7 @@ test('a pair is read, a faulty one is refused by name, and an expiring one is re
       ['swapped files', { cert: good.key, key: good.cert }, /holds no certificate/],
       ['a key file without a key', { cert: good.cert, key: text }, /holds no private key/],
       ['a certificate file without a certificate', { cert: text, key: good.key }, /holds no certificate/],
-      ['a missing file', { cert: good.cert, key: join(directory, 'none') }, /ENOENT.*region\.tls/],
+      ['a missing file', { cert: good.cert, key: join(directory, 'none') }, /ENOENT.*put it there/],
     ];
     for (const [name, files, message] of refused) {
       assert.throws(

@@ -153,7 +153,7 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
         installer,
         makePackage(mkdtempSync(join(scratch, 'other-')), {
           name: 'linux-image-9.8-test',
-          files: { 'lib/modules/9.8-test/modules.order': '' },
+          files: { 'boot/vmlinuz-9.8-test': 'kernel', 'lib/modules/9.8-test/modules.order': '' },
         }),
       ],
       'bookworm',

@@ -39,10 +39,10 @@ async function withMachine(work: (region: Region, systemId: string) => Promise<v
   });
 }
 
-const inState = (region: Region, systemId: string, status: MachineStatus) =>
+const inState = (region: Region, systemId: string, status: MachineStatus, fields: { release?: string } = {}) =>
   region.store.changeMachine<never>(systemId, region.clock.wallTimeMs(), () => ({
     kind: 'change',
-    fields: { status },
+    fields: { status, ...fields },
     events: [],
   }));
 
@@ -171,7 +171,7 @@ test('what a system uses, or another person may change, is shown without links t
     const links = async (viewer = ADMIN) => (await sectionsOf(region, systemId, viewer)).includes('/layout/');
     assert.equal(await links(), true);
     assert.equal(await links(USER), false);
-    await inState(region, systemId, 'deployed');
+    await inState(region, systemId, 'deployed', { release: 'bookworm' });
     const page = await sectionsOf(region, systemId);
     const forms = [...page.matchAll(/\/layout\/([\w-]+)\//g)].map(([, task]) => task);
     assert.deepEqual(

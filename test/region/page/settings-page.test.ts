@@ -42,7 +42,7 @@ test('the page shows every key once', () =>
   withRegion(async ({ region }) => {
     const page = await rendered(region);
     const OF_A_RACK =
-      /^(?:dhcp\.(?:server|client|proxy)_port|dns\.listen.*|tftp\.listen.*|boot\.tree|boot\.http\.listen)$/;
+      /^(?:dhcp\.(?:server|client|proxy)_port|dns\.listen.*|tftp\.listen.*|boot\.tree|boot\.http\.(?:listen|tls\..*))$/;
     for (const { key } of settingShapes()) {
       const count = page.split(`<code class="key">${key}</code>`).length - 1;
       assert.equal(count, OF_A_RACK.test(key) ? 0 : 1, key);
