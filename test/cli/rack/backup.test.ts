@@ -183,6 +183,8 @@ test('the newest backups stay, and one that cannot be restored is not among them
   writeFileSync(database, damaged);
   for (const name of ['region.db-wal', 'region.db-shm']) rmSync(join(place, 'one', name), { force: true });
   try {
+    // A backup is named by its second.
+    await pause(1000);
     const ended = await rackboot(file, 'backup', '--keep', '2', '--check', directory);
     assert.equal(ended.code, 1, ended.out);
     assert.deepEqual(readdirSync(directory), before);
