@@ -105,7 +105,6 @@ const SHORT: Readonly<Record<string, string>> = {
   'src/net/linux/notify-socket.ts /\\ufffd+$/': 'our own status, cut in the middle of a character',
   'src/region/http/preseed-routes.ts /\\/+$/': 'a URL of 1024 characters that an administrator sent',
   'src/region/identity/hostname.ts /-+$/': 'a label of a hostname',
-  'src/region/page/account-page.ts /=+$/': 'a digest of 32 bytes',
   'src/region/preseed/template.ts /\\s*,\\s*/': 'names of a loop in a template of an administrator',
   'src/region/preseed/variables.ts /\\/+$/': 'a URL of the configuration',
   'src/uplink/http-transport.ts /\\/+$/': 'a URL of the configuration',
