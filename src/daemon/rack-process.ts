@@ -302,7 +302,9 @@ class RackProcess implements Daemon {
     await rehearseDhcp({
       clock: this.#options.clock,
       config: this.#config,
-      asked: () => Object.values(this.#rack?.dhcp.counters().messages ?? {}).reduce((sum, count) => sum + count, 0),
+      asked: () =>
+        Object.values(this.#rack?.dhcp.counters().messages ?? {}).reduce((sum, count) => sum + count, 0) +
+        (this.#rack?.http.counters().requests ?? 0),
       isLoading: () => this.#stopping === undefined && (this.#rack?.transfers ?? 0) > 0,
       isEnding: () => this.#stopping !== undefined,
     });

@@ -70,7 +70,7 @@ const MESSAGE_BYTES = 1472;
 interface RehearsalPorts {
   readonly clock: Clock;
   readonly config: RackConfig;
-  /** The messages that the rack has received. */
+  /** The messages of DHCP and requests by HTTP that the rack has received. */
   readonly asked: () => number;
   /** Whether a machine is loading a file. */
   readonly isLoading: () => boolean;
