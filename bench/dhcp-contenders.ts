@@ -153,7 +153,21 @@ function isc(site: Site): Contender {
   };
 }
 
-/** It does not log leases, does not ping, and may have as many leases as the range has addresses. */
+/** Of a dnsmasq that serves DHCP: it does not log leases, and does not ping. */
+export const DNSMASQ_DHCP: readonly string[] = [
+  '--keep-in-foreground',
+  '--conf-file=/dev/null',
+  '--pid-file=',
+  '--port=0',
+  '--user=root',
+  '--log-facility=/dev/null',
+  '--quiet-dhcp',
+  `--interface=${BRIDGE}`,
+  '--no-ping',
+  '--dhcp-authoritative',
+];
+
+/** It may have as many leases as the range has addresses. */
 function dnsmasq(site: Site): Contender {
   const command = findProgram('dnsmasq', 'dnsmasq-base');
   return {
@@ -162,16 +176,7 @@ function dnsmasq(site: Site): Contender {
       const leases = join(directory, 'dnsmasq.leases');
       writeDnsmasqLeases(leases, leasesOf(site));
       return ground.startPeer(command, [
-        '--keep-in-foreground',
-        '--conf-file=/dev/null',
-        '--pid-file=',
-        '--port=0',
-        '--user=root',
-        '--log-facility=/dev/null',
-        '--quiet-dhcp',
-        `--interface=${BRIDGE}`,
-        '--no-ping',
-        '--dhcp-authoritative',
+        ...DNSMASQ_DHCP,
         `--dhcp-range=${firstOf(site)},${lastOf(site)},${NETMASK},${LEASE_SECONDS}`,
         `--dhcp-lease-max=${site.range.size}`,
         `--dhcp-leasefile=${leases}`,

@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path';
 import { systemClock } from '../src/clock.ts';
 import { formatMac, mac } from '../src/net/address.ts';
 import type { Benchmark } from './benchmark.ts';
+import { DNSMASQ_DHCP } from './dhcp-contenders.ts';
 import { type Figure, Figures, RACKBOOT, type Result } from './figure.ts';
 import {
   BRIDGE,
@@ -87,16 +88,7 @@ function dnsmasqFor(tree: string): Contender['start'] {
   const command = findProgram('dnsmasq', 'dnsmasq-base');
   return (ground, directory) =>
     ground.startPeer(command, [
-      '--keep-in-foreground',
-      '--conf-file=/dev/null',
-      '--pid-file=',
-      '--port=0',
-      '--user=root',
-      '--log-facility=/dev/null',
-      '--quiet-dhcp',
-      `--interface=${BRIDGE}`,
-      '--no-ping',
-      '--dhcp-authoritative',
+      ...DNSMASQ_DHCP,
       `--dhcp-range=${RANGE.low},${RANGE.high},${RANGE.mask},${LEASE_SECONDS}`,
       `--dhcp-leasefile=${join(directory, 'dnsmasq.leases')}`,
       `--dhcp-boot=${LOADER}`,
