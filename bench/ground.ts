@@ -118,6 +118,8 @@ export class Ground {
     child.stderr?.on('data', listen);
     await sleep(300);
     if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}: ${complaints.join('')}`);
+    // Workers that were forked while the kernel moved their parent are not in its group.
+    for (const pid of this.#namespacePids()) this.#account?.add(pid);
     return { stop: () => end(child) };
   }
 
@@ -212,9 +214,12 @@ export class Ground {
     child.on('exit', () => this.#running.delete(child));
   }
 
-  /** Everything in the server's namespace: the server and its children. */
   #serverPids(): readonly number[] {
-    if (this.#account !== undefined) return this.#account.pids();
+    return this.#account?.pids() ?? this.#namespacePids();
+  }
+
+  /** Everything in the server's namespace: the server and its children. */
+  #namespacePids(): readonly number[] {
     const text = execFileSync('ip', ['netns', 'pids', this.#namespace.name], { encoding: 'utf8' });
     return text.split('\n').filter(Boolean).map(Number);
   }
