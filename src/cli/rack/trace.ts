@@ -187,11 +187,15 @@ function printHead({ mac, heardBy, address, machine }: z.infer<typeof traceShape
 const SIZE_WIDTH = 10;
 const SPAN_WIDTH = 9;
 const KIND_WIDTH = 16;
+/** A step that repeats faster gets no line each time: a disc is read in thousands of parts. */
+const REPEATED_MS = 1000;
 
 /** Prints steps under their boot, with the time since that began. */
 export class StepPrinter {
   #head = '';
   #startedMs = 0;
+  #number = 0;
+  #lastMs = 0;
   readonly #isElsewhere: boolean;
 
   /** @param isElsewhere the machine's home is another rack */
@@ -201,6 +205,10 @@ export class StepPrinter {
 
   print(step: Step): void {
     const atMs = Date.parse(step.at);
+    const lastMs = Date.parse(step.lastAt);
+    if (step.times > 1 && step.number === this.#number && lastMs - this.#lastMs < REPEATED_MS) return;
+    this.#number = step.number;
+    this.#lastMs = lastMs;
     const head = headOf(step, this.#isElsewhere);
     if (head !== this.#head) {
       this.#head = head;
