@@ -21,7 +21,7 @@ import { findOperationNoun, mayBeOperation, operationCommands, withOwnNoun } fro
 import { PEOPLE_COMMANDS } from './people/commands.ts';
 import { RACK_COMMANDS } from './rack/commands.ts';
 import { REGION_COMMANDS } from './region/commands.ts';
-import { addRows } from './terminal/command-table.ts';
+import { addRows, YARGS_ERROR } from './terminal/command-table.ts';
 import { print, printError } from './terminal/output.ts';
 import { config, json } from './terminal/shared-options.ts';
 import { explainUsage, UsageError } from './usage-error.ts';
@@ -137,7 +137,7 @@ function base(parser: Argv) {
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .fail((message, error) => {
       // Mistakes of the user, not bugs.
-      throw error === undefined || error.name === 'YError' ? new UsageError(message, parser.getHelp()) : error;
+      throw error === undefined || error.name === YARGS_ERROR ? new UsageError(message, parser.getHelp()) : error;
     });
 }
 

@@ -74,8 +74,9 @@ export async function groupedHelp(parser: Argv, width: number = WIDTH): Promise<
     'rackboot COMMAND',
     wrapped('Network boot for bare metal: DHCP, TFTP, HTTP, DNS, and the region they report to.', columns).join('\n'),
     ...groups,
-    wrapped('rackboot COMMAND --help shows the arguments of a command, rackboot --version the version.', columns).join(
-      '\n',
-    ),
+    wrapped(
+      "The API's operations are commands, too: profiles list. rackboot COMMAND --help shows the arguments of a command, rackboot --version the version.",
+      columns,
+    ).join('\n'),
   ].join('\n\n');
 }

@@ -102,6 +102,7 @@ const CASES: readonly (readonly [words: string, code: number, complaint: RegExp]
   ['machines allocate --memory much', 2, /^rackboot: --memory much is not a number of MiB$/m],
   ['machines allocate --memory=-4', 2, /^rackboot: --memory: is negative, too large, or has too many decimals$/m],
   ['machines allocate --cpus four', 2, /^rackboot: --cpus four is not a number of processors$/m],
+  ['machines allocate --arch amd64 --arch arm64', 2, /^rackboot: give --arch only once$/m],
   ['machines allocate --address none', 2, /^rackboot: --address: Give an IPv4 address/],
   [`scripts add ${script} --position last --replace`, 2, /^rackboot: --position last is not a number$/m],
   [`scripts add ${script} --position 1000 --replace`, 2, /^rackboot: --position: .*999/],

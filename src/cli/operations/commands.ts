@@ -5,6 +5,7 @@
 import type { Argv } from 'yargs';
 import { NAMED_COMMANDS } from '../../named-commands.ts';
 import { findNamed, type Noun, parametersOf, summaryOf } from '../clients/description.ts';
+import { refuseTwice } from '../terminal/command-table.ts';
 import type { SharedOptions } from '../terminal/shared-options.ts';
 
 /** Without subcommands and arguments: a word after them can only name an operation. */
@@ -72,11 +73,14 @@ export function operationCommands<T>(
     for (const action of untaken(noun)) {
       const places = action.places.map((place) => `<${place}>`);
       const takes = parametersOf(action);
+      // As Rackboot's own commands name it.
+      const isList = action.name === 'read' && places.length === 0 && findNamed(noun.actions, 'list') === undefined;
       const text = action.doc.split('\n').slice(1).join('\n').trim();
       group.command(
-        [action.name, ...places, '[fields..]'].join(' '),
+        [[action.name, ...places, '[fields..]'].join(' '), ...(isList ? ['list'] : [])],
         summaryOf(action),
         (one) => {
+          refuseTwice(one, options);
           for (const place of action.places) one.positional(place, { type: 'string', demandOption: true });
           const fields =
             takes.length === 0 ? 'KEY=VALUE, if the operation takes any' : 'KEY=VALUE, or KEY@=FILE for a file';

@@ -304,7 +304,13 @@ export async function bootMachines(written: BootRequest): Promise<number> {
       failure = error;
       stop();
     };
-    const daemon = await startDaemon({ configFile, version: readVersion(), clock: systemClock, given, onFatal });
+    const daemon = await startDaemon({ configFile, version: readVersion(), clock: systemClock, given, onFatal }).catch(
+      (error: unknown) => {
+        if (!(error instanceof RackError && error.code === 'address-in-use')) throw error;
+        const text = error.message.replace(/, or (?:change|configure) .*/, ', or give another --interface');
+        throw new RackError(error.code, text, { cause: error });
+      },
+    );
     const who = request.mac ?? 'every machine that boots from the network';
     const how = request.range === undefined ? 'beside its DHCP server' : 'as its DHCP server';
     print(`On ${request.interface}, ${how}: ${who} boots ${[...files.values()].join(', ')}. Ctrl-C ends.`);

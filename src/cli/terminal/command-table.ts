@@ -28,6 +28,9 @@ export type FlagsOf<T extends Takes> = {
   readonly [Name in Optional<T> as CamelCase<Name>]?: Value<T[Name]>;
 };
 
+/** The name of the parser's errors about words that it does not take. */
+export const YARGS_ERROR = 'YError';
+
 /** `finish` gets the exit code of what ran. */
 export type Row = (parser: Argv, finish: (code: number) => void) => void;
 
@@ -66,6 +69,7 @@ export function action<const T extends Takes>(
     for (const [name, how] of Object.entries(takes))
       if (placed.has(name)) command.positional(name, how);
       else command.option(name, how);
+    refuseTwice(command, takes);
   };
   return (parser, finish) => {
     const handle = async (argv: ArgvOf<T>): Promise<void> => finish(await run(argv));
@@ -73,6 +77,14 @@ export function action<const T extends Takes>(
     else parser.command<InferredOptionTypes<T>>(words, about, take, handle);
   };
 }
+
+/** The parser makes a list of an option that is given twice. @param takes each that is no `array` may be given once */
+export const refuseTwice = (command: Argv, takes: Takes): void =>
+  void command.check((argv) => {
+    const twice = Object.keys(takes).find((name) => takes[name]?.array !== true && Array.isArray(argv[name]));
+    if (twice !== undefined) throw Object.assign(new Error(`give --${twice} only once`), { name: YARGS_ERROR });
+    return true;
+  });
 
 /** A group of commands. @param missing what to say when none is named; undefined: one of them is the default */
 export const group =

@@ -161,6 +161,8 @@ test('mistyped words are refused with the nearest right one, before anything is 
     [['zones', 'read', 'bogus=1', '--profile', 'far'], /read has no parameter bogus: it has none/],
     [['node-groups', 'list', '--jsno'], /Did you mean --json\?/],
     [['node-groups', 'list', 'x'], /"x" is not a parameter/],
+    [['node-groups', 'list', '--profile', 'far', '--profile', 'near'], /--profile only once/],
+    [['profiles', 'list', 'bogus=1'], /read has no parameter bogus: it has none/],
   ] as const) {
     const { result, complaint } = await run(...words, '--config', config);
     assert.equal(result, 2, complaint);
