@@ -15,6 +15,9 @@ import { fileFault } from './read-fault.ts';
 const EXPIRING_MS = 14 * 86_400_000;
 const READABLE_BY_ALL = 0o004;
 
+/** Elliptic curves that TLS 1.3 has for certificates, by their names in Node (RFC 8446 §4.2.3). */
+const CURVES = ['prime256v1', 'secp384r1', 'secp521r1'];
+
 export interface CertificatePair {
   readonly cert: string;
   readonly key: string;
@@ -39,6 +42,12 @@ export function readCertificatePair(files: CertificateFiles): CertificatePair {
     () => createPrivateKey(key),
     `${files.key} holds no private key in PEM form, or one with a passphrase; write it without one`,
   );
+  const { namedCurve } = privateKey.asymmetricKeyDetails ?? {};
+  if (namedCurve !== undefined && !CURVES.includes(namedCurve))
+    throw new RackError(
+      'certificate-unusable',
+      `${files.key} is on the curve ${namedCurve}, with which no client connects: make a key on P-256 (prime256v1)`,
+    );
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new RackError(
       'certificate-unusable',

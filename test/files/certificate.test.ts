@@ -1,6 +1,7 @@
 // Reading a certificate and its key as a pair, and the one-line errors for faulty ones.
 
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,8 +27,12 @@ test('a pair is read, a faulty one is refused by name, and an expiring one is re
 
     const text = join(directory, 'text');
     writeFileSync(text, 'no PEM at all');
+    const odd = join(directory, 'odd');
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' });
+    writeFileSync(odd, privateKey.export({ type: 'pkcs8', format: 'pem' }));
     const refused: readonly (readonly [string, { cert: string; key: string }, RegExp])[] = [
       ['a key of another certificate', { cert: good.cert, key: other.key }, /is not the key of/],
+      ['a key that no client knows', { cert: good.cert, key: odd }, /curve secp256k1/],
       ['swapped files', { cert: good.key, key: good.cert }, /holds no certificate/],
       ['a key file without a key', { cert: good.cert, key: text }, /holds no private key/],
       ['a certificate file without a certificate', { cert: text, key: good.key }, /holds no certificate/],
