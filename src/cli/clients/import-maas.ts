@@ -55,6 +55,8 @@ import {
 } from './maas-objects.ts';
 import { type AskRegion, askAs, askSocket, jsonIn, type RegionAnswer, unavailable } from './region-request.ts';
 
+/** A MAAS that takes longer for one answer, however slowly it sends, ends the import. */
+const ANSWER_MS_MAX = 600_000;
 /** Of one kind; a MAAS with more is refused. */
 const OBJECTS_MAX = 100_000;
 /** Machines are read so many at a time: a MAAS takes long for all. */
@@ -142,7 +144,8 @@ class Source {
     const [path = '', own] = resource.split('?');
     const query = new URLSearchParams(own);
     for (const id of ids) query.append('id', id);
-    const answer = await this.#ask({ method: 'GET', path: `${API}${path}`, query });
+    const signal = AbortSignal.timeout(ANSWER_MS_MAX);
+    const answer = await this.#ask({ method: 'GET', path: `${API}${path}`, query, signal });
     const { status } = answer;
     if (status === 404 || status === 410) return undefined;
     if (status === 401 || status === 403)
