@@ -144,8 +144,10 @@ class Source {
     const [path = '', own] = resource.split('?');
     const query = new URLSearchParams(own);
     for (const id of ids) query.append('id', id);
-    const signal = AbortSignal.timeout(ANSWER_MS_MAX);
-    const answer = await this.#ask({ method: 'GET', path: `${API}${path}`, query, signal });
+    const end = new AbortController();
+    const late = systemClock.schedule(ANSWER_MS_MAX, () => end.abort());
+    const request = { method: 'GET', path: `${API}${path}`, query, signal: end.signal } as const;
+    const answer = await this.#ask(request).finally(() => late.cancel());
     const { status } = answer;
     if (status === 404 || status === 410) return undefined;
     if (status === 401 || status === 403)
