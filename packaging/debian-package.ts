@@ -94,14 +94,18 @@ export async function makeDebianPackage(
     ['fish', 'fish/vendor_completions.d/rackboot.fish'],
   ] as const)
     put(`usr/share/${path}`, `${completionScript({ SHELL: shell })}\n`);
-  for (const name of ['README.md', 'docs', 'config']) copyOwn(name, join(root, DOCUMENTS, name));
+  for (const name of ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'docs', 'config'])
+    copyOwn(name, join(root, DOCUMENTS, name));
   symlinkSync('config', join(root, DOCUMENTS, 'examples'));
-  put(`${DOCUMENTS}/NEWS.md.gz`, packed(own('CHANGELOG.md')));
+  symlinkSync('copyright', join(root, DOCUMENTS, 'LICENSE'));
   put(`${DOCUMENTS}/changelog.gz`, packed(changelogOf(release)));
   put(`${DOCUMENTS}/copyright`, copyrightText(release.maintainer));
   put('usr/share/lintian/overrides/rackboot', own('packaging/debian/lintian-overrides'));
   for (const name of SCRIPTS)
-    put(`DEBIAN/${name}`, own(`packaging/debian/${name}`).replaceAll('@VERSION@', release.version));
+    put(
+      `DEBIAN/${name}`,
+      own(`packaging/debian/${name}`).replaceAll('@VERSION@', release.version).replaceAll('@UNITS@', unitsToEnable()),
+    );
   put('DEBIAN/md5sums', sumsOf(root));
   put('DEBIAN/control', controlOf(architecture, release, kilobytesOf(root)));
   setModes(root);
@@ -112,6 +116,13 @@ export async function makeDebianPackage(
   rmSync(root, { recursive: true });
   return file;
 }
+
+/** The units that an administrator enables. */
+const unitsToEnable = (): string =>
+  globSync('*', { cwd: join(ROOT, 'systemd') })
+    .filter((name) => own(`systemd/${name}`).includes('[Install]'))
+    .sort()
+    .join(' ');
 
 const own = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
@@ -141,7 +152,7 @@ function copyFrom(directory: string, patterns: readonly string[], to: string): v
 
 function changelogOf({ version, maintainer, epoch }: Release): string {
   const date = new Date(epoch * 1000).toUTCString().replace('GMT', '+0000');
-  return `${PACKAGE.name} (${version}) unstable; urgency=medium\n\n  * NEWS.md.gz says what is new.\n\n -- ${maintainer}  ${date}\n`;
+  return `${PACKAGE.name} (${version}) unstable; urgency=medium\n\n  * CHANGELOG.md says what is new.\n\n -- ${maintainer}  ${date}\n`;
 }
 
 const filesIn = (root: string): readonly string[] =>

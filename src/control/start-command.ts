@@ -26,6 +26,10 @@ export const isUnitInstalled = (
   exists: (path: string) => boolean = existsSync,
 ): boolean => exists(SYSTEMD) && UNIT_PLACES.some((place) => exists(join(place, `${unit}.service`)));
 
+/** The rack's units that an administrator enables: the service and, if it is installed, the timer of its backups. */
+export const unitsToEnable = (): string =>
+  [SERVICES.rack.unit, ...(isUnitInstalled('rackboot-backup') ? ['rackboot-backup.timer'] : [])].join(' ');
+
 /** The option that makes a command read this configuration; empty for the default one. */
 export const configWords = (file: string): string => (file === RACK_CONFIG ? '' : ` --config ${shellWord(file)}`);
 

@@ -218,7 +218,7 @@ describe('the packages', { skip }, () => {
         t.diagnostic(`installed in ${Number(process.hrtime.bigint() - from) / 1e9} s`);
         assert.match(out, /sudo rackboot init/);
         assert.equal(version(), FORMER);
-        for (const unit of ['rackboot', 'rackboot-region']) {
+        for (const unit of ['rackboot', 'rackboot-region', 'rackboot-backup.timer']) {
           assert.equal(systemd.show(unit, 'ActiveState'), 'inactive');
           assert.equal(systemd.show(unit, 'UnitFileState'), 'disabled');
         }
@@ -228,9 +228,11 @@ describe('the packages', { skip }, () => {
       test('init offers to enable the service, which then gives an address', async (t) => {
         const { code, text } = await systemd.answer('rackboot init --interface eth1');
         assert.equal(code, 0, text);
-        assert.match(text, /Start the service now and at each boot\?/);
-        assert.equal(systemd.show('rackboot', 'ActiveState'), 'active');
-        assert.equal(systemd.show('rackboot', 'UnitFileState'), 'enabled');
+        assert.match(text, /Start the service now and at each boot, with a backup each night\?/);
+        for (const unit of ['rackboot', 'rackboot-backup.timer']) {
+          assert.equal(systemd.show(unit, 'ActiveState'), 'active');
+          assert.equal(systemd.show(unit, 'UnitFileState'), 'enabled');
+        }
         assert.doesNotMatch(lease(), /fail/);
         run('rackboot', 'check');
         const status = run('cat', `/proc/${systemd.show('rackboot', 'MainPID')}/status`);
@@ -269,11 +271,13 @@ describe('the packages', { skip }, () => {
 
       test('remove keeps the state, and the next installation continues with it', () => {
         assert.equal(apt('remove', 'rackboot').code, 0);
-        assert.equal(systemd.show('rackboot', 'ActiveState'), 'inactive');
+        for (const unit of ['rackboot', 'rackboot-backup.timer'])
+          assert.equal(systemd.show(unit, 'ActiveState'), 'inactive');
         run('test', '-s', '/var/lib/rackboot/leases.db');
         const { code, out, err } = apt('install', installed(VERSION));
         assert.equal(code, 0, out + err);
-        assert.equal(systemd.show('rackboot', 'ActiveState'), 'active');
+        for (const unit of ['rackboot', 'rackboot-backup.timer'])
+          assert.equal(systemd.show(unit, 'ActiveState'), 'active');
         assert.doesNotMatch(lease(), /fail/);
       });
 

@@ -18,7 +18,7 @@ import { REGION_PORT } from '../../config/region-place.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
 import { defaultName } from '../../config/resolve.ts';
 import { ownProgram } from '../../control/own-program.ts';
-import { isUnitInstalled } from '../../control/start-command.ts';
+import { isUnitInstalled, unitsToEnable } from '../../control/start-command.ts';
 import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
@@ -84,7 +84,7 @@ export function nextSteps({
   const own = (words: string): string => `${sudo}${program} ${words}${which}`;
   const start =
     hasUnit && isDefaultFile
-      ? ([`${sudo}systemctl enable --now rackboot`, 'starts the service now and at each boot'] as const)
+      ? ([`${sudo}systemctl enable --now ${unitsToEnable()}`, 'starts the service now and at each boot'] as const)
       : ([own('run'), `starts the rack, until Ctrl-C; as a service: ${INSTALL}`] as const);
   const steps: readonly (readonly [command: string, what: string])[] = [
     [own('images build'), `builds the files that machines load, in ${tree}`],
