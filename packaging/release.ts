@@ -11,6 +11,7 @@ const packageShape = z.object({
   version: z.string(),
   description: z.string(),
   license: z.string(),
+  author: z.string(),
   engines: z.record(z.string(), z.string()),
   dependencies: z.record(z.string(), z.string()),
   optionalDependencies: z.record(z.string(), z.string()),
@@ -23,7 +24,7 @@ export interface Release {
   readonly commit: string;
   /** No file of a package is newer, in seconds since 1970: SOURCE_DATE_EPOCH, or the time of the commit. */
   readonly epoch: number;
-  /** Who packages: DEBFULLNAME and DEBEMAIL (debchange(1)), or the author of the commit. */
+  /** Who packages: DEBFULLNAME and DEBEMAIL (debchange(1)), or the author in package.json. */
   readonly maintainer: string;
 }
 
@@ -36,6 +37,6 @@ export function readRelease(): Release {
     version: PACKAGE.version,
     commit: log('%H'),
     epoch: Number(SOURCE_DATE_EPOCH ?? log('%ct')),
-    maintainer: `${DEBFULLNAME ?? log('%an')} <${DEBEMAIL ?? log('%ae')}>`,
+    maintainer: DEBFULLNAME === undefined ? PACKAGE.author : `${DEBFULLNAME} <${DEBEMAIL}>`,
   };
 }

@@ -19,7 +19,7 @@ import { readRelease } from './release.ts';
 import { addToRepository } from './repository.ts';
 
 /** What the tarball has besides, for a person who unpacks it. */
-const DOCUMENTS = ['config', 'systemd', 'docs', 'README.md', 'CHANGELOG.md', 'LICENSE'];
+const DOCUMENTS = ['config', 'systemd', 'docs', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE'];
 
 function makeTarball(payload: string, scratch: string, out: string): string {
   const directory = join(scratch, 'npm');
