@@ -17,7 +17,7 @@ export interface HostInterface {
   readonly mac: MacAddress | undefined;
   /** Switched on by the administrator. */
   readonly up: boolean;
-  /** A cable is plugged in and the other side is on; equal to `up` if the system does not report it. */
+  /** A cable is plugged in and the other side is on; where the system does not report it, true if Node lists the interface. */
   readonly carrier: boolean;
   readonly addresses: readonly InterfaceAddress[];
 }

@@ -20,7 +20,7 @@ export function readInterfaces(): readonly HostInterface[] {
   const interfaces: HostInterface[] = [];
   for (const name of names) {
     const known = byNode[name];
-    const flags = Number(readDeviceFile(name, 'flags') ?? (known === undefined ? 0 : 1));
+    const flags = Number(readDeviceFile(name, 'flags') ?? (known === undefined && !idle.has(name) ? 0 : 1));
     const up = (flags & 1) !== 0;
     const carrier = readDeviceFile(name, 'carrier');
     interfaces.push({
@@ -28,7 +28,7 @@ export function readInterfaces(): readonly HostInterface[] {
       index: Number(readDeviceFile(name, 'ifindex') ?? 0),
       mac: parseMac(readDeviceFile(name, 'address') ?? known?.[0]?.mac ?? ''),
       up,
-      carrier: carrier === undefined ? up : carrier === '1',
+      carrier: carrier === undefined ? known !== undefined : carrier === '1',
       addresses: [...addressesOf(known ?? []), ...(idle.get(name) ?? [])],
     });
   }

@@ -134,8 +134,11 @@ describe('booting by one command', { skip }, () => {
   test('as the server of the network it gives the chosen machine an address, and no other, whose downloads do not end it', {
     timeout: 120_000,
   }, async () => {
+    peer.run('ip', 'link', 'set', 'eth0', 'down');
     const { child, said, serves } = boot('--mac', CHOSEN, '--range', '10.77.40.100-10.77.40.110', '--once');
     await serves();
+    assert.match(said(), /br0 has no carrier yet/);
+    peer.run('ip', 'link', 'set', 'eth0', 'up');
     const load = (path: string) => peer.run('busybox', 'wget', '-q', '-O', '-', `http://10.77.40.1:5248/${path}`);
     assert.notEqual(load('boot/0-ipxe.lkrn'), '');
     assert.throws(() => load('MAAS/'), /503/);

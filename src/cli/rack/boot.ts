@@ -8,7 +8,6 @@
 
 import { existsSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { basename, join } from 'node:path';
 import { bootsFromHttp, FIRMWARE_ARCHITECTURES, formatEfiSuffix } from '../../boot/architectures.ts';
 import { IPXE_UEFI } from '../../boot/loader-limits.ts';
@@ -22,7 +21,8 @@ import { RackError } from '../../errors.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import { findHostLoaders } from '../../images/loaders.ts';
-import { formatMac, parseMac } from '../../net/address.ts';
+import { formatIpv4, formatMac, formatNetwork, networkOf, parseMac } from '../../net/address.ts';
+import { readInterfaces } from '../../net/present-interfaces.ts';
 import { MACHINES_MAX, QUIET_MS } from '../../observe/timeline.ts';
 import { SIGNALS } from '../images/stop-signals.ts';
 import { print, printError } from '../terminal/output.ts';
@@ -102,17 +102,22 @@ function bootedBy({ kernel, initrd = [], arguments: words, ...request }: BootReq
   return { profile: { kind: 'kernel', file, initrds, arguments: words }, files };
 }
 
-/** The first IPv4 address of an interface. @throws RackError `bad-argument` */
-function placeOf(name: string): { readonly ip: string; readonly netmask: string } {
-  const known = networkInterfaces();
-  const found = known[name]?.find(({ family }) => family === 'IPv4');
-  if (found !== undefined) return { ip: found.address, netmask: found.netmask };
-  const names = Object.keys(known).filter((one) => one !== 'lo');
-  throw wrong(
-    known[name] === undefined
-      ? `--interface ${name}: this host has no such interface, or it is down; it has ${names.join(', ')}`
-      : `--interface ${name} has no IPv4 address: set one, such as sudo ip address add 10.20.0.1/24 dev ${name}`,
-  );
+/** The first IPv4 address of an interface, which may have no carrier yet. @throws RackError `bad-argument` */
+function placeOf(name: string): { readonly ip: string; readonly network: string } {
+  const interfaces = readInterfaces();
+  const found = interfaces.find((one) => one.name === name);
+  if (found === undefined) {
+    const names = interfaces.map((one) => one.name).filter((one) => one !== 'lo');
+    throw wrong(`--interface ${name}: this host has no such interface; it has ${names.join(', ')}`);
+  }
+  if (!found.up) throw wrong(`--interface ${name} is down: sudo ip link set ${name} up`);
+  const [first] = found.addresses;
+  if (first === undefined)
+    throw wrong(
+      `--interface ${name} has no IPv4 address: set one, such as sudo ip address add 10.20.0.1/24 dev ${name}`,
+    );
+  if (!found.carrier) printError(`rackboot: ${name} has no carrier yet: no cable, or the machine at its end is off`);
+  return { ip: formatIpv4(first.address), network: formatNetwork(networkOf(first.address, first.prefix)) };
 }
 
 /** As the daemon writes it. @throws RackError `bad-argument` */
@@ -137,7 +142,7 @@ async function configurationOf(
   profile: Booted['profile'],
   hostLoaders: ReadonlyMap<string, string>,
 ) {
-  const { ip, netmask } = placeOf(request.interface);
+  const { ip, network } = placeOf(request.interface);
   const [, low, high] = /^([\d.]+)-([\d.]+)$/.exec(request.range ?? '') ?? [];
   if (request.range !== undefined && high === undefined)
     throw wrong(`--range ${request.range}: expected two addresses, such as 10.20.0.100-10.20.0.199`);
@@ -159,7 +164,7 @@ async function configurationOf(
         name: 'boot',
         interface: request.interface,
         ip,
-        subnet_mask: netmask,
+        network,
         management: 1,
         ...(isServer ? { ip_range_low: low, ip_range_high: high, router_ip: ip } : { mode: 'proxy' }),
       },
