@@ -203,7 +203,7 @@ describe('the packages', { skip }, () => {
         run('ip', 'link', 'set', 'eth1', 'up');
         run('ip', '-netns', 'machine', 'link', 'set', 'cable', 'up');
         // As on every Debian that was booted before.
-        run('mkdir', '-p', '/etc/systemd/system/multi-user.target.wants');
+        for (const target of ['multi-user', 'timers']) run('mkdir', '-p', `/etc/systemd/system/${target}.target.wants`);
         files = listFiles();
       });
       after(async () => {
