@@ -24,6 +24,7 @@ export interface CertificatePair {
   /** Validity, wall time in milliseconds. */
   readonly fromMs: number;
   readonly untilMs: number;
+  readonly isRsa: boolean;
   /** Every user of this host can read the key's file. */
   readonly isKeyOpen: boolean;
 }
@@ -62,6 +63,7 @@ export function readCertificatePair(files: CertificateFiles): CertificatePair {
     key,
     fromMs: Date.parse(certificate.validFrom),
     untilMs: Date.parse(certificate.validTo),
+    isRsa: privateKey.asymmetricKeyType === 'rsa',
     isKeyOpen: (statSync(files.key).mode & READABLE_BY_ALL) !== 0,
   };
 }

@@ -29,7 +29,7 @@ interface AuthorityTerms {
   readonly names?: string;
 }
 
-/** For EDK2, with which no elliptic curve was tried. */
+/** For EDK2, which in 2022 loads nothing with a key on P-256. */
 export const RSA_KEY = ['-newkey', 'rsa:2048', '-nodes'] as const;
 
 /** Creates an authority with its files in `directory`. */

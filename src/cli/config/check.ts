@@ -21,6 +21,7 @@ import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import type { ParsedConfig, UsableConfig } from '../../config/resolve-file.ts';
 import { interfaceStates } from '../../daemon/rack/interface-states.ts';
 import { judgeTree, type TreeJudgement } from '../../doctor/tree-judgement.ts';
+import { readCertificatePair } from '../../files/certificate.ts';
 import { findSetting, type Settings } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork } from '../../net/address.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
@@ -50,6 +51,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
     ? [
         ...wideDoors(parsed.config).map(noteText),
         ...absentLoaders(parsed.config.boot),
+        ...asOwnerOf(parsed.config.stateDir, () => otherKeyLines(parsed.config)),
         ...waitingLines(parsed.config),
         ...localServerLines(parsed.config),
         ...(await closedLines(parsed.config.stateDir, parsed.config)),
@@ -103,6 +105,13 @@ const waitingLines = ({ clusterInterfaces }: RackConfig): readonly string[] =>
   interfaceStates(clusterInterfaces, readInterfaces())
     .filter(({ serving }) => !serving)
     .map(({ name, network, reason }) => `${name} ${network} is not served as long as ${reason}`);
+
+/** Seen with EDK2 2022.11 and a key on P-256. */
+function otherKeyLines(config: RackConfig): readonly string[] {
+  const { tls } = config.http;
+  if (tls === undefined || findCertificateProblems(config).length > 0 || readCertificatePair(tls).isRsa) return [];
+  return [`the key ${tls.key} is not RSA: firmware such as EDK2 of 2022 then loads nothing by HTTPS`];
+}
 
 /** Other DHCP servers on this host, if a network needs their port. */
 const localServerLines = ({ stateDir, dhcp }: RackConfig): readonly string[] =>

@@ -213,7 +213,9 @@ test('the key of boot.http.tls is read as the user that runs the rack', { skip: 
   const refused = check(0o600);
   assert.equal(refused.status, 1);
   assert.match(refused.said, /boot\.http\.tls: \S+ cannot be read \(EACCES\)/);
-  assert.doesNotMatch(check(0o644).said, /boot\.http\.tls:/);
+  const accepted = check(0o644);
+  assert.doesNotMatch(accepted.said, /boot\.http\.tls:/);
+  assert.match(accepted.said, /^Beware {2}the key \S+ is not RSA/m);
 });
 
 test('a state directory that is missing and that the user of the service cannot create is a problem, with the remedy', {
