@@ -297,7 +297,8 @@ export async function bootMachines(written: BootRequest): Promise<number> {
   const stop = (): void => end.abort();
   for (const signal of SIGNALS) process.on(signal, stop);
   const sizes = new Map([...files].map(([name, path]) => [name, statSync(path).size]));
-  const onStep = awaitFiles(sizes, profile.kind === 'iso' || profile.kind === 'disk', systemClock, end);
+  const isDisc = profile.kind === 'iso' || profile.kind === 'disk';
+  const onStep = awaitFiles(sizes, isDisc, systemClock, end);
   try {
     const configuration = await configurationOf(request, directory, profile, hostLoaders);
     const configFile = join(directory, 'rackboot.yaml');
@@ -318,6 +319,8 @@ export async function bootMachines(written: BootRequest): Promise<number> {
     );
     const who = request.mac ?? 'every machine that boots from the network';
     const how = request.range === undefined ? 'beside its DHCP server' : 'as its DHCP server';
+    if (isDisc)
+      printError('rackboot: UEFI starts a disc or disk by iPXE, which Secure Boot refuses: turn it off there');
     print(`On ${request.interface}, ${how}: ${who} boots ${[...files.values()].join(', ')}. Ctrl-C ends.`);
     await showBoots(directory, request.mac, end.signal, request.once ? onStep : () => undefined);
     await daemon.stop('SIGTERM');
