@@ -93,6 +93,21 @@ const CASES: readonly ProfileCase[] = [
     shows: MEMTEST_RUNS,
   },
   {
+    name: "iPXE for UEFI: a choice in the menu starts Debian's installer",
+    firmware: 'uefi',
+    loaders: '{ 7: ipxe.efi }',
+    profiles: [{ ...INSTALLER, ...OFFERED }],
+    menu: /installer/,
+    shows: INSTALLER_MENU,
+  },
+  {
+    name: "GRUB with Secure Boot: a choice in the menu starts Debian's installer",
+    firmware: 'uefi-secure',
+    profiles: [{ ...INSTALLER, ...OFFERED }],
+    menu: /installer/,
+    shows: INSTALLER_MENU,
+  },
+  {
     name: "pxelinux: Debian's installer reaches its menu",
     firmware: 'bios',
     loaders: PXELINUX,
