@@ -82,6 +82,7 @@ const PACKAGES = {
   'systemd-sysusers': 'systemd',
   'systemd-tmpfiles': 'systemd',
   tar: 'tar',
+  tc: 'iproute2',
   taskset: 'util-linux',
   tcpdump: 'tcpdump',
   tftp: 'tftp-hpa',

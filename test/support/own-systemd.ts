@@ -10,7 +10,7 @@ import { ended } from './child.ts';
 import { eventuallyWithin } from './eventually.ts';
 
 const START_MS_MAX = 30_000;
-const RUN_MS_MAX = 60_000;
+const RUN_MS_MAX = 300_000;
 /** Where the kernel's second cgroup hierarchy is mounted: alone, or in addition to the first. */
 const HIERARCHIES = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'];
 /** What a question ends with, and what the terminal then gets. */
@@ -77,15 +77,17 @@ export class OwnSystemd {
   /**
    * Starts it, and waits until it is up. The directory `seen` of the host is there as `at`, read-only.
    * @param root from which it starts; default: the host's
+   * @param network the network namespace that it has; default: one of its own
    */
-  static async start(seen: string, at: string, root = '/'): Promise<OwnSystemd> {
+  static async start(seen: string, at: string, root = '/', network?: string): Promise<OwnSystemd> {
     const hierarchy = findHierarchy();
     if (hierarchy === undefined) throw new Error('there is no cgroup hierarchy of version 2');
     const cgroup = join(hierarchy, `rackboot-service-${process.pid}`);
     const place = mkdtempSync(join(tmpdir(), 'rackboot-systemd-'));
     mkdirSync(cgroup);
     // The starter enters the cgroup before it makes the namespace, whose root the cgroup then is.
-    const enter = `echo $$ > ${cgroup}/cgroup.procs; exec unshare --pid --mount --net --uts --ipc --cgroup --fork --kill-child "$@"`;
+    const net = network === undefined ? 'unshare --net' : `nsenter --net=/run/netns/${network} unshare`;
+    const enter = `echo $$ > ${cgroup}/cgroup.procs; exec ${net} --pid --mount --uts --ipc --cgroup --fork --kill-child "$@"`;
     const words = ['-c', enter, 'unshare', 'bash', '-c', SCRIPT, 'boot', place, seen, at, root];
     const starter = spawn('bash', words, { stdio: ['ignore', 'ignore', 'pipe'] });
     let complaints = '';
