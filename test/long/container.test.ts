@@ -1,6 +1,6 @@
 // The container of packaging/Containerfile, built and run by podman: with the host's network, two capabilities, a read-only root and its state
-// in a volume, it answers a client.
-// @host computes, 600 s
+// in a volume, it answers a client, builds what machines load, and enlists one.
+// @host alone
 // @disk
 
 import assert from 'node:assert/strict';
@@ -12,13 +12,25 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { LabNamespace } from '../../src/lab/namespace.ts';
+import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { BARE_ROOT_NEEDS, BareRoot } from '../support/bare-root.ts';
 import { endProgram } from '../support/child.ts';
+import { specOf, tail, within } from '../support/first-boot.ts';
 import { missing } from '../support/needs.ts';
 import { eventually } from '../support/running-rack.ts';
+import { BIOS_LIFE } from '../support/whole-life.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
-const NEEDS = ['x86_64-linux-gnu-strip', 'dpkg-deb', 'podman', 'jq', 'nsenter', 'udhcpc'] as const;
+const NEEDS = [
+  'x86_64-linux-gnu-strip',
+  'dpkg-deb',
+  'podman',
+  'jq',
+  'nsenter',
+  'udhcpc',
+  'slirp4netns',
+  'qemu-system-x86_64',
+] as const;
 const skip = missing('linux', ...NEEDS, ...BARE_ROOT_NEEDS);
 const BASE = 'localhost/bare';
 const UP_MS_MAX = 60_000;
@@ -68,6 +80,7 @@ describe('the container', { skip }, () => {
   let network: LabNamespace;
   let machine = '';
   let mounts: ChildProcess;
+  let outside: ChildProcess;
   const podman = (...words: readonly string[]) => {
     const place = ['--root', join(scratch, 'storage'), '--runroot', join(scratch, 'run')];
     const own = [...place, '--cgroup-manager=cgroupfs', '--runtime', join(scratch, 'bin/crun')];
@@ -84,6 +97,10 @@ describe('the container', { skip }, () => {
     scratch = mkdtempSync(join(tmpdir(), 'rackboot-container-'));
     network = LabNamespace.create(`rb-container-${process.pid}`, '10.76.9.1', 24);
     machine = network.addHost('machine', '52:54:00:76:09:01');
+    // The mirrors, by the host's network.
+    outside = spawn('slirp4netns', ['--netns-type=path', '--configure', `/run/netns/${network.name}`, 'up0'], {
+      stdio: 'ignore',
+    });
     mounts = spawn('unshare', ['--mount', 'sh', '-c', MOUNTS], { stdio: ['ignore', 'pipe', 'inherit'] });
     if (mounts.stdout !== null) await once(mounts.stdout, 'data');
     mkdirSync(join(scratch, 'bin'));
@@ -100,6 +117,7 @@ describe('the container', { skip }, () => {
   after(async () => {
     podman('rm', '--force', '--all');
     await endProgram(mounts, 'SIGKILL');
+    await endProgram(outside, 'SIGKILL');
     network?.remove();
     rmSync(scratch, { recursive: true, force: true });
   });
@@ -128,6 +146,17 @@ describe('the container', { skip }, () => {
     for (const set of ['Eff', 'Prm', 'Bnd']) assert.match(of, new RegExp(`^Cap${set}:\\s+0000000000002400$`, 'm'));
     assert.match(well('exec', 'rack', 'rackboot', 'leases', 'list'), /10\.76\.9\./);
     assert.notEqual(podman('exec', 'rack', 'touch', '/etc/written').status, 0);
+  });
+
+  test('a machine boots by what it builds, and is New', async () => {
+    well('exec', 'rack', 'rackboot', 'images', 'build');
+    const machine = new VirtualMachine(specOf({ ...BIOS_LIFE, name: 'machine', boots: 1 }, 0, scratch), network);
+    try {
+      assert.equal(await within(machine), 0, tail(machine));
+      assert.match(well('exec', 'rack', 'rackboot', 'machines', 'list'), / New .* 52:54:00:77:01:00 /);
+    } finally {
+      await machine.kill();
+    }
   });
 
   test('stops when it is told to, and the next one has its leases', async () => {

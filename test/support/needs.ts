@@ -73,6 +73,7 @@ const PACKAGES = {
   sfdisk: 'fdisk',
   sh: 'dash',
   setpriv: 'util-linux',
+  slirp4netns: 'slirp4netns',
   sqlite3: 'sqlite3',
   ss: 'iproute2',
   ssh: 'openssh-client',
