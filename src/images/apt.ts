@@ -4,8 +4,8 @@
 //
 // 1. If the host's lists cover an architecture and release, they are used. Otherwise private lists are kept in our own
 //    directory; the host's lists, caches and dpkg stay untouched.
-// 2. The cache of the lists is our own: the host's may be absent (in containers) or out of date, and only root may
-//    write it. Without one, each question takes more than a second.
+// 2. The cache of the lists is our own: the host's may be absent or read-only (in containers) or out of date, and only root
+//    may write it. Without one, each question takes more than a second.
 // 3. apt verifies the index's signature and each package's hash.
 
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -61,12 +61,12 @@ export class Apt {
     const ofRelease = ({ codename }: Repository): boolean =>
       codename === query.release || codename.startsWith(`${query.release}-`);
     if (repositories.some((found) => found.architecture === query.architecture && ofRelease(found))) {
-      return new Apt(query, {}, [
-        '-o',
-        `APT::Default-Release=/^${query.release}/`,
-        '-o',
-        `Dir::Cache::pkgcache=${join(query.directory, 'pkgcache.bin')}`,
-      ]);
+      const caches = ['pkgcache', 'srcpkgcache'].map(
+        (name) => `Dir::Cache::${name}=${join(query.directory, `${name}.bin`)}`,
+      );
+      const settings = [`APT::Default-Release=/^${query.release}/`, ...caches];
+      const options = settings.flatMap((setting) => ['-o', setting]);
+      return new Apt(query, {}, options);
     }
     if (repositories.length === 0) {
       const remedy = 'run apt-get update as root on a Debian host, or name the packages with --package';

@@ -324,10 +324,12 @@ const isUBoot = (firmware: Firmware): boolean => firmware.startsWith('u-boot');
 
 /** Powers a machine on and waits until it is off. @returns QEMU's exit status; null when it took too long. */
 export async function within(machine: VirtualMachine): Promise<number | null> {
-  const off = machine.start();
-  const late = AbortSignal.timeout(BOOT_MS_MAX);
-  late.addEventListener('abort', () => void machine.kill());
-  return await off;
+  const late = setTimeout(() => void machine.kill(), BOOT_MS_MAX);
+  try {
+    return await machine.start();
+  } finally {
+    clearTimeout(late);
+  }
 }
 
 /** The end of a machine's console output. */
