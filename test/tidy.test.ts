@@ -32,7 +32,6 @@ const LEVELS: Readonly<Record<string, number>> = {
   'own-probes.ts': 0,
   'rate-limit.ts': -1,
   'reserved-labels.ts': -1,
-  'spare-memory.ts': -1,
   'turns.ts': -1,
   'yaml-parser.ts': -1,
   net: 0,

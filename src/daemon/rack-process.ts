@@ -10,7 +10,6 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { getHeapStatistics } from 'node:v8';
 import type { Logger } from 'pino';
 import type { Clock, Instant } from '../clock.ts';
 import { keepCompiledCode } from '../compiled-code.ts';
@@ -36,7 +35,6 @@ import type { RackDescription } from '../region/records/rack-description.ts';
 import { SERVERS_NAMED_MAX, type ServerSearch, type TaskAnswer } from '../region/records/rack-request.ts';
 import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 import { type RackNote, spoken } from '../region/reports/notes.ts';
-import { returnMemory } from '../spare-memory.ts';
 import type { WorkerLeaseJournal } from '../store/leases/lease-journal.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { attributeEvents } from './observing/attribution.ts';
@@ -94,15 +92,10 @@ function checkHost(file: string, usable: UsableConfig, host: readonly HostInterf
   if (problems.length > 0) throw new RackError('config-invalid', formatProblems(file, problems));
 }
 
-// Returns to the system the memory that only the start and the rehearsal needed: some 60 MiB. The region's thread returns its own
-// (region-thread/after-start.ts).
+/** The delay, in milliseconds: V8 collects what the start and the rehearsal left when a thread has been idle for 8 s (its MemoryReducer). */
+const FREED_AFTER_MS = 14_000;
 
-/** A larger heap, with some hundred thousand leases, is left to V8: collecting it at once would block the rack for longer than 0.1 s. */
-const COLLECTED_BYTES_MAX = 80 * 1024 * 1024;
-/** The delay, in milliseconds: by then the region's thread has started and collected its garbage. */
-const FREED_AFTER_MS = 8000;
-
-/** Call when the rack answers requests. Without glibc or koffi, the process keeps the memory. */
+/** Has the C library return what V8 has freed by then. Call when the rack answers requests. Without glibc or koffi, the process keeps the memory. */
 export function returnMemoryLater(clock: Clock): void {
   clock.schedule(FREED_AFTER_MS, () => {
     // Import it here, because it fails on such a host; on all others it has long been loaded.
@@ -309,7 +302,6 @@ class RackProcess implements Daemon {
       isEnding: () => this.#stopping !== undefined,
     });
     keepCompiledCode();
-    if (getHeapStatistics().used_heap_size < COLLECTED_BYTES_MAX) returnMemory();
     returnMemoryLater(this.#options.clock);
   }
 

@@ -11,6 +11,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Clock, newUuid } from '../clock.ts';
+import { keepCompiledCode } from '../compiled-code.ts';
 import type { RegionFileConfig, UsableRegionFile } from '../config/region-file.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
 import { logLevelAnswers } from '../daemon/answers/log-level.ts';
@@ -37,7 +38,6 @@ import type { RegionStore } from '../region/records/store.ts';
 import type { Region } from '../region/region.ts';
 import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 import { type Outage, type RackNote, spoken } from '../region/reports/notes.ts';
-import { settleAfterStart } from '../region-thread/after-start.ts';
 import { type ServedRegion, serveRegion } from '../region-thread/served-region.ts';
 import { lockState } from '../store/state-lock.ts';
 import { RegionConfiguration, type RegionConfigurationPorts } from './configuration.ts';
@@ -235,7 +235,7 @@ class RegionProcess implements Daemon {
     const startMs = Math.round(this.#now - startedAt);
     this.#publish({ kind: 'daemon.ready', at: this.#now, name, version, startMs });
     this.#notices.ready();
-    settleAfterStart();
+    keepCompiledCode();
   }
 
   reload(): void {

@@ -4,6 +4,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { newUuid, systemClock } from '../clock.ts';
+import { keepCompiledCode } from '../compiled-code.ts';
 import { errorText, isStoreUnavailable, RackError, unreachable } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
@@ -15,7 +16,6 @@ import { openRegionStore } from '../store/sqlite/region-sqlite.ts';
 import { writeDesiredState } from '../uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION, type UplinkEvent } from '../uplink/messages.ts';
-import { settleAfterStart } from './after-start.ts';
 import { type ServedRegion, serveRegion } from './served-region.ts';
 
 const port = parentPort;
@@ -62,7 +62,7 @@ async function start(): Promise<void> {
     (addresses) => send({ kind: 'listening', addresses }),
     (listeners) => send({ kind: 'unopened', listeners }),
   );
-  settleAfterStart();
+  keepCompiledCode();
 }
 
 /** Sends the state to the rack, and keeps a copy for a start without the region. Written here because the rack's loop writes no files. */
