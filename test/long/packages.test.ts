@@ -15,6 +15,7 @@ import { Apt } from '../../src/images/apt.ts';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { askForAddress } from '../support/ask-for-address.ts';
 import { BARE_ROOT_NEEDS, BareRoot } from '../support/bare-root.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
@@ -93,14 +94,6 @@ function makeFormer(file: string, out: string): void {
   }
   const former = join(out, `rackboot_${FORMER}_amd64.deb`);
   execFileSync('dpkg-deb', ['--root-owner-group', '-Zgzip', '-z1', '--build', tree, former], { stdio: 'pipe' });
-}
-
-/** Asks for an address in this network namespace. */
-function askForAddress(host: string, server: string): void {
-  const client = ['udhcpc', '-i', 'eth0', '-n', '-q', '-t', '5', '-T', '5', '-s', '/bin/true'];
-  const { status, stderr } = spawnSync('ip', ['netns', 'exec', host, ...client], { encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  assert.ok(stderr.includes(`obtained from ${server}`), stderr);
 }
 
 /** Starts a rack by this command on a network of its own, where a client then gets an address. */
