@@ -88,7 +88,7 @@ async function readOn(socket: Socket): Promise<number> {
   return bytes;
 }
 
-test('every lease whose ACK was decided gets its ACK, and no client is answered after the signal', {
+test('every lease whose ACK was decided gets its ACK', {
   skip,
 }, async () => {
   const rack = new RunningRack(PLACE);
@@ -106,7 +106,6 @@ test('every lease whose ACK was decided gets its ACK, and no client is answered 
     await eventually('ACKs wait', async () => (await busy(rack)).journal.pending >= CLIENTS / 2);
     const stopped = rack.stop();
     await rack.reported('daemon.finishing', { match: ({ replies }) => Number(replies) >= CLIENTS / 2 });
-    for (let client = 0; client < CLIENTS; client += 1) ask();
     await sleep(200);
     other.exec('COMMIT');
     other.close();
@@ -128,10 +127,11 @@ test('every lease whose ACK was decided gets its ACK, and no client is answered 
   }
 });
 
-test('downloads end whole, while new ones are refused and names are answered', {
+test('downloads end whole, while new ones are refused, and names and addresses are given', {
   skip,
 }, async () => {
   const rack = new RunningRack(PLACE);
+  const probes = await DhcpProbes.open(PLACE);
   putBigFiles(rack);
   try {
     await rack.startWhole();
@@ -145,6 +145,7 @@ test('downloads end whole, while new ones are refused and names are answered', {
     await rack.reported('daemon.finishing', { match: ({ transfers }) => transfers === 2 });
     assert.equal(await isOpen(ADDRESS, PLACE.httpPort), false);
     assert.equal((await askName(ADDRESS, PLACE.dnsPort, 'lab.maas')).value.address, ADDRESS);
+    await probes.lease();
     await sleep(1000);
     const [bytes, loaded] = await Promise.all([readOn(download), file]);
     assert.equal(bytes, BIG_BYTES);
@@ -154,6 +155,7 @@ test('downloads end whole, while new ones are refused and names are answered', {
     assert.equal(cut, 0);
     idle.destroy();
   } finally {
+    await probes.close();
     await rack.remove();
   }
 });

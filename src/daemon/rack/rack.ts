@@ -290,11 +290,15 @@ export class Rack {
     return this.tftp.counters().active + this.http.sending;
   }
 
-  /** Accepts no new requests except DNS queries, and finishes replies that wait for the disk, and transfers. */
+  /**
+   * Finishes transfers, of which no new one begins, while DNS and DHCP go on: firmware asks again for a file for at least 15 s. Then it finishes the replies that
+   * wait for the disk.
+   */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
     this.neighbourhood?.endScan();
-    await Promise.all([this.dhcp.drain(graceMs), this.tftp.close(graceMs), this.http.close(graceMs)]);
+    await Promise.all([this.tftp.close(graceMs), this.http.close(graceMs)]);
+    await this.dhcp.drain(graceMs);
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 // The end of a process: at once if its start fails, otherwise gracefully. Work in progress is finished before anything is closed.
 //
-//   stopping ─ accept no new requests ─ send ACKs that wait for the disk ∥ finish transfers ─ cut them after STOP_GRACE_MS ─ close everything
+//   stopping ─ begin no new transfers ─ finish those under way ─ cut them after STOP_GRACE_MS ─ send ACKs that wait for the disk ─ close everything
 //
 // 1. The region and the journal stay open meanwhile: a machine that finishes can still report, and its events are kept.
 // 2. Safety does not depend on this: every acknowledged lease is already on disk.
