@@ -12,10 +12,11 @@ const LICENCE_FILE = /^licen[cs]e/i;
 /** The first three groups of digits of an UUID, the variant's and the last one, of a hash. */
 const UUID = /^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/;
 
-/** All of the lock that can be in a package: of what is for some hosts only, Node and koffi's native code. */
+/** All of the lock that can be in a package: of what is for some hosts only, Node and koffi's native code; of what may be absent, a part of pg. */
 const partsInside = (): readonly PinnedPackage[] =>
   pinnedPackages().filter(
-    ({ name, isOptional }) => !isOptional || /^(?:node|@koromix\/koffi)-linux-(?:x64|arm64)$/.test(name),
+    ({ name, isOptional }) =>
+      !isOptional || /^(?:pg-cloudflare|(?:node|@koromix\/koffi)-linux-(?:x64|arm64))$/.test(name),
   );
 
 /** Lines of a field's text. */
@@ -95,7 +96,14 @@ export function billOfMaterials({ version, commit, epoch }: Release): string {
   const { node = '', ...linked } = process.versions;
   const components = [
     ...partsInside().map(componentOf),
-    { type: 'platform', 'bom-ref': 'node', name: 'node', version: node, purl: `pkg:generic/node@${node}` },
+    {
+      type: 'platform',
+      'bom-ref': 'node',
+      name: 'node',
+      version: node,
+      purl: `pkg:generic/node@${node}`,
+      licenses: [{ license: { id: 'MIT' } }],
+    },
     ...Object.entries(linked)
       .filter(([, linkedVersion]) => linkedVersion?.includes('.'))
       .map(([name, linkedVersion]) => ({

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ARCHITECTURE_NAMES, makeDebianPackage } from './debian-package.ts';
-import { billOfMaterials } from './licences.ts';
+import { billOfMaterials, copyrightText } from './licences.ts';
 import { copyOwn, makePayload } from './payload.ts';
 import { readRelease } from './release.ts';
 import { addToRepository } from './repository.ts';
@@ -21,10 +21,11 @@ import { addToRepository } from './repository.ts';
 /** What the tarball has besides, for a person who unpacks it. */
 const DOCUMENTS = ['config', 'systemd', 'docs', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE'];
 
-function makeTarball(payload: string, scratch: string, out: string): string {
+function makeTarball(payload: string, scratch: string, out: string, maintainer: string): string {
   const directory = join(scratch, 'npm');
   cpSync(payload, directory, { recursive: true });
   for (const name of DOCUMENTS) copyOwn(name, join(directory, name));
+  writeFileSync(join(directory, 'COPYRIGHT'), copyrightText(maintainer));
   const words = ['pack', '--silent', '--ignore-scripts', '--pack-destination', out];
   return join(out, execFileSync('npm', words, { cwd: directory, encoding: 'utf8' }).trim());
 }
@@ -38,6 +39,8 @@ const { values } = parseArgs({
     key: text,
   },
 });
+const unknown = values.arch.find((name) => !ARCHITECTURE_NAMES.some((known) => known === name));
+if (unknown !== undefined) throw new Error(`--arch ${unknown}: it is ${ARCHITECTURE_NAMES.join(' or ')}`);
 const out = resolve(values.out);
 const release = readRelease();
 const scratch = mkdtempSync(join(tmpdir(), 'rackboot-packages-'));
@@ -48,7 +51,7 @@ try {
   const packages: string[] = [];
   for (const architecture of ARCHITECTURE_NAMES.filter((name) => values.arch.includes(name)))
     packages.push(await makeDebianPackage(architecture, { release, payload, scratch, out }));
-  makeTarball(payload, scratch, out);
+  makeTarball(payload, scratch, out, release.maintainer);
   writeFileSync(join(out, `rackboot-${release.version}.cdx.json`), billOfMaterials(release));
   const files = globSync(`rackboot[-_]${release.version}*`, { cwd: out }).sort();
   const sums = files.map(
