@@ -27,10 +27,15 @@ let wasRoot = false;
  */
 export function becomeUser(uid: number, gid: number): void {
   wasRoot = true;
-  if (findGroup(uid) === undefined) process.setgroups?.([]);
-  else process.initgroups?.(uid, groupOf(uid, gid));
+  takeGroups(uid, gid);
   process.setgid?.(groupOf(uid, gid));
   process.setuid?.(uid);
+}
+
+/** Replaces root's supplementary groups by those of a user. @param gid as in `groupOf` */
+export function takeGroups(uid: number, gid: number): void {
+  if (findGroup(uid) === undefined) process.setgroups?.([]);
+  else process.initgroups?.(uid, groupOf(uid, gid));
 }
 
 /** The group in which a process runs as `uid`. @param gid of a user who is not in passwd(5); root's gives rights, so the uid replaces it */

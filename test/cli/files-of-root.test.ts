@@ -11,6 +11,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -104,6 +105,25 @@ describe('files that only root may read', { skip: missing('root') }, () => {
     const onto = await run('images', 'export', 'debian', './', '--config', config);
     assert.match(onto.text, /: \.\/ is a directory: name a new file in it, such as \.\/images\.tar$/m);
     rmSync(join(home, 'images.tar'));
+  });
+
+  test('an image is added as the owner of the tree, whose link leads root nowhere', async () => {
+    const [tree, victim, system] = [join(place, 'tree'), join(place, 'victim'), join(home, 'system')];
+    for (const path of [join(tree, 'images'), victim, join(system, 'etc'), join(system, 'usr')])
+      mkdirSync(path, { recursive: true });
+    writeFileSync(join(system, 'etc/os-release'), 'ID=test\n');
+    for (const path of [tree, join(tree, 'images')]) chownSync(path, NOBODY, NOBODY);
+    const add = () =>
+      run('images', 'add', system, '--os', 'custom', '--release', 'x', '--arch', 'amd64', '--tree', tree);
+    symlinkSync(victim, join(tree, 'images/.manifests'));
+    const refused = await add();
+    assert.equal(refused.code, 1, refused.text);
+    assert.deepEqual(readdirSync(victim), []);
+    rmSync(join(tree, 'images/.manifests'));
+    const added = await add();
+    assert.equal(added.code, 0, added.text);
+    assert.equal(statSync(join(tree, 'images/.manifests')).uid, NOBODY);
+    rmSync(system, { recursive: true });
   });
 
   test('restore says that the owner of the state cannot read the backup, and what to do', async () => {

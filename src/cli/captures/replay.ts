@@ -21,6 +21,7 @@ import { datedLeases } from '../leases/source.ts';
 import { leftOutNote, loadMerged } from '../terminal/config-in-force.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { jsonListLines, printLines } from '../terminal/output.ts';
+import { asOwnerOf } from '../terminal/state-owner.ts';
 
 interface ReplayOptions {
   readonly file: string;
@@ -43,7 +44,9 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
     );
   const leftOut = leftOutNote(config.stateDir);
   const notes: string[] = leftOut === undefined ? [] : [leftOut];
-  const { machines, leases } = options.withoutState ? { machines: [], leases: [] } : readState(config, leftOut, notes);
+  const { machines, leases } = options.withoutState
+    ? { machines: [], leases: [] }
+    : asOwnerOf(config.stateDir, () => readState(config, leftOut, notes));
   const { datagrams, fault } = capture;
   const results = replayDatagrams(datagrams, {
     config,

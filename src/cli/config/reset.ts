@@ -12,8 +12,7 @@
 // 5. The networks that only the store has go with it: the output has the commands that set them up again.
 // 6. If it is killed halfway, a second call continues: the lock's file is removed last.
 
-import { existsSync, lstatSync, readdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { loadPlace, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { loadStorePlace, type RegionStorePlace } from '../../config/region-store.ts';
@@ -23,10 +22,11 @@ import { seenStats } from '../../files/seen-stats.ts';
 import { valueAt } from '../../machines/settings.ts';
 import { postgresPlace } from '../../region-process/open-store.ts';
 import { CONFIGURED, lockState } from '../../store/state-lock.ts';
-import { isInside, realPath } from '../images/image-tree.ts';
+import { isInside, ownerPlace, realPath } from '../images/image-tree.ts';
 import { packageCache } from '../terminal/cache-place.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
+import { asOwnerOf } from '../terminal/state-owner.ts';
 import { afterReset, findNetworks, type NetworksOfRack } from './reset-networks.ts';
 import { sharesOf, type TreeShares } from './reset-tree.ts';
 
@@ -41,6 +41,8 @@ interface Doomed {
   readonly what: string;
   readonly path: string;
   readonly bytes: number;
+  /** Its owner removes it. */
+  readonly place: string;
 }
 
 /** Also copies before a migration, unfinished copies, and SQLite's companions. */
@@ -70,7 +72,7 @@ const LOCK = /^rack\.lock(?:-journal)?$/;
 export async function reset(flags: ResetFlags): Promise<number> {
   const { stateDir, store, tree } = placesOf(flags.config);
   const networks = findNetworks(flags.config, stateDir);
-  const lock = existsSync(stateDir) ? lockState(stateDir, CONFIGURED) : undefined;
+  const lock = existsSync(stateDir) ? asOwnerOf(stateDir, () => lockState(stateDir, CONFIGURED)) : undefined;
   try {
     const listed = look(flags, stateDir, tree).doomed;
     const isDatabase = store.kind === 'postgresql';
@@ -82,8 +84,8 @@ export async function reset(flags: ResetFlags): Promise<number> {
       const { emptyPostgres } = await import('../../store/copying/copy-postgres.ts');
       await emptyPostgres(postgresPlace(store));
     }
-    for (const { path } of doomed) await remove(path);
-    for (const name of namesIn(stateDir).filter((one) => LOCK.test(one))) await remove(join(stateDir, name));
+    for (const { path, place } of doomed) remove(path, place);
+    for (const name of namesIn(stateDir).filter((one) => LOCK.test(one))) remove(join(stateDir, name), stateDir);
     report(flags.json, { doomed, others }, networks);
   } finally {
     lock?.release();
@@ -93,7 +95,10 @@ export async function reset(flags: ResetFlags): Promise<number> {
 
 function look({ keepImages }: ResetFlags, stateDir: string, tree: string): Found {
   const shares = keepImages ? undefined : sharesIn(tree, stateDir);
-  return { doomed: findDoomed(stateDir, shares), others: [...othersIn(stateDir, tree), ...(shares?.others ?? [])] };
+  return {
+    doomed: findDoomed(stateDir, ownerPlace(tree, stateDir), shares),
+    others: [...othersIn(stateDir, tree), ...(shares?.others ?? [])],
+  };
 }
 
 interface Found {
@@ -128,15 +133,15 @@ function purposeOf(path: string): string | undefined {
 }
 
 /** @param shares undefined: the images stay */
-function findDoomed(stateDir: string, shares: TreeShares | undefined): readonly Doomed[] {
+function findDoomed(stateDir: string, treePlace: string, shares: TreeShares | undefined): readonly Doomed[] {
   const names = namesIn(stateDir);
   const found = names.flatMap((name) => {
     const what = purposeOf(join(stateDir, name));
-    return what === undefined ? [] : [doom(what, join(stateDir, name))];
+    return what === undefined ? [] : [doom(what, join(stateDir, name), stateDir)];
   });
-  const images = (shares?.own ?? []).map((path) => doom('images and boot environments', path));
+  const images = (shares?.own ?? []).map((path) => doom('images and boot environments', path, treePlace));
   const packages = shares === undefined ? [] : packagesKept();
-  return [...images, ...packages.map((path) => doom(PACKAGES, path)), ...found];
+  return [...images, ...packages.map((path) => doom(PACKAGES, path, packageCache())), ...found];
 }
 
 /** What `images make-debian` keeps. Root's place also has code that commands compiled, and files of the lab. */
@@ -170,7 +175,7 @@ function mayFollow(tree: string, stateDir: string): boolean {
   return owner === 0 || !isLeavingIt || seenStats(tree)?.uid === owner;
 }
 
-const doom = (what: string, path: string): Doomed => ({ what, path, bytes: sizeOf(path) });
+const doom = (what: string, path: string, place: string): Doomed => ({ what, path, bytes: sizeOf(path), place });
 
 function sizeOf(path: string): number {
   try {
@@ -225,19 +230,20 @@ async function ask(isMeant: boolean): Promise<void> {
   await confirmOnTerminal('Remove all this?', isMeant);
 }
 
-async function remove(path: string): Promise<void> {
-  try {
-    // The error of rmSync has no code for a read-only file system.
-    await rm(path, { recursive: true, force: true });
-  } catch (error) {
-    throw unremovable(path, error);
-  }
+function remove(path: string, place: string): void {
+  asOwnerOf(place, () => {
+    try {
+      rmSync(path, { recursive: true, force: true });
+    } catch (error) {
+      throw unremovable(path, error);
+    }
+  });
 }
 
 const unremovable = (path: string, cause: unknown): RackError =>
   new RackError(
     'store-unwritable',
-    `${path} cannot be removed (${osErrorCode(cause) ?? errorText(cause)}): ${ownershipRemedy(path, dirname(path))}. Then call reset again`,
+    `${path} cannot be removed (${osErrorCode(cause) || errorText(cause)}): ${ownershipRemedy(path, dirname(path))}. Then call reset again`,
     { cause },
   );
 

@@ -1,8 +1,8 @@
 // The boot tree of an images command: named by --tree, otherwise by the configuration.
 //
 // 1. An existing configuration is read, and its errors are reported, even with --tree.
-// 2. A tree in the state directory belongs to its owner, however it is named; any other belongs to the command's user.
-//    A link there changes nothing: its owner could make it lead anywhere, and root must not write there.
+// 2. Root acts in a tree as its owner: in the state directory as that one's, however the tree is named. A link there
+//    changes nothing: its owner could make it lead anywhere, and root must not write there.
 
 import { lstatSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
@@ -40,10 +40,14 @@ export async function enterImageTree(flags: TreeFlags): Promise<ImageTree> {
   const config = await readImageConfig(flags);
   // The owner may be unable to enter the current directory, and the daemon has another.
   const tree = resolve(flags.tree ?? config?.boot.tree ?? '');
-  if (config === undefined || !isInside(tree, config.stateDir)) return { tree, stateDir: undefined, config };
-  becomeOwnerOf(config.stateDir);
-  return { tree, stateDir: config.stateDir, config };
+  const place = ownerPlace(tree, config?.stateDir);
+  becomeOwnerOf(place);
+  return { tree, stateDir: place === config?.stateDir ? place : undefined, config };
 }
+
+/** The directory whose owner acts in a tree. */
+export const ownerPlace = (tree: string, stateDir: string | undefined): string =>
+  stateDir !== undefined && isInside(tree, stateDir) ? stateDir : tree;
 
 /** True if a path is below a directory, however both are written, even if a link there leads elsewhere. */
 export function isInside(path: string, directory: string): boolean {

@@ -2,11 +2,11 @@
 // out.
 
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { chownSync, existsSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { dirname, join, resolve, sep } from 'node:path';
 import { RackError } from '../../errors.ts';
-import { becomeUser, findGroup, findUid, groupOf, readUserName } from '../../files/ownership.ts';
-import { seenStats } from '../../files/seen-stats.ts';
+import { becomeUser, findGroup, findUid, groupOf, readUserName, takeGroups } from '../../files/ownership.ts';
+import { seenEntry } from '../../files/seen-stats.ts';
 import { type DirectoryWords, makeStateDirectory } from '../../store/database-file.ts';
 import { printError } from './output.ts';
 
@@ -23,12 +23,26 @@ export interface Owner {
   readonly gid: number;
 }
 
-/** The owner of `stateDir` if this process is root and the owner is not. */
-function findOtherOwner(stateDir: string): Owner | undefined {
-  const found = seenStats(stateDir);
-  // Not made yet: systemd-tmpfiles makes the service's before the start.
-  if (found === undefined || found.uid === 0 || process.getuid?.() !== 0) return undefined;
-  return { uid: found.uid, gid: found.gid };
+/** The owner of `directory` or, if it is missing, of the directory in which it would be made; only if this process is root and the owner is not. */
+function findOtherOwner(directory: string): Owner | undefined {
+  const found = process.getuid?.() === 0 ? findDeepest(directory) : undefined;
+  return found === undefined || found.uid === 0 ? undefined : { uid: found.uid, gid: found.gid };
+}
+
+/** The last entry on the way to a path. A link of any user but root is the last: it could lead root anywhere. */
+function findDeepest(path: string): Stats | undefined {
+  let deepest: Stats | undefined;
+  const names = resolve(path).split(sep);
+  for (const [index, name] of names.entries()) {
+    const at = join(sep, ...names.slice(0, index), name);
+    const entry = seenEntry(at);
+    if (entry === undefined) break;
+    if (entry.isSymbolicLink() && entry.uid === 0 && (deepest?.uid ?? 0) === 0)
+      return findDeepest(resolve(dirname(at), readlinkSync(at), ...names.slice(index + 1)));
+    deepest = entry;
+    if (entry.isSymbolicLink()) break;
+  }
+  return deepest;
 }
 
 /**
@@ -73,6 +87,8 @@ export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILIT
 export function asOwnerOf<T>(stateDir: string, work: (owner: Owner | undefined) => T): T {
   const owner = findOtherOwner(stateDir);
   if (owner === undefined) return work(undefined);
+  const groups = process.getgroups?.() ?? [];
+  takeGroups(owner.uid, owner.gid);
   process.setegid?.(groupOf(owner.uid, owner.gid));
   process.seteuid?.(owner.uid);
   try {
@@ -80,6 +96,7 @@ export function asOwnerOf<T>(stateDir: string, work: (owner: Owner | undefined) 
   } finally {
     process.seteuid?.(0);
     process.setegid?.(0);
+    process.setgroups?.(groups);
   }
 }
 

@@ -3,12 +3,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -136,9 +138,16 @@ test(
       fillTree(big);
       symlinkSync(big, join(state, 'boot'));
       chownSync(state, 65_534, 65_534);
+      chmodSync(directory, 0o755);
+      const victim = join(directory, 'victim');
+      mkdirSync(victim, { mode: 0o755 });
+      symlinkSync(victim, join(state, 'rack.lock'));
+      assert.equal((await reset('--yes', '--json')).result, 1);
+      assert.equal(statSync(victim).mode & 0o777, 0o755);
+      rmSync(join(state, 'rack.lock'));
       assert.deepEqual(JSON.parse((await reset('--yes', '--json')).text), { removed: [], left: [join(state, 'boot')] });
       assert.ok(existsSync(join(big, 'images')));
-      chownSync(big, 65_534, 65_534);
+      execFileSync('chown', ['-R', '65534:65534', big]);
       assert.deepEqual(JSON.parse((await reset('--yes', '--json')).text).left, [join(big, 'notes')]);
       assert.deepEqual(readdirSync(big), ['notes']);
     }),
@@ -219,7 +228,10 @@ test('a boot tree that cannot be written is told with its remedy', {
     mkdirSync(join(tree, 'images/.manifests'), { recursive: true });
     execFileSync('mount', ['-o', 'remount,ro', tree]);
     const { complaint } = await printedBy(() => runCommandLine(['reset', '--yes', '--config', config]));
-    assert.match(complaint, /tree\/images\S* cannot be removed \(EROFS\): .*findmnt.*Then call reset again/);
+    assert.match(
+      complaint,
+      /tree\/images\S* cannot be removed \(.*Read-only file system.*\): .*findmnt.*Then call reset again/,
+    );
   } finally {
     execFileSync('umount', [tree]);
     rmSync(place, { recursive: true });
