@@ -1,5 +1,5 @@
 // Checks a configuration against its host: if another interface of the host is also in a cluster network, the rack would answer on the
-// wrong wire.
+// wrong wire. It answers on no wire while the named interface is absent, such as after a move to a host where the interface has another name.
 
 import { RackError } from '../errors.ts';
 import { readAuthorities, readCertificatePair } from '../files/certificate.ts';
@@ -44,11 +44,13 @@ export function findOverlaps(
 ): { readonly index: number; readonly message: string }[] {
   const problems: { readonly index: number; readonly message: string }[] = [];
   config.clusterInterfaces.forEach((entry, index) => {
+    const isAbsent = entry.interfaceName !== undefined && host.every(({ name }) => name !== entry.interfaceName);
     for (const other of host) {
       for (const { address, prefix } of other.addresses) {
         const network = networkOf(address, prefix);
         const remedy = remedyFor(entry, other.name, network);
         if (prefix === 32 || remedy === undefined) continue;
+        if (isAbsent && formatNetwork(network) === formatNetwork(entry.network)) continue;
         problems.push({
           index,
           message:

@@ -29,6 +29,8 @@ export interface DoctorOptions {
   readonly ranges?: readonly RangeUse[] | undefined;
   /** Why the running rack serves no network although it should; undefined if it serves one or no rack was asked. */
   readonly unserved?: string | undefined;
+  /** The networks that the running rack does not serve now; undefined: no rack was asked. */
+  readonly waiting?: readonly { readonly name: string; readonly reason: string }[] | undefined;
   /** Why leases cannot be written; undefined if they can, or no rack was asked. */
   readonly diskProblem?: string | undefined;
   /** The running rack's problem with its boot tree; undefined: none, or no rack was asked. */

@@ -155,8 +155,10 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
   if (options.unserved !== undefined) tell('networks', false, `this rack ${options.unserved}`);
   else if (config.dhcp.subnets.length === 0)
     tell('dhcp', 'note', `no network is managed, so no machine is served: ${options.commands.network}`);
+  const waiting = options.waiting ?? [];
+  for (const { name, reason } of waiting) tell(`network ${name}`, false, `waits: ${reason}`);
   const files = new Map<string, OfferedFile>();
-  for (const subnet of config.dhcp.subnets) {
+  for (const subnet of config.dhcp.subnets.filter((one) => waiting.every(({ name }) => name !== one.name))) {
     const { interfaceName, serverAddress } = subnet;
     if (interfaceName === undefined || serverAddress === undefined) {
       tell(`dhcp ${subnet.name}`, 'note', 'is reached only through relay agents; query it from there');

@@ -205,6 +205,21 @@ describe('an interface that comes and goes', { skip: SKIP }, () => {
     assert.equal(about.length, 1, 'the other interface was served once, from the start on');
   });
 
+  test('is told with the command that names it when it has another name, even at a start', async () => {
+    ip(`link set ${COMES.here} down`);
+    ip(`link set ${COMES.here} name other0`);
+    ip('link set other0 up');
+    await rack.stop();
+    const from = rack.lines.length;
+    await rack.startWhole();
+    await assertWaits(from, /config set cluster_interfaces\.comes\.interface other0$/);
+    const { output } = await rack.rackboot('doctor');
+    assert.match(output.join('\n'), /^BAD {2}network comes: .*cluster_interfaces\.comes\.interface other0$/m);
+    ip('link set other0 down');
+    ip(`link set other0 name ${COMES.here}`);
+    await assertComes(() => ip(`link set ${COMES.here} up`));
+  });
+
   test('is served within the promised time', () => {
     assert.ok(Math.min(...times) <= PROMISED_MS, `it took, in ms: ${times.map(Math.round).join(' ')}`);
   });

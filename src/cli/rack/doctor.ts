@@ -79,6 +79,7 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
     notes: typeof running === 'string' ? undefined : running.noted,
     ranges: typeof running === 'string' ? undefined : running.dhcp?.ranges,
     unserved: typeof running === 'string' ? undefined : running.unserved,
+    waiting: typeof running === 'string' ? undefined : running.interfaces.filter(({ serving }) => !serving),
     diskProblem: typeof running === 'string' ? undefined : (running.diskProblem ?? journalProblem(running)),
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
     unopened: typeof running === 'string' ? undefined : unopenedListeners(running),

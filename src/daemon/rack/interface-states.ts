@@ -4,7 +4,7 @@ import type { Instant } from '../../clock.ts';
 import type { ClusterInterface } from '../../config/rack-config.ts';
 import type { LocalInterface } from '../../dhcp/networks/subnet.ts';
 import type { Publish } from '../../event.ts';
-import { formatIpv4, formatNetwork, type Ipv4, isLoopback } from '../../net/address.ts';
+import { formatIpv4, formatNetwork, isLoopback } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { noteText, type RackNote } from '../../region/reports/notes.ts';
@@ -28,7 +28,7 @@ export function interfaceStates(
   host: readonly HostInterface[],
 ): InterfaceState[] {
   return configured.map((entry) => {
-    const waits = entry.interfaceName === undefined ? undefined : waitsFor(entry.interfaceName, entry.ip, host);
+    const waits = entry.interfaceName === undefined ? undefined : waitsFor(entry.interfaceName, entry, host);
     return {
       name: entry.name,
       interface: entry.interfaceName ?? '',
@@ -41,8 +41,15 @@ export function interfaceStates(
   });
 }
 
-function waitsFor(name: string, ip: Ipv4 | undefined, host: readonly HostInterface[]): RackNote | undefined {
+function waitsFor(
+  name: string,
+  { name: network, ip }: Pick<ClusterInterface, 'name' | 'ip'>,
+  host: readonly HostInterface[],
+): RackNote | undefined {
   const found = host.find((one) => one.name === name);
+  const other = host.find(({ addresses }) => addresses.some(({ address }) => address === ip));
+  if (found === undefined && ip !== undefined && other !== undefined)
+    return { note: 'interface-renamed', interface: name, ip: formatIpv4(ip), where: other.name, network };
   if (found === undefined) return { note: 'interface-absent', interface: name };
   if (!found.up) return { note: 'interface-down', interface: name };
   if (!found.carrier) return { note: 'interface-unlinked', interface: name };

@@ -384,6 +384,12 @@ const NOTES = {
   // `where`: its addresses and ports.
   'listener-forgone': note(['where', 'reason'], ({ where, reason }) => `HTTP goes on without ${where}: ${reason}`),
   'interface-absent': note(['interface'], (note) => `${note.interface} does not exist`),
+  'interface-renamed': note(
+    ['interface', 'ip', 'where', 'network'],
+    (note) =>
+      `${note.interface} does not exist, and ${note.where} has its address ${note.ip}; if it was renamed: ` +
+      `rackboot config set cluster_interfaces.${note.network}.interface ${note.where}`,
+  ),
   'interface-down': note(['interface'], (note) => `${note.interface} is down`),
   'interface-unlinked': note(['interface'], (note) => `${note.interface} has no carrier`),
   'interface-unaddressed': note(
