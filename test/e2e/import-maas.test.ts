@@ -30,6 +30,8 @@ const machineShape = z.looseObject({
   power_type: z.string(),
   memory: z.number(),
   netboot: z.boolean(),
+  owner_data: z.record(z.string(), z.string()),
+  status_message: z.string(),
   locked: z.boolean(),
   tag_names: z.array(z.string()),
   allocated_ip_addresses: z.array(z.string()),
@@ -115,6 +117,16 @@ describe('a Rackboot plays the MAAS', { skip }, () => {
     const link = { mode: 'static', subnet: '172.30.0.0/24', ip_address: '172.30.0.40', default_gateway: 'true' };
     await from.ask(`nodes/${id}/interfaces/${nics[0]?.id}/?op=link_subnet`, link);
     await from.ask(`machines/${id}/?op=lock`, {});
+    for (const [hostname, mac, op, fields] of [
+      ['fan1', '52:54:00:30:00:04', 'mark_broken', { deployed: 'true' }],
+      ['lost1', '52:54:00:30:00:05', 'mark_missing', { deployed: 'true' }],
+      ['dead1', '52:54:00:30:00:06', 'mark_broken', {}],
+    ] as const) {
+      const node = { ...machine, ...fields, hostname, mac_addresses: mac };
+      const { system_id: own } = machineShape.parse(await from.ask('machines/', node));
+      await from.ask(`machines/${own}/?op=${op}`, { comment: `the fan of ${hostname}` });
+      await from.ask(`machines/${own}/?op=set_owner_data`, { 'app.name': hostname });
+    }
     await from.ask('devices/', { hostname: 'printer', mac_addresses: '52:54:00:30:00:03' });
     await from.ask('ipaddresses/?op=reserve', { ip: '172.30.0.60' });
     await from.ask('dnsresources/', { fqdn: 'www.example.com', ip_addresses: '172.30.0.60' });
@@ -127,7 +139,7 @@ describe('a Rackboot plays the MAAS', { skip }, () => {
 
   test('a dry run says what would be added, and adds nothing', async () => {
     const report = reportOf(await to.import(url, keyFile, '--dry-run', '--json'));
-    assert.equal(report.objects.machines?.added, 2);
+    assert.equal(report.objects.machines?.added, 5);
     assert.deepEqual(
       [namesAdded(report, 'domains'), namesAdded(report, 'users')],
       [['example.com'], ['carol', 'dave']],
@@ -143,9 +155,10 @@ describe('a Rackboot plays the MAAS', { skip }, () => {
   test('everything is there afterwards, and a second import adds nothing', async () => {
     const first = await to.import(url, keyFile, '--json');
     const report = reportOf(first);
-    // The network of the laboratory, which is on loopback, is the only thing that is refused, and nobody becomes an administrator.
+    // The network of the laboratory, which is on loopback, is the only thing that is refused, nobody becomes an administrator, and what has
+    // a system is Deployed.
     const own = report.remarks.filter(({ name }) => !name.includes(SOURCE.octets)).map(({ name }) => name);
-    assert.deepEqual([first.code, report.whole, own], [1, true, ['carol']], first.out);
+    assert.deepEqual([first.code, report.whole, own], [1, true, ['carol', 'fan1', 'lost1']], first.out);
     assert.deepEqual(await to.names('tags/', 'kernel_opts'), ['hugepages=64'], 'there were no machines');
     const machines = await to.machines();
     const [ready, web] = [machines.get('ready1'), machines.get('web1')];
@@ -157,6 +170,17 @@ describe('a Rackboot plays the MAAS', { skip }, () => {
       [web?.status_name, web?.netboot, web?.locked, web?.allocated_ip_addresses],
       ['Deployed', false, true, ['172.30.0.40']],
     );
+    const others = ['fan1', 'lost1', 'dead1'].map((name) => machines.get(name));
+    assert.deepEqual(
+      others.map((one) => [one?.status_name, one?.netboot, one?.owner_data]),
+      [
+        ['Deployed', false, { 'app.name': 'fan1' }],
+        ['Deployed', false, { 'app.name': 'lost1' }],
+        ['Broken', true, { 'app.name': 'dead1' }],
+      ],
+    );
+    assert.match(others[2]?.status_message ?? '', /the fan of dead1/);
+    assert.match(remarksOn(report, 'fan1').join(), /the fan of fan1/);
     const power = async (site: Site, id = '') => await site.ask(`machines/${id}/?op=power_parameters`);
     const former = (await from.machines()).get('ready1');
     assert.deepEqual(await power(to, ready?.system_id), await power(from, former?.system_id));

@@ -7,8 +7,8 @@
 //
 // 1. Nothing is changed at the MAAS, and nothing here that exists: it is counted as there. So an import may be repeated.
 // 2. A parameter that the region refuses is left out, and named in the report; without a parameter that the object needs, it is refused.
-// 3. A machine that may have a system on its disk is added as Deployed by one operation, so that at no moment a start from the network would
-//    touch the disk or switch the machine off. No operation here switches a machine.
+// 3. A machine that may have a system on its disk, whatever its state there, is added as Deployed by one operation, so that at no moment a
+//    start from the network would touch the disk or switch the machine off. No operation here switches a machine.
 // 4. The source is a stranger's: answers, lists and the report are bounded, what it says is cleaned where it is printed, and it names no path.
 // 5. Neither the key nor a parameter of a power driver is printed, except the hosts that switch a machine.
 // 6. The source gives nobody rights over what was here: no administrator, no SSH key to a former account, and to former machines no tag and no
@@ -45,6 +45,7 @@ import {
   machineParameters,
   macsOf,
   operationsTo,
+  ownerData,
   type Parameters,
   parametersFrom,
   pathFor,
@@ -377,18 +378,26 @@ class Import {
       this.#tagged.set(tag, ids);
     }
     await this.#connect(kind, title, node, made);
-    if (kind === 'devices') return;
     const order = (operation: string, parameters: Parameters = {}) =>
-      this.#send(kind, title, `machines/${systemId}/?op=${operation}`, parameters);
+      this.#send(kind, title, `${kind}/${systemId}/?op=${operation}`, parameters);
+    const isMachine = kind === 'machines';
+    const comment = textAt(node, 'error_description') || textAt(node, 'status_message');
     let state = textAt(made, 'status_name');
-    for (const operation of operationsTo(node) ?? [])
+    for (const operation of (isMachine && operationsTo(node)) || [])
       state = textAt(
-        await order(operation, operation === 'accept' ? { skip_commissioning: 'true' } : {}),
+        await order(operation, operation === 'accept' ? { skip_commissioning: 'true' } : { comment }),
         'status_name',
       );
+    // Last: it ends when a machine becomes Ready.
+    const data = ownerData(node);
+    if (Object.keys(data).length > 0) await order('set_owner_data', data);
+    if (!isMachine) return;
     if (valueAt(node, 'locked') === true) await order('lock');
     const there = textAt(node, 'status_name');
-    if (state !== there) this.#remark(kind, title, `it is ${there} there, and ${state} here`);
+    const why = comment === '' ? '' : ` (${comment})`;
+    if (state !== there) this.#remark(kind, title, `it is ${there} there${why}, and ${state} here`);
+    else if (valueAt(node, 'ephemeral_deploy') === true)
+      this.#remark(kind, title, 'it runs from memory there, and starts from its disk here');
   }
 
   /** Gives a node the interfaces and the addresses that it has there. */

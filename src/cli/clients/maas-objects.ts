@@ -254,7 +254,7 @@ const MACHINE = {
   power_type: 'power_type',
 } as const;
 
-/** What is left of a machine's state there. Everything else may have a system on its disk, and becomes Deployed. */
+/** What is left of the state of a machine without a system. In every other state it may have one. */
 const STATES: Readonly<Record<string, readonly string[]>> = {
   New: [],
   Commissioning: [],
@@ -264,16 +264,19 @@ const STATES: Readonly<Record<string, readonly string[]>> = {
   Ready: ['accept'],
   Allocated: ['accept'],
   Reserved: ['accept'],
-  'Failed deployment': ['accept'],
   Broken: ['mark_broken'],
   Missing: ['mark_missing'],
   Retired: ['retire'],
 };
 
+/** In any state, such as Broken or Failed testing: both are reset by a release, and by nothing before. */
+const hasSystem = (machine: unknown): boolean =>
+  valueAt(machine, 'netboot') === false || textAt(machine, 'osystem') !== '';
+
 /** The operations after which a machine has its state; undefined: it is added as Deployed. */
 export const operationsTo = (machine: unknown): readonly string[] | undefined => {
   const status = textAt(machine, 'status_name');
-  return Object.hasOwn(STATES, status) ? STATES[status] : undefined;
+  return Object.hasOwn(STATES, status) && !hasSystem(machine) ? STATES[status] : undefined;
 };
 
 /** Where the `hardware_facts` of a machine come from. */
@@ -335,19 +338,19 @@ export function macsOf(node: unknown): readonly string[] {
 
 const POWER_NAMES: ReadonlySet<string> = new Set(POWER_PARAMETER_NAMES);
 
-/** Flat: a list is one text, as the drivers here take it. */
-const powerValues = (parameters: unknown): readonly (readonly [string, string | number | boolean])[] =>
+/** A list is one text, as the drivers here take it. */
+const flatValues = (parameters: unknown): readonly (readonly [string, string | number | boolean])[] =>
   Object.entries(isFields(parameters) ? parameters : {}).flatMap(([name, value]) => {
     const flat = Array.isArray(value) ? value.filter(isPlain).join(' ') : value;
     return isPlain(flat) && flat !== '' ? [[name, flat] as const] : [];
   });
 
 const powerOf = (parameters: unknown): string =>
-  JSON.stringify(Object.fromEntries(powerValues(parameters).filter(([name]) => POWER_NAMES.has(name))));
+  JSON.stringify(Object.fromEntries(flatValues(parameters).filter(([name]) => POWER_NAMES.has(name))));
 
 /** The names of the parameters that no driver here has: one of them would make the others unusable. */
 export const foreignPowerNames = (parameters: unknown): readonly string[] =>
-  powerValues(parameters)
+  flatValues(parameters)
     .map(([name]) => name)
     .filter((name) => !POWER_NAMES.has(name));
 
@@ -360,10 +363,14 @@ const POWER_PLACES: ReadonlySet<string> = new Set([
 
 /** The hosts that switch it. The rest of a URL may be secret. */
 export const powerHosts = (parameters: unknown): readonly string[] => {
-  const places = powerValues(parameters).filter(([name]) => POWER_PLACES.has(name));
+  const places = flatValues(parameters).filter(([name]) => POWER_PLACES.has(name));
   const hosts = places.map(([, place]) => URL.parse(String(place))?.host || withoutUser(String(place)));
   return [...new Set(hosts)].map((host) => cleanText(host, NAME_CHARACTERS_MAX));
 };
+
+/** What clients stored with a node, by its keys. */
+export const ownerData = (node: unknown): Parameters =>
+  Object.fromEntries(flatValues(valueAt(node, 'owner_data')).map(([key, value]) => [key, String(value)]));
 
 export const deviceParameters = (device: unknown): Parameters => ({
   ...parametersFrom(device, DEVICE),

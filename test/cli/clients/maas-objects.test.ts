@@ -50,7 +50,6 @@ const WITHOUT_SYSTEM = [
   'Retired',
   'Broken',
   'Allocated',
-  'Failed deployment',
   'Testing',
   'Failed testing',
 ];
@@ -60,6 +59,9 @@ for (const { name } of [...STATUSES, { name: 'A state of a later MAAS' }])
     const machine = { status_name: name, interface_set: [] };
     assert.equal(operationsTo(machine) === undefined, isDeployed);
     assert.equal(machineParameters(machine, {}).deployed, isDeployed ? 'true' : undefined);
+    for (const sign of [{ netboot: false }, { netboot: true, osystem: 'ubuntu' }])
+      assert.equal(operationsTo({ ...machine, ...sign }), undefined, 'it has a system');
+    assert.equal(operationsTo({ ...machine, netboot: true, osystem: '' }) === undefined, isDeployed);
   });
 
 test('the parameters of a driver are flat texts', () => {
