@@ -24,7 +24,7 @@ export interface ClientKind {
 }
 
 /** The signs that a client itself showed, in the place of those of its kind. */
-export type ShownSigns = Partial<Pick<ClientKind, 'code' | 'vendorClass'>>;
+export type ShownSigns = Partial<Pick<ClientKind, 'code' | 'vendorClass' | 'title'>>;
 
 /** The kinds by their names on the command line. */
 export const CLIENT_KINDS = {

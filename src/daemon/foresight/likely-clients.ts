@@ -59,7 +59,13 @@ function shownBy(
   if (seen?.architecture === undefined) return undefined;
   const { client, architecture: code, vendorClass } = seen;
   const name = clientOf(client, code);
-  const signs = { code, ...(vendorClass === undefined ? {} : { vendorClass }) };
+  // An unknown architecture boots what `boot.loaders` has for it.
+  const stranger = { title: `unknown architecture ${code}`, vendorClass: 'PXEClient' };
+  const signs = {
+    ...(client === 'other' && findArchitecture(code) === undefined ? stranger : {}),
+    code,
+    ...(vendorClass === undefined ? {} : { vendorClass }),
+  };
   return name === undefined ? undefined : { basis: 'shown', clients: [name], signs };
 }
 
@@ -68,7 +74,7 @@ function clientOf(kind: string | undefined, code: number): ClientName | undefine
   const row = findArchitecture(code);
   if (kind === 'u-boot')
     return code === CLIENT_KINDS['u-boot-arm64'].code || row?.cpu === 'arm64' ? 'u-boot-arm64' : 'u-boot-arm';
-  if (row === undefined) return undefined;
+  if (row === undefined) return kind === 'other' ? 'uefi-amd64' : undefined;
   const name = row.firmware === 'bios' ? 'bios' : `uefi-${kind === 'uefi-http' ? 'http-' : ''}${row.cpu}`;
   return isClientName(name) ? name : undefined;
 }

@@ -67,6 +67,14 @@ test('the prediction recognises a client as DHCP did, and names signs that contr
   assert.match(said, /^configuration: pxelinux\.cfg\//m);
 });
 
+test('firmware of an unknown architecture has no loader', () => {
+  const [boot, ...others] = explain({ ...asked, steps: steps(['other', 37]) }, foresight({}), []).boots;
+  assert.deepEqual([boot?.title, others], ['unknown architecture 37', []]);
+  const loader = boot?.lines.find(({ ok }) => !ok);
+  assert.deepEqual([loader?.topic, loader?.remedy], ['loader', 'set one in boot.loaders as 37: FILE']);
+  assert.ok(boot?.lines.every(({ topic }) => topic !== 'note'));
+});
+
 test('kinds of clients with the same result are joined', () => {
   const differ = explain({ ...asked, steps: steps(['ipxe', 0]) }, foresight({}), []);
   assert.deepEqual(
