@@ -1,7 +1,10 @@
-// Reads a file whose path a user of the API names, who is an administrator, but not of this host: a FIFO would wait for its other end, and
-// a device may never end. Sources: open(2) (O_NONBLOCK), fifo(7).
+// Reads a file that somebody other than this host's administrator names or makes: a user of the API, or for root the service's user. A FIFO
+// would wait for its other end, and a device may never end. Sources: open(2) (O_NONBLOCK), fifo(7).
 
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+
+/** Of a small file in the state directory, in bytes. */
+export const STATE_FILE_BYTES_MAX = 65_536;
 
 /** The message says what the file is, without its path. */
 export class UnfitFile extends Error {}

@@ -1,15 +1,18 @@
 // Caches the desired state on disk, so that a rack without its region can boot, address and name the machines it knows.
 
-import { mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorText, osErrorCode } from '../errors.ts';
 import { writeNewFile } from '../files/new-file.ts';
+import { readRegularBytes } from '../files/regular-file.ts';
 import { seenStats } from '../files/seen-stats.ts';
 import { parseDesiredState } from '../machines/desired-state.ts';
 import { type DesiredState, EMPTY_DESIRED_STATE } from '../machines/machine.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 
 const FILE = 'desired-state.json';
+/** Ample for the desired state of MACHINES_MAX machines. */
+export const STATE_BYTES_MAX: number = 256 * 1024 * 1024;
 
 /** The path of the cache in a state directory. */
 export const desiredStateFile = (stateDir: string): string => join(stateDir, FILE);
@@ -24,7 +27,7 @@ export interface CacheProblem {
 export function readDesiredState(stateDir: string, onProblem: (note: RackNote) => void): DesiredState {
   const path = desiredStateFile(stateDir);
   try {
-    const parsed = parseDesiredState(JSON.parse(readFileSync(path, 'utf8')));
+    const parsed = parseDesiredState(JSON.parse(readRegularBytes(path, STATE_BYTES_MAX).toString()));
     if (parsed.ok) return parsed.state;
     onProblem({ note: 'cache-unread', file: path, reason: parsed.problem });
   } catch (error) {

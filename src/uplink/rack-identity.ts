@@ -1,13 +1,14 @@
 // The identity of this rack: a UUID drawn at its first start, kept forever in `rack.json` in the state directory, written atomically and
 // on disk before it is used.
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { newUuid } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { parseJson } from '../fields.ts';
 import { writeNewFile } from '../files/new-file.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
+import { readRegularBytes, STATE_FILE_BYTES_MAX } from '../files/regular-file.ts';
 
 const FILE = 'rack.json';
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -20,7 +21,7 @@ export function readRackUuid(stateDir: string): string {
   const path = join(stateDir, FILE);
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readRegularBytes(path, STATE_FILE_BYTES_MAX).toString();
   } catch (cause) {
     if (osErrorCode(cause) !== 'ENOENT') {
       const code = osErrorCode(cause) ?? errorText(cause);

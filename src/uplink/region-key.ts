@@ -7,9 +7,10 @@
 //    the rack.
 
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { readRegularBytes, STATE_FILE_BYTES_MAX } from '../files/regular-file.ts';
 import { writePrivateFile } from './rack-identity.ts';
 
 const DRAWN = 'rack';
@@ -64,7 +65,7 @@ function readPrivateFile(path: string): string {
     const octal = (mode & 0o777).toString(8);
     throw new RackError('config-invalid', `${path} has mode ${octal}: others may read the key; chmod 600 ${path}`);
   }
-  return readFileSync(path, 'utf8').trim();
+  return readRegularBytes(path, STATE_FILE_BYTES_MAX).toString().trim();
 }
 
 function drawKey(path: string, clock: Clock): RegionKey {

@@ -12,14 +12,13 @@ import type { Clock, Timer } from '../clock.ts';
 import { parseStateText } from '../machines/desired-state.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RackRequest } from '../region/records/rack-request.ts';
+import { STATE_BYTES_MAX } from './desired-state-cache.ts';
 import { parseChange, parseRackRequest } from './link-answers.ts';
 import type { LinkAnswer, LinkRequest, LinkTransport } from './link-transport.ts';
 import { Repeater, type RunOutcome } from './repeater.ts';
 
 /** The interval of fetches without an announced change, in milliseconds. */
 const POLL_MS = 60_000;
-/** Ample for the desired state of MACHINES_MAX machines. */
-const STATE_BYTES_MAX = 256 * 1024 * 1024;
 /** The longest silence of the stream, in milliseconds; the region writes a comment every 15 s. */
 const STREAM_SILENCE_MS_MAX = 45_000;
 /** The wait before an ended stream is opened again, in milliseconds. */

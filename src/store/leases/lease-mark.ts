@@ -11,12 +11,13 @@
 // 5. A rack that has lost its leases would offer addresses that machines still use. `leases.db` is then missing or empty, but
 //    `lease-ends.json` exists, which only a running rack writes (checked before `leases.db` is opened, which creates one).
 
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText, osErrorCode } from '../../errors.ts';
 import { replaceFile } from '../../files/new-file.ts';
+import { readRegularBytes, STATE_FILE_BYTES_MAX } from '../../files/regular-file.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { LEASE_FILE } from './lease-journal.ts';
 import { REPORTED_ENDS_FILE } from './reported-ends.ts';
@@ -63,7 +64,9 @@ const NOTHING: LeaseMarkReading = { isOurs: false, sequence: 0, doubtedUpTo: 0 }
 export function readLeaseMark(stateDir: string): LeaseMarkReading {
   const path = join(stateDir, LEASE_MARK_FILE);
   try {
-    const { self, database, sequence, doubtedUpTo } = shape.parse(JSON.parse(readFileSync(path, 'utf8')));
+    const { self, database, sequence, doubtedUpTo } = shape.parse(
+      JSON.parse(readRegularBytes(path, STATE_FILE_BYTES_MAX).toString()),
+    );
     const isOurs = isSame(self, identify(path)) && isSame(database, identify(join(stateDir, LEASE_FILE)));
     return { isOurs, sequence, doubtedUpTo };
   } catch {

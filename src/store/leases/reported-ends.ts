@@ -7,13 +7,13 @@
 // 2. If the file is missing or damaged, leases that ended before the start are not reported.
 // 3. The time is stored on the same clocks as leases, so that the two compare across restarts, reboots and clock steps.
 
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock, Instant, Timer } from '../../clock.ts';
 import type { StoredMoment } from '../../dhcp/leases/lease-clock.ts';
 import { errorText } from '../../errors.ts';
 import { replaceFile } from '../../files/new-file.ts';
+import { readRegularBytes, STATE_FILE_BYTES_MAX } from '../../files/regular-file.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { readHostMoment } from './host-clocks.ts';
 
@@ -27,7 +27,9 @@ const shape = z.object({ version: z.literal(1), wallMs: z.number(), bootId: z.st
 export function readReportedEnds(stateDir: string): StoredMoment | undefined {
   const path = join(stateDir, REPORTED_ENDS_FILE);
   try {
-    const { wallMs, bootId, uptimeS } = shape.parse(JSON.parse(readFileSync(path, 'utf8')));
+    const { wallMs, bootId, uptimeS } = shape.parse(
+      JSON.parse(readRegularBytes(path, STATE_FILE_BYTES_MAX).toString()),
+    );
     return { wallMs, bootId, uptimeS };
   } catch {
     return undefined;

@@ -48,6 +48,8 @@ test('copies that a person made in the state directory stay, and are named', asy
   try {
     for (const name of ['images-work', 'ssh', 'rack.json.part']) mkdirSync(join(state, name), { recursive: true });
     for (const name of [...own, ...kept]) writeFileSync(join(state, name), '');
+    // Opened as a file, it would never answer.
+    execFileSync('mkfifo', [join(state, 'desired-state.json')]);
     const config = join(place, 'rackboot.yaml');
     writeFileSync(config, `name: rack\nstate_dir: ${state}\n`);
     const { result, text, complaint } = await printedBy(() =>
