@@ -154,6 +154,12 @@ describe('the service under systemd', { skip }, () => {
     assert.equal(run('find', '/var/lib/rackboot', '!', '-user', 'rackboot'), '');
     const log = (): string => run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat');
     await eventually('the rack hears of it', () => log().includes('"event":"daemon.backed-up"'));
+    run('cp', '--archive', '/var/lib/rackboot', '/srv/rackboot');
+    systemd.write('/etc/rackboot/rackboot.yaml', CONFIG.replace('/var/lib/rackboot', '/srv/rackboot'));
+    run('systemctl', 'start', 'rackboot-backup');
+    assert.equal(systemd.show('rackboot-backup', 'ConditionResult'), 'yes');
+    assert.equal(run('find', '/var/backups/rackboot', '-name', '*.tar').trim().split('\n').length, 2);
+    systemd.write('/etc/rackboot/rackboot.yaml', CONFIG);
   });
 
   if (HAS_MANY_ROUNDS)
