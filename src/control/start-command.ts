@@ -44,6 +44,12 @@ export function startCommand(
     : `sudo rackboot ${service.command}${configWords(file)}`;
 }
 
+/** The command that starts a rack after a restore, which may be on another host: it enables the units, too. */
+export function enableCommand(file: string): string {
+  const start = startCommand(file);
+  return start.includes('systemctl') ? `sudo systemctl enable --now ${unitsToEnable()}` : start;
+}
+
 /** The configuration file named on the command line, as typed, else the default. */
 export function typedConfig(args: readonly string[]): string {
   const at = args.findLastIndex((word) => word === '--config' || word.startsWith('--config='));

@@ -40,7 +40,7 @@ import { siteSourcesFile } from '../../config/image-sources.ts';
 import { isRegionFile } from '../../config/region-file-kind.ts';
 import { defaultName } from '../../config/resolve.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
-import { startCommand } from '../../control/start-command.ts';
+import { enableCommand } from '../../control/start-command.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { fileFault } from '../../files/read-fault.ts';
@@ -388,7 +388,7 @@ export async function restoreRack({
     lock.release();
   }
   // Perhaps the owner of the state may not read the configuration.
-  const next = startCommand(config);
+  const next = enableCommand(config);
   if (manifest.files.some(({ path }) => path === join(STATE_PART, REGION_FILE))) await cacheSettings(config);
   if (json) printJson({ file, made: manifest.made, stateDir, files: manifest.files.map(({ path }) => path) });
   else {
