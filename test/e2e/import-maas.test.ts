@@ -140,6 +140,7 @@ describe('a Rackboot plays the MAAS', { skip }, () => {
   test('a dry run says what would be added, and adds nothing', async () => {
     const report = reportOf(await to.import(url, keyFile, '--dry-run', '--json'));
     assert.equal(report.objects.machines?.added, 5);
+    assert.match(remarksOn(report, 'lost1').join(), /Missing .*Deployed/);
     assert.deepEqual(
       [namesAdded(report, 'domains'), namesAdded(report, 'users')],
       [['example.com'], ['carol', 'dave']],

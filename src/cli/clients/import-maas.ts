@@ -38,18 +38,19 @@ import {
   foreignPowerNames,
   identityOf,
   interfaceParameters,
+  isDeployedHere,
   KINDS,
   type Kind,
   listAt,
   MADE_OF_OTHERS,
   machineParameters,
   macsOf,
-  operationsTo,
   ownerData,
   type Parameters,
   parametersFrom,
   pathFor,
   powerHosts,
+  stateHere,
   textAt,
   titleOf,
   valueAt,
@@ -181,6 +182,8 @@ class Source {
   }
 }
 
+/** Why a node is in its state. */
+const commentOn = (node: unknown): string => textAt(node, 'error_description') || textAt(node, 'status_message');
 const answerWords = ({ body }: RegionAnswer): string => refusalLines(body.toString('utf8')).replaceAll('\n', '; ');
 const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const objectsIn = (all: readonly unknown[], { within }: Kind): readonly unknown[] =>
@@ -364,8 +367,20 @@ class Import {
     const hosts = textAt(made, 'power_type') === '' ? [] : powerHosts(power);
     if (hosts.length > 0) this.#named.push({ kind, name: title, power: hosts });
     if (made !== undefined && !this.#isDry) await this.#complete(kind, title, node, made);
+    if (made !== undefined && kind === 'machines') this.#compare(title, node);
     this.#current = '';
     return made !== undefined;
+  }
+
+  /** Says what a machine is no longer here. */
+  #compare(title: string, machine: unknown): void {
+    const there = textAt(machine, 'status_name');
+    const [here] = stateHere(machine);
+    const comment = commentOn(machine);
+    const why = comment === '' ? '' : ` (${comment})`;
+    if (here !== there) this.#remark('machines', title, `it is ${there} there${why}, and ${here} here`);
+    else if (valueAt(machine, 'ephemeral_deploy') === true)
+      this.#remark('machines', title, 'it runs from memory there, and starts from its disk here');
   }
 
   /** @param made the new node, as this region shows it */
@@ -380,30 +395,19 @@ class Import {
     await this.#connect(kind, title, node, made);
     const order = (operation: string, parameters: Parameters = {}) =>
       this.#send(kind, title, `${kind}/${systemId}/?op=${operation}`, parameters);
-    const isMachine = kind === 'machines';
-    const comment = textAt(node, 'error_description') || textAt(node, 'status_message');
-    let state = textAt(made, 'status_name');
-    for (const operation of (isMachine && operationsTo(node)) || [])
-      state = textAt(
-        await order(operation, operation === 'accept' ? { skip_commissioning: 'true' } : { comment }),
-        'status_name',
-      );
+    const [, operation] = stateHere(node);
+    if (kind === 'machines' && operation !== undefined)
+      await order(operation, operation === 'accept' ? { skip_commissioning: 'true' } : { comment: commentOn(node) });
     // Last: it ends when a machine becomes Ready.
     const data = ownerData(node);
     if (Object.keys(data).length > 0) await order('set_owner_data', data);
-    if (!isMachine) return;
-    if (valueAt(node, 'locked') === true) await order('lock');
-    const there = textAt(node, 'status_name');
-    const why = comment === '' ? '' : ` (${comment})`;
-    if (state !== there) this.#remark(kind, title, `it is ${there} there${why}, and ${state} here`);
-    else if (valueAt(node, 'ephemeral_deploy') === true)
-      this.#remark(kind, title, 'it runs from memory there, and starts from its disk here');
+    if (kind === 'machines' && valueAt(node, 'locked') === true) await order('lock');
   }
 
   /** Gives a node the interfaces and the addresses that it has there. */
   async #connect(kind: 'machines' | 'devices', title: string, node: unknown, made: unknown): Promise<void> {
     const place = `nodes/${textAt(made, 'system_id')}/interfaces/`;
-    const isRunning = kind === 'devices' || operationsTo(node) === undefined;
+    const isRunning = kind === 'devices' || isDeployedHere(node);
     const gateway = textAt(node, 'default_gateways.ipv4.link_id');
     const physical = new Map(
       listAt(made, 'interface_set').map((one) => [textAt(one, 'mac_address'), textAt(one, 'id')]),

@@ -254,30 +254,33 @@ const MACHINE = {
   power_type: 'power_type',
 } as const;
 
-/** What is left of the state of a machine without a system. In every other state it may have one. */
-const STATES: Readonly<Record<string, readonly string[]>> = {
-  New: [],
-  Commissioning: [],
-  'Failed commissioning': [],
-  Testing: [],
-  'Failed testing': [],
-  Ready: ['accept'],
-  Allocated: ['accept'],
-  Reserved: ['accept'],
-  Broken: ['mark_broken'],
-  Missing: ['mark_missing'],
-  Retired: ['retire'],
+/** What a machine without a system becomes here, and the operation that makes a New one so. In every other state it may have a system. */
+const STATES: Readonly<Record<string, readonly [state: string, operation?: string]>> = {
+  New: ['New'],
+  Commissioning: ['New'],
+  'Failed commissioning': ['New'],
+  Testing: ['New'],
+  'Failed testing': ['New'],
+  Ready: ['Ready', 'accept'],
+  Allocated: ['Ready', 'accept'],
+  Reserved: ['Ready', 'accept'],
+  Broken: ['Broken', 'mark_broken'],
+  Missing: ['Missing', 'mark_missing'],
+  Retired: ['Retired', 'retire'],
 };
+const DEPLOYED = ['Deployed'] as const;
 
 /** In any state, such as Broken or Failed testing: both are reset by a release, and by nothing before. */
 const hasSystem = (machine: unknown): boolean =>
   valueAt(machine, 'netboot') === false || textAt(machine, 'osystem') !== '';
 
-/** The operations after which a machine has its state; undefined: it is added as Deployed. */
-export const operationsTo = (machine: unknown): readonly string[] | undefined => {
+/** Its state here, and the operation after which it has it; Deployed ones are added as such. */
+export const stateHere = (machine: unknown): readonly [state: string, operation?: string] => {
   const status = textAt(machine, 'status_name');
-  return Object.hasOwn(STATES, status) && !hasSystem(machine) ? STATES[status] : undefined;
+  return (Object.hasOwn(STATES, status) && !hasSystem(machine) ? STATES[status] : undefined) ?? DEPLOYED;
 };
+
+export const isDeployedHere = (machine: unknown): boolean => stateHere(machine) === DEPLOYED;
 
 /** Where the `hardware_facts` of a machine come from. */
 const FACTS: Readonly<Record<string, string>> = {
@@ -383,7 +386,7 @@ export const machineParameters = (machine: unknown, power: unknown): Parameters 
   mac_addresses: macsOf(machine),
   power_parameters: powerOf(power),
   hardware_facts: factsOf(machine),
-  ...(operationsTo(machine) === undefined ? { deployed: 'true' } : {}),
+  ...(isDeployedHere(machine) ? { deployed: 'true' } : {}),
 });
 
 /** The operations that make an interface of others. */

@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import {
   foreignPowerNames,
   interfaceParameters,
+  isDeployedHere,
   machineParameters,
   macsOf,
-  operationsTo,
   parametersFrom,
   pathFor,
   powerHosts,
@@ -57,11 +57,11 @@ for (const { name } of [...STATUSES, { name: 'A state of a later MAAS' }])
   test(`a machine that is ${name} ${WITHOUT_SYSTEM.includes(name) ? 'is not' : 'is'} added as Deployed`, () => {
     const isDeployed = !WITHOUT_SYSTEM.includes(name);
     const machine = { status_name: name, interface_set: [] };
-    assert.equal(operationsTo(machine) === undefined, isDeployed);
+    assert.equal(isDeployedHere(machine), isDeployed);
     assert.equal(machineParameters(machine, {}).deployed, isDeployed ? 'true' : undefined);
     for (const sign of [{ netboot: false }, { netboot: true, osystem: 'ubuntu' }])
-      assert.equal(operationsTo({ ...machine, ...sign }), undefined, 'it has a system');
-    assert.equal(operationsTo({ ...machine, netboot: true, osystem: '' }) === undefined, isDeployed);
+      assert.ok(isDeployedHere({ ...machine, ...sign }), 'it has a system');
+    assert.equal(isDeployedHere({ ...machine, netboot: true, osystem: '' }), isDeployed);
   });
 
 test('the parameters of a driver are flat texts', () => {
