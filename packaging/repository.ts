@@ -16,6 +16,7 @@ const COMPONENT = 'main';
  * @param key of gpg(1), by which the site's hosts know it; undefined: it is not signed
  */
 export function addToRepository(directory: string, packages: readonly string[], key: string | undefined): void {
+  const signer = key === undefined ? undefined : fingerprintOf(key);
   const pool = join('pool', COMPONENT);
   const suite = join('dists', SUITE);
   mkdirSync(join(directory, pool), { recursive: true });
@@ -44,13 +45,22 @@ export function addToRepository(directory: string, packages: readonly string[], 
   ]);
   const release = list(...options, 'release', suite);
   writeFileSync(join(directory, suite, 'Release'), release);
-  if (key === undefined) return;
+  if (signer === undefined) return;
   const sign = (kind: string, name: string): void => {
-    const words = ['--batch', '--yes', '--local-user', key, '--armor', kind, '--output', name, 'Release'];
+    const words = ['--batch', '--yes', '--local-user', signer, '--armor', kind, '--output', name, 'Release'];
     execFileSync('gpg', words, { cwd: join(directory, suite), stdio: ['ignore', 'ignore', 'inherit'] });
   };
   sign('--clearsign', 'InRelease');
   sign('--detach-sign', 'Release.gpg');
-  const publicKey = execFileSync('gpg', ['--export', key], { encoding: 'buffer' });
+  const publicKey = execFileSync('gpg', ['--export', signer], { encoding: 'buffer' });
   writeFileSync(join(directory, 'rackboot-archive-keyring.gpg'), publicKey);
+}
+
+/** Looks among the secret keys only: anybody's public key may have the same name. */
+function fingerprintOf(key: string): string {
+  const listed = execFileSync('gpg', ['--batch', '--with-colons', '--list-secret-keys', key], { encoding: 'utf8' });
+  const [found, ...others] = listed.matchAll(/^sec:.*\nfpr:(?:[^:]*:){8}([0-9A-F]+):/gm);
+  if (found?.[1] === undefined || others.length > 0)
+    throw new Error(`gpg has several secret keys ${key}: give a fingerprint`);
+  return found[1];
 }
