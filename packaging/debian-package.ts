@@ -7,7 +7,17 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, cpSync, globSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  globSync,
+  lutimesSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { completionScript } from '../src/cli/completion/script.ts';
@@ -108,7 +118,7 @@ export async function makeDebianPackage(
     );
   put('DEBIAN/md5sums', sumsOf(root));
   put('DEBIAN/control', controlOf(architecture, release, kilobytesOf(root)));
-  setModes(root);
+  setModesAndTimes(root, release.epoch);
   const file = join(out, `rackboot_${release.version}_${architecture}.deb`);
   // One thread: more would divide what is packed by the number of processors.
   const words = ['--root-owner-group', '-Zxz', '-z6', '--threads-max=1', '--build', root, file];
@@ -180,13 +190,16 @@ function kilobytesOf(root: string): number {
   return sizes.reduce((sum, size) => sum + size, 0) + entries.filter((entry) => entry.isDirectory()).length;
 }
 
-function setModes(root: string): void {
+/** dpkg-deb alone would leave the times that are before the release's, which may be of a day to come. */
+function setModesAndTimes(root: string, epoch: number): void {
   for (const entry of globSync('**', { cwd: root, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     if (entry.isDirectory()) chmodSync(path, 0o755);
     else if (entry.isFile()) chmodSync(path, RUN_BY_USERS.has(path.slice(root.length + 1)) ? 0o755 : 0o644);
+    lutimesSync(path, epoch, epoch);
   }
   chmodSync(root, 0o755);
+  lutimesSync(root, epoch, epoch);
 }
 
 export const architectureIn = (file: string): Architecture | undefined =>

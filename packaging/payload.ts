@@ -1,8 +1,8 @@
 // What runs, in every kind of package: the starter, dist/, and a package.json that names the commit and only those packages that dist/ needs.
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { ROOT } from './pinned.ts';
 import { PACKAGE, type Release } from './release.ts';
 
@@ -13,10 +13,10 @@ const SOURCES = 'config/image-sources.yaml';
 /** The one package that is no part of dist/: it has native code. */
 const NATIVE = 'koffi';
 
-/** Copies a file or a directory of the project. */
+/** Copies a file or a directory of the project, without what git does not know. */
 export function copyOwn(name: string, to: string): void {
-  mkdirSync(dirname(to), { recursive: true });
-  cpSync(join(ROOT, name), to, { recursive: true });
+  const listed = execFileSync('git', ['-C', ROOT, 'ls-files', '-z', name], { encoding: 'utf8' });
+  for (const path of listed.split('\0').slice(0, -1)) cpSync(join(ROOT, path), join(to, relative(name, path)));
 }
 
 /** Builds it. @param directory need not exist */

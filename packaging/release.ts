@@ -37,6 +37,6 @@ export function readRelease(): Release {
     version: PACKAGE.version,
     commit: log('%H'),
     epoch: Number(SOURCE_DATE_EPOCH ?? log('%ct')),
-    maintainer: DEBFULLNAME === undefined ? PACKAGE.author : `${DEBFULLNAME} <${DEBEMAIL}>`,
+    maintainer: DEBFULLNAME === undefined || DEBEMAIL === undefined ? PACKAGE.author : `${DEBFULLNAME} <${DEBEMAIL}>`,
   };
 }

@@ -26,6 +26,7 @@ function makeTarball(payload: string, scratch: string, out: string, maintainer: 
   cpSync(payload, directory, { recursive: true });
   for (const name of DOCUMENTS) copyOwn(name, join(directory, name));
   writeFileSync(join(directory, 'COPYRIGHT'), copyrightText(maintainer));
+  execFileSync('chmod', ['-R', 'u=rwX,go=rX', directory]);
   const words = ['pack', '--silent', '--ignore-scripts', '--pack-destination', out];
   return join(out, execFileSync('npm', words, { cwd: directory, encoding: 'utf8' }).trim());
 }
@@ -41,6 +42,9 @@ const { values } = parseArgs({
 });
 const unknown = values.arch.find((name) => !ARCHITECTURE_NAMES.some((known) => known === name));
 if (unknown !== undefined) throw new Error(`--arch ${unknown}: it is ${ARCHITECTURE_NAMES.join(' or ')}`);
+// What a user sets for himself changes no byte, and no package or repository is for him alone.
+process.umask(0o022);
+process.env.LC_ALL = 'C.UTF-8';
 const out = resolve(values.out);
 const release = readRelease();
 const scratch = mkdtempSync(join(tmpdir(), 'rackboot-packages-'));
