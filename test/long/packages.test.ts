@@ -134,8 +134,16 @@ describe('the packages', { skip }, () => {
     rmSync(scratch, { recursive: true, force: true });
   });
 
-  test('have the same bytes when they are made again elsewhere', () => {
-    const second = packageIn(join(scratch, 'another-directory'), join(scratch, 'one/clone'));
+  test('have the same bytes when they are made again elsewhere, by a user with other settings', () => {
+    const repository = join(scratch, 'private');
+    const words = ['--repository', repository];
+    const usual = process.umask(0o077);
+    const second = packageIn(join(scratch, 'another-directory'), join(scratch, 'one/clone'), words, {
+      LC_ALL: 'de_DE.UTF-8',
+    });
+    process.umask(usual);
+    // A web server reads it as another user.
+    assert.equal(execFileSync('find', [repository, '!', '-perm', '-044'], { encoding: 'utf8' }), '');
     const names = globSync('*', { cwd: first }).sort();
     assert.deepEqual(globSync('*', { cwd: second }).sort(), names);
     assert.equal(names.filter((name) => name.endsWith('.deb')).length, 2);
@@ -337,6 +345,15 @@ describe('the packages', { skip }, () => {
         assert.equal(systemd.show('rackboot', 'ActiveState'), 'active');
       });
 
+      test('a service that somebody stopped stays so when the package is installed again', () => {
+        run('systemctl', 'stop', 'rackboot');
+        const { code, out, err } = apt('--reinstall', 'install', installed(VERSION));
+        assert.equal(code, 0, out + err);
+        assert.equal(systemd.show('rackboot', 'ActiveState'), 'inactive');
+        assert.equal(systemd.show('rackboot-backup.timer', 'ActiveState'), 'active');
+        run('systemctl', 'start', 'rackboot');
+      });
+
       test('remove keeps the state, and the next installation continues with it', () => {
         assert.equal(apt('remove', 'rackboot').code, 0);
         for (const unit of ['rackboot', 'rackboot-backup.timer'])
@@ -347,6 +364,16 @@ describe('the packages', { skip }, () => {
         for (const unit of ['rackboot', 'rackboot-backup.timer'])
           assert.equal(systemd.show(unit, 'ActiveState'), 'active');
         lease();
+      });
+
+      test('purge removes nothing while another rack runs with the state', () => {
+        run('systemctl', 'stop', 'rackboot');
+        const rights = 'AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW';
+        const unit = ['Type=notify', 'User=rackboot', rights].flatMap((property) => ['--property', property]);
+        run('systemd-run', '--unit', 'another', ...unit, 'rackboot', 'run');
+        assert.notEqual(apt('purge', 'rackboot').code, 0);
+        for (const file of ['/var/lib/rackboot/leases.db', '/etc/rackboot/rackboot.yaml']) run('test', '-s', file);
+        run('systemctl', 'stop', 'another');
       });
 
       test('purge says what it removes, and leaves nothing', () => {
