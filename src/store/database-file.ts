@@ -189,10 +189,18 @@ export function copyDatabase(path: string, kind: DatabaseKind, target: string): 
   }).close();
 }
 
-/** Reads every page. @throws RackError `store-broken`, `store-newer` */
+/**
+ * Reads every page. Refuses triggers and whatever else the migrations do not make: the file may be a stranger's.
+ * @throws RackError `store-broken`, `store-newer`
+ */
 export const checkCopy = (path: string, kind: DatabaseKind): void =>
   openToRead(path, kind, (database, version) => {
     if (version === 0) throw broken(path, kind, 'it is empty', undefined);
+    const fresh = new DatabaseSync(':memory:');
+    for (const step of kind.migrations.slice(0, version)) fresh.exec(step);
+    const made = new Set(readSchema(fresh).map(({ sql }) => sql));
+    const strange = readSchema(database).find(({ sql }) => !made.has(sql));
+    if (strange !== undefined) throw broken(path, kind, `${strange.name} is not of Rackboot`, undefined);
     const [verdict] = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {});
     if (verdict !== 'ok') throw broken(path, kind, String(verdict), undefined);
   }).close();
@@ -238,6 +246,8 @@ function copyFile(database: DatabaseSync, target: string): void {
   closeSync(copy);
   renameSync(part, target);
 }
+
+const readSchema = (database: DatabaseSync) => database.prepare('SELECT name, sql FROM sqlite_schema').all();
 
 function readNumber(database: DatabaseSync, sql: string): number {
   const row = database.prepare(sql).get();

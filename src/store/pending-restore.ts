@@ -1,30 +1,25 @@
 // The last step of `rackboot restore`: a backup's files, checked and complete, replace the former ones.
 //
-//   restore.PID.unfinished/ ── complete, on disk ── renamed ──► restore.ready/ ── finishRestore ──► the state; the directory is removed
+//   restore.PID.unfinished/state ── complete, on disk ── renamed ──► restore.ready/state
+//   finishRestore: the former state is removed ── renamed ──► restore.ready/moving ── its files moved into place; the directory is removed
 //
-// 1. Until the rename nothing has changed; after it, every process that locks the state directory first finishes it. A kill leaves the
+// 1. Until the first rename nothing has changed; after it, every process that locks the state directory first finishes it. A kill leaves the
 //    former state or the restored one.
 // 2. All files of the former state go: without `lease-mark.json` the rack takes the leases for a copy, and probes each address before
-//    another client gets it.
+//    another client gets it. The cache goes because it has compiled code.
 
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { syncPath } from '../files/durable-directory.ts';
 
 /** What a restore replaces. */
 const STATE =
-  /^(?:(?:leases|region|outbox)\.db(?:-wal|-shm|-journal)?|(?:rack\.json|region\.key)(?:\.copy)?|ssh|desired-state\.json|lease-[a-z]+\.json)$/;
+  /^(?:(?:leases|region|outbox)\.db(?:-wal|-shm|-journal)?|(?:rack\.json|region\.key)(?:\.copy)?|ssh|cache|desired-state\.json|lease-[a-z]+\.json)$/;
 
-/** A line for each file. */
-export const MANIFEST_BYTES_MAX = 16 * 1024 * 1024;
-export const MANIFEST_FILE = 'manifest.json';
 export const STATE_PART = 'state';
 const READY = 'restore.ready';
 
-const namesShape = z.object({ files: z.array(z.object({ path: z.string() })) });
-
-/** `complete` lies in the locked state directory. */
+/** `complete` lies in the locked state directory; of it, the directory `state` is restored. */
 export function commitRestore(stateDir: string, complete: string): void {
   for (const entry of readdirSync(complete, { recursive: true, withFileTypes: true }))
     syncPath(join(entry.parentPath, entry.name));
@@ -38,21 +33,16 @@ export function commitRestore(stateDir: string, complete: string): void {
 export function finishRestore(stateDir: string): void {
   const ready = join(stateDir, READY);
   if (!existsSync(ready)) return;
-  const manifest = join(ready, MANIFEST_FILE);
-  // Otherwise the files are in place already.
-  if (existsSync(manifest)) {
-    const { files } = namesShape.parse(JSON.parse(readFileSync(manifest, 'utf8')));
-    const restored = new Set(
-      files.map(({ path }) => path.split('/')).flatMap(([part, name]) => (part === STATE_PART ? [name] : [])),
-    );
-    for (const name of readdirSync(stateDir)) {
-      const isFormer = restored.has(name) ? existsSync(join(ready, STATE_PART, name)) : STATE.test(name);
-      if (isFormer) rmSync(join(stateDir, name), { recursive: true });
-    }
-    for (const name of readdirSync(join(ready, STATE_PART)))
-      renameSync(join(ready, STATE_PART, name), join(stateDir, name));
+  const [complete, moving] = [join(ready, STATE_PART), join(ready, 'moving')];
+  if (existsSync(complete)) {
+    for (const name of readdirSync(stateDir)) if (STATE.test(name)) rmSync(join(stateDir, name), { recursive: true });
     syncPath(stateDir);
-    rmSync(manifest);
+    renameSync(complete, moving);
+    syncPath(ready);
+  }
+  if (existsSync(moving)) {
+    for (const name of readdirSync(moving)) renameSync(join(moving, name), join(stateDir, name));
+    syncPath(stateDir);
   }
   rmSync(ready, { recursive: true });
 }

@@ -87,6 +87,29 @@ describe('files that only root may read', { skip: missing('root') }, () => {
     }
   });
 
+  test("a restored configuration belongs to root, and the service may read it; the state is the service's alone", async () => {
+    const [file, backup] = [join(place, 'moved.yaml'), join(home, 'rack.tar')];
+    writeFileSync(file, `state_dir: ${stateDir}\ntls: ${place}/key.pem\n`);
+    writeFileSync(join(home, 'key.pem'), 'secret', { mode: 0o600 });
+    symlinkSync(join(home, 'key.pem'), join(place, 'key.pem'));
+    const made = await run('backup', '--check', backup, '--config', file);
+    assert.equal(made.code, 0, made.text);
+    rmSync(join(place, 'key.pem'));
+    const restored = await run('restore', backup, '--force', '--config', file);
+    assert.equal(restored.code, 0, restored.text);
+    const facts = [file, join(place, 'key.pem'), join(stateDir, 'region.db')].map((path) => statSync(path));
+    assert.deepEqual(
+      facts.map(({ uid, gid, mode }) => [uid, gid, mode & 0o7777]),
+      [
+        [0, 0, 0o644],
+        [0, NOBODY, 0o640],
+        [NOBODY, NOBODY, 0o600],
+      ],
+    );
+    rmSync(backup);
+    rmSync(join(home, 'key.pem'));
+  });
+
   test('a bundle that could not be written is removed although the command has switched users', async () => {
     const tree = join(stateDir, 'boot');
     const facts = { os: 'debian', title: 'Debian 12' };

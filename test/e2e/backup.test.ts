@@ -155,10 +155,12 @@ test('the two commands of the document move a rack to a host on which it never r
     }
   };
   await runAll(leaving);
-  // The new host has neither state nor configuration.
+  // The new host has no state. Its configuration names the directory, as that is not the default one.
+  const config = readFileSync(rack.configFile, 'utf8');
   renameSync(rack.directory, `${rack.directory}.former`);
   after(() => rmSync(`${rack.directory}.former`, { recursive: true }));
   mkdirSync(rack.directory);
+  rack.configure(config);
   await runAll(arriving);
   assert.equal(readFileSync(join(rack.stateDir, 'rack.json'), 'utf8'), identity);
   assert.match(JSON.stringify(await askDaemon(rack.stateDir, '/MAAS/api/2.0/machines/')), /"hostname":"m1"/);

@@ -1,51 +1,52 @@
 // `rackboot backup` and `rackboot restore`: what a rack knows, in one file: leases, machines, settings, its identity and its configuration.
 //
-//   backup   databases copied as of one moment, other files ─→ a directory in the state directory ─→ tar ─→ FILE
+//   backup   configuration, databases copied as of one moment, other files of the state ─→ FILE
 //   --keep   a new file in a directory ─→ the oldest ones there are removed ─→ the running rack hears of it, or of the failure
 //   --check  FILE ─→ restored into a directory in the state directory ─→ its databases opened as by a start ─→ all removed
-//   restore  FILE ─→ a directory in the state directory ─ every file as its digest says? versions known? ─→ commitRestore
+//   restore  FILE ─ every file as its digest says? databases of ours? ─→ a directory in the state directory ─→ commitRestore
 //
-// 1. The file is a tar archive: manifest.json with the size and digest of each file, then `state/…` and `config/…`. Images are not in it:
-//    they can be built and imported again.
+// 1. The file is an archive (`backup-archive.ts`): manifest.json with the size and digest of each file, then `config/…` and `state/…`. It
+//    holds nothing but what `STATE` and `namedFiles` name. Images are not in it: they can be built and imported again.
 // 2. A rack may run during a backup: the databases are read in transactions. The outbox comes first: an event that is in both reaches the
 //    region twice, and is stored once.
-// 3. Below the state directory, root works as its owner, who could put links there.
-// 4. A killed command leaves the former state and file; the next one removes what it left. A restore is in force as a whole or not at all
+// 3. Below the state directory, root works as its owner, who could put links there. The manifest and the configuration never lie there.
+// 4. A stranger may have made the file. Where the state goes, and the owner and mode of each file, are of this host.
+// 5. A killed command leaves the former state and file; the next one removes what it left. A restore is in force as a whole or not at all
 //    (`store/pending-restore.ts`). Its configuration is written last: the same command completes it.
 
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import {
-  chmodSync,
-  chownSync,
   closeSync,
+  constants,
   existsSync,
+  fchmodSync,
+  fchownSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
-  readSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { loadPlace, readConfigFile, readConfigText } from '../../config/config-file.ts';
-import { siteSourcesFile } from '../../config/image-sources.ts';
 import { isRegionFile } from '../../config/region-file-kind.ts';
 import { defaultName } from '../../config/resolve.ts';
+import { DEFAULT_STATE_DIR, stateDirOf } from '../../config/state-dir.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { enableCommand } from '../../control/start-command.ts';
-import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { errorText, RackError } from '../../errors.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { fileFault } from '../../files/read-fault.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { readRegularBytes } from '../../files/regular-file.ts';
+import type { Settings } from '../../machines/settings.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
+import { SITE_SOURCES } from '../../region/images/region-source.ts';
 import {
   checkCopy,
   copyDatabase,
@@ -56,48 +57,70 @@ import {
 import { LEASE_DATABASE } from '../../store/leases/lease-database.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import { OUTBOX_DATABASE, OUTBOX_FILE } from '../../store/outbox/outbox-database.ts';
-import { commitRestore, MANIFEST_BYTES_MAX, MANIFEST_FILE, STATE_PART } from '../../store/pending-restore.ts';
+import { commitRestore, STATE_PART } from '../../store/pending-restore.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { withStoredSettings } from '../config/settings-store.ts';
 import { formatBytes, print, printAside, printError, printJson } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
 import { asOwnerOf, makeForService, type Owner } from '../terminal/state-owner.ts';
+import {
+  type Content,
+  digestContent,
+  PATH_LENGTH_MAX,
+  readArchived,
+  readFirst,
+  writeArchived,
+  writeEnd,
+} from './backup-archive.ts';
 
 const FORMAT = 1;
 const KEPT_MAX = 1000;
+const MANIFEST_FILE = 'manifest.json';
+/** Of the manifest, and of all files but the databases together. */
+const SMALL_BYTES_MAX = 16 * 1024 * 1024;
 /** The end of a file's name while a process writes it. */
 const UNFINISHED = /\.\d+\.unfinished$/;
 /** The names in the directory of `--keep`, oldest first when sorted. */
 const KEPT = /^rackboot-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ\.tar$/;
 const CONFIG_PART = 'config';
-/** In this order (rule 2). */
-const DATABASES: readonly (readonly [name: string, kind: DatabaseKind])[] = [
-  [OUTBOX_FILE, OUTBOX_DATABASE],
-  [REGION_FILE, REGION_DATABASE],
-  [LEASE_FILE, LEASE_DATABASE],
-];
-const OTHER_STATE = ['rack.json', 'region.key', 'ssh'];
+/** What a backup may hold of the state directory, in this order (rule 2). Undefined: a small file. */
+const STATE: ReadonlyMap<string, DatabaseKind | undefined> = new Map([
+  [`${STATE_PART}/${OUTBOX_FILE}`, OUTBOX_DATABASE],
+  [`${STATE_PART}/${REGION_FILE}`, REGION_DATABASE],
+  [`${STATE_PART}/${LEASE_FILE}`, LEASE_DATABASE],
+  ...['rack.json', 'region.key', 'ssh/id_ed25519', 'ssh/id_ed25519.former', 'ssh/known_hosts'].map(
+    (name) => [`${STATE_PART}/${name}`, undefined] as const,
+  ),
+]);
+/** Which files of the configuration, `namedFiles` says. */
+const CONFIG_PATH = /^config(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)+$/u;
 
 const entryShape = z.object({
-  /** `state/…` or `config/…`. */
-  path: z.string().regex(/^(?:state|config)(?:\/(?!\.{1,2}(?:\/|$))[^/\0]+)+$/),
+  path: z
+    .string()
+    .max(PATH_LENGTH_MAX)
+    .refine((path) => STATE.has(path) || CONFIG_PATH.test(path)),
   bytes: z.number().int().min(0),
   sha256: z.string(),
-  mode: z.number().int(),
-  /** True for a file of the configuration that belongs to the user of the state. */
-  isOfService: z.boolean(),
 });
 type Entry = z.output<typeof entryShape>;
 const manifestShape = z.object({
   format: z.literal(FORMAT),
   version: z.string(),
-  made: z.string(),
-  stateDir: z.string().refine(isAbsolute),
+  made: z.iso.datetime(),
   configFile: z.string().refine(isAbsolute),
-  files: z.array(entryShape),
+  files: z
+    .array(entryShape)
+    .refine(
+      (files) =>
+        files.reduce((sum, { path, bytes }) => sum + (STATE.get(path) === undefined ? bytes : 0), 0) <= SMALL_BYTES_MAX,
+      `without databases, they are larger than ${formatBytes(SMALL_BYTES_MAX)}`,
+    ),
 });
 type Manifest = z.output<typeof manifestShape>;
+
+const shortName = (path: string): string => path.slice(path.indexOf('/') + 1);
 
 interface FileFlags {
   readonly config: string;
@@ -115,6 +138,12 @@ interface Backup {
   readonly file: string;
   readonly bytes: number;
   readonly files: readonly string[];
+}
+
+interface Part {
+  /** `state/…` or `config/…`. */
+  readonly path: string;
+  readonly content: Content;
 }
 
 /** Writes a backup into a new file. @throws RackError `already-exists`, `bad-argument`, `store-…`, `tool-…` */
@@ -170,7 +199,7 @@ function backUp(config: string, file: string, isChecked: boolean): Backup {
   const made = writeBackup(config, file);
   if (!isChecked) return made;
   try {
-    tryRestore(file, loadPlace(config).stateDir);
+    tryRestore(file, config);
     return made;
   } catch (error) {
     // Nothing may take it for a good one.
@@ -190,48 +219,57 @@ function writeBackup(config: string, file: string): Backup {
   if (!existsSync(dirname(file)))
     throw new RackError('not-found', `there is no directory ${dirname(file)}: make it first`);
   if (!existsSync(stateDir)) throw new RackError('not-found', `${stateDir} does not exist: no rack has run here yet`);
-  const serviceUid = statSync(stateDir).uid;
-  const configured = configFiles(config).map((path) => readConfigured(path, serviceUid));
+  const configured = configFiles(config).map((name) => ({
+    path: join(CONFIG_PART, name),
+    content: read(join(dirname(config), name)),
+  }));
   const work = join(stateDir, `backup.${process.pid}.unfinished`);
   const target = `${file}.${process.pid}.unfinished`;
   removeLeft(dirname(file), `${basename(file)}.`);
   const out = openNew(target);
+  let state: readonly Part[] = [];
   try {
-    const manifest = asOwnerOf(stateDir, (): Manifest => {
-      removeLeft(stateDir, 'backup.');
-      makePart(join(work, STATE_PART));
-      for (const [name, kind] of DATABASES) copyDatabase(join(stateDir, name), kind, join(work, STATE_PART, name));
-      for (const path of OTHER_STATE.flatMap((name) => filesBelow(join(stateDir, name))))
-        put(join(work, STATE_PART, relative(stateDir, path)), read(path));
-      for (const { path, bytes } of configured) put(join(work, CONFIG_PART, relative(dirname(config), path)), bytes);
-      const ofConfig = new Map(configured.map((one) => [join(CONFIG_PART, relative(dirname(config), one.path)), one]));
-      const files = filesBelow(work).map((path): Entry => {
-        const name = relative(work, path);
-        const { mode = 0o600, isOfService = true } = ofConfig.get(name) ?? {};
-        return { path: name, bytes: lstatSync(path).size, sha256: digest(path), mode, isOfService };
-      });
-      const made = new Date(systemClock.wallTimeMs()).toISOString();
-      const about = { format: FORMAT, version: readVersion(), made, stateDir, configFile: config, files } as const;
-      put(join(work, MANIFEST_FILE), JSON.stringify(about, undefined, 2));
-      return about;
+    state = attempt(stateDir, writeRefused, () => asOwnerOf(stateDir, () => readState(stateDir, work)));
+    const parts = [...configured, ...state].map((part) => ({ ...part, ...digestContent(part.content) }));
+    const seconds = Math.floor(systemClock.wallTimeMs() / 1000);
+    const manifest = manifestShape.safeParse({
+      format: FORMAT,
+      version: readVersion(),
+      made: new Date(seconds * 1000).toISOString(),
+      configFile: config,
+      files: parts,
     });
-    const parts = [MANIFEST_FILE, ...new Set(manifest.files.map(({ path }) => path.split('/')[0] ?? ''))];
-    tar(
-      ['--create', '--file=-', '--format=posix', '--directory', work, '--', ...parts],
-      ['ignore', out, 'pipe'],
-      undefined,
-    );
+    if (!manifest.success) throw new RackError('bad-argument', `no backup can hold this: ${faultOf(manifest.error)}`);
+    const text = Buffer.from(JSON.stringify(manifest.data, undefined, 2));
+    attempt(file, writeRefused, () => {
+      writeArchived(out, { path: MANIFEST_FILE, bytes: text.length }, seconds, text);
+      for (const part of parts) writeArchived(out, part, seconds, part.content);
+      writeEnd(out);
+    });
     fsyncSync(out);
     renameSync(target, file);
-    return { file, bytes: statSync(file).size, files: manifest.files.map(({ path }) => path) };
+    return { file, bytes: statSync(file).size, files: parts.map(({ path }) => path) };
   } finally {
     closeSync(out);
+    for (const { content } of state) if (typeof content === 'number') closeSync(content);
     rmSync(target, { force: true });
     asOwnerOf(stateDir, () => rmSync(work, { recursive: true, force: true }));
   }
 }
 
-const shortName = (path: string): string => path.slice(path.indexOf('/') + 1);
+/** As the owner of the state: copies the databases into `work`, and opens those; a small file is read as a whole. */
+function readState(stateDir: string, work: string): readonly Part[] {
+  removeLeft(stateDir, 'backup.');
+  makePart(work);
+  return [...STATE].flatMap(([path, kind]): readonly Part[] => {
+    const [source, copy] = [join(stateDir, shortName(path)), join(work, shortName(path))];
+    if (kind === undefined) return existsSync(source) ? [{ path, content: read(source) }] : [];
+    copyDatabase(source, kind, copy);
+    return existsSync(copy)
+      ? [{ path, content: openSync(copy, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK) }]
+      : [];
+  });
+}
 
 /** Runs `work` with a file; its error says what to do. */
 function attempt<T>(path: string, explain: (path: string, cause: unknown) => RackError, work: () => T): T {
@@ -255,81 +293,52 @@ function removeLeft(directory: string, prefix: string): void {
   }
 }
 
-/**
- * The default file has a directory of its own, which is in the backup; of another, the file itself and those in its
- * directory that it names.
- */
+/** The names of its files, relative to its directory. */
 function configFiles(config: string): readonly string[] {
-  if (config === RACK_CONFIG) return filesBelow(dirname(config));
-  const parsed = readConfigFile(readConfigText(config));
-  const named: string[] = [];
-  const visit = (value: unknown): void => {
-    if (typeof value === 'object' && value !== null) Object.values(value).forEach(visit);
-    else if (typeof value === 'string' && resolve(value).startsWith(dirname(config) + sep) && value.startsWith('/'))
-      named.push(...(lstatSync(value, { throwIfNoEntry: false })?.isFile() === true ? [value] : []));
-  };
-  if (parsed.ok) visit(parsed.file.values);
-  return [...new Set([config, siteSourcesFile(config) ?? config, ...named])];
+  const directory = dirname(config);
+  if (config === RACK_CONFIG) return filesBelow(directory).map((path) => relative(directory, path));
+  return [...namedFiles(config, readConfigText(config))].filter(
+    (name) => findEntry(join(directory, name))?.isFile() === true,
+  );
 }
 
-function readConfigured(path: string, serviceUid: number) {
-  const { mode, uid } = statSync(path);
-  return { path, bytes: read(path), mode: mode & 0o777, isOfService: uid !== 0 && uid === serviceUid };
+/** The file itself, and those directly in its directory that it names. */
+function namedFiles(config: string, text: string): ReadonlySet<string> {
+  const named = new Set([basename(config), SITE_SOURCES]);
+  const visit = (value: unknown): void => {
+    if (typeof value === 'object' && value !== null) Object.values(value).forEach(visit);
+    else if (typeof value === 'string' && isAbsolute(value) && dirname(resolve(value)) === dirname(config))
+      named.add(basename(value));
+  };
+  visit(valuesIn(text));
+  return named;
+}
+
+function valuesIn(text: string): Settings {
+  const parsed = readConfigFile(text);
+  return parsed.ok ? parsed.file.values : {};
+}
+
+/** Follows links of this user and of root. */
+function findEntry(path: string): Stats | undefined {
+  const entry = lstatSync(path, { throwIfNoEntry: false });
+  const isFollowed = entry?.isSymbolicLink() === true && [0, process.geteuid?.()].includes(entry.uid);
+  return isFollowed ? statSync(path, { throwIfNoEntry: false }) : entry;
 }
 
 function filesBelow(path: string): readonly string[] {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
-  if (stats?.isDirectory() === true)
+  const entry = findEntry(path);
+  if (entry?.isDirectory() === true)
     return readdirSync(path)
       .toSorted()
       .flatMap((name) => filesBelow(join(path, name)));
-  return stats?.isFile() === true ? [path] : [];
+  return entry?.isFile() === true ? [path] : [];
 }
 
-const read = (path: string): Buffer => attempt(path, fileFault, () => readFileSync(path));
+const read = (path: string): Buffer => attempt(path, fileFault, () => readRegularBytes(path, SMALL_BYTES_MAX));
 
 const makePart = (path: string): string | undefined =>
   attempt(path, writeRefused, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
-
-function put(path: string, bytes: Buffer | string): void {
-  makePart(dirname(path));
-  attempt(path, writeRefused, () => writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' }));
-}
-
-function digest(path: string): string {
-  const hash = createHash('sha256');
-  const file = openSync(path, 'r');
-  const piece = Buffer.alloc(1024 * 1024);
-  try {
-    for (;;) {
-      const bytes = readSync(file, piece, 0, piece.length, null);
-      if (bytes === 0) return hash.digest('hex');
-      hash.update(viewBytes(piece, 0, bytes));
-    }
-  } finally {
-    closeSync(file);
-  }
-}
-
-function tar(
-  words: readonly string[],
-  stdio: readonly ('ignore' | 'pipe' | number)[],
-  owner: Owner | undefined,
-): Buffer {
-  const mask = process.umask(0o077);
-  try {
-    const run = spawnSync('tar', words, { cwd: '/', stdio: [...stdio], maxBuffer: MANIFEST_BYTES_MAX, ...owner });
-    if (osErrorCode(run.error) === 'ENOENT')
-      throw new RackError('tool-missing', 'tar is not installed: sudo apt-get install tar');
-    if (run.error !== undefined || run.status !== 0) {
-      const why = run.error === undefined ? String(run.stderr).trim().split('\n')[0] : errorText(run.error);
-      throw new RackError('tool-failed', `tar: ${why}`, { cause: run.error });
-    }
-    return run.stdout ?? Buffer.alloc(0);
-  } finally {
-    process.umask(mask);
-  }
-}
 
 interface RestoreFlags extends FileFlags {
   readonly force: boolean;
@@ -346,82 +355,88 @@ export async function restoreRack({
   stateOnly,
 }: RestoreFlags): Promise<number> {
   const [config, file] = [resolve(given), resolve(named)];
-  const manifest = readManifest(file);
-  const { stateDir } = stateOnly ? loadPlace(config) : manifest;
-  checkPlace(stateDir);
-  makeForService(stateDir);
-  const lock = asOwnerOf(stateDir, () =>
-    lockState(stateDir, {
-      title: 'state directory',
-      elsewhere: 'add --state-only and --config with another configuration file',
-    }),
-  );
-  const work = join(stateDir, `restore.${process.pid}.unfinished`);
+  const backup = openBackup(file);
   try {
-    const owner = asOwnerOf(stateDir, (ids) => {
-      removeLeft(stateDir, 'restore.');
-      makePart(join(work, STATE_PART));
-      return ids;
-    });
-    unpack(file, manifest, work, owner);
-    asOwnerOf(stateDir, () => check(file, manifest, work));
-    const targets = stateOnly ? [] : configTargets(manifest, config);
-    const inTheWay = [
-      ...stateInTheWay(stateDir, manifest),
-      ...targets.filter(({ path, entry }) => isOther(path, entry)).map(({ path }) => path),
-    ];
-    if (inTheWay.length > 0) {
-      const list = inTheWay.join(', ');
-      if (!force && process.stdin.isTTY !== true)
-        throw new RackError('already-exists', `this would replace ${list}: add --force; nothing was changed`);
-      if (!force) printAside(`This replaces ${list}.\n`);
-      await confirmOnTerminal('Replace all this?', force);
+    const { manifest } = backup;
+    const stateDir = stateOnly || existsSync(config) ? loadPlace(config).stateDir : DEFAULT_STATE_DIR;
+    const targets = stateOnly ? [] : configTargets(backup, config, stateDir);
+    checkPlace(stateDir);
+    makeForService(stateDir);
+    const lock = asOwnerOf(stateDir, () =>
+      lockState(stateDir, {
+        title: 'state directory',
+        elsewhere: 'add --state-only and --config with another configuration file',
+      }),
+    );
+    const work = join(stateDir, `restore.${process.pid}.unfinished`);
+    try {
+      const owner = asOwnerOf(stateDir, (ids) => {
+        removeLeft(stateDir, 'restore.');
+        unpack(backup, work);
+        return ids;
+      });
+      const inTheWay = [...STATE.keys()]
+        .map((path) => join(stateDir, shortName(path)))
+        .filter((path) => existsSync(path));
+      const others = targets.filter(({ path, bytes }) =>
+        // The directory of the default file has no other users.
+        existsSync(path) ? !read(path).equals(bytes) : config !== RACK_CONFIG && path !== config,
+      );
+      await confirmReplacing([...inTheWay, ...others.map(({ path }) => path)], force);
+      const written = targets.map(({ path, bytes }) => writeBeside(path, bytes, owner));
+      attempt(stateDir, writeRefused, () => asOwnerOf(stateDir, () => commitRestore(stateDir, work)));
+      for (const { from, to } of written) renameSync(from, to);
+    } finally {
+      asOwnerOf(stateDir, () => rmSync(work, { recursive: true, force: true }));
+      lock.release();
     }
-    const written = targets.map(({ path, entry }) => writeBeside(path, entry, join(work, entry.path), owner));
-    asOwnerOf(stateDir, () => {
-      rmSync(join(work, CONFIG_PART), { recursive: true, force: true });
-      commitRestore(stateDir, work);
-    });
-    for (const { from, to } of written) renameSync(from, to);
+    // Perhaps the owner of the state may not read the configuration.
+    const next = enableCommand(config);
+    if (manifest.files.some(({ path }) => STATE.get(path) === REGION_DATABASE)) await cacheSettings(config);
+    if (json) printJson({ file, made: manifest.made, stateDir, files: manifest.files.map(({ path }) => path) });
+    else {
+      print(
+        `Restored the state of ${manifest.made} into ${stateDir}${stateOnly ? '' : `, and the configuration into ${dirname(config)}`}.`,
+      );
+      print(
+        'Never run the rack from which it came again: both would give the same addresses. Images are not in a backup.',
+      );
+      printAside(`Next: build or import the images if they are not here, and start the rack: \`${next}\`.\n`);
+    }
+    return 0;
   } finally {
-    asOwnerOf(stateDir, () => rmSync(work, { recursive: true, force: true }));
-    lock.release();
+    closeSync(backup.archive);
   }
-  // Perhaps the owner of the state may not read the configuration.
-  const next = enableCommand(config);
-  if (manifest.files.some(({ path }) => path === join(STATE_PART, REGION_FILE))) await cacheSettings(config);
-  if (json) printJson({ file, made: manifest.made, stateDir, files: manifest.files.map(({ path }) => path) });
-  else {
-    print(
-      `Restored the state of ${manifest.made} into ${stateDir}${stateOnly ? '' : `, and the configuration into ${dirname(config)}`}.`,
-    );
-    print(
-      'Never run the rack from which it came again: both would give the same addresses. Images are not in a backup.',
-    );
-    printAside(`Next: build or import the images if they are not here, and start the rack: \`${next}\`.\n`);
-  }
-  return 0;
+}
+
+async function confirmReplacing(inTheWay: readonly string[], isMeant: boolean): Promise<void> {
+  if (inTheWay.length === 0) return;
+  const list = inTheWay.join(', ');
+  if (!isMeant && process.stdin.isTTY !== true)
+    throw new RackError('already-exists', `this would replace ${list}: add --force; nothing was changed`);
+  if (!isMeant) printAside(`This replaces ${list}.\n`);
+  await confirmOnTerminal('Replace all this?', isMeant);
 }
 
 /** Restores a backup into a directory that is removed again. @throws RackError as `restoreRack` */
-function tryRestore(file: string, stateDir: string): void {
+function tryRestore(file: string, config: string): void {
+  const { stateDir } = loadPlace(config);
   const scratch = join(stateDir, `check.${process.pid}.unfinished`);
   const complete = join(scratch, 'complete');
+  const backup = openBackup(file);
   try {
-    const manifest = readManifest(file);
-    const owner = asOwnerOf(stateDir, (ids) => {
-      removeLeft(stateDir, 'check.');
-      makePart(join(complete, STATE_PART));
-      return ids;
-    });
-    unpack(file, manifest, complete, owner);
+    configTargets(backup, config, stateDir);
     asOwnerOf(stateDir, () => {
-      check(file, manifest, complete);
+      removeLeft(stateDir, 'check.');
+      unpack(backup, complete);
       commitRestore(scratch, complete);
-      for (const [name, kind] of DATABASES)
-        if (existsSync(join(scratch, name))) openDatabaseFile(join(scratch, name), kind).close();
+      for (const { path } of backup.manifest.files) {
+        const kind = STATE.get(path);
+        if (kind !== undefined) openDatabaseFile(join(scratch, shortName(path)), kind).close();
+      }
     });
   } finally {
+    closeSync(backup.archive);
     asOwnerOf(stateDir, () => rmSync(scratch, { recursive: true, force: true }));
   }
 }
@@ -438,7 +453,7 @@ async function cacheSettings(config: string): Promise<void> {
 /** Accepts a directory that is new, empty, or has a state. */
 function checkPlace(stateDir: string): void {
   const names = existsSync(stateDir) ? readdirSync(stateDir) : [];
-  const isOurs = names.some((name) => ['rack.lock', 'rack.json', ...DATABASES.map(([one]) => one)].includes(name));
+  const isOurs = names.some((name) => name === 'rack.lock' || STATE.has(join(STATE_PART, name)));
   // A directory of images may be there before the first start.
   if (isOurs || names.every((name) => ['boot', 'cache'].includes(name))) return;
   throw new RackError(
@@ -447,31 +462,45 @@ function checkPlace(stateDir: string): void {
   );
 }
 
-const damaged = (file: string, why: string, cause?: unknown): RackError =>
-  new RackError('store-broken', `${file} is no backup of a rack, or is damaged (${why}): use another one`, { cause });
+const damaged = (file: string, cause: unknown): RackError =>
+  new RackError(
+    'store-broken',
+    `${file} is no backup of a rack, or is damaged (${errorText(cause)}): use another one`,
+    { cause },
+  );
 
-function withFile<T>(file: string, work: (descriptor: number) => T): T {
-  const descriptor = attempt(file, fileFault, () => openSync(file, 'r'));
+const faultOf = ({ issues: [first] }: z.ZodError): string => `${first?.path.join('.')}: ${first?.message}`;
+
+/** A backup that was read as far as its state. */
+interface OpenBackup {
+  readonly file: string;
+  readonly archive: number;
+  readonly manifest: Manifest;
+  /** By their names. */
+  readonly configured: ReadonlyMap<string, Buffer>;
+}
+
+function openBackup(file: string): OpenBackup {
+  const archive = attempt(file, fileFault, () => openSync(file, 'r'));
   try {
-    return work(descriptor);
+    return attempt(file, damaged, () => {
+      const manifest = parseManifest(file, readFirst(archive, SMALL_BYTES_MAX));
+      const configured = new Map<string, Buffer>();
+      for (const entry of manifest.files.filter(({ path }) => !STATE.has(path))) {
+        const pieces: Buffer[] = [];
+        readEntry(archive, manifest, entry, (piece) => pieces.push(piece));
+        configured.set(shortName(entry.path), Buffer.concat(pieces));
+      }
+      return { file, archive, manifest, configured };
+    });
   } catch (error) {
-    if (error instanceof RackError && error.code === 'tool-failed') throw damaged(file, error.message, error);
+    closeSync(archive);
     throw error;
-  } finally {
-    closeSync(descriptor);
   }
 }
 
-function readManifest(file: string): Manifest {
-  const text = withFile(file, (descriptor) =>
-    tar(['--extract', '--to-stdout', '--file=-', MANIFEST_FILE], [descriptor, 'pipe', 'pipe'], undefined),
-  );
-  let written: unknown;
-  try {
-    written = JSON.parse(text.toString('utf8'));
-  } catch (error) {
-    throw damaged(file, errorText(error), error);
-  }
+function parseManifest(file: string, text: Buffer): Manifest {
+  const written: unknown = JSON.parse(text.toString('utf8'));
   const format = z.object({ format: z.number(), version: z.string() }).safeParse(written).data;
   if (format !== undefined && format.format > FORMAT)
     throw new RackError(
@@ -479,65 +508,74 @@ function readManifest(file: string): Manifest {
       `${file} was made by Rackboot ${format.version}: install that version or a newer one`,
     );
   const manifest = manifestShape.safeParse(written);
-  if (!manifest.success) throw damaged(file, `${MANIFEST_FILE}: ${manifest.error.issues[0]?.message ?? ''}`);
+  if (!manifest.success) throw new Error(`${MANIFEST_FILE}: ${faultOf(manifest.error)}`);
   return manifest.data;
 }
 
-function unpack(file: string, { files }: Manifest, work: string, owner: Owner | undefined): void {
-  const names = [MANIFEST_FILE, ...files.map(({ path }) => path)];
-  const options = ['--no-same-owner', '--no-same-permissions', '--directory', work];
-  withFile(file, (descriptor) =>
-    tar(['--extract', '--file=-', ...options, '--', ...names], [descriptor, 'ignore', 'pipe'], owner),
-  );
+function readEntry(archive: number, { made }: Manifest, entry: Entry, write: (piece: Buffer) => void): void {
+  const sha256 = readArchived(archive, entry, Math.floor(Date.parse(made) / 1000), write);
+  if (sha256 !== entry.sha256) throw new Error(entry.path);
 }
 
-function check(file: string, { files }: Manifest, work: string): void {
-  for (const { path, bytes, sha256 } of files) {
-    const at = join(work, path);
-    const stats = lstatSync(at, { throwIfNoEntry: false });
-    if (stats?.isFile() !== true || stats.size !== bytes || digest(at) !== sha256) throw damaged(file, path);
-  }
-  for (const [name, kind] of DATABASES) {
-    const at = join(work, STATE_PART, name);
-    if (existsSync(at)) checkCopy(at, kind);
+/** As the owner of the state: writes its files, and checks them. */
+function unpack({ file, archive, manifest }: OpenBackup, work: string): void {
+  makePart(join(work, STATE_PART));
+  for (const entry of manifest.files.filter(({ path }) => STATE.has(path))) {
+    const path = join(work, entry.path);
+    makePart(dirname(path));
+    const out = openNew(path);
+    try {
+      attempt(file, damaged, () =>
+        readEntry(archive, manifest, entry, (piece) => attempt(path, writeRefused, () => writeFileSync(out, piece))),
+      );
+    } finally {
+      closeSync(out);
+    }
+    const kind = STATE.get(entry.path);
+    if (kind !== undefined) checkCopy(path, kind);
   }
 }
-
-const stateInTheWay = (stateDir: string, { files }: Manifest): readonly string[] =>
-  [...DATABASES.map(([name]) => name), ...OTHER_STATE]
-    .map((name) => join(stateDir, name))
-    .filter((path) => {
-      const entry = files.find((one) => one.path === join(STATE_PART, relative(stateDir, path)));
-      return entry === undefined ? filesBelow(path).length > 0 && basename(path) !== 'ssh' : isOther(path, entry);
-    });
-
-const isOther = (path: string, { sha256 }: Entry): boolean => existsSync(path) && digest(path) !== sha256;
 
 /** The places of the configuration's files: the file itself is the one that `--config` names. */
-const configTargets = ({ files, configFile }: Manifest, config: string) =>
-  files.flatMap((entry) => {
-    const [part, ...rest] = entry.path.split('/');
-    if (part !== CONFIG_PART) return [];
-    const name = rest.join('/');
-    return [{ entry, path: name === basename(configFile) ? config : join(dirname(config), name) }];
+function configTargets({ file, manifest, configured }: OpenBackup, config: string, stateDir: string) {
+  const own = basename(manifest.configFile);
+  const text = configured.get(own)?.toString('utf8') ?? '';
+  const written = stateDirOf(valuesIn(text));
+  if (written !== stateDir)
+    throw new RackError(
+      'bad-argument',
+      `the configuration in ${file} has the state in ${written}, and this host in ${stateDir}: ` +
+        `write "state_dir: ${written}" into ${config} first, or add --state-only`,
+    );
+  const named = namedFiles(config, text);
+  return [...configured].map(([name, bytes]) => {
+    const path = name === own ? config : join(dirname(config), name);
+    if (config !== RACK_CONFIG && name !== own && !named.has(name))
+      throw new RackError(
+        'bad-argument',
+        `${file} has ${path}, which its configuration does not name: add --state-only`,
+      );
+    return { path, bytes };
   });
+}
 
+/** Keeps the owner and the mode of a file that is here. A new one is for root and the service. */
 function writeBeside(
   path: string,
-  { mode, isOfService }: Entry,
-  from: string,
-  owner: Owner | undefined,
+  bytes: Buffer,
+  service: Owner | undefined,
 ): { readonly from: string; readonly to: string } {
   const beside = `${path}.${process.pid}.unfinished`;
   return attempt(path, writeRefused, () => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
     removeLeft(dirname(path), `${basename(path)}.`);
+    const former = statSync(path, { throwIfNoEntry: false });
     const file = openNew(beside);
-    writeFileSync(file, readFileSync(from));
+    writeFileSync(file, bytes);
     fsyncSync(file);
+    if (service !== undefined) fchownSync(file, former?.uid ?? 0, former?.gid ?? service.gid);
+    fchmodSync(file, (former?.mode ?? 0o640) & 0o666);
     closeSync(file);
-    chmodSync(beside, mode);
-    if (isOfService && owner !== undefined) chownSync(beside, owner.uid, owner.gid);
     return { from: beside, to: path };
   });
 }

@@ -1,13 +1,15 @@
 // `rackboot backup` and `rackboot restore` without a daemon: what is refused, and what a killed command leaves.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  closeSync,
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -19,6 +21,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { digestContent, writeArchived } from '../../../src/cli/rack/backup-archive.ts';
 import { lockState } from '../../../src/store/state-lock.ts';
 import { runRackboot } from '../../support/running-rack.ts';
 
@@ -77,15 +80,18 @@ test('a restore gives what was there, and refuses to replace anything without --
 
 test('the configuration comes back with the state to which it belongs', async () => {
   const text = readFileSync(file, 'utf8');
-  rmSync(file);
   rmSync(join(place, 'one'), { recursive: true });
-  await fine(file, 'restore', backup);
+  rmSync(file);
+  assert.equal((await rackboot(file, 'restore', backup)).code, 2, 'the state directory is the default one here');
+  writeFileSync(file, `state_dir: ${place}/one\n`, { mode: 0o600 });
+  await fine(file, 'restore', backup, '--force');
   assert.equal(readFileSync(file, 'utf8'), text);
+  assert.equal(statSync(file).mode & 0o7777, 0o600, 'the mode of this host');
   assert.deepEqual(await reserved(file), ['10.20.0.10']);
   writeFileSync(file, `${text}# mine\n`);
   assert.match(
     (await rackboot(file, 'restore', backup)).complaints.join(),
-    /would replace \S+region\.db, \S+one\.yaml: add --force/,
+    /would replace \S+region\.db, .*one\.yaml: add --force/,
   );
   writeFileSync(file, text);
 });
@@ -96,12 +102,17 @@ test('a backup that is cut, changed or of a newer Rackboot changes nothing', asy
   const flipped = Buffer.from(bytes);
   flipped[Math.floor(bytes.length / 2)] = (flipped[Math.floor(bytes.length / 2)] ?? 0) ^ 1;
   const newer = Buffer.from(bytes.toString('latin1').replace('"format": 1', '"format": 2'), 'latin1');
+  // As tar(1) writes 4 TB of nothing.
+  spawnSync('truncate', ['--size=4T', join(place, 'region.db')]);
+  const sparse = spawnSync('tar', ['--create', '--sparse', '--directory', place, 'region.db']).stdout;
+  rmSync(join(place, 'region.db'));
   for (const [content, problem] of [
     [bytes.subarray(0, 0), /damaged/],
     [bytes.subarray(0, 1500), /damaged/],
     [bytes.subarray(0, bytes.length / 2), /damaged/],
     [flipped, /damaged/],
     [newer, /newer/],
+    [sparse, /damaged/],
   ] as const) {
     writeFileSync(bad, content);
     const { code, complaints } = await rackboot(other, 'restore', bad, '--state-only', '--force');
@@ -109,6 +120,71 @@ test('a backup that is cut, changed or of a newer Rackboot changes nothing', asy
     assert.match(complaints.join(), problem);
   }
   assert.deepEqual(await reserved(other), ['10.20.0.10']);
+});
+
+/** A backup whose digests are right. */
+function craft(files: Readonly<Record<string, string | Buffer>>): string {
+  const path = join(place, 'crafted.tar');
+  const archive = openSync(path, 'w');
+  const parts = Object.entries(files).map(([name, content]) => {
+    const bytes = Buffer.from(content);
+    return { path: name, content: bytes, ...digestContent(bytes) };
+  });
+  const made = '2026-11-30T00:00:00Z';
+  const about = { format: 1, version: '1', made, configFile: file, stateDir: join(place, 'elsewhere'), files: parts };
+  const text = Buffer.from(JSON.stringify(about));
+  const seconds = Date.parse(made) / 1000;
+  writeArchived(archive, { path: 'manifest.json', bytes: text.length }, seconds, text);
+  for (const part of parts) writeArchived(archive, part, seconds, part.content);
+  closeSync(archive);
+  return path;
+}
+
+test('a backup gives nothing but the state and the configuration of a rack', async () => {
+  const before = [readdirSync(place), readdirSync(join(place, 'two'))];
+  const own = readFileSync(file, 'utf8');
+  const named = `${own}region: { certificate: ${place}/evil }\n`;
+  for (const [files, problem] of [
+    [{ 'state/override.conf': '' }, /damaged/],
+    [{ 'state/cache/cli.code': '' }, /damaged/],
+    [{ 'state/boot/ipxe.efi': '' }, /damaged/],
+    [{ 'state/.ssh/config': '' }, /damaged/],
+    [{ 'state/ssh/rc': '' }, /damaged/],
+    [{ 'state/ssh/../rack.json': '' }, /damaged/],
+    [{ 'config/one.yaml': own, 'config/../evil': '' }, /damaged/],
+    [{ 'config/one.yaml': own, 'config/x\ny': '' }, /damaged/],
+    [{ 'config/one.yaml': own, 'state/rack.json': Buffer.alloc(17_000_000) }, /damaged/],
+    [{ 'config/one.yaml': own, 'config/cron.d/evil': '' }, /does not name/],
+    [{ 'config/one.yaml': named, 'config/other': '' }, /does not name/],
+    [{ 'config/one.yaml': `state_dir: ${place}/elsewhere\n` }, /state_dir/],
+  ] as const) {
+    const { code, complaints } = await rackboot(file, 'restore', craft(files), '--force');
+    assert.notEqual(code, 0, Object.keys(files).join());
+    assert.match(complaints.join(), problem);
+  }
+  const { complaints } = await rackboot(file, 'restore', craft({ 'config/one.yaml': named, 'config/evil': '' }));
+  assert.match(complaints.join(), /would replace .*evil: add --force/);
+  rmSync(join(place, 'crafted.tar'));
+  assert.deepEqual([readdirSync(place), readdirSync(join(place, 'two'))], before);
+});
+
+test('a database has no triggers of somebody else', async () => {
+  const path = join(place, 'trigger.db');
+  cpSync(join(place, 'one', 'region.db'), path);
+  const database = new DatabaseSync(path);
+  database.exec('CREATE TRIGGER evil AFTER INSERT ON setting BEGIN SELECT 1; END; PRAGMA journal_mode = DELETE');
+  database.close();
+  const crafted = craft({ 'state/region.db': readFileSync(path) });
+  const { code, complaints } = await rackboot(other, 'restore', crafted, '--state-only', '--force');
+  assert.equal(code, 1);
+  assert.match(complaints.join(), /evil/);
+});
+
+test('compiled code that lies in the cache does not outlive a restore', async () => {
+  mkdirSync(join(place, 'two', 'cache'));
+  writeFileSync(join(place, 'two', 'cache', 'cli.code'), '');
+  await fine(other, 'restore', backup, '--state-only', '--force');
+  assert.equal(existsSync(join(place, 'two', 'cache', 'cli.code')), false);
 });
 
 test('a backup with a database of a newer Rackboot is refused', async () => {

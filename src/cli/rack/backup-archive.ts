@@ -1,0 +1,127 @@
+// The archive of a backup: plain files, one after another, in the form of ustar, so that tar(1) can list and extract it.
+// Sources: IEEE Std 1003.1, pax ("ustar Interchange Format"); the manual of GNU tar ("Basic Tar Format", for sizes above 8 GiB).
+//
+// The reader says which file comes next, and how long it is. Any other header is damage: there are no links, no sparse files, and no file
+// that the manifest does not name.
+
+import { createHash } from 'node:crypto';
+import { readSync, writeFileSync } from 'node:fs';
+import { viewBytes } from '../../net/borrowed-bytes.ts';
+
+const BLOCK_BYTES = 512;
+const PIECE_BYTES_MAX = 1024 * 1024;
+const SIZE_OFFSET = 124;
+const SIZE_END = 135;
+/** Longer paths have no place in the header. */
+export const PATH_LENGTH_MAX = 100;
+
+interface ArchivedFile {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** The content of a file: all of it, or a descriptor open for reading. */
+export type Content = Buffer | number;
+
+export function digestContent(content: Content): { readonly bytes: number; readonly sha256: string } {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for (const piece of readPieces(content)) {
+    hash.update(piece);
+    bytes += piece.length;
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+/** @param seconds since 1970 @throws Error if the content has another length */
+export function writeArchived(archive: number, { path, bytes }: ArchivedFile, seconds: number, content: Content): void {
+  writeFileSync(archive, encodeHeader(path, bytes, seconds));
+  let left = bytes;
+  for (const piece of readPieces(content)) {
+    writeFileSync(archive, piece);
+    left -= piece.length;
+  }
+  if (left !== 0) throw new Error(`${path} changed meanwhile`);
+  writeFileSync(archive, Buffer.alloc(paddingOf(bytes)));
+}
+
+/** Two empty blocks. */
+export const writeEnd = (archive: number): void => writeFileSync(archive, Buffer.alloc(2 * BLOCK_BYTES));
+
+/** The content of the first file. @throws Error if it is longer than `bytesMax`, or there is none */
+export function readFirst(archive: number, bytesMax: number): Buffer {
+  const bytes = Number.parseInt(take(archive, BLOCK_BYTES).toString('latin1', SIZE_OFFSET, SIZE_END), 8);
+  if (!(bytes <= bytesMax)) throw new Error('its first file is no manifest');
+  const content = take(archive, bytes);
+  take(archive, paddingOf(bytes));
+  return content;
+}
+
+/** Passes the next file on. @returns its SHA-256 @throws Error if it is another one, or cut */
+export function readArchived(
+  archive: number,
+  { path, bytes }: ArchivedFile,
+  seconds: number,
+  write: (piece: Buffer) => void,
+): string {
+  if (!take(archive, BLOCK_BYTES).equals(encodeHeader(path, bytes, seconds))) throw new Error(path);
+  const hash = createHash('sha256');
+  for (let left = bytes; left > 0; left -= PIECE_BYTES_MAX) {
+    const piece = take(archive, Math.min(left, PIECE_BYTES_MAX));
+    hash.update(piece);
+    write(piece);
+  }
+  take(archive, paddingOf(bytes));
+  return hash.digest('hex');
+}
+
+const paddingOf = (bytes: number): number => (BLOCK_BYTES - (bytes % BLOCK_BYTES)) % BLOCK_BYTES;
+
+function encodeHeader(path: string, bytes: number, seconds: number): Buffer {
+  const header = Buffer.alloc(BLOCK_BYTES);
+  const putOctal = (value: number, offset: number, digits: number): void =>
+    void header.write(value.toString(8).padStart(digits, '0'), offset);
+  header.write(path, 0, PATH_LENGTH_MAX);
+  putOctal(0o600, 100, 7);
+  putOctal(0, 108, 7);
+  putOctal(0, 116, 7);
+  if (bytes < 8 ** 11) putOctal(bytes, SIZE_OFFSET, 11);
+  else {
+    header[SIZE_OFFSET] = 0x80;
+    header.writeBigUInt64BE(BigInt(bytes), SIZE_OFFSET + 4);
+  }
+  putOctal(seconds, 136, 11);
+  // The checksum counts as spaces while it is computed; then the type of a plain file.
+  header.write('        0', 148);
+  header.write('ustar\x0000', 257);
+  putOctal(
+    header.reduce((sum, byte) => sum + byte, 0),
+    148,
+    6,
+  );
+  return header;
+}
+
+function* readPieces(content: Content): Generator<Uint8Array> {
+  if (typeof content !== 'number') {
+    yield content;
+    return;
+  }
+  const piece = Buffer.alloc(PIECE_BYTES_MAX);
+  for (let offset = 0; ; ) {
+    const bytes = readSync(content, piece, 0, piece.length, offset);
+    if (bytes === 0) return;
+    yield viewBytes(piece, 0, bytes);
+    offset += bytes;
+  }
+}
+
+function take(archive: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let filled = 0; filled < length; ) {
+    const read = readSync(archive, bytes, filled, length - filled, null);
+    if (read === 0) throw new Error('it ends early');
+    filled += read;
+  }
+  return bytes;
+}
