@@ -9,14 +9,15 @@
 // 4. Readers of one file share a descriptor and slices. A changed inode, size or time is another file for later readers, at the latest
 //    SEEN_MS_MAX after the change: a look at the disk costs as much as answering a small request.
 
-import { constants, type Stats } from 'node:fs';
-import { type FileHandle, open, readlink, realpath, stat } from 'node:fs/promises';
+import { constants, fstat, read, type Stats } from 'node:fs';
+import { open, readlink, realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
+import { promisify } from 'node:util';
 import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, systemClock } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import type { FileTree, OpenedFile } from './opened-file.ts';
-import { SharedFile } from './shared-file.ts';
+import { type ReadHandle, SharedFile } from './shared-file.ts';
 import { SLICE_CACHE_BYTES_MAX, SliceCache } from './slice-cache.ts';
 import { TreeIndex, walkTree } from './tree-index.ts';
 
@@ -58,8 +59,21 @@ export interface TreeRoot {
   readonly identity: string;
 }
 
-/** Files outside the tree that whoever started the process serves in it: the real path of each, by its path in the tree. */
-export type GivenFiles = ReadonlyMap<string, string>;
+/**
+ * Files outside the tree that whoever started the process serves in it, by their path in the tree: the real path of each, or the descriptor of
+ * one that only root may open.
+ */
+export type GivenFiles = ReadonlyMap<string, string | number>;
+
+const [readDescriptor, statDescriptor] = [promisify(read), promisify(fstat)];
+
+/** It remains open for further readers. */
+const handleOf = (fd: number): ReadHandle => ({
+  fd,
+  read: (...part) => readDescriptor(fd, ...part),
+  stat: () => statDescriptor(fd),
+  close: () => Promise.resolve(),
+});
 
 interface SeenPath {
   readonly real: string;
@@ -226,7 +240,10 @@ export class BootTree implements FileTree {
   /** The file with one reservation, which the caller must return. */
   async #openContained(path: string): Promise<SharedFile | undefined> {
     const given = this.#given.get(path);
-    if (given !== undefined) return this.#reuse(given, await stat(given)) ?? (await this.#openReal(given, true));
+    if (given !== undefined) {
+      const real = typeof given === 'number' ? `/proc/self/fd/${given}` : given;
+      return this.#reuse(real, await stat(real)) ?? (await this.#openReal(real, given));
+    }
     const before = this.#seen.get(path);
     const at = systemClock.now();
     if (before !== undefined) {
@@ -258,12 +275,13 @@ export class BootTree implements FileTree {
     return known;
   }
 
-  async #openReal(real: string, isGiven = false): Promise<SharedFile | undefined> {
+  async #openReal(real: string, given?: string | number): Promise<SharedFile | undefined> {
     // O_NONBLOCK: a FIFO put in place after `stat` must not block a thread.
-    const handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const handle = typeof given === 'number' ? handleOf(given) : await open(real, flags);
     try {
       const opened = await handle.stat();
-      if (!opened.isFile() || !(isGiven || (await this.#isContained(handle)))) {
+      if (!opened.isFile() || !(given !== undefined || (await this.#isContained(handle)))) {
         await handle.close();
         return undefined;
       }
@@ -285,12 +303,12 @@ export class BootTree implements FileTree {
     return real.startsWith(this.#root + sep) ? real : undefined;
   }
 
-  async #isContained(handle: FileHandle): Promise<boolean> {
+  async #isContained(handle: ReadHandle): Promise<boolean> {
     if (process.platform !== 'linux') return true;
     return (await readlink(`/proc/self/fd/${handle.fd}`)).startsWith(this.#root + sep);
   }
 
-  #keep(real: string, handle: FileHandle, seen: Stats): SharedFile {
+  #keep(real: string, handle: ReadHandle, seen: Stats): SharedFile {
     const raced = this.#files.get(real);
     if (raced?.isSame(seen)) {
       // Two names of one file were looked up at once.

@@ -5,10 +5,17 @@
 //    a mixture of two files. A file that was replaced by renaming is not affected.
 
 import type { Stats } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import { type FileSource, overwritten } from './file-source.ts';
 import type { OpenedFile } from './opened-file.ts';
 import { SLICE_BYTES, type SliceCache, type SliceSource } from './slice-cache.ts';
+
+/** What readers need of a `FileHandle`. */
+export interface ReadHandle {
+  readonly fd: number;
+  read(into: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  stat(): Promise<Stats>;
+  close(): Promise<void>;
+}
 
 let lastId = 0;
 
@@ -18,7 +25,7 @@ export class SharedFile implements SliceSource {
   readonly sizeBytes: number;
   readonly modifiedMs: number;
   readonly etag: string;
-  readonly #handle: FileHandle;
+  readonly #handle: ReadHandle;
   readonly #path: string;
   readonly #seen: Stats;
   readonly #cache: SliceCache;
@@ -29,7 +36,7 @@ export class SharedFile implements SliceSource {
   #closed = false;
   #onClosed: (() => void) | undefined;
 
-  constructor(handle: FileHandle, path: string, seen: Stats, cache: SliceCache) {
+  constructor(handle: ReadHandle, path: string, seen: Stats, cache: SliceCache) {
     lastId += 1;
     this.id = lastId;
     this.#handle = handle;

@@ -5,9 +5,10 @@
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { readableCheckout } from '../support/another-user.ts';
 import { ended, endProgram, whileRunning } from '../support/child.ts';
 import { missing } from '../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer } from '../support/own-network.ts';
@@ -51,7 +52,9 @@ describe('booting by one command', { skip }, () => {
   let peer: Peer;
 
   const boot = (...words: readonly string[]) => {
-    const child = spawn(process.execPath, ['src/main.ts', 'boot', '--interface', 'br0', '--kernel', KERNEL, ...words], {
+    const { root, node } = readableCheckout();
+    const main = join(root, 'src/main.ts');
+    const child = spawn(node, [main, 'boot', '--interface', 'br0', '--kernel', KERNEL, ...words], {
       env: { ...process.env, TMPDIR: temporary },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -73,8 +76,10 @@ describe('booting by one command', { skip }, () => {
 
   before(async () => {
     enterOwnNetwork();
+    chmodSync(directory, 0o755);
     mkdirSync(temporary);
-    writeFileSync(initrd, 'an initrd');
+    chmodSync(temporary, 0o1777);
+    writeFileSync(initrd, 'an initrd', { mode: 0o600 });
     peer = await openPeer();
     for (const command of [
       'link add br0 type bridge',
@@ -107,6 +112,11 @@ describe('booting by one command', { skip }, () => {
     const server = peer.start('dnsmasq', ...words, '--interface=eth0', '--dhcp-range=10.77.40.100,10.77.40.150');
     const { child, said, serves } = boot('--initrd', initrd, '--arguments', 'answer={mac}', '--once');
     await serves();
+    // Bits 10 and 13: ports below 1024, raw sockets.
+    assert.match(
+      readFileSync(`/proc/${child.pid}/status`, 'utf8'),
+      /^Uid:\t[1-9]\d*\t[\s\S]*^CapEff:\t0000000000002400\n[\s\S]*^NoNewPrivs:\t1$/m,
+    );
     peer.run(process.execPath, '-e', FLOOD);
     await eventually('all invented clients are heard', () => said().includes('02:00:00:00:00:01'));
     const card = `virtio-net-pci,netdev=net,mac=${CHOSEN}`;
@@ -162,12 +172,13 @@ describe('booting by one command', { skip }, () => {
     assert.deepEqual(readdirSync(temporary), []);
   });
 
-  for (const [words, refusal] of [
+  for (const [words, refusal, code = 2] of [
     [['--iso', KERNEL], /one of --kernel, --iso/],
     [['--initrd', '/nowhere'], /--initrd \/nowhere: there is no such file/],
     [['--mac', 'blue'], /--mac blue/],
     [['--serve', '/nowhere'], /--serve \/nowhere: there is no such directory/],
     [['--serve', '/etc/passwd'], /--serve \/etc\/passwd: there is no such directory/],
+    [['--serve', '/root'], /--serve \/root: \S+, who serves it, may not read it/, 1],
     [['--serve', '/'], /--serve \/: everyone could read/],
     [['--range', '10.9.9.1-10.9.9.2'], /^rackboot: --range: 10\.9\.9\.1 /m],
     [['--arguments', 'a={hostname}'], /^rackboot: --arguments: /m],
@@ -175,7 +186,7 @@ describe('booting by one command', { skip }, () => {
   ] as const) {
     test(`${words.join(' ')} is refused`, async () => {
       const { child, said } = boot(...words);
-      assert.equal(await ended(child), 2);
+      assert.equal(await ended(child), code);
       assert.match(said(), refusal);
       assert.deepEqual(readdirSync(temporary), []);
     });

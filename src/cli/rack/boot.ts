@@ -4,11 +4,23 @@
 //
 // 1. It is the daemon that `run` starts: whatever boots by a profile boots here.
 // 2. Files stay where they are. Loaders come from the host's packages.
-// 3. Nothing of it is left: leases, keys and log lie in the temporary directory, which goes at the end.
+// 3. Root opens the files and gives up root before it serves anything (`state-owner.ts`). A file that the user of the service cannot read
+//    is served as it was opened.
+// 4. Nothing of it is left: leases, keys and log lie in the temporary directory, which goes at the end.
 
-import { existsSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { bootsFromHttp, FIRMWARE_ARCHITECTURES, formatEfiSuffix } from '../../boot/architectures.ts';
 import { IPXE_UEFI } from '../../boot/loader-limits.ts';
 import { BoundedMap } from '../../bounded-map.ts';
@@ -18,6 +30,7 @@ import { findOldGrub } from '../../config/old-grub.ts';
 import { followDaemon } from '../../control/ask-daemon.ts';
 import { startDaemon } from '../../daemon/daemon.ts';
 import { RackError } from '../../errors.ts';
+import { isOwnershipError, ownUserName } from '../../files/ownership.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import { findHostLoaders } from '../../images/loaders.ts';
@@ -26,6 +39,7 @@ import { readInterfaces } from '../../net/present-interfaces.ts';
 import { MACHINES_MAX, QUIET_MS } from '../../observe/timeline.ts';
 import { SIGNALS } from '../images/stop-signals.ts';
 import { print, printError } from '../terminal/output.ts';
+import { continueAsServer } from '../terminal/state-owner.ts';
 import type { Step } from './logged-steps.ts';
 import { StepPrinter, stepFeedShape } from './trace.ts';
 
@@ -47,6 +61,8 @@ interface BootRequest {
 interface Booted {
   readonly profile: Readonly<Record<string, unknown>>;
   readonly files: ReadonlyMap<string, string>;
+  /** Descriptors of those that this user may not open. */
+  readonly opened: ReadonlyMap<string, number>;
 }
 
 const HTTP_PORT = 5248;
@@ -71,8 +87,45 @@ function givenPath(option: string, path: string, kind: 'file' | 'directory' = 'f
   return realpathSync(path);
 }
 
+/** The environment variable with the descriptors of the files, in their order, for the process that has given up root. */
+const OPENED_FILES = 'RACKBOOT_BOOT_FILES';
+
+/**
+ * Opens the files if this process is root, which then gives up root.
+ * @throws RackError `bad-argument` without the directory of `--serve`, and as `continueAsServer`
+ */
+async function giveUpRoot(paths: Iterable<string>, serve: string | undefined): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  if (serve !== undefined) givenPath('serve', serve, 'directory');
+  // Without glibc no descriptor is passed on.
+  const libc = await import('../../net/linux/libc.ts').catch(() => undefined);
+  const opened = libc === undefined ? [] : [...paths].map((path) => openSync(path, 'r'));
+  for (const descriptor of opened) libc?.keepOpen(descriptor);
+  continueAsServer({ [OPENED_FILES]: opened.join() });
+}
+
+/** The descriptor of a file that root has opened, if this user may not read it. */
+function openedAt(index: number, path: string): number | undefined {
+  const descriptor = process.env[OPENED_FILES]?.split(',')[index] ?? '';
+  return descriptor === '' || isReadable(path) ? undefined : Number(descriptor);
+}
+
+function isReadable(path: string, mode = constants.R_OK): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch (error) {
+    return !isOwnershipError(error);
+  }
+}
+
 /** The directory of `--serve`. @throws RackError `bad-argument` also if it would show what this command keeps in `directory` */
 function servedDirectory(path: string, directory: string): string {
+  if (!isReadable(path, constants.R_OK | constants.X_OK))
+    throw new RackError(
+      'permission-denied',
+      `--serve ${path}: ${ownUserName()}, who serves it, may not read it: move it to a place such as /srv, or sudo chmod -R a+rX ${path}`,
+    );
   const served = givenPath('serve', path, 'directory');
   if (realpathSync(directory).startsWith(join(served, '/')))
     throw wrong(`--serve ${path}: everyone could read ${directory} in it, which holds keys: name a directory of files`);
@@ -81,9 +134,12 @@ function servedDirectory(path: string, directory: string): string {
 
 function bootedBy({ kernel, initrd = [], arguments: words, ...request }: BootRequest): Booted {
   const files = new Map<string, string>();
+  const opened = new Map<string, number>();
   const add = (option: string, path: string): string => {
     const name = `boot/${files.size}-${basename(path).replaceAll(/[^A-Za-z0-9._-]/g, '_')}`;
-    files.set(name, givenPath(option, path));
+    const descriptor = openedAt(files.size, path);
+    files.set(name, descriptor === undefined ? givenPath(option, path) : resolve(path));
+    if (descriptor !== undefined) opened.set(name, descriptor);
     return name;
   };
   const others = (['iso', 'efi', 'disk'] as const).flatMap((kind) => {
@@ -95,11 +151,11 @@ function bootedBy({ kernel, initrd = [], arguments: words, ...request }: BootReq
     throw wrong('name what the machine is to boot: one of --kernel, --iso, --efi or --disk');
   if (only !== undefined) {
     if (initrd.length > 0 || words !== '') throw wrong('--initrd and --arguments go with --kernel only');
-    return { profile: { kind: only.kind, file: add(only.kind, only.path) }, files };
+    return { profile: { kind: only.kind, file: add(only.kind, only.path) }, files, opened };
   }
   const file = add('kernel', kernel ?? '');
   const initrds = initrd.map((path) => add('initrd', path));
-  return { profile: { kind: 'kernel', file, initrds, arguments: words }, files };
+  return { profile: { kind: 'kernel', file, initrds, arguments: words }, files, opened };
 }
 
 /** The first IPv4 address of an interface, which may have no carrier yet. @throws RackError `bad-argument` */
@@ -286,17 +342,20 @@ export function awaitFiles(
   };
 }
 
-/** @throws RackError `bad-argument`, `tool-missing`, and those of the daemon's start */
+const fileSize = (file: string | number): number => (typeof file === 'number' ? fstatSync(file) : statSync(file)).size;
+
+/** @throws RackError `bad-argument`, `tool-missing`, `permission-denied`, and those of the daemon's start */
 export async function bootMachines(written: BootRequest): Promise<number> {
   const request = { ...written, mac: written.mac === undefined ? undefined : chosenMac(written.mac) };
-  const { profile, files } = bootedBy(request);
+  const { profile, files, opened } = bootedBy(request);
   const hostLoaders = loaders();
-  const given = new Map([...hostLoaders, ...files]);
+  await giveUpRoot(files.values(), request.serve);
+  const given = new Map<string, string | number>([...hostLoaders, ...files, ...opened]);
   const directory = makeTemporaryDirectory('rackboot-boot-');
   const end = new AbortController();
   const stop = (): void => end.abort();
   for (const signal of SIGNALS) process.on(signal, stop);
-  const sizes = new Map([...files].map(([name, path]) => [name, statSync(path).size]));
+  const sizes = new Map([...files].map(([name, path]) => [name, fileSize(opened.get(name) ?? path)]));
   const isDisc = profile.kind === 'iso' || profile.kind === 'disk';
   const onStep = awaitFiles(sizes, isDisc, systemClock, end);
   try {

@@ -17,6 +17,9 @@ import { printError } from './output.ts';
 const CAPABILITIES = { rack: '+net_bind_service,+net_raw', region: '+net_bind_service' } as const;
 
 const SETPRIV = '/usr/bin/setpriv';
+/** The user of the service units. */
+const SERVICE_USER = 'rackboot';
+const NOBODY = 65_534;
 
 export interface Owner {
   readonly uid: number;
@@ -53,8 +56,24 @@ function findDeepest(path: string): Stats | undefined {
  */
 export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILITIES): void {
   const owner = findOtherOwner(stateDir);
-  if (owner === undefined || process.execve === undefined) return;
-  const name = readUserName(owner.uid);
+  if (owner === undefined) return;
+  continueAs(owner, kind, `${stateDir} belongs to ${readUserName(owner.uid)}`, { HOME: stateDir });
+}
+
+/**
+ * Restarts a command of root that serves a network and has no state directory as the user of the units or, without
+ * one, as nobody. Otherwise as `continueAsOwnerOf`.
+ * @param env for the new process
+ */
+export function continueAsServer(env: NodeJS.ProcessEnv): void {
+  if (process.getuid?.() !== 0) return;
+  const uid = findUid(SERVICE_USER) ?? NOBODY;
+  continueAs({ uid, gid: uid }, 'rack', `this serves the network as ${readUserName(uid)}`, { HOME: '/', ...env });
+}
+
+/** @param why names the user, in errors */
+function continueAs(owner: Owner, kind: keyof typeof CAPABILITIES, why: string, env: NodeJS.ProcessEnv): void {
+  if (process.execve === undefined) return;
   const [program = '', ...words] = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   // The user's own groups, as the service has them, if passwd(5) has the user.
   const groups = findGroup(owner.uid) === undefined ? '--clear-groups' : '--init-groups';
@@ -64,20 +83,16 @@ export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILIT
   const main = process.argv[1] ?? '';
   const look = spawnSync(SETPRIV, [...who, 'test', '-r', main, '-a', '-x', program], { stdio: 'ignore' });
   if (look.error !== undefined) {
-    throw new RackError(
-      'tool-missing',
-      `${stateDir} belongs to ${name}, and Rackboot needs setpriv (Debian's util-linux) to run as that user`,
-    );
+    throw new RackError('tool-missing', `${why}, and Rackboot needs setpriv (Debian's util-linux) to run as that user`);
   }
   if (look.status !== 0) {
     throw new RackError(
       'permission-denied',
-      `${stateDir} belongs to ${name}, who cannot read ${main}: put Rackboot where that user can, such as /opt/rackboot`,
+      `${why}, who cannot read ${main}: put Rackboot where that user can, such as /opt/rackboot`,
     );
   }
-  printError(`Running as ${name}, the owner of ${stateDir}.`);
-  const env = { ...process.env, HOME: stateDir };
-  process.execve(SETPRIV, [SETPRIV, ...who, ...rights, program, ...words], env);
+  printError(`${why}: running as that user.`);
+  process.execve(SETPRIV, [SETPRIV, ...who, ...rights, program, ...words], { ...process.env, ...env });
 }
 
 /**
@@ -99,9 +114,6 @@ export function asOwnerOf<T>(stateDir: string, work: (owner: Owner | undefined) 
     process.setgroups?.(groups);
   }
 }
-
-/** The user of the service units. */
-const SERVICE_USER = 'rackboot';
 
 /** Switches to the user who will run the service: the owner of `stateDir` or, if it is missing, the user of the units. */
 export function becomeRunnerOf(stateDir: string): void {

@@ -1,5 +1,5 @@
 // System calls that Node lacks, in glibc through koffi; `wire-structs.ts` has their structures. Sources: socket(7), ip(7), udp(7),
-// packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), epoll(7), preadv2(2), setns(2), malloc_trim(3).
+// packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), epoll(7), preadv2(2), fcntl(2), setns(2), malloc_trim(3).
 //
 // 1. Read `errno()` only directly after a call that returned -1.
 // 2. An address in a structure does not keep its buffer alive: keep the buffer in a field.
@@ -96,6 +96,14 @@ export function returnFreedMemory(): void {
     .load('libc.so.6')
     .func('int malloc_trim(size_t)')
     .async(0, () => undefined);
+}
+
+/** F_SETFD of fcntl(2). */
+const SET_FLAGS = 2;
+
+/** Leaves a descriptor open in the program that replaces this one. @throws Error where the C library is not glibc */
+export function keepOpen(fd: number): void {
+  koffi.load('libc.so.6').func('int fcntl(int, int, ...)')(fd, SET_FLAGS, 'int', 0);
 }
 
 export function errorName(errno: number): string {
