@@ -144,6 +144,7 @@ describe('the container', { skip }, () => {
     for (const set of ['Eff', 'Prm', 'Bnd']) assert.match(of, new RegExp(`^Cap${set}:\\s+0000000000002400$`, 'm'));
     assert.match(well('exec', 'rack', 'rackboot', 'leases', 'list'), /10\.76\.9\./);
     assert.notEqual(podman('exec', 'rack', 'touch', '/etc/written').status, 0);
+    assert.equal(well('exec', 'rack', 'find', '/usr/bin', '/usr/sbin', '-perm', '/6000'), '');
   });
 
   test('a machine boots by what it builds, and is New', async () => {
