@@ -2,9 +2,10 @@
 //
 // 1. A copy moves a region, so the region at its source must be stopped. A backup can be made while the region runs.
 // 2. A backup is one file of SQLite, as region.db is. `restore` writes it into the store of a configuration file.
+// 3. Root opens each end as the owner of its directory: of the store, or of the backup.
 
 import { statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { REGION_CONFIG } from '../../config/region-config-place.ts';
 import { isSocketUrl, loadStorePlace, parseStore, type StorePlace } from '../../config/region-store.ts';
 import { startCommand } from '../../control/start-command.ts';
@@ -18,7 +19,7 @@ import { REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { tell } from '../terminal/asking.ts';
 import { formatBytes, print, printAside } from '../terminal/output.ts';
-import { becomeMakerOf, becomeOwnerOf, makeForService } from '../terminal/state-owner.ts';
+import { actAsOwnerOf, asOwnerOf, becomeOwnerOf, makeForService } from '../terminal/state-owner.ts';
 
 interface DatabaseOptions {
   readonly passwordFile: string | undefined;
@@ -113,14 +114,17 @@ interface FileFlags extends Report {
 
 /** Writes the store of a configuration file into a new file, even while its region runs. */
 export async function backUp({ config, file: given, json, verbose }: FileFlags): Promise<number> {
-  // The error for a directory that the state's owner may not write names the directory.
   const file = resolve(given);
   const place = loadStorePlace(config);
   await loadPostgres(place);
   const source = sourceAt(place, false);
-  becomeOwnerOf(place.stateDir);
-  const report = verbose ? tellTable : (): void => undefined;
-  const copied = await run(source, (work) => intoTarget(SqliteTarget.open(file, TARGET_WORDS.backup), work), report);
+  const leave = actAsOwnerOf(place.stateDir);
+  const target: Lend<CopyTarget> = (work) => {
+    leave();
+    actAsOwnerOf(dirname(file));
+    return intoTarget(SqliteTarget.open(file, TARGET_WORDS.backup), work);
+  };
+  const copied = await run(source, target, verbose ? tellTable : (): void => undefined);
   const { size: bytes } = statSync(file);
   const content = `${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')}`;
   return tell(
@@ -138,11 +142,18 @@ export async function restore({ config, ...report }: FileFlags): Promise<number>
   const place = loadStorePlace(config);
   await loadPostgres(place);
   const target = targetAt(place);
-  if (place.store.kind === 'sqlite') becomeMakerOf(place.stateDir, RESTORED);
-  else becomeOwnerOf(place.stateDir);
-  const lock = place.store.kind === 'sqlite' ? lockState(place.stateDir, RESTORED) : undefined;
+  const isFile = place.store.kind === 'sqlite';
+  if (isFile) makeForService(place.stateDir, RESTORED);
+  const lock = isFile ? asOwnerOf(place.stateDir, () => lockState(place.stateDir, RESTORED)) : undefined;
+  const leave = actAsOwnerOf(dirname(file));
+  const source: Lend<CopySource> = (work) =>
+    fromFile(file, (opened) => {
+      leave();
+      becomeOwnerOf(place.stateDir);
+      return work(opened);
+    });
   try {
-    return await copy((work) => fromFile(file, work), target, { ...report, next });
+    return await copy(source, target, { ...report, next });
   } finally {
     lock?.release();
   }

@@ -101,18 +101,28 @@ function continueAs(owner: Owner, kind: keyof typeof CAPABILITIES, why: string, 
  */
 export function asOwnerOf<T>(stateDir: string, work: (owner: Owner | undefined) => T): T {
   const owner = findOtherOwner(stateDir);
-  if (owner === undefined) return work(undefined);
+  const leave = actAs(owner);
+  try {
+    return work(owner);
+  } finally {
+    leave();
+  }
+}
+
+/** As `asOwnerOf`, until the returned function is called. */
+export const actAsOwnerOf = (stateDir: string): (() => void) => actAs(findOtherOwner(stateDir));
+
+function actAs(owner: Owner | undefined): () => void {
+  if (owner === undefined) return () => undefined;
   const groups = process.getgroups?.() ?? [];
   takeGroups(owner.uid, owner.gid);
   process.setegid?.(groupOf(owner.uid, owner.gid));
   process.seteuid?.(owner.uid);
-  try {
-    return work(owner);
-  } finally {
+  return () => {
     process.seteuid?.(0);
     process.setegid?.(0);
     process.setgroups?.(groups);
-  }
+  };
 }
 
 /** Switches to the user who will run the service: the owner of `stateDir` or, if it is missing, the user of the units. */
