@@ -33,20 +33,24 @@ export function digestContent(content: Content): { readonly bytes: number; reado
   return { bytes, sha256: hash.digest('hex') };
 }
 
-/** @param seconds since 1970 @throws Error if the content has another length */
-export function writeArchived(archive: number, { path, bytes }: ArchivedFile, seconds: number, content: Content): void {
-  writeFileSync(archive, encodeHeader(path, bytes, seconds));
-  let left = bytes;
-  for (const piece of readPieces(content)) {
-    writeFileSync(archive, piece);
-    left -= piece.length;
+/** @param seconds since 1970 @throws Error if a content has another length */
+export function writeArchive(
+  archive: number,
+  seconds: number,
+  files: readonly (ArchivedFile & { readonly content: Content })[],
+): void {
+  for (const { path, bytes, content } of files) {
+    writeFileSync(archive, encodeHeader(path, bytes, seconds));
+    let left = bytes;
+    for (const piece of readPieces(content)) {
+      writeFileSync(archive, piece);
+      left -= piece.length;
+    }
+    if (left !== 0) throw new Error(`${path} changed meanwhile`);
+    writeFileSync(archive, Buffer.alloc(paddingOf(bytes)));
   }
-  if (left !== 0) throw new Error(`${path} changed meanwhile`);
-  writeFileSync(archive, Buffer.alloc(paddingOf(bytes)));
+  writeFileSync(archive, Buffer.alloc(2 * BLOCK_BYTES));
 }
-
-/** Two empty blocks. */
-export const writeEnd = (archive: number): void => writeFileSync(archive, Buffer.alloc(2 * BLOCK_BYTES));
 
 /** The content of the first file. @throws Error if it is longer than `bytesMax`, or there is none */
 export function readFirst(archive: number, bytesMax: number): Buffer {

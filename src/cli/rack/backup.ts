@@ -59,7 +59,7 @@ import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import { OUTBOX_DATABASE, OUTBOX_FILE } from '../../store/outbox/outbox-database.ts';
 import { commitRestore, STATE_PART } from '../../store/pending-restore.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';
-import { lockState } from '../../store/state-lock.ts';
+import { CONFIGURED, lockState } from '../../store/state-lock.ts';
 import { withStoredSettings } from '../config/settings-store.ts';
 import { formatBytes, print, printAside, printError, printJson } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
@@ -70,8 +70,7 @@ import {
   PATH_LENGTH_MAX,
   readArchived,
   readFirst,
-  writeArchived,
-  writeEnd,
+  writeArchive,
 } from './backup-archive.ts';
 
 const FORMAT = 1;
@@ -240,12 +239,9 @@ function writeBackup(config: string, file: string): Backup {
       files: parts,
     });
     if (!manifest.success) throw new RackError('bad-argument', `no backup can hold this: ${faultOf(manifest.error)}`);
-    const text = Buffer.from(JSON.stringify(manifest.data, undefined, 2));
-    attempt(file, writeRefused, () => {
-      writeArchived(out, { path: MANIFEST_FILE, bytes: text.length }, seconds, text);
-      for (const part of parts) writeArchived(out, part, seconds, part.content);
-      writeEnd(out);
-    });
+    const content = Buffer.from(JSON.stringify(manifest.data, undefined, 2));
+    const first = { path: MANIFEST_FILE, bytes: content.length, content };
+    attempt(file, writeRefused, () => writeArchive(out, seconds, [first, ...parts]));
     fsyncSync(out);
     renameSync(target, file);
     return { file, bytes: statSync(file).size, files: parts.map(({ path }) => path) };
@@ -362,12 +358,7 @@ export async function restoreRack({
     const targets = stateOnly ? [] : configTargets(backup, config, stateDir);
     checkPlace(stateDir);
     makeForService(stateDir);
-    const lock = asOwnerOf(stateDir, () =>
-      lockState(stateDir, {
-        title: 'state directory',
-        elsewhere: 'add --state-only and --config with another configuration file',
-      }),
-    );
+    const lock = asOwnerOf(stateDir, () => lockState(stateDir, CONFIGURED));
     const work = join(stateDir, `restore.${process.pid}.unfinished`);
     try {
       const owner = asOwnerOf(stateDir, (ids) => {
@@ -443,9 +434,7 @@ function tryRestore(file: string, config: string): void {
 
 /** By this cache commands know the networks before the rack has started. */
 async function cacheSettings(config: string): Promise<void> {
-  const read = readConfigFile(readConfigText(config));
-  if (!read.ok) return;
-  const { values } = read.file;
+  const values = valuesIn(readConfigText(config));
   const name = typeof values.name === 'string' ? values.name : defaultName();
   await withStoredSettings({ stateDir: loadPlace(config).stateDir, name, file: config, values }, async () => undefined);
 }

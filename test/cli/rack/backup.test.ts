@@ -21,7 +21,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { digestContent, writeArchived } from '../../../src/cli/rack/backup-archive.ts';
+import { digestContent, writeArchive } from '../../../src/cli/rack/backup-archive.ts';
 import { lockState } from '../../../src/store/state-lock.ts';
 import { runRackboot } from '../../support/running-rack.ts';
 
@@ -132,10 +132,9 @@ function craft(files: Readonly<Record<string, string | Buffer>>): string {
   });
   const made = '2026-11-30T00:00:00Z';
   const about = { format: 1, version: '1', made, configFile: file, stateDir: join(place, 'elsewhere'), files: parts };
-  const text = Buffer.from(JSON.stringify(about));
-  const seconds = Date.parse(made) / 1000;
-  writeArchived(archive, { path: 'manifest.json', bytes: text.length }, seconds, text);
-  for (const part of parts) writeArchived(archive, part, seconds, part.content);
+  const content = Buffer.from(JSON.stringify(about));
+  const first = { path: 'manifest.json', bytes: content.length, content };
+  writeArchive(archive, Date.parse(made) / 1000, [first, ...parts]);
   closeSync(archive);
   return path;
 }
