@@ -111,6 +111,7 @@ const manifestShape = z.object({
   configFile: z.string().refine(isAbsolute),
   files: z
     .array(entryShape)
+    .min(1)
     .refine(
       (files) =>
         files.reduce((sum, { path, bytes }) => sum + (STATE.get(path) === undefined ? bytes : 0), 0) <= SMALL_BYTES_MAX,
