@@ -50,7 +50,7 @@ test('docs/power.md has a row for every driver', () => {
     assert.ok(text.includes(`\n| \`${name}\` |`), `${name}: add a row to the first table of docs/power.md`);
 });
 
-for (const page of ['README.md', 'docs/power.md', 'docs/first-machine.md']) {
+for (const page of ['docs/power.md', 'docs/first-machine.md']) {
   test(`${page} names the package of every program`, () => {
     const text = readFileSync(join(ROOT, page), 'utf8');
     const named = [...text.matchAll(/apt-get install ([a-z0-9 -]+)/g)].flatMap(([, words = '']) => words.split(' '));

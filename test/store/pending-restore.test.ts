@@ -27,11 +27,8 @@ function interrupted(): { readonly place: string; readonly ready: string } {
   const former = ['leases.db-wal', 'region.db-wal', 'outbox.db', 'desired-state.json', 'lease-mark.json', 'boot/image'];
   for (const name of [...former, ...RESTORED.filter((one) => one !== 'ssh'), 'ssh/old'])
     writeFileSync(join(place, name), 'former');
-  const files = ['leases.db', 'rack.json', 'region.db', 'ssh/id'].map((name) => {
+  for (const name of ['leases.db', 'rack.json', 'region.db', 'ssh/id'])
     writeFileSync(join(ready, 'state', name), 'restored');
-    return { path: `state/${name}` };
-  });
-  writeFileSync(join(ready, 'manifest.json'), JSON.stringify({ files }));
   return { place, ready };
 }
 
@@ -39,19 +36,18 @@ for (let moved = 0; moved <= RESTORED.length; moved += 1)
   test(`after ${moved} of ${RESTORED.length} files were in place, the rest follows`, () => {
     const { place, ready } = interrupted();
     try {
-      for (const name of RESTORED.slice(0, moved)) {
-        rmSync(join(place, name), { recursive: true });
-        renameSync(join(ready, 'state', name), join(place, name));
+      if (moved > 0) {
+        for (const name of readdirSync(place).filter((one) => one !== 'boot' && one !== 'restore.ready'))
+          rmSync(join(place, name), { recursive: true });
+        renameSync(join(ready, 'state'), join(ready, 'moving'));
       }
-      if (moved === RESTORED.length) rmSync(join(ready, 'manifest.json'));
+      for (const name of RESTORED.slice(0, moved)) renameSync(join(ready, 'moving', name), join(place, name));
       lockState(place).release();
       assert.equal(existsSync(ready), false);
-      const kept =
-        moved === RESTORED.length
-          ? readdirSync(place).filter((name) => !/-wal|outbox|json/.test(name))
-          : readdirSync(place);
       assert.deepEqual(
-        kept.toSorted().filter((name) => name !== 'rack.json'),
+        readdirSync(place)
+          .toSorted()
+          .filter((name) => name !== 'rack.json'),
         ['boot', 'leases.db', 'rack.lock', 'region.db', 'ssh'],
       );
       for (const name of ['leases.db', 'rack.json', 'region.db', 'ssh/id'])

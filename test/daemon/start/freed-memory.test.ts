@@ -16,7 +16,7 @@ const PIECES = 1600;
 
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
-  runInNewContext('gc')();
+  runInNewContext('gc')({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }
 
 const anonymousMib = (): number => {
