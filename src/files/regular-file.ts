@@ -4,7 +4,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 
 /** Of a small file in the state directory, in bytes. */
-export const STATE_FILE_BYTES_MAX = 65_536;
+const STATE_FILE_BYTES_MAX = 65_536;
 
 /** The message says what the file is, without its path. */
 export class UnfitFile extends Error {}
@@ -24,3 +24,6 @@ export function readRegularBytes(path: string, bytesMax: number): Buffer {
     closeSync(descriptor);
   }
 }
+
+/** Reads a small file of the state directory. @throws as `readRegularBytes` */
+export const readStateText = (path: string): string => readRegularBytes(path, STATE_FILE_BYTES_MAX).toString();

@@ -8,7 +8,7 @@ import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { parseJson } from '../fields.ts';
 import { writeNewFile } from '../files/new-file.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
-import { readRegularBytes, STATE_FILE_BYTES_MAX } from '../files/regular-file.ts';
+import { readStateText } from '../files/regular-file.ts';
 
 const FILE = 'rack.json';
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -21,7 +21,7 @@ export function readRackUuid(stateDir: string): string {
   const path = join(stateDir, FILE);
   let text: string;
   try {
-    text = readRegularBytes(path, STATE_FILE_BYTES_MAX).toString();
+    text = readStateText(path);
   } catch (cause) {
     if (osErrorCode(cause) !== 'ENOENT') {
       const code = osErrorCode(cause) ?? errorText(cause);

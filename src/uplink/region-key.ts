@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
-import { readRegularBytes, STATE_FILE_BYTES_MAX } from '../files/regular-file.ts';
+import { readStateText } from '../files/regular-file.ts';
 import { writePrivateFile } from './rack-identity.ts';
 
 const DRAWN = 'rack';
@@ -65,7 +65,7 @@ function readPrivateFile(path: string): string {
     const octal = (mode & 0o777).toString(8);
     throw new RackError('config-invalid', `${path} has mode ${octal}: others may read the key; chmod 600 ${path}`);
   }
-  return readRegularBytes(path, STATE_FILE_BYTES_MAX).toString().trim();
+  return readStateText(path).trim();
 }
 
 function drawKey(path: string, clock: Clock): RegionKey {

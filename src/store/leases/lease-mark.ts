@@ -17,7 +17,7 @@ import { z } from 'zod';
 import type { Clock, Timer } from '../../clock.ts';
 import { errorText, osErrorCode } from '../../errors.ts';
 import { replaceFile } from '../../files/new-file.ts';
-import { readRegularBytes, STATE_FILE_BYTES_MAX } from '../../files/regular-file.ts';
+import { readStateText } from '../../files/regular-file.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { LEASE_FILE } from './lease-journal.ts';
 import { REPORTED_ENDS_FILE } from './reported-ends.ts';
@@ -64,9 +64,7 @@ const NOTHING: LeaseMarkReading = { isOurs: false, sequence: 0, doubtedUpTo: 0 }
 export function readLeaseMark(stateDir: string): LeaseMarkReading {
   const path = join(stateDir, LEASE_MARK_FILE);
   try {
-    const { self, database, sequence, doubtedUpTo } = shape.parse(
-      JSON.parse(readRegularBytes(path, STATE_FILE_BYTES_MAX).toString()),
-    );
+    const { self, database, sequence, doubtedUpTo } = shape.parse(JSON.parse(readStateText(path)));
     const isOurs = isSame(self, identify(path)) && isSame(database, identify(join(stateDir, LEASE_FILE)));
     return { isOurs, sequence, doubtedUpTo };
   } catch {

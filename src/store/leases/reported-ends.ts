@@ -13,7 +13,7 @@ import type { Clock, Instant, Timer } from '../../clock.ts';
 import type { StoredMoment } from '../../dhcp/leases/lease-clock.ts';
 import { errorText } from '../../errors.ts';
 import { replaceFile } from '../../files/new-file.ts';
-import { readRegularBytes, STATE_FILE_BYTES_MAX } from '../../files/regular-file.ts';
+import { readStateText } from '../../files/regular-file.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { readHostMoment } from './host-clocks.ts';
 
@@ -27,9 +27,7 @@ const shape = z.object({ version: z.literal(1), wallMs: z.number(), bootId: z.st
 export function readReportedEnds(stateDir: string): StoredMoment | undefined {
   const path = join(stateDir, REPORTED_ENDS_FILE);
   try {
-    const { wallMs, bootId, uptimeS } = shape.parse(
-      JSON.parse(readRegularBytes(path, STATE_FILE_BYTES_MAX).toString()),
-    );
+    const { wallMs, bootId, uptimeS } = shape.parse(JSON.parse(readStateText(path)));
     return { wallMs, bootId, uptimeS };
   } catch {
     return undefined;
