@@ -6,7 +6,7 @@ import { formatIpv4, formatNetwork, type Ipv4, isLoopback, networkOf } from '../
 import { readDefaultRouteInterfaces } from '../../net/default-route.ts';
 import type { HostInterface, InterfaceAddress } from '../../net/host-interface.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
-import type { InterfaceProposal } from './init-proposal.ts';
+import type { InterfaceProposal } from '../../region/networks/range-proposal.ts';
 
 /** Larger networks belong to a provider; smaller ones have no room for two ranges. */
 const [SHORTEST_PREFIX, LONGEST_PREFIX] = [8, 28];

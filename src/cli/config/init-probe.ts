@@ -9,7 +9,7 @@ import { errorText, osErrorCode } from '../../errors.ts';
 import { formatIpv4 } from '../../net/address.ts';
 import { openNetwork } from '../../net/datagrams/open-network.ts';
 import { probeMac } from '../../own-probes.ts';
-import type { InterfaceProposal } from './init-proposal.ts';
+import type { InterfaceProposal } from '../../region/networks/range-proposal.ts';
 
 const [SERVER_PORT, CLIENT_PORT] = [67, 68];
 /** Option 93 of UEFI on x86-64. */

@@ -1,97 +1,11 @@
-// The proposals of `rackboot init` for a network, and the answers in the form of the file and of the store.
+// The answers of `rackboot init` in the form of the file and of the store.
 
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
-import type { Ipv4, Ipv4Network } from '../../net/address.ts';
-import { broadcastOf, formatIpv4, formatNetwork, ipv4, parseIpv4 } from '../../net/address.ts';
+import { formatIpv4, formatNetwork } from '../../net/address.ts';
+import type { InterfaceProposal } from '../../region/networks/range-proposal.ts';
 import type { SettingEdit } from '../../region/settings.ts';
 import { yamlParser } from '../../yaml-parser.ts';
 import type { Answers } from './init-questions.ts';
-
-export interface InterfaceProposal {
-  readonly name: string;
-  readonly address: Ipv4;
-  readonly network: Ipv4Network;
-}
-
-interface ProposedRanges {
-  readonly low: string;
-  readonly high: string;
-  readonly staticLow: string;
-  readonly staticHigh: string;
-}
-
-/** In addresses. */
-const DYNAMIC_ADDRESSES_MAX = 4096;
-
-/**
- * In the largest gap between the taken addresses (the rack, the router): its upper half for unknown machines, its lower
- * half for deployed ones. In a gap of 64 addresses or more the lowest quarter stays free for hosts that are already
- * there.
- */
-function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined): ProposedRanges {
-  const gap = largestGap(place, router === undefined ? [place.address] : [place.address, router]);
-  const size = gap.high - gap.low + 1;
-  const start = size >= 64 ? gap.low + Math.floor(size / 4) : gap.low;
-  const middle = start + Math.floor((gap.high - start + 1) / 2);
-  return {
-    staticLow: formatIpv4(ipv4(start)),
-    staticHigh: formatIpv4(ipv4(middle - 1)),
-    low: formatIpv4(ipv4(middle)),
-    high: formatIpv4(ipv4(Math.min(gap.high, middle + DYNAMIC_ADDRESSES_MAX - 1))),
-  };
-}
-
-/** What a person has typed so far. */
-export type TypedRanges = Readonly<Partial<Record<keyof ProposedRanges, string | undefined>>>;
-
-/** Proposes the limits that the person has not typed, without overlap. */
-export function proposeAlongside(
-  place: InterfaceProposal,
-  router: Ipv4 | undefined,
-  typed: TypedRanges,
-): ProposedRanges {
-  const proposed = proposeRanges(place, router);
-  const of = (field: keyof ProposedRanges): Ipv4 | undefined => parseIpv4(typed[field] ?? '');
-  const taken: readonly number[] = [place.address, ...(router === undefined ? [] : [router])];
-  const [low, staticLow] = [of('low'), of('staticLow')];
-  const end = low === undefined ? undefined : endOfGap(place, taken, low);
-  const high =
-    low === undefined || end === undefined
-      ? proposed.high
-      : formatIpv4(ipv4(Math.min(end, low + DYNAMIC_ADDRESSES_MAX - 1)));
-  const [from, to] = [low ?? parseIpv4(proposed.low), of('high') ?? parseIpv4(high)];
-  const [first, last] = [parseIpv4(proposed.staticLow), parseIpv4(proposed.staticHigh)];
-  if (from === undefined || to === undefined || first === undefined || last === undefined) return { ...proposed, high };
-  const isApart = last < from || first > to;
-  const gap = isApart ? { low: first, high: last } : largestGap(place, [...taken, from, to], { from, to });
-  const staticEnd = staticLow === undefined ? gap.high : (endOfGap(place, [...taken, from], staticLow) ?? gap.high);
-  return { ...proposed, high, staticLow: formatIpv4(ipv4(gap.low)), staticHigh: formatIpv4(ipv4(staticEnd)) };
-}
-
-/** The last address before the next taken one; undefined: `address` is not in the network. */
-function endOfGap({ network }: InterfaceProposal, taken: readonly number[], address: Ipv4): number | undefined {
-  const last = broadcastOf(network) - 1;
-  if (address <= network.address || address > last) return undefined;
-  return Math.min(last, ...taken.filter((one) => one > address).map((one) => one - 1));
-}
-
-/** The largest gap between taken addresses outside `range`. */
-function largestGap(
-  { network }: InterfaceProposal,
-  taken: readonly number[],
-  range?: { readonly from: Ipv4; readonly to: Ipv4 },
-): { readonly low: number; readonly high: number } {
-  const end = broadcastOf(network);
-  let from: number = network.address + 1;
-  let gap = { low: from, high: from - 1 };
-  const within = taken.filter((address) => address >= from && address < end);
-  for (const address of [...within.toSorted((a, b) => a - b), end]) {
-    const isOutside = range === undefined || from < range.from || from > range.to;
-    if (isOutside && address - from > gap.high - gap.low + 1) gap = { low: from, high: address - 1 };
-    from = address + 1;
-  }
-  return gap;
-}
 
 /** `-`: none. */
 export interface InitAnswers extends Answers {

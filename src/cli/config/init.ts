@@ -27,6 +27,7 @@ import { formatIpv4, formatNetwork, isLoopback, networkContains, parseIpv4 } fro
 import { readDefaultRouteInterfaces } from '../../net/default-route.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
+import { proposeAlongside } from '../../region/networks/range-proposal.ts';
 import { importLeases } from '../leases/import.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
 import { cachedSettings } from '../terminal/config-in-force.ts';
@@ -36,7 +37,7 @@ import { takeReservations } from './hosts.ts';
 import { type Candidate, describeCandidate, findCandidates, unknownInterfaceText } from './init-candidates.ts';
 import { findInitFile } from './init-file.ts';
 import { answeredText, askForServers, bewareText, chooseText, type WireAnswer } from './init-probe.ts';
-import { type InitAnswers, proposeAlongside, renderConfig, settingsOf } from './init-proposal.ts';
+import { type InitAnswers, renderConfig, settingsOf } from './init-proposal.ts';
 import { type Answers, FIELDS, type Field, interview, type Mistake } from './init-questions.ts';
 import { prepareServiceOffer } from './init-service.ts';
 import { fieldsAt, flagOf, mistakeText, type NameAnswer, questionName } from './init-words.ts';

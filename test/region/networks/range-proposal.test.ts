@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { proposeAlongside, type TypedRanges } from '../../../src/cli/config/init-proposal.ts';
 import { ANY, parseIpv4, parseNetwork } from '../../../src/net/address.ts';
+import { proposeAlongside, type TypedRanges } from '../../../src/region/networks/range-proposal.ts';
 
 const network = parseNetwork('10.20.0.0/24');
 assert.ok(network);
