@@ -117,6 +117,26 @@ test('a subnet of a person is created, changed and removed', () =>
     for (const method of ['GET', 'PUT', 'DELETE'] as const) assert.equal((await ask(method, at)).status, 404);
   }));
 
+test('a subnet has any name of MAAS: its network, with blanks, or of signs', () =>
+  withNetworks(async (ask) => {
+    const [{ id }] = (await ask('GET', '2.0/subnets/')).json;
+    for (const name of ['10.20.0.0/24', 'hall 2, east', '.: -/_', 'réseau 7', 'name:lan']) {
+      const changed = await ask('PUT', `2.0/subnets/${id}/`, { name });
+      assert.deepEqual([changed.status, changed.json.name], [200, name], changed.text);
+      assert.equal((await ask('GET', `2.0/subnets/${encodeURIComponent(name)}/`)).json.id, id, name);
+    }
+    const made = await ask('POST', '2.0/subnets/', { cidr: '10.8.0.0/24', name: '10.8.0.0/24' });
+    assert.deepEqual([made.status, made.json.name], [200, '10.8.0.0/24'], made.text);
+    const wrong = ['a\tb', 'a\nb', '+lan', '\u200b', 'x'.repeat(256)];
+    await refusesEach(
+      ask,
+      'PUT',
+      `2.0/subnets/${id}/`,
+      wrong.map((name) => [{ name }, 'name']),
+    );
+    assert.equal((await ask('POST', '2.0/fabrics/', { name: 'hall 2' })).json.name, 'hall 2');
+  }));
+
 test('a subnet that does not fit is refused, and the answer names the field', () =>
   withNetworks(async (ask) => {
     await refusesEach(ask, 'POST', '2.0/subnets/', [

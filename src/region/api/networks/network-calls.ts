@@ -42,15 +42,22 @@ const NAME_MAX = 255;
 const TEXT_MAX = 1024;
 const SHOWN_MAX = 64;
 
-const NETWORK_NAME = 'Give at most 255 characters without / and blanks; the first must be a letter or digit.';
+const NETWORK_NAME = 'Give at most 255 characters without /; the first must be a letter or digit.';
+const SUBNET_NAME = 'Give at most 255 characters; the first must be a letter or digit, or one of . : _ / -';
 
-export const nameField = value(
-  z
-    .string()
-    .trim()
-    .max(NAME_MAX, NETWORK_NAME)
-    .refine((name) => /^[\p{L}\p{N}][^\s/]*$/u.test(name) && cleanText(name, NAME_MAX) === name, NETWORK_NAME),
-);
+/** A name that matches, in which blanks are the only white space. */
+const nameLike = (pattern: RegExp, text: string) =>
+  value(
+    z
+      .string()
+      .trim()
+      .max(NAME_MAX, text)
+      .refine((name) => pattern.test(name) && cleanText(name, NAME_MAX) === name, text),
+  );
+/** MAAS takes `^\w[ \w-]*$`. */
+export const nameField = nameLike(/^[\p{L}\p{N}](?: |[^\s/])*$/u, NETWORK_NAME);
+/** MAAS takes `^[.: \w/-]+$`, so that a subnet may be named by its network. */
+export const subnetNameField = nameLike(/^[\p{L}\p{N}.:_/-](?: |\S)*$/u, SUBNET_NAME);
 export const wordsField = value(
   z
     .string()

@@ -32,9 +32,9 @@ import {
   DNS_SERVERS,
   flagField,
   gatewayDynamicText,
-  nameField,
   networkIdIn,
   noteField,
+  subnetNameField,
   subnetOutsideText,
   textField,
 } from './network-calls.ts';
@@ -61,7 +61,7 @@ const cidrField = value(
 
 export const changedSubnet = z.object({
   cidr: cidrField.optional().describe('The network: 10.20.0.0/24.'),
-  name: nameField.optional().describe('Its name. Default: the network.'),
+  name: subnetNameField.optional().describe('Its name. Default: the network.'),
   description: noteField.optional().describe('A note for people.'),
   vlan: textField.optional().describe('The id of its VLAN. Default: the untagged VLAN of the fabric.'),
   fabric: textField.optional().describe('The id or name of its fabric, if vlan is not given.'),
