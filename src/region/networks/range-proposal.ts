@@ -1,6 +1,6 @@
 // The ranges that `rackboot init` proposes for a network, and by which the region knows them again. Pure.
 
-import type { Ipv4, Ipv4Network } from '../../net/address.ts';
+import type { Ipv4, Ipv4Network, Ipv4Range } from '../../net/address.ts';
 import { broadcastOf, formatIpv4, ipv4, parseIpv4 } from '../../net/address.ts';
 
 export interface InterfaceProposal {
@@ -87,4 +87,32 @@ function largestGap(
     from = address + 1;
   }
   return gap;
+}
+
+/** The ranges that stand in a network. */
+interface Ranges {
+  readonly dynamic: Ipv4Range | undefined;
+  readonly fixed: Ipv4Range | undefined;
+}
+
+const isSpan = (one: Ipv4Range | undefined, low: string, high: string): boolean =>
+  one !== undefined && formatIpv4(one.low) === low && formatIpv4(one.high) === high;
+
+/**
+ * The static range that `init` would propose beside a typed dynamic one, where the ranges are those that it proposes by itself.
+ * `undefined`: a person chose the dynamic range. @returns `fixed` undefined: the static range stays as it is
+ */
+export function replaceProposed(
+  place: InterfaceProposal,
+  router: Ipv4 | undefined,
+  { dynamic, fixed }: Ranges,
+  wanted: Ipv4Range,
+): { readonly fixed: Ipv4Range | undefined } | undefined {
+  const proposed = proposeRanges(place, router);
+  if (!isSpan(dynamic, proposed.low, proposed.high)) return undefined;
+  if (!isSpan(fixed, proposed.staticLow, proposed.staticHigh)) return { fixed: undefined };
+  const typed = { low: formatIpv4(wanted.low), high: formatIpv4(wanted.high) };
+  const beside = proposeAlongside(place, router, typed);
+  const [low, high] = [parseIpv4(beside.staticLow), parseIpv4(beside.staticHigh)];
+  return { fixed: low === undefined || high === undefined || low > high ? undefined : { low, high } };
 }

@@ -20,6 +20,7 @@ import {
   RECORD_TYPES,
   reservedRecords,
 } from '../api/names/dns-records.ts';
+import { runningLeases } from '../api/networks/running-leases.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import { subnetOfAddress } from '../networks/network-view.ts';
 import { configuredHosts } from '../racks/rack-networks.ts';
@@ -31,7 +32,6 @@ import { devicePath, machinePath } from './machine-actions.ts';
 import { type ApiObject, objectPages, textOf } from './object-pages.ts';
 import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
 import { cell, pageOf } from './parts.ts';
-import { runningLeases } from './subnet-addresses.ts';
 import { upstreamsOf } from './upstreams.ts';
 import { codeIn, copyable, timeAgo } from './values.ts';
 import {

@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Instant, later } from '../../clock.ts';
 import { type Html, html, nothing, type Part } from '../../html.ts';
 import { type Ipv4Range, ipv4, parseIpv4, rangeSize } from '../../net/address.ts';
+import { runningLeases } from '../api/networks/running-leases.ts';
 import { hostRange } from '../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, type VlanView } from '../networks/network-view.ts';
 import type { ServedNetwork } from '../networks/served-networks.ts';
@@ -14,7 +15,7 @@ import type { Region } from '../region.ts';
 import { acceptedRacks, hostPlaces, placeLink } from './host-places.ts';
 import { listingOf } from './listing.ts';
 import { cell, pageOf } from './parts.ts';
-import { ADDRESSES_MAX, runningLeases } from './subnet-addresses.ts';
+import { ADDRESSES_MAX } from './subnet-addresses.ts';
 
 import { mayCall, type PageDefinition, queryValue, type View } from './view.ts';
 import { words } from './words.ts';

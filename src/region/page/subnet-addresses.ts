@@ -25,6 +25,7 @@ import {
   rangeSize,
 } from '../../net/address.ts';
 import { fieldOf, heard } from '../api/networks/discovery-operations.ts';
+import { type RunningLease, runningLeases } from '../api/networks/running-leases.ts';
 import { hostRange } from '../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import type { ServedNetwork } from '../networks/served-networks.ts';
@@ -62,32 +63,6 @@ const NOBODY = {
   untilMs: undefined,
   heardMs: undefined,
 };
-
-/** A lease without a report is older than this, or its rack is away. */
-const LEASES_WITHIN_MS = 30 * 86_400_000;
-
-interface RunningLease {
-  readonly address: Ipv4;
-  readonly mac: MacAddress;
-  /** As the host calls itself; empty: it does not. */
-  readonly hostname: string;
-  /** Wall time in milliseconds. */
-  readonly endsMs: number;
-}
-
-/** The leases of hosts that are not machines. */
-export async function runningLeases({ store, clock }: Region): Promise<readonly RunningLease[]> {
-  const nowMs = clock.wallTimeMs();
-  return (await store.listLeases(nowMs - LEASES_WITHIN_MS, ADDRESSES_MAX)).flatMap((host): readonly RunningLease[] => {
-    const { mac, event } = host;
-    const address = parseIpv4(fieldOf(host, 'address'));
-    const seconds = event.code === 'dhcp.ack' ? (event.params.leaseSeconds ?? 0) : 0;
-    const endsMs = event.atMs + seconds * 1000;
-    return address === undefined || endsMs <= nowMs
-      ? []
-      : [{ address, mac, hostname: fieldOf(host, 'hostname'), endsMs }];
-  });
-}
 
 /** The entries of `hosts` with an address, of one cluster interface. */
 function hostsOf({ settings }: Region, served: ServedNetwork): readonly AddressEntry[] {

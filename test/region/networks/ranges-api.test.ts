@@ -2,11 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Settings } from '../../../src/machines/settings.ts';
 import { ipv4 } from '../../../src/net/address.ts';
 import { viewOf } from '../../../src/region/networks/network-view.ts';
 import { reconcile } from '../../../src/region/networks/reconcile.ts';
 import { NO_RECORDS, RESERVED_PER_USER_MAX } from '../../../src/region/records/network-store.ts';
 import { sentenceOf } from '../../support/sentences.ts';
+import type { RegionPlace } from '../place.ts';
 import { acceptRack, rackInterface } from '../racks/rack-place.ts';
 import { SERVED } from './laid-view.ts';
 import { type Ask, LAB, machineAt, OWN_FILE, OWN_UUID, refusesEach, withNetworks } from './network-place.ts';
@@ -386,3 +388,76 @@ test('a static route is handed out by the racks of its source as option 121, at 
     for (const method of ['GET', 'PUT', 'DELETE'] as const) assert.equal((await ask(method, at)).status, 404);
     assert.equal((await ask('DELETE', `2.0/subnets/${destination.id}/`)).status, 204);
   }));
+
+/** As `init` proposes it: the lower half for machines of the region, the upper half for unknown ones. */
+const PROPOSED: Settings = {
+  interface: 'eth1',
+  management: 2,
+  ip: '10.20.0.1',
+  network: '10.20.0.0/24',
+  router_ip: '10.20.0.254',
+  ip_range_low: '10.20.0.159',
+  ip_range_high: '10.20.0.253',
+  static_ip_range_low: '10.20.0.65',
+  static_ip_range_high: '10.20.0.158',
+};
+const DYNAMIC = { type: 'dynamic', start_ip: '10.20.0.100', end_ip: '10.20.0.200' };
+
+test('a dynamic range that is there already is that one, with the comment that is given', () =>
+  withNetworks(async (ask) => {
+    const id = await idOf(ask, 'dynamic');
+    const same = { type: 'dynamic', start_ip: LAB.ip_range_low, end_ip: LAB.ip_range_high };
+    for (const fields of [same, { ...same, subnet: '10.20.0.0/24', comment: 'for new machines' }, same]) {
+      const made = await ask('POST', '2.0/ipranges/', fields);
+      assert.deepEqual([made.status, made.json.id], [200, id], made.text);
+    }
+    assert.equal((await ask('GET', `2.0/ipranges/${id}/`)).json.comment, 'for new machines');
+    const refused = await ask('POST', '2.0/ipranges/', { ...same, end_ip: '10.20.0.198' });
+    assert.match(refused.json.start_ip[0], /overlaps the dynamic range/);
+  }));
+
+test('a dynamic range replaces the proposed one, and the proposed static range gives way', () =>
+  withNetworks(
+    async (ask, { region }) => {
+      const before = await idOf(ask, 'dynamic');
+      const made = await ask('POST', '2.0/ipranges/', DYNAMIC);
+      assert.deepEqual([made.status, made.json.id], [200, before], made.text);
+      assert.deepEqual(texts(await rangesOf(ask)), ['dynamic 10.20.0.100 10.20.0.200', 'static 10.20.0.2 10.20.0.99']);
+      assert.equal(region.settings.interfacesOf(OWN_UUID)[0]?.ip_range_high, '10.20.0.200');
+      const second = await ask('POST', '2.0/ipranges/', { ...DYNAMIC, end_ip: '10.20.0.210' });
+      assert.equal(second.status, 400, 'the range that a person chose stays');
+      const [{ vlans }] = (await ask('GET', '2.0/fabrics/')).json;
+      const on = { dhcp_on: 'True', primary_rack: 'maas' };
+      assert.equal((await ask('PUT', `2.0/vlans/${vlans[0].id}/`, on)).json.dhcp_on, true);
+    },
+    { lab: PROPOSED },
+  ));
+
+const leaseAt = ({ region, clock }: RegionPlace, address: string) =>
+  region.observe([
+    {
+      sequence: 1,
+      kind: 'dhcp.ack',
+      at: clock.wallTimeMs(),
+      mac: '52:54:00:00:00:77',
+      address,
+      text: 'x',
+      params: { leaseSeconds: 600 },
+    },
+  ]);
+
+test('a proposed range in use stays: a machine or a lease has an address of it', async () => {
+  const cases: readonly (readonly [string, (place: RegionPlace) => Promise<unknown>])[] = [
+    ['a machine', (place) => machineAt(place, ['10.20.0.240'])],
+    ['a lease', (place) => leaseAt(place, '10.20.0.250')],
+  ];
+  for (const [name, use] of cases)
+    await withNetworks(
+      async (ask, place) => {
+        await use(place);
+        const refused = await ask('POST', '2.0/ipranges/', DYNAMIC);
+        assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['start_ip']], name);
+      },
+      { lab: PROPOSED },
+    );
+});

@@ -9,7 +9,9 @@
 // 3. Users reserve ranges, and change and delete their own. Only administrators change the others.
 // 4. What users without administrator's rights reserve cannot keep machines from their addresses: nothing of theirs is in a static range, and
 //    each user reserves at most RESERVED_PER_USER_MAX addresses.
-// 5. Lists leave out the static ranges: MAAS 2 has no such type, and python-libmaas ends with an error at one. There, what is in no range is
+// 5. A new dynamic range that a rack has already *is* that one, and it replaces the one that `rackboot init` proposed, while nobody has an
+//    address of it: the scripts that people have for MAAS begin with a range of their own.
+// 6. Lists leave out the static ranges: MAAS 2 has no such type, and python-libmaas ends with an error at one. There, what is in no range is
 //    static. They are listed by `type=static`, and read, changed and deleted as the others.
 
 import { z } from 'zod';
@@ -25,6 +27,7 @@ import {
 } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { heldText, rangeMachineText, rangeOverlapText } from '../../networks/range-check.ts';
+import { replaceProposed } from '../../networks/range-proposal.ts';
 import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { isHeld, type StoredRange } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
@@ -60,6 +63,7 @@ import {
   subnetOutsideText,
   textField,
 } from './network-calls.ts';
+import { runningLeases } from './running-leases.ts';
 import { boundsKeys, refuseServed, withoutMade } from './vlan-service.ts';
 
 const rangeTypes = z.enum(['dynamic', 'reserved', 'static'], 'Give dynamic, reserved or static.');
@@ -86,8 +90,10 @@ const rangeName = ({ low, high }: Ipv4Range): string => `${formatIpv4(low)}-${fo
 
 const noRange = ({ path }: ApiCall): Refusal => absent('reserved range', path.id);
 
+const rangeWithId = (view: NetworkView, id: number): RangeView | undefined =>
+  view.ranges.find(({ range }) => range.id === id);
 const findRange = (view: NetworkView, { path }: ApiCall): RangeView | undefined =>
-  view.ranges.find(({ range }) => range.id === networkIdIn(path.id));
+  rangeWithId(view, networkIdIn(path.id));
 
 function shown(call: ApiCall, view: RangeView, users: readonly User[]): unknown {
   const { range } = view;
@@ -96,7 +102,7 @@ function shown(call: ApiCall, view: RangeView, users: readonly User[]): unknown 
 }
 
 const showRange = (call: ApiCall, users: readonly User[]) => (view: NetworkView, id: number) => {
-  const found = view.ranges.find(({ range }) => range.id === id);
+  const found = rangeWithId(view, id);
   return found === undefined ? undefined : shown(call, found, users);
 };
 
@@ -197,15 +203,48 @@ export function refuseReserving(
   return word && refuseFields({ [field]: [word] });
 }
 
+const spanOf = (one: Ipv4Range, other: Ipv4Range): Ipv4Range => ({
+  low: one.low < other.low ? one.low : other.low,
+  high: one.high > other.high ? one.high : other.high,
+});
+const isSame = (one: Ipv4Range, other: Ipv4Range): boolean => one.low === other.low && one.high === other.high;
+
+/** The change of the range that `init` proposed into another one; `undefined`: a person chose it, or a machine has an address of it. */
+function replacement(
+  view: NetworkDraft,
+  own: RangeView | undefined,
+  bounds: Ipv4Range,
+  comment: string,
+): WantedChange | Refusal | undefined {
+  const { served } = own ?? {};
+  if (own === undefined || served?.address === undefined || isHeld(own.range)) return undefined;
+  if (view.used.some(({ address }) => rangeContains(own, address))) return undefined;
+  const place = { name: served.name, address: served.address, network: served.network };
+  const proposed = replaceProposed(place, served.router, served, bounds);
+  if (proposed === undefined) return undefined;
+  const { fixed } = proposed;
+  const isStatic = ({ type, served: by }: RangeView): boolean => type === 'static' && by === served;
+  const others = { ...view, ranges: fixed === undefined ? view.ranges : view.ranges.filter((one) => !isStatic(one)) };
+  const misfit = findMisfit(others, own.subnet, 'dynamic', bounds, own);
+  if (misfit !== undefined) return misfit;
+  const fields = { ...boundsKeys('dynamic', bounds), ...(fixed === undefined ? {} : boundsKeys('static', fixed)) };
+  const put = { ranges: [{ ...own.range, comment }] };
+  return changeOf('changed', 'dynamic range', rangeName(bounds), own.range.id, { put, service: [{ served, fields }] });
+}
+
+/** @param former the dynamic range of the subnet, of which nobody leases an address */
 function rangeAddition(
   call: ApiCall,
   view: NetworkDraft,
   { type, subnet: text, comment = '' }: NewRange,
   bounds: Ipv4Range,
+  former?: number,
 ): WantedChange | Refusal {
   const id = view.nextId;
   const subnet = subnetOf(view, text, bounds);
   if ('kind' in subnet) return subnet;
+  const replaced = former === undefined ? undefined : replacement(view, rangeWithId(view, former), bounds, comment);
+  if (replaced !== undefined) return replaced;
   const misfit =
     findMisfit(view, subnet, type, bounds, undefined) ??
     (type === 'reserved' ? refuseReserving(call, view, subnet, bounds, 'start_ip') : undefined);
@@ -239,11 +278,23 @@ async function add(call: ApiCall, given: NewRange): Promise<Answer> {
   const found = allOf(boundsOf(given, undefined), refuseSubnet(await look(call), 'subnet', given.subnet));
   if (isRefusal(found)) return found;
   const [bounds] = found;
-  const { type } = given;
+  const { type, comment } = given;
   if (type !== 'reserved' && !isAdmin(call)) return refuse('not-allowed', DYNAMIC);
   const users = await call.region.store.accounts.listUsers();
-  const among = type === 'dynamic' ? bounds : undefined;
-  return await ofRange(change(call, (view) => rangeAddition(call, view, given, bounds), showRange(call, users), among));
+  const show = showRange(call, users);
+  if (type !== 'dynamic') return await ofRange(change(call, (view) => rangeAddition(call, view, given, bounds), show));
+  const view = await look(call);
+  const subnet = subnetOf(view, given.subnet, bounds);
+  const own = view.ranges.find((one) => one.type === type && !isRefusal(subnet) && one.subnet === subnet);
+  if (own !== undefined && isSame(own, bounds)) {
+    if (!comment || comment === own.range.comment) return json(shown(call, own, users));
+    return await ofRange(change(call, (draft) => amendment(call, draft, own.range.id, { comment }), show));
+  }
+  const isLeased =
+    own !== undefined && (await runningLeases(call.region)).some((one) => rangeContains(own, one.address));
+  const former = isLeased ? undefined : own?.range.id;
+  const among = own === undefined ? bounds : spanOf(own, bounds);
+  return await ofRange(change(call, (draft) => rangeAddition(call, draft, given, bounds, former), show, among));
 }
 
 function refuseForeign(call: ApiCall, { range }: RangeView): Refusal | undefined {
@@ -268,8 +319,8 @@ function refuseMove(view: NetworkView, { subnet: text = '' }: Given, { subnet: o
   );
 }
 
-function amendment(call: ApiCall, view: NetworkDraft, given: Given): WantedChange | Refusal {
-  const found = findRange(view, call);
+function amendment(call: ApiCall, view: NetworkDraft, id: number, given: Given): WantedChange | Refusal {
+  const found = rangeWithId(view, id);
   if (found === undefined) return noRange(call);
   const all = allOf(boundsOf(given, found), refuseType(given, found), refuseMove(view, given, found));
   if (isRefusal(all)) return all;
@@ -296,7 +347,9 @@ async function amend(call: ApiCall, given: Given): Promise<Answer> {
   const found = findRange(await look(call), call);
   const bounds = found !== undefined && isWaiting(found) ? boundsOf(given, found) : undefined;
   const among = bounds === undefined || isRefusal(bounds) ? undefined : bounds;
-  return await ofRange(change(call, (view) => amendment(call, view, given), showRange(call, users), among));
+  return await ofRange(
+    change(call, (view) => amendment(call, view, networkIdIn(call.path.id), given), showRange(call, users), among),
+  );
 }
 
 const remove = (call: ApiCall): Promise<Answer> =>
