@@ -49,6 +49,7 @@ import { measureRack } from './rack/measures.ts';
 import { Rack } from './rack/rack.ts';
 import { reconfigurationPorts } from './rack/reconfigure.ts';
 import { acquaintanceOf, RegionSide } from './rack/region-side.ts';
+import { returnMemory } from './rack/returned-memory.ts';
 import type { ServerNames } from './rack/server-names.ts';
 import type { RackAnswers } from './rack-answers.ts';
 import type { Daemon, DaemonOptions } from './service.ts';
@@ -90,17 +91,6 @@ function reportLostLeases(
 function checkHost(file: string, usable: UsableConfig, host: readonly HostInterface[]): void {
   const problems = findHostOverlaps(usable, host);
   if (problems.length > 0) throw new RackError('config-invalid', formatProblems(file, problems));
-}
-
-/** The delay, in milliseconds: V8 collects what the start and the rehearsal left when a thread has been idle for 8 s (its MemoryReducer). */
-const FREED_AFTER_MS = 14_000;
-
-/** Has the C library return what V8 has freed by then. Call when the rack answers requests. Without glibc or koffi, the process keeps the memory. */
-export function returnMemoryLater(clock: Clock): void {
-  clock.schedule(FREED_AFTER_MS, () => {
-    // Import it here, because it fails on such a host; on all others it has long been loaded.
-    void import('../net/linux/libc.ts').then(({ returnFreedMemory }) => returnFreedMemory()).catch(() => undefined);
-  });
 }
 
 /** Starts the rack and resolves when it answers requests. If it fails, the caller closes everything that was opened. @throws RackError */
@@ -302,7 +292,7 @@ class RackProcess implements Daemon {
       isEnding: () => this.#stopping !== undefined,
     });
     keepCompiledCode();
-    returnMemoryLater(this.#options.clock);
+    if (this.#tree !== undefined) returnMemory(this.#tree, this.#options.clock);
   }
 
   reload(): void {

@@ -197,6 +197,12 @@ export class BootTree implements FileTree {
     for (const [real, file] of this.#files) this.#forget(real, file);
   }
 
+  /** Returns the memory of slices of files without readers. Call when no slice was read for a while. @returns true if there were any */
+  releaseSlices(): boolean {
+    const released = [...this.#files.values()].filter((file) => file.idle && this.#slices.release(file));
+    return released.length > 0;
+  }
+
   counters(): {
     readonly filesOpen: number;
     readonly cachedBytes: number;

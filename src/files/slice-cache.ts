@@ -3,7 +3,7 @@
 //
 // 1. A slice is read only once at a time, however many readers wait for it.
 // 2. Held slices and reads together stay within the bound, but one read is always allowed, so a small bound never stops readers.
-// 3. A slice is never written after it was handed out; a dropped one stays valid.
+// 3. A slice is never written after it was handed out; a dropped one stays valid, a released one does not.
 
 /** In bytes. */
 export const SLICE_BYTES = 512 * 1024;
@@ -81,12 +81,7 @@ export class SliceCache {
   }
 
   forget(source: SliceSource): void {
-    const first = keyOf(source, 0);
-    for (const [key, slice] of this.#slices) {
-      if (key < first || key >= first + SLICES_PER_FILE_MAX) continue;
-      this.#slices.delete(key);
-      this.#bytes -= slice.length;
-    }
+    this.#drop(source);
     for (const [key, load] of this.#loads) {
       if (load.source !== source) continue;
       load.forgotten = true;
@@ -94,9 +89,30 @@ export class SliceCache {
     }
   }
 
+  /**
+   * Drops the slices of a file that nobody reads any more, and returns their memory at once instead of at V8's next full collection, which an
+   * idle thread does not begin. A write that was cut off may still send from a slice: release only what was not read for a while.
+   * @returns true if it held any
+   */
+  release(source: SliceSource): boolean {
+    const before = this.#bytes;
+    for (const slice of this.#drop(source)) if (slice.buffer instanceof ArrayBuffer) slice.buffer.transfer(0);
+    return this.#bytes < before;
+  }
+
   /** Bytes held or being read now; slices read from disk and found in memory since start. */
   counters(): { readonly cachedBytes: number; readonly slicesRead: number; readonly sliceHits: number } {
     return { cachedBytes: this.#bytes, slicesRead: this.#read, sliceHits: this.#hits };
+  }
+
+  #drop(source: SliceSource): readonly Uint8Array[] {
+    const first = keyOf(source, 0);
+    const held = [...this.#slices].filter(([key]) => key >= first && key < first + SLICES_PER_FILE_MAX);
+    for (const [key, slice] of held) {
+      this.#slices.delete(key);
+      this.#bytes -= slice.length;
+    }
+    return held.map(([, slice]) => slice);
   }
 
   #await(source: SliceSource, index: number): Promise<Uint8Array> {

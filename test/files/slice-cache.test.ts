@@ -50,6 +50,27 @@ test('a tree holds at most its bound of slice bytes: the slice unused for longes
   file.close();
 });
 
+test('a tree releases the slices of a file that nobody reads, and keeps those of one with a reader', async (context) => {
+  const root = mkdtempSync(join(tmpdir(), 'rackboot-slices-'));
+  context.after(() => rmSync(root, { recursive: true, force: true }));
+  for (const name of ['idle', 'read']) writeFileSync(join(root, name), name.repeat(SLICE_BYTES / 4));
+  const tree = await BootTree.open(root);
+  context.after(() => tree.close());
+  const [idle, read] = [await tree.open('idle'), await tree.open('read')];
+  const [dropped, held] = [await idle?.read(0, 4), await read?.read(0, 4)];
+  idle?.close();
+  assert.equal(tree.counters().cachedBytes, 2 * SLICE_BYTES);
+  assert.equal(tree.releaseSlices(), true);
+  assert.equal(tree.counters().cachedBytes, SLICE_BYTES);
+  assert.equal(dropped?.buffer.byteLength, 0, 'its memory is free');
+  assert.equal(new TextDecoder().decode(held), 'read');
+  assert.equal(tree.releaseSlices(), false);
+  const again = await tree.open('idle');
+  assert.equal(new TextDecoder().decode(await again?.read(0, 4)), 'idle');
+  again?.close();
+  read?.close();
+});
+
 test('READS_IN_FLIGHT_MAX slices are read at once; the next read starts when one ends', async () => {
   const [cache, file] = [new SliceCache(SLICE_CACHE_BYTES_MAX), new SlowFile()];
   const all = Array.from({ length: READS_IN_FLIGHT_MAX + 1 }, (_, index) => cache.get(file, index));

@@ -97,6 +97,10 @@ export class LiveTree implements FileTree {
     return this.#tree.realOf(path);
   }
 
+  releaseSlices(): boolean {
+    return this.#tree.releaseSlices();
+  }
+
   counters(): ReturnType<BootTree['counters']> {
     return this.#tree.counters();
   }

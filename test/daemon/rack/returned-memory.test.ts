@@ -6,7 +6,7 @@ import { it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { systemClock } from '../../../src/clock.ts';
-import { returnMemoryLater } from '../../../src/daemon/rack-process.ts';
+import { returnMemory } from '../../../src/daemon/rack/returned-memory.ts';
 import { until } from '../../support/own-network.ts';
 
 const MIB = 2 ** 20;
@@ -30,21 +30,54 @@ function lastOfMany(): Uint8Array {
   return pieces.at(-1) ?? Buffer.alloc(0);
 }
 
+const tree = {
+  counters: () => ({ filesOpen: 0, cachedBytes: 0, slicesRead: 0, sliceHits: 0 }),
+  releaseSlices: () => false,
+};
+
 it('memory that was freed is returned 14 s later', async () => {
   const last = lastOfMany();
   collectGarbage();
   const keptMib = anonymousMib();
-  let act = (): void => assert.fail('nothing was scheduled');
-  returnMemoryLater({
+  const scheduled: [number, () => void][] = [];
+  returnMemory(tree, {
     ...systemClock,
     schedule(delayMs, action) {
-      assert.equal(delayMs, 14_000);
-      act = action;
+      scheduled.push([delayMs, action]);
       return { cancel: () => undefined };
     },
   });
+  assert.equal(scheduled[0]?.[0], 14_000);
   assert.ok(anonymousMib() > keptMib - 5, 'the C library had returned it before');
-  act();
+  scheduled[0][1]();
   await until(() => anonymousMib() < keptMib - (PIECES * PIECE_BYTES) / MIB / 2);
   assert.equal(last.length, PIECE_BYTES);
+});
+
+it('slices are released at a look that finds none read since the last one', () => {
+  let [slicesRead, released] = [0, 0];
+  const looks: (() => void)[] = [];
+  returnMemory(
+    {
+      counters: () => ({ ...tree.counters(), slicesRead }),
+      releaseSlices: () => {
+        released += 1;
+        return true;
+      },
+    },
+    {
+      ...systemClock,
+      schedule(_delayMs, action) {
+        looks.push(action);
+        return { cancel: () => undefined };
+      },
+    },
+  );
+  const look = (): void => looks.shift()?.();
+  look();
+  slicesRead = 5;
+  look();
+  assert.equal(released, 0);
+  look();
+  assert.equal(released, 1);
 });

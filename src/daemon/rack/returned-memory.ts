@@ -1,0 +1,43 @@
+// Returns memory that work has left behind: slices of files that nobody loads any more, and what the C library keeps of freed memory.
+// Sources: malloc_trim(3), mallopt(3) (M_MMAP_THRESHOLD is dynamic: freed slices lie scattered in the heap, which cannot shrink past them).
+//
+// 1. Nothing is returned while machines load: a look that finds slices read since the last one waits for the next.
+// 2. Trimming costs 7 to 70 ms in libuv's pool, so it needs a reason: released slices, or growth since the last time, as by a thread for images
+//    that has ended, whose part of the heap the C library keeps.
+
+import type { Clock } from '../../clock.ts';
+import type { LiveTree } from './live-tree.ts';
+
+/** Until the first look, in milliseconds: V8 collects what the start and the rehearsal left when a thread has been idle for 8 s (its MemoryReducer). */
+const FIRST_LOOK_MS = 14_000;
+const LOOK_MS = 60_000;
+const GROWN_BYTES_MIN = 8 * 1024 * 1024;
+
+/** Looks until the process ends. Call when the rack answers requests. Without glibc or koffi, the C library keeps its part. */
+export function returnMemory(tree: Pick<LiveTree, 'counters' | 'releaseSlices'>, clock: Clock): void {
+  let usesBefore = 0;
+  /** Resident memory at the first look after the last trim; 0: there was no look since. */
+  let trimmedBytes = 0;
+  const look = (): void => {
+    clock.schedule(LOOK_MS, look);
+    const { slicesRead, sliceHits } = tree.counters();
+    const isQuiet = slicesRead + sliceHits === usesBefore;
+    usesBefore = slicesRead + sliceHits;
+    const residentBytes = process.memoryUsage.rss();
+    if (trimmedBytes === 0) trimmedBytes = residentBytes;
+    if (!isQuiet) return;
+    const hasReleased = tree.releaseSlices();
+    if (!hasReleased && residentBytes < trimmedBytes + GROWN_BYTES_MIN) return;
+    trimmedBytes = 0;
+    trim();
+  };
+  clock.schedule(FIRST_LOOK_MS, () => {
+    clock.schedule(LOOK_MS, look);
+    trim();
+  });
+}
+
+/** Imports it late, because the import fails on a host without glibc; on all others it has long been loaded. */
+function trim(): void {
+  void import('../../net/linux/libc.ts').then(({ returnFreedMemory }) => returnFreedMemory()).catch(() => undefined);
+}
