@@ -74,13 +74,14 @@ export async function openRig(
   region?: { readonly host: string; readonly port: number; readonly secure?: boolean; readonly socketPath?: string },
   standIn?: RegionStandIn,
   regionCa?: string,
+  clock = systemClock,
 ) {
   const tree = new MemoryTree();
   const events: RackEvent[] = [];
   const server = new BootHttpServer({
     resolve,
     files: tree,
-    clock: systemClock,
+    clock,
     publish: (event) => void events.push(event),
     rackSecret: SECRET,
     standIn,

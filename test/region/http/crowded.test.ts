@@ -157,12 +157,12 @@ const SPOKEN: readonly (readonly [string, number, number])[] = [
 for (const [name, count, length] of SPOKEN) {
   test(`one rack that claims many networks cannot displace direct clients: ${name}`, async () => {
     const naming = await farRack();
-    const crowds: Crowd[] = [];
+    const crowds = await Promise.all(
+      Array.from({ length: count }, (_, index) =>
+        Crowd.open(live.port, ['127.9.0.2'], 1, { first: slowPost(naming(index), length) }),
+      ),
+    );
     try {
-      for (let index = 0; index < count; index += 1) {
-        const first = slowPost(naming(index), length);
-        crowds.push(await Crowd.open(live.port, ['127.9.0.2'], 1, { first }));
-      }
       await settled(() => live.api.connections());
       assert.equal(live.api.connections(`10.64.0.9 by rack ${RACK_UUID}`), 1);
       const facts = `architecture=amd64&mac_addresses=52%3A54%3A00%3A00%3A00%3A02&hardware_facts=${'%20'.repeat(100_000)}`;
